@@ -1,0 +1,22 @@
+package tasks
+
+import "fmt"
+
+// Task ids are made from what a task is about, so that enqueueing the same
+// work twice is refused by asynq and therefore harmless.
+
+// ID returns the id of the change's task.
+func (c Change) ID() string { return fmt.Sprintf("change:%s:%s:%d", c.AppID, c.Domain, c.Seq) }
+
+// ID returns the id of the sync's task; one for each wake of an app.
+func (s Sync) ID() string { return fmt.Sprintf("sync:%s:%d", s.AppID, s.Wake) }
+
+// ID returns the id of the attempt's task.
+func (v Verify) ID() string {
+	return fmt.Sprintf("verify:%s:%s:%d:%d", v.AppID, v.Domain, v.Seq, v.Attempt)
+}
+
+// ID returns the id of the event's task: a domain reports each state once for a change.
+func (e Event) ID() string {
+	return fmt.Sprintf("event:%s:%s:%d:%s", e.AppID, e.Domain, e.Seq, e.State)
+}

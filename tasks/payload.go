@@ -1,0 +1,192 @@
+package tasks
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// Task types.
+const (
+	TypeDomainAdd    = "domain:add"
+	TypeDomainRemove = "domain:remove"
+	TypeAppSync      = "app:sync"
+	TypeSSLVerify    = "ssl:verify"
+	TypeEventDeliver = "event:deliver"
+)
+
+// Queues. Each is served by slots of its own, so that one kind of work never
+// holds up another.
+const (
+	QueueDomains = "domains" // domain:add, domain:remove
+	QueueLists   = "lists"   // app:sync
+	QueueSSL     = "ssl"     // ssl:verify
+	QueueEvents  = "events"  // event:deliver
+)
+
+// WWW says which domains get a www form on the list besides themselves. The
+// values are those of Ultimate Multisite's setting auto_create_www_subdomain.
+type WWW string
+
+const (
+	// WWWAlways: every domain but wildcards and those that start with www already.
+	WWWAlways WWW = "always"
+	// WWWMainOnly: only domains registered directly under a public suffix.
+	WWWMainOnly WWW = "main_only"
+	// WWWNever: none.
+	WWWNever WWW = "never"
+)
+
+// ParseWWW accepts the three values of [WWW]. The empty string, "not said", is
+// not one of them.
+func ParseWWW(s string) (WWW, error) {
+	switch w := WWW(s); w {
+	case WWWAlways, WWWMainOnly, WWWNever:
+		return w, nil
+	}
+	return "", fmt.Errorf("www is %q; it takes always, main_only or never", s)
+}
+
+// Change is the payload of domain:add and domain:remove: one request for one domain.
+type Change struct {
+	AppID  string `json:"app_id"`
+	Domain string `json:"domain"`
+	// Seq is the change's order number within the app, taken from Redis when it
+	// was enqueued: microseconds since 1970, pushed on where two would be equal.
+	// Of two changes of a domain the one with the higher number is the later.
+	Seq int64 `json:"seq"`
+	// WWW overrides the worker's setting for this domain; empty leaves it to the setting.
+	WWW         WWW       `json:"www,omitempty"`
+	SiteID      int64     `json:"site_id,omitempty"`
+	RequestedAt time.Time `json:"requested_at"`
+}
+
+// Sync is the payload of app:sync: bring one app's list in step with the ledger.
+type Sync struct {
+	AppID string `json:"app_id"`
+	// Wake is the number of the wake mark this task was made for.
+	Wake int64 `json:"wake"`
+}
+
+// Verify is the payload of ssl:verify: one verification of one domain.
+type Verify struct {
+	AppID  string `json:"app_id"`
+	Domain string `json:"domain"`
+	// Seq is the order number of the change that started this verification.
+	Seq int64 `json:"seq"`
+	// Attempt counts from 1 up to the number of configured delays.
+	Attempt int `json:"attempt"`
+	// DueAt is the earliest moment of the attempt, by Redis's clock.
+	DueAt time.Time `json:"due_at"`
+}
+
+// Event is the payload of event:deliver: one state change, for the webhook.
+type Event struct {
+	AppID  string    `json:"app_id"`
+	Domain string    `json:"domain"`
+	Seq    int64     `json:"seq"`
+	State  State     `json:"state"`
+	Names  []string  `json:"names"`
+	Reason string    `json:"reason"`
+	SiteID int64     `json:"site_id,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// ErrPayload is wrapped by every error about a payload that no retry can mend.
+var ErrPayload = errors.New("bad payload")
+
+// Decode reads a payload of any of this package's types and checks it. Unknown
+// fields are ignored, so that a newer producer can talk to an older worker; a
+// missing or wrong one is an [ErrPayload] that names the field and the rule.
+func Decode[T Change | Sync | Verify | Event](payload []byte) (T, error) {
+	var p T
+	if err := json.Unmarshal(payload, &p); err != nil {
+		var typeErr *json.UnmarshalTypeError
+		if errors.As(err, &typeErr) && typeErr.Field != "" {
+			return p, fmt.Errorf("%w: %s is a JSON %s; it takes %s", ErrPayload, typeErr.Field, typeErr.Value, typeErr.Type)
+		}
+		return p, fmt.Errorf("%w: not the JSON it should be: %w", ErrPayload, err)
+	}
+	if err := any(&p).(interface{ check() error }).check(); err != nil {
+		return p, fmt.Errorf("%w: %w", ErrPayload, err)
+	}
+	return p, nil
+}
+
+// Encode writes a payload. The types of this package always encode.
+func Encode[T Change | Sync | Verify | Event](p T) []byte {
+	b, err := json.Marshal(p)
+	if err != nil {
+		panic("tasks: payload types always encode: " + err.Error()) // only a time beyond year 9999 gets here
+	}
+	return b
+}
+
+var appID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// CheckAppID refuses what can't be the id of a ServerPilot app: ids become part
+// of Redis keys and of URLs, so only letters, digits, _ and - are let through,
+// 1 to 64 of them.
+func CheckAppID(id string) error {
+	if !appID.MatchString(id) {
+		return fmt.Errorf("app_id is %q; it takes 1 to 64 letters, digits, _ or -", id)
+	}
+	return nil
+}
+
+func checkSeq(seq int64) error {
+	// Lua, where order numbers are compared, holds whole numbers exactly up to 2^53.
+	if seq <= 0 || seq > 1<<53 {
+		return fmt.Errorf("seq is %d; it takes an order number from 1 to 2^53", seq)
+	}
+	return nil
+}
+
+// checkDomain also puts the name into its canonical form.
+func checkDomain(name *string) error {
+	parsed, err := ParseDomain(*name)
+	if err != nil {
+		return fmt.Errorf("domain: %w", err)
+	}
+	*name = parsed
+	return nil
+}
+
+func checkTime(field string, t time.Time) error {
+	if t.IsZero() {
+		return fmt.Errorf("%s is missing; it takes a time as in RFC 3339", field)
+	}
+	return nil
+}
+
+func (c *Change) check() error {
+	if c.WWW != "" {
+		if _, err := ParseWWW(string(c.WWW)); err != nil {
+			return err
+		}
+	}
+	return errors.Join(CheckAppID(c.AppID), checkDomain(&c.Domain), checkSeq(c.Seq), checkTime("requested_at", c.RequestedAt))
+}
+
+func (s *Sync) check() error {
+	if s.Wake <= 0 {
+		return fmt.Errorf("wake is %d; it takes a number from 1", s.Wake)
+	}
+	return CheckAppID(s.AppID)
+}
+
+func (v *Verify) check() error {
+	if v.Attempt < 1 {
+		return fmt.Errorf("attempt is %d; it takes a number from 1", v.Attempt)
+	}
+	return errors.Join(CheckAppID(v.AppID), checkDomain(&v.Domain), checkSeq(v.Seq), checkTime("due_at", v.DueAt))
+}
+
+func (e *Event) check() error {
+	if !e.State.Valid() {
+		return fmt.Errorf("state is %q; it takes one of %v", e.State, States())
+	}
+	return errors.Join(CheckAppID(e.AppID), checkDomain(&e.Domain), checkSeq(e.Seq), checkTime("at", e.At))
+}
