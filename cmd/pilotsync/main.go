@@ -1,0 +1,82 @@
+// Command pilotsync keeps the domain lists of ServerPilot apps in step with
+// the domains that WordPress networks map. This package is the command line: a
+// small file a subcommand; main only parses and dispatches.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes, as documented in the README.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// commands is the whole command line; kong fills it in from flags and environment.
+type commands struct {
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// usageError is an error in how the program was called or set up: exit code 2.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+// silentError ends the program with exit code 1 after the command has shown why itself.
+var errShown = errors.New("already shown")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], newStreams(os.Stdin, os.Stdout, os.Stderr))
+	stop()
+	os.Exit(code)
+}
+
+// run is the program without the process around it.
+func run(ctx context.Context, args []string, s *streams) int {
+	var cli commands
+	exit := -1
+	parser, err := kong.New(&cli,
+		kong.Name("pilotsync"),
+		kong.Description("Keeps the domain lists of ServerPilot apps in step with WordPress networks, and sees each domain through to a working certificate."),
+		kong.Writers(s.Out, s.Err),
+		kong.Exit(func(code int) { exit = code }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(s),
+	)
+	if err != nil {
+		panic(err) // the struct above is wrong: a programming error that every test shows
+	}
+	kctx, err := parser.Parse(args)
+	if exit >= 0 { // --help
+		return exit
+	}
+	if err != nil {
+		err = usageError{err}
+	} else {
+		err = kctx.Run()
+	}
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errShown):
+		return exitFailed
+	case errors.As(err, &usage):
+		fmt.Fprintf(s.Err, "pilotsync: %v\nTry: pilotsync --help\n", err)
+		return exitUsage
+	default:
+		fmt.Fprintf(s.Err, "pilotsync: %v\n", err)
+		return exitFailed
+	}
+}

@@ -1,0 +1,23 @@
+package main
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// streams is what a command reads from and writes to.
+type streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+	// Terminal: Out and Err are a person's terminal, so a moving progress bar is welcome.
+	Terminal bool
+}
+
+func newStreams(in io.Reader, out, errs *os.File) *streams {
+	return &streams{
+		In: in, Out: out, Err: errs,
+		Terminal: term.IsTerminal(int(out.Fd())) && term.IsTerminal(int(errs.Fd())),
+	}
+}
