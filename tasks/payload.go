@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"time"
 )
@@ -103,16 +104,43 @@ var ErrPayload = errors.New("bad payload")
 func Decode[T Change | Sync | Verify | Event](payload []byte) (T, error) {
 	var p T
 	if err := json.Unmarshal(payload, &p); err != nil {
-		var typeErr *json.UnmarshalTypeError
-		if errors.As(err, &typeErr) && typeErr.Field != "" {
-			return p, fmt.Errorf("%w: %s is a JSON %s; it takes %s", ErrPayload, typeErr.Field, typeErr.Value, typeErr.Type)
-		}
-		return p, fmt.Errorf("%w: not the JSON it should be: %w", ErrPayload, err)
+		return p, fmt.Errorf("%w: %w", ErrPayload, explain(payload, err))
 	}
 	if err := any(&p).(interface{ check() error }).check(); err != nil {
 		return p, fmt.Errorf("%w: %w", ErrPayload, err)
 	}
 	return p, nil
+}
+
+// explain names the field that json.Unmarshal couldn't read, as far as it can be known.
+func explain(payload []byte, err error) error {
+	var typeErr *json.UnmarshalTypeError
+	if errors.As(err, &typeErr) && typeErr.Field != "" {
+		takes := typeErr.Type.String()
+		switch typeErr.Type.Kind() {
+		case reflect.String:
+			takes = "a string"
+		case reflect.Int, reflect.Int64:
+			takes = "a whole number"
+		case reflect.Slice:
+			takes = "an array of strings"
+		}
+		return fmt.Errorf("%s is a JSON %s; it takes %s", typeErr.Field, typeErr.Value, takes)
+	}
+	// The error of a time doesn't say which field it came from.
+	var times struct {
+		RequestedAt json.RawMessage `json:"requested_at"`
+		DueAt       json.RawMessage `json:"due_at"`
+		At          json.RawMessage `json:"at"`
+	}
+	if json.Unmarshal(payload, &times) == nil {
+		for field, raw := range map[string]json.RawMessage{"requested_at": times.RequestedAt, "due_at": times.DueAt, "at": times.At} {
+			if raw != nil && json.Unmarshal(raw, new(time.Time)) != nil {
+				return fmt.Errorf("%s is %.60s; it takes a time as in RFC 3339", field, raw)
+			}
+		}
+	}
+	return fmt.Errorf("not the JSON it should be: %w", err)
 }
 
 // Encode writes a payload. The types of this package always encode.
@@ -148,9 +176,16 @@ func checkSeq(seq int64) error {
 func checkDomain(name *string) error {
 	parsed, err := ParseDomain(*name)
 	if err != nil {
-		return fmt.Errorf("domain: %w", err)
+		return err
 	}
 	*name = parsed
+	return nil
+}
+
+func checkCount(field string, n int64) error {
+	if n < 1 {
+		return fmt.Errorf("%s is %d; it takes a number from 1", field, n)
+	}
 	return nil
 }
 
@@ -161,32 +196,41 @@ func checkTime(field string, t time.Time) error {
 	return nil
 }
 
-func (c *Change) check() error {
-	if c.WWW != "" {
-		if _, err := ParseWWW(string(c.WWW)); err != nil {
-			return err
+// join makes one line of what is wrong, for asynqmon and the log show it as one.
+func join(errs ...error) (all error) {
+	for _, err := range errs {
+		switch {
+		case err == nil:
+		case all == nil:
+			all = err
+		default:
+			all = fmt.Errorf("%w; %w", all, err)
 		}
 	}
-	return errors.Join(CheckAppID(c.AppID), checkDomain(&c.Domain), checkSeq(c.Seq), checkTime("requested_at", c.RequestedAt))
+	return all
+}
+
+func (c *Change) check() error {
+	var www error
+	if c.WWW != "" {
+		_, www = ParseWWW(string(c.WWW))
+	}
+	return join(CheckAppID(c.AppID), checkDomain(&c.Domain), checkSeq(c.Seq), www, checkTime("requested_at", c.RequestedAt))
 }
 
 func (s *Sync) check() error {
-	if s.Wake <= 0 {
-		return fmt.Errorf("wake is %d; it takes a number from 1", s.Wake)
-	}
-	return CheckAppID(s.AppID)
+	return join(CheckAppID(s.AppID), checkCount("wake", s.Wake))
 }
 
 func (v *Verify) check() error {
-	if v.Attempt < 1 {
-		return fmt.Errorf("attempt is %d; it takes a number from 1", v.Attempt)
-	}
-	return errors.Join(CheckAppID(v.AppID), checkDomain(&v.Domain), checkSeq(v.Seq), checkTime("due_at", v.DueAt))
+	return join(CheckAppID(v.AppID), checkDomain(&v.Domain), checkSeq(v.Seq),
+		checkCount("attempt", int64(v.Attempt)), checkTime("due_at", v.DueAt))
 }
 
 func (e *Event) check() error {
+	var state error
 	if !e.State.Valid() {
-		return fmt.Errorf("state is %q; it takes one of %v", e.State, States())
+		state = fmt.Errorf("state is %q; it takes one of %v", e.State, States())
 	}
-	return errors.Join(CheckAppID(e.AppID), checkDomain(&e.Domain), checkSeq(e.Seq), checkTime("at", e.At))
+	return join(CheckAppID(e.AppID), checkDomain(&e.Domain), checkSeq(e.Seq), state, checkTime("at", e.At))
 }
