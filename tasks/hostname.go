@@ -57,7 +57,7 @@ func ParseDomain(raw string) (string, error) {
 	case name == "":
 		return refuse("empty", "it is empty; give a name such as example.com")
 	case len(name) > utf8.UTFMax*maxName:
-		// No name of this size fits in ASCII, and punycode takes quadratic time.
+		// No real name is this long, and punycode would take quadratic time.
 		return refuse("length", "it is longer than %d characters; give a shorter name", maxName)
 	case !utf8.ValidString(name) || strings.ContainsRune(name, utf8.RuneError):
 		// IDNA would encode the replacement character, and then refuse its own result.
@@ -81,14 +81,14 @@ func ParseDomain(raw string) (string, error) {
 	host := strings.TrimPrefix(name, wildcard)
 	prefix := name[:len(name)-len(host)]
 	if strings.Contains(host, "*") {
-		return refuse("wildcard", "a wildcard can only be the whole first label, as in *.example.com")
+		return refuse("wildcard", "a wildcard is the whole first label or nothing; give it as in *.example.com")
 	}
 	ascii, err := toASCII.ToASCII(host)
 	if err != nil {
 		return refuse("idna", "international names don't allow this spelling (%v); check it for stray characters", err)
 	}
 	if len(prefix)+len(ascii) > maxName {
-		return refuse("length", "it has %d characters in ASCII; a name has %d at most", len(prefix)+len(ascii), maxName)
+		return refuse("length", "it has %d characters in ASCII; shorten it to %d", len(prefix)+len(ascii), maxName)
 	}
 	labels := strings.Split(ascii, ".")
 	for _, label := range labels {
@@ -96,7 +96,7 @@ func ParseDomain(raw string) (string, error) {
 		case label == "":
 			return refuse("empty-label", "it has an empty label; take out the dot that is too much")
 		case len(label) > maxLabel:
-			return refuse("label-length", "the label %.10q… has %d characters in ASCII; a label has %d at most", label, len(label), maxLabel)
+			return refuse("label-length", "the label %.10q… has %d characters in ASCII; shorten it to %d", label, len(label), maxLabel)
 		case strings.HasPrefix(label, "-"), strings.HasSuffix(label, "-"):
 			return refuse("hyphen", "the label %q starts or ends with a hyphen; take the hyphen off", label)
 		}
