@@ -1,0 +1,124 @@
+package simulator
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// authority is the simulator's certificate authority. It makes certificates as
+// they are asked for, and keeps them.
+type authority struct {
+	pem   []byte
+	cert  *x509.Certificate
+	key   *ecdsa.PrivateKey
+	stray *tls.Certificate // self-signed, of another name: what a web server shows for want of better
+
+	mu     sync.Mutex
+	leaves map[string]*tls.Certificate
+}
+
+func newAuthority() (*authority, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := certificate("pilotsync simulator CA")
+	template.IsCA, template.BasicConstraintsValid = true, true
+	template.KeyUsage = x509.KeyUsageCertSign
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	ca := &authority{
+		pem:    pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		cert:   cert,
+		key:    key,
+		leaves: map[string]*tls.Certificate{},
+	}
+	stray := certificate("default.invalid")
+	stray.DNSNames = []string{"default.invalid"}
+	ca.stray, err = sign(stray, stray, key)
+	return ca, err
+}
+
+// certificate is what all certificates here have in common. They are valid
+// from yesterday, for clocks that are behind, and for 90 days as Let's Encrypt's.
+func certificate(commonName string) *x509.Certificate {
+	now := time.Now()
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	if err != nil {
+		panic(err) // crypto/rand doesn't fail
+	}
+	return &x509.Certificate{
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: commonName},
+		NotBefore:    now.Add(-24 * time.Hour),
+		NotAfter:     now.Add(90 * 24 * time.Hour),
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+}
+
+// sign makes a certificate for the authority's own key: one key for all is
+// enough here, and fast.
+func sign(template, parent *x509.Certificate, key *ecdsa.PrivateKey) (*tls.Certificate, error) {
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, key)
+	if err != nil {
+		return nil, fmt.Errorf("signing a certificate for %s: %w", template.Subject.CommonName, err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
+}
+
+func (ca *authority) leaf(name string) (*tls.Certificate, error) {
+	ca.mu.Lock()
+	defer ca.mu.Unlock()
+	if leaf := ca.leaves[name]; leaf != nil {
+		return leaf, nil
+	}
+	template := certificate("") // a common name may have 64 bytes only
+	template.DNSNames = []string{name}
+	leaf, err := sign(template, ca.cert, ca.key)
+	if err != nil {
+		return nil, err
+	}
+	ca.leaves[name] = leaf
+	return leaf, nil
+}
+
+// startWeb serves HTTPS for every name: with a valid certificate if there is
+// one, else with one that no client should take.
+func (s *Simulator) startWeb(address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("listening for TLS on %s: %w", address, err)
+	}
+	s.webAddr = listener.Addr()
+	s.web = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "pilotsync simulator: this is %s\n", r.Host)
+	})}
+	s.serve(tls.NewListener(listener, &tls.Config{
+		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			name := canonical(hello.ServerName)
+			if !s.served(name) {
+				return s.authority.stray, nil
+			}
+			return s.authority.leaf(name)
+		},
+	}), s.web)
+	return nil
+}

@@ -1,0 +1,127 @@
+package simulator
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// maxAliases bounds a chain of CNAME records; a longer one, or a ring, is an
+// error of the resolver, as it is with real ones.
+const maxAliases = 8
+
+// resolution is what DNS says about a name.
+type resolution struct {
+	aliases   []string // the names the chain of CNAME records passes, the asked one not included
+	addresses []netip.Addr
+	rcode     int
+}
+
+// resolve is called with the lock held.
+func (s *Simulator) resolve(name string) resolution {
+	var r resolution
+	for range maxAliases {
+		b := s.behaviour(name)
+		switch {
+		case b.DNSError:
+			return resolution{rcode: dns.RcodeServerFailure}
+		case b.NoDNS:
+			r.rcode = dns.RcodeNameError
+			return r
+		case b.CNAME != "":
+			name = canonical(b.CNAME)
+			r.aliases = append(r.aliases, name)
+			continue
+		}
+		r.addresses = b.PointsTo
+		if len(r.addresses) == 0 {
+			r.addresses = []netip.Addr{s.opt.ServerAddress}
+		}
+		return r
+	}
+	return resolution{rcode: dns.RcodeServerFailure}
+}
+
+func (s *Simulator) answerDNS(w dns.ResponseWriter, query *dns.Msg) {
+	reply := new(dns.Msg).SetReply(query)
+	reply.Authoritative, reply.RecursionAvailable = true, true
+	if len(query.Question) == 1 {
+		question := query.Question[0]
+		s.mu.Lock()
+		r := s.resolve(canonical(question.Name))
+		s.mu.Unlock()
+		reply.Rcode = r.rcode
+		reply.Answer = records(question, r)
+	} else {
+		reply.Rcode = dns.RcodeFormatError
+	}
+	_ = w.WriteMsg(reply) // a client that has gone asks again if it must
+}
+
+// records are those of a resolution that answer a question: the aliases, and
+// of the addresses the family that was asked for.
+func records(question dns.Question, r resolution) []dns.RR {
+	owner := question.Name // in the letter case it was asked in
+	header := func(kind uint16) dns.RR_Header {
+		return dns.RR_Header{Name: owner, Rrtype: kind, Class: dns.ClassINET, Ttl: 0} // behaviours change at any time
+	}
+	var rrs []dns.RR
+	for _, alias := range r.aliases {
+		rrs = append(rrs, &dns.CNAME{Hdr: header(dns.TypeCNAME), Target: dns.Fqdn(alias)})
+		owner = dns.Fqdn(alias)
+	}
+	for _, address := range r.addresses {
+		switch {
+		case question.Qtype == dns.TypeA && address.Is4():
+			rrs = append(rrs, &dns.A{Hdr: header(dns.TypeA), A: address.AsSlice()})
+		case question.Qtype == dns.TypeAAAA && address.Is6():
+			rrs = append(rrs, &dns.AAAA{Hdr: header(dns.TypeAAAA), AAAA: address.AsSlice()})
+		}
+	}
+	return rrs
+}
+
+// startDNS serves UDP and TCP on the same port.
+func (s *Simulator) startDNS(address string) error {
+	packets, listener, err := listenDNS(address)
+	if err != nil {
+		return fmt.Errorf("listening for DNS on %s: %w", address, err)
+	}
+	s.dnsAddr = listener.Addr()
+	for _, server := range []*dns.Server{{PacketConn: packets}, {Listener: listener}} {
+		// Shutdown only works on a server that has started.
+		started := make(chan struct{})
+		server.NotifyStartedFunc = func() { close(started) }
+		server.Handler = dns.HandlerFunc(s.answerDNS)
+		s.running.Go(func() {
+			if err := server.ActivateAndServe(); err != nil {
+				panic(fmt.Sprintf("simulator: serving DNS on %s: %v", s.dnsAddr, err)) // nothing sensible is left to test
+			}
+		})
+		<-started
+		s.resolvers = append(s.resolvers, server)
+	}
+	return nil
+}
+
+func listenDNS(address string) (net.PacketConn, net.Listener, error) {
+	for try := 1; ; try++ {
+		packets, err := net.ListenPacket("udp", address)
+		if err != nil {
+			return nil, nil, err
+		}
+		listener, err := net.Listen("tcp", packets.LocalAddr().String())
+		if err == nil {
+			return packets, listener, nil
+		}
+		_ = packets.Close()
+		// A port that is free for UDP can be taken for TCP; with a port of the
+		// system's choice the next one will do.
+		if try == 20 || !strings.HasSuffix(address, ":0") {
+			return nil, nil, err
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package simulator
+
+import (
+	"slices"
+	"time"
+)
+
+// Write is one accepted write of an app's list.
+type Write struct {
+	App    string   `json:"app"`
+	Index  int      `json:"index"` // counts an app's writes from 0, in the order they took effect
+	Before []string `json:"before"`
+	After  []string `json:"after"`
+	// ReceivedAt is when the request had been read in full, AppliedAt when it
+	// took effect, AnsweredAt when its answer, if any, went out or its
+	// connection was dropped; zero as long as that is to come.
+	ReceivedAt time.Time `json:"received_at"`
+	AppliedAt  time.Time `json:"applied_at"`
+	AnsweredAt time.Time `json:"answered_at,omitzero"`
+	// Late: the write took effect after its connection had ended.
+	Late bool `json:"late,omitempty"`
+	// ByHand: by EditByHand, not over the API.
+	ByHand bool `json:"by_hand,omitempty"`
+}
+
+// Overlap is two list writes of one app of which the second was received
+// before the first was answered and applied.
+type Overlap struct {
+	First  Write `json:"first"`
+	Second Write `json:"second"`
+}
+
+// History returns the accepted writes of an app in the order they took effect,
+// or app by app those of all apps if app is empty.
+func (s *Simulator) History(app string) []Write {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var writes []Write
+	for _, id := range s.order {
+		if app != "" && app != id {
+			continue
+		}
+		for _, w := range s.apps[id].writes {
+			c := *w
+			c.Before, c.After = slices.Clone(w.Before), slices.Clone(w.After)
+			writes = append(writes, c)
+		}
+	}
+	return writes
+}
+
+// Overlaps returns every pair of writes over the API, of the same app, that
+// were under way at the same time.
+func (s *Simulator) Overlaps() []Overlap { return overlaps(s.History("")) }
+
+// overlaps is the rule of [Simulator.Overlaps]. A write is under way from the
+// moment it was received until it is both answered and applied.
+func overlaps(history []Write) []Overlap {
+	writes := slices.DeleteFunc(slices.Clone(history), func(w Write) bool { return w.ByHand })
+	slices.SortStableFunc(writes, func(a, b Write) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
+	var found []Overlap
+	for i, first := range writes {
+		for _, second := range writes[i+1:] {
+			open := first.AnsweredAt.IsZero()
+			if !open && !second.ReceivedAt.Before(first.AnsweredAt) && !second.ReceivedAt.Before(first.AppliedAt) {
+				break // and so are all that were received later
+			}
+			if first.App == second.App {
+				found = append(found, Overlap{First: first, Second: second})
+			}
+		}
+	}
+	return found
+}
+
+// Calls returns how many calls of a kind the API got for an app, or altogether
+// if app is empty, refused and failed ones included. Calls that are about no
+// app, ListApps, ReadServer and ReadAction, are only counted altogether.
+func (s *Simulator) Calls(app string, call Call) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if app != "" {
+		return s.calls[target{app, call}]
+	}
+	total := 0
+	for t, n := range s.calls {
+		if t.call == call {
+			total += n
+		}
+	}
+	return total
+}

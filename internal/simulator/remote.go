@@ -1,0 +1,99 @@
+package simulator
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Remote is a simulator in another process, reached by its control endpoints.
+// Its methods are those of [Simulator].
+type Remote struct {
+	base string
+}
+
+// NewRemote returns the simulator whose APIURL is given.
+func NewRemote(apiURL string) *Remote {
+	return &Remote{base: strings.TrimSuffix(strings.TrimSuffix(apiURL, "/"), "/v1") + "/_simulator"}
+}
+
+// History is [Simulator.History].
+func (r *Remote) History(ctx context.Context, app string) ([]Write, error) {
+	var report historyReport
+	err := r.do(ctx, http.MethodGet, "/history?app="+url.QueryEscape(app), nil, &report)
+	return report.Writes, err
+}
+
+// Calls is [Simulator.Calls].
+func (r *Remote) Calls(ctx context.Context, app string, call Call) (int, error) {
+	var report historyReport
+	err := r.do(ctx, http.MethodGet, "/history?app="+url.QueryEscape(app), nil, &report)
+	return report.Calls[call], err
+}
+
+// Lists returns the lists of all apps by app id.
+func (r *Remote) Lists(ctx context.Context) (map[string][]string, error) {
+	var lists map[string][]string
+	err := r.do(ctx, http.MethodGet, "/apps", nil, &lists)
+	return lists, err
+}
+
+// Overlaps is [Simulator.Overlaps].
+func (r *Remote) Overlaps(ctx context.Context) ([]Overlap, error) {
+	var overlaps []Overlap
+	err := r.do(ctx, http.MethodGet, "/overlaps", nil, &overlaps)
+	return overlaps, err
+}
+
+// SetFaults is [Simulator.SetFaults]; faults out of their range are an error.
+func (r *Remote) SetFaults(ctx context.Context, f Faults) error {
+	return r.do(ctx, http.MethodPost, "/faults", f, nil)
+}
+
+// SetBehaviour is [Simulator.SetBehaviour].
+func (r *Remote) SetBehaviour(ctx context.Context, name string, b Behaviour) error {
+	return r.do(ctx, http.MethodPost, "/behaviour", behaviourOrder{Name: name, Behaviour: b}, nil)
+}
+
+// SetListByHand replaces an app's list as [Simulator.EditByHand] does.
+func (r *Remote) SetListByHand(ctx context.Context, app string, domains []string) error {
+	return r.do(ctx, http.MethodPost, "/lists", listOrder{App: app, Domains: domains}, nil)
+}
+
+func (r *Remote) do(ctx context.Context, method, path string, order, report any) error {
+	var body []byte
+	if order != nil {
+		var err error
+		if body, err = json.Marshal(order); err != nil {
+			return fmt.Errorf("simulator: encoding the order for %s: %w", path, err)
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, method, r.base+path, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("simulator: %w", err)
+	}
+	request.Close = true // no connection stays behind that somebody would have to close
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("simulator: %w", err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	switch {
+	case err != nil:
+		return fmt.Errorf("simulator: reading the answer of %s: %w", path, err)
+	case response.StatusCode >= 300:
+		return fmt.Errorf("simulator: %s %s: %s: %s", method, path, response.Status, bytes.TrimSpace(content))
+	case report == nil:
+		return nil
+	}
+	if err := json.Unmarshal(content, report); err != nil {
+		return fmt.Errorf("simulator: reading the answer of %s: %w", path, err)
+	}
+	return nil
+}
