@@ -1,0 +1,136 @@
+package applist
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// API is what a sync needs of ServerPilot. The list it guards can be written by
+// others at any time, whole, without a condition, so an implementation must
+// neither retry a write by itself nor send one after its time.
+//
+// Every error is, or wraps, a [*CallError]; anything else counts as [Again].
+type API interface {
+	// Ready waits until one read and one write may be made, where the account's
+	// calls are limited.
+	Ready(ctx context.Context, app string) error
+	// List returns the app's domain names in ServerPilot's order. An answer
+	// without a list is an error, never an empty list.
+	List(ctx context.Context, app string) ([]string, error)
+	// Replace makes names the whole list and returns what ServerPilot answered.
+	// No byte of it may be sent after notAfter.
+	Replace(ctx context.Context, app string, names []string, notAfter time.Time) ([]string, error)
+}
+
+// Verdict is what a failed call means for the sync.
+type Verdict int
+
+const (
+	// Again: it had no effect; a later try may go well.
+	Again Verdict = iota
+	// Unknown: a write that may have landed, or may land yet.
+	Unknown
+	// Blocked: a person has to act before any call for this app can go well.
+	Blocked
+	// Refused: ServerPilot doesn't take this list. It had no effect.
+	Refused
+)
+
+// CallError is a failed call.
+type CallError struct {
+	Verdict Verdict
+	Message string        // ServerPilot's own words, for Refused; else may be empty
+	After   time.Duration // not before this pause, where ServerPilot asked for one
+	Err     error
+}
+
+func (e *CallError) Error() string { return e.Err.Error() }
+func (e *CallError) Unwrap() error { return e.Err }
+
+// Time limits, one inside the other: a call ends before the lease it runs under.
+const (
+	// CallLimit ends a call to ServerPilot.
+	CallLimit = 20 * time.Second
+	// LeaseTTL is how long a lease lasts unless it is renewed.
+	LeaseTTL = 30 * time.Second
+	// LandingLimit is when a write counts as landed or lost for good, from its
+	// start: what is under way after CallLimit has ten seconds to get there.
+	LandingLimit = 30 * time.Second
+)
+
+// ErrLost: the lease is somebody else's now, or nobody's. Nothing was changed.
+var ErrLost = errors.New("the app's lease was lost")
+
+// NotTaken tells why a lease can't be had.
+type NotTaken struct {
+	// Idle: nothing is to be done. Busy: another sync holds the lease and will see
+	// to all that is pending. Neither: a write may still land.
+	Idle, Busy bool
+	// Wait is the time until such a write has landed or is lost.
+	Wait time.Duration
+}
+
+func (e *NotTaken) Error() string {
+	switch {
+	case e.Idle:
+		return "nothing is pending"
+	case e.Busy:
+		return "another sync holds the lease"
+	}
+	return fmt.Sprintf("a write of unknown outcome may land within %s", e.Wait.Round(time.Millisecond))
+}
+
+// Ledger is what a sync needs of the record of every domain. All methods but
+// Take and Snapshot return [ErrLost] if the lease is not the caller's any more.
+type Ledger interface {
+	// Take gets the app's lease for [LeaseTTL]; the error may be a [*NotTaken].
+	Take(ctx context.Context, app string) (Lease, error)
+	// Renew extends the lease by another LeaseTTL.
+	Renew(ctx context.Context, lease Lease) error
+	Snapshot(ctx context.Context, app string) (Snapshot, error)
+	// BeginWrite renews the lease and notes that a write is in flight for
+	// LandingLimit, which may put the names claim on the list.
+	BeginWrite(ctx context.Context, lease Lease, claim []string) error
+	// EndWrite takes the note of the time back after a write that certainly had
+	// no effect or certainly had its effect, so that the next needn't wait.
+	EndWrite(ctx context.Context, lease Lease) error
+	// Commit replaces the records of the outcomes, each only if neither its
+	// record nor its domain's last change is newer than planned on, and clears
+	// what is in flight. It returns the domains whose turn it wasn't; their
+	// changes stay pending.
+	Commit(ctx context.Context, lease Lease, c Commit) (stale []string, err error)
+	// Release gives the lease back if nothing is pending, and reports whether it did.
+	Release(ctx context.Context, lease Lease) (released bool, err error)
+	// Abandon gives the lease back although changes are pending.
+	Abandon(ctx context.Context, lease Lease, trouble *Trouble) error
+}
+
+// Lease is the right to sync one app.
+type Lease struct{ App, Token string }
+
+// Commit is what one plan changes in the ledger.
+type Commit struct {
+	Outcomes []Outcome
+	Own      []string // names that are ours from now on
+	Disown   []string // names that aren't any more
+	Who      string
+}
+
+// Trouble is why an app's sync doesn't get on.
+type Trouble struct {
+	Reason  string
+	Blocked bool      // a person has to act
+	Since   time.Time // when it began; later troubles without a success between don't move it
+}
+
+// Follower starts what follows from a sync. It is called before the commit;
+// starting the same thing twice must be harmless, and what was started for an
+// outcome that is then not committed must find that out and end.
+type Follower interface {
+	// Verify starts the first verification of a record at its NextAt.
+	Verify(ctx context.Context, app string, r Record) error
+	// Tell reports the record's state to the outside.
+	Tell(ctx context.Context, app string, r Record) error
+}

@@ -1,0 +1,125 @@
+package applist
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"pilotsync/tasks"
+)
+
+// outcome says what the plan means for one domain; changed is false where it
+// means nothing new.
+func (p *planner) outcome(s *subject) (o Outcome, changed bool) {
+	r := s.record
+	r.Domain = s.domain
+	if s.pending != nil {
+		r.Seq, r.RequestedAt = s.pending.Seq, s.pending.RequestedAt
+		if s.pending.SiteID != 0 {
+			r.SiteID = s.pending.SiteID
+		}
+	}
+	switch {
+	case s.waits:
+		return Outcome{}, false
+	case s.refusal != "" && s.wanted && s.pending != nil && s.pending.Remove:
+		// A refused removal: the domain stays what it was.
+		r.Since, r.Reason = s.since, s.refusal
+		return Outcome{Record: r, Event: s.refusal}, true
+	case s.refusal != "":
+		return p.rejected(s, r), true
+	case s.pending != nil && s.pending.Remove:
+		return p.removed(s, r), true
+	case !s.wanted || !p.present[s.domain]:
+		return Outcome{}, false // long gone, or held back
+	case s.pending != nil:
+		return p.listed(s, r), true
+	default:
+		return p.standing(s, r)
+	}
+}
+
+// end makes r a record of a domain that is not wanted.
+func end(r Record, state tasks.State, names []string, reason string) Record {
+	r.State, r.Names, r.Reason = state, names, reason
+	r.Wanted, r.Since, r.CheckSeq, r.NextAt = false, 0, 0, nil
+	return r
+}
+
+func (p *planner) rejected(s *subject, r Record) Outcome {
+	names := s.names
+	if len(names) == 0 {
+		names = []string{s.domain}
+	}
+	r = end(r, tasks.Rejected, names, s.refusal)
+	return Outcome{Record: r, Event: s.refusal, Told: true}
+}
+
+func (p *planner) removed(s *subject, r Record) Outcome {
+	var reason string
+	switch {
+	case p.claimed[s.domain] != "":
+		reason = fmt.Sprintf("no longer mapped by itself; the name stays on the list for %s", p.claimed[s.domain])
+	case p.was[s.domain]:
+		reason = "taken off the list"
+	default:
+		reason = "was not on the list"
+	}
+	return Outcome{Record: end(r, tasks.Removed, s.names, reason), Event: reason, Told: true}
+}
+
+// listed is the outcome of a pending addition whose names are on the list.
+func (p *planner) listed(s *subject, r Record) Outcome {
+	names := p.onList(s)
+	fresh := !s.record.Wanted || !s.record.State.Listed() || !containsAll(s.record.Names, names)
+	r.Wanted, r.Since, r.WWW, r.Names = true, s.since, s.www, names
+	if !fresh {
+		event := "asked for again: nothing changed"
+		if len(s.put) > 0 {
+			event = "asked for again: put back " + strings.Join(s.put, ", ")
+		}
+		return Outcome{Record: r, Event: event}
+	}
+	r.CheckSeq, r.Attempt, r.AttemptAt, r.NextAt, r.PointedHere, r.Certificate = r.Seq, 0, nil, nil, false, nil
+	event := "put on the list"
+	if len(s.put) == 0 {
+		event = "was on the list already"
+	}
+	if tasks.IsWildcard(s.domain) {
+		r.State = tasks.DoneWithoutSSL
+		r.Reason = event + "; a wildcard gets no certificate: Let's Encrypt can't certify one over HTTP, which is how ServerPilot proves a domain"
+		return Outcome{Record: r, Event: r.Reason, Told: true}
+	}
+	r.State = tasks.CheckingDNS
+	r.Reason = event + "; DNS and the certificate are checked next"
+	return Outcome{Record: r, Event: event, Verify: true, Told: true}
+}
+
+// standing is the outcome of a domain that was listed before and has no change
+// pending: something only if its names were put back or taken away.
+func (p *planner) standing(s *subject, r Record) (Outcome, bool) {
+	names := p.onList(s)
+	if len(s.put) == 0 && slices.Equal(names, r.Names) {
+		return Outcome{}, false
+	}
+	event := "its names on the list are now " + strings.Join(names, ", ")
+	if len(s.put) > 0 {
+		event = "put back " + strings.Join(s.put, ", ")
+	}
+	r.Names = names
+	return Outcome{Record: r, Event: event}, true
+}
+
+// onList returns those of the subject's names that are on the planned list.
+func (p *planner) onList(s *subject) []string {
+	return slices.DeleteFunc(slices.Clone(s.names), func(name string) bool { return !p.present[name] })
+}
+
+func containsAll(have, want []string) bool {
+	for _, name := range want {
+		if !slices.Contains(have, name) {
+			return false
+		}
+	}
+	return true
+}

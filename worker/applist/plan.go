@@ -1,0 +1,357 @@
+package applist
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"pilotsync/tasks"
+)
+
+// Limit is the number of names ServerPilot takes on one app's list (since
+// February 2024; it was 1,000 before, so older lists can be longer).
+const Limit = 300
+
+// Rules are the settings a plan follows.
+type Rules struct {
+	WWW       tasks.WWW // for changes that don't say
+	Protected []string  // names that never leave a list
+}
+
+// Input is everything a plan depends on.
+type Input struct {
+	Remote []string // the list as ServerPilot answered it just now
+	Ledger Snapshot
+	Rules  Rules
+	Now    time.Time
+	// Only confines the plan to these domains: other domains' names stay as they
+	// are and their changes stay pending. Nil means all.
+	Only map[string]bool
+	// Refused holds, by domain, ServerPilot's message where it is known to refuse
+	// the domain for its own sake; such a domain ends rejected.
+	Refused map[string]string
+}
+
+// Outcome is what a plan means for one domain, once the list is as planned.
+type Outcome struct {
+	Record Record // as it is to be committed; Record.Version is the one planned on
+	// Event tells the domain's history what happened.
+	Event string
+	// Verify: a new verification starts.
+	Verify bool
+	// Told: the state changed, or a request ended, which the outside is told of.
+	Told bool
+}
+
+// Result is a plan.
+type Result struct {
+	List           []string // what the list should be
+	Write          bool     // List differs from Remote
+	Added, Removed []string
+	Outcomes       []Outcome // sorted by domain
+	// Movers are the domains whose names the write adds or removes, those that
+	// make room first; where ServerPilot refuses the write, one of them is the cause.
+	Movers []string
+	// Claim are the names that count as ours should the write land.
+	Claim []string
+	// Own and Disown are the changes to the ledger's set of our names once the
+	// list is as planned.
+	Own, Disown []string
+}
+
+// Plan decides what an app's list should be and what becomes of each domain.
+// It has no side effects and depends on nothing but in.
+//
+// Names on the list that are not ours stay, in their order; exact duplicates,
+// letter case aside, collapse into the first. A name leaves only if no wanted
+// domain claims it, and we added it or a removal asks for it. Wanted names that
+// are missing are appended, those of the domains that have been wanted longest
+// first. The list never grows beyond [Limit]: a domain goes on it whole or is
+// rejected.
+func Plan(in Input) Result {
+	p := planner{Input: in, claimed: map[string]string{}, asked: map[string]string{}, removers: map[string]bool{}}
+	p.protected = keys(in.Rules.Protected)
+	p.judge()
+	p.keep()
+	p.append()
+	p.conclude()
+	return p.result
+}
+
+// planner holds the working state of one call of Plan.
+type planner struct {
+	Input
+	protected map[string]bool
+	subjects  []subject         // every domain of the ledger that has a say, longest wanted first
+	held      map[string]bool   // names of domains outside Only: not to be touched
+	claimed   map[string]string // name → the wanted domain that claims it
+	asked     map[string]string // name → the pending removal that asks for it to go
+	ours      map[string]bool   // names on the list that we put there
+	present   map[string]bool   // names on the new list so far
+	was       map[string]bool   // names on the remote list
+	removers  map[string]bool   // domains for whose sake a name leaves
+	result    Result
+}
+
+// subject is a domain with what the plan has found out about it.
+type subject struct {
+	domain  string
+	record  Record // zero Domain where the ledger has none
+	pending *Pending
+	wanted  bool
+	since   int64
+	www     tasks.WWW
+	names   []string
+	put     []string // names the plan appends
+	refusal string   // why it is rejected, empty if it isn't
+	waits   bool     // no outcome: a later plan, with all domains, decides
+}
+
+// judge finds out which domains are wanted and which names they claim.
+func (p *planner) judge() {
+	p.held = map[string]bool{}
+	domains := map[string]bool{}
+	for d := range p.Ledger.Records {
+		domains[d] = true
+	}
+	for d := range p.Ledger.Pending {
+		domains[d] = true
+	}
+	for d := range domains {
+		if s, ok := p.subject(d); ok {
+			p.subjects = append(p.subjects, s)
+		}
+	}
+	slices.SortFunc(p.subjects, func(a, b subject) int {
+		return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.domain, b.domain))
+	})
+	for i := range p.subjects {
+		s := &p.subjects[i]
+		if !s.wanted {
+			continue
+		}
+		s.names = slices.DeleteFunc(tasks.Names(s.domain, s.www), func(name string) bool {
+			return name != s.domain && p.takenAway(name, s.since)
+		})
+		for _, name := range s.names {
+			if _, taken := p.claimed[name]; !taken || name == s.domain {
+				p.claimed[name] = s.domain
+			}
+		}
+	}
+}
+
+// subject sums up what the ledger says of one domain; ok is false where the
+// plan is not to deal with it.
+func (p *planner) subject(domain string) (s subject, ok bool) {
+	s = subject{domain: domain, record: p.Ledger.Records[domain]}
+	if change, waits := p.Ledger.Pending[domain]; waits {
+		s.pending = &change
+	}
+	if p.Only != nil && !p.Only[domain] {
+		if s.pending != nil {
+			p.hold(domain)
+			s.pending = nil
+		}
+	}
+	s.wanted, s.www, s.since = s.record.Wanted, s.record.WWW, s.record.Since
+	if s.pending != nil {
+		s.wanted = !s.pending.Remove
+		s.www = cmp.Or(s.pending.WWW, p.Rules.WWW)
+		s.since = cmp.Or(p.Ledger.Since[domain], s.pending.Seq)
+		if s.pending.Remove {
+			s.judgeRemoval(p)
+		}
+	}
+	if message, refused := p.Refused[domain]; refused {
+		s.refusal, s.wanted = "ServerPilot refused it: "+message, false
+		p.hold(domain)
+	}
+	return s, s.record.Domain != "" || s.pending != nil
+}
+
+// hold leaves the domain's names as they are, on or off the list; its www form
+// only if that has no change of its own in this plan.
+func (p *planner) hold(domain string) {
+	for _, name := range tasks.Names(domain, tasks.WWWAlways) {
+		_, waits := p.Ledger.Pending[name]
+		if name == domain || !waits || p.Only != nil && !p.Only[name] || p.Refused[name] != "" {
+			p.held[name] = true
+		}
+	}
+}
+
+// judgeRemoval notes which names a pending removal asks to go.
+func (s *subject) judgeRemoval(p *planner) {
+	if p.protected[s.domain] {
+		s.refusal = s.domain + " is protected (PILOTSYNC_PROTECTED): it is never taken off the list"
+		s.wanted, s.www, s.since = s.record.Wanted, s.record.WWW, s.record.Since
+		return
+	}
+	s.names = []string{s.domain}
+	if s.record.Domain == "" {
+		// We never heard of it: the plugin put it there before us, www form and all.
+		s.names = tasks.Names(s.domain, s.www)
+	}
+	for _, name := range s.names {
+		if p.asked[name] == "" || name == s.domain {
+			p.asked[name] = s.domain
+		}
+	}
+}
+
+// takenAway reports whether a www form was removed by name after its domain
+// became wanted: then it stays away, however often the domain is asked for again.
+func (p *planner) takenAway(name string, since int64) bool {
+	if p.held[name] {
+		return false
+	}
+	if change, waits := p.Ledger.Pending[name]; waits {
+		return change.Remove && change.Seq > since && !p.protected[name]
+	}
+	r, known := p.Ledger.Records[name]
+	return known && r.State == tasks.Removed && r.Seq > since
+}
+
+// keep walks the remote list and keeps what is to stay.
+func (p *planner) keep() {
+	p.was, p.present, p.ours = map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, name := range p.Remote {
+		p.was[key(name)] = true
+	}
+	for name := range p.Ledger.Ours {
+		p.ours[name] = p.was[name]
+	}
+	for _, name := range p.Ledger.Flight {
+		p.ours[name] = p.was[name]
+	}
+	for _, name := range p.Remote {
+		k := key(name)
+		if p.present[k] {
+			continue
+		}
+		if cause := p.leaves(k); cause != "" {
+			if !slices.Contains(p.result.Removed, k) {
+				p.result.Removed = append(p.result.Removed, k)
+			}
+			p.removers[cause] = true
+			continue
+		}
+		p.present[k] = true
+		p.result.List = append(p.result.List, name)
+	}
+}
+
+// leaves returns the domain for whose sake the name leaves the list, or "".
+func (p *planner) leaves(name string) string {
+	if _, claimed := p.claimed[name]; claimed || p.protected[name] || p.held[name] {
+		return ""
+	}
+	if domain := p.asked[name]; domain != "" {
+		return domain
+	}
+	if !p.ours[name] {
+		return ""
+	}
+	// Ours and no longer claimed: a www form whose domain went or lost it, or what
+	// an interrupted write left behind.
+	owner := name
+	if _, known := p.Ledger.Records[name]; !known {
+		owner = strings.TrimPrefix(name, "www.")
+	}
+	if p.Only != nil && !p.Only[owner] {
+		return ""
+	}
+	return owner
+}
+
+// append puts the missing names of wanted domains on the list, as far as there is room.
+func (p *planner) append() {
+	for i := range p.subjects {
+		s := &p.subjects[i]
+		if !s.wanted {
+			continue
+		}
+		missing := slices.DeleteFunc(slices.Clone(s.names), func(name string) bool {
+			return p.present[name] || p.held[name]
+		})
+		if len(missing) == 0 || s.waits {
+			continue
+		}
+		if room := Limit - len(p.result.List); room < len(missing) {
+			if s.pending == nil && p.present[s.domain] {
+				continue // listed by its own name; its www form has to wait for room
+			}
+			if p.Only != nil {
+				s.waits = true // a removal outside this part may make room
+				continue
+			}
+			s.refusal = fmt.Sprintf("the app's list holds %d names of at most %d; %s would need %d more",
+				len(p.result.List), Limit, s.domain, len(missing))
+			continue
+		}
+		s.put = missing
+		for _, name := range missing {
+			p.present[name] = true
+		}
+		p.result.List = append(p.result.List, missing...)
+		p.result.Added = append(p.result.Added, missing...)
+		if !p.removers[s.domain] {
+			p.result.Movers = append(p.result.Movers, s.domain)
+		}
+	}
+}
+
+// conclude turns what was found into outcomes and the bookkeeping of our names.
+func (p *planner) conclude() {
+	for i := range p.subjects {
+		if o, changed := p.outcome(&p.subjects[i]); changed {
+			o.Record.UpdatedAt = p.Now
+			p.result.Outcomes = append(p.result.Outcomes, o)
+		}
+	}
+	slices.SortFunc(p.result.Outcomes, func(a, b Outcome) int { return cmp.Compare(a.Record.Domain, b.Record.Domain) })
+	p.result.Movers = append(slices.Sorted(maps.Keys(p.removers)), p.result.Movers...)
+	p.result.Write = !slices.Equal(p.result.List, p.Remote)
+
+	own := map[string]bool{}
+	for name, ours := range p.ours {
+		own[name] = ours && p.present[name]
+	}
+	for _, name := range p.result.Added {
+		own[name] = true
+	}
+	for domain := range p.Refused {
+		// What ServerPilot won't let us change isn't ours to change any more.
+		for _, name := range tasks.Names(domain, tasks.WWWAlways) {
+			delete(own, name)
+		}
+	}
+	for name, ours := range own {
+		if ours && !p.Ledger.Ours[name] {
+			p.result.Own = append(p.result.Own, name)
+		}
+	}
+	for name := range p.Ledger.Ours {
+		if !own[name] {
+			p.result.Disown = append(p.result.Disown, name)
+		}
+	}
+	slices.Sort(p.result.Own)
+	slices.Sort(p.result.Disown)
+	p.result.Claim = slices.Sorted(slices.Values(append(slices.Clone(p.result.Added), p.result.Own...)))
+	p.result.Claim = slices.Compact(p.result.Claim)
+}
+
+func key(name string) string { return strings.ToLower(name) }
+
+func keys(names []string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[key(name)] = true
+	}
+	return set
+}

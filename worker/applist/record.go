@@ -1,0 +1,81 @@
+package applist
+
+import (
+	"time"
+
+	"pilotsync/tasks"
+)
+
+// Record is what the ledger holds of one domain once a sync has dealt with it.
+type Record struct {
+	Domain string `json:"domain"`
+	// Seq is the order number of the last change that was dealt with.
+	Seq int64 `json:"seq"`
+	// Wanted: the last word is an addition, and it was not refused.
+	Wanted bool `json:"wanted"`
+	// Since is the order number of the addition that made the domain wanted;
+	// asking again doesn't move it, a removal in between does.
+	Since int64 `json:"since,omitempty"`
+	// WWW is the rule this domain was put on the list by. It is resolved when the
+	// change is dealt with, so that a changed setting moves no names by itself.
+	WWW    tasks.WWW   `json:"www,omitempty"`
+	SiteID int64       `json:"site_id,omitempty"`
+	State  tasks.State `json:"state"`
+	// Names are those of its names that are on the list, the domain first; for a
+	// removed or rejected domain, those it stood for.
+	Names  []string `json:"names"`
+	Reason string   `json:"reason"`
+
+	// CheckSeq is the order number of the change that started the verification.
+	CheckSeq int64 `json:"check_seq,omitempty"`
+	// Attempt is the number of verifications made so far.
+	Attempt int `json:"attempt"`
+	// PointedHere: DNS was seen pointing at the app's server in some attempt.
+	PointedHere bool       `json:"pointed_here,omitempty"`
+	Certificate *Cert      `json:"certificate,omitempty"`
+	RequestedAt time.Time  `json:"requested_at"`
+	UpdatedAt   time.Time  `json:"updated_at"`
+	AttemptAt   *time.Time `json:"attempt_at,omitempty"`
+	NextAt      *time.Time `json:"next_attempt_at,omitempty"`
+
+	// Version is the record as it was read. A commit replaces the record only if
+	// the ledger still holds exactly this; empty means that there was none.
+	Version string `json:"-"`
+}
+
+// Cert is what a verification saw of the certificate of the domain itself.
+type Cert struct {
+	Issuer   string    `json:"issuer"`
+	NotAfter time.Time `json:"not_after"`
+}
+
+// Pending is a change that is recorded and not dealt with yet.
+type Pending struct {
+	tasks.Change
+	Remove     bool      `json:"remove"`
+	RecordedAt time.Time `json:"recorded_at"`
+}
+
+// Snapshot is the whole ledger of one app at one moment.
+type Snapshot struct {
+	Records map[string]Record
+	Pending map[string]Pending // the last change of each domain that waits
+	// Since holds, for every domain whose last recorded change is an addition, the
+	// order number of the first addition after its last removal.
+	Since map[string]int64
+	// Ours are the names that we put on the list and nobody took off since.
+	Ours map[string]bool
+	// Flight are names that a write without a known outcome may have put on the
+	// list: those that are there were put there by us.
+	Flight []string
+}
+
+// Event is one line of a domain's history.
+type Event struct {
+	At      time.Time   `json:"at"`
+	State   tasks.State `json:"state"`
+	Reason  string      `json:"reason"`
+	Attempt int         `json:"attempt,omitempty"`
+	// Who caused it: "request" or "site 7" for a change, the worker's name otherwise.
+	Who string `json:"who"`
+}

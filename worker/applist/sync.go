@@ -1,0 +1,314 @@
+package applist
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Budget is how long one Sync goes on while new changes keep coming; then it
+// hands the rest back, so that no app keeps a worker's slot for ever.
+const Budget = 5 * time.Minute
+
+// ErrHandedBack: the sync stopped early, between two calls, with changes still
+// pending: the worker is shutting down, or [Budget] is used up. Not a failure.
+var ErrHandedBack = errors.New("handed back with changes pending")
+
+// DryRunError says what a sync would have written, had it been allowed to.
+type DryRunError struct{ Added, Removed []string }
+
+func (e *DryRunError) Error() string {
+	return fmt.Sprintf("dry run: would add [%s] and remove [%s]", strings.Join(e.Added, ", "), strings.Join(e.Removed, ", "))
+}
+
+// Syncer runs syncs. Its fields are set once, before the first Sync.
+type Syncer struct {
+	API    API
+	Ledger Ledger
+	Follow Follower
+	Rules  Rules
+	// FirstCheck returns the pause between the commit and the first verification.
+	FirstCheck func() time.Duration
+	Now        func() time.Time
+	// Stopping is closed when no new call is to be started.
+	Stopping <-chan struct{}
+	// Who is this worker's name in the domains' history.
+	Who string
+	// DryRun plans and reports, and writes nothing to ServerPilot.
+	DryRun bool
+}
+
+// Report is what one Sync did.
+type Report struct {
+	Reads, Writes  int
+	Added, Removed []string
+	Settled        int // changes and domains whose outcome was committed
+}
+
+// Sync brings the app's list in step with the ledger and returns once nothing
+// is pending. It needs to be run again, later, if it returns an error: a
+// [*NotTaken] before it began, [ErrLost], [ErrHandedBack], a [*DryRunError], a
+// [*CallError], or an error of the ledger or the follower. Wherever it stops,
+// even by a crash, the next Sync goes on from what the list and the ledger say.
+func (s *Syncer) Sync(ctx context.Context, app string) (Report, error) {
+	lease, err := s.Ledger.Take(ctx, app)
+	if err != nil {
+		return Report{}, err
+	}
+	r := run{Syncer: s, lease: lease, until: s.Now().Add(Budget)}
+	err = r.settle(ctx)
+	if err != nil && !errors.Is(err, ErrLost) {
+		// Given back even when ctx is over: waiting for the lease to run out would
+		// cost the app half a minute.
+		back, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if abandonErr := s.Ledger.Abandon(back, lease, s.trouble(err)); abandonErr != nil && !errors.Is(abandonErr, ErrLost) {
+			err = fmt.Errorf("%w (and its lease could not be given back: %w)", err, abandonErr)
+		}
+	}
+	return r.report, err
+}
+
+// trouble is what the domains' reasons are to say while err keeps them pending.
+func (s *Syncer) trouble(err error) *Trouble {
+	if errors.Is(err, ErrHandedBack) || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	var call *CallError
+	return &Trouble{
+		Reason:  err.Error(),
+		Blocked: errors.As(err, &call) && call.Verdict == Blocked,
+		Since:   s.Now(),
+	}
+}
+
+// run is one Sync under way.
+type run struct {
+	*Syncer
+	lease  Lease
+	until  time.Time
+	report Report
+	// parts are the plans to be made next. There is more than one only while a
+	// refused list is taken apart.
+	parts []part
+	// sound: ServerPilot took a control write of the list as it stands, so a
+	// refusal is about what a plan changes.
+	sound bool
+	idle  int // plans in a row that settled nothing
+}
+
+// part is one plan to be made: a part of the pending changes, or all of them.
+type part struct {
+	only    map[string]bool
+	refused map[string]string
+	control bool // write the list as it is read
+}
+
+// settle plans, writes and commits until nothing is pending.
+func (r *run) settle(ctx context.Context) error {
+	for {
+		if len(r.parts) == 0 {
+			r.parts = []part{{}}
+		}
+		next := r.parts[0]
+		r.parts = r.parts[1:]
+		if err := r.step(ctx, next); err != nil {
+			return err
+		}
+		if len(r.parts) > 0 {
+			continue
+		}
+		released, err := r.Ledger.Release(ctx, r.lease)
+		if err != nil {
+			return fmt.Errorf("release the lease of app %s: %w", r.lease.App, err)
+		}
+		if released {
+			return nil
+		}
+	}
+}
+
+// step makes one plan real: read, plan, write, commit.
+func (r *run) step(ctx context.Context, p part) error {
+	app := r.lease.App
+	if err := r.pause(ctx); err != nil {
+		return err
+	}
+	if err := r.API.Ready(ctx, app); err != nil {
+		return err
+	}
+	if err := r.Ledger.Renew(ctx, r.lease); err != nil {
+		return fmt.Errorf("renew the lease of app %s: %w", app, err)
+	}
+	remote, err := r.API.List(ctx, app)
+	if err != nil {
+		return err
+	}
+	r.report.Reads++
+	if p.control {
+		return r.control(ctx, remote)
+	}
+	// After the read, so that whatever came meanwhile takes part.
+	snapshot, err := r.Ledger.Snapshot(ctx, app)
+	if err != nil {
+		return fmt.Errorf("read the ledger of app %s: %w", app, err)
+	}
+	plan := Plan(Input{Remote: remote, Ledger: snapshot, Rules: r.Rules, Now: r.Now(), Only: p.only, Refused: p.refused})
+	if plan.Write {
+		if r.DryRun {
+			return &DryRunError{Added: plan.Added, Removed: plan.Removed}
+		}
+		err := r.replace(ctx, plan.List, plan.Claim)
+		if message, refused := isRefusal(err); refused {
+			return r.takeApart(plan, message, err)
+		}
+		if err != nil {
+			return err
+		}
+		r.report.Added = append(r.report.Added, plan.Added...)
+		r.report.Removed = append(r.report.Removed, plan.Removed...)
+	}
+	return r.commit(ctx, plan)
+}
+
+// pause ends the sync where no further call is to be started.
+func (r *run) pause(ctx context.Context) error {
+	select {
+	case <-r.Stopping:
+		return ErrHandedBack
+	case <-ctx.Done():
+		return fmt.Errorf("sync of app %s: %w", r.lease.App, ctx.Err())
+	default:
+	}
+	if !r.Now().Before(r.until) {
+		return ErrHandedBack
+	}
+	return nil
+}
+
+// replace writes the list and makes sure that ServerPilot has it.
+func (r *run) replace(ctx context.Context, list, claim []string) error {
+	app := r.lease.App
+	// Taken before the lease is renewed, so that the write ends before the lease
+	// does, however long the renewal's answer took.
+	notAfter := r.Now().Add(CallLimit)
+	if err := r.Ledger.BeginWrite(ctx, r.lease, claim); err != nil {
+		return fmt.Errorf("begin a write to app %s: %w", app, err)
+	}
+	answer, err := r.API.Replace(ctx, app, list, notAfter)
+	if err == nil {
+		r.report.Writes++
+		if !sameNames(answer, list) {
+			err = &CallError{Verdict: Again, Err: fmt.Errorf(
+				"ServerPilot's answer to a write of %d names to app %s holds other names (%d)", len(list), app, len(answer))}
+		}
+	}
+	var call *CallError
+	if err == nil || errors.As(err, &call) && call.Verdict == Unknown {
+		return err // in flight until the commit, or until it must have landed
+	}
+	if endErr := r.Ledger.EndWrite(ctx, r.lease); endErr != nil {
+		return fmt.Errorf("%w (and the ledger could not note that it ended: %w)", err, endErr)
+	}
+	return err
+}
+
+// control writes the list as it was read. If ServerPilot refuses even that, the
+// fault is in the list and no change is to blame.
+func (r *run) control(ctx context.Context, remote []string) error {
+	err := r.replace(ctx, remote, nil)
+	if message, refused := isRefusal(err); refused {
+		return faultyList(r.lease.App, message, err)
+	}
+	if err != nil {
+		return err
+	}
+	r.sound = true
+	if err := r.Ledger.EndWrite(ctx, r.lease); err != nil {
+		return fmt.Errorf("note the end of a write to app %s: %w", r.lease.App, err)
+	}
+	return nil
+}
+
+func faultyList(app, message string, err error) error {
+	return &CallError{Verdict: Blocked, Message: message, Err: fmt.Errorf(
+		"ServerPilot refuses app %s's list even as it stands; mend it in ServerPilot's dashboard: %w", app, err)}
+}
+
+// takeApart follows up on a refused plan: it is halved until the change that
+// ServerPilot refuses is alone, and that one is rejected.
+func (r *run) takeApart(plan Result, message string, err error) error {
+	var next []part
+	if !r.sound {
+		next = append(next, part{control: true})
+	}
+	switch n := len(plan.Movers); n {
+	case 0: // only duplicates would have gone
+		return faultyList(r.lease.App, message, err)
+	case 1:
+		domain := plan.Movers[0]
+		next = append(next, part{only: keys(plan.Movers), refused: map[string]string{domain: message}})
+	default:
+		next = append(next, part{only: keys(plan.Movers[:n/2])}, part{only: keys(plan.Movers[n/2:])})
+	}
+	r.parts = append(next, r.parts...)
+	return nil
+}
+
+// commit starts what follows and then puts the outcomes into the ledger.
+func (r *run) commit(ctx context.Context, plan Result) error {
+	app := r.lease.App
+	for i := range plan.Outcomes {
+		o := &plan.Outcomes[i]
+		if o.Verify {
+			next := r.Now().Add(r.FirstCheck())
+			o.Record.NextAt = &next
+			if err := r.Follow.Verify(ctx, app, o.Record); err != nil {
+				return fmt.Errorf("start the verification of %s on app %s: %w", o.Record.Domain, app, err)
+			}
+		}
+		if o.Told {
+			if err := r.Follow.Tell(ctx, app, o.Record); err != nil {
+				return fmt.Errorf("report the state of %s on app %s: %w", o.Record.Domain, app, err)
+			}
+		}
+	}
+	stale, err := r.Ledger.Commit(ctx, r.lease, Commit{Outcomes: plan.Outcomes, Own: plan.Own, Disown: plan.Disown, Who: r.Who})
+	if err != nil {
+		return fmt.Errorf("commit to the ledger of app %s: %w", app, err)
+	}
+	settled := len(plan.Outcomes) - len(stale)
+	r.report.Settled += settled
+	if r.idle++; settled > 0 {
+		r.idle = 0
+	}
+	if r.idle > 10 {
+		return fmt.Errorf("app %s: %d plans in a row settled nothing; last stale: %v", app, r.idle, stale)
+	}
+	return nil
+}
+
+func isRefusal(err error) (message string, refused bool) {
+	var call *CallError
+	if errors.As(err, &call) && call.Verdict == Refused {
+		return call.Message, true
+	}
+	return "", false
+}
+
+// sameNames reports whether two lists hold the same names, letter case and
+// order aside: ServerPilot may sort, but it may not lose or invent.
+func sameNames(a, b []string) bool {
+	inA, inB := keys(a), keys(b)
+	if len(inA) != len(inB) {
+		return false
+	}
+	for name := range inA {
+		if !inB[name] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,14 @@
+-- Renews the lease and notes a write in flight.
+-- KEYS: sync
+-- ARGV: token, lease time in ms, landing time in ms, claimed names
+-- Returns 1, or 0 if the lease is another's.
+if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then
+  return 0
+end
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+redis.call('HSET', KEYS[1],
+  'until', string.format('%.0f', now + ARGV[2]),
+  'landing', string.format('%.0f', now + ARGV[3]),
+  'claim', ARGV[4])
+return 1

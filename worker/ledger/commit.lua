@@ -1,0 +1,41 @@
+-- Replaces the records of a plan's outcomes.
+-- KEYS: sync domains pending seqs since ours due, then a log for each outcome
+-- ARGV: token, events kept, number of outcomes, names that become ours and names
+-- that stop to be (both lists in JSON), then for each outcome: domain, order
+-- number, record as planned on ("" for none), new record, since ("" for none),
+-- due in ms ("" for none), event
+-- Returns {"lost"}, or {"done", domains whose outcome was not committed…}.
+if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then
+  return {'lost'}
+end
+local result = {'done'}
+for i = 1, tonumber(ARGV[3]) do
+  local a = 5 + (i - 1) * 7
+  local domain, seq, old = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
+  if redis.call('HGET', KEYS[4], domain) == seq and (redis.call('HGET', KEYS[2], domain) or '') == old then
+    redis.call('HSET', KEYS[2], domain, ARGV[a + 4])
+    redis.call('HDEL', KEYS[3], domain)
+    if ARGV[a + 5] ~= '' then
+      redis.call('HSET', KEYS[5], domain, ARGV[a + 5])
+    else
+      redis.call('HDEL', KEYS[5], domain)
+    end
+    if ARGV[a + 6] ~= '' then
+      redis.call('ZADD', KEYS[7], ARGV[a + 6], domain)
+    else
+      redis.call('ZREM', KEYS[7], domain)
+    end
+    redis.call('LPUSH', KEYS[7 + i], ARGV[a + 7])
+    redis.call('LTRIM', KEYS[7 + i], 0, tonumber(ARGV[2]) - 1)
+  else
+    result[#result + 1] = domain
+  end
+end
+for _, name in ipairs(cjson.decode(ARGV[4])) do
+  redis.call('SADD', KEYS[6], name)
+end
+for _, name in ipairs(cjson.decode(ARGV[5])) do
+  redis.call('SREM', KEYS[6], name)
+end
+redis.call('HDEL', KEYS[1], 'landing', 'claim', 'fails', 'trouble', 'blocked', 'trouble_since')
+return result

@@ -1,0 +1,25 @@
+// Package ledger keeps the record of every domain in Redis: what is wanted,
+// where it stands, its order numbers and its history; and per app the lease,
+// the wake and what is in flight.
+//
+// Each change of the ledger is one Lua script, in a file of its own beside this
+// one. The scripts compare, count and move; what a record contains is decided in
+// Go and opaque to them. All times they compare come from Redis's own clock, so
+// that no worker's clock has a say.
+//
+// An app's keys share its hash tag, so that they live in one slot of a Redis
+// Cluster and one script can work on all of them:
+//
+//	pilotsync:{APP}:seq      string  the last order number handed out (by producers)
+//	pilotsync:{APP}:seqs     hash    domain → order number of its last recorded change
+//	pilotsync:{APP}:pending  hash    domain → that change, until a sync has dealt with it
+//	pilotsync:{APP}:since    hash    domain → first addition after its last removal
+//	pilotsync:{APP}:domains  hash    domain → its record
+//	pilotsync:{APP}:ours     set     names on the list that we put there
+//	pilotsync:{APP}:due      zset    domain, by the time of its next verification (ms)
+//	pilotsync:{APP}:log:NAME list    the domain's last events, newest first
+//	pilotsync:{APP}:sync     hash    wake, awake; token, until (lease); landing, claim
+//	                                 (write in flight); fails, trouble, blocked, trouble_since
+//	pilotsync:apps           set     every app that has a ledger
+//	pilotsync:sweep          string  when the last sweep began (ms)
+package ledger

@@ -1,0 +1,160 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/worker/applist"
+)
+
+// Take implements [applist.Ledger].
+func (l *Ledger) Take(ctx context.Context, app string) (applist.Lease, error) {
+	lease := applist.Lease{App: app, Token: rand.Text()}
+	reply, err := l.take.Run(ctx, l.rdb, []string{key(app, "sync")}, lease.Token, applist.LeaseTTL.Milliseconds()).StringSlice()
+	if err != nil {
+		return applist.Lease{}, fmt.Errorf("take the lease of app %s: %w", app, err)
+	}
+	switch reply[0] {
+	case "taken":
+		return lease, nil
+	case "idle":
+		return applist.Lease{}, &applist.NotTaken{Idle: true}
+	case "busy":
+		return applist.Lease{}, &applist.NotTaken{Busy: true}
+	}
+	ms, err := strconv.ParseInt(reply[1], 10, 64)
+	if err != nil {
+		return applist.Lease{}, fmt.Errorf("take the lease of app %s: %w", app, err)
+	}
+	return applist.Lease{}, &applist.NotTaken{Wait: time.Duration(ms) * time.Millisecond}
+}
+
+// Renew implements [applist.Ledger].
+func (l *Ledger) Renew(ctx context.Context, lease applist.Lease) error {
+	return held(l.renew.Run(ctx, l.rdb, []string{key(lease.App, "sync")}, lease.Token, applist.LeaseTTL.Milliseconds()).Int())
+}
+
+// BeginWrite implements [applist.Ledger].
+func (l *Ledger) BeginWrite(ctx context.Context, lease applist.Lease, claim []string) error {
+	return held(l.beginWrite.Run(ctx, l.rdb, []string{key(lease.App, "sync")}, lease.Token,
+		applist.LeaseTTL.Milliseconds(), applist.LandingLimit.Milliseconds(), list(claim)).Int())
+}
+
+// EndWrite implements [applist.Ledger].
+func (l *Ledger) EndWrite(ctx context.Context, lease applist.Lease) error {
+	return held(l.endWrite.Run(ctx, l.rdb, []string{key(lease.App, "sync")}, lease.Token).Int())
+}
+
+// Release implements [applist.Ledger].
+func (l *Ledger) Release(ctx context.Context, lease applist.Lease) (bool, error) {
+	keys := []string{key(lease.App, "sync"), key(lease.App, "pending")}
+	switch reply, err := l.release.Run(ctx, l.rdb, keys, lease.Token).Text(); {
+	case err != nil:
+		return false, err
+	case reply == "lost":
+		return false, applist.ErrLost
+	default:
+		return reply == "released", nil
+	}
+}
+
+// Abandon implements [applist.Ledger].
+func (l *Ledger) Abandon(ctx context.Context, lease applist.Lease, trouble *applist.Trouble) error {
+	return held(runAbandon(ctx, l, lease.App, lease.Token, trouble))
+}
+
+// NoteTrouble counts a trouble of an app whose sync could not even begin.
+func (l *Ledger) NoteTrouble(ctx context.Context, app string, trouble applist.Trouble) error {
+	if _, err := runAbandon(ctx, l, app, "", &trouble); err != nil {
+		return fmt.Errorf("note the trouble of app %s: %w", app, err)
+	}
+	return nil
+}
+
+func runAbandon(ctx context.Context, l *Ledger, app, token string, trouble *applist.Trouble) (int, error) {
+	var t applist.Trouble
+	blocked := ""
+	if trouble != nil {
+		t = *trouble
+		if t.Blocked {
+			blocked = "1"
+		}
+	}
+	return l.abandon.Run(ctx, l.rdb, []string{key(app, "sync")}, token, t.Reason, blocked, t.Since.UnixMilli()).Int()
+}
+
+// Commit implements [applist.Ledger].
+func (l *Ledger) Commit(ctx context.Context, lease applist.Lease, c applist.Commit) ([]string, error) {
+	app := lease.App
+	keys := []string{key(app, "sync"), key(app, "domains"), key(app, "pending"), key(app, "seqs"),
+		key(app, "since"), key(app, "ours"), key(app, "due")}
+	args := []any{lease.Token, EventsKept, len(c.Outcomes), list(c.Own), list(c.Disown)}
+	for _, o := range c.Outcomes {
+		r := o.Record
+		since := ""
+		if r.Since != 0 {
+			since = strconv.FormatInt(r.Since, 10)
+		}
+		event := applist.Event{At: r.UpdatedAt, State: r.State, Reason: o.Event, Who: c.Who}
+		keys = append(keys, logKey(app, r.Domain))
+		args = append(args, r.Domain, r.Seq, r.Version, encode(r), since, due(r), encode(event))
+	}
+	reply, err := l.commit.Run(ctx, l.rdb, keys, args...).StringSlice()
+	if err != nil {
+		return nil, err
+	}
+	if reply[0] == "lost" {
+		return nil, applist.ErrLost
+	}
+	return reply[1:], nil
+}
+
+// list encodes names for a script; never null, which Lua couldn't walk.
+func list(names []string) string {
+	if names == nil {
+		names = []string{}
+	}
+	return encode(names)
+}
+
+// Snapshot implements [applist.Ledger]. It is taken in one transaction.
+func (l *Ledger) Snapshot(ctx context.Context, app string) (applist.Snapshot, error) {
+	var domains, pending, since *redis.MapStringStringCmd
+	var ours *redis.StringSliceCmd
+	var claim *redis.StringCmd
+	_, err := l.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		domains = p.HGetAll(ctx, key(app, "domains"))
+		pending = p.HGetAll(ctx, key(app, "pending"))
+		since = p.HGetAll(ctx, key(app, "since"))
+		ours = p.SMembers(ctx, key(app, "ours"))
+		claim = p.HGet(ctx, key(app, "sync"), "claim")
+		return nil
+	})
+	if err != nil && !missing(err) {
+		return applist.Snapshot{}, err
+	}
+	s := applist.Snapshot{Ours: map[string]bool{}}
+	if s.Records, err = decodeAll(app, "the record", domains.Val(), decodeRecord); err != nil {
+		return applist.Snapshot{}, err
+	}
+	if s.Pending, err = decodeAll(app, "the pending change", pending.Val(), decodeJSON[applist.Pending]); err != nil {
+		return applist.Snapshot{}, err
+	}
+	if s.Since, err = decodeAll(app, "the first addition", since.Val(), decodeNumber); err != nil {
+		return applist.Snapshot{}, err
+	}
+	for _, name := range ours.Val() {
+		s.Ours[name] = true
+	}
+	if raw := claim.Val(); raw != "" {
+		if s.Flight, err = decodeJSON[[]string](raw); err != nil {
+			return applist.Snapshot{}, fmt.Errorf("the write in flight of app %s in the ledger: %w", app, err)
+		}
+	}
+	return s, nil
+}

@@ -1,0 +1,202 @@
+package ledger
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/worker/applist"
+)
+
+// EventsKept is the number of events in a domain's history.
+const EventsKept = 12
+
+var (
+	//go:embed record.lua
+	recordLua string
+	//go:embed take.lua
+	takeLua string
+	//go:embed renew.lua
+	renewLua string
+	//go:embed begin_write.lua
+	beginWriteLua string
+	//go:embed end_write.lua
+	endWriteLua string
+	//go:embed commit.lua
+	commitLua string
+	//go:embed release.lua
+	releaseLua string
+	//go:embed abandon.lua
+	abandonLua string
+	//go:embed verified.lua
+	verifiedLua string
+	//go:embed rewake.lua
+	rewakeLua string
+	//go:embed turn.lua
+	turnLua string
+)
+
+// Ledger is the record of every domain of every app. It is safe for use by any
+// number of goroutines and processes at once.
+type Ledger struct {
+	rdb redis.UniversalClient
+
+	record, take, renew, beginWrite, endWrite, commit,
+	release, abandon, verified, rewake, turn *redis.Script
+}
+
+var _ applist.Ledger = (*Ledger)(nil)
+
+// New returns the ledger in rdb, which stays the caller's to close.
+func New(rdb redis.UniversalClient) *Ledger {
+	return &Ledger{
+		rdb:        rdb,
+		record:     redis.NewScript(recordLua),
+		take:       redis.NewScript(takeLua),
+		renew:      redis.NewScript(renewLua),
+		beginWrite: redis.NewScript(beginWriteLua),
+		endWrite:   redis.NewScript(endWriteLua),
+		commit:     redis.NewScript(commitLua),
+		release:    redis.NewScript(releaseLua),
+		abandon:    redis.NewScript(abandonLua),
+		verified:   redis.NewScript(verifiedLua),
+		rewake:     redis.NewScript(rewakeLua),
+		turn:       redis.NewScript(turnLua),
+	}
+}
+
+const (
+	appsKey  = "pilotsync:apps"
+	sweepKey = "pilotsync:sweep"
+)
+
+func key(app, name string) string { return "pilotsync:{" + app + "}:" + name }
+
+func logKey(app, domain string) string { return key(app, "log:"+domain) }
+
+// Now returns the time by Redis's clock.
+func (l *Ledger) Now(ctx context.Context) (time.Time, error) {
+	now, err := l.rdb.Time(ctx).Result()
+	if err != nil {
+		return time.Time{}, fmt.Errorf("ask Redis for the time: %w", err)
+	}
+	return now.UTC(), nil
+}
+
+// Recorded is the result of recording a change.
+type Recorded struct {
+	// Superseded: a later change of the domain is known already; nothing was done.
+	Superseded bool
+	// Again: this very change was recorded before.
+	Again bool
+	// Start: the sync task for Wake is to be enqueued.
+	Start bool
+	Wake  int64
+}
+
+// Record puts a change into the ledger and sets the app's wake, in one step. A
+// change that is older than the last recorded one of its domain has no effect.
+func (l *Ledger) Record(ctx context.Context, change applist.Pending, event applist.Event) (Recorded, error) {
+	app, kind := change.AppID, "add"
+	if change.Remove {
+		kind = "remove"
+	}
+	keys := []string{key(app, "seqs"), key(app, "pending"), key(app, "since"), key(app, "sync"), logKey(app, change.Domain)}
+	reply, err := l.record.Run(ctx, l.rdb, keys, change.Domain, kind, change.Seq, encode(change), encode(event), EventsKept).StringSlice()
+	if err != nil {
+		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
+	}
+	wake, err := strconv.ParseInt(reply[1], 10, 64)
+	if err != nil {
+		return Recorded{}, fmt.Errorf("record %s of %s on app %s: wake: %w", kind, change.Domain, app, err)
+	}
+	r := Recorded{Superseded: reply[0] == "superseded", Again: reply[0] == "again", Start: reply[2] == "start", Wake: wake}
+	if r.Start {
+		// Not needed on every change: whoever finds the app awake was preceded by one
+		// that did this, or whose task runs again and will.
+		if err := l.rdb.SAdd(ctx, appsKey, app).Err(); err != nil {
+			return Recorded{}, fmt.Errorf("note app %s: %w", app, err)
+		}
+	}
+	return r, nil
+}
+
+// Verified replaces the record of a domain after a verification, if the ledger
+// still holds the one that was verified; else it reports false and does
+// nothing. An event without a state isn't put into the history.
+func (l *Ledger) Verified(ctx context.Context, app string, was, is applist.Record, event applist.Event) (bool, error) {
+	var line string
+	if event.State != "" {
+		line = encode(event)
+	}
+	keys := []string{key(app, "domains"), key(app, "due"), logKey(app, was.Domain)}
+	n, err := l.verified.Run(ctx, l.rdb, keys, was.Domain, was.Version, encode(is), due(is), line, EventsKept).Int()
+	if err != nil {
+		return false, fmt.Errorf("put down the verification of %s on app %s: %w", was.Domain, app, err)
+	}
+	return n == 1, nil
+}
+
+// due is when the sweep is to look for the record's next verification, in ms.
+func due(r applist.Record) string {
+	if r.NextAt == nil {
+		return ""
+	}
+	return strconv.FormatInt(r.NextAt.UnixMilli(), 10)
+}
+
+// encode writes what the ledger keeps as JSON; its types always encode.
+func encode(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("ledger: %T always encodes: %v", v, err))
+	}
+	return string(b)
+}
+
+func decodeRecord(raw string) (applist.Record, error) {
+	r := applist.Record{Version: raw}
+	err := json.Unmarshal([]byte(raw), &r)
+	return r, err
+}
+
+// decodeAll decodes the values of a hash; an undecodable one is named.
+func decodeAll[T any](app, what string, hash map[string]string, decode func(string) (T, error)) (map[string]T, error) {
+	all := make(map[string]T, len(hash))
+	for field, raw := range hash {
+		v, err := decode(raw)
+		if err != nil {
+			return nil, fmt.Errorf("%s of %s on app %s in the ledger: %w", what, field, app, err)
+		}
+		all[field] = v
+	}
+	return all, nil
+}
+
+func decodeJSON[T any](raw string) (T, error) {
+	var v T
+	err := json.Unmarshal([]byte(raw), &v)
+	return v, err
+}
+
+func decodeNumber(raw string) (int64, error) { return strconv.ParseInt(raw, 10, 64) }
+
+// held turns a script's 0 into applist.ErrLost.
+func held(n int, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case n == 0:
+		return applist.ErrLost
+	}
+	return nil
+}
+
+// missing is redis.Nil, which isn't an error to us.
+func missing(err error) bool { return errors.Is(err, redis.Nil) }

@@ -1,0 +1,182 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+)
+
+// View is one domain as a reader sees it: its record with what waits on top.
+type View struct {
+	AppID string
+	applist.Record
+	// Pending is the change that waits, nil if none does. Then State is pending
+	// and Seq, Reason and UpdatedAt are the change's.
+	Pending *applist.Pending
+}
+
+// App is where one app stands.
+type App struct {
+	ID      string
+	Wake    int64
+	Awake   bool // a sync is wanted
+	Leased  bool // a sync is under way
+	Pending int  // domains with a change that waits
+	// Fails counts the syncs in a row that ended in trouble.
+	Fails   int
+	Trouble *applist.Trouble // of the last sync, nil if it went well
+}
+
+// Apps returns the id of every app that has a ledger, sorted.
+func (l *Ledger) Apps(ctx context.Context) ([]string, error) {
+	apps, err := l.rdb.SMembers(ctx, appsKey).Result()
+	if err != nil {
+		return nil, fmt.Errorf("list the apps: %w", err)
+	}
+	slices.Sort(apps)
+	return apps, nil
+}
+
+// App returns where one app stands; of an unknown app, the zero App.
+func (l *Ledger) App(ctx context.Context, id string) (App, error) {
+	var fields *redis.MapStringStringCmd
+	var pending *redis.IntCmd
+	var clock *redis.TimeCmd
+	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		fields = p.HGetAll(ctx, key(id, "sync"))
+		pending = p.HLen(ctx, key(id, "pending"))
+		clock = p.Time(ctx)
+		return nil
+	})
+	if err != nil {
+		return App{}, fmt.Errorf("look up app %s: %w", id, err)
+	}
+	f := fields.Val()
+	app := App{ID: id, Awake: f["awake"] == "1", Pending: int(pending.Val()), Trouble: trouble(f)}
+	app.Wake, _ = strconv.ParseInt(f["wake"], 10, 64)
+	app.Fails, _ = strconv.Atoi(f["fails"])
+	until, _ := strconv.ParseInt(f["until"], 10, 64)
+	app.Leased = f["token"] != "" && until > clock.Val().UnixMilli()
+	return app, nil
+}
+
+func trouble(f map[string]string) *applist.Trouble {
+	if f["trouble"] == "" {
+		return nil
+	}
+	since, _ := strconv.ParseInt(f["trouble_since"], 10, 64)
+	return &applist.Trouble{Reason: f["trouble"], Blocked: f["blocked"] == "1", Since: time.UnixMilli(since).UTC()}
+}
+
+// Domain returns one domain; ok is false where the ledger doesn't know it.
+func (l *Ledger) Domain(ctx context.Context, app, domain string) (v View, ok bool, err error) {
+	views, err := l.read(ctx, app, []string{domain})
+	if err != nil || len(views) == 0 {
+		return View{}, false, err
+	}
+	return views[0], true, nil
+}
+
+// Domains returns the domains named, or all of the app if none is, sorted by
+// name. Names that the ledger doesn't know are left out.
+func (l *Ledger) Domains(ctx context.Context, app string, names ...string) ([]View, error) {
+	return l.read(ctx, app, names)
+}
+
+func (l *Ledger) read(ctx context.Context, app string, names []string) ([]View, error) {
+	var domains, pending map[string]string
+	var sync *redis.MapStringStringCmd
+	if len(names) == 0 {
+		var d, p *redis.MapStringStringCmd
+		if _, err := l.rdb.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+			d, p = pipe.HGetAll(ctx, key(app, "domains")), pipe.HGetAll(ctx, key(app, "pending"))
+			sync = pipe.HGetAll(ctx, key(app, "sync"))
+			return nil
+		}); err != nil {
+			return nil, fmt.Errorf("read the domains of app %s: %w", app, err)
+		}
+		domains, pending = d.Val(), p.Val()
+	} else {
+		var d, p *redis.SliceCmd
+		if _, err := l.rdb.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+			d, p = pipe.HMGet(ctx, key(app, "domains"), names...), pipe.HMGet(ctx, key(app, "pending"), names...)
+			sync = pipe.HGetAll(ctx, key(app, "sync"))
+			return nil
+		}); err != nil {
+			return nil, fmt.Errorf("read %d domains of app %s: %w", len(names), app, err)
+		}
+		domains, pending = found(names, d.Val()), found(names, p.Val())
+	}
+	records, err := decodeAll(app, "the record", domains, decodeRecord)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := decodeAll(app, "the pending change", pending, decodeJSON[applist.Pending])
+	if err != nil {
+		return nil, err
+	}
+	return merge(app, records, changes, trouble(sync.Val())), nil
+}
+
+// found pairs the fields asked for with the values that were there.
+func found(fields []string, values []any) map[string]string {
+	m := map[string]string{}
+	for i, v := range values {
+		if s, ok := v.(string); ok {
+			m[fields[i]] = s
+		}
+	}
+	return m
+}
+
+// merge puts the pending changes on top of the records.
+func merge(app string, records map[string]applist.Record, changes map[string]applist.Pending, t *applist.Trouble) []View {
+	views := make([]View, 0, len(records)+len(changes))
+	for domain, r := range records {
+		if _, waits := changes[domain]; !waits {
+			views = append(views, View{AppID: app, Record: r})
+		}
+	}
+	for domain, change := range changes {
+		v := View{AppID: app, Record: records[domain], Pending: &change}
+		v.Domain, v.Seq, v.State, v.UpdatedAt, v.RequestedAt = domain, change.Seq, tasks.Pending, change.RecordedAt, change.RequestedAt
+		if len(v.Names) == 0 {
+			v.Names = []string{domain}
+		}
+		v.Reason = "waits to be put on the list"
+		if change.Remove {
+			v.Reason = "waits to be taken off the list"
+		}
+		if t != nil {
+			v.Reason += ": " + t.Reason
+		}
+		views = append(views, v)
+	}
+	slices.SortFunc(views, func(a, b View) int { return cmp.Compare(a.Domain, b.Domain) })
+	return views
+}
+
+// History returns a domain's last events, newest first, at most [EventsKept].
+func (l *Ledger) History(ctx context.Context, app, domain string) ([]applist.Event, error) {
+	lines, err := l.rdb.LRange(ctx, logKey(app, domain), 0, -1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read the history of %s on app %s: %w", domain, app, err)
+	}
+	events := make([]applist.Event, 0, len(lines))
+	for _, line := range lines {
+		e, err := decodeJSON[applist.Event](line)
+		if err != nil {
+			return nil, fmt.Errorf("the history of %s on app %s in the ledger: %w", domain, app, err)
+		}
+		events = append(events, e)
+	}
+	return events, nil
+}

@@ -1,0 +1,51 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Turn reports whether the caller is the one who may sweep in this interval.
+func (l *Ledger) Turn(ctx context.Context, interval time.Duration) (bool, error) {
+	n, err := l.turn.Run(ctx, l.rdb, []string{sweepKey}, interval.Milliseconds()).Int()
+	if err != nil {
+		return false, fmt.Errorf("take the turn to sweep: %w", err)
+	}
+	return n == 1, nil
+}
+
+// Rewake gives an app a new wake, so that a sync task with a new id can be
+// enqueued; ok is false if the app was seen to meanwhile. wake is the one that
+// was found without a live task.
+func (l *Ledger) Rewake(ctx context.Context, app string, wake int64) (next int64, ok bool, err error) {
+	next, err = l.rewake.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "pending")}, wake).Int64()
+	if err != nil {
+		return 0, false, fmt.Errorf("wake app %s: %w", app, err)
+	}
+	return next, next != 0, nil
+}
+
+// Overdue returns the domains of an app whose next verification was due before
+// the given time.
+func (l *Ledger) Overdue(ctx context.Context, app string, before time.Time) ([]string, error) {
+	domains, err := l.rdb.ZRangeByScore(ctx, key(app, "due"), &redis.ZRangeBy{
+		Min: "-inf", Max: "(" + strconv.FormatInt(before.UnixMilli(), 10),
+	}).Result()
+	if err != nil {
+		return nil, fmt.Errorf("find overdue domains of app %s: %w", app, err)
+	}
+	return domains, nil
+}
+
+// Postpone makes the sweep leave a domain alone until the given time.
+func (l *Ledger) Postpone(ctx context.Context, app, domain string, until time.Time) error {
+	err := l.rdb.ZAddXX(ctx, key(app, "due"), redis.Z{Score: float64(until.UnixMilli()), Member: domain}).Err()
+	if err != nil {
+		return fmt.Errorf("postpone the sweep of %s on app %s: %w", domain, app, err)
+	}
+	return nil
+}

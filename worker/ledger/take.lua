@@ -1,0 +1,18 @@
+-- Takes the app's lease.
+-- KEYS: sync
+-- ARGV: token, lease time in ms
+-- Returns {"taken"|"idle"|"busy"|"inflight", ms to wait}.
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local s = redis.call('HMGET', KEYS[1], 'awake', 'token', 'until', 'landing')
+if s[1] ~= '1' then
+  return {'idle', '0'}
+end
+if s[2] and tonumber(s[3]) > now then
+  return {'busy', '0'}
+end
+if s[4] and tonumber(s[4]) > now then
+  return {'inflight', string.format('%.0f', tonumber(s[4]) - now)}
+end
+redis.call('HSET', KEYS[1], 'token', ARGV[1], 'until', string.format('%.0f', now + ARGV[2]))
+return {'taken', '0'}

@@ -1,0 +1,18 @@
+-- Replaces one record after a verification, if it is still the one that was checked.
+-- KEYS: domains due log
+-- ARGV: domain, record as it was, new record, due in ms ("" for none), event ("" for none), events kept
+-- Returns 1, or 0 if the record is another by now.
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
+  return 0
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+if ARGV[4] ~= '' then
+  redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
+else
+  redis.call('ZREM', KEYS[2], ARGV[1])
+end
+if ARGV[5] ~= '' then
+  redis.call('LPUSH', KEYS[3], ARGV[5])
+  redis.call('LTRIM', KEYS[3], 0, tonumber(ARGV[6]) - 1)
+end
+return 1
