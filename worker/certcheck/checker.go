@@ -1,0 +1,153 @@
+package certcheck
+
+import (
+	"context"
+	"crypto/x509"
+	"net/netip"
+	"time"
+)
+
+const (
+	defaultPort    = 443
+	defaultTimeout = 15 * time.Second
+	maxTimeout     = 20 * time.Second
+
+	// maxAddresses of a name are kept in a [Look]; an answer can hold thousands.
+	maxAddresses = 32
+	// maxDialled addresses of a name are tried, so that a name with many of them
+	// doesn't turn the worker into a port scanner.
+	maxDialled = 3
+)
+
+// Config says how to look. The zero value looks as a browser on this machine would.
+type Config struct {
+	// DNS is the resolver to ask, as host:port; empty means the system's.
+	DNS string
+	// Port of the TLS servers; 0 means 443.
+	Port int
+	// Roots are the authorities that are trusted; nil means the system's.
+	Roots *x509.CertPool
+	// AllowPrivate lets addresses through that aren't public. Otherwise anyone
+	// who can map a domain could make the worker connect into its own network.
+	AllowPrivate bool
+	// Timeout is for everything that is done about one name; half of it at most
+	// goes into DNS. 0 means 15 s; more than 20 s is taken as 20 s.
+	Timeout time.Duration
+	// Now is the clock for certificates' validity; nil means time.Now.
+	Now func() time.Time
+}
+
+// Checker looks at names. It is safe for use by several goroutines at once.
+type Checker struct {
+	cfg Config
+	// control runs before each connect to a TLS server and can refuse it.
+	control control
+}
+
+// New returns a Checker; what cfg leaves out gets its default.
+func New(cfg Config) *Checker {
+	if cfg.Port == 0 {
+		cfg.Port = defaultPort
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = defaultTimeout
+	}
+	cfg.Timeout = min(cfg.Timeout, maxTimeout)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	c := &Checker{cfg: cfg}
+	if !cfg.AllowPrivate {
+		c.control = refuseNonPublic
+	}
+	return c
+}
+
+// DNSStatus says where a name's addresses are.
+type DNSStatus string
+
+const (
+	// PointsHere: the name has addresses and every one of them is expected.
+	PointsHere DNSStatus = "points-here"
+	// Elsewhere: at least one address isn't expected.
+	Elsewhere DNSStatus = "elsewhere"
+	// NoAddress: DNS answered, and there is no A and no AAAA record.
+	NoAddress DNSStatus = "no-address"
+	// Unknown: DNS gave no usable answer (a timeout, SERVFAIL). That isn't "wrong DNS".
+	Unknown DNSStatus = "unknown"
+)
+
+// TLSStatus says how the TLS handshake went.
+type TLSStatus string
+
+const (
+	// NotChecked: nothing was dialled, since DNS doesn't point here.
+	NotChecked TLSStatus = "not-checked"
+	// Valid: a browser would accept the certificate.
+	Valid TLSStatus = "valid"
+	// Refused: we didn't dial, since the address isn't public.
+	Refused TLSStatus = "refused"
+	// Unreachable: no TCP connection.
+	Unreachable TLSStatus = "unreachable"
+	// NotTLS: the server speaks something else on the port, such as plain HTTP.
+	NotTLS TLSStatus = "not-tls"
+	// WrongName: the certificate is for other names.
+	WrongName TLSStatus = "wrong-name"
+	// Expired: the certificate's time is over.
+	Expired TLSStatus = "expired"
+	// NotYetValid: the certificate's time has not begun.
+	NotYetValid TLSStatus = "not-yet-valid"
+	// Untrusted: self-signed, or from an authority that isn't known.
+	Untrusted TLSStatus = "untrusted"
+	// HandshakeFailed: any other failure after the connection was made.
+	HandshakeFailed TLSStatus = "handshake-failed"
+)
+
+// Look is what was seen of one name. Its texts hold no control characters and
+// are at most 240 characters long, whatever DNS or a certificate contains.
+type Look struct {
+	Name string
+	DNS  DNSStatus
+	// Addresses are the name's addresses, at most 32, in order; of an Elsewhere
+	// those that aren't expected come first.
+	Addresses []netip.Addr
+	// DNSDetail says more about NoAddress ("exists, but has no A or AAAA
+	// record") and Unknown ("no answer in time"); empty otherwise.
+	DNSDetail string
+
+	TLS TLSStatus
+	// TLSDetail is a clause about what failed, such as "198.51.100.4 refuses
+	// connections on port 443"; empty where nothing failed.
+	TLSDetail string
+	// Issuer (its organisation, or else its common name) and NotAfter are those
+	// of the certificate that was seen, valid or not; zero where none was.
+	Issuer   string
+	NotAfter time.Time
+	// TLSAddress is the address that decided TLS; the zero Addr where none was
+	// looked at.
+	TLSAddress netip.Addr
+}
+
+// Good reports whether the name works: DNS points here and a browser would
+// accept the certificate.
+func (l Look) Good() bool { return l.DNS == PointsHere && l.TLS == Valid }
+
+// Check looks up name (in its ASCII form, without a trailing dot) and, where
+// all its addresses are in expected, does a TLS handshake with them. It never
+// fails: what went wrong is what was seen. It returns within Config.Timeout,
+// and soon after ctx ends; a Look that ctx cut short says nothing about the
+// domain (Unknown, NotChecked), so check ctx.Err() before judging it.
+func (c *Checker) Check(ctx context.Context, name string, expected []netip.Prefix) Look {
+	limited, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+
+	look := Look{Name: name, TLS: NotChecked}
+	c.resolve(limited, &look, expected)
+	if look.DNS == PointsHere {
+		c.handshakes(limited, &look)
+	}
+	if ctx.Err() != nil {
+		return Look{Name: name, DNS: Unknown, DNSDetail: "the check was interrupted", TLS: NotChecked}
+	}
+	return look
+}

@@ -1,0 +1,130 @@
+package certcheck
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// resolve fills in the DNS part of the look.
+func (c *Checker) resolve(ctx context.Context, look *Look, expected []netip.Prefix) {
+	// A hanging name server must leave time for the handshake: where A answers
+	// and AAAA doesn't, we go on with what there is.
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout/2)
+	defer cancel()
+	r := c.resolver(ctx)
+	// The trailing dot makes the name absolute: search domains don't apply.
+	absolute := look.Name + "."
+
+	var v4, v6 []netip.Addr
+	var err4, err6 error
+	var wg sync.WaitGroup
+	wg.Go(func() { v4, err4 = r.LookupNetIP(ctx, "ip4", absolute) })
+	wg.Go(func() { v6, err6 = r.LookupNetIP(ctx, "ip6", absolute) })
+	wg.Wait()
+
+	found := slices.Concat(v4, v6)
+	if len(found) > 0 {
+		look.DNS, look.Addresses = place(found, expected)
+		return
+	}
+	for _, err := range []error{err4, err6} {
+		if err != nil && !isNotFound(err) {
+			look.DNS, look.DNSDetail = Unknown, failureText(err)
+			return
+		}
+	}
+	look.DNS, look.DNSDetail = NoAddress, whyNoAddress(ctx, r, absolute)
+}
+
+// place tells whether all addresses are expected, and puts those that aren't
+// first, so that the limit on what is kept never hides them.
+func place(found []netip.Addr, expected []netip.Prefix) (DNSStatus, []netip.Addr) {
+	var here, elsewhere []netip.Addr
+	for _, a := range found {
+		a = a.Unmap()
+		if within(a, expected) {
+			here = append(here, a)
+		} else {
+			elsewhere = append(elsewhere, a)
+		}
+	}
+	status := PointsHere
+	if len(elsewhere) > 0 {
+		status = Elsewhere
+	}
+	addresses := slices.Concat(ordered(elsewhere), ordered(here))
+	return status, addresses[:min(len(addresses), maxAddresses)]
+}
+
+// ordered sorts, IPv4 first, and drops what is there twice.
+func ordered(addresses []netip.Addr) []netip.Addr {
+	slices.SortFunc(addresses, netip.Addr.Compare)
+	return slices.Compact(addresses)
+}
+
+func within(a netip.Addr, prefixes []netip.Prefix) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// resolver returns a resolver whose connections end with ctx. Package net
+// detaches address lookups from their context, so that they would go on for
+// seconds after we stopped waiting.
+func (c *Checker) resolver(ctx context.Context) *net.Resolver {
+	return &net.Resolver{
+		PreferGo: true, // the system's own resolver ignores Dial, and can't be interrupted
+		Dial: func(attempt context.Context, network, address string) (net.Conn, error) {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			if c.cfg.DNS != "" {
+				address = c.cfg.DNS
+			}
+			var d net.Dialer
+			conn, err := d.DialContext(attempt, network, address)
+			if err == nil {
+				context.AfterFunc(ctx, func() { conn.Close() })
+			}
+			return conn, err
+		},
+	}
+}
+
+func isNotFound(err error) bool {
+	var dnsErr *net.DNSError
+	return errors.As(err, &dnsErr) && dnsErr.IsNotFound
+}
+
+func failureText(err error) string {
+	var dnsErr *net.DNSError
+	switch {
+	case isTimeout(err):
+		return "no answer in time"
+	case errors.As(err, &dnsErr):
+		return clean(dnsErr.Err, maxDetail)
+	}
+	return clean(err.Error(), maxDetail)
+}
+
+func isTimeout(err error) bool {
+	var netErr net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout()
+}
+
+// whyNoAddress says what can be told about a name without addresses. Package
+// net doesn't tell a name that doesn't exist from one that has other records
+// only, so two more questions are asked: a dangling alias and a registered
+// domain without an address record are what customers really have.
+func whyNoAddress(ctx context.Context, r *net.Resolver, absolute string) string {
+	if target, err := r.LookupCNAME(ctx, absolute); err == nil && !strings.EqualFold(target, absolute) {
+		return "is an alias (CNAME) of " + clean(strings.TrimSuffix(target, "."), maxName) + ", which has no A or AAAA record"
+	}
+	if servers, err := r.LookupNS(ctx, absolute); err == nil && len(servers) > 0 {
+		return "exists, but has no A or AAAA record"
+	}
+	return "doesn't exist in DNS, or has no A or AAAA record"
+}

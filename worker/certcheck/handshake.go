@@ -1,0 +1,141 @@
+package certcheck
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// outcome is what one address answered.
+type outcome struct {
+	address  netip.Addr
+	status   TLSStatus
+	detail   string
+	issuer   string
+	notAfter time.Time
+	// noRoute: this machine has no way to the address's family or network, so
+	// the failure says nothing about the server.
+	noRoute bool
+}
+
+// decides reports whether the outcome settles the name: a failure of the server's own.
+func (o outcome) decides() bool { return o.status != Valid && !o.noRoute }
+
+// handshakes fills in the TLS part of the look. Only the addresses just
+// resolved are dialled. All that are dialled must be valid, since a visitor may
+// get any of them; the first that fails decides. Of several valid certificates
+// the one that ends first is told.
+func (c *Checker) handshakes(ctx context.Context, look *Look) {
+	result := c.refused(look.Addresses)
+	if result.status == "" {
+		for i, address := range dialled(look.Addresses) {
+			o := c.handshake(ctx, look.Name, address)
+			if i == 0 || o.decides() || result.noRoute || o.status == Valid && o.notAfter.Before(result.notAfter) {
+				result = o
+			}
+			if result.decides() {
+				break
+			}
+		}
+	}
+	look.TLS, look.TLSDetail, look.TLSAddress = result.status, clean(result.detail, maxDetail), result.address
+	look.Issuer, look.NotAfter = result.issuer, result.notAfter
+}
+
+// refused looks for an address that must not be dialled; one is enough to
+// refuse them all. The zero outcome means there is none.
+func (c *Checker) refused(addresses []netip.Addr) outcome {
+	if c.cfg.AllowPrivate {
+		return outcome{}
+	}
+	for _, a := range addresses {
+		if why := notPublic(a); why != "" {
+			return outcome{address: a, status: Refused, detail: fmt.Sprintf("%s isn't a public address (%s)", a, why)}
+		}
+	}
+	return outcome{}
+}
+
+// dialled picks the addresses to dial from an ordered list: the first ones, and
+// at least one of each family, since browsers and Let's Encrypt prefer IPv6.
+func dialled(addresses []netip.Addr) []netip.Addr {
+	if len(addresses) <= maxDialled {
+		return addresses
+	}
+	picked := slices.Clone(addresses[:maxDialled])
+	if last := addresses[len(addresses)-1]; last.Is6() && picked[maxDialled-1].Is4() {
+		picked[maxDialled-1] = last
+	}
+	return picked
+}
+
+// handshake connects to one address and verifies the certificate as a browser
+// would: chain, name and time.
+func (c *Checker) handshake(ctx context.Context, name string, address netip.Addr) outcome {
+	o := outcome{address: address}
+	dialer := net.Dialer{Control: c.control}
+	conn, err := dialer.DialContext(ctx, "tcp", netip.AddrPortFrom(address, uint16(c.cfg.Port)).String())
+	if err != nil {
+		o.noRoute = errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
+		o.status, o.detail = c.dialFailure(address, err, o.noRoute)
+		return o
+	}
+	defer conn.Close()
+
+	client := tls.Client(conn, &tls.Config{ServerName: name, RootCAs: c.cfg.Roots, Time: c.cfg.Now})
+	err = client.HandshakeContext(ctx)
+	var chain []*x509.Certificate
+	var certErr *tls.CertificateVerificationError
+	switch {
+	case err == nil:
+		o.status = Valid
+		chain = client.ConnectionState().PeerCertificates
+	case errors.As(err, &certErr):
+		o.status, o.detail = certFailure(certErr, name, address, c.cfg.Now())
+		chain = certErr.UnverifiedCertificates
+	default:
+		o.status, o.detail = c.handshakeFailure(address, err)
+	}
+	if len(chain) > 0 {
+		o.issuer, o.notAfter = issuer(chain[0]), chain[0].NotAfter
+	}
+	return o
+}
+
+func (c *Checker) dialFailure(address netip.Addr, err error, noRoute bool) (TLSStatus, string) {
+	switch {
+	case errors.Is(err, errNotPublic):
+		return Refused, fmt.Sprintf("%s isn't a public address", address)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return Unreachable, fmt.Sprintf("%s refuses connections on port %d", address, c.cfg.Port)
+	case noRoute:
+		return Unreachable, fmt.Sprintf("the worker has no route to %s, so it couldn't be checked", address)
+	case isTimeout(err):
+		return Unreachable, fmt.Sprintf("%s doesn't answer on port %d (timeout)", address, c.cfg.Port)
+	}
+	return Unreachable, fmt.Sprintf("%s can't be reached on port %d: %v", address, c.cfg.Port, err)
+}
+
+// handshakeFailure is about handshakes that failed before a certificate was judged.
+func (c *Checker) handshakeFailure(address netip.Addr, err error) (TLSStatus, string) {
+	var notTLS tls.RecordHeaderError
+	switch {
+	case errors.As(err, &notTLS) && string(notTLS.RecordHeader[:]) == "HTTP/":
+		return NotTLS, fmt.Sprintf("%s answers in plain HTTP on port %d", address, c.cfg.Port)
+	case errors.As(err, &notTLS):
+		return NotTLS, fmt.Sprintf("%s speaks something other than TLS on port %d", address, c.cfg.Port)
+	case isTimeout(err):
+		return HandshakeFailed, fmt.Sprintf("%s accepts connections on port %d, but doesn't finish the TLS handshake (timeout)", address, c.cfg.Port)
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return HandshakeFailed, fmt.Sprintf("%s closes the connection during the TLS handshake on port %d", address, c.cfg.Port)
+	}
+	return HandshakeFailed, fmt.Sprintf("the TLS handshake with %s on port %d failed: %v", address, c.cfg.Port, err)
+}

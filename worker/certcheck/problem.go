@@ -1,0 +1,176 @@
+package certcheck
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// problem is why a name isn't good: what, a clause without a full stop, and
+// next, what a person can do about it.
+type problem struct{ what, next string }
+
+// problem finds the most actionable explanation for a name that isn't good.
+func (f Facts) problem(name string) problem {
+	look := f.Looks[name]
+	shown := clean(name, maxName)
+	switch look.DNS {
+	case PointsHere:
+		return f.tlsProblem(shown, name, look)
+	case Elsewhere:
+		return problem{f.elsewhere(shown, look), f.pointHere(shown)}
+	case NoAddress:
+		detail := look.DNSDetail
+		if detail == "" {
+			detail = "has no A or AAAA record"
+		}
+		return problem{fmt.Sprintf("%s %s; %s", shown, clean(detail, maxDetail), f.appIsOn()), f.pointHere(shown)}
+	}
+	why := ""
+	if look.DNSDetail != "" {
+		why = " (" + clean(look.DNSDetail, maxDetail) + ")"
+	}
+	return problem{
+		fmt.Sprintf("the DNS lookup of %s failed%s, which doesn't mean that its records are wrong", shown, why),
+		"check that the domain's name servers answer",
+	}
+}
+
+// elsewhere says which addresses aren't expected. AAAA records are told apart:
+// they are easily forgotten, and Let's Encrypt prefers them.
+func (f Facts) elsewhere(name string, look Look) string {
+	var v4, v6 []string
+	for _, a := range look.Addresses {
+		switch {
+		case within(a, f.Expected):
+		case a.Is4():
+			v4 = append(v4, a.String())
+		default:
+			v6 = append(v6, a.String())
+		}
+	}
+	atLeast := ""
+	if len(look.Addresses) >= maxAddresses {
+		atLeast = "at least "
+	}
+	if len(f.Expected) == 0 || len(v4)+len(v6) == 0 {
+		to := list(append(v4, v6...), 3, atLeast)
+		if to == "" {
+			to = "another server"
+		}
+		return fmt.Sprintf("%s points to %s; %s", name, to, f.appIsOn())
+	}
+
+	some := len(look.Addresses) > len(v4)+len(v6) // some addresses are right
+	var parts []string
+	if len(v4) > 0 {
+		verb := "points to"
+		if some {
+			verb = "also points to"
+		}
+		parts = append(parts, fmt.Sprintf("%s %s %s; %s", name, verb, list(v4, 3, atLeast), f.appIsOn()))
+	}
+	if len(v6) > 0 {
+		subject := name + " has"
+		if len(v4) > 0 {
+			subject = "it also has"
+		}
+		noun, verb, them := "an AAAA record", "isn't", "it"
+		if len(v6) > 1 {
+			noun, verb, them = "AAAA records", "aren't", "them"
+		}
+		parts = append(parts, fmt.Sprintf("%s %s %s, which %s this app's server: remove %s or add %s to PILOTSYNC_EXPECTED_ADDRESSES",
+			subject, noun, list(v6, 3, atLeast), verb, them, them))
+		if len(v4) == 0 && !some {
+			parts = append(parts, f.appIsOn())
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// appIsOn tells where DNS should point.
+func (f Facts) appIsOn() string {
+	if len(f.Expected) == 0 {
+		return "where this app's server is isn't known: set PILOTSYNC_EXPECTED_ADDRESSES"
+	}
+	return "this app is on " + f.expected()
+}
+
+func (f Facts) expected() string {
+	var places []string
+	for _, p := range f.Expected {
+		places = append(places, shownPrefix(p))
+	}
+	return list(places, 3, "")
+}
+
+func shownPrefix(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}
+
+func (f Facts) pointHere(name string) string {
+	if len(f.Expected) == 0 {
+		return "set PILOTSYNC_EXPECTED_ADDRESSES to the address of the app's server"
+	}
+	return fmt.Sprintf("make %s point to %s and nowhere else", name, f.expected())
+}
+
+// tlsProblem is for a name whose DNS points here. What ServerPilot says about
+// its certificate explains more than the handshake that fails for want of it.
+func (f Facts) tlsProblem(shown, name string, look Look) problem {
+	ssl, app := f.AutoSSL, "the app"
+	if f.App != "" {
+		app = "app " + clean(f.App, maxName)
+	}
+	detail := clean(look.TLSDetail, maxDetail)
+	if detail == "" {
+		detail = "its certificate wasn't checked"
+	}
+	seen := slices.Contains([]TLSStatus{WrongName, Expired, NotYetValid, Untrusted}, look.TLS)
+	covered := slices.ContainsFunc(ssl.Covered, func(c string) bool { return strings.EqualFold(c, name) })
+
+	what, next := detail, fmt.Sprintf("look at the SSL settings of %s in ServerPilot", app)
+	if look.TLS == Unreachable {
+		next = "check that the server runs and that its firewall lets HTTPS through"
+	}
+	switch {
+	case look.TLS == Refused:
+		what = detail + ", so it wasn't connected to"
+		next = "if that is meant to be, set PILOTSYNC_ALLOW_PRIVATE_ADDRESSES; otherwise give the name a public address"
+	case ssl.Known && ssl.Custom && look.TLS == WrongName:
+		what = "the app's custom certificate doesn't cover it: " + detail
+		next = fmt.Sprintf("install a certificate that covers %s on %s in ServerPilot, or remove the custom one so that AutoSSL can take over", shown, app)
+	case ssl.Known && ssl.Custom && seen:
+		what = "browsers refuse the app's custom certificate: " + detail
+		next = fmt.Sprintf("replace the custom certificate of %s in ServerPilot, or remove it so that AutoSSL can take over", app)
+	case !ssl.Known, ssl.Custom:
+		// Only the handshake has anything to say.
+	case !ssl.Available:
+		what = "ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here"
+	case ssl.Refused != "":
+		what = "ServerPilot refused to turn AutoSSL on: " + clean(ssl.Refused, maxDetail)
+	case !covered:
+		what = fmt.Sprintf("the certificate ServerPilot has ready doesn't cover it (it covers %s)", f.covers())
+	case ssl.TurnedOn:
+		what = "AutoSSL was turned on only just now; " + detail
+	case !ssl.On:
+		what = "AutoSSL is off, though a certificate is ready; " + detail
+		next = fmt.Sprintf("turn AutoSSL on for %s in ServerPilot", app)
+	}
+	return problem{shown + " points here, but " + what, next}
+}
+
+func (f Facts) covers() string {
+	if len(f.AutoSSL.Covered) == 0 {
+		return "no name"
+	}
+	var names []string
+	for _, n := range f.AutoSSL.Covered {
+		names = append(names, clean(n, maxShownName))
+	}
+	return list(names, 3, "")
+}

@@ -1,0 +1,141 @@
+package certcheck
+
+import (
+	"net/netip"
+	"strings"
+	"unicode/utf8"
+
+	"pilotsync/tasks"
+)
+
+// AutoSSL is what ServerPilot's API says about an app's certificate.
+type AutoSSL struct {
+	// Known is false where the API couldn't be asked; the rest says nothing then.
+	Known bool
+	// On: AutoSSL is on. Available: a certificate is ready (autossl.available).
+	// Custom: a certificate that we must not touch is installed.
+	On, Available, Custom bool
+	// Covered are the names on the certificate that is ready (autossl.domains).
+	Covered []string
+	// TurnedOn: we turned AutoSSL on just now. Refused is ServerPilot's message
+	// where it wouldn't let us.
+	TurnedOn bool
+	Refused  string
+}
+
+// Facts is everything a verification found out about a domain.
+type Facts struct {
+	Domain string
+	// Names are the domain itself and its www form where it has one.
+	Names []string
+	// Looks holds a look for each name. A name without one counts as Unknown.
+	Looks    map[string]Look
+	AutoSSL  AutoSSL
+	Expected []netip.Prefix
+	// Attempt counts from 1; at Limit it is the last.
+	Attempt, Limit int
+	// PointedHereBefore: an earlier attempt saw DNS pointing here.
+	PointedHereBefore bool
+	App               string
+}
+
+// Verdict is what follows from the facts.
+type Verdict struct {
+	State tasks.State
+	// Reason is one or two plain sentences for an agency's support person:
+	// never empty, at most 500 characters, no control characters.
+	Reason string
+	// Final: the verification ends here.
+	Final bool
+	// PointedHere: DNS pointed here in this attempt or before.
+	PointedHere bool
+}
+
+// again is how a domain whose verification ended gets a new one: a request for
+// a domain that is listed changes nothing.
+const again = ", then remove the domain and add it again to have it checked anew."
+
+// Judge decides a domain's state. The domain itself decides; a www form that
+// fails is only a warning in the reason. The handshake is the truth: a good
+// domain is done whatever AutoSSL says. Attempts go on until the domain is done
+// or the limit is reached; a wildcard ends at once.
+func Judge(f Facts) Verdict {
+	if strings.HasPrefix(f.Domain, "*.") {
+		return Verdict{
+			State: tasks.DoneWithoutSSL,
+			Reason: clean(f.Domain, maxName) + " is a wildcard: Let's Encrypt can't certify wildcards over HTTP, which is how ServerPilot " +
+				"gets its certificates. For HTTPS add each subdomain by its own name, or install a certificate of your own in ServerPilot.",
+			Final:       true,
+			PointedHere: f.PointedHereBefore,
+		}
+	}
+
+	look := f.Looks[f.Domain]
+	here := look.DNS == PointsHere
+	v := Verdict{PointedHere: here || f.PointedHereBefore}
+	if look.Good() {
+		v.State, v.Final = tasks.Done, true
+		v.Reason = reason(validUntil(look)+f.warnings(false), "")
+		return v
+	}
+
+	p := f.problem(f.Domain)
+	what := p.what
+	if here {
+		// A www form that DNS sends elsewhere can hold up a certificate for both.
+		// While the domain's own DNS is wrong, that is enough to tell.
+		what += f.warnings(true)
+	}
+	v.Final = f.Attempt >= f.Limit
+	switch {
+	case v.Final && v.PointedHere:
+		v.State = tasks.DoneWithoutSSL
+	case v.Final:
+		v.State = tasks.Failed
+	case here, unanswered(look) && f.PointedHereBefore:
+		v.State = tasks.CheckingSSL
+	default:
+		v.State = tasks.CheckingDNS
+	}
+	next := ""
+	if v.Final {
+		next = ". Next: " + p.next + again
+	}
+	v.Reason = reason(what, next)
+	return v
+}
+
+// unanswered reports whether DNS said neither yes nor no.
+func unanswered(l Look) bool {
+	return l.DNS != PointsHere && l.DNS != Elsewhere && l.DNS != NoAddress
+}
+
+// warnings tells what is wrong with the names besides the domain; with dnsOnly
+// set it leaves out those that only lack a certificate.
+func (f Facts) warnings(dnsOnly bool) string {
+	var s string
+	for _, name := range f.Names {
+		look := f.Looks[name]
+		if name == f.Domain || look.Good() || dnsOnly && look.DNS == PointsHere {
+			continue
+		}
+		s += "; warning: " + f.problem(name).what
+	}
+	return s
+}
+
+func validUntil(l Look) string {
+	s := "certificate valid"
+	if !l.NotAfter.IsZero() {
+		s += " until " + date(l.NotAfter)
+	}
+	if l.Issuer != "" {
+		s += " (" + clean(l.Issuer, maxName) + ")"
+	}
+	return s
+}
+
+// reason puts the two parts together; what to do next is never cut off.
+func reason(what, next string) string {
+	return clean(what, maxReason-utf8.RuneCountInString(next)) + next
+}

@@ -1,0 +1,42 @@
+package certcheck
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limits on text, in characters. DNS and certificates are written by strangers.
+const (
+	maxReason = 500
+	maxDetail = 240
+	maxName   = 80
+	// maxShownName is shorter, as several of them stand in a row.
+	maxShownName = 40
+)
+
+// clean makes text from outside fit to show: no control or other invisible
+// characters, no runs of spaces, at most limit characters.
+func clean(s string, limit int) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s)
+	s = strings.Join(strings.Fields(s), " ")
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	return string([]rune(s)[:limit-1]) + "…"
+}
+
+// list joins items with commas, the first few only: "a, b, c and 12 more".
+// atLeast stands before the count of the rest.
+func list(items []string, shown int, atLeast string) string {
+	if len(items) <= shown {
+		return strings.Join(items, ", ")
+	}
+	return fmt.Sprintf("%s and %s%d more", strings.Join(items[:shown], ", "), atLeast, len(items)-shown)
+}
