@@ -1,0 +1,190 @@
+// Package redistest runs real redis-server processes for tests in which Redis's
+// own behaviour matters: its Lua, its clock, its outages and what it still
+// knows after one. Each server has a port and a folder of its own and ends with
+// its test. Where Redis isn't installed, the test is skipped.
+package redistest
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long a server may take to answer or to end; both take
+// milliseconds where the machine isn't busy.
+const patience = 15 * time.Second
+
+// Server is a redis-server process. Its methods are for the test's own
+// goroutine, one at a time: they fail the test where they fail.
+type Server struct {
+	URL  string // redis://127.0.0.1:PORT/0
+	Addr string // 127.0.0.1:PORT
+
+	t      testing.TB
+	binary string
+	folder string
+	args   []string
+	cmd    *exec.Cmd     // nil while stopped
+	ended  chan struct{} // closed once cmd has been waited for
+}
+
+// Start runs a server that keeps nothing and returns its redis:// URL.
+func Start(t testing.TB) string {
+	t.Helper()
+	return New(t).URL
+}
+
+// New runs a server and returns once it answers. It keeps nothing over a
+// restart unless args say otherwise, as in New(t, "--appendonly", "yes"); args
+// are those of redis-server and win over the defaults.
+func New(t testing.TB, args ...string) *Server {
+	t.Helper()
+	binary, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Skip("needs redis-server on PATH, to test against a real Redis: ", err)
+	}
+	s := &Server{t: t, binary: binary, folder: t.TempDir(), args: args}
+	t.Cleanup(s.Kill)
+	for range 5 {
+		// Between our letting go of the port and Redis's taking it, somebody
+		// else may have it: hence several tries, and the look at who answers.
+		s.Addr = freeAddr(t)
+		s.URL = "redis://" + s.Addr + "/0"
+		if err = s.run(); err == nil {
+			return s
+		}
+		s.Kill()
+	}
+	t.Fatalf("redis-server doesn't start: %v\n%s", err, s.log())
+	return nil
+}
+
+// Stop ends the server in good order (SIGTERM, as SHUTDOWN does) and waits for it.
+func (s *Server) Stop() { s.end(syscall.SIGTERM) }
+
+// Kill ends the server as a crash would (SIGKILL) and waits for it. It does
+// nothing if the server isn't running.
+func (s *Server) Kill() { s.end(syscall.SIGKILL) }
+
+// Start runs a stopped server again, on the same port and in the same folder,
+// and returns once it answers and has read what it kept.
+func (s *Server) Start() {
+	s.t.Helper()
+	if s.cmd != nil {
+		s.t.Fatal("redis-server is running already")
+	}
+	if err := s.run(); err != nil {
+		s.t.Fatalf("redis-server doesn't start again: %v\n%s", err, s.log())
+	}
+}
+
+func (s *Server) run() error {
+	_, port, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		return err
+	}
+	args := append([]string{"--bind", "127.0.0.1", "--port", port, "--dir", s.folder,
+		"--logfile", s.logfile(), "--save", "", "--appendonly", "no"}, s.args...)
+	cmd, ended := exec.Command(s.binary, args...), make(chan struct{})
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	s.cmd, s.ended = cmd, ended
+	go func() { // waited for by end
+		defer close(ended)
+		_ = cmd.Wait() // how it ended is in its log
+	}()
+
+	late := time.After(patience)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := s.answers()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ended:
+			return fmt.Errorf("it ended: %v", cmd.ProcessState)
+		case <-late:
+			return fmt.Errorf("no answer within %v: %w", patience, err)
+		case <-tick.C:
+		}
+	}
+}
+
+// answers checks that the server is ready, and that it is ours. It speaks to it
+// over a plain connection, since a go-redis client whose dial failed leaves a
+// goroutine behind for a second, which the callers' leak checks would find.
+func (s *Server) answers() error {
+	conn, err := net.DialTimeout("tcp", s.Addr, time.Second)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(conn, "PING\r\nINFO server\r\n"); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(conn)
+	if lines.Scan(); lines.Text() != "+PONG" { // as long as it reads what it kept: -LOADING
+		return fmt.Errorf("answer to PING: %q", lines.Text())
+	}
+	for lines.Scan() {
+		if pid, ok := strings.CutPrefix(lines.Text(), "process_id:"); ok {
+			if pid != strconv.Itoa(s.cmd.Process.Pid) {
+				return fmt.Errorf("another Redis answers on %s", s.Addr)
+			}
+			return nil
+		}
+	}
+	return fmt.Errorf("no process id in the answer to INFO (%v)", lines.Err())
+}
+
+func (s *Server) end(sig syscall.Signal) {
+	s.t.Helper()
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Signal(sig) // fails only if it has ended by itself
+	select {
+	case <-s.ended:
+	case <-time.After(patience):
+		s.t.Errorf("redis-server doesn't end on %v within %v; killing it\n%s", sig, patience, s.log())
+		_ = s.cmd.Process.Kill()
+		<-s.ended
+	}
+	s.cmd = nil
+}
+
+func (s *Server) logfile() string { return filepath.Join(s.folder, "redis.log") }
+
+func (s *Server) log() string {
+	b, err := os.ReadFile(s.logfile())
+	if err != nil {
+		return err.Error()
+	}
+	const tail = 4096
+	return string(b[max(0, len(b)-tail):])
+}
+
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
