@@ -30,7 +30,7 @@ type Syncer struct {
 	Follow Follower
 	Rules  Rules
 	// FirstCheck returns the pause between the commit and the first verification.
-	FirstCheck func() time.Duration
+	FirstCheck func(Record) time.Duration
 	Now        func() time.Time
 	// Stopping is closed when no new call is to be started.
 	Stopping <-chan struct{}
@@ -263,7 +263,7 @@ func (r *run) commit(ctx context.Context, plan Result) error {
 	for i := range plan.Outcomes {
 		o := &plan.Outcomes[i]
 		if o.Verify {
-			next := r.Now().Add(r.FirstCheck())
+			next := r.Now().Add(r.FirstCheck(o.Record))
 			o.Record.NextAt = &next
 			if err := r.Follow.Verify(ctx, app, o.Record); err != nil {
 				return fmt.Errorf("start the verification of %s on app %s: %w", o.Record.Domain, app, err)

@@ -17,6 +17,7 @@
 //	pilotsync:{APP}:domains  hash    domain → its record
 //	pilotsync:{APP}:ours     set     names on the list that we put there
 //	pilotsync:{APP}:due      zset    domain, by the time of its next verification (ms)
+//	pilotsync:{APP}:autossl  string  when AutoSSL was last turned on (ms)
 //	pilotsync:{APP}:log:NAME list    the domain's last events, newest first
 //	pilotsync:{APP}:sync     hash    wake, awake; token, until (lease); landing, claim
 //	                                 (write in flight); fails, trouble, blocked, trouble_since

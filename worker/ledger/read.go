@@ -14,12 +14,20 @@ import (
 	"pilotsync/worker/applist"
 )
 
-// View is one domain as a reader sees it: its record with what waits on top.
+// View is one domain as a reader sees it: what waits for it comes before what
+// its record says.
 type View struct {
-	AppID string
-	applist.Record
-	// Pending is the change that waits, nil if none does. Then State is pending
-	// and Seq, Reason and UpdatedAt are the change's.
+	AppID     string
+	Domain    string
+	State     tasks.State
+	Names     []string
+	Reason    string
+	Seq       int64
+	UpdatedAt time.Time
+	// Record is what a sync or a verification last put down; its Domain is empty
+	// where none has yet.
+	Record applist.Record
+	// Pending is the change that waits, nil if none does.
 	Pending *applist.Pending
 }
 
@@ -142,16 +150,16 @@ func merge(app string, records map[string]applist.Record, changes map[string]app
 	views := make([]View, 0, len(records)+len(changes))
 	for domain, r := range records {
 		if _, waits := changes[domain]; !waits {
-			views = append(views, View{AppID: app, Record: r})
+			views = append(views, View{AppID: app, Domain: domain, State: r.State, Names: r.Names,
+				Reason: r.Reason, Seq: r.Seq, UpdatedAt: r.UpdatedAt, Record: r})
 		}
 	}
 	for domain, change := range changes {
-		v := View{AppID: app, Record: records[domain], Pending: &change}
-		v.Domain, v.Seq, v.State, v.UpdatedAt, v.RequestedAt = domain, change.Seq, tasks.Pending, change.RecordedAt, change.RequestedAt
-		if len(v.Names) == 0 {
-			v.Names = []string{domain}
+		v := View{AppID: app, Domain: domain, State: tasks.Pending, Names: []string{domain},
+			Reason: "waits to be put on the list", Seq: change.Seq, UpdatedAt: change.RecordedAt, Record: records[domain], Pending: &change}
+		if len(v.Record.Names) > 0 {
+			v.Names = v.Record.Names
 		}
-		v.Reason = "waits to be put on the list"
 		if change.Remove {
 			v.Reason = "waits to be taken off the list"
 		}

@@ -49,3 +49,12 @@ func (l *Ledger) Postpone(ctx context.Context, app, domain string, until time.Ti
 	}
 	return nil
 }
+
+// AutoSSLTurn lets one caller in half a minute turn AutoSSL on for an app.
+func (l *Ledger) AutoSSLTurn(ctx context.Context, app string) (bool, error) {
+	n, err := l.turn.Run(ctx, l.rdb, []string{key(app, "autossl")}, (30 * time.Second).Milliseconds()).Int()
+	if err != nil {
+		return false, fmt.Errorf("take the turn to enable AutoSSL on app %s: %w", app, err)
+	}
+	return n == 1, nil
+}

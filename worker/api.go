@@ -1,0 +1,64 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"pilotsync/internal/serverpilot"
+	"pilotsync/worker/applist"
+)
+
+// listAPI gives a sync what it needs of ServerPilot: the app's account, its rate
+// limit, and errors in the sync's own terms.
+type listAPI struct {
+	accounts map[string]*account // by app
+}
+
+var _ applist.API = listAPI{}
+
+// Ready implements [applist.API]: the tokens for the read and the write are
+// taken together, so that no write waits for one after its read.
+func (a listAPI) Ready(ctx context.Context, app string) error {
+	if err := a.accounts[app].limiter.WaitSync(ctx); err != nil {
+		return fmt.Errorf("wait for app %s's turn at ServerPilot: %w", app, err)
+	}
+	return nil
+}
+
+// List implements [applist.API].
+func (a listAPI) List(ctx context.Context, app string) ([]string, error) {
+	got, err := a.accounts[app].client.App(ctx, app)
+	if err != nil {
+		return nil, callError(err)
+	}
+	return got.Domains, nil
+}
+
+// Replace implements [applist.API].
+func (a listAPI) Replace(ctx context.Context, app string, names []string, notAfter time.Time) ([]string, error) {
+	answer, err := a.accounts[app].client.SetDomains(ctx, app, names, notAfter)
+	if err != nil {
+		return nil, callError(err)
+	}
+	return answer, nil
+}
+
+// callError says in a sync's terms what the client's error means.
+func callError(err error) error {
+	var failed *serverpilot.Error
+	if !errors.As(err, &failed) {
+		return err
+	}
+	verdict := applist.Again
+	switch failed.Kind {
+	case serverpilot.Unknown:
+		verdict = applist.Unknown
+	case serverpilot.Blocked:
+		verdict = applist.Blocked
+	case serverpilot.Refused:
+		verdict = applist.Refused
+	}
+	return &applist.CallError{Verdict: verdict, Message: failed.Message, After: failed.RetryAfter, Err: err}
+}

@@ -1,0 +1,104 @@
+package worker
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"pilotsync/internal/serverpilot"
+)
+
+const (
+	detailsAge = 10 * time.Second // longest age of an app's details
+	addressAge = 10 * time.Minute // and of a server's address
+)
+
+// details fetches what verifications need to know of an app. Those that run
+// together share one fetch: a whole network's domains come due at once.
+type details struct {
+	base     context.Context // ends with the worker; a shared fetch belongs to no single task
+	accounts map[string]*account
+	age      time.Duration
+	flight   singleflight.Group
+
+	mu        sync.Mutex
+	apps      map[string]aged[serverpilot.App]
+	addresses map[string]aged[netip.Addr] // by server id
+}
+
+type aged[T any] struct {
+	value T
+	at    time.Time
+}
+
+// newDetails returns details that are at most half as old as the shortest pause
+// between verifications.
+func newDetails(base context.Context, accounts map[string]*account, shortest time.Duration) *details {
+	return &details{
+		base: base, accounts: accounts, age: min(detailsAge, shortest/2),
+		apps: map[string]aged[serverpilot.App]{}, addresses: map[string]aged[netip.Addr]{},
+	}
+}
+
+// App returns the app as ServerPilot answered it lately.
+func (d *details) App(ctx context.Context, app string) (serverpilot.App, error) {
+	return recall(ctx, d, d.apps, "app "+app, app, app, d.age, func(ctx context.Context, a *account) (serverpilot.App, error) {
+		return a.client.App(ctx, app)
+	})
+}
+
+// Address returns the address of the app's server.
+func (d *details) Address(ctx context.Context, app serverpilot.App) (netip.Addr, error) {
+	return recall(ctx, d, d.addresses, "server "+app.ServerID, app.ServerID, app.ID, addressAge, func(ctx context.Context, a *account) (netip.Addr, error) {
+		server, err := a.client.Server(ctx, app.ServerID)
+		return server.LastAddress, err
+	})
+}
+
+// Forget drops what is known of an app, after it was changed.
+func (d *details) Forget(app string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.apps, app)
+}
+
+// recall returns a value that is young enough, or fetches it once for all who
+// wait for it.
+func recall[T any](ctx context.Context, d *details, known map[string]aged[T], flight, id, app string, age time.Duration,
+	fetch func(context.Context, *account) (T, error)) (T, error) {
+	d.mu.Lock()
+	v, ok := known[id]
+	d.mu.Unlock()
+	if ok && time.Since(v.at) < age {
+		return v.value, nil
+	}
+	shared := d.flight.DoChan(flight, func() (any, error) {
+		ctx, cancel := context.WithTimeout(d.base, 2*serverpilot.CallTimeout)
+		defer cancel()
+		a := d.accounts[app]
+		if err := a.limiter.WaitVerify(ctx, 1); err != nil {
+			return nil, err
+		}
+		value, err := fetch(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		known[id] = aged[T]{value, time.Now()}
+		return value, nil
+	})
+	var zero T
+	select {
+	case <-ctx.Done():
+		return zero, ctx.Err()
+	case result := <-shared:
+		if result.Err != nil {
+			return zero, result.Err
+		}
+		return result.Val.(T), nil
+	}
+}

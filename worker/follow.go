@@ -1,0 +1,79 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+)
+
+// follow enqueues the tasks that follow from others. Their ids are made from
+// what they are about, so that enqueueing one twice is harmless.
+type follow struct {
+	client *asynq.Client
+	tell   bool // there is a webhook to tell
+}
+
+var _ applist.Follower = follow{}
+
+// Limits of the follow-up tasks. Failures that count against maxRetry are only
+// those of our own code (see isFailure); it is bounded so that a task that makes
+// a handler panic ends in the archive, where a person sees it. Timeouts are a
+// last resort beyond the limits that the handlers keep themselves.
+const (
+	maxRetry      = 10
+	syncTimeout   = applist.Budget + time.Minute
+	verifyTimeout = 2 * time.Minute
+	eventTimeout  = time.Minute
+)
+
+// Sync enqueues an app's sync.
+func (f follow) Sync(ctx context.Context, s tasks.Sync) error {
+	return f.enqueue(ctx, tasks.TypeAppSync, s.ID(), tasks.Encode(s),
+		asynq.Queue(tasks.QueueLists), asynq.Timeout(syncTimeout))
+}
+
+// Verify implements [applist.Follower]: it enqueues the attempt that follows r.Attempt.
+func (f follow) Verify(ctx context.Context, app string, r applist.Record) error {
+	v := nextAttempt(app, r)
+	return f.verify(ctx, v, v.ID())
+}
+
+// verify enqueues an attempt under an id of the caller's. asynq counts in whole
+// seconds and rounds down; rounded up, the attempt never comes early.
+func (f follow) verify(ctx context.Context, v tasks.Verify, id string) error {
+	return f.enqueue(ctx, tasks.TypeSSLVerify, id, tasks.Encode(v),
+		asynq.Queue(tasks.QueueSSL), asynq.Timeout(verifyTimeout), asynq.ProcessAt(v.DueAt.Add(time.Second-1).Truncate(time.Second)))
+}
+
+// nextAttempt is the verification that is to follow a record with a NextAt.
+func nextAttempt(app string, r applist.Record) tasks.Verify {
+	return tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: r.Attempt + 1, DueAt: *r.NextAt}
+}
+
+// Tell implements [applist.Follower].
+func (f follow) Tell(ctx context.Context, app string, r applist.Record) error {
+	if !f.tell {
+		return nil
+	}
+	e := tasks.Event{AppID: app, Domain: r.Domain, Seq: r.Seq, State: r.State, Names: r.Names, Reason: r.Reason, SiteID: r.SiteID, At: r.UpdatedAt}
+	return f.enqueue(ctx, tasks.TypeEventDeliver, e.ID(), tasks.Encode(e),
+		asynq.Queue(tasks.QueueEvents), asynq.Timeout(eventTimeout))
+}
+
+func (f follow) enqueue(ctx context.Context, kind, id string, payload []byte, opts ...asynq.Option) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	opts = append(opts, asynq.TaskID(id), asynq.MaxRetry(maxRetry))
+	_, err := f.client.EnqueueContext(ctx, asynq.NewTask(kind, payload), opts...)
+	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
+		return fmt.Errorf("enqueue %s: %w", id, err)
+	}
+	return nil
+}

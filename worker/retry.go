@@ -1,0 +1,72 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+)
+
+// later is an error after which asynq hands the task out again, after a pause
+// of our choosing, without counting a failure.
+type later struct {
+	after time.Duration
+	err   error
+}
+
+func (l *later) Error() string { return l.err.Error() }
+func (l *later) Unwrap() error { return l.err }
+
+// never is an error after which asynq archives the task at once: no retry can mend it.
+func never(err error) error { return fmt.Errorf("%w: %w", err, asynq.SkipRetry) }
+
+// isFailure tells asynq which errors count against a task's retry limit: only
+// those that lie in the task or in our own code. An outage, however long, and a
+// worker that died use nothing up.
+func isFailure(err error) bool {
+	return errors.Is(err, tasks.ErrPayload) || errors.Is(err, asynq.SkipRetry) || asynq.IsPanicError(err)
+}
+
+// retryDelay is asynq's RetryDelayFunc. What doesn't say how long to wait is
+// mostly Redis in trouble: it is tried again soon.
+func retryDelay(retried int, err error, _ *asynq.Task) time.Duration {
+	var l *later
+	if errors.As(err, &l) {
+		return l.after
+	}
+	return min(time.Second<<min(retried, 8), syncPauseMax) + rand.N(time.Second)
+}
+
+const (
+	syncPauseMax = 5 * time.Minute // also the pause of what a person has to mend
+	soon         = time.Second     // for what may go on at once; less is lost on asynq, which counts in seconds
+)
+
+// syncPause is the pause before an app's next sync after the fails-th trouble in
+// a row: 1 s doubling to 5 min, up to a tenth more so that apps that failed
+// together don't come back together. What ServerPilot asked for counts first.
+// jitter is in [0, 1).
+func syncPause(err error, fails int, jitter float64) time.Duration {
+	var notTaken *applist.NotTaken
+	var call *applist.CallError
+	var dry *applist.DryRunError
+	var pause time.Duration
+	switch {
+	case errors.As(err, &notTaken):
+		return notTaken.Wait
+	case errors.Is(err, applist.ErrHandedBack), errors.Is(err, applist.ErrLost):
+		return 0
+	case errors.As(err, &call) && call.After > 0:
+		pause = call.After
+	case errors.As(err, &call) && call.Verdict == applist.Blocked, errors.As(err, &dry):
+		pause = syncPauseMax
+	default:
+		pause = min(time.Second<<min(max(fails, 1)-1, 16), syncPauseMax)
+	}
+	return pause + time.Duration(jitter*float64(pause)/10)
+}

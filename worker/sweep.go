@@ -1,0 +1,157 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"pilotsync/tasks"
+)
+
+const (
+	// sweepEvery is how often one of the workers sweeps. With the lease's 30 s it
+	// bounds how long a dead worker's app stands still.
+	sweepEvery = 15 * time.Second
+	// overdueAfter is when a verification counts as forgotten. Above what asynq
+	// needs to hand out a task that is due, and one attempt to be made.
+	overdueAfter = time.Minute
+)
+
+// sweeper looks for what a crash left lying: apps with changes but nobody at
+// them, and domains whose next verification is overdue. asynq would hand out a
+// dead worker's tasks again too, but only after one to two minutes, and never
+// those that were not enqueued before the crash.
+type sweeper struct {
+	*Worker
+	inspector *asynq.Inspector
+}
+
+// run sweeps until ctx ends.
+func (s sweeper) run(ctx context.Context) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		if err := s.turn(ctx); err != nil && ctx.Err() == nil {
+			s.log.WithError(err).Warn("sweep not finished; the next one goes on")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// turn sweeps if no other worker did lately.
+func (s sweeper) turn(ctx context.Context) error {
+	// A little less than the interval, so that a worker doesn't miss its own turn.
+	mine, err := s.ledger.Turn(ctx, sweepEvery-time.Second)
+	if err != nil || !mine {
+		return err
+	}
+	return s.sweep(ctx)
+}
+
+// sweep looks at every app once.
+func (s sweeper) sweep(ctx context.Context) error {
+	apps, err := s.ledger.Apps(ctx)
+	if err != nil {
+		return err
+	}
+	now, err := s.ledger.Now(ctx)
+	if err != nil {
+		return err
+	}
+	var all []error
+	for _, app := range apps {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		all = append(all, s.wake(ctx, app), s.remind(ctx, app, now))
+	}
+	return errors.Join(all...)
+}
+
+// wake starts a sync for an app that wants one and has neither a lease nor a
+// task that will take it.
+func (s sweeper) wake(ctx context.Context, id string) error {
+	app, err := s.ledger.App(ctx, id)
+	if err != nil || app.Leased || !app.Awake && app.Pending == 0 {
+		return err
+	}
+	state, err := s.taskState(tasks.QueueLists, tasks.Sync{AppID: id, Wake: app.Wake}.ID())
+	if err != nil || state.waits() {
+		return err
+	}
+	// An active task without a lease is one whose worker died, or one that is about
+	// to take it: then the new task finds it taken and ends.
+	wake, ok, err := s.ledger.Rewake(ctx, id, app.Wake)
+	if err != nil || !ok {
+		return err
+	}
+	if err := s.follow.Sync(ctx, tasks.Sync{AppID: id, Wake: wake}); err != nil {
+		return err
+	}
+	s.log.WithField("app", id).WithField("pending", app.Pending).Warnf("app woken: its sync was lost (task %s)", state)
+	return nil
+}
+
+// remind enqueues overdue verifications again.
+func (s sweeper) remind(ctx context.Context, app string, now time.Time) error {
+	domains, err := s.ledger.Overdue(ctx, app, now.Add(-overdueAfter))
+	if err != nil || len(domains) == 0 {
+		return err
+	}
+	views, err := s.ledger.Domains(ctx, app, domains...)
+	if err != nil {
+		return err
+	}
+	for _, view := range views {
+		if view.Record.NextAt == nil {
+			continue
+		}
+		next := nextAttempt(app, view.Record)
+		state, err := s.taskState(tasks.QueueSSL, next.ID())
+		if err != nil {
+			return err
+		}
+		if !state.waits() {
+			// Under an id of its own: that of the attempt may be held by a dead
+			// worker's task. Should both run, the second finds the attempt made.
+			if err := s.follow.verify(ctx, next, fmt.Sprintf("%s:again:%d", next.ID(), now.Unix())); err != nil {
+				return err
+			}
+			s.log.WithField("app", app).WithField("domain", view.Domain).Warnf("verification enqueued again: attempt %d was lost (task %s)", next.Attempt, state)
+		}
+		if err := s.ledger.Postpone(ctx, app, view.Domain, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// liveness is the state of a task, or "gone".
+type liveness string
+
+// waits reports whether asynq will hand the task out without anybody's help.
+func (l liveness) waits() bool {
+	switch string(l) {
+	case asynq.TaskStatePending.String(), asynq.TaskStateScheduled.String(), asynq.TaskStateRetry.String():
+		return true
+	}
+	return false
+}
+
+func (s sweeper) taskState(queue, id string) (liveness, error) {
+	info, err := s.inspector.GetTaskInfo(queue, id)
+	switch {
+	case errors.Is(err, asynq.ErrTaskNotFound), errors.Is(err, asynq.ErrQueueNotFound):
+		return "gone", nil
+	case err != nil:
+		return "", fmt.Errorf("look up task %s: %w", id, err)
+	}
+	return liveness(info.State.String()), nil
+}

@@ -1,0 +1,65 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+)
+
+// sync handles app:sync. It ends well only when nothing is pending, or when
+// another sync of the app is at it; else asynq hands it out again later, without
+// end and without counting failures.
+func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
+	s, err := tasks.Decode[tasks.Sync](t.Payload())
+	if err != nil {
+		return never(err)
+	}
+	if w.accounts[s.AppID] == nil {
+		return w.unserved(ctx, s.AppID)
+	}
+	report, err := w.syncer.Sync(ctx, s.AppID)
+	log := w.taskLog(ctx, s.AppID).WithFields(logrus.Fields{"reads": report.Reads, "writes": report.Writes,
+		"added": len(report.Added), "removed": len(report.Removed), "settled": report.Settled})
+	var notTaken *applist.NotTaken
+	switch {
+	case err == nil:
+		log.Info("list in step")
+		return nil
+	case errors.As(err, &notTaken) && (notTaken.Idle || notTaken.Busy):
+		log.Debug("nothing to do: " + notTaken.Error())
+		return nil
+	}
+	app, lookErr := w.ledger.App(ctx, s.AppID)
+	if lookErr != nil {
+		return fmt.Errorf("%w (and then: %w)", err, lookErr)
+	}
+	return &later{after: syncPause(err, app.Fails, rand.Float64()), err: err}
+}
+
+// unserved leaves a change for an app that no account of this worker owns
+// pending, and says so where the domain's state is read. Another worker may own
+// it, or the app may be added to the configuration.
+func (w *Worker) unserved(ctx context.Context, app string) error {
+	err := fmt.Errorf("no account is configured for app %s; the apps served are %s", app, strings.Join(w.apps, ", "))
+	state, lookErr := w.ledger.App(ctx, app)
+	if lookErr != nil {
+		return fmt.Errorf("%w (and then: %w)", err, lookErr)
+	}
+	if !state.Leased {
+		if noteErr := w.ledger.NoteTrouble(ctx, app, applist.Trouble{Reason: err.Error(), Blocked: true, Since: time.Now()}); noteErr != nil {
+			return fmt.Errorf("%w (and then: %w)", err, noteErr)
+		}
+	}
+	// Short pauses, unlike those of an app that fails: a worker that owns it may be
+	// the next to get the task.
+	return &later{after: min(syncPause(err, state.Fails+1, rand.Float64()), time.Minute), err: err}
+}

@@ -1,0 +1,201 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"pilotsync/internal/serverpilot"
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+	"pilotsync/worker/certcheck"
+)
+
+// verify handles ssl:verify: one attempt to see a listed domain work.
+func (w *Worker) verify(ctx context.Context, t *asynq.Task) error {
+	v, err := tasks.Decode[tasks.Verify](t.Payload())
+	if err != nil {
+		return never(err)
+	}
+	if w.accounts[v.AppID] == nil {
+		return &later{after: time.Minute, err: fmt.Errorf("no account is configured for app %s, whose domain %s is to be verified", v.AppID, v.Domain)}
+	}
+	if w.isStopping() {
+		return &later{err: applist.ErrHandedBack}
+	}
+	now, err := w.ledger.Now(ctx)
+	if err != nil {
+		return err
+	}
+	if now.Before(v.DueAt) {
+		// The clock that handed it out is fast. asynq adds the pause to that same
+		// clock, so the pause is measured by it; for a right clock it ends when due.
+		return &later{after: time.Until(v.DueAt), err: fmt.Errorf("attempt %d for %s is due at %s; Redis has %s",
+			v.Attempt, v.Domain, v.DueAt.Format(time.RFC3339), now.Format(time.RFC3339))}
+	}
+	view, _, err := w.ledger.Domain(ctx, v.AppID, v.Domain)
+	if err != nil {
+		return err
+	}
+	was := view.Record
+	if !was.Wanted || was.CheckSeq != v.Seq || was.Attempt != v.Attempt-1 || !was.State.Checking() {
+		return nil // removed, asked for anew, or verified already
+	}
+	seen, err := w.look(ctx, v, was)
+	if err != nil {
+		return w.postponed(ctx, v, was, err)
+	}
+	return w.conclude(ctx, v, was, seen)
+}
+
+// look finds out everything an attempt judges by. It fails only if ServerPilot
+// can't be asked for what the judgement needs; that burns no attempt.
+func (w *Worker) look(ctx context.Context, v tasks.Verify, r applist.Record) (certcheck.Facts, error) {
+	facts := certcheck.Facts{
+		Domain: r.Domain, Names: r.Names, Looks: map[string]certcheck.Look{}, Expected: w.expected,
+		Attempt: v.Attempt, Limit: len(w.delays), PointedHereBefore: r.PointedHere, App: v.AppID,
+	}
+	app, err := w.details.App(ctx, v.AppID)
+	switch {
+	case err == nil:
+		if facts.AutoSSL, err = w.autoSSL(ctx, app); err != nil {
+			return facts, err
+		}
+	case len(facts.Expected) == 0 || ctx.Err() != nil:
+		return facts, err
+	}
+	if len(facts.Expected) == 0 {
+		address, err := w.details.Address(ctx, app)
+		if err != nil {
+			return facts, err
+		}
+		facts.Expected = []netip.Prefix{netip.PrefixFrom(address, address.BitLen())}
+	}
+	looks := make([]certcheck.Look, len(r.Names))
+	var all sync.WaitGroup
+	for i, name := range r.Names {
+		all.Go(func() { looks[i] = w.checker.Check(ctx, name, facts.Expected) })
+	}
+	all.Wait()
+	for _, look := range looks {
+		facts.Looks[look.Name] = look
+	}
+	return facts, ctx.Err() // a look cut short says nothing
+}
+
+// autoSSL turns AutoSSL on where it can be, and says how it stands.
+func (w *Worker) autoSSL(ctx context.Context, app serverpilot.App) (certcheck.AutoSSL, error) {
+	a := certcheck.AutoSSL{
+		Known: true, On: app.SSL.Auto, Custom: app.SSL.Custom,
+		Available: app.AutoSSL.Available, Covered: app.AutoSSL.Domains,
+	}
+	if a.On || a.Custom || !a.Available || w.dryRun {
+		return a, nil
+	}
+	// Verifications of a whole app run together; one of them makes the call.
+	turn, err := w.ledger.AutoSSLTurn(ctx, app.ID)
+	if err != nil {
+		return a, err
+	}
+	if !turn {
+		a.TurnedOn = true // just now, by another
+		return a, nil
+	}
+	log := w.taskLog(ctx, app.ID)
+	if err := w.accounts[app.ID].limiter.WaitVerify(ctx, 1); err != nil {
+		return a, err
+	}
+	err = w.accounts[app.ID].client.EnableAutoSSL(ctx, app.ID)
+	w.details.Forget(app.ID)
+	if failed := serverpilot.AsError(err); failed != nil {
+		// The next attempt tries again; the handshake shows whether it is needed.
+		log.WithError(err).Warn("AutoSSL could not be turned on")
+		a.Refused = failed.Message
+		return a, nil
+	}
+	log.Info("AutoSSL turned on")
+	a.TurnedOn = true
+	return a, nil
+}
+
+// conclude puts the attempt down and starts what follows from it.
+func (w *Worker) conclude(ctx context.Context, v tasks.Verify, was applist.Record, facts certcheck.Facts) error {
+	verdict := certcheck.Judge(facts)
+	now, err := w.ledger.Now(ctx)
+	if err != nil {
+		return err
+	}
+	is := was
+	is.State, is.Reason, is.PointedHere, is.Attempt = verdict.State, verdict.Reason, verdict.PointedHere, v.Attempt
+	is.AttemptAt, is.UpdatedAt, is.NextAt = &now, now, nil
+	if look := facts.Looks[was.Domain]; !look.NotAfter.IsZero() {
+		is.Certificate = &applist.Cert{Issuer: look.Issuer, NotAfter: look.NotAfter}
+	}
+	if !verdict.Final {
+		next := now.Add(checkPause(w.delays, v.Attempt+1, is))
+		is.NextAt = &next
+		if err := w.follow.Verify(ctx, v.AppID, is); err != nil {
+			return err
+		}
+	}
+	if is.State != was.State {
+		if err := w.follow.Tell(ctx, v.AppID, is); err != nil {
+			return err
+		}
+	}
+	event := applist.Event{At: now, State: is.State, Reason: is.Reason, Attempt: v.Attempt, Who: w.name}
+	done, err := w.ledger.Verified(ctx, v.AppID, was, is, event)
+	if err != nil {
+		return err
+	}
+	log := w.taskLog(ctx, v.AppID).WithField("domain", v.Domain).WithField("seq", v.Seq).WithField("attempt", v.Attempt)
+	if !done {
+		if current, ok, err := w.ledger.Domain(ctx, v.AppID, v.Domain); err != nil || ok && current.Record.Attempt == was.Attempt && current.Record.CheckSeq == v.Seq && current.Record.Wanted {
+			// Only its names or its reason changed meanwhile: look again with those.
+			return &later{after: soon, err: errors.Join(fmt.Errorf("%s changed while it was verified", v.Domain), err)}
+		}
+		log.Debug("verified for nothing: the domain was changed meanwhile")
+		return nil
+	}
+	log.WithField("state", is.State).Info("verified: " + is.Reason)
+	return nil
+}
+
+// postponed is the end of an attempt that could not be made, since ServerPilot
+// could not be asked. The pause grows with the time the attempt is overdue.
+func (w *Worker) postponed(ctx context.Context, v tasks.Verify, was applist.Record, cause error) error {
+	now, err := w.ledger.Now(ctx)
+	if err != nil {
+		return errors.Join(cause, err)
+	}
+	pause := min(max(now.Sub(v.DueAt)/2, 5*time.Second), syncPauseMax)
+	if failed := serverpilot.AsError(cause); failed != nil {
+		pause = max(pause, failed.RetryAfter)
+		is := was
+		is.Reason = "could not be checked yet: " + cause.Error()
+		is.UpdatedAt = now
+		if is.Reason != was.Reason {
+			if _, err := w.ledger.Verified(ctx, v.AppID, was, is, applist.Event{}); err != nil {
+				return errors.Join(cause, err)
+			}
+		}
+	}
+	return &later{after: pause, err: cause}
+}
+
+// checkPause is the pause before a domain's given attempt, counted from 1: as
+// configured, and up to a tenth more, so that domains that were added together
+// don't all come due together. The share is the domain's own, the same for each
+// of its attempts, so its pauses decrease as little as the configured ones do.
+func checkPause(delays []time.Duration, attempt int, r applist.Record) time.Duration {
+	h := fnv.New32a()
+	fmt.Fprintf(h, "%s %d", r.Domain, r.CheckSeq)
+	delay := delays[min(attempt, len(delays))-1]
+	return delay + time.Duration(float64(delay)/10*float64(h.Sum32())/(1<<32))
+}

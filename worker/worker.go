@@ -1,0 +1,196 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/internal/serverpilot"
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+	"pilotsync/worker/certcheck"
+	"pilotsync/worker/ledger"
+)
+
+// shutdownLimit is how long a stopping worker waits for what is under way: a
+// call to ServerPilot ends within 20 s. Then asynq puts the task back.
+const shutdownLimit = serverpilot.CallTimeout + 2*time.Second
+
+// Worker takes tasks off the queue and does them.
+type Worker struct {
+	log      *logrus.Entry
+	name     string
+	ledger   *ledger.Ledger
+	follow   follow
+	syncer   *applist.Syncer
+	checker  *certcheck.Checker
+	details  *details
+	accounts map[string]*account // by app
+	apps     []string            // those served, sorted
+	expected []netip.Prefix
+	delays   []time.Duration
+	dryRun   bool
+	webhook  Webhook
+	poster   *http.Client
+
+	servers  []server
+	sweeper  sweeper
+	stopping chan struct{}
+	base     context.Context // ends when the worker has waited long enough
+	end      context.CancelFunc
+}
+
+// server is one of the asynq servers, with what it hands its tasks to.
+type server struct {
+	*asynq.Server
+	handlers map[string]asynq.HandlerFunc // by task type
+}
+
+// New wires up a worker; [Worker.Run] starts it.
+func New(cfg Config) (*Worker, error) {
+	w := &Worker{
+		log: logrus.NewEntry(cfg.Log), name: name(), ledger: ledger.New(cfg.Redis),
+		follow:  follow{client: asynq.NewClientFromRedisClient(cfg.Redis), tell: cfg.Webhook.URL != ""},
+		checker: certcheck.New(cfg.Check), accounts: map[string]*account{},
+		expected: cfg.Expected, delays: cfg.SSLDelays, dryRun: cfg.DryRun,
+		webhook: cfg.Webhook, poster: newPoster(),
+		stopping: make(chan struct{}),
+	}
+	w.base, w.end = context.WithCancel(context.Background())
+	for _, a := range cfg.Accounts {
+		client, err := serverpilot.New(serverpilot.Config{BaseURL: cfg.APIURL, ClientID: a.ClientID, APIKey: a.APIKey})
+		if err != nil {
+			return nil, err
+		}
+		limited := &account{client: client, limiter: serverpilot.NewLimiter(cfg.Redis, a.ClientID, cfg.APIRate)}
+		for _, app := range a.Apps {
+			w.accounts[app] = limited
+			w.apps = append(w.apps, app)
+		}
+	}
+	slices.Sort(w.apps)
+	w.details = newDetails(w.base, w.accounts, slices.Min(cfg.SSLDelays))
+	w.syncer = &applist.Syncer{
+		API: listAPI{w.accounts}, Ledger: w.ledger, Follow: w.follow, Rules: cfg.Rules,
+		FirstCheck: func(r applist.Record) time.Duration { return checkPause(w.delays, 1, r) },
+		Now:        time.Now, Stopping: w.stopping, Who: w.name, DryRun: cfg.DryRun,
+	}
+	w.sweeper = sweeper{w, asynq.NewInspectorFromRedisClient(cfg.Redis)}
+	w.servers = []server{
+		w.server(cfg, tasks.QueueDomains, changeSlots, map[string]asynq.HandlerFunc{
+			tasks.TypeDomainAdd: w.change, tasks.TypeDomainRemove: w.change}),
+		w.server(cfg, tasks.QueueLists, cfg.Concurrency, map[string]asynq.HandlerFunc{tasks.TypeAppSync: w.sync}),
+		w.server(cfg, tasks.QueueSSL, verifySlots, map[string]asynq.HandlerFunc{tasks.TypeSSLVerify: w.verify}),
+		w.server(cfg, tasks.QueueEvents, eventSlots, map[string]asynq.HandlerFunc{tasks.TypeEventDeliver: w.deliver}),
+	}
+	return w, nil
+}
+
+func (w *Worker) server(cfg Config, queue string, slots int, handlers map[string]asynq.HandlerFunc) server {
+	return server{handlers: handlers, Server: asynq.NewServerFromRedisClient(cfg.Redis, asynq.Config{
+		Concurrency: slots,
+		Queues:      map[string]int{queue: 1},
+		// A change on an idle system is noticed within 150 ms; asynq's own default is
+		// a second and a half.
+		TaskCheckInterval:        100 * time.Millisecond,
+		DelayedTaskCheckInterval: time.Second,
+		RetryDelayFunc:           retryDelay,
+		IsFailure:                isFailure,
+		ErrorHandler:             asynq.ErrorHandlerFunc(w.failed),
+		ShutdownTimeout:          shutdownLimit,
+		BaseContext:              func() context.Context { return w.base },
+		Logger:                   w.log.WithField("queue", queue),
+		LogLevel:                 asynq.WarnLevel,
+	})}
+}
+
+// Run works until ctx ends. Then it takes no new task, lets the calls in hand
+// finish, hands the rest back and returns; that takes at most half a minute. It
+// waits for Redis if that is away, at the start as well as later; it returns an
+// error only if Redis refuses us ([ErrRedisRefused]).
+func (w *Worker) Run(ctx context.Context) error {
+	defer w.end()
+	if err := w.awaitRedis(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	var running sync.WaitGroup
+	for i, s := range w.servers {
+		if err := s.Start(s); err != nil {
+			for _, started := range w.servers[:i] {
+				started.Shutdown()
+			}
+			return fmt.Errorf("start the servers: %w", err)
+		}
+	}
+	w.log.WithField("apps", w.apps).Infof("worker %s is ready; it serves %d apps", w.name, len(w.apps))
+	sweepCtx, stopSweep := context.WithCancel(ctx)
+	defer stopSweep()
+	running.Go(func() { w.sweeper.run(sweepCtx) })
+	<-ctx.Done()
+
+	w.log.Info("stopping: no new task is taken, calls in hand are finished")
+	close(w.stopping)
+	for _, s := range w.servers {
+		running.Go(s.Shutdown)
+	}
+	running.Wait()
+	for _, a := range w.accounts {
+		a.client.Close()
+	}
+	w.poster.CloseIdleConnections()
+	w.log.Info("stopped")
+	return nil
+}
+
+// ProcessTask implements [asynq.Handler]. asynq's own mux would have an unknown
+// type tried again and again.
+func (s server) ProcessTask(ctx context.Context, t *asynq.Task) error {
+	handle, known := s.handlers[t.Type()]
+	if !known {
+		return never(fmt.Errorf("%w: no such task type on this queue: %q", tasks.ErrPayload, t.Type()))
+	}
+	return handle(ctx, t)
+}
+
+// failed is the one place where a task's error is logged.
+func (w *Worker) failed(ctx context.Context, t *asynq.Task, err error) {
+	id, _ := asynq.GetTaskID(ctx)
+	log := w.log.WithField("task_id", id).WithField("type", t.Type())
+	var call *applist.CallError
+	var pause *later
+	switch {
+	case errors.Is(err, applist.ErrHandedBack):
+		log.Info(err)
+	case errors.As(err, &call) && call.Verdict == applist.Blocked:
+		log.Error("blocked until a person acts: " + err.Error())
+	case errors.Is(err, asynq.SkipRetry):
+		log.Error("archived: " + err.Error())
+	case errors.As(err, &pause):
+		log.WithField("pause", pause.after.Round(time.Millisecond)).Warn("tried again later: " + err.Error())
+	default:
+		log.Warn("tried again: " + err.Error())
+	}
+}
+
+// taskLog is the log with the fields that every line about a task has.
+func (w *Worker) taskLog(ctx context.Context, app string) *logrus.Entry {
+	id, _ := asynq.GetTaskID(ctx)
+	return w.log.WithField("app", app).WithField("task_id", id)
+}
+
+func (w *Worker) isStopping() bool {
+	select {
+	case <-w.stopping:
+		return true
+	default:
+		return false
+	}
+}
