@@ -190,16 +190,24 @@ func TestTheQueueIsSeenAgainAfterRedisLostItsMemory(t *testing.T) {
 	})
 }
 
-// failAfter lets n of asynq's tasks through and does fail to the connection of each later one.
-func failAfter(n int64, fail func(*server.Peer)) server.Hook {
+// failTasks does fail to the connection of each of asynq's tasks that which says, counted from 1.
+func failTasks(which func(n int64) bool, fail func(*server.Peer)) server.Hook {
 	var seen atomic.Int64
 	return func(peer *server.Peer, cmd string, args ...string) bool {
 		isTask := strings.HasPrefix(cmd, "EVAL") && slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "asynq:{domains}:t:") })
-		if !isTask || seen.Add(1) <= n {
+		if !isTask || !which(seen.Add(1)) {
 			return false
 		}
 		fail(peer)
 		return true
+	}
+}
+
+// loadScripts has Redis know the scripts, so that a task is one command from now on.
+func loadScripts(t *testing.T, client *Client) {
+	t.Helper()
+	if _, err := client.Enqueue(context.Background(), Request{AppID: "other", Domain: "example.com"}); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -219,10 +227,8 @@ func TestAFailurePartwayTellsWhatWasEnqueued(t *testing.T) {
 			t.Parallel()
 			ctx := context.Background()
 			client, mini, rdb := setup(t)
-			if _, err := client.Enqueue(ctx, Request{AppID: "other", Domain: "example.com"}); err != nil { // loads the script
-				t.Fatal(err)
-			}
-			mini.Server().SetPreHook(failAfter(50, c.fail))
+			loadScripts(t, client)
+			mini.Server().SetPreHook(failTasks(func(n int64) bool { return n > 50 }, c.fail))
 			reqs := batch(200, "app1")
 			receipts, err := client.Enqueue(ctx, reqs...)
 			mini.Server().SetPreHook(nil)
@@ -265,6 +271,23 @@ func TestAFailurePartwayTellsWhatWasEnqueued(t *testing.T) {
 	}
 }
 
+func TestAfterTheFirstFailureNoMoreAreStarted(t *testing.T) {
+	t.Parallel()
+	client, mini, rdb := setup(t)
+	loadScripts(t, client)
+	// One task of 500 fails; all that come after it would be taken.
+	mini.Server().SetPreHook(failTasks(func(n int64) bool { return n == 21 },
+		func(p *server.Peer) { p.WriteError("OOM command not allowed") }))
+	_, err := client.Enqueue(context.Background(), batch(500, "app1")...)
+	mini.Server().SetPreHook(nil)
+	if err == nil || !strings.Contains(err.Error(), "OOM") {
+		t.Fatalf("got %v; want the first cause", err)
+	}
+	if there := len(queued(t, rdb)); there < 20 || there > 20+4*16 {
+		t.Errorf("%d tasks are there; want some 20 before the failure and those on their way", there)
+	}
+}
+
 func TestARedisThatIsAwayIsUnavailable(t *testing.T) {
 	t.Parallel()
 	client, mini, _ := setup(t)
@@ -297,7 +320,8 @@ func TestACallThatIsGivenUpSaysSo(t *testing.T) {
 		client, mini, rdb := setup(t)
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		// The 20th task is let through, and is the last to start but for those on their way.
+		loadScripts(t, client)
+		// The 20th script is let through, and is the last to start but for those on their way.
 		var seen atomic.Int64
 		mini.Server().SetPreHook(func(_ *server.Peer, cmd string, _ ...string) bool {
 			if strings.HasPrefix(cmd, "EVAL") && seen.Add(1) == 20 {
@@ -311,7 +335,7 @@ func TestACallThatIsGivenUpSaysSo(t *testing.T) {
 			t.Fatalf("got %v", err)
 		}
 		there := queued(t, rdb)
-		if len(there) == 0 || len(there) > 20+2*parallel {
+		if len(there) == 0 || len(there) > 20+2*16 {
 			t.Errorf("%d tasks are there; it should have stopped soon after 20", len(there))
 		}
 		for _, r := range receipts {
@@ -350,8 +374,8 @@ func TestOnlySoManyTasksAreOnTheirWayAtOnce(t *testing.T) {
 	if _, err := client.Enqueue(context.Background(), batch(500, "app1")...); err != nil {
 		t.Fatal(err)
 	}
-	if most := flights.most.Load(); most < 2 || most > parallel {
-		t.Errorf("%d scripts at once; want several, and %d at most", most, parallel)
+	if most := flights.most.Load(); most < 2 || most > 16 {
+		t.Errorf("%d scripts at once; want several, and 16 at most", most)
 	}
 }
 
