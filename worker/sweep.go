@@ -31,6 +31,9 @@ type sweeper struct {
 
 // run sweeps until ctx ends.
 func (s sweeper) run(ctx context.Context) {
+	if err := s.retryTroubled(ctx); err != nil && ctx.Err() == nil {
+		s.log.WithError(err).Warn("apps in trouble could not be tried at once; they are in their turn")
+	}
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
@@ -97,6 +100,25 @@ func (s sweeper) wake(ctx context.Context, id string) error {
 	}
 	s.log.WithField("app", id).WithField("pending", app.Pending).Warnf("app woken: its sync was lost (task %s)", state)
 	return nil
+}
+
+// retryTroubled starts a sync for each app served that is in trouble: whoever
+// restarts a worker may just have mended the key, the card or the configuration.
+func (s sweeper) retryTroubled(ctx context.Context) error {
+	var all []error
+	for _, id := range s.apps {
+		app, err := s.ledger.App(ctx, id)
+		if err != nil || app.Trouble == nil {
+			all = append(all, err)
+			continue
+		}
+		wake, ok, err := s.ledger.Rewake(ctx, id, app.Wake)
+		if err == nil && ok {
+			err = s.follow.Sync(ctx, tasks.Sync{AppID: id, Wake: wake})
+		}
+		all = append(all, err)
+	}
+	return errors.Join(all...)
 }
 
 // remind enqueues overdue verifications again.

@@ -130,7 +130,7 @@ func (w *Worker) Run(ctx context.Context) error {
 			return fmt.Errorf("start the servers: %w", err)
 		}
 	}
-	w.log.WithField("apps", w.apps).Infof("worker %s is ready; it serves %d apps", w.name, len(w.apps))
+	w.log.WithField("apps", w.apps).Infof("worker %s is ready", w.name)
 	sweepCtx, stopSweep := context.WithCancel(ctx)
 	defer stopSweep()
 	running.Go(func() { w.sweeper.run(sweepCtx) })

@@ -1,0 +1,286 @@
+package worker_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hibiken/asynq"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker"
+)
+
+func TestADomainGoesFromRequestToCertificate(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"byhand.example.net"}}}})
+	w.start(w.config("app1"))
+	w.add("app1", "good.example.com", "nodns.example.com", "nocert.example.com", "refused.example.com", "*.wild.example.com")
+	want := map[string]tasks.State{
+		"good.example.com": tasks.Done, "nodns.example.com": tasks.Failed, "nocert.example.com": tasks.DoneWithoutSSL,
+		"refused.example.com": tasks.Rejected, "*.wild.example.com": tasks.DoneWithoutSSL,
+	}
+	w.await("all states are final", 20*time.Second, func() bool { return cmp.Equal(w.states("app1"), want) })
+	list := w.sim.List("app1")
+	if list[0] != "byhand.example.net" {
+		t.Errorf("the name set by hand moved: %v", list)
+	}
+	slices.Sort(list)
+	wantList := []string{"*.wild.example.com", "byhand.example.net", "good.example.com", "nocert.example.com", "nodns.example.com",
+		"www.good.example.com", "www.nocert.example.com", "www.nodns.example.com"}
+	if diff := cmp.Diff(wantList, list); diff != "" {
+		t.Errorf("the list (-want +got):\n%s", diff)
+	}
+	if n := w.sim.Calls("app1", simulator.WriteSSL); n != 1 {
+		t.Errorf("AutoSSL was turned on %d times", n)
+	}
+	history, err := w.ledger.History(t.Context(), "app1", "nodns.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var way []tasks.State
+	for _, e := range slices.Backward(history) {
+		way = append(way, e.State)
+	}
+	if diff := cmp.Diff([]tasks.State{tasks.Pending, tasks.CheckingDNS, tasks.CheckingDNS, tasks.CheckingDNS, tasks.Failed}, way); diff != "" {
+		t.Errorf("the history of nodns.example.com (-want +got):\n%s", diff)
+	}
+}
+
+func TestABurstOnOneAppTakesFewWritesAndDelaysNoOther(t *testing.T) {
+	t.Parallel()
+	for _, workers := range []int{1, 4} {
+		t.Run(fmt.Sprintf("%d workers", workers), func(t *testing.T) {
+			t.Parallel()
+			w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "big"}, {ID: "small"}}, Latency: 200 * time.Millisecond})
+			cfg := w.config("big", "small")
+			cfg.SSLDelays = []time.Duration{time.Hour}
+			for range workers {
+				w.start(cfg)
+			}
+			listed := func(app, domain string) time.Duration {
+				began := time.Now()
+				w.add(app, domain)
+				w.await(domain+" is listed", 10*time.Second, func() bool { return slices.Contains(w.sim.List(app), domain) })
+				return time.Since(began)
+			}
+			idle := listed("small", "www.first.example.com")
+			burst := names(300)
+			w.add("big", burst...)
+			busy := listed("small", "www.second.example.com")
+			w.await("the burst is listed", 20*time.Second, func() bool { return len(w.sim.List("big")) == 300 })
+			w.await("the burst is settled", 10*time.Second, func() bool {
+				app, err := w.ledger.App(t.Context(), "big")
+				return err == nil && app.Pending == 0 && !app.Awake
+			})
+			if writes := w.sim.Calls("big", simulator.WriteList); writes > 6 {
+				t.Errorf("300 names took %d list writes; at most 6 are allowed", writes)
+			}
+			// One poll of the queue and the noise of a shared machine apart, the same.
+			if busy > idle+500*time.Millisecond {
+				t.Errorf("a single change took %s beside the burst, and %s on an idle system", busy, idle)
+			}
+			t.Logf("writes for 300 names: %d; single change idle %s, beside the burst %s", w.sim.Calls("big", simulator.WriteList), idle, busy)
+			if o := w.sim.Overlaps(); len(o) > 0 {
+				t.Errorf("%d list writes overlapped, the first: %+v", len(o), o[0])
+			}
+		})
+	}
+}
+
+func TestAskingAgainChangesNothing(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{})
+	w.start(w.config("app1"))
+	w.add("app1", "shop.example.com")
+	w.awaitState("app1", "shop.example.com", 15*time.Second, tasks.Done)
+	before, writes := w.view("app1", "shop.example.com"), w.sim.Calls("app1", simulator.WriteList)
+	w.add("app1", "shop.example.com")
+	w.await("the second request is dealt with", 10*time.Second, func() bool {
+		v := w.view("app1", "shop.example.com")
+		return v.Pending == nil && v.Seq > before.Seq
+	})
+	after := w.view("app1", "shop.example.com")
+	if after.State != tasks.Done || after.Record.Attempt != before.Record.Attempt || after.Reason != before.Reason {
+		t.Errorf("asking again changed the domain: %+v, was %+v", after, before)
+	}
+	if n := w.sim.Calls("app1", simulator.WriteList); n != writes {
+		t.Errorf("asking again wrote the list: %d writes, was %d", n, writes)
+	}
+}
+
+func TestWhatIsRemovedIsNotVerifiedAndCanComeBack(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{})
+	w.start(w.config("app1"))
+	w.add("app1", "nodns.example.com")
+	w.await("one attempt was made", 15*time.Second, func() bool { return w.view("app1", "nodns.example.com").Record.Attempt == 1 })
+	if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "nodns.example.com", Remove: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitState("app1", "nodns.example.com", 10*time.Second, tasks.Removed)
+	if list := w.sim.List("app1"); len(list) != 0 {
+		t.Errorf("still on the list: %v", list)
+	}
+	w.add("app1", "nodns.example.com")
+	w.await("it starts from the first attempt", 15*time.Second, func() bool {
+		v := w.view("app1", "nodns.example.com")
+		return v.State.Checking() && v.Record.Attempt == 1
+	})
+	w.awaitState("app1", "nodns.example.com", 15*time.Second, tasks.Failed)
+	history, err := w.ledger.History(t.Context(), "app1", "nodns.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	attempts := 0
+	for _, e := range history {
+		if e.Attempt > 0 {
+			attempts++
+		}
+	}
+	if attempts != 4 { // one before the removal, three after it came back
+		t.Errorf("%d attempts in the history, want 4: %+v", attempts, history)
+	}
+}
+
+func TestAnAppThatNoAccountOwnsWaitsAndSaysSo(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
+	stop := w.start(w.config("app1"))
+	w.add("app2", "shop.example.com")
+	w.await("the reason names the apps", 10*time.Second, func() bool {
+		v := w.view("app2", "shop.example.com")
+		return v.State == tasks.Pending && strings.Contains(v.Reason, "app2") && strings.Contains(v.Reason, "the apps served are app1")
+	})
+	stop()
+	w.start(w.config("app1", "app2"))
+	w.awaitState("app2", "shop.example.com", 30*time.Second, tasks.Done)
+}
+
+func TestABlockedAccountKeepsItsChangesAndGoesOnByItself(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{})
+	w.sim.SetAccountStatus(402)
+	stop := w.start(w.config("app1"))
+	w.add("app1", "shop.example.com")
+	w.await("the reason tells what to do", 10*time.Second, func() bool {
+		v := w.view("app1", "shop.example.com")
+		return v.State == tasks.Pending && strings.Contains(v.Reason, "card")
+	})
+	app, err := w.ledger.App(t.Context(), "app1")
+	if err != nil || app.Trouble == nil || !app.Trouble.Blocked {
+		t.Fatalf("the app isn't blocked: %+v, %v", app, err)
+	}
+	w.sim.SetAccountStatus(0)
+	// A worker that starts tries blocked apps at once: who restarts it has mended something.
+	stop()
+	w.start(w.config("app1"))
+	w.awaitState("app1", "shop.example.com", 20*time.Second, tasks.Done)
+	if app, err = w.ledger.App(t.Context(), "app1"); err != nil || app.Trouble != nil {
+		t.Errorf("the trouble is still noted: %+v, %v", app.Trouble, err)
+	}
+}
+
+func TestPoisonIsArchivedAtOnceWithItsReason(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{})
+	w.start(w.config("app1"))
+	client, inspector := asynq.NewClientFromRedisClient(w.rdb), asynq.NewInspectorFromRedisClient(w.rdb)
+	poison := []struct{ queue, kind, payload, reason string }{
+		{tasks.QueueDomains, tasks.TypeDomainAdd, "not JSON", "not the JSON"},
+		{tasks.QueueDomains, tasks.TypeDomainAdd, `{"app_id":"app1","domain":"x","seq":1,"requested_at":"2026-01-01T00:00:00Z"}`, "domain"},
+		{tasks.QueueDomains, tasks.TypeDomainRemove, `{"app_id":"app1","domain":"x.example.com","requested_at":"2026-01-01T00:00:00Z"}`, "seq"},
+		{tasks.QueueDomains, "domain:rename", `{}`, "no such task type"},
+		{tasks.QueueLists, tasks.TypeAppSync, `{"app_id":"a/b","wake":1}`, "app_id"},
+		{tasks.QueueSSL, tasks.TypeSSLVerify, `{"app_id":"app1","domain":"x.example.com","seq":1,"attempt":0}`, "attempt"},
+		{tasks.QueueEvents, tasks.TypeEventDeliver, `[]`, "JSON"},
+	}
+	for _, p := range poison {
+		info, err := client.Enqueue(asynq.NewTask(p.kind, []byte(p.payload)), asynq.Queue(p.queue))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.await(p.kind+" "+p.payload+" is archived", 10*time.Second, func() bool {
+			now, err := inspector.GetTaskInfo(p.queue, info.ID)
+			return err == nil && now.State == asynq.TaskStateArchived && strings.Contains(now.LastErr, p.reason)
+		})
+	}
+	w.add("app1", "shop.example.com")
+	w.awaitState("app1", "shop.example.com", 15*time.Second, tasks.Done)
+}
+
+func TestAStateChangeIsToldToTheWebhookSigned(t *testing.T) {
+	t.Parallel()
+	secret, err := standardwebhooks.NewWebhook("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan tasks.Event, 10)
+	var failures atomic.Int32
+	site := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if err := secret.Verify(body, r.Header); err != nil {
+			t.Errorf("the signature: %v", err)
+		}
+		if failures.Add(1) == 1 { // WordPress is just updating itself
+			http.Error(rw, "busy", http.StatusServiceUnavailable)
+			return
+		}
+		e, err := tasks.Decode[tasks.Event](body)
+		if err != nil {
+			t.Error(err)
+		}
+		told <- e
+	}))
+	t.Cleanup(site.Close)
+	w := setup(t, simulator.Options{})
+	cfg := w.config("app1")
+	cfg.Webhook = worker.Webhook{URL: site.URL, Secrets: []*standardwebhooks.Webhook{secret}}
+	w.start(cfg)
+	w.add("app1", "shop.example.com")
+	got := map[tasks.State]bool{}
+	for range 2 {
+		select {
+		case e := <-told:
+			got[e.State] = true
+		case <-time.After(25 * time.Second):
+			t.Fatalf("the webhook was told only of %v", got)
+		}
+	}
+	if !got[tasks.CheckingDNS] || !got[tasks.Done] {
+		t.Errorf("the webhook was told of %v, want checking-dns and done", got)
+	}
+}
+
+func TestAStoppingWorkerHandsBackWhatAnotherThenDoes(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{Latency: 300 * time.Millisecond})
+	cfg := w.config("app1")
+	stop := w.start(cfg)
+	w.add("app1", names(5)...)
+	w.await("a call is under way", 10*time.Second, func() bool { return w.sim.Calls("app1", simulator.ReadApp) > 0 })
+	began := time.Now()
+	stop()
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("stopping took %s", took)
+	}
+	app, err := w.ledger.App(t.Context(), "app1")
+	if err != nil || app.Leased {
+		t.Errorf("the lease is still held: %+v, %v", app, err)
+	}
+	w.start(cfg)
+	w.await("the rest is listed", 20*time.Second, func() bool { return len(w.sim.List("app1")) == 5 })
+	if o := w.sim.Overlaps(); len(o) > 0 {
+		t.Errorf("%d list writes overlapped, the first: %+v", len(o), o[0])
+	}
+}
