@@ -1,0 +1,215 @@
+package certcheck
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/miekg/dns"
+)
+
+// dnsPart leaves only what resolving is responsible for.
+type dnsPart struct {
+	Status    DNSStatus
+	Addresses []string
+	Detail    string
+}
+
+func dnsOf(l Look) dnsPart {
+	var addresses []string
+	for _, a := range l.Addresses {
+		addresses = append(addresses, a.String())
+	}
+	return dnsPart{l.DNS, addresses, l.DNSDetail}
+}
+
+func TestWhereDNSPoints(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		zone string
+		name string
+		want dnsPart
+	}{
+		"a name with an expected address points here": {
+			zone: "example.com. 60 A 127.0.0.1",
+			want: dnsPart{Status: PointsHere, Addresses: []string{"127.0.0.1"}},
+		},
+		"a name with another address points elsewhere": {
+			zone: "example.com. 60 A 203.0.113.9",
+			want: dnsPart{Status: Elsewhere, Addresses: []string{"203.0.113.9"}},
+		},
+		"one unexpected address among expected ones is elsewhere, and comes first": {
+			zone: "example.com. 60 A 127.0.0.1\nexample.com. 60 A 203.0.113.9",
+			want: dnsPart{Status: Elsewhere, Addresses: []string{"203.0.113.9", "127.0.0.1"}},
+		},
+		"an unexpected AAAA record is elsewhere": {
+			zone: "example.com. 60 A 127.0.0.1\nexample.com. 60 AAAA 2001:db8::1",
+			want: dnsPart{Status: Elsewhere, Addresses: []string{"2001:db8::1", "127.0.0.1"}},
+		},
+		"aliases are followed to their end": {
+			zone: "example.com. 60 CNAME a.example.net.\na.example.net. 60 CNAME b.example.net.\nb.example.net. 60 A 127.0.0.1",
+			want: dnsPart{Status: PointsHere, Addresses: []string{"127.0.0.1"}},
+		},
+		"an alias of a name without addresses is told with its target": {
+			zone: "example.com. 60 CNAME gone.example.net.",
+			want: dnsPart{Status: NoAddress, Detail: "is an alias (CNAME) of gone.example.net, which has no A or AAAA record"},
+		},
+		"an alias loop is a failure of the lookup": {
+			zone: "example.com. 60 CNAME a.example.net.\na.example.net. 60 CNAME example.com.",
+			want: dnsPart{Status: Unknown, Detail: "server misbehaving"},
+		},
+		"a name that doesn't exist has no address": {
+			zone: "other.com. 60 A 127.0.0.1",
+			want: dnsPart{Status: NoAddress, Detail: "doesn't exist in DNS, or has no A or AAAA record"},
+		},
+		"a registered domain with other records only exists without address": {
+			zone: "example.com. 60 NS ns.example.net.\nexample.com. 60 MX 10 mail.example.com.",
+			want: dnsPart{Status: NoAddress, Detail: "exists, but has no A or AAAA record"},
+		},
+		"SERVFAIL isn't wrong DNS": {
+			name: "servfail.test",
+			want: dnsPart{Status: Unknown, Detail: "server misbehaving"},
+		},
+		"A works and AAAA fails: what there is counts": {
+			zone: "aaaa.servfail.test. 60 A 127.0.0.1",
+			name: "aaaa.servfail.test",
+			want: dnsPart{Status: PointsHere, Addresses: []string{"127.0.0.1"}},
+		},
+		"no A record, and AAAA fails: nothing is known": {
+			zone: "aaaa.servfail.test. 60 TXT x",
+			name: "aaaa.servfail.test",
+			want: dnsPart{Status: Unknown, Detail: "server misbehaving"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if tt.name == "" {
+				tt.name = "example.com"
+			}
+			got := check(t, tt.zone, tt.name, nil)
+			if diff := cmp.Diff(tt.want, dnsOf(got)); diff != "" {
+				t.Errorf("DNS part (-want +got):\n%s", diff)
+			}
+			if got.DNS != PointsHere && got.TLS != NotChecked {
+				t.Errorf("TLS is %s; others' hosts must not be dialled", got.TLS)
+			}
+		})
+	}
+}
+
+func TestAResolverThatIsSilentOrGoneIsUnknown(t *testing.T) {
+	t.Parallel()
+	short := func(c *Config) { c.Timeout = 600 * time.Millisecond }
+
+	t.Run("no answer ends with the timeout", func(t *testing.T) {
+		t.Parallel()
+		start := time.Now()
+		got := check(t, "", "silent.test", nil, short)
+		if diff := cmp.Diff(dnsPart{Status: Unknown, Detail: "no answer in time"}, dnsOf(got)); diff != "" {
+			t.Errorf("DNS part (-want +got):\n%s", diff)
+		}
+		if took := time.Since(start); took > 3*time.Second {
+			t.Errorf("took %v with a timeout of 600ms", took)
+		}
+	})
+	t.Run("a hanging AAAA lookup leaves time for the handshake", func(t *testing.T) {
+		t.Parallel()
+		ca := newAuthority(t)
+		s := startSite(t, ca.roots, withTLS(ca.issue(t, nil, "aaaa.silent.test")))
+		got := check(t, "aaaa.silent.test. 60 A 127.0.0.1", "aaaa.silent.test", s, func(c *Config) { c.Timeout = 2 * time.Second })
+		if !got.Good() {
+			t.Errorf("not good: %+v", got)
+		}
+	})
+	t.Run("nothing listens", func(t *testing.T) {
+		t.Parallel()
+		c := New(Config{DNS: fmt.Sprintf("127.0.0.1:%d", closedPort(t)), Timeout: 3 * time.Second})
+		if got := c.Check(t.Context(), "example.com", loopback); got.DNS != Unknown || got.DNSDetail == "" {
+			t.Errorf("got %+v; want Unknown with a detail", got)
+		}
+	})
+}
+
+func TestALoopAnsweredWithoutErrorHasNoAddress(t *testing.T) {
+	t.Parallel()
+	// Some resolvers send the aliases of a loop and call it no error.
+	loop := func(w dns.ResponseWriter, req *dns.Msg) bool {
+		m := new(dns.Msg).SetReply(req)
+		m.RecursionAvailable = true
+		for _, s := range []string{"example.com. 60 CNAME b.example.com.", "b.example.com. 60 CNAME example.com."} {
+			rr, _ := dns.NewRR(s)
+			m.Answer = append(m.Answer, rr)
+		}
+		w.WriteMsg(m)
+		return true
+	}
+	var s *site
+	got := New(s.config(startDNS(t, "", loop))).Check(t.Context(), "example.com", loopback)
+	if got.DNS != NoAddress {
+		t.Errorf("got %+v; want NoAddress", got)
+	}
+}
+
+func TestManyAnswersAreCappedWithoutHidingTheWrongOne(t *testing.T) {
+	t.Parallel()
+	var zone strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&zone, "example.com. 60 A 127.0.1.%d\n", i+1)
+	}
+	got := check(t, zone.String(), "example.com", nil, func(c *Config) { c.AllowPrivate = false })
+	if got.DNS != PointsHere || len(got.Addresses) != maxAddresses {
+		t.Errorf("%s with %d addresses; want %s with %d", got.DNS, len(got.Addresses), PointsHere, maxAddresses)
+	}
+
+	zone.WriteString("example.com. 60 A 203.0.113.9\n")
+	got = check(t, zone.String(), "example.com", nil)
+	if got.DNS != Elsewhere || got.Addresses[0] != netip.MustParseAddr("203.0.113.9") {
+		t.Errorf("%s, first %s; want %s, first 203.0.113.9", got.DNS, got.Addresses[0], Elsewhere)
+	}
+}
+
+func TestACancelledCheckReturnsAtOnceAndClaimsNothing(t *testing.T) {
+	t.Parallel()
+	want := Look{DNS: Unknown, DNSDetail: "the check was interrupted", TLS: NotChecked}
+
+	run := func(t *testing.T, ctx context.Context, cfg Config, name string) {
+		t.Helper()
+		start := time.Now()
+		got := New(cfg).Check(ctx, name, loopback)
+		if took := time.Since(start); took > 4*time.Second {
+			t.Errorf("took %v after the context ended", took)
+		}
+		want := want
+		want.Name = name
+		if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+			t.Errorf("look (-want +got):\n%s", diff)
+		}
+	}
+
+	t.Run("while DNS is silent", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		address := startDNS(t, "", func(dns.ResponseWriter, *dns.Msg) bool { cancel(); return true })
+		var s *site
+		cfg := s.config(address)
+		cfg.Timeout = maxTimeout
+		run(t, ctx, cfg, "example.com")
+	})
+	t.Run("while the handshake hangs", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		s := startSite(t, nil, func(c net.Conn) { cancel(); silence(c) })
+		cfg := s.config(startDNS(t, "example.com. 60 A 127.0.0.1", nil))
+		cfg.Timeout = maxTimeout
+		run(t, ctx, cfg, "example.com")
+	})
+}
