@@ -1,0 +1,184 @@
+package serverpilot
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// App is what the program needs of an app. The private key in the answer's ssl
+// object is left where it is.
+type App struct {
+	ID, Name, ServerID string
+	// Domains is the whole list, in ServerPilot's order; never nil.
+	Domains []string
+	SSL     SSL
+	AutoSSL AutoSSL
+}
+
+// SSL is the state of an app's certificate; zero if it has none.
+type SSL struct {
+	// Auto: AutoSSL is on.
+	Auto bool
+	// Custom: somebody installed a certificate of their own.
+	Custom bool
+	// Force: HTTP is redirected to HTTPS.
+	Force bool
+}
+
+// AutoSSL is what ServerPilot could turn on.
+type AutoSSL struct {
+	Available bool
+	// Domains are the names on the certificate that is ready; it can be fewer than the app's.
+	Domains []string
+}
+
+// Server is what the program needs of a server.
+type Server struct {
+	ID, Name string
+	// LastAddress is the server's public address; the zero Addr if ServerPilot knows none yet.
+	LastAddress netip.Addr
+}
+
+// presence takes note that a value is there and not empty, without keeping it.
+type presence bool
+
+func (p *presence) UnmarshalJSON(b []byte) error {
+	*p = string(b) != "null" && string(b) != `""`
+	return nil
+}
+
+// names is a list that must be an array of non-empty strings. encoding/json takes
+// null for a list and for a string, and leaves them empty: here that is an error.
+type names []string
+
+func (n *names) UnmarshalJSON(b []byte) error {
+	if len(b) == 0 || b[0] != '[' {
+		return errors.New("domains is not an array")
+	}
+	var list []*string
+	if err := json.Unmarshal(b, &list); err != nil {
+		return errors.New("domains is not an array of strings")
+	}
+	*n = make(names, 0, len(list))
+	for _, s := range list {
+		if s == nil || *s == "" {
+			return errors.New("domains holds an empty name")
+		}
+		*n = append(*n, *s)
+	}
+	return nil
+}
+
+// data decodes the answer's data object into T.
+func data[T any](body []byte) (T, error) {
+	var a struct {
+		Data *T `json:"data"`
+	}
+	if err := json.Unmarshal(body, &a); err != nil {
+		return *new(T), fmt.Errorf("the answer isn't the JSON it should be: %w", err)
+	}
+	if a.Data == nil {
+		return *new(T), errors.New("the answer holds no data")
+	}
+	return *a.Data, nil
+}
+
+// decodeApp reads the answer to a call about the app with the given id.
+func decodeApp(id string, body []byte) (App, error) {
+	type ssl struct {
+		Auto  bool     `json:"auto"`
+		Force bool     `json:"force"`
+		Cert  presence `json:"cert"`
+	}
+	type autoSSL struct {
+		Available bool   `json:"available"`
+		Domains   *names `json:"domains"` // missing or null while none is available
+	}
+	d, err := data[struct {
+		ID       string  `json:"id"`
+		Name     string  `json:"name"`
+		ServerID string  `json:"serverid"`
+		Domains  *names  `json:"domains"`
+		SSL      ssl     `json:"ssl"`
+		AutoSSL  autoSSL `json:"autossl"`
+	}](body)
+	if err != nil {
+		return App{}, err
+	}
+	if d.ID != id {
+		return App{}, fmt.Errorf("the answer is about app %q", d.ID)
+	}
+	if d.Domains == nil { // missing or null; never to be taken for an empty list
+		return App{}, errors.New("the answer holds no domains array")
+	}
+	app := App{
+		ID: d.ID, Name: d.Name, ServerID: d.ServerID,
+		Domains: *d.Domains,
+		SSL:     SSL{Auto: d.SSL.Auto, Custom: !d.SSL.Auto && bool(d.SSL.Cert), Force: d.SSL.Force},
+		AutoSSL: AutoSSL{Available: d.AutoSSL.Available},
+	}
+	if d.AutoSSL.Domains != nil {
+		app.AutoSSL.Domains = *d.AutoSSL.Domains
+	}
+	return app, nil
+}
+
+// decodeServer reads the answer to a call about the server with the given id.
+func decodeServer(id string, body []byte) (Server, error) {
+	d, err := data[struct {
+		ID          string `json:"id"`
+		Name        string `json:"name"`
+		LastAddress string `json:"lastaddress"`
+	}](body)
+	if err != nil {
+		return Server{}, err
+	}
+	if d.ID != id {
+		return Server{}, fmt.Errorf("the answer is about server %q", d.ID)
+	}
+	s := Server{ID: d.ID, Name: d.Name}
+	if d.LastAddress == "" {
+		return s, nil
+	}
+	if s.LastAddress, err = netip.ParseAddr(d.LastAddress); err != nil {
+		return Server{}, fmt.Errorf("the answer's lastaddress is no address: %w", err)
+	}
+	return s, nil
+}
+
+// errorMessage returns the message of ServerPilot's JSON error, or "" if the body isn't one.
+func errorMessage(body []byte) string {
+	var e struct {
+		Error struct {
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(body, &e) != nil {
+		return ""
+	}
+	return strings.TrimSpace(e.Error.Message)
+}
+
+// maxRetryAfter bounds what a server can ask for.
+const maxRetryAfter = time.Hour
+
+// retryAfter reads a Retry-After header: seconds or an HTTP date. 0 if there is
+// none, if it can't be read, or if it is over.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	v := strings.TrimSpace(h.Get("Retry-After"))
+	seconds, err := strconv.ParseUint(v, 10, 64)
+	if err == nil || errors.Is(err, strconv.ErrRange) { // out of range: the most there is
+		return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
+	}
+	at, err := http.ParseTime(v)
+	if err != nil {
+		return 0
+	}
+	return min(max(at.Sub(now), 0), maxRetryAfter)
+}

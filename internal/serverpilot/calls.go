@@ -1,0 +1,118 @@
+package serverpilot
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"pilotsync/tasks"
+)
+
+// App reads one app. An answer without a domains array is a [Retry] error, never
+// an empty list; an empty array is an app without domains. Every error is an [*Error].
+func (c *Client) App(ctx context.Context, id string) (App, error) {
+	if err := c.checkID(OpApp, id); err != nil {
+		return App{}, err
+	}
+	a, err := c.read(ctx, OpApp, id, "/apps/"+id)
+	if err != nil {
+		return App{}, err
+	}
+	return conclude(c, OpApp, id, a, decodeApp)
+}
+
+// Server reads one server. Every error is an [*Error].
+func (c *Client) Server(ctx context.Context, id string) (Server, error) {
+	if err := c.checkID(OpServer, id); err != nil {
+		return Server{}, err
+	}
+	a, err := c.read(ctx, OpServer, id, "/servers/"+id)
+	if err != nil {
+		return Server{}, err
+	}
+	return conclude(c, OpServer, id, a, decodeServer)
+}
+
+// SetDomains replaces the app's whole list and returns the list as ServerPilot
+// answers it, for the caller to compare. Nothing is sent after notAfter, and the
+// call ends by then. Every error is an [*Error]: [ErrTooLate] if the time was over
+// before anything was sent, [Unknown] if the list may or may not have been replaced.
+func (c *Client) SetDomains(ctx context.Context, id string, domains []string, notAfter time.Time) ([]string, error) {
+	if err := c.checkID(OpSetDomains, id); err != nil {
+		return nil, err
+	}
+	if domains == nil {
+		domains = []string{} // null is not an array
+	}
+	body, err := json.Marshal(map[string][]string{"domains": domains})
+	if err != nil {
+		return nil, c.failure(Retry, OpSetDomains, id, err)
+	}
+	a, err := c.write(ctx, OpSetDomains, id, "/apps/"+id, body, notAfter)
+	if err != nil {
+		return nil, err
+	}
+	app, err := conclude(c, OpSetDomains, id, a, decodeApp)
+	return app.Domains, err
+}
+
+// EnableAutoSSL turns AutoSSL on. ServerPilot refuses it while no certificate is
+// available and while a custom one is installed. Every error is an [*Error].
+func (c *Client) EnableAutoSSL(ctx context.Context, id string) error {
+	if err := c.checkID(OpEnableAutoSSL, id); err != nil {
+		return err
+	}
+	a, err := c.write(ctx, OpEnableAutoSSL, id, "/apps/"+id+"/ssl", []byte(`{"auto":true}`), c.now().Add(CallTimeout))
+	if err != nil {
+		return err
+	}
+	_, err = conclude(c, OpEnableAutoSSL, id, a, func(_ string, body []byte) (struct{}, error) {
+		return data[struct{}](body) // what is in it isn't documented
+	})
+	return err
+}
+
+// checkID keeps what can't be an id out of the URL. Servers' ids are like apps'.
+func (c *Client) checkID(op, id string) error {
+	if tasks.CheckAppID(id) == nil {
+		return nil
+	}
+	return &Error{Kind: Blocked, Op: op, App: c.scrub(fmt.Sprintf("%q", id)),
+		Message: "this can't be an id; it takes 1 to 64 letters, digits, _ or -"}
+}
+
+// failure is the error of a call that got no answer.
+func (c *Client) failure(kind Kind, op, id string, err error) *Error {
+	return &Error{Kind: kind, Op: op, App: id, Err: scrubError(c.scrub, err)}
+}
+
+// conclude turns an answer into the call's result, or into its error. It is all
+// that is decided about answers, and does no I/O.
+func conclude[T any](c *Client, op, id string, a answer, decode func(id string, body []byte) (T, error)) (T, error) {
+	var none T
+	raw := errorMessage(a.body)
+	message := c.scrub(raw)
+	e := &Error{
+		Kind: kindOf(op == OpSetDomains || op == OpEnableAutoSSL, a.status, raw != ""),
+		Op:   op, App: id, Status: a.status, Message: message,
+		RetryAfter: retryAfter(a.header, c.now()),
+		Err:        scrubError(c.scrub, a.problem),
+	}
+	if e.Kind == Blocked {
+		e.Message = advice(op, a.status)
+		if message != "" {
+			e.Message += " (ServerPilot: " + message + ")"
+		}
+	}
+	if a.status != http.StatusOK && a.status != http.StatusCreated || a.problem != nil {
+		return none, e
+	}
+	result, err := decode(id, a.body)
+	if err != nil {
+		e.Err = scrubError(c.scrub, err)
+		return none, e
+	}
+	return result, nil
+}

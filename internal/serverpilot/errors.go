@@ -1,0 +1,143 @@
+package serverpilot
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Kind says what the caller of a failed call has to do.
+type Kind int
+
+const (
+	// Retry: try again, after RetryAfter if that is set. A write didn't take effect.
+	Retry Kind = iota + 1
+	// Unknown: the request was sent, or may have been, and no answer tells whether it
+	// took effect. Only writes fail so. Read again before anything else, and not
+	// before the write can no longer land.
+	Unknown
+	// Blocked: it will fail until a person has done what Message says.
+	Blocked
+	// Refused: ServerPilot doesn't want this very request; Message is its reason.
+	Refused
+)
+
+// String is the kind in lower case, fit for a log or a metric's label.
+func (k Kind) String() string {
+	switch k {
+	case Retry:
+		return "retry"
+	case Unknown:
+		return "unknown"
+	case Blocked:
+		return "blocked"
+	case Refused:
+		return "refused"
+	}
+	return fmt.Sprintf("kind %d", int(k))
+}
+
+// ErrTooLate is wrapped by the error of a write whose time was over before any
+// byte of its request was sent. Its Kind is [Retry].
+var ErrTooLate = errors.New("too late: the write's time was over before it was sent")
+
+// The calls, as Error.Op names them.
+const (
+	OpApp           = "read app"
+	OpServer        = "read server"
+	OpSetDomains    = "set domains"
+	OpEnableAutoSSL = "enable AutoSSL"
+)
+
+// Error is the failure of one call. All its texts may be shown: they are scrubbed
+// of the API key and of whatever looks like a key, and cut.
+type Error struct {
+	Kind Kind
+	// Op is one of the Op constants.
+	Op string
+	// App is the id of the app, or of the server where Op is [OpServer].
+	App string
+	// Status is the answer's HTTP status; 0 if no answer came.
+	Status int
+	// Message is ServerPilot's own, at most 300 characters of it; where Kind is
+	// [Blocked], what a person must do, and then ServerPilot's.
+	Message string
+	// RetryAfter is how long the server asks to be left alone, 0 to 1 h; 0 if it
+	// doesn't ask.
+	RetryAfter time.Duration
+	// Err is the cause where it isn't the answer's status: the network, the time
+	// limit, the caller's context, or what is wrong with the answer.
+	Err error
+}
+
+// Error names the call, the app, the status, the message and the cause.
+func (e *Error) Error() string {
+	what := "app"
+	if e.Op == OpServer {
+		what = "server"
+	}
+	parts := []string{fmt.Sprintf("serverpilot: %s (%s %s)", e.Op, what, e.App)}
+	if e.Status != 0 {
+		parts = append(parts, fmt.Sprintf("status %d", e.Status))
+	}
+	if e.Message != "" {
+		parts = append(parts, e.Message)
+	}
+	if e.Err != nil {
+		parts = append(parts, e.Err.Error())
+	}
+	if e.Kind == Unknown {
+		parts = append(parts, "it is not known whether it took effect")
+	}
+	return strings.Join(parts, ": ")
+}
+
+// Unwrap returns the cause, so that errors.Is finds [ErrTooLate] and the context's errors.
+func (e *Error) Unwrap() error { return e.Err }
+
+// AsError returns the [*Error] in err's chain, or nil.
+func AsError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
+}
+
+// kindOf decides by an answer's status. spoken says that ServerPilot itself spoke:
+// the body is its JSON error. Without it the answer is a gateway's.
+func kindOf(write bool, status int, spoken bool) Kind {
+	switch {
+	case status == 401 || status == 402 || status == 403 || status == 404:
+		return Blocked
+	case status == 400 && spoken:
+		return Refused
+	case status >= 400 && status < 500: // not taken; also 408, 409, 429
+		return Retry
+	case status >= 500 && spoken:
+		return Retry
+	case write: // the backend may still be at work, or have answered what we can't read
+		return Unknown
+	}
+	return Retry
+}
+
+// advice is what a person must do about a [Blocked] status.
+func advice(op string, status int) string {
+	switch status {
+	case http.StatusUnauthorized:
+		return "ServerPilot doesn't accept these credentials; check the client id and the API key (an account has one active key)"
+	case http.StatusPaymentRequired:
+		return "ServerPilot asks for payment; put a valid card on the account"
+	case http.StatusForbidden:
+		return "ServerPilot protects this and lets nobody change it over the API; check it in its dashboard"
+	case http.StatusNotFound:
+		if op == OpServer {
+			return "the account has no such server; check in ServerPilot's dashboard whether it was removed"
+		}
+		return "the account has no such app; check the app id, and that the client id is of the account that has the app"
+	}
+	return ""
+}

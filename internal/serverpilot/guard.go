@@ -1,0 +1,99 @@
+package serverpilot
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+// guard watches what one write call sends, on the raw connection below TLS. A
+// process can be stopped at any point between a check of the clock and the send,
+// and goes on as if nothing had happened; so the last check is right at the send.
+//
+// What it can't stop: what the kernel already has and still sends while the whole
+// process is stopped.
+type guard struct {
+	now func() time.Time
+	// Two limits: the monotonic clock stands still while the machine is suspended,
+	// the wall clock can be set back.
+	monotonic, wall time.Time
+
+	mu       sync.Mutex
+	request  bool // the handshake is over: what is written now is the request
+	inFlight int  // writes of request bytes under way
+	sent     bool // request bytes have left
+	sealed   bool // the call is over; nothing may leave any more
+}
+
+func newGuard(now func() time.Time, notAfter time.Time) *guard {
+	t := now()
+	return &guard{
+		now:       now,
+		monotonic: t.Add(notAfter.Sub(t)), // has a monotonic reading even if notAfter has none
+		wall:      notAfter.Round(0),
+	}
+}
+
+// late reports whether the time is over by either clock.
+func (g *guard) late() bool {
+	t := g.now()
+	return !t.Before(g.monotonic) || !t.Round(0).Before(g.wall)
+}
+
+// requestStarts tells that the next byte written belongs to the HTTP request.
+func (g *guard) requestStarts() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.request = true
+}
+
+// seal ends all writing and reports whether bytes of the request may have left.
+// Without the seal, a request could still go out after its caller was told that
+// it wasn't sent.
+func (g *guard) seal() (maybeSent bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.sealed = true
+	return g.sent || g.inFlight > 0
+}
+
+// begin notes a write before it happens. counted says that it carries the request.
+func (g *guard) begin() (counted bool, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.sealed {
+		return false, net.ErrClosed
+	}
+	if g.request {
+		g.inFlight++
+	}
+	return g.request, nil
+}
+
+// end notes the outcome of a counted write: n bytes left.
+func (g *guard) end(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.inFlight--
+	g.sent = g.sent || n > 0
+}
+
+// guardedConn is a raw connection whose Write asks the guard each time.
+type guardedConn struct {
+	net.Conn
+	guard *guard
+}
+
+func (c *guardedConn) Write(p []byte) (n int, err error) {
+	counted, err := c.guard.begin()
+	if err != nil {
+		return 0, err
+	}
+	if counted {
+		defer func() { c.guard.end(n) }()
+	}
+	if c.guard.late() { // nothing may come between this and the write
+		return 0, ErrTooLate
+	}
+	return c.Conn.Write(p)
+}

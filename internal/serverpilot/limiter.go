@@ -1,0 +1,111 @@
+package serverpilot
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/go-redis/redis_rate/v10"
+	"github.com/redis/go-redis/v9"
+)
+
+// Limiter keeps the calls of one account, by all workers together, to a rate. The
+// buckets are in Redis: after a pause they hold a second's worth of calls (at
+// least 2), so that in any time t at most that and t times the rate are let through.
+//
+// Within a process those who wait queue up, so that only the first asks Redis.
+type Limiter struct {
+	tokens *redis_rate.Limiter // nil: no limit
+
+	account, verify bucket
+	// One slot each: whoever holds it is the first of the queue.
+	syncTurn, verifyTurn chan struct{}
+}
+
+type bucket struct {
+	key   string
+	limit redis_rate.Limit
+}
+
+// NewLimiter makes the limiter of one account: perSecond calls a second, 0 for no
+// limit. Keys (redis_rate puts "rate:" before each) carry a hash of the client id,
+// not the id, and a hash tag, so that both buckets are in one slot of a cluster.
+func NewLimiter(rdb redis.UniversalClient, clientID string, perSecond int) *Limiter {
+	if perSecond <= 0 {
+		return &Limiter{}
+	}
+	sum := sha256.Sum256([]byte(clientID))
+	key := "pilotsync:rate:{" + hex.EncodeToString(sum[:8]) + "}"
+	return &Limiter{
+		tokens: redis_rate.NewLimiter(rdb),
+		// A sync takes 2 tokens at once: a smaller bucket could never hold them.
+		account: bucket{key, redis_rate.Limit{Rate: perSecond, Period: time.Second, Burst: max(perSecond, 2)}},
+		// Half the rate, also of an odd one.
+		verify:     bucket{key + ":verify", redis_rate.Limit{Rate: perSecond, Period: 2 * time.Second, Burst: max(perSecond/2, 1)}},
+		syncTurn:   make(chan struct{}, 1),
+		verifyTurn: make(chan struct{}, 1),
+	}
+}
+
+// WaitSync waits for a sync's two calls, a read and a write, together: a sync that
+// has read must not wait before it writes. It returns ctx's error, or Redis's.
+func (l *Limiter) WaitSync(ctx context.Context) error {
+	if l.tokens == nil {
+		return nil
+	}
+	return inTurn(ctx, l.syncTurn, func() error { return l.take(ctx, l.account, 2) })
+}
+
+// WaitVerify waits for n calls of verifications, which get at most half the rate.
+// It returns ctx's error, or Redis's.
+func (l *Limiter) WaitVerify(ctx context.Context, n int) error {
+	if l.tokens == nil || n <= 0 {
+		return nil
+	}
+	return inTurn(ctx, l.verifyTurn, func() error {
+		for range n { // one by one: n can be more than a bucket holds
+			if err := l.take(ctx, l.verify, 1); err != nil {
+				return err
+			}
+			if err := l.take(ctx, l.account, 1); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func inTurn(ctx context.Context, turn chan struct{}, f func() error) error {
+	select {
+	case turn <- struct{}{}:
+		defer func() { <-turn }()
+		return f()
+	case <-ctx.Done():
+		return fmt.Errorf("serverpilot: wait for the rate limit: %w", ctx.Err())
+	}
+}
+
+// take waits until n tokens come out of the bucket together.
+func (l *Limiter) take(ctx context.Context, b bucket, n int) error {
+	for {
+		res, err := l.tokens.AllowN(ctx, b.key, b.limit, n)
+		if err != nil {
+			return fmt.Errorf("serverpilot: ask Redis for the rate limit: %w", err)
+		}
+		if res.Allowed >= n {
+			return nil
+		}
+		// The jitter keeps the workers from asking all at the same moment.
+		wait := max(res.RetryAfter, time.Millisecond)
+		timer := time.NewTimer(wait + rand.N(wait/10+1))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("serverpilot: wait for the rate limit: %w", ctx.Err())
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package serverpilot
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+const redacted = "[redacted]"
+
+// secret holds the API key in a closure, not in a string: fmt prints an unexported
+// field by reflection, without asking its methods, but can't look into a closure.
+type secret struct{ reveal func() string }
+
+func newSecret(s string) secret { return secret{reveal: func() string { return s }} }
+
+// String, GoString, Format and MarshalJSON show that there is a secret, and not which.
+func (secret) String() string               { return redacted }
+func (secret) GoString() string             { return redacted }
+func (secret) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte(redacted)) }
+func (secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+
+// maxText is how much of a foreign text gets into an error, in characters.
+const maxText = 300
+
+// looksSecret finds what must not be repeated even if it isn't our own key: Basic
+// credentials (also cut off ones), PEM blocks (also without their end), and long
+// runs of base64. A DNS label has at most 63 characters, so no host name is one.
+var looksSecret = regexp.MustCompile(`(?s)(?i:\bBasic)\s+[A-Za-z0-9+/=_-]{4,}` +
+	`|-----\s*BEGIN.*?(-----\s*END.*?-----|\z)` +
+	`|[A-Za-z0-9+/=]{64,}`)
+
+// newScrubber returns the function that makes a foreign text fit to be shown: the
+// key, in each form in which it could come back, and what looks like a secret are
+// replaced, then control characters, and the rest is cut to [maxText]. It is a
+// closure for the same reason as [secret].
+func newScrubber(clientID, key string) func(string) string {
+	quoted := strconv.Quote(key) // as net/http quotes a malformed answer
+	credentials := clientID + ":" + key
+	var pairs []string
+	for _, form := range []string{
+		base64.StdEncoding.EncodeToString([]byte(credentials)),
+		base64.RawStdEncoding.EncodeToString([]byte(credentials)),
+		base64.RawURLEncoding.EncodeToString([]byte(credentials)),
+		base64.RawStdEncoding.EncodeToString([]byte(key)),
+		quoted[1 : len(quoted)-1],
+		url.QueryEscape(key),
+		url.PathEscape(key),
+		key,
+	} {
+		if form != "" { // an empty one would be found everywhere
+			pairs = append(pairs, form, redacted)
+		}
+	}
+	replacer := strings.NewReplacer(pairs...)
+
+	return func(s string) string {
+		s = replacer.Replace(s)
+		s = looksSecret.ReplaceAllString(s, redacted)
+		s = strings.Map(func(r rune) rune {
+			if !unicode.IsPrint(r) {
+				return ' '
+			}
+			return r
+		}, s)
+		s = strings.TrimSpace(s)
+		if chars := []rune(s); len(chars) > maxText {
+			s = string(chars[:maxText]) + "…"
+		}
+		return s
+	}
+}
+
+// scrubError keeps err, with its chain, if its text may be shown, and else only
+// the scrubbed text: net/http quotes a malformed answer in its errors.
+func scrubError(scrub func(string) string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if text := scrub(err.Error()); text != err.Error() {
+		return errors.New(text)
+	}
+	return err
+}

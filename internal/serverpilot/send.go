@@ -1,0 +1,180 @@
+package serverpilot
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"time"
+)
+
+// CallTimeout is the time limit of every call, connecting and reading included.
+const CallTimeout = 20 * time.Second
+
+// maxBody is how much of an answer is read, in bytes.
+const maxBody = 4 << 20
+
+// answer is what came back. problem says why body isn't whole; nil if it is.
+type answer struct {
+	status  int
+	header  http.Header
+	body    []byte
+	problem error
+}
+
+// newTransport speaks HTTP/1.1 only: over HTTP/2 a request shares its connection
+// with others, and no check at the connection could tell them apart.
+func newTransport(config *tls.Config, dial dialFunc) *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         dial,
+		TLSClientConfig:     config,
+		TLSHandshakeTimeout: CallTimeout,
+		IdleConnTimeout:     time.Minute,
+		Protocols:           protocols,
+	}
+}
+
+// read sends a GET over a connection that may be used again.
+func (c *Client) read(ctx context.Context, op, id, path string) (answer, error) {
+	callCtx, cancel := context.WithTimeout(ctx, CallTimeout)
+	defer cancel()
+	req, err := c.request(callCtx, http.MethodGet, path, nil)
+	if err != nil {
+		return answer{}, c.failure(Retry, op, id, err)
+	}
+	a, err := roundTrip(c.reads, req)
+	if err != nil {
+		return answer{}, c.failure(Retry, op, id, cause(ctx, callCtx, err))
+	}
+	a.problem = cause(ctx, callCtx, a.problem)
+	return a, nil
+}
+
+// write sends a POST over a connection of its own, no byte of it after notAfter.
+func (c *Client) write(ctx context.Context, op, id, path string, body []byte, notAfter time.Time) (answer, error) {
+	guard := newGuard(c.now, notAfter)
+	if guard.late() {
+		return answer{}, c.failure(Retry, op, id, ErrTooLate)
+	}
+	limited, cancelLimit := context.WithTimeout(ctx, CallTimeout)
+	defer cancelLimit()
+	callCtx, cancel := context.WithDeadline(limited, notAfter)
+	defer cancel()
+
+	transport := newTransport(c.tls.Clone(), func(_ context.Context, network, addr string) (net.Conn, error) {
+		return c.dialGuarded(callCtx, guard, network, addr)
+	})
+	transport.DisableKeepAlives = true
+	// Room for the whole request: it leaves in one write, or in as few as TLS allows.
+	transport.WriteBufferSize = len(body) + 16<<10
+	transport.TLSClientConfig.DynamicRecordSizingDisabled = true
+	defer transport.CloseIdleConnections()
+
+	traced := httptrace.WithClientTrace(callCtx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { guard.requestStarts() },
+	})
+	req, err := c.request(traced, http.MethodPost, path, body)
+	if err != nil {
+		return answer{}, c.failure(Retry, op, id, err)
+	}
+	a, err := roundTrip(transport, req)
+	maybeSent := guard.seal()
+	switch {
+	case err == nil:
+		a.problem = cause(ctx, callCtx, a.problem)
+		return a, nil
+	case maybeSent:
+		return answer{}, c.failure(Unknown, op, id, unlessTooLate(cause(ctx, callCtx, err)))
+	case ctx.Err() == nil && guard.late():
+		return answer{}, c.failure(Retry, op, id, ErrTooLate)
+	default:
+		return answer{}, c.failure(Retry, op, id, cause(ctx, callCtx, err))
+	}
+}
+
+// unlessTooLate keeps ErrTooLate to what it says, that nothing was sent: here a
+// part of a long request was, and only the rest was held back.
+func unlessTooLate(err error) error {
+	if errors.Is(err, ErrTooLate) {
+		return errors.New("the write's time was over while it was being sent")
+	}
+	return err
+}
+
+// dialGuarded connects within the call's time; ctx is the call's own, since
+// http.Transport lets a dial live on after its call.
+func (c *Client) dialGuarded(ctx context.Context, guard *guard, network, addr string) (net.Conn, error) {
+	conn, err := c.dial(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(deadline); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
+	// Closing throws away what the kernel hasn't sent yet. Without this it would go
+	// on trying for minutes, and the request could land long after its time.
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		if err := tcp.SetLinger(0); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
+	return &guardedConn{Conn: conn, guard: guard}, nil
+}
+
+func (c *Client) request(ctx context.Context, method, path string, body []byte) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("make the request: %w", err)
+	}
+	req.SetBasicAuth(c.clientID, c.key.reveal())
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.userAgent)
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}
+
+// roundTrip sends once and follows no redirect: RoundTrip, unlike http.Client, never does.
+func roundTrip(t *http.Transport, req *http.Request) (answer, error) {
+	resp, err := t.RoundTrip(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	a := answer{status: resp.StatusCode, header: resp.Header}
+	if a.status == http.StatusSwitchingProtocols {
+		return a, nil // its "body" is the connection, which has no end
+	}
+	a.body, a.problem = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	if len(a.body) > maxBody {
+		a.problem = fmt.Errorf("the answer is longer than %d MiB", maxBody>>20)
+	}
+	if a.problem != nil {
+		a.body = nil // a part of an answer is no answer
+	}
+	return a, nil
+}
+
+// cause says who ended a call that failed: its caller, its time limit, or err itself.
+func cause(caller, call context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case caller.Err() != nil:
+		return fmt.Errorf("ended by the caller: %w", caller.Err())
+	case call.Err() != nil:
+		return fmt.Errorf("no answer within the time limit: %w", call.Err())
+	}
+	return err
+}
