@@ -1,0 +1,173 @@
+package serverpilot
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+)
+
+func startRedis(t *testing.T) (*miniredis.Miniredis, func() redis.UniversalClient) {
+	t.Helper()
+	m := miniredis.RunT(t)
+	return m, func() redis.UniversalClient {
+		rdb := redis.NewClient(&redis.Options{Addr: m.Addr()})
+		t.Cleanup(func() { _ = rdb.Close() })
+		return rdb
+	}
+}
+
+func TestTheRateHoldsOverAllWorkers(t *testing.T) {
+	t.Parallel()
+	const rate, workers, goroutines = 50, 3, 8
+	_, connect := startRedis(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+
+	var syncs, verifies atomic.Int64
+	began := time.Now()
+	var all sync.WaitGroup
+	for range workers {
+		l := NewLimiter(connect(), testClient, rate)
+		for range goroutines {
+			all.Go(func() {
+				for l.WaitSync(ctx) == nil {
+					syncs.Add(1)
+				}
+			})
+			all.Go(func() {
+				for l.WaitVerify(ctx, 3) == nil {
+					verifies.Add(1)
+				}
+			})
+		}
+	}
+	all.Wait()
+	took := time.Since(began).Seconds()
+
+	calls, most := 2*syncs.Load()+3*verifies.Load(), int64(rate+rate*took)
+	if calls > most {
+		t.Errorf("%d calls in %.2f s, at most %d are let through", calls, took, most)
+	}
+	if calls < rate/2 {
+		t.Errorf("%d calls in %.2f s: hardly any", calls, took)
+	}
+	if v, most := 3*verifies.Load(), int64(rate/2+rate/2*took); v > most {
+		t.Errorf("%d calls by verifications, at most %d are let through", v, most)
+	}
+	if syncs.Load() == 0 || verifies.Load() == 0 {
+		t.Errorf("%d syncs, %d verifications: one starves the other", syncs.Load(), verifies.Load())
+	}
+}
+
+func TestVerificationsAloneGetHalfTheRate(t *testing.T) {
+	t.Parallel()
+	_, connect := startRedis(t)
+	l := NewLimiter(connect(), testClient, 20)
+	began := time.Now()
+	if err := l.WaitVerify(t.Context(), 20); err != nil { // 10 are in the bucket, 10 more at 10 a second
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took < 950*time.Millisecond {
+		t.Errorf("20 calls took %v, want at least 1 s", took)
+	}
+}
+
+func TestASyncGetsItsTwoTokensAtOneCallASecond(t *testing.T) {
+	t.Parallel()
+	_, connect := startRedis(t)
+	l := NewLimiter(connect(), testClient, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := l.WaitSync(ctx); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := l.WaitSync(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took < 1900*time.Millisecond {
+		t.Errorf("the second sync waited %v, want 2 s", took)
+	}
+}
+
+func TestAccountsHaveBucketsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	m, connect := startRedis(t)
+	rdb := connect()
+	for _, id := range []string{"cid_one", "cid_two"} {
+		began := time.Now()
+		l := NewLimiter(rdb, id, 2)
+		if err := errors.Join(l.WaitSync(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > 900*time.Millisecond {
+			t.Errorf("%s waited %v for the other", id, took)
+		}
+	}
+	if err := NewLimiter(rdb, "cid_one", 2).WaitVerify(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	keys := m.Keys()
+	if len(keys) != 3 {
+		t.Errorf("keys %v, want two accounts' and one for verifications", keys)
+	}
+	for _, key := range keys {
+		if !strings.HasPrefix(key, "rate:pilotsync:rate:{") || strings.Contains(key, "cid") {
+			t.Errorf("key %s", key)
+		}
+	}
+}
+
+func TestWaitingEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	_, connect := startRedis(t)
+	l := NewLimiter(connect(), testClient, 1)
+	if err := l.WaitSync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	var all sync.WaitGroup
+	for range 3 { // the first in the queue and those behind it
+		all.Go(func() {
+			if err := l.WaitSync(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("WaitSync: %v, want the context's error", err)
+			}
+		})
+		all.Go(func() {
+			if err := l.WaitVerify(ctx, 5); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("WaitVerify: %v, want the context's error", err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestRedisFailingIsAnError(t *testing.T) {
+	t.Parallel()
+	m, connect := startRedis(t)
+	l := NewLimiter(connect(), testClient, 5)
+	m.SetError("LOADING")
+	for _, err := range []error{l.WaitSync(t.Context()), l.WaitVerify(t.Context(), 1)} {
+		if err == nil || !strings.Contains(err.Error(), "LOADING") {
+			t.Errorf("error %v, want Redis's", err)
+		}
+	}
+}
+
+func TestNoLimit(t *testing.T) {
+	t.Parallel()
+	l := NewLimiter(nil, testClient, 0) // it doesn't touch Redis
+	for range 1000 {
+		if err := errors.Join(l.WaitSync(t.Context()), l.WaitVerify(t.Context(), 10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

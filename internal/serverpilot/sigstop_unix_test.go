@@ -1,0 +1,118 @@
+//go:build unix
+
+package serverpilot
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const writerEnv = "PILOTSYNC_TEST_WRITER"
+
+// writeUntilStdinCloses is the child of the test below: it writes to the server
+// at url, each write with a time limit of a few milliseconds that it also sends as
+// the domain's name, and in the end prints how many were too late.
+func writeUntilStdinCloses(url string) int {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer cancel()
+		_, _ = io.Copy(io.Discard, os.Stdin)
+	}()
+	c, err := New(Config{BaseURL: url, ClientID: testClient, APIKey: testKey})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	late := 0
+	for ctx.Err() == nil {
+		notAfter := time.Now().Add(5*time.Millisecond + rand.N(15*time.Millisecond))
+		_, err := c.SetDomains(ctx, "app1", []string{strconv.FormatInt(notAfter.UnixNano(), 10)}, notAfter)
+		if errors.Is(err, ErrTooLate) {
+			late++
+		}
+	}
+	fmt.Println(late)
+	return 0
+}
+
+// A process that is stopped between its check of the clock and its send must not
+// send when it goes on. Only real processes show it.
+func TestAStoppedProcessSendsNothingLate(t *testing.T) {
+	t.Parallel()
+	const (
+		writers   = 6
+		lasting   = 5 * time.Second
+		stop      = 600 * time.Millisecond
+		tolerance = 400 * time.Millisecond // for a busy machine; a late write comes up to 600 ms late
+	)
+	var received, late atomic.Int64
+	s := startAPI(t, func(w http.ResponseWriter, r *http.Request) {
+		var body struct{ Domains []string }
+		err := json.NewDecoder(r.Body).Decode(&body)
+		at := time.Now()
+		if err != nil || len(body.Domains) != 1 {
+			return // the writer gave up within the request
+		}
+		ns, _ := strconv.ParseInt(body.Domains[0], 10, 64)
+		received.Add(1)
+		if by := at.Sub(time.Unix(0, ns)); by > tolerance {
+			late.Add(1)
+			t.Errorf("a write came %v late", by)
+		}
+		answers(200, goodApp)(w, r)
+	})
+
+	var stops, refused atomic.Int64
+	var all sync.WaitGroup
+	end := time.Now().Add(lasting)
+	for range writers {
+		all.Go(func() {
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), writerEnv+"="+s.URL)
+			cmd.Stderr = os.Stderr
+			in, err1 := cmd.StdinPipe()
+			out, err2 := cmd.StdoutPipe()
+			if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+				t.Error(err)
+				return
+			}
+			for time.Now().Before(end) {
+				<-time.After(rand.N(40 * time.Millisecond))
+				err := cmd.Process.Signal(syscall.SIGSTOP)
+				<-time.After(stop)
+				if err := errors.Join(err, cmd.Process.Signal(syscall.SIGCONT)); err != nil {
+					t.Error(err)
+					break
+				}
+				stops.Add(1)
+			}
+			_ = in.Close()
+			line, _ := bufio.NewReader(out).ReadString('\n')
+			n, _ := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
+			refused.Add(n)
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("the writer: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	t.Logf("%d writes received, %d late, %d refused as too late, %d stops", received.Load(), late.Load(), refused.Load(), stops.Load())
+	if received.Load() == 0 || refused.Load() == 0 {
+		t.Errorf("%d writes received, %d refused: the test tested nothing", received.Load(), refused.Load())
+	}
+}
