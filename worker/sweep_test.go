@@ -1,0 +1,75 @@
+package worker_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+)
+
+// recordOnly is a worker that dies between recording a change and enqueueing its sync.
+func (w *world) recordOnly(app, domain string) {
+	w.t.Helper()
+	change := applist.Pending{RecordedAt: time.Now(), Change: tasks.Change{AppID: app, Domain: domain, Seq: time.Now().UnixMicro(), RequestedAt: time.Now()}}
+	recorded, err := w.ledger.Record(w.t.Context(), change, applist.Event{At: time.Now(), State: tasks.Pending, Who: "request"})
+	if err != nil || !recorded.Start {
+		w.t.Fatalf("%+v, %v", recorded, err)
+	}
+}
+
+func TestTheSweepWakesAnAppWhoseSyncWasNeverEnqueued(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{})
+	w.recordOnly("app1", "shop.example.com")
+	w.start(w.config("app1"))
+	w.awaitState("app1", "shop.example.com", 15*time.Second, tasks.Done)
+}
+
+func TestTheSweepLeavesAnAppAloneWhoseSyncWaits(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{})
+	w.recordOnly("app1", "shop.example.com")
+	client := asynq.NewClientFromRedisClient(w.rdb)
+	s := tasks.Sync{AppID: "app1", Wake: 1}
+	if _, err := client.Enqueue(asynq.NewTask(tasks.TypeAppSync, tasks.Encode(s)), asynq.TaskID(s.ID()), asynq.Queue(tasks.QueueLists),
+		asynq.ProcessIn(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	w.start(w.config("app2"))
+	// The turn is taken when the sweep begins; what the sweep does takes no time.
+	w.await("a sweep has begun", 10*time.Second, func() bool { return w.rdb.Exists(t.Context(), "pilotsync:sweep").Val() == 1 })
+	w.add("app2", "other.example.com")
+	w.awaitState("app2", "other.example.com", 10*time.Second, tasks.Pending)
+	if app, err := w.ledger.App(t.Context(), "app1"); err != nil || app.Wake != 1 {
+		t.Errorf("the sweep made wake %d (%v); the task of wake 1 waits", app.Wake, err)
+	}
+}
+
+func TestTheSweepEnqueuesALostVerificationAgain(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{})
+	stop := w.start(w.config("app1"))
+	w.add("app1", "nodns.example.com")
+	w.await("one attempt was made", 15*time.Second, func() bool { return w.view("app1", "nodns.example.com").Record.Attempt == 1 })
+	stop()
+	// The next attempt's task is lost, and the attempt long overdue.
+	was := w.view("app1", "nodns.example.com").Record
+	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
+	id := fmt.Sprintf("verify:app1:nodns.example.com:%d:%d", was.CheckSeq, was.Attempt+1)
+	if err := inspector.DeleteTask(tasks.QueueSSL, id); err != nil {
+		t.Fatal(err)
+	}
+	is, long := was, time.Now().Add(-time.Hour)
+	is.NextAt = &long
+	if ok, err := w.ledger.Verified(t.Context(), "app1", was, is, applist.Event{}); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	w.rdb.Del(t.Context(), "pilotsync:sweep")
+	w.start(w.config("app1"))
+	w.awaitState("app1", "nodns.example.com", 15*time.Second, tasks.Failed)
+}

@@ -1,0 +1,142 @@
+package worker_test
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+)
+
+func TestAVerificationHandedOutMuchTooEarlyBurnsNoAttempt(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{})
+	cfg := w.config("app1")
+	cfg.SSLDelays = []time.Duration{time.Hour}
+	w.start(cfg)
+	w.add("app1", "nodns.example.com")
+	w.awaitState("app1", "nodns.example.com", 10*time.Second, tasks.CheckingDNS)
+	// A worker whose clock is an hour ahead would hand it out now.
+	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
+	id := fmt.Sprintf("verify:app1:nodns.example.com:%d:1", w.view("app1", "nodns.example.com").Record.CheckSeq)
+	if err := inspector.RunTask(tasks.QueueSSL, id); err != nil {
+		t.Fatal(err)
+	}
+	w.await("it waits again for when it is due", 10*time.Second, func() bool {
+		info, err := inspector.GetTaskInfo(tasks.QueueSSL, id)
+		return err == nil && info.State == asynq.TaskStateRetry && time.Until(info.NextProcessAt) > 50*time.Minute
+	})
+	if v := w.view("app1", "nodns.example.com"); v.Record.Attempt != 0 || v.State != tasks.CheckingDNS {
+		t.Errorf("an attempt was burnt: %+v", v)
+	}
+}
+
+func TestVerificationsThatRunTogetherFetchTheAppOnceAndTurnAutoSSLOnOnce(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{Latency: 50 * time.Millisecond})
+	cfg := w.config("app1")
+	cfg.SSLDelays = []time.Duration{2 * time.Second, 2 * time.Second, 2 * time.Second}
+	for range 2 {
+		w.start(cfg)
+	}
+	w.add("app1", names(60)...)
+	w.await("all are listed", 10*time.Second, func() bool {
+		return len(w.states("app1")) == 60 && !slices.Contains(values(w.states("app1")), tasks.Pending)
+	})
+	listReads := w.sim.Calls("app1", simulator.ReadApp)
+	w.await("all are done", 25*time.Second, func() bool {
+		for _, s := range w.states("app1") {
+			if s != tasks.Done {
+				return false
+			}
+		}
+		return true
+	})
+	// Two workers, at most a handful of seconds: not one read for each of 60 domains.
+	if reads := w.sim.Calls("app1", simulator.ReadApp) - listReads; reads > 14 {
+		t.Errorf("60 verifications took %d reads of the app", reads)
+	}
+	if n := w.sim.Calls("app1", simulator.WriteSSL); n != 1 {
+		t.Errorf("AutoSSL was turned on %d times", n)
+	}
+}
+
+func values[K comparable, V any](m map[K]V) []V {
+	var all []V
+	for _, v := range m {
+		all = append(all, v)
+	}
+	return all
+}
+
+func TestACustomCertificateIsNeverTouched(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", CustomCertificate: true}}})
+	w.start(w.config("app1"))
+	w.add("app1", "shop.example.com")
+	w.awaitState("app1", "shop.example.com", 15*time.Second, tasks.Done)
+	if n := w.sim.Calls("app1", simulator.WriteSSL) + w.sim.Calls("app1", simulator.DeleteSSL); n != 0 {
+		t.Errorf("%d calls changed the SSL settings", n)
+	}
+}
+
+func TestDNSAtAnotherHostIsNamedInTheReason(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{})
+	w.start(w.config("app1"))
+	w.add("app1", "elsewhere.example.com")
+	w.awaitState("app1", "elsewhere.example.com", 20*time.Second, tasks.Failed)
+	reason := w.view("app1", "elsewhere.example.com").Reason
+	for _, part := range []string{"elsewhere.example.com points to 203.0.113.9", "this app is on 127.0.0.1"} {
+		if !strings.Contains(reason, part) {
+			t.Errorf("the reason %q doesn't say %q", reason, part)
+		}
+	}
+}
+
+func TestAddressesThatAreNotPublicAreRefusedUnlessAllowed(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{})
+	cfg := w.config("app1")
+	cfg.Check.AllowPrivate = false
+	w.start(cfg)
+	w.add("app1", "shop.example.com")
+	w.awaitState("app1", "shop.example.com", 20*time.Second, tasks.DoneWithoutSSL)
+	if reason := w.view("app1", "shop.example.com").Reason; !strings.Contains(reason, "127.0.0.1") {
+		t.Errorf("the reason doesn't name the address: %s", reason)
+	}
+}
+
+func TestADeclaredProxyCountsAsHere(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{ServerAddress: netip.MustParseAddr("198.51.100.4")})
+	cfg := w.config("app1")
+	cfg.Expected = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	w.start(cfg)
+	w.sim.SetBehaviour("shop.example.com", simulator.Behaviour{PointsTo: []netip.Addr{netip.MustParseAddr("127.0.0.1")}})
+	w.add("app1", "shop.example.com")
+	// The certificate never comes (ServerPilot doesn't see DNS pointing to itself),
+	// but DNS counts as right.
+	w.awaitState("app1", "shop.example.com", 20*time.Second, tasks.DoneWithoutSSL)
+}
+
+func TestAnOutageOfServerPilotBurnsNoAttempt(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{})
+	w.start(w.config("app1"))
+	w.add("app1", "shop.example.com")
+	w.await("it is listed", 10*time.Second, func() bool { return w.view("app1", "shop.example.com").State.Listed() })
+	w.sim.SetAppStatus("app1", 503)
+	w.await("the reason says so", 15*time.Second, func() bool {
+		v := w.view("app1", "shop.example.com")
+		return v.State == tasks.CheckingDNS && v.Record.Attempt == 0 && strings.Contains(v.Reason, "could not be checked yet")
+	})
+	w.sim.SetAppStatus("app1", 0)
+	w.awaitState("app1", "shop.example.com", 30*time.Second, tasks.Done)
+}
