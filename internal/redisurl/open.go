@@ -1,0 +1,183 @@
+package redisurl
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"runtime"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// minPool is the least number of connections to a server: a worker has some 150
+// tasks under way at once, each of which needs one now and then.
+const minPool = 100
+
+// Default ports of a server and of a Sentinel.
+const (
+	serverPort   = "6379"
+	sentinelPort = "26379"
+)
+
+// Forms tells the URLs that [Open] takes.
+const Forms = "redis://[user:password@]host[:port][/db], rediss://… for TLS, redis-socket:///path[?db=1], " +
+	"redis-sentinel://[user:password@]host[:port],…[/db]?master=NAME[&sentinel_password=…] or " +
+	"redis-cluster://[user:password@]host[:port],…"
+
+// Open returns a client of the Redis that the URL names; see [Forms]. Options of
+// go-redis can follow as a query, such as ?pool_size=20&read_timeout=5s. It
+// doesn't connect. An error names the rule that the URL breaks, and holds no
+// password.
+func Open(raw string) (redis.UniversalClient, error) {
+	client, err := open(raw)
+	if err != nil {
+		return nil, fmt.Errorf("the Redis URL %q is refused: %w", Redacted(raw), err)
+	}
+	return client, nil
+}
+
+func open(raw string) (redis.UniversalClient, error) {
+	p := split(raw)
+	// Checked first: from here on, what a library's error quotes can't be a piece
+	// of a password.
+	switch {
+	case strings.ContainsRune(p.rest, '@'), strings.ContainsRune(raw, '#'):
+		return nil, errors.New("it has an @ behind the host, or a #; in a user or password write % / ? # @ : as %25 %2F %3F %23 %40 %3A")
+	case !p.numericPorts():
+		return nil, errors.New("a port is not a number; it takes host:port")
+	}
+	switch p.scheme {
+	case "redis", "rediss":
+		opt, err := redis.ParseURL(raw)
+		if err != nil {
+			return nil, reason(err)
+		}
+		return redis.NewClient(sized(opt)), nil
+	case "redis-socket":
+		u, err := url.Parse(raw)
+		if err != nil {
+			return nil, reason(err)
+		}
+		if u.Host != "" || len(u.Path) < 2 {
+			return nil, errors.New("it takes the path of a socket behind three slashes, as in redis-socket:///run/redis.sock?db=1")
+		}
+		u.Scheme = "unix" // as go-redis calls it
+		opt, err := redis.ParseURL(u.String())
+		if err != nil {
+			return nil, reason(err)
+		}
+		return redis.NewClient(sized(opt)), nil
+	case "redis-sentinel":
+		opt, err := sentinelOptions(p)
+		if err != nil {
+			return nil, err
+		}
+		return redis.NewFailoverClient(opt), nil
+	case "redis-cluster":
+		opt, err := clusterOptions(p)
+		if err != nil {
+			return nil, err
+		}
+		return redis.NewClusterClient(opt), nil
+	case "":
+		return nil, errors.New("it has no scheme; it takes " + Forms)
+	}
+	return nil, fmt.Errorf("the scheme %q is unknown; it takes %s", p.scheme, Forms)
+}
+
+// sentinelOptions says it in go-redis's way: the first Sentinel is the URL's host
+// with the Sentinels' password, all else is in the query.
+func sentinelOptions(p parts) (*redis.FailoverOptions, error) {
+	u, addrs, err := p.several(sentinelPort)
+	if err != nil {
+		return nil, err
+	}
+	q := u.Query()
+	if q.Get("master") == "" {
+		return nil, errors.New("it doesn't name the master; add ?master=NAME, the name that the Sentinels know it by")
+	}
+	q.Set("master_name", q.Get("master"))
+	if u.User != nil {
+		q.Set("username", u.User.Username())
+		password, _ := u.User.Password()
+		q.Set("password", password)
+		u.User = nil
+	}
+	if password := q.Get("sentinel_password"); password != "" {
+		u.User = url.UserPassword("", password)
+	}
+	q.Del("master")
+	q.Del("sentinel_password")
+	q["addr"] = addrs[1:]
+	u.Host, u.RawQuery = addrs[0], q.Encode()
+	opt, err := redis.ParseFailoverURL(u.String())
+	if err != nil {
+		return nil, reason(err)
+	}
+	if opt.PoolSize == 0 {
+		opt.PoolSize = poolSize()
+	}
+	return opt, nil
+}
+
+func clusterOptions(p parts) (*redis.ClusterOptions, error) {
+	u, addrs, err := p.several(serverPort)
+	if err != nil {
+		return nil, err
+	}
+	if db := strings.Trim(u.Path, "/"); db != "" && db != "0" {
+		return nil, fmt.Errorf("it asks for database %q; a Cluster has database 0 only", db)
+	}
+	q := u.Query()
+	q["addr"] = addrs[1:]
+	u.Host, u.Path, u.RawQuery = addrs[0], "", q.Encode()
+	opt, err := redis.ParseClusterURL(u.String())
+	if err != nil {
+		return nil, reason(err)
+	}
+	if opt.PoolSize == 0 {
+		opt.PoolSize = poolSize()
+	}
+	return opt, nil
+}
+
+// several reads a URL with several hosts, which net/url doesn't know: it returns
+// the URL as one of go-redis's without a host, and the addresses.
+func (p parts) several(defaultPort string) (*url.URL, []string, error) {
+	u, err := url.Parse("redis://" + p.userAt() + "host" + p.rest)
+	if err != nil {
+		return nil, nil, reason(err)
+	}
+	var addrs []string
+	for _, h := range strings.Split(p.hosts, ",") {
+		one, err := url.Parse("redis://" + h)
+		if err != nil || one.Hostname() == "" {
+			return nil, nil, fmt.Errorf("%q is no host[:port]; several are separated by commas", h)
+		}
+		addrs = append(addrs, net.JoinHostPort(one.Hostname(), cmp.Or(one.Port(), defaultPort)))
+	}
+	return u, addrs, nil
+}
+
+func sized(opt *redis.Options) *redis.Options {
+	if opt.PoolSize == 0 {
+		opt.PoolSize = poolSize()
+	}
+	return opt
+}
+
+// poolSize is go-redis's default, but not below minPool.
+func poolSize() int { return max(minPool, 10*runtime.GOMAXPROCS(0)) }
+
+// reason is what a library says about the URL. The errors of net/url quote the
+// URL or, within that, a piece that may be a password's, so they aren't used.
+func reason(err error) error {
+	var ofURL *url.Error
+	if errors.As(err, &ofURL) {
+		return errors.New("it can't be read as a URL; in a user or password write % / ? # @ : as %25 %2F %3F %23 %40 %3A")
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), "redis: "))
+}

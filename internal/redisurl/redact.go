@@ -1,0 +1,89 @@
+package redisurl
+
+import (
+	"regexp"
+	"strings"
+)
+
+const redacted = "[redacted]"
+
+// parts are the pieces of a URL, cut by hand: a URL that is wrong must be shown
+// without its password, too, and one with several hosts and ports is wrong to
+// net/url.
+type parts struct {
+	scheme  string // without ://
+	user    string // what is before the @
+	hasUser bool
+	hosts   string
+	rest    string // path, query and fragment
+}
+
+func split(raw string) (p parts) {
+	rest := raw
+	if scheme, after, ok := strings.Cut(raw, "://"); ok {
+		p.scheme, rest = scheme, after
+	}
+	authority := rest
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		authority, p.rest = rest[:i], rest[i:]
+	}
+	p.hosts = authority
+	if i := strings.LastIndexByte(authority, '@'); i >= 0 {
+		p.user, p.hasUser, p.hosts = authority[:i], true, authority[i+1:]
+	}
+	return p
+}
+
+func (p parts) userAt() string {
+	if !p.hasUser {
+		return ""
+	}
+	return p.user + "@"
+}
+
+var hostPort = regexp.MustCompile(`^(\[[^\]]*\]|[^:]*)(:[0-9]*)?$`)
+
+// numericPorts reports whether what looks like ports are; if not, it may be a
+// password that lost its host.
+func (p parts) numericPorts() bool {
+	for _, h := range strings.Split(p.hosts, ",") {
+		if !hostPort.MatchString(h) {
+			return false
+		}
+	}
+	return true
+}
+
+// In a query, everything that could be called a password.
+var secretOption = regexp.MustCompile(`(?i)([^?&=]*(?:pass|pwd|secret|token|key|auth)[^?&=]*=)[^&]*`)
+
+// Redacted returns a URL, whether right or wrong, without what is or could be a
+// password. The user's name stays where a password follows it.
+func Redacted(raw string) string {
+	var b strings.Builder
+	p := split(raw)
+	if strings.Contains(raw, "://") {
+		b.WriteString(p.scheme + "://")
+	}
+	if strings.ContainsRune(p.rest, '@') {
+		// A / ? or # in a password that should have been escaped: the @ is its end.
+		p.hosts = p.rest[strings.LastIndexByte(p.rest, '@')+1:]
+		b.WriteString(redacted + "@")
+		p.hosts, p.rest = split(p.hosts).hosts, split(p.hosts).rest
+	} else if p.hasUser {
+		if name, _, ok := strings.Cut(p.user, ":"); ok {
+			b.WriteString(name + ":")
+		}
+		b.WriteString(redacted + "@")
+	}
+	if p.numericPorts() {
+		b.WriteString(p.hosts)
+	} else {
+		b.WriteString(redacted)
+	}
+	if strings.ContainsRune(p.rest, '#') {
+		return b.String() + redacted
+	}
+	b.WriteString(secretOption.ReplaceAllString(p.rest, "${1}"+redacted))
+	return b.String()
+}
