@@ -1,0 +1,62 @@
+# make          the same as make test
+# make test     everything that must hold before a change lands; under ten minutes on two cores
+# make check    format, vet and staticcheck only
+# make race     the tests alone, with the race detector
+# make fuzz     each fuzz target for FUZZTIME
+# make model    the model test of the sync for longer (MODEL_CHECKS runs)
+# make build    bin/pilotsync
+
+GO           ?= go
+FUZZTIME     ?= 5s
+MODEL_CHECKS ?= 20000
+LOG          := bin/test.log
+
+.PHONY: test setup check race fuzz model build clean
+.NOTPARALLEL:
+
+test: setup check fuzz race
+
+# Only what is missing is installed, and said so. Without apt-get the tests that
+# need the real Redis server skip, and 'make test' fails because of it.
+setup:
+	@if ! command -v redis-server >/dev/null; then \
+	  echo "setup: redis-server is missing; installing Debian's"; \
+	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server >/dev/null; \
+	fi
+
+check:
+	@echo "check: gofmt, go vet, staticcheck"
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	  if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	@$(GO) vet ./...
+	@$(GO) tool staticcheck ./...
+
+# The tests mostly wait, so more of them run at once than there are cores.
+race:
+	@mkdir -p bin
+	@echo "race: go test -race ./... (everything is in $(LOG))"
+	@status=0; $(GO) test -race -v -parallel 16 -timeout 9m ./... >$(LOG) 2>&1 || status=$$?; \
+	  grep -E '^(ok|FAIL|panic:|WARNING: DATA RACE|\?)' $(LOG); \
+	  passed=$$(grep -c '^ *--- PASS' $(LOG)); failed=$$(grep -c '^ *--- FAIL' $(LOG)); skipped=$$(grep -c '^ *--- SKIP' $(LOG)); \
+	  if [ $$status != 0 ]; then echo; grep -B 40 -E '^ *--- FAIL|^panic:|DATA RACE' $(LOG) | grep -v 'level=\(info\|debug\)' | tail -200; fi; \
+	  if [ $$skipped != 0 ]; then echo "skipped, and here nothing may be:"; grep -A 2 '^ *--- SKIP' $(LOG); status=1; fi; \
+	  echo; echo "$$passed passed, $$failed failed, $$skipped skipped"; exit $$status
+
+fuzz:
+	@mkdir -p bin
+	@for package in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+	    echo "fuzz: $$package $$target for $(FUZZTIME)"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package >bin/fuzz.log 2>&1 || { cat bin/fuzz.log; exit 1; }; \
+	  done; \
+	done
+
+model:
+	$(GO) test -run Model ./worker/... -rapid.checks=$(MODEL_CHECKS)
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/pilotsync ./cmd/pilotsync
+
+clean:
+	rm -rf bin
