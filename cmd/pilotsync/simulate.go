@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+)
+
+// simulateCmd runs the simulator as a process of its own: something for a
+// worker to talk to that isn't ServerPilot.
+type simulateCmd struct {
+	Listen    string        `help:"Address of the API and of the control endpoints under /_simulator/." default:"127.0.0.1:0"`
+	DNSListen string        `name:"dns-listen" help:"Address of the DNS server, UDP and TCP." default:"127.0.0.1:0"`
+	TLSListen string        `name:"tls-listen" help:"Address of the web servers' TLS." default:"127.0.0.1:0"`
+	App       []string      `help:"Id of an app; give it again for more." default:"app1"`
+	ClientID  string        `name:"client-id" help:"The account's client id." default:"sim"`
+	APIKey    string        `name:"api-key" help:"The account's API key." default:"sim-key"`
+	Latency   time.Duration `help:"How long each API call takes." default:"200ms"`
+	CertDelay time.Duration `name:"cert-delay" help:"How long after it is listed and DNS points here a name has a certificate." default:"10s"`
+	CAFile    string        `name:"ca-file" help:"File to write the certificate authority to, PEM. Default: a temporary file, removed at the end." type:"path"`
+
+	Fault5xx        float64       `name:"fault-5xx" help:"Probability, 0 to 1, that a call is answered with 500." default:"0"`
+	Fault429        float64       `name:"fault-429" help:"Probability that a call is answered with 429." default:"0"`
+	RetryAfter      time.Duration `name:"retry-after" help:"What a 429 says in Retry-After; 0s leaves it out." default:"0s"`
+	FaultSlow       float64       `name:"fault-slow" help:"Probability that a call is slow." default:"0"`
+	SlowFor         time.Duration `name:"slow-for" help:"By how much a slow call is slower." default:"5s"`
+	FaultHTML       float64       `name:"fault-html" help:"Probability that a call takes effect but is answered with 502 and a page of HTML." default:"0"`
+	FaultDropBefore float64       `name:"fault-drop-before" help:"Probability that the connection is dropped and the call has no effect." default:"0"`
+	FaultDropAfter  float64       `name:"fault-drop-after" help:"Probability that the connection is dropped after the call took effect." default:"0"`
+	Seed            uint64        `help:"Seed of the faults' randomness." default:"1"`
+}
+
+// Validate is called by kong after parsing; its error is one of usage.
+func (c *simulateCmd) Validate() error {
+	for flag, probability := range map[string]float64{
+		"fault-5xx": c.Fault5xx, "fault-429": c.Fault429, "fault-slow": c.FaultSlow, "fault-html": c.FaultHTML,
+		"fault-drop-before": c.FaultDropBefore, "fault-drop-after": c.FaultDropAfter,
+	} {
+		if !(probability >= 0 && probability <= 1) { // so written for NaN
+			return fmt.Errorf("--%s is %v; it takes a probability from 0 to 1", flag, probability)
+		}
+	}
+	for flag, duration := range map[string]time.Duration{
+		"latency": c.Latency, "cert-delay": c.CertDelay, "retry-after": c.RetryAfter, "slow-for": c.SlowFor,
+	} {
+		if duration < 0 {
+			return fmt.Errorf("--%s is %s; it takes 0s or more", flag, duration)
+		}
+	}
+	seen := map[string]bool{}
+	for _, id := range c.App {
+		if err := tasks.CheckAppID(id); err != nil {
+			return fmt.Errorf("--app: %w", err)
+		}
+		if seen[id] {
+			return fmt.Errorf("--app %s is given twice", id)
+		}
+		seen[id] = true
+	}
+	return nil
+}
+
+// Run serves until ctx ends. What it prints can be pasted into a shell, or read
+// with eval: all but the exports is comment. The last line is "# ready".
+func (c *simulateCmd) Run(ctx context.Context, s *streams) (err error) {
+	sim, err := simulator.Start(c.options())
+	if err != nil {
+		return fmt.Errorf("starting the simulator: %w", err)
+	}
+	defer sim.Close()
+	caFile, remove, err := c.writeCA(sim.CAPEM())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	if err := c.printSettings(s.Out, sim, caFile); err != nil {
+		return fmt.Errorf("printing the simulator's addresses: %w", err)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func (c *simulateCmd) options() simulator.Options {
+	opt := simulator.Options{
+		Accounts: []simulator.Account{{ClientID: c.ClientID, APIKey: c.APIKey}},
+		Latency:  c.Latency, CertDelay: c.CertDelay,
+		Listen: c.Listen, DNSListen: c.DNSListen, TLSListen: c.TLSListen,
+		Seed: c.Seed,
+		Faults: simulator.Faults{
+			Error5xx: c.Fault5xx, Error429: c.Fault429, RetryAfter: c.RetryAfter,
+			Slow: c.FaultSlow, SlowFor: c.SlowFor, HTML: c.FaultHTML,
+			DropBefore: c.FaultDropBefore, DropAfter: c.FaultDropAfter,
+		},
+	}
+	for _, id := range c.App {
+		opt.Apps = append(opt.Apps, simulator.App{ID: id})
+	}
+	return opt
+}
+
+// writeCA returns the file's name and what removes it again if it is a
+// temporary one. The certificate isn't secret.
+func (c *simulateCmd) writeCA(pem []byte) (file string, remove func() error, err error) {
+	if c.CAFile != "" {
+		if err := os.WriteFile(c.CAFile, pem, 0o644); err != nil {
+			return "", nil, fmt.Errorf("writing --ca-file: %w", err)
+		}
+		return c.CAFile, func() error { return nil }, nil
+	}
+	temp, err := os.CreateTemp("", "pilotsync-simulator-ca-*.pem")
+	if err != nil {
+		return "", nil, fmt.Errorf("writing the certificate authority: %w", err)
+	}
+	remove = func() error { return os.Remove(temp.Name()) }
+	_, err = temp.Write(pem)
+	if err = errors.Join(err, temp.Close()); err != nil {
+		return "", nil, errors.Join(fmt.Errorf("writing the certificate authority: %w", err), remove())
+	}
+	return temp.Name(), remove, nil
+}
+
+func (c *simulateCmd) printSettings(w io.Writer, sim *simulator.Simulator, caFile string) error {
+	var b strings.Builder
+	b.WriteString("# The simulator is up. A worker talks to it with these settings:\n")
+	for _, setting := range [][2]string{
+		{"SERVERPILOT_API_URL", sim.APIURL()},
+		{"WU_SERVER_PILOT_CLIENT_ID", c.ClientID},
+		{"WU_SERVER_PILOT_API_KEY", c.APIKey},
+		{"WU_SERVER_PILOT_APP_ID", strings.Join(c.App, ",")},
+		{"PILOTSYNC_DNS", sim.DNSAddr()},
+		{"PILOTSYNC_TLS_PORT", strconv.Itoa(sim.TLSPort())},
+		{"PILOTSYNC_TLS_ROOTS", caFile},
+		{"PILOTSYNC_ALLOW_PRIVATE_ADDRESSES", "true"},
+	} {
+		fmt.Fprintf(&b, "export %s=%s\n", setting[0], shellQuote(setting[1]))
+	}
+	b.WriteString("# A domain behaves as a word in its first label says:\n")
+	for _, line := range simulator.Conventions() {
+		fmt.Fprintf(&b, "#   %s\n", line)
+	}
+	b.WriteString("# ready\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+var shellSafe = regexp.MustCompile(`^[A-Za-z0-9_./:,@%+=-]+$`)
+
+// shellQuote makes a value one word of a POSIX shell, as it is where it can be.
+func shellQuote(value string) string {
+	if shellSafe.MatchString(value) {
+		return value
+	}
+	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
+
+	"pilotsync/internal/simulator"
+)
+
+func parseSimulate(args ...string) (*simulateCmd, error) {
+	var c simulateCmd
+	parser, err := kong.New(&c)
+	if err != nil {
+		return nil, err
+	}
+	_, err = parser.Parse(args)
+	return &c, err
+}
+
+// startSimulate runs the command and returns what it printed up to "# ready",
+// and what ends it and returns its error.
+func startSimulate(t *testing.T, args ...string) (lines []string, stop func() error) {
+	t.Helper()
+	c, err := parseSimulate(args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	read, write := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := c.Run(ctx, &streams{Out: write})
+		write.Close() // so that reading ends if Run failed
+		ended <- err
+	}()
+	stop = sync.OnceValue(func() error { cancel(); return <-ended })
+	scanner := bufio.NewScanner(read)
+	for scanner.Scan() {
+		lines = append(lines, scanner.Text())
+		if scanner.Text() == "# ready" {
+			return lines, stop
+		}
+	}
+	t.Fatalf("the command ended before it was ready: %v", stop())
+	return nil, nil
+}
+
+func TestSimulatePrintsWhatAShellCanEvaluate(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "the CA's.pem")
+	lines, stop := startSimulate(t, "--app=one", "--app=two", "--api-key=it's $HOME", "--ca-file", file, "--latency=0s")
+	defer stop()
+
+	for _, line := range lines {
+		if !strings.HasPrefix(line, "export ") && !strings.HasPrefix(line, "# ") {
+			t.Errorf("neither an export nor a comment: %q", line)
+		}
+	}
+	script := strings.Join(lines, "\n") + "\n" +
+		`printf '%s\n' "$WU_SERVER_PILOT_CLIENT_ID" "$WU_SERVER_PILOT_API_KEY" "$WU_SERVER_PILOT_APP_ID" "$PILOTSYNC_TLS_ROOTS" "$PILOTSYNC_ALLOW_PRIVATE_ADDRESSES"
+test -n "$PILOTSYNC_DNS" && test "$PILOTSYNC_TLS_PORT" -gt 0 && echo "$SERVERPILOT_API_URL"`
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", script).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Split(strings.TrimSpace(string(out)), "\n")
+	url := got[len(got)-1]
+	if diff := cmp.Diff([]string{"sim", "it's $HOME", "one,two", file, "true"}, got[:len(got)-1]); diff != "" {
+		t.Errorf("environment (-want +got):\n%s", diff)
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Error(err)
+	}
+	lists, err := simulator.NewRemote(url).Lists(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string][]string{"one": {}, "two": {}}, lists); diff != "" {
+		t.Errorf("apps (-want +got):\n%s", diff)
+	}
+	if err := stop(); err != nil {
+		t.Errorf("at the end: %v", err)
+	}
+}
+
+func TestSimulateRemovesItsTemporaryFile(t *testing.T) {
+	t.Parallel()
+	lines, stop := startSimulate(t)
+	var file string
+	for _, line := range lines {
+		if value, ok := strings.CutPrefix(line, "export PILOTSYNC_TLS_ROOTS="); ok {
+			file = value
+		}
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := stop(); err != nil {
+		t.Errorf("at the end: %v", err)
+	}
+	if _, err := os.Stat(file); !os.IsNotExist(err) {
+		t.Errorf("%s is still there: %v", file, err)
+	}
+}
+
+func TestSimulateRefusesSettingsOutOfRange(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ arg, want string }{
+		{"--fault-5xx=1.5", "--fault-5xx is 1.5; it takes a probability from 0 to 1"},
+		{"--fault-429=-0.1", "--fault-429 is -0.1"},
+		{"--fault-slow=2", "--fault-slow is 2"},
+		{"--fault-html=2", "--fault-html is 2"},
+		{"--fault-drop-before=NaN", "--fault-drop-before is NaN"},
+		{"--fault-drop-after=2", "--fault-drop-after is 2"},
+		{"--latency=-1s", "--latency is -1s; it takes 0s or more"},
+		{"--slow-for=-1s", "--slow-for is -1s"},
+		{"--app=a/b", `app_id is "a/b"`},
+		{"--app=a,a", "--app a is given twice"},
+	} {
+		t.Run(test.arg, func(t *testing.T) {
+			t.Parallel()
+			if _, err := parseSimulate(test.arg); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error is %v; want one with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestSimulateTakesItsFaults(t *testing.T) {
+	t.Parallel()
+	c, err := parseSimulate("--fault-5xx=.1", "--fault-429=.2", "--fault-slow=.3", "--fault-html=.4",
+		"--fault-drop-before=.5", "--fault-drop-after=.6", "--retry-after=2s", "--slow-for=3s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := simulator.Faults{
+		Error5xx: .1, Error429: .2, Slow: .3, HTML: .4, DropBefore: .5, DropAfter: .6,
+		RetryAfter: 2e9, SlowFor: 3e9,
+	}
+	if diff := cmp.Diff(want, c.options().Faults); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+}
