@@ -94,9 +94,12 @@ func (c *Checker) resolver(ctx context.Context) *net.Resolver {
 	}
 }
 
+// isNotFound reports whether DNS said that there is nothing. Package net drops
+// IPv4 addresses from AAAA records, and says so by an AddrError where none is left.
 func isNotFound(err error) bool {
 	var dnsErr *net.DNSError
-	return errors.As(err, &dnsErr) && dnsErr.IsNotFound
+	var unsuitable *net.AddrError
+	return errors.As(err, &dnsErr) && dnsErr.IsNotFound || errors.As(err, &unsuitable)
 }
 
 func failureText(err error) string {

@@ -123,7 +123,7 @@ func TestAResolverThatIsSilentOrGoneIsUnknown(t *testing.T) {
 		t.Parallel()
 		ca := newAuthority(t)
 		s := startSite(t, ca.roots, withTLS(ca.issue(t, nil, "aaaa.silent.test")))
-		got := check(t, "aaaa.silent.test. 60 A 127.0.0.1", "aaaa.silent.test", s, func(c *Config) { c.Timeout = 2 * time.Second })
+		got := check(t, "aaaa.silent.test. 60 A 127.0.0.1", "aaaa.silent.test", s, func(c *Config) { c.Timeout = 3 * time.Second })
 		if !got.Good() {
 			t.Errorf("not good: %+v", got)
 		}
@@ -172,6 +172,24 @@ func TestManyAnswersAreCappedWithoutHidingTheWrongOne(t *testing.T) {
 	got = check(t, zone.String(), "example.com", nil)
 	if got.DNS != Elsewhere || got.Addresses[0] != netip.MustParseAddr("203.0.113.9") {
 		t.Errorf("%s, first %s; want %s, first 203.0.113.9", got.DNS, got.Addresses[0], Elsewhere)
+	}
+}
+
+func TestAMappedAddressIsTakenAsItsIPv4Address(t *testing.T) {
+	t.Parallel()
+	// A hosts file can hold such addresses.
+	status, got := place([]netip.Addr{netip.MustParseAddr("::ffff:127.0.0.1"), netip.MustParseAddr("127.0.0.1")}, loopback)
+	if status != PointsHere || len(got) != 1 || !got[0].Is4() {
+		t.Errorf("%s, %v; want %s, 127.0.0.1 once", status, got, PointsHere)
+	}
+}
+
+func TestTheTimeoutIsBounded(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[time.Duration]time.Duration{0: defaultTimeout, -1: defaultTimeout, time.Second: time.Second, time.Hour: maxTimeout} {
+		if got := New(Config{Timeout: given}).cfg.Timeout; got != want {
+			t.Errorf("Timeout %v became %v; want %v", given, got, want)
+		}
 	}
 }
 

@@ -93,7 +93,7 @@ func TestHowTheHandshakeGoes(t *testing.T) {
 			wantStatus: HandshakeFailed, wantDetail: "127.0.0.1 closes the connection during the TLS handshake on port PORT",
 		},
 		"a server that hangs": {
-			serve: silence, timeout: 500 * time.Millisecond, wantStatus: HandshakeFailed,
+			serve: silence, timeout: 2 * time.Second, wantStatus: HandshakeFailed,
 			wantDetail: "127.0.0.1 accepts connections on port PORT, but doesn't finish the TLS handshake (timeout)",
 		},
 	}

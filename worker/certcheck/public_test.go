@@ -3,7 +3,6 @@ package certcheck
 import (
 	"errors"
 	"net/netip"
-	"strings"
 	"testing"
 )
 
@@ -74,7 +73,7 @@ func TestAMappedAddressInAnAAAARecordIsNoWayAround(t *testing.T) {
 	ca := newAuthority(t)
 	s := startSite(t, ca.roots, withTLS(ca.issue(t, nil, "example.com")))
 	got := check(t, "example.com. 60 AAAA ::ffff:127.0.0.1", "example.com", s, func(c *Config) { c.AllowPrivate = false })
-	if got.Good() || len(s.accepted) > 0 || strings.Contains(got.TLSDetail, "port") {
+	if got.DNS != NoAddress || len(s.accepted) > 0 {
 		t.Errorf("got %+v after %d connections", got, len(s.accepted))
 	}
 }
