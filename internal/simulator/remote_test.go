@@ -1,0 +1,85 @@
+package simulator
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestRemoteDoesWhatTheMethodsDo(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s := start(t, Options{Apps: []App{{ID: "app1"}, {ID: "app2", Domains: []string{"z.example.com"}}}})
+	remote := NewRemote(s.APIURL())
+
+	if err := remote.SetListByHand(ctx, "app1", []string{"by-hand.example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	write(t, s, "by-hand.example.com", "a.example.com")
+	lists, err := remote.Lists(ctx)
+	want := map[string][]string{"app1": {"by-hand.example.com", "a.example.com"}, "app2": {"z.example.com"}}
+	if diff := cmp.Diff(want, lists); diff != "" || err != nil {
+		t.Errorf("error %v, lists (-want +got):\n%s", err, diff)
+	}
+
+	sameMoment := cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) })
+	history, err := remote.History(ctx, "app1")
+	if diff := cmp.Diff(s.History("app1"), history, sameMoment); diff != "" || err != nil || len(history) != 2 {
+		t.Errorf("error %v, history (-want +got):\n%s", err, diff)
+	}
+	if history, err := remote.History(ctx, "app2"); err != nil || len(history) != 0 {
+		t.Errorf("the other app's history is %v, %v", history, err)
+	}
+	if n, err := remote.Calls(ctx, "app1", WriteList); n != 1 || err != nil {
+		t.Errorf("counted %d, %v", n, err)
+	}
+	if n, err := remote.Calls(ctx, "app2", WriteList); n != 0 || err != nil {
+		t.Errorf("counted %d for the other app, %v", n, err)
+	}
+
+	if overlaps, err := remote.Overlaps(ctx); err != nil || len(overlaps) != 0 {
+		t.Errorf("overlaps %v, %v", overlaps, err)
+	}
+	s.FailNext("app1", WriteList, Fault{Kind: ApplyLate, For: 50 * time.Millisecond})
+	write(t, s, "late.example.com")
+	write(t, s, "soon.example.com")
+	eventually(t, "the late write", func() bool { return slices.Equal(s.List("app1"), []string{"late.example.com"}) })
+	if overlaps, err := remote.Overlaps(ctx); err != nil || len(overlaps) != 1 {
+		t.Errorf("overlaps %v, %v", overlaps, err)
+	}
+
+	if err := remote.SetBehaviour(ctx, "b.example.com", Behaviour{Refused: "no"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := write(t, s, "b.example.com"); got.status != 400 {
+		t.Errorf("status %d", got.status)
+	}
+	if err := remote.SetFaults(ctx, Faults{Error5xx: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if got := write(t, s); got.status != 500 {
+		t.Errorf("status %d", got.status)
+	}
+}
+
+func TestRemoteSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	s := start(t, Options{})
+	remote := NewRemote(s.APIURL())
+	for want, err := range map[string]error{
+		`no app "other"`:                 remote.SetListByHand(t.Context(), "other", nil),
+		"probability of html is 2":       remote.SetFaults(t.Context(), Faults{HTML: 2}),
+		"name is missing":                remote.SetBehaviour(t.Context(), "", Behaviour{}),
+		"connection refused":             NewRemote("http://127.0.0.1:1/v1").SetFaults(t.Context(), Faults{}),
+		`unknown field "eror_5xx"`:       remote.do(t.Context(), http.MethodPost, "/faults", map[string]int{"eror_5xx": 1}, nil),
+		"GET /nothing: 404 Not Found: 4": remote.do(t.Context(), http.MethodGet, "/nothing", nil, nil),
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v; want one with %s", err, want)
+		}
+	}
+}
