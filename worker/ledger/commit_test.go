@@ -1,0 +1,165 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+)
+
+func committing(c applist.Commit) func(context.Context, *Ledger) string {
+	return func(ctx context.Context, l *Ledger) string {
+		c.Who = "worker"
+		stale, err := l.Commit(ctx, mine, c)
+		return outcome(fmt.Sprint("stale ", stale), err)
+	}
+}
+
+// line is what a commit puts into the history.
+func line(r applist.Record, text string) string {
+	return encode(applist.Event{At: r.UpdatedAt, State: r.State, Reason: text, Who: "worker"})
+}
+
+func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
+	t.Parallel()
+	const a, b = "a.example.com", "b.example.com"
+	listed, gone := record(a, first), ended(a, first+1)
+	planned := func(r applist.Record, version string) applist.Outcome {
+		r.Version = version
+		return applist.Outcome{Record: r, Event: "done"}
+	}
+	again := listed
+	again.Seq, again.Reason = first+1, "asked again"
+	// What a verification made of it after the plan was made.
+	verified := listed
+	verified.State, verified.Attempt, verified.NextAt = tasks.Done, 1, nil
+
+	fresh := state{"sync": leased(nil), "seqs": hash{a: number(first)}, "pending": hash{a: encode(change(a, first))}, "since": hash{a: number(first)}}
+	known := func(pending applist.Pending, holds applist.Record) state {
+		s := state{"sync": leased(nil), "seqs": hash{a: number(pending.Seq)}, "pending": hash{a: encode(pending)},
+			"domains": hash{a: encode(holds)}, "due": zset{a: nextMs}}
+		if !pending.Remove {
+			s["since"] = hash{a: number(first)}
+		}
+		return s
+	}
+	runScripts(t, []script{
+		{
+			name:   "a new domain gets its record, its due time and a line of history",
+			before: fresh, do: committing(applist.Commit{Outcomes: []applist.Outcome{planned(listed, "")}}), want: "stale []",
+			after: state{"sync": leased(nil), "seqs": hash{a: number(first)}, "since": hash{a: number(first)},
+				"domains": hash{a: encode(listed)}, "due": zset{a: nextMs}, "log:" + a: lines{line(listed, "done")}},
+		},
+		{
+			name:   "a removed domain is not due any more and has no since",
+			before: known(removal(a, first+1), listed),
+			do:     committing(applist.Commit{Outcomes: []applist.Outcome{planned(gone, encode(listed))}}), want: "stale []",
+			after: state{"sync": leased(nil), "seqs": hash{a: number(first + 1)}, "domains": hash{a: encode(gone)}, "log:" + a: lines{line(gone, "done")}},
+		},
+		{
+			name:   "a rejected addition loses its since",
+			before: fresh,
+			do: committing(applist.Commit{Outcomes: []applist.Outcome{planned(
+				applist.Record{Domain: a, Seq: first, State: tasks.Rejected}, "")}}), want: "stale []",
+			after: state{"sync": leased(nil), "seqs": hash{a: number(first)},
+				"domains":  hash{a: encode(applist.Record{Domain: a, Seq: first, State: tasks.Rejected})},
+				"log:" + a: lines{line(applist.Record{State: tasks.Rejected}, "done")}},
+		},
+		{
+			name:   "a record that a verification changed meanwhile stays, and so does the change",
+			before: known(change(a, first+1), verified),
+			do:     committing(applist.Commit{Outcomes: []applist.Outcome{planned(again, encode(listed))}}), want: "stale [a.example.com]",
+		},
+		{
+			name:   "a domain with a newer change stays as it is, and so does the change",
+			before: known(removal(a, first+2), listed),
+			do:     committing(applist.Commit{Outcomes: []applist.Outcome{planned(again, encode(listed))}}), want: "stale [a.example.com]",
+		},
+		{
+			name:   "a new domain with a newer change stays as it is",
+			before: state{"sync": leased(nil), "seqs": hash{a: number(first + 1)}, "pending": hash{a: encode(removal(a, first+1))}},
+			do:     committing(applist.Commit{Outcomes: []applist.Outcome{planned(listed, "")}}), want: "stale [a.example.com]",
+		},
+		{
+			name:   "a record that appeared meanwhile stays",
+			before: known(change(a, first), listed),
+			do:     committing(applist.Commit{Outcomes: []applist.Outcome{planned(listed, "")}}), want: "stale [a.example.com]",
+		},
+		{
+			name:   "a record that vanished meanwhile isn't made up",
+			before: fresh,
+			do:     committing(applist.Commit{Outcomes: []applist.Outcome{planned(listed, encode(listed))}}), want: "stale [a.example.com]",
+		},
+		{
+			name: "one stale domain doesn't hold up the others",
+			before: state{"sync": leased(nil), "seqs": hash{a: number(first + 1), b: number(first)},
+				"pending": hash{a: encode(removal(a, first+1)), b: encode(change(b, first))}, "since": hash{b: number(first)}},
+			do: committing(applist.Commit{Outcomes: []applist.Outcome{planned(listed, ""), planned(record(b, first), "")}}), want: "stale [a.example.com]",
+			after: state{"sync": leased(nil), "seqs": hash{a: number(first + 1), b: number(first)},
+				"pending": hash{a: encode(removal(a, first+1))}, "since": hash{b: number(first)},
+				"domains": hash{b: encode(record(b, first))}, "due": zset{b: nextMs}, "log:" + b: lines{line(record(b, first), "done")}},
+		},
+		{
+			name:   "names become ours and stop to be",
+			before: state{"sync": leased(nil), "ours": set{a, "www." + a}},
+			do:     committing(applist.Commit{Own: []string{b, "www." + b}, Disown: []string{"www." + a, "never.example.com"}}), want: "stale []",
+			after: state{"sync": leased(nil), "ours": set{a, b, "www." + b}},
+		},
+		{
+			name: "what was in flight and the trouble are over",
+			before: state{"sync": leased(hash{"landing": "+20s", "claim": `["x"]`, "fails": "3", "trouble": "away", "blocked": "1",
+				"trouble_since": number(start.UnixMilli())})},
+			do: committing(applist.Commit{}), want: "stale []",
+			after: state{"sync": leased(nil)},
+		},
+		{
+			name: "a stale holder commits nothing at all",
+			before: state{"sync": leased(hash{"token": "theirs", "landing": "+20s", "claim": `["x"]`, "fails": "3"}), "ours": set{a},
+				"seqs": hash{a: number(first)}, "pending": hash{a: encode(change(a, first))}},
+			do:   committing(applist.Commit{Own: []string{b}, Disown: []string{a}, Outcomes: []applist.Outcome{planned(listed, "")}}),
+			want: applist.ErrLost.Error(),
+		},
+		{
+			name:   "a holder that gave its lease back commits nothing at all",
+			before: state{"sync": hash{"awake": "1", "wake": "1"}, "seqs": hash{a: number(first)}, "pending": hash{a: encode(change(a, first))}},
+			do:     committing(applist.Commit{Own: []string{b}, Outcomes: []applist.Outcome{planned(listed, "")}}),
+			want:   applist.ErrLost.Error(),
+		},
+		{
+			name: "in an emptied Redis nothing is committed", before: state{},
+			do:   committing(applist.Commit{Own: []string{b}, Outcomes: []applist.Outcome{planned(listed, "")}}),
+			want: applist.ErrLost.Error(),
+		},
+	})
+}
+
+func TestAVerificationReplacesOnlyTheRecordItChecked(t *testing.T) {
+	t.Parallel()
+	const a = "a.example.com"
+	was := record(a, first)
+	was.Version = encode(was)
+	done, next := was, was
+	done.State, done.Attempt, done.NextAt = tasks.Done, 1, nil
+	later := start.Add(2 * 60e9)
+	next.Attempt, next.NextAt = 1, &later
+	fact := applist.Event{At: start, State: tasks.Done, Reason: "works", Attempt: 1, Who: "worker"}
+	verify := func(is applist.Record, e applist.Event) func(context.Context, *Ledger) string {
+		return func(ctx context.Context, l *Ledger) string {
+			ok, err := l.Verified(ctx, testApp, was, is, e)
+			return outcome(fmt.Sprint(ok), err)
+		}
+	}
+	before := state{"domains": hash{a: encode(was)}, "due": zset{a: nextMs}, "log:" + a: lines{"older"}}
+	runScripts(t, []script{
+		{name: "a last attempt ends the waiting", before: before, do: verify(done, fact), want: "true",
+			after: state{"domains": hash{a: encode(done)}, "log:" + a: lines{encode(fact), "older"}}},
+		{name: "another attempt is due later", before: before, do: verify(next, fact), want: "true",
+			after: state{"domains": hash{a: encode(next)}, "due": zset{a: float64(later.UnixMilli())}, "log:" + a: lines{encode(fact), "older"}}},
+		{name: "without an event the history stays", before: before, do: verify(next, applist.Event{}), want: "true",
+			after: state{"domains": hash{a: encode(next)}, "due": zset{a: float64(later.UnixMilli())}, "log:" + a: lines{"older"}}},
+		{name: "a record that is another by now stays", before: state{"domains": hash{a: encode(ended(a, first+1))}}, do: verify(done, fact), want: "false"},
+		{name: "in an emptied Redis no record comes back", before: state{}, do: verify(done, fact), want: "false"},
+	})
+}

@@ -1,0 +1,220 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"pilotsync/worker/applist"
+)
+
+func taking(ctx context.Context, l *Ledger) string {
+	lease, err := l.Take(ctx, testApp)
+	var not *applist.NotTaken
+	switch {
+	case errors.As(err, &not):
+		return fmt.Sprintf("idle %t, busy %t, wait %s", not.Idle, not.Busy, not.Wait.Round(5*time.Second))
+	case err == nil && lease.App == testApp && lease.Token != "":
+		return "taken"
+	}
+	return fmt.Sprint(lease, err)
+}
+
+func TestTakeGivesTheLeaseToOneWhoHasWork(t *testing.T) {
+	t.Parallel()
+	runScripts(t, []script{
+		{name: "an unknown app is idle", before: state{}, do: taking, want: "idle true, busy false, wait 0s"},
+		{name: "an app that sleeps is idle", before: state{"sync": hash{"wake": "3"}}, do: taking, want: "idle true, busy false, wait 0s"},
+		{
+			name:   "an app that is awake is taken",
+			before: state{"sync": hash{"awake": "1", "wake": "3"}},
+			do:     taking,
+			want:   "taken",
+			after:  state{"sync": hash{"awake": "1", "wake": "3", "token": "new", "until": "+30s"}},
+		},
+		{
+			name:   "a lease that runs is left alone, in flight or not",
+			before: state{"sync": leased(hash{"landing": "+25s"})},
+			do:     taking,
+			want:   "idle false, busy true, wait 0s",
+		},
+		{
+			name:   "a lease that ran out goes to the next",
+			before: state{"sync": leased(hash{"until": "-5s", "landing": "-5s", "claim": `["x"]`})},
+			do:     taking,
+			want:   "taken",
+			after:  state{"sync": leased(hash{"token": "new", "until": "+30s", "landing": "-5s", "claim": `["x"]`})},
+		},
+		{
+			name:   "a write that may still land is waited for, even where nobody holds the lease",
+			before: state{"sync": hash{"awake": "1", "wake": "1", "landing": "+20s", "claim": `["x"]`}},
+			do:     taking,
+			want:   "idle false, busy false, wait 20s",
+		},
+		{
+			name:   "a write that may still land is waited for when its lease ran out",
+			before: state{"sync": leased(hash{"until": "-5s", "landing": "+10s"})},
+			do:     taking,
+			want:   "idle false, busy false, wait 10s",
+		},
+		{
+			name:   "an app in trouble is taken as any other",
+			before: state{"sync": hash{"awake": "1", "wake": "1", "fails": "3", "trouble": "away", "blocked": "", "trouble_since": "1"}},
+			do:     taking,
+			want:   "taken",
+			after: state{"sync": hash{"awake": "1", "wake": "1", "fails": "3", "trouble": "away", "blocked": "", "trouble_since": "1",
+				"token": "new", "until": "+30s"}},
+		},
+	})
+}
+
+// The milliseconds around the end of a lease and of a landing, by a clock that stands still.
+func TestTakeCountsMilliseconds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		begun time.Duration // after the taking
+		at    time.Duration
+		want  string
+	}{
+		{"the last millisecond of a lease is the holder's", -1, applist.LeaseTTL - time.Millisecond, "idle false, busy true, wait 0s"},
+		{"at its end the lease is free", -1, applist.LeaseTTL, "taken"},
+		{"a write renews the lease", 10 * time.Second, applist.LeaseTTL, "idle false, busy true, wait 0s"},
+		{"once a write has landed or is lost the lease is free", 10 * time.Second, 10*time.Second + applist.LandingLimit, "taken"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			l, server := still(t)
+			if _, err := l.Record(t.Context(), change("a.example.com", first), event("asked")); err != nil {
+				t.Fatal(err)
+			}
+			lease, err := l.Take(t.Context(), testApp)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.begun >= 0 {
+				server.SetTime(start.Add(c.begun))
+				if err := l.BeginWrite(t.Context(), lease, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			server.SetTime(start.Add(c.at))
+			if got := taking(t.Context(), l); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// A write given back with its outcome unknown holds up the next to the millisecond.
+func TestAWriteOfUnknownOutcomeIsWaitedForExactly(t *testing.T) {
+	t.Parallel()
+	l, server := still(t)
+	ctx := t.Context()
+	if _, err := l.Record(ctx, change("a.example.com", first), event("asked")); err != nil {
+		t.Fatal(err)
+	}
+	lease, err := l.Take(ctx, testApp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.BeginWrite(ctx, lease, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Abandon(ctx, lease, nil); err != nil {
+		t.Fatal(err)
+	}
+	server.SetTime(start.Add(applist.LandingLimit - 7*time.Millisecond))
+	var not *applist.NotTaken
+	if _, err := l.Take(ctx, testApp); !errors.As(err, &not) || *not != (applist.NotTaken{Wait: 7 * time.Millisecond}) {
+		t.Errorf("got %v, want a wait of 7 ms", err)
+	}
+}
+
+func TestTheHolderAloneRenewsAndWrites(t *testing.T) {
+	t.Parallel()
+	renew := func(ctx context.Context, l *Ledger) string { return outcome("renewed", l.Renew(ctx, mine)) }
+	begin := func(claim ...string) func(context.Context, *Ledger) string {
+		return func(ctx context.Context, l *Ledger) string { return outcome("begun", l.BeginWrite(ctx, mine, claim)) }
+	}
+	end := func(ctx context.Context, l *Ledger) string { return outcome("ended", l.EndWrite(ctx, mine)) }
+	theirs := state{"sync": leased(hash{"token": "theirs", "landing": "+10s", "claim": `["x"]`})}
+	lost := applist.ErrLost.Error()
+	runScripts(t, []script{
+		{name: "renewing moves the end of the lease", before: state{"sync": leased(nil)}, do: renew, want: "renewed",
+			after: state{"sync": leased(hash{"until": "+30s"})}},
+		{name: "a lease that ran out unseen can be renewed", before: state{"sync": leased(hash{"until": "-60s"})}, do: renew, want: "renewed",
+			after: state{"sync": leased(hash{"until": "+30s"})}},
+		{name: "another's lease can't be renewed", before: theirs, do: renew, want: lost},
+		{name: "what nobody holds can't be renewed", before: state{"sync": hash{"awake": "1", "wake": "1"}}, do: renew, want: lost},
+		{name: "in an emptied Redis no lease can be renewed", before: state{}, do: renew, want: lost},
+
+		{name: "a write is noted with what it claims, and renews the lease", before: state{"sync": leased(nil)},
+			do: begin("a.example.com", "b.example.com"), want: "begun",
+			after: state{"sync": leased(hash{"until": "+30s", "landing": "+30s", "claim": `["a.example.com","b.example.com"]`})}},
+		{name: "a write that claims nothing is noted too", before: state{"sync": leased(nil)}, do: begin(), want: "begun",
+			after: state{"sync": leased(hash{"until": "+30s", "landing": "+30s", "claim": `[]`})}},
+		{name: "another's write isn't touched", before: theirs, do: begin("a.example.com"), want: lost},
+		{name: "in an emptied Redis no write begins", before: state{}, do: begin("a.example.com"), want: lost},
+
+		{name: "a write that ended needs no waiting, but keeps its claim", before: state{"sync": leased(hash{"landing": "+20s", "claim": `["x"]`})},
+			do: end, want: "ended", after: state{"sync": leased(hash{"claim": `["x"]`})}},
+		{name: "another's write doesn't end", before: theirs, do: end, want: lost},
+		{name: "in an emptied Redis no write ends", before: state{}, do: end, want: lost},
+	})
+}
+
+func TestReleaseEndsASyncOnlyWhenNothingIsPending(t *testing.T) {
+	t.Parallel()
+	release := func(ctx context.Context, l *Ledger) string {
+		released, err := l.Release(ctx, mine)
+		return outcome(fmt.Sprintf("released %t", released), err)
+	}
+	waiting := hash{"a.example.com": encode(change("a.example.com", first))}
+	runScripts(t, []script{
+		{name: "with nothing pending the lease and the wake go together", before: state{"sync": leased(nil)}, do: release, want: "released true",
+			after: state{"sync": hash{"wake": "1"}}},
+		{name: "with a change pending nothing happens", before: state{"sync": leased(nil), "pending": waiting}, do: release, want: "released false"},
+		{name: "another's lease is not given back", before: state{"sync": leased(hash{"token": "theirs"})}, do: release, want: applist.ErrLost.Error()},
+		{name: "another's lease is not given back, whatever is pending",
+			before: state{"sync": leased(hash{"token": "theirs"}), "pending": waiting}, do: release, want: applist.ErrLost.Error()},
+		{name: "in an emptied Redis there is nothing to give back", before: state{}, do: release, want: applist.ErrLost.Error()},
+	})
+}
+
+func TestAbandonGivesTheLeaseBackAndKeepsTheWake(t *testing.T) {
+	t.Parallel()
+	abandon := func(trouble *applist.Trouble) func(context.Context, *Ledger) string {
+		return func(ctx context.Context, l *Ledger) string {
+			return outcome("given back", l.Abandon(ctx, mine, trouble))
+		}
+	}
+	away := &applist.Trouble{Reason: "ServerPilot is away", Since: start}
+	unpaid := &applist.Trouble{Reason: "no card", Blocked: true, Since: start.Add(time.Hour)}
+	since := number(start.UnixMilli())
+	runScripts(t, []script{
+		{name: "without a trouble only the lease goes", before: state{"sync": leased(hash{"landing": "+20s", "claim": `["x"]`, "fails": "2"})},
+			do: abandon(nil), want: "given back",
+			after: state{"sync": hash{"awake": "1", "wake": "1", "landing": "+20s", "claim": `["x"]`, "fails": "2"}}},
+		{name: "a first trouble is kept with its time", before: state{"sync": leased(nil)}, do: abandon(away), want: "given back",
+			after: state{"sync": hash{"awake": "1", "wake": "1", "fails": "1", "trouble": "ServerPilot is away", "blocked": "", "trouble_since": since}}},
+		{name: "a later trouble counts, and keeps the time of the first",
+			before: state{"sync": leased(hash{"fails": "1", "trouble": "ServerPilot is away", "blocked": "", "trouble_since": since})},
+			do:     abandon(unpaid), want: "given back",
+			after: state{"sync": hash{"awake": "1", "wake": "1", "fails": "2", "trouble": "no card", "blocked": "1", "trouble_since": since}}},
+		{name: "a trouble that needs nobody replaces one that does",
+			before: state{"sync": leased(hash{"fails": "8", "trouble": "no card", "blocked": "1", "trouble_since": since})},
+			do:     abandon(away), want: "given back",
+			after: state{"sync": hash{"awake": "1", "wake": "1", "fails": "9", "trouble": "ServerPilot is away", "blocked": "", "trouble_since": since}}},
+		{name: "a stale holder says nothing", before: state{"sync": leased(hash{"token": "theirs"})}, do: abandon(away), want: applist.ErrLost.Error()},
+		{name: "in an emptied Redis nothing is said", before: state{}, do: abandon(away), want: applist.ErrLost.Error()},
+		{name: "a trouble can be noted without a lease, beside another's", before: state{"sync": leased(hash{"token": "theirs"})},
+			do: func(ctx context.Context, l *Ledger) string {
+				return outcome("noted", l.NoteTrouble(ctx, testApp, *unpaid))
+			}, want: "noted",
+			after: state{"sync": leased(hash{"token": "theirs", "fails": "1", "trouble": "no card", "blocked": "1",
+				"trouble_since": number(start.Add(time.Hour).UnixMilli())})}},
+	})
+}

@@ -1,0 +1,248 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/internal/redistest"
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+)
+
+// state is all that Redis holds, by key. Keys of app1 go by their short name.
+// Times of Redis's clock are written as their distance from now ("+30s"), in
+// steps of five seconds, since the clock of a real Redis can't be stopped.
+type state map[string]any
+
+type (
+	hash   map[string]string
+	lines  []string
+	set    []string
+	zset   map[string]float64
+	str    string
+	script struct {
+		name   string
+		before state
+		do     func(ctx context.Context, l *Ledger) string // says in words what came back
+		want   string
+		after  state
+	}
+)
+
+const testApp = "app1"
+
+// first is an order number as producers hand them out: microseconds, above what
+// a 32 bit integer or Lua's own formatting of numbers could hold.
+const first = 1772366400123457
+
+var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// runScripts runs the same cases against miniredis and a real Redis.
+func runScripts(t *testing.T, cases []script) {
+	t.Helper()
+	for name, connect := range backends() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rdb := connect(t)
+			for _, c := range cases {
+				t.Run(c.name, func(t *testing.T) {
+					if err := rdb.FlushAll(t.Context()).Err(); err != nil {
+						t.Fatal(err)
+					}
+					seed(t, rdb, c.before)
+					if got := c.do(t.Context(), New(rdb)); got != c.want {
+						t.Errorf("got %q, want %q", got, c.want)
+					}
+					want := c.after
+					if want == nil {
+						want = c.before
+					}
+					if diff := cmp.Diff(want, dump(t, rdb)); diff != "" {
+						t.Errorf("Redis afterwards (-want +got):\n%s", diff)
+					}
+				})
+			}
+		})
+	}
+}
+
+func backends() map[string]func(*testing.T) *redis.Client {
+	return map[string]func(*testing.T) *redis.Client{
+		"miniredis": func(t *testing.T) *redis.Client {
+			server := miniredis.RunT(t)
+			server.SetTime(start)
+			return client(t, server.Addr())
+		},
+		"redis-server": func(t *testing.T) *redis.Client { return client(t, redistest.New(t).Addr) },
+	}
+}
+
+func client(t *testing.T, addr string) *redis.Client {
+	rdb := redis.NewClient(&redis.Options{Addr: addr})
+	t.Cleanup(func() { _ = rdb.Close() })
+	return rdb
+}
+
+// timed are the fields that hold times of Redis's clock.
+var timed = []string{"until", "landing"}
+
+func seed(t *testing.T, rdb *redis.Client, s state) {
+	t.Helper()
+	ctx := t.Context()
+	now := rdb.Time(ctx).Val().UnixMilli()
+	for short, value := range s {
+		k, err := long(short), error(nil)
+		switch v := value.(type) {
+		case hash:
+			for field, text := range v {
+				if slices.Contains(timed, field) {
+					text = absolute(t, now, text)
+				}
+				err = rdb.HSet(ctx, k, field, text).Err()
+			}
+		case lines:
+			for _, item := range v {
+				err = rdb.RPush(ctx, k, item).Err()
+			}
+		case set:
+			for _, item := range v {
+				err = rdb.SAdd(ctx, k, item).Err()
+			}
+		case zset:
+			for member, score := range v {
+				err = rdb.ZAdd(ctx, k, redis.Z{Score: score, Member: member}).Err()
+			}
+		case str:
+			err = rdb.Set(ctx, k, absolute(t, now, string(v)), 0).Err()
+		default:
+			t.Fatalf("%s: what is a %T?", short, value)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func dump(t *testing.T, rdb *redis.Client) state {
+	t.Helper()
+	ctx := t.Context()
+	now := rdb.Time(ctx).Val().UnixMilli()
+	s := state{}
+	for _, k := range rdb.Keys(ctx, "*").Val() {
+		short := strings.TrimPrefix(k, key(testApp, ""))
+		switch kind := rdb.Type(ctx, k).Val(); kind {
+		case "hash":
+			h := hash(rdb.HGetAll(ctx, k).Val())
+			for _, field := range timed {
+				if h[field] != "" {
+					h[field] = relative(t, now, h[field])
+				}
+			}
+			if token := h["token"]; len(token) > 20 {
+				h["token"] = "new" // drawn at random
+			}
+			s[short] = h
+		case "list":
+			s[short] = lines(rdb.LRange(ctx, k, 0, -1).Val())
+		case "set":
+			s[short] = set(slices.Sorted(slices.Values(rdb.SMembers(ctx, k).Val())))
+		case "zset":
+			z := zset{}
+			for _, member := range rdb.ZRangeWithScores(ctx, k, 0, -1).Val() {
+				z[member.Member.(string)] = member.Score
+			}
+			s[short] = z
+		case "string":
+			s[short] = str(relative(t, now, rdb.Get(ctx, k).Val()))
+		default:
+			t.Fatalf("%s is a %s", k, kind)
+		}
+	}
+	return s
+}
+
+func long(short string) string {
+	if strings.HasPrefix(short, "pilotsync:") {
+		return short
+	}
+	return key(testApp, short)
+}
+
+func absolute(t *testing.T, now int64, distance string) string {
+	t.Helper()
+	d, err := time.ParseDuration(distance)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strconv.FormatInt(now+d.Milliseconds(), 10)
+}
+
+func relative(t *testing.T, now int64, ms string) string {
+	t.Helper()
+	at, err := strconv.ParseInt(ms, 10, 64)
+	if err != nil {
+		t.Fatalf("a time in Redis: %v", err)
+	}
+	return fmt.Sprintf("%+ds", 5*int(math.Round(float64(at-now)/5000)))
+}
+
+var mine = applist.Lease{App: testApp, Token: "mine"}
+
+// leased is the state of an app whose lease is mine, with other fields set, or left out where empty.
+func leased(more hash) hash {
+	h := hash{"awake": "1", "wake": "1", "token": "mine", "until": "+20s"}
+	for field, value := range more {
+		h[field] = value
+		if value == "" {
+			delete(h, field)
+		}
+	}
+	return h
+}
+
+func change(domain string, seq int64) applist.Pending {
+	return applist.Pending{Change: tasks.Change{AppID: testApp, Domain: domain, Seq: seq, RequestedAt: start}, RecordedAt: start}
+}
+
+func removal(domain string, seq int64) applist.Pending {
+	c := change(domain, seq)
+	c.Remove = true
+	return c
+}
+
+// record is that of a listed domain whose verification is due a minute on.
+func record(domain string, seq int64) applist.Record {
+	next := start.Add(time.Minute)
+	return applist.Record{Domain: domain, Seq: seq, Wanted: true, Since: seq, WWW: tasks.WWWAlways, State: tasks.CheckingDNS,
+		Names: []string{domain}, CheckSeq: seq, RequestedAt: start, UpdatedAt: start, NextAt: &next}
+}
+
+func ended(domain string, seq int64) applist.Record {
+	return applist.Record{Domain: domain, Seq: seq, State: tasks.Removed, Names: []string{domain}, RequestedAt: start, UpdatedAt: start}
+}
+
+var nextMs = float64(start.Add(time.Minute).UnixMilli())
+
+func event(reason string) applist.Event {
+	return applist.Event{At: start, State: tasks.Pending, Reason: reason, Who: "request"}
+}
+
+func number(n int64) string { return strconv.FormatInt(n, 10) }
+
+// outcome says in words what a call of the ledger returned.
+func outcome(ok string, err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	return ok
+}

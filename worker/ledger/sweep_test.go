@@ -1,0 +1,115 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/google/go-cmp/cmp"
+)
+
+const sweepInterval = 15 * time.Second
+
+// still returns a ledger in a Redis whose clock the test sets.
+func still(t *testing.T) (*Ledger, *miniredis.Miniredis) {
+	t.Helper()
+	server := miniredis.RunT(t)
+	server.SetTime(start)
+	return New(client(t, server.Addr())), server
+}
+
+func TestRewakeMakesANewWakeForWorkThatNobodyDoes(t *testing.T) {
+	t.Parallel()
+	rewake := func(found int64) func(context.Context, *Ledger) string {
+		return func(ctx context.Context, l *Ledger) string {
+			wake, ok, err := l.Rewake(ctx, testApp, found)
+			return outcome(fmt.Sprint(wake, " ", ok), err)
+		}
+	}
+	waiting := hash{"a.example.com": encode(change("a.example.com", first))}
+	runScripts(t, []script{
+		{name: "an app that is awake with nobody at it", before: state{"sync": hash{"awake": "1", "wake": "3"}}, do: rewake(3), want: "4 true",
+			after: state{"sync": hash{"awake": "1", "wake": "4"}}},
+		{name: "an app whose holder died", before: state{"sync": leased(hash{"until": "-5s", "landing": "-5s"})}, do: rewake(1), want: "2 true",
+			after: state{"sync": leased(hash{"wake": "2", "until": "-5s", "landing": "-5s"})}},
+		{name: "an app with changes whose wake was lost", before: state{"sync": hash{"wake": "3"}, "pending": waiting}, do: rewake(3), want: "4 true",
+			after: state{"sync": hash{"awake": "1", "wake": "4"}, "pending": waiting}},
+		{name: "changes without any wake", before: state{"pending": waiting}, do: rewake(0), want: "1 true",
+			after: state{"sync": hash{"awake": "1", "wake": "1"}, "pending": waiting}},
+		{name: "an app that was woken meanwhile", before: state{"sync": hash{"awake": "1", "wake": "4"}}, do: rewake(3), want: "0 false"},
+		{name: "an app that sleeps", before: state{"sync": hash{"wake": "3"}}, do: rewake(3), want: "0 false"},
+		{name: "an app that is being synced", before: state{"sync": leased(nil), "pending": waiting}, do: rewake(1), want: "0 false"},
+		{name: "an unknown app", before: state{}, do: rewake(0), want: "0 false"},
+	})
+}
+
+func TestTurnLetsOneThroughInEachInterval(t *testing.T) {
+	t.Parallel()
+	turn := func(ctx context.Context, l *Ledger) string {
+		mine, err := l.Turn(ctx, sweepInterval)
+		return outcome(fmt.Sprint(mine), err)
+	}
+	runScripts(t, []script{
+		{name: "the first", before: state{}, do: turn, want: "true", after: state{sweepKey: str("+0s")}},
+		{name: "one too early", before: state{sweepKey: str("-10s")}, do: turn, want: "false"},
+		{name: "one in time", before: state{sweepKey: str("-20s")}, do: turn, want: "true", after: state{sweepKey: str("+0s")}},
+		{name: "one after the clock was set back", before: state{sweepKey: str("+3600s")}, do: turn, want: "true", after: state{sweepKey: str("+0s")}},
+		{name: "AutoSSL has a turn of its own for each app", before: state{sweepKey: str("-10s"), "pilotsync:{app2}:autossl": str("-5s")},
+			do: func(ctx context.Context, l *Ledger) string {
+				got, err := l.AutoSSLTurn(ctx, testApp)
+				again, _ := l.AutoSSLTurn(ctx, testApp)
+				return outcome(fmt.Sprint(got, " ", again), err)
+			}, want: "true false",
+			after: state{sweepKey: str("-10s"), "pilotsync:{app2}:autossl": str("-5s"), "autossl": str("+0s")}},
+	})
+}
+
+func TestOverdueFindsWhatWasDueBeforeAndPostponeMovesIt(t *testing.T) {
+	t.Parallel()
+	at := func(d time.Duration) float64 { return float64(start.Add(d).UnixMilli()) }
+	due := zset{"early": at(-time.Hour), "just before": at(-time.Millisecond), "now": at(0), "later": at(time.Minute)}
+	overdue := func(ctx context.Context, l *Ledger) string {
+		domains, err := l.Overdue(ctx, testApp, start)
+		return outcome(fmt.Sprintf("%q", domains), err)
+	}
+	postpone := func(domain string) func(context.Context, *Ledger) string {
+		return func(ctx context.Context, l *Ledger) string {
+			return outcome("done", l.Postpone(ctx, testApp, domain, start.Add(time.Minute)))
+		}
+	}
+	moved := zset{"early": at(time.Minute), "just before": at(-time.Millisecond), "now": at(0), "later": at(time.Minute)}
+	runScripts(t, []script{
+		{name: "only what was due before, the longest overdue first", before: state{"due": due}, do: overdue, want: `["early" "just before"]`},
+		{name: "nothing in an app that nobody knows", before: state{}, do: overdue, want: `[]`},
+		{name: "a domain is postponed", before: state{"due": due}, do: postpone("early"), want: "done", after: state{"due": moved}},
+		{name: "a domain that isn't due any more doesn't become due again", before: state{"due": due}, do: postpone("gone"), want: "done"},
+	})
+}
+
+func TestNowIsTheTimeOfRedis(t *testing.T) {
+	t.Parallel()
+	l, server := still(t)
+	server.SetTime(start.Add(42 * time.Microsecond))
+	got, err := l.Now(t.Context())
+	if err != nil || !got.Equal(start.Add(42*time.Microsecond)) || got.Location() != time.UTC {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestAppsAreListedInOrder(t *testing.T) {
+	t.Parallel()
+	l, _ := still(t)
+	for _, app := range []string{"c", "a", "b", "a"} {
+		c := change(app+".example.com", first)
+		c.AppID = app
+		if _, err := l.Record(t.Context(), c, event("asked")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := l.Apps(t.Context())
+	if diff := cmp.Diff([]string{"a", "b", "c"}, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
