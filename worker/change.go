@@ -11,14 +11,27 @@ import (
 	"pilotsync/worker/applist"
 )
 
-// change handles domain:add and domain:remove: the change is put into the
-// ledger and its app's sync started. That is all: the list follows by itself.
+// change handles domain:add and domain:remove. That a change is recorded is all
+// there is to it: the list follows by itself.
 func (w *Worker) change(ctx context.Context, t *asynq.Task) error {
-	c, err := tasks.Decode[tasks.Change](t.Payload())
+	c, result, err := w.record(ctx, t.Type(), t.Payload())
 	if err != nil {
-		return never(err)
+		return err
 	}
-	pending := applist.Pending{Change: c, Remove: t.Type() == tasks.TypeDomainRemove, RecordedAt: time.Now().UTC()}
+	if _, err := t.ResultWriter().Write([]byte(result)); err != nil {
+		return fmt.Errorf("write the result of %s: %w", c.ID(), err)
+	}
+	w.taskLog(ctx, c.AppID).WithField("domain", c.Domain).WithField("seq", c.Seq).Info("change recorded: " + result)
+	return nil
+}
+
+// record puts the change of a task into the ledger and starts its app's sync.
+// Doing it twice is harmless. The result says in words what was recorded.
+func (w *Worker) record(ctx context.Context, kind string, payload []byte) (c tasks.Change, result string, err error) {
+	if c, err = tasks.Decode[tasks.Change](payload); err != nil {
+		return c, "", never(err)
+	}
+	pending := applist.Pending{Change: c, Remove: kind == tasks.TypeDomainRemove, RecordedAt: time.Now().UTC()}
 	event := applist.Event{At: pending.RecordedAt, State: tasks.Pending, Reason: "asked to be put on the list", Who: "request"}
 	if pending.Remove {
 		event.Reason = "asked to be taken off the list"
@@ -28,23 +41,18 @@ func (w *Worker) change(ctx context.Context, t *asynq.Task) error {
 	}
 	recorded, err := w.ledger.Record(ctx, pending, event)
 	if err != nil {
-		return err
+		return c, "", err
 	}
 	if recorded.Start {
 		if err := w.follow.Sync(ctx, tasks.Sync{AppID: c.AppID, Wake: recorded.Wake}); err != nil {
-			return err
+			return c, "", err
 		}
 	}
-	result := event.Reason
 	switch {
 	case recorded.Superseded:
-		result = "superseded: a later change of the domain is known already"
+		return c, "superseded: a later change of the domain is known already", nil
 	case recorded.Again:
-		result = "was recorded before"
+		return c, "was recorded before", nil
 	}
-	if _, err := t.ResultWriter().Write([]byte(result)); err != nil {
-		return fmt.Errorf("write the result of %s: %w", c.ID(), err)
-	}
-	w.taskLog(ctx, c.AppID).WithField("domain", c.Domain).WithField("seq", c.Seq).Info("change recorded: " + result)
-	return nil
+	return c, event.Reason, nil
 }

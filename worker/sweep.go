@@ -20,8 +20,8 @@ const (
 	overdueAfter = time.Minute
 )
 
-// sweeper looks for what a crash left lying: apps with changes but nobody at
-// them, and domains whose next verification is overdue. asynq would hand out a
+// sweeper looks for what a crash left lying: changes in a dead worker's hands,
+// apps with changes but nobody at them, and domains whose next verification is overdue. asynq would hand out a
 // dead worker's tasks again too, but only after one to two minutes, and never
 // those that were not enqueued before the crash.
 type sweeper struct {
@@ -68,7 +68,7 @@ func (s sweeper) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var all []error
+	all := []error{s.adopt(ctx)}
 	for _, app := range apps {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -76,6 +76,33 @@ func (s sweeper) sweep(ctx context.Context) error {
 		all = append(all, s.wake(ctx, app), s.remind(ctx, app, now))
 	}
 	return errors.Join(all...)
+}
+
+// adopt records the changes whose tasks a dead worker had in hand. asynq hands
+// them out again later; then they are found recorded.
+func (s sweeper) adopt(ctx context.Context) error {
+	active, err := s.inspector.ListActiveTasks(tasks.QueueDomains, asynq.PageSize(1000))
+	if errors.Is(err, asynq.ErrQueueNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("list the changes in hand: %w", err)
+	}
+	for _, t := range active {
+		if !t.IsOrphaned {
+			continue
+		}
+		c, result, err := s.record(ctx, t.Type, t.Payload)
+		if errors.Is(err, asynq.SkipRetry) {
+			continue // asynq archives it when it hands it out again
+		}
+		if err != nil {
+			return err
+		}
+		s.log.WithField("app", c.AppID).WithField("domain", c.Domain).WithField("seq", c.Seq).WithField("task_id", t.ID).
+			Warn("a dead worker's change: " + result)
+	}
+	return nil
 }
 
 // wake starts a sync for an app that wants one and has neither a lease nor a

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
@@ -72,4 +73,21 @@ func TestTheSweepEnqueuesALostVerificationAgain(t *testing.T) {
 	w.rdb.Del(t.Context(), "pilotsync:sweep")
 	w.start(w.config("app1"))
 	w.awaitState("app1", "nodns.example.com", 15*time.Second, tasks.Failed)
+}
+
+func TestTheSweepRecordsAChangeThatADeadWorkerHadInHand(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{})
+	w.add("app1", "shop.example.com")
+	// A worker took it and died ten seconds after its lease on the task ran out:
+	// asynq waits another twenty and more.
+	ctx := t.Context()
+	id, err := w.rdb.RPopLPush(ctx, "asynq:{domains}:pending", "asynq:{domains}:active").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.rdb.HSet(ctx, "asynq:{domains}:t:"+id, "state", "active")
+	w.rdb.ZAdd(ctx, "asynq:{domains}:lease", redis.Z{Score: float64(time.Now().Add(-10 * time.Second).Unix()), Member: id})
+	w.start(w.config("app1"))
+	w.awaitState("app1", "shop.example.com", 15*time.Second, tasks.Done)
 }
