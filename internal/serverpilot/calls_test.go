@@ -307,7 +307,7 @@ func TestACanceledContextIsRecognized(t *testing.T) {
 	})
 	c := s.client(t)
 	_, err := c.SetDomains(ctx, "app1", nil, soon())
-	if e := AsError(err); e == nil || e.Kind != Unknown || !errors.Is(err, context.Canceled) {
+	if e := AsError(err); e == nil || e.Kind != Unknown || !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "by the caller") {
 		t.Errorf("canceled once sent: %v, want Unknown and context.Canceled", err)
 	}
 	_, err = c.SetDomains(ctx, "app1", nil, soon())

@@ -2,6 +2,7 @@ package serverpilot
 
 import (
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -47,6 +48,7 @@ func startTLSAPI(t *testing.T, handler http.HandlerFunc) *api {
 	a := &api{}
 	a.Server = httptest.NewUnstartedServer(a.counting(handler))
 	a.EnableHTTP2 = true
+	a.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes fail on purpose
 	a.StartTLS()
 	t.Cleanup(a.Close)
 	return a

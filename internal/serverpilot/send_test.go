@@ -105,6 +105,7 @@ func TestNothingLeavesASealedGuard(t *testing.T) {
 	t.Parallel()
 	client, server := net.Pipe()
 	defer func() { _, _ = client.Close(), server.Close() }()
+	_ = client.SetDeadline(time.Now().Add(time.Second)) // nobody reads: a write that gets through would hang
 	g := newGuard(time.Now, soon())
 	conn := &guardedConn{Conn: client, guard: g}
 	g.requestStarts()
@@ -116,26 +117,26 @@ func TestNothingLeavesASealedGuard(t *testing.T) {
 	}
 }
 
-// watchedConn calls wrote after each write, with the number of bytes.
+// watchedConn is what the guard writes to; it calls before and after each write.
 type watchedConn struct {
 	net.Conn
-	wrote func(n int)
+	before, after func()
 }
 
 func (c *watchedConn) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
-	c.wrote(n)
-	return n, err
+	c.before()
+	defer c.after()
+	return c.Conn.Write(p)
 }
 
-func watch(c *Client, wrote func(n int)) {
+func watch(c *Client, before, after func()) {
 	dial := c.dial
 	c.dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
-		return &watchedConn{conn, wrote}, nil
+		return &watchedConn{conn, before, after}, nil
 	}
 }
 
@@ -153,7 +154,7 @@ func TestALongListLeavesInOneWrite(t *testing.T) {
 	s := startAPI(t, answers(200, goodApp))
 	c := s.client(t)
 	var writes atomic.Int32
-	watch(c, func(int) { writes.Add(1) })
+	watch(c, func() { writes.Add(1) }, func() {}) // before: the answer can overtake the return
 	if _, err := c.SetDomains(t.Context(), "app1", longList(), soon()); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +170,7 @@ func TestAWriteStalledHalfwayIsUnknown(t *testing.T) {
 	var clock jumpingClock
 	c.now = clock.now
 	var started atomic.Bool
-	watch(c, func(int) {
+	watch(c, func() {}, func() {
 		if started.Load() { // the first of several TLS records has left
 			clock.jumped.Store(true)
 		}
@@ -231,7 +232,6 @@ func TestDroppedConnections(t *testing.T) {
 		}, Retry, nil},
 		"the certificate isn't trusted": {func(t *testing.T) *Client {
 			s := startTLSAPI(t, hang)
-			s.Config.ErrorLog = nil
 			c := s.client(t)
 			c.tls, c.reads.TLSClientConfig = &tls.Config{}, &tls.Config{}
 			return c

@@ -11,6 +11,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"os/exec"
 	"strconv"
@@ -38,6 +39,11 @@ func writeUntilStdinCloses(url string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	// The request waits in the buffer for a while, so that many stops fall between
+	// the first check of the clock and the send.
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteRequest: func(httptrace.WroteRequestInfo) { <-time.After(3 * time.Millisecond) },
+	})
 	late := 0
 	for ctx.Err() == nil {
 		notAfter := time.Now().Add(5*time.Millisecond + rand.N(15*time.Millisecond))
