@@ -32,7 +32,7 @@ func (s *Simulator) resolve(name string) resolution {
 			r.rcode = dns.RcodeNameError
 			return r
 		case b.CNAME != "":
-			name = canonical(b.CNAME)
+			name = b.CNAME
 			r.aliases = append(r.aliases, name)
 			continue
 		}

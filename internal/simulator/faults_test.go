@@ -67,7 +67,7 @@ func TestScriptedFaults(t *testing.T) {
 func TestALateWriteTakesEffectAfterItsConnectionEnded(t *testing.T) {
 	t.Parallel()
 	s := start(t, Options{})
-	s.FailNext("app1", WriteList, Fault{Kind: ApplyLate, For: 100 * time.Millisecond})
+	s.FailNext("app1", WriteList, Fault{Kind: ApplyLate, For: 300 * time.Millisecond})
 	if got := write(t, s, "late.example.com"); got.err == nil {
 		t.Fatalf("got an answer: %s", got.raw)
 	}
@@ -89,7 +89,7 @@ func TestALateWriteTakesEffectAfterItsConnectionEnded(t *testing.T) {
 
 func TestAWriteIsCarriedOutThoughItsCallerHasLeft(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{Latency: 200 * time.Millisecond})
+	s := start(t, Options{Latency: 400 * time.Millisecond})
 	ctx, leave := context.WithCancel(t.Context())
 	r := request(t, s, "POST", "/apps/app1", listBody(t, "a.example.com")).WithContext(ctx)
 	ended := make(chan result, 1)

@@ -44,7 +44,7 @@ func TestRemoteDoesWhatTheMethodsDo(t *testing.T) {
 	if overlaps, err := remote.Overlaps(ctx); err != nil || len(overlaps) != 0 {
 		t.Errorf("overlaps %v, %v", overlaps, err)
 	}
-	s.FailNext("app1", WriteList, Fault{Kind: ApplyLate, For: 50 * time.Millisecond})
+	s.FailNext("app1", WriteList, Fault{Kind: ApplyLate, For: 300 * time.Millisecond})
 	write(t, s, "late.example.com")
 	write(t, s, "soon.example.com")
 	eventually(t, "the late write", func() bool { return slices.Equal(s.List("app1"), []string{"late.example.com"}) })
