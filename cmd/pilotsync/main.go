@@ -23,7 +23,9 @@ const (
 
 // commands is the whole command line; kong fills it in from flags and environment.
 type commands struct {
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Worker   workerCmd   `cmd:"" help:"Take changes off the queue and bring the lists in step."`
+	Simulate simulateCmd `cmd:"" help:"Run a stand-in for ServerPilot, DNS and web servers, to try things with."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
 // usageError is an error in how the program was called or set up: exit code 2.
@@ -32,28 +34,39 @@ type usageError struct{ err error }
 func (e usageError) Error() string { return e.err.Error() }
 func (e usageError) Unwrap() error { return e.err }
 
-// silentError ends the program with exit code 1 after the command has shown why itself.
+// errShown ends the program with exit code 1 after the command has shown why itself.
 var errShown = errors.New("already shown")
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], newStreams(os.Stdin, os.Stdout, os.Stderr))
-	stop()
-	os.Exit(code)
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() { // until the process ends
+		<-signals
+		cancel()
+		<-signals
+		fmt.Fprintln(os.Stderr, "pilotsync: a second signal: ended at once")
+		os.Exit(exitFailed)
+	}()
+	os.Exit(run(ctx, os.Args[1:], newStreams(os.Stdin, os.Stdout, os.Stderr)))
 }
 
 // run is the program without the process around it.
 func run(ctx context.Context, args []string, s *streams) int {
 	var cli commands
-	exit := -1
-	parser, err := kong.New(&cli,
+	exit, helped, out := -1, exitDone, s.Out
+	if len(args) == 0 {
+		args, helped, out = []string{"--help"}, exitUsage, s.Err
+	}
+	parser, err := kong.New(&cli, append(environment(s.LookupEnv),
 		kong.Name("pilotsync"),
 		kong.Description("Keeps the domain lists of ServerPilot apps in step with WordPress networks, and sees each domain through to a working certificate."),
-		kong.Writers(s.Out, s.Err),
-		kong.Exit(func(code int) { exit = code }),
+		kong.Writers(out, s.Err),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Exit(func(code int) { exit = max(code, helped) }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(s),
-	)
+	)...)
 	if err != nil {
 		panic(err) // the struct above is wrong: a programming error that every test shows
 	}

@@ -13,11 +13,13 @@ type streams struct {
 	Out, Err io.Writer
 	// Terminal: Out and Err are a person's terminal, so a moving progress bar is welcome.
 	Terminal bool
+	// LookupEnv is os.LookupEnv; nil for an empty environment.
+	LookupEnv func(name string) (string, bool)
 }
 
 func newStreams(in io.Reader, out, errs *os.File) *streams {
 	return &streams{
-		In: in, Out: out, Err: errs,
+		In: in, Out: out, Err: errs, LookupEnv: os.LookupEnv,
 		Terminal: term.IsTerminal(int(out.Fd())) && term.IsTerminal(int(errs.Fd())),
 	}
 }

@@ -1,0 +1,290 @@
+package main
+
+import (
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"pilotsync/tasks"
+)
+
+// What a setting's text means. Each error says what the setting takes.
+
+func oneOf(words ...string) func(string) (string, error) {
+	return func(value string) (string, error) {
+		if !slices.Contains(words, value) {
+			given := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "" })
+			last := len(given) - 1
+			return "", fmt.Errorf("it takes %s or %s", strings.Join(given[:last], ", "), given[last])
+		}
+		return value, nil
+	}
+}
+
+func wholeNumber(least, most int) func(string) (int, error) {
+	return func(value string) (int, error) {
+		n, err := strconv.Atoi(value)
+		if err != nil || n < least || n > most {
+			return 0, fmt.Errorf("it takes a whole number from %d to %d", least, most)
+		}
+		return n, nil
+	}
+}
+
+func parseToggle(value string) (bool, error) {
+	switch strings.ToLower(value) {
+	case "1", "true", "on", "yes":
+		return true, nil
+	case "0", "false", "off", "no":
+		return false, nil
+	}
+	return false, errors.New("it takes on or off (also 1 or 0, true or false, yes or no)")
+}
+
+// fields cuts a value at its commas; an empty value has none.
+func fields(value string) []string {
+	if strings.TrimSpace(value) == "" {
+		return nil
+	}
+	all := strings.Split(value, ",")
+	for i, f := range all {
+		all[i] = strings.TrimSpace(f)
+	}
+	return all
+}
+
+const (
+	maxDelays = 20
+	minDelay  = time.Second // asynq's clock for delayed tasks ticks in seconds
+)
+
+func parseDelays(value string) ([]time.Duration, error) {
+	var delays []time.Duration
+	for _, f := range fields(value) {
+		d, err := time.ParseDuration(f)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("%q is no duration; it takes some such as 90s or 4m, separated by commas", f)
+		case d < minDelay:
+			return nil, fmt.Errorf("%s is too short; each takes %s or more", f, minDelay)
+		case len(delays) > 0 && d < delays[len(delays)-1]:
+			return nil, fmt.Errorf("%s follows %s; they must not decrease", f, delays[len(delays)-1])
+		}
+		delays = append(delays, d)
+	}
+	if len(delays) < 1 || len(delays) > maxDelays {
+		return nil, fmt.Errorf("there are %d; it takes 1 to %d durations, separated by commas", len(delays), maxDelays)
+	}
+	return delays, nil
+}
+
+func parseNetworks(value string) ([]netip.Prefix, error) {
+	var networks []netip.Prefix
+	for _, f := range fields(value) {
+		network, err := netip.ParsePrefix(f)
+		if err != nil {
+			addr, err := netip.ParseAddr(f)
+			if err != nil || addr.Zone() != "" {
+				return nil, fmt.Errorf("%q is neither an address nor a network; it takes some such as 198.51.100.4 or 2001:db8::/32, separated by commas", f)
+			}
+			addr = addr.Unmap()
+			network = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		networks = append(networks, network.Masked())
+	}
+	return networks, nil
+}
+
+func parseDomains(value string) ([]string, error) {
+	var domains []string
+	for _, f := range fields(value) {
+		domain, err := tasks.ParseDomain(f)
+		if err != nil {
+			return nil, err
+		}
+		domains = append(domains, domain)
+	}
+	return domains, nil
+}
+
+func parseAppIDs(value string) ([]string, error) {
+	apps := fields(value)
+	if len(apps) == 0 {
+		return nil, errors.New("it takes the ids of one or more apps, separated by commas")
+	}
+	for _, app := range apps {
+		if err := tasks.CheckAppID(app); err != nil {
+			return nil, err
+		}
+	}
+	return apps, nil
+}
+
+// secureURL accepts https, and http where nobody can listen.
+func secureURL(value string) (*url.URL, error) {
+	const rule = "it takes https://HOST[:PORT][/PATH], or http to a loopback address (127.0.0.0/8, ::1, localhost)"
+	u, err := url.Parse(value)
+	if err != nil || u.Hostname() == "" || u.User != nil || strings.Contains(value, "#") {
+		return nil, errors.New(rule) // not err, which quotes the value
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+		return nil, errors.New(rule)
+	}
+	return u, nil
+}
+
+func parseAPIURL(value string) (string, error) {
+	u, err := secureURL(value)
+	if err != nil {
+		return "", err
+	}
+	if u.RawQuery != "" || u.ForceQuery {
+		return "", errors.New("it takes a URL without a query")
+	}
+	return value, nil
+}
+
+func parseWebhookURL(value string) (string, error) {
+	if value == "" {
+		return "", nil
+	}
+	_, err := secureURL(value)
+	return value, err
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && addr.Unmap().IsLoopback()
+}
+
+const secretForm = "it takes one or several of whsec_ and the base64 of 24 bytes or more, separated by spaces"
+
+// parseSecrets' errors don't show the secrets.
+func parseSecrets(value string) ([]*standardwebhooks.Webhook, error) {
+	var secrets []*standardwebhooks.Webhook
+	all := strings.Fields(value)
+	for i, f := range all {
+		encoded, ok := strings.CutPrefix(f, "whsec_")
+		key, err := base64.StdEncoding.DecodeString(encoded)
+		if !ok || err != nil || len(key) < 24 {
+			return nil, fmt.Errorf("is wrong in secret %d of %d; %s", i+1, len(all), secretForm)
+		}
+		secret, err := standardwebhooks.NewWebhook(f)
+		if err != nil {
+			return nil, fmt.Errorf("is wrong in secret %d of %d; %s", i+1, len(all), secretForm)
+		}
+		secrets = append(secrets, secret)
+	}
+	return secrets, nil
+}
+
+func parseResolver(value string) (string, error) {
+	if value == "" {
+		return "", nil
+	}
+	host, port, err := net.SplitHostPort(value)
+	if err != nil { // no port: it may be an IPv6 address with or without brackets
+		host, port = strings.TrimSuffix(strings.TrimPrefix(value, "["), "]"), "53"
+	}
+	_, badPort := wholeNumber(1, 65535)(port)
+	if _, notAddr := netip.ParseAddr(host); badPort != nil || notAddr != nil && !hostName(host) {
+		return "", errors.New("it takes host[:port] of a resolver, such as 127.0.0.1:5353")
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+func hostName(host string) bool { return host != "" && !strings.ContainsAny(host, ":/@?#[] ") }
+
+func parseListen(value string) (string, error) {
+	if strings.EqualFold(value, "off") {
+		return "", nil
+	}
+	host, port, err := net.SplitHostPort(value)
+	_, badPort := wholeNumber(0, 65535)(port)
+	switch {
+	case err != nil || badPort != nil:
+		return "", errors.New("it takes host:port, such as 127.0.0.1:8080, or off")
+	case !isLoopback(host):
+		return "", errors.New("the page has no login yet (PILOTSYNC_AUTH comes with it), so it takes a loopback address only, such as 127.0.0.1:8080, or off")
+	}
+	return value, nil
+}
+
+// parseAuth refuses: who sets a password file must not believe that it works.
+func parseAuth(value string) (string, error) {
+	if value != "" {
+		return "", errors.New("the page has no login yet; leave it unset")
+	}
+	return "", nil
+}
+
+func parseLogLevel(value string) (logrus.Level, error) {
+	level, err := logrus.ParseLevel(value)
+	if err != nil {
+		return 0, errors.New("it takes panic, fatal, error, warning, info, debug or trace")
+	}
+	return level, nil
+}
+
+// readFile is os.ReadFile, or what a test has in its place.
+type readFile func(name string) ([]byte, error)
+
+// either returns what a variable or its …_FILE form holds; both may be unset.
+func (read readFile) either(w *wrong, variable, value, file string) (_ string, ok bool) {
+	switch {
+	case file == "":
+		return strings.TrimSpace(value), true
+	case value != "":
+		w.say(variable, fmt.Sprintf("and %s_FILE (--%s) are both set; it takes one of them", variable, flagOf(variable+"_FILE")))
+		return "", false
+	}
+	content, err := read.text(file)
+	if err != nil {
+		w.add(variable+"_FILE", file, err.Error())
+		return "", false
+	}
+	return content, true
+}
+
+// text returns a file's content, trimmed.
+func (read readFile) text(file string) (string, error) {
+	content, err := read(file)
+	if err != nil {
+		return "", fmt.Errorf("it takes a file that can be read: %w", err)
+	}
+	text := strings.TrimSpace(string(content))
+	if text == "" {
+		return "", errors.New("the file is empty")
+	}
+	return text, nil
+}
+
+// roots adds the authorities in a PEM file to the system's. It returns nil for no file.
+func (read readFile) roots(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	content, err := read(file)
+	if err != nil {
+		return nil, fmt.Errorf("it takes a file that can be read: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool() // a machine without authorities of its own
+	}
+	if !pool.AppendCertsFromPEM(content) {
+		return nil, errors.New("it takes a PEM file with one certificate or more")
+	}
+	return pool, nil
+}
