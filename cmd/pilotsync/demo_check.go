@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"pilotsync/worker/ledger"
+)
+
+// demoOutcome is how the demo ended: what the ledger says of the domains, by
+// app and name, the simulator's lists, and how often two writes of one app overlapped.
+type demoOutcome struct {
+	views    map[string]map[string]ledger.View
+	lists    map[string][]string
+	overlaps int
+}
+
+// deviations holds the outcome against what must be and returns a line for each
+// difference.
+func (o demoOutcome) deviations(apps []demoApp) []string {
+	var lines []string
+	for _, app := range apps {
+		lines = append(lines, stateDeviations(app, o.views[app.id])...)
+		lines = append(lines, listDeviations(app, o.lists[app.id])...)
+	}
+	if o.overlaps > 0 {
+		lines = append(lines, fmt.Sprintf("list writes of the same app overlapped %d times", o.overlaps))
+	}
+	return lines
+}
+
+func stateDeviations(app demoApp, views map[string]ledger.View) []string {
+	var lines []string
+	expected := map[string]bool{}
+	for _, d := range app.domains {
+		expected[d.name] = true
+		v, known := views[d.name]
+		switch {
+		case !known:
+			lines = append(lines, fmt.Sprintf("%s: %s must be %s, but the ledger doesn't know it", app.id, d.name, d.ends))
+		case v.State != d.ends:
+			lines = append(lines, fmt.Sprintf("%s: %s must be %s, but is %s: %s", app.id, d.name, d.ends, v.State, v.Reason))
+		}
+	}
+	for name, v := range views {
+		if !expected[name] {
+			lines = append(lines, fmt.Sprintf("%s: the ledger has %s (%s), which nobody asked for", app.id, name, v.State))
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// listDeviations holds a list against the names that must be on it. It must
+// begin with those that stay; the order of the others depends on who came first.
+func listDeviations(app demoApp, list []string) []string {
+	var lines []string
+	want := slices.Clone(app.stays)
+	for _, d := range app.domains {
+		want = append(want, d.appends()...)
+	}
+	for _, name := range minus(want, list) {
+		lines = append(lines, fmt.Sprintf("%s: %s is missing on ServerPilot's list", app.id, name))
+	}
+	for _, name := range minus(list, want) {
+		lines = append(lines, fmt.Sprintf("%s: %s is on ServerPilot's list and must not be", app.id, name))
+	}
+	if first := list[:min(len(list), len(app.stays))]; !slices.Equal(first, app.stays) {
+		lines = append(lines, fmt.Sprintf("%s: the list must begin with the names set by hand, %s; it begins with %s",
+			app.id, strings.Join(app.stays, ", "), strings.Join(first, ", ")))
+	}
+	return lines
+}
+
+// minus returns a less what b has, name by name: of a name that a has twice
+// and b once, one is left.
+func minus(a, b []string) []string {
+	count := map[string]int{}
+	for _, name := range b {
+		count[name]++
+	}
+	var rest []string
+	for _, name := range a {
+		if count[name]--; count[name] < 0 {
+			rest = append(rest, name)
+		}
+	}
+	return rest
+}

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+	"github.com/rivo/uniseg"
+
+	"pilotsync/enqueue"
+	"pilotsync/tasks"
+	"pilotsync/worker/ledger"
+)
+
+// smallDemo is a batch that is settled within a few seconds.
+func smallDemo() []demoApp {
+	return []demoApp{{
+		id: "app1", byHand: []string{"b.example.org", "a.example.org"}, stays: []string{"b.example.org", "a.example.org"},
+		domains: []demoDomain{
+			{name: "one.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
+			{name: "two.example.com", asks: "add remove", ends: tasks.Removed},
+		},
+	}}
+}
+
+func TestDemoEndsAsItMust(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	if err := (&demoCmd{}).Run(t.Context(), &streams{Out: &out, Err: &errs}); err != nil {
+		t.Fatalf("%v\n%s%s", err, &out, &errs)
+	}
+	if errs.Len() > 0 {
+		t.Errorf("on standard error:\n%s", &errs)
+	}
+	for _, want := range []string{
+		"46 of 46 changes settled: 31 done, 2 done-without-ssl, 2 failed, 1 rejected, 5 removed\n",
+		"\nAPP            DOMAIN                        STATE             REASON\n",
+		"\nagency-berlin  bäckerei-münchen.example.com  done              certificate valid until ",
+		"\nagency-tokyo   寿司.example.com              done              certificate valid until ",
+		"\nagency-berlin  elsewhere-hotel.example.com   failed            points to 203.0.113.9; this app is on 127.0.0.1. Next: ",
+		"\nagency-lisbon  refused-casino.example.net    rejected          ServerPilot refused it: ",
+		"\nAll 41 domains and 3 lists are as they must be.\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the output lacks %q", want)
+		}
+	}
+	writes := regexp.MustCompile(`46 changes took (\d+) list writes`).FindStringSubmatch(out.String())
+	if writes == nil {
+		t.Error("the output doesn't say how many writes it took")
+	} else if n, _ := strconv.Atoi(writes[1]); n < 3 || n > 30 {
+		t.Errorf("it took %d writes", n)
+	}
+	if t.Failed() {
+		t.Log(out.String())
+	}
+}
+
+func TestDemoFailsWhereTheEndIsNotAsItMustBe(t *testing.T) {
+	t.Parallel()
+	apps := smallDemo()
+	apps[0].stays = []string{"a.example.org", "b.example.org"}
+	apps[0].domains[0].ends = tasks.Failed
+	apps[0].domains[1].puts = itself
+	var out, errs bytes.Buffer
+	if err := (&demoCmd{}).run(t.Context(), &streams{Out: &out, Err: &errs}, apps); !errors.Is(err, errShown) {
+		t.Fatalf("the error is %v", err)
+	}
+	for _, want := range []string{
+		"3 deviations from what must be:\n",
+		"  app1: one.example.com must be failed, but is done: certificate valid until ",
+		"  app1: two.example.com is missing on ServerPilot's list\n",
+		"  app1: the list must begin with the names set by hand, a.example.org, b.example.org; it begins with b.example.org, a.example.org\n",
+	} {
+		if !strings.Contains(errs.String(), want) {
+			t.Errorf("standard error lacks %q", want)
+		}
+	}
+	if strings.Contains(out.String(), "as they must be") {
+		t.Error("the output claims that all is well")
+	}
+	_, file, named := strings.Cut(errs.String(), "The worker's log is in ")
+	log, err := os.ReadFile(strings.TrimSpace(file))
+	if !named || err != nil || !bytes.Contains(log, []byte("one.example.com")) {
+		t.Errorf("no log to look into: %v\n%s", err, log)
+	}
+	_ = os.Remove(strings.TrimSpace(file))
+	if t.Failed() {
+		t.Log(out.String(), errs.String())
+	}
+}
+
+func TestDemoOnATerminalBreaksNoLine(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	if err := (&demoCmd{}).run(t.Context(), &streams{Out: &out, Err: &errs, Terminal: true}, smallDemo()); err != nil {
+		t.Fatalf("%v\n%s", err, &errs)
+	}
+	if !strings.Contains(errs.String(), "(3/3)") {
+		t.Errorf("no progress bar that gets to its end: %q", &errs)
+	}
+	escape := regexp.MustCompile("\033\\[[0-9]*K")
+	for _, line := range strings.FieldsFunc(escape.ReplaceAllString(errs.String(), "")+out.String(), func(r rune) bool { return r == '\r' || r == '\n' }) {
+		if w := uniseg.StringWidth(line); w > 80 {
+			t.Errorf("%d columns wide: %q", w, line)
+		}
+	}
+}
+
+func TestDemoCanBeInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs bytes.Buffer
+	err := (&demoCmd{}).Run(ctx, &streams{Out: &out, Err: &errs})
+	if err == nil || err.Error() != "interrupted before the end" {
+		t.Errorf("the error is %v", err)
+	}
+	if strings.Contains(errs.String(), "log is in") {
+		t.Errorf("an interruption is not a failure: %s", &errs)
+	}
+}
+
+func TestDemoKeptUpTakesNewDomains(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	read, write := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := (&demoCmd{Keep: true}).run(ctx, &streams{Out: write, Err: io.Discard}, smallDemo())
+		write.Close()
+		ended <- err
+	}()
+	url := ""
+	lines := bufio.NewScanner(read)
+	for url == "" && lines.Scan() {
+		_, url, _ = strings.Cut(lines.Text(), "export REDIS_URL=")
+	}
+	rest := make(chan string, 1)
+	go func() { b, _ := io.ReadAll(read); rest <- string(b) }()
+	opt, err := redis.ParseURL(url)
+	if err != nil {
+		t.Fatalf("%q: %v", url, err)
+	}
+	rdb := redis.NewClient(opt)
+	defer rdb.Close()
+	if _, err := enqueue.New(rdb).Enqueue(ctx, enqueue.Request{AppID: "app1", Domain: "refused-later.example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	for state := tasks.Pending; state != tasks.Rejected; {
+		v, _, err := ledger.New(rdb).Domain(ctx, "app1", "refused-later.example.com")
+		if err != nil {
+			t.Fatal(err)
+		}
+		state = v.State
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("it ended with: %v", err)
+	}
+	if said := <-rest; !strings.Contains(said, "nocert: ") {
+		t.Errorf("the simulator's conventions are missing in %q", said)
+	}
+}
+
+func TestDeviationsTellEachDifference(t *testing.T) {
+	t.Parallel()
+	view := func(state tasks.State) ledger.View { return ledger.View{State: state, Reason: "so it is"} }
+	good := func() demoOutcome {
+		return demoOutcome{
+			views: map[string]map[string]ledger.View{"app1": {"one.example.com": view(tasks.Done), "two.example.com": view(tasks.Removed)}},
+			lists: map[string][]string{"app1": {"b.example.org", "a.example.org", "www.one.example.com", "one.example.com"}},
+		}
+	}
+	for _, test := range []struct {
+		name  string
+		spoil func(o *demoOutcome)
+		want  []string
+	}{
+		{"none where all is as it must be", func(*demoOutcome) {}, nil},
+		{"another state", func(o *demoOutcome) { o.views["app1"]["one.example.com"] = view(tasks.Failed) },
+			[]string{"app1: one.example.com must be done, but is failed: so it is"}},
+		{"a domain the ledger lost", func(o *demoOutcome) { delete(o.views["app1"], "two.example.com") },
+			[]string{"app1: two.example.com must be removed, but the ledger doesn't know it"}},
+		{"a domain nobody asked for", func(o *demoOutcome) { o.views["app1"]["x.example.com"] = view(tasks.Done) },
+			[]string{"app1: the ledger has x.example.com (done), which nobody asked for"}},
+		{"a name too few", func(o *demoOutcome) { o.lists["app1"] = o.lists["app1"][:3] },
+			[]string{"app1: one.example.com is missing on ServerPilot's list"}},
+		{"a name too many", func(o *demoOutcome) { o.lists["app1"] = append(o.lists["app1"], "two.example.com") },
+			[]string{"app1: two.example.com is on ServerPilot's list and must not be"}},
+		{"a name twice", func(o *demoOutcome) { o.lists["app1"] = append(o.lists["app1"], "one.example.com") },
+			[]string{"app1: one.example.com is on ServerPilot's list and must not be"}},
+		{"names set by hand in another order", func(o *demoOutcome) { slices.Reverse(o.lists["app1"][:2]) },
+			[]string{"app1: the list must begin with the names set by hand, b.example.org, a.example.org; it begins with a.example.org, b.example.org"}},
+		{"overlapping writes", func(o *demoOutcome) { o.overlaps = 2 },
+			[]string{"list writes of the same app overlapped 2 times"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			o := good()
+			test.spoil(&o)
+			if diff := cmp.Diff(test.want, o.deviations(smallDemo())); diff != "" {
+				t.Errorf("deviations (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTextIsCutToColumns(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		text    string
+		columns int
+		want    string
+	}{
+		{"example", 7, "example"},
+		{"example", 6, "examp…"},
+		{"two words", 5, "two…"},
+		{"例え-ラーメン", 13, "例え-ラーメン"},
+		{"例え-ラーメン", 7, "例え-…"},
+		{"寿司", 1, ""},
+		{"寿司", -3, ""},
+	} {
+		if got := cutTo(test.text, test.columns); got != test.want {
+			t.Errorf("cutTo(%q, %d) is %q; want %q", test.text, test.columns, got, test.want)
+		}
+	}
+}
