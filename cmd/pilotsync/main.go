@@ -23,6 +23,7 @@ const (
 
 // commands is the whole command line; kong fills it in from flags and environment.
 type commands struct {
+	Demo     demoCmd     `cmd:"" help:"Show it all at work on this machine: embedded Redis, simulated ServerPilot, a real worker."`
 	Worker   workerCmd   `cmd:"" help:"Take changes off the queue and bring the lists in step."`
 	Simulate simulateCmd `cmd:"" help:"Run a stand-in for ServerPilot, DNS and web servers, to try things with."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
