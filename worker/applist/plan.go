@@ -272,7 +272,7 @@ func (p *planner) leaves(name string) string {
 func (p *planner) append() {
 	for i := range p.subjects {
 		s := &p.subjects[i]
-		if !s.wanted {
+		if !s.wanted || p.Only != nil && !p.Only[s.domain] {
 			continue
 		}
 		missing := slices.DeleteFunc(slices.Clone(s.names), func(name string) bool {
