@@ -120,6 +120,9 @@ func (p *planner) judge() {
 	for d := range p.Ledger.Pending {
 		domains[d] = true
 	}
+	for d := range p.Refused {
+		domains[d] = true // its name may be ours although its record is lost
+	}
 	for d := range domains {
 		if s, ok := p.subject(d); ok {
 			p.subjects = append(p.subjects, s)
