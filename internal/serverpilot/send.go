@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"os"
 	"time"
 )
 
@@ -175,6 +176,8 @@ func cause(caller, call context.Context, err error) error {
 		return fmt.Errorf("ended by the caller: %w", caller.Err())
 	case call.Err() != nil:
 		return fmt.Errorf("no answer within the time limit: %w", call.Err())
+	case errors.Is(err, os.ErrDeadlineExceeded): // the connection's own, a moment before the context's
+		return fmt.Errorf("no answer within the time limit: %w", context.DeadlineExceeded)
 	}
 	return err
 }
