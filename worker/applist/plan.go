@@ -285,7 +285,7 @@ func (p *planner) append() {
 			continue
 		}
 		if room := Limit - len(p.result.List); room < len(missing) {
-			if s.pending == nil && p.present[s.domain] {
+			if s.record.Wanted && p.present[s.domain] {
 				continue // listed by its own name; its www form has to wait for room
 			}
 			if p.Only != nil {
