@@ -49,7 +49,7 @@ func end(r Record, state tasks.State, names []string, reason string) Record {
 func (p *planner) rejected(s *subject, r Record) Outcome {
 	names := s.names
 	if len(names) == 0 {
-		names = []string{s.domain}
+		names = tasks.Names(s.domain, s.www)
 	}
 	r = end(r, tasks.Rejected, names, s.refusal)
 	return Outcome{Record: r, Event: s.refusal, Told: true}

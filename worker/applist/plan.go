@@ -72,19 +72,24 @@ type Result struct {
 // first. The list never grows beyond [Limit]: a domain goes on it whole or is
 // rejected.
 func Plan(in Input) Result {
-	p := planner{Input: in, claimed: map[string]string{}, asked: map[string]string{}, removers: map[string]bool{}}
-	p.protected = keys(in.Rules.Protected)
-	p.judge()
-	p.keep()
-	p.append()
-	p.conclude()
-	return p.result
+	crowded := map[string]string{}
+	for {
+		p := planner{Input: in, crowded: crowded, claimed: map[string]string{}, asked: map[string]string{}, removers: map[string]bool{}}
+		p.protected = keys(in.Rules.Protected)
+		p.judge()
+		p.keep()
+		if p.append() {
+			p.conclude()
+			return p.result
+		}
+	}
 }
 
 // planner holds the working state of one call of Plan.
 type planner struct {
 	Input
 	protected map[string]bool
+	crowded   map[string]string // domain → why it doesn't fit, though it holds names
 	subjects  []subject         // every domain of the ledger that has a say, longest wanted first
 	held      map[string]bool   // names of domains outside Only: not to be touched
 	claimed   map[string]string // name → the wanted domain that claims it
@@ -172,6 +177,8 @@ func (p *planner) subject(domain string) (s subject, ok bool) {
 	if message, refused := p.Refused[domain]; refused {
 		s.refusal, s.wanted = "ServerPilot refused it: "+message, false
 		p.hold(domain)
+	} else if reason, crowded := p.crowded[domain]; crowded {
+		s.refusal, s.wanted = reason, false
 	}
 	return s, s.record.Domain != "" || s.pending != nil
 }
@@ -271,8 +278,11 @@ func (p *planner) leaves(name string) string {
 	return owner
 }
 
-// append puts the missing names of wanted domains on the list, as far as there is room.
-func (p *planner) append() {
+// append puts the missing names of wanted domains on the list, as far as there
+// is room. It returns false where a domain that doesn't fit keeps names on the
+// list that would leave without it: then it is noted as crowded out, and the
+// plan is to be made anew.
+func (p *planner) append() bool {
 	for i := range p.subjects {
 		s := &p.subjects[i]
 		if !s.wanted || p.Only != nil && !p.Only[s.domain] {
@@ -292,8 +302,12 @@ func (p *planner) append() {
 				s.waits = true // a removal outside this part may make room
 				continue
 			}
-			s.refusal = fmt.Sprintf("the app's list holds %d names of at most %d; %s would need %d more",
+			s.wanted, s.refusal = false, fmt.Sprintf("the app's list holds %d names of at most %d; %s would need %d more",
 				len(p.result.List), Limit, s.domain, len(missing))
+			if p.keepsNames(s) {
+				p.crowded[s.domain] = s.refusal
+				return false
+			}
 			continue
 		}
 		s.put = missing
@@ -306,6 +320,16 @@ func (p *planner) append() {
 			p.result.Movers = append(p.result.Movers, s.domain)
 		}
 	}
+	return true
+}
+
+// keepsNames reports whether a name is on the list for this domain alone, and
+// would leave if the domain weren't wanted.
+func (p *planner) keepsNames(s *subject) bool {
+	return slices.ContainsFunc(s.names, func(name string) bool {
+		loose := p.ours[name] || p.asked[name] != ""
+		return loose && p.present[name] && p.claimed[name] == s.domain && !p.protected[name] && !p.held[name]
+	})
 }
 
 // conclude turns what was found into outcomes and the bookkeeping of our names.
