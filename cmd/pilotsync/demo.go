@@ -75,7 +75,7 @@ func (c *demoCmd) openLog(s *streams) (log io.Writer, end func(wrong bool), err 
 
 // play enqueues the batch, follows it to its end, and shows and checks that.
 func (c *demoCmd) play(ctx context.Context, s *streams, w *demoWorld, apps []demoApp) error {
-	demoIntroduction(s.Out, w, apps)
+	demoIntroduction(s.Out, apps)
 	sent, err := w.enqueue(ctx, demoMoments(apps))
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func (c *demoCmd) play(ctx context.Context, s *streams, w *demoWorld, apps []dem
 	return w.judge(s, apps, p)
 }
 
-func demoIntroduction(out io.Writer, w *demoWorld, apps []demoApp) {
+func demoIntroduction(out io.Writer, apps []demoApp) {
 	fmt.Fprintf(out, `An embedded Redis, a simulated ServerPilot and one real worker, all in this
 process and on loopback. Waits of minutes are seconds here.
 

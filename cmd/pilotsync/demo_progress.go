@@ -64,8 +64,9 @@ func (p demoProgress) counts() string {
 func demoBar(s *streams, changes int) (show func(demoProgress), hide func()) {
 	const bar = 15
 	// The description gets what the percentage, the bar, the count and the time
-	// leave of the line; a broken line couldn't be taken back.
-	room := terminalWidth(s) - bar - len(" 100% [] (99/99) [99s]  ")
+	// leave of the line, and the terminal's echo of Ctrl-C; a line that is broken
+	// in two couldn't be cleared.
+	room := terminalWidth(s) - bar - len(" 100% [] (99/99) [99s]  ^C")
 	b := progressbar.NewOptions(changes,
 		progressbar.OptionSetWriter(s.Err),
 		progressbar.OptionSetWidth(bar),
