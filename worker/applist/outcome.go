@@ -24,7 +24,7 @@ func (p *planner) outcome(s *subject) (o Outcome, changed bool) {
 		return Outcome{}, false
 	case s.refusal != "" && s.wanted && s.pending != nil && s.pending.Remove:
 		// A refused removal: the domain stays what it was.
-		r.Since, r.Reason = s.since, s.refusal
+		r.Since, r.Names, r.Reason = s.since, p.onList(s), s.refusal
 		return Outcome{Record: r, Event: s.refusal}, true
 	case s.refusal != "":
 		return p.rejected(s, r), true
