@@ -87,8 +87,11 @@ func testClientOf(t *testing.T, url string) *Client {
 
 func soon() time.Time { return time.Now().Add(10 * time.Second) }
 
+// answers reads the whole request first; otherwise its answer could come before a
+// write that stalls halfway.
 func answers(status int, body string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(body))
 	}
