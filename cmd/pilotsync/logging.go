@@ -30,3 +30,12 @@ type redisLog struct{ log *logrus.Logger }
 func (l redisLog) Printf(_ context.Context, format string, args ...any) {
 	l.log.Debug("go-redis: " + strings.TrimSpace(fmt.Sprintf(format, args...)))
 }
+
+// warnings takes what net/http has to say, a line at a time.
+type warnings struct{ log *logrus.Logger }
+
+// Write implements io.Writer.
+func (w warnings) Write(line []byte) (int, error) {
+	w.log.Warn(strings.TrimSpace(string(line)))
+	return len(line), nil
+}

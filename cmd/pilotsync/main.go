@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	redislog "github.com/redis/go-redis/v9/logging"
 )
 
 // Exit codes, as documented in the README.
@@ -23,8 +24,9 @@ const (
 
 // commands is the whole command line; kong fills it in from flags and environment.
 type commands struct {
-	Demo     demoCmd     `cmd:"" help:"Show it all at work on this machine: embedded Redis, simulated ServerPilot, a real worker."`
 	Worker   workerCmd   `cmd:"" help:"Take changes off the queue and bring the lists in step."`
+	Enqueue  enqueueCmd  `cmd:"" help:"Put changes on the queue, and follow them."`
+	Status   statusCmd   `cmd:"" help:"Show where domains stand."`
 	Simulate simulateCmd `cmd:"" help:"Run a stand-in for ServerPilot, DNS and web servers, to try things with."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
@@ -49,6 +51,9 @@ func main() {
 		fmt.Fprintln(os.Stderr, "pilotsync: a second signal: ended at once")
 		os.Exit(exitFailed)
 	}()
+	// go-redis has one log for the whole process, and would tell a person of each
+	// connection that fails; the commands say once what matters.
+	redislog.Disable()
 	os.Exit(run(ctx, os.Args[1:], newStreams(os.Stdin, os.Stdout, os.Stderr)))
 }
 

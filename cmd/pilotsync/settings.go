@@ -2,10 +2,8 @@ package main
 
 import (
 	"github.com/alecthomas/kong"
-	"github.com/redis/go-redis/v9"
 	"github.com/sirupsen/logrus"
 
-	"pilotsync/internal/redisurl"
 	"pilotsync/tasks"
 	"pilotsync/worker"
 	"pilotsync/worker/applist"
@@ -15,15 +13,6 @@ import (
 // The settings are kept as they were given, as strings: config checks them all
 // and reports all that is wrong at once. A variable's flag is its name without
 // the prefix; a test holds them to that.
-
-// redisSettings say where Redis is. The default isn't a tag, for it would hide
-// whether the variable was set beside its file form.
-type redisSettings struct {
-	RedisURL     string `name:"redis-url" env:"REDIS_URL" group:"Redis" placeholder:"URL" help:"Where Redis is; also rediss://, redis-socket:///path, redis-sentinel://h1,h2/0?master=NAME and redis-cluster://h1,h2. Default: redis://127.0.0.1:6379/0."`
-	RedisURLFile string `name:"redis-url-file" env:"REDIS_URL_FILE" group:"Redis" placeholder:"FILE" help:"File to read the URL from. Default: none."`
-}
-
-const defaultRedisURL = "redis://127.0.0.1:6379/0"
 
 // accountSettings say for which apps the worker works, and with which keys.
 type accountSettings struct {
@@ -70,6 +59,7 @@ type workerSettings struct {
 // setup is what the settings of a worker come to.
 type setup struct {
 	Worker    worker.Config // without Log
+	Redis     string        // its URL, as it may be shown
 	Listen    string        // empty for no page
 	LogLevel  logrus.Level
 	LogFormat string // text, json or empty
@@ -107,7 +97,7 @@ func (s workerSettings) config(readFile readFile) (setup, error) {
 	}
 	take(&w, "PILOTSYNC_RECONCILE", s.Reconcile, oneOf("repair", "report", "off")) // nothing reads it yet
 	take(&w, "PILOTSYNC_AUTH", s.Auth, parseAuth)
-	set.Worker.Redis = s.open(&w, readFile)
+	set.Worker.Redis, set.Redis = s.open(&w, readFile)
 	if err := w.err(); err != nil {
 		if set.Worker.Redis != nil {
 			_ = set.Worker.Redis.Close() // it never connected
@@ -131,30 +121,6 @@ func (s workerSettings) webhook(w *wrong, readFile readFile) worker.Webhook {
 		}
 	}
 	return hook
-}
-
-// url returns the URL of Redis, and false if it is wrong to the point that there
-// is none.
-func (s redisSettings) url(w *wrong, readFile readFile) (string, bool) {
-	url, ok := readFile.either(w, "REDIS_URL", s.RedisURL, s.RedisURLFile)
-	if url == "" {
-		url = defaultRedisURL
-	}
-	return url, ok
-}
-
-// open returns a client, or nil where a setting is wrong.
-func (s redisSettings) open(w *wrong, readFile readFile) redis.UniversalClient {
-	url, ok := s.url(w, readFile)
-	if !ok {
-		return nil
-	}
-	client, err := redisurl.Open(url)
-	if err != nil {
-		w.say("REDIS_URL", "is wrong: "+err.Error())
-		return nil
-	}
-	return client
 }
 
 // toggle is a boolean setting: --flag alone turns it on.

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	stdlog "log"
+	"net"
 	"os"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 
-	"pilotsync/internal/redisurl"
+	"pilotsync/internal/web"
 	"pilotsync/worker"
+	"pilotsync/worker/ledger"
 )
 
 type workerCmd struct {
@@ -50,13 +54,58 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return usageError{err}
 	}
+	page, err := listen(set.Listen)
+	if err != nil {
+		return err
+	}
+	log.Infof("pilotsync %s: Redis is %s, ServerPilot is %s", version(), set.Redis, set.Worker.APIURL)
 	if set.Worker.DryRun {
 		log.Warn("dry run: nothing is written to ServerPilot (PILOTSYNC_DRY_RUN)")
 	}
-	err = w.Run(ctx)
+
+	err = alongside(ctx, w.Run, func(ctx context.Context) error {
+		if page == nil {
+			return nil
+		}
+		log.Infof("the page is at http://%s/", page.Addr())
+		ping := func(ctx context.Context) error { return set.Worker.Redis.Ping(ctx).Err() }
+		return web.Serve(ctx, page, web.Handler(ledger.New(set.Worker.Redis), ping), stdlog.New(warnings{log}, "", 0))
+	})
 	if errors.Is(err, worker.ErrRedisRefused) {
-		url, _ := c.url(&wrong{}, os.ReadFile)
-		return usageError{fmt.Errorf("REDIS_URL (--redis-url) is %q; it takes the user and password that Redis knows: %w", redisurl.Redacted(url), err)}
+		return redisRefused(set.Redis, err)
 	}
 	return err
+}
+
+// alongside runs main until it returns, and side beside it. Should side fail,
+// main is told to end.
+func alongside(ctx context.Context, main, side func(context.Context) error) error {
+	ctx, stopMain := context.WithCancel(ctx)
+	defer stopMain()
+	// The page stays up while the worker stops.
+	sideCtx, stopSide := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopSide()
+	var sideErr error
+	var running sync.WaitGroup
+	running.Go(func() {
+		if sideErr = side(sideCtx); sideErr != nil {
+			stopMain()
+		}
+	})
+	err := main(ctx)
+	stopSide()
+	running.Wait()
+	return errors.Join(err, sideErr)
+}
+
+// listen opens the page's address; it returns nil for an empty one.
+func listen(addr string) (net.Listener, error) {
+	if addr == "" {
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("PILOTSYNC_LISTEN (--listen) is %q, where the page can't be served; it takes a free address, or off: %w", addr, err)
+	}
+	return l, nil
 }

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"pilotsync/enqueue"
+	"pilotsync/tasks"
+	"pilotsync/worker/ledger"
+)
+
+type enqueueCmd struct {
+	Add    addCmd    `cmd:"" help:"Put domains on an app's list and see them through to a certificate."`
+	Remove removeCmd `cmd:"" help:"Take domains off an app's list."`
+}
+
+type addCmd struct{ changeFlags }
+
+type removeCmd struct{ changeFlags }
+
+const enqueueExamples = `All names are checked first: if one is wrong, nothing is enqueued. With --wait it exits with 1 if a domain ends rejected or failed, or the time is up.
+
+Examples:
+
+    pilotsync enqueue %[1]s example.com shop.example.com --app=app1
+
+    pilotsync enqueue %[1]s --app=app1 --file=domains.txt --wait
+
+    wp site list --field=domain | pilotsync enqueue %[1]s --app=app1 --file=- --json`
+
+// Help is shown under the command's own --help.
+func (*addCmd) Help() string { return fmt.Sprintf(enqueueExamples, "add") }
+
+// Help is shown under the command's own --help.
+func (*removeCmd) Help() string { return fmt.Sprintf(enqueueExamples, "remove") }
+
+// Run enqueues additions.
+func (c *addCmd) Run(ctx context.Context, s *streams) error { return c.enqueue(ctx, s, false) }
+
+// Run enqueues removals.
+func (c *removeCmd) Run(ctx context.Context, s *streams) error { return c.enqueue(ctx, s, true) }
+
+// changeFlags are the flags of both kinds of change.
+type changeFlags struct {
+	redisSettings
+
+	App     string        `name:"app" env:"WU_SERVER_PILOT_APP_ID" placeholder:"ID" help:"The app. Default: the one of the variable, if it is one."`
+	AppFile string        `name:"app-file" env:"WU_SERVER_PILOT_APP_ID_FILE" placeholder:"FILE" help:"File to read it from."`
+	WWW     string        `name:"www" placeholder:"WHEN" help:"Which of the domains get a www form: always, main_only or never. Default: the worker's setting."`
+	SiteID  int64         `name:"site-id" placeholder:"N" help:"WordPress's id of the site, for the webhook. Default: none."`
+	File    string        `short:"f" placeholder:"FILE" help:"File with a domain a line, - for standard input; empty lines and lines that start with # are skipped."`
+	Wait    bool          `help:"Follow each domain to its final state."`
+	Timeout time.Duration `default:"1h" help:"How long to wait at most."`
+	JSON    bool          `name:"json" help:"Print one JSON array: receipts, or with --wait what status prints."`
+	Domains []string      `arg:"" optional:"" name:"domain" help:"Domains."`
+}
+
+// receipt is what --json prints for each change without --wait.
+type receipt struct {
+	AppID  string `json:"app_id"`
+	Domain string `json:"domain"`
+	Seq    int64  `json:"seq"`
+	TaskID string `json:"task_id"`
+}
+
+func (f *changeFlags) enqueue(ctx context.Context, s *streams, remove bool) error {
+	reqs, err := f.requests(s.In, remove)
+	if err != nil {
+		return err
+	}
+	rdb, err := f.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer rdb.Close()
+	receipts, err := enqueue.New(rdb).Enqueue(ctx, reqs...)
+	switch {
+	case errors.Is(err, enqueue.ErrUnavailable):
+		return fmt.Errorf("%w\nTo enqueue all of them again is safe", err)
+	case err != nil:
+		return err
+	case f.Wait:
+		return f.wait(ctx, s, ledger.New(rdb), receipts)
+	case f.JSON:
+		var all []receipt
+		for _, r := range receipts {
+			all = append(all, receipt(r))
+		}
+		return printJSON(s.Out, all)
+	case len(receipts) == 1:
+		_, err = fmt.Fprintf(s.Out, "enqueued 1 change for app %s\n", reqs[0].AppID)
+	case len(receipts) == 0:
+		_, err = fmt.Fprintln(s.Out, "enqueued 0 changes: no domain was given")
+	default:
+		_, err = fmt.Fprintf(s.Out, "enqueued %d changes for app %s\n", len(receipts), reqs[0].AppID)
+	}
+	return err
+}
+
+// requests checks everything there is to check and tells all that is wrong.
+func (f *changeFlags) requests(in io.Reader, remove bool) ([]enqueue.Request, error) {
+	var wrong []string
+	app, err := f.app()
+	if err != nil {
+		wrong = append(wrong, err.Error())
+	}
+	www := tasks.WWW(f.WWW)
+	if f.WWW != "" {
+		if _, err := tasks.ParseWWW(f.WWW); err != nil {
+			wrong = append(wrong, "--"+err.Error())
+		}
+	}
+	if f.SiteID < 0 {
+		wrong = append(wrong, fmt.Sprintf("--site-id is %d; it takes a number from 1", f.SiteID))
+	}
+	if f.Timeout <= 0 {
+		wrong = append(wrong, fmt.Sprintf("--timeout is %s; it takes a duration such as 10m", f.Timeout))
+	}
+	if len(f.Domains) == 0 && f.File == "" {
+		wrong = append(wrong, "no domain is given; name some, or a file of them with --file")
+	}
+	var reqs []enqueue.Request
+	take := func(where, raw string) {
+		domain, err := tasks.ParseDomain(raw)
+		if err != nil {
+			wrong = append(wrong, where+err.Error())
+			return
+		}
+		reqs = append(reqs, enqueue.Request{AppID: app, Domain: domain, Remove: remove, WWW: www, SiteID: f.SiteID})
+	}
+	for _, raw := range f.Domains {
+		take("", raw)
+	}
+	if f.File != "" {
+		if err := eachLine(f.File, in, take); err != nil {
+			wrong = append(wrong, "--file: "+err.Error())
+		}
+	}
+	if wrong != nil {
+		return nil, usageError{fmt.Errorf("nothing was enqueued:\n%s", strings.Join(wrong, "\n"))}
+	}
+	return reqs, nil
+}
+
+// app is the one app that the changes are for.
+func (f *changeFlags) app() (string, error) {
+	w := wrong{}
+	id, ok := readFile(os.ReadFile).either(&w, "WU_SERVER_PILOT_APP_ID", f.App, f.AppFile)
+	switch {
+	case !ok:
+		return "", w.err()
+	case id == "":
+		return "", errors.New("no app is given; name it with --app (or in WU_SERVER_PILOT_APP_ID)")
+	case strings.Contains(id, ","):
+		return "", fmt.Errorf("%q is several apps; say with --app which one is meant", id)
+	}
+	return id, tasks.CheckAppID(id)
+}
+
+// eachLine hands on the names in a file, with where each stands.
+func eachLine(file string, in io.Reader, take func(where, raw string)) error {
+	shown := "standard input"
+	if file != "-" {
+		opened, err := os.Open(file)
+		if err != nil {
+			return err
+		}
+		defer opened.Close()
+		in, shown = opened, file
+	}
+	lines := bufio.NewScanner(in)
+	n := 0
+	for lines.Scan() {
+		n++
+		if line := strings.TrimSpace(lines.Text()); line != "" && !strings.HasPrefix(line, "#") {
+			take(fmt.Sprintf("line %d of %s: ", n, shown), line)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("line %d of %s: %w", n+1, shown, err)
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/ledger"
+)
+
+// domainStatus is where a domain stands, as --json prints it. The keys are a
+// contract with whoever reads them.
+type domainStatus struct {
+	AppID         string      `json:"app_id"`
+	Domain        string      `json:"domain"`
+	State         tasks.State `json:"state"`
+	Names         []string    `json:"names"`
+	Reason        string      `json:"reason"`
+	Seq           int64       `json:"seq"`
+	Attempt       int         `json:"attempt"`
+	NextAttemptAt *time.Time  `json:"next_attempt_at"`
+	UpdatedAt     time.Time   `json:"updated_at"`
+	// AttemptAt is when the last verification was made; only the table shows it.
+	AttemptAt *time.Time `json:"-"`
+}
+
+func statusOf(v ledger.View) domainStatus {
+	d := domainStatus{
+		AppID: v.AppID, Domain: v.Domain, State: v.State, Names: v.Names, Reason: v.Reason, Seq: v.Seq,
+		Attempt: v.Record.Attempt, NextAttemptAt: utc(v.Record.NextAt), UpdatedAt: v.UpdatedAt.UTC(), AttemptAt: utc(v.Record.AttemptAt),
+	}
+	if d.Names == nil {
+		d.Names = []string{} // [] in JSON, not null
+	}
+	return d
+}
+
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+// printJSON writes one array; a nil slice is an empty one.
+func printJSON[T any](w io.Writer, all []T) error {
+	if all == nil {
+		all = []T{}
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(all)
+}
+
+// printTable writes rows, the first of which is the heading, in columns.
+func printTable(w io.Writer, rows [][]string) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			if cells[i] = plain(cell); cell == "" {
+				cells[i] = "-"
+			}
+		}
+		fmt.Fprintln(table, strings.Join(cells, "\t")) // an error comes back from Flush
+	}
+	return table.Flush()
+}
+
+// plain makes a text safe for one cell of a terminal: reasons quote others' words.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// relative says when t is, seen from now: "in 3m", "2m ago", "now"; nothing for nil.
+func relative(t *time.Time, now time.Time) string {
+	if t == nil {
+		return ""
+	}
+	away := t.Sub(now).Round(time.Second)
+	switch {
+	case away > 0:
+		return "in " + rough(away)
+	case away < 0:
+		return rough(-away) + " ago"
+	}
+	return "now"
+}
+
+// rough rounds a duration to its biggest unit, from seconds to days.
+func rough(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d < 90*time.Second:
+		return fmt.Sprintf("%ds", d.Round(time.Second)/time.Second)
+	case d < 90*time.Minute:
+		return fmt.Sprintf("%dm", d.Round(time.Minute)/time.Minute)
+	case d < 36*time.Hour:
+		return fmt.Sprintf("%dh", d.Round(time.Hour)/time.Hour)
+	}
+	return fmt.Sprintf("%dd", d.Round(day)/day)
+}
