@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 	redislog "github.com/redis/go-redis/v9/logging"
@@ -24,6 +25,7 @@ const (
 
 // commands is the whole command line; kong fills it in from flags and environment.
 type commands struct {
+	Demo     demoCmd     `cmd:"" help:"Show it all at work on this machine: embedded Redis, simulated ServerPilot, a real worker."`
 	Worker   workerCmd   `cmd:"" help:"Take changes off the queue and bring the lists in step."`
 	Enqueue  enqueueCmd  `cmd:"" help:"Put changes on the queue, and follow them."`
 	Status   statusCmd   `cmd:"" help:"Show where domains stand."`
@@ -47,9 +49,15 @@ func main() {
 	go func() { // until the process ends
 		<-signals
 		cancel()
-		<-signals
-		fmt.Fprintln(os.Stderr, "pilotsync: a second signal: ended at once")
-		os.Exit(exitFailed)
+		// One wish can arrive twice: timeout(1) and others signal the process and
+		// its group. Only a person or a supervisor who lost patience comes later.
+		patient := time.Now().Add(time.Second)
+		for range signals {
+			if time.Now().After(patient) {
+				fmt.Fprintln(os.Stderr, "pilotsync: a second signal: ended at once")
+				os.Exit(exitFailed)
+			}
+		}
 	}()
 	// go-redis has one log for the whole process, and would tell a person of each
 	// connection that fails; the commands say once what matters.
