@@ -75,7 +75,7 @@ func (c *demoCmd) openLog(s *streams) (log io.Writer, end func(wrong bool), err 
 
 // play enqueues the batch, follows it to its end, and shows and checks that.
 func (c *demoCmd) play(ctx context.Context, s *streams, w *demoWorld, apps []demoApp) error {
-	demoIntroduction(s.Out, apps)
+	demoIntroduction(s.Out, w.page, apps)
 	sent, err := w.enqueue(ctx, demoMoments(apps))
 	if err != nil {
 		return err
@@ -97,11 +97,12 @@ func (c *demoCmd) play(ctx context.Context, s *streams, w *demoWorld, apps []dem
 	return w.judge(s, apps, p)
 }
 
-func demoIntroduction(out io.Writer, apps []demoApp) {
+func demoIntroduction(out io.Writer, page string, apps []demoApp) {
 	fmt.Fprintf(out, `An embedded Redis, a simulated ServerPilot and one real worker, all in this
 process and on loopback. Waits of minutes are seconds here.
+Watch it in a browser as well: %s
 
-`)
+`, page)
 	changes := 0
 	for _, app := range apps {
 		n := 0
@@ -161,7 +162,7 @@ func (w *demoWorld) follow(ctx context.Context, apps []demoApp, sent []enqueue.R
 		case <-ctx.Done():
 			return p, ctx.Err()
 		case <-w.failed:
-			return p, errors.New("the worker ended")
+			return p, errors.New("the worker or its page ended")
 		case <-limit.C:
 			return p, nil // what is missing will be told
 		case <-ticker.C:

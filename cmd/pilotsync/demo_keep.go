@@ -18,13 +18,13 @@ func (w *demoWorld) keep(ctx context.Context, s *streams, apps []demoApp) error 
 	case <-ctx.Done():
 		return nil
 	case <-w.failed:
-		return errors.New("the worker ended")
+		return errors.New("the worker or its page ended")
 	}
 }
 
 // demoInvitation prints what can be tried while the demo stays up.
 func demoInvitation(out io.Writer, w *demoWorld, apps []demoApp) {
-	program, redis, app := demoProgram(), w.redisURL(), apps[0].id
+	program, app := demoProgram(), apps[0].id
 	fmt.Fprintf(out, `
 The demo stays up until Ctrl-C. In another terminal:
 
@@ -32,9 +32,11 @@ The demo stays up until Ctrl-C. In another terminal:
   %s enqueue add shop.example.com --app %s --wait
   %s status --app %s
 
+The page is at %s
+
 The simulated world takes any domain. A word in its first label says how it behaves:
 
-`, redis, program, app, program, app)
+`, w.redisURL(), program, app, program, app, w.page)
 	for _, line := range simulator.Conventions() {
 		fmt.Fprintf(out, "  %s\n", line)
 	}

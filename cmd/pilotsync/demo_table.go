@@ -22,7 +22,7 @@ func demoTable(out io.Writer, apps []demoApp, views map[string]map[string]ledger
 	for _, app := range apps {
 		var part [][4]string
 		for _, v := range views[app.id] {
-			reason := strings.TrimPrefix(v.Reason, v.Domain+" ") // the row says which
+			reason := plain(strings.TrimPrefix(v.Reason, v.Domain+" ")) // the row says which
 			part = append(part, [4]string{app.id, readable(v.Domain), string(v.State), reason})
 		}
 		slices.SortFunc(part, func(a, b [4]string) int { return strings.Compare(a[1], b[1]) })

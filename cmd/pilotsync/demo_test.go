@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -142,10 +143,13 @@ func TestDemoKeptUpTakesNewDomains(t *testing.T) {
 		write.Close()
 		ended <- err
 	}()
-	url := ""
+	var url, page string
 	lines := bufio.NewScanner(read)
-	for url == "" && lines.Scan() {
-		_, url, _ = strings.Cut(lines.Text(), "export REDIS_URL=")
+	for page == "" && lines.Scan() {
+		if _, after, found := strings.Cut(lines.Text(), "export REDIS_URL="); found {
+			url = after
+		}
+		_, page, _ = strings.Cut(lines.Text(), "The page is at ")
 	}
 	rest := make(chan string, 1)
 	go func() { b, _ := io.ReadAll(read); rest <- string(b) }()
@@ -165,6 +169,9 @@ func TestDemoKeptUpTakesNewDomains(t *testing.T) {
 		}
 		state = v.State
 	}
+	if body := get(t, page); !strings.Contains(body, "refused-later.example.com") {
+		t.Errorf("the page doesn't show the new domain:\n%s", body)
+	}
 	cancel()
 	if err := <-ended; err != nil {
 		t.Errorf("it ended with: %v", err)
@@ -172,6 +179,26 @@ func TestDemoKeptUpTakesNewDomains(t *testing.T) {
 	if said := <-rest; !strings.Contains(said, "nocert: ") {
 		t.Errorf("the simulator's conventions are missing in %q", said)
 	}
+}
+
+// get returns a page's body over a connection that isn't kept.
+func get(t *testing.T, url string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Close = true
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
 }
 
 func TestDeviationsTellEachDifference(t *testing.T) {

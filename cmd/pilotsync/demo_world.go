@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	stdlog "log"
+	"net"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -14,6 +16,7 @@ import (
 
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
+	"pilotsync/internal/web"
 	"pilotsync/tasks"
 	"pilotsync/worker"
 	"pilotsync/worker/applist"
@@ -41,17 +44,17 @@ type demoWorld struct {
 	ledger *ledger.Ledger
 	client *enqueue.Client
 	log    *logrus.Logger
+	page   string // the status page's address
 
 	stop    context.CancelFunc
 	running *errgroup.Group
-	// failed is closed when the worker or the clock ended by an error.
+	// failed is closed when the worker or the page ended by an error.
 	failed <-chan struct{}
 }
 
 // startDemo starts the world; the caller must close it.
 func startDemo(apps []demoApp, log io.Writer) (_ *demoWorld, err error) {
-	w := &demoWorld{redis: miniredis.NewMiniRedis(), log: logrus.New(), stop: func() {}, running: &errgroup.Group{}}
-	w.log.SetOutput(log)
+	w := &demoWorld{redis: miniredis.NewMiniRedis(), log: newLogger(log, logrus.InfoLevel, "text"), stop: func() {}, running: &errgroup.Group{}}
 	defer func() {
 		if err != nil {
 			_ = w.close()
@@ -77,10 +80,11 @@ func startDemo(apps []demoApp, log io.Writer) (_ *demoWorld, err error) {
 	}
 	w.rdb = redis.NewClient(&redis.Options{Addr: w.redis.Addr(), PoolSize: 200})
 	w.ledger, w.client = ledger.New(w.rdb), enqueue.New(w.rdb)
-	return w, w.startWorker(ids)
+	return w, w.run(ids)
 }
 
-func (w *demoWorld) startWorker(apps []string) error {
+// run starts the worker, the status page and the clock.
+func (w *demoWorld) run(apps []string) error {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(w.sim.CAPEM())
 	wk, err := worker.New(worker.Config{
@@ -95,10 +99,18 @@ func (w *demoWorld) startWorker(apps []string) error {
 	if err != nil {
 		return fmt.Errorf("starting the worker: %w", err)
 	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("opening a port for the status page: %w", err)
+	}
+	w.page = "http://" + listener.Addr().String() + "/"
+	page := web.Handler(w.ledger, func(ctx context.Context) error { return w.rdb.Ping(ctx).Err() })
+
 	ctx, stop := context.WithCancel(context.Background())
 	running, ctx := errgroup.WithContext(ctx)
 	w.stop, w.running, w.failed = stop, running, ctx.Done()
 	running.Go(func() error { return wk.Run(ctx) })
+	running.Go(func() error { return web.Serve(ctx, listener, page, stdlog.New(w.log.Out, "page: ", stdlog.LstdFlags)) })
 	running.Go(func() error { w.moveClock(ctx); return nil })
 	return nil
 }
@@ -123,7 +135,7 @@ func (w *demoWorld) moveClock(ctx context.Context) {
 func (w *demoWorld) redisURL() string { return "redis://" + w.redis.Addr() + "/0" }
 
 // close stops the worker first, as it needs all the rest, and returns the error
-// the worker ended with, if it did.
+// that it or the page ended with.
 func (w *demoWorld) close() error {
 	w.stop()
 	err := w.running.Wait()
