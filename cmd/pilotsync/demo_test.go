@@ -101,18 +101,37 @@ func TestDemoFailsWhereTheEndIsNotAsItMustBe(t *testing.T) {
 	}
 }
 
-func TestDemoOnATerminalBreaksNoLine(t *testing.T) {
+func TestDemoShowsABarOnATerminal(t *testing.T) {
 	t.Parallel()
 	var out, errs bytes.Buffer
 	if err := (&demoCmd{}).run(t.Context(), &streams{Out: &out, Err: &errs, Terminal: true}, smallDemo()); err != nil {
 		t.Fatalf("%v\n%s", err, &errs)
 	}
 	if !strings.Contains(errs.String(), "(3/3)") {
-		t.Errorf("no progress bar that gets to its end: %q", &errs)
+		t.Errorf("no bar that gets to its end: %q", &errs)
 	}
-	escape := regexp.MustCompile("\033\\[[0-9]*K")
-	for _, line := range strings.FieldsFunc(escape.ReplaceAllString(errs.String(), "")+out.String(), func(r rune) bool { return r == '\r' || r == '\n' }) {
-		if w := uniseg.StringWidth(line); w > 80 {
+	if strings.Contains(out.String(), "settled:") {
+		t.Errorf("lines of progress besides the bar:\n%s", &out)
+	}
+}
+
+func TestTheBarStaysWithinItsLine(t *testing.T) {
+	t.Parallel()
+	var errs bytes.Buffer
+	show, _ := demoBar(&streams{Err: &errs, Terminal: true}, 46)
+	for settled := range 47 {
+		p := demoProgress{settled: settled, states: map[tasks.State]int{}}
+		for _, state := range tasks.States() {
+			p.states[state] = 10
+		}
+		show(p)
+	}
+	lines := strings.Split(strings.ReplaceAll(errs.String(), "\033[0K", ""), "\r")
+	if len(lines) < 47 {
+		t.Errorf("drawn only %d times: %q", len(lines), lines)
+	}
+	for _, line := range lines {
+		if w := uniseg.StringWidth(line); w > 78 { // the echo of Ctrl-C takes two columns
 			t.Errorf("%d columns wide: %q", w, line)
 		}
 	}
