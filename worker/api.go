@@ -18,13 +18,23 @@ type listAPI struct {
 
 var _ applist.API = listAPI{}
 
+// readyLimit is how long a sync may wait for its account's turn in a worker's
+// slot and with the app's lease in hand.
+const readyLimit = 10 * time.Second
+
 // Ready implements [applist.API]: the tokens for the read and the write are
 // taken together, so that no write waits for one after its read.
 func (a listAPI) Ready(ctx context.Context, app string) error {
-	if err := a.accounts[app].limiter.WaitSync(ctx); err != nil {
-		return fmt.Errorf("wait for app %s's turn at ServerPilot: %w", app, err)
+	limited, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	err := a.accounts[app].limiter.WaitSync(limited)
+	switch {
+	case err == nil:
+		return nil
+	case limited.Err() != nil && ctx.Err() == nil:
+		return fmt.Errorf("app %s's account is at its rate limit (PILOTSYNC_API_RATE): %w", app, applist.ErrHandedBack)
 	}
-	return nil
+	return fmt.Errorf("wait for app %s's turn at ServerPilot: %w", app, err)
 }
 
 // List implements [applist.API].

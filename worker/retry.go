@@ -59,7 +59,7 @@ func syncPause(err error, fails int, jitter float64) time.Duration {
 	switch {
 	case errors.As(err, &notTaken):
 		return notTaken.Wait
-	case errors.Is(err, applist.ErrHandedBack), errors.Is(err, applist.ErrLost):
+	case errors.Is(err, applist.ErrHandedBack):
 		return 0
 	case errors.As(err, &call) && call.After > 0:
 		pause = call.After

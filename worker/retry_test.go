@@ -32,7 +32,6 @@ func TestSyncPause(t *testing.T) {
 		{"so is a dry run", &applist.DryRunError{}, 1, 0, 5 * time.Minute},
 		{"a write in flight is waited for exactly", &applist.NotTaken{Wait: 17 * time.Second}, 3, 1, 17 * time.Second},
 		{"what was handed back goes on at once", fmt.Errorf("stop: %w", applist.ErrHandedBack), 3, 0, 0},
-		{"so does a sync that lost its lease", fmt.Errorf("commit: %w", applist.ErrLost), 3, 0, 0},
 		{"Redis in trouble is like any other", errors.New("i/o timeout"), 2, 0, 2 * time.Second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -38,11 +38,33 @@ func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 		log.Debug("nothing to do: " + notTaken.Error())
 		return nil
 	}
+	if errors.Is(err, applist.ErrLost) {
+		log.Warn("the list is looked at again: " + err.Error())
+		return w.again(ctx, s.AppID, err)
+	}
 	app, lookErr := w.ledger.App(ctx, s.AppID)
 	if lookErr != nil {
 		return fmt.Errorf("%w (and then: %w)", err, lookErr)
 	}
 	return &later{after: syncPause(err, app.Fails, rand.Float64()), err: err}
+}
+
+// again asks for one more sync of an app whose lease was lost: this one's writes
+// may have crossed the next holder's. Where one may land yet, it waits for that.
+func (w *Worker) again(ctx context.Context, app string, cause error) error {
+	var call *applist.CallError
+	var pause time.Duration
+	if errors.As(cause, &call) && call.Verdict == applist.Unknown {
+		pause = applist.LandingLimit
+	}
+	wake, err := w.ledger.Wake(ctx, app)
+	if err == nil {
+		err = w.follow.Sync(ctx, tasks.Sync{AppID: app, Wake: wake}, asynq.ProcessIn(pause))
+	}
+	if err != nil {
+		return fmt.Errorf("%w (and then: %w)", cause, err)
+	}
+	return nil
 }
 
 // unserved leaves a change for an app that no account of this worker owns

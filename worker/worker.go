@@ -24,6 +24,13 @@ import (
 // call to ServerPilot ends within 20 s. Then asynq puts the task back.
 const shutdownLimit = serverpilot.CallTimeout + 2*time.Second
 
+// How often an idle queue is asked for tasks; asynq varies it by half. A person
+// waits for changes and lists, and nobody for the others.
+const (
+	quick = 100 * time.Millisecond
+	calm  = time.Second
+)
+
 // Worker takes tasks off the queue and does them.
 type Worker struct {
 	log      *logrus.Entry
@@ -58,7 +65,7 @@ type server struct {
 func New(cfg Config) (*Worker, error) {
 	w := &Worker{
 		log: logrus.NewEntry(cfg.Log), name: name(), ledger: ledger.New(cfg.Redis),
-		follow:  follow{client: asynq.NewClientFromRedisClient(cfg.Redis), tell: cfg.Webhook.URL != ""},
+		follow:  follow{rdb: cfg.Redis, client: asynq.NewClientFromRedisClient(cfg.Redis), tell: cfg.Webhook.URL != ""},
 		checker: certcheck.New(cfg.Check), accounts: map[string]*account{},
 		expected: cfg.Expected, delays: cfg.SSLDelays, dryRun: cfg.DryRun,
 		webhook: cfg.Webhook, poster: newPoster(),
@@ -85,22 +92,20 @@ func New(cfg Config) (*Worker, error) {
 	}
 	w.sweeper = sweeper{w, asynq.NewInspectorFromRedisClient(cfg.Redis)}
 	w.servers = []server{
-		w.server(cfg, tasks.QueueDomains, changeSlots, map[string]asynq.HandlerFunc{
+		w.server(cfg, tasks.QueueDomains, changeSlots, quick, map[string]asynq.HandlerFunc{
 			tasks.TypeDomainAdd: w.change, tasks.TypeDomainRemove: w.change}),
-		w.server(cfg, tasks.QueueLists, cfg.Concurrency, map[string]asynq.HandlerFunc{tasks.TypeAppSync: w.sync}),
-		w.server(cfg, tasks.QueueSSL, verifySlots, map[string]asynq.HandlerFunc{tasks.TypeSSLVerify: w.verify}),
-		w.server(cfg, tasks.QueueEvents, eventSlots, map[string]asynq.HandlerFunc{tasks.TypeEventDeliver: w.deliver}),
+		w.server(cfg, tasks.QueueLists, cfg.Concurrency, quick, map[string]asynq.HandlerFunc{tasks.TypeAppSync: w.sync}),
+		w.server(cfg, tasks.QueueSSL, verifySlots, calm, map[string]asynq.HandlerFunc{tasks.TypeSSLVerify: w.verify}),
+		w.server(cfg, tasks.QueueEvents, eventSlots, calm, map[string]asynq.HandlerFunc{tasks.TypeEventDeliver: w.deliver}),
 	}
 	return w, nil
 }
 
-func (w *Worker) server(cfg Config, queue string, slots int, handlers map[string]asynq.HandlerFunc) server {
+func (w *Worker) server(cfg Config, queue string, slots int, check time.Duration, handlers map[string]asynq.HandlerFunc) server {
 	return server{handlers: handlers, Server: asynq.NewServerFromRedisClient(cfg.Redis, asynq.Config{
-		Concurrency: slots,
-		Queues:      map[string]int{queue: 1},
-		// A change on an idle system is noticed within 150 ms; asynq's own default is
-		// a second and a half.
-		TaskCheckInterval:        100 * time.Millisecond,
+		Concurrency:              slots,
+		Queues:                   map[string]int{queue: 1},
+		TaskCheckInterval:        check,
 		DelayedTaskCheckInterval: time.Second,
 		RetryDelayFunc:           retryDelay,
 		IsFailure:                isFailure,

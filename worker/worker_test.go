@@ -57,11 +57,10 @@ func TestADomainGoesFromRequestToCertificate(t *testing.T) {
 	}
 }
 
+// Not parallel: it compares times, and its neighbours would be in the figures.
 func TestABurstOnOneAppTakesFewWritesAndDelaysNoOther(t *testing.T) {
-	t.Parallel()
 	for _, workers := range []int{1, 4} {
 		t.Run(fmt.Sprintf("%d workers", workers), func(t *testing.T) {
-			t.Parallel()
 			w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "big"}, {ID: "small"}}, Latency: 200 * time.Millisecond})
 			cfg := w.config("big", "small")
 			cfg.SSLDelays = []time.Duration{time.Hour}
@@ -86,7 +85,7 @@ func TestABurstOnOneAppTakesFewWritesAndDelaysNoOther(t *testing.T) {
 			if writes := w.sim.Calls("big", simulator.WriteList); writes > 6 {
 				t.Errorf("300 names took %d list writes; at most 6 are allowed", writes)
 			}
-			// The same, but for the noise of a machine that runs other tests meanwhile.
+			// The same, but for the noise of a shared machine.
 			if busy > 2*idle+time.Second {
 				t.Errorf("a single change took %s beside the burst, and %s on an idle system", busy, idle)
 			}
@@ -98,8 +97,8 @@ func TestABurstOnOneAppTakesFewWritesAndDelaysNoOther(t *testing.T) {
 	}
 }
 
+// Not parallel, as above.
 func TestAnAppThatHangsDelaysNoOther(t *testing.T) {
-	t.Parallel()
 	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "slow"}, {ID: "small"}}})
 	cfg := w.config("slow", "small")
 	cfg.SSLDelays = []time.Duration{time.Hour}

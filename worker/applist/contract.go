@@ -14,7 +14,7 @@ import (
 // Every error is, or wraps, a [*CallError]; anything else counts as [Again].
 type API interface {
 	// Ready waits until one read and one write may be made, where the account's
-	// calls are limited.
+	// calls are limited; where that would take long, it returns [ErrHandedBack].
 	Ready(ctx context.Context, app string) error
 	// List returns the app's domain names in ServerPilot's order. An answer
 	// without a list is an error, never an empty list.
@@ -60,7 +60,9 @@ const (
 	LandingLimit = 30 * time.Second
 )
 
-// ErrLost: the lease is somebody else's now, or nobody's. Nothing was changed.
+// ErrLost: the lease is somebody else's now, or nobody's. The call changed
+// nothing; but a write made before may have crossed somebody else's, so whoever
+// gets this error from a sync asks for another one.
 var ErrLost = errors.New("the app's lease was lost")
 
 // NotTaken tells why a lease can't be had.
@@ -101,7 +103,8 @@ type Ledger interface {
 	// what is in flight. It returns the domains whose turn it wasn't; their
 	// changes stay pending.
 	Commit(ctx context.Context, lease Lease, c Commit) (stale []string, err error)
-	// Release gives the lease back if nothing is pending, and reports whether it did.
+	// Release gives the lease back if nothing is pending and nobody asked for one
+	// more sync meanwhile, and reports whether it did.
 	Release(ctx context.Context, lease Lease) (released bool, err error)
 	// Abandon gives the lease back although changes are pending.
 	Abandon(ctx context.Context, lease Lease, trouble *Trouble) error

@@ -13,7 +13,8 @@ import (
 const Budget = 5 * time.Minute
 
 // ErrHandedBack: the sync stopped early, between two calls, with changes still
-// pending: the worker is shutting down, or [Budget] is used up. Not a failure.
+// pending: the worker is shutting down, [Budget] is used up, or the account's
+// calls are spoken for. Not a failure.
 var ErrHandedBack = errors.New("handed back with changes pending")
 
 // DryRunError says what a sync would have written, had it been allowed to.
@@ -64,7 +65,7 @@ func (s *Syncer) Sync(ctx context.Context, app string) (Report, error) {
 		// cost the app half a minute.
 		back, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		if abandonErr := s.Ledger.Abandon(back, lease, s.trouble(err)); abandonErr != nil && !errors.Is(abandonErr, ErrLost) {
+		if abandonErr := s.Ledger.Abandon(back, lease, s.trouble(err)); abandonErr != nil {
 			err = fmt.Errorf("%w (and its lease could not be given back: %w)", err, abandonErr)
 		}
 	}
@@ -102,8 +103,15 @@ type run struct {
 // part is one plan to be made: a part of the pending changes, or all of them.
 type part struct {
 	only    map[string]bool
-	refused map[string]string
+	refused *refusal
 	control bool // write the list as it is read
+}
+
+// refusal is a change that ServerPilot refuses for its own sake. A later change
+// of the same domain is another matter.
+type refusal struct {
+	domain, message string
+	seq             int64
 }
 
 // settle plans, writes and commits until nothing is pending.
@@ -155,14 +163,21 @@ func (r *run) step(ctx context.Context, p part) error {
 	if err != nil {
 		return fmt.Errorf("read the ledger of app %s: %w", app, err)
 	}
-	plan := Plan(Input{Remote: remote, Ledger: snapshot, Rules: r.Rules, Now: r.Now(), Only: p.only, Refused: p.refused})
+	in := Input{Remote: remote, Ledger: snapshot, Rules: r.Rules, Now: r.Now(), Only: p.only}
+	if p.refused != nil {
+		if snapshot.lastSeq(p.refused.domain) != p.refused.seq {
+			return nil // changed meanwhile: to be planned with the others
+		}
+		in.Refused = map[string]string{p.refused.domain: p.refused.message}
+	}
+	plan := Plan(in)
 	if plan.Write {
 		if r.DryRun {
 			return &DryRunError{Added: plan.Added, Removed: plan.Removed}
 		}
 		err := r.replace(ctx, plan.List, plan.Claim)
 		if message, refused := isRefusal(err); refused {
-			return r.takeApart(plan, message, err)
+			return r.takeApart(plan, snapshot, message, err)
 		}
 		if err != nil {
 			return err
@@ -239,7 +254,7 @@ func faultyList(app, message string, err error) error {
 
 // takeApart follows up on a refused plan: it is halved until the change that
 // ServerPilot refuses is alone, and that one is rejected.
-func (r *run) takeApart(plan Result, message string, err error) error {
+func (r *run) takeApart(plan Result, on Snapshot, message string, err error) error {
 	var next []part
 	if !r.sound {
 		next = append(next, part{control: true})
@@ -249,7 +264,7 @@ func (r *run) takeApart(plan Result, message string, err error) error {
 		return faultyList(r.lease.App, message, err)
 	case 1:
 		domain := plan.Movers[0]
-		next = append(next, part{only: keys(plan.Movers), refused: map[string]string{domain: message}})
+		next = append(next, part{only: keys(plan.Movers), refused: &refusal{domain, message, on.lastSeq(domain)}})
 	default:
 		next = append(next, part{only: keys(plan.Movers[:n/2])}, part{only: keys(plan.Movers[n/2:])})
 	}
@@ -288,6 +303,14 @@ func (r *run) commit(ctx context.Context, plan Result) error {
 		return fmt.Errorf("app %s: %d plans in a row settled nothing; last stale: %v", app, r.idle, stale)
 	}
 	return nil
+}
+
+// lastSeq is the order number of the domain's last change, 0 where there is none.
+func (s Snapshot) lastSeq(domain string) int64 {
+	if change, waits := s.Pending[domain]; waits {
+		return change.Seq
+	}
+	return s.Records[domain].Seq
 }
 
 func isRefusal(err error) (message string, refused bool) {

@@ -7,7 +7,7 @@ if ARGV[1] ~= '' then
   if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then
     return 0
   end
-  redis.call('HDEL', KEYS[1], 'token', 'until')
+  redis.call('HDEL', KEYS[1], 'token', 'until', 'taken')
 end
 if ARGV[2] ~= '' then
   redis.call('HINCRBY', KEYS[1], 'fails', 1)

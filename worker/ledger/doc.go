@@ -19,8 +19,9 @@
 //	pilotsync:{APP}:due      zset    domain, by the time of its next verification (ms)
 //	pilotsync:{APP}:autossl  string  when AutoSSL was last turned on (ms)
 //	pilotsync:{APP}:log:NAME list    the domain's last events, newest first
-//	pilotsync:{APP}:sync     hash    wake, awake; token, until (lease); landing, claim
-//	                                 (write in flight); fails, trouble, blocked, trouble_since
+//	pilotsync:{APP}:sync     hash    wake, awake; token, until, taken (the lease, and the
+//	                                 wake it was taken at); landing, claim (write in
+//	                                 flight); fails, trouble, blocked, trouble_since
 //	pilotsync:apps           set     every app that has a ledger
 //	pilotsync:sweep          string  when the last sweep began (ms)
 package ledger

@@ -32,7 +32,7 @@ func TestTakeGivesTheLeaseToOneWhoHasWork(t *testing.T) {
 			before: state{"sync": hash{"awake": "1", "wake": "3"}},
 			do:     taking,
 			want:   "taken",
-			after:  state{"sync": hash{"awake": "1", "wake": "3", "token": "new", "until": "+30s"}},
+			after:  state{"sync": hash{"awake": "1", "wake": "3", "token": "new", "until": "+30s", "taken": "3"}},
 		},
 		{
 			name:   "a lease that runs is left alone, in flight or not",
@@ -65,7 +65,7 @@ func TestTakeGivesTheLeaseToOneWhoHasWork(t *testing.T) {
 			do:     taking,
 			want:   "taken",
 			after: state{"sync": hash{"awake": "1", "wake": "1", "fails": "3", "trouble": "away", "blocked": "", "trouble_since": "1",
-				"token": "new", "until": "+30s"}},
+				"token": "new", "until": "+30s", "taken": "1"}},
 		},
 	})
 }
@@ -177,6 +177,8 @@ func TestReleaseEndsASyncOnlyWhenNothingIsPending(t *testing.T) {
 		{name: "with nothing pending the lease and the wake go together", before: state{"sync": leased(nil)}, do: release, want: "released true",
 			after: state{"sync": hash{"wake": "1"}}},
 		{name: "with a change pending nothing happens", before: state{"sync": leased(nil), "pending": waiting}, do: release, want: "released false"},
+		{name: "whoever woke the app meanwhile gets one more round, and only one", before: state{"sync": leased(hash{"wake": "4"})}, do: release, want: "released false",
+			after: state{"sync": leased(hash{"wake": "4", "taken": "4"})}},
 		{name: "another's lease is not given back", before: state{"sync": leased(hash{"token": "theirs"})}, do: release, want: applist.ErrLost.Error()},
 		{name: "another's lease is not given back, whatever is pending",
 			before: state{"sync": leased(hash{"token": "theirs"}), "pending": waiting}, do: release, want: applist.ErrLost.Error()},

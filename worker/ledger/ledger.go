@@ -36,6 +36,8 @@ var (
 	abandonLua string
 	//go:embed verified.lua
 	verifiedLua string
+	//go:embed wake.lua
+	wakeLua string
 	//go:embed rewake.lua
 	rewakeLua string
 	//go:embed turn.lua
@@ -48,7 +50,7 @@ type Ledger struct {
 	rdb redis.UniversalClient
 
 	record, take, renew, beginWrite, endWrite, commit,
-	release, abandon, verified, rewake, turn *redis.Script
+	release, abandon, verified, wake, rewake, turn *redis.Script
 }
 
 var _ applist.Ledger = (*Ledger)(nil)
@@ -66,6 +68,7 @@ func New(rdb redis.UniversalClient) *Ledger {
 		release:    redis.NewScript(releaseLua),
 		abandon:    redis.NewScript(abandonLua),
 		verified:   redis.NewScript(verifiedLua),
+		wake:       redis.NewScript(wakeLua),
 		rewake:     redis.NewScript(rewakeLua),
 		turn:       redis.NewScript(turnLua),
 	}

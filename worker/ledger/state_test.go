@@ -200,7 +200,7 @@ var mine = applist.Lease{App: testApp, Token: "mine"}
 
 // leased is the state of an app whose lease is mine, with other fields set, or left out where empty.
 func leased(more hash) hash {
-	h := hash{"awake": "1", "wake": "1", "token": "mine", "until": "+20s"}
+	h := hash{"awake": "1", "wake": "1", "token": "mine", "until": "+20s", "taken": "1"}
 	for field, value := range more {
 		h[field] = value
 		if value == "" {

@@ -18,6 +18,18 @@ func (l *Ledger) Turn(ctx context.Context, interval time.Duration) (bool, error)
 	return n == 1, nil
 }
 
+// Wake asks for one more sync of an app, whether anything is pending or not, and
+// returns the wake that its sync task is to be enqueued for.
+func (l *Ledger) Wake(ctx context.Context, app string) (wake int64, err error) {
+	if err := l.rdb.SAdd(ctx, appsKey, app).Err(); err != nil {
+		return 0, fmt.Errorf("note app %s: %w", app, err)
+	}
+	if wake, err = l.wake.Run(ctx, l.rdb, []string{key(app, "sync")}).Int64(); err != nil {
+		return 0, fmt.Errorf("wake app %s: %w", app, err)
+	}
+	return wake, nil
+}
+
 // Rewake gives an app a new wake, so that a sync task with a new id can be
 // enqueued; ok is false if the app was seen to meanwhile. wake is the one that
 // was found without a live task.

@@ -113,3 +113,17 @@ func TestAppsAreListedInOrder(t *testing.T) {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
+
+func TestWakeAsksForASyncEvenWhereNothingIsPending(t *testing.T) {
+	t.Parallel()
+	wake := func(ctx context.Context, l *Ledger) string {
+		n, err := l.Wake(ctx, testApp)
+		return outcome(number(n), err)
+	}
+	known := set{testApp}
+	runScripts(t, []script{
+		{name: "an app that rests", before: state{"sync": hash{"wake": "3"}}, do: wake, want: "4", after: state{"sync": hash{"wake": "4", "awake": "1"}, "pilotsync:apps": known}},
+		{name: "an app nobody heard of", before: state{}, do: wake, want: "1", after: state{"sync": hash{"wake": "1", "awake": "1"}, "pilotsync:apps": known}},
+		{name: "an app under way", before: state{"sync": leased(nil)}, do: wake, want: "2", after: state{"sync": leased(hash{"wake": "2"}), "pilotsync:apps": known}},
+	})
+}

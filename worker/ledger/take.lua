@@ -4,7 +4,7 @@
 -- Returns {"taken"|"idle"|"busy"|"inflight", ms to wait}.
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local s = redis.call('HMGET', KEYS[1], 'awake', 'token', 'until', 'landing')
+local s = redis.call('HMGET', KEYS[1], 'awake', 'token', 'until', 'landing', 'wake')
 if s[1] ~= '1' then
   return {'idle', '0'}
 end
@@ -14,5 +14,5 @@ end
 if s[4] and tonumber(s[4]) > now then
   return {'inflight', string.format('%.0f', tonumber(s[4]) - now)}
 end
-redis.call('HSET', KEYS[1], 'token', ARGV[1], 'until', string.format('%.0f', now + ARGV[2]))
+redis.call('HSET', KEYS[1], 'token', ARGV[1], 'until', string.format('%.0f', now + ARGV[2]), 'taken', s[5] or '0')
 return {'taken', '0'}

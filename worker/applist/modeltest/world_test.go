@@ -1,0 +1,267 @@
+package modeltest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"pgregory.net/rapid"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+	"pilotsync/worker/ledger"
+)
+
+const (
+	// asynqRecovers is the shortest time in which asynq finds a task whose worker
+	// died; a lease of the ledger has run out by then.
+	asynqRecovers = 55 * time.Second
+
+	app = "app1"
+	// firstSeq is the size of real order numbers: microseconds since 1970.
+	firstSeq = 1772366400123456
+)
+
+func ledgerKey(name string) string { return "pilotsync:{" + app + "}:" + name }
+
+var syncKey = ledgerKey("sync")
+
+// world is everything there is in one schedule.
+type world struct {
+	t      *rapid.T
+	redis  *miniredis.Miniredis
+	ledger *ledger.Ledger
+	begin  time.Time
+	now    time.Time // also Redis's
+	faults bool
+	story  []string
+
+	// ServerPilot.
+	list   []string
+	writes []*write
+	landed []*write // in the order they took effect
+	edits  int      // by hand, or by a write that Redis has forgotten
+	drift  bool     // the list was edited: what stands in the ledger may not be on it
+
+	// WordPress, and the queue.
+	seq   int64
+	asked map[string]request // the last request for each domain
+	queue []request
+	past  []request
+	tasks []*syncTask
+	// astray: a task may be gone before its time, since it ran twice at once, or
+	// since a lease that Redis would not take back made the next one end as busy.
+	// Then only the sweep helps.
+	astray bool
+
+	// The workers.
+	processes []*process
+	started   int
+	looks     []applist.Record // verifications under way
+	attempts  map[string]int   // verifications that were put down, by domain and CheckSeq
+	followed  map[string]bool  // what followed from commits
+
+	model   model
+	mayStay map[string]bool // names that were on the list without the ledger's doing
+	epoch   int             // how often Redis was emptied
+}
+
+// syncTask is an app:sync task as asynq holds it.
+type syncTask struct {
+	wake      int64
+	state     taskState
+	notBefore time.Time
+}
+
+type taskState string
+
+const (
+	waiting taskState = "waiting"
+	active  taskState = "active"
+	orphan  taskState = "orphan" // its worker died; asynq finds out in a minute or two
+)
+
+func newWorld(t *rapid.T, redis *miniredis.Miniredis, l *ledger.Ledger) *world {
+	redis.FlushAll()
+	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	w := &world{
+		t: t, redis: redis, ledger: l, begin: begin, now: begin, faults: true, seq: firstSeq,
+		list: []string{"hand1.net", "www.b.com", "hand2.net"}, asked: map[string]request{},
+		attempts: map[string]int{}, followed: map[string]bool{},
+		model: newModel(), mayStay: map[string]bool{"www.b.com": true},
+	}
+	redis.SetTime(begin)
+	return w
+}
+
+// close unwinds all goroutines.
+func (w *world) close() {
+	for _, p := range w.processes {
+		p.kill()
+	}
+}
+
+func (w *world) say(format string, args ...any) {
+	w.story = append(w.story, fmt.Sprintf("%9.3f ", w.now.Sub(w.begin).Seconds())+fmt.Sprintf(format, args...))
+}
+
+func (w *world) fail(format string, args ...any) {
+	w.t.Helper()
+	w.t.Logf("the schedule (seconds):\n%s", strings.Join(w.story, "\n"))
+	w.t.Fatalf(format, args...)
+}
+
+// must is for calls of the ledger that no fault was planned for.
+func (w *world) must(err error) {
+	if err != nil {
+		w.fail("%v", err)
+	}
+}
+
+// ask is WordPress asking for a change.
+func (w *world) ask(domain string, remove bool, www tasks.WWW) {
+	w.seq += 1 + int64(len(domain)%3)
+	r := request{domain: domain, remove: remove, www: www, seq: w.seq}
+	w.asked[domain] = r
+	w.queue = append(w.queue, r)
+	if remove {
+		delete(w.mayStay, domain)
+	}
+	w.say("asked: %s", r)
+}
+
+// deliver is a worker that handles a change task.
+func (w *world) deliver(r request, crashes bool) {
+	pending := applist.Pending{Remove: r.remove, RecordedAt: w.now,
+		Change: tasks.Change{AppID: app, Domain: r.domain, Seq: r.seq, WWW: r.www, RequestedAt: w.now}}
+	got, err := w.ledger.Record(context.Background(), pending, applist.Event{At: w.now, State: tasks.Pending, Who: "request"})
+	w.must(err)
+	w.say("recorded: %s (superseded %t, again %t, start %t, wake %d)", r, got.Superseded, got.Again, got.Start, got.Wake)
+	if last := w.model.last[r.domain].seq; got.Superseded != (r.seq < last) || got.Again != (r.seq == last) {
+		w.fail("%s after #%d: superseded %t, again %t", r, last-firstSeq, got.Superseded, got.Again)
+	}
+	w.model.told(r)
+	if crashes {
+		w.say("  and its worker dies before it starts the sync")
+		return
+	}
+	if got.Start {
+		w.enqueue(got.Wake)
+	}
+	w.queue = slices.DeleteFunc(w.queue, func(other request) bool { return other == r })
+	w.past = append(w.past, r)
+}
+
+// enqueue is asynq: a second task of the same id is refused.
+func (w *world) enqueue(wake int64) {
+	if slices.ContainsFunc(w.tasks, func(t *syncTask) bool { return t.wake == wake }) {
+		return
+	}
+	w.tasks = append(w.tasks, &syncTask{wake: wake, state: waiting})
+}
+
+// end is asynq when a handler returns, or when its worker has died.
+func (w *world) end(p *process) {
+	w.processes = slices.DeleteFunc(w.processes, func(other *process) bool { return other == p })
+	w.say("w%d ends: %v", p.id, p.err)
+	var notTaken *applist.NotTaken
+	var call *applist.CallError
+	isNotTaken, isCall := errors.As(p.err, &notTaken), errors.As(p.err, &call)
+	if p.task.state != active || !slices.Contains(w.tasks, p.task) {
+		return // another has dealt with the task
+	}
+	pause := time.Second
+	switch {
+	case p.dead:
+		if !slices.ContainsFunc(w.processes, func(other *process) bool { return other.task == p.task }) {
+			p.task.state, p.task.notBefore = orphan, w.now.Add(asynqRecovers)
+		}
+		return
+	case p.err == nil, isNotTaken && (notTaken.Idle || notTaken.Busy):
+		w.tasks = slices.DeleteFunc(w.tasks, func(t *syncTask) bool { return t == p.task })
+		return
+	case isNotTaken:
+		pause = notTaken.Wait
+	case isCall, errors.Is(p.err, errRedis), errors.Is(p.err, applist.ErrLost), errors.Is(p.err, applist.ErrHandedBack):
+	case strings.Contains(p.err.Error(), "settled nothing"):
+	default:
+		w.fail("w%d ends with an error nobody expects: %v", p.id, p.err)
+	}
+	p.task.state, p.task.notBefore = waiting, w.now.Add(pause)
+}
+
+// sweep is the worker's sweep for apps that nobody is at.
+func (w *world) sweep() {
+	state, err := w.ledger.App(context.Background(), app)
+	w.must(err)
+	if state.Leased || !state.Awake && state.Pending == 0 {
+		return
+	}
+	for _, t := range w.tasks {
+		if t.wake == state.Wake && t.state == waiting {
+			return
+		}
+	}
+	wake, ok, err := w.ledger.Rewake(context.Background(), app, state.Wake)
+	w.must(err)
+	if ok {
+		w.say("the sweep makes wake %d", wake)
+		w.enqueue(wake)
+	}
+}
+
+// look begins a verification, verified ends it.
+func (w *world) look(domain string) {
+	view, ok, err := w.ledger.Domain(context.Background(), app, domain)
+	w.must(err)
+	if ok && view.Record.Wanted && view.Record.State.Checking() {
+		w.say("a verification of %s begins", domain)
+		w.looks = append(w.looks, view.Record)
+	}
+}
+
+func (w *world) verified(i int, final bool) {
+	was := w.looks[i]
+	w.looks = slices.Delete(w.looks, i, i+1)
+	is, next := was, w.now.Add(time.Minute)
+	is.Attempt, is.State, is.AttemptAt, is.NextAt = was.Attempt+1, tasks.CheckingSSL, &w.now, &next
+	if final {
+		is.State, is.NextAt = tasks.Done, nil
+	}
+	current := w.redis.HGet(ledgerKey("domains"), was.Domain)
+	ok, err := w.ledger.Verified(context.Background(), app, was, is, applist.Event{At: w.now, State: is.State, Who: "verification"})
+	w.must(err)
+	if w.say("verified: %s is %s (put down %t)", was.Domain, is.State, ok); ok != (current == was.Version) {
+		w.fail("a verification of %s was put down: %t, on %s", was.Domain, ok, current)
+	}
+	if ok {
+		w.attempts[checkOf(is)] = max(w.attempts[checkOf(is)], is.Attempt)
+	}
+}
+
+// flush empties Redis: ledger, queue and all. WordPress then asks for what it
+// wants once more.
+func (w *world) flush() {
+	w.say("REDIS IS EMPTIED")
+	w.redis.FlushAll()
+	w.epoch++
+	w.model, w.tasks, w.queue, w.past = newModel(), nil, nil, nil
+	forgotten := slices.Clone(w.list)
+	for _, wr := range w.writes {
+		if wr.flying {
+			forgotten = append(forgotten, wr.names...)
+		}
+	}
+	for _, name := range forgotten {
+		w.mayStay[strings.ToLower(name)] = true
+	}
+	for _, domain := range domains {
+		if r, ok := w.asked[domain]; ok && !r.remove {
+			w.ask(domain, false, r.www)
+		}
+	}
+}

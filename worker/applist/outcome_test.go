@@ -1,0 +1,178 @@
+package applist
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pilotsync/tasks"
+)
+
+// outcome makes a world's plan true and returns what it said of a domain.
+func outcome(t *testing.T, w *world, domain string) Outcome {
+	t.Helper()
+	for _, o := range w.sync().Outcomes {
+		if o.Record.Domain == domain {
+			o.Record.Version = ""
+			return o
+		}
+	}
+	t.Fatalf("the plan says nothing of %s", domain)
+	return Outcome{}
+}
+
+// checked makes the domain's verification end well, as one that took two attempts.
+func (w *world) checked(domain string) {
+	w.verified(domain, func(r *Record) {
+		r.State, r.Attempt, r.PointedHere, r.Reason = tasks.Done, 2, true, "fine"
+		r.Certificate, r.AttemptAt = &Cert{Issuer: "R11", NotAfter: start}, &start
+	})
+}
+
+func TestANewDomainIsListedAndItsVerificationStarts(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: 7, SiteID: 3, RequestedAt: start}})
+	w.advance(time.Minute)
+	want := Outcome{
+		Record: Record{Domain: "a.com", Seq: 7, Wanted: true, Since: 7, WWW: tasks.WWWAlways, SiteID: 3, State: tasks.CheckingDNS,
+			Names: []string{"a.com", "www.a.com"}, Reason: "put on the list; DNS and the certificate are checked next",
+			CheckSeq: 7, RequestedAt: start, UpdatedAt: start.Add(time.Minute)},
+		Event: "put on the list", Verify: true, Told: true,
+	}
+	if diff := cmp.Diff(want, outcome(t, w, "a.com")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAskingAgainKeepsStateAttemptCertificateAndSite(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		tell  func(*world)
+		event string
+	}{
+		{"as it stands", func(*world) {}, "asked for again: nothing changed"},
+		{"with its www form taken off", func(w *world) { w.list = []string{"a.com"} }, "asked for again: put back www.a.com"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: w.next(), SiteID: 3, RequestedAt: start}})
+			w.sync()
+			w.checked("a.com")
+			c.tell(w)
+			want := w.records["a.com"]
+			want.Version, want.Seq = "", 2
+			w.add("a.com", "")
+			got := outcome(t, w, "a.com")
+			if diff := cmp.Diff(Outcome{Record: want, Event: c.event}, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWhatStartsTheVerificationAnew(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		tell func(*world)
+		anew bool
+	}{
+		{"asking again doesn't", func(w *world) { w.add("a.com", "") }, false},
+		{"a new www form does", func(w *world) { w.add("a.com", tasks.WWWAlways) }, true},
+		{"removing and adding does", func(w *world) { w.remove("a.com"); w.sync(); w.add("a.com", "") }, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			w.rules.WWW = tasks.WWWNever
+			w.add("a.com", "")
+			w.sync()
+			w.checked("a.com")
+			c.tell(w)
+			o := outcome(t, w, "a.com")
+			r := o.Record
+			if o.Verify != c.anew || c.anew != (r.State == tasks.CheckingDNS) {
+				t.Fatalf("verified %v, state %s", o.Verify, r.State)
+			}
+			if c.anew && (r.Attempt != 0 || r.Certificate != nil || r.PointedHere || r.AttemptAt != nil || r.CheckSeq != r.Seq) {
+				t.Errorf("something of the last verification is left: %+v", r)
+			}
+			if !c.anew && (r.Attempt != 2 || r.Certificate == nil || r.CheckSeq != 1) {
+				t.Errorf("something of the verification was lost: %+v", r)
+			}
+		})
+	}
+}
+
+func TestAWWWFormThatGoesStartsNoVerification(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.add("a.com", "")
+	w.sync()
+	w.checked("a.com")
+	w.remove("www.a.com")
+	o := outcome(t, w, "a.com")
+	if o.Verify || o.Told || o.Record.State != tasks.Done || o.Event != "its names on the list are now a.com" {
+		t.Errorf("got %+v", o)
+	}
+}
+
+// What support reads has to be right word by word.
+func TestEachOutcomeSaysWhatHappened(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		on     *world
+		tell   func(*world)
+		domain string
+		state  tasks.State
+		reason string
+	}{
+		{"put on", newWorld(), func(w *world) { w.add("a.com", "") }, "a.com", tasks.CheckingDNS,
+			"put on the list; DNS and the certificate are checked next"},
+		{"there already", newWorld("A.com", "www.a.com"), func(w *world) { w.add("a.com", "") }, "a.com", tasks.CheckingDNS,
+			"was on the list already; DNS and the certificate are checked next"},
+		{"a wildcard", newWorld(), func(w *world) { w.add("*.a.com", "") }, "*.a.com", tasks.DoneWithoutSSL,
+			"put on the list; a wildcard gets no certificate: Let's Encrypt can't certify one over HTTP, which is how ServerPilot proves a domain"},
+		{"taken off", newWorld("A.com"), func(w *world) { w.remove("a.com") }, "a.com", tasks.Removed, "taken off the list"},
+		{"not there", newWorld(), func(w *world) { w.remove("a.com") }, "a.com", tasks.Removed, "was not on the list"},
+		{"still claimed", newWorld(), func(w *world) { w.add("www.a.com", ""); w.sync(); w.remove("www.a.com"); w.add("a.com", "") },
+			"www.a.com", tasks.Removed, "no longer mapped by itself; the name stays on the list for a.com"},
+		{"no room", full(299), func(w *world) { w.add("a.com", "") }, "a.com", tasks.Rejected,
+			"the app's list holds 299 names of at most 300; a.com would need 2 more"},
+		{"protected", newWorld("a.com"), func(w *world) { w.rules.Protected = []string{"a.com"}; w.remove("a.com") }, "a.com", tasks.Rejected,
+			"a.com is protected (PILOTSYNC_PROTECTED): it is never taken off the list"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.tell(c.on)
+			o := outcome(t, c.on, c.domain)
+			if o.Record.State != c.state || o.Record.Reason != c.reason {
+				t.Errorf("got  %s: %s\nwant %s: %s", o.Record.State, o.Record.Reason, c.state, c.reason)
+			}
+			if !o.Told || o.Verify != (c.state == tasks.CheckingDNS) {
+				t.Errorf("told %v, verified %v", o.Told, o.Verify)
+			}
+		})
+	}
+}
+
+func TestARemovedDomainKeepsNothingThatGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: w.next(), SiteID: 3, RequestedAt: start}})
+	w.sync()
+	w.verified("a.com", func(r *Record) { r.NextAt = &start })
+	w.remove("a.com")
+	r := outcome(t, w, "a.com").Record
+	if r.Wanted || r.Since != 0 || r.CheckSeq != 0 || r.NextAt != nil {
+		t.Errorf("something goes on: %+v", r)
+	}
+	if r.SiteID != 3 || r.Seq != 2 {
+		t.Errorf("site %d, order number %d; want 3 and 2", r.SiteID, r.Seq)
+	}
+}
