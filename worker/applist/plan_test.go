@@ -124,7 +124,12 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 			tell: func(w *world) { w.add("a.com", ""); w.sync(); w.rules.WWW = tasks.WWWNever }, list: "a.com www.a.com"},
 
 		{name: "names that somebody took off are put back with the next change",
-			tell: func(w *world) { w.add("a.com", ""); w.sync(); w.list = []string{"www.a.com", "hand.net"}; w.add("b.com", tasks.WWWNever) },
+			tell: func(w *world) {
+				w.add("a.com", "")
+				w.sync()
+				w.list = []string{"www.a.com", "hand.net"}
+				w.add("b.com", tasks.WWWNever)
+			},
 			list: "www.a.com hand.net a.com b.com", states: map[string]tasks.State{"a.com": tasks.CheckingDNS}},
 		{name: "names that somebody took off are put back without any change",
 			tell: func(w *world) { w.add("a.com", ""); w.sync(); w.list = nil }, list: "a.com www.a.com"},
@@ -200,7 +205,13 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 			tell: func(w *world) { w.add("a.com", ""); w.remove("full0.net") }, list: "",
 			states: map[string]tasks.State{"a.com": tasks.Rejected, "full0.net": tasks.Removed}},
 		{name: "a domain whose www form has no room any more keeps its place",
-			tell: func(w *world) { w.add("a.com", ""); w.sync(); w.list = []string{"a.com"}; w.crowd(300); w.add("a.com", "") },
+			tell: func(w *world) {
+				w.add("a.com", "")
+				w.sync()
+				w.list = []string{"a.com"}
+				w.crowd(300)
+				w.add("a.com", "")
+			},
 			list: "a.com", states: map[string]tasks.State{"a.com": tasks.CheckingDNS}},
 		{name: "a www form that had no room comes once there is some",
 			tell: func(w *world) {
