@@ -37,7 +37,7 @@ func (s sweeper) run(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
-		if err := s.turn(ctx); err != nil && ctx.Err() == nil {
+		if err := s.turn(ctx); err != nil && s.watch.check(ctx) == nil && ctx.Err() == nil {
 			s.log.WithError(err).Warn("sweep not finished; the next one goes on")
 		}
 		select {

@@ -50,6 +50,7 @@ type Worker struct {
 
 	servers  []server
 	sweeper  sweeper
+	watch    *redisWatch
 	stopping chan struct{}
 	base     context.Context // ends when the worker has waited long enough
 	end      context.CancelFunc
@@ -71,6 +72,7 @@ func New(cfg Config) (*Worker, error) {
 		webhook: cfg.Webhook, poster: newPoster(),
 		stopping: make(chan struct{}),
 	}
+	w.watch = &redisWatch{ledger: w.ledger, log: w.log}
 	w.base, w.end = context.WithCancel(context.Background())
 	for _, a := range cfg.Accounts {
 		client, err := serverpilot.New(serverpilot.Config{BaseURL: cfg.APIURL, ClientID: a.ClientID, APIKey: a.APIKey})
@@ -112,7 +114,7 @@ func (w *Worker) server(cfg Config, queue string, slots int, check time.Duration
 		ErrorHandler:             asynq.ErrorHandlerFunc(w.failed),
 		ShutdownTimeout:          shutdownLimit,
 		BaseContext:              func() context.Context { return w.base },
-		Logger:                   w.log.WithField("queue", queue),
+		Logger:                   queueLog{w.log.WithField("queue", queue), w.watch},
 		LogLevel:                 asynq.WarnLevel,
 	})}
 }
@@ -123,7 +125,7 @@ func (w *Worker) server(cfg Config, queue string, slots int, check time.Duration
 // error only if Redis refuses us ([ErrRedisRefused]).
 func (w *Worker) Run(ctx context.Context) error {
 	defer w.end()
-	if err := w.awaitRedis(ctx); err != nil || ctx.Err() != nil {
+	if err := w.watch.await(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
 	var running sync.WaitGroup
@@ -136,9 +138,8 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 	}
 	w.log.WithField("apps", w.apps).Infof("worker %s is ready", w.name)
-	sweepCtx, stopSweep := context.WithCancel(ctx)
-	defer stopSweep()
-	running.Go(func() { w.sweeper.run(sweepCtx) })
+	running.Go(func() { w.watch.run(ctx) })
+	running.Go(func() { w.sweeper.run(ctx) })
 	<-ctx.Done()
 
 	w.log.Info("stopping: no new task is taken, calls in hand are finished")
