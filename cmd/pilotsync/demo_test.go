@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
@@ -153,7 +154,7 @@ func TestDemoCanBeInterrupted(t *testing.T) {
 
 func TestDemoKeptUpTakesNewDomains(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	read, write := io.Pipe()
 	ended := make(chan error, 1)
