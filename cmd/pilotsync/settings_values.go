@@ -71,15 +71,16 @@ const (
 
 func parseDelays(value string) ([]time.Duration, error) {
 	var delays []time.Duration
-	for _, f := range fields(value) {
+	all := fields(value)
+	for i, f := range all {
 		d, err := time.ParseDuration(f)
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("%q is no duration; it takes some such as 90s or 4m, separated by commas", f)
 		case d < minDelay:
 			return nil, fmt.Errorf("%s is too short; each takes %s or more", f, minDelay)
-		case len(delays) > 0 && d < delays[len(delays)-1]:
-			return nil, fmt.Errorf("%s follows %s; they must not decrease", f, delays[len(delays)-1])
+		case i > 0 && d < delays[i-1]:
+			return nil, fmt.Errorf("%s follows %s; they must not decrease", f, all[i-1])
 		}
 		delays = append(delays, d)
 	}

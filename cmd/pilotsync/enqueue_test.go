@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+)
+
+// queuedChanges returns the changes on the queue by domain, each as its task
+// type and payload, and the number of tasks.
+func queuedChanges(t *testing.T, addr string) (map[string]tasks.Change, map[string]string, int) {
+	t.Helper()
+	rdb := redis.NewClient(&redis.Options{Addr: addr})
+	defer rdb.Close()
+	changes, types, n := map[string]tasks.Change{}, map[string]string{}, 0
+	for page := 1; ; page++ {
+		infos, err := asynq.NewInspectorFromRedisClient(rdb).ListPendingTasks(tasks.QueueDomains, asynq.PageSize(1000), asynq.Page(page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(infos) == 0 {
+			return changes, types, n
+		}
+		for _, info := range infos {
+			c, err := tasks.Decode[tasks.Change](info.Payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			changes[c.Domain], types[c.Domain] = c, info.Type
+			n++
+		}
+	}
+}
+
+func TestTenThousandNamesFromStandardInputAreEnqueuedInOrder(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	const n = 10_000
+	var names strings.Builder
+	names.WriteString("# a list\r\n\n")
+	for i := range n {
+		fmt.Fprintf(&names, "  D%d.example.com\r\n", i)
+	}
+	got := command(t, env.with(vars{"WU_SERVER_PILOT_APP_ID": "app1"}), names.String(), "enqueue", "remove", "--file=-", "--www=never", "--site-id=7")
+	if got != (outcome{exitDone, "enqueued 10000 changes for app app1\n", ""}) {
+		t.Fatalf("got %+v", got)
+	}
+	changes, types, count := queuedChanges(t, mini.Addr())
+	if len(changes) != n || count != n {
+		t.Fatalf("%d changes of %d domains; want %d", count, len(changes), n)
+	}
+	first := changes["d0.example.com"]
+	for i := range n {
+		domain := fmt.Sprintf("d%d.example.com", i)
+		c := changes[domain]
+		if c.Seq != first.Seq+int64(i) || c.AppID != "app1" || c.WWW != tasks.WWWNever || c.SiteID != 7 || types[domain] != tasks.TypeDomainRemove {
+			t.Fatalf("change %d is %s %+v", i, types[domain], c)
+		}
+	}
+}
+
+func TestEnqueueTakesNamesFromArgumentsAndAFile(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	dir := t.TempDir()
+	for name, content := range map[string]string{"names": "münchen.de", "app": "app1\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env["WU_SERVER_PILOT_APP_ID_FILE"] = filepath.Join(dir, "app")
+	got := command(t, env, "", "enqueue", "add", "example.com", "--file", filepath.Join(dir, "names"), "--json")
+	var receipts []map[string]any
+	if err := json.Unmarshal([]byte(got.out), &receipts); err != nil || got.code != exitDone || got.err != "" {
+		t.Fatalf("%v: %+v", err, got)
+	}
+	changes, types, _ := queuedChanges(t, mini.Addr())
+	var want []map[string]any
+	for _, domain := range []string{"example.com", "xn--mnchen-3ya.de"} {
+		c := changes[domain]
+		want = append(want, map[string]any{"app_id": "app1", "domain": domain, "seq": float64(c.Seq), "task_id": c.ID()})
+		if types[domain] != tasks.TypeDomainAdd || c.WWW != "" || c.SiteID != 0 {
+			t.Errorf("%s became %s %+v", domain, types[domain], c)
+		}
+	}
+	if diff := cmp.Diff(want, receipts); diff != "" {
+		t.Errorf("receipts (-want +got):\n%s", diff)
+	}
+	if got := command(t, env, "", "enqueue", "add", "example.com", "--app=app2"); got.out != "enqueued 1 change for app app2\n" {
+		t.Errorf("--app doesn't win over the variable's file: %+v", got)
+	}
+}
+
+func TestNothingIsEnqueuedIfANameIsWrong(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	got := command(t, env, "example.com\n\n# no\nhttp://example.com\nlocalhost\n", "enqueue", "add", "--app=app1", "good.example.com", "a b", "--file=-")
+	want := `pilotsync: nothing was enqueued:
+domain "a b" is refused: it has a space inside; give one name without spaces
+line 4 of standard input: domain "http://example.com" is refused: it has a scheme; leave out everything up to ://
+line 5 of standard input: domain "localhost" is refused: it has one label only; give the full name, such as localhost.example.com
+Try: pilotsync --help
+`
+	if diff := cmp.Diff(outcome{exitUsage, "", want}, got, cmp.AllowUnexported(outcome{})); diff != "" {
+		t.Errorf("outcome (-want +got):\n%s", diff)
+	}
+	if keys := mini.Keys(); len(keys) != 0 {
+		t.Errorf("Redis holds %v", keys)
+	}
+}
+
+func TestAnEmptyListIsNoMistake(t *testing.T) {
+	t.Parallel()
+	env, _ := onRedis(t)
+	for args, want := range map[string]string{
+		"":        "enqueued 0 changes: no domain was given\n",
+		" --json": "[]\n",
+	} {
+		got := command(t, env, "# nobody\n", strings.Fields("enqueue add --app=app1 --file=-"+args)...)
+		if got != (outcome{exitDone, want, ""}) {
+			t.Errorf("with%q: %+v", args, got)
+		}
+	}
+}
+
+func TestTheWaitEndsWhenItsTimeIsUp(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	s := newShelf(t, mini.Addr())
+	// The end of an earlier change of the domain isn't ours.
+	s.settle("app1", applist.Record{Domain: "old.example.com", State: tasks.Done, Names: []string{"old.example.com"}})
+	got := command(t, env, "", "enqueue", "add", "--app=app1", "old.example.com", "new.example.com", "--wait", "--timeout=400ms")
+	want := outcome{exitFailed, `DOMAIN           STATE    NAMES            REASON
+old.example.com  pending  old.example.com  is on the queue; no worker has taken it yet
+new.example.com  pending  new.example.com  is on the queue; no worker has taken it yet
+`, "pilotsync: the time is up (--timeout 400ms); not at their end: old.example.com, new.example.com\n"}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(outcome{})); diff != "" {
+		t.Errorf("outcome (-want +got):\n%s", diff)
+	}
+}
+
+func TestAWaitCanBeInterrupted(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan outcome, 1)
+	go func() {
+		ended <- commandUnder(ctx, env, "", "enqueue", "add", "--app=app1", "example.com", "--wait", "--json")
+	}()
+	poll(t, "the change on the queue", 5*time.Second, func() (bool, error) { return mini.Exists("asynq:{domains}:pending"), nil })
+	cancel()
+	got := <-ended
+	var states []domainStatus
+	if err := json.Unmarshal([]byte(got.out), &states); err != nil || len(states) != 1 || states[0].State != tasks.Pending {
+		t.Errorf("%v: %s", err, got.out)
+	}
+	if got.code != exitFailed || got.err != "pilotsync: interrupted; these stay on the queue: example.com\n" {
+		t.Errorf("exit code %d: %s", got.code, got.err)
+	}
+}
+
+func TestTheWaitShowsABarOnATerminal(t *testing.T) {
+	t.Parallel()
+	var errs bytes.Buffer
+	f := followed{order: []string{"a", "b"}}
+	show, hide := f.progress(&streams{Err: &errs, Terminal: true})
+	show([]domainStatus{{Domain: "a", State: tasks.Done}})
+	shown := errs.String()
+	hide()
+	if !strings.Contains(shown, "50%") || !strings.Contains(shown, "(1/2)") || strings.Contains(shown, "\n") {
+		t.Errorf("shown is %q", shown)
+	}
+}
+
+func TestWhatIsLeftIsNamedUpToALimit(t *testing.T) {
+	t.Parallel()
+	f := followed{left: map[string]bool{}}
+	for i := range 23 {
+		f.order = append(f.order, fmt.Sprintf("d%d", i))
+		f.left[fmt.Sprintf("d%d", i)] = true
+	}
+	if got := f.listLeft(); !strings.HasPrefix(got, "d0, d1, ") || !strings.HasSuffix(got, ", d19 and 3 more") {
+		t.Errorf("got %s", got)
+	}
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+)
+
+// outcome is what a command left behind.
+type outcome struct {
+	code     int
+	out, err string
+}
+
+// command runs the program in this process.
+func command(t *testing.T, env vars, stdin string, args ...string) outcome {
+	t.Helper()
+	return commandUnder(t.Context(), env, stdin, args...)
+}
+
+func commandUnder(ctx context.Context, env vars, stdin string, args ...string) outcome {
+	var out, errs bytes.Buffer
+	code := run(ctx, args, &streams{In: strings.NewReader(stdin), Out: &out, Err: &errs, LookupEnv: env.lookup})
+	return outcome{code, out.String(), errs.String()}
+}
+
+// onRedis is an environment with a Redis of its own.
+func onRedis(t *testing.T) (vars, *miniredis.Miniredis) {
+	t.Helper()
+	mini := miniredis.RunT(t)
+	return vars{"REDIS_URL": "redis://" + mini.Addr()}, mini
+}
+
+// log is an io.Writer for several goroutines.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+var _ io.Writer = (*log)(nil)
+
+func TestWithoutArgumentsItShowsHelpAndFails(t *testing.T) {
+	t.Parallel()
+	got := command(t, nil, "")
+	if got.code != exitUsage || got.out != "" || !strings.Contains(got.err, "Usage: pilotsync <command>") {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestEveryCommandHasHelpWithExamples(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		args    string
+		example string
+	}{
+		{"worker", "pilotsync worker --"},
+		{"enqueue add", "pilotsync enqueue add example.com"},
+		{"enqueue remove", "pilotsync enqueue remove example.com"},
+		{"status", "pilotsync status --"},
+		{"simulate", "Usage: pilotsync simulate"},
+		{"demo", "Usage: pilotsync demo"},
+		{"version", "Usage: pilotsync version"},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			t.Parallel()
+			got := command(t, nil, "", append(strings.Fields(test.args), "--help")...)
+			if got.code != exitDone || !strings.Contains(got.out, test.example) {
+				t.Errorf("exit code %d, help:\n%s%s", got.code, got.out, got.err)
+			}
+		})
+	}
+}
+
+func TestAWrongCallExitsWithTwo(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ args, want string }{
+		{"fly", "unexpected argument fly"},
+		{"enqueue", "expected one of"},
+		{"status --nope", "unknown flag --nope"},
+		{"status --state=lost", `--state is "lost"; it takes one of [pending`},
+		{"status --app=a/b", `app_id is "a/b"`},
+		{"status example", `domain "example" is refused`},
+		{"status --redis-url=x://y", `scheme "x" is unknown`},
+		{"enqueue add --app=a", "no domain is given"},
+		{"enqueue add example.com", "no app is given; name it with --app (or in WU_SERVER_PILOT_APP_ID)"},
+		{"enqueue add example.com --app=a,b", `"a,b" is several apps; say with --app which one is meant`},
+		{"enqueue add example.com --app=a --www=x", `--www is "x"; it takes always, main_only or never`},
+		{"enqueue add example.com --app=a --timeout=0s", "--timeout is 0s; it takes a duration such as 10m"},
+		{"enqueue add example.com --app=a --site-id=-1", "--site-id is -1; it takes a number from 1"},
+		{"enqueue remove --app=a --file=/nowhere/names", "--file: open /nowhere/names: no such file"},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			t.Parallel()
+			got := command(t, nil, "", strings.Fields(test.args)...)
+			if got.code != exitUsage || !strings.Contains(got.err, test.want) || got.out != "" {
+				t.Errorf("got %+v; want code 2 and %s", got, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,345 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math/big"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/tasks"
+	"pilotsync/worker"
+	"pilotsync/worker/applist"
+)
+
+// Secrets in these tests hold this word, which must turn up nowhere.
+const hush = "hunter2"
+
+type vars map[string]string
+
+func (v vars) lookup(name string) (string, bool) {
+	value, ok := v[name]
+	return value, ok
+}
+
+// with returns v changed by others.
+func (v vars) with(others vars) vars {
+	all := maps.Clone(v)
+	maps.Copy(all, others)
+	return all
+}
+
+// account is the least that a worker needs.
+var account = vars{"WU_SERVER_PILOT_CLIENT_ID": "cid", "WU_SERVER_PILOT_API_KEY": "key-" + hush, "WU_SERVER_PILOT_APP_ID": "app1"}
+
+// files are what readFile finds.
+type files map[string]string
+
+func (f files) read(name string) ([]byte, error) {
+	content, ok := f[name]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return []byte(content), nil
+}
+
+// parsed returns the worker's settings from an environment and flags.
+func parsed(t *testing.T, env vars, args ...string) workerSettings {
+	t.Helper()
+	var c workerCmd
+	parser, err := kong.New(&c, environment(env.lookup)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return c.workerSettings
+}
+
+// configured returns what the settings come to, which must be right.
+func configured(t *testing.T, f files, env vars, args ...string) setup {
+	t.Helper()
+	set, err := parsed(t, env, args...).config(f.read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { set.Worker.Redis.Close() })
+	return set
+}
+
+func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
+	t.Parallel()
+	set := configured(t, nil, account)
+	w := set.Worker
+	got := []any{w.APIURL, w.Accounts, w.APIRate, w.Rules, w.SSLDelays, w.Expected, w.Check.DNS, w.Check.Port, w.Check.Roots == nil,
+		w.Check.AllowPrivate, w.DryRun, w.Concurrency, w.Webhook.URL, len(w.Webhook.Secrets), set.Redis, set.Listen, set.LogLevel, set.LogFormat}
+	want := []any{"https://api.serverpilot.io/v1", []worker.Account{{ClientID: "cid", APIKey: "key-" + hush, Apps: []string{"app1"}}}, 5,
+		applist.Rules{WWW: tasks.WWWAlways},
+		[]time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute}, []netip.Prefix(nil), "", 443, true,
+		false, false, 64, "", 0, "redis://127.0.0.1:6379/0", "127.0.0.1:8080", logrus.InfoLevel, ""}
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+}
+
+func TestEverySettingIsTaken(t *testing.T) {
+	t.Parallel()
+	secret := "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
+	set := configured(t, files{"ca.pem": authority(t), "/run/redis": "redis://:" + hush + "@r/3\n"}, account.with(vars{
+		"REDIS_URL_FILE": "/run/redis", "SERVERPILOT_API_URL": "http://[::1]:9/v1", "WU_SERVER_PILOT_APP_ID": "app1, app2",
+		"PILOTSYNC_WWW": "main_only", "PILOTSYNC_SSL_DELAYS": "1s, 1s,90s", "PILOTSYNC_PROTECTED": "Example.com., münchen.de",
+		"PILOTSYNC_EXPECTED_ADDRESSES": "198.51.100.4,::ffff:198.51.100.5, 2001:db8::1/32", "PILOTSYNC_DRY_RUN": "YES",
+		"PILOTSYNC_RECONCILE": "off", "PILOTSYNC_WEBHOOK_URL": "https://example.com/hook?x=1", "PILOTSYNC_WEBHOOK_SECRET": secret + "  " + secret,
+		"PILOTSYNC_DNS": "127.0.0.1", "PILOTSYNC_TLS_PORT": "65535", "PILOTSYNC_TLS_ROOTS": "ca.pem", "PILOTSYNC_ALLOW_PRIVATE_ADDRESSES": "1",
+		"PILOTSYNC_API_RATE": "0", "PILOTSYNC_CONCURRENCY": "1000", "PILOTSYNC_LISTEN": "off", "PILOTSYNC_LOG_LEVEL": "debug", "PILOTSYNC_LOG_FORMAT": "json",
+	}))
+	w := set.Worker
+	got := []any{set.Redis, w.APIURL, w.Accounts[0].Apps, w.APIRate, w.Rules, w.SSLDelays, fmt.Sprint(w.Expected), w.Check.DNS, w.Check.Port,
+		w.Check.Roots != nil, w.Check.AllowPrivate, w.DryRun, w.Concurrency, w.Webhook.URL, len(w.Webhook.Secrets), set.Listen, set.LogLevel, set.LogFormat}
+	want := []any{"redis://:[redacted]@r/3", "http://[::1]:9/v1", []string{"app1", "app2"}, 0,
+		applist.Rules{WWW: tasks.WWWMainOnly, Protected: []string{"example.com", "xn--mnchen-3ya.de"}},
+		[]time.Duration{time.Second, time.Second, 90 * time.Second}, "[198.51.100.4/32 198.51.100.5/32 2001:db8::/32]", "127.0.0.1:53", 65535,
+		true, true, true, 1000, "https://example.com/hook?x=1", 2, "", logrus.DebugLevel, "json"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+}
+
+// authority is a certificate as PEM.
+func authority(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
+func TestAFlagWinsOverTheEnvironment(t *testing.T) {
+	t.Parallel()
+	set := configured(t, files{"key": "from-file"}, account.with(vars{"PILOTSYNC_WWW": "never", "PILOTSYNC_DRY_RUN": "on", "REDIS_URL_FILE": "/nowhere"}),
+		"--www=always", "--dry-run=false", "--allow-private-addresses", "--api-key-file=key", "--redis-url=redis://r")
+	got := []any{set.Worker.Rules.WWW, set.Worker.DryRun, set.Worker.Check.AllowPrivate, set.Worker.Accounts[0].APIKey, set.Redis}
+	if diff := cmp.Diff([]any{tasks.WWWAlways, false, true, "from-file", "redis://r"}, got); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+}
+
+func TestAnEmptyVariableIsUnset(t *testing.T) {
+	t.Parallel()
+	set := configured(t, nil, account.with(vars{"PILOTSYNC_WWW": "", "REDIS_URL": "", "REDIS_URL_FILE": "", "PILOTSYNC_TLS_PORT": ""}))
+	if set.Worker.Rules.WWW != tasks.WWWAlways || set.Worker.Check.Port != 443 || set.Redis != defaultRedisURL {
+		t.Errorf("settings are %+v; want the defaults", set)
+	}
+}
+
+// The report of wrong settings names a flag by this rule.
+func TestAFlagIsItsVariableWithoutThePrefix(t *testing.T) {
+	t.Parallel()
+	parser, err := kong.New(&workerCmd{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, flag := range parser.Model.Flags {
+		if len(flag.Envs) == 0 {
+			continue
+		}
+		n++
+		if flagOf(flag.Envs[0]) != flag.Name {
+			t.Errorf("%s has the flag --%s, not --%s", flag.Envs[0], flag.Name, flagOf(flag.Envs[0]))
+		}
+		if flag.Help == "" || !strings.HasSuffix(flag.Name, fileForm) && flag.Group == nil {
+			t.Errorf("--%s has no help or no group", flag.Name)
+		}
+	}
+	if n < 25 {
+		t.Errorf("%d flags have a variable; there should be more", n)
+	}
+}
+
+func TestEachWrongSettingIsNamedWithWhatItTakes(t *testing.T) {
+	t.Parallel()
+	const (
+		urlRule   = "it takes https://HOST[:PORT][/PATH], or http to a loopback address (127.0.0.0/8, ::1, localhost)"
+		noLogin   = "the page has no login yet (PILOTSYNC_AUTH comes with it), so it takes a loopback address only, such as 127.0.0.1:8080, or off"
+		booleans  = "it takes on or off (also 1 or 0, true or false, yes or no)"
+		pageAddr  = "it takes host:port, such as 127.0.0.1:8080, or off"
+		resolver  = "it takes host[:port] of a resolver, such as 127.0.0.1:5353"
+		secretErr = "; it takes one or several of whsec_ and the base64 of 24 bytes or more, separated by spaces"
+		idRule    = "it takes 1 to 64 letters, digits, _ or -"
+	)
+	f := files{"empty": " \n", "text": "no PEM", "broken.yml": "accounts: [{client_id: c, api_key: [" + hush + "]}]"}
+	for _, test := range []struct {
+		env  vars
+		want string
+	}{
+		{vars{"WU_SERVER_PILOT_CLIENT_ID": ""}, "WU_SERVER_PILOT_CLIENT_ID (--client-id) is not set; it takes the client id of a ServerPilot account"},
+		{vars{"WU_SERVER_PILOT_CLIENT_ID": "cid:" + hush}, "WU_SERVER_PILOT_CLIENT_ID (--client-id) holds a colon; it takes the client id alone, without the key"},
+		{vars{"WU_SERVER_PILOT_CLIENT_ID": "c d"}, "WU_SERVER_PILOT_CLIENT_ID (--client-id) holds white space or a control character; it takes the client id alone"},
+		{vars{"WU_SERVER_PILOT_API_KEY": ""}, "WU_SERVER_PILOT_API_KEY (--api-key) is not set; it takes the API key of the account"},
+		{vars{"WU_SERVER_PILOT_API_KEY": "a " + hush}, "WU_SERVER_PILOT_API_KEY (--api-key) holds white space or a control character; it takes the API key alone"},
+		{vars{"WU_SERVER_PILOT_API_KEY_FILE": "text"}, "WU_SERVER_PILOT_API_KEY (--api-key) and WU_SERVER_PILOT_API_KEY_FILE (--api-key-file) are both set; it takes one of them"},
+		{vars{"WU_SERVER_PILOT_API_KEY": "", "WU_SERVER_PILOT_API_KEY_FILE": "nowhere"}, `WU_SERVER_PILOT_API_KEY_FILE (--api-key-file) is "nowhere"; it takes a file that can be read: open nowhere: file does not exist`},
+		{vars{"WU_SERVER_PILOT_API_KEY": "", "WU_SERVER_PILOT_API_KEY_FILE": "empty"}, `WU_SERVER_PILOT_API_KEY_FILE (--api-key-file) is "empty"; the file is empty`},
+		{vars{"WU_SERVER_PILOT_APP_ID": ""}, "WU_SERVER_PILOT_APP_ID (--app-id) is not set; it takes the ids of one or more apps, separated by commas"},
+		{vars{"WU_SERVER_PILOT_APP_ID": "app1,a/b"}, `WU_SERVER_PILOT_APP_ID (--app-id) is "app1,a/b"; app_id is "a/b"; ` + idRule},
+		{vars{"WU_SERVER_PILOT_APP_ID": "app1,app1"}, "WU_SERVER_PILOT_APP_ID (--app-id) is wrong: app app1 is given twice (accounts cid and cid); it takes each app once"},
+		{vars{"PILOTSYNC_CONFIG": "nowhere.yml"}, `PILOTSYNC_CONFIG (--config) is "nowhere.yml"; it takes a file that can be read: open nowhere.yml: file does not exist`},
+		{vars{"PILOTSYNC_CONFIG": "broken.yml"}, `PILOTSYNC_CONFIG (--config) is "broken.yml"; the file isn't as it should be: yaml: unmarshal errors: line 1: cannot unmarshal !!seq into string`},
+		{vars{"REDIS_URL": "redis://u:" + hush + "@h/x"}, `REDIS_URL (--redis-url) is wrong: the Redis URL "redis://u:[redacted]@h/x" is refused: invalid database number: "x"`},
+		{vars{"REDIS_URL_FILE": "nowhere"}, `REDIS_URL_FILE (--redis-url-file) is "nowhere"; it takes a file that can be read: open nowhere: file does not exist`},
+		{vars{"SERVERPILOT_API_URL": "http://api.serverpilot.io/v1"}, `SERVERPILOT_API_URL (--api-url) is "http://api.serverpilot.io/v1"; ` + urlRule},
+		{vars{"SERVERPILOT_API_URL": "https://cid:" + hush + "@h/"}, `SERVERPILOT_API_URL (--api-url) is "https://cid:[redacted]@h/"; ` + urlRule},
+		{vars{"SERVERPILOT_API_URL": "https://h/?x"}, `SERVERPILOT_API_URL (--api-url) is "https://h/?x"; it takes a URL without a query`},
+		{vars{"SERVERPILOT_API_URL": "api"}, `SERVERPILOT_API_URL (--api-url) is "api"; ` + urlRule},
+		{vars{"PILOTSYNC_API_RATE": "1001"}, `PILOTSYNC_API_RATE (--api-rate) is "1001"; it takes a whole number from 0 to 1000`},
+		{vars{"PILOTSYNC_API_RATE": "-1"}, `PILOTSYNC_API_RATE (--api-rate) is "-1"; it takes a whole number from 0 to 1000`},
+		{vars{"PILOTSYNC_CONCURRENCY": "0"}, `PILOTSYNC_CONCURRENCY (--concurrency) is "0"; it takes a whole number from 1 to 1000`},
+		{vars{"PILOTSYNC_CONCURRENCY": "many"}, `PILOTSYNC_CONCURRENCY (--concurrency) is "many"; it takes a whole number from 1 to 1000`},
+		{vars{"PILOTSYNC_WWW": "sometimes"}, `PILOTSYNC_WWW (--www) is "sometimes"; it takes always, main_only or never`},
+		{vars{"PILOTSYNC_PROTECTED": "example.com,localhost"}, `PILOTSYNC_PROTECTED (--protected) is "example.com,localhost"; domain "localhost" is refused: it has one label only; give the full name, such as localhost.example.com`},
+		{vars{"PILOTSYNC_DRY_RUN": "maybe"}, `PILOTSYNC_DRY_RUN (--dry-run) is "maybe"; ` + booleans},
+		{vars{"PILOTSYNC_ALLOW_PRIVATE_ADDRESSES": "2"}, `PILOTSYNC_ALLOW_PRIVATE_ADDRESSES (--allow-private-addresses) is "2"; ` + booleans},
+		{vars{"PILOTSYNC_RECONCILE": "on"}, `PILOTSYNC_RECONCILE (--reconcile) is "on"; it takes repair, report or off`},
+		{vars{"PILOTSYNC_SSL_DELAYS": "1m,soon"}, `PILOTSYNC_SSL_DELAYS (--ssl-delays) is "1m,soon"; "soon" is no duration; it takes some such as 90s or 4m, separated by commas`},
+		{vars{"PILOTSYNC_SSL_DELAYS": "999ms"}, `PILOTSYNC_SSL_DELAYS (--ssl-delays) is "999ms"; 999ms is too short; each takes 1s or more`},
+		{vars{"PILOTSYNC_SSL_DELAYS": "2m,1m"}, `PILOTSYNC_SSL_DELAYS (--ssl-delays) is "2m,1m"; 1m follows 2m; they must not decrease`},
+		{vars{"PILOTSYNC_SSL_DELAYS": " "}, `PILOTSYNC_SSL_DELAYS (--ssl-delays) is " "; there are 0; it takes 1 to 20 durations, separated by commas`},
+		{vars{"PILOTSYNC_SSL_DELAYS": strings.Repeat("1s,", 20) + "1s"}, "there are 21; it takes 1 to 20 durations, separated by commas"},
+		{vars{"PILOTSYNC_EXPECTED_ADDRESSES": "198.51.100.4,lb"}, `PILOTSYNC_EXPECTED_ADDRESSES (--expected-addresses) is "198.51.100.4,lb"; "lb" is neither an address nor a network; it takes some such as 198.51.100.4 or 2001:db8::/32, separated by commas`},
+		{vars{"PILOTSYNC_EXPECTED_ADDRESSES": "fe80::1%eth0"}, `PILOTSYNC_EXPECTED_ADDRESSES (--expected-addresses) is "fe80::1%eth0"; "fe80::1%eth0" is neither an address nor a network; it takes some such as 198.51.100.4 or 2001:db8::/32, separated by commas`},
+		{vars{"PILOTSYNC_DNS": "127.0.0.1:x"}, `PILOTSYNC_DNS (--dns) is "127.0.0.1:x"; ` + resolver},
+		{vars{"PILOTSYNC_DNS": "https://dns"}, `PILOTSYNC_DNS (--dns) is "https://dns"; ` + resolver},
+		{vars{"PILOTSYNC_TLS_PORT": "65536"}, `PILOTSYNC_TLS_PORT (--tls-port) is "65536"; it takes a whole number from 1 to 65535`},
+		{vars{"PILOTSYNC_TLS_ROOTS": "nowhere"}, `PILOTSYNC_TLS_ROOTS (--tls-roots) is "nowhere"; it takes a file that can be read: open nowhere: file does not exist`},
+		{vars{"PILOTSYNC_TLS_ROOTS": "text"}, `PILOTSYNC_TLS_ROOTS (--tls-roots) is "text"; it takes a PEM file with one certificate or more`},
+		{vars{"PILOTSYNC_WEBHOOK_URL": "http://example.com/", "PILOTSYNC_WEBHOOK_SECRET": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"}, `PILOTSYNC_WEBHOOK_URL (--webhook-url) is "http://example.com/"; ` + urlRule},
+		{vars{"PILOTSYNC_WEBHOOK_URL": "https://example.com/"}, "PILOTSYNC_WEBHOOK_SECRET (--webhook-secret) is not set; PILOTSYNC_WEBHOOK_URL needs it to sign what it sends: " + secretErr[2:]},
+		{vars{"PILOTSYNC_WEBHOOK_SECRET": "whsec_" + hush}, "PILOTSYNC_WEBHOOK_SECRET (--webhook-secret) is wrong in secret 1 of 1" + secretErr},
+		{vars{"PILOTSYNC_WEBHOOK_SECRET": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="}, "PILOTSYNC_WEBHOOK_SECRET (--webhook-secret) is wrong in secret 2 of 2" + secretErr},
+		{vars{"PILOTSYNC_WEBHOOK_SECRET": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"}, "PILOTSYNC_WEBHOOK_SECRET (--webhook-secret) is wrong in secret 1 of 1" + secretErr},
+		{vars{"PILOTSYNC_WEBHOOK_SECRET": "x", "PILOTSYNC_WEBHOOK_SECRET_FILE": "text"}, "PILOTSYNC_WEBHOOK_SECRET (--webhook-secret) and PILOTSYNC_WEBHOOK_SECRET_FILE (--webhook-secret-file) are both set; it takes one of them"},
+		{vars{"PILOTSYNC_LISTEN": "0.0.0.0:8080"}, `PILOTSYNC_LISTEN (--listen) is "0.0.0.0:8080"; ` + noLogin},
+		{vars{"PILOTSYNC_LISTEN": ":8080"}, `PILOTSYNC_LISTEN (--listen) is ":8080"; ` + noLogin},
+		{vars{"PILOTSYNC_LISTEN": "8080"}, `PILOTSYNC_LISTEN (--listen) is "8080"; ` + pageAddr},
+		{vars{"PILOTSYNC_LISTEN": "127.0.0.1:99999"}, `PILOTSYNC_LISTEN (--listen) is "127.0.0.1:99999"; ` + pageAddr},
+		{vars{"PILOTSYNC_AUTH": "htpasswd"}, `PILOTSYNC_AUTH (--auth) is "htpasswd"; the page has no login yet; leave it unset`},
+		{vars{"PILOTSYNC_LOG_LEVEL": "loud"}, `PILOTSYNC_LOG_LEVEL (--log-level) is "loud"; it takes panic, fatal, error, warning, info, debug or trace`},
+		{vars{"PILOTSYNC_LOG_FORMAT": "xml"}, `PILOTSYNC_LOG_FORMAT (--log-format) is "xml"; it takes text or json`},
+	} {
+		t.Run(fmt.Sprint(test.env), func(t *testing.T) {
+			t.Parallel()
+			_, err := parsed(t, account.with(test.env)).config(f.read)
+			var usage usageError
+			if !errors.As(err, &usage) {
+				t.Fatalf("error is %v; want one of usage", err)
+			}
+			if !strings.HasSuffix(err.Error(), test.want) {
+				t.Errorf("error (-want +got):\n%s", cmp.Diff(test.want, err.Error()))
+			}
+			if strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), hush) {
+				t.Errorf("error has several lines or a secret: %v", err)
+			}
+		})
+	}
+}
+
+func TestAllWrongSettingsAreReportedAtOnce(t *testing.T) {
+	t.Parallel()
+	got := command(t, vars{"PILOTSYNC_TLS_PORT": "0", "REDIS_URL": "nonsense", "WU_SERVER_PILOT_API_KEY": "a " + hush}, "", "worker", "--www=x")
+	lines := strings.Split(strings.TrimSpace(got.err), "\n")
+	if got.code != exitUsage || len(lines) != 8 || lines[0] != "pilotsync: 6 settings are wrong:" {
+		t.Errorf("exit code %d and %d lines:\n%s", got.code, len(lines), got.err)
+	}
+	for _, name := range []string{"WU_SERVER_PILOT_CLIENT_ID", "WU_SERVER_PILOT_API_KEY", "WU_SERVER_PILOT_APP_ID", "PILOTSYNC_WWW", "PILOTSYNC_TLS_PORT", "REDIS_URL"} {
+		if strings.Count(got.err, "\n"+name+" (--") != 1 {
+			t.Errorf("%s isn't there once:\n%s", name, got.err)
+		}
+	}
+}
+
+func TestSettingsDoNotPrintTheirSecrets(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"worker", "--apikey=" + hush},
+		{"worker", "--api-key=" + hush, "--www=x"},
+		{"worker", "--api-key=" + hush, "--no-such-flag"},
+		{"worker", "--redis-url=redis://:" + hush + "@:x"},
+		{"worker", "--webhook-secret=" + hush},
+		{"worker", "--client-id=x:" + hush, "--help"},
+		{"status", "--redis-url=http://:" + hush + "@h"},
+		{"enqueue", "add", "example.com", "--app=a", "--redis-url=redis://u:" + hush + "@127.0.0.1:1/9"},
+	} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			t.Parallel()
+			got := command(t, vars{"WU_SERVER_PILOT_API_KEY": hush, "PILOTSYNC_WEBHOOK_SECRET": hush}, "", args...)
+			if strings.Contains(got.out+got.err, hush) || got.out+got.err == "" {
+				t.Errorf("exit code %d\n%s%s", got.code, got.out, got.err)
+			}
+		})
+	}
+}
+
+func TestAccountsFile(t *testing.T) {
+	t.Parallel()
+	const path = "/etc/pilotsync/accounts.yml"
+	good := `accounts:
+  - client_id: c1
+    api_key: k1-` + hush + `
+    apps: [a1, 22]
+  - {client_id: c2, api_key_file: keys/c2, apps: [b1]}
+  - {client_id: c3, api_key_file: /run/c3, apps: [c1]}
+`
+	set := configured(t, files{path: good, "/etc/pilotsync/keys/c2": "k2\n", "/run/c3": "k3"},
+		account.with(vars{"PILOTSYNC_CONFIG": path, "WU_SERVER_PILOT_CLIENT_ID": "", "WU_SERVER_PILOT_APP_ID": "replaced"}))
+	want := []worker.Account{
+		{ClientID: "c1", APIKey: "k1-" + hush, Apps: []string{"a1", "22"}},
+		{ClientID: "c2", APIKey: "k2", Apps: []string{"b1"}},
+		{ClientID: "c3", APIKey: "k3", Apps: []string{"c1"}},
+	}
+	if diff := cmp.Diff(want, set.Worker.Accounts); diff != "" {
+		t.Errorf("accounts (-want +got):\n%s", diff)
+	}
+
+	for _, test := range []struct{ name, content, want string }{
+		{"an empty file", "", "the file has no accounts; it takes accounts: [{client_id, api_key or api_key_file, apps: [id, …]}]"},
+		{"an unknown key", "accounts: []\nacounts: []", "the file isn't as it should be: yaml: unmarshal errors: line 2: field acounts not found in type main.accountsFile"},
+		{"a value in the wrong place", "accounts: " + hush, "the file isn't as it should be: yaml: unmarshal errors: line 1: cannot unmarshal !!str into"},
+		{"no YAML", "accounts: [", "the file isn't as it should be: yaml: line 1"},
+		{"two documents", good + "---\naccounts: []", "more than one YAML document"},
+		{"everything missing", "accounts: [{}]", "client_id of account 1 is not set; it takes the client id of a ServerPilot account; " +
+			"api_key of account 1 is not set; it takes the API key of the account; apps of account 1 is not set; it takes the ids of one or more apps"},
+		{"two keys", "accounts: [{client_id: c, api_key: " + hush + ", api_key_file: f, apps: [a]}]", "api_key of account 1 and its api_key_file are both set"},
+		{"a key file that isn't there", "accounts: [{client_id: c, api_key_file: f, apps: [a]}]", `api_key_file of account 1 is "/etc/pilotsync/f"; it takes a file that can be read`},
+		{"a wrong app id", "accounts: [{client_id: c, api_key: k, apps: [a/b]}]", `apps of account 1 is wrong: app_id is "a/b"`},
+		{"an app in two accounts", "accounts: [{client_id: c, api_key: k, apps: [a]}, {client_id: d, api_key: k, apps: [b, a]}]", "app a is given twice (accounts c and d); it takes each app once"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := parsed(t, vars{"PILOTSYNC_CONFIG": path}).config(files{path: test.content}.read)
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), hush) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error is %v\nwant one line with %s", err, test.want)
+			}
+		})
+	}
+}

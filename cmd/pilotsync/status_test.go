@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+	"pilotsync/worker/ledger"
+)
+
+// shelf fills a ledger by its own means.
+type shelf struct {
+	t      *testing.T
+	ledger *ledger.Ledger
+	seq    int64
+}
+
+func newShelf(t *testing.T, addr string) *shelf {
+	rdb := redis.NewClient(&redis.Options{Addr: addr})
+	t.Cleanup(func() { rdb.Close() })
+	return &shelf{t: t, ledger: ledger.New(rdb), seq: 1000}
+}
+
+var at = time.Date(2026, 3, 1, 12, 0, 0, 0, time.FixedZone("CET", 3600))
+
+// record leaves an addition of the domain pending.
+func (s *shelf) record(app, domain string) {
+	s.t.Helper()
+	s.seq++
+	change := applist.Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: s.seq, RequestedAt: at}, RecordedAt: at}
+	if _, err := s.ledger.Record(context.Background(), change, applist.Event{At: at, State: tasks.Pending}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// settle records the domain and puts down what became of it.
+func (s *shelf) settle(app string, r applist.Record) {
+	s.t.Helper()
+	s.record(app, r.Domain)
+	r.Seq, r.RequestedAt, r.UpdatedAt = s.seq, at, at
+	lease := s.take(app)
+	stale, err := s.ledger.Commit(context.Background(), lease, applist.Commit{Outcomes: []applist.Outcome{{Record: r}}})
+	if err != nil || len(stale) > 0 {
+		s.t.Fatalf("commit: %v %v", stale, err)
+	}
+	if released, err := s.ledger.Release(context.Background(), lease); err != nil || !released {
+		s.t.Fatalf("release: %v %v", released, err)
+	}
+}
+
+func (s *shelf) take(app string) applist.Lease {
+	s.t.Helper()
+	lease, err := s.ledger.Take(context.Background(), app)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return lease
+}
+
+// stocked is a ledger with a domain in each kind of state.
+func stocked(t *testing.T) vars {
+	env, mini := onRedis(t)
+	s := newShelf(t, mini.Addr())
+	next := time.Now().Add(3*time.Minute + time.Second)
+	last := time.Now().Add(-2 * time.Minute)
+	s.settle("app1", applist.Record{Domain: "done.example.com", State: tasks.Done, Names: []string{"done.example.com", "www.done.example.com"},
+		Reason: "certificate <valid>", Attempt: 2, AttemptAt: &last})
+	s.settle("app1", applist.Record{Domain: "wait.example.com", State: tasks.CheckingDNS, Names: []string{"wait.example.com"},
+		Reason: "points nowhere", Attempt: 1, AttemptAt: &last, NextAt: &next})
+	s.settle("app2", applist.Record{Domain: "bad.example.com", State: tasks.Rejected, Reason: "taken\x1b[1m elsewhere"})
+	s.record("app2", "new.example.com")
+	return env
+}
+
+func TestStatusShowsWhereEachDomainStands(t *testing.T) {
+	t.Parallel()
+	got := command(t, stocked(t), "", "status")
+	want := `APP   DOMAIN            STATE         NAMES                                   ATTEMPT  LAST ATTEMPT  NEXT ATTEMPT  REASON
+app1  done.example.com  done          done.example.com, www.done.example.com  2        2m ago        -             certificate <valid>
+app1  wait.example.com  checking-dns  wait.example.com                        1        2m ago        in 3m         points nowhere
+app2  bad.example.com   rejected      -                                       0        -             -             taken [1m elsewhere
+app2  new.example.com   pending       new.example.com                         0        -             -             waits to be put on the list
+`
+	if diff := cmp.Diff(outcome{exitDone, want, ""}, got, cmp.AllowUnexported(outcome{})); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}
+
+func TestStatusShowsOnlyWhatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	env := stocked(t)
+	for _, test := range []struct {
+		args    string
+		code    int
+		domains string
+		err     string
+	}{
+		{"--app=app1", exitDone, "done.example.com wait.example.com", ""},
+		{"--app=app1 --app=app2 --state=pending --state=done", exitDone, "done.example.com new.example.com", ""},
+		{"--app=nowhere", exitDone, "", ""},
+		{"NEW.example.com. bad.example.com bad.example.com", exitDone, "bad.example.com new.example.com", ""},
+		{"done.example.com --state=failed", exitDone, "", ""},
+		{"done.example.com other.example.com", exitFailed, "done.example.com", "not known: other.example.com ("},
+		{"done.example.com --app=app2", exitFailed, "", "not known: done.example.com ("},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			t.Parallel()
+			got := command(t, env, "", append([]string{"status", "--json"}, strings.Fields(test.args)...)...)
+			var states []domainStatus
+			if err := json.Unmarshal([]byte(got.out), &states); err != nil {
+				t.Fatalf("%v: %s", err, got.out)
+			}
+			var domains []string
+			for _, d := range states {
+				domains = append(domains, d.Domain)
+			}
+			if got.code != test.code || strings.Join(domains, " ") != test.domains || !strings.Contains(got.err, test.err) || test.err == "" && got.err != "" {
+				t.Errorf("exit code %d, domains %v, standard error %q", got.code, domains, got.err)
+			}
+		})
+	}
+}
+
+func TestStatusInJSONHasExactlyItsKeys(t *testing.T) {
+	t.Parallel()
+	got := command(t, stocked(t), "", "status", "--json", "--app=app1", "--app=app2")
+	var raw []map[string]any
+	if err := json.Unmarshal([]byte(got.out), &raw); err != nil {
+		t.Fatalf("%v: %s", err, got.out)
+	}
+	if len(raw) != 4 || raw[0]["next_attempt_at"] != nil {
+		t.Fatalf("got %s", got.out)
+	}
+	next, err := time.Parse(time.RFC3339, raw[1]["next_attempt_at"].(string))
+	if err != nil || !strings.HasSuffix(raw[1]["next_attempt_at"].(string), "Z") || time.Until(next) <= 0 {
+		t.Errorf("next_attempt_at is %v", raw[1]["next_attempt_at"])
+	}
+	want := []map[string]any{
+		{"app_id": "app1", "domain": "done.example.com", "state": "done", "names": []any{"done.example.com", "www.done.example.com"},
+			"reason": "certificate <valid>", "seq": 1001.0, "attempt": 2.0, "next_attempt_at": nil, "updated_at": "2026-03-01T11:00:00Z"},
+		{"app_id": "app2", "domain": "bad.example.com", "state": "rejected", "names": []any{},
+			"reason": "taken\x1b[1m elsewhere", "seq": 1003.0, "attempt": 0.0, "next_attempt_at": nil, "updated_at": "2026-03-01T11:00:00Z"},
+	}
+	if diff := cmp.Diff(want, []map[string]any{raw[0], raw[2]}); diff != "" {
+		t.Errorf("JSON (-want +got):\n%s", diff)
+	}
+	if !strings.Contains(got.out, "<valid>") {
+		t.Error("< is escaped, which nobody wants to read")
+	}
+}
+
+func TestStatusOfNothingIsAnEmptyArray(t *testing.T) {
+	t.Parallel()
+	env, _ := onRedis(t)
+	if got := command(t, env, "", "status", "--json"); got != (outcome{exitDone, "[]\n", ""}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestStatusTellsOfAnAppsTrouble(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	s := newShelf(t, mini.Addr())
+	for app, trouble := range map[string]applist.Trouble{
+		"app1": {Reason: "the API key was refused", Blocked: true, Since: time.Now().Add(-5 * time.Minute)},
+		"app2": {Reason: "ServerPilot answered 500", Since: time.Now().Add(-20 * time.Second)},
+	} {
+		s.record(app, "example.com")
+		if err := s.ledger.Abandon(t.Context(), s.take(app), &trouble); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := command(t, env, "", "status")
+	lines := strings.Split(got.out, "\n")
+	want := []string{
+		"App app1 is blocked until a person acts (it began 5m ago): the API key was refused",
+		"App app2 is in trouble and tried again (it began 20s ago): ServerPilot answered 500",
+	}
+	if diff := cmp.Diff(want, lines[:2]); diff != "" || !strings.HasPrefix(lines[2], "APP ") {
+		t.Errorf("got\n%s\n%s", got.out, diff)
+	}
+}
+
+func TestCommandsSayWhichRedisDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	mini.RequireUserAuth("u", "other")
+	addr := mini.Addr()
+	url := "redis://u:" + hush + "@" + addr
+	got := command(t, env, "", "status", "--redis-url="+url)
+	if got.code != exitUsage || !strings.Contains(got.err, `REDIS_URL (--redis-url) is "redis://u:[redacted]@`+addr+`"; it takes the user and password that this Redis knows: WRONGPASS`) {
+		t.Errorf("with a wrong password: %+v", got)
+	}
+	mini.Close()
+	start := time.Now()
+	got = command(t, env, "", "enqueue", "add", "example.com", "--app=app1", "--redis-url="+url)
+	if got.code != exitFailed || !strings.Contains(got.err, "no answer from Redis at redis://u:[redacted]@"+addr+", which REDIS_URL (--redis-url) names: ") {
+		t.Errorf("with a Redis that is away: %+v", got)
+	}
+	if took := time.Since(start); took > 2*redisPatience {
+		t.Errorf("it took %s", took)
+	}
+}

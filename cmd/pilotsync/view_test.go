@@ -1,0 +1,47 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestRelativeTimesAreToldRoughly(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		away time.Duration
+		want string
+	}{
+		{0, "now"},
+		{400 * time.Millisecond, "now"},
+		{time.Second, "in 1s"},
+		{-89 * time.Second, "89s ago"},
+		{90 * time.Second, "in 2m"},
+		{3 * time.Minute, "in 3m"},
+		{-2 * time.Minute, "2m ago"},
+		{-5 * time.Hour, "5h ago"},
+		{72 * time.Hour, "in 3d"},
+	} {
+		at := now.Add(test.away)
+		if got := relative(&at, now); got != test.want {
+			t.Errorf("%s away is %q, want %q", test.away, got, test.want)
+		}
+	}
+	if got := relative(nil, now); got != "" {
+		t.Errorf("no time is %q", got)
+	}
+}
+
+func TestTablesHoldNothingThatMovesACursor(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	if err := printTable(&b, [][]string{{"A", "B"}, {"", "x\x1b[2J\ty\nz"}}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("A  B\n-  x [2J y z\n", b.String()); diff != "" {
+		t.Errorf("table (-want +got):\n%s", diff)
+	}
+}
