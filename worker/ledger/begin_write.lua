@@ -1,14 +1,24 @@
--- Renews the lease and notes a write in flight.
+-- Renews the lease and notes a write in flight. What earlier writes claimed stays
+-- claimed until a commit: they may have landed.
 -- KEYS: sync
 -- ARGV: token, lease time in ms, landing time in ms, claimed names
 -- Returns 1, or 0 if the lease is another's.
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then
   return 0
 end
+local claim, claimed = cjson.decode(redis.call('HGET', KEYS[1], 'claim') or '[]'), {}
+for _, name in ipairs(claim) do
+  claimed[name] = true
+end
+for _, name in ipairs(cjson.decode(ARGV[4])) do
+  if not claimed[name] then
+    claim[#claim + 1] = name
+  end
+end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 redis.call('HSET', KEYS[1],
   'until', string.format('%.0f', now + ARGV[2]),
   'landing', string.format('%.0f', now + ARGV[3]),
-  'claim', ARGV[4])
+  'claim', #claim > 0 and cjson.encode(claim) or '[]')
 return 1
