@@ -94,7 +94,7 @@ func (l *Ledger) Now(ctx context.Context) (time.Time, error) {
 
 // Recorded is the result of recording a change.
 type Recorded struct {
-	// Superseded: a later change of the domain is known already; nothing was done.
+	// Superseded: a later change of the domain is known already; it stays.
 	Superseded bool
 	// Again: this very change was recorded before.
 	Again bool

@@ -7,15 +7,13 @@
 local domain, kind, seq = ARGV[1], ARGV[2], ARGV[3]
 local last = tonumber(redis.call('HGET', KEYS[1], domain) or '0')
 local result = 'recorded'
-if tonumber(seq) < last then
-  return {'superseded', '0', ''}
-end
-if tonumber(seq) == last then
-  -- The same task once more: its sync may not have been enqueued.
+if tonumber(seq) <= last then
+  result = tonumber(seq) < last and 'superseded' or 'again'
   if redis.call('HEXISTS', KEYS[2], domain) == 0 then
-    return {'again', '0', ''}
+    return {result, '0', ''}
   end
-  result = 'again'
+  -- This task may have been here before and died before it started the sync that
+  -- the domain's change still waits for.
 else
   redis.call('HSET', KEYS[1], domain, seq)
   redis.call('HSET', KEYS[2], domain, ARGV[4])
@@ -32,7 +30,7 @@ if redis.call('HGET', KEYS[4], 'awake') ~= '1' then
   redis.call('HINCRBY', KEYS[4], 'wake', 1)
   redis.call('HSET', KEYS[4], 'awake', '1')
   start = 'start'
-elseif result == 'again' then
+elseif result ~= 'recorded' then
   start = 'start'
 end
 return {result, redis.call('HGET', KEYS[4], 'wake'), start}
