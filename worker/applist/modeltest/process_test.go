@@ -35,6 +35,7 @@ type process struct {
 	seen      model    // what the ledger had been told when it read that
 	begun     time.Time
 	flight    *write
+	again     int // the epoch in which it asked for one more sync
 }
 
 // call is one call of a process. effect runs in the scheduler.
@@ -42,8 +43,9 @@ type call struct {
 	name   string
 	effect func() error
 	redis  bool
-	resume chan error
-	names  []string // of a write that is about to be sent
+	// failure is what a call to ServerPilot returns where it fails without effect.
+	failure error
+	resume  chan error
 }
 
 // mode is what becomes of a call.
@@ -64,12 +66,15 @@ func (m mode) String() string {
 var (
 	errDead  = errors.New("the process is dead")
 	errRedis = errors.New("Redis is away")
+
+	errAgain   = &applist.CallError{Verdict: applist.Again, Err: errors.New("503")}
+	errUnknown = &applist.CallError{Verdict: applist.Unknown, Err: errors.New("no answer")}
 )
 
 // start begins a sync for a task.
 func (w *world) start(task *syncTask) *process {
 	w.started++
-	p := &process{world: w, id: w.started, epoch: w.epoch, task: task, stopping: make(chan struct{}),
+	p := &process{world: w, id: w.started, epoch: w.epoch, again: -1, task: task, stopping: make(chan struct{}),
 		calls: make(chan *call), done: make(chan struct{})}
 	syncer := &applist.Syncer{
 		API: p, Ledger: p, Follow: p, Rules: rules, Stopping: p.stopping, Who: fmt.Sprint("w", p.id),
@@ -109,7 +114,7 @@ func (p *process) step(m mode) {
 		p.astray = true
 		err = errRedis
 	case m == failsBefore:
-		err = &applist.CallError{Verdict: applist.Again, Err: errors.New("503")}
+		err = c.failure
 	case m == failsAfter:
 		p.astray = true
 		_ = c.effect()
@@ -256,11 +261,11 @@ func (p *process) Tell(_ context.Context, _ string, r applist.Record) error {
 }
 
 func (p *process) Ready(context.Context, string) error {
-	return p.call(&call{name: "Ready", effect: func() error { return nil }})
+	return p.call(&call{name: "Ready", failure: errAgain, effect: func() error { return nil }})
 }
 
 func (p *process) List(context.Context, string) (names []string, err error) {
-	err = p.call(&call{name: "List", effect: func() error {
+	err = p.call(&call{name: "List", failure: errAgain, effect: func() error {
 		names = slices.Clone(p.list)
 		p.read, p.landings, p.disturbed = names, len(p.landed), p.edits
 		return nil
@@ -270,13 +275,13 @@ func (p *process) List(context.Context, string) (names []string, err error) {
 
 // Replace is two calls: the one sends the write, the other learns of its answer.
 func (p *process) Replace(_ context.Context, _ string, names []string, notAfter time.Time) (answer []string, err error) {
-	err = p.call(&call{name: fmt.Sprint("Replace ", names), names: names, effect: func() error {
+	err = p.call(&call{name: fmt.Sprint("Replace ", names), failure: errAgain, effect: func() error {
 		return p.send(p, names, notAfter)
 	}})
 	if err != nil {
 		return nil, err
 	}
-	err = p.call(&call{name: "answer", effect: func() error {
+	err = p.call(&call{name: "answer", failure: errUnknown, effect: func() error {
 		answer, err = p.answer(p, notAfter)
 		return err
 	}})

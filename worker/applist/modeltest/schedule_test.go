@@ -157,10 +157,7 @@ func (w *world) settle(sweeps bool) {
 	}
 	// Changes that others made to the list are only seen by a reconciliation.
 	w.say("RECONCILIATION")
-	w.redis.HSet(syncKey, "awake", "1")
-	wake, err := w.redis.HIncrBy(syncKey, "wake", 1)
-	w.must(err)
-	w.enqueue(int64(wake))
+	w.wake(0)
 	w.quiet(sweeps)
 }
 

@@ -14,7 +14,7 @@ import (
 
 // write is a list on its way to ServerPilot, or one that has got there.
 type write struct {
-	by       int
+	by       *process
 	epoch    int
 	read     []string
 	landings int // that had happened when read was read
@@ -50,7 +50,7 @@ func (w *world) send(p *process, names []string, notAfter time.Time) error {
 		}
 		return &applist.CallError{Verdict: verdict, Err: errors.New("past its time")}
 	}
-	wr := &write{by: p.id, epoch: p.epoch, read: p.read, landings: p.landings, names: names,
+	wr := &write{by: p, epoch: p.epoch, read: p.read, landings: p.landings, names: names,
 		until: p.begun.Add(applist.LandingLimit), flying: true}
 	w.judge(p, wr)
 	p.flight = wr
@@ -100,7 +100,7 @@ func (w *world) answer(p *process, notAfter time.Time) ([]string, error) {
 		return append([]string{"other.example.net"}, wr.names...), nil
 	}
 	if w.now.After(notAfter) {
-		return nil, &applist.CallError{Verdict: applist.Unknown, Err: errors.New("no answer in time")}
+		return nil, errUnknown
 	}
 	if wr.flying {
 		w.land(wr)
@@ -114,10 +114,14 @@ func (w *world) land(wr *write) {
 	before := w.list
 	wr.flying = false
 	w.list = slices.Clone(wr.names)
-	w.say("  the write of w%d lands: %v", wr.by, wr.names)
+	w.say("  the write of w%d lands: %v", wr.by.id, wr.names)
 	if wr.epoch != w.epoch {
 		// Nothing is known any more of this write: what it changes is as if by hand.
-		w.edited()
+		// A worker that is still at it finds its lease lost and asks for one more sync.
+		w.edits++
+		if !slices.Contains(w.processes, wr.by) && wr.by.again != w.epoch {
+			w.drift = true
+		}
 		for _, name := range wr.names {
 			w.mayStay[name] = true
 		}
@@ -125,7 +129,7 @@ func (w *world) land(wr *write) {
 	}
 	for _, other := range w.landed[wr.landings:] {
 		if other.epoch == w.epoch {
-			w.fail("w%d read %v, and a write of w%d has landed since: its changes are lost", wr.by, wr.read, other.by)
+			w.fail("w%d read %v, and a write of w%d has landed since: its changes are lost", wr.by.id, wr.read, other.by.id)
 		}
 	}
 	w.landed = append(w.landed, wr)
@@ -139,7 +143,7 @@ func (w *world) pass(d time.Duration) {
 		if wr.flying && !then.Before(wr.until) {
 			if wr.lost {
 				wr.flying = false
-				w.say("the write of w%d is lost for good", wr.by)
+				w.say("the write of w%d is lost for good", wr.by.id)
 			} else {
 				w.land(wr)
 			}
@@ -186,4 +190,4 @@ func distinct(list []string) []string {
 	return names
 }
 
-func (wr *write) String() string { return fmt.Sprintf("w%d's %v", wr.by, wr.names) }
+func (wr *write) String() string { return fmt.Sprintf("w%d's %v", wr.by.id, wr.names) }

@@ -156,6 +156,15 @@ func (w *world) deliver(r request, crashes bool) {
 	w.past = append(w.past, r)
 }
 
+// wake is a worker that wants one more look at the list.
+func (w *world) wake(pause time.Duration) {
+	wake, err := w.ledger.Wake(context.Background(), app)
+	w.must(err)
+	w.say("one more sync is asked for: wake %d", wake)
+	w.enqueue(wake)
+	w.tasks[len(w.tasks)-1].notBefore = w.now.Add(pause)
+}
+
 // enqueue is asynq: a second task of the same id is refused.
 func (w *world) enqueue(wake int64) {
 	if slices.ContainsFunc(w.tasks, func(t *syncTask) bool { return t.wake == wake }) {
@@ -171,6 +180,20 @@ func (w *world) end(p *process) {
 	var notTaken *applist.NotTaken
 	var call *applist.CallError
 	isNotTaken, isCall := errors.As(p.err, &notTaken), errors.As(p.err, &call)
+	lost := errors.Is(p.err, applist.ErrLost) && !p.dead
+	if lost {
+		pause := time.Duration(0)
+		if isCall && call.Verdict == applist.Unknown {
+			pause = applist.LandingLimit
+		}
+		w.wake(pause)
+		p.again = w.epoch
+	} else if p.flight != nil && p.flight.epoch != w.epoch {
+		w.drift = true // a write that Redis forgot, and that nobody looks after
+	}
+	if p.dead && !slices.Contains(w.tasks, p.task) {
+		w.astray = true // it may have held the lease, and no task of its is left
+	}
 	if p.task.state != active || !slices.Contains(w.tasks, p.task) {
 		return // another has dealt with the task
 	}
@@ -181,12 +204,12 @@ func (w *world) end(p *process) {
 			p.task.state, p.task.notBefore = orphan, w.now.Add(asynqRecovers)
 		}
 		return
-	case p.err == nil, isNotTaken && (notTaken.Idle || notTaken.Busy):
+	case p.err == nil, lost, isNotTaken && (notTaken.Idle || notTaken.Busy):
 		w.tasks = slices.DeleteFunc(w.tasks, func(t *syncTask) bool { return t == p.task })
 		return
 	case isNotTaken:
 		pause = notTaken.Wait
-	case isCall, errors.Is(p.err, errRedis), errors.Is(p.err, applist.ErrLost), errors.Is(p.err, applist.ErrHandedBack):
+	case isCall, errors.Is(p.err, errRedis), errors.Is(p.err, applist.ErrHandedBack):
 	case strings.Contains(p.err.Error(), "settled nothing"):
 	default:
 		w.fail("w%d ends with an error nobody expects: %v", p.id, p.err)
