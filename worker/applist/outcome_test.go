@@ -121,6 +121,19 @@ func TestAWWWFormThatGoesStartsNoVerification(t *testing.T) {
 	}
 }
 
+func TestANamePutBackIsToldInTheHistoryAndNowhereElse(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.add("a.com", "")
+	w.sync()
+	w.checked("a.com")
+	w.list = []string{"www.a.com"}
+	o := outcome(t, w, "a.com")
+	if o.Verify || o.Told || o.Record.State != tasks.Done || o.Event != "put back a.com" {
+		t.Errorf("got %+v", o)
+	}
+}
+
 // What support reads has to be right word by word.
 func TestEachOutcomeSaysWhatHappened(t *testing.T) {
 	t.Parallel()

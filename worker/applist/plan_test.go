@@ -179,6 +179,14 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 				w.sync()
 				w.remove("network.com")
 			}, list: "network.com www.network.com", states: map[string]tasks.State{"network.com": tasks.CheckingDNS}},
+		{name: "a protected domain can lose its www form in the plan that keeps it",
+			tell: func(w *world) {
+				w.rules.Protected = []string{"a.com"}
+				w.add("a.com", "")
+				w.sync()
+				w.remove("a.com")
+				w.remove("www.a.com")
+			}, list: "a.com", states: map[string]tasks.State{"a.com": tasks.CheckingDNS}},
 		{name: "a protected www form stays when its domain goes",
 			tell: func(w *world) {
 				w.rules.Protected = []string{"www.a.com"}
