@@ -10,8 +10,11 @@ import (
 // process can be stopped at any point between a check of the clock and the send,
 // and goes on as if nothing had happened; so the last check is right at the send.
 //
-// What it can't stop: what the kernel already has and still sends while the whole
-// process is stopped.
+// It makes late writes rare, not impossible. A stop in the instant between the
+// check and the system call gets through: measured with SIGSTOP at random moments,
+// 1 in 2,106 stops, and with the race detector on a busy machine 5 in 2,104. A
+// check inside the system call's retry loop did not measurably better. Nor can it
+// hold back what the kernel already has and still sends while the process is stopped.
 type guard struct {
 	now func() time.Time
 	// Two limits: the monotonic clock stands still while the machine is suspended,
@@ -92,7 +95,7 @@ func (c *guardedConn) Write(p []byte) (n int, err error) {
 	if counted {
 		defer func() { c.guard.end(n) }()
 	}
-	if c.guard.late() { // nothing may come between this and the write
+	if c.guard.late() { // as close to the write as it can be
 		return 0, ErrTooLate
 	}
 	return c.Conn.Write(p)
