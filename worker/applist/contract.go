@@ -11,7 +11,8 @@ import (
 // others at any time, whole, without a condition, so an implementation must
 // neither retry a write by itself nor send one after its time.
 //
-// Every error is, or wraps, a [*CallError]; anything else counts as [Again].
+// Every error is, or wraps, a [*CallError]; anything else counts as [Again] for
+// List and as [Unknown] for Replace.
 type API interface {
 	// Ready waits until one read and one write may be made, where the account's
 	// calls are limited; where that would take long, it returns [ErrHandedBack].
@@ -93,7 +94,8 @@ type Ledger interface {
 	Renew(ctx context.Context, lease Lease) error
 	Snapshot(ctx context.Context, app string) (Snapshot, error)
 	// BeginWrite renews the lease and notes that a write is in flight for
-	// LandingLimit, which may put the names claim on the list.
+	// LandingLimit, which may put the names claim on the list. They stay noted,
+	// with those of earlier writes, until a commit.
 	BeginWrite(ctx context.Context, lease Lease, claim []string) error
 	// EndWrite takes the note of the time back after a write that certainly had
 	// no effect or certainly had its effect, so that the next needn't wait.

@@ -47,6 +47,7 @@ type memory struct {
 	seqs     map[string]int64 // last recorded order number of each domain
 	since    map[string]int64
 	ours     map[string]bool
+	strange  map[string]bool // domains known only by removals that wait
 	claim    []string
 	landing  time.Time
 	awake    bool
@@ -63,7 +64,7 @@ type memory struct {
 func newMemory(c *clock) *memory {
 	return &memory{
 		clock: c, records: map[string]Record{}, pending: map[string]Pending{}, seqs: map[string]int64{},
-		since: map[string]int64{}, ours: map[string]bool{}, history: map[string][]string{},
+		since: map[string]int64{}, ours: map[string]bool{}, strange: map[string]bool{}, history: map[string][]string{},
 	}
 }
 
@@ -72,7 +73,7 @@ func (m *memory) clone() *memory {
 	c := newMemory(&clock{t: m.now()})
 	c.records, c.pending, c.seqs = maps.Clone(m.records), maps.Clone(m.pending), maps.Clone(m.seqs)
 	c.since, c.ours, c.claim = maps.Clone(m.since), maps.Clone(m.ours), slices.Clone(m.claim)
-	c.versions, c.awake = m.versions, m.awake
+	c.strange, c.versions, c.awake = maps.Clone(m.strange), m.versions, m.awake
 	return c
 }
 
@@ -82,7 +83,13 @@ func (m *memory) record(change Pending) (superseded bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	d := change.Domain
-	if last := m.seqs[d]; change.Seq <= last {
+	last := m.seqs[d]
+	if !change.Remove {
+		delete(m.strange, d)
+	} else if last == 0 {
+		m.strange[d] = true
+	}
+	if change.Seq <= last {
 		return change.Seq < last
 	}
 	m.seqs[d], m.pending[d], m.awake = change.Seq, change, true
@@ -169,7 +176,7 @@ func (m *memory) Snapshot(ctx context.Context, _ string) (Snapshot, error) {
 
 func (m *memory) snapshot() Snapshot {
 	return Snapshot{Records: maps.Clone(m.records), Pending: maps.Clone(m.pending), Since: maps.Clone(m.since),
-		Ours: maps.Clone(m.ours), Flight: slices.Clone(m.claim)}
+		Ours: maps.Clone(m.ours), Strangers: maps.Clone(m.strange), Flight: slices.Clone(m.claim)}
 }
 
 func (m *memory) BeginWrite(ctx context.Context, l Lease, claim []string) error {
@@ -182,7 +189,7 @@ func (m *memory) BeginWrite(ctx context.Context, l Lease, claim []string) error 
 		return err
 	}
 	m.until, m.landing = m.now().Add(LeaseTTL), m.now().Add(LandingLimit)
-	m.claim = slices.Clone(claim)
+	m.claim = append(m.claim, claim...)
 	return nil
 }
 
@@ -220,6 +227,7 @@ func (m *memory) commit(c Commit) (stale []string) {
 		}
 		m.put(o.Record)
 		delete(m.pending, d)
+		delete(m.strange, d)
 		if o.Record.Since != 0 {
 			m.since[d] = o.Record.Since
 		} else {

@@ -65,13 +65,18 @@ func (p *planner) removed(s *subject, r Record) Outcome {
 	default:
 		reason = "was not on the list"
 	}
-	return Outcome{Record: end(r, tasks.Removed, s.names, reason), Event: reason, Told: true}
+	names := s.names
+	if s.record.Wanted {
+		names = s.record.Names
+	}
+	return Outcome{Record: end(r, tasks.Removed, names, reason), Event: reason, Told: true}
 }
 
 // listed is the outcome of a pending addition whose names are on the list.
 func (p *planner) listed(s *subject, r Record) Outcome {
 	names := p.onList(s)
-	fresh := !s.record.Wanted || !s.record.State.Listed() || !containsAll(s.record.Names, names)
+	// A removal in between, even one that no sync has seen, asks for a new start.
+	fresh := !s.record.Wanted || !s.record.State.Listed() || s.record.Since != s.since || !containsAll(s.record.Names, names)
 	r.Wanted, r.Since, r.WWW, r.Names = true, s.since, s.www, names
 	if !fresh {
 		event := "asked for again: nothing changed"

@@ -84,6 +84,7 @@ func TestWhatStartsTheVerificationAnew(t *testing.T) {
 		{"asking again doesn't", func(w *world) { w.add("a.com", "") }, false},
 		{"a new www form does", func(w *world) { w.add("a.com", tasks.WWWAlways) }, true},
 		{"removing and adding does", func(w *world) { w.remove("a.com"); w.sync(); w.add("a.com", "") }, true},
+		{"removing and adding does, even if no sync came between", func(w *world) { w.remove("a.com"); w.add("a.com", "") }, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -202,7 +202,7 @@ func (s *subject) judgeRemoval(p *planner) {
 		return
 	}
 	s.names = []string{s.domain}
-	if s.record.Domain == "" {
+	if p.Ledger.Strangers[s.domain] {
 		// We never heard of it: the plugin put it there before us, www form and all.
 		s.names = tasks.Names(s.domain, s.www)
 	}

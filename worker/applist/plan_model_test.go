@@ -133,8 +133,7 @@ func (m model) asked(name string) bool {
 	}
 	d := strings.TrimPrefix(name, "www.")
 	_, yes := m.removed(d)
-	_, known := m.in.Ledger.Records[d]
-	return yes && !known && m.form(d) == name
+	return yes && m.in.Ledger.Strangers[d] && m.form(d) == name
 }
 
 // ours: we put the name on the list, for certain or with a write in flight.

@@ -368,7 +368,7 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 
 func (s Snapshot) clone() Snapshot {
 	return Snapshot{Records: maps.Clone(s.Records), Pending: maps.Clone(s.Pending), Since: maps.Clone(s.Since),
-		Ours: maps.Clone(s.Ours), Flight: slices.Clone(s.Flight)}
+		Ours: maps.Clone(s.Ours), Strangers: maps.Clone(s.Strangers), Flight: slices.Clone(s.Flight)}
 }
 
 func TestPlanningTwiceEqualsOnce(t *testing.T) {

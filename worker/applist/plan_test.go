@@ -73,6 +73,8 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 			tell: func(w *world) { w.rules.WWW = tasks.WWWNever; w.remove("a.com") }, list: "www.a.com"},
 		{name: "removing a domain that nobody told us of leaves a www form that is mapped on its own", on: newWorld("a.com", "www.a.com"),
 			tell: func(w *world) { w.add("www.a.com", ""); w.remove("a.com") }, list: "www.a.com"},
+		{name: "a domain added and removed before any sync leaves a www form that was set by hand", on: newWorld("www.a.com"),
+			tell: func(w *world) { w.add("a.com", ""); w.remove("a.com") }, list: "www.a.com"},
 		{name: "removing what isn't there ends well",
 			tell: func(w *world) { w.remove("a.com") }, list: "", states: map[string]tasks.State{"a.com": tasks.Removed}},
 		{name: "removing one domain leaves another's name alone", on: newWorld("hand.net"),

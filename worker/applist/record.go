@@ -63,6 +63,9 @@ type Snapshot struct {
 	// Since holds, for every domain whose last recorded change is an addition, the
 	// order number of the first addition after its last removal.
 	Since map[string]int64
+	// Strangers are the domains of which the ledger has never heard but by removals
+	// that wait.
+	Strangers map[string]bool
 	// Ours are the names that we put on the list and nobody took off since.
 	Ours map[string]bool
 	// Flight are names that a write without a known outcome may have put on the

@@ -175,6 +175,9 @@ func (r *run) step(ctx context.Context, p part) error {
 		if r.DryRun {
 			return &DryRunError{Added: plan.Added, Removed: plan.Removed}
 		}
+		if err := r.pause(ctx); err != nil {
+			return err
+		}
 		err := r.replace(ctx, plan.List, plan.Claim)
 		if message, refused := isRefusal(err); refused {
 			return r.takeApart(plan, snapshot, message, err)
@@ -221,7 +224,7 @@ func (r *run) replace(ctx context.Context, list, claim []string) error {
 		}
 	}
 	var call *CallError
-	if err == nil || errors.As(err, &call) && call.Verdict == Unknown {
+	if err == nil || !errors.As(err, &call) || call.Verdict == Unknown {
 		return err // in flight until the commit, or until it must have landed
 	}
 	if endErr := r.Ledger.EndWrite(ctx, r.lease); endErr != nil {

@@ -504,7 +504,6 @@ func TestAWriteOfUnknownOutcomeIsWaitedForAndItsNamesAreOurs(t *testing.T) {
 }
 
 func TestARefusalAfterALostAnswerForgetsNoneOfOurNames(t *testing.T) {
-	t.Skip("the control write makes the ledger forget what the lost write claimed")
 	t.Parallel()
 	r := setup()
 	r.world.add("a.com", tasks.WWWAlways)

@@ -1,5 +1,5 @@
 -- Replaces the records of a plan's outcomes.
--- KEYS: sync domains pending seqs since ours due, then a log for each outcome
+-- KEYS: sync domains pending seqs since ours due strangers, then a log for each outcome
 -- ARGV: token, events kept, number of outcomes, names that become ours and names
 -- that stop to be (both lists in JSON), then for each outcome: domain, order
 -- number, record as planned on ("" for none), new record, since ("" for none),
@@ -15,6 +15,7 @@ for i = 1, tonumber(ARGV[3]) do
   if redis.call('HGET', KEYS[4], domain) == seq and (redis.call('HGET', KEYS[2], domain) or '') == old then
     redis.call('HSET', KEYS[2], domain, ARGV[a + 4])
     redis.call('HDEL', KEYS[3], domain)
+    redis.call('SREM', KEYS[8], domain)
     if ARGV[a + 5] ~= '' then
       redis.call('HSET', KEYS[5], domain, ARGV[a + 5])
     else
@@ -25,8 +26,8 @@ for i = 1, tonumber(ARGV[3]) do
     else
       redis.call('ZREM', KEYS[7], domain)
     end
-    redis.call('LPUSH', KEYS[7 + i], ARGV[a + 7])
-    redis.call('LTRIM', KEYS[7 + i], 0, tonumber(ARGV[2]) - 1)
+    redis.call('LPUSH', KEYS[8 + i], ARGV[a + 7])
+    redis.call('LTRIM', KEYS[8 + i], 0, tonumber(ARGV[2]) - 1)
   else
     result[#result + 1] = domain
   end

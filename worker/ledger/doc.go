@@ -14,6 +14,7 @@
 //	pilotsync:{APP}:seqs     hash    domain → order number of its last recorded change
 //	pilotsync:{APP}:pending  hash    domain → that change, until a sync has dealt with it
 //	pilotsync:{APP}:since    hash    domain → first addition after its last removal
+//	pilotsync:{APP}:strangers set    domains known only by removals that wait
 //	pilotsync:{APP}:domains  hash    domain → its record
 //	pilotsync:{APP}:ours     set     names on the list that we put there
 //	pilotsync:{APP}:due      zset    domain, by the time of its next verification (ms)

@@ -92,7 +92,7 @@ func runAbandon(ctx context.Context, l *Ledger, app, token string, trouble *appl
 func (l *Ledger) Commit(ctx context.Context, lease applist.Lease, c applist.Commit) ([]string, error) {
 	app := lease.App
 	keys := []string{key(app, "sync"), key(app, "domains"), key(app, "pending"), key(app, "seqs"),
-		key(app, "since"), key(app, "ours"), key(app, "due")}
+		key(app, "since"), key(app, "ours"), key(app, "due"), key(app, "strangers")}
 	args := []any{lease.Token, EventsKept, len(c.Outcomes), list(c.Own), list(c.Disown)}
 	for _, o := range c.Outcomes {
 		r := o.Record
@@ -125,20 +125,21 @@ func list(names []string) string {
 // Snapshot implements [applist.Ledger]. It is taken in one transaction.
 func (l *Ledger) Snapshot(ctx context.Context, app string) (applist.Snapshot, error) {
 	var domains, pending, since *redis.MapStringStringCmd
-	var ours *redis.StringSliceCmd
+	var ours, strangers *redis.StringSliceCmd
 	var claim *redis.StringCmd
 	_, err := l.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		domains = p.HGetAll(ctx, key(app, "domains"))
 		pending = p.HGetAll(ctx, key(app, "pending"))
 		since = p.HGetAll(ctx, key(app, "since"))
 		ours = p.SMembers(ctx, key(app, "ours"))
+		strangers = p.SMembers(ctx, key(app, "strangers"))
 		claim = p.HGet(ctx, key(app, "sync"), "claim")
 		return nil
 	})
 	if err != nil && !missing(err) {
 		return applist.Snapshot{}, err
 	}
-	s := applist.Snapshot{Ours: map[string]bool{}}
+	s := applist.Snapshot{Ours: members(ours), Strangers: members(strangers)}
 	if s.Records, err = decodeAll(app, "the record", domains.Val(), decodeRecord); err != nil {
 		return applist.Snapshot{}, err
 	}
@@ -148,13 +149,18 @@ func (l *Ledger) Snapshot(ctx context.Context, app string) (applist.Snapshot, er
 	if s.Since, err = decodeAll(app, "the first addition", since.Val(), decodeNumber); err != nil {
 		return applist.Snapshot{}, err
 	}
-	for _, name := range ours.Val() {
-		s.Ours[name] = true
-	}
 	if raw := claim.Val(); raw != "" {
 		if s.Flight, err = decodeJSON[[]string](raw); err != nil {
 			return applist.Snapshot{}, fmt.Errorf("the write in flight of app %s in the ledger: %w", app, err)
 		}
 	}
 	return s, nil
+}
+
+func members(set *redis.StringSliceCmd) map[string]bool {
+	m := map[string]bool{}
+	for _, member := range set.Val() {
+		m[member] = true
+	}
+	return m
 }

@@ -110,7 +110,7 @@ func (l *Ledger) Record(ctx context.Context, change applist.Pending, event appli
 	if change.Remove {
 		kind = "remove"
 	}
-	keys := []string{key(app, "seqs"), key(app, "pending"), key(app, "since"), key(app, "sync"), logKey(app, change.Domain)}
+	keys := []string{key(app, "seqs"), key(app, "pending"), key(app, "since"), key(app, "sync"), logKey(app, change.Domain), key(app, "strangers")}
 	reply, err := l.record.Run(ctx, l.rdb, keys, change.Domain, kind, change.Seq, encode(change), encode(event), EventsKept).StringSlice()
 	if err != nil {
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)

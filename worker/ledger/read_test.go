@@ -126,11 +126,12 @@ func TestSnapshotHoldsTheWholeLedger(t *testing.T) {
 	listed, leaving, gone := record("listed.example.com", first), record("leaving.example.com", first), ended("gone.example.com", first)
 	leaving.Names = append(leaving.Names, "www.leaving.example.com")
 	want := applist.Snapshot{
-		Records: map[string]applist.Record{},
-		Pending: map[string]applist.Pending{"leaving.example.com": removal("leaving.example.com", first+1), "new.example.com": change("new.example.com", first+2)},
-		Since:   map[string]int64{"listed.example.com": first, "new.example.com": first + 2},
-		Ours:    map[string]bool{"listed.example.com": true},
-		Flight:  []string{"new.example.com"},
+		Records:   map[string]applist.Record{},
+		Pending:   map[string]applist.Pending{"leaving.example.com": removal("leaving.example.com", first+1), "new.example.com": change("new.example.com", first+2)},
+		Since:     map[string]int64{"listed.example.com": first, "new.example.com": first + 2},
+		Ours:      map[string]bool{"listed.example.com": true},
+		Strangers: map[string]bool{},
+		Flight:    []string{"new.example.com"},
 	}
 	for _, r := range []applist.Record{listed, leaving, gone} {
 		r.Version = encode(r)
@@ -142,7 +143,7 @@ func TestSnapshotHoldsTheWholeLedger(t *testing.T) {
 
 	server.FlushAll()
 	got, err = l.Snapshot(t.Context(), testApp)
-	empty := applist.Snapshot{Records: map[string]applist.Record{}, Pending: map[string]applist.Pending{}, Since: map[string]int64{}, Ours: map[string]bool{}}
+	empty := applist.Snapshot{Records: map[string]applist.Record{}, Pending: map[string]applist.Pending{}, Since: map[string]int64{}, Ours: map[string]bool{}, Strangers: map[string]bool{}}
 	if diff := cmp.Diff(empty, got); err != nil || diff != "" {
 		t.Errorf("an emptied Redis: %v (-want +got):\n%s", err, diff)
 	}
