@@ -197,8 +197,10 @@ func TestAlongsideEndsBothAndKeepsTheirErrors(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if err := alongside(t.Context(), test.main, test.side); !errors.Is(err, test.want) {
-				t.Errorf("error is %v, want %v", err, test.want)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			if err := alongside(ctx, test.main, test.side); !errors.Is(err, test.want) || ctx.Err() != nil {
+				t.Errorf("error is %v, want %v; ended by itself: %v", err, test.want, ctx.Err() == nil)
 			}
 		})
 	}
