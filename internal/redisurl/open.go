@@ -117,6 +117,7 @@ func sentinelOptions(p parts) (*redis.FailoverOptions, error) {
 	if err != nil {
 		return nil, reason(err)
 	}
+	opt.ContextTimeoutEnabled = true
 	if opt.PoolSize == 0 {
 		opt.PoolSize = poolSize()
 	}
@@ -138,6 +139,7 @@ func clusterOptions(p parts) (*redis.ClusterOptions, error) {
 	if err != nil {
 		return nil, reason(err)
 	}
+	opt.ContextTimeoutEnabled = true
 	if opt.PoolSize == 0 {
 		opt.PoolSize = poolSize()
 	}
@@ -162,7 +164,10 @@ func (p parts) several(defaultPort string) (*url.URL, []string, error) {
 	return u, addrs, nil
 }
 
+// sized also has contexts' deadlines honoured by each read and write, which
+// go-redis leaves to its own time limits otherwise; so do the others.
 func sized(opt *redis.Options) *redis.Options {
+	opt.ContextTimeoutEnabled = true
 	if opt.PoolSize == 0 {
 		opt.PoolSize = poolSize()
 	}
