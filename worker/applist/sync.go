@@ -98,6 +98,9 @@ type run struct {
 	// refusal is about what a plan changes.
 	sound bool
 	idle  int // plans in a row that settled nothing
+	// stale: a record changed between plan and commit, so it doesn't tell yet what
+	// became of its names, even where no change of its domain is pending.
+	stale bool
 }
 
 // part is one plan to be made: a part of the pending changes, or all of them.
@@ -118,14 +121,14 @@ type refusal struct {
 func (r *run) settle(ctx context.Context) error {
 	for {
 		if len(r.parts) == 0 {
-			r.parts = []part{{}}
+			r.parts, r.stale = []part{{}}, false
 		}
 		next := r.parts[0]
 		r.parts = r.parts[1:]
 		if err := r.step(ctx, next); err != nil {
 			return err
 		}
-		if len(r.parts) > 0 {
+		if len(r.parts) > 0 || r.stale {
 			continue
 		}
 		released, err := r.Ledger.Release(ctx, r.lease)
@@ -297,6 +300,7 @@ func (r *run) commit(ctx context.Context, plan Result) error {
 	if err != nil {
 		return fmt.Errorf("commit to the ledger of app %s: %w", app, err)
 	}
+	r.stale = r.stale || len(stale) > 0
 	settled := len(plan.Outcomes) - len(stale)
 	r.report.Settled += settled
 	if r.idle++; settled > 0 {
