@@ -21,8 +21,10 @@ var (
 	rules   = applist.Rules{WWW: tasks.WWWAlways}
 )
 
-// poison is what ServerPilot refuses where it is new on a list.
-const poison = "bad.com"
+const (
+	poison = "bad.com"    // what ServerPilot refuses where it is new on a list
+	broken = "broken.net" // what it refuses on every list
+)
 
 // model is what the ledger was told since Redis was last emptied.
 type model struct {

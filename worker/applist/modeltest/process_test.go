@@ -27,7 +27,6 @@ type process struct {
 	parked *call // the call it stands at
 	dead   bool  // it never learns of anything again, nor does anything
 
-	token string
 	// What its next write is judged by.
 	read      []string // the list as it read it
 	landings  int      // writes that had landed by then
@@ -65,7 +64,7 @@ func (m mode) String() string {
 
 var (
 	errDead  = errors.New("the process is dead")
-	errRedis = errors.New("Redis is away")
+	errRedis = errors.New("no connection to Redis")
 
 	errAgain   = &applist.CallError{Verdict: applist.Again, Err: errors.New("503")}
 	errUnknown = &applist.CallError{Verdict: applist.Unknown, Err: errors.New("no answer")}

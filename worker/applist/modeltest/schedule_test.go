@@ -2,6 +2,7 @@ package modeltest
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,19 +21,27 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // domain is on the list, and no change was lost on the way. -rapid.checks=N
 // tries more schedules than the usual.
 func TestNoScheduleLosesAChange(t *testing.T) {
-	server := miniredis.RunT(t)
-	rdb := redis.NewClient(&redis.Options{Addr: server.Addr()})
-	t.Cleanup(func() { _ = rdb.Close() })
-	l := ledger.New(rdb)
+	server, l := setup(t)
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t, server, l)
+		w := newWorld(server, l)
 		defer w.close()
+		w.t, w.tb = t, t
+		// In every schedule each of these would blur what the others bring about.
+		w.byOthers = rapid.IntRange(0, 2).Draw(t, "the list is edited by others") == 2
+		w.flushes = rapid.IntRange(0, 2).Draw(t, "Redis is emptied") == 2
 		for range rapid.IntRange(5, 80).Draw(t, "length") {
 			w.act()
 		}
 		w.settle(rapid.Bool().Draw(t, "the sweep finds what died"))
 		w.checkEnd()
 	})
+}
+
+func setup(t *testing.T) (*miniredis.Miniredis, *ledger.Ledger) {
+	server := miniredis.RunT(t)
+	rdb := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	t.Cleanup(func() { _ = rdb.Close() })
+	return server, ledger.New(rdb)
 }
 
 // action is something that can happen next.
@@ -67,7 +76,7 @@ func (w *world) actions() []action {
 	add(len(w.processes) > 0, 30, func() { w.draw(w.processes).step(w.drawMode()) })
 	add(len(w.processes) > 0, 25, func() {
 		p := w.draw(w.processes)
-		for n := rapid.IntRange(2, 14).Draw(w.t, "calls"); n > 0 && p.parked != nil; n-- {
+		for n := rapid.IntRange(2, 16).Draw(w.t, "calls"); n > 0 && p.parked != nil; n-- {
 			p.step(goesOn)
 		}
 	})
@@ -84,10 +93,16 @@ func (w *world) actions() []action {
 	})
 	flying := slices.DeleteFunc(slices.Clone(w.writes), func(wr *write) bool { return !wr.flying })
 	add(len(flying) > 0, 5, func() { w.land(drawn(w, flying)) })
-	add(true, 4, w.byHand)
+	add(w.byOthers, 4, w.byHand)
+	// Not within a sync: it judges a refusal by a list that stays sound or unsound.
+	add(w.byOthers && len(w.processes) == 0 && !has(w.list, broken), 2, w.breakList)
+	add(len(w.processes) == 0 && has(w.list, broken), 20, w.mendList)
 	add(true, 3, w.sweep)
-	add(true, 4, func() { w.look(drawn(w, domains)) })
-	add(len(w.looks) > 0, 6, func() {
+	add(true, 8, func() { w.look(drawn(w, domains)) })
+	// Most telling between a plan and its commit.
+	planned := slices.ContainsFunc(w.processes, func(p *process) bool { return strings.HasPrefix(p.parked.name, "Commit") })
+	add(len(w.looks) > 0 && planned, 40, func() { w.verified(len(w.looks)-1, false) })
+	add(len(w.looks) > 0, 10, func() {
 		i := rapid.IntRange(0, len(w.looks)-1).Draw(w.t, "look")
 		w.verified(i, rapid.Bool().Draw(w.t, "final"))
 	})
@@ -109,7 +124,7 @@ func (w *world) actions() []action {
 		w.astray = true
 		w.start(drawn(w, busy))
 	})
-	add(true, 1, w.flush)
+	add(w.flushes, 2, w.flush)
 	return all
 }
 
@@ -151,6 +166,12 @@ func (w *world) due(s taskState) []*syncTask {
 func (w *world) settle(sweeps bool) {
 	w.say("NO MORE FAULTS")
 	w.faults = false
+	if has(w.list, broken) {
+		for len(w.processes) > 0 {
+			w.processes[0].step(goesOn)
+		}
+		w.mendList()
+	}
 	w.quiet(sweeps)
 	if !w.drift {
 		return

@@ -60,9 +60,9 @@ func (w *world) send(p *process, names []string, notAfter time.Time) error {
 			w.model.put(p, name)
 		}
 	}
-	if has(names, poison) && !has(w.list, poison) {
+	if has(names, broken) || has(names, poison) && !has(w.list, poison) {
 		wr.flying, wr.known = false, true
-		return &applist.CallError{Verdict: applist.Refused, Message: "it is poison", Err: errors.New("400: it is poison")}
+		return &applist.CallError{Verdict: applist.Refused, Message: "no such name", Err: errors.New("400")}
 	}
 	f := lands
 	if w.faults {

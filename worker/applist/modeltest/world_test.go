@@ -32,13 +32,20 @@ var syncKey = ledgerKey("sync")
 
 // world is everything there is in one schedule.
 type world struct {
-	t      *rapid.T
+	tb interface {
+		Helper()
+		Logf(string, ...any)
+		Fatalf(string, ...any)
+	}
+	t      *rapid.T // what is drawn is drawn from it; nil where nothing is
 	redis  *miniredis.Miniredis
 	ledger *ledger.Ledger
 	begin  time.Time
 	now    time.Time // also Redis's
 	faults bool
 	story  []string
+
+	byOthers, flushes bool // what this schedule has in it
 
 	// ServerPilot.
 	list   []string
@@ -85,17 +92,31 @@ const (
 	orphan  taskState = "orphan" // its worker died; asynq finds out in a minute or two
 )
 
-func newWorld(t *rapid.T, redis *miniredis.Miniredis, l *ledger.Ledger) *world {
+func newWorld(redis *miniredis.Miniredis, l *ledger.Ledger) *world {
 	redis.FlushAll()
 	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	w := &world{
-		t: t, redis: redis, ledger: l, begin: begin, now: begin, faults: true, seq: firstSeq,
+		redis: redis, ledger: l, begin: begin, now: begin, faults: true, seq: firstSeq,
 		list: []string{"hand1.net", "www.b.com", "hand2.net"}, asked: map[string]request{},
 		attempts: map[string]int{}, followed: map[string]bool{},
 		model: newModel(), mayStay: map[string]bool{"www.b.com": true},
 	}
 	redis.SetTime(begin)
 	return w
+}
+
+// breakList is somebody putting a name on the list by hand that ServerPilot
+// takes from no one else, so that it refuses every write; mendList takes it off.
+func (w *world) breakList() {
+	w.edited()
+	w.list = append(slices.Clone(w.list), broken)
+	w.say("by hand: the list is broken: %v", w.list)
+}
+
+func (w *world) mendList() {
+	w.edited()
+	w.list = slices.DeleteFunc(slices.Clone(w.list), func(name string) bool { return name == broken })
+	w.say("by hand: the list is mended: %v", w.list)
 }
 
 // close unwinds all goroutines.
@@ -110,9 +131,9 @@ func (w *world) say(format string, args ...any) {
 }
 
 func (w *world) fail(format string, args ...any) {
-	w.t.Helper()
-	w.t.Logf("the schedule (seconds):\n%s", strings.Join(w.story, "\n"))
-	w.t.Fatalf(format, args...)
+	w.tb.Helper()
+	w.tb.Logf("the schedule (seconds):\n%s", strings.Join(w.story, "\n"))
+	w.tb.Fatalf(format, args...)
 }
 
 // must is for calls of the ledger that no fault was planned for.
@@ -185,6 +206,7 @@ func (w *world) end(p *process) {
 		pause := time.Duration(0)
 		if isCall && call.Verdict == applist.Unknown {
 			pause = applist.LandingLimit
+			w.drift = true // that sync may have been made by another, before the write lands
 		}
 		w.wake(pause)
 		p.again = w.epoch
