@@ -30,7 +30,7 @@ func TestADomainGoesFromRequestToCertificate(t *testing.T) {
 		"good.example.com": tasks.Done, "nodns.example.com": tasks.Failed, "nocert.example.com": tasks.DoneWithoutSSL,
 		"refused.example.com": tasks.Rejected, "*.wild.example.com": tasks.DoneWithoutSSL,
 	}
-	w.await("all states are final", 20*time.Second, func() bool { return cmp.Equal(w.states("app1"), want) })
+	w.await("all states are final", 60*time.Second, func() bool { return cmp.Equal(w.states("app1"), want) })
 	list := w.sim.List("app1")
 	if list[0] != "byhand.example.net" {
 		t.Errorf("the name set by hand moved: %v", list)
@@ -70,15 +70,15 @@ func TestABurstOnOneAppTakesFewWritesAndDelaysNoOther(t *testing.T) {
 			listed := func(app, domain string) time.Duration {
 				began := time.Now()
 				w.add(app, domain)
-				w.await(domain+" is listed", 10*time.Second, func() bool { return slices.Contains(w.sim.List(app), domain) })
+				w.await(domain+" is listed", 60*time.Second, func() bool { return slices.Contains(w.sim.List(app), domain) })
 				return time.Since(began)
 			}
 			idle := listed("small", "www.first.example.com")
 			burst := names(300)
 			w.add("big", burst...)
 			busy := listed("small", "www.second.example.com")
-			w.await("the burst is listed", 20*time.Second, func() bool { return len(w.sim.List("big")) == 300 })
-			w.await("the burst is settled", 10*time.Second, func() bool {
+			w.await("the burst is listed", 60*time.Second, func() bool { return len(w.sim.List("big")) == 300 })
+			w.await("the burst is settled", 60*time.Second, func() bool {
 				app, err := w.ledger.App(t.Context(), "big")
 				return err == nil && app.Pending == 0 && !app.Awake
 			})
@@ -103,15 +103,15 @@ func TestAnAppThatHangsDelaysNoOther(t *testing.T) {
 	cfg := w.config("slow", "small")
 	cfg.SSLDelays = []time.Duration{time.Hour}
 	w.start(cfg)
-	w.sim.FailNext("slow", simulator.ReadApp, simulator.Fault{Kind: simulator.Slow, For: 8 * time.Second})
+	w.sim.FailNext("slow", simulator.ReadApp, simulator.Fault{Kind: simulator.Slow, For: 12 * time.Second})
 	w.add("slow", names(300)...)
-	w.await("the slow app's sync is under way", 10*time.Second, func() bool { return w.sim.Calls("slow", simulator.ReadApp) == 1 })
+	w.await("the slow app's sync is under way", 60*time.Second, func() bool { return w.sim.Calls("slow", simulator.ReadApp) == 1 })
 	w.add("small", "www.shop.example.com")
-	w.await("the other app's change is listed", 5*time.Second, func() bool { return len(w.sim.List("small")) == 1 })
+	w.await("the other app's change is listed", 10*time.Second, func() bool { return len(w.sim.List("small")) == 1 })
 	if n := len(w.sim.List("slow")); n != 0 {
 		t.Errorf("the slow app was not slow: %d names are listed; this test proves nothing", n)
 	}
-	w.await("the slow app's burst is listed", 20*time.Second, func() bool { return len(w.sim.List("slow")) == 300 })
+	w.await("the slow app's burst is listed", 60*time.Second, func() bool { return len(w.sim.List("slow")) == 300 })
 	if writes := w.sim.Calls("slow", simulator.WriteList); writes != 1 {
 		t.Errorf("what gathered during one slow read took %d writes", writes)
 	}
@@ -122,10 +122,10 @@ func TestAskingAgainChangesNothing(t *testing.T) {
 	w := setup(t, simulator.Options{})
 	w.start(w.config("app1"))
 	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", 15*time.Second, tasks.Done)
+	w.awaitState("app1", "shop.example.com", 60*time.Second, tasks.Done)
 	before, writes := w.view("app1", "shop.example.com"), w.sim.Calls("app1", simulator.WriteList)
 	w.add("app1", "shop.example.com")
-	w.await("the second request is dealt with", 10*time.Second, func() bool {
+	w.await("the second request is dealt with", 60*time.Second, func() bool {
 		v := w.view("app1", "shop.example.com")
 		return v.Pending == nil && v.Seq > before.Seq
 	})
@@ -143,20 +143,20 @@ func TestWhatIsRemovedIsNotVerifiedAndCanComeBack(t *testing.T) {
 	w := setup(t, simulator.Options{})
 	w.start(w.config("app1"))
 	w.add("app1", "nodns.example.com")
-	w.await("one attempt was made", 15*time.Second, func() bool { return w.view("app1", "nodns.example.com").Record.Attempt == 1 })
+	w.await("one attempt was made", 60*time.Second, func() bool { return w.view("app1", "nodns.example.com").Record.Attempt == 1 })
 	if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "nodns.example.com", Remove: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitState("app1", "nodns.example.com", 10*time.Second, tasks.Removed)
+	w.awaitState("app1", "nodns.example.com", 60*time.Second, tasks.Removed)
 	if list := w.sim.List("app1"); len(list) != 0 {
 		t.Errorf("still on the list: %v", list)
 	}
 	w.add("app1", "nodns.example.com")
-	w.await("it starts from the first attempt", 15*time.Second, func() bool {
+	w.await("it starts from the first attempt", 60*time.Second, func() bool {
 		v := w.view("app1", "nodns.example.com")
 		return v.State.Checking() && v.Record.Attempt == 1
 	})
-	w.awaitState("app1", "nodns.example.com", 15*time.Second, tasks.Failed)
+	w.awaitState("app1", "nodns.example.com", 60*time.Second, tasks.Failed)
 	history, err := w.ledger.History(t.Context(), "app1", "nodns.example.com")
 	if err != nil {
 		t.Fatal(err)
@@ -177,13 +177,13 @@ func TestAnAppThatNoAccountOwnsWaitsAndSaysSo(t *testing.T) {
 	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
 	stop := w.start(w.config("app1"))
 	w.add("app2", "shop.example.com")
-	w.await("the reason names the apps", 10*time.Second, func() bool {
+	w.await("the reason names the apps", 60*time.Second, func() bool {
 		v := w.view("app2", "shop.example.com")
 		return v.State == tasks.Pending && strings.Contains(v.Reason, "app2") && strings.Contains(v.Reason, "the apps served are app1")
 	})
 	stop()
 	w.start(w.config("app1", "app2"))
-	w.awaitState("app2", "shop.example.com", 30*time.Second, tasks.Done)
+	w.awaitState("app2", "shop.example.com", 60*time.Second, tasks.Done)
 }
 
 func TestABlockedAccountKeepsItsChangesAndGoesOnByItself(t *testing.T) {
@@ -192,7 +192,7 @@ func TestABlockedAccountKeepsItsChangesAndGoesOnByItself(t *testing.T) {
 	w.sim.SetAccountStatus(402)
 	stop := w.start(w.config("app1"))
 	w.add("app1", "shop.example.com")
-	w.await("the reason tells what to do", 10*time.Second, func() bool {
+	w.await("the reason tells what to do", 60*time.Second, func() bool {
 		v := w.view("app1", "shop.example.com")
 		return v.State == tasks.Pending && strings.Contains(v.Reason, "card")
 	})
@@ -204,7 +204,7 @@ func TestABlockedAccountKeepsItsChangesAndGoesOnByItself(t *testing.T) {
 	// A worker that starts tries blocked apps at once: who restarts it has mended something.
 	stop()
 	w.start(w.config("app1"))
-	w.awaitState("app1", "shop.example.com", 20*time.Second, tasks.Done)
+	w.awaitState("app1", "shop.example.com", 60*time.Second, tasks.Done)
 	if app, err = w.ledger.App(t.Context(), "app1"); err != nil || app.Trouble != nil {
 		t.Errorf("the trouble is still noted: %+v, %v", app.Trouble, err)
 	}
@@ -229,13 +229,13 @@ func TestPoisonIsArchivedAtOnceWithItsReason(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.await(p.kind+" "+p.payload+" is archived", 10*time.Second, func() bool {
+		w.await(p.kind+" "+p.payload+" is archived", 60*time.Second, func() bool {
 			now, err := inspector.GetTaskInfo(p.queue, info.ID)
 			return err == nil && now.State == asynq.TaskStateArchived && strings.Contains(now.LastErr, p.reason)
 		})
 	}
 	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", 15*time.Second, tasks.Done)
+	w.awaitState("app1", "shop.example.com", 60*time.Second, tasks.Done)
 }
 
 func TestAStateChangeIsToldToTheWebhookSigned(t *testing.T) {
@@ -272,7 +272,7 @@ func TestAStateChangeIsToldToTheWebhookSigned(t *testing.T) {
 		select {
 		case e := <-told:
 			got[e.State] = true
-		case <-time.After(25 * time.Second):
+		case <-time.After(60 * time.Second):
 			t.Fatalf("the webhook was told only of %v", got)
 		}
 	}
@@ -287,7 +287,7 @@ func TestAStoppingWorkerHandsBackWhatAnotherThenDoes(t *testing.T) {
 	cfg := w.config("app1")
 	stop := w.start(cfg)
 	w.add("app1", names(5)...)
-	w.await("a call is under way", 10*time.Second, func() bool { return w.sim.Calls("app1", simulator.ReadApp) > 0 })
+	w.await("a call is under way", 60*time.Second, func() bool { return w.sim.Calls("app1", simulator.ReadApp) > 0 })
 	began := time.Now()
 	stop()
 	if took := time.Since(began); took > 10*time.Second {
@@ -298,7 +298,7 @@ func TestAStoppingWorkerHandsBackWhatAnotherThenDoes(t *testing.T) {
 		t.Errorf("the lease is still held: %+v, %v", app, err)
 	}
 	w.start(cfg)
-	w.await("the rest is listed", 20*time.Second, func() bool { return len(w.sim.List("app1")) == 5 })
+	w.await("the rest is listed", 60*time.Second, func() bool { return len(w.sim.List("app1")) == 5 })
 	if o := w.sim.Overlaps(); len(o) > 0 {
 		t.Errorf("%d list writes overlapped, the first: %+v", len(o), o[0])
 	}

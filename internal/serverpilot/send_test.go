@@ -257,23 +257,29 @@ func TestDroppedConnections(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			// What hangs has to end by the limit; the rest ends by itself, however busy
+			// the machine is.
+			limit := 20 * time.Second
+			if tc.sentinel != nil {
+				limit = 2 * time.Second
+			}
 			c := tc.client(t)
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			_, err := c.App(ctx, "app1")
 			if e := AsError(err); e == nil || e.Kind != Retry {
 				t.Errorf("read: %v, want Retry", err)
 			}
 			began := time.Now()
-			_, err = c.SetDomains(t.Context(), "app1", nil, began.Add(300*time.Millisecond))
+			_, err = c.SetDomains(t.Context(), "app1", nil, began.Add(limit))
 			if e := AsError(err); e == nil || e.Kind != tc.write {
 				t.Errorf("write: %v, want %v", err, tc.write)
 			}
 			if tc.sentinel != nil && !errors.Is(err, tc.sentinel) {
 				t.Errorf("write: %v, want %v", err, tc.sentinel)
 			}
-			if took := time.Since(began); took > 5*time.Second {
-				t.Errorf("the write took %v; it ends at notAfter", took)
+			if took := time.Since(began); took > limit+5*time.Second {
+				t.Errorf("the write took %v; it ends at notAfter, %v from its start", took, limit)
 			}
 		})
 	}

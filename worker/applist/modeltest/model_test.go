@@ -111,6 +111,9 @@ func (m model) mayGo(name string) bool {
 
 // judge checks a write when it is sent, by what its worker could know.
 func (w *world) judge(p *process, wr *write) {
+	if !w.now.Before(wr.until) {
+		w.fail("w%d sends a write at a time when it counts as landed or lost", p.id)
+	}
 	if p.epoch == w.epoch {
 		for _, other := range w.writes {
 			if other.epoch == w.epoch && !other.known && w.now.Before(other.until) {
