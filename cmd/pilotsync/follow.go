@@ -34,7 +34,7 @@ func (f *changeFlags) wait(ctx context.Context, s *streams, l *ledger.Ledger, re
 		for _, d := range states {
 			rows = append(rows, []string{d.Domain, string(d.State), strings.Join(d.Names, ", "), d.Reason})
 		}
-		err = printTable(s.Out, rows)
+		err = printTable(s.Out, rows, 0)
 	}
 	if err != nil {
 		return fmt.Errorf("print the domains: %w", err)

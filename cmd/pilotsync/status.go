@@ -120,7 +120,7 @@ func (c *statusCmd) print(s *streams, shown []domainStatus, troubles []string, n
 		rows = append(rows, []string{d.AppID, d.Domain, string(d.State), strings.Join(d.Names, ", "), strconv.Itoa(d.Attempt),
 			relative(d.AttemptAt, now), relative(d.NextAttemptAt, now), d.Reason})
 	}
-	return printTable(s.Out, rows)
+	return printTable(s.Out, rows, 0)
 }
 
 // inWords tells of an app's trouble in a line.

@@ -4,10 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
@@ -57,31 +54,6 @@ func printJSON[T any](w io.Writer, all []T) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(all)
-}
-
-// printTable writes rows, the first of which is the heading, in columns.
-func printTable(w io.Writer, rows [][]string) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		cells := make([]string, len(row))
-		for i, cell := range row {
-			if cells[i] = plain(cell); cell == "" {
-				cells[i] = "-"
-			}
-		}
-		fmt.Fprintln(table, strings.Join(cells, "\t")) // an error comes back from Flush
-	}
-	return table.Flush()
-}
-
-// plain makes a text safe for one cell of a terminal: reasons quote others' words.
-func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, text)
 }
 
 // relative says when t is, seen from now: "in 3m", "2m ago", "now"; nothing for nil.

@@ -38,7 +38,7 @@ func TestRelativeTimesAreToldRoughly(t *testing.T) {
 func TestTablesHoldNothingThatMovesACursor(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	if err := printTable(&b, [][]string{{"A", "B"}, {"", "x\x1b[2J\ty\nz"}}); err != nil {
+	if err := printTable(&b, [][]string{{"A", "B"}, {"", "x\x1b[2J\ty\nz"}}, 0); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff("A  B\n-  x [2J y z\n", b.String()); diff != "" {
