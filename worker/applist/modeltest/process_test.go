@@ -34,7 +34,8 @@ type process struct {
 	seen      model    // what the ledger had been told when it read that
 	begun     time.Time
 	flight    *write
-	again     int // the epoch in which it asked for one more sync
+	planned   []string // domains that its commit is about
+	again     int      // the epoch in which it asked for one more sync
 }
 
 // call is one call of a process. effect runs in the scheduler.
@@ -217,7 +218,9 @@ func (p *process) EndWrite(ctx context.Context, lease applist.Lease) error {
 
 func (p *process) Commit(ctx context.Context, lease applist.Lease, c applist.Commit) (stale []string, err error) {
 	name := "Commit"
+	p.planned = nil
 	for _, o := range c.Outcomes {
+		p.planned = append(p.planned, o.Record.Domain)
 		name += fmt.Sprintf(" %s=%s", o.Record.Domain, o.Record.State)
 	}
 	err = p.leased(name, lease, func() (err error) {

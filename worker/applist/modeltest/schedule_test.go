@@ -99,9 +99,12 @@ func (w *world) actions() []action {
 	add(len(w.processes) == 0 && has(w.list, broken), 20, w.mendList)
 	add(true, 3, w.sweep)
 	add(true, 8, func() { w.look(drawn(w, domains)) })
-	// Most telling between a plan and its commit.
-	planned := slices.ContainsFunc(w.processes, func(p *process) bool { return strings.HasPrefix(p.parked.name, "Commit") })
-	add(len(w.looks) > 0 && planned, 40, func() { w.verified(len(w.looks)-1, false) })
+	if checking := w.checkedBeforeCommit(); len(checking) > 0 {
+		add(true, 60, func() {
+			w.look(drawn(w, checking))
+			w.verified(len(w.looks)-1, false)
+		})
+	}
 	add(len(w.looks) > 0, 10, func() {
 		i := rapid.IntRange(0, len(w.looks)-1).Draw(w.t, "look")
 		w.verified(i, rapid.Bool().Draw(w.t, "final"))
@@ -126,6 +129,20 @@ func (w *world) actions() []action {
 	})
 	add(w.flushes, 2, w.flush)
 	return all
+}
+
+// checkedBeforeCommit are domains whose verification would be put down between
+// a plan and its commit, which is when it tells most.
+func (w *world) checkedBeforeCommit() (some []string) {
+	records := w.records()
+	for _, p := range w.processes {
+		for _, domain := range p.planned {
+			if strings.HasPrefix(p.parked.name, "Commit") && records[domain].State.Checking() {
+				some = append(some, domain)
+			}
+		}
+	}
+	return some
 }
 
 // askSome asks for a change or a few, perhaps of one domain.
