@@ -16,7 +16,7 @@ import (
 type process struct {
 	*world
 	id       int
-	epoch    int // how often Redis had been emptied when it began
+	epoch    int // how often Redis had been emptied when it took its lease
 	task     *syncTask
 	stopping chan struct{}
 	stopped  bool
@@ -184,6 +184,7 @@ func (p *process) Take(ctx context.Context, app string) (lease applist.Lease, er
 		holder := p.redis.HGet(syncKey, "token")
 		until := p.redis.HGet(syncKey, "until")
 		lease, err = p.ledger.Take(ctx, app)
+		p.epoch = p.world.epoch
 		if err == nil && holder != "" && until > fmt.Sprint(p.now.UnixMilli()) {
 			p.fail("w%d takes a lease that another holds", p.id)
 		}
