@@ -1,0 +1,68 @@
+package worker_test
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+)
+
+// buffer is a log that several goroutines write.
+type buffer struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.String()
+}
+
+func TestSecretsReachNeitherRedisNorTheLog(t *testing.T) {
+	t.Parallel()
+	sim, err := simulator.Start(simulator.Options{Apps: []simulator.App{{ID: "app1", CustomCertificate: true}, {ID: "app2"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	redis := miniredis.RunT(t)
+	w := setupOn(t, sim, redis.Addr())
+	cfg := w.config("app1", "app2")
+	var log buffer
+	cfg.Log.SetOutput(&log)
+	cfg.Log.SetLevel(logrus.TraceLevel)
+	sim.SetAccountStatus(401)         // an answer about the credentials, first
+	sim.SetAppStatus("app2", 500)     // one app stays in trouble
+	w.add("app1", "shop.example.com") // its app's answers hold a private key
+	w.add("app2", "broken.example.com")
+	stop := w.start(cfg)
+	w.await("the account is blocked", 30*time.Second, func() bool { return strings.Contains(w.view("app1", "shop.example.com").Reason, "401") })
+	stop()
+	sim.SetAccountStatus(0)
+	w.start(cfg)
+	w.awaitState("app1", "shop.example.com", 60*time.Second, tasks.Done)
+	for where, text := range map[string]string{"Redis": redis.Dump(), "the log": log.String()} {
+		if !strings.Contains(text, "shop.example.com") {
+			t.Errorf("%s says nothing of the domain: the test tests nothing", where)
+		}
+		for _, secret := range []string{"sim-key", simulator.PrivateKeyMark} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s holds %q", where, secret)
+			}
+		}
+	}
+}
