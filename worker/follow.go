@@ -45,9 +45,9 @@ func (f follow) register(ctx context.Context) error {
 }
 
 // Sync enqueues an app's sync.
-func (f follow) Sync(ctx context.Context, s tasks.Sync, opts ...asynq.Option) error {
+func (f follow) Sync(ctx context.Context, s tasks.Sync) error {
 	return f.enqueue(ctx, tasks.TypeAppSync, s.ID(), tasks.Encode(s),
-		append(opts, asynq.Queue(tasks.QueueLists), asynq.Timeout(syncTimeout))...)
+		asynq.Queue(tasks.QueueLists), asynq.Timeout(syncTimeout))
 }
 
 // Verify implements [applist.Follower]: it enqueues the attempt that follows r.Attempt.

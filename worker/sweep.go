@@ -76,7 +76,7 @@ func (s sweeper) sweep(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		all = append(all, s.wake(ctx, app), s.remind(ctx, app, now))
+		all = append(all, s.wake(ctx, app, now), s.remind(ctx, app, now))
 	}
 	return errors.Join(all...)
 }
@@ -109,11 +109,21 @@ func (s sweeper) adopt(ctx context.Context) error {
 }
 
 // wake starts a sync for an app that wants one and has neither a lease nor a
-// task that will take it.
-func (s sweeper) wake(ctx context.Context, id string) error {
+// task that will take it, and for one that is to be looked at by now.
+func (s sweeper) wake(ctx context.Context, id string, now time.Time) error {
 	app, err := s.ledger.App(ctx, id)
-	if err != nil || app.Leased || !app.Awake && app.Pending == 0 {
+	if err != nil {
 		return err
+	}
+	if !app.LookAt.IsZero() && !now.Before(app.LookAt) {
+		wake, err := s.ledger.Wake(ctx, id)
+		if err != nil {
+			return err
+		}
+		return s.follow.Sync(ctx, tasks.Sync{AppID: id, Wake: wake})
+	}
+	if app.Leased || !app.Awake && app.Pending == 0 {
+		return nil
 	}
 	state, err := s.taskState(tasks.QueueLists, tasks.Sync{AppID: id, Wake: app.Wake}.ID())
 	if err != nil || state.waits() {

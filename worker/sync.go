@@ -50,16 +50,23 @@ func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 }
 
 // again asks for one more sync of an app whose lease was lost: this one's writes
-// may have crossed the next holder's. Where one may land yet, it waits for that.
+// may have crossed the next holder's. Where one may land yet, the sweep asks for
+// it, after that.
 func (w *Worker) again(ctx context.Context, app string, cause error) error {
 	var call *applist.CallError
-	var pause time.Duration
 	if errors.As(cause, &call) && call.Verdict == applist.Unknown {
-		pause = applist.LandingLimit
+		now, err := w.ledger.Now(ctx)
+		if err == nil {
+			err = w.ledger.LookAt(ctx, app, now.Add(applist.LandingLimit))
+		}
+		if err != nil {
+			return fmt.Errorf("%w (and then: %w)", cause, err)
+		}
+		return nil
 	}
 	wake, err := w.ledger.Wake(ctx, app)
 	if err == nil {
-		err = w.follow.Sync(ctx, tasks.Sync{AppID: app, Wake: wake}, asynq.ProcessIn(pause))
+		err = w.follow.Sync(ctx, tasks.Sync{AppID: app, Wake: wake})
 	}
 	if err != nil {
 		return fmt.Errorf("%w (and then: %w)", cause, err)

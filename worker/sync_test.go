@@ -6,6 +6,7 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/worker/applist"
 )
 
 func TestALostLeaseHasTheListLookedAtAgain(t *testing.T) {
@@ -24,5 +25,30 @@ func TestALostLeaseHasTheListLookedAtAgain(t *testing.T) {
 	}
 	if app, err := w.ledger.App(t.Context(), "app1"); err != nil || app.Wake != 2 {
 		t.Errorf("wake %d (%v), want 2: one more sync was to be asked for", app.Wake, err)
+	}
+}
+
+func TestALostLeaseWithAnUnknownWriteHasTheListLookedAtOnceThatHasLanded(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{Latency: 700 * time.Millisecond})
+	w.sim.FailNext("app1", simulator.WriteList, simulator.Fault{Kind: simulator.DropAfter})
+	stop := w.start(w.config("app1"))
+	w.add("app1", "www.shop.example.com")
+	w.await("a write is under way", 30*time.Second, func() bool { return w.sim.Calls("app1", simulator.WriteList) == 1 })
+	w.rdb.HSet(t.Context(), "pilotsync:{app1}:sync", "token", "another", "until", "0")
+	w.rdb.HDel(t.Context(), "pilotsync:{app1}:sync", "landing")
+	began := time.Now()
+	w.await("a look is planned", 30*time.Second, func() bool {
+		app, err := w.ledger.App(t.Context(), "app1")
+		return err == nil && app.LookAt.After(began.Add(applist.LandingLimit-5*time.Second))
+	})
+	stop()
+	// As if that time had come.
+	w.rdb.HSet(t.Context(), "pilotsync:{app1}:sync", "look_at", 1)
+	w.rdb.Del(t.Context(), "pilotsync:sweep")
+	w.start(w.config("app1"))
+	w.awaitState("app1", "www.shop.example.com", 60*time.Second, tasks.Done)
+	if app, err := w.ledger.App(t.Context(), "app1"); err != nil || !app.LookAt.IsZero() {
+		t.Errorf("a look is still planned for %s (%v)", app.LookAt, err)
 	}
 }

@@ -22,7 +22,8 @@
 //	pilotsync:{APP}:log:NAME list    the domain's last events, newest first
 //	pilotsync:{APP}:sync     hash    wake, awake; token, until, taken (the lease, and the
 //	                                 wake it was taken at); landing, claim (write in
-//	                                 flight); fails, trouble, blocked, trouble_since
+//	                                 flight); look_at (for the sweep); fails, trouble,
+//	                                 blocked, trouble_since
 //	pilotsync:apps           set     every app that has a ledger
 //	pilotsync:sweep          string  when the last sweep began (ms)
 package ledger

@@ -41,6 +41,7 @@ type App struct {
 	// Fails counts the syncs in a row that ended in trouble.
 	Fails   int
 	Trouble *applist.Trouble // of the last sync, nil if it went well
+	LookAt  time.Time        // when the sweep is to wake it; zero for never
 }
 
 // Apps returns the id of every app that has a ledger, sorted.
@@ -71,6 +72,9 @@ func (l *Ledger) App(ctx context.Context, id string) (App, error) {
 	app := App{ID: id, Awake: f["awake"] == "1", Pending: int(pending.Val()), Trouble: trouble(f)}
 	app.Wake, _ = strconv.ParseInt(f["wake"], 10, 64)
 	app.Fails, _ = strconv.Atoi(f["fails"])
+	if at, err := strconv.ParseInt(f["look_at"], 10, 64); err == nil {
+		app.LookAt = time.UnixMilli(at).UTC()
+	}
 	until, _ := strconv.ParseInt(f["until"], 10, 64)
 	app.Leased = f["token"] != "" && until > clock.Val().UnixMilli()
 	return app, nil

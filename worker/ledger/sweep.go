@@ -30,6 +30,20 @@ func (l *Ledger) Wake(ctx context.Context, app string) (wake int64, err error) {
 	return wake, nil
 }
 
+// LookAt has the sweep wake an app at the given time, by Redis's clock: a write
+// that nobody waits for may land until then.
+func (l *Ledger) LookAt(ctx context.Context, app string, at time.Time) error {
+	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.SAdd(ctx, appsKey, app)
+		p.HSet(ctx, key(app, "sync"), "look_at", at.UnixMilli())
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("note when to look at app %s: %w", app, err)
+	}
+	return nil
+}
+
 // Rewake gives an app a new wake, so that a sync task with a new id can be
 // enqueued; ok is false if the app was seen to meanwhile. wake is the one that
 // was found without a live task.

@@ -124,6 +124,8 @@ func TestWakeAsksForASyncEvenWhereNothingIsPending(t *testing.T) {
 	runScripts(t, []script{
 		{name: "an app that rests", before: state{"sync": hash{"wake": "3"}}, do: wake, want: "4", after: state{"sync": hash{"wake": "4", "awake": "1"}, "pilotsync:apps": known}},
 		{name: "an app nobody heard of", before: state{}, do: wake, want: "1", after: state{"sync": hash{"wake": "1", "awake": "1"}, "pilotsync:apps": known}},
+		{name: "an app that was to be looked at", before: state{"sync": hash{"wake": "3", "look_at": "7"}}, do: wake, want: "4",
+			after: state{"sync": hash{"wake": "4", "awake": "1"}, "pilotsync:apps": known}},
 		{name: "an app under way", before: state{"sync": leased(nil)}, do: wake, want: "2", after: state{"sync": leased(hash{"wake": "2"}), "pilotsync:apps": known}},
 	})
 }

@@ -3,4 +3,5 @@
 -- KEYS: sync
 -- Returns the new wake.
 redis.call('HSET', KEYS[1], 'awake', '1')
+redis.call('HDEL', KEYS[1], 'look_at')
 return redis.call('HINCRBY', KEYS[1], 'wake', 1)
