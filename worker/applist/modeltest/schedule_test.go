@@ -195,7 +195,7 @@ func (w *world) settle(sweeps bool) {
 	}
 	// Changes that others made to the list are only seen by a reconciliation.
 	w.say("RECONCILIATION")
-	w.wake(0)
+	w.wake()
 	w.quiet(sweeps)
 }
 

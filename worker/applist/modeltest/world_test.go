@@ -178,12 +178,11 @@ func (w *world) deliver(r request, crashes bool) {
 }
 
 // wake is a worker that wants one more look at the list.
-func (w *world) wake(pause time.Duration) {
+func (w *world) wake() {
 	wake, err := w.ledger.Wake(context.Background(), app)
 	w.must(err)
 	w.say("one more sync is asked for: wake %d", wake)
 	w.enqueue(wake)
-	w.tasks[len(w.tasks)-1].notBefore = w.now.Add(pause)
 }
 
 // enqueue is asynq: a second task of the same id is refused.
@@ -203,12 +202,13 @@ func (w *world) end(p *process) {
 	isNotTaken, isCall := errors.As(p.err, &notTaken), errors.As(p.err, &call)
 	lost := errors.Is(p.err, applist.ErrLost) && !p.dead
 	if lost {
-		pause := time.Duration(0)
 		if isCall && call.Verdict == applist.Unknown {
-			pause = applist.LandingLimit
-			w.drift = true // that sync may have been made by another, before the write lands
+			w.must(w.ledger.LookAt(context.Background(), app, w.now.Add(applist.LandingLimit)))
+			w.say("a look is planned for when the write has landed")
+			w.astray = true
+		} else {
+			w.wake()
 		}
-		w.wake(pause)
 		p.again = w.epoch
 	} else if p.flight != nil && p.flight.epoch != w.epoch {
 		w.drift = true // a write that Redis forgot, and that nobody looks after
@@ -243,6 +243,10 @@ func (w *world) end(p *process) {
 func (w *world) sweep() {
 	state, err := w.ledger.App(context.Background(), app)
 	w.must(err)
+	if !state.LookAt.IsZero() && !w.now.Before(state.LookAt) {
+		w.wake()
+		return
+	}
 	if state.Leased || !state.Awake && state.Pending == 0 {
 		return
 	}
