@@ -75,7 +75,9 @@ func (w *Worker) look(ctx context.Context, v tasks.Verify, r applist.Record) (ce
 		if err != nil {
 			return facts, err
 		}
-		facts.Expected = []netip.Prefix{netip.PrefixFrom(address, address.BitLen())}
+		if address.IsValid() { // ServerPilot doesn't know a new server's address at once
+			facts.Expected = []netip.Prefix{netip.PrefixFrom(address, address.BitLen())}
+		}
 	}
 	looks := make([]certcheck.Look, len(r.Names))
 	var all sync.WaitGroup
