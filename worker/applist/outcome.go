@@ -92,7 +92,8 @@ func (p *planner) listed(s *subject, r Record) Outcome {
 	}
 	if tasks.IsWildcard(s.domain) {
 		r.State = tasks.DoneWithoutSSL
-		r.Reason = event + "; a wildcard gets no certificate: Let's Encrypt can't certify one over HTTP, which is how ServerPilot proves a domain"
+		r.Reason = event + "; a wildcard gets no certificate: Let's Encrypt can't certify one over HTTP, " +
+			"which is how ServerPilot gets its certificates. For HTTPS add each subdomain by its own name"
 		return Outcome{Record: r, Event: r.Reason, Told: true}
 	}
 	r.State = tasks.CheckingDNS

@@ -151,7 +151,7 @@ func TestEachOutcomeSaysWhatHappened(t *testing.T) {
 		{"there already", newWorld("A.com", "www.a.com"), func(w *world) { w.add("a.com", "") }, "a.com", tasks.CheckingDNS,
 			"was on the list already; DNS and the certificate are checked next"},
 		{"a wildcard", newWorld(), func(w *world) { w.add("*.a.com", "") }, "*.a.com", tasks.DoneWithoutSSL,
-			"put on the list; a wildcard gets no certificate: Let's Encrypt can't certify one over HTTP, which is how ServerPilot proves a domain"},
+			"put on the list; a wildcard gets no certificate: Let's Encrypt can't certify one over HTTP, which is how ServerPilot gets its certificates. For HTTPS add each subdomain by its own name"},
 		{"taken off", newWorld("A.com"), func(w *world) { w.remove("a.com") }, "a.com", tasks.Removed, "taken off the list"},
 		{"not there", newWorld(), func(w *world) { w.remove("a.com") }, "a.com", tasks.Removed, "was not on the list"},
 		{"still claimed", newWorld(), func(w *world) { w.add("www.a.com", ""); w.sync(); w.remove("www.a.com"); w.add("a.com", "") },

@@ -2,7 +2,6 @@ package certcheck
 
 import (
 	"net/netip"
-	"strings"
 	"unicode/utf8"
 
 	"pilotsync/tasks"
@@ -58,18 +57,8 @@ const again = ", then remove the domain and add it again to have it checked anew
 // Judge decides a domain's state. The domain itself decides; a www form that
 // fails is only a warning in the reason. The handshake is the truth: a good
 // domain is done whatever AutoSSL says. Attempts go on until the domain is done
-// or the limit is reached; a wildcard ends at once.
+// or the limit is reached. A wildcard isn't for here: nothing can certify it.
 func Judge(f Facts) Verdict {
-	if strings.HasPrefix(f.Domain, "*.") {
-		return Verdict{
-			State: tasks.DoneWithoutSSL,
-			Reason: clean(f.Domain, maxName) + " is a wildcard: Let's Encrypt can't certify wildcards over HTTP, which is how ServerPilot " +
-				"gets its certificates. For HTTPS add each subdomain by its own name, or install a certificate of your own in ServerPilot.",
-			Final:       true,
-			PointedHere: f.PointedHereBefore,
-		}
-	}
-
 	look := f.Looks[f.Domain]
 	here := look.DNS == PointsHere
 	v := Verdict{PointedHere: here || f.PointedHereBefore}

@@ -216,12 +216,6 @@ func TestVerdicts(t *testing.T) {
 			facts: facts(good, good), change: func(f *Facts) { f.Attempt = 5 },
 			want: Verdict{State: tasks.Done, Final: true, PointedHere: true, Reason: "certificate valid until 2027-02-01 (Let's Encrypt)"},
 		},
-		"a wildcard ends at once": {
-			facts: Facts{Domain: "*.example.com", Names: []string{"*.example.com"}, Attempt: 1, Limit: 5},
-			want: Verdict{State: tasks.DoneWithoutSSL, Final: true,
-				Reason: "*.example.com is a wildcard: Let's Encrypt can't certify wildcards over HTTP, which is how ServerPilot gets its certificates. " +
-					"For HTTPS add each subdomain by its own name, or install a certificate of your own in ServerPilot."},
-		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -291,24 +285,18 @@ func TestWhatHoldsOfEveryVerdict(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := drawFacts(t)
 		v := Judge(f)
-		look, wildcard, last := f.Looks[f.Domain], strings.HasPrefix(f.Domain, "*."), f.Attempt == f.Limit
+		look, last := f.Looks[f.Domain], f.Attempt == f.Limit
 		pointed := f.PointedHereBefore || look.DNS == PointsHere
 
 		checkText(t, v.Reason, maxReason)
 		if v.Final != v.State.Final() || v.Final == v.State.Checking() {
 			t.Fatalf("final is %v in state %s", v.Final, v.State)
 		}
-		if v.Final && !last && v.State != tasks.Done && !wildcard {
+		if v.Final && !last && v.State != tasks.Done {
 			t.Fatalf("ended as %s in attempt %d of %d", v.State, f.Attempt, f.Limit)
 		}
 		if last && !v.Final {
 			t.Fatal("goes on after the last attempt")
-		}
-		if wildcard {
-			if v.State != tasks.DoneWithoutSSL {
-				t.Fatalf("a wildcard is %s", v.State)
-			}
-			return
 		}
 		if look.Good() != (v.State == tasks.Done) {
 			t.Fatalf("a domain with good = %v is %s", look.Good(), v.State)
