@@ -1,7 +1,8 @@
 # make          the same as make test
 # make test     everything that must hold before a change lands; under ten minutes on two cores
 # make check    format, vet and staticcheck only
-# make race     the tests alone, with the race detector
+# make php      the PHP library's tests alone
+# make race     the Go tests alone, with the race detector
 # make fuzz     each fuzz target for FUZZTIME
 # make model    the model test of the sync over MODEL_CHECKS schedules; 5,000 take about two minutes
 # make build    bin/pilotsync
@@ -11,19 +12,25 @@ FUZZTIME     ?= 5s
 MODEL_CHECKS ?= 5000
 LOG          := bin/test.log
 
-.PHONY: test setup check race fuzz model build clean
+.PHONY: test setup check php race fuzz model build clean
 .NOTPARALLEL:
 
-test: setup check fuzz race
+test: setup check fuzz php race
 
 # Only what is missing is installed, and said so. Without apt-get the tests that
-# need the real Redis server skip, and 'make test' fails because of it.
+# need the real Redis server or PHP skip, and 'make test' fails because of it.
 setup:
-	@if ! command -v redis-server >/dev/null; then \
-	  echo "setup: redis-server is missing; installing Debian's"; \
-	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	  $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server >/dev/null; \
-	fi
+	@missing=; \
+	  command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	  command -v php >/dev/null || missing="$$missing php-cli"; \
+	  command -v phpunit >/dev/null || missing="$$missing phpunit"; \
+	  php -m 2>/dev/null | grep -qix redis || missing="$$missing php-redis"; \
+	  php -m 2>/dev/null | grep -qix intl || missing="$$missing php-intl"; \
+	  if [ -n "$$missing" ]; then \
+	    echo "setup: missing, so installing Debian's:$$missing"; \
+	    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	    $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; \
+	  fi
 
 check:
 	@echo "check: gofmt, go vet, staticcheck"
@@ -31,6 +38,12 @@ check:
 	  if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	@$(GO) vet ./...
 	@$(GO) tool staticcheck ./...
+
+# No test may skip here, and none may print or do nothing.
+php:
+	@echo "php: php -l, phpunit"
+	@for file in $$(git ls-files 'enqueue/php/*.php'); do php -l $$file >/dev/null || exit 1; done
+	@phpunit --configuration enqueue/php/phpunit.xml
 
 # The tests mostly wait, so more of them run at once than there are cores; one
 # package at a time, so that those which measure time are not in each other's way.

@@ -1,0 +1,107 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Pilotsync;
+
+use Pilotsync\Exception\InvalidInput;
+
+/** One request to add or remove one domain: what the Go program calls tasks.Change. */
+final class Change
+{
+    private const OPTIONS = ['www', 'site_id'];
+    private const WWW = ['always', 'main_only', 'never'];
+
+    /** @var string */
+    public $appId;
+    /** @var string in canonical form */
+    public $domain;
+    /** @var bool */
+    public $remove;
+    /** @var string overrides the worker's setting for this domain; empty leaves it to the setting */
+    private $www = '';
+    /** @var int WordPress's id of the site, for the webhook; 0 where there is none */
+    private $siteId = 0;
+    /** @var int order number within the app; 0 until it has one */
+    private $seq = 0;
+    /** @var string */
+    private $requestedAt = '';
+
+    /**
+     * @param array<string, mixed> $options www: always, main_only or never; site_id: a whole number from 0. Null is as
+     *                                      good as not given.
+     * @throws InvalidInput
+     */
+    public function __construct(string $appId, string $domain, bool $remove, array $options)
+    {
+        $this->appId = $appId;
+        $this->domain = Hostname::parse($domain);
+        $this->remove = $remove;
+        $unknown = array_diff(array_map('strval', array_keys($options)), self::OPTIONS);
+        if ($unknown !== []) {
+            throw new InvalidInput('option ' . implode(', ', $unknown) . ' is unknown; there are ' . implode(' and ', self::OPTIONS));
+        }
+        if (isset($options['www']) && $options['www'] !== '') {
+            if (!in_array($options['www'], self::WWW, true)) {
+                throw new InvalidInput('www is ' . self::shown($options['www']) . '; it takes always, main_only or never');
+            }
+            $this->www = $options['www'];
+        }
+        $site = $options['site_id'] ?? 0;
+        if (is_string($site) && preg_match('/^[0-9]{1,18}\z/', $site) === 1) {
+            $site = (int) $site; // as WordPress's database gives ids
+        }
+        if (!is_int($site) || $site < 0) {
+            throw new InvalidInput('site_id is ' . self::shown($site) . '; it takes a whole number from 0');
+        }
+        $this->siteId = $site;
+    }
+
+    /** @throws InvalidInput if it can't be the id of a ServerPilot app: ids become part of Redis keys and of URLs */
+    public static function checkAppId(string $appId): void
+    {
+        if (preg_match('/^[A-Za-z0-9_-]{1,64}\z/', $appId) !== 1) {
+            throw new InvalidInput('app_id is ' . self::shown($appId) . '; it takes 1 to 64 letters, digits, _ or -');
+        }
+    }
+
+    /** @param string $micros microseconds of the time, as Redis gives them: not padded */
+    public function number(int $seq, string $seconds, string $micros): Receipt
+    {
+        $this->seq = $seq;
+        $fraction = rtrim(str_pad($micros, 6, '0', STR_PAD_LEFT), '0');
+        $this->requestedAt = gmdate('Y-m-d\TH:i:s', (int) $seconds) . ($fraction === '' ? '' : '.' . $fraction) . 'Z';
+        return new Receipt($this->appId, $this->domain, $seq);
+    }
+
+    public function id(): string
+    {
+        return 'change:' . $this->appId . ':' . $this->domain . ':' . $this->seq;
+    }
+
+    public function type(): string
+    {
+        return $this->remove ? 'domain:remove' : 'domain:add';
+    }
+
+    /** The payload, byte for byte as the Go program writes it. */
+    public function payload(): string
+    {
+        $fields = ['app_id' => $this->appId, 'domain' => $this->domain, 'seq' => $this->seq];
+        if ($this->www !== '') {
+            $fields['www'] = $this->www;
+        }
+        if ($this->siteId !== 0) {
+            $fields['site_id'] = $this->siteId;
+        }
+        $fields['requested_at'] = $this->requestedAt;
+        return (string) json_encode($fields, JSON_UNESCAPED_SLASHES);
+    }
+
+    /** @param mixed $value */
+    private static function shown($value): string
+    {
+        $json = json_encode($value, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_INVALID_UTF8_SUBSTITUTE | JSON_PARTIAL_OUTPUT_ON_ERROR);
+        return substr((string) $json, 0, 100);
+    }
+}

@@ -1,0 +1,35 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Pilotsync;
+
+use Pilotsync\Exception\NotEnqueued;
+use Pilotsync\Exception\RedisRefused;
+use Pilotsync\Exception\RedisUnavailable;
+
+/** Redis's answer to one command that failed. */
+final class ErrorReply
+{
+    /** @var string */
+    public $message;
+
+    public function __construct(string $message)
+    {
+        $this->message = $message;
+    }
+
+    /** Redis doesn't know the script of an EVALSHA: it was never here, or Redis was started again. */
+    public function isUnknownScript(): bool
+    {
+        return strncmp($this->message, 'NOSCRIPT', 8) === 0;
+    }
+
+    /** A Redis that loads its data, elects a master or has no connection left may serve later. */
+    public function exception(string $tried): NotEnqueued
+    {
+        $later = '/^(?:LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|ERR max number of clients)/';
+        $message = $tried . ': Redis answered: ' . $this->message;
+        return preg_match($later, $this->message) === 1 ? new RedisUnavailable($message) : new RedisRefused($message);
+    }
+}

@@ -1,0 +1,56 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Pilotsync\Exception;
+
+/** A value isn't a host name that can be mapped. */
+final class InvalidDomain extends InvalidInput
+{
+    /** @var string the value as it was given */
+    private $input;
+    /** @var string */
+    private $rule;
+    /** @var string */
+    private $ruleCode;
+
+    public function __construct(string $input, string $ruleCode, string $rule)
+    {
+        parent::__construct('domain ' . self::quoted($input) . ' is refused: ' . $rule);
+        $this->input = $input;
+        $this->rule = $rule;
+        $this->ruleCode = $ruleCode;
+    }
+
+    public function input(): string
+    {
+        return $this->input;
+    }
+
+    /**
+     * The broken rule in a word, for programs, the same as the Go program's: empty, space, scheme, path, user, ip,
+     * port, underscore, wildcard, length, idna, empty-label, label-length, hyphen, labels, tld or suffix.
+     */
+    public function ruleCode(): string
+    {
+        return $this->ruleCode;
+    }
+
+    /** The broken rule and what to do about it, for people. */
+    public function rule(): string
+    {
+        return $this->rule;
+    }
+
+    /** Keeps control characters and broken UTF-8 out of logs, and long values short. */
+    private static function quoted(string $input): string
+    {
+        $shown = 80; // characters; enough to recognise a name, too few to flood a log
+        if (preg_match('/^.{' . $shown . '}(?=.)/su', $input, $cut) === 1) {
+            $input = $cut[0] . '…';
+        } elseif (strlen($input) > 4 * $shown) {
+            $input = substr($input, 0, $shown) . '…';
+        }
+        return (string) json_encode($input, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_INVALID_UTF8_SUBSTITUTE);
+    }
+}

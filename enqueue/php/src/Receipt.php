@@ -1,0 +1,25 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Pilotsync;
+
+/** What became of one change. */
+final class Receipt
+{
+    /** @var string */
+    public $appId;
+    /** @var string in canonical form */
+    public $domain;
+    /** @var int order number within the app */
+    public $seq;
+    /** @var string asynq's id of the task; empty if it isn't known to be in the queue */
+    public $taskId = '';
+
+    public function __construct(string $appId, string $domain, int $seq)
+    {
+        $this->appId = $appId;
+        $this->domain = $domain;
+        $this->seq = $seq;
+    }
+}

@@ -1,0 +1,68 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Pilotsync;
+
+/** Where a domain stands, from what the workers keep of it in Redis. */
+final class Status
+{
+    /**
+     * What waits comes before what the record says, as in `pilotsync status`.
+     *
+     * @param string $record  JSON from the hash domains; empty for none
+     * @param string $pending JSON from the hash pending; empty for none
+     * @param string $trouble why the app's last sync failed; empty if it didn't
+     * @return array<string, mixed>|null
+     */
+    public static function of(string $appId, string $domain, string $record, string $pending, string $trouble): ?array
+    {
+        if ($record === '' && $pending === '') {
+            return null;
+        }
+        $r = self::decode($record);
+        $status = [
+            'app_id' => $appId,
+            'domain' => $domain,
+            'state' => $r['state'] ?? '',
+            'names' => $r['names'] ?? [],
+            'reason' => $r['reason'] ?? '',
+            'seq' => $r['seq'] ?? 0,
+            'attempt' => $r['attempt'] ?? 0,
+            'next_attempt_at' => self::utc($r['next_attempt_at'] ?? null),
+            'updated_at' => self::utc($r['updated_at'] ?? null),
+        ];
+        if ($pending !== '') {
+            $change = self::decode($pending);
+            $status['state'] = 'pending';
+            $status['names'] = $status['names'] === [] ? [$domain] : $status['names'];
+            $status['reason'] = empty($change['remove']) ? 'waits to be put on the list' : 'waits to be taken off the list';
+            if ($trouble !== '') {
+                $status['reason'] .= ': ' . $trouble;
+            }
+            $status['seq'] = $change['seq'] ?? 0;
+            $status['updated_at'] = self::utc($change['recorded_at'] ?? null);
+        }
+        return $status;
+    }
+
+    /** @return array<string, mixed> */
+    private static function decode(string $json): array
+    {
+        $value = $json === '' ? [] : json_decode($json, true);
+        if (!is_array($value)) {
+            throw new Exception\RedisRefused("the ledger holds something else than JSON; is this Redis pilotsync's?");
+        }
+        return $value;
+    }
+
+    /** A time of RFC 3339 in UTC, with its fraction as it was: Go writes nine digits, more than PHP's dates hold. */
+    private static function utc(?string $time): ?string
+    {
+        if ($time === null || preg_match('/^(.{19})(\.[0-9]+)?([+-][0-9:]{5})\z/', $time, $parts) !== 1) {
+            return $time; // in UTC already, with a Z
+        }
+        $whole = (new \DateTimeImmutable($parts[1] . $parts[3]))->setTimezone(new \DateTimeZone('UTC'));
+        return $whole->format('Y-m-d\TH:i:s') . $parts[2] . 'Z';
+    }
+}

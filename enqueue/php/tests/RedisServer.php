@@ -1,0 +1,109 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Pilotsync\Tests;
+
+use PHPUnit\Framework\TestCase;
+
+/** A redis-server of the test's own, on a free port and a Unix socket, in a folder of its own. It keeps nothing. */
+final class RedisServer
+{
+    /** @var int */
+    public $port;
+    /** @var string */
+    public $folder;
+    /** @var resource|null */
+    private $process;
+
+    /** @param list<string> $arguments of redis-server; {port} and {folder} are filled in */
+    public function __construct(array $arguments = [])
+    {
+        if (trim((string) shell_exec('command -v redis-server')) === '') {
+            TestCase::markTestSkipped('needs redis-server on PATH');
+        }
+        $this->folder = sys_get_temp_dir() . '/pilotsync-' . bin2hex(random_bytes(8));
+        mkdir($this->folder, 0700);
+        // Between our letting go of the port and Redis's taking it, somebody else may have it.
+        for ($try = 0; $try < 5; $try++) {
+            $this->port = self::freePort();
+            if ($this->run($arguments)) {
+                return;
+            }
+            $this->kill();
+        }
+        throw new \RuntimeException("redis-server doesn't start: " . @file_get_contents($this->folder . '/redis.log'));
+    }
+
+    public function url(string $path = ''): string
+    {
+        return 'redis://127.0.0.1:' . $this->port . $path;
+    }
+
+    public function socket(): string
+    {
+        return $this->folder . '/redis.sock';
+    }
+
+    /** A plain connection, for looking at what was written. */
+    public function redis(): \Redis
+    {
+        $redis = new \Redis();
+        $redis->connect($this->socket());
+        return $redis;
+    }
+
+    /** Ends the server's process, and only that. */
+    public function kill(): void
+    {
+        if ($this->process !== null) {
+            proc_terminate($this->process, 9);
+            proc_close($this->process); // waits for it
+            $this->process = null;
+        }
+    }
+
+    public function remove(): void
+    {
+        $this->kill();
+        foreach (glob($this->folder . '/*') ?: [] as $file) {
+            unlink($file);
+        }
+        rmdir($this->folder);
+    }
+
+    public static function freePort(): int
+    {
+        $server = stream_socket_server('tcp://127.0.0.1:0');
+        $name = stream_socket_get_name($server, false);
+        fclose($server);
+        return (int) substr($name, strrpos($name, ':') + 1);
+    }
+
+    /** @param list<string> $arguments */
+    private function run(array $arguments): bool
+    {
+        $fill = ['{port}' => (string) $this->port, '{folder}' => $this->folder];
+        $command = array_merge(
+            ['redis-server', '--bind', '127.0.0.1', '--port', '{port}', '--unixsocket', '{folder}/redis.sock', '--dir', '{folder}',
+                '--logfile', '{folder}/redis.log', '--save', '', '--appendonly', 'no'],
+            $arguments
+        );
+        foreach ($command as $i => $word) {
+            $command[$i] = strtr($word, $fill);
+        }
+        $null = ['file', '/dev/null', 'r+'];
+        $this->process = proc_open($command, [$null, $null, $null], $pipes);
+        $deadline = microtime(true) + 15;
+        while (microtime(true) < $deadline && proc_get_status($this->process)['running']) {
+            // It makes its socket last, in our folder: so it is ready, and it is ours.
+            $conn = @stream_socket_client('unix://' . $this->socket());
+            if ($conn !== false) {
+                fclose($conn);
+                return true;
+            }
+            usleep(10000);
+        }
+        return false;
+    }
+}

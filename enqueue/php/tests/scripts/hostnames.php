@@ -1,0 +1,20 @@
+<?php
+
+/*
+ * Reads a JSON array of strings and prints what Hostname::parse makes of each: {"out": …} or {"error": code}. A string is
+ * given in base64, since it may be no UTF-8.
+ */
+
+declare(strict_types=1);
+
+require __DIR__ . '/../../autoload.php';
+
+$results = [];
+foreach (json_decode((string) stream_get_contents(STDIN), true) as $raw) {
+    try {
+        $results[] = ['out' => Pilotsync\Hostname::parse((string) base64_decode($raw, true))];
+    } catch (Pilotsync\Exception\InvalidDomain $e) {
+        $results[] = ['error' => $e->ruleCode()];
+    }
+}
+echo json_encode($results);

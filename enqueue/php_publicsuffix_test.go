@@ -1,0 +1,137 @@
+package enqueue
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/publicsuffix"
+)
+
+const suffixFile = "php/data/public_suffixes.txt"
+
+// PHP has no public suffix list. Its copy is made from the very tables that the
+// workers are built with, so that both agree on every name; this test fails
+// when golang.org/x/net moved on and the copy didn't. To make it anew:
+//
+//	UPDATE_PUBLIC_SUFFIXES=1 go test ./enqueue -run PublicSuffix
+func TestPHPsPublicSuffixListIsThatOfGo(t *testing.T) {
+	t.Parallel()
+	rules := suffixRules(t)
+	for _, rule := range rules {
+		// Through the package's own eyes, so that a wrong reading of its tables shows.
+		name, want := rule, rule
+		switch rule[0] {
+		case '*':
+			name, want = "zz--any"+rule[1:], "zz--any"+rule[1:]
+		case '!':
+			name = rule[1:]
+			_, want, _ = strings.Cut(name, ".")
+		}
+		if got, _ := publicsuffix.PublicSuffix(name); got != want {
+			t.Errorf("rule %s: the suffix of %s is %s, want %s", rule, name, got, want)
+		}
+	}
+	version := publicsuffix.List.String()
+	want := "// Generated from golang.org/x/net/publicsuffix by enqueue/php_publicsuffix_test.go; don't edit.\n" +
+		"// " + version + "\n" +
+		"// The list is under the Mozilla Public License, v. 2.0: https://mozilla.org/MPL/2.0/\n" +
+		strings.Join(rules, "\n") + "\n"
+	if os.Getenv("UPDATE_PUBLIC_SUFFIXES") != "" {
+		if err := os.WriteFile(suffixFile, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(suffixFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(string(got), "\n")); diff != "" {
+		t.Errorf("%s is not what golang.org/x/net has; run UPDATE_PUBLIC_SUFFIXES=1 go test ./enqueue -run PublicSuffix (-want +got):\n%.2000s", suffixFile, diff)
+	}
+}
+
+// suffixRules reads the rules, sorted, out of the tables of golang.org/x/net,
+// which its exported functions don't list. The tables are laid out as its list.go
+// tells; the widths of their fields are read from its table.go.
+func suffixRules(t *testing.T) []string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-f", "{{.Dir}}", "golang.org/x/net/publicsuffix").Output()
+	if err != nil {
+		t.Fatalf("where golang.org/x/net is: %v", err)
+	}
+	dir := strings.TrimSpace(string(out))
+	read := func(name string) []byte {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	table := string(read("table.go"))
+	constant := func(name string) uint32 {
+		m := regexp.MustCompile(`\b` + name + `\s*= (\d+)`).FindStringSubmatch(table)
+		if m == nil {
+			t.Fatalf("table.go has no %s any more: the tables' layout has changed", name)
+		}
+		n, err := strconv.ParseUint(m[1], 10, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return uint32(n)
+	}
+	if constant("nodesBits") != 40 {
+		t.Fatal("the nodes have another size: the tables' layout has changed")
+	}
+	text, nodes, children := read("data/text"), read("data/nodes"), read("data/children")
+	// take cuts the lowest bits off.
+	take := func(v *uint64, bits uint32) uint64 {
+		low := *v & (1<<bits - 1)
+		*v >>= bits
+		return low
+	}
+	var rules []string
+	var walk func(lo, hi uint64, parent string)
+	walk = func(lo, hi uint64, parent string) {
+		for i := lo; i < hi; i++ {
+			node := uint64(nodes[i*5])<<32 | uint64(binary.BigEndian.Uint32(nodes[i*5+1:]))
+			length := take(&node, constant("nodesBitsTextLength"))
+			offset := take(&node, constant("nodesBitsTextOffset"))
+			take(&node, constant("nodesBitsICANN"))
+			below := uint64(binary.BigEndian.Uint32(children[4*take(&node, constant("nodesBitsChildren")):]))
+			first := take(&below, constant("childrenBitsLo"))
+			last := take(&below, constant("childrenBitsHi"))
+			kind := take(&below, constant("childrenBitsNodeType"))
+			wildcard := take(&below, constant("childrenBitsWildcard")) != 0
+
+			name := string(text[offset:offset+length]) + parent
+			switch uint32(kind) {
+			case constant("nodeTypeNormal"):
+				rules = append(rules, name)
+			case constant("nodeTypeException"):
+				rules = append(rules, "!"+name)
+			}
+			if wildcard {
+				rules = append(rules, "*."+name)
+			}
+			walk(first, last, "."+name)
+		}
+	}
+	walk(0, uint64(constant("numTLD")), "")
+	if len(rules) < 5000 {
+		t.Fatalf("only %d rules: the tables' layout has changed", len(rules))
+	}
+	slices.Sort(rules)
+	if again := slices.Compact(slices.Clone(rules)); len(again) != len(rules) {
+		t.Fatal(fmt.Errorf("%d rules are there twice", len(rules)-len(again)))
+	}
+	return rules
+}
