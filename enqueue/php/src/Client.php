@@ -25,6 +25,8 @@ final class Client
     private $open;
     /** @var Connection|null */
     private $connection;
+    /** @var bool whether Redis knew no script when last asked, so that the other one is brought along unasked */
+    private $teach = false;
 
     /**
      * @param string $redisUrl redis://[user:password@]host[:port][/db], rediss://… for TLS,
@@ -155,8 +157,7 @@ final class Client
     {
         $receipts = [];
         try {
-            $since = $this->number($changes, $receipts);
-            $this->put($changes, $since, $receipts);
+            $this->put($changes, $this->number($changes, $receipts), $receipts);
         } catch (NotEnqueued $e) {
             $sent = count(array_filter($receipts, static function (Receipt $r): bool {
                 return $r->taskId !== '';
@@ -168,7 +169,7 @@ final class Client
     }
 
     /**
-     * Gives each change its order number and time, from one block, in one round trip.
+     * Gives each change its order number and time, from one block.
      *
      * @param array<int|string, Change>  $changes
      * @param array<int|string, Receipt> $receipts filled in
@@ -178,7 +179,8 @@ final class Client
     {
         $arguments = ['1', 'pilotsync:{' . $this->appId . '}:seq', (string) count($changes)];
         $reply = $this->again([['EVALSHA', sha1(Scripts::SEQ), ...$arguments]])[0];
-        if ($reply instanceof ErrorReply && $reply->isUnknownScript()) {
+        $this->teach = $reply instanceof ErrorReply && $reply->isUnknownScript();
+        if ($this->teach) {
             $reply = $this->pipeline([['EVAL', Scripts::SEQ, ...$arguments]])[0];
         }
         $tried = 'taking ' . count($changes) . ' order numbers for app ' . $this->appId;
@@ -210,7 +212,7 @@ final class Client
                 $tasks[] = Task::arguments($change, $since);
             }
             $before = $i === 0 ? [Task::register()] : [];
-            $replies = $this->pipeline(array_merge($before, self::calls($tasks, false)));
+            $replies = $this->pipeline(array_merge($before, self::calls($tasks, $i === 0 && $this->teach)));
             if ($before !== []) {
                 $registered = array_shift($replies);
                 if ($registered instanceof ErrorReply) {

@@ -1,0 +1,397 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Pilotsync\Tests;
+
+use PHPUnit\Framework\TestCase;
+use Pilotsync\Client;
+use Pilotsync\Connection;
+use Pilotsync\Exception\InvalidDomain;
+use Pilotsync\Exception\InvalidInput;
+use Pilotsync\Exception\PilotsyncException;
+use Pilotsync\Exception\RedisRefused;
+use Pilotsync\Exception\RedisUnavailable;
+use Pilotsync\Exception\TaskExists;
+use Pilotsync\PhpredisConnection;
+use Pilotsync\RedisUrl;
+use Pilotsync\Scripts;
+
+/** The client over phpredis, against a real Redis. */
+final class ClientTest extends TestCase
+{
+    private const PENDING = 'asynq:{domains}:pending';
+
+    /** @var RedisServer */
+    private $server;
+    /** @var list<Recorder> */
+    private $recorders = [];
+
+    protected function setUp(): void
+    {
+        if (!extension_loaded('redis')) {
+            self::markTestSkipped("needs PHP's extension redis");
+        }
+        $this->server = new RedisServer();
+        $this->recorders = [];
+    }
+
+    protected function tearDown(): void
+    {
+        if ($this->server !== null) {
+            $this->server->remove();
+        }
+    }
+
+    private function client(?string $url = null, string $app = 'app1'): Client
+    {
+        return new Client($url ?? $this->server->url(), $app, function (RedisUrl $url): Connection {
+            return $this->recorders[] = new Recorder(new PhpredisConnection($url));
+        });
+    }
+
+    private function trips(): int
+    {
+        return array_sum(array_map(static function (Recorder $r): int {
+            return count($r->trips);
+        }, $this->recorders));
+    }
+
+    public function testWithoutAWordItUsesTheExtensionThatIsThere(): void
+    {
+        $receipt = (new Client($this->server->url(), 'app1'))->add('example.com');
+        self::assertSame([$receipt->taskId], $this->server->redis()->lRange(self::PENDING, 0, -1));
+    }
+
+    public function testAnAdditionBecomesOneTask(): void
+    {
+        $receipt = $this->client()->add(' München.de. ', ['www' => 'main_only', 'site_id' => '7']);
+        self::assertSame('app1', $receipt->appId);
+        self::assertSame('xn--mnchen-3ya.de', $receipt->domain);
+        self::assertEqualsWithDelta(microtime(true) * 1e6, $receipt->seq, 5e6);
+        self::assertSame('change:app1:xn--mnchen-3ya.de:' . $receipt->seq, $receipt->taskId);
+
+        $redis = $this->server->redis();
+        self::assertSame([$receipt->taskId], $redis->lRange(self::PENDING, 0, -1));
+        self::assertSame(['domains'], $redis->sMembers('asynq:queues'));
+        $task = $redis->hGetAll('asynq:{domains}:t:' . $receipt->taskId);
+        self::assertSame('pending', $task['state']);
+        self::assertStringContainsString('{"app_id":"app1","domain":"xn--mnchen-3ya.de","seq":' . $receipt->seq
+            . ',"www":"main_only","site_id":7,"requested_at":"', $task['msg']);
+        self::assertStringStartsWith("\x0a\x0adomain:add\x12", $task['msg']);
+        self::assertSame((string) $receipt->seq, $redis->get('pilotsync:{app1}:seq'));
+    }
+
+    public function testARemovalIsOneToo(): void
+    {
+        $receipt = $this->client()->remove('old.example.com');
+        $msg = $this->server->redis()->hGet('asynq:{domains}:t:' . $receipt->taskId, 'msg');
+        self::assertStringStartsWith("\x0a\x0ddomain:remove\x12", $msg);
+        self::assertStringNotContainsString('www"', $msg);
+        self::assertStringNotContainsString('site_id', $msg);
+    }
+
+    /** @return iterable<string, array{list<string>, int}> */
+    public function known(): iterable
+    {
+        yield 'both scripts' => [[Scripts::SEQ, Scripts::ENQUEUE], 2];
+        yield 'order numbers' => [[Scripts::SEQ], 3];
+        yield 'tasks' => [[Scripts::ENQUEUE], 3];
+        yield 'none' => [[], 3];
+    }
+
+    /**
+     * @dataProvider known
+     * @param list<string> $scripts
+     */
+    public function testOneChangeTakesAtMostThreeRoundTripsWhateverRedisKnows(array $scripts, int $trips): void
+    {
+        $redis = $this->server->redis();
+        foreach ($scripts as $script) {
+            $redis->script('load', $script);
+        }
+        $redis->config('SET', 'requirepass', 'secret');
+        $client = $this->client('redis://:secret@127.0.0.1:' . $this->server->port . '/1');
+        $client->add('first.example.com');
+        self::assertSame($trips, $this->trips());
+        $client->add('second.example.com');
+        self::assertSame($trips + 2, $this->trips());
+    }
+
+    public function testABatchKeepsItsOrderAndItsKeys(): void
+    {
+        $names = [];
+        for ($i = 0; $i < 1000; $i++) {
+            $names['k' . $i] = 'd' . $i . '.example.com';
+        }
+        $receipts = $this->client()->addMany($names);
+        self::assertLessThanOrEqual(15, $this->trips());
+        self::assertSame(array_keys($names), array_keys($receipts));
+        $seq = $receipts['k0']->seq;
+        $ids = [];
+        foreach ($receipts as $key => $receipt) {
+            self::assertSame($seq++, $receipt->seq);
+            self::assertSame($names[$key], $receipt->domain);
+            $ids[] = $receipt->taskId;
+        }
+        // asynq takes from the right.
+        self::assertSame(array_reverse($ids), $this->server->redis()->lRange(self::PENDING, 0, -1));
+    }
+
+    public function testEachDomainOfABatchCanHaveItsOwnOptions(): void
+    {
+        $receipts = $this->client()->addMany(['a.example.com', ['domain' => 'b.example.com', 'site_id' => 9, 'www' => null]], ['www' => 'never', 'site_id' => 1]);
+        $redis = $this->server->redis();
+        $a = $redis->hGet('asynq:{domains}:t:' . $receipts[0]->taskId, 'msg');
+        $b = $redis->hGet('asynq:{domains}:t:' . $receipts[1]->taskId, 'msg');
+        self::assertStringContainsString('"www":"never","site_id":1,', $a);
+        self::assertStringContainsString('"site_id":9,', $b);
+        self::assertStringNotContainsString('www', $b);
+    }
+
+    public function testAMixedBatchIsOneBlockOfNumbers(): void
+    {
+        $receipts = $this->client()->enqueue([['domain' => 'a.example.com', 'remove' => true], ['domain' => 'a.example.com']]);
+        self::assertSame($receipts[0]->seq + 1, $receipts[1]->seq);
+        $msgs = [];
+        foreach ($receipts as $receipt) {
+            $msgs[] = substr($this->server->redis()->hGet('asynq:{domains}:t:' . $receipt->taskId, 'msg'), 2, 10);
+        }
+        self::assertSame(['domain:rem', 'domain:add'], $msgs);
+        $removed = $this->client()->removeMany(['x.example.com', 'y.example.com']);
+        self::assertCount(2, $removed);
+    }
+
+    public function testNothingNeedsNoRedis(): void
+    {
+        $this->server->kill();
+        self::assertSame([], $this->client()->addMany([]));
+        self::assertSame(0, $this->trips());
+    }
+
+    public function testNothingIsEnqueuedIfAnythingIsWrong(): void
+    {
+        try {
+            $this->client()->addMany(['example.com', 'x' => 'https://example.com', 'y' => ['domain' => 'a.example.com', 'www' => 'sometimes'], 'z' => 7]);
+            self::fail('it was taken');
+        } catch (InvalidInput $e) {
+            self::assertSame(['x', 'y', 'z'], array_keys($e->errors()));
+            self::assertInstanceOf(InvalidDomain::class, $e->errors()['x']);
+            self::assertSame('nothing was enqueued: 3 of 4 changes are wrong:
+change x: domain "https://example.com" is refused: it has a scheme; leave out everything up to ://
+change y: www is "sometimes"; it takes always, main_only or never
+change z: it takes a domain as a string', $e->getMessage());
+        }
+        self::assertSame([], $this->server->redis()->keys('*'));
+        self::assertSame(0, $this->trips());
+    }
+
+    /** @return iterable<string, array{callable(Client): mixed, class-string, string}> */
+    public function wrong(): iterable
+    {
+        yield 'a domain' => [static function (Client $c) {
+            return $c->add('co.uk');
+        }, InvalidDomain::class, 'public suffix'];
+        yield 'a www' => [static function (Client $c) {
+            return $c->add('example.com', ['www' => true]);
+        }, InvalidInput::class, 'www is true; it takes always, main_only or never'];
+        yield 'a site' => [static function (Client $c) {
+            return $c->add('example.com', ['site_id' => -1]);
+        }, InvalidInput::class, 'site_id is -1; it takes'];
+        yield 'an option' => [static function (Client $c) {
+            return $c->remove('example.com', ['siteid' => 1]);
+        }, InvalidInput::class, 'option siteid is unknown'];
+        yield 'a status' => [static function (Client $c) {
+            return $c->status('localhost');
+        }, InvalidDomain::class, 'one label'];
+    }
+
+    /**
+     * @dataProvider wrong
+     * @param callable(Client): mixed $do
+     * @param class-string<\Throwable> $class
+     */
+    public function testWrongInputIsTold(callable $do, string $class, string $message): void
+    {
+        $this->expectException($class);
+        $this->expectExceptionMessage($message);
+        $do($this->client());
+    }
+
+    public function testAWrongAppIsRefusedAtOnce(): void
+    {
+        foreach (['', 'a b', "app1\n", '{app}', str_repeat('a', 65)] as $app) {
+            try {
+                new Client($this->server->url(), $app);
+                self::fail($app . ' was taken');
+            } catch (InvalidInput $e) {
+                self::assertStringContainsString('it takes 1 to 64 letters, digits, _ or -', $e->getMessage());
+            }
+        }
+    }
+
+    public function testATaskThatIsThereAlreadyIsToldAndTheOthersAreEnqueued(): void
+    {
+        $redis = $this->server->redis();
+        // The next numbers are known if Redis's clock is behind the last one.
+        $ahead = (int) (microtime(true) * 1e6) + 3600000000;
+        $redis->set('pilotsync:{app1}:seq', (string) $ahead);
+        $redis->hSet('asynq:{domains}:t:change:app1:b.example.com:' . ($ahead + 2), 'msg', 'another');
+        try {
+            $this->client()->addMany(['a.example.com', 'b.example.com', 'c.example.com']);
+            self::fail('no exception');
+        } catch (TaskExists $e) {
+            self::assertSame('enqueued 2 of 3 changes: there is a task already with the id change:app1:b.example.com:' . ($ahead + 2), $e->getMessage());
+            self::assertSame([true, false, true], array_map(static function ($r) {
+                return $r->taskId !== '';
+            }, $e->receipts()));
+        }
+        self::assertSame(2, $redis->lLen(self::PENDING));
+        self::assertSame('another', $redis->hGet('asynq:{domains}:t:change:app1:b.example.com:' . ($ahead + 2), 'msg'));
+    }
+
+    public function testARedisThatIsNotThereIsUnavailable(): void
+    {
+        $client = $this->client();
+        $client->add('example.com');
+        $this->server->kill();
+        foreach ([$client, $this->client()] as $c) {
+            try {
+                $c->add('example.com');
+                self::fail('no exception');
+            } catch (RedisUnavailable $e) {
+                self::assertStringStartsWith('enqueued 0 of 1 changes: Redis at redis://127.0.0.1:' . $this->server->port . '/0 is unavailable: ', $e->getMessage());
+                self::assertInstanceOf(PilotsyncException::class, $e);
+            }
+        }
+        $this->expectException(RedisUnavailable::class);
+        $client->status('example.com');
+    }
+
+    public function testAConnectionThatDiedInBetweenIsMadeAnew(): void
+    {
+        $redis = $this->server->redis();
+        $redis->config('SET', 'requirepass', 'secret');
+        $redis->auth('secret');
+        $client = $this->client('redis://:secret@127.0.0.1:' . $this->server->port . '/2');
+        $client->add('example.com');
+        $redis->rawCommand('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+        $client->add('example.org');
+        $redis->select(2);
+        self::assertSame(2, $redis->lLen(self::PENDING), 'both are in the database of the URL');
+    }
+
+    public function testAfterScriptFlushItTeachesRedisAgain(): void
+    {
+        $client = $this->client();
+        $client->add('example.com');
+        $this->server->redis()->script('flush');
+        $client->addMany(['a.example.com', 'b.example.com', 'c.example.com']);
+        self::assertSame(4, $this->server->redis()->lLen(self::PENDING));
+    }
+
+    public function testTheQueueIsRegisteredEachTime(): void
+    {
+        $client = $this->client();
+        $client->add('example.com');
+        $this->server->redis()->flushAll();
+        $client->add('example.com');
+        self::assertSame(['domains'], $this->server->redis()->sMembers('asynq:queues'));
+    }
+
+    public function testARedisThatDoesNotAnswerIsGivenUpAfterTwoSeconds(): void
+    {
+        $silent = stream_socket_server('tcp://127.0.0.1:0');
+        $name = stream_socket_get_name($silent, false);
+        $began = microtime(true);
+        try {
+            $this->client('redis://' . $name)->add('example.com');
+            self::fail('no exception');
+        } catch (RedisUnavailable $e) {
+            $took = microtime(true) - $began;
+            self::assertGreaterThan(1.5, $took);
+            self::assertLessThan(3.5, $took);
+        }
+        fclose($silent);
+    }
+
+    public function testWhatRedisRefusesIsToldInItsWords(): void
+    {
+        $this->server->redis()->config('SET', 'maxmemory', '1');
+        try {
+            $this->client()->add('example.com');
+            self::fail('no exception');
+        } catch (RedisRefused $e) {
+            self::assertStringContainsString('OOM', $e->getMessage());
+        }
+    }
+
+    public function testARedisThatLoadsIsUnavailable(): void
+    {
+        $later = (new \Pilotsync\ErrorReply('LOADING Redis is loading the dataset in memory'))->exception('adding');
+        self::assertInstanceOf(RedisUnavailable::class, $later);
+        $never = (new \Pilotsync\ErrorReply('WRONGTYPE Operation against a key'))->exception('adding');
+        self::assertInstanceOf(RedisRefused::class, $never);
+    }
+
+    public function testUnixSocketsPasswordUserAndDatabase(): void
+    {
+        $redis = $this->server->redis();
+        $redis->rawCommand('ACL', 'SETUSER', 'shop', 'on', '>s:cr/t', '~*', '+@all');
+        $redis->config('SET', 'requirepass', 'p@ss word');
+        $redis->auth('p@ss word');
+        $port = $this->server->port;
+        $socket = $this->server->socket();
+        $urls = [
+            "redis://:p%40ss%20word@127.0.0.1:$port", "redis://shop:s%3Acr%2Ft@127.0.0.1:$port/0", "redis://shop:s%3Acr%2Ft@127.0.0.1:$port?db=3",
+            "redis-socket://:p%40ss%20word@$socket", "unix://shop:s%3Acr%2Ft@$socket?db=3", "redis://default:p%40ss%20word@127.0.0.1:$port/3",
+        ];
+        foreach ($urls as $i => $url) {
+            $this->client($url)->add("u$i.example.com");
+        }
+        $redis->select(3);
+        self::assertSame(3, $redis->lLen(self::PENDING));
+        $redis->select(0);
+        self::assertSame(3, $redis->lLen(self::PENDING));
+
+        foreach (["redis://:wrong@127.0.0.1:$port", "redis://127.0.0.1:$port", "redis://shop:wrong@127.0.0.1:$port/3"] as $url) {
+            try {
+                $this->client($url)->add('example.com');
+                self::fail('it was let in');
+            } catch (RedisRefused $e) {
+                self::assertMatchesRegularExpression('/WRONGPASS|NOAUTH/', $e->getMessage());
+                self::assertStringNotContainsString('wrong@', $e->getMessage());
+            }
+        }
+    }
+
+    public function testStatusOfWhatNobodyKnowsIsNull(): void
+    {
+        self::assertNull($this->client()->status('example.com'));
+        self::assertSame(1, $this->trips());
+    }
+
+    public function testStatusIsWhatTheLedgerHolds(): void
+    {
+        $redis = $this->server->redis();
+        $redis->hSet('pilotsync:{app1}:domains', 'example.com', '{"domain":"example.com","seq":1772366400123457,"wanted":true,"state":"checking-dns",'
+            . '"names":["example.com","www.example.com"],"reason":"points nowhere","attempt":2,"requested_at":"2026-03-01T12:00:00Z",'
+            . '"updated_at":"2026-03-01T13:00:00.123456789+01:00","next_attempt_at":"2026-03-01T12:04:00Z"}');
+        $want = ['app_id' => 'app1', 'domain' => 'example.com', 'state' => 'checking-dns', 'names' => ['example.com', 'www.example.com'],
+            'reason' => 'points nowhere', 'seq' => 1772366400123457, 'attempt' => 2, 'next_attempt_at' => '2026-03-01T12:04:00Z',
+            'updated_at' => '2026-03-01T12:00:00.123456789Z'];
+        self::assertSame($want, $this->client()->status('Example.com'));
+
+        $redis->hSet('pilotsync:{app1}:pending', 'example.com', '{"app_id":"app1","domain":"example.com","seq":1772366400123999,'
+            . '"requested_at":"2026-03-01T12:05:00Z","remove":true,"recorded_at":"2026-03-01T12:05:01Z"}');
+        $redis->hSet('pilotsync:{app1}:sync', 'trouble', 'ServerPilot is away');
+        $waits = ['state' => 'pending', 'reason' => 'waits to be taken off the list: ServerPilot is away', 'seq' => 1772366400123999,
+            'updated_at' => '2026-03-01T12:05:01Z'];
+        self::assertSame(array_merge($want, $waits), $this->client()->status('example.com'));
+
+        $redis->hDel('pilotsync:{app1}:domains', 'example.com');
+        $redis->del('pilotsync:{app1}:sync');
+        $alone = ['reason' => 'waits to be taken off the list', 'names' => ['example.com'], 'attempt' => 0, 'next_attempt_at' => null];
+        self::assertSame(array_merge($want, $waits, $alone), $this->client()->status('example.com'));
+    }
+}
