@@ -16,7 +16,6 @@ func (v Verify) ID() string {
 	return fmt.Sprintf("verify:%s:%s:%d:%d", v.AppID, v.Domain, v.Seq, v.Attempt)
 }
 
-// ID returns the id of the event's task: a domain reports each state once for a change.
-func (e Event) ID() string {
-	return fmt.Sprintf("event:%s:%s:%d:%s", e.AppID, e.Domain, e.Seq, e.State)
-}
+// ID returns the id of the event's task, which is the webhook-id, too: the same
+// each time it is sent. No two events of an app have the same time.
+func (e Event) ID() string { return fmt.Sprintf("event:%s:%d", e.AppID, e.At.UnixMicro()) }

@@ -9,7 +9,8 @@ func TestIDsAreMadeFromWhatTheTaskIsAbout(t *testing.T) {
 		{change.ID(), "change:app1:example.com:1772366400123456"},
 		{wake.ID(), "sync:app1:3"},
 		{verify.ID(), "verify:app1:example.com:1772366400123456:2"},
-		{event.ID(), "event:app1:example.com:5:done"},
+		{event.ID(), "event:app1:1772366400123456"},
+		{blocked.ID(), "event:app1:1772366400123457"},
 	} {
 		if c.got != c.want {
 			t.Errorf("got %s, want %s", c.got, c.want)

@@ -83,16 +83,34 @@ type Verify struct {
 	DueAt time.Time `json:"due_at"`
 }
 
-// Event is the payload of event:deliver: one state change, for the webhook.
+// EventType says what an event is about.
+type EventType string
+
+const (
+	// DomainState: a domain's state changed, or a request for it ended.
+	DomainState EventType = "domain.state"
+	// AppBlocked: nothing goes on for the app until a person acts.
+	AppBlocked EventType = "app.blocked"
+	// AppRecovered: it goes on for an app that was blocked.
+	AppRecovered EventType = "app.recovered"
+)
+
+// Event is the payload of event:deliver, and the body that the webhook gets.
 type Event struct {
-	AppID  string    `json:"app_id"`
-	Domain string    `json:"domain"`
-	Seq    int64     `json:"seq"`
-	State  State     `json:"state"`
-	Names  []string  `json:"names"`
-	Reason string    `json:"reason"`
-	SiteID int64     `json:"site_id,omitempty"`
-	At     time.Time `json:"at"`
+	Type  EventType `json:"type"`
+	AppID string    `json:"app_id"`
+
+	// Of a domain's state only.
+	Domain string   `json:"domain,omitempty"`
+	Seq    int64    `json:"seq,omitempty"` // of the last change that was dealt with
+	State  State    `json:"state,omitempty"`
+	Names  []string `json:"names,omitempty"`
+	SiteID int64    `json:"site_id,omitempty"`
+
+	Reason string `json:"reason"`
+	// At is when it happened, by Redis's clock in whole microseconds. Of two events
+	// of an app the one with the later time happened later; no two have the same.
+	At time.Time `json:"at"`
 }
 
 // ErrPayload is wrapped by every error about a payload that no retry can mend.
@@ -228,9 +246,19 @@ func (v *Verify) check() error {
 }
 
 func (e *Event) check() error {
-	var state error
-	if !e.State.Valid() {
-		state = fmt.Errorf("state is %q; it takes one of %v", e.State, States())
+	var kind, domain, state error
+	switch e.Type {
+	case DomainState:
+		domain = join(checkDomain(&e.Domain), checkSeq(e.Seq))
+		if !e.State.Valid() {
+			state = fmt.Errorf("state is %q; it takes one of %v", e.State, States())
+		}
+	case AppBlocked, AppRecovered:
+	default:
+		kind = fmt.Errorf("type is %q; it takes %s, %s or %s", e.Type, DomainState, AppBlocked, AppRecovered)
 	}
-	return join(CheckAppID(e.AppID), checkDomain(&e.Domain), checkSeq(e.Seq), state, checkTime("at", e.At))
+	if len(e.Names) == 0 {
+		e.Names = nil // as it comes back from being encoded
+	}
+	return join(kind, CheckAppID(e.AppID), domain, state, checkTime("at", e.At))
 }

@@ -15,9 +15,10 @@ var (
 	at     = time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
 	change = Change{AppID: "app1", Domain: "example.com", Seq: 1772366400123456, WWW: WWWMainOnly, SiteID: 7, RequestedAt: at}
 	verify = Verify{AppID: "app1", Domain: "example.com", Seq: 1772366400123456, Attempt: 2, DueAt: at}
-	event  = Event{AppID: "app1", Domain: "example.com", Seq: 5, State: Done, Names: []string{"example.com", "www.example.com"},
+	event  = Event{Type: DomainState, AppID: "app1", Domain: "example.com", Seq: 5, State: Done, Names: []string{"example.com", "www.example.com"},
 		Reason: "the certificate is valid", SiteID: 7, At: at}
-	wake = Sync{AppID: "app1", Wake: 3}
+	blocked = Event{Type: AppBlocked, AppID: "app1", Reason: "the key was refused", At: at.Add(time.Microsecond)}
+	wake    = Sync{AppID: "app1", Wake: 3}
 )
 
 // What is on the queue is a contract with the PHP library: fields, spelling, order.
@@ -29,7 +30,8 @@ func TestPayloadsLookAsDocumented(t *testing.T) {
 			string(Encode(Change{AppID: "app1", Domain: "example.com", Seq: 1, RequestedAt: at}))},
 		{"sync", `{"app_id":"app1","wake":3}`, string(Encode(wake))},
 		{"verify", `{"app_id":"app1","domain":"example.com","seq":1772366400123456,"attempt":2,"due_at":"2026-03-01T12:00:00.123456Z"}`, string(Encode(verify))},
-		{"event", `{"app_id":"app1","domain":"example.com","seq":5,"state":"done","names":["example.com","www.example.com"],"reason":"the certificate is valid","site_id":7,"at":"2026-03-01T12:00:00.123456Z"}`, string(Encode(event))},
+		{"event", `{"type":"domain.state","app_id":"app1","domain":"example.com","seq":5,"state":"done","names":["example.com","www.example.com"],"site_id":7,"reason":"the certificate is valid","at":"2026-03-01T12:00:00.123456Z"}`, string(Encode(event))},
+		{"event of an app", `{"type":"app.blocked","app_id":"app1","reason":"the key was refused","at":"2026-03-01T12:00:00.123457Z"}`, string(Encode(blocked))},
 	} {
 		if diff := cmp.Diff(c.want, c.got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
@@ -43,6 +45,7 @@ func TestPayloadsComeBackAsTheyWere(t *testing.T) {
 	roundTrip(t, wake)
 	roundTrip(t, verify)
 	roundTrip(t, event)
+	roundTrip(t, blocked)
 }
 
 func roundTrip[T Change | Sync | Verify | Event](t *testing.T, p T) {
@@ -91,7 +94,8 @@ func TestDecodeNamesTheFieldThatIsMissingOrWrong(t *testing.T) {
 		{"change", Encode(change), decodeChange, []string{"app_id", "domain", "seq", "requested_at"}},
 		{"sync", Encode(wake), decodeSync, []string{"app_id", "wake"}},
 		{"verify", Encode(verify), decodeVerify, []string{"app_id", "domain", "seq", "attempt", "due_at"}},
-		{"event", Encode(event), decodeEvent, []string{"app_id", "domain", "seq", "state", "at"}},
+		{"event", Encode(event), decodeEvent, []string{"type", "app_id", "domain", "seq", "state", "at"}},
+		{"event of an app", Encode(blocked), decodeEvent, []string{"type", "app_id", "at"}},
 	}
 	for _, k := range kinds {
 		for _, field := range k.fields {
@@ -119,6 +123,7 @@ func TestDecodeNamesTheFieldThatIsMissingOrWrong(t *testing.T) {
 	}
 	mustName(t, decodeEvent(with(t, Encode(event), "names", []int{1})), "names")
 	mustName(t, decodeEvent(with(t, Encode(event), "state", "mislaid")), "state")
+	mustName(t, decodeEvent(with(t, Encode(event), "type", "app.gone")), "type")
 }
 
 type absent struct{}
@@ -230,7 +235,7 @@ func TestAppIDsAreSafeInKeysAndURLs(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, p := range [][]byte{Encode(change), Encode(wake), Encode(verify), Encode(event), []byte(`{}`), []byte(`null`),
+	for _, p := range [][]byte{Encode(change), Encode(wake), Encode(verify), Encode(event), Encode(blocked), []byte(`{}`), []byte(`null`),
 		[]byte(`{"app_id":"a","wake":1,"more":{}}`), []byte(`{"requested_at":"9999-12-31T23:59:59-23:59"}`)} {
 		f.Add(p)
 	}

@@ -42,8 +42,10 @@ type Config struct {
 	DryRun bool
 	// Concurrency is the number of apps that are synced at once.
 	Concurrency int
-	Webhook     Webhook
-	Log         *logrus.Logger
+	// Webhook is told of all apps but those in Webhooks, which have one of their own.
+	Webhook  Webhook
+	Webhooks map[string]Webhook
+	Log      *logrus.Logger
 }
 
 // Account is a ServerPilot account with the apps of it that are served.

@@ -18,7 +18,6 @@ import (
 type follow struct {
 	rdb    redis.UniversalClient
 	client *asynq.Client
-	tell   bool // there is a webhook to tell
 }
 
 var _ applist.Follower = follow{}
@@ -66,16 +65,6 @@ func (f follow) verify(ctx context.Context, v tasks.Verify, id string) error {
 // nextAttempt is the verification that is to follow a record with a NextAt.
 func nextAttempt(app string, r applist.Record) tasks.Verify {
 	return tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: r.Attempt + 1, DueAt: *r.NextAt}
-}
-
-// Tell implements [applist.Follower].
-func (f follow) Tell(ctx context.Context, app string, r applist.Record) error {
-	if !f.tell {
-		return nil
-	}
-	e := tasks.Event{AppID: app, Domain: r.Domain, Seq: r.Seq, State: r.State, Names: r.Names, Reason: r.Reason, SiteID: r.SiteID, At: r.UpdatedAt}
-	return f.enqueue(ctx, tasks.TypeEventDeliver, e.ID(), tasks.Encode(e),
-		asynq.Queue(tasks.QueueEvents), asynq.Timeout(eventTimeout))
 }
 
 func (f follow) enqueue(ctx context.Context, kind, id string, payload []byte, opts ...asynq.Option) error {

@@ -12,6 +12,7 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/worker"
 )
 
 // buffer is a log that several goroutines write.
@@ -45,6 +46,13 @@ func TestSecretsReachNeitherRedisNorTheLog(t *testing.T) {
 	var log buffer
 	cfg.Log.SetOutput(&log)
 	cfg.Log.SetLevel(logrus.TraceLevel)
+	// One webhook that takes nothing, and one that isn't there: their errors are kept.
+	site := newSite(t)
+	site.answer(500)
+	gone := newSite(t)
+	gone.Close()
+	cfg.Webhooks = map[string]worker.Webhook{"app1": webhook(t, site.URL+"/?key=url-key", oldSecret, newSecret),
+		"app2": webhook(t, gone.URL+"/?key=url-key", oldSecret, newSecret)}
 	sim.SetAccountStatus(401)         // an answer about the credentials, first
 	sim.SetAppStatus("app2", 500)     // one app stays in trouble
 	w.add("app1", "shop.example.com") // its app's answers hold a private key
@@ -55,11 +63,18 @@ func TestSecretsReachNeitherRedisNorTheLog(t *testing.T) {
 	sim.SetAccountStatus(0)
 	w.start(cfg)
 	w.awaitState("app1", "shop.example.com", 60*time.Second, tasks.Done)
+	w.await("both webhooks failed", 30*time.Second, func() bool {
+		failed := map[string]bool{}
+		for _, e := range w.events(false) {
+			failed[e.Event.AppID] = failed[e.Event.AppID] || e.Error != ""
+		}
+		return failed["app1"] && failed["app2"]
+	})
 	for where, text := range map[string]string{"Redis": redis.Dump(), "the log": log.String()} {
 		if !strings.Contains(text, "shop.example.com") {
 			t.Errorf("%s says nothing of the domain: the test tests nothing", where)
 		}
-		for _, secret := range []string{"sim-key", simulator.PrivateKeyMark} {
+		for _, secret := range []string{"sim-key", simulator.PrivateKeyMark, "url-key", "whsec_", oldSecret[6:], newSecret[6:]} {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s holds %q", where, secret)
 			}

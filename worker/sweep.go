@@ -37,7 +37,7 @@ func (s sweeper) run(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
-		if err := s.turn(ctx); err != nil && s.watch.check(ctx) == nil && ctx.Err() == nil {
+		if err := errors.Join(s.turn(ctx), s.tellAll(ctx)); err != nil && s.watch.check(ctx) == nil && ctx.Err() == nil {
 			s.log.WithError(err).Warn("sweep not finished; the next one goes on")
 		}
 		select {
@@ -56,6 +56,17 @@ func (s sweeper) turn(ctx context.Context) error {
 		return err
 	}
 	return s.sweep(ctx)
+}
+
+// tellAll enqueues the events of this worker's apps that a crash left in their
+// outboxes, and those of a sync that goes on for long. Each worker does it for its
+// own: where an app's events go is for those to know who serve it.
+func (s sweeper) tellAll(ctx context.Context) error {
+	var all []error
+	for _, app := range s.apps {
+		all = append(all, s.tell(ctx, app))
+	}
+	return errors.Join(all...)
 }
 
 // sweep looks at every app once.

@@ -27,6 +27,7 @@ func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 		return w.unserved(ctx, s.AppID)
 	}
 	report, err := w.syncer.Sync(ctx, s.AppID)
+	w.tellNow(ctx, s.AppID)
 	log := w.taskLog(ctx, s.AppID).WithFields(logrus.Fields{"reads": report.Reads, "writes": report.Writes,
 		"added": len(report.Added), "removed": len(report.Removed), "settled": report.Settled})
 	var notTaken *applist.NotTaken

@@ -146,11 +146,6 @@ func (w *Worker) conclude(ctx context.Context, v tasks.Verify, was applist.Recor
 			return err
 		}
 	}
-	if is.State != was.State {
-		if err := w.follow.Tell(ctx, v.AppID, is); err != nil {
-			return err
-		}
-	}
 	event := applist.Event{At: now, State: is.State, Reason: is.Reason, Attempt: v.Attempt, Who: w.name}
 	done, err := w.ledger.Verified(ctx, v.AppID, was, is, event)
 	if err != nil {
@@ -165,6 +160,7 @@ func (w *Worker) conclude(ctx context.Context, v tasks.Verify, was applist.Recor
 		log.Debug("verified for nothing: the domain was changed meanwhile")
 		return nil
 	}
+	w.tellNow(ctx, v.AppID)
 	log.WithField("state", is.State).Info("verified: " + is.Reason)
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/internal/serverpilot"
@@ -45,8 +46,10 @@ type Worker struct {
 	expected []netip.Prefix
 	delays   []time.Duration
 	dryRun   bool
-	webhook  Webhook
-	poster   *http.Client
+	rdb      redis.UniversalClient
+	// endpoints are the webhooks, by app; an app without one isn't there.
+	endpoints map[string]*endpoint
+	poster    *http.Client
 
 	servers  []server
 	sweeper  sweeper
@@ -66,10 +69,10 @@ type server struct {
 func New(cfg Config) (*Worker, error) {
 	w := &Worker{
 		log: logrus.NewEntry(cfg.Log), name: name(), ledger: ledger.New(cfg.Redis),
-		follow:  follow{rdb: cfg.Redis, client: asynq.NewClientFromRedisClient(cfg.Redis), tell: cfg.Webhook.URL != ""},
+		follow:  follow{rdb: cfg.Redis, client: asynq.NewClientFromRedisClient(cfg.Redis)},
 		checker: certcheck.New(cfg.Check), accounts: map[string]*account{},
 		expected: cfg.Expected, delays: cfg.SSLDelays, dryRun: cfg.DryRun,
-		webhook: cfg.Webhook, poster: newPoster(),
+		rdb: cfg.Redis, poster: newPoster(),
 		stopping: make(chan struct{}),
 	}
 	w.watch = &redisWatch{ledger: w.ledger, log: w.log}
@@ -86,6 +89,10 @@ func New(cfg Config) (*Worker, error) {
 		}
 	}
 	slices.Sort(w.apps)
+	var err error
+	if w.endpoints, err = endpoints(cfg, w.apps); err != nil {
+		return nil, err
+	}
 	w.details = newDetails(w.base, w.accounts, slices.Min(cfg.SSLDelays))
 	w.syncer = &applist.Syncer{
 		API: listAPI{w.accounts}, Ledger: w.ledger, Follow: w.follow, Rules: cfg.Rules,
@@ -127,6 +134,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer w.end()
 	if err := w.watch.await(ctx); err != nil || ctx.Err() != nil {
 		return err
+	}
+	if err := w.switchOn(ctx); err != nil {
+		w.log.WithError(err).Warn("webhooks that are switched off stay so")
 	}
 	var running sync.WaitGroup
 	for i, s := range w.servers {

@@ -103,7 +103,8 @@ type Ledger interface {
 	// Commit replaces the records of the outcomes, each only if neither its
 	// record nor its domain's last change is newer than planned on, and clears
 	// what is in flight. It returns the domains whose turn it wasn't; their
-	// changes stay pending.
+	// changes stay pending. What an outcome tells the outside is kept for it in the
+	// same step.
 	Commit(ctx context.Context, lease Lease, c Commit) (stale []string, err error)
 	// Release gives the lease back if nothing is pending and nobody asked for one
 	// more sync meanwhile, and reports whether it did.
@@ -136,6 +137,4 @@ type Trouble struct {
 type Follower interface {
 	// Verify starts the first verification of a record at its NextAt.
 	Verify(ctx context.Context, app string, r Record) error
-	// Tell reports the record's state to the outside.
-	Tell(ctx context.Context, app string, r Record) error
 }

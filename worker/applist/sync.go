@@ -241,11 +241,6 @@ func (r *run) commit(ctx context.Context, plan Result) error {
 				return fmt.Errorf("start the verification of %s on app %s: %w", o.Record.Domain, app, err)
 			}
 		}
-		if o.Told {
-			if err := r.Follow.Tell(ctx, app, o.Record); err != nil {
-				return fmt.Errorf("report the state of %s on app %s: %w", o.Record.Domain, app, err)
-			}
-		}
 	}
 	stale, err := r.Ledger.Commit(ctx, r.lease, Commit{Outcomes: plan.Outcomes, Own: plan.Own, Disown: plan.Disown, Who: r.Who})
 	if err != nil {

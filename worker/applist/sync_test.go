@@ -103,8 +103,6 @@ func (f *follower) Verify(_ context.Context, _ string, r Record) error {
 	return f.note("verify", r)
 }
 
-func (f *follower) Tell(_ context.Context, _ string, r Record) error { return f.note("tell", r) }
-
 // rig is a Syncer with all it needs. Its world gives changes to the ledger.
 type rig struct {
 	*clock
@@ -216,7 +214,7 @@ func TestWhatFollowsIsStartedBeforeTheCommit(t *testing.T) {
 	r := setup()
 	r.world.add("a.com", "")
 	r.sync(t)
-	want := []string{"verify a.com checking-dns, committed: false", "tell a.com checking-dns, committed: false"}
+	want := []string{"verify a.com checking-dns, committed: false"}
 	if diff := cmp.Diff(want, r.follow.begun); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

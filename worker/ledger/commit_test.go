@@ -24,7 +24,7 @@ func line(r applist.Record, text string) string {
 
 func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
 	t.Parallel()
-	const a, b = "a.example.com", "b.example.com"
+	const a, b, c = "a.example.com", "b.example.com", "c.example.com"
 	listed, gone := record(a, first), ended(a, first+1)
 	planned := func(r applist.Record, version string) applist.Outcome {
 		r.Version = version
@@ -115,6 +115,30 @@ func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
 			after: state{"sync": leased(nil)},
 		},
 		{
+			name:   "that it goes on for a blocked app is told",
+			before: state{"sync": leased(hash{"fails": "3", "trouble": "no card", "blocked": "1", "trouble_since": "1", "alarm": "1"})},
+			do:     committing(applist.Commit{}), want: "stale []",
+			after: state{"sync": leased(nil), "told": str("+0s"), "outbox": lines{"+0s " + recoveredEvent(testApp)}},
+		},
+		{
+			name:   "a trouble that was not told isn't told to be over",
+			before: state{"sync": leased(hash{"fails": "3", "trouble": "not served", "blocked": "1", "trouble_since": "1"})},
+			do:     committing(applist.Commit{}), want: "stale []",
+			after: state{"sync": leased(nil)},
+		},
+		{
+			name: "what is told is told of what was committed, in its order, after what was told before, by a clock that stood still or ran back",
+			before: state{"sync": leased(nil), "seqs": hash{a: number(first), b: number(first), c: number(first + 1)},
+				"told": str("+60s"), "outbox": lines{"+60s {}"}},
+			do: committing(applist.Commit{Outcomes: []applist.Outcome{
+				{Record: ended(a, first), Told: true}, {Record: ended(b, first)}, {Record: ended(c, first), Told: true}}}),
+			want: "stale [c.example.com]",
+			after: state{"sync": leased(nil), "seqs": hash{a: number(first), b: number(first), c: number(first + 1)},
+				"domains":  hash{a: encode(ended(a, first)), b: encode(ended(b, first))},
+				"log:" + a: lines{line(ended(a, first), "")}, "log:" + b: lines{line(ended(b, first), "")},
+				"told": str("+60s"), "outbox": lines{"+60s {}", "+60s " + stateEvent(testApp, ended(a, first))}},
+		},
+		{
 			name: "a stale holder commits nothing at all",
 			before: state{"sync": leased(hash{"token": "theirs", "landing": "+20s", "claim": `["x"]`, "fails": "3"}), "ours": set{a},
 				"seqs": hash{a: number(first)}, "pending": hash{a: encode(change(a, first))}},
@@ -154,7 +178,8 @@ func TestAVerificationReplacesOnlyTheRecordItChecked(t *testing.T) {
 	before := state{"domains": hash{a: encode(was)}, "due": zset{a: nextMs}, "log:" + a: lines{"older"}}
 	runScripts(t, []script{
 		{name: "a last attempt ends the waiting", before: before, do: verify(done, fact), want: "true",
-			after: state{"domains": hash{a: encode(done)}, "log:" + a: lines{encode(fact), "older"}}},
+			after: state{"domains": hash{a: encode(done)}, "log:" + a: lines{encode(fact), "older"},
+				"told": str("+0s"), "outbox": lines{"+0s " + stateEvent(testApp, done)}}},
 		{name: "another attempt is due later", before: before, do: verify(next, fact), want: "true",
 			after: state{"domains": hash{a: encode(next)}, "due": zset{a: float64(later.UnixMilli())}, "log:" + a: lines{encode(fact), "older"}}},
 		{name: "without an event the history stays", before: before, do: verify(next, applist.Event{}), want: "true",

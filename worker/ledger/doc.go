@@ -23,7 +23,9 @@
 //	pilotsync:{APP}:sync     hash    wake, awake; token, until, taken (the lease, and the
 //	                                 wake it was taken at); landing, claim (write in
 //	                                 flight); look_at (for the sweep); fails, trouble,
-//	                                 blocked, trouble_since
+//	                                 blocked, trouble_since; alarm (the trouble was told)
+//	pilotsync:{APP}:outbox   list    events to be enqueued, oldest first: "µs EVENT"
+//	pilotsync:{APP}:told     string  time of the last event (µs)
 //	pilotsync:apps           set     every app that has a ledger
 //	pilotsync:sweep          string  when the last sweep began (ms)
 package ledger

@@ -63,20 +63,26 @@ func (l *Ledger) Release(ctx context.Context, lease applist.Lease) (bool, error)
 	}
 }
 
-// Abandon implements [applist.Ledger].
+// Abandon implements [applist.Ledger]. The first trouble that blocks the app is
+// told; those that follow aren't, until the next commit, which tells that it is over.
 func (l *Ledger) Abandon(ctx context.Context, lease applist.Lease, trouble *applist.Trouble) error {
-	return held(runAbandon(ctx, l, lease.App, lease.Token, trouble))
+	var told string
+	if trouble != nil && trouble.Blocked {
+		told = blockedEvent(lease.App, *trouble)
+	}
+	return held(runAbandon(ctx, l, lease.App, lease.Token, trouble, told))
 }
 
-// NoteTrouble counts a trouble of an app whose sync could not even begin.
+// NoteTrouble counts a trouble of an app whose sync could not even begin, since
+// the caller doesn't serve it. It is not told: where to is for those to know who do.
 func (l *Ledger) NoteTrouble(ctx context.Context, app string, trouble applist.Trouble) error {
-	if _, err := runAbandon(ctx, l, app, "", &trouble); err != nil {
+	if _, err := runAbandon(ctx, l, app, "", &trouble, ""); err != nil {
 		return fmt.Errorf("note the trouble of app %s: %w", app, err)
 	}
 	return nil
 }
 
-func runAbandon(ctx context.Context, l *Ledger, app, token string, trouble *applist.Trouble) (int, error) {
+func runAbandon(ctx context.Context, l *Ledger, app, token string, trouble *applist.Trouble, told string) (int, error) {
 	var t applist.Trouble
 	blocked := ""
 	if trouble != nil {
@@ -85,24 +91,29 @@ func runAbandon(ctx context.Context, l *Ledger, app, token string, trouble *appl
 			blocked = "1"
 		}
 	}
-	return l.abandon.Run(ctx, l.rdb, []string{key(app, "sync")}, token, t.Reason, blocked, t.Since.UnixMilli()).Int()
+	keys := []string{key(app, "sync"), key(app, "told"), key(app, "outbox")}
+	return l.abandon.Run(ctx, l.rdb, keys, token, t.Reason, blocked, t.Since.UnixMilli(), told).Int()
 }
 
 // Commit implements [applist.Ledger].
 func (l *Ledger) Commit(ctx context.Context, lease applist.Lease, c applist.Commit) ([]string, error) {
 	app := lease.App
 	keys := []string{key(app, "sync"), key(app, "domains"), key(app, "pending"), key(app, "seqs"),
-		key(app, "since"), key(app, "ours"), key(app, "due"), key(app, "strangers")}
-	args := []any{lease.Token, EventsKept, len(c.Outcomes), list(c.Own), list(c.Disown)}
+		key(app, "since"), key(app, "ours"), key(app, "due"), key(app, "strangers"), key(app, "told"), key(app, "outbox")}
+	args := []any{lease.Token, EventsKept, len(c.Outcomes), list(c.Own), list(c.Disown), recoveredEvent(app)}
 	for _, o := range c.Outcomes {
 		r := o.Record
 		since := ""
 		if r.Since != 0 {
 			since = strconv.FormatInt(r.Since, 10)
 		}
+		told := ""
+		if o.Told {
+			told = stateEvent(app, r)
+		}
 		event := applist.Event{At: r.UpdatedAt, State: r.State, Reason: o.Event, Who: c.Who}
 		keys = append(keys, logKey(app, r.Domain))
-		args = append(args, r.Domain, r.Seq, r.Version, encode(r), since, due(r), encode(event))
+		args = append(args, r.Domain, r.Seq, r.Version, encode(r), since, due(r), encode(event), told)
 	}
 	reply, err := l.commit.Run(ctx, l.rdb, keys, args...).StringSlice()
 	if err != nil {

@@ -18,6 +18,8 @@ import (
 const EventsKept = 12
 
 var (
+	//go:embed tell.lua
+	tellLua string
 	//go:embed record.lua
 	recordLua string
 	//go:embed take.lua
@@ -64,10 +66,10 @@ func New(rdb redis.UniversalClient) *Ledger {
 		renew:      redis.NewScript(renewLua),
 		beginWrite: redis.NewScript(beginWriteLua),
 		endWrite:   redis.NewScript(endWriteLua),
-		commit:     redis.NewScript(commitLua),
+		commit:     redis.NewScript(tellLua + commitLua),
 		release:    redis.NewScript(releaseLua),
-		abandon:    redis.NewScript(abandonLua),
-		verified:   redis.NewScript(verifiedLua),
+		abandon:    redis.NewScript(tellLua + abandonLua),
+		verified:   redis.NewScript(tellLua + verifiedLua),
 		wake:       redis.NewScript(wakeLua),
 		rewake:     redis.NewScript(rewakeLua),
 		turn:       redis.NewScript(turnLua),
@@ -132,14 +134,19 @@ func (l *Ledger) Record(ctx context.Context, change applist.Pending, event appli
 
 // Verified replaces the record of a domain after a verification, if the ledger
 // still holds the one that was verified; else it reports false and does
-// nothing. An event without a state isn't put into the history.
+// nothing. An event without a state isn't put into the history. A state that is
+// another than before is told.
 func (l *Ledger) Verified(ctx context.Context, app string, was, is applist.Record, event applist.Event) (bool, error) {
 	var line string
 	if event.State != "" {
 		line = encode(event)
 	}
-	keys := []string{key(app, "domains"), key(app, "due"), logKey(app, was.Domain)}
-	n, err := l.verified.Run(ctx, l.rdb, keys, was.Domain, was.Version, encode(is), due(is), line, EventsKept).Int()
+	var told string
+	if is.State != was.State {
+		told = stateEvent(app, is)
+	}
+	keys := []string{key(app, "domains"), key(app, "due"), logKey(app, was.Domain), key(app, "told"), key(app, "outbox")}
+	n, err := l.verified.Run(ctx, l.rdb, keys, was.Domain, was.Version, encode(is), due(is), line, EventsKept, told).Int()
 	if err != nil {
 		return false, fmt.Errorf("put down the verification of %s on app %s: %w", was.Domain, app, err)
 	}

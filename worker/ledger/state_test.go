@@ -21,7 +21,8 @@ import (
 
 // state is all that Redis holds, by key. Keys of app1 go by their short name.
 // Times of Redis's clock are written as their distance from now ("+30s"), in
-// steps of five seconds, since the clock of a real Redis can't be stopped.
+// steps of five seconds, since the clock of a real Redis can't be stopped. Those of
+// told and outbox are in microseconds, the others in milliseconds.
 type state map[string]any
 
 type (
@@ -112,6 +113,9 @@ func seed(t *testing.T, rdb *redis.Client, s state) {
 			}
 		case lines:
 			for _, item := range v {
+				if distance, event, _ := strings.Cut(item, " "); short == "outbox" {
+					item = absolute(t, now, distance) + "000 " + event
+				}
 				err = rdb.RPush(ctx, k, item).Err()
 			}
 		case set:
@@ -123,7 +127,11 @@ func seed(t *testing.T, rdb *redis.Client, s state) {
 				err = rdb.ZAdd(ctx, k, redis.Z{Score: score, Member: member}).Err()
 			}
 		case str:
-			err = rdb.Set(ctx, k, absolute(t, now, string(v)), 0).Err()
+			at := absolute(t, now, string(v))
+			if short == "told" {
+				at += "000"
+			}
+			err = rdb.Set(ctx, k, at, 0).Err()
 		default:
 			t.Fatalf("%s: what is a %T?", short, value)
 		}
@@ -153,7 +161,13 @@ func dump(t *testing.T, rdb *redis.Client) state {
 			}
 			s[short] = h
 		case "list":
-			s[short] = lines(rdb.LRange(ctx, k, 0, -1).Val())
+			all := lines(rdb.LRange(ctx, k, 0, -1).Val())
+			for i, line := range all {
+				if at, event, _ := strings.Cut(line, " "); short == "outbox" {
+					all[i] = relative(t, now, at[:len(at)-3]) + " " + event
+				}
+			}
+			s[short] = all
 		case "set":
 			s[short] = set(slices.Sorted(slices.Values(rdb.SMembers(ctx, k).Val())))
 		case "zset":
@@ -163,7 +177,11 @@ func dump(t *testing.T, rdb *redis.Client) state {
 			}
 			s[short] = z
 		case "string":
-			s[short] = str(relative(t, now, rdb.Get(ctx, k).Val()))
+			at := rdb.Get(ctx, k).Val()
+			if short == "told" {
+				at = at[:len(at)-3]
+			}
+			s[short] = str(relative(t, now, at))
 		default:
 			t.Fatalf("%s is a %s", k, kind)
 		}

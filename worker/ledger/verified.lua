@@ -1,6 +1,7 @@
 -- Replaces one record after a verification, if it is still the one that was checked.
--- KEYS: domains due log
--- ARGV: domain, record as it was, new record, due in ms ("" for none), event ("" for none), events kept
+-- KEYS: domains due log told outbox
+-- ARGV: domain, record as it was, new record, due in ms ("" for none), line of
+-- history ("" for none), events kept, what is told ("" for nothing)
 -- Returns 1, or 0 if the record is another by now.
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
   return 0
@@ -14,5 +15,8 @@ end
 if ARGV[5] ~= '' then
   redis.call('LPUSH', KEYS[3], ARGV[5])
   redis.call('LTRIM', KEYS[3], 0, tonumber(ARGV[6]) - 1)
+end
+if ARGV[7] ~= '' then
+  tell(KEYS[4], KEYS[5], ARGV[7])
 end
 return 1

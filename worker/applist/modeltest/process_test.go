@@ -256,13 +256,6 @@ func (p *process) Verify(_ context.Context, _ string, r applist.Record) error {
 	}})
 }
 
-func (p *process) Tell(_ context.Context, _ string, r applist.Record) error {
-	return p.call(&call{name: fmt.Sprintf("Tell %s=%s", r.Domain, r.State), redis: true, effect: func() error {
-		p.followed[fmt.Sprintf("tell %s %d %s", r.Domain, r.Seq, r.State)] = true
-		return nil
-	}})
-}
-
 func (p *process) Ready(context.Context, string) error {
 	return p.call(&call{name: "Ready", failure: errAgain, effect: func() error { return nil }})
 }

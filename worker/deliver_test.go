@@ -1,0 +1,361 @@
+package worker_test
+
+import (
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hibiken/asynq"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker"
+)
+
+const (
+	oldSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	newSecret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+)
+
+func webhook(t *testing.T, url string, secrets ...string) worker.Webhook {
+	t.Helper()
+	hook := worker.Webhook{URL: url}
+	for _, s := range secrets {
+		secret, err := standardwebhooks.NewWebhook(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hook.Secrets = append(hook.Secrets, secret)
+	}
+	return hook
+}
+
+// site is a WordPress that is told of events.
+type site struct {
+	*httptest.Server
+	t *testing.T
+
+	mu     sync.Mutex
+	status int // what it answers; 0 for success
+	calls  int
+	got    []delivery // those it took
+}
+
+type delivery struct {
+	id, body string
+	event    tasks.Event
+}
+
+func newSite(t *testing.T) *site {
+	s := &site{t: t}
+	s.Server = httptest.NewServer(s)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *site) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		s.t.Error(err)
+	}
+	for _, raw := range []string{oldSecret, newSecret} {
+		secret, err := standardwebhooks.NewWebhook(raw)
+		if err != nil {
+			s.t.Error(err)
+		} else if err := secret.Verify(body, r.Header); err != nil {
+			s.t.Errorf("the signature of %s with one of the secrets: %v", body, err)
+		}
+	}
+	e, err := tasks.Decode[tasks.Event](body)
+	if err != nil {
+		s.t.Error(err)
+	}
+	id := r.Header.Get("webhook-id")
+	if id != e.ID() {
+		s.t.Errorf("the webhook-id is %q, that of the event %q", id, e.ID())
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	if s.status != 0 {
+		rw.Header().Set("Location", "/elsewhere")
+		rw.WriteHeader(s.status)
+		return
+	}
+	s.got = append(s.got, delivery{id, string(body), e})
+}
+
+func (s *site) answer(status int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status = status
+}
+
+// told returns what it took, by the time of the events, and the number of calls.
+func (s *site) told() (got []delivery, calls int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	got = slices.Clone(s.got)
+	slices.SortStableFunc(got, func(a, b delivery) int { return a.event.At.Compare(b.event.At) })
+	return got, s.calls
+}
+
+// life is the way of a domain as it was told, in the order of the events' times.
+func (s *site) life(domain string) (way []tasks.State) {
+	got, _ := s.told()
+	for _, d := range got {
+		if d.event.Domain == domain {
+			way = append(way, d.event.State)
+		}
+	}
+	return way
+}
+
+// tell enqueues events as a worker does.
+func (w *world) tell(app string, n int) (ids []string) {
+	w.t.Helper()
+	client := asynq.NewClientFromRedisClient(w.rdb)
+	for range n {
+		e := tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "a test", At: time.Now().Truncate(time.Microsecond).UTC()}
+		_, err := client.Enqueue(asynq.NewTask(tasks.TypeEventDeliver, tasks.Encode(e)), asynq.Queue(tasks.QueueEvents),
+			asynq.TaskID(e.ID()), asynq.MaxRetry(10), asynq.Retention(time.Hour))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		ids = append(ids, e.ID())
+	}
+	return ids
+}
+
+func (w *world) events(failed bool) []worker.EventInfo {
+	w.t.Helper()
+	events, err := worker.NewEvents(w.rdb).List(w.t.Context(), failed)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return events
+}
+
+func TestEveryStateOfADomainsLifeIsToldOnce(t *testing.T) {
+	t.Parallel()
+	w, s := setup(t, simulator.Options{CertDelay: 2 * time.Second}), newSite(t)
+	cfg := w.config("app1")
+	cfg.Webhook = webhook(t, s.URL, oldSecret, newSecret)
+	for range 2 {
+		w.start(cfg)
+	}
+	w.add("app1", "good.example.com", "nodns.example.com", "refused.example.com")
+	w.await("all have come to an end", 60*time.Second, func() bool {
+		return cmp.Equal(w.states("app1"), map[string]tasks.State{"good.example.com": tasks.Done, "nodns.example.com": tasks.Failed, "refused.example.com": tasks.Rejected})
+	})
+	if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "good.example.com", Remove: true, SiteID: 7}); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitState("app1", "good.example.com", 60*time.Second, tasks.Removed)
+	want := map[string][]tasks.State{}
+	total := 0
+	for domain := range w.states("app1") {
+		history, err := w.ledger.History(t.Context(), "app1", domain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range slices.Backward(history) {
+			if e.State != tasks.Pending && (len(want[domain]) == 0 || want[domain][len(want[domain])-1] != e.State) {
+				want[domain] = append(want[domain], e.State)
+				total++
+			}
+		}
+	}
+	w.await("all is told", 60*time.Second, func() bool { got, _ := s.told(); return len(got) >= total })
+	for domain, way := range want {
+		if diff := cmp.Diff(way, s.life(domain)); diff != "" {
+			t.Errorf("what was told of %s (-want +got):\n%s", domain, diff)
+		}
+	}
+	if got, _ := s.told(); len(got) != total || got[len(got)-1].event.SiteID != 7 {
+		t.Errorf("told were %+v", got)
+	}
+	w.await("the outbox is empty", 10*time.Second, func() bool { return w.rdb.LLen(t.Context(), "pilotsync:{app1}:outbox").Val() == 0 })
+}
+
+func TestAWebhookThatIsDownLosesNothing(t *testing.T) {
+	t.Parallel()
+	w, s := setup(t, simulator.Options{}), newSite(t)
+	s.answer(http.StatusServiceUnavailable)
+	cfg := w.config("app1")
+	cfg.Webhook = webhook(t, s.URL, oldSecret, newSecret)
+	stop := w.start(cfg)
+	ids := w.tell("app1", 20)
+	w.add("app1", "good.example.com")
+	w.awaitState("app1", "good.example.com", 60*time.Second, tasks.Done) // whatever the webhook does
+	if got, calls := s.told(); calls == 0 || len(got) != 0 {
+		t.Fatalf("%d calls, of which %d went well: the test tests nothing", calls, len(got))
+	}
+	stop() // and another worker knows no more of its health than Redis does
+	s.answer(0)
+	w.start(cfg)
+	w.await("all is told", 60*time.Second, func() bool { got, _ := s.told(); return len(got) == len(ids)+2 })
+	if got := s.life("good.example.com"); !cmp.Equal(got, []tasks.State{tasks.CheckingDNS, tasks.Done}) {
+		t.Errorf("of good.example.com it was told %v", got)
+	}
+}
+
+func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
+	t.Parallel()
+	w, s := setup(t, simulator.Options{}), newSite(t)
+	s.answer(http.StatusGone)
+	cfg := w.config("app1")
+	cfg.Webhook = webhook(t, s.URL, oldSecret, newSecret)
+	var log buffer
+	cfg.Log.SetOutput(&log)
+	stop := w.start(cfg)
+	w.tell("app1", 1)
+	w.await("it is said", 60*time.Second, func() bool { return strings.Contains(log.String(), "level=error") })
+	w.tell("app1", 5)
+	waits := func() bool {
+		events := w.events(false)
+		return len(events) == 6 && !slices.ContainsFunc(events, func(e worker.EventInfo) bool {
+			return e.Delivery != worker.EventRetrying || !strings.Contains(e.Error, "410")
+		})
+	}
+	w.await("all wait, and say why", 60*time.Second, waits)
+	if _, calls := s.told(); calls != 1 {
+		t.Errorf("it was called %d times", calls)
+	}
+	if n := strings.Count(log.String(), "level=error"); n != 1 {
+		t.Errorf("it was said %d times", n)
+	}
+	stop()
+	s.answer(0)
+	w.start(cfg)
+	w.await("all is told", 4*time.Second, func() bool { got, _ := s.told(); return len(got) == 6 })
+}
+
+func TestNoEventGoesWhereItWasNotMeantToGo(t *testing.T) {
+	t.Parallel()
+	w, away := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}, {ID: "app3"}, {ID: "app4"}}}), newSite(t)
+	away.answer(http.StatusPermanentRedirect)
+	strange := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("an event was sent to a server whose certificate nobody vouches for")
+	}))
+	strange.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of the handshake, as it should
+	strange.StartTLS()
+	t.Cleanup(strange.Close)
+	cfg := w.config("app1", "app2", "app3")
+	cfg.Webhooks = map[string]worker.Webhook{"app1": webhook(t, away.URL, oldSecret, newSecret), "app2": webhook(t, strange.URL, oldSecret)}
+	w.start(cfg)
+	want := map[string]string{"app1": "a redirect", "app2": "certificate", "app3": "no webhook is configured", "app4": "no account is configured"}
+	for app := range want {
+		w.tell(app, 1)
+	}
+	w.await("each says why it was not sent", 60*time.Second, func() bool {
+		events := w.events(false)
+		return len(events) == len(want) && !slices.ContainsFunc(events, func(e worker.EventInfo) bool {
+			return !strings.Contains(e.Error, want[e.Event.AppID])
+		})
+	})
+	if _, calls := away.told(); calls != 1 {
+		t.Errorf("the redirect was followed: %d calls", calls)
+	}
+	if failed := w.events(true); len(failed) != 1 || failed[0].Event.AppID != "app3" || failed[0].Delivery != worker.EventFailed {
+		t.Errorf("failed are %+v", failed)
+	}
+}
+
+func TestABlockedAppIsToldOnceAndSoIsItsRecovery(t *testing.T) {
+	t.Parallel()
+	w, s := setup(t, simulator.Options{}), newSite(t)
+	cfg := w.config("app1")
+	cfg.Webhook = webhook(t, s.URL, oldSecret, newSecret)
+	w.sim.SetAccountStatus(402)
+	w.add("app1", "shop.example.com")
+	for fails := range 3 { // a worker that starts tries blocked apps at once
+		stop := w.start(cfg)
+		w.await("it failed again", 60*time.Second, func() bool {
+			app, err := w.ledger.App(t.Context(), "app1")
+			return err == nil && app.Fails > fails
+		})
+		w.await("it is told", 60*time.Second, func() bool { got, _ := s.told(); return len(got) > 0 })
+		stop()
+	}
+	w.sim.SetAccountStatus(0)
+	stop := w.start(cfg)
+	w.awaitState("app1", "shop.example.com", 60*time.Second, tasks.Done)
+	w.await("all is told", 60*time.Second, func() bool { got, _ := s.told(); return len(got) >= 4 })
+	stop()
+	w.start(cfg)
+	w.add("app1", "shop.example.com") // asked for again: one more sync, of which nothing is to be told
+	w.await("it is dealt with", 60*time.Second, func() bool {
+		app, err := w.ledger.App(t.Context(), "app1")
+		return err == nil && app.Pending == 0 && !app.Awake
+	})
+	got, _ := s.told()
+	var kinds []string
+	for _, d := range got {
+		kinds = append(kinds, string(d.event.Type)+" "+string(d.event.State))
+	}
+	slices.Sort(kinds) // the domain's first state and the recovery are of one step
+	want := []string{"app.blocked ", "app.recovered ", "domain.state checking-dns", "domain.state done"}
+	if diff := cmp.Diff(want, kinds); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+	if got[0].event.Type != tasks.AppBlocked || !strings.Contains(got[0].event.Reason, "card") {
+		t.Errorf("the first is %+v; want why the app is blocked", got[0].event)
+	}
+}
+
+func TestAReplayedEventIsTheSameAsBefore(t *testing.T) {
+	t.Parallel()
+	w, s := setup(t, simulator.Options{}), newSite(t)
+	if events := w.events(false); len(events) != 0 {
+		t.Errorf("an empty Redis has the events %+v", events)
+	}
+	cfg := w.config("app1")
+	cfg.Webhook = webhook(t, s.URL, oldSecret, newSecret)
+	w.start(cfg)
+	ids := w.tell("app1", 2)
+	delivered := func() bool {
+		events := w.events(false)
+		return !slices.ContainsFunc(events, func(e worker.EventInfo) bool { return e.Delivery != worker.EventDelivered || e.Delivered.IsZero() })
+	}
+	w.await("both are delivered", 60*time.Second, delivered)
+	events := worker.NewEvents(w.rdb)
+	if err := events.Replay(t.Context(), ids[0], "event:app1:1", "nonsense"); !errors.Is(err, worker.ErrUnknownEvent) ||
+		!strings.Contains(err.Error(), "event:app1:1, nonsense") {
+		t.Errorf("replaying what isn't there: %v", err)
+	}
+	if err := events.Replay(t.Context(), ids[0], ids[0]); err != nil {
+		t.Fatal(err)
+	}
+	w.await("one is delivered again", 60*time.Second, func() bool { got, _ := s.told(); return len(got) > 2 && delivered() })
+	if got, _ := s.told(); len(got) != 3 || got[0].id != ids[0] || got[1].id != ids[0] || got[0].body != got[1].body {
+		t.Errorf("told were %+v", got)
+	}
+
+	s.answer(http.StatusNotFound)
+	failing := w.tell("app1", 1)[0]
+	w.await("one waits", 60*time.Second, func() bool {
+		return slices.ContainsFunc(w.events(false), func(e worker.EventInfo) bool { return e.ID == failing && e.Delivery == worker.EventRetrying })
+	})
+	if err := asynq.NewInspectorFromRedisClient(w.rdb).ArchiveTask(tasks.QueueEvents, failing); err != nil {
+		t.Fatal(err)
+	}
+	if failed := w.events(true); len(failed) != 1 || failed[0].ID != failing || !strings.Contains(failed[0].Error, "404") {
+		t.Errorf("failed are %+v", failed)
+	}
+	s.answer(0)
+	if err := events.Replay(t.Context(), failing); err != nil {
+		t.Fatal(err)
+	}
+	w.await("what failed is delivered", 60*time.Second, func() bool { got, _ := s.told(); return len(got) == 4 })
+}

@@ -1,0 +1,67 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+)
+
+// Told is an event in the outbox.
+type Told struct {
+	tasks.Event
+	line string
+}
+
+// Outbox returns the oldest events, at most n, that the outside is to be told
+// of. They got there in the same step as what they tell of, and stay until they
+// are [Ledger.Sent]; so none is lost, and each has the same time whoever reads it.
+func (l *Ledger) Outbox(ctx context.Context, app string, n int) ([]Told, error) {
+	lines, err := l.rdb.LRange(ctx, key(app, "outbox"), 0, int64(n)-1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read the outbox of app %s: %w", app, err)
+	}
+	events := make([]Told, 0, len(lines))
+	for _, line := range lines {
+		at, event, _ := strings.Cut(line, " ")
+		us, err := strconv.ParseInt(at, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("an event in the outbox of app %s: %w", app, err)
+		}
+		told := Told{line: line}
+		if told.Event, err = decodeJSON[tasks.Event](event); err != nil {
+			return nil, fmt.Errorf("an event in the outbox of app %s: %w", app, err)
+		}
+		told.At = time.UnixMicro(us).UTC()
+		events = append(events, told)
+	}
+	return events, nil
+}
+
+// Sent takes an event out of the outbox; doing it twice is harmless, for no two
+// lines of an outbox are the same.
+func (l *Ledger) Sent(ctx context.Context, told Told) error {
+	if err := l.rdb.LRem(ctx, key(told.AppID, "outbox"), 1, told.line).Err(); err != nil {
+		return fmt.Errorf("take event %s out of the outbox: %w", told.ID(), err)
+	}
+	return nil
+}
+
+// The events below get their time from Redis, when they are put into the outbox.
+
+func stateEvent(app string, r applist.Record) string {
+	return encode(tasks.Event{Type: tasks.DomainState, AppID: app, Domain: r.Domain, Seq: r.Seq, State: r.State,
+		Names: r.Names, Reason: r.Reason, SiteID: r.SiteID})
+}
+
+func blockedEvent(app string, t applist.Trouble) string {
+	return encode(tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: t.Reason})
+}
+
+func recoveredEvent(app string) string {
+	return encode(tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "its domain list can be read and written again"})
+}

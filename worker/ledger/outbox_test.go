@@ -1,0 +1,81 @@
+package ledger
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+)
+
+func TestTheOutboxKeepsEachEventWithATimeOfItsOwnUntilItIsSent(t *testing.T) {
+	t.Parallel()
+	l, _ := still(t)
+	ctx := t.Context()
+	lease := applist.Lease{}
+	sync := func(trouble *applist.Trouble, outcomes ...applist.Outcome) {
+		t.Helper()
+		var err error
+		if lease, err = l.Take(ctx, testApp); err != nil {
+			t.Fatal(err)
+		}
+		if trouble == nil {
+			if _, err = l.Commit(ctx, lease, applist.Commit{Outcomes: outcomes}); err == nil {
+				_, err = l.Release(ctx, lease)
+			}
+		} else {
+			err = l.Abandon(ctx, lease, trouble)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := l.Record(ctx, change("a.example.com", first), event("asked")); err != nil {
+		t.Fatal(err)
+	}
+	unpaid := &applist.Trouble{Reason: "no card", Blocked: true, Since: start}
+	sync(unpaid)
+	sync(unpaid)
+	r := record("a.example.com", first)
+	r.SiteID = 7
+	sync(nil, applist.Outcome{Record: r, Told: true})
+	at := func(us int) time.Time { return start.Add(time.Duration(us) * time.Microsecond) }
+	want := []Told{
+		{Event: tasks.Event{Type: tasks.AppBlocked, AppID: testApp, Reason: "no card", At: at(0)}},
+		{Event: tasks.Event{Type: tasks.DomainState, AppID: testApp, Domain: "a.example.com", Seq: first, State: tasks.CheckingDNS,
+			Names: []string{"a.example.com"}, SiteID: 7, At: at(1)}},
+		{Event: tasks.Event{Type: tasks.AppRecovered, AppID: testApp, Reason: "its domain list can be read and written again", At: at(2)}},
+	}
+	got := outbox(t, l, 10)
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Told{})); diff != "" {
+		t.Fatalf("the outbox (-want +got):\n%s", diff)
+	}
+	if again := outbox(t, l, 2); len(again) != 2 || again[0].ID() != got[0].ID() {
+		t.Errorf("read again, the first two are %+v", again)
+	}
+	for range 2 { // a second one finds it sent
+		if err := l.Sent(ctx, got[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]Told{want[0], want[2]}, outbox(t, l, 10), cmpopts.IgnoreUnexported(Told{})); diff != "" {
+		t.Errorf("the outbox after one was sent (-want +got):\n%s", diff)
+	}
+	for _, told := range got {
+		if _, err := tasks.Decode[tasks.Event](tasks.Encode(told.Event)); err != nil {
+			t.Errorf("an event that nobody takes: %v", err)
+		}
+	}
+}
+
+func outbox(t *testing.T, l *Ledger, n int) []Told {
+	t.Helper()
+	told, err := l.Outbox(t.Context(), testApp, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return told
+}
