@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -17,10 +19,12 @@ import (
 )
 
 // accounts are the ServerPilot accounts of the settings: those of the file, if
-// there is one, or else the one of the three variables.
-func (s accountSettings) accounts(w *wrong, read readFile) []worker.Account {
+// there is one, or else the one of the three variables. Only the file can hold
+// webhooks, by app.
+func (s accountSettings) accounts(w *wrong, read readFile) ([]worker.Account, map[string]worker.Webhook) {
 	if s.Config != "" {
-		return take(w, "PILOTSYNC_CONFIG", s.Config, read.accounts)
+		file := take(w, "PILOTSYNC_CONFIG", s.Config, read.accounts)
+		return file.accounts, file.webhooks
 	}
 	account := worker.Account{}
 	if id, ok := read.either(w, "WU_SERVER_PILOT_CLIENT_ID", s.ClientID, s.ClientIDFile); ok {
@@ -42,7 +46,7 @@ func (s accountSettings) accounts(w *wrong, read readFile) []worker.Account {
 	if err := checkEachOnce(accounts); err != nil {
 		w.say("WU_SERVER_PILOT_APP_ID", "is wrong: "+err.Error())
 	}
-	return accounts
+	return accounts, nil
 }
 
 // accountsFile is the form of PILOTSYNC_CONFIG.
@@ -53,25 +57,39 @@ type accountsFile struct {
 		APIKeyFile string   `yaml:"api_key_file"` // relative to the file it stands in
 		Apps       []string `yaml:"apps"`
 	} `yaml:"accounts"`
+	// Webhooks are by app: those that have another than PILOTSYNC_WEBHOOK_URL.
+	Webhooks map[string]webhookEntry `yaml:"webhooks"`
+}
+
+type webhookEntry struct {
+	URL        string `yaml:"url"`
+	Secret     string `yaml:"secret"`      // several with spaces
+	SecretFile string `yaml:"secret_file"` // relative to the file it stands in
+}
+
+// accountsConfig is what an accountsFile comes to.
+type accountsConfig struct {
+	accounts []worker.Account
+	webhooks map[string]worker.Webhook
 }
 
 // accounts reads a PILOTSYNC_CONFIG; its error tells all that is wrong in one line.
-func (read readFile) accounts(file string) ([]worker.Account, error) {
+func (read readFile) accounts(file string) (accountsConfig, error) {
 	content, err := read(file)
 	if err != nil {
-		return nil, fmt.Errorf("it takes a file that can be read: %w", err)
+		return accountsConfig{}, fmt.Errorf("it takes a file that can be read: %w", err)
 	}
 	var parsed accountsFile
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&parsed); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("the file isn't as it should be: %w", withoutValues(err))
+		return accountsConfig{}, fmt.Errorf("the file isn't as it should be: %w", withoutValues(err))
 	}
 	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("the file holds more than one YAML document; it takes one")
+		return accountsConfig{}, errors.New("the file holds more than one YAML document; it takes one")
 	}
 	if len(parsed.Accounts) == 0 {
-		return nil, errors.New("the file has no accounts; it takes accounts: [{client_id, api_key or api_key_file, apps: [id, …]}]")
+		return accountsConfig{}, errors.New("the file has no accounts; it takes accounts: [{client_id, api_key or api_key_file, apps: [id, …]}]")
 	}
 	var wrong []string
 	var accounts []worker.Account
@@ -81,10 +99,7 @@ func (read readFile) accounts(file string) ([]worker.Account, error) {
 				wrong = append(wrong, fmt.Sprintf("%s of account %d %v", field, i+1, err))
 			}
 		}
-		key, path := a.APIKey, a.APIKeyFile
-		if path != "" && !filepath.IsAbs(path) {
-			path = filepath.Join(filepath.Dir(file), path)
-		}
+		key, path := a.APIKey, beside(file, a.APIKeyFile)
 		say("client_id", checkClientID(a.ClientID))
 		switch {
 		case key != "" && path != "":
@@ -111,10 +126,53 @@ func (read readFile) accounts(file string) ([]worker.Account, error) {
 	if err := checkEachOnce(accounts); err != nil {
 		wrong = append(wrong, err.Error())
 	}
-	if wrong != nil {
-		return nil, errors.New(strings.Join(wrong, "; "))
+	hooks := map[string]worker.Webhook{}
+	for _, app := range slices.Sorted(maps.Keys(parsed.Webhooks)) {
+		hook, err := read.webhook(file, parsed.Webhooks[app])
+		if !slices.ContainsFunc(accounts, func(a worker.Account) bool { return slices.Contains(a.Apps, app) }) {
+			err = errors.New("is for no app of these accounts; it takes one of their apps")
+		}
+		if err != nil {
+			wrong = append(wrong, fmt.Sprintf("the webhook of %q %v", app, err))
+		}
+		hooks[app] = hook
 	}
-	return accounts, nil
+	if wrong != nil {
+		return accountsConfig{}, errors.New(strings.Join(wrong, "; "))
+	}
+	return accountsConfig{accounts, hooks}, nil
+}
+
+// webhook reads an entry of webhooks. Its errors don't show the secret.
+func (read readFile) webhook(file string, entry webhookEntry) (hook worker.Webhook, err error) {
+	secrets, path := entry.Secret, beside(file, entry.SecretFile)
+	switch {
+	case entry.URL == "":
+		return hook, errors.New("has no url; it takes url, and secret or secret_file")
+	case secrets != "" && path != "":
+		return hook, errors.New("has both secret and secret_file; it takes one of them")
+	case path != "":
+		if secrets, err = read.text(path); err != nil {
+			return hook, fmt.Errorf("has the secret_file %q; %w", path, err)
+		}
+	case secrets == "":
+		return hook, errors.New("has no secret; " + secretForm)
+	}
+	if hook.URL, err = parseWebhookURL(entry.URL); err != nil {
+		return hook, fmt.Errorf("has a wrong url; %w", err)
+	}
+	if hook.Secrets, err = parseSecrets(secrets); err != nil {
+		return hook, err
+	}
+	return hook, nil
+}
+
+// beside is a path that is relative to the file it stands in.
+func beside(file, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(file), path)
 }
 
 // Values are quoted like this in the errors of the YAML package. One may be a

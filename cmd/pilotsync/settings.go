@@ -22,7 +22,7 @@ type accountSettings struct {
 	APIKeyFile   string `name:"api-key-file" env:"WU_SERVER_PILOT_API_KEY_FILE" group:"ServerPilot" placeholder:"FILE" help:"File to read it from."`
 	AppID        string `name:"app-id" env:"WU_SERVER_PILOT_APP_ID" group:"ServerPilot" placeholder:"ID,…" help:"Ids of the apps that are served. No default."`
 	AppIDFile    string `name:"app-id-file" env:"WU_SERVER_PILOT_APP_ID_FILE" group:"ServerPilot" placeholder:"FILE" help:"File to read them from."`
-	Config       string `name:"config" env:"PILOTSYNC_CONFIG" group:"ServerPilot" placeholder:"FILE" help:"YAML file for several accounts, in place of the three above: 'accounts: [{client_id, api_key or api_key_file, apps: [id, …]}]'. Default: none."`
+	Config       string `name:"config" env:"PILOTSYNC_CONFIG" group:"ServerPilot" placeholder:"FILE" help:"YAML file for several accounts, in place of the three above: 'accounts: [{client_id, api_key or api_key_file, apps: [id, …]}]', and 'webhooks: {APP: {url, secret or secret_file}}' for apps that have one of their own. Default: none."`
 }
 
 // workerSettings are all settings of a worker.
@@ -45,7 +45,7 @@ type workerSettings struct {
 	TLSRoots              string `name:"tls-roots" env:"PILOTSYNC_TLS_ROOTS" group:"Verification" placeholder:"FILE" help:"PEM file of authorities to trust besides the system's. Default: none."`
 	AllowPrivateAddresses toggle `name:"allow-private-addresses" env:"PILOTSYNC_ALLOW_PRIVATE_ADDRESSES" group:"Verification" default:"off" help:"Connect to private, loopback and link-local addresses, too. Default: off."`
 
-	WebhookURL        string `name:"webhook-url" env:"PILOTSYNC_WEBHOOK_URL" group:"Webhook" placeholder:"URL" help:"Where state changes are sent; plain http only to loopback addresses. Default: nowhere."`
+	WebhookURL        string `name:"webhook-url" env:"PILOTSYNC_WEBHOOK_URL" group:"Webhook" placeholder:"URL" help:"Where changes of state are told; plain http only to loopback addresses. Default: nowhere."`
 	WebhookSecret     string `name:"webhook-secret" env:"PILOTSYNC_WEBHOOK_SECRET" group:"Webhook" placeholder:"SECRET" help:"Signs them: whsec_ and base64 of 24 bytes or more; several, separated by spaces, while one is being replaced. No default."`
 	WebhookSecretFile string `name:"webhook-secret-file" env:"PILOTSYNC_WEBHOOK_SECRET_FILE" group:"Webhook" placeholder:"FILE" help:"File to read it from."`
 
@@ -70,10 +70,11 @@ type setup struct {
 // readFile. Its error is a usageError with a line for each wrong setting.
 func (s workerSettings) config(readFile readFile) (setup, error) {
 	w := wrong{}
+	accounts, webhooks := s.accounts(&w, readFile)
 	set := setup{
 		Worker: worker.Config{
+			Accounts: accounts,
 			APIURL:   take(&w, "SERVERPILOT_API_URL", s.APIURL, parseAPIURL),
-			Accounts: s.accounts(&w, readFile),
 			APIRate:  take(&w, "PILOTSYNC_API_RATE", s.APIRate, wholeNumber(0, 1000)),
 			Rules: applist.Rules{
 				WWW:       tasks.WWW(take(&w, "PILOTSYNC_WWW", s.WWW, oneOf("always", "main_only", "never"))),
@@ -90,6 +91,7 @@ func (s workerSettings) config(readFile readFile) (setup, error) {
 			DryRun:      take(&w, "PILOTSYNC_DRY_RUN", string(s.DryRun), parseToggle),
 			Concurrency: take(&w, "PILOTSYNC_CONCURRENCY", s.Concurrency, wholeNumber(1, 1000)),
 			Webhook:     s.webhook(&w, readFile),
+			Webhooks:    webhooks,
 		},
 		Listen:    take(&w, "PILOTSYNC_LISTEN", s.Listen, parseListen),
 		LogLevel:  take(&w, "PILOTSYNC_LOG_LEVEL", s.LogLevel, parseLogLevel),

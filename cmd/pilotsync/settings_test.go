@@ -321,7 +321,28 @@ func TestAccountsFile(t *testing.T) {
 		t.Errorf("accounts (-want +got):\n%s", diff)
 	}
 
+	secret := "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
+	hooks := configured(t, files{path: good + "webhooks:\n  a1: {url: https://one.example.com/hook, secret: " + secret + " " + secret + "}\n" +
+		"  22: {url: 'http://[::1]:9/', secret_file: keys/hook}\n",
+		"/etc/pilotsync/keys/c2": "k2", "/run/c3": "k3", "/etc/pilotsync/keys/hook": secret}, vars{"PILOTSYNC_CONFIG": path}).Worker.Webhooks
+	if a, b := hooks["a1"], hooks["22"]; len(hooks) != 2 || a.URL != "https://one.example.com/hook" || len(a.Secrets) != 2 || b.URL != "http://[::1]:9/" || len(b.Secrets) != 1 {
+		t.Errorf("webhooks are %+v", hooks)
+	}
+
+	const (
+		one  = "accounts: [{client_id: c, api_key: k, apps: [a]}]\n"
+		form = "it takes one or several of whsec_ and the base64 of 24 bytes or more, separated by spaces"
+	)
 	for _, test := range []struct{ name, content, want string }{
+		{"a webhook without anything", one + "webhooks: {a: {}}", `the webhook of "a" has no url; it takes url, and secret or secret_file`},
+		{"a webhook without a secret", one + "webhooks: {a: {url: 'https://e.example.com/'}}", `the webhook of "a" has no secret; ` + form},
+		{"a webhook over plain http", one + "webhooks: {a: {url: 'http://e.example.com/?" + hush + "', secret: " + secret + "}}",
+			`the webhook of "a" has a wrong url; it takes https://HOST[:PORT][/PATH], or http to a loopback address`},
+		{"a webhook with a wrong secret", one + "webhooks: {a: {url: 'https://e.example.com/', secret: whsec_" + hush + "}}", `the webhook of "a" is wrong in secret 1 of 1; ` + form},
+		{"a webhook with two kinds of secret", one + "webhooks: {a: {url: 'https://e.example.com/', secret: " + secret + ", secret_file: f}}", `the webhook of "a" has both secret and secret_file`},
+		{"a webhook whose secret can't be read", one + "webhooks: {a: {url: 'https://e.example.com/', secret_file: f}}", `the webhook of "a" has the secret_file "/etc/pilotsync/f"; it takes a file that can be read`},
+		{"a webhook of an app that isn't served", one + "webhooks: {b: {url: 'https://e.example.com/', secret: " + secret + "}}", `the webhook of "b" is for no app of these accounts`},
+		{"a webhook with an unknown key", one + "webhooks: {a: {uri: x}}", "field uri not found"},
 		{"an empty file", "", "the file has no accounts; it takes accounts: [{client_id, api_key or api_key_file, apps: [id, …]}]"},
 		{"an unknown key", "accounts: []\nacounts: []", "the file isn't as it should be: yaml: unmarshal errors: line 2: field acounts not found in type main.accountsFile"},
 		{"a value in the wrong place", "accounts: " + hush, "the file isn't as it should be: yaml: unmarshal errors: line 1: cannot unmarshal !!str into"},
