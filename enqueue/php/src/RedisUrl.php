@@ -30,7 +30,7 @@ final class RedisUrl
     /** @throws InvalidInput */
     public function __construct(string $url)
     {
-        if (preg_match('~^([a-z-]+)://(?:([^@/?#]*)@)?(\[[0-9A-Fa-f:.]+\]|[^@/?#:\[\]]*)(?::([0-9]{1,5}))?(/[^@?#]*)?(?:\?([^@?#]*))?\z~', $url, $p) !== 1) {
+        if (preg_match('~^([a-z-]+)://(?:([^@/?#]*)@)?(\[[0-9A-Fa-f:.]+\]|[^@/?#:\[\]\s]*)(?::([0-9]{1,5}))?(/[^@?#]*)?(?:\?([^@?#]*))?\z~', $url, $p) !== 1) {
             throw self::wrong("it can't be read as " . self::FORMS . '; in a user or password write % / ? # @ : as %25 %2F %3F %23 %40 %3A');
         }
         $p += array_fill(0, 7, '');

@@ -1,0 +1,58 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Pilotsync\Tests;
+
+use PHPUnit\Framework\TestCase;
+use Pilotsync\Exception\InvalidInput;
+use Pilotsync\RedisUrl;
+
+final class RedisUrlTest extends TestCase
+{
+    /** @return iterable<array{string, array<string, mixed>}> */
+    public function right(): iterable
+    {
+        yield ['redis://127.0.0.1', ['host' => '127.0.0.1']];
+        yield ['redis://', ['host' => 'localhost']];
+        yield ['redis://h:6380/5', ['host' => 'h', 'port' => 6380, 'db' => 5]];
+        yield ['redis://h/?db=5', ['host' => 'h', 'db' => 5]];
+        yield ['redis://[::1]:1/0', ['host' => '::1', 'port' => 1]];
+        yield ['rediss://user:p%40%3A%2F+x@h', ['host' => 'h', 'tls' => true, 'user' => 'user', 'password' => 'p@:/+x']];
+        yield ['redis://:a:b@h', ['host' => 'h', 'password' => 'a:b']];
+        yield ['redis-socket:///run/redis.sock?db=1', ['socket' => '/run/redis.sock', 'db' => 1]];
+        yield ['unix://:pw@/run/a%20b.sock', ['socket' => '/run/a b.sock', 'password' => 'pw']];
+    }
+
+    /**
+     * @dataProvider right
+     * @param array<string, mixed> $want
+     */
+    public function testTakesApart(string $url, array $want): void
+    {
+        $all = ['tls' => false, 'socket' => '', 'host' => '', 'port' => 6379, 'user' => '', 'password' => '', 'db' => 0];
+        self::assertSame(array_merge($all, $want), get_object_vars(new RedisUrl($url)));
+    }
+
+    public function testRefusesTheRestWithoutShowingIt(): void
+    {
+        $wrong = ['', 'localhost:6379', 'http://h:secret@x', 'redis://:secret/x@h', 'redis://user@h', 'redis://:secret#@h', 'redis://h:secret', 'redis://h:0', 'redis://h:65536',
+            'redis://h/secret', 'redis://h/1?db=1', 'redis://h?dbb=secret', 'redis-socket://secret', 'redis-socket:///', 'unix://h/x', 'redis-sentinel://a,b/0?master=secret',
+            "redis://h\n", 'redis://h?db[]=1', 'redis://h/-1'];
+        foreach ($wrong as $url) {
+            try {
+                new RedisUrl($url);
+                self::fail($url . ' was taken');
+            } catch (InvalidInput $e) {
+                self::assertStringStartsWith('the Redis URL is refused: ', $e->getMessage());
+                self::assertStringNotContainsString('secret', $e->getMessage());
+            }
+        }
+    }
+
+    public function testItsTextHasNoPassword(): void
+    {
+        self::assertSame('rediss://[::1]:6379/2', (string) new RedisUrl('rediss://u:secret@[::1]/2'));
+        self::assertSame('unix:///run/x', (string) new RedisUrl('unix://u:secret@/run/x'));
+    }
+}
