@@ -1,0 +1,175 @@
+package enqueue
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/internal/redistest"
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker"
+	"pilotsync/worker/applist"
+	"pilotsync/worker/certcheck"
+	"pilotsync/worker/ledger"
+)
+
+// The whole way: PHP as WordPress runs it, many processes at once and each
+// request on its own, real workers, a real Redis, and the simulator's list.
+func TestEightPHPProcessesAtOnceLoseNothing(t *testing.T) {
+	t.Parallel()
+	php := lookPHP(t)
+	url := redistest.Start(t)
+	rdb := connect(t, url)
+	sim, err := simulator.Start(simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"byhand.example.net"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	for range 2 {
+		runWorker(t, sim, url)
+	}
+
+	const processes, each = 8, 30
+	want := []string{"byhand.example.net"}
+	var wait []func() error
+	for p := range processes {
+		var reqs []phpRequest
+		for i := range each {
+			name := fmt.Sprintf("d%d.p%d.example.com", i, p)
+			reqs = append(reqs, phpRequest{Domain: name, WWW: tasks.WWWNever, SiteID: int64(p)})
+			if i%5 == 0 { // taken back at once: the later request wins
+				reqs = append(reqs, phpRequest{Domain: name, Remove: true})
+				continue
+			}
+			want = append(want, name)
+		}
+		// All of them ask for this one, too.
+		reqs = append(reqs, phpRequest{Domain: "Shared.example.com", WWW: tasks.WWWNever})
+		cmd := php.command(t, reqs, "enqueue.php", url, "app1", "each")
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		wait = append(wait, func() error {
+			var receipts []phpReceipt
+			if err := cmd.Wait(); err != nil {
+				return fmt.Errorf("%w: %s", err, out.String())
+			}
+			if err := json.Unmarshal(out.Bytes(), &receipts); err != nil || len(receipts) != len(reqs) {
+				return fmt.Errorf("process %d: %d receipts for %d requests, %v", p, len(receipts), len(reqs), err)
+			}
+			return nil
+		})
+	}
+	for _, w := range wait {
+		if err := w(); err != nil {
+			t.Error(err)
+		}
+	}
+	want = append(want, "shared.example.com")
+	slices.Sort(want)
+
+	l := ledger.New(rdb)
+	deadline, settled := time.Now().Add(60*time.Second), false
+	for !settled && time.Now().Before(deadline) {
+		// In this order: nothing is added any more, what left pending is active, and
+		// what left active is in the ledger.
+		recorded := rdb.LLen(t.Context(), "asynq:{domains}:pending").Val() == 0 && rdb.LLen(t.Context(), "asynq:{domains}:active").Val() == 0
+		app, err := l.App(t.Context(), "app1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		settled = recorded && app.Pending == 0 && !app.Awake
+		<-time.After(20 * time.Millisecond)
+	}
+	list := sim.List("app1")
+	slices.Sort(list)
+	if diff := cmp.Diff(want, list); diff != "" {
+		t.Errorf("the list (-want +got):\n%s", diff)
+	}
+	if o := sim.Overlaps(); len(o) > 0 {
+		t.Errorf("%d list writes overlapped", len(o))
+	}
+	if !settled {
+		t.Error("not settled within 60 s")
+	}
+	statusIsThatOfTheCommandLine(t, php, url)
+}
+
+// runWorker runs a worker for app1 until the test ends.
+func runWorker(t *testing.T, sim *simulator.Simulator, url string) {
+	t.Helper()
+	opt, err := redis.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt.PoolSize = 200
+	rdb := redis.NewClient(opt)
+	t.Cleanup(func() { _ = rdb.Close() })
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(sim.CAPEM())
+	log := logrus.New()
+	log.SetOutput(t.Output())
+	log.SetLevel(logrus.WarnLevel)
+	w, err := worker.New(worker.Config{
+		Redis: rdb, APIURL: sim.APIURL(),
+		Accounts:    []worker.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1"}}},
+		Rules:       applist.Rules{WWW: tasks.WWWAlways},
+		SSLDelays:   []time.Duration{time.Hour}, // none is made, so that the status stays
+		Check:       certcheck.Config{DNS: sim.DNSAddr(), Port: sim.TLSPort(), Roots: roots, AllowPrivate: true},
+		Concurrency: 64, Log: log,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the worker ended with: %v", err)
+		}
+	})
+}
+
+// statusIsThatOfTheCommandLine compares Client::status with `pilotsync status --json`.
+func statusIsThatOfTheCommandLine(t *testing.T, php phpBinary, url string) {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "pilotsync")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "pilotsync/cmd/pilotsync").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	domains := []string{"d0.p0.example.com", "d1.p0.example.com", "shared.example.com"} // removed, listed, listed
+	cmd := exec.CommandContext(t.Context(), binary, append([]string{"status", "--json"}, domains...)...)
+	cmd.Env = append(cmd.Environ(), "REDIS_URL="+url)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got []map[string]any
+	if err := json.Unmarshal(out, &want); err != nil {
+		t.Fatal(err)
+	}
+	php.run(t, append(domains, "unknown.example.com"), &got, "status.php", url, "app1")
+	want = append(want, nil)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("status (-pilotsync +PHP):\n%s", diff)
+	}
+	if len(want) != 4 || want[0]["state"] != "removed" || want[1]["state"] != "checking-dns" {
+		t.Errorf("the states are too much alike to prove anything: %v", want)
+	}
+}
