@@ -2,6 +2,8 @@
 # make test     everything that must hold before a change lands; under ten minutes on two cores
 # make check    format, vet and staticcheck only
 # make php      the PHP library's tests alone
+# make wordpress the WordPress plugin's test alone
+# make plugin   the plugin with the library, as a folder and a zip, in PLUGIN (bin/wordpress)
 # make race     the Go tests alone, with the race detector
 # make fuzz     each fuzz target for FUZZTIME
 # make model    the model test of the sync over MODEL_CHECKS schedules; 5,000 take about two minutes
@@ -11,11 +13,12 @@ GO           ?= go
 FUZZTIME     ?= 5s
 MODEL_CHECKS ?= 5000
 LOG          := bin/test.log
+PLUGIN       ?= bin/wordpress
 
-.PHONY: test setup check php race fuzz model build clean
+.PHONY: test setup check php wordpress plugin race fuzz model build clean
 .NOTPARALLEL:
 
-test: setup check fuzz php race
+test: setup check fuzz php wordpress race
 
 # Only what is missing is installed, and said so. Without apt-get the tests that
 # need the real Redis server or PHP skip, and 'make test' fails because of it.
@@ -26,10 +29,13 @@ setup:
 	  command -v phpunit >/dev/null || missing="$$missing phpunit"; \
 	  php -m 2>/dev/null | grep -qix redis || missing="$$missing php-redis"; \
 	  php -m 2>/dev/null | grep -qix intl || missing="$$missing php-intl"; \
+	  php -m 2>/dev/null | grep -qix mysqli || missing="$$missing php-mysql"; \
+	  command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null || missing="$$missing mariadb-server-core"; \
+	  [ -e /usr/share/wordpress/wp-load.php ] || missing="$$missing wordpress"; \
 	  if [ -n "$$missing" ]; then \
 	    echo "setup: missing, so installing Debian's:$$missing"; \
 	    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	    $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; \
+	    $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	  fi
 
 check:
@@ -44,6 +50,25 @@ php:
 	@echo "php: php -l, phpunit"
 	@for file in $$(git ls-files 'enqueue/php/*.php'); do php -l $$file >/dev/null || exit 1; done
 	@phpunit --configuration enqueue/php/phpunit.xml
+
+# A real WordPress network with its database and web server, in a folder of its
+# own. Not among the other Go tests, which need Go and Redis only.
+wordpress:
+	@mkdir -p bin
+	@echo "wordpress: the plugin in a real network (everything is in bin/wordpress.log)"
+	@find enqueue/php/wordpress -name '*.php' -print0 | xargs -0 -n 1 php -l >bin/wordpress.log || { cat bin/wordpress.log; exit 1; }
+	@$(GO) vet -tags wordpress ./enqueue/php/wordpress/... && $(GO) tool staticcheck -tags wordpress ./enqueue/php/wordpress/...
+	@status=0; $(GO) test -race -tags wordpress -v -count 1 -timeout 5m ./enqueue/php/wordpress/... >bin/wordpress.log 2>&1 || status=$$?; \
+	  if grep -q '^ *--- SKIP' bin/wordpress.log; then status=1; fi; \
+	  grep -E '^ *--- |^(ok|FAIL|panic:)' bin/wordpress.log; \
+	  if [ $$status != 0 ]; then tail -100 bin/wordpress.log; fi; exit $$status
+
+plugin:
+	@mkdir -p '$(PLUGIN)' && rm -rf '$(PLUGIN)/pilotsync' '$(PLUGIN)/pilotsync.zip' && mkdir -p '$(PLUGIN)/pilotsync/lib'
+	@cp -r enqueue/php/wordpress/src enqueue/php/wordpress/*.php enqueue/php/wordpress/README.md LICENSE '$(PLUGIN)/pilotsync'
+	@cp -r enqueue/php/src enqueue/php/data enqueue/php/autoload.php '$(PLUGIN)/pilotsync/lib'
+	@if command -v zip >/dev/null; then cd '$(PLUGIN)' && zip -qr pilotsync.zip pilotsync; \
+	  else echo "plugin: there is no zip, so only the folder was made"; fi
 
 # The tests mostly wait, so more of them run at once than there are cores; one
 # package at a time, so that those which measure time are not in each other's way.

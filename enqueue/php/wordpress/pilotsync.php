@@ -1,0 +1,39 @@
+<?php
+/**
+ * Plugin Name:       pilotsync
+ * Description:       Hands this network's domain changes to pilotsync, and shows in Ultimate Multisite how they ended.
+ * Version:           0.1.0
+ * Requires at least: 5.6
+ * Requires PHP:      7.4
+ * Network:           true
+ * License:           MIT
+ * Text Domain:       pilotsync
+ *
+ * @package Pilotsync
+ */
+
+namespace Pilotsync\WordPress;
+
+defined( 'ABSPATH' ) || exit;
+
+// Once only, should it be in mu-plugins and in plugins.
+if ( defined( 'PILOTSYNC_PLUGIN_FILE' ) ) {
+	return;
+}
+define( 'PILOTSYNC_PLUGIN_FILE', __FILE__ );
+
+// In front of other loaders: the library's own knows Pilotsync\ as well.
+spl_autoload_register(
+	static function ( $class ) {
+		if ( 0 === strpos( $class, __NAMESPACE__ . '\\' ) ) {
+			$file = __DIR__ . '/src/' . str_replace( '\\', '/', substr( $class, strlen( __NAMESPACE__ ) + 1 ) ) . '.php';
+			if ( is_file( $file ) ) {
+				require $file;
+			}
+		}
+	},
+	true,
+	true
+);
+
+Plugin::start( __FILE__ );

@@ -1,0 +1,185 @@
+<?php
+/**
+ * Listens to what becomes of the network's domains.
+ *
+ * @package Pilotsync
+ */
+
+namespace Pilotsync\WordPress;
+
+/** Turns Ultimate Multisite's actions into changes in the outbox. */
+final class Changes {
+
+	/** For how long a repeated change counts as the same, in seconds: a request may be a runner that works for hours. */
+	const SAME = 60;
+
+	/** For how long an addition that comes late is held against a renaming, in seconds. */
+	const LATE = HOUR_IN_SECONDS;
+
+	/** @var Outbox */
+	private $outbox;
+
+	/** @var Takeover */
+	private $takeover;
+
+	/** @var Domains */
+	private $domains;
+
+	/**
+	 * The last change of each domain in this request, and when it was.
+	 *
+	 * @var array<string, array{string, int}>
+	 */
+	private $last = array();
+
+	public function __construct( Outbox $outbox, Takeover $takeover, Domains $domains ) {
+		$this->outbox   = $outbox;
+		$this->takeover = $takeover;
+		$this->domains  = $domains;
+	}
+
+	/** Attaches the listeners. Newer versions of Ultimate Multisite enqueue a change only if its action has one. */
+	public function listen(): void {
+		// Before the built-in provider's 10, to detach one that was attached late.
+		add_action( 'wu_add_domain', array( $this, 'added' ), 5, 2 );
+		add_action( 'wu_add_subdomain', array( $this, 'added' ), 5, 2 );
+		add_action( 'wu_remove_domain', array( $this, 'removed' ), 5, 2 );
+		add_action( 'wu_remove_subdomain', array( $this, 'removed' ), 5, 2 );
+		add_action( 'wu_transition_domain_domain', array( $this, 'mapping_changed' ), 5, 3 );
+		add_action( 'pilotsync_domain_renamed', array( $this, 'renamed' ), 10, 3 );
+	}
+
+	/** Gives the actions back. */
+	public function stop(): void {
+		foreach ( array( 'wu_add_domain', 'wu_add_subdomain' ) as $action ) {
+			remove_action( $action, array( $this, 'added' ), 5 );
+		}
+		foreach ( array( 'wu_remove_domain', 'wu_remove_subdomain' ) as $action ) {
+			remove_action( $action, array( $this, 'removed' ), 5 );
+		}
+		remove_action( 'wu_transition_domain_domain', array( $this, 'mapping_changed' ), 5 );
+		remove_action( 'pilotsync_domain_renamed', array( $this, 'renamed' ), 10 );
+	}
+
+	/**
+	 * A domain was mapped, or a site made.
+	 *
+	 * @param string $domain  The name.
+	 * @param int    $site_id WordPress's id of the site.
+	 */
+	public function added( $domain, $site_id = 0 ): void {
+		$this->takeover->detach();
+		$domain = self::name( $domain );
+		// Ultimate Multisite tells of an addition in the background. If the mapping
+		// has got another name meanwhile, this one must not come back.
+		if ( 'wu_add_domain' === current_action() && $this->domains->renamed_within( $domain, self::LATE ) && null === Mapping::find( $domain ) ) {
+			Log::domain( $domain, __( 'Not added: its mapping has another name by now.', 'pilotsync' ) );
+			return;
+		}
+		$this->change( 'add', $domain, (int) $site_id );
+	}
+
+	/**
+	 * A mapping was removed, or a site deleted.
+	 *
+	 * @param string $domain  The name.
+	 * @param int    $site_id WordPress's id of the site.
+	 */
+	public function removed( $domain, $site_id = 0 ): void {
+		$this->takeover->detach();
+		$this->change( 'remove', self::name( $domain ), (int) $site_id );
+	}
+
+	/**
+	 * The column "domain" of a mapping changed. Of the new name Ultimate Multisite tells by wu_add_domain; of the old
+	 * one nobody does.
+	 *
+	 * @param mixed $old     The old name; empty when the mapping is new.
+	 * @param mixed $new     The new name.
+	 * @param int   $item_id The mapping's id.
+	 */
+	public function mapping_changed( $old, $new, $item_id = 0 ): void {
+		$mapping = function_exists( 'wu_get_domain' ) ? wu_get_domain( $item_id ) : null;
+		$this->renamed( $old, $new, $mapping && is_callable( array( $mapping, 'get_blog_id' ) ) ? $mapping->get_blog_id() : 0 );
+	}
+
+	/**
+	 * A mapping got another name: the old one is removed.
+	 *
+	 * @param mixed $old     The old name.
+	 * @param mixed $new     The new name.
+	 * @param int   $site_id WordPress's id of the site.
+	 */
+	public function renamed( $old, $new, $site_id = 0 ): void {
+		$old = is_string( $old ) ? self::name( $old ) : '';
+		$new = is_string( $new ) ? self::name( $new ) : '';
+		if ( '' === $old || $old === $new ) {
+			return;
+		}
+		try {
+			$this->domains->note_renamed( $old );
+			$this->change( 'remove', $old, (int) $site_id );
+		} catch ( \RuntimeException $e ) {
+			// We are in the middle of somebody's saving a form, which is right in itself.
+			Log::domain( $old, $e->getMessage(), 'error' );
+		}
+	}
+
+	/**
+	 * Which names get a www form: none below the network's own domain; else it is the network's setting.
+	 *
+	 * @param string $domain The name.
+	 */
+	public static function www( string $domain ): string {
+		foreach ( self::network_domains() as $own ) {
+			if ( $domain === $own || substr( $domain, -strlen( $own ) - 1 ) === '.' . $own ) {
+				return 'never';
+			}
+		}
+		$setting = function_exists( 'wu_get_setting' ) ? wu_get_setting( 'auto_create_www_subdomain', 'always' ) : 'always';
+		return in_array( $setting, array( 'always', 'main_only', 'never' ), true ) ? $setting : 'always';
+	}
+
+	/**
+	 * Puts one change into the outbox and tries to send it.
+	 *
+	 * @param string $kind    add or remove.
+	 * @param string $domain  The name.
+	 * @param int    $site_id WordPress's id of the site.
+	 * @throws \RuntimeException If the database doesn't take it; Action Scheduler then shows the action as failed.
+	 */
+	private function change( string $kind, string $domain, int $site_id ): void {
+		if ( '' === $domain ) {
+			return;
+		}
+		if ( 'remove' === $kind && in_array( $domain, self::network_domains(), true ) ) {
+			Log::domain( $domain, __( 'Not removed: it is the network\'s own domain.', 'pilotsync' ), 'warning' );
+			return;
+		}
+		// A site's creation and deletion are each told by two actions.
+		if ( isset( $this->last[ $domain ] ) && $this->last[ $domain ][0] === $kind && time() - $this->last[ $domain ][1] < self::SAME ) {
+			return;
+		}
+		$this->outbox->put( array( array( $kind, $domain, self::www( $domain ), $site_id ) ) );
+		$this->last[ $domain ] = array( $kind, time() );
+		$this->outbox->flush();
+	}
+
+	/**
+	 * The domains of the networks in this installation, as subsites stand below them.
+	 *
+	 * @return string[]
+	 */
+	private static function network_domains(): array {
+		$domains = array();
+		foreach ( get_networks( array( 'number' => 100 ) ) as $network ) {
+			$domains[] = preg_replace( array( '/:\d+$/', '/^www\./' ), '', strtolower( $network->domain ) );
+		}
+		return $domains;
+	}
+
+	/** The name as everything here compares it. Whether it is a host name is for the library to say. */
+	private static function name( $domain ): string {
+		return rtrim( strtolower( trim( (string) $domain ) ), '.' );
+	}
+}

@@ -1,0 +1,121 @@
+<?php
+/**
+ * Whether everything works.
+ *
+ * @package Pilotsync
+ */
+
+namespace Pilotsync\WordPress;
+
+use Pilotsync\Connection;
+use Pilotsync\Exception\PilotsyncException;
+use Pilotsync\PhpredisConnection;
+use Pilotsync\PredisConnection;
+use Pilotsync\RedisUrl;
+
+/** The checks that `wp pilotsync test` and Site Health share. */
+final class Checks {
+
+	/** @var Settings */
+	private $settings;
+	/** @var Outbox */
+	private $outbox;
+	/** @var string[] */
+	private $problems;
+
+	public function __construct( Settings $settings, Outbox $outbox, array $problems ) {
+		$this->settings = $settings;
+		$this->outbox   = $outbox;
+		$this->problems = $problems;
+	}
+
+	/**
+	 * Why the plugin does nothing here; empty if it does.
+	 *
+	 * @return string[]
+	 */
+	public function problems(): array {
+		return $this->problems;
+	}
+
+	/**
+	 * Runs them. It takes up to four seconds if Redis doesn't answer.
+	 *
+	 * @return array<array{string, bool, string}> What; whether it is as it should be; a sentence.
+	 */
+	public function run(): array {
+		if ( $this->problems ) {
+			return array( array( __( 'Settings', 'pilotsync' ), false, implode( ' ', $this->problems ) ) );
+		}
+		$results   = array( $this->webhooks() );
+		$results   = array_merge( $results, $this->redis() );
+		$results[] = $this->waiting();
+		return $results;
+	}
+
+	private function webhooks(): array {
+		$ok = (bool) $this->settings->webhook_secrets();
+		return array(
+			__( 'Webhooks', 'pilotsync' ),
+			$ok,
+			/* translators: %s: address */
+			sprintf( $ok ? __( 'They are expected at %s', 'pilotsync' ) : __( 'PILOTSYNC_WEBHOOK_SECRET is not set, so no domain gets its stage from pilotsync. The address for the workers is %s', 'pilotsync' ), Webhook::url() ),
+		);
+	}
+
+	private function redis(): array {
+		$redis   = __( 'Redis', 'pilotsync' );
+		$workers = __( 'Workers', 'pilotsync' );
+		$app     = __( 'App', 'pilotsync' );
+		$id      = $this->settings->app_id();
+		try {
+			list( $time, $alive, $trouble ) = $this->connect()->pipeline(
+				array(
+					array( 'TIME' ),
+					// asynq's servers, each with the time until which it counts as alive.
+					array( 'ZRANGEBYSCORE', 'asynq:servers', (string) time(), '+inf' ),
+					array( 'HGET', 'pilotsync:{' . $id . '}:sync', 'trouble' ),
+				)
+			);
+		} catch ( PilotsyncException $e ) {
+			return array( array( $redis, false, $e->getMessage() ) );
+		}
+		if ( ! is_array( $time ) || ! is_array( $alive ) ) {
+			return array( array( $redis, false, __( 'It answers, but not as Redis does.', 'pilotsync' ) ) );
+		}
+		// A worker process is several servers, one for each queue.
+		$processes = array();
+		foreach ( $alive as $key ) {
+			if ( preg_match( '/\{([^{}]*:\d+):[^{}:]*\}/', (string) $key, $part ) ) {
+				$processes[ $part[1] ] = true;
+			}
+		}
+		$n = count( $processes );
+		/* translators: %d: number of workers */
+		$running = sprintf( _n( '%d worker is running.', '%d workers are running.', $n, 'pilotsync' ), $n );
+		/* translators: %s: id of an app */
+		$fine = sprintf( __( 'Nothing is known against %s.', 'pilotsync' ), $id );
+		return array(
+			array( $redis, true, __( 'It answers.', 'pilotsync' ) ),
+			array( $workers, $n > 0, $n > 0 ? $running : __( 'None is running: changes wait in Redis until one does.', 'pilotsync' ) ),
+			array( $app, ! is_string( $trouble ) || '' === $trouble, is_string( $trouble ) && '' !== $trouble ? $id . ': ' . $trouble : $fine ),
+		);
+	}
+
+	private function waiting(): array {
+		$n       = $this->outbox->count();
+		$trouble = $this->outbox->trouble();
+		return array(
+			__( 'Outbox', 'pilotsync' ),
+			0 === $n,
+			0 === $n ? __( 'It is empty.', 'pilotsync' )
+				/* translators: %d: number of changes */
+				: sprintf( _n( '%d change waits.', '%d changes wait.', $n, 'pilotsync' ), $n ) . ( $trouble ? ' ' . $trouble['message'] : '' ),
+		);
+	}
+
+	private function connect(): Connection {
+		$url = new RedisUrl( $this->settings->redis_url() );
+		return class_exists( 'Redis', false ) || ! class_exists( 'Predis\Client' ) ? new PhpredisConnection( $url ) : new PredisConnection( $url );
+	}
+}

@@ -1,0 +1,183 @@
+<?php
+/**
+ * The command `wp pilotsync`.
+ *
+ * @package Pilotsync
+ */
+
+namespace Pilotsync\WordPress;
+
+use Pilotsync\Exception\PilotsyncException;
+
+/**
+ * Shows and mends what passes between this network and pilotsync.
+ */
+final class Command {
+
+	/** @var Settings */
+	private $settings;
+	/** @var Outbox */
+	private $outbox;
+	/** @var Checks */
+	private $checks;
+
+	public function __construct( Settings $settings, Outbox $outbox, Checks $checks ) {
+		$this->settings = $settings;
+		$this->outbox   = $outbox;
+		$this->checks   = $checks;
+	}
+
+	/**
+	 * Checks the settings, Redis, whether workers are running, and the app.
+	 *
+	 * @param array $args  None.
+	 * @param array $assoc None.
+	 */
+	public function test( $args, $assoc ): void { // phpcs:ignore
+		$wrong = 0;
+		foreach ( $this->checks->run() as list( $what, $ok, $sentence ) ) {
+			$wrong += $ok ? 0 : 1;
+			\WP_CLI::line( sprintf( '%-6s %s: %s', $ok ? 'ok' : 'WRONG', $what, $sentence ) );
+		}
+		if ( $wrong ) {
+			\WP_CLI::error( __( 'Something has to be done; see above.', 'pilotsync' ) );
+		}
+		\WP_CLI::success( __( 'Everything is as it should be.', 'pilotsync' ) );
+	}
+
+	/**
+	 * Shows where domains stand.
+	 *
+	 * ## OPTIONS
+	 *
+	 * [<domain>]
+	 * : One domain. All mapped ones if left out.
+	 *
+	 * [--format=<format>]
+	 * : table, json, csv or yaml.
+	 * ---
+	 * default: table
+	 * ---
+	 *
+	 * @param array $args  The domain.
+	 * @param array $assoc The format.
+	 */
+	public function status( $args, $assoc ): void {
+		$this->need_all();
+		$names = $args ? $args : array_column( Mapping::all(), 0 );
+		$rows  = array();
+		try {
+			$client = new \Pilotsync\Client( $this->settings->redis_url(), $this->settings->app_id() );
+			foreach ( $names as $name ) {
+				$rows[] = self::row( $name, $client );
+			}
+		} catch ( PilotsyncException $e ) {
+			\WP_CLI::error( $e->getMessage() );
+		}
+		\WP_CLI\Utils\format_items( isset( $assoc['format'] ) ? $assoc['format'] : 'table', $rows, array( 'domain', 'state', 'stage', 'names', 'reason', 'updated_at' ) );
+	}
+
+	/**
+	 * Enqueues every mapped domain of the network: the first run after installing. It changes nothing for those in place.
+	 *
+	 * ## OPTIONS
+	 *
+	 * [--subsites]
+	 * : Also each subsite's own name below the network's domain. Leave it out if the app's list has a wildcard for them.
+	 *
+	 * @param array $args  None.
+	 * @param array $assoc Whether subsites.
+	 */
+	public function resync( $args, $assoc ): void { // phpcs:ignore
+		$this->need_all();
+		$domains = Mapping::all();
+		if ( ! empty( $assoc['subsites'] ) ) {
+			$main = get_site( get_main_site_id() )->domain;
+			foreach ( get_sites( array( 'number' => 0 ) ) as $site ) {
+				if ( $site->domain !== $main ) {
+					$domains[] = array( $site->domain, (int) $site->blog_id );
+				}
+			}
+		}
+		$changes = array();
+		foreach ( $domains as list( $name, $site_id ) ) {
+			$name             = strtolower( $name );
+			$changes[ $name ] = array( 'add', $name, Changes::www( $name ), $site_id );
+		}
+		try {
+			$this->outbox->put( array_values( $changes ) );
+		} catch ( \RuntimeException $e ) {
+			\WP_CLI::error( $e->getMessage() );
+		}
+		$this->send();
+		/* translators: %d: number of domains */
+		\WP_CLI::success( sprintf( _n( '%d domain enqueued.', '%d domains enqueued.', count( $changes ), 'pilotsync' ), count( $changes ) ) );
+	}
+
+	/**
+	 * Shows the changes that aren't in Redis yet.
+	 *
+	 * ## OPTIONS
+	 *
+	 * [--send]
+	 * : Try to send them now.
+	 *
+	 * [--format=<format>]
+	 * : table, json, csv or yaml.
+	 * ---
+	 * default: table
+	 * ---
+	 *
+	 * @param array $args  None.
+	 * @param array $assoc What to do.
+	 */
+	public function outbox( $args, $assoc ): void { // phpcs:ignore
+		$this->need_all();
+		if ( ! empty( $assoc['send'] ) ) {
+			$this->send();
+		}
+		$rows = array_map( 'get_object_vars', $this->outbox->waiting( 1000 ) );
+		\WP_CLI\Utils\format_items( isset( $assoc['format'] ) ? $assoc['format'] : 'table', $rows, array( 'id', 'kind', 'domain', 'www', 'site_id', 'created_at' ) );
+	}
+
+	private function send(): void {
+		if ( ! $this->outbox->flush( true ) ) {
+			$trouble = $this->outbox->trouble();
+			/* translators: 1: number of changes, 2: reason */
+			\WP_CLI::error( sprintf( __( '%1$d changes are kept and sent later: %2$s', 'pilotsync' ), $this->outbox->count(), $trouble ? $trouble['message'] : __( 'another process is sending', 'pilotsync' ) ) );
+		}
+	}
+
+	private function need_all(): void {
+		$problems = $this->checks->problems();
+		if ( $problems ) {
+			\WP_CLI::error( implode( ' ', $problems ) );
+		}
+	}
+
+	private static function row( string $name, \Pilotsync\Client $client ): array {
+		$mapping = Mapping::find( $name );
+		$row     = array(
+			'domain'     => $name,
+			'state'      => '',
+			'stage'      => $mapping ? $mapping->get_stage() : '',
+			'names'      => '',
+			'reason'     => '',
+			'updated_at' => '',
+		);
+		try {
+			$status = $client->status( $name );
+		} catch ( \Pilotsync\Exception\InvalidInput $e ) {
+			return array( 'reason' => $e->getMessage() ) + $row;
+		}
+		if ( null === $status ) {
+			return array( 'reason' => __( 'No worker has heard of it yet.', 'pilotsync' ) ) + $row;
+		}
+		return array(
+			'state'      => $status['state'],
+			'names'      => implode( ' ', $status['names'] ),
+			'reason'     => $status['reason'],
+			'updated_at' => $status['updated_at'],
+		) + $row;
+	}
+}

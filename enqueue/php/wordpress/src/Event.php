@@ -1,0 +1,68 @@
+<?php
+/**
+ * What a webhook says.
+ *
+ * @package Pilotsync
+ */
+
+namespace Pilotsync\WordPress;
+
+/** One event. */
+final class Event {
+
+	/** @var string domain.state, app.blocked, app.recovered, or one that is newer than this plugin. */
+	public $type;
+	/** @var string ServerPilot's id of the app. */
+	public $app_id;
+	/** @var string When it happened: in UTC with microseconds, so that text compares as time does. */
+	public $at;
+	/** @var string */
+	public $reason;
+	/** @var string Empty for an event about the app. */
+	public $domain = '';
+	/** @var string */
+	public $state = '';
+
+	/**
+	 * Reads an event; null if it is none.
+	 *
+	 * @param mixed $body Decoded JSON.
+	 */
+	public static function parse( $body ): ?self {
+		if ( ! is_array( $body ) ) {
+			return null;
+		}
+		foreach ( array( 'type', 'app_id', 'at' ) as $field ) {
+			if ( ! isset( $body[ $field ] ) || ! is_string( $body[ $field ] ) || '' === $body[ $field ] ) {
+				return null;
+			}
+		}
+		$event         = new self();
+		$event->type   = $body['type'];
+		$event->app_id = $body['app_id'];
+		$event->reason = isset( $body['reason'] ) && is_string( $body['reason'] ) ? $body['reason'] : '';
+		$event->at     = self::utc( $body['at'] );
+		if ( 'domain.state' === $event->type ) {
+			foreach ( array( 'domain', 'state' ) as $field ) {
+				if ( ! isset( $body[ $field ] ) || ! is_string( $body[ $field ] ) || '' === $body[ $field ] ) {
+					return null;
+				}
+				$event->$field = $body[ $field ];
+			}
+		}
+		return '' === $event->at ? null : $event;
+	}
+
+	/** A time of RFC 3339, with any number of digits after the second, in one form; empty if it is none. */
+	private static function utc( string $time ): string {
+		if ( ! preg_match( '/^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)$/D', $time, $part ) ) {
+			return '';
+		}
+		try {
+			$whole = new \DateTimeImmutable( $part[1] . 'T' . $part[2] . strtoupper( $part[4] ) );
+		} catch ( \Exception $e ) {
+			return '';
+		}
+		return $whole->setTimezone( new \DateTimeZone( 'UTC' ) )->format( 'Y-m-d\TH:i:s' ) . '.' . substr( str_pad( $part[3], 6, '0' ), 0, 6 ) . 'Z';
+	}
+}

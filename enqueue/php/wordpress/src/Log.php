@@ -1,0 +1,43 @@
+<?php
+/**
+ * Where things are told.
+ *
+ * @package Pilotsync
+ */
+
+namespace Pilotsync\WordPress;
+
+/** Ultimate Multisite's log; PHP's where there is none. */
+final class Log {
+
+	/**
+	 * Writes a line to a domain's log, the one that Ultimate Multisite shows with the mapping.
+	 *
+	 * @param string $domain  The name.
+	 * @param string $message What happened.
+	 * @param string $level   A PSR-3 level.
+	 */
+	public static function domain( string $domain, string $message, string $level = 'info' ): void {
+		// The name becomes a file's: what came from outside may not choose the folder.
+		self::write( 'domain-' . preg_replace( '/[^\p{L}\p{N}.*-]/u', '_', $domain ), $message, $level );
+	}
+
+	/**
+	 * Writes a line about pilotsync as a whole.
+	 *
+	 * @param string $message What happened.
+	 * @param string $level   A PSR-3 level.
+	 */
+	public static function general( string $message, string $level = 'info' ): void {
+		self::write( 'pilotsync', $message, $level );
+	}
+
+	private static function write( string $handle, string $message, string $level ): void {
+		$message = 'pilotsync: ' . preg_replace( '/[\r\n]+/', ' ', $message );
+		if ( function_exists( 'wu_log_add' ) ) {
+			wu_log_add( $handle, $message, $level );
+		} elseif ( 'info' !== $level ) {
+			error_log( "$handle: $message" ); // phpcs:ignore WordPress.PHP.DevelopmentFunctions
+		}
+	}
+}

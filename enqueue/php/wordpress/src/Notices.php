@@ -1,0 +1,102 @@
+<?php
+/**
+ * Notices in the network admin.
+ *
+ * @package Pilotsync
+ */
+
+namespace Pilotsync\WordPress;
+
+/** Tells network administrators what keeps domains from coming through. */
+final class Notices {
+
+	const CAPABILITY = 'manage_network_options';
+	const SEND       = 'pilotsync_send';
+
+	/** @var Outbox */
+	private $outbox;
+	/** @var string[] */
+	private $problems;
+
+	public function __construct( Outbox $outbox, array $problems ) {
+		$this->outbox   = $outbox;
+		$this->problems = $problems;
+	}
+
+	/** Attaches the notices and the button in one of them. */
+	public function listen(): void {
+		add_action( is_multisite() ? 'network_admin_notices' : 'admin_notices', array( $this, 'show' ) );
+		add_action( 'network_admin_edit_' . self::SEND, array( $this, 'send' ) );
+	}
+
+	/** Shows what there is. */
+	public function show(): void {
+		if ( ! current_user_can( is_multisite() ? self::CAPABILITY : 'manage_options' ) ) {
+			return;
+		}
+		if ( $this->problems ) {
+			self::notice( 'error', __( 'pilotsync does nothing here:', 'pilotsync' ) . ' ' . implode( ' ', $this->problems ) );
+			return;
+		}
+		$this->show_outbox();
+		$app = Events::last_of_app();
+		if ( 'app.blocked' === $app['type'] ) {
+			/* translators: 1: time, 2: reason */
+			self::notice( 'error', sprintf( __( 'No domain changes go through to ServerPilot since %1$s: %2$s', 'pilotsync' ), self::local( (int) strtotime( $app['at'] ) ), $app['reason'] ) );
+		}
+	}
+
+	/** "Send now". */
+	public function send(): void {
+		check_admin_referer( self::SEND );
+		if ( ! current_user_can( self::CAPABILITY ) ) {
+			wp_die( esc_html__( 'Sorry, you are not allowed to do that.', 'pilotsync' ), '', array( 'response' => 403 ) );
+		}
+		if ( ! $this->problems ) {
+			$this->outbox->flush( true );
+		}
+		$back = wp_get_referer();
+		wp_safe_redirect( $back ? $back : network_admin_url() );
+		exit;
+	}
+
+	private function show_outbox(): void {
+		$trouble = $this->outbox->trouble();
+		$n       = $trouble ? $this->outbox->count() : 0;
+		if ( 0 === $n ) {
+			return;
+		}
+		$button = sprintf(
+			'<form method="post" action="%s"><p>%s<button class="button">%s</button></p></form>',
+			esc_url( network_admin_url( 'edit.php?action=' . self::SEND ) ),
+			wp_nonce_field( self::SEND, '_wpnonce', true, false ),
+			esc_html__( 'Send now', 'pilotsync' )
+		);
+		self::notice(
+			'warning',
+			sprintf(
+				/* translators: 1: number of changes, 2: time, 3: reason */
+				_n( '%1$d domain change waits for Redis since %2$s. It is kept, and sent as soon as Redis answers. %3$s', '%1$d domain changes wait for Redis since %2$s. They are kept, and sent in order as soon as Redis answers. %3$s', $n, 'pilotsync' ),
+				$n,
+				self::local( $trouble['since'] ),
+				$trouble['message']
+			),
+			$button
+		);
+	}
+
+	/**
+	 * Prints a notice.
+	 *
+	 * @param string $kind error or warning.
+	 * @param string $text Plain text.
+	 * @param string $html What comes after it, escaped.
+	 */
+	private static function notice( string $kind, string $text, string $html = '' ): void {
+		printf( '<div class="notice notice-%s"><p>%s</p>%s</div>', esc_attr( $kind ), esc_html( $text ), $html ); // phpcs:ignore WordPress.Security.EscapeOutput
+	}
+
+	private static function local( int $time ): string {
+		return (string) wp_date( get_option( 'date_format' ) . ' ' . get_option( 'time_format' ), $time );
+	}
+}

@@ -1,0 +1,230 @@
+<?php
+/**
+ * Changes on their way to Redis.
+ *
+ * @package Pilotsync
+ */
+
+namespace Pilotsync\WordPress;
+
+use Pilotsync\Exception\InvalidInput;
+use Pilotsync\Exception\NotEnqueued;
+use Pilotsync\Exception\PilotsyncException;
+use Pilotsync\Exception\TaskExists;
+
+/**
+ * Every change goes through a table of WordPress's database, and from there into Redis at once, in the order in which it
+ * came. What Redis doesn't take stays there: so no change is lost or overtaken by a later one while Redis is down. One
+ * process empties the table at a time, and order numbers are taken only then.
+ */
+class Outbox {
+
+	/** How many changes are sent at once. */
+	const BATCH = 500;
+
+	/** How long a process waits for another that is sending, in seconds. */
+	const WAIT = 5;
+
+	/** How long nobody tries again after a failure, in seconds, unless asked to: each try may take two. */
+	const REST = 10;
+
+	/** @var Settings */
+	private $settings;
+
+	/** @var Retry */
+	private $retry;
+
+	/** @var Domains */
+	private $domains;
+
+	public function __construct( Settings $settings, Retry $retry, Domains $domains ) {
+		$this->settings = $settings;
+		$this->retry    = $retry;
+		$this->domains  = $domains;
+	}
+
+	/**
+	 * Puts changes at the end. One that says what the last waiting one of its domain says isn't put there again.
+	 *
+	 * @param array $changes Each: add or remove; name; always, main_only or never; id of the site.
+	 * @throws \RuntimeException If the database doesn't take them.
+	 */
+	public function put( array $changes ): void {
+		global $wpdb;
+		$table = Schema::outbox();
+		foreach ( $changes as list( $kind, $domain, $www, $site_id ) ) {
+			$waiting = $wpdb->get_row( $wpdb->prepare( "SELECT kind, www, site_id FROM $table WHERE domain = %s ORDER BY id DESC LIMIT 1", $domain ) ); // phpcs:ignore WordPress.DB.PreparedSQL
+			if ( $waiting && $waiting->kind === $kind && $waiting->www === $www && (int) $waiting->site_id === $site_id ) {
+				continue;
+			}
+			$row = compact( 'kind', 'domain', 'www', 'site_id' ) + array( 'created_at' => gmdate( 'Y-m-d H:i:s' ) );
+			if ( strlen( $domain ) > 253 || false === $wpdb->insert( $table, $row ) ) {
+				/* translators: 1: add or remove, 2: domain name, 3: the database's message */
+				throw new \RuntimeException( sprintf( __( 'The change (%1$s %2$s) could not be put into the outbox: %3$s', 'pilotsync' ), $kind, $domain, $wpdb->last_error ) );
+			}
+		}
+	}
+
+	/**
+	 * Sends what waits, in order, and says whether all of it was sent. What can't be sent is tried again later.
+	 *
+	 * @param bool $now Also right after a failure.
+	 */
+	public function flush( bool $now = false ): bool {
+		$trouble = $this->trouble();
+		if ( $trouble && ! $now && time() - $trouble['last'] < self::REST ) {
+			$this->retry->schedule();
+			return false;
+		}
+		$empty = Lock::hold( 'outbox', self::WAIT, array( $this, 'send' ) );
+		if ( true !== $empty ) {
+			$this->retry->schedule();
+		}
+		return true === $empty;
+	}
+
+	/**
+	 * Sends what waits; only under the lock.
+	 *
+	 * @return bool Whether nothing is left.
+	 */
+	public function send(): bool {
+		try {
+			$client = null;
+			while ( $rows = $this->waiting( self::BATCH ) ) { // phpcs:ignore
+				$client = $client ? $client : $this->client();
+				$this->send_rows( $client, $rows );
+			}
+		} catch ( PilotsyncException $e ) {
+			$trouble = $this->trouble();
+			update_site_option(
+				Schema::TROUBLE,
+				array(
+					'since'   => $trouble ? $trouble['since'] : time(),
+					'last'    => time(),
+					'message' => $e->getMessage(),
+				)
+			);
+			if ( ! $trouble ) {
+				Log::general( $e->getMessage(), 'error' );
+			}
+			return false;
+		}
+		if ( $this->trouble() ) {
+			delete_site_option( Schema::TROUBLE );
+		}
+		return true;
+	}
+
+	/**
+	 * The first changes that wait.
+	 *
+	 * @param int $limit How many at most.
+	 * @return object[] id, kind, domain, www, site_id, created_at.
+	 */
+	public function waiting( int $limit ): array {
+		global $wpdb;
+		return (array) $wpdb->get_results( $wpdb->prepare( 'SELECT * FROM ' . Schema::outbox() . ' ORDER BY id LIMIT %d', $limit ) ); // phpcs:ignore WordPress.DB.PreparedSQL
+	}
+
+	/** How many changes wait. */
+	public function count(): int {
+		global $wpdb;
+		return (int) $wpdb->get_var( 'SELECT COUNT(*) FROM ' . Schema::outbox() ); // phpcs:ignore WordPress.DB.PreparedSQL
+	}
+
+	/**
+	 * Why the outbox couldn't be sent when it was last tried; null if it could.
+	 *
+	 * @return array{since: int, last: int, message: string}|null
+	 */
+	public function trouble() {
+		$trouble = get_site_option( Schema::TROUBLE );
+		return is_array( $trouble ) ? $trouble : null;
+	}
+
+	/** The library's client; it connects when it is used. */
+	protected function client(): \Pilotsync\Client {
+		return new \Pilotsync\Client( $this->settings->redis_url(), $this->settings->app_id() );
+	}
+
+	/**
+	 * Sends rows and deletes those that were sent, or that never can be.
+	 *
+	 * @param \Pilotsync\Client $client The client.
+	 * @param object[]          $rows   In order.
+	 * @throws NotEnqueued If some weren't sent.
+	 */
+	private function send_rows( \Pilotsync\Client $client, array $rows ): void {
+		$requests = array();
+		foreach ( $rows as $row ) {
+			$requests[ $row->id ] = array(
+				'domain'  => $row->domain,
+				'remove'  => 'remove' === $row->kind,
+				'www'     => $row->www,
+				'site_id' => (int) $row->site_id,
+			);
+		}
+		try {
+			$client->enqueue( $requests );
+		} catch ( InvalidInput $e ) {
+			$wrong = $e->errors();
+			if ( ! $wrong ) {
+				throw $e;
+			}
+			// These would hold up all others for ever. The others are sent in the next round.
+			foreach ( $wrong as $id => $error ) {
+				$this->refuse( $requests[ $id ]['domain'], $error->getMessage() );
+			}
+			$this->delete( array_keys( $wrong ) );
+			return;
+		} catch ( TaskExists $e ) {
+			// The same order number twice: all others were sent, and these must get new ones.
+			$this->delete( $this->sent( $e ) );
+			return;
+		} catch ( NotEnqueued $e ) {
+			$this->delete( $this->sent( $e ) );
+			throw $e;
+		}
+		$this->delete( array_keys( $requests ) );
+	}
+
+	/**
+	 * The changes that got through before it failed.
+	 *
+	 * @param NotEnqueued $e What the client said.
+	 * @return int[]
+	 */
+	private function sent( NotEnqueued $e ): array {
+		return array_keys(
+			array_filter(
+				$e->receipts(),
+				static function ( $receipt ) {
+					return '' !== $receipt->taskId; // phpcs:ignore WordPress.NamingConventions
+				}
+			)
+		);
+	}
+
+	private function delete( array $ids ): void {
+		global $wpdb;
+		if ( ! $ids ) {
+			return;
+		}
+		$done = $wpdb->query( 'DELETE FROM ' . Schema::outbox() . ' WHERE id IN (' . implode( ',', array_map( 'intval', $ids ) ) . ')' ); // phpcs:ignore WordPress.DB.PreparedSQL
+		if ( false === $done ) {
+			// To go on would send them again and again.
+			throw new NotDeleted( 'The database did not delete what was sent: ' . $wpdb->last_error );
+		}
+	}
+
+	/** What becomes of a name that is no host name. */
+	private function refuse( string $domain, string $reason ): void {
+		Log::domain( $domain, $reason, 'error' );
+		$mapping = Mapping::find( $domain );
+		if ( $mapping ) {
+			$mapping->set_stage( 'failed' );
+			$mapping->save();
+		}
+	}
+}

@@ -1,0 +1,70 @@
+<?php
+/**
+ * Ultimate Multisite's own checks of DNS and certificates.
+ *
+ * @package Pilotsync
+ */
+
+namespace Pilotsync\WordPress;
+
+/** Switches those checks off for domains that pilotsync verifies: two who each set the stage would fight over it. */
+final class Polling {
+
+	const ACTION = 'wu_async_process_domain_stage';
+
+	/**
+	 * What was detached for the run of the action that is under way: callback, priority, number of arguments.
+	 *
+	 * @var array[]
+	 */
+	private $detached = array();
+
+	/** Attaches the switch around all others. */
+	public function listen(): void {
+		add_action( self::ACTION, array( $this, 'before' ), PHP_INT_MIN );
+		add_action( self::ACTION, array( $this, 'after' ), PHP_INT_MAX );
+	}
+
+	/** Gives the action back. */
+	public function stop(): void {
+		remove_action( self::ACTION, array( $this, 'before' ), PHP_INT_MIN );
+		remove_action( self::ACTION, array( $this, 'after' ), PHP_INT_MAX );
+	}
+
+	/**
+	 * Takes the plugin's check off the action, for this run of it.
+	 *
+	 * @param int $domain_id The mapping's id.
+	 */
+	public function before( $domain_id = 0 ): void {
+		global $wp_filter;
+		$mapping = function_exists( 'wu_get_domain' ) ? wu_get_domain( $domain_id ) : null;
+		/**
+		 * Whether pilotsync verifies a domain; else Ultimate Multisite goes on checking it.
+		 *
+		 * @param bool   $verifies True.
+		 * @param string $domain   The name; empty if the mapping is gone.
+		 */
+		if ( ! apply_filters( 'pilotsync_verifies_domain', true, is_object( $mapping ) ? $mapping->get_domain() : '' ) ) {
+			return;
+		}
+		foreach ( $wp_filter[ self::ACTION ]->callbacks as $priority => $callbacks ) {
+			foreach ( $callbacks as $callback ) {
+				if ( is_array( $callback['function'] ) && 'async_process_domain_stage' === $callback['function'][1] ) {
+					$this->detached[] = array( $callback['function'], $priority, $callback['accepted_args'] );
+				}
+			}
+		}
+		foreach ( $this->detached as list( $function, $priority ) ) {
+			remove_action( self::ACTION, $function, $priority );
+		}
+	}
+
+	/** Puts it back. */
+	public function after(): void {
+		foreach ( $this->detached as list( $function, $priority, $args ) ) {
+			add_action( self::ACTION, $function, $priority, $args );
+		}
+		$this->detached = array();
+	}
+}

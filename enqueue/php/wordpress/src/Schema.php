@@ -1,0 +1,79 @@
+<?php
+/**
+ * The plugin's tables and options.
+ *
+ * @package Pilotsync
+ */
+
+namespace Pilotsync\WordPress;
+
+/** The two tables, one of each for the whole network. */
+final class Schema {
+
+	const VERSION = '1';
+	const OPTION  = 'pilotsync_schema';
+
+	/** Site options besides the schema's version. */
+	const TROUBLE = 'pilotsync_trouble'; // Why the outbox can't be sent: since, last (times), message.
+	const APP     = 'pilotsync_app';     // The last event about the app: type, at, reason.
+
+	/** Changes that are not in Redis yet, in their order. */
+	public static function outbox(): string {
+		global $wpdb;
+		return $wpdb->base_prefix . 'pilotsync_outbox';
+	}
+
+	/** For each domain the last event that was applied, and whether its mapping was renamed. */
+	public static function domains(): string {
+		global $wpdb;
+		return $wpdb->base_prefix . 'pilotsync_domains';
+	}
+
+	/** Makes the tables, or brings them up to date. As a must-use plugin we are never activated: so it is looked at each time. */
+	public static function install(): void {
+		if ( get_site_option( self::OPTION ) === self::VERSION ) {
+			return;
+		}
+		global $wpdb;
+		require_once ABSPATH . 'wp-admin/includes/upgrade.php';
+		$charset = $wpdb->get_charset_collate();
+		$outbox  = self::outbox();
+		$domains = self::domains();
+		dbDelta(
+			"CREATE TABLE $outbox (
+			id bigint(20) unsigned NOT NULL AUTO_INCREMENT,
+			kind varchar(6) NOT NULL,
+			domain varchar(253) NOT NULL,
+			www varchar(9) NOT NULL DEFAULT '',
+			site_id bigint(20) unsigned NOT NULL DEFAULT 0,
+			created_at datetime NOT NULL,
+			PRIMARY KEY  (id),
+			KEY domain (domain(100))
+			) ENGINE=InnoDB $charset;"
+		);
+		dbDelta(
+			"CREATE TABLE $domains (
+			hash char(32) NOT NULL,
+			domain varchar(253) NOT NULL,
+			at varchar(32) NOT NULL DEFAULT '',
+			state varchar(32) NOT NULL DEFAULT '',
+			reason text NULL,
+			renamed_at bigint(20) unsigned NOT NULL DEFAULT 0,
+			PRIMARY KEY  (hash)
+			) ENGINE=InnoDB $charset;"
+		);
+		if ( $wpdb->get_var( $wpdb->prepare( 'SHOW TABLES LIKE %s', $wpdb->esc_like( $outbox ) ) ) === $outbox ) {
+			update_site_option( self::OPTION, self::VERSION );
+		}
+	}
+
+	/** Takes it all away. */
+	public static function drop(): void {
+		global $wpdb;
+		$wpdb->query( 'DROP TABLE IF EXISTS ' . self::outbox() );  // phpcs:ignore WordPress.DB
+		$wpdb->query( 'DROP TABLE IF EXISTS ' . self::domains() ); // phpcs:ignore WordPress.DB
+		foreach ( array( self::OPTION, self::TROUBLE, self::APP ) as $option ) {
+			delete_site_option( $option );
+		}
+	}
+}

@@ -1,0 +1,50 @@
+<?php
+/**
+ * Standard Webhooks 1.0, the receiving side.
+ *
+ * @package Pilotsync
+ */
+
+namespace Pilotsync\WordPress;
+
+/** Checks a webhook's signature and age. */
+final class Signature {
+
+	/** How far a webhook's time may be off, in seconds, into the past and the future. */
+	const TOLERANCE = 300;
+
+	/**
+	 * What is wrong with a webhook; empty if it is signed with one of the secrets and fresh.
+	 *
+	 * @param string[] $secrets    Each whsec_ and base64.
+	 * @param string   $id         Header webhook-id.
+	 * @param string   $timestamp  Header webhook-timestamp: seconds since 1970.
+	 * @param string   $signatures Header webhook-signature: one or more, with spaces; v1 and a comma before each.
+	 * @param string   $body       As it came.
+	 * @param int      $now        Seconds since 1970.
+	 */
+	public static function problem( array $secrets, string $id, string $timestamp, string $signatures, string $body, int $now ): string {
+		if ( '' === $id || '' === $signatures || ! preg_match( '/^[0-9]{1,12}$/D', $timestamp ) ) {
+			return 'webhook-id, webhook-timestamp or webhook-signature is missing';
+		}
+		$matches = false;
+		foreach ( $secrets as $secret ) {
+			$key = base64_decode( (string) preg_replace( '/^whsec_/', '', $secret ), true ); // phpcs:ignore
+			if ( false === $key || '' === $key ) {
+				continue;
+			}
+			$expected = 'v1,' . base64_encode( hash_hmac( 'sha256', "$id.$timestamp.$body", $key, true ) ); // phpcs:ignore
+			foreach ( explode( ' ', $signatures ) as $signature ) {
+				// All are compared, whatever the outcome of the first.
+				$matches = hash_equals( $expected, $signature ) || $matches;
+			}
+		}
+		if ( ! $matches ) {
+			return 'the signature is wrong';
+		}
+		if ( abs( $now - (int) $timestamp ) > self::TOLERANCE ) {
+			return 'the webhook is too old, or a clock is wrong';
+		}
+		return '';
+	}
+}

@@ -1,0 +1,100 @@
+<?php
+/**
+ * The REST route that pilotsync's workers post to.
+ *
+ * @package Pilotsync
+ */
+
+namespace Pilotsync\WordPress;
+
+/** POST /wp-json/pilotsync/v1/webhook on the network's main site. */
+final class Webhook {
+
+	/** How long a webhook waits for another about the same thing, in seconds. */
+	const WAIT = 10;
+
+	/** @var Settings */
+	private $settings;
+
+	/** @var Events */
+	private $events;
+
+	public function __construct( Settings $settings, Events $events ) {
+		$this->settings = $settings;
+		$this->events   = $events;
+	}
+
+	/** Registers the route. */
+	public function register(): void {
+		if ( ! is_main_site() ) {
+			return;
+		}
+		register_rest_route(
+			'pilotsync/v1',
+			'/webhook',
+			array(
+				'methods'             => 'POST',
+				'callback'            => array( $this, 'receive' ),
+				'permission_callback' => array( $this, 'check' ),
+				'show_in_index'       => false,
+			)
+		);
+	}
+
+	/** The address that goes into the workers' PILOTSYNC_WEBHOOK_URL. */
+	public static function url(): string {
+		return get_rest_url( get_main_site_id(), 'pilotsync/v1/webhook' );
+	}
+
+	/**
+	 * Whether a request is signed by pilotsync and fresh.
+	 *
+	 * @param \WP_REST_Request $request The request.
+	 * @return true|\WP_Error
+	 */
+	public function check( $request ) {
+		$secrets = $this->settings->webhook_secrets();
+		if ( ! $secrets ) {
+			return new \WP_Error( 'pilotsync_no_secret', __( 'PILOTSYNC_WEBHOOK_SECRET is not set.', 'pilotsync' ), array( 'status' => 503 ) );
+		}
+		$problem = Signature::problem(
+			$secrets,
+			(string) $request->get_header( 'webhook-id' ),
+			(string) $request->get_header( 'webhook-timestamp' ),
+			(string) $request->get_header( 'webhook-signature' ),
+			(string) $request->get_body(),
+			time()
+		);
+		return '' === $problem ? true : new \WP_Error( 'pilotsync_signature', $problem, array( 'status' => 401 ) );
+	}
+
+	/**
+	 * Takes one event. Only an answer of 2xx tells the worker not to send it again.
+	 *
+	 * @param \WP_REST_Request $request The request, which was checked.
+	 * @return \WP_REST_Response|\WP_Error
+	 */
+	public function receive( $request ) {
+		$event = Event::parse( json_decode( (string) $request->get_body(), true ) );
+		if ( null === $event ) {
+			return new \WP_Error( 'pilotsync_event', __( 'The body is no event of pilotsync.', 'pilotsync' ), array( 'status' => 400 ) );
+		}
+		try {
+			// Two at once about one domain could each find itself the newer one.
+			$result = Lock::hold(
+				'event ' . $event->domain,
+				self::WAIT,
+				function () use ( $event ) {
+					return $this->events->take( $event );
+				}
+			);
+		} catch ( \RuntimeException $e ) {
+			Log::general( $e->getMessage(), 'error' );
+			return new \WP_Error( 'pilotsync_not_saved', __( 'The event could not be saved.', 'pilotsync' ), array( 'status' => 500 ) );
+		}
+		if ( null === $result ) {
+			return new \WP_Error( 'pilotsync_busy', __( 'Another event is being saved.', 'pilotsync' ), array( 'status' => 503 ) );
+		}
+		return new \WP_REST_Response( array( 'result' => $result ), 200 );
+	}
+}

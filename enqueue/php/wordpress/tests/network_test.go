@@ -1,0 +1,279 @@
+//go:build wordpress
+
+package wordpress
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long anything may take on a machine that is very busy.
+const patience = 60 * time.Second
+
+// Where Debian puts things.
+const debianWordPress = "/usr/share/wordpress"
+
+// network is a WordPress network with its database and web server, in a folder
+// of its own. All of it ends with the test.
+type network struct {
+	t      *testing.T
+	folder string
+	url    string // of the web server
+	env    []string
+}
+
+// state is what the network looks like after some steps.
+type state struct {
+	Output  string            `json:"output"`
+	Domains map[string]string `json:"domains"` // stage, and whether secure
+	Log     []string          `json:"log"`
+	Calls   []string          `json:"calls"` // of the built-in provider, and polling
+	Outbox  []string          `json:"outbox"`
+}
+
+// step is an order to site/ultimate-multisite.php.
+type step []any
+
+// newNetwork skips the test where a package is missing.
+func newNetwork(t *testing.T, redisURL, secret string) *network {
+	t.Helper()
+	for _, program := range []string{"php", "mariadbd", "mariadb-install-db", "make"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("needs %s (Debian: php-cli, mariadb-server, make): %v", program, err)
+		}
+	}
+	if _, err := os.Stat(debianWordPress); err != nil {
+		t.Skip("needs Debian's wordpress: ", err)
+	}
+	modules, err := exec.Command("php", "-m").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, module := range []string{"mysqli", "redis"} {
+		if !slices.Contains(strings.Fields(string(modules)), module) {
+			t.Skipf("needs PHP's extension %s (Debian: php-mysql, php-redis)", module)
+		}
+	}
+
+	// Not t.TempDir: the path of a socket may have 107 bytes.
+	folder, err := os.MkdirTemp("", "pilotsync-wp-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	n := &network{t: t, folder: folder}
+	socket := filepath.Join(folder, "db.sock")
+	n.env = append(os.Environ(), "TEST_DB_SOCKET="+socket, "TEST_REDIS_URL="+redisURL, "TEST_WEBHOOK_SECRET="+secret, "PHP_CLI_SERVER_WORKERS=4")
+
+	n.startDatabase(socket)
+	site := filepath.Join(folder, "site")
+	// Debian replaces files by links to other packages; all are followed.
+	n.run("", "cp", "-rL", debianWordPress, site)
+	for _, file := range []string{"wp-config.php", "install.php", "cli.php"} {
+		n.run("", "cp", "site/"+file, site)
+	}
+	n.run("TEST_INSTALL=1", "php", filepath.Join(site, "install.php"))
+	muPlugins := filepath.Join(site, "wp-content", "mu-plugins")
+	if err := os.MkdirAll(muPlugins, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	n.run("", "cp", "site/ultimate-multisite.php", muPlugins)
+	n.run("", "make", "-s", "-C", "../../../..", "plugin", "PLUGIN="+filepath.Join(site, "wp-content", "plugins"))
+	n.startWeb(site)
+	return n
+}
+
+// run runs a program to its end.
+func (n *network) run(variable, program string, args ...string) {
+	n.t.Helper()
+	cmd := exec.CommandContext(n.t.Context(), program, args...)
+	cmd.Env = append(n.env, variable)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		n.t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, out)
+	}
+}
+
+func (n *network) startDatabase(socket string) {
+	n.t.Helper()
+	data := filepath.Join(n.folder, "db")
+	options := []string{"--no-defaults", "--datadir=" + data}
+	if os.Getuid() == 0 {
+		options = append(options, "--user=root")
+	}
+	n.run("", "mariadb-install-db", append(options, "--auth-root-authentication-method=normal", "--skip-test-db")...)
+	n.start("mariadbd", append(options, "--socket="+socket, "--skip-networking", "--pid-file="+filepath.Join(n.folder, "db.pid"),
+		"--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M")...)
+	n.await("the database to answer", func() bool {
+		conn, err := net.Dial("unix", socket)
+		if err != nil {
+			return false
+		}
+		_ = conn.Close()
+		return true
+	})
+}
+
+func (n *network) startWeb(site string) {
+	n.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	_ = l.Close()
+	n.url = "http://" + addr
+	n.start("php", "-d", "opcache.enable_cli=1", "-S", addr, "-t", site)
+	n.await("the web server to answer", func() bool {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			return false
+		}
+		_ = conn.Close()
+		return true
+	})
+}
+
+// start starts a program that ends with the test, with all its children.
+func (n *network) start(program string, args ...string) {
+	n.t.Helper()
+	name := filepath.Join(n.folder, program+".log")
+	log, err := os.Create(name)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	cmd := exec.Command(program, args...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = n.env, log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what is in its folder goes with it
+		_ = cmd.Wait()
+		_ = log.Close()
+		if text, _ := os.ReadFile(name); n.t.Failed() {
+			n.t.Logf("%s:\n%s", name, text[max(0, len(text)-4000):])
+		}
+	})
+}
+
+// do has the network take some steps, all in one request, and returns how it is then.
+func (n *network) do(steps ...step) state {
+	n.t.Helper()
+	if steps == nil {
+		steps = []step{}
+	}
+	body, err := json.Marshal(steps)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	status, answer := n.post("/?test", body, nil)
+	var s state
+	if err := json.Unmarshal(answer, &s); err != nil || status != http.StatusOK {
+		n.t.Fatalf("the steps %s were answered with %d and %s", body, status, answer)
+	}
+	return s
+}
+
+func (n *network) post(path string, body []byte, header map[string]string) (status int, answer []byte) {
+	n.t.Helper()
+	ctx, cancel := context.WithTimeout(n.t.Context(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, n.url+path, bytes.NewReader(body))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for name, value := range header {
+		req.Header.Set(name, value)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answer, err = io.ReadAll(resp.Body)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return resp.StatusCode, answer
+}
+
+// complaints returns what PHP complained about in the plugin's files, or the
+// database about anybody. WordPress itself has deprecations with PHP 8.2.
+func (n *network) complaints() []string {
+	text, err := os.ReadFile(filepath.Join(n.folder, "site", "debug.log"))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	var found []string
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, "plugins/pilotsync/") || strings.Contains(line, "database error") || strings.Contains(line, "PHP Fatal") {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// cron runs what WordPress has scheduled by now.
+func (n *network) cron() {
+	n.t.Helper()
+	if status, answer := n.post("/wp-cron.php?doing_wp_cron", nil, nil); status != http.StatusOK {
+		n.t.Fatalf("wp-cron.php answered %d: %s", status, answer)
+	}
+}
+
+// cli runs a command of wp pilotsync and returns what it printed.
+func (n *network) cli(args ...string) (string, error) {
+	n.t.Helper()
+	cmd := exec.CommandContext(n.t.Context(), "php", append([]string{filepath.Join(n.folder, "site", "cli.php")}, args...)...)
+	cmd.Env = n.env
+	out, err := cmd.CombinedOutput()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		n.t.Fatal(err)
+	}
+	return string(out), err
+}
+
+// file puts a file into the site, or takes it away again.
+func (n *network) file(name string, there bool) {
+	n.t.Helper()
+	path := filepath.Join(n.folder, "site", name)
+	err := os.Remove(path)
+	if there {
+		err = os.WriteFile(path, nil, 0o600)
+	}
+	if err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// await polls until ok is true.
+func (n *network) await(what string, ok func() bool) {
+	n.t.Helper()
+	deadline := time.Now().Add(patience)
+	for !ok() {
+		if time.Now().After(deadline) {
+			n.t.Fatalf("waited in vain for %s\n%s", what, fmt.Sprint(n.url))
+		}
+		select {
+		case <-n.t.Context().Done():
+			n.t.Fatal(n.t.Context().Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,511 @@
+//go:build wordpress
+
+package wordpress
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+	"github.com/sirupsen/logrus"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"pilotsync/internal/redistest"
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker"
+	"pilotsync/worker/applist"
+	"pilotsync/worker/certcheck"
+)
+
+const app = "app1"
+
+// world is a network with what it talks to. Its tests run one after the other:
+// there is one network, since to install one takes seconds.
+type world struct {
+	*network
+	redis  *redistest.Server
+	rdb    *redis.Client
+	sim    *simulator.Simulator
+	signer *standardwebhooks.Webhook
+	seen   map[string]bool // tasks that a test has looked at
+}
+
+func TestPlugin(t *testing.T) {
+	// Two secrets, as while one is being replaced: the worker knows the second only.
+	secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte("the secret of the present 012345"))
+	other := "whsec_" + base64.StdEncoding.EncodeToString([]byte("the secret of the past 0123456789"))
+	signer, err := standardwebhooks.NewWebhook(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{redis: redistest.New(t, "--appendonly", "yes"), signer: signer, seen: map[string]bool{}}
+	w.network = newNetwork(t, w.redis.URL, other+" "+secret)
+	w.rdb = redis.NewClient(&redis.Options{Addr: w.redis.Addr})
+	t.Cleanup(func() { _ = w.rdb.Close() })
+	if w.sim, err = simulator.Start(simulator.Options{CertDelay: 100 * time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.sim.Close)
+	w.do() // makes the stand-in's tables
+
+	for _, c := range []struct {
+		name string
+		test func(*world)
+	}{
+		{"switched off, the built-in provider does the work", switchedOff},
+		{"without Ultimate Multisite or settings it says so and does nothing", nothingToDo},
+		{"switched on, it takes over in the older layout", takesOverOld},
+		{"and in the newer one", takesOverNew},
+		{"a new subsite is one addition without www, its deletion one removal", subsites},
+		{"names under the network's domain get no www, others by the setting", wwwForms},
+		{"a change that is told twice in one request is sent once", doubles},
+		{"renaming a mapping removes the old name", renames},
+		{"a mapping that was renamed again gets no late addition", lateAddition},
+		{"what is no host name holds nothing up", wrongNames},
+		{"an outage of Redis loses nothing and keeps the order", outage},
+		{"its own polling is off, unless asked for", polling},
+		{"a forged or old webhook changes nothing", forgeries},
+		{"an event that comes again or late changes nothing", replays},
+		{"an app that is blocked is a notice until it recovers", blocked},
+		{"a mapped domain ends in stage done, by webhook", ends},
+		{"the commands", commands},
+		{"switched off again, the built-in provider is back", switchedOff},
+		{"as a must-use plugin it takes over as well", mustUse},
+	} {
+		ok := t.Run(c.name, func(t *testing.T) {
+			in := *w
+			n := *w.network
+			in.network, n.t = &n, t
+			c.test(&in)
+		})
+		if !ok {
+			t.Fatalf("the tests after this one build on it; PHP complained of %q", w.complaints())
+		}
+	}
+	if lines := w.complaints(); lines != nil {
+		t.Errorf("PHP complained:\n%s", strings.Join(lines, ""))
+	}
+}
+
+// sent returns the changes that were enqueued since it was last called, in order.
+func (w *world) sent() []string {
+	w.t.Helper()
+	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
+	var infos []*asynq.TaskInfo
+	for _, list := range []func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error){inspector.ListPendingTasks, inspector.ListCompletedTasks} {
+		found, err := list(tasks.QueueDomains, asynq.PageSize(1000))
+		if err != nil && !strings.Contains(err.Error(), "not found") {
+			w.t.Fatal(err)
+		}
+		infos = append(infos, found...)
+	}
+	type change struct {
+		tasks.Change
+		text string
+	}
+	var changes []change
+	for _, info := range infos {
+		if w.seen[info.ID] {
+			continue
+		}
+		w.seen[info.ID] = true
+		c, err := tasks.Decode[tasks.Change](info.Payload)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		changes = append(changes, change{c, fmt.Sprintf("%s %s %s %d", strings.TrimPrefix(info.Type, "domain:"), c.Domain, c.WWW, c.SiteID)})
+	}
+	slices.SortFunc(changes, func(a, b change) int { return int(a.Seq - b.Seq) })
+	texts := []string{}
+	for _, c := range changes {
+		texts = append(texts, c.text)
+	}
+	return texts
+}
+
+func (w *world) wantSent(want ...string) {
+	w.t.Helper()
+	if diff := cmp.Diff(append([]string{}, want...), w.sent()); diff != "" {
+		w.t.Errorf("changes that were enqueued (-want +got):\n%s", diff)
+	}
+}
+
+// switchedOff: the provider of whichever layout is called.
+func switchedOff(w *world) {
+	w.do(step{"deactivate"})
+	before := len(w.do().Calls)
+	after := w.do(step{"do_action", "wu_add_domain", "off.example.com", 2}, step{"do_action", "wu_remove_domain", "off.example.com", 2},
+		step{"do_action", "wu_add_subdomain", "off.network.example.net", 2}, step{"do_action", "wu_remove_subdomain", "off.network.example.net", 2})
+	want := []string{"add_domain off.example.com", "remove_domain off.example.com", "add_subdomain off.network.example.net", "remove_subdomain off.network.example.net"}
+	if diff := cmp.Diff(want, after.Calls[before:]); diff != "" {
+		w.t.Errorf("calls of the built-in provider (-want +got):\n%s", diff)
+	}
+	w.wantSent()
+}
+
+func nothingToDo(w *world) {
+	if out := w.do(step{"activate"}).Output; out != "" {
+		w.t.Fatal(out)
+	}
+	if _, err := w.rdb.Ping(w.t.Context()).Result(); err != nil {
+		w.t.Fatal(err)
+	}
+	for file, want := range map[string]string{"no-ultimate": "Ultimate Multisite is not active", "no-constants": "PILOTSYNC_REDIS_URL is not set"} {
+		w.file(file, true)
+		before := len(w.do().Calls)
+		s := w.do(step{"notices"}, step{"do_action", "wu_add_domain", "nothing.example.com", 2}, step{"notices", 0})
+		if strings.Count(s.Output, want) != 1 {
+			w.t.Errorf("with %s the notices are %q; want one with %q, for those with the capability", file, s.Output, want)
+		}
+		if file == "no-constants" && len(s.Calls) != before+1 {
+			w.t.Error("without our settings the built-in provider must go on")
+		}
+		w.file(file, false)
+	}
+	w.wantSent()
+}
+
+func takesOver(w *world) {
+	w.t.Helper()
+	before := w.do().Calls
+	s := w.do(step{"do_action", "wu_add_domain", "take.example.com", 2}, step{"do_action", "wu_remove_domain", "take.example.com", 2},
+		step{"do_action", "wu_add_subdomain", "take.network.example.net", 2}, step{"do_action", "wu_remove_subdomain", "take.network.example.net", 2})
+	if diff := cmp.Diff(before, s.Calls); diff != "" {
+		w.t.Errorf("the built-in provider was called (-want +got):\n%s", diff)
+	}
+	w.wantSent("add take.example.com always 2", "remove take.example.com always 2",
+		"add take.network.example.net never 2", "remove take.network.example.net never 2")
+}
+
+func takesOverOld(w *world) { takesOver(w) }
+
+func takesOverNew(w *world) {
+	w.do(step{"option", "fake_layout", "new"})
+	takesOver(w)
+}
+
+func subsites(w *world) {
+	w.do(step{"make_site", "shop.network.example.net"})
+	w.wantSent("add shop.network.example.net never 2")
+	w.do(step{"delete_site", "shop.network.example.net"})
+	w.wantSent("remove shop.network.example.net never 2")
+}
+
+func wwwForms(w *world) {
+	w.do(step{"map", "inside.network.example.net"}, step{"map", "network.example.net.example.com"},
+		step{"option", "fake_setting_auto_create_www_subdomain", "main_only"}, step{"map", "main.example.com"},
+		step{"option", "fake_setting_auto_create_www_subdomain", "never"}, step{"map", "never.example.com"},
+		step{"option", "fake_setting_auto_create_www_subdomain", "always"})
+	w.wantSent("add inside.network.example.net never 2", "add network.example.net.example.com always 2",
+		"add main.example.com main_only 2", "add never.example.com never 2")
+	s := w.do(step{"do_action", "wu_remove_domain", "network.example.net", 1})
+	w.wantSent()
+	if last := s.Log[len(s.Log)-1]; !strings.Contains(last, "network's own domain") {
+		w.t.Errorf("the log ends with %q", last)
+	}
+}
+
+func doubles(w *world) {
+	add, remove := step{"do_action", "wu_add_domain", "Twice.example.com", 2}, step{"do_action", "wu_remove_domain", "twice.example.com", 2}
+	w.do(add, add, step{"do_action", "wu_add_subdomain", "twice.example.com", 2}, remove, remove, add)
+	w.wantSent("add twice.example.com always 2", "remove twice.example.com always 2", "add twice.example.com always 2")
+}
+
+func renames(w *world) {
+	w.do(step{"map", "old.example.com"})
+	w.do(step{"rename", "old.example.com", "new.example.com"})
+	w.wantSent("add old.example.com always 2", "remove old.example.com always 2", "add new.example.com always 2")
+	w.do(step{"do_action", "pilotsync_domain_renamed", "other.example.com", "new.example.com", 7})
+	w.wantSent("remove other.example.com always 7")
+}
+
+func lateAddition(w *world) {
+	// There and back, and only then does the addition of the name between come.
+	w.do(step{"rename", "new.example.com", "between.example.com"})
+	w.do(step{"rename", "between.example.com", "new.example.com"})
+	w.sent()
+	w.do(step{"do_action", "wu_add_domain", "between.example.com", 2}, step{"do_action", "wu_add_domain", "new.example.com", 2})
+	w.wantSent("add new.example.com always 2")
+}
+
+func wrongNames(w *world) {
+	s := w.do(step{"map", "under_score.example.com"}, step{"map", "after.example.com"})
+	w.wantSent("add after.example.com always 2")
+	if s.Domains["under_score.example.com"] != "failed" || len(s.Outbox) != 0 {
+		w.t.Errorf("the domain is %q, and in the outbox is %v", s.Domains["under_score.example.com"], s.Outbox)
+	}
+	if !slices.ContainsFunc(s.Log, func(line string) bool { return strings.HasPrefix(line, "domain-under_score.example.com error ") }) {
+		w.t.Errorf("no word of it in the domain's log: %q", s.Log)
+	}
+}
+
+func outage(w *world) {
+	w.redis.Stop()
+	w.do(step{"do_action", "wu_add_domain", "down1.example.com", 2}, step{"do_action", "wu_add_domain", "down2.example.com", 2})
+	w.do(step{"do_action", "wu_remove_domain", "down1.example.com", 2})
+	s := w.do(step{"do_action", "wu_add_domain", "down1.example.com", 3}, step{"notices"})
+	want := []string{"add down1.example.com", "add down2.example.com", "remove down1.example.com", "add down1.example.com"}
+	if diff := cmp.Diff(want, s.Outbox); diff != "" {
+		w.t.Errorf("the outbox (-want +got):\n%s", diff)
+	}
+	if !strings.Contains(s.Output, "4 domain changes wait for Redis") {
+		w.t.Errorf("the notices are %q", s.Output)
+	}
+	if out, err := w.cli("test"); err == nil || !strings.Contains(out, "WRONG  Redis") || !strings.Contains(out, "WRONG  Outbox: 4 changes wait") {
+		w.t.Errorf("wp pilotsync test says %q (%v)", out, err)
+	}
+	w.redis.Start()
+	w.await("the outbox to be sent by WP-Cron", func() bool { w.cron(); return len(w.do().Outbox) == 0 })
+	w.wantSent("add down1.example.com always 2", "add down2.example.com always 2", "remove down1.example.com always 2", "add down1.example.com always 3")
+	if s := w.do(step{"notices"}); s.Output != "" {
+		w.t.Errorf("the notices are still %q", s.Output)
+	}
+}
+
+func polling(w *world) {
+	before := len(w.do(step{"map", "polled.example.com"}).Calls)
+	if s := w.do(step{"poll", "polled.example.com"}, step{"poll", "polled.example.com"}); len(s.Calls) != before {
+		w.t.Errorf("it was polled: %q", s.Calls[before:])
+	}
+	w.sent()
+}
+
+// event posts an event, signed as the worker does, and returns the status.
+func (w *world) event(id string, at time.Time, e tasks.Event) (int, string) {
+	w.t.Helper()
+	body, err := json.Marshal(e)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	signature, err := w.signer.Sign(id, at, body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.signed(id, at, signature, body)
+}
+
+func (w *world) signed(id string, at time.Time, signature string, body []byte) (int, string) {
+	w.t.Helper()
+	status, answer := w.post("/wp-json/pilotsync/v1/webhook", body, map[string]string{
+		"Content-Type": "application/json", standardwebhooks.HeaderWebhookID: id,
+		standardwebhooks.HeaderWebhookTimestamp: strconv.FormatInt(at.Unix(), 10), standardwebhooks.HeaderWebhookSignature: signature,
+	})
+	return status, string(answer)
+}
+
+func domainEvent(domain string, state tasks.State, at time.Time) tasks.Event {
+	return tasks.Event{Type: tasks.DomainState, AppID: app, Domain: domain, Seq: 1, State: state, Names: []string{domain}, Reason: "because", At: at}
+}
+
+func (w *world) wantStage(domain, want string) {
+	w.t.Helper()
+	if got := w.do().Domains[domain]; got != want {
+		w.t.Errorf("%s is in stage %q; want %q", domain, got, want)
+	}
+}
+
+func forgeries(w *world) {
+	w.do(step{"map", "hook.example.com"})
+	w.sent()
+	now := time.Now()
+	e := domainEvent("hook.example.com", tasks.Done, now)
+	body, err := json.Marshal(e)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	good, err := w.signer.Sign("id1", now, body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	old, err := w.signer.Sign("id1", now.Add(-6*time.Minute), body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	early, err := w.signer.Sign("id1", now.Add(6*time.Minute), body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, id  string
+		at        time.Time
+		signature string
+		body      []byte
+	}{
+		{"no signature", "id1", now, "", body},
+		{"a signature of nothing", "id1", now, "v1,", body},
+		{"another's signature", "id1", now, "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", body},
+		{"another id", "id2", now, good, body},
+		{"another time", "id1", now.Add(time.Second), good, body},
+		{"another body", "id1", now, good, append(slices.Clone(body), ' ')},
+		{"an old one", "id1", now.Add(-6 * time.Minute), old, body},
+		{"one from the future", "id1", now.Add(6 * time.Minute), early, body},
+	} {
+		if status, answer := w.signed(c.id, c.at, c.signature, c.body); status != http.StatusUnauthorized {
+			w.t.Errorf("%s is answered with %d %s", c.name, status, answer)
+		}
+	}
+	w.wantStage("hook.example.com", "checking-dns")
+	if status, answer := w.signed("id1", now, "v1,AAAA "+good, body); status != http.StatusOK || !strings.Contains(answer, `"applied"`) {
+		w.t.Errorf("the right one, behind another's signature, is answered with %d %s", status, answer)
+	}
+	w.wantStage("hook.example.com", "done secure")
+	if status, _ := w.event("id3", now, tasks.Event{Type: "no such", AppID: app}); status != http.StatusOK {
+		w.t.Errorf("an event of a later version is answered with %d", status)
+	}
+}
+
+func replays(w *world) {
+	now := time.Now()
+	at := now.Truncate(time.Second).Add(time.Minute)
+	for _, c := range []struct {
+		name, id     string
+		event        tasks.Event
+		answer, want string
+	}{
+		{"news", "r1", domainEvent("hook.example.com", tasks.DoneWithoutSSL, at.Add(120*time.Microsecond)), "applied", "done-without-ssl"},
+		{"older by microseconds", "r2", domainEvent("hook.example.com", tasks.Done, at.Add(20*time.Microsecond)), "old", "done-without-ssl"},
+		{"older, without a fraction", "r3", domainEvent("hook.example.com", tasks.Done, at), "old", "done-without-ssl"},
+		{"newer", "r4", domainEvent("hook.example.com", tasks.Failed, at.Add(time.Millisecond)), "applied", "failed"},
+		{"the first again", "r1", domainEvent("hook.example.com", tasks.DoneWithoutSSL, at.Add(120*time.Microsecond)), "old", "failed"},
+		{"the last again", "r4", domainEvent("hook.example.com", tasks.Failed, at.Add(time.Millisecond)), "old", "failed"},
+		{"done", "r5", domainEvent("hook.example.com", tasks.Done, at.Add(2*time.Millisecond)), "applied", "done secure"},
+		{"a change waits, and the domain works on", "r6", domainEvent("hook.example.com", tasks.Pending, at.Add(3*time.Millisecond)), "applied", "done secure"},
+		{"refused", "r7", domainEvent("hook.example.com", tasks.Rejected, at.Add(4*time.Millisecond)), "applied", "failed"},
+		{"of an unknown domain", "r8", domainEvent("unknown.example.com", tasks.Done, at), "unknown", "failed"},
+		{"of another app", "r9", tasks.Event{Type: tasks.DomainState, AppID: "app2", Domain: "hook.example.com", State: tasks.Done, Seq: 9, At: at.Add(time.Hour)}, "ignored", "failed"},
+	} {
+		if status, answer := w.event(c.id, now, c.event); status != http.StatusOK || !strings.Contains(answer, `"`+c.answer+`"`) {
+			w.t.Errorf("%s: answered with %d %s; want %s", c.name, status, answer, c.answer)
+		}
+		if got := w.do().Domains["hook.example.com"]; got != c.want {
+			w.t.Errorf("%s: the stage is %q; want %q", c.name, got, c.want)
+		}
+	}
+	log := strings.Join(w.do().Log, "\n")
+	for _, line := range []string{"domain-hook.example.com error pilotsync: rejected: because", "domain-unknown.example.com info pilotsync: done: because"} {
+		if !strings.Contains(log, line) {
+			w.t.Errorf("the log lacks %q", line)
+		}
+	}
+}
+
+func blocked(w *world) {
+	now := time.Now()
+	w.event("b1", now, tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "the key is <wrong>", At: now})
+	if s := w.do(step{"notices"}); !strings.Contains(s.Output, "the key is &lt;wrong&gt;") {
+		w.t.Errorf("the notices are %q", s.Output)
+	}
+	w.event("b2", now, tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "fine", At: now.Add(time.Second)})
+	w.event("b1", now, tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "the key is <wrong>", At: now})
+	if s := w.do(step{"notices"}); s.Output != "" {
+		w.t.Errorf("the notices are still %q", s.Output)
+	}
+}
+
+// ends is the whole way: from the hook over Redis and a worker back to WordPress.
+func ends(w *world) {
+	if out, err := w.cli("test"); err == nil || !strings.Contains(out, "WRONG  Workers") {
+		w.t.Errorf("without a worker wp pilotsync test says %q (%v)", out, err)
+	}
+	stop := w.startWorker()
+	defer stop()
+	w.do(step{"map", "good.example.com"}, step{"map", "nodns.example.com"})
+	w.await("good.example.com to be done", func() bool { return w.do().Domains["good.example.com"] == "done secure" })
+	w.await("nodns.example.com to fail", func() bool { return w.do().Domains["nodns.example.com"] == "failed" })
+	if list := w.sim.List(app); !slices.Contains(list, "good.example.com") || !slices.Contains(list, "www.good.example.com") {
+		w.t.Errorf("the list is %q", list)
+	}
+	if out, err := w.cli("test"); err != nil || !strings.Contains(out, "1 worker is running") {
+		w.t.Errorf("with a worker wp pilotsync test says %q (%v)", out, err)
+	}
+	if s := w.do(step{"health"}); !strings.HasPrefix(s.Output, "good ") {
+		w.t.Errorf("Site Health says %q", s.Output)
+	}
+	w.do(step{"rename", "good.example.com", "better.example.com"})
+	// The mapping comes with the stage of its old name.
+	w.await("better.example.com to be done", func() bool {
+		s := w.do()
+		return s.Domains["better.example.com"] == "done secure" && slices.ContainsFunc(s.Log, func(line string) bool {
+			return strings.HasPrefix(line, "domain-better.example.com info pilotsync: done")
+		})
+	})
+	w.await("the old name to leave the list", func() bool { return !slices.Contains(w.sim.List(app), "good.example.com") })
+	if out, err := w.cli("status", "better.example.com"); err != nil || !strings.Contains(out, "better.example.com\tdone\tdone\t") {
+		w.t.Errorf("wp pilotsync status says %q (%v)", out, err)
+	}
+	w.sent()
+}
+
+func (w *world) startWorker() (stop func()) {
+	w.t.Helper()
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(w.sim.CAPEM())
+	log := logrus.New()
+	log.SetOutput(w.t.Output())
+	wk, err := worker.New(worker.Config{
+		Redis: w.rdb, APIURL: w.sim.APIURL(),
+		Accounts:    []worker.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{app}}},
+		Rules:       applist.Rules{WWW: tasks.WWWAlways},
+		SSLDelays:   []time.Duration{time.Second, time.Second, time.Second},
+		Check:       certcheck.Config{DNS: w.sim.DNSAddr(), Port: w.sim.TLSPort(), Roots: roots, AllowPrivate: true},
+		Concurrency: 8, Log: log,
+		Webhook: worker.Webhook{URL: w.url + "/wp-json/pilotsync/v1/webhook", Secrets: []*standardwebhooks.Webhook{w.signer}},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- wk.Run(ctx) }()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Errorf("the worker ended with: %v", err)
+		}
+	}
+}
+
+func commands(w *world) {
+	out, err := w.cli("resync")
+	if err != nil || !strings.Contains(out, "domains enqueued") {
+		w.t.Fatalf("wp pilotsync resync says %q (%v)", out, err)
+	}
+	sent := w.sent()
+	for domain := range w.do().Domains {
+		if domain == "under_score.example.com" {
+			continue
+		}
+		if !slices.ContainsFunc(sent, func(s string) bool { return strings.HasPrefix(s, "add "+domain+" ") }) {
+			w.t.Errorf("%s wasn't enqueued: %q", domain, sent)
+		}
+	}
+	w.redis.Stop()
+	w.do(step{"do_action", "wu_add_domain", "waits.example.com", 2})
+	if out, err := w.cli("outbox"); err != nil || !strings.Contains(out, "\tadd\twaits.example.com\talways\t2\t") {
+		w.t.Errorf("wp pilotsync outbox says %q (%v)", out, err)
+	}
+	w.redis.Start()
+	if out, err := w.cli("outbox", "--send"); err != nil || out != "" {
+		w.t.Errorf("wp pilotsync outbox --send says %q (%v)", out, err)
+	}
+	w.wantSent("add waits.example.com always 2")
+}
+
+func mustUse(w *world) {
+	content := w.folder + "/site/wp-content"
+	w.run("", "cp", "-r", content+"/plugins/pilotsync", content+"/mu-plugins/pilotsync")
+	w.run("", "cp", content+"/plugins/pilotsync/mu-loader.php", content+"/mu-plugins/pilotsync.php")
+	takesOver(w)
+}

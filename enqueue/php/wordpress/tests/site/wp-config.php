@@ -1,0 +1,49 @@
+<?php
+/**
+ * The test network's settings. All that differs from run to run is in the environment.
+ */
+
+define( 'DB_NAME', 'wordpress' );
+define( 'DB_USER', 'root' );
+define( 'DB_PASSWORD', '' );
+define( 'DB_HOST', 'localhost:' . getenv( 'TEST_DB_SOCKET' ) );
+define( 'DB_CHARSET', 'utf8mb4' );
+define( 'DB_COLLATE', '' );
+$table_prefix = 'net_';
+
+define( 'WP_CONTENT_DIR', __DIR__ . '/wp-content' );
+define( 'WP_HTTP_BLOCK_EXTERNAL', true );
+define( 'AUTOMATIC_UPDATER_DISABLED', true );
+define( 'DISABLE_WP_CRON', true ); // The test asks for wp-cron.php itself.
+define( 'WP_DEBUG', true );
+define( 'WP_DEBUG_DISPLAY', false );
+define( 'WP_DEBUG_LOG', __DIR__ . '/debug.log' );
+
+if ( getenv( 'TEST_REDIS_URL' ) && ! is_file( __DIR__ . '/no-constants' ) ) {
+	define( 'PILOTSYNC_REDIS_URL', getenv( 'TEST_REDIS_URL' ) );
+	define( 'PILOTSYNC_WEBHOOK_SECRET', getenv( 'TEST_WEBHOOK_SECRET' ) );
+}
+define( 'WU_SERVER_PILOT_APP_ID', 'app1' );
+
+// Whatever address the test's web server has, it is the network.
+$_SERVER['HTTP_HOST']   = 'network.example.net';
+$_SERVER['SERVER_NAME'] = 'network.example.net';
+$_SERVER['SERVER_PORT'] = '80';
+
+if ( ! getenv( 'TEST_INSTALL' ) ) {
+	define( 'WP_ALLOW_MULTISITE', true );
+	define( 'MULTISITE', true );
+	define( 'SUBDOMAIN_INSTALL', true );
+	define( 'DOMAIN_CURRENT_SITE', 'network.example.net' );
+	define( 'PATH_CURRENT_SITE', '/' );
+	define( 'SITE_ID_CURRENT_SITE', 1 );
+	define( 'BLOG_ID_CURRENT_SITE', 1 );
+}
+
+// No mail leaves the test. WordPress takes this one in place of its own.
+function wp_mail() {
+	return true;
+}
+
+defined( 'ABSPATH' ) || define( 'ABSPATH', __DIR__ . '/' );
+require_once ABSPATH . 'wp-settings.php';
