@@ -91,6 +91,13 @@ func suffixRules(t *testing.T) []string {
 	if constant("nodesBits") != 40 {
 		t.Fatal("the nodes have another size: the tables' layout has changed")
 	}
+	var (
+		textLength, textOffset   = constant("nodesBitsTextLength"), constant("nodesBitsTextOffset")
+		icann, toChildren        = constant("nodesBitsICANN"), constant("nodesBitsChildren")
+		childrenLo, childrenHi   = constant("childrenBitsLo"), constant("childrenBitsHi")
+		nodeType, wild           = constant("childrenBitsNodeType"), constant("childrenBitsWildcard")
+		normalNode, exceptedNode = constant("nodeTypeNormal"), constant("nodeTypeException")
+	)
 	text, nodes, children := read("data/text"), read("data/nodes"), read("data/children")
 	// take cuts the lowest bits off.
 	take := func(v *uint64, bits uint32) uint64 {
@@ -103,20 +110,20 @@ func suffixRules(t *testing.T) []string {
 	walk = func(lo, hi uint64, parent string) {
 		for i := lo; i < hi; i++ {
 			node := uint64(nodes[i*5])<<32 | uint64(binary.BigEndian.Uint32(nodes[i*5+1:]))
-			length := take(&node, constant("nodesBitsTextLength"))
-			offset := take(&node, constant("nodesBitsTextOffset"))
-			take(&node, constant("nodesBitsICANN"))
-			below := uint64(binary.BigEndian.Uint32(children[4*take(&node, constant("nodesBitsChildren")):]))
-			first := take(&below, constant("childrenBitsLo"))
-			last := take(&below, constant("childrenBitsHi"))
-			kind := take(&below, constant("childrenBitsNodeType"))
-			wildcard := take(&below, constant("childrenBitsWildcard")) != 0
+			length := take(&node, textLength)
+			offset := take(&node, textOffset)
+			take(&node, icann)
+			below := uint64(binary.BigEndian.Uint32(children[4*take(&node, toChildren):]))
+			first := take(&below, childrenLo)
+			last := take(&below, childrenHi)
+			kind := take(&below, nodeType)
+			wildcard := take(&below, wild) != 0
 
 			name := string(text[offset:offset+length]) + parent
 			switch uint32(kind) {
-			case constant("nodeTypeNormal"):
+			case normalNode:
 				rules = append(rules, name)
-			case constant("nodeTypeException"):
+			case exceptedNode:
 				rules = append(rules, "!"+name)
 			}
 			if wildcard {
