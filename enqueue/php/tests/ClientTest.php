@@ -365,6 +365,40 @@ change z: it takes a domain as a string', $e->getMessage());
         }
     }
 
+    public function testTlsIsSpokenAndTheCertificateChecked(): void
+    {
+        if (!extension_loaded('openssl')) {
+            self::markTestSkipped("needs PHP's extension openssl");
+        }
+        $this->server->remove();
+        $folder = sys_get_temp_dir() . '/pilotsync-tls-' . bin2hex(random_bytes(8));
+        mkdir($folder, 0700);
+        try {
+            file_put_contents("$folder/cnf", "[req]\ndistinguished_name=dn\n[dn]\n[ext]\nsubjectAltName=IP:127.0.0.1\nbasicConstraints=CA:TRUE\n");
+            $options = ['config' => "$folder/cnf", 'x509_extensions' => 'ext', 'private_key_type' => OPENSSL_KEYTYPE_RSA, 'private_key_bits' => 2048, 'digest_alg' => 'sha256'];
+            $key = openssl_pkey_new($options);
+            $request = openssl_csr_new(['commonName' => 'pilotsync test'], $key, $options);
+            openssl_x509_export_to_file(openssl_csr_sign($request, null, $key, 2, $options, 1), "$folder/crt");
+            openssl_pkey_export_to_file($key, "$folder/key", null, $options);
+            $tls = RedisServer::freePort();
+            $this->server = new RedisServer(['--tls-port', (string) $tls, '--tls-cert-file', "$folder/crt", '--tls-key-file', "$folder/key", '--tls-auth-clients', 'no']);
+
+            try {
+                $this->client("rediss://127.0.0.1:$tls")->add('example.com');
+                self::fail('a certificate that nobody vouches for was taken');
+            } catch (RedisUnavailable $e) {
+                self::assertSame(0, $this->server->redis()->lLen(self::PENDING));
+            }
+            putenv("SSL_CERT_FILE=$folder/crt"); // as if the system knew this authority
+            $this->client("rediss://127.0.0.1:$tls")->add('example.com');
+            self::assertSame(1, $this->server->redis()->lLen(self::PENDING));
+        } finally {
+            putenv('SSL_CERT_FILE');
+            array_map('unlink', glob("$folder/*") ?: []);
+            rmdir($folder);
+        }
+    }
+
     public function testStatusOfWhatNobodyKnowsIsNull(): void
     {
         self::assertNull($this->client()->status('example.com'));

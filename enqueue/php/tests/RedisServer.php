@@ -66,6 +66,9 @@ final class RedisServer
     public function remove(): void
     {
         $this->kill();
+        if (!is_dir($this->folder)) {
+            return;
+        }
         foreach (glob($this->folder . '/*') ?: [] as $file) {
             unlink($file);
         }
