@@ -200,7 +200,7 @@ func (n *network) post(path string, body []byte, header map[string]string) (stat
 	for name, value := range header {
 		req.Header.Set(name, value)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := http.DefaultTransport.RoundTrip(req) // follows no redirect
 	if err != nil {
 		n.t.Fatal(err)
 	}

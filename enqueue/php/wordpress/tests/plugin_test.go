@@ -3,6 +3,7 @@
 package wordpress
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/base64"
@@ -20,6 +21,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/sirupsen/logrus"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"golang.org/x/sync/errgroup"
 
 	"pilotsync/internal/redistest"
 	"pilotsync/internal/simulator"
@@ -75,6 +77,9 @@ func TestPlugin(t *testing.T) {
 		{"a mapping that was renamed again gets no late addition", lateAddition},
 		{"what is no host name holds nothing up", wrongNames},
 		{"an outage of Redis loses nothing and keeps the order", outage},
+		{"with Action Scheduler the outbox is retried by it", actionScheduler},
+		{"the notice's button sends, for those who may", button},
+		{"many processes at once send each change once", crowd},
 		{"its own polling is off, unless asked for", polling},
 		{"a forged or old webhook changes nothing", forgeries},
 		{"an event that comes again or late changes nothing", replays},
@@ -279,7 +284,99 @@ func polling(w *world) {
 	if s := w.do(step{"poll", "polled.example.com"}, step{"poll", "polled.example.com"}); len(s.Calls) != before {
 		w.t.Errorf("it was polled: %q", s.Calls[before:])
 	}
+	want := []string{"polled theirs.example.com", "polled theirs.example.com"}
+	s := w.do(step{"map", "theirs.example.com"}, step{"poll", "theirs.example.com"}, step{"poll", "polled.example.com"}, step{"poll", "theirs.example.com"})
+	if diff := cmp.Diff(want, s.Calls[before:]); diff != "" {
+		w.t.Errorf("polled (-want +got):\n%s", diff)
+	}
 	w.sent()
+}
+
+func actionScheduler(w *world) {
+	w.do(step{"option", "fake_action_scheduler", true})
+	w.redis.Stop()
+	w.do(step{"do_action", "wu_add_domain", "scheduled1.example.com", 2}, step{"do_action", "wu_add_domain", "scheduled2.example.com", 2})
+	for range 2 { // fails, and is scheduled again by itself
+		if out := w.do(step{"actions"}).Output; out != "1 run, 1 scheduled; WP-Cron: no" {
+			w.t.Errorf("with Redis down: %s", out)
+		}
+	}
+	w.redis.Start()
+	if out := w.do(step{"actions"}).Output; out != "1 run, 0 scheduled; WP-Cron: no" {
+		w.t.Errorf("with Redis back: %s", out)
+	}
+	w.wantSent("add scheduled1.example.com always 2", "add scheduled2.example.com always 2")
+	w.do(step{"option", "fake_action_scheduler", false})
+}
+
+func button(w *world) {
+	w.redis.Stop()
+	w.do(step{"do_action", "wu_add_domain", "button.example.com", 2})
+	w.redis.Start()
+	for _, c := range []struct {
+		name  string
+		user  int
+		nonce bool
+		want  int
+	}{
+		{"without a nonce", 1, false, http.StatusForbidden},
+		{"for nobody", 0, true, http.StatusForbidden},
+	} {
+		body, err := json.Marshal([]step{{"button", c.user, c.nonce}})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if status, _ := w.post("/?test", body, nil); status != c.want {
+			w.t.Errorf("%s it is answered with %d; want %d", c.name, status, c.want)
+		}
+		w.wantSent()
+	}
+	if status, _ := w.post("/?test", []byte(`[["button", 1, true]]`), nil); status != http.StatusFound {
+		w.t.Errorf("it is answered with %d", status)
+	}
+	w.wantSent("add button.example.com always 2")
+}
+
+// crowd has several processes put changes into the outbox and send them, each
+// with a domain of its own that is added and removed in turn.
+func crowd(w *world) {
+	const processes, turns = 4, 6
+	want := map[string][]string{}
+	var group errgroup.Group
+	for p := range processes {
+		domain := fmt.Sprintf("crowd%d.example.com", p)
+		var steps []step
+		for turn := range turns {
+			kind := []string{"add", "remove"}[turn%2]
+			steps = append(steps, step{"do_action", "wu_" + kind + "_domain", domain, 2})
+			want[domain] = append(want[domain], kind+" "+domain+" always 2")
+		}
+		body, err := json.Marshal(steps)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		group.Go(func() error {
+			resp, err := http.Post(w.url+"/?test", "application/json", bytes.NewReader(body))
+			if err != nil {
+				return err
+			}
+			return resp.Body.Close()
+		})
+	}
+	if err := group.Wait(); err != nil {
+		w.t.Fatal(err)
+	}
+	if out := w.do().Outbox; len(out) != 0 {
+		w.t.Errorf("left in the outbox: %q", out)
+	}
+	got := map[string][]string{}
+	for _, text := range w.sent() {
+		domain := strings.Fields(text)[1]
+		got[domain] = append(got[domain], text)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		w.t.Errorf("changes of each domain, in order (-want +got):\n%s", diff)
+	}
 }
 
 // event posts an event, signed as the worker does, and returns the status.

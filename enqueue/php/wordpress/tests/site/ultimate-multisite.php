@@ -151,6 +151,22 @@ namespace WP_Ultimo\Integrations {
 }
 
 namespace {
+	if ( get_site_option( 'fake_action_scheduler' ) ) {
+		// Action Scheduler's functions, as far as one action at a time goes.
+		function as_schedule_single_action( $at, $hook, $args, $group ) {
+			update_site_option( 'fake_actions', array_merge( get_site_option( 'fake_actions', array() ), array( array( $at, $hook ) ) ) );
+		}
+		function as_next_scheduled_action( $hook, $args, $group ) {
+			foreach ( get_site_option( 'fake_actions', array() ) as list( $at, $scheduled ) ) {
+				if ( $hook === $scheduled ) {
+					return $at;
+				}
+			}
+			return doing_action( $hook );
+		}
+		function as_unschedule_all_actions( $hook, $args, $group ) { update_site_option( 'fake_actions', array() ); }
+	}
+	add_filter( 'pilotsync_verifies_domain', function ( $verifies, $domain ) { return 'theirs.example.com' !== $domain; }, 10, 2 );
 	add_filter( 'pilotsync_retry_seconds', function () { return 1; } );
 
 	// The test's orders: a list of steps, all in one request.
@@ -202,6 +218,19 @@ namespace {
 				case 'deactivate':
 					require_once ABSPATH . 'wp-admin/includes/plugin.php';
 					deactivate_plugins( 'pilotsync/pilotsync.php', false, true );
+					break;
+				case 'actions':
+					$actions = get_site_option( 'fake_actions', array() );
+					update_site_option( 'fake_actions', array() );
+					foreach ( $actions as list( , $hook ) ) {
+						do_action( $hook );
+					}
+					echo count( $actions ), ' run, ', count( get_site_option( 'fake_actions', array() ) ), ' scheduled; WP-Cron: ', wp_next_scheduled( 'pilotsync_flush' ) ? 'yes' : 'no';
+					break;
+				case 'button': // Ends the request.
+					wp_set_current_user( $step[0] );
+					$_REQUEST['_wpnonce'] = $step[1] ? wp_create_nonce( 'pilotsync_send' ) : 'none';
+					do_action( 'network_admin_edit_pilotsync_send' );
 					break;
 				case 'notices':
 					wp_set_current_user( isset( $step[0] ) ? $step[0] : 1 );
