@@ -52,12 +52,12 @@ func (w *Worker) deliver(ctx context.Context, t *asynq.Task) error {
 	if since != "" {
 		return sendLater(e, 0, fmt.Errorf("the webhook at %s said at %s that it is gone (410); nothing is sent there until a worker is started", to.host, since))
 	}
-	if wait := to.enter(time.Now()); wait > 0 {
-		return sendLater(e, wait, fmt.Errorf("the webhook at %s failed a moment ago; it is left alone for a while", to.host))
+	if wait, cause := to.enter(time.Now()); wait > 0 {
+		return sendLater(e, wait, fmt.Errorf("not sent, for an event before it failed: %w", cause))
 	}
 	// Whatever becomes of it, even a panic, the turn is given back.
 	a := answer{verdict: unsaid}
-	defer func() { to.done(time.Now(), a.verdict, a.after) }()
+	defer func() { to.done(time.Now(), a) }()
 	a = w.post(ctx, to, e.ID(), t.Payload())
 	log := w.taskLog(ctx, e.AppID).WithField("event", e.Type)
 	switch a.verdict {

@@ -20,6 +20,7 @@ import (
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/worker"
+	"pilotsync/worker/applist"
 )
 
 const (
@@ -186,6 +187,43 @@ func TestEveryStateOfADomainsLifeIsToldOnce(t *testing.T) {
 		t.Errorf("told were %+v", got)
 	}
 	w.await("the outbox is empty", 10*time.Second, func() bool { return w.rdb.LLen(t.Context(), "pilotsync:{app1}:outbox").Val() == 0 })
+}
+
+func TestEventsThatADeadWorkerLeftInTheOutboxAreToldOnce(t *testing.T) {
+	t.Parallel()
+	w, s := setup(t, simulator.Options{}), newSite(t)
+	ctx := t.Context()
+	lease := applist.Lease{}
+	steps := []func() error{
+		func() error { _, err := w.ledger.Wake(ctx, "app1"); return err },
+		func() (err error) { lease, err = w.ledger.Take(ctx, "app1"); return err },
+		func() error { return w.ledger.Abandon(ctx, lease, &applist.Trouble{Reason: "no card", Blocked: true}) },
+		func() (err error) { lease, err = w.ledger.Take(ctx, "app1"); return err },
+		func() error { _, err := w.ledger.Commit(ctx, lease, applist.Commit{}); return err },
+		func() error { _, err := w.ledger.Release(ctx, lease); return err },
+	}
+	for i, step := range steps {
+		if err := step(); err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+	}
+	outbox, err := w.ledger.Outbox(ctx, "app1", 10)
+	if err != nil || len(outbox) != 2 {
+		t.Fatalf("the outbox: %+v, %v", outbox, err)
+	}
+	// It got as far as enqueueing the first.
+	if _, err := asynq.NewClientFromRedisClient(w.rdb).Enqueue(asynq.NewTask(tasks.TypeEventDeliver, tasks.Encode(outbox[0].Event)),
+		asynq.Queue(tasks.QueueEvents), asynq.TaskID(outbox[0].ID()), asynq.Retention(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	cfg := w.config("app1")
+	cfg.Webhook = webhook(t, s.URL, oldSecret, newSecret)
+	w.start(cfg)
+	w.await("both are told", 60*time.Second, func() bool { got, _ := s.told(); return len(got) == 2 })
+	w.await("the outbox is empty", 10*time.Second, func() bool { return w.rdb.LLen(ctx, "pilotsync:{app1}:outbox").Val() == 0 })
+	if got, calls := s.told(); calls != 2 || got[0].id != outbox[0].ID() || got[1].id != outbox[1].ID() {
+		t.Errorf("told were %+v", got)
+	}
 }
 
 func TestAWebhookThatIsDownLosesNothing(t *testing.T) {

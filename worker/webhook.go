@@ -67,6 +67,7 @@ type health struct {
 	fails  int       // in a row; those of calls that were under way together count once
 	until  time.Time // nothing is sent before
 	trying bool      // the one event is under way
+	cause  error     // of the last failure
 }
 
 const (
@@ -74,38 +75,39 @@ const (
 	coolOffMax = 5 * time.Minute
 )
 
-// enter asks for leave to send. Where wait isn't 0, not before that; else done is
-// to be called with the outcome.
-func (h *health) enter(now time.Time) (wait time.Duration) {
+// enter asks for leave to send. Where wait isn't 0, not before that, because of
+// cause; else done is to be called with the outcome.
+func (h *health) enter(now time.Time) (wait time.Duration, cause error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case h.fails == 0:
-		return 0
+		return 0, nil
 	case now.Before(h.until):
-		return h.until.Sub(now)
+		return h.until.Sub(now), h.cause
 	case h.trying:
-		return coolOffMin
+		return coolOffMin, h.cause
 	}
 	h.trying = true
-	return 0
+	return 0, nil
 }
 
 // done tells what became of a sending. After one that failed through the
-// endpoint's fault nothing is sent for a while, at least the given pause.
-func (h *health) done(now time.Time, v verdict, atLeast time.Duration) {
+// endpoint's fault nothing is sent for a while, at least as long as it asked for.
+func (h *health) done(now time.Time, a answer) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.trying = false
-	switch v {
+	switch a.verdict {
 	case unsaid:
 	case arrived, gone, declined: // it answers
-		h.fails, h.until = 0, time.Time{}
+		h.fails, h.until, h.cause = 0, time.Time{}, nil
 	case ailing:
+		h.cause = a.err
 		if !now.Before(h.until) {
 			h.fails++
 		}
-		pause := max(min(coolOffMin<<min(h.fails-1, 16), coolOffMax), atLeast)
+		pause := max(min(coolOffMin<<min(h.fails-1, 16), coolOffMax), a.after)
 		if until := now.Add(pause); until.After(h.until) {
 			h.until = until
 		}

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -79,18 +80,19 @@ func TestWhatAStatusSays(t *testing.T) {
 func TestAnEndpointThatFailsIsLeftAloneAndThenTriedWithOneEvent(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	down := errors.New("503")
 	var h health
 	enters := func(want time.Duration) {
 		t.Helper()
-		if got := h.enter(now); got != want {
-			t.Errorf("at %s the wait is %s, want %s", now.Format(time.TimeOnly), got, want)
+		if got, cause := h.enter(now); got != want || (cause == nil) != (want == 0) {
+			t.Errorf("at %s the wait is %s because of %v, want %s", now.Format(time.TimeOnly), got, cause, want)
 		}
 	}
 	for range 16 { // all slots at once, for it was well
 		enters(0)
 	}
 	for range 16 { // together they count as one failure
-		h.done(now, ailing, 0)
+		h.done(now, answer{verdict: ailing, err: down})
 	}
 	enters(5 * time.Second)
 	now = now.Add(4 * time.Second)
@@ -98,23 +100,23 @@ func TestAnEndpointThatFailsIsLeftAloneAndThenTriedWithOneEvent(t *testing.T) {
 	now = now.Add(time.Second)
 	enters(0)
 	enters(5 * time.Second) // the one event is under way
-	h.done(now, ailing, 0)
+	h.done(now, answer{verdict: ailing, err: down})
 	enters(10 * time.Second)
 	now = now.Add(10 * time.Second)
 	enters(0)
-	h.done(now, unsaid, 0) // cut short by a shutdown: another may try
+	h.done(now, answer{verdict: unsaid, err: down}) // cut short by a shutdown: another may try
 	enters(0)
-	h.done(now, ailing, 40*time.Minute) // it asked for a pause
+	h.done(now, answer{verdict: ailing, after: 40 * time.Minute, err: down}) // it asked for a pause
 	enters(40 * time.Minute)
 	for range 20 {
 		now = now.Add(time.Hour)
 		enters(0)
-		h.done(now, ailing, 0)
+		h.done(now, answer{verdict: ailing, err: down})
 	}
 	enters(5 * time.Minute)
 	now = now.Add(5 * time.Minute)
 	enters(0)
-	h.done(now, declined, 0) // it answers, if not as one would like
+	h.done(now, answer{verdict: declined, err: down}) // it answers, if not as one would like
 	for range 3 {
 		enters(0)
 	}

@@ -2,23 +2,17 @@ package worker_test
 
 import (
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hibiken/asynq"
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
-	"pilotsync/worker"
 )
 
 func TestADomainGoesFromRequestToCertificate(t *testing.T) {
@@ -236,49 +230,6 @@ func TestPoisonIsArchivedAtOnceWithItsReason(t *testing.T) {
 	}
 	w.add("app1", "shop.example.com")
 	w.awaitState("app1", "shop.example.com", 60*time.Second, tasks.Done)
-}
-
-func TestAStateChangeIsToldToTheWebhookSigned(t *testing.T) {
-	t.Parallel()
-	secret, err := standardwebhooks.NewWebhook("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-	if err != nil {
-		t.Fatal(err)
-	}
-	told := make(chan tasks.Event, 10)
-	var failures atomic.Int32
-	site := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		if err := secret.Verify(body, r.Header); err != nil {
-			t.Errorf("the signature: %v", err)
-		}
-		if failures.Add(1) == 1 { // WordPress is just updating itself
-			http.Error(rw, "busy", http.StatusServiceUnavailable)
-			return
-		}
-		e, err := tasks.Decode[tasks.Event](body)
-		if err != nil {
-			t.Error(err)
-		}
-		told <- e
-	}))
-	t.Cleanup(site.Close)
-	w := setup(t, simulator.Options{})
-	cfg := w.config("app1")
-	cfg.Webhook = worker.Webhook{URL: site.URL, Secrets: []*standardwebhooks.Webhook{secret}}
-	w.start(cfg)
-	w.add("app1", "shop.example.com")
-	got := map[tasks.State]bool{}
-	for range 2 {
-		select {
-		case e := <-told:
-			got[e.State] = true
-		case <-time.After(60 * time.Second):
-			t.Fatalf("the webhook was told only of %v", got)
-		}
-	}
-	if !got[tasks.CheckingDNS] || !got[tasks.Done] {
-		t.Errorf("the webhook was told of %v, want checking-dns and done", got)
-	}
 }
 
 func TestAStoppingWorkerHandsBackWhatAnotherThenDoes(t *testing.T) {
