@@ -90,6 +90,9 @@ func (s *site) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	s.calls++
 	if s.status != 0 {
 		rw.Header().Set("Location", "/elsewhere")
+		if s.status == http.StatusTooManyRequests {
+			rw.Header().Set("Retry-After", "1800")
+		}
 		rw.WriteHeader(s.status)
 		return
 	}
@@ -277,6 +280,33 @@ func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
 	s.answer(0)
 	w.start(cfg)
 	w.await("all is told", 4*time.Second, func() bool { got, _ := s.told(); return len(got) == 6 })
+}
+
+func TestAWebhookThatAsksForAPauseGetsIt(t *testing.T) {
+	t.Parallel()
+	w, s := setup(t, simulator.Options{}), newSite(t)
+	s.answer(http.StatusTooManyRequests)
+	cfg := w.config("app1")
+	cfg.Webhook = webhook(t, s.URL, oldSecret, newSecret)
+	w.start(cfg)
+	retried := func(n int) func() bool {
+		return func() bool {
+			events := w.events(false)
+			return len(events) == n && !slices.ContainsFunc(events, func(e worker.EventInfo) bool { return e.Delivery != worker.EventRetrying })
+		}
+	}
+	w.tell("app1", 1)
+	w.await("the first is put off", 60*time.Second, retried(1))
+	w.tell("app1", 3)
+	w.await("so are the others", 60*time.Second, retried(4))
+	for _, e := range w.events(false) {
+		if wait := time.Until(e.NextAt); wait < 29*time.Minute || wait > 34*time.Minute || !strings.Contains(e.Error, "429") {
+			t.Errorf("%s is sent again in %s: %s", e.ID, wait, e.Error)
+		}
+	}
+	if _, calls := s.told(); calls != 1 {
+		t.Errorf("it was called %d times", calls)
+	}
 }
 
 func TestNoEventGoesWhereItWasNotMeantToGo(t *testing.T) {

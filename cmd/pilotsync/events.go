@@ -16,6 +16,11 @@ type eventsCmd struct {
 	Replay eventsReplayCmd `cmd:"" help:"Send events again."`
 }
 
+// Help is shown under the command's own --help.
+func (*eventsCmd) Help() string {
+	return `Alone it is 'pilotsync events list', and takes the flags --app, --failed and --json.`
+}
+
 type eventsListCmd struct {
 	redisSettings
 
