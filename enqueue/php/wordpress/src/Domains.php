@@ -7,7 +7,7 @@
 
 namespace Pilotsync\WordPress;
 
-/** The table of the events that were applied. */
+/** For each domain the time of the last event that was applied, and when its mapping got another name. */
 final class Domains {
 
 	/**
@@ -23,14 +23,8 @@ final class Domains {
 	}
 
 	/** Notes an event as applied. */
-	public function note_event( string $domain, string $at, string $state, string $reason ): void {
-		$this->write( $domain, compact( 'at', 'state', 'reason' ) );
-	}
-
-	/** The last event's state and reason, or null. */
-	public function last( string $domain ) {
-		$row = $this->row( $domain );
-		return null === $row || '' === $row->at ? null : $row;
+	public function note_event( string $domain, string $at ): void {
+		$this->write( $domain, array( 'at' => $at ) );
 	}
 
 	/** Notes that a mapping no longer has this name. */

@@ -86,7 +86,7 @@ final class Events {
 		$problem = in_array( $event->state, array( 'failed', 'rejected', 'done-without-ssl' ), true );
 		Log::domain( $name, $event->state . ( '' === $event->reason ? '' : ': ' . $event->reason ), $problem ? 'error' : 'info' );
 		// At last: an event whose mapping couldn't be saved comes again, and must be news then.
-		$this->domains->note_event( $event->domain, $event->at, $event->state, $event->reason );
+		$this->domains->note_event( $event->domain, $event->at );
 		return $result;
 	}
 

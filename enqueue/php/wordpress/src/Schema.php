@@ -23,7 +23,7 @@ final class Schema {
 		return $wpdb->base_prefix . 'pilotsync_outbox';
 	}
 
-	/** For each domain the last event that was applied, and whether its mapping was renamed. */
+	/** See Domains. */
 	public static function domains(): string {
 		global $wpdb;
 		return $wpdb->base_prefix . 'pilotsync_domains';
@@ -56,8 +56,6 @@ final class Schema {
 			hash char(32) NOT NULL,
 			domain varchar(253) NOT NULL,
 			at varchar(32) NOT NULL DEFAULT '',
-			state varchar(32) NOT NULL DEFAULT '',
-			reason text NULL,
 			renamed_at bigint(20) unsigned NOT NULL DEFAULT 0,
 			PRIMARY KEY  (hash)
 			) ENGINE=InnoDB $charset;"

@@ -87,6 +87,7 @@ func TestPlugin(t *testing.T) {
 		{"a mapped domain ends in stage done, by webhook", ends},
 		{"the commands", commands},
 		{"switched off again, the built-in provider is back", switchedOff},
+		{"deleted, it leaves nothing behind", uninstalled},
 		{"as a must-use plugin it takes over as well", mustUse},
 	} {
 		ok := t.Run(c.name, func(t *testing.T) {
@@ -600,9 +601,18 @@ func commands(w *world) {
 	w.wantSent("add waits.example.com always 2")
 }
 
+func uninstalled(w *world) {
+	if out := w.do(step{"uninstall"}).Output; out != "" {
+		w.t.Errorf("it leaves %q", out)
+	}
+}
+
 func mustUse(w *world) {
 	content := w.folder + "/site/wp-content"
 	w.run("", "cp", "-r", content+"/plugins/pilotsync", content+"/mu-plugins/pilotsync")
 	w.run("", "cp", content+"/plugins/pilotsync/mu-loader.php", content+"/mu-plugins/pilotsync.php")
 	takesOver(w)
+	if out := w.do(step{"uninstall"}).Output; len(strings.Fields(out)) < 3 {
+		w.t.Errorf("when the copy in plugins is deleted, only %q is left", out)
+	}
 }

@@ -219,6 +219,14 @@ namespace {
 					require_once ABSPATH . 'wp-admin/includes/plugin.php';
 					deactivate_plugins( 'pilotsync/pilotsync.php', false, true );
 					break;
+				case 'uninstall':
+					require_once ABSPATH . 'wp-admin/includes/plugin.php';
+					uninstall_plugin( 'pilotsync/pilotsync.php' );
+					echo implode( ' ', array_merge(
+						$wpdb->get_col( "SHOW TABLES LIKE '%pilotsync%'" ),
+						$wpdb->get_col( "SELECT meta_key FROM {$wpdb->sitemeta} WHERE meta_key LIKE 'pilotsync%'" )
+					) );
+					break;
 				case 'actions':
 					$actions = get_site_option( 'fake_actions', array() );
 					update_site_option( 'fake_actions', array() );
