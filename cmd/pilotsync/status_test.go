@@ -170,7 +170,7 @@ func TestStatusTellsOfAnAppsTrouble(t *testing.T) {
 	s := newShelf(t, mini.Addr())
 	for app, trouble := range map[string]applist.Trouble{
 		"app1": {Reason: "the API key was refused", Blocked: true, Since: time.Now().Add(-5 * time.Minute)},
-		"app2": {Reason: "ServerPilot answered 500", Since: time.Now().Add(-20 * time.Second)},
+		"app2": {Reason: "ServerPilot answered 500", Since: time.Now().Add(-3 * time.Hour)},
 	} {
 		s.record(app, "example.com")
 		if err := s.ledger.Abandon(t.Context(), s.take(app), &trouble); err != nil {
@@ -181,7 +181,7 @@ func TestStatusTellsOfAnAppsTrouble(t *testing.T) {
 	lines := strings.Split(got.out, "\n")
 	want := []string{
 		"App app1 is blocked until a person acts (it began 5m ago): the API key was refused",
-		"App app2 is in trouble and tried again (it began 20s ago): ServerPilot answered 500",
+		"App app2 is in trouble and tried again (it began 3h ago): ServerPilot answered 500",
 	}
 	if diff := cmp.Diff(want, lines[:2]); diff != "" || !strings.HasPrefix(lines[2], "APP ") {
 		t.Errorf("got\n%s\n%s", got.out, diff)
