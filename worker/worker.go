@@ -190,7 +190,7 @@ func (w *Worker) failed(ctx context.Context, t *asynq.Task, err error) {
 	case errors.Is(err, asynq.SkipRetry):
 		log.Error("archived: " + err.Error())
 	case errors.As(err, &pause):
-		log.WithField("pause", pause.after.Round(time.Millisecond)).Warn("tried again later: " + err.Error())
+		log.WithField("pause", pause.after.Round(time.Millisecond).String()).Warn("tried again later: " + err.Error())
 	default:
 		log.Warn("tried again: " + err.Error())
 	}
