@@ -56,7 +56,7 @@ func TestParseDomainFollowsTheTable(t *testing.T) {
 			if refused.Code != c.Error || refused.Input != c.In || got != "" {
 				t.Errorf("ParseDomain(%q) = %q, %+v; want code %q", c.In, got, refused, c.Error)
 			}
-			if _, todo, _ := strings.Cut(refused.Rule, "; "); todo == "" {
+			if _, remedy, _ := strings.Cut(refused.Rule, "; "); remedy == "" {
 				t.Errorf("rule %q doesn't say what to do", refused.Rule)
 			}
 		})

@@ -5,7 +5,8 @@
 //	change.go   domain:add, domain:remove: into the ledger, and the app's sync started
 //	sync.go     app:sync: the app's list brought in step (worker/applist), the first verification started
 //	verify.go   ssl:verify: one look at DNS, AutoSSL and TLS (worker/certcheck), the next one started
-//	deliver.go  event:deliver: a state change told to the webhook
+//	event.go    the app's outbox, which each commit and verification fills, made into tasks
+//	deliver.go  event:deliver: one event told to the webhook
 //
 // and beside them sweep.go finds what a crash left lying. worker.go wires it all
 // up: four asynq servers, each with slots of its own, so that a slow kind of
