@@ -94,9 +94,9 @@ type Ledger interface {
 	Renew(ctx context.Context, lease Lease) error
 	Snapshot(ctx context.Context, app string) (Snapshot, error)
 	// BeginWrite renews the lease and notes that a write is in flight for
-	// LandingLimit, which may put the names claim on the list. They stay noted,
-	// with those of earlier writes, until a commit.
-	BeginWrite(ctx context.Context, lease Lease, claim []string) error
+	// LandingLimit, which may put the names that it claims on the list. They stay
+	// noted, with those of earlier writes, until a commit.
+	BeginWrite(ctx context.Context, lease Lease, w Writing) error
 	// EndWrite takes the note of the time back after a write that certainly had
 	// no effect or certainly had its effect, so that the next needn't wait.
 	EndWrite(ctx context.Context, lease Lease) error
@@ -116,9 +116,21 @@ type Ledger interface {
 // Lease is the right to sync one app.
 type Lease struct{ App, Token string }
 
+// Writing is a write that is about to be made.
+type Writing struct {
+	// Claim are the names that count as ours should it land.
+	Claim []string
+	// Added and Removed are what it changes, and Size is the number of names on the
+	// list then: for the app's history, which has no line for one that changes nothing.
+	Added, Removed []string
+	Size           int
+	Who            string
+}
+
 // Commit is what one plan changes in the ledger.
 type Commit struct {
 	Outcomes []Outcome
+	Listed   int      // names on the list
 	Own      []string // names that are ours from now on
 	Disown   []string // names that aren't any more
 	Who      string

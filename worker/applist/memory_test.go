@@ -179,7 +179,7 @@ func (m *memory) snapshot() Snapshot {
 		Ours: maps.Clone(m.ours), Strangers: maps.Clone(m.strange), Flight: slices.Clone(m.claim)}
 }
 
-func (m *memory) BeginWrite(ctx context.Context, l Lease, claim []string) error {
+func (m *memory) BeginWrite(ctx context.Context, l Lease, w Writing) error {
 	if err := m.enter(ctx, "BeginWrite"); err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (m *memory) BeginWrite(ctx context.Context, l Lease, claim []string) error 
 		return err
 	}
 	m.until, m.landing = m.now().Add(LeaseTTL), m.now().Add(LandingLimit)
-	m.claim = append(m.claim, claim...)
+	m.claim = append(m.claim, w.Claim...)
 	return nil
 }
 
@@ -309,7 +309,7 @@ func TestMemoryKeepsTheLedgersPromises(t *testing.T) {
 	if _, err := m.Take(ctx, app); !errors.As(err, &notTaken) || !notTaken.Busy {
 		t.Fatalf("a lease was given out twice: %v", err)
 	}
-	if err := m.BeginWrite(ctx, first, []string{"a.com"}); err != nil {
+	if err := m.BeginWrite(ctx, first, Writing{Claim: []string{"a.com"}}); err != nil {
 		t.Fatal(err)
 	}
 	c.advance(LeaseTTL)

@@ -16,7 +16,7 @@ type refusal struct {
 // control writes the list as it was read. If ServerPilot refuses even that, the
 // fault is in the list and no change is to blame.
 func (r *run) control(ctx context.Context, remote []string) error {
-	err := r.replace(ctx, remote, nil)
+	err := r.replace(ctx, remote, Writing{})
 	if message, refused := isRefusal(err); refused {
 		return faultyList(r.lease.App, message, err)
 	}

@@ -174,7 +174,7 @@ func (r *run) step(ctx context.Context, p part) error {
 		if err := r.pause(ctx); err != nil {
 			return err
 		}
-		err := r.replace(ctx, plan.List, plan.Claim)
+		err := r.replace(ctx, plan.List, Writing{Claim: plan.Claim, Added: plan.Added, Removed: plan.Removed, Size: len(plan.List), Who: r.Who})
 		if message, refused := isRefusal(err); refused {
 			return r.takeApart(plan, snapshot, message, err)
 		}
@@ -203,12 +203,12 @@ func (r *run) pause(ctx context.Context) error {
 }
 
 // replace writes the list and makes sure that ServerPilot has it.
-func (r *run) replace(ctx context.Context, list, claim []string) error {
+func (r *run) replace(ctx context.Context, list []string, w Writing) error {
 	app := r.lease.App
 	// Taken before the lease is renewed, so that the write ends before the lease
 	// does, however long the renewal's answer took.
 	notAfter := r.Now().Add(CallLimit)
-	if err := r.Ledger.BeginWrite(ctx, r.lease, claim); err != nil {
+	if err := r.Ledger.BeginWrite(ctx, r.lease, w); err != nil {
 		return fmt.Errorf("begin a write to app %s: %w", app, err)
 	}
 	answer, err := r.API.Replace(ctx, app, list, notAfter)
@@ -242,7 +242,7 @@ func (r *run) commit(ctx context.Context, plan Result) error {
 			}
 		}
 	}
-	stale, err := r.Ledger.Commit(ctx, r.lease, Commit{Outcomes: plan.Outcomes, Own: plan.Own, Disown: plan.Disown, Who: r.Who})
+	stale, err := r.Ledger.Commit(ctx, r.lease, Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Disown: plan.Disown, Who: r.Who})
 	if err != nil {
 		return fmt.Errorf("commit to the ledger of app %s: %w", app, err)
 	}

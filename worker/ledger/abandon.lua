@@ -1,6 +1,6 @@
 -- Gives the lease back, or notes a trouble of a sync that never got one. The wake
 -- stays set: whoever calls this sees to it that a sync is tried again.
--- KEYS: sync told outbox
+-- KEYS: sync told outbox shown
 -- ARGV: token ("" for none), reason ("" for none), "1" if a person has to act, time
 -- in ms, what is told of it ("" for nothing) unless it was told since the last commit
 -- Returns 1, or 0 if the lease is another's.
@@ -18,4 +18,5 @@ end
 if ARGV[5] ~= '' and redis.call('HSETNX', KEYS[1], 'alarm', '1') == 1 then
   tell(KEYS[2], KEYS[3], ARGV[5])
 end
+redis.call('HINCRBY', KEYS[4], 'revision', 1)
 return 1

@@ -3,12 +3,16 @@ package ledger
 import (
 	"context"
 	"testing"
+
+	"pilotsync/worker/applist"
 )
 
 func TestWhatAWriteClaimedStaysClaimedUntilACommit(t *testing.T) {
 	t.Parallel()
 	begin := func(claim ...string) func(context.Context, *Ledger) string {
-		return func(ctx context.Context, l *Ledger) string { return outcome("begun", l.BeginWrite(ctx, mine, claim)) }
+		return func(ctx context.Context, l *Ledger) string {
+			return outcome("begun", l.BeginWrite(ctx, mine, applist.Writing{Claim: claim}))
+		}
 	}
 	after := func(claim string) state {
 		return state{"sync": leased(hash{"until": "+30s", "landing": "+30s", "claim": claim})}

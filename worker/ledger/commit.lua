@@ -1,23 +1,31 @@
 -- Replaces the records of a plan's outcomes.
--- KEYS: sync domains pending seqs since ours due strangers told outbox, then a log
--- for each outcome
+-- KEYS: sync domains pending seqs since ours due strangers told outbox index latest
+-- waiting expiry writes shown, then a log for each outcome
 -- ARGV: token, events kept, number of outcomes, names that become ours and names
--- that stop to be (both lists in JSON), what is told if the app was blocked, then
--- for each outcome: domain, order number, record as planned on ("" for none), new
--- record, since ("" for none), due in ms ("" for none), line of history, what is
--- told ("" for nothing)
+-- that stop to be (both lists in JSON), what is told if the app was blocked, names
+-- on the list, then for each outcome: domain, order number, record as planned on (""
+-- for none), new record, since ("" for none), due in ms ("" for none), line of
+-- history, what is told ("" for nothing), state, end of the certificate in s ("" for
+-- none)
 -- Returns {"lost"}, or {"done", domains whose outcome was not committed…}.
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then
   return {'lost'}
 end
 local result = {'done'}
 for i = 1, tonumber(ARGV[3]) do
-  local a = 6 + (i - 1) * 8
+  local a = 7 + (i - 1) * 10
   local domain, seq, old = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
   if redis.call('HGET', KEYS[4], domain) == seq and (redis.call('HGET', KEYS[2], domain) or '') == old then
     redis.call('HSET', KEYS[2], domain, ARGV[a + 4])
     redis.call('HDEL', KEYS[3], domain)
     redis.call('SREM', KEYS[8], domain)
+    redis.call('ZREM', KEYS[13], domain)
+    place(KEYS[11], KEYS[12], KEYS[16], domain, ARGV[a + 9])
+    if ARGV[a + 10] ~= '' then
+      redis.call('ZADD', KEYS[14], ARGV[a + 10], domain)
+    else
+      redis.call('ZREM', KEYS[14], domain)
+    end
     if ARGV[a + 5] ~= '' then
       redis.call('HSET', KEYS[5], domain, ARGV[a + 5])
     else
@@ -28,8 +36,8 @@ for i = 1, tonumber(ARGV[3]) do
     else
       redis.call('ZREM', KEYS[7], domain)
     end
-    redis.call('LPUSH', KEYS[10 + i], ARGV[a + 7])
-    redis.call('LTRIM', KEYS[10 + i], 0, tonumber(ARGV[2]) - 1)
+    redis.call('LPUSH', KEYS[16 + i], ARGV[a + 7])
+    redis.call('LTRIM', KEYS[16 + i], 0, tonumber(ARGV[2]) - 1)
     if ARGV[a + 8] ~= '' then
       tell(KEYS[9], KEYS[10], ARGV[a + 8])
     end
@@ -46,5 +54,9 @@ end
 if redis.call('HDEL', KEYS[1], 'alarm') == 1 then
   tell(KEYS[9], KEYS[10], ARGV[6])
 end
+wrote(KEYS[16], KEYS[15], ARGV[1], 'written')
+local t = redis.call('TIME')
+redis.call('HSET', KEYS[16], 'listed', ARGV[7], 'listed_at', string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000)))
+redis.call('HINCRBY', KEYS[16], 'revision', 1)
 redis.call('HDEL', KEYS[1], 'landing', 'claim', 'fails', 'trouble', 'blocked', 'trouble_since')
 return result

@@ -26,6 +26,15 @@
 //	                                 blocked, trouble_since; alarm (the trouble was told)
 //	pilotsync:{APP}:outbox   list    events to be enqueued, oldest first: "µs EVENT"
 //	pilotsync:{APP}:told     string  time of the last event (µs)
+//	pilotsync:{APP}:writes   list    the last writes, newest first: "NUMBER µs OUTCOME CHANGES"
+//	pilotsync:{APP}:shown    hash    for readers only: listed, listed_at (names on the list,
+//	                                 and when that was seen); write (what the one on its way
+//	                                 changes), writes (how many there were); revision (goes up
+//	                                 with all that a reader would see)
+//	pilotsync:{APP}:index    zset    "STATE DOMAIN" and " DOMAIN" of each domain, all of score 0
+//	pilotsync:{APP}:latest   zset    the domains changed last, by when (ms)
+//	pilotsync:{APP}:waiting  zset    domains whose change waits, by since when (ms)
+//	pilotsync:{APP}:expiry   zset    domains that are done, by the end of their certificate (s)
 //	pilotsync:apps           set     every app that has a ledger
 //	pilotsync:sweep          string  when the last sweep began (ms)
 package ledger

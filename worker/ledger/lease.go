@@ -40,14 +40,19 @@ func (l *Ledger) Renew(ctx context.Context, lease applist.Lease) error {
 }
 
 // BeginWrite implements [applist.Ledger].
-func (l *Ledger) BeginWrite(ctx context.Context, lease applist.Lease, claim []string) error {
-	return held(l.beginWrite.Run(ctx, l.rdb, []string{key(lease.App, "sync")}, lease.Token,
-		applist.LeaseTTL.Milliseconds(), applist.LandingLimit.Milliseconds(), list(claim)).Int())
+func (l *Ledger) BeginWrite(ctx context.Context, lease applist.Lease, w applist.Writing) error {
+	changes := ""
+	if len(w.Added)+len(w.Removed) > 0 {
+		changes = encode(written{Added: w.Added, Removed: w.Removed, Size: w.Size, Who: w.Who})
+	}
+	keys := []string{key(lease.App, "sync"), key(lease.App, "writes"), key(lease.App, "shown")}
+	return held(l.beginWrite.Run(ctx, l.rdb, keys, lease.Token,
+		applist.LeaseTTL.Milliseconds(), applist.LandingLimit.Milliseconds(), list(w.Claim), changes).Int())
 }
 
 // EndWrite implements [applist.Ledger].
 func (l *Ledger) EndWrite(ctx context.Context, lease applist.Lease) error {
-	return held(l.endWrite.Run(ctx, l.rdb, []string{key(lease.App, "sync")}, lease.Token).Int())
+	return held(l.endWrite.Run(ctx, l.rdb, []string{key(lease.App, "sync"), key(lease.App, "writes"), key(lease.App, "shown")}, lease.Token).Int())
 }
 
 // Release implements [applist.Ledger].
@@ -91,7 +96,7 @@ func runAbandon(ctx context.Context, l *Ledger, app, token string, trouble *appl
 			blocked = "1"
 		}
 	}
-	keys := []string{key(app, "sync"), key(app, "told"), key(app, "outbox")}
+	keys := []string{key(app, "sync"), key(app, "told"), key(app, "outbox"), key(app, "shown")}
 	return l.abandon.Run(ctx, l.rdb, keys, token, t.Reason, blocked, t.Since.UnixMilli(), told).Int()
 }
 
@@ -99,8 +104,9 @@ func runAbandon(ctx context.Context, l *Ledger, app, token string, trouble *appl
 func (l *Ledger) Commit(ctx context.Context, lease applist.Lease, c applist.Commit) ([]string, error) {
 	app := lease.App
 	keys := []string{key(app, "sync"), key(app, "domains"), key(app, "pending"), key(app, "seqs"),
-		key(app, "since"), key(app, "ours"), key(app, "due"), key(app, "strangers"), key(app, "told"), key(app, "outbox")}
-	args := []any{lease.Token, EventsKept, len(c.Outcomes), list(c.Own), list(c.Disown), recoveredEvent(app)}
+		key(app, "since"), key(app, "ours"), key(app, "due"), key(app, "strangers"), key(app, "told"), key(app, "outbox"),
+		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "expiry"), key(app, "writes"), key(app, "shown")}
+	args := []any{lease.Token, EventsKept, len(c.Outcomes), list(c.Own), list(c.Disown), recoveredEvent(app), c.Listed}
 	for _, o := range c.Outcomes {
 		r := o.Record
 		since := ""
@@ -113,7 +119,7 @@ func (l *Ledger) Commit(ctx context.Context, lease applist.Lease, c applist.Comm
 		}
 		event := applist.Event{At: r.UpdatedAt, State: r.State, Reason: o.Event, Who: c.Who}
 		keys = append(keys, logKey(app, r.Domain))
-		args = append(args, r.Domain, r.Seq, r.Version, encode(r), since, due(r), encode(event), told)
+		args = append(args, r.Domain, r.Seq, r.Version, encode(r), since, due(r), encode(event), told, string(r.State), expiry(r))
 	}
 	reply, err := l.commit.Run(ctx, l.rdb, keys, args...).StringSlice()
 	if err != nil {

@@ -96,7 +96,7 @@ func TestTakeCountsMilliseconds(t *testing.T) {
 			}
 			if c.begun >= 0 {
 				server.SetTime(start.Add(c.begun))
-				if err := l.BeginWrite(t.Context(), lease, nil); err != nil {
+				if err := l.BeginWrite(t.Context(), lease, applist.Writing{}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -120,7 +120,7 @@ func TestAWriteOfUnknownOutcomeIsWaitedForExactly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.BeginWrite(ctx, lease, nil); err != nil {
+	if err := l.BeginWrite(ctx, lease, applist.Writing{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Abandon(ctx, lease, nil); err != nil {
@@ -137,7 +137,9 @@ func TestTheHolderAloneRenewsAndWrites(t *testing.T) {
 	t.Parallel()
 	renew := func(ctx context.Context, l *Ledger) string { return outcome("renewed", l.Renew(ctx, mine)) }
 	begin := func(claim ...string) func(context.Context, *Ledger) string {
-		return func(ctx context.Context, l *Ledger) string { return outcome("begun", l.BeginWrite(ctx, mine, claim)) }
+		return func(ctx context.Context, l *Ledger) string {
+			return outcome("begun", l.BeginWrite(ctx, mine, applist.Writing{Claim: claim}))
+		}
 	}
 	end := func(ctx context.Context, l *Ledger) string { return outcome("ended", l.EndWrite(ctx, mine)) }
 	theirs := state{"sync": leased(hash{"token": "theirs", "landing": "+10s", "claim": `["x"]`})}

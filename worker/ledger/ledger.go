@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"pilotsync/tasks"
 	"pilotsync/worker/applist"
 )
 
@@ -44,6 +45,10 @@ var (
 	rewakeLua string
 	//go:embed turn.lua
 	turnLua string
+	//go:embed place.lua
+	placeLua string
+	//go:embed wrote.lua
+	wroteLua string
 )
 
 // Ledger is the record of every domain of every app. It is safe for use by any
@@ -61,15 +66,15 @@ var _ applist.Ledger = (*Ledger)(nil)
 func New(rdb redis.UniversalClient) *Ledger {
 	return &Ledger{
 		rdb:        rdb,
-		record:     redis.NewScript(recordLua),
+		record:     redis.NewScript(placeLua + recordLua),
 		take:       redis.NewScript(takeLua),
 		renew:      redis.NewScript(renewLua),
-		beginWrite: redis.NewScript(beginWriteLua),
-		endWrite:   redis.NewScript(endWriteLua),
-		commit:     redis.NewScript(tellLua + commitLua),
+		beginWrite: redis.NewScript(wroteLua + beginWriteLua),
+		endWrite:   redis.NewScript(wroteLua + endWriteLua),
+		commit:     redis.NewScript(tellLua + placeLua + wroteLua + commitLua),
 		release:    redis.NewScript(releaseLua),
 		abandon:    redis.NewScript(tellLua + abandonLua),
-		verified:   redis.NewScript(tellLua + verifiedLua),
+		verified:   redis.NewScript(tellLua + placeLua + verifiedLua),
 		wake:       redis.NewScript(wakeLua),
 		rewake:     redis.NewScript(rewakeLua),
 		turn:       redis.NewScript(turnLua),
@@ -112,7 +117,8 @@ func (l *Ledger) Record(ctx context.Context, change applist.Pending, event appli
 	if change.Remove {
 		kind = "remove"
 	}
-	keys := []string{key(app, "seqs"), key(app, "pending"), key(app, "since"), key(app, "sync"), logKey(app, change.Domain), key(app, "strangers")}
+	keys := []string{key(app, "seqs"), key(app, "pending"), key(app, "since"), key(app, "sync"), logKey(app, change.Domain), key(app, "strangers"),
+		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "shown")}
 	reply, err := l.record.Run(ctx, l.rdb, keys, change.Domain, kind, change.Seq, encode(change), encode(event), EventsKept).StringSlice()
 	if err != nil {
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
@@ -145,8 +151,9 @@ func (l *Ledger) Verified(ctx context.Context, app string, was, is applist.Recor
 	if is.State != was.State {
 		told = stateEvent(app, is)
 	}
-	keys := []string{key(app, "domains"), key(app, "due"), logKey(app, was.Domain), key(app, "told"), key(app, "outbox")}
-	n, err := l.verified.Run(ctx, l.rdb, keys, was.Domain, was.Version, encode(is), due(is), line, EventsKept, told).Int()
+	keys := []string{key(app, "domains"), key(app, "due"), logKey(app, was.Domain), key(app, "told"), key(app, "outbox"),
+		key(app, "pending"), key(app, "index"), key(app, "latest"), key(app, "expiry"), key(app, "shown")}
+	n, err := l.verified.Run(ctx, l.rdb, keys, was.Domain, was.Version, encode(is), due(is), line, EventsKept, told, string(is.State), expiry(is)).Int()
 	if err != nil {
 		return false, fmt.Errorf("put down the verification of %s on app %s: %w", was.Domain, app, err)
 	}
@@ -159,6 +166,14 @@ func due(r applist.Record) string {
 		return ""
 	}
 	return strconv.FormatInt(r.NextAt.UnixMilli(), 10)
+}
+
+// expiry is the end of the certificate that a domain is done by, in s.
+func expiry(r applist.Record) string {
+	if r.State != tasks.Done || r.Certificate == nil {
+		return ""
+	}
+	return strconv.FormatInt(r.Certificate.NotAfter.Unix(), 10)
 }
 
 // encode writes what the ledger keeps as JSON; its types always encode.

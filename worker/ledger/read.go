@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -42,6 +41,17 @@ type App struct {
 	Fails   int
 	Trouble *applist.Trouble // of the last sync, nil if it went well
 	LookAt  time.Time        // when the sweep is to wake it; zero for never
+
+	// Of [Ledger.AppStates] only.
+
+	// Listed is the number of names on the list, as the last sync saw it at
+	// ListedAt; zero if none did yet.
+	Listed       int
+	ListedAt     time.Time
+	Counts       map[tasks.State]int // domains by state, as [View] has it
+	Oldest       time.Time           // since when the change waits that waits longest; zero for none
+	Expiry       time.Time           // the first end of a certificate of a domain that is done; zero for none
+	ExpiryDomain string
 }
 
 // Apps returns the id of every app that has a ledger, sorted.
@@ -68,24 +78,14 @@ func (l *Ledger) App(ctx context.Context, id string) (App, error) {
 	if err != nil {
 		return App{}, fmt.Errorf("look up app %s: %w", id, err)
 	}
-	f := fields.Val()
-	app := App{ID: id, Awake: f["awake"] == "1", Pending: int(pending.Val()), Trouble: trouble(f)}
-	app.Wake, _ = strconv.ParseInt(f["wake"], 10, 64)
-	app.Fails, _ = strconv.Atoi(f["fails"])
-	if at, err := strconv.ParseInt(f["look_at"], 10, 64); err == nil {
-		app.LookAt = time.UnixMilli(at).UTC()
-	}
-	until, _ := strconv.ParseInt(f["until"], 10, 64)
-	app.Leased = f["token"] != "" && until > clock.Val().UnixMilli()
-	return app, nil
+	return decodeApp(id, fields.Val(), int(pending.Val()), clock.Val()), nil
 }
 
 func trouble(f map[string]string) *applist.Trouble {
 	if f["trouble"] == "" {
 		return nil
 	}
-	since, _ := strconv.ParseInt(f["trouble_since"], 10, 64)
-	return &applist.Trouble{Reason: f["trouble"], Blocked: f["blocked"] == "1", Since: time.UnixMilli(since).UTC()}
+	return &applist.Trouble{Reason: f["trouble"], Blocked: f["blocked"] == "1", Since: millis(f["trouble_since"])}
 }
 
 // Domain returns one domain; ok is false where the ledger doesn't know it.
@@ -127,15 +127,7 @@ func (l *Ledger) read(ctx context.Context, app string, names []string) ([]View, 
 		}
 		domains, pending = found(names, d.Val()), found(names, p.Val())
 	}
-	records, err := decodeAll(app, "the record", domains, decodeRecord)
-	if err != nil {
-		return nil, err
-	}
-	changes, err := decodeAll(app, "the pending change", pending, decodeJSON[applist.Pending])
-	if err != nil {
-		return nil, err
-	}
-	return merge(app, records, changes, trouble(sync.Val())), nil
+	return decodeViews(app, domains, pending, sync.Val())
 }
 
 // found pairs the fields asked for with the values that were there.

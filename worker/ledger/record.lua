@@ -1,6 +1,6 @@
 -- Records one change and sets the app's wake, so that from here on the change
 -- outlives its task.
--- KEYS: seqs pending since sync log(domain) strangers
+-- KEYS: seqs pending since sync log(domain) strangers index latest waiting shown
 -- ARGV: domain, "add" or "remove", order number, change, event, events kept
 -- Returns {"recorded"|"again"|"superseded", wake, "start" or ""}. "start": a sync
 -- task for this wake is to be enqueued.
@@ -29,6 +29,9 @@ else
       redis.call('SADD', KEYS[6], domain)
     end
   end
+  local t = redis.call('TIME')
+  redis.call('ZADD', KEYS[9], 'NX', t[1] * 1000 + math.floor(t[2] / 1000), domain)
+  place(KEYS[7], KEYS[8], KEYS[10], domain, 'pending')
   redis.call('LPUSH', KEYS[5], ARGV[5])
   redis.call('LTRIM', KEYS[5], 0, tonumber(ARGV[6]) - 1)
 end

@@ -256,7 +256,7 @@ func TestAllKeysOfAnAppCarryItsHashTag(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.BeginWrite(ctx, lease, []string{"a.example.com"}); err != nil {
+	if err := l.BeginWrite(ctx, lease, applist.Writing{Claim: []string{"a.example.com"}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.Commit(ctx, lease, applist.Commit{Own: []string{"a.example.com"},

@@ -206,10 +206,10 @@ func (p *process) Snapshot(ctx context.Context, app string) (s applist.Snapshot,
 	return s, err
 }
 
-func (p *process) BeginWrite(ctx context.Context, lease applist.Lease, claim []string) error {
-	return p.leased(fmt.Sprint("BeginWrite ", claim), lease, func() error {
+func (p *process) BeginWrite(ctx context.Context, lease applist.Lease, w applist.Writing) error {
+	return p.leased(fmt.Sprint("BeginWrite ", w.Claim), lease, func() error {
 		p.begun = p.now
-		return p.ledger.BeginWrite(ctx, lease, claim)
+		return p.ledger.BeginWrite(ctx, lease, w)
 	})
 }
 

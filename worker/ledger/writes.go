@@ -1,0 +1,82 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// WritesKept is the number of an app's writes whose changes are kept.
+const WritesKept = 50
+
+// How a write ended.
+const (
+	Written = "written" // ServerPilot has the list
+	Unknown = "unknown" // its worker died, or its answer never came: the next sync read the list again
+	Failed  = "failed"  // ServerPilot didn't take it
+	Writing = "writing" // it is on its way
+)
+
+// Write is one write of an app's list.
+type Write struct {
+	N              int64     `json:"write"` // counts the app's writes; 0 for one on its way
+	At             time.Time `json:"at"`    // when it began
+	Outcome        string    `json:"outcome"`
+	Added, Removed []string  `json:"-"`
+	Size           int       `json:"size"` // names on the list with it
+	Who            string    `json:"who"`  // the worker
+}
+
+// written is what a write changes, as the ledger keeps it.
+type written struct {
+	Added   []string `json:"added,omitempty"`
+	Removed []string `json:"removed,omitempty"`
+	Size    int      `json:"size"`
+	Who     string   `json:"who"`
+}
+
+// Writes returns an app's last writes, at most n, newest first. Writes that
+// change no name aren't among them.
+func (l *Ledger) Writes(ctx context.Context, app string, n int) ([]Write, error) {
+	p := l.rdb.TxPipeline()
+	flight, lines := p.HGet(ctx, key(app, "shown"), "write"), p.LRange(ctx, key(app, "writes"), 0, int64(n)-1)
+	if _, err := p.Exec(ctx); err != nil && !missing(err) {
+		return nil, fmt.Errorf("read the writes of app %s: %w", app, err)
+	}
+	all := lines.Val()
+	if _, note, ok := strings.Cut(flight.Val(), " "); ok { // the lease's token comes first
+		at, changes, _ := strings.Cut(note, " ")
+		all = append([]string{"0 " + at + " " + Writing + " " + changes}, all...)
+	}
+	writes := make([]Write, 0, len(all))
+	for _, line := range all[:min(n, len(all))] {
+		w, err := decodeWrite(line)
+		if err != nil {
+			return nil, fmt.Errorf("a write of app %s in the ledger: %w", app, err)
+		}
+		writes = append(writes, w)
+	}
+	return writes, nil
+}
+
+func decodeWrite(line string) (Write, error) {
+	parts := strings.SplitN(line, " ", 4)
+	if len(parts) != 4 {
+		return Write{}, fmt.Errorf("%q isn't one", line)
+	}
+	n, err := strconv.ParseInt(parts[0], 10, 64)
+	if err != nil {
+		return Write{}, err
+	}
+	us, err := strconv.ParseInt(parts[1], 10, 64)
+	if err != nil {
+		return Write{}, err
+	}
+	w, err := decodeJSON[written](parts[3])
+	if err != nil {
+		return Write{}, err
+	}
+	return Write{N: n, At: time.UnixMicro(us).UTC(), Outcome: parts[2], Added: w.Added, Removed: w.Removed, Size: w.Size, Who: w.Who}, nil
+}
