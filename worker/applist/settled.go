@@ -1,6 +1,7 @@
 package applist
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -60,20 +61,20 @@ func fate(o Outcome, change *Pending) Fate {
 
 // settled tells the watcher of a commit. stale are the domains that it left as
 // they were.
-func (r *run) settled(plan Result, changes map[string]Pending, takenAt time.Time, stale []string) {
+func (r *run) settled(ctx context.Context, in Input, plan Result, stale []string) {
 	if r.Watch == nil {
 		return
 	}
-	s := Settlement{App: r.lease.App, Wrote: plan.Write, TakenAt: takenAt, At: r.Now()}
+	s := Settlement{App: r.lease.App, Wrote: plan.Write, TakenAt: in.Now, At: r.Now()}
 	for _, o := range plan.Outcomes {
 		if slices.Contains(stale, o.Record.Domain) {
 			continue
 		}
 		var change *Pending
-		if c, waited := changes[o.Record.Domain]; waited {
+		if c, waited := in.Ledger.Pending[o.Record.Domain]; waited {
 			change = &c
 		}
 		s.Domains = append(s.Domains, Settled{Outcome: o, Fate: fate(o, change), Change: change})
 	}
-	r.Watch(r.ctx, s)
+	r.Watch(ctx, s)
 }

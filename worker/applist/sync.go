@@ -39,6 +39,8 @@ type Syncer struct {
 	Who string
 	// DryRun plans and reports, and writes nothing to ServerPilot.
 	DryRun bool
+	// Watch is called after each commit, in the sync's own goroutine; nil for nobody.
+	Watch func(context.Context, Settlement)
 }
 
 // Report is what one Sync did.
@@ -184,7 +186,7 @@ func (r *run) step(ctx context.Context, p part) error {
 		r.report.Added = append(r.report.Added, plan.Added...)
 		r.report.Removed = append(r.report.Removed, plan.Removed...)
 	}
-	return r.commit(ctx, plan)
+	return r.commit(ctx, plan, in)
 }
 
 // pause ends the sync where no further call is to be started.
@@ -230,7 +232,7 @@ func (r *run) replace(ctx context.Context, list []string, w Writing) error {
 }
 
 // commit starts what follows and then puts the outcomes into the ledger.
-func (r *run) commit(ctx context.Context, plan Result) error {
+func (r *run) commit(ctx context.Context, plan Result, in Input) error {
 	app := r.lease.App
 	for i := range plan.Outcomes {
 		o := &plan.Outcomes[i]
@@ -247,6 +249,7 @@ func (r *run) commit(ctx context.Context, plan Result) error {
 		return fmt.Errorf("commit to the ledger of app %s: %w", app, err)
 	}
 	r.stale = r.stale || len(stale) > 0
+	r.settled(ctx, in, plan, stale)
 	settled := len(plan.Outcomes) - len(stale)
 	r.report.Settled += settled
 	if r.idle++; settled > 0 {
