@@ -14,7 +14,7 @@ import (
 	"unicode"
 )
 
-// Config is what a [Client] is made from. All but UserAgent must be set.
+// Config is what a [Client] is made from. All but UserAgent and Observe must be set.
 type Config struct {
 	// BaseURL is where the API is, https://api.serverpilot.io/v1 for the real one.
 	// Plain http is taken for loopback addresses only.
@@ -23,6 +23,9 @@ type Config struct {
 	APIKey   string `json:"-"`
 	// UserAgent is sent with every request; "pilotsync" if empty.
 	UserAgent string
+	// Observe is told of each call once it has ended: one of the Op constants, the
+	// answer's HTTP status, 0 if none came, and how long it took.
+	Observe func(op string, status int, took time.Duration) `json:"-"`
 }
 
 // Format writes the configuration without the key, whatever the verb.
@@ -40,6 +43,7 @@ type Client struct {
 	key                       secret
 	scrub                     func(string) string
 	reads                     *http.Transport
+	observe                   func(op string, status int, took time.Duration)
 
 	// What a test replaces.
 	now  func() time.Time
@@ -68,14 +72,19 @@ func New(cfg Config) (*Client, error) {
 
 func newClient(base string, cfg Config, userAgent string, config *tls.Config) *Client {
 	dialer := &net.Dialer{Timeout: CallTimeout}
+	observe := cfg.Observe
+	if observe == nil {
+		observe = func(string, int, time.Duration) {}
+	}
 	return &Client{
 		base: base, clientID: cfg.ClientID, userAgent: userAgent,
-		key:   newSecret(cfg.APIKey),
-		scrub: newScrubber(cfg.ClientID, cfg.APIKey),
-		reads: newTransport(config, dialer.DialContext),
-		now:   time.Now,
-		dial:  dialer.DialContext,
-		tls:   config,
+		key:     newSecret(cfg.APIKey),
+		scrub:   newScrubber(cfg.ClientID, cfg.APIKey),
+		reads:   newTransport(config, dialer.DialContext),
+		observe: observe,
+		now:     time.Now,
+		dial:    dialer.DialContext,
+		tls:     config,
 	}
 }
 

@@ -44,15 +44,15 @@ func newTransport(config *tls.Config, dial dialFunc) *http.Transport {
 }
 
 // read sends a GET over a connection that may be used again.
-func (c *Client) read(ctx context.Context, op, id, path string) (answer, error) {
+func (c *Client) read(ctx context.Context, op, id, path string) (a answer, err error) {
+	defer c.observed(op, &a, time.Now())
 	callCtx, cancel := context.WithTimeout(ctx, CallTimeout)
 	defer cancel()
 	req, err := c.request(callCtx, http.MethodGet, path, nil)
 	if err != nil {
 		return answer{}, c.failure(Retry, op, id, err)
 	}
-	a, err := roundTrip(c.reads, req)
-	if err != nil {
+	if a, err = roundTrip(c.reads, req); err != nil {
 		return answer{}, c.failure(Retry, op, id, cause(ctx, callCtx, err))
 	}
 	a.problem = cause(ctx, callCtx, a.problem)
@@ -60,7 +60,8 @@ func (c *Client) read(ctx context.Context, op, id, path string) (answer, error) 
 }
 
 // write sends a POST over a connection of its own, no byte of it after notAfter.
-func (c *Client) write(ctx context.Context, op, id, path string, body []byte, notAfter time.Time) (answer, error) {
+func (c *Client) write(ctx context.Context, op, id, path string, body []byte, notAfter time.Time) (a answer, err error) {
+	defer c.observed(op, &a, time.Now())
 	guard := newGuard(c.now, notAfter)
 	if guard.late() {
 		return answer{}, c.failure(Retry, op, id, ErrTooLate)
@@ -86,7 +87,7 @@ func (c *Client) write(ctx context.Context, op, id, path string, body []byte, no
 	if err != nil {
 		return answer{}, c.failure(Retry, op, id, err)
 	}
-	a, err := roundTrip(transport, req)
+	a, err = roundTrip(transport, req)
 	maybeSent := guard.seal()
 	switch {
 	case err == nil:
@@ -99,6 +100,11 @@ func (c *Client) write(ctx context.Context, op, id, path string, body []byte, no
 	default:
 		return answer{}, c.failure(Retry, op, id, cause(ctx, callCtx, err))
 	}
+}
+
+// observed is deferred by each call: what it returns is seen only then.
+func (c *Client) observed(op string, a *answer, began time.Time) {
+	c.observe(op, a.status, time.Since(began))
 }
 
 // unlessTooLate keeps ErrTooLate to what it says, that nothing was sent: here a
