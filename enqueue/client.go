@@ -43,6 +43,8 @@ type Request struct {
 	// WWW overrides the worker's setting for this domain; empty leaves it to the setting.
 	WWW    tasks.WWW
 	SiteID int64 // WordPress's id of the site, for the webhook; 0 where there is none
+	// By is the operator who asks, for the domain's history; see [tasks.CheckBy].
+	By string
 }
 
 // Receipt says what became of a request.
@@ -116,7 +118,7 @@ func validate(reqs []Request) ([]change, error) {
 		}
 		changes[i] = change{
 			taskType: tasks.TypeDomainAdd,
-			payload:  tasks.Change{AppID: r.AppID, Domain: domain, WWW: r.WWW, SiteID: r.SiteID},
+			payload:  tasks.Change{AppID: r.AppID, Domain: domain, WWW: r.WWW, SiteID: r.SiteID, By: r.By},
 		}
 		if r.Remove {
 			changes[i].taskType = tasks.TypeDomainRemove
@@ -137,6 +139,9 @@ func check(r Request) (domain string, err error) {
 		if _, err := tasks.ParseWWW(string(r.WWW)); err != nil {
 			return "", err
 		}
+	}
+	if err := tasks.CheckBy(r.By); err != nil {
+		return "", err
 	}
 	return tasks.ParseDomain(r.Domain)
 }
@@ -167,11 +172,8 @@ func (c *Client) number(ctx context.Context, changes []change) error {
 // send enqueues the changes and notes each one's task id in its receipt. After
 // the first failure it starts no more.
 func (c *Client) send(ctx context.Context, changes []change, receipts []Receipt) error {
-	// asynq's client registers its queue once in its life. After a FLUSHALL the
-	// queue of a client that lives on would work, but Inspector and asynqmon
-	// wouldn't see it: so it is registered each time. The key is asynq's.
-	if err := c.rdb.SAdd(ctx, "asynq:queues", tasks.QueueDomains).Err(); err != nil {
-		return fmt.Errorf("registering the queue %s: %w", tasks.QueueDomains, classify(ctx, err))
+	if err := c.register(ctx, tasks.QueueDomains); err != nil {
+		return err
 	}
 	group, going := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
@@ -191,18 +193,35 @@ func (c *Client) send(ctx context.Context, changes []change, receipts []Receipt)
 	return group.Wait()
 }
 
+// register makes a queue known. asynq's client does it once in its life. After a
+// FLUSHALL the queue of a client that lives on would work, but Inspector and
+// asynqmon wouldn't see it: so it is registered each time. The key is asynq's.
+func (c *Client) register(ctx context.Context, queue string) error {
+	if err := c.rdb.SAdd(ctx, "asynq:queues", queue).Err(); err != nil {
+		return fmt.Errorf("registering the queue %s: %w", queue, classify(ctx, err))
+	}
+	return nil
+}
+
 func (c *Client) sendOne(ctx context.Context, ch change) error {
-	var cause error
-	_, err := c.asynq.EnqueueContext(keepCause(ctx, &cause),
-		asynq.NewTask(ch.taskType, tasks.Encode(ch.payload)),
+	err := c.enqueue(ctx, asynq.NewTask(ch.taskType, tasks.Encode(ch.payload)),
 		asynq.Queue(tasks.QueueDomains), asynq.TaskID(ch.payload.ID()),
 		asynq.MaxRetry(MaxRetry), asynq.Timeout(Timeout), asynq.Retention(Retention))
+	if err != nil {
+		return fmt.Errorf("%s of %s to app %s: %w", ch.taskType, ch.payload.Domain, ch.payload.AppID, err)
+	}
+	return nil
+}
+
+func (c *Client) enqueue(ctx context.Context, task *asynq.Task, opts ...asynq.Option) error {
+	var cause error
+	_, err := c.asynq.EnqueueContext(keepCause(ctx, &cause), task, opts...)
 	switch {
 	case err == nil, errors.Is(err, asynq.ErrTaskIDConflict):
 		// A conflict: go-redis sent it again because the first answer got lost.
 		return nil
 	case cause != nil:
-		err = classify(ctx, cause)
+		return classify(ctx, cause)
 	}
-	return fmt.Errorf("%s of %s to app %s: %w", ch.taskType, ch.payload.Domain, ch.payload.AppID, err)
+	return err
 }

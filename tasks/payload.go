@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Task types.
@@ -62,6 +65,8 @@ type Change struct {
 	WWW         WWW       `json:"www,omitempty"`
 	SiteID      int64     `json:"site_id,omitempty"`
 	RequestedAt time.Time `json:"requested_at"`
+	// By is the operator who asked, for the history; empty for WordPress.
+	By string `json:"by,omitempty"`
 }
 
 // Sync is the payload of app:sync: bring one app's list in step with the ledger.
@@ -75,12 +80,16 @@ type Sync struct {
 type Verify struct {
 	AppID  string `json:"app_id"`
 	Domain string `json:"domain"`
-	// Seq is the order number of the change that started this verification.
+	// Seq is the order number of the change that started this verification, or of
+	// the wish for a new one.
 	Seq int64 `json:"seq"`
 	// Attempt counts from 1 up to the number of configured delays.
 	Attempt int `json:"attempt"`
 	// DueAt is the earliest moment of the attempt, by Redis's clock.
 	DueAt time.Time `json:"due_at"`
+	// By is the operator who wishes that the verification starts anew, whatever came
+	// of the last one; empty for an attempt that follows by itself.
+	By string `json:"by,omitempty"`
 }
 
 // EventType says what an event is about.
@@ -200,6 +209,18 @@ func checkDomain(name *string) error {
 	return nil
 }
 
+// MaxBy is the longest name of an operator, in characters.
+const MaxBy = 64
+
+// CheckBy refuses what can't stand as a name in a line of a domain's history. The
+// empty string, nobody, is let through.
+func CheckBy(by string) error {
+	if !utf8.ValidString(by) || utf8.RuneCountInString(by) > MaxBy || strings.ContainsFunc(by, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return fmt.Errorf("by is %q; it takes a name of at most %d characters, none of them a control character", by, MaxBy)
+	}
+	return nil
+}
+
 func checkCount(field string, n int64) error {
 	if n < 1 {
 		return fmt.Errorf("%s is %d; it takes a number from 1", field, n)
@@ -233,7 +254,7 @@ func (c *Change) check() error {
 	if c.WWW != "" {
 		_, www = ParseWWW(string(c.WWW))
 	}
-	return join(CheckAppID(c.AppID), checkDomain(&c.Domain), checkSeq(c.Seq), www, checkTime("requested_at", c.RequestedAt))
+	return join(CheckAppID(c.AppID), checkDomain(&c.Domain), checkSeq(c.Seq), www, checkTime("requested_at", c.RequestedAt), CheckBy(c.By))
 }
 
 func (s *Sync) check() error {
@@ -242,7 +263,7 @@ func (s *Sync) check() error {
 
 func (v *Verify) check() error {
 	return join(CheckAppID(v.AppID), checkDomain(&v.Domain), checkSeq(v.Seq),
-		checkCount("attempt", int64(v.Attempt)), checkTime("due_at", v.DueAt))
+		checkCount("attempt", int64(v.Attempt)), checkTime("due_at", v.DueAt), CheckBy(v.By))
 }
 
 func (e *Event) check() error {

@@ -36,7 +36,10 @@ func (w *Worker) record(ctx context.Context, kind string, payload []byte) (c tas
 	if pending.Remove {
 		event.Reason = "asked to be taken off the list"
 	}
-	if c.SiteID != 0 {
+	switch {
+	case c.By != "":
+		event.Who = c.By
+	case c.SiteID != 0:
 		event.Who = fmt.Sprintf("site %d", c.SiteID)
 	}
 	recorded, err := w.ledger.Record(ctx, pending, event)

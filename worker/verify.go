@@ -43,15 +43,31 @@ func (w *Worker) verify(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return err
 	}
-	was := view.Record
-	if !was.Wanted || was.CheckSeq != v.Seq || was.Attempt != v.Attempt-1 || !was.State.Checking() {
+	was := begun(view.Record, v)
+	if !due(was, v) {
 		return nil // removed, asked for anew, or verified already
 	}
-	seen, err := w.look(ctx, v, was)
+	facts, err := w.look(ctx, v, was)
 	if err != nil {
-		return w.postponed(ctx, v, was, err)
+		return w.postponed(ctx, v, view.Record, err)
 	}
-	return w.conclude(ctx, v, was, seen)
+	return w.conclude(ctx, v, was, facts)
+}
+
+// due reports whether an attempt is the one that a record waits for.
+func due(r applist.Record, v tasks.Verify) bool {
+	return r.Wanted && r.CheckSeq == v.Seq && r.Attempt == v.Attempt-1 && r.State.Checking()
+}
+
+// begun returns the record that an attempt starts from. It is the one in the
+// ledger, unless an operator wishes a verification later than the one it is in:
+// then it starts anew, whatever came of that.
+func begun(r applist.Record, v tasks.Verify) applist.Record {
+	if v.By == "" || v.Seq <= r.CheckSeq || !r.State.Listed() || tasks.IsWildcard(r.Domain) {
+		return r
+	}
+	r.State, r.CheckSeq, r.Attempt, r.PointedHere, r.NextAt = tasks.CheckingDNS, v.Seq, 0, false, nil
+	return r
 }
 
 // look finds out everything an attempt judges by. It fails only if ServerPilot
@@ -147,13 +163,17 @@ func (w *Worker) conclude(ctx context.Context, v tasks.Verify, was applist.Recor
 		}
 	}
 	event := applist.Event{At: now, State: is.State, Reason: is.Reason, Attempt: v.Attempt, Who: w.name}
+	if v.By != "" {
+		event.Who = v.By
+	}
+	event.Checks, event.AutoSSL = seen(facts)
 	done, err := w.ledger.Verified(ctx, v.AppID, was, is, event)
 	if err != nil {
 		return err
 	}
 	log := w.taskLog(ctx, v.AppID).WithField("domain", v.Domain).WithField("seq", v.Seq).WithField("attempt", v.Attempt)
 	if !done {
-		if current, ok, err := w.ledger.Domain(ctx, v.AppID, v.Domain); err != nil || ok && current.Record.Attempt == was.Attempt && current.Record.CheckSeq == v.Seq && current.Record.Wanted {
+		if current, ok, err := w.ledger.Domain(ctx, v.AppID, v.Domain); err != nil || ok && due(begun(current.Record, v), v) {
 			// Only its names or its reason changed meanwhile: look again with those.
 			return &later{after: soon, err: errors.Join(fmt.Errorf("%s changed while it was verified", v.Domain), err)}
 		}
@@ -163,6 +183,15 @@ func (w *Worker) conclude(ctx context.Context, v tasks.Verify, was applist.Recor
 	w.tellNow(ctx, v.AppID)
 	log.WithField("state", is.State).Info("verified: " + is.Reason)
 	return nil
+}
+
+// seen is what an attempt saw, as the history has it.
+func seen(facts certcheck.Facts) (checks []applist.Check, autoSSL string) {
+	for _, name := range facts.Names {
+		look := facts.Looks[name]
+		checks = append(checks, applist.Check{Name: name, DNS: look.DNSInWords(), TLS: look.TLSInWords()})
+	}
+	return checks, facts.AutoSSL.InWords()
 }
 
 // postponed is the end of an attempt that could not be made, since ServerPilot

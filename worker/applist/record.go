@@ -49,6 +49,13 @@ type Cert struct {
 	NotAfter time.Time `json:"not_after"`
 }
 
+// Check is what a verification saw of one name.
+type Check struct {
+	Name string `json:"name"`
+	DNS  string `json:"dns"`
+	TLS  string `json:"tls,omitempty"` // empty where it wasn't looked at
+}
+
 // Pending is a change that is recorded and not dealt with yet.
 type Pending struct {
 	tasks.Change
@@ -79,6 +86,10 @@ type Event struct {
 	State   tasks.State `json:"state"`
 	Reason  string      `json:"reason"`
 	Attempt int         `json:"attempt,omitempty"`
-	// Who caused it: "request" or "site 7" for a change, the worker's name otherwise.
+	// Who caused it: the operator, "site 7" or "request" for a change, the worker's
+	// name otherwise.
 	Who string `json:"who"`
+	// What a verification saw, in words: of each name, and of the app's AutoSSL.
+	Checks  []Check `json:"checks,omitempty"`
+	AutoSSL string  `json:"autossl,omitempty"`
 }

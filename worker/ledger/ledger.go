@@ -147,8 +147,12 @@ func (l *Ledger) Verified(ctx context.Context, app string, was, is applist.Recor
 	if event.State != "" {
 		line = encode(event)
 	}
+	before := was.State
+	if held, err := decodeRecord(was.Version); err == nil {
+		before = held.State // was may be begun anew, and not be what was told
+	}
 	var told string
-	if is.State != was.State {
+	if is.State != before {
 		told = stateEvent(app, is)
 	}
 	keys := []string{key(app, "domains"), key(app, "due"), logKey(app, was.Domain), key(app, "told"), key(app, "outbox"),
