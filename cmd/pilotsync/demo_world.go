@@ -104,13 +104,21 @@ func (w *demoWorld) run(apps []string) error {
 		return fmt.Errorf("opening a port for the status page: %w", err)
 	}
 	w.page = "http://" + listener.Addr().String() + "/"
-	page := web.Handler(w.ledger, func(ctx context.Context) error { return w.rdb.Ping(ctx).Err() })
+	// Nothing here is real: whoever looks may try the buttons, too.
+	site, err := web.New(web.Config{Redis: w.rdb, Open: web.Act, Version: version(), Log: logrus.NewEntry(w.log)})
+	if err != nil {
+		_ = listener.Close()
+		return fmt.Errorf("making the status page: %w", err)
+	}
 
 	ctx, stop := context.WithCancel(context.Background())
 	running, ctx := errgroup.WithContext(ctx)
 	w.stop, w.running, w.failed = stop, running, ctx.Done()
 	running.Go(func() error { return wk.Run(ctx) })
-	running.Go(func() error { return web.Serve(ctx, listener, page, stdlog.New(w.log.Out, "page: ", stdlog.LstdFlags)) })
+	running.Go(func() error {
+		defer func() { _ = site.Close() }()
+		return web.Serve(ctx, listener, site.Handler(), stdlog.New(w.log.Out, "page: ", stdlog.LstdFlags))
+	})
 	running.Go(func() error { w.moveClock(ctx); return nil })
 	return nil
 }

@@ -10,10 +10,10 @@ import (
 	"sync"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/sirupsen/logrus"
 
 	"pilotsync/internal/web"
 	"pilotsync/worker"
-	"pilotsync/worker/ledger"
 )
 
 type workerCmd struct {
@@ -58,6 +58,11 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
+	site, err := web.New(web.Config{Redis: set.Worker.Redis, Version: version(), Log: logrus.NewEntry(log)})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = site.Close() }()
 	log.Infof("pilotsync %s: Redis is %s, ServerPilot is %s", version(), set.Redis, set.Worker.APIURL)
 	if set.Worker.DryRun {
 		log.Warn("dry run: nothing is written to ServerPilot (PILOTSYNC_DRY_RUN)")
@@ -68,8 +73,7 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 			return nil
 		}
 		log.Infof("the page is at http://%s/", page.Addr())
-		ping := func(ctx context.Context) error { return set.Worker.Redis.Ping(ctx).Err() }
-		return web.Serve(ctx, page, web.Handler(ledger.New(set.Worker.Redis), ping), stdlog.New(warnings{log}, "", 0))
+		return web.Serve(ctx, page, site.Handler(), stdlog.New(warnings{log}, "", 0))
 	})
 	if errors.Is(err, worker.ErrRedisRefused) {
 		return redisRefused(set.Redis, err)

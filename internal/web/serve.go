@@ -19,11 +19,16 @@ const (
 	shutdownLimit = 3 * time.Second
 )
 
+// servingKey is where a request's context has the one that Serve was given.
+type servingKey struct{}
+
 // Serve answers on listener, which it closes, until ctx ends. Then it lets the
-// requests in hand finish, for three seconds at most, and returns nil.
+// requests in hand finish, for three seconds at most, and returns nil. The stream
+// of events has no time limits, and ends with ctx.
 func Serve(ctx context.Context, listener net.Listener, h http.Handler, errs *log.Logger) error {
 	server := &http.Server{
 		Handler: h, ErrorLog: errs,
+		BaseContext:       func(net.Listener) context.Context { return context.WithValue(context.Background(), servingKey{}, ctx) },
 		ReadHeaderTimeout: headerLimit, ReadTimeout: requestLimit, WriteTimeout: answerLimit, IdleTimeout: idleLimit,
 	}
 	ended := make(chan error, 1)

@@ -1,0 +1,1 @@
+// The bar that leads from a task in asynqmon to its domain.
