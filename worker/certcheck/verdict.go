@@ -50,9 +50,9 @@ type Verdict struct {
 	PointedHere bool
 }
 
-// again is how a domain whose verification ended gets a new one: a request for
-// a domain that is listed changes nothing.
-const again = ", then remove the domain and add it again to have it checked anew."
+// again is how a domain whose verification ended gets a new one: another request
+// for it changes nothing.
+const again = ", then have it verified again (on its page, or: pilotsync verify DOMAIN)."
 
 // Judge decides a domain's state. The domain itself decides; a www form that
 // fails is only a warning in the reason. The handshake is the truth: a good

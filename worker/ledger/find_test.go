@@ -1,0 +1,257 @@
+package ledger
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+)
+
+// TestWhatReadersFindIsWhatTheLedgerHolds makes random changes of some apps and
+// compares each way to find domains with a plain look at all of them.
+func TestWhatReadersFindIsWhatTheLedgerHolds(t *testing.T) {
+	t.Parallel()
+	rdb := backends()["miniredis"](t)
+	rapid.Check(t, func(r *rapid.T) {
+		ctx := t.Context()
+		if err := rdb.FlushAll(ctx).Err(); err != nil {
+			r.Fatal(err)
+		}
+		l, apps := New(rdb), []string{"app1", "app2"}
+		domains := []string{"a.example.com", "ab.example.com", "pending.example.com"}
+		seq := int64(first)
+		steps := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) step {
+			return step{app: rapid.SampledFrom(apps).Draw(r, "app"), domain: rapid.SampledFrom(domains).Draw(r, "domain"),
+				what: rapid.SampledFrom([]string{"add", "remove", "late", "sync", "verify"}).Draw(r, "what"), state: rapid.SampledFrom(tasks.States()[1:]).Draw(r, "state")}
+		}), 10, 60).Draw(r, "steps")
+		for i, s := range steps {
+			seq++
+			if s.take(r, l, seq); i%5 == 0 {
+				compare(r, l, apps)
+			}
+		}
+		compare(r, l, apps)
+	})
+}
+
+type step struct {
+	app, domain, what string
+	state             tasks.State
+}
+
+func (s step) take(r *rapid.T, l *Ledger, seq int64) {
+	ctx := r.Context()
+	fail := func(err error) {
+		if err != nil {
+			r.Fatalf("%+v: %v", s, err)
+		}
+	}
+	switch s.what {
+	case "add", "remove", "late":
+		if s.what == "late" {
+			seq = first - 10 // superseded by any other
+		}
+		c := applist.Pending{Change: tasks.Change{AppID: s.app, Domain: s.domain, Seq: seq, RequestedAt: start}, Remove: s.what == "remove", RecordedAt: start}
+		_, err := l.Record(ctx, c, event(s.what))
+		fail(err)
+	case "sync": // that settles what waits of the app
+		if _, err := l.Wake(ctx, s.app); err != nil {
+			r.Fatal(err)
+		}
+		lease, err := l.Take(ctx, s.app)
+		fail(err)
+		snapshot, err := l.Snapshot(ctx, s.app)
+		fail(err)
+		c := applist.Commit{Listed: len(snapshot.Records), Who: "w1"}
+		for domain, change := range snapshot.Pending {
+			record := snapshot.Records[domain]
+			record.Domain, record.Seq, record.State, record.Certificate = domain, change.Seq, s.state, nil
+			c.Outcomes = append(c.Outcomes, applist.Outcome{Record: record, Event: "settled"})
+		}
+		fail(l.BeginWrite(ctx, lease, applist.Writing{Added: []string{s.domain}, Size: 7, Who: "w1"}))
+		_, err = l.Commit(ctx, lease, c)
+		fail(err)
+		_, err = l.Release(ctx, lease)
+		fail(err)
+	case "verify":
+		v, ok, err := l.Domain(ctx, s.app, s.domain)
+		fail(err)
+		if !ok || v.Record.Domain == "" {
+			return
+		}
+		is := v.Record
+		is.State, is.Certificate = s.state, &applist.Cert{Issuer: "CA", NotAfter: start.Add(time.Duration(seq-first) * time.Hour)}
+		_, err = l.Verified(ctx, s.app, v.Record, is, applist.Event{At: start, State: is.State})
+		fail(err)
+	}
+}
+
+func compare(r *rapid.T, l *Ledger, apps []string) {
+	ctx := r.Context()
+	var all []View
+	for _, app := range apps {
+		views, err := l.Domains(ctx, app)
+		if err != nil {
+			r.Fatal(err)
+		}
+		all = append(all, views...)
+	}
+	slices.SortFunc(all, func(a, b View) int { return position(a).compare(position(b)) })
+
+	for _, prefix := range []string{"", "a", "ab", "p", "zzz"} {
+		for _, states := range [][]tasks.State{nil, {tasks.Pending}, {tasks.Done, tasks.DoneWithoutSSL}} {
+			for _, in := range [][]string{nil, {"app1"}, {"app2", "unknown"}} {
+				var want []Position
+				for _, v := range all {
+					if strings.HasPrefix(v.Domain, prefix) && (states == nil || slices.Contains(states, v.State)) && (in == nil || slices.Contains(in, v.AppID)) {
+						want = append(want, position(v))
+					}
+				}
+				var got []Position
+				q := Query{Apps: in, States: states, Prefix: prefix, Limit: 2}
+				for {
+					page, err := l.Find(ctx, q)
+					if err != nil {
+						r.Fatal(err)
+					}
+					if page.Total != len(want) {
+						r.Errorf("%+v: %d in all, want %d", q, page.Total, len(want))
+					}
+					for _, v := range page.Views {
+						got = append(got, position(v))
+					}
+					if page.Next == nil || len(got) > len(want) {
+						break
+					}
+					q.After = page.Next
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					r.Errorf("prefix %q, states %v, apps %v (-want +got):\n%s", prefix, states, in, diff)
+				}
+			}
+		}
+	}
+	compareApps(r, l, all)
+	latest, err := l.Latest(ctx, 100)
+	if err != nil {
+		r.Fatal(err)
+	}
+	if len(latest) != len(all) {
+		r.Errorf("%d changed last, want %d", len(latest), len(all))
+	}
+}
+
+func compareApps(r *rapid.T, l *Ledger, all []View) {
+	states, err := l.AppStates(r.Context())
+	if err != nil {
+		r.Fatal(err)
+	}
+	for _, app := range states {
+		counts, pending, expiry := map[tasks.State]int{}, 0, time.Time{}
+		for _, v := range all {
+			if v.AppID != app.ID {
+				continue
+			}
+			counts[v.State]++
+			if v.Pending != nil {
+				pending++
+			}
+			if c := v.Record.Certificate; c != nil && v.Record.State == tasks.Done && (expiry.IsZero() || c.NotAfter.Before(expiry)) {
+				expiry = c.NotAfter
+			}
+		}
+		got := fmt.Sprint(app.Counts, app.Pending, !app.Oldest.IsZero(), app.Expiry)
+		if want := fmt.Sprint(counts, pending, pending > 0, expiry); got != want {
+			r.Errorf("app %s: got %s, want %s", app.ID, got, want)
+		}
+	}
+}
+
+func position(v View) Position { return Position{Domain: v.Domain, App: v.AppID} }
+
+func TestWritesTellWhatEachChangedAndHowItEnded(t *testing.T) {
+	t.Parallel()
+	for name, connect := range backends() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, ctx := New(connect(t)), t.Context()
+			if _, err := l.Wake(ctx, testApp); err != nil {
+				t.Fatal(err)
+			}
+			write := func(lease applist.Lease, added string) {
+				t.Helper()
+				w := applist.Writing{Added: []string{added}, Removed: []string{"gone.example.com"}, Size: 3, Who: "w1"}
+				if err := l.BeginWrite(ctx, lease, w); err != nil {
+					t.Fatal(err)
+				}
+			}
+			check := func(when string, want ...string) {
+				t.Helper()
+				writes, err := l.Writes(ctx, testApp, 10)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var got []string
+				for _, w := range writes {
+					got = append(got, fmt.Sprintf("%d %s +%s -%s %d %s", w.N, w.Outcome, w.Added[0], w.Removed[0], w.Size, w.Who))
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", when, diff)
+				}
+			}
+			lease, err := l.Take(ctx, testApp)
+			if err != nil {
+				t.Fatal(err)
+			}
+			check("before any write")
+			write(lease, "a")
+			check("under way", "0 writing +a -gone.example.com 3 w1")
+			if _, err := l.Commit(ctx, lease, applist.Commit{Listed: 3}); err != nil {
+				t.Fatal(err)
+			}
+			check("committed", "1 written +a -gone.example.com 3 w1")
+			write(lease, "b")
+			if err := l.EndWrite(ctx, lease); err != nil {
+				t.Fatal(err)
+			}
+			check("refused", "2 failed +b -gone.example.com 3 w1", "1 written +a -gone.example.com 3 w1")
+			if err := l.BeginWrite(ctx, lease, applist.Writing{}); err != nil { // one that changes nothing
+				t.Fatal(err)
+			}
+			check("without a change", "2 failed +b -gone.example.com 3 w1", "1 written +a -gone.example.com 3 w1")
+
+			write(lease, "c") // its worker dies
+			if err := l.rdb.HDel(ctx, key(testApp, "sync"), "until", "token", "landing").Err(); err != nil {
+				t.Fatal(err)
+			}
+			next, err := l.Take(ctx, testApp)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := l.Commit(ctx, next, applist.Commit{Listed: 3}); err != nil {
+				t.Fatal(err)
+			}
+			check("its worker died", "3 unknown +c -gone.example.com 3 w1", "2 failed +b -gone.example.com 3 w1", "1 written +a -gone.example.com 3 w1")
+			apps, err := l.AppStates(ctx, testApp)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a := apps[0]; a.Listed != 3 || time.Since(a.ListedAt).Abs() > 365*24*time.Hour {
+				t.Errorf("got %d names listed at %s", a.Listed, a.ListedAt)
+			}
+			for range 60 {
+				write(next, "d")
+			}
+			if all, err := l.Writes(ctx, testApp, 1000); err != nil || len(all) != WritesKept+1 || all[1].N != 62 {
+				t.Errorf("%d writes are kept (%v)", len(all), err)
+			}
+		})
+	}
+}
