@@ -13,7 +13,8 @@ import (
 // listAPI gives a sync what it needs of ServerPilot: the app's account, its rate
 // limit, and errors in the sync's own terms.
 type listAPI struct {
-	accounts map[string]*account // by app
+	accounts  map[string]*account // by app
+	ambiguous interface{ Inc() }  // counts the writes whose outcome isn't known
 }
 
 var _ applist.API = listAPI{}
@@ -50,6 +51,9 @@ func (a listAPI) List(ctx context.Context, app string) ([]string, error) {
 func (a listAPI) Replace(ctx context.Context, app string, names []string, notAfter time.Time) ([]string, error) {
 	answer, err := a.accounts[app].client.SetDomains(ctx, app, names, notAfter)
 	if err != nil {
+		if failed := serverpilot.AsError(err); failed != nil && failed.Kind == serverpilot.Unknown {
+			a.ambiguous.Inc()
+		}
 		return nil, callError(err)
 	}
 	return answer, nil

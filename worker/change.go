@@ -21,7 +21,7 @@ func (w *Worker) change(ctx context.Context, t *asynq.Task) error {
 	if _, err := t.ResultWriter().Write([]byte(result)); err != nil {
 		return fmt.Errorf("write the result of %s: %w", c.ID(), err)
 	}
-	w.taskLog(ctx, c.AppID).WithField("domain", c.Domain).WithField("seq", c.Seq).Info("change recorded: " + result)
+	w.taskLog(ctx, c.AppID).WithFields(changeFields(c.AppID, c.Domain, c.Seq)).Info("change recorded: " + result)
 	return nil
 }
 
@@ -53,9 +53,12 @@ func (w *Worker) record(ctx context.Context, kind string, payload []byte) (c tas
 	}
 	switch {
 	case recorded.Superseded:
+		w.metrics.recorded.WithLabelValues(recordedSuperseded).Inc()
 		return c, "superseded: a later change of the domain is known already", nil
 	case recorded.Again:
+		w.metrics.recorded.WithLabelValues(recordedAgain).Inc()
 		return c, "was recorded before", nil
 	}
+	w.metrics.recorded.WithLabelValues(recordedNew).Inc()
 	return c, event.Reason, nil
 }

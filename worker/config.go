@@ -45,7 +45,9 @@ type Config struct {
 	// Webhook is told of all apps but those in Webhooks, which have one of their own.
 	Webhook  Webhook
 	Webhooks map[string]Webhook
-	Log      *logrus.Logger
+	// Metrics are what the worker counts into; nil for ones that nobody sees.
+	Metrics *Metrics
+	Log     *logrus.Logger
 }
 
 // Account is a ServerPilot account with the apps of it that are served.

@@ -58,13 +58,13 @@ func (w *Worker) deliver(ctx context.Context, t *asynq.Task) error {
 	// Whatever becomes of it, even a panic, the turn is given back.
 	a := answer{verdict: unsaid}
 	defer func() { to.done(time.Now(), a) }()
+	began := time.Now()
 	a = w.post(ctx, to, e.ID(), t.Payload())
-	log := w.taskLog(ctx, e.AppID).WithField("event", e.Type)
+	w.metrics.webhooks.WithLabelValues(a.verdict.label()).Inc()
+	w.metrics.webhookSeconds.Observe(time.Since(began).Seconds())
+	log := w.taskLog(ctx, e.AppID).WithFields(eventFields(e))
 	switch a.verdict {
 	case arrived:
-		if e.Type == tasks.DomainState {
-			log = log.WithField("domain", e.Domain).WithField("seq", e.Seq).WithField("state", e.State)
-		}
 		log.Info("webhook told")
 		return nil
 	case gone:

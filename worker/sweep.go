@@ -113,7 +113,8 @@ func (s sweeper) adopt(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.log.WithField("app", c.AppID).WithField("domain", c.Domain).WithField("seq", c.Seq).WithField("task_id", t.ID).
+		s.metrics.sweepFinds.WithLabelValues(foundChange).Inc()
+		s.log.WithFields(changeFields(c.AppID, c.Domain, c.Seq)).WithField("task_id", t.ID).
 			Warn("a dead worker's change: " + result)
 	}
 	return nil
@@ -149,6 +150,7 @@ func (s sweeper) wake(ctx context.Context, id string, now time.Time) error {
 	if err := s.follow.Sync(ctx, tasks.Sync{AppID: id, Wake: wake}); err != nil {
 		return err
 	}
+	s.metrics.sweepFinds.WithLabelValues(foundSync).Inc()
 	s.log.WithField("app", id).WithField("pending", app.Pending).Warnf("app woken: its sync was lost (task %s)", state)
 	return nil
 }
@@ -197,7 +199,8 @@ func (s sweeper) remind(ctx context.Context, app string, now time.Time) error {
 			if err := s.follow.verify(ctx, next, fmt.Sprintf("%s:again:%d", next.ID(), now.Unix())); err != nil {
 				return err
 			}
-			s.log.WithField("app", app).WithField("domain", view.Domain).Warnf("verification enqueued again: attempt %d was lost (task %s)", next.Attempt, state)
+			s.metrics.sweepFinds.WithLabelValues(foundVerification).Inc()
+			s.log.WithFields(checkFields(next, view.Record)).WithField("task_id", next.ID()).Warnf("verification enqueued again: attempt %d was lost (task %s)", next.Attempt, state)
 		}
 		if err := s.ledger.Postpone(ctx, app, view.Domain, now); err != nil {
 			return err

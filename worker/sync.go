@@ -24,9 +24,12 @@ func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 		return never(err)
 	}
 	if w.accounts[s.AppID] == nil {
+		w.metrics.coolOffs.WithLabelValues(coolUnserved).Inc()
 		return w.unserved(ctx, s.AppID)
 	}
+	began := time.Now()
 	report, err := w.syncer.Sync(ctx, s.AppID)
+	w.metrics.synced(time.Since(began), err)
 	w.tellNow(ctx, s.AppID)
 	log := w.taskLog(ctx, s.AppID).WithFields(logrus.Fields{"reads": report.Reads, "writes": report.Writes,
 		"added": len(report.Added), "removed": len(report.Removed), "settled": report.Settled})

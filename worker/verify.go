@@ -171,7 +171,7 @@ func (w *Worker) conclude(ctx context.Context, v tasks.Verify, was applist.Recor
 	if err != nil {
 		return err
 	}
-	log := w.taskLog(ctx, v.AppID).WithField("domain", v.Domain).WithField("seq", v.Seq).WithField("attempt", v.Attempt)
+	log := w.taskLog(ctx, v.AppID).WithFields(checkFields(v, was))
 	if !done {
 		if current, ok, err := w.ledger.Domain(ctx, v.AppID, v.Domain); err != nil || ok && due(begun(current.Record, v), v) {
 			// Only its names or its reason changed meanwhile: look again with those.
@@ -180,6 +180,7 @@ func (w *Worker) conclude(ctx context.Context, v tasks.Verify, was applist.Recor
 		log.Debug("verified for nothing: the domain was changed meanwhile")
 		return nil
 	}
+	w.metrics.verified(was, is, now)
 	w.tellNow(ctx, v.AppID)
 	log.WithField("state", is.State).Info("verified: " + is.Reason)
 	return nil
@@ -201,6 +202,7 @@ func (w *Worker) postponed(ctx context.Context, v tasks.Verify, was applist.Reco
 	if err != nil {
 		return errors.Join(cause, err)
 	}
+	w.metrics.verifications.WithLabelValues(postponed).Inc()
 	pause := min(max(now.Sub(v.DueAt)/2, 5*time.Second), syncPauseMax)
 	if failed := serverpilot.AsError(cause); failed != nil {
 		pause = max(pause, failed.RetryAfter)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"github.com/sirupsen/logrus"
 
@@ -35,6 +36,7 @@ const (
 // Worker takes tasks off the queue and does them.
 type Worker struct {
 	log      *logrus.Entry
+	metrics  *Metrics
 	name     string
 	ledger   *ledger.Ledger
 	follow   follow
@@ -75,10 +77,13 @@ func New(cfg Config) (*Worker, error) {
 		rdb: cfg.Redis, poster: newPoster(),
 		stopping: make(chan struct{}),
 	}
+	if w.metrics = cfg.Metrics; w.metrics == nil {
+		w.metrics = NewMetrics(prometheus.NewRegistry())
+	}
 	w.watch = &redisWatch{ledger: w.ledger, log: w.log}
 	w.base, w.end = context.WithCancel(context.Background())
 	for _, a := range cfg.Accounts {
-		client, err := serverpilot.New(serverpilot.Config{BaseURL: cfg.APIURL, ClientID: a.ClientID, APIKey: a.APIKey})
+		client, err := serverpilot.New(serverpilot.Config{BaseURL: cfg.APIURL, ClientID: a.ClientID, APIKey: a.APIKey, Observe: w.metrics.called})
 		if err != nil {
 			return nil, err
 		}
@@ -95,9 +100,9 @@ func New(cfg Config) (*Worker, error) {
 	}
 	w.details = newDetails(w.base, w.accounts, slices.Min(cfg.SSLDelays))
 	w.syncer = &applist.Syncer{
-		API: listAPI{w.accounts}, Ledger: w.ledger, Follow: w.follow, Rules: cfg.Rules,
+		API: listAPI{w.accounts, w.metrics.ambiguousWrites}, Ledger: w.ledger, Follow: w.follow, Rules: cfg.Rules,
 		FirstCheck: func(r applist.Record) time.Duration { return checkPause(w.delays, 1, r) },
-		Now:        time.Now, Stopping: w.stopping, Who: w.name, DryRun: cfg.DryRun,
+		Now:        time.Now, Stopping: w.stopping, Who: w.name, DryRun: cfg.DryRun, Watch: w.settled,
 	}
 	w.sweeper = sweeper{w, asynq.NewInspectorFromRedisClient(cfg.Redis)}
 	w.servers = []server{
@@ -179,7 +184,7 @@ func (s server) ProcessTask(ctx context.Context, t *asynq.Task) error {
 // failed is the one place where a task's error is logged.
 func (w *Worker) failed(ctx context.Context, t *asynq.Task, err error) {
 	id, _ := asynq.GetTaskID(ctx)
-	log := w.log.WithField("task_id", id).WithField("type", t.Type())
+	log := w.log.WithFields(taskFields(t)).WithField("task_id", id).WithField("type", t.Type())
 	var call *applist.CallError
 	var pause *later
 	switch {

@@ -1,0 +1,68 @@
+package worker
+
+import (
+	"context"
+
+	"github.com/hibiken/asynq"
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+)
+
+// changeFields are those of a line about a change. By change, which is the id of
+// the task that a producer enqueued, all its lines are found: from the request, over
+// the sync and each verification, which are tasks of their own, to the webhook.
+func changeFields(app, domain string, seq int64) logrus.Fields {
+	return logrus.Fields{"app": app, "domain": domain, "seq": seq, "change": tasks.Change{AppID: app, Domain: domain, Seq: seq}.ID()}
+}
+
+// checkFields are those of a line about a verification of a record. The change is
+// the one that started it; where an operator did, later, the last one before.
+func checkFields(v tasks.Verify, r applist.Record) logrus.Fields {
+	fields := changeFields(v.AppID, v.Domain, min(v.Seq, r.Seq))
+	fields["seq"], fields["attempt"] = v.Seq, v.Attempt
+	return fields
+}
+
+// taskFields are what a task's payload says; none if it can't be read.
+func taskFields(t *asynq.Task) logrus.Fields {
+	switch t.Type() {
+	case tasks.TypeDomainAdd, tasks.TypeDomainRemove:
+		if c, err := tasks.Decode[tasks.Change](t.Payload()); err == nil {
+			return changeFields(c.AppID, c.Domain, c.Seq)
+		}
+	case tasks.TypeAppSync:
+		if s, err := tasks.Decode[tasks.Sync](t.Payload()); err == nil {
+			return logrus.Fields{"app": s.AppID}
+		}
+	case tasks.TypeSSLVerify:
+		if v, err := tasks.Decode[tasks.Verify](t.Payload()); err == nil {
+			return checkFields(v, applist.Record{Seq: v.Seq})
+		}
+	case tasks.TypeEventDeliver:
+		if e, err := tasks.Decode[tasks.Event](t.Payload()); err == nil {
+			return eventFields(e)
+		}
+	}
+	return nil
+}
+
+func eventFields(e tasks.Event) logrus.Fields {
+	fields := logrus.Fields{"app": e.AppID}
+	if e.Type == tasks.DomainState {
+		fields = changeFields(e.AppID, e.Domain, e.Seq)
+		fields["state"] = e.State
+	}
+	fields["event"] = e.Type
+	return fields
+}
+
+// settled logs what became of each change, and counts it.
+func (w *Worker) settled(ctx context.Context, s applist.Settlement) {
+	w.metrics.settlement(s)
+	for _, d := range s.Domains {
+		w.taskLog(ctx, s.App).WithFields(changeFields(s.App, d.Record.Domain, d.Record.Seq)).
+			WithField("state", d.Record.State).WithField("outcome", d.Fate).Info("change settled: " + d.Event)
+	}
+}

@@ -1,0 +1,120 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+	"pilotsync/worker/ledger"
+)
+
+const (
+	scrapeFresh = time.Second
+	// scrapeLimit is well within the 10 s that Prometheus waits by default.
+	scrapeLimit = 4 * time.Second
+)
+
+// ledgerCollector tells where the apps stand, from the ledger: the same in every
+// worker, so whoever adds them up over workers takes the maximum.
+type ledgerCollector struct {
+	state *shared[ledgerState]
+
+	up, ledgerUp, webhooksOff                               *prometheus.Desc
+	domains, names, room, blocked, pending, failing, oldest *prometheus.Desc
+	listedAt, expiry                                        *prometheus.Desc
+}
+
+// ledgerState is what one scrape reads.
+type ledgerState struct {
+	apps        []ledger.App
+	webhooksOff int64
+}
+
+// errLedger is that Redis answers, and that what it answers can't be used.
+var errLedger = errors.New("the ledger can't be read")
+
+func newLedgerCollector(rdb redis.UniversalClient) *ledgerCollector {
+	l := ledger.New(rdb)
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("pilotsync_"+name, help, labels, nil)
+	}
+	read := func(ctx context.Context) (s ledgerState, err error) {
+		if s.webhooksOff, err = rdb.HLen(ctx, switchedOffKey).Result(); err != nil {
+			return s, err
+		}
+		if s.apps, err = l.AppStates(ctx); err != nil && ctx.Err() == nil && rdb.Ping(ctx).Err() == nil {
+			err = errors.Join(errLedger, err)
+		}
+		return s, err
+	}
+	return &ledgerCollector{
+		state:       &shared[ledgerState]{read: read, fresh: scrapeFresh, limit: scrapeLimit},
+		up:          desc("redis_up", "Whether Redis answered this scrape."),
+		ledgerUp:    desc("ledger_up", "Whether the ledger could be read for this scrape; if not, the figures of the apps are missing."),
+		webhooksOff: desc("webhooks_switched_off", "Webhooks that answered that they are gone (410): nothing is sent there until a worker is started."),
+		domains:     desc("domains", "Domains by app and state.", "app", "state"),
+		names:       desc("app_list_names", "Names on the app's list, as the last sync saw it.", "app"),
+		room:        desc("app_list_room", "Names that there is room for on the app's list; below zero for a list beyond the limit.", "app"),
+		blocked:     desc("app_blocked", "Whether the app waits for a person: a wrong key, an unpaid card, a list that is refused as it stands.", "app"),
+		pending:     desc("app_pending_changes", "Changes that wait to be made.", "app"),
+		failing:     desc("app_failing_syncs", "Syncs of the app in a row that ended in trouble.", "app"),
+		oldest:      desc("app_oldest_change_timestamp_seconds", "When the change was recorded that waits longest; absent where none waits.", "app"),
+		listedAt:    desc("app_list_seen_timestamp_seconds", "When a sync last saw the app's list; absent if none did yet.", "app"),
+		expiry:      desc("certificate_earliest_expiry_timestamp_seconds", "The first end of a certificate of a domain that is done; absent if the app has none.", "app"),
+	}
+}
+
+// Describe implements [prometheus.Collector].
+func (c *ledgerCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.up, c.ledgerUp, c.webhooksOff, c.domains, c.names, c.room, c.blocked, c.pending, c.failing, c.oldest, c.listedAt, c.expiry} {
+		ch <- d
+	}
+}
+
+// Collect implements [prometheus.Collector]. Where Redis doesn't answer, only
+// that is told: the scrape as a whole goes well.
+func (c *ledgerCollector) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	s, err := c.state.get(context.Background())
+	gauge(c.up, one(err == nil || errors.Is(err, errLedger)))
+	gauge(c.ledgerUp, one(err == nil))
+	if err != nil {
+		return
+	}
+	gauge(c.webhooksOff, float64(s.webhooksOff))
+	for _, app := range s.apps {
+		for _, state := range tasks.States() {
+			gauge(c.domains, float64(app.Counts[state]), app.ID, string(state))
+		}
+		gauge(c.blocked, one(app.Trouble != nil && app.Trouble.Blocked), app.ID)
+		gauge(c.pending, float64(app.Pending), app.ID)
+		gauge(c.failing, float64(app.Fails), app.ID)
+		if !app.ListedAt.IsZero() {
+			gauge(c.names, float64(app.Listed), app.ID)
+			gauge(c.room, float64(applist.Limit-app.Listed), app.ID)
+			gauge(c.listedAt, unix(app.ListedAt), app.ID)
+		}
+		if !app.Oldest.IsZero() {
+			gauge(c.oldest, unix(app.Oldest), app.ID)
+		}
+		if !app.Expiry.IsZero() {
+			gauge(c.expiry, unix(app.Expiry), app.ID)
+		}
+	}
+}
+
+func unix(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+
+func one(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
