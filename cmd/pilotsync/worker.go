@@ -50,6 +50,8 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 	// standard error. A worker process has one worker.
 	redis.SetLogger(redisLog{log})
 
+	registry := worker.NewRegistry(set.Worker.Redis, version())
+	set.Worker.Metrics = worker.NewMetrics(registry)
 	w, err := worker.New(set.Worker)
 	if err != nil {
 		return usageError{err}
@@ -58,7 +60,8 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	site, err := web.New(web.Config{Redis: set.Worker.Redis, Version: version(), Log: logrus.NewEntry(log)})
+	site, err := web.New(web.Config{Redis: set.Worker.Redis, Version: version(), Log: logrus.NewEntry(log),
+		Metrics: worker.MetricsHandler(registry, log)})
 	if err != nil {
 		return err
 	}
