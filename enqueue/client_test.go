@@ -28,7 +28,7 @@ func TestARequestBecomesOneTask(t *testing.T) {
 	receipts, err := client.Enqueue(ctx,
 		Request{AppID: "app1", Domain: " München.de. ", WWW: tasks.WWWMainOnly, SiteID: 7},
 		Request{AppID: "app2", Domain: "*.example.com"},
-		Request{AppID: "app1", Domain: "old.example.com", Remove: true},
+		Request{AppID: "app1", Domain: "old.example.com", Remove: true, By: "anna"},
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestARequestBecomesOneTask(t *testing.T) {
 	wantTasks := map[string]*asynq.TaskInfo{
 		want[0].TaskID: info(want[0], "domain:add", `{"app_id":"app1","domain":"xn--mnchen-3ya.de","seq":1772366400123457,"www":"main_only","site_id":7,"requested_at":"2026-03-01T12:00:00.123457Z"}`),
 		want[1].TaskID: info(want[1], "domain:add", `{"app_id":"app2","domain":"*.example.com","seq":1772366400123457,"requested_at":"2026-03-01T12:00:00.123457Z"}`),
-		want[2].TaskID: info(want[2], "domain:remove", `{"app_id":"app1","domain":"old.example.com","seq":1772366400123458,"requested_at":"2026-03-01T12:00:00.123457Z"}`),
+		want[2].TaskID: info(want[2], "domain:remove", `{"app_id":"app1","domain":"old.example.com","seq":1772366400123458,"requested_at":"2026-03-01T12:00:00.123457Z","by":"anna"}`),
 	}
 	if diff := cmp.Diff(wantTasks, queued(t, rdb), cmpopts.IgnoreFields(asynq.TaskInfo{}, "NextProcessAt")); diff != "" {
 		t.Errorf("tasks (-want +got):\n%s", diff)

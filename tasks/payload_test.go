@@ -28,6 +28,8 @@ func TestPayloadsLookAsDocumented(t *testing.T) {
 		{"change", `{"app_id":"app1","domain":"example.com","seq":1772366400123456,"www":"main_only","site_id":7,"requested_at":"2026-03-01T12:00:00.123456Z"}`, string(Encode(change))},
 		{"change without what is optional", `{"app_id":"app1","domain":"example.com","seq":1,"requested_at":"2026-03-01T12:00:00.123456Z"}`,
 			string(Encode(Change{AppID: "app1", Domain: "example.com", Seq: 1, RequestedAt: at}))},
+		{"change by an operator", `{"app_id":"app1","domain":"example.com","seq":1,"requested_at":"2026-03-01T12:00:00.123456Z","by":"Änne"}`,
+			string(Encode(Change{AppID: "app1", Domain: "example.com", Seq: 1, RequestedAt: at, By: "Änne"}))},
 		{"sync", `{"app_id":"app1","wake":3}`, string(Encode(wake))},
 		{"verify", `{"app_id":"app1","domain":"example.com","seq":1772366400123456,"attempt":2,"due_at":"2026-03-01T12:00:00.123456Z"}`, string(Encode(verify))},
 		{"event", `{"type":"domain.state","app_id":"app1","domain":"example.com","seq":5,"state":"done","names":["example.com","www.example.com"],"site_id":7,"reason":"the certificate is valid","at":"2026-03-01T12:00:00.123456Z"}`, string(Encode(event))},
@@ -115,12 +117,14 @@ func TestDecodeNamesTheFieldThatIsMissingOrWrong(t *testing.T) {
 		{"seq", 1.5}, {"seq", "12"}, {"app_id", "a/b"}, {"app_id", strings.Repeat("a", 65)}, {"domain", "example.com/"},
 		{"requested_at", "yesterday"}, {"requested_at", "2026-03-01 12:00:00"}, {"requested_at", 1772366400},
 		{"requested_at", "0001-01-01T00:00:00Z"},
+		{"by", 7}, {"by", "anna\nis done"}, {"by", "\x1b[31m"}, {"by", strings.Repeat("ä", 65)},
 	} {
 		t.Run(fmt.Sprintf("change %s %v", c.field, c.wrong), func(t *testing.T) {
 			t.Parallel()
 			mustName(t, decodeChange(with(t, Encode(change), c.field, c.wrong)), c.field)
 		})
 	}
+	mustName(t, decodeVerify(with(t, Encode(verify), "by", "\u202e")), "by")
 	mustName(t, decodeEvent(with(t, Encode(event), "names", []int{1})), "names")
 	mustName(t, decodeEvent(with(t, Encode(event), "state", "mislaid")), "state")
 	mustName(t, decodeEvent(with(t, Encode(event), "type", "app.gone")), "type")

@@ -33,7 +33,7 @@ func TestWhatReadersFindIsWhatTheLedgerHolds(t *testing.T) {
 		}), 10, 60).Draw(r, "steps")
 		for i, s := range steps {
 			seq++
-			if s.take(r, l, seq); i%5 == 0 {
+			if s.take(r, l, seq); i%15 == 0 {
 				compare(r, l, apps)
 			}
 		}
