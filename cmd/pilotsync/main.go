@@ -29,6 +29,7 @@ type commands struct {
 	Worker   workerCmd   `cmd:"" help:"Take changes off the queue and bring the lists in step."`
 	Enqueue  enqueueCmd  `cmd:"" help:"Put changes on the queue, and follow them."`
 	Status   statusCmd   `cmd:"" help:"Show where domains stand."`
+	Doctor   doctorCmd   `cmd:"" help:"Check whether everything is in order, and say what to do where it isn't."`
 	Events   eventsCmd   `cmd:"" help:"Show what the webhook is told, and send it again."`
 	Simulate simulateCmd `cmd:"" help:"Run a stand-in for ServerPilot, DNS and web servers, to try things with."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

@@ -69,6 +69,19 @@ type setup struct {
 // client that hasn't connected and is the caller's to close. Files are read with
 // readFile. Its error is a usageError with a line for each wrong setting.
 func (s workerSettings) config(readFile readFile) (setup, error) {
+	set, w := s.check(readFile)
+	if err := w.err(); err != nil {
+		if set.Worker.Redis != nil {
+			_ = set.Worker.Redis.Close() // it never connected
+		}
+		return setup{}, err
+	}
+	return set, nil
+}
+
+// check is config for who can do something with those settings that are right:
+// what is wrong is left out of the setup. Redis is nil then, or the caller's to close.
+func (s workerSettings) check(readFile readFile) (setup, wrong) {
 	w := wrong{}
 	accounts, webhooks := s.accounts(&w, readFile)
 	set := setup{
@@ -100,13 +113,7 @@ func (s workerSettings) config(readFile readFile) (setup, error) {
 	take(&w, "PILOTSYNC_RECONCILE", s.Reconcile, oneOf("repair", "report", "off")) // nothing reads it yet
 	take(&w, "PILOTSYNC_AUTH", s.Auth, parseAuth)
 	set.Worker.Redis, set.Redis = s.open(&w, readFile)
-	if err := w.err(); err != nil {
-		if set.Worker.Redis != nil {
-			_ = set.Worker.Redis.Close() // it never connected
-		}
-		return setup{}, err
-	}
-	return set, nil
+	return set, w
 }
 
 func (s workerSettings) webhook(w *wrong, readFile readFile) worker.Webhook {

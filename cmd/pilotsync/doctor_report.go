@@ -1,0 +1,163 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/rivo/uniseg"
+
+	"pilotsync/internal/doctor"
+)
+
+// group is the heading under which a check stands on a terminal.
+func group(r doctor.Result) string {
+	switch r.Check {
+	case doctor.CheckSettings, doctor.CheckWPConfig:
+		return "Settings"
+	case doctor.CheckDNS, doctor.CheckOutbound:
+		return "Network"
+	case doctor.CheckWorkers, doctor.CheckBacklog, doctor.CheckTasks, doctor.CheckArchive, doctor.CheckTrouble, doctor.CheckServed:
+		return "Work"
+	case doctor.CheckWebhook:
+		return "Webhook"
+	case doctor.CheckApp, doctor.CheckRoom, doctor.CheckCertificate, doctor.CheckAddress:
+		return "App " + r.App
+	case doctor.CheckAPI, doctor.CheckAPIClock, doctor.CheckCredentials, doctor.CheckCard:
+		return "ServerPilot"
+	}
+	return "Redis"
+}
+
+// printReport shows results to a person: in groups with signs on a terminal, a
+// line each with words elsewhere.
+func printReport(s *streams, results []doctor.Result) error {
+	var b strings.Builder
+	if s.Terminal {
+		writeGroups(&b, results, terminalWidth(s), signs(s))
+	} else {
+		writeLines(&b, results)
+	}
+	b.WriteString(tally(results) + "\n")
+	_, err := io.WriteString(s.Out, b.String())
+	return err
+}
+
+// signs are the results' marks on a terminal, in colour where that is welcome.
+func signs(s *streams) map[doctor.Status]string {
+	marks := map[doctor.Status]string{doctor.OK: "✓", doctor.Warning: "!", doctor.Failure: "✗"}
+	for _, name := range []string{"NO_COLOR", "TERM"} { // https://no-color.org
+		if s.LookupEnv == nil {
+			break
+		}
+		if value, _ := s.LookupEnv(name); name == "NO_COLOR" && value != "" || name == "TERM" && value == "dumb" {
+			return marks
+		}
+	}
+	for status, code := range map[doctor.Status]string{doctor.OK: "32", doctor.Warning: "33", doctor.Failure: "1;31"} {
+		marks[status] = "\x1b[" + code + "m" + marks[status] + "\x1b[0m"
+	}
+	return marks
+}
+
+func writeGroups(b *strings.Builder, results []doctor.Result, width int, signs map[doctor.Status]string) {
+	var order []string
+	groups := map[string][]doctor.Result{}
+	for _, r := range results {
+		name := group(r)
+		if groups[name] == nil {
+			order = append(order, name)
+		}
+		groups[name] = append(groups[name], r)
+	}
+	for _, name := range order {
+		fmt.Fprintln(b, plain(name))
+		for _, r := range shortened(name, groups[name]) {
+			detail := plain(r.Detail)
+			if r.App != "" && !strings.HasPrefix(name, "App ") {
+				detail = "app " + r.App + ": " + detail
+			}
+			fmt.Fprintf(b, "  %s %s\n", signs[r.Status], wrapped(detail, width, 4))
+			if r.Remedy != "" {
+				fmt.Fprintf(b, "    → %s\n", wrapped(plain(r.Remedy), width, 6))
+			}
+		}
+	}
+	b.WriteString("\n")
+}
+
+// shortened makes one result of an app's that are all in order: an account can
+// have a hundred apps.
+func shortened(name string, results []doctor.Result) []doctor.Result {
+	var details []string
+	for _, r := range results {
+		details = append(details, r.Detail)
+		if r.Status != doctor.OK {
+			return results
+		}
+	}
+	if !strings.HasPrefix(name, "App ") {
+		return results
+	}
+	return []doctor.Result{{Status: doctor.OK, Detail: strings.Join(details, "; "), App: results[0].App}}
+}
+
+func writeLines(b *strings.Builder, results []doctor.Result) {
+	for _, r := range results {
+		check := r.Check
+		if r.App != "" {
+			check += " of app " + r.App
+		}
+		fmt.Fprintf(b, "%-8s %s: %s\n", r.Status, check, plain(r.Detail))
+		if r.Remedy != "" {
+			fmt.Fprintf(b, "%-8s to do: %s\n", "", plain(r.Remedy))
+		}
+	}
+}
+
+// tally is the last line: what it all comes to.
+func tally(results []doctor.Result) string {
+	n := map[doctor.Status]int{}
+	for _, r := range results {
+		n[r.Status]++
+	}
+	count := func(n int, one string) string {
+		if n == 1 {
+			return "1 " + one
+		}
+		return fmt.Sprintf("%d %ss", n, one)
+	}
+	switch {
+	case n[doctor.Failure] > 0:
+		return fmt.Sprintf("%s, %s, %d ok: something doesn't work.", count(n[doctor.Failure], "failure"), count(n[doctor.Warning], "warning"), n[doctor.OK])
+	case n[doctor.Warning] > 0:
+		return fmt.Sprintf("%s, %d ok: it works, but look at the warnings.", count(n[doctor.Warning], "warning"), n[doctor.OK])
+	}
+	return fmt.Sprintf("All %d checks are ok.", n[doctor.OK])
+}
+
+// wrapped breaks a text into lines of at most width columns, the first of which
+// begins at column indent, as all others do. 0 is any width.
+func wrapped(text string, width, indent int) string {
+	const narrow = 20 // below this, broken lines don't help
+	if width-indent < narrow {
+		return text
+	}
+	var b strings.Builder
+	column := indent
+	for i, word := range strings.Fields(text) {
+		w := uniseg.StringWidth(word)
+		switch {
+		case i == 0:
+		case column+1+w > width:
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			column = indent
+		default:
+			b.WriteString(" ")
+			column++
+		}
+		b.WriteString(word)
+		column += w
+	}
+	return b.String()
+}

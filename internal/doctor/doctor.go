@@ -1,0 +1,68 @@
+package doctor
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"pilotsync/worker"
+)
+
+// Limits of single looks. With slack for a far-away machine; where all is well,
+// each takes milliseconds.
+const (
+	redisLimit   = 5 * time.Second
+	dnsLimit     = 5 * time.Second
+	connectLimit = 5 * time.Second
+	httpLimit    = 10 * time.Second
+)
+
+// Run makes every check that the configuration allows, those that have nothing to
+// do with each other side by side, and returns the results in a fixed order. What
+// is wrong with the settings may be left out of cfg: a nil Redis, an empty APIURL,
+// accounts without a key. cfg.Log isn't used. redisShown is Redis's URL as it may
+// be shown.
+//
+// It takes at most half a minute, and longer only where many apps have to be read
+// at the rate that cfg allows. When ctx ends, what isn't done counts as not checked.
+func Run(ctx context.Context, cfg worker.Config, redisShown string) []Result {
+	var redis, dns, api, accounts, queues, hooks []Result
+	answers := make(chan bool, 1) // whether Redis does
+	var all sync.WaitGroup
+	all.Go(func() {
+		redis = checkRedis(ctx, cfg.Redis, redisShown)
+		works := len(redis) > 0 && redis[0].Status == OK
+		answers <- works
+		if works {
+			queues = checkQueues(ctx, cfg)
+		}
+	})
+	all.Go(func() { dns = checkDNS(ctx, cfg) })
+	all.Go(func() { api = checkAPI(ctx, cfg.APIURL) })
+	all.Go(func() { accounts = checkAccounts(ctx, cfg, answers) })
+	all.Go(func() { hooks = checkWebhooks(ctx, cfg) })
+	all.Wait()
+
+	var results []Result
+	for _, part := range [][]Result{redis, dns, api, accounts, queues, hooks} {
+		results = append(results, part...)
+	}
+	return results
+}
+
+// each runs look for every item, at most so many at once, and returns what they
+// return in the order of the items.
+func each[T, R any](items []T, most int, look func(T) R) []R {
+	results := make([]R, len(items))
+	slots := make(chan struct{}, most)
+	var all sync.WaitGroup
+	for i, item := range items {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			results[i] = look(item)
+		})
+	}
+	all.Wait()
+	return results
+}

@@ -1,0 +1,181 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"pilotsync/worker"
+)
+
+// checkDNS asks the resolver that verifications ask. That a name doesn't exist is
+// an answer, too.
+func checkDNS(ctx context.Context, cfg worker.Config) []Result {
+	name := "serverpilot.io"
+	if u, err := url.Parse(cfg.APIURL); err == nil {
+		if _, err := netip.ParseAddr(u.Hostname()); err != nil && strings.Contains(u.Hostname(), ".") {
+			name = u.Hostname()
+		}
+	}
+	resolver, which := &net.Resolver{PreferGo: true}, "the system's resolver"
+	if cfg.Check.DNS != "" {
+		which = "the resolver " + cfg.Check.DNS
+		resolver.Dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, cfg.Check.DNS)
+		}
+	}
+	limited, cancel := context.WithTimeout(ctx, dnsLimit)
+	defer cancel()
+	start := time.Now()
+	_, err := resolver.LookupNetIP(limited, "ip4", name+".")
+	return []Result{judgeDNS(which, name, time.Since(start), err)}
+}
+
+func judgeDNS(which, name string, took time.Duration, err error) Result {
+	var dnsErr *net.DNSError
+	if err == nil || errors.As(err, &dnsErr) && dnsErr.IsNotFound {
+		return ok(CheckDNS, fmt.Sprintf("%s answers in %s", which, roundly(took)))
+	}
+	return failure(CheckDNS, fmt.Sprintf("%s gives no usable answer about %s: %v", which, name, err),
+		"Check /etc/resolv.conf, or set PILOTSYNC_DNS to a resolver that answers this machine.")
+}
+
+// client is for one call: it follows no redirect and keeps no connection.
+func client() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DisableKeepAlives = true
+	return &http.Client{
+		Transport:     transport,
+		Timeout:       httpLimit,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// answer is what came back from a call.
+type answer struct {
+	status        int
+	date          string // the header of that name
+	location      string // the host that a redirect leads to
+	before, after time.Time
+	err           error // without the URL, which may hold a key
+}
+
+func call(ctx context.Context, method, address string) answer {
+	a := answer{before: time.Now()}
+	req, err := http.NewRequestWithContext(ctx, method, address, nil)
+	if err != nil {
+		a.err = errors.New("the URL can't be read")
+		return a
+	}
+	req.Header.Set("User-Agent", "pilotsync doctor")
+	resp, err := client().Do(req)
+	a.after = time.Now()
+	if err != nil {
+		var whole *url.Error
+		if errors.As(err, &whole) {
+			err = whole.Err
+		}
+		a.err = err
+		return a
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // what is in it doesn't matter
+	a.status, a.date = resp.StatusCode, resp.Header.Get("Date")
+	if to, err := resp.Location(); err == nil {
+		a.location = to.Host
+	}
+	return a
+}
+
+// checkAPI calls ServerPilot without credentials: any answer shows that the way
+// there is open, and tells what time it is there.
+func checkAPI(ctx context.Context, apiURL string) []Result {
+	if apiURL == "" {
+		return nil
+	}
+	a := call(ctx, http.MethodHead, strings.TrimRight(apiURL, "/")+"/apps")
+	results := []Result{judgeAPI(host(apiURL), a)}
+	if a.err == nil {
+		results = append(results, judgeAPIClock(a))
+	}
+	return results
+}
+
+func judgeAPI(host string, a answer) Result {
+	switch {
+	case a.err != nil:
+		return failure(CheckAPI, fmt.Sprintf("ServerPilot's API at %s can't be reached: %v", host, a.err),
+			"Let this machine connect to port 443 outside (firewall, proxy), and check SERVERPILOT_API_URL.")
+	case a.status >= 500:
+		return warning(CheckAPI, fmt.Sprintf("ServerPilot's API at %s answers %d", host, a.status), "Try again later; if it stays so, look at ServerPilot's status page. Changes wait meanwhile.")
+	}
+	return ok(CheckAPI, fmt.Sprintf("ServerPilot's API at %s answers in %s", host, roundly(a.after.Sub(a.before))))
+}
+
+func judgeAPIClock(a answer) Result {
+	at, err := http.ParseTime(a.date)
+	if err != nil {
+		return warning(CheckAPIClock, "ServerPilot's answer doesn't tell its time", "Check by yourself that this machine's clock is right (timedatectl).")
+	}
+	at = at.Add(500 * time.Millisecond) // it is cut to the second
+	took := a.after.Sub(a.before)
+	return judgeSkew(CheckAPIClock, "ServerPilot's", at.Sub(a.before.Add(took/2)), took/2+500*time.Millisecond)
+}
+
+// checkOutbound connects to the addresses that verifications connect to.
+func checkOutbound(ctx context.Context, cfg worker.Config, addresses []netip.Addr) []Result {
+	slices.SortFunc(addresses, netip.Addr.Compare)
+	return each(slices.Compact(addresses), 8, func(addr netip.Addr) Result {
+		port := cfg.Check.Port
+		if port == 0 {
+			port = 443
+		}
+		if inside(addr) && !cfg.Check.AllowPrivate {
+			return warning(CheckOutbound, fmt.Sprintf("%s isn't a public address, and a worker doesn't connect to it: no certificate there is ever found to be valid", addr),
+				"If that is where the sites are, set PILOTSYNC_ALLOW_PRIVATE_ADDRESSES=on; if they are behind another address, set PILOTSYNC_EXPECTED_ADDRESSES.")
+		}
+		limited, cancel := context.WithTimeout(ctx, connectLimit)
+		defer cancel()
+		start := time.Now()
+		conn, err := new(net.Dialer).DialContext(limited, "tcp", net.JoinHostPort(addr.String(), strconv.Itoa(port)))
+		if err == nil {
+			_ = conn.Close()
+		}
+		return judgeOutbound(addr, port, time.Since(start), err)
+	})
+}
+
+func inside(a netip.Addr) bool {
+	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified()
+}
+
+func judgeOutbound(addr netip.Addr, port int, took time.Duration, err error) Result {
+	switch {
+	case err == nil:
+		return ok(CheckOutbound, fmt.Sprintf("%s takes connections on port %d, in %s", addr, port, roundly(took)))
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return warning(CheckOutbound, fmt.Sprintf("%s can be reached, but refuses connections on port %d", addr, port),
+			"That is so as long as no site there has a certificate. If one has, look at the server's firewall and web server.")
+	}
+	return failure(CheckOutbound, fmt.Sprintf("%s can't be reached on port %d: %s", addr, port, reason(err)),
+		fmt.Sprintf("Let this machine connect to port %d outside, and check that the server is up; without it no certificate can be seen.", port))
+}
+
+// host is a URL's host; the rest may hold a key.
+func host(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return "an address that can't be read"
+	}
+	return u.Host
+}

@@ -1,0 +1,193 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"pilotsync/tasks"
+	"pilotsync/worker"
+	"pilotsync/worker/ledger"
+)
+
+func queueNames() []string {
+	return []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL, tasks.QueueEvents}
+}
+
+// checkQueues looks at what waits in Redis, and at who works on it.
+func checkQueues(ctx context.Context, cfg worker.Config) []Result {
+	inspector := asynq.NewInspectorFromRedisClient(cfg.Redis) // not closed: the client isn't its own
+	servers, err := inspector.Servers()
+	results := []Result{judgeWorkers(servers, time.Now(), err)}
+
+	known, err := inspector.Queues() // asked about one that isn't there, asynq has no error to decide on
+	if err != nil {
+		return append(results, unread(CheckBacklog, err))
+	}
+	queues := map[string]*asynq.QueueInfo{} // those there are
+	for _, name := range queueNames() {
+		if !slices.Contains(known, name) {
+			continue
+		}
+		if queues[name], err = inspector.GetQueueInfo(name); err != nil {
+			return append(results, unread(CheckBacklog, err))
+		}
+	}
+	l := ledger.New(cfg.Redis)
+	now, err := l.Now(ctx)
+	if err != nil {
+		return append(results, unread(CheckBacklog, err))
+	}
+	apps, err := l.AppStates(ctx)
+	if err != nil {
+		return append(results, unread(CheckBacklog, err))
+	}
+	results = append(results, judgeBacklog(queues, apps, now), checkTasks(inspector, queues), judgeArchive(queues))
+	results = append(results, judgeTrouble(apps)...)
+	return append(results, judgeServed(apps, cfg.Accounts)...)
+}
+
+func unread(check string, err error) Result {
+	return warning(check, fmt.Sprintf("what is in Redis could not be read: %v", err), "See what the error says; a user of Redis needs the keys that begin with asynq: and pilotsync:.")
+}
+
+// judgeWorkers: a worker is a process that has an asynq server for each queue.
+func judgeWorkers(servers []*asynq.ServerInfo, now time.Time, err error) Result {
+	if err != nil {
+		return unread(CheckWorkers, err)
+	}
+	since, served := map[string]time.Time{}, map[string]bool{}
+	for _, s := range servers {
+		if s.Status != "active" {
+			continue
+		}
+		name := fmt.Sprintf("%s/%d", s.Host, s.PID)
+		if at, known := since[name]; !known || s.Started.Before(at) {
+			since[name] = s.Started
+		}
+		for queue := range s.Queues {
+			served[queue] = true
+		}
+	}
+	var names []string
+	for name, at := range since {
+		names = append(names, fmt.Sprintf("%s (for %s)", name, roundly(now.Sub(at))))
+	}
+	slices.Sort(names)
+	idle := slices.DeleteFunc(queueNames(), func(q string) bool { return served[q] })
+	switch {
+	case len(names) == 0:
+		return failure(CheckWorkers, "no worker is alive: changes wait on the queue", "Start one: pilotsync worker.")
+	case len(idle) > 0:
+		return failure(CheckWorkers, "no worker serves the queues "+strings.Join(idle, ", "), "Restart the workers; if that doesn't help, other programs use these queues of this Redis.")
+	case len(names) > 5:
+		return ok(CheckWorkers, fmt.Sprintf("%d workers are alive, among them %s", len(names), strings.Join(names[:5], ", ")))
+	}
+	return ok(CheckWorkers, "alive: "+strings.Join(names, ", "))
+}
+
+// backlogAge is how long a change may wait before it is worth a word: a sync takes
+// seconds, and a failing one is tried again after five minutes at most.
+const backlogAge = 5 * time.Minute
+
+func judgeBacklog(queues map[string]*asynq.QueueInfo, apps []ledger.App, now time.Time) Result {
+	var parts, paused []string
+	var oldest time.Duration // of what waits to be taken by a worker, or by a sync
+	for _, name := range queueNames() {
+		q := queues[name]
+		if q == nil {
+			continue
+		}
+		if q.Paused {
+			paused = append(paused, name)
+		}
+		oldest = max(oldest, q.Latency)
+		if n := q.Pending + q.Scheduled + q.Retry; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", name, n))
+		}
+	}
+	pending := 0
+	for _, app := range apps {
+		pending += app.Pending
+		if !app.Oldest.IsZero() {
+			oldest = max(oldest, now.Sub(app.Oldest))
+		}
+	}
+	if pending > 0 {
+		parts = append(parts, fmt.Sprintf("changes in the ledger %d", pending))
+	}
+	detail := "nothing waits"
+	if len(parts) > 0 {
+		detail = "waiting: " + strings.Join(parts, ", ")
+	}
+	if oldest > 0 {
+		detail += fmt.Sprintf("; the oldest has waited for %s", roundly(oldest))
+	}
+	switch {
+	case len(paused) > 0:
+		return failure(CheckBacklog, "paused: "+strings.Join(paused, ", ")+"; "+detail, "Resume the queues in asynqmon: nothing is taken off them.")
+	case oldest >= backlogAge:
+		return warning(CheckBacklog, detail, "See the checks 'workers' and 'trouble', and the worker's log; 'pilotsync status --state=pending' tells what each change waits for.")
+	}
+	return ok(CheckBacklog, detail)
+}
+
+// judgeArchive: an archived task is one that failed for good. Failed events have a command of their own.
+func judgeArchive(queues map[string]*asynq.QueueInfo) Result {
+	var parts []string
+	for _, name := range queueNames() {
+		if q := queues[name]; q != nil && q.Archived > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", name, q.Archived))
+		}
+	}
+	if len(parts) == 0 {
+		return ok(CheckArchive, "no task has failed for good")
+	}
+	return warning(CheckArchive, "tasks that failed for good: "+strings.Join(parts, ", "),
+		"asynqmon's archive shows why; delete them there once it is dealt with. Events: 'pilotsync events --failed'.")
+}
+
+func judgeTrouble(apps []ledger.App) []Result {
+	var results []Result
+	for _, app := range apps {
+		switch t := app.Trouble; {
+		case t == nil:
+		case t.Blocked:
+			results = append(results, about(app.ID, failure(CheckTrouble, "blocked until a person acts: "+t.Reason, "Do what the reason says; the app is tried every five minutes, and when a worker starts."))...)
+		default:
+			results = append(results, about(app.ID, warning(CheckTrouble, "in trouble and tried again: "+t.Reason, "If it lasts, see the worker's log."))...)
+		}
+	}
+	if results == nil {
+		return []Result{ok(CheckTrouble, "no app is blocked or in trouble")}
+	}
+	return results
+}
+
+// judgeServed: changes for an app that nobody serves wait for ever.
+func judgeServed(apps []ledger.App, accounts []worker.Account) []Result {
+	served := map[string]bool{}
+	for _, a := range accounts {
+		for _, app := range a.Apps {
+			served[app] = true
+		}
+	}
+	if len(served) == 0 {
+		return nil // the settings are wrong, and say so
+	}
+	var results []Result
+	for _, app := range apps {
+		if !served[app.ID] && app.Pending > 0 {
+			results = append(results, about(app.ID, warning(CheckServed, fmt.Sprintf("%d changes wait for this app, which isn't among those of these settings", app.Pending),
+				"Put its id into WU_SERVER_PILOT_APP_ID or PILOTSYNC_CONFIG, unless another worker serves it."))...)
+		}
+	}
+	if results == nil {
+		return []Result{ok(CheckServed, "every app with changes is among those of these settings")}
+	}
+	return results
+}

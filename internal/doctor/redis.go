@@ -1,0 +1,135 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// node is what was seen of one Redis server.
+type node struct {
+	name string // its address where there are several, else empty
+	// info is INFO's answer, settings CONFIG GET's; each is nil where Redis didn't
+	// let us ask, as managed ones don't, and the error says why.
+	info, settings       map[string]string
+	infoErr, settingsErr error
+	// ahead is by how much its clock is ahead of ours, exact to within about.
+	ahead, about time.Duration
+	clockErr     error
+}
+
+// checkRedis looks at Redis; the first result says whether it answers at all.
+func checkRedis(ctx context.Context, rdb redis.UniversalClient, shown string) []Result {
+	if rdb == nil {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, redisLimit)
+	defer cancel()
+	if err := rdb.Ping(limited).Err(); err != nil { // the first may have to connect
+		return []Result{judgePing(shown, 0, err)}
+	}
+	start := time.Now()
+	err := rdb.Ping(limited).Err()
+	results := []Result{judgePing(shown, time.Since(start), err)}
+	if err != nil {
+		return results
+	}
+	nodes := lookAtNodes(ctx, rdb)
+	for _, judge := range []func(node) Result{judgeVersion, judgePersistence, judgeEviction, judgeMemory, judgeClock} {
+		results = append(results, worst(nodes, judge))
+	}
+	return results
+}
+
+// lookAtNodes looks at the server, or at each master of a cluster.
+func lookAtNodes(ctx context.Context, rdb redis.UniversalClient) []node {
+	limited, cancel := context.WithTimeout(ctx, 2*redisLimit)
+	defer cancel()
+	cluster, isCluster := rdb.(*redis.ClusterClient)
+	if !isCluster {
+		return []node{look(limited, rdb)}
+	}
+	var mu sync.Mutex
+	var nodes []node
+	err := cluster.ForEachMaster(limited, func(ctx context.Context, master *redis.Client) error {
+		n := look(ctx, master)
+		n.name = master.Options().Addr
+		mu.Lock()
+		defer mu.Unlock()
+		nodes = append(nodes, n)
+		return nil
+	})
+	if err != nil {
+		return []node{{infoErr: err, settingsErr: err, clockErr: err}}
+	}
+	slices.SortFunc(nodes, func(a, b node) int { return strings.Compare(a.name, b.name) })
+	return nodes
+}
+
+func look(ctx context.Context, rdb redis.Cmdable) node {
+	var n node
+	text, err := rdb.Info(ctx).Result()
+	if n.infoErr = err; err == nil {
+		n.info = parseInfo(text)
+	}
+	n.settings = map[string]string{}
+	for _, name := range []string{"appendfsync", "save"} {
+		answer, err := rdb.ConfigGet(ctx, name).Result()
+		if err != nil {
+			n.settings, n.settingsErr = nil, err
+			break
+		}
+		n.settings[name] = answer[name]
+	}
+	before := time.Now()
+	at, err := rdb.Time(ctx).Result()
+	took := time.Since(before)
+	n.clockErr, n.about = err, took/2
+	n.ahead = at.Sub(before.Add(took / 2))
+	return n
+}
+
+// parseInfo reads INFO's lines of name:value.
+func parseInfo(text string) map[string]string {
+	info := map[string]string{}
+	for line := range strings.Lines(text) {
+		if name, value, found := strings.Cut(strings.TrimSpace(line), ":"); found {
+			info[name] = value
+		}
+	}
+	return info
+}
+
+// worst judges each node and returns the gravest result, with the node's name
+// where there are several.
+func worst(nodes []node, judge func(node) Result) Result {
+	rank := []Status{OK, Warning, Failure}
+	var gravest Result
+	for i, n := range nodes {
+		r := judge(n)
+		if n.name != "" && r.Status != OK {
+			r.Detail = n.name + ": " + r.Detail
+		}
+		if i == 0 || slices.Index(rank, r.Status) > slices.Index(rank, gravest.Status) {
+			gravest = r
+		}
+	}
+	if gravest.Status == OK && len(nodes) > 1 {
+		gravest.Detail += fmt.Sprintf(" (%s, and the %d other masters likewise in order)", nodes[0].name, len(nodes)-1)
+	}
+	return gravest
+}
+
+// reason is an error without the address that was dialled, which the result has already.
+func reason(err error) string {
+	if op, isOp := err.(*net.OpError); isOp && op.Err != nil {
+		return op.Err.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,81 @@
+// Package doctor finds out whether everything a worker needs is in order. Its one
+// idea: each check is a look, which does the I/O and can't fail, and a pure
+// judgement of what was seen, which says what a person must do.
+//
+// Nothing is changed anywhere: Redis and ServerPilot are only read, and the webhook
+// gets no event. What couldn't be looked at is a warning, never silence.
+package doctor
+
+import "slices"
+
+// Status is the outcome of a check.
+type Status string
+
+// The outcomes.
+const (
+	OK      Status = "ok"
+	Warning Status = "warning" // works, but not as it should, or couldn't be checked
+	Failure Status = "failure" // doesn't work until a person acts
+)
+
+// The checks, in the order of their results.
+const (
+	CheckSettings    = "settings"
+	CheckWPConfig    = "wp-config"
+	CheckRedis       = "redis"
+	CheckVersion     = "redis-version"
+	CheckPersistence = "redis-persistence"
+	CheckEviction    = "redis-eviction"
+	CheckMemory      = "redis-memory"
+	CheckRedisClock  = "redis-clock"
+	CheckDNS         = "dns"
+	CheckAPI         = "api"
+	CheckAPIClock    = "api-clock"
+	CheckCredentials = "credentials"
+	CheckCard        = "card"
+	CheckApp         = "app"
+	CheckRoom        = "room"
+	CheckCertificate = "certificate"
+	CheckAddress     = "address"
+	CheckOutbound    = "outbound"
+	CheckWorkers     = "workers"
+	CheckBacklog     = "backlog"
+	CheckTasks       = "tasks"
+	CheckArchive     = "archive"
+	CheckTrouble     = "trouble"
+	CheckServed      = "served"
+	CheckWebhook     = "webhook"
+)
+
+// Result is the outcome of one check. Its texts hold no secret.
+type Result struct {
+	Check  string `json:"check"`
+	Status Status `json:"status"`
+	Detail string `json:"detail"`
+	// Remedy is what a person has to do; empty where all is well.
+	Remedy string `json:"remedy"`
+	App    string `json:"app,omitempty"` // the app that it is about, if it is about one
+}
+
+// Failed reports whether any of the checks failed.
+func Failed(results []Result) bool {
+	return slices.ContainsFunc(results, func(r Result) bool { return r.Status == Failure })
+}
+
+func ok(check, detail string) Result { return Result{Check: check, Status: OK, Detail: detail} }
+
+func warning(check, detail, remedy string) Result {
+	return Result{Check: check, Status: Warning, Detail: detail, Remedy: remedy}
+}
+
+func failure(check, detail, remedy string) Result {
+	return Result{Check: check, Status: Failure, Detail: detail, Remedy: remedy}
+}
+
+// about says which app the results are about.
+func about(app string, results ...Result) []Result {
+	for i := range results {
+		results[i].App = app
+	}
+	return results
+}

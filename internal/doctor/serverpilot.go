@@ -1,0 +1,219 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"pilotsync/internal/serverpilot"
+	"pilotsync/worker"
+	"pilotsync/worker/applist"
+)
+
+// roomWarning is the number of names from which a list counts as nearly full.
+const roomWarning = applist.Limit - 20
+
+// checkAccounts reads every app of every account. answers tells once whether Redis
+// is there to keep to the accounts' rate.
+func checkAccounts(ctx context.Context, cfg worker.Config, answers <-chan bool) []Result {
+	if cfg.APIURL == "" {
+		return nil
+	}
+	rate := 0
+	select {
+	case works := <-answers:
+		if works {
+			rate = cfg.APIRate
+		}
+	case <-ctx.Done():
+	}
+	type outcome struct {
+		results   []Result
+		addresses []netip.Addr
+	}
+	outcomes := each(cfg.Accounts, 4, func(a worker.Account) (o outcome) {
+		if a.ClientID == "" || a.APIKey == "" || len(a.Apps) == 0 {
+			return o // the settings say so
+		}
+		api, err := serverpilot.New(serverpilot.Config{BaseURL: cfg.APIURL, ClientID: a.ClientID, APIKey: a.APIKey, UserAgent: "pilotsync doctor"})
+		if err != nil {
+			o.results = []Result{failure(CheckCredentials, err.Error(), "Correct the client id, the API key or SERVERPILOT_API_URL.")}
+			return o
+		}
+		defer api.Close()
+		r := reader{api: api, limiter: serverpilot.NewLimiter(cfg.Redis, a.ClientID, rate)}
+		limit := 30 * time.Second
+		if rate > 0 { // of which verifications, whose share this takes, get half
+			limit += time.Duration(4*len(a.Apps)) * time.Second / time.Duration(rate)
+		}
+		limited, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		o.results, o.addresses = r.account(limited, a, cfg)
+		return o
+	})
+	var results []Result
+	var addresses []netip.Addr
+	for _, o := range outcomes {
+		results, addresses = append(results, o.results...), append(addresses, o.addresses...)
+	}
+	return append(results, checkOutbound(ctx, cfg, addresses)...)
+}
+
+// reader reads apps of one account, at its rate.
+type reader struct {
+	api     *serverpilot.Client
+	limiter *serverpilot.Limiter
+}
+
+// read is what became of reading something.
+type read[T any] struct {
+	value T
+	err   error
+}
+
+func reading[T any](ctx context.Context, r reader, id string, get func(context.Context, string) (T, error)) read[T] {
+	if err := r.limiter.WaitVerify(ctx, 1); err != nil {
+		return read[T]{err: err}
+	}
+	value, err := get(ctx, id)
+	return read[T]{value, err}
+}
+
+// account checks one account, and returns the addresses of its servers, too.
+func (r reader) account(ctx context.Context, a worker.Account, cfg worker.Config) ([]Result, []netip.Addr) {
+	// If the first can't be read because of the account, no other can.
+	first := reading(ctx, r, a.Apps[0], r.api.App)
+	results, usable := judgeAccount(a.ClientID, first.err)
+	if !usable {
+		return results, nil
+	}
+	apps := append([]read[serverpilot.App]{first}, each(a.Apps[1:], 4, func(id string) read[serverpilot.App] { return reading(ctx, r, id, r.api.App) })...)
+
+	var ids []string
+	for _, app := range apps {
+		if app.err == nil && !slices.Contains(ids, app.value.ServerID) {
+			ids = append(ids, app.value.ServerID)
+		}
+	}
+	servers := map[string]read[serverpilot.Server]{}
+	for i, server := range each(ids, 4, func(id string) read[serverpilot.Server] { return reading(ctx, r, id, r.api.Server) }) {
+		servers[ids[i]] = server
+	}
+	var addresses []netip.Addr
+	for i, id := range a.Apps {
+		app := apps[i]
+		if app.err != nil {
+			results = append(results, about(id, judgeUnread(app.err))...)
+			continue
+		}
+		server := servers[app.value.ServerID]
+		if address := server.value.LastAddress; server.err == nil && address.IsValid() {
+			addresses = append(addresses, address)
+		}
+		results = append(results, about(id, judgeApp(app.value), judgeRoom(len(app.value.Domains)),
+			judgeCertificate(app.value), judgeAddress(server.value, server.err, cfg.Expected))...)
+	}
+	var expected []netip.Addr
+	for _, p := range cfg.Expected {
+		if p.IsSingleIP() {
+			expected = append(expected, p.Addr())
+		}
+	}
+	if expected != nil { // sites are reached over these, not over the servers' own
+		return results, expected
+	}
+	return results, addresses
+}
+
+// judgeAccount says by the error of a first call whether the account can be used.
+func judgeAccount(clientID string, err error) (results []Result, usable bool) {
+	e := serverpilot.AsError(err)
+	switch {
+	case err == nil, e != nil && (e.Status == http.StatusNotFound || e.Status == http.StatusForbidden):
+	case e != nil && e.Status == http.StatusUnauthorized:
+		return []Result{failure(CheckCredentials, fmt.Sprintf("ServerPilot doesn't accept the credentials of %s (401)", clientID),
+			"Check the client id and the API key (an account has one active key; see Account → API in ServerPilot), then restart the worker.")}, false
+	case e != nil && e.Status == http.StatusPaymentRequired:
+		return []Result{
+			ok(CheckCredentials, "ServerPilot accepts the credentials of "+clientID),
+			failure(CheckCard, fmt.Sprintf("ServerPilot asks for payment by %s (402): nothing can be read or changed", clientID), "Put a valid card on the account, in ServerPilot under Account → Billing."),
+		}, false
+	default:
+		return []Result{warning(CheckCredentials, fmt.Sprintf("the credentials of %s could not be checked: %v", clientID, err), "Try again later; workers do so by themselves.")}, false
+	}
+	return []Result{
+		ok(CheckCredentials, "ServerPilot accepts the credentials of "+clientID),
+		ok(CheckCard, "ServerPilot asks for no payment by "+clientID),
+	}, true
+}
+
+func judgeUnread(err error) Result {
+	e := serverpilot.AsError(err)
+	switch {
+	case e != nil && e.Status == http.StatusNotFound:
+		return failure(CheckApp, "ServerPilot knows no such app on this account (404)", "Check the app id (it is in the address of the app's page in ServerPilot's dashboard), and that the client id is of the account that has it.")
+	case e != nil && e.Status == http.StatusForbidden:
+		return failure(CheckApp, "ServerPilot lets nobody see or change this app over the API (403)", "Take the app's protection away in ServerPilot's dashboard.")
+	}
+	return warning(CheckApp, fmt.Sprintf("it could not be read: %v", err), "Try again later; workers do so by themselves.")
+}
+
+func judgeApp(app serverpilot.App) Result {
+	if app.Name == "" {
+		return ok(CheckApp, "ServerPilot knows it")
+	}
+	return ok(CheckApp, fmt.Sprintf("ServerPilot knows it as %q", app.Name))
+}
+
+func judgeRoom(names int) Result {
+	detail := fmt.Sprintf("%d of %d names are on its list", names, applist.Limit)
+	const remedy = "Take names off that aren't needed, set PILOTSYNC_WWW=main_only or never, or move sites to another app."
+	switch {
+	case names >= applist.Limit:
+		return failure(CheckRoom, detail+": no domain can be added", remedy)
+	case names >= roomWarning:
+		return warning(CheckRoom, detail, remedy)
+	}
+	return ok(CheckRoom, detail)
+}
+
+func judgeCertificate(app serverpilot.App) Result {
+	switch {
+	case app.SSL.Custom:
+		return warning(CheckCertificate, "a custom certificate is installed: AutoSSL stays off, and new domains get no certificate",
+			"Remove the custom certificate in ServerPilot's dashboard, and AutoSSL is turned on by itself; or see to it that the certificate covers each domain.")
+	case app.SSL.Auto:
+		return ok(CheckCertificate, "AutoSSL is on")
+	case app.AutoSSL.Available:
+		return ok(CheckCertificate, "AutoSSL is off, and is turned on with the next verification")
+	}
+	return ok(CheckCertificate, "AutoSSL has no certificate yet")
+}
+
+func judgeAddress(server serverpilot.Server, err error, expected []netip.Prefix) Result {
+	if len(expected) > 0 {
+		var all []string
+		for _, p := range expected {
+			if p.IsSingleIP() {
+				all = append(all, p.Addr().String())
+			} else {
+				all = append(all, p.String())
+			}
+		}
+		return ok(CheckAddress, "DNS is to point to "+strings.Join(all, ", ")+" (PILOTSYNC_EXPECTED_ADDRESSES)")
+	}
+	const remedy = "Look at the server in ServerPilot's dashboard, or set PILOTSYNC_EXPECTED_ADDRESSES; where DNS should point isn't known otherwise."
+	switch e := serverpilot.AsError(err); {
+	case e != nil && e.Kind == serverpilot.Blocked:
+		return failure(CheckAddress, fmt.Sprintf("its server can't be read: %v", err), remedy)
+	case err != nil:
+		return warning(CheckAddress, fmt.Sprintf("its server could not be read: %v", err), "Try again later; workers do so by themselves.")
+	case !server.LastAddress.IsValid():
+		return failure(CheckAddress, "ServerPilot knows no address of its server", remedy)
+	}
+	return ok(CheckAddress, "its server is "+server.LastAddress.String())
+}

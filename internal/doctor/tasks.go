@@ -1,0 +1,85 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hibiken/asynq"
+
+	"pilotsync/tasks"
+)
+
+const (
+	tasksRead  = 1000 // of each state of each queue
+	tasksNamed = 5
+)
+
+// checkTasks decodes the tasks that wait, as a worker will: one that another
+// program wrote wrongly is found before it is archived.
+func checkTasks(inspector *asynq.Inspector, queues map[string]*asynq.QueueInfo) Result {
+	read, all := 0, 0
+	var bad []string
+	for _, queue := range queueNames() {
+		if queues[queue] == nil {
+			continue
+		}
+		all += queues[queue].Pending + queues[queue].Scheduled + queues[queue].Retry
+		for _, list := range []func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error){
+			inspector.ListPendingTasks, inspector.ListScheduledTasks, inspector.ListRetryTasks,
+		} {
+			waiting, err := list(queue, asynq.PageSize(tasksRead))
+			if errors.Is(err, asynq.ErrQueueNotFound) {
+				continue
+			}
+			if err != nil {
+				return unread(CheckTasks, err)
+			}
+			read += len(waiting)
+			for _, t := range waiting {
+				if err := decode(queue, t.Type, t.Payload); err != nil {
+					bad = append(bad, fmt.Sprintf("%q on %s: %v", t.ID, queue, err))
+				}
+			}
+		}
+	}
+	return judgeTasks(read, all, bad)
+}
+
+// decode reports what is wrong with a task for the queue it is on.
+func decode(queue, kind string, payload []byte) (err error) {
+	switch [2]string{queue, kind} {
+	case [2]string{tasks.QueueDomains, tasks.TypeDomainAdd}, [2]string{tasks.QueueDomains, tasks.TypeDomainRemove}:
+		_, err = tasks.Decode[tasks.Change](payload)
+	case [2]string{tasks.QueueLists, tasks.TypeAppSync}:
+		_, err = tasks.Decode[tasks.Sync](payload)
+	case [2]string{tasks.QueueSSL, tasks.TypeSSLVerify}:
+		_, err = tasks.Decode[tasks.Verify](payload)
+	case [2]string{tasks.QueueEvents, tasks.TypeEventDeliver}:
+		_, err = tasks.Decode[tasks.Event](payload)
+	default:
+		err = fmt.Errorf("no such task type on this queue: %q", kind)
+	}
+	return err
+}
+
+func judgeTasks(read, all int, bad []string) Result {
+	if len(bad) > 0 {
+		named := strings.Join(bad[:min(len(bad), tasksNamed)], "; ")
+		if more := len(bad) - tasksNamed; more > 0 {
+			named += fmt.Sprintf("; and %d more", more)
+		}
+		return failure(CheckTasks, fmt.Sprintf("%d of the %d waiting tasks that were read can't be understood: %s", len(bad), read, named),
+			"Find the program that wrote them (enqueue/WIRE.md tells the format) and correct it; a worker archives such tasks. Ask for their domains again.")
+	}
+	detail := fmt.Sprintf("the %d tasks that wait are as they should be", read)
+	switch {
+	case read == 0:
+		detail = "no task waits"
+	case read == 1 && all == 1:
+		detail = "the task that waits is as it should be"
+	case read < all:
+		detail = fmt.Sprintf("the %d tasks that were read, of %d that wait, are as they should be", read, all)
+	}
+	return ok(CheckTasks, detail)
+}
