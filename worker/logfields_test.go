@@ -1,0 +1,106 @@
+package worker_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+)
+
+// lines are those of a JSON log.
+func (b *buffer) lines(t *testing.T) (all []map[string]any) {
+	t.Helper()
+	for line := range strings.Lines(b.String()) {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(line), &fields); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		all = append(all, fields)
+	}
+	return all
+}
+
+func TestAChangeIsFollowedThroughTheLogByTheIDOfItsTask(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{})
+	cfg := w.config("app1")
+	var log buffer
+	cfg.Log.SetOutput(&log)
+	cfg.Log.SetFormatter(&logrus.JSONFormatter{})
+	site := newSite(t)
+	cfg.Webhook = webhook(t, site.URL, oldSecret, newSecret)
+	receipts, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.shop.example.com"},
+		enqueue.Request{AppID: "app1", Domain: "www.refused.example.com"}, enqueue.Request{AppID: "app1", Domain: "nodns.example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.start(cfg)
+	w.awaitState("app1", "www.shop.example.com", 60*time.Second, tasks.Done)
+	w.awaitState("app1", "nodns.example.com", 60*time.Second, tasks.Failed)
+	w.await("the webhook was told", 60*time.Second, func() bool {
+		return len(site.life("www.shop.example.com")) == 2 && len(site.life("nodns.example.com")) == 2
+	})
+	removal, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.shop.example.com", Remove: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.await("the webhook was told of the removal", 60*time.Second, func() bool { return len(site.life("www.shop.example.com")) == 3 })
+
+	// The kinds of lines of a change, whatever their order: a webhook is told while
+	// the next step is under way.
+	follow := func(id string) map[string]int {
+		kinds := map[string]int{}
+		for _, line := range log.lines(t) {
+			if line["change"] != id {
+				continue
+			}
+			kind, _, _ := strings.Cut(line["msg"].(string), ":")
+			if outcome, settled := line["outcome"]; settled {
+				kind += " as " + outcome.(string)
+			}
+			kinds[kind]++
+		}
+		return kinds
+	}
+	for _, tt := range []struct {
+		what, id string
+		want     map[string]int
+	}{
+		{"an addition", receipts[0].TaskID, map[string]int{"change recorded": 1, "change settled as listed": 1, "verified": 1, "webhook told": 2}},
+		{"a refused addition", receipts[1].TaskID, map[string]int{"change recorded": 1, "change settled as rejected": 1, "webhook told": 1}},
+		{"one that fails", receipts[2].TaskID, map[string]int{"change recorded": 1, "change settled as listed": 1, "verified": 3, "webhook told": 2}},
+		{"a removal", removal[0].TaskID, map[string]int{"change recorded": 1, "change settled as removed": 1, "webhook told": 1}},
+	} {
+		var diff string
+		deadline := time.Now().Add(10 * time.Second) // a line is written after what it tells
+		for diff = "?"; diff != "" && time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
+			diff = cmp.Diff(tt.want, follow(tt.id))
+		}
+		if diff != "" {
+			t.Errorf("lines of %s, %s (-want +got):\n%s\n%s", tt.what, tt.id, diff, log.String())
+		}
+	}
+	attempts := 0
+	for _, line := range log.lines(t) {
+		if domain, of := line["domain"]; of {
+			for _, field := range []string{"app", "seq", "task_id", "change"} {
+				if line[field] == nil || line[field] == "" {
+					t.Errorf("a line about %s lacks %s: %v", domain, field, line)
+				}
+			}
+		}
+		if line["attempt"] != nil {
+			attempts++
+		}
+	}
+	if attempts != 4 {
+		t.Errorf("%d lines have an attempt, want 4", attempts)
+	}
+}

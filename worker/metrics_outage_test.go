@@ -1,0 +1,92 @@
+package worker_test
+
+import (
+	"bytes"
+	"log"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker"
+)
+
+// Not parallel: it looks at what reaches the standard log.
+func TestMetricsOfAWorkerAreServedWhileRedisIsAway(t *testing.T) {
+	var said bytes.Buffer
+	was := log.Writer()
+	log.SetOutput(&said)
+	t.Cleanup(func() { log.SetOutput(was) })
+	sim, err := simulator.Start(simulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	redis := miniredis.RunT(t)
+	w := setupOn(t, sim, redis.Addr())
+	cfg := w.config("app1")
+	reg := w.metered(&cfg)
+	if got := w.scrape(reg); got["pilotsync_redis_up"] != 1 || got["pilotsync_ledger_up"] != 1 {
+		t.Errorf("while Redis is there: redis_up %v, ledger_up %v", got["pilotsync_redis_up"], got["pilotsync_ledger_up"])
+	}
+	redis.Close()
+	var got map[string]float64
+	w.await("Redis is seen to be away", 30*time.Second, func() bool {
+		began := time.Now()
+		got = w.scrape(reg)
+		if took := time.Since(began); took > 9*time.Second {
+			t.Errorf("a scrape took %s, with Prometheus waiting for 10 s", took)
+		}
+		return got["pilotsync_redis_up"] == 0
+	})
+	for _, series := range []string{`pilotsync_syncs_total{result="settled"}`, "pilotsync_ledger_up", "go_goroutines"} {
+		if _, there := got[series]; !there {
+			t.Errorf("%s is missing", series)
+		}
+	}
+	for series := range got {
+		if strings.HasPrefix(series, "asynq_") || strings.HasPrefix(series, "pilotsync_domains") {
+			t.Errorf("%s is told, and nobody can know it", series)
+		}
+	}
+	if err := redis.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	w.await("Redis is seen to be back", 30*time.Second, func() bool { return w.scrape(reg)["pilotsync_redis_up"] == 1 })
+	if said.Len() > 0 {
+		t.Errorf("the standard log has: %s", said.String())
+	}
+}
+
+func TestAQueueThatCannotBeReadHidesNoOther(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{})
+	reg := worker.NewRegistry(w.rdb, "v1.2.3")
+	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists} {
+		w.rdb.SAdd(t.Context(), "asynq:queues", queue)
+	}
+	w.rdb.Set(t.Context(), "asynq:{lists}:pending", "not a list", 0)
+	got := w.scrape(reg)
+	for series, want := range map[string]float64{`pilotsync_queue_up{queue="domains"}`: 1, `pilotsync_queue_up{queue="lists"}`: 0} {
+		if v, there := got[series]; !there || v != want {
+			t.Errorf("%s is %v (there: %v), want %v", series, v, there, want)
+		}
+	}
+	if _, there := got[`asynq_queue_size{queue="domains"}`]; !there {
+		t.Error("the queue that can be read isn't told")
+	}
+}
+
+func TestALedgerThatCannotBeReadIsTold(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{})
+	reg := worker.NewRegistry(w.rdb, "v1.2.3")
+	w.rdb.Set(t.Context(), "pilotsync:apps", "not a set", 0)
+	got := w.scrape(reg)
+	if up, ledger := got["pilotsync_redis_up"], got["pilotsync_ledger_up"]; up != 1 || ledger != 0 {
+		t.Errorf("redis_up %v, ledger_up %v, want 1 and 0", up, ledger)
+	}
+}

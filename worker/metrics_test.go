@@ -1,0 +1,267 @@
+package worker_test
+
+import (
+	"bufio"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hibiken/asynq"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker"
+)
+
+// metered gives a worker's configuration a registry of its own.
+func (w *world) metered(cfg *worker.Config) *prometheus.Registry {
+	reg := worker.NewRegistry(w.rdb, "v1.2.3")
+	cfg.Metrics = worker.NewMetrics(reg)
+	return reg
+}
+
+// scrape returns what Prometheus would get, by the series as they are written,
+// such as `pilotsync_syncs_total{result="settled"}`.
+func (w *world) scrape(reg *prometheus.Registry) map[string]float64 {
+	w.t.Helper()
+	answer := httptest.NewRecorder()
+	worker.MetricsHandler(reg, w.config("app1").Log).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if answer.Code != http.StatusOK {
+		w.t.Fatalf("/metrics answers %d: %s", answer.Code, answer.Body)
+	}
+	series := map[string]float64{}
+	lines := bufio.NewScanner(answer.Body)
+	for lines.Scan() {
+		line := lines.Text()
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		at := strings.LastIndexByte(line, ' ')
+		value, err := strconv.ParseFloat(line[at+1:], 64)
+		if err != nil {
+			w.t.Fatalf("%q: %v", line, err)
+		}
+		series[line[:at]] = value
+	}
+	return series
+}
+
+// change enqueues a change as a producer would, with an order number and a task id
+// of the test's choosing.
+func (w *world) change(id string, c tasks.Change) {
+	w.t.Helper()
+	client := asynq.NewClientFromRedisClient(w.rdb)
+	if _, err := client.Enqueue(asynq.NewTask(tasks.TypeDomainAdd, tasks.Encode(c)), asynq.Queue(tasks.QueueDomains), asynq.TaskID(id)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
+	t.Parallel()
+	apps := []simulator.App{{ID: "app1", Domains: []string{"by-hand.example.com"}}, {ID: "lost"}, {ID: "vague"}, {ID: "blocked"}, {ID: "limited"}}
+	w := setup(t, simulator.Options{Apps: apps, Latency: 50 * time.Millisecond})
+	cfg := w.config("app1", "lost", "vague", "blocked", "limited")
+	reg := w.metered(&cfg)
+	webhooks := newSite(t)
+	cfg.Webhook = webhook(t, webhooks.URL, oldSecret, newSecret)
+
+	w.sim.FailNext("app1", simulator.ReadApp, simulator.Fault{Kind: simulator.Error5xx})
+	w.sim.FailNext("limited", simulator.ReadApp, simulator.Fault{Kind: simulator.Error429, For: time.Second})
+	w.sim.FailNext("vague", simulator.WriteList, simulator.Fault{Kind: simulator.DropAfter})
+	w.sim.FailNext("lost", simulator.WriteList, simulator.Fault{Kind: simulator.Slow, For: 2 * time.Second})
+	w.sim.SetAppStatus("blocked", http.StatusNotFound)
+	w.add("app1", "www.one.example.com", "www.two.example.com", "nodns.example.com", "www.refused.example.com")
+	w.add("lost", "www.lost.example.com")
+	w.add("vague", "www.vague.example.com")
+	w.add("blocked", "www.blocked.example.com")
+	w.add("limited", "www.limited.example.com")
+	w.add("stranger", "www.stranger.example.com")
+	before := w.scrape(reg)
+	w.start(cfg)
+
+	w.await("a write is under way", 30*time.Second, func() bool { return w.sim.Calls("lost", simulator.WriteList) == 1 })
+	w.rdb.HSet(t.Context(), "pilotsync:{lost}:sync", "token", "another", "until", "0")
+	w.rdb.HDel(t.Context(), "pilotsync:{lost}:sync", "landing")
+	for domain, state := range map[string]tasks.State{"www.one.example.com": tasks.Done, "www.two.example.com": tasks.Done,
+		"nodns.example.com": tasks.Failed, "www.refused.example.com": tasks.Rejected} {
+		w.awaitState("app1", domain, 60*time.Second, state)
+	}
+	w.awaitState("lost", "www.lost.example.com", 60*time.Second, tasks.Done)
+	w.awaitState("limited", "www.limited.example.com", 60*time.Second, tasks.Done)
+	known := w.view("app1", "www.two.example.com")
+	c := tasks.Change{AppID: "app1", Domain: known.Domain, Seq: known.Seq, RequestedAt: time.Now()}
+	w.change("again", c)
+	c.Seq--
+	w.change("superseded", c)
+	webhooks.answer(http.StatusInternalServerError)
+	if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.one.example.com", Remove: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitState("app1", "www.one.example.com", 60*time.Second, tasks.Removed)
+	if err := w.sim.EditByHand("app1", func([]string) []string { return []string{"by-hand.example.com"} }); err != nil {
+		t.Fatal(err)
+	}
+	w.add("app1", "www.two.example.com")
+
+	// What is to have moved, and to how much at least; most by exactly that.
+	want := map[string]float64{
+		`pilotsync_changes_recorded_total{result="recorded"}`:                  11,
+		`pilotsync_changes_recorded_total{result="again"}`:                     1,
+		`pilotsync_changes_recorded_total{result="superseded"}`:                1,
+		`pilotsync_changes_settled_total{outcome="listed"}`:                    5,
+		`pilotsync_changes_settled_total{outcome="unchanged"}`:                 1,
+		`pilotsync_changes_settled_total{outcome="removed"}`:                   1,
+		`pilotsync_changes_settled_total{outcome="rejected"}`:                  1,
+		`pilotsync_changes_settled_total{outcome="restored"}`:                  1,
+		`pilotsync_change_wait_seconds_count`:                                  8,
+		`pilotsync_request_to_listed_seconds_count`:                            5,
+		`pilotsync_request_to_certificate_seconds_count`:                       4,
+		`pilotsync_changes_per_write_sum`:                                      6,
+		`pilotsync_syncs_total{result="settled"}`:                              4,
+		`pilotsync_syncs_total{result="lost"}`:                                 1,
+		`pilotsync_lease_losses_total`:                                         1,
+		`pilotsync_ambiguous_writes_total`:                                     1,
+		`pilotsync_cool_offs_total{cause="unavailable"}`:                       1,
+		`pilotsync_cool_offs_total{cause="rate_limited"}`:                      1,
+		`pilotsync_cool_offs_total{cause="blocked"}`:                           1,
+		`pilotsync_cool_offs_total{cause="unknown_write"}`:                     1,
+		`pilotsync_cool_offs_total{cause="unserved"}`:                          1,
+		`pilotsync_api_requests_total{endpoint="read_app",status="200"}`:       8,
+		`pilotsync_api_requests_total{endpoint="read_app",status="404"}`:       1,
+		`pilotsync_api_requests_total{endpoint="read_app",status="429"}`:       1,
+		`pilotsync_api_requests_total{endpoint="read_app",status="500"}`:       1,
+		`pilotsync_api_requests_total{endpoint="read_server",status="200"}`:    1,
+		`pilotsync_api_requests_total{endpoint="write_list",status="200"}`:     4,
+		`pilotsync_api_requests_total{endpoint="write_list",status="400"}`:     1,
+		`pilotsync_api_requests_total{endpoint="write_list",status="none"}`:    1,
+		`pilotsync_api_requests_total{endpoint="enable_autossl",status="200"}`: 3,
+		`pilotsync_api_request_duration_seconds_count{endpoint="write_list"}`:  5,
+		`pilotsync_verifications_total{result="done"}`:                         4,
+		`pilotsync_verifications_total{result="checking-dns"}`:                 2,
+		`pilotsync_verifications_total{result="failed"}`:                       1,
+		`pilotsync_webhook_requests_total{result="delivered"}`:                 10,
+		`pilotsync_webhook_requests_total{result="failing"}`:                   1,
+		`pilotsync_webhook_request_duration_seconds_count`:                     11,
+		`pilotsync_domains{app="app1",state="done"}`:                           1,
+		`pilotsync_domains{app="app1",state="failed"}`:                         1,
+		`pilotsync_domains{app="app1",state="rejected"}`:                       1,
+		`pilotsync_domains{app="app1",state="removed"}`:                        1,
+		`pilotsync_domains{app="vague",state="pending"}`:                       1,
+		`pilotsync_app_list_names{app="app1"}`:                                 4,
+		`pilotsync_app_list_room{app="app1"}`:                                  296,
+		`pilotsync_app_blocked{app="blocked"}`:                                 1,
+		`pilotsync_app_blocked{app="stranger"}`:                                1,
+		`pilotsync_app_pending_changes{app="blocked"}`:                         1,
+		`pilotsync_app_failing_syncs{app="blocked"}`:                           1,
+		`pilotsync_app_oldest_change_timestamp_seconds{app="vague"}`:           float64(time.Now().Add(-time.Minute).Unix()),
+		`pilotsync_app_list_seen_timestamp_seconds{app="app1"}`:                float64(time.Now().Add(-time.Minute).Unix()),
+		`pilotsync_certificate_earliest_expiry_timestamp_seconds{app="app1"}`:  float64(time.Now().Unix()),
+		`pilotsync_redis_up`:                                                   1,
+		`pilotsync_ledger_up`:                                                  1,
+		`pilotsync_workers`:                                                    1,
+		`pilotsync_queue_up{queue="lists"}`:                                    1,
+		`asynq_tasks_processed_total{queue="domains"}`:                         13,
+		`asynq_tasks_enqueued_total{queue="ssl",state="retry"}`:                0,
+		`asynq_tasks_enqueued_total{queue="lists",state="retry"}`:              2,
+		`asynq_queue_size{queue="lists"}`:                                      2,
+	}
+	exactly := func(series string) bool {
+		for _, loose := range []string{"timestamp", "pilotsync_api_", "pilotsync_cool_offs", "pilotsync_syncs", "failing", "webhook", "asynq_", "per_write"} {
+			if strings.Contains(series, loose) {
+				return false
+			}
+		}
+		return true
+	}
+	var got map[string]float64
+	missing := func() (lines []string) {
+		got = w.scrape(reg)
+		for _, series := range slices.Sorted(maps.Keys(want)) {
+			if v := got[series]; v < want[series] || exactly(series) && v != want[series] {
+				lines = append(lines, series+" is "+strconv.FormatFloat(v, 'g', -1, 64)+", want "+strconv.FormatFloat(want[series], 'g', -1, 64))
+			}
+		}
+		return lines
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for len(missing()) > 0 && time.Now().Before(deadline) {
+		select {
+		case <-t.Context().Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	for _, line := range missing() {
+		t.Error(line)
+	}
+	for series := range want {
+		if before[series] != 0 && strings.Contains(series, "_total") && !strings.HasPrefix(series, "asynq_") {
+			t.Errorf("%s was %v before the worker started", series, before[series])
+		}
+	}
+	for series := range got {
+		if strings.HasPrefix(series, "pilotsync_") && strings.Contains(series, "example.com") {
+			t.Errorf("%s: a label that grows with the domains", series)
+		}
+	}
+}
+
+func TestMetricsAreNamedAsPrometheusHasIt(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{})
+	cfg := w.config("app1")
+	reg := w.metered(&cfg)
+	w.start(cfg)
+	w.add("app1", "www.shop.example.com")
+	w.awaitState("app1", "www.shop.example.com", 60*time.Second, tasks.Done)
+	problems, err := testutil.GatherAndLint(reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		// asynq's names are asynq's.
+		if !strings.HasPrefix(p.Metric, "asynq_") {
+			t.Errorf("%s: %s", p.Metric, p.Text)
+		}
+	}
+	if n, err := testutil.GatherAndCount(reg, "pilotsync_build_info", "pilotsync_domains", "asynq_queue_size", "go_goroutines", "process_open_fds"); err != nil || n != 1+len(tasks.States())+4+1+1 {
+		t.Errorf("%d series (%v): some of the registry's collectors are missing", n, err)
+	}
+}
+
+func TestSeriesDoNotGrowWithTheDomains(t *testing.T) {
+	t.Parallel()
+	series := func(n int) []string {
+		w := setup(t, simulator.Options{})
+		cfg := w.config("app1")
+		cfg.Webhook = webhook(t, newSite(t).URL, oldSecret, newSecret)
+		reg := w.metered(&cfg)
+		w.add("app1", names(n)...)
+		stop := w.start(cfg)
+		w.await("all domains are done", 90*time.Second, func() bool {
+			return w.scrape(reg)[`pilotsync_domains{app="app1",state="done"}`] == float64(n)
+		})
+		stop()
+		got := w.scrape(reg)
+		// What Go's own collectors show is theirs.
+		maps.DeleteFunc(got, func(name string, _ float64) bool {
+			return strings.HasPrefix(name, "go_") || strings.HasPrefix(name, "process_")
+		})
+		return slices.Sorted(maps.Keys(got))
+	}
+	one, many := series(1), series(200)
+	if diff := cmp.Diff(one, many); diff != "" {
+		t.Errorf("series of 1 and of 200 domains (-1 +200):\n%s", diff)
+	}
+	if len(one) > 400 {
+		t.Errorf("%d series for one app", len(one))
+	}
+}
