@@ -27,6 +27,7 @@ const (
 type commands struct {
 	Demo     demoCmd     `cmd:"" help:"Show it all at work on this machine: embedded Redis, simulated ServerPilot, a real worker."`
 	Worker   workerCmd   `cmd:"" help:"Take changes off the queue and bring the lists in step."`
+	Web      webCmd      `cmd:"" help:"Serve the page alone, without working."`
 	Enqueue  enqueueCmd  `cmd:"" help:"Put changes on the queue, and follow them."`
 	Status   statusCmd   `cmd:"" help:"Show where domains stand."`
 	Doctor   doctorCmd   `cmd:"" help:"Check whether everything is in order, and say what to do where it isn't."`

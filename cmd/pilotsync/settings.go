@@ -2,7 +2,6 @@ package main
 
 import (
 	"github.com/alecthomas/kong"
-	"github.com/sirupsen/logrus"
 
 	"pilotsync/tasks"
 	"pilotsync/worker"
@@ -29,9 +28,9 @@ type accountSettings struct {
 type workerSettings struct {
 	redisSettings
 	accountSettings
-
-	APIURL  string `name:"api-url" env:"SERVERPILOT_API_URL" group:"ServerPilot" default:"https://api.serverpilot.io/v1" help:"Where ServerPilot's API is; plain http only to loopback addresses."`
-	APIRate string `name:"api-rate" env:"PILOTSYNC_API_RATE" group:"ServerPilot" default:"5" help:"Calls a second for an account, over all workers, 0 to 1000; 0 for no limit."`
+	apiSettings
+	pageSettings
+	logSettings
 
 	WWW       string `name:"www" env:"PILOTSYNC_WWW" group:"Domain lists" default:"always" help:"Which domains get a www form, unless the task says so: always, main_only or never."`
 	Protected string `name:"protected" env:"PILOTSYNC_PROTECTED" group:"Domain lists" placeholder:"NAME,…" help:"Names that are never taken off a list. Default: none."`
@@ -50,19 +49,14 @@ type workerSettings struct {
 	WebhookSecretFile string `name:"webhook-secret-file" env:"PILOTSYNC_WEBHOOK_SECRET_FILE" group:"Webhook" placeholder:"FILE" help:"File to read it from."`
 
 	Concurrency string `name:"concurrency" env:"PILOTSYNC_CONCURRENCY" group:"Worker" default:"64" help:"Apps that are synced at once, 1 to 1000."`
-	Listen      string `name:"listen" env:"PILOTSYNC_LISTEN" group:"Worker" default:"127.0.0.1:8080" help:"Address of the status page and the health checks, a loopback one; off for none."`
-	Auth        string `name:"auth" env:"PILOTSYNC_AUTH" group:"Worker" placeholder:"FILE" help:"Not available yet: htpasswd file for the page."`
-	LogLevel    string `name:"log-level" env:"PILOTSYNC_LOG_LEVEL" group:"Worker" default:"info" help:"panic, fatal, error, warning, info, debug or trace."`
-	LogFormat   string `name:"log-format" env:"PILOTSYNC_LOG_FORMAT" group:"Worker" placeholder:"FORMAT" help:"text or json. Default: text on a terminal, else json."`
 }
 
 // setup is what the settings of a worker come to.
 type setup struct {
-	Worker    worker.Config // without Log
-	Redis     string        // its URL, as it may be shown
-	Listen    string        // empty for no page
-	LogLevel  logrus.Level
-	LogFormat string // text, json or empty
+	pageSetup
+	logSetup
+	Worker worker.Config // without Log
+	Redis  string        // its URL, as it may be shown
 }
 
 // config checks every setting and returns what they come to, with a Redis
@@ -106,12 +100,10 @@ func (s workerSettings) check(readFile readFile) (setup, wrong) {
 			Webhook:     s.webhook(&w, readFile),
 			Webhooks:    webhooks,
 		},
-		Listen:    take(&w, "PILOTSYNC_LISTEN", s.Listen, parseListen),
-		LogLevel:  take(&w, "PILOTSYNC_LOG_LEVEL", s.LogLevel, parseLogLevel),
-		LogFormat: take(&w, "PILOTSYNC_LOG_FORMAT", s.LogFormat, oneOf("text", "json", "")),
+		pageSetup: s.page(&w, readFile),
+		logSetup:  s.log(&w),
 	}
 	take(&w, "PILOTSYNC_RECONCILE", s.Reconcile, oneOf("repair", "report", "off")) // nothing reads it yet
-	take(&w, "PILOTSYNC_AUTH", s.Auth, parseAuth)
 	set.Worker.Redis, set.Redis = s.open(&w, readFile)
 	return set, w
 }

@@ -45,6 +45,9 @@ func (v vars) with(others vars) vars {
 // account is the least that a worker needs.
 var account = vars{"WU_SERVER_PILOT_CLIENT_ID": "cid", "WU_SERVER_PILOT_API_KEY": "key-" + hush, "WU_SERVER_PILOT_APP_ID": "app1"}
 
+// userFile is a PILOTSYNC_AUTH: viewer, with the password "password", and actor with the same.
+const userFile = "viewer:$2y$04$1vHlWrZImz6Pikh.9t.GuO1ocJv7lE06YEiVAtBd6OktJci6KpPI6\nactor:$2y$04$1vHlWrZImz6Pikh.9t.GuO1ocJv7lE06YEiVAtBd6OktJci6KpPI6:act\n"
+
 // files are what readFile finds.
 type files map[string]string
 
@@ -86,11 +89,11 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 	set := configured(t, nil, account)
 	w := set.Worker
 	got := []any{w.APIURL, w.Accounts, w.APIRate, w.Rules, w.SSLDelays, w.Expected, w.Check.DNS, w.Check.Port, w.Check.Roots == nil,
-		w.Check.AllowPrivate, w.DryRun, w.Concurrency, w.Webhook.URL, len(w.Webhook.Secrets), set.Redis, set.Listen, set.LogLevel, set.LogFormat}
+		w.Check.AllowPrivate, w.DryRun, w.Concurrency, w.Webhook.URL, len(w.Webhook.Secrets), set.Redis, set.Listen, set.Health, set.Users == nil, set.LogLevel, set.LogFormat}
 	want := []any{"https://api.serverpilot.io/v1", []worker.Account{{ClientID: "cid", APIKey: "key-" + hush, Apps: []string{"app1"}}}, 5,
 		applist.Rules{WWW: tasks.WWWAlways},
 		[]time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute}, []netip.Prefix(nil), "", 443, true,
-		false, false, 64, "", 0, "redis://127.0.0.1:6379/0", "127.0.0.1:8080", logrus.InfoLevel, ""}
+		false, false, 64, "", 0, "redis://127.0.0.1:6379/0", "127.0.0.1:8080", "", true, logrus.InfoLevel, ""}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
 	}
@@ -99,21 +102,22 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 func TestEverySettingIsTaken(t *testing.T) {
 	t.Parallel()
 	secret := "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
-	set := configured(t, files{"ca.pem": authority(t), "/run/redis": "redis://:" + hush + "@r/3\n"}, account.with(vars{
+	set := configured(t, files{"ca.pem": authority(t), "users": userFile, "/run/redis": "redis://:" + hush + "@r/3\n"}, account.with(vars{
 		"REDIS_URL_FILE": "/run/redis", "SERVERPILOT_API_URL": "http://[::1]:9/v1", "WU_SERVER_PILOT_APP_ID": "app1, app2",
 		"PILOTSYNC_WWW": "main_only", "PILOTSYNC_SSL_DELAYS": "1s, 1s,90s", "PILOTSYNC_PROTECTED": "Example.com., münchen.de",
 		"PILOTSYNC_EXPECTED_ADDRESSES": "198.51.100.4,::ffff:198.51.100.5, 2001:db8::1/32", "PILOTSYNC_DRY_RUN": "YES",
 		"PILOTSYNC_RECONCILE": "off", "PILOTSYNC_WEBHOOK_URL": "https://example.com/hook?x=1", "PILOTSYNC_WEBHOOK_SECRET": secret + "  " + secret,
 		"PILOTSYNC_DNS": "127.0.0.1", "PILOTSYNC_TLS_PORT": "65535", "PILOTSYNC_TLS_ROOTS": "ca.pem", "PILOTSYNC_ALLOW_PRIVATE_ADDRESSES": "1",
-		"PILOTSYNC_API_RATE": "0", "PILOTSYNC_CONCURRENCY": "1000", "PILOTSYNC_LISTEN": "off", "PILOTSYNC_LOG_LEVEL": "debug", "PILOTSYNC_LOG_FORMAT": "json",
+		"PILOTSYNC_API_RATE": "0", "PILOTSYNC_CONCURRENCY": "1000", "PILOTSYNC_LISTEN": "0.0.0.0:0", "PILOTSYNC_AUTH": "users",
+		"PILOTSYNC_HEALTH_LISTEN": ":8081", "PILOTSYNC_LOG_LEVEL": "debug", "PILOTSYNC_LOG_FORMAT": "json",
 	}))
 	w := set.Worker
 	got := []any{set.Redis, w.APIURL, w.Accounts[0].Apps, w.APIRate, w.Rules, w.SSLDelays, fmt.Sprint(w.Expected), w.Check.DNS, w.Check.Port,
-		w.Check.Roots != nil, w.Check.AllowPrivate, w.DryRun, w.Concurrency, w.Webhook.URL, len(w.Webhook.Secrets), set.Listen, set.LogLevel, set.LogFormat}
+		w.Check.Roots != nil, w.Check.AllowPrivate, w.DryRun, w.Concurrency, w.Webhook.URL, len(w.Webhook.Secrets), set.Listen, set.Health, set.Users != nil, set.LogLevel, set.LogFormat}
 	want := []any{"redis://:[redacted]@r/3", "http://[::1]:9/v1", []string{"app1", "app2"}, 0,
 		applist.Rules{WWW: tasks.WWWMainOnly, Protected: []string{"example.com", "xn--mnchen-3ya.de"}},
 		[]time.Duration{time.Second, time.Second, 90 * time.Second}, "[198.51.100.4/32 198.51.100.5/32 2001:db8::/32]", "127.0.0.1:53", 65535,
-		true, true, true, 1000, "https://example.com/hook?x=1", 2, "", logrus.DebugLevel, "json"}
+		true, true, true, 1000, "https://example.com/hook?x=1", 2, "0.0.0.0:0", ":8081", true, logrus.DebugLevel, "json"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
 	}
@@ -181,14 +185,14 @@ func TestEachWrongSettingIsNamedWithWhatItTakes(t *testing.T) {
 	t.Parallel()
 	const (
 		urlRule   = "it takes https://HOST[:PORT][/PATH], or http to a loopback address (127.0.0.0/8, ::1, localhost)"
-		noLogin   = "the page has no login yet (PILOTSYNC_AUTH comes with it), so it takes a loopback address only, such as 127.0.0.1:8080, or off"
+		noLogin   = "without a login (PILOTSYNC_AUTH) it takes a loopback address only, such as 127.0.0.1:8080, or off"
 		booleans  = "it takes on or off (also 1 or 0, true or false, yes or no)"
 		pageAddr  = "it takes host:port, such as 127.0.0.1:8080, or off"
 		resolver  = "it takes host[:port] of a resolver, such as 127.0.0.1:5353"
 		secretErr = "; it takes one or several of whsec_ and the base64 of 24 bytes or more, separated by spaces"
 		idRule    = "it takes 1 to 64 letters, digits, _ or -"
 	)
-	f := files{"empty": " \n", "text": "no PEM", "broken.yml": "accounts: [{client_id: c, api_key: [" + hush + "]}]"}
+	f := files{"empty": " \n", "text": "no PEM", "users": "ada:$apr1$" + hush, "broken.yml": "accounts: [{client_id: c, api_key: [" + hush + "]}]"}
 	for _, test := range []struct {
 		env  vars
 		want string
@@ -243,7 +247,9 @@ func TestEachWrongSettingIsNamedWithWhatItTakes(t *testing.T) {
 		{vars{"PILOTSYNC_LISTEN": ":8080"}, `PILOTSYNC_LISTEN (--listen) is ":8080"; ` + noLogin},
 		{vars{"PILOTSYNC_LISTEN": "8080"}, `PILOTSYNC_LISTEN (--listen) is "8080"; ` + pageAddr},
 		{vars{"PILOTSYNC_LISTEN": "127.0.0.1:99999"}, `PILOTSYNC_LISTEN (--listen) is "127.0.0.1:99999"; ` + pageAddr},
-		{vars{"PILOTSYNC_AUTH": "htpasswd"}, `PILOTSYNC_AUTH (--auth) is "htpasswd"; the page has no login yet; leave it unset`},
+		{vars{"PILOTSYNC_HEALTH_LISTEN": "off"}, `PILOTSYNC_HEALTH_LISTEN (--health-listen) is "off"; it takes host:port, such as 127.0.0.1:8081 or :8081, or nothing`},
+		{vars{"PILOTSYNC_AUTH": "nowhere"}, `PILOTSYNC_AUTH (--auth) is "nowhere"; it takes a file that can be read: open nowhere: file does not exist`},
+		{vars{"PILOTSYNC_AUTH": "users", "PILOTSYNC_LISTEN": ":8080"}, `PILOTSYNC_AUTH (--auth) is "users"; line 1: user "ada" has no bcrypt hash; it takes one as htpasswd -B writes it, and no other kind`},
 		{vars{"PILOTSYNC_LOG_LEVEL": "loud"}, `PILOTSYNC_LOG_LEVEL (--log-level) is "loud"; it takes panic, fatal, error, warning, info, debug or trace`},
 		{vars{"PILOTSYNC_LOG_FORMAT": "xml"}, `PILOTSYNC_LOG_FORMAT (--log-format) is "xml"; it takes text or json`},
 	} {

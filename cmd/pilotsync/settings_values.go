@@ -211,23 +211,16 @@ func parseListen(value string) (string, error) {
 	if strings.EqualFold(value, "off") {
 		return "", nil
 	}
-	host, port, err := net.SplitHostPort(value)
-	_, badPort := wholeNumber(0, 65535)(port)
-	switch {
-	case err != nil || badPort != nil:
+	if !hostPort(value) {
 		return "", errors.New("it takes host:port, such as 127.0.0.1:8080, or off")
-	case !isLoopback(host):
-		return "", errors.New("the page has no login yet (PILOTSYNC_AUTH comes with it), so it takes a loopback address only, such as 127.0.0.1:8080, or off")
 	}
 	return value, nil
 }
 
-// parseAuth refuses: who sets a password file must not believe that it works.
-func parseAuth(value string) (string, error) {
-	if value != "" {
-		return "", errors.New("the page has no login yet; leave it unset")
-	}
-	return "", nil
+func hostPort(value string) bool {
+	_, port, err := net.SplitHostPort(value)
+	_, badPort := wholeNumber(0, 65535)(port)
+	return err == nil && badPort == nil
 }
 
 func parseLogLevel(value string) (logrus.Level, error) {

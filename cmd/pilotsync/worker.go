@@ -3,14 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	stdlog "log"
-	"net"
 	"os"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/sirupsen/logrus"
 
 	"pilotsync/internal/web"
 	"pilotsync/worker"
@@ -40,11 +36,7 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	defer set.Worker.Redis.Close()
-	format := set.LogFormat
-	if format == "" && !s.Terminal {
-		format = "json"
-	}
-	log := newLogger(s.Err, set.LogLevel, format)
+	log := set.logger(s)
 	set.Worker.Log = log
 	// go-redis knows one log for the whole process, and by default writes to
 	// standard error. A worker process has one worker.
@@ -56,28 +48,24 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return usageError{err}
 	}
-	page, err := listen(set.Listen)
+	lists, err := newRemoteLists(set.Worker.Redis, set.Worker.APIURL, set.Worker.APIRate, set.Worker.Accounts)
+	if err != nil {
+		return usageError{err}
+	}
+	defer lists.close()
+	page, err := set.pageSetup.open(web.Config{
+		Redis: set.Worker.Redis, Remote: lists, Metrics: worker.MetricsHandler(registry, log),
+	}, log)
 	if err != nil {
 		return err
 	}
-	site, err := web.New(web.Config{Redis: set.Worker.Redis, Version: version(), Log: logrus.NewEntry(log),
-		Metrics: worker.MetricsHandler(registry, log)})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = site.Close() }()
+	defer page.close()
 	log.Infof("pilotsync %s: Redis is %s, ServerPilot is %s", version(), set.Redis, set.Worker.APIURL)
 	if set.Worker.DryRun {
 		log.Warn("dry run: nothing is written to ServerPilot (PILOTSYNC_DRY_RUN)")
 	}
 
-	err = alongside(ctx, w.Run, func(ctx context.Context) error {
-		if page == nil {
-			return nil
-		}
-		log.Infof("the page is at http://%s/", page.Addr())
-		return web.Serve(ctx, page, site.Handler(), stdlog.New(warnings{log}, "", 0))
-	})
+	err = alongside(ctx, w.Run, page.serve)
 	if errors.Is(err, worker.ErrRedisRefused) {
 		return redisRefused(set.Redis, err)
 	}
@@ -103,16 +91,4 @@ func alongside(ctx context.Context, main, side func(context.Context) error) erro
 	stopSide()
 	running.Wait()
 	return errors.Join(err, sideErr)
-}
-
-// listen opens the page's address; it returns nil for an empty one.
-func listen(addr string) (net.Listener, error) {
-	if addr == "" {
-		return nil, nil
-	}
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("PILOTSYNC_LISTEN (--listen) is %q, where the page can't be served; it takes a free address, or off: %w", addr, err)
-	}
-	return l, nil
 }

@@ -89,6 +89,11 @@ func (s *Site) wire() (http.Handler, error) {
 	if s.cfg.Metrics != nil && !s.cfg.HealthApart {
 		inside.Handle("GET /metrics", s.cfg.Metrics)
 	}
+	monitors, err := s.monitors()
+	if err != nil {
+		return nil, err
+	}
+	inside.Handle(monitorPath+"/", monitors)
 	s.pages(inside)
 
 	outside := http.NewServeMux()

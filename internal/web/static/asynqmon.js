@@ -1,1 +1,67 @@
-// The bar that leads from a task in asynqmon to its domain.
+// The bar at the foot of asynqmon: the way back to our pages, and from a task to
+// its domain or app. What it shows is set as text only.
+(() => {
+  "use strict";
+
+  const task = /\/asynqmon\/queues\/[^/]+\/tasks\/([^/]+)\/?$/;
+  const app = "([A-Za-z0-9_-]{1,64})";
+  const domain = "([^:/]+)";
+  // The ids of our tasks, as package tasks makes them.
+  const ids = [
+    new RegExp(`^change:${app}:${domain}:\\d+$`),
+    new RegExp(`^verify:${app}:${domain}:\\d+:\\d+$`),
+    new RegExp(`^sync:${app}:\\d+$`),
+    new RegExp(`^event:${app}:\\d+$`),
+  ];
+
+  // target is what a task is about, or null.
+  function target(path) {
+    const found = path.match(task);
+    if (!found) return null;
+    let id;
+    try {
+      id = decodeURIComponent(found[1]);
+    } catch {
+      return null;
+    }
+    for (const form of ids) {
+      const parts = id.match(form);
+      if (parts) return { app: parts[1], domain: parts[2] };
+    }
+    return null;
+  }
+
+  function link(text, ...path) {
+    const a = document.createElement("a");
+    a.href = "/" + path.map(encodeURIComponent).join("/");
+    a.textContent = text;
+    Object.assign(a.style, { color: "inherit", padding: "0.6em 0.9em", textDecoration: "underline" });
+    return a;
+  }
+
+  const bar = document.createElement("nav");
+  bar.id = "pilotsync";
+  bar.setAttribute("aria-label", "pilotsync");
+  Object.assign(bar.style, {
+    position: "fixed", right: "12px", bottom: "12px", zIndex: "2000", display: "flex", flexWrap: "wrap", maxWidth: "calc(100% - 24px)",
+    font: "14px/1.3 system-ui, sans-serif", color: "#fff", background: "#1f2937", borderRadius: "8px", boxShadow: "0 2px 8px rgba(0, 0, 0, 0.4)",
+    overflowWrap: "anywhere",
+  });
+
+  let shown;
+  function show() {
+    if (location.pathname === shown) return;
+    shown = location.pathname;
+    const links = [link("← pilotsync", "")];
+    const about = target(shown);
+    if (about && about.domain) links.push(link("Domain " + about.domain, "domains", about.app, about.domain));
+    if (about) links.push(link("App " + about.app, "apps", about.app));
+    bar.replaceChildren(...links);
+  }
+
+  document.body.append(bar);
+  show();
+  // asynqmon changes the address without loading a page, and then what it shows.
+  new MutationObserver(show).observe(document.getElementById("root"), { childList: true, subtree: true });
+  addEventListener("popstate", show);
+})();

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/internal/serverpilot"
+	"pilotsync/worker"
+)
+
+// remoteLists reads lists from ServerPilot for the page, within the rate limit
+// that all workers share, and behind what they need themselves.
+type remoteLists struct{ accounts map[string]remoteAccount } // by app
+
+type remoteAccount struct {
+	client  *serverpilot.Client
+	limiter *serverpilot.Limiter
+}
+
+// remoteLimit is how long a page waits for a list: somebody waits for the page.
+const remoteLimit = 8 * time.Second
+
+// newRemoteLists returns nil for no accounts.
+func newRemoteLists(rdb redis.UniversalClient, url string, rate int, accounts []worker.Account) (*remoteLists, error) {
+	if len(accounts) == 0 {
+		return nil, nil
+	}
+	l := &remoteLists{accounts: map[string]remoteAccount{}}
+	for _, a := range accounts {
+		client, err := serverpilot.New(serverpilot.Config{BaseURL: url, ClientID: a.ClientID, APIKey: a.APIKey})
+		if err != nil {
+			l.close()
+			return nil, err
+		}
+		account := remoteAccount{client, serverpilot.NewLimiter(rdb, a.ClientID, rate)}
+		for _, app := range a.Apps {
+			l.accounts[app] = account
+		}
+	}
+	return l, nil
+}
+
+// List implements [web.Lists].
+func (l *remoteLists) List(ctx context.Context, app string) ([]string, error) {
+	account, ok := l.accounts[app]
+	if !ok {
+		return nil, fmt.Errorf("this process has no key for app %s", app)
+	}
+	ctx, cancel := context.WithTimeout(ctx, remoteLimit)
+	defer cancel()
+	// A page is no more urgent than a verification.
+	if err := account.limiter.WaitVerify(ctx, 1); err != nil {
+		return nil, fmt.Errorf("wait for app %s's turn at ServerPilot: %w", app, err)
+	}
+	got, err := account.client.App(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	return got.Domains, nil
+}
+
+func (l *remoteLists) close() {
+	for _, a := range l.accounts {
+		a.client.Close()
+	}
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	stdlog "log"
+	"net"
+	"net/http"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+
+	"pilotsync/internal/web"
+)
+
+// servedPage is the page with its open ports.
+type servedPage struct {
+	site         *web.Site
+	page, health net.Listener // nil for none
+	log          *logrus.Logger
+}
+
+// open opens the ports, so that a taken one is known at the start. The caller
+// must close what it returns.
+func (set pageSetup) open(cfg web.Config, log *logrus.Logger) (_ *servedPage, err error) {
+	cfg.Users, cfg.HealthApart, cfg.Version, cfg.Log = set.Users, set.Health != "", version(), logrus.NewEntry(log)
+	p := &servedPage{log: log}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	if p.page, err = listen("PILOTSYNC_LISTEN", set.Listen, "the page", "a free address, or off"); err != nil {
+		return nil, err
+	}
+	if p.health, err = listen("PILOTSYNC_HEALTH_LISTEN", set.Health, "health and metrics", "a free address, or nothing"); err != nil {
+		return nil, err
+	}
+	if p.site, err = web.New(cfg); err != nil {
+		return nil, fmt.Errorf("set up the page: %w", err)
+	}
+	return p, nil
+}
+
+// listen opens an address; it returns nil for an empty one.
+func listen(variable, addr, what, takes string) (net.Listener, error) {
+	if addr == "" {
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("%s (--%s) is %q, where %s can't be served; it takes %s: %w", variable, flagOf(variable), addr, what, takes, err)
+	}
+	return l, nil
+}
+
+// serve answers until ctx ends.
+func (p *servedPage) serve(ctx context.Context) error {
+	serving, ctx := errgroup.WithContext(ctx)
+	start := func(l net.Listener, h http.Handler, what string) {
+		if l == nil {
+			return
+		}
+		p.log.Infof(what, l.Addr())
+		serving.Go(func() error { return web.Serve(ctx, l, h, stdlog.New(warnings{p.log}, "", 0)) })
+	}
+	start(p.page, p.site.Handler(), "the page is at http://%s/")
+	start(p.health, p.site.Health(), "health and metrics are at http://%s/")
+	return serving.Wait()
+}
+
+// close closes what is open; after serve, that is the site alone.
+func (p *servedPage) close() {
+	for _, l := range []net.Listener{p.page, p.health} {
+		if l != nil {
+			_ = l.Close() // serve has closed it already
+		}
+	}
+	if p.site != nil {
+		_ = p.site.Close()
+	}
+}
