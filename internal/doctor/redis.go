@@ -121,7 +121,7 @@ func worst(nodes []node, judge func(node) Result) Result {
 		}
 	}
 	if gravest.Status == OK && len(nodes) > 1 {
-		gravest.Detail += fmt.Sprintf(" (%s, and the %d other masters likewise in order)", nodes[0].name, len(nodes)-1)
+		gravest.Detail += fmt.Sprintf(" (%s, first of %d masters that are all in order)", nodes[0].name, len(nodes))
 	}
 	return gravest
 }

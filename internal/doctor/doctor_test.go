@@ -1,0 +1,391 @@
+package doctor
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/google/go-cmp/cmp"
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+	"github.com/sirupsen/logrus"
+	"go.uber.org/goleak"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/redistest"
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker"
+	"pilotsync/worker/applist"
+	"pilotsync/worker/certcheck"
+	"pilotsync/worker/ledger"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// go-redis's own; it ends within a second after its client is closed.
+		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+}
+
+// hush is in every secret of these tests, and must be in no result.
+const hush = "hunter2"
+
+// world is what a doctor looks at. A test spoils it before it looks.
+type world struct {
+	t   *testing.T
+	sim *simulator.Simulator
+	rdb *redis.Client
+	cfg worker.Config
+}
+
+func newWorld(t *testing.T, addr string) *world {
+	t.Helper()
+	sim, err := simulator.Start(simulator.Options{
+		Accounts: []simulator.Account{{ClientID: "sim", APIKey: "key-" + hush}},
+		Apps:     []simulator.App{{ID: "app1", Domains: []string{"a.example.com"}}, {ID: "app2"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodOptions {
+			t.Errorf("the webhook got a %s", r.Method)
+		}
+	}))
+	t.Cleanup(hook.Close)
+	rdb := redis.NewClient(&redis.Options{Addr: addr})
+	t.Cleanup(func() { rdb.Close() })
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	return &world{t: t, sim: sim, rdb: rdb, cfg: worker.Config{
+		Redis: rdb, APIURL: sim.APIURL(), APIRate: 100,
+		Accounts:  []worker.Account{{ClientID: "sim", APIKey: "key-" + hush, Apps: []string{"app1", "app2"}}},
+		SSLDelays: []time.Duration{time.Minute},
+		Check:     certcheck.Config{DNS: sim.DNSAddr(), Port: sim.TLSPort(), AllowPrivate: true},
+		Webhook:   worker.Webhook{URL: hook.URL + "/?key=" + hush}, Concurrency: 4, Log: log,
+	}}
+}
+
+// run returns the results, none of which shows a secret.
+func (w *world) run() []Result {
+	w.t.Helper()
+	results := Run(w.t.Context(), w.cfg, "redis://somewhere")
+	for _, r := range results {
+		if strings.Contains(r.Detail+r.Remedy, hush) {
+			w.t.Errorf("a secret is shown: %+v", r)
+		}
+		if (r.Remedy == "") != (r.Status == OK) || r.Detail == "" {
+			w.t.Errorf("%+v needs a detail, and a remedy unless it is ok", r)
+		}
+	}
+	return results
+}
+
+func TestWhereAllIsInOrderEachCheckSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, redistest.New(t, "--appendonly", "yes").Addr)
+	wk, err := worker.New(w.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- wk.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("the worker ended with: %v", err)
+		}
+	})
+	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
+	deadline := time.Now().Add(20 * time.Second)
+	for servers, _ := inspector.Servers(); len(servers) < 4; servers, _ = inspector.Servers() {
+		if time.Now().After(deadline) {
+			t.Fatal("the worker doesn't come up")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+
+	want := []string{CheckRedis, CheckVersion, CheckPersistence, CheckEviction, CheckMemory, CheckRedisClock, CheckDNS,
+		CheckAPI, CheckAPIClock, CheckCredentials, CheckCard,
+		CheckApp + " app1", CheckRoom + " app1", CheckCertificate + " app1", CheckAddress + " app1",
+		CheckApp + " app2", CheckRoom + " app2", CheckCertificate + " app2", CheckAddress + " app2",
+		CheckOutbound, CheckWorkers, CheckBacklog, CheckTasks, CheckArchive, CheckTrouble, CheckServed, CheckWebhook}
+	var got []string
+	results := w.run()
+	for _, r := range results {
+		got = append(got, strings.TrimSpace(r.Check+" "+r.App))
+		if r.Status != OK {
+			t.Errorf("%+v", r)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("checks (-want +got):\n%s", diff)
+	}
+	if Failed(results) {
+		t.Error("it counts as failed")
+	}
+}
+
+func TestEachFaultIsFoundByItsCheck(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		spoil  func(*world)
+		check  string
+		status Status
+		detail string
+	}{
+		{"no Redis", func(w *world) { w.rdb.Close() }, CheckRedis, Failure, "no answer from redis://somewhere"},
+		{"a wrong password", func(w *world) {
+			mini := miniredis.RunT(w.t)
+			mini.RequireAuth("other")
+			rdb := redis.NewClient(&redis.Options{Addr: mini.Addr(), Password: hush})
+			w.t.Cleanup(func() { rdb.Close() })
+			w.cfg.Redis = rdb
+		}, CheckRedis, Failure, "answers, but not to us"},
+		{"a Redis that tells nothing", func(*world) {}, CheckVersion, Warning, "could not be checked"},
+		{"no resolver", func(w *world) { w.cfg.Check.DNS = closedUDP(w.t) }, CheckDNS, Failure, "gives no usable answer"},
+		{"no way to the API", func(w *world) { w.cfg.APIURL = "http://" + closedTCP(w.t) + "/v1" }, CheckAPI, Failure, "can't be reached"},
+		{"no way to the API, seen from the account", func(w *world) { w.cfg.APIURL = "http://" + closedTCP(w.t) + "/v1" }, CheckCredentials, Warning, "could not be checked"},
+		{"a wrong key", func(w *world) { w.cfg.Accounts[0].APIKey = hush }, CheckCredentials, Failure, "(401)"},
+		{"a revoked key", func(w *world) { w.sim.SetAccountStatus(401) }, CheckCredentials, Failure, "(401)"},
+		{"no card", func(w *world) { w.sim.SetAccountStatus(402) }, CheckCard, Failure, "(402)"},
+		{"ServerPilot in trouble", func(w *world) {
+			w.sim.FailNext("app1", simulator.ReadApp, simulator.Fault{Kind: simulator.Error5xx})
+		}, CheckCredentials, Warning, "could not be checked"},
+		{"an unknown app, the first", func(w *world) { w.cfg.Accounts[0].Apps = []string{"nowhere", "app1"} }, CheckApp, Failure, "no such app"},
+		{"an unknown app, another", func(w *world) { w.cfg.Accounts[0].Apps = []string{"app1", "nowhere"} }, CheckApp, Failure, "no such app"},
+		{"a protected app", func(w *world) { w.sim.SetAppStatus("app2", 403) }, CheckApp, Failure, "(403)"},
+		{"an app in trouble", func(w *world) { w.sim.SetAppStatus("app2", 500) }, CheckApp, Warning, "could not be read"},
+		{"a list that is nearly full", func(w *world) { w.fill(280) }, CheckRoom, Warning, "280 of 300"},
+		{"a full list", func(w *world) { w.fill(300) }, CheckRoom, Failure, "300 of 300"},
+		{"a server inside", func(w *world) { w.cfg.Check.AllowPrivate = false }, CheckOutbound, Warning, "isn't a public address"},
+		{"nobody on the port", func(w *world) { w.cfg.Check.Port = port(w.t, closedTCP(w.t)) }, CheckOutbound, Warning, "refuses connections"},
+		{"no worker", func(*world) {}, CheckWorkers, Failure, "no worker is alive"},
+		{"a change that can't be understood", func(w *world) {
+			w.put(tasks.QueueDomains, tasks.TypeDomainAdd, `{"app_id":"app1","domain":"a/b","seq":1,"requested_at":"2026-03-01T12:00:00Z"}`)
+		}, CheckTasks, Failure, `1 of the 1 waiting tasks that were read can't be understood: "odd" on domains: bad payload: domain "a/b"`},
+		{"an unknown kind of task", func(w *world) { w.put(tasks.QueueEvents, "mail:send", `{}`) }, CheckTasks, Failure, `no such task type on this queue: "mail:send"`},
+		{"a delayed task that can't be understood", func(w *world) { w.put(tasks.QueueSSL, tasks.TypeSSLVerify, `null`, asynq.ProcessIn(time.Hour)) }, CheckTasks, Failure, `"odd" on ssl`},
+		{"a task that failed for good", func(w *world) {
+			w.put(tasks.QueueLists, tasks.TypeAppSync, `{}`)
+			if err := asynq.NewInspectorFromRedisClient(w.rdb).ArchiveTask(tasks.QueueLists, "odd"); err != nil {
+				w.t.Fatal(err)
+			}
+		}, CheckArchive, Warning, "lists 1"},
+		{"a paused queue", func(w *world) {
+			w.put(tasks.QueueLists, tasks.TypeAppSync, `{}`)
+			if err := asynq.NewInspectorFromRedisClient(w.rdb).PauseQueue(tasks.QueueLists); err != nil {
+				w.t.Fatal(err)
+			}
+		}, CheckBacklog, Failure, "paused: lists"},
+		{"a blocked app", func(w *world) {
+			w.change("app1", &applist.Trouble{Reason: "no card", Blocked: true, Since: time.Now()})
+		}, CheckTrouble, Failure, "no card"},
+		{"an app in trouble, for the workers", func(w *world) { w.change("app1", &applist.Trouble{Reason: "slow", Since: time.Now()}) }, CheckTrouble, Warning, "slow"},
+		{"an app that nobody serves", func(w *world) { w.change("app3", nil) }, CheckServed, Warning, "1 changes wait"},
+		{"no webhook", func(w *world) { w.cfg.Webhook = worker.Webhook{} }, CheckWebhook, OK, "none is set"},
+		{"a webhook that is down", func(w *world) { w.cfg.Webhook.URL = "http://" + closedTCP(w.t) + "/" + hush }, CheckWebhook, Failure, "can't be reached"},
+		{"a webhook that isn't there", func(w *world) { w.answering(404) }, CheckWebhook, Failure, "answers 404"},
+		{"a webhook in trouble", func(w *world) { w.answering(500) }, CheckWebhook, Failure, "answers 500"},
+		{"an app's own webhook that isn't there", func(w *world) {
+			gone := httptest.NewServer(http.NotFoundHandler())
+			w.t.Cleanup(gone.Close)
+			w.cfg.Webhooks = map[string]worker.Webhook{"app2": {URL: gone.URL}}
+		}, CheckWebhook, Failure, "(apps app2) answers 404"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, miniredis.RunT(t).Addr())
+			test.spoil(w)
+			results := w.run()
+			if !slices.ContainsFunc(results, func(r Result) bool {
+				return r.Check == test.check && r.Status == test.status && strings.Contains(r.Detail, test.detail)
+			}) {
+				t.Errorf("no %s of %s with %q in\n%+v", test.status, test.check, test.detail, results)
+			}
+			for _, r := range results {
+				known := r.Check == test.check || r.Check == CheckWorkers || strings.HasPrefix(r.Check, "redis-") // miniredis tells little
+				related := test.check == CheckRedis || test.check == CheckAPI || test.name == "no way to the API, seen from the account" ||
+					strings.HasPrefix(test.name, "a full list") && r.Check == CheckRoom || r.Check == CheckTasks && test.check != CheckTasks
+				if r.Status != OK && !known && !related {
+					t.Errorf("this has nothing to do with it: %+v", r)
+				}
+			}
+		})
+	}
+}
+
+func (w *world) fill(n int) {
+	if err := w.sim.EditByHand("app1", func([]string) []string {
+		return slices.Repeat([]string{"a.example.com"}, n)
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) put(queue, kind, payload string, opts ...asynq.Option) {
+	w.t.Helper()
+	opts = append(opts, asynq.Queue(queue), asynq.TaskID("odd"))
+	if _, err := asynq.NewClientFromRedisClient(w.rdb).EnqueueContext(w.t.Context(), asynq.NewTask(kind, []byte(payload)), opts...); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// change leaves a change of the app pending, and the app in trouble if there is any.
+func (w *world) change(app string, trouble *applist.Trouble) {
+	w.t.Helper()
+	ctx, l := w.t.Context(), ledger.New(w.rdb)
+	if _, err := enqueue.New(w.rdb).Enqueue(ctx, enqueue.Request{AppID: app, Domain: "new.example.com"}); err != nil {
+		w.t.Fatal(err)
+	}
+	now := time.Now()
+	change := applist.Pending{Change: tasks.Change{AppID: app, Domain: "new.example.com", Seq: 1000, RequestedAt: now}, RecordedAt: now}
+	if _, err := l.Record(ctx, change, applist.Event{At: now, State: tasks.Pending}); err != nil {
+		w.t.Fatal(err)
+	}
+	if trouble == nil {
+		return
+	}
+	lease, err := l.Take(ctx, app)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := l.Abandon(ctx, lease, trouble); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// answering has the webhook answer with a status.
+func (w *world) answering(status int) {
+	hook := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(status) }))
+	w.t.Cleanup(hook.Close)
+	w.cfg.Webhook.URL = hook.URL + "/" + hush
+}
+
+func closedTCP(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func closedUDP(t *testing.T) string {
+	t.Helper()
+	l, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.LocalAddr().String()
+}
+
+func port(t *testing.T, addr string) int {
+	t.Helper()
+	tcp, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tcp.Port
+}
+
+func TestACustomCertificateIsFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, miniredis.RunT(t).Addr())
+	sim, err := simulator.Start(simulator.Options{Apps: []simulator.App{{ID: "app1", CustomCertificate: true}, {ID: "app2", AutoSSL: true}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	w.cfg.APIURL, w.cfg.Accounts[0].APIKey = sim.APIURL(), "sim-key"
+	var got []string
+	for _, r := range w.run() {
+		if r.Check == CheckCertificate {
+			got = append(got, r.App+" "+string(r.Status))
+		}
+	}
+	if diff := cmp.Diff([]string{"app1 warning", "app2 ok"}, got); diff != "" {
+		t.Errorf("certificates (-want +got):\n%s", diff)
+	}
+}
+
+func TestARealRedisIsJudgedByItsSettings(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		args   []string
+		check  string
+		status Status
+	}{
+		{"nothing is kept", []string{"--save", "", "--appendonly", "no"}, CheckPersistence, Failure},
+		{"snapshots only", []string{"--save", "3600 1"}, CheckPersistence, Warning},
+		{"never synced", []string{"--appendonly", "yes", "--appendfsync", "no"}, CheckPersistence, Warning},
+		{"keys are dropped", []string{"--appendonly", "yes", "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"}, CheckEviction, Failure},
+		{"keys would be dropped", []string{"--appendonly", "yes", "--maxmemory-policy", "allkeys-lru"}, CheckEviction, Warning},
+		{"CONFIG is forbidden", []string{"--appendonly", "yes", "--rename-command", "CONFIG", ""}, CheckPersistence, OK},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			rdb := redis.NewClient(&redis.Options{Addr: redistest.New(t, test.args...).Addr})
+			t.Cleanup(func() { rdb.Close() })
+			results := checkRedis(t.Context(), rdb, "redis")
+			i := slices.IndexFunc(results, func(r Result) bool { return r.Check == test.check })
+			if i < 0 || results[i].Status != test.status {
+				t.Errorf("want a %s of %s; got %+v", test.status, test.check, results)
+			}
+		})
+	}
+}
+
+func TestAUserWithFewRightsGetsWarnings(t *testing.T) {
+	t.Parallel()
+	addr := redistest.New(t, "--appendonly", "yes").Addr
+	admin := redis.NewClient(&redis.Options{Addr: addr})
+	t.Cleanup(func() { admin.Close() })
+	if err := admin.Do(t.Context(), "ACL", "SETUSER", "op", "on", ">"+hush, "~*", "+@all", "-info", "-config", "-time").Err(); err != nil {
+		t.Fatal(err)
+	}
+	rdb := redis.NewClient(&redis.Options{Addr: addr, Username: "op", Password: hush})
+	t.Cleanup(func() { rdb.Close() })
+	results := checkRedis(t.Context(), rdb, "redis")
+	if len(results) != 6 || results[0].Status != OK {
+		t.Fatalf("got %+v", results)
+	}
+	for _, r := range results[1:] {
+		if r.Status != Warning || !strings.Contains(r.Detail, "could not be checked: Redis refuses ") || !strings.Contains(r.Detail, "NOPERM") {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
+func TestWhatItCannotLookAtItLeavesOutOrSaysSo(t *testing.T) {
+	t.Parallel()
+	results := Run(t.Context(), worker.Config{Check: certcheck.Config{DNS: closedUDP(t)}}, "")
+	var checks []string
+	for _, r := range results {
+		checks = append(checks, r.Check)
+	}
+	if diff := cmp.Diff([]string{CheckDNS, CheckWebhook}, checks); diff != "" {
+		t.Errorf("checks without settings (-want +got):\n%s", diff)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := newWorld(t, miniredis.RunT(t).Addr())
+	for _, r := range Run(ctx, w.cfg, "redis") {
+		if r.Status == OK {
+			t.Errorf("after the end of its context: %+v", r)
+		}
+	}
+}

@@ -1,0 +1,240 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"pilotsync/internal/serverpilot"
+	"pilotsync/tasks"
+	"pilotsync/worker"
+	"pilotsync/worker/applist"
+	"pilotsync/worker/ledger"
+)
+
+// want is an outcome, and a piece of its detail.
+type want struct {
+	status Status
+	detail string
+}
+
+func (w want) check(t *testing.T, got Result) {
+	t.Helper()
+	if got.Status != w.status || !strings.Contains(got.Detail, w.detail) {
+		t.Errorf("got %s: %s\nwant %s: … %s …", got.Status, got.Detail, w.status, w.detail)
+	}
+	if (got.Remedy == "") != (got.Status == OK) {
+		t.Errorf("the remedy of %s %q is %q", got.Status, got.Detail, got.Remedy)
+	}
+}
+
+func TestRedisIsJudgedByWhatItTells(t *testing.T) {
+	t.Parallel()
+	refused := errors.New("NOPERM this user has no permissions to run the 'info' command")
+	info := func(pairs ...string) node {
+		n := node{info: map[string]string{}, settings: map[string]string{}}
+		for _, pair := range pairs {
+			name, value, _ := strings.Cut(pair, "=")
+			if setting, isSetting := strings.CutPrefix(name, "config "); isSetting {
+				n.settings[setting] = value
+			} else {
+				n.info[name] = value
+			}
+		}
+		return n
+	}
+	noConfig := func(n node) node { n.settings, n.settingsErr = nil, refused; return n }
+	const full, limit = "used_memory=95", "maxmemory=100"
+	for _, test := range []struct {
+		name  string
+		judge func(node) Result
+		seen  node
+		want  want
+	}{
+		{"a version that will do", judgeVersion, info("redis_version=6.2.0"), want{OK, "Redis is 6.2.0"}},
+		{"the next major version", judgeVersion, info("redis_version=10.0.1"), want{OK, "10.0.1"}},
+		{"Valkey", judgeVersion, info("redis_version=7.2.4", "server_name=valkey", "valkey_version=8.0.1"), want{OK, "(Valkey 8.0.1)"}},
+		{"an old version", judgeVersion, info("redis_version=6.0.16"), want{Failure, "Redis is 6.0.16"}},
+		{"a version that isn't told", judgeVersion, node{infoErr: refused}, want{Warning, "Redis refuses INFO: NOPERM"}},
+		{"a version that can't be read", judgeVersion, info("redis_version=six"), want{Warning, "doesn't tell"}},
+
+		{"the append-only file, synced each second", judgePersistence, info("aof_enabled=1", "aof_last_write_status=ok", "config appendfsync=everysec", "config save="), want{OK, "appendfsync everysec"}},
+		{"the append-only file, always synced", judgePersistence, info("aof_enabled=1", "config appendfsync=always"), want{OK, "appendfsync always"}},
+		{"the append-only file, never synced", judgePersistence, info("aof_enabled=1", "config appendfsync=no"), want{Warning, "appendfsync no"}},
+		{"the append-only file of a Redis that tells no settings", judgePersistence, noConfig(info("aof_enabled=1")), want{OK, "CONFIG GET isn't allowed"}},
+		{"an append-only file that can't be written", judgePersistence, info("aof_enabled=1", "aof_last_write_status=err", "config appendfsync=everysec"), want{Failure, "the last write to it failed"}},
+		{"snapshots only", judgePersistence, info("aof_enabled=0", "rdb_last_bgsave_status=ok", "config save=3600 1"), want{Warning, "only snapshots (RDB) are on, 'save 3600 1'"}},
+		{"snapshots that fail", judgePersistence, info("aof_enabled=0", "rdb_last_bgsave_status=err", "config save=3600 1"), want{Failure, "the last snapshot (RDB) failed"}},
+		{"nothing is kept", judgePersistence, info("aof_enabled=0", "rdb_last_bgsave_status=ok", "config save="), want{Failure, "Redis keeps nothing"}},
+		{"no append-only file, and no settings told", judgePersistence, noConfig(info("aof_enabled=0")), want{Warning, "is not known"}},
+		{"persistence that isn't told", judgePersistence, node{infoErr: refused}, want{Warning, "could not be checked"}},
+
+		{"nothing is dropped", judgeEviction, info("maxmemory_policy=noeviction", limit), want{OK, "noeviction"}},
+		{"keys are dropped", judgeEviction, info("maxmemory_policy=volatile-lru", limit), want{Failure, "volatile-lru"}},
+		{"keys would be dropped", judgeEviction, info("maxmemory_policy=allkeys-lru", "maxmemory=0"), want{Warning, "no effect"}},
+		{"a policy that isn't told", judgeEviction, node{infoErr: refused}, want{Warning, "could not be checked"}},
+
+		{"room in memory", judgeMemory, info("used_memory=79", limit), want{OK, "79 %"}},
+		{"little room in memory", judgeMemory, info("used_memory=80", limit), want{Warning, "80 %"}},
+		{"no room in memory", judgeMemory, info(full, limit), want{Failure, "95 %"}},
+		{"the machine's memory", judgeMemory, info(full, "maxmemory=0", "total_system_memory=100"), want{Failure, "of the machine"}},
+		{"a machine that isn't known", judgeMemory, info(full, "maxmemory=0"), want{OK, "maxmemory isn't set"}},
+		{"memory that isn't told", judgeMemory, node{infoErr: refused}, want{Warning, "could not be checked"}},
+
+		{"a right clock", judgeClock, node{ahead: time.Millisecond}, want{OK, "agree to within 1ms"}},
+		{"a clock that is ahead", judgeClock, node{ahead: 2 * time.Second}, want{Warning, "Redis's clock is 2s ahead of this machine's"}},
+		{"a clock that is behind", judgeClock, node{ahead: -2 * time.Second}, want{Warning, "Redis's clock is 2s behind this machine's"}},
+		{"a clock that is perhaps ahead", judgeClock, node{ahead: 2 * time.Second, about: 100 * time.Millisecond}, want{OK, "agree to within 2.1s"}},
+		{"a wrong clock", judgeClock, node{ahead: -15 * time.Second}, want{Failure, "15s behind"}},
+		{"a clock that isn't told", judgeClock, node{clockErr: refused}, want{Warning, "Redis refuses TIME"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.want.check(t, test.judge(test.seen))
+		})
+	}
+}
+
+func TestOfAClustersMastersTheWorstIsTold(t *testing.T) {
+	t.Parallel()
+	master := func(name, version string) node {
+		return node{name: name, info: map[string]string{"redis_version": version}}
+	}
+	want{Failure, "b:6379: Redis is 6.0.1"}.check(t, worst([]node{master("a:6379", "7.0.0"), master("b:6379", "6.0.1"), master("c:6379", "?")}, judgeVersion))
+	want{OK, "Redis is 7.0.0 (a:6379, first of 2 masters"}.check(t, worst([]node{master("a:6379", "7.0.0"), master("b:6379", "7.2.0")}, judgeVersion))
+}
+
+func TestServerPilotIsJudgedByItsAnswers(t *testing.T) {
+	t.Parallel()
+	failed := func(kind serverpilot.Kind, status int) error {
+		return &serverpilot.Error{Kind: kind, Op: serverpilot.OpServer, App: "s1", Status: status}
+	}
+	network := netip.MustParsePrefix("198.51.100.0/24")
+	known := serverpilot.Server{LastAddress: netip.MustParseAddr("198.51.100.4")}
+	addr := netip.MustParseAddr("198.51.100.4")
+	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
+	for name, test := range map[string]struct {
+		got  Result
+		want want
+	}{
+		"a list with room":              {judgeRoom(279), want{OK, "279 of 300"}},
+		"a list with little room":       {judgeRoom(280), want{Warning, "280 of 300"}},
+		"a list with a name's room":     {judgeRoom(299), want{Warning, "299 of 300"}},
+		"a full list":                   {judgeRoom(300), want{Failure, "no domain can be added"}},
+		"a custom certificate":          {judgeCertificate(serverpilot.App{SSL: serverpilot.SSL{Custom: true}}), want{Warning, "a custom certificate"}},
+		"AutoSSL":                       {judgeCertificate(serverpilot.App{SSL: serverpilot.SSL{Auto: true}}), want{OK, "AutoSSL is on"}},
+		"AutoSSL could be on":           {judgeCertificate(serverpilot.App{AutoSSL: serverpilot.AutoSSL{Available: true}}), want{OK, "is turned on with"}},
+		"a server's address":            {judgeAddress(known, nil, nil), want{OK, "198.51.100.4"}},
+		"a server without an address":   {judgeAddress(serverpilot.Server{}, nil, nil), want{Failure, "no address"}},
+		"an address by settings":        {judgeAddress(serverpilot.Server{}, nil, []netip.Prefix{network}), want{OK, "198.51.100.0/24"}},
+		"a server that is gone":         {judgeAddress(serverpilot.Server{}, failed(serverpilot.Blocked, 404), nil), want{Failure, "can't be read"}},
+		"a server that isn't told now":  {judgeAddress(serverpilot.Server{}, failed(serverpilot.Retry, 500), nil), want{Warning, "could not be read"}},
+		"an API that answers":           {judgeAPI("h", answer{status: 401}), want{OK, "answers in"}},
+		"an API in trouble":             {judgeAPI("h", answer{status: 503}), want{Warning, "answers 503"}},
+		"an API out of reach":           {judgeAPI("h", answer{err: context.DeadlineExceeded}), want{Failure, "can't be reached"}},
+		"a clock without a date":        {judgeAPIClock(answer{}), want{Warning, "doesn't tell"}},
+		"a resolver without an answer":  {judgeDNS("r", "n", 0, &net.DNSError{Err: "server misbehaving"}), want{Failure, "server misbehaving"}},
+		"a resolver that knows nothing": {judgeDNS("r", "n", 0, &net.DNSError{IsNotFound: true}), want{OK, "r answers"}},
+		"a server that takes calls":     {judgeOutbound(addr, 443, time.Second, nil), want{OK, "on port 443"}},
+		"a server that takes no calls":  {judgeOutbound(addr, 443, 0, dial(os.NewSyscallError("connect", syscall.ECONNREFUSED))), want{Warning, "refuses connections on port 443"}},
+		"a firewall":                    {judgeOutbound(addr, 443, 0, dial(context.DeadlineExceeded)), want{Failure, "can't be reached on port 443"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test.want.check(t, test.got)
+		})
+	}
+}
+
+func TestServerPilotsClockIsReadFromItsAnswer(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 900e6, time.UTC)
+	at := func(ahead time.Duration) answer {
+		return answer{date: now.Add(ahead).Format(http.TimeFormat), before: now, after: now.Add(100 * time.Millisecond)}
+	}
+	want{OK, "agree"}.check(t, judgeAPIClock(at(0)))
+	want{Warning, "ahead of"}.check(t, judgeAPIClock(at(5*time.Second)))
+	want{Failure, "behind"}.check(t, judgeAPIClock(at(-time.Minute)))
+}
+
+func TestAWebhookIsJudgedByItsStatus(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]want{
+		200: {OK, "answers 200"}, 401: {OK, "answers 401"}, 405: {OK, "answers 405"},
+		301: {Warning, "a redirect to h2, which isn't followed"}, 410: {Warning, "answers 410"},
+		404: {Failure, "answers 404"}, 502: {Failure, "answers 502"},
+	} {
+		want.check(t, judgeWebhook("h", answer{status: status, location: "h2"}))
+	}
+	want{Failure, "can't be reached: refused"}.check(t, judgeWebhook("h", answer{err: errors.New("refused")}))
+}
+
+func TestWorkIsJudgedByWhatWaits(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	server := func(pid int, status string, queues ...string) *asynq.ServerInfo {
+		s := &asynq.ServerInfo{Host: "h", PID: pid, Status: status, Started: now.Add(-time.Hour), Queues: map[string]int{}}
+		for _, q := range queues {
+			s.Queues[q] = 1
+		}
+		return s
+	}
+	type queues = map[string]*asynq.QueueInfo
+	accounts := []worker.Account{{Apps: []string{"app1"}}}
+	app := ledger.App{ID: "app1", Pending: 3, Oldest: now.Add(-4 * time.Minute)}
+	late := ledger.App{ID: "app1", Pending: 3, Oldest: now.Add(-5 * time.Minute)}
+	for name, test := range map[string]struct {
+		got  Result
+		want want
+	}{
+		"a worker":                 {judgeWorkers([]*asynq.ServerInfo{server(1, "active", "domains", "lists"), server(1, "active", "ssl", "events")}, now, nil), want{OK, "alive: h/1 (for 1h0m0s)"}},
+		"no worker":                {judgeWorkers(nil, now, nil), want{Failure, "no worker is alive"}},
+		"a worker that stops":      {judgeWorkers([]*asynq.ServerInfo{server(1, "stopped", queueNames()...)}, now, nil), want{Failure, "no worker is alive"}},
+		"a worker of others":       {judgeWorkers([]*asynq.ServerInfo{server(1, "active", "domains", "mail")}, now, nil), want{Failure, "no worker serves the queues lists, ssl, events"}},
+		"workers that aren't told": {judgeWorkers(nil, now, errors.New("NOPERM")), want{Warning, "NOPERM"}},
+		"nothing waits":            {judgeBacklog(nil, nil, now), want{OK, "nothing waits"}},
+		"little waits":             {judgeBacklog(queues{"domains": {Pending: 2, Latency: time.Second}, "ssl": {Scheduled: 7}}, []ledger.App{app}, now), want{OK, "waiting: domains 2, ssl 7, changes in the ledger 3; the oldest has waited for 4m0s"}},
+		"a change waits for long":  {judgeBacklog(nil, []ledger.App{late}, now), want{Warning, "for 5m0s"}},
+		"a task waits for long":    {judgeBacklog(queues{"lists": {Pending: 1, Latency: time.Hour}}, nil, now), want{Warning, "for 1h0m0s"}},
+		"a queue is paused":        {judgeBacklog(queues{"lists": {Paused: true}}, nil, now), want{Failure, "paused: lists"}},
+		"an empty archive":         {judgeArchive(queues{"lists": {}}), want{OK, "no task"}},
+		"a full archive":           {judgeArchive(queues{"lists": {Archived: 2}, "events": {Archived: 1}}), want{Warning, "lists 2, events 1"}},
+		"a blocked app":            {judgeTrouble([]ledger.App{{ID: "app1", Trouble: &applist.Trouble{Blocked: true, Reason: "no card"}}})[0], want{Failure, "blocked until a person acts: no card"}},
+		"an app in trouble":        {judgeTrouble([]ledger.App{{ID: "app1", Trouble: &applist.Trouble{Reason: "500"}}})[0], want{Warning, "tried again: 500"}},
+		"apps in order":            {judgeTrouble([]ledger.App{{ID: "app1"}})[0], want{OK, "no app"}},
+		"an app that is served":    {judgeServed([]ledger.App{app}, accounts)[0], want{OK, "every app"}},
+		"an app nobody serves":     {judgeServed([]ledger.App{{ID: "app2", Pending: 3}}, accounts)[0], want{Warning, "3 changes wait"}},
+		"tasks as they should be":  {judgeTasks(10, 20, nil), want{OK, "the 10 tasks that were read, of 20"}},
+		"tasks as they shouldn't":  {judgeTasks(10, 20, strings.Split("a b c d e f g", " ")), want{Failure, "7 of the 10 waiting tasks that were read can't be understood: a; b; c; d; e; and 2 more"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test.want.check(t, test.got)
+		})
+	}
+}
+
+func TestATaskBelongsOnItsQueue(t *testing.T) {
+	t.Parallel()
+	payload := tasks.Encode(tasks.Sync{AppID: "app1", Wake: 1})
+	if err := decode(tasks.QueueLists, tasks.TypeAppSync, payload); err != nil {
+		t.Error(err)
+	}
+	for _, queue := range []string{tasks.QueueDomains, tasks.QueueSSL, tasks.QueueEvents} {
+		if err := decode(queue, tasks.TypeAppSync, payload); err == nil {
+			t.Errorf("%s takes an app:sync", queue)
+		}
+	}
+	if err := decode(tasks.QueueDomains, tasks.TypeDomainAdd, []byte(`{"app_id":"app1"}`)); !errors.Is(err, tasks.ErrPayload) {
+		t.Errorf("a change without a domain: %v", err)
+	}
+}
