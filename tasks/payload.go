@@ -65,6 +65,10 @@ type Change struct {
 	WWW         WWW       `json:"www,omitempty"`
 	SiteID      int64     `json:"site_id,omitempty"`
 	RequestedAt time.Time `json:"requested_at"`
+	// Adopt takes names that are on the list already as they are: the domain has a
+	// www form only if that is there, and both count as put there by us from then on.
+	// Of a domain:add only.
+	Adopt bool `json:"adopt,omitempty"`
 	// By is the operator who asked, for the history; empty for WordPress.
 	By string `json:"by,omitempty"`
 }

@@ -69,8 +69,9 @@ var ErrLost = errors.New("the app's lease was lost")
 // NotTaken tells why a lease can't be had.
 type NotTaken struct {
 	// Idle: nothing is to be done. Busy: another sync holds the lease and will see
-	// to all that is pending. Neither: a write may still land.
-	Idle, Busy bool
+	// to all that is pending. Paused: an operator paused the app; whoever lets it go
+	// on starts a sync. None of them: a write may still land.
+	Idle, Busy, Paused bool
 	// Wait is the time until such a write has landed or is lost.
 	Wait time.Duration
 }
@@ -81,6 +82,8 @@ func (e *NotTaken) Error() string {
 		return "nothing is pending"
 	case e.Busy:
 		return "another sync holds the lease"
+	case e.Paused:
+		return "the app is paused"
 	}
 	return fmt.Sprintf("a write of unknown outcome may land within %s", e.Wait.Round(time.Millisecond))
 }
@@ -133,6 +136,8 @@ type Commit struct {
 	Listed   int      // names on the list
 	Own      []string // names that are ours from now on
 	Disown   []string // names that aren't any more
+	Gone     []string // names that the write took off, see [Snapshot]
+	Forget   []string // names that don't count as gone any more
 	Who      string
 }
 

@@ -47,6 +47,7 @@ type memory struct {
 	seqs     map[string]int64 // last recorded order number of each domain
 	since    map[string]int64
 	ours     map[string]bool
+	gone     map[string]time.Time
 	strange  map[string]bool // domains known only by removals that wait
 	claim    []string
 	landing  time.Time
@@ -64,7 +65,7 @@ type memory struct {
 func newMemory(c *clock) *memory {
 	return &memory{
 		clock: c, records: map[string]Record{}, pending: map[string]Pending{}, seqs: map[string]int64{},
-		since: map[string]int64{}, ours: map[string]bool{}, strange: map[string]bool{}, history: map[string][]string{},
+		since: map[string]int64{}, ours: map[string]bool{}, strange: map[string]bool{}, gone: map[string]time.Time{}, history: map[string][]string{},
 	}
 }
 
@@ -73,7 +74,7 @@ func (m *memory) clone() *memory {
 	c := newMemory(&clock{t: m.now()})
 	c.records, c.pending, c.seqs = maps.Clone(m.records), maps.Clone(m.pending), maps.Clone(m.seqs)
 	c.since, c.ours, c.claim = maps.Clone(m.since), maps.Clone(m.ours), slices.Clone(m.claim)
-	c.strange, c.versions, c.awake = maps.Clone(m.strange), m.versions, m.awake
+	c.strange, c.versions, c.awake, c.gone = maps.Clone(m.strange), m.versions, m.awake, maps.Clone(m.gone)
 	return c
 }
 
@@ -175,7 +176,13 @@ func (m *memory) Snapshot(ctx context.Context, _ string) (Snapshot, error) {
 }
 
 func (m *memory) snapshot() Snapshot {
-	return Snapshot{Records: maps.Clone(m.records), Pending: maps.Clone(m.pending), Since: maps.Clone(m.since),
+	gone := map[string]bool{}
+	for name, at := range m.gone {
+		if m.now().Sub(at) < GoneFor {
+			gone[name] = true
+		}
+	}
+	return Snapshot{Records: maps.Clone(m.records), Gone: gone, Pending: maps.Clone(m.pending), Since: maps.Clone(m.since),
 		Ours: maps.Clone(m.ours), Strangers: maps.Clone(m.strange), Flight: slices.Clone(m.claim)}
 }
 
@@ -240,6 +247,12 @@ func (m *memory) commit(c Commit) (stale []string) {
 	}
 	for _, name := range c.Disown {
 		delete(m.ours, name)
+	}
+	for _, name := range c.Gone {
+		m.gone[name] = m.now()
+	}
+	for _, name := range c.Forget {
+		delete(m.gone, name)
 	}
 	m.claim, m.landing, m.trouble = nil, time.Time{}, nil
 	return stale

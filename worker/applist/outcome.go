@@ -30,8 +30,10 @@ func (p *planner) outcome(s *subject) (o Outcome, changed bool) {
 		return p.rejected(s, r), true
 	case s.pending != nil && s.pending.Remove:
 		return p.removed(s, r), true
-	case !s.wanted || !p.present[s.domain]:
-		return Outcome{}, false // long gone, or held back
+	case !s.wanted:
+		return p.left(s, r)
+	case !p.present[s.domain]:
+		return Outcome{}, false // held back
 	case s.pending != nil:
 		return p.listed(s, r), true
 	default:
@@ -114,6 +116,22 @@ func (p *planner) standing(s *subject, r Record) (Outcome, bool) {
 	}
 	r.Names = names
 	return Outcome{Record: r, Event: event}, true
+}
+
+// left is the outcome of a domain that isn't wanted and has no change pending:
+// something only if its names came back.
+func (p *planner) left(s *subject, r Record) (Outcome, bool) {
+	var back []string
+	for name := range p.returned {
+		if p.owner(name) == s.domain {
+			back = append(back, name)
+		}
+	}
+	if len(back) == 0 {
+		return Outcome{}, false
+	}
+	slices.Sort(back)
+	return Outcome{Record: r, Event: "taken off once more, since nobody asked for it: " + strings.Join(back, ", ")}, true
 }
 
 // onList returns those of the subject's names that are on the planned list.

@@ -60,6 +60,9 @@ type Result struct {
 	// Own and Disown are the changes to the ledger's set of our names once the
 	// list is as planned.
 	Own, Disown []string
+	// Gone are the names the write takes off; Forget are those that don't count as
+	// gone any more: they are wanted, or were taken off once more.
+	Gone, Forget []string
 }
 
 // Plan decides what an app's list should be and what becomes of each domain.
@@ -74,7 +77,7 @@ type Result struct {
 func Plan(in Input) Result {
 	crowded := map[string]string{}
 	for {
-		p := planner{Input: in, crowded: crowded, claimed: map[string]string{}, asked: map[string]string{}, removers: map[string]bool{}}
+		p := planner{Input: in, crowded: crowded, claimed: map[string]string{}, asked: map[string]string{}, removers: map[string]bool{}, returned: map[string]bool{}}
 		p.protected = keys(in.Rules.Protected)
 		p.judge()
 		p.keep()
@@ -98,6 +101,7 @@ type planner struct {
 	present   map[string]bool   // names on the new list so far
 	was       map[string]bool   // names on the remote list
 	removers  map[string]bool   // domains for whose sake a name leaves
+	returned  map[string]bool   // names that came back unasked for, and leave once more
 	result    Result
 }
 
@@ -138,19 +142,27 @@ func (p *planner) leaves(name string) string {
 	if domain := p.asked[name]; domain != "" {
 		return domain
 	}
-	if !p.ours[name] {
+	if !p.ours[name] && !p.Ledger.Gone[name] {
 		return ""
 	}
 	// Ours and no longer claimed: a www form whose domain went or lost it, or what
-	// an interrupted write left behind.
-	owner := name
-	if _, known := p.Ledger.Records[name]; !known {
-		owner = strings.TrimPrefix(name, "www.")
-	}
+	// an interrupted write left behind. Or gone, and back.
+	owner := p.owner(name)
 	if p.Only != nil && !p.Only[owner] {
 		return ""
 	}
+	if p.Ledger.Gone[name] {
+		p.returned[name] = true
+	}
 	return owner
+}
+
+// owner returns the domain that an unclaimed name was on the list for.
+func (p *planner) owner(name string) string {
+	if _, known := p.Ledger.Records[name]; known {
+		return name
+	}
+	return strings.TrimPrefix(name, "www.")
 }
 
 // append puts the missing names of wanted domains on the list, as far as there
@@ -202,7 +214,7 @@ func (p *planner) append() bool {
 // would leave if the domain weren't wanted.
 func (p *planner) keepsNames(s *subject) bool {
 	return slices.ContainsFunc(s.names, func(name string) bool {
-		loose := p.ours[name] || p.asked[name] != ""
+		loose := p.ours[name] || p.asked[name] != "" || p.Ledger.Gone[name]
 		return loose && p.present[name] && p.claimed[name] == s.domain && !p.protected[name] && !p.held[name]
 	})
 }
@@ -226,6 +238,13 @@ func (p *planner) conclude() {
 	for _, name := range p.result.Added {
 		own[name] = true
 	}
+	for i := range p.subjects {
+		if s := &p.subjects[i]; s.wanted && s.pending != nil && s.pending.Adopt {
+			for _, name := range p.onList(s) {
+				own[name] = true
+			}
+		}
+	}
 	for domain := range p.Refused {
 		// What ServerPilot won't let us change isn't ours to change any more.
 		for _, name := range tasks.Names(domain, tasks.WWWAlways) {
@@ -242,6 +261,17 @@ func (p *planner) conclude() {
 			p.result.Disown = append(p.result.Disown, name)
 		}
 	}
+	for _, name := range p.result.Removed {
+		if !p.returned[name] {
+			p.result.Gone = append(p.result.Gone, name)
+		}
+	}
+	for name := range p.Ledger.Gone {
+		if p.returned[name] || p.present[name] && p.claimed[name] != "" || p.held[name] && p.Refused[p.owner(name)] != "" {
+			p.result.Forget = append(p.result.Forget, name)
+		}
+	}
+	slices.Sort(p.result.Forget)
 	slices.Sort(p.result.Own)
 	slices.Sort(p.result.Disown)
 	p.result.Claim = slices.Sorted(slices.Values(append(slices.Clone(p.result.Added), p.result.Own...)))

@@ -75,6 +75,16 @@ func (m model) since(d string) int64 {
 
 // www is the rule the domain goes by: a request's own, else the setting.
 func (m model) www(d string) tasks.WWW {
+	if c, yes := m.added(d); yes && c.Adopt {
+		on := slices.ContainsFunc(m.in.Remote, func(n string) bool { return strings.EqualFold(n, "www."+d) })
+		switch {
+		case m.in.Ledger.Records[d].Wanted:
+			return m.in.Ledger.Records[d].WWW
+		case on:
+			return tasks.WWWAlways
+		}
+		return tasks.WWWNever
+	}
 	if c, waits := m.in.Ledger.Pending[d]; waits && !(c.Remove && m.protected(d)) {
 		return cmp.Or(c.WWW, m.in.Rules.WWW)
 	}
@@ -143,7 +153,7 @@ func (m model) ours(name string) bool {
 
 // loose: the name leaves the list if nobody claims it.
 func (m model) loose(name string) bool {
-	return !m.protected(name) && (m.asked(name) || m.ours(name))
+	return !m.protected(name) && (m.asked(name) || m.ours(name) || m.in.Ledger.Gone[name])
 }
 
 // list returns what the list should be, and the domains that don't fit on it.
@@ -221,7 +231,7 @@ func (m model) verdicts(list []string, rejected map[string]bool) map[string]verd
 			v = verdict{State: tasks.Rejected}
 		case m.wanted(d):
 			v.Wanted, v.Since, v.Names = true, m.since(d), names
-			again := was.Wanted && !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(was.Names, n) })
+			again := was.Wanted && was.Since == m.since(d) && was.State.Listed() && !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(was.Names, n) })
 			if added && !again {
 				v.State = tasks.CheckingDNS
 				if strings.HasPrefix(d, "*.") {
@@ -238,7 +248,11 @@ func (m model) verdicts(list []string, rejected map[string]bool) map[string]verd
 func (m model) own(list []string) map[string]bool {
 	own, was := map[string]bool{}, keys(m.in.Remote)
 	for _, name := range list {
-		if lower := strings.ToLower(name); m.ours(lower) || !was[lower] {
+		adopted := slices.ContainsFunc(m.claimants(strings.ToLower(name)), func(d string) bool {
+			c, yes := m.added(d)
+			return yes && c.Adopt
+		})
+		if lower := strings.ToLower(name); m.ours(lower) || !was[lower] || adopted {
 			own[lower] = true
 		}
 	}

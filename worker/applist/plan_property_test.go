@@ -36,7 +36,7 @@ func (w *world) input() Input {
 // apply makes a plan true: the list is written and the outcomes committed.
 func (w *world) apply(p Result) (stale []string) {
 	w.list = slices.Clone(p.List)
-	return w.commit(Commit{Outcomes: p.Outcomes, Own: p.Own, Disown: p.Disown})
+	return w.commit(Commit{Outcomes: p.Outcomes, Own: p.Own, Disown: p.Disown, Gone: p.Gone, Forget: p.Forget})
 }
 
 func (w *world) sync() Result {
@@ -49,6 +49,10 @@ func (w *world) next() int64 { w.seq++; return w.seq }
 
 func (w *world) add(domain string, www tasks.WWW) {
 	w.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: w.next(), WWW: www, RequestedAt: start}})
+}
+
+func (w *world) adopt(domain string) {
+	w.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: w.next(), Adopt: true, RequestedAt: start}})
 }
 
 func (w *world) remove(domain string) {
@@ -64,6 +68,7 @@ type step struct {
 	Remove bool
 	WWW    tasks.WWW
 	Site   int64
+	Adopt  bool
 	Only   []string
 	At     int
 	State  tasks.State
@@ -72,7 +77,7 @@ type step struct {
 var (
 	kinds = []string{
 		"change", "change", "change", "plan", "plan", "part", "late commit", "lost commit", "lost write", "verification",
-		"put by hand", "taken by hand", "crowd", "setting", "memory loss",
+		"put by hand", "taken by hand", "crowd", "setting", "memory loss", "hours pass",
 	}
 	byHand   = append([]string{"byhand.net", "www.byhand.net", "Other.org", "A.com", "WWW.A.COM", "Www.B.co.uk"}, alphabet...)
 	verified = []tasks.State{tasks.CheckingSSL, tasks.Done, tasks.DoneWithoutSSL, tasks.Failed}
@@ -81,7 +86,7 @@ var (
 var anyChange = rapid.Custom(func(t *rapid.T) step {
 	return step{
 		Kind: "change", Domain: rapid.SampledFrom(alphabet).Draw(t, "domain"), Remove: rapid.Bool().Draw(t, "remove"),
-		WWW: rapid.SampledFrom(rulesOfWWW).Draw(t, "www"), Site: rapid.Int64Range(0, 2).Draw(t, "site"),
+		WWW: rapid.SampledFrom(rulesOfWWW).Draw(t, "www"), Site: rapid.Int64Range(0, 2).Draw(t, "site"), Adopt: rapid.IntRange(0, 3).Draw(t, "adopt") == 3,
 	}
 })
 
@@ -112,7 +117,7 @@ var anyStep = rapid.Custom(func(t *rapid.T) step {
 })
 
 func (w *world) change(s step) Pending {
-	return Pending{Remove: s.Remove, Change: tasks.Change{AppID: app, Domain: s.Domain, Seq: w.next(), WWW: s.WWW, SiteID: s.Site, RequestedAt: start}}
+	return Pending{Remove: s.Remove, Change: tasks.Change{AppID: app, Domain: s.Domain, Seq: w.next(), WWW: s.WWW, SiteID: s.Site, Adopt: s.Adopt && !s.Remove, RequestedAt: start}}
 }
 
 // live makes the step happen.
@@ -153,6 +158,8 @@ func (w *world) live(s step) {
 		}
 	case "crowd":
 		w.crowd(s.At)
+	case "hours pass":
+		w.advance(13 * time.Hour)
 	case "setting":
 		w.rules = Rules{WWW: s.WWW, Protected: s.Only}
 	case "memory loss":
@@ -368,7 +375,7 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 
 func (s Snapshot) clone() Snapshot {
 	return Snapshot{Records: maps.Clone(s.Records), Pending: maps.Clone(s.Pending), Since: maps.Clone(s.Since),
-		Ours: maps.Clone(s.Ours), Strangers: maps.Clone(s.Strangers), Flight: slices.Clone(s.Flight)}
+		Ours: maps.Clone(s.Ours), Gone: maps.Clone(s.Gone), Strangers: maps.Clone(s.Strangers), Flight: slices.Clone(s.Flight)}
 }
 
 func TestPlanningTwiceEqualsOnce(t *testing.T) {
@@ -403,7 +410,9 @@ func TestTheLastRequestWinsInWhateverOrderTheyArrive(t *testing.T) {
 		w.sync()
 		var changes []Pending
 		for range rapid.IntRange(1, 8).Draw(t, "changes") {
-			changes = append(changes, w.change(anyChange.Draw(t, "change")))
+			s := anyChange.Draw(t, "change")
+			s.Adopt = false // which www rule that comes to depends on the list of the moment
+			changes = append(changes, w.change(s))
 		}
 		arrivals := rapid.Permutation(append(slices.Clone(changes),
 			rapid.SliceOf(rapid.SampledFrom(changes)).Draw(t, "repeated")...)).Draw(t, "arrivals")

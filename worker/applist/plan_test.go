@@ -143,10 +143,55 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 				w.sync()
 				w.remove("a.com")
 			}, list: ""},
+		{name: "a name of ours that left and came back within a day leaves once more",
+			tell: func(w *world) {
+				w.add("a.com", "")
+				w.sync()
+				w.remove("a.com")
+				w.sync()
+				w.list = []string{"hand.net", "www.a.com", "a.com"} // a late write of somebody's
+			}, list: "hand.net"},
+		{name: "the second time it is theirs",
+			tell: func(w *world) {
+				w.add("a.com", "")
+				w.sync()
+				w.remove("a.com")
+				w.sync()
+				w.list = []string{"hand.net", "a.com"}
+				w.sync()
+				w.list = []string{"hand.net", "a.com"}
+			}, list: "hand.net a.com"},
+		{name: "after a day it is theirs",
+			tell: func(w *world) {
+				w.add("a.com", "")
+				w.sync()
+				w.remove("a.com")
+				w.sync()
+				w.advance(GoneFor)
+				w.list = []string{"a.com"}
+			}, list: "a.com"},
+		{name: "one that was asked for again meanwhile stays",
+			tell: func(w *world) {
+				w.add("a.com", "")
+				w.sync()
+				w.remove("a.com")
+				w.sync()
+				w.list = []string{"a.com"}
+				w.add("a.com", tasks.WWWNever)
+			}, list: "a.com", states: map[string]tasks.State{"a.com": tasks.CheckingDNS}},
+
+		{name: "an adopted domain has its www form only if that is there", on: newWorld("b.com", "www.a.com", "a.com", "hand.net"),
+			tell: func(w *world) { w.adopt("a.com"); w.adopt("b.com") }, list: "b.com www.a.com a.com hand.net",
+			states: map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.CheckingDNS}},
+		{name: "an adopted domain that is removed takes its www form along", on: newWorld("www.a.com", "a.com", "hand.net"),
+			tell: func(w *world) { w.adopt("a.com"); w.sync(); w.remove("a.com") }, list: "hand.net"},
+		{name: "a domain that is wanted already is adopted as it is",
+			tell: func(w *world) { w.add("a.com", ""); w.sync(); w.list = []string{"a.com"}; w.adopt("a.com") }, list: "a.com www.a.com"},
 		{name: "a name that somebody took off and put on again is theirs",
 			tell: func(w *world) {
 				w.add("a.com", "")
 				w.sync()
+				w.list = []string{"a.com"}
 				w.remove("www.a.com")
 				w.sync()
 				w.list = append(w.list, "www.a.com")

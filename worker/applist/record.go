@@ -75,10 +75,19 @@ type Snapshot struct {
 	Strangers map[string]bool
 	// Ours are the names that we put on the list and nobody took off since.
 	Ours map[string]bool
+	// Gone are the names that a write of ours took off the list within [GoneFor], and
+	// that no write of ours has touched since. One of them that is back on the list
+	// was put there by somebody who hadn't seen that it left: by a late write, as a
+	// rule.
+	Gone map[string]bool
 	// Flight are names that a write without a known outcome may have put on the
 	// list: those that are there were put there by us.
 	Flight []string
 }
+
+// GoneFor is how long a name that left the list is taken off once more, should it
+// come back unasked for. After that it counts as set by hand.
+const GoneFor = 24 * time.Hour
 
 // Event is one line of a domain's history.
 type Event struct {

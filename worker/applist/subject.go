@@ -76,6 +76,9 @@ func (p *planner) subject(domain string) (s subject, ok bool) {
 		s.wanted = !s.pending.Remove
 		s.www = cmp.Or(s.pending.WWW, p.Rules.WWW)
 		s.since = cmp.Or(p.Ledger.Since[domain], s.pending.Seq)
+		if s.pending.Adopt && !s.pending.Remove {
+			s.www = p.asFound(s)
+		}
 		if s.pending.Remove {
 			s.judgeRemoval(p)
 		}
@@ -87,6 +90,19 @@ func (p *planner) subject(domain string) (s subject, ok bool) {
 		s.refusal, s.wanted = reason, false
 	}
 	return s, s.record.Domain != "" || s.pending != nil
+}
+
+// asFound is the www rule that leaves an adopted domain as it is: with its www form
+// where that is on the list, or where it has had one before.
+func (p *planner) asFound(s subject) tasks.WWW {
+	if s.record.Wanted {
+		return s.record.WWW
+	}
+	www := "www." + s.domain
+	if slices.ContainsFunc(p.Remote, func(name string) bool { return key(name) == www }) {
+		return tasks.WWWAlways
+	}
+	return tasks.WWWNever
 }
 
 // hold leaves the domain's names as they are, on or off the list; its www form

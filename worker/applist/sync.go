@@ -244,7 +244,8 @@ func (r *run) commit(ctx context.Context, plan Result, in Input) error {
 			}
 		}
 	}
-	stale, err := r.Ledger.Commit(ctx, r.lease, Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Disown: plan.Disown, Who: r.Who})
+	stale, err := r.Ledger.Commit(ctx, r.lease, Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Disown: plan.Disown,
+		Gone: plan.Gone, Forget: plan.Forget, Who: r.Who})
 	if err != nil {
 		return fmt.Errorf("commit to the ledger of app %s: %w", app, err)
 	}

@@ -17,13 +17,15 @@
 //	pilotsync:{APP}:strangers set    domains known only by removals that wait
 //	pilotsync:{APP}:domains  hash    domain → its record
 //	pilotsync:{APP}:ours     set     names on the list that we put there
+//	pilotsync:{APP}:gone     zset    names that we took off the list lately, by when (ms)
 //	pilotsync:{APP}:due      zset    domain, by the time of its next verification (ms)
 //	pilotsync:{APP}:autossl  string  when AutoSSL was last turned on (ms)
 //	pilotsync:{APP}:log:NAME list    the domain's last events, newest first
 //	pilotsync:{APP}:sync     hash    wake, awake; token, until, taken (the lease, and the
 //	                                 wake it was taken at); landing, claim (write in
 //	                                 flight); look_at (for the sweep); fails, trouble,
-//	                                 blocked, trouble_since; alarm (the trouble was told)
+//	                                 blocked, trouble_since; alarm (the trouble was told);
+//	                                 paused (by whom; the next sync waits to be let go on)
 //	pilotsync:{APP}:outbox   list    events to be enqueued, oldest first: "µs EVENT"
 //	pilotsync:{APP}:told     string  time of the last event (µs)
 //	pilotsync:{APP}:writes   list    the last writes, newest first: "NUMBER µs OUTCOME CHANGES"

@@ -26,6 +26,8 @@ func (l *Ledger) Take(ctx context.Context, app string) (applist.Lease, error) {
 		return applist.Lease{}, &applist.NotTaken{Idle: true}
 	case "busy":
 		return applist.Lease{}, &applist.NotTaken{Busy: true}
+	case "paused":
+		return applist.Lease{}, &applist.NotTaken{Paused: true}
 	}
 	ms, err := strconv.ParseInt(reply[1], 10, 64)
 	if err != nil {
@@ -105,8 +107,9 @@ func (l *Ledger) Commit(ctx context.Context, lease applist.Lease, c applist.Comm
 	app := lease.App
 	keys := []string{key(app, "sync"), key(app, "domains"), key(app, "pending"), key(app, "seqs"),
 		key(app, "since"), key(app, "ours"), key(app, "due"), key(app, "strangers"), key(app, "told"), key(app, "outbox"),
-		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "expiry"), key(app, "writes"), key(app, "shown")}
-	args := []any{lease.Token, EventsKept, len(c.Outcomes), list(c.Own), list(c.Disown), recoveredEvent(app), c.Listed}
+		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "expiry"), key(app, "writes"), key(app, "shown"), key(app, "gone")}
+	args := []any{lease.Token, EventsKept, len(c.Outcomes), list(c.Own), list(c.Disown), recoveredEvent(app), c.Listed,
+		list(c.Gone), list(c.Forget), applist.GoneFor.Milliseconds()}
 	for _, o := range c.Outcomes {
 		r := o.Record
 		since := ""
@@ -143,6 +146,8 @@ func list(names []string) string {
 func (l *Ledger) Snapshot(ctx context.Context, app string) (applist.Snapshot, error) {
 	var domains, pending, since *redis.MapStringStringCmd
 	var ours, strangers *redis.StringSliceCmd
+	var gone *redis.ZSliceCmd
+	var clock *redis.TimeCmd
 	var claim *redis.StringCmd
 	_, err := l.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		domains = p.HGetAll(ctx, key(app, "domains"))
@@ -150,13 +155,20 @@ func (l *Ledger) Snapshot(ctx context.Context, app string) (applist.Snapshot, er
 		since = p.HGetAll(ctx, key(app, "since"))
 		ours = p.SMembers(ctx, key(app, "ours"))
 		strangers = p.SMembers(ctx, key(app, "strangers"))
+		gone = p.ZRangeWithScores(ctx, key(app, "gone"), 0, -1)
+		clock = p.Time(ctx)
 		claim = p.HGet(ctx, key(app, "sync"), "claim")
 		return nil
 	})
 	if err != nil && !missing(err) {
 		return applist.Snapshot{}, err
 	}
-	s := applist.Snapshot{Ours: members(ours), Strangers: members(strangers)}
+	s := applist.Snapshot{Ours: members(ours), Strangers: members(strangers), Gone: map[string]bool{}}
+	for _, z := range gone.Val() {
+		if clock.Val().UnixMilli()-int64(z.Score) < applist.GoneFor.Milliseconds() {
+			s.Gone[z.Member.(string)] = true
+		}
+	}
 	if s.Records, err = decodeAll(app, "the record", domains.Val(), decodeRecord); err != nil {
 		return applist.Snapshot{}, err
 	}

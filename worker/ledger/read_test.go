@@ -131,6 +131,7 @@ func TestSnapshotHoldsTheWholeLedger(t *testing.T) {
 		Since:     map[string]int64{"listed.example.com": first, "new.example.com": first + 2},
 		Ours:      map[string]bool{"listed.example.com": true},
 		Strangers: map[string]bool{},
+		Gone:      map[string]bool{},
 		Flight:    []string{"new.example.com"},
 	}
 	for _, r := range []applist.Record{listed, leaving, gone} {
@@ -143,7 +144,7 @@ func TestSnapshotHoldsTheWholeLedger(t *testing.T) {
 
 	server.FlushAll()
 	got, err = l.Snapshot(t.Context(), testApp)
-	empty := applist.Snapshot{Records: map[string]applist.Record{}, Pending: map[string]applist.Pending{}, Since: map[string]int64{}, Ours: map[string]bool{}, Strangers: map[string]bool{}}
+	empty := applist.Snapshot{Records: map[string]applist.Record{}, Pending: map[string]applist.Pending{}, Since: map[string]int64{}, Ours: map[string]bool{}, Strangers: map[string]bool{}, Gone: map[string]bool{}}
 	if diff := cmp.Diff(empty, got); err != nil || diff != "" {
 		t.Errorf("an emptied Redis: %v (-want +got):\n%s", err, diff)
 	}

@@ -1,12 +1,15 @@
 -- Takes the app's lease.
 -- KEYS: sync
 -- ARGV: token, lease time in ms
--- Returns {"taken"|"idle"|"busy"|"inflight", ms to wait}.
+-- Returns {"taken"|"idle"|"busy"|"paused"|"inflight", ms to wait}.
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local s = redis.call('HMGET', KEYS[1], 'awake', 'token', 'until', 'landing', 'wake')
+local s = redis.call('HMGET', KEYS[1], 'awake', 'token', 'until', 'landing', 'wake', 'paused')
 if s[1] ~= '1' then
   return {'idle', '0'}
+end
+if s[6] then
+  return {'paused', '0'}
 end
 if s[2] and tonumber(s[3]) > now then
   return {'busy', '0'}
