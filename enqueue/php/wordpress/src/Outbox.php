@@ -166,7 +166,7 @@ class Outbox {
 			);
 		}
 		try {
-			$client->enqueue( $requests );
+			$this->log( $client->enqueue( $requests ) );
 		} catch ( InvalidInput $e ) {
 			$wrong = $e->errors();
 			if ( ! $wrong ) {
@@ -196,6 +196,7 @@ class Outbox {
 	 * @return int[]
 	 */
 	private function sent( NotEnqueued $e ): array {
+		$this->log( $e->receipts() );
 		return array_keys(
 			array_filter(
 				$e->receipts(),
@@ -204,6 +205,20 @@ class Outbox {
 				}
 			)
 		);
+	}
+
+	/**
+	 * Writes the tasks' ids to the domains' logs: by them the workers' log lines of a change are found.
+	 *
+	 * @param \Pilotsync\Receipt[] $receipts What became of the changes.
+	 */
+	private function log( array $receipts ): void {
+		foreach ( $receipts as $receipt ) {
+			if ( '' !== $receipt->taskId ) { // phpcs:ignore WordPress.NamingConventions
+				/* translators: %s: a task's id */
+				Log::domain( $receipt->domain, sprintf( __( 'Enqueued as %s', 'pilotsync' ), $receipt->taskId ) ); // phpcs:ignore WordPress.NamingConventions
+			}
+		}
 	}
 
 	private function delete( array $ids ): void {

@@ -9,10 +9,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -517,7 +519,8 @@ func ends(w *world) {
 	if out, err := w.cli("test"); err == nil || !strings.Contains(out, "WRONG  Workers") {
 		w.t.Errorf("without a worker wp pilotsync test says %q (%v)", out, err)
 	}
-	stop := w.startWorker()
+	workerLog := new(buffer)
+	stop := w.startWorker(workerLog)
 	defer stop()
 	w.do(step{"map", "good.example.com"}, step{"map", "nodns.example.com"})
 	w.await("good.example.com to be done", func() bool { return w.do().Domains["good.example.com"] == "done secure" })
@@ -525,6 +528,7 @@ func ends(w *world) {
 	if list := w.sim.List(app); !slices.Contains(list, "good.example.com") || !slices.Contains(list, "www.good.example.com") {
 		w.t.Errorf("the list is %q", list)
 	}
+	w.followed("good.example.com", workerLog)
 	if out, err := w.cli("test"); err != nil || !strings.Contains(out, "1 worker is running") {
 		w.t.Errorf("with a worker wp pilotsync test says %q (%v)", out, err)
 	}
@@ -546,12 +550,50 @@ func ends(w *world) {
 	w.sent()
 }
 
-func (w *world) startWorker() (stop func()) {
+// buffer is a log that several goroutines write.
+type buffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *buffer) lines() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return strings.Split(b.text.String(), "\n")
+}
+
+// followed: with the task's id from the domain's log in WordPress, the worker's
+// lines of the change are found, up to its certificate.
+func (w *world) followed(domain string, workerLog *buffer) {
+	w.t.Helper()
+	var id string
+	for _, line := range w.do().Log {
+		if _, found, ok := strings.Cut(line, "domain-"+domain+" info pilotsync: Enqueued as "); ok {
+			id = strings.TrimSpace(found)
+		}
+	}
+	if !strings.HasPrefix(id, "change:"+app+":"+domain+":") {
+		w.t.Fatalf("the log of %s in WordPress has the task's id %q", domain, id)
+	}
+	for _, what := range []string{"change recorded", "change settled", "verified: ", "webhook told"} {
+		w.await("a worker's line \""+what+"\" with the id", func() bool {
+			return slices.ContainsFunc(workerLog.lines(), func(line string) bool { return strings.Contains(line, id) && strings.Contains(line, what) })
+		})
+	}
+}
+
+func (w *world) startWorker(more ...io.Writer) (stop func()) {
 	w.t.Helper()
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(w.sim.CAPEM())
 	log := logrus.New()
-	log.SetOutput(w.t.Output())
+	log.SetOutput(io.MultiWriter(append(more, w.t.Output())...))
 	wk, err := worker.New(worker.Config{
 		Redis: w.rdb, APIURL: w.sim.APIURL(),
 		Accounts:    []worker.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{app}}},
