@@ -111,6 +111,8 @@ func canVerify(v ledger.View) bool { return v.State.Listed() && !tasks.IsWildcar
 func explain(v ledger.View, trouble *applist.Trouble) (reason, remedy string) {
 	reason, next, found := strings.Cut(v.Reason, ". Next: ")
 	if found {
+		// The page is where the reader is already.
+		next = strings.Replace(next, "(on its page, or: pilotsync verify DOMAIN)", "with the button below", 1)
 		return sentence(reason), sentence(next)
 	}
 	switch {
@@ -142,7 +144,7 @@ func sentence(s string) string {
 		r := []rune(s)
 		s = strings.ToUpper(string(r[0])) + string(r[1:])
 	}
-	if !strings.HasSuffix(s, ".") {
+	if !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, ".)") {
 		s += "."
 	}
 	return s
