@@ -28,18 +28,22 @@ func newBrake() *brake {
 	return &brake{addresses: limiters{every: addressPause}, users: limiters{every: userPause}}
 }
 
-// try counts a try against its sender and its user. If either has used up
-// theirs, it counts against neither, and the time to wait is returned.
-func (b *brake) try(now time.Time, address, user string) time.Duration {
+// try counts a try against its sender and its user, until forgive is called
+// because it was right. If either has used up theirs, it counts against neither,
+// and the time to wait is returned.
+func (b *brake) try(now time.Time, address, user string) (wait time.Duration, forgive func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	sender, target := b.addresses.of(address), b.users.of(user)
 	if wait := max(untilToken(sender, now), untilToken(target, now)); wait > 0 {
-		return wait
+		return wait, nil
 	}
-	sender.AllowN(now, 1)
-	target.AllowN(now, 1)
-	return 0
+	taken := []*rate.Reservation{sender.ReserveN(now, 1), target.ReserveN(now, 1)}
+	return 0, func() {
+		for _, r := range taken {
+			r.CancelAt(now) // as of then: one that is over can't be cancelled
+		}
+	}
 }
 
 // untilToken is how long it takes until a limiter has a token.

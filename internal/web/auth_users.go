@@ -142,7 +142,8 @@ func (u *Users) check(ctx context.Context, address, name, password string) (User
 	}
 	// A browser sends several requests at once; they are one try.
 	got, _, _ := u.flights.Do(address+" "+string(mac[:]), func() (any, error) {
-		if wait := u.slow.try(time.Now(), address, string(u.sum("name", name))); wait > 0 {
+		wait, forgive := u.slow.try(time.Now(), address, string(u.sum("name", name)))
+		if wait > 0 {
 			return result{wait: wait}, nil
 		}
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), hashPatience)
@@ -150,6 +151,7 @@ func (u *Users) check(ctx context.Context, address, name, password string) (User
 		select {
 		case u.turns <- struct{}{}:
 		case <-limited.Done():
+			forgive()
 			return result{wait: hashPatience}, nil
 		}
 		defer func() { <-u.turns }()
@@ -160,6 +162,7 @@ func (u *Users) check(ctx context.Context, address, name, password string) (User
 		}
 		right := bcrypt.CompareHashAndPassword(u.users[i].hash, []byte(password)) == nil && known
 		if right {
+			forgive()
 			u.mu.Lock()
 			u.proven[name] = mac
 			u.mu.Unlock()
