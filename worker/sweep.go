@@ -127,6 +127,9 @@ func (s sweeper) wake(ctx context.Context, id string, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	if app.Paused != "" {
+		return nil // whoever lets it go on starts a sync
+	}
 	if !app.LookAt.IsZero() && !now.Before(app.LookAt) {
 		wake, err := s.ledger.Wake(ctx, id)
 		if err != nil {

@@ -38,7 +38,7 @@ func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 	case err == nil:
 		log.Info("list in step")
 		return nil
-	case errors.As(err, &notTaken) && (notTaken.Idle || notTaken.Busy):
+	case errors.As(err, &notTaken) && (notTaken.Idle || notTaken.Busy || notTaken.Paused):
 		log.Debug("nothing to do: " + notTaken.Error())
 		return nil
 	}

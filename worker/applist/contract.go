@@ -93,7 +93,8 @@ func (e *NotTaken) Error() string {
 type Ledger interface {
 	// Take gets the app's lease for [LeaseTTL]; the error may be a [*NotTaken].
 	Take(ctx context.Context, app string) (Lease, error)
-	// Renew extends the lease by another LeaseTTL.
+	// Renew extends the lease by another LeaseTTL; the error may be a [*NotTaken] of
+	// an app that was paused meanwhile.
 	Renew(ctx context.Context, lease Lease) error
 	Snapshot(ctx context.Context, app string) (Snapshot, error)
 	// BeginWrite renews the lease and notes that a write is in flight for

@@ -52,7 +52,7 @@ type Report struct {
 
 // Sync brings the app's list in step with the ledger and returns once nothing
 // is pending. It needs to be run again, later, if it returns an error: a
-// [*NotTaken] before it began, [ErrLost], [ErrHandedBack], a [*DryRunError], a
+// [*NotTaken] before it began, or when the app was paused, [ErrLost], [ErrHandedBack], a [*DryRunError], a
 // [*CallError], or an error of the ledger or the follower. Wherever it stops,
 // even by a crash, the next Sync goes on from what the list and the ledger say.
 func (s *Syncer) Sync(ctx context.Context, app string) (Report, error) {
@@ -76,7 +76,8 @@ func (s *Syncer) Sync(ctx context.Context, app string) (Report, error) {
 
 // trouble is what the domains' reasons are to say while err keeps them pending.
 func (s *Syncer) trouble(err error) *Trouble {
-	if errors.Is(err, ErrHandedBack) || errors.Is(err, context.Canceled) {
+	var paused *NotTaken
+	if errors.Is(err, ErrHandedBack) || errors.Is(err, context.Canceled) || errors.As(err, &paused) {
 		return nil
 	}
 	var call *CallError

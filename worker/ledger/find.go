@@ -282,7 +282,7 @@ func (l *Ledger) Ours(ctx context.Context, app string) ([]string, error) {
 
 // decodeApp makes an App of its sync hash.
 func decodeApp(id string, f map[string]string, pending int, now time.Time) App {
-	app := App{ID: id, Awake: f["awake"] == "1", Pending: pending, Trouble: trouble(f)}
+	app := App{ID: id, Awake: f["awake"] == "1", Pending: pending, Trouble: trouble(f), Paused: f["paused"]}
 	app.Wake, _ = strconv.ParseInt(f["wake"], 10, 64)
 	app.Fails, _ = strconv.Atoi(f["fails"])
 	app.LookAt = millis(f["look_at"])
@@ -309,5 +309,5 @@ func decodeViews(app string, domains, pending, sync map[string]string) ([]View, 
 	if err != nil {
 		return nil, err
 	}
-	return merge(app, records, changes, trouble(sync)), nil
+	return merge(app, records, changes, trouble(sync), sync["paused"]), nil
 }

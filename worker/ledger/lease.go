@@ -38,7 +38,11 @@ func (l *Ledger) Take(ctx context.Context, app string) (applist.Lease, error) {
 
 // Renew implements [applist.Ledger].
 func (l *Ledger) Renew(ctx context.Context, lease applist.Lease) error {
-	return held(l.renew.Run(ctx, l.rdb, []string{key(lease.App, "sync")}, lease.Token, applist.LeaseTTL.Milliseconds()).Int())
+	n, err := l.renew.Run(ctx, l.rdb, []string{key(lease.App, "sync")}, lease.Token, applist.LeaseTTL.Milliseconds()).Int()
+	if n == 2 {
+		return &applist.NotTaken{Paused: true}
+	}
+	return held(n, err)
 }
 
 // BeginWrite implements [applist.Ledger].

@@ -40,6 +40,7 @@ type App struct {
 	// Fails counts the syncs in a row that ended in trouble.
 	Fails   int
 	Trouble *applist.Trouble // of the last sync, nil if it went well
+	Paused  string           // by whom it was paused; empty if it isn't
 	LookAt  time.Time        // when the sweep is to wake it; zero for never
 
 	// Of [Ledger.AppStates] only.
@@ -142,7 +143,7 @@ func found(fields []string, values []any) map[string]string {
 }
 
 // merge puts the pending changes on top of the records.
-func merge(app string, records map[string]applist.Record, changes map[string]applist.Pending, t *applist.Trouble) []View {
+func merge(app string, records map[string]applist.Record, changes map[string]applist.Pending, t *applist.Trouble, paused string) []View {
 	views := make([]View, 0, len(records)+len(changes))
 	for domain, r := range records {
 		if _, waits := changes[domain]; !waits {
@@ -159,7 +160,10 @@ func merge(app string, records map[string]applist.Record, changes map[string]app
 		if change.Remove {
 			v.Reason = "waits to be taken off the list"
 		}
-		if t != nil {
+		switch {
+		case paused != "":
+			v.Reason += ": the app was paused by " + paused
+		case t != nil:
 			v.Reason += ": " + t.Reason
 		}
 		views = append(views, v)

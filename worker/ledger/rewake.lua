@@ -3,9 +3,9 @@
 -- KEYS: sync pending
 -- ARGV: the wake that was found without a live task
 -- Returns the new wake, or 0 if there is nothing to do: a lease is held, the app
--- was woken meanwhile, or nothing is pending.
-local s = redis.call('HMGET', KEYS[1], 'wake', 'awake', 'token', 'until')
-if (s[1] or '0') ~= ARGV[1] then
+-- was woken meanwhile, it is paused, or nothing is pending.
+local s = redis.call('HMGET', KEYS[1], 'wake', 'awake', 'token', 'until', 'paused')
+if s[5] or (s[1] or '0') ~= ARGV[1] then
   return 0
 end
 if s[2] ~= '1' and redis.call('HLEN', KEYS[2]) == 0 then

@@ -41,6 +41,7 @@ func TestRewakeMakesANewWakeForWorkThatNobodyDoes(t *testing.T) {
 		{name: "an app that was woken meanwhile", before: state{"sync": hash{"awake": "1", "wake": "4"}}, do: rewake(3), want: "0 false"},
 		{name: "an app that sleeps", before: state{"sync": hash{"wake": "3"}}, do: rewake(3), want: "0 false"},
 		{name: "an app that is being synced", before: state{"sync": leased(nil), "pending": waiting}, do: rewake(1), want: "0 false"},
+		{name: "a paused app", before: state{"sync": hash{"awake": "1", "wake": "3", "paused": "anna"}, "pending": waiting}, do: rewake(3), want: "0 false"},
 		{name: "an unknown app", before: state{}, do: rewake(0), want: "0 false"},
 	})
 }

@@ -1,0 +1,44 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+)
+
+// Pause has the app's syncs wait, from their next step on: changes gather, and no
+// call to ServerPilot reads or writes its list. by is who wishes it. Pausing a
+// paused app changes nothing.
+func (l *Ledger) Pause(ctx context.Context, app, by string) error {
+	if err := l.rdb.SAdd(ctx, appsKey, app).Err(); err != nil {
+		return fmt.Errorf("note app %s: %w", app, err)
+	}
+	if err := l.rdb.HSetNX(ctx, key(app, "sync"), "paused", by).Err(); err != nil {
+		return fmt.Errorf("pause app %s: %w", app, err)
+	}
+	return l.revised(ctx, app)
+}
+
+// Resume lets a paused app go on; paused is false if it wasn't. A sync task is to
+// be enqueued for wake then. Should that fail, the sweep does it.
+func (l *Ledger) Resume(ctx context.Context, app string) (wake int64, paused bool, err error) {
+	n, err := l.rdb.HDel(ctx, key(app, "sync"), "paused").Result()
+	if err != nil {
+		return 0, false, fmt.Errorf("let app %s go on: %w", app, err)
+	}
+	if n == 0 {
+		return 0, false, nil
+	}
+	if err := l.revised(ctx, app); err != nil {
+		return 0, true, err
+	}
+	wake, err = l.Wake(ctx, app)
+	return wake, true, err
+}
+
+// revised tells readers to look again.
+func (l *Ledger) revised(ctx context.Context, app string) error {
+	if err := l.rdb.HIncrBy(ctx, key(app, "shown"), "revision", 1).Err(); err != nil {
+		return fmt.Errorf("note a change of app %s: %w", app, err)
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+package worker_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker"
+)
+
+func TestChangesOfAPausedAppWaitWithoutLossAndWithoutRetries(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
+	w.start(w.config("app1", "app2"))
+	operator := worker.NewOperator(w.rdb)
+	if err := operator.Pause(t.Context(), "app1", "anna"); err != nil {
+		t.Fatal(err)
+	}
+	w.add("app1", "a.example.com", "b.example.com")
+	w.add("app2", "c.example.com")
+	w.awaitState("app2", "c.example.com", 60*time.Second, tasks.Done)
+	w.awaitState("app1", "b.example.com", 60*time.Second, tasks.Pending)
+	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
+	w.await("no sync waits", 60*time.Second, func() bool {
+		info, err := inspector.GetQueueInfo(tasks.QueueLists)
+		return err == nil && info.Size == 0
+	})
+	if n := w.sim.Calls("app1", simulator.ReadApp) + w.sim.Calls("app1", simulator.WriteList); n != 0 {
+		t.Errorf("%d calls were made for a paused app", n)
+	}
+	if resumed, err := operator.Resume(t.Context(), "app1"); err != nil || !resumed {
+		t.Fatalf("resumed: %v, %v", resumed, err)
+	}
+	w.awaitState("app1", "a.example.com", 60*time.Second, tasks.Done)
+	w.awaitState("app1", "b.example.com", 60*time.Second, tasks.Done)
+	if resumed, err := operator.Resume(t.Context(), "app1"); err != nil || resumed {
+		t.Errorf("resumed twice: %v, %v", resumed, err)
+	}
+}
