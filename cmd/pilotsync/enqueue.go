@@ -49,6 +49,7 @@ func (c *removeCmd) Run(ctx context.Context, s *streams) error { return c.enqueu
 // changeFlags are the flags of both kinds of change.
 type changeFlags struct {
 	redisSettings
+	operatorFlag
 
 	App     string        `name:"app" env:"WU_SERVER_PILOT_APP_ID" placeholder:"ID" help:"The app. Default: the one of the variable, if it is one."`
 	AppFile string        `name:"app-file" env:"WU_SERVER_PILOT_APP_ID_FILE" placeholder:"FILE" help:"File to read it from."`
@@ -125,6 +126,10 @@ func (f *changeFlags) requests(in io.Reader, remove bool) ([]enqueue.Request, er
 	if len(f.Domains) == 0 && f.File == "" {
 		wrong = append(wrong, "no domain is given; name some, or a file of them with --file")
 	}
+	by, err := f.operator()
+	if err != nil {
+		wrong = append(wrong, err.Error())
+	}
 	var reqs []enqueue.Request
 	take := func(where, raw string) {
 		domain, err := tasks.ParseDomain(raw)
@@ -132,7 +137,7 @@ func (f *changeFlags) requests(in io.Reader, remove bool) ([]enqueue.Request, er
 			wrong = append(wrong, where+err.Error())
 			return
 		}
-		reqs = append(reqs, enqueue.Request{AppID: app, Domain: domain, Remove: remove, WWW: www, SiteID: f.SiteID})
+		reqs = append(reqs, enqueue.Request{AppID: app, Domain: domain, Remove: remove, WWW: www, SiteID: f.SiteID, By: by})
 	}
 	for _, raw := range f.Domains {
 		take("", raw)

@@ -30,6 +30,9 @@ type commands struct {
 	Web      webCmd      `cmd:"" help:"Serve the page alone, without working."`
 	Enqueue  enqueueCmd  `cmd:"" help:"Put changes on the queue, and follow them."`
 	Status   statusCmd   `cmd:"" help:"Show where domains stand."`
+	Logs     logsCmd     `cmd:"" help:"Show what happened to a domain, and what each verification saw."`
+	Apps     appsCmd     `cmd:"" help:"Show where apps stand: domains by state, room, what waits, trouble."`
+	Verify   verifyCmd   `cmd:"" help:"Verify domains now: DNS, AutoSSL, certificate."`
 	Doctor   doctorCmd   `cmd:"" help:"Check whether everything is in order, and say what to do where it isn't."`
 	Events   eventsCmd   `cmd:"" help:"Show what the webhook is told, and send it again."`
 	Simulate simulateCmd `cmd:"" help:"Run a stand-in for ServerPilot, DNS and web servers, to try things with."`

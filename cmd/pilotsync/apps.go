@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+	"pilotsync/worker/ledger"
+)
+
+type appsCmd struct {
+	redisSettings
+
+	JSON bool     `name:"json" help:"Print one JSON array."`
+	Apps []string `arg:"" optional:"" name:"app" predictor:"app" help:"Apps to show. Default: all."`
+}
+
+// Help is shown under the command's own --help.
+func (*appsCmd) Help() string {
+	return fmt.Sprintf(`It shows of each app its domains by state, how many of the %d names of its list are taken, what waits and since when, the last write of its list, and its trouble. It reads Redis only, so it works without a worker and needs no key.
+
+Examples:
+
+    pilotsync apps
+
+    pilotsync apps --json | jq '.[] | select(.trouble)'`, applist.Limit)
+}
+
+// Validate is called by kong after parsing.
+func (c *appsCmd) Validate() error {
+	var errs []error
+	for _, app := range c.Apps {
+		errs = append(errs, tasks.CheckAppID(app))
+	}
+	return errors.Join(errs...)
+}
+
+// appStatus is where an app stands, as --json prints it. The keys are a contract
+// with whoever reads them.
+type appStatus struct {
+	ID       string              `json:"app_id"`
+	Domains  map[tasks.State]int `json:"domains"` // by state; those without any are left out
+	Listed   int                 `json:"listed"`
+	Limit    int                 `json:"limit"`
+	ListedAt *time.Time          `json:"listed_at"`
+	Waiting  int                 `json:"waiting"`
+	Oldest   *time.Time          `json:"oldest_waiting_since"`
+	Expiry   *time.Time          `json:"first_certificate_ends_at"`
+	Trouble  *appTrouble         `json:"trouble"`
+	Write    *appWrite           `json:"last_write"`
+}
+
+type appTrouble struct {
+	Reason  string    `json:"reason"`
+	Blocked bool      `json:"blocked"`
+	Since   time.Time `json:"since"`
+}
+
+type appWrite struct {
+	At      time.Time `json:"at"`
+	Outcome string    `json:"outcome"`
+	Added   []string  `json:"added"`
+	Removed []string  `json:"removed"`
+	Size    int       `json:"size"`
+	Who     string    `json:"who"`
+}
+
+// Run prints the apps.
+func (c *appsCmd) Run(ctx context.Context, s *streams) error {
+	rdb, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer rdb.Close()
+	l := ledger.New(rdb)
+	known, err := l.Apps(ctx)
+	if err != nil {
+		return err
+	}
+	states, err := l.AppStates(ctx, c.Apps...)
+	if err != nil {
+		return err
+	}
+	var shown []appStatus
+	found := map[string]bool{}
+	for _, id := range known {
+		found[id] = true
+	}
+	for _, app := range states {
+		if !found[app.ID] {
+			continue
+		}
+		writes, err := l.Writes(ctx, app.ID, 1)
+		if err != nil {
+			return err
+		}
+		shown = append(shown, appStatusOf(app, writes))
+	}
+	if c.JSON {
+		err = printJSON(s.Out, shown)
+	} else {
+		err = printTable(s.Out, appRows(shown, time.Now()), 0)
+	}
+	if err != nil {
+		return fmt.Errorf("print the apps: %w", err)
+	}
+	var unknown []string
+	for _, id := range c.Apps {
+		if !found[id] {
+			unknown = append(unknown, id)
+		}
+	}
+	if unknown != nil {
+		return fmt.Errorf("not known: %s (no worker has taken a change for it yet)", strings.Join(unknown, ", "))
+	}
+	return nil
+}
+
+func appStatusOf(app ledger.App, writes []ledger.Write) appStatus {
+	a := appStatus{ID: app.ID, Domains: map[tasks.State]int{}, Listed: app.Listed, Limit: applist.Limit, Waiting: app.Pending,
+		ListedAt: utc(known(app.ListedAt)), Oldest: utc(known(app.Oldest)), Expiry: utc(known(app.Expiry))}
+	for state, n := range app.Counts {
+		if n > 0 {
+			a.Domains[state] = n
+		}
+	}
+	if t := app.Trouble; t != nil {
+		a.Trouble = &appTrouble{t.Reason, t.Blocked, t.Since.UTC()}
+	}
+	if len(writes) > 0 {
+		w := writes[0]
+		a.Write = &appWrite{w.At.UTC(), w.Outcome, append([]string{}, w.Added...), append([]string{}, w.Removed...), w.Size, w.Who}
+	}
+	return a
+}
+
+func appRows(apps []appStatus, now time.Time) [][]string {
+	rows := [][]string{{"APP", "DOMAINS", "NAMES", "WAITING", "OLDEST", "LAST WRITE", "TROUBLE"}}
+	for _, a := range apps {
+		var domains []string
+		for _, state := range tasks.States() {
+			if n := a.Domains[state]; n > 0 {
+				domains = append(domains, fmt.Sprintf("%d %s", n, state))
+			}
+		}
+		names, write, trouble := "", "", ""
+		if a.ListedAt != nil {
+			names = fmt.Sprintf("%d of %d", a.Listed, a.Limit)
+		}
+		if w := a.Write; w != nil {
+			write = fmt.Sprintf("%s: +%d -%d", relative(&w.At, now), len(w.Added), len(w.Removed))
+			if w.Outcome != "written" {
+				write += " (" + w.Outcome + ")"
+			}
+		}
+		if a.Trouble != nil {
+			trouble = "tried again: " + a.Trouble.Reason
+			if a.Trouble.Blocked {
+				trouble = "blocked until a person acts: " + a.Trouble.Reason
+			}
+		}
+		rows = append(rows, []string{a.ID, strings.Join(domains, ", "), names, strconv.Itoa(a.Waiting), relative(a.Oldest, now), write, trouble})
+	}
+	return rows
+}
