@@ -20,7 +20,7 @@ import (
 	"pilotsync/internal/simulator"
 )
 
-// running is a worker command in this process.
+// running is a worker, or another command that runs on, in this process.
 type running struct {
 	t      *testing.T
 	log    *log
@@ -28,11 +28,13 @@ type running struct {
 	ended  chan int
 }
 
-func startWorker(t *testing.T, env vars) *running {
+func startWorker(t *testing.T, env vars) *running { return start(t, env, "worker") }
+
+func start(t *testing.T, env vars, args ...string) *running {
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &running{t: t, log: &log{}, cancel: cancel, ended: make(chan int, 1)}
 	go func() {
-		r.ended <- run(ctx, []string{"worker"}, &streams{Out: io.Discard, Err: r.log, LookupEnv: env.lookup})
+		r.ended <- run(ctx, args, &streams{Out: io.Discard, Err: r.log, LookupEnv: env.lookup})
 	}()
 	t.Cleanup(cancel)
 	return r
