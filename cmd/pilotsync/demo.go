@@ -26,6 +26,17 @@ const (
 	demoLimit = time.Minute
 )
 
+// Help is shown under the command's own --help.
+func (*demoCmd) Help() string {
+	return `It needs neither Redis nor ServerPilot nor any setting, talks to loopback only, and takes some 20 seconds. Exits with 1 unless every domain and every list ended as it must.
+
+Examples:
+
+    pilotsync demo
+
+    pilotsync demo --keep      # stays up, and says what to try`
+}
+
 // Run returns an error unless everything ended as it must.
 func (c *demoCmd) Run(ctx context.Context, s *streams) error { return c.run(ctx, s, demoBatch()) }
 

@@ -11,7 +11,7 @@ import (
 type doctorCmd struct {
 	workerSettings `embed:""`
 
-	WPConfig string `name:"wp-config" placeholder:"PATH" help:"WordPress's wp-config.php: what isn't set is taken from its constants, and what is set is compared with them. Default: none."`
+	WPConfig string `name:"wp-config" predictor:"file" placeholder:"PATH" help:"WordPress's wp-config.php: what isn't set is taken from its constants, and what is set is compared with them. Default: none."`
 	JSON     bool   `name:"json" help:"Print one JSON array."`
 }
 

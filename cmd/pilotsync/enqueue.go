@@ -20,6 +20,15 @@ type enqueueCmd struct {
 	Remove removeCmd `cmd:"" help:"Take domains off an app's list."`
 }
 
+// Help is shown under the command's own --help.
+func (*enqueueCmd) Help() string {
+	return `Examples:
+
+    pilotsync enqueue add example.com shop.example.com --app=app1
+
+    pilotsync enqueue remove old.example.com --app=app1 --wait`
+}
+
 type addCmd struct{ changeFlags }
 
 type removeCmd struct{ changeFlags }
@@ -32,7 +41,9 @@ Examples:
 
     pilotsync enqueue %[1]s --app=app1 --file=domains.txt --wait
 
-    wp site list --field=domain | pilotsync enqueue %[1]s --app=app1 --file=- --json`
+    wp site list --field=domain | pilotsync enqueue %[1]s --app=app1 --file=- --json
+
+    pilotsync enqueue %[1]s example.com --app=app1 --by=ada      # the history then says who asked`
 
 // Help is shown under the command's own --help.
 func (*addCmd) Help() string { return fmt.Sprintf(enqueueExamples, "add") }
@@ -51,11 +62,11 @@ type changeFlags struct {
 	redisSettings
 	operatorFlag
 
-	App     string        `name:"app" env:"WU_SERVER_PILOT_APP_ID" placeholder:"ID" help:"The app. Default: the one of the variable, if it is one."`
+	App     string        `name:"app" predictor:"app" env:"WU_SERVER_PILOT_APP_ID" placeholder:"ID" help:"The app. Default: the one of the variable, if it is one."`
 	AppFile string        `name:"app-file" env:"WU_SERVER_PILOT_APP_ID_FILE" placeholder:"FILE" help:"File to read it from."`
-	WWW     string        `name:"www" placeholder:"WHEN" help:"Which of the domains get a www form: always, main_only or never. Default: the worker's setting."`
+	WWW     string        `name:"www" predictor:"www" placeholder:"WHEN" help:"Which of the domains get a www form: always, main_only or never. Default: the worker's setting."`
 	SiteID  int64         `name:"site-id" placeholder:"N" help:"WordPress's id of the site, for the webhook. Default: none."`
-	File    string        `short:"f" placeholder:"FILE" help:"File with a domain a line, - for standard input; empty lines and lines that start with # are skipped."`
+	File    string        `short:"f" predictor:"file" placeholder:"FILE" help:"File with a domain a line, - for standard input; empty lines and lines that start with # are skipped."`
 	Wait    bool          `help:"Follow each domain to its final state."`
 	Timeout time.Duration `default:"1h" help:"How long to wait at most."`
 	JSON    bool          `name:"json" help:"Print one JSON array: receipts, or with --wait what status prints."`

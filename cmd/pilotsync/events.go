@@ -18,13 +18,19 @@ type eventsCmd struct {
 
 // Help is shown under the command's own --help.
 func (*eventsCmd) Help() string {
-	return `Alone it is 'pilotsync events list', and takes the flags --app, --failed and --json.`
+	return `Alone it is 'pilotsync events list', and takes the flags --app, --failed and --json.
+
+Examples:
+
+    pilotsync events --failed
+
+    pilotsync events replay event:app1:1772366400123456`
 }
 
 type eventsListCmd struct {
 	redisSettings
 
-	App    []string `help:"App to show; give it again for more. Default: all."`
+	App    []string `predictor:"app" help:"App to show; give it again for more. Default: all."`
 	Failed bool     `help:"Show only those that are not sent any more."`
 	JSON   bool     `name:"json" help:"Print one JSON array."`
 }

@@ -25,18 +25,19 @@ const (
 
 // commands is the whole command line; kong fills it in from flags and environment.
 type commands struct {
-	Demo     demoCmd     `cmd:"" help:"Show it all at work on this machine: embedded Redis, simulated ServerPilot, a real worker."`
-	Worker   workerCmd   `cmd:"" help:"Take changes off the queue and bring the lists in step."`
-	Web      webCmd      `cmd:"" help:"Serve the page alone, without working."`
-	Enqueue  enqueueCmd  `cmd:"" help:"Put changes on the queue, and follow them."`
-	Status   statusCmd   `cmd:"" help:"Show where domains stand."`
-	Logs     logsCmd     `cmd:"" help:"Show what happened to a domain, and what each verification saw."`
-	Apps     appsCmd     `cmd:"" help:"Show where apps stand: domains by state, room, what waits, trouble."`
-	Verify   verifyCmd   `cmd:"" help:"Verify domains now: DNS, AutoSSL, certificate."`
-	Doctor   doctorCmd   `cmd:"" help:"Check whether everything is in order, and say what to do where it isn't."`
-	Events   eventsCmd   `cmd:"" help:"Show what the webhook is told, and send it again."`
-	Simulate simulateCmd `cmd:"" help:"Run a stand-in for ServerPilot, DNS and web servers, to try things with."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Demo       demoCmd       `cmd:"" help:"Show it all at work on this machine: embedded Redis, simulated ServerPilot, a real worker."`
+	Worker     workerCmd     `cmd:"" help:"Take changes off the queue and bring the lists in step."`
+	Web        webCmd        `cmd:"" help:"Serve the page alone, without working."`
+	Enqueue    enqueueCmd    `cmd:"" help:"Put changes on the queue, and follow them."`
+	Status     statusCmd     `cmd:"" help:"Show where domains stand."`
+	Logs       logsCmd       `cmd:"" help:"Show what happened to a domain, and what each verification saw."`
+	Apps       appsCmd       `cmd:"" help:"Show where apps stand: domains by state, room, what waits, trouble."`
+	Verify     verifyCmd     `cmd:"" help:"Verify domains now: DNS, AutoSSL, certificate."`
+	Doctor     doctorCmd     `cmd:"" help:"Check whether everything is in order, and say what to do where it isn't."`
+	Events     eventsCmd     `cmd:"" help:"Show what the webhook is told, and send it again."`
+	Simulate   simulateCmd   `cmd:"" help:"Run a stand-in for ServerPilot, DNS and web servers, to try things with."`
+	Completion completionCmd `cmd:"" help:"Have the shell complete commands, flags and states."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 // usageError is an error in how the program was called or set up: exit code 2.
@@ -89,6 +90,9 @@ func run(ctx context.Context, args []string, s *streams) int {
 	)...)
 	if err != nil {
 		panic(err) // the struct above is wrong: a programming error that every test shows
+	}
+	if completeLine(parser, s) {
+		return exitDone
 	}
 	kctx, err := parser.Parse(args)
 	if exit >= 0 { // --help

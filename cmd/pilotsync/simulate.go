@@ -39,6 +39,17 @@ type simulateCmd struct {
 	Seed            uint64        `help:"Seed of the faults' randomness." default:"1"`
 }
 
+// Help is shown under the command's own --help.
+func (*simulateCmd) Help() string {
+	return `It prints the settings that a worker needs to talk to it, and stays up until SIGTERM or SIGINT. What a domain is to do can be put into its name, as the output says.
+
+Examples:
+
+    pilotsync simulate --app=app1 --cert-delay=10s > sim.env
+
+    pilotsync simulate --app=app1 --app=app2 --fault-5xx=0.1 --fault-429=0.05 --retry-after=2s`
+}
+
 // Validate is called by kong after parsing; its error is one of usage.
 func (c *simulateCmd) Validate() error {
 	for flag, probability := range map[string]float64{

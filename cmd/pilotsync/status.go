@@ -17,8 +17,8 @@ import (
 type statusCmd struct {
 	redisSettings
 
-	App     []string `help:"App to show; give it again for more. Default: all."`
-	State   []string `help:"State to show; give it again for more. Default: all."`
+	App     []string `predictor:"app" help:"App to show; give it again for more. Default: all."`
+	State   []string `predictor:"state" help:"State to show; give it again for more. Default: all."`
 	JSON    bool     `name:"json" help:"Print one JSON array."`
 	Domains []string `arg:"" optional:"" name:"domain" help:"Domains to show. Default: all."`
 }

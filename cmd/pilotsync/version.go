@@ -8,6 +8,13 @@ import (
 
 type versionCmd struct{}
 
+// Help is shown under the command's own --help.
+func (*versionCmd) Help() string {
+	return `Examples:
+
+    pilotsync version`
+}
+
 // Run prints the module's version as the build stamped it, and Go's.
 func (*versionCmd) Run(s *streams) error {
 	_, err := fmt.Fprintf(s.Out, "pilotsync %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
