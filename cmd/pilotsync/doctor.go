@@ -69,7 +69,7 @@ func settingsResults(w wrong, set setup) []doctor.Result {
 	var results []doctor.Result
 	for _, line := range w.lines {
 		results = append(results, doctor.Result{Check: doctor.CheckSettings, Status: doctor.Failure, Detail: line,
-			Remedy: "Set it so; what depends on it was not checked. 'pilotsync worker --help' tells all settings."})
+			Remedy: "Correct the setting; what depends on it was not checked. 'pilotsync worker --help' tells what each takes."})
 	}
 	switch {
 	case results != nil:

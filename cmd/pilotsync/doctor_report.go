@@ -133,7 +133,7 @@ func tally(results []doctor.Result) string {
 	case n[doctor.Warning] > 0:
 		return fmt.Sprintf("%s, %d ok: it works, but look at the warnings.", count(n[doctor.Warning], "warning"), n[doctor.OK])
 	}
-	return fmt.Sprintf("All %d checks are ok.", n[doctor.OK])
+	return fmt.Sprintf("Everything is in order: %d ok.", n[doctor.OK])
 }
 
 // wrapped breaks a text into lines of at most width columns, the first of which

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/alecthomas/kong"
 	"github.com/alicebob/miniredis/v2"
 	"go.uber.org/goleak"
 )
@@ -73,25 +74,33 @@ func TestWithoutArgumentsItShowsHelpAndFails(t *testing.T) {
 
 func TestEveryCommandHasHelpWithExamples(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		args    string
-		example string
-	}{
-		{"worker", "pilotsync worker --"},
-		{"enqueue add", "pilotsync enqueue add example.com"},
-		{"enqueue remove", "pilotsync enqueue remove example.com"},
-		{"status", "pilotsync status --"},
-		{"simulate", "Usage: pilotsync simulate"},
-		{"demo", "Usage: pilotsync demo"},
-		{"version", "Usage: pilotsync version"},
-	} {
-		t.Run(test.args, func(t *testing.T) {
-			t.Parallel()
-			got := command(t, nil, "", append(strings.Fields(test.args), "--help")...)
-			if got.code != exitDone || !strings.Contains(got.out, test.example) {
-				t.Errorf("exit code %d, help:\n%s%s", got.code, got.out, got.err)
-			}
-		})
+	parser, err := kong.New(&commands{}, kong.Name("pilotsync"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	var walk func(*kong.Node)
+	walk = func(node *kong.Node) {
+		for _, child := range node.Children {
+			walk(child)
+			n++
+			args := strings.Fields(strings.TrimPrefix(child.FullPath(), "pilotsync"))
+			t.Run(strings.Join(args, " "), func(t *testing.T) {
+				t.Parallel()
+				got := command(t, nil, "", append(args, "--help")...)
+				_, examples, found := strings.Cut(got.out, "Examples:\n")
+				if got.code != exitDone || !found || !strings.Contains(examples, "    pilotsync "+args[0]) && !strings.Contains(examples, "(pilotsync "+args[0]) {
+					t.Errorf("exit code %d, help:\n%s%s", got.code, got.out, got.err)
+				}
+				if child.Help == "" {
+					t.Error("it has no line in the list of commands")
+				}
+			})
+		}
+	}
+	walk(parser.Model.Node)
+	if n < 16 {
+		t.Errorf("%d commands were found", n)
 	}
 }
 
@@ -111,6 +120,14 @@ func TestAWrongCallExitsWithTwo(t *testing.T) {
 		{"enqueue add example.com --app=a --www=x", `--www is "x"; it takes always, main_only or never`},
 		{"enqueue add example.com --app=a --timeout=0s", "--timeout is 0s; it takes a duration such as 10m"},
 		{"enqueue add example.com --app=a --site-id=-1", "--site-id is -1; it takes a number from 1"},
+		{"enqueue add example.com --app=a --by=a\x01", "--by is \"a\\x01\"; it takes a name"},
+		{"verify", "expected \"<domain> ...\""},
+		{"verify example", `domain "example" is refused`},
+		{"verify example.com --app=a/b", `--app: app_id is "a/b"`},
+		{"verify example.com --timeout=-1s", "--timeout is -1s; it takes a duration such as 10m"},
+		{"logs example", `domain "example" is refused`},
+		{"apps a/b", `app_id is "a/b"`},
+		{"completion csh", `must be one of`},
 		{"enqueue remove --app=a --file=/nowhere/names", "--file: open /nowhere/names: no such file"},
 	} {
 		t.Run(test.args, func(t *testing.T) {

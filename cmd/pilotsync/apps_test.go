@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+)
+
+// written puts down a write of the app's list, which has so many names then.
+func (s *shelf) written(app string, size int, added ...string) {
+	s.t.Helper()
+	s.record(app, "written.example.com")
+	ctx, lease := context.Background(), s.take(app)
+	if err := s.ledger.BeginWrite(ctx, lease, applist.Writing{Added: added, Size: size, Who: "w/1"}); err != nil {
+		s.t.Fatal(err)
+	}
+	record := applist.Record{Domain: "written.example.com", State: tasks.CheckingSSL, Seq: s.seq, Wanted: true, RequestedAt: at, UpdatedAt: at}
+	if _, err := s.ledger.Commit(ctx, lease, applist.Commit{Listed: size, Own: added, Outcomes: []applist.Outcome{{Record: record}}, Who: "w/1"}); err != nil {
+		s.t.Fatal(err)
+	}
+	if released, err := s.ledger.Release(ctx, lease); err != nil || !released {
+		s.t.Fatalf("release: %v %v", released, err)
+	}
+}
+
+// stockedApps are an app in order and one in trouble.
+func stockedApps(t *testing.T) vars {
+	t.Helper()
+	env, mini := onRedis(t)
+	s := newShelf(t, mini.Addr())
+	s.settle("app1", applist.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
+	s.written("app1", 173, "written.example.com")
+	s.record("app2", "new.example.com")
+	if err := s.ledger.Abandon(t.Context(), s.take("app2"), &applist.Trouble{Reason: "no card\x1b[1m", Blocked: true, Since: at}); err != nil {
+		t.Fatal(err)
+	}
+	return env
+}
+
+func TestAppsShowsWhereEachAppStands(t *testing.T) {
+	t.Parallel()
+	env := stockedApps(t)
+	got := command(t, env, "", "apps")
+	lines := strings.Split(strings.TrimSpace(got.out), "\n")
+	if got.code != exitDone || len(lines) != 3 {
+		t.Fatalf("got %+v", got)
+	}
+	for i, want := range [][]string{
+		{"APP ", " DOMAINS ", " NAMES ", " WAITING ", " OLDEST ", " LAST WRITE ", " TROUBLE"},
+		{"app1 ", " 1 checking-ssl-cert, 1 done ", " 173 of 300 ", " 0 ", ": +1 -0 "},
+		{"app2 ", " 1 pending ", " - ", " 1 ", " blocked until a person acts: no card [1m"},
+	} {
+		for _, piece := range want {
+			if !strings.Contains(lines[i]+" ", piece) {
+				t.Errorf("no %q in\n%s", piece, lines[i])
+			}
+		}
+	}
+}
+
+func TestAppsInJSONHasExactlyItsKeys(t *testing.T) {
+	t.Parallel()
+	got := command(t, stockedApps(t), "", "apps", "--json")
+	var raw []map[string]any
+	if err := json.Unmarshal([]byte(got.out), &raw); err != nil || len(raw) != 2 {
+		t.Fatalf("%v: %s", err, got.out)
+	}
+	for _, key := range []string{"listed_at", "last_write"} {
+		if raw[0][key] == nil {
+			t.Errorf("%s is null", key)
+		}
+		delete(raw[0], key)
+	}
+	since, err := time.Parse(time.RFC3339, raw[1]["oldest_waiting_since"].(string))
+	if age := time.Since(since); err != nil || age < -time.Second || age > time.Minute {
+		t.Errorf("oldest_waiting_since is %v", raw[1]["oldest_waiting_since"])
+	}
+	trouble := raw[1]["trouble"].(map[string]any)
+	delete(trouble, "since")
+	delete(raw[1], "oldest_waiting_since")
+	want := []map[string]any{
+		{"app_id": "app1", "domains": map[string]any{"done": 1.0, "checking-ssl-cert": 1.0}, "listed": 173.0, "limit": 300.0, "waiting": 0.0,
+			"oldest_waiting_since": nil, "first_certificate_ends_at": nil, "trouble": nil},
+		{"app_id": "app2", "domains": map[string]any{"pending": 1.0}, "listed": 0.0, "limit": 300.0, "listed_at": nil, "waiting": 1.0,
+			"first_certificate_ends_at": nil, "trouble": map[string]any{"reason": "no card\x1b[1m", "blocked": true}, "last_write": nil},
+	}
+	if diff := cmp.Diff(want, raw); diff != "" {
+		t.Errorf("JSON (-want +got):\n%s", diff)
+	}
+}
+
+func TestAppsTellsOfAnAppThatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	got := command(t, stockedApps(t), "", "apps", "app2", "app3", "--json")
+	if got.code != exitFailed || !strings.Contains(got.err, "not known: app3 (") || strings.Contains(got.out, "app1") || !strings.Contains(got.out, "app2") || strings.Contains(got.out, "app3") {
+		t.Errorf("got %+v", got)
+	}
+	env, _ := onRedis(t)
+	if got := command(t, env, "", "apps", "--json"); got != (outcome{exitDone, "[]\n", ""}) {
+		t.Errorf("without apps: %+v", got)
+	}
+}

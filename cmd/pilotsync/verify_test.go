@@ -1,0 +1,168 @@
+package main
+
+import (
+	"encoding/json"
+	"os/user"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+)
+
+func TestADomainIsVerifiedAndItsHistorySaysByWhomAndWhatWasSeen(t *testing.T) {
+	t.Parallel()
+	env, sim := simulated(t)
+	w := startWorker(t, env)
+	if got := command(t, env, "", "enqueue", "add", "--wait", "--timeout=30s", "--www=never", "shop.example.com"); got.code != exitDone {
+		t.Fatalf("enqueue: %+v\n%s", got, w.log)
+	}
+
+	got := command(t, env, "", "verify", "SHOP.example.com", "--by=ada", "--wait", "--timeout=30s")
+	if got.code != exitDone || !strings.Contains(got.out, "app1  shop.example.com  done ") || !strings.Contains(got.out, "shop.example.com: DNS ") {
+		t.Errorf("verify: %+v\n%s", got, w.log)
+	}
+	sim.SetBehaviour("shop.example.com", simulator.Behaviour{NoDNS: true})
+	got = command(t, env, "", "verify", "shop.example.com", "--app=app1", "--by=ada", "--wait", "--timeout=30s", "--json")
+	var states []domainStatus
+	if err := json.Unmarshal([]byte(got.out), &states); err != nil || len(states) != 1 || states[0].State == tasks.Done ||
+		got.code != exitFailed || !strings.Contains(got.err, "1 of 1 are not done") {
+		t.Errorf("verify without DNS: %v: %+v", err, got)
+	}
+
+	got = command(t, env, "", "logs", "shop.example.com", "--json")
+	var logs []domainLog
+	if err := json.Unmarshal([]byte(got.out), &logs); err != nil || len(logs) != 1 || got.code != exitDone {
+		t.Fatalf("logs: %v: %+v", err, got)
+	}
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	history := logs[0].History
+	if history[0].Who != me.Username || history[0].State != tasks.Pending {
+		t.Errorf("the first event is %+v; want the request by %s", history[0], me.Username)
+	}
+	var adas []tasks.State
+	for i, e := range history {
+		if i > 0 && e.At.Before(history[i-1].At) {
+			t.Errorf("event %d is older than the one before", i)
+		}
+		if e.Who == "ada" && e.Attempt > 0 {
+			adas = append(adas, e.State)
+			if len(e.Checks) != 1 || e.Checks[0].Name != "shop.example.com" || e.Checks[0].DNS == "" || e.AutoSSL == "" {
+				t.Errorf("what ada's verification saw: %+v", e)
+			}
+		}
+	}
+	if len(adas) < 2 || adas[0] != tasks.Done || adas[1] == tasks.Done {
+		t.Errorf("ada's verifications ended %v", adas)
+	}
+
+	got = command(t, env, "", "logs", "shop.example.com")
+	for _, piece := range []string{
+		"\nlast change: task change:app1:shop.example.com:",
+		"Z  pending            ", "  (" + me.Username + ")\n", "Z  done               attempt 1: ", "  (ada)\n    shop.example.com: DNS ", "\n    AutoSSL: ",
+	} {
+		if !strings.Contains(got.out, piece) {
+			t.Errorf("no %q in\n%s", piece, got.out)
+		}
+	}
+	if code := w.stop(); code != exitDone {
+		t.Errorf("the worker's exit code is %d", code)
+	}
+}
+
+func TestOnlyListedDomainsAreVerified(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	s := newShelf(t, mini.Addr())
+	for app, domain := range map[string]string{"app1": "done.example.com", "app2": "done.example.com", "app3": "other.example.com"} {
+		s.settle(app, applist.Record{Domain: domain, State: tasks.Done, Wanted: true})
+	}
+	s.settle("app1", applist.Record{Domain: "bad.example.com", State: tasks.Rejected, Reason: "taken elsewhere"})
+	s.settle("app1", applist.Record{Domain: "*.wild.example.com", State: tasks.DoneWithoutSSL, Wanted: true})
+	s.settle("app4", applist.Record{Domain: "moved.example.com", State: tasks.Removed})
+	s.settle("app5", applist.Record{Domain: "moved.example.com", State: tasks.Failed, Wanted: true})
+	s.record("app1", "new.example.com")
+	for _, test := range []struct {
+		args string
+		code int
+		want []string // as app/domain
+		err  string
+	}{
+		{"done.example.com", exitDone, []string{"app1/done.example.com", "app2/done.example.com"}, ""},
+		{"Done.example.com. done.example.com --app=app2", exitDone, []string{"app2/done.example.com"}, ""},
+		{"moved.example.com other.example.com", exitDone, []string{"app5/moved.example.com", "app3/other.example.com"}, ""},
+		{"done.example.com nowhere.example.com", exitFailed, nil, "nothing is verified: not known: nowhere.example.com ("},
+		{"other.example.com --app=app1", exitFailed, nil, "nothing is verified: not known on app app1: other.example.com ("},
+		{"done.example.com bad.example.com", exitFailed, nil, "nothing is verified:\nbad.example.com: on app app1 it is rejected, so not on the list (taken elsewhere)"},
+		{"new.example.com", exitFailed, nil, "new.example.com: on app app1 it is pending, so not on the list"},
+		{"moved.example.com --app=app4", exitFailed, nil, "moved.example.com: on app app4 it is removed"},
+		{"*.wild.example.com", exitFailed, nil, "*.wild.example.com: a wildcard gets no certificate"},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			t.Parallel()
+			got := command(t, env, "", append([]string{"verify", "--json"}, strings.Fields(test.args)...)...)
+			var receipts []receipt
+			if got.out != "" {
+				if err := json.Unmarshal([]byte(got.out), &receipts); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var targets []string
+			for _, r := range receipts {
+				targets = append(targets, r.AppID+"/"+r.Domain)
+				if r.Seq == 0 || !strings.HasPrefix(r.TaskID, "verify:"+r.AppID+":"+r.Domain+":") {
+					t.Errorf("receipt %+v", r)
+				}
+			}
+			if diff := cmp.Diff(test.want, targets); diff != "" || got.code != test.code || !strings.Contains(got.err, test.err) {
+				t.Errorf("code %d, standard error %q, verified (-want +got):\n%s", got.code, got.err, diff)
+			}
+		})
+	}
+}
+
+func TestWaitingForAVerificationThatNobodyMakesEnds(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	newShelf(t, mini.Addr()).settle("app1", applist.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
+	got := command(t, env, "", "verify", "done.example.com", "--wait", "--timeout=10ms")
+	if got.code != exitFailed || !strings.Contains(got.err, "the time is up (--timeout 10ms); not verified: done.example.com ('pilotsync doctor'") {
+		t.Errorf("got %+v", got)
+	}
+	got = command(t, env, "", "verify", "done.example.com")
+	if want := "done.example.com on app app1 is verified now; 'pilotsync logs done.example.com' shows what was seen\n"; got != (outcome{exitDone, want, ""}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestLogsNamesTheTasksOfADomain(t *testing.T) {
+	t.Parallel()
+	got := command(t, stocked(t), "", "logs", "wait.example.com")
+	lines := strings.SplitN(got.out, "\n", 4)
+	if got.code != exitDone || lines[0] != "wait.example.com on app app1 is checking-dns" || lines[1] != "last change: task change:app1:wait.example.com:1002" ||
+		lines[2] != "next verification: in 3m, task verify:app1:wait.example.com:0:2" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestLogsTellsOfADomainThatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	got := command(t, stocked(t), "", "logs", "nowhere.example.com")
+	if got.code != exitFailed || got.out != "" || !strings.Contains(got.err, "not known: nowhere.example.com (") {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestLogsShowsNoControlCharacters(t *testing.T) {
+	t.Parallel()
+	got := command(t, stocked(t), "", "logs", "bad.example.com")
+	if got.code != exitDone || !strings.Contains(got.out, "bad.example.com on app app2 is rejected\n") || strings.Contains(got.out, "\x1b") {
+		t.Errorf("got %+v", got)
+	}
+}
