@@ -12,6 +12,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/redis/go-redis/v9"
 
@@ -212,7 +213,7 @@ func (b tab) until(condition string) {
 			return
 		case time.Now().After(deadline):
 			b.t.Fatalf("%s: not within %s (%v); the page is at %s and says:\n%s", condition, soonEnough, err,
-				b.text("location.href"), b.text("document.body.innerText"))
+				b.text("location.href"), b.text("document.body.innerText.slice(0, 2000)"))
 		}
 		select { // an error can be that of a page that is just being left
 		case <-b.ctx.Done():
@@ -231,4 +232,27 @@ func (b tab) look(width, height int64, scheme string) {
 		})
 		return err
 	}))
+}
+
+// click clicks on an element as its label says, wherever it stands. A mouse would
+// miss one that the live page moves at that moment.
+func click(selector string) chromedp.Action[chromedp.Void] {
+	return chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector(%q).click(); undefined`, selector))
+}
+
+// press presses a key as a keyboard does: a page that takes the key for itself
+// keeps it from being typed. chromedp's KeyEvent types it all the same.
+func press(key string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeKeyDown, input.DispatchKeyEventTypeKeyUp} {
+			params := input.DispatchKeyEventParams{Type: kind, Key: key}
+			if kind == input.DispatchKeyEventTypeKeyDown {
+				params.Text = key
+			}
+			if _, err := cdp.Call(ctx, t, input.DispatchKeyEvent, params); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
