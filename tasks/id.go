@@ -8,11 +8,20 @@ import "fmt"
 // ID returns the id of the change's task.
 func (c Change) ID() string { return fmt.Sprintf("change:%s:%s:%d", c.AppID, c.Domain, c.Seq) }
 
-// ID returns the id of the sync's task; one for each wake of an app.
-func (s Sync) ID() string { return fmt.Sprintf("sync:%s:%d", s.AppID, s.Wake) }
+// ID returns the id of the sync's task; one for each wake of an app, and one for
+// each hour.
+func (s Sync) ID() string {
+	if s.Hour != 0 {
+		return fmt.Sprintf("sync:%s:hour:%d", s.AppID, s.Hour)
+	}
+	return fmt.Sprintf("sync:%s:%d", s.AppID, s.Wake)
+}
 
-// ID returns the id of the attempt's task.
+// ID returns the id of the attempt's task; a later look goes by when it is due.
 func (v Verify) ID() string {
+	if v.Watch {
+		return fmt.Sprintf("watch:%s:%s:%d:%d", v.AppID, v.Domain, v.Seq, v.DueAt.Unix())
+	}
 	return fmt.Sprintf("verify:%s:%s:%d:%d", v.AppID, v.Domain, v.Seq, v.Attempt)
 }
 

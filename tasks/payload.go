@@ -76,8 +76,11 @@ type Change struct {
 // Sync is the payload of app:sync: bring one app's list in step with the ledger.
 type Sync struct {
 	AppID string `json:"app_id"`
-	// Wake is the number of the wake mark this task was made for.
+	// Wake is the number of the wake mark this task was made for; 0 where Hour isn't.
 	Wake int64 `json:"wake"`
+	// Hour is set in the task that looks whether the list still is as it should be,
+	// whatever is pending: the hours since 1970 at which the app's turn comes.
+	Hour int64 `json:"hour,omitempty"`
 }
 
 // Verify is the payload of ssl:verify: one verification of one domain.
@@ -94,6 +97,8 @@ type Verify struct {
 	// By is the operator who wishes that the verification starts anew, whatever came
 	// of the last one; empty for an attempt that follows by itself.
 	By string `json:"by,omitempty"`
+	// Watch is set in a look at a domain whose verification has ended.
+	Watch bool `json:"watch,omitempty"`
 }
 
 // EventType says what an event is about.
@@ -104,6 +109,9 @@ const (
 	DomainState EventType = "domain.state"
 	// AppBlocked: nothing goes on for the app until a person acts.
 	AppBlocked EventType = "app.blocked"
+	// CertificateExpiring: the certificate of a domain that is done ends soon, and
+	// wasn't renewed.
+	CertificateExpiring EventType = "certificate.expiring"
 	// AppRecovered: it goes on for an app that was blocked.
 	AppRecovered EventType = "app.recovered"
 )
@@ -113,7 +121,7 @@ type Event struct {
 	Type  EventType `json:"type"`
 	AppID string    `json:"app_id"`
 
-	// Of a domain's state only.
+	// Of a domain only.
 	Domain string   `json:"domain,omitempty"`
 	Seq    int64    `json:"seq,omitempty"` // of the last change that was dealt with
 	State  State    `json:"state,omitempty"`
@@ -262,7 +270,11 @@ func (c *Change) check() error {
 }
 
 func (s *Sync) check() error {
-	return join(CheckAppID(s.AppID), checkCount("wake", s.Wake))
+	count := checkCount("wake", s.Wake)
+	if s.Hour != 0 {
+		count = checkCount("hour", s.Hour)
+	}
+	return join(CheckAppID(s.AppID), count)
 }
 
 func (v *Verify) check() error {
@@ -273,14 +285,14 @@ func (v *Verify) check() error {
 func (e *Event) check() error {
 	var kind, domain, state error
 	switch e.Type {
-	case DomainState:
+	case DomainState, CertificateExpiring:
 		domain = join(checkDomain(&e.Domain), checkSeq(e.Seq))
 		if !e.State.Valid() {
 			state = fmt.Errorf("state is %q; it takes one of %v", e.State, States())
 		}
 	case AppBlocked, AppRecovered:
 	default:
-		kind = fmt.Errorf("type is %q; it takes %s, %s or %s", e.Type, DomainState, AppBlocked, AppRecovered)
+		kind = fmt.Errorf("type is %q; it takes %s, %s, %s or %s", e.Type, DomainState, CertificateExpiring, AppBlocked, AppRecovered)
 	}
 	if len(e.Names) == 0 {
 		e.Names = nil // as it comes back from being encoded

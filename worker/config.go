@@ -38,8 +38,11 @@ type Config struct {
 	// Expected is where DNS should point; empty means the server's own address.
 	Expected []netip.Prefix
 	Check    certcheck.Config
-	// DryRun writes nothing to ServerPilot.
+	// DryRun writes nothing to ServerPilot; all that follows from a write goes on as
+	// if it had been made.
 	DryRun bool
+	// Reconcile is what the hourly look does; empty means Repair.
+	Reconcile Reconcile
 	// Concurrency is the number of apps that are synced at once.
 	Concurrency int
 	// Webhook is told of all apps but those in Webhooks, which have one of their own.

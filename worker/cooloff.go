@@ -17,28 +17,24 @@ const (
 	coolUnknownWrite = "unknown_write"
 	coolInFlight     = "write_in_flight" // an earlier write may land yet
 	coolHandedBack   = "handed_back"     // by a worker that stops, or an account at PILOTSYNC_API_RATE
-	coolDryRun       = "dry_run"
-	coolUnserved     = "unserved" // the app has no account here
-	coolOther        = "other"    // Redis, mostly
+	coolUnserved     = "unserved"        // the app has no account here
+	coolOther        = "other"           // Redis, mostly
 )
 
 func coolOffCauses() []string {
 	return []string{coolRateLimited, coolUnavailable, coolBlocked, coolUnknownWrite, coolInFlight, coolHandedBack,
-		coolDryRun, coolUnserved, coolOther}
+		coolUnserved, coolOther}
 }
 
 // coolOffCause says in a word why a sync that ended with err is to be run again.
 func coolOffCause(err error) string {
 	var notTaken *applist.NotTaken
 	var call *applist.CallError
-	var dry *applist.DryRunError
 	switch {
 	case errors.As(err, &notTaken):
 		return coolInFlight
 	case errors.Is(err, applist.ErrHandedBack), errors.Is(err, context.Canceled):
 		return coolHandedBack
-	case errors.As(err, &dry):
-		return coolDryRun
 	case !errors.As(err, &call):
 		return coolOther
 	}

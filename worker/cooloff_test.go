@@ -24,7 +24,6 @@ func TestCoolOffCause(t *testing.T) {
 		{&applist.NotTaken{Wait: time.Second}, coolInFlight},
 		{applist.ErrHandedBack, coolHandedBack},
 		{fmt.Errorf("sync: %w", context.Canceled), coolHandedBack},
-		{&applist.DryRunError{}, coolDryRun},
 		{call(applist.Blocked, 402), coolBlocked},
 		{call(applist.Unknown, 0), coolUnknownWrite},
 		{call(applist.Again, 429), coolRateLimited},

@@ -29,6 +29,8 @@ type Metrics struct {
 	webhooks                    *prometheus.CounterVec
 	webhookSeconds              prometheus.Histogram
 	sweepFinds                  *prometheus.CounterVec
+	drift                       *prometheus.GaugeVec
+	watched                     *prometheus.CounterVec
 }
 
 // NewMetrics registers a worker's metrics with reg. It panics if that has them
@@ -71,6 +73,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		sweepFinds: make.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_sweep_finds_total",
 			Help: "What the sweep found lying after a crash: change (in a dead worker's hands), sync (without a task), verification (overdue)."}, []string{"kind"}),
 	}
+	m.drift = make.NewGaugeVec(prometheus.GaugeOpts{Name: "pilotsync_app_drift_names",
+		Help: "Names that a sync would put on the app's list or take off it, as the hourly look saw it; only with PILOTSYNC_RECONCILE=report."}, []string{"app"})
+	m.watched = make.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_looks_total",
+		Help: "Looks at domains whose verification had ended, by the state that the domain has after it."}, []string{"result"})
 	m.showZeros()
 	return m
 }
@@ -95,6 +101,7 @@ func (m *Metrics) showZeros() {
 		}
 	}
 	show(m.verifications, postponed)
+	show(m.watched, string(tasks.Done), string(tasks.DoneWithoutSSL), string(tasks.Failed), string(tasks.CheckingSSL), string(tasks.CheckingDNS))
 	for _, v := range []verdict{unsaid, arrived, gone, ailing, declined} {
 		show(m.webhooks, v.label())
 	}

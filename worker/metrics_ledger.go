@@ -26,7 +26,7 @@ type ledgerCollector struct {
 
 	up, ledgerUp, webhooksOff                               *prometheus.Desc
 	domains, names, room, blocked, pending, failing, oldest *prometheus.Desc
-	listedAt, expiry                                        *prometheus.Desc
+	listedAt, expiry, expiring, paused                      *prometheus.Desc
 }
 
 // ledgerState is what one scrape reads.
@@ -66,12 +66,14 @@ func newLedgerCollector(rdb redis.UniversalClient) *ledgerCollector {
 		oldest:      desc("app_oldest_change_timestamp_seconds", "When the change was recorded that waits longest; absent where none waits.", "app"),
 		listedAt:    desc("app_list_seen_timestamp_seconds", "When a sync last saw the app's list; absent if none did yet.", "app"),
 		expiry:      desc("certificate_earliest_expiry_timestamp_seconds", "The first end of a certificate of a domain that is done; absent if the app has none.", "app"),
+		expiring:    desc("certificates_expiring", "Domains that are done by a certificate that ends within 14 days.", "app"),
+		paused:      desc("app_paused", "Whether an operator paused the app.", "app"),
 	}
 }
 
 // Describe implements [prometheus.Collector].
 func (c *ledgerCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.up, c.ledgerUp, c.webhooksOff, c.domains, c.names, c.room, c.blocked, c.pending, c.failing, c.oldest, c.listedAt, c.expiry} {
+	for _, d := range []*prometheus.Desc{c.up, c.ledgerUp, c.webhooksOff, c.domains, c.names, c.room, c.blocked, c.pending, c.failing, c.oldest, c.listedAt, c.expiry, c.expiring, c.paused} {
 		ch <- d
 	}
 }
@@ -93,6 +95,8 @@ func (c *ledgerCollector) Collect(ch chan<- prometheus.Metric) {
 		for _, state := range tasks.States() {
 			gauge(c.domains, float64(app.Counts[state]), app.ID, string(state))
 		}
+		gauge(c.expiring, float64(app.Expiring), app.ID)
+		gauge(c.paused, one(app.Paused != ""), app.ID)
 		gauge(c.blocked, one(app.Trouble != nil && app.Trouble.Blocked), app.ID)
 		gauge(c.pending, float64(app.Pending), app.ID)
 		gauge(c.failing, float64(app.Fails), app.ID)

@@ -26,7 +26,7 @@ func TestChangesOfAPausedAppWaitWithoutLossAndWithoutRetries(t *testing.T) {
 	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
 	w.await("no sync waits", 60*time.Second, func() bool {
 		info, err := inspector.GetQueueInfo(tasks.QueueLists)
-		return err == nil && info.Size == 0
+		return err == nil && info.Pending+info.Active+info.Scheduled+info.Retry == 0
 	})
 	if n := w.sim.Calls("app1", simulator.ReadApp) + w.sim.Calls("app1", simulator.WriteList); n != 0 {
 		t.Errorf("%d calls were made for a paused app", n)

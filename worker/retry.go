@@ -54,7 +54,6 @@ const (
 func syncPause(err error, fails int, jitter float64) time.Duration {
 	var notTaken *applist.NotTaken
 	var call *applist.CallError
-	var dry *applist.DryRunError
 	var pause time.Duration
 	switch {
 	case errors.As(err, &notTaken):
@@ -63,7 +62,7 @@ func syncPause(err error, fails int, jitter float64) time.Duration {
 		return 0
 	case errors.As(err, &call) && call.After > 0:
 		pause = call.After
-	case errors.As(err, &call) && call.Verdict == applist.Blocked, errors.As(err, &dry):
+	case errors.As(err, &call) && call.Verdict == applist.Blocked:
 		pause = syncPauseMax
 	default:
 		pause = min(time.Second<<min(max(fails, 1)-1, 16), syncPauseMax)

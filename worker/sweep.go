@@ -27,6 +27,7 @@ const (
 type sweeper struct {
 	*Worker
 	inspector *asynq.Inspector
+	hours     map[string]int64 // by app: of the last look that was enqueued
 }
 
 // run sweeps until ctx ends.
@@ -37,7 +38,7 @@ func (s sweeper) run(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
-		if err := errors.Join(s.turn(ctx), s.tellAll(ctx)); err != nil && s.watch.check(ctx) == nil && ctx.Err() == nil {
+		if err := errors.Join(s.turn(ctx), s.tellAll(ctx), s.hourly(ctx)); err != nil && s.watch.check(ctx) == nil && ctx.Err() == nil {
 			s.log.WithError(err).Warn("sweep not finished; the next one goes on")
 		}
 		select {
@@ -87,7 +88,7 @@ func (s sweeper) sweep(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		all = append(all, s.wake(ctx, app, now), s.remind(ctx, app, now))
+		all = append(all, s.wake(ctx, app, now), s.remind(ctx, app, now), s.watchApp(ctx, app, now))
 	}
 	return errors.Join(all...)
 }

@@ -27,6 +27,9 @@ func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 		w.metrics.coolOffs.WithLabelValues(coolUnserved).Inc()
 		return w.unserved(ctx, s.AppID)
 	}
+	if s.Hour != 0 {
+		return w.lookAgain(ctx, s)
+	}
 	began := time.Now()
 	report, err := w.syncer.Sync(ctx, s.AppID)
 	w.metrics.synced(time.Since(began), err)
@@ -35,6 +38,9 @@ func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 		"added": len(report.Added), "removed": len(report.Removed), "settled": report.Settled})
 	var notTaken *applist.NotTaken
 	switch {
+	case err == nil && report.Writes == 0 && report.Settled == 0:
+		log.Debug("list in step: nothing to do") // as each hour
+		return nil
 	case err == nil:
 		log.Info("list in step")
 		return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"net/netip"
 	"sync"
 	"time"
@@ -43,6 +42,9 @@ func (w *Worker) verify(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return err
 	}
+	if v.Watch {
+		return w.lookAfter(ctx, v, view.Record)
+	}
 	was := begun(view.Record, v)
 	if !due(was, v) {
 		return nil // removed, asked for anew, or verified already
@@ -67,6 +69,7 @@ func begun(r applist.Record, v tasks.Verify) applist.Record {
 		return r
 	}
 	r.State, r.CheckSeq, r.Attempt, r.PointedHere, r.NextAt = tasks.CheckingDNS, v.Seq, 0, false, nil
+	r.Unwatched()
 	return r
 }
 
@@ -162,6 +165,7 @@ func (w *Worker) conclude(ctx context.Context, v tasks.Verify, was applist.Recor
 			return err
 		}
 	}
+	is = watched(is, now)
 	event := applist.Event{At: now, State: is.State, Reason: is.Reason, Attempt: v.Attempt, Who: w.name}
 	if v.By != "" {
 		event.Who = v.By
@@ -223,8 +227,6 @@ func (w *Worker) postponed(ctx context.Context, v tasks.Verify, was applist.Reco
 // don't all come due together. The share is the domain's own, the same for each
 // of its attempts, so its pauses decrease as little as the configured ones do.
 func checkPause(delays []time.Duration, attempt int, r applist.Record) time.Duration {
-	h := fnv.New32a()
-	fmt.Fprintf(h, "%s %d", r.Domain, r.CheckSeq)
 	delay := delays[min(attempt, len(delays))-1]
-	return delay + time.Duration(float64(delay)/10*float64(h.Sum32())/(1<<32))
+	return delay + spread(r, delay)
 }

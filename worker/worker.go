@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,20 +36,21 @@ const (
 
 // Worker takes tasks off the queue and does them.
 type Worker struct {
-	log      *logrus.Entry
-	metrics  *Metrics
-	name     string
-	ledger   *ledger.Ledger
-	follow   follow
-	syncer   *applist.Syncer
-	checker  *certcheck.Checker
-	details  *details
-	accounts map[string]*account // by app
-	apps     []string            // those served, sorted
-	expected []netip.Prefix
-	delays   []time.Duration
-	dryRun   bool
-	rdb      redis.UniversalClient
+	log       *logrus.Entry
+	metrics   *Metrics
+	name      string
+	ledger    *ledger.Ledger
+	follow    follow
+	syncer    *applist.Syncer
+	checker   *certcheck.Checker
+	details   *details
+	accounts  map[string]*account // by app
+	apps      []string            // those served, sorted
+	expected  []netip.Prefix
+	delays    []time.Duration
+	dryRun    bool
+	reconcile Reconcile
+	rdb       redis.UniversalClient
 	// endpoints are the webhooks, by app; an app without one isn't there.
 	endpoints map[string]*endpoint
 	poster    *http.Client
@@ -73,7 +75,7 @@ func New(cfg Config) (*Worker, error) {
 		log: logrus.NewEntry(cfg.Log), name: name(), ledger: ledger.New(cfg.Redis),
 		follow:  follow{rdb: cfg.Redis, client: asynq.NewClientFromRedisClient(cfg.Redis)},
 		checker: certcheck.New(cfg.Check), accounts: map[string]*account{},
-		expected: cfg.Expected, delays: cfg.SSLDelays, dryRun: cfg.DryRun,
+		expected: cfg.Expected, delays: cfg.SSLDelays, dryRun: cfg.DryRun, reconcile: cmp.Or(cfg.Reconcile, Repair),
 		rdb: cfg.Redis, poster: newPoster(),
 		stopping: make(chan struct{}),
 	}
@@ -102,9 +104,12 @@ func New(cfg Config) (*Worker, error) {
 	w.syncer = &applist.Syncer{
 		API: listAPI{w.accounts, w.metrics.ambiguousWrites}, Ledger: w.ledger, Follow: w.follow, Rules: cfg.Rules,
 		FirstCheck: func(r applist.Record) time.Duration { return checkPause(w.delays, 1, r) },
-		Now:        time.Now, Stopping: w.stopping, Who: w.name, DryRun: cfg.DryRun, Watch: w.settled,
+		Now:        time.Now, Stopping: w.stopping, Who: w.name, Watch: w.settled,
 	}
-	w.sweeper = sweeper{w, asynq.NewInspectorFromRedisClient(cfg.Redis)}
+	if cfg.DryRun {
+		w.syncer.API = dryAPI{API: w.syncer.API, rdb: cfg.Redis, log: w.log}
+	}
+	w.sweeper = sweeper{w, asynq.NewInspectorFromRedisClient(cfg.Redis), map[string]int64{}}
 	w.servers = []server{
 		w.server(cfg, tasks.QueueDomains, changeSlots, quick, map[string]asynq.HandlerFunc{
 			tasks.TypeDomainAdd: w.change, tasks.TypeDomainRemove: w.change}),

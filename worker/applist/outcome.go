@@ -45,6 +45,7 @@ func (p *planner) outcome(s *subject) (o Outcome, changed bool) {
 func end(r Record, state tasks.State, names []string, reason string) Record {
 	r.State, r.Names, r.Reason = state, names, reason
 	r.Wanted, r.Since, r.CheckSeq, r.NextAt = false, 0, 0, nil
+	r.Unwatched()
 	return r
 }
 
@@ -88,6 +89,7 @@ func (p *planner) listed(s *subject, r Record) Outcome {
 		return Outcome{Record: r, Event: event}
 	}
 	r.CheckSeq, r.Attempt, r.AttemptAt, r.NextAt, r.PointedHere, r.Certificate = r.Seq, 0, nil, nil, false, nil
+	r.Unwatched()
 	event := "put on the list"
 	if len(s.put) == 0 {
 		event = "was on the list already"

@@ -38,9 +38,22 @@ type Record struct {
 	AttemptAt   *time.Time `json:"attempt_at,omitempty"`
 	NextAt      *time.Time `json:"next_attempt_at,omitempty"`
 
+	// Once a verification has ended the domain is looked at again now and then.
+	EndedAt *time.Time `json:"ended_at,omitempty"` // when it ended
+	WatchAt *time.Time `json:"watch_at,omitempty"` // when the next look is due
+	// Misses are the looks in a row at a domain that is done that didn't see it work.
+	Misses int `json:"misses,omitempty"`
+	// ExpiryTold is the end of the certificate whose approach was told.
+	ExpiryTold *time.Time `json:"expiry_told,omitempty"`
+
 	// Version is the record as it was read. A commit replaces the record only if
 	// the ledger still holds exactly this; empty means that there was none.
 	Version string `json:"-"`
+}
+
+// Unwatched forgets what belongs to a verification that has ended.
+func (r *Record) Unwatched() {
+	r.EndedAt, r.WatchAt, r.Misses, r.ExpiryTold = nil, nil, 0, nil
 }
 
 // Cert is what a verification saw of the certificate of the domain itself.

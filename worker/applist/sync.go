@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -16,13 +15,6 @@ const Budget = 5 * time.Minute
 // pending: the worker is shutting down, [Budget] is used up, or the account's
 // calls are spoken for. Not a failure.
 var ErrHandedBack = errors.New("handed back with changes pending")
-
-// DryRunError says what a sync would have written, had it been allowed to.
-type DryRunError struct{ Added, Removed []string }
-
-func (e *DryRunError) Error() string {
-	return fmt.Sprintf("dry run: would add [%s] and remove [%s]", strings.Join(e.Added, ", "), strings.Join(e.Removed, ", "))
-}
 
 // Syncer runs syncs. Its fields are set once, before the first Sync.
 type Syncer struct {
@@ -37,8 +29,6 @@ type Syncer struct {
 	Stopping <-chan struct{}
 	// Who is this worker's name in the domains' history.
 	Who string
-	// DryRun plans and reports, and writes nothing to ServerPilot.
-	DryRun bool
 	// Watch is called after each commit, in the sync's own goroutine; nil for nobody.
 	Watch func(context.Context, Settlement)
 }
@@ -52,7 +42,7 @@ type Report struct {
 
 // Sync brings the app's list in step with the ledger and returns once nothing
 // is pending. It needs to be run again, later, if it returns an error: a
-// [*NotTaken] before it began, or when the app was paused, [ErrLost], [ErrHandedBack], a [*DryRunError], a
+// [*NotTaken] before it began, or when the app was paused, [ErrLost], [ErrHandedBack], a
 // [*CallError], or an error of the ledger or the follower. Wherever it stops,
 // even by a crash, the next Sync goes on from what the list and the ledger say.
 func (s *Syncer) Sync(ctx context.Context, app string) (Report, error) {
@@ -171,9 +161,6 @@ func (r *run) step(ctx context.Context, p part) error {
 	}
 	plan := Plan(in)
 	if plan.Write {
-		if r.DryRun {
-			return &DryRunError{Added: plan.Added, Removed: plan.Removed}
-		}
 		if err := r.pause(ctx); err != nil {
 			return err
 		}

@@ -636,23 +636,6 @@ func TestASyncThatKeepsGettingChangesEndsWithItsBudget(t *testing.T) {
 	}
 }
 
-func TestADryRunWritesNothingAndSaysWhatItWould(t *testing.T) {
-	t.Parallel()
-	r := setup("old.com")
-	r.syncer.DryRun = true
-	r.world.add("a.com", "")
-	r.world.remove("old.com")
-	var dry *DryRunError
-	if err := r.fail(t); !errors.As(err, &dry) {
-		t.Fatalf("got %v", err)
-	}
-	if diff := cmp.Diff(&DryRunError{Added: []string{"a.com"}, Removed: []string{"old.com"}}, dry); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	r.made(t, "ready read")
-	r.is(t, map[string]tasks.State{"a.com": tasks.Pending, "old.com": tasks.Pending})
-}
-
 func TestNothingIsWrittenOnceTheContextIsOver(t *testing.T) {
 	t.Parallel()
 	for _, when := range []string{"Take", "Renew", "read", "Snapshot", "BeginWrite", "write"} {

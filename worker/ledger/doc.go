@@ -19,6 +19,8 @@
 //	pilotsync:{APP}:ours     set     names on the list that we put there
 //	pilotsync:{APP}:gone     zset    names that we took off the list lately, by when (ms)
 //	pilotsync:{APP}:due      zset    domain, by the time of its next verification (ms)
+//	pilotsync:{APP}:watch    zset    domains whose verification ended, by the time of the next
+//	                                 look at them (ms)
 //	pilotsync:{APP}:autossl  string  when AutoSSL was last turned on (ms)
 //	pilotsync:{APP}:log:NAME list    the domain's last events, newest first
 //	pilotsync:{APP}:sync     hash    wake, awake; token, until, taken (the lease, and the

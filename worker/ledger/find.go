@@ -192,6 +192,10 @@ func (l *Ledger) views(ctx context.Context, positions []Position) ([]View, error
 	return views, nil
 }
 
+// ExpiringWithin is how long before its end a certificate is told of. Let's Encrypt's
+// are renewed 30 days before.
+const ExpiringWithin = 14 * 24 * time.Hour
+
 // AppStates returns where the apps named stand, or all that have a ledger if
 // none is, sorted by id. Of an unknown app it is the zero App with its id.
 func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
@@ -206,14 +210,17 @@ func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
 		pending         *redis.IntCmd
 		counts          []*redis.IntCmd // by state, in their order
 		waiting, expiry *redis.ZSliceCmd
+		expiring        *redis.IntCmd
 		clock           *redis.TimeCmd // each from the node that holds the app
 	}
+	soon := time.Now().Add(ExpiringWithin) // days: no worker's clock is that wrong
 	answers := make([]answer, len(ids))
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range ids {
 			a := answer{sync: p.HGetAll(ctx, key(id, "sync")), shown: p.HGetAll(ctx, key(id, "shown")), pending: p.HLen(ctx, key(id, "pending")),
 				waiting: p.ZRangeWithScores(ctx, key(id, "waiting"), 0, 0),
 				expiry:  p.ZRangeWithScores(ctx, key(id, "expiry"), 0, 0), clock: p.Time(ctx)}
+			a.expiring = p.ZCount(ctx, key(id, "expiry"), "-inf", strconv.FormatInt(soon.Unix(), 10))
 			for _, state := range tasks.States() {
 				a.counts = append(a.counts, p.ZLexCount(ctx, key(id, "index"), "["+string(state)+" ", "["+string(state)+" \xff"))
 			}
@@ -228,6 +235,7 @@ func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
 	for i, a := range answers {
 		app := decodeApp(ids[i], a.sync.Val(), int(a.pending.Val()), a.clock.Val())
 		app.Counts = map[tasks.State]int{}
+		app.Expiring = int(a.expiring.Val())
 		app.Listed, _ = strconv.Atoi(a.shown.Val()["listed"])
 		app.ListedAt = millis(a.shown.Val()["listed_at"])
 		for j, state := range tasks.States() {

@@ -111,7 +111,7 @@ func (l *Ledger) Commit(ctx context.Context, lease applist.Lease, c applist.Comm
 	app := lease.App
 	keys := []string{key(app, "sync"), key(app, "domains"), key(app, "pending"), key(app, "seqs"),
 		key(app, "since"), key(app, "ours"), key(app, "due"), key(app, "strangers"), key(app, "told"), key(app, "outbox"),
-		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "expiry"), key(app, "writes"), key(app, "shown"), key(app, "gone")}
+		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "expiry"), key(app, "writes"), key(app, "shown"), key(app, "gone"), key(app, "watch")}
 	args := []any{lease.Token, EventsKept, len(c.Outcomes), list(c.Own), list(c.Disown), recoveredEvent(app), c.Listed,
 		list(c.Gone), list(c.Forget), applist.GoneFor.Milliseconds()}
 	for _, o := range c.Outcomes {
@@ -126,7 +126,7 @@ func (l *Ledger) Commit(ctx context.Context, lease applist.Lease, c applist.Comm
 		}
 		event := applist.Event{At: r.UpdatedAt, State: r.State, Reason: o.Event, Who: c.Who}
 		keys = append(keys, logKey(app, r.Domain))
-		args = append(args, r.Domain, r.Seq, r.Version, encode(r), since, due(r), encode(event), told, string(r.State), expiry(r))
+		args = append(args, r.Domain, r.Seq, r.Version, encode(r), since, due(r), encode(event), told, string(r.State), expiry(r), watch(r))
 	}
 	reply, err := l.commit.Run(ctx, l.rdb, keys, args...).StringSlice()
 	if err != nil {

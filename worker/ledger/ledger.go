@@ -141,7 +141,7 @@ func (l *Ledger) Record(ctx context.Context, change applist.Pending, event appli
 // Verified replaces the record of a domain after a verification, if the ledger
 // still holds the one that was verified; else it reports false and does
 // nothing. An event without a state isn't put into the history. A state that is
-// another than before is told.
+// another than before is told, and so is a certificate whose end came into sight.
 func (l *Ledger) Verified(ctx context.Context, app string, was, is applist.Record, event applist.Event) (bool, error) {
 	var line string
 	if event.State != "" {
@@ -151,13 +151,16 @@ func (l *Ledger) Verified(ctx context.Context, app string, was, is applist.Recor
 	if held, err := decodeRecord(was.Version); err == nil {
 		before = held.State // was may be begun anew, and not be what was told
 	}
+	expiring := is.ExpiryTold != nil && (was.ExpiryTold == nil || !was.ExpiryTold.Equal(*is.ExpiryTold))
 	var told string
 	if is.State != before {
 		told = stateEvent(app, is)
+	} else if expiring {
+		told = expiringEvent(app, is)
 	}
 	keys := []string{key(app, "domains"), key(app, "due"), logKey(app, was.Domain), key(app, "told"), key(app, "outbox"),
-		key(app, "pending"), key(app, "index"), key(app, "latest"), key(app, "expiry"), key(app, "shown")}
-	n, err := l.verified.Run(ctx, l.rdb, keys, was.Domain, was.Version, encode(is), due(is), line, EventsKept, told, string(is.State), expiry(is)).Int()
+		key(app, "pending"), key(app, "index"), key(app, "latest"), key(app, "expiry"), key(app, "shown"), key(app, "watch")}
+	n, err := l.verified.Run(ctx, l.rdb, keys, was.Domain, was.Version, encode(is), due(is), line, EventsKept, told, string(is.State), expiry(is), watch(is)).Int()
 	if err != nil {
 		return false, fmt.Errorf("put down the verification of %s on app %s: %w", was.Domain, app, err)
 	}
@@ -170,6 +173,14 @@ func due(r applist.Record) string {
 		return ""
 	}
 	return strconv.FormatInt(r.NextAt.UnixMilli(), 10)
+}
+
+// watch is when the record is to be looked at again, in ms.
+func watch(r applist.Record) string {
+	if r.WatchAt == nil {
+		return ""
+	}
+	return strconv.FormatInt(r.WatchAt.UnixMilli(), 10)
 }
 
 // expiry is the end of the certificate that a domain is done by, in s.

@@ -58,6 +58,11 @@ func stateEvent(app string, r applist.Record) string {
 		Names: r.Names, Reason: r.Reason, SiteID: r.SiteID})
 }
 
+func expiringEvent(app string, r applist.Record) string {
+	return encode(tasks.Event{Type: tasks.CertificateExpiring, AppID: app, Domain: r.Domain, Seq: r.Seq, State: r.State,
+		Names: r.Names, Reason: r.Reason, SiteID: r.SiteID})
+}
+
 func blockedEvent(app string, t applist.Trouble) string {
 	return encode(tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: t.Reason})
 }

@@ -53,6 +53,8 @@ type App struct {
 	Oldest       time.Time           // since when the change waits that waits longest; zero for none
 	Expiry       time.Time           // the first end of a certificate of a domain that is done; zero for none
 	ExpiryDomain string
+	// Expiring are the domains that are done by a certificate that ends within [ExpiringWithin].
+	Expiring int
 }
 
 // Apps returns the id of every app that has a ledger, sorted.

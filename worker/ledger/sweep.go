@@ -76,6 +76,27 @@ func (l *Ledger) Postpone(ctx context.Context, app, domain string, until time.Ti
 	return nil
 }
 
+// Watched returns the domains of an app, at most n, whose next look is due by the
+// given time, those that are overdue longest first.
+func (l *Ledger) Watched(ctx context.Context, app string, by time.Time, n int) ([]string, error) {
+	domains, err := l.rdb.ZRangeByScore(ctx, key(app, "watch"), &redis.ZRangeBy{
+		Min: "-inf", Max: strconv.FormatInt(by.UnixMilli(), 10), Count: int64(n),
+	}).Result()
+	if err != nil {
+		return nil, fmt.Errorf("find domains of app %s to be looked at: %w", app, err)
+	}
+	return domains, nil
+}
+
+// PutOff has [Ledger.Watched] leave a domain out until the given time.
+func (l *Ledger) PutOff(ctx context.Context, app, domain string, until time.Time) error {
+	err := l.rdb.ZAddXX(ctx, key(app, "watch"), redis.Z{Score: float64(until.UnixMilli()), Member: domain}).Err()
+	if err != nil {
+		return fmt.Errorf("put off the look at %s on app %s: %w", domain, app, err)
+	}
+	return nil
+}
+
 // AutoSSLTurn lets one caller in half a minute turn AutoSSL on for an app.
 func (l *Ledger) AutoSSLTurn(ctx context.Context, app string) (bool, error) {
 	n, err := l.turn.Run(ctx, l.rdb, []string{key(app, "autossl")}, (30 * time.Second).Milliseconds()).Int()

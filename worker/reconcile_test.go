@@ -1,0 +1,164 @@
+package worker_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/hibiken/asynq"
+	"github.com/sirupsen/logrus"
+	logtest "github.com/sirupsen/logrus/hooks/test"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker"
+)
+
+// hourPasses puts Redis's clock on by an hour and a bit, so that each app's turn
+// comes with the next look of a worker.
+func hourPasses(server *miniredis.Miniredis) { server.SetTime(time.Now().Add(65 * time.Minute)) }
+
+// setupWithClock is setup with a Redis whose clock the test sets.
+func setupWithClock(t *testing.T, opt simulator.Options) (*world, *miniredis.Miniredis) {
+	t.Helper()
+	sim, err := simulator.Start(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	server := miniredis.RunT(t)
+	return setupOn(t, sim, server.Addr()), server
+}
+
+func TestWhatSomebodyTookOffTheListComesBackWithinTheHour(t *testing.T) {
+	t.Parallel()
+	w, server := setupWithClock(t, simulator.Options{})
+	w.start(w.config("app1"))
+	w.add("app1", "shop.example.com")
+	w.awaitState("app1", "shop.example.com", 60*time.Second, tasks.Done)
+	if err := w.sim.EditByHand("app1", func([]string) []string { return []string{"hand.example.net"} }); err != nil {
+		t.Fatal(err)
+	}
+	hourPasses(server)
+	// A worker looks every 15 s whether an app's turn has come.
+	w.await("the names are back", 60*time.Second, func() bool {
+		return slices.Equal(w.sim.List("app1"), []string{"hand.example.net", "shop.example.com", "www.shop.example.com"})
+	})
+	w.await("the history says so", 60*time.Second, func() bool {
+		history, err := w.ledger.History(t.Context(), "app1", "shop.example.com")
+		return err == nil && strings.HasPrefix(history[0].Reason, "put back")
+	})
+	if v := w.view("app1", "shop.example.com"); v.State != tasks.Done {
+		t.Errorf("the domain is %s", v.State)
+	}
+}
+
+func TestManyWorkersMakeOneLookAnHour(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{})
+	for range 3 {
+		w.start(w.config("app1"))
+	}
+	w.add("app1", "shop.example.com")
+	w.awaitState("app1", "shop.example.com", 60*time.Second, tasks.Done)
+	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
+	w.await("the look is made", 60*time.Second, func() bool { return len(looks(t, inspector)) > 0 })
+	if ids := looks(t, inspector); len(ids) > 2 { // two where an hour began meanwhile
+		t.Errorf("looks of one hour: %v", ids)
+	}
+}
+
+// looks are the hourly tasks that were made.
+func looks(t *testing.T, inspector *asynq.Inspector) []string {
+	t.Helper()
+	done, err := inspector.ListCompletedTasks(tasks.QueueLists)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, task := range done {
+		if strings.Contains(task.ID, ":hour:") {
+			ids = append(ids, task.ID)
+		}
+	}
+	return ids
+}
+
+func TestAReportChangesNothingAndSaysWhatASyncWould(t *testing.T) {
+	t.Parallel()
+	w, server := setupWithClock(t, simulator.Options{})
+	cfg := w.config("app1")
+	cfg.Reconcile = worker.Report
+	heard := logtest.NewLocal(cfg.Log)
+	w.start(cfg)
+	w.add("app1", "shop.example.com")
+	w.awaitState("app1", "shop.example.com", 60*time.Second, tasks.Done)
+	if err := w.sim.EditByHand("app1", func([]string) []string { return []string{"hand.example.net"} }); err != nil {
+		t.Fatal(err)
+	}
+	hourPasses(server)
+	w.await("the log says what is missing", 60*time.Second, func() bool {
+		return slices.ContainsFunc(heard.AllEntries(), func(e *logrus.Entry) bool {
+			return e.Level == logrus.WarnLevel && strings.Contains(e.Message, "missing [shop.example.com, www.shop.example.com], too many []")
+		})
+	})
+	if list := w.sim.List("app1"); !slices.Equal(list, []string{"hand.example.net"}) {
+		t.Errorf("the list is %v", list)
+	}
+}
+
+func TestADryRunGoesAllTheWayAndWritesNothing(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"hand.example.net", "old.example.net"}}}})
+	cfg := w.config("app1")
+	cfg.DryRun = true
+	stop := w.start(cfg)
+	w.add("app1", "shop.example.com")
+	if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "old.example.net", Remove: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitState("app1", "old.example.net", 60*time.Second, tasks.Removed)
+	// It is looked at as any other, but gets no certificate: it isn't on the list.
+	w.awaitState("app1", "shop.example.com", 60*time.Second, tasks.DoneWithoutSSL)
+	w.add("app1", "b.example.com")
+	w.await("it counts as listed", 60*time.Second, func() bool { return w.view("app1", "b.example.com").State.Listed() })
+	if n := w.sim.Calls("app1", simulator.WriteList) + w.sim.Calls("app1", simulator.WriteSSL); n != 0 {
+		t.Errorf("%d calls wrote", n)
+	}
+	history, err := w.ledger.History(t.Context(), "app1", "shop.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range history {
+		if strings.HasPrefix(e.Reason, "put back") {
+			t.Errorf("what was put on in the dry run was put back with the next sync: %+v", e)
+		}
+	}
+	stop()
+	// Without it the list becomes what the ledger says.
+	w.start(w.config("app1"))
+	w.add("app1", "c.example.com")
+	w.awaitState("app1", "c.example.com", 60*time.Second, tasks.Done)
+	want := []string{"b.example.com", "c.example.com", "hand.example.net", "shop.example.com", "www.b.example.com", "www.c.example.com", "www.shop.example.com"}
+	got := w.sim.List("app1")
+	slices.Sort(got)
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("the list is %v, want %v", got, want)
+	}
+}
+
+func TestADomainWhoseDNSComesADayLateGetsItsCertificateByItself(t *testing.T) {
+	t.Parallel()
+	w, server := setupWithClock(t, simulator.Options{})
+	w.start(w.config("app1"))
+	w.add("app1", "nodns.example.com")
+	w.awaitState("app1", "nodns.example.com", 60*time.Second, tasks.Failed)
+	w.sim.SetBehaviour("nodns.example.com", simulator.Behaviour{})
+	w.sim.SetBehaviour("www.nodns.example.com", simulator.Behaviour{})
+	server.SetTime(time.Now().Add(25 * time.Hour))
+	w.awaitState("app1", "nodns.example.com", 60*time.Second, tasks.Done)
+}

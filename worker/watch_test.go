@@ -1,0 +1,118 @@
+package worker
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+	"pilotsync/worker/certcheck"
+)
+
+var (
+	lookedAt = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	fresh    = lookedAt.Add(60 * 24 * time.Hour)
+	ending   = lookedAt.Add(13 * 24 * time.Hour)
+)
+
+func endedAs(state tasks.State, misses int, ended time.Duration) applist.Record {
+	at, due := lookedAt.Add(-ended), lookedAt
+	return applist.Record{Domain: "a.example.com", Wanted: true, State: state, Misses: misses, CheckSeq: 7, Attempt: 5,
+		Names: []string{"a.example.com"}, EndedAt: &at, WatchAt: &due, Reason: "as it was"}
+}
+
+func TestTheNextLookAtADomainComesWhenItShould(t *testing.T) {
+	t.Parallel()
+	const hour, day = time.Hour, 24 * time.Hour
+	for _, c := range []struct {
+		name string
+		r    applist.Record
+		want time.Duration
+	}{
+		{"done: daily", endedAs(tasks.Done, 0, 400*day), day},
+		{"done, but it failed just now: hourly", endedAs(tasks.Done, 1, 400*day), hour},
+		{"failed: hourly for a day", endedAs(tasks.Failed, 0, 23*hour), hour},
+		{"failed: then daily", endedAs(tasks.Failed, 0, 25*hour), day},
+		{"failed: for 30 days", endedAs(tasks.Failed, 0, 30*day), day},
+		{"failed: then weekly", endedAs(tasks.Failed, 0, 31*day), 7 * day},
+		{"without a certificate: the same", endedAs(tasks.DoneWithoutSSL, 0, hour), hour},
+	} {
+		if got := watchPause(c.r, lookedAt); got < c.want || got > c.want+c.want/10 {
+			t.Errorf("%s: got %s, want %s and up to a tenth more", c.name, got, c.want)
+		}
+	}
+}
+
+func TestWildcardsAndWhatIsStillVerifiedAreNotLookedAt(t *testing.T) {
+	t.Parallel()
+	wildcard := endedAs(tasks.DoneWithoutSSL, 0, 0)
+	wildcard.Domain = "*.example.com"
+	for _, r := range []applist.Record{wildcard, endedAs(tasks.CheckingDNS, 0, 0), endedAs(tasks.Removed, 0, 0), endedAs(tasks.Rejected, 0, 0)} {
+		if got := watched(r, lookedAt); got.WatchAt != nil {
+			t.Errorf("%s (%s) is looked at at %s", r.Domain, r.State, got.WatchAt)
+		}
+	}
+}
+
+func TestWhatALookMeans(t *testing.T) {
+	t.Parallel()
+	good := func(end time.Time) certcheck.Look {
+		return certcheck.Look{DNS: certcheck.PointsHere, TLS: certcheck.Valid, Issuer: "CA", NotAfter: end}
+	}
+	untrusted := certcheck.Look{DNS: certcheck.PointsHere, TLS: certcheck.Untrusted, TLSDetail: "it is self-signed"}
+	elsewhere := certcheck.Look{DNS: certcheck.Elsewhere}
+	told := endedAs(tasks.Done, 0, 0)
+	told.ExpiryTold = &ending
+	for _, c := range []struct {
+		name   string
+		was    applist.Record
+		look   certcheck.Look
+		state  tasks.State
+		misses int
+		event  string // a part of it; empty for none
+		check  func(applist.Record) bool
+	}{
+		{"done stays done, without a word", endedAs(tasks.Done, 0, 0), good(fresh), tasks.Done, 0, "", nil},
+		{"a first miss takes nothing away", endedAs(tasks.Done, 0, 0), untrusted, tasks.Done, 1, "look 1 of 3", nil},
+		{"nor does a second", endedAs(tasks.Done, 1, 0), elsewhere, tasks.Done, 2, "look 2 of 3", nil},
+		{"a third does, and it is verified anew", endedAs(tasks.Done, 2, 0), untrusted, tasks.CheckingSSL, 0, "self-signed",
+			func(r applist.Record) bool {
+				return r.CheckSeq > 7 && r.Attempt == 1 && r.WatchAt == nil && r.EndedAt == nil
+			}},
+		{"so it is where DNS went elsewhere", endedAs(tasks.Done, 2, 0), elsewhere, tasks.CheckingDNS, 0, "points to", nil},
+		{"misses in a row only", endedAs(tasks.Done, 2, 0), good(fresh), tasks.Done, 0, "certificate valid", nil},
+		{"a certificate that ends soon is told", endedAs(tasks.Done, 0, 0), good(ending), tasks.Done, 0, "ends on 2026-03-14",
+			func(r applist.Record) bool { return r.ExpiryTold != nil && strings.Contains(r.Reason, "2026-03-14") }},
+		{"once", told, good(ending), tasks.Done, 0, "", nil},
+		{"failed stays failed, without a word", endedAs(tasks.Failed, 0, 0), elsewhere, tasks.Failed, 0, "", nil},
+		{"DNS that points here at last starts a verification", endedAs(tasks.Failed, 0, 0), untrusted, tasks.CheckingSSL, 0, "self-signed",
+			func(r applist.Record) bool { return r.CheckSeq > 7 && r.Attempt == 1 }},
+		{"or finds all well", endedAs(tasks.Failed, 0, 0), good(fresh), tasks.Done, 0, "certificate valid",
+			func(r applist.Record) bool { return r.WatchAt.After(lookedAt.Add(23 * time.Hour)) }},
+		{"a certificate that came late", endedAs(tasks.DoneWithoutSSL, 0, 0), good(fresh), tasks.Done, 0, "certificate valid", nil},
+		{"none yet", endedAs(tasks.DoneWithoutSSL, 0, 0), untrusted, tasks.DoneWithoutSSL, 0, "", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.was.PointedHere = c.was.State != tasks.Failed
+			facts := certcheck.Facts{Domain: c.was.Domain, Names: c.was.Names, Looks: map[string]certcheck.Look{c.was.Domain: c.look},
+				Limit: 5, PointedHereBefore: c.was.PointedHere, App: "app1"}
+			is, event := afterLook(c.was, facts, lookedAt)
+			got := fmt.Sprint(is.State, is.Misses)
+			if want := fmt.Sprint(c.state, c.misses); c.state != tasks.CheckingDNS && c.state != tasks.CheckingSSL && got != want || is.State != c.state {
+				t.Errorf("got %s, want %s", got, want)
+			}
+			if (event.State != "") != (c.event != "") || !strings.Contains(event.Reason, c.event) {
+				t.Errorf("the event is %+v, want one with %q", event, c.event)
+			}
+			if c.check != nil && !c.check(is) {
+				t.Errorf("the record is %+v", is)
+			}
+			if !is.State.Checking() && !is.WatchAt.After(lookedAt) {
+				t.Errorf("the next look is at %v", is.WatchAt)
+			}
+		})
+	}
+}
