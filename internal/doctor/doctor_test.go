@@ -106,12 +106,14 @@ func TestWhereAllIsInOrderEachCheckSaysSo(t *testing.T) {
 		}
 	})
 	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
-	deadline := time.Now().Add(20 * time.Second)
+	late, tick := time.After(20*time.Second), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
 	for servers, _ := inspector.Servers(); len(servers) < 4; servers, _ = inspector.Servers() {
-		if time.Now().After(deadline) {
+		select {
+		case <-late:
 			t.Fatal("the worker doesn't come up")
+		case <-tick.C:
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 
 	want := []string{CheckRedis, CheckVersion, CheckPersistence, CheckEviction, CheckMemory, CheckRedisClock, CheckDNS,

@@ -2,8 +2,9 @@
 // idea: each check is a look, which does the I/O and can't fail, and a pure
 // judgement of what was seen, which says what a person must do.
 //
-// Nothing is changed anywhere: Redis and ServerPilot are only read, and the webhook
-// gets no event. What couldn't be looked at is a warning, never silence.
+// Nothing is changed anywhere: Redis and ServerPilot are only read (the calls count
+// towards the account's rate, though), and the webhook gets no event. What couldn't
+// be looked at is a warning, never silence.
 package doctor
 
 import "slices"
