@@ -34,8 +34,8 @@ type workerSettings struct {
 
 	WWW       string `name:"www" env:"PILOTSYNC_WWW" group:"Domain lists" default:"always" help:"Which domains get a www form, unless the task says so: always, main_only or never."`
 	Protected string `name:"protected" env:"PILOTSYNC_PROTECTED" group:"Domain lists" placeholder:"NAME,…" help:"Names that are never taken off a list. Default: none."`
-	DryRun    toggle `name:"dry-run" env:"PILOTSYNC_DRY_RUN" group:"Domain lists" default:"off" help:"Plan and report, write nothing to ServerPilot. Default: off."`
-	Reconcile string `name:"reconcile" env:"PILOTSYNC_RECONCILE" group:"Domain lists" default:"repair" help:"What to do about lists that were changed by others: repair, report or off."`
+	DryRun    toggle `name:"dry-run" env:"PILOTSYNC_DRY_RUN" group:"Domain lists" default:"off" help:"Go all the way, but write nothing to ServerPilot. Default: off."`
+	Reconcile string `name:"reconcile" env:"PILOTSYNC_RECONCILE" group:"Domain lists" default:"repair" help:"What to do, each hour, about a list that isn't as it should be: repair, report or off."`
 
 	SSLDelays             string `name:"ssl-delays" env:"PILOTSYNC_SSL_DELAYS" group:"Verification" default:"1m,2m,4m,8m,15m" help:"Pause before each verification; their number is the limit of attempts. 1 to 20, each 1s or more, none shorter than the one before."`
 	ExpectedAddresses     string `name:"expected-addresses" env:"PILOTSYNC_EXPECTED_ADDRESSES" group:"Verification" placeholder:"ADDRESS,…" help:"Addresses and networks where DNS should point, for load balancers and proxies. Default: the server's own address."`
@@ -95,6 +95,7 @@ func (s workerSettings) check(readFile readFile) (setup, wrong) {
 				Roots:        take(&w, "PILOTSYNC_TLS_ROOTS", s.TLSRoots, readFile.roots),
 				AllowPrivate: take(&w, "PILOTSYNC_ALLOW_PRIVATE_ADDRESSES", string(s.AllowPrivateAddresses), parseToggle),
 			},
+			Reconcile:   worker.Reconcile(take(&w, "PILOTSYNC_RECONCILE", s.Reconcile, oneOf("repair", "report", "off"))),
 			DryRun:      take(&w, "PILOTSYNC_DRY_RUN", string(s.DryRun), parseToggle),
 			Concurrency: take(&w, "PILOTSYNC_CONCURRENCY", s.Concurrency, wholeNumber(1, 1000)),
 			Webhook:     s.webhook(&w, readFile),
@@ -103,7 +104,6 @@ func (s workerSettings) check(readFile readFile) (setup, wrong) {
 		pageSetup: s.page(&w, readFile),
 		logSetup:  s.log(&w),
 	}
-	take(&w, "PILOTSYNC_RECONCILE", s.Reconcile, oneOf("repair", "report", "off")) // nothing reads it yet
 	set.Worker.Redis, set.Redis = s.open(&w, readFile)
 	return set, w
 }
