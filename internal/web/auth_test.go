@@ -217,3 +217,25 @@ func TestNoPasswordOrNameIsLogged(t *testing.T) {
 		t.Errorf("log is %q", got)
 	}
 }
+
+func TestAnUnknownUserIsNotTheStandInItIsComparedWith(t *testing.T) {
+	t.Parallel()
+	users, err := ParseUsers([]byte("ada:" + hashed(t, "password") + ":act"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := testSite(t, func(cfg *Config) { cfg.Users = users }).testPages()
+	answers(t, ask(h, "GET", "/", as("nobody", "password")), 401, "")
+	answers(t, ask(h, "GET", "/", as("ada", "password")), 200, "ada")
+	answers(t, ask(h, "GET", "/", as("nobody", "password")), 401, "")
+}
+
+func TestPagesOfOtherSitesCannotChangeTasks(t *testing.T) {
+	t.Parallel()
+	h := testSite(t, func(cfg *Config) { cfg.Users = testUsers(t) }).Handler()
+	rec := ask(h, "POST", "/asynqmon/api/queues/domains:pause", func(r *http.Request) {
+		r.SetBasicAuth("actor", "act-password")
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+	})
+	answers(t, rec, 403, "a page of another site")
+}
