@@ -126,9 +126,9 @@ func printLogs(out io.Writer, logs []domainLog, now time.Time) error {
 // printSeen tells what a verification saw, a line for each name.
 func printSeen(out io.Writer, e applist.Event, indent string) error {
 	for _, check := range e.Checks {
-		saw := "DNS " + check.DNS
+		saw := check.DNS
 		if check.TLS != "" {
-			saw += "; TLS " + check.TLS
+			saw += "; " + check.TLS
 		}
 		if _, err := fmt.Fprintf(out, "%s%s: %s\n", indent, plain(check.Name), plain(saw)); err != nil {
 			return err

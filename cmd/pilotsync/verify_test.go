@@ -22,7 +22,7 @@ func TestADomainIsVerifiedAndItsHistorySaysByWhomAndWhatWasSeen(t *testing.T) {
 	}
 
 	got := command(t, env, "", "verify", "SHOP.example.com", "--by=ada", "--wait", "--timeout=30s")
-	if got.code != exitDone || !strings.Contains(got.out, "app1  shop.example.com  done ") || !strings.Contains(got.out, "shop.example.com: DNS ") {
+	if got.code != exitDone || !strings.Contains(got.out, "app1  shop.example.com  done ") || !strings.Contains(got.out, "shop.example.com: points here (127.0.0.1); certificate valid until ") {
 		t.Errorf("verify: %+v\n%s", got, w.log)
 	}
 	sim.SetBehaviour("shop.example.com", simulator.Behaviour{NoDNS: true})
@@ -65,7 +65,7 @@ func TestADomainIsVerifiedAndItsHistorySaysByWhomAndWhatWasSeen(t *testing.T) {
 	got = command(t, env, "", "logs", "shop.example.com")
 	for _, piece := range []string{
 		"\nlast change: task change:app1:shop.example.com:",
-		"Z  pending            ", "  (" + me.Username + ")\n", "Z  done               attempt 1: ", "  (ada)\n    shop.example.com: DNS ", "\n    AutoSSL: ",
+		"Z  pending            ", "  (" + me.Username + ")\n", "Z  done               attempt 1: ", "  (ada)\n    shop.example.com: points here (127.0.0.1); certificate valid until ", "\n    AutoSSL: ",
 	} {
 		if !strings.Contains(got.out, piece) {
 			t.Errorf("no %q in\n%s", piece, got.out)
