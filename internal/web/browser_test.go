@@ -23,6 +23,7 @@ func TestADomainIsWatchedFromItsRequestToItsCertificateWithoutReloading(t *testi
 	t.Parallel()
 	w := newWorld(t, simulator.Options{CertDelay: 1500 * time.Millisecond}, nil)
 	b := tab{t, browsertest.New(t)}
+	b.do(noIntervals())
 	b.open(w.page + "/")
 	b.until(`document.getElementById("live").textContent === "Live"`)
 	b.do(chromedp.Evaluate[chromedp.Void](`window.loadedOnce = true; undefined`))

@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/redis/go-redis/v9"
 
@@ -254,5 +255,15 @@ func press(key string) chromedp.Action[chromedp.Void] {
 			}
 		}
 		return nil
+	})
+}
+
+// noIntervals keeps the pages that are opened next from loading themselves every few
+// seconds, so that only the stream can bring them news.
+func noIntervals() chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument,
+			page.AddScriptToEvaluateOnNewDocumentParams{Source: "window.setInterval = () => 0"})
+		return err
 	})
 }

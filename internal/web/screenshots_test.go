@@ -65,13 +65,15 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 			{"domain-failed", "/domains/agency-berlin/elsewhere-hotel.example.com"}, {"domain-done", "/domains/agency-berlin/" + bistro + "?asked=verify"},
 			{"domain-pending", "/domains/studio-oslo/fjord.example.com"}, {"domain-wildcard", "/domains/agency-berlin/*.wild.example.com"},
 			{"domain-long", "/domains/agency-lisbon/a-very-long-name-that-somebody-thought-a-good-idea-for-a-shop.subdomain.of.another.example.com"},
-			{"app", "/apps/agency-berlin"}, {"app-blocked", "/apps/studio-oslo"}, {"apps", "/apps"}, {"missing", "/domains/agency-berlin/unknown.example.com"},
+			{"asynqmon", "/asynqmon/queues/domains?status=completed"}, {"app", "/apps/agency-berlin"}, {"app-blocked", "/apps/studio-oslo"}, {"apps", "/apps"}, {"missing", "/domains/agency-berlin/unknown.example.com"},
 		} {
 			b.open(w.page + page.path)
 			if page.name == "domain-failed" {
 				b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#do-remove").open = true; undefined`))
 			}
-			if over := b.text("document.documentElement.scrollWidth - innerWidth"); b.is("document.documentElement.scrollWidth > innerWidth") {
+			if page.name == "asynqmon" { // how wide it is isn't ours to say
+				b.until(`document.body.innerText.includes("domain:add")`)
+			} else if over := b.text("document.documentElement.scrollWidth - innerWidth"); b.is("document.documentElement.scrollWidth > innerWidth") {
 				t.Errorf("%s is %s px too wide for %s", page.path, over, window.name)
 			}
 			shot, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
