@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"golang.org/x/crypto/bcrypt"
@@ -268,4 +271,27 @@ func TestAsynqmonShowsATaskThatPHPEnqueued(t *testing.T) {
 	b.until(`document.querySelector("h1")?.textContent === "from-php.example.com" && document.querySelector("#tasks a")`)
 	b.do(click(`#tasks a[href*="change:"], #tasks a[href*="change%3A"]`))
 	b.until(`document.body.innerText.includes('"domain": "from-php.example.com"')`)
+}
+
+func TestWithoutJavaScriptThePageReloadsItselfAndActsByForms(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{}, nil)
+	w.work("app1")
+	w.enqueue("app1", false, "shop.example.com")
+	w.awaitState("app1", "shop.example.com", tasks.Done)
+	b := tab{t, browsertest.New(t)}
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		return err
+	}))
+	b.open(w.page + "/domains/app1/shop.example.com")
+	if b.is(`document.documentElement.classList.contains("js")`) {
+		t.Fatal("scripts run")
+	}
+	b.do(chromedp.Click(chromedp.CSS("#do-remove summary")), chromedp.Click(chromedp.CSS("#do-remove button")))
+	b.until(`location.search === "?asked=remove"`)
+	b.until(`document.querySelector("#state .badge")?.textContent === "Removed"`)
+	if line := b.text(`document.querySelector("#history").innerText`); !strings.Contains(line, "by operator") {
+		t.Errorf("the history doesn't say who removed it: %s", line)
+	}
 }
