@@ -50,7 +50,7 @@ func taskFields(t *asynq.Task) logrus.Fields {
 
 func eventFields(e tasks.Event) logrus.Fields {
 	fields := logrus.Fields{"app": e.AppID}
-	if e.Type == tasks.DomainState {
+	if e.Domain != "" {
 		fields = changeFields(e.AppID, e.Domain, e.Seq)
 		fields["state"] = e.State
 	}
