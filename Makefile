@@ -32,6 +32,7 @@ setup:
 	  php -m 2>/dev/null | grep -qix mysqli || missing="$$missing php-mysql"; \
 	  command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null || missing="$$missing mariadb-server-core"; \
 	  [ -e /usr/share/wordpress/wp-load.php ] || missing="$$missing wordpress"; \
+	  command -v chromium >/dev/null || missing="$$missing chromium"; \
 	  command -v prometheus >/dev/null && command -v promtool >/dev/null || missing="$$missing prometheus"; \
 	  if [ -n "$$missing" ]; then \
 	    echo "setup: missing, so installing Debian's:$$missing"; \
