@@ -72,16 +72,17 @@ type Error struct {
 	Err error
 }
 
-// Error names the call, the app, the status, the message and the cause.
+// Error names the call, the app, the status, the message and the cause. Operators
+// read it on the page and in reasons.
 func (e *Error) Error() string {
-	what := "app"
-	if e.Op == OpServer {
-		what = "server"
+	what := e.Op + " " + e.App // "read app ID", "read server ID"
+	if e.Op == OpSetDomains || e.Op == OpEnableAutoSSL {
+		what = e.Op + " of app " + e.App
 	}
-	parts := []string{fmt.Sprintf("serverpilot: %s (%s %s)", e.Op, what, e.App)}
 	if e.Status != 0 {
-		parts = append(parts, fmt.Sprintf("status %d", e.Status))
+		what += fmt.Sprintf(" (status %d)", e.Status)
 	}
+	parts := []string{what}
 	if e.Message != "" {
 		parts = append(parts, e.Message)
 	}
