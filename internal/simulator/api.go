@@ -23,6 +23,7 @@ type exchange struct {
 	received time.Time
 	left     bool   // the connection was dropped before the call took effect
 	write    *Write // the list write it has become
+	read     *Read  // the read of an app it has become
 }
 
 func (x *exchange) target() target {
@@ -189,12 +190,14 @@ func (s *Simulator) accountOf(r *http.Request) *Account {
 func (a *Account) has(app string) bool { return a.Apps == nil || slices.Contains(a.Apps, app) }
 
 func (s *Simulator) noteAnswered(x *exchange, at time.Time) {
-	if x.write == nil {
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	x.write.AnsweredAt = at
+	if x.write != nil {
+		x.write.AnsweredAt = at
+	}
+	if x.read != nil {
+		x.read.AnsweredAt = at
+	}
 }
 
 func (a answer) encode() []byte {

@@ -19,6 +19,7 @@ type app struct {
 	// while it was listed, by canonical name.
 	pointing map[string]time.Time
 	writes   []*Write
+	reads    []*Read
 }
 
 func (s *Simulator) addApps(apps []App) error {
@@ -84,6 +85,20 @@ func (s *Simulator) SetAppStatus(app string, status int) {
 	if a := s.apps[app]; a != nil {
 		a.status = status
 	}
+}
+
+// SetAPIKey gives an account another key: from now on the old one is refused
+// with 401. The error is about an unknown client id.
+func (s *Simulator) SetAPIKey(clientID, key string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.opt.Accounts {
+		if s.opt.Accounts[i].ClientID == clientID {
+			s.opt.Accounts[i].APIKey = key
+			return nil
+		}
+	}
+	return fmt.Errorf("simulator: there is no account %q", clientID)
 }
 
 // SetAccountStatus makes the API answer each call with this error status, as

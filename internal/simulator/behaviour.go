@@ -16,6 +16,8 @@ type Behaviour struct {
 	NoDNS bool `json:"no_dns,omitempty"`
 	// DNSError: the resolver fails (SERVFAIL).
 	DNSError bool `json:"dns_error,omitempty"`
+	// DNSSilent: the resolver doesn't answer at all.
+	DNSSilent bool `json:"dns_silent,omitempty"`
 	// CNAME is the name this one is an alias of.
 	CNAME string `json:"cname,omitempty"`
 	// PointsTo are the name's addresses, IPv4 and IPv6; none means the server's.
@@ -28,6 +30,8 @@ type Behaviour struct {
 	LateCert bool `json:"late_cert,omitempty"`
 	// NoCert: AutoSSL never gets a certificate for the name.
 	NoCert bool `json:"no_cert,omitempty"`
+	// TLS is what goes wrong in each handshake for the name.
+	TLS TLSFault `json:"tls,omitempty"`
 }
 
 // elsewhere is an address of a documentation network (RFC 5737).

@@ -31,7 +31,11 @@ func (s *Simulator) listApps(x *exchange, _ *app) answer {
 	return answer{data: all}
 }
 
-func (s *Simulator) readApp(_ *exchange, a *app) answer { return answer{data: s.view(a)} }
+func (s *Simulator) readApp(x *exchange, a *app) answer {
+	x.read = &Read{App: a.id, List: a.list, By: s.accountOf(x.request).ClientID, ReceivedAt: x.received}
+	a.reads = append(a.reads, x.read)
+	return answer{data: s.view(a)}
+}
 
 // writeList replaces the whole list: there is no other way to change it.
 func (s *Simulator) writeList(x *exchange, a *app) answer {
@@ -47,6 +51,7 @@ func (s *Simulator) writeList(x *exchange, a *app) answer {
 	}
 	changed := !slices.Equal(a.list, list)
 	x.write = s.setList(a, list, x.received)
+	x.write.By = s.accountOf(x.request).ClientID
 	return s.done(a, s.view(a), changed)
 }
 

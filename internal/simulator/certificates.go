@@ -100,8 +100,7 @@ func (ca *authority) leaf(name string) (*tls.Certificate, error) {
 	return leaf, nil
 }
 
-// startWeb serves HTTPS for every name: with a valid certificate if there is
-// one, else with one that no client should take.
+// startWeb serves HTTPS for every name.
 func (s *Simulator) startWeb(address string) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -111,14 +110,6 @@ func (s *Simulator) startWeb(address string) error {
 	s.web = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "pilotsync simulator: this is %s\n", r.Host)
 	})}
-	s.serve(tls.NewListener(listener, &tls.Config{
-		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			name := canonical(hello.ServerName)
-			if !s.served(name) {
-				return s.authority.stray, nil
-			}
-			return s.authority.leaf(name)
-		},
-	}), s.web)
+	s.serve(tls.NewListener(listener, &tls.Config{GetCertificate: s.certificateFor}), s.web)
 	return nil
 }

@@ -18,6 +18,7 @@ type resolution struct {
 	aliases   []string // the names the chain of CNAME records passes, the asked one not included
 	addresses []netip.Addr
 	rcode     int
+	silent    bool // no answer comes
 }
 
 // resolve is called with the lock held.
@@ -26,6 +27,8 @@ func (s *Simulator) resolve(name string) resolution {
 	for range maxAliases {
 		b := s.behaviour(name)
 		switch {
+		case b.DNSSilent:
+			return resolution{silent: true}
 		case b.DNSError:
 			return resolution{rcode: dns.RcodeServerFailure}
 		case b.NoDNS:
@@ -53,10 +56,20 @@ func (s *Simulator) answerDNS(w dns.ResponseWriter, query *dns.Msg) {
 		s.mu.Lock()
 		r := s.resolve(canonical(question.Name))
 		s.mu.Unlock()
+		if r.silent {
+			return
+		}
 		reply.Rcode = r.rcode
 		reply.Answer = records(question, r)
 	} else {
 		reply.Rcode = dns.RcodeFormatError
+	}
+	if w.RemoteAddr().Network() == "udp" { // what doesn't fit is asked for over TCP
+		size := dns.MinMsgSize
+		if opt := query.IsEdns0(); opt != nil {
+			size = max(size, int(opt.UDPSize()))
+		}
+		reply.Truncate(size)
 	}
 	_ = w.WriteMsg(reply) // a client that has gone asks again if it must
 }

@@ -21,6 +21,19 @@ type Write struct {
 	Late bool `json:"late,omitempty"`
 	// ByHand: by EditByHand, not over the API.
 	ByHand bool `json:"by_hand,omitempty"`
+	// By is the client id that the write came with; empty for one by hand.
+	By string `json:"by,omitempty"`
+}
+
+// Read is one accepted read of an app, the list of which it shows.
+type Read struct {
+	App  string   `json:"app"`
+	List []string `json:"list"`
+	By   string   `json:"by"` // the client id that it came with
+	// ReceivedAt is when the request had been read, AnsweredAt when its answer
+	// went out or its connection was dropped; zero as long as that is to come.
+	ReceivedAt time.Time `json:"received_at"`
+	AnsweredAt time.Time `json:"answered_at,omitzero"`
 }
 
 // Overlap is two list writes of one app of which the second was received
@@ -47,6 +60,22 @@ func (s *Simulator) History(app string) []Write {
 		}
 	}
 	return writes
+}
+
+// Reads returns the accepted reads of an app in the order in which they saw the list.
+func (s *Simulator) Reads(app string) []Read {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.apps[app]
+	if a == nil {
+		return nil
+	}
+	reads := make([]Read, len(a.reads))
+	for i, r := range a.reads {
+		reads[i] = *r
+		reads[i].List = slices.Clone(r.List)
+	}
+	return reads
 }
 
 // Overlaps returns every pair of writes over the API, of the same app, that

@@ -122,3 +122,28 @@ func TestAHistoryIsTheCallersOwn(t *testing.T) {
 		t.Errorf("history says %s", got)
 	}
 }
+
+func TestReadsAndWritesAreKeptWithTheirCaller(t *testing.T) {
+	t.Parallel()
+	s := start(t, Options{})
+	call(t, s, "GET", "/apps/app1", "")
+	write(t, s, "a.example.com")
+	s.FailNext("app1", ReadApp, Fault{Kind: Error5xx}, Fault{Kind: DropAfter})
+	call(t, s, "GET", "/apps/app1", "") // isn't accepted
+	call(t, s, "GET", "/apps/app1", "") // is, though the answer gets lost
+	reads := s.Reads("app1")
+	if len(reads) != 2 || len(reads[0].List) != 0 || !slices.Equal(reads[1].List, []string{"a.example.com"}) {
+		t.Fatalf("reads %+v", reads)
+	}
+	for _, r := range reads {
+		if r.By != "sim" || r.App != "app1" || r.AnsweredAt.Before(r.ReceivedAt) {
+			t.Errorf("read %+v", r)
+		}
+	}
+	if writes := s.History("app1"); writes[0].By != "sim" {
+		t.Errorf("write %+v", writes[0])
+	}
+	if s.Reads("unknown") != nil {
+		t.Error("an unknown app has reads")
+	}
+}

@@ -20,6 +20,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -154,6 +155,7 @@ func (o Options) withDefaults() Options {
 	if len(o.Accounts) == 0 {
 		o.Accounts = []Account{{ClientID: "sim", APIKey: "sim-key"}}
 	}
+	o.Accounts = slices.Clone(o.Accounts) // keys change
 	if !o.ServerAddress.IsValid() {
 		o.ServerAddress = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
