@@ -1,0 +1,102 @@
+//go:build faults
+
+package faults
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+)
+
+// trouble is an API with a little of everything that goes wrong with one.
+func trouble() simulator.Faults {
+	return simulator.Faults{Error5xx: 0.02, Error429: 0.02, RetryAfter: time.Second, Slow: 0.01, SlowFor: 2 * time.Second,
+		HTML: 0.005, DropBefore: 0.01, DropAfter: 0.005, TruncatedJSON: 0.005, NoDomains: 0.005}
+}
+
+// producer enqueues random changes in small batches until stop is closed: of ten
+// domains, three are taken off. Where Redis fails, it goes on with the next batch.
+func (w *world) producer(seed uint64, pace time.Duration, stop <-chan struct{}) {
+	random := rand.New(rand.NewPCG(seed, 1))
+	for {
+		batch := make([]enqueue.Request, 1+random.IntN(5))
+		for i := range batch {
+			batch[i] = enqueue.Request{AppID: w.apps[random.IntN(len(w.apps))],
+				Domain: fmt.Sprintf("shop%02d.example.com", random.IntN(40)), Remove: random.IntN(10) < 3}
+		}
+		_ = w.enqueue(w.t.Context(), batch...) // noted
+		select {
+		case <-stop:
+			return
+		case <-time.After(time.Duration(random.Int64N(int64(2 * pace)))):
+		}
+	}
+}
+
+// load runs n producers until the returned function is called.
+func (w *world) load(n int, pace time.Duration) (end func()) {
+	stop := make(chan struct{})
+	var running sync.WaitGroup
+	for i := range n {
+		running.Go(func() { w.producer(uint64(i), pace, stop) })
+	}
+	end = sync.OnceFunc(func() { close(stop); running.Wait() })
+	w.t.Cleanup(end)
+	return end
+}
+
+func TestWorkersKilledAtRandomLoseNoChange(t *testing.T) {
+	t.Parallel()
+	killAtRandom(t, 8, 3, 24*time.Second)
+}
+
+// TestSoak is the same for as long as SOAK says; it is skipped without.
+func TestSoak(t *testing.T) {
+	long, err := time.ParseDuration(os.Getenv("SOAK"))
+	if err != nil {
+		t.Skip("runs for as long as SOAK says, such as SOAK=30m: make soak")
+	}
+	t.Parallel()
+	killAtRandom(t, 20, 4, long)
+}
+
+// killAtRandom kills one of the workers with SIGKILL every two to four seconds,
+// while changes of all apps come in and the API has its troubles.
+func killAtRandom(t *testing.T, apps, workers int, lasting time.Duration) {
+	opt := simulator.Options{Latency: 100 * time.Millisecond, Faults: trouble()}
+	for i := range apps {
+		opt.Apps = append(opt.Apps, site(fmt.Sprintf("app%02d", i)))
+	}
+	w := newWorld(t, opt)
+	running := make([]*process, workers)
+	for i := range running {
+		running[i] = w.worker()
+	}
+	end := w.load(4, 300*time.Millisecond)
+	kills := 0
+	var death time.Time
+	for began := time.Now(); time.Since(began) < lasting; {
+		select {
+		case <-t.Context().Done():
+			t.Fatal("the test's time is over")
+		case <-time.After(2*time.Second + rand.N(2*time.Second)):
+		}
+		i := rand.IntN(workers)
+		running[i].kill()
+		death = time.Now()
+		running[i] = w.worker()
+		kills++
+	}
+	end()
+	// An app in trouble at the API is tried again later and later, beside the takeover.
+	w.sim.SetFaults(simulator.Faults{})
+	w.awaitSettled(takeover + 30*time.Second)
+	t.Logf("%d changes, %d workers killed; settled %s after the last death", w.want.acked, kills, time.Since(death).Round(time.Second))
+	w.check()
+}

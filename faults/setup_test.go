@@ -1,0 +1,261 @@
+//go:build faults
+
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/redistest"
+	"pilotsync/internal/simulator"
+	"pilotsync/worker/ledger"
+)
+
+// binary is the program under test; TestMain builds it once for all tests. With
+// FAULTS_RACE=1 it has the race detector in it.
+var binary string
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(built{m})
+}
+
+type built struct{ *testing.M }
+
+// Run builds the program, runs the tests and removes it.
+func (b built) Run() int {
+	folder, err := os.MkdirTemp("", "pilotsync-faults-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(folder)
+	binary = filepath.Join(folder, "pilotsync")
+	args := []string{"build", "-o", binary}
+	if os.Getenv("FAULTS_RACE") == "1" {
+		args = append(args, "-race")
+	}
+	if out, err := exec.Command("go", append(args, "pilotsync/cmd/pilotsync")...).CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		return 1
+	}
+	return b.M.Run()
+}
+
+// takeover is how long a dead worker's app may stand still: the lease's 30 s, the
+// sweep's 15 s, and a sync.
+const takeover = 60 * time.Second
+
+// world is a simulator within the test, a real Redis, and what the tests look
+// with. Its workers are processes.
+type world struct {
+	t      *testing.T
+	sim    *simulator.Simulator
+	redis  *redistest.Server // nil where the test has a Redis of its own
+	rdb    redis.UniversalClient
+	ledger *ledger.Ledger
+	client *enqueue.Client
+	want   *wanted
+	env    []string // of each worker
+	apps   []string
+}
+
+// newWorld starts a Redis with redisArgs, and a simulator.
+func newWorld(t *testing.T, opt simulator.Options, redisArgs ...string) *world {
+	t.Helper()
+	server := redistest.New(t, redisArgs...)
+	w := newWorldOn(t, opt, redis.NewClient(&redis.Options{Addr: server.Addr, ContextTimeoutEnabled: true}), server.URL)
+	w.redis = server
+	return w
+}
+
+// newWorldOn starts a simulator, and workers use the Redis at url; the test itself
+// uses rdb, which is the world's to close.
+func newWorldOn(t *testing.T, opt simulator.Options, rdb redis.UniversalClient, url string) *world {
+	t.Helper()
+	t.Cleanup(func() { _ = rdb.Close() })
+	sim, err := simulator.Start(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	roots := filepath.Join(t.TempDir(), "roots.pem")
+	if err := os.WriteFile(roots, sim.CAPEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, sim: sim, rdb: rdb, ledger: ledger.New(rdb), client: enqueue.New(rdb), want: newWanted()}
+	for _, app := range opt.Apps {
+		w.apps = append(w.apps, app.ID)
+		w.want.byHand[app.ID] = app.Domains
+	}
+	if len(w.apps) == 0 {
+		w.apps = []string{"app1"}
+	}
+	w.env = []string{
+		"REDIS_URL=" + url, "SERVERPILOT_API_URL=" + sim.APIURL(), "PILOTSYNC_API_RATE=0",
+		"WU_SERVER_PILOT_CLIENT_ID=sim", "WU_SERVER_PILOT_API_KEY=sim-key", "WU_SERVER_PILOT_APP_ID=" + strings.Join(w.apps, ","),
+		"PILOTSYNC_DNS=" + sim.DNSAddr(), fmt.Sprintf("PILOTSYNC_TLS_PORT=%d", sim.TLSPort()), "PILOTSYNC_TLS_ROOTS=" + roots,
+		"PILOTSYNC_ALLOW_PRIVATE_ADDRESSES=on", "PILOTSYNC_LISTEN=off", "PILOTSYNC_SSL_DELAYS=1h",
+		"PILOTSYNC_LOG_LEVEL=debug",
+	}
+	return w
+}
+
+// worker starts a worker with the world's environment; env wins over it.
+func (w *world) worker(env ...string) *process { return w.process(env, "worker") }
+
+// process starts the program with args. It ends with the test.
+func (w *world) process(env []string, args ...string) *process {
+	w.t.Helper()
+	log, err := os.CreateTemp(w.t.TempDir(), args[0]+"-*.log")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer log.Close()
+	p := &process{Cmd: exec.Command(binary, args...), t: w.t, log: log.Name(), ended: make(chan struct{})}
+	p.Env = append(append(os.Environ(), w.env...), env...) // of two values the last one counts
+	p.Stdout, p.Stderr = log, log
+	if err := p.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	go func() { // waited for by kill
+		defer close(p.ended)
+		_ = p.Wait() // how it ended is in ProcessState
+	}()
+	w.t.Cleanup(func() {
+		p.kill()
+		if strings.Contains(p.logged(), "DATA RACE") || strings.Contains(p.logged(), "panic:") {
+			w.t.Errorf("a worker raced or panicked:\n%s", p.logged())
+		}
+		if w.t.Failed() && os.Getenv("FAULTS_LOGS") != "" {
+			w.t.Logf("%s %d logged:\n%s", args[0], p.Process.Pid, p.logged())
+		}
+	})
+	return p
+}
+
+// process is a running pilotsync.
+type process struct {
+	*exec.Cmd
+	t     *testing.T
+	log   string // file with what it wrote
+	ended chan struct{}
+}
+
+// kill ends the process as a crash would, and waits for its end.
+func (p *process) kill() {
+	_ = p.Process.Kill() // fails only if it has ended
+	<-p.ended
+}
+
+// stop halts the process in its tracks; resume lets it go on.
+func (p *process) stop()   { p.signal(syscall.SIGSTOP) }
+func (p *process) resume() { p.signal(syscall.SIGCONT) }
+
+func (p *process) signal(s syscall.Signal) {
+	p.t.Helper()
+	if err := p.Process.Signal(s); err != nil {
+		p.t.Fatalf("%v to process %d: %v", s, p.Process.Pid, err)
+	}
+}
+
+// terminate sends SIGTERM and returns the exit code and how long it took.
+func (p *process) terminate() (code int, took time.Duration) {
+	p.t.Helper()
+	began := time.Now()
+	p.signal(syscall.SIGTERM)
+	select {
+	case <-p.ended:
+	case <-time.After(40 * time.Second):
+		p.t.Fatalf("still there 40 s after SIGTERM:\n%s", p.logged())
+	}
+	return p.ProcessState.ExitCode(), time.Since(began)
+}
+
+// alive reports whether the process hasn't ended by itself.
+func (p *process) alive() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// logged is all that the process wrote so far.
+func (p *process) logged() string {
+	b, err := os.ReadFile(p.log)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// awaitLog waits until the process has logged text.
+func (p *process) awaitLog(text string, limit time.Duration) {
+	p.t.Helper()
+	await(p.t, fmt.Sprintf("process %d logs %q", p.Process.Pid, text), limit, func() error {
+		if !strings.Contains(p.logged(), text) {
+			return errors.New("it didn't")
+		}
+		return nil
+	})
+}
+
+// await asks until it hears no error; what is away may come back.
+func await(t *testing.T, what string, limit time.Duration, ok func() error) {
+	t.Helper()
+	deadline := time.Now().Add(limit)
+	for {
+		err := ok()
+		switch {
+		case err == nil:
+			return
+		case time.Now().After(deadline):
+			t.Fatalf("%s: not within %s: %v", what, limit, err)
+		}
+		select {
+		case <-t.Context().Done():
+			t.Fatal("the test's time is over")
+		case <-time.After(25 * time.Millisecond):
+		}
+	}
+}
+
+// awaitSettled waits until no change of any app waits.
+func (w *world) awaitSettled(limit time.Duration) {
+	w.t.Helper()
+	await(w.t, "every change is dealt with", limit, w.settled)
+}
+
+// settled is nil if every acknowledged change has been recorded and none waits.
+func (w *world) settled() error {
+	ctx, cancel := context.WithTimeout(w.t.Context(), 5*time.Second)
+	defer cancel()
+	for _, id := range w.apps {
+		app, err := w.ledger.App(ctx, id)
+		if err != nil {
+			return err
+		}
+		if app.Pending > 0 || app.Leased {
+			return fmt.Errorf("app %s: %d changes wait, leased %v, trouble %+v", id, app.Pending, app.Leased, app.Trouble)
+		}
+	}
+	return w.want.recorded(ctx, w.ledger)
+}
+
+// site is an app of the simulator with names set by hand, and a few of them many.
+func site(id string) simulator.App {
+	return simulator.App{ID: id, Domains: []string{"intranet.example.org", "Mail.example.org"}}
+}
