@@ -50,7 +50,7 @@ func ParseWWW(s string) (WWW, error) {
 	case WWWAlways, WWWMainOnly, WWWNever:
 		return w, nil
 	}
-	return "", fmt.Errorf("www is %q; it takes always, main_only or never", s)
+	return "", fmt.Errorf("www is %.80q; it takes always, main_only or never", s)
 }
 
 // Change is the payload of domain:add and domain:remove: one request for one domain.
@@ -139,7 +139,8 @@ var ErrPayload = errors.New("bad payload")
 
 // Decode reads a payload of any of this package's types and checks it. Unknown
 // fields are ignored, so that a newer producer can talk to an older worker; a
-// missing or wrong one is an [ErrPayload] that names the field and the rule.
+// missing or wrong one is an [ErrPayload] that names the field and the rule, and
+// shows no more of the value than a line takes.
 func Decode[T Change | Sync | Verify | Event](payload []byte) (T, error) {
 	var p T
 	if err := json.Unmarshal(payload, &p); err != nil {
@@ -164,7 +165,7 @@ func explain(payload []byte, err error) error {
 		case reflect.Slice:
 			takes = "an array of strings"
 		}
-		return fmt.Errorf("%s is a JSON %s; it takes %s", typeErr.Field, typeErr.Value, takes)
+		return fmt.Errorf("%s is a JSON %.60s; it takes %s", typeErr.Field, typeErr.Value, takes)
 	}
 	// The error of a time doesn't say which field it came from.
 	var times struct {
@@ -198,7 +199,7 @@ var appID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // 1 to 64 of them.
 func CheckAppID(id string) error {
 	if !appID.MatchString(id) {
-		return fmt.Errorf("app_id is %q; it takes 1 to 64 letters, digits, _ or -", id)
+		return fmt.Errorf("app_id is %.80q; it takes 1 to 64 letters, digits, _ or -", id)
 	}
 	return nil
 }
@@ -228,7 +229,7 @@ const MaxBy = 64
 // empty string, nobody, is let through.
 func CheckBy(by string) error {
 	if !utf8.ValidString(by) || utf8.RuneCountInString(by) > MaxBy || strings.ContainsFunc(by, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return fmt.Errorf("by is %q; it takes a name of at most %d characters, none of them a control character", by, MaxBy)
+		return fmt.Errorf("by is %.80q; it takes a name of at most %d characters, none of them a control character", by, MaxBy)
 	}
 	return nil
 }
@@ -288,11 +289,11 @@ func (e *Event) check() error {
 	case DomainState, CertificateExpiring:
 		domain = join(checkDomain(&e.Domain), checkSeq(e.Seq))
 		if !e.State.Valid() {
-			state = fmt.Errorf("state is %q; it takes one of %v", e.State, States())
+			state = fmt.Errorf("state is %.80q; it takes one of %v", e.State, States())
 		}
 	case AppBlocked, AppRecovered:
 	default:
-		kind = fmt.Errorf("type is %q; it takes %s, %s, %s or %s", e.Type, DomainState, CertificateExpiring, AppBlocked, AppRecovered)
+		kind = fmt.Errorf("type is %.80q; it takes %s, %s, %s or %s", e.Type, DomainState, CertificateExpiring, AppBlocked, AppRecovered)
 	}
 	if len(e.Names) == 0 {
 		e.Names = nil // as it comes back from being encoded

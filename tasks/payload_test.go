@@ -238,6 +238,24 @@ func TestAppIDsAreSafeInKeysAndURLs(t *testing.T) {
 	}
 }
 
+func TestAnErrorShowsNoMoreOfAValueThanALineTakes(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("9", 1<<20)
+	for _, payload := range []string{
+		`{"app_id":"` + long + `","domain":"` + long + `","www":"` + long + `","by":"` + long + `"}`,
+		`{"app_id":"a","seq":` + long + `}`, `{"requested_at":"` + long + `"}`,
+		`{"type":"` + long + `"}`, `{"type":"domain.state","state":"` + long + `"}`, `{"names":` + long + `}`, long,
+	} {
+		_, change := Decode[Change]([]byte(payload))
+		_, event := Decode[Event]([]byte(payload))
+		for _, err := range []error{change, event} {
+			if err != nil && len(err.Error()) > 1000 {
+				t.Errorf("%.40s…: %d bytes: %.200s…", payload, len(err.Error()), err)
+			}
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, p := range [][]byte{Encode(change), Encode(wake), Encode(verify), Encode(event), Encode(blocked), []byte(`{}`), []byte(`null`),
 		[]byte(`{"app_id":"a","wake":1,"more":{}}`), []byte(`{"requested_at":"9999-12-31T23:59:59-23:59"}`)} {

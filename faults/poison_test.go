@@ -1,0 +1,121 @@
+//go:build faults
+
+package faults
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+)
+
+// maxReasonShown is how long the reason of an archived task may be, in bytes: a
+// person reads it in a line of the page, and it stands in the log once a task.
+const maxReasonShown = 1000
+
+// poison is a task that nothing can be made of.
+type poison struct{ what, queue, kind, payload, reason string }
+
+func poisons() []poison {
+	const (
+		add    = `{"app_id":"app1","domain":"x.example.com","seq":1,"requested_at":"2026-01-01T00:00:00Z"`
+		verify = `{"app_id":"app1","domain":"x.example.com","seq":1,"attempt":1,"due_at":"2026-01-01T00:00:00Z"`
+	)
+	megabyte := strings.Repeat("a", 1<<20)
+	all := []poison{
+		{"a domain of a megabyte", tasks.QueueDomains, tasks.TypeDomainAdd, `{"app_id":"app1","domain":"` + megabyte + `","seq":1,"requested_at":"2026-01-01T00:00:00Z"}`, "longer than"},
+		{"an app id of a megabyte", tasks.QueueDomains, tasks.TypeDomainAdd, `{"app_id":"` + megabyte + `","domain":"x.example.com","seq":1,"requested_at":"2026-01-01T00:00:00Z"}`, "app_id is"},
+		{"a by of a megabyte", tasks.QueueDomains, tasks.TypeDomainAdd, add + `,"by":"` + megabyte + `"}`, "by is"},
+		{"a www of a megabyte", tasks.QueueDomains, tasks.TypeDomainAdd, add + `,"www":"` + megabyte + `"}`, "www is"},
+		{"a number of a megabyte", tasks.QueueDomains, tasks.TypeDomainAdd, strings.Replace(add, `"seq":1`, `"seq":`+strings.Repeat("1", 1<<20), 1) + `}`, "seq is"},
+		{"a time of a megabyte", tasks.QueueDomains, tasks.TypeDomainAdd, strings.Replace(add, "2026-01-01T00:00:00Z", megabyte, 1) + `}`, "requested_at is"},
+		{"nested a hundred thousand times", tasks.QueueDomains, tasks.TypeDomainAdd, strings.Repeat("[", 100_000), "not the JSON"},
+		{"a sync's app id of a megabyte", tasks.QueueLists, tasks.TypeAppSync, `{"app_id":"` + megabyte + `","wake":1}`, "app_id is"},
+		{"an event's type of a megabyte", tasks.QueueEvents, tasks.TypeEventDeliver, `{"type":"` + megabyte + `","app_id":"app1","at":"2026-01-01T00:00:00Z"}`, "type is"},
+		{"a state of a megabyte", tasks.QueueEvents, tasks.TypeEventDeliver, `{"type":"domain.state","app_id":"app1","domain":"x.example.com","seq":1,"state":"` + megabyte + `","at":"2026-01-01T00:00:00Z"}`, "state is"},
+		{"app_id is a number", tasks.QueueDomains, tasks.TypeDomainAdd, strings.Replace(add, `"app1"`, `7`, 1) + `}`, "app_id is a JSON number; it takes a string"},
+		{"domain is a list", tasks.QueueDomains, tasks.TypeDomainRemove, strings.Replace(add, `"x.example.com"`, `["x.example.com"]`, 1) + `}`, "domain is a JSON array; it takes a string"},
+		{"seq is a string", tasks.QueueDomains, tasks.TypeDomainAdd, strings.Replace(add, `"seq":1`, `"seq":"1"`, 1) + `}`, "seq is a JSON string; it takes a whole number"},
+		{"seq is a fraction", tasks.QueueDomains, tasks.TypeDomainAdd, strings.Replace(add, `"seq":1`, `"seq":1.5`, 1) + `}`, "seq is"},
+		{"requested_at isn't a time", tasks.QueueDomains, tasks.TypeDomainAdd, strings.Replace(add, "2026-01-01T00:00:00Z", "yesterday", 1) + `}`, "requested_at is"},
+		{"attempt is missing", tasks.QueueSSL, tasks.TypeSSLVerify, strings.Replace(verify, `"attempt":1,`, "", 1) + `}`, "attempt is 0"},
+		{"names is a string", tasks.QueueEvents, tasks.TypeEventDeliver, `{"type":"app.blocked","app_id":"app1","names":"x","at":"2026-01-01T00:00:00Z"}`, "names is a JSON string"},
+		{"wake is negative", tasks.QueueLists, tasks.TypeAppSync, `{"app_id":"app1","wake":-1}`, "wake is -1"},
+		{"an app id that would be a path", tasks.QueueLists, tasks.TypeAppSync, `{"app_id":"../servers","wake":1}`, "app_id is"},
+		{"a type of a megabyte", tasks.QueueDomains, "domain:" + megabyte, `{}`, "no such task type"},
+	}
+	kinds := map[string]string{tasks.QueueDomains: tasks.TypeDomainAdd, tasks.QueueLists: tasks.TypeAppSync,
+		tasks.QueueSSL: tasks.TypeSSLVerify, tasks.QueueEvents: tasks.TypeEventDeliver}
+	for queue, kind := range kinds {
+		stray := tasks.TypeAppSync // a type of another queue
+		if queue == tasks.QueueLists {
+			stray = tasks.TypeDomainAdd
+		}
+		all = append(all,
+			poison{queue + ": not JSON", queue, kind, "\x00\xff<xml/>", "not the JSON"},
+			poison{queue + ": nothing", queue, kind, "", "not the JSON"},
+			poison{queue + ": null", queue, kind, "null", "app_id is"},
+			poison{queue + ": an array", queue, kind, "[]", "not the JSON"},
+			poison{queue + ": a megabyte of nothing", queue, kind, strings.Repeat("\x00", 1<<20), "not the JSON"},
+			poison{queue + ": an unknown type", queue, "domain:rename", "{}", `no such task type on this queue: "domain:rename"`},
+			poison{queue + ": a type of another queue", queue, stray, add + "}", "no such task type"},
+		)
+	}
+	return all
+}
+
+func TestPoisonIsArchivedWithItsReasonAndTheRestGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Apps: []simulator.App{site("app1"), site("app2")}})
+	client, inspector := asynq.NewClientFromRedisClient(w.rdb), asynq.NewInspectorFromRedisClient(w.rdb)
+	ids := map[string]poison{}
+	for i, p := range poisons() {
+		info, err := client.EnqueueContext(t.Context(), asynq.NewTask(p.kind, []byte(p.payload)), asynq.Queue(p.queue))
+		if err != nil {
+			t.Fatalf("%s: %v", p.what, err)
+		}
+		ids[info.ID] = p
+		if i%2 == 0 { // real changes, before, between and behind
+			w.add(w.apps[i/2%2], fmt.Sprintf("shop%02d.example.com", i))
+		}
+	}
+	began := time.Now()
+	worker := w.worker()
+	w.awaitSettled(30 * time.Second)
+	t.Logf("%d changes among %d tasks of poison settled within %s", w.want.acked, len(ids), time.Since(began).Round(100*time.Millisecond))
+	for id, p := range ids {
+		var info *asynq.TaskInfo
+		await(t, p.what+" is archived", 30*time.Second, func() (err error) {
+			if info, err = inspector.GetTaskInfo(p.queue, id); err == nil && info.State != asynq.TaskStateArchived {
+				err = errors.New(info.State.String())
+			}
+			return err
+		})
+		if !strings.Contains(info.LastErr, p.reason) {
+			t.Errorf("%s: the reason doesn't say %q: %.300s", p.what, p.reason, info.LastErr)
+		}
+		if len(info.LastErr) > maxReasonShown {
+			t.Errorf("%s: the reason has %d bytes: %.100s…", p.what, len(info.LastErr), info.LastErr)
+		}
+		if info.Retried != 0 {
+			t.Errorf("%s: tried again %d times", p.what, info.Retried)
+		}
+	}
+	for line := range strings.Lines(worker.logged()) {
+		if len(line) > 4*maxReasonShown {
+			t.Errorf("a line of the log has %d bytes: %.200s…", len(line), line)
+		}
+	}
+	if !worker.alive() {
+		t.Error("the worker ended")
+	}
+	w.add("app1", "last.example.com")
+	w.awaitSettled(15 * time.Second)
+	w.check()
+}
