@@ -181,7 +181,7 @@ func (w *Worker) Run(ctx context.Context) error {
 func (s server) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	handle, known := s.handlers[t.Type()]
 	if !known {
-		return never(fmt.Errorf("%w: no such task type on this queue: %q", tasks.ErrPayload, t.Type()))
+		return never(fmt.Errorf("%w: no such task type on this queue: %.80q", tasks.ErrPayload, t.Type()))
 	}
 	return handle(ctx, t)
 }
@@ -189,7 +189,7 @@ func (s server) ProcessTask(ctx context.Context, t *asynq.Task) error {
 // failed is the one place where a task's error is logged.
 func (w *Worker) failed(ctx context.Context, t *asynq.Task, err error) {
 	id, _ := asynq.GetTaskID(ctx)
-	log := w.log.WithFields(taskFields(t)).WithField("task_id", id).WithField("type", t.Type())
+	log := w.log.WithFields(taskFields(t)).WithField("task_id", id).WithField("type", fmt.Sprintf("%.80s", t.Type()))
 	var call *applist.CallError
 	var pause *later
 	switch {
