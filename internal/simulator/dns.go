@@ -55,6 +55,9 @@ func (s *Simulator) answerDNS(w dns.ResponseWriter, query *dns.Msg) {
 		question := query.Question[0]
 		s.mu.Lock()
 		r := s.resolve(canonical(question.Name))
+		if alias := s.behaviour(question.Name).CNAME; alias != "" && question.Qtype == dns.TypeCNAME {
+			r = resolution{aliases: []string{alias}} // asked for the record itself, a resolver doesn't follow it
+		}
 		s.mu.Unlock()
 		if r.silent {
 			return

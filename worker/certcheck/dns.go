@@ -35,6 +35,11 @@ func (c *Checker) resolve(ctx context.Context, look *Look, expected []netip.Pref
 	for _, err := range []error{err4, err6} {
 		if err != nil && !isNotFound(err) {
 			look.DNS, look.DNSDetail = Unknown, failureText(err)
+			if !isTimeout(err) {
+				if circle := c.circle(ctx, look.Name); circle != "" {
+					look.DNS, look.DNSDetail = NoAddress, circle
+				}
+			}
 			return
 		}
 	}

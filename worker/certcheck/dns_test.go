@@ -60,9 +60,13 @@ func TestWhereDNSPoints(t *testing.T) {
 			zone: "example.com. 60 CNAME gone.example.net.",
 			want: dnsPart{Status: NoAddress, Detail: "is an alias (CNAME) of gone.example.net, which has no A or AAAA record"},
 		},
-		"an alias loop is a failure of the lookup": {
+		"an alias that leads back to itself is told with its way": {
 			zone: "example.com. 60 CNAME a.example.net.\na.example.net. 60 CNAME example.com.",
-			want: dnsPart{Status: Unknown, Detail: "server misbehaving"},
+			want: dnsPart{Status: NoAddress, Detail: "is an alias (CNAME) that goes round in a circle: example.com → a.example.net → example.com"},
+		},
+		"an alias of one that leads back to itself is too, shown in short": {
+			zone: "example.com. 60 CNAME a.test.\na.test. 60 CNAME b.test.\nb.test. 60 CNAME c.test.\nc.test. 60 CNAME d.test.\nd.test. 60 CNAME a.test.",
+			want: dnsPart{Status: NoAddress, Detail: "is an alias (CNAME) that goes round in a circle: example.com → a.test → b.test → … → a.test"},
 		},
 		"a name that doesn't exist has no address": {
 			zone: "other.com. 60 A 127.0.0.1",

@@ -1,0 +1,65 @@
+package certcheck
+
+import (
+	"context"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// maxAliases bounds how far CNAME records are followed; resolvers give up at
+// about as many.
+const maxAliases = 16
+
+// circle tells whether a name that can't be resolved is an alias that leads back
+// to itself, or to one that does; empty if not. A resolver reports that as it
+// reports its own failures (SERVFAIL), but here the records are what is wrong.
+// Package net can't ask for a CNAME record alone, hence a client of its own.
+func (c *Checker) circle(ctx context.Context, name string) string {
+	server := c.cfg.DNS
+	if server == "" {
+		system, err := dns.ClientConfigFromFile("/etc/resolv.conf")
+		if err != nil || len(system.Servers) == 0 {
+			return ""
+		}
+		server = net.JoinHostPort(system.Servers[0], system.Port)
+	}
+	chain := []string{dns.CanonicalName(name)}
+	for range maxAliases {
+		last := chain[len(chain)-1]
+		query := new(dns.Msg).SetQuestion(last, dns.TypeCNAME)
+		reply, _, err := new(dns.Client).ExchangeContext(ctx, query, server)
+		if err != nil {
+			return ""
+		}
+		alias := slices.IndexFunc(reply.Answer, func(rr dns.RR) bool {
+			return rr.Header().Rrtype == dns.TypeCNAME && dns.CanonicalName(rr.Header().Name) == last
+		})
+		if alias < 0 {
+			return ""
+		}
+		next := dns.CanonicalName(reply.Answer[alias].(*dns.CNAME).Target)
+		back := slices.Contains(chain, next)
+		chain = append(chain, next)
+		if back {
+			return "is an alias (CNAME) that goes round in a circle: " + arrows(chain)
+		}
+	}
+	return ""
+}
+
+// arrows shows a chain of names, its middle left out where it is long.
+func arrows(chain []string) string {
+	var shown []string
+	for i, name := range chain {
+		switch {
+		case i < 3 || i == len(chain)-1:
+			shown = append(shown, clean(strings.TrimSuffix(name, "."), maxShownName))
+		case i == 3:
+			shown = append(shown, "…")
+		}
+	}
+	return strings.Join(shown, " → ")
+}
