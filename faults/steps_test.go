@@ -1,0 +1,65 @@
+//go:build faults
+
+package faults
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pilotsync/internal/simulator"
+)
+
+// A worker is killed exactly at each step of a write; another worker, which came
+// after it, has to find out and finish. What a step's request asked for may have
+// happened or not when the worker dies: hence the two sides of each.
+func TestAWorkerKilledAtAnyStepOfAWriteLosesNothingAndIsReplacedWithin60Seconds(t *testing.T) {
+	t.Parallel()
+	redis := func(name string) func(*testing.T) func([]byte) bool {
+		return func(t *testing.T) func([]byte) bool { return script(t, name) }
+	}
+	is := func(match func([]byte) bool) func(*testing.T) func([]byte) bool {
+		return func(*testing.T) func([]byte) bool { return match }
+	}
+	const api = true
+	for _, step := range []struct {
+		name  string
+		api   bool // of the API, else of Redis
+		match func(*testing.T) func([]byte) bool
+		sides []side
+	}{
+		{"recording the change", !api, redis("record"), []side{unsent, answered}},
+		{"enqueueing the sync", !api, is(putsSync), []side{unsent}},
+		{"taking the lease", !api, redis("take"), []side{answered}},
+		{"reading the list", api, is(listRead), []side{answered}},
+		{"noting the write", !api, redis("begin_write"), []side{unsent, answered}},
+		{"writing the list", api, is(listWrite), []side{unsent, received, answered}},
+		{"enqueueing the verification", !api, is(putsVerification), []side{unsent, answered}},
+		{"committing", !api, redis("commit"), []side{unsent, answered}},
+		{"releasing the lease", !api, redis("release"), []side{unsent, answered}},
+	} {
+		for _, side := range step.sides {
+			t.Run(fmt.Sprintf("%s, %s", step.name, side), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: 500 * time.Millisecond})
+				onRedis, redisURL := w.tapRedis()
+				onAPI, apiURL := w.tapAPI()
+				at := onRedis
+				if step.api {
+					at = onAPI
+				}
+				trap := at.hold(side, step.match(t))
+				victim := w.worker(redisURL, apiURL)
+				w.add("app1", "one.example.com", "two.example.com", "three.example.com")
+				trap.await(t, 30*time.Second)
+				victim.kill()
+				death := time.Now()
+				w.worker()
+				w.awaitSettled(takeover)
+				t.Logf("settled %s after the death", time.Since(death).Round(100*time.Millisecond))
+				w.check()
+				w.checkAddedOnce("app1")
+			})
+		}
+	}
+}
