@@ -1,0 +1,124 @@
+//go:build faults
+
+package faults
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker/certcheck"
+)
+
+// attemptLimit is how long one look at a name may take; what is polled adds to
+// that where it is measured from outside.
+const attemptLimit = 20 * time.Second
+
+// sight is a way in which a domain doesn't work, and what its reason must say.
+type sight struct {
+	name      string
+	behaviour simulator.Behaviour
+	state     tasks.State
+	reason    string // % stands for the name
+}
+
+func sights() []sight {
+	hundred := make([]netip.Addr, 100)
+	for i := range hundred {
+		hundred[i] = netip.AddrFrom4([4]byte{203, 0, 113, byte(i + 1)})
+	}
+	here := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	return []sight{
+		{"good.example.com", simulator.Behaviour{}, tasks.Done, "certificate valid until"},
+		{"gone.example.com", simulator.Behaviour{NoDNS: true}, tasks.Failed, "% doesn't exist in DNS, or has no A or AAAA record"},
+		{"dangling.example.com", simulator.Behaviour{CNAME: "gone.example.com"}, tasks.Failed, "% is an alias (CNAME) of gone.example.com, which has no A or AAAA record"},
+		{"broken.example.com", simulator.Behaviour{DNSError: true}, tasks.Failed, "the DNS lookup of % failed (server misbehaving), which doesn't mean that its records are wrong"},
+		{"silent.example.com", simulator.Behaviour{DNSSilent: true}, tasks.Failed, "the DNS lookup of % failed (no answer in time), which doesn't mean that its records are wrong"},
+		{"round.example.com", simulator.Behaviour{CNAME: "other.example.net"}, tasks.Failed, "% is an alias (CNAME) that goes round in a circle: % → other.example.net → %"},
+		{"itself.example.com", simulator.Behaviour{CNAME: "itself.example.com"}, tasks.Failed, "% is an alias (CNAME) that goes round in a circle: % → %"},
+		{"hundred.example.com", simulator.Behaviour{PointsTo: hundred}, tasks.Failed, "% points to 203.0.113.1, 203.0.113.2, 203.0.113.3 and at least 29 more; this app is on 127.0.0.1"},
+		{"mixed.example.com", simulator.Behaviour{PointsTo: []netip.Addr{here, hundred[0]}}, tasks.Failed, "% also points to 203.0.113.1; this app is on 127.0.0.1"},
+		{"selfsigned.example.com", simulator.Behaviour{TLS: simulator.SelfSigned}, tasks.DoneWithoutSSL, "% points here, but the certificate at 127.0.0.1 is self-signed"},
+		{"old.example.com", simulator.Behaviour{TLS: simulator.Expired}, tasks.DoneWithoutSSL, "% points here, but the certificate at 127.0.0.1 expired on"},
+		{"wrong.example.com", simulator.Behaviour{TLS: simulator.OtherName}, tasks.DoneWithoutSSL, "% points here, but the certificate at 127.0.0.1 is for other-site.example.org, not for %"},
+		{"hangs.example.com", simulator.Behaviour{TLS: simulator.HangsHandshake}, tasks.DoneWithoutSSL, "doesn't finish the TLS handshake (timeout)"},
+		{"hangsup.example.com", simulator.Behaviour{TLS: simulator.HangsUp}, tasks.DoneWithoutSSL, "closes the connection during the TLS handshake"},
+		{"http.example.com", simulator.Behaviour{TLS: simulator.PlainHTTP}, tasks.DoneWithoutSSL, "answers in plain HTTP on port"},
+	}
+}
+
+func TestEachWayInWhichDNSAndTLSFailHasAReasonOfItsOwnWithin20Seconds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Apps: []simulator.App{{ID: "app1", AutoSSL: true}}})
+	w.sim.SetBehaviour("other.example.net", simulator.Behaviour{CNAME: "round.example.com"})
+	var all []string
+	for _, s := range sights() {
+		w.sim.SetBehaviour(s.name, s.behaviour)
+		all = append(all, s.name)
+	}
+	// One attempt: what it sees is final. All run at once, as in a burst.
+	w.worker("PILOTSYNC_SSL_DELAYS=1s", "PILOTSYNC_WWW=never")
+	w.add("app1", all...)
+
+	reasons := map[string]string{} // by reason, the name in it left out
+	for _, s := range sights() {
+		var reason string
+		await(t, s.name+" is "+string(s.state), attemptLimit+30*time.Second, func() error {
+			v, _, err := w.ledger.Domain(t.Context(), "app1", s.name)
+			if v.State != s.state {
+				return errors.Join(err, fmt.Errorf("it is %q: %s", v.State, v.Reason))
+			}
+			reason = v.Reason
+			return nil
+		})
+		history, err := w.ledger.History(t.Context(), "app1", s.name)
+		if err != nil || len(history) < 2 {
+			t.Fatalf("%s: history %+v, %v", s.name, history, err)
+		}
+		// From being listed: the pause of 1 s, up to a tenth more, asynq's whole seconds and a poll are in it.
+		took := history[0].At.Sub(history[1].At)
+		t.Logf("%-24s after %5.1f s: %s", s.name, took.Seconds(), reason)
+		if took > attemptLimit+5*time.Second {
+			t.Errorf("%s: judged %s after it was listed", s.name, took)
+		}
+		if want := strings.ReplaceAll(s.reason, "%", s.name); !strings.Contains(reason, want) {
+			t.Errorf("%s: the reason is %q; it must say %q", s.name, reason, want)
+		}
+		shape := strings.ReplaceAll(reason, s.name, "%")
+		if other := reasons[shape]; other != "" {
+			t.Errorf("%s and %s have the same reason: %s", s.name, other, reason)
+		}
+		reasons[shape] = s.name
+	}
+}
+
+// The look itself is timed within the test's own process, where nothing else is in
+// the figure.
+func TestNoLookTakesLongerThan20Seconds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Apps: []simulator.App{{ID: "app1", AutoSSL: true}}})
+	w.sim.SetBehaviour("other.example.net", simulator.Behaviour{CNAME: "round.example.com"})
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(w.sim.CAPEM())
+	checker := certcheck.New(certcheck.Config{DNS: w.sim.DNSAddr(), Port: w.sim.TLSPort(), Roots: roots, AllowPrivate: true})
+	here := []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	for _, s := range sights() {
+		w.sim.SetBehaviour(s.name, s.behaviour)
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			began := time.Now()
+			look := checker.Check(t.Context(), s.name, here)
+			if took := time.Since(began); took > attemptLimit {
+				t.Errorf("the look took %s: %+v", took, look)
+			} else {
+				t.Logf("%.1f s: %s, %s", took.Seconds(), look.DNSInWords(), look.TLSInWords())
+			}
+		})
+	}
+}
