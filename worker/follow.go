@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
-	"github.com/redis/go-redis/v9"
 
 	"pilotsync/tasks"
 	"pilotsync/worker/applist"
@@ -15,10 +14,7 @@ import (
 
 // follow enqueues the tasks that follow from others. Their ids are made from
 // what they are about, so that enqueueing one twice is harmless.
-type follow struct {
-	rdb    redis.UniversalClient
-	client *asynq.Client
-}
+type follow struct{ client *asynq.Client }
 
 var _ applist.Follower = follow{}
 
@@ -32,16 +28,6 @@ const (
 	verifyTimeout = 2 * time.Minute
 	eventTimeout  = time.Minute
 )
-
-// register makes our queues known to asynq's inspector. asynq does it once a
-// process; a Redis that lost its memory would have asynqmon show none of them.
-func (f follow) register(ctx context.Context) error {
-	err := f.rdb.SAdd(ctx, "asynq:queues", tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL, tasks.QueueEvents).Err()
-	if err != nil {
-		return fmt.Errorf("register the queues: %w", err)
-	}
-	return nil
-}
 
 // Sync enqueues an app's sync.
 func (f follow) Sync(ctx context.Context, s tasks.Sync) error {

@@ -30,7 +30,7 @@ type Metrics struct {
 	webhookSeconds              prometheus.Histogram
 	sweepFinds                  *prometheus.CounterVec
 	drift                       *prometheus.GaugeVec
-	watched                     *prometheus.CounterVec
+	watched, strays             *prometheus.CounterVec
 }
 
 // NewMetrics registers a worker's metrics with reg. It panics if that has them
@@ -77,6 +77,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Help: "Names that a sync would put on the app's list or take off it, as the hourly look saw it; only with PILOTSYNC_RECONCILE=report."}, []string{"app"})
 	m.watched = make.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_looks_total",
 		Help: "Looks at domains whose verification had ended, by the state that the domain has after it."}, []string{"result"})
+	m.strays = make.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_strays_total",
+		Help: "What asynq would have left for ever, by kind: unreadable (message), mislabelled (it lacks its id or queue), hollow (an id without a task), unleased (active without a lease), unregistered (queue); and by what was done: quarantined, relabelled, removed, leased, registered."}, []string{"kind", "action"})
 	m.showZeros()
 	return m
 }
@@ -106,6 +108,9 @@ func (m *Metrics) showZeros() {
 		show(m.webhooks, v.label())
 	}
 	show(m.sweepFinds, foundChange, foundSync, foundVerification)
+	for _, find := range strayFinds() {
+		m.strays.WithLabelValues(find[:]...)
+	}
 	for _, op := range []string{serverpilot.OpApp, serverpilot.OpServer, serverpilot.OpSetDomains, serverpilot.OpEnableAutoSSL} {
 		m.apiCalls.WithLabelValues(endpointLabel(op), "200")
 		m.apiSeconds.WithLabelValues(endpointLabel(op))
@@ -142,7 +147,25 @@ const (
 	foundChange       = "change"
 	foundSync         = "sync"
 	foundVerification = "verification"
+
+	strayUnreadable   = "unreadable"
+	strayMislabelled  = "mislabelled"
+	strayHollow       = "hollow"
+	strayUnleased     = "unleased"
+	strayUnregistered = "unregistered"
+
+	strayQuarantined = "quarantined"
+	strayRelabelled  = "relabelled"
+	strayRemoved     = "removed"
+	strayLeased      = "leased"
+	strayRegistered  = "registered"
 )
+
+// strayFinds are the kinds of strays, each with what is done about it.
+func strayFinds() [][2]string {
+	return [][2]string{{strayUnreadable, strayQuarantined}, {strayMislabelled, strayRelabelled}, {strayMislabelled, strayQuarantined},
+		{strayHollow, strayRemoved}, {strayUnleased, strayLeased}, {strayUnregistered, strayRegistered}}
+}
 
 func endpointLabel(op string) string {
 	switch op {

@@ -24,7 +24,7 @@ const (
 type ledgerCollector struct {
 	state *shared[ledgerState]
 
-	up, ledgerUp, webhooksOff                               *prometheus.Desc
+	up, ledgerUp, webhooksOff, quarantined                  *prometheus.Desc
 	domains, names, room, blocked, pending, failing, oldest *prometheus.Desc
 	listedAt, expiry, expiring, paused                      *prometheus.Desc
 }
@@ -33,6 +33,7 @@ type ledgerCollector struct {
 type ledgerState struct {
 	apps        []ledger.App
 	webhooksOff int64
+	quarantined int64
 }
 
 // errLedger is that Redis answers, and that what it answers can't be used.
@@ -47,6 +48,9 @@ func newLedgerCollector(rdb redis.UniversalClient) *ledgerCollector {
 		if s.webhooksOff, err = rdb.HLen(ctx, switchedOffKey).Result(); err != nil {
 			return s, err
 		}
+		if s.quarantined, err = rdb.ZCard(ctx, quarantineOrder).Result(); err != nil {
+			return s, err
+		}
 		if s.apps, err = l.AppStates(ctx); err != nil && ctx.Err() == nil && rdb.Ping(ctx).Err() == nil {
 			err = errors.Join(errLedger, err)
 		}
@@ -57,6 +61,7 @@ func newLedgerCollector(rdb redis.UniversalClient) *ledgerCollector {
 		up:          desc("redis_up", "Whether Redis answered this scrape."),
 		ledgerUp:    desc("ledger_up", "Whether the ledger could be read for this scrape; if not, the figures of the apps are missing."),
 		webhooksOff: desc("webhooks_switched_off", "Webhooks that answered that they are gone (410): nothing is sent there until a worker is started."),
+		quarantined: desc("quarantined", "Messages in quarantine: asynq could do nothing with them, and a person has to look at them ('pilotsync quarantine')."),
 		domains:     desc("domains", "Domains by app and state.", "app", "state"),
 		names:       desc("app_list_names", "Names on the app's list, as the last sync saw it.", "app"),
 		room:        desc("app_list_room", "Names that there is room for on the app's list; below zero for a list beyond the limit.", "app"),
@@ -73,7 +78,7 @@ func newLedgerCollector(rdb redis.UniversalClient) *ledgerCollector {
 
 // Describe implements [prometheus.Collector].
 func (c *ledgerCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.up, c.ledgerUp, c.webhooksOff, c.domains, c.names, c.room, c.blocked, c.pending, c.failing, c.oldest, c.listedAt, c.expiry, c.expiring, c.paused} {
+	for _, d := range []*prometheus.Desc{c.up, c.ledgerUp, c.webhooksOff, c.quarantined, c.domains, c.names, c.room, c.blocked, c.pending, c.failing, c.oldest, c.listedAt, c.expiry, c.expiring, c.paused} {
 		ch <- d
 	}
 }
@@ -91,6 +96,7 @@ func (c *ledgerCollector) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	gauge(c.webhooksOff, float64(s.webhooksOff))
+	gauge(c.quarantined, float64(s.quarantined))
 	for _, app := range s.apps {
 		for _, state := range tasks.States() {
 			gauge(c.domains, float64(app.Counts[state]), app.ID, string(state))

@@ -19,7 +19,7 @@ type Operator struct {
 
 // NewOperator returns an Operator on rdb, which stays the caller's to close.
 func NewOperator(rdb redis.UniversalClient) Operator {
-	return Operator{ledger: ledger.New(rdb), follow: follow{rdb: rdb, client: asynq.NewClientFromRedisClient(rdb)}}
+	return Operator{ledger: ledger.New(rdb), follow: follow{client: asynq.NewClientFromRedisClient(rdb)}}
 }
 
 // Pause has an app's changes wait until [Operator.Resume]; by is who wishes it.

@@ -80,9 +80,6 @@ func (s sweeper) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.follow.register(ctx); err != nil {
-		return err
-	}
 	all := []error{s.adopt(ctx)}
 	for _, app := range apps {
 		if err := ctx.Err(); err != nil {

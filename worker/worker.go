@@ -58,6 +58,7 @@ type Worker struct {
 	servers  []server
 	sweeper  sweeper
 	watch    *redisWatch
+	strays   *strayWatch
 	stopping chan struct{}
 	base     context.Context // ends when the worker has waited long enough
 	end      context.CancelFunc
@@ -73,7 +74,7 @@ type server struct {
 func New(cfg Config) (*Worker, error) {
 	w := &Worker{
 		log: logrus.NewEntry(cfg.Log), name: name(), ledger: ledger.New(cfg.Redis),
-		follow:  follow{rdb: cfg.Redis, client: asynq.NewClientFromRedisClient(cfg.Redis)},
+		follow:  follow{client: asynq.NewClientFromRedisClient(cfg.Redis)},
 		checker: certcheck.New(cfg.Check), accounts: map[string]*account{},
 		expected: cfg.Expected, delays: cfg.SSLDelays, dryRun: cfg.DryRun, reconcile: cmp.Or(cfg.Reconcile, Repair),
 		rdb: cfg.Redis, poster: newPoster(),
@@ -108,6 +109,9 @@ func New(cfg Config) (*Worker, error) {
 	}
 	if cfg.DryRun {
 		w.syncer.API = dryAPI{API: w.syncer.API, rdb: cfg.Redis, log: w.log}
+	}
+	if w.strays, err = newStrayWatch(cfg.Redis, w.log, w.metrics, func(ctx context.Context) bool { return w.watch.check(ctx) != nil }); err != nil {
+		return nil, err
 	}
 	w.sweeper = sweeper{w, asynq.NewInspectorFromRedisClient(cfg.Redis), map[string]int64{}}
 	w.servers = []server{
@@ -160,6 +164,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.log.WithField("apps", w.apps).Infof("worker %s is ready", w.name)
 	running.Go(func() { w.watch.run(ctx) })
 	running.Go(func() { w.sweeper.run(ctx) })
+	running.Go(func() { w.strays.run(ctx) })
 	<-ctx.Done()
 
 	w.log.Info("stopping: no new task is taken, calls in hand are finished")
