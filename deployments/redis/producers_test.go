@@ -1,0 +1,192 @@
+package redis_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/enqueue"
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+	"pilotsync/worker/ledger"
+)
+
+func TestNobodyGetsInWithoutAPasswordOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	for _, opt := range []redis.Options{{}, {Username: "default"}, {Password: "secret-php"}, {Username: "php", Password: "secret-worker"}} {
+		opt.Addr, opt.MaxRetries = g.addr, -1
+		rdb := redis.NewClient(&opt)
+		if err := rdb.Ping(t.Context()).Err(); err == nil || !strings.Contains(err.Error(), "NOAUTH") && !strings.Contains(err.Error(), "WRONGPASS") {
+			t.Errorf("%q with password %q: %v", opt.Username, opt.Password, err)
+		}
+		_ = rdb.Close()
+	}
+}
+
+func TestWithoutItsPasswordsTheFileLetsNobodyIn(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	for _, user := range []string{"php", "worker", "page"} {
+		if err := g.admin.Do(t.Context(), "ACL", "SETUSER", user, "resetpass").Err(); err != nil {
+			t.Fatal(err)
+		}
+		rdb := redis.NewClient(&redis.Options{Addr: g.addr, Username: user, MaxRetries: -1})
+		if err := rdb.Ping(t.Context()).Err(); err == nil {
+			t.Errorf("%s gets in without a password", user)
+		}
+		_ = rdb.Close()
+	}
+}
+
+func TestTheGoClientMayEnqueueAsPHP(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	client := enqueue.New(g.as("php"))
+	for range 2 { // the second time Redis knows the scripts
+		receipts, err := client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "shop.example.com"},
+			enqueue.Request{AppID: "app2", Domain: "blog.example.com", Remove: true})
+		if err != nil || receipts[0].TaskID == "" || receipts[1].TaskID == "" {
+			t.Fatalf("%+v, %v", receipts, err)
+		}
+	}
+	if denied := g.denied("php"); len(denied) > 0 {
+		t.Errorf("denied: %q", denied)
+	}
+}
+
+func TestThePHPLibraryMayEnqueueAndAskForAStateAsPHP(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	// As a worker would: so that there is a state to be asked for.
+	change := applist.Pending{Change: tasks.Change{AppID: "app1", Domain: "known.example.com", Seq: 1}}
+	if _, err := ledger.New(g.as("worker")).Record(t.Context(), change, applist.Event{}); err != nil {
+		t.Fatal(err)
+	}
+	var receipts []struct {
+		TaskID string `json:"taskId"`
+	}
+	// One by one: the first brings the scripts along, the second finds them.
+	php(t, []map[string]any{{"domain": "shop.example.com", "site_id": 3}, {"domain": "blog.example.com", "remove": true}, {"domain": "shop2.example.com"}},
+		&receipts, "enqueue.php", g.url("php"), "app1", "each")
+	if len(receipts) != 3 || receipts[2].TaskID == "" {
+		t.Errorf("receipts: %+v", receipts)
+	}
+	var states []map[string]any
+	php(t, []string{"known.example.com", "shop.example.com"}, &states, "status.php", g.url("php"), "app1")
+	if len(states) != 2 || states[0]["state"] != string(tasks.Pending) || states[1] != nil {
+		t.Errorf("states: %v", states)
+	}
+	if n := g.admin.LLen(t.Context(), "asynq:{domains}:pending").Val(); n != 3 {
+		t.Errorf("%d tasks wait, want 3", n)
+	}
+	// What the plugin's check of everything asks for besides; see Checks.php.
+	rdb := g.as("php")
+	if err := rdb.Do(t.Context(), "ZRANGEBYSCORE", "asynq:servers", "0", "+inf").Err(); err != nil {
+		t.Error(err)
+	}
+	if err := rdb.Do(t.Context(), "TIME").Err(); err != nil {
+		t.Error(err)
+	}
+	if denied := g.denied("php"); len(denied) > 0 {
+		t.Errorf("denied: %q", denied)
+	}
+}
+
+// php runs a script of the PHP library's tests with in on its input, and reads
+// what it prints into out.
+func php(t *testing.T, in, out any, script string, args ...string) {
+	t.Helper()
+	binary, err := exec.LookPath("php")
+	if err != nil {
+		t.Skip("needs php on PATH (Debian: php-cli, php-redis, php-intl): ", err)
+	}
+	modules, err := exec.Command(binary, "-m").Output()
+	if err != nil || !bytes.Contains(modules, []byte("\nredis\n")) || !bytes.Contains(modules, []byte("\nintl\n")) {
+		t.Skip("needs PHP's extensions redis and intl (Debian: php-redis, php-intl): ", err)
+	}
+	stdin, err := json.Marshal(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), binary, append([]string{filepath.Join("../../enqueue/php/tests/scripts", script)}, args...)...)
+	var stderr bytes.Buffer
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(stdin), &stderr
+	stdout, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s%s", script, err, stdout, stderr.String())
+	}
+	if err := json.Unmarshal(stdout, out); err != nil {
+		t.Fatalf("%s printed: %v\n%.2000s", script, err, stdout)
+	}
+}
+
+func TestWhatPHPMayNotDo(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	task := "asynq:{domains}:t:change:app1:shop.example.com:1"
+	all(t, g.admin, []string{
+		"HSET " + task + " msg m", "LPUSH asynq:{domains}:pending change:app1:shop.example.com:1", "HSET asynq:{ssl}:t:x msg m",
+		"SET pilotsync:{app1}:seq 5", "HSET pilotsync:{app1}:domains shop.example.com {}", "HSET pilotsync:{app1}:sync token t",
+		"SADD pilotsync:{app1}:ours shop.example.com", "LPUSH pilotsync:{app1}:log:shop.example.com {}", "SADD pilotsync:apps app1", "SET other 1",
+	})
+	rdb := g.as("php")
+	for _, c := range []string{
+		"FLUSHALL", "FLUSHDB", "KEYS *", "SCAN 0", "RANDOMKEY", "DBSIZE", "CONFIG GET *", "CONFIG SET dir /tmp", "INFO", "ACL LIST", "ACL SETUSER x on",
+		"CLIENT LIST", "CLIENT KILL TYPE normal", "CLIENT TRACKING ON BCAST", "CLIENT PAUSE 1", "MONITOR", "SAVE", "BGSAVE", "SHUTDOWN", "SCRIPT FLUSH", "SCRIPT LOAD return", "FUNCTION FLUSH",
+		"REPLICAOF 127.0.0.1 1", "SWAPDB 0 1", "MIGRATE 127.0.0.1 1 other 0 5", "SUBSCRIBE asynq:cancel", "PUBLISH asynq:cancel x",
+		// Tasks that are there already: neither what is in them nor which there are.
+		"HGET " + task + " msg", "HGETALL " + task, "DEL " + task, "LRANGE asynq:{domains}:pending 0 -1", "DEL asynq:{domains}:pending", "RPOP asynq:{domains}:pending",
+		"SMEMBERS asynq:queues", "DEL asynq:queues", "HSET asynq:{domains}:t:other msg m", "HSET asynq:{ssl}:t:x msg m", "HGET asynq:{ssl}:t:x msg", "LPUSH asynq:{lists}:pending x",
+		// The ledger: the state of a domain whose name is known, and nothing else.
+		"HGETALL pilotsync:{app1}:domains", "HKEYS pilotsync:{app1}:domains", "HSET pilotsync:{app1}:domains shop.example.com {}", "HSET pilotsync:{app1}:pending x {}",
+		"HSET pilotsync:{app1}:sync token mine", "DEL pilotsync:{app1}:sync", "SADD pilotsync:{app1}:ours x", "HGET pilotsync:{app1}:shown listed",
+		"LRANGE pilotsync:{app1}:log:shop.example.com 0 -1", "LPUSH pilotsync:{app1}:outbox x", "SADD pilotsync:apps x", "DEL pilotsync:{app1}:seq",
+		"GET other", "SET other 2", "SET rate:app1 9", "HSET pilotsync:webhooks:off x y",
+	} {
+		denied(t, rdb, strings.Fields(c)...)
+	}
+	// No script may more than its caller, whichever keys it says that it touches.
+	for _, c := range []string{
+		`redis.call('HGETALL', 'pilotsync:{app1}:domains')`, `redis.call('HSET', 'pilotsync:{app1}:sync', 'token', 'mine')`, `redis.call('KEYS', '*')`,
+		`redis.call('HGET', '` + task + `', 'msg')`, `redis.call('FLUSHALL')`, `redis.call('GET', 'other')`,
+	} {
+		denied(t, rdb, "EVAL", "return "+c, "0")
+		denied(t, rdb, "EVAL", "return "+c, "1", "pilotsync:{app1}:seq")
+	}
+	if got := g.admin.HGet(t.Context(), "pilotsync:{app1}:sync", "token").Val(); got != "t" {
+		t.Errorf("the token is %q now", got)
+	}
+}
+
+// all has an administrator set up what the denied commands would reach.
+func all(t *testing.T, rdb *redis.Client, commands []string) {
+	t.Helper()
+	for _, c := range commands {
+		if err := rdb.Do(t.Context(), words(strings.Fields(c))...).Err(); err != nil {
+			t.Fatalf("%s: %v", c, err)
+		}
+	}
+}
+
+// denied reports a command that Redis lets a user have.
+func denied(t *testing.T, rdb *redis.Client, command ...string) {
+	t.Helper()
+	err := rdb.Do(t.Context(), words(command)...).Err()
+	if err == nil || !strings.Contains(err.Error(), "NOPERM") && !strings.Contains(err.Error(), "The user executing the script can't") {
+		t.Errorf("%q isn't denied: %v", strings.Join(command, " "), err)
+	}
+}
+
+func words(s []string) []any {
+	out := make([]any, len(s))
+	for i := range s {
+		out[i] = s[i]
+	}
+	return out
+}

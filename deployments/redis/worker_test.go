@@ -1,0 +1,252 @@
+package redis_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/sirupsen/logrus"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+	"pilotsync/internal/web"
+	"pilotsync/tasks"
+	"pilotsync/worker"
+	"pilotsync/worker/applist"
+	"pilotsync/worker/certcheck"
+	"pilotsync/worker/ledger"
+)
+
+// log is a worker's, kept and shown with the test.
+type log struct {
+	t    *testing.T
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Write(p)
+	return l.t.Output().Write(p)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// A domain goes all its way as it does in real use: asked for as php, brought to
+// its certificate as worker, shown and acted on as page; and beside it what goes
+// wrong, so that those ways are gone, too.
+func TestAWorkerAndThePageNeedNoMoreThanTheirUsersMay(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	sim, err := simulator.Start(simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	said := &log{t: t}
+	out := logrus.New()
+	out.SetOutput(said)
+	wp := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/gone") {
+			w.WriteHeader(http.StatusGone)
+		}
+	}))
+	t.Cleanup(wp.Close)
+	stop := runWorker(t, g.as("worker"), sim, wp.URL, out)
+	page := httptest.NewServer(newPage(t, g.as("page"), out).Handler())
+	t.Cleanup(page.Close)
+
+	sim.SetAppStatus("app2", http.StatusNotFound) // blocked, and let go on
+	asker := enqueue.New(g.as("php"))
+	ask := func(reqs ...enqueue.Request) {
+		t.Helper()
+		if _, err := asker.Enqueue(t.Context(), reqs...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask(enqueue.Request{AppID: "app1", Domain: "shop.example.com"}, enqueue.Request{AppID: "app1", Domain: "refused.example.com"},
+		enqueue.Request{AppID: "app1", Domain: "nodns.example.com"}, enqueue.Request{AppID: "app2", Domain: "late.example.com"})
+	l := ledger.New(g.as("page"))
+	awaitState(t, l, "app1", "shop.example.com", tasks.Done)
+	awaitState(t, l, "app1", "refused.example.com", tasks.Rejected)
+	awaitState(t, l, "app1", "nodns.example.com", tasks.Failed)
+	await(t, "app2 is in trouble", func() bool { app, err := l.App(t.Context(), "app2"); return err == nil && app.Trouble != nil })
+	ask(enqueue.Request{AppID: "app1", Domain: "shop.example.com", Remove: true})
+	awaitState(t, l, "app1", "shop.example.com", tasks.Removed)
+
+	for _, path := range []string{"/", "/apps", "/apps/app1", "/domains", "/domains?q=sh&state=done", "/domains/app1/nodns.example.com", "/metrics", "/readyz",
+		"/asynqmon/", "/asynqmon/api/queues", "/asynqmon/api/queue_stats", "/asynqmon/api/servers", "/asynqmon/api/redis_info", "/asynqmon/api/queues/domains",
+		"/asynqmon/api/queues/domains/completed_tasks", "/asynqmon/api/queues/lists/pending_tasks", "/asynqmon/api/queues/events/retry_tasks",
+		"/asynqmon/api/queues/ssl/scheduled_tasks", "/asynqmon/api/queues/domains/archived_tasks", "/asynqmon/api/queues/domains/active_tasks"} {
+		if status := request(t, page, http.MethodGet, path); status != http.StatusOK {
+			t.Errorf("GET %s: %d", path, status)
+		}
+	}
+	for _, path := range []string{"/domains/app1/nodns.example.com/verify", "/domains/app1/shop.example.com/add"} {
+		if status := request(t, page, http.MethodPost, path); status != http.StatusOK { // after its redirect
+			t.Errorf("POST %s: %d", path, status)
+		}
+	}
+	awaitState(t, l, "app1", "shop.example.com", tasks.Done)
+	for _, path := range []string{"/asynqmon/api/queues/domains:pause", "/asynqmon/api/queues/domains:resume",
+		"/asynqmon/api/queues/domains/archived_tasks:run_all", "/asynqmon/api/queues/events/retry_tasks:run_all", "/asynqmon/api/queues/ssl/scheduled_tasks:run_all"} {
+		if status := request(t, page, http.MethodPost, path); status >= 400 {
+			t.Errorf("POST %s: %d", path, status)
+		}
+	}
+	byHand := worker.NewOperator(g.as("page"))
+	if err := byHand.Pause(t.Context(), "app1", "ada"); err != nil {
+		t.Error(err)
+	}
+	if paused, err := byHand.Resume(t.Context(), "app1"); err != nil || !paused {
+		t.Errorf("paused %v, %v", paused, err)
+	}
+	ask(enqueue.Request{AppID: "app1", Domain: "last.example.com"})
+	awaitState(t, l, "app1", "last.example.com", tasks.Done)
+	stop()
+
+	for _, user := range []string{"php", "worker", "page"} {
+		if denied := g.denied(user); len(denied) > 0 {
+			t.Errorf("%s was denied: %q", user, denied)
+		}
+	}
+	for line := range strings.Lines(said.String()) {
+		if strings.Contains(line, "NOPERM") || strings.Contains(line, "executing the script can't") {
+			t.Errorf("the log has: %s", line)
+		}
+	}
+	keysAreThoseOfTheFile(t, g)
+}
+
+// keysAreThoseOfTheFile fails if the run left a key that README.md doesn't name.
+func keysAreThoseOfTheFile(t *testing.T, g *guarded) {
+	t.Helper()
+	keys, err := g.admin.Keys(t.Context(), "*").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := func(key string) bool {
+		return slices.ContainsFunc([]string{"asynq:", "pilotsync:", "rate:"}, func(p string) bool { return strings.HasPrefix(key, p) })
+	}
+	if strange := slices.DeleteFunc(slices.Clone(keys), ours); len(keys) == 0 || len(strange) > 0 {
+		t.Errorf("%d keys, and these are of no known kind: %q", len(keys), strange)
+	}
+}
+
+func TestWhatAWorkerAndThePageMayNotDo(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	for _, user := range []string{"worker", "page"} {
+		rdb := g.as(user)
+		for _, c := range []string{"FLUSHALL", "FLUSHDB", "KEYS *", "SCAN 0", "CONFIG GET *", "CONFIG SET dir /tmp", "ACL LIST", "ACL SETUSER x on", "MONITOR", "SAVE",
+			"SHUTDOWN", "SCRIPT FLUSH", "FUNCTION FLUSH", "REPLICAOF 127.0.0.1 1", "GET other", "SET other 2", "CLIENT KILL TYPE normal", "CLIENT TRACKING ON BCAST"} {
+			denied(t, rdb, strings.Fields(c)...)
+		}
+	}
+	rdb := g.as("page")
+	for _, c := range []string{"HSET pilotsync:{app1}:domains x {}", "HSET pilotsync:{app1}:pending x {}", "SADD pilotsync:{app1}:ours x", "DEL pilotsync:{app1}:domains",
+		"LPUSH pilotsync:{app1}:outbox x", "LPUSH pilotsync:{app1}:log:x y", "LPUSH pilotsync:{app1}:writes y"} {
+		denied(t, rdb, strings.Fields(c)...)
+	}
+}
+
+// runWorker runs a worker for both apps; it ends with the returned function, or with the test.
+func runWorker(t *testing.T, rdb redis.UniversalClient, sim *simulator.Simulator, wordpress string, out *logrus.Logger) (stop func()) {
+	t.Helper()
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(sim.CAPEM())
+	secret, err := standardwebhooks.NewWebhook("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hook := func(path string) worker.Webhook {
+		return worker.Webhook{URL: wordpress + path, Secrets: []*standardwebhooks.Webhook{secret}}
+	}
+	w, err := worker.New(worker.Config{
+		Redis: rdb, APIURL: sim.APIURL(), APIRate: 100, // with a limit, since its keys are its own
+		Accounts:    []worker.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1", "app2"}}},
+		Rules:       applist.Rules{WWW: tasks.WWWAlways},
+		SSLDelays:   []time.Duration{time.Second, time.Second},
+		Check:       certcheck.Config{DNS: sim.DNSAddr(), Port: sim.TLSPort(), Roots: roots, AllowPrivate: true},
+		Concurrency: 16, Webhook: hook("/"), Webhooks: map[string]worker.Webhook{"app2": hook("/gone")}, Log: out,
+		Metrics: worker.NewMetrics(worker.NewRegistry(rdb, "test")),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the worker ended with: %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// newPage is the page where everybody on the machine may act.
+func newPage(t *testing.T, rdb redis.UniversalClient, out *logrus.Logger) *web.Site {
+	t.Helper()
+	site, err := web.New(web.Config{Redis: rdb, Open: web.Act, Version: "test", Log: logrus.NewEntry(out),
+		Metrics: worker.MetricsHandler(worker.NewRegistry(rdb, "test"), out)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = site.Close() })
+	return site
+}
+
+// request sends one to the page, without a body, and returns the status of its answer.
+func request(t *testing.T, page *httptest.Server, method, path string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, page.URL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := page.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var body bytes.Buffer
+	_, _ = body.ReadFrom(resp.Body)
+	if strings.HasPrefix(path, "/asynqmon/api") && body.Len() > 0 && !json.Valid(body.Bytes()) {
+		t.Errorf("%s %s answers %.200s", method, path, body.String())
+	}
+	return resp.StatusCode
+}
+
+func awaitState(t *testing.T, l *ledger.Ledger, app, domain string, want tasks.State) {
+	t.Helper()
+	await(t, domain+" is "+string(want), func() bool {
+		v, _, err := l.Domain(t.Context(), app, domain)
+		return err == nil && v.State == want
+	})
+}
+
+func await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(60 * time.Second); !ok(); <-time.After(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within a minute", what)
+		}
+	}
+}
