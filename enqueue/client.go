@@ -43,6 +43,9 @@ type Request struct {
 	// WWW overrides the worker's setting for this domain; empty leaves it to the setting.
 	WWW    tasks.WWW
 	SiteID int64 // WordPress's id of the site, for the webhook; 0 where there is none
+	// Adopt takes names that are on the list already as they are; see [tasks.Change].
+	// Not of a removal.
+	Adopt bool
 	// By is the operator who asks, for the domain's history; see [tasks.CheckBy].
 	By string
 }
@@ -118,7 +121,7 @@ func validate(reqs []Request) ([]change, error) {
 		}
 		changes[i] = change{
 			taskType: tasks.TypeDomainAdd,
-			payload:  tasks.Change{AppID: r.AppID, Domain: domain, WWW: r.WWW, SiteID: r.SiteID, By: r.By},
+			payload:  tasks.Change{AppID: r.AppID, Domain: domain, WWW: r.WWW, SiteID: r.SiteID, Adopt: r.Adopt, By: r.By},
 		}
 		if r.Remove {
 			changes[i].taskType = tasks.TypeDomainRemove
@@ -139,6 +142,9 @@ func check(r Request) (domain string, err error) {
 		if _, err := tasks.ParseWWW(string(r.WWW)); err != nil {
 			return "", err
 		}
+	}
+	if r.Adopt && r.Remove {
+		return "", errors.New("adopt is set in a removal; it takes it in an addition only")
 	}
 	if err := tasks.CheckBy(r.By); err != nil {
 		return "", err

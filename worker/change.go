@@ -11,6 +11,9 @@ import (
 	"pilotsync/worker/applist"
 )
 
+// AskedOff is what a domain's history says of a removal that was asked for.
+const AskedOff = "asked to be taken off the list"
+
 // change handles domain:add and domain:remove. That a change is recorded is all
 // there is to it: the list follows by itself.
 func (w *Worker) change(ctx context.Context, t *asynq.Task) error {
@@ -34,7 +37,7 @@ func (w *Worker) record(ctx context.Context, kind string, payload []byte) (c tas
 	pending := applist.Pending{Change: c, Remove: kind == tasks.TypeDomainRemove, RecordedAt: time.Now().UTC()}
 	event := applist.Event{At: pending.RecordedAt, State: tasks.Pending, Reason: "asked to be put on the list", Who: "request"}
 	if pending.Remove {
-		event.Reason = "asked to be taken off the list"
+		event.Reason = AskedOff
 	}
 	switch {
 	case c.By != "":

@@ -60,10 +60,9 @@ func (c *removeCmd) Run(ctx context.Context, s *streams) error { return c.enqueu
 // changeFlags are the flags of both kinds of change.
 type changeFlags struct {
 	redisSettings
+	oneApp
 	operatorFlag
 
-	App     string        `name:"app" predictor:"app" env:"WU_SERVER_PILOT_APP_ID" placeholder:"ID" help:"The app. Default: the one of the variable, if it is one."`
-	AppFile string        `name:"app-file" env:"WU_SERVER_PILOT_APP_ID_FILE" placeholder:"FILE" help:"File to read it from."`
 	WWW     string        `name:"www" predictor:"www" placeholder:"WHEN" help:"Which of the domains get a www form: always, main_only or never. Default: the worker's setting."`
 	SiteID  int64         `name:"site-id" placeholder:"N" help:"WordPress's id of the site, for the webhook. Default: none."`
 	File    string        `short:"f" predictor:"file" placeholder:"FILE" help:"File with a domain a line, - for standard input; empty lines and lines that start with # are skipped."`
@@ -162,21 +161,6 @@ func (f *changeFlags) requests(in io.Reader, remove bool) ([]enqueue.Request, er
 		return nil, usageError{fmt.Errorf("nothing was enqueued:\n%s", strings.Join(wrong, "\n"))}
 	}
 	return reqs, nil
-}
-
-// app is the one app that the changes are for.
-func (f *changeFlags) app() (string, error) {
-	w := wrong{}
-	id, ok := readFile(os.ReadFile).either(&w, "WU_SERVER_PILOT_APP_ID", f.App, f.AppFile)
-	switch {
-	case !ok:
-		return "", w.err()
-	case id == "":
-		return "", errors.New("no app is given; name it with --app (or in WU_SERVER_PILOT_APP_ID)")
-	case strings.Contains(id, ","):
-		return "", fmt.Errorf("%q is several apps; say with --app which one is meant", id)
-	}
-	return id, tasks.CheckAppID(id)
 }
 
 // eachLine hands on the names in a file, with where each stands.

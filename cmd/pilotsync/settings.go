@@ -24,6 +24,12 @@ type accountSettings struct {
 	Config       string `name:"config" env:"PILOTSYNC_CONFIG" group:"ServerPilot" placeholder:"FILE" help:"YAML file for several accounts, in place of the three above: 'accounts: [{client_id, api_key or api_key_file, apps: [id, …]}]', and 'webhooks: {APP: {url, secret or secret_file}}' for apps that have one of their own. Default: none."`
 }
 
+// listSettings are the rules of the domain lists.
+type listSettings struct {
+	WWW       string `name:"www" env:"PILOTSYNC_WWW" group:"Domain lists" default:"always" help:"Which domains get a www form, unless the task says so: always, main_only or never."`
+	Protected string `name:"protected" env:"PILOTSYNC_PROTECTED" group:"Domain lists" placeholder:"NAME,…" help:"Names that are never taken off a list. Default: none."`
+}
+
 // workerSettings are all settings of a worker.
 type workerSettings struct {
 	redisSettings
@@ -31,9 +37,8 @@ type workerSettings struct {
 	apiSettings
 	pageSettings
 	logSettings
+	listSettings
 
-	WWW       string `name:"www" env:"PILOTSYNC_WWW" group:"Domain lists" default:"always" help:"Which domains get a www form, unless the task says so: always, main_only or never."`
-	Protected string `name:"protected" env:"PILOTSYNC_PROTECTED" group:"Domain lists" placeholder:"NAME,…" help:"Names that are never taken off a list. Default: none."`
 	DryRun    toggle `name:"dry-run" env:"PILOTSYNC_DRY_RUN" group:"Domain lists" default:"off" help:"Go all the way, but write nothing to ServerPilot. Default: off."`
 	Reconcile string `name:"reconcile" env:"PILOTSYNC_RECONCILE" group:"Domain lists" default:"repair" help:"What to do, each hour, about a list that isn't as it should be: repair, report or off."`
 
@@ -80,13 +85,10 @@ func (s workerSettings) check(readFile readFile) (setup, wrong) {
 	accounts, webhooks := s.accounts(&w, readFile)
 	set := setup{
 		Worker: worker.Config{
-			Accounts: accounts,
-			APIURL:   take(&w, "SERVERPILOT_API_URL", s.APIURL, parseAPIURL),
-			APIRate:  take(&w, "PILOTSYNC_API_RATE", s.APIRate, wholeNumber(0, 1000)),
-			Rules: applist.Rules{
-				WWW:       tasks.WWW(take(&w, "PILOTSYNC_WWW", s.WWW, oneOf("always", "main_only", "never"))),
-				Protected: take(&w, "PILOTSYNC_PROTECTED", s.Protected, parseDomains),
-			},
+			Accounts:  accounts,
+			APIURL:    take(&w, "SERVERPILOT_API_URL", s.APIURL, parseAPIURL),
+			APIRate:   take(&w, "PILOTSYNC_API_RATE", s.APIRate, wholeNumber(0, 1000)),
+			Rules:     s.rules(&w),
 			SSLDelays: take(&w, "PILOTSYNC_SSL_DELAYS", s.SSLDelays, parseDelays),
 			Expected:  take(&w, "PILOTSYNC_EXPECTED_ADDRESSES", s.ExpectedAddresses, parseNetworks),
 			Check: certcheck.Config{
@@ -106,6 +108,13 @@ func (s workerSettings) check(readFile readFile) (setup, wrong) {
 	}
 	set.Worker.Redis, set.Redis = s.open(&w, readFile)
 	return set, w
+}
+
+func (s listSettings) rules(w *wrong) applist.Rules {
+	return applist.Rules{
+		WWW:       tasks.WWW(take(w, "PILOTSYNC_WWW", s.WWW, oneOf("always", "main_only", "never"))),
+		Protected: take(w, "PILOTSYNC_PROTECTED", s.Protected, parseDomains),
+	}
 }
 
 func (s workerSettings) webhook(w *wrong, readFile readFile) worker.Webhook {

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/tasks"
+	"pilotsync/worker"
+	"pilotsync/worker/applist"
+	"pilotsync/worker/ledger"
+)
+
+type reconcileCmd struct {
+	redisSettings
+	servedApp
+	listSettings
+
+	DryRun bool `name:"dry-run" help:"Only show what a sync would change now; it needs the account's key."`
+	JSON   bool `name:"json" help:"With --dry-run: print one JSON array of differences."`
+}
+
+// Help is shown under the command's own --help.
+func (*reconcileCmd) Help() string {
+	return `Each app's list is looked at every hour anyway (PILOTSYNC_RECONCILE); this asks for it now, and needs Redis only. With --dry-run it reads the list from ServerPilot, takes the same settings as 'pilotsync worker', and shows what a sync would take off (-) and put on (+), and why. Then nothing is written and no task is enqueued.
+
+Examples:
+
+    pilotsync reconcile --app=app1
+
+    pilotsync reconcile --app=app1 --dry-run
+
+    pilotsync reconcile --app=app1 --dry-run --json | jq -e 'length == 0'      # in step?`
+}
+
+// Run asks for a sync, or shows what it would do.
+func (c *reconcileCmd) Run(ctx context.Context, s *streams) error {
+	app, err := c.app()
+	if err != nil {
+		return usageError{err}
+	}
+	if c.JSON && !c.DryRun {
+		return usageError{fmt.Errorf("--json is for --dry-run only")}
+	}
+	if c.DryRun {
+		return c.dryRun(ctx, s, app)
+	}
+	rdb, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer rdb.Close()
+	if err := worker.NewOperator(rdb).Sync(ctx, app); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.Out, "a sync of app %s was asked for; 'pilotsync history --app=%[1]s' shows what it wrote\n", app)
+	return err
+}
+
+func (c *reconcileCmd) dryRun(ctx context.Context, s *streams, app string) error {
+	w := wrong{}
+	cfg := worker.Config{
+		APIURL: take(&w, "SERVERPILOT_API_URL", c.APIURL, parseAPIURL), APIRate: take(&w, "PILOTSYNC_API_RATE", c.APIRate, wholeNumber(0, 1000)),
+		Rules:     c.rules(&w),
+		SSLDelays: []time.Duration{time.Minute}, // nothing is verified
+		Log:       logrus.New(),
+	}
+	cfg.Log.SetOutput(io.Discard)
+	cfg.Accounts, _ = c.accounts(&w, os.ReadFile)
+	if err := w.err(); err != nil {
+		return err
+	}
+	rdb, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer rdb.Close()
+	found, err := drift(ctx, rdb, cfg, app)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = printJSON(s.Out, found.differences)
+	} else {
+		err = found.print(s.Out, app)
+	}
+	if err != nil {
+		return fmt.Errorf("print the differences: %w", err)
+	}
+	return nil
+}
+
+// difference is a name that a sync would put on the list, or take off it, as --json
+// prints it. The keys are a contract with whoever reads them.
+type difference struct {
+	Name   string `json:"name"`
+	Change string `json:"change"` // add or remove
+	Why    string `json:"why"`
+}
+
+// drifted is how a list isn't as it should be.
+type drifted struct {
+	differences []difference
+	plan        applist.Result
+	refused     []string // changes that a sync would refuse, with why
+}
+
+func drift(ctx context.Context, rdb redis.UniversalClient, cfg worker.Config, app string) (drifted, error) {
+	cfg.Redis = rdb
+	wk, err := worker.New(cfg)
+	if err != nil {
+		return drifted{}, usageError{err}
+	}
+	views, err := ledger.New(rdb).Domains(ctx, app)
+	if err != nil {
+		return drifted{}, err
+	}
+	plan, err := wk.Drift(ctx, app)
+	if err != nil {
+		return drifted{}, err
+	}
+	known := map[string]ledger.View{}
+	for _, v := range views {
+		known[v.Domain] = v
+	}
+	found := drifted{plan: plan}
+	for _, name := range plan.Removed {
+		found.differences = append(found.differences, difference{name, "remove", whyOff(name, plan, known)})
+	}
+	for _, name := range plan.Added {
+		found.differences = append(found.differences, difference{name, "add", whyOn(name, plan, known)})
+	}
+	for _, o := range plan.Outcomes {
+		if o.Record.State == tasks.Rejected {
+			found.refused = append(found.refused, fmt.Sprintf("%s would be rejected: %s", o.Record.Domain, o.Event))
+		}
+	}
+	return found, nil
+}
+
+// whyOff says why a plan takes a name off.
+func whyOff(name string, plan applist.Result, known map[string]ledger.View) string {
+	for _, domain := range []string{name, strings.TrimPrefix(name, "www.")} {
+		if v := known[domain]; v.Pending != nil && v.Pending.Remove {
+			return "pending change: remove " + domain + askedBy(v)
+		}
+	}
+	if !slices.Contains(plan.Gone, name) {
+		return "came back: it was taken off within the last day, and nobody asked for it since"
+	}
+	return "left over: pilotsync put it there, and no domain stands for it any more"
+}
+
+// whyOn says why a plan puts a name on.
+func whyOn(name string, plan applist.Result, known map[string]ledger.View) string {
+	for _, o := range plan.Outcomes {
+		if v := known[o.Record.Domain]; slices.Contains(o.Record.Names, name) {
+			if v.Pending != nil {
+				return "pending change: add " + v.Domain + askedBy(v)
+			}
+			return "missing: a name of " + v.Domain
+		}
+	}
+	return "missing"
+}
+
+func askedBy(v ledger.View) string {
+	switch {
+	case v.Pending.By != "":
+		return ", asked for by " + v.Pending.By
+	case v.Pending.SiteID != 0:
+		return fmt.Sprintf(", asked for by site %d", v.Pending.SiteID)
+	}
+	return ""
+}
+
+// print shows the differences as a diff does.
+func (d drifted) print(out io.Writer, app string) error {
+	var b strings.Builder
+	switch {
+	case len(d.differences) == 0 && d.plan.Write:
+		fmt.Fprintf(&b, "app %s has all its names; a sync would take duplicates off, %s would stay\n", app, counted(len(d.plan.List), "name"))
+	case len(d.differences) == 0:
+		fmt.Fprintf(&b, "app %s is in step: a sync would change nothing on its list of %s\n", app, counted(len(d.plan.List), "name"))
+	default:
+		fmt.Fprintf(&b, "--- app %s's list as it is, %s\n+++ as a sync would make it, %s\n", app,
+			counted(len(d.plan.List)-len(d.plan.Added)+len(d.plan.Removed), "name"), counted(len(d.plan.List), "name"))
+	}
+	wide := 0
+	for _, diff := range d.differences {
+		wide = max(wide, len(diff.Name))
+	}
+	for _, diff := range d.differences {
+		sign := "+"
+		if diff.Change == "remove" {
+			sign = "-"
+		}
+		fmt.Fprintf(&b, "%s %-*s  %s\n", sign, wide, plain(diff.Name), plain(diff.Why))
+	}
+	for _, line := range d.refused {
+		b.WriteString(plain(line) + "\n")
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}

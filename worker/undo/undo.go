@@ -1,0 +1,167 @@
+// Package undo finds out what takes back the last writes of a list: it reads the
+// differences that the ledger keeps, and asks for nothing itself.
+package undo
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"pilotsync/enqueue"
+	"pilotsync/tasks"
+	"pilotsync/worker/ledger"
+)
+
+// Point is a moment between two writes: right after write number N or, where Time
+// is set, at that time.
+type Point struct {
+	N    int64
+	Time time.Time
+}
+
+// After returns the writes, of those given newest first, that came after the point.
+// kept are all that the ledger has; its error says why the point can't be reached.
+func After(kept []ledger.Write, p Point) ([]ledger.Write, error) {
+	if len(kept) == 0 {
+		return nil, errors.New("no write of the list is known")
+	}
+	oldest, last := kept[len(kept)-1], kept[0].N
+	if last == 0 && len(kept) > 1 {
+		last = kept[1].N // the first is on its way
+	}
+	switch {
+	case !p.Time.IsZero() && p.Time.Before(oldest.At) && oldest.N > 1,
+		p.Time.IsZero() && p.N < oldest.N-1:
+		return nil, fmt.Errorf("that lies before what is kept: the oldest write that can be undone is write %d of %s", oldest.N, oldest.At.Format(time.RFC3339Nano))
+	case p.Time.IsZero() && p.N > last:
+		return nil, fmt.Errorf("there is no write %d yet; the last one is write %d", p.N, last)
+	}
+	n := 0
+	for n < len(kept) && (!p.Time.IsZero() && kept[n].At.After(p.Time) || p.Time.IsZero() && (kept[n].N == 0 || kept[n].N > p.N)) {
+		n++
+	}
+	return kept[:n], nil
+}
+
+// Names returns, sorted, what is to be put on the list and taken off it so that the
+// names that the writes changed, newest first, are as they were before the oldest of
+// them. is tells whether a name is on the list as the ledger has it now; what is as
+// it was already needs nothing.
+//
+// A write that failed changed nothing. One whose outcome isn't known, or that is on
+// its way, says what the list was before it; where it didn't land, or was made good
+// later, that is what the names are now, and nothing is asked for.
+func Names(writes []ledger.Write, is func(name string) bool) (add, remove []string) {
+	was := map[string]bool{}
+	for _, w := range writes {
+		if w.Outcome == ledger.Failed {
+			continue
+		}
+		for _, name := range w.Added {
+			was[name] = false
+		}
+		for _, name := range w.Removed {
+			was[name] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(was)) {
+		switch {
+		case was[name] && !is(name):
+			add = append(add, name)
+		case !was[name] && is(name):
+			remove = append(remove, name)
+		}
+	}
+	return add, remove
+}
+
+// On returns the names that are on the list as the ledger has it, once what waits
+// is dealt with; ours are the names that we put there.
+func On(views []ledger.View, ours []string) map[string]bool {
+	on, leaving := map[string]bool{}, map[string]bool{}
+	for _, v := range views {
+		if !wanted(v) {
+			for _, name := range v.Record.Names {
+				leaving[name] = v.Pending != nil
+			}
+			continue
+		}
+		on[v.Domain] = true
+		if v.Record.Wanted {
+			for _, name := range v.Record.Names {
+				on[name] = true
+			}
+		}
+	}
+	for _, name := range ours {
+		on[name] = on[name] || !leaving[name]
+	}
+	for _, v := range views {
+		if !wanted(v) && v.Pending != nil {
+			on[v.Domain] = false // even if it is another's www form
+		}
+	}
+	return on
+}
+
+// Requests makes requests for the domains that names stand for. A name and its www
+// form that both go on the list are one domain; a www form whose domain is on the
+// list for good, or isn't to be, is a domain of its own. by is who asks.
+func Requests(app, by string, add, remove []string, views []ledger.View) []enqueue.Request {
+	known := map[string]ledger.View{}
+	for _, v := range views {
+		known[v.Domain] = v
+	}
+	var reqs []enqueue.Request
+	for _, domain := range Domains(add) {
+		www := tasks.WWWNever
+		if slices.Contains(add, "www."+domain) {
+			www = tasks.WWWAlways
+		}
+		reqs = append(reqs, enqueue.Request{AppID: app, Domain: domain, WWW: www, SiteID: known[domain].Record.SiteID, By: by})
+	}
+	for _, name := range remove {
+		base, isForm := strings.CutPrefix(name, "www.")
+		if isForm && slices.Contains(remove, base) && slices.Contains(known[base].Record.Names, name) && !wanted(known[name]) {
+			continue // it leaves with its domain
+		}
+		reqs = append(reqs, enqueue.Request{AppID: app, Domain: name, Remove: true, WWW: known[name].Record.WWW, SiteID: known[name].Record.SiteID, By: by})
+	}
+	slices.SortStableFunc(reqs, func(a, b enqueue.Request) int {
+		return cmp.Or(cmp.Compare(order(a), order(b)), cmp.Compare(a.Domain, b.Domain))
+	})
+	return reqs
+}
+
+// order has removals first, so that they make room.
+func order(r enqueue.Request) int {
+	if r.Remove {
+		return 0
+	}
+	return 1
+}
+
+func wanted(v ledger.View) bool {
+	if v.Pending != nil {
+		return !v.Pending.Remove
+	}
+	return v.Record.Wanted
+}
+
+// Domains returns the domains that names stand for if each www form is paired with
+// its domain where both are among them, in their order.
+func Domains(names []string) []string {
+	var domains []string
+	for _, name := range names {
+		base, isForm := strings.CutPrefix(name, "www.")
+		if isForm && slices.Contains(names, base) && slices.Contains(tasks.Names(base, tasks.WWWAlways), name) {
+			continue
+		}
+		domains = append(domains, name)
+	}
+	return domains
+}
