@@ -1,0 +1,188 @@
+//go:build faults
+
+package faults
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+)
+
+// TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther runs several workers, each with
+// an account of its own so that the simulator can tell them apart, kills and stops
+// them, lets the API fail, and gives what the simulator saw to the checker.
+func TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	const apps, workers, producers, lasting = 4, 3, 4, 18 * time.Second
+	// Each start of a worker takes the next account.
+	opt := simulator.Options{Latency: 60 * time.Millisecond, Faults: trouble()}
+	for i := range 30 {
+		opt.Accounts = append(opt.Accounts, simulator.Account{ClientID: fmt.Sprintf("worker%02d", i), APIKey: "key"})
+	}
+	for i := range apps {
+		opt.Apps = append(opt.Apps, site(fmt.Sprintf("app%02d", i)))
+	}
+	w := newWorld(t, opt)
+	started := 0
+	start := func() *process {
+		p := w.worker("WU_SERVER_PILOT_CLIENT_ID="+opt.Accounts[started].ClientID, "WU_SERVER_PILOT_API_KEY=key")
+		started++
+		return p
+	}
+	zero := time.Now()
+	running := make([]*process, workers)
+	for i := range running {
+		running[i] = start()
+	}
+	// A write that is applied long after its connection has gone is among them.
+	w.sim.FailNext("app00", simulator.WriteList, simulator.Fault{}, simulator.Fault{Kind: simulator.ApplyLate, For: 15 * time.Second})
+
+	ctx, cancel := context.WithTimeout(t.Context(), lasting)
+	defer cancel()
+	var asked wishes
+	var producing sync.WaitGroup
+	for i := range producers {
+		producing.Go(func() { w.wish(ctx, i, zero, &asked) })
+	}
+	// Until 6 s before the end, so that there is something to take over.
+	kills, stops := 0, 0
+	for turn := 0; time.Since(zero) < lasting-6*time.Second; turn++ {
+		select {
+		case <-t.Context().Done():
+			t.Fatal("the test's time is over")
+		case <-time.After(2 * time.Second):
+		}
+		victim := turn % workers
+		switch turn % 4 {
+		case 0, 2:
+			running[victim].kill()
+			running[victim] = start()
+			kills++
+		case 1:
+			stopped := running[victim]
+			stopped.stop()
+			time.AfterFunc(4*time.Second, func() { _ = stopped.Process.Signal(syscall.SIGCONT) }) // fails only if it has ended
+			stops++
+		case 3:
+			if code, _ := running[victim].terminate(); code != 0 {
+				t.Errorf("a worker ended with %d", code)
+			}
+			running[victim] = start()
+		}
+	}
+	producing.Wait()
+	w.sim.SetFaults(simulator.Faults{})
+	w.awaitSettled(takeover)
+	w.check()
+
+	reads, writes, ops := 0, 0, asked.operations(w)
+	for i, app := range w.apps {
+		r, all := w.sim.Reads(app), w.sim.History(app)
+		reads, writes = reads+len(r), writes+len(all)
+		explains(t, "reads and writes of "+app, listModel(opt.Apps[i].Domains), accesses(r, all, zero))
+		explains(t, "updates of "+app, updateModel(opt.Apps[i].Domains), updates(t, r, all, zero))
+	}
+	for domain, of := range ops {
+		explains(t, "requests for "+domain, wishModel(), of)
+	}
+	t.Logf("%d reads, %d writes and %d requests for %d domains by %d workers, of which %d were killed and %d stopped for 4 s; all explained",
+		reads, writes, asked.n, len(ops), started, kills, stops)
+	if writes < 20 || asked.n < 100 {
+		t.Error("there was too little of it: the test tested nothing")
+	}
+}
+
+// wishes are the requests of a run, by app and domain, with their times.
+type wishes struct {
+	mu  sync.Mutex
+	n   int
+	ops map[[2]string][]porcupine.Operation
+	end time.Duration
+}
+
+// wish asks for one domain after the other until ctx ends, and takes down when each
+// request was made and when it was acknowledged. Producers share the domains.
+func (w *world) wish(ctx context.Context, producer int, zero time.Time, all *wishes) {
+	random := rand.New(rand.NewPCG(uint64(producer), 5))
+	for ctx.Err() == nil {
+		req := enqueue.Request{AppID: w.apps[random.IntN(len(w.apps))], Domain: fmt.Sprintf("shop%02d.example.com", random.IntN(12)), Remove: random.IntN(3) == 0}
+		from := time.Now()
+		if err := w.enqueue(w.t.Context(), req); err != nil {
+			w.t.Errorf("a request wasn't acknowledged: %v", err)
+			return
+		}
+		op := span(porcupine.Operation{ClientId: producer, Input: wish{on: !req.Remove}}, from, time.Now(), zero)
+		all.mu.Lock()
+		if all.ops == nil {
+			all.ops = map[[2]string][]porcupine.Operation{}
+		}
+		key := [2]string{req.AppID, req.Domain}
+		all.ops[key] = append(all.ops[key], op)
+		all.n++
+		all.end = max(all.end, time.Since(zero))
+		all.mu.Unlock()
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Duration(random.IntN(150)) * time.Millisecond):
+		}
+	}
+}
+
+// operations are the requests for each domain with a last one: what the list says now.
+func (all *wishes) operations(w *world) map[string][]porcupine.Operation {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	by := map[string][]porcupine.Operation{}
+	for key, ops := range all.ops {
+		app, domain := key[0], key[1]
+		missing := without(names(domain, ""), w.sim.List(app))
+		if len(missing) == 1 {
+			w.t.Errorf("app %s: of %s only one name is on the list", app, domain)
+		}
+		look := porcupine.Operation{Input: wish{final: true}, Output: len(missing) == 0, Call: int64(all.end) + 1, Return: int64(all.end) + 2}
+		by[domain+" of "+app] = append(slices.Clone(ops), look)
+	}
+	return by
+}
+
+// TestTheCheckerSeesTheUpdateThatNaiveWritersLose is the reason for this program,
+// and shows that the checker can fail on what a simulator really saw.
+func TestTheCheckerSeesTheUpdateThatNaiveWritersLose(t *testing.T) {
+	t.Parallel()
+	zero := time.Now()
+	sim, err := simulator.Start(simulator.Options{Latency: 50 * time.Millisecond, Accounts: []simulator.Account{{ClientID: "one", APIKey: "key"}, {ClientID: "two", APIKey: "key"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	var both sync.WaitGroup
+	for _, id := range []string{"one", "two"} {
+		both.Go(func() {
+			transport := &http.Transport{}
+			defer transport.CloseIdleConnections()
+			naive := other{sim, &http.Client{Transport: transport}, id, "key"}
+			// Each takes long enough for the other to have read, too.
+			err := naive.change(t.Context(), "app1", time.Second, func(list []string) []string { return append(list, id+".example.com") })
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	both.Wait()
+	reads, writes := sim.Reads("app1"), sim.History("app1")
+	explains(t, "what the API did", listModel(nil), accesses(reads, writes, zero))
+	if got := porcupine.CheckOperationsTimeout(updateModel(nil), updates(t, reads, writes, zero), checkLimit); got != porcupine.Illegal {
+		t.Errorf("the checker says %s, though the list is %v", got, sim.List("app1"))
+	}
+}

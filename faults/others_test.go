@@ -1,0 +1,275 @@
+//go:build faults
+
+package faults
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+)
+
+// other is somebody else who changes a list over the API as ServerPilot's own
+// dashboard and the WordPress plugin do: read, change, replace.
+type other struct {
+	sim           *simulator.Simulator
+	client        *http.Client
+	clientID, key string
+}
+
+// change replaces the list by what edit makes of it. Between its read and its
+// write it takes its time.
+func (o other) change(ctx context.Context, app string, think time.Duration, edit func([]string) []string) error {
+	var got struct {
+		Data struct {
+			Domains []string `json:"domains"`
+		} `json:"data"`
+	}
+	if err := o.call(ctx, http.MethodGet, app, nil, &got); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(think):
+	}
+	return o.call(ctx, http.MethodPost, app, map[string][]string{"domains": edit(got.Data.Domains)}, &got)
+}
+
+func (o other) call(ctx context.Context, method, app string, body, answer any) error {
+	var sent bytes.Buffer
+	if body != nil {
+		if err := json.NewEncoder(&sent).Encode(body); err != nil {
+			return err
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, method, o.sim.APIURL()+"/apps/"+app, &sent)
+	if err != nil {
+		return err
+	}
+	request.SetBasicAuth(o.clientID, o.key)
+	request.Header.Set("Content-Type", "application/json")
+	response, err := o.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s %s: %s", method, app, response.Status)
+	}
+	return json.NewDecoder(response.Body).Decode(answer)
+}
+
+// TestSomeoneElseWritesAllTheTime has a person in the dashboard and a plugin of
+// the old kind at the same list. What can be promised without conditional writes
+// is this: no write of ours takes off a name of theirs that was there when we read
+// the list, none moves one, and once they rest, one look puts all of ours on the
+// list, beside all of theirs. What they write between our read and our write can be
+// lost; how much that is here is in the log of the test.
+func TestSomeoneElseWritesAllTheTimeAndOursConvergeWhileTheirsSurvive(t *testing.T) {
+	t.Parallel()
+	const lasting = 15 * time.Second
+	zero := time.Now()
+	w := newWorld(t, simulator.Options{
+		Accounts: []simulator.Account{{ClientID: "sim", APIKey: "sim-key"}, {ClientID: "plugin", APIKey: "plugin-key"}},
+		Apps:     []simulator.App{site("app1")}, Latency: 40 * time.Millisecond,
+	})
+	w.worker()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	plugin := other{w.sim, &http.Client{Transport: transport}, "plugin", "plugin-key"}
+
+	ctx, cancel := context.WithTimeout(t.Context(), lasting)
+	defer cancel()
+	pause := func(random *rand.Rand, most time.Duration) bool {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(time.Duration(random.Int64N(int64(most)))):
+			return true
+		}
+	}
+	// Each looks after names of his own: those that got lost he puts on again.
+	var person, robot theirs
+	var running sync.WaitGroup
+	running.Go(func() {
+		random := rand.New(rand.NewPCG(1, 1))
+		for n := 0; pause(random, 100*time.Millisecond); n++ {
+			person.plan(fmt.Sprintf("person%03d.example.net", n), random)
+			_ = w.sim.EditByHand("app1", person.edit)
+		}
+	})
+	running.Go(func() {
+		random := rand.New(rand.NewPCG(2, 2))
+		for n := 0; pause(random, 600*time.Millisecond); n++ {
+			robot.plan(fmt.Sprintf("plugin%03d.example.net", n), random)
+			if err := plugin.change(ctx, "app1", time.Duration(random.IntN(100))*time.Millisecond, robot.edit); err != nil && ctx.Err() == nil {
+				t.Errorf("the plugin: %v", err)
+			}
+		}
+	})
+	running.Go(func() {
+		random := rand.New(rand.NewPCG(3, 3))
+		for n := 0; pause(random, 600*time.Millisecond); n++ {
+			domain := fmt.Sprintf("shop%02d.example.com", random.IntN(30))
+			_ = w.enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: domain, Remove: random.IntN(4) == 0})
+		}
+	})
+	running.Wait()
+	w.awaitSettled(takeover)
+
+	// They rest now, each once he has seen that his names are there.
+	if err := w.sim.EditByHand("app1", func(list []string) []string { return robot.edit(person.edit(list)) }); err != nil {
+		t.Fatal(err)
+	}
+	beside := w.sim.History("app1")
+	w.lookNow("app1")
+	var missing []string
+	await(t, "all of ours are on the list", 30*time.Second, func() error {
+		list := w.sim.List("app1")
+		if missing = without(w.wantedNames("app1"), list); len(missing) > 0 {
+			return fmt.Errorf("missing: %v", missing)
+		}
+		return nil
+	})
+	w.awaitSettled(30 * time.Second)
+	list := w.sim.List("app1")
+	if lost := without(slices.Concat(person.want, robot.want), list); len(lost) > 0 {
+		t.Errorf("names of theirs are lost: %v", lost)
+	}
+	if twice := repeated(list); len(twice) > 0 {
+		t.Errorf("on the list twice: %v", twice)
+	}
+	// A removed name is there only where somebody else brought it back, and more than once.
+	for _, name := range w.removedNames("app1") {
+		if n := broughtBack(beside, name); slices.Contains(list, name) && n < 2 {
+			t.Errorf("%s was taken off, somebody else brought it back %d times, and it is there", name, n)
+		}
+	}
+	ours, crossed := w.checkTheirsAreKept("app1")
+	t.Logf("%d writes of ours among %d of others; %d names of theirs fell between our read and our write, and had to be put on again",
+		ours, len(beside)-ours, crossed)
+	if ours < 5 || len(beside)-ours < 50 {
+		t.Error("there was too little of one: the test tested nothing")
+	}
+	w.checkNoOverlapOfOurs("app1")
+	explains(t, "reads and writes of all", listModel(site("app1").Domains), accesses(w.sim.Reads("app1"), w.sim.History("app1"), zero))
+}
+
+// theirs are the names that somebody else wants on a list.
+type theirs struct{ want, unwanted []string }
+
+// plan adds a name, and every fourth time drops one.
+func (o *theirs) plan(name string, random *rand.Rand) {
+	o.want = append(o.want, name)
+	if random.IntN(4) > 0 {
+		return
+	}
+	i := random.IntN(len(o.want))
+	o.unwanted = append(o.unwanted, o.want[i])
+	o.want = slices.Delete(o.want, i, i+1)
+}
+
+func (o *theirs) edit(list []string) []string {
+	list = without(list, o.unwanted)
+	return append(list, without(o.want, list)...)
+}
+
+// checkTheirsAreKept holds each write of ours against the read it was made from. It
+// returns how many there were, and how many names of others came onto the list
+// between the two and were lost.
+func (w *world) checkTheirsAreKept(app string) (ours, crossed int) {
+	w.t.Helper()
+	reads := slices.DeleteFunc(w.sim.Reads(app), func(r simulator.Read) bool { return r.By != "sim" })
+	for _, write := range w.sim.History(app) {
+		if write.By != "sim" {
+			continue
+		}
+		ours++
+		var base []string
+		for _, r := range reads {
+			if r.AnsweredAt.Before(write.ReceivedAt) {
+				base = r.List
+			}
+		}
+		notOurs := func(list []string) []string {
+			return slices.DeleteFunc(slices.Clone(list), func(name string) bool { return strings.HasSuffix(name, ".example.com") })
+		}
+		if want, got := notOurs(base), notOurs(write.After); !slices.Equal(want, got) {
+			w.t.Errorf("write %d of app %s: of others' names we read %v and wrote %v", write.Index, app, want, got)
+		}
+		crossed += len(without(notOurs(write.Before), write.After))
+	}
+	return ours, crossed
+}
+
+// lookNow has the hourly look at an app made now.
+func (w *world) lookNow(app string) {
+	w.t.Helper()
+	look := tasks.Sync{AppID: app, Hour: time.Now().Unix() / 60} // an hour that no real one has
+	client := asynq.NewClientFromRedisClient(w.rdb)
+	if _, err := client.EnqueueContext(w.t.Context(), asynq.NewTask(tasks.TypeAppSync, tasks.Encode(look)), asynq.Queue(tasks.QueueLists)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// wantedNames are the names on an app's list that were asked for last; removedNames
+// those that were asked to leave.
+func (w *world) wantedNames(app string) []string  { return w.lastAsked(app, true) }
+func (w *world) removedNames(app string) []string { return w.lastAsked(app, false) }
+
+func (w *world) lastAsked(app string, on bool) (all []string) {
+	w.want.mu.Lock()
+	defer w.want.mu.Unlock()
+	for domain, r := range w.want.last[app] {
+		if r.on == on {
+			all = append(all, names(domain, r.www)...)
+		}
+	}
+	return all
+}
+
+// broughtBack counts the writes of others that put a name on a list that it wasn't on.
+func broughtBack(history []simulator.Write, name string) (n int) {
+	for _, write := range history {
+		if write.By != "sim" && slices.Contains(without(write.After, write.Before), name) {
+			n++
+		}
+	}
+	return n
+}
+
+func repeated(list []string) (twice []string) {
+	seen := map[string]bool{}
+	for _, name := range list {
+		if key := strings.ToLower(name); seen[key] {
+			twice = append(twice, name)
+		} else {
+			seen[key] = true
+		}
+	}
+	return twice
+}
+
+// checkNoOverlapOfOurs is checkNoOverlap for an app at which others write, too.
+func (w *world) checkNoOverlapOfOurs(app string) {
+	w.t.Helper()
+	for _, o := range w.sim.Overlaps() {
+		if o.First.App == app && o.First.By == "sim" && o.Second.By == "sim" {
+			w.t.Errorf("two writes of ours overlapped: %+v", o)
+		}
+	}
+}
