@@ -35,6 +35,7 @@ type commands struct {
 	Verify     verifyCmd     `cmd:"" help:"Verify domains now: DNS, AutoSSL, certificate."`
 	Doctor     doctorCmd     `cmd:"" help:"Check whether everything is in order, and say what to do where it isn't."`
 	Events     eventsCmd     `cmd:"" help:"Show what the webhook is told, and send it again."`
+	Quarantine quarantineCmd `cmd:"" help:"Show what asynq could do nothing with, and was taken off the queues."`
 	Simulate   simulateCmd   `cmd:"" help:"Run a stand-in for ServerPilot, DNS and web servers, to try things with."`
 	Completion completionCmd `cmd:"" help:"Have the shell complete commands, flags and states."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
