@@ -94,7 +94,8 @@ func newWorldOn(t *testing.T, opt simulator.Options, rdb redis.UniversalClient, 
 	if err := os.WriteFile(roots, sim.CAPEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, sim: sim, rdb: rdb, ledger: ledger.New(rdb), client: enqueue.New(rdb), want: newWanted()}
+	w := &world{t: t, sim: sim, want: newWanted()}
+	w.use(rdb)
 	for _, app := range opt.Apps {
 		w.apps = append(w.apps, app.ID)
 		w.want.byHand[app.ID] = app.Domains
@@ -110,6 +111,11 @@ func newWorldOn(t *testing.T, opt simulator.Options, rdb redis.UniversalClient, 
 		"PILOTSYNC_LOG_LEVEL=debug",
 	}
 	return w
+}
+
+// use has the test itself use another client of Redis.
+func (w *world) use(rdb redis.UniversalClient) {
+	w.rdb, w.ledger, w.client = rdb, ledger.New(rdb), enqueue.New(rdb)
 }
 
 // worker starts a worker with the world's environment; env wins over it.

@@ -1,0 +1,132 @@
+//go:build faults
+
+package faults
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+	"time"
+
+	toxiproxy "github.com/Shopify/toxiproxy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/worker/applist"
+)
+
+// link is the network between a worker and Redis.
+type link struct {
+	t     *testing.T
+	proxy *toxiproxy.Proxy
+}
+
+// link puts a network before the world's Redis, and returns what a worker needs to use it.
+func (w *world) link() (*link, string) {
+	w.t.Helper()
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
+	l := &link{w.t, toxiproxy.NewProxy(server, "redis", "127.0.0.1:0", w.redis.Addr)}
+	if err := l.proxy.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(l.proxy.Stop)
+	return l, "REDIS_URL=redis://" + l.proxy.Listen + "/0"
+}
+
+// toxic makes the network bad in both directions.
+func (l *link) toxic(kind string, attributes map[string]any) {
+	l.t.Helper()
+	for _, direction := range []string{"upstream", "downstream"} {
+		b, err := json.Marshal(map[string]any{"name": kind + direction, "type": kind, "stream": direction, "attributes": attributes})
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		if _, err := l.proxy.Toxics.AddToxicJson(bytes.NewReader(b)); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+}
+
+// heal makes it good again. Connections that were half-open end, as they would
+// when the other side hears of them again.
+func (l *link) heal() { l.proxy.Toxics.ResetToxics(l.t.Context()) }
+
+func (l *link) cut() { l.proxy.Stop() }
+
+func (l *link) mend() {
+	l.t.Helper()
+	if err := l.proxy.Start(); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+func TestAWorkerWithASlowNetworkToRedisListsEverything(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Apps: apps(3), Latency: 100 * time.Millisecond})
+	l, redisURL := w.link()
+	l.toxic("latency", map[string]any{"latency": 200, "jitter": 100}) // 0.2 to 0.6 s a round trip
+	w.worker(redisURL)
+	w.worker(redisURL)
+	end := w.load(2, 500*time.Millisecond)
+	pass(t, 12*time.Second)
+	end()
+	w.awaitSettled(takeover)
+	w.check()
+}
+
+// The network to Redis goes away while a worker holds a lease and writes all the
+// time: by the time its lease ends, and another worker may write, it doesn't any more.
+func TestAWorkerThatLosesRedisStopsWritingBeforeItsLeaseEndsAndRecovers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		lose    func(*link)
+		recover func(*link)
+	}{
+		{"cut", (*link).cut, (*link).mend},
+		{"half-open", func(l *link) { l.toxic("timeout", map[string]any{"timeout": 0}) }, (*link).heal},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: time.Second})
+			l, redisURL := w.link()
+			onAPI, apiURL := w.tapAPI()
+			lonely := w.worker(redisURL, apiURL)
+			end := w.load(1, 200*time.Millisecond) // so that each sync is followed by another
+			await(t, "it writes", 20*time.Second, func() error {
+				if len(onAPI.listWrites()) < 2 {
+					return errStill
+				}
+				return nil
+			})
+			trap := onAPI.hold(answered, listWrite) // in the middle of one
+			trap.await(t, 20*time.Second)
+			c.lose(l)
+			lost := time.Now()
+			trap.release()
+			w.worker()
+			taken := len(w.sent("app1"))
+			await(t, "another worker has taken over", takeover, func() error {
+				if len(w.sent("app1")) <= taken {
+					return errStill
+				}
+				return nil
+			})
+			t.Logf("another worker wrote %s after the loss", time.Since(lost).Round(100*time.Millisecond))
+			for _, write := range onAPI.listWrites() {
+				if late := write.at.Sub(lost); late > applist.CallLimit {
+					t.Errorf("a list write left the lonely worker %s after it lost Redis", late)
+				}
+			}
+			c.recover(l)
+			lonely.awaitLog("Redis is back", takeover)
+			end()
+			w.awaitSettled(takeover)
+			w.check()
+			if !lonely.alive() {
+				t.Errorf("the worker ended:\n%s", lonely.logged())
+			}
+		})
+	}
+}

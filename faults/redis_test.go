@@ -1,0 +1,118 @@
+//go:build faults
+
+package faults
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pilotsync/internal/simulator"
+)
+
+// apps are n apps with names set by hand.
+func apps(n int) (all []simulator.App) {
+	for i := range n {
+		all = append(all, site(fmt.Sprintf("app%d", i+1)))
+	}
+	return all
+}
+
+// With appendfsync always, Redis answers when a change is on the disk.
+func TestRedisKilledUnderLoadLosesNothingAcknowledgedWithAppendfsyncAlways(t *testing.T) {
+	t.Parallel()
+	killRedis(t, "always")
+}
+
+// With everysec, a change is with the system before Redis answers: it outlives
+// Redis, though not a power cut.
+func TestRedisKilledUnderLoadLosesNothingAcknowledgedWithAppendfsyncEverysec(t *testing.T) {
+	t.Parallel()
+	killRedis(t, "everysec")
+}
+
+func killRedis(t *testing.T, fsync string) {
+	w := newWorld(t, simulator.Options{Apps: apps(4), Latency: 100 * time.Millisecond}, "--appendonly", "yes", "--appendfsync", fsync)
+	first, second := w.worker(), w.worker()
+	end := w.load(3, 60*time.Millisecond)
+	for range 3 {
+		pass(t, 3*time.Second)
+		w.redis.Kill()
+		pass(t, time.Second)
+		w.redis.Start()
+	}
+	pass(t, 2*time.Second)
+	end()
+	w.awaitSettled(takeover)
+	t.Logf("%d changes were acknowledged", w.want.acked)
+	w.check()
+	for _, p := range []*process{first, second} {
+		if !p.alive() {
+			t.Errorf("a worker ended:\n%s", p.logged())
+		}
+	}
+}
+
+// pass lets the load go on for a while.
+func pass(t *testing.T, d time.Duration) {
+	t.Helper()
+	select {
+	case <-t.Context().Done():
+		t.Fatal("the test's time is over")
+	case <-time.After(d):
+	}
+}
+
+// A power cut takes what the system had not put on the disk: with everysec, the
+// last second, and two if the disk is slow. Here the file is cut back to what it
+// was two seconds before.
+func TestAPowerCutWithAppendfsyncEverysecLosesAtMostTheLastSeconds(t *testing.T) {
+	t.Parallel()
+	const lost = 2 * time.Second
+	folder := t.TempDir()
+	w := newWorld(t, simulator.Options{Apps: apps(2), Latency: 100 * time.Millisecond},
+		"--appendonly", "yes", "--appendfsync", "everysec", "--dir", folder)
+	w.worker()
+	w.worker()
+	end := w.load(3, 60*time.Millisecond)
+	pass(t, 4*time.Second)
+	file, size := aof(t, folder)
+	durable := time.Now() // what was acknowledged before that is within size
+	pass(t, lost)
+	w.redis.Kill()
+	if err := os.Truncate(file, size); err != nil {
+		t.Fatal(err)
+	}
+	pass(t, time.Second)
+	unsure := w.want.mayBeLost(durable.Add(-100 * time.Millisecond)) // the file is measured a little before
+	w.redis.Start()
+	pass(t, 3*time.Second)
+	end()
+	w.awaitSettled(takeover)
+	if unsure == 0 {
+		t.Error("nothing was acknowledged in the seconds that were lost: the test tested nothing")
+	}
+	t.Logf("%d changes were acknowledged, those of %d domains within the time that was cut off", w.want.acked, unsure)
+	w.check()
+}
+
+// aof is the file that Redis appends to, and how long it is.
+func aof(t *testing.T, folder string) (file string, size int64) {
+	t.Helper()
+	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".incr.aof") {
+			file = path
+		}
+		return err
+	})
+	info, statErr := os.Stat(file)
+	if err := errors.Join(err, statErr); err != nil {
+		t.Fatal(err)
+	}
+	return file, info.Size()
+}

@@ -1,0 +1,165 @@
+//go:build faults
+
+package faults
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+)
+
+// Redis answers, but refuses to be written to. A producer gets an error that says
+// so; nothing is half-done; and all goes on by itself as soon as it may.
+func TestARedisThatRefusesWritesSaysSoToProducersAndNothingIsHalfDone(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		refuse func(context.Context, redis.UniversalClient) error
+		accept func(context.Context, redis.UniversalClient) error
+		says   string
+	}{
+		{
+			"full", func(ctx context.Context, rdb redis.UniversalClient) error {
+				return rdb.ConfigSet(ctx, "maxmemory", "1").Err()
+			}, func(ctx context.Context, rdb redis.UniversalClient) error {
+				return rdb.ConfigSet(ctx, "maxmemory", "0").Err()
+			}, "OOM command not allowed",
+		},
+		{
+			"a read-only replica", func(ctx context.Context, rdb redis.UniversalClient) error {
+				return rdb.Do(ctx, "replicaof", "127.0.0.1", "1").Err()
+			}, func(ctx context.Context, rdb redis.UniversalClient) error {
+				return rdb.Do(ctx, "replicaof", "no", "one").Err()
+			}, "READONLY",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: time.Second}, "--maxmemory-policy", "noeviction")
+			onAPI, apiURL := w.tapAPI()
+			p := w.worker(apiURL)
+			w.add("app1", "before.example.com")
+			w.awaitSettled(takeover)
+
+			// It is refused while a sync is in hand, right after the list was read:
+			// before the write could be noted.
+			trap := onAPI.hold(answered, listRead)
+			w.add("app1", "meanwhile.example.com")
+			trap.await(t, 20*time.Second)
+			if err := c.refuse(t.Context(), w.rdb); err != nil {
+				t.Fatal(err)
+			}
+			sent, keys := len(onAPI.listWrites()), w.tasks()
+			trap.release()
+			err := w.enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "refused.example.com"})
+			if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "enqueued 0 of 1 changes") {
+				t.Errorf("the producer got %v, want an error that says %q", err, c.says)
+			}
+			if errors.Is(err, enqueue.ErrInvalid) {
+				t.Errorf("the producer got %v, as if its request were wrong", err)
+			}
+			pass(t, 5*time.Second)
+			if got := len(onAPI.listWrites()); got > sent {
+				t.Errorf("the worker sent %d list writes that it could not note", got-sent)
+			}
+			if got := w.tasks(); got > keys {
+				t.Errorf("%d tasks more are in Redis", got-keys)
+			}
+			if !p.alive() {
+				t.Errorf("the worker ended:\n%s", p.logged())
+			}
+
+			if err := c.accept(t.Context(), w.rdb); err != nil {
+				t.Fatal(err)
+			}
+			w.add("app1", "after.example.com")
+			w.awaitSettled(takeover)
+			w.check()
+			w.checkAddedOnce("app1")
+		})
+	}
+}
+
+// tasks is the number of changes' tasks that Redis holds.
+func (w *world) tasks() int {
+	w.t.Helper()
+	keys, err := w.rdb.Keys(w.t.Context(), "asynq:{domains}:t:*").Result()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return len(keys)
+}
+
+// The password is rotated while a worker and a producer have the old one.
+func TestAfterAPasswordIsRotatedNothingIsHalfDoneAndAWorkerWithTheNewOneGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: time.Second})
+	if err := w.rdb.ConfigSet(t.Context(), "requirepass", "old").Err(); err != nil {
+		t.Fatal(err)
+	}
+	client := func(password string) *redis.Client {
+		c := redis.NewClient(&redis.Options{Addr: w.redis.Addr, Password: password, ContextTimeoutEnabled: true})
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	url := func(password string) string { return "REDIS_URL=redis://:" + password + "@" + w.redis.Addr + "/0" }
+	old := client("old")
+	w.use(old)
+	onAPI, apiURL := w.tapAPI()
+	p := w.worker(apiURL, url("old"))
+	w.add("app1", "before.example.com")
+	w.awaitSettled(takeover)
+	trap := onAPI.hold(answered, listRead)
+	w.add("app1", "meanwhile.example.com")
+	trap.await(t, 20*time.Second)
+
+	if err := old.ConfigSet(t.Context(), "requirepass", "new").Err(); err != nil {
+		t.Fatal(err)
+	}
+	// Who is connected stays so; a rotation that means it ends these connections.
+	fresh := client("new")
+	if err := fresh.Do(t.Context(), "client", "kill", "type", "normal", "skipme", "yes").Err(); err != nil {
+		t.Fatal(err)
+	}
+	sent := len(onAPI.listWrites())
+	trap.release()
+	err := w.enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "refused.example.com"})
+	if err == nil || !strings.Contains(err.Error(), "WRONGPASS") {
+		t.Errorf("the producer got %v, want one that says WRONGPASS", err)
+	}
+	p.awaitLog("WRONGPASS", 20*time.Second)
+	if got := len(onAPI.listWrites()); got > sent {
+		t.Errorf("the worker sent %d list writes that it could not note", got-sent)
+	}
+	late := w.worker(url("old"))
+	select {
+	case <-late.ended:
+		if code := late.ProcessState.ExitCode(); code == 0 || !strings.Contains(late.logged(), "REDIS_URL") {
+			t.Errorf("a worker that starts with the old password ends with %d:\n%s", code, late.logged())
+		}
+	case <-time.After(20 * time.Second):
+		t.Errorf("a worker that starts with the old password doesn't end:\n%s", late.logged())
+	}
+
+	w.use(fresh)
+	w.worker(url("new"))
+	w.add("app1", "after.example.com")
+	w.awaitSettled(takeover)
+	if !p.alive() {
+		t.Errorf("the worker with the old password ended:\n%s", p.logged())
+	}
+	// Should the old one be valid again, the worker that has it goes on, too.
+	if err := fresh.ConfigSet(t.Context(), "requirepass", "old").Err(); err != nil {
+		t.Fatal(err)
+	}
+	p.awaitLog("Redis is back", 20*time.Second)
+	w.check()
+	w.checkAddedOnce("app1")
+}
