@@ -96,7 +96,7 @@ func TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther(t *testing.T) {
 	for domain, of := range ops {
 		explains(t, "requests for "+domain, wishModel(), of)
 	}
-	t.Logf("%d reads, %d writes and %d requests for %d domains by %d workers, of which %d were killed and %d stopped for 4 s; all explained",
+	t.Logf("%d reads, %d writes and %d requests for %d domains by %d workers, of which %d were killed and %d stopped for 4 s",
 		reads, writes, asked.n, len(ops), started, kills, stops)
 	if writes < 20 || asked.n < 100 {
 		t.Error("there was too little of it: the test tested nothing")

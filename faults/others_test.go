@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/hibiken/asynq"
 
 	"pilotsync/enqueue"
@@ -73,7 +74,7 @@ func (o other) call(ctx context.Context, method, app string, body, answer any) e
 	return json.NewDecoder(response.Body).Decode(answer)
 }
 
-// TestSomeoneElseWritesAllTheTime has a person in the dashboard and a plugin of
+// TestSomeoneElseWritesAllTheTimeAndOursConvergeWhileTheirsSurvive has a person in the dashboard and a plugin of
 // the old kind at the same list. What can be promised without conditional writes
 // is this: no write of ours takes off a name of theirs that was there when we read
 // the list, none moves one, and once they rest, one look puts all of ours on the
@@ -209,7 +210,7 @@ func (w *world) checkTheirsAreKept(app string) (ours, crossed int) {
 			return slices.DeleteFunc(slices.Clone(list), func(name string) bool { return strings.HasSuffix(name, ".example.com") })
 		}
 		if want, got := notOurs(base), notOurs(write.After); !slices.Equal(want, got) {
-			w.t.Errorf("write %d of app %s: of others' names we read %v and wrote %v", write.Index, app, want, got)
+			w.t.Errorf("write %d of app %s: others' names (-as we read them +as we wrote them):\n%s", write.Index, app, cmp.Diff(want, got))
 		}
 		crossed += len(without(notOurs(write.Before), write.After))
 	}
