@@ -34,6 +34,13 @@ type commands struct {
 	Apps       appsCmd       `cmd:"" help:"Show where apps stand: domains by state, room, what waits, trouble."`
 	Verify     verifyCmd     `cmd:"" help:"Verify domains now: DNS, AutoSSL, certificate."`
 	Doctor     doctorCmd     `cmd:"" help:"Check whether everything is in order, and say what to do where it isn't."`
+	History    historyCmd    `cmd:"" help:"Show the last writes of an app's list, and what each changed."`
+	Restore    restoreCmd    `cmd:"" help:"Undo what the last writes of an app's list changed."`
+	Reconcile  reconcileCmd  `cmd:"" help:"Put a list right that isn't as it should be, or show the difference."`
+	Adopt      adoptCmd      `cmd:"" help:"Take over names that are on an app's list already."`
+	Pause      pauseCmd      `cmd:"" help:"Have changes of apps wait."`
+	Resume     resumeCmd     `cmd:"" help:"Let paused apps go on."`
+	Retry      retryCmd      `cmd:"" help:"Send changes again that ServerPilot refused."`
 	Events     eventsCmd     `cmd:"" help:"Show what the webhook is told, and send it again."`
 	Quarantine quarantineCmd `cmd:"" help:"Show what asynq could do nothing with, and was taken off the queues."`
 	Simulate   simulateCmd   `cmd:"" help:"Run a stand-in for ServerPilot, DNS and web servers, to try things with."`

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestAnAppIsPausedOnceAndGoesOn(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	newShelf(t, mini.Addr()).record("app1", "new.example.com")
+	for _, step := range []struct{ args, want string }{
+		{"pause --app=app1 --by=ada", "app1 is paused by ada: its changes wait until 'pilotsync resume --app=app1'\n"},
+		{"pause --app=app1 --app=app2 --by=bob", "app1 was paused by ada already\napp2 is paused by bob: its changes wait until 'pilotsync resume --app=app2'\n"},
+		{"resume --app=app1 --app=app2", "app1 goes on; 1 of its domains have a change that waited\napp2 goes on; 0 of its domains have a change that waited\n"},
+		{"resume --app=app1", "app1 was not paused\n"},
+	} {
+		if got := command(t, env, "", strings.Fields(step.args)...); got != (outcome{exitDone, step.want, ""}) {
+			t.Errorf("%s: %+v", step.args, got)
+		}
+		if step.args == "pause --app=app1 --by=ada" {
+			if got := command(t, env, "", "status"); !strings.Contains(got.out, "waits to be put on the list: the app was paused by ada") {
+				t.Errorf("status: %+v", got)
+			}
+		}
+	}
+	if keys, err := mini.HKeys("pilotsync:{app1}:sync"); err != nil || strings.Contains(strings.Join(keys, " "), "paused") {
+		t.Errorf("%v: the app's hash has %v", err, keys)
+	}
+}

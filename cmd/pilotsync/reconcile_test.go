@@ -1,0 +1,117 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pilotsync/internal/simulator"
+)
+
+func without(name string) func([]string) []string {
+	return func(list []string) []string {
+		return slices.DeleteFunc(list, func(n string) bool { return n == name })
+	}
+}
+
+// enqueued puts changes through to their end.
+func enqueued(t *testing.T, env vars, args string) {
+	t.Helper()
+	if got := command(t, env, "", append([]string{"enqueue"}, strings.Fields(args+" --wait --timeout=30s")...)...); got.code != exitDone {
+		t.Fatalf("enqueue %s: %+v", args, got)
+	}
+}
+
+func TestReconcileShowsTheDifferenceAndThenPutsTheListRight(t *testing.T) {
+	t.Parallel()
+	env, sim := simulated(t)
+	w := startWorker(t, env)
+	enqueued(t, env, "add --www=never a.example.com gone.example.com")
+	enqueued(t, env, "remove gone.example.com")
+	dry := func(args ...string) outcome {
+		return command(t, env.with(vars{"WU_SERVER_PILOT_APP_ID": ""}), "", append([]string{"reconcile", "--app=app1", "--dry-run"}, args...)...)
+	}
+	if got := dry(); got != (outcome{exitDone, "app app1 is in step: a sync would change nothing on its list of 1 name\n", ""}) {
+		t.Errorf("in step: %+v", got)
+	}
+
+	if got := command(t, env, "", "pause", "--app=app1", "--by=ada"); got.code != exitDone {
+		t.Fatalf("pause: %+v", got)
+	}
+	byHand(t, sim, func([]string) []string { return []string{"hand.example.com", "gone.example.com", "leaves.example.com"} })
+	if got := command(t, env, "", "enqueue", "add", "--app=app1", "--by=ada", "new.example.com"); got.code != exitDone {
+		t.Fatalf("enqueue: %+v", got)
+	}
+	if got := command(t, env, "", "enqueue", "remove", "--app=app1", "--by=bob", "leaves.example.com"); got.code != exitDone {
+		t.Fatalf("enqueue: %+v", got)
+	}
+	l := env.ledger(t)
+	poll(t, "both are recorded", 30*time.Second, func() (bool, error) {
+		app, err := l.App(t.Context(), "app1")
+		return app.Pending == 2, err
+	})
+	writes := sim.Calls("app1", simulator.WriteList)
+	want := `--- app app1's list as it is, 3 names
++++ as a sync would make it, 4 names
+- gone.example.com     came back: it was taken off within the last day, and nobody asked for it since
+- leaves.example.com   pending change: remove leaves.example.com, asked for by bob
++ a.example.com        missing: a name of a.example.com
++ new.example.com      pending change: add new.example.com, asked for by ada
++ www.new.example.com  pending change: add new.example.com, asked for by ada
+`
+	if diff := cmp.Diff(want, dry().out); diff != "" {
+		t.Errorf("the difference (-want +got):\n%s", diff)
+	}
+	var differences []difference
+	if err := json.Unmarshal([]byte(dry("--json").out), &differences); err != nil || len(differences) != 5 ||
+		differences[2] != (difference{"a.example.com", "add", "missing: a name of a.example.com"}) || differences[0].Change != "remove" {
+		t.Errorf("%v: %+v", err, differences)
+	}
+	if got := command(t, env, "", "reconcile"); got.code != exitFailed || !strings.Contains(got.err, "app app1 was paused by ada, so it isn't synced") {
+		t.Errorf("of a paused app: %+v", got)
+	}
+	if n := sim.Calls("app1", simulator.WriteList); n != writes {
+		t.Errorf("%d writes were made", n-writes)
+	}
+
+	if got := command(t, env, "", "resume", "--app=app1"); got != (outcome{exitDone, "app1 goes on; 2 of its domains have a change that waited\n", ""}) {
+		t.Errorf("resume: %+v", got)
+	}
+	inStep := func() (bool, error) {
+		list := sim.List("app1")
+		slices.Sort(list)
+		return slices.Equal(list, []string{"a.example.com", "hand.example.com", "new.example.com", "www.new.example.com"}), nil
+	}
+	poll(t, "the list is right", 30*time.Second, inStep)
+	byHand(t, sim, without("a.example.com"))
+	poll(t, "no sync is under way", 30*time.Second, func() (bool, error) {
+		app, err := l.App(t.Context(), "app1")
+		return !app.Awake && !app.Leased, err
+	})
+	if got := command(t, env, "", "reconcile"); got.code != exitDone || !strings.HasPrefix(got.out, "a sync of app app1 was asked for; ") {
+		t.Errorf("reconcile: %+v", got)
+	}
+	poll(t, "the list is right again", 30*time.Second, inStep)
+	if code := w.stop(); code != exitDone {
+		t.Errorf("the worker's exit code is %d", code)
+	}
+}
+
+func TestReconcileTellsOfAnAppThatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	env, _ := onRedis(t)
+	if got := command(t, env, "", "reconcile", "--app=app9"); got.code != exitFailed || !strings.Contains(got.err, "app app9 isn't known") {
+		t.Errorf("got %+v", got)
+	}
+	got := command(t, env.with(vars{"WU_SERVER_PILOT_CLIENT_ID": "sim", "WU_SERVER_PILOT_API_KEY": "k", "WU_SERVER_PILOT_APP_ID": "app1"}), "", "reconcile", "--app=app9", "--dry-run")
+	if got.code != exitFailed || !strings.Contains(got.err, "no account is configured for app app9") {
+		t.Errorf("dry: %+v", got)
+	}
+	if got := command(t, env, "", "reconcile", "--app=app9", "--dry-run"); got.code != exitUsage || !strings.Contains(got.err, "WU_SERVER_PILOT_API_KEY (--api-key) is not set") {
+		t.Errorf("without a key: %+v", got)
+	}
+}
