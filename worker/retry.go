@@ -45,6 +45,7 @@ func retryDelay(retried int, err error, _ *asynq.Task) time.Duration {
 const (
 	syncPauseMax = 5 * time.Minute // also the pause of what a person has to mend
 	soon         = time.Second     // for what may go on at once; less is lost on asynq, which counts in seconds
+	rounding     = time.Second     // what asynq may take off a pause, since it rounds down: added where a pause must not be shorter
 )
 
 // syncPause is the pause before an app's next sync after the fails-th trouble in
@@ -61,7 +62,7 @@ func syncPause(err error, fails int, jitter float64) time.Duration {
 	case errors.Is(err, applist.ErrHandedBack):
 		return 0
 	case errors.As(err, &call) && call.After > 0:
-		pause = call.After
+		pause = call.After + rounding
 	case errors.As(err, &call) && call.Verdict == applist.Blocked:
 		pause = syncPauseMax
 	default:

@@ -27,7 +27,7 @@ func TestSyncPause(t *testing.T) {
 		{"up to five minutes", again, 12, 0, 5 * time.Minute},
 		{"however many there were", again, 1 << 30, 0, 5 * time.Minute},
 		{"a tenth more at most", again, 1, 1, 1100 * time.Millisecond},
-		{"what ServerPilot asked for counts first", &applist.CallError{After: 42 * time.Second, Err: errors.New("429")}, 1, 0, 42 * time.Second},
+		{"what ServerPilot asked for counts first, and asynq's rounding takes nothing off it", &applist.CallError{After: 42 * time.Second, Err: errors.New("429")}, 1, 0, 43 * time.Second},
 		{"what a person has to mend is tried every five minutes", &applist.CallError{Verdict: applist.Blocked, Err: errors.New("402")}, 1, 0, 5 * time.Minute},
 		{"a write in flight is waited for exactly", &applist.NotTaken{Wait: 17 * time.Second}, 3, 1, 17 * time.Second},
 		{"what was handed back goes on at once", fmt.Errorf("stop: %w", applist.ErrHandedBack), 3, 0, 0},

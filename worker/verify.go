@@ -209,7 +209,7 @@ func (w *Worker) postponed(ctx context.Context, v tasks.Verify, was applist.Reco
 	w.metrics.verifications.WithLabelValues(postponed).Inc()
 	pause := min(max(now.Sub(v.DueAt)/2, 5*time.Second), syncPauseMax)
 	if failed := serverpilot.AsError(cause); failed != nil {
-		pause = max(pause, failed.RetryAfter)
+		pause = max(pause, failed.RetryAfter+rounding)
 		is := was
 		is.Reason = "could not be checked yet: " + cause.Error()
 		is.UpdatedAt = now
