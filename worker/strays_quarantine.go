@@ -22,10 +22,10 @@ const (
 	rawLimit = 64 << 10
 )
 
-// Their braces put both into one slot of a Redis Cluster.
+// Their braces put both into one slot of a Redis Cluster. No app has such keys.
 const (
-	quarantineOrder = "pilotsync:{quarantine}:order" // zset: id, by when it was found (µs)
-	quarantineKept  = "pilotsync:{quarantine}:kept"  // hash: id → Quarantined as JSON
+	quarantineOrder = "pilotsync:quarantine:{all}:order" // zset: id, by when it was found (µs)
+	quarantineKept  = "pilotsync:quarantine:{all}:kept"  // hash: id → Quarantined as JSON
 )
 
 //go:embed strays_keep.lua

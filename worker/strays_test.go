@@ -66,6 +66,25 @@ func TestAMessageThatCannotBeDecodedStopsNobodysRecoveryOnceTheWatchHasLooked(t 
 	y.await("it is done", func() bool { return y.gone("next") })
 }
 
+func TestAMessageThatCannotBeDecodedIsFoundWhereverItLies(t *testing.T) {
+	t.Parallel()
+	y := newYard(t)
+	for _, list := range strayLists() { // one that has but a lease stops the recovery, too
+		y.plant(list, "bad-"+list, "\xff"+list)
+	}
+	y.look()
+	y.counted(map[string]float64{"unreadable quarantined": float64(len(strayLists()))})
+	kept := map[string]string{}
+	for _, q := range y.quarantine() {
+		kept[q.List] = string(q.Raw)
+	}
+	for _, list := range strayLists() {
+		if kept[list] != "\xff"+list || !y.gone("bad-"+list) {
+			t.Errorf("%s: %q is kept, gone from the queue: %v", list, kept[list], y.gone("bad-"+list))
+		}
+	}
+}
+
 func TestAMessageWithoutItsIDOrQueueIsDoneAtLastOnceTheWatchHasLooked(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, id, queue string }{
@@ -272,6 +291,7 @@ func TestWhatChangedSinceItWasSeenIsLeftAlone(t *testing.T) {
 	y.plant(listActive, "task", good)
 	y.leaseEnds("task", time.Now().Add(time.Minute))
 	y.plant("pending", "moved", "not decodable \xff")
+	y.plant("pending", "handed back", y.message("handed back", yardQueue))
 	seen := []struct {
 		list string
 		entry
@@ -283,6 +303,7 @@ func TestWhatChangedSinceItWasSeenIsLeftAlone(t *testing.T) {
 		{listActive, entry{id: "task", raw: []byte(good), unleased: true}},
 		{listActive, entry{id: "finished", raw: []byte(y.message("finished", yardQueue)), unleased: true}},
 		{listActive, entry{id: "finished", hollow: true}},
+		{listActive, entry{id: "handed back", raw: []byte(y.message("handed back", yardQueue)), unleased: true}},
 		{listActive, entry{id: "moved", raw: []byte("not decodable \xff")}},
 	}
 	until := y.rdb.ZScore(ctx, asynqKey(yardQueue, listLease), "task").Val()
@@ -296,7 +317,7 @@ func TestWhatChangedSinceItWasSeenIsLeftAlone(t *testing.T) {
 		t.Errorf("in quarantine: %+v", kept)
 	}
 	if msg := y.rdb.HGet(ctx, asynqKey(yardQueue, "t:task"), "msg").Val(); msg != good || !y.lists(listActive, "task") ||
-		y.rdb.ZScore(ctx, asynqKey(yardQueue, listLease), "task").Val() != until || !y.lists("pending", "moved") {
+		y.rdb.ZScore(ctx, asynqKey(yardQueue, listLease), "task").Val() != until || !y.lists("pending", "moved") || y.lists(listLease, "handed back") {
 		t.Error("a task that is in order by now, or lies elsewhere, was touched")
 	}
 }
@@ -368,7 +389,7 @@ func TestOneWorkerLooksInEachInterval(t *testing.T) {
 func TestTheWatchLooksAgainAndAgainUntilItIsStopped(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)
-	y.watch.every = 50 * time.Millisecond
+	y.watch.every = 200 * time.Millisecond
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { y.watch.run(ctx) })

@@ -17,9 +17,9 @@ func confined(t *testing.T, n int) vars {
 	for i := range n {
 		id := fmt.Sprint("id", i)
 		line := fmt.Sprintf(`{"id":%q,"queue":"domains","list":"active","task_id":"task%d","why":"asynq can't decode it: <broken>","size":3,"raw":"AHv/"}`, id, i)
-		mini.HSet("pilotsync:{quarantine}:kept", id, line)
+		mini.HSet("pilotsync:quarantine:{all}:kept", id, line)
 		at := time.Now().Add(-3*time.Hour + time.Duration(i)*time.Millisecond)
-		if _, err := mini.ZAdd("pilotsync:{quarantine}:order", float64(at.UnixMicro()), id); err != nil {
+		if _, err := mini.ZAdd("pilotsync:quarantine:{all}:order", float64(at.UnixMicro()), id); err != nil {
 			t.Fatal(err)
 		}
 	}
