@@ -85,6 +85,9 @@ func sendLater(e tasks.Event, atLeast time.Duration, err error) error {
 	if age >= eventAge {
 		return never(fmt.Errorf("given up after %s: %w", age.Round(time.Minute), err))
 	}
+	if atLeast > 0 {
+		atLeast += rounding
+	}
 	return &later{after: eventPause(age, atLeast, rand.Float64()), err: err}
 }
 
