@@ -17,5 +17,5 @@ func (s *Syncer) Drift(ctx context.Context, app string) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("read the ledger of app %s: %w", app, err)
 	}
-	return Plan(Input{Remote: remote, Ledger: snapshot, Rules: s.Rules, Now: s.Now()}), nil
+	return Plan(Input{Remote: remote, Ledger: snapshot, Rules: s.Rules, Now: snapshot.At}), nil
 }

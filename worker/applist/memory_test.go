@@ -183,7 +183,7 @@ func (m *memory) snapshot() Snapshot {
 		}
 	}
 	return Snapshot{Records: maps.Clone(m.records), Gone: gone, Pending: maps.Clone(m.pending), Since: maps.Clone(m.since),
-		Ours: maps.Clone(m.ours), Strangers: maps.Clone(m.strange), Flight: slices.Clone(m.claim)}
+		Ours: maps.Clone(m.ours), Strangers: maps.Clone(m.strange), Flight: slices.Clone(m.claim), At: m.now()}
 }
 
 func (m *memory) BeginWrite(ctx context.Context, l Lease, w Writing) error {

@@ -375,7 +375,7 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 
 func (s Snapshot) clone() Snapshot {
 	return Snapshot{Records: maps.Clone(s.Records), Pending: maps.Clone(s.Pending), Since: maps.Clone(s.Since),
-		Ours: maps.Clone(s.Ours), Gone: maps.Clone(s.Gone), Strangers: maps.Clone(s.Strangers), Flight: slices.Clone(s.Flight)}
+		Ours: maps.Clone(s.Ours), Gone: maps.Clone(s.Gone), Strangers: maps.Clone(s.Strangers), Flight: slices.Clone(s.Flight), At: s.At}
 }
 
 func TestPlanningTwiceEqualsOnce(t *testing.T) {

@@ -96,6 +96,9 @@ type Snapshot struct {
 	// Flight are names that a write without a known outcome may have put on the
 	// list: those that are there were put there by us.
 	Flight []string
+	// At is when it was taken, by the ledger's clock. That is the same for all
+	// workers, while a worker's own may be wrong.
+	At time.Time
 }
 
 // GoneFor is how long a name that left the list is taken off once more, should it

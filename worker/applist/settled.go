@@ -65,7 +65,7 @@ func (r *run) settled(ctx context.Context, in Input, plan Result, stale []string
 	if r.Watch == nil {
 		return
 	}
-	s := Settlement{App: r.lease.App, Wrote: plan.Write, TakenAt: in.Now, At: r.Now()}
+	s := Settlement{App: r.lease.App, Wrote: plan.Write, TakenAt: in.Now, At: r.ledgerTime(in)}
 	for _, o := range plan.Outcomes {
 		if slices.Contains(stale, o.Record.Domain) {
 			continue

@@ -91,6 +91,8 @@ type run struct {
 	// refusal is about what a plan changes.
 	sound bool
 	idle  int // plans in a row that settled nothing
+	// taken is when the last snapshot was taken, by our own clock.
+	taken time.Time
 	// stale: a record changed between plan and commit, so it doesn't tell yet what
 	// became of its names, even where no change of its domain is pending.
 	stale bool
@@ -152,7 +154,8 @@ func (r *run) step(ctx context.Context, p part) error {
 	if err != nil {
 		return fmt.Errorf("read the ledger of app %s: %w", app, err)
 	}
-	in := Input{Remote: remote, Ledger: snapshot, Rules: r.Rules, Now: r.Now(), Only: p.only}
+	r.taken = r.Now()
+	in := Input{Remote: remote, Ledger: snapshot, Rules: r.Rules, Now: snapshot.At, Only: p.only}
 	if p.refused != nil {
 		if snapshot.lastSeq(p.refused.domain) != p.refused.seq {
 			return nil // changed meanwhile: to be planned with the others
@@ -225,7 +228,7 @@ func (r *run) commit(ctx context.Context, plan Result, in Input) error {
 	for i := range plan.Outcomes {
 		o := &plan.Outcomes[i]
 		if o.Verify {
-			next := r.Now().Add(r.FirstCheck(o.Record))
+			next := r.ledgerTime(in).Add(r.FirstCheck(o.Record))
 			o.Record.NextAt = &next
 			if err := r.Follow.Verify(ctx, app, o.Record); err != nil {
 				return fmt.Errorf("start the verification of %s on app %s: %w", o.Record.Domain, app, err)
@@ -249,6 +252,11 @@ func (r *run) commit(ctx context.Context, plan Result, in Input) error {
 	}
 	return nil
 }
+
+// ledgerTime is the ledger's time now. Ours only says how long ago the snapshot was
+// taken: a verification is due by the ledger's clock, and one worker whose clock
+// is wrong must not have it made too early, or hours late.
+func (r *run) ledgerTime(in Input) time.Time { return in.Ledger.At.Add(r.Now().Sub(r.taken)) }
 
 // sameNames reports whether two lists hold the same names, letter case and
 // order aside: ServerPilot may sort, but it may not lose or invent.

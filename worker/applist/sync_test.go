@@ -220,6 +220,31 @@ func TestWhatFollowsIsStartedBeforeTheCommit(t *testing.T) {
 	}
 }
 
+// A verification is due by the ledger's clock (the follower checks that), after
+// whatever the write took.
+func TestAWorkerWithAWrongClockStartsVerificationsAtTheRightTime(t *testing.T) {
+	t.Parallel()
+	for name, by := range map[string]time.Duration{"ahead": time.Hour, "behind": -time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := setup()
+			own := &clock{t: start.Add(by)}
+			r.syncer.Now, r.api.clock = own.now, own
+			r.api.during = func(call string) {
+				if call == "write" {
+					r.clock.advance(5 * time.Second)
+					own.advance(5 * time.Second)
+				}
+			}
+			r.world.add("a.com", "")
+			r.sync(t)
+			if got := r.world.records["a.com"]; !got.UpdatedAt.Equal(start) {
+				t.Errorf("the record is of %s, want %s", got.UpdatedAt, start)
+			}
+		})
+	}
+}
+
 func TestNothingIsCommittedWhereWhatFollowsCouldNotBeStarted(t *testing.T) {
 	t.Parallel()
 	r := setup()

@@ -167,7 +167,7 @@ func (l *Ledger) Snapshot(ctx context.Context, app string) (applist.Snapshot, er
 	if err != nil && !missing(err) {
 		return applist.Snapshot{}, err
 	}
-	s := applist.Snapshot{Ours: members(ours), Strangers: members(strangers), Gone: map[string]bool{}}
+	s := applist.Snapshot{Ours: members(ours), Strangers: members(strangers), Gone: map[string]bool{}, At: clock.Val().UTC()}
 	for _, z := range gone.Val() {
 		if clock.Val().UnixMilli()-int64(z.Score) < applist.GoneFor.Milliseconds() {
 			s.Gone[z.Member.(string)] = true

@@ -133,6 +133,7 @@ func TestSnapshotHoldsTheWholeLedger(t *testing.T) {
 		Strangers: map[string]bool{},
 		Gone:      map[string]bool{},
 		Flight:    []string{"new.example.com"},
+		At:        start,
 	}
 	for _, r := range []applist.Record{listed, leaving, gone} {
 		r.Version = encode(r)
@@ -144,7 +145,7 @@ func TestSnapshotHoldsTheWholeLedger(t *testing.T) {
 
 	server.FlushAll()
 	got, err = l.Snapshot(t.Context(), testApp)
-	empty := applist.Snapshot{Records: map[string]applist.Record{}, Pending: map[string]applist.Pending{}, Since: map[string]int64{}, Ours: map[string]bool{}, Strangers: map[string]bool{}, Gone: map[string]bool{}}
+	empty := applist.Snapshot{Records: map[string]applist.Record{}, Pending: map[string]applist.Pending{}, Since: map[string]int64{}, Ours: map[string]bool{}, Strangers: map[string]bool{}, Gone: map[string]bool{}, At: start}
 	if diff := cmp.Diff(empty, got); err != nil || diff != "" {
 		t.Errorf("an emptied Redis: %v (-want +got):\n%s", err, diff)
 	}
