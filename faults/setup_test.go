@@ -119,17 +119,25 @@ func (w *world) use(rdb redis.UniversalClient) {
 }
 
 // worker starts a worker with the world's environment; env wins over it.
-func (w *world) worker(env ...string) *process { return w.process(env, "worker") }
+func (w *world) worker(env ...string) *process { return w.program(binary, env, "worker") }
 
-// process starts the program with args. It ends with the test.
-func (w *world) process(env []string, args ...string) *process {
+// command is a run of the program, not started, with the world's environment and
+// one more setting.
+func (w *world) command(program, setting string, args ...string) *exec.Cmd {
+	cmd := exec.Command(program, args...)
+	cmd.Env = append(append(os.Environ(), w.env...), setting)
+	return cmd
+}
+
+// program starts a build of the program with args. It ends with the test.
+func (w *world) program(program string, env []string, args ...string) *process {
 	w.t.Helper()
 	log, err := os.CreateTemp(w.t.TempDir(), args[0]+"-*.log")
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	defer log.Close()
-	p := &process{Cmd: exec.Command(binary, args...), t: w.t, log: log.Name(), ended: make(chan struct{})}
+	p := &process{Cmd: exec.Command(program, args...), t: w.t, log: log.Name(), ended: make(chan struct{})}
 	p.Env = append(append(os.Environ(), w.env...), env...) // of two values the last one counts
 	p.Stdout, p.Stderr = log, log
 	if err := p.Start(); err != nil {
