@@ -22,7 +22,7 @@ type appsCmd struct {
 
 // Help is shown under the command's own --help.
 func (*appsCmd) Help() string {
-	return fmt.Sprintf(`It shows of each app its domains by state, how many of the %d names of its list are taken, what waits and since when, the last write of its list, and its trouble. It reads Redis only, so it works without a worker and needs no key.
+	return fmt.Sprintf(`It shows of each app its domains by state, how many of the %d names of its list are taken, what waits and since when, the last write of its list, and its trouble or who paused it. It reads Redis only, so it works without a worker and needs no key.
 
 Examples:
 
@@ -51,7 +51,9 @@ type appStatus struct {
 	Waiting  int                 `json:"waiting"`
 	Oldest   *time.Time          `json:"oldest_waiting_since"`
 	Expiry   *time.Time          `json:"first_certificate_ends_at"`
+	Expiring int                 `json:"certificates_that_end_soon"` // within 14 days, of domains that are done
 	Trouble  *appTrouble         `json:"trouble"`
+	PausedBy string              `json:"paused_by"` // empty if it isn't
 	Write    *appWrite           `json:"last_write"`
 }
 
@@ -122,7 +124,7 @@ func (c *appsCmd) Run(ctx context.Context, s *streams) error {
 }
 
 func appStatusOf(app ledger.App, writes []ledger.Write) appStatus {
-	a := appStatus{ID: app.ID, Domains: map[tasks.State]int{}, Listed: app.Listed, Limit: applist.Limit, Waiting: app.Pending,
+	a := appStatus{ID: app.ID, Domains: map[tasks.State]int{}, Listed: app.Listed, Limit: applist.Limit, Waiting: app.Pending, Expiring: app.Expiring, PausedBy: app.Paused,
 		ListedAt: utc(known(app.ListedAt)), Oldest: utc(known(app.Oldest)), Expiry: utc(known(app.Expiry))}
 	for state, n := range app.Counts {
 		if n > 0 {
@@ -163,6 +165,9 @@ func appRows(apps []appStatus, now time.Time) [][]string {
 			if a.Trouble.Blocked {
 				trouble = "blocked until a person acts: " + a.Trouble.Reason
 			}
+		}
+		if a.PausedBy != "" {
+			trouble = strings.TrimSuffix("paused by "+a.PausedBy+"; "+trouble, "; ")
 		}
 		rows = append(rows, []string{a.ID, strings.Join(domains, ", "), names, strconv.Itoa(a.Waiting), relative(a.Oldest, now), write, trouble})
 	}

@@ -41,6 +41,9 @@ func stockedApps(t *testing.T) vars {
 	if err := s.ledger.Abandon(t.Context(), s.take("app2"), &applist.Trouble{Reason: "no card\x1b[1m", Blocked: true, Since: at}); err != nil {
 		t.Fatal(err)
 	}
+	if err := s.ledger.Pause(t.Context(), "app2", "ada"); err != nil {
+		t.Fatal(err)
+	}
 	return env
 }
 
@@ -55,7 +58,7 @@ func TestAppsShowsWhereEachAppStands(t *testing.T) {
 	for i, want := range [][]string{
 		{"APP ", " DOMAINS ", " NAMES ", " WAITING ", " OLDEST ", " LAST WRITE ", " TROUBLE"},
 		{"app1 ", " 1 checking-ssl-cert, 1 done ", " 173 of 300 ", " 0 ", ": +1 -0 "},
-		{"app2 ", " 1 pending ", " - ", " 1 ", " blocked until a person acts: no card [1m"},
+		{"app2 ", " 1 pending ", " - ", " 1 ", " paused by ada; blocked until a person acts: no card [1m"},
 	} {
 		for _, piece := range want {
 			if !strings.Contains(lines[i]+" ", piece) {
@@ -87,9 +90,9 @@ func TestAppsInJSONHasExactlyItsKeys(t *testing.T) {
 	delete(raw[1], "oldest_waiting_since")
 	want := []map[string]any{
 		{"app_id": "app1", "domains": map[string]any{"done": 1.0, "checking-ssl-cert": 1.0}, "listed": 173.0, "limit": 300.0, "waiting": 0.0,
-			"oldest_waiting_since": nil, "first_certificate_ends_at": nil, "trouble": nil},
+			"oldest_waiting_since": nil, "first_certificate_ends_at": nil, "certificates_that_end_soon": 0.0, "trouble": nil, "paused_by": ""},
 		{"app_id": "app2", "domains": map[string]any{"pending": 1.0}, "listed": 0.0, "limit": 300.0, "listed_at": nil, "waiting": 1.0,
-			"first_certificate_ends_at": nil, "trouble": map[string]any{"reason": "no card\x1b[1m", "blocked": true}, "last_write": nil},
+			"first_certificate_ends_at": nil, "certificates_that_end_soon": 0.0, "paused_by": "ada", "trouble": map[string]any{"reason": "no card\x1b[1m", "blocked": true}, "last_write": nil},
 	}
 	if diff := cmp.Diff(want, raw); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)

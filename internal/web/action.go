@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 
@@ -27,10 +28,7 @@ func (p *pages) act(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	by := userOf(r.Context()).Name
-	if by == "" {
-		by = nobody
-	}
+	by := operator(r)
 	what := ""
 	switch action := r.PathValue("action"); action {
 	case "verify":
@@ -49,6 +47,33 @@ func (p *pages) act(w http.ResponseWriter, r *http.Request) error {
 		return &notAsked{what, domainPath(view), err}
 	}
 	http.Redirect(w, r, domainPath(view)+"?asked="+r.PathValue("action"), http.StatusSeeOther)
+	return nil
+}
+
+// operator is who acts.
+func operator(r *http.Request) string {
+	return cmp.Or(userOf(r.Context()).Name, nobody)
+}
+
+// actOnApp does what an operator wants done with a whole app, and goes back to its page.
+func (p *pages) actOnApp(w http.ResponseWriter, r *http.Request) error {
+	id, action := r.PathValue("app"), r.PathValue("action")
+	if err := p.knownApp(r.Context(), id); err != nil {
+		return err
+	}
+	var err error
+	switch action {
+	case "pause":
+		err = p.operate.Pause(r.Context(), id, operator(r))
+	case "resume":
+		_, err = p.operate.Resume(r.Context(), id)
+	default:
+		return &notFound{fmt.Sprintf("There is no action %q.", action)}
+	}
+	if err != nil {
+		return &notAsked{fmt.Sprintf("To %s app %s", action, id), appPath(id), err}
+	}
+	http.Redirect(w, r, appPath(id)+"?asked="+action, http.StatusSeeOther)
 	return nil
 }
 
@@ -72,6 +97,10 @@ func askedWords(action string) string {
 		return "The domain was asked to be put on the list. A worker takes it from here; this page follows by itself."
 	case "remove":
 		return "The domain was asked to be taken off the list. A worker takes it from here; this page follows by itself."
+	case "pause":
+		return "The app was asked to be paused. Its changes wait until it is resumed; a sync that is under way ends before its next step."
+	case "resume":
+		return "The app was asked to go on. What waited is dealt with now; this page follows by itself."
 	}
 	return ""
 }

@@ -144,6 +144,9 @@ func TestOnlyWhoMayActActsAndTheHistorySaysWho(t *testing.T) {
 			if status := httpStatus(t, http.MethodPost, path+"/"+action, user); status != want {
 				t.Errorf("%s by %q: %d, want %d", action, user, status, want)
 			}
+			if status := httpStatus(t, http.MethodPost, w.page+"/apps/app1/pause", user); status != want {
+				t.Errorf("pause by %q: %d, want %d", user, status, want)
+			}
 		}
 	}
 	if page := httpGet(t, path, "viola"); strings.Contains(page, "<form method=\"post\"") || !strings.Contains(page, "the role of viola is view") {
@@ -173,6 +176,19 @@ func TestOnlyWhoMayActActsAndTheHistorySaysWho(t *testing.T) {
 	if list := w.sim.List("app1"); len(list) != 0 {
 		t.Errorf("the list still holds %v", list)
 	}
+
+	// A whole app waits, and goes on.
+	b.open(w.page + "/apps/app1")
+	b.do(click("#do-pause summary"), click("#do-pause button"))
+	b.until(`location.search === "?asked=pause" && document.querySelector("#trouble").innerText.includes("Paused by ada")`)
+	w.enqueue("app1", false, "waits.example.com")
+	b.until(`document.querySelector("#trouble").innerText.includes("1 change waits")`)
+	b.open(w.page + "/")
+	b.until(`document.querySelector("#notices").innerText.includes("app1 is paused by ada")`)
+	b.open(w.page + "/apps/app1")
+	b.do(click("#do-resume summary"), click("#do-resume button"))
+	b.until(`document.querySelector("#state").innerText === "in order"`)
+	w.awaitState("app1", "waits.example.com", tasks.Done)
 }
 
 func TestAScriptInWhatOthersWriteIsShownAsText(t *testing.T) {

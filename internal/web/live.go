@@ -51,13 +51,17 @@ func (o watched) look(ctx context.Context) (look, error) {
 	if err != nil {
 		return nil, err
 	}
+	quarantined, err := o.queues.Quarantined(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for i := range queues {
 		queues[i].Oldest = 0 // it changes by itself
 	}
 	for i := range workers {
 		workers[i].Busy = 0 // so do these: a beat of asynq's
 	}
-	l[queuesTopic] = fmt.Sprint(queues, workers)
+	l[queuesTopic] = fmt.Sprint(queues, workers, quarantined)
 	return l, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/enqueue"
+	"pilotsync/worker"
 	"pilotsync/worker/applist"
 	"pilotsync/worker/ledger"
 )
@@ -38,12 +39,21 @@ type Asker interface {
 
 var _ Asker = (*enqueue.Client)(nil)
 
+// Operator is what an operator does to a whole app; [worker.Operator] in life.
+type Operator interface {
+	Pause(ctx context.Context, app, by string) error
+	Resume(ctx context.Context, app string) (paused bool, err error)
+}
+
+var _ Operator = worker.Operator{}
+
 // pages is everything below / that people look at. All state is in Redis; but for
 // the poller of the live stream and a few seconds' memory of ServerPilot's lists
 // there is none here.
 type pages struct {
 	read    Reader
 	ask     Asker
+	operate Operator
 	queues  queueReader
 	lists   *lists
 	hub     *hub
@@ -59,7 +69,7 @@ type pages struct {
 func (s *Site) pages(mux *http.ServeMux) {
 	queues := inspected{s.queues, s.cfg.Redis}
 	p := &pages{
-		read: s.ledger, ask: s.client, queues: queues, lists: newLists(s.cfg.Remote), files: s.static,
+		read: s.ledger, ask: s.client, operate: worker.NewOperator(s.cfg.Redis), queues: queues, lists: newLists(s.cfg.Remote), files: s.static,
 		hub: newHub(s.ctx, watched{s.ledger, queues}.look), mayAct: s.mayAct, now: time.Now,
 		version: s.cfg.Version, log: s.log, looks: newLooks(),
 	}
@@ -75,6 +85,7 @@ func (p *pages) register(mux *http.ServeMux) {
 	page("GET /apps/{app}", p.app)
 	page("GET /domains", p.domains)
 	page("GET /domains/{app}/{domain}", p.domain)
+	mux.HandleFunc("POST /apps/{app}/{action}", p.mayAct(p.answer(p.actOnApp)))
 	mux.HandleFunc("POST /domains/{app}/{domain}/{action}", p.mayAct(p.answer(p.act)))
 	mux.HandleFunc("GET /live", p.live)
 	page("/", func(http.ResponseWriter, *http.Request) error {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -23,6 +24,7 @@ type appPage struct {
 	OnList      int
 	ListTrouble string
 	Writes      []ledger.Write
+	Asked       string // what the operator just asked for, in words
 }
 
 // nameKind says whose a name on the list is.
@@ -90,12 +92,8 @@ type listedName struct {
 
 func (p *pages) app(w http.ResponseWriter, r *http.Request) error {
 	ctx, id := r.Context(), r.PathValue("app")
-	known, err := p.read.Revisions(ctx)
-	if err != nil {
+	if err := p.knownApp(ctx, id); err != nil {
 		return err
-	}
-	if _, ok := known[id]; !ok {
-		return &notFound{fmt.Sprintf("No worker has heard of an app %q yet.", id)}
 	}
 	apps, err := p.read.AppStates(ctx, id)
 	if err != nil {
@@ -109,7 +107,7 @@ func (p *pages) app(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body := appPage{App: apps[0]}
+	body := appPage{App: apps[0], Asked: askedWords(r.URL.Query().Get("asked"))}
 	if body.Writes, err = p.read.Writes(ctx, id, writesShown); err != nil {
 		return err
 	}
@@ -123,6 +121,18 @@ func (p *pages) app(w http.ResponseWriter, r *http.Request) error {
 	}
 	body.Kinds = countKinds(body.Names)
 	return p.show(w, r, http.StatusOK, "app", frame{Title: id, Here: "/apps", Watch: id, Reload: 15, Body: body})
+}
+
+// knownApp is a [*notFound] where the ledger doesn't have the app.
+func (p *pages) knownApp(ctx context.Context, id string) error {
+	known, err := p.read.Revisions(ctx)
+	if err != nil {
+		return err
+	}
+	if _, ok := known[id]; !ok {
+		return &notFound{fmt.Sprintf("No worker has heard of an app %q yet.", id)}
+	}
+	return nil
 }
 
 // compare puts ServerPilot's list beside the ledger: what is missing first, then

@@ -66,6 +66,9 @@ func (p *pages) domain(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	body.Reason, body.Remedy = explain(view, body.App.Trouble)
+	if view.State == tasks.Pending && body.App.Paused != "" {
+		body.Remedy = fmt.Sprintf("Nothing goes on until the app is resumed, on its page or with 'pilotsync resume --app=%s'; none of its changes is lost.", app)
+	}
 	body.CanVerify = canVerify(view)
 	body.CanAdd, body.CanRemove = true, view.State != tasks.Removed
 	if body.Tasks, err = p.queues.Tasks(ctx, tasksOf(view)...); err != nil {

@@ -21,6 +21,9 @@ type overview struct {
 	Tiles    []tile
 	Domains  int // known, the removed ones not counted
 	Troubled []ledger.App
+	Paused   []ledger.App
+	Expiring []ledger.App // those with certificates that end soon, the first to end first
+	Ending   int          // such certificates
 	Latest   []ledger.View
 	Apps     []ledger.App // those that need a look first
 	AllApps  int
@@ -32,7 +35,11 @@ type overview struct {
 	OldestApp                     string
 	Events                        queue // the queue of webhook events
 	SwitchedOff                   int
+	Quarantined                   int // messages that asynq could do nothing with
 }
+
+// Soon is how many days before its end a certificate is told of.
+func (overview) Soon() int { return int(ledger.ExpiringWithin.Hours() / 24) }
 
 // tile is the number of domains in one state.
 type tile struct {
@@ -100,11 +107,18 @@ func (p *pages) overview(w http.ResponseWriter, r *http.Request) error {
 		if a.Trouble != nil {
 			o.Troubled = append(o.Troubled, a)
 		}
+		if a.Paused != "" {
+			o.Paused = append(o.Paused, a)
+		}
+		if a.Expiring > 0 {
+			o.Expiring, o.Ending = append(o.Expiring, a), o.Ending+a.Expiring
+		}
 		if !a.Oldest.IsZero() && (o.Oldest.IsZero() || a.Oldest.Before(o.Oldest)) {
 			o.Oldest, o.OldestApp = a.Oldest, a.ID
 		}
 	}
 	slices.SortStableFunc(o.Troubled, func(a, b ledger.App) int { return cmp.Or(rank(a)-rank(b), a.Trouble.Since.Compare(b.Trouble.Since)) })
+	slices.SortStableFunc(o.Expiring, func(a, b ledger.App) int { return a.Expiry.Compare(b.Expiry) })
 	slices.SortStableFunc(apps, byNeed)
 	o.Apps = apps[:min(len(apps), appsShown)]
 	// What asynq can't tell must not hide what the ledger can.
@@ -120,6 +134,9 @@ func (p *pages) overview(w http.ResponseWriter, r *http.Request) error {
 		o.WorkersTrouble = err.Error()
 	}
 	if o.SwitchedOff, err = p.queues.SwitchedOff(ctx); err != nil {
+		return err
+	}
+	if o.Quarantined, err = p.queues.Quarantined(ctx); err != nil {
 		return err
 	}
 	return p.show(w, r, http.StatusOK, "overview", frame{Title: "Overview", Here: "/", Reload: 10, Body: o})
@@ -140,7 +157,8 @@ func tiles(apps []ledger.App) []tile {
 	return all
 }
 
-// byNeed puts blocked apps first, then those in trouble, then the fullest.
+// byNeed puts blocked apps first, then those in trouble, then paused ones, then the
+// fullest.
 func byNeed(a, b ledger.App) int {
 	return cmp.Or(rank(a)-rank(b), b.Listed-a.Listed, cmp.Compare(a.ID, b.ID))
 }
@@ -151,8 +169,10 @@ func rank(a ledger.App) int {
 		return 0
 	case a.Trouble != nil:
 		return 1
+	case a.Paused != "":
+		return 2
 	}
-	return 2
+	return 3
 }
 
 // apps is the page of all apps.

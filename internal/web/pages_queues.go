@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/tasks"
+	"pilotsync/worker"
 )
 
 // queueReader is what the pages read of the queues.
@@ -24,6 +25,8 @@ type queueReader interface {
 	Workers(ctx context.Context) ([]process, error)
 	// SwitchedOff counts the webhooks that answered that they are gone for good.
 	SwitchedOff(ctx context.Context) (int, error)
+	// Quarantined counts the messages that asynq could do nothing with.
+	Quarantined(ctx context.Context) (int, error)
 	// Tasks returns those of the tasks that asynq still knows.
 	Tasks(ctx context.Context, of ...taskRef) ([]taskLink, error)
 }
@@ -128,6 +131,11 @@ func (i inspected) Workers(context.Context) ([]process, error) {
 		return nil, fmt.Errorf("list the workers: %w", err)
 	}
 	return group(servers), nil
+}
+
+func (i inspected) Quarantined(ctx context.Context) (int, error) {
+	_, n, err := worker.NewStrays(i.rdb).Quarantine(ctx, 0)
+	return n, err
 }
 
 // group puts the servers of one process together. Other processes than workers of

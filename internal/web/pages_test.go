@@ -23,6 +23,8 @@ type shelf struct {
 	writes []ledger.Write
 	err    error // of each reading
 
+	paused []string // what was done to apps
+
 	refuse   error // of each request
 	asked    []enqueue.Request
 	verified []string
@@ -81,17 +83,29 @@ func (s *shelf) Verify(_ context.Context, by string, targets ...enqueue.Target) 
 	return nil, s.refuse
 }
 
+func (s *shelf) Pause(_ context.Context, app, by string) error {
+	s.paused = append(s.paused, by+" pauses "+app)
+	return s.refuse
+}
+
+func (s *shelf) Resume(_ context.Context, app string) (bool, error) {
+	s.paused = append(s.paused, app+" goes on")
+	return true, s.refuse
+}
+
 // still are queues in which nothing moves.
 type still struct {
 	queues  []queue
 	workers []process
 	off     int
+	strays  int
 	err     error
 }
 
 func (s still) Queues(context.Context) ([]queue, error)               { return s.queues, s.err }
 func (s still) Workers(context.Context) ([]process, error)            { return s.workers, s.err }
 func (s still) SwitchedOff(context.Context) (int, error)              { return s.off, nil }
+func (s still) Quarantined(context.Context) (int, error)              { return s.strays, nil }
 func (s still) Tasks(context.Context, ...taskRef) ([]taskLink, error) { return nil, s.err }
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -104,7 +118,7 @@ func pagesOver(t *testing.T, s *shelf, q still, user User) http.Handler {
 		t.Fatal(err)
 	}
 	p := &pages{
-		read: s, ask: s, queues: q, lists: newLists(nil), files: files, looks: newLooks(), version: "test",
+		read: s, ask: s, operate: s, queues: q, lists: newLists(nil), files: files, looks: newLooks(), version: "test",
 		now: func() time.Time { return noon }, log: testLog(t.Output()).WithField("test", t.Name()),
 		mayAct: (&Site{}).mayAct,
 	}
@@ -126,14 +140,18 @@ func TestTheOverviewShowsTroubleFirst(t *testing.T) {
 	s := &shelf{views: []ledger.View{shopOn("app1")}, apps: []ledger.App{
 		{ID: "calm", Listed: 290, ListedAt: noon, Counts: map[tasks.State]int{tasks.Done: 1200}},
 		{ID: "cooling", Trouble: &applist.Trouble{Reason: "503 <b>", Since: noon.Add(-time.Hour)}, Pending: 1, Oldest: noon.Add(-3 * time.Minute)},
+		{ID: "held", Paused: "ada <b>", Pending: 4},
+		{ID: "later", Expiring: 1, Expiry: noon.Add(9 * 24 * time.Hour), ExpiryDomain: "later.example.com"},
+		{ID: "soon", Expiring: 2, Expiry: noon.Add(3 * 24 * time.Hour), ExpiryDomain: "soon.example.com"},
 		{ID: "stuck", Trouble: &applist.Trouble{Reason: "no card", Blocked: true, Since: noon.Add(-time.Hour)}, Counts: map[tasks.State]int{tasks.Failed: 2}},
 	}}
-	q := still{off: 1, queues: []queue{{Name: "lists", Ready: 1234}, {Name: "events", Given: 2}}, workers: []process{{Host: "h1", PID: 5, Started: noon, Missing: []string{"ssl"}}}}
+	q := still{off: 1, strays: 3, queues: []queue{{Name: "lists", Ready: 1234}, {Name: "events", Given: 2}}, workers: []process{{Host: "h1", PID: 5, Started: noon, Missing: []string{"ssl"}}}}
 	page := ask(pagesOver(t, s, q, User{Role: View}), "GET", "/", nil).Body.String()
 	last := 0
 	for _, want := range []string{"stuck</a> is blocked until somebody acts", "no card", "cooling</a> is cooling off", "503 &lt;b&gt;", "1 change waits",
-		"1 webhook is switched off", "2 webhook events could not be delivered", `tile failed alarm"`, "1,200", "shop.example.com",
-		"1,234", "3 min ago", `href="/apps/cooling"`, "h1</b>", "serve ssl", `"/apps/stuck"`, `"/apps/cooling"`, `"/apps/calm"`, "290 of 300"} {
+		"held</a> is paused by ada &lt;b&gt;", "4 changes wait", "3 certificates end within 14 days", "soon.example.com", "later.example.com",
+		"3 messages are in quarantine", "pilotsync quarantine", "1 webhook is switched off", "2 webhook events could not be delivered", `tile failed alarm"`, "1,200", "shop.example.com",
+		"1,234", "3 min ago", `href="/apps/cooling"`, "h1</b>", "serve ssl", `"/apps/stuck"`, `"/apps/cooling"`, `"/apps/held"`, ">paused<", `"/apps/calm"`, "290 of 300"} {
 		at := strings.Index(page[last:], want)
 		if at < 0 {
 			t.Fatalf("%s isn't there, or not in its place:\n%s", want, page)
@@ -252,6 +270,48 @@ func TestAnActionThatFailsSaysWhatWasTried(t *testing.T) {
 	if status := ask(pagesOver(t, &shelf{views: []ledger.View{shopOn("app1")}}, still{}, User{"ada", Act}), "GET", "/domains/app1/shop.example.com/remove", nil).Code; status < 400 {
 		t.Errorf("a link can act: %d", status)
 	}
+}
+
+func TestAnAppIsPausedAndResumedByWhoMayAct(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, path string
+		user       User
+		refuse     error
+		status     int
+		where      string // it goes on to
+		want       string // in its page
+		paused     []string
+	}{
+		{"pause", "/apps/app1/pause", User{"ada", Act}, nil, 303, "/apps/app1?asked=pause", "", []string{"ada pauses app1"}},
+		{"pause without a login", "/apps/app1/pause", User{"", Act}, nil, 303, "/apps/app1?asked=pause", "", []string{"operator pauses app1"}},
+		{"resume", "/apps/app1/resume", User{"ada", Act}, nil, 303, "/apps/app1?asked=resume", "", []string{"app1 goes on"}},
+		{"not allowed", "/apps/app1/pause", User{"viola", View}, nil, 403, "", "not act", nil},
+		{"unknown app", "/apps/app9/pause", User{"ada", Act}, nil, 404, "", "No worker has heard of an app", nil},
+		{"unknown action", "/apps/app1/explode", User{"ada", Act}, nil, 404, "", "There is no action", nil},
+		{"Redis is away", "/apps/app1/resume", User{"ada", Act}, errors.New("EOF"), 503, "", "To resume app app1 was tried, and failed: EOF.", []string{"app1 goes on"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := &shelf{apps: []ledger.App{{ID: "app1"}}, refuse: test.refuse}
+			rec := ask(pagesOver(t, s, still{}, test.user), "POST", test.path, nil)
+			answers(t, rec, test.status, test.want)
+			if diff := cmp.Diff(test.paused, s.paused); diff != "" || rec.Header().Get("Location") != test.where {
+				t.Errorf("it goes on to %q; done (-want +got):\n%s", rec.Header().Get("Location"), diff)
+			}
+		})
+	}
+	s := &shelf{apps: []ledger.App{{ID: "app1", Paused: "ada", Pending: 2}}, views: []ledger.View{{AppID: "app1", Domain: "new.example.com", State: tasks.Pending, Pending: &applist.Pending{}}}}
+	for user, form := range map[User]bool{{"ada", Act}: true, {"viola", View}: false} {
+		rec := ask(pagesOver(t, s, still{}, user), "GET", "/apps/app1?asked=pause", nil)
+		for _, want := range []string{"Paused by ada", "2 changes wait, and its list is neither read nor written", "The app was asked to be paused."} {
+			answers(t, rec, 200, want)
+		}
+		if page := rec.Body.String(); strings.Contains(page, `action="/apps/app1/resume"`) != form || strings.Contains(page, "/pause\"") || strings.Contains(page, "in order") {
+			t.Errorf("%s is offered the wrong action, or the app is called in order:\n%s", user.Name, page)
+		}
+	}
+	answers(t, ask(pagesOver(t, s, still{}, User{Role: View}), "GET", "/domains/app1/new.example.com", nil), 200, "pilotsync resume --app=app1")
 }
 
 func TestWithoutKeysTheAppsPageSaysWhyTheListIsMissing(t *testing.T) {

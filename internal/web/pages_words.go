@@ -20,6 +20,7 @@ func words() template.FuncMap {
 		"at":         func(now, t time.Time) moment { return moment{t, now} },
 		"number":     number,
 		"domainPath": domainPath,
+		"pathOf":     pathOf,
 		"appPath":    appPath,
 		"stateWord":  stateWord,
 		"unicode":    unicodeName,
