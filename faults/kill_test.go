@@ -5,7 +5,6 @@ package faults
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -54,16 +53,6 @@ func (w *world) load(n int, pace time.Duration) (end func()) {
 func TestWorkersKilledAtRandomLoseNoChange(t *testing.T) {
 	t.Parallel()
 	killAtRandom(t, 8, 3, 24*time.Second)
-}
-
-// TestSoak is the same for as long as SOAK says; it is skipped without.
-func TestSoak(t *testing.T) {
-	long, err := time.ParseDuration(os.Getenv("SOAK"))
-	if err != nil {
-		t.Skip("runs for as long as SOAK says, such as SOAK=30m: make soak")
-	}
-	t.Parallel()
-	killAtRandom(t, 20, 4, long)
 }
 
 // killAtRandom kills one of the workers with SIGKILL every two to four seconds,

@@ -41,6 +41,7 @@ func (b built) Run() int {
 		return 1
 	}
 	defer os.RemoveAll(folder)
+	redis.SetLogger(quiet{}) // it says each time that Redis is away
 	binary = filepath.Join(folder, "pilotsync")
 	args := []string{"build", "-o", binary}
 	if os.Getenv("FAULTS_RACE") == "1" {
@@ -52,6 +53,12 @@ func (b built) Run() int {
 	}
 	return b.M.Run()
 }
+
+// quiet is a log of go-redis that nobody reads.
+type quiet struct{}
+
+// Printf implements go-redis's logging interface.
+func (quiet) Printf(context.Context, string, ...any) {}
 
 // takeover is how long a dead worker's app may stand still: the lease's 30 s, the
 // sweep's 15 s, and a sync.

@@ -1,0 +1,112 @@
+//go:build faults
+
+package faults
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+
+	"pilotsync/internal/simulator"
+)
+
+// TestSoak goes on for as long as SOAK says. In each round of two minutes all the
+// faults come at random, at once and to all workers, then there is peace, and
+// everything has to be right before the next round begins.
+func TestSoak(t *testing.T) {
+	lasting, err := time.ParseDuration(os.Getenv("SOAK"))
+	if err != nil {
+		t.Skip("runs for as long as SOAK says, such as SOAK=30m: make soak")
+	}
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Apps: apps(16), Latency: 100 * time.Millisecond}, "--appendonly", "yes", "--appendfsync", "always")
+	hosts := make([]*host, 4)
+	for i := range hosts {
+		l, redisURL := w.link()
+		hosts[i] = &host{w: w, link: l, env: []string{redisURL}}
+		hosts[i].process = w.worker(redisURL)
+	}
+	for began, round := time.Now(), 1; time.Since(began) < lasting && !t.Failed(); round++ {
+		w.sim.SetFaults(trouble())
+		end := w.load(4, 300*time.Millisecond)
+		faults := map[string]int{}
+		for chaos := time.Now(); time.Since(chaos) < time.Minute; {
+			pass(t, time.Second+rand.N(4*time.Second))
+			h := hosts[rand.IntN(len(hosts))]
+			h.resumeIfDue()
+			what := "a worker killed"
+			switch n := rand.IntN(10); {
+			case n < 4:
+				h.recover()
+				h.process.kill()
+				h.process = w.worker(h.env...)
+			case n < 6:
+				what = "a worker stopped"
+				h.stopFor(rand.N(45 * time.Second))
+			case n < 7:
+				what = "a network cut"
+				h.recover()
+				h.link.cut()
+				h.isCut = true
+			case n < 8:
+				what = "a network half-open"
+				h.recover()
+				h.link.toxic("timeout", map[string]any{"timeout": 0})
+				h.isDeaf = true
+			default:
+				what = "Redis killed"
+				w.redis.Kill()
+				pass(t, rand.N(3*time.Second))
+				w.redis.Start()
+			}
+			faults[what]++
+		}
+		end()
+		for _, h := range hosts {
+			h.recover()
+		}
+		w.sim.SetFaults(simulator.Faults{})
+		w.awaitSettled(takeover + time.Minute)
+		w.check()
+		fmt.Printf("soak: round %d, %s: %d changes acknowledged, %v\n", round, time.Since(began).Round(time.Second), w.acked(), faults)
+	}
+}
+
+// host is a worker and its network.
+type host struct {
+	w             *world
+	process       *process
+	link          *link
+	env           []string
+	stopped       time.Time // until when it is; zero if it runs
+	isCut, isDeaf bool
+}
+
+func (h *host) stopFor(d time.Duration) {
+	h.process.stop()
+	h.stopped = time.Now().Add(d)
+}
+
+func (h *host) resumeIfDue() {
+	if !h.stopped.IsZero() && time.Now().After(h.stopped) {
+		h.process.resume()
+		h.stopped = time.Time{}
+	}
+}
+
+// recover has the worker run, with a good network.
+func (h *host) recover() {
+	if !h.stopped.IsZero() {
+		h.process.resume()
+		h.stopped = time.Time{}
+	}
+	if h.isCut {
+		h.link.mend()
+	}
+	if h.isDeaf {
+		h.link.heal()
+	}
+	h.isCut, h.isDeaf = false, false
+}
