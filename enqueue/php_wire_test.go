@@ -28,6 +28,7 @@ type phpRequest struct {
 	Remove bool      `json:"remove"`
 	WWW    tasks.WWW `json:"www,omitempty"`
 	SiteID int64     `json:"site_id,omitempty"`
+	Adopt  bool      `json:"adopt,omitempty"`
 }
 
 // phpReceipt is Receipt as PHP's json_encode writes it.
@@ -48,6 +49,7 @@ func randomRequests(random *rand.Rand, n int) []phpRequest {
 		if random.IntN(2) == 0 {
 			req.SiteID = random.Int64N(1 << random.IntN(62))
 		}
+		req.Adopt = !req.Remove && random.IntN(3) == 0
 		if reqs = append(reqs, req); len(reqs) == n {
 			break
 		}
@@ -93,7 +95,7 @@ func TestPHPWritesWhatAsynqWouldWrite(t *testing.T) {
 			t.Fatalf("the worker refuses %s: %v", info.Payload, err)
 		}
 		domain, _ := tasks.ParseDomain(reqs[i].Domain)
-		want := tasks.Change{AppID: "app1", Domain: domain, Seq: receipts[0].Seq + int64(i), WWW: reqs[i].WWW, SiteID: reqs[i].SiteID, RequestedAt: got.RequestedAt}
+		want := tasks.Change{AppID: "app1", Domain: domain, Seq: receipts[0].Seq + int64(i), WWW: reqs[i].WWW, SiteID: reqs[i].SiteID, Adopt: reqs[i].Adopt, RequestedAt: got.RequestedAt}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("payload of %+v (-want +got):\n%s", reqs[i], diff)
 		}

@@ -9,7 +9,7 @@ use Pilotsync\Exception\InvalidInput;
 /** One request to add or remove one domain: what the Go program calls tasks.Change. */
 final class Change
 {
-    private const OPTIONS = ['www', 'site_id'];
+    private const OPTIONS = ['www', 'site_id', 'adopt'];
     private const WWW = ['always', 'main_only', 'never'];
 
     /** @var string */
@@ -22,14 +22,16 @@ final class Change
     private $www = '';
     /** @var int WordPress's id of the site, for the webhook; 0 where there is none */
     private $siteId = 0;
+    /** @var bool takes names that are on the list already as they are */
+    private $adopt = false;
     /** @var int order number within the app; 0 until it has one */
     private $seq = 0;
     /** @var string */
     private $requestedAt = '';
 
     /**
-     * @param array<string, mixed> $options www: always, main_only or never; site_id: a whole number from 0. Null is as
-     *                                      good as not given.
+     * @param array<string, mixed> $options www: always, main_only or never; site_id: a whole number from 0; adopt, of
+     *                                      an addition: true or false. Null is as good as not given.
      * @throws InvalidInput
      */
     public function __construct(string $appId, string $domain, bool $remove, array $options)
@@ -39,7 +41,7 @@ final class Change
         $this->remove = $remove;
         $unknown = array_diff(array_map('strval', array_keys($options)), self::OPTIONS);
         if ($unknown !== []) {
-            throw new InvalidInput('option ' . implode(', ', $unknown) . ' is unknown; there are ' . implode(' and ', self::OPTIONS));
+            throw new InvalidInput('option ' . implode(', ', $unknown) . ' is unknown; there are ' . implode(', ', self::OPTIONS));
         }
         if (isset($options['www']) && $options['www'] !== '') {
             if (!in_array($options['www'], self::WWW, true)) {
@@ -55,6 +57,11 @@ final class Change
             throw new InvalidInput('site_id is ' . self::shown($site) . '; it takes a whole number from 0');
         }
         $this->siteId = $site;
+        $adopt = $options['adopt'] ?? false;
+        if (!is_bool($adopt) || ($adopt && $remove)) {
+            throw new InvalidInput('adopt is ' . self::shown($adopt) . '; it takes true, of an addition only, or false');
+        }
+        $this->adopt = $adopt;
     }
 
     /** @throws InvalidInput if it can't be the id of a ServerPilot app: ids become part of Redis keys and of URLs */
@@ -95,6 +102,9 @@ final class Change
             $fields['site_id'] = $this->siteId;
         }
         $fields['requested_at'] = $this->requestedAt;
+        if ($this->adopt) {
+            $fields['adopt'] = true;
+        }
         return (string) json_encode($fields, JSON_UNESCAPED_SLASHES);
     }
 

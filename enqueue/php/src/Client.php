@@ -54,7 +54,8 @@ final class Client
      *
      * @param string               $domain  as people write it
      * @param array<string, mixed> $options www: always, main_only or never, in place of the worker's setting; site_id:
-     *                                      WordPress's id of the site, for the webhook
+     *                                      WordPress's id of the site, for the webhook; adopt: true takes names that are on
+     *                                      the list already as they are, www form or not
      * @throws InvalidInput     if something is wrong with what was given; {@see Exception\InvalidDomain} for the domain
      * @throws RedisUnavailable
      * @throws RedisRefused

@@ -198,6 +198,12 @@ change z: it takes a domain as a string', $e->getMessage());
         yield 'a site' => [static function (Client $c) {
             return $c->add('example.com', ['site_id' => -1]);
         }, InvalidInput::class, 'site_id is -1; it takes'];
+        yield 'an adoption' => [static function (Client $c) {
+            return $c->add('example.com', ['adopt' => 1]);
+        }, InvalidInput::class, 'adopt is 1; it takes true, of an addition only, or false'];
+        yield 'an adoption that removes' => [static function (Client $c) {
+            return $c->remove('example.com', ['adopt' => true]);
+        }, InvalidInput::class, 'adopt is true; it takes true, of an addition only, or false'];
         yield 'an option' => [static function (Client $c) {
             return $c->remove('example.com', ['siteid' => 1]);
         }, InvalidInput::class, 'option siteid is unknown'];

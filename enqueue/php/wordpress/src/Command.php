@@ -85,8 +85,11 @@ final class Command {
 	 * [--subsites]
 	 * : Also each subsite's own name below the network's domain. Leave it out if the app's list has a wildcard for them.
 	 *
+	 * [--adopt]
+	 * : Take what is on the app's list already as it is: a domain has a www form only if that is there. One that isn't on the list is put there without.
+	 *
 	 * @param array $args  None.
-	 * @param array $assoc Whether subsites.
+	 * @param array $assoc Whether subsites, and whether to adopt.
 	 */
 	public function resync( $args, $assoc ): void { // phpcs:ignore
 		$this->need_all();
@@ -99,10 +102,11 @@ final class Command {
 				}
 			}
 		}
+		$kind    = empty( $assoc['adopt'] ) ? 'add' : 'adopt';
 		$changes = array();
 		foreach ( $domains as list( $name, $site_id ) ) {
 			$name             = strtolower( $name );
-			$changes[ $name ] = array( 'add', $name, Changes::www( $name ), $site_id );
+			$changes[ $name ] = array( $kind, $name, Changes::www( $name ), $site_id );
 		}
 		try {
 			$this->outbox->put( array_values( $changes ) );

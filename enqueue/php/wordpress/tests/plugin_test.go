@@ -133,7 +133,11 @@ func (w *world) sent() []string {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		changes = append(changes, change{c, fmt.Sprintf("%s %s %s %d", strings.TrimPrefix(info.Type, "domain:"), c.Domain, c.WWW, c.SiteID)})
+		kind := strings.TrimPrefix(info.Type, "domain:")
+		if c.Adopt {
+			kind = strings.Replace(kind, "add", "adopt", 1)
+		}
+		changes = append(changes, change{c, fmt.Sprintf("%s %s %s %d", kind, c.Domain, c.WWW, c.SiteID)})
 	}
 	slices.SortFunc(changes, func(a, b change) int { return int(a.Seq - b.Seq) })
 	texts := []string{}
@@ -630,6 +634,13 @@ func commands(w *world) {
 		if !slices.ContainsFunc(sent, func(s string) bool { return strings.HasPrefix(s, "add "+domain+" ") }) {
 			w.t.Errorf("%s wasn't enqueued: %q", domain, sent)
 		}
+	}
+	adds := len(sent)
+	if out, err := w.cli("resync", "--adopt"); err != nil || !strings.Contains(out, "domains enqueued") {
+		w.t.Fatalf("wp pilotsync resync --adopt says %q (%v)", out, err)
+	}
+	if sent = w.sent(); len(sent) != adds || slices.ContainsFunc(sent, func(s string) bool { return !strings.HasPrefix(s, "adopt ") }) {
+		w.t.Errorf("wp pilotsync resync --adopt sent %q; it should be %d adoptions", sent, adds)
 	}
 	w.redis.Stop()
 	w.do(step{"do_action", "wu_add_domain", "waits.example.com", 2})
