@@ -173,10 +173,9 @@ func TestNoSecretIsFoundInAnythingThatAFullRunLeavesBehind(t *testing.T) {
 		texts[fmt.Sprintf("log of the worker that was answered %d", status)] = w.log.String()
 	}
 	sim.SetAccountStatus(0)
-	for _, fault := range []simulator.FaultKind{simulator.HTML, simulator.TruncatedJSON, simulator.NoDomains} {
+	for _, fault := range []simulator.FaultKind{simulator.HTML, simulator.TruncatedJSON} {
 		sim.FailNext("app1", simulator.ReadApp, simulator.Fault{Kind: fault})
 	}
-	sim.FailNext("app1", simulator.WriteList, simulator.Fault{Kind: simulator.Error5xx})
 	w := startWorker(t, env)
 	page := strings.TrimSuffix(w.logged(pageURL), "/")
 	for domain, want := range map[string]tasks.State{"shop.example.com": tasks.Done, "nodns.example.com": tasks.Failed, "refused.example.com": tasks.Rejected} {
