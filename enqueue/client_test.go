@@ -27,7 +27,7 @@ func TestARequestBecomesOneTask(t *testing.T) {
 
 	receipts, err := client.Enqueue(ctx,
 		Request{AppID: "app1", Domain: " München.de. ", WWW: tasks.WWWMainOnly, SiteID: 7},
-		Request{AppID: "app2", Domain: "*.example.com"},
+		Request{AppID: "app2", Domain: "*.example.com", Adopt: true},
 		Request{AppID: "app1", Domain: "old.example.com", Remove: true, By: "anna"},
 	)
 	if err != nil {
@@ -50,7 +50,7 @@ func TestARequestBecomesOneTask(t *testing.T) {
 	}
 	wantTasks := map[string]*asynq.TaskInfo{
 		want[0].TaskID: info(want[0], "domain:add", `{"app_id":"app1","domain":"xn--mnchen-3ya.de","seq":1772366400123457,"www":"main_only","site_id":7,"requested_at":"2026-03-01T12:00:00.123457Z"}`),
-		want[1].TaskID: info(want[1], "domain:add", `{"app_id":"app2","domain":"*.example.com","seq":1772366400123457,"requested_at":"2026-03-01T12:00:00.123457Z"}`),
+		want[1].TaskID: info(want[1], "domain:add", `{"app_id":"app2","domain":"*.example.com","seq":1772366400123457,"requested_at":"2026-03-01T12:00:00.123457Z","adopt":true}`),
 		want[2].TaskID: info(want[2], "domain:remove", `{"app_id":"app1","domain":"old.example.com","seq":1772366400123458,"requested_at":"2026-03-01T12:00:00.123457Z","by":"anna"}`),
 	}
 	if diff := cmp.Diff(wantTasks, queued(t, rdb), cmpopts.IgnoreFields(asynq.TaskInfo{}, "NextProcessAt")); diff != "" {
@@ -71,11 +71,13 @@ func TestNothingIsEnqueuedIfAnyRequestIsWrong(t *testing.T) {
 		Request{AppID: "app1", Domain: "https://example.com"},
 		Request{AppID: "app 1", Domain: "example.com"},
 		Request{AppID: "app1", Domain: "example.com", WWW: "sometimes"},
+		Request{AppID: "app1", Domain: "example.com", Adopt: true, Remove: true},
 	)
 	want := `nothing was enqueued: invalid request:
-request 2 of 4: domain "https://example.com" is refused: it has a scheme; leave out everything up to ://
-request 3 of 4: app_id is "app 1"; it takes 1 to 64 letters, digits, _ or -
-request 4 of 4: www is "sometimes"; it takes always, main_only or never`
+request 2 of 5: domain "https://example.com" is refused: it has a scheme; leave out everything up to ://
+request 3 of 5: app_id is "app 1"; it takes 1 to 64 letters, digits, _ or -
+request 4 of 5: www is "sometimes"; it takes always, main_only or never
+request 5 of 5: adopt is set in a removal; it takes it in an addition only`
 	if err == nil || !errors.Is(err, ErrInvalid) || errors.Is(err, ErrUnavailable) {
 		t.Fatalf("got %v; want an ErrInvalid", err)
 	}

@@ -135,6 +135,7 @@ final class Client
             ['HGET', $prefix . 'domains', $domain],
             ['HGET', $prefix . 'pending', $domain],
             ['HGET', $prefix . 'sync', 'trouble'],
+            ['HGET', $prefix . 'sync', 'paused'],
             ['EXEC'],
         ]);
         $tried = 'looking up ' . $domain . ' on app ' . $this->appId;
@@ -143,9 +144,9 @@ final class Client
                 throw $reply->exception($tried);
             }
         }
-        $values = $replies[4];
-        if (!is_array($values) || count($values) !== 3) {
-            throw new RedisRefused($tried . ': Redis answered something else than three values');
+        $values = $replies[5];
+        if (!is_array($values) || count($values) !== 4) {
+            throw new RedisRefused($tried . ': Redis answered something else than four values');
         }
         return Status::of($this->appId, $domain, ...array_map('strval', $values)); // nil becomes empty
     }

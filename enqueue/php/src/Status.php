@@ -13,9 +13,10 @@ final class Status
      * @param string $record  JSON from the hash domains; empty for none
      * @param string $pending JSON from the hash pending; empty for none
      * @param string $trouble why the app's last sync failed; empty if it didn't
+     * @param string $paused  who paused the app; empty if nobody did
      * @return array<string, mixed>|null
      */
-    public static function of(string $appId, string $domain, string $record, string $pending, string $trouble): ?array
+    public static function of(string $appId, string $domain, string $record, string $pending, string $trouble, string $paused): ?array
     {
         if ($record === '' && $pending === '') {
             return null;
@@ -37,7 +38,9 @@ final class Status
             $status['state'] = 'pending';
             $status['names'] = $status['names'] === [] ? [$domain] : $status['names'];
             $status['reason'] = empty($change['remove']) ? 'waits to be put on the list' : 'waits to be taken off the list';
-            if ($trouble !== '') {
+            if ($paused !== '') {
+                $status['reason'] .= ': the app was paused by ' . $paused;
+            } elseif ($trouble !== '') {
                 $status['reason'] .= ': ' . $trouble;
             }
             $status['seq'] = $change['seq'] ?? 0;

@@ -429,6 +429,10 @@ change z: it takes a domain as a string', $e->getMessage());
             'updated_at' => '2026-03-01T12:05:01Z'];
         self::assertSame(array_merge($want, $waits), $this->client()->status('example.com'));
 
+        $redis->hSet('pilotsync:{app1}:sync', 'paused', 'ada');
+        $paused = ['reason' => 'waits to be taken off the list: the app was paused by ada'];
+        self::assertSame(array_merge($want, $waits, $paused), $this->client()->status('example.com'));
+
         $redis->hDel('pilotsync:{app1}:domains', 'example.com');
         $redis->del('pilotsync:{app1}:sync');
         $alone = ['reason' => 'waits to be taken off the list', 'names' => ['example.com'], 'attempt' => 0, 'next_attempt_at' => null];
