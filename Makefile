@@ -7,15 +7,19 @@
 # make race     the Go tests alone, with the race detector
 # make fuzz     each fuzz target for FUZZTIME
 # make model    the model test of the sync over MODEL_CHECKS schedules; 5,000 take about two minutes
+# make faults   real processes while Redis, the network, ServerPilot, DNS and clocks break; some four minutes
+# make soak     all faults at once and at random, in rounds of two minutes, for SOAK
 # make build    bin/pilotsync
 
 GO           ?= go
 FUZZTIME     ?= 5s
 MODEL_CHECKS ?= 5000
+SOAK         ?= 30m
+FAULTS_AT_ONCE ?= 20
 LOG          := bin/test.log
 PLUGIN       ?= bin/wordpress
 
-.PHONY: test setup check php wordpress plugin race fuzz model build clean
+.PHONY: test setup check php wordpress plugin race fuzz model faults soak build clean
 .NOTPARALLEL:
 
 test: setup check fuzz php wordpress race
@@ -95,6 +99,23 @@ fuzz:
 
 model:
 	$(GO) test -timeout 1h ./worker/applist/modeltest -rapid.checks=$(MODEL_CHECKS)
+
+# They mostly wait for leases to run out, so many of them wait at once. They need
+# the real Redis server, so none may skip.
+faults:
+	@mkdir -p bin
+	@echo "faults: go test -tags faults ./faults (everything is in bin/faults.log)"
+	@command -v redis-server >/dev/null || { echo "there is no redis-server: make setup installs it"; exit 1; }
+	@$(GO) vet -tags faults ./faults && $(GO) tool staticcheck -tags faults ./faults
+	@status=0; $(GO) test -tags faults -v -count 1 -parallel $(FAULTS_AT_ONCE) -timeout 9m -skip '^TestSoak$$' ./faults >bin/faults.log 2>&1 || status=$$?; \
+	  grep -E '^ *--- |^(ok|FAIL|panic:)' bin/faults.log; \
+	  passed=$$(grep -c '^ *--- PASS' bin/faults.log); failed=$$(grep -c '^ *--- FAIL' bin/faults.log); skipped=$$(grep -c '^ *--- SKIP' bin/faults.log); \
+	  if [ $$status != 0 ]; then echo; tail -200 bin/faults.log; fi; \
+	  if [ $$skipped != 0 ]; then echo "skipped, and here nothing may be:"; grep -A 2 '^ *--- SKIP' bin/faults.log; status=1; fi; \
+	  echo; echo "$$passed passed, $$failed failed, $$skipped skipped"; exit $$status
+
+soak:
+	SOAK=$(SOAK) $(GO) test -tags faults -v -count 1 -timeout 24h -run '^TestSoak$$' ./faults
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/pilotsync ./cmd/pilotsync
