@@ -61,17 +61,17 @@ func (c *adoptCmd) Run(ctx context.Context, s *streams) error {
 	if err := errors.Join(appErr, byErr, namesErr); err != nil {
 		return usageError{fmt.Errorf("nothing was taken over:\n%w", err)}
 	}
-	rdb, err := c.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer rdb.Close()
 	w := wrong{}
 	url, rate := take(&w, "SERVERPILOT_API_URL", c.APIURL, parseAPIURL), take(&w, "PILOTSYNC_API_RATE", c.APIRate, wholeNumber(0, 1000))
 	accounts, _ := c.accounts(&w, os.ReadFile)
 	if err := w.err(); err != nil {
 		return err
 	}
+	rdb, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer rdb.Close()
 	lists, err := newRemoteLists(rdb, url, rate, accounts)
 	if err != nil {
 		return usageError{err}

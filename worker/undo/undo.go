@@ -86,7 +86,7 @@ func On(views []ledger.View, ours []string) map[string]bool {
 	for _, v := range views {
 		if !wanted(v) {
 			for _, name := range v.Record.Names {
-				leaving[name] = v.Pending != nil
+				leaving[name] = leaving[name] || v.Pending != nil
 			}
 			continue
 		}

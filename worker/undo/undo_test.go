@@ -146,6 +146,7 @@ func TestWhatWaitsCountsAsDone(t *testing.T) {
 		waits(view("shared.example.com", "shared.example.com", "www.shared.example.com"), true),
 		waits(ledger.View{Domain: "new.example.com"}, false),
 		gone,
+		{Domain: "www.leaves.example.com", Record: applist.Record{Domain: "www.leaves.example.com", Names: []string{"www.leaves.example.com"}}}, // removed before
 	}, []string{"www.a.example.com", "leaves.example.com", "www.leaves.example.com", "shared.example.com", "www.shared.example.com", "leftover.example.com"})
 	maps.DeleteFunc(on, func(_ string, is bool) bool { return !is })
 	want := []string{"a.example.com", "leftover.example.com", "new.example.com", "www.shared.example.com"}
