@@ -304,7 +304,7 @@ func TestAnAppIsPausedAndResumedByWhoMayAct(t *testing.T) {
 	s := &shelf{apps: []ledger.App{{ID: "app1", Paused: "ada", Pending: 2}}, views: []ledger.View{{AppID: "app1", Domain: "new.example.com", State: tasks.Pending, Pending: &applist.Pending{}}}}
 	for user, form := range map[User]bool{{"ada", Act}: true, {"viola", View}: false} {
 		rec := ask(pagesOver(t, s, still{}, user), "GET", "/apps/app1?asked=pause", nil)
-		for _, want := range []string{"Paused by ada", "2 changes wait, and its list is neither read nor written", "The app was asked to be paused."} {
+		for _, want := range []string{"Paused by ada", "2 changes wait, and no sync reads or writes its list", "The app was asked to be paused."} {
 			answers(t, rec, 200, want)
 		}
 		if page := rec.Body.String(); strings.Contains(page, `action="/apps/app1/resume"`) != form || strings.Contains(page, "/pause\"") || strings.Contains(page, "in order") {

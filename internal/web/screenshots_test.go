@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/redis/go-redis/v9"
 
 	"pilotsync/internal/browsertest"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/worker"
 )
 
 // bistro is bücher-café.example.com, which is kept and sent in ASCII.
@@ -50,6 +52,14 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 		apps, err := w.ledger.AppStates(t.Context(), "studio-oslo", "werkstatt")
 		return err == nil && apps[0].Trouble != nil && apps[1].Trouble != nil
 	})
+	if err := worker.NewOperator(w.rdb).Pause(t.Context(), "agency-lisbon", "ada"); err != nil {
+		t.Fatal(err)
+	}
+	w.enqueue("agency-lisbon", false, "wartet.example.com")
+	// The simulator's certificates are fresh; this is where the ledger has their ends.
+	if err := w.rdb.ZAdd(t.Context(), "pilotsync:{agency-berlin}:expiry", redis.Z{Member: bistro, Score: float64(time.Now().Add(80 * time.Hour).Unix())}).Err(); err != nil {
+		t.Fatal(err)
+	}
 	folder := "screenshots"
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		t.Fatal(err)
@@ -65,7 +75,7 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 			{"domain-failed", "/domains/agency-berlin/elsewhere-hotel.example.com"}, {"domain-done", "/domains/agency-berlin/" + bistro + "?asked=verify"},
 			{"domain-pending", "/domains/studio-oslo/fjord.example.com"}, {"domain-wildcard", "/domains/agency-berlin/*.wild.example.com"},
 			{"domain-long", "/domains/agency-lisbon/a-very-long-name-that-somebody-thought-a-good-idea-for-a-shop.subdomain.of.another.example.com"},
-			{"asynqmon", "/asynqmon/queues/domains?status=completed"}, {"app", "/apps/agency-berlin"}, {"app-blocked", "/apps/studio-oslo"}, {"apps", "/apps"}, {"missing", "/domains/agency-berlin/unknown.example.com"},
+			{"asynqmon", "/asynqmon/queues/domains?status=completed"}, {"app", "/apps/agency-berlin"}, {"app-blocked", "/apps/studio-oslo"}, {"app-paused", "/apps/agency-lisbon?asked=pause"}, {"apps", "/apps"}, {"missing", "/domains/agency-berlin/unknown.example.com"},
 		} {
 			b.open(w.page + page.path)
 			if page.name == "domain-failed" {
