@@ -13,7 +13,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"pilotsync/internal/simulator"
-	"pilotsync/worker/applist"
 )
 
 // link is the network between a worker and Redis.
@@ -79,20 +78,26 @@ func TestAWorkerWithASlowNetworkToRedisListsEverything(t *testing.T) {
 // time: by the time its lease ends, and another worker may write, it doesn't any more.
 func TestAWorkerThatLosesRedisStopsWritingBeforeItsLeaseEndsAndRecovers(t *testing.T) {
 	t.Parallel()
+	halfOpen := func(l *link) { l.toxic("timeout", map[string]any{"timeout": 0}) }
 	for _, c := range []struct {
 		name    string
+		side    side // when Redis is lost
+		when    func([]byte) bool
 		lose    func(*link)
 		recover func(*link)
 	}{
-		{"cut", (*link).cut, (*link).mend},
-		{"half-open", func(l *link) { l.toxic("timeout", map[string]any{"timeout": 0}) }, (*link).heal},
+		{"cut before a write was noted", unsent, notesWrite, (*link).cut, (*link).mend},
+		{"cut within a write", answered, listWrite, (*link).cut, (*link).mend},
+		{"half-open before a write was noted", unsent, notesWrite, halfOpen, (*link).heal},
+		{"half-open within a write", answered, listWrite, halfOpen, (*link).heal},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: time.Second})
-			l, redisURL := w.link()
+			l, _ := w.link()
+			onRedis := newTap(t, l.proxy.Listen)
 			onAPI, apiURL := w.tapAPI()
-			lonely := w.worker(redisURL, apiURL)
+			lonely := w.worker("REDIS_URL=redis://"+onRedis.addr+"/0", apiURL)
 			end := w.load(1, 200*time.Millisecond) // so that each sync is followed by another
 			await(t, "it writes", 20*time.Second, func() error {
 				if len(onAPI.listWrites()) < 2 {
@@ -100,7 +105,11 @@ func TestAWorkerThatLosesRedisStopsWritingBeforeItsLeaseEndsAndRecovers(t *testi
 				}
 				return nil
 			})
-			trap := onAPI.hold(answered, listWrite) // in the middle of one
+			at := onAPI
+			if c.side == unsent {
+				at = onRedis
+			}
+			trap := at.hold(c.side, c.when)
 			trap.await(t, 20*time.Second)
 			c.lose(l)
 			lost := time.Now()
@@ -114,9 +123,10 @@ func TestAWorkerThatLosesRedisStopsWritingBeforeItsLeaseEndsAndRecovers(t *testi
 				return nil
 			})
 			t.Logf("another worker wrote %s after the loss", time.Since(lost).Round(100*time.Millisecond))
+			// It could note none after that, so it must send none.
 			for _, write := range onAPI.listWrites() {
-				if late := write.at.Sub(lost); late > applist.CallLimit {
-					t.Errorf("a list write left the lonely worker %s after it lost Redis", late)
+				if write.at.After(lost) {
+					t.Errorf("a list write left the lonely worker %s after it lost Redis", write.at.Sub(lost))
 				}
 			}
 			c.recover(l)

@@ -44,13 +44,13 @@ func TestARedisThatRefusesWritesSaysSoToProducersAndNothingIsHalfDone(t *testing
 			t.Parallel()
 			w := newWorld(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: time.Second}, "--maxmemory-policy", "noeviction")
 			onAPI, apiURL := w.tapAPI()
-			p := w.worker(apiURL)
+			onRedis, redisURL := w.tapRedis()
+			p := w.worker(apiURL, redisURL)
 			w.add("app1", "before.example.com")
 			w.awaitSettled(takeover)
 
-			// It is refused while a sync is in hand, right after the list was read:
-			// before the write could be noted.
-			trap := onAPI.hold(answered, listRead)
+			// It is refused while a sync is in hand, right before a write is noted.
+			trap := onRedis.hold(unsent, notesWrite)
 			w.add("app1", "meanwhile.example.com")
 			trap.await(t, 20*time.Second)
 			if err := c.refuse(t.Context(), w.rdb); err != nil {

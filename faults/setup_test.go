@@ -159,7 +159,7 @@ func (w *world) program(program string, env []string, args ...string) *process {
 		if strings.Contains(p.logged(), "DATA RACE") || strings.Contains(p.logged(), "panic:") {
 			w.t.Errorf("a worker raced or panicked:\n%s", p.logged())
 		}
-		if w.t.Failed() && os.Getenv("FAULTS_LOGS") != "" {
+		if os.Getenv("FAULTS_LOGS") != "" {
 			w.t.Logf("%s %d logged:\n%s", args[0], p.Process.Pid, p.logged())
 		}
 	})

@@ -245,6 +245,14 @@ func script(t *testing.T, name string) func([]byte) bool {
 	return func(request []byte) bool { return bytes.Contains(request, []byte(first+"\n")) }
 }
 
+// notesWrite knows each noting of a write that changes a list: of all that goes to
+// Redis, it alone holds both the key and what is added or removed. The commit
+// has the key, too, and one of its own.
+func notesWrite(request []byte) bool {
+	has := func(text string) bool { return bytes.Contains(request, []byte(text)) }
+	return has("evalsha\r\n") && has("}:writes\r\n") && !has("}:gone\r\n") && (has(`"added":[`) || has(`"removed":[`))
+}
+
 // putsSync knows the enqueueing of an app's sync, putsVerification the first
 // enqueueing of a verification that takes effect: in a Redis that hasn't seen it
 // yet, that is the call with the script's text.
