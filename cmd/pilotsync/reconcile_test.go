@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pilotsync/internal/simulator"
+	"pilotsync/worker/applist"
 )
 
 func without(name string) func([]string) []string {
@@ -113,5 +114,31 @@ func TestReconcileTellsOfAnAppThatIsNotKnown(t *testing.T) {
 	}
 	if got := command(t, env, "", "reconcile", "--app=app9", "--dry-run"); got.code != exitUsage || !strings.Contains(got.err, "WU_SERVER_PILOT_API_KEY (--api-key) is not set") {
 		t.Errorf("without a key: %+v", got)
+	}
+}
+
+func TestTheDifferenceIsPrintedAsADiffWithItsReasons(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		is   drifted
+		want string
+	}{
+		{"duplicates", drifted{plan: applist.Result{List: []string{"a.example.com"}, Write: true}}, "app app1 has all its names; a sync would take duplicates off, 1 name would stay\n"},
+		{"refused", drifted{plan: applist.Result{List: []string{"a", "b"}}, refused: []string{"new.example.com would be rejected: no\x1broom"}},
+			"app app1 is in step: a sync would change nothing on its list of 2 names\nnew.example.com would be rejected: no room\n"},
+		{"both signs", drifted{plan: applist.Result{List: []string{"a", "b"}, Added: []string{"b"}, Write: true}, differences: []difference{{"old.example.com", "remove", "left over"}, {"b", "add", "missing"}}},
+			"--- app app1's list as it is, 1 name\n+++ as a sync would make it, 2 names\n- old.example.com  left over\n+ b                missing\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var out strings.Builder
+			if err := test.is.print(&out, "app1"); err != nil || out.String() != test.want {
+				t.Errorf("%v: got\n%swant\n%s", err, out.String(), test.want)
+			}
+		})
+	}
+	if why := whyOff("www.a.example.com", applist.Result{Gone: []string{"www.a.example.com"}}, nil); !strings.HasPrefix(why, "left over") {
+		t.Errorf("a form of no domain leaves since it is %q", why)
 	}
 }

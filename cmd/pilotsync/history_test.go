@@ -1,0 +1,61 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pilotsync/worker/applist"
+)
+
+func TestHistoryInJSONHasExactlyItsKeys(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	s := newShelf(t, mini.Addr())
+	s.written("app1", 12, "a.example.com")
+	if err := s.ledger.BeginWrite(t.Context(), s.awake("app1"), applist.Writing{Removed: []string{"b.example.com"}, Size: 11, Who: "w/2"}); err != nil {
+		t.Fatal(err)
+	}
+	got := command(t, env, "", "history", "--app=app1", "--json")
+	var raw []map[string]any
+	if err := json.Unmarshal([]byte(got.out), &raw); err != nil || len(raw) != 2 {
+		t.Fatalf("%v: %+v", err, got)
+	}
+	for _, w := range raw {
+		if w["at"] == nil {
+			t.Errorf("%v has no time", w)
+		}
+		delete(w, "at")
+	}
+	want := []map[string]any{
+		{"app_id": "app1", "write": 0.0, "outcome": "writing", "added": []any{}, "removed": []any{"b.example.com"}, "size": 11.0, "who": "w/2"},
+		{"app_id": "app1", "write": 1.0, "outcome": "written", "added": []any{"a.example.com"}, "removed": []any{}, "size": 12.0, "who": "w/1"},
+	}
+	if diff := cmp.Diff(want, raw); diff != "" {
+		t.Errorf("JSON (-want +got):\n%s", diff)
+	}
+	if got := command(t, env, "", "history", "--app=app1", "-n", "1"); got.code != exitDone || !strings.HasPrefix(got.out, "on its way  20") || strings.Contains(got.out, "a.example.com") {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestHistoryOfNothingSaysSo(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	newShelf(t, mini.Addr()).record("app1", "new.example.com")
+	if got := command(t, env, "", "history", "--app=app1"); got != (outcome{exitDone, "no write of app1's list is known\n", ""}) {
+		t.Errorf("got %+v", got)
+	}
+	if got := command(t, env, "", "history", "--app=app9"); got.code != exitFailed || !strings.Contains(got.err, "not known: app9 (") {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// awake takes the lease of an app, which has something to do then.
+func (s *shelf) awake(app string) applist.Lease {
+	s.t.Helper()
+	s.record(app, "more.example.com")
+	return s.take(app)
+}
