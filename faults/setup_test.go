@@ -264,6 +264,10 @@ func (w *world) awaitSettled(limit time.Duration) {
 func (w *world) settled() error {
 	ctx, cancel := context.WithTimeout(w.t.Context(), 5*time.Second)
 	defer cancel()
+	// First, since a change that is recorded in between waits.
+	if err := w.want.recorded(ctx, w.ledger); err != nil {
+		return err
+	}
 	for _, id := range w.apps {
 		app, err := w.ledger.App(ctx, id)
 		if err != nil {
@@ -273,7 +277,7 @@ func (w *world) settled() error {
 			return fmt.Errorf("app %s: %d changes wait, leased %v, trouble %+v", id, app.Pending, app.Leased, app.Trouble)
 		}
 	}
-	return w.want.recorded(ctx, w.ledger)
+	return nil
 }
 
 // site is an app of the simulator with names set by hand, and a few of them many.

@@ -35,6 +35,7 @@ type model struct {
 	added   map[string]int64   // highest order number of a request to put it on
 	ours    map[string]bool    // names that a write of ours put on the list, or tried to
 	known   map[string]bool    // domains that have a record
+	gone    map[string]bool    // names that a write of ours took off, until they are taken off once more
 }
 
 // request is a change that somebody asked for.
@@ -54,11 +55,11 @@ func (r request) String() string {
 }
 
 func newModel() model {
-	return model{last: map[string]request{}, removed: map[string]int64{}, added: map[string]int64{}, ours: map[string]bool{}, known: map[string]bool{}}
+	return model{last: map[string]request{}, removed: map[string]int64{}, added: map[string]int64{}, ours: map[string]bool{}, known: map[string]bool{}, gone: map[string]bool{}}
 }
 
 func (m model) clone() model {
-	return model{last: maps.Clone(m.last), removed: maps.Clone(m.removed), added: maps.Clone(m.added), ours: maps.Clone(m.ours), known: maps.Clone(m.known)}
+	return model{last: maps.Clone(m.last), removed: maps.Clone(m.removed), added: maps.Clone(m.added), ours: maps.Clone(m.ours), known: maps.Clone(m.known), gone: maps.Clone(m.gone)}
 }
 
 func (m model) told(r request) {
@@ -105,10 +106,11 @@ func (m model) mayHave(name string) bool {
 	return m.wantsWWW(name) && m.removed[name] <= m.added[strings.TrimPrefix(name, "www.")]
 }
 
-// mayGo: somebody asked for the name to leave, or we put it there.
+// mayGo: somebody asked for the name to leave, or we put it there, or it left and
+// came back unasked for.
 func (m model) mayGo(name string) bool {
 	base, www := strings.CutPrefix(name, "www.")
-	return m.ours[name] || m.removed[name] != 0 || www && m.last[base].remove && !m.known[base]
+	return m.ours[name] || m.gone[name] || m.removed[name] != 0 || www && m.last[base].remove && !m.known[base]
 }
 
 // judge checks a write when it is sent, by what its worker could know.
@@ -184,6 +186,12 @@ func (w *world) nothingListedVanishes(before []string) {
 
 // committed checks a commit that had its effect.
 func (w *world) committed(p *process, c applist.Commit, stale []string) {
+	for _, name := range c.Gone {
+		w.model.gone[name] = true
+	}
+	for _, name := range c.Forget {
+		delete(w.model.gone, name)
+	}
 	for _, o := range c.Outcomes {
 		r := o.Record
 		if slices.Contains(stale, r.Domain) {
