@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/sirupsen/logrus"
@@ -175,7 +176,9 @@ func TestPagesOfOtherSitesCannotPost(t *testing.T) {
 
 func TestWrongPasswordsAreSlowedDownButNotAUserWhoIsIn(t *testing.T) {
 	t.Parallel()
-	h := testSite(t, func(cfg *Config) { cfg.Users = testUsers(t); cfg.Log = logrus.NewEntry(testLog(io.Discard)) }).testPages()
+	users, now := testUsers(t), time.Now()
+	users.now = func() time.Time { return now } // however long the tries take
+	h := testSite(t, func(cfg *Config) { cfg.Users = users; cfg.Log = logrus.NewEntry(testLog(io.Discard)) }).testPages()
 	from := func(address, name, password string) func(*http.Request) {
 		return func(r *http.Request) { r.RemoteAddr = address; r.SetBasicAuth(name, password) }
 	}

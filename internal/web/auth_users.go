@@ -46,6 +46,7 @@ type Users struct {
 	flights singleflight.Group
 	turns   chan struct{}
 	slow    *brake
+	now     func() time.Time
 }
 
 type account struct {
@@ -59,7 +60,7 @@ type account struct {
 // # are left out. Its error names every wrong line's user and what the line
 // takes, and never a hash.
 func ParseUsers(content []byte) (*Users, error) {
-	u := &Users{byName: map[string]int{}, proven: map[string][sha256.Size]byte{}, turns: make(chan struct{}, hashers), slow: newBrake()}
+	u := &Users{byName: map[string]int{}, proven: map[string][sha256.Size]byte{}, turns: make(chan struct{}, hashers), slow: newBrake(), now: time.Now}
 	_, _ = rand.Read(u.key[:]) // never fails
 	var wrong []error
 	lines := bufio.NewScanner(bytes.NewReader(content))
@@ -142,7 +143,7 @@ func (u *Users) check(ctx context.Context, address, name, password string) (User
 	}
 	// A browser sends several requests at once; they are one try.
 	got, _, _ := u.flights.Do(address+" "+string(mac[:]), func() (any, error) {
-		wait, forgive := u.slow.try(time.Now(), address, string(u.sum("name", name)))
+		wait, forgive := u.slow.try(u.now(), address, string(u.sum("name", name)))
 		if wait > 0 {
 			return result{wait: wait}, nil
 		}
