@@ -76,14 +76,18 @@ func (m model) since(d string) int64 {
 // www is the rule the domain goes by: a request's own, else the setting.
 func (m model) www(d string) tasks.WWW {
 	if c, yes := m.added(d); yes && c.Adopt {
-		on := slices.ContainsFunc(m.in.Remote, func(n string) bool { return strings.EqualFold(n, "www."+d) })
+		on := func(name string) bool {
+			return slices.ContainsFunc(m.in.Remote, func(n string) bool { return strings.EqualFold(n, name) })
+		}
 		switch {
 		case m.in.Ledger.Records[d].Wanted:
 			return m.in.Ledger.Records[d].WWW
-		case on:
+		case on("www." + d):
 			return tasks.WWWAlways
+		case on(d):
+			return tasks.WWWNever
 		}
-		return tasks.WWWNever
+		return cmp.Or(c.WWW, m.in.Rules.WWW)
 	}
 	if c, waits := m.in.Ledger.Pending[d]; waits && !(c.Remove && m.protected(d)) {
 		return cmp.Or(c.WWW, m.in.Rules.WWW)

@@ -183,6 +183,8 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 		{name: "an adopted domain has its www form only if that is there", on: newWorld("b.com", "www.a.com", "a.com", "hand.net"),
 			tell: func(w *world) { w.adopt("a.com"); w.adopt("b.com") }, list: "b.com www.a.com a.com hand.net",
 			states: map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.CheckingDNS}},
+		{name: "an adopted domain that isn't there is added by the rule", on: newWorld("hand.net"),
+			tell: func(w *world) { w.adopt("a.com") }, list: "hand.net a.com www.a.com"},
 		{name: "an adopted domain that is removed takes its www form along", on: newWorld("www.a.com", "a.com", "hand.net"),
 			tell: func(w *world) { w.adopt("a.com"); w.sync(); w.remove("a.com") }, list: "hand.net"},
 		{name: "a domain that is wanted already is adopted as it is",

@@ -93,16 +93,21 @@ func (p *planner) subject(domain string) (s subject, ok bool) {
 }
 
 // asFound is the www rule that leaves an adopted domain as it is: with its www form
-// where that is on the list, or where it has had one before.
+// where that is on the list, or where it has had one before. One that isn't on the
+// list is added as any other.
 func (p *planner) asFound(s subject) tasks.WWW {
-	if s.record.Wanted {
+	on := func(want string) bool {
+		return slices.ContainsFunc(p.Remote, func(name string) bool { return key(name) == want })
+	}
+	switch {
+	case s.record.Wanted:
 		return s.record.WWW
-	}
-	www := "www." + s.domain
-	if slices.ContainsFunc(p.Remote, func(name string) bool { return key(name) == www }) {
+	case on("www." + s.domain):
 		return tasks.WWWAlways
+	case on(s.domain):
+		return tasks.WWWNever
 	}
-	return tasks.WWWNever
+	return s.www
 }
 
 // hold leaves the domain's names as they are, on or off the list; its www form

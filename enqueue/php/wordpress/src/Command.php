@@ -86,7 +86,7 @@ final class Command {
 	 * : Also each subsite's own name below the network's domain. Leave it out if the app's list has a wildcard for them.
 	 *
 	 * [--adopt]
-	 * : Take what is on the app's list already as it is: a domain has a www form only if that is there. One that isn't on the list is put there without.
+	 * : Take what is on the app's list already as it is: a domain has a www form only if that is there. One that isn't on the list is added as without this.
 	 *
 	 * @param array $args  None.
 	 * @param array $assoc Whether subsites, and whether to adopt.
