@@ -29,12 +29,20 @@ type Server struct {
 	URL  string // redis://127.0.0.1:PORT/0
 	Addr string // 127.0.0.1:PORT
 
-	t      testing.TB
+	t      reporter
 	binary string
 	folder string
 	args   []string
 	cmd    *exec.Cmd     // nil while stopped
 	ended  chan struct{} // closed once cmd has been waited for
+}
+
+// reporter is what a server needs of its test.
+type reporter interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
 }
 
 // Start runs a server that keeps nothing and returns its redis:// URL.
@@ -54,18 +62,27 @@ func New(t testing.TB, args ...string) *Server {
 	}
 	s := &Server{t: t, binary: binary, folder: t.TempDir(), args: args}
 	t.Cleanup(s.Kill)
+	if err := s.begin(); err != nil {
+		t.Fatalf("redis-server doesn't start: %v\n%s", err, s.log())
+	}
+	return s
+}
+
+// begin runs the server on a port of its own.
+func (s *Server) begin() (err error) {
 	for range 5 {
 		// Between our letting go of the port and Redis's taking it, somebody
 		// else may have it: hence several tries, and the look at who answers.
-		s.Addr = freeAddr(t)
+		if s.Addr, err = freeAddr(); err != nil {
+			return err
+		}
 		s.URL = "redis://" + s.Addr + "/0"
 		if err = s.run(); err == nil {
-			return s
+			return nil
 		}
 		s.Kill()
 	}
-	t.Fatalf("redis-server doesn't start: %v\n%s", err, s.log())
-	return nil
+	return err
 }
 
 // Stop ends the server in good order (SIGTERM, as SHUTDOWN does) and waits for it.
@@ -179,12 +196,11 @@ func (s *Server) log() string {
 	return string(b[max(0, len(b)-tail):])
 }
 
-func freeAddr(t testing.TB) string {
-	t.Helper()
+func freeAddr() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	return l.Addr().String(), nil
 }

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"slices"
+	"time"
+)
+
+// apiLatency is how long each call to ServerPilot takes, unless a measure says so.
+const apiLatency = 200 * time.Millisecond
+
+// bench is what the measures of one run share.
+type bench struct {
+	quick  bool
+	folder string // of this run, removed at its end
+	binary string // the program under measurement
+	plots  map[string]plot
+}
+
+// margin is how much worse than its goal a ratio may be under -quick, where the
+// sizes are small and the machine may be busy. It is wide: what it is to catch
+// is a regression of the design, not of a few percent.
+const margin = 2
+
+// atMost reports whether got is within the limit, given the run's margin.
+func (b *bench) atMost(got, limit float64) bool {
+	if b.quick {
+		limit *= margin
+	}
+	return got <= limit
+}
+
+// atLeast reports whether got reaches the limit, given the run's margin.
+func (b *bench) atLeast(got, limit float64) bool {
+	if b.quick {
+		limit /= margin
+	}
+	return got >= limit
+}
+
+// size is the number of things that a measure works on.
+func (b *bench) size(full, quick int) int {
+	if b.quick {
+		return quick
+	}
+	return full
+}
+
+// build builds the program as `make build` does.
+func (b *bench) build(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", b.binary, "pilotsync/cmd/pilotsync")
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the program: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// quantile is the value below which the share q, 0 to 1, of the durations lies:
+// one that was measured, none in between. It sorts them.
+func quantile(all []time.Duration, q float64) time.Duration {
+	if len(all) == 0 {
+		return 0
+	}
+	slices.Sort(all)
+	return all[min(int(q*float64(len(all))), len(all)-1)]
+}
+
+// seconds formats a duration for a table: three digits and a unit.
+func seconds(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return fmt.Sprintf("%.3g ms", float64(d)/float64(time.Millisecond))
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < 100*time.Second:
+		return fmt.Sprintf("%.3g s", d.Seconds())
+	}
+	return fmt.Sprintf("%.0f s", d.Seconds())
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/redistest"
+	"pilotsync/internal/simulator"
+	"pilotsync/worker/ledger"
+)
+
+// world is a real Redis, a simulator in this process, and what a measure looks
+// with. Its workers are processes.
+type world struct {
+	sim     *simulator.Simulator
+	redis   *redistest.Server
+	rdb     *redis.Client
+	ledger  *ledger.Ledger
+	client  *enqueue.Client
+	env     []string // of each process of the program
+	binary  string
+	workers []*process
+}
+
+// world starts a Redis that keeps nothing, with redisArgs, and a simulator. The
+// caller must close it.
+func (b *bench) world(opt simulator.Options, redisArgs ...string) (_ *world, err error) {
+	folder, err := os.MkdirTemp(b.folder, "world-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for Redis: %w", err)
+	}
+	w := &world{binary: b.binary}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.close())
+		}
+	}()
+	if w.redis, err = redistest.Run(folder, redisArgs...); err != nil {
+		return nil, err
+	}
+	w.rdb = redis.NewClient(&redis.Options{Addr: w.redis.Addr, ContextTimeoutEnabled: true})
+	w.ledger, w.client = ledger.New(w.rdb), enqueue.New(w.rdb)
+	if len(opt.Apps) == 0 {
+		opt.Apps = []simulator.App{{ID: "app1"}}
+	}
+	if w.sim, err = simulator.Start(opt); err != nil {
+		return nil, fmt.Errorf("start the simulator: %w", err)
+	}
+	roots := filepath.Join(folder, "roots.pem")
+	if err := os.WriteFile(roots, w.sim.CAPEM(), 0o600); err != nil {
+		return nil, fmt.Errorf("write the simulator's certificate authority: %w", err)
+	}
+	var ids []string
+	for _, app := range opt.Apps {
+		ids = append(ids, app.ID)
+	}
+	w.env = []string{
+		"REDIS_URL=" + w.redis.URL, "SERVERPILOT_API_URL=" + w.sim.APIURL(), "PILOTSYNC_API_RATE=0",
+		"WU_SERVER_PILOT_CLIENT_ID=sim", "WU_SERVER_PILOT_API_KEY=sim-key", "WU_SERVER_PILOT_APP_ID=" + strings.Join(ids, ","),
+		"PILOTSYNC_DNS=" + w.sim.DNSAddr(), fmt.Sprintf("PILOTSYNC_TLS_PORT=%d", w.sim.TLSPort()), "PILOTSYNC_TLS_ROOTS=" + roots,
+		"PILOTSYNC_ALLOW_PRIVATE_ADDRESSES=on", "PILOTSYNC_LISTEN=off", "PILOTSYNC_LOG_FORMAT=text",
+		// No www forms, so that a domain is one name; verification isn't what most
+		// measures are about, and comes after them. A measure's own settings win.
+		"PILOTSYNC_WWW=never", "PILOTSYNC_SSL_DELAYS=1h",
+	}
+	return w, nil
+}
+
+// close ends all that the world runs.
+func (w *world) close() error {
+	err := w.stop()
+	if w.rdb != nil {
+		err = errors.Join(err, w.rdb.Close())
+	}
+	if w.sim != nil {
+		w.sim.Close()
+	}
+	if w.redis != nil {
+		w.redis.Kill()
+	}
+	return err
+}
+
+// process is a worker's.
+type process struct {
+	cmd   *exec.Cmd
+	ready chan struct{} // closed once it takes tasks
+	ended chan struct{} // closed once it has been waited for
+	last  string        // its last line, to be read once it has ended
+}
+
+// start starts n workers, with the world's environment and env, and returns once
+// all of them take tasks.
+func (w *world) start(ctx context.Context, n int, env ...string) error {
+	var started []*process
+	for range n {
+		p, err := w.launch(env...)
+		if err != nil {
+			return err
+		}
+		started = append(started, p)
+	}
+	late := time.After(30 * time.Second)
+	for _, p := range started {
+		select {
+		case <-p.ready:
+		case <-p.ended:
+			return fmt.Errorf("a worker ended at its start: %s", p.last)
+		case <-late:
+			return errors.New("a worker isn't ready within 30 s")
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// launch starts one worker and doesn't wait for it; stop ends it.
+func (w *world) launch(env ...string) (*process, error) {
+	p := &process{cmd: exec.Command(w.binary, "worker"), ready: make(chan struct{}), ended: make(chan struct{})}
+	p.cmd.Env = append(append(os.Environ(), w.env...), env...)
+	out, err := p.cmd.StderrPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start a worker: %w", err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start a worker: %w", err)
+	}
+	w.workers = append(w.workers, p)
+	go func() {
+		defer close(p.ended)
+		p.follow(out)
+		_ = p.cmd.Wait() // how it ended is in its last line
+	}()
+	return p, nil
+}
+
+// follow reads a worker's log to its end.
+func (p *process) follow(out io.Reader) {
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 1<<20) // the line that names all apps is long
+	isReady := false
+	for lines.Scan() {
+		p.last = lines.Text()
+		if !isReady && strings.Contains(p.last, " is ready") {
+			isReady = true
+			close(p.ready)
+		}
+	}
+}
+
+// stop ends all workers with SIGTERM and waits for them.
+func (w *world) stop() error {
+	for _, p := range w.workers {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails only if it has ended by itself
+	}
+	var err error
+	for _, p := range w.workers {
+		select {
+		case <-p.ended:
+		case <-time.After(time.Minute):
+			err = errors.New("a worker didn't end within a minute of SIGTERM, and was killed")
+			_ = p.cmd.Process.Kill()
+			<-p.ended
+		}
+	}
+	w.workers = nil
+	return err
+}
+
+// until polls every few milliseconds until ok, at most for limit.
+func until(ctx context.Context, what string, limit time.Duration, ok func() (bool, error)) error {
+	late := time.NewTimer(limit)
+	defer late.Stop()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		done, err := ok()
+		if err != nil || done {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-late.C:
+			return fmt.Errorf("%s: not within %s", what, limit)
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,29 @@
+package redistest
+
+import (
+	"fmt"
+	"os/exec"
+)
+
+// Run runs a server for a program that isn't a test, in an existing folder that
+// nobody else uses. The caller must Kill or Stop it. Errors of the returned
+// server's methods are panics: without its Redis such a program can't go on.
+func Run(folder string, args ...string) (*Server, error) {
+	binary, err := exec.LookPath("redis-server")
+	if err != nil {
+		return nil, fmt.Errorf("find redis-server on PATH: %w", err)
+	}
+	s := &Server{t: program{}, binary: binary, folder: folder, args: args}
+	if err := s.begin(); err != nil {
+		return nil, fmt.Errorf("redis-server doesn't start: %w\n%s", err, s.log())
+	}
+	return s, nil
+}
+
+// program is the reporter where there is no test.
+type program struct{}
+
+func (program) Helper()                           {}
+func (program) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+func (program) Fatal(args ...any)                 { panic(fmt.Sprint(args...)) }
+func (program) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
