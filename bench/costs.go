@@ -1,6 +1,25 @@
 package main
 
+import "pilotsync/internal/simulator"
+
 // costMeasures are those of one worker's resources, and of the clients.
 func costMeasures() []measure {
-	return nil
+	return []measure{
+		{"throughput", "API latency 0: changes a second in one worker", throughput},
+		{"memory", "Memory: a worker's, and the ledger's in Redis", memory},
+		{"clients", "The Go client against asynq's own", clients},
+		{"php", "Round trips of the PHP client", phpTrips},
+		{"verify", "Verification of many domains that are due at once", verification},
+		{"commands", "Redis commands", commands},
+		{"startstop", "Starting and stopping a worker", startStop},
+	}
+}
+
+// sites are n apps of the simulator without a name.
+func sites(n int) []simulator.App {
+	apps := make([]simulator.App, n)
+	for i := range apps {
+		apps[i].ID = appID(i)
+	}
+	return apps
 }

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"golang.org/x/sync/errgroup"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+)
+
+// clients compares our client with asynq's own on tasks with the same payload and
+// options. asynq's has no call for many at once, so it is given as many goroutines
+// as our client uses; one after the other is there for comparison.
+func clients(ctx context.Context, b *bench) (rows []row, err error) {
+	w, err := b.world(simulator.Options{Apps: sites(1)})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	plain := asynq.NewClientFromRedisClient(w.rdb)
+	singles, many := b.size(3000, 500), b.size(10_000, 2_000)
+	requests := requests(1, many)
+	payloads := asynqTasks(requests)
+
+	var ourSingle, plainSingle []time.Duration
+	var ourBulk, plainBulk, plainSerial []time.Duration
+	for range b.size(5, 3) { // in turns, so that a busy spell of the machine hits all
+		if err := w.rdb.FlushAll(ctx).Err(); err != nil {
+			return nil, fmt.Errorf("empty Redis: %w", err)
+		}
+		for i := range singles {
+			took, err := timed(func() error { _, err := w.client.Enqueue(ctx, requests[i%many]); return err })
+			if err != nil {
+				return nil, err
+			}
+			ourSingle = append(ourSingle, took)
+			if took, err = timed(func() error { return enqueuePlain(ctx, plain, payloads[i%many]) }); err != nil {
+				return nil, err
+			}
+			plainSingle = append(plainSingle, took)
+		}
+		for _, way := range []struct {
+			took *[]time.Duration
+			run  func() error
+		}{
+			{&ourBulk, func() error { _, err := w.client.Enqueue(ctx, requests...); return err }},
+			{&plainBulk, func() error { return enqueueTogether(ctx, plain, payloads, clientGoroutines) }},
+			{&plainSerial, func() error { return enqueueTogether(ctx, plain, payloads, 1) }},
+		} {
+			if err := w.rdb.FlushAll(ctx).Err(); err != nil {
+				return nil, fmt.Errorf("empty Redis: %w", err)
+			}
+			took, err := timed(way.run)
+			if err != nil {
+				return nil, err
+			}
+			*way.took = append(*way.took, took)
+		}
+	}
+	single := quantile(plainSingle, 0.5).Seconds() / quantile(ourSingle, 0.5).Seconds()
+	rate := func(all []time.Duration) float64 { return float64(many) / quantile(all, 0.5).Seconds() }
+	bulk := rate(ourBulk) / rate(plainBulk)
+	micros := func(all []time.Duration) string {
+		return fmt.Sprintf("%.0f µs", float64(quantile(all, 0.5).Nanoseconds())/1e3)
+	}
+	return []row{
+		{What: "asynq's client, one task", Got: micros(plainSingle), Met: true, Note: fmt.Sprintf("median of %d", len(plainSingle))},
+		{What: "our client, one change", Goal: "≥ 50 % of asynq's speed", Got: micros(ourSingle), Ratio: single, Met: b.atLeast(single, 0.5),
+			Note: "it takes an order number first, and makes the queue known each time"},
+		{What: fmt.Sprintf("asynq's client, %d tasks one by one", many), Got: fmt.Sprintf("%.0f/s", rate(plainSerial)), Met: true},
+		{What: fmt.Sprintf("asynq's client, %d tasks from %d goroutines", many, clientGoroutines), Got: fmt.Sprintf("%.0f/s", rate(plainBulk)), Met: true},
+		{What: fmt.Sprintf("our client, %d changes in one call", many), Goal: "≥ 50 % of asynq's speed", Got: fmt.Sprintf("%.0f/s", rate(ourBulk)),
+			Ratio: bulk, Met: b.atLeast(bulk, 0.5), Note: "against asynq's client from as many goroutines"},
+	}, nil
+}
+
+// clientGoroutines is how many tasks our client has on their way at once.
+const clientGoroutines = 16
+
+func timed(f func() error) (time.Duration, error) {
+	began := time.Now()
+	err := f()
+	return time.Since(began), err
+}
+
+// plainTask is a task as asynq's own client is given it.
+type plainTask struct {
+	*asynq.Task
+	opts []asynq.Option
+}
+
+// asynqTasks are tasks like those that our client would make. Ids are asynq's own.
+func asynqTasks(requests []enqueue.Request) []plainTask {
+	all := make([]plainTask, len(requests))
+	now := time.Now().UTC()
+	for i, r := range requests {
+		payload := tasks.Encode(tasks.Change{AppID: r.AppID, Domain: r.Domain, Seq: now.UnixMicro() + int64(i), RequestedAt: now})
+		all[i] = plainTask{asynq.NewTask(tasks.TypeDomainAdd, payload), []asynq.Option{asynq.Queue(tasks.QueueDomains),
+			asynq.MaxRetry(enqueue.MaxRetry), asynq.Timeout(enqueue.Timeout), asynq.Retention(enqueue.Retention)}}
+	}
+	return all
+}
+
+func enqueuePlain(ctx context.Context, client *asynq.Client, t plainTask) error {
+	if _, err := client.EnqueueContext(ctx, t.Task, t.opts...); err != nil {
+		return fmt.Errorf("enqueue with asynq's client: %w", err)
+	}
+	return nil
+}
+
+func enqueueTogether(ctx context.Context, client *asynq.Client, all []plainTask, goroutines int) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(goroutines)
+	for _, t := range all {
+		group.Go(func() error { return enqueuePlain(ctx, client, t) })
+	}
+	return group.Wait()
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"pilotsync/internal/simulator"
+)
+
+const mib = 1 << 20
+
+func memory(ctx context.Context, b *bench) ([]row, error) {
+	idle, err := b.idleMemory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	waiting, err := b.waitingMemory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	redis, err := b.ledgerMemory(ctx)
+	return append(redis, idle, waiting), err
+}
+
+// resident is the resident memory of a process in bytes: now, and the most it was.
+func (p *process) resident() (now, peak int64, err error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the worker's memory (needs Linux): %w", err)
+	}
+	read := func(field string) (n int64) {
+		for line := range strings.Lines(string(b)) {
+			if value, ok := strings.CutPrefix(line, field+":"); ok && err == nil {
+				n, err = strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+			}
+		}
+		return n << 10
+	}
+	return read("VmRSS"), read("VmHWM"), err
+}
+
+// idleMemory is that of a worker with nothing to do, with its pages on, as it
+// stands after a sweep and a scan of the queues.
+func (b *bench) idleMemory(ctx context.Context) (r row, err error) {
+	w, err := b.world(simulator.Options{Apps: sites(1)})
+	if err != nil {
+		return row{}, err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	if err := w.start(ctx, 1, "PILOTSYNC_LISTEN=127.0.0.1:0"); err != nil {
+		return row{}, err
+	}
+	period := time.Duration(b.size(20, 3)) * time.Second
+	if err := pass(ctx, period); err != nil {
+		return row{}, err
+	}
+	_, peak, err := w.workers[0].resident()
+	return memoryRow(b, "idle worker with its pages", peak, 40, fmt.Sprintf("the most within %s of its start", period)), err
+}
+
+func memoryRow(b *bench, what string, bytes int64, limit float64, note string) row {
+	got := float64(bytes) / mib
+	return row{What: what, Goal: fmt.Sprintf("≤ %.0f MiB", limit), Got: fmt.Sprintf("%.0f MiB", got),
+		Ratio: got / limit, Met: b.atMost(got, limit), Note: note + "; resident memory"}
+}
+
+// waitingMemory is that of a worker that records changes which can't be made, since
+// ServerPilot answers each call with 503, and that tries their apps again and again.
+func (b *bench) waitingMemory(ctx context.Context) (r row, err error) {
+	apps, each := b.size(1000, 100), 10
+	w, err := b.world(simulator.Options{Apps: sites(apps), Latency: apiLatency})
+	if err != nil {
+		return row{}, err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	w.sim.SetAccountStatus(503)
+	if _, err := w.client.Enqueue(ctx, requests(apps, each)...); err != nil {
+		return row{}, err
+	}
+	if err := w.start(ctx, 1); err != nil {
+		return row{}, err
+	}
+	err = until(ctx, "all changes are recorded", time.Minute, func() (bool, error) {
+		states, err := w.ledger.AppStates(ctx)
+		waiting := 0
+		for _, app := range states {
+			waiting += app.Pending
+		}
+		return waiting == apps*each, err
+	})
+	if err != nil {
+		return row{}, err
+	}
+	period := time.Duration(b.size(20, 3)) * time.Second
+	if err := pass(ctx, period); err != nil {
+		return row{}, err
+	}
+	_, peak, err := w.workers[0].resident()
+	return memoryRow(b, fmt.Sprintf("worker with %d changes waiting over %d apps", apps*each, apps), peak, 100,
+		fmt.Sprintf("the most from its start until %s after the last was recorded, with ServerPilot down", period)), err
+}
+
+// pass lets time pass.
+func pass(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+	"pilotsync/worker/certcheck"
+	"pilotsync/worker/ledger"
+)
+
+// perApp is how many domains each app of the ledger's measure has: 150 with their
+// www forms fill ServerPilot's list.
+const perApp = 150
+
+// ledgerMemory fills a ledger with domains that have gone through all there is,
+// and asks Redis what they take. A few apps are filled by the ledger's own scripts;
+// the others are copies of them under other ids, made by Redis, which saves minutes.
+func (b *bench) ledgerMemory(ctx context.Context) (rows []row, err error) {
+	apps, made := b.size(667, 20), b.size(8, 2)
+	w, err := b.world(simulator.Options{Apps: sites(1)})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	empty, err := w.usedMemory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for a := range made {
+		if err := fillLedger(ctx, w.ledger, appID(a)); err != nil {
+			return nil, err
+		}
+	}
+	filled, err := w.usedMemory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for a := made; a < apps; a++ {
+		if err := w.copyApp(ctx, appID(a%made), appID(a)); err != nil {
+			return nil, err
+		}
+	}
+	full, err := w.usedMemory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	history, err := w.historyMemory(ctx, appID(0))
+	if err != nil {
+		return nil, err
+	}
+	a := float64(filled-empty) / float64(made*perApp)
+	c := float64(full-empty) / float64(apps*perApp)
+	return []row{{What: fmt.Sprintf("Redis, %d domains of %d apps, each with all of %d events", apps*perApp, apps, ledger.EventsKept),
+		Goal: "≤ 3 KiB a domain", Got: fmt.Sprintf("%.2f KiB a domain", c/1024), Ratio: c / 3072, Met: b.atMost(c, 3072),
+		Note: fmt.Sprintf("used_memory in all %.0f MiB; %.2f KiB of it history; %d domains were put there by the ledger's scripts, at %.2f KiB each, the others copied",
+			float64(full)/mib, history/1024, made*perApp, a/1024)}}, nil
+}
+
+func (w *world) usedMemory(ctx context.Context) (int64, error) {
+	text, err := w.rdb.Info(ctx, "memory").Result()
+	if err != nil {
+		return 0, fmt.Errorf("ask Redis for its memory: %w", err)
+	}
+	for line := range strings.Lines(text) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), "used_memory:"); ok {
+			return strconv.ParseInt(value, 10, 64)
+		}
+	}
+	return 0, errors.New("INFO memory has no used_memory")
+}
+
+// keysOf are the keys of an app's ledger.
+func (w *world) keysOf(ctx context.Context, app string) ([]string, error) {
+	var keys []string
+	all := w.rdb.Scan(ctx, 0, "pilotsync:{"+app+"}:*", 10_000).Iterator()
+	for all.Next(ctx) {
+		keys = append(keys, all.Val())
+	}
+	if err := all.Err(); err != nil {
+		return nil, fmt.Errorf("list the keys of %s: %w", app, err)
+	}
+	return keys, nil
+}
+
+func (w *world) copyApp(ctx context.Context, from, to string) error {
+	keys, err := w.keysOf(ctx, from)
+	if err != nil {
+		return err
+	}
+	_, err = w.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, key := range keys {
+			p.Copy(ctx, key, strings.Replace(key, "{"+from+"}", "{"+to+"}", 1), 0, false)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("copy the ledger of %s to %s: %w", from, to, err)
+	}
+	return nil
+}
+
+// historyMemory is what the history of one of an app's domains takes, in bytes.
+func (w *world) historyMemory(ctx context.Context, app string) (float64, error) {
+	keys, err := w.keysOf(ctx, app)
+	if err != nil {
+		return 0, err
+	}
+	var bytes, domains int64
+	for _, key := range keys {
+		if !strings.Contains(key, "}:log:") {
+			continue
+		}
+		n, err := w.rdb.MemoryUsage(ctx, key, 0).Result()
+		if err != nil {
+			return 0, fmt.Errorf("ask for the memory of %s: %w", key, err)
+		}
+		bytes, domains = bytes+n, domains+1
+	}
+	return float64(bytes) / float64(max(domains, 1)), nil
+}
+
+// fillLedger gives an app its domains and takes each through a whole life: asked
+// for, listed, verified in vain five times as its DNS is still elsewhere and then
+// has no certificate, looked at later until it works, and now and then not; then
+// once more, until the history has lost its beginning.
+func fillLedger(ctx context.Context, l *ledger.Ledger, app string) error {
+	now := time.Now().UTC()
+	const who = "worker-7d9f8b6c5-x2x9q/1"
+	for i := range perApp {
+		domain := fmt.Sprintf("shop%03d-%s.example.com", i, app)
+		change := applist.Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: now.UnixMicro() + int64(i), SiteID: int64(i + 2), RequestedAt: now}, RecordedAt: now}
+		event := applist.Event{At: now, State: tasks.Pending, Reason: "asked to be put on the list", Who: fmt.Sprintf("site %d", i+2)}
+		if _, err := l.Record(ctx, change, event); err != nil {
+			return err
+		}
+	}
+	lease, err := l.Take(ctx, app)
+	if err != nil {
+		return err
+	}
+	snapshot, err := l.Snapshot(ctx, app)
+	if err != nil {
+		return err
+	}
+	plan := applist.Plan(applist.Input{Ledger: snapshot, Rules: applist.Rules{WWW: tasks.WWWAlways}, Now: now})
+	if err := l.BeginWrite(ctx, lease, applist.Writing{Claim: plan.Claim, Added: plan.Added, Size: len(plan.List), Who: who}); err != nil {
+		return fmt.Errorf("begin the write: %w", err)
+	}
+	if _, err := l.Commit(ctx, lease, applist.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Who: who}); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	if _, err := l.Release(ctx, lease); err != nil {
+		return fmt.Errorf("release: %w", err)
+	}
+	group, going := errgroup.WithContext(ctx)
+	group.SetLimit(16)
+	for _, o := range plan.Outcomes {
+		group.Go(func() error { return live(going, l, app, o.Record.Domain, who, now) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	// What was told would have been sent long ago.
+	for {
+		events, err := l.Outbox(ctx, app, 100)
+		if err != nil || len(events) == 0 {
+			return err
+		}
+		for _, e := range events {
+			if err := l.Sent(ctx, e); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// live takes a domain through looks, each with an event, until its history is full
+// and has lost its beginning.
+func live(ctx context.Context, l *ledger.Ledger, app, domain, who string, now time.Time) error {
+	view, _, err := l.Domain(ctx, app, domain)
+	if err != nil {
+		return err
+	}
+	for i := range ledger.EventsKept {
+		was := view.Record
+		facts := sight(app, was.Names, i, now)
+		verdict := certcheck.Judge(facts)
+		now = now.Add(time.Duration(i+1)*time.Minute + 123456*time.Microsecond)
+		is := was
+		is.State, is.Reason, is.PointedHere, is.Attempt = verdict.State, verdict.Reason, verdict.PointedHere, facts.Attempt
+		is.AttemptAt, is.UpdatedAt, is.NextAt = &now, now, nil
+		if look := facts.Looks[domain]; !look.NotAfter.IsZero() {
+			is.Certificate = &applist.Cert{Issuer: look.Issuer, NotAfter: look.NotAfter}
+		}
+		event := applist.Event{At: now, State: is.State, Reason: is.Reason, Attempt: facts.Attempt, Who: who, AutoSSL: facts.AutoSSL.InWords()}
+		for _, name := range facts.Names {
+			look := facts.Looks[name]
+			event.Checks = append(event.Checks, applist.Check{Name: name, DNS: look.DNSInWords(), TLS: look.TLSInWords()})
+		}
+		if done, err := l.Verified(ctx, app, was, is, event); err != nil || !done {
+			return errors.Join(err, fmt.Errorf("verification of %s put down: %v", domain, done))
+		}
+		if view, _, err = l.Domain(ctx, app, domain); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sight is what the i-th look at a domain sees: for two attempts DNS elsewhere, then
+// no certificate yet, then one; and later one that comes and goes.
+func sight(app string, names []string, i int, now time.Time) certcheck.Facts {
+	here := netip.MustParseAddr("203.0.113.80")
+	f := certcheck.Facts{
+		Domain: names[0], Names: names, Looks: map[string]certcheck.Look{}, Expected: []netip.Prefix{netip.PrefixFrom(here, 32)},
+		Attempt: min(i+1, 5), Limit: 5, PointedHereBefore: i > 2, App: app,
+		AutoSSL: certcheck.AutoSSL{Known: true, On: i > 3, Available: i > 3},
+	}
+	for _, name := range names {
+		look := certcheck.Look{Name: name, DNS: certcheck.PointsHere, Addresses: []netip.Addr{here}}
+		switch {
+		case i < 2:
+			look.DNS, look.Addresses, look.TLS = certcheck.Elsewhere, []netip.Addr{netip.MustParseAddr("198.51.100.23")}, certcheck.NotChecked
+		case i < 4 || i%2 == 0:
+			look.TLS, look.TLSAddress = certcheck.WrongName, here
+			look.TLSDetail = "the certificate at 203.0.113.80 is for server1.example.net only"
+		default:
+			look.TLS, look.TLSAddress, look.Issuer = certcheck.Valid, here, "Let's Encrypt"
+			look.NotAfter = now.Add(90 * 24 * time.Hour).Truncate(time.Second)
+			f.AutoSSL.Covered = slices.Clone(names)
+		}
+		f.Looks[name] = look
+	}
+	return f
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+)
+
+// startStop times a worker from the start of its process until it has recorded a
+// change that waits, and from SIGTERM to its end when it has nothing to do.
+func startStop(ctx context.Context, b *bench) (rows []row, err error) {
+	w, err := b.world(simulator.Options{Apps: sites(1), Latency: apiLatency})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	var starts, stops []time.Duration
+	times := b.size(15, 5)
+	for i := range times {
+		domain := domainOf(0, i)
+		if _, err := w.client.Enqueue(ctx, enqueue.Request{AppID: appID(0), Domain: domain}); err != nil {
+			return nil, err
+		}
+		began := time.Now()
+		p, err := w.launch()
+		if err != nil {
+			return nil, err
+		}
+		err = until(ctx, "the change is recorded", 30*time.Second, func() (bool, error) {
+			return w.rdb.HExists(ctx, "pilotsync:{"+appID(0)+"}:seqs", domain).Result()
+		})
+		if err != nil {
+			return nil, err
+		}
+		starts = append(starts, time.Since(began))
+		err = until(ctx, "the change is listed", 30*time.Second, func() (bool, error) {
+			state, err := w.ledger.App(ctx, appID(0))
+			return state.Pending == 0 && !state.Leased, err
+		})
+		if err != nil {
+			return nil, err
+		}
+		// At another moment of its pauses each time.
+		if err := pass(ctx, time.Duration(1000+70*i)*time.Millisecond); err != nil {
+			return nil, err
+		}
+		took, err := timed(func() error { return p.terminate(ctx) })
+		if err != nil {
+			return nil, err
+		}
+		stops = append(stops, took)
+	}
+	line := func(what string, all []time.Duration, limit time.Duration, goal string) row {
+		worst := quantile(all, 1)
+		ratio := worst.Seconds() / limit.Seconds()
+		return row{What: what, Goal: goal, Got: fmt.Sprintf("%s, at most %s", seconds(quantile(all, 0.5)), seconds(worst)),
+			Ratio: ratio, Met: b.atMost(ratio, 1), Note: fmt.Sprintf("median and maximum of %d; the maximum counts", times)}
+	}
+	return []row{
+		line("start of the process to its first change recorded", starts, 300*time.Millisecond, "≤ 300 ms"),
+		line("SIGTERM to the end of an idle worker", stops, time.Second, "≤ 1 s"),
+	}, nil
+}
+
+// terminate sends SIGTERM and waits for the end.
+func (p *process) terminate(ctx context.Context) error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("stop a worker: %w", err)
+	}
+	select {
+	case <-p.ended:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+		return fmt.Errorf("a worker ended with %d: %s", code, p.last)
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+)
+
+// throughput lets one worker loose on a queue full of changes, with an API that
+// takes no time, and then asynq with a handler that does nothing on as many tasks
+// of the same size. Both find the queue paused and full, and are timed from the
+// moment it is let go.
+func throughput(ctx context.Context, b *bench) ([]row, error) {
+	apps, each := b.size(40, 10), b.size(250, 100)
+	changes := apps * each
+	rounds := b.size(3, 1)
+	var ours, asynqs []time.Duration
+	for range rounds { // in turns, so that a busy spell of the machine hits both
+		took, err := b.drainByPilotsync(ctx, apps, each)
+		if err != nil {
+			return nil, err
+		}
+		ours = append(ours, took)
+		if took, err = b.drainByAsynq(ctx, apps, each); err != nil {
+			return nil, err
+		}
+		asynqs = append(asynqs, took)
+	}
+	rate := func(all []time.Duration) float64 { return float64(changes) / quantile(all, 0.5).Seconds() }
+	ratio := rate(ours) / rate(asynqs)
+	return []row{
+		{What: fmt.Sprintf("asynq, empty handler, %d tasks", changes), Got: fmt.Sprintf("%.0f/s", rate(asynqs)), Met: true,
+			Note: fmt.Sprintf("median of %d; %d slots, as a worker has for changes", rounds, asynqSlots)},
+		{What: fmt.Sprintf("pilotsync, %d changes of %d apps until all are listed", changes, apps), Goal: "≥ 40 % of asynq",
+			Got: fmt.Sprintf("%.0f/s", rate(ours)), Ratio: ratio, Met: b.atLeast(ratio, 0.4),
+			Note: fmt.Sprintf("median of %d; the simulator shares the machine", rounds)},
+	}, nil
+}
+
+// asynqSlots is the concurrency of the asynq servers that are compared with: a
+// worker has as many for changes.
+const asynqSlots = 32
+
+// drainByPilotsync returns how long one worker takes to have all changes listed.
+func (b *bench) drainByPilotsync(ctx context.Context, apps, each int) (took time.Duration, err error) {
+	w, err := b.world(simulator.Options{Apps: sites(apps)})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	inspector, err := w.fillPaused(ctx, apps, each)
+	if err != nil {
+		return 0, err
+	}
+	if err := w.start(ctx, 1); err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	if err := inspector.UnpauseQueue(tasks.QueueDomains); err != nil {
+		return 0, fmt.Errorf("let the queue go: %w", err)
+	}
+	err = until(ctx, "all changes are listed", 2*time.Minute, func() (bool, error) { return w.allListed(ctx, apps, each) })
+	return time.Since(began), err
+}
+
+// allListed reports whether each of the first apps has that many names listed, as
+// the ledger has it.
+func (w *world) allListed(ctx context.Context, apps, each int) (bool, error) {
+	counts := make([]*redis.IntCmd, 0, 2*apps)
+	_, err := w.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i := range apps {
+			key := "pilotsync:{" + appID(i) + "}:"
+			counts = append(counts, p.HLen(ctx, key+"domains"), p.HLen(ctx, key+"pending"))
+		}
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("ask the ledger how many are listed: %w", err)
+	}
+	for i := 0; i < len(counts); i += 2 {
+		if counts[i].Val() < int64(each) || counts[i+1].Val() > 0 {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// drainByAsynq returns how long asynq alone takes to run the same tasks.
+func (b *bench) drainByAsynq(ctx context.Context, apps, each int) (took time.Duration, err error) {
+	w, err := b.world(simulator.Options{Apps: sites(1)})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	inspector, err := w.fillPaused(ctx, apps, each)
+	if err != nil {
+		return 0, err
+	}
+	var done atomic.Int64
+	server := asynq.NewServerFromRedisClient(w.rdb, asynq.Config{
+		Concurrency: asynqSlots, Queues: map[string]int{tasks.QueueDomains: 1}, TaskCheckInterval: 10 * time.Millisecond,
+		LogLevel: asynq.FatalLevel,
+	})
+	if err := server.Start(asynq.HandlerFunc(func(context.Context, *asynq.Task) error { done.Add(1); return nil })); err != nil {
+		return 0, fmt.Errorf("start asynq: %w", err)
+	}
+	defer server.Shutdown()
+	began := time.Now()
+	if err := inspector.UnpauseQueue(tasks.QueueDomains); err != nil {
+		return 0, fmt.Errorf("let the queue go: %w", err)
+	}
+	err = until(ctx, "asynq has run all tasks", 2*time.Minute, func() (bool, error) { return done.Load() >= int64(apps*each), nil })
+	return time.Since(began), err
+}
+
+// fillPaused pauses the queue of changes and puts some for each of the first apps on it.
+func (w *world) fillPaused(ctx context.Context, apps, each int) (*asynq.Inspector, error) {
+	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
+	if err := w.rdb.SAdd(ctx, "asynq:queues", tasks.QueueDomains).Err(); err != nil { // asynq pauses only what it knows
+		return nil, fmt.Errorf("make the queue known: %w", err)
+	}
+	if err := inspector.PauseQueue(tasks.QueueDomains); err != nil {
+		return nil, fmt.Errorf("pause the queue: %w", err)
+	}
+	if _, err := w.client.Enqueue(ctx, requests(apps, each)...); err != nil {
+		return nil, err
+	}
+	return inspector, nil
+}
+
+// requests are additions, some for each of the first apps, one app after the other
+// in turn as they come from many networks.
+func requests(apps, each int) []enqueue.Request {
+	all := make([]enqueue.Request, 0, apps*each)
+	for i := range each {
+		for a := range apps {
+			all = append(all, enqueue.Request{AppID: appID(a), Domain: domainOf(a, i)})
+		}
+	}
+	return all
+}
+
+func appID(app int) string { return fmt.Sprintf("site%04d", app) }
+
+// domainOf is an app's i-th domain, as long as customers' names are.
+func domainOf(app, i int) string { return fmt.Sprintf("shop%03d-customer%04d.example.com", i, app) }

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"golang.org/x/sync/errgroup"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+)
+
+// verifySlots is how many verifications a worker makes at once.
+const verifySlots = 32
+
+// verification has the domains of many apps come due at once, as after an outage,
+// and one worker verify them all. The reads are counted by the simulator, the
+// certificate checks by a proxy before its TLS.
+func verification(ctx context.Context, b *bench) (rows []row, err error) {
+	apps, each := b.size(40, 8), b.size(250, 50)
+	listed := sites(apps)
+	for a := range listed {
+		for i := range each {
+			listed[a].Domains = append(listed[a].Domains, domainOf(a, i))
+		}
+	}
+	w, err := b.world(simulator.Options{Apps: listed, Latency: apiLatency})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	before, err := newProxy(net.JoinHostPort("127.0.0.1", strconv.Itoa(w.sim.TLSPort())), 0)
+	if err != nil {
+		return nil, err
+	}
+	defer before.close()
+	_, port, err := net.SplitHostPort(before.addr)
+	if err != nil {
+		return nil, fmt.Errorf("the proxy's address: %w", err)
+	}
+	if err := w.fillDue(ctx, apps, each); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	if err := w.start(ctx, 1, "PILOTSYNC_TLS_PORT="+port, "PILOTSYNC_RECONCILE=off", "PILOTSYNC_SSL_DELAYS=1m,1h"); err != nil {
+		return nil, err
+	}
+	err = until(ctx, "all domains are done", 3*time.Minute, func() (bool, error) {
+		if err := pass(ctx, 50*time.Millisecond); err != nil { // to ask costs Redis something
+			return false, err
+		}
+		done := 0
+		states, err := w.ledger.AppStates(ctx)
+		for _, app := range states {
+			done += app.Counts[tasks.Done]
+		}
+		return done == apps*each, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	took := time.Since(began)
+	reads := 0
+	for a := range apps {
+		reads = max(reads, mostWithin(readTimes(w.sim, appID(a)), 10*time.Second))
+	}
+	arrived, most := before.connections()
+	return []row{
+		{What: fmt.Sprintf("%d domains of %d apps due at once: reads of one app within 10 s", apps*each, apps), Goal: "≤ 1",
+			Got: strconv.Itoa(reads), Ratio: float64(reads), Met: reads <= 1,
+			Note: fmt.Sprintf("the most of any app; AutoSSL was off, and was turned on by the first look; all done after %s", seconds(took))},
+		{What: "certificate checks at once", Goal: fmt.Sprintf("≤ %d, a worker's slots", verifySlots), Got: strconv.Itoa(most),
+			Ratio: float64(most) / verifySlots, Met: most <= verifySlots, Note: "one name a domain; with www forms twice as many"},
+		{What: "certificate checks, the most in any second", Got: fmt.Sprintf("%d/s", mostWithin(arrived, time.Second)), Met: true,
+			Note: fmt.Sprintf("%.0f/s in the mean; what comes due together is spread by the slots alone, what was added together by a tenth of its pause, too", float64(len(arrived))/took.Seconds())},
+	}, nil
+}
+
+func readTimes(sim *simulator.Simulator, app string) []time.Time {
+	var all []time.Time
+	for _, r := range sim.Reads(app) {
+		all = append(all, r.ReceivedAt)
+	}
+	return all
+}
+
+// mostWithin is the largest number of times, which are in order, within a span.
+func mostWithin(times []time.Time, span time.Duration) int {
+	most, first := 0, 0
+	for i, t := range times {
+		for t.Sub(times[first]) >= span {
+			first++
+		}
+		most = max(most, i-first+1)
+	}
+	return most
+}
+
+// fillDue puts the simulator's domains into the ledger as listed, with a first
+// verification that is due now, and that verification on the queue.
+func (w *world) fillDue(ctx context.Context, apps, each int) error {
+	queue := asynq.NewClientFromRedisClient(w.rdb)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(clientGoroutines)
+	now := time.Now().UTC()
+	for a := range apps {
+		group.Go(func() error {
+			app := appID(a)
+			for i := range each {
+				change := applist.Pending{Change: tasks.Change{AppID: app, Domain: domainOf(a, i), Seq: now.UnixMicro() + int64(i), RequestedAt: now}, RecordedAt: now}
+				if _, err := w.ledger.Record(ctx, change, applist.Event{At: now, State: tasks.Pending, Reason: "asked to be put on the list", Who: "request"}); err != nil {
+					return err
+				}
+			}
+			lease, err := w.ledger.Take(ctx, app)
+			if err != nil {
+				return err
+			}
+			snapshot, err := w.ledger.Snapshot(ctx, app)
+			if err != nil {
+				return fmt.Errorf("read the ledger of %s: %w", app, err)
+			}
+			plan := applist.Plan(applist.Input{Remote: w.sim.List(app), Ledger: snapshot, Rules: applist.Rules{WWW: tasks.WWWNever}, Now: now})
+			for i := range plan.Outcomes {
+				r := &plan.Outcomes[i].Record
+				r.NextAt = &now
+				v := tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: 1, DueAt: now}
+				if _, err := queue.EnqueueContext(ctx, asynq.NewTask(tasks.TypeSSLVerify, tasks.Encode(v)), asynq.Queue(tasks.QueueSSL), asynq.TaskID(v.ID())); err != nil {
+					return fmt.Errorf("enqueue %s: %w", v.ID(), err)
+				}
+			}
+			if _, err := w.ledger.Commit(ctx, lease, applist.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Who: "bench"}); err != nil {
+				return fmt.Errorf("commit to the ledger of %s: %w", app, err)
+			}
+			if _, err := w.ledger.Release(ctx, lease); err != nil {
+				return fmt.Errorf("release the lease of %s: %w", app, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
