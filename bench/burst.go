@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+)
+
+// The parts of a burst that the slow ways are measured over. Both take each
+// name in turn, so a burst takes them that much longer as it is larger.
+const (
+	pluginPart = 30
+	plainPart  = 20
+)
+
+// burstRuns is how often a burst is repeated with pilotsync; the median counts.
+const burstRuns = 5
+
+// measureBurst asks for many names on one app at once, in each way.
+func measureBurst(ctx context.Context, b *bench) (rows []row, err error) {
+	const burst = 300 // ServerPilot's limit for an app
+	w, err := b.world(simulator.Options{Apps: apps("app", 64), Latency: apiLatency})
+	if err != nil {
+		return nil, err
+	}
+	defer closing(w.close, &err)
+	app := appsOf("app")
+
+	limit, err := w.limit(ctx, app())
+	if err != nil {
+		return nil, err
+	}
+	part := b.size(pluginPart, 5)
+	took, err := w.plugin(ctx, app(), names("plugin", part))
+	if err != nil {
+		return nil, err
+	}
+	pluginName := took / time.Duration(part)
+
+	part = b.size(plainPart, 5)
+	plainName, err := w.plainBurst(ctx, app(), part)
+	if err != nil {
+		return nil, err
+	}
+
+	if err := w.start(ctx, 1); err != nil {
+		return nil, err
+	}
+	ours := line{Name: "pilotsync"}
+	var all time.Duration
+	var most int // writes
+	for _, size := range []int{1, 10, 30, 100, burst} {
+		var runs []time.Duration
+		for range b.size(burstRuns, 1) {
+			took, writes, err := w.burst(ctx, app(), size)
+			if err != nil {
+				return nil, err
+			}
+			runs, most = append(runs, took), max(most, writes)
+		}
+		all = quantile(runs, 0.5)
+		ours.Points = append(ours.Points, point{float64(size), all.Seconds()})
+	}
+	b.plots["burst"] = plot{
+		Title: "Time until a burst of names is listed", X: "names in the burst, one app", Y: "seconds", LogX: true, LogY: true,
+		Lines: []line{
+			{Name: "plain asynq", Points: linear(ours.Points, plainName), Dashed: true},
+			{Name: "plugin", Points: linear(ours.Points, pluginName), Dashed: true},
+			ours,
+			{Name: "limit: one read, one write", Points: linear(ours.Points, 0, limit), Dashed: true},
+		},
+	}
+
+	plugin, plain := burst*pluginName, burst*plainName
+	overLimit, overPlugin, overPlain := ratio(all, limit), ratio(plugin, all), ratio(plain, all)
+	return []row{
+		{What: "limit: one read and one write", Got: seconds(limit)},
+		{What: "plugin: 300 names", Got: seconds(plugin), Note: fmt.Sprintf("%d names measured, %s each, and extrapolated linearly", b.size(pluginPart, 5), seconds(pluginName))},
+		{What: "plain asynq: 300 names", Got: seconds(plain), Note: fmt.Sprintf("%d names measured, %s each, and extrapolated linearly", part, seconds(plainName))},
+		{What: "pilotsync: 300 names", Goal: "≤ 3 × the limit", Got: seconds(all), Ratio: overLimit, Met: b.atMost(overLimit, 3),
+			Note: fmt.Sprintf("median of %d bursts", b.size(burstRuns, 1))},
+		{What: "pilotsync: list writes of a burst, the most seen", Goal: "≤ 4", Got: fmt.Sprint(most), Ratio: float64(most), Met: b.atMost(float64(most), 4)},
+		{What: "times faster than the plugin", Goal: "≥ 50 ×", Got: times(overPlugin), Ratio: overPlugin, Met: b.atLeast(overPlugin, 50)},
+		{What: "times faster than plain asynq", Goal: "≥ 20 ×", Got: times(overPlain), Ratio: overPlain, Met: b.atLeast(overPlain, 20)},
+	}, nil
+}
+
+// burst asks for n names on an app that has none, and returns how long it took
+// until all were listed, and with how many list writes.
+func (w *world) burst(ctx context.Context, app string, n int) (time.Duration, int, error) {
+	wanted := names("burst", n)
+	began := time.Now()
+	if err := w.ask(ctx, app, wanted...); err != nil {
+		return 0, 0, err
+	}
+	at, err := w.listed(ctx, app, wanted, time.Minute)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := w.settled(ctx, app); err != nil {
+		return 0, 0, err
+	}
+	return at.Sub(began), len(w.sim.History(app)), nil
+}
+
+// settled waits until the ledger has nothing pending of an app and its sync is over.
+func (w *world) settled(ctx context.Context, app string) error {
+	return until(ctx, app+" is settled", time.Minute, func() (bool, error) {
+		states, err := w.ledger.AppStates(ctx, app)
+		if err != nil {
+			return false, err
+		}
+		return len(states) == 1 && states[0].Counts[tasks.Pending] == 0 && !states[0].Leased, nil
+	})
+}
+
+// plainBurst is a burst of n names in plain asynq's way; it returns the time a name.
+func (w *world) plainBurst(ctx context.Context, app string, n int) (time.Duration, error) {
+	p, err := w.plain()
+	if err != nil {
+		return 0, err
+	}
+	defer p.stop()
+	wanted := names("plain", n)
+	began := time.Now()
+	if err := p.add(ctx, app, wanted...); err != nil {
+		return 0, err
+	}
+	at, err := w.listed(ctx, app, wanted, time.Duration(n)*10*time.Second)
+	if err != nil {
+		return 0, err
+	}
+	return at.Sub(began) / time.Duration(n), nil
+}
+
+// linear is the line of a way that takes each name the same time, after what it
+// takes anyway, at the X of the given points.
+func linear(at []point, each time.Duration, base ...time.Duration) []point {
+	var sum time.Duration
+	for _, d := range base {
+		sum += d
+	}
+	all := make([]point, len(at))
+	for i, p := range at {
+		all[i] = point{p.X, sum.Seconds() + p.X*each.Seconds()}
+	}
+	return all
+}
+
+// appsOf returns the ids prefix1, prefix2, …, one a call: each run has an app of
+// its own.
+func appsOf(prefix string) func() string {
+	n := 0
+	return func() string {
+		n++
+		return fmt.Sprint(prefix, n)
+	}
+}
+
+// ratio is how many times b is in a.
+func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }
+
+// times formats a ratio for a table.
+func times(r float64) string { return fmt.Sprintf("%.3g ×", r) }

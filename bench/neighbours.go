@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"pilotsync/internal/simulator"
+)
+
+const (
+	neighbours = 100
+	// neighbourly is how long it takes until each of them has asked for its change.
+	neighbourly = 2 * time.Second
+)
+
+// measureNeighbours compares how long single changes of other apps take: without
+// trouble, while an app is in a burst of 300, and while one fails with as many
+// changes waiting. The three take turns, so that a slow moment of the machine
+// hits none of them more than the others.
+func measureNeighbours(ctx context.Context, b *bench) (rows []row, err error) {
+	rounds := b.size(4, 1)
+	w, err := b.world(simulator.Options{Apps: slices.Concat(apps("app", 3*rounds*neighbours), apps("busy", rounds), apps("failing", rounds)), Latency: apiLatency})
+	if err != nil {
+		return nil, err
+	}
+	defer closing(w.close, &err)
+	if err := w.start(ctx, 1); err != nil {
+		return nil, err
+	}
+	app, busy, failing := appsOf("app"), appsOf("busy"), appsOf("failing")
+	var calm, burst, failure []time.Duration
+	for range rounds {
+		if calm, err = w.neighbours(ctx, app, calm); err != nil {
+			return nil, err
+		}
+
+		id := busy()
+		if err := w.ask(ctx, id, names("burst", 300)...); err != nil {
+			return nil, err
+		}
+		if burst, err = w.neighbours(ctx, app, burst); err != nil {
+			return nil, err
+		}
+		if err := w.settled(ctx, id); err != nil {
+			return nil, err
+		}
+
+		id = failing()
+		w.sim.SetAppStatus(id, http.StatusInternalServerError)
+		if err := w.ask(ctx, id, names("waiting", 300)...); err != nil {
+			return nil, err
+		}
+		if failure, err = w.neighbours(ctx, app, failure); err != nil {
+			return nil, err
+		}
+		w.sim.SetAppStatus(id, 0)
+		if err := w.settled(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+
+	p99 := quantile(calm, 0.99)
+	rows = []row{{What: "without trouble: 99th of 100", Got: seconds(p99),
+		Note: fmt.Sprintf("%d apps, %d changes, over %s; median %s", neighbours, len(calm), neighbourly, seconds(quantile(calm, 0.5)))}}
+	for _, other := range []struct {
+		what string
+		took []time.Duration
+	}{{"while one app is in a burst of 300", burst}, {"while one app fails with 300 waiting", failure}} {
+		got := quantile(other.took, 0.99)
+		rows = append(rows, row{What: other.what + ": 99th of 100", Goal: "≤ 1.3 × without trouble", Got: seconds(got), Ratio: ratio(got, p99),
+			Met: b.atMost(ratio(got, p99), 1.3), Note: "median " + seconds(quantile(other.took, 0.5))})
+	}
+	return rows, nil
+}
+
+// neighbours has each of some apps ask for one name, one after another in equal
+// pauses, and appends to took how long each took to be listed.
+func (w *world) neighbours(ctx context.Context, app func() string, took []time.Duration) ([]time.Duration, error) {
+	group, ctx := errgroup.WithContext(ctx)
+	each := make([]time.Duration, neighbours)
+	for i := range each {
+		id := app()
+		group.Go(func() error {
+			if err := pause(ctx, neighbourly*time.Duration(i)/neighbours); err != nil {
+				return err
+			}
+			wanted, began := names("single", 1), time.Now()
+			if err := w.ask(ctx, id, wanted...); err != nil {
+				return err
+			}
+			at, err := w.listed(ctx, id, wanted, time.Minute)
+			each[i] = at.Sub(began)
+			return err
+		})
+	}
+	err := group.Wait()
+	return append(took, each...), err
+}

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/serverpilot"
+	"pilotsync/internal/simulator"
+)
+
+// The other ways of doing the work. They use the same API client as pilotsync
+// does, and are built in their own favour where there is a choice.
+
+// api is a client of the world's simulator; the caller must Close it.
+func (w *world) api() (*serverpilot.Client, error) {
+	return serverpilot.New(serverpilot.Config{BaseURL: w.sim.APIURL(), ClientID: "sim", APIKey: "sim-key"})
+}
+
+// mergeOne reads an app's list, adds a name and writes it back.
+func mergeOne(ctx context.Context, api *serverpilot.Client, app, name string) error {
+	a, err := api.App(ctx, app)
+	if err != nil {
+		return err
+	}
+	_, err = api.SetDomains(ctx, app, append(a.Domains, name), time.Now().Add(serverpilot.CallTimeout))
+	return err
+}
+
+// plugin puts names on a list as the built-in integration does: one after
+// another, each with a read, a write, and a request for AutoSSL, whose refusal
+// it ignores (there is no certificate yet). It returns how long it took.
+func (w *world) plugin(ctx context.Context, app string, names []string) (time.Duration, error) {
+	api, err := w.api()
+	if err != nil {
+		return 0, err
+	}
+	defer api.Close()
+	began := time.Now()
+	for _, name := range names {
+		if err := mergeOne(ctx, api, app, name); err != nil {
+			return 0, fmt.Errorf("the plugin's way: %w", err)
+		}
+		if err := api.EnableAutoSSL(ctx, app); err != nil && ctx.Err() != nil {
+			return 0, err
+		}
+	}
+	return time.Since(began), nil
+}
+
+// limit is what nobody can be faster than: one read and one write, the median of
+// some, measured with the client that the others use.
+func (w *world) limit(ctx context.Context, app string) (time.Duration, error) {
+	api, err := w.api()
+	if err != nil {
+		return 0, err
+	}
+	defer api.Close()
+	var took []time.Duration
+	for i := range 5 {
+		began := time.Now()
+		if err := mergeOne(ctx, api, app, fmt.Sprintf("limit%d.example.com", i)); err != nil {
+			return 0, fmt.Errorf("one read and one write: %w", err)
+		}
+		took = append(took, time.Since(began))
+	}
+	return quantile(took, 0.5), nil
+}
+
+const (
+	plainType  = "domain:add"
+	plainQueue = "plain"
+	// plainRetry is the pause of a task that found its app's lock taken. asynq's
+	// own, which grows from some 30 s, would make the burst last for days.
+	plainRetry = time.Second
+)
+
+// plainServer is the ordinary way to do this with asynq: one task a change, and
+// a lock per app in Redis. A task that finds the lock taken is tried again.
+type plainServer struct {
+	server *asynq.Server
+	client *asynq.Client
+	close  func()
+}
+
+// errLocked: another task of the app is at work.
+var errLocked = errors.New("the app's lock is taken")
+
+// plain starts such a server; the caller must stop it.
+func (w *world) plain() (*plainServer, error) {
+	api, err := w.api()
+	if err != nil {
+		return nil, err
+	}
+	rdb := redis.NewClient(&redis.Options{Addr: w.redis.Addr})
+	p := &plainServer{client: asynq.NewClientFromRedisClient(rdb)}
+	p.server = asynq.NewServerFromRedisClient(rdb, asynq.Config{
+		Concurrency: 64, // asynq's own is the number of cores; this is pilotsync's
+		Queues:      map[string]int{plainQueue: 1},
+		// asynq's own is 5 s, and would be most of what is measured.
+		DelayedTaskCheckInterval: time.Second,
+		RetryDelayFunc:           func(int, error, *asynq.Task) time.Duration { return plainRetry },
+		// Not counted as failures, or most of a burst would end in the archive.
+		IsFailure: func(err error) bool { return !errors.Is(err, errLocked) },
+		LogLevel:  asynq.FatalLevel,
+	})
+	p.close = func() {
+		api.Close()
+		_ = rdb.Close()
+	}
+	return p, p.server.Start(asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) error {
+		app, name, _ := strings.Cut(string(t.Payload()), " ")
+		lock := "plain:lock:" + app
+		taken, err := rdb.SetNX(ctx, lock, name, 30*time.Second).Result()
+		if err != nil {
+			return err
+		}
+		if !taken {
+			return errLocked
+		}
+		defer rdb.Del(context.WithoutCancel(ctx), lock)
+		return mergeOne(ctx, api, app, name)
+	}))
+}
+
+// add enqueues a task for each name.
+func (p *plainServer) add(ctx context.Context, app string, names ...string) error {
+	for _, name := range names {
+		if _, err := p.client.EnqueueContext(ctx, asynq.NewTask(plainType, []byte(app+" "+name)), asynq.Queue(plainQueue)); err != nil {
+			return fmt.Errorf("enqueue a plain task: %w", err)
+		}
+	}
+	return nil
+}
+
+func (p *plainServer) stop() {
+	p.server.Shutdown()
+	p.close()
+}
+
+// ask enqueues additions for pilotsync.
+func (w *world) ask(ctx context.Context, app string, names ...string) error {
+	reqs := make([]enqueue.Request, len(names))
+	for i, name := range names {
+		reqs[i] = enqueue.Request{AppID: app, Domain: name}
+	}
+	if _, err := w.client.Enqueue(ctx, reqs...); err != nil {
+		return fmt.Errorf("ask for %d names: %w", len(names), err)
+	}
+	return nil
+}
+
+// listed waits until an app's list holds all names, and returns when the write
+// took effect that put the last of them there.
+func (w *world) listed(ctx context.Context, app string, names []string, limit time.Duration) (time.Time, error) {
+	err := until(ctx, fmt.Sprintf("%d names on the list of %s", len(names), app), limit, func() (bool, error) {
+		return holds(w.sim.List(app), names), nil
+	})
+	if err != nil {
+		return time.Time{}, err
+	}
+	at := w.since(app, names)
+	if at.IsZero() {
+		return at, fmt.Errorf("the names on the list of %s are in none of its writes", app)
+	}
+	return at, nil
+}
+
+// since is when the first write took effect that left all names on the list;
+// zero if none did.
+func (w *world) since(app string, names []string) time.Time {
+	for _, write := range w.sim.History(app) {
+		if holds(write.After, names) {
+			return write.AppliedAt
+		}
+	}
+	return time.Time{}
+}
+
+// holds reports whether list holds all names.
+func holds(list, names []string) bool {
+	if len(list) < len(names) {
+		return false
+	}
+	if len(names) == 1 {
+		return slices.Contains(list, names[0])
+	}
+	on := make(map[string]bool, len(list))
+	for _, name := range list {
+		on[name] = true
+	}
+	return !slices.ContainsFunc(names, func(name string) bool { return !on[name] })
+}
+
+// names are n names that begin with prefix, a DNS label.
+func names(prefix string, n int) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf("%s-%d.example.com", prefix, i)
+	}
+	return all
+}
+
+// apps are n apps of a simulator with the ids prefix1, prefix2, ….
+func apps(prefix string, n int) []simulator.App {
+	all := make([]simulator.App, n)
+	for i := range all {
+		all[i].ID = fmt.Sprintf("%s%d", prefix, i+1)
+	}
+	return all
+}

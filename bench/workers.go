@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+)
+
+// changesPerApp is the number of changes of each app where many apps have some.
+const changesPerApp = 3
+
+// slots is the number of apps that a worker of this measure syncs at once. Fewer
+// than its default of 64, so that with 8 workers it is still the API's latency
+// that everybody waits for: all of them, Redis and the simulator share the machine.
+const slots = 8
+
+// measureWorkers gives the same work to more and more workers.
+func measureWorkers(ctx context.Context, b *bench) (rows []row, err error) {
+	n := b.size(1000, 160)
+	steps := []int{1, 2, 4, 8}
+	if b.quick {
+		steps = []int{1, 8}
+	}
+	ours, bound := line{Name: "pilotsync"}, line{Name: "limit: the API's latency, two calls an app", Dashed: true}
+	plugin := line{Name: "plugin: one call after another", Dashed: true}
+	var first time.Duration
+	for _, workers := range steps {
+		s, err := b.spread(ctx, n, workers, slots)
+		if err != nil {
+			return nil, err
+		}
+		limit := ideal(n, workers*slots)
+		share := ratio(limit, s.took)
+		rows = append(rows, row{What: fmt.Sprintf("%d apps, %d × %d slots", n, workers, slots), Goal: "≥ 90 % of the limit", Got: seconds(s.took), Ratio: share,
+			Met: b.atLeast(share, 0.9), Note: fmt.Sprintf("limit %s; %.2f API calls an app; workers' CPU %s", seconds(limit), s.callsPerApp(), seconds(s.cpu))})
+		if workers == 1 {
+			first = s.took
+		}
+		if workers == 8 {
+			speedup := ratio(first, s.took)
+			rows = append(rows, row{What: "8 workers against one", Goal: "≥ 7 ×", Got: times(speedup), Ratio: speedup, Met: b.atLeast(speedup, 7)})
+		}
+		x := float64(workers)
+		ours.Points = append(ours.Points, point{x, float64(n*changesPerApp) / s.took.Seconds()})
+		bound.Points = append(bound.Points, point{x, float64(n*changesPerApp) / limit.Seconds()})
+		plugin.Points = append(plugin.Points, point{x, 1 / (3 * apiLatency).Seconds()})
+	}
+	b.plots["throughput"] = plot{Title: "Changes listed a second, " + fmt.Sprintf("%d apps with %d changes each", n, changesPerApp),
+		X: fmt.Sprintf("workers, with %d slots each", slots), Y: "changes a second", LogX: true, LogY: true, Lines: []line{bound, ours, plugin}}
+	if b.quick {
+		return rows, nil
+	}
+	// What the default number of slots makes of the same work, where the machine's
+	// two cores have their say as well.
+	for _, workers := range []int{1, 8} {
+		s, err := b.spread(ctx, n, workers, 64)
+		if err != nil {
+			return nil, err
+		}
+		limit := ideal(n, workers*64)
+		rows = append(rows, row{What: fmt.Sprintf("%d apps, %d × 64 slots (the default)", n, workers), Got: seconds(s.took), Ratio: ratio(limit, s.took),
+			Note: fmt.Sprintf("limit %s; %.2f API calls an app; workers' CPU %s", seconds(limit), s.callsPerApp(), seconds(s.cpu))})
+	}
+	return rows, nil
+}
+
+// ideal is how long one read and one write of n apps take over so many slots.
+func ideal(n, slots int) time.Duration {
+	return 2 * apiLatency * time.Duration(n) / time.Duration(slots)
+}
+
+// spread is what changes of many apps took.
+type spread struct {
+	apps     int
+	took     time.Duration // until the last was listed
+	cpu      time.Duration // of all workers, until all was settled
+	calls    int           // to the API, for lists
+	commands int           // of Redis, those inside scripts counted, until all was settled
+}
+
+func (s spread) callsPerApp() float64 { return float64(s.calls) / float64(s.apps) }
+
+// spread asks for [changesPerApp] names on each of n apps, of so many workers with so
+// many slots, in a world of its own. All that is asked for is on the queue first,
+// as far as one process can be ahead of many.
+func (b *bench) spread(ctx context.Context, n, workers, slots int) (s spread, err error) {
+	w, err := b.world(simulator.Options{Apps: apps("app", n), Latency: apiLatency})
+	if err != nil {
+		return s, err
+	}
+	defer closing(w.close, &err)
+	if err := w.start(ctx, workers, fmt.Sprint("PILOTSYNC_CONCURRENCY=", slots)); err != nil {
+		return s, err
+	}
+	wanted := names("shop", changesPerApp)
+	var requests []enqueue.Request
+	for _, app := range apps("app", n) {
+		for _, name := range wanted {
+			requests = append(requests, enqueue.Request{AppID: app.ID, Domain: name})
+		}
+	}
+	commands, err := w.commands(ctx)
+	if err != nil {
+		return s, err
+	}
+	cpu, err := w.cpu()
+	if err != nil {
+		return s, err
+	}
+
+	began := time.Now()
+	if _, err := w.client.Enqueue(ctx, requests...); err != nil {
+		return s, fmt.Errorf("ask for %d names: %w", len(requests), err)
+	}
+	var last time.Time
+	for _, app := range apps("app", n) {
+		at, err := w.listed(ctx, app.ID, wanted, 5*time.Minute)
+		if err != nil {
+			return s, err
+		}
+		if at.After(last) {
+			last = at
+		}
+	}
+	if err := w.allSettled(ctx, n); err != nil {
+		return s, err
+	}
+
+	s.apps, s.took = n, last.Sub(began)
+	after, err := w.commands(ctx)
+	if err != nil {
+		return s, err
+	}
+	used, err := w.cpu()
+	if err != nil {
+		return s, err
+	}
+	s.commands, s.cpu = after-commands, used-cpu
+	for _, app := range apps("app", n) {
+		s.calls += w.sim.Calls(app.ID, simulator.ReadApp) + w.sim.Calls(app.ID, simulator.WriteList)
+	}
+	return s, nil
+}
+
+// allSettled waits until nothing is pending of n apps, and no sync is under way.
+func (w *world) allSettled(ctx context.Context, n int) error {
+	return until(ctx, "all apps are settled", time.Minute, func() (bool, error) {
+		states, err := w.ledger.AppStates(ctx)
+		if err != nil || len(states) < n {
+			return false, err
+		}
+		for _, app := range states {
+			if app.Leased || app.Counts[tasks.Pending] > 0 {
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+}
