@@ -9,6 +9,8 @@
 # make model    the model test of the sync over MODEL_CHECKS schedules; 5,000 take about two minutes
 # make faults   real processes while Redis, the network, ServerPilot, DNS and clocks break; some four minutes
 # make soak     all faults at once and at random, in rounds of two minutes, for SOAK
+# make bench    measures against the other ways, and writes BENCHMARKS.md and bench/plots; at most ten minutes
+# make bench-quick  the same in small, under a minute; fails if a goal is missed by more than the double
 # make build    bin/pilotsync
 
 GO           ?= go
@@ -19,7 +21,7 @@ FAULTS_AT_ONCE ?= 20
 LOG          := bin/test.log
 PLUGIN       ?= bin/wordpress
 
-.PHONY: test setup check php wordpress plugin race fuzz model faults soak build clean
+.PHONY: test setup check php wordpress plugin race fuzz model faults soak bench bench-quick build clean
 .NOTPARALLEL:
 
 test: setup check fuzz php wordpress race
@@ -116,6 +118,15 @@ faults:
 
 soak:
 	SOAK=$(SOAK) $(GO) test -tags faults -v -count 1 -timeout 24h -run '^TestSoak$$' ./faults
+
+# It needs both cores for itself. No root: redis-server is run as who runs this.
+bench:
+	@command -v redis-server >/dev/null || { echo "there is no redis-server: make setup installs it"; exit 1; }
+	@timeout 600 $(GO) run ./bench
+
+bench-quick:
+	@command -v redis-server >/dev/null || { echo "there is no redis-server: make setup installs it"; exit 1; }
+	@timeout 300 $(GO) run ./bench -quick
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/pilotsync ./cmd/pilotsync

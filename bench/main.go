@@ -90,7 +90,7 @@ func run(ctx context.Context) (err error) {
 	if !*quick && *only == "" {
 		return report(ctx, *out, results, b.plots, began, time.Since(began))
 	}
-	if *quick && slices.ContainsFunc(results, func(r result) bool { return r.missed() > 0 }) {
+	if *quick && slices.ContainsFunc(results, func(r result) bool { return r.Missed() > 0 }) {
 		return errBroken
 	}
 	return nil
@@ -126,7 +126,7 @@ func (b *bench) measure(ctx context.Context, m measure) (result, error) {
 	r := result{Name: m.name, Goal: m.goal, Rows: rows, Took: time.Since(began)}
 	fmt.Printf("%s: %s (%s)\n", r.Name, r.Goal, r.Took.Round(time.Second))
 	for _, row := range rows {
-		fmt.Printf("  %-8s %s: %s%s\n", row.verdict(), row.What, row.Got, row.aside())
+		fmt.Printf("  %-8s %s: %s%s\n", row.Verdict(), row.What, row.Got, row.aside())
 	}
 	return r, nil
 }

@@ -1,7 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/template"
 	"time"
 )
 
@@ -12,8 +20,8 @@ type result struct {
 	Took       time.Duration
 }
 
-// missed is the number of goals that aren't met.
-func (r result) missed() (n int) {
+// Missed is the number of goals that aren't met.
+func (r result) Missed() (n int) {
 	for _, row := range r.Rows {
 		if row.Goal != "" && !row.Met {
 			n++
@@ -22,8 +30,18 @@ func (r result) missed() (n int) {
 	return n
 }
 
-// verdict is the row's result in a word.
-func (r row) verdict() string {
+// Goals is the number of goals.
+func (r result) Goals() (n int) {
+	for _, row := range r.Rows {
+		if row.Goal != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// Verdict is the row's result in a word.
+func (r row) Verdict() string {
 	switch {
 	case r.Goal == "":
 		return "–"
@@ -31,6 +49,14 @@ func (r row) verdict() string {
 		return "met"
 	}
 	return "not met"
+}
+
+// Times is the row's ratio for a table.
+func (r row) Times() string {
+	if r.Ratio == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.3g", r.Ratio)
 }
 
 // aside is what else there is to say of a row, on a terminal.
@@ -45,6 +71,59 @@ func (r row) aside() string {
 	return s
 }
 
+//go:embed report.md.tmpl
+var reportTemplate string
+
+// report writes BENCHMARKS.md and the plots into folder.
 func report(ctx context.Context, folder string, results []result, plots map[string]plot, began time.Time, took time.Duration) error {
+	at := filepath.Join(folder, "bench", "plots")
+	if err := os.MkdirAll(at, 0o755); err != nil {
+		return fmt.Errorf("write the plots: %w", err)
+	}
+	for name, p := range plots {
+		if err := os.WriteFile(filepath.Join(at, name+".svg"), []byte(p.svg()), 0o644); err != nil {
+			return fmt.Errorf("write a plot: %w", err)
+		}
+	}
+	text, err := render(results, plots, machine(ctx), began, took)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(folder, "BENCHMARKS.md"), text, 0o644); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
 	return nil
+}
+
+// render is the report's text.
+func render(results []result, plots map[string]plot, machine string, began time.Time, took time.Duration) ([]byte, error) {
+	parsed, err := template.New("report").Funcs(template.FuncMap{"cell": cell, "seconds": seconds}).Parse(reportTemplate)
+	if err != nil {
+		return nil, fmt.Errorf("read the report's template: %w", err)
+	}
+	type shown struct{ Name, Title string }
+	var pictures []shown
+	for name, p := range plots {
+		pictures = append(pictures, shown{name, p.Title})
+	}
+	slices.SortFunc(pictures, func(a, b shown) int { return strings.Compare(a.Name, b.Name) })
+	goals, missed := 0, 0
+	for _, r := range results {
+		goals, missed = goals+r.Goals(), missed+r.Missed()
+	}
+	var text bytes.Buffer
+	err = parsed.Execute(&text, map[string]any{
+		"Results": results, "Plots": pictures, "Machine": machine,
+		"Date": began.UTC().Format("2 January 2006, 15:04 UTC"), "Took": took.Round(time.Second).String(),
+		"Goals": goals, "Missed": missed, "Met": goals - missed, "Latency": seconds(apiLatency),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("write the report: %w", err)
+	}
+	return text.Bytes(), nil
+}
+
+// cell makes a text one cell of a Markdown table.
+func cell(s string) string {
+	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(s)
 }
