@@ -33,14 +33,14 @@ func measureBurst(ctx context.Context, b *bench) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	part := b.size(pluginPart, 5)
+	part := b.size(pluginPart, 4)
 	took, err := w.plugin(ctx, app(), names("plugin", part))
 	if err != nil {
 		return nil, err
 	}
 	pluginName := took / time.Duration(part)
 
-	part = b.size(plainPart, 5)
+	part = b.size(plainPart, 3)
 	plainName, err := w.plainBurst(ctx, app(), part)
 	if err != nil {
 		return nil, err
@@ -52,7 +52,11 @@ func measureBurst(ctx context.Context, b *bench) (rows []row, err error) {
 	ours := line{Name: "pilotsync"}
 	var all time.Duration
 	var most int // writes
-	for _, size := range []int{1, 10, 30, 100, burst} {
+	sizes := []int{1, 10, 30, 100, burst}
+	if b.quick {
+		sizes = []int{burst}
+	}
+	for _, size := range sizes {
 		var runs []time.Duration
 		for range b.size(burstRuns, 1) {
 			took, writes, err := w.burst(ctx, app(), size)
@@ -78,10 +82,10 @@ func measureBurst(ctx context.Context, b *bench) (rows []row, err error) {
 	overLimit, overPlugin, overPlain := ratio(all, limit), ratio(plugin, all), ratio(plain, all)
 	return []row{
 		{What: "limit: one read and one write", Got: seconds(limit)},
-		{What: "plugin: 300 names", Got: seconds(plugin), Note: fmt.Sprintf("%d names measured, %s each, and extrapolated linearly", b.size(pluginPart, 5), seconds(pluginName))},
+		{What: "plugin: 300 names", Got: seconds(plugin), Note: fmt.Sprintf("%d names measured, %s each, and extrapolated linearly", b.size(pluginPart, 4), seconds(pluginName))},
 		{What: "plain asynq: 300 names", Got: seconds(plain), Note: fmt.Sprintf("%d names measured, %s each, and extrapolated linearly", part, seconds(plainName))},
 		{What: "pilotsync: 300 names", Goal: "≤ 3 × the limit", Got: seconds(all), Ratio: overLimit, Met: b.atMost(overLimit, 3),
-			Note: fmt.Sprintf("median of %d bursts", b.size(burstRuns, 1))},
+			Note: fmt.Sprintf("median of %d", b.size(burstRuns, 1))},
 		{What: "pilotsync: list writes of a burst, the most seen", Goal: "≤ 4", Got: fmt.Sprint(most), Ratio: float64(most), Met: b.atMost(float64(most), 4)},
 		{What: "times faster than the plugin", Goal: "≥ 50 ×", Got: times(overPlugin), Ratio: overPlugin, Met: b.atLeast(overPlugin, 50)},
 		{What: "times faster than plain asynq", Goal: "≥ 20 ×", Got: times(overPlain), Ratio: overPlain, Met: b.atLeast(overPlain, 20)},

@@ -13,7 +13,7 @@ import (
 // that has nothing else to do. Between two it waits for a random while, since a
 // request comes at any point of the worker's polling.
 func measureIdle(ctx context.Context, b *bench) (rows []row, err error) {
-	changes := b.size(120, 15)
+	changes := b.size(120, 10)
 	w, err := b.world(simulator.Options{Apps: append(apps("app", changes), apps("other", 40)...), Latency: apiLatency})
 	if err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func measureIdle(ctx context.Context, b *bench) (rows []row, err error) {
 		return nil, err
 	}
 
-	plain, err := w.plainIdle(ctx, other, b.size(15, 3))
+	plain, err := w.plainIdle(ctx, other, b.size(15, 1))
 	if err != nil {
 		return nil, err
 	}

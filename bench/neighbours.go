@@ -34,7 +34,7 @@ func measureNeighbours(ctx context.Context, b *bench) (rows []row, err error) {
 	}
 	app, busy, failing := appsOf("app"), appsOf("busy"), appsOf("failing")
 	var calm, burst, failure []time.Duration
-	for range rounds {
+	for round := range rounds {
 		if calm, err = w.neighbours(ctx, app, calm); err != nil {
 			return nil, err
 		}
@@ -58,7 +58,10 @@ func measureNeighbours(ctx context.Context, b *bench) (rows []row, err error) {
 		if failure, err = w.neighbours(ctx, app, failure); err != nil {
 			return nil, err
 		}
-		w.sim.SetAppStatus(id, 0)
+		if round == rounds-1 {
+			break
+		}
+		w.sim.SetAppStatus(id, 0) // or it would still be failing in the next round
 		if err := w.settled(ctx, id); err != nil {
 			return nil, err
 		}

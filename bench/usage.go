@@ -10,6 +10,22 @@ import (
 	"time"
 )
 
+// usage is what has been used up to a moment.
+type usage struct {
+	at       time.Time
+	cpu      time.Duration // of all workers
+	commands int           // of Redis, those inside scripts counted
+}
+
+func (w *world) usage(ctx context.Context) (u usage, err error) {
+	if u.cpu, err = w.cpu(); err != nil {
+		return u, err
+	}
+	u.commands, err = w.commands(ctx)
+	u.at = time.Now()
+	return u, err
+}
+
 // clockTicks is the unit of /proc's CPU times on Linux, whatever the kernel's own.
 const clockTicks = 100
 
