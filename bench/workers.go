@@ -79,9 +79,9 @@ func ideal(n, slots int) time.Duration {
 
 // spread is what changes of many apps took.
 type spread struct {
-	apps     int
-	took     time.Duration // until the last was listed
-	calls    int           // to the API, for lists
+	apps  int
+	took  time.Duration // until the last was listed
+	calls int           // to the API, for lists
 	// What the work itself needed, less what idle workers need in the same time:
 	cpu      time.Duration // of all workers
 	commands float64       // of Redis, those inside scripts counted

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestReportMarksWhatIsMissedAndCountsIt(t *testing.T) {
+	t.Parallel()
+	text, err := render([]result{{Name: "burst", Goal: "A burst", Rows: []row{
+		{What: "limit", Got: "400 ms"},
+		{What: "writes", Goal: "≤ 4", Got: "1", Ratio: 1, Met: true},
+		{What: "time | all", Goal: "≤ 3 ×", Got: "2 s", Ratio: 5, Note: "why"},
+	}}}, map[string]plot{"burst": {Title: "Time"}}, "2 cores", time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC), time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"1 of 2 goals are met, 1 are not",
+		"2 January 2026, 03:04 UTC; the run took 1m0s",
+		"| limit | 400 ms |  |  |  |\n",
+		"| writes | 1 | 1 | ≤ 4 | met |\n",
+		`| time \| all<br>*why* | 2 s | 5 | ≤ 3 × | **not met** |` + "\n",
+		"![Time](bench/plots/burst.svg)",
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the report lacks %q:\n%s", want, text)
+		}
+	}
+}
+
+func TestPlotIsWellFormedWithAnyText(t *testing.T) {
+	t.Parallel()
+	for name, p := range map[string]plot{
+		"logarithmic": {Title: "a < b & c", LogX: true, LogY: true, Lines: []line{{Name: `"x"`, Points: []point{{1, 0.4}, {300, 180}}}, {Name: "y", Points: []point{{1, 0}}}}},
+		"linear":      {Lines: []line{{Points: []point{{1, 2}, {3, 4}}, Dashed: true}}},
+		"empty":       {LogX: true},
+	} {
+		svg := p.svg()
+		if strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
+			t.Errorf("%s: a place isn't a number:\n%s", name, svg)
+		}
+		decoder := xml.NewDecoder(strings.NewReader(svg))
+		for {
+			if _, err := decoder.Token(); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatalf("%s: %v\n%s", name, err, svg)
+			}
+		}
+	}
+}
+
+func TestAxisGoesFromRoundToRound(t *testing.T) {
+	t.Parallel()
+	a := fit([]float64{0.45, 181}, true)
+	a.from, a.to = 0, 100
+	if diff := cmp.Diff([]float64{0.2, 200}, []float64{a.low, a.high}); diff != "" {
+		t.Error(diff)
+	}
+	if got := []float64{a.place(0.2), a.place(200)}; !cmp.Equal(got, []float64{0, 100}) {
+		t.Errorf("the ends stand at %v", got)
+	}
+	if got := fit([]float64{3, 40}, false); got.low != 0 || got.high < 40 {
+		t.Errorf("a linear axis goes from %v to %v", got.low, got.high)
+	}
+}
+
+func TestQuantileIsOneOfTheMeasured(t *testing.T) {
+	t.Parallel()
+	var all []time.Duration
+	for i := range 100 {
+		all = append(all, time.Duration(100-i)*time.Millisecond)
+	}
+	if got, want := quantile(all, 0.99), 100*time.Millisecond; got != want {
+		t.Errorf("p99 is %v, want %v", got, want)
+	}
+	if got, want := quantile(all, 0.5), 51*time.Millisecond; got != want {
+		t.Errorf("the median is %v, want %v", got, want)
+	}
+}
+
+func TestQuickGivesAMarginAndAFullRunNone(t *testing.T) {
+	t.Parallel()
+	full, quick := &bench{}, &bench{quick: true}
+	got := []bool{full.atMost(3.1, 3), full.atMost(3, 3), quick.atMost(5.9, 3), quick.atMost(6.1, 3),
+		full.atLeast(49, 50), full.atLeast(50, 50), quick.atLeast(26, 50), quick.atLeast(24, 50)}
+	if diff := cmp.Diff([]bool{false, true, true, false, false, true, true, false}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestUnknownMeasureIsNamedWithThoseThereAre(t *testing.T) {
+	t.Parallel()
+	all := []measure{{name: "burst"}, {name: "idle"}}
+	if _, err := choose(all, "burst,brust"); err == nil || err.Error() != `there is no measure "brust"; there are burst, idle` {
+		t.Error(err)
+	}
+	if got, err := choose(all, "idle"); err != nil || len(got) != 1 || got[0].name != "idle" {
+		t.Error(got, err)
+	}
+}
