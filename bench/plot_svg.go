@@ -27,12 +27,12 @@ func (p plot) svg() string {
 	text(&b, chartLeft, 26, "start", 15, "#1a1a1a", p.Title)
 	for _, tick := range x.ticks() {
 		at := x.place(tick)
-		fmt.Fprintf(&b, `<line x1="%.1f" y1="%g" x2="%[1].1f" y2="%g" stroke="#e3e3e3"/>`+"\n", at, chartTop, chartDown)
+		fmt.Fprintf(&b, `<line x1="%.1f" y1="%g" x2="%.1f" y2="%g" stroke="#e3e3e3"/>`+"\n", at, chartTop, at, chartDown)
 		text(&b, at, chartDown+18, "middle", 12, "#444444", number(tick))
 	}
 	for _, tick := range y.ticks() {
 		at := y.place(tick)
-		fmt.Fprintf(&b, `<line x1="%g" y1="%.1f" x2="%g" y2="%[2].1f" stroke="#e3e3e3"/>`+"\n", chartLeft, at, chartRight)
+		fmt.Fprintf(&b, `<line x1="%g" y1="%.1f" x2="%g" y2="%.1f" stroke="#e3e3e3"/>`+"\n", chartLeft, at, chartRight, at)
 		text(&b, chartLeft-8, at+4, "end", 12, "#444444", number(tick))
 	}
 	fmt.Fprintf(&b, `<rect x="%g" y="%g" width="%g" height="%g" fill="none" stroke="#888888"/>`+"\n", chartLeft, chartTop, chartRight-chartLeft, chartDown-chartTop)
