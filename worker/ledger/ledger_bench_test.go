@@ -1,0 +1,121 @@
+package ledger
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/internal/redistest"
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+)
+
+// benchLedger is a ledger on a real Redis with n domains of testApp that are listed.
+func benchLedger(b *testing.B, n int) *Ledger {
+	b.Helper()
+	opt, err := redis.ParseURL(redistest.Start(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	rdb := redis.NewClient(opt)
+	b.Cleanup(func() { _ = rdb.Close() })
+	l := New(rdb)
+	if n > 0 {
+		benchRecord(b, l, 0, n)
+		benchSync(b, l)
+	}
+	return l
+}
+
+func benchRecord(b *testing.B, l *Ledger, from, n int) {
+	b.Helper()
+	for i := from; i < from+n; i++ {
+		change := applist.Pending{Change: tasks.Change{AppID: testApp, Domain: fmt.Sprintf("shop%d.example.com", i), Seq: first + int64(i), RequestedAt: start}, RecordedAt: start}
+		if _, err := l.Record(b.Context(), change, applist.Event{At: start, State: tasks.Pending, Reason: "asked to be put on the list", Who: "request"}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// benchSync takes the lease, plans, commits and gives the lease back.
+func benchSync(b *testing.B, l *Ledger) {
+	b.Helper()
+	ctx := b.Context()
+	lease, err := l.Take(ctx, testApp)
+	if err != nil {
+		b.Fatal(err)
+	}
+	snapshot, err := l.Snapshot(ctx, testApp)
+	if err != nil {
+		b.Fatal(err)
+	}
+	plan := applist.Plan(applist.Input{Ledger: snapshot, Rules: applist.Rules{WWW: tasks.WWWNever}, Now: start})
+	if err := l.BeginWrite(ctx, lease, applist.Writing{Claim: plan.Claim, Added: plan.Added, Size: len(plan.List), Who: "bench"}); err != nil {
+		b.Fatal(err)
+	}
+	stale, err := l.Commit(ctx, lease, applist.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Who: "bench"})
+	if err != nil || len(stale) > 0 {
+		b.Fatal(stale, err)
+	}
+	if released, err := l.Release(ctx, lease); err != nil || !released {
+		b.Fatal(released, err)
+	}
+}
+
+func BenchmarkRecord(b *testing.B) {
+	l := benchLedger(b, 1)
+	b.ReportAllocs()
+	next := 1
+	for b.Loop() {
+		benchRecord(b, l, next, 1)
+		next++
+	}
+}
+
+func BenchmarkSnapshotOf300(b *testing.B) {
+	l := benchLedger(b, applist.Limit)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := l.Snapshot(b.Context(), testApp); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSyncOf300Changes(b *testing.B) {
+	l := benchLedger(b, 0)
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		if err := l.rdb.FlushDB(b.Context()).Err(); err != nil {
+			b.Fatal(err)
+		}
+		benchRecord(b, l, 0, applist.Limit)
+		b.StartTimer()
+		benchSync(b, l)
+	}
+}
+
+func BenchmarkVerified(b *testing.B) {
+	l := benchLedger(b, 1)
+	view, _, err := l.Domain(b.Context(), testApp, "shop0.example.com")
+	if err != nil {
+		b.Fatal(err)
+	}
+	was, now := view.Record, start
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(time.Minute)
+		is := was
+		is.UpdatedAt, is.AttemptAt = now, &now
+		event := applist.Event{At: now, State: is.State, Reason: "no certificate yet", Who: "bench",
+			Checks: []applist.Check{{Name: is.Domain, DNS: "points here (203.0.113.80)", TLS: "the certificate is for other names"}}}
+		if done, err := l.Verified(b.Context(), testApp, was, is, event); err != nil || !done {
+			b.Fatal(done, err)
+		}
+		is.Version = encode(is)
+		was = is
+	}
+}
