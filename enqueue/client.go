@@ -155,22 +155,18 @@ func check(r Request) (domain string, err error) {
 // number gives each change its order number and time: one block of numbers for
 // each app, in the order of the requests.
 func (c *Client) number(ctx context.Context, changes []change) error {
-	byApp := map[string][]*tasks.Change{}
+	counts := map[string]int{}
+	for _, ch := range changes {
+		counts[ch.payload.AppID]++
+	}
+	blocks, err := begin(ctx, c.rdb, tasks.QueueDomains, counts)
+	if err != nil {
+		return err
+	}
 	for i := range changes {
 		p := &changes[i].payload
-		byApp[p.AppID] = append(byApp[p.AppID], p)
-	}
-	for appID, block := range byApp {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		first, at, err := takeNumbers(ctx, c.rdb, appID, len(block))
-		if err != nil {
-			return err
-		}
-		for i, p := range block {
-			p.Seq, p.RequestedAt = first+int64(i), at
-		}
+		b := blocks[p.AppID]
+		p.Seq, p.RequestedAt = b.take(), b.at
 	}
 	return nil
 }
@@ -178,13 +174,10 @@ func (c *Client) number(ctx context.Context, changes []change) error {
 // send enqueues the changes and notes each one's task id in its receipt. After
 // the first failure it starts no more.
 func (c *Client) send(ctx context.Context, changes []change, receipts []Receipt) error {
-	if err := c.register(ctx, tasks.QueueDomains); err != nil {
-		return err
-	}
 	group, going := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for i := range changes {
-		group.Go(func() error {
+		send := func() error {
 			if err := going.Err(); err != nil {
 				return err
 			}
@@ -194,19 +187,13 @@ func (c *Client) send(ctx context.Context, changes []change, receipts []Receipt)
 			}
 			receipts[i].TaskID = changes[i].payload.ID()
 			return nil
-		})
+		}
+		if len(changes) == 1 {
+			return send() // PHP's and a person's case; a goroutine more is time lost
+		}
+		group.Go(send)
 	}
 	return group.Wait()
-}
-
-// register makes a queue known. asynq's client does it once in its life. After a
-// FLUSHALL the queue of a client that lives on would work, but Inspector and
-// asynqmon wouldn't see it: so it is registered each time. The key is asynq's.
-func (c *Client) register(ctx context.Context, queue string) error {
-	if err := c.rdb.SAdd(ctx, "asynq:queues", queue).Err(); err != nil {
-		return fmt.Errorf("registering the queue %s: %w", queue, classify(ctx, err))
-	}
-	return nil
 }
 
 func (c *Client) sendOne(ctx context.Context, ch change) error {

@@ -295,7 +295,7 @@ func TestARedisThatIsAwayIsUnavailable(t *testing.T) {
 	client, mini, _ := setup(t)
 	mini.Close()
 	receipts, err := client.Enqueue(context.Background(), batch(5, "app1")...)
-	if !errors.Is(err, ErrUnavailable) || !strings.HasPrefix(err.Error(), "enqueued 0 of 5 changes: taking 5 order numbers for app app1: ") {
+	if !errors.Is(err, ErrUnavailable) || !strings.HasPrefix(err.Error(), "enqueued 0 of 5 changes: registering the queue domains: ") {
 		t.Errorf("got %v", err)
 	}
 	for _, r := range receipts {

@@ -11,7 +11,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
+
+	"pilotsync/tasks"
 )
 
 func TestConcurrentProducersNeverGetTheSameNumber(t *testing.T) {
@@ -186,4 +189,13 @@ func TestAppsHaveNumbersOfTheirOwn(t *testing.T) {
 	if first, _, err := takeNumbers(ctx, rdb, "app2", 1); err != nil || first != clockMicros {
 		t.Errorf("app2 starts with %d, %v; want %d", first, err, int64(clockMicros))
 	}
+}
+
+// takeNumbers takes numbers of one app.
+func takeNumbers(ctx context.Context, rdb redis.UniversalClient, app string, n int) (first int64, at time.Time, err error) {
+	blocks, err := begin(ctx, rdb, tasks.QueueDomains, map[string]int{app: n})
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	return blocks[app].next, blocks[app].at, nil
 }

@@ -50,11 +50,16 @@ func (c *Client) Verify(ctx context.Context, by string, targets ...Target) ([]Re
 	if err := errors.Join(wrong...); err != nil {
 		return nil, fmt.Errorf("nothing was enqueued: %w:\n%w", ErrInvalid, err)
 	}
-	if err := c.register(ctx, tasks.QueueSSL); err != nil {
+	counts := map[string]int{}
+	for _, r := range receipts {
+		counts[r.AppID]++
+	}
+	blocks, err := begin(ctx, c.rdb, tasks.QueueSSL, counts)
+	if err != nil {
 		return receipts, err
 	}
 	for i := range receipts {
-		if err := c.verify(ctx, by, &receipts[i]); err != nil {
+		if err := c.verify(ctx, by, &receipts[i], blocks[receipts[i].AppID]); err != nil {
 			return receipts, fmt.Errorf("enqueued %d of %d verifications: %w", i, len(receipts), err)
 		}
 	}
@@ -62,14 +67,10 @@ func (c *Client) Verify(ctx context.Context, by string, targets ...Target) ([]Re
 }
 
 // verify enqueues one verification, and notes its order number and task in its receipt.
-func (c *Client) verify(ctx context.Context, by string, r *Receipt) error {
-	seq, at, err := takeNumbers(ctx, c.rdb, r.AppID, 1)
-	if err != nil {
-		return err
-	}
-	r.Seq = seq
-	v := tasks.Verify{AppID: r.AppID, Domain: r.Domain, Seq: seq, Attempt: 1, DueAt: at, By: by}
-	err = c.enqueue(ctx, asynq.NewTask(tasks.TypeSSLVerify, tasks.Encode(v)),
+func (c *Client) verify(ctx context.Context, by string, r *Receipt, b *block) error {
+	r.Seq = b.take()
+	v := tasks.Verify{AppID: r.AppID, Domain: r.Domain, Seq: r.Seq, Attempt: 1, DueAt: b.at, By: by}
+	err := c.enqueue(ctx, asynq.NewTask(tasks.TypeSSLVerify, tasks.Encode(v)),
 		asynq.Queue(tasks.QueueSSL), asynq.TaskID(v.ID()), asynq.MaxRetry(VerifyMaxRetry), asynq.Timeout(VerifyTimeout))
 	if err != nil {
 		return fmt.Errorf("%s of %s on app %s: %w", tasks.TypeSSLVerify, r.Domain, r.AppID, err)
