@@ -17,7 +17,9 @@ const (
 )
 
 // details fetches what verifications need to know of an app. Those that run
-// together share one fetch: a whole network's domains come due at once.
+// together share one fetch: a whole network's domains come due at once. That one
+// of them turns AutoSSL on is no reason to fetch again: for so short a time the
+// others know it from [ledger.Ledger.AutoSSLTurn].
 type details struct {
 	base     context.Context // ends with the worker; a shared fetch belongs to no single task
 	accounts map[string]*account
@@ -58,24 +60,23 @@ func (d *details) Address(ctx context.Context, app serverpilot.App) (netip.Addr,
 	})
 }
 
-// Forget drops what is known of an app, after it was changed.
-func (d *details) Forget(app string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.apps, app)
-}
-
 // recall returns a value that is young enough, or fetches it once for all who
 // wait for it.
 func recall[T any](ctx context.Context, d *details, known map[string]aged[T], flight, id, app string, age time.Duration,
 	fetch func(context.Context, *account) (T, error)) (T, error) {
-	d.mu.Lock()
-	v, ok := known[id]
-	d.mu.Unlock()
-	if ok && time.Since(v.at) < age {
-		return v.value, nil
+	young := func() (T, bool) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		v, ok := known[id]
+		return v.value, ok && time.Since(v.at) < age
+	}
+	if value, ok := young(); ok {
+		return value, nil
 	}
 	shared := d.flight.DoChan(flight, func() (any, error) {
+		if value, ok := young(); ok { // another fetch ended since we looked
+			return value, nil
+		}
 		ctx, cancel := context.WithTimeout(d.base, 2*serverpilot.CallTimeout)
 		defer cancel()
 		a := d.accounts[app]

@@ -125,7 +125,7 @@ func (w *Worker) autoSSL(ctx context.Context, app serverpilot.App) (certcheck.Au
 		return a, err
 	}
 	if !turn {
-		a.TurnedOn = true // just now, by another
+		a.TurnedOn = true // just now, by another, or by us since the details were read
 		return a, nil
 	}
 	log := w.taskLog(ctx, app.ID)
@@ -133,7 +133,6 @@ func (w *Worker) autoSSL(ctx context.Context, app serverpilot.App) (certcheck.Au
 		return a, err
 	}
 	err = w.accounts[app.ID].client.EnableAutoSSL(ctx, app.ID)
-	w.details.Forget(app.ID)
 	if failed := serverpilot.AsError(err); failed != nil {
 		// The next attempt tries again; the handshake shows whether it is needed.
 		log.WithError(err).Warn("AutoSSL could not be turned on")
