@@ -52,7 +52,7 @@ func phpTrips(ctx context.Context, b *bench) (rows []row, err error) {
 
 // phpEnqueue has PHP enqueue changes in one call, once counted and once timed.
 func (w *world) phpEnqueue(ctx context.Context, changes int) (trips int, took time.Duration, err error) {
-	between, err := newProxy(w.redis.Addr, phpQuiet)
+	between, err := newProxy(w.redis.Addr, phpQuiet, 0)
 	if err != nil {
 		return 0, 0, err
 	}

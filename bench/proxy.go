@@ -16,11 +16,13 @@ type proxy struct {
 	listener net.Listener
 	target   string
 	quiet    time.Duration
+	far      time.Duration
 	running  sync.WaitGroup
 
 	mu      sync.Mutex
 	open    map[net.Conn]bool // each of the callers' connections
-	most    int               // were open at once
+	waiting int               // for the target to be reached
+	most    int               // waited at once
 	arrived []time.Time
 	turns   int
 }
@@ -28,12 +30,13 @@ type proxy struct {
 // newProxy starts a proxy for target. If quiet isn't 0, what a caller sends is held
 // until nothing more has come for that long, and then passed on at once: that is
 // one turn. A caller that waits for an answer is quiet, so turns are round trips.
-func newProxy(target string, quiet time.Duration) (*proxy, error) {
+// The target is reached after far, as one that isn't on this machine.
+func newProxy(target string, quiet, far time.Duration) (*proxy, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start a proxy: %w", err)
 	}
-	p := &proxy{addr: l.Addr().String(), listener: l, target: target, quiet: quiet, open: map[net.Conn]bool{}}
+	p := &proxy{addr: l.Addr().String(), listener: l, target: target, quiet: quiet, far: far, open: map[net.Conn]bool{}}
 	p.running.Go(p.accept)
 	return p, nil
 }
@@ -45,8 +48,9 @@ func (p *proxy) roundTrips() int {
 	return p.turns
 }
 
-// connections are the times at which each connection came, and how many were open
-// at once at most.
+// connections are the times at which each connection came, and how many at once
+// waited at most for the target to be reached. Those are certain to be in use; one
+// whose caller is done with it stands open until the proxy hears of it.
 func (p *proxy) connections() (arrived []time.Time, most int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -72,7 +76,6 @@ func (p *proxy) accept() {
 		}
 		p.mu.Lock()
 		p.open[conn] = true
-		p.most = max(p.most, len(p.open))
 		p.arrived = append(p.arrived, time.Now())
 		p.mu.Unlock()
 		p.running.Go(func() { p.pass(conn) })
@@ -87,6 +90,7 @@ func (p *proxy) pass(conn net.Conn) {
 		delete(p.open, conn)
 		p.mu.Unlock()
 	}()
+	p.reach()
 	server, err := net.Dial("tcp", p.target)
 	if err != nil {
 		return // the caller sees its connection end
@@ -104,6 +108,19 @@ func (p *proxy) pass(conn net.Conn) {
 	}
 	_ = server.Close()
 	back.Wait()
+}
+
+// reach takes as long as the target is far.
+func (p *proxy) reach() {
+	add := func(n int) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.waiting += n
+		p.most = max(p.most, p.waiting)
+	}
+	add(1)
+	defer add(-1)
+	time.Sleep(p.far)
 }
 
 func (p *proxy) inTurns(conn, server net.Conn) {

@@ -19,11 +19,19 @@ import (
 // verifySlots is how many verifications a worker makes at once.
 const verifySlots = 32
 
+// verifyDelays bring the second attempt, in which the certificate is there, soon,
+// and are long enough for a worker to keep what it knows of an app for its 10 s.
+const verifyDelays = "20s,20s"
+
+// certificateFar is how far away each certificate is: with some ms to the simulator
+// on the same machine, no two checks would be under way together for long.
+const certificateFar = 50 * time.Millisecond
+
 // verification has the domains of many apps come due at once, as after an outage,
 // and one worker verify them all. The reads are counted by the simulator, the
 // certificate checks by a proxy before its TLS.
 func verification(ctx context.Context, b *bench) (rows []row, err error) {
-	apps, each := b.size(40, 8), b.size(250, 50)
+	apps, each := b.size(40, 8), b.size(150, 50)
 	listed := sites(apps)
 	for a := range listed {
 		for i := range each {
@@ -35,7 +43,7 @@ func verification(ctx context.Context, b *bench) (rows []row, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	before, err := newProxy(net.JoinHostPort("127.0.0.1", strconv.Itoa(w.sim.TLSPort())), 0)
+	before, err := newProxy(net.JoinHostPort("127.0.0.1", strconv.Itoa(w.sim.TLSPort())), 0, certificateFar)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +56,7 @@ func verification(ctx context.Context, b *bench) (rows []row, err error) {
 		return nil, err
 	}
 	began := time.Now()
-	if err := w.start(ctx, 1, "PILOTSYNC_TLS_PORT="+port, "PILOTSYNC_RECONCILE=off", "PILOTSYNC_SSL_DELAYS=1m,1h"); err != nil {
+	if err := w.start(ctx, 1, "PILOTSYNC_TLS_PORT="+port, "PILOTSYNC_SSL_DELAYS="+verifyDelays); err != nil {
 		return nil, err
 	}
 	err = until(ctx, "all domains are done", 3*time.Minute, func() (bool, error) {
@@ -78,7 +86,8 @@ func verification(ctx context.Context, b *bench) (rows []row, err error) {
 		{What: "certificate checks at once", Goal: fmt.Sprintf("≤ %d, a worker's slots", verifySlots), Got: strconv.Itoa(most),
 			Ratio: float64(most) / verifySlots, Met: most <= verifySlots, Note: "one name a domain; with www forms twice as many"},
 		{What: "certificate checks, the most in any second", Got: fmt.Sprintf("%d/s", mostWithin(arrived, time.Second)), Met: true,
-			Note: fmt.Sprintf("%.0f/s in the mean; what comes due together is spread by the slots alone, what was added together by a tenth of its pause, too", float64(len(arrived))/took.Seconds())},
+			Note: fmt.Sprintf("%.0f/s in the mean; each certificate is %d ms away, so that the slots allow %d/s: what comes due at one moment, as after an outage, is spread by them alone. What was added together isn't due at one moment; that isn't measured here",
+				float64(len(arrived))/took.Seconds(), certificateFar.Milliseconds(), int(verifySlots/certificateFar.Seconds()))},
 	}, nil
 }
 

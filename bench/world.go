@@ -74,6 +74,9 @@ func (b *bench) world(opt simulator.Options, redisArgs ...string) (_ *world, err
 		// No www forms, so that a domain is one name; verification isn't what most
 		// measures are about, and comes after them. A measure's own settings win.
 		"PILOTSYNC_WWW=never", "PILOTSYNC_SSL_DELAYS=1h",
+		// A worker that starts would look at each app within its first sweep, and
+		// then once an hour: calls that depend on the moment, and not on the work.
+		"PILOTSYNC_RECONCILE=off",
 	}
 	return w, nil
 }
