@@ -178,10 +178,8 @@ func fillLedger(ctx context.Context, l *ledger.Ledger, app string) error {
 		if err != nil || len(events) == 0 {
 			return err
 		}
-		for _, e := range events {
-			if err := l.Sent(ctx, e); err != nil {
-				return err
-			}
+		if err := l.Sent(ctx, app, events...); err != nil {
+			return err
 		}
 	}
 }

@@ -22,15 +22,15 @@ func (w *Worker) tell(ctx context.Context, app string) error {
 		if err != nil {
 			return err
 		}
-		for _, e := range events {
-			if w.endpoints[app] != nil {
+		if w.endpoints[app] != nil {
+			for _, e := range events {
 				if err := w.follow.Event(ctx, e.Event); err != nil {
 					return err
 				}
 			}
-			if err := w.ledger.Sent(ctx, e); err != nil {
-				return err
-			}
+		}
+		if err := w.ledger.Sent(ctx, app, events...); err != nil {
+			return err
 		}
 		if len(events) < page {
 			return nil

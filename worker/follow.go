@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"golang.org/x/sync/errgroup"
 
 	"pilotsync/tasks"
 	"pilotsync/worker/applist"
@@ -35,10 +36,20 @@ func (f follow) Sync(ctx context.Context, s tasks.Sync) error {
 		asynq.Queue(tasks.QueueLists), asynq.Timeout(syncTimeout))
 }
 
-// Verify implements [applist.Follower]: it enqueues the attempt that follows r.Attempt.
-func (f follow) Verify(ctx context.Context, app string, r applist.Record) error {
-	v := nextAttempt(app, r)
-	return f.verify(ctx, v, v.ID())
+// together is how many follow-up tasks of one sync are on their way to Redis at
+// once: enough that a burst doesn't wait for the way there and back of each.
+const together = 8
+
+// Verify implements [applist.Follower]: it enqueues the attempts that follow the
+// records' last ones.
+func (f follow) Verify(ctx context.Context, app string, records ...applist.Record) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(together)
+	for _, r := range records {
+		v := nextAttempt(app, r)
+		group.Go(func() error { return f.verify(ctx, v, v.ID()) })
+	}
+	return group.Wait()
 }
 
 // verify enqueues an attempt under an id of the caller's. asynq counts in whole

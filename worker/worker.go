@@ -34,6 +34,12 @@ const (
 	calm  = time.Second
 )
 
+// gather is the least time between two rounds of an app's sync: its list is read and
+// written at most twice a second. Who asks for one domain never waits for it; a burst
+// that goes on is put into fewer writes, each of the whole list, and after each
+// ServerPilot renews the web server's configuration.
+const gather = 500 * time.Millisecond
+
 // Worker takes tasks off the queue and does them.
 type Worker struct {
 	log       *logrus.Entry
@@ -105,7 +111,7 @@ func New(cfg Config) (*Worker, error) {
 	w.syncer = &applist.Syncer{
 		API: listAPI{w.accounts, w.metrics.ambiguousWrites}, Ledger: w.ledger, Follow: w.follow, Rules: cfg.Rules,
 		FirstCheck: func(r applist.Record) time.Duration { return checkPause(w.delays, 1, r) },
-		Now:        time.Now, Stopping: w.stopping, Who: w.name, Watch: w.settled,
+		Now:        time.Now, Gather: gather, Stopping: w.stopping, Who: w.name, Watch: w.settled,
 	}
 	if cfg.DryRun {
 		w.syncer.API = dryAPI{API: w.syncer.API, rdb: cfg.Redis, log: w.log}

@@ -118,7 +118,12 @@ type Ledger interface {
 }
 
 // Lease is the right to sync one app.
-type Lease struct{ App, Token string }
+type Lease struct {
+	App, Token string
+	// Rested is how long ago the app's last commit was when the lease was taken, by
+	// the ledger's clock, to 1 ms; decades where there was none.
+	Rested time.Duration
+}
 
 // Writing is a write that is about to be made.
 type Writing struct {
@@ -153,6 +158,7 @@ type Trouble struct {
 // starting the same thing twice must be harmless, and what was started for an
 // outcome that is then not committed must find that out and end.
 type Follower interface {
-	// Verify starts the first verification of a record at its NextAt.
-	Verify(ctx context.Context, app string, r Record) error
+	// Verify starts the first verification of each record at its NextAt. Its error
+	// names the record.
+	Verify(ctx context.Context, app string, records ...Record) error
 }

@@ -54,7 +54,8 @@ type memory struct {
 	awake    bool
 	token    string
 	until    time.Time
-	tokens   int // leases given out
+	tokens   int           // leases given out
+	rested   time.Duration // what a lease says of the last commit
 	versions int
 	trouble  *Trouble
 	history  map[string][]string
@@ -150,7 +151,7 @@ func (m *memory) Take(ctx context.Context, _ string) (Lease, error) {
 	}
 	m.tokens++
 	m.token, m.until = fmt.Sprintf("token%d", m.tokens), m.now().Add(LeaseTTL)
-	return Lease{App: app, Token: m.token}, nil
+	return Lease{App: app, Token: m.token, Rested: m.rested}, nil
 }
 
 func (m *memory) Renew(ctx context.Context, l Lease) error {

@@ -25,6 +25,11 @@ type Syncer struct {
 	// FirstCheck returns the pause between the commit and the first verification.
 	FirstCheck func(Record) time.Duration
 	Now        func() time.Time
+	// Gather is the least time from an app's last commit to the next round for it, in
+	// which the changes of a burst gather: each round costs a read and a write of the
+	// whole list, however few they are. An app that has rested doesn't wait. Zero for
+	// none; well below [LeaseTTL].
+	Gather time.Duration
 	// Stopping is closed when no new call is to be started.
 	Stopping <-chan struct{}
 	// Who is this worker's name in the domains' history.
@@ -107,6 +112,7 @@ type part struct {
 
 // settle plans, writes and commits until nothing is pending.
 func (r *run) settle(ctx context.Context) error {
+	r.gather(ctx, r.Gather-r.lease.Rested)
 	for {
 		if len(r.parts) == 0 {
 			r.parts, r.stale = []part{{}}, false
@@ -126,6 +132,22 @@ func (r *run) settle(ctx context.Context) error {
 		if released {
 			return nil
 		}
+		r.gather(ctx, r.Gather)
+	}
+}
+
+// gather waits for more of a burst that is under way. It ends early where the sync
+// is to end, which the next step sees to.
+func (r *run) gather(ctx context.Context, pause time.Duration) {
+	if pause <= 0 {
+		return
+	}
+	over := time.NewTimer(min(pause, r.Gather)) // a clock may have been set back
+	defer over.Stop()
+	select {
+	case <-over.C:
+	case <-r.Stopping:
+	case <-ctx.Done():
 	}
 }
 
@@ -225,15 +247,17 @@ func (r *run) replace(ctx context.Context, list []string, w Writing) error {
 // commit starts what follows and then puts the outcomes into the ledger.
 func (r *run) commit(ctx context.Context, plan Result, in Input) error {
 	app := r.lease.App
+	var listed []Record
 	for i := range plan.Outcomes {
 		o := &plan.Outcomes[i]
 		if o.Verify {
 			next := r.ledgerTime(in).Add(r.FirstCheck(o.Record))
 			o.Record.NextAt = &next
-			if err := r.Follow.Verify(ctx, app, o.Record); err != nil {
-				return fmt.Errorf("start the verification of %s on app %s: %w", o.Record.Domain, app, err)
-			}
+			listed = append(listed, o.Record)
 		}
+	}
+	if err := r.Follow.Verify(ctx, app, listed...); err != nil {
+		return fmt.Errorf("start the verifications of app %s: %w", app, err)
 	}
 	stale, err := r.Ledger.Commit(ctx, r.lease, Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Disown: plan.Disown,
 		Gone: plan.Gone, Forget: plan.Forget, Who: r.Who})

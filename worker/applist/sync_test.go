@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -96,11 +97,16 @@ func (f *follower) note(what string, r Record) error {
 	return f.broken
 }
 
-func (f *follower) Verify(_ context.Context, _ string, r Record) error {
-	if r.NextAt == nil || !r.NextAt.Equal(f.rig.now().Add(time.Minute)) {
-		return fmt.Errorf("%s is to be verified at %v", r.Domain, r.NextAt)
+func (f *follower) Verify(_ context.Context, _ string, records ...Record) error {
+	for _, r := range records {
+		if r.NextAt == nil || !r.NextAt.Equal(f.rig.now().Add(time.Minute)) {
+			return fmt.Errorf("%s is to be verified at %v", r.Domain, r.NextAt)
+		}
+		if err := f.note("verify", r); err != nil {
+			return err
+		}
 	}
-	return f.note("verify", r)
+	return nil
 }
 
 // rig is a Syncer with all it needs. Its world gives changes to the ledger.
@@ -638,6 +644,55 @@ func TestAStoppingWorkerFinishesTheCallInHandAndHandsTheRestBack(t *testing.T) {
 		r.holds(t, "a.com")
 		r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.Pending})
 	})
+}
+
+func TestTheChangesOfABurstGather(t *testing.T) {
+	t.Parallel()
+	const gather = 500 * time.Millisecond
+	for name, tt := range map[string]struct {
+		rested time.Duration // of the app, when its sync begins
+		stop   bool          // the worker stops at the end of the first write
+		calls  []string      // with when they are made
+	}{
+		"an app that has rested": {time.Hour, false, []string{"ready 0s", "read 0s", "write 0s", "ready 500ms", "read 500ms", "write 500ms"}},
+		"one that has not":       {100 * time.Millisecond, false, []string{"ready 400ms", "read 400ms", "write 400ms", "ready 900ms", "read 900ms", "write 900ms"}},
+		"a clock set back":       {-time.Hour, false, []string{"ready 500ms", "read 500ms", "write 500ms", "ready 1s", "read 1s", "write 1s"}},
+		"a worker that stops":    {time.Hour, true, []string{"ready 0s", "read 0s", "write 0s"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := setup()
+				r.syncer.Gather, r.world.rested = gather, tt.rested
+				r.syncer.Stopping = make(chan struct{}) // of this test's own time
+				r.world.add("a.com", "")
+				began := time.Now()
+				var calls []string
+				more := once("write", func() {
+					r.world.add("b.com", "")
+					if tt.stop {
+						stopping := make(chan struct{})
+						r.syncer.Stopping = stopping
+						close(stopping)
+					}
+				})
+				r.api.during = func(call string) {
+					calls = append(calls, fmt.Sprint(call, " ", time.Since(began)))
+					more(call)
+				}
+				_, err := r.syncer.Sync(t.Context(), app)
+				if tt.stop != errors.Is(err, ErrHandedBack) || !tt.stop && err != nil {
+					t.Errorf("the sync ended with %v", err)
+				}
+				if diff := cmp.Diff(tt.calls, calls); diff != "" {
+					t.Errorf("calls (-want +got):\n%s", diff)
+				}
+				if tt.stop && time.Since(began) != 0 {
+					t.Errorf("it stopped after %s", time.Since(began))
+				}
+			})
+		})
+	}
 }
 
 func TestASyncThatKeepsGettingChangesEndsWithItsBudget(t *testing.T) {

@@ -15,12 +15,18 @@ import (
 // Take implements [applist.Ledger].
 func (l *Ledger) Take(ctx context.Context, app string) (applist.Lease, error) {
 	lease := applist.Lease{App: app, Token: rand.Text()}
-	reply, err := l.take.Run(ctx, l.rdb, []string{key(app, "sync")}, lease.Token, applist.LeaseTTL.Milliseconds()).StringSlice()
+	reply, err := l.take.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "shown")}, lease.Token, applist.LeaseTTL.Milliseconds()).StringSlice()
 	if err != nil {
 		return applist.Lease{}, fmt.Errorf("take the lease of app %s: %w", app, err)
 	}
+	ms, err := strconv.ParseInt(reply[1], 10, 64)
+	if err != nil {
+		return applist.Lease{}, fmt.Errorf("take the lease of app %s: %w", app, err)
+	}
+	span := time.Duration(ms) * time.Millisecond
 	switch reply[0] {
 	case "taken":
+		lease.Rested = span
 		return lease, nil
 	case "idle":
 		return applist.Lease{}, &applist.NotTaken{Idle: true}
@@ -29,11 +35,7 @@ func (l *Ledger) Take(ctx context.Context, app string) (applist.Lease, error) {
 	case "paused":
 		return applist.Lease{}, &applist.NotTaken{Paused: true}
 	}
-	ms, err := strconv.ParseInt(reply[1], 10, 64)
-	if err != nil {
-		return applist.Lease{}, fmt.Errorf("take the lease of app %s: %w", app, err)
-	}
-	return applist.Lease{}, &applist.NotTaken{Wait: time.Duration(ms) * time.Millisecond}
+	return applist.Lease{}, &applist.NotTaken{Wait: span}
 }
 
 // Renew implements [applist.Ledger].

@@ -133,6 +133,38 @@ func TestAWriteOfUnknownOutcomeIsWaitedForExactly(t *testing.T) {
 	}
 }
 
+// A lease says how long ago the last commit was, whoever made it, by Redis's clock.
+func TestALeaseSaysHowLongItsAppHasRested(t *testing.T) {
+	t.Parallel()
+	l, server := still(t)
+	ctx := t.Context()
+	take := func(domain string, at time.Time) applist.Lease {
+		t.Helper()
+		server.SetTime(at)
+		if _, err := l.Record(ctx, change(domain, first), event("asked")); err != nil {
+			t.Fatal(err)
+		}
+		lease, err := l.Take(ctx, testApp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return lease
+	}
+	lease := take("a.example.com", start)
+	if lease.Rested < 365*24*time.Hour {
+		t.Errorf("an app without a commit rested for %s, want years", lease.Rested)
+	}
+	if _, err := l.Commit(ctx, lease, applist.Commit{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Abandon(ctx, lease, nil); err != nil { // a change is left
+		t.Fatal(err)
+	}
+	if lease := take("b.example.com", start.Add(123*time.Millisecond)); lease.Rested != 123*time.Millisecond {
+		t.Errorf("it rested for %s, want 123ms", lease.Rested)
+	}
+}
+
 func TestTheHolderAloneRenewsAndWrites(t *testing.T) {
 	t.Parallel()
 	renew := func(ctx context.Context, l *Ledger) string { return outcome("renewed", l.Renew(ctx, mine)) }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"pilotsync/tasks"
 	"pilotsync/worker/applist"
 )
@@ -42,11 +44,20 @@ func (l *Ledger) Outbox(ctx context.Context, app string, n int) ([]Told, error) 
 	return events, nil
 }
 
-// Sent takes an event out of the outbox; doing it twice is harmless, for no two
-// lines of an outbox are the same.
-func (l *Ledger) Sent(ctx context.Context, told Told) error {
-	if err := l.rdb.LRem(ctx, key(told.AppID, "outbox"), 1, told.line).Err(); err != nil {
-		return fmt.Errorf("take event %s out of the outbox: %w", told.ID(), err)
+// Sent takes events of one app out of the outbox, in one round trip; doing it twice
+// is harmless, for no two lines of an outbox are the same.
+func (l *Ledger) Sent(ctx context.Context, app string, told ...Told) error {
+	if len(told) == 0 {
+		return nil
+	}
+	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, t := range told {
+			p.LRem(ctx, key(app, "outbox"), 1, t.line)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("take %d events out of the outbox of app %s: %w", len(told), app, err)
 	}
 	return nil
 }

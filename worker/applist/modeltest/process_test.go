@@ -249,11 +249,17 @@ func (p *process) Abandon(_ context.Context, lease applist.Lease, trouble *appli
 	})
 }
 
-func (p *process) Verify(_ context.Context, _ string, r applist.Record) error {
-	return p.call(&call{name: "Verify " + r.Domain, redis: true, effect: func() error {
-		p.followed[fmt.Sprintf("verify %s %d", r.Domain, r.CheckSeq)] = true
-		return nil
-	}})
+func (p *process) Verify(_ context.Context, _ string, records ...applist.Record) error {
+	for _, r := range records {
+		err := p.call(&call{name: "Verify " + r.Domain, redis: true, effect: func() error {
+			p.followed[fmt.Sprintf("verify %s %d", r.Domain, r.CheckSeq)] = true
+			return nil
+		}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *process) Ready(context.Context, string) error {
