@@ -13,8 +13,8 @@ import (
 // listAPI gives a sync what it needs of ServerPilot: the app's account, its rate
 // limit, and errors in the sync's own terms.
 type listAPI struct {
-	accounts  map[string]*account // by app
-	ambiguous interface{ Inc() }  // counts the writes whose outcome isn't known
+	roster    *roster
+	ambiguous interface{ Inc() } // counts the writes whose outcome isn't known
 }
 
 var _ applist.API = listAPI{}
@@ -26,9 +26,13 @@ const readyLimit = 10 * time.Second
 // Ready implements [applist.API]: the tokens for the read and the write are
 // taken together, so that no write waits for one after its read.
 func (a listAPI) Ready(ctx context.Context, app string) error {
+	account, err := a.account(app)
+	if err != nil {
+		return err
+	}
 	limited, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
-	err := a.accounts[app].limiter.WaitSync(limited)
+	err = account.limiter.WaitSync(limited)
 	switch {
 	case err == nil:
 		return nil
@@ -38,9 +42,23 @@ func (a listAPI) Ready(ctx context.Context, app string) error {
 	return fmt.Errorf("wait for app %s's turn at ServerPilot: %w", app, err)
 }
 
+// account returns the app's account. There is none where the configuration was read
+// again in the middle of a sync; nothing was sent then.
+func (a listAPI) account(app string) (*account, error) {
+	found, err := a.roster.account(app)
+	if err != nil {
+		return nil, &applist.CallError{Verdict: applist.Again, Err: err}
+	}
+	return found, nil
+}
+
 // List implements [applist.API].
 func (a listAPI) List(ctx context.Context, app string) ([]string, error) {
-	got, err := a.accounts[app].client.App(ctx, app)
+	account, err := a.account(app)
+	if err != nil {
+		return nil, err
+	}
+	got, err := account.client.App(ctx, app)
 	if err != nil {
 		return nil, callError(err)
 	}
@@ -49,7 +67,11 @@ func (a listAPI) List(ctx context.Context, app string) ([]string, error) {
 
 // Replace implements [applist.API].
 func (a listAPI) Replace(ctx context.Context, app string, names []string, notAfter time.Time) ([]string, error) {
-	answer, err := a.accounts[app].client.SetDomains(ctx, app, names, notAfter)
+	account, err := a.account(app)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := account.client.SetDomains(ctx, app, names, notAfter)
 	if err != nil {
 		if failed := serverpilot.AsError(err); failed != nil && failed.Kind == serverpilot.Unknown {
 			a.ambiguous.Inc()

@@ -61,8 +61,9 @@ type Account struct {
 
 // account is an Account at work.
 type account struct {
-	client  *serverpilot.Client
-	limiter *serverpilot.Limiter
+	clientID, apiKey string
+	client           *serverpilot.Client
+	limiter          *serverpilot.Limiter
 }
 
 // name is what this process calls itself in the ledger's history and in logs.

@@ -37,11 +37,12 @@ func (w *Worker) deliver(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return never(err)
 	}
-	if w.accounts[e.AppID] == nil {
+	serving := w.roster.look()
+	if serving.accounts[e.AppID] == nil {
 		// Another worker may serve it, and be the next to get this task.
-		return sendLater(e, 0, fmt.Errorf("no account is configured for app %s, whose event this is", e.AppID))
+		return sendLater(e, 0, fmt.Errorf("%w for app %s, whose event this is", errUnserved, e.AppID))
 	}
-	to := w.endpoints[e.AppID]
+	to := serving.endpoints[e.AppID]
 	if to == nil {
 		return never(fmt.Errorf("no webhook is configured for app %s (PILOTSYNC_WEBHOOK_URL)", e.AppID))
 	}

@@ -21,10 +21,10 @@ const (
 // of them turns AutoSSL on is no reason to fetch again: for so short a time the
 // others know it from [ledger.Ledger.AutoSSLTurn].
 type details struct {
-	base     context.Context // ends with the worker; a shared fetch belongs to no single task
-	accounts map[string]*account
-	age      time.Duration
-	flight   singleflight.Group
+	base   context.Context // ends with the worker; a shared fetch belongs to no single task
+	roster *roster
+	age    time.Duration
+	flight singleflight.Group
 
 	mu        sync.Mutex
 	apps      map[string]aged[serverpilot.App]
@@ -38,9 +38,9 @@ type aged[T any] struct {
 
 // newDetails returns details that are at most half as old as the shortest pause
 // between verifications.
-func newDetails(base context.Context, accounts map[string]*account, shortest time.Duration) *details {
+func newDetails(base context.Context, roster *roster, shortest time.Duration) *details {
 	return &details{
-		base: base, accounts: accounts, age: min(detailsAge, shortest/2),
+		base: base, roster: roster, age: min(detailsAge, shortest/2),
 		apps: map[string]aged[serverpilot.App]{}, addresses: map[string]aged[netip.Addr]{},
 	}
 }
@@ -79,7 +79,10 @@ func recall[T any](ctx context.Context, d *details, known map[string]aged[T], fl
 		}
 		ctx, cancel := context.WithTimeout(d.base, 2*serverpilot.CallTimeout)
 		defer cancel()
-		a := d.accounts[app]
+		a, err := d.roster.account(app)
+		if err != nil {
+			return nil, err
+		}
 		if err := a.limiter.WaitVerify(ctx, 1); err != nil {
 			return nil, err
 		}

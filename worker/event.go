@@ -22,7 +22,7 @@ func (w *Worker) tell(ctx context.Context, app string) error {
 		if err != nil {
 			return err
 		}
-		if w.endpoints[app] != nil {
+		if w.roster.look().endpoints[app] != nil {
 			for _, e := range events {
 				if err := w.follow.Event(ctx, e.Event); err != nil {
 					return err

@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"strings"
@@ -46,7 +45,7 @@ func (s sweeper) hourly(ctx context.Context) error {
 		return err
 	}
 	var all []error
-	for _, app := range s.apps {
+	for _, app := range s.roster.look().apps {
 		hour := turnHour(app, now)
 		if s.hours[app] == hour {
 			continue
@@ -96,8 +95,8 @@ func (w *Worker) lookAgain(ctx context.Context, s tasks.Sync) error {
 // Drift returns the plan that a sync of an app would carry out now, and changes
 // nothing. The worker needn't run.
 func (w *Worker) Drift(ctx context.Context, app string) (applist.Result, error) {
-	if w.accounts[app] == nil {
-		return applist.Result{}, fmt.Errorf("no account is configured for app %s; the apps served are %s", app, strings.Join(w.apps, ", "))
+	if _, err := w.roster.account(app); err != nil {
+		return applist.Result{}, err
 	}
 	if err := w.syncer.API.Ready(ctx, app); err != nil {
 		return applist.Result{}, err

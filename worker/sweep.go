@@ -64,7 +64,7 @@ func (s sweeper) turn(ctx context.Context) error {
 // own: where an app's events go is for those to know who serve it.
 func (s sweeper) tellAll(ctx context.Context) error {
 	var all []error
-	for _, app := range s.apps {
+	for _, app := range s.roster.look().apps {
 		all = append(all, s.tell(ctx, app))
 	}
 	return errors.Join(all...)
@@ -160,7 +160,7 @@ func (s sweeper) wake(ctx context.Context, id string, now time.Time) error {
 // restarts a worker may just have mended the key, the card or the configuration.
 func (s sweeper) retryTroubled(ctx context.Context) error {
 	var all []error
-	for _, id := range s.apps {
+	for _, id := range s.roster.look().apps {
 		app, err := s.ledger.App(ctx, id)
 		if err != nil || app.Trouble == nil {
 			all = append(all, err)

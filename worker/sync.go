@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -23,9 +22,9 @@ func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return never(err)
 	}
-	if w.accounts[s.AppID] == nil {
+	if _, err := w.roster.account(s.AppID); err != nil {
 		w.metrics.coolOffs.WithLabelValues(coolUnserved).Inc()
-		return w.unserved(ctx, s.AppID)
+		return w.unserved(ctx, s.AppID, err)
 	}
 	if s.Hour != 0 {
 		return w.lookAgain(ctx, s)
@@ -87,8 +86,7 @@ func (w *Worker) again(ctx context.Context, app string, cause error) error {
 // unserved leaves a change for an app that no account of this worker owns
 // pending, and says so where the domain's state is read. Another worker may own
 // it, or the app may be added to the configuration.
-func (w *Worker) unserved(ctx context.Context, app string) error {
-	err := fmt.Errorf("no account is configured for app %s; the apps served are %s", app, strings.Join(w.apps, ", "))
+func (w *Worker) unserved(ctx context.Context, app string, err error) error {
 	state, lookErr := w.ledger.App(ctx, app)
 	if lookErr != nil {
 		return fmt.Errorf("%w (and then: %w)", err, lookErr)

@@ -22,8 +22,8 @@ func (w *Worker) verify(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return never(err)
 	}
-	if w.accounts[v.AppID] == nil {
-		return &later{after: time.Minute, err: fmt.Errorf("no account is configured for app %s, whose domain %s is to be verified", v.AppID, v.Domain)}
+	if _, err := w.roster.account(v.AppID); err != nil {
+		return &later{after: time.Minute, err: fmt.Errorf("verify %s: %w", v.Domain, err)}
 	}
 	if w.isStopping() {
 		return &later{err: applist.ErrHandedBack}
@@ -129,10 +129,14 @@ func (w *Worker) autoSSL(ctx context.Context, app serverpilot.App) (certcheck.Au
 		return a, nil
 	}
 	log := w.taskLog(ctx, app.ID)
-	if err := w.accounts[app.ID].limiter.WaitVerify(ctx, 1); err != nil {
+	account, err := w.roster.account(app.ID)
+	if err != nil {
 		return a, err
 	}
-	err = w.accounts[app.ID].client.EnableAutoSSL(ctx, app.ID)
+	if err := account.limiter.WaitVerify(ctx, 1); err != nil {
+		return a, err
+	}
+	err = account.client.EnableAutoSSL(ctx, app.ID)
 	if failed := serverpilot.AsError(err); failed != nil {
 		// The next attempt tries again; the handshake shows whether it is needed.
 		log.WithError(err).Warn("AutoSSL could not be turned on")

@@ -35,9 +35,12 @@ type endpoint struct {
 }
 
 // endpoints returns the endpoint of each app that has one. Apps with the same
-// URL share its health, whatever their secrets.
-func endpoints(cfg Config, apps []string) (map[string]*endpoint, error) {
+// URL share its health, whatever their secrets, also with those from before.
+func endpoints(cfg Config, apps []string, before map[string]*endpoint) (map[string]*endpoint, error) {
 	byURL, byApp := map[string]*health{}, map[string]*endpoint{}
+	for _, e := range before {
+		byURL[e.URL] = e.health
+	}
 	for _, app := range apps {
 		hook, own := cfg.Webhooks[app]
 		if !own {
@@ -140,7 +143,7 @@ func (w *Worker) switchedOff(ctx context.Context, e *endpoint) (since string, er
 // what was gone. What waits is sent at once then.
 func (w *Worker) switchOn(ctx context.Context) error {
 	fields := map[string]bool{}
-	for _, e := range w.endpoints {
+	for _, e := range w.roster.look().endpoints {
 		fields[e.field] = true
 	}
 	if len(fields) == 0 {

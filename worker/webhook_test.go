@@ -129,7 +129,7 @@ func TestAppsShareTheHealthOfAURLAndKeepTheirOwnWebhook(t *testing.T) {
 		Webhooks: map[string]Webhook{
 			"own": {URL: "https://own.example.com/"}, "same": {URL: "https://all.example.com/?key=x"}, "none": {},
 		},
-	}, []string{"a", "b", "own", "same", "none"})
+	}, []string{"a", "b", "own", "same", "none"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,15 +50,12 @@ type Worker struct {
 	syncer    *applist.Syncer
 	checker   *certcheck.Checker
 	details   *details
-	accounts  map[string]*account // by app
-	apps      []string            // those served, sorted
+	roster    *roster
 	expected  []netip.Prefix
 	delays    []time.Duration
 	dryRun    bool
 	reconcile Reconcile
 	rdb       redis.UniversalClient
-	// endpoints are the webhooks, by app; an app without one isn't there.
-	endpoints map[string]*endpoint
 	poster    *http.Client
 
 	servers  []server
@@ -81,7 +78,7 @@ func New(cfg Config) (*Worker, error) {
 	w := &Worker{
 		log: logrus.NewEntry(cfg.Log), name: name(), ledger: ledger.New(cfg.Redis),
 		follow:  follow{client: asynq.NewClientFromRedisClient(cfg.Redis)},
-		checker: certcheck.New(cfg.Check), accounts: map[string]*account{},
+		checker: certcheck.New(cfg.Check), roster: &roster{},
 		expected: cfg.Expected, delays: cfg.SSLDelays, dryRun: cfg.DryRun, reconcile: cmp.Or(cfg.Reconcile, Repair),
 		rdb: cfg.Redis, poster: newPoster(),
 		stopping: make(chan struct{}),
@@ -91,25 +88,14 @@ func New(cfg Config) (*Worker, error) {
 	}
 	w.watch = &redisWatch{ledger: w.ledger, log: w.log}
 	w.base, w.end = context.WithCancel(context.Background())
-	for _, a := range cfg.Accounts {
-		client, err := serverpilot.New(serverpilot.Config{BaseURL: cfg.APIURL, ClientID: a.ClientID, APIKey: a.APIKey, Observe: w.metrics.called})
-		if err != nil {
-			return nil, err
-		}
-		limited := &account{client: client, limiter: serverpilot.NewLimiter(cfg.Redis, a.ClientID, cfg.APIRate)}
-		for _, app := range a.Apps {
-			w.accounts[app] = limited
-			w.apps = append(w.apps, app)
-		}
-	}
-	slices.Sort(w.apps)
-	var err error
-	if w.endpoints, err = endpoints(cfg, w.apps); err != nil {
+	s, err := w.serving(cfg, &served{})
+	if err != nil {
 		return nil, err
 	}
-	w.details = newDetails(w.base, w.accounts, slices.Min(cfg.SSLDelays))
+	w.roster.now.Store(s)
+	w.details = newDetails(w.base, w.roster, slices.Min(cfg.SSLDelays))
 	w.syncer = &applist.Syncer{
-		API: listAPI{w.accounts, w.metrics.ambiguousWrites}, Ledger: w.ledger, Follow: w.follow, Rules: cfg.Rules,
+		API: listAPI{w.roster, w.metrics.ambiguousWrites}, Ledger: w.ledger, Follow: w.follow, Rules: cfg.Rules,
 		FirstCheck: func(r applist.Record) time.Duration { return checkPause(w.delays, 1, r) },
 		Now:        time.Now, Gather: gather, Stopping: w.stopping, Who: w.name, Watch: w.settled,
 	}
@@ -167,7 +153,7 @@ func (w *Worker) Run(ctx context.Context) error {
 			return fmt.Errorf("start the servers: %w", err)
 		}
 	}
-	w.log.WithField("apps", w.apps).Infof("worker %s is ready", w.name)
+	w.log.WithField("apps", w.roster.look().apps).Infof("worker %s is ready", w.name)
 	running.Go(func() { w.watch.run(ctx) })
 	running.Go(func() { w.sweeper.run(ctx) })
 	running.Go(func() { w.strays.run(ctx) })
@@ -179,7 +165,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		running.Go(s.Shutdown)
 	}
 	running.Wait()
-	for _, a := range w.accounts {
+	for _, a := range w.roster.look().accounts {
 		a.client.Close()
 	}
 	w.poster.CloseIdleConnections()

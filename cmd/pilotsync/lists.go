@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -13,7 +14,10 @@ import (
 
 // remoteLists reads lists from ServerPilot for the page, within the rate limit
 // that all workers share, and behind what they need themselves.
-type remoteLists struct{ accounts map[string]remoteAccount } // by app
+type remoteLists struct {
+	mu       sync.RWMutex
+	accounts map[string]remoteAccount // by app
+}
 
 type remoteAccount struct {
 	client  *serverpilot.Client
@@ -45,7 +49,9 @@ func newRemoteLists(rdb redis.UniversalClient, url string, rate int, accounts []
 
 // List implements [web.Lists].
 func (l *remoteLists) List(ctx context.Context, app string) ([]string, error) {
+	l.mu.RLock()
 	account, ok := l.accounts[app]
+	l.mu.RUnlock()
 	if !ok {
 		return nil, fmt.Errorf("this process has no key for app %s", app)
 	}
@@ -62,7 +68,17 @@ func (l *remoteLists) List(ctx context.Context, app string) ([]string, error) {
 	return got.Domains, nil
 }
 
+// use has the lists read with the keys of others from now on, whose place it takes.
+func (l *remoteLists) use(others *remoteLists) {
+	l.mu.Lock()
+	l.accounts, others.accounts = others.accounts, l.accounts
+	l.mu.Unlock()
+	others.close()
+}
+
 func (l *remoteLists) close() {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
 	for _, a := range l.accounts {
 		a.client.Close()
 	}

@@ -28,7 +28,7 @@ type webSettings struct {
 
 // Help is shown under the command's own --help.
 func (*webCmd) Help() string {
-	return `Serves the page that a worker serves, too, without working: for a machine where the page should be but no key. It runs until SIGTERM or SIGINT, and waits for Redis. Where it is given the account's settings, the page of an app shows the list on ServerPilot, too.
+	return `Serves the page that a worker serves, too, without working: for a machine where the page should be but no key. It runs until SIGTERM or SIGINT, and waits for Redis; at SIGHUP it reads the accounts again. Where it is given the account's settings, the page of an app shows the list on ServerPilot, too.
 
 Examples:
 
@@ -58,7 +58,12 @@ func (c *webCmd) Run(ctx context.Context, s *streams) error {
 	defer page.close()
 	log.Infof("pilotsync %s: Redis is %s", version(), set.shown)
 	watch := func(ctx context.Context) error { return watchRedis(ctx, set.redis, log, set.shown) }
-	return alongside(ctx, watch, page.serve)
+	ctx, stop := context.WithCancel(ctx)
+	reloaded := onHangup(ctx, log, func(context.Context) error { return c.reload(set.redis, set.lists) })
+	err = alongside(ctx, watch, page.serve)
+	stop()
+	reloaded()
+	return err
 }
 
 // webSetup is what the settings of the page alone come to.
@@ -69,6 +74,8 @@ type webSetup struct {
 	shown string // its URL, as it may be shown
 	web   web.Config
 	lists *remoteLists // nil without an account
+	// newLists makes such lists anew, nil without an account.
+	newLists func(redis.UniversalClient) (*remoteLists, error)
 }
 
 // config checks every setting, as that of a worker does.
@@ -79,18 +86,17 @@ func (s webSettings) config(readFile readFile) (webSetup, error) {
 		w.add("PILOTSYNC_LISTEN", s.Listen, "without a page there is nothing to serve; it takes host:port, such as 127.0.0.1:8080")
 	}
 	url, rate := take(&w, "SERVERPILOT_API_URL", s.APIURL, parseAPIURL), take(&w, "PILOTSYNC_API_RATE", s.APIRate, wholeNumber(0, 1000))
-	lists := func() error { return nil }
+	set.newLists = func(redis.UniversalClient) (*remoteLists, error) { return nil, nil }
 	if s.accountSettings != (accountSettings{}) {
 		accounts, _ := s.accounts(&w, readFile)
-		lists = func() (err error) {
-			set.lists, err = newRemoteLists(set.redis, url, rate, accounts)
-			return err
+		set.newLists = func(rdb redis.UniversalClient) (*remoteLists, error) {
+			return newRemoteLists(rdb, url, rate, accounts)
 		}
 	}
 	set.redis, set.shown = s.open(&w, readFile)
 	err := w.err()
 	if err == nil {
-		if err = lists(); err != nil {
+		if set.lists, err = set.newLists(set.redis); err != nil {
 			err = usageError{err}
 		}
 	}

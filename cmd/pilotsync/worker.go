@@ -18,7 +18,7 @@ type workerCmd struct {
 
 // Help is shown under the command's own --help.
 func (*workerCmd) Help() string {
-	return `A worker runs until SIGTERM or SIGINT; then it finishes the calls in hand, hands the rest back and exits with 0. Run as many as you like, on as many machines as you like. Each setting is a flag or a variable; a flag wins.
+	return `A worker runs until SIGTERM or SIGINT; then it finishes the calls in hand, hands the rest back and exits with 0. At SIGHUP it reads PILOTSYNC_CONFIG and the keys' files again, and serves the apps and webhooks that are in there; a file that is wrong changes nothing. Run as many as you like, on as many machines as you like. Each setting is a flag or a variable; a flag wins.
 
 Examples:
 
@@ -65,7 +65,11 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 		log.Warn("dry run: nothing is written to ServerPilot (PILOTSYNC_DRY_RUN)")
 	}
 
+	ctx, stop := context.WithCancel(ctx)
+	reloaded := onHangup(ctx, log, func(ctx context.Context) error { return c.reload(ctx, set.Worker.Redis, w, lists) })
 	err = alongside(ctx, w.Run, page.serve)
+	stop()
+	reloaded()
 	if errors.Is(err, worker.ErrRedisRefused) {
 		return redisRefused(set.Redis, err)
 	}
