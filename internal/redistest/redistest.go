@@ -6,6 +6,8 @@ package redistest
 
 import (
 	"bufio"
+	"cmp"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -33,6 +35,8 @@ type Server struct {
 	binary string
 	folder string
 	args   []string
+	secure Security
+	bus    string        // port of a Cluster's node for the others
 	cmd    *exec.Cmd     // nil while stopped
 	ended  chan struct{} // closed once cmd has been waited for
 }
@@ -56,11 +60,18 @@ func Start(t testing.TB) string {
 // are those of redis-server and win over the defaults.
 func New(t testing.TB, args ...string) *Server {
 	t.Helper()
+	return NewSecure(t, Security{}, args...)
+}
+
+// NewSecure is New for a server with TLS, and without a port for plain text. Its
+// URL lacks who the client is and whom it trusts.
+func NewSecure(t testing.TB, secure Security, args ...string) *Server {
+	t.Helper()
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
 		t.Skip("needs redis-server on PATH, to test against a real Redis: ", err)
 	}
-	s := &Server{t: t, binary: binary, folder: t.TempDir(), args: args}
+	s := &Server{t: t, binary: binary, folder: t.TempDir(), args: args, secure: secure}
 	t.Cleanup(s.Kill)
 	if err := s.begin(); err != nil {
 		t.Fatalf("redis-server doesn't start: %v\n%s", err, s.log())
@@ -76,7 +87,7 @@ func (s *Server) begin() (err error) {
 		if s.Addr, err = freeAddr(); err != nil {
 			return err
 		}
-		s.URL = "redis://" + s.Addr + "/0"
+		s.URL = s.secure.scheme("redis") + "://" + s.Addr + "/0"
 		if err = s.run(); err == nil {
 			return nil
 		}
@@ -109,8 +120,9 @@ func (s *Server) run() error {
 	if err != nil {
 		return err
 	}
-	args := append([]string{"--bind", "127.0.0.1", "--port", port, "--dir", s.folder,
-		"--logfile", s.logfile(), "--save", "", "--appendonly", "no"}, s.args...)
+	args := append([]string{"--bind", "127.0.0.1", "--dir", s.folder, "--logfile", s.logfile(), "--save", "", "--appendonly", "no"},
+		s.secure.args(port)...)
+	args = append(args, s.args...)
 	cmd, ended := exec.Command(s.binary, args...), make(chan struct{})
 	if err := cmd.Start(); err != nil {
 		return err
@@ -143,7 +155,7 @@ func (s *Server) run() error {
 // over a plain connection, since a go-redis client whose dial failed leaves a
 // goroutine behind for a second, which the callers' leak checks would find.
 func (s *Server) answers() error {
-	conn, err := net.DialTimeout("tcp", s.Addr, time.Second)
+	conn, err := s.secure.dial(s.Addr)
 	if err != nil {
 		return err
 	}
@@ -156,7 +168,7 @@ func (s *Server) answers() error {
 	}
 	lines := bufio.NewScanner(conn)
 	if lines.Scan(); lines.Text() != "+PONG" { // as long as it reads what it kept: -LOADING
-		return fmt.Errorf("answer to PING: %q", lines.Text())
+		return cmp.Or(lines.Err(), fmt.Errorf("answer to PING: %q", lines.Text()))
 	}
 	for lines.Scan() {
 		if pid, ok := strings.CutPrefix(lines.Text(), "process_id:"); ok {
@@ -167,6 +179,34 @@ func (s *Server) answers() error {
 		}
 	}
 	return fmt.Errorf("no process id in the answer to INFO (%v)", lines.Err())
+}
+
+func (s Security) scheme(plain string) string {
+	if s.client == nil {
+		return plain
+	}
+	scheme, kind, _ := strings.Cut(plain, "-")
+	return strings.TrimSuffix(scheme+"s-"+kind, "-")
+}
+
+// args are those of a server on a port.
+func (s Security) args(port string) []string {
+	if s.client == nil {
+		return []string{"--port", port}
+	}
+	args := []string{"--port", "0", "--tls-port", port}
+	for _, setting := range s.settings {
+		args = append(args, "--"+setting[0], setting[1])
+	}
+	return args
+}
+
+func (s Security) dial(addr string) (net.Conn, error) {
+	dialer := &net.Dialer{Timeout: time.Second}
+	if s.client == nil {
+		return dialer.Dial("tcp", addr)
+	}
+	return tls.DialWithDialer(dialer, "tcp", addr, s.client)
 }
 
 func (s *Server) end(sig syscall.Signal) {

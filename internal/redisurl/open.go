@@ -23,14 +23,15 @@ const (
 )
 
 // Forms tells the URLs that [Open] takes.
-const Forms = "redis://[user:password@]host[:port][/db], rediss://… for TLS, redis-socket:///path[?db=1], " +
-	"redis-sentinel://[user:password@]host[:port],…[/db]?master=NAME[&sentinel_password=…] or " +
-	"redis-cluster://[user:password@]host[:port],…"
+const Forms = "redis://[user:password@]host[:port][/db], redis-socket:///path[?db=1], " +
+	"redis-sentinel://[user:password@]host[:port],…[/db]?master=NAME[&sentinel_user=…][&sentinel_password=…] or " +
+	"redis-cluster://[user:password@]host[:port],…; for TLS rediss://, rediss-sentinel:// and rediss-cluster://, " +
+	"each with [?ca_file=PATH][&cert_file=PATH&key_file=PATH]"
 
 // Open returns a client of the Redis that the URL names; see [Forms]. Options of
 // go-redis can follow as a query, such as ?pool_size=20&read_timeout=5s. It
-// doesn't connect. An error names the rule that the URL breaks, and holds no
-// password.
+// reads the files that the URL names, and doesn't connect. An error names the
+// rule that the URL breaks, and holds no password.
 func Open(raw string) (redis.UniversalClient, error) {
 	client, err := open(raw)
 	if err != nil {
@@ -49,14 +50,19 @@ func open(raw string) (redis.UniversalClient, error) {
 	case !p.numericPorts():
 		return nil, errors.New("a port is not a number; it takes host:port")
 	}
-	switch p.scheme {
-	case "redis", "rediss":
-		opt, err := redis.ParseURL(raw)
+	scheme, secure := tlsScheme(p.scheme)
+	p.scheme = scheme
+	switch scheme {
+	case "redis":
+		opt, err := serverOptions(raw, secure)
 		if err != nil {
-			return nil, reason(err)
+			return nil, err
 		}
 		return redis.NewClient(sized(opt)), nil
 	case "redis-socket":
+		if secure {
+			break // nobody listens in on a socket
+		}
 		u, err := url.Parse(raw)
 		if err != nil {
 			return nil, reason(err)
@@ -71,13 +77,13 @@ func open(raw string) (redis.UniversalClient, error) {
 		}
 		return redis.NewClient(sized(opt)), nil
 	case "redis-sentinel":
-		opt, err := sentinelOptions(p)
+		opt, err := sentinelOptions(p, secure)
 		if err != nil {
 			return nil, err
 		}
 		return redis.NewFailoverClient(opt), nil
 	case "redis-cluster":
-		opt, err := clusterOptions(p)
+		opt, err := clusterOptions(p, secure)
 		if err != nil {
 			return nil, err
 		}
@@ -85,13 +91,48 @@ func open(raw string) (redis.UniversalClient, error) {
 	case "":
 		return nil, errors.New("it has no scheme; it takes " + Forms)
 	}
-	return nil, fmt.Errorf("the scheme %q is unknown; it takes %s", p.scheme, Forms)
+	return nil, fmt.Errorf("the scheme %q is unknown; it takes %s", split(raw).scheme, Forms)
+}
+
+// serverOptions are those of a single server over TCP.
+func serverOptions(raw string, secure bool) (*redis.Options, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, reason(err)
+	}
+	id, err := takeOut(u, secure)
+	if err != nil {
+		return nil, err
+	}
+	opt, err := redis.ParseURL(u.String())
+	if err != nil {
+		return nil, reason(err)
+	}
+	if secure {
+		opt.TLSConfig, err = id.config(opt.TLSConfig.InsecureSkipVerify)
+	}
+	return opt, err
+}
+
+// takeOut is takeIdentity of a whole URL, with the scheme that go-redis wants.
+func takeOut(u *url.URL, secure bool) (identity, error) {
+	q := u.Query()
+	id, err := takeIdentity(q, secure)
+	u.Scheme, u.RawQuery = "redis", q.Encode()
+	if secure {
+		u.Scheme = "rediss"
+	}
+	return id, err
 }
 
 // sentinelOptions says it in go-redis's way: the first Sentinel is the URL's host
 // with the Sentinels' password, all else is in the query.
-func sentinelOptions(p parts) (*redis.FailoverOptions, error) {
+func sentinelOptions(p parts, secure bool) (*redis.FailoverOptions, error) {
 	u, addrs, err := p.several(sentinelPort)
+	if err != nil {
+		return nil, err
+	}
+	id, err := takeOut(u, secure)
 	if err != nil {
 		return nil, err
 	}
@@ -107,15 +148,23 @@ func sentinelOptions(p parts) (*redis.FailoverOptions, error) {
 		u.User = nil
 	}
 	if password := q.Get("sentinel_password"); password != "" {
-		u.User = url.UserPassword("", password)
+		u.User = url.UserPassword(q.Get("sentinel_user"), password)
+	} else if q.Has("sentinel_user") {
+		return nil, errors.New("sentinel_user is given without a sentinel_password; a user of the Sentinels needs both")
 	}
 	q.Del("master")
+	q.Del("sentinel_user")
 	q.Del("sentinel_password")
 	q["addr"] = addrs[1:]
 	u.Host, u.RawQuery = addrs[0], q.Encode()
 	opt, err := redis.ParseFailoverURL(u.String())
 	if err != nil {
 		return nil, reason(err)
+	}
+	if secure {
+		if opt.TLSConfig, err = id.config(opt.TLSConfig.InsecureSkipVerify); err != nil {
+			return nil, err
+		}
 	}
 	opt.ContextTimeoutEnabled = true
 	if opt.PoolSize == 0 {
@@ -124,7 +173,7 @@ func sentinelOptions(p parts) (*redis.FailoverOptions, error) {
 	return opt, nil
 }
 
-func clusterOptions(p parts) (*redis.ClusterOptions, error) {
+func clusterOptions(p parts, secure bool) (*redis.ClusterOptions, error) {
 	u, addrs, err := p.several(serverPort)
 	if err != nil {
 		return nil, err
@@ -132,12 +181,22 @@ func clusterOptions(p parts) (*redis.ClusterOptions, error) {
 	if db := strings.Trim(u.Path, "/"); db != "" && db != "0" {
 		return nil, fmt.Errorf("it asks for database %q; a Cluster has database 0 only", db)
 	}
+	id, err := takeOut(u, secure)
+	if err != nil {
+		return nil, err
+	}
 	q := u.Query()
 	q["addr"] = addrs[1:]
 	u.Host, u.Path, u.RawQuery = addrs[0], "", q.Encode()
 	opt, err := redis.ParseClusterURL(u.String())
 	if err != nil {
 		return nil, reason(err)
+	}
+	if secure {
+		skip := opt.TLSConfig != nil && opt.TLSConfig.InsecureSkipVerify
+		if opt.TLSConfig, err = id.config(skip); err != nil {
+			return nil, err
+		}
 	}
 	opt.ContextTimeoutEnabled = true
 	if opt.PoolSize == 0 {

@@ -54,8 +54,20 @@ func (p parts) numericPorts() bool {
 	return true
 }
 
-// In a query, everything that could be called a password.
+// In a query, everything that could be called a password. A key's file isn't.
 var secretOption = regexp.MustCompile(`(?i)([^?&=]*(?:pass|pwd|secret|token|key|auth)[^?&=]*=)[^&]*`)
+
+const keyFile = "key_file="
+
+// hideOptions hides the secret ones of a query.
+func hideOptions(query string) string {
+	return secretOption.ReplaceAllStringFunc(query, func(option string) string {
+		if strings.HasPrefix(strings.TrimLeft(option, "?&"), keyFile) {
+			return option
+		}
+		return secretOption.ReplaceAllString(option, "${1}"+redacted)
+	})
+}
 
 // Redacted returns a URL, whether right or wrong, without what is or could be a
 // password. The user's name stays where a password follows it.
@@ -84,6 +96,6 @@ func Redacted(raw string) string {
 	if strings.ContainsRune(p.rest, '#') {
 		return b.String() + redacted
 	}
-	b.WriteString(secretOption.ReplaceAllString(p.rest, "${1}"+redacted))
+	b.WriteString(hideOptions(p.rest))
 	return b.String()
 }

@@ -69,12 +69,12 @@ func TestOpenUnderstandsEachForm(t *testing.T) {
 
 func TestSentinelsAreAskedUnderTheirOwnPassword(t *testing.T) {
 	t.Parallel()
-	opt, err := sentinelOptions(split("redis-sentinel://u:pw@h1,h2:2,[::1]/4?master=m&sentinel_password=s%2Fpw"))
+	opt, err := sentinelOptions(split("redis-sentinel://u:pw@h1,h2:2,[::1]/4?master=m&sentinel_user=su&sentinel_password=s%2Fpw"), false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := []any{opt.SentinelAddrs, opt.MasterName, opt.SentinelUsername, opt.SentinelPassword, opt.Username, opt.Password, opt.DB}
-	want := []any{[]string{"h1:26379", "h2:2", "[::1]:26379"}, "m", "", "s/pw", "u", "pw", 4}
+	want := []any{[]string{"h1:26379", "h2:2", "[::1]:26379"}, "m", "su", "s/pw", "u", "pw", 4}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("options (-want +got):\n%s", diff)
 	}

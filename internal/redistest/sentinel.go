@@ -1,0 +1,104 @@
+package redistest
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Sentinel is a master, its replicas, and Sentinels that watch over them.
+type Sentinel struct {
+	Master    *Server
+	Replicas  []*Server
+	Sentinels []string // their addresses
+	URL       string   // redis-sentinel://…/0?master=main, or rediss-sentinel:// with TLS
+
+	secure Security
+}
+
+// NewSentinel runs a master with two replicas and three Sentinels, which call it
+// main, and returns once all know each other. A master that is gone for a second
+// is down. args are redis-server's, for the master and the replicas.
+func NewSentinel(t testing.TB, secure Security, args ...string) *Sentinel {
+	t.Helper()
+	args = append([]string{"--repl-diskless-sync-delay", "0"}, args...)
+	s := &Sentinel{Master: NewSecure(t, secure, args...), secure: secure}
+	host, port, _ := net.SplitHostPort(s.Master.Addr)
+	for range 2 {
+		s.Replicas = append(s.Replicas, NewSecure(t, secure, append([]string{"--replicaof", host, port}, args...)...))
+	}
+	for range 3 {
+		s.Sentinels = append(s.Sentinels, runSentinel(t, secure, host, port))
+	}
+	s.URL = secure.scheme("redis-sentinel") + "://" + strings.Join(s.Sentinels, ",") + "/0?master=main"
+	if err := within(func() error { return s.ready(t) }); err != nil {
+		t.Fatalf("the Sentinels aren't ready: %v", err)
+	}
+	return s
+}
+
+func runSentinel(t testing.TB, secure Security, host, port string) (addr string) {
+	t.Helper()
+	addr, err := freeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, own, _ := net.SplitHostPort(addr)
+	folder := t.TempDir()
+	conf := fmt.Sprintf("bind 127.0.0.1\ndir %s\nlogfile %s/log\n", folder, folder)
+	for words := secure.args(own); len(words) > 0; words = words[2:] {
+		conf += strings.TrimPrefix(words[0], "--") + " " + words[1] + "\n"
+	}
+	conf += fmt.Sprintf("sentinel monitor main %s %s 2\nsentinel down-after-milliseconds main 1000\n"+
+		"sentinel failover-timeout main 5000\nsentinel parallel-syncs main 2\n", host, port)
+	file := filepath.Join(folder, "sentinel.conf") // which the Sentinel writes to
+	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("redis-server", file, "--sentinel")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // it was killed
+	})
+	return addr
+}
+
+func (s *Sentinel) ask(addr string) *redis.SentinelClient {
+	return redis.NewSentinelClient(&redis.Options{Addr: addr, TLSConfig: s.secure.client, MaxRetries: -1})
+}
+
+// ready is nil when each Sentinel knows the others and the replicas.
+func (s *Sentinel) ready(t testing.TB) error {
+	for _, addr := range s.Sentinels {
+		c := s.ask(addr)
+		others, err := c.Sentinels(t.Context(), "main").Result()
+		replicas, err2 := c.Replicas(t.Context(), "main").Result()
+		_ = c.Close()
+		if err != nil || err2 != nil || len(others) != len(s.Sentinels)-1 || len(replicas) != len(s.Replicas) {
+			return fmt.Errorf("sentinel %s: %d others, %d replicas (%v, %v)", addr, len(others), len(replicas), err, err2)
+		}
+		for _, r := range replicas {
+			if r["master-link-status"] != "ok" {
+				return fmt.Errorf("sentinel %s: replica %s is %s", addr, r["name"], r["master-link-status"])
+			}
+		}
+	}
+	return nil
+}
+
+// Current is the address of the master, as the first Sentinel knows it.
+func (s *Sentinel) Current(t testing.TB) (string, error) {
+	c := s.ask(s.Sentinels[0])
+	defer c.Close()
+	parts, err := c.GetMasterAddrByName(t.Context(), "main").Result()
+	return strings.Join(parts, ":"), err
+}

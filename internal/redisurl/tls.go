@@ -1,0 +1,100 @@
+package redisurl
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+// identity is what a URL says about TLS: whom to trust, and who we are. The files
+// are read by this process; their paths are relative to its folder.
+type identity struct {
+	ca        string // PEM file of the authorities to trust in place of the system's
+	cert, key string // PEM files of our own certificate, with its chain, and its key
+}
+
+// tlsScheme cuts the s off a scheme that asks for TLS: rediss-cluster is
+// redis-cluster with it.
+func tlsScheme(scheme string) (plain string, secure bool) {
+	if rest, ok := strings.CutPrefix(scheme, "rediss"); ok && (rest == "" || rest[0] == '-') {
+		return "redis" + rest, true
+	}
+	return scheme, false
+}
+
+// takeIdentity takes the options about TLS out of a URL's query, which go-redis
+// doesn't know.
+func takeIdentity(query url.Values, secure bool) (identity, error) {
+	var id identity
+	for _, option := range []struct {
+		name string
+		file *string
+	}{{"ca_file", &id.ca}, {"cert_file", &id.cert}, {"key_file", &id.key}} {
+		values, given := query[option.name]
+		query.Del(option.name)
+		switch {
+		case !given:
+			continue
+		case !secure:
+			return identity{}, fmt.Errorf("%s is given; that is for TLS, which the schemes rediss, rediss-sentinel and rediss-cluster ask for", option.name)
+		case len(values) != 1 || values[0] == "":
+			return identity{}, fmt.Errorf("%s is given empty or %d times; it takes the path of one PEM file", option.name, len(values))
+		}
+		*option.file = values[0]
+	}
+	if (id.cert == "") != (id.key == "") {
+		return identity{}, errors.New("one of cert_file and key_file is missing; a client's certificate needs both")
+	}
+	return id, nil
+}
+
+// config reads the files. Without a name of its own, each server has to show a
+// certificate for the host that is dialled: for Sentinel and Cluster that is
+// what they announce, not what the URL says.
+func (id identity) config(skipVerify bool) (*tls.Config, error) {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: skipVerify}
+	if id.ca != "" {
+		pem, err := os.ReadFile(id.ca)
+		if err != nil {
+			return nil, fmt.Errorf("ca_file takes a file that can be read: %w", err)
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("ca_file is %q; it takes certificates as PEM, and there is none", id.ca)
+		}
+	}
+	if id.cert == "" {
+		return cfg, nil
+	}
+	first, err := id.load()
+	if err != nil {
+		return nil, err
+	}
+	// Redis would only break the connection off.
+	if end := first.Leaf.NotAfter; time.Now().After(end) {
+		return nil, fmt.Errorf("cert_file is %q; it takes a certificate that is valid, and this one ended on %s", id.cert, end.UTC().Format(time.RFC3339))
+	}
+	// Read anew for each connection: certificates of a few days are renewed while
+	// a worker runs. One that is being replaced just now, file after file, doesn't
+	// match its key.
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		if now, err := id.load(); err == nil {
+			return now, nil
+		}
+		return first, nil
+	}
+	return cfg, nil
+}
+
+func (id identity) load() (*tls.Certificate, error) {
+	pair, err := tls.LoadX509KeyPair(id.cert, id.key) // its errors hold a path, never a key
+	if err != nil {
+		return nil, fmt.Errorf("cert_file and key_file take a certificate and its key as PEM files that can be read: %w", err)
+	}
+	return &pair, nil
+}
