@@ -14,6 +14,7 @@ import (
 type command struct {
 	script bool     // called by a script
 	args   []string // the command's name, in lower case, and what follows
+	calls  []string // the names of the commands that it called, if it runs a script
 }
 
 // monitor records the commands that Redis is sent, with MONITOR, until the
