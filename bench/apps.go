@@ -30,7 +30,7 @@ func measureApps(ctx context.Context, b *bench) ([]row, error) {
 		commands.Points = append(commands.Points, point{x, each})
 		calls.Points = append(calls.Points, point{x, float64(s.calls) / changes})
 	}
-	b.plots["apps"] = plot{Title: "What a change costs, against the number of apps", X: fmt.Sprintf("apps, %d changes each, one worker", changesPerApp), Y: "a change",
-		LogX: true, LogY: true, Lines: []line{commands, cpu, calls}}
+	b.plot("apps", plot{Title: "What a change costs, against the number of apps", X: fmt.Sprintf("apps, %d changes each, one worker", changesPerApp), Y: "a change",
+		LogX: true, LogY: true, Lines: []line{commands, cpu, calls}})
 	return rows, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/exec"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -16,7 +17,16 @@ type bench struct {
 	quick  bool
 	folder string // of this run, removed at its end
 	binary string // the program under measurement
-	plots  map[string]plot
+
+	mu    sync.Mutex // measures may run at once
+	plots map[string]plot
+}
+
+// plot keeps a plot for the report.
+func (b *bench) plot(name string, p plot) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.plots[name] = p
 }
 
 // margin is how much worse than its goal a ratio may be under -quick, where the
@@ -38,6 +48,23 @@ func (b *bench) atLeast(got, limit float64) bool {
 		limit /= margin
 	}
 	return got >= limit
+}
+
+// atMostYet is atMost for a goal that is known to be missed: what -quick guards,
+// with its margin, is what was reached when it was written.
+func (b *bench) atMostYet(got, limit, reached float64) bool {
+	if b.quick {
+		limit = reached
+	}
+	return b.atMost(got, limit)
+}
+
+// atLeastYet is to atLeast what atMostYet is to atMost.
+func (b *bench) atLeastYet(got, limit, reached float64) bool {
+	if b.quick {
+		limit = reached
+	}
+	return b.atLeast(got, limit)
 }
 
 // size is the number of things that a measure works on.

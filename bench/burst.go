@@ -12,8 +12,8 @@ import (
 // The parts of a burst that the slow ways are measured over. Both take each
 // name in turn, so a burst takes them that much longer as it is larger.
 const (
-	pluginPart = 30
-	plainPart  = 20
+	pluginPart = 15
+	plainPart  = 12
 )
 
 // burstRuns is how often a burst is repeated with pilotsync; the median counts.
@@ -68,7 +68,7 @@ func measureBurst(ctx context.Context, b *bench) (rows []row, err error) {
 		all = quantile(runs, 0.5)
 		ours.Points = append(ours.Points, point{float64(size), all.Seconds()})
 	}
-	b.plots["burst"] = plot{
+	b.plot("burst", plot{
 		Title: "Time until a burst of names is listed", X: "names in the burst, one app", Y: "seconds", LogX: true, LogY: true,
 		Lines: []line{
 			{Name: "plain asynq", Points: linear(ours.Points, plainName), Dashed: true},
@@ -76,7 +76,7 @@ func measureBurst(ctx context.Context, b *bench) (rows []row, err error) {
 			ours,
 			{Name: "limit: one read, one write", Points: linear(ours.Points, 0, limit), Dashed: true},
 		},
-	}
+	})
 
 	plugin, plain := burst*pluginName, burst*plainName
 	overLimit, overPlugin, overPlain := ratio(all, limit), ratio(plugin, all), ratio(plain, all)

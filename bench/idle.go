@@ -13,7 +13,7 @@ import (
 // that has nothing else to do. Between two it waits for a random while, since a
 // request comes at any point of the worker's polling.
 func measureIdle(ctx context.Context, b *bench) (rows []row, err error) {
-	changes := b.size(120, 6)
+	changes := b.size(100, 6)
 	w, err := b.world(simulator.Options{Apps: append(apps("app", changes), apps("other", 40)...), Latency: apiLatency})
 	if err != nil {
 		return nil, err

@@ -9,23 +9,27 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"pilotsync/internal/simulator"
 )
 
 const mib = 1 << 20
 
 func memory(ctx context.Context, b *bench) ([]row, error) {
-	idle, err := b.idleMemory(ctx)
-	if err != nil {
-		return nil, err
-	}
-	waiting, err := b.waitingMemory(ctx)
-	if err != nil {
-		return nil, err
-	}
-	redis, err := b.ledgerMemory(ctx)
+	var idle, waiting row
+	var redis []row
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { idle, err = b.idleMemory(ctx); return err })
+	group.Go(func() (err error) { waiting, err = b.waitingMemory(ctx); return err })
+	group.Go(func() (err error) { redis, err = b.ledgerMemory(ctx); return err })
+	err := group.Wait()
 	return append(redis, idle, waiting), err
 }
+
+// memoryPeriod is how long a worker's memory is looked at: a sweep, each 15 s, and
+// the scan of the queues, at its start, are within.
+const memoryPeriod = 16 * time.Second
 
 // resident is the resident memory of a process in bytes: now, and the most it was.
 func (p *process) resident() (now, peak int64, err error) {
@@ -55,12 +59,11 @@ func (b *bench) idleMemory(ctx context.Context) (r row, err error) {
 	if err := w.start(ctx, 1, "PILOTSYNC_LISTEN=127.0.0.1:0"); err != nil {
 		return row{}, err
 	}
-	period := time.Duration(b.size(20, 3)) * time.Second
-	if err := pass(ctx, period); err != nil {
+	if err := pass(ctx, memoryPeriod); err != nil {
 		return row{}, err
 	}
 	_, peak, err := w.workers[0].resident()
-	return memoryRow(b, "idle worker with its pages", peak, 40, fmt.Sprintf("the most within %s of its start", period)), err
+	return memoryRow(b, "idle worker with its pages", peak, 40, fmt.Sprintf("the most within %s of its start", memoryPeriod)), err
 }
 
 func memoryRow(b *bench, what string, bytes int64, limit float64, note string) row {
@@ -96,13 +99,12 @@ func (b *bench) waitingMemory(ctx context.Context) (r row, err error) {
 	if err != nil {
 		return row{}, err
 	}
-	period := time.Duration(b.size(20, 3)) * time.Second
-	if err := pass(ctx, period); err != nil {
+	if err := pass(ctx, memoryPeriod); err != nil {
 		return row{}, err
 	}
 	_, peak, err := w.workers[0].resident()
 	return memoryRow(b, fmt.Sprintf("worker with %d changes waiting over %d apps", apps*each, apps), peak, 100,
-		fmt.Sprintf("the most from its start until %s after the last was recorded, with ServerPilot down", period)), err
+		fmt.Sprintf("the most from its start until %s after the last was recorded, with ServerPilot down", memoryPeriod)), err
 }
 
 // pass lets time pass.

@@ -14,7 +14,7 @@ import (
 )
 
 // phpQuiet is how long PHP must have sent nothing to count as waiting for an answer.
-const phpQuiet = 100 * time.Millisecond
+const phpQuiet = 200 * time.Millisecond
 
 // phpTrips counts the round trips of the PHP client, by a proxy between it and
 // Redis. A Redis that has just started knows none of the scripts; each that it has

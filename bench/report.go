@@ -71,6 +71,34 @@ func (r row) aside() string {
 	return s
 }
 
+// printed is the result for a terminal; of a quick run, a line for each guard.
+func (r result) printed(quick bool) string {
+	var b strings.Builder
+	if !quick {
+		fmt.Fprintf(&b, "%s: %s (%s)\n", r.Name, r.Goal, r.Took.Round(time.Second))
+	}
+	for _, row := range r.Rows {
+		switch {
+		case !quick:
+			fmt.Fprintf(&b, "  %-8s %s: %s%s\n", row.Verdict(), row.What, row.Got, row.aside())
+		case row.Goal == "":
+		case row.Met:
+			fmt.Fprintf(&b, "holds   %s: %s: %s (%s)\n", r.Name, row.What, row.Got, row.guard())
+		default:
+			fmt.Fprintf(&b, "BROKEN  %s: %s: %s%s\n", r.Name, row.What, row.Got, row.aside())
+		}
+	}
+	return b.String()
+}
+
+// guard is what a quick run demands, before its margin.
+func (r row) guard() string {
+	if r.Yet == "" {
+		return r.Goal
+	}
+	return r.Goal + ", not reached yet: " + r.Yet + " is guarded"
+}
+
 //go:embed report.md.tmpl
 var reportTemplate string
 

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/xml"
 	"errors"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,6 +94,87 @@ func TestQuickGivesAMarginAndAFullRunNone(t *testing.T) {
 	got := []bool{full.atMost(3.1, 3), full.atMost(3, 3), quick.atMost(5.9, 3), quick.atMost(6.1, 3),
 		full.atLeast(49, 50), full.atLeast(50, 50), quick.atLeast(26, 50), quick.atLeast(24, 50)}
 	if diff := cmp.Diff([]bool{false, true, true, false, false, true, true, false}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAGoalKnownToBeMissedIsGuardedAtWhatIsReached(t *testing.T) {
+	t.Parallel()
+	full, quick := &bench{}, &bench{quick: true}
+	got := []bool{full.atMostYet(9, 3, 9), quick.atMostYet(17, 3, 9), quick.atMostYet(19, 3, 9),
+		full.atLeastYet(0.1, 0.4, 0.1), quick.atLeastYet(0.06, 0.4, 0.1), quick.atLeastYet(0.04, 0.4, 0.1)}
+	if diff := cmp.Diff([]bool{false, true, false, false, true, false}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestQuickRunFailsWithWhatIsBroken(t *testing.T) {
+	t.Parallel()
+	rows := []row{{What: "limit", Got: "400 ms"}, {What: "writes", Goal: "≤ 4", Got: "1", Met: true}}
+	if err := verdict([]result{{Name: "burst", Rows: rows}}, time.Second); err != nil {
+		t.Error(err)
+	}
+	err := verdict([]result{{Name: "burst", Rows: append(rows, row{What: "time", Goal: "≤ 3 ×", Got: "2 s"})}}, time.Second)
+	if !errors.Is(err, errBroken) || !strings.Contains(err.Error(), "burst: time is 2 s, and should be ≤ 3 ×") {
+		t.Error(err)
+	}
+}
+
+func TestMeasuresRunAtOnceWithinTheirKind(t *testing.T) {
+	t.Parallel()
+	var running, most atomic.Int32
+	run := func(context.Context, *bench) ([]row, error) {
+		most.Store(max(most.Load(), running.Add(1)))
+		defer running.Add(-1)
+		return nil, nil
+	}
+	both := make(chan struct{})
+	meet := func(ctx context.Context, _ *bench) ([]row, error) {
+		select {
+		case both <- struct{}{}:
+		case <-both:
+		case <-ctx.Done():
+		}
+		return nil, ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	results, err := (&bench{}).measureAll(ctx, []measure{{"a", "", run, alone}, {"b", "", meet, counts}, {"c", "", run, waits}, {"d", "", meet, counts}})
+	if err != nil || most.Load() != 1 {
+		t.Errorf("%d at once: %v", most.Load(), err)
+	}
+	var names []string
+	for _, r := range results {
+		names = append(names, r.Name)
+	}
+	if diff := cmp.Diff([]string{"a", "b", "c", "d"}, names); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestACommandThatFindsNothingIsAnIdleWorkers(t *testing.T) {
+	t.Parallel()
+	var all []command
+	for _, line := range []string{
+		`1.0 [0 127.0.0.1:1] "EVALSHA" "9f" "2" "asynq:{domains}:pending" "asynq:{domains}:paused"`,
+		`1.0 [0 lua] "EXISTS" "asynq:{domains}:paused"`,
+		`1.0 [0 lua] "RPOPLPUSH" "asynq:{domains}:pending" "asynq:{domains}:active"`,
+		`1.1 [0 127.0.0.1:1] "EVALSHA" "9f" "2" "asynq:{domains}:pending" "asynq:{domains}:paused"`,
+		`1.1 [0 lua] "EXISTS" "asynq:{domains}:paused"`,
+		`1.1 [0 lua] "RPOPLPUSH" "asynq:{domains}:pending" "asynq:{domains}:active"`,
+		`1.1 [0 lua] "ZADD" "asynq:{domains}:lease" "1" "x"`,
+		`1.2 [0 127.0.0.1:1] "NEW" "key 7"`,
+	} {
+		all = append(all, parseMonitor(line+"\r\n"))
+	}
+	if n := len(sent(all)); n != 3 {
+		t.Errorf("%d commands were sent", n)
+	}
+	var got []string
+	for _, r := range parts(ofWork(all), 1, "", workPurposes()) {
+		got = append(got, r.What)
+	}
+	if diff := cmp.Diff([]string{"– asynq takes a task", "– other: new key N"}, got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -53,8 +53,8 @@ func measureWorkers(ctx context.Context, b *bench) (rows []row, err error) {
 		bound.Points = append(bound.Points, point{x, float64(n*changesPerApp) / limit.Seconds()})
 		plugin.Points = append(plugin.Points, point{x, 1 / (3 * apiLatency).Seconds()})
 	}
-	b.plots["throughput"] = plot{Title: "Changes listed a second, " + fmt.Sprintf("%d apps with %d changes each", n, changesPerApp),
-		X: fmt.Sprintf("workers, with %d slots each", slots), Y: "changes a second", LogX: true, LogY: true, Lines: []line{bound, ours, plugin}}
+	b.plot("throughput", plot{Title: "Changes listed a second, " + fmt.Sprintf("%d apps with %d changes each", n, changesPerApp),
+		X: fmt.Sprintf("workers, with %d slots each", slots), Y: "changes a second", LogX: true, LogY: true, Lines: []line{bound, ours, plugin}})
 	if b.quick {
 		return rows, nil
 	}
