@@ -49,9 +49,9 @@ func TestARequestBecomesOneTask(t *testing.T) {
 		}
 	}
 	wantTasks := map[string]*asynq.TaskInfo{
-		want[0].TaskID: info(want[0], "domain:add", `{"app_id":"app1","domain":"xn--mnchen-3ya.de","seq":1772366400123457,"www":"main_only","site_id":7,"requested_at":"2026-03-01T12:00:00.123457Z"}`),
-		want[1].TaskID: info(want[1], "domain:add", `{"app_id":"app2","domain":"*.example.com","seq":1772366400123457,"requested_at":"2026-03-01T12:00:00.123457Z","adopt":true}`),
-		want[2].TaskID: info(want[2], "domain:remove", `{"app_id":"app1","domain":"old.example.com","seq":1772366400123458,"requested_at":"2026-03-01T12:00:00.123457Z","by":"anna"}`),
+		want[0].TaskID: info(want[0], "domain:add", `{"app_id":"app1","domain":"xn--mnchen-3ya.de","seq":1772366400123457,"www":"main_only","site_id":7,"requested_at":"2026-03-01T12:00:00.123457Z","v":1}`),
+		want[1].TaskID: info(want[1], "domain:add", `{"app_id":"app2","domain":"*.example.com","seq":1772366400123457,"requested_at":"2026-03-01T12:00:00.123457Z","adopt":true,"v":1}`),
+		want[2].TaskID: info(want[2], "domain:remove", `{"app_id":"app1","domain":"old.example.com","seq":1772366400123458,"requested_at":"2026-03-01T12:00:00.123457Z","by":"anna","v":1}`),
 	}
 	if diff := cmp.Diff(wantTasks, queued(t, rdb), cmpopts.IgnoreFields(asynq.TaskInfo{}, "NextProcessAt")); diff != "" {
 		t.Errorf("tasks (-want +got):\n%s", diff)

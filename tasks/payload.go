@@ -71,6 +71,8 @@ type Change struct {
 	Adopt bool `json:"adopt,omitempty"`
 	// By is the operator who asked, for the history; empty for WordPress.
 	By string `json:"by,omitempty"`
+
+	V Version `json:"v"`
 }
 
 // Sync is the payload of app:sync: bring one app's list in step with the ledger.
@@ -81,6 +83,8 @@ type Sync struct {
 	// Hour is set in the task that looks whether the list still is as it should be,
 	// whatever is pending: the hours since 1970 at which the app's turn comes.
 	Hour int64 `json:"hour,omitempty"`
+
+	V Version `json:"v"`
 }
 
 // Verify is the payload of ssl:verify: one verification of one domain.
@@ -99,6 +103,8 @@ type Verify struct {
 	By string `json:"by,omitempty"`
 	// Watch is set in a look at a domain whose verification has ended.
 	Watch bool `json:"watch,omitempty"`
+
+	V Version `json:"v"`
 }
 
 // EventType says what an event is about.
@@ -132,6 +138,8 @@ type Event struct {
 	// At is when it happened, by Redis's clock in whole microseconds. Of two events
 	// of an app the one with the later time happened later; no two have the same.
 	At time.Time `json:"at"`
+
+	V Version `json:"v"`
 }
 
 // ErrPayload is wrapped by every error about a payload that no retry can mend.
@@ -140,10 +148,13 @@ var ErrPayload = errors.New("bad payload")
 // Decode reads a payload of any of this package's types and checks it. Unknown
 // fields are ignored, so that a newer producer can talk to an older worker; a
 // missing or wrong one is an [ErrPayload] that names the field and the rule, and
-// shows no more of the value than a line takes.
+// shows no more of the value than a line takes. One of a later form is an [ErrNewer].
 func Decode[T Change | Sync | Verify | Event](payload []byte) (T, error) {
 	var p T
 	if err := json.Unmarshal(payload, &p); err != nil {
+		if errors.Is(err, ErrNewer) {
+			return p, fmt.Errorf("read the task: %w", err)
+		}
 		return p, fmt.Errorf("%w: %w", ErrPayload, explain(payload, err))
 	}
 	if err := any(&p).(interface{ check() error }).check(); err != nil {

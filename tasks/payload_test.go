@@ -25,15 +25,15 @@ var (
 func TestPayloadsLookAsDocumented(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, want, got string }{
-		{"change", `{"app_id":"app1","domain":"example.com","seq":1772366400123456,"www":"main_only","site_id":7,"requested_at":"2026-03-01T12:00:00.123456Z"}`, string(Encode(change))},
-		{"change without what is optional", `{"app_id":"app1","domain":"example.com","seq":1,"requested_at":"2026-03-01T12:00:00.123456Z"}`,
+		{"change", `{"app_id":"app1","domain":"example.com","seq":1772366400123456,"www":"main_only","site_id":7,"requested_at":"2026-03-01T12:00:00.123456Z","v":1}`, string(Encode(change))},
+		{"change without what is optional", `{"app_id":"app1","domain":"example.com","seq":1,"requested_at":"2026-03-01T12:00:00.123456Z","v":1}`,
 			string(Encode(Change{AppID: "app1", Domain: "example.com", Seq: 1, RequestedAt: at}))},
-		{"change by an operator", `{"app_id":"app1","domain":"example.com","seq":1,"requested_at":"2026-03-01T12:00:00.123456Z","by":"Änne"}`,
+		{"change by an operator", `{"app_id":"app1","domain":"example.com","seq":1,"requested_at":"2026-03-01T12:00:00.123456Z","by":"Änne","v":1}`,
 			string(Encode(Change{AppID: "app1", Domain: "example.com", Seq: 1, RequestedAt: at, By: "Änne"}))},
-		{"sync", `{"app_id":"app1","wake":3}`, string(Encode(wake))},
-		{"verify", `{"app_id":"app1","domain":"example.com","seq":1772366400123456,"attempt":2,"due_at":"2026-03-01T12:00:00.123456Z"}`, string(Encode(verify))},
-		{"event", `{"type":"domain.state","app_id":"app1","domain":"example.com","seq":5,"state":"done","names":["example.com","www.example.com"],"site_id":7,"reason":"the certificate is valid","at":"2026-03-01T12:00:00.123456Z"}`, string(Encode(event))},
-		{"event of an app", `{"type":"app.blocked","app_id":"app1","reason":"the key was refused","at":"2026-03-01T12:00:00.123457Z"}`, string(Encode(blocked))},
+		{"sync", `{"app_id":"app1","wake":3,"v":1}`, string(Encode(wake))},
+		{"verify", `{"app_id":"app1","domain":"example.com","seq":1772366400123456,"attempt":2,"due_at":"2026-03-01T12:00:00.123456Z","v":1}`, string(Encode(verify))},
+		{"event", `{"type":"domain.state","app_id":"app1","domain":"example.com","seq":5,"state":"done","names":["example.com","www.example.com"],"site_id":7,"reason":"the certificate is valid","at":"2026-03-01T12:00:00.123456Z","v":1}`, string(Encode(event))},
+		{"event of an app", `{"type":"app.blocked","app_id":"app1","reason":"the key was refused","at":"2026-03-01T12:00:00.123457Z","v":1}`, string(Encode(blocked))},
 	} {
 		if diff := cmp.Diff(c.want, c.got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)

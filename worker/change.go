@@ -30,7 +30,7 @@ func (w *Worker) change(ctx context.Context, t *asynq.Task) error {
 // Doing it twice is harmless. The result says in words what was recorded.
 func (w *Worker) record(ctx context.Context, kind string, payload []byte) (c tasks.Change, result string, err error) {
 	if c, err = tasks.Decode[tasks.Change](payload); err != nil {
-		return c, "", never(err)
+		return c, "", unread(err)
 	}
 	pending := applist.Pending{Change: c, Remove: kind == tasks.TypeDomainRemove, RecordedAt: time.Now().UTC()}
 	event := applist.Event{At: pending.RecordedAt, State: tasks.Pending, Reason: "asked to be put on the list", Who: "request"}

@@ -35,7 +35,7 @@ const (
 func (w *Worker) deliver(ctx context.Context, t *asynq.Task) error {
 	e, err := tasks.Decode[tasks.Event](t.Payload())
 	if err != nil {
-		return never(err)
+		return unread(err)
 	}
 	serving := w.roster.look()
 	if serving.accounts[e.AppID] == nil {

@@ -25,6 +25,15 @@ func (l *later) Unwrap() error { return l.err }
 // never is an error after which asynq archives the task at once: no retry can mend it.
 func never(err error) error { return fmt.Errorf("%w: %w", err, asynq.SkipRetry) }
 
+// unread is the end of a task whose payload can't be read. One of a newer program
+// waits for a worker that knows its form: in the midst of an upgrade there is one.
+func unread(err error) error {
+	if errors.Is(err, tasks.ErrNewer) {
+		return &later{after: 10 * time.Second, err: err}
+	}
+	return never(err)
+}
+
 // isFailure tells asynq which errors count against a task's retry limit: only
 // those that lie in the task or in our own code. An outage, however long, and a
 // worker that died use nothing up.

@@ -20,7 +20,7 @@ import (
 func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 	s, err := tasks.Decode[tasks.Sync](t.Payload())
 	if err != nil {
-		return never(err)
+		return unread(err)
 	}
 	if _, err := w.roster.account(s.AppID); err != nil {
 		w.metrics.coolOffs.WithLabelValues(coolUnserved).Inc()

@@ -20,7 +20,7 @@ import (
 func (w *Worker) verify(ctx context.Context, t *asynq.Task) error {
 	v, err := tasks.Decode[tasks.Verify](t.Payload())
 	if err != nil {
-		return never(err)
+		return unread(err)
 	}
 	if _, err := w.roster.account(v.AppID); err != nil {
 		return &later{after: time.Minute, err: fmt.Errorf("verify %s: %w", v.Domain, err)}

@@ -46,6 +46,8 @@ type Record struct {
 	// ExpiryTold is the end of the certificate whose approach was told.
 	ExpiryTold *time.Time `json:"expiry_told,omitempty"`
 
+	V tasks.Version `json:"v"`
+
 	// Version is the record as it was read. A commit replaces the record only if
 	// the ledger still holds exactly this; empty means that there was none.
 	Version string `json:"-"`

@@ -105,6 +105,7 @@ final class Change
         if ($this->adopt) {
             $fields['adopt'] = true;
         }
+        $fields['v'] = 1;
         return (string) json_encode($fields, JSON_UNESCAPED_SLASHES);
     }
 
