@@ -66,7 +66,8 @@ func everyCommand(t *testing.T, url string) {
 	w.awaitState("app1", "refused.example.com", tasks.Rejected)
 	w.awaitState("app2", "other.example.com", tasks.Done)
 	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists} { // what asynq can't read
-		if err := w.rdb.LPush(t.Context(), "asynq:{"+queue+"}:pending", "poison").Err(); err == nil {
+		err := w.rdb.LPush(t.Context(), "asynq:{"+queue+"}:pending", "poison").Err()
+		if err == nil {
 			err = w.rdb.HSet(t.Context(), "asynq:{"+queue+"}:t:poison", "msg", "\xff", "state", "pending").Err()
 		}
 		if err != nil {

@@ -108,13 +108,13 @@ func join(ctx context.Context, nodes []*Server, clients []*redis.Client) error {
 		}
 	}
 	return each(func(i int, rdb *redis.Client) error {
-		known, err := rdb.ClusterSlots(ctx).Result()
+		shards, err := rdb.ClusterShards(ctx).Result()
 		if err != nil {
 			return err
 		}
-		for _, s := range known {
-			if len(s.Nodes) != 2 {
-				return fmt.Errorf("it knows no replica of the slots from %d", s.Start)
+		for _, s := range shards {
+			if len(s.Slots) == 0 || len(s.Nodes) != 2 {
+				return fmt.Errorf("it knows of no replica, or of no slots: %+v", s)
 			}
 		}
 		if info := rdb.Info(ctx, "replication").Val(); i >= masters && !strings.Contains(info, "master_link_status:up") {
