@@ -50,7 +50,9 @@ type Config struct {
 	Webhooks map[string]Webhook
 	// Metrics are what the worker counts into; nil for ones that nobody sees.
 	Metrics *Metrics
-	Log     *logrus.Logger
+	// Ready is called once the worker takes tasks; nil for nobody who waits for it.
+	Ready func()
+	Log   *logrus.Logger
 }
 
 // Account is a ServerPilot account with the apps of it that are served.

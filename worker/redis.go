@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -22,6 +23,7 @@ var ErrRedisRefused = errors.New("connection refused by Redis itself")
 type redisWatch struct {
 	ledger *ledger.Ledger
 	log    *logrus.Entry
+	turned atomic.Pointer[time.Time] // when its loop last did; nil before it began
 
 	mu      sync.Mutex
 	checked time.Time
@@ -43,6 +45,7 @@ func (r *redisWatch) run(ctx context.Context) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	for {
+		r.turn()
 		select {
 		case <-ctx.Done():
 			return
@@ -58,6 +61,7 @@ func (r *redisWatch) await(ctx context.Context) error {
 	ticker := time.NewTicker(watchEvery / 2)
 	defer ticker.Stop()
 	for {
+		r.turn()
 		err := r.check(ctx)
 		if err == nil {
 			return nil

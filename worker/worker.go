@@ -31,7 +31,7 @@ const shutdownLimit = serverpilot.CallTimeout + 2*time.Second
 // waits for changes and lists, and nobody for the others.
 const (
 	quick = 100 * time.Millisecond
-	calm  = time.Second
+	calm  = 600 * time.Millisecond // half as long again at most, and a stopping worker waits it out
 )
 
 // gather is the least time between two rounds of an app's sync: its list is read and
@@ -45,6 +45,7 @@ type Worker struct {
 	log       *logrus.Entry
 	metrics   *Metrics
 	name      string
+	ready     func() // never nil
 	ledger    *ledger.Ledger
 	follow    follow
 	syncer    *applist.Syncer
@@ -80,8 +81,11 @@ func New(cfg Config) (*Worker, error) {
 		follow:  follow{client: asynq.NewClientFromRedisClient(cfg.Redis)},
 		checker: certcheck.New(cfg.Check), roster: &roster{},
 		expected: cfg.Expected, delays: cfg.SSLDelays, dryRun: cfg.DryRun, reconcile: cmp.Or(cfg.Reconcile, Repair),
-		rdb: cfg.Redis, poster: newPoster(),
+		rdb: cfg.Redis, poster: newPoster(), ready: cfg.Ready,
 		stopping: make(chan struct{}),
+	}
+	if w.ready == nil {
+		w.ready = func() {}
 	}
 	if w.metrics = cfg.Metrics; w.metrics == nil {
 		w.metrics = NewMetrics(prometheus.NewRegistry())
@@ -154,6 +158,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 	}
 	w.log.WithField("apps", w.roster.look().apps).Infof("worker %s is ready", w.name)
+	w.ready()
 	running.Go(func() { w.watch.run(ctx) })
 	running.Go(func() { w.sweeper.run(ctx) })
 	running.Go(func() { w.strays.run(ctx) })

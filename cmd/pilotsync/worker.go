@@ -44,6 +44,11 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 
 	registry := worker.NewRegistry(set.Worker.Redis, version())
 	set.Worker.Metrics = worker.NewMetrics(registry)
+	super, err := newSupervisor(s, log)
+	if err != nil {
+		return err
+	}
+	set.Worker.Ready = super.ready
 	w, err := worker.New(set.Worker)
 	if err != nil {
 		return usageError{err}
@@ -65,8 +70,11 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 		log.Warn("dry run: nothing is written to ServerPilot (PILOTSYNC_DRY_RUN)")
 	}
 
+	defer super.watch(ctx, w.Alive)()
 	ctx, stop := context.WithCancel(ctx)
-	reloaded := onHangup(ctx, log, func(ctx context.Context) error { return c.reload(ctx, set.Worker.Redis, w, lists) })
+	reloaded := onHangup(ctx, log, func(ctx context.Context) error {
+		return super.reload(func() error { return c.reload(ctx, set.Worker.Redis, w, lists) })
+	})
 	err = alongside(ctx, w.Run, page.serve)
 	stop()
 	reloaded()
