@@ -22,7 +22,8 @@
 //	pilotsync:{APP}:watch    zset    domains whose verification ended, by the time of the next
 //	                                 look at them (ms)
 //	pilotsync:{APP}:autossl  string  when AutoSSL was last turned on (ms)
-//	pilotsync:{APP}:log:NAME list    the domain's last events, newest first
+//	pilotsync:{APP}:log:NAME list    the domain's last events, newest first, each as line.go
+//	                                 has it (`pilotsync logs` shows them)
 //	pilotsync:{APP}:sync     hash    wake, awake; token, until, taken (the lease, and the
 //	                                 wake it was taken at); landing, claim (write in
 //	                                 flight); look_at (for the sweep); fails, trouble,

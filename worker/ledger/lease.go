@@ -128,7 +128,7 @@ func (l *Ledger) Commit(ctx context.Context, lease applist.Lease, c applist.Comm
 		}
 		event := applist.Event{At: r.UpdatedAt, State: r.State, Reason: o.Event, Who: c.Who}
 		keys = append(keys, logKey(app, r.Domain))
-		args = append(args, r.Domain, r.Seq, r.Version, encode(r), since, due(r), encode(event), told, string(r.State), expiry(r), watch(r))
+		args = append(args, r.Domain, r.Seq, r.Version, encode(r), since, due(r), encodeLine(app, r.Domain, event), told, string(r.State), expiry(r), watch(r))
 	}
 	reply, err := l.commit.Run(ctx, l.rdb, keys, args...).StringSlice()
 	if err != nil {

@@ -119,7 +119,7 @@ func (l *Ledger) Record(ctx context.Context, change applist.Pending, event appli
 	}
 	keys := []string{key(app, "seqs"), key(app, "pending"), key(app, "since"), key(app, "sync"), logKey(app, change.Domain), key(app, "strangers"),
 		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "shown")}
-	reply, err := l.record.Run(ctx, l.rdb, keys, change.Domain, kind, change.Seq, encode(change), encode(event), EventsKept).StringSlice()
+	reply, err := l.record.Run(ctx, l.rdb, keys, change.Domain, kind, change.Seq, encode(change), encodeLine(app, change.Domain, event), EventsKept).StringSlice()
 	if err != nil {
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
 	}
@@ -145,7 +145,7 @@ func (l *Ledger) Record(ctx context.Context, change applist.Pending, event appli
 func (l *Ledger) Verified(ctx context.Context, app string, was, is applist.Record, event applist.Event) (bool, error) {
 	var line string
 	if event.State != "" {
-		line = encode(event)
+		line = encodeLine(app, was.Domain, event)
 	}
 	before := was.State
 	if held, err := decodeRecord(was.Version); err == nil {

@@ -181,8 +181,9 @@ func (l *Ledger) History(ctx context.Context, app, domain string) ([]applist.Eve
 		return nil, fmt.Errorf("read the history of %s on app %s: %w", domain, app, err)
 	}
 	events := make([]applist.Event, 0, len(lines))
+	reader := newLineReader(app, domain)
 	for _, line := range lines {
-		e, err := decodeJSON[applist.Event](line)
+		e, err := reader.decode(line)
 		if err != nil {
 			return nil, fmt.Errorf("the history of %s on app %s in the ledger: %w", domain, app, err)
 		}

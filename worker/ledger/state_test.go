@@ -173,6 +173,12 @@ func dump(t *testing.T, rdb *redis.Client) state {
 				if at, event, _ := strings.Cut(line, " "); short == "outbox" {
 					all[i] = relative(t, now, at[:len(at)-3]) + " " + event
 				}
+				if domain, is := strings.CutPrefix(short, "log:"); is {
+					// As JSON, which every form of a line can be compared in.
+					if e, err := newLineReader(testApp, domain).decode(line); err == nil {
+						all[i] = encode(e)
+					}
+				}
 			}
 			s[short] = all
 		case "set":
