@@ -61,7 +61,7 @@ func begin(ctx context.Context, rdb redis.UniversalClient, queue string, counts 
 		}
 		reply, err := cmd.Int64Slice()
 		if err == nil && len(reply) != 3 {
-			err = fmt.Errorf("Redis answered %v", reply)
+			err = fmt.Errorf("the answer is %v", reply)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("taking %d order numbers for app %s: %w", n, app, classify(ctx, err))
