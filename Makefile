@@ -4,6 +4,7 @@
 # make php      the PHP library's tests alone
 # make wordpress the WordPress plugin's test alone
 # make plugin   the plugin with the library, as a folder and a zip, in PLUGIN (bin/wordpress)
+# make kubernetes the Kubernetes manifests alone, against the API's types
 # make race     the Go tests alone, with the race detector
 # make fuzz     each fuzz target for FUZZTIME
 # make model    the model test of the sync over MODEL_CHECKS schedules; 5,000 take about two minutes
@@ -21,11 +22,11 @@ FAULTS_AT_ONCE ?= 20
 LOG          := bin/test.log
 PLUGIN       ?= bin/wordpress
 
-.PHONY: test setup check php wordpress plugin race fuzz model faults soak bench bench-quick build clean
+.PHONY: test setup check php wordpress plugin kubernetes race fuzz model faults soak bench bench-quick build clean
 .NOTPARALLEL:
 
 # The Go tests come last: the summary of what passed is what a reader looks for.
-test: setup check fuzz php wordpress bench-quick race
+test: setup check fuzz php wordpress kubernetes bench-quick race
 
 # Only what is missing is installed, and said so. Without apt-get the tests that
 # need the real Redis server or PHP skip, and 'make test' fails because of it.
@@ -78,6 +79,11 @@ plugin:
 	@cp -r enqueue/php/src enqueue/php/data enqueue/php/autoload.php '$(PLUGIN)/pilotsync/lib'
 	@if command -v zip >/dev/null; then cd '$(PLUGIN)' && zip -qr pilotsync.zip pilotsync; \
 	  else echo "plugin: there is no zip, so only the folder was made"; fi
+
+# A module of its own, so that the program doesn't depend on Kubernetes' types.
+kubernetes:
+	@echo "kubernetes: the manifests against the API's types"
+	@cd deployments/kubernetes/test && $(GO) vet ./... && $(GO) test -count 1 ./...
 
 # The tests mostly wait, so more of them run at once than there are cores; one
 # package at a time, so that those which measure time are not in each other's way.
