@@ -50,16 +50,8 @@ func (b *bench) atLeast(got, limit float64) bool {
 	return got >= limit
 }
 
-// atMostYet is atMost for a goal that is known to be missed: what -quick guards,
+// atLeastYet is atLeast for a goal that is known to be missed: what -quick guards,
 // with its margin, is what was reached when it was written.
-func (b *bench) atMostYet(got, limit, reached float64) bool {
-	if b.quick {
-		limit = reached
-	}
-	return b.atMost(got, limit)
-}
-
-// atLeastYet is to atLeast what atMostYet is to atMost.
 func (b *bench) atLeastYet(got, limit, reached float64) bool {
 	if b.quick {
 		limit = reached

@@ -41,8 +41,12 @@ func throughput(ctx context.Context, b *bench) ([]row, error) {
 		{What: fmt.Sprintf("asynq, empty handler, %d tasks", changes), Got: fmt.Sprintf("%.0f/s", rate(asynqs)), Met: true,
 			Note: fmt.Sprintf("median of %d; %d slots, as a worker has for changes", rounds, asynqSlots)},
 		{What: fmt.Sprintf("pilotsync, %d changes of %d apps until all are listed", changes, apps), Goal: "≥ 40 % of asynq",
-			Got: fmt.Sprintf("%.0f/s", rate(ours)), Ratio: ratio, Met: b.atLeastYet(ratio, 0.4, 0.1), Yet: "10 %",
-			Note: fmt.Sprintf("median of %d; the simulator shares the machine", rounds)},
+			Got: fmt.Sprintf("%.0f/s", rate(ours)), Ratio: ratio, Met: b.atLeastYet(ratio, 0.4, 0.2), Yet: "20 %",
+			Note: fmt.Sprintf("median of %d; the simulator shares the machine. "+
+				"What is missing to the goal is work that asynq's empty handler doesn't have: beside its two scripts for a task, a change has one that records it, "+
+				"one that enqueues its verification, and its share of the snapshot, the plan, the write and the commit. No one of them stands out in a profile: "+
+				"of the worker's CPU a third is syncs, a fifth recording, a fifth asynq; Redis is busy half of the time. "+
+				"It was three times slower before changes gathered for half a second (the list was read and written per handful of names)", rounds)},
 	}, nil
 }
 
