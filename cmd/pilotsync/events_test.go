@@ -108,7 +108,7 @@ func TestEventsInJSONHasExactlyItsKeys(t *testing.T) {
 	}
 	delete(raw[0]["event"].(map[string]any), "at")
 	want := []map[string]any{{"id": ids[0], "delivery": "waiting", "error": "", "next_at": nil, "delivered_at": nil, "event": map[string]any{
-		"type": "domain.state", "app_id": "app1", "domain": "shop.example.com", "seq": 5.0, "state": "done", "names": []any{"shop.example.com"}, "reason": "it <works>"}}}
+		"type": "domain.state", "app_id": "app1", "domain": "shop.example.com", "seq": 5.0, "state": "done", "names": []any{"shop.example.com"}, "reason": "it <works>", "v": 1.0}}}
 	if diff := cmp.Diff(want, raw); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)
 	}

@@ -56,15 +56,7 @@ func everyCommand(t *testing.T, url string) {
 	}
 	page := l.Addr().String()
 	_ = l.Close() // for the page to take
-	w.start(nil, "worker")
-	w.start(nil, "worker")
-	w.start([]string{"PILOTSYNC_LISTEN=" + page}, "web")
-
-	w.add("app1", "shop.example.com", "refused.example.com")
-	w.add("app2", "other.example.com")
-	w.awaitState("app1", "shop.example.com", tasks.Done)
-	w.awaitState("app1", "refused.example.com", tasks.Rejected)
-	w.awaitState("app2", "other.example.com", tasks.Done)
+	// Before the workers start, since they look for such things at once, and then each half minute.
 	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists} { // what asynq can't read
 		err := w.rdb.LPush(t.Context(), "asynq:{"+queue+"}:pending", "poison").Err()
 		if err == nil {
@@ -74,6 +66,15 @@ func everyCommand(t *testing.T, url string) {
 			t.Fatal(err)
 		}
 	}
+	w.start(nil, "worker")
+	w.start(nil, "worker")
+	w.start([]string{"PILOTSYNC_LISTEN=" + page}, "web")
+
+	w.add("app1", "shop.example.com", "refused.example.com")
+	w.add("app2", "other.example.com")
+	w.awaitState("app1", "shop.example.com", tasks.Done)
+	w.awaitState("app1", "refused.example.com", tasks.Rejected)
+	w.awaitState("app2", "other.example.com", tasks.Done)
 	quarantined := ""
 	await(t, "a message is in quarantine", func() error {
 		all, _, err := worker.NewStrays(w.rdb).Quarantine(t.Context(), 10)
