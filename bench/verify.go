@@ -31,7 +31,7 @@ const certificateFar = 50 * time.Millisecond
 // and one worker verify them all. The reads are counted by the simulator, the
 // certificate checks by a proxy before its TLS.
 func verification(ctx context.Context, b *bench) (rows []row, err error) {
-	apps, each := b.size(40, 8), b.size(150, 50)
+	apps, each := b.size(40, 8), b.size(250, 50)
 	listed := sites(apps)
 	for a := range listed {
 		for i := range each {
