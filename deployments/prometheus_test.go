@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"pilotsync/internal/freeport"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -58,14 +59,12 @@ scrape_configs:
 		t.Fatal(err)
 	}
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
-	// Between our letting go of the port and its taking it, somebody else may have it.
+	// Between our look at the port and its taking it, somebody else may have it.
 	for range 3 {
-		free, err := net.Listen("tcp", "127.0.0.1:0")
+		addr, err := freeport.Addr()
 		if err != nil {
 			t.Fatal(err)
 		}
-		addr := free.Addr().String()
-		_ = free.Close()
 		s := &server{t: t, url: "http://" + addr}
 		cmd := exec.Command(program, "--config.file="+config, "--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+addr, "--log.level=warn")
 		cmd.Stdout, cmd.Stderr = t.Output(), t.Output()

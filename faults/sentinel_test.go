@@ -14,6 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"pilotsync/internal/freeport"
 	"pilotsync/internal/redistest"
 	"pilotsync/internal/redisurl"
 	"pilotsync/internal/simulator"
@@ -90,12 +91,10 @@ func port(t *testing.T, addr string) string {
 func startSentinels(t *testing.T, master string, n int) (addrs []string) {
 	t.Helper()
 	for range n {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		addr, err := freeport.Addr()
 		if err != nil {
 			t.Fatal(err)
 		}
-		addr := listener.Addr().String()
-		_ = listener.Close() // for the Sentinel to take
 		folder := t.TempDir()
 		file := filepath.Join(folder, "sentinel.conf")
 		conf := fmt.Sprintf("bind 127.0.0.1\nport %s\ndir %s\nlogfile %s/log\nsentinel monitor main 127.0.0.1 %s %d\n"+

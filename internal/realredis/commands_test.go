@@ -3,7 +3,6 @@ package realredis
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"pilotsync/internal/freeport"
 	"pilotsync/internal/redistest"
 	"pilotsync/tasks"
 	"pilotsync/worker"
@@ -50,12 +50,10 @@ func everyCommand(t *testing.T, url string) {
 	t.Cleanup(hook.Close)
 	w := newWorld(t, url)
 	w.env = append(w.env, "PILOTSYNC_WEBHOOK_URL="+hook.URL, "PILOTSYNC_WEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	page, err := freeport.Addr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := l.Addr().String()
-	_ = l.Close() // for the page to take
 	// Before the workers start, since they look for such things at once, and then each half minute.
 	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists} { // what asynq can't read
 		err := w.rdb.LPush(t.Context(), "asynq:{"+queue+"}:pending", "poison").Err()
@@ -76,14 +74,18 @@ func everyCommand(t *testing.T, url string) {
 	w.awaitState("app1", "refused.example.com", tasks.Rejected)
 	w.awaitState("app2", "other.example.com", tasks.Done)
 	quarantined := ""
-	await(t, "a message is in quarantine", func() error {
+	await(t, "what asynq can't read is in quarantine, and nowhere else", func() error {
 		all, _, err := worker.NewStrays(w.rdb).Quarantine(t.Context(), 10)
-		if err == nil && len(all) == 0 {
-			err = fmt.Errorf("there is none")
-		} else if err == nil {
-			quarantined = all[0].ID
+		if err != nil || len(all) != 2 {
+			return fmt.Errorf("%d are there: %w", len(all), err)
 		}
-		return err
+		for _, q := range all {
+			if n, err := w.rdb.Exists(t.Context(), "asynq:{"+q.Queue+"}:t:poison").Result(); err != nil || n > 0 {
+				return fmt.Errorf("queue %s still has it: %w", q.Queue, err)
+			}
+		}
+		quarantined = all[0].ID
+		return nil
 	})
 	event := ""
 	await(t, "an event was delivered", func() error {

@@ -33,20 +33,14 @@ func NewCluster(t testing.TB, masters int, secure Security, args ...string) *Clu
 		args = append([]string{"--tls-cluster", "yes"}, args...)
 	}
 	for range 2 * masters {
-		bus, err := freeAddr() // a port 10,000 above the other, as is usual, may not exist
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, busPort, _ := net.SplitHostPort(bus)
-		node := NewSecure(t, secure, append([]string{"--cluster-enabled", "yes", "--cluster-port", busPort, "--cluster-node-timeout", "1000",
+		n := newServer(t, node, secure, append([]string{"--cluster-node-timeout", "1000",
 			"--cluster-replica-validity-factor", "0", "--repl-diskless-sync-delay", "0"}, args...)...)
-		node.bus = busPort
-		c.Nodes, addrs = append(c.Nodes, node), append(addrs, node.Addr)
+		c.Nodes, addrs = append(c.Nodes, n), append(addrs, n.Addr)
 	}
 	c.URL = secure.scheme("redis-cluster") + "://" + strings.Join(addrs, ",")
 	clients := make([]*redis.Client, len(c.Nodes))
-	for i, node := range c.Nodes {
-		clients[i] = node.client()
+	for i, n := range c.Nodes {
+		clients[i] = n.client()
 		defer clients[i].Close()
 	}
 	if err := join(t.Context(), c.Nodes, clients); err != nil {

@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pilotsync/internal/freeport"
 )
 
 // patience is how long a server may take to answer or to end; both take
@@ -34,12 +36,22 @@ type Server struct {
 	t      reporter
 	binary string
 	folder string
-	args   []string
 	secure Security
+	kind   kind
+	args   []string
 	bus    string        // port of a Cluster's node for the others
 	cmd    *exec.Cmd     // nil while stopped
 	ended  chan struct{} // closed once cmd has been waited for
 }
+
+// kind is what a redis-server is run as.
+type kind int
+
+const (
+	single   kind = iota
+	node          // of a Cluster: it has a second port
+	sentinel      // its args are lines of a configuration file, which it writes to
+)
 
 // reporter is what a server needs of its test.
 type reporter interface {
@@ -67,11 +79,16 @@ func New(t testing.TB, args ...string) *Server {
 // URL lacks who the client is and whom it trusts.
 func NewSecure(t testing.TB, secure Security, args ...string) *Server {
 	t.Helper()
+	return newServer(t, single, secure, args...)
+}
+
+func newServer(t testing.TB, kind kind, secure Security, args ...string) *Server {
+	t.Helper()
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
 		t.Skip("needs redis-server on PATH, to test against a real Redis: ", err)
 	}
-	s := &Server{t: t, binary: binary, folder: t.TempDir(), args: args, secure: secure}
+	s := &Server{t: t, binary: binary, folder: t.TempDir(), kind: kind, args: args, secure: secure}
 	t.Cleanup(s.Kill)
 	if err := s.begin(); err != nil {
 		t.Fatalf("redis-server doesn't start: %v\n%s", err, s.log())
@@ -79,13 +96,20 @@ func NewSecure(t testing.TB, secure Security, args ...string) *Server {
 	return s
 }
 
-// begin runs the server on a port of its own.
+// begin runs the server on ports of its own.
 func (s *Server) begin() (err error) {
 	for range 5 {
-		// Between our letting go of the port and Redis's taking it, somebody
-		// else may have it: hence several tries, and the look at who answers.
-		if s.Addr, err = freeAddr(); err != nil {
+		// Between our look at a port and Redis's taking it, somebody else may
+		// have it: hence several tries, and the look at who answers.
+		if s.Addr, err = freeport.Addr(); err != nil {
 			return err
+		}
+		if s.kind == node { // a port 10,000 above the other, as is usual, may not exist
+			bus, err := freeport.Addr()
+			if err != nil {
+				return err
+			}
+			_, s.bus, _ = net.SplitHostPort(bus)
 		}
 		s.URL = s.secure.scheme("redis") + "://" + s.Addr + "/0"
 		if err = s.run(); err == nil {
@@ -116,13 +140,10 @@ func (s *Server) Start() {
 }
 
 func (s *Server) run() error {
-	_, port, err := net.SplitHostPort(s.Addr)
+	args, err := s.arguments()
 	if err != nil {
 		return err
 	}
-	args := append([]string{"--bind", "127.0.0.1", "--dir", s.folder, "--logfile", s.logfile(), "--save", "", "--appendonly", "no"},
-		s.secure.args(port)...)
-	args = append(args, s.args...)
 	cmd, ended := exec.Command(s.binary, args...), make(chan struct{})
 	if err := cmd.Start(); err != nil {
 		return err
@@ -149,6 +170,22 @@ func (s *Server) run() error {
 		case <-tick.C:
 		}
 	}
+}
+
+// arguments are those of the process. What the caller gave comes last, and wins.
+func (s *Server) arguments() ([]string, error) {
+	_, port, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		return nil, err
+	}
+	args := append([]string{"--bind", "127.0.0.1", "--dir", s.folder, "--logfile", s.logfile()}, s.secure.args(port)...)
+	switch s.kind {
+	case node:
+		args = append(args, "--cluster-enabled", "yes", "--cluster-port", s.bus)
+	case sentinel:
+		return s.configured(args)
+	}
+	return append(append(args, "--save", "", "--appendonly", "no"), s.args...), nil
 }
 
 // answers checks that the server is ready, and that it is ours. It speaks to it
@@ -234,13 +271,4 @@ func (s *Server) log() string {
 	}
 	const tail = 4096
 	return string(b[max(0, len(b)-tail):])
-}
-
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String(), nil
 }

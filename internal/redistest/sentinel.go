@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -34,7 +33,9 @@ func NewSentinel(t testing.TB, secure Security, args ...string) *Sentinel {
 		s.Replicas = append(s.Replicas, NewSecure(t, secure, append([]string{"--replicaof", host, port}, args...)...))
 	}
 	for range 3 {
-		s.Sentinels = append(s.Sentinels, runSentinel(t, secure, host, port))
+		watcher := newServer(t, sentinel, secure, "sentinel monitor main "+host+" "+port+" 2", "sentinel down-after-milliseconds main 1000",
+			"sentinel failover-timeout main 5000", "sentinel parallel-syncs main 2")
+		s.Sentinels = append(s.Sentinels, watcher.Addr)
 	}
 	s.URL = secure.scheme("redis-sentinel") + "://" + strings.Join(s.Sentinels, ",") + "/0?master=main"
 	if err := within(func() error { return s.ready(t) }); err != nil {
@@ -43,33 +44,18 @@ func NewSentinel(t testing.TB, secure Security, args ...string) *Sentinel {
 	return s
 }
 
-func runSentinel(t testing.TB, secure Security, host, port string) (addr string) {
-	t.Helper()
-	addr, err := freeAddr()
-	if err != nil {
-		t.Fatal(err)
+// configured writes a Sentinel's configuration file, from what would otherwise be
+// its arguments, and returns those that are left.
+func (s *Server) configured(settings []string) ([]string, error) {
+	var conf strings.Builder
+	for ; len(settings) > 0; settings = settings[2:] {
+		fmt.Fprintln(&conf, strings.TrimPrefix(settings[0], "--"), settings[1])
 	}
-	_, own, _ := net.SplitHostPort(addr)
-	folder := t.TempDir()
-	conf := fmt.Sprintf("bind 127.0.0.1\ndir %s\nlogfile %s/log\n", folder, folder)
-	for words := secure.args(own); len(words) > 0; words = words[2:] {
-		conf += strings.TrimPrefix(words[0], "--") + " " + words[1] + "\n"
+	for _, line := range s.args {
+		fmt.Fprintln(&conf, line)
 	}
-	conf += fmt.Sprintf("sentinel monitor main %s %s 2\nsentinel down-after-milliseconds main 1000\n"+
-		"sentinel failover-timeout main 5000\nsentinel parallel-syncs main 2\n", host, port)
-	file := filepath.Join(folder, "sentinel.conf") // which the Sentinel writes to
-	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("redis-server", file, "--sentinel")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // it was killed
-	})
-	return addr
+	file := filepath.Join(s.folder, "sentinel.conf")
+	return []string{file, "--sentinel"}, os.WriteFile(file, []byte(conf.String()), 0o600)
 }
 
 func (s *Sentinel) ask(addr string) *redis.SentinelClient {

@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pilotsync/internal/freeport"
 )
 
 // patience is how long anything may take on a machine that is very busy.
@@ -129,12 +131,10 @@ func (n *network) startDatabase(socket string) {
 
 func (n *network) startWeb(site string) {
 	n.t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := freeport.Addr()
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	_ = l.Close()
 	n.url = "http://" + addr
 	n.start("php", "-d", "opcache.enable_cli=1", "-S", addr, "-t", site)
 	n.await("the web server to answer", func() bool {
