@@ -243,7 +243,7 @@ func (w *strayWatch) lockAway(ctx context.Context, queue, list string, e entry, 
 
 // take takes what lies in a list out of the queue, if it still is what was found.
 func (w *strayWatch) take(ctx context.Context, queue, list string, e entry, as string) (bool, error) {
-	keys := []string{asynqKey(queue, list), asynqKey(queue, "t:"+e.id), asynqKey(queue, listLease)}
+	keys := []string{asynqKey(queue, list), asynqKey(queue, "t:"+e.id), asynqKey(queue, listLease), asynqKey(queue, listActive)}
 	n, err := w.remove.Run(ctx, w.rdb, keys, e.id, as, e.raw).Int()
 	if err != nil {
 		return false, fmt.Errorf("take task %q out of queue %s: %w", e.id, queue, err)

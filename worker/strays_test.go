@@ -85,6 +85,24 @@ func TestAMessageThatCannotBeDecodedIsFoundWhereverItLies(t *testing.T) {
 	}
 }
 
+func TestAMessageThatAsynqHandsOutDuringTheLookLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	y := newYard(t)
+	y.plant(listActive, "bad", "\xffbad")
+	y.list(listLease, "bad")
+	// The active ones were looked at before it was one of them.
+	if err := y.watch.list(t.Context(), yardQueue, listLease, 0); err != nil {
+		t.Fatal(err)
+	}
+	y.counted(map[string]float64{"unreadable quarantined": 1})
+	if !y.gone("bad") {
+		t.Error("something of it is left in the queue")
+	}
+	if _, err := y.inspector.GetQueueInfo(yardQueue); err != nil {
+		t.Errorf("the queue can't be inspected: %v", err)
+	}
+}
+
 func TestAMessageWithoutItsIDOrQueueIsDoneAtLastOnceTheWatchHasLooked(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, id, queue string }{
