@@ -29,8 +29,8 @@ final class Client
     private $teach = false;
 
     /**
-     * @param string $redisUrl redis://[user:password@]host[:port][/db], rediss://… for TLS,
-     *                         redis-socket:///path[?db=1] or unix:///path[?db=1]
+     * @param string $redisUrl redis://[user:password@]host[:port][/db], redis-socket:///path[?db=1], unix:///path[?db=1] or
+     *                         redis-sentinel://host[:port],…[/db]?master=NAME; for TLS rediss:// and rediss-sentinel://
      * @param string $appId    ServerPilot's id of the app
      * @param (callable(RedisUrl): Connection)|null $connect instead of phpredis or Predis, whichever is there
      * @throws InvalidInput
@@ -42,10 +42,12 @@ final class Client
         }
         Change::checkAppId($appId);
         $url = new RedisUrl($redisUrl);
-        $connect = $connect ?? [self::class, 'connect'];
+        $connect = $connect ?? static function (RedisUrl $url): Connection {
+            return self::connect($url);
+        };
         $this->appId = $appId;
         $this->open = static function () use ($connect, $url): Connection {
-            return $connect($url);
+            return $connect($url->sentinels === [] ? $url : Sentinels::master($url, $connect));
         };
     }
 

@@ -25,10 +25,10 @@ final class ErrorReply
         return strncmp($this->message, 'NOSCRIPT', 8) === 0;
     }
 
-    /** A Redis that loads its data, elects a master or has no connection left may serve later. */
+    /** A Redis that loads its data, elects or was the master, or has no connection left may serve later. */
     public function exception(string $tried): NotEnqueued
     {
-        $later = '/^(?:LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|ERR max number of clients)/';
+        $later = '/^(?:LOADING|MASTERDOWN|READONLY|CLUSTERDOWN|TRYAGAIN|ERR max number of clients)/';
         $message = $tried . ': Redis answered: ' . $this->message;
         return preg_match($later, $this->message) === 1 ? new RedisUnavailable($message) : new RedisRefused($message);
     }

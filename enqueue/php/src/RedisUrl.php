@@ -9,73 +9,77 @@ use Pilotsync\Exception\InvalidInput;
 /** A Redis URL, taken apart. What is wrong with it is told without quoting it: it may hold a password. */
 final class RedisUrl
 {
-    private const FORMS = 'redis://[user:password@]host[:port][/db], rediss://… for TLS, '
-        . 'redis-socket:///path[?db=1] or unix:///path[?db=1]';
+    private const FORMS = 'redis://[user:password@]host[:port][/db], redis-socket:///path[?db=1], unix:///path[?db=1], '
+        . 'redis-sentinel://[user:password@]host[:port],…[/db]?master=NAME[&sentinel_user=…][&sentinel_password=…]; '
+        . 'for TLS rediss://… and rediss-sentinel://…';
+    private const PORT = 6379;
+    private const SENTINEL_PORT = 26379;
 
     /** @var bool */
     public $tls = false;
     /** @var string path of the Unix socket; empty for TCP */
     public $socket = '';
-    /** @var string without brackets; empty for a socket */
+    /** @var string without brackets; empty for a socket, and for Sentinels, who know it */
     public $host = '';
     /** @var int */
-    public $port = 6379;
+    public $port = self::PORT;
     /** @var string */
     public $user = '';
     /** @var string */
     public $password = '';
     /** @var int */
     public $db = 0;
+    /** @var list<self> who knows where the server is; empty where the URL itself says so */
+    public $sentinels = [];
+    /** @var string the name by which the Sentinels know the server */
+    public $master = '';
 
     /** @throws InvalidInput */
     public function __construct(string $url)
     {
-        if (preg_match('~^([a-z-]+)://(?:([^@/?#]*)@)?(\[[0-9A-Fa-f:.]+\]|[^@/?#:\[\]\s]*)(?::([0-9]{1,5}))?(/[^@?#]*)?(?:\?([^@?#]*))?\z~', $url, $p) !== 1) {
-            throw self::wrong("it can't be read as " . self::FORMS . '; in a user or password write % / ? # @ : as %25 %2F %3F %23 %40 %3A');
+        if (preg_match('~^([a-z-]+)://(?:([^@/?#]*)@)?([^@/?#\s]*)(/[^@?#]*)?(?:\?([^@?#]*))?\z~', $url, $p) !== 1) {
+            throw self::unreadable();
         }
-        $p += array_fill(0, 7, '');
-        if ($p[2] !== '') {
-            $this->credentials($p[2]);
+        [, $scheme, $credentials, $hosts, $path, $query] = $p + array_fill(0, 6, '');
+        if ($credentials !== '') {
+            $this->credentials($credentials);
         }
-        parse_str($p[6], $query);
-        $db = $query['db'] ?? '';
-        unset($query['db']);
-        if ($query !== []) {
-            throw self::wrong('its query has something else than db');
-        }
-        switch ($p[1]) {
+        $options = self::options($query);
+        switch ($scheme) {
             case 'redis':
             case 'rediss':
-                $this->tls = $p[1] === 'rediss';
-                $this->host = $p[3] === '' ? 'localhost' : trim($p[3], '[]');
-                if ($p[4] !== '') {
-                    $this->port = (int) $p[4];
-                }
-                $path = trim($p[5], '/');
-                if ($path !== '' && $db !== '') {
-                    throw self::wrong('it names its database twice');
-                }
-                $db = $path !== '' ? $path : $db;
+                $this->tls = $scheme === 'rediss';
+                [$this->host, $this->port] = self::address($hosts, self::PORT);
+                $this->database($path, $options);
                 break;
             case 'redis-socket':
             case 'unix':
-                $this->socket = rawurldecode($p[5]);
-                if ($p[3] !== '' || $p[4] !== '' || strlen($this->socket) < 2) {
+                $this->socket = rawurldecode($path);
+                if ($hosts !== '' || strlen($this->socket) < 2) {
                     throw self::wrong('it takes the path of a socket behind three slashes, as in redis-socket:///run/redis.sock?db=1');
                 }
+                $this->database('', $options);
+                break;
+            case 'redis-sentinel':
+            case 'rediss-sentinel':
+                $this->tls = $scheme === 'rediss-sentinel';
+                $this->database($path, $options);
+                $this->sentinels($hosts, $options);
                 break;
             default:
                 throw self::wrong('its scheme is unknown; it takes ' . self::FORMS);
         }
-        if ($db !== '') {
-            if (!is_string($db) || preg_match('/^[0-9]{1,9}\z/', $db) !== 1) {
-                throw self::wrong('its database is no number');
-            }
-            $this->db = (int) $db;
+        if ($options !== []) {
+            throw self::wrong('its query has something else than db, or for Sentinels master, sentinel_user and sentinel_password');
         }
-        if ($this->port < 1 || $this->port > 65535) {
-            throw self::wrong('its port is none; it takes 1 to 65535');
-        }
+    }
+
+    /** The same for one server whose address is known. */
+    public function at(string $host, int $port): self
+    {
+        $url = clone $this;
+        [$url->host, $url->port, $url->sentinels, $url->master] = [$host, $port, [], ''];
+        return $url;
     }
 
     /** Where it leads, without user and password. */
@@ -84,8 +88,17 @@ final class RedisUrl
         if ($this->socket !== '') {
             return 'unix://' . $this->socket;
         }
-        $host = strpos($this->host, ':') !== false ? '[' . $this->host . ']' : $this->host;
-        return ($this->tls ? 'rediss://' : 'redis://') . $host . ':' . $this->port . '/' . $this->db;
+        $scheme = $this->tls ? 'rediss' : 'redis';
+        if ($this->sentinels !== []) {
+            $hosts = array_map([self::class, 'authority'], $this->sentinels);
+            return $scheme . '-sentinel://' . implode(',', $hosts) . '/' . $this->db . '?master=' . $this->master;
+        }
+        return $scheme . '://' . self::authority($this) . '/' . $this->db;
+    }
+
+    private static function authority(self $url): string
+    {
+        return (strpos($url->host, ':') !== false ? '[' . $url->host . ']' : $url->host) . ':' . $url->port;
     }
 
     /**
@@ -113,6 +126,71 @@ final class RedisUrl
         if ($this->password === '') {
             throw self::wrong('it has a user without a password; a password alone has a colon before it, as in redis://:password@host');
         }
+    }
+
+    /** @param array<string, string> $options from which the database is taken */
+    private function database(string $path, array &$options): void
+    {
+        $path = trim($path, '/');
+        $option = $options['db'] ?? '';
+        unset($options['db']);
+        if ($path !== '' && $option !== '') {
+            throw self::wrong('it names its database twice');
+        }
+        $db = $path . $option;
+        if ($db !== '' && preg_match('/^[0-9]{1,9}\z/', $db) !== 1) {
+            throw self::wrong('its database is no number');
+        }
+        $this->db = (int) $db;
+    }
+
+    /** @param array<string, string> $options from which the Sentinels' are taken */
+    private function sentinels(string $hosts, array &$options): void
+    {
+        $this->master = $options['master'] ?? '';
+        [$user, $password] = [$options['sentinel_user'] ?? '', $options['sentinel_password'] ?? ''];
+        unset($options['master'], $options['sentinel_user'], $options['sentinel_password']);
+        if (preg_match('/^[A-Za-z0-9._-]+\z/', $this->master) !== 1) { // as Redis has it
+            throw self::wrong("it doesn't name the master; add ?master=NAME, the name that the Sentinels know it by (letters, digits, . - and _)");
+        }
+        if ($user !== '' && $password === '') {
+            throw self::wrong('sentinel_user is given without a sentinel_password; a user of the Sentinels needs both');
+        }
+        foreach (explode(',', $hosts) as $one) {
+            $sentinel = $this->at(...self::address($one, self::SENTINEL_PORT));
+            [$sentinel->user, $sentinel->password, $sentinel->db] = [$user, $password, 0];
+            $this->sentinels[] = $sentinel;
+        }
+    }
+
+    /** @return array{string, int} */
+    private static function address(string $authority, int $port): array
+    {
+        if (preg_match('~^(\[[0-9A-Fa-f:.]+\]|[^:\[\],]*)(?::([0-9]{1,5}))?\z~', $authority, $p) !== 1) {
+            throw self::unreadable();
+        }
+        $port = isset($p[2]) ? (int) $p[2] : $port;
+        if ($port < 1 || $port > 65535) {
+            throw self::wrong('a port is none; it takes 1 to 65535');
+        }
+        return [$p[1] === '' ? 'localhost' : trim($p[1], '[]'), $port];
+    }
+
+    /** @return array<string, string> */
+    private static function options(string $query): array
+    {
+        parse_str($query, $options);
+        foreach ($options as $value) {
+            if (!is_string($value)) {
+                throw self::wrong('an option of its query is a list; each takes one value');
+            }
+        }
+        return $options;
+    }
+
+    private static function unreadable(): InvalidInput
+    {
+        return self::wrong("it can't be read as " . self::FORMS . '; in a user or password write % / ? # @ : as %25 %2F %3F %23 %40 %3A');
     }
 
     private static function wrong(string $rule): InvalidInput

@@ -22,6 +22,7 @@ final class RedisUrlTest extends TestCase
         yield ['redis://:a:b@h', ['host' => 'h', 'password' => 'a:b']];
         yield ['redis-socket:///run/redis.sock?db=1', ['socket' => '/run/redis.sock', 'db' => 1]];
         yield ['unix://:pw@/run/a%20b.sock', ['socket' => '/run/a b.sock', 'password' => 'pw']];
+        yield ['redis://h/3', ['host' => 'h', 'db' => 3]];
     }
 
     /**
@@ -30,14 +31,34 @@ final class RedisUrlTest extends TestCase
      */
     public function testTakesApart(string $url, array $want): void
     {
-        $all = ['tls' => false, 'socket' => '', 'host' => '', 'port' => 6379, 'user' => '', 'password' => '', 'db' => 0];
+        $all = ['tls' => false, 'socket' => '', 'host' => '', 'port' => 6379, 'user' => '', 'password' => '', 'db' => 0,
+            'sentinels' => [], 'master' => ''];
         self::assertSame(array_merge($all, $want), get_object_vars(new RedisUrl($url)));
+    }
+
+    public function testSentinelsHaveTheirOwnPortsAndPasswords(): void
+    {
+        $url = new RedisUrl('rediss-sentinel://php:pw@a,[::1]:5000,/2?master=main.1&sentinel_user=watch&sentinel_password=p%26w');
+        self::assertSame(['main.1', 'php', 'pw', 2, true], [$url->master, $url->user, $url->password, $url->db, $url->tls]);
+        $each = array_map(static function (RedisUrl $s): array {
+            return [$s->host, $s->port, $s->user, $s->password, $s->db, $s->tls, $s->sentinels];
+        }, $url->sentinels);
+        self::assertSame([
+            ['a', 26379, 'watch', 'p&w', 0, true, []],
+            ['::1', 5000, 'watch', 'p&w', 0, true, []],
+            ['localhost', 26379, 'watch', 'p&w', 0, true, []],
+        ], $each);
+        self::assertSame('rediss-sentinel://a:26379,[::1]:5000,localhost:26379/2?master=main.1', (string) $url);
+        $master = $url->at('10.0.0.7', 6390);
+        self::assertSame('rediss://10.0.0.7:6390/2', (string) $master);
+        self::assertSame(['php', 'pw', []], [$master->user, $master->password, $master->sentinels]);
     }
 
     public function testRefusesTheRestWithoutShowingIt(): void
     {
         $wrong = ['', 'localhost:6379', 'http://h:secret@x', 'redis://:secret/x@h', 'redis://user@h', 'redis://:secret#@h', 'redis://h:secret', 'redis://h:0', 'redis://h:65536',
-            'redis://h/secret', 'redis://h/1?db=1', 'redis://h?dbb=secret', 'redis-socket://secret', 'redis-socket:///', 'unix://h/x', 'redis-sentinel://a,b/0?master=secret',
+            'redis://h/secret', 'redis://h/1?db=1', 'redis://h?dbb=secret', 'redis-socket://secret', 'redis-socket:///', 'unix://h/x', 'redis-sentinel://a,b/0', 'redis-sentinel://a/0?master=se%20cret',
+            'redis-sentinel://a?master=m&sentinel_user=secret', 'redis-sentinel://a:0?master=m', 'redis-sentinel://a?master=m&secret=1', 'redis://a,b', 'redis://h?master=secret',
             "redis://h\n", 'redis://h?db[]=1', 'redis://h/-1'];
         foreach ($wrong as $url) {
             try {
