@@ -16,6 +16,15 @@ type passwordsCmd struct {
 	Show passwordsShowCmd `cmd:"" help:"Show the passwords that people need."`
 }
 
+// Help is shown under the command's own --help.
+func (*passwordsCmd) Help() string {
+	return `Examples:
+
+    pilotsync passwords make --acl=/etc/redis/users.acl
+
+    pilotsync passwords show`
+}
+
 // passwordsFolder is where the folders of the services are.
 type passwordsFolder struct {
 	Folder string `default:"/var/lib/pilotsync" placeholder:"FOLDER" help:"Folder with a folder for each service, and kept for what is kept."`
