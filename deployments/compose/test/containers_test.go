@@ -246,8 +246,9 @@ func (c *container) start() {
 	if err := c.cmd.Start(); err != nil {
 		c.w.t.Fatalf("%s: %v", c.s.Name, err)
 	}
-	go func() { c.ended <- c.cmd.Wait(); close(c.ended) }()
-	c.w.t.Cleanup(func() { _ = c.cmd.Process.Kill(); <-c.ended })
+	cmd, ended := c.cmd, c.ended // those of this start
+	go func() { ended <- cmd.Wait(); close(ended) }()
+	c.w.t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
 }
 
 // stop sends SIGTERM and waits for a good end, within the grace period.

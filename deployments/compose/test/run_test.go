@@ -73,7 +73,7 @@ func variablesAreSettings(t *testing.T, image string) {
 }
 
 // begin makes the passwords and starts Redis, as each project does first.
-func (w *world) begin() {
+func (w *world) begin() (redis *container) {
 	w.t.Helper()
 	for _, needed := range []string{"redis-server", "redis-cli", "prometheus", "promtool"} {
 		if _, err := exec.LookPath(needed); err != nil {
@@ -87,35 +87,42 @@ func (w *world) begin() {
 			w.t.Errorf("the service passwords says %q, want %q", out, made)
 		}
 	}
-	redis := w.container("redis", 1)
+	redis = w.container("redis", 1)
 	redis.start()
 	redis.awaitHealthy()
 	if out, _ := redis.run("redis-cli", "-h", redis.address, "ping"); !strings.Contains(out, "NOAUTH") {
 		w.t.Errorf("Redis tells somebody without a password: %s", out)
 	}
+	return redis
 }
 
-// shown is what `docker compose run --rm passwords passwords show` tells.
-func (w *world) shown() (page, php string) {
+// shown is what `docker compose run --rm passwords passwords show` tells: the page's
+// password, and the URLs of PHP and the administrator.
+func (w *world) shown() (page, php, admin string) {
 	w.t.Helper()
 	text := w.container("passwords", 3).must("/pilotsync", "passwords", "show", "--folder=/var/lib/pilotsync")
-	found := regexp.MustCompile(`(?s)page: +user admin, password (\S+)\n.*PHP: +(redis://php:\S+)`).FindStringSubmatch(text)
+	found := regexp.MustCompile(`(?s)page: +user admin, password (\S+)\n.*PHP: +(redis://php:\S+)\nRedis: +(redis://admin:\S+)`).FindStringSubmatch(text)
 	if found == nil {
 		w.t.Fatalf("it shows:\n%s", text)
 	}
-	u, err := url.Parse(found[2])
+	return found[1], w.published(found[2]), w.published(found[3])
+}
+
+// published is the URL of what who connects to a published port of Redis comes to.
+func (w *world) published(redisURL string) string {
+	w.t.Helper()
+	u, err := url.Parse(redisURL)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	// Whoever connects to what is published comes to the service's port.
 	for _, p := range w.project.Services["redis"].Ports {
 		if u.Port() == p.Published {
 			u.Host = net.JoinHostPort(w.hosts["redis"], fmt.Sprint(p.Target))
-			return found[1], u.String()
+			return u.String()
 		}
 	}
-	w.t.Fatalf("PHP is told the URL %s, and published is %+v", u.Redacted(), w.project.Services["redis"].Ports)
-	return "", ""
+	w.t.Fatalf("%s isn't what is published: %+v", u.Redacted(), w.project.Services["redis"].Ports)
+	return ""
 }
 
 // done waits until domains of app1 have gone all the way.
@@ -198,7 +205,7 @@ func theRealThing(t *testing.T, image string) {
 	prometheus := startPrometheus(t, w, workers, web)
 
 	// From PHP's side, through what is published.
-	page, php := w.shown()
+	page, php, _ := w.shown()
 	add := func(domains ...string) {
 		cmd := exec.CommandContext(t.Context(), filepath.Join(image, "pilotsync"), append([]string{"enqueue", "add", "--app=app1", "--redis-url=" + php}, domains...)...)
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -299,7 +306,7 @@ func theTrial(t *testing.T, image string) {
 		t.Fatal(err)
 	}
 	w := newWorld(t, image, project)
-	w.begin()
+	redis := w.begin()
 	simulator := w.container("simulator", 1)
 	simulator.start()
 	simulator.awaitHealthy()
@@ -315,4 +322,51 @@ func theTrial(t *testing.T, image string) {
 	}
 	worker.stop()
 	simulator.stop()
+	aBackupIsPutBack(t, w, redis, worker)
+}
+
+// aBackupIsPutBack goes README.md's way.
+func aBackupIsPutBack(t *testing.T, w *world, redis, worker *container) {
+	t.Helper()
+	_, _, url := w.shown()
+	ask := func(args ...string) string {
+		return strings.TrimSpace(redis.must(append([]string{"redis-cli", "-u", url, "--no-auth-warning"}, args...)...))
+	}
+	last := ask("LASTSAVE")
+	await(t, "the second is over, which LASTSAVE counts in", func() bool { return strings.Split(ask("TIME"), "\n")[0] > last })
+	ask("BGSAVE")
+	await(t, "the snapshot is there", func() bool { return ask("LASTSAVE") != last })
+	backup, err := os.ReadFile(filepath.Join(w.volume("redis-data"), "dump.rdb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out := ask("FLUSHALL"); out != "OK" {
+		t.Fatal(out)
+	}
+	redis.stop()
+
+	if err := os.WriteFile(filepath.Join(w.volume("redis-data"), "dump.rdb"), backup, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	project, err := load(t, map[string]string{"APPEND_ONLY": "no"}, tryFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	usual := redis.s
+	redis.s = project.Services["redis"]
+	redis.start()
+	redis.awaitHealthy()
+	ask("CONFIG", "SET", "appendonly", "yes")
+	await(t, "the append-only file is written", func() bool {
+		info := ask("INFO", "persistence")
+		return strings.Contains(info, "aof_enabled:1") && strings.Contains(info, "aof_rewrite_in_progress:0") && strings.Contains(info, "aof_last_bgrewrite_status:ok")
+	})
+	redis.stop()
+	redis.s = usual
+	redis.start()
+	redis.awaitHealthy()
+	if out := worker.must("/pilotsync", "status", "shop.example.com", "--json"); !strings.Contains(out, `"state": "done"`) {
+		t.Errorf("after the backup was put back:\n%s", out)
+	}
+	redis.stop()
 }
