@@ -204,7 +204,8 @@ func (c *container) command(ctx context.Context, args ...string) *exec.Cmd {
 			all = append(all, filepath.Join(c.w.image, "pilotsync"))
 		case "*": // all addresses: its own
 			all = append(all, c.address)
-		case "-::*": // it has none of IPv6
+		case "-::*": // those of IPv6, if there are any: one that may be missing, too
+			all = append(all, "-"+c.w.network+"200")
 		default:
 			all = append(all, c.here(arg))
 		}
