@@ -5,6 +5,7 @@
 # make wordpress the WordPress plugin's test alone
 # make plugin   the plugin with the library, as a folder and a zip, in PLUGIN (bin/wordpress)
 # make kubernetes the Kubernetes manifests against the API's types; not a part of the tests: it downloads 41 MB and compiles for a minute
+# make compose  docker-compose.yml and the image: held to Compose's rules, and run as plain processes
 # make race     the Go tests alone, with the race detector
 # make fuzz     each fuzz target for FUZZTIME
 # make model    the model test of the sync over MODEL_CHECKS schedules; 5,000 take about two minutes
@@ -22,7 +23,7 @@ FAULTS_AT_ONCE ?= 20
 LOG          := bin/test.log
 PLUGIN       ?= bin/wordpress
 
-.PHONY: test setup check php wordpress plugin kubernetes race fuzz model faults soak bench bench-quick build clean
+.PHONY: test setup check php wordpress plugin kubernetes compose race fuzz model faults soak bench bench-quick build clean
 .NOTPARALLEL:
 
 # The Go tests come last: the summary of what passed is what a reader looks for.
@@ -84,6 +85,16 @@ plugin:
 kubernetes:
 	@echo "kubernetes: the manifests against the API's types"
 	@cd deployments/kubernetes/test && $(GO) vet ./... && $(GO) test -count 1 ./...
+
+# A module of its own, so that the program doesn't depend on Compose's types and BuildKit's.
+compose:
+	@mkdir -p bin
+	@echo "compose: docker-compose.yml and the image (everything is in bin/compose.log)"
+	@staticcheck=$$($(GO) tool -n staticcheck) && cd deployments/compose/test && $(GO) vet ./... && $$staticcheck ./...
+	@status=0; (cd deployments/compose/test && $(GO) test -v -count 1 -timeout 5m ./...) >bin/compose.log 2>&1 || status=$$?; \
+	  if grep -q '^ *--- SKIP' bin/compose.log; then status=1; fi; \
+	  grep -E '^ *--- |^(ok|FAIL|panic:)' bin/compose.log; \
+	  if [ $$status != 0 ]; then tail -100 bin/compose.log; fi; exit $$status
 
 # The tests mostly wait, so more of them run at once than there are cores; one
 # package at a time, so that those which measure time are not in each other's way.

@@ -44,6 +44,7 @@ type commands struct {
 	Events     eventsCmd     `cmd:"" help:"Show what the webhook is told, and send it again."`
 	Quarantine quarantineCmd `cmd:"" help:"Show what asynq could do nothing with, and was taken off the queues."`
 	Simulate   simulateCmd   `cmd:"" help:"Run a stand-in for ServerPilot, DNS and web servers, to try things with."`
+	Passwords  passwordsCmd  `cmd:"" help:"Make the passwords of services that are started together, and show them."`
 	Healthy    healthyCmd    `cmd:"" help:"Ask the process beside it whether it lives; for containers."`
 	Completion completionCmd `cmd:"" help:"Have the shell complete commands, flags and states."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`

@@ -21,8 +21,16 @@ func (*versionCmd) Run(s *streams) error {
 	return err
 }
 
-// version is the version the Go toolchain stamped into the binary, "(devel)" for an unstamped build.
+// release is set by the linker and nothing else, for builds outside of version
+// control such as the image's: go build -ldflags "-X main.release=v1.2.3".
+var release string
+
+// version is the release, or else what the Go toolchain stamped into the binary;
+// "(devel)" for an unstamped build.
 func version() string {
+	if release != "" {
+		return release
+	}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
 	}

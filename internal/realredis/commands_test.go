@@ -126,6 +126,8 @@ func everyCommand(t *testing.T, url string) {
 		{"web", "--listen nowhere", "PILOTSYNC_LISTEN", 2},        // one runs
 		{"simulate", "--api-key=", "", -1},                        // has no Redis
 		{"demo", "", "", -1},                                      // has its own
+		{"passwords make", "", "", -1},                            // only writes files
+		{"passwords show", "", "", -1},                            // only reads one
 		{"completion", "bash --code", "complete", 0},
 		{"version", "", "", 0},
 		{"healthy", "--url http://" + page + "/healthz", "", 0},

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+
+	"pilotsync/internal/credentials"
+)
+
+// passwordsCmd is for what is set up without a person, as docker-compose.yml does it.
+type passwordsCmd struct {
+	Make passwordsMakeCmd `cmd:"" help:"Make the passwords that aren't there yet, and write each service's files."`
+	Show passwordsShowCmd `cmd:"" help:"Show the passwords that people need."`
+}
+
+// Help is shown under the command's own --help.
+func (*passwordsCmd) Help() string {
+	return `Examples:
+
+    pilotsync passwords make --acl=/etc/redis/users.acl
+
+    pilotsync passwords show`
+}
+
+// passwordsFolder is where the folders of the services are.
+type passwordsFolder struct {
+	Folder string `default:"/var/lib/pilotsync" placeholder:"FOLDER" help:"Folder with a folder for each service, and kept for what is kept."`
+}
+
+type passwordsMakeCmd struct {
+	passwordsFolder
+
+	ACL       string `name:"acl" required:"" placeholder:"FILE" help:"Redis's users without passwords, as deployments/redis/users.acl has them."`
+	Redis     string `default:"redis:6379" placeholder:"HOST:PORT" help:"Redis, as the worker and the page reach it."`
+	Published string `default:"127.0.0.1:6379" placeholder:"HOST:PORT" help:"The same Redis, as WordPress reaches it."`
+	APIKey    string `name:"api-key-file" placeholder:"FILE" help:"File with ServerPilot's API key, to be handed to the worker. Default: none."`
+}
+
+// Help is shown under the command's own --help.
+func (*passwordsMakeCmd) Help() string {
+	return `Writes redis/users.acl and redis/php-password, worker/redis-url and worker/api-key, page/redis-url and page/users, grafana/password. What was made before is kept, in kept/passwords.json, and everything else is written anew; so it can run before each start.
+
+Examples:
+
+    pilotsync passwords make --acl=/etc/redis/users.acl --api-key-file=/run/secrets/api-key`
+}
+
+// Validate is called by kong after parsing.
+func (c *passwordsMakeCmd) Validate() error {
+	for _, flag := range [][2]string{{"redis", c.Redis}, {"published", c.Published}} {
+		if host, _, err := net.SplitHostPort(flag[1]); err != nil || host == "" || !hostPort(flag[1]) {
+			return fmt.Errorf("--%s is %q; it takes host:port, such as 127.0.0.1:6379", flag[0], flag[1])
+		}
+	}
+	return nil
+}
+
+// Run makes what is missing; it says how much, and no password.
+func (c *passwordsMakeCmd) Run(s *streams) error {
+	opt := credentials.Options{Redis: c.Redis, Published: c.Published}
+	var err error
+	if opt.ACL, err = os.ReadFile(c.ACL); err != nil {
+		return usageError{fmt.Errorf("--acl is %q; it takes a file that can be read: %w", c.ACL, err)}
+	}
+	if c.APIKey != "" {
+		if opt.APIKey, err = readFile(os.ReadFile).text(c.APIKey); err != nil {
+			return usageError{fmt.Errorf("--api-key-file is %q; %w", c.APIKey, err)}
+		}
+	}
+	made, err := credentials.Make(c.Folder, opt)
+	if err != nil {
+		return fmt.Errorf("making the passwords in %s: %w", c.Folder, err)
+	}
+	_, err = fmt.Fprintf(s.Out, "%d passwords were made; all files are written in %s\n", made, c.Folder)
+	return err
+}
+
+type passwordsShowCmd struct{ passwordsFolder }
+
+// Help is shown under the command's own --help.
+func (*passwordsShowCmd) Help() string {
+	return `Shows the logins of the page and of Grafana, the URL for WordPress (PILOTSYNC_REDIS_URL), and that of Redis's administrator.
+
+Examples:
+
+    pilotsync passwords show
+
+    docker compose run --rm passwords passwords show`
+}
+
+// Run prints them.
+func (c *passwordsShowCmd) Run(s *streams) error {
+	kept, err := credentials.Load(c.Folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no passwords were made in %s yet: %w", c.Folder, err)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(s.Out, kept.Show())
+	return err
+}

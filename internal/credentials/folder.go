@@ -1,0 +1,83 @@
+package credentials
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// keptFile is within the folder that no service is given.
+const keptFile = "kept/passwords.json"
+
+// Make makes the passwords that aren't kept yet in folder, and writes all files
+// anew. It returns how many it made.
+func Make(folder string, o Options) (made int, err error) {
+	if err := o.check(); err != nil {
+		return 0, err
+	}
+	kept, err := Load(folder)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, err // never replaced by new ones: Redis and Grafana know the old
+	}
+	kept, made, err = kept.complete(o)
+	if err != nil {
+		return 0, err
+	}
+	text, err := json.MarshalIndent(kept, "", "  ")
+	if err != nil {
+		return 0, fmt.Errorf("put down what is kept: %w", err)
+	}
+	// First, so that no service has a password that was then forgotten.
+	if err := write(filepath.Join(folder, keptFile), append(text, '\n'), 0o400); err != nil {
+		return 0, err
+	}
+	for _, f := range kept.files(o) {
+		mode := fs.FileMode(0o400)
+		if f.open {
+			mode = 0o444
+		}
+		if err := write(filepath.Join(folder, f.folder, f.name), []byte(f.text), mode); err != nil {
+			return 0, err
+		}
+	}
+	return made, nil
+}
+
+// Load reads what Make has kept in folder. Its error is fs.ErrNotExist if there is nothing.
+func Load(folder string) (Kept, error) {
+	name := filepath.Join(folder, keptFile)
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return Kept{}, fmt.Errorf("read the passwords that are kept: %w", err)
+	}
+	var kept Kept
+	if err := json.Unmarshal(text, &kept); err != nil {
+		return Kept{}, fmt.Errorf("read the passwords that are kept: %s isn't as it was written: %w", name, err)
+	}
+	return kept, nil
+}
+
+// write puts a file in its place at once and whole: who reads it meanwhile gets
+// the old one or the new.
+func write(name string, text []byte, mode fs.FileMode) (err error) {
+	folder := filepath.Dir(name)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("make the folder of %s: %w", name, err)
+	}
+	temp, err := os.CreateTemp(folder, ".new-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	_, err = temp.Write(text)
+	err = errors.Join(err, temp.Chmod(mode), temp.Sync(), temp.Close())
+	if err == nil {
+		err = os.Rename(temp.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", name, err), os.Remove(temp.Name()))
+	}
+	return nil
+}
