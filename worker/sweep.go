@@ -105,8 +105,8 @@ func (s sweeper) adopt(ctx context.Context) error {
 			continue
 		}
 		c, result, err := s.record(ctx, t.Type, t.Payload)
-		if errors.Is(err, asynq.SkipRetry) {
-			continue // asynq archives it when it hands it out again
+		if errors.Is(err, asynq.SkipRetry) || errors.Is(err, tasks.ErrNewer) {
+			continue // asynq archives it, or keeps it for a newer worker, when it hands it out again
 		}
 		if err != nil {
 			return err
