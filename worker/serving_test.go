@@ -86,10 +86,10 @@ func TestARunningWorkerTakesItsAppsAnew(t *testing.T) {
 	w.awaitState("app2", "www.six.example.com", 30*time.Second, tasks.Done)
 }
 
-// A wrong key blocks its apps for minutes. Whether the account goes or its key is put
-// right, nobody waits for the end of that, not even if Redis was away meanwhile.
-func TestAReloadReachesBlockedAppsAtOnce(t *testing.T) {
-	t.Parallel()
+// blocked is a running worker with an app whose account's key is wrong: it is tried
+// again in five minutes. two is its configuration with another key.
+func blocked(t *testing.T, domain string) (w *world, mini *miniredis.Miniredis, wk *worker.Worker, two func(key string) worker.Config) {
+	t.Helper()
 	sim, err := simulator.Start(simulator.Options{
 		Apps:     []simulator.App{{ID: "app1"}, {ID: "app2"}},
 		Accounts: []simulator.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1"}}, {ClientID: "two", APIKey: "right", Apps: []string{"app2"}}},
@@ -98,36 +98,44 @@ func TestAReloadReachesBlockedAppsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(sim.Close)
-	mini := miniredis.RunT(t)
-	w := setupOn(t, sim, mini.Addr())
+	mini = miniredis.RunT(t)
+	w = setupOn(t, sim, mini.Addr())
 	cfg := w.config("app1")
-	two := func(key string) worker.Config {
+	two = func(key string) worker.Config {
 		both := cfg
 		both.Accounts = append(slices.Clone(cfg.Accounts), worker.Account{ClientID: "two", APIKey: key, Apps: []string{"app2"}})
 		return both
 	}
-	const domain = "www.two.example.com"
-	reason := func(says string) {
-		t.Helper()
-		w.await("the reason says "+says, 10*time.Second, func() bool { return strings.Contains(w.view("app2", domain).Reason, says) })
-	}
-	wk := w.run(two("wrong"))
+	wk = w.run(two("wrong"))
 	w.add("app2", domain)
-	reason("status 401")
+	w.awaitReason("app2", domain, "status 401")
+	return w, mini, wk, two
+}
 
-	if err := wk.Reload(t.Context(), cfg); err != nil {
+func (w *world) awaitReason(app, domain, says string) {
+	w.t.Helper()
+	w.await("the reason says "+says, 20*time.Second, func() bool { return strings.Contains(w.view(app, domain).Reason, says) })
+}
+
+func TestWhatWaitsForAnAccountThatIsGoneSaysSoAtOnce(t *testing.T) {
+	t.Parallel()
+	w, _, wk, two := blocked(t, "www.two.example.com")
+	one := two("")
+	one.Accounts = one.Accounts[:1]
+	if err := wk.Reload(t.Context(), one); err != nil {
 		t.Fatal(err)
 	}
-	reason("no account is configured for app app2; the apps served are app1")
+	w.awaitReason("app2", "www.two.example.com", "no account is configured for app app2; the apps served are app1")
+}
 
-	if err := wk.Reload(t.Context(), two("wrong")); err != nil {
-		t.Fatal(err)
-	}
-	reason("status 401")
+func TestAKeyThatIsPutRightWhileRedisIsAwayIsUsedOnceItIsBack(t *testing.T) {
+	t.Parallel()
+	w, mini, wk, two := blocked(t, "www.two.example.com")
+	w.await("its task is put away", 10*time.Second, func() bool { return w.rdb.ZCard(t.Context(), "asynq:{lists}:retry").Val() == 1 })
 	mini.SetError("ERR away for a moment")
 	if err := wk.Reload(t.Context(), two("right")); err != nil {
 		t.Errorf("a configuration that can be served isn't Redis's to refuse: %v", err)
 	}
 	mini.SetError("")
-	w.awaitState("app2", domain, 30*time.Second, tasks.Done)
+	w.awaitState("app2", "www.two.example.com", 30*time.Second, tasks.Done)
 }
