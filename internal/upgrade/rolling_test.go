@@ -33,7 +33,7 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 	}
 	w := newWorld(t, apps...)
 	want := &wanted{last: map[string]map[string]receipt{}}
-	hands := w.producers()
+	hands, heard := w.producers(), w.webhook()
 
 	running := []*process{w.start(built.previous, nil, "worker"), w.start(built.previous, nil, "worker")}
 	add := func(domains ...string) {
@@ -94,6 +94,7 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 	producing.Wait()
 	w.await("every change is dealt with by the previous release", time.Minute, func(ctx context.Context) error { return w.settled(ctx, want) })
 	t.Logf("%d changes by %d producers, %d workers stopped and started", want.n, len(hands), restarts)
+	w.await("the webhook was told of it", 20*time.Second, func(context.Context) error { return heard.lacks(want) })
 	w.check(want, byHand)
 	w.reads(want)
 }

@@ -2,6 +2,7 @@ package upgrade
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,6 +71,26 @@ func (w *world) settled(ctx context.Context, want *wanted) error {
 	return nil
 }
 
+// lacks is nil if the last that a webhook was told of each domain is its end.
+func (h *told) lacks(want *wanted) error {
+	last := h.last()
+	for app, domains := range want.last {
+		for domain, r := range domains {
+			end := tasks.Done
+			if r.Remove {
+				end = tasks.Removed
+			}
+			if e := last[app+" "+domain]; e.State != string(end) { // asking again need not be told
+				return fmt.Errorf("%s on %s: it was told %+v last, want %s", domain, app, e, end)
+			}
+		}
+	}
+	if len(h.odd) > 0 {
+		return fmt.Errorf("these ids came with two contents: %v", h.odd)
+	}
+	return nil
+}
+
 // check holds lists, writes, archive and quarantine against what is wanted.
 func (w *world) check(want *wanted, byHand []string) {
 	w.t.Helper()
@@ -100,9 +121,9 @@ func (w *world) check(want *wanted, byHand []string) {
 func (w *world) nothingGivenUp() {
 	w.t.Helper()
 	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
-	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL} {
+	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL, tasks.QueueEvents} {
 		archived, err := inspector.ListArchivedTasks(queue)
-		if err != nil {
+		if err != nil && !errors.Is(err, asynq.ErrQueueNotFound) {
 			w.t.Error(err)
 		}
 		for _, a := range archived {
@@ -115,7 +136,7 @@ func (w *world) nothingGivenUp() {
 	}
 }
 
-// sameLines reports what differs between two outputs, which must be the same.
+// same reports what differs between two outputs, which must be the same.
 func (w *world) same(what, one, other string) {
 	w.t.Helper()
 	if diff := cmp.Diff(strings.Split(one, "\n"), strings.Split(other, "\n")); diff != "" {
