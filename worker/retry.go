@@ -29,7 +29,7 @@ func never(err error) error { return fmt.Errorf("%w: %w", err, asynq.SkipRetry) 
 // waits for a worker that knows its form: in the midst of an upgrade there is one.
 func unread(err error) error {
 	if errors.Is(err, tasks.ErrNewer) {
-		return &later{after: 10 * time.Second, err: err}
+		return &later{after: newerPause, err: err}
 	}
 	return never(err)
 }
@@ -53,13 +53,15 @@ func retryDelay(retried int, err error, _ *asynq.Task) time.Duration {
 
 const (
 	syncPauseMax = 5 * time.Minute // also the pause of what a person has to mend
+	newerPause   = 5 * time.Second // of what waits for a worker that knows a later form
 	soon         = time.Second     // for what may go on at once; less is lost on asynq, which counts in seconds
 	rounding     = time.Second     // what asynq may take off a pause, since it rounds down: added where a pause must not be shorter
 )
 
 // syncPause is the pause before an app's next sync after the fails-th trouble in
 // a row: 1 s doubling to 5 min, up to a tenth more so that apps that failed
-// together don't come back together. What ServerPilot asked for counts first.
+// together don't come back together. What ServerPilot asked for counts first, and
+// what waits for a newer worker doesn't wait for longer and longer.
 // jitter is in [0, 1).
 func syncPause(err error, fails int, jitter float64) time.Duration {
 	var notTaken *applist.NotTaken
@@ -74,6 +76,8 @@ func syncPause(err error, fails int, jitter float64) time.Duration {
 		pause = call.After + rounding
 	case errors.As(err, &call) && call.Verdict == applist.Blocked:
 		pause = syncPauseMax
+	case errors.Is(err, tasks.ErrNewer): // it doesn't grow: the next worker that is handed it may know the form
+		pause = newerPause
 	default:
 		pause = min(time.Second<<min(max(fails, 1)-1, 16), syncPauseMax)
 	}

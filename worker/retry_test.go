@@ -32,6 +32,7 @@ func TestSyncPause(t *testing.T) {
 		{"a write in flight is waited for exactly", &applist.NotTaken{Wait: 17 * time.Second}, 3, 1, 17 * time.Second},
 		{"what was handed back goes on at once", fmt.Errorf("stop: %w", applist.ErrHandedBack), 3, 0, 0},
 		{"Redis in trouble is like any other", errors.New("i/o timeout"), 2, 0, 2 * time.Second},
+		{"of a later form, however long nobody knows it", fmt.Errorf("read: %w", tasks.ErrNewer), 9, 0, newerPause},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

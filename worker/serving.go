@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"pilotsync/internal/serverpilot"
@@ -79,10 +80,10 @@ func (w *Worker) accountAtWork(cfg Config, a Account, before *served) (*account,
 // other fields aside. What waits for an app that is new goes on at once, and so does
 // an app in trouble: its key may just have been put right. A call that is under way
 // for an app that is gone ends as it would have; then the app waits for a worker
-// that serves it.
+// that serves it, and what waits says so. All of that comes once Redis is back, where
+// it is away.
 //
-// If cfg can't be served, the error says why, and all stays as it was. An error
-// after that is Redis's: then what waits goes on in its own turn.
+// If cfg can't be served, the error says why, and all stays as it was.
 func (w *Worker) Reload(ctx context.Context, cfg Config) error {
 	before := w.roster.look()
 	now, err := w.serving(cfg, before)
@@ -98,7 +99,36 @@ func (w *Worker) Reload(ctx context.Context, cfg Config) error {
 	added, gone := missing(now.apps, before.apps), missing(before.apps, now.apps)
 	w.log.WithField("apps", now.apps).Infof("configuration read again: %d apps served, new: [%s], no longer served: [%s]",
 		len(now.apps), strings.Join(added, ", "), strings.Join(gone, ", "))
-	return errors.Join(w.switchOn(ctx), w.sweeper.retryTroubled(ctx))
+	if err := w.takeUp(ctx, append(gone, now.apps...)...); err != nil && ctx.Err() == nil {
+		w.log.WithError(err).Warn("what waits for the configuration could not be started at once; the next sweep does it")
+	}
+	return nil
+}
+
+// toTakeUp are the apps that nobody could start so far, since Redis was away.
+type toTakeUp struct {
+	mu   sync.Mutex
+	apps map[string]bool
+}
+
+// takeUp starts what a person may just have put right, by a start of the worker or by
+// a configuration: webhooks that were gone, and those of the apps that are in trouble.
+// After an error a call without apps tries the same again; it does nothing otherwise.
+func (w *Worker) takeUp(ctx context.Context, apps ...string) error {
+	w.toTakeUp.mu.Lock()
+	defer w.toTakeUp.mu.Unlock()
+	for _, app := range apps {
+		w.toTakeUp.apps[app] = true
+	}
+	if len(w.toTakeUp.apps) == 0 {
+		return nil
+	}
+	all := slices.Sorted(maps.Keys(w.toTakeUp.apps))
+	if err := errors.Join(w.switchOn(ctx), w.sweeper.retryTroubled(ctx, all)); err != nil {
+		return err
+	}
+	clear(w.toTakeUp.apps)
+	return nil
 }
 
 // missing returns what is in all and not in those, in its order.

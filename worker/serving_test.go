@@ -2,14 +2,36 @@ package worker_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/alicebob/miniredis/v2"
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/worker"
 )
+
+// run runs a worker that can be reloaded, until the test ends.
+func (w *world) run(cfg worker.Config) *worker.Worker {
+	w.t.Helper()
+	wk, err := worker.New(cfg)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- wk.Run(ctx) }()
+	w.t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			w.t.Errorf("the worker ended with: %v", err)
+		}
+	})
+	return wk
+}
 
 // Apps and accounts come and go while the worker runs, and nothing is lost.
 func TestARunningWorkerTakesItsAppsAnew(t *testing.T) {
@@ -19,19 +41,7 @@ func TestARunningWorkerTakesItsAppsAnew(t *testing.T) {
 		Accounts: []simulator.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1", "app2"}}, {ClientID: "two", APIKey: "key2", Apps: []string{"app3"}}},
 	})
 	cfg := w.config("app1")
-	wk, err := worker.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- wk.Run(ctx) }()
-	defer func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}()
+	wk := w.run(cfg)
 
 	// Changes of apps that nobody serves wait, and say whom the worker serves.
 	w.add("app1", "www.one.example.com")
@@ -74,4 +84,58 @@ func TestARunningWorkerTakesItsAppsAnew(t *testing.T) {
 	})
 	w.add("app2", "www.six.example.com")
 	w.awaitState("app2", "www.six.example.com", 30*time.Second, tasks.Done)
+}
+
+// blocked is a running worker with an app whose account's key is wrong: it is tried
+// again in five minutes. two is its configuration with another key.
+func blocked(t *testing.T, domain string) (w *world, mini *miniredis.Miniredis, wk *worker.Worker, two func(key string) worker.Config) {
+	t.Helper()
+	sim, err := simulator.Start(simulator.Options{
+		Apps:     []simulator.App{{ID: "app1"}, {ID: "app2"}},
+		Accounts: []simulator.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1"}}, {ClientID: "two", APIKey: "right", Apps: []string{"app2"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	mini = miniredis.RunT(t)
+	w = setupOn(t, sim, mini.Addr())
+	cfg := w.config("app1")
+	two = func(key string) worker.Config {
+		both := cfg
+		both.Accounts = append(slices.Clone(cfg.Accounts), worker.Account{ClientID: "two", APIKey: key, Apps: []string{"app2"}})
+		return both
+	}
+	wk = w.run(two("wrong"))
+	w.add("app2", domain)
+	w.awaitReason("app2", domain, "status 401")
+	return w, mini, wk, two
+}
+
+func (w *world) awaitReason(app, domain, says string) {
+	w.t.Helper()
+	w.await("the reason says "+says, 20*time.Second, func() bool { return strings.Contains(w.view(app, domain).Reason, says) })
+}
+
+func TestWhatWaitsForAnAccountThatIsGoneSaysSoAtOnce(t *testing.T) {
+	t.Parallel()
+	w, _, wk, two := blocked(t, "www.two.example.com")
+	one := two("")
+	one.Accounts = one.Accounts[:1]
+	if err := wk.Reload(t.Context(), one); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitReason("app2", "www.two.example.com", "no account is configured for app app2; the apps served are app1")
+}
+
+func TestAKeyThatIsPutRightWhileRedisIsAwayIsUsedOnceItIsBack(t *testing.T) {
+	t.Parallel()
+	w, mini, wk, two := blocked(t, "www.two.example.com")
+	w.await("its task is put away", 10*time.Second, func() bool { return w.rdb.ZCard(t.Context(), "asynq:{lists}:retry").Val() == 1 })
+	mini.SetError("ERR away for a moment")
+	if err := wk.Reload(t.Context(), two("right")); err != nil {
+		t.Errorf("a configuration that can be served isn't Redis's to refuse: %v", err)
+	}
+	mini.SetError("")
+	w.awaitState("app2", "www.two.example.com", 30*time.Second, tasks.Done)
 }

@@ -32,13 +32,13 @@ type sweeper struct {
 
 // run sweeps until ctx ends.
 func (s sweeper) run(ctx context.Context) {
-	if err := s.retryTroubled(ctx); err != nil && ctx.Err() == nil {
-		s.log.WithError(err).Warn("apps in trouble could not be tried at once; they are in their turn")
+	if err := s.takeUp(ctx, s.roster.look().apps...); err != nil && ctx.Err() == nil {
+		s.log.WithError(err).Warn("apps in trouble could not be tried at once; the next sweep does it")
 	}
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
-		if err := errors.Join(s.turn(ctx), s.tellAll(ctx), s.hourly(ctx)); err != nil && s.watch.check(ctx) == nil && ctx.Err() == nil {
+		if err := errors.Join(s.takeUp(ctx), s.turn(ctx), s.tellAll(ctx), s.hourly(ctx)); err != nil && s.watch.check(ctx) == nil && ctx.Err() == nil {
 			s.log.WithError(err).Warn("sweep not finished; the next one goes on")
 		}
 		select {
@@ -105,8 +105,8 @@ func (s sweeper) adopt(ctx context.Context) error {
 			continue
 		}
 		c, result, err := s.record(ctx, t.Type, t.Payload)
-		if errors.Is(err, asynq.SkipRetry) {
-			continue // asynq archives it when it hands it out again
+		if errors.Is(err, asynq.SkipRetry) || errors.Is(err, tasks.ErrNewer) {
+			continue // asynq archives it, or keeps it for a newer worker, when it hands it out again
 		}
 		if err != nil {
 			return err
@@ -156,11 +156,11 @@ func (s sweeper) wake(ctx context.Context, id string, now time.Time) error {
 	return nil
 }
 
-// retryTroubled starts a sync for each app served that is in trouble: whoever
+// retryTroubled starts a sync for each of the apps that is in trouble: whoever
 // restarts a worker may just have mended the key, the card or the configuration.
-func (s sweeper) retryTroubled(ctx context.Context) error {
+func (s sweeper) retryTroubled(ctx context.Context, apps []string) error {
 	var all []error
-	for _, id := range s.roster.look().apps {
+	for _, id := range apps {
 		app, err := s.ledger.App(ctx, id)
 		if err != nil || app.Trouble == nil {
 			all = append(all, err)

@@ -52,6 +52,7 @@ type Worker struct {
 	checker   *certcheck.Checker
 	details   *details
 	roster    *roster
+	toTakeUp  toTakeUp
 	expected  []netip.Prefix
 	delays    []time.Duration
 	dryRun    bool
@@ -79,7 +80,7 @@ func New(cfg Config) (*Worker, error) {
 	w := &Worker{
 		log: logrus.NewEntry(cfg.Log), name: name(), ledger: ledger.New(cfg.Redis),
 		follow:  follow{client: asynq.NewClientFromRedisClient(cfg.Redis)},
-		checker: certcheck.New(cfg.Check), roster: &roster{},
+		checker: certcheck.New(cfg.Check), roster: &roster{}, toTakeUp: toTakeUp{apps: map[string]bool{}},
 		expected: cfg.Expected, delays: cfg.SSLDelays, dryRun: cfg.DryRun, reconcile: cmp.Or(cfg.Reconcile, Repair),
 		rdb: cfg.Redis, poster: newPoster(), ready: cfg.Ready,
 		stopping: make(chan struct{}),

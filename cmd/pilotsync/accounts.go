@@ -185,11 +185,16 @@ func withoutValues(err error) error {
 	return errors.New(strings.Join(strings.Fields(text), " "))
 }
 
-// checkEachOnce refuses an app that is listed twice: two accounts would write
-// its list with different keys.
+// checkEachOnce refuses an app that is listed twice, since two accounts would write
+// its list with different keys, and two keys of one account, which has one.
 func checkEachOnce(accounts []worker.Account) error {
-	owner := map[string]string{}
-	for _, a := range accounts {
+	owner, first := map[string]string{}, map[string]int{}
+	for i, a := range accounts {
+		if other, again := first[a.ClientID]; again && accounts[other].APIKey != a.APIKey {
+			return fmt.Errorf("client_id %s is given twice (accounts %d and %d) with different keys; it takes the one active key of an account", a.ClientID, other+1, i+1)
+		} else if !again {
+			first[a.ClientID] = i
+		}
 		for _, app := range a.Apps {
 			if other, twice := owner[app]; twice {
 				return fmt.Errorf("app %s is given twice (accounts %s and %s); it takes each app once", app, other, a.ClientID)

@@ -31,7 +31,7 @@ func onHangup(ctx context.Context, log *logrus.Logger, reload func(context.Conte
 			case <-hangup:
 			}
 			if err := reload(ctx); err != nil && ctx.Err() == nil {
-				log.WithError(err).Error("configuration not taken anew at SIGHUP; what isn't named stays as it was")
+				log.WithError(err).Error("configuration not taken anew at SIGHUP; all stays as it was")
 			}
 		}
 	}()
@@ -46,12 +46,13 @@ func (c *workerCmd) reload(ctx context.Context, rdb redis.UniversalClient, w *wo
 		return err
 	}
 	_ = set.Worker.Redis.Close() // it never connected
-	if err := w.Reload(ctx, set.Worker); err != nil {
-		return err
-	}
 	anew, err := newRemoteLists(rdb, set.Worker.APIURL, set.Worker.APIRate, set.Worker.Accounts)
 	if err != nil {
 		return fmt.Errorf("the page's accounts: %w", err)
+	}
+	if err := w.Reload(ctx, set.Worker); err != nil {
+		anew.close()
+		return err
 	}
 	lists.use(anew)
 	return nil

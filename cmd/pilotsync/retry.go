@@ -71,7 +71,11 @@ func (c *retryCmd) Run(ctx context.Context, s *streams) error {
 		if err != nil {
 			return err
 		}
-		reqs = append(reqs, again(v, history, by))
+		req, err := again(v, history, by)
+		if err != nil {
+			return fmt.Errorf("nothing was sent: %w", err)
+		}
+		reqs = append(reqs, req)
 	}
 	receipts, err := enqueue.New(rdb).Enqueue(ctx, reqs...)
 	switch {
@@ -140,15 +144,18 @@ func (c *retryCmd) rejected(ctx context.Context, l *ledger.Ledger) ([]ledger.Vie
 
 // again asks for what was refused. A record's names are those that the domain would
 // have had, whichever rule made them. ServerPilot can refuse a removal, too.
-func again(v ledger.View, history []applist.Event, by string) enqueue.Request {
+func again(v ledger.View, history []applist.Event, by string) (enqueue.Request, error) {
 	r := enqueue.Request{AppID: v.AppID, Domain: v.Domain, WWW: asListed(v.Domain, v.Record.Names), SiteID: v.Record.SiteID, By: by}
 	for _, e := range history { // newest first
+		if e.State == "" { // it may have asked for the contrary
+			return r, fmt.Errorf("the history of %s on app %s: %s; update this one", v.Domain, v.AppID, e.Reason)
+		}
 		if e.State == tasks.Pending {
 			r.Remove = e.Reason == worker.AskedOff
 			break
 		}
 	}
-	return r
+	return r, nil
 }
 
 // asListed is the www rule by which a domain has just these names.

@@ -80,10 +80,14 @@ func TestARefusedRemovalIsSentAgainAsARemoval(t *testing.T) {
 	t.Parallel()
 	v := ledger.View{AppID: "app1", Domain: "a.example.com", State: tasks.Rejected, Record: applist.Record{Names: []string{"a.example.com"}}}
 	history := []applist.Event{{State: tasks.Rejected}, {State: tasks.Pending, Reason: worker.AskedOff}, {State: tasks.Pending, Reason: "asked to be put on the list"}}
-	if r := again(v, history, "ada"); !r.Remove {
-		t.Errorf("got %+v", r)
+	if r, err := again(v, history, "ada"); !r.Remove || err != nil {
+		t.Errorf("got %+v, %v", r, err)
 	}
-	if r := again(v, history[2:], "ada"); r.Remove {
-		t.Errorf("of an addition: %+v", r)
+	if r, err := again(v, history[2:], "ada"); r.Remove || err != nil {
+		t.Errorf("of an addition: %+v, %v", r, err)
+	}
+	later := applist.Event{Reason: "this line is of form 2"} // which may be the request
+	if _, err := again(v, append([]applist.Event{later}, history...), "ada"); err == nil || !strings.Contains(err.Error(), "a.example.com on app app1: this line is of form 2") {
+		t.Errorf("of what only a newer one can read: %v", err)
 	}
 }

@@ -359,6 +359,7 @@ func TestAccountsFile(t *testing.T) {
 		{"two keys", "accounts: [{client_id: c, api_key: " + hush + ", api_key_file: f, apps: [a]}]", "api_key of account 1 and its api_key_file are both set"},
 		{"a key file that isn't there", "accounts: [{client_id: c, api_key_file: f, apps: [a]}]", `api_key_file of account 1 is "/etc/pilotsync/f"; it takes a file that can be read`},
 		{"a wrong app id", "accounts: [{client_id: c, api_key: k, apps: [a/b]}]", `apps of account 1 is wrong: app_id is "a/b"`},
+		{"two keys of an account", "accounts: [{client_id: c, api_key: " + hush + ", apps: [a]}, {client_id: c, api_key: k, apps: [b]}]", "client_id c is given twice (accounts 1 and 2) with different keys"},
 		{"an app in two accounts", "accounts: [{client_id: c, api_key: k, apps: [a]}, {client_id: d, api_key: k, apps: [b, a]}]", "app a is given twice (accounts c and d); it takes each app once"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -24,9 +24,11 @@ type simulateCmd struct {
 	App       []string      `help:"Id of an app; give it again for more." default:"app1"`
 	ClientID  string        `name:"client-id" help:"The account's client id." default:"sim"`
 	APIKey    string        `name:"api-key" help:"The account's API key." default:"sim-key"`
+	Account   []string      `sep:"none" placeholder:"CLIENT_ID:KEY=APP,…" help:"One more account, with apps of its own; give it again for more."`
 	Latency   time.Duration `help:"How long each API call takes." default:"200ms"`
 	CertDelay time.Duration `name:"cert-delay" help:"How long after it is listed and DNS points here a name has a certificate." default:"10s"`
 	CAFile    string        `name:"ca-file" help:"File to write the certificate authority to, PEM. Default: a temporary file, removed at the end." type:"path"`
+	Config    string        `name:"config-file" help:"File to write the accounts to, for PILOTSYNC_CONFIG, if there are several. Default: a temporary file, removed at the end." type:"path"`
 
 	Fault5xx        float64       `name:"fault-5xx" help:"Probability, 0 to 1, that a call is answered with 500." default:"0"`
 	Fault429        float64       `name:"fault-429" help:"Probability that a call is answered with 429." default:"0"`
@@ -46,6 +48,8 @@ func (*simulateCmd) Help() string {
 Examples:
 
     pilotsync simulate --app=app1 --cert-delay=10s > sim.env
+
+    pilotsync simulate --app=app1 --account=two:key-two=app2,app3 --config-file=accounts.yml > sim.env
 
     pilotsync simulate --app=app1 --app=app2 --fault-5xx=0.1 --fault-429=0.05 --retry-after=2s`
 }
@@ -67,42 +71,85 @@ func (c *simulateCmd) Validate() error {
 			return fmt.Errorf("--%s is %s; it takes 0s or more", flag, duration)
 		}
 	}
+	if c.Config != "" && len(c.Account) == 0 {
+		return errors.New("--config-file is for several accounts; it takes --account with it")
+	}
+	accounts, err := c.accounts()
+	if err != nil {
+		return err
+	}
 	seen := map[string]bool{}
-	for _, id := range c.App {
-		if err := tasks.CheckAppID(id); err != nil {
-			return fmt.Errorf("--app: %w", err)
+	for i, a := range accounts {
+		for _, id := range a.Apps {
+			if err := tasks.CheckAppID(id); err != nil {
+				return fmt.Errorf("%s: %w", []string{"--app", "--account"}[min(i, 1)], err)
+			}
+			if seen[id] {
+				return fmt.Errorf("app %s is given twice; it takes each app once", id)
+			}
+			seen[id] = true
 		}
-		if seen[id] {
-			return fmt.Errorf("--app %s is given twice", id)
-		}
-		seen[id] = true
 	}
 	return nil
+}
+
+// accounts are all accounts, each with its apps.
+func (c *simulateCmd) accounts() ([]simulator.Account, error) {
+	accounts := []simulator.Account{{ClientID: c.ClientID, APIKey: c.APIKey, Apps: c.App}}
+	for _, given := range c.Account {
+		user, apps, _ := strings.Cut(given, "=")
+		id, key, _ := strings.Cut(user, ":")
+		if id == "" || key == "" || apps == "" {
+			return nil, fmt.Errorf("--account is %q; it takes CLIENT_ID:KEY=APP,…", given)
+		}
+		for _, other := range accounts {
+			if other.ClientID == id {
+				return nil, fmt.Errorf("--account %s is given twice, or is --client-id; it takes each account once", id)
+			}
+		}
+		accounts = append(accounts, simulator.Account{ClientID: id, APIKey: key, Apps: strings.Split(apps, ",")})
+	}
+	return accounts, nil
 }
 
 // Run serves until ctx ends. What it prints can be pasted into a shell, or read
 // with eval: all but the exports is comment. The last line is "# ready".
 func (c *simulateCmd) Run(ctx context.Context, s *streams) (err error) {
-	sim, err := simulator.Start(c.options())
+	accounts, err := c.accounts()
+	if err != nil {
+		return err
+	}
+	sim, err := simulator.Start(c.options(accounts))
 	if err != nil {
 		return fmt.Errorf("starting the simulator: %w", err)
 	}
 	defer sim.Close()
-	caFile, remove, err := c.writeCA(sim.CAPEM())
+	caFile, remove, err := keep(c.CAFile, "the certificate authority (--ca-file)", "pilotsync-simulator-ca-*.pem", sim.CAPEM(), 0o644) // not a secret
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	if err := c.printSettings(s.Out, sim, caFile); err != nil {
+	worker := [][2]string{
+		{"WU_SERVER_PILOT_CLIENT_ID", c.ClientID}, {"WU_SERVER_PILOT_API_KEY", c.APIKey}, {"WU_SERVER_PILOT_APP_ID", strings.Join(c.App, ",")},
+	}
+	if len(accounts) > 1 {
+		file, remove, keepErr := keep(c.Config, "the accounts (--config-file)", "pilotsync-simulator-*.yml", accountsYAML(accounts), 0o600)
+		if keepErr != nil {
+			return keepErr
+		}
+		defer func() { err = errors.Join(err, remove()) }()
+		worker = [][2]string{{"PILOTSYNC_CONFIG", file}}
+	}
+	if err := c.printSettings(s.Out, sim, worker, caFile); err != nil {
 		return fmt.Errorf("printing the simulator's addresses: %w", err)
 	}
 	<-ctx.Done()
 	return nil
 }
 
-func (c *simulateCmd) options() simulator.Options {
+func (c *simulateCmd) options(accounts []simulator.Account) simulator.Options {
 	opt := simulator.Options{
-		Accounts: []simulator.Account{{ClientID: c.ClientID, APIKey: c.APIKey}},
+		Accounts: accounts,
 		Latency:  c.Latency, CertDelay: c.CertDelay,
 		Listen: c.Listen, DNSListen: c.DNSListen, TLSListen: c.TLSListen,
 		Seed: c.Seed,
@@ -112,46 +159,54 @@ func (c *simulateCmd) options() simulator.Options {
 			DropBefore: c.FaultDropBefore, DropAfter: c.FaultDropAfter,
 		},
 	}
-	for _, id := range c.App {
-		opt.Apps = append(opt.Apps, simulator.App{ID: id})
+	for _, a := range accounts {
+		for _, id := range a.Apps {
+			opt.Apps = append(opt.Apps, simulator.App{ID: id})
+		}
 	}
 	return opt
 }
 
-// writeCA returns the file's name and what removes it again if it is a
-// temporary one. The certificate isn't secret.
-func (c *simulateCmd) writeCA(pem []byte) (file string, remove func() error, err error) {
-	if c.CAFile != "" {
-		if err := os.WriteFile(c.CAFile, pem, 0o644); err != nil {
-			return "", nil, fmt.Errorf("writing --ca-file: %w", err)
-		}
-		return c.CAFile, func() error { return nil }, nil
+// accountsYAML is what PILOTSYNC_CONFIG takes.
+func accountsYAML(accounts []simulator.Account) []byte {
+	var b strings.Builder
+	b.WriteString("accounts:\n")
+	for _, a := range accounts {
+		fmt.Fprintf(&b, "- {client_id: %q, api_key: %q, apps: [%s]}\n", a.ClientID, a.APIKey, strings.Join(a.Apps, ", "))
 	}
-	temp, err := os.CreateTemp("", "pilotsync-simulator-ca-*.pem")
+	return []byte(b.String())
+}
+
+// keep writes a file for workers, or a temporary one named by pattern if file is empty.
+// It returns the file's name and what removes it again if it is a temporary one.
+func keep(file, what, pattern string, content []byte, mode os.FileMode) (name string, remove func() error, err error) {
+	if file != "" {
+		if err := os.WriteFile(file, content, mode); err != nil {
+			return "", nil, fmt.Errorf("writing %s: %w", what, err)
+		}
+		return file, func() error { return nil }, nil
+	}
+	temp, err := os.CreateTemp("", pattern)
 	if err != nil {
-		return "", nil, fmt.Errorf("writing the certificate authority: %w", err)
+		return "", nil, fmt.Errorf("writing %s: %w", what, err)
 	}
 	remove = func() error { return os.Remove(temp.Name()) }
-	_, err = temp.Write(pem)
+	_, err = temp.Write(content)
 	if err = errors.Join(err, temp.Close()); err != nil {
-		return "", nil, errors.Join(fmt.Errorf("writing the certificate authority: %w", err), remove())
+		return "", nil, errors.Join(fmt.Errorf("writing %s: %w", what, err), remove())
 	}
 	return temp.Name(), remove, nil
 }
 
-func (c *simulateCmd) printSettings(w io.Writer, sim *simulator.Simulator, caFile string) error {
+func (c *simulateCmd) printSettings(w io.Writer, sim *simulator.Simulator, worker [][2]string, caFile string) error {
 	var b strings.Builder
 	b.WriteString("# The simulator is up. A worker talks to it with these settings:\n")
-	for _, setting := range [][2]string{
-		{"SERVERPILOT_API_URL", sim.APIURL()},
-		{"WU_SERVER_PILOT_CLIENT_ID", c.ClientID},
-		{"WU_SERVER_PILOT_API_KEY", c.APIKey},
-		{"WU_SERVER_PILOT_APP_ID", strings.Join(c.App, ",")},
+	for _, setting := range append(append([][2]string{{"SERVERPILOT_API_URL", sim.APIURL()}}, worker...), [][2]string{
 		{"PILOTSYNC_DNS", sim.DNSAddr()},
 		{"PILOTSYNC_TLS_PORT", strconv.Itoa(sim.TLSPort())},
 		{"PILOTSYNC_TLS_ROOTS", caFile},
 		{"PILOTSYNC_ALLOW_PRIVATE_ADDRESSES", "true"},
-	} {
+	}...) {
 		fmt.Fprintf(&b, "export %s=%s\n", setting[0], shellQuote(setting[1]))
 	}
 	b.WriteString("# A domain behaves as a word in its first label says:\n")

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pilotsync/internal/simulator"
+	"pilotsync/worker"
 )
 
 func parseSimulate(args ...string) (*simulateCmd, error) {
@@ -93,23 +95,76 @@ test -n "$PILOTSYNC_DNS" && test "$PILOTSYNC_TLS_PORT" -gt 0 && echo "$SERVERPIL
 	}
 }
 
-func TestSimulateRemovesItsTemporaryFile(t *testing.T) {
+// A worker is told of several accounts as of real ones, by a file.
+func TestSimulateHasSeveralAccounts(t *testing.T) {
 	t.Parallel()
-	lines, stop := startSimulate(t)
-	var file string
+	file := filepath.Join(t.TempDir(), "accounts.yml")
+	lines, stop := startSimulate(t, "--app=app1,app2", "--account=two:it's#2=app3,app4", "--account=three:key=app5", "--config-file", file)
+	defer stop()
+	url := ""
 	for _, line := range lines {
-		if value, ok := strings.CutPrefix(line, "export PILOTSYNC_TLS_ROOTS="); ok {
-			file = value
+		if strings.Contains(line, "WU_SERVER_PILOT_") {
+			t.Errorf("beside PILOTSYNC_CONFIG there is %q", line)
+		}
+		if value, ok := strings.CutPrefix(line, "export SERVERPILOT_API_URL="); ok {
+			url = value
 		}
 	}
-	if _, err := os.Stat(file); err != nil {
+	got, err := readFile(os.ReadFile).accounts(file)
+	if err != nil {
 		t.Fatal(err)
+	}
+	want := []worker.Account{
+		{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1", "app2"}},
+		{ClientID: "two", APIKey: "it's#2", Apps: []string{"app3", "app4"}},
+		{ClientID: "three", APIKey: "key", Apps: []string{"app5"}},
+	}
+	if diff := cmp.Diff(want, got.accounts); diff != "" {
+		t.Errorf("accounts (-want +got):\n%s", diff)
+	}
+	for app, code := range map[string]int{"app3": http.StatusOK, "app1": http.StatusNotFound} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/apps/"+app, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth("two", "it's#2")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != code {
+			t.Errorf("account two is answered %s about %s, want %d", resp.Status, app, code)
+		}
+	}
+}
+
+func TestSimulateRemovesItsTemporaryFiles(t *testing.T) {
+	t.Parallel()
+	lines, stop := startSimulate(t, "--account=two:key=app2")
+	var files []string
+	for _, line := range lines {
+		for _, setting := range []string{"PILOTSYNC_TLS_ROOTS", "PILOTSYNC_CONFIG"} {
+			if value, ok := strings.CutPrefix(line, "export "+setting+"="); ok {
+				files = append(files, value)
+			}
+		}
+	}
+	if len(files) != 2 {
+		t.Errorf("files are %q, want two", files)
+	}
+	for _, file := range files {
+		if _, err := os.Stat(file); err != nil {
+			t.Error(err)
+		}
 	}
 	if err := stop(); err != nil {
 		t.Errorf("at the end: %v", err)
 	}
-	if _, err := os.Stat(file); !os.IsNotExist(err) {
-		t.Errorf("%s is still there: %v", file, err)
+	for _, file := range files {
+		if _, err := os.Stat(file); !os.IsNotExist(err) {
+			t.Errorf("%s is still there: %v", file, err)
+		}
 	}
 }
 
@@ -125,7 +180,13 @@ func TestSimulateRefusesSettingsOutOfRange(t *testing.T) {
 		{"--latency=-1s", "--latency is -1s; it takes 0s or more"},
 		{"--slow-for=-1s", "--slow-for is -1s"},
 		{"--app=a/b", `app_id is "a/b"`},
-		{"--app=a,a", "--app a is given twice"},
+		{"--app=a,a", "app a is given twice; it takes each app once"},
+		{"--account=two=b", `--account is "two=b"; it takes CLIENT_ID:KEY=APP,…`},
+		{"--account=two:key=", `--account is "two:key="`},
+		{"--account=sim:key=b", "--account sim is given twice, or is --client-id"},
+		{"--account=two:key=b,app1", "app app1 is given twice"},
+		{"--account=two:key=a/b", `app_id is "a/b"`},
+		{"--config-file=a.yml", "--config-file is for several accounts; it takes --account with it"},
 	} {
 		t.Run(test.arg, func(t *testing.T) {
 			t.Parallel()
@@ -147,7 +208,7 @@ func TestSimulateTakesItsFaults(t *testing.T) {
 		Error5xx: .1, Error429: .2, Slow: .3, HTML: .4, DropBefore: .5, DropAfter: .6,
 		RetryAfter: 2e9, SlowFor: 3e9,
 	}
-	if diff := cmp.Diff(want, c.options().Faults); diff != "" {
+	if diff := cmp.Diff(want, c.options(nil).Faults); diff != "" {
 		t.Errorf("faults (-want +got):\n%s", diff)
 	}
 }

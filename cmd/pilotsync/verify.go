@@ -176,6 +176,9 @@ func verified(ctx context.Context, l *ledger.Ledger, r enqueue.Receipt) (*seenOf
 		return nil, err
 	}
 	for i := range history { // newest first
+		if history[i].State == "" {
+			break // it may be this verification's, told by a newer worker
+		}
 		if history[i].Attempt > 0 {
 			return &seenOf{v, &history[i]}, nil
 		}

@@ -213,8 +213,9 @@ func TestWorkIsJudgedByWhatWaits(t *testing.T) {
 		"apps in order":            {judgeTrouble([]ledger.App{{ID: "app1"}})[0], want{OK, "no app"}},
 		"an app that is served":    {judgeServed([]ledger.App{app}, accounts)[0], want{OK, "every app"}},
 		"an app nobody serves":     {judgeServed([]ledger.App{{ID: "app2", Pending: 3}}, accounts)[0], want{Warning, "3 changes wait"}},
-		"tasks as they should be":  {judgeTasks(10, 20, nil), want{OK, "the 10 tasks that were read, of 20"}},
-		"tasks as they shouldn't":  {judgeTasks(10, 20, strings.Split("a b c d e f g", " ")), want{Failure, "7 of the 10 waiting tasks that were read can't be understood: a; b; c; d; e; and 2 more"}},
+		"tasks as they should be":  {judgeTasks(10, 20, nil, nil), want{OK, "the 10 tasks that were read, of 20"}},
+		"tasks of a later form":    {judgeTasks(10, 10, nil, []string{"a"}), want{Warning, "1 of the 10 waiting tasks that were read are of a later form than this program knows: a"}},
+		"tasks as they shouldn't":  {judgeTasks(10, 20, strings.Split("a b c d e f g", " "), []string{"h"}), want{Failure, "7 of the 10 waiting tasks that were read can't be understood: a; b; c; d; e; and 2 more"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -19,7 +19,7 @@ const (
 // program wrote wrongly is found before it is archived.
 func checkTasks(inspector *asynq.Inspector, queues map[string]*asynq.QueueInfo) Result {
 	read, all := 0, 0
-	var bad []string
+	var bad, newer []string
 	for _, queue := range queueNames() {
 		if queues[queue] == nil {
 			continue
@@ -37,13 +37,18 @@ func checkTasks(inspector *asynq.Inspector, queues map[string]*asynq.QueueInfo) 
 			}
 			read += len(waiting)
 			for _, t := range waiting {
-				if err := decode(queue, t.Type, t.Payload); err != nil {
-					bad = append(bad, fmt.Sprintf("%q on %s: %v", t.ID, queue, err))
+				err := decode(queue, t.Type, t.Payload)
+				says := fmt.Sprintf("%q on %s: %v", t.ID, queue, err)
+				switch {
+				case errors.Is(err, tasks.ErrNewer):
+					newer = append(newer, says)
+				case err != nil:
+					bad = append(bad, says)
 				}
 			}
 		}
 	}
-	return judgeTasks(read, all, bad)
+	return judgeTasks(read, all, bad, newer)
 }
 
 // decode reports what is wrong with a task for the queue it is on.
@@ -63,14 +68,15 @@ func decode(queue, kind string, payload []byte) (err error) {
 	return err
 }
 
-func judgeTasks(read, all int, bad []string) Result {
+// judgeTasks judges by what is wrong with tasks, and by those of a newer program.
+func judgeTasks(read, all int, bad, newer []string) Result {
 	if len(bad) > 0 {
-		named := strings.Join(bad[:min(len(bad), tasksNamed)], "; ")
-		if more := len(bad) - tasksNamed; more > 0 {
-			named += fmt.Sprintf("; and %d more", more)
-		}
-		return failure(CheckTasks, fmt.Sprintf("%d of the %d waiting tasks that were read can't be understood: %s", len(bad), read, named),
+		return failure(CheckTasks, fmt.Sprintf("%d of the %d waiting tasks that were read can't be understood: %s", len(bad), read, someOf(bad)),
 			"Find the program that wrote them (enqueue/WIRE.md tells the format) and correct it; a worker archives such tasks. Ask for their domains again.")
+	}
+	if len(newer) > 0 {
+		return warning(CheckTasks, fmt.Sprintf("%d of the %d waiting tasks that were read are of a later form than this program knows: %s", len(newer), read, someOf(newer)),
+			"They wait for a worker that knows it, and nothing of them is lost: update the workers, and this program.")
 	}
 	detail := fmt.Sprintf("the %d tasks that wait are as they should be", read)
 	switch {
@@ -82,4 +88,13 @@ func judgeTasks(read, all int, bad []string) Result {
 		detail = fmt.Sprintf("the %d tasks that were read, of %d that wait, are as they should be", read, all)
 	}
 	return ok(CheckTasks, detail)
+}
+
+// someOf names the first of what was found.
+func someOf(found []string) string {
+	named := strings.Join(found[:min(len(found), tasksNamed)], "; ")
+	if more := len(found) - tasksNamed; more > 0 {
+		named += fmt.Sprintf("; and %d more", more)
+	}
+	return named
 }

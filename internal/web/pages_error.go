@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"pilotsync/enqueue"
+	"pilotsync/tasks"
 )
 
 // notFound is an error whose page offers a search.
@@ -26,7 +27,7 @@ type failure struct {
 }
 
 // fail answers with a page about err. What a template can't make is our own
-// mistake; anything else is Redis, for the pages read from nowhere else.
+// mistake, and a later form that of who didn't update; anything else is Redis, for the pages read from nowhere else.
 func (p *pages) fail(w http.ResponseWriter, r *http.Request, err error) {
 	f := p.failure(r, err)
 	reload := 0
@@ -60,6 +61,9 @@ func (p *pages) failure(r *http.Request, err error) failure {
 		return f
 	case errors.Is(err, errBadQuery):
 		return failure{Status: http.StatusBadRequest, Heading: "Not understood", What: err.Error(), Back: "/domains"}
+	case errors.Is(err, tasks.ErrNewer):
+		return failure{Status: http.StatusInternalServerError, Heading: "Only a newer pilotsync can show this", What: err.Error(),
+			Next: "Update this process, too. What newer workers put down waits for nobody, and nothing of it is lost."}
 	case strings.HasPrefix(err.Error(), "make the page"):
 		return failure{Status: http.StatusInternalServerError, Heading: "The page can't be made", What: err.Error()}
 	}

@@ -109,7 +109,8 @@ const GoneFor = 24 * time.Hour
 
 // Event is one line of a domain's history.
 type Event struct {
-	At      time.Time   `json:"at"`
+	At time.Time `json:"at"`
+	// State is empty in a line of a later form, of which nothing but At can be read.
 	State   tasks.State `json:"state"`
 	Reason  string      `json:"reason"`
 	Attempt int         `json:"attempt,omitempty"`

@@ -32,6 +32,7 @@ import (
 // lineForm is the form that is written. Lines lie in Redis for years, and the
 // dictionary is part of their form: one changed byte of it, and they can't be read any
 // more. So lineWords never changes; better words are those of form 2, beside form 1.
+// Every form begins with its number and At, for programs that don't know it.
 const lineForm = 1
 
 // maxLineText is how long the text of a line may be, in bytes: some times what a
@@ -121,7 +122,7 @@ func newLineReader(app, domain string) *lineReader {
 func (r *lineReader) decode(line string) (applist.Event, error) {
 	if line == "" || line[0] != lineForm {
 		if line != "" && line[0] > 0 && line[0] < ' ' {
-			return applist.Event{}, fmt.Errorf("a line of form %d, which only a newer pilotsync can read", line[0])
+			return laterLine(line)
 		}
 		return decodeJSON[applist.Event](line)
 	}
@@ -148,6 +149,17 @@ func (r *lineReader) decode(line string) (applist.Event, error) {
 		e.Checks = append(e.Checks, applist.Check{Name: c[0], DNS: c[1], TLS: c[2]})
 	}
 	return e, nil
+}
+
+// laterLine reads what all forms have alike. The rest of such a line is for others to
+// read; those beside it are in the history of this program's readers all the same.
+func laterLine(line string) (applist.Event, error) {
+	at, err := binary.ReadVarint(strings.NewReader(line[1:]))
+	if err != nil {
+		return applist.Event{}, fmt.Errorf("the time of a line of form %d: %w", line[0], err)
+	}
+	return applist.Event{At: time.Unix(0, at).UTC(), Who: "a newer pilotsync",
+		Reason: fmt.Sprintf("this line is of form %d, which only a newer pilotsync can read", line[0])}, nil
 }
 
 func (r *lineReader) inflate(packed io.Reader) (string, error) {

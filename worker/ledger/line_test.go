@@ -103,7 +103,7 @@ func TestABrokenLineIsAnErrorThatNamesTheDomain(t *testing.T) {
 	for line, want := range map[string]string{
 		"":                                 "unexpected end of JSON input",
 		"older":                            "invalid character",
-		"\x02" + good[1:]:                  "a line of form 2, which only a newer pilotsync can read",
+		"\x02":                             "the time of a line of form 2: EOF",
 		good[:1]:                           "the time of a line: EOF",
 		good[:10]:                          "the attempt of a line: EOF",
 		good[:len(good)-10]:                "the text of a line: unexpected EOF",
@@ -119,6 +119,23 @@ func TestABrokenLineIsAnErrorThatNamesTheDomain(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "the history of "+lineDomain+" on app "+testApp) {
 			t.Errorf("%.80q: %v, want one with %q", line, err, want)
 		}
+	}
+}
+
+// A page of before an upgrade shows what it can read, and says what it can't.
+func TestALineOfALaterFormHidesNoOther(t *testing.T) {
+	t.Parallel()
+	l, server := still(t)
+	good := encodeLine(testApp, lineDomain, seen())
+	for _, line := range []string{encode(seen()), "\x02" + good[1:], good} {
+		if _, err := server.Lpush(logKey(testApp, lineDomain), line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	later := applist.Event{At: seen().At, Who: "a newer pilotsync", Reason: "this line is of form 2, which only a newer pilotsync can read"}
+	events, err := l.History(t.Context(), testApp, lineDomain)
+	if diff := cmp.Diff([]applist.Event{seen(), later, seen()}, events); diff != "" || err != nil {
+		t.Errorf("the history (%v; -want +got):\n%s", err, diff)
 	}
 }
 

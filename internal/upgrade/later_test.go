@@ -1,0 +1,97 @@
+package upgrade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+)
+
+// What a release to come asks for in a form that this one doesn't know waits for a
+// worker that does. It is given up neither by a worker nor by the watch over the
+// queues, it holds up nothing else, and it goes on by itself.
+func TestALaterFormWaitsForAWorkerThatKnowsIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.App{ID: "app1"}, simulator.App{ID: "app2"})
+	present := w.start(built.present, nil, "worker")
+	add := func(program, app, domain string) { w.must(program, "enqueue", "add", "--app", app, domain) }
+
+	// A payload.
+	add(built.next, "app1", "later.example.com")
+	w.await("the task waits", 30*time.Second, func(context.Context) error {
+		waiting, err := asynq.NewInspectorFromRedisClient(w.rdb).ListRetryTasks(tasks.QueueDomains)
+		if err != nil || len(waiting) != 1 || !strings.Contains(waiting[0].LastErr, tasks.ErrNewer.Error()) {
+			return fmt.Errorf("to be tried again: %+v (%w)", waiting, err)
+		}
+		return nil
+	})
+	add(built.present, "app1", "now.example.com")
+	w.awaitState("app1", "now.example.com", tasks.Done, "")
+	if out, _, _ := w.run(built.present, "doctor"); !strings.Contains(out, tasks.ErrNewer.Error()) || strings.Contains(out, "archives such") {
+		t.Errorf("the doctor doesn't say that a task waits for a newer worker:\n%s", out)
+	}
+	next := w.start(built.next, nil, "worker")
+	present.stop() // as long as both run, either of them may be handed it each time
+	w.await("the next release's worker does it", 40*time.Second, func(ctx context.Context) error {
+		if list := fmt.Sprint(w.sim.List("app1")); !strings.Contains(list, "later.example.com") {
+			return errors.New(list)
+		}
+		return nil
+	})
+	w.await("no task is left", 20*time.Second, w.idle)
+	next.stop()
+	present = w.start(built.present, nil, "worker")
+
+	// A record: its app waits, for a plan needs all of an app's records; others don't.
+	add(built.present, "app1", "waits.example.com")
+	add(built.present, "app2", "other.example.com")
+	w.awaitState("app2", "other.example.com", tasks.Done, "")
+	w.await("app1's trouble says why", 30*time.Second, func(ctx context.Context) error {
+		app, err := w.ledger.App(ctx, "app1")
+		if err == nil && (app.Trouble == nil || !strings.Contains(app.Trouble.Reason, tasks.ErrNewer.Error())) {
+			err = fmt.Errorf("it is in %+v", app.Trouble)
+		}
+		return err
+	})
+	if before := fmt.Sprint(w.sim.List("app1")); strings.Contains(before, "waits.example.com") {
+		t.Errorf("a plan was made without knowing all records: %s", before)
+	}
+	if _, says, code := w.run(built.present, "status", "--app", "app1"); code != 1 || !strings.Contains(says, "update it") {
+		t.Errorf("status of what only a newer one can read ended with %d: %s", code, says)
+	}
+	w.must(built.present, "status", "--app", "app2")
+	w.must(built.present, "apps")
+
+	w.start(built.next, nil, "worker")
+	present.stop()
+	w.await("all is done", 30*time.Second, func(context.Context) error {
+		out, says, code := w.run(built.next, "status", "--app", "app1")
+		if code != 0 || strings.Count(out, " done ") != 3 {
+			return fmt.Errorf("%d: %s%s", code, out, says)
+		}
+		return nil
+	})
+	w.nothingGivenUp()
+}
+
+// idle is nil if no task waits, is due or in hand.
+func (w *world) idle(context.Context) error {
+	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
+	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL} {
+		info, err := inspector.GetQueueInfo(queue)
+		if err != nil {
+			return err
+		}
+		if n := info.Pending + info.Active + info.Scheduled + info.Retry; n > 0 {
+			return fmt.Errorf("queue %s has %d tasks", queue, n)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,145 @@
+package upgrade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hibiken/asynq"
+
+	"pilotsync/tasks"
+	"pilotsync/worker"
+)
+
+// receipt is what any producer says of a change that it handed over.
+type receipt struct {
+	App    string
+	Domain string
+	Seq    int64
+	Remove bool
+}
+
+// wanted is what the requests come to, kept apart from anything that a program has.
+type wanted struct {
+	mu   sync.Mutex
+	last map[string]map[string]receipt // by app and domain: the one with the highest number
+	n    int
+}
+
+func (w *wanted) note(receipts ...receipt) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range receipts {
+		if w.last[r.App] == nil {
+			w.last[r.App] = map[string]receipt{}
+		}
+		if r.Seq > w.last[r.App][r.Domain].Seq {
+			w.last[r.App][r.Domain] = r
+		}
+		w.n++
+	}
+}
+
+// settled is nil once all that was asked for has come to its end.
+func (w *world) settled(ctx context.Context, want *wanted) error {
+	for _, app := range w.apps {
+		views, err := w.ledger.Domains(ctx, app)
+		if err != nil {
+			return err
+		}
+		state := map[string]tasks.State{}
+		for _, v := range views {
+			state[v.Domain] = v.State
+			if last := want.last[app][v.Domain]; v.Seq != last.Seq {
+				return fmt.Errorf("%s on %s: the ledger has change %d, the last is %d", v.Domain, app, v.Seq, last.Seq)
+			}
+		}
+		for domain, last := range want.last[app] {
+			end := tasks.Done
+			if last.Remove {
+				end = tasks.Removed
+			}
+			if state[domain] != end {
+				return fmt.Errorf("%s on %s is %q, want %q", domain, app, state[domain], end)
+			}
+		}
+	}
+	return nil
+}
+
+// lacks is nil if the last that a webhook was told of each domain is its end.
+func (h *told) lacks(want *wanted) error {
+	last := h.last()
+	for app, domains := range want.last {
+		for domain, r := range domains {
+			end := tasks.Done
+			if r.Remove {
+				end = tasks.Removed
+			}
+			if e := last[app+" "+domain]; e.State != string(end) { // asking again need not be told
+				return fmt.Errorf("%s on %s: it was told %+v last, want %s", domain, app, e, end)
+			}
+		}
+	}
+	if len(h.odd) > 0 {
+		return fmt.Errorf("these ids came with two contents: %v", h.odd)
+	}
+	return nil
+}
+
+// check holds lists, writes, archive and quarantine against what is wanted.
+func (w *world) check(want *wanted, byHand []string) {
+	w.t.Helper()
+	for _, app := range w.apps {
+		list := w.sim.List(app)
+		if len(list) < len(byHand) || !slices.Equal(list[:len(byHand)], byHand) {
+			w.t.Errorf("%s: the names set by hand are not where they were: %v", app, list)
+			continue
+		}
+		ours, expected := slices.Sorted(slices.Values(list[len(byHand):])), []string(nil)
+		for domain, last := range want.last[app] {
+			if !last.Remove {
+				expected = append(expected, domain)
+			}
+		}
+		slices.Sort(expected)
+		if diff := cmp.Diff(expected, ours); diff != "" {
+			w.t.Errorf("the list of %s (-want +got):\n%s", app, diff)
+		}
+	}
+	if overlaps := w.sim.Overlaps(); len(overlaps) > 0 {
+		w.t.Errorf("%d list writes of one app overlapped, the first: %+v", len(overlaps), overlaps[0])
+	}
+	w.nothingGivenUp()
+}
+
+// nothingGivenUp checks that the archive and the quarantine are empty.
+func (w *world) nothingGivenUp() {
+	w.t.Helper()
+	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
+	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL, tasks.QueueEvents} {
+		archived, err := inspector.ListArchivedTasks(queue)
+		if err != nil && !errors.Is(err, asynq.ErrQueueNotFound) {
+			w.t.Error(err)
+		}
+		for _, a := range archived {
+			w.t.Errorf("task %s of queue %s is in the archive: %s", a.ID, queue, a.LastErr)
+		}
+	}
+	locked, _, err := worker.NewStrays(w.rdb).Quarantine(w.t.Context(), 10)
+	if err != nil || len(locked) > 0 {
+		w.t.Errorf("in quarantine are %+v (%v)", locked, err)
+	}
+}
+
+// same reports what differs between two outputs, which must be the same.
+func (w *world) same(what, one, other string) {
+	w.t.Helper()
+	if diff := cmp.Diff(strings.Split(one, "\n"), strings.Split(other, "\n")); diff != "" {
+		w.t.Errorf("%s (-previous +present):\n%s", what, diff)
+	}
+}

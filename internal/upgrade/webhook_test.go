@@ -1,0 +1,59 @@
+package upgrade
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"time"
+)
+
+// told is what a webhook was told, by whichever release.
+type told struct {
+	mu   sync.Mutex
+	byID map[string]event // by webhook-id
+	odd  []string         // ids that came with another content
+}
+
+type event struct {
+	AppID  string    `json:"app_id"`
+	Domain string    `json:"domain"`
+	Seq    int64     `json:"seq"`
+	State  string    `json:"state"`
+	At     time.Time `json:"at"`
+}
+
+// webhook has the world's workers tell a webhook from now on.
+func (w *world) webhook() *told {
+	w.t.Helper()
+	heard := &told{byID: map[string]event{}}
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		var e event
+		if err := json.NewDecoder(r.Body).Decode(&e); err != nil {
+			w.t.Errorf("an event: %v", err)
+		}
+		heard.mu.Lock()
+		defer heard.mu.Unlock()
+		id := r.Header.Get("webhook-id")
+		if before, again := heard.byID[id]; again && before != e {
+			heard.odd = append(heard.odd, id)
+		}
+		heard.byID[id] = e
+	}))
+	w.t.Cleanup(server.Close)
+	w.env = append(w.env, "PILOTSYNC_WEBHOOK_URL="+server.URL, "PILOTSYNC_WEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+	return heard
+}
+
+// last returns the latest event of each domain, by "APP DOMAIN".
+func (h *told) last() map[string]event {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	last := map[string]event{}
+	for _, e := range h.byID {
+		if of := e.AppID + " " + e.Domain; e.At.After(last[of].At) {
+			last[of] = e
+		}
+	}
+	return last
+}
