@@ -15,14 +15,22 @@ func (*versionCmd) Help() string {
     pilotsync version`
 }
 
-// Run prints the module's version as the build stamped it, and Go's.
+// Run prints the version, and Go's.
 func (*versionCmd) Run(s *streams) error {
 	_, err := fmt.Fprintf(s.Out, "pilotsync %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }
 
-// version is the version the Go toolchain stamped into the binary, "(devel)" for an unstamped build.
+// released is the version of a release: `make dist` has the linker set it
+// (-X main.released=v1.2.3). Nothing else may.
+var released string
+
+// version is the release's, or else the one that the Go toolchain stamped into the
+// binary, "(devel)" for an unstamped build.
 func version() string {
+	if released != "" {
+		return released
+	}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
 	}
