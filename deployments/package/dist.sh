@@ -7,6 +7,7 @@
 #   VERSION            v1.2.3, or what `git describe` says of another commit, which is the default
 #   DIST               the folder that it all goes to (dist)
 #   TARGETS            the systems: linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+#   MAINTAINER         who stands for the .deb: Name <address>
 #   SOURCE_DATE_EPOCH  the time that all files bear, in seconds since 1970: the commit's
 set -eu
 umask 022
@@ -17,7 +18,8 @@ DIST=${DIST:-dist}
 TARGETS=${TARGETS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64}
 VERSION=${VERSION:-$(git describe --tags --always --dirty)}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
-export SOURCE_DATE_EPOCH
+MAINTAINER=${MAINTAINER:-The pilotsync authors <pilotsync@localhost>}
+export SOURCE_DATE_EPOCH MAINTAINER
 
 # debian_version makes of git's words a version that dpkg sorts as it should:
 # v1.2.3-rc1 comes before v1.2.3, and v1.2.3-5-gabc1234, five commits on, after it.
@@ -65,7 +67,15 @@ completions() { # PROGRAM FOLDER
 
 build "$($GO env GOHOSTOS)" "$($GO env GOHOSTARCH)" "$work/here"
 completions "$work/here" "$work/completions"
-gzip -9nc CHANGELOG.md >"$work/changelog.gz"
+gzip -9nc CHANGELOG.md >"$work/CHANGELOG.md.gz"
+# Debian's own form, which tells what the other file has.
+cat <<END | gzip -9n >"$work/changelog.gz"
+pilotsync ($DEB_VERSION) unstable; urgency=medium
+
+  * What is new is in CHANGELOG.md.gz.
+
+ -- $MAINTAINER  $(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")
+END
 
 for target in $TARGETS; do
 	os=${target%/*} arch=${target#*/}
@@ -77,9 +87,9 @@ for target in $TARGETS; do
 	cp -r "$work/completions" LICENSE README.md CHANGELOG.md "$STAGE"
 	tar -C "$work" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -cf - "$name" | gzip -9n >"$DIST/$name.tar.gz"
 	if [ "$os" = linux ]; then
-		cp "$work/changelog.gz" "$STAGE"
+		cp "$work/CHANGELOG.md.gz" "$work/changelog.gz" "$STAGE"
 		STAGE=$STAGE ARCH=$arch $GO -C deployments/package tool -n nfpm >"$work/nfpm"
-		STAGE=$STAGE ARCH=$arch "$(cat "$work/nfpm")" package -f deployments/package/nfpm.yaml -p deb -t "$DIST/pilotsync_${VERSION#v}_$arch.deb" >/dev/null
+		STAGE=$STAGE ARCH=$arch "$(cat "$work/nfpm")" package -f deployments/package/nfpm.yaml -p deb -t "$DIST/pilotsync_${VERSION#v}_$arch.deb" >"$work/said" || { cat "$work/said" >&2; exit 1; }
 	fi
 done
 

@@ -3,6 +3,7 @@ package package_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -62,9 +63,18 @@ func TestThePackageFromInstallingToPurging(t *testing.T) {
 	m.put("/etc/pilotsync/accounts.yml", accounts+"app1]}\n", 0o644)
 	m.put("/etc/pilotsync/credentials/one", "sim-key\n", 0o600)
 
+	// A webhook's secret, as README.md of the units has it; nobody listens there.
+	m.must("mkdir /etc/systemd/system/pilotsync@.service.d && echo PILOTSYNC_WEBHOOK_URL=http://127.0.0.1:7009/ >>/etc/pilotsync/pilotsync.env")
+	m.put("/etc/pilotsync/credentials/webhook-secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", 0o600)
+	m.put("/etc/systemd/system/pilotsync@.service.d/override.conf", "[Service]\nEnvironment=PILOTSYNC_WEBHOOK_SECRET_FILE=%d/pilotsync_webhook-secret\n", 0o644)
+	m.must("systemctl daemon-reload")
+	m.put("/etc/pilotsync/2.env", "PILOTSYNC_HEALTH_LISTEN=127.0.0.1:8082\n", 0o600)
+
 	m.must("systemctl enable --now pilotsync@1 pilotsync@2")
 	m.ends("app1", "one.example.com")
 	m.isUnprivileged("pilotsync@1")
+	m.must("pilotsync healthy --url http://127.0.0.1:8082/healthz")
+	m.doctor()
 
 	// A new app, without a restart.
 	m.must("pilotsync enqueue add two.example.com --app app2")
@@ -88,7 +98,7 @@ func TestThePackageFromInstallingToPurging(t *testing.T) {
 	for _, unit := range []string{"pilotsync@1", "pilotsync@2", "pilotsync-web"} {
 		m.await(unit+" was restarted", "systemctl is-active "+unit+"; journalctl -o cat -u "+unit+" -n 20", "pilotsync v1.1.0-rc1: Redis is")
 	}
-	if out := m.must("cat /etc/pilotsync/pilotsync.env"); !strings.HasSuffix(out, strings.TrimSpace(simulated)) {
+	if out := m.must("cat /etc/pilotsync/pilotsync.env"); !strings.Contains(out, simulated) {
 		t.Errorf("after the upgrade the settings are\n%s", out)
 	}
 	m.ends("app1", "three.example.com")
@@ -98,6 +108,7 @@ func TestThePackageFromInstallingToPurging(t *testing.T) {
 		t.Errorf("after removing it:\n%s", out)
 	}
 	m.must("grep -q 7001 /etc/pilotsync/pilotsync.env && test -s /etc/pilotsync/credentials/one")
+	m.must("rm -r /etc/systemd/system/pilotsync@.service.d") // made by hand
 	m.must("apt-get purge -y pilotsync")
 	if out, _ := m.sh("find / -xdev -name '*pilotsync*' -not -path '/root/*' -not -path '/var/log/*' -not -path '/tmp/*' -not -path '/var/tmp/*' -not -path '/var/lib/apt/*'"); out != "" {
 		t.Errorf("after purging there is still\n%s", out)
@@ -129,13 +140,32 @@ func (m *machine) isUnprivileged(unit string) {
 	m.must("systemd-analyze security --no-pager --threshold=20 " + unit)
 }
 
+// doctor looks as README.md of the units says.
+func (m *machine) doctor() {
+	m.t.Helper()
+	readme, err := os.ReadFile("../systemd/README.md")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	command := regexp.MustCompile(`(?m)^    (systemd-run .* \\\n.* pilotsync doctor)$`).FindSubmatch(readme)
+	if command == nil {
+		m.t.Fatal("README.md doesn't say how to run the doctor")
+	}
+	out, _ := m.sh(string(command[1])) // the simulator isn't all that it looks at
+	for _, want := range []string{"ok       settings:", "ok       credentials:", "ok       workers:"} {
+		if !strings.Contains(out, want) {
+			m.t.Errorf("the doctor doesn't say %q:\n%s", want, out)
+		}
+	}
+}
+
 // redisAway restarts a worker while there is no Redis.
 func (m *machine) redisAway() {
 	m.t.Helper()
 	m.must("systemctl stop redis-server && systemctl restart --no-block pilotsync@1")
-	m.await("a worker without Redis waits", "systemctl show -p ActiveState,StatusText pilotsync@1", "ActiveState=activating\nStatusText=waiting for Redis")
+	m.await("a worker without Redis waits", "systemctl show -P StatusText pilotsync@1; systemctl show -P ActiveState pilotsync@1", "waiting for Redis\nactivating")
 	m.must("systemctl start redis-server")
-	m.await("it works once Redis is there", "systemctl show -p ActiveState,StatusText pilotsync@1", "ActiveState=active\nStatusText=working")
+	m.await("it works once Redis is there", "systemctl show -P StatusText pilotsync@1; systemctl show -P ActiveState pilotsync@1", "working\nactive")
 }
 
 // hangs stops a worker's process, with less patience than the unit has.
@@ -143,7 +173,7 @@ func (m *machine) hangs() {
 	m.t.Helper()
 	m.must("mkdir -p /run/systemd/system/pilotsync@2.service.d && printf '[Service]\\nWatchdogSec=2\\nTimeoutAbortSec=1\\n' >/run/systemd/system/pilotsync@2.service.d/test.conf && " +
 		"systemctl daemon-reload && systemctl restart pilotsync@2 && kill -STOP $(systemctl show -P MainPID pilotsync@2)")
-	m.await("a worker that hangs is restarted", "systemctl show -p NRestarts,ActiveState pilotsync@2", "NRestarts=1\nActiveState=active")
+	m.await("a worker that hangs is restarted", "systemctl show -P NRestarts pilotsync@2; systemctl show -P ActiveState pilotsync@2", "1\nactive")
 	m.must("rm -r /run/systemd/system/pilotsync@2.service.d && systemctl daemon-reload")
 }
 
