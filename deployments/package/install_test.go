@@ -151,7 +151,12 @@ func (m *machine) doctor() {
 	if command == nil {
 		m.t.Fatal("README.md doesn't say how to run the doctor")
 	}
-	out, _ := m.sh(string(command[1])) // the simulator isn't all that it looks at
+	secret := regexp.MustCompile("`(-E PILOTSYNC_WEBHOOK_SECRET_FILE=[^`]*)` before `pilotsync`").FindSubmatch(readme)
+	if secret == nil {
+		m.t.Fatal("README.md doesn't say how the doctor gets a webhook's secret")
+	}
+	script := strings.Replace(string(command[1]), " pilotsync doctor", " "+string(secret[1])+" pilotsync doctor", 1)
+	out, _ := m.sh(script) // the simulator isn't all that it looks at
 	for _, want := range []string{"ok       settings:", "ok       credentials:", "ok       workers:"} {
 		if !strings.Contains(out, want) {
 			m.t.Errorf("the doctor doesn't say %q:\n%s", want, out)
