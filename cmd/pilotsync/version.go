@@ -15,21 +15,21 @@ func (*versionCmd) Help() string {
     pilotsync version`
 }
 
-// Run prints the version, and Go's.
+// Run prints the module's version as the build stamped it, and Go's.
 func (*versionCmd) Run(s *streams) error {
 	_, err := fmt.Fprintf(s.Out, "pilotsync %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }
 
-// released is the version of a release: `make dist` has the linker set it
-// (-X main.released=v1.2.3). Nothing else may.
-var released string
+// release is set by the linker and nothing else, for builds outside of version
+// control such as the image's: go build -ldflags "-X main.release=v1.2.3".
+var release string
 
-// version is the release's, or else the one that the Go toolchain stamped into the
-// binary, "(devel)" for an unstamped build.
+// version is the release, or else what the Go toolchain stamped into the binary;
+// "(devel)" for an unstamped build.
 func version() string {
-	if released != "" {
-		return released
+	if release != "" {
+		return release
 	}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version

@@ -50,7 +50,7 @@ rm -f "$DIST"/pilotsync_*.tar.gz "$DIST"/pilotsync_*.deb "$DIST/SHA256SUMS"
 
 build() { # OS ARCHITECTURE FILE
 	# Without the state of a repository, which a release's source doesn't have.
-	GOOS=$1 GOARCH=$2 CGO_ENABLED=0 $GO build -trimpath -buildvcs=false -ldflags "-s -w -X main.released=$VERSION" -o "$3" ./cmd/pilotsync
+	GOOS=$1 GOARCH=$2 CGO_ENABLED=0 $GO build -trimpath -buildvcs=false -ldflags "-s -w -X main.release=$VERSION" -o "$3" ./cmd/pilotsync
 }
 
 # The program writes its own path into its completions; where it's installed it is on PATH.
