@@ -6,6 +6,8 @@
 # make plugin   the plugin with the library, as a folder and a zip, in PLUGIN (bin/wordpress)
 # make kubernetes the Kubernetes manifests against the API's types; not a part of the tests: it downloads 41 MB and compiles for a minute
 # make compose  docker-compose.yml and the image: held to Compose's rules, and run as plain processes
+# make dist     what is released, in DIST (dist): archives for Linux and macOS, .debs, checksums; VERSION is git's unless it's given
+# make package  dist's tests, and the .deb in a Debian of its own under systemd; as root
 # make race     the Go tests alone, with the race detector
 # make fuzz     each fuzz target for FUZZTIME
 # make model    the model test of the sync over MODEL_CHECKS schedules; 5,000 take about two minutes
@@ -22,8 +24,9 @@ SOAK         ?= 30m
 FAULTS_AT_ONCE ?= 20
 LOG          := bin/test.log
 PLUGIN       ?= bin/wordpress
+DIST         ?= dist
 
-.PHONY: test setup check php wordpress plugin kubernetes compose race fuzz model faults soak bench bench-quick build clean
+.PHONY: test setup check php wordpress plugin kubernetes compose dist package race fuzz model faults soak bench bench-quick build clean
 .NOTPARALLEL:
 
 # The Go tests come last: the summary of what passed is what a reader looks for.
@@ -43,6 +46,9 @@ setup:
 	  [ -e /usr/share/wordpress/wp-load.php ] || missing="$$missing wordpress"; \
 	  command -v chromium >/dev/null || missing="$$missing chromium"; \
 	  command -v prometheus >/dev/null && command -v promtool >/dev/null || missing="$$missing prometheus"; \
+	  command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
+	  command -v debootstrap >/dev/null || missing="$$missing debootstrap"; \
+	  command -v ip >/dev/null || missing="$$missing iproute2"; \
 	  if [ -n "$$missing" ]; then \
 	    echo "setup: missing, so installing Debian's:$$missing"; \
 	    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
@@ -95,6 +101,16 @@ compose:
 	  if grep -q '^ *--- SKIP' bin/compose.log; then status=1; fi; \
 	  grep -E '^ *--- |^(ok|FAIL|panic:)' bin/compose.log; \
 	  if [ $$status != 0 ]; then tail -100 bin/compose.log; fi; exit $$status
+
+dist:
+	@DIST='$(DIST)' deployments/package/dist.sh
+
+# A module of its own, so that the program doesn't depend on the packager. The Debian
+# is kept among the user's caches; making it takes a minute, and apt's mirror.
+package:
+	@echo "package: what is released, and the .deb in a Debian of its own"
+	@[ "$$(id -u)" = 0 ] || { echo "package: it takes root, to make a Debian and boot it: sudo make package"; exit 1; }
+	@cd deployments/package && $(GO) vet ./... && $(GO) test -count 1 -timeout 15m ./...
 
 # The tests mostly wait, so more of them run at once than there are cores; one
 # package at a time, so that those which measure time are not in each other's way.
@@ -151,4 +167,4 @@ build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/pilotsync ./cmd/pilotsync
 
 clean:
-	rm -rf bin
+	rm -rf bin dist

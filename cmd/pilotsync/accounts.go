@@ -23,7 +23,9 @@ import (
 // webhooks, by app.
 func (s accountSettings) accounts(w *wrong, read readFile) ([]worker.Account, map[string]worker.Webhook) {
 	if s.Config != "" {
-		file := take(w, "PILOTSYNC_CONFIG", s.Config, read.accounts)
+		file := take(w, "PILOTSYNC_CONFIG", s.Config, func(path string) (accountsConfig, error) {
+			return read.accounts(path, s.keys())
+		})
 		return file.accounts, file.webhooks
 	}
 	account := worker.Account{}
@@ -54,7 +56,7 @@ type accountsFile struct {
 	Accounts []struct {
 		ClientID   string   `yaml:"client_id"`
 		APIKey     string   `yaml:"api_key"`
-		APIKeyFile string   `yaml:"api_key_file"` // relative to the file it stands in
+		APIKeyFile string   `yaml:"api_key_file"` // as keyFolders.find takes it
 		Apps       []string `yaml:"apps"`
 	} `yaml:"accounts"`
 	// Webhooks are by app: those that have another than PILOTSYNC_WEBHOOK_URL.
@@ -64,7 +66,7 @@ type accountsFile struct {
 type webhookEntry struct {
 	URL        string `yaml:"url"`
 	Secret     string `yaml:"secret"`      // several with spaces
-	SecretFile string `yaml:"secret_file"` // relative to the file it stands in
+	SecretFile string `yaml:"secret_file"` // as keyFolders.find takes it
 }
 
 // accountsConfig is what an accountsFile comes to.
@@ -74,7 +76,7 @@ type accountsConfig struct {
 }
 
 // accounts reads a PILOTSYNC_CONFIG; its error tells all that is wrong in one line.
-func (read readFile) accounts(file string) (accountsConfig, error) {
+func (read readFile) accounts(file string, keys keyFolders) (accountsConfig, error) {
 	content, err := read(file)
 	if err != nil {
 		return accountsConfig{}, fmt.Errorf("it takes a file that can be read: %w", err)
@@ -99,7 +101,7 @@ func (read readFile) accounts(file string) (accountsConfig, error) {
 				wrong = append(wrong, fmt.Sprintf("%s of account %d %v", field, i+1, err))
 			}
 		}
-		key, path := a.APIKey, beside(file, a.APIKeyFile)
+		key, path := a.APIKey, keys.find(a.APIKeyFile)
 		say("client_id", checkClientID(a.ClientID))
 		switch {
 		case key != "" && path != "":
@@ -128,7 +130,7 @@ func (read readFile) accounts(file string) (accountsConfig, error) {
 	}
 	hooks := map[string]worker.Webhook{}
 	for _, app := range slices.Sorted(maps.Keys(parsed.Webhooks)) {
-		hook, err := read.webhook(file, parsed.Webhooks[app])
+		hook, err := read.webhook(parsed.Webhooks[app], keys)
 		if !slices.ContainsFunc(accounts, func(a worker.Account) bool { return slices.Contains(a.Apps, app) }) {
 			err = errors.New("is for no app of these accounts; it takes one of their apps")
 		}
@@ -144,8 +146,8 @@ func (read readFile) accounts(file string) (accountsConfig, error) {
 }
 
 // webhook reads an entry of webhooks. Its errors don't show the secret.
-func (read readFile) webhook(file string, entry webhookEntry) (hook worker.Webhook, err error) {
-	secrets, path := entry.Secret, beside(file, entry.SecretFile)
+func (read readFile) webhook(entry webhookEntry, keys keyFolders) (hook worker.Webhook, err error) {
+	secrets, path := entry.Secret, keys.find(entry.SecretFile)
 	switch {
 	case entry.URL == "":
 		return hook, errors.New("has no url; it takes url, and secret or secret_file")
@@ -167,12 +169,27 @@ func (read readFile) webhook(file string, entry webhookEntry) (hook worker.Webho
 	return hook, nil
 }
 
-// beside is a path that is relative to the file it stands in.
-func beside(file, path string) string {
-	if path == "" || filepath.IsAbs(path) {
+// keyFolders are where the accounts file's paths of keys and secrets begin.
+type keyFolders struct {
+	beside      string // the accounts file, for relative paths
+	credentials string // of the systemd unit, empty outside of one
+}
+
+// inCredentials begins a path in a unit's credentials. Their folder has the
+// instance's name in it, but several workers share one accounts file.
+const inCredentials = "$CREDENTIALS_DIRECTORY/"
+
+// find returns where the file is that a path of the accounts file means. Without
+// a folder for credentials a path in it stays as it is, for the error to show.
+func (k keyFolders) find(path string) string {
+	name, credential := strings.CutPrefix(path, inCredentials)
+	switch {
+	case credential && k.credentials != "":
+		return filepath.Join(k.credentials, name)
+	case path == "", credential, filepath.IsAbs(path):
 		return path
 	}
-	return filepath.Join(filepath.Dir(file), path)
+	return filepath.Join(k.beside, path)
 }
 
 // Values are quoted like this in the errors of the YAML package. One may be a

@@ -118,7 +118,7 @@ func fromWordPress(s *workerSettings, path string, read readFile) []doctor.Resul
 
 // appOfFile compares WordPress's app with those of a PILOTSYNC_CONFIG.
 func appOfFile(s *workerSettings, app string, read readFile, result func(doctor.Status, string, string) doctor.Result) []doctor.Result {
-	file, err := read.accounts(s.Config)
+	file, err := read.accounts(s.Config, s.keys())
 	if err != nil {
 		return nil // the settings' own check says so
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"path/filepath"
+
 	"github.com/alecthomas/kong"
 
 	"pilotsync/tasks"
@@ -22,6 +24,19 @@ type accountSettings struct {
 	AppID        string `name:"app-id" env:"WU_SERVER_PILOT_APP_ID" group:"ServerPilot" placeholder:"ID,…" help:"Ids of the apps that are served. No default."`
 	AppIDFile    string `name:"app-id-file" env:"WU_SERVER_PILOT_APP_ID_FILE" group:"ServerPilot" placeholder:"FILE" help:"File to read them from."`
 	Config       string `name:"config" env:"PILOTSYNC_CONFIG" group:"ServerPilot" placeholder:"FILE" help:"YAML file for several accounts, in place of the three above: 'accounts: [{client_id, api_key or api_key_file, apps: [id, …]}]', and 'webhooks: {APP: {url, secret or secret_file}}' for apps that have one of their own. Default: none."`
+	Credentials  string `name:"credentials-directory" env:"CREDENTIALS_DIRECTORY" group:"ServerPilot" hidden:"" help:"Where systemd puts a unit's credentials, for paths in the YAML file."`
+}
+
+// keys are where keys' files are that the YAML file names.
+func (s accountSettings) keys() keyFolders {
+	return keyFolders{beside: filepath.Dir(s.Config), credentials: s.Credentials}
+}
+
+// set says whether there is an account: the folder for credentials alone, which
+// every unit with credentials has, asks for none.
+func (s accountSettings) set() bool {
+	s.Credentials = ""
+	return s != (accountSettings{})
 }
 
 // listSettings are the rules of the domain lists.

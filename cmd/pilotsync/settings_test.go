@@ -327,6 +327,12 @@ func TestAccountsFile(t *testing.T) {
 		t.Errorf("accounts (-want +got):\n%s", diff)
 	}
 
+	unit := configured(t, files{path: "accounts: [{client_id: c, api_key_file: $CREDENTIALS_DIRECTORY/pilotsync_one, apps: [a]}]", "/run/credentials/w/pilotsync_one": "k1"},
+		vars{"PILOTSYNC_CONFIG": path, "CREDENTIALS_DIRECTORY": "/run/credentials/w"})
+	if got := unit.Worker.Accounts; len(got) != 1 || got[0].APIKey != "k1" {
+		t.Errorf("with a key among a unit's credentials, the accounts are %+v", got)
+	}
+
 	secret := "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 	hooks := configured(t, files{path: good + "webhooks:\n  a1: {url: https://one.example.com/hook, secret: " + secret + " " + secret + "}\n" +
 		"  22: {url: 'http://[::1]:9/', secret_file: keys/hook}\n",
@@ -358,6 +364,7 @@ func TestAccountsFile(t *testing.T) {
 			"api_key of account 1 is not set; it takes the API key of the account; apps of account 1 is not set; it takes the ids of one or more apps"},
 		{"two keys", "accounts: [{client_id: c, api_key: " + hush + ", api_key_file: f, apps: [a]}]", "api_key of account 1 and its api_key_file are both set"},
 		{"a key file that isn't there", "accounts: [{client_id: c, api_key_file: f, apps: [a]}]", `api_key_file of account 1 is "/etc/pilotsync/f"; it takes a file that can be read`},
+		{"a credential outside of a unit", "accounts: [{client_id: c, api_key_file: $CREDENTIALS_DIRECTORY/f, apps: [a]}]", `api_key_file of account 1 is "$CREDENTIALS_DIRECTORY/f"; it takes a file that can be read`},
 		{"a wrong app id", "accounts: [{client_id: c, api_key: k, apps: [a/b]}]", `apps of account 1 is wrong: app_id is "a/b"`},
 		{"two keys of an account", "accounts: [{client_id: c, api_key: " + hush + ", apps: [a]}, {client_id: c, api_key: k, apps: [b]}]", "client_id c is given twice (accounts 1 and 2) with different keys"},
 		{"an app in two accounts", "accounts: [{client_id: c, api_key: k, apps: [a]}, {client_id: d, api_key: k, apps: [b, a]}]", "app a is given twice (accounts c and d); it takes each app once"},

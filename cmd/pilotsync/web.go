@@ -87,7 +87,7 @@ func (s webSettings) config(readFile readFile) (webSetup, error) {
 	}
 	url, rate := take(&w, "SERVERPILOT_API_URL", s.APIURL, parseAPIURL), take(&w, "PILOTSYNC_API_RATE", s.APIRate, wholeNumber(0, 1000))
 	set.newLists = func(redis.UniversalClient) (*remoteLists, error) { return nil, nil }
-	if s.accountSettings != (accountSettings{}) {
+	if s.accountSettings.set() {
 		accounts, _ := s.accounts(&w, readFile)
 		set.newLists = func(rdb redis.UniversalClient) (*remoteLists, error) {
 			return newRemoteLists(rdb, url, rate, accounts)

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"pilotsync/enqueue"
+)
+
+// serviceManager is systemd's side: a socket, and all that came there.
+type serviceManager struct {
+	t      *testing.T
+	socket string
+	mu     sync.Mutex
+	said   []string
+}
+
+func newServiceManager(t *testing.T) *serviceManager {
+	t.Helper()
+	m := &serviceManager{t: t, socket: filepath.Join(t.TempDir(), "notify")}
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: m.socket, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for buffer := make([]byte, 4096); ; {
+			n, err := conn.Read(buffer)
+			if err != nil { // closed
+				return
+			}
+			m.mu.Lock()
+			m.said = append(m.said, string(buffer[:n]))
+			m.mu.Unlock()
+		}
+	}()
+	t.Cleanup(func() { conn.Close(); <-ended })
+	return m
+}
+
+// since returns what was said from the n-th message on, without signs of life, and their number.
+func (m *serviceManager) since(n int) (said string, signs int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, message := range m.said[n:] {
+		if message == "WATCHDOG=1" {
+			signs++
+			continue
+		}
+		said += strings.ReplaceAll(message, "\n", " ") + "\n"
+	}
+	return said, signs
+}
+
+func (m *serviceManager) count() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.said)
+}
+
+// await waits until what was said from the n-th message on is as the pattern has it.
+func (m *serviceManager) await(n int, pattern string) {
+	m.t.Helper()
+	re := regexp.MustCompile("^" + pattern + "$")
+	poll(m.t, "systemd is told "+pattern, 30*time.Second, func() (bool, error) {
+		said, _ := m.since(n)
+		return re.MatchString(said), fmt.Errorf("it was told %q", said)
+	})
+}
+
+// A worker as pilotsync@.service runs it: with the unit's own variables, its
+// credentials, and a systemd that listens.
+func TestAWorkerTellsSystemdHowItStands(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil, "--app", "app1", "--app", "app2")
+	s.redis.Kill()
+	manager := newServiceManager(t)
+	folder, credentials := t.TempDir(), t.TempDir()
+	write := func(path, content string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := filepath.Join(folder, "accounts.yml")
+	accounts := func(apps string) {
+		t.Helper()
+		write(config, "accounts:\n- {client_id: sim, api_key_file: $CREDENTIALS_DIRECTORY/pilotsync_one, apps: ["+apps+"]}\n")
+	}
+	accounts("app1")
+	write(filepath.Join(credentials, "pilotsync_one"), "sim-key\n")
+	unit, err := os.ReadFile("../../deployments/systemd/pilotsync@.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := regexp.MustCompile(`(?m)^Environment=(.*)$`).FindSubmatch(unit)
+	if set == nil {
+		t.Fatal("the unit sets no variables")
+	}
+	s.env = append(s.env, strings.Fields(strings.ReplaceAll(string(set[1]), "%d", credentials))...)
+	s.env = append(s.env, "WU_SERVER_PILOT_API_KEY=", "PILOTSYNC_CONFIG="+config, "CREDENTIALS_DIRECTORY="+credentials,
+		"NOTIFY_SOCKET="+manager.socket, "WATCHDOG_USEC=200000")
+
+	worker := s.start("worker", "worker")
+	manager.await(0, "STATUS=waiting for Redis\n")
+	s.await("it gives signs of life while it waits", 20*time.Second, func() (bool, error) {
+		said, signs := manager.since(0)
+		if strings.Contains(said, "READY") {
+			t.Fatalf("it says that it's ready, without Redis: %s", said)
+		}
+		return signs > 3, nil
+	})
+	s.redis.Start()
+	manager.await(1, "READY=1 STATUS=working\n")
+
+	if _, err := enqueue.New(s.rdb).Enqueue(t.Context(), enqueue.Request{AppID: "app2", Domain: "shop.example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	s.await("the change of an app that isn't served waits", 30*time.Second, func() (bool, error) {
+		v, _, err := s.ledger.Domain(t.Context(), "app2", "shop.example.com")
+		return strings.Contains(v.Reason, "the apps served are app1"), err
+	})
+	reload := func() {
+		t.Helper()
+		n := manager.count()
+		if err := worker.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		manager.await(n, "RELOADING=1 MONOTONIC_USEC=[0-9]+ STATUS=reading the configuration again\nREADY=1 STATUS=working\n")
+	}
+	accounts("app1, app2")
+	reload()
+	s.await("the change goes on", 30*time.Second, func() (bool, error) {
+		lists, err := s.sim.Lists(t.Context())
+		return len(lists["app2"]) == 2, err
+	})
+	accounts("app1, app/2")
+	reload() // it has ended, in failure: systemd mustn't wait for it
+	if !strings.Contains(worker.logged(), `app_id is \"app/2\"`) {
+		t.Errorf("it doesn't say what is wrong:\n%s", worker.logged())
+	}
+
+	n := manager.count()
+	if code, _ := worker.terminate(); code != exitDone {
+		t.Errorf("exit code %d:\n%s", code, worker.logged())
+	}
+	manager.await(n, "STOPPING=1 STATUS=stopping: calls in hand are finished\n")
+}
