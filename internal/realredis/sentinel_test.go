@@ -34,7 +34,7 @@ func TestASentinelsMasterKilledUnderLoadLosesAtMostItsLastMomentAndWorkersGoOnBy
 	t.Logf("the old master was a replica %s after it was killed", time.Since(killed).Round(100*time.Millisecond))
 	w.awaitAcked(w.want.Acked() + 100)
 	end()
-	w.settle(settled)
+	w.settle(takeover)
 	w.slowest(killed.Add(-time.Second))
 	t.Logf("of %d domains asked for within the second before, %d were lost", unsure, w.want.Lost(t, w.ledger))
 }
@@ -68,13 +68,13 @@ func TestAPlannedSentinelFailoverWithPausedWritesLosesNothing(t *testing.T) {
 	w.awaitAcked(w.want.Acked() + 200)
 	t.Logf("nothing was taken for %s", w.want.Pause(began).Round(100*time.Millisecond))
 	end()
-	w.settle(settled)
+	w.settle(takeover)
 	w.slowest(began)
 }
 
-// settled is how long after a failover the last of the changes may take that were
+// takeover is how long after a failover the last of the changes may take that were
 // in a worker's hands when Redis went away.
-const settled = 60 * time.Second
+const takeover = 60 * time.Second
 
 // client is one of a server, or of a Sentinel, for what an operator does.
 func client(t *testing.T, addr string) *redis.Client {
