@@ -30,6 +30,10 @@ type Syncer struct {
 	// whole list, however few they are. An app that has rested doesn't wait. Zero for
 	// none; well below [LeaseTTL].
 	Gather time.Duration
+	// Patience is how long a sync that fails tries to give its lease back, where the
+	// ledger fails, too: after a failover of Redis the app's next sync then needn't wait
+	// for the lease to run out. Zero for one try; more than [LeaseTTL] is of no use.
+	Patience time.Duration
 	// Stopping is closed when no new call is to be started.
 	Stopping <-chan struct{}
 	// Who is this worker's name in the domains' history.
@@ -58,15 +62,30 @@ func (s *Syncer) Sync(ctx context.Context, app string) (Report, error) {
 	r := run{Syncer: s, lease: lease, until: s.Now().Add(Budget)}
 	err = r.settle(ctx)
 	if err != nil && !errors.Is(err, ErrLost) {
-		// Given back even when ctx is over: waiting for the lease to run out would
-		// cost the app half a minute.
-		back, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		if abandonErr := s.Ledger.Abandon(back, lease, s.trouble(err)); abandonErr != nil {
-			err = fmt.Errorf("%w (and its lease could not be given back: %w)", err, abandonErr)
+		if backErr := s.giveBack(context.WithoutCancel(ctx), lease, s.trouble(err)); backErr != nil {
+			err = fmt.Errorf("%w (and its lease could not be given back: %w)", err, backErr)
 		}
 	}
 	return r.report, err
+}
+
+// giveBack gives the lease back, also where the sync's context is over: waiting for
+// it to run out would cost the app half a minute. A worker that is stopping tries once.
+func (s *Syncer) giveBack(ctx context.Context, lease Lease, trouble *Trouble) error {
+	const between = 500 * time.Millisecond
+	for left := s.Patience; ; left -= between {
+		limited, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := s.Ledger.Abandon(limited, lease, trouble)
+		cancel()
+		if err == nil || errors.Is(err, ErrLost) || left <= 0 {
+			return err
+		}
+		select {
+		case <-s.Stopping:
+			return err
+		case <-time.After(between):
+		}
+	}
 }
 
 // trouble is what the domains' reasons are to say while err keeps them pending.
