@@ -55,15 +55,11 @@ func (w *world) awaitAcked(n int) int {
 
 // settle waits until every change that was acknowledged is dealt with, and holds
 // the lists against what was asked for.
-func (w *world) settle(limit time.Duration) {
+func (w *world) settle() {
 	w.t.Helper()
 	began := time.Now()
 	await(w.t, "every change is dealt with", func() error { return w.want.Settled(w.t.Context(), w.ledger) })
-	took := time.Since(began)
-	w.t.Logf("all %d changes were dealt with %s after the last", w.want.Acked(), took.Round(100*time.Millisecond))
-	if took > limit {
-		w.t.Errorf("changes were dealt with %s after the last, want at most %s", took.Round(100*time.Millisecond), limit)
-	}
+	w.t.Logf("all %d changes were dealt with %s after the last", w.want.Acked(), time.Since(began).Round(100*time.Millisecond))
 	w.want.Check(w.t, w.sim, w.ledger)
 	wanted.CheckNoOverlap(w.t, w.sim)
 }
@@ -78,9 +74,11 @@ func pass(t *testing.T, d time.Duration) {
 	}
 }
 
-// slowest logs and returns how long the slowest change from then on took to be listed.
-func (w *world) slowest(from time.Time) (slowest time.Duration) {
+// slowest logs how long the slowest change from then on took to be listed, and
+// fails the test if that is more than the limit.
+func (w *world) slowest(from time.Time, limit time.Duration) {
 	w.t.Helper()
+	var slowest time.Duration
 	n := 0
 	for _, took := range w.want.Took(w.sim) {
 		if took.At.After(from) {
@@ -91,5 +89,7 @@ func (w *world) slowest(from time.Time) (slowest time.Duration) {
 	if n == 0 {
 		w.t.Error("no change was listed")
 	}
-	return slowest
+	if slowest > limit {
+		w.t.Errorf("the slowest change took %s, want at most %s", slowest.Round(100*time.Millisecond), limit)
+	}
 }
