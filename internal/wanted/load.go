@@ -18,8 +18,12 @@ import (
 func (w *Wanted) Load(t testing.TB, n int, pace time.Duration, ask func(context.Context, ...enqueue.Request) error) (end func()) {
 	stop := make(chan struct{})
 	var running sync.WaitGroup
-	for i := range n {
-		running.Go(func() { w.produce(t.Context(), uint64(i), pace, ask, stop) })
+	for range n {
+		w.mu.Lock()
+		seed := w.producers
+		w.producers++
+		w.mu.Unlock()
+		running.Go(func() { w.produce(t.Context(), seed, pace, ask, stop) })
 	}
 	end = sync.OnceFunc(func() { close(stop); running.Wait() })
 	t.Cleanup(end)
