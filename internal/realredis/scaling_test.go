@@ -33,7 +33,7 @@ type scaler struct {
 	w        *world
 	running  []*process
 	stopping sync.WaitGroup
-	wanted   []int // in the last turns
+	wanted   []int         // in the last turns
 	longest  time.Duration // that a task waited
 	writes   int           // of lists, by the last turn
 	best     map[int]int   // number of workers → most writes in a turn
