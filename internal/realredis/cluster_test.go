@@ -25,9 +25,7 @@ func TestAClustersMasterKilledUnderLoadLosesAtMostItsLastMomentAndWorkersGoOnByT
 	slot := redistest.Slot("asynq:{domains}:")
 	old := server(c, owner(t, c.Nodes[0], slot))
 	witness := c.Nodes[(slices.Index(c.Nodes, old)+1)%3]
-	old.Kill()
-	killed := time.Now() // from here on, none of its answers comes in
-	unsure := w.want.MayBeLost(killed.Add(-time.Second))
+	killed, end := w.kill(old, end)
 	await(t, "its replica is the master", func() error { return isOwnerOtherThan(t, witness, slot, old) })
 	t.Logf("its replica was master after %s", time.Since(killed).Round(100*time.Millisecond))
 	w.awaitAcked(w.want.Acked() + 100)
@@ -39,7 +37,7 @@ func TestAClustersMasterKilledUnderLoadLosesAtMostItsLastMomentAndWorkersGoOnByT
 	end()
 	w.settle()
 	w.slowest(killed.Add(-time.Second), takeover)
-	t.Logf("of %d domains asked for within the second before, %d were lost", unsure, w.want.Lost(t, w.ledger))
+	w.lost()
 }
 
 // CLUSTER FAILOVER has the master stop its clients until the replica has all.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/redistest"
 	"pilotsync/internal/simulator"
 	"pilotsync/internal/wanted"
 )
@@ -72,6 +73,28 @@ func pass(t *testing.T, d time.Duration) {
 		t.Fatal("the test's time is over")
 	case <-time.After(d):
 	}
+}
+
+// kill has a master die under load, as the machine would, and goes on with a load of
+// other domains: what became of those asked for last is not covered up then. It
+// returns when that was, and how to end the load.
+func (w *world) kill(master *redistest.Server, end func()) (killed time.Time, endNew func()) {
+	w.t.Helper()
+	master.Kill()
+	killed = time.Now() // from here on, none of its answers comes in
+	if w.want.MayBeLost(killed.Add(-time.Second)) == 0 {
+		w.t.Error("nothing was asked for in the second before: the test tested nothing")
+	}
+	endNew = w.load()
+	end()
+	return killed, endNew
+}
+
+// lost logs what became of the changes that Redis was allowed to lose.
+func (w *world) lost() {
+	w.t.Helper()
+	lost, unsure := w.want.Lost(w.t, w.ledger)
+	w.t.Logf("of %d domains whose last change was acknowledged in the second before, %d lost it", unsure, lost)
 }
 
 // slowest logs how long the slowest change from then on took to be listed, and

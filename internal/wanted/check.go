@@ -78,9 +78,9 @@ func CheckNoOverlap(t testing.TB, sim *simulator.Simulator) {
 	}
 }
 
-// Lost is for how many domains the ledger doesn't know the last request that was
-// acknowledged.
-func (w *Wanted) Lost(t testing.TB, l *ledger.Ledger) (n int) {
+// Lost is for how many of the domains whose last request is unsure the ledger doesn't
+// know that request.
+func (w *Wanted) Lost(t testing.TB, l *ledger.Ledger) (lost, unsure int) {
 	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -94,10 +94,13 @@ func (w *Wanted) Lost(t testing.TB, l *ledger.Ledger) (n int) {
 			known[v.Domain] = v.Record.Seq
 		}
 		for domain, r := range domains {
-			if known[domain] < r.seq {
-				n++
+			if w.unsure[app][domain] < r.seq {
+				continue
+			}
+			if unsure++; known[domain] < r.seq {
+				lost++
 			}
 		}
 	}
-	return n
+	return lost, unsure
 }

@@ -24,7 +24,7 @@ type Wanted struct {
 	// them on the list: the www form of a domain stays when the domain is removed.
 	byHandNow map[string]bool // "app name"
 	acked     []request       // in the order of their answers
-	producers uint64          // that were started
+	loads     uint64          // that were started
 }
 
 // request is one that was acknowledged.
