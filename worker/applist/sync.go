@@ -30,9 +30,10 @@ type Syncer struct {
 	// whole list, however few they are. An app that has rested doesn't wait. Zero for
 	// none; well below [LeaseTTL].
 	Gather time.Duration
-	// Patience is how long a sync that fails tries to give its lease back, where the
-	// ledger fails, too: after a failover of Redis the app's next sync then needn't wait
-	// for the lease to run out. Zero for one try; more than [LeaseTTL] is of no use.
+	// Patience is for how long the commit of what was written, and giving the lease
+	// back, are tried where the ledger fails: after a failover of Redis the app then
+	// needn't wait for the write to be over for certain, nor for the lease to run out.
+	// Zero for one try each; more than [LeaseTTL] is of no use.
 	Patience time.Duration
 	// Stopping is closed when no new call is to be started.
 	Stopping <-chan struct{}
@@ -70,18 +71,28 @@ func (s *Syncer) Sync(ctx context.Context, app string) (Report, error) {
 }
 
 // giveBack gives the lease back, also where the sync's context is over: waiting for
-// it to run out would cost the app half a minute. A worker that is stopping tries once.
+// it to run out would cost the app half a minute.
 func (s *Syncer) giveBack(ctx context.Context, lease Lease, trouble *Trouble) error {
+	return s.patiently(ctx, func() error {
+		limited, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		return s.Ledger.Abandon(limited, lease, trouble)
+	})
+}
+
+// patiently tries something again that can be done twice, where the ledger fails. A
+// worker that is stopping tries once.
+func (s *Syncer) patiently(ctx context.Context, do func() error) error {
 	const between = 500 * time.Millisecond
 	for left := s.Patience; ; left -= between {
-		limited, cancel := context.WithTimeout(ctx, 5*time.Second)
-		err := s.Ledger.Abandon(limited, lease, trouble)
-		cancel()
+		err := do()
 		if err == nil || errors.Is(err, ErrLost) || left <= 0 {
 			return err
 		}
 		select {
 		case <-s.Stopping:
+			return err
+		case <-ctx.Done():
 			return err
 		case <-time.After(between):
 		}
@@ -275,11 +286,17 @@ func (r *run) commit(ctx context.Context, plan Result, in Input) error {
 			listed = append(listed, o.Record)
 		}
 	}
-	if err := r.Follow.Verify(ctx, app, listed...); err != nil {
+	if err := r.patiently(ctx, func() error { return r.Follow.Verify(ctx, app, listed...) }); err != nil {
 		return fmt.Errorf("start the verifications of app %s: %w", app, err)
 	}
-	stale, err := r.Ledger.Commit(ctx, r.lease, Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Disown: plan.Disown,
-		Gone: plan.Gone, Forget: plan.Forget, Who: r.Who})
+	// One that came through, but for its answer, finds itself stale the second time, and
+	// another plan sees that all is done.
+	var stale []string
+	err := r.patiently(ctx, func() (err error) {
+		stale, err = r.Ledger.Commit(ctx, r.lease, Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Disown: plan.Disown,
+			Gone: plan.Gone, Forget: plan.Forget, Who: r.Who})
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("commit to the ledger of app %s: %w", app, err)
 	}

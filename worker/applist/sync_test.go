@@ -753,6 +753,52 @@ func TestALeaseIsGivenBackAsSoonAsTheLedgerIsThereAgain(t *testing.T) {
 	}
 }
 
+// deaf is a ledger of which the first answers to a commit don't come.
+type deaf struct {
+	Ledger
+	unheard int
+	done    bool // what isn't heard of is done
+}
+
+func (d *deaf) Commit(ctx context.Context, lease Lease, c Commit) ([]string, error) {
+	if d.unheard--; d.unheard < 0 {
+		return d.Ledger.Commit(ctx, lease, c)
+	}
+	if d.done {
+		if _, err := d.Ledger.Commit(ctx, lease, c); err != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.New("no connection")
+}
+
+func TestACommitIsMadeAsSoonAsTheLedgerIsThereAgainAndNothingIsWrittenTwice(t *testing.T) {
+	t.Parallel()
+	for name, done := range map[string]bool{"none came in": false, "all came in, and their answers got lost": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := setup()
+				r.syncer.Stopping = make(chan struct{}) // of this test's own time
+				r.syncer.Ledger, r.syncer.Patience = &deaf{Ledger: r.world.memory, unheard: 3, done: done}, LeaseTTL
+				r.world.add("a.com", "")
+				began := time.Now()
+				if _, err := r.syncer.Sync(t.Context(), app); err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(began); took > 3*time.Second {
+					t.Errorf("it took %s", took)
+				}
+				if n := r.api.count("write"); n != 1 {
+					t.Errorf("%d writes, want one", n)
+				}
+				r.holds(t, "a.com")
+				r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS})
+			})
+		})
+	}
+}
+
 func TestASyncThatKeepsGettingChangesEndsWithItsBudget(t *testing.T) {
 	t.Parallel()
 	r := setup()
