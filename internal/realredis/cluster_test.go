@@ -2,9 +2,9 @@ package realredis
 
 import (
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -132,10 +132,12 @@ func owner(t *testing.T, node *redistest.Server, slot int) string {
 }
 
 func ownerOf(t *testing.T, node *redistest.Server, slot int) (string, error) {
-	ranges, err := client(t, node.Addr).ClusterSlots(t.Context()).Result()
-	for _, r := range ranges {
-		if r.Start <= slot && slot <= r.End {
-			return r.Nodes[0].Addr, nil
+	shards, err := client(t, node.Addr).ClusterShards(t.Context()).Result()
+	for _, shard := range shards {
+		has := slices.ContainsFunc(shard.Slots, func(r redis.SlotRange) bool { return int(r.Start) <= slot && slot <= int(r.End) })
+		i := slices.IndexFunc(shard.Nodes, func(n redis.Node) bool { return n.Role == "master" })
+		if has && i >= 0 {
+			return net.JoinHostPort(shard.Nodes[i].IP, strconv.FormatInt(shard.Nodes[i].Port, 10)), nil
 		}
 	}
 	return "", fmt.Errorf("nobody has slot %d: %w", slot, err)
@@ -151,5 +153,5 @@ func isOwnerOtherThan(t *testing.T, node *redistest.Server, slot int, old *redis
 
 // server is the node with an address.
 func server(c *redistest.Cluster, addr string) *redistest.Server {
-	return c.Nodes[slices.IndexFunc(c.Nodes, func(n *redistest.Server) bool { return strings.HasSuffix(n.Addr, addr) })]
+	return c.Nodes[slices.IndexFunc(c.Nodes, func(n *redistest.Server) bool { return n.Addr == addr })]
 }

@@ -72,8 +72,8 @@ func TestAPlannedSentinelFailoverWithPausedWritesLosesNothing(t *testing.T) {
 }
 
 // takeover is how long a change may take from its acknowledgement to the list where
-// Redis fails over meanwhile: mostly some seconds, but where a write was on its way to
-// ServerPilot, what became of it is known only after half a minute.
+// Redis fails over meanwhile: mostly some seconds, but a lease or a write that nobody
+// could see to the end of is waited for, half a minute.
 const takeover = 60 * time.Second
 
 // client is one of a server, or of a Sentinel, for what an operator does.
