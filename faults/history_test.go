@@ -146,7 +146,7 @@ func (all *wishes) operations(w *world) map[string][]porcupine.Operation {
 	by := map[string][]porcupine.Operation{}
 	for key, ops := range all.ops {
 		app, domain := key[0], key[1]
-		missing := without(names(domain, ""), w.sim.List(app))
+		missing := without([]string{domain, "www." + domain}, w.sim.List(app))
 		if len(missing) == 1 {
 			w.t.Errorf("app %s: of %s only one name is on the list", app, domain)
 		}

@@ -5,11 +5,9 @@ package faults
 import (
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"testing"
 	"time"
 
-	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
 )
 
@@ -19,35 +17,9 @@ func trouble() simulator.Faults {
 		HTML: 0.005, DropBefore: 0.01, DropAfter: 0.005, TruncatedJSON: 0.005, NoDomains: 0.005}
 }
 
-// producer enqueues random changes in small batches until stop is closed: of ten
-// domains, three are taken off. Where Redis fails, it goes on with the next batch.
-func (w *world) producer(seed uint64, pace time.Duration, stop <-chan struct{}) {
-	random := rand.New(rand.NewPCG(seed, 1))
-	for {
-		batch := make([]enqueue.Request, 1+random.IntN(5))
-		for i := range batch {
-			batch[i] = enqueue.Request{AppID: w.apps[random.IntN(len(w.apps))],
-				Domain: fmt.Sprintf("shop%02d.example.com", random.IntN(40)), Remove: random.IntN(10) < 3}
-		}
-		_ = w.enqueue(w.t.Context(), batch...) // noted
-		select {
-		case <-stop:
-			return
-		case <-time.After(time.Duration(random.Int64N(int64(2 * pace)))):
-		}
-	}
-}
-
 // load runs n producers until the returned function is called.
 func (w *world) load(n int, pace time.Duration) (end func()) {
-	stop := make(chan struct{})
-	var running sync.WaitGroup
-	for i := range n {
-		running.Go(func() { w.producer(uint64(i), pace, stop) })
-	}
-	end = sync.OnceFunc(func() { close(stop); running.Wait() })
-	w.t.Cleanup(end)
-	return end
+	return w.want.Load(w.t, n, pace, w.enqueue)
 }
 
 func TestWorkersKilledAtRandomLoseNoChange(t *testing.T) {
@@ -86,6 +58,6 @@ func killAtRandom(t *testing.T, apps, workers int, lasting time.Duration) {
 	// An app in trouble at the API is tried again later and later, beside the takeover.
 	w.sim.SetFaults(simulator.Faults{})
 	w.awaitSettled(takeover + 30*time.Second)
-	t.Logf("%d changes, %d workers killed; settled %s after the last death", w.want.acked, kills, time.Since(death).Round(time.Second))
+	t.Logf("%d changes, %d workers killed; settled %s after the last death", w.want.Acked(), kills, time.Since(death).Round(time.Second))
 	w.check()
 }

@@ -141,7 +141,7 @@ func TestSomeoneElseWritesAllTheTimeAndOursConvergeWhileTheirsSurvive(t *testing
 	var missing []string
 	await(t, "all of ours are on the list", 30*time.Second, func() error {
 		list := w.sim.List("app1")
-		if missing = without(w.wantedNames("app1"), list); len(missing) > 0 {
+		if missing = without(w.want.Names("app1", true), list); len(missing) > 0 {
 			return fmt.Errorf("missing: %v", missing)
 		}
 		return nil
@@ -155,7 +155,7 @@ func TestSomeoneElseWritesAllTheTimeAndOursConvergeWhileTheirsSurvive(t *testing
 		t.Errorf("on the list twice: %v", twice)
 	}
 	// A removed name is there only where somebody else brought it back, and more than once.
-	for _, name := range w.removedNames("app1") {
+	for _, name := range w.want.Names("app1", false) {
 		if n := broughtBack(beside, name); slices.Contains(list, name) && n < 2 {
 			t.Errorf("%s was taken off, somebody else brought it back %d times, and it is there", name, n)
 		}
@@ -225,22 +225,6 @@ func (w *world) lookNow(app string) {
 	if _, err := client.EnqueueContext(w.t.Context(), asynq.NewTask(tasks.TypeAppSync, tasks.Encode(look)), asynq.Queue(tasks.QueueLists)); err != nil {
 		w.t.Fatal(err)
 	}
-}
-
-// wantedNames are the names on an app's list that were asked for last; removedNames
-// those that were asked to leave.
-func (w *world) wantedNames(app string) []string  { return w.lastAsked(app, true) }
-func (w *world) removedNames(app string) []string { return w.lastAsked(app, false) }
-
-func (w *world) lastAsked(app string, on bool) (all []string) {
-	w.want.mu.Lock()
-	defer w.want.mu.Unlock()
-	for domain, r := range w.want.last[app] {
-		if r.on == on {
-			all = append(all, names(domain, r.www)...)
-		}
-	}
-	return all
 }
 
 // broughtBack counts the writes of others that put a name on a list that it wasn't on.

@@ -88,7 +88,7 @@ func TestPoisonIsArchivedWithItsReasonAndTheRestGoesOn(t *testing.T) {
 	began := time.Now()
 	worker := w.worker()
 	w.awaitSettled(30 * time.Second)
-	t.Logf("%d changes among %d tasks of poison settled within %s", w.want.acked, len(ids), time.Since(began).Round(100*time.Millisecond))
+	t.Logf("%d changes among %d tasks of poison settled within %s", w.want.Acked(), len(ids), time.Since(began).Round(100*time.Millisecond))
 	for id, p := range ids {
 		var info *asynq.TaskInfo
 		await(t, p.what+" is archived", 30*time.Second, func() (err error) {

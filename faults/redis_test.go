@@ -49,7 +49,7 @@ func killRedis(t *testing.T, fsync string) {
 	pass(t, 2*time.Second)
 	end()
 	w.awaitSettled(takeover)
-	t.Logf("%d changes were acknowledged", w.want.acked)
+	t.Logf("%d changes were acknowledged", w.want.Acked())
 	w.check()
 	for _, p := range []*process{first, second} {
 		if !p.alive() {
@@ -89,7 +89,7 @@ func TestAPowerCutWithAppendfsyncEverysecLosesAtMostTheLastSeconds(t *testing.T)
 		t.Fatal(err)
 	}
 	pass(t, time.Second)
-	unsure := w.want.mayBeLost(durable.Add(-100 * time.Millisecond)) // the file is measured a little before
+	unsure := w.want.MayBeLost(durable.Add(-100 * time.Millisecond)) // the file is measured a little before
 	w.redis.Start()
 	pass(t, 3*time.Second)
 	end()
@@ -97,7 +97,7 @@ func TestAPowerCutWithAppendfsyncEverysecLosesAtMostTheLastSeconds(t *testing.T)
 	if unsure == 0 {
 		t.Error("nothing was acknowledged in the seconds that were lost: the test tested nothing")
 	}
-	t.Logf("%d changes were acknowledged, those of %d domains within the time that was cut off", w.want.acked, unsure)
+	t.Logf("%d changes were acknowledged, those of %d domains within the time that was cut off", w.want.Acked(), unsure)
 	w.check()
 }
 

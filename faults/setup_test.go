@@ -20,6 +20,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/redistest"
 	"pilotsync/internal/simulator"
+	"pilotsync/internal/wanted"
 	"pilotsync/worker/ledger"
 )
 
@@ -73,7 +74,7 @@ type world struct {
 	rdb    redis.UniversalClient
 	ledger *ledger.Ledger
 	client *enqueue.Client
-	want   *wanted
+	want   *wanted.Wanted
 	env    []string // of each worker
 	apps   []string
 }
@@ -101,15 +102,12 @@ func newWorldOn(t *testing.T, opt simulator.Options, rdb redis.UniversalClient, 
 	if err := os.WriteFile(roots, sim.CAPEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, sim: sim, want: newWanted()}
+	if len(opt.Apps) == 0 {
+		opt.Apps = []simulator.App{{ID: "app1"}} // as the simulator does
+	}
+	w := &world{t: t, sim: sim, want: wanted.New(opt.Apps)}
+	w.apps = w.want.Apps()
 	w.use(rdb)
-	for _, app := range opt.Apps {
-		w.apps = append(w.apps, app.ID)
-		w.want.byHand[app.ID] = app.Domains
-	}
-	if len(w.apps) == 0 {
-		w.apps = []string{"app1"}
-	}
 	w.env = []string{
 		"REDIS_URL=" + url, "SERVERPILOT_API_URL=" + sim.APIURL(), "PILOTSYNC_API_RATE=0",
 		"WU_SERVER_PILOT_CLIENT_ID=sim", "WU_SERVER_PILOT_API_KEY=sim-key", "WU_SERVER_PILOT_APP_ID=" + strings.Join(w.apps, ","),
@@ -261,24 +259,7 @@ func (w *world) awaitSettled(limit time.Duration) {
 }
 
 // settled is nil if every acknowledged change has been recorded and none waits.
-func (w *world) settled() error {
-	ctx, cancel := context.WithTimeout(w.t.Context(), 5*time.Second)
-	defer cancel()
-	// First, since a change that is recorded in between waits.
-	if err := w.want.recorded(ctx, w.ledger); err != nil {
-		return err
-	}
-	for _, id := range w.apps {
-		app, err := w.ledger.App(ctx, id)
-		if err != nil {
-			return err
-		}
-		if app.Pending > 0 || app.Leased {
-			return fmt.Errorf("app %s: %d changes wait, leased %v, trouble %+v", id, app.Pending, app.Leased, app.Trouble)
-		}
-	}
-	return nil
-}
+func (w *world) settled() error { return w.want.Settled(w.t.Context(), w.ledger) }
 
 // site is an app of the simulator with names set by hand, and a few of them many.
 func site(id string) simulator.App {

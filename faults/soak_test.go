@@ -70,7 +70,7 @@ func TestSoak(t *testing.T) {
 		w.sim.SetFaults(simulator.Faults{})
 		w.awaitSettled(takeover + time.Minute)
 		w.check()
-		fmt.Printf("soak: round %d, %s: %d changes acknowledged, %v\n", round, time.Since(began).Round(time.Second), w.acked(), faults)
+		fmt.Printf("soak: round %d, %s: %d changes acknowledged, %v\n", round, time.Since(began).Round(time.Second), w.want.Acked(), faults)
 	}
 }
 

@@ -102,7 +102,7 @@ func New(cfg Config) (*Worker, error) {
 	w.syncer = &applist.Syncer{
 		API: listAPI{w.roster, w.metrics.ambiguousWrites}, Ledger: w.ledger, Follow: w.follow, Rules: cfg.Rules,
 		FirstCheck: func(r applist.Record) time.Duration { return checkPause(w.delays, 1, r) },
-		Now:        time.Now, Gather: gather, Stopping: w.stopping, Who: w.name, Watch: w.settled,
+		Now:        time.Now, Gather: gather, Patience: applist.LeaseTTL, Stopping: w.stopping, Who: w.name, Watch: w.settled,
 	}
 	if cfg.DryRun {
 		w.syncer.API = dryAPI{API: w.syncer.API, rdb: cfg.Redis, log: w.log}

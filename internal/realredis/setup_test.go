@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/redisurl"
 	"pilotsync/internal/simulator"
+	"pilotsync/internal/wanted"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 )
@@ -52,13 +52,19 @@ type world struct {
 	rdb    redis.UniversalClient
 	client *enqueue.Client
 	ledger *ledger.Ledger
+	want   *wanted.Wanted
 	env    []string
 }
 
 // newWorld has the program use Redis at url, and the test itself too.
 func newWorld(t *testing.T, url string) *world {
 	t.Helper()
-	sim, err := simulator.Start(simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"byhand.example.org"}}, {ID: "app2"}}, CertDelay: 10 * time.Millisecond})
+	return newWorldOf(t, url, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"byhand.example.org"}}, {ID: "app2"}}, CertDelay: 10 * time.Millisecond})
+}
+
+func newWorldOf(t *testing.T, url string, opt simulator.Options) *world {
+	t.Helper()
+	sim, err := simulator.Start(opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,44 +78,13 @@ func newWorld(t *testing.T, url string) *world {
 	if err := os.WriteFile(roots, sim.CAPEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, sim: sim, rdb: rdb, client: enqueue.New(rdb), ledger: ledger.New(rdb), env: []string{
+	want := wanted.New(opt.Apps)
+	return &world{t: t, sim: sim, rdb: rdb, client: enqueue.New(rdb), ledger: ledger.New(rdb), want: want, env: []string{
 		"REDIS_URL=" + url, "SERVERPILOT_API_URL=" + sim.APIURL(), "PILOTSYNC_API_RATE=100",
-		"WU_SERVER_PILOT_CLIENT_ID=sim", "WU_SERVER_PILOT_API_KEY=sim-key", "WU_SERVER_PILOT_APP_ID=app1,app2",
+		"WU_SERVER_PILOT_CLIENT_ID=sim", "WU_SERVER_PILOT_API_KEY=sim-key", "WU_SERVER_PILOT_APP_ID=" + strings.Join(want.Apps(), ","),
 		"PILOTSYNC_DNS=" + sim.DNSAddr(), fmt.Sprintf("PILOTSYNC_TLS_PORT=%d", sim.TLSPort()), "PILOTSYNC_TLS_ROOTS=" + roots,
 		"PILOTSYNC_ALLOW_PRIVATE_ADDRESSES=on", "PILOTSYNC_LISTEN=off", "PILOTSYNC_SSL_DELAYS=1s,1s",
 	}}
-}
-
-// start runs a command until the test ends, and returns what it wrote so far.
-func (w *world) start(env []string, args ...string) (said func() string) {
-	w.t.Helper()
-	log, err := os.CreateTemp(w.t.TempDir(), args[0])
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer log.Close()
-	cmd := exec.Command(binary, args...)
-	cmd.Env, cmd.Stdout, cmd.Stderr = append(append(os.Environ(), w.env...), env...), log, log
-	if err := cmd.Start(); err != nil {
-		w.t.Fatal(err)
-	}
-	said = func() string {
-		b, err := os.ReadFile(log.Name())
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		return string(b)
-	}
-	w.t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		if err := cmd.Wait(); err != nil {
-			w.t.Errorf("%v ended with %v:\n%s", args, err, said())
-		}
-		if bad := said(); strings.Contains(bad, "CROSSSLOT") || strings.Contains(bad, "non local key") || strings.Contains(bad, "NOPERM") || strings.Contains(bad, "panic:") {
-			w.t.Errorf("%v wrote:\n%s", args, bad)
-		}
-	})
-	return said
 }
 
 // run runs a command to its end, and returns what it wrote and its exit code.
@@ -165,7 +140,7 @@ func await(t *testing.T, what string, ok func() error) {
 	}
 }
 
-// get asks a page, whose address is in said, for a path.
+// get asks a page.
 func get(ctx context.Context, url string) (int, string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -88,10 +88,12 @@ func (a *Authority) TLS() Security {
 	}
 }
 
-// Security is what a server needs for TLS. The zero value is a server without it.
+// Security is what a server needs for TLS, and who gets in. The zero value is a
+// server without either.
 type Security struct {
 	settings [][2]string // of redis.conf
 	client   *tls.Config // for looking whether it answers
+	users    Users
 }
 
 func (a *Authority) write(name, kind string, der []byte) string {

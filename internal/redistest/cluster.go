@@ -51,7 +51,8 @@ func NewCluster(t testing.TB, masters int, secure Security, args ...string) *Clu
 
 // client is one for setting a server up.
 func (s *Server) client() *redis.Client {
-	return redis.NewClient(&redis.Options{Addr: s.Addr, TLSConfig: s.secure.client, MaxRetries: -1})
+	admin := s.secure.users.Admin
+	return redis.NewClient(&redis.Options{Addr: s.Addr, TLSConfig: s.secure.client, MaxRetries: -1, Username: admin.User, Password: admin.Password})
 }
 
 // join makes nodes a Cluster, as redis-cli --cluster create does, but quicker.

@@ -179,6 +179,7 @@ func (s *Server) arguments() ([]string, error) {
 		return nil, err
 	}
 	args := append([]string{"--bind", "127.0.0.1", "--dir", s.folder, "--logfile", s.logfile()}, s.secure.args(port)...)
+	args = append(args, s.secure.users.settings(s.kind)...)
 	switch s.kind {
 	case node:
 		args = append(args, "--cluster-enabled", "yes", "--cluster-port", s.bus)
@@ -198,6 +199,9 @@ func (s *Server) answers() error {
 	}
 	defer func() { _ = conn.Close() }()
 	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
+		return err
+	}
+	if err := s.secure.users.logIn(conn); err != nil {
 		return err
 	}
 	if _, err := io.WriteString(conn, "PING\r\nINFO server\r\n"); err != nil {

@@ -33,8 +33,8 @@ func NewSentinel(t testing.TB, secure Security, args ...string) *Sentinel {
 		s.Replicas = append(s.Replicas, NewSecure(t, secure, append([]string{"--replicaof", host, port}, args...)...))
 	}
 	for range 3 {
-		watcher := newServer(t, sentinel, secure, "sentinel monitor main "+host+" "+port+" 2", "sentinel down-after-milliseconds main 1000",
-			"sentinel failover-timeout main 5000", "sentinel parallel-syncs main 2")
+		watcher := newServer(t, sentinel, secure, append([]string{"sentinel monitor main " + host + " " + port + " 2", "sentinel down-after-milliseconds main 1000",
+			"sentinel failover-timeout main 5000", "sentinel parallel-syncs main 2"}, secure.users.sentinelLines()...)...)
 		s.Sentinels = append(s.Sentinels, watcher.Addr)
 	}
 	s.URL = secure.scheme("redis-sentinel") + "://" + strings.Join(s.Sentinels, ",") + "/0?master=main"
@@ -59,7 +59,8 @@ func (s *Server) configured(settings []string) ([]string, error) {
 }
 
 func (s *Sentinel) ask(addr string) *redis.SentinelClient {
-	return redis.NewSentinelClient(&redis.Options{Addr: addr, TLSConfig: s.secure.client, MaxRetries: -1})
+	admin := s.secure.users.Admin
+	return redis.NewSentinelClient(&redis.Options{Addr: addr, TLSConfig: s.secure.client, MaxRetries: -1, Username: admin.User, Password: admin.Password})
 }
 
 // ready is nil when each Sentinel knows the others and the replicas.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -15,6 +16,11 @@ import (
 // minPool is the least number of connections to a server: a worker has some 150
 // tasks under way at once, each of which needs one now and then.
 const minPool = 100
+
+// slotsEvery is how old a client's knowledge of who has which slots of a Cluster may
+// be. A master that answers sends the client on, but one that is dead can't say who
+// took its place: go-redis would go on dialling it for a minute, its default.
+const slotsEvery = 2 * time.Second
 
 // Default ports of a server and of a Sentinel.
 const (
@@ -202,6 +208,7 @@ func clusterOptions(p parts, secure bool) (*redis.ClusterOptions, error) {
 	if opt.PoolSize == 0 {
 		opt.PoolSize = poolSize()
 	}
+	opt.ClusterStateReloadInterval = slotsEvery
 	return opt, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
@@ -77,6 +78,17 @@ func TestSentinelsAreAskedUnderTheirOwnPassword(t *testing.T) {
 	want := []any{[]string{"h1:26379", "h2:2", "[::1]:26379"}, "m", "su", "s/pw", "u", "pw", 4}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("options (-want +got):\n%s", diff)
+	}
+}
+
+func TestAClustersSlotsAreAskedForAgainSoonEnoughToFindTheHeirOfADeadMaster(t *testing.T) {
+	t.Parallel()
+	opt, err := clusterOptions(split("redis-cluster://h1,h2"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := opt.ClusterStateReloadInterval; got <= 0 || got > 5*time.Second {
+		t.Errorf("the slots are asked for every %s, want at most 5 s", got)
 	}
 }
 

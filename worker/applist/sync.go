@@ -30,6 +30,11 @@ type Syncer struct {
 	// whole list, however few they are. An app that has rested doesn't wait. Zero for
 	// none; well below [LeaseTTL].
 	Gather time.Duration
+	// Patience is for how long the commit of what was written, and giving the lease
+	// back, are tried where the ledger fails: after a failover of Redis the app then
+	// needn't wait for the write to be over for certain, nor for the lease to run out.
+	// Zero for one try each; more than [LeaseTTL] is of no use.
+	Patience time.Duration
 	// Stopping is closed when no new call is to be started.
 	Stopping <-chan struct{}
 	// Who is this worker's name in the domains' history.
@@ -58,15 +63,40 @@ func (s *Syncer) Sync(ctx context.Context, app string) (Report, error) {
 	r := run{Syncer: s, lease: lease, until: s.Now().Add(Budget)}
 	err = r.settle(ctx)
 	if err != nil && !errors.Is(err, ErrLost) {
-		// Given back even when ctx is over: waiting for the lease to run out would
-		// cost the app half a minute.
-		back, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		if abandonErr := s.Ledger.Abandon(back, lease, s.trouble(err)); abandonErr != nil {
-			err = fmt.Errorf("%w (and its lease could not be given back: %w)", err, abandonErr)
+		if backErr := s.giveBack(context.WithoutCancel(ctx), lease, s.trouble(err)); backErr != nil {
+			err = fmt.Errorf("%w (and its lease could not be given back: %w)", err, backErr)
 		}
 	}
 	return r.report, err
+}
+
+// giveBack gives the lease back, also where the sync's context is over: waiting for
+// it to run out would cost the app half a minute.
+func (s *Syncer) giveBack(ctx context.Context, lease Lease, trouble *Trouble) error {
+	return s.patiently(ctx, func() error {
+		limited, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		return s.Ledger.Abandon(limited, lease, trouble)
+	})
+}
+
+// patiently tries something again that can be done twice, where the ledger fails. A
+// worker that is stopping tries once.
+func (s *Syncer) patiently(ctx context.Context, do func() error) error {
+	const between = 500 * time.Millisecond
+	for left := s.Patience; ; left -= between {
+		err := do()
+		if err == nil || errors.Is(err, ErrLost) || left <= 0 {
+			return err
+		}
+		select {
+		case <-s.Stopping:
+			return err
+		case <-ctx.Done():
+			return err
+		case <-time.After(between):
+		}
+	}
 }
 
 // trouble is what the domains' reasons are to say while err keeps them pending.
@@ -256,11 +286,17 @@ func (r *run) commit(ctx context.Context, plan Result, in Input) error {
 			listed = append(listed, o.Record)
 		}
 	}
-	if err := r.Follow.Verify(ctx, app, listed...); err != nil {
+	if err := r.patiently(ctx, func() error { return r.Follow.Verify(ctx, app, listed...) }); err != nil {
 		return fmt.Errorf("start the verifications of app %s: %w", app, err)
 	}
-	stale, err := r.Ledger.Commit(ctx, r.lease, Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Disown: plan.Disown,
-		Gone: plan.Gone, Forget: plan.Forget, Who: r.Who})
+	// One that came through, but for its answer, finds itself stale the second time, and
+	// another plan sees that all is done.
+	var stale []string
+	err := r.patiently(ctx, func() (err error) {
+		stale, err = r.Ledger.Commit(ctx, r.lease, Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Disown: plan.Disown,
+			Gone: plan.Gone, Forget: plan.Forget, Who: r.Who})
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("commit to the ledger of app %s: %w", app, err)
 	}

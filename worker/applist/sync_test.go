@@ -695,6 +695,110 @@ func TestTheChangesOfABurstGather(t *testing.T) {
 	}
 }
 
+// away is a ledger that can't be reached from a read of the list on, for a while.
+type away struct {
+	Ledger
+	until time.Time
+	tries int
+}
+
+func (a *away) Snapshot(context.Context, string) (Snapshot, error) {
+	return Snapshot{}, errors.New("no connection")
+}
+
+func (a *away) Abandon(ctx context.Context, lease Lease, trouble *Trouble) error {
+	if a.tries++; time.Now().Before(a.until) {
+		return errors.New("no connection")
+	}
+	return a.Ledger.Abandon(ctx, lease, trouble)
+}
+
+func TestALeaseIsGivenBackAsSoonAsTheLedgerIsThereAgain(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		outage, patience time.Duration
+		stopping         bool
+		held             bool // the lease, in the end
+		took             time.Duration
+	}{
+		"an outage of some seconds":         {3 * time.Second, LeaseTTL, false, false, 3 * time.Second},
+		"one that outlasts its patience":    {time.Minute, 10 * time.Second, false, true, 10 * time.Second},
+		"without patience":                  {time.Second, 0, false, true, 0},
+		"a worker that stops doesn't wait":  {time.Second, LeaseTTL, true, true, 0},
+		"no outage but of the sync's reads": {0, LeaseTTL, false, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := setup()
+				stopping := make(chan struct{}) // of this test's own time
+				ledger := &away{Ledger: r.world.memory, until: time.Now().Add(tt.outage)}
+				r.syncer.Stopping, r.syncer.Ledger, r.syncer.Patience = stopping, ledger, tt.patience
+				r.world.add("a.com", "")
+				r.api.during = func(call string) {
+					if call == "read" && tt.stopping {
+						close(stopping)
+					}
+				}
+				began := time.Now()
+				_, err := r.syncer.Sync(t.Context(), app)
+				if took := time.Since(began); err == nil || took != tt.took {
+					t.Errorf("the sync ended after %s with %v, want an error after %s", took, err, tt.took)
+				}
+				if held := r.world.token != ""; held != tt.held || ledger.tries == 0 {
+					t.Errorf("the lease is held: %v, want %v (%d tries)", held, tt.held, ledger.tries)
+				}
+			})
+		})
+	}
+}
+
+// deaf is a ledger of which the first answers to a commit don't come.
+type deaf struct {
+	Ledger
+	unheard int
+	done    bool // what isn't heard of is done
+}
+
+func (d *deaf) Commit(ctx context.Context, lease Lease, c Commit) ([]string, error) {
+	if d.unheard--; d.unheard < 0 {
+		return d.Ledger.Commit(ctx, lease, c)
+	}
+	if d.done {
+		if _, err := d.Ledger.Commit(ctx, lease, c); err != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.New("no connection")
+}
+
+func TestACommitIsMadeAsSoonAsTheLedgerIsThereAgainAndNothingIsWrittenTwice(t *testing.T) {
+	t.Parallel()
+	for name, done := range map[string]bool{"none came in": false, "all came in, and their answers got lost": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := setup()
+				r.syncer.Stopping = make(chan struct{}) // of this test's own time
+				r.syncer.Ledger, r.syncer.Patience = &deaf{Ledger: r.world.memory, unheard: 3, done: done}, LeaseTTL
+				r.world.add("a.com", "")
+				began := time.Now()
+				if _, err := r.syncer.Sync(t.Context(), app); err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(began); took > 3*time.Second {
+					t.Errorf("it took %s", took)
+				}
+				if n := r.api.count("write"); n != 1 {
+					t.Errorf("%d writes, want one", n)
+				}
+				r.holds(t, "a.com")
+				r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS})
+			})
+		})
+	}
+}
+
 func TestASyncThatKeepsGettingChangesEndsWithItsBudget(t *testing.T) {
 	t.Parallel()
 	r := setup()

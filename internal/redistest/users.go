@@ -1,0 +1,63 @@
+package redistest
+
+import (
+	"fmt"
+	"io"
+	"net"
+)
+
+// Login is a user and the password.
+type Login struct{ User, Password string }
+
+// Users is who gets into servers where nobody does without a name.
+type Users struct {
+	File         string // the users of a server, as its aclfile has them
+	SentinelFile string // those of a Sentinel
+	Admin        Login  // of both files: may everything, and is what a server is set up and looked at as
+	Replica      Login  // what a replica logs in to its master as
+	Sentinel     Login  // of both files: what a Sentinel logs in to servers and other Sentinels as
+}
+
+// With is the security of a server that has users besides.
+func (s Security) With(users Users) Security {
+	s.users = users
+	return s
+}
+
+// settings are those of redis.conf, or of a Sentinel's.
+func (u Users) settings(kind kind) []string {
+	switch {
+	case u.File == "":
+		return nil
+	case kind == sentinel:
+		return []string{"--aclfile", u.SentinelFile}
+	}
+	return []string{"--aclfile", u.File, "--masteruser", u.Replica.User, "--masterauth", u.Replica.Password}
+}
+
+// sentinelLines are those of a Sentinel's configuration that name what it logs in as.
+func (u Users) sentinelLines() []string {
+	if u.File == "" {
+		return nil
+	}
+	return []string{"sentinel auth-user main " + u.Sentinel.User, "sentinel auth-pass main " + u.Sentinel.Password,
+		"sentinel sentinel-user " + u.Sentinel.User, "sentinel sentinel-pass " + u.Sentinel.Password}
+}
+
+// logIn says over a connection who is there, where a server wants to know.
+func (u Users) logIn(conn net.Conn) error {
+	if u.File == "" {
+		return nil
+	}
+	if _, err := fmt.Fprintf(conn, "AUTH %s %s\r\n", u.Admin.User, u.Admin.Password); err != nil {
+		return err
+	}
+	answer := make([]byte, len("+OK\r\n"))
+	if _, err := io.ReadFull(conn, answer); err != nil {
+		return err
+	}
+	if string(answer) != "+OK\r\n" {
+		return fmt.Errorf("answer to AUTH: %q…", answer)
+	}
+	return nil
+}
