@@ -1,10 +1,11 @@
 # make          the same as make test
-# make test     everything that must hold before a change lands; under ten minutes on two cores
+# make test     what must hold before a change lands; under ten minutes on two cores
+# make more     what CI runs besides: fuzz, kubernetes, package; as root
 # make check    format, vet and staticcheck only
 # make php      the PHP library's tests alone
 # make wordpress the WordPress plugin's test alone
 # make plugin   the plugin with the library, as a folder and a zip, in PLUGIN (bin/wordpress)
-# make kubernetes the Kubernetes manifests against the API's types; not a part of the tests: it downloads 41 MB and compiles for a minute
+# make kubernetes the Kubernetes manifests against the API's types; it downloads 41 MB and compiles for minutes at first
 # make compose  docker-compose.yml and the image: held to Compose's rules, and run as plain processes
 # make dist     what is released, in DIST (dist): archives for Linux and macOS, .debs, checksums; VERSION is git's unless it's given
 # make package  dist's tests, and the .deb in a Debian of its own under systemd; as root
@@ -26,11 +27,14 @@ LOG          := bin/test.log
 PLUGIN       ?= bin/wordpress
 DIST         ?= dist
 
-.PHONY: test setup check php wordpress plugin kubernetes compose dist package race fuzz model faults soak bench bench-quick build clean
+.PHONY: test more setup check php wordpress plugin kubernetes compose dist package race fuzz model faults soak bench bench-quick build clean
 .NOTPARALLEL:
 
 # The Go tests come last: the summary of what passed is what a reader looks for.
-test: setup check fuzz php wordpress bench-quick race
+test: setup check php wordpress compose bench-quick race
+
+# What CI runs besides: on a machine that never did they compile, and make a Debian, for minutes.
+more: setup fuzz kubernetes package
 
 # Only what is missing is installed, and said so. Without apt-get the tests that
 # need the real Redis server or PHP skip, and 'make test' fails because of it.

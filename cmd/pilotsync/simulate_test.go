@@ -110,7 +110,7 @@ func TestSimulateHasSeveralAccounts(t *testing.T) {
 			url = value
 		}
 	}
-	got, err := readFile(os.ReadFile).accounts(file)
+	got, err := readFile(os.ReadFile).accounts(file, keyFolders{})
 	if err != nil {
 		t.Fatal(err)
 	}
