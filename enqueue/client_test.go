@@ -16,6 +16,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
+	"pilotsync/internal/redistest"
 	"pilotsync/tasks"
 )
 
@@ -302,6 +303,18 @@ func TestARedisThatIsAwayIsUnavailable(t *testing.T) {
 		if r.Seq != 0 || r.TaskID != "" {
 			t.Errorf("receipt %+v for nothing", r)
 		}
+	}
+}
+
+func TestAWrongPasswordIsToldInTheWordsOfRedis(t *testing.T) {
+	t.Parallel()
+	server := redistest.New(t)
+	if err := connect(t, server.URL).ConfigSet(t.Context(), "requirepass", "right").Err(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := New(connect(t, "redis://:wrong@"+server.Addr)).Enqueue(t.Context(), Request{AppID: "app1", Domain: "example.com"})
+	if err == nil || errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "WRONGPASS") {
+		t.Errorf("got %v; want an error that says WRONGPASS, and isn't %q", err, ErrUnavailable)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -42,14 +43,18 @@ func (b *block) take() int64 {
 func begin(ctx context.Context, rdb redis.UniversalClient, queue string, counts map[string]int) (map[string]*block, error) {
 	var known *redis.IntCmd
 	taken := make(map[string]*redis.Cmd, len(counts))
-	// Its error is that of one of its commands, which say it for themselves.
-	_, _ = rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+	cmds, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		known = p.SAdd(ctx, "asynq:queues", queue)
 		for app, n := range counts {
 			taken[app] = seqScript.EvalSha(ctx, p, []string{seqKey(app)}, n)
 		}
 		return nil
 	})
+	// Where a command failed it says so itself. Where the connection could not be set up,
+	// as with a wrong password, the commands know nothing of it.
+	if err != nil && !slices.ContainsFunc(cmds, func(c redis.Cmder) bool { return c.Err() != nil }) {
+		return nil, fmt.Errorf("taking order numbers for %d apps: %w", len(counts), classify(ctx, err))
+	}
 	if err := known.Err(); err != nil {
 		return nil, fmt.Errorf("registering the queue %s: %w", queue, classify(ctx, err))
 	}
