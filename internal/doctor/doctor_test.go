@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/freeport"
 	"pilotsync/internal/redistest"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
@@ -155,9 +156,9 @@ func TestEachFaultIsFoundByItsCheck(t *testing.T) {
 			w.cfg.Redis = rdb
 		}, CheckRedis, Failure, "answers, but not to us"},
 		{"a Redis that tells nothing", func(*world) {}, CheckVersion, Warning, "could not be checked"},
-		{"no resolver", func(w *world) { w.cfg.Check.DNS = closedUDP(w.t) }, CheckDNS, Failure, "gives no usable answer"},
-		{"no way to the API", func(w *world) { w.cfg.APIURL = "http://" + closedTCP(w.t) + "/v1" }, CheckAPI, Failure, "can't be reached"},
-		{"no way to the API, seen from the account", func(w *world) { w.cfg.APIURL = "http://" + closedTCP(w.t) + "/v1" }, CheckCredentials, Warning, "could not be checked"},
+		{"no resolver", func(w *world) { w.cfg.Check.DNS = closed(w.t) }, CheckDNS, Failure, "gives no usable answer"},
+		{"no way to the API", func(w *world) { w.cfg.APIURL = "http://" + closed(w.t) + "/v1" }, CheckAPI, Failure, "can't be reached"},
+		{"no way to the API, seen from the account", func(w *world) { w.cfg.APIURL = "http://" + closed(w.t) + "/v1" }, CheckCredentials, Warning, "could not be checked"},
 		{"a wrong key", func(w *world) { w.cfg.Accounts[0].APIKey = hush }, CheckCredentials, Failure, "(401)"},
 		{"a revoked key", func(w *world) { w.sim.SetAccountStatus(401) }, CheckCredentials, Failure, "(401)"},
 		{"no card", func(w *world) { w.sim.SetAccountStatus(402) }, CheckCard, Failure, "(402)"},
@@ -171,7 +172,7 @@ func TestEachFaultIsFoundByItsCheck(t *testing.T) {
 		{"a list that is nearly full", func(w *world) { w.fill(280) }, CheckRoom, Warning, "280 of 300"},
 		{"a full list", func(w *world) { w.fill(300) }, CheckRoom, Failure, "300 of 300"},
 		{"a server inside", func(w *world) { w.cfg.Check.AllowPrivate = false }, CheckOutbound, Warning, "isn't a public address"},
-		{"nobody on the port", func(w *world) { w.cfg.Check.Port = port(w.t, closedTCP(w.t)) }, CheckOutbound, Warning, "refuses connections"},
+		{"nobody on the port", func(w *world) { w.cfg.Check.Port = port(w.t, closed(w.t)) }, CheckOutbound, Warning, "refuses connections"},
 		{"no worker", func(*world) {}, CheckWorkers, Failure, "no worker is alive"},
 		{"a change that can't be understood", func(w *world) {
 			w.put(tasks.QueueDomains, tasks.TypeDomainAdd, `{"app_id":"app1","domain":"a/b","seq":1,"requested_at":"2026-03-01T12:00:00Z"}`)
@@ -196,7 +197,7 @@ func TestEachFaultIsFoundByItsCheck(t *testing.T) {
 		{"an app in trouble, for the workers", func(w *world) { w.change("app1", &applist.Trouble{Reason: "slow", Since: time.Now()}) }, CheckTrouble, Warning, "slow"},
 		{"an app that nobody serves", func(w *world) { w.change("app3", nil) }, CheckServed, Warning, "1 changes wait"},
 		{"no webhook", func(w *world) { w.cfg.Webhook = worker.Webhook{} }, CheckWebhook, OK, "none is set"},
-		{"a webhook that is down", func(w *world) { w.cfg.Webhook.URL = "http://" + closedTCP(w.t) + "/" + hush }, CheckWebhook, Failure, "can't be reached"},
+		{"a webhook that is down", func(w *world) { w.cfg.Webhook.URL = "http://" + closed(w.t) + "/" + hush }, CheckWebhook, Failure, "can't be reached"},
 		{"a webhook that isn't there", func(w *world) { w.answering(404) }, CheckWebhook, Failure, "answers 404"},
 		{"a webhook in trouble", func(w *world) { w.answering(500) }, CheckWebhook, Failure, "answers 500"},
 		{"an app's own webhook that isn't there", func(w *world) {
@@ -274,24 +275,14 @@ func (w *world) answering(status int) {
 	w.cfg.Webhook.URL = hook.URL + "/" + hush
 }
 
-func closedTCP(t *testing.T) string {
+// closed is an address where nobody listens, neither for TCP nor for UDP.
+func closed(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := freeport.Addr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-func closedUDP(t *testing.T) string {
-	t.Helper()
-	l, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.LocalAddr().String()
+	return addr
 }
 
 func port(t *testing.T, addr string) int {
@@ -374,7 +365,7 @@ func TestAUserWithFewRightsGetsWarnings(t *testing.T) {
 
 func TestWhatItCannotLookAtItLeavesOutOrSaysSo(t *testing.T) {
 	t.Parallel()
-	results := Run(t.Context(), worker.Config{Check: certcheck.Config{DNS: closedUDP(t)}}, "")
+	results := Run(t.Context(), worker.Config{Check: certcheck.Config{DNS: closed(t)}}, "")
 	var checks []string
 	for _, r := range results {
 		checks = append(checks, r.Check)

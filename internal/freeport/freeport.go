@@ -1,6 +1,6 @@
 // Package freeport finds addresses on loopback for processes that are told theirs
 // on the command line, and so can't let the system choose: servers that tests and
-// benchmarks run.
+// benchmarks run. What is found does as well for an address where nobody is to be.
 package freeport
 
 import (
@@ -12,10 +12,10 @@ import (
 	"syscall"
 )
 
-// The ports that are tried. They lie below those that systems give to outgoing
-// connections (from 32768 on Linux, from 49152 elsewhere): one of those could take
-// a port between our look and the process's start, or while the process is stopped
-// for a while, and one on a busy machine does.
+// The ports that are tried. They lie below those that systems give to who asks for
+// any, outgoing connections above all (from 32768 on Linux, from 49152 elsewhere): one
+// of those could take a port between our look and the process's start, or while the
+// process is stopped for a while, and one on a busy machine does.
 const (
 	first = 10000
 	last  = 32767

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"pilotsync/internal/freeport"
 )
 
 // now is the time of all tests.
@@ -295,12 +297,11 @@ func sign(t *testing.T, template, parent *x509.Certificate, key *ecdsa.PrivateKe
 // closedPort returns a port of loopback that nothing listens on.
 func closedPort(t *testing.T) int {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := freeport.Addr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	_, port, _ := net.SplitHostPort(addr)
 	n, _ := strconv.Atoi(port)
 	return n
 }
