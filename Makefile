@@ -26,6 +26,7 @@ FAULTS_AT_ONCE ?= 20
 LOG          := bin/test.log
 PLUGIN       ?= bin/wordpress
 DIST         ?= dist
+VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
 .PHONY: test more setup check php wordpress plugin kubernetes compose dist package race fuzz model faults soak bench bench-quick build clean
 .NOTPARALLEL:
@@ -168,7 +169,7 @@ bench-quick:
 	@timeout 300 $(GO) run ./bench -quick
 
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/pilotsync ./cmd/pilotsync
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.release=$(VERSION)' -o bin/pilotsync ./cmd/pilotsync
 
 clean:
 	rm -rf bin dist
