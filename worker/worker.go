@@ -122,7 +122,7 @@ func New(cfg Config) (*Worker, error) {
 }
 
 func (w *Worker) server(cfg Config, queue string, slots int, check time.Duration, handlers map[string]asynq.HandlerFunc) server {
-	return server{handlers: handlers, Server: asynq.NewServerFromRedisClient(cfg.Redis, asynq.Config{
+	return server{handlers: handlers, Server: asynq.NewServerFromRedisClient(paced{cfg.Redis, w.stopping}, asynq.Config{
 		Concurrency:              slots,
 		Queues:                   map[string]int{queue: 1},
 		TaskCheckInterval:        check,
