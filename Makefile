@@ -92,20 +92,25 @@ plugin:
 	@if command -v zip >/dev/null; then cd '$(PLUGIN)' && zip -qr pilotsync.zip pilotsync; \
 	  else echo "plugin: there is no zip, so only the folder was made"; fi
 
+# The tests of a module in a folder, within a time. None may skip here, either.
+define module
+	@mkdir -p bin
+	@staticcheck=$$($(GO) tool -n staticcheck) && cd $(1) && $(GO) vet ./... && $$staticcheck ./...
+	@status=0; (cd $(1) && $(GO) test -v -count 1 -timeout $(2) ./...) >bin/$@.log 2>&1 || status=$$?; \
+	  if grep -q '^ *--- SKIP' bin/$@.log; then echo "skipped, and here nothing may be:"; grep -A 2 '^ *--- SKIP' bin/$@.log; status=1; fi; \
+	  grep -E '^ *--- |^(ok|FAIL|panic:)' bin/$@.log; \
+	  if [ $$status != 0 ]; then tail -100 bin/$@.log; fi; exit $$status
+endef
+
 # A module of its own, so that the program doesn't depend on Kubernetes' types.
 kubernetes:
-	@echo "kubernetes: the manifests against the API's types"
-	@cd deployments/kubernetes/test && $(GO) vet ./... && $(GO) test -count 1 ./...
+	@echo "kubernetes: the manifests against the API's types (everything is in bin/kubernetes.log)"
+	$(call module,deployments/kubernetes/test,5m)
 
 # A module of its own, so that the program doesn't depend on Compose's types and BuildKit's.
 compose:
-	@mkdir -p bin
 	@echo "compose: docker-compose.yml and the image (everything is in bin/compose.log)"
-	@staticcheck=$$($(GO) tool -n staticcheck) && cd deployments/compose/test && $(GO) vet ./... && $$staticcheck ./...
-	@status=0; (cd deployments/compose/test && $(GO) test -v -count 1 -timeout 5m ./...) >bin/compose.log 2>&1 || status=$$?; \
-	  if grep -q '^ *--- SKIP' bin/compose.log; then status=1; fi; \
-	  grep -E '^ *--- |^(ok|FAIL|panic:)' bin/compose.log; \
-	  if [ $$status != 0 ]; then tail -100 bin/compose.log; fi; exit $$status
+	$(call module,deployments/compose/test,5m)
 
 dist:
 	@DIST='$(DIST)' deployments/package/dist.sh
@@ -113,9 +118,9 @@ dist:
 # A module of its own, so that the program doesn't depend on the packager. The Debian
 # is kept among the user's caches; making it takes a minute, and apt's mirror.
 package:
-	@echo "package: what is released, and the .deb in a Debian of its own"
+	@echo "package: what is released, and the .deb in a Debian of its own (everything is in bin/package.log)"
 	@[ "$$(id -u)" = 0 ] || { echo "package: it takes root, to make a Debian and boot it: sudo make package"; exit 1; }
-	@cd deployments/package && $(GO) vet ./... && $(GO) test -count 1 -timeout 15m ./...
+	$(call module,deployments/package,15m)
 
 # The tests mostly wait, so more of them run at once than there are cores, of two packages
 # at once: more would be in the way of those which measure time.

@@ -41,8 +41,8 @@ func TestThePackageFromInstallingToPurging(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.put("/root/pilotsync.deb", string(content), 0o644)
-		m.must("apt-get install -y /root/pilotsync.deb")
+		m.put("/var/tmp/pilotsync.deb", string(content), 0o644)
+		m.must("apt-get install -y /var/tmp/pilotsync.deb")
 	}
 
 	install(packages[0])
@@ -110,7 +110,7 @@ func TestThePackageFromInstallingToPurging(t *testing.T) {
 	m.must("grep -q 7001 /etc/pilotsync/pilotsync.env && test -s /etc/pilotsync/credentials/one")
 	m.must("rm -r /etc/systemd/system/pilotsync@.service.d") // made by hand
 	m.must("apt-get purge -y pilotsync")
-	if out, _ := m.sh("find / -xdev -name '*pilotsync*' -not -path '/root/*' -not -path '/var/log/*' -not -path '/tmp/*' -not -path '/var/tmp/*' -not -path '/var/lib/apt/*'"); out != "" {
+	if out, _ := m.sh("find / -xdev -name '*pilotsync*' -not -path '/var/log/*' -not -path '/tmp/*' -not -path '/var/tmp/*' -not -path '/var/lib/apt/*'"); out != "" {
 		t.Errorf("after purging there is still\n%s", out)
 	}
 }

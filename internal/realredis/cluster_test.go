@@ -17,10 +17,7 @@ import (
 // comes in goes through it. A second before it was killed is allowed for, as with Sentinel.
 func TestAClustersMasterKilledUnderLoadLosesAtMostItsLastMomentAndWorkersGoOnByThemselves(t *testing.T) {
 	t.Parallel()
-	c := redistest.NewCluster(t, 3, redistest.Security{}, "--appendonly", "yes")
-	w := newLoaded(t, c.URL, 3)
-	end := w.load()
-	w.awaitAcked(200)
+	c, w, end := loadedCluster(t, 3)
 
 	slot := redistest.Slot("asynq:{domains}:")
 	old := server(c, owner(t, c.Nodes[0], slot))
@@ -40,13 +37,21 @@ func TestAClustersMasterKilledUnderLoadLosesAtMostItsLastMomentAndWorkersGoOnByT
 	w.lost()
 }
 
+// loadedCluster is a Cluster of three masters with workers on it, and a load that
+// goes on until end is called.
+func loadedCluster(t *testing.T, workers int) (c *redistest.Cluster, w *world, end func()) {
+	t.Helper()
+	c = redistest.NewCluster(t, 3, redistest.Security{}, "--appendonly", "yes")
+	w = newLoaded(t, c.URL, workers)
+	end = w.load()
+	w.awaitAcked(200)
+	return c, w, end
+}
+
 // CLUSTER FAILOVER has the master stop its clients until the replica has all.
 func TestAPlannedFailoverOfAClustersMasterLosesNothing(t *testing.T) {
 	t.Parallel()
-	c := redistest.NewCluster(t, 3, redistest.Security{}, "--appendonly", "yes")
-	w := newLoaded(t, c.URL, 2)
-	end := w.load()
-	w.awaitAcked(200)
+	c, w, end := loadedCluster(t, 2)
 	began := time.Now()
 	for i, old := range c.Nodes[:3] { // each master gives way to its replica, one after the other
 		do(t, client(t, c.Nodes[3+i].Addr), "CLUSTER", "FAILOVER")
@@ -65,10 +70,7 @@ func TestAPlannedFailoverOfAClustersMasterLosesNothing(t *testing.T) {
 // done anything. To the program that is a Redis which is away.
 func TestSlotsThatMoveUnderLoadLoseNothing(t *testing.T) {
 	t.Parallel()
-	c := redistest.NewCluster(t, 3, redistest.Security{}, "--appendonly", "yes")
-	w := newLoaded(t, c.URL, 2)
-	end := w.load()
-	w.awaitAcked(200)
+	c, w, end := loadedCluster(t, 2)
 	began := time.Now()
 	for _, key := range []string{"asynq:{domains}:", "asynq:{lists}:", "pilotsync:{app00}:", "pilotsync:{app01}:"} {
 		slot := redistest.Slot(key)

@@ -156,7 +156,7 @@ func sentence(s string) string {
 // step is a station of a domain's way.
 type step struct {
 	Name string
-	// Status is "done", "now", "bad" or "todo".
+	// Status is "done", "now", "bad" or "ahead".
 	Status string
 }
 
@@ -179,7 +179,7 @@ func steps(v ledger.View) []step {
 	at := func(done int, status string, names ...string) []step {
 		all := make([]step, len(names))
 		for i, name := range names {
-			all[i] = step{name, "todo"}
+			all[i] = step{name, "ahead"}
 			switch {
 			case i < done:
 				all[i].Status = "done"

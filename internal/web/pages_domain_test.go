@@ -19,14 +19,14 @@ func TestStepsShowHowFarADomainIs(t *testing.T) {
 		view ledger.View
 		want string
 	}{
-		{"asked for", ledger.View{State: tasks.Pending, Pending: &applist.Pending{}}, "done now todo todo"},
-		{"listed", ledger.View{State: tasks.CheckingDNS}, "done done now todo"},
+		{"asked for", ledger.View{State: tasks.Pending, Pending: &applist.Pending{}}, "done now ahead ahead"},
+		{"listed", ledger.View{State: tasks.CheckingDNS}, "done done now ahead"},
 		{"DNS is right", ledger.View{State: tasks.CheckingSSL}, "done done done now"},
 		{"certified", ledger.View{State: tasks.Done}, "done done done done"},
-		{"DNS never was right", ledger.View{State: tasks.Failed}, "done done bad todo"},
+		{"DNS never was right", ledger.View{State: tasks.Failed}, "done done bad ahead"},
 		{"no certificate came", ledger.View{State: tasks.DoneWithoutSSL}, "done done done bad"},
 		{"a wildcard can have none", ledger.View{Domain: "*.example.com", State: tasks.DoneWithoutSSL}, "done done"},
-		{"refused", ledger.View{State: tasks.Rejected}, "done bad todo todo"},
+		{"refused", ledger.View{State: tasks.Rejected}, "done bad ahead ahead"},
 		{"gone", ledger.View{State: tasks.Removed}, ""},
 		{"on its way off", ledger.View{State: tasks.Pending, Pending: &applist.Pending{Remove: true}}, "done now"},
 	} {
