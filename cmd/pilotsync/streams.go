@@ -13,13 +13,16 @@ type streams struct {
 	Out, Err io.Writer
 	// Terminal: Out and Err are a person's terminal, so a moving progress bar is welcome.
 	Terminal bool
+	// Interactive: In is that terminal too, so a question can be asked.
+	Interactive bool
 	// LookupEnv is os.LookupEnv; nil for an empty environment.
 	LookupEnv func(name string) (string, bool)
 }
 
-func newStreams(in io.Reader, out, errs *os.File) *streams {
+func newStreams(in, out, errs *os.File) *streams {
+	terminal := term.IsTerminal(int(out.Fd())) && term.IsTerminal(int(errs.Fd()))
 	return &streams{
 		In: in, Out: out, Err: errs, LookupEnv: os.LookupEnv,
-		Terminal: term.IsTerminal(int(out.Fd())) && term.IsTerminal(int(errs.Fd())),
+		Terminal: terminal, Interactive: terminal && term.IsTerminal(int(in.Fd())),
 	}
 }
