@@ -91,6 +91,7 @@ func (w *Worker) Reload(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("serve the accounts that were read: %w", err)
 	}
 	w.roster.now.Store(now)
+	w.announcer.changed()
 	for _, a := range before.accounts {
 		if !slices.Contains(slices.Collect(maps.Values(now.accounts)), a) {
 			a.client.Close() // of connections that nobody uses; calls under way go on

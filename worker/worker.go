@@ -60,13 +60,14 @@ type Worker struct {
 	rdb       redis.UniversalClient
 	poster    *http.Client
 
-	servers  []server
-	sweeper  sweeper
-	watch    *redisWatch
-	strays   *strayWatch
-	stopping chan struct{}
-	base     context.Context // ends when the worker has waited long enough
-	end      context.CancelFunc
+	servers   []server
+	sweeper   sweeper
+	watch     *redisWatch
+	strays    *strayWatch
+	announcer announcer
+	stopping  chan struct{}
+	base      context.Context // ends when the worker has waited long enough
+	end       context.CancelFunc
 }
 
 // server is one of the asynq servers, with what it hands its tasks to.
@@ -110,6 +111,7 @@ func New(cfg Config) (*Worker, error) {
 	if w.strays, err = newStrayWatch(cfg.Redis, w.log, w.metrics, func(ctx context.Context) bool { return w.watch.check(ctx) != nil }); err != nil {
 		return nil, err
 	}
+	w.announcer = newAnnouncer(w)
 	w.sweeper = sweeper{w, asynq.NewInspectorFromRedisClient(cfg.Redis), map[string]int64{}}
 	w.servers = []server{
 		w.server(cfg, tasks.QueueDomains, changeSlots, quick, map[string]asynq.HandlerFunc{
@@ -163,6 +165,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	running.Go(func() { w.watch.run(ctx) })
 	running.Go(func() { w.sweeper.run(ctx) })
 	running.Go(func() { w.strays.run(ctx) })
+	running.Go(func() { w.announcer.run(ctx) })
 	<-ctx.Done()
 
 	w.log.Info("stopping: no new task is taken, calls in hand are finished")

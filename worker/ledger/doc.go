@@ -42,4 +42,6 @@
 //	pilotsync:{APP}:expiry   zset    domains that are done, by the end of their certificate (s)
 //	pilotsync:apps           set     every app that has a ledger
 //	pilotsync:sweep          string  when the last sweep began (ms)
+//	pilotsync:workers        hash    id of a worker → "ms {name, apps, dry_run}": when it last
+//	                                 announced itself, and what it serves
 package ledger

@@ -49,6 +49,8 @@ var (
 	placeLua string
 	//go:embed wrote.lua
 	wroteLua string
+	//go:embed announce.lua
+	announceLua string
 )
 
 // Ledger is the record of every domain of every app. It is safe for use by any
@@ -57,7 +59,7 @@ type Ledger struct {
 	rdb redis.UniversalClient
 
 	record, take, renew, beginWrite, endWrite, commit,
-	release, abandon, verified, wake, rewake, turn *redis.Script
+	release, abandon, verified, wake, rewake, turn, announce *redis.Script
 }
 
 var _ applist.Ledger = (*Ledger)(nil)
@@ -78,6 +80,7 @@ func New(rdb redis.UniversalClient) *Ledger {
 		wake:       redis.NewScript(wakeLua),
 		rewake:     redis.NewScript(rewakeLua),
 		turn:       redis.NewScript(turnLua),
+		announce:   redis.NewScript(announceLua),
 	}
 }
 
