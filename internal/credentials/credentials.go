@@ -143,8 +143,18 @@ func (k Kept) acl(list []byte) []byte {
 	return b.Bytes()
 }
 
+// defaultUser is the line that Redis's user default needs. Clients that name no user
+// come as default, so it is off. Redis replays its append-only file as default, so
+// without the rights a restart loses data.
+const defaultUser = "user default off resetpass allkeys allchannels +@all"
+
 // check refuses options that would make files that don't work.
 func (o Options) check() error {
+	if !slices.ContainsFunc(slices.Collect(bytes.Lines(o.ACL)), func(line []byte) bool {
+		return slices.Equal(strings.Fields(string(line)), strings.Fields(defaultUser))
+	}) {
+		return fmt.Errorf("the list of Redis's users has no line '%s'; without it anybody gets in, or a restart of Redis loses data", defaultUser)
+	}
 	for line := range bytes.Lines(o.ACL) {
 		if words := strings.Fields(string(line)); isOn(words) && slices.Contains(words, "nopass") {
 			return fmt.Errorf("user %s of Redis has nopass, so any password would do; it takes a line without it", words[1])

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-const users = "user default off -@all\nuser admin on +@all\nuser php on +time\nuser worker on ~asynq:*\nuser page on +get\n"
+const users = "user default off resetpass allkeys allchannels +@all\nuser admin on +@all\nuser php on +time\nuser worker on ~asynq:*\nuser page on +get\n"
 
 func options() Options {
 	return Options{ACL: []byte(users), Redis: "redis:6379", Published: "127.0.0.1:6380", APIKey: "sp-key"}
@@ -70,7 +70,7 @@ func TestEachServiceGetsWhatItTakes(t *testing.T) {
 			t.Errorf("passwords are short, or used twice: %d of them, one of %d characters", len(passwords), len(p))
 		}
 	}
-	if !strings.HasPrefix(files["redis/users.acl"], "user default off -@all\n") {
+	if !strings.HasPrefix(files["redis/users.acl"], "user default off resetpass allkeys allchannels +@all\n") {
 		t.Errorf("a user who is off was changed:\n%s", files["redis/users.acl"])
 	}
 	if files["worker/api-key"] != "sp-key" {
@@ -151,10 +151,12 @@ func TestWhatIsWrongIsSaidAndNothingIsWritten(t *testing.T) {
 		change func(*Options)
 		want   string
 	}{
-		"a user is missing":   {func(o *Options) { o.ACL = []byte("user php on\nuser worker on +get\n") }, "user page on"},
-		"a user is off":       {func(o *Options) { o.ACL = []byte(strings.Replace(users, "page on", "page off", 1)) }, "user page on"},
-		"any password is let": {func(o *Options) { o.ACL = []byte(strings.Replace(users, "php on", "php on nopass", 1)) }, "nopass"},
-		"a key with a space":  {func(o *Options) { o.APIKey = "two words" }, "API key"},
+		"a user is missing":     {func(o *Options) { o.ACL = []byte(strings.Replace(users, "user page on +get\n", "", 1)) }, "user page on"},
+		"default has no line":   {func(o *Options) { o.ACL = []byte(users[strings.Index(users, "\n")+1:]) }, "anybody gets in"},
+		"default has no rights": {func(o *Options) { o.ACL = []byte(strings.Replace(users, "allchannels +@all", "allchannels -@all", 1)) }, "a restart of Redis loses data"},
+		"a user is off":         {func(o *Options) { o.ACL = []byte(strings.Replace(users, "page on", "page off", 1)) }, "user page on"},
+		"any password is let":   {func(o *Options) { o.ACL = []byte(strings.Replace(users, "php on", "php on nopass", 1)) }, "nopass"},
+		"a key with a space":    {func(o *Options) { o.APIKey = "two words" }, "API key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

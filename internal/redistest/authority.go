@@ -88,12 +88,13 @@ func (a *Authority) TLS() Security {
 	}
 }
 
-// Security is what a server needs for TLS, and who gets in. The zero value is a
-// server without either.
+// Security is what a server needs for TLS, its users and its configuration file. The
+// zero value is a server with none of them.
 type Security struct {
 	settings [][2]string // of redis.conf
 	client   *tls.Config // for looking whether it answers
 	users    Users
+	conf     string // the text of redis.conf that servers start with; empty for Redis's defaults without a file
 }
 
 func (a *Authority) write(name, kind string, der []byte) string {

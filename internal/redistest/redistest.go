@@ -186,6 +186,10 @@ func (s *Server) arguments() ([]string, error) {
 	case sentinel:
 		return s.configured(args)
 	}
+	if s.secure.conf != "" {
+		file, err := s.configFile()
+		return append(append([]string{file}, args...), s.args...), err
+	}
 	return append(append(args, "--save", "", "--appendonly", "no"), s.args...), nil
 }
 

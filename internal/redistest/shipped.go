@@ -1,0 +1,110 @@
+package redistest
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Shipped runs a server with the files of deployments/redis and returns once it
+// answers: redis.conf and users.acl are as shipped, except for the address, the
+// folders and the passwords. [Server.As] is the URL of each user.
+func Shipped(t testing.TB, args ...string) *Server {
+	t.Helper()
+	return NewSecure(t, Security{}.Shipped(t), args...)
+}
+
+// Shipped is the security of servers that run with the files of deployments/redis:
+// redis.conf, users.acl and, for Sentinels, sentinel-users.acl. Each user's password
+// is [Password].
+func (s Security) Shipped(t testing.TB) Security {
+	t.Helper()
+	folder := t.TempDir()
+	withPasswords := func(name string) string {
+		file := filepath.Join(folder, name)
+		if err := os.WriteFile(file, []byte(WithPasswords(shippedFile(t, name))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	login := func(user string) Login { return Login{User: user, Password: Password(user)} }
+	s.conf = shippedFile(t, "redis.conf")
+	s.users = Users{
+		File: withPasswords("users.acl"), SentinelFile: withPasswords("sentinel-users.acl"),
+		Admin: login("admin"), Replica: login("replica"), Sentinel: login("sentinel"),
+	}
+	return s
+}
+
+// Password is a shipped user's password in tests.
+func Password(user string) string { return "secret-" + user }
+
+// WithPasswords gives each user of an ACL file that is on the password [Password].
+func WithPasswords(acl string) string {
+	var all strings.Builder
+	for line := range strings.Lines(acl) {
+		if words := strings.Fields(line); len(words) > 2 && words[2] == "on" {
+			line = strings.Replace(line, " on ", " on >"+Password(words[1])+" ", 1)
+		}
+		all.WriteString(line)
+	}
+	return all.String()
+}
+
+// As is the server's URL for a shipped user.
+func (s *Server) As(user string) string { return as(s.URL, user) }
+
+// As is the set's URL for a shipped user of the servers. The Sentinels are asked as
+// their own user, pilotsync.
+func (s *Sentinel) As(user string) string {
+	return as(s.URL, user) + "&sentinel_user=pilotsync&sentinel_password=" + Password("pilotsync")
+}
+
+// As is the Cluster's URL for a shipped user.
+func (c *Cluster) As(user string) string { return as(c.URL, user) }
+
+func as(raw, user string) string {
+	return strings.Replace(raw, "://", "://"+url.UserPassword(user, Password(user)).String()+"@", 1)
+}
+
+// places are the settings of redis.conf that say where a server is. Each server of
+// a test has its own.
+var places = map[string]bool{"bind": true, "port": true, "dir": true, "aclfile": true}
+
+// configFile writes the shipped redis.conf without its places into the server's
+// folder. One that is there stays, since Sentinels have servers rewrite it.
+func (s *Server) configFile() (string, error) {
+	file := filepath.Join(s.folder, "redis.conf")
+	if _, err := os.Stat(file); err == nil {
+		return file, nil
+	}
+	var conf strings.Builder
+	for line := range strings.Lines(s.secure.conf) {
+		if words := strings.Fields(line); len(words) == 0 || !places[words[0]] {
+			conf.WriteString(line)
+		}
+	}
+	return file, os.WriteFile(file, []byte(conf.String()), 0o600)
+}
+
+// shippedFile is the text of a file of deployments/redis in the module that the
+// test belongs to.
+func shippedFile(t testing.TB, name string) string {
+	t.Helper()
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; ; folder = filepath.Dir(folder) {
+		text, err := os.ReadFile(filepath.Join(folder, "deployments", "redis", name))
+		if err == nil {
+			return string(text)
+		}
+		if folder == filepath.Dir(folder) {
+			t.Fatal(fmt.Errorf("find deployments/redis/%s above the test's folder: %w", name, err))
+		}
+	}
+}
