@@ -40,9 +40,14 @@ func completeLine(parser *kong.Kong, s *streams) (asked bool) {
 	for _, state := range tasks.States() {
 		states = append(states, string(state))
 	}
+	var names []string
+	for _, node := range parser.Model.Children {
+		names = append(names, node.Name)
+	}
 	apps, _ := s.LookupEnv("WU_SERVER_PILOT_APP_ID")
 	parser.Stdout = s.Out // fish calls without arguments, which would have help go elsewhere
 	kongcompletion.Register(parser,
+		kongcompletion.WithPredictor("command", complete.PredictSet(names...)),
 		kongcompletion.WithPredictor("state", complete.PredictSet(states...)),
 		kongcompletion.WithPredictor("app", complete.PredictSet(fields(apps)...)),
 		kongcompletion.WithPredictor("file", complete.PredictFiles("*")),

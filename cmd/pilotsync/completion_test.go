@@ -33,6 +33,7 @@ func TestAShellCompletesCommandsFlagsStatesAndApps(t *testing.T) {
 	for line, want := range map[string][]string{
 		"pilotsync stat":                     {"status"},
 		"pilotsync enqueue ":                 {"add", "remove"},
+		"pilotsync help sta":                 {"status"},
 		"pilotsync status --stat":            {"--state"},
 		"pilotsync status --state ":          states,
 		"pilotsync status --state do":        {"done", "done-without-ssl"},

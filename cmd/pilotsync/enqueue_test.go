@@ -112,7 +112,7 @@ func TestNothingIsEnqueuedIfANameIsWrong(t *testing.T) {
 domain "a b" is refused: it has a space inside; give one name without spaces
 line 4 of standard input: domain "http://example.com" is refused: it has a scheme; leave out everything up to ://
 line 5 of standard input: domain "localhost" is refused: it has one label only; give the full name, such as localhost.example.com
-Try: pilotsync --help
+Try: pilotsync enqueue add --help
 `
 	if diff := cmp.Diff(outcome{exitUsage, "", want}, got, cmp.AllowUnexported(outcome{})); diff != "" {
 		t.Errorf("outcome (-want +got):\n%s", diff)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -48,6 +49,9 @@ type commands struct {
 	Healthy    healthyCmd    `cmd:"" help:"Ask the process beside it whether it lives; for containers."`
 	Completion completionCmd `cmd:"" help:"Have the shell complete commands, flags and states."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
+	HelpFor    helpCmd       `cmd:"" name:"help" help:"Show the help of a command."`
+
+	PrintVersion kong.VersionFlag `short:"v" name:"version" help:"Print the version."`
 }
 
 // usageError is an error in how the program was called or set up: exit code 2.
@@ -89,8 +93,12 @@ func run(ctx context.Context, args []string, s *streams) int {
 	if len(args) == 0 {
 		args, helped, out = []string{"--help"}, exitUsage, s.Err
 	}
+	if args[0] == "help" && (len(args) == 1 || !strings.HasPrefix(args[1], "-")) {
+		args = append(args[1:len(args):len(args)], "--help")
+	}
 	parser, err := kong.New(&cli, append(environment(s.LookupEnv),
 		kong.Name("pilotsync"),
+		kong.Vars{"version": versionLine()},
 		kong.Description("Keeps the domain lists of ServerPilot apps in step with WordPress networks, and sees each domain through to a working certificate."),
 		kong.Writers(out, s.Err),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
@@ -105,11 +113,12 @@ func run(ctx context.Context, args []string, s *streams) int {
 		return exitDone
 	}
 	kctx, err := parser.Parse(args)
-	if exit >= 0 { // --help
+	if exit >= 0 { // --help or --version
 		return exit
 	}
-	if err != nil {
-		err = usageError{err}
+	var parse *kong.ParseError
+	if errors.As(err, &parse) {
+		err, kctx = usageError{err}, parse.Context
 	} else {
 		err = kctx.Run()
 	}
@@ -120,10 +129,18 @@ func run(ctx context.Context, args []string, s *streams) int {
 	case errors.Is(err, errShown):
 		return exitFailed
 	case errors.As(err, &usage):
-		fmt.Fprintf(s.Err, "pilotsync: %v\nTry: pilotsync --help\n", err)
+		fmt.Fprintf(s.Err, "pilotsync: %v\nTry: %s --help\n", err, called(kctx))
 		return exitUsage
 	default:
 		fmt.Fprintf(s.Err, "pilotsync: %v\n", err)
 		return exitFailed
 	}
+}
+
+// called is the command of a call, such as "pilotsync enqueue add".
+func called(kctx *kong.Context) string {
+	if node := kctx.Selected(); node != nil {
+		return node.FullPath()
+	}
+	return kctx.Model.Name
 }

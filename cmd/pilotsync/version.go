@@ -12,13 +12,20 @@ type versionCmd struct{}
 func (*versionCmd) Help() string {
 	return `Examples:
 
-    pilotsync version`
+    pilotsync version
+
+    pilotsync --version      # the same, as is pilotsync -v`
 }
 
 // Run prints the module's version as the build stamped it, and Go's.
 func (*versionCmd) Run(s *streams) error {
-	_, err := fmt.Fprintf(s.Out, "pilotsync %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintln(s.Out, versionLine())
 	return err
+}
+
+// versionLine is what 'pilotsync version' and the flags --version and -v print.
+func versionLine() string {
+	return fmt.Sprintf("pilotsync %s (%s, %s/%s)", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // release is set by the linker and nothing else, for builds outside of version
