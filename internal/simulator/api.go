@@ -96,11 +96,14 @@ func (s *Simulator) endpoint(call Call, respond func(*exchange, *app) answer) ht
 		}
 		switch fault.Kind {
 		case Slow:
+			if !s.waitUntil(fault.Until) {
+				drop()
+			}
 			before += fault.For
 		case ApplyLate:
 			if call.writes() {
 				s.running.Go(func() {
-					if s.wait(fault.For) {
+					if s.waitUntil(fault.Until) && s.wait(fault.For) {
 						x.left = true
 						s.carryOut(x, respond)
 						s.noteAnswered(x, x.received)

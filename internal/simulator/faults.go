@@ -43,6 +43,9 @@ const (
 type Fault struct {
 	Kind FaultKind
 	For  time.Duration // for the kinds that say so
+	// Until, if set, makes a Slow or ApplyLate call wait until the channel is closed,
+	// before For. A test puts events in order with it, on a machine of any speed.
+	Until <-chan struct{}
 }
 
 // Faults are random faults: for each kind the probability, 0 to 1, that it

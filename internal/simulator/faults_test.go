@@ -67,7 +67,8 @@ func TestScriptedFaults(t *testing.T) {
 func TestALateWriteTakesEffectAfterItsConnectionEnded(t *testing.T) {
 	t.Parallel()
 	s := start(t, Options{})
-	s.FailNext("app1", WriteList, Fault{Kind: ApplyLate, For: 300 * time.Millisecond})
+	late := make(chan struct{})
+	s.FailNext("app1", WriteList, Fault{Kind: ApplyLate, Until: late})
 	if got := write(t, s, "late.example.com"); got.err == nil {
 		t.Fatalf("got an answer: %s", got.raw)
 	}
@@ -77,6 +78,7 @@ func TestALateWriteTakesEffectAfterItsConnectionEnded(t *testing.T) {
 	if got := write(t, s, "soon.example.com"); got.status != 200 {
 		t.Fatal(got)
 	}
+	close(late)
 	eventually(t, "the late write", func() bool { return slices.Equal(s.List("app1"), []string{"late.example.com"}) })
 	history := s.History("app1")
 	if len(history) != 2 || history[0].Late || !history[1].Late || !slices.Equal(history[1].Before, []string{"soon.example.com"}) {
@@ -89,7 +91,14 @@ func TestALateWriteTakesEffectAfterItsConnectionEnded(t *testing.T) {
 
 func TestAWriteIsCarriedOutThoughItsCallerHasLeft(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{Latency: 400 * time.Millisecond})
+	s := start(t, Options{})
+	release, left := make(chan struct{}), make(chan struct{})
+	s.FailNext("app1", WriteList, Fault{Kind: Slow, Until: release})
+	api := s.api.Handler
+	s.api.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		context.AfterFunc(r.Context(), func() { close(left) })
+		api.ServeHTTP(w, r)
+	})
 	ctx, leave := context.WithCancel(t.Context())
 	r := request(t, s, "POST", "/apps/app1", listBody(t, "a.example.com")).WithContext(ctx)
 	ended := make(chan result, 1)
@@ -99,9 +108,11 @@ func TestAWriteIsCarriedOutThoughItsCallerHasLeft(t *testing.T) {
 	if got := <-ended; got.err == nil {
 		t.Fatal("the call didn't end early")
 	}
+	<-left // the server has noticed
 	if list := s.List("app1"); list != nil {
 		t.Fatalf("in effect already: %v", list)
 	}
+	close(release)
 	eventually(t, "the write", func() bool { return len(s.History("app1")) == 1 })
 	if w := s.History("app1")[0]; !w.Late {
 		t.Errorf("%+v isn't late", w)

@@ -236,3 +236,17 @@ func (s *Simulator) wait(d time.Duration) bool {
 		return false
 	}
 }
+
+// waitUntil waits until a channel is closed, and reports false if the simulator was
+// closed meanwhile. It doesn't wait for nil.
+func (s *Simulator) waitUntil(over <-chan struct{}) bool {
+	if over == nil {
+		return true
+	}
+	select {
+	case <-over:
+		return true
+	case <-s.closing:
+		return false
+	}
+}
