@@ -26,7 +26,7 @@ const clockSource = `package time
 import "syscall"
 
 var skew = func() (s int64) {
-	text, _ := syscall.Getenv("PILOTSYNC_TEST_CLOCK")
+	text, _ := syscall.Getenv("FAULTS_CLOCK")
 	d, err := ParseDuration(text)
 	if err != nil {
 		return 0
@@ -36,7 +36,7 @@ var skew = func() (s int64) {
 `
 
 // wrongClock builds the program with a wall clock that is wrong by what
-// PILOTSYNC_TEST_CLOCK says; nothing of the program's own code is changed for it.
+// FAULTS_CLOCK says; nothing of the program's own code is changed for it.
 var wrongClock = sync.OnceValues(func() (string, error) {
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
@@ -107,7 +107,7 @@ func TestAWorkerWhoseWallClockIsAnHourWrongHarmsNeitherOrderNorLeasesAndBurnsNoA
 			// A certificate takes longer than a verification that comes too early could
 			// wait for, and less than one that comes in its time.
 			w := newWorld(t, simulator.Options{Apps: apps(3), Latency: 100 * time.Millisecond, CertDelay: 3 * time.Second})
-			delays, clock := "PILOTSYNC_SSL_DELAYS=8s,1h", "PILOTSYNC_TEST_CLOCK="+by
+			delays, clock := "PILOTSYNC_SSL_DELAYS=8s,1h", "FAULTS_CLOCK="+by
 			wrong := w.program(program, []string{delays, clock}, "worker")
 			w.hasClock(wrong, by)
 

@@ -96,7 +96,8 @@ func run(ctx context.Context, args []string, s *streams) int {
 	if args[0] == "help" && (len(args) == 1 || !strings.HasPrefix(args[1], "-")) {
 		args = append(args[1:len(args):len(args)], "--help")
 	}
-	parser, err := kong.New(&cli, append(environment(s.LookupEnv),
+	env := newEnvironment(s.LookupEnv)
+	parser, err := kong.New(&cli, append(env.options(),
 		kong.Name("pilotsync"),
 		kong.Vars{"version": versionLine()},
 		kong.Description("Keeps the domain lists of ServerPilot apps in step with WordPress networks, and sees each domain through to a working certificate."),
@@ -119,7 +120,7 @@ func run(ctx context.Context, args []string, s *streams) int {
 	var parse *kong.ParseError
 	if errors.As(err, &parse) {
 		err, kctx = usageError{err}, parse.Context
-	} else {
+	} else if err = env.refuseUnknown(kctx, s.Environ); err == nil {
 		err = kctx.Run()
 	}
 	var usage usageError

@@ -33,7 +33,7 @@ func command(t *testing.T, env vars, stdin string, args ...string) outcome {
 
 func commandUnder(ctx context.Context, env vars, stdin string, args ...string) outcome {
 	var out, errs bytes.Buffer
-	code := run(ctx, args, &streams{In: strings.NewReader(stdin), Out: &out, Err: &errs, LookupEnv: env.lookup})
+	code := run(ctx, args, &streams{In: strings.NewReader(stdin), Out: &out, Err: &errs, LookupEnv: env.lookup, Environ: env.environ})
 	return outcome{code, out.String(), errs.String()}
 }
 

@@ -35,6 +35,14 @@ func (v vars) lookup(name string) (string, bool) {
 	return value, ok
 }
 
+// environ has the form of os.Environ.
+func (v vars) environ() (all []string) {
+	for name, value := range v {
+		all = append(all, name+"="+value)
+	}
+	return all
+}
+
 // with returns v changed by others.
 func (v vars) with(others vars) vars {
 	all := maps.Clone(v)
@@ -63,7 +71,7 @@ func (f files) read(name string) ([]byte, error) {
 func parsed(t *testing.T, env vars, args ...string) workerSettings {
 	t.Helper()
 	var c workerCmd
-	parser, err := kong.New(&c, environment(env.lookup)...)
+	parser, err := kong.New(&c, newEnvironment(env.lookup).options()...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,12 +17,14 @@ type streams struct {
 	Interactive bool
 	// LookupEnv is os.LookupEnv; nil for an empty environment.
 	LookupEnv func(name string) (string, bool)
+	// Environ is os.Environ; nil for an empty environment.
+	Environ func() []string
 }
 
 func newStreams(in, out, errs *os.File) *streams {
 	terminal := term.IsTerminal(int(out.Fd())) && term.IsTerminal(int(errs.Fd()))
 	return &streams{
-		In: in, Out: out, Err: errs, LookupEnv: os.LookupEnv,
+		In: in, Out: out, Err: errs, LookupEnv: os.LookupEnv, Environ: os.Environ,
 		Terminal: terminal, Interactive: terminal && term.IsTerminal(int(in.Fd())),
 	}
 }

@@ -124,7 +124,7 @@ func TestThePageAloneReadsListsOnlyWithAnAccount(t *testing.T) {
 	t.Parallel()
 	settings := func(env vars) (webSetup, error) {
 		var c webCmd
-		parser, err := kong.New(&c, environment(env.lookup)...)
+		parser, err := kong.New(&c, newEnvironment(env.lookup).options()...)
 		if err != nil {
 			t.Fatal(err)
 		}

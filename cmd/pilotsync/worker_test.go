@@ -34,7 +34,7 @@ func start(t *testing.T, env vars, args ...string) *running {
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &running{t: t, log: &log{}, cancel: cancel, ended: make(chan int, 1)}
 	go func() {
-		r.ended <- run(ctx, args, &streams{Out: io.Discard, Err: r.log, LookupEnv: env.lookup})
+		r.ended <- run(ctx, args, &streams{Out: io.Discard, Err: r.log, LookupEnv: env.lookup, Environ: env.environ})
 	}()
 	t.Cleanup(cancel)
 	return r

@@ -31,10 +31,10 @@ func awaitTrue(t *testing.T, ctx context.Context, expression string) {
 	}
 }
 
-// screenshot keeps what the browser shows, if PILOTSYNC_SCREENSHOTS names a folder.
+// screenshot keeps what the browser shows, if TEST_SCREENSHOTS names a folder.
 func screenshot(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
-	folder := os.Getenv("PILOTSYNC_SCREENSHOTS")
+	folder := os.Getenv("TEST_SCREENSHOTS")
 	if folder == "" {
 		return
 	}

@@ -18,6 +18,13 @@ const (
 // Names lists the constants that [Parse] looks for.
 func Names() []string { return []string{ClientID, APIKey, AppID, RedisURL, WebhookSecret} }
 
+// Disabled is the constant that switches WordPress's plugin off.
+const Disabled = "PILOTSYNC_DISABLED"
+
+// Constants lists all constants of a wp-config.php that the plugin reads. Where
+// wp-config.php takes them from the environment, a worker may see them there, too.
+func Constants() []string { return append(Names(), Disabled) }
+
 // MaxSize is the size in bytes of the largest file that is worth parsing; real
 // ones have a few thousand.
 const MaxSize = 1 << 20

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"pilotsync/internal/wpconfig"
+)
+
+// prefixes begin the names that belong to pilotsync alone. REDIS_URL and
+// SERVERPILOT_API_URL have none, since other programs have variables like them.
+var prefixes = []string{"PILOTSYNC_", "WU_SERVER_PILOT_"}
+
+// refuseUnknown refuses variables that look like settings and are none: a misspelt
+// PILOTSYNC_DRY_RUN would start a worker that writes. known are the names of the
+// program's settings. As everywhere, an empty variable counts as unset.
+func refuseUnknown(environ, known []string) error {
+	var lines []string
+	for _, variable := range environ {
+		name, value, _ := strings.Cut(variable, "=")
+		upper := strings.ToUpper(name)
+		if value == "" || !slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(upper, p) }) ||
+			slices.Contains(known, name) || slices.Contains(wpconfig.Constants(), name) || isServiceLink(name, environ) {
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("%s is not a setting; did you mean %s?", plain(name), nearestSetting(upper, known)))
+	}
+	slices.Sort(lines)
+	const remedy = "Correct the name or unset the variable; 'pilotsync worker --help' lists the settings"
+	switch len(lines) {
+	case 0:
+		return nil
+	case 1:
+		return errors.New(lines[0] + " " + remedy)
+	}
+	return fmt.Errorf("%d variables of the environment are not settings:\n%s\n%s", len(lines), strings.Join(lines, "\n"), remedy)
+}
+
+// isServiceLink reports whether Kubernetes made the variable for a Service, such as
+// PILOTSYNC_PAGE_PORT for one named pilotsync-page: it does so in each pod of the
+// namespace (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
+func isServiceLink(name string, environ []string) bool {
+	for _, variable := range environ {
+		other, _, _ := strings.Cut(variable, "=")
+		service, ok := strings.CutSuffix(other, "_SERVICE_HOST")
+		if !ok {
+			continue
+		}
+		switch rest, of := strings.CutPrefix(name, service); {
+		case !of:
+		case rest == "_SERVICE_HOST", rest == "_PORT", strings.HasPrefix(rest, "_SERVICE_PORT"), strings.HasPrefix(rest, "_PORT_"):
+			return true
+		}
+	}
+	return false
+}
+
+// nearestSetting is the setting whose name is spelt most like name. Prefixes hardly
+// count, so that PILOTSYNC_API_KEY leads to WU_SERVER_PILOT_API_KEY. Words in common
+// count more than letters: PILOTSYNC_DNS_SERVER leads to PILOTSYNC_DNS.
+func nearestSetting(name string, known []string) string {
+	known = slices.DeleteFunc(slices.Clone(known), func(k string) bool { return k == "CREDENTIALS_DIRECTORY" }) // systemd sets it
+	return nearest(name, known, func(a, b string) int {
+		flagA, flagB := flagOf(a), flagOf(b)
+		words, common := strings.Split(flagB, "-"), 0
+		for _, word := range strings.Split(flagA, "-") {
+			if slices.Contains(words, word) {
+				common++
+			}
+		}
+		return 4*(editDistance(flagA, flagB)-4*common) + min(editDistance(a, b), 3)
+	})
+}
+
+// nearest is the first of known with the least distance to word.
+func nearest(word string, known []string, distance func(a, b string) int) string {
+	return slices.MinFunc(known, func(a, b string) int { return distance(word, a) - distance(word, b) })
+}
+
+// editDistance counts the bytes that must be inserted, deleted or replaced to make
+// one word of the other (Levenshtein).
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, diagonal+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}
