@@ -164,7 +164,7 @@ func TestWhatAWorkerAndThePageMayNotDo(t *testing.T) {
 	g := newGuarded(t)
 	for _, user := range []string{"worker", "page"} {
 		rdb := g.as(user)
-		for _, c := range []string{"FLUSHALL", "FLUSHDB", "KEYS *", "SCAN 0", "CONFIG GET *", "CONFIG SET dir /tmp", "ACL LIST", "ACL SETUSER x on", "MONITOR", "SAVE",
+		for _, c := range []string{"FLUSHALL", "FLUSHDB", "KEYS *", "SCAN 0", "CONFIG GET *", "CONFIG SET dir /tmp", "ACL LIST", "ACL GETUSER default", "ACL SETUSER x on", "MONITOR", "SAVE",
 			"SHUTDOWN", "SCRIPT FLUSH", "FUNCTION FLUSH", "REPLICAOF 127.0.0.1 1", "GET other", "SET other 2", "CLIENT KILL TYPE normal", "CLIENT TRACKING ON BCAST"} {
 			denied(t, rdb, strings.Fields(c)...)
 		}

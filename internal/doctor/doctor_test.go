@@ -117,7 +117,7 @@ func TestWhereAllIsInOrderEachCheckSaysSo(t *testing.T) {
 		}
 	}
 
-	want := []string{CheckRedis, CheckVersion, CheckPersistence, CheckEviction, CheckMemory, CheckRedisClock, CheckDNS,
+	want := []string{CheckRedis, CheckVersion, CheckPersistence, CheckReplay, CheckEviction, CheckMemory, CheckRedisClock, CheckDNS,
 		CheckAPI, CheckAPIClock, CheckCredentials, CheckCard,
 		CheckApp + " app1", CheckRoom + " app1", CheckCertificate + " app1", CheckAddress + " app1",
 		CheckApp + " app2", CheckRoom + " app2", CheckCertificate + " app2", CheckAddress + " app2",
@@ -347,13 +347,13 @@ func TestAUserWithFewRightsGetsWarnings(t *testing.T) {
 	addr := redistest.New(t, "--appendonly", "yes").Addr
 	admin := redis.NewClient(&redis.Options{Addr: addr})
 	t.Cleanup(func() { admin.Close() })
-	if err := admin.Do(t.Context(), "ACL", "SETUSER", "op", "on", ">"+hush, "~*", "+@all", "-info", "-config", "-time").Err(); err != nil {
+	if err := admin.Do(t.Context(), "ACL", "SETUSER", "op", "on", ">"+hush, "~*", "+@all", "-info", "-config", "-time", "-acl").Err(); err != nil {
 		t.Fatal(err)
 	}
 	rdb := redis.NewClient(&redis.Options{Addr: addr, Username: "op", Password: hush})
 	t.Cleanup(func() { rdb.Close() })
 	results := checkRedis(t.Context(), rdb, "redis")
-	if len(results) != 6 || results[0].Status != OK {
+	if len(results) != 7 || results[0].Status != OK {
 		t.Fatalf("got %+v", results)
 	}
 	for _, r := range results[1:] {

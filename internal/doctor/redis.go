@@ -22,6 +22,7 @@ type node struct {
 	// ahead is by how much its clock is ahead of ours, exact to within about.
 	ahead, about time.Duration
 	clockErr     error
+	replay       replayRights
 }
 
 // checkRedis looks at Redis; the first result says whether it answers at all.
@@ -41,7 +42,7 @@ func checkRedis(ctx context.Context, rdb redis.UniversalClient, shown string) []
 		return results
 	}
 	nodes := lookAtNodes(ctx, rdb)
-	for _, judge := range []func(node) Result{judgeVersion, judgePersistence, judgeEviction, judgeMemory, judgeClock} {
+	for _, judge := range []func(node) Result{judgeVersion, judgePersistence, judgeReplay, judgeEviction, judgeMemory, judgeClock} {
 		results = append(results, worst(nodes, judge))
 	}
 	return results
@@ -66,13 +67,13 @@ func lookAtNodes(ctx context.Context, rdb redis.UniversalClient) []node {
 		return nil
 	})
 	if err != nil {
-		return []node{{infoErr: err, settingsErr: err, clockErr: err}}
+		return []node{{infoErr: err, settingsErr: err, clockErr: err, replay: replayRights{err: err, byHand: "'redis-cli ACL DRYRUN default SET pilotsync:x 1' on each node. It has to answer OK"}}}
 	}
 	slices.SortFunc(nodes, func(a, b node) int { return strings.Compare(a.name, b.name) })
 	return nodes
 }
 
-func look(ctx context.Context, rdb redis.Cmdable) node {
+func look(ctx context.Context, rdb redis.UniversalClient) node {
 	var n node
 	text, err := rdb.Info(ctx).Result()
 	if n.infoErr = err; err == nil {
@@ -87,6 +88,7 @@ func look(ctx context.Context, rdb redis.Cmdable) node {
 		}
 		n.settings[name] = answer[name]
 	}
+	n.replay = lookAtReplay(ctx, rdb)
 	before := time.Now()
 	at, err := rdb.Time(ctx).Result()
 	took := time.Since(before)

@@ -26,6 +26,7 @@ const (
 	CheckRedis       = "redis"
 	CheckVersion     = "redis-version"
 	CheckPersistence = "redis-persistence"
+	CheckReplay      = "redis-replay"
 	CheckEviction    = "redis-eviction"
 	CheckMemory      = "redis-memory"
 	CheckRedisClock  = "redis-clock"
