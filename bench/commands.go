@@ -88,7 +88,7 @@ func (w *world) changes(ctx context.Context, from, n int, together bool) ([]comm
 		}
 		last := some[len(some)-1].Domain
 		// The simulator is asked, since questions to Redis would be counted.
-		err := until(ctx, "the changes are listed", 30*time.Second, func() (bool, error) {
+		err := until(ctx, "the changes are listed", time.Minute, func() (bool, error) {
 			return slices.Contains(w.sim.List(appID(0)), last), nil
 		})
 		if err != nil {

@@ -74,7 +74,7 @@ func (w *world) plainIdle(ctx context.Context, app func() string, n int) (time.D
 		if err := p.add(ctx, id, wanted...); err != nil {
 			return 0, err
 		}
-		at, err := w.listed(ctx, id, wanted, 30*time.Second)
+		at, err := w.listed(ctx, id, wanted, time.Minute)
 		if err != nil {
 			return 0, err
 		}

@@ -4,8 +4,8 @@ package main
 func listMeasures() []measure {
 	return []measure{
 		{"burst", "A burst of names on one app", measureBurst, waits},
-		{"idle", "One change on an idle system, from request to listed", measureIdle, waits},
-		{"workers", "Many apps with 3 changes each, over 1 to 8 workers", measureWorkers, waits},
+		{"idle", "One change on an idle system, from request to listed", measureIdle, speed},
+		{"workers", "Many apps with 3 changes each, over 1 to 8 workers", measureWorkers, speed},
 		{"neighbours", "Single changes of 100 apps, while one app is in a burst or fails", measureNeighbours, alone},
 		{"apps", "What a change costs, against the number of apps", measureApps, alone},
 	}

@@ -115,14 +115,14 @@ func (w *world) start(ctx context.Context, n int, env ...string) error {
 		}
 		started = append(started, p)
 	}
-	late := time.After(30 * time.Second)
+	late := time.After(time.Minute)
 	for _, p := range started {
 		select {
 		case <-p.ready:
 		case <-p.ended:
 			return fmt.Errorf("a worker ended at its start: %s", p.last)
 		case <-late:
-			return errors.New("a worker isn't ready within 30 s")
+			return errors.New("a worker isn't ready within a minute")
 		case <-ctx.Done():
 			return ctx.Err()
 		}

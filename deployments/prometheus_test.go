@@ -77,7 +77,7 @@ scrape_configs:
 			_ = cmd.Process.Signal(syscall.SIGTERM)
 			select {
 			case <-ended:
-			case <-time.After(10 * time.Second):
+			case <-time.After(time.Minute):
 				_ = cmd.Process.Kill()
 				<-ended
 			}
@@ -92,7 +92,7 @@ scrape_configs:
 
 // ready waits until the server answers; false if it has ended.
 func (s *server) ready(ended <-chan struct{}) bool {
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
 		if resp, err := http.Get(s.url + "/-/ready"); err == nil {
 			_ = resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
@@ -105,13 +105,13 @@ func (s *server) ready(ended <-chan struct{}) bool {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	s.t.Fatal("prometheus isn't ready within 30 s")
+	s.t.Fatal("prometheus isn't ready within a minute")
 	return false
 }
 
 // get asks the HTTP API and decodes its data.
 func (s *server) get(path string, query url.Values, data any) error {
-	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/api/v1/"+path+"?"+query.Encode(), nil)
 	if err != nil {

@@ -121,13 +121,13 @@ func (r *run) live() {
 	if _, err := asynq.NewClientFromRedisClient(r.rdb).Enqueue(asynq.NewTask(tasks.TypeDomainAdd, []byte("{}")), asynq.Queue(tasks.QueueDomains)); err != nil {
 		t.Fatal(err) // a task that ends in the archive
 	}
-	r.await("a write is under way", 30*time.Second, func() bool { return r.sim.Calls("lost", simulator.WriteList) == 1 })
+	r.await("a write is under way", time.Minute, func() bool { return r.sim.Calls("lost", simulator.WriteList) == 1 })
 	// As after a stall: the lease is another's, who has given it back.
 	r.rdb.HSet(t.Context(), "pilotsync:{lost}:sync", "token", "another", "until", "0")
 	r.rdb.HDel(t.Context(), "pilotsync:{lost}:sync", "landing")
 	l := ledger.New(r.rdb)
 	for app, domain := range map[string]string{"good": "one.example.com", "lost": "lost.example.com"} {
-		r.await(domain+" is done", 30*time.Second, func() bool {
+		r.await(domain+" is done", time.Minute, func() bool {
 			v, _, err := l.Domain(t.Context(), app, domain)
 			return err == nil && v.State == tasks.Done
 		})
@@ -138,7 +138,7 @@ func TestEveryQueryOfDashboardAndRulesFindsSomethingInTheMetricsOfARealRun(t *te
 	t.Parallel()
 	r := newRun(t)
 	prometheus := startPrometheus(t, strings.TrimPrefix(r.metrics.URL, "http://"))
-	r.await("the metrics are scraped", 30*time.Second, func() bool {
+	r.await("the metrics are scraped", time.Minute, func() bool {
 		values, err := prometheus.query(`count_over_time(pilotsync_syncs_total[1m]) > 1`)
 		return err == nil && len(values) > 0
 	})
@@ -147,7 +147,7 @@ func TestEveryQueryOfDashboardAndRulesFindsSomethingInTheMetricsOfARealRun(t *te
 
 	waiting := queries(t) // by what is to be told of each
 	var last map[string]string
-	for deadline := time.Now().Add(20 * time.Second); len(waiting) > 0 && time.Now().Before(deadline); <-time.After(200 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); len(waiting) > 0 && time.Now().Before(deadline); <-time.After(200 * time.Millisecond) {
 		last = map[string]string{}
 		for what, expr := range waiting {
 			switch values, err := prometheus.query(expr); {

@@ -182,7 +182,7 @@ func receivesAll(t *testing.T, rdb redis.UniversalClient, receipts []phpReceipt)
 	}
 	select {
 	case <-done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		mu.Lock()
 		t.Errorf("asynq's server took %d of %d tasks", len(taken), len(receipts))
 		mu.Unlock()

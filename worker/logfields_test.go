@@ -42,8 +42,8 @@ func TestAChangeIsFollowedThroughTheLogByTheIDOfItsTask(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.start(cfg)
-	w.awaitState("app1", "www.shop.example.com", 60*time.Second, tasks.Done)
-	w.awaitState("app1", "nodns.example.com", 60*time.Second, tasks.Failed)
+	w.awaitState("app1", "www.shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "nodns.example.com", time.Minute, tasks.Failed)
 	// How many attempts it takes until the certificate is there, and so how many
 	// states are told, isn't settled.
 	ends := func(domain string, with tasks.State) func() bool {
@@ -87,7 +87,7 @@ func TestAChangeIsFollowedThroughTheLogByTheIDOfItsTask(t *testing.T) {
 		{"a removal", removal[0].TaskID, map[string]int{"change recorded": 1, "change settled as removed": 1, "webhook told": 1}},
 	} {
 		var diff string
-		deadline := time.Now().Add(10 * time.Second) // a line is written after what it tells
+		deadline := time.Now().Add(time.Minute) // a line is written after what it tells
 		for diff = "?"; diff != "" && time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
 			diff = cmp.Diff(tt.want, follow(tt.id))
 		}

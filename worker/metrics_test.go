@@ -88,17 +88,17 @@ func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
 	before := w.scrape(reg)
 	w.start(cfg)
 
-	w.await("a write is under way", 30*time.Second, func() bool { return w.sim.Calls("lost", simulator.WriteList) == 1 })
+	w.await("a write is under way", time.Minute, func() bool { return w.sim.Calls("lost", simulator.WriteList) == 1 })
 	w.rdb.HSet(t.Context(), "pilotsync:{lost}:sync", "token", "another", "until", "0")
 	w.rdb.HDel(t.Context(), "pilotsync:{lost}:sync", "landing")
-	w.await("a write has an unknown outcome", 30*time.Second, func() bool { return w.scrape(reg)["pilotsync_ambiguous_writes_total"] == 1 })
+	w.await("a write has an unknown outcome", time.Minute, func() bool { return w.scrape(reg)["pilotsync_ambiguous_writes_total"] == 1 })
 	w.sim.SetAppStatus("vague", http.StatusInternalServerError) // so that its change waits until the test ends
 	for domain, state := range map[string]tasks.State{"www.one.example.com": tasks.Done, "www.two.example.com": tasks.Done,
 		"nodns.example.com": tasks.Failed, "www.refused.example.com": tasks.Rejected} {
-		w.awaitState("app1", domain, 60*time.Second, state)
+		w.awaitState("app1", domain, time.Minute, state)
 	}
-	w.awaitState("lost", "www.lost.example.com", 60*time.Second, tasks.Done)
-	w.awaitState("limited", "www.limited.example.com", 60*time.Second, tasks.Done)
+	w.awaitState("lost", "www.lost.example.com", time.Minute, tasks.Done)
+	w.awaitState("limited", "www.limited.example.com", time.Minute, tasks.Done)
 	known := w.view("app1", "www.two.example.com")
 	c := tasks.Change{AppID: "app1", Domain: known.Domain, Seq: known.Seq, RequestedAt: time.Now()}
 	w.change("again", c)
@@ -108,7 +108,7 @@ func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
 	if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.one.example.com", Remove: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitState("app1", "www.one.example.com", 60*time.Second, tasks.Removed)
+	w.awaitState("app1", "www.one.example.com", time.Minute, tasks.Removed)
 	if err := w.sim.EditByHand("app1", func([]string) []string { return []string{"by-hand.example.com"} }); err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
 		}
 		return lines
 	}
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for len(missing()) > 0 && time.Now().Before(deadline) {
 		select {
 		case <-t.Context().Done():
@@ -223,7 +223,7 @@ func TestMetricsAreNamedAsPrometheusHasIt(t *testing.T) {
 	reg := w.metered(&cfg)
 	w.start(cfg)
 	w.add("app1", "www.shop.example.com")
-	w.awaitState("app1", "www.shop.example.com", 60*time.Second, tasks.Done)
+	w.awaitState("app1", "www.shop.example.com", time.Minute, tasks.Done)
 	problems, err := testutil.GatherAndLint(reg)
 	if err != nil {
 		t.Fatal(err)

@@ -56,5 +56,5 @@ func TestARedisThatRefusesIsNotAskedWithoutAPause(t *testing.T) {
 		t.Errorf("%.0f commands a second were sent to a Redis that refuses them all", rate)
 	}
 	w.add("app1", "www.late.example.com")
-	w.awaitState("app1", "www.late.example.com", 30*time.Second, tasks.Done)
+	w.awaitState("app1", "www.late.example.com", time.Minute, tasks.Done)
 }

@@ -39,16 +39,16 @@ func TestWhatSomebodyTookOffTheListComesBackWithinTheHour(t *testing.T) {
 	w, server := setupWithClock(t, simulator.Options{})
 	w.start(w.config("app1"))
 	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", 60*time.Second, tasks.Done)
+	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
 	if err := w.sim.EditByHand("app1", func([]string) []string { return []string{"hand.example.net"} }); err != nil {
 		t.Fatal(err)
 	}
 	hourPasses(server)
 	// A worker looks every 15 s whether an app's turn has come.
-	w.await("the names are back", 60*time.Second, func() bool {
+	w.await("the names are back", time.Minute, func() bool {
 		return slices.Equal(w.sim.List("app1"), []string{"hand.example.net", "shop.example.com", "www.shop.example.com"})
 	})
-	w.await("the history says so", 60*time.Second, func() bool {
+	w.await("the history says so", time.Minute, func() bool {
 		history, err := w.ledger.History(t.Context(), "app1", "shop.example.com")
 		return err == nil && strings.HasPrefix(history[0].Reason, "put back")
 	})
@@ -64,9 +64,9 @@ func TestManyWorkersMakeOneLookAnHour(t *testing.T) {
 		w.start(w.config("app1"))
 	}
 	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", 60*time.Second, tasks.Done)
+	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
 	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
-	w.await("the look is made", 60*time.Second, func() bool { return len(looks(t, inspector)) > 0 })
+	w.await("the look is made", time.Minute, func() bool { return len(looks(t, inspector)) > 0 })
 	if ids := looks(t, inspector); len(ids) > 2 { // two where an hour began meanwhile
 		t.Errorf("looks of one hour: %v", ids)
 	}
@@ -96,12 +96,12 @@ func TestAReportChangesNothingAndSaysWhatASyncWould(t *testing.T) {
 	heard := logtest.NewLocal(cfg.Log)
 	w.start(cfg)
 	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", 60*time.Second, tasks.Done)
+	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
 	if err := w.sim.EditByHand("app1", func([]string) []string { return []string{"hand.example.net"} }); err != nil {
 		t.Fatal(err)
 	}
 	hourPasses(server)
-	w.await("the log says what is missing", 60*time.Second, func() bool {
+	w.await("the log says what is missing", time.Minute, func() bool {
 		return slices.ContainsFunc(heard.AllEntries(), func(e *logrus.Entry) bool {
 			return e.Level == logrus.WarnLevel && strings.Contains(e.Message, "missing [shop.example.com, www.shop.example.com], too many []")
 		})
@@ -121,11 +121,11 @@ func TestADryRunGoesAllTheWayAndWritesNothing(t *testing.T) {
 	if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "old.example.net", Remove: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitState("app1", "old.example.net", 60*time.Second, tasks.Removed)
+	w.awaitState("app1", "old.example.net", time.Minute, tasks.Removed)
 	// It is looked at as any other, but gets no certificate: it isn't on the list.
-	w.awaitState("app1", "shop.example.com", 60*time.Second, tasks.DoneWithoutSSL)
+	w.awaitState("app1", "shop.example.com", time.Minute, tasks.DoneWithoutSSL)
 	w.add("app1", "b.example.com")
-	w.await("it counts as listed", 60*time.Second, func() bool { return w.view("app1", "b.example.com").State.Listed() })
+	w.await("it counts as listed", time.Minute, func() bool { return w.view("app1", "b.example.com").State.Listed() })
 	if n := w.sim.Calls("app1", simulator.WriteList) + w.sim.Calls("app1", simulator.WriteSSL); n != 0 {
 		t.Errorf("%d calls wrote", n)
 	}
@@ -142,7 +142,7 @@ func TestADryRunGoesAllTheWayAndWritesNothing(t *testing.T) {
 	// Without it the list becomes what the ledger says.
 	w.start(w.config("app1"))
 	w.add("app1", "c.example.com")
-	w.awaitState("app1", "c.example.com", 60*time.Second, tasks.Done)
+	w.awaitState("app1", "c.example.com", time.Minute, tasks.Done)
 	want := []string{"b.example.com", "c.example.com", "hand.example.net", "shop.example.com", "www.b.example.com", "www.c.example.com", "www.shop.example.com"}
 	got := w.sim.List("app1")
 	slices.Sort(got)
@@ -156,9 +156,9 @@ func TestADomainWhoseDNSComesADayLateGetsItsCertificateByItself(t *testing.T) {
 	w, server := setupWithClock(t, simulator.Options{})
 	w.start(w.config("app1"))
 	w.add("app1", "nodns.example.com")
-	w.awaitState("app1", "nodns.example.com", 60*time.Second, tasks.Failed)
+	w.awaitState("app1", "nodns.example.com", time.Minute, tasks.Failed)
 	w.sim.SetBehaviour("nodns.example.com", simulator.Behaviour{})
 	w.sim.SetBehaviour("www.nodns.example.com", simulator.Behaviour{})
 	server.SetTime(time.Now().Add(25 * time.Hour))
-	w.awaitState("app1", "nodns.example.com", 60*time.Second, tasks.Done)
+	w.awaitState("app1", "nodns.example.com", time.Minute, tasks.Done)
 }

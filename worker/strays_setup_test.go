@@ -181,7 +181,7 @@ func (y *yard) handedOut(handled chan string, want string) {
 		if id != want {
 			y.t.Fatalf("task %q was handed out, want %q", id, want)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		y.t.Fatalf("task %q was not handed out", want)
 	}
 }
@@ -190,11 +190,11 @@ func (y *yard) await(what string, ok func() bool) {
 	y.t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	late := time.After(30 * time.Second)
+	late := time.After(time.Minute)
 	for !ok() {
 		select {
 		case <-late:
-			y.t.Fatalf("%s: not within 30 s", what)
+			y.t.Fatalf("%s: not within a minute", what)
 		case <-tick.C:
 		}
 	}

@@ -28,7 +28,7 @@ func TestTheSweepWakesAnAppWhoseSyncWasNeverEnqueued(t *testing.T) {
 	w := setup(t, simulator.Options{})
 	w.recordOnly("app1", "shop.example.com")
 	w.start(w.config("app1"))
-	w.awaitState("app1", "shop.example.com", 60*time.Second, tasks.Done)
+	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
 }
 
 func TestTheSweepLeavesAnAppAloneWhoseSyncWaits(t *testing.T) {
@@ -43,9 +43,9 @@ func TestTheSweepLeavesAnAppAloneWhoseSyncWaits(t *testing.T) {
 	}
 	w.start(w.config("app2"))
 	// The turn is taken when the sweep begins; what the sweep does takes no time.
-	w.await("a sweep has begun", 60*time.Second, func() bool { return w.rdb.Exists(t.Context(), "pilotsync:sweep").Val() == 1 })
+	w.await("a sweep has begun", time.Minute, func() bool { return w.rdb.Exists(t.Context(), "pilotsync:sweep").Val() == 1 })
 	w.add("app2", "other.example.com")
-	w.awaitState("app2", "other.example.com", 60*time.Second, tasks.Pending)
+	w.awaitState("app2", "other.example.com", time.Minute, tasks.Pending)
 	if app, err := w.ledger.App(t.Context(), "app1"); err != nil || app.Wake != 1 {
 		t.Errorf("the sweep made wake %d (%v); the task of wake 1 waits", app.Wake, err)
 	}
@@ -56,7 +56,7 @@ func TestTheSweepEnqueuesALostVerificationAgain(t *testing.T) {
 	w := setup(t, simulator.Options{})
 	stop := w.start(w.config("app1"))
 	w.add("app1", "nodns.example.com")
-	w.await("one attempt was made", 60*time.Second, func() bool { return w.view("app1", "nodns.example.com").Record.Attempt == 1 })
+	w.await("one attempt was made", time.Minute, func() bool { return w.view("app1", "nodns.example.com").Record.Attempt == 1 })
 	stop()
 	// The next attempt's task is lost, and the attempt long overdue.
 	was := w.view("app1", "nodns.example.com").Record
@@ -72,7 +72,7 @@ func TestTheSweepEnqueuesALostVerificationAgain(t *testing.T) {
 	}
 	w.rdb.Del(t.Context(), "pilotsync:sweep")
 	w.start(w.config("app1"))
-	w.awaitState("app1", "nodns.example.com", 60*time.Second, tasks.Failed)
+	w.awaitState("app1", "nodns.example.com", time.Minute, tasks.Failed)
 }
 
 func TestTheSweepRecordsAChangeThatADeadWorkerHadInHand(t *testing.T) {
@@ -81,7 +81,7 @@ func TestTheSweepRecordsAChangeThatADeadWorkerHadInHand(t *testing.T) {
 	w.add("app1", "shop.example.com")
 	w.diedWithOne()
 	w.start(w.config("app1"))
-	w.awaitState("app1", "shop.example.com", 60*time.Second, tasks.Done)
+	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
 }
 
 // In an upgrade, a worker of each release may have died.
@@ -97,7 +97,7 @@ func TestADeadWorkersChangeOfALaterFormKeepsTheSweepFromNoOther(t *testing.T) {
 	w.add("app1", "shop.example.com")
 	w.diedWithOne() // the sweep sees what was taken first before the other
 	w.start(w.config("app1"))
-	w.await("the change of this form is in the ledger", 10*time.Second, func() bool { // before asynq hands it out again
+	w.await("the change of this form is in the ledger", time.Minute, func() bool { // before asynq hands it out again
 		return w.view("app1", "shop.example.com").Seq != 0
 	})
 	if info, err := asynq.NewInspectorFromRedisClient(w.rdb).GetTaskInfo(tasks.QueueDomains, later.ID); err != nil || info.State == asynq.TaskStateArchived {

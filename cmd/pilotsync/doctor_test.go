@@ -48,7 +48,7 @@ func TestTheDoctorFindsEverythingInOrder(t *testing.T) {
 	env, _ := simulated(t)
 	env["REDIS_URL"] = redistest.New(t, "--appendonly", "yes").URL
 	w := startWorker(t, env)
-	if got := command(t, env, "", "enqueue", "add", "--wait", "--timeout=30s", "shop.example.com"); got.code != exitDone {
+	if got := command(t, env, "", "enqueue", "add", "--wait", "--timeout=2m", "shop.example.com"); got.code != exitDone {
 		t.Fatalf("enqueue: %+v\n%s", got, w.log)
 	}
 	results, got := examined(t, env)

@@ -161,7 +161,7 @@ func TestAWaitCanBeInterrupted(t *testing.T) {
 	go func() {
 		ended <- commandUnder(ctx, env, "", "enqueue", "add", "--app=app1", "example.com", "--wait", "--json")
 	}()
-	poll(t, "the change on the queue", 5*time.Second, func() (bool, error) { return mini.Exists("asynq:{domains}:pending"), nil })
+	poll(t, "the change on the queue", time.Minute, func() (bool, error) { return mini.Exists("asynq:{domains}:pending"), nil })
 	cancel()
 	got := <-ended
 	var states []domainStatus

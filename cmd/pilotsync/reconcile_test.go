@@ -22,7 +22,7 @@ func without(name string) func([]string) []string {
 // enqueued puts changes through to their end.
 func enqueued(t *testing.T, env vars, args string) {
 	t.Helper()
-	if got := command(t, env, "", append([]string{"enqueue"}, strings.Fields(args+" --wait --timeout=30s")...)...); got.code != exitDone {
+	if got := command(t, env, "", append([]string{"enqueue"}, strings.Fields(args+" --wait --timeout=2m")...)...); got.code != exitDone {
 		t.Fatalf("enqueue %s: %+v", args, got)
 	}
 }
@@ -51,7 +51,7 @@ func TestReconcileShowsTheDifferenceAndThenPutsTheListRight(t *testing.T) {
 		t.Fatalf("enqueue: %+v", got)
 	}
 	l := env.ledger(t)
-	poll(t, "both are recorded", 30*time.Second, func() (bool, error) {
+	poll(t, "both are recorded", time.Minute, func() (bool, error) {
 		app, err := l.App(t.Context(), "app1")
 		return app.Pending == 2, err
 	})
@@ -89,7 +89,7 @@ func TestReconcileShowsTheDifferenceAndThenPutsTheListRight(t *testing.T) {
 	}
 	poll(t, "the list is right", 30*time.Second, inStep)
 	byHand(t, sim, without("a.example.com"))
-	poll(t, "no sync is under way", 30*time.Second, func() (bool, error) {
+	poll(t, "no sync is under way", time.Minute, func() (bool, error) {
 		app, err := l.App(t.Context(), "app1")
 		return !app.Awake && !app.Leased, err
 	})

@@ -76,7 +76,7 @@ func TestAccountsAreReadAgainAtSIGHUP(t *testing.T) {
 	}
 	is := func(app, domain string, state tasks.State, reason string) {
 		t.Helper()
-		s.await(fmt.Sprintf("%s is %s, %q", domain, state, reason), 30*time.Second, func() (bool, error) {
+		s.await(fmt.Sprintf("%s is %s, %q", domain, state, reason), time.Minute, func() (bool, error) {
 			v, _, err := s.ledger.Domain(t.Context(), app, domain)
 			return v.State == state && strings.Contains(v.Reason, reason), fmt.Errorf("it is %s, %q: %w", v.State, v.Reason, err)
 		})
@@ -87,7 +87,7 @@ func TestAccountsAreReadAgainAtSIGHUP(t *testing.T) {
 		if err := worker.Process.Signal(syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
-		s.await(fmt.Sprintf("the worker says %q", says), 30*time.Second, func() (bool, error) {
+		s.await(fmt.Sprintf("the worker says %q", says), time.Minute, func() (bool, error) {
 			return strings.Count(worker.logged(), says) > before, nil
 		})
 	}

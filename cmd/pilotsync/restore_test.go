@@ -54,7 +54,7 @@ as changes:
 	settled := func(want []string) {
 		t.Helper()
 		slices.Sort(want)
-		poll(t, "the list is "+strings.Join(want, " "), 30*time.Second, func() (bool, error) {
+		poll(t, "the list is "+strings.Join(want, " "), time.Minute, func() (bool, error) {
 			list := sim.List("app1")
 			slices.Sort(list)
 			return slices.Equal(list, want), nil
@@ -64,7 +64,7 @@ as changes:
 	l := env.ledger(t)
 	quiet := func() {
 		t.Helper()
-		poll(t, "no change waits", 30*time.Second, func() (bool, error) {
+		poll(t, "no change waits", time.Minute, func() (bool, error) {
 			app, err := l.App(t.Context(), "app1")
 			return app.Pending == 0 && !app.Awake, err
 		})

@@ -152,7 +152,7 @@ func TestNoSecretIsFoundInAnythingThatAFullRunLeavesBehind(t *testing.T) {
 	l := ledger.New(rdb)
 	reason := func(app, domain, part string) {
 		t.Helper()
-		poll(t, domain+"'s reason tells of "+part, 30*time.Second, func() (bool, error) {
+		poll(t, domain+"'s reason tells of "+part, time.Minute, func() (bool, error) {
 			v, _, err := l.Domain(t.Context(), app, domain)
 			return strings.Contains(v.Reason, part), err
 		})
@@ -184,7 +184,7 @@ func TestNoSecretIsFoundInAnythingThatAFullRunLeavesBehind(t *testing.T) {
 			return v.State == want, err
 		})
 	}
-	poll(t, "an event failed", 30*time.Second, func() (bool, error) {
+	poll(t, "an event failed", time.Minute, func() (bool, error) {
 		got := command(t, env, "", "events")
 		return strings.Contains(got.out, "500"), nil
 	})

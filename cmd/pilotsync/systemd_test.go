@@ -71,7 +71,7 @@ func (m *serviceManager) count() int {
 func (m *serviceManager) await(n int, pattern string) {
 	m.t.Helper()
 	re := regexp.MustCompile("^" + pattern + "$")
-	poll(m.t, "systemd is told "+pattern, 30*time.Second, func() (bool, error) {
+	poll(m.t, "systemd is told "+pattern, time.Minute, func() (bool, error) {
 		said, _ := m.since(n)
 		return re.MatchString(said), fmt.Errorf("it was told %q", said)
 	})
@@ -112,7 +112,7 @@ func TestAWorkerTellsSystemdHowItStands(t *testing.T) {
 
 	worker := s.start("worker", "worker")
 	manager.await(0, "STATUS=waiting for Redis\n")
-	s.await("it gives signs of life while it waits", 20*time.Second, func() (bool, error) {
+	s.await("it gives signs of life while it waits", time.Minute, func() (bool, error) {
 		said, signs := manager.since(0)
 		if strings.Contains(said, "READY") {
 			t.Fatalf("it says that it's ready, without Redis: %s", said)
@@ -125,7 +125,7 @@ func TestAWorkerTellsSystemdHowItStands(t *testing.T) {
 	if _, err := enqueue.New(s.rdb).Enqueue(t.Context(), enqueue.Request{AppID: "app2", Domain: "shop.example.com"}); err != nil {
 		t.Fatal(err)
 	}
-	s.await("the change of an app that isn't served waits", 30*time.Second, func() (bool, error) {
+	s.await("the change of an app that isn't served waits", time.Minute, func() (bool, error) {
 		v, _, err := s.ledger.Domain(t.Context(), "app2", "shop.example.com")
 		return strings.Contains(v.Reason, "the apps served are app1"), err
 	})
@@ -139,7 +139,7 @@ func TestAWorkerTellsSystemdHowItStands(t *testing.T) {
 	}
 	accounts("app1, app2")
 	reload()
-	s.await("the change goes on", 30*time.Second, func() (bool, error) {
+	s.await("the change goes on", time.Minute, func() (bool, error) {
 		lists, err := s.sim.Lists(t.Context())
 		return len(lists["app2"]) == 2, err
 	})

@@ -17,16 +17,16 @@ func TestADomainIsVerifiedAndItsHistorySaysByWhomAndWhatWasSeen(t *testing.T) {
 	t.Parallel()
 	env, sim := simulated(t)
 	w := startWorker(t, env)
-	if got := command(t, env, "", "enqueue", "add", "--wait", "--timeout=30s", "--www=never", "shop.example.com"); got.code != exitDone {
+	if got := command(t, env, "", "enqueue", "add", "--wait", "--timeout=2m", "--www=never", "shop.example.com"); got.code != exitDone {
 		t.Fatalf("enqueue: %+v\n%s", got, w.log)
 	}
 
-	got := command(t, env, "", "verify", "SHOP.example.com", "--by=ada", "--wait", "--timeout=30s")
+	got := command(t, env, "", "verify", "SHOP.example.com", "--by=ada", "--wait", "--timeout=2m")
 	if got.code != exitDone || !strings.Contains(got.out, "app1  shop.example.com  done ") || !strings.Contains(got.out, "shop.example.com: points here (127.0.0.1); certificate valid until ") {
 		t.Errorf("verify: %+v\n%s", got, w.log)
 	}
 	sim.SetBehaviour("shop.example.com", simulator.Behaviour{NoDNS: true})
-	got = command(t, env, "", "verify", "shop.example.com", "--app=app1", "--by=ada", "--wait", "--timeout=30s", "--json")
+	got = command(t, env, "", "verify", "shop.example.com", "--app=app1", "--by=ada", "--wait", "--timeout=2m", "--json")
 	var states []domainStatus
 	if err := json.Unmarshal([]byte(got.out), &states); err != nil || len(states) != 1 || states[0].State == tasks.Done ||
 		got.code != exitFailed || !strings.Contains(got.err, "1 of 1 are not done") {

@@ -30,7 +30,7 @@ func passwords(t *testing.T) string {
 func (r *running) logged(pattern string) string {
 	r.t.Helper()
 	line, found := regexp.MustCompile(pattern), ""
-	poll(r.t, pattern+" in the log", 10*time.Second, func() (bool, error) {
+	poll(r.t, pattern+" in the log", time.Minute, func() (bool, error) {
 		if m := line.FindStringSubmatch(r.log.String()); m != nil {
 			found = m[len(m)-1]
 		}
@@ -180,7 +180,7 @@ func TestTheWorkersPageHasAsynqmon(t *testing.T) {
 	env, _ := simulated(t)
 	w := start(t, env.with(vars{"PILOTSYNC_AUTH": passwords(t), "PILOTSYNC_HEALTH_LISTEN": "127.0.0.1:0"}), "worker")
 	page, health := w.logged(pageURL), w.logged(healthURL)
-	got := command(t, env, "", "enqueue", "add", "--wait", "--timeout=30s", "www.shop.example.com")
+	got := command(t, env, "", "enqueue", "add", "--wait", "--timeout=2m", "www.shop.example.com")
 	if got.code != exitDone {
 		t.Fatalf("enqueue: %+v", got)
 	}

@@ -47,7 +47,7 @@ func (r *running) stop() int {
 	select {
 	case code := <-r.ended:
 		return code
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		r.t.Fatalf("the worker doesn't stop:\n%s", r.log)
 		return -1
 	}
@@ -79,7 +79,7 @@ func TestAChangeIsFollowedFromTheCommandLineToItsCertificate(t *testing.T) {
 	env, sim := simulated(t)
 	w := startWorker(t, env)
 
-	got := command(t, env, "", "enqueue", "add", "--wait", "--timeout=30s", "shop.example.com", "refused-x.example.com", "*.wild.example.com")
+	got := command(t, env, "", "enqueue", "add", "--wait", "--timeout=2m", "shop.example.com", "refused-x.example.com", "*.wild.example.com")
 	if got.code != exitFailed || !strings.HasSuffix(got.err, "pilotsync: 1 of 3 ended rejected or failed\n") {
 		t.Errorf("exit code %d: %s", got.code, got.err)
 	}
@@ -97,7 +97,7 @@ func TestAChangeIsFollowedFromTheCommandLineToItsCertificate(t *testing.T) {
 		}
 	}
 
-	got = command(t, env, "", "enqueue", "remove", "--wait", "--timeout=30s", "--json", "*.wild.example.com")
+	got = command(t, env, "", "enqueue", "remove", "--wait", "--timeout=2m", "--json", "*.wild.example.com")
 	var states []domainStatus
 	if err := json.Unmarshal([]byte(got.out), &states); err != nil || got.code != exitDone || len(states) != 1 || states[0].State != "removed" {
 		t.Errorf("%v: %+v", err, got)
@@ -171,7 +171,7 @@ func TestTheWorkerWaitsForRedisAndSaysSoOnThePage(t *testing.T) {
 	env, mini := onRedis(t)
 	mini.Close()
 	w := startWorker(t, account.with(env).with(vars{"PILOTSYNC_LISTEN": "127.0.0.1:0"}))
-	poll(t, "a word about Redis", 10*time.Second, func() (bool, error) {
+	poll(t, "a word about Redis", time.Minute, func() (bool, error) {
 		return strings.Contains(w.log.String(), "Redis is away; waiting for it"), nil
 	})
 	page := regexp.MustCompile(`http://127\.0\.0\.1:\d+/`).FindString(w.log.String())
@@ -199,7 +199,7 @@ func TestAlongsideEndsBothAndKeepsTheirErrors(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			if err := alongside(ctx, test.main, test.side); !errors.Is(err, test.want) || ctx.Err() != nil {
 				t.Errorf("error is %v, want %v; ended by itself: %v", err, test.want, ctx.Err() == nil)

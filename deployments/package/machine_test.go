@@ -15,7 +15,7 @@ import (
 )
 
 // patience is for what takes a second or two where the machine isn't busy.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // machine is a fresh Debian with systemd, in namespaces of its own, without a network
 // but its loopback: each port is free, and nothing leaves it.

@@ -107,7 +107,7 @@ func TestWhereAllIsInOrderEachCheckSaysSo(t *testing.T) {
 		}
 	})
 	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
-	late, tick := time.After(20*time.Second), time.NewTicker(10*time.Millisecond)
+	late, tick := time.After(time.Minute), time.NewTicker(10*time.Millisecond)
 	defer tick.Stop()
 	for servers, _ := inspector.Servers(); len(servers) < 4; servers, _ = inspector.Servers() {
 		select {

@@ -90,7 +90,7 @@ func newWorldOf(t *testing.T, url string, opt simulator.Options) *world {
 // run runs a command to its end, and returns what it wrote and its exit code.
 func (w *world) run(env []string, args ...string) (string, int) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Env = append(append(os.Environ(), w.env...), env...)
@@ -124,13 +124,13 @@ func (w *world) awaitState(app, domain string, want tasks.State) {
 
 func await(t *testing.T, what string, ok func() error) {
 	t.Helper()
-	for deadline := time.Now().Add(60 * time.Second); ; {
+	for deadline := time.Now().Add(2 * time.Minute); ; {
 		err := ok()
 		if err == nil {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within a minute: %v", what, err)
+			t.Fatalf("%s: not within two minutes: %v", what, err)
 		}
 		select {
 		case <-t.Context().Done():

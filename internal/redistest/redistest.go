@@ -25,7 +25,7 @@ import (
 
 // patience is how long a server may take to answer or to end; both take
 // milliseconds where the machine isn't busy.
-const patience = 15 * time.Second
+const patience = time.Minute
 
 // Server is a redis-server process. Its methods are for the test's own
 // goroutine, one at a time: they fail the test where they fail.

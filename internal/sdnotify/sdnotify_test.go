@@ -39,7 +39,7 @@ func manager(t *testing.T, name string) func() string {
 	return func() string {
 		t.Helper()
 		buffer := make([]byte, 4096)
-		if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		n, err := conn.Read(buffer)

@@ -25,7 +25,7 @@ func TestALaterFormWaitsForAWorkerThatKnowsIt(t *testing.T) {
 
 	// A payload.
 	add(built.next, "app1", "later.example.com")
-	w.await("the task waits", 30*time.Second, func(context.Context) error {
+	w.await("the task waits", time.Minute, func(context.Context) error {
 		waiting, err := asynq.NewInspectorFromRedisClient(w.rdb).ListRetryTasks(tasks.QueueDomains)
 		if err != nil || len(waiting) != 1 || !strings.Contains(waiting[0].LastErr, tasks.ErrNewer.Error()) {
 			return fmt.Errorf("to be tried again: %+v (%w)", waiting, err)
@@ -39,7 +39,7 @@ func TestALaterFormWaitsForAWorkerThatKnowsIt(t *testing.T) {
 	}
 	next := w.start(built.next, nil, "worker")
 	present.stop() // as long as both run, either of them may be handed it each time
-	w.await("the next release's worker does it", 40*time.Second, func(ctx context.Context) error {
+	w.await("the next release's worker does it", time.Minute, func(ctx context.Context) error {
 		if list := fmt.Sprint(w.sim.List("app1")); !strings.Contains(list, "later.example.com") {
 			return errors.New(list)
 		}
@@ -53,7 +53,7 @@ func TestALaterFormWaitsForAWorkerThatKnowsIt(t *testing.T) {
 	add(built.present, "app1", "waits.example.com")
 	add(built.present, "app2", "other.example.com")
 	w.awaitState("app2", "other.example.com", tasks.Done, "")
-	w.await("app1's trouble says why", 30*time.Second, func(ctx context.Context) error {
+	w.await("app1's trouble says why", time.Minute, func(ctx context.Context) error {
 		app, err := w.ledger.App(ctx, "app1")
 		if err == nil && (app.Trouble == nil || !strings.Contains(app.Trouble.Reason, tasks.ErrNewer.Error())) {
 			err = fmt.Errorf("it is in %+v", app.Trouble)
@@ -71,7 +71,7 @@ func TestALaterFormWaitsForAWorkerThatKnowsIt(t *testing.T) {
 
 	w.start(built.next, nil, "worker")
 	present.stop()
-	w.await("all is done", 30*time.Second, func(context.Context) error {
+	w.await("all is done", time.Minute, func(context.Context) error {
 		out, says, code := w.run(built.next, "status", "--app", "app1")
 		if code != 0 || strings.Count(out, " done ") != 3 {
 			return fmt.Errorf("%d: %s%s", code, out, says)

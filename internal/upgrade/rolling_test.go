@@ -44,7 +44,7 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 		}
 		want.note(receipts...)
 		for _, r := range receipts {
-			w.await(r.Domain+" is done", 30*time.Second, func(ctx context.Context) error {
+			w.await(r.Domain+" is done", time.Minute, func(ctx context.Context) error {
 				v, _, err := w.ledger.Domain(ctx, r.App, r.Domain)
 				if err == nil && (v.State != tasks.Done || v.Seq < r.Seq) {
 					err = fmt.Errorf("it is %q by change %d", v.State, v.Seq)
@@ -94,7 +94,7 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 	producing.Wait()
 	w.await("every change is dealt with by the previous release", time.Minute, func(ctx context.Context) error { return w.settled(ctx, want) })
 	t.Logf("%d changes by %d producers, %d workers stopped and started", want.n, len(hands), restarts)
-	w.await("the webhook was told of it", 20*time.Second, func(context.Context) error { return heard.lacks(want) })
+	w.await("the webhook was told of it", time.Minute, func(context.Context) error { return heard.lacks(want) })
 	w.check(want, byHand)
 	w.reads(want)
 }
@@ -113,7 +113,7 @@ func (w *world) reads(want *wanted) {
 		w.t.Fatal(err)
 	}
 	w.start(built.present, []string{"PILOTSYNC_LISTEN=" + page}, "web")
-	w.await("the page answers", 20*time.Second, func(ctx context.Context) error { _, err := get(ctx, "http://"+page+"/healthz"); return err })
+	w.await("the page answers", time.Minute, func(ctx context.Context) error { _, err := get(ctx, "http://"+page+"/healthz"); return err })
 	for path, says := range map[string]string{
 		"/": "", "/domains?q=thr": "through.example.com", "/apps": "app4", "/apps/app0": "intranet.example.org",
 		"/domains/app0/before.example.com": "asked to be put on the list", "/domains/app0/through.example.com": "asked for again",

@@ -94,8 +94,8 @@ func (p *process) stop() {
 	_ = p.Process.Signal(syscall.SIGTERM) // fails only if it has ended
 	select {
 	case <-p.ended:
-	case <-time.After(40 * time.Second):
-		p.t.Errorf("still there 40 s after SIGTERM:\n%s", p.logged())
+	case <-time.After(2 * time.Minute):
+		p.t.Errorf("still there two minutes after SIGTERM:\n%s", p.logged())
 		_ = p.Process.Kill()
 		<-p.ended
 	}
@@ -121,7 +121,7 @@ func (p *process) logged() string {
 // run runs a command to its end and returns what it printed, what it complained of,
 // and its exit code. It may be called by any goroutine.
 func (w *world) run(program string, args ...string) (out, says string, code int) {
-	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	var stdout, stderr bytes.Buffer
@@ -164,7 +164,7 @@ func (w *world) await(what string, limit time.Duration, ok func(context.Context)
 // awaitState waits for a domain's state, by a reason that holds some words.
 func (w *world) awaitState(app, domain string, state tasks.State, reason string) {
 	w.t.Helper()
-	w.await(fmt.Sprintf("%s is %s, %q", domain, state, reason), 30*time.Second, func(ctx context.Context) error {
+	w.await(fmt.Sprintf("%s is %s, %q", domain, state, reason), time.Minute, func(ctx context.Context) error {
 		v, _, err := w.ledger.Domain(ctx, app, domain)
 		if err == nil && (v.State != state || !strings.Contains(v.Reason, reason)) {
 			err = fmt.Errorf("it is %q, %q", v.State, v.Reason)

@@ -13,7 +13,7 @@ import (
 // awaitTrue polls until an expression is true in the browser's page.
 func awaitTrue(t *testing.T, ctx context.Context, expression string) {
 	t.Helper()
-	limited, cancel := context.WithTimeout(ctx, 30*time.Second)
+	limited, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

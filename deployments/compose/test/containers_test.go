@@ -22,7 +22,7 @@ import (
 )
 
 // patience is for what takes a second or two where the machine isn't busy.
-const patience = 40 * time.Second
+const patience = 2 * time.Minute
 
 // world is a project whose containers are plain processes. Each service has a
 // folder in place of its root, with the project's files copied and its volumes linked

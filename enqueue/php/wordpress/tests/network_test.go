@@ -24,7 +24,7 @@ import (
 )
 
 // patience is how long anything may take on a machine that is very busy.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // Where Debian puts things.
 const debianWordPress = "/usr/share/wordpress"
