@@ -102,7 +102,7 @@ func (c *adoptCmd) Run(ctx context.Context, s *streams) error {
 			return err
 		}
 	}
-	return found.print(s.Out, app, c.DryRun)
+	return found.print(s, app, c.DryRun)
 }
 
 // asked are the names given, in canonical form; nil for all.
@@ -204,7 +204,7 @@ func inLedger(views []ledger.View) map[string]bool {
 	return has
 }
 
-func (a adoption) print(out io.Writer, app string, dry bool) error {
+func (a adoption) print(s *streams, app string, dry bool) error {
 	var b strings.Builder
 	for _, domain := range a.domains {
 		b.WriteString(domain)
@@ -228,6 +228,5 @@ func (a adoption) print(out io.Writer, app string, dry bool) error {
 	for _, refused := range a.refused {
 		fmt.Fprintf(&b, "skipped: %s\n", refused)
 	}
-	_, err := io.WriteString(out, b.String())
-	return err
+	return s.printf("%s", b.String())
 }

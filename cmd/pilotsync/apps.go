@@ -72,6 +72,8 @@ type appWrite struct {
 	Who     string    `json:"who"`
 }
 
+const blockedWords = "blocked until a person acts"
+
 // Run prints the apps.
 func (c *appsCmd) Run(ctx context.Context, s *streams) error {
 	rdb, err := c.connect(ctx)
@@ -106,7 +108,7 @@ func (c *appsCmd) Run(ctx context.Context, s *streams) error {
 	if c.JSON {
 		err = printJSON(s.Out, shown)
 	} else {
-		err = printTable(s.Out, appRows(shown, time.Now()), 0)
+		err = appTable(shown, time.Now()).print(s)
 	}
 	if err != nil {
 		return fmt.Errorf("print the apps: %w", err)
@@ -141,8 +143,9 @@ func appStatusOf(app ledger.App, writes []ledger.Write) appStatus {
 	return a
 }
 
-func appRows(apps []appStatus, now time.Time) [][]string {
-	rows := [][]string{{"APP", "DOMAINS", "NAMES", "WAITING", "OLDEST", "LAST WRITE", "TROUBLE"}}
+func appTable(apps []appStatus, now time.Time) *table {
+	t := &table{columns: []column{{title: "APP", min: 16}, {title: "DOMAINS", min: 18}, {title: "NAMES"}, {title: "WAITING", rank: 1},
+		{title: "OLDEST", rank: 3}, {title: "LAST WRITE", rank: 2}, {title: "TROUBLE", min: 30, color: troubleColor}}}
 	for _, a := range apps {
 		var domains []string
 		for _, state := range tasks.States() {
@@ -163,13 +166,24 @@ func appRows(apps []appStatus, now time.Time) [][]string {
 		if a.Trouble != nil {
 			trouble = "tried again: " + a.Trouble.Reason
 			if a.Trouble.Blocked {
-				trouble = "blocked until a person acts: " + a.Trouble.Reason
+				trouble = blockedWords + ": " + a.Trouble.Reason
 			}
 		}
 		if a.PausedBy != "" {
 			trouble = strings.TrimSuffix("paused by "+a.PausedBy+"; "+trouble, "; ")
 		}
-		rows = append(rows, []string{a.ID, strings.Join(domains, ", "), names, strconv.Itoa(a.Waiting), relative(a.Oldest, now), write, trouble})
+		t.add(a.ID, strings.Join(domains, ", "), names, strconv.Itoa(a.Waiting), relative(a.Oldest, now), write, trouble)
 	}
-	return rows
+	return t
+}
+
+// troubleColor is red for an app that waits for a person, yellow for other trouble.
+func troubleColor(trouble string) color {
+	switch {
+	case trouble == "-":
+		return ""
+	case strings.Contains(trouble, blockedWords):
+		return red
+	}
+	return yellow
 }

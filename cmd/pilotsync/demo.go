@@ -103,7 +103,7 @@ func (c *demoCmd) play(ctx context.Context, s *streams, w *demoWorld, apps []dem
 	}
 
 	fmt.Fprintf(s.Out, "%d of %d changes settled after %.0f s.\n\n", p.settled, len(sent), time.Since(start).Seconds())
-	if err := demoTable(s.Out, apps, p.views, terminalWidth(s)); err != nil {
+	if err := demoTable(s, apps, p.views); err != nil {
 		return fmt.Errorf("print the domains: %w", err)
 	}
 	fmt.Fprintf(s.Out, "\n%s\n", w.writes(apps, len(sent)))

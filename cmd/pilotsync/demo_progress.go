@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/schollz/progressbar/v3"
 
 	"pilotsync/enqueue"
@@ -66,7 +67,7 @@ func demoBar(s *streams, changes int) (show func(demoProgress), hide func()) {
 	// The description gets what the percentage, the bar, the count and the time
 	// leave of the line, and the terminal's echo of Ctrl-C; a line that is broken
 	// in two couldn't be cleared.
-	room := terminalWidth(s) - bar - len(" 100% [] (99/99) [99s]  ^C")
+	room := columnsOf(s.ErrSize) - bar - len(" 100% [] (99/99) [99s]  ^C")
 	b := progressbar.NewOptions(changes,
 		progressbar.OptionSetWriter(s.Err),
 		progressbar.OptionSetWidth(bar),
@@ -79,7 +80,7 @@ func demoBar(s *streams, changes int) (show func(demoProgress), hide func()) {
 	)
 	show = func(p demoProgress) {
 		_ = b.Set(p.settled) // if it can't be written, so be it
-		b.Describe(cutTo(p.counts(), room))
+		b.Describe(ansi.Truncate(p.counts(), max(room, 0), "…"))
 	}
 	return show, func() { _ = b.Clear() }
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"slices"
 	"strings"
 
@@ -10,10 +9,9 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// demoTable prints a line for each domain. Reasons are cut so that no line is
-// wider than width, unless that is 0.
-func demoTable(out io.Writer, apps []demoApp, views map[string]map[string]ledger.View, width int) error {
-	rows := [][]string{{"APP", "DOMAIN", "STATE", "REASON"}}
+// demoTable prints a row for each domain.
+func demoTable(s *streams, apps []demoApp, views map[string]map[string]ledger.View) error {
+	t := table{columns: []column{appColumn(), domainColumn(), stateColumn(), reasonColumn()}}
 	for _, app := range apps {
 		var part [][]string
 		for _, v := range views[app.id] {
@@ -21,9 +19,11 @@ func demoTable(out io.Writer, apps []demoApp, views map[string]map[string]ledger
 			part = append(part, []string{app.id, readable(v.Domain), string(v.State), reason})
 		}
 		slices.SortFunc(part, func(a, b []string) int { return strings.Compare(a[1], b[1]) })
-		rows = append(rows, part...)
+		for _, row := range part {
+			t.add(row...)
+		}
 	}
-	return printTable(out, rows, width)
+	return t.print(s)
 }
 
 // readable is a name as people read it: in Unicode, where it is international.

@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
-	"github.com/rivo/uniseg"
 
 	"pilotsync/enqueue"
 	"pilotsync/tasks"
@@ -105,7 +105,7 @@ func TestDemoFailsWhereTheEndIsNotAsItMustBe(t *testing.T) {
 func TestDemoShowsABarOnATerminal(t *testing.T) {
 	t.Parallel()
 	var out, errs bytes.Buffer
-	if err := (&demoCmd{}).run(t.Context(), &streams{Out: &out, Err: &errs, Terminal: true}, smallDemo()); err != nil {
+	if err := (&demoCmd{}).run(t.Context(), &streams{Out: &out, Err: &errs, Terminal: true, OutSize: sized(80, 24), ErrSize: sized(80, 24)}, smallDemo()); err != nil {
 		t.Fatalf("%v\n%s", err, &errs)
 	}
 	if !strings.Contains(errs.String(), "(3/3)") {
@@ -119,7 +119,7 @@ func TestDemoShowsABarOnATerminal(t *testing.T) {
 func TestTheBarStaysWithinItsLine(t *testing.T) {
 	t.Parallel()
 	var errs bytes.Buffer
-	show, _ := demoBar(&streams{Err: &errs, Terminal: true}, 46)
+	show, _ := demoBar(&streams{Err: &errs, Terminal: true, ErrSize: sized(80, 24)}, 46)
 	for settled := range 47 {
 		p := demoProgress{settled: settled, states: map[tasks.State]int{}}
 		for _, state := range tasks.States() {
@@ -132,7 +132,7 @@ func TestTheBarStaysWithinItsLine(t *testing.T) {
 		t.Errorf("drawn only %d times: %q", len(lines), lines)
 	}
 	for _, line := range lines {
-		if w := uniseg.StringWidth(line); w > 78 { // the echo of Ctrl-C takes two columns
+		if w := ansi.StringWidth(line); w > 78 { // the echo of Ctrl-C takes two columns
 			t.Errorf("%d columns wide: %q", w, line)
 		}
 	}
@@ -261,26 +261,5 @@ func TestDeviationsTellEachDifference(t *testing.T) {
 				t.Errorf("deviations (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestTextIsCutToColumns(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		text    string
-		columns int
-		want    string
-	}{
-		{"example", 7, "example"},
-		{"example", 6, "examp…"},
-		{"two words", 5, "two…"},
-		{"例え-ラーメン", 13, "例え-ラーメン"},
-		{"例え-ラーメン", 7, "例え-…"},
-		{"寿司", 1, ""},
-		{"寿司", -3, ""},
-	} {
-		if got := cutTo(test.text, test.columns); got != test.want {
-			t.Errorf("cutTo(%q, %d) is %q; want %q", test.text, test.columns, got, test.want)
-		}
 	}
 }

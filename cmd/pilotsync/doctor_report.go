@@ -2,10 +2,7 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strings"
-
-	"github.com/rivo/uniseg"
 
 	"pilotsync/internal/doctor"
 )
@@ -33,34 +30,21 @@ func group(r doctor.Result) string {
 // line each with words elsewhere.
 func printReport(s *streams, results []doctor.Result) error {
 	var b strings.Builder
-	if s.Terminal {
-		writeGroups(&b, results, terminalWidth(s), signs(s))
+	if s.OutSize != nil {
+		writeGroups(&b, results, signs(s.palette()))
 	} else {
 		writeLines(&b, results)
 	}
 	b.WriteString(tally(results) + "\n")
-	_, err := io.WriteString(s.Out, b.String())
-	return err
+	return s.printf("%s", b.String())
 }
 
-// signs are the results' marks on a terminal, in colour where that is welcome.
-func signs(s *streams) map[doctor.Status]string {
-	marks := map[doctor.Status]string{doctor.OK: "✓", doctor.Warning: "!", doctor.Failure: "✗"}
-	for _, name := range []string{"NO_COLOR", "TERM"} { // https://no-color.org
-		if s.LookupEnv == nil {
-			break
-		}
-		if value, _ := s.LookupEnv(name); name == "NO_COLOR" && value != "" || name == "TERM" && value == "dumb" {
-			return marks
-		}
-	}
-	for status, code := range map[doctor.Status]string{doctor.OK: "32", doctor.Warning: "33", doctor.Failure: "1;31"} {
-		marks[status] = "\x1b[" + code + "m" + marks[status] + "\x1b[0m"
-	}
-	return marks
+// signs are the results' marks on a terminal.
+func signs(p palette) map[doctor.Status]string {
+	return map[doctor.Status]string{doctor.OK: p.paint(green, "✓"), doctor.Warning: p.paint(yellow, "!"), doctor.Failure: p.paint(red, "✗")}
 }
 
-func writeGroups(b *strings.Builder, results []doctor.Result, width int, signs map[doctor.Status]string) {
+func writeGroups(b *strings.Builder, results []doctor.Result, signs map[doctor.Status]string) {
 	var order []string
 	groups := map[string][]doctor.Result{}
 	for _, r := range results {
@@ -77,9 +61,9 @@ func writeGroups(b *strings.Builder, results []doctor.Result, width int, signs m
 			if r.App != "" && !strings.HasPrefix(name, "App ") {
 				detail = "app " + r.App + ": " + detail
 			}
-			fmt.Fprintf(b, "  %s %s\n", signs[r.Status], wrapped(detail, width, 4))
+			fmt.Fprintf(b, "  %s %s\n", signs[r.Status], detail)
 			if r.Remedy != "" {
-				fmt.Fprintf(b, "    → %s\n", wrapped(plain(r.Remedy), width, 6))
+				fmt.Fprintf(b, "    → %s\n", plain(r.Remedy))
 			}
 		}
 	}
@@ -134,30 +118,4 @@ func tally(results []doctor.Result) string {
 		return fmt.Sprintf("%s, %d ok: it works, but look at the warnings.", count(n[doctor.Warning], "warning"), n[doctor.OK])
 	}
 	return fmt.Sprintf("Everything is in order: %d ok.", n[doctor.OK])
-}
-
-// wrapped breaks a text into lines of at most width columns, the first of which
-// begins at column indent, as all others do. 0 is any width.
-func wrapped(text string, width, indent int) string {
-	const narrow = 20 // below this, broken lines don't help
-	if width-indent < narrow {
-		return text
-	}
-	var b strings.Builder
-	column := indent
-	for i, word := range strings.Fields(text) {
-		w := uniseg.StringWidth(word)
-		switch {
-		case i == 0:
-		case column+1+w > width:
-			b.WriteString("\n" + strings.Repeat(" ", indent))
-			column = indent
-		default:
-			b.WriteString(" ")
-			column++
-		}
-		b.WriteString(word)
-		column += w
-	}
-	return b.String()
 }

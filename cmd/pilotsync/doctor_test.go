@@ -161,7 +161,11 @@ func TestWhatIsMissingIsTakenFromWordPressAndTheRestIsCompared(t *testing.T) {
 func report(t *testing.T, terminal bool, env vars, results ...doctor.Result) string {
 	t.Helper()
 	var out bytes.Buffer
-	if err := printReport(&streams{Out: &out, Err: io.Discard, Terminal: terminal, LookupEnv: env.lookup}, results); err != nil {
+	s := &streams{Out: &out, Err: io.Discard, LookupEnv: env.lookup}
+	if terminal {
+		s.OutSize = sized(80, 24)
+	}
+	if err := printReport(s, results); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -211,7 +215,7 @@ Work
 	if diff := cmp.Diff(terminal, report(t, true, vars{"NO_COLOR": "1"}, results...)); diff != "" {
 		t.Errorf("on a terminal (-want +got):\n%s", diff)
 	}
-	if got := report(t, true, nil, results...); !strings.Contains(got, "  \x1b[32m✓\x1b[0m it answers\n") || !strings.Contains(got, "\x1b[1;31m✗\x1b[0m app c") {
+	if got := report(t, true, nil, results...); !strings.Contains(got, "  \x1b[32m✓\x1b[0m it answers\n") || !strings.Contains(got, "\x1b[31m✗\x1b[0m app c") {
 		t.Errorf("in colour:\n%q", got)
 	}
 	for want, results := range map[string][]doctor.Result{

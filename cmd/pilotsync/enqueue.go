@@ -105,13 +105,12 @@ func (f *changeFlags) enqueue(ctx context.Context, s *streams, remove bool) erro
 		}
 		return printJSON(s.Out, all)
 	case len(receipts) == 1:
-		_, err = fmt.Fprintf(s.Out, "enqueued 1 change for app %s\n", reqs[0].AppID)
+		return s.printf("enqueued 1 change for app %s\n", reqs[0].AppID)
 	case len(receipts) == 0:
-		_, err = fmt.Fprintln(s.Out, "enqueued 0 changes: no domain was given")
-	default:
-		_, err = fmt.Fprintf(s.Out, "enqueued %d changes for app %s\n", len(receipts), reqs[0].AppID)
+		s.notice("enqueued 0 changes: no domain was given")
+		return nil
 	}
-	return err
+	return s.printf("enqueued %d changes for app %s\n", len(receipts), reqs[0].AppID)
 }
 
 // requests checks everything there is to check and tells all that is wrong.

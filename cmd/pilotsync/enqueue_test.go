@@ -125,12 +125,12 @@ Try: pilotsync enqueue add --help
 func TestAnEmptyListIsNoMistake(t *testing.T) {
 	t.Parallel()
 	env, _ := onRedis(t)
-	for args, want := range map[string]string{
-		"":        "enqueued 0 changes: no domain was given\n",
-		" --json": "[]\n",
+	for args, want := range map[string]outcome{
+		"":        {exitDone, "", "enqueued 0 changes: no domain was given\n"},
+		" --json": {exitDone, "[]\n", ""},
 	} {
 		got := command(t, env, "# nobody\n", strings.Fields("enqueue add --app=app1 --file=-"+args)...)
-		if got != (outcome{exitDone, want, ""}) {
+		if got != want {
 			t.Errorf("with%q: %+v", args, got)
 		}
 	}

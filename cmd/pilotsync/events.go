@@ -91,7 +91,7 @@ func (c *eventsListCmd) Run(ctx context.Context, s *streams) error {
 	if c.JSON {
 		err = printJSON(s.Out, shown)
 	} else {
-		err = printTable(s.Out, eventRows(shown, time.Now()), 0)
+		err = eventTable(shown, time.Now()).print(s)
 	}
 	if err != nil {
 		return fmt.Errorf("print the events: %w", err)
@@ -107,17 +107,28 @@ func known(t time.Time) *time.Time {
 	return &t
 }
 
-func eventRows(events []eventStatus, now time.Time) [][]string {
-	rows := [][]string{{"ID", "APP", "HAPPENED", "WHAT", "DOMAIN", "DELIVERY", "NEXT", "ERROR"}}
+func eventTable(events []eventStatus, now time.Time) *table {
+	t := &table{columns: []column{{title: "ID"}, {title: "APP", rank: 4}, {title: "HAPPENED", rank: 3}, {title: "WHAT", rank: 1}, domainColumn(),
+		{title: "DELIVERY", color: deliveryColor}, {title: "NEXT", rank: 2}, {title: "ERROR", min: 30, color: troubleColor}}}
 	for _, e := range events {
 		what := string(e.Event.Type)
 		if e.Event.Type == tasks.DomainState {
 			what = string(e.Event.State)
 		}
-		rows = append(rows, []string{e.ID, e.Event.AppID, relative(known(e.Event.At), now), what, e.Event.Domain,
-			string(e.Delivery), relative(e.NextAt, now), e.Error})
+		t.add(e.ID, e.Event.AppID, relative(known(e.Event.At), now), what, e.Event.Domain,
+			string(e.Delivery), relative(e.NextAt, now), e.Error)
 	}
-	return rows
+	return t
+}
+
+func deliveryColor(delivery string) color {
+	switch worker.Delivery(delivery) {
+	case worker.EventFailed:
+		return red
+	case worker.EventDelivered:
+		return green
+	}
+	return ""
 }
 
 type eventsReplayCmd struct {
@@ -153,6 +164,5 @@ func (c *eventsReplayCmd) Run(ctx context.Context, s *streams) error {
 	if len(c.IDs) != 1 {
 		what = fmt.Sprintf("%d events are", len(c.IDs))
 	}
-	_, err = fmt.Fprintf(s.Out, "%s on the way: see 'pilotsync events'\n", what)
-	return err
+	return s.printf("%s on the way: see 'pilotsync events'\n", what)
 }

@@ -30,11 +30,11 @@ func (f *changeFlags) wait(ctx context.Context, s *streams, l *ledger.Ledger, re
 	if f.JSON {
 		err = printJSON(s.Out, states)
 	} else {
-		rows := [][]string{{"DOMAIN", "STATE", "NAMES", "REASON"}}
+		t := table{columns: []column{domainColumn(), stateColumn(), {title: "NAMES", rank: 1, min: 24}, reasonColumn()}}
 		for _, d := range states {
-			rows = append(rows, []string{d.Domain, string(d.State), strings.Join(d.Names, ", "), d.Reason})
+			t.add(d.Domain, string(d.State), strings.Join(d.Names, ", "), d.Reason)
 		}
-		err = printTable(s.Out, rows, 0)
+		err = t.print(s)
 	}
 	if err != nil {
 		return fmt.Errorf("print the domains: %w", err)

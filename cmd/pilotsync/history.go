@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -80,7 +79,7 @@ func (c *historyCmd) Run(ctx context.Context, s *streams) error {
 		}
 		err = printJSON(s.Out, all)
 	default:
-		err = printWrites(s.Out, app, writes)
+		err = printWrites(s, app, writes)
 	}
 	if err != nil {
 		return fmt.Errorf("print the writes: %w", err)
@@ -88,21 +87,34 @@ func (c *historyCmd) Run(ctx context.Context, s *streams) error {
 	return nil
 }
 
-func printWrites(out io.Writer, app string, writes []ledger.Write) error {
+func printWrites(s *streams, app string, writes []ledger.Write) error {
 	if len(writes) == 0 {
-		_, err := fmt.Fprintf(out, "no write of %s's list is known\n", app)
-		return err
+		s.notice("No write of %s's list is known.", app)
+		return nil
 	}
-	var errs []error
+	var b strings.Builder
 	for _, w := range writes {
 		number := fmt.Sprintf("write %d", w.N)
 		if w.N == 0 {
 			number = "on its way"
 		}
-		_, err := fmt.Fprintf(out, "%s  %s  %s  %d names with it  (%s)\n", number, w.At.UTC().Format("2006-01-02T15:04:05.000Z"), plain(w.Outcome), w.Size, plain(w.Who))
-		errs = append(errs, err, printDiff(out, w.Added, w.Removed))
+		outcome := s.palette().paint(outcomeColor(w.Outcome), plain(w.Outcome))
+		fmt.Fprintf(&b, "%s  %s  %s  %d names with it  (%s)\n", number, w.At.UTC().Format("2006-01-02T15:04:05.000Z"), outcome, w.Size, plain(w.Who))
+		if err := printDiff(&b, w.Added, w.Removed); err != nil {
+			return err
+		}
 	}
-	return errors.Join(errs...)
+	return s.printf("%s", b.String())
+}
+
+func outcomeColor(outcome string) color {
+	switch outcome {
+	case "written":
+		return ""
+	case "failed":
+		return red
+	}
+	return yellow
 }
 
 // printDiff prints names as a diff shows lines.

@@ -45,7 +45,7 @@ func TestHistoryOfNothingSaysSo(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
 	newShelf(t, mini.Addr()).record("app1", "new.example.com")
-	if got := command(t, env, "", "history", "--app=app1"); got != (outcome{exitDone, "no write of app1's list is known\n", ""}) {
+	if got := command(t, env, "", "history", "--app=app1"); got != (outcome{exitDone, "", "No write of app1's list is known.\n"}) {
 		t.Errorf("got %+v", got)
 	}
 	if got := command(t, env, "", "history", "--app=app9"); got.code != exitFailed || !strings.Contains(got.err, "not known: app9 (") {

@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -75,7 +75,7 @@ func (c *logsCmd) Run(ctx context.Context, s *streams) error {
 	if c.JSON {
 		err = printJSON(s.Out, logs)
 	} else {
-		err = printLogs(s.Out, logs, time.Now())
+		err = printLogs(s, logs, time.Now())
 	}
 	if err != nil {
 		return fmt.Errorf("print the history: %w", err)
@@ -92,51 +92,50 @@ func logOf(v ledger.View, history []applist.Event) domainLog {
 	return d
 }
 
-func printLogs(out io.Writer, logs []domainLog, now time.Time) error {
+func printLogs(s *streams, logs []domainLog, now time.Time) error {
 	for i, d := range logs {
-		var b strings.Builder
+		head := fmt.Sprintf("%s on app %s is %s\nlast change: task %s\n", d.Domain, d.AppID, d.State, d.TaskID)
 		if i > 0 {
-			b.WriteString("\n")
+			head = "\n" + head
 		}
-		fmt.Fprintf(&b, "%s on app %s is %s\n", d.Domain, d.AppID, d.State)
-		fmt.Fprintf(&b, "last change: task %s\n", d.TaskID)
 		if d.VerifyTaskID != "" {
-			fmt.Fprintf(&b, "next verification: %s, task %s\n", relative(d.NextAttemptAt, now), d.VerifyTaskID)
+			head += fmt.Sprintf("next verification: %s, task %s\n", relative(d.NextAttemptAt, now), d.VerifyTaskID)
 		}
-		if _, err := io.WriteString(out, b.String()); err != nil {
+		if err := errors.Join(s.printf("%s", head), printHistory(s, d.History)); err != nil {
 			return err
-		}
-		for _, e := range d.History {
-			reason := e.Reason
-			if e.Attempt > 0 {
-				reason = strings.TrimSuffix(fmt.Sprintf("attempt %d: %s", e.Attempt, reason), ": ")
-			}
-			_, err := fmt.Fprintf(out, "%s  %-17s  %s  (%s)\n", e.At.UTC().Format(time.RFC3339), e.State, plain(reason), plain(e.Who))
-			if err == nil {
-				err = printSeen(out, e, "    ")
-			}
-			if err != nil {
-				return err
-			}
 		}
 	}
 	return nil
 }
 
-// printSeen tells what a verification saw, a line for each name.
-func printSeen(out io.Writer, e applist.Event, indent string) error {
+// printHistory prints entries of a domain's history, with what verifications saw.
+// The state keeps its color where the line has to wrap.
+func printHistory(s *streams, history []applist.Event) error {
+	var b strings.Builder
+	for _, e := range history {
+		reason := e.Reason
+		if e.Attempt > 0 {
+			reason = strings.TrimSuffix(fmt.Sprintf("attempt %d: %s", e.Attempt, reason), ": ")
+		}
+		state := fmt.Sprintf("%-17s", e.State)
+		fmt.Fprintf(&b, "%s  %s  %s  (%s)\n", e.At.UTC().Format(time.RFC3339), s.palette().paint(stateColor(string(e.State)), state), plain(reason), plain(e.Who))
+		b.WriteString(seenLines(e, "    "))
+	}
+	return s.printf("%s", b.String())
+}
+
+// seenLines tell what a verification saw, a line for each name.
+func seenLines(e applist.Event, indent string) string {
+	var b strings.Builder
 	for _, check := range e.Checks {
 		saw := check.DNS
 		if check.TLS != "" {
 			saw += "; " + check.TLS
 		}
-		if _, err := fmt.Fprintf(out, "%s%s: %s\n", indent, plain(check.Name), plain(saw)); err != nil {
-			return err
-		}
+		fmt.Fprintf(&b, "%s%s: %s\n", indent, plain(check.Name), plain(saw))
 	}
-	if e.AutoSSL == "" {
-		return nil
+	if e.AutoSSL != "" {
+		fmt.Fprintf(&b, "%sAutoSSL: %s\n", indent, plain(e.AutoSSL))
 	}
-	_, err := fmt.Fprintf(out, "%sAutoSSL: %s\n", indent, plain(e.AutoSSL))
-	return err
+	return b.String()
 }

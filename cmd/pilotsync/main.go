@@ -130,10 +130,10 @@ func run(ctx context.Context, args []string, s *streams) int {
 	case errors.Is(err, errShown):
 		return exitFailed
 	case errors.As(err, &usage):
-		fmt.Fprintf(s.Err, "pilotsync: %v\nTry: %s --help\n", err, called(kctx))
+		s.notice("pilotsync: %v\nTry: %s --help", err, called(kctx))
 		return exitUsage
 	default:
-		fmt.Fprintf(s.Err, "pilotsync: %v\n", err)
+		s.notice("pilotsync: %v", err)
 		return exitFailed
 	}
 }

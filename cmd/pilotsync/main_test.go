@@ -37,6 +37,11 @@ func commandUnder(ctx context.Context, env vars, stdin string, args ...string) o
 	return outcome{code, out.String(), errs.String()}
 }
 
+// sized is a terminal's size.
+func sized(columns, lines int) func() (int, int) {
+	return func() (int, int) { return columns, lines }
+}
+
 // onRedis is an environment with a Redis of its own.
 func onRedis(t *testing.T) (vars, *miniredis.Miniredis) {
 	t.Helper()

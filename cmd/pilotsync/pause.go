@@ -111,7 +111,7 @@ func (c redisSettings) each(ctx context.Context, s *streams, apps []string, do f
 	for _, app := range apps {
 		said, err := do(ctx, rdb, app)
 		if err == nil {
-			_, err = fmt.Fprintln(s.Out, said)
+			err = s.printf("%s\n", said)
 		}
 		errs = append(errs, err)
 	}

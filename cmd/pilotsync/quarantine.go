@@ -67,12 +67,12 @@ func (c *quarantineListCmd) Run(ctx context.Context, s *streams) error {
 	case c.JSON:
 		err = printJSON(s.Out, shown)
 	case total == 0:
-		_, err = fmt.Fprintln(s.Out, "Nothing is in quarantine.")
+		s.notice("Nothing is in quarantine.")
 	default:
-		err = printTable(s.Out, quarantineRows(shown, time.Now()), 0)
+		err = quarantineTable(shown, time.Now()).print(s)
 	}
 	if err == nil && total > len(shown) {
-		_, err = fmt.Fprintf(s.Err, "%d of %d are shown; --limit shows more\n", len(shown), total)
+		s.notice("%d of %d are shown; --limit shows more", len(shown), total)
 	}
 	if err != nil {
 		return fmt.Errorf("print the quarantine: %w", err)
@@ -80,12 +80,13 @@ func (c *quarantineListCmd) Run(ctx context.Context, s *streams) error {
 	return nil
 }
 
-func quarantineRows(all []worker.Quarantined, now time.Time) [][]string {
-	rows := [][]string{{"ID", "FOUND", "QUEUE", "LIST", "TASK", "BYTES", "WHY"}}
+func quarantineTable(all []worker.Quarantined, now time.Time) *table {
+	t := &table{columns: []column{{title: "ID"}, {title: "FOUND", rank: 1}, {title: "QUEUE"}, {title: "LIST", rank: 3},
+		{title: "TASK", rank: 2, min: 20}, {title: "BYTES", rank: 4}, {title: "WHY", min: 30}}}
 	for _, q := range all {
-		rows = append(rows, []string{q.ID, relative(known(q.At), now), q.Queue, q.List, q.Task, strconv.Itoa(q.Size), q.Why})
+		t.add(q.ID, relative(known(q.At), now), q.Queue, q.List, q.Task, strconv.Itoa(q.Size), q.Why)
 	}
-	return rows
+	return t
 }
 
 type quarantineDropCmd struct {
@@ -123,6 +124,5 @@ func (c *quarantineDropCmd) Run(ctx context.Context, s *streams) error {
 	if len(c.IDs) != 1 {
 		what = fmt.Sprintf("%d messages are", len(c.IDs))
 	}
-	_, err = fmt.Fprintf(s.Out, "%s deleted\n", what)
-	return err
+	return s.printf("%s deleted\n", what)
 }

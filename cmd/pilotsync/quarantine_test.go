@@ -39,7 +39,7 @@ id0  3h ago  domains  active  task0  3      asynq can't decode it: <broken>
 	if got := command(t, env, "", "quarantine", "list", "-n1"); strings.Contains(got.out, "id0") || !strings.Contains(got.err, "1 of 2") {
 		t.Errorf("got %+v", got)
 	}
-	if got := command(t, confined(t, 0), "", "quarantine"); got != (outcome{exitDone, "Nothing is in quarantine.\n", ""}) {
+	if got := command(t, confined(t, 0), "", "quarantine"); got != (outcome{exitDone, "", "Nothing is in quarantine.\n"}) {
 		t.Errorf("got %+v", got)
 	}
 }

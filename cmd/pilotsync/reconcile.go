@@ -60,8 +60,8 @@ func (c *reconcileCmd) Run(ctx context.Context, s *streams) error {
 	if err := worker.NewOperator(rdb).Sync(ctx, app); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.Out, "a sync of app %s was asked for; 'pilotsync history --app=%[1]s' shows what it wrote\n", app)
-	return err
+	s.notice("'pilotsync history --app=%s' shows what it wrote.", app)
+	return s.printf("a sync of app %s was asked for\n", app)
 }
 
 func (c *reconcileCmd) dryRun(ctx context.Context, s *streams, app string) error {
@@ -89,7 +89,7 @@ func (c *reconcileCmd) dryRun(ctx context.Context, s *streams, app string) error
 	if c.JSON {
 		err = printJSON(s.Out, found.differences)
 	} else {
-		err = found.print(s.Out, app)
+		err = found.print(s, app)
 	}
 	if err != nil {
 		return fmt.Errorf("print the differences: %w", err)
@@ -182,7 +182,7 @@ func askedBy(v ledger.View) string {
 }
 
 // print shows the differences as a diff does.
-func (d drifted) print(out io.Writer, app string) error {
+func (d drifted) print(s *streams, app string) error {
 	var b strings.Builder
 	switch {
 	case len(d.differences) == 0 && d.plan.Write:
@@ -207,6 +207,5 @@ func (d drifted) print(out io.Writer, app string) error {
 	for _, line := range d.refused {
 		b.WriteString(plain(line) + "\n")
 	}
-	_, err := io.WriteString(out, b.String())
-	return err
+	return s.printf("%s", b.String())
 }

@@ -93,7 +93,7 @@ func TestReconcileShowsTheDifferenceAndThenPutsTheListRight(t *testing.T) {
 		app, err := l.App(t.Context(), "app1")
 		return !app.Awake && !app.Leased, err
 	})
-	if got := command(t, env, "", "reconcile"); got.code != exitDone || !strings.HasPrefix(got.out, "a sync of app app1 was asked for; ") {
+	if got := command(t, env, "", "reconcile"); got.code != exitDone || got.out != "a sync of app app1 was asked for\n" {
 		t.Errorf("reconcile: %+v", got)
 	}
 	poll(t, "the list is right again", 30*time.Second, inStep)
@@ -133,7 +133,7 @@ func TestTheDifferenceIsPrintedAsADiffWithItsReasons(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var out strings.Builder
-			if err := test.is.print(&out, "app1"); err != nil || out.String() != test.want {
+			if err := test.is.print(&streams{Out: &out}, "app1"); err != nil || out.String() != test.want {
 				t.Errorf("%v: got\n%swant\n%s", err, out.String(), test.want)
 			}
 		})

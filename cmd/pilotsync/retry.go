@@ -90,11 +90,11 @@ func (c *retryCmd) Run(ctx context.Context, s *streams) error {
 		}
 		return printJSON(s.Out, all)
 	case len(receipts) == 0:
-		_, err = fmt.Fprintln(s.Out, "no domain is rejected: nothing was sent")
+		s.notice("no domain is rejected: nothing was sent")
 	}
 	for _, r := range receipts {
 		if err == nil {
-			_, err = fmt.Fprintf(s.Out, "%s is sent to app %s again\n", r.Domain, r.AppID)
+			err = s.printf("%s is sent to app %s again\n", r.Domain, r.AppID)
 		}
 	}
 	return err

@@ -111,16 +111,19 @@ func (c *statusCmd) print(s *streams, shown []domainStatus, troubles []string, n
 		return printJSON(s.Out, shown)
 	}
 	for _, trouble := range troubles {
-		if _, err := fmt.Fprintln(s.Out, plain(trouble)); err != nil {
-			return err
-		}
+		s.notice("%s", plain(trouble))
 	}
-	rows := [][]string{{"APP", "DOMAIN", "STATE", "NAMES", "ATTEMPT", "LAST ATTEMPT", "NEXT ATTEMPT", "REASON"}}
+	t := table{columns: statusColumns()}
 	for _, d := range shown {
-		rows = append(rows, []string{d.AppID, d.Domain, string(d.State), strings.Join(d.Names, ", "), strconv.Itoa(d.Attempt),
-			relative(d.AttemptAt, now), relative(d.NextAttemptAt, now), d.Reason})
+		t.add(d.AppID, d.Domain, string(d.State), strings.Join(d.Names, ", "), strconv.Itoa(d.Attempt),
+			relative(d.AttemptAt, now), relative(d.NextAttemptAt, now), d.Reason)
 	}
-	return printTable(s.Out, rows, 0)
+	return t.print(s)
+}
+
+func statusColumns() []column {
+	return []column{appColumn(), domainColumn(), stateColumn(), {title: "NAMES", rank: 4, min: 24}, {title: "ATTEMPT", rank: 2},
+		{title: "LAST ATTEMPT", rank: 3}, {title: "NEXT ATTEMPT", rank: 1}, reasonColumn()}
 }
 
 // inWords tells of an app's trouble in a line.

@@ -178,13 +178,13 @@ func TestStatusTellsOfAnAppsTrouble(t *testing.T) {
 		}
 	}
 	got := command(t, env, "", "status")
-	lines := strings.Split(got.out, "\n")
+	lines := strings.Split(got.err, "\n")
 	want := []string{
 		"App app1 is blocked until a person acts (it began 5m ago): the API key was refused",
 		"App app2 is in trouble and tried again (it began 3h ago): ServerPilot answered 500",
 	}
-	if diff := cmp.Diff(want, lines[:2]); diff != "" || !strings.HasPrefix(lines[2], "APP ") {
-		t.Errorf("got\n%s\n%s", got.out, diff)
+	if diff := cmp.Diff(want, lines[:2]); diff != "" || !strings.HasPrefix(got.out, "APP ") {
+		t.Errorf("got\n%s%s\n%s", got.err, got.out, diff)
 	}
 }
 

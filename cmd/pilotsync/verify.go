@@ -81,10 +81,11 @@ func (c *verifyCmd) Run(ctx context.Context, s *streams) error {
 		}
 		return printJSON(s.Out, all)
 	case len(receipts) == 1:
-		_, err = fmt.Fprintf(s.Out, "%s on app %s is verified now; 'pilotsync logs %[1]s' shows what was seen\n", receipts[0].Domain, receipts[0].AppID)
+		err = s.printf("%s on app %s is verified now\n", receipts[0].Domain, receipts[0].AppID)
 	default:
-		_, err = fmt.Fprintf(s.Out, "%d domains are verified now; 'pilotsync logs DOMAIN' shows what was seen\n", len(receipts))
+		err = s.printf("%d domains are verified now\n", len(receipts))
 	}
+	s.notice("'pilotsync logs %s' shows what was seen.", receipts[0].Domain)
 	return err
 }
 
@@ -188,12 +189,12 @@ func verified(ctx context.Context, l *ledger.Ledger, r enqueue.Receipt) (*seenOf
 
 func (c *verifyCmd) show(s *streams, made []*seenOf) error {
 	var states []domainStatus
-	rows := [][]string{{"APP", "DOMAIN", "STATE", "REASON"}}
+	t := table{columns: []column{appColumn(), domainColumn(), stateColumn(), reasonColumn()}}
 	well := 0
 	for _, m := range made {
 		d := statusOf(m.view)
 		states = append(states, d)
-		rows = append(rows, []string{d.AppID, d.Domain, string(d.State), d.Reason})
+		t.add(d.AppID, d.Domain, string(d.State), d.Reason)
 		if d.State == tasks.Done {
 			well++
 		}
@@ -201,10 +202,10 @@ func (c *verifyCmd) show(s *streams, made []*seenOf) error {
 	var err error
 	if c.JSON {
 		err = printJSON(s.Out, states)
-	} else if err = printTable(s.Out, rows, 0); err == nil {
+	} else if err = t.print(s); err == nil {
 		for _, m := range made {
 			if m.event != nil {
-				err = errors.Join(err, printSeen(s.Out, *m.event, ""))
+				err = errors.Join(err, s.printf("%s", seenLines(*m.event, "")))
 			}
 		}
 	}

@@ -136,7 +136,7 @@ func TestWaitingForAVerificationThatNobodyMakesEnds(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	got = command(t, env, "", "verify", "done.example.com")
-	if want := "done.example.com on app app1 is verified now; 'pilotsync logs done.example.com' shows what was seen\n"; got != (outcome{exitDone, want, ""}) {
+	if want := "done.example.com on app app1 is verified now\n"; got != (outcome{exitDone, want, "'pilotsync logs done.example.com' shows what was seen.\n"}) {
 		t.Errorf("got %+v", got)
 	}
 }

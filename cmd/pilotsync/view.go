@@ -56,6 +56,13 @@ func printJSON[T any](w io.Writer, all []T) error {
 	return enc.Encode(all)
 }
 
+// Columns that several tables have.
+
+func appColumn() column    { return column{title: "APP", min: 16, rank: 9, sameOnly: true} }
+func domainColumn() column { return column{title: "DOMAIN", min: 24, breaks: "."} }
+func stateColumn() column  { return column{title: "STATE", min: 17, breaks: "-", color: stateColor} }
+func reasonColumn() column { return column{title: "REASON", min: 30} }
+
 // relative says when t is, seen from now: "in 3m", "2m ago", "now"; nothing for nil.
 func relative(t *time.Time, now time.Time) string {
 	if t == nil {

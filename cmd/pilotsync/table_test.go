@@ -1,0 +1,147 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// statusTable has the columns of 'pilotsync status'.
+func statusTable(rows ...[]string) *table {
+	t := &table{columns: statusColumns()}
+	for _, row := range rows {
+		t.add(row...)
+	}
+	return t
+}
+
+const pointsElsewhere = "shop.example.com points to 203.0.113.9; this app is on 198.51.100.4. Next: make shop.example.com point to 198.51.100.4 and nowhere else."
+
+func TestANarrowTerminalWrapsTextsThenLeavesColumnsOutThenMakesBlocks(t *testing.T) {
+	t.Parallel()
+	rows := func() *table {
+		return statusTable(
+			[]string{"app1", "shop.example.com", "checking-dns", "shop.example.com, www.shop.example.com", "2", "3m ago", "in 12m", pointsElsewhere},
+			[]string{"app1", "例え.jp", "done", "例え.jp", "1", "5h ago", "", "certificate valid until 2026-12-01"})
+	}
+	for _, test := range []struct {
+		width        int
+		want, notice string
+	}{
+		{80, `
+DOMAIN            STATE         ATTEMPT  NEXT     REASON
+                                         ATTEMPT
+shop.example.com  checking-dns  2        in 12m   shop.example.com points to
+                                                  203.0.113.9; this app is on
+                                                  198.51.100.4. Next: make
+                                                  shop.example.com point to
+                                                  198.51.100.4 and nowhere else.
+例え.jp           done          1        -        certificate valid until
+                                                  2026-12-01
+`, "Not shown in 80 columns: APP (app1), NAMES, LAST ATTEMPT. A wider terminal, a pipe and --json show all."},
+		{60, `
+DOMAIN            STATE         REASON
+shop.example.com  checking-dns  shop.example.com points to
+                                203.0.113.9; this app is on
+                                198.51.100.4. Next: make
+                                shop.example.com point to
+                                198.51.100.4 and nowhere
+                                else.
+例え.jp           done          certificate valid until
+                                2026-12-01
+`, "Not shown in 60 columns: APP (app1), NAMES, ATTEMPT, LAST ATTEMPT, NEXT ATTEMPT. A wider terminal, a pipe and --json show all."},
+		{40, `
+APP           app1
+DOMAIN        shop.example.com
+STATE         checking-dns
+NAMES         shop.example.com,
+              www.shop.example.com
+ATTEMPT       2
+LAST ATTEMPT  3m ago
+NEXT ATTEMPT  in 12m
+REASON        shop.example.com points to
+              203.0.113.9; this app is
+              on 198.51.100.4. Next:
+              make shop.example.com
+              point to 198.51.100.4 and
+              nowhere else.
+
+APP           app1
+DOMAIN        例え.jp
+STATE         done
+NAMES         例え.jp
+ATTEMPT       1
+LAST ATTEMPT  5h ago
+REASON        certificate valid until
+              2026-12-01
+`, ""},
+	} {
+		got, notice := rows().render(test.width, palette{})
+		if diff := cmp.Diff(test.want, "\n"+got); diff != "" {
+			t.Errorf("in %d columns (-want +got):\n%s", test.width, diff)
+		}
+		if notice != test.notice {
+			t.Errorf("in %d columns the notice is %q", test.width, notice)
+		}
+	}
+}
+
+func TestTheStateIsColoredOnEachOfItsLinesAndNothingElseIs(t *testing.T) {
+	t.Parallel()
+	table := &table{columns: []column{domainColumn(), stateColumn(), reasonColumn()}}
+	table.add("a.example.com", "done-without-ssl", "x")
+	table.add("b.example.com", "pending", "y")
+	got, _ := table.render(34, palette{on: true})
+	want := "DOMAIN         STATE        REASON\n" +
+		"a.example.com  \x1b[33mdone-\x1b[0m        x\n" +
+		"               \x1b[33mwithout-ssl\x1b[0m\n" +
+		"b.example.com  pending      y\n"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestNoLineIsWiderThanTheTerminalAndNoTextIsLost(t *testing.T) {
+	t.Parallel()
+	text := rapid.StringOfN(rapid.SampledFrom([]rune("ab.-, xy12例え寿ü🙂\x1b")), 0, 90, -1)
+	rapid.Check(t, func(t *rapid.T) {
+		table := statusTable()
+		for range rapid.IntRange(1, 5).Draw(t, "rows") {
+			row := make([]string, len(table.columns))
+			for i := range row {
+				row[i] = text.Draw(t, "cell")
+			}
+			table.add(row...)
+		}
+		width := rapid.IntRange(30, 300).Draw(t, "width")
+		got, _ := table.render(width, palette{on: true})
+		for _, line := range strings.Split(got, "\n") {
+			if w := ansi.StringWidth(line); w > width || strings.HasSuffix(line, " ") {
+				t.Fatalf("a line of %d columns of %d: %q", w, width, line)
+			}
+		}
+		pipe, _ := table.render(0, palette{on: true})
+		if n := strings.Count(pipe, "\n"); n != 1+len(table.rows) || strings.Contains(pipe, "\x1b") {
+			t.Fatalf("%d lines for %d rows in a pipe:\n%s", n, len(table.rows), pipe)
+		}
+		for _, row := range table.rows {
+			for _, cell := range row {
+				if !strings.Contains(pipe, strings.TrimRight(cell, " ")) {
+					t.Fatalf("%q isn't in the pipe's form:\n%s", cell, pipe)
+				}
+			}
+		}
+	})
+}
+
+func TestLongLinesWrapWithAHangingIndent(t *testing.T) {
+	t.Parallel()
+	got := wrapLines("a\n  - one.example.com two.example.com\n  short\nverylongname.example.com.\n", 24)
+	want := "a\n  - one.example.com\n    two.example.com\n  short\nverylongname.example.c\n  om.\n"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

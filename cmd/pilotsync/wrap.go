@@ -1,0 +1,56 @@
+package main
+
+import (
+	"strings"
+	"unicode"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// plain makes a text safe for one cell of a terminal: reasons quote others' words.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// wrapCell breaks a text into lines of at most width columns of a terminal: at
+// spaces, after the characters in breaks, or else anywhere.
+func wrapCell(text string, width int, breaks string) []string {
+	if ansi.StringWidth(text) <= width {
+		return []string{text}
+	}
+	// The library always breaks after "-", which dates and names shouldn't be.
+	const hyphen, unbreakable = "-", "\u2011"
+	if !strings.Contains(breaks, hyphen) {
+		text = strings.ReplaceAll(text, hyphen, unbreakable)
+	}
+	lines := strings.Split(ansi.Wrap(text, width, breaks), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(strings.ReplaceAll(line, unbreakable, hyphen), " ")
+	}
+	return lines
+}
+
+// wrapLines breaks each line of a text that is wider than width; what follows is
+// indented like the line's beginning and two columns more. 0 is any width.
+func wrapLines(text string, width int) string {
+	if width <= 0 {
+		return text
+	}
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if ansi.StringWidth(line) <= width {
+			continue
+		}
+		rest := strings.TrimLeft(line, " ")
+		indent := strings.Repeat(" ", min(len(line)-len(rest), width/2))
+		hang := indent + "  "
+		parts := wrapCell(rest, max(width-len(hang), 1), "")
+		lines[i] = indent + strings.Join(parts, "\n"+hang)
+	}
+	return strings.Join(lines, "\n")
+}
