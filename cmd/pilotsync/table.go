@@ -28,8 +28,6 @@ type column struct {
 	rank int
 	// sameOnly: it is left out only if it says the same in each row.
 	sameOnly bool
-	// breaks are the characters after which a line may end, besides spaces.
-	breaks string
 	// color is the color of a cell on a terminal; nil is none.
 	color func(cell string) color
 }
@@ -51,6 +49,9 @@ func (t *table) add(cells ...string) {
 // told on s.Err.
 func (t *table) print(s *streams) error {
 	text, notice := t.render(s.width(), s.palette())
+	if len(t.rows) == 0 {
+		notice = "Nothing to show."
+	}
 	if notice != "" {
 		s.notice("%s", notice)
 	}
@@ -208,7 +209,7 @@ func (t *table) lines(shown, widths []int, p palette) string {
 func (t *table) row(b *strings.Builder, cells []string, shown, widths []int, p palette) {
 	wrapped, height := make([][]string, len(cells)), 0
 	for _, i := range shown {
-		wrapped[i] = wrapCell(cells[i], widths[i], t.columns[i].breaks)
+		wrapped[i] = wrapText(cells[i], widths[i])
 		height = max(height, len(wrapped[i]))
 	}
 	for n := range height {
@@ -243,7 +244,7 @@ func (t *table) blocks(width int, p palette) string {
 			if row[i] == "-" {
 				continue
 			}
-			for j, line := range wrapCell(row[i], max(width-indent, 1), c.breaks) {
+			for j, line := range wrapText(row[i], max(width-indent, 1)) {
 				title := c.title
 				if j > 0 {
 					title = ""

@@ -59,8 +59,8 @@ func printJSON[T any](w io.Writer, all []T) error {
 // Columns that several tables have.
 
 func appColumn() column    { return column{title: "APP", min: 16, rank: 9, sameOnly: true} }
-func domainColumn() column { return column{title: "DOMAIN", min: 24, breaks: "."} }
-func stateColumn() column  { return column{title: "STATE", min: 17, breaks: "-", color: stateColor} }
+func domainColumn() column { return column{title: "DOMAIN", min: 24} }
+func stateColumn() column  { return column{title: "STATE", min: 17, color: stateColor} }
 func reasonColumn() column { return column{title: "REASON", min: 30} }
 
 // relative says when t is, seen from now: "in 3m", "2m ago", "now"; nothing for nil.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -17,15 +18,18 @@ func plain(text string) string {
 	}, text)
 }
 
-// wrapCell breaks a text into lines of at most width columns of a terminal: at
-// spaces, after the characters in breaks, or else anywhere.
-func wrapCell(text string, width int, breaks string) []string {
+// wrapText breaks a text into lines of at most width columns of a terminal: at
+// spaces; if a word is wider, such as a long name, also after "." and "-".
+func wrapText(text string, width int) []string {
 	if ansi.StringWidth(text) <= width {
 		return []string{text}
 	}
-	// The library always breaks after "-", which dates and names shouldn't be.
+	// The library always breaks after "-", which dates and short names shouldn't be.
 	const hyphen, unbreakable = "-", "\u2011"
-	if !strings.Contains(breaks, hyphen) {
+	breaks := ""
+	if slices.ContainsFunc(strings.Fields(text), func(word string) bool { return ansi.StringWidth(word) > width }) {
+		breaks = "."
+	} else {
 		text = strings.ReplaceAll(text, hyphen, unbreakable)
 	}
 	lines := strings.Split(ansi.Wrap(text, width, breaks), "\n")
@@ -49,7 +53,7 @@ func wrapLines(text string, width int) string {
 		rest := strings.TrimLeft(line, " ")
 		indent := strings.Repeat(" ", min(len(line)-len(rest), width/2))
 		hang := indent + "  "
-		parts := wrapCell(rest, max(width-len(hang), 1), "")
+		parts := wrapText(rest, max(width-len(hang), 1))
 		lines[i] = indent + strings.Join(parts, "\n"+hang)
 	}
 	return strings.Join(lines, "\n")

@@ -115,7 +115,9 @@ func explain(v ledger.View, trouble *applist.Trouble) (reason, remedy string) {
 	reason, next, found := strings.Cut(v.Reason, ". Next: ")
 	if found {
 		// The page is where the reader is already.
-		next = strings.Replace(next, "(on its page, or: pilotsync verify DOMAIN)", "with the button below", 1)
+		for _, name := range []string{v.Domain, "DOMAIN"} { // reasons of release 0.2 have no name
+			next = strings.Replace(next, "(on its page, or: pilotsync verify "+name+")", "with the button below", 1)
+		}
 		return sentence(reason), sentence(next)
 	}
 	switch {

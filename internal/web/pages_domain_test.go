@@ -50,6 +50,8 @@ func TestAReasonIsASentenceWithItsRemedy(t *testing.T) {
 	}{
 		{"the remedy that the reason names", ledger.View{State: tasks.Failed, Reason: "example.com points to 203.0.113.9. Next: make it point here, then have it verified again (on its page, or: pilotsync verify DOMAIN)."}, nil,
 			"example.com points to 203.0.113.9.", "Make it point here, then have it verified again with the button below."},
+		{"the remedy with the domain's name", ledger.View{Domain: "example.com", State: tasks.Failed, Reason: "it points elsewhere. Next: make it point here, then have it verified again (on its page, or: pilotsync verify example.com)."}, nil,
+			"It points elsewhere.", "Make it point here, then have it verified again with the button below."},
 		{"blocked", ledger.View{State: tasks.Pending, Reason: "waits to be put on the list: no card"}, &applist.Trouble{Blocked: true},
 			"Waits to be put on the list: no card.", "The app is blocked until somebody acts on this; then its changes go on by themselves, and none is lost."},
 		{"cooling off", ledger.View{State: tasks.Pending, Reason: "waits"}, &applist.Trouble{}, "Waits.", "Nothing is to be done yet: the app is tried again by itself, and its changes wait meanwhile."},

@@ -42,7 +42,7 @@ type Facts struct {
 type Verdict struct {
 	State tasks.State
 	// Reason is one or two plain sentences for an agency's support person:
-	// never empty, at most 500 characters, no control characters.
+	// never empty, at most 800 characters, no control characters.
 	Reason string
 	// Final: the verification ends here.
 	Final bool
@@ -50,9 +50,11 @@ type Verdict struct {
 	PointedHere bool
 }
 
-// again is how a domain whose verification ended gets a new one: another request
-// for it changes nothing.
-const again = ", then have it verified again (on its page, or: pilotsync verify DOMAIN)."
+// again is the end of a reason whose verification ended: how to get another one.
+// It holds the domain's name, so the command can be pasted.
+func again(domain string) string {
+	return ", then have it verified again (on its page, or: pilotsync verify " + domain + ")."
+}
 
 // Judge decides a domain's state. The domain itself decides; a www form that
 // fails is only a warning in the reason. The handshake is the truth: a good
@@ -88,7 +90,7 @@ func Judge(f Facts) Verdict {
 	}
 	next := ""
 	if v.Final {
-		next = ". Next: " + p.next + again
+		next = ". Next: " + p.next + again(f.Domain)
 	}
 	v.Reason = reason(what, next)
 	return v

@@ -195,22 +195,22 @@ func TestVerdicts(t *testing.T) {
 		"the last attempt, DNS never here": {
 			facts: facts(away, away), change: func(f *Facts) { f.Attempt = 5 },
 			want: Verdict{State: tasks.Failed, Final: true,
-				Reason: "example.com points to 203.0.113.9; this app is on 198.51.100.4. Next: make example.com point to 198.51.100.4 and nowhere else, then have it verified again (on its page, or: pilotsync verify DOMAIN)."},
+				Reason: "example.com points to 203.0.113.9; this app is on 198.51.100.4. Next: make example.com point to 198.51.100.4 and nowhere else, then have it verified again (on its page, or: pilotsync verify example.com)."},
 		},
 		"the last attempt, DNS here before": {
 			facts: facts(away, away), change: func(f *Facts) { f.Attempt, f.PointedHereBefore = 5, true },
 			want: Verdict{State: tasks.DoneWithoutSSL, Final: true, PointedHere: true,
-				Reason: "example.com points to 203.0.113.9; this app is on 198.51.100.4. Next: make example.com point to 198.51.100.4 and nowhere else, then have it verified again (on its page, or: pilotsync verify DOMAIN)."},
+				Reason: "example.com points to 203.0.113.9; this app is on 198.51.100.4. Next: make example.com point to 198.51.100.4 and nowhere else, then have it verified again (on its page, or: pilotsync verify example.com)."},
 		},
 		"the last attempt, no certificate": {
 			facts: facts(wrongName, good), change: func(f *Facts) { f.Attempt, f.AutoSSL = 5, AutoSSL{Known: true} },
 			want: Verdict{State: tasks.DoneWithoutSSL, Final: true, PointedHere: true,
-				Reason: "example.com points here, but ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here. Next: look at the SSL settings of app wpnetwork1 in ServerPilot, then have it verified again (on its page, or: pilotsync verify DOMAIN)."},
+				Reason: "example.com points here, but ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here. Next: look at the SSL settings of app wpnetwork1 in ServerPilot, then have it verified again (on its page, or: pilotsync verify example.com)."},
 		},
 		"the last attempt, server down": {
 			facts: facts(refused, good), change: func(f *Facts) { f.Attempt = 5 },
 			want: Verdict{State: tasks.DoneWithoutSSL, Final: true, PointedHere: true,
-				Reason: "example.com points here, but 198.51.100.4 refuses connections on port 443. Next: check that the server runs and that its firewall lets HTTPS through, then have it verified again (on its page, or: pilotsync verify DOMAIN)."},
+				Reason: "example.com points here, but 198.51.100.4 refuses connections on port 443. Next: check that the server runs and that its firewall lets HTTPS through, then have it verified again (on its page, or: pilotsync verify example.com)."},
 		},
 		"the last attempt, good": {
 			facts: facts(good, good), change: func(f *Facts) { f.Attempt = 5 },
@@ -310,7 +310,7 @@ func TestWhatHoldsOfEveryVerdict(t *testing.T) {
 		if v.PointedHere != pointed {
 			t.Fatalf("PointedHere is %v", v.PointedHere)
 		}
-		if v.Final && v.State != tasks.Done && !strings.HasSuffix(v.Reason, again) {
+		if v.Final && v.State != tasks.Done && !strings.HasSuffix(v.Reason, again(f.Domain)) {
 			t.Fatalf("doesn't end with what to do next: %q", v.Reason)
 		}
 	})

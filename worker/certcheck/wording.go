@@ -9,7 +9,7 @@ import (
 
 // Limits on text, in characters. DNS and certificates are written by strangers.
 const (
-	maxReason = 500
+	maxReason = 800 // the command at its end holds a name of up to 253
 	maxDetail = 240
 	maxName   = 80
 	// maxShownName is shorter, as several of them stand in a row.
