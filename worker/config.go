@@ -38,8 +38,8 @@ type Config struct {
 	// Expected is where DNS should point; empty means the server's own address.
 	Expected []netip.Prefix
 	Check    certcheck.Config
-	// DryRun writes nothing to ServerPilot; all that follows from a write goes on as
-	// if it had been made.
+	// DryRun writes nothing to ServerPilot: changes stay pending, with what would be
+	// done. Domains that are on the list are verified as ever.
 	DryRun bool
 	// Reconcile is what the hourly look does; empty means Repair.
 	Reconcile Reconcile

@@ -2,84 +2,88 @@ package worker
 
 import (
 	"context"
-	"fmt"
-	"slices"
+	"errors"
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-	"github.com/sirupsen/logrus"
-
-	"pilotsync/worker/applist"
+	"pilotsync/tasks"
 )
 
-// dryAPI is ServerPilot's API without its writes, for PILOTSYNC_DRY_RUN: all that
-// follows from a write goes on as if it had been made. What would be different on
-// the list is kept in Redis, so that the workers agree on it, and so that a name
-// that was put on once needn't be put back with each sync.
-type dryAPI struct {
-	applist.API
-	rdb redis.UniversalClient
-	log *logrus.Entry
-}
-
-// dryKey is a hash: name → "on" or "off".
-func dryKey(app string) string { return "pilotsync:{" + app + "}:dry" }
-
-// List implements [applist.API]: the real list, as it would be.
-func (d dryAPI) List(ctx context.Context, app string) ([]string, error) {
-	list, err := d.API.List(ctx, app)
+// preview is what a worker in a dry run does in place of a sync: it notes and logs
+// what a sync would do.
+func (w *Worker) preview(ctx context.Context, app string) error {
+	began := time.Now()
+	p, err := w.syncer.DryRun(ctx, app)
+	w.metrics.previewed(time.Since(began), err)
+	w.tellNow(ctx, app)
 	if err != nil {
-		return nil, err
+		return w.unfinished(ctx, app, err)
 	}
-	changed, err := d.rdb.HGetAll(ctx, dryKey(app)).Result()
-	if err != nil {
-		return nil, fmt.Errorf("read what a dry run has changed on app %s: %w", app, err)
+	log := w.taskLog(ctx, app)
+	for _, change := range p.Changes {
+		log.WithFields(changeFields(app, change.Domain, change.Seq)).Info("dry run: " + change.Domain + " " + change.Preview)
 	}
-	list = slices.DeleteFunc(list, func(name string) bool { return changed[strings.ToLower(name)] == "off" })
-	var put []string
-	for name, is := range changed {
-		if is == "on" && !holds(list, name) {
-			put = append(put, name)
-		}
-	}
-	slices.Sort(put)
-	return append(list, put...), nil
-}
-
-// Replace implements [applist.API]: it says what it would write.
-func (d dryAPI) Replace(ctx context.Context, app string, names []string, _ time.Time) ([]string, error) {
-	real, err := d.API.List(ctx, app)
-	if err != nil {
-		return nil, err
-	}
-	changed := map[string]any{}
-	var words []string
-	for _, name := range names {
-		if !holds(real, name) {
-			changed[strings.ToLower(name)] = "on"
-			words = append(words, "+"+name)
-		}
-	}
-	for _, name := range real {
-		if !holds(names, name) {
-			changed[strings.ToLower(name)] = "off"
-			words = append(words, "-"+name)
-		}
-	}
-	if _, err := d.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.Del(ctx, dryKey(app))
-		if len(changed) > 0 {
-			p.HSet(ctx, dryKey(app), changed)
-		}
+	if len(p.Added)+len(p.Removed) == 0 {
+		log.Infof("dry run: the list stays as it is, with %d names", p.Listed)
 		return nil
-	}); err != nil {
-		return nil, fmt.Errorf("note what a dry run changes on app %s: %w", app, err)
 	}
-	d.log.WithField("app", app).Infof("dry run: the list would have %d names; against ServerPilot's: %s", len(names), strings.Join(words, " "))
-	return names, nil
+	var words []string
+	for _, name := range p.Added {
+		words = append(words, "+"+name)
+	}
+	for _, name := range p.Removed {
+		words = append(words, "-"+name)
+	}
+	log.Infof("dry run: a sync would write the list: %s", strings.Join(words, " "))
+	return nil
 }
 
-func holds(names []string, name string) bool {
-	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+// endDryRuns starts a sync for each app of this worker that a dry run was the last to
+// plan. That is so after a dry run has ended, and where a worker in a dry run runs
+// beside this one. A paused app waits until it is resumed; an app that is awake has
+// its task.
+func (s sweeper) endDryRuns(ctx context.Context) error {
+	if s.dryRun {
+		return nil
+	}
+	found, err := s.ledger.DryRuns(ctx, s.roster.look().apps...)
+	if err != nil {
+		return err
+	}
+	var all []error
+	for _, id := range found {
+		app, err := s.ledger.App(ctx, id)
+		if err != nil || app.DryRun == nil || app.Awake || app.Paused != "" {
+			all = append(all, err)
+			continue
+		}
+		wake, err := s.ledger.Wake(ctx, id)
+		if err == nil {
+			err = s.follow.Sync(ctx, tasks.Sync{AppID: id, Wake: wake})
+		}
+		if err == nil {
+			s.log.WithField("app", id).Info("the dry run is over: the list is synced now")
+		}
+		all = append(all, err)
+	}
+	return errors.Join(all...)
+}
+
+// endOldDryRuns does the same for apps of which release 0.1.0 made a dry run.
+func (s sweeper) endOldDryRuns(ctx context.Context, apps []string) error {
+	if s.dryRun {
+		return nil
+	}
+	var all []error
+	for _, id := range apps {
+		wake, ok, err := s.ledger.EndOldDryRun(ctx, id)
+		if err == nil && ok {
+			err = s.follow.Sync(ctx, tasks.Sync{AppID: id, Wake: wake})
+		}
+		if err == nil && ok {
+			s.log.WithField("app", id).Warn("a dry run of release 0.1.0 left domains that were never put on the list, or taken off it: the list is synced now")
+		}
+		all = append(all, err)
+	}
+	return errors.Join(all...)
 }

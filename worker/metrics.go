@@ -55,7 +55,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		apiSeconds: make.NewHistogramVec(prometheus.HistogramOpts{Name: "pilotsync_api_request_duration_seconds",
 			Help: "Time of calls to ServerPilot by endpoint.", Buckets: callBuckets()}, []string{"endpoint"}),
 		syncs: make.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_syncs_total",
-			Help: "Syncs by result: settled, idle (nothing to do, or another sync is at it), lost (its lease), later (handed out again)."}, []string{"result"}),
+			Help: "Syncs by result: settled, dry-run (planned only), idle (nothing to do, or another sync is at it), lost (its lease), later (handed out again)."}, []string{"result"}),
 		coolOffs: make.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_cool_offs_total",
 			Help: "Syncs that were handed out again later, by cause."}, []string{"cause"}),
 		syncSeconds: make.NewHistogram(prometheus.HistogramOpts{Name: "pilotsync_sync_duration_seconds",
@@ -95,7 +95,7 @@ func (m *Metrics) showZeros() {
 	for _, fate := range applist.Fates() {
 		show(m.settled, string(fate))
 	}
-	show(m.syncs, syncSettled, syncIdle, syncLost, syncLater)
+	show(m.syncs, syncSettled, syncDryRun, syncIdle, syncLost, syncLater)
 	show(m.coolOffs, coolOffCauses()...)
 	for _, state := range tasks.States() {
 		if state.Listed() {
@@ -138,6 +138,7 @@ const (
 	recordedSuperseded = "superseded"
 
 	syncSettled = "settled"
+	syncDryRun  = "dry-run"
 	syncIdle    = "idle"
 	syncLost    = "lost"
 	syncLater   = "later"
@@ -247,6 +248,16 @@ func (m *Metrics) synced(took time.Duration, err error) {
 	if notTaken == nil {
 		m.syncSeconds.Observe(took.Seconds())
 	}
+}
+
+// previewed counts a dry run that ended with err.
+func (m *Metrics) previewed(took time.Duration, err error) {
+	if err != nil {
+		m.synced(took, err)
+		return
+	}
+	m.syncs.WithLabelValues(syncDryRun).Inc()
+	m.syncSeconds.Observe(took.Seconds())
 }
 
 // verified counts an attempt. By the order number that started it the time of its

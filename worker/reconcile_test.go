@@ -1,7 +1,6 @@
 package worker_test
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +11,6 @@ import (
 	"github.com/sirupsen/logrus"
 	logtest "github.com/sirupsen/logrus/hooks/test"
 
-	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/worker"
@@ -108,46 +106,6 @@ func TestAReportChangesNothingAndSaysWhatASyncWould(t *testing.T) {
 	})
 	if list := w.sim.List("app1"); !slices.Equal(list, []string{"hand.example.net"}) {
 		t.Errorf("the list is %v", list)
-	}
-}
-
-func TestADryRunGoesAllTheWayAndWritesNothing(t *testing.T) {
-	t.Parallel()
-	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"hand.example.net", "old.example.net"}}}})
-	cfg := w.config("app1")
-	cfg.DryRun = true
-	stop := w.start(cfg)
-	w.add("app1", "shop.example.com")
-	if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "old.example.net", Remove: true}); err != nil {
-		t.Fatal(err)
-	}
-	w.awaitState("app1", "old.example.net", time.Minute, tasks.Removed)
-	// It is looked at as any other, but gets no certificate: it isn't on the list.
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.DoneWithoutSSL)
-	w.add("app1", "b.example.com")
-	w.await("it counts as listed", time.Minute, func() bool { return w.view("app1", "b.example.com").State.Listed() })
-	if n := w.sim.Calls("app1", simulator.WriteList) + w.sim.Calls("app1", simulator.WriteSSL); n != 0 {
-		t.Errorf("%d calls wrote", n)
-	}
-	history, err := w.ledger.History(t.Context(), "app1", "shop.example.com")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range history {
-		if strings.HasPrefix(e.Reason, "put back") {
-			t.Errorf("what was put on in the dry run was put back with the next sync: %+v", e)
-		}
-	}
-	stop()
-	// Without it the list becomes what the ledger says.
-	w.start(w.config("app1"))
-	w.add("app1", "c.example.com")
-	w.awaitState("app1", "c.example.com", time.Minute, tasks.Done)
-	want := []string{"b.example.com", "c.example.com", "hand.example.net", "shop.example.com", "www.b.example.com", "www.c.example.com", "www.shop.example.com"}
-	got := w.sim.List("app1")
-	slices.Sort(got)
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("the list is %v, want %v", got, want)
 	}
 }
 

@@ -125,7 +125,7 @@ func (w *Worker) takeUp(ctx context.Context, apps ...string) error {
 		return nil
 	}
 	all := slices.Sorted(maps.Keys(w.toTakeUp.apps))
-	if err := errors.Join(w.switchOn(ctx), w.sweeper.retryTroubled(ctx, all)); err != nil {
+	if err := errors.Join(w.switchOn(ctx), w.sweeper.retryTroubled(ctx, all), w.sweeper.endOldDryRuns(ctx, all)); err != nil {
 		return err
 	}
 	clear(w.toTakeUp.apps)

@@ -38,7 +38,7 @@ func (s sweeper) run(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
-		if err := errors.Join(s.takeUp(ctx), s.turn(ctx), s.tellAll(ctx), s.hourly(ctx)); err != nil && s.watch.check(ctx) == nil && ctx.Err() == nil {
+		if err := errors.Join(s.takeUp(ctx), s.endDryRuns(ctx), s.turn(ctx), s.tellAll(ctx), s.hourly(ctx)); err != nil && s.watch.check(ctx) == nil && ctx.Err() == nil {
 			s.log.WithError(err).Warn("sweep not finished; the next one goes on")
 		}
 		select {
@@ -135,7 +135,8 @@ func (s sweeper) wake(ctx context.Context, id string, now time.Time) error {
 		}
 		return s.follow.Sync(ctx, tasks.Sync{AppID: id, Wake: wake})
 	}
-	if app.Leased || !app.Awake && app.Pending == 0 {
+	// After a dry run, changes wait without a task until the dry run is over.
+	if app.Leased || !app.Awake && (app.Pending == 0 || app.DryRun != nil) {
 		return nil
 	}
 	state, err := s.taskState(tasks.QueueLists, tasks.Sync{AppID: id, Wake: app.Wake}.ID())

@@ -29,13 +29,15 @@ func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 	if s.Hour != 0 {
 		return w.lookAgain(ctx, s)
 	}
+	if w.dryRun {
+		return w.preview(ctx, s.AppID)
+	}
 	began := time.Now()
 	report, err := w.syncer.Sync(ctx, s.AppID)
 	w.metrics.synced(time.Since(began), err)
 	w.tellNow(ctx, s.AppID)
 	log := w.taskLog(ctx, s.AppID).WithFields(logrus.Fields{"reads": report.Reads, "writes": report.Writes,
 		"added": len(report.Added), "removed": len(report.Removed), "settled": report.Settled})
-	var notTaken *applist.NotTaken
 	switch {
 	case err == nil && report.Writes == 0 && report.Settled == 0:
 		log.Debug("list in step: nothing to do") // as each hour
@@ -43,15 +45,23 @@ func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 	case err == nil:
 		log.Info("list in step")
 		return nil
+	}
+	return w.unfinished(ctx, s.AppID, err)
+}
+
+// unfinished is the end of a sync, or of a dry run, that returned an error. It returns
+// nil where nothing is left to do for this task.
+func (w *Worker) unfinished(ctx context.Context, id string, err error) error {
+	var notTaken *applist.NotTaken
+	switch {
 	case errors.As(err, &notTaken) && (notTaken.Idle || notTaken.Busy || notTaken.Paused):
-		log.Debug("nothing to do: " + notTaken.Error())
+		w.taskLog(ctx, id).Debug("nothing to do: " + notTaken.Error())
 		return nil
+	case errors.Is(err, applist.ErrLost):
+		w.taskLog(ctx, id).Warn("the list is looked at again: " + err.Error())
+		return w.again(ctx, id, err)
 	}
-	if errors.Is(err, applist.ErrLost) {
-		log.Warn("the list is looked at again: " + err.Error())
-		return w.again(ctx, s.AppID, err)
-	}
-	app, lookErr := w.ledger.App(ctx, s.AppID)
+	app, lookErr := w.ledger.App(ctx, id)
 	if lookErr != nil {
 		return fmt.Errorf("%w (and then: %w)", err, lookErr)
 	}

@@ -116,7 +116,11 @@ func (w *Worker) autoSSL(ctx context.Context, app serverpilot.App) (certcheck.Au
 		Known: true, On: app.SSL.Auto, Custom: app.SSL.Custom,
 		Available: app.AutoSSL.Available, Covered: app.AutoSSL.Domains,
 	}
-	if a.On || a.Custom || !a.Available || w.dryRun {
+	if a.On || a.Custom || !a.Available {
+		return a, nil
+	}
+	if w.dryRun {
+		a.DryRun = true
 		return a, nil
 	}
 	// Verifications of a whole app run together; one of them makes the call.

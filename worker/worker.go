@@ -105,9 +105,6 @@ func New(cfg Config) (*Worker, error) {
 		FirstCheck: func(r applist.Record) time.Duration { return checkPause(w.delays, 1, r) },
 		Now:        time.Now, Gather: gather, Patience: applist.LeaseTTL, Stopping: w.stopping, Who: w.name, Watch: w.settled,
 	}
-	if cfg.DryRun {
-		w.syncer.API = dryAPI{API: w.syncer.API, rdb: cfg.Redis, log: w.log}
-	}
 	if w.strays, err = newStrayWatch(cfg.Redis, w.log, w.metrics, func(ctx context.Context) bool { return w.watch.check(ctx) != nil }); err != nil {
 		return nil, err
 	}

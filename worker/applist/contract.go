@@ -113,6 +113,11 @@ type Ledger interface {
 	// Release gives the lease back if nothing is pending and nobody asked for one
 	// more sync meanwhile, and reports whether it did.
 	Release(ctx context.Context, lease Lease) (released bool, err error)
+	// Preview puts down what a dry run found, at each change that still waits as it was
+	// planned, and gives the lease back. It doesn't, and returns false, if a change came
+	// meanwhile or somebody asked for one more sync. Domains, names and writes stay as
+	// they are.
+	Preview(ctx context.Context, lease Lease, p Preview) (released bool, err error)
 	// Abandon gives the lease back although changes are pending.
 	Abandon(ctx context.Context, lease Lease, trouble *Trouble) error
 }

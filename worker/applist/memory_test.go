@@ -275,6 +275,30 @@ func (m *memory) Release(ctx context.Context, l Lease) (bool, error) {
 	return true, nil
 }
 
+func (m *memory) Preview(ctx context.Context, l Lease, p Preview) (bool, error) {
+	if err := m.enter(ctx, "Preview"); err != nil {
+		return false, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.held(l); err != nil {
+		return false, err
+	}
+	planned := 0
+	for _, change := range p.Changes {
+		if m.pending[change.Domain].Seq == change.Seq {
+			m.pending[change.Domain] = change
+			planned++
+		}
+	}
+	m.trouble = nil
+	if planned < len(m.pending) {
+		return false, nil
+	}
+	m.awake, m.token = false, ""
+	return true, nil
+}
+
 func (m *memory) Abandon(ctx context.Context, l Lease, trouble *Trouble) error {
 	if err := m.enter(ctx, "Abandon"); err != nil {
 		return err

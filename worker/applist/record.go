@@ -76,6 +76,12 @@ type Pending struct {
 	tasks.Change
 	Remove     bool      `json:"remove"`
 	RecordedAt time.Time `json:"recorded_at"`
+	// Preview is what a sync would do about it, in words, as the last dry run found it;
+	// empty where none did.
+	Preview string `json:"preview,omitempty"`
+
+	// Version is the change as it was read, with fields that only a later program knows.
+	Version string `json:"-"`
 }
 
 // Snapshot is the whole ledger of one app at one moment.

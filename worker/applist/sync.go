@@ -55,19 +55,27 @@ type Report struct {
 // [*NotTaken] before it began, or when the app was paused, [ErrLost], [ErrHandedBack], a
 // [*CallError], or an error of the ledger or the follower. Wherever it stops,
 // even by a crash, the next Sync goes on from what the list and the ledger say.
-func (s *Syncer) Sync(ctx context.Context, app string) (Report, error) {
+func (s *Syncer) Sync(ctx context.Context, app string) (report Report, err error) {
+	err = s.leased(ctx, app, func(r *run) error {
+		defer func() { report = r.report }()
+		return r.settle(ctx)
+	})
+	return report, err
+}
+
+// leased calls do with the app's lease. Where do fails, the lease is given back.
+func (s *Syncer) leased(ctx context.Context, app string, do func(*run) error) error {
 	lease, err := s.Ledger.Take(ctx, app)
 	if err != nil {
-		return Report{}, err
+		return err
 	}
-	r := run{Syncer: s, lease: lease, until: s.Now().Add(Budget)}
-	err = r.settle(ctx)
+	err = do(&run{Syncer: s, lease: lease, until: s.Now().Add(Budget)})
 	if err != nil && !errors.Is(err, ErrLost) {
 		if backErr := s.giveBack(context.WithoutCancel(ctx), lease, s.trouble(err)); backErr != nil {
 			err = fmt.Errorf("%w (and its lease could not be given back: %w)", err, backErr)
 		}
 	}
-	return r.report, err
+	return err
 }
 
 // giveBack gives the lease back, also where the sync's context is over: waiting for
@@ -183,30 +191,17 @@ func (r *run) gather(ctx context.Context, pause time.Duration) {
 
 // step makes one plan real: read, plan, write, commit.
 func (r *run) step(ctx context.Context, p part) error {
-	app := r.lease.App
-	if err := r.pause(ctx); err != nil {
-		return err
-	}
-	if err := r.API.Ready(ctx, app); err != nil {
-		return err
-	}
-	if err := r.Ledger.Renew(ctx, r.lease); err != nil {
-		return fmt.Errorf("renew the lease of app %s: %w", app, err)
-	}
-	remote, err := r.API.List(ctx, app)
+	remote, err := r.read(ctx)
 	if err != nil {
 		return err
 	}
-	r.report.Reads++
 	if p.control {
 		return r.control(ctx, remote)
 	}
-	// After the read, so that whatever came meanwhile takes part.
-	snapshot, err := r.Ledger.Snapshot(ctx, app)
+	snapshot, err := r.snapshot(ctx)
 	if err != nil {
-		return fmt.Errorf("read the ledger of app %s: %w", app, err)
+		return err
 	}
-	r.taken = r.Now()
 	in := Input{Remote: remote, Ledger: snapshot, Rules: r.Rules, Now: snapshot.At, Only: p.only}
 	if p.refused != nil {
 		if snapshot.lastSeq(p.refused.domain) != p.refused.seq {
@@ -230,6 +225,37 @@ func (r *run) step(ctx context.Context, p part) error {
 		r.report.Removed = append(r.report.Removed, plan.Removed...)
 	}
 	return r.commit(ctx, plan, in)
+}
+
+// read returns the app's list as ServerPilot has it, under a renewed lease.
+func (r *run) read(ctx context.Context) ([]string, error) {
+	app := r.lease.App
+	if err := r.pause(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.API.Ready(ctx, app); err != nil {
+		return nil, err
+	}
+	if err := r.Ledger.Renew(ctx, r.lease); err != nil {
+		return nil, fmt.Errorf("renew the lease of app %s: %w", app, err)
+	}
+	remote, err := r.API.List(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	r.report.Reads++
+	return remote, nil
+}
+
+// snapshot returns the ledger. It is taken after the list was read, so that changes
+// that came meanwhile take part.
+func (r *run) snapshot(ctx context.Context) (Snapshot, error) {
+	snapshot, err := r.Ledger.Snapshot(ctx, r.lease.App)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("read the ledger of app %s: %w", r.lease.App, err)
+	}
+	r.taken = r.Now()
+	return snapshot, nil
 }
 
 // pause ends the sync where no further call is to be started.

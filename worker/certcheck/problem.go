@@ -160,6 +160,10 @@ func (f Facts) tlsProblem(shown, name string, look Look) problem {
 	case !ssl.On:
 		what = "AutoSSL is off, though a certificate is ready; " + detail
 		next = fmt.Sprintf("turn AutoSSL on for %s in ServerPilot", app)
+		if ssl.DryRun {
+			what = "AutoSSL is off, though a certificate is ready, and a dry run leaves it off; " + detail
+			next = fmt.Sprintf("end the dry run (PILOTSYNC_DRY_RUN), or turn AutoSSL on for %s in ServerPilot", app)
+		}
 	}
 	return problem{shown + " points here, but " + what, next}
 }

@@ -61,5 +61,8 @@ func (a AutoSSL) InWords() string {
 	case !a.Available:
 		return "no certificate ready yet"
 	}
+	if a.DryRun {
+		return "off, though a certificate is ready" + covered + "; a dry run leaves it off"
+	}
 	return "off, though a certificate is ready" + covered
 }

@@ -20,6 +20,8 @@ type AutoSSL struct {
 	// where it wouldn't let us.
 	TurnedOn bool
 	Refused  string
+	// DryRun: it stays off, since the worker writes nothing.
+	DryRun bool
 }
 
 // Facts is everything a verification found out about a domain.

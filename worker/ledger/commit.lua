@@ -72,5 +72,5 @@ redis.call('ZREMRANGEBYSCORE', KEYS[17], '-inf', string.format('%.0f', now - ARG
 wrote(KEYS[16], KEYS[15], ARGV[1], 'written')
 redis.call('HSET', KEYS[16], 'listed', ARGV[7], 'listed_at', string.format('%.0f', now))
 redis.call('HINCRBY', KEYS[16], 'revision', 1)
-redis.call('HDEL', KEYS[1], 'landing', 'claim', 'fails', 'trouble', 'blocked', 'trouble_since')
+redis.call('HDEL', KEYS[1], 'landing', 'claim', 'fails', 'trouble', 'blocked', 'trouble_since', 'dry_run')
 return result

@@ -12,7 +12,8 @@
 //
 //	pilotsync:{APP}:seq      string  the last order number handed out (by producers)
 //	pilotsync:{APP}:seqs     hash    domain → order number of its last recorded change
-//	pilotsync:{APP}:pending  hash    domain → that change, until a sync has dealt with it
+//	pilotsync:{APP}:pending  hash    domain → that change, until a sync has dealt with it; a
+//	                                 dry run puts its preview there
 //	pilotsync:{APP}:since    hash    domain → first addition after its last removal
 //	pilotsync:{APP}:strangers set    domains known only by removals that wait
 //	pilotsync:{APP}:domains  hash    domain → its record
@@ -28,7 +29,8 @@
 //	                                 wake it was taken at); landing, claim (write in
 //	                                 flight); look_at (for the sweep); fails, trouble,
 //	                                 blocked, trouble_since; alarm (the trouble was told);
-//	                                 paused (by whom; the next sync waits to be let go on)
+//	                                 paused (by whom; the next sync waits to be let go on);
+//	                                 dry_run ("ms ADDED REMOVED", until a commit)
 //	pilotsync:{APP}:outbox   list    events to be enqueued, oldest first: "µs EVENT"
 //	pilotsync:{APP}:told     string  time of the last event (µs)
 //	pilotsync:{APP}:writes   list    the last writes, newest first: "NUMBER µs OUTCOME CHANGES"

@@ -12,7 +12,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
 )
 
 // Query says which domains to find; what is empty doesn't limit it.
@@ -294,6 +293,7 @@ func decodeApp(id string, f map[string]string, pending int, now time.Time) App {
 	app.Wake, _ = strconv.ParseInt(f["wake"], 10, 64)
 	app.Fails, _ = strconv.Atoi(f["fails"])
 	app.LookAt = millis(f["look_at"])
+	app.DryRun = decodeDryRun(f["dry_run"])
 	app.Leased = f["token"] != "" && millis(f["until"]).After(now)
 	return app
 }
@@ -313,7 +313,7 @@ func decodeViews(app string, domains, pending, sync map[string]string) ([]View, 
 	if err != nil {
 		return nil, err
 	}
-	changes, err := decodeAll(app, "the pending change", pending, decodeJSON[applist.Pending])
+	changes, err := decodeAll(app, "the pending change", pending, decodePending)
 	if err != nil {
 		return nil, err
 	}

@@ -178,7 +178,7 @@ func (l *Ledger) Snapshot(ctx context.Context, app string) (applist.Snapshot, er
 	if s.Records, err = decodeAll(app, "the record", domains.Val(), decodeRecord); err != nil {
 		return applist.Snapshot{}, err
 	}
-	if s.Pending, err = decodeAll(app, "the pending change", pending.Val(), decodeJSON[applist.Pending]); err != nil {
+	if s.Pending, err = decodeAll(app, "the pending change", pending.Val(), decodePending); err != nil {
 		return applist.Snapshot{}, err
 	}
 	if s.Since, err = decodeAll(app, "the first addition", since.Val(), decodeNumber); err != nil {

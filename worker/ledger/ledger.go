@@ -35,6 +35,8 @@ var (
 	commitLua string
 	//go:embed release.lua
 	releaseLua string
+	//go:embed preview.lua
+	previewLua string
 	//go:embed abandon.lua
 	abandonLua string
 	//go:embed verified.lua
@@ -59,7 +61,7 @@ type Ledger struct {
 	rdb redis.UniversalClient
 
 	record, take, renew, beginWrite, endWrite, commit,
-	release, abandon, verified, wake, rewake, turn, announce *redis.Script
+	release, preview, abandon, verified, wake, rewake, turn, announce *redis.Script
 }
 
 var _ applist.Ledger = (*Ledger)(nil)
@@ -75,6 +77,7 @@ func New(rdb redis.UniversalClient) *Ledger {
 		endWrite:   redis.NewScript(wroteLua + endWriteLua),
 		commit:     redis.NewScript(tellLua + placeLua + wroteLua + commitLua),
 		release:    redis.NewScript(releaseLua),
+		preview:    redis.NewScript(tellLua + previewLua),
 		abandon:    redis.NewScript(tellLua + abandonLua),
 		verified:   redis.NewScript(tellLua + placeLua + verifiedLua),
 		wake:       redis.NewScript(wakeLua),

@@ -81,3 +81,8 @@ func blockedEvent(app string, t applist.Trouble) string {
 func recoveredEvent(app string) string {
 	return encode(tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "its domain list can be read and written again"})
 }
+
+// readableEvent is the end of a trouble as a dry run sees it.
+func readableEvent(app string) string {
+	return encode(tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "its domain list can be read again; the worker is in a dry run and doesn't write it"})
+}

@@ -42,6 +42,7 @@ type App struct {
 	Trouble *applist.Trouble // of the last sync, nil if it went well
 	Paused  string           // by whom it was paused; empty if it isn't
 	LookAt  time.Time        // when the sweep is to wake it; zero for never
+	DryRun  *DryRun          // nil unless a dry run was the last to plan
 
 	// Of [Ledger.AppStates] only.
 
@@ -167,6 +168,8 @@ func merge(app string, records map[string]applist.Record, changes map[string]app
 			v.Reason += ": the app was paused by " + paused
 		case t != nil:
 			v.Reason += ": " + t.Reason
+		case change.Preview != "":
+			v.Reason = "dry run: " + change.Preview
 		}
 		views = append(views, v)
 	}

@@ -127,7 +127,7 @@ func TestSnapshotHoldsTheWholeLedger(t *testing.T) {
 	leaving.Names = append(leaving.Names, "www.leaving.example.com")
 	want := applist.Snapshot{
 		Records:   map[string]applist.Record{},
-		Pending:   map[string]applist.Pending{"leaving.example.com": removal("leaving.example.com", first+1), "new.example.com": change("new.example.com", first+2)},
+		Pending:   map[string]applist.Pending{},
 		Since:     map[string]int64{"listed.example.com": first, "new.example.com": first + 2},
 		Ours:      map[string]bool{"listed.example.com": true},
 		Strangers: map[string]bool{},
@@ -138,6 +138,10 @@ func TestSnapshotHoldsTheWholeLedger(t *testing.T) {
 	for _, r := range []applist.Record{listed, leaving, gone} {
 		r.Version = encode(r)
 		want.Records[r.Domain] = r
+	}
+	for _, c := range []applist.Pending{removal("leaving.example.com", first+1), change("new.example.com", first+2)} {
+		c.Version = encode(c)
+		want.Pending[c.Domain] = c
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -224,6 +224,7 @@ func TestTheHighestOrderNumberWinsInWhateverOrderChangesCome(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			want.Version = encode(want)
 			if diff := cmp.Diff(map[string]applist.Pending{domain: want}, snapshot.Pending); diff != "" {
 				t.Errorf("pending (-want +got):\n%s", diff)
 			}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"pilotsync/worker/applist"
 )
 
@@ -20,6 +22,7 @@ type process struct {
 	task     *syncTask
 	stopping chan struct{}
 	stopped  bool
+	dry      bool // its worker is in a dry run
 
 	calls  chan *call
 	done   chan struct{}
@@ -72,9 +75,16 @@ var (
 )
 
 // start begins a sync for a task.
-func (w *world) start(task *syncTask) *process {
-	w.started++
-	p := &process{world: w, id: w.started, epoch: w.epoch, again: -1, task: task, stopping: make(chan struct{}),
+func (w *world) start(task *syncTask) *process { return w.startAs(task, false) }
+
+// startAs begins a sync for a task, or a dry run.
+func (w *world) startAs(task *syncTask, dry bool) *process {
+	id := &w.started
+	if dry {
+		id = &w.dryStarted
+	}
+	*id++
+	p := &process{world: w, id: *id, epoch: w.epoch, again: -1, task: task, dry: dry, stopping: make(chan struct{}),
 		calls: make(chan *call), done: make(chan struct{})}
 	syncer := &applist.Syncer{
 		API: p, Ledger: p, Follow: p, Rules: rules, Stopping: p.stopping, Who: fmt.Sprint("w", p.id),
@@ -86,7 +96,11 @@ func (w *world) start(task *syncTask) *process {
 	w.processes = append(w.processes, p)
 	go func() { // awaited by await
 		defer close(p.done)
-		_, p.err = syncer.Sync(context.Background(), app)
+		if dry {
+			_, p.err = syncer.DryRun(context.Background(), app)
+		} else {
+			_, p.err = syncer.Sync(context.Background(), app)
+		}
 	}()
 	p.await()
 	return p
@@ -237,6 +251,18 @@ func (p *process) Commit(ctx context.Context, lease applist.Lease, c applist.Com
 func (p *process) Release(ctx context.Context, lease applist.Lease) (released bool, err error) {
 	err = p.leased("Release", lease, func() (err error) {
 		released, err = p.ledger.Release(ctx, lease)
+		return err
+	})
+	return released, err
+}
+
+func (p *process) Preview(ctx context.Context, lease applist.Lease, preview applist.Preview) (released bool, err error) {
+	err = p.leased(fmt.Sprint("Preview +", preview.Added, " -", preview.Removed), lease, func() (err error) {
+		before := p.kept()
+		released, err = p.ledger.Preview(ctx, lease, preview)
+		if diff := cmp.Diff(before, p.kept()); diff != "" {
+			p.fail("w%d, in a dry run, changes the ledger (-before +after): %s", p.id, diff)
+		}
 		return err
 	})
 	return released, err

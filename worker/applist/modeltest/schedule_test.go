@@ -29,6 +29,7 @@ func TestNoScheduleLosesAChange(t *testing.T) {
 		// In every schedule each of these would blur what the others bring about.
 		w.byOthers = rapid.IntRange(0, 2).Draw(t, "the list is edited by others") == 2
 		w.flushes = rapid.IntRange(0, 2).Draw(t, "Redis is emptied") == 2
+		w.dryRuns = rapid.IntRange(0, 2).Draw(t, "there are dry runs") == 2
 		for range rapid.IntRange(5, 80).Draw(t, "length") {
 			w.act()
 		}
@@ -85,7 +86,10 @@ func (w *world) actions() []action {
 		w.deliver(r, rapid.IntRange(0, 9).Draw(w.t, "crash") == 9)
 	})
 	add(len(w.past) > 0, 2, func() { w.deliver(drawn(w, w.past), false) })
-	add(len(due) > 0 && len(w.processes) < 3, 20, func() { w.start(drawn(w, due)) })
+	add(len(due) > 0 && len(w.processes) < 3, 20, func() {
+		w.startAs(drawn(w, due), w.dryRuns && rapid.Bool().Draw(w.t, "dry run"))
+	})
+	add(w.dryRuns, 3, w.endDryRun)
 	add(true, 8, func() {
 		d := rapid.SampledFrom([]time.Duration{time.Second, 5 * time.Second, 15 * time.Second, 31 * time.Second}).Draw(w.t, "time")
 		w.pass(d)
@@ -220,11 +224,14 @@ func (w *world) quiet(sweeps bool) {
 			w.say("asynq recovers the task of wake %d", orphans[0].wake)
 		case sweeps || w.astray:
 			w.pass(31 * time.Second)
+			w.endDryRun()
 			if w.sweep(); len(w.inState(waiting)) == 0 {
 				return
 			}
 		default:
-			return
+			if w.endDryRun(); len(w.inState(waiting)) == 0 {
+				return
+			}
 		}
 	}
 	w.fail("it doesn't come to rest")

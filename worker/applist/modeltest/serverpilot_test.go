@@ -52,6 +52,9 @@ func (w *world) send(p *process, names []string, notAfter time.Time) error {
 	}
 	wr := &write{by: p, epoch: p.epoch, read: p.read, landings: p.landings, names: names,
 		until: p.begun.Add(applist.LandingLimit), flying: true}
+	if p.dry {
+		w.fail("w%d, in a dry run, sends a write", p.id)
+	}
 	w.judge(p, wr)
 	p.flight = wr
 	w.writes = append(w.writes, wr)

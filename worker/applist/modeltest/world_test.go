@@ -45,7 +45,7 @@ type world struct {
 	faults bool
 	story  []string
 
-	byOthers, flushes bool // what this schedule has in it
+	byOthers, flushes, dryRuns bool // what this schedule has in it
 
 	// ServerPilot.
 	list   []string
@@ -68,9 +68,12 @@ type world struct {
 	// The workers.
 	processes []*process
 	started   int
-	looks     []applist.Record // verifications under way
-	attempts  map[string]int   // verifications that were put down, by domain and CheckSeq
-	followed  map[string]bool  // what followed from commits
+	// dryStarted are those in a dry run. Their ids begin at 1001, so that they don't
+	// move the ids of the others.
+	dryStarted int
+	looks      []applist.Record // verifications under way
+	attempts   map[string]int   // verifications that were put down, by domain and CheckSeq
+	followed   map[string]bool  // what followed from commits
 
 	model   model
 	mayStay map[string]bool // names that were on the list without the ledger's doing
@@ -98,7 +101,7 @@ func newWorld(redis *miniredis.Miniredis, l *ledger.Ledger) *world {
 	w := &world{
 		redis: redis, ledger: l, begin: begin, now: begin, faults: true, seq: firstSeq,
 		list: []string{"hand1.net", "www.b.com", "hand2.net"}, asked: map[string]request{},
-		attempts: map[string]int{}, followed: map[string]bool{},
+		attempts: map[string]int{}, followed: map[string]bool{}, dryStarted: 1000,
 		model: newModel(), mayStay: map[string]bool{"www.b.com": true},
 	}
 	redis.SetTime(begin)
@@ -247,7 +250,7 @@ func (w *world) sweep() {
 		w.wake()
 		return
 	}
-	if state.Leased || !state.Awake && state.Pending == 0 {
+	if state.Leased || !state.Awake && (state.Pending == 0 || state.DryRun != nil) {
 		return
 	}
 	for _, t := range w.tasks {
@@ -260,6 +263,15 @@ func (w *world) sweep() {
 	if ok {
 		w.say("the sweep makes wake %d", wake)
 		w.enqueue(wake)
+	}
+}
+
+// endDryRun is a worker without a dry run that finds an app after one.
+func (w *world) endDryRun() {
+	state, err := w.ledger.App(context.Background(), app)
+	w.must(err)
+	if state.DryRun != nil && !state.Awake {
+		w.wake()
 	}
 }
 

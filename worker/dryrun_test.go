@@ -1,0 +1,223 @@
+package worker_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/sirupsen/logrus"
+	logtest "github.com/sirupsen/logrus/hooks/test"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker"
+	"pilotsync/worker/applist"
+)
+
+func (w *world) remove(app, domain string) {
+	w.t.Helper()
+	if _, err := w.client.Enqueue(w.t.Context(), enqueue.Request{AppID: app, Domain: domain, Remove: true}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// noSyncWaits waits until the queue of syncs is empty.
+func (w *world) noSyncWaits() {
+	w.t.Helper()
+	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
+	w.await("no sync waits", 60*time.Second, func() bool {
+		info, err := inspector.GetQueueInfo(tasks.QueueLists)
+		return err == nil && info.Pending+info.Active+info.Scheduled+info.Retry == 0
+	})
+}
+
+func TestADryRunLeavesChangesPendingWithWhatWouldBeDone(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"hand.example.net", "old.example.net", "there.example.net"}}}})
+	cfg := w.config("app1")
+	cfg.DryRun = true
+	heard := logtest.NewLocal(cfg.Log)
+	stop := w.start(cfg)
+	w.add("app1", "shop.example.com", "there.example.net")
+	w.remove("app1", "old.example.net")
+	w.awaitReason("app1", "shop.example.com", "dry run: would be put on the list, with www.shop.example.com")
+	w.awaitReason("app1", "there.example.net", "dry run: is on the list already; www.there.example.net would be put on the list")
+	w.awaitReason("app1", "old.example.net", "dry run: would be taken off the list")
+	w.noSyncWaits()
+
+	if n := w.sim.Calls("app1", simulator.WriteList) + w.sim.Calls("app1", simulator.WriteSSL); n != 0 {
+		t.Errorf("%d calls wrote", n)
+	}
+	for domain, state := range w.states("app1") {
+		if state != tasks.Pending {
+			t.Errorf("%s is %s", domain, state)
+		}
+	}
+	history, err := w.ledger.History(t.Context(), "app1", "shop.example.com")
+	if err != nil || len(history) != 1 || history[0].Reason != "asked to be put on the list" {
+		t.Errorf("its history is %+v, %v", history, err)
+	}
+	if events, err := w.ledger.Outbox(t.Context(), "app1", 10); err != nil || len(events) != 0 {
+		t.Errorf("events were told: %+v, %v", events, err)
+	}
+	for what, look := range map[string]func() (int, error){
+		"writes": func() (int, error) { all, err := w.ledger.Writes(t.Context(), "app1", 10); return len(all), err },
+		"ours":   func() (int, error) { all, err := w.ledger.Ours(t.Context(), "app1"); return len(all), err },
+	} {
+		if n, err := look(); n != 0 || err != nil {
+			t.Errorf("%s: %d, %v", what, n, err)
+		}
+	}
+	if !slices.ContainsFunc(heard.AllEntries(), func(e *logrus.Entry) bool {
+		return e.Message == "dry run: a sync would write the list: +shop.example.com +www.shop.example.com +www.there.example.net -old.example.net"
+	}) {
+		t.Error("the log doesn't say what a write would change")
+	}
+
+	// Asked for once more, it plans again, though nothing new came.
+	if err := w.sim.EditByHand("app1", func([]string) []string { return []string{"hand.example.net", "there.example.net"} }); err != nil {
+		t.Fatal(err)
+	}
+	if err := worker.NewOperator(w.rdb).Sync(t.Context(), "app1"); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitReason("app1", "old.example.net", "dry run: is not on the list")
+	stop()
+
+	// A worker without the dry run does it all at once: nothing new comes in.
+	w.start(w.config("app1"))
+	w.awaitState("app1", "shop.example.com", 60*time.Second, tasks.Done)
+	w.awaitState("app1", "there.example.net", 60*time.Second, tasks.Done)
+	w.awaitState("app1", "old.example.net", 60*time.Second, tasks.Removed)
+	want := []string{"hand.example.net", "there.example.net", "shop.example.com", "www.shop.example.com", "www.there.example.net"}
+	if list := w.sim.List("app1"); !slices.Equal(list, want) {
+		t.Errorf("the list is %v, want %v", list, want)
+	}
+}
+
+// The sweep finds changes without a task. After a dry run that is as it should be.
+func TestADryRunIsNotRepeatedWhileNothingNewComesIn(t *testing.T) {
+	t.Parallel()
+	w, server := setupWithClock(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
+	cfg := w.config("app1")
+	cfg.DryRun = true
+	w.start(cfg)
+	w.add("app1", "shop.example.com")
+	w.awaitReason("app1", "shop.example.com", "dry run: would be put on the list, with www.shop.example.com")
+	w.noSyncWaits()
+	wake := func() int64 {
+		app, err := w.ledger.App(t.Context(), "app1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return app.Wake
+	}
+	before := wake()
+	// Sweeps follow one another as soon as Redis's clock lets them, every 15 s.
+	swept := server.Exists("pilotsync:sweep")
+	if !swept {
+		t.Fatal("no worker has swept")
+	}
+	last, _ := server.Get("pilotsync:sweep")
+	server.SetTime(time.Now().Add(time.Minute))
+	w.await("another sweep", 60*time.Second, func() bool { now, _ := server.Get("pilotsync:sweep"); return now != last })
+	w.noSyncWaits()
+	if now := wake(); now != before {
+		t.Errorf("the app was woken: wake %d, then %d", before, now)
+	}
+}
+
+func TestBesideADryRunTheOtherWorkersSyncsWin(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
+	dry := w.config("app1")
+	dry.DryRun = true
+	w.start(dry)
+	w.add("app1", "a.example.com")
+	w.awaitReason("app1", "a.example.com", "dry run: would be put on the list, with www.a.example.com")
+	w.start(w.config("app1"))
+	w.awaitState("app1", "a.example.com", 120*time.Second, tasks.Done)
+}
+
+func TestADryRunShowsTroubleAndItsEnd(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
+	w.sim.FailNext("app1", simulator.ReadApp, simulator.Fault{Kind: simulator.Error5xx})
+	cfg := w.config("app1")
+	cfg.DryRun = true
+	w.start(cfg)
+	w.add("app1", "a.example.com")
+	w.await("the trouble is shown", 60*time.Second, func() bool {
+		return strings.HasPrefix(w.view("app1", "a.example.com").Reason, "waits to be put on the list: ")
+	})
+	w.awaitReason("app1", "a.example.com", "dry run: would be put on the list, with www.a.example.com")
+}
+
+// Release 0.1.0 committed in a dry run what it hadn't written. That is put right by the
+// first worker that isn't in a dry run.
+func TestWhatADryRunOfAnOldReleaseLeftIsPutRight(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"hand.example.net"}}}})
+	stop := w.start(w.config("app1"))
+	w.add("app1", "www.on.example.com", "www.off.example.com")
+	w.awaitState("app1", "www.on.example.com", 60*time.Second, tasks.Done)
+	w.remove("app1", "www.off.example.com")
+	w.awaitState("app1", "www.off.example.com", 60*time.Second, tasks.Removed)
+	stop()
+	// As after a dry run of 0.1.0, more than a day ago.
+	if err := w.sim.EditByHand("app1", func([]string) []string { return []string{"hand.example.net", "www.off.example.com"} }); err != nil {
+		t.Fatal(err)
+	}
+	w.rdb.Del(t.Context(), "pilotsync:{app1}:gone")
+	w.rdb.HSet(t.Context(), "pilotsync:{app1}:dry", "www.on.example.com", "on", "www.off.example.com", "off")
+	cfg := w.config("app1")
+	cfg.DryRun, cfg.Reconcile = true, worker.DontLook
+	w.start(cfg)()
+	if n := w.rdb.Exists(t.Context(), "pilotsync:{app1}:dry").Val(); n != 1 {
+		t.Fatal("a worker in a dry run forgot the old one")
+	}
+
+	cfg.DryRun = false
+	w.start(cfg)
+	want := []string{"hand.example.net", "www.on.example.com"}
+	w.await("the list is put right", 60*time.Second, func() bool { return slices.Equal(w.sim.List("app1"), want) })
+	if n := w.rdb.Exists(t.Context(), "pilotsync:{app1}:dry").Val(); n != 0 {
+		t.Error("the old dry run isn't forgotten")
+	}
+}
+
+func TestADryRunLeavesAutoSSLOff(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"www.a.example.com"}}}})
+	w.sim.FailNext("app1", simulator.WriteSSL, slices.Repeat([]simulator.Fault{{Kind: simulator.Error5xx}}, 3)...)
+	stop := w.start(w.config("app1"))
+	w.add("app1", "www.a.example.com")
+	w.awaitState("app1", "www.a.example.com", 60*time.Second, tasks.DoneWithoutSSL)
+	stop()
+	before := w.sim.Calls("app1", simulator.WriteSSL)
+
+	cfg := w.config("app1")
+	cfg.DryRun = true
+	w.start(cfg)
+	if _, err := w.client.Verify(t.Context(), "ada", enqueue.Target{AppID: "app1", Domain: "www.a.example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	var last applist.Event
+	w.await("it was verified", 60*time.Second, func() bool {
+		history, err := w.ledger.History(t.Context(), "app1", "www.a.example.com")
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = history[0]
+		return last.Who == "ada"
+	})
+	if n := w.sim.Calls("app1", simulator.WriteSSL); n != before {
+		t.Errorf("%d calls turned AutoSSL on", n-before)
+	}
+	if !strings.Contains(last.Reason+last.AutoSSL, "dry run") {
+		t.Errorf("nothing says why AutoSSL stays off: %+v", last)
+	}
+}

@@ -1,0 +1,129 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/worker/applist"
+)
+
+// DryRun is what the last dry run of an app found. No sync has committed since.
+type DryRun struct {
+	At             time.Time
+	Added, Removed int // names that a sync would have changed on the list
+}
+
+// Preview implements [applist.Ledger].
+func (l *Ledger) Preview(ctx context.Context, lease applist.Lease, p applist.Preview) (bool, error) {
+	keys := []string{key(lease.App, "sync"), key(lease.App, "pending"), key(lease.App, "shown"), key(lease.App, "told"), key(lease.App, "outbox")}
+	args := []any{lease.Token, p.Listed, fmt.Sprintf("%d %d", len(p.Added), len(p.Removed)), readableEvent(lease.App)}
+	for _, change := range p.Changes {
+		with, err := withPreview(change)
+		if err != nil {
+			return false, err
+		}
+		args = append(args, change.Domain, change.Version, with)
+	}
+	switch reply, err := l.preview.Run(ctx, l.rdb, keys, args...).Text(); {
+	case err != nil:
+		return false, err
+	case reply == "lost":
+		return false, applist.ErrLost
+	default:
+		return reply == "released", nil
+	}
+}
+
+// withPreview is the change as it was read, with its preview. Fields that a later
+// program put there stay.
+func withPreview(change applist.Pending) (string, error) {
+	var fields map[string]any
+	reader := json.NewDecoder(strings.NewReader(change.Version))
+	reader.UseNumber()
+	if err := reader.Decode(&fields); err != nil {
+		return "", fmt.Errorf("the pending change of %s in the ledger: %w", change.Domain, err)
+	}
+	fields["preview"] = change.Preview
+	return encode(fields), nil
+}
+
+func decodePending(raw string) (applist.Pending, error) {
+	p := applist.Pending{Version: raw}
+	err := json.Unmarshal([]byte(raw), &p)
+	return p, err
+}
+
+// decodeDryRun reads the field dry_run; nil where there is none.
+func decodeDryRun(s string) *DryRun {
+	var ms int64
+	var d DryRun
+	if n, _ := fmt.Sscan(s, &ms, &d.Added, &d.Removed); n < 3 {
+		return nil
+	}
+	d.At = time.UnixMilli(ms).UTC()
+	return &d
+}
+
+// DryRuns returns those of the apps named that a dry run was the last to plan. No sync
+// has committed since.
+func (l *Ledger) DryRuns(ctx context.Context, apps ...string) ([]string, error) {
+	marks := make([]*redis.StringCmd, len(apps))
+	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, app := range apps {
+			marks[i] = p.HGet(ctx, key(app, "sync"), "dry_run")
+		}
+		return nil
+	}); err != nil && !missing(err) {
+		return nil, fmt.Errorf("look for dry runs: %w", err)
+	}
+	var found []string
+	for i, app := range apps {
+		if marks[i].Val() != "" {
+			found = append(found, app)
+		}
+	}
+	return found, nil
+}
+
+// EndOldDryRun puts right what a dry run of release 0.1.0 left. That release committed
+// what it hadn't written, and kept the difference to the list: names that are "on" the
+// list, or "off" it, in the ledger alone. A sync puts back what is missing; names that
+// are still there only leave if they count as gone. wake is for that sync's task; ok is
+// false where there is nothing to put right.
+func (l *Ledger) EndOldDryRun(ctx context.Context, app string) (wake int64, ok bool, err error) {
+	names, err := l.rdb.HGetAll(ctx, key(app, "dry")).Result()
+	if err != nil {
+		return 0, false, fmt.Errorf("look for a dry run of app %s: %w", app, err)
+	}
+	if len(names) == 0 {
+		return 0, false, nil
+	}
+	now, err := l.Now(ctx)
+	if err != nil {
+		return 0, false, err
+	}
+	var gone []redis.Z
+	for name, is := range names {
+		if is == "off" {
+			gone = append(gone, redis.Z{Score: float64(now.UnixMilli()), Member: name})
+		}
+	}
+	if len(gone) > 0 {
+		if err := l.rdb.ZAdd(ctx, key(app, "gone"), gone...).Err(); err != nil {
+			return 0, false, fmt.Errorf("note the names that a dry run of app %s left on its list: %w", app, err)
+		}
+	}
+	// The key goes last, so that a crash before leaves the work to the next start.
+	if wake, err = l.Wake(ctx, app); err != nil {
+		return 0, false, err
+	}
+	if err := l.rdb.Del(ctx, key(app, "dry")).Err(); err != nil {
+		return 0, false, fmt.Errorf("forget the dry run of app %s: %w", app, err)
+	}
+	return wake, true, nil
+}

@@ -1,0 +1,160 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/worker/applist"
+)
+
+// previewed puts down what a dry run foretells of changes, and takes the mark of it
+// away, whose time differs, and says it in words.
+func previewed(changes ...applist.Pending) func(context.Context, *Ledger) string {
+	return func(ctx context.Context, l *Ledger) string {
+		changes := slices.Clone(changes)
+		for i := range changes {
+			changes[i].Version, changes[i].Preview = encode(changes[i]), "would be put on the list"
+		}
+		released, err := l.Preview(ctx, mine, applist.Preview{Listed: 4, Added: []string{"a.example.com"}, Changes: changes})
+		said := outcome(fmt.Sprintf("released %t", released), err)
+		app, err := l.App(ctx, testApp)
+		if err != nil {
+			return err.Error()
+		}
+		if d := app.DryRun; d != nil {
+			said += fmt.Sprintf(", %d to add, %d to remove", d.Added, d.Removed)
+			l.rdb.HDel(ctx, key(testApp, "sync"), "dry_run")
+		}
+		return said
+	}
+}
+
+func TestADryRunNotesWhatItFoundAndGivesTheLeaseBack(t *testing.T) {
+	t.Parallel()
+	a := change("a.example.com", first)
+	b := change("b.example.com", first+1)
+	foretold := func(p applist.Pending, more string) string {
+		// With its fields sorted, as Go writes a map.
+		s := fmt.Sprintf(`{"app_id":"app1","domain":"%s",%s"preview":"would be put on the list","recorded_at":"2026-03-01T12:00:00Z","remove":false,"requested_at":"2026-03-01T12:00:00Z","seq":%d,"v":1}`, p.Domain, more, p.Seq)
+		return s
+	}
+	const done = ", 1 to add, 0 to remove"
+	later := strings.Replace(encode(a), `{`, `{"later":9007199254740993,`, 1)
+	runScripts(t, []script{
+		{name: "the change stays pending, with its preview", before: state{"sync": leased(nil), "pending": hash{a.Domain: encode(a)}},
+			do: previewed(a), want: "released true" + done,
+			after: state{"sync": hash{"wake": "1"}, "pending": hash{a.Domain: foretold(a, "")}}},
+		{name: "with nothing pending only the lease and the wake go", before: state{"sync": leased(nil)}, do: previewed(), want: "released true" + done,
+			after: state{"sync": hash{"wake": "1"}}},
+		{name: "a write in flight and what it claims stay", before: state{"sync": leased(hash{"landing": "-5s", "claim": `["x"]`})}, do: previewed(), want: "released true" + done,
+			after: state{"sync": hash{"wake": "1", "landing": "-5s", "claim": `["x"]`}}},
+		{name: "a change that came meanwhile keeps the lease", before: state{"sync": leased(nil), "pending": hash{a.Domain: encode(a), b.Domain: encode(b)}},
+			do: previewed(a), want: "released false" + done,
+			after: state{"sync": leased(nil), "pending": hash{a.Domain: foretold(a, ""), b.Domain: encode(b)}}},
+		{name: "a change that replaced the one planned gets no preview of it", before: state{"sync": leased(nil), "pending": hash{a.Domain: encode(change(a.Domain, first+9))}},
+			do: previewed(a), want: "released false" + done},
+		{name: "whoever woke the app meanwhile gets one more round", before: state{"sync": leased(hash{"wake": "4"})}, do: previewed(), want: "released false" + done,
+			after: state{"sync": leased(hash{"wake": "4", "taken": "4"})}},
+		{name: "a trouble is over, and its end is told where it was told",
+			before: state{"sync": leased(hash{"fails": "2", "trouble": "no card", "blocked": "1", "trouble_since": "1", "alarm": "1"})}, do: previewed(), want: "released true" + done,
+			after: state{"sync": hash{"wake": "1"}, "told": str("+0s"), "outbox": lines{"+0s " + readableEvent(testApp)}}},
+		{name: "a stale holder notes nothing", before: state{"sync": leased(hash{"token": "theirs"}), "pending": hash{a.Domain: encode(a)}},
+			do: previewed(a), want: applist.ErrLost.Error()},
+		{name: "fields that a later program put there stay", before: state{"sync": leased(nil), "pending": hash{a.Domain: later}},
+			do: func(ctx context.Context, l *Ledger) string {
+				s, err := l.Snapshot(ctx, testApp)
+				if err != nil {
+					return err.Error()
+				}
+				read := s.Pending[a.Domain]
+				read.Preview = "would be put on the list"
+				_, err = l.Preview(ctx, mine, applist.Preview{Changes: []applist.Pending{read}})
+				l.rdb.HDel(ctx, key(testApp, "sync"), "dry_run")
+				return outcome("done", err)
+			}, want: "done",
+			after: state{"sync": hash{"wake": "1"}, "pending": hash{a.Domain: foretold(a, `"later":9007199254740993,`)}}},
+	})
+}
+
+func TestAPreviewIsTheReasonOfWhatWaitsUntilTheNextCommit(t *testing.T) {
+	t.Parallel()
+	l, _ := still(t)
+	ctx := t.Context()
+	full(t, l, leased(nil))
+	s, err := l.Snapshot(ctx, testApp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := applist.Preview{}
+	for _, c := range s.Pending {
+		c.Preview = "would be " + c.Domain
+		p.Changes = append(p.Changes, c)
+	}
+	if _, err := l.Preview(ctx, mine, p); err != nil {
+		t.Fatal(err)
+	}
+	reason := func() string {
+		v, _, err := l.Domain(ctx, testApp, "new.example.com")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.Reason
+	}
+	dry := func() (apps []string) {
+		apps, err := l.DryRuns(ctx, testApp, "app2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return apps
+	}
+	if got := reason(); got != "dry run: would be new.example.com" {
+		t.Errorf("the reason is %q", got)
+	}
+	if got := dry(); !slices.Equal(got, []string{testApp}) {
+		t.Errorf("apps after a dry run: %v", got)
+	}
+	if err := l.Pause(ctx, testApp, "ada"); err != nil {
+		t.Fatal(err)
+	}
+	if got := reason(); got != "waits to be put on the list: the app was paused by ada" {
+		t.Errorf("of a paused app the reason is %q", got)
+	}
+	if _, _, err := l.Resume(ctx, testApp); err != nil {
+		t.Fatal(err)
+	}
+	lease, err := l.Take(ctx, testApp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Commit(ctx, lease, applist.Commit{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := dry(); len(got) != 0 {
+		t.Errorf("after a commit these still count as after a dry run: %v", got)
+	}
+}
+
+func TestWhatAnOldDryRunLeftIsMarkedToBePutRight(t *testing.T) {
+	t.Parallel()
+	l, server := still(t)
+	ctx := t.Context()
+	if wake, ok, err := l.EndOldDryRun(ctx, testApp); wake != 0 || ok || err != nil {
+		t.Errorf("without one: wake %d, %t, %v", wake, ok, err)
+	}
+	seed(t, client(t, addr(l)), state{"dry": hash{"on.example.com": "on", "off.example.com": "off"}})
+	if wake, ok, err := l.EndOldDryRun(ctx, testApp); wake != 1 || !ok || err != nil {
+		t.Errorf("wake %d, %t, %v", wake, ok, err)
+	}
+	gone, err := l.rdb.ZRangeWithScores(ctx, key(testApp, "gone"), 0, -1).Result()
+	if err != nil || len(gone) != 1 || gone[0] != (redis.Z{Score: float64(start.UnixMilli()), Member: "off.example.com"}) {
+		t.Errorf("gone are %v, %v", gone, err)
+	}
+	if server.Exists(key(testApp, "dry")) {
+		t.Error("the key is still there")
+	}
+}
