@@ -42,6 +42,8 @@ final class Status
                 $status['reason'] .= ': the app was paused by ' . $paused;
             } elseif ($trouble !== '') {
                 $status['reason'] .= ': ' . $trouble;
+            } elseif (($change['preview'] ?? '') !== '') {
+                $status['reason'] = 'dry run: ' . $change['preview'];
             }
             $status['seq'] = $change['seq'] ?? 0;
             $status['updated_at'] = self::utc($change['recorded_at'] ?? null);

@@ -429,12 +429,21 @@ change z: it takes a domain as a string', $e->getMessage());
             'updated_at' => '2026-03-01T12:05:01Z'];
         self::assertSame(array_merge($want, $waits), $this->client()->status('example.com'));
 
+        $redis->hSet('pilotsync:{app1}:pending', 'example.com', '{"app_id":"app1","domain":"example.com","seq":1772366400123999,'
+            . '"requested_at":"2026-03-01T12:05:00Z","remove":true,"recorded_at":"2026-03-01T12:05:01Z","preview":"would be taken off the list"}');
+        self::assertSame(array_merge($want, $waits), $this->client()->status('example.com'));
+        $redis->hDel('pilotsync:{app1}:sync', 'trouble');
+        $dry = ['reason' => 'dry run: would be taken off the list'];
+        self::assertSame(array_merge($want, $waits, $dry), $this->client()->status('example.com'));
+
         $redis->hSet('pilotsync:{app1}:sync', 'paused', 'ada');
         $paused = ['reason' => 'waits to be taken off the list: the app was paused by ada'];
         self::assertSame(array_merge($want, $waits, $paused), $this->client()->status('example.com'));
 
         $redis->hDel('pilotsync:{app1}:domains', 'example.com');
         $redis->del('pilotsync:{app1}:sync');
+        $redis->hSet('pilotsync:{app1}:pending', 'example.com', '{"app_id":"app1","domain":"example.com","seq":1772366400123999,'
+            . '"requested_at":"2026-03-01T12:05:00Z","remove":true,"recorded_at":"2026-03-01T12:05:01Z"}');
         $alone = ['reason' => 'waits to be taken off the list', 'names' => ['example.com'], 'attempt' => 0, 'next_attempt_at' => null];
         self::assertSame(array_merge($want, $waits, $alone), $this->client()->status('example.com'));
     }
