@@ -19,9 +19,9 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// Two accounts with their keys in files; apps come and go by SIGHUP alone, in a
-// worker's process and in that of the page.
-func TestAccountsAreReadAgainAtSIGHUP(t *testing.T) {
+// Two accounts with their keys in files; apps come and go in a worker's process when
+// its files change, and at SIGHUP.
+func TestAccountsAreReadAgainWhenTheirFilesChange(t *testing.T) {
 	t.Parallel()
 	server := redistest.New(t)
 	sim, err := simulator.Start(simulator.Options{
@@ -81,14 +81,10 @@ func TestAccountsAreReadAgainAtSIGHUP(t *testing.T) {
 			return v.State == state && strings.Contains(v.Reason, reason), fmt.Errorf("it is %s, %q: %w", v.State, v.Reason, err)
 		})
 	}
-	hangup := func(says string) {
+	says := func(what string, times int) {
 		t.Helper()
-		before := strings.Count(worker.logged(), says)
-		if err := worker.Process.Signal(syscall.SIGHUP); err != nil {
-			t.Fatal(err)
-		}
-		s.await(fmt.Sprintf("the worker says %q", says), time.Minute, func() (bool, error) {
-			return strings.Count(worker.logged(), says) > before, nil
+		s.await(fmt.Sprintf("the worker says %q %d times", what, times), time.Minute, func() (bool, error) {
+			return strings.Count(worker.logged(), what) >= times, nil
 		})
 	}
 
@@ -99,13 +95,17 @@ func TestAccountsAreReadAgainAtSIGHUP(t *testing.T) {
 	is("app5", five, tasks.Pending, "the apps served are app1, app2, app4")
 
 	accounts("app1, app2, app3", "app4, app5")
-	hangup("new: [app3, app5]")
+	says("new: [app3, app5]", 1)
 	is("app3", three, tasks.Done, "")
 	is("app5", five, tasks.Done, "")
 
 	// Wrong files are named, and change nothing.
 	write("accounts.yml", "accounts:\n- {client_id: one, api_key_file: one.key, aps: [app1]}\n")
-	hangup("not taken anew")
+	says("not taken anew", 1)
+	if err := worker.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	says("not taken anew (SIGHUP)", 1)
 	if !strings.Contains(worker.logged(), "aps") || strings.Contains(worker.logged(), "key-one") {
 		t.Errorf("the worker doesn't say what is wrong, or says too much:\n%s", worker.logged())
 	}
@@ -116,10 +116,16 @@ func TestAccountsAreReadAgainAtSIGHUP(t *testing.T) {
 		t.Fatal(err)
 	}
 	write("two.key", "key-new\n")
+	five = add("app5", 3) // it waits for the right key
 	accounts("app1, app2", "app4, app5")
-	hangup("no longer served: [app3]")
-	is("app5", add("app5", 3), tasks.Done, "")
+	says("no longer served: [app3]", 1)
+	is("app5", five, tasks.Done, "")
 	is("app3", add("app3", 2), tasks.Pending, "the apps served are app1, app2, app4, app5")
+	if n := strings.Count(worker.logged(), "not taken anew"); n != 2 {
+		t.Errorf("the wrong file is named %d times, want 2: when it changed, and at SIGHUP", n)
+	}
+	write("roots.pem", string(sim.CAPEM())+"\n")
+	says("roots.pem changed; restart to use it", 1)
 	if code, _ := worker.terminate(); code != exitDone {
 		t.Errorf("the worker ended with %d:\n%s", code, worker.logged())
 	}

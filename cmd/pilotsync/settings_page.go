@@ -70,6 +70,13 @@ func (s pageSettings) page(w *wrong, read readFile) pageSetup {
 	return set
 }
 
+// use has a running page take the users of another reading of the settings.
+func (set pageSetup) use(anew pageSetup) {
+	if set.Users != nil && anew.Users != nil {
+		set.Users.Replace(anew.Users)
+	}
+}
+
 // users reads a password file; none is no error.
 func (read readFile) users(file string) (*web.Users, error) {
 	if file == "" {

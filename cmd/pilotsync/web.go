@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -28,7 +27,7 @@ type webSettings struct {
 
 // Help is shown under the command's own --help.
 func (*webCmd) Help() string {
-	return `Serves the page that a worker serves, too, without working: for a machine where the page should be but no key. It runs until SIGTERM or SIGINT, and waits for Redis; at SIGHUP it reads the accounts again. Where it is given the account's settings, the page of an app shows the list on ServerPilot, too.
+	return `Serves the page that a worker serves, too, without working: for a machine where the page should be but no key. It runs until SIGTERM or SIGINT, and waits for Redis; when the files of accounts, keys or users change, or at SIGHUP, it reads them again. Where it is given the account's settings, the page of an app shows the list on ServerPilot, too.
 
 Examples:
 
@@ -40,7 +39,8 @@ Examples:
 
 // Run serves the page until ctx ends.
 func (c *webCmd) Run(ctx context.Context, s *streams) error {
-	set, err := c.config(os.ReadFile)
+	files := newSettingsFiles()
+	set, err := c.config(files.readFile)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,9 @@ func (c *webCmd) Run(ctx context.Context, s *streams) error {
 	log.Infof("pilotsync %s: Redis is %s", version(), set.shown)
 	watch := func(ctx context.Context) error { return watchRedis(ctx, set.redis, log, set.shown) }
 	ctx, stop := context.WithCancel(ctx)
-	reloaded := onHangup(ctx, log, func(context.Context) error { return c.reload(set.redis, set.lists) })
+	reloaded := reloader{log: log, files: files, atStart: []string{c.RedisURLFile}, load: func(_ context.Context, read readFile) error {
+		return c.reload(read, set)
+	}}.run(ctx)
 	err = alongside(ctx, watch, page.serve)
 	stop()
 	reloaded()

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -18,7 +17,7 @@ type workerCmd struct {
 
 // Help is shown under the command's own --help.
 func (*workerCmd) Help() string {
-	return `A worker runs until SIGTERM or SIGINT; then it finishes the calls in hand, hands the rest back and exits with 0. At SIGHUP it reads PILOTSYNC_CONFIG and the keys' files again, and serves the apps and webhooks that are in there; a file that is wrong changes nothing. Run as many as you like, on as many machines as you like. Each setting is a flag or a variable; a flag wins.
+	return `A worker runs until SIGTERM or SIGINT; then it finishes the calls in hand, hands the rest back and exits with 0. It watches PILOTSYNC_CONFIG and the files of keys, secrets and users, reads them again when they change, and at SIGHUP, and serves the apps and webhooks that are in there; a file that is wrong is named in the log and changes nothing. Run as many as you like, on as many machines as you like. Each setting is a flag or a variable; a flag wins.
 
 Examples:
 
@@ -31,7 +30,8 @@ Examples:
 
 // Run works until ctx ends.
 func (c *workerCmd) Run(ctx context.Context, s *streams) error {
-	set, err := c.config(os.ReadFile)
+	files := newSettingsFiles()
+	set, err := c.config(files.readFile)
 	if err != nil {
 		return err
 	}
@@ -72,9 +72,9 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 
 	defer super.watch(ctx, w.Alive)()
 	ctx, stop := context.WithCancel(ctx)
-	reloaded := onHangup(ctx, log, func(ctx context.Context) error {
-		return super.reload(func() error { return c.reload(ctx, set.Worker.Redis, w, lists) })
-	})
+	reloaded := reloader{log: log, files: files, atStart: []string{c.RedisURLFile, c.TLSRoots}, load: func(ctx context.Context, read readFile) error {
+		return super.reload(func() error { return c.reload(ctx, read, set.Worker.Redis, w, lists, set.pageSetup) })
+	}}.run(ctx)
 	err = alongside(ctx, w.Run, page.serve)
 	stop()
 	reloaded()

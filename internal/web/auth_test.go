@@ -42,12 +42,35 @@ func TestAPasswordFileIsTakenWithItsRoles(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []User
-	for _, a := range users.users {
+	for _, a := range users.file.Load().users {
 		got = append(got, a.User)
 	}
 	if diff := cmp.Diff([]User{{"ada", View}, {"jürgen groß", View}, {"may", Act}}, got); diff != "" {
 		t.Errorf("users (-want +got):\n%s", diff)
 	}
+}
+
+func TestReplacedUsersLogInWithTheNewPasswordsOnly(t *testing.T) {
+	t.Parallel()
+	users := testUsers(t)
+	is := func(name, password string, want Role) {
+		t.Helper()
+		got, wait, err := users.check(t.Context(), "192.0.2.1", name, password)
+		if got.Role != want || wait != 0 || (err == nil) != (want != 0) {
+			t.Errorf("%s with %s: %+v, wait %s, %v; want role %v", name, password, got, wait, err, want)
+		}
+	}
+	is("viewer", "view-password", View)
+	is("actor", "act-password", Act)
+	by, err := ParseUsers([]byte("bob:" + hashed(t, "bob-password") + ":act\nactor:" + hashed(t, "new-password") + "\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	users.Replace(by)
+	is("viewer", "view-password", 0)
+	is("actor", "act-password", 0)
+	is("actor", "new-password", View)
+	is("bob", "bob-password", Act)
 }
 
 func TestAWrongPasswordFileIsRefusedByUserAndRule(t *testing.T) {

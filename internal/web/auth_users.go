@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -35,18 +36,22 @@ var errWrongPassword = errors.New("wrong name or password")
 
 // Users are those who may log in. It is for all goroutines.
 type Users struct {
-	users  []account      // in the file's order
-	byName map[string]int // index into users
-
+	file atomic.Pointer[passwordFile]
 	// key makes of a password what is kept of it: of use to nobody but this process.
-	key    [32]byte
+	key   [32]byte
+	turns chan struct{}
+	slow  *brake
+	now   func() time.Time
+}
+
+// passwordFile is the content of one password file.
+type passwordFile struct {
+	users   []account      // in the file's order
+	byName  map[string]int // index into users
+	flights singleflight.Group
+
 	mu     sync.Mutex
 	proven map[string][sha256.Size]byte // by name: the password that was right, so at most one a user
-
-	flights singleflight.Group
-	turns   chan struct{}
-	slow    *brake
-	now     func() time.Time
 }
 
 type account struct {
@@ -60,8 +65,7 @@ type account struct {
 // # are left out. Its error names every wrong line's user and what the line
 // takes, and never a hash.
 func ParseUsers(content []byte) (*Users, error) {
-	u := &Users{byName: map[string]int{}, proven: map[string][sha256.Size]byte{}, turns: make(chan struct{}, hashers), slow: newBrake(), now: time.Now}
-	_, _ = rand.Read(u.key[:]) // never fails
+	f := &passwordFile{byName: map[string]int{}, proven: map[string][sha256.Size]byte{}}
 	var wrong []error
 	lines := bufio.NewScanner(bytes.NewReader(content))
 	for n := 1; lines.Scan(); n++ {
@@ -70,20 +74,20 @@ func ParseUsers(content []byte) (*Users, error) {
 			continue
 		}
 		a, err := parseUser(line)
-		if _, twice := u.byName[a.Name]; err == nil && twice {
+		if _, twice := f.byName[a.Name]; err == nil && twice {
 			err = fmt.Errorf("user %q is given twice; it takes each once", a.Name)
 		}
 		if err != nil {
 			wrong = append(wrong, fmt.Errorf("line %d: %w", n, err))
 			continue
 		}
-		u.byName[a.Name] = len(u.users)
-		u.users = append(u.users, a)
+		f.byName[a.Name] = len(f.users)
+		f.users = append(f.users, a)
 	}
 	if err := lines.Err(); err != nil {
 		wrong = append(wrong, errors.New("a line is too long; it takes lines as htpasswd -B writes them"))
 	}
-	if wrong == nil && len(u.users) == 0 {
+	if wrong == nil && len(f.users) == 0 {
 		wrong = append(wrong, errors.New("it has no users; it takes lines as htpasswd -B writes them"))
 	}
 	if wrong != nil {
@@ -93,8 +97,15 @@ func ParseUsers(content []byte) (*Users, error) {
 		}
 		return nil, errors.New(strings.Join(texts, "; "))
 	}
+	u := &Users{turns: make(chan struct{}, hashers), slow: newBrake(), now: time.Now}
+	u.file.Store(f)
+	_, _ = rand.Read(u.key[:]) // never fails
 	return u, nil
 }
+
+// Replace makes the users of another file those who may log in. Who was logged in and
+// isn't in it, or has another password there, is asked again.
+func (u *Users) Replace(by *Users) { u.file.Store(by.file.Load()) }
 
 func parseUser(line string) (account, error) {
 	name, rest, found := strings.Cut(line, ":")
@@ -132,17 +143,17 @@ const bcryptLength = 60
 // A password that was right before is let in without a look at the brake, so
 // that nobody can lock out a user who is in by trying wrong ones.
 func (u *Users) check(ctx context.Context, address, name, password string) (User, time.Duration, error) {
-	mac := u.mac(name, password)
-	i, known := u.byName[name]
-	if known && u.isProven(name, mac) {
-		return u.users[i].User, 0, nil
+	f, mac := u.file.Load(), u.mac(name, password)
+	i, known := f.byName[name]
+	if known && f.isProven(name, mac) {
+		return f.users[i].User, 0, nil
 	}
 	type result struct {
 		wait  time.Duration
 		right bool
 	}
 	// A browser sends several requests at once; they are one try.
-	got, _, _ := u.flights.Do(address+" "+string(mac[:]), func() (any, error) {
+	got, _, _ := f.flights.Do(address+" "+string(mac[:]), func() (any, error) {
 		wait, forgive := u.slow.try(u.now(), address, string(u.sum("name", name)))
 		if wait > 0 {
 			return result{wait: wait}, nil
@@ -159,14 +170,14 @@ func (u *Users) check(ctx context.Context, address, name, password string) (User
 		if !known {
 			// The same work as for a user, and always that of the same one: how long
 			// the answer takes doesn't tell who exists.
-			i = int(binary.BigEndian.Uint64(u.sum("stand-in", name)) % uint64(len(u.users)))
+			i = int(binary.BigEndian.Uint64(u.sum("stand-in", name)) % uint64(len(f.users)))
 		}
-		right := bcrypt.CompareHashAndPassword(u.users[i].hash, []byte(password)) == nil && known
+		right := bcrypt.CompareHashAndPassword(f.users[i].hash, []byte(password)) == nil && known
 		if right {
 			forgive()
-			u.mu.Lock()
-			u.proven[name] = mac
-			u.mu.Unlock()
+			f.mu.Lock()
+			f.proven[name] = mac
+			f.mu.Unlock()
 		}
 		return result{right: right}, nil
 	})
@@ -176,13 +187,13 @@ func (u *Users) check(ctx context.Context, address, name, password string) (User
 	case !r.right:
 		return User{}, 0, errWrongPassword
 	}
-	return u.users[i].User, 0, nil
+	return f.users[i].User, 0, nil
 }
 
-func (u *Users) isProven(name string, mac [sha256.Size]byte) bool {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	proven, ok := u.proven[name]
+func (f *passwordFile) isProven(name string, mac [sha256.Size]byte) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	proven, ok := f.proven[name]
 	return ok && hmac.Equal(proven[:], mac[:])
 }
 

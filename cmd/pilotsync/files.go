@@ -1,0 +1,68 @@
+package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"slices"
+)
+
+// settingsFiles reads the files that the settings name, and finds those that have
+// changed since. It compares content: that works for a file that was replaced by
+// rename, for Kubernetes' symbolic links, and where the system reports no changes.
+type settingsFiles struct {
+	read   map[string]string // digest of each file as last read for the settings
+	polled map[string]string // digest of each file at the last poll
+	once   map[string][]byte // content of pipes and the like, which can be read only once
+}
+
+func newSettingsFiles() *settingsFiles {
+	return &settingsFiles{read: map[string]string{}, once: map[string][]byte{}}
+}
+
+// restart forgets which files the settings name: they are about to be read again.
+func (f *settingsFiles) restart() { f.read, f.polled = map[string]string{}, nil }
+
+// readFile is os.ReadFile that takes note.
+func (f *settingsFiles) readFile(name string) ([]byte, error) {
+	if content, ok := f.once[name]; ok {
+		return content, nil
+	}
+	content, err := os.ReadFile(name)
+	if info, statErr := os.Stat(name); statErr == nil && !info.Mode().IsRegular() {
+		if err == nil {
+			f.once[name] = content
+		}
+		return content, err
+	}
+	f.read[name] = digest(content, err)
+	return content, err
+}
+
+// changed returns the files that differ from what was read, sorted. While one of
+// them still changes from poll to poll it returns none: it may be half written.
+func (f *settingsFiles) changed() []string {
+	var names []string
+	settled, polled := true, map[string]string{}
+	for name, was := range f.read {
+		is := digest(os.ReadFile(name))
+		polled[name] = is
+		if is != was {
+			names = append(names, name)
+			settled = settled && is == f.polled[name]
+		}
+	}
+	f.polled = polled
+	if !settled {
+		return nil
+	}
+	slices.Sort(names)
+	return names
+}
+
+func digest(content []byte, err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(content))
+}

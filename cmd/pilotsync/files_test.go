@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestAChangedFileOfTheSettingsIsFoundHoweverItWasChanged(t *testing.T) {
+	t.Parallel()
+	do := func(t *testing.T, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, change := range map[string]func(t *testing.T, folder, file string){
+		"written in place": func(t *testing.T, _, file string) { do(t, os.WriteFile(file, []byte("new"), 0o600)) },
+		"replaced by rename": func(t *testing.T, folder, file string) {
+			do(t, os.WriteFile(folder+"/next", []byte("new"), 0o600))
+			do(t, os.Rename(folder+"/next", file))
+		},
+		"Kubernetes' swap of ..data": func(t *testing.T, folder, _ string) {
+			do(t, os.Mkdir(folder+"/..2", 0o700))
+			do(t, os.WriteFile(folder+"/..2/key", []byte("new"), 0o600))
+			do(t, os.Symlink("..2", folder+"/..data_tmp"))
+			do(t, os.Rename(folder+"/..data_tmp", folder+"/..data"))
+		},
+		"removed": func(t *testing.T, _, file string) { do(t, os.Remove(file)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			do(t, os.Mkdir(folder+"/..1", 0o700))
+			do(t, os.WriteFile(folder+"/..1/key", []byte("old"), 0o600))
+			do(t, os.Symlink("..1", folder+"/..data"))
+			do(t, os.Symlink("..data/key", folder+"/key"))
+			file := folder + "/key"
+			f := newSettingsFiles()
+			if _, err := f.readFile(file); err != nil {
+				t.Fatal(err)
+			}
+			is := func(when string, want ...string) {
+				t.Helper()
+				if got := f.changed(); !slices.Equal(got, want) {
+					t.Errorf("%s: changed are %q, want %q", when, got, want)
+				}
+			}
+			is("as it was read")
+			is("still as it was read")
+			change(t, folder, file)
+			is("just changed: it may be half written")
+			is("it rests", file)
+			is("nobody has read it again", file)
+			f.restart()
+			_, _ = f.readFile(file)
+			is("read again, wrong or right")
+			is("read again, wrong or right")
+		})
+	}
+}
+
+// An editor that removes the file and writes it again, with the same content.
+func TestAFileThatIsMissingForAMomentIsNoChange(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "key")
+	write := func(content string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("old")
+	f := newSettingsFiles()
+	_, _ = f.readFile(file)
+	for i, step := range []func(){func() { _ = os.Remove(file) }, func() { write("") }, func() { write("o") }, func() { write("old") }, func() {}} {
+		step()
+		if got := f.changed(); len(got) > 0 {
+			t.Errorf("step %d: changed are %q", i, got)
+		}
+	}
+}
+
+// A file that can't be read at the start may be there later.
+func TestAFileThatComesLaterIsAChange(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "key")
+	f := newSettingsFiles()
+	if _, err := f.readFile(file); !os.IsNotExist(err) {
+		t.Fatalf("the error is %v, want %v", err, fs.ErrNotExist)
+	}
+	if err := os.WriteFile(file, []byte("key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.changed(); len(got) > 0 {
+		t.Errorf("at once: %q", got)
+	}
+	if got := f.changed(); !slices.Equal(got, []string{file}) {
+		t.Errorf("then: %q", got)
+	}
+}
+
+// As of --api-key-file=<(secret-tool …): a second read would wait for ever.
+func TestAPipeIsReadOnceAndNeverPolled(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = os.WriteFile(pipe, []byte("key"), 0o600) }()
+	f := newSettingsFiles()
+	for range 2 {
+		content, err := f.readFile(pipe)
+		if err != nil || strings.TrimSpace(string(content)) != "key" {
+			t.Errorf("got %q, %v", content, err)
+		}
+		if got := f.changed(); len(got) > 0 {
+			t.Errorf("changed: %q", fmt.Sprint(got))
+		}
+		f.restart()
+	}
+}
