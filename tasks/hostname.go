@@ -28,6 +28,8 @@ type HostnameError struct {
 	// or suffix.
 	Code string
 	Rule string // the broken rule and what to do about it, for people
+	// Suggestion is the name that was meant, as far as that is clear; otherwise empty.
+	Suggestion string
 }
 
 func (e *HostnameError) Error() string {
@@ -36,7 +38,11 @@ func (e *HostnameError) Error() string {
 	if utf8.RuneCountInString(input) > shown {
 		input = string([]rune(input)[:shown]) + "…"
 	}
-	return fmt.Sprintf("domain %q is refused: %s", input, e.Rule)
+	text := fmt.Sprintf("domain %q is refused: %s", input, e.Rule)
+	if e.Suggestion != "" {
+		text += fmt.Sprintf(" (did you mean %s?)", e.Suggestion)
+	}
+	return text
 }
 
 // ParseDomain returns the canonical form of a host name: trimmed, lower case,
@@ -45,8 +51,21 @@ func (e *HostnameError) Error() string {
 // has at least two labels and isn't a public suffix, whose names belong to many
 // owners. A wildcard is allowed as the first label, as on ServerPilot's list.
 //
+// Dashes, quotes, bullets, invisible characters and others that IDNA2008 doesn't allow
+// are refused, but for emoji, though UTS #46 lets many of them through: they come into a
+// list by mistake. Who means one gives the name in its xn-- form.
+//
 // Any other value is refused with a [*HostnameError].
 func ParseDomain(raw string) (string, error) {
+	domain, err := parseDomain(raw)
+	if refused, ok := err.(*HostnameError); ok && len(raw) <= utf8.UTFMax*maxName {
+		refused.Suggestion = suggest(raw)
+	}
+	return domain, err
+}
+
+// parseDomain is ParseDomain without suggestions.
+func parseDomain(raw string) (string, error) {
 	refuse := func(code, format string, args ...any) (string, error) {
 		return "", &HostnameError{Input: raw, Code: code, Rule: fmt.Sprintf(format, args...)}
 	}
@@ -76,6 +95,9 @@ func ParseDomain(raw string) (string, error) {
 		return refuse("port", "it has a port; leave out the colon and the number")
 	case strings.Contains(name, "_"):
 		return refuse("underscore", "it has an underscore, which host names don't allow; use a hyphen")
+	}
+	if s, found := findStray(name); found {
+		return refuse("idna", "%s", s.rule())
 	}
 
 	host := strings.TrimPrefix(name, wildcard)

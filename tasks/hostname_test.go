@@ -16,6 +16,9 @@ type hostnameCase struct {
 	In    string `json:"in"`
 	Out   string `json:"out"`
 	Error string `json:"error"`
+	// Suggestion is what the error suggests, and Says a part of its rule.
+	Suggestion string `json:"suggestion"`
+	Says       string `json:"says"`
 }
 
 func table[T any](t testing.TB, file string) []T {
@@ -56,6 +59,14 @@ func TestParseDomainFollowsTheTable(t *testing.T) {
 			if refused.Code != c.Error || refused.Input != c.In || got != "" {
 				t.Errorf("ParseDomain(%q) = %q, %+v; want code %q", c.In, got, refused, c.Error)
 			}
+			if refused.Suggestion != c.Suggestion || !strings.Contains(refused.Rule, c.Says) {
+				t.Errorf("ParseDomain(%q) suggests %q and says %q; want %q and %q", c.In, refused.Suggestion, refused.Rule, c.Suggestion, c.Says)
+			}
+			if c.Suggestion != "" {
+				if _, err := ParseDomain(c.Suggestion); err != nil || !strings.HasSuffix(refused.Error(), " (did you mean "+c.Suggestion+"?)") {
+					t.Errorf("the suggestion %q is refused, or not shown: %v, %v", c.Suggestion, err, refused)
+				}
+			}
 			if _, remedy, _ := strings.Cut(refused.Rule, "; "); remedy == "" {
 				t.Errorf("rule %q doesn't say what to do", refused.Rule)
 			}
@@ -67,7 +78,7 @@ func TestHostnameErrorSaysWhatAndWhy(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ name, in, want string }{
 		{"the value is quoted", "http://example.com",
-			`domain "http://example.com" is refused: it has a scheme; leave out everything up to ://`},
+			`domain "http://example.com" is refused: it has a scheme; leave out everything up to :// (did you mean example.com?)`},
 		{"a public suffix is explained", "Co.Uk",
 			`domain "Co.Uk" is refused: co.uk is a public suffix, under which anyone can register; give a name below it, such as example.co.uk`},
 		{"a long value is cut at a rune", strings.Repeat("ü", 300) + ".com",

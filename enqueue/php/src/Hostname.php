@@ -16,6 +16,9 @@ final class Hostname
     // Unicode's White_Space, in UTF-8, byte by byte: the value may not be UTF-8 at all.
     private const SPACE = '(?:[\t-\r ]|\xC2[\x85\xA0]|\xE1\x9A\x80|\xE2\x80[\x80-\x8A\xA8\xA9\xAF]|\xE2\x81\x9F|\xE3\x80\x80)';
 
+    // IDNA's other label separators; and ẞ, which older tables make into ss, another name.
+    private const SPELLING = ['。' => '.', '．' => '.', '｡' => '.', 'ẞ' => 'ß'];
+
     // What ICU says about lengths, hyphens and empty labels; parse has rules of its own for these, and lets
     // my--shop.example.com through. The bits are UIDNA_ERROR_… of ICU's uidna.h, of which PHP names most.
     private const NOT_FOR_ICU = 0x01 | 0x02 | 0x04 | 0x08 | 0x10 | 0x20;
@@ -25,14 +28,26 @@ final class Hostname
      * UTS #46, non-transitional: ß stays ß, as in browsers). A canonical name comes back as it is. A wildcard is
      * allowed as the first label.
      *
+     * Dashes, quotes, bullets, invisible characters and others that IDNA2008 doesn't allow are refused, but for emoji,
+     * though UTS #46 lets many of them through: they come into a list by mistake. The exception says what was meant.
+     *
      * @throws InvalidDomain
      */
     public static function parse(string $raw): string
     {
+        try {
+            return self::check($raw);
+        } catch (InvalidDomain $e) {
+            throw strlen($raw) > 4 * self::MAX_NAME ? $e : $e->withSuggestion(self::suggest($raw));
+        }
+    }
+
+    /** @throws InvalidDomain without a suggestion */
+    private static function check(string $raw): string
+    {
         // What people paste instead of a name, before IDNA would blame a single character.
         $name = (string) preg_replace('/^' . self::SPACE . '+|' . self::SPACE . '+\z/', '', $raw);
-        // IDNA's other label separators; and ẞ, which older tables make into ss, another name.
-        $name = strtr($name, ['。' => '.', '．' => '.', '｡' => '.', 'ẞ' => 'ß']);
+        $name = strtr($name, self::SPELLING);
         if (substr($name, -1) === '.') {
             $name = substr($name, 0, -1);
         }
@@ -65,6 +80,10 @@ final class Hostname
         }
         if (strpos($name, '_') !== false) {
             throw new InvalidDomain($raw, 'underscore', "it has an underscore, which host names don't allow; use a hyphen");
+        }
+        $complaint = HostnameCharacters::complaint($name);
+        if ($complaint !== '') {
+            throw new InvalidDomain($raw, 'idna', $complaint);
         }
 
         $prefix = strncmp($name, '*.', 2) === 0 ? '*.' : '';
@@ -105,15 +124,49 @@ final class Hostname
         return $prefix . $ascii;
     }
 
+    /**
+     * The name that was meant by a value that was refused, or nothing where that isn't clear. It never picks one of two
+     * names, and takes nothing out of the midst of one but quotes and what nobody sees.
+     */
+    private static function suggest(string $raw): string
+    {
+        if (preg_match('//u', $raw) !== 1) {
+            return '';
+        }
+        $word = '';
+        foreach ((array) preg_split('/(?:' . self::SPACE . '|[,;])+/', $raw, -1, PREG_SPLIT_NO_EMPTY) as $w) {
+            if (preg_match('/^[0-9]{1,4}[.):]\z/', $w) === 1 || !HostnameCharacters::hasLetterOrDigit($w)) {
+                continue; // a list's bullet or number
+            }
+            if ($word !== '') {
+                return '';
+            }
+            $word = $w;
+        }
+        $word = HostnameCharacters::bare($word);
+        $word = (string) preg_replace('~^(?:(?:[a-z][a-z0-9+.-]*:)?//|https?:)~i', '', $word);
+        $word = substr($word, 0, strcspn($word, '/\\?#'));
+        $at = strrpos($word, '@');
+        $word = (string) preg_replace('/:[0-9]*\z/', '', $at === false ? $word : (string) substr($word, $at + 1));
+        $word = HostnameCharacters::cleaned(strtr(HostnameCharacters::bare($word), self::SPELLING));
+        $word = trim((string) preg_replace('/\.\.+/', '.', $word), '.');
+        foreach ([$word, str_replace(["\u{200C}", "\u{200D}"], '', $word)] as $name) {
+            try {
+                $domain = self::check($name);
+                return strpos($domain, 'xn--') !== false ? $name : $domain;
+            } catch (InvalidDomain $e) {
+                continue;
+            }
+        }
+        return '';
+    }
+
     /** Plain ASCII is dealt with here: it needs no intl, and ICU would refuse -- in the third and fourth place. */
     private static function toAscii(string $raw, string $host): string
     {
         // A label of which only the prefix is there stands for nothing: an empty label, and told as one.
         $host = (string) preg_replace('/(?<![^.])xn--(?![^.])/i', '', $host);
         if (preg_match('/[^\x00-\x7F]|(?:^|\.)xn--/i', $host) !== 1) {
-            if (preg_match('/[^A-Za-z0-9.-]/', $host, $stray) === 1) {
-                throw new InvalidDomain($raw, 'idna', sprintf("host names don't allow the character U+%04X; take it out", ord($stray[0])));
-            }
             return strtolower($host);
         }
         if (!function_exists('idn_to_ascii')) {

@@ -34,12 +34,14 @@ final class HostnameTest extends TestCase
             $got = ['out' => Hostname::parse($case['in'])];
             self::assertSame($got['out'], Hostname::parse($got['out']), 'a canonical name must stay as it is');
         } catch (InvalidDomain $e) {
-            $got = ['error' => $e->ruleCode()];
+            $got = ['error' => $e->ruleCode()] + array_filter(['suggestion' => $e->suggestion()]);
+            self::assertStringContainsString($case['says'] ?? '', $e->rule());
             self::assertSame($case['in'], $e->input());
             self::assertStringContainsString('; ', $e->rule(), "the rule doesn't say what to do");
-            self::assertStringEndsWith($e->rule(), $e->getMessage());
+            $meant = $e->suggestion() === '' ? '' : ' (did you mean ' . $e->suggestion() . '?)';
+            self::assertStringEndsWith($e->rule() . $meant, $e->getMessage());
         }
-        self::assertSame(array_diff_key($case, ['in' => '']), $got);
+        self::assertSame(array_diff_key($case, ['in' => '', 'says' => '']), $got);
     }
 
     public function testTakesTheDomainsOfTheTableForWwwForms(): void
@@ -74,6 +76,7 @@ final class HostnameTest extends TestCase
         };
         self::assertSame('my--shop.example.com', $parse('My--Shop.Example.com.'));
         self::assertStringStartsWith('suffix ', $parse('co.uk'));
+        self::assertStringStartsWith('idna it has an en dash (U+2013) in place 2', $parse('a–b.com'));
         foreach (['münchen.de', 'xn--mnchen-3ya.de'] as $name) {
             self::assertStringStartsWith("idna it is an international name, and this PHP can't check those; install PHP's extension intl", $parse($name));
         }

@@ -13,13 +13,22 @@ final class InvalidDomain extends InvalidInput
     private $rule;
     /** @var string */
     private $ruleCode;
+    /** @var string */
+    private $suggestion;
 
-    public function __construct(string $input, string $ruleCode, string $rule)
+    public function __construct(string $input, string $ruleCode, string $rule, string $suggestion = '')
     {
-        parent::__construct('domain ' . self::quoted($input) . ' is refused: ' . $rule);
+        $meant = $suggestion === '' ? '' : ' (did you mean ' . $suggestion . '?)';
+        parent::__construct('domain ' . self::quoted($input) . ' is refused: ' . $rule . $meant);
         $this->input = $input;
         $this->rule = $rule;
         $this->ruleCode = $ruleCode;
+        $this->suggestion = $suggestion;
+    }
+
+    public function withSuggestion(string $suggestion): self
+    {
+        return new self($this->input, $this->ruleCode, $this->rule, $suggestion);
     }
 
     public function input(): string
@@ -40,6 +49,12 @@ final class InvalidDomain extends InvalidInput
     public function rule(): string
     {
         return $this->rule;
+    }
+
+    /** The name that was meant, as far as that is clear; otherwise empty. */
+    public function suggestion(): string
+    {
+        return $this->suggestion;
     }
 
     /** Keeps control characters and broken UTF-8 out of logs, and long values short. */

@@ -1,7 +1,7 @@
 <?php
 
 /*
- * Reads a JSON array of strings and prints what Hostname::parse makes of each: {"out": …} or {"error": code}. A string is
+ * Reads a JSON array of strings and prints what Hostname::parse makes of each: {"out": …} or {"error": code, "rule": …, "suggestion": …}. A string is
  * given in base64, since it may be no UTF-8.
  */
 
@@ -14,7 +14,7 @@ foreach (json_decode((string) stream_get_contents(STDIN), true) as $raw) {
     try {
         $results[] = ['out' => Pilotsync\Hostname::parse((string) base64_decode($raw, true))];
     } catch (Pilotsync\Exception\InvalidDomain $e) {
-        $results[] = ['error' => $e->ruleCode()];
+        $results[] = ['error' => $e->ruleCode(), 'rule' => $e->rule(), 'suggestion' => $e->suggestion()];
     }
 }
 echo json_encode($results);
