@@ -49,5 +49,5 @@ func ExampleClient_Enqueue_invalid() {
 	fmt.Println(err)
 	// Output:
 	// nothing was enqueued: invalid request:
-	// request 2 of 2: domain "shop_1.example.com" is refused: it has an underscore, which host names don't allow; use a hyphen
+	// request 2 of 2: domain "shop_1.example.com" is refused: it has an underscore, which host names don't allow; use a hyphen (did you mean shop-1.example.com?)
 }

@@ -24,6 +24,8 @@ type adoptCmd struct {
 	File    string   `short:"f" predictor:"file" placeholder:"FILE" help:"File with a name a line, - for standard input; empty lines and lines that start with # are skipped."`
 	DryRun  bool     `name:"dry-run" help:"Only show what would be taken over."`
 	Domains []string `arg:"" optional:"" name:"domain" help:"Names on the list to take over."`
+
+	renamed renamed // of the names that were given
 }
 
 // Help is shown under the command's own --help.
@@ -61,6 +63,7 @@ func (c *adoptCmd) Run(ctx context.Context, s *streams) error {
 	if err := errors.Join(appErr, byErr, namesErr); err != nil {
 		return usageError{fmt.Errorf("nothing was taken over:\n%w", err)}
 	}
+	c.renamed.print(s.Err)
 	w := wrong{}
 	url, rate := take(&w, "SERVERPILOT_API_URL", c.APIURL, parseAPIURL), take(&w, "PILOTSYNC_API_RATE", c.APIRate, wholeNumber(0, 1000))
 	accounts, _ := c.accounts(&w, os.ReadFile)
@@ -117,6 +120,7 @@ func (c *adoptCmd) asked(in io.Reader) ([]string, error) {
 			errs = append(errs, fmt.Errorf("%s%w", where, err))
 			return
 		}
+		c.renamed.note(raw, name)
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}

@@ -81,10 +81,11 @@ type receipt struct {
 }
 
 func (f *changeFlags) enqueue(ctx context.Context, s *streams, remove bool) error {
-	reqs, err := f.requests(s.In, remove)
+	reqs, renamed, err := f.requests(s.In, remove)
 	if err != nil {
 		return err
 	}
+	renamed.print(s.Err)
 	rdb, err := f.connect(ctx)
 	if err != nil {
 		return err
@@ -114,8 +115,9 @@ func (f *changeFlags) enqueue(ctx context.Context, s *streams, remove bool) erro
 }
 
 // requests checks everything there is to check and tells all that is wrong.
-func (f *changeFlags) requests(in io.Reader, remove bool) ([]enqueue.Request, error) {
+func (f *changeFlags) requests(in io.Reader, remove bool) ([]enqueue.Request, renamed, error) {
 	var wrong []string
+	var renamed renamed
 	app, err := f.app()
 	if err != nil {
 		wrong = append(wrong, err.Error())
@@ -146,6 +148,7 @@ func (f *changeFlags) requests(in io.Reader, remove bool) ([]enqueue.Request, er
 			wrong = append(wrong, where+err.Error())
 			return
 		}
+		renamed.note(raw, domain)
 		reqs = append(reqs, enqueue.Request{AppID: app, Domain: domain, Remove: remove, WWW: www, SiteID: f.SiteID, By: by})
 	}
 	for _, raw := range f.Domains {
@@ -157,9 +160,9 @@ func (f *changeFlags) requests(in io.Reader, remove bool) ([]enqueue.Request, er
 		}
 	}
 	if wrong != nil {
-		return nil, usageError{fmt.Errorf("nothing was enqueued:\n%s", strings.Join(wrong, "\n"))}
+		return nil, nil, usageError{fmt.Errorf("nothing was enqueued:\n%s", strings.Join(wrong, "\n"))}
 	}
-	return reqs, nil
+	return reqs, renamed, nil
 }
 
 // eachLine hands on the names in a file, with where each stands.
@@ -177,7 +180,11 @@ func eachLine(file string, in io.Reader, take func(where, raw string)) error {
 	n := 0
 	for lines.Scan() {
 		n++
-		if line := strings.TrimSpace(lines.Text()); line != "" && !strings.HasPrefix(line, "#") {
+		text := lines.Text()
+		if n == 1 {
+			text = strings.TrimPrefix(text, "\uFEFF") // an editor's mark of the file's encoding
+		}
+		if line := strings.TrimSpace(text); line != "" && !strings.HasPrefix(line, "#") {
 			take(fmt.Sprintf("line %d of %s: ", n, shown), line)
 		}
 	}

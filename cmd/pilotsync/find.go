@@ -14,6 +14,8 @@ import (
 // domainsToFind are domains that a command is about, on some apps or all.
 type domainsToFind struct {
 	App []string `predictor:"app" help:"App of the domains; give it again for more. Default: all that have them."`
+
+	renamed renamed // of the names that check was given
 }
 
 // check puts the domains into their canonical form.
@@ -30,6 +32,7 @@ func (f *domainsToFind) check(domains []string) error {
 			errs = append(errs, err)
 			continue
 		}
+		f.renamed.note(raw, domain)
 		domains[i] = domain
 	}
 	return errors.Join(errs...)

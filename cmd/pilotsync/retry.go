@@ -55,6 +55,7 @@ func (c *retryCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return usageError{err}
 	}
+	c.renamed.print(s.Err)
 	rdb, err := c.connect(ctx)
 	if err != nil {
 		return err

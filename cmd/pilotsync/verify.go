@@ -52,6 +52,7 @@ func (c *verifyCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return usageError{err}
 	}
+	c.renamed.print(s.Err)
 	rdb, err := c.connect(ctx)
 	if err != nil {
 		return err

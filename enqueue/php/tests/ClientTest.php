@@ -178,7 +178,7 @@ final class ClientTest extends TestCase
             self::assertSame(['x', 'y', 'z'], array_keys($e->errors()));
             self::assertInstanceOf(InvalidDomain::class, $e->errors()['x']);
             self::assertSame('nothing was enqueued: 3 of 4 changes are wrong:
-change x: domain "https://example.com" is refused: it has a scheme; leave out everything up to ://
+change x: domain "https://example.com" is refused: it has a scheme; leave out everything up to :// (did you mean example.com?)
 change y: www is "sometimes"; it takes always, main_only or never
 change z: it takes a domain as a string', $e->getMessage());
         }

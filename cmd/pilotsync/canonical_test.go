@@ -1,0 +1,41 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Who types a name that is taken in another form sees which one, before anything is done.
+func TestNamesThatAreTakenInAnotherFormAreShown(t *testing.T) {
+	t.Parallel()
+	env, _ := onRedis(t)
+	file := filepath.Join(t.TempDir(), "domains.txt")
+	// A Windows editor's file: a byte-order mark, and carriage returns.
+	if err := os.WriteFile(file, []byte("\uFEFFplain.example.com\r\n# MÜNCHEN.example\r\nMÜNCHEN.example\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const umlaut = "MÜNCHEN.example → xn--mnchen-3ya.example\n"
+	for _, test := range []struct {
+		args, err string
+	}{
+		{"enqueue add --app=a plain.example.com", ""},
+		{"enqueue add --app=a Shop.Example.com. i❤.ws", "Shop.Example.com. → shop.example.com\ni❤.ws → xn--i-7iq.ws\n"},
+		{"enqueue remove --app=a --json --file=" + file, umlaut},
+		{"verify MÜNCHEN.example", umlaut},
+		{"retry MÜNCHEN.example", umlaut},
+		{"logs MÜNCHEN.example", umlaut},
+		{"adopt --app=a --client-id=c --api-key=k --api-url=http://127.0.0.1:1/v1 --file=" + file, umlaut},
+	} {
+		got := command(t, env, "", strings.Fields(test.args)...)
+		if got.code == exitUsage || !strings.HasPrefix(got.err, test.err) || test.err == "" && got.err != "" || strings.Contains(got.out, "→") {
+			t.Errorf("%s: %+v; want %q on standard error", test.args, got, test.err)
+		}
+	}
+	got := command(t, env, "", "enqueue", "add", "--app=a", "MÜNCHEN.example", "a–b.example.com")
+	want := "pilotsync: nothing was enqueued:\ndomain \"a–b.example.com\" is refused: it has an en dash (U+2013) in place 2, which host names don't allow; use a plain hyphen (-) (did you mean a-b.example.com?)\n"
+	if got.code != exitUsage || !strings.HasPrefix(got.err, want) {
+		t.Errorf("got %+v; want %s", got, want)
+	}
+}
