@@ -54,6 +54,8 @@ setup:
 	  command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
 	  command -v debootstrap >/dev/null || missing="$$missing debootstrap"; \
 	  command -v ip >/dev/null || missing="$$missing iproute2"; \
+	  command -v mandoc >/dev/null || missing="$$missing mandoc"; \
+	  command -v zip >/dev/null || missing="$$missing zip"; \
 	  if [ -n "$$missing" ]; then \
 	    echo "setup: missing, so installing Debian's:$$missing"; \
 	    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \

@@ -49,10 +49,13 @@ type commands struct {
 	Healthy    healthyCmd    `cmd:"" help:"Ask the process beside it whether it lives; for containers."`
 	Completion completionCmd `cmd:"" help:"Have the shell complete commands, flags and states."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Man        manCmd        `cmd:"" hidden:"" help:"Write the manual pages."`
 	HelpFor    helpCmd       `cmd:"" name:"help" help:"Show the help of a command."`
 
 	PrintVersion kong.VersionFlag `short:"v" name:"version" help:"Print the version."`
 }
+
+const description = "Keeps the domain lists of ServerPilot apps in step with WordPress networks, and sees each domain through to a working certificate."
 
 // usageError is an error in how the program was called or set up: exit code 2.
 type usageError struct{ err error }
@@ -100,7 +103,7 @@ func run(ctx context.Context, args []string, s *streams) int {
 	parser, err := kong.New(&cli, append(env.options(),
 		kong.Name("pilotsync"),
 		kong.Vars{"version": versionLine()},
-		kong.Description("Keeps the domain lists of ServerPilot apps in step with WordPress networks, and sees each domain through to a working certificate."),
+		kong.Description(description),
 		kong.Writers(out, s.Err),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Exit(func(code int) { exit = max(code, helped) }),
