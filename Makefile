@@ -88,11 +88,7 @@ wordpress:
 	  if [ $$status != 0 ]; then tail -100 bin/wordpress.log; fi; exit $$status
 
 plugin:
-	@mkdir -p '$(PLUGIN)' && rm -rf '$(PLUGIN)/pilotsync' '$(PLUGIN)/pilotsync.zip' && mkdir -p '$(PLUGIN)/pilotsync/lib'
-	@cp -r enqueue/php/wordpress/src enqueue/php/wordpress/*.php enqueue/php/wordpress/README.md LICENSE '$(PLUGIN)/pilotsync'
-	@cp -r enqueue/php/src enqueue/php/data enqueue/php/autoload.php '$(PLUGIN)/pilotsync/lib'
-	@if command -v zip >/dev/null; then cd '$(PLUGIN)' && zip -qr pilotsync.zip pilotsync; \
-	  else echo "plugin: there is no zip, so only the folder was made"; fi
+	@deployments/package/plugin.sh '$(PLUGIN)'
 
 # The tests of a module in a folder, within a time. None may skip here, either.
 define module

@@ -46,6 +46,11 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$DIST"
+began=$(date +%s) steps=$(($(echo $TARGETS | wc -w) + 3)) n=0
+step() { # WHAT
+	n=$((n + 1))
+	echo "dist: $n of $steps, after $(($(date +%s) - began)) s: $1"
+}
 rm -f "$DIST"/pilotsync_*.tar.gz "$DIST"/pilotsync_*.deb "$DIST/SHA256SUMS"
 
 build() { # OS ARCHITECTURE FILE
@@ -65,8 +70,48 @@ completions() { # PROGRAM FOLDER
 	} >"$2/_pilotsync"
 }
 
+# What every archive and package has besides the program: the documents, and what they
+# link to, where they link to it.
+tree() { # FOLDER
+	mkdir -p "$1/enqueue/php/wordpress" "$1/bench"
+	cp LICENSE README.md CHANGELOG.md RELIABILITY.md SECURITY.md BENCHMARKS.md docker-compose.yml "$1"
+	cp -r bench/plots "$1/bench"
+	cp enqueue/WIRE.md enqueue/seq.lua enqueue/example_test.go "$1/enqueue"
+	cp -r enqueue/php/src enqueue/php/data enqueue/php/autoload.php enqueue/php/composer.json "$1/enqueue/php"
+	cp enqueue/php/wordpress/README.md "$1/enqueue/php/wordpress"
+	cp -r deployments "$1"
+	rm -rf "$1"/deployments/package "$1"/deployments/*_test.go "$1"/deployments/*/*_test.go "$1"/deployments/*/test "$1"/deployments/*/testdata
+	deployments/package/plugin.sh "$1/deployments/wordpress" && rm -r "$1/deployments/wordpress/pilotsync"
+	chmod -R u=rwX,go=rX "$1"
+}
+
+# In the .deb, what is used rather than read is in /usr/share/pilotsync. The documents'
+# folder has links to it where a document links to it.
+debian() { # TREE FOLDER
+	mkdir -p "$2/share/php" "$2/share/redis"
+	cp -r "$1" "$2/doc"
+	cd "$2/doc"
+	rm LICENSE CHANGELOG.md # as copyright, and compressed
+	mv deployments/wordpress/pilotsync.zip deployments/prometheus deployments/grafana ../share
+	rmdir deployments/wordpress
+	mv enqueue/php/src enqueue/php/data enqueue/php/autoload.php enqueue/php/composer.json ../share/php
+	mv deployments/redis/*.conf deployments/redis/*.acl ../share/redis
+	mv deployments/systemd/accounts.yml ../share
+	ln -s ../../../pilotsync/prometheus ../../../pilotsync/grafana deployments
+	ln -s ../../../../pilotsync/accounts.yml deployments/systemd
+	for file in ../share/redis/*; do ln -s "../../../../pilotsync/redis/${file##*/}" deployments/redis; done
+	rm deployments/systemd/*.service deployments/systemd/*.env # where systemd and the settings are
+	cd - >/dev/null
+}
+
+step "documents and plugin"
+tree "$work/tree"
+debian "$work/tree" "$work/debian"
+step "program for this machine, its completions and manual pages"
 build "$($GO env GOHOSTOS)" "$($GO env GOHOSTARCH)" "$work/here"
 completions "$work/here" "$work/completions"
+mkdir "$work/man"
+"$work/here" man --date="$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%d)" "$work/man"
 gzip -9nc CHANGELOG.md >"$work/CHANGELOG.md.gz"
 # Debian's own form, which tells what the other file has.
 cat <<END | gzip -9n >"$work/changelog.gz"
@@ -77,20 +122,28 @@ pilotsync ($DEB_VERSION) unstable; urgency=medium
  -- $MAINTAINER  $(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")
 END
 
+mkdir "$work/man-gz"
+for page in "$work"/man/*; do gzip -9nc "$page" >"$work/man-gz/${page##*/}.gz"; done
+
+case " $TARGETS" in *" linux/"*)
+	step "packager"
+	$GO -C deployments/package tool -n nfpm >"$work/nfpm" ;;
+*) steps=$((steps - 1)) ;;
+esac
+
 for target in $TARGETS; do
 	os=${target%/*} arch=${target#*/}
 	name=pilotsync_${VERSION#v}_${os}_$arch
-	echo "dist: $name"
+	step "$name"
 	STAGE=$work/$name
-	mkdir "$STAGE"
+	cp -r "$work/tree" "$STAGE"
 	build "$os" "$arch" "$STAGE/pilotsync"
-	cp -r "$work/completions" LICENSE README.md CHANGELOG.md "$STAGE"
+	cp -r "$work/completions" "$work/man" "$STAGE"
 	tar -C "$work" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -cf - "$name" | gzip -9n >"$DIST/$name.tar.gz"
 	if [ "$os" = linux ]; then
-		cp "$work/CHANGELOG.md.gz" "$work/changelog.gz" "$STAGE"
-		STAGE=$STAGE ARCH=$arch $GO -C deployments/package tool -n nfpm >"$work/nfpm"
-		STAGE=$STAGE ARCH=$arch "$(cat "$work/nfpm")" package -f deployments/package/nfpm.yaml -p deb -t "$DIST/pilotsync_${VERSION#v}_$arch.deb" >"$work/said" || { cat "$work/said" >&2; exit 1; }
+		WORK=$work STAGE=$STAGE ARCH=$arch "$(cat "$work/nfpm")" package -f deployments/package/nfpm.yaml -p deb -t "$DIST/pilotsync_${VERSION#v}_$arch.deb" >"$work/said" || { cat "$work/said" >&2; exit 1; }
 	fi
 done
 
 (cd "$DIST" && find . -name 'pilotsync_*' | LC_ALL=C sort | sed 's,^\./,,' | xargs sha256sum >SHA256SUMS)
+echo "dist: done after $(($(date +%s) - began)) s; see $DIST/SHA256SUMS"
