@@ -99,7 +99,7 @@ func TestAReleaseIsWholeStaticAndTheSameFromAnotherFolder(t *testing.T) {
 		system, arch, _ := strings.Cut(target, "/")
 		name := "pilotsync_1.2.3_" + system + "_" + arch
 		files := unpacked(t, filepath.Join(folder, name+".tar.gz"))
-		for _, file := range []string{"LICENSE", "README.md", "CHANGELOG.md", "completions/pilotsync.bash", "completions/pilotsync.fish", "completions/_pilotsync"} {
+		for _, file := range []string{"LICENSE", "README.md", "CHANGELOG.md", "man/pilotsync-worker.1", "deployments/wordpress/pilotsync.zip", "completions/pilotsync.bash", "completions/pilotsync.fish", "completions/_pilotsync"} {
 			if text := string(files[name+"/"+file]); text == "" || strings.HasPrefix(file, "completions") && strings.ContainsAny(strings.Replace(text, "/dev/null", "", 1), "/") {
 				t.Errorf("%s: %s is %q", name, file, text)
 			}
