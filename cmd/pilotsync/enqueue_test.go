@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
@@ -146,7 +147,10 @@ func TestTheWaitEndsWhenItsTimeIsUp(t *testing.T) {
 	want := outcome{exitFailed, `DOMAIN           STATE    NAMES            REASON
 old.example.com  pending  old.example.com  is on the queue; no worker has taken it yet
 new.example.com  pending  new.example.com  is on the queue; no worker has taken it yet
-`, "pilotsync: the time is up (--timeout 400ms); not at their end: old.example.com, new.example.com\n"}
+`, `pilotsync: the time is up (--timeout 400ms). 0 of 2 ended; the workers go on with the rest: old.example.com, new.example.com
+To look again:
+  pilotsync status --app=app1 old.example.com new.example.com
+`}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(outcome{})); diff != "" {
 		t.Errorf("outcome (-want +got):\n%s", diff)
 	}
@@ -168,32 +172,59 @@ func TestAWaitCanBeInterrupted(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.out), &states); err != nil || len(states) != 1 || states[0].State != tasks.Pending {
 		t.Errorf("%v: %s", err, got.out)
 	}
-	if got.code != exitFailed || got.err != "pilotsync: interrupted; these stay on the queue: example.com\n" {
+	if got.code != exitFailed || got.err != `pilotsync: interrupted. 0 of 1 ended; the workers go on with the rest: example.com
+To look again:
+  pilotsync status --app=app1 example.com
+` {
 		t.Errorf("exit code %d: %s", got.code, got.err)
 	}
 }
 
-func TestTheWaitShowsABarOnATerminal(t *testing.T) {
+func TestTheWaitShowsOnATerminalWhatIsLeftAndWhy(t *testing.T) {
 	t.Parallel()
 	var errs bytes.Buffer
-	f := followed{order: []string{"a", "b"}}
-	show, hide := f.progress(&streams{Err: &errs, Terminal: true})
-	show([]domainStatus{{Domain: "a", State: tasks.Done}})
+	block := newLive(&streams{Err: &errs, ErrSize: sized(40, 24)})
+	left := []waiting{{"a.example.com", "pending, " + pointsElsewhere}}
+	for range 12 {
+		left = append(left, waiting{"b.example.com", "checking-dns"})
+	}
+	block.draw(waitLines(left, maxWaitLines))
 	shown := errs.String()
-	hide()
-	if !strings.Contains(shown, "50%") || !strings.Contains(shown, "(1/2)") || strings.Contains(shown, "\n") {
-		t.Errorf("shown is %q", shown)
+	for _, line := range strings.Split(shown, "\n") {
+		if w := ansi.StringWidth(line); w >= 40 {
+			t.Errorf("%d columns: %q", w, line)
+		}
+	}
+	if !strings.HasPrefix(shown, "  a.example.com: pending,\n    shop.example.com points to …\n  b.example.com: checking-dns\n") ||
+		!strings.HasSuffix(shown, "  … and 3 more\n") || strings.Count(shown, "\n") != 12 {
+		t.Errorf("shown is\n%s", shown)
+	}
+	errs.Reset()
+	block.clear()
+	if errs.String() != "\r\x1b[12A\x1b[J" {
+		t.Errorf("cleared by %q", errs.String())
 	}
 }
 
-func TestWhatIsLeftIsNamedUpToALimit(t *testing.T) {
+func TestTheWaitDrawsNothingOnADumbTerminal(t *testing.T) {
 	t.Parallel()
-	f := followed{left: map[string]bool{}}
-	for i := range 23 {
-		f.order = append(f.order, fmt.Sprintf("d%d", i))
-		f.left[fmt.Sprintf("d%d", i)] = true
+	var errs bytes.Buffer
+	block := newLive(&streams{Err: &errs, ErrSize: sized(80, 24), LookupEnv: vars{"TERM": "dumb"}.lookup})
+	block.draw([]string{"a"})
+	block.clear()
+	if errs.Len() > 0 {
+		t.Errorf("drawn: %q", &errs)
 	}
-	if got := f.listLeft(); !strings.HasPrefix(got, "d0, d1, ") || !strings.HasSuffix(got, ", d19 and 3 more") {
-		t.Errorf("got %s", got)
+}
+
+func TestTheCommandToLookAgainNamesDomainsUpToALimit(t *testing.T) {
+	t.Parallel()
+	f := followed{app: "app1"}
+	if got, want := f.lookAgain([]waiting{{"a.example.com", ""}, {"b.example.com", ""}}), "pilotsync status --app=app1 a.example.com b.example.com"; got != want {
+		t.Errorf("got %s; want %s", got, want)
+	}
+	want := "pilotsync status --app=app1 --state=pending --state=checking-dns --state=checking-ssl-cert"
+	if got := f.lookAgain(make([]waiting, maxWaitLines+1)); got != want {
+		t.Errorf("got %s; want %s", got, want)
 	}
 }

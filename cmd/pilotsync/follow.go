@@ -7,23 +7,25 @@ import (
 	"strings"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-
 	"pilotsync/enqueue"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 )
 
-// followEvery is the pause between two looks at the ledger.
-const followEvery = 300 * time.Millisecond
-
 // wait follows the changes to their final states, shows progress on s.Err and
 // the end on s.Out. Its error says what didn't end well.
 func (f *changeFlags) wait(ctx context.Context, s *streams, l *ledger.Ledger, receipts []enqueue.Receipt) error {
 	followed := newFollowed(receipts)
-	show, hide := followed.progress(s)
-	waitErr := followed.toTheEnd(ctx, s, l, f.Timeout, show)
-	hide()
+	told := 0
+	waitErr := waitAll(ctx, s, len(followed.order), f.Timeout, followed.lookAgain, func(ctx context.Context) ([]waiting, error) {
+		ended, err := followed.look(ctx, l)
+		for _, d := range ended {
+			if told++; s.ErrSize == nil { // a terminal shows what is left instead
+				s.notice("%d/%d %s: %s", told, len(followed.order), d.Domain, plain(d.inWords()))
+			}
+		}
+		return followed.waiting(), err
+	})
 
 	states := followed.states()
 	var err error
@@ -64,34 +66,6 @@ func newFollowed(receipts []enqueue.Receipt) *followed {
 	return f
 }
 
-// toTheEnd looks at the ledger until nothing is left. A Redis that is away is
-// waited for, too.
-func (f *followed) toTheEnd(ctx context.Context, s *streams, l *ledger.Ledger, limit time.Duration, show func([]domainStatus)) error {
-	late := time.NewTimer(limit)
-	defer late.Stop()
-	tick := time.NewTicker(followEvery)
-	defer tick.Stop()
-	var away error
-	for {
-		ended, err := f.look(ctx, l)
-		if err != nil && away == nil && ctx.Err() == nil {
-			fmt.Fprintf(s.Err, "The ledger can't be read; still waiting: %v\n", err)
-		}
-		away = err
-		show(ended)
-		if len(f.left) == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("interrupted; these stay on the queue: %s", f.listLeft())
-		case <-late.C:
-			return fmt.Errorf("the time is up (--timeout %s); not at their end: %s", limit, f.listLeft())
-		case <-tick.C:
-		}
-	}
-}
-
 // look returns the domains that have come to their end since the last look.
 func (f *followed) look(ctx context.Context, l *ledger.Ledger) ([]domainStatus, error) {
 	var names []string
@@ -122,30 +96,27 @@ func (f *followed) look(ctx context.Context, l *ledger.Ledger) ([]domainStatus, 
 	return ended, nil
 }
 
-// progress returns what shows it, and what clears it away: a bar on a terminal,
-// in a pipe a line for each domain that has come to its end.
-func (f *followed) progress(s *streams) (show func([]domainStatus), hide func()) {
-	n, all := 0, len(f.order)
-	if !s.Terminal {
-		return func(ended []domainStatus) {
-			for _, d := range ended {
-				n++
-				fmt.Fprintf(s.Err, "%d/%d %s: %s\n", n, all, d.Domain, plain(strings.TrimSuffix(string(d.State)+", "+d.Reason, ", ")))
-			}
-		}, func() {}
+// waiting are the domains that are left, with what was last seen of each.
+func (f *followed) waiting() []waiting {
+	var left []waiting
+	for _, domain := range f.order {
+		if f.left[domain] {
+			left = append(left, waiting{domain, f.last[domain].inWords()})
+		}
 	}
-	bar := progressbar.NewOptions(all,
-		progressbar.OptionSetWriter(s.Err),
-		progressbar.OptionSetDescription("waiting"),
-		progressbar.OptionSetWidth(30),
-		progressbar.OptionShowCount(),
-		progressbar.OptionSetPredictTime(false),
-		progressbar.OptionSetElapsedTime(true),
-	)
-	return func(ended []domainStatus) {
-		n += len(ended)
-		_ = bar.Set(n) // if it can't be shown, so be it
-	}, func() { _ = bar.Clear() }
+	return left
+}
+
+// lookAgain is the command that shows where those that are left stand.
+func (f *followed) lookAgain(left []waiting) string {
+	command := "pilotsync status --app=" + f.app
+	if len(left) > maxWaitLines {
+		return command + " --state=pending --state=checking-dns --state=checking-ssl-cert"
+	}
+	for _, w := range left {
+		command += " " + w.domain
+	}
+	return command
 }
 
 // states are those that were last seen, in the order asked for.
@@ -169,19 +140,4 @@ func (f *followed) unwell() error {
 		return nil
 	}
 	return fmt.Errorf("%d of %d ended rejected or failed", n, len(f.order))
-}
-
-// listLeft names those that are left, up to some.
-func (f *followed) listLeft() string {
-	const most = 20
-	var names []string
-	for _, domain := range f.order {
-		if f.left[domain] {
-			names = append(names, domain)
-		}
-	}
-	if more := len(names) - most; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
-	}
-	return strings.Join(names, ", ")
 }

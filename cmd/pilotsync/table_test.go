@@ -139,8 +139,8 @@ func TestNoLineIsWiderThanTheTerminalAndNoTextIsLost(t *testing.T) {
 
 func TestLongLinesWrapWithAHangingIndent(t *testing.T) {
 	t.Parallel()
-	got := wrapLines("a\n  - one.example.com two.example.com\n  short\nverylongname.example.com.\n", 24)
-	want := "a\n  - one.example.com\n    two.example.com\n  short\nverylongname.example.\n  com.\n"
+	got := wrapLines("pilotsync status --app=app1 example.com\n  - one.example.com two.example.com\n  short\nverylongname.example.com.\n", 24)
+	want := "pilotsync status --app=app1 example.com\n  - one.example.com\n    two.example.com\n  short\nverylongname.example.\n  com.\n"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -131,35 +131,31 @@ type seenOf struct {
 
 // wait looks at the ledger until every verification was made, and shows them.
 func (c *verifyCmd) wait(ctx context.Context, s *streams, l *ledger.Ledger, receipts []enqueue.Receipt) error {
-	late := time.NewTimer(c.Timeout)
-	defer late.Stop()
-	tick := time.NewTicker(followEvery)
-	defer tick.Stop()
 	made := make([]*seenOf, len(receipts))
-	for {
-		var left []string
-		for i, r := range receipts {
-			if made[i] == nil {
-				var err error
-				if made[i], err = verified(ctx, l, r); err != nil {
-					return err
-				}
-			}
-			if made[i] == nil {
-				left = append(left, r.Domain)
-			}
+	lookAgain := func(left []waiting) string {
+		commands := []string{}
+		for _, w := range left[:min(len(left), maxWaitLines)] {
+			commands = append(commands, "pilotsync logs "+w.domain)
 		}
-		if left == nil {
-			return c.show(s, made)
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("interrupted; these stay on the queue: %s", strings.Join(left, ", "))
-		case <-late.C:
-			return fmt.Errorf("the time is up (--timeout %s); not verified: %s ('pilotsync doctor' tells whether a worker is alive)", c.Timeout, strings.Join(left, ", "))
-		case <-tick.C:
-		}
+		return strings.Join(commands, "\n  ")
 	}
+	err := waitAll(ctx, s, len(receipts), c.Timeout, lookAgain, func(ctx context.Context) ([]waiting, error) {
+		var left []waiting
+		var firstErr error
+		for i, r := range receipts {
+			if made[i] == nil && firstErr == nil {
+				made[i], firstErr = verified(ctx, l, r)
+			}
+			if made[i] == nil {
+				left = append(left, waiting{r.Domain, "on app " + r.AppID + ", waits for a worker to verify it"})
+			}
+		}
+		return left, firstErr
+	})
+	if err != nil {
+		return fmt.Errorf("%w\nWhether a worker is alive:\n  pilotsync doctor", err)
+	}
+	return c.show(s, made)
 }
 
 // verified returns what became of a verification, nil as long as it wasn't made.

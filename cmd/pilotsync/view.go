@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"pilotsync/tasks"
@@ -35,6 +36,11 @@ func statusOf(v ledger.View) domainStatus {
 		d.Names = []string{} // [] in JSON, not null
 	}
 	return d
+}
+
+// inWords is the state with its reason, if it has one.
+func (d domainStatus) inWords() string {
+	return strings.TrimSuffix(string(d.State)+", "+d.Reason, ", ")
 }
 
 func utc(t *time.Time) *time.Time {

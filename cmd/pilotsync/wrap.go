@@ -40,17 +40,18 @@ func wrapText(text string, width int) []string {
 }
 
 // wrapLines breaks each line of a text that is wider than width; what follows is
-// indented like the line's beginning and two columns more. 0 is any width.
+// indented like the line's beginning and two columns more. A command of ours on a
+// line of its own stays whole, so that it can be pasted. 0 is any width.
 func wrapLines(text string, width int) string {
 	if width <= 0 {
 		return text
 	}
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
-		if ansi.StringWidth(line) <= width {
+		rest := strings.TrimLeft(line, " ")
+		if ansi.StringWidth(line) <= width || strings.HasPrefix(rest, "pilotsync ") {
 			continue
 		}
-		rest := strings.TrimLeft(line, " ")
 		indent := strings.Repeat(" ", min(len(line)-len(rest), width/2))
 		hang := indent + "  "
 		parts := wrapText(rest, max(width-len(hang), 1))
