@@ -107,7 +107,8 @@ func (r *run) live() {
 	t := r.t
 	r.sim.FailNext("good", simulator.ReadApp, simulator.Fault{Kind: simulator.Error5xx})
 	r.sim.FailNext("vague", simulator.WriteList, simulator.Fault{Kind: simulator.DropAfter})
-	r.sim.FailNext("lost", simulator.WriteList, simulator.Fault{Kind: simulator.Slow, For: 2 * time.Second})
+	answer := make(chan struct{})
+	r.sim.FailNext("lost", simulator.WriteList, simulator.Fault{Kind: simulator.Slow, Until: answer})
 	r.sim.SetAppStatus("blocked", http.StatusNotFound)
 	var requests []enqueue.Request
 	for app, domains := range map[string]string{"good": "one two nodns refused", "lost": "lost", "vague": "vague", "blocked": "blocked"} {
@@ -125,6 +126,7 @@ func (r *run) live() {
 	// As after a stall: the lease is another's, who has given it back.
 	r.rdb.HSet(t.Context(), "pilotsync:{lost}:sync", "token", "another", "until", "0")
 	r.rdb.HDel(t.Context(), "pilotsync:{lost}:sync", "landing")
+	close(answer)
 	l := ledger.New(r.rdb)
 	for app, domain := range map[string]string{"good": "one.example.com", "lost": "lost.example.com"} {
 		r.await(domain+" is done", time.Minute, func() bool {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"pilotsync/enqueue"
@@ -277,6 +278,10 @@ func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
 		t.Errorf("it was said %d times", n)
 	}
 	stop()
+	// As if they had waited for hours: only a worker's start can bring them soon.
+	for _, id := range w.rdb.ZRange(t.Context(), "asynq:{events}:retry", 0, -1).Val() {
+		w.rdb.ZAdd(t.Context(), "asynq:{events}:retry", redis.Z{Score: float64(time.Now().Add(time.Hour).Unix()), Member: id})
+	}
 	s.answer(0)
 	w.start(cfg)
 	w.await("all is told", time.Minute, func() bool { got, _ := s.told(); return len(got) == 6 })

@@ -35,11 +35,7 @@ func TestMetricsOfAWorkerAreServedWhileRedisIsAway(t *testing.T) {
 	redis.Close()
 	var got map[string]float64
 	w.await("Redis is seen to be away", time.Minute, func() bool {
-		began := time.Now()
 		got = w.scrape(reg)
-		if took := time.Since(began); took > 9*time.Second {
-			t.Errorf("a scrape took %s, with Prometheus waiting for 10 s", took)
-		}
 		return got["pilotsync_redis_up"] == 0
 	})
 	for _, series := range []string{`pilotsync_syncs_total{result="settled"}`, "pilotsync_ledger_up", "go_goroutines"} {

@@ -77,7 +77,8 @@ func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
 	w.sim.FailNext("app1", simulator.ReadApp, simulator.Fault{Kind: simulator.Error5xx})
 	w.sim.FailNext("limited", simulator.ReadApp, simulator.Fault{Kind: simulator.Error429, For: time.Second})
 	w.sim.FailNext("vague", simulator.WriteList, simulator.Fault{Kind: simulator.DropAfter})
-	w.sim.FailNext("lost", simulator.WriteList, simulator.Fault{Kind: simulator.Slow, For: 2 * time.Second})
+	answer := make(chan struct{})
+	w.sim.FailNext("lost", simulator.WriteList, simulator.Fault{Kind: simulator.Slow, Until: answer})
 	w.sim.SetAppStatus("blocked", http.StatusNotFound)
 	w.add("app1", "www.one.example.com", "www.two.example.com", "nodns.example.com", "www.refused.example.com")
 	w.add("lost", "www.lost.example.com")
@@ -91,6 +92,7 @@ func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
 	w.await("a write is under way", time.Minute, func() bool { return w.sim.Calls("lost", simulator.WriteList) == 1 })
 	w.rdb.HSet(t.Context(), "pilotsync:{lost}:sync", "token", "another", "until", "0")
 	w.rdb.HDel(t.Context(), "pilotsync:{lost}:sync", "landing")
+	close(answer)
 	w.await("a write has an unknown outcome", time.Minute, func() bool { return w.scrape(reg)["pilotsync_ambiguous_writes_total"] == 1 })
 	w.sim.SetAppStatus("vague", http.StatusInternalServerError) // so that its change waits until the test ends
 	for domain, state := range map[string]tasks.State{"www.one.example.com": tasks.Done, "www.two.example.com": tasks.Done,

@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -79,8 +80,9 @@ func TestTheSweepRecordsAChangeThatADeadWorkerHadInHand(t *testing.T) {
 	t.Parallel()
 	w := setup(t, simulator.Options{})
 	w.add("app1", "shop.example.com")
-	w.diedWithOne()
+	id := w.diedWithOne()
 	w.start(w.config("app1"))
+	w.awaitSweptUp("shop.example.com", id)
 	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
 }
 
@@ -95,19 +97,27 @@ func TestADeadWorkersChangeOfALaterFormKeepsTheSweepFromNoOther(t *testing.T) {
 	}
 	w.diedWithOne()
 	w.add("app1", "shop.example.com")
-	w.diedWithOne() // the sweep sees what was taken first before the other
+	id := w.diedWithOne() // the sweep sees what was taken first before the other
 	w.start(w.config("app1"))
-	w.await("the change of this form is in the ledger", time.Minute, func() bool { // before asynq hands it out again
-		return w.view("app1", "shop.example.com").Seq != 0
-	})
+	w.awaitSweptUp("shop.example.com", id)
 	if info, err := asynq.NewInspectorFromRedisClient(w.rdb).GetTaskInfo(tasks.QueueDomains, later.ID); err != nil || info.State == asynq.TaskStateArchived {
 		t.Errorf("what became of the other: %+v (%v)", info, err)
 	}
 }
 
+// awaitSweptUp waits until the change of a domain is in the ledger, and checks that the
+// sweep put it there: asynq hasn't handed its task out again.
+func (w *world) awaitSweptUp(domain, id string) {
+	w.t.Helper()
+	w.await("the change of "+domain+" is in the ledger", time.Minute, func() bool { return w.view("app1", domain).Seq != 0 })
+	if active := w.rdb.LRange(w.t.Context(), "asynq:{domains}:active", 0, -1).Val(); !slices.Contains(active, id) {
+		w.t.Errorf("asynq handed the task of %s out again before the sweep recorded the change; active are %q", domain, active)
+	}
+}
+
 // diedWithOne is a worker that took the next change and died, ten seconds after its
-// lease on the task ran out: asynq waits another twenty and more.
-func (w *world) diedWithOne() {
+// lease on the task ran out: asynq waits another twenty and more. It returns the task's id.
+func (w *world) diedWithOne() string {
 	w.t.Helper()
 	ctx := w.t.Context()
 	id, err := w.rdb.RPopLPush(ctx, "asynq:{domains}:pending", "asynq:{domains}:active").Result()
@@ -116,4 +126,5 @@ func (w *world) diedWithOne() {
 	}
 	w.rdb.HSet(ctx, "asynq:{domains}:t:"+id, "state", "active")
 	w.rdb.ZAdd(ctx, "asynq:{domains}:lease", redis.Z{Score: float64(time.Now().Add(-10 * time.Second).Unix()), Member: id})
+	return id
 }

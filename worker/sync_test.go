@@ -11,7 +11,9 @@ import (
 
 func TestALostLeaseHasTheListLookedAtAgain(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{Latency: 400 * time.Millisecond})
+	w := setup(t, simulator.Options{})
+	answer := make(chan struct{})
+	w.sim.FailNext("app1", simulator.WriteList, simulator.Fault{Kind: simulator.Slow, Until: answer})
 	w.start(w.config("app1"))
 	w.add("app1", "www.shop.example.com")
 	w.await("a write is under way", time.Minute, func() bool { return w.sim.Calls("app1", simulator.WriteList) == 1 })
@@ -19,6 +21,7 @@ func TestALostLeaseHasTheListLookedAtAgain(t *testing.T) {
 	// that one ends without a look at what our write did.
 	w.rdb.HSet(t.Context(), "pilotsync:{app1}:sync", "token", "another", "until", "0")
 	w.rdb.HDel(t.Context(), "pilotsync:{app1}:sync", "landing")
+	close(answer)
 	w.awaitState("app1", "www.shop.example.com", time.Minute, tasks.Done)
 	if reads := w.sim.Calls("app1", simulator.ReadApp); reads < 2 {
 		t.Errorf("%d reads: the list was not looked at again", reads)
@@ -30,14 +33,16 @@ func TestALostLeaseHasTheListLookedAtAgain(t *testing.T) {
 
 func TestALostLeaseWithAnUnknownWriteHasTheListLookedAtOnceThatHasLanded(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{Latency: 700 * time.Millisecond})
-	w.sim.FailNext("app1", simulator.WriteList, simulator.Fault{Kind: simulator.DropAfter})
+	w := setup(t, simulator.Options{})
+	answer := make(chan struct{})
+	w.sim.FailNext("app1", simulator.WriteList, simulator.Fault{Kind: simulator.DropAfter, Until: answer})
 	stop := w.start(w.config("app1"))
 	w.add("app1", "www.shop.example.com")
 	w.await("a write is under way", time.Minute, func() bool { return w.sim.Calls("app1", simulator.WriteList) == 1 })
 	w.rdb.HSet(t.Context(), "pilotsync:{app1}:sync", "token", "another", "until", "0")
 	w.rdb.HDel(t.Context(), "pilotsync:{app1}:sync", "landing")
 	began := time.Now()
+	close(answer)
 	w.await("a look is planned", time.Minute, func() bool {
 		app, err := w.ledger.App(t.Context(), "app1")
 		return err == nil && app.LookAt.After(began.Add(applist.LandingLimit-5*time.Second))

@@ -268,11 +268,7 @@ func TestAStoppingWorkerHandsBackWhatAnotherThenDoes(t *testing.T) {
 	stop := w.start(cfg)
 	w.add("app1", names(5)...)
 	w.await("a call is under way", time.Minute, func() bool { return w.sim.Calls("app1", simulator.ReadApp) > 0 })
-	began := time.Now()
 	stop()
-	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("stopping took %s", took)
-	}
 	app, err := w.ledger.App(t.Context(), "app1")
 	if err != nil || app.Leased {
 		t.Errorf("the lease is still held: %+v, %v", app, err)

@@ -85,7 +85,7 @@ func testClientOf(t *testing.T, url string) *Client {
 	return c
 }
 
-func soon() time.Time { return time.Now().Add(10 * time.Second) }
+func soon() time.Time { return time.Now().Add(time.Minute) }
 
 // answers reads the whole request first; otherwise its answer could come before a
 // write that stalls halfway.

@@ -67,10 +67,10 @@ func writeUntilStdinCloses(url string) int {
 func TestAStoppedProcessSendsNothingLate(t *testing.T) {
 	t.Parallel()
 	const (
-		writers   = 6
-		lasting   = 5 * time.Second
-		stop      = 600 * time.Millisecond
-		tolerance = 400 * time.Millisecond // for a busy machine; a late write comes up to 600 ms late
+		writers   = 12
+		lasting   = 8 * time.Second
+		stop      = 2 * time.Second
+		tolerance = 1600 * time.Millisecond // for a busy machine; a late write comes up to 2 s late
 	)
 	const mostLate = 2
 	var received, late atomic.Int64

@@ -96,9 +96,6 @@ func (s *Simulator) endpoint(call Call, respond func(*exchange, *app) answer) ht
 		}
 		switch fault.Kind {
 		case Slow:
-			if !s.waitUntil(fault.Until) {
-				drop()
-			}
 			before += fault.For
 		case ApplyLate:
 			if call.writes() {
@@ -113,6 +110,9 @@ func (s *Simulator) endpoint(call Call, respond func(*exchange, *app) answer) ht
 			drop()
 		}
 
+		if !s.waitUntil(fault.Until) {
+			drop()
+		}
 		s.pause(before)
 		var a answer
 		switch fault.Kind {

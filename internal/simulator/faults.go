@@ -43,8 +43,8 @@ const (
 type Fault struct {
 	Kind FaultKind
 	For  time.Duration // for the kinds that say so
-	// Until, if set, makes a Slow or ApplyLate call wait until the channel is closed,
-	// before For. A test puts events in order with it, on a machine of any speed.
+	// Until, if set, makes the call wait until the channel is closed before it takes
+	// effect. A test puts events in order with it, on a machine of any speed.
 	Until <-chan struct{}
 }
 

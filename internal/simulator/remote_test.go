@@ -44,9 +44,11 @@ func TestRemoteDoesWhatTheMethodsDo(t *testing.T) {
 	if overlaps, err := remote.Overlaps(ctx); err != nil || len(overlaps) != 0 {
 		t.Errorf("overlaps %v, %v", overlaps, err)
 	}
-	s.FailNext("app1", WriteList, Fault{Kind: ApplyLate, For: 300 * time.Millisecond})
+	late := make(chan struct{})
+	s.FailNext("app1", WriteList, Fault{Kind: ApplyLate, Until: late})
 	write(t, s, "late.example.com")
 	write(t, s, "soon.example.com")
+	close(late)
 	eventually(t, "the late write", func() bool { return slices.Equal(s.List("app1"), []string{"late.example.com"}) })
 	if overlaps, err := remote.Overlaps(ctx); err != nil || len(overlaps) != 1 {
 		t.Errorf("overlaps %v, %v", overlaps, err)

@@ -119,22 +119,22 @@ func TestAResolverThatIsSilentOrGoneIsUnknown(t *testing.T) {
 		if diff := cmp.Diff(dnsPart{Status: Unknown, Detail: "no answer in time"}, dnsOf(got)); diff != "" {
 			t.Errorf("DNS part (-want +got):\n%s", diff)
 		}
-		if took := time.Since(start); took > 3*time.Second {
-			t.Errorf("took %v with a timeout of 600ms", took)
+		if took := time.Since(start); took >= defaultTimeout {
+			t.Errorf("took %v, as by default, with a timeout of 600ms", took)
 		}
 	})
 	t.Run("a hanging AAAA lookup leaves time for the handshake", func(t *testing.T) {
 		t.Parallel()
 		ca := newAuthority(t)
 		s := startSite(t, ca.roots, withTLS(ca.issue(t, nil, "aaaa.silent.test")))
-		got := check(t, "aaaa.silent.test. 60 A 127.0.0.1", "aaaa.silent.test", s, func(c *Config) { c.Timeout = 3 * time.Second })
+		got := check(t, "aaaa.silent.test. 60 A 127.0.0.1", "aaaa.silent.test", s, func(c *Config) { c.Timeout = 10 * time.Second })
 		if !got.Good() {
 			t.Errorf("not good: %+v", got)
 		}
 	})
 	t.Run("nothing listens", func(t *testing.T) {
 		t.Parallel()
-		c := New(Config{DNS: fmt.Sprintf("127.0.0.1:%d", closedPort(t)), Timeout: 3 * time.Second})
+		c := New(Config{DNS: fmt.Sprintf("127.0.0.1:%d", closedPort(t)), Timeout: maxTimeout})
 		if got := c.Check(t.Context(), "example.com", loopback); got.DNS != Unknown || got.DNSDetail == "" {
 			t.Errorf("got %+v; want Unknown with a detail", got)
 		}
@@ -205,8 +205,8 @@ func TestACancelledCheckReturnsAtOnceAndClaimsNothing(t *testing.T) {
 		t.Helper()
 		start := time.Now()
 		got := New(cfg).Check(ctx, name, loopback)
-		if took := time.Since(start); took > 4*time.Second {
-			t.Errorf("took %v after the context ended", took)
+		if took := time.Since(start); took >= cfg.Timeout {
+			t.Errorf("took %v, as if the context hadn't ended", took)
 		}
 		want := want
 		want.Name = name

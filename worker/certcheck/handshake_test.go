@@ -101,15 +101,11 @@ func TestHowTheHandshakeGoes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := startSite(t, ca.roots, tt.serve)
-			start := time.Now()
 			got := check(t, hereZone, "example.com", s, func(c *Config) {
 				if tt.timeout > 0 {
 					c.Timeout = tt.timeout
 				}
 			})
-			if tt.timeout > 0 && time.Since(start) > tt.timeout+3*time.Second {
-				t.Errorf("took %v with a timeout of %v", time.Since(start), tt.timeout)
-			}
 			here := netip.MustParseAddr("127.0.0.1")
 			want := Look{
 				Name: "example.com", DNS: PointsHere, Addresses: []netip.Addr{here},

@@ -97,7 +97,7 @@ final class RedisServer
         }
         $null = ['file', '/dev/null', 'r+'];
         $this->process = proc_open($command, [$null, $null, $null], $pipes);
-        $deadline = microtime(true) + 15;
+        $deadline = microtime(true) + 60;
         while (microtime(true) < $deadline && proc_get_status($this->process)['running']) {
             // It makes its socket last, in our folder: so it is ready, and it is ours.
             $conn = @stream_socket_client('unix://' . $this->socket());
