@@ -192,3 +192,15 @@ func isIP(s string) bool {
 	_, err := netip.ParseAddrPort(s)
 	return err == nil
 }
+
+// Canonical returns a name of an app's list in the form in which names are compared:
+// as [ParseDomain] has it, or, where that refuses it, in lower case.
+func Canonical(name string) string {
+	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") == "" && !strings.HasSuffix(name, ".") {
+		return name // as ParseDomain leaves it; most names are, and each plan asks for hundreds
+	}
+	if domain, err := ParseDomain(name); err == nil {
+		return domain
+	}
+	return strings.ToLower(name)
+}

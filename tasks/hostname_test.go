@@ -171,3 +171,24 @@ func FuzzParseDomain(f *testing.F) {
 		}
 	})
 }
+
+func TestNamesOfAListAreComparedInTheirCanonicalForm(t *testing.T) {
+	t.Parallel()
+	for _, c := range table[hostnameCase](t, "testdata/hostnames.json") {
+		want := c.Out
+		if c.Error != "" {
+			want = strings.ToLower(c.In)
+		}
+		if got := Canonical(c.In); got != want {
+			t.Errorf("Canonical(%q) = %q, want %q", c.In, got, want)
+		}
+	}
+	for in, want := range map[string]string{
+		"Dot.Example.com.": "dot.example.com", "münchen.example": "xn--mnchen-3ya.example", "XN--Mnchen-3ya.example": "xn--mnchen-3ya.example",
+		"*.A.com": "*.a.com", "under_Score.com": "under_score.com", "localhost": "localhost", "a.com": "a.com",
+	} {
+		if got := Canonical(in); got != want {
+			t.Errorf("Canonical(%q) = %q, want %q", in, got, want)
+		}
+	}
+}

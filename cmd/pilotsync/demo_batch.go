@@ -52,11 +52,11 @@ func demoBatch() []demoApp {
 		byHand: []string{"zentrale.example.org", "www.zentrale.example.org", "altes-cafe.example.org",
 			"Archiv.example.org", "www.altes-cafe.example.org", "atelier.example.org", "www.atelier.example.org"},
 		stays: []string{"zentrale.example.org", "www.zentrale.example.org",
-			"Archiv.example.org", "atelier.example.org", "www.atelier.example.org"},
+			"Archiv.example.org", "www.altes-cafe.example.org", "atelier.example.org", "www.atelier.example.org"},
 		domains: []demoDomain{
 			{name: "xn--bckerei-mnchen-5hb60b.example.com", as: "bäckerei-münchen.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
 			{name: "brauhaus.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "altes-cafe.example.org", asks: "remove", ends: tasks.Removed}, // set by hand, with its www form
+			{name: "altes-cafe.example.org", asks: "remove", ends: tasks.Removed}, // set by hand; its www form stays, since nobody asks for it to leave
 			{name: "elsewhere-hotel.example.com", asks: "add", ends: tasks.Failed, puts: bothForms},
 			{name: "zahnarzt.example.com", as: "Zahnarzt.EXAMPLE.com.", asks: "add", ends: tasks.Done, puts: bothForms},
 			{name: "messe-2025.example.com", asks: "add remove", ends: tasks.Removed},

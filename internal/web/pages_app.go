@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 )
 
@@ -152,7 +153,7 @@ func compare(list, ours []string, views []ledger.View) []listedName {
 	var names []listedName
 	listed := map[string]bool{}
 	for _, name := range list {
-		canonical := strings.ToLower(name)
+		canonical := tasks.Canonical(name)
 		listed[canonical] = true
 		n := listedName{Name: name, Kind: byHand, View: wanted[canonical]}
 		if slices.Contains(ours, canonical) {

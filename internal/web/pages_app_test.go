@@ -20,7 +20,7 @@ func TestTheListStandsBesideTheLedger(t *testing.T) {
 		wanted("hand.example.com", "hand.example.com"), wanted("lost.example.com", "lost.example.com", "www.lost.example.com"),
 		{AppID: "a", Domain: "gone.example.com", State: tasks.Removed, Record: applist.Record{Names: []string{"gone.example.com"}}},
 	}
-	list := []string{"Archive.example.com", "www.a.example.com", "a.example.com", "HAND.example.com", "gone.example.com"}
+	list := []string{"Archive.example.com", "www.a.example.com", "a.example.com", "HAND.example.com.", "gone.example.com"}
 	type line struct{ Name, Kind, Domain string }
 	var got []line
 	names := compare(list, []string{"a.example.com", "gone.example.com", "www.a.example.com"}, views)
@@ -34,7 +34,7 @@ func TestTheListStandsBesideTheLedger(t *testing.T) {
 	if diff := cmp.Diff([]line{
 		{"lost.example.com", "missing", "lost.example.com"}, {"www.lost.example.com", "missing", "lost.example.com"},
 		{"Archive.example.com", "set by hand", ""}, {"www.a.example.com", "ours", "www.a.example.com"}, {"a.example.com", "ours", "a.example.com"},
-		{"HAND.example.com", "set by hand", "hand.example.com"}, {"gone.example.com", "left over", ""},
+		{"HAND.example.com.", "set by hand", "hand.example.com"}, {"gone.example.com", "left over", ""},
 	}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -48,7 +48,6 @@ type memory struct {
 	since    map[string]int64
 	ours     map[string]bool
 	gone     map[string]time.Time
-	strange  map[string]bool // domains known only by removals that wait
 	claim    []string
 	landing  time.Time
 	awake    bool
@@ -66,7 +65,7 @@ type memory struct {
 func newMemory(c *clock) *memory {
 	return &memory{
 		clock: c, records: map[string]Record{}, pending: map[string]Pending{}, seqs: map[string]int64{},
-		since: map[string]int64{}, ours: map[string]bool{}, strange: map[string]bool{}, gone: map[string]time.Time{}, history: map[string][]string{},
+		since: map[string]int64{}, ours: map[string]bool{}, gone: map[string]time.Time{}, history: map[string][]string{},
 	}
 }
 
@@ -75,7 +74,7 @@ func (m *memory) clone() *memory {
 	c := newMemory(&clock{t: m.now()})
 	c.records, c.pending, c.seqs = maps.Clone(m.records), maps.Clone(m.pending), maps.Clone(m.seqs)
 	c.since, c.ours, c.claim = maps.Clone(m.since), maps.Clone(m.ours), slices.Clone(m.claim)
-	c.strange, c.versions, c.awake, c.gone = maps.Clone(m.strange), m.versions, m.awake, maps.Clone(m.gone)
+	c.versions, c.awake, c.gone = m.versions, m.awake, maps.Clone(m.gone)
 	return c
 }
 
@@ -86,11 +85,6 @@ func (m *memory) record(change Pending) (superseded bool) {
 	defer m.mu.Unlock()
 	d := change.Domain
 	last := m.seqs[d]
-	if !change.Remove {
-		delete(m.strange, d)
-	} else if last == 0 {
-		m.strange[d] = true
-	}
 	if change.Seq <= last {
 		return change.Seq < last
 	}
@@ -184,7 +178,7 @@ func (m *memory) snapshot() Snapshot {
 		}
 	}
 	return Snapshot{Records: maps.Clone(m.records), Gone: gone, Pending: maps.Clone(m.pending), Since: maps.Clone(m.since),
-		Ours: maps.Clone(m.ours), Strangers: maps.Clone(m.strange), Flight: slices.Clone(m.claim), At: m.now()}
+		Ours: maps.Clone(m.ours), Flight: slices.Clone(m.claim), At: m.now()}
 }
 
 func (m *memory) BeginWrite(ctx context.Context, l Lease, w Writing) error {
@@ -235,7 +229,6 @@ func (m *memory) commit(c Commit) (stale []string) {
 		}
 		m.put(o.Record)
 		delete(m.pending, d)
-		delete(m.strange, d)
 		if o.Record.Since != 0 {
 			m.since[d] = o.Record.Since
 		} else {

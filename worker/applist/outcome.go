@@ -44,7 +44,7 @@ func (p *planner) outcome(s *subject) (o Outcome, changed bool) {
 // end makes r a record of a domain that is not wanted.
 func end(r Record, state tasks.State, names []string, reason string) Record {
 	r.State, r.Names, r.Reason = state, names, reason
-	r.Wanted, r.Since, r.CheckSeq, r.NextAt = false, 0, 0, nil
+	r.Wanted, r.Since, r.AddSeq, r.CheckSeq, r.NextAt = false, 0, 0, 0, nil
 	r.Unwatched()
 	return r
 }
@@ -80,7 +80,10 @@ func (p *planner) listed(s *subject, r Record) Outcome {
 	names := p.onList(s)
 	// A removal in between, even one that no sync has seen, asks for a new start.
 	fresh := !s.record.Wanted || !s.record.State.Listed() || s.record.Since != s.since || !containsAll(s.record.Names, names)
-	r.Wanted, r.Since, r.WWW, r.Names = true, s.since, s.www, names
+	r.Wanted, r.Since, r.AddSeq, r.WWW, r.Names = true, s.since, 0, s.www, names
+	if s.added != s.since {
+		r.AddSeq = s.added
+	}
 	if !fresh {
 		event := "asked for again: nothing changed"
 		if len(s.put) > 0 {

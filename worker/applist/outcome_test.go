@@ -64,7 +64,7 @@ func TestAskingAgainKeepsStateAttemptCertificateAndSite(t *testing.T) {
 			w.checked("a.com")
 			c.tell(w)
 			want := w.records["a.com"]
-			want.Version, want.Seq = "", 2
+			want.Version, want.Seq, want.AddSeq = "", 2, 2
 			w.add("a.com", "")
 			got := outcome(t, w, "a.com")
 			if diff := cmp.Diff(Outcome{Record: want, Event: c.event}, got); diff != "" {

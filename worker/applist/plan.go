@@ -49,7 +49,7 @@ type Outcome struct {
 // Result is a plan.
 type Result struct {
 	List           []string // what the list should be
-	Write          bool     // List differs from Remote
+	Write          bool     // names are added or removed; else List is Remote
 	Added, Removed []string
 	Outcomes       []Outcome // sorted by domain
 	// Movers are the domains whose names the write adds or removes, those that
@@ -68,17 +68,24 @@ type Result struct {
 // Plan decides what an app's list should be and what becomes of each domain.
 // It has no side effects and depends on nothing but in.
 //
-// Names on the list that are not ours stay, in their order; exact duplicates,
-// letter case aside, collapse into the first. A name leaves only if no wanted
+// Names are compared as [tasks.Canonical] has them, so a name counts as listed in
+// whatever spelling it stands there, and keeps that spelling. Names on the list that
+// are not ours stay, in their order. A name leaves only if no wanted
 // domain claims it, and we added it or a removal asks for it. Wanted names that
 // are missing are appended, those of the domains that have been wanted longest
 // first. The list never grows beyond [Limit]: a domain goes on it whole or is
-// rejected.
+// rejected. A write also makes one of names that stand on the list twice; that alone
+// is no reason to write.
 func Plan(in Input) Result {
-	crowded := map[string]string{}
+	crowded, remote, was := map[string]string{}, make([]string, len(in.Remote)), map[string]bool{}
+	for i, name := range in.Remote {
+		remote[i] = tasks.Canonical(name)
+		was[remote[i]] = true
+	}
+	protected := keys(in.Rules.Protected)
 	for {
-		p := planner{Input: in, crowded: crowded, claimed: map[string]string{}, asked: map[string]string{}, removers: map[string]bool{}, returned: map[string]bool{}}
-		p.protected = keys(in.Rules.Protected)
+		p := planner{Input: in, remote: remote, was: was, protected: protected, crowded: crowded,
+			claimed: map[string]string{}, asked: map[string]bool{}, removers: map[string]bool{}, returned: map[string]bool{}}
 		p.judge()
 		p.keep()
 		if p.append() {
@@ -91,15 +98,16 @@ func Plan(in Input) Result {
 // planner holds the working state of one call of Plan.
 type planner struct {
 	Input
+	remote    []string        // the names of Remote in canonical form
+	was       map[string]bool // the same
 	protected map[string]bool
 	crowded   map[string]string // domain → why it doesn't fit, though it holds names
 	subjects  []subject         // every domain of the ledger that has a say, longest wanted first
 	held      map[string]bool   // names of domains outside Only: not to be touched
 	claimed   map[string]string // name → the wanted domain that claims it
-	asked     map[string]string // name → the pending removal that asks for it to go
+	asked     map[string]bool   // names that pending removals ask to go
 	ours      map[string]bool   // names on the list that we put there
 	present   map[string]bool   // names on the new list so far
-	was       map[string]bool   // names on the remote list
 	removers  map[string]bool   // domains for whose sake a name leaves
 	returned  map[string]bool   // names that came back unasked for, and leave once more
 	result    Result
@@ -107,18 +115,15 @@ type planner struct {
 
 // keep walks the remote list and keeps what is to stay.
 func (p *planner) keep() {
-	p.was, p.present, p.ours = map[string]bool{}, map[string]bool{}, map[string]bool{}
-	for _, name := range p.Remote {
-		p.was[key(name)] = true
-	}
+	p.present, p.ours = map[string]bool{}, map[string]bool{}
 	for name := range p.Ledger.Ours {
 		p.ours[name] = p.was[name]
 	}
 	for _, name := range p.Ledger.Flight {
 		p.ours[name] = p.was[name]
 	}
-	for _, name := range p.Remote {
-		k := key(name)
+	for i, name := range p.Remote {
+		k := p.remote[i]
 		if p.present[k] {
 			continue
 		}
@@ -139,8 +144,8 @@ func (p *planner) leaves(name string) string {
 	if _, claimed := p.claimed[name]; claimed || p.protected[name] || p.held[name] {
 		return ""
 	}
-	if domain := p.asked[name]; domain != "" {
-		return domain
+	if p.asked[name] {
+		return name
 	}
 	if !p.ours[name] && !p.Ledger.Gone[name] {
 		return ""
@@ -214,7 +219,7 @@ func (p *planner) append() bool {
 // would leave if the domain weren't wanted.
 func (p *planner) keepsNames(s *subject) bool {
 	return slices.ContainsFunc(s.names, func(name string) bool {
-		loose := p.ours[name] || p.asked[name] != "" || p.Ledger.Gone[name]
+		loose := p.ours[name] || p.asked[name] || p.Ledger.Gone[name]
 		return loose && p.present[name] && p.claimed[name] == s.domain && !p.protected[name] && !p.held[name]
 	})
 }
@@ -229,7 +234,9 @@ func (p *planner) conclude() {
 	}
 	slices.SortFunc(p.result.Outcomes, func(a, b Outcome) int { return cmp.Compare(a.Record.Domain, b.Record.Domain) })
 	p.result.Movers = append(slices.Sorted(maps.Keys(p.removers)), p.result.Movers...)
-	p.result.Write = !slices.Equal(p.result.List, p.Remote)
+	if p.result.Write = len(p.result.Added)+len(p.result.Removed) > 0; !p.result.Write {
+		p.result.List = slices.Clone(p.Remote)
+	}
 
 	own := map[string]bool{}
 	for name, ours := range p.ours {
@@ -278,12 +285,11 @@ func (p *planner) conclude() {
 	p.result.Claim = slices.Compact(p.result.Claim)
 }
 
-func key(name string) string { return strings.ToLower(name) }
-
+// keys returns names in canonical form.
 func keys(names []string) map[string]bool {
 	set := make(map[string]bool, len(names))
 	for _, name := range names {
-		set[key(name)] = true
+		set[tasks.Canonical(name)] = true
 	}
 	return set
 }

@@ -11,11 +11,12 @@ import (
 
 // mains are the domains of the tests' alphabet that are registered directly
 // under a public suffix.
-var mains = map[string]bool{"a.com": true, "b.co.uk": true, "c.github.io": true}
+var mains = map[string]bool{"a.com": true, "b.co.uk": true, "c.github.io": true, "xn--mnchen-3ya.example": true}
 
 // alphabet is small, so that domains meet each other's www forms often.
 var alphabet = []string{
 	"a.com", "www.a.com", "*.a.com", "shop.a.com", "www.shop.a.com", "b.co.uk", "www.b.co.uk", "c.github.io", "www.c.github.io",
+	"xn--mnchen-3ya.example",
 }
 
 // model is the requirements said again, one function a sentence and as naive as
@@ -36,7 +37,7 @@ func (m model) domains() []string {
 }
 
 func (m model) protected(name string) bool {
-	return slices.ContainsFunc(m.in.Rules.Protected, func(p string) bool { return strings.EqualFold(p, name) })
+	return slices.ContainsFunc(m.in.Rules.Protected, func(p string) bool { return sameName(p, name) })
 }
 
 // added returns the addition that waits for the domain.
@@ -73,11 +74,21 @@ func (m model) since(d string) int64 {
 	return m.in.Ledger.Records[d].Since
 }
 
+// lastAdded is the order number of the addition that the domain's www form goes by: of
+// the last one. Adopting what is wanted already asks for nothing new.
+func (m model) lastAdded(d string) int64 {
+	r := m.in.Ledger.Records[d]
+	if c, yes := m.added(d); yes && !(c.Adopt && r.Wanted) {
+		return c.Seq
+	}
+	return cmp.Or(r.AddSeq, r.Since)
+}
+
 // www is the rule the domain goes by: a request's own, else the setting.
 func (m model) www(d string) tasks.WWW {
 	if c, yes := m.added(d); yes && c.Adopt {
 		on := func(name string) bool {
-			return slices.ContainsFunc(m.in.Remote, func(n string) bool { return strings.EqualFold(n, name) })
+			return slices.ContainsFunc(m.in.Remote, func(n string) bool { return sameName(n, name) })
 		}
 		switch {
 		case m.in.Ledger.Records[d].Wanted:
@@ -112,17 +123,17 @@ func (m model) form(d string) string {
 }
 
 // names are what a wanted domain claims: itself and its www form, unless that
-// was removed by name since the domain is wanted.
+// was removed by name since the domain was last asked for.
 func (m model) names(d string) []string {
 	form := m.form(d)
 	if form == "" {
 		return []string{d}
 	}
-	if c, waits := m.removed(form); waits && c.Seq > m.since(d) {
+	if c, waits := m.removed(form); waits && c.Seq > m.lastAdded(d) {
 		return []string{d}
 	}
 	if _, waits := m.in.Ledger.Pending[form]; !waits {
-		if r := m.in.Ledger.Records[form]; r.State == tasks.Removed && r.Seq > m.since(d) {
+		if r := m.in.Ledger.Records[form]; r.State == tasks.Removed && r.Seq > m.lastAdded(d) {
 			return []string{d}
 		}
 	}
@@ -139,15 +150,10 @@ func (m model) claimants(name string) (all []string) {
 	return all
 }
 
-// asked: a removal asks for the name to go, by its name or as the www form of a
-// domain that the ledger doesn't know.
+// asked: a removal asks for this very name to go.
 func (m model) asked(name string) bool {
-	if _, yes := m.removed(name); yes {
-		return true
-	}
-	d := strings.TrimPrefix(name, "www.")
-	_, yes := m.removed(d)
-	return yes && m.in.Ledger.Strangers[d] && m.form(d) == name
+	_, yes := m.removed(name)
+	return yes
 }
 
 // ours: we put the name on the list, for certain or with a write in flight.
@@ -163,14 +169,17 @@ func (m model) loose(name string) bool {
 // list returns what the list should be, and the domains that don't fit on it.
 func (m model) list() (list []string, rejected map[string]bool) {
 	on := func(name string) bool {
-		return slices.ContainsFunc(list, func(n string) bool { return strings.EqualFold(n, name) })
+		return slices.ContainsFunc(list, func(n string) bool { return sameName(n, name) })
 	}
+	left := false
 	for _, name := range m.in.Remote {
-		lower := strings.ToLower(name)
-		if !on(name) && !(m.loose(lower) && len(m.claimants(lower)) == 0) {
+		if n := canonical(name); m.loose(n) && len(m.claimants(n)) == 0 {
+			left = true
+		} else if !on(name) {
 			list = append(list, name)
 		}
 	}
+	kept := len(list)
 	rejected = maps.Clone(m.crowded)
 	domains := slices.DeleteFunc(m.domains(), func(d string) bool { return !m.wanted(d) })
 	slices.SortFunc(domains, func(a, b string) int {
@@ -196,8 +205,20 @@ func (m model) list() (list []string, rejected map[string]bool) {
 			}
 		}
 	}
+	if !left && len(list) == kept { // nothing moves, so nothing is written
+		list = m.in.Remote
+	}
 	return list, rejected
 }
+
+// canonical is a name of the tests in the form in which names are compared. Of the
+// spellings in the tests it knows all, and of others none.
+func canonical(name string) string {
+	name = strings.TrimSuffix(strings.ToLower(name), ".")
+	return strings.ReplaceAll(name, "münchen.", "xn--mnchen-3ya.")
+}
+
+func sameName(a, b string) bool { return canonical(a) == canonical(b) }
 
 // verdict is what the model expects of one record.
 type verdict struct {
@@ -252,12 +273,13 @@ func (m model) verdicts(list []string, rejected map[string]bool) map[string]verd
 func (m model) own(list []string) map[string]bool {
 	own, was := map[string]bool{}, keys(m.in.Remote)
 	for _, name := range list {
-		adopted := slices.ContainsFunc(m.claimants(strings.ToLower(name)), func(d string) bool {
+		n := canonical(name)
+		adopted := slices.ContainsFunc(m.claimants(n), func(d string) bool {
 			c, yes := m.added(d)
 			return yes && c.Adopt
 		})
-		if lower := strings.ToLower(name); m.ours(lower) || !was[lower] || adopted {
-			own[lower] = true
+		if m.ours(n) || !was[n] || adopted {
+			own[n] = true
 		}
 	}
 	return own

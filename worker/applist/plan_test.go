@@ -53,8 +53,18 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 			}, list: "example.co.uk www.example.co.uk shop.example.co.uk"},
 		{name: "new names go to the end, those asked for first before the others", on: newWorld("hand.net", "www.b.com"),
 			tell: func(w *world) { w.add("z.com", ""); w.add("b.com", "") }, list: "hand.net www.b.com z.com www.z.com b.com"},
-		{name: "duplicates collapse into the first, letter case aside", on: newWorld("B.com", "hand.net", "b.com", "HAND.net"),
-			tell: func(*world) {}, list: "B.com hand.net"},
+		{name: "names that stand there twice are left alone", on: newWorld("B.com", "hand.net", "b.com", "HAND.net"),
+			tell: func(*world) {}, list: "B.com hand.net b.com HAND.net"},
+		{name: "a write makes one of names that stand there twice, the first", on: newWorld("B.com", "hand.net", "b.com.", "HAND.net"),
+			tell: func(w *world) { w.add("a.com", tasks.WWWNever) }, list: "B.com hand.net a.com"},
+		{name: "a name on the list in another spelling is not added again", on: newWorld("A.com.", "www.MÜNCHEN.example", "münchen.example."),
+			tell: func(w *world) { w.add("a.com", tasks.WWWNever); w.add("xn--mnchen-3ya.example", "") },
+			list: "A.com. www.MÜNCHEN.example münchen.example."},
+		{name: "a removal takes off the name in another spelling", on: newWorld("A.com.", "münchen.example", "hand.net"),
+			tell: func(w *world) { w.remove("a.com"); w.remove("xn--mnchen-3ya.example") }, list: "hand.net"},
+		{name: "a protected name stays in another spelling", on: newWorld("münchen.example"),
+			tell: func(w *world) { w.rules.Protected = []string{"MÜNCHEN.example."}; w.remove("xn--mnchen-3ya.example") }, list: "münchen.example",
+			states: map[string]tasks.State{"xn--mnchen-3ya.example": tasks.Rejected}},
 		{name: "a name on the list in other letters is not added again", on: newWorld("A.COM"),
 			tell: func(w *world) { w.add("a.com", "") }, list: "A.COM www.a.com"},
 		{name: "a removal takes off the name in whatever letters it stands there, each time it does", on: newWorld("A.com", "x.net", "a.COM"),
@@ -67,11 +77,11 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 		{name: "removing a domain leaves a www form that is mapped on its own",
 			tell: func(w *world) { w.add("a.com", ""); w.add("www.a.com", ""); w.sync(); w.remove("a.com") }, list: "www.a.com",
 			states: map[string]tasks.State{"a.com": tasks.Removed, "www.a.com": tasks.CheckingDNS}},
-		{name: "removing a domain that nobody told us of takes its www form along", on: newWorld("a.com", "www.a.com", "hand.net"),
-			tell: func(w *world) { w.remove("a.com") }, list: "hand.net"},
-		{name: "removing a domain that nobody told us of leaves the www form where the rule gives none", on: newWorld("a.com", "www.a.com"),
-			tell: func(w *world) { w.rules.WWW = tasks.WWWNever; w.remove("a.com") }, list: "www.a.com"},
-		{name: "removing a domain that nobody told us of leaves a www form that is mapped on its own", on: newWorld("a.com", "www.a.com"),
+		{name: "removing a domain that the ledger doesn't know leaves its www form", on: newWorld("a.com", "www.a.com", "hand.net"),
+			tell: func(w *world) { w.remove("a.com") }, list: "www.a.com hand.net"},
+		{name: "removing both by name takes both off", on: newWorld("a.com", "www.a.com", "hand.net"),
+			tell: func(w *world) { w.remove("a.com"); w.remove("www.a.com") }, list: "hand.net"},
+		{name: "removing a domain that the ledger doesn't know leaves a www form that is mapped on its own", on: newWorld("a.com", "www.a.com"),
 			tell: func(w *world) { w.add("www.a.com", ""); w.remove("a.com") }, list: "www.a.com"},
 		{name: "a domain added and removed before any sync leaves a www form that was set by hand", on: newWorld("www.a.com"),
 			tell: func(w *world) { w.add("a.com", ""); w.remove("a.com") }, list: "www.a.com"},
@@ -80,16 +90,58 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 		{name: "removing one domain leaves another's name alone", on: newWorld("hand.net"),
 			tell: func(w *world) { w.add("a.com", ""); w.add("b.com", ""); w.sync(); w.remove("a.com") }, list: "hand.net b.com www.b.com"},
 
-		{name: "a www form removed by name stays away however often its domain is asked for",
+		{name: "a www form removed by name stays away as long as its domain isn't asked for",
 			tell: func(w *world) {
 				w.add("a.com", "")
 				w.sync()
 				w.remove("www.a.com")
 				w.sync()
+				w.list = nil
+				w.add("b.com", tasks.WWWNever)
+			}, list: "a.com b.com", states: map[string]tasks.State{"a.com": tasks.CheckingDNS, "www.a.com": tasks.Removed}},
+		{name: "a www form removed by name comes back when its domain is asked for again",
+			tell: func(w *world) {
 				w.add("a.com", "")
 				w.sync()
+				w.remove("www.a.com")
+				w.sync()
 				w.add("a.com", tasks.WWWAlways)
-			}, list: "a.com", states: map[string]tasks.State{"a.com": tasks.CheckingDNS, "www.a.com": tasks.Removed}},
+			}, list: "a.com www.a.com", states: map[string]tasks.State{"a.com": tasks.CheckingDNS, "www.a.com": tasks.Removed}},
+		{name: "a www form removed by name comes back by the setting, too",
+			tell: func(w *world) { w.add("a.com", ""); w.remove("www.a.com"); w.sync(); w.add("a.com", "") }, list: "a.com www.a.com"},
+		{name: "a www form removed by name stays away when its domain is asked for without one",
+			tell: func(w *world) {
+				w.add("a.com", "")
+				w.remove("www.a.com")
+				w.sync()
+				w.add("a.com", tasks.WWWNever)
+			}, list: "a.com"},
+		{name: "a www form removed by name leaves again when that is asked for again",
+			tell: func(w *world) {
+				w.add("a.com", "")
+				w.remove("www.a.com")
+				w.add("a.com", "")
+				w.sync()
+				w.remove("www.a.com")
+			}, list: "a.com"},
+		{name: "a removal of a www form that comes late changes nothing",
+			tell: func(w *world) {
+				w.add("a.com", "")
+				late := w.next()
+				w.add("a.com", tasks.WWWAlways)
+				w.sync()
+				w.record(Pending{Change: tasks.Change{AppID: app, Domain: "www.a.com", Seq: late, RequestedAt: start}, Remove: true})
+			}, list: "a.com www.a.com"},
+		{name: "adopting a domain doesn't bring back its www form that was removed by name",
+			tell: func(w *world) { w.add("a.com", ""); w.remove("www.a.com"); w.sync(); w.adopt("a.com") }, list: "a.com"},
+		{name: "a refused removal of a protected domain doesn't bring back its www form that was removed by name",
+			tell: func(w *world) {
+				w.rules.Protected = []string{"a.com"}
+				w.add("a.com", "")
+				w.remove("www.a.com")
+				w.sync()
+				w.remove("a.com")
+			}, list: "a.com"},
 		{name: "a www form removed by name stays away in the same plan, too",
 			tell: func(w *world) { w.add("a.com", ""); w.remove("www.a.com") }, list: "a.com"},
 		{name: "a www form removed by name comes back once its domain is removed and added",
@@ -255,7 +307,7 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 			states: map[string]tasks.State{"a.com": tasks.Rejected, "b.com": tasks.CheckingDNS, "c.com": tasks.Rejected}},
 		{name: "exactly 300 fit", on: full(298), tell: func(w *world) { w.add("a.com", "") }, list: "a.com www.a.com"},
 		{name: "removals make room for additions that came before them", on: full(300, "old.com", "www.old.com"),
-			tell: func(w *world) { w.add("a.com", ""); w.remove("old.com") }, list: "a.com www.a.com"},
+			tell: func(w *world) { w.add("a.com", ""); w.remove("old.com"); w.remove("www.old.com") }, list: "a.com www.a.com"},
 		{name: "duplicates make room", on: full(300, "x.net", "X.net"),
 			tell: func(w *world) { w.add("a.com", tasks.WWWNever) }, list: "x.net a.com"},
 		{name: "a list that was over 300 already stays, and takes nothing", on: full(305),
@@ -332,6 +384,34 @@ func TestAPartPlansItsOwnDomainsOnly(t *testing.T) {
 	w.apply(p)
 	if diff := cmp.Diff([]string{"b.com", "old.com"}, slices.Sorted(maps.Keys(w.pending))); diff != "" {
 		t.Errorf("pending (-want +got):\n%s", diff)
+	}
+}
+
+func TestAPartTakesOffNoFormThatALaterAdditionAsksFor(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]func(*world){
+		"of a listed domain": func(w *world) { w.add("a.com", ""); w.sync() },
+		"of a new domain":    func(w *world) { w.list = []string{"www.a.com"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			first(w)
+			w.remove("www.a.com")
+			w.add("a.com", tasks.WWWAlways)
+			for _, only := range []string{"www.a.com", "a.com"} {
+				in := w.input()
+				in.Only = keys([]string{only})
+				w.apply(Plan(in))
+				if !slices.Contains(w.list, "www.a.com") {
+					t.Fatalf("after the part of %s: %v", only, w.list)
+				}
+			}
+			w.sync()
+			if len(w.pending) > 0 || !slices.Contains(w.list, "www.a.com") || w.records["www.a.com"].State != tasks.Removed {
+				t.Errorf("list %v, pending %v, %+v", w.list, w.pending, w.records["www.a.com"])
+			}
+		})
 	}
 }
 

@@ -16,6 +16,9 @@ type Record struct {
 	// Since is the order number of the addition that made the domain wanted;
 	// asking again doesn't move it, a removal in between does.
 	Since int64 `json:"since,omitempty"`
+	// AddSeq is the order number of the domain's last addition where that isn't Since.
+	// A removal of its www form by name counts only if it is later.
+	AddSeq int64 `json:"add_seq,omitempty"`
 	// WWW is the rule this domain was put on the list by. It is resolved when the
 	// change is dealt with, so that a changed setting moves no names by itself.
 	WWW    tasks.WWW   `json:"www,omitempty"`
@@ -91,9 +94,6 @@ type Snapshot struct {
 	// Since holds, for every domain whose last recorded change is an addition, the
 	// order number of the first addition after its last removal.
 	Since map[string]int64
-	// Strangers are the domains of which the ledger has never heard but by removals
-	// that wait.
-	Strangers map[string]bool
 	// Ours are the names that we put on the list and nobody took off since.
 	Ours map[string]bool
 	// Gone are the names that a write of ours took off the list within [GoneFor], and

@@ -43,8 +43,6 @@ func (r *run) takeApart(plan Result, on Snapshot, message string, err error) err
 		next = append(next, part{control: true})
 	}
 	switch n := len(plan.Movers); n {
-	case 0: // only duplicates would have gone
-		return faultyList(r.lease.App, message, err)
 	case 1:
 		domain := plan.Movers[0]
 		next = append(next, part{only: keys(plan.Movers), refused: &refusal{domain, message, on.lastSeq(domain)}})

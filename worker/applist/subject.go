@@ -3,6 +3,7 @@ package applist
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"pilotsync/tasks"
 )
@@ -14,6 +15,7 @@ type subject struct {
 	pending *Pending
 	wanted  bool
 	since   int64
+	added   int64 // the order number of its last addition
 	www     tasks.WWW
 	names   []string
 	put     []string // names the plan appends
@@ -48,7 +50,7 @@ func (p *planner) judge() {
 			continue
 		}
 		s.names = slices.DeleteFunc(tasks.Names(s.domain, s.www), func(name string) bool {
-			return name != s.domain && p.takenAway(name, s.since)
+			return name != s.domain && p.takenAway(name, s.added)
 		})
 		for _, name := range s.names {
 			if _, taken := p.claimed[name]; !taken || name == s.domain {
@@ -65,22 +67,21 @@ func (p *planner) subject(domain string) (s subject, ok bool) {
 	if change, waits := p.Ledger.Pending[domain]; waits {
 		s.pending = &change
 	}
-	if p.Only != nil && !p.Only[domain] {
-		if s.pending != nil {
-			p.hold(domain)
-			s.pending = nil
-		}
+	if p.Only != nil && s.pending != nil && (!p.Only[domain] || p.reclaimed(domain, *s.pending)) {
+		p.hold(domain)
+		s.pending = nil
 	}
-	s.wanted, s.www, s.since = s.record.Wanted, s.record.WWW, s.record.Since
-	if s.pending != nil {
-		s.wanted = !s.pending.Remove
-		s.www = cmp.Or(s.pending.WWW, p.Rules.WWW)
+	s.asRecorded()
+	if s.pending != nil && s.pending.Remove {
+		s.judgeRemoval(p)
+	} else if s.pending != nil {
+		s.wanted = true
 		s.since = cmp.Or(p.Ledger.Since[domain], s.pending.Seq)
-		if s.pending.Adopt && !s.pending.Remove {
-			s.www = p.asFound(s)
+		if adopted := s.pending.Adopt && s.record.Wanted; !adopted {
+			s.www, s.added = cmp.Or(s.pending.WWW, p.Rules.WWW), s.pending.Seq
 		}
-		if s.pending.Remove {
-			s.judgeRemoval(p)
+		if s.pending.Adopt {
+			s.www = p.asFound(s)
 		}
 	}
 	if message, refused := p.Refused[domain]; refused {
@@ -96,15 +97,12 @@ func (p *planner) subject(domain string) (s subject, ok bool) {
 // where that is on the list, or where it has had one before. One that isn't on the
 // list is added as any other.
 func (p *planner) asFound(s subject) tasks.WWW {
-	on := func(want string) bool {
-		return slices.ContainsFunc(p.Remote, func(name string) bool { return key(name) == want })
-	}
 	switch {
 	case s.record.Wanted:
 		return s.record.WWW
-	case on("www." + s.domain):
+	case p.was["www."+s.domain]:
 		return tasks.WWWAlways
-	case on(s.domain):
+	case p.was[s.domain]:
 		return tasks.WWWNever
 	}
 	return s.www
@@ -121,34 +119,45 @@ func (p *planner) hold(domain string) {
 	}
 }
 
-// judgeRemoval notes which names a pending removal asks to go.
+// reclaimed reports whether a change removes a www form that a later addition, outside
+// this part of a plan, may claim. It waits for that one: else the form would leave the
+// list and come back.
+func (p *planner) reclaimed(form string, removal Pending) bool {
+	base, isForm := strings.CutPrefix(form, "www.")
+	addition, waits := p.Ledger.Pending[base]
+	if !isForm || !waits || !removal.Remove || addition.Remove || addition.Seq < removal.Seq || p.Only[base] || p.Refused[form] != "" {
+		return false
+	}
+	return addition.Adopt || slices.Contains(tasks.Names(base, cmp.Or(addition.WWW, p.Rules.WWW)), form)
+}
+
+// judgeRemoval notes that a pending removal asks for the domain's own name to go. Its
+// www form was asked for by nobody: it leaves only if it is ours.
 func (s *subject) judgeRemoval(p *planner) {
 	if p.protected[s.domain] {
 		s.refusal = s.domain + " is protected (PILOTSYNC_PROTECTED): it is never taken off the list"
-		s.wanted, s.www, s.since = s.record.Wanted, s.record.WWW, s.record.Since
 		return
 	}
-	s.names = []string{s.domain}
-	if p.Ledger.Strangers[s.domain] {
-		// We never heard of it: the plugin put it there before us, www form and all.
-		s.names = tasks.Names(s.domain, s.www)
-	}
-	for _, name := range s.names {
-		if p.asked[name] == "" || name == s.domain {
-			p.asked[name] = s.domain
-		}
-	}
+	s.wanted, s.since, s.names = false, 0, []string{s.domain}
+	p.asked[s.domain] = true
 }
 
-// takenAway reports whether a www form was removed by name after its domain
-// became wanted: then it stays away, however often the domain is asked for again.
-func (p *planner) takenAway(name string, since int64) bool {
+// asRecorded has the domain stand as its record says.
+func (s *subject) asRecorded() {
+	s.wanted, s.www, s.since = s.record.Wanted, s.record.WWW, s.record.Since
+	s.added = cmp.Or(s.record.AddSeq, s.record.Since)
+}
+
+// takenAway reports whether a www form was removed by name after the last addition
+// of its domain, which has the order number added: of the two requests the later
+// one decides.
+func (p *planner) takenAway(name string, added int64) bool {
 	if p.held[name] {
 		return false
 	}
 	if change, waits := p.Ledger.Pending[name]; waits {
-		return change.Remove && change.Seq > since && !p.protected[name]
+		return change.Remove && change.Seq > added && !p.protected[name]
 	}
 	r, known := p.Ledger.Records[name]
-	return known && r.State == tasks.Removed && r.Seq > since
+	return known && r.State == tasks.Removed && r.Seq > added
 }

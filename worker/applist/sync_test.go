@@ -450,17 +450,6 @@ func TestAnAppWhoseListIsFaultyIsBlockedAndNobodyIsRejected(t *testing.T) {
 	r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.CheckingDNS})
 }
 
-func TestTheListsOwnFaultIsNotBlamedOnACollapsedDuplicate(t *testing.T) {
-	t.Parallel()
-	r := setup("a.net", "A.net")
-	r.world.remove("b.com") // moves nothing
-	r.api.refuses = func([]string) string { return "no" }
-	var call *CallError
-	if err := r.fail(t); !errors.As(err, &call) || call.Verdict != Blocked {
-		t.Errorf("got %v", err)
-	}
-}
-
 func TestAnAnswerThatLacksANameIsAnErrorAndTheNextSyncRepairs(t *testing.T) {
 	t.Parallel()
 	r := setup("hand.net")

@@ -19,7 +19,6 @@ for i = 1, tonumber(ARGV[3]) do
   if redis.call('HGET', KEYS[4], domain) == seq and (redis.call('HGET', KEYS[2], domain) or '') == old then
     redis.call('HSET', KEYS[2], domain, ARGV[a + 4])
     redis.call('HDEL', KEYS[3], domain)
-    redis.call('SREM', KEYS[8], domain)
     redis.call('ZREM', KEYS[13], domain)
     place(KEYS[11], KEYS[12], KEYS[16], domain, ARGV[a + 9])
     if ARGV[a + 11] ~= '' then
@@ -51,6 +50,7 @@ for i = 1, tonumber(ARGV[3]) do
     result[#result + 1] = domain
   end
 end
+redis.call('DEL', KEYS[8]) -- workers of 0.1.0 keep a note there that nothing reads any more
 for _, name in ipairs(cjson.decode(ARGV[4])) do
   redis.call('SADD', KEYS[6], name)
 end

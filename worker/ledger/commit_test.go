@@ -54,6 +54,11 @@ func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
 				"domains": hash{a: encode(listed)}, "due": zset{a: nextMs}, "log:" + a: lines{line(listed, "done")}},
 		},
 		{
+			name:   "what a worker of 0.1.0 noted of unknown domains goes",
+			before: state{"sync": leased(nil), "strangers": set{b}}, do: committing(applist.Commit{}), want: "stale []",
+			after: state{"sync": leased(nil)},
+		},
+		{
 			name:   "a removed domain is not due any more and has no since",
 			before: known(removal(a, first+1), listed),
 			do:     committing(applist.Commit{Outcomes: []applist.Outcome{planned(gone, encode(listed))}}), want: "stale []",

@@ -15,7 +15,6 @@
 //	pilotsync:{APP}:pending  hash    domain → that change, until a sync has dealt with it; a
 //	                                 dry run puts its preview there
 //	pilotsync:{APP}:since    hash    domain → first addition after its last removal
-//	pilotsync:{APP}:strangers set    domains known only by removals that wait
 //	pilotsync:{APP}:domains  hash    domain → its record
 //	pilotsync:{APP}:ours     set     names on the list that we put there
 //	pilotsync:{APP}:gone     zset    names that we took off the list lately, by when (ms)

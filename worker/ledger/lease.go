@@ -151,7 +151,7 @@ func list(names []string) string {
 // Snapshot implements [applist.Ledger]. It is taken in one transaction.
 func (l *Ledger) Snapshot(ctx context.Context, app string) (applist.Snapshot, error) {
 	var domains, pending, since *redis.MapStringStringCmd
-	var ours, strangers *redis.StringSliceCmd
+	var ours *redis.StringSliceCmd
 	var gone *redis.ZSliceCmd
 	var clock *redis.TimeCmd
 	var claim *redis.StringCmd
@@ -160,7 +160,6 @@ func (l *Ledger) Snapshot(ctx context.Context, app string) (applist.Snapshot, er
 		pending = p.HGetAll(ctx, key(app, "pending"))
 		since = p.HGetAll(ctx, key(app, "since"))
 		ours = p.SMembers(ctx, key(app, "ours"))
-		strangers = p.SMembers(ctx, key(app, "strangers"))
 		gone = p.ZRangeWithScores(ctx, key(app, "gone"), 0, -1)
 		clock = p.Time(ctx)
 		claim = p.HGet(ctx, key(app, "sync"), "claim")
@@ -169,7 +168,7 @@ func (l *Ledger) Snapshot(ctx context.Context, app string) (applist.Snapshot, er
 	if err != nil && !missing(err) {
 		return applist.Snapshot{}, err
 	}
-	s := applist.Snapshot{Ours: members(ours), Strangers: members(strangers), Gone: map[string]bool{}, At: clock.Val().UTC()}
+	s := applist.Snapshot{Ours: members(ours), Gone: map[string]bool{}, At: clock.Val().UTC()}
 	for _, z := range gone.Val() {
 		if clock.Val().UnixMilli()-int64(z.Score) < applist.GoneFor.Milliseconds() {
 			s.Gone[z.Member.(string)] = true

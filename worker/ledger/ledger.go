@@ -123,7 +123,7 @@ func (l *Ledger) Record(ctx context.Context, change applist.Pending, event appli
 	if change.Remove {
 		kind = "remove"
 	}
-	keys := []string{key(app, "seqs"), key(app, "pending"), key(app, "since"), key(app, "sync"), logKey(app, change.Domain), key(app, "strangers"),
+	keys := []string{key(app, "seqs"), key(app, "pending"), key(app, "since"), key(app, "sync"), logKey(app, change.Domain),
 		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "shown")}
 	reply, err := l.record.Run(ctx, l.rdb, keys, change.Domain, kind, change.Seq, encode(change), encodeLine(app, change.Domain, event), EventsKept).StringSlice()
 	if err != nil {

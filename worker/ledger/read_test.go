@@ -126,14 +126,13 @@ func TestSnapshotHoldsTheWholeLedger(t *testing.T) {
 	listed, leaving, gone := record("listed.example.com", first), record("leaving.example.com", first), ended("gone.example.com", first)
 	leaving.Names = append(leaving.Names, "www.leaving.example.com")
 	want := applist.Snapshot{
-		Records:   map[string]applist.Record{},
-		Pending:   map[string]applist.Pending{},
-		Since:     map[string]int64{"listed.example.com": first, "new.example.com": first + 2},
-		Ours:      map[string]bool{"listed.example.com": true},
-		Strangers: map[string]bool{},
-		Gone:      map[string]bool{},
-		Flight:    []string{"new.example.com"},
-		At:        start,
+		Records: map[string]applist.Record{},
+		Pending: map[string]applist.Pending{},
+		Since:   map[string]int64{"listed.example.com": first, "new.example.com": first + 2},
+		Ours:    map[string]bool{"listed.example.com": true},
+		Gone:    map[string]bool{},
+		Flight:  []string{"new.example.com"},
+		At:      start,
 	}
 	for _, r := range []applist.Record{listed, leaving, gone} {
 		r.Version = encode(r)
@@ -149,7 +148,7 @@ func TestSnapshotHoldsTheWholeLedger(t *testing.T) {
 
 	server.FlushAll()
 	got, err = l.Snapshot(t.Context(), testApp)
-	empty := applist.Snapshot{Records: map[string]applist.Record{}, Pending: map[string]applist.Pending{}, Since: map[string]int64{}, Ours: map[string]bool{}, Strangers: map[string]bool{}, Gone: map[string]bool{}, At: start}
+	empty := applist.Snapshot{Records: map[string]applist.Record{}, Pending: map[string]applist.Pending{}, Since: map[string]int64{}, Ours: map[string]bool{}, Gone: map[string]bool{}, At: start}
 	if diff := cmp.Diff(empty, got); err != nil || diff != "" {
 		t.Errorf("an emptied Redis: %v (-want +got):\n%s", err, diff)
 	}

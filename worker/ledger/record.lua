@@ -1,16 +1,12 @@
 -- Records one change and sets the app's wake, so that from here on the change
 -- outlives its task.
--- KEYS: seqs pending since sync log(domain) strangers index latest waiting shown
+-- KEYS: seqs pending since sync log(domain) index latest waiting shown
 -- ARGV: domain, "add" or "remove", order number, change, event, events kept
 -- Returns {"recorded"|"again"|"superseded", wake, "start" or ""}. "start": a sync
 -- task for this wake is to be enqueued.
 local domain, kind, seq = ARGV[1], ARGV[2], ARGV[3]
 local last = tonumber(redis.call('HGET', KEYS[1], domain) or '0')
 local result = 'recorded'
-if kind == 'add' then
-  -- Also one that comes late: the ledger has heard of the domain then.
-  redis.call('SREM', KEYS[6], domain)
-end
 if tonumber(seq) <= last then
   result = tonumber(seq) < last and 'superseded' or 'again'
   if redis.call('HEXISTS', KEYS[2], domain) == 0 then
@@ -25,13 +21,10 @@ else
     redis.call('HSETNX', KEYS[3], domain, seq)
   else
     redis.call('HDEL', KEYS[3], domain)
-    if last == 0 then
-      redis.call('SADD', KEYS[6], domain)
-    end
   end
   local t = redis.call('TIME')
-  redis.call('ZADD', KEYS[9], 'NX', t[1] * 1000 + math.floor(t[2] / 1000), domain)
-  place(KEYS[7], KEYS[8], KEYS[10], domain, 'pending')
+  redis.call('ZADD', KEYS[8], 'NX', t[1] * 1000 + math.floor(t[2] / 1000), domain)
+  place(KEYS[6], KEYS[7], KEYS[9], domain, 'pending')
   redis.call('LPUSH', KEYS[5], ARGV[5])
   redis.call('LTRIM', KEYS[5], 0, tonumber(ARGV[6]) - 1)
 end

@@ -65,7 +65,7 @@ func TestRecordPutsAChangeIntoTheLedgerOnce(t *testing.T) {
 			do:     recording(removal(d, first), "asked"),
 			want:   "superseded false, again false, start true, wake 1",
 			after: state{"seqs": hash{d: number(first)}, "pending": hash{d: encode(removal(d, first))},
-				"sync": hash{"awake": "1", "wake": "1"}, "log:" + d: lines{encode(event("asked"))}, appsKey: set{testApp}, "strangers": set{d}},
+				"sync": hash{"awake": "1", "wake": "1"}, "log:" + d: lines{encode(event("asked"))}, appsKey: set{testApp}},
 		},
 		{
 			name:   "an app that is awake already needs no other sync",
@@ -81,7 +81,7 @@ func TestRecordPutsAChangeIntoTheLedgerOnce(t *testing.T) {
 			do:     recording(removal(d, first), "asked"),
 			want:   "superseded false, again false, start true, wake 5",
 			after: with(state{"seqs": hash{d: number(first)}, "pending": hash{d: encode(removal(d, first))},
-				"sync": hash{"awake": "1", "wake": "5"}, "log:" + d: lines{encode(event("asked"))}, "strangers": set{d}}, apps),
+				"sync": hash{"awake": "1", "wake": "5"}, "log:" + d: lines{encode(event("asked"))}}, apps),
 		},
 		{
 			name:   "the same task once more changes nothing but asks for its sync again",
@@ -148,34 +148,11 @@ func TestRecordPutsAChangeIntoTheLedgerOnce(t *testing.T) {
 				state{"log:" + d: lines{encode(event("back")), encode(event("before"))}}),
 		},
 		{
-			name:   "a domain first heard of by an addition is no stranger, even if it is removed at once",
-			before: held(change(d, first), first, awake),
-			do:     recording(removal(d, first+1), "asked"),
-			want:   "superseded false, again false, start false, wake 4",
-			after: state{"seqs": hash{d: number(first + 1)}, "pending": hash{d: encode(removal(d, first+1))},
-				"sync": awake, "log:" + d: lines{encode(event("asked")), encode(event("before"))}},
-		},
-		{
-			name:   "an addition that comes late makes a stranger known, too",
-			before: state{"seqs": hash{d: number(first)}, "pending": hash{d: encode(removal(d, first))}, "sync": awake, "strangers": set{d}},
-			do:     recording(change(d, first-1), "late"),
-			want:   "superseded true, again false, start true, wake 4",
-			after:  with(state{"seqs": hash{d: number(first)}, "pending": hash{d: encode(removal(d, first))}, "sync": awake}, apps),
-		},
-		{
-			name:   "an addition makes a stranger known",
-			before: state{"seqs": hash{d: number(first)}, "pending": hash{d: encode(removal(d, first))}, "sync": awake, "strangers": set{d}},
-			do:     recording(change(d, first+1), "asked"),
-			want:   "superseded false, again false, start false, wake 4",
-			after: state{"seqs": hash{d: number(first + 1)}, "pending": hash{d: encode(change(d, first+1))}, "since": hash{d: number(first + 1)},
-				"sync": awake, "log:" + d: lines{encode(event("asked"))}},
-		},
-		{
 			name:   "the history keeps its last events",
 			before: state{"sync": awake, "log:" + d: full},
 			do:     recording(removal(d, first), "the newest"),
 			want:   "superseded false, again false, start false, wake 4",
-			after: state{"seqs": hash{d: number(first)}, "pending": hash{d: encode(removal(d, first))}, "sync": awake, "strangers": set{d},
+			after: state{"seqs": hash{d: number(first)}, "pending": hash{d: encode(removal(d, first))}, "sync": awake,
 				"log:" + d: append(lines{encode(event("the newest"))}, full[:EventsKept-1]...)},
 		},
 		{

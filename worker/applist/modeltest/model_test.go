@@ -32,9 +32,7 @@ const (
 type model struct {
 	last    map[string]request // the request with the highest order number, by domain
 	removed map[string]int64   // highest order number of a request to take this very name off
-	added   map[string]int64   // highest order number of a request to put it on
 	ours    map[string]bool    // names that a write of ours put on the list, or tried to
-	known   map[string]bool    // domains that have a record
 	gone    map[string]bool    // names that a write of ours took off, until they are taken off once more
 }
 
@@ -55,11 +53,11 @@ func (r request) String() string {
 }
 
 func newModel() model {
-	return model{last: map[string]request{}, removed: map[string]int64{}, added: map[string]int64{}, ours: map[string]bool{}, known: map[string]bool{}, gone: map[string]bool{}}
+	return model{last: map[string]request{}, removed: map[string]int64{}, ours: map[string]bool{}, gone: map[string]bool{}}
 }
 
 func (m model) clone() model {
-	return model{last: maps.Clone(m.last), removed: maps.Clone(m.removed), added: maps.Clone(m.added), ours: maps.Clone(m.ours), known: maps.Clone(m.known), gone: maps.Clone(m.gone)}
+	return model{last: maps.Clone(m.last), removed: maps.Clone(m.removed), ours: maps.Clone(m.ours), gone: maps.Clone(m.gone)}
 }
 
 func (m model) told(r request) {
@@ -68,8 +66,6 @@ func (m model) told(r request) {
 	}
 	if r.remove {
 		m.removed[r.domain] = max(m.removed[r.domain], r.seq)
-	} else {
-		m.added[r.domain] = max(m.added[r.domain], r.seq)
 	}
 }
 
@@ -85,32 +81,21 @@ func (m model) wants(domain string) bool {
 	return asked && !last.remove && domain != poison
 }
 
-// wantsWWW reports whether name is the www form of a domain that is wanted with it.
-func (m model) wantsWWW(name string) bool {
-	base, ok := strings.CutPrefix(name, "www.")
-	return ok && m.wants(base) && m.last[base].www != tasks.WWWNever
-}
-
-// mustHave: the name is to be on the list, whatever the order the requests came
-// in. Where a www form was also removed by name, that depends.
-func (m model) mustHave(name string) bool {
-	return m.wants(name) || m.wantsWWW(name) && m.removed[name] == 0
-}
-
-// mayHave: the name has a claim on the list.
-func (m model) mayHave(name string) bool {
+// claimed: the name is to be on the list, for itself or as the www form of a domain.
+// Of a removal of that form by name and the last addition of the domain, the later
+// one decides.
+func (m model) claimed(name string) bool {
 	if m.wants(name) {
 		return true
 	}
-	// Removed by name after all that was ever asked for its domain: gone for good.
-	return m.wantsWWW(name) && m.removed[name] <= m.added[strings.TrimPrefix(name, "www.")]
+	base, ok := strings.CutPrefix(name, "www.")
+	return ok && m.wants(base) && m.last[base].www != tasks.WWWNever && m.removed[name] < m.last[base].seq
 }
 
 // mayGo: somebody asked for the name to leave, or we put it there, or it left and
 // came back unasked for.
 func (m model) mayGo(name string) bool {
-	base, www := strings.CutPrefix(name, "www.")
-	return m.ours[name] || m.gone[name] || m.removed[name] != 0 || www && m.last[base].remove && !m.known[base]
+	return m.ours[name] || m.gone[name] || m.removed[name] != 0
 }
 
 // judge checks a write when it is sent, by what its worker could know.
@@ -134,7 +119,7 @@ func (w *world) judge(p *process, wr *write) {
 		switch {
 		case has(is, name):
 			kept = append(kept, name)
-		case p.seen.mustHave(name):
+		case p.seen.claimed(name):
 			w.fail("w%d takes %s off, which is wanted", p.id, name)
 		case !p.seen.mayGo(name):
 			w.fail("w%d takes %s off, which isn't ours, and which nobody asked for", p.id, name)
@@ -145,7 +130,7 @@ func (w *world) judge(p *process, wr *write) {
 	}
 	for _, name := range is[len(kept):] {
 		base := strings.TrimPrefix(name, "www.")
-		if !p.seen.mayHave(name) && base != poison {
+		if !p.seen.claimed(name) && base != poison {
 			w.fail("w%d puts %s on, which nobody wants", p.id, name)
 		}
 	}
@@ -198,7 +183,6 @@ func (w *world) committed(p *process, c applist.Commit, stale []string) {
 			w.say("  stale: %s", r.Domain)
 			continue
 		}
-		w.model.known[r.Domain] = true
 		if o.Verify && !w.followed[fmt.Sprintf("verify %s %d", r.Domain, r.CheckSeq)] {
 			w.fail("%s is committed before its verification was started", r.Domain)
 		}
@@ -229,19 +213,16 @@ func checkOf(r applist.Record) string { return fmt.Sprintf("%s %d", r.Domain, r.
 
 // checkEnd holds list and ledger against the model once all is quiet.
 func (w *world) checkEnd() {
-	if len(distinct(w.list)) != len(w.list) {
-		w.fail("the list has duplicates: %v", w.list)
-	}
 	on := map[string]bool{}
 	for _, name := range distinct(w.list) {
 		on[name] = true
-		if !w.model.mayHave(name) && !w.mayStay[name] && !strings.HasPrefix(name, "hand") {
+		if !w.model.claimed(name) && !w.mayStay[name] && !strings.HasPrefix(name, "hand") {
 			w.fail("%s is left on the list %v", name, w.list)
 		}
 	}
 	for _, domain := range domains {
 		for _, name := range tasks.Names(domain, tasks.WWWAlways) {
-			if w.model.mustHave(name) && !on[name] {
+			if w.model.claimed(name) && !on[name] {
 				w.fail("%s is wanted and isn't on the list %v", name, w.list)
 			}
 		}
@@ -273,7 +254,7 @@ func (w *world) checkEnd() {
 		}
 		if r.Wanted {
 			since[domain] = fmt.Sprint(r.Since)
-			if r.Names[0] != domain || len(r.Names) < 2 && len(tasks.Names(domain, last.wwwRule())) > 1 && w.model.mustHave("www."+domain) {
+			if r.Names[0] != domain || len(r.Names) < 2 && len(tasks.Names(domain, last.wwwRule())) > 1 && w.model.claimed("www."+domain) {
 				w.fail("%s is listed as %v; the last request was %s", domain, r.Names, last)
 			}
 			for _, name := range r.Names {

@@ -80,6 +80,8 @@ final class Command {
 	/**
 	 * Enqueues every mapped domain of the network: the first run after installing. It changes nothing for those in place.
 	 *
+	 * A www form that was removed by itself comes back where the network's setting gives one.
+	 *
 	 * ## OPTIONS
 	 *
 	 * [--subsites]
