@@ -107,5 +107,5 @@ func foretold(would, is, domain string, names, moved []string) string {
 }
 
 func has(list []string, name string) bool {
-	return slices.ContainsFunc(list, func(other string) bool { return key(other) == name })
+	return slices.ContainsFunc(list, func(other string) bool { return tasks.Canonical(other) == name })
 }
