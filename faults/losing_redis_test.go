@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/redis/go-redis/v9"
 
 	"pilotsync/enqueue"
 	"pilotsync/internal/redistest"
@@ -145,7 +144,7 @@ func TestAfterALossAdoptMakesNamesOursAgainSoThatARemovalTakesBothFormsOff(t *te
 
 func TestABackupIsRestoredAndWorkGoesOn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, simulator.Options{Apps: []simulator.App{site("app1")}}, "--appendonly", "yes")
+	w := newWorld(t, simulator.Options{Apps: []simulator.App{site("app1")}})
 	worker := w.worker("PILOTSYNC_SSL_DELAYS=1s,1s")
 	domains := mapped(5)
 	w.add("app1", domains...)
@@ -167,22 +166,19 @@ func TestABackupIsRestoredAndWorkGoesOn(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "dump.rdb"), backup, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	server := redistest.New(t, "--dir", folder, "--dbfilename", "dump.rdb", "--appendonly", "no")
-	rdb := redis.NewClient(&redis.Options{Addr: server.Addr})
-	t.Cleanup(func() { _ = rdb.Close() })
-	if err := rdb.ConfigSet(t.Context(), "appendonly", "yes").Err(); err != nil {
+	before := w.sim.List("app1")
+	w.use(redistest.Shipped(t, "--dir", folder, "--appendonly", "no"))
+	w.env = append(w.env, w.redisURL(w.redis.Addr))
+	if err := w.rdb.ConfigSet(t.Context(), "appendonly", "yes").Err(); err != nil {
 		t.Fatal(err)
 	}
 	await(t, "the append-only file is written", 20*time.Second, func() error {
-		info, err := rdb.Info(t.Context(), "persistence").Result()
+		info, err := w.rdb.Info(t.Context(), "persistence").Result()
 		if err == nil && (!strings.Contains(info, "aof_enabled:1") || !strings.Contains(info, "aof_rewrite_in_progress:0") || !strings.Contains(info, "aof_last_bgrewrite_status:ok")) {
 			err = errors.New(info)
 		}
 		return err
 	})
-	before := w.sim.List("app1")
-	w.use(rdb)
-	w.env = append(w.env, "REDIS_URL="+server.URL)
 
 	// Before any worker runs, the old ledger is asked what it would do: put back what left since.
 	said := w.told("reconcile", "--app=app1", "--dry-run")

@@ -30,7 +30,7 @@ func (w *world) link() (*link, string) {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(l.proxy.Stop)
-	return l, "REDIS_URL=redis://" + l.proxy.Listen + "/0"
+	return l, w.redisURL(l.proxy.Listen)
 }
 
 // toxic makes the network bad in both directions.
@@ -97,7 +97,7 @@ func TestAWorkerThatLosesRedisStopsWritingBeforeItsLeaseEndsAndRecovers(t *testi
 			l, _ := w.link()
 			onRedis := newTap(t, l.proxy.Listen)
 			onAPI, apiURL := w.tapAPI()
-			lonely := w.worker("REDIS_URL=redis://"+onRedis.addr+"/0", apiURL)
+			lonely := w.worker(w.redisURL(onRedis.addr), apiURL)
 			end := w.load(1, 200*time.Millisecond) // so that each sync is followed by another
 			await(t, "it writes", 20*time.Second, func() error {
 				if len(onAPI.listWrites()) < 2 {

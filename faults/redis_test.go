@@ -37,7 +37,7 @@ func TestRedisKilledUnderLoadLosesNothingAcknowledgedWithAppendfsyncEverysec(t *
 }
 
 func killRedis(t *testing.T, fsync string) {
-	w := newWorld(t, simulator.Options{Apps: apps(4), Latency: 100 * time.Millisecond}, "--appendonly", "yes", "--appendfsync", fsync)
+	w := newWorld(t, simulator.Options{Apps: apps(4), Latency: 100 * time.Millisecond}, "--appendfsync", fsync)
 	first, second := w.worker(), w.worker()
 	end := w.load(3, 60*time.Millisecond)
 	for range 3 {
@@ -74,14 +74,12 @@ func pass(t *testing.T, d time.Duration) {
 func TestAPowerCutWithAppendfsyncEverysecLosesAtMostTheLastSeconds(t *testing.T) {
 	t.Parallel()
 	const lost = 2 * time.Second
-	folder := t.TempDir()
-	w := newWorld(t, simulator.Options{Apps: apps(2), Latency: 100 * time.Millisecond},
-		"--appendonly", "yes", "--appendfsync", "everysec", "--dir", folder)
+	w := newWorld(t, simulator.Options{Apps: apps(2), Latency: 100 * time.Millisecond})
 	w.worker()
 	w.worker()
 	end := w.load(3, 60*time.Millisecond)
 	pass(t, 4*time.Second)
-	file, size := aof(t, folder)
+	file, size := aof(t, w.redis.Folder())
 	durable := time.Now() // what was acknowledged before that is within size
 	pass(t, lost)
 	w.redis.Kill()

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/redistest"
 	"pilotsync/internal/simulator"
 )
 
@@ -29,7 +30,7 @@ func TestARedisThatRefusesWritesSaysSoToProducersAndNothingIsHalfDone(t *testing
 			"full", func(ctx context.Context, rdb redis.UniversalClient) error {
 				return rdb.ConfigSet(ctx, "maxmemory", "1").Err()
 			}, func(ctx context.Context, rdb redis.UniversalClient) error {
-				return rdb.ConfigSet(ctx, "maxmemory", "0").Err()
+				return rdb.ConfigSet(ctx, "maxmemory", "1gb").Err()
 			}, "OOM command not allowed",
 		},
 		{
@@ -42,7 +43,7 @@ func TestARedisThatRefusesWritesSaysSoToProducersAndNothingIsHalfDone(t *testing
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: time.Second}, "--maxmemory-policy", "noeviction")
+			w := newWorld(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: time.Second})
 			onAPI, apiURL := w.tapAPI()
 			onRedis, redisURL := w.tapRedis()
 			p := w.worker(apiURL, redisURL)
@@ -101,32 +102,26 @@ func (w *world) tasks() int {
 func TestAfterAPasswordIsRotatedNothingIsHalfDoneAndAWorkerWithTheNewOneGoesOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: time.Second})
-	if err := w.rdb.ConfigSet(t.Context(), "requirepass", "old").Err(); err != nil {
-		t.Fatal(err)
+	password := func(user, to string) {
+		t.Helper()
+		if err := w.rdb.Do(t.Context(), "ACL", "SETUSER", user, "resetpass", ">"+to).Err(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	client := func(password string) *redis.Client {
-		c := redis.NewClient(&redis.Options{Addr: w.redis.Addr, Password: password, ContextTimeoutEnabled: true})
-		t.Cleanup(func() { _ = c.Close() })
-		return c
-	}
-	url := func(password string) string { return "REDIS_URL=redis://:" + password + "@" + w.redis.Addr + "/0" }
-	old := client("old")
-	w.use(old)
 	onAPI, apiURL := w.tapAPI()
-	p := w.worker(apiURL, url("old"))
+	p := w.worker(apiURL)
 	w.add("app1", "before.example.com")
 	w.awaitSettled(takeover)
 	trap := onAPI.hold(answered, listRead)
 	w.add("app1", "meanwhile.example.com")
 	trap.await(t, 20*time.Second)
 
-	if err := old.ConfigSet(t.Context(), "requirepass", "new").Err(); err != nil {
-		t.Fatal(err)
-	}
-	// Who is connected stays so; a rotation that means it ends these connections.
-	fresh := client("new")
-	if err := fresh.Do(t.Context(), "client", "kill", "type", "normal", "skipme", "yes").Err(); err != nil {
-		t.Fatal(err)
+	// With resetpass, clients that are connected stay so; a rotation that means it ends these connections.
+	for _, user := range []string{"php", "worker"} {
+		password(user, "new")
+		if err := w.rdb.Do(t.Context(), "CLIENT", "KILL", "USER", user).Err(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	sent := len(onAPI.listWrites())
 	trap.release()
@@ -138,7 +133,7 @@ func TestAfterAPasswordIsRotatedNothingIsHalfDoneAndAWorkerWithTheNewOneGoesOn(t
 	if got := len(onAPI.listWrites()); got > sent {
 		t.Errorf("the worker sent %d list writes that it could not note", got-sent)
 	}
-	late := w.worker(url("old"))
+	late := w.worker()
 	select {
 	case <-late.ended:
 		if code := late.ProcessState.ExitCode(); code == 0 || !strings.Contains(late.logged(), "REDIS_URL") {
@@ -148,18 +143,19 @@ func TestAfterAPasswordIsRotatedNothingIsHalfDoneAndAWorkerWithTheNewOneGoesOn(t
 		t.Errorf("a worker that starts with the old password doesn't end:\n%s", late.logged())
 	}
 
-	w.use(fresh)
-	w.worker(url("new"))
+	password("php", redistest.Password("php"))
+	w.worker(strings.Replace(w.redisURL(w.redis.Addr), redistest.Password("worker"), "new", 1))
 	w.add("app1", "after.example.com")
-	w.awaitSettled(takeover)
+	await(t, "the change is done", takeover, func() error { return w.listed("app1", "after.example.com") })
 	if !p.alive() {
 		t.Errorf("the worker with the old password ended:\n%s", p.logged())
 	}
 	// Should the old one be valid again, the worker that has it goes on, too.
-	if err := fresh.ConfigSet(t.Context(), "requirepass", "old").Err(); err != nil {
+	if err := w.rdb.Do(t.Context(), "ACL", "SETUSER", "worker", ">"+redistest.Password("worker")).Err(); err != nil {
 		t.Fatal(err)
 	}
 	p.awaitLog("Redis is back", 20*time.Second)
+	w.awaitSettled(takeover)
 	w.check()
 	w.checkAddedOnce("app1")
 }

@@ -70,8 +70,8 @@ const takeover = 60 * time.Second
 type world struct {
 	t      *testing.T
 	sim    *simulator.Simulator
-	redis  *redistest.Server // nil where the test has a Redis of its own
-	rdb    redis.UniversalClient
+	redis  *redistest.Server
+	rdb    *redis.Client // the administrator's
 	ledger *ledger.Ledger
 	client *enqueue.Client
 	want   *wanted.Wanted
@@ -79,20 +79,9 @@ type world struct {
 	apps   []string
 }
 
-// newWorld starts a Redis with redisArgs, and a simulator.
+// newWorld starts a simulator, and a Redis with the shipped files and redisArgs.
 func newWorld(t *testing.T, opt simulator.Options, redisArgs ...string) *world {
 	t.Helper()
-	server := redistest.New(t, redisArgs...)
-	w := newWorldOn(t, opt, redis.NewClient(&redis.Options{Addr: server.Addr, ContextTimeoutEnabled: true}), server.URL)
-	w.redis = server
-	return w
-}
-
-// newWorldOn starts a simulator, and workers use the Redis at url; the test itself
-// uses rdb, which is the world's to close.
-func newWorldOn(t *testing.T, opt simulator.Options, rdb redis.UniversalClient, url string) *world {
-	t.Helper()
-	t.Cleanup(func() { _ = rdb.Close() })
 	sim, err := simulator.Start(opt)
 	if err != nil {
 		t.Fatal(err)
@@ -107,9 +96,9 @@ func newWorldOn(t *testing.T, opt simulator.Options, rdb redis.UniversalClient, 
 	}
 	w := &world{t: t, sim: sim, want: wanted.New(opt.Apps)}
 	w.apps = w.want.Apps()
-	w.use(rdb)
+	w.use(redistest.Shipped(t, redisArgs...))
 	w.env = []string{
-		"REDIS_URL=" + url, "SERVERPILOT_API_URL=" + sim.APIURL(), "PILOTSYNC_API_RATE=0",
+		w.redisURL(w.redis.Addr), "SERVERPILOT_API_URL=" + sim.APIURL(), "PILOTSYNC_API_RATE=0",
 		"WU_SERVER_PILOT_CLIENT_ID=sim", "WU_SERVER_PILOT_API_KEY=sim-key", "WU_SERVER_PILOT_APP_ID=" + strings.Join(w.apps, ","),
 		"PILOTSYNC_DNS=" + sim.DNSAddr(), fmt.Sprintf("PILOTSYNC_TLS_PORT=%d", sim.TLSPort()), "PILOTSYNC_TLS_ROOTS=" + roots,
 		"PILOTSYNC_ALLOW_PRIVATE_ADDRESSES=on", "PILOTSYNC_LISTEN=off", "PILOTSYNC_SSL_DELAYS=1h",
@@ -118,9 +107,16 @@ func newWorldOn(t *testing.T, opt simulator.Options, rdb redis.UniversalClient, 
 	return w
 }
 
-// use has the test itself use another client of Redis.
-func (w *world) use(rdb redis.UniversalClient) {
-	w.rdb, w.ledger, w.client = rdb, ledger.New(rdb), enqueue.New(rdb)
+// use has the test itself use a Redis: as the administrator, and through the ledger
+// and the client as the users who have these in real use.
+func (w *world) use(server *redistest.Server) {
+	w.redis, w.rdb = server, server.Client(w.t, "admin")
+	w.ledger, w.client = ledger.New(server.Client(w.t, "worker")), enqueue.New(server.Client(w.t, "php"))
+}
+
+// redisURL is a worker's setting for the world's Redis, reached at addr.
+func (w *world) redisURL(addr string) string {
+	return "REDIS_URL=" + strings.Replace(w.redis.As("worker"), w.redis.Addr, addr, 1)
 }
 
 // worker starts a worker with the world's environment; env wins over it.

@@ -21,7 +21,7 @@ func TestSoak(t *testing.T) {
 		t.Skip("runs for as long as SOAK says, such as SOAK=30m: make soak")
 	}
 	t.Parallel()
-	w := newWorld(t, simulator.Options{Apps: apps(16), Latency: 100 * time.Millisecond}, "--appendonly", "yes", "--appendfsync", "always")
+	w := newWorld(t, simulator.Options{Apps: apps(16), Latency: 100 * time.Millisecond}, "--appendfsync", "always")
 	hosts := make([]*host, 4)
 	for i := range hosts {
 		l, redisURL := w.link()

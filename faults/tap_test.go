@@ -68,7 +68,7 @@ func newTap(t *testing.T, upstream string) *tap {
 // tapRedis is a tap before the world's Redis, and what a worker needs to use it.
 func (w *world) tapRedis() (*tap, string) {
 	p := newTap(w.t, w.redis.Addr)
-	return p, "REDIS_URL=redis://" + p.addr + "/0"
+	return p, w.redisURL(p.addr)
 }
 
 // tapAPI is a tap before the simulator's API, and what a worker needs to use it.

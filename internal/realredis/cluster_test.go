@@ -41,8 +41,8 @@ func TestAClustersMasterKilledUnderLoadLosesAtMostItsLastMomentAndWorkersGoOnByT
 // goes on until end is called.
 func loadedCluster(t *testing.T, workers int) (c *redistest.Cluster, w *world, end func()) {
 	t.Helper()
-	c = redistest.NewCluster(t, 3, redistest.Security{}, "--appendonly", "yes")
-	w = newLoaded(t, c.URL, workers)
+	c = redistest.NewCluster(t, 3, redistest.Security{}.Shipped(t))
+	w = newLoaded(t, c.As, workers)
 	end = w.load()
 	w.awaitAcked(200)
 	return c, w, end
@@ -107,7 +107,7 @@ func move(t *testing.T, c *redistest.Cluster, slot int, from, to *redistest.Serv
 		if len(keys) == 0 {
 			break
 		}
-		command := []any{"MIGRATE", host, port, "", 0, 5000, "KEYS"}
+		command := []any{"MIGRATE", host, port, "", 0, 5000, "AUTH2", "admin", redistest.Password("admin"), "KEYS"}
 		for _, key := range keys {
 			command = append(command, key)
 		}

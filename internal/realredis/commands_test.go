@@ -18,12 +18,12 @@ import (
 
 func TestEveryCommandWorksOnACluster(t *testing.T) {
 	t.Parallel()
-	c := redistest.NewCluster(t, 3, redistest.Security{}, "--appendonly", "yes")
+	c := redistest.NewCluster(t, 3, redistest.Security{}.Shipped(t))
 	var watched []*redistest.OneSlot
 	for _, node := range c.Nodes[:3] {
-		watched = append(watched, redistest.WatchSlots(t, node.Addr))
+		watched = append(watched, redistest.WatchSlots(t, node))
 	}
-	everyCommand(t, c.URL)
+	everyCommand(t, c.As)
 	for i, o := range watched {
 		if o.Scripts() == 0 {
 			t.Logf("master %d ran no script", i) // its slots hold none of the keys
@@ -34,9 +34,9 @@ func TestEveryCommandWorksOnACluster(t *testing.T) {
 // On a single server as well, where a script that leaves its slot does no harm yet.
 func TestEveryCommandKeepsEachScriptToOneSlot(t *testing.T) {
 	t.Parallel()
-	server := redistest.New(t, "--appendonly", "yes")
-	o := redistest.WatchSlots(t, server.Addr)
-	everyCommand(t, server.URL)
+	server := redistest.Shipped(t)
+	o := redistest.WatchSlots(t, server)
+	everyCommand(t, server.As)
 	if n := o.Scripts(); n < 100 {
 		t.Errorf("only %d scripts and MULTI blocks were seen", n)
 	}
@@ -44,7 +44,7 @@ func TestEveryCommandKeepsEachScriptToOneSlot(t *testing.T) {
 
 // everyCommand has domains go their whole way with two workers and a webhook, and
 // runs each command of the program.
-func everyCommand(t *testing.T, url string) {
+func everyCommand(t *testing.T, url urls) {
 	t.Helper()
 	hook := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(hook.Close)
@@ -66,7 +66,7 @@ func everyCommand(t *testing.T, url string) {
 	}
 	w.start(nil, "worker")
 	w.start(nil, "worker")
-	w.start([]string{"PILOTSYNC_LISTEN=" + page}, "web")
+	w.start([]string{"PILOTSYNC_LISTEN=" + page, "REDIS_URL=" + url("page")}, "web")
 
 	w.add("app1", "shop.example.com", "refused.example.com")
 	w.add("app2", "other.example.com")
@@ -129,6 +129,7 @@ func everyCommand(t *testing.T, url string) {
 		{"passwords make", "", "", -1},                            // only writes files
 		{"passwords show", "", "", -1},                            // only reads one
 		{"completion", "bash --code", "complete", 0},
+		{"help", "", "Commands:", 0},
 		{"version", "", "", 0},
 		{"healthy", "--url http://" + page + "/healthz", "", 0},
 	}

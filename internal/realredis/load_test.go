@@ -22,7 +22,7 @@ func sites(n int) (all []simulator.App) {
 
 // newLoaded is a world with apps that changes come in for all the while, and workers
 // that list them. Its verifications are hours away.
-func newLoaded(t *testing.T, url string, workers int) *world {
+func newLoaded(t *testing.T, url urls, workers int) *world {
 	t.Helper()
 	w := newWorldOf(t, url, simulator.Options{Apps: sites(6), Latency: 50 * time.Millisecond})
 	w.env = append(w.env, "PILOTSYNC_SSL_DELAYS=1h", "PILOTSYNC_API_RATE=0")

@@ -114,7 +114,7 @@ func (s *scaler) scale(n int) {
 func TestFromOneWorkerToEightAndBackUnderLoadLosesNothing(t *testing.T) {
 	t.Parallel()
 	const apps, slots = 32, "1"
-	w := newWorldOf(t, redistest.Start(t), simulator.Options{Apps: sites(apps), Latency: 300 * time.Millisecond})
+	w := newWorldOf(t, redistest.Shipped(t).As, simulator.Options{Apps: sites(apps), Latency: 300 * time.Millisecond})
 	w.env = append(w.env, "PILOTSYNC_SSL_DELAYS=1h", "PILOTSYNC_API_RATE=0", "PILOTSYNC_CONCURRENCY="+slots)
 	s := &scaler{w: w, best: map[int]int{}}
 	s.scale(fewest)

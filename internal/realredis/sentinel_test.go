@@ -17,8 +17,8 @@ import (
 // moment; a second is allowed for, before it was killed and not a moment after.
 func TestASentinelsMasterKilledUnderLoadLosesAtMostItsLastMomentAndWorkersGoOnByThemselves(t *testing.T) {
 	t.Parallel()
-	s := redistest.NewSentinel(t, redistest.Security{}, "--appendonly", "yes")
-	w := newLoaded(t, s.URL, 3)
+	s := redistest.NewSentinel(t, redistest.Security{}.Shipped(t))
+	w := newLoaded(t, s.As, 3)
 	end := w.load()
 	w.awaitAcked(200)
 
@@ -43,8 +43,8 @@ func TestASentinelsMasterKilledUnderLoadLosesAtMostItsLastMomentAndWorkersGoOnBy
 // Sentinels' own MULTI that makes it a replica is paused, too, so it is told by hand.
 func TestAPlannedSentinelFailoverWithPausedWritesLosesNothing(t *testing.T) {
 	t.Parallel()
-	s := redistest.NewSentinel(t, redistest.Security{}, "--appendonly", "yes")
-	w := newLoaded(t, s.URL, 2)
+	s := redistest.NewSentinel(t, redistest.Security{}.Shipped(t))
+	w := newLoaded(t, s.As, 2)
 	end := w.load()
 	w.awaitAcked(200)
 
@@ -76,9 +76,9 @@ func TestAPlannedSentinelFailoverWithPausedWritesLosesNothing(t *testing.T) {
 // could see to the end of is waited for, half a minute.
 const takeover = 60 * time.Second
 
-// client is one of a server, or of a Sentinel, for what an operator does.
+// client is one of a server, or of a Sentinel, for what an administrator does.
 func client(t *testing.T, addr string) *redis.Client {
-	rdb := redis.NewClient(&redis.Options{Addr: addr})
+	rdb := redis.NewClient(&redis.Options{Addr: addr, Username: "admin", Password: redistest.Password("admin")})
 	t.Cleanup(func() { _ = rdb.Close() })
 	return rdb
 }

@@ -56,31 +56,39 @@ type world struct {
 	env    []string
 }
 
-// newWorld has the program use Redis at url, and the test itself too.
-func newWorld(t *testing.T, url string) *world {
+// urls are the URLs of a Redis with the shipped files, by user.
+type urls func(user string) string
+
+// newWorld has the program use Redis as the worker, and the test itself as the worker
+// and, to enqueue, as php.
+func newWorld(t *testing.T, url urls) *world {
 	t.Helper()
 	return newWorldOf(t, url, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"byhand.example.org"}}, {ID: "app2"}}, CertDelay: 10 * time.Millisecond})
 }
 
-func newWorldOf(t *testing.T, url string, opt simulator.Options) *world {
+func newWorldOf(t *testing.T, url urls, opt simulator.Options) *world {
 	t.Helper()
 	sim, err := simulator.Start(opt)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(sim.Close)
-	rdb, err := redisurl.Open(url)
-	if err != nil {
-		t.Fatal(err)
+	open := func(user string) redis.UniversalClient {
+		rdb, err := redisurl.Open(url(user))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = rdb.Close() })
+		return rdb
 	}
-	t.Cleanup(func() { _ = rdb.Close() })
+	rdb := open("worker")
 	roots := filepath.Join(t.TempDir(), "roots.pem")
 	if err := os.WriteFile(roots, sim.CAPEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	want := wanted.New(opt.Apps)
-	return &world{t: t, sim: sim, rdb: rdb, client: enqueue.New(rdb), ledger: ledger.New(rdb), want: want, env: []string{
-		"REDIS_URL=" + url, "SERVERPILOT_API_URL=" + sim.APIURL(), "PILOTSYNC_API_RATE=100",
+	return &world{t: t, sim: sim, rdb: rdb, client: enqueue.New(open("php")), ledger: ledger.New(rdb), want: want, env: []string{
+		"REDIS_URL=" + url("worker"), "SERVERPILOT_API_URL=" + sim.APIURL(), "PILOTSYNC_API_RATE=100",
 		"WU_SERVER_PILOT_CLIENT_ID=sim", "WU_SERVER_PILOT_API_KEY=sim-key", "WU_SERVER_PILOT_APP_ID=" + strings.Join(want.Apps(), ","),
 		"PILOTSYNC_DNS=" + sim.DNSAddr(), fmt.Sprintf("PILOTSYNC_TLS_PORT=%d", sim.TLSPort()), "PILOTSYNC_TLS_ROOTS=" + roots,
 		"PILOTSYNC_ALLOW_PRIVATE_ADDRESSES=on", "PILOTSYNC_LISTEN=off", "PILOTSYNC_SSL_DELAYS=1s,1s",

@@ -53,10 +53,13 @@ type unit struct {
 
 // WatchSlots watches all commands of a server without TLS by its MONITOR, until
 // the test ends, which fails if anything left its slot.
-func WatchSlots(t testing.TB, addr string) *OneSlot {
+func WatchSlots(t testing.TB, server *Server) *OneSlot {
 	t.Helper()
 	o := &OneSlot{multi: map[string]*unit{}, count: map[string]int{}}
-	conn, err := net.Dial("tcp", addr)
+	conn, err := net.Dial("tcp", server.Addr)
+	if err == nil {
+		err = server.secure.users.logIn(conn)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +85,7 @@ func WatchSlots(t testing.TB, addr string) *OneSlot {
 		_ = conn.Close()
 		<-ended
 		for _, w := range o.wrong {
-			t.Errorf("%s: %s", addr, w)
+			t.Errorf("%s: %s", server.Addr, w)
 		}
 	})
 	return o

@@ -39,9 +39,12 @@ type Server struct {
 	secure Security
 	kind   kind
 	args   []string
-	bus    string        // port of a Cluster's node for the others
-	cmd    *exec.Cmd     // nil while stopped
-	ended  chan struct{} // closed once cmd has been waited for
+	// configured is whether the configuration file of a server with the shipped files
+	// is there, with its address in it.
+	configured bool
+	bus        string        // port of a Cluster's node for the others
+	cmd        *exec.Cmd     // nil while stopped
+	ended      chan struct{} // closed once cmd has been waited for
 }
 
 // kind is what a redis-server is run as.
@@ -113,6 +116,7 @@ func (s *Server) begin() (err error) {
 		}
 		s.URL = s.secure.scheme("redis") + "://" + s.Addr + "/0"
 		if err = s.run(); err == nil {
+			s.configured = true
 			return nil
 		}
 		s.Kill()
@@ -184,11 +188,11 @@ func (s *Server) arguments() ([]string, error) {
 	case node:
 		args = append(args, "--cluster-enabled", "yes", "--cluster-port", s.bus)
 	case sentinel:
-		return s.configured(args)
+		return s.sentinelFile(args)
 	}
 	if s.secure.conf != "" {
-		file, err := s.configFile()
-		return append(append([]string{file}, args...), s.args...), err
+		file, err := s.configFile(append(args, s.args...))
+		return []string{file}, err
 	}
 	return append(append(args, "--save", "", "--appendonly", "no"), s.args...), nil
 }
@@ -269,6 +273,9 @@ func (s *Server) end(sig syscall.Signal) {
 	}
 	s.cmd = nil
 }
+
+// Folder is where the server keeps its data, unless its args name another.
+func (s *Server) Folder() string { return s.folder }
 
 func (s *Server) logfile() string { return filepath.Join(s.folder, "redis.log") }
 

@@ -44,9 +44,9 @@ func NewSentinel(t testing.TB, secure Security, args ...string) *Sentinel {
 	return s
 }
 
-// configured writes a Sentinel's configuration file, from what would otherwise be
+// sentinelFile writes a Sentinel's configuration file, from what would otherwise be
 // its arguments, and returns those that are left.
-func (s *Server) configured(settings []string) ([]string, error) {
+func (s *Server) sentinelFile(settings []string) ([]string, error) {
 	var conf strings.Builder
 	for ; len(settings) > 0; settings = settings[2:] {
 		fmt.Fprintln(&conf, strings.TrimPrefix(settings[0], "--"), settings[1])

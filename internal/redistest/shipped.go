@@ -1,12 +1,15 @@
 package redistest
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Shipped runs a server with the files of deployments/redis and returns once it
@@ -66,6 +69,15 @@ func (s *Sentinel) As(user string) string {
 // As is the Cluster's URL for a shipped user.
 func (c *Cluster) As(user string) string { return as(c.URL, user) }
 
+// Client is a client of the server for a shipped user. It ends with the test.
+func (s *Server) Client(t testing.TB, user string) *redis.Client {
+	t.Helper()
+	opt := &redis.Options{Addr: s.Addr, Username: user, Password: Password(user), TLSConfig: s.secure.client, ContextTimeoutEnabled: true}
+	rdb := redis.NewClient(opt)
+	t.Cleanup(func() { _ = rdb.Close() })
+	return rdb
+}
+
 func as(raw, user string) string {
 	return strings.Replace(raw, "://", "://"+url.UserPassword(user, Password(user)).String()+"@", 1)
 }
@@ -74,11 +86,12 @@ func as(raw, user string) string {
 // a test has its own.
 var places = map[string]bool{"bind": true, "port": true, "dir": true, "aclfile": true}
 
-// configFile writes the shipped redis.conf without its places into the server's
-// folder. One that is there stays, since Sentinels have servers rewrite it.
-func (s *Server) configFile() (string, error) {
+// configFile writes the shipped redis.conf into the server's folder, with settings in
+// the form of arguments in place of its places. At a restart the file stays as it is,
+// since Sentinels have servers rewrite it.
+func (s *Server) configFile(settings []string) (string, error) {
 	file := filepath.Join(s.folder, "redis.conf")
-	if _, err := os.Stat(file); err == nil {
+	if s.configured {
 		return file, nil
 	}
 	var conf strings.Builder
@@ -87,7 +100,14 @@ func (s *Server) configFile() (string, error) {
 			conf.WriteString(line)
 		}
 	}
-	return file, os.WriteFile(file, []byte(conf.String()), 0o600)
+	for _, word := range settings {
+		if name, isName := strings.CutPrefix(word, "--"); isName {
+			conf.WriteString("\n" + name)
+		} else {
+			conf.WriteString(" " + cmp.Or(word, `""`))
+		}
+	}
+	return file, os.WriteFile(file, []byte(conf.String()+"\n"), 0o600)
 }
 
 // shippedFile is the text of a file of deployments/redis in the module that the

@@ -81,7 +81,7 @@ func (w *world) php(source string) producer {
 		if err != nil {
 			return nil, err
 		}
-		cmd := exec.CommandContext(ctx, "php", filepath.Join(source, "enqueue/php/tests/scripts/enqueue.php"), w.url, app)
+		cmd := exec.CommandContext(ctx, "php", filepath.Join(source, "enqueue/php/tests/scripts/enqueue.php"), w.redis.As("php"), app)
 		var out, says bytes.Buffer
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, &says
 		if err := cmd.Run(); err != nil {

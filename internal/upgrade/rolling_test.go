@@ -112,7 +112,7 @@ func (w *world) reads(want *wanted) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.start(built.present, []string{"PILOTSYNC_LISTEN=" + page}, "web")
+	w.start(built.present, []string{"PILOTSYNC_LISTEN=" + page, "REDIS_URL=" + w.redis.As("page")}, "web")
 	w.await("the page answers", time.Minute, func(ctx context.Context) error { _, err := get(ctx, "http://"+page+"/healthz"); return err })
 	for path, says := range map[string]string{
 		"/": "", "/domains?q=thr": "through.example.com", "/apps": "app4", "/apps/app0": "intranet.example.org",

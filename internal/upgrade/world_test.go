@@ -24,9 +24,9 @@ import (
 // world is a simulator within the test, a real Redis, and processes of any release.
 type world struct {
 	t      *testing.T
-	url    string // of Redis
+	redis  *redistest.Server // with the shipped files
 	sim    *simulator.Simulator
-	rdb    *redis.Client
+	rdb    *redis.Client // the administrator's
 	ledger *ledger.Ledger
 	client *enqueue.Client
 	apps   []string
@@ -35,24 +35,23 @@ type world struct {
 
 func newWorld(t *testing.T, apps ...simulator.App) *world {
 	t.Helper()
-	server := redistest.New(t, "--appendonly", "yes") // as the doctor wants it
+	server := redistest.Shipped(t)
 	sim, err := simulator.Start(simulator.Options{Apps: apps, Latency: 40 * time.Millisecond, CertDelay: 10 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(sim.Close)
-	rdb := redis.NewClient(&redis.Options{Addr: server.Addr})
-	t.Cleanup(func() { _ = rdb.Close() })
 	roots := filepath.Join(t.TempDir(), "roots.pem")
 	if err := os.WriteFile(roots, sim.CAPEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, url: server.URL, sim: sim, rdb: rdb, ledger: ledger.New(rdb), client: enqueue.New(rdb)}
+	w := &world{t: t, redis: server, sim: sim, rdb: server.Client(t, "admin"),
+		ledger: ledger.New(server.Client(t, "worker")), client: enqueue.New(server.Client(t, "php"))}
 	for _, app := range apps {
 		w.apps = append(w.apps, app.ID)
 	}
 	w.env = append(os.Environ(),
-		"REDIS_URL="+server.URL, "SERVERPILOT_API_URL="+sim.APIURL(), "PILOTSYNC_API_RATE=0",
+		"REDIS_URL="+server.As("worker"), "SERVERPILOT_API_URL="+sim.APIURL(), "PILOTSYNC_API_RATE=0",
 		"WU_SERVER_PILOT_CLIENT_ID=sim", "WU_SERVER_PILOT_API_KEY=sim-key", "WU_SERVER_PILOT_APP_ID="+strings.Join(w.apps, ","),
 		"PILOTSYNC_DNS="+sim.DNSAddr(), fmt.Sprintf("PILOTSYNC_TLS_PORT=%d", sim.TLSPort()), "PILOTSYNC_TLS_ROOTS="+roots,
 		"PILOTSYNC_ALLOW_PRIVATE_ADDRESSES=on", "PILOTSYNC_LISTEN=off", "PILOTSYNC_WWW=never", "PILOTSYNC_SSL_DELAYS=1s,1s,1s,1s")
