@@ -17,7 +17,8 @@ type logsCmd struct {
 	redisSettings
 	domainsToFind
 
-	JSON   bool   `name:"json" help:"Print one JSON array, with an object for each app that has the domain."`
+	Follow bool   `help:"Go on and show what happens, until Ctrl-C."`
+	JSON   bool   `name:"json" help:"Print one JSON array, with an object for each app that has the domain; with --follow, an object a line for each entry of the history."`
 	Domain string `arg:"" name:"domain" help:"Domain to tell of."`
 }
 
@@ -28,6 +29,8 @@ func (*logsCmd) Help() string {
 Examples:
 
     pilotsync logs shop.example.com
+
+    pilotsync logs shop.example.com --follow
 
     pilotsync logs shop.example.com --app=app1 --json | jq '.[].history[-1]'`, ledger.EventsKept)
 }
@@ -73,6 +76,9 @@ func (c *logsCmd) Run(ctx context.Context, s *streams) error {
 		slices.Reverse(history)
 		logs = append(logs, logOf(v, history))
 	}
+	if c.Follow && c.JSON {
+		return c.follow(ctx, s, l, logs)
+	}
 	if c.JSON {
 		err = printJSON(s.Out, logs)
 	} else {
@@ -80,6 +86,9 @@ func (c *logsCmd) Run(ctx context.Context, s *streams) error {
 	}
 	if err != nil {
 		return fmt.Errorf("print the history: %w", err)
+	}
+	if c.Follow {
+		return c.follow(ctx, s, l, logs)
 	}
 	return nil
 }

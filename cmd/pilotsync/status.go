@@ -19,7 +19,8 @@ type statusCmd struct {
 
 	App     []string `predictor:"app" help:"App to show; give it again for more. Default: all."`
 	State   []string `predictor:"state" help:"State to show; give it again for more. Default: all."`
-	JSON    bool     `name:"json" help:"Print one JSON array."`
+	Watch   bool     `help:"Show it until Ctrl-C, anew every 2 seconds and trouble first. In a pipe: a line for each domain, and one whenever a domain changes."`
+	JSON    bool     `name:"json" help:"Print one JSON array; with --watch, an object a line."`
 	Domains []string `arg:"" optional:"" name:"domain" help:"Domains to show. Default: all."`
 }
 
@@ -32,6 +33,8 @@ Examples:
     pilotsync status
 
     pilotsync status --app=app1 --state=failed --state=rejected
+
+    pilotsync status --watch --app=app1
 
     pilotsync status example.com --json`
 }
@@ -68,57 +71,86 @@ func (c *statusCmd) Run(ctx context.Context, s *streams) error {
 	}
 	defer rdb.Close()
 	l := ledger.New(rdb)
-	apps := c.App
-	if len(apps) == 0 {
-		if apps, err = l.Apps(ctx); err != nil {
-			return err
-		}
+	if c.Watch {
+		return c.watch(ctx, s, l)
 	}
-	var shown []domainStatus
-	var troubles []string
-	known, now := map[string]bool{}, time.Now()
-	for _, app := range apps {
-		where, err := l.App(ctx, app)
-		if err != nil {
-			return err
-		}
-		if where.Trouble != nil {
-			troubles = append(troubles, inWords(app, *where.Trouble, now))
-		}
-		views, err := l.Domains(ctx, app, c.Domains...)
-		if err != nil {
-			return err
-		}
-		for _, v := range views {
-			known[v.Domain] = true
-			if len(c.State) == 0 || slices.Contains(c.State, string(v.State)) {
-				shown = append(shown, statusOf(v))
-			}
-		}
+	seen, err := c.read(ctx, l)
+	if err != nil {
+		return err
 	}
-	if err := c.print(s, shown, troubles, now); err != nil {
+	if err := c.print(s, seen, time.Now()); err != nil {
 		return fmt.Errorf("print the status: %w", err)
 	}
-	unknown := slices.DeleteFunc(slices.Clone(c.Domains), func(d string) bool { return known[d] })
-	if len(unknown) > 0 {
-		return fmt.Errorf("not known: %s (if it was enqueued, no worker has taken it yet)", strings.Join(unknown, ", "))
+	if len(seen.unknown) > 0 {
+		return errors.New(seen.notKnown())
 	}
 	return nil
 }
 
-func (c *statusCmd) print(s *streams, shown []domainStatus, troubles []string, now time.Time) error {
+// statusSeen is what the ledger says of the domains asked for.
+type statusSeen struct {
+	domains  []domainStatus
+	troubles []appInTrouble
+	unknown  []string // domains that no app has
+}
+
+type appInTrouble struct {
+	app string
+	applist.Trouble
+}
+
+func (c *statusCmd) read(ctx context.Context, l *ledger.Ledger) (seen statusSeen, err error) {
+	apps := c.App
+	if len(apps) == 0 {
+		if apps, err = l.Apps(ctx); err != nil {
+			return seen, err
+		}
+	}
+	known := map[string]bool{}
+	for _, app := range apps {
+		where, err := l.App(ctx, app)
+		if err != nil {
+			return seen, err
+		}
+		if where.Trouble != nil {
+			seen.troubles = append(seen.troubles, appInTrouble{app, *where.Trouble})
+		}
+		views, err := l.Domains(ctx, app, c.Domains...)
+		if err != nil {
+			return seen, err
+		}
+		for _, v := range views {
+			known[v.Domain] = true
+			if len(c.State) == 0 || slices.Contains(c.State, string(v.State)) {
+				seen.domains = append(seen.domains, statusOf(v))
+			}
+		}
+	}
+	seen.unknown = slices.DeleteFunc(slices.Clone(c.Domains), func(d string) bool { return known[d] })
+	return seen, nil
+}
+
+func (seen statusSeen) notKnown() string {
+	return fmt.Sprintf("not known: %s (if it was enqueued, no worker has taken it yet)", strings.Join(seen.unknown, ", "))
+}
+
+func (c *statusCmd) print(s *streams, seen statusSeen, now time.Time) error {
 	if c.JSON {
-		return printJSON(s.Out, shown)
+		return printJSON(s.Out, seen.domains)
 	}
-	for _, trouble := range troubles {
-		s.notice("%s", plain(trouble))
+	for _, trouble := range seen.troubles {
+		s.notice("%s", plain(trouble.inWords(now)))
 	}
-	t := table{columns: statusColumns()}
-	for _, d := range shown {
+	return statusTable(seen.domains, now).print(s)
+}
+
+func statusTable(domains []domainStatus, now time.Time) *table {
+	t := &table{columns: statusColumns()}
+	for _, d := range domains {
 		t.add(d.AppID, d.Domain, string(d.State), strings.Join(d.Names, ", "), strconv.Itoa(d.Attempt),
 			relative(d.AttemptAt, now), relative(d.NextAttemptAt, now), d.Reason)
 	}
-	return t.print(s)
+	return t
 }
 
 func statusColumns() []column {
@@ -127,10 +159,10 @@ func statusColumns() []column {
 }
 
 // inWords tells of an app's trouble in a line.
-func inWords(app string, t applist.Trouble, now time.Time) string {
+func (t appInTrouble) inWords(now time.Time) string {
 	what := "is in trouble and tried again"
 	if t.Blocked {
 		what = "is blocked until a person acts"
 	}
-	return fmt.Sprintf("App %s %s (it began %s): %s", app, what, relative(&t.Since, now), t.Reason)
+	return fmt.Sprintf("App %s %s (it began %s): %s", t.app, what, relative(&t.Since, now), t.Reason)
 }

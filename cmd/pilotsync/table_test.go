@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// statusTable has the columns of 'pilotsync status'.
-func statusTable(rows ...[]string) *table {
+// tableOf has the columns of 'pilotsync status'.
+func tableOf(rows ...[]string) *table {
 	t := &table{columns: statusColumns()}
 	for _, row := range rows {
 		t.add(row...)
@@ -23,7 +23,7 @@ const pointsElsewhere = "shop.example.com points to 203.0.113.9; this app is on 
 func TestANarrowTerminalWrapsTextsThenLeavesColumnsOutThenMakesBlocks(t *testing.T) {
 	t.Parallel()
 	rows := func() *table {
-		return statusTable(
+		return tableOf(
 			[]string{"app1", "shop.example.com", "checking-dns", "shop.example.com, www.shop.example.com", "2", "3m ago", "in 12m", pointsElsewhere},
 			[]string{"app1", "例え.jp", "done", "例え.jp", "1", "5h ago", "", "certificate valid until 2026-12-01"})
 	}
@@ -108,7 +108,7 @@ func TestNoLineIsWiderThanTheTerminalAndNoTextIsLost(t *testing.T) {
 	t.Parallel()
 	text := rapid.StringOfN(rapid.SampledFrom([]rune("ab.-, xy12例え寿ü🙂\x1b")), 0, 90, -1)
 	rapid.Check(t, func(t *rapid.T) {
-		table := statusTable()
+		table := tableOf()
 		for range rapid.IntRange(1, 5).Draw(t, "rows") {
 			row := make([]string, len(table.columns))
 			for i := range row {

@@ -38,6 +38,13 @@ func statusOf(v ledger.View) domainStatus {
 	return d
 }
 
+// printJSONLine writes one object on a line of its own.
+func printJSONLine(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
 // inWords is the state with its reason, if it has one.
 func (d domainStatus) inWords() string {
 	return strings.TrimSuffix(string(d.State)+", "+d.Reason, ", ")

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"time"
+
+	"pilotsync/worker/applist"
+	"pilotsync/worker/ledger"
+)
+
+// logsEvery is how often 'logs --follow' reads the history.
+const logsEvery = time.Second
+
+// logEntry is an entry of a domain's history as 'logs --follow --json' prints it.
+type logEntry struct {
+	AppID  string `json:"app_id"`
+	Domain string `json:"domain"`
+	applist.Event
+}
+
+// follow prints what comes after the logs until ctx ends, which is no error; with
+// --json what they hold first. A Redis that stops answering is waited for.
+func (c *logsCmd) follow(ctx context.Context, s *streams, l *ledger.Ledger, logs []domainLog) error {
+	for _, d := range logs {
+		if c.JSON {
+			if err := c.printEntries(s, d, d.History, false); err != nil {
+				return err
+			}
+		}
+	}
+	tick := time.NewTicker(logsEvery)
+	defer tick.Stop()
+	away := false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		for i, d := range logs {
+			history, err := l.History(ctx, d.AppID, d.Domain)
+			if ctx.Err() != nil {
+				return nil
+			}
+			if err != nil {
+				if !away {
+					s.notice("%v; still following", err)
+				}
+				away = true
+				break
+			}
+			away = false
+			slices.Reverse(history)
+			if err := c.printEntries(s, d, newEntries(d.History, history), len(logs) > 1); err != nil {
+				return err
+			}
+			logs[i].History = history
+		}
+	}
+}
+
+// newEntries are those of a history, oldest first, that come after what was seen.
+func newEntries(seen, history []applist.Event) []applist.Event {
+	if len(seen) == 0 {
+		return history
+	}
+	last := seen[len(seen)-1]
+	for i := len(history) - 1; i >= 0; i-- {
+		if reflect.DeepEqual(history[i], last) {
+			return history[i+1:]
+		}
+	}
+	return history // so much happened that what was seen isn't kept any more
+}
+
+func (c *logsCmd) printEntries(s *streams, d domainLog, entries []applist.Event, named bool) error {
+	if !c.JSON {
+		if named && len(entries) > 0 {
+			if err := s.printf("on app %s:\n", d.AppID); err != nil {
+				return err
+			}
+		}
+		return printHistory(s, entries)
+	}
+	for _, e := range entries {
+		if err := printJSONLine(s.Out, logEntry{d.AppID, d.Domain, e}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
