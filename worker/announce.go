@@ -8,8 +8,8 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// leaveLimit bounds how long a stopping worker tries to take back its announcement.
-const leaveLimit = time.Second
+// goodbyeLimit bounds how long a stopping worker tries to take back its announcement.
+const goodbyeLimit = time.Second
 
 // announcer tells readers in Redis that this worker is alive and what it serves.
 type announcer struct {
@@ -50,7 +50,7 @@ func (a announcer) run(ctx context.Context) {
 }
 
 func (a announcer) leave() {
-	ctx, cancel := context.WithTimeout(a.base, leaveLimit)
+	ctx, cancel := context.WithTimeout(a.base, goodbyeLimit)
 	defer cancel()
 	if err := a.ledger.Leave(ctx, a.id); err != nil {
 		a.log.WithError(err).Debug("the announcement of this worker stays for up to a minute")

@@ -18,6 +18,11 @@ import (
 // or not allowed what a worker needs. Waiting wouldn't help.
 var ErrRedisRefused = errors.New("connection refused by Redis itself")
 
+// ErrRedisSilent: the worker stopped while Redis didn't answer. Loops of asynq's still
+// wait for it: the process is to end without closing [Config.Redis], since a closed
+// client makes asynq panic.
+var ErrRedisSilent = errors.New("stopped without an answer from Redis")
+
 // redisWatch says when Redis goes away and when it is back: once for the whole
 // worker, where each of asynq's loops would say it every second.
 type redisWatch struct {

@@ -27,6 +27,11 @@ import (
 // call to ServerPilot ends within 20 s. Then asynq puts the task back.
 const shutdownLimit = serverpilot.CallTimeout + 2*time.Second
 
+// leaveLimit is when a stopping worker leaves though asynq still waits for Redis. Its
+// loops stop one after the other, and each may wait through several dials of a host
+// that drops packets. It leaves the rest of the process some seconds of half a minute.
+const leaveLimit = shutdownLimit + 4*time.Second
+
 // How often an idle queue is asked for tasks; asynq varies it by half. A person
 // waits for changes and lists, and nobody for the others.
 const (
@@ -138,8 +143,9 @@ func (w *Worker) server(cfg Config, queue string, slots int, check time.Duration
 
 // Run works until ctx ends. Then it takes no new task, lets the calls in hand
 // finish, hands the rest back and returns; that takes at most half a minute. It
-// waits for Redis if that is away, at the start as well as later; it returns an
-// error only if Redis refuses us ([ErrRedisRefused]).
+// waits for Redis if that is away, at the start as well as later. It returns an
+// error only if Redis refuses us ([ErrRedisRefused]), or doesn't answer while the
+// worker stops ([ErrRedisSilent]).
 func (w *Worker) Run(ctx context.Context) error {
 	defer w.end()
 	if err := w.watch.await(ctx); err != nil || ctx.Err() != nil {
@@ -170,13 +176,34 @@ func (w *Worker) Run(ctx context.Context) error {
 	for _, s := range w.servers {
 		running.Go(s.Shutdown)
 	}
-	running.Wait()
+	left := !within(leaveLimit, running.Wait)
 	for _, a := range w.roster.look().accounts {
 		a.client.Close()
 	}
 	w.poster.CloseIdleConnections()
+	if left {
+		return fmt.Errorf("%w: the tasks in hand were not handed back; other workers go on with them within two minutes", ErrRedisSilent)
+	}
 	w.log.Info("stopped")
 	return nil
+}
+
+// within reports whether wait returned within the limit. If it didn't, it goes on in a
+// goroutine of its own.
+func within(limit time.Duration, wait func()) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		wait()
+	}()
+	over := time.NewTimer(limit)
+	defer over.Stop()
+	select {
+	case <-done:
+		return true
+	case <-over.C:
+		return false
+	}
 }
 
 // ProcessTask implements [asynq.Handler]. asynq's own mux would have an unknown

@@ -35,7 +35,12 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	defer set.Worker.Redis.Close()
+	silent := false
+	defer func() {
+		if !silent {
+			_ = set.Worker.Redis.Close() // the process ends
+		}
+	}()
 	log := set.logger(s)
 	set.Worker.Log = log
 	// go-redis knows one log for the whole process, and by default writes to
@@ -78,8 +83,13 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 	err = alongside(ctx, w.Run, page.serve)
 	stop()
 	reloaded()
-	if errors.Is(err, worker.ErrRedisRefused) {
+	switch {
+	case errors.Is(err, worker.ErrRedisRefused):
 		return redisRefused(set.Redis, err)
+	case errors.Is(err, worker.ErrRedisSilent):
+		silent = true
+		log.Warn(err)
+		return nil
 	}
 	return err
 }
