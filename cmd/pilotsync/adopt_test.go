@@ -79,7 +79,7 @@ func TestNamesOnTheListAreAdoptedWithoutAWriteAndVerified(t *testing.T) {
 		t.Errorf("of a name that isn't there: %+v", got)
 	}
 	// What was adopted leaves like any other, www form and all.
-	if got := command(t, env, "", "enqueue", "remove", "shop.example.com", "--wait", "--timeout=2m"); got.code != exitDone {
+	if got := command(t, env, "", "enqueue", "remove", "shop.example.com", "--yes", "--wait", "--timeout=2m"); got.code != exitDone {
 		t.Errorf("remove: %+v", got)
 	}
 	if diff := cmp.Diff([]string{"www.lone.example.com", "blog.example.com"}, sim.List("app1")); diff != "" {

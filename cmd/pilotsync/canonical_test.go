@@ -22,7 +22,7 @@ func TestNamesThatAreTakenInAnotherFormAreShown(t *testing.T) {
 	}{
 		{"enqueue add --app=a plain.example.com", ""},
 		{"enqueue add --app=a Shop.Example.com. i❤.ws", "Shop.Example.com. → shop.example.com\ni❤.ws → xn--i-7iq.ws\n"},
-		{"enqueue remove --app=a --json --file=" + file, umlaut},
+		{"enqueue remove --app=a --yes --json --file=" + file, umlaut},
 		{"verify MÜNCHEN.example", umlaut},
 		{"retry MÜNCHEN.example", umlaut},
 		{"logs MÜNCHEN.example", umlaut},

@@ -33,7 +33,7 @@ type addCmd struct{ changeFlags }
 
 type removeCmd struct{ changeFlags }
 
-const enqueueExamples = `All names are checked first: if one is wrong, nothing is enqueued. With --wait it exits with 1 if a domain ends rejected or failed, or the time is up.
+const enqueueExamples = `All names are checked first: if one is wrong, nothing is enqueued. Names that leave the list are shown first, as far as the ledger knows them. If they are more than ten, or more than a tenth of the list, it asks whether to go on; without a terminal it needs --yes. With --wait it exits with 1 if a domain ends rejected or failed, or the time is up.
 
 Examples:
 
@@ -62,6 +62,7 @@ type changeFlags struct {
 	redisSettings
 	oneApp
 	operatorFlag
+	yesFlag
 
 	WWW     string        `name:"www" predictor:"www" placeholder:"WHEN" help:"Which of the domains get a www form: always, main_only or never. Default: the worker's setting."`
 	SiteID  int64         `name:"site-id" placeholder:"N" help:"WordPress's id of the site, for the webhook. Default: none."`
@@ -91,6 +92,11 @@ func (f *changeFlags) enqueue(ctx context.Context, s *streams, remove bool) erro
 		return err
 	}
 	defer rdb.Close()
+	asking := *s
+	asking.Interactive = s.Interactive && f.File != "-" // an answer would be taken from the names
+	if err := f.confirmRemovals(ctx, &asking, ledger.New(rdb), reqs); err != nil {
+		return err
+	}
 	receipts, err := enqueue.New(rdb).Enqueue(ctx, reqs...)
 	switch {
 	case errors.Is(err, enqueue.ErrUnavailable):

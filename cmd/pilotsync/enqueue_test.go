@@ -55,8 +55,8 @@ func TestTenThousandNamesFromStandardInputAreEnqueuedInOrder(t *testing.T) {
 	for i := range n {
 		fmt.Fprintf(&names, "  D%d.example.com\r\n", i)
 	}
-	got := command(t, env.with(vars{"WU_SERVER_PILOT_APP_ID": "app1"}), names.String(), "enqueue", "remove", "--file=-", "--www=never", "--site-id=7")
-	if got.code != exitDone || got.out != "enqueued 10000 changes for app app1\n" || strings.Count(got.err, "\n") != n || !strings.HasPrefix(got.err, "D0.example.com → d0.example.com\n") {
+	got := command(t, env.with(vars{"WU_SERVER_PILOT_APP_ID": "app1"}), names.String(), "enqueue", "remove", "--file=-", "--www=never", "--site-id=7", "--yes")
+	if got.code != exitDone || got.out != "enqueued 10000 changes for app app1\n" || strings.Count(got.err, "\n") != 2*n+1 || !strings.HasPrefix(got.err, "D0.example.com → d0.example.com\n") {
 		t.Fatalf("code %d, %q, %.200q", got.code, got.out, got.err)
 	}
 	changes, types, count := queuedChanges(t, mini.Addr())

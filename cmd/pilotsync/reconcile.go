@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/sirupsen/logrus"
 
+	"pilotsync/enqueue"
 	"pilotsync/tasks"
 	"pilotsync/worker"
 	"pilotsync/worker/applist"
@@ -22,6 +24,7 @@ type reconcileCmd struct {
 	redisSettings
 	servedApp
 	listSettings
+	yesFlag
 
 	DryRun bool `name:"dry-run" help:"Only show what a sync would change now; it needs the account's key."`
 	JSON   bool `name:"json" help:"With --dry-run: print one JSON array of differences."`
@@ -29,7 +32,7 @@ type reconcileCmd struct {
 
 // Help is shown under the command's own --help.
 func (*reconcileCmd) Help() string {
-	return `Each app's list is looked at every hour anyway (PILOTSYNC_RECONCILE); this asks for it now, and needs Redis only. With --dry-run it reads the list from ServerPilot, takes the same settings as 'pilotsync worker', and shows what a sync would take off (-) and put on (+), and why. Then nothing is written and no task is enqueued.
+	return `Each app's list is looked at every hour anyway (PILOTSYNC_RECONCILE); this asks for it now. If the account's key is given, it reads the list first and shows what a sync will change; without it, Redis is enough, and it shows only the names that waiting changes take off. If more than ten names leave, or more than a tenth of the list, it asks whether to go on; without a terminal it needs --yes. With --dry-run it reads the list from ServerPilot, takes the same settings as 'pilotsync worker', and shows what a sync would take off (-) and put on (+), and why. Then nothing is written and no task is enqueued.
 
 Examples:
 
@@ -49,14 +52,23 @@ func (c *reconcileCmd) Run(ctx context.Context, s *streams) error {
 	if c.JSON && !c.DryRun {
 		return usageError{fmt.Errorf("--json is for --dry-run only")}
 	}
-	if c.DryRun {
-		return c.dryRun(ctx, s, app)
+	var cfg worker.Config
+	if c.DryRun || c.hasKey() {
+		if cfg, err = c.plannerConfig(); err != nil {
+			return err
+		}
 	}
 	rdb, err := c.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer rdb.Close()
+	if c.DryRun {
+		return c.dryRun(ctx, s, rdb, cfg, app)
+	}
+	if err := c.confirmSync(ctx, s, rdb, cfg, app); err != nil {
+		return err
+	}
 	if err := worker.NewOperator(rdb).Sync(ctx, app); err != nil {
 		return err
 	}
@@ -64,7 +76,11 @@ func (c *reconcileCmd) Run(ctx context.Context, s *streams) error {
 	return s.printf("a sync of app %s was asked for\n", app)
 }
 
-func (c *reconcileCmd) dryRun(ctx context.Context, s *streams, app string) error {
+// hasKey reports whether the list can be read.
+func (c *reconcileCmd) hasKey() bool { return c.Config != "" || c.APIKey != "" || c.APIKeyFile != "" }
+
+// plannerConfig is what a worker needs that only plans.
+func (c *reconcileCmd) plannerConfig() (worker.Config, error) {
 	w := wrong{}
 	cfg := worker.Config{
 		APIURL: take(&w, "SERVERPILOT_API_URL", c.APIURL, parseAPIURL), APIRate: take(&w, "PILOTSYNC_API_RATE", c.APIRate, wholeNumber(0, 1000)),
@@ -74,14 +90,53 @@ func (c *reconcileCmd) dryRun(ctx context.Context, s *streams, app string) error
 	}
 	cfg.Log.SetOutput(io.Discard)
 	cfg.Accounts, _ = c.accounts(&w, os.ReadFile)
-	if err := w.err(); err != nil {
-		return err
+	return cfg, w.err()
+}
+
+// confirmSync shows on standard error what a sync will change, and has it confirmed
+// where much of the list leaves. Without an account it knows the waiting changes only.
+func (c *reconcileCmd) confirmSync(ctx context.Context, s *streams, rdb redis.UniversalClient, cfg worker.Config, app string) error {
+	l := ledger.New(rdb)
+	state, err := l.App(ctx, app)
+	if err != nil || state.Paused != "" || state.Wake == 0 {
+		return err // asking for the sync will tell
 	}
-	rdb, err := c.connect(ctx)
+	if len(cfg.Accounts) == 0 {
+		views, err := l.Domains(ctx, app)
+		if err != nil {
+			return err
+		}
+		return c.confirmRemovals(ctx, s, l, waitingChanges(views))
+	}
+	found, err := drift(ctx, rdb, cfg, app)
 	if err != nil {
-		return err
+		return fmt.Errorf("nothing was asked for: %w", err)
 	}
-	defer rdb.Close()
+	if len(found.differences) > 0 {
+		if err := found.print(s.asNotices(), app); err != nil {
+			return fmt.Errorf("print the differences: %w", err)
+		}
+	}
+	off := removal{app, found.plan.Removed, found.listed()}
+	if !needsConfirmation(len(off.names), off.listed) {
+		return nil
+	}
+	return c.confirm(ctx, s, question(off, len(found.plan.Added)))
+}
+
+// waitingChanges are those that no sync has dealt with, in the order of their numbers.
+func waitingChanges(views []ledger.View) []enqueue.Request {
+	slices.SortFunc(views, func(a, b ledger.View) int { return cmp.Compare(a.Seq, b.Seq) })
+	var reqs []enqueue.Request
+	for _, v := range views {
+		if v.Pending != nil {
+			reqs = append(reqs, enqueue.Request{AppID: v.AppID, Domain: v.Domain, Remove: v.Pending.Remove, WWW: v.Pending.WWW})
+		}
+	}
+	return reqs
+}
+
+func (c *reconcileCmd) dryRun(ctx context.Context, s *streams, rdb redis.UniversalClient, cfg worker.Config, app string) error {
 	found, err := drift(ctx, rdb, cfg, app)
 	if err != nil {
 		return err
@@ -181,17 +236,18 @@ func askedBy(v ledger.View) string {
 	return ""
 }
 
+// listed is the number of names on the list as it is.
+func (d drifted) listed() int { return len(d.plan.List) - len(d.plan.Added) + len(d.plan.Removed) }
+
 // print shows the differences as a diff does.
 func (d drifted) print(s *streams, app string) error {
 	var b strings.Builder
 	switch {
-	case len(d.differences) == 0 && d.plan.Write:
-		fmt.Fprintf(&b, "app %s has all its names; a sync would take duplicates off, %s would stay\n", app, counted(len(d.plan.List), "name"))
 	case len(d.differences) == 0:
 		fmt.Fprintf(&b, "app %s is in step: a sync would change nothing on its list of %s\n", app, counted(len(d.plan.List), "name"))
 	default:
 		fmt.Fprintf(&b, "--- app %s's list as it is, %s\n+++ as a sync would make it, %s\n", app,
-			counted(len(d.plan.List)-len(d.plan.Added)+len(d.plan.Removed), "name"), counted(len(d.plan.List), "name"))
+			counted(d.listed(), "name"), counted(len(d.plan.List), "name"))
 	}
 	wide := 0
 	for _, diff := range d.differences {

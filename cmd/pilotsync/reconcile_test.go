@@ -22,7 +22,7 @@ func without(name string) func([]string) []string {
 // enqueued puts changes through to their end.
 func enqueued(t *testing.T, env vars, args string) {
 	t.Helper()
-	if got := command(t, env, "", append([]string{"enqueue"}, strings.Fields(args+" --wait --timeout=2m")...)...); got.code != exitDone {
+	if got := command(t, env, "", append([]string{"enqueue"}, strings.Fields(args+" --yes --wait --timeout=2m")...)...); got.code != exitDone {
 		t.Fatalf("enqueue %s: %+v", args, got)
 	}
 }
@@ -47,7 +47,7 @@ func TestReconcileShowsTheDifferenceAndThenPutsTheListRight(t *testing.T) {
 	if got := command(t, env, "", "enqueue", "add", "--app=app1", "--by=ada", "new.example.com"); got.code != exitDone {
 		t.Fatalf("enqueue: %+v", got)
 	}
-	if got := command(t, env, "", "enqueue", "remove", "--app=app1", "--by=bob", "leaves.example.com"); got.code != exitDone {
+	if got := command(t, env, "", "enqueue", "remove", "--app=app1", "--by=bob", "leaves.example.com", "--yes"); got.code != exitDone {
 		t.Fatalf("enqueue: %+v", got)
 	}
 	l := env.ledger(t)
@@ -124,7 +124,6 @@ func TestTheDifferenceIsPrintedAsADiffWithItsReasons(t *testing.T) {
 		is   drifted
 		want string
 	}{
-		{"duplicates", drifted{plan: applist.Result{List: []string{"a.example.com"}, Write: true}}, "app app1 has all its names; a sync would take duplicates off, 1 name would stay\n"},
 		{"refused", drifted{plan: applist.Result{List: []string{"a", "b"}}, refused: []string{"new.example.com would be rejected: no\x1broom"}},
 			"app app1 is in step: a sync would change nothing on its list of 2 names\nnew.example.com would be rejected: no room\n"},
 		{"both signs", drifted{plan: applist.Result{List: []string{"a", "b"}, Added: []string{"b"}, Write: true}, differences: []difference{{"old.example.com", "remove", "left over"}, {"b", "add", "missing"}}},

@@ -18,6 +18,7 @@ type restoreCmd struct {
 	redisSettings
 	oneApp
 	operatorFlag
+	yesFlag
 
 	At     string `name:"at" required:"" placeholder:"TIME|WRITE" help:"As it was when: the number of the last write that stays, as 'pilotsync history' shows it (0 for before the first), or a time as in RFC 3339; without its zone it is in UTC."`
 	DryRun bool   `name:"dry-run" help:"Only show what would be done."`
@@ -27,13 +28,15 @@ type restoreCmd struct {
 func (*restoreCmd) Help() string {
 	return fmt.Sprintf(`What pilotsync's own writes of the list have changed since then is taken back: each of those names is to be as it was. It becomes ordinary changes, with new order numbers, so that no earlier change that comes late undoes it; and it can be undone itself in the same way. Names that are as they were already, and those that somebody changed by hand, are left alone. Of a write whose answer never came ('unknown') only what the ledger has as that write would have made it is taken back.
 
-The last %d writes of an app are kept; a point before them is refused. It needs Redis only. WordPress isn't told: where it still maps a domain that is taken off, 'wp pilotsync resync' puts it on again.
+The last %d writes of an app are kept; a time before the first of them is refused, and the range that can be restored is shown. What will change is shown first. On a terminal it asks whether to go on; elsewhere it needs --yes if names leave the list. It needs Redis only. WordPress isn't told: where it still maps a domain that is taken off, 'wp pilotsync resync' puts it on again.
 
 Examples:
 
     pilotsync restore --app=app1 --at=41 --dry-run      # as it was right after write 41
 
-    pilotsync restore --app=app1 --at=2026-03-01T09:30:00Z --by=ada`, ledger.WritesKept)
+    pilotsync restore --app=app1 --at=41 --by=ada
+
+    pilotsync restore --app=app1 --at=2026-03-01T09:30:00Z --yes      # in a script`, ledger.WritesKept)
 }
 
 // parsePoint reads --at.
@@ -92,6 +95,15 @@ func (c *restoreCmd) Run(ctx context.Context, s *streams) error {
 	if err := c.show(s, app, writes, add, remove, reqs); err != nil || c.DryRun || len(reqs) == 0 {
 		return err
 	}
+	if s.Interactive || len(remove) > 0 {
+		listed, err := listed(ctx, l, app)
+		if err != nil {
+			return err
+		}
+		if err := c.confirm(ctx, s, question(removal{app, remove, listed}, len(add))); err != nil {
+			return err
+		}
+	}
 	_, err = enqueue.New(rdb).Enqueue(ctx, reqs...)
 	switch {
 	case errors.Is(err, enqueue.ErrUnavailable):
@@ -101,6 +113,17 @@ func (c *restoreCmd) Run(ctx context.Context, s *streams) error {
 	}
 	_, err = fmt.Fprintf(s.Out, "%s enqueued for app %s\n", counted(len(reqs), "change"), app)
 	return err
+}
+
+// question asks for a restore that also puts names on the list.
+func question(off removal, on int) string {
+	switch {
+	case len(off.names) == 0:
+		return fmt.Sprintf("Put %s on the list of app %s?", counted(on, "name"), off.app)
+	case on == 0:
+		return "Take " + off.inWords() + "?"
+	}
+	return fmt.Sprintf("Take %s, and put %d on?", off.inWords(), on)
 }
 
 // show prints the difference, and the changes that make it.

@@ -25,6 +25,7 @@ func TestWritesAreUndoneAndTheUndoingIsUndone(t *testing.T) {
 	byHand(t, sim, func(list []string) []string { return append(list, "later.example.com") })
 	after := sim.List("app1")
 
+	l := env.ledger(t)
 	got := command(t, env, "", "history", "--json")
 	var writes []writeStatus
 	if err := json.Unmarshal([]byte(got.out), &writes); err != nil || len(writes) != 4 || writes[0].Write != 4 || writes[1].Outcome != "written" ||
@@ -48,7 +49,13 @@ as changes:
 	if got := command(t, env, "", "restore", "--at=2", "--dry-run"); got != (outcome{exitDone, want + "nothing was enqueued (--dry-run)\n", ""}) {
 		t.Errorf("dry run: %+v", got)
 	}
-	if got := command(t, env, "", "restore", "--at="+writes[2].At.Format(time.RFC3339Nano), "--by=ada"); got != (outcome{exitDone, want + "2 changes enqueued for app app1\n", ""}) {
+	if got := command(t, env, "", "restore", "--at=2"); got.code != exitUsage || got.out != want || !strings.Contains(got.err, `"Take 1 of the 3 names off the list of app app1, and put 2 on?" is yes, give --yes`) {
+		t.Errorf("without --yes: %+v", got)
+	}
+	if n, err := l.App(t.Context(), "app1"); err != nil || n.Pending > 0 || !slices.Equal(sim.List("app1"), after) {
+		t.Errorf("without --yes: %+v, %v, the list is %v", n, err, sim.List("app1"))
+	}
+	if got := command(t, env, "", "restore", "--at="+writes[2].At.Format(time.RFC3339Nano), "--by=ada", "--yes"); got != (outcome{exitDone, want + "2 changes enqueued for app app1\n", ""}) {
 		t.Errorf("restore: %+v", got)
 	}
 	settled := func(want []string) {
@@ -61,7 +68,6 @@ as changes:
 		})
 	}
 	settled(append(before, "later.example.com"))
-	l := env.ledger(t)
 	quiet := func() {
 		t.Helper()
 		poll(t, "no change waits", time.Minute, func() (bool, error) {
@@ -76,14 +82,15 @@ as changes:
 	if got := command(t, env, "", "restore", "--at=2"); got.code != exitDone || !strings.HasPrefix(got.out, "nothing to do for app app1: ") {
 		t.Errorf("once more: %+v", got)
 	}
-	if got := command(t, env, "", "restore", "--at=4"); got.code != exitDone {
+	if got := command(t, env, "", "restore", "--at=4", "--yes"); got.code != exitDone {
 		t.Errorf("the undoing: %+v", got)
 	}
 	settled(after)
 	quiet()
 	for args, want := range map[string]string{
-		"--at=99":                  "app app1 can't be restored: there is no write 99 yet",
-		"--at=2 --app=app9":        "app app9 can't be restored: no write of the list is known",
+		"--at=99":                  "app app1 can't be restored: there is no write 99 yet\nKept are write 1, of 20",
+		"--at=2001-01-01T00:00:00": "app app1 can't be restored: 2001-01-01T00:00:00.000Z is before the first write that is kept\nKept are write 1, of 20",
+		"--at=2 --app=app9":        "app app9 can't be restored: no write of its list is kept",
 		"--at=noon":                `--at is "noon"; it takes the number of a write, or a time`,
 		"--at=2999-01-01T00:00:00": "--at is 2999-01-01T00:00:00Z, which is still to come",
 	} {

@@ -18,6 +18,7 @@ type retryCmd struct {
 	redisSettings
 	domainsToFind
 	operatorFlag
+	yesFlag
 
 	State   string   `placeholder:"STATE" help:"In place of domains: all in this state, which has to be rejected."`
 	JSON    bool     `name:"json" help:"Print one JSON array of receipts."`
@@ -26,7 +27,7 @@ type retryCmd struct {
 
 // Help is shown under the command's own --help.
 func (*retryCmd) Help() string {
-	return `Domains that ServerPilot refused, or that found no room on the list, are sent once more, with a new order number and the www form and site they had. 'pilotsync status --state=rejected' shows them, with ServerPilot's words. If one of the domains named isn't rejected, nothing is sent. It needs Redis only.
+	return `Domains that ServerPilot refused, or that found no room on the list, are sent once more, with a new order number and the www form and site they had. 'pilotsync status --state=rejected' shows them, with ServerPilot's words. If one of the domains named isn't rejected, nothing is sent. Names that refused removals take off a list are shown first; more than ten, or more than a tenth of a list, have to be confirmed, or need --yes. It needs Redis only.
 
 Examples:
 
@@ -77,6 +78,9 @@ func (c *retryCmd) Run(ctx context.Context, s *streams) error {
 			return fmt.Errorf("nothing was sent: %w", err)
 		}
 		reqs = append(reqs, req)
+	}
+	if err := c.confirmRemovals(ctx, s, l, reqs); err != nil {
+		return err
 	}
 	receipts, err := enqueue.New(rdb).Enqueue(ctx, reqs...)
 	switch {

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/tasks"
+	"pilotsync/worker"
 	"pilotsync/worker/applist"
 	"pilotsync/worker/ledger"
 )
@@ -37,6 +38,30 @@ func (s *shelf) record(app, domain string) {
 	change := applist.Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: s.seq, RequestedAt: at}, RecordedAt: at}
 	if _, err := s.ledger.Record(context.Background(), change, applist.Event{At: at, State: tasks.Pending}); err != nil {
 		s.t.Fatal(err)
+	}
+}
+
+// recordRemoval leaves a removal of the domain pending.
+func (s *shelf) recordRemoval(app, domain string) {
+	s.t.Helper()
+	s.seq++
+	change := applist.Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: s.seq, RequestedAt: at}, RecordedAt: at, Remove: true}
+	if _, err := s.ledger.Record(context.Background(), change, applist.Event{At: at, State: tasks.Pending, Reason: worker.AskedOff}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// refusedRemoval leaves a domain rejected whose removal was refused.
+func (s *shelf) refusedRemoval(app, domain string) {
+	s.t.Helper()
+	s.recordRemoval(app, domain)
+	lease := s.take(app)
+	r := applist.Record{Domain: domain, State: tasks.Rejected, Names: []string{domain}, Seq: s.seq, RequestedAt: at, UpdatedAt: at}
+	if _, err := s.ledger.Commit(context.Background(), lease, applist.Commit{Outcomes: []applist.Outcome{{Record: r}}}); err != nil {
+		s.t.Fatal(err)
+	}
+	if released, err := s.ledger.Release(context.Background(), lease); err != nil || !released {
+		s.t.Fatalf("release: %v %v", released, err)
 	}
 }
 

@@ -73,6 +73,13 @@ func (s *streams) notice(format string, args ...any) {
 	fmt.Fprintln(s.Err, wrapLines(fmt.Sprintf(format, args...), columnsOf(s.ErrSize)))
 }
 
+// asNotices returns streams that write results as notices.
+func (s *streams) asNotices() *streams {
+	aside := *s
+	aside.Out, aside.OutSize = s.Err, s.ErrSize
+	return &aside
+}
+
 // lookup returns a variable of the environment, empty if it isn't set.
 func (s *streams) lookup(name string) string {
 	if s.LookupEnv == nil {

@@ -97,7 +97,7 @@ func TestAChangeIsFollowedFromTheCommandLineToItsCertificate(t *testing.T) {
 		}
 	}
 
-	got = command(t, env, "", "enqueue", "remove", "--wait", "--timeout=2m", "--json", "*.wild.example.com")
+	got = command(t, env, "", "enqueue", "remove", "--yes", "--wait", "--timeout=2m", "--json", "*.wild.example.com")
 	var states []domainStatus
 	if err := json.Unmarshal([]byte(got.out), &states); err != nil || got.code != exitDone || len(states) != 1 || states[0].State != "removed" {
 		t.Errorf("%v: %+v", err, got)

@@ -105,7 +105,7 @@ func everyCommand(t *testing.T, url urls) {
 		code    int
 	}{
 		{"enqueue add", "new.example.com --app app1 --wait", "done", 0},
-		{"enqueue remove", "new.example.com --app app1 --wait", "removed", 0},
+		{"enqueue remove", "new.example.com --app app1 --yes --wait", "removed", 0},
 		{"status", "shop.example.com --json", `"state": "done"`, 0},
 		{"logs", "shop.example.com", "done", 0},
 		{"apps", "", "app2", 0},

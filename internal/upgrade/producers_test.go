@@ -49,7 +49,11 @@ func (w *world) commandLine(program string) producer {
 		if remove {
 			kind = "remove"
 		}
-		out, says, code := w.run(program, append([]string{"enqueue", kind, "--json", "--app", app}, domains...)...)
+		args := []string{"enqueue", kind, "--json", "--app", app}
+		if remove && program != built.previous { // which asks for nothing to be confirmed
+			args = append(args, "--yes")
+		}
+		out, says, code := w.run(program, append(args, domains...)...)
 		if code != 0 {
 			return nil, fmt.Errorf("exit code %d: %s", code, says)
 		}

@@ -24,28 +24,43 @@ type Point struct {
 }
 
 // After returns the writes, of those given newest first, that came after the point.
-// kept are all that the ledger has; its error says why the point can't be reached.
+// kept are all that the ledger has. A time before the first of them is refused: it may
+// be mistyped, and all that the ledger ever put on the list would leave. The number
+// before the first, or 0, stands for the moment before it. The error says which points
+// can be reached.
 func After(kept []ledger.Write, p Point) ([]ledger.Write, error) {
-	if len(kept) == 0 {
-		return nil, errors.New("no write of the list is known")
+	ended := slices.DeleteFunc(slices.Clone(kept), func(w ledger.Write) bool { return w.N == 0 })
+	if len(ended) == 0 {
+		return nil, errors.New("no write of its list is kept")
 	}
-	oldest, last := kept[len(kept)-1], kept[0].N
-	if last == 0 && len(kept) > 1 {
-		last = kept[1].N // the first is on its way
-	}
-	switch {
-	case !p.Time.IsZero() && p.Time.Before(oldest.At) && oldest.N > 1,
-		p.Time.IsZero() && p.N < oldest.N-1:
-		return nil, fmt.Errorf("that lies before what is kept: the oldest write that can be undone is write %d of %s", oldest.N, oldest.At.Format(time.RFC3339Nano))
-	case p.Time.IsZero() && p.N > last:
-		return nil, fmt.Errorf("there is no write %d yet; the last one is write %d", p.N, last)
+	first, last := ended[len(ended)-1], ended[0]
+	switch at := p.Time; {
+	case !at.IsZero() && later(first, at):
+		return nil, fmt.Errorf("%s is before the first write that is kept\n%s", at.UTC().Format(TimeFormat), reach(first, last))
+	case at.IsZero() && p.N < first.N-1:
+		return nil, fmt.Errorf("write %d isn't kept any more\n%s", p.N, reach(first, last))
+	case at.IsZero() && p.N > last.N:
+		return nil, fmt.Errorf("there is no write %d yet\n%s", p.N, reach(first, last))
 	}
 	n := 0
-	for n < len(kept) && (!p.Time.IsZero() && kept[n].At.After(p.Time) || p.Time.IsZero() && (kept[n].N == 0 || kept[n].N > p.N)) {
+	for n < len(kept) && (!p.Time.IsZero() && later(kept[n], p.Time) || p.Time.IsZero() && (kept[n].N == 0 || kept[n].N > p.N)) {
 		n++
 	}
 	return kept[:n], nil
 }
+
+// reach says which points can be reached.
+func reach(first, last ledger.Write) string {
+	return fmt.Sprintf("Kept are write %d, of %s, to write %d, of %s\n--at takes a number from %d to %d, or a time from the first on",
+		first.N, first.At.UTC().Format(TimeFormat), last.N, last.At.UTC().Format(TimeFormat), first.N-1, last.N)
+}
+
+// TimeFormat is how the time of a write is shown, in UTC.
+const TimeFormat = "2006-01-02T15:04:05.000Z"
+
+// later reports whether a write came after a time. It compares what is shown of the
+// write's time, so that one that was copied from there means the state after the write.
+func later(w ledger.Write, t time.Time) bool { return w.At.Truncate(time.Millisecond).After(t) }
 
 // Names returns, sorted, what is to be put on the list and taken off it so that the
 // names that the writes changed, newest first, are as they were before the oldest of

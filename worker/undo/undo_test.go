@@ -94,6 +94,8 @@ func TestThePointLiesBetweenTwoWritesThatAreKept(t *testing.T) {
 		{N: 9, At: began.Add(2 * time.Minute)}, {N: 8, At: began.Add(time.Minute)}, {N: 7, At: began},
 	}
 	first := []ledger.Write{{N: 1, At: began}}
+	shown := []ledger.Write{{N: 2, At: began.Add(time.Second + 999*time.Microsecond)}, {N: 1, At: began.Add(999 * time.Microsecond)}}
+	const reach = "Kept are write 7, of 2026-03-01T12:00:00.000Z, to write 9, of 2026-03-01T12:02:00.000Z\n--at takes a number from 6 to 9, or a time from the first on"
 	for _, test := range []struct {
 		name  string
 		kept  []ledger.Write
@@ -104,15 +106,21 @@ func TestThePointLiesBetweenTwoWritesThatAreKept(t *testing.T) {
 		{"after the last write, but for one on its way", kept, undo.Point{N: 9}, 1, ""},
 		{"after the one before", kept, undo.Point{N: 8}, 2, ""},
 		{"before the oldest", kept, undo.Point{N: 6}, 4, ""},
-		{"before that", kept, undo.Point{N: 5}, 0, "that lies before what is kept: the oldest write that can be undone is write 7 of 2026-03-01T12:00:00Z"},
-		{"to come", kept, undo.Point{N: 10}, 0, "there is no write 10 yet; the last one is write 9"},
+		{"before that", kept, undo.Point{N: 5}, 0, "write 5 isn't kept any more\n" + reach},
+		{"before the first, of which others came before", kept, undo.Point{}, 0, "write 0 isn't kept any more\n" + reach},
+		{"to come", kept, undo.Point{N: 10}, 0, "there is no write 10 yet\n" + reach},
+		{"right after the oldest", kept, undo.Point{N: 7}, 3, ""},
+		{"at the time of the oldest", kept, undo.Point{Time: began}, 3, ""},
+		{"at the time of the oldest as it is shown", shown, undo.Point{Time: began}, 1, ""},
+		{"at the time of a write as it is shown", shown, undo.Point{Time: began.Add(time.Second)}, 0, ""},
+		{"after the last", kept, undo.Point{Time: began.Add(time.Hour)}, 0, ""},
 		{"at the time of a write", kept, undo.Point{Time: began.Add(time.Minute)}, 2, ""},
 		{"between two", kept, undo.Point{Time: began.Add(time.Minute - 1)}, 3, ""},
-		{"at an earlier time", kept, undo.Point{Time: began.Add(-1)}, 0, "that lies before what is kept"},
-		{"before the very first", first, undo.Point{Time: began.Add(-time.Hour)}, 1, ""},
+		{"at an earlier time", kept, undo.Point{Time: began.Add(-1)}, 0, "2026-03-01T11:59:59.999Z is before the first write that is kept\n" + reach},
+		{"before the very first", first, undo.Point{Time: began.Add(-time.Hour)}, 0, "2026-03-01T11:00:00.000Z is before the first write that is kept\nKept are write 1, "},
 		{"before the very first by number", first, undo.Point{N: 0}, 1, ""},
-		{"of nothing", nil, undo.Point{N: 0}, 0, "no write of the list is known"},
-		{"while the first is on its way", kept[:1], undo.Point{N: 0}, 1, ""},
+		{"of nothing", nil, undo.Point{N: 0}, 0, "no write of its list is kept"},
+		{"while the first is on its way", kept[:1], undo.Point{N: 0}, 0, "no write of its list is kept"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

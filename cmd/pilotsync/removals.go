@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"pilotsync/enqueue"
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+	"pilotsync/worker/ledger"
+)
+
+// removal is what a command takes off one app's list.
+type removal struct {
+	app    string
+	names  []string
+	listed int // names on the list when a sync last saw it; 0 if none did yet
+}
+
+// removals finds out what requests take off lists, as far as the ledger knows those,
+// in the order of the requests' apps. An app that keeps all its names is left out.
+func removals(ctx context.Context, l *ledger.Ledger, reqs []enqueue.Request) ([]removal, error) {
+	var all []removal
+	changes := map[string][]applist.Pending{}
+	for _, r := range reqs {
+		if changes[r.AppID] == nil {
+			all = append(all, removal{app: r.AppID})
+		}
+		changes[r.AppID] = append(changes[r.AppID], applist.Pending{Remove: r.Remove, Change: tasks.Change{Domain: r.Domain, WWW: r.WWW}})
+	}
+	found := all[:0]
+	for _, r := range all {
+		snapshot, err := l.Snapshot(ctx, r.app)
+		if err != nil {
+			return nil, fmt.Errorf("read the ledger of app %s: %w", r.app, err)
+		}
+		if r.names = applist.Leaving(snapshot, changes[r.app]); len(r.names) == 0 {
+			continue
+		}
+		if r.listed, err = listed(ctx, l, r.app); err != nil {
+			return nil, err
+		}
+		found = append(found, r)
+	}
+	return found, nil
+}
+
+// listed is the number of names on an app's list when a sync last saw it.
+func listed(ctx context.Context, l *ledger.Ledger, app string) (int, error) {
+	states, err := l.AppStates(ctx, app)
+	if err != nil {
+		return 0, err
+	}
+	return states[0].Listed, nil
+}
+
+// confirmRemovals shows on standard error what requests take off lists, and has it
+// confirmed where that is much of a list.
+func (f yesFlag) confirmRemovals(ctx context.Context, s *streams, l *ledger.Ledger, reqs []enqueue.Request) error {
+	all, err := removals(ctx, l, reqs)
+	if err != nil {
+		return err
+	}
+	var much []string
+	for _, r := range all {
+		fmt.Fprintf(s.Err, "%s:\n", r.heading())
+		if err := printDiff(s.Err, nil, r.names); err != nil {
+			return fmt.Errorf("show what leaves: %w", err)
+		}
+		if needsConfirmation(len(r.names), r.listed) {
+			much = append(much, r.inWords())
+		}
+	}
+	if much == nil {
+		return nil
+	}
+	return f.confirm(ctx, s, "Take "+strings.Join(much, ", and ")+"?")
+}
+
+func (r removal) heading() string {
+	if r.listed == 0 {
+		return fmt.Sprintf("leaving the list of app %s, whose size no sync has seen yet", r.app)
+	}
+	return fmt.Sprintf("leaving the list of app %s, which has %s", r.app, counted(r.listed, "name"))
+}
+
+// inWords is what is to be confirmed: "12 of the 143 names off app1's list".
+func (r removal) inWords() string {
+	if r.listed == 0 {
+		return fmt.Sprintf("%s off the list of app %s", counted(len(r.names), "name"), r.app)
+	}
+	return fmt.Sprintf("%d of the %s off the list of app %s", len(r.names), counted(r.listed, "name"), r.app)
+}
