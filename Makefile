@@ -1,12 +1,13 @@
 # make          the same as make test
 # make test     what must hold before a change lands; under ten minutes on two cores
-# make more     what CI runs besides: fuzz, kubernetes, package; as root
+# make more     what CI runs besides: fuzz, kubernetes, compose, package; as root
 # make check    format, vet and staticcheck only
 # make php      the PHP library's tests alone
 # make wordpress the WordPress plugin's test alone
 # make plugin   the plugin with the library, as a folder and a zip, in PLUGIN (bin/wordpress)
 # make kubernetes the Kubernetes manifests against the API's types; it downloads 41 MB and compiles for minutes at first
-# make compose  docker-compose.yml and the image: held to Compose's rules, and run as plain processes
+# make compose-file docker-compose.yml and the image's files: held to Compose's rules
+# make compose  docker-compose.yml and the image in a real engine, by the README's commands; as root
 # make dist     what is released, in DIST (dist): archives for Linux and macOS, .debs, checksums; VERSION is git's unless it's given
 # make package  dist's tests, and the .deb in a Debian of its own under systemd; as root
 # make race     the Go tests alone, with the race detector
@@ -28,14 +29,14 @@ PLUGIN       ?= bin/wordpress
 DIST         ?= dist
 VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: test more setup check php wordpress plugin kubernetes compose dist package race fuzz model faults soak bench bench-quick build clean
+.PHONY: test more setup check php wordpress plugin kubernetes compose-file compose dist package race fuzz model faults soak bench bench-quick build clean
 .NOTPARALLEL:
 
 # The Go tests come last: the summary of what passed is what a reader looks for.
-test: setup check php wordpress compose bench-quick race
+test: setup check php wordpress compose-file bench-quick race
 
 # What CI runs besides: on a machine that never did they compile, and make a Debian, for minutes.
-more: setup fuzz kubernetes package
+more: setup fuzz kubernetes compose package
 
 # Only what is missing is installed, and said so. Without apt-get the tests that
 # need the real Redis server or PHP skip, and 'make test' fails because of it.
@@ -56,6 +57,8 @@ setup:
 	  command -v ip >/dev/null || missing="$$missing iproute2"; \
 	  command -v mandoc >/dev/null || missing="$$missing mandoc"; \
 	  command -v zip >/dev/null || missing="$$missing zip"; \
+	  command -v dockerd >/dev/null || missing="$$missing docker.io"; \
+	  command -v busybox >/dev/null || missing="$$missing busybox-static"; \
 	  if [ -n "$$missing" ]; then \
 	    echo "setup: missing, so installing Debian's:$$missing"; \
 	    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
@@ -106,9 +109,16 @@ kubernetes:
 	$(call module,deployments/kubernetes/test,20m)
 
 # A module of its own, so that the program doesn't depend on Compose's types and BuildKit's.
-compose:
-	@echo "compose: docker-compose.yml and the image (everything is in bin/compose.log)"
+compose-file:
+	@echo "compose-file: docker-compose.yml and the image (everything is in bin/compose-file.log)"
 	$(call module,deployments/compose/test,20m)
+
+# A module of its own, so that the program doesn't depend on Docker Compose, which is built
+# from its module: for minutes at first. ENGINE_DATA keeps what the engine has for the next time.
+compose:
+	@echo "compose: docker-compose.yml and the image in a real engine (everything is in bin/compose.log)"
+	@[ "$$(id -u)" = 0 ] || { echo "compose: it takes root, to run an engine: sudo make compose"; exit 1; }
+	$(call module,deployments/compose/engine,30m)
 
 dist:
 	@DIST='$(DIST)' deployments/package/dist.sh

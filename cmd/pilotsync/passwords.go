@@ -33,10 +33,11 @@ type passwordsFolder struct {
 type passwordsMakeCmd struct {
 	passwordsFolder
 
-	ACL       string `name:"acl" required:"" placeholder:"FILE" help:"Redis's users without passwords, as deployments/redis/users.acl has them."`
-	Redis     string `default:"redis:6379" placeholder:"HOST:PORT" help:"Redis, as the worker and the page reach it."`
-	Published string `default:"127.0.0.1:6379" placeholder:"HOST:PORT" help:"The same Redis, as WordPress reaches it."`
-	APIKey    string `name:"api-key-file" placeholder:"FILE" help:"File with ServerPilot's API key, to be handed to the worker. Default: none."`
+	ACL        string `name:"acl" required:"" placeholder:"FILE" help:"Redis's users without passwords, as deployments/redis/users.acl has them."`
+	Redis      string `default:"redis:6379" placeholder:"HOST:PORT" help:"Redis, as the worker and the page reach it."`
+	Published  string `default:"127.0.0.1:6379" placeholder:"HOST:PORT" help:"The same Redis, as WordPress reaches it."`
+	APIKey     string `name:"api-key" env:"WU_SERVER_PILOT_API_KEY" placeholder:"KEY" help:"ServerPilot's API key, to be handed to the worker. Other users of the machine can see a flag: better use the variable or the file. Default: none."`
+	APIKeyFile string `name:"api-key-file" placeholder:"FILE" help:"File to read it from."`
 }
 
 // Help is shown under the command's own --help.
@@ -65,9 +66,10 @@ func (c *passwordsMakeCmd) Run(s *streams) error {
 	if opt.ACL, err = os.ReadFile(c.ACL); err != nil {
 		return usageError{fmt.Errorf("--acl is %q; it takes a file that can be read: %w", c.ACL, err)}
 	}
-	if c.APIKey != "" {
-		if opt.APIKey, err = readFile(os.ReadFile).text(c.APIKey); err != nil {
-			return usageError{fmt.Errorf("--api-key-file is %q; %w", c.APIKey, err)}
+	opt.APIKey = c.APIKey
+	if c.APIKeyFile != "" {
+		if opt.APIKey, err = readFile(os.ReadFile).text(c.APIKeyFile); err != nil {
+			return usageError{fmt.Errorf("--api-key-file is %q; %w", c.APIKeyFile, err)}
 		}
 	}
 	made, err := credentials.Make(c.Folder, opt)

@@ -29,6 +29,10 @@ func TestPasswordsAreMadeOnceAndShown(t *testing.T) {
 	if again := command(t, env, "", "passwords", "show", "--folder="+folder); again != shown {
 		t.Errorf("shown first\n%s\nand then\n%s", shown.out, again.out)
 	}
+	command(t, vars{"WU_SERVER_PILOT_API_KEY": "another-key"}, "", "passwords", "make", "--folder="+folder, "--acl=../../deployments/redis/users.acl")
+	if handed, err := os.ReadFile(filepath.Join(folder, "worker/api-key")); err != nil || string(handed) != "another-key" {
+		t.Errorf("with the key as a variable the worker has %q (%v)", handed, err)
+	}
 }
 
 func TestPasswordsSayWhichValueIsWrong(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"regexp"
 	"strconv"
@@ -27,7 +28,7 @@ type simulateCmd struct {
 	Account   []string      `sep:"none" placeholder:"CLIENT_ID:KEY=APP,…" help:"One more account, with apps of its own; give it again for more."`
 	Latency   time.Duration `help:"How long each API call takes." default:"200ms"`
 	CertDelay time.Duration `name:"cert-delay" help:"How long after it is listed and DNS points here a name has a certificate." default:"10s"`
-	CAFile    string        `name:"ca-file" help:"File to write the certificate authority to, PEM. Default: a temporary file, removed at the end." type:"path"`
+	CAFile    string        `name:"ca-file" help:"File of the certificate authority, PEM, with its key in FILE.key. Made if it isn't there, else used again. Default: a temporary file, removed at the end." type:"path"`
 	Config    string        `name:"config-file" help:"File to write the accounts to, for PILOTSYNC_CONFIG, if there are several. Default: a temporary file, removed at the end." type:"path"`
 
 	Fault5xx        float64       `name:"fault-5xx" help:"Probability, 0 to 1, that a call is answered with 500." default:"0"`
@@ -119,7 +120,11 @@ func (c *simulateCmd) Run(ctx context.Context, s *streams) (err error) {
 	if err != nil {
 		return err
 	}
-	sim, err := simulator.Start(c.options(accounts))
+	opt := c.options(accounts)
+	if opt.CACertificate, opt.CAKey, err = c.authority(); err != nil {
+		return err
+	}
+	sim, err := simulator.Start(opt)
 	if err != nil {
 		return fmt.Errorf("starting the simulator: %w", err)
 	}
@@ -145,6 +150,31 @@ func (c *simulateCmd) Run(ctx context.Context, s *streams) (err error) {
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// authority is the one of an earlier run with the same --ca-file, which workers
+// trust already, or a new one.
+func (c *simulateCmd) authority() (certificate, key []byte, err error) {
+	if c.CAFile == "" {
+		return simulator.MakeCA()
+	}
+	certificate, err = os.ReadFile(c.CAFile)
+	if err == nil {
+		key, err = os.ReadFile(c.CAFile + ".key")
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		if err != nil {
+			err = fmt.Errorf("reading the certificate authority (--ca-file): %w", err)
+		}
+		return certificate, key, err
+	}
+	if certificate, key, err = simulator.MakeCA(); err != nil {
+		return nil, nil, err
+	}
+	if err := os.WriteFile(c.CAFile+".key", key, 0o600); err != nil {
+		return nil, nil, fmt.Errorf("writing the key of the certificate authority (--ca-file): %w", err)
+	}
+	return certificate, key, nil
 }
 
 func (c *simulateCmd) options(accounts []simulator.Account) simulator.Options {

@@ -95,6 +95,36 @@ test -n "$PILOTSYNC_DNS" && test "$PILOTSYNC_TLS_PORT" -gt 0 && echo "$SERVERPIL
 	}
 }
 
+// A worker trusts a simulator that was started again, without a start of its own.
+func TestSimulateKeepsItsAuthority(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	var made [2]string
+	for i := range made {
+		_, stop := startSimulate(t, "--ca-file", file)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made[i] = string(text)
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if made[0] != made[1] {
+		t.Errorf("first\n%s\nand then\n%s", made[0], made[1])
+	}
+	if info, err := os.Stat(file + ".key"); err != nil || info.Mode() != 0o600 {
+		t.Errorf("its key: %v (%v)", info.Mode(), err)
+	}
+	if err := os.WriteFile(file, []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := command(t, vars{}, "", "simulate", "--ca-file="+file); got.code != exitFailed || !strings.Contains(got.err, "authority") {
+		t.Errorf("with a file that isn't one: %+v", got)
+	}
+}
+
 // A worker is told of several accounts as of real ones, by a file.
 func TestSimulateHasSeveralAccounts(t *testing.T) {
 	t.Parallel()

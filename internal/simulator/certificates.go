@@ -28,28 +28,39 @@ type authority struct {
 	leaves map[string]*tls.Certificate
 }
 
-func newAuthority() (*authority, error) {
+// MakeCA makes a certificate authority for Options, valid for ten years: its
+// certificate and its private key, PEM.
+func MakeCA() (certificatePEM, keyPEM []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	template := certificate("pilotsync simulator CA")
+	template.NotAfter = time.Now().AddDate(10, 0, 0)
 	template.IsCA, template.BasicConstraintsValid = true, true
 	template.KeyUsage = x509.KeyUsageCertSign
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	cert, err := x509.ParseCertificate(der)
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	ca := &authority{
-		pem:    pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		cert:   cert,
-		key:    key,
-		leaves: map[string]*tls.Certificate{},
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), nil
+}
+
+func newAuthority(certificatePEM, keyPEM []byte) (*authority, error) {
+	pair, err := tls.X509KeyPair(certificatePEM, keyPEM)
+	if err != nil {
+		return nil, fmt.Errorf("the certificate authority: %w", err)
 	}
+	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("the certificate authority has a key of type %T; MakeCA makes one of ECDSA", pair.PrivateKey)
+	}
+	ca := &authority{pem: certificatePEM, cert: pair.Leaf, key: key, leaves: map[string]*tls.Certificate{}}
 	stray := certificate("default.invalid")
 	stray.DNSNames = []string{"default.invalid"}
 	ca.stray, err = sign(stray, stray, key)

@@ -52,6 +52,9 @@ type Options struct {
 	// Listen, DNSListen (UDP and TCP) and TLSListen are the addresses of the
 	// three servers. Default 127.0.0.1:0, a free port.
 	Listen, DNSListen, TLSListen string
+	// CACertificate and CAKey are the authority behind all valid certificates,
+	// as MakeCA makes one. Default a new one.
+	CACertificate, CAKey []byte
 	// Now is the clock by which certificates become available. Default time.Now.
 	Now func() time.Time
 }
@@ -128,8 +131,13 @@ func Start(opt Options) (_ *Simulator, err error) {
 	if err := s.addApps(opt.Apps); err != nil {
 		return nil, err
 	}
-	if s.authority, err = newAuthority(); err != nil {
-		return nil, fmt.Errorf("making the simulator's certificate authority: %w", err)
+	if opt.CACertificate == nil {
+		if opt.CACertificate, opt.CAKey, err = MakeCA(); err != nil {
+			return nil, fmt.Errorf("making the simulator's certificate authority: %w", err)
+		}
+	}
+	if s.authority, err = newAuthority(opt.CACertificate, opt.CAKey); err != nil {
+		return nil, err
 	}
 	defer func() {
 		if err != nil {

@@ -156,16 +156,6 @@ func (w *world) container(service string, number int) *container {
 			w.t.Fatal(err)
 		}
 	}
-	for _, secret := range s.Secrets {
-		at := filepath.Join(c.root, "run/secrets", secret.Source)
-		err := os.MkdirAll(filepath.Dir(at), 0o755)
-		if err == nil {
-			err = os.WriteFile(at, []byte(w.project.Environment[w.project.Secrets[secret.Source].Environment]), 0o444)
-		}
-		if err != nil {
-			w.t.Fatal(err)
-		}
-	}
 	return c
 }
 

@@ -3,7 +3,6 @@
 package test
 
 import (
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -55,17 +54,7 @@ func loadFile(t *testing.T, file string, variables map[string]string, envFiles .
 	if err != nil {
 		return nil, err
 	}
-	project, err := options.LoadProject(t.Context())
-	if err != nil {
-		return nil, err
-	}
-	for name, secret := range project.Secrets {
-		// Compose looks for it when it makes the first container that has the secret.
-		if _, set := project.Environment[secret.Environment]; secret.Environment != "" && !set {
-			return nil, fmt.Errorf("environment variable %q required by secret %q is not set", secret.Environment, name)
-		}
-	}
-	return project, nil
+	return options.LoadProject(t.Context())
 }
 
 // whole is the project with every service, whatever its profile.
@@ -96,8 +85,6 @@ func TestThreeVariablesAreAllItTakes(t *testing.T) {
 		if _, err := load(t, without); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("without %s: %v; want its name", name, err)
 		}
-	}
-	for _, name := range []string{"WU_SERVER_PILOT_CLIENT_ID", "WU_SERVER_PILOT_APP_ID"} { // an empty key is refused by the service passwords
 		empty := three()
 		empty[name] = ""
 		if _, err := load(t, empty); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "set it to") {
@@ -182,10 +169,8 @@ func TestEachFileAndVolumeThatIsNamedExists(t *testing.T) {
 	if declared := slices.Sorted(maps.Keys(project.Volumes)); !slices.Equal(declared, slices.Sorted(maps.Keys(used))) {
 		t.Errorf("volumes %q are declared, %q are mounted", declared, slices.Sorted(maps.Keys(used)))
 	}
-	for name, secret := range project.Secrets {
-		if secret.Environment != "WU_SERVER_PILOT_API_KEY" {
-			t.Errorf("secret %s comes from %+v, which no test looks at", name, secret)
-		}
+	if len(project.Secrets) > 0 { // Compose doesn't notice that one has changed
+		t.Errorf("there are the secrets %+v", project.Secrets)
 	}
 }
 
@@ -222,9 +207,8 @@ func TestEachServiceHasItsOwnSecretsAlone(t *testing.T) {
 func TestContainersHaveNoRightsThatTheyDontNeed(t *testing.T) {
 	t.Parallel()
 	for name, s := range whole(t).Services {
-		// Of one whose secret comes from a variable, Compose refuses a read-only root.
-		if s.ReadOnly == (name == "passwords") {
-			t.Errorf("%s: read_only is %v", name, s.ReadOnly)
+		if !s.ReadOnly {
+			t.Errorf("%s may write to its root", name)
 		}
 		if uid, gid, _ := strings.Cut(s.User, ":"); uid == "" || uid == "0" || gid == "" || strings.Trim(s.User, "0123456789:") != "" {
 			t.Errorf("%s runs as %q; it takes numbers of a user and a group, and not root", name, s.User)
@@ -238,7 +222,7 @@ func TestContainersHaveNoRightsThatTheyDontNeed(t *testing.T) {
 		if s.PidsLimit == 0 || s.MemLimit == 0 && name != "redis" {
 			t.Errorf("%s has no limit of processes or memory", name)
 		}
-		if s.StopGracePeriod == nil && name != "passwords" {
+		if s.StopGracePeriod == nil && name != "passwords" && name != "restore" {
 			t.Errorf("%s has no time to stop", name)
 		}
 		for _, port := range s.Ports {

@@ -43,14 +43,15 @@ func variablesAreSettings(t *testing.T, image string) {
 		if len(s.Entrypoint) > 0 || len(s.Command) == 0 {
 			t.Fatalf("%s: entry point %q, command %q; it takes a subcommand alone", name, s.Entrypoint, s.Command)
 		}
-		help, err := exec.CommandContext(t.Context(), filepath.Join(image, "pilotsync"), s.Command[0], "--help").Output()
+		command := s.Command
+		if i := slices.IndexFunc(command, func(word string) bool { return strings.HasPrefix(word, "-") }); i > 0 {
+			command = command[:i]
+		}
+		help, err := exec.CommandContext(t.Context(), filepath.Join(image, "pilotsync"), append(slices.Clone(command), "--help")...).Output()
 		if err != nil {
 			t.Fatal(err)
 		}
 		known := regexp.MustCompile(`\$[A-Z_]+`).FindAllString(string(help), -1)
-		if len(s.Environment) > 0 && len(known) < 5 {
-			t.Fatalf("the help of %s names the variables %q", s.Command[0], known)
-		}
 		for variable := range s.Environment {
 			if !slices.Contains(known, "$"+variable) {
 				t.Errorf("%s sets %s, which 'pilotsync %s' doesn't know", name, variable, s.Command[0])

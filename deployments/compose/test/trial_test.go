@@ -1,8 +1,6 @@
 package test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -32,51 +30,5 @@ func theTrial(t *testing.T, image string) {
 	}
 	worker.stop()
 	simulator.stop()
-	aBackupIsPutBack(t, w, redis, worker)
-}
-
-// aBackupIsPutBack goes README.md's way.
-func aBackupIsPutBack(t *testing.T, w *world, redis, worker *container) {
-	t.Helper()
-	_, _, url := w.shown()
-	ask := func(args ...string) string {
-		return strings.TrimSpace(redis.must(append([]string{"redis-cli", "-u", url, "--no-auth-warning"}, args...)...))
-	}
-	last := ask("LASTSAVE")
-	await(t, "the second is over, which LASTSAVE counts in", func() bool { return strings.Split(ask("TIME"), "\n")[0] > last })
-	ask("BGSAVE")
-	await(t, "the snapshot is there", func() bool { return ask("LASTSAVE") != last })
-	backup, err := os.ReadFile(filepath.Join(w.volume("redis-data"), "dump.rdb"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if out := ask("FLUSHALL"); out != "OK" {
-		t.Fatal(out)
-	}
-	redis.stop()
-
-	if err := os.WriteFile(filepath.Join(w.volume("redis-data"), "dump.rdb"), backup, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	project, err := load(t, map[string]string{"APPEND_ONLY": "no"}, tryFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	usual := redis.s
-	redis.s = project.Services["redis"]
-	redis.start()
-	redis.awaitHealthy()
-	ask("CONFIG", "SET", "appendonly", "yes")
-	await(t, "the append-only file is written", func() bool {
-		info := ask("INFO", "persistence")
-		return strings.Contains(info, "aof_enabled:1") && strings.Contains(info, "aof_rewrite_in_progress:0") && strings.Contains(info, "aof_last_bgrewrite_status:ok")
-	})
-	redis.stop()
-	redis.s = usual
-	redis.start()
-	redis.awaitHealthy()
-	if out := worker.must("/pilotsync", "status", "shop.example.com", "--json"); !strings.Contains(out, `"state": "done"`) {
-		t.Errorf("after the backup was put back:\n%s", out)
-	}
 	redis.stop()
 }

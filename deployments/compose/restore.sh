@@ -1,0 +1,29 @@
+#!/bin/sh
+# Puts the snapshot from standard input in the place of Redis's data, which stays beside it
+# as appendonlydir.before. The service restore of docker-compose.yml runs it, in /data.
+#
+# Redis 7 reads its append-only files and nothing else, and their base is a snapshot. So a
+# base alone is whole data, and Redis never runs without its file.
+set -eu
+
+if redis-cli -h redis ping >/dev/null 2>&1; then
+	echo "restore: Redis runs; stop it first, with those that use it: docker compose stop worker web redis" >&2
+	exit 1
+fi
+rm -rf restored
+mkdir restored
+cat >restored/appendonly.aof.1.base.rdb
+if ! said=$(redis-check-rdb restored/appendonly.aof.1.base.rdb 2>&1); then
+	echo "$said" >&2
+	echo "restore: that is no whole snapshot; Redis's data is as it was" >&2
+	rm -r restored
+	exit 1
+fi
+echo "file appendonly.aof.1.base.rdb seq 1 type b" >restored/appendonly.aof.manifest
+sync
+if [ -d appendonlydir ]; then
+	rm -rf appendonlydir.before
+	mv appendonlydir appendonlydir.before
+fi
+mv restored appendonlydir
+echo "restore: done; start Redis with: docker compose up -d redis"
