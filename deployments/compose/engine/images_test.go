@@ -125,7 +125,7 @@ func (e *engine) baseImage(name string, settings []string, user, group string, f
 	l.text("/etc/passwd", user+"\n", 0o644)
 	l.text("/etc/group", group+"\n", 0o644)
 	l.program("busybox")
-	for _, tool := range strings.Fields("sh cat httpd id ls mkdir mv rm sleep sync wget grep") {
+	for _, tool := range strings.Fields("sh cat head httpd id ls mkdir mv rm sleep sync wget grep") {
 		l.write(tar.Header{Typeflag: tar.TypeSymlink, Name: "/bin/" + tool, Linkname: "busybox", Mode: 0o777}, nil)
 	}
 	fill(l)
@@ -152,7 +152,7 @@ func (e *engine) baseImages(compose string) {
 		return found[1]
 	}
 	e.baseImage(name("redis"), []string{"ENV PATH=/bin", "VOLUME /data", "WORKDIR /data", `ENTRYPOINT ["entry"]`}, "redis:x:999:1000::/:/bin/sh", "redis:x:1000:", func(l layer) {
-		for _, program := range []string{"redis-server", "redis-cli", "redis-check-rdb"} {
+		for _, program := range []string{"redis-server", "redis-cli", "redis-check-aof"} {
 			l.program(program)
 		}
 		l.folder("/data", 0o755, 999, 1000)

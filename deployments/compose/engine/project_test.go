@@ -26,7 +26,7 @@ type project struct {
 func newProject(e *engine, name, options string) *project {
 	e.t.Helper()
 	p := &project{engine: e, folder: filepath.Join(e.scratch, name), options: options}
-	e.run(root, `git ls-files --cached --others --exclude-standard -z | xargs -0 cp --parents --target-directory="$TO" 2>/dev/null || test -e "$TO/docker-compose.yml"`, "TO="+p.mkdir("."))
+	e.run(root, `tar --exclude=./.git --exclude=./bin --exclude=./dist --exclude=./.env --exclude=./docker-compose.override.yml -c . | tar -x -C "$TO"`, "TO="+p.mkdir("."))
 	p.readme = p.read("deployments/compose/README.md")
 	return p
 }

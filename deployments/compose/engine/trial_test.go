@@ -34,7 +34,8 @@ func theTrial(e *engine) {
 func (p *project) aBackupIsPutBack(options string) {
 	p.t.Helper()
 	replace := []string{"docker compose ", "docker compose " + options, "worker ", "try-worker ", "your-app-id", "app1", "admin:…", "admin:" + p.passwords().admin}
-	p.asDocumented(backupHeading, "--rdb -", replace...)
+	p.asDocumented(backupHeading, "--rdb", replace...)
+	p.asDocumented(backupHeading, "cp redis:", replace...)
 	restore := p.documented(backupHeading, "restore", replace...)
 	if out, err := p.try(p.folder, restore); err == nil || !strings.Contains(out, "stop it first") {
 		p.t.Errorf("while Redis runs (%v):\n%s", err, out)
