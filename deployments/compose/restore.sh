@@ -6,7 +6,7 @@
 # base alone is whole data, and Redis never runs without its file.
 set -eu
 
-if redis-cli -h redis ping >/dev/null 2>&1; then
+if redis-cli -s redis.sock ping >/dev/null 2>&1; then
 	echo "restore: Redis runs; stop it first, with those that use it: docker compose stop worker web redis" >&2
 	exit 1
 fi
