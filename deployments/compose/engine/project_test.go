@@ -141,21 +141,24 @@ func (p *project) containers(service string) (all []container) {
 // awaitUp waits until every container runs and is healthy, or has done its work.
 func (p *project) awaitUp() {
 	p.t.Helper()
-	var last []container
+	var waiting []container
+	ended := false
 	defer func() {
-		if p.t.Failed() {
-			p.t.Logf("%+v", last)
+		if !ended {
+			p.t.Logf("still waiting for %+v", waiting)
 		}
 	}()
 	await(p.t, "everything is up", func() bool {
-		last = p.containers("")
-		return len(last) > 0 && !slices.ContainsFunc(last, func(c container) bool {
+		all := p.containers("")
+		waiting = slices.DeleteFunc(slices.Clone(all), func(c container) bool {
 			if c.Service == "passwords" {
-				return c.State != "exited" || c.ExitCode != 0
+				return c.State == "exited" && c.ExitCode == 0
 			}
-			return c.State != "running" || c.Health != "healthy" && c.Service != "try-machine"
+			return c.State == "running" && (c.Health == "healthy" || c.Service == "try-machine")
 		})
+		return len(all) > 0 && len(waiting) == 0
 	})
+	ended = true
 }
 
 // crash ends the first process of a service's container as the kernel does. (What

@@ -34,10 +34,9 @@ func theRealThing(e *engine) {
 	p.onlyThisMachineReachesIt(known)
 	domains := hosts("php", 20)
 	p.php(known.php, "app1", domains...)
-	p.awaitState("worker", "app1", domains[0], "pending")
-	if out := p.compose("exec worker /pilotsync status " + domains[0] + " --app app1"); !strings.Contains(out, "ServerPilot") {
-		p.t.Errorf("it doesn't say that ServerPilot can't be reached:\n%s", out)
-	}
+	await(p.t, "it says that ServerPilot can't be reached", func() bool {
+		return strings.Contains(p.compose("exec worker /pilotsync status "+domains[0]+" --app app1"), "ServerPilot")
+	})
 
 	p.asDocumented("Start", "--scale worker=4")
 	p.awaitUp()
