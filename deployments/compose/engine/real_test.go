@@ -53,7 +53,7 @@ func theRealThing(e *engine) {
 		{"Redis crashed", func() { p.crash("redis") }},
 		{"Redis was restarted", func() { p.compose("restart redis") }},
 		{"the engine was restarted", func() { p.stop(); p.start() }},
-		{"the engine crashed and was started", func() { p.engine.crash(); p.start() }},
+		{"the engine crashed and was started", func() { p.engine.crash(); p.start(); p.asDocumented("Start", "docker compose up -d") }},
 		{"everything was stopped and started", func() { p.compose("stop"); p.asDocumented("Start", "docker compose up -d") }},
 	} {
 		p.t.Log(day.what)
