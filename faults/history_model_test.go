@@ -163,7 +163,7 @@ func (c clients) number(id string) int {
 }
 
 // checkLimit is how long one history may be looked at; those here take milliseconds.
-const checkLimit = 20 * time.Second
+const checkLimit = 2 * time.Minute
 
 // explains fails the test unless the model explains the history. With go test's
 // -artifacts a picture of one that it doesn't is kept.

@@ -57,7 +57,7 @@ func killAtRandom(t *testing.T, apps, workers int, lasting time.Duration) {
 	end()
 	// An app in trouble at the API is tried again later and later, beside the takeover.
 	w.sim.SetFaults(simulator.Faults{})
-	w.awaitSettled(takeover + 30*time.Second)
+	w.awaitSettled(takeover)
 	t.Logf("%d changes, %d workers killed; settled %s after the last death", w.want.Acked(), kills, time.Since(death).Round(time.Second))
 	w.check()
 }

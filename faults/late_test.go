@@ -28,7 +28,7 @@ func TestAWriteWhoseAnswerNeverComesLosesNoChangeAndDoublesNoName(t *testing.T) 
 			w.worker()
 			w.worker()
 			w.add("app1", "one.example.com", "two.example.com")
-			await(t, "the first write is applied", 20*time.Second, func() error {
+			await(t, "the first write is applied", time.Minute, func() error {
 				if len(w.sent("app1")) == 0 {
 					return errStill
 				}
@@ -50,7 +50,7 @@ func TestAWriteWhoseAnswerHangsUntilItsTimeIsOverLosesNoChangeAndDoublesNoName(t
 	w.worker(apiURL)
 	w.worker(apiURL)
 	w.add("app1", "one.example.com", "two.example.com")
-	trap.await(t, 20*time.Second)
+	trap.await(t, time.Minute)
 	w.add("app1", "three.example.com")
 	w.awaitSettled(applist.CallLimit + takeover)
 	w.check()
@@ -66,7 +66,7 @@ func TestAWriteThatLands20SecondsLateLosesNoChangeAndDoublesNoName(t *testing.T)
 	w.worker()
 	w.worker()
 	w.add("app1", "one.example.com", "two.example.com")
-	await(t, "the write is on its way", 20*time.Second, func() error {
+	await(t, "the write is on its way", time.Minute, func() error {
 		if w.sim.Calls("app1", simulator.WriteList) == 0 {
 			return errStill
 		}

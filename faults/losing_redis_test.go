@@ -131,7 +131,7 @@ func TestAfterALossAdoptMakesNamesOursAgainSoThatARemovalTakesBothFormsOff(t *te
 	w.told(append([]string{"adopt", "--app=app1"}, both...)...)
 	w.awaitStates("app1", tasks.Done, domains...)
 	w.add("app1", domains...) // what `wp pilotsync resync` sends
-	await(t, "the requests are dealt with", 30*time.Second, w.settled)
+	await(t, "the requests are dealt with", time.Minute, w.settled)
 	if diff := cmp.Diff(list, w.sim.List("app1")); diff != "" || len(w.sim.History("app1")) != writes {
 		t.Errorf("it was written %d times (-before +after):\n%s", len(w.sim.History("app1"))-writes, diff)
 	}
@@ -172,7 +172,7 @@ func TestABackupIsRestoredAndWorkGoesOn(t *testing.T) {
 	if err := w.rdb.ConfigSet(t.Context(), "appendonly", "yes").Err(); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the append-only file is written", 20*time.Second, func() error {
+	await(t, "the append-only file is written", time.Minute, func() error {
 		info, err := w.rdb.Info(t.Context(), "persistence").Result()
 		if err == nil && (!strings.Contains(info, "aof_enabled:1") || !strings.Contains(info, "aof_rewrite_in_progress:0") || !strings.Contains(info, "aof_last_bgrewrite_status:ok")) {
 			err = errors.New(info)
@@ -211,7 +211,7 @@ func (w *world) backup() []byte {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	await(w.t, "the clock is a second later, for LASTSAVE to tell", 5*time.Second, func() error {
+	await(w.t, "the clock is a second later, for LASTSAVE to tell", time.Minute, func() error {
 		now, err := w.rdb.Time(ctx).Result()
 		if err == nil && now.Unix() <= last {
 			err = errors.New("it isn't")
@@ -221,7 +221,7 @@ func (w *world) backup() []byte {
 	if err := w.rdb.BgSave(ctx).Err(); err != nil {
 		w.t.Fatal(err)
 	}
-	await(w.t, "the snapshot is written", 20*time.Second, func() error {
+	await(w.t, "the snapshot is written", time.Minute, func() error {
 		now, err := w.rdb.LastSave(ctx).Result()
 		if err == nil && now <= last {
 			err = errors.New("it isn't")

@@ -99,7 +99,7 @@ func TestAWorkerThatLosesRedisStopsWritingBeforeItsLeaseEndsAndRecovers(t *testi
 			onAPI, apiURL := w.tapAPI()
 			lonely := w.worker(w.redisURL(onRedis.addr), apiURL)
 			end := w.load(1, 200*time.Millisecond) // so that each sync is followed by another
-			await(t, "it writes", 20*time.Second, func() error {
+			await(t, "it writes", time.Minute, func() error {
 				if len(onAPI.listWrites()) < 2 {
 					return errStill
 				}
@@ -110,7 +110,7 @@ func TestAWorkerThatLosesRedisStopsWritingBeforeItsLeaseEndsAndRecovers(t *testi
 				at = onRedis
 			}
 			trap := at.hold(c.side, c.when)
-			trap.await(t, 20*time.Second)
+			trap.await(t, time.Minute)
 			c.lose(l)
 			lost := time.Now()
 			trap.release()

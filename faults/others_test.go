@@ -139,14 +139,14 @@ func TestSomeoneElseWritesAllTheTimeAndOursConvergeWhileTheirsSurvive(t *testing
 	beside := w.sim.History("app1")
 	w.lookNow("app1")
 	var missing []string
-	await(t, "all of ours are on the list", 30*time.Second, func() error {
+	await(t, "all of ours are on the list", time.Minute, func() error {
 		list := w.sim.List("app1")
 		if missing = without(w.want.Names("app1", true), list); len(missing) > 0 {
 			return fmt.Errorf("missing: %v", missing)
 		}
 		return nil
 	})
-	w.awaitSettled(30 * time.Second)
+	w.awaitSettled(takeover)
 	list := w.sim.List("app1")
 	if lost := without(slices.Concat(person.want, robot.want), list); len(lost) > 0 {
 		t.Errorf("names of theirs are lost: %v", lost)

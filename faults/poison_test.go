@@ -87,11 +87,11 @@ func TestPoisonIsArchivedWithItsReasonAndTheRestGoesOn(t *testing.T) {
 	}
 	began := time.Now()
 	worker := w.worker()
-	w.awaitSettled(30 * time.Second)
+	w.awaitSettled(takeover)
 	t.Logf("%d changes among %d tasks of poison settled within %s", w.want.Acked(), len(ids), time.Since(began).Round(100*time.Millisecond))
 	for id, p := range ids {
 		var info *asynq.TaskInfo
-		await(t, p.what+" is archived", 30*time.Second, func() (err error) {
+		await(t, p.what+" is archived", time.Minute, func() (err error) {
 			if info, err = inspector.GetTaskInfo(p.queue, id); err == nil && info.State != asynq.TaskStateArchived {
 				err = errors.New(info.State.String())
 			}
@@ -116,6 +116,6 @@ func TestPoisonIsArchivedWithItsReasonAndTheRestGoesOn(t *testing.T) {
 		t.Error("the worker ended")
 	}
 	w.add("app1", "last.example.com")
-	w.awaitSettled(15 * time.Second)
+	w.awaitSettled(takeover)
 	w.check()
 }

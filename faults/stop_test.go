@@ -37,14 +37,14 @@ func TestAWorkerStoppedInAWriteForLongerThanItsLeaseWritesNothingWhenItGoesOn(t 
 			trap := at.hold(answered, c.match(t))
 			stopped := w.worker(redisURL, apiURL)
 			w.add("app1", "one.example.com", "two.example.com")
-			trap.await(t, 30*time.Second)
+			trap.await(t, time.Minute)
 			stopped.stop()
 			began := time.Now()
 			trap.release() // what it waits for is there, when it can look again
 			other := w.worker()
 			w.awaitSettled(takeover)
 			w.add("app1", "three.example.com")
-			await(t, "the lease is long over", 2*applist.LeaseTTL, func() error {
+			await(t, "the lease is long over", takeover, func() error {
 				if time.Since(began) < applist.LeaseTTL+5*time.Second {
 					return errStill
 				}
