@@ -227,10 +227,10 @@ func (a adoption) print(s *streams, app string, dry bool) error {
 	}
 	b.WriteString("\n")
 	if a.known > 0 {
-		fmt.Fprintf(&b, "%s skipped: the ledger has them already\n", counted(a.known, "name"))
+		s.notice("%s skipped: the ledger has them already", counted(a.known, "name"))
 	}
 	for _, refused := range a.refused {
-		fmt.Fprintf(&b, "skipped: %s\n", refused)
+		s.notice("skipped: %s", refused)
 	}
 	return s.printf("%s", b.String())
 }

@@ -71,7 +71,7 @@ func TestNamesOnTheListAreAdoptedWithoutAWriteAndVerified(t *testing.T) {
 	if n := sim.Calls("app1", simulator.WriteList); n != 0 || !slices.Equal(sim.List("app1"), list) {
 		t.Errorf("%d writes were made; the list is %v", n, sim.List("app1"))
 	}
-	if got := command(t, env, "", "adopt", "--all"); got != (outcome{exitDone, "0 domains taken over into the ledger of app app1\n4 names skipped: the ledger has them already\n", ""}) {
+	if got := command(t, env, "", "adopt", "--all"); got != (outcome{exitDone, "0 domains taken over into the ledger of app app1\n", "4 names skipped: the ledger has them already\n"}) {
 		t.Errorf("once more: %+v", got)
 	}
 	if got := command(t, env, "blog.example.com\nelsewhere.example.com\n", "adopt", "--file=-"); got.code != exitFailed || got.out != "" ||

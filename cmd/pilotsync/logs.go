@@ -119,7 +119,6 @@ func printLogs(s *streams, logs []domainLog, now time.Time) error {
 }
 
 // printHistory prints entries of a domain's history, with what verifications saw.
-// The state keeps its color where the line has to wrap.
 func printHistory(s *streams, history []applist.Event) error {
 	var b strings.Builder
 	for _, e := range history {
@@ -127,8 +126,8 @@ func printHistory(s *streams, history []applist.Event) error {
 		if e.Attempt > 0 {
 			reason = strings.TrimSuffix(fmt.Sprintf("attempt %d: %s", e.Attempt, reason), ": ")
 		}
-		state := fmt.Sprintf("%-17s", e.State)
-		fmt.Fprintf(&b, "%s  %s  %s  (%s)\n", e.At.UTC().Format(time.RFC3339), s.palette().paint(stateColor(string(e.State)), state), plain(reason), plain(e.Who))
+		state := s.palette().paint(stateColor(string(e.State)), string(e.State)) + strings.Repeat(" ", max(17-len(e.State), 0))
+		b.WriteString(wrapAfter(fmt.Sprintf("%s  %s  ", e.At.UTC().Format(time.RFC3339), state), fmt.Sprintf("%s  (%s)", plain(reason), plain(e.Who)), s.width()) + "\n")
 		b.WriteString(seenLines(e, "    "))
 	}
 	return s.printf("%s", b.String())

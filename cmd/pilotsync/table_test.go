@@ -145,3 +145,19 @@ func TestLongLinesWrapWithAHangingIndent(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+func TestATextWrapsInsideItsColumnOrBelowThePrefix(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		width int
+		want  string
+	}{
+		{0, "12:00  done  certificate valid until 2026-12-01, and more"},
+		{45, "12:00  done  certificate valid until\n             2026-12-01, and more"},
+		{40, "12:00  done\n    certificate valid until 2026-12-01,\n    and more"},
+	} {
+		if diff := cmp.Diff(test.want, wrapAfter("12:00  done  ", "certificate valid until 2026-12-01, and more", test.width)); diff != "" {
+			t.Errorf("in %d columns (-want +got):\n%s", test.width, diff)
+		}
+	}
+}

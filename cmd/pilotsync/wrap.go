@@ -59,3 +59,17 @@ func wrapLines(text string, width int) string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// wrapAfter breaks a text that stands after a prefix, inside its column; or below the
+// prefix, where that leaves little room. 0 is any width.
+func wrapAfter(prefix, text string, width int) string {
+	const narrow = 30
+	at := ansi.StringWidth(prefix)
+	if width <= 0 || at+ansi.StringWidth(text) <= width {
+		return prefix + text
+	}
+	if width-at < narrow {
+		prefix, at = strings.TrimRight(prefix, " ")+"\n    ", 4
+	}
+	return prefix + strings.Join(wrapText(text, max(width-at, 1)), "\n"+strings.Repeat(" ", at))
+}
