@@ -183,7 +183,7 @@ To look again:
 func TestTheWaitShowsOnATerminalWhatIsLeftAndWhy(t *testing.T) {
 	t.Parallel()
 	var errs bytes.Buffer
-	block := newLive(&streams{Err: &errs, ErrSize: sized(40, 24)})
+	block := &live{s: &streams{Err: &errs, ErrSize: sized(40, 24)}}
 	left := []waiting{{"a.example.com", "pending, " + pointsElsewhere}}
 	for range 12 {
 		left = append(left, waiting{"b.example.com", "checking-dns"})
@@ -209,7 +209,7 @@ func TestTheWaitShowsOnATerminalWhatIsLeftAndWhy(t *testing.T) {
 func TestTheWaitDrawsNothingOnADumbTerminal(t *testing.T) {
 	t.Parallel()
 	var errs bytes.Buffer
-	block := newLive(&streams{Err: &errs, ErrSize: sized(80, 24), LookupEnv: vars{"TERM": "dumb"}.lookup})
+	block := &live{s: &streams{Err: &errs, ErrSize: sized(80, 24), LookupEnv: vars{"TERM": "dumb"}.lookup}}
 	block.draw([]string{"a"})
 	block.clear()
 	if errs.Len() > 0 {

@@ -20,7 +20,7 @@ func (f *changeFlags) wait(ctx context.Context, s *streams, l *ledger.Ledger, re
 	waitErr := waitAll(ctx, s, len(followed.order), f.Timeout, followed.lookAgain, func(ctx context.Context) ([]waiting, error) {
 		ended, err := followed.look(ctx, l)
 		for _, d := range ended {
-			if told++; s.ErrSize == nil { // a terminal shows what is left instead
+			if told++; !s.drawable() { // a terminal shows what is left instead
 				s.notice("%d/%d %s: %s", told, len(followed.order), d.Domain, plain(d.inWords()))
 			}
 		}

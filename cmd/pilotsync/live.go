@@ -8,21 +8,19 @@ import (
 )
 
 // live is a block of lines on the terminal that Err is, drawn anew in its place.
-// Where Err is none, or a dumb one, it draws nothing.
+// Where Err can't be drawn on, it does nothing.
 type live struct {
 	s     *streams
-	on    bool
 	drawn int // lines on the terminal
 }
 
-func newLive(s *streams) *live {
-	return &live{s: s, on: s.ErrSize != nil && s.lookup("TERM") != "dumb"}
-}
+// drawable reports whether Err is a terminal on which a block can be drawn anew.
+func (s *streams) drawable() bool { return s.ErrSize != nil && s.lookup("TERM") != "dumb" }
 
 // draw replaces the block. A line that is too wide is broken once and then cut; what
 // has no room above the terminal's end is left out.
 func (l *live) draw(lines []string) {
-	if !l.on {
+	if !l.s.drawable() {
 		return
 	}
 	columns, height := l.s.ErrSize()

@@ -21,7 +21,7 @@ func waitAll(ctx context.Context, s *streams, all int, limit time.Duration, look
 	defer late.Stop()
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
-	block, start := newLive(s), time.Now()
+	block, start := &live{s: s}, time.Now()
 	defer block.clear()
 	ended := func(cause string, left []waiting) error {
 		var names []string
