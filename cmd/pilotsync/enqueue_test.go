@@ -111,7 +111,7 @@ func TestNothingIsEnqueuedIfANameIsWrong(t *testing.T) {
 	got := command(t, env, "example.com\n\n# no\nhttp://example.com\nlocalhost\n", "enqueue", "add", "--app=app1", "good.example.com", "a b", "--file=-")
 	want := `pilotsync: nothing was enqueued:
 domain "a b" is refused: it has a space inside; give one name without spaces
-line 4 of standard input: domain "http://example.com" is refused: it has a scheme; leave out everything up to ://
+line 4 of standard input: domain "http://example.com" is refused: it has a scheme; leave out everything up to :// (did you mean example.com?)
 line 5 of standard input: domain "localhost" is refused: it has one label only; give the full name, such as localhost.example.com
 Try: pilotsync enqueue add --help
 `
