@@ -125,6 +125,8 @@ func TestAReleaseIsWholeStaticAndTheSameFromAnotherFolder(t *testing.T) {
 		}
 	}
 
+	t.Run("the package has what an installation needs, and its links resolve", func(t *testing.T) { hasWhatAnInstallationNeeds(t, folder) })
+
 	elsewhere := filepath.Join(t.TempDir(), "another")
 	copyTracked(t, elsewhere)
 	second := t.TempDir()

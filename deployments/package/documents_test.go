@@ -81,9 +81,8 @@ func slug(heading string) string {
 	}, strings.ToLower(heading))
 }
 
-func TestTheDebHasWhatAnInstallationNeedsAndItsLinksResolve(t *testing.T) {
-	t.Parallel()
-	folder := released(t, "v1.2.3", "linux/"+runtime.GOARCH)
+// hasWhatAnInstallationNeeds tests the .deb and the archive of release 1.2.3 in a folder.
+func hasWhatAnInstallationNeeds(t *testing.T, folder string) {
 	installed := filepath.Join(t.TempDir(), "installed")
 	run(t, "dpkg-deb", "-x", filepath.Join(folder, "pilotsync_1.2.3_"+runtime.GOARCH+".deb"), installed)
 	for _, file := range []string{
