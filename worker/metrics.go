@@ -30,6 +30,7 @@ type Metrics struct {
 	webhookSeconds              prometheus.Histogram
 	sweepFinds                  *prometheus.CounterVec
 	drift                       *prometheus.GaugeVec
+	dryRun                      prometheus.Gauge
 	watched, strays             *prometheus.CounterVec
 }
 
@@ -73,6 +74,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		sweepFinds: make.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_sweep_finds_total",
 			Help: "What the sweep found lying after a crash: change (in a dead worker's hands), sync (without a task), verification (overdue)."}, []string{"kind"}),
 	}
+	m.dryRun = make.NewGauge(prometheus.GaugeOpts{Name: "pilotsync_dry_run",
+		Help: "Whether this worker is in a dry run: it writes nothing to ServerPilot (PILOTSYNC_DRY_RUN)."})
 	m.drift = make.NewGaugeVec(prometheus.GaugeOpts{Name: "pilotsync_app_drift_names",
 		Help: "Names that a sync would put on the app's list or take off it, as the hourly look saw it; only with PILOTSYNC_RECONCILE=report."}, []string{"app"})
 	m.watched = make.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_looks_total",

@@ -26,7 +26,7 @@ type ledgerCollector struct {
 
 	up, ledgerUp, webhooksOff, quarantined                  *prometheus.Desc
 	domains, names, room, blocked, pending, failing, oldest *prometheus.Desc
-	listedAt, expiry, expiring, paused                      *prometheus.Desc
+	listedAt, expiry, expiring, paused, dryRun              *prometheus.Desc
 }
 
 // ledgerState is what one scrape reads.
@@ -73,12 +73,13 @@ func newLedgerCollector(rdb redis.UniversalClient) *ledgerCollector {
 		expiry:      desc("certificate_earliest_expiry_timestamp_seconds", "The first end of a certificate of a domain that is done; absent if the app has none.", "app"),
 		expiring:    desc("certificates_expiring", "Domains that are done by a certificate that ends within 14 days.", "app"),
 		paused:      desc("app_paused", "Whether an operator paused the app.", "app"),
+		dryRun:      desc("app_dry_run", "Whether a dry run was the last to plan the app's list: its changes wait until a worker without PILOTSYNC_DRY_RUN syncs it.", "app"),
 	}
 }
 
 // Describe implements [prometheus.Collector].
 func (c *ledgerCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.up, c.ledgerUp, c.webhooksOff, c.quarantined, c.domains, c.names, c.room, c.blocked, c.pending, c.failing, c.oldest, c.listedAt, c.expiry, c.expiring, c.paused} {
+	for _, d := range []*prometheus.Desc{c.up, c.ledgerUp, c.webhooksOff, c.quarantined, c.domains, c.names, c.room, c.blocked, c.pending, c.failing, c.oldest, c.listedAt, c.expiry, c.expiring, c.paused, c.dryRun} {
 		ch <- d
 	}
 }
@@ -103,6 +104,7 @@ func (c *ledgerCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		gauge(c.expiring, float64(app.Expiring), app.ID)
 		gauge(c.paused, one(app.Paused != ""), app.ID)
+		gauge(c.dryRun, one(app.DryRun != nil), app.ID)
 		gauge(c.blocked, one(app.Trouble != nil && app.Trouble.Blocked), app.ID)
 		gauge(c.pending, float64(app.Pending), app.ID)
 		gauge(c.failing, float64(app.Fails), app.ID)

@@ -97,6 +97,7 @@ func New(cfg Config) (*Worker, error) {
 	if w.metrics = cfg.Metrics; w.metrics == nil {
 		w.metrics = NewMetrics(prometheus.NewRegistry())
 	}
+	w.metrics.dryRun.Set(one(cfg.DryRun))
 	w.watch = &redisWatch{ledger: w.ledger, log: w.log}
 	w.base, w.end = context.WithCancel(context.Background())
 	s, err := w.serving(cfg, &served{})

@@ -55,12 +55,20 @@ type appStatus struct {
 	Trouble  *appTrouble         `json:"trouble"`
 	PausedBy string              `json:"paused_by"` // empty if it isn't
 	Write    *appWrite           `json:"last_write"`
+	// DryRun is what a dry run would have written, null if a sync wrote since.
+	DryRun *appDryRun `json:"dry_run"`
 }
 
 type appTrouble struct {
 	Reason  string    `json:"reason"`
 	Blocked bool      `json:"blocked"`
 	Since   time.Time `json:"since"`
+}
+
+type appDryRun struct {
+	At      time.Time `json:"at"`
+	Added   int       `json:"added"`
+	Removed int       `json:"removed"`
 }
 
 type appWrite struct {
@@ -107,7 +115,7 @@ func (c *appsCmd) Run(ctx context.Context, s *streams) error {
 	}
 	if c.JSON {
 		err = printJSON(s.Out, shown)
-	} else {
+	} else if err = noticeDryRun(ctx, s, l, known); err == nil {
 		err = appTable(shown, time.Now()).print(s)
 	}
 	if err != nil {
@@ -135,6 +143,9 @@ func appStatusOf(app ledger.App, writes []ledger.Write) appStatus {
 	}
 	if t := app.Trouble; t != nil {
 		a.Trouble = &appTrouble{t.Reason, t.Blocked, t.Since.UTC()}
+	}
+	if d := app.DryRun; d != nil {
+		a.DryRun = &appDryRun{d.At.UTC(), d.Added, d.Removed}
 	}
 	if len(writes) > 0 {
 		w := writes[0]
@@ -168,6 +179,9 @@ func appTable(apps []appStatus, now time.Time) *table {
 			if a.Trouble.Blocked {
 				trouble = blockedWords + ": " + a.Trouble.Reason
 			}
+		}
+		if d := a.DryRun; d != nil {
+			trouble = strings.TrimSuffix(fmt.Sprintf("dry run: a sync would write +%d -%d; %s", d.Added, d.Removed, trouble), "; ")
 		}
 		if a.PausedBy != "" {
 			trouble = strings.TrimSuffix("paused by "+a.PausedBy+"; "+trouble, "; ")

@@ -91,6 +91,7 @@ func (c *statusCmd) Run(ctx context.Context, s *streams) error {
 type statusSeen struct {
 	domains  []domainStatus
 	troubles []appInTrouble
+	dryRuns  []string // of workers of these apps, in words
 	unknown  []string // domains that no app has
 }
 
@@ -126,6 +127,9 @@ func (c *statusCmd) read(ctx context.Context, l *ledger.Ledger) (seen statusSeen
 			}
 		}
 	}
+	if seen.dryRuns, err = dryRuns(ctx, l, apps); err != nil {
+		return seen, err
+	}
 	seen.unknown = slices.DeleteFunc(slices.Clone(c.Domains), func(d string) bool { return known[d] })
 	return seen, nil
 }
@@ -137,6 +141,9 @@ func (seen statusSeen) notKnown() string {
 func (c *statusCmd) print(s *streams, seen statusSeen, now time.Time) error {
 	if c.JSON {
 		return printJSON(s.Out, seen.domains)
+	}
+	for _, dryRun := range seen.dryRuns {
+		s.notice("%s", dryRun)
 	}
 	for _, trouble := range seen.troubles {
 		s.notice("%s", plain(trouble.inWords(now)))

@@ -23,6 +23,9 @@ func checkQueues(ctx context.Context, cfg worker.Config) []Result {
 	inspector := asynq.NewInspectorFromRedisClient(cfg.Redis) // not closed: the client isn't its own
 	servers, err := inspector.Servers()
 	results := []Result{judgeWorkers(servers, time.Now(), err)}
+	l := ledger.New(cfg.Redis)
+	live, err := l.Workers(ctx)
+	results = append(results, judgeDryRun(live, err))
 
 	known, err := inspector.Queues() // asked about one that isn't there, asynq has no error to decide on
 	if err != nil {
@@ -37,7 +40,6 @@ func checkQueues(ctx context.Context, cfg worker.Config) []Result {
 			return append(results, unread(CheckBacklog, err))
 		}
 	}
-	l := ledger.New(cfg.Redis)
 	now, err := l.Now(ctx)
 	if err != nil {
 		return append(results, unread(CheckBacklog, err))
@@ -90,6 +92,36 @@ func judgeWorkers(servers []*asynq.ServerInfo, now time.Time, err error) Result 
 	return ok(CheckWorkers, "alive: "+strings.Join(names, ", "))
 }
 
+// judgeDryRun judges by the live workers. One in a dry run beside one that writes is a
+// mistake: which of them takes a change is chance.
+func judgeDryRun(live []ledger.Worker, err error) Result {
+	if err != nil {
+		return unread(CheckDryRun, err)
+	}
+	var names, apps []string
+	for _, w := range ledger.InDryRun(live) {
+		names, apps = append(names, w.Name), append(apps, w.Apps...)
+	}
+	if names == nil {
+		return ok(CheckDryRun, "no worker is in a dry run")
+	}
+	var both []string
+	for _, w := range live {
+		for _, app := range w.Apps {
+			if !w.DryRun && slices.Contains(apps, app) {
+				both = append(both, app)
+			}
+		}
+	}
+	slices.Sort(both)
+	says := fmt.Sprintf("in a dry run, so that nothing is written to ServerPilot: %s", strings.Join(names, ", "))
+	if both = slices.Compact(both); len(both) > 0 {
+		return warning(CheckDryRun, says+"; other workers do write the lists of "+strings.Join(both, ", "),
+			"Stop the workers in the dry run, or the others: beside each other they delay every change.")
+	}
+	return warning(CheckDryRun, says, "Restart the worker without PILOTSYNC_DRY_RUN once you have seen enough; it syncs the lists at once.")
+}
+
 // backlogAge is how long a change may wait before it is worth a word: a sync takes
 // seconds, and a failing one is tried again after five minutes at most.
 const backlogAge = 5 * time.Minute
@@ -110,8 +142,12 @@ func judgeBacklog(queues map[string]*asynq.QueueInfo, apps []ledger.App, now tim
 			parts = append(parts, fmt.Sprintf("%s %d", name, n))
 		}
 	}
-	pending := 0
+	pending, dry := 0, 0
 	for _, app := range apps {
+		if app.DryRun != nil { // they wait for the dry run to end
+			dry += app.Pending
+			continue
+		}
 		pending += app.Pending
 		if !app.Oldest.IsZero() {
 			oldest = max(oldest, now.Sub(app.Oldest))
@@ -119,6 +155,9 @@ func judgeBacklog(queues map[string]*asynq.QueueInfo, apps []ledger.App, now tim
 	}
 	if pending > 0 {
 		parts = append(parts, fmt.Sprintf("changes in the ledger %d", pending))
+	}
+	if dry > 0 {
+		parts = append(parts, fmt.Sprintf("changes that only a dry run has planned %d", dry))
 	}
 	detail := "nothing waits"
 	if len(parts) > 0 {

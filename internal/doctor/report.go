@@ -41,6 +41,7 @@ const (
 	CheckAddress     = "address"
 	CheckOutbound    = "outbound"
 	CheckWorkers     = "workers"
+	CheckDryRun      = "dry-run"
 	CheckBacklog     = "backlog"
 	CheckTasks       = "tasks"
 	CheckArchive     = "archive"

@@ -27,6 +27,7 @@ type Reader interface {
 	Writes(ctx context.Context, app string, n int) ([]ledger.Write, error)
 	Ours(ctx context.Context, app string) ([]string, error)
 	Revisions(ctx context.Context) (map[string]string, error)
+	Workers(ctx context.Context) ([]ledger.Worker, error)
 }
 
 var _ Reader = (*ledger.Ledger)(nil)

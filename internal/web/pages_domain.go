@@ -125,6 +125,8 @@ func explain(v ledger.View, trouble *applist.Trouble) (reason, remedy string) {
 		remedy = "the app is blocked until somebody acts on this; then its changes go on by themselves, and none is lost"
 	case v.State == tasks.Pending && trouble != nil:
 		remedy = "nothing is to be done yet: the app is tried again by itself, and its changes wait meanwhile"
+	case v.State == tasks.Pending && v.Pending != nil && v.Pending.Preview != "":
+		remedy = "nothing is written in a dry run; a worker without PILOTSYNC_DRY_RUN does it at once"
 	case v.State == tasks.Pending:
 		remedy = "nothing is to be done: the app's next sync deals with it"
 	case v.State == tasks.CheckingDNS && v.Record.Attempt == 0, v.State == tasks.CheckingSSL && v.Record.Attempt == 0:

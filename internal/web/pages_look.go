@@ -7,6 +7,8 @@ import (
 	"html/template"
 	"net/http"
 	"time"
+
+	"pilotsync/worker/ledger"
 )
 
 //go:embed templates/*.html
@@ -37,7 +39,9 @@ type frame struct {
 	// again; 0 for never.
 	Reload  int
 	Version string
-	Body    any
+	// DryRun are the workers that write nothing.
+	DryRun []ledger.Worker
+	Body   any
 }
 
 // Asset is where a file of static/ is found.
@@ -52,6 +56,13 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, name st
 	f.User, f.Version, f.files = userOf(r.Context()), p.version, p.files
 	if f.Now.IsZero() {
 		f.Now = p.now()
+	}
+	if status < http.StatusInternalServerError { // else Redis is in trouble, and says nothing of them either
+		workers, err := p.read.Workers(r.Context())
+		if err != nil {
+			return err
+		}
+		f.DryRun = ledger.InDryRun(workers)
 	}
 	var b bytes.Buffer
 	if err := p.looks.byName[name].ExecuteTemplate(&b, "layout", f); err != nil {

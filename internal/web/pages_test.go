@@ -18,10 +18,11 @@ import (
 
 // shelf is a ledger that is read from memory, and keeps what it is asked for.
 type shelf struct {
-	apps   []ledger.App
-	views  []ledger.View
-	writes []ledger.Write
-	err    error // of each reading
+	apps    []ledger.App
+	views   []ledger.View
+	writes  []ledger.Write
+	workers []ledger.Worker
+	err     error // of each reading
 
 	paused []string // what was done to apps
 
@@ -70,6 +71,8 @@ func (s *shelf) Revisions(context.Context) (map[string]string, error) {
 	}
 	return revisions, s.err
 }
+
+func (s *shelf) Workers(context.Context) ([]ledger.Worker, error) { return s.workers, nil }
 
 func (s *shelf) Enqueue(_ context.Context, reqs ...enqueue.Request) ([]enqueue.Receipt, error) {
 	s.asked = append(s.asked, reqs...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,6 +89,11 @@ func (l *Ledger) DryRuns(ctx context.Context, apps ...string) ([]string, error) 
 		}
 	}
 	return found, nil
+}
+
+// InDryRun returns the workers that write nothing.
+func InDryRun(workers []Worker) []Worker {
+	return slices.DeleteFunc(slices.Clone(workers), func(w Worker) bool { return !w.DryRun })
 }
 
 // EndOldDryRun puts right what a dry run of release 0.1.0 left. That release committed
