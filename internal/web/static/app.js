@@ -49,7 +49,7 @@
       if (!answer.ok) {
         show(answer.status === 503 ? "Redis is away" : `Not refreshed (${answer.status})`, true);
         soon(5 * pause);
-      } else if (!document.querySelector("[data-live]:not(#made)")) {
+      } else if (!document.querySelector("[data-live]:not(#made, #dryrun)")) {
         location.reload(); // what is shown is an error that is over
       } else {
         swap(doc);
