@@ -33,7 +33,7 @@ type details struct {
 
 type aged[T any] struct {
 	value T
-	at    time.Time
+	at    time.Time // when it was asked for
 }
 
 // newDetails returns details that are at most half as old as the shortest pause
@@ -47,62 +47,75 @@ func newDetails(base context.Context, roster *roster, shortest time.Duration) *d
 
 // App returns the app as ServerPilot answered it lately.
 func (d *details) App(ctx context.Context, app string) (serverpilot.App, error) {
-	return recall(ctx, d, d.apps, "app "+app, app, app, d.age, func(ctx context.Context, a *account) (serverpilot.App, error) {
+	return d.appSince(ctx, app, time.Now().Add(-d.age))
+}
+
+// FreshApp returns the app as ServerPilot answers a question that is asked from now on.
+// Callers at the same time share it.
+func (d *details) FreshApp(ctx context.Context, app string) (serverpilot.App, error) {
+	return d.appSince(ctx, app, time.Now())
+}
+
+func (d *details) appSince(ctx context.Context, app string, since time.Time) (serverpilot.App, error) {
+	return recall(ctx, d, d.apps, "app "+app, app, app, since, func(ctx context.Context, a *account) (serverpilot.App, error) {
 		return a.client.App(ctx, app)
 	})
 }
 
 // Address returns the address of the app's server.
 func (d *details) Address(ctx context.Context, app serverpilot.App) (netip.Addr, error) {
-	return recall(ctx, d, d.addresses, "server "+app.ServerID, app.ServerID, app.ID, addressAge, func(ctx context.Context, a *account) (netip.Addr, error) {
+	return recall(ctx, d, d.addresses, "server "+app.ServerID, app.ServerID, app.ID, time.Now().Add(-addressAge), func(ctx context.Context, a *account) (netip.Addr, error) {
 		server, err := a.client.Server(ctx, app.ServerID)
 		return server.LastAddress, err
 	})
 }
 
-// recall returns a value that is young enough, or fetches it once for all who
+// recall returns a value that was asked for after since, or fetches it once for all who
 // wait for it.
-func recall[T any](ctx context.Context, d *details, known map[string]aged[T], flight, id, app string, age time.Duration,
+func recall[T any](ctx context.Context, d *details, known map[string]aged[T], flight, id, app string, since time.Time,
 	fetch func(context.Context, *account) (T, error)) (T, error) {
 	young := func() (T, bool) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		v, ok := known[id]
-		return v.value, ok && time.Since(v.at) < age
+		return v.value, ok && !v.at.Before(since)
 	}
-	if value, ok := young(); ok {
-		return value, nil
-	}
-	shared := d.flight.DoChan(flight, func() (any, error) {
-		if value, ok := young(); ok { // another fetch ended since we looked
+	for {
+		if value, ok := young(); ok {
 			return value, nil
 		}
-		ctx, cancel := context.WithTimeout(d.base, 2*serverpilot.CallTimeout)
-		defer cancel()
-		a, err := d.roster.account(app)
-		if err != nil {
-			return nil, err
+		shared := d.flight.DoChan(flight, func() (any, error) {
+			if _, ok := young(); ok { // another fetch ended since we looked
+				return nil, nil
+			}
+			ctx, cancel := context.WithTimeout(d.base, 2*serverpilot.CallTimeout)
+			defer cancel()
+			a, err := d.roster.account(app)
+			if err != nil {
+				return nil, err
+			}
+			if err := a.limiter.WaitVerify(ctx, 1); err != nil {
+				return nil, err
+			}
+			at := time.Now()
+			value, err := fetch(ctx, a)
+			if err != nil {
+				return nil, err
+			}
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			known[id] = aged[T]{value, at}
+			return nil, nil
+		})
+		var zero T
+		select {
+		case <-ctx.Done():
+			return zero, ctx.Err()
+		case result := <-shared:
+			// One that was under way before we came may be too old for us.
+			if result.Err != nil {
+				return zero, result.Err
+			}
 		}
-		if err := a.limiter.WaitVerify(ctx, 1); err != nil {
-			return nil, err
-		}
-		value, err := fetch(ctx, a)
-		if err != nil {
-			return nil, err
-		}
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		known[id] = aged[T]{value, time.Now()}
-		return value, nil
-	})
-	var zero T
-	select {
-	case <-ctx.Done():
-		return zero, ctx.Err()
-	case result := <-shared:
-		if result.Err != nil {
-			return zero, result.Err
-		}
-		return result.Val.(T), nil
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -83,6 +84,9 @@ func (w *Worker) look(ctx context.Context, v tasks.Verify, r applist.Record) (ce
 	app, err := w.details.App(ctx, v.AppID)
 	switch {
 	case err == nil:
+		if facts.OffList, facts.Repair, err = w.offList(ctx, app, r); err != nil {
+			return facts, err
+		}
 		if facts.AutoSSL, err = w.autoSSL(ctx, app); err != nil {
 			return facts, err
 		}
@@ -98,9 +102,10 @@ func (w *Worker) look(ctx context.Context, v tasks.Verify, r applist.Record) (ce
 			facts.Expected = []netip.Prefix{netip.PrefixFrom(address, address.BitLen())}
 		}
 	}
-	looks := make([]certcheck.Look, len(r.Names))
+	names := toProbe(facts)
+	looks := make([]certcheck.Look, len(names))
 	var all sync.WaitGroup
-	for i, name := range r.Names {
+	for i, name := range names {
 		all.Go(func() { looks[i] = w.checker.Check(ctx, name, facts.Expected) })
 	}
 	all.Wait()
@@ -200,8 +205,13 @@ func (w *Worker) conclude(ctx context.Context, v tasks.Verify, was applist.Recor
 // seen is what an attempt saw, as the history has it.
 func seen(facts certcheck.Facts) (checks []applist.Check, autoSSL string) {
 	for _, name := range facts.Names {
-		look := facts.Looks[name]
-		checks = append(checks, applist.Check{Name: name, DNS: look.DNSInWords(), TLS: look.TLSInWords()})
+		check := applist.Check{Name: name, DNS: "not looked at"}
+		if look, looked := facts.Looks[name]; looked {
+			check.DNS, check.TLS = look.DNSInWords(), look.TLSInWords()
+		} else if slices.Contains(facts.OffList, name) {
+			check.DNS = "not looked at: it is not on ServerPilot's list"
+		}
+		checks = append(checks, check)
 	}
 	return checks, facts.AutoSSL.InWords()
 }

@@ -15,6 +15,12 @@ type problem struct{ what, next string }
 func (f Facts) problem(name string) problem {
 	look := f.Looks[name]
 	shown := clean(name, maxName)
+	if slices.Contains(f.OffList, name) {
+		return problem{
+			fmt.Sprintf("%s is not on ServerPilot's list of %s right now; %s", shown, f.app(), f.Repair),
+			"see what holds up the syncs of " + f.app() + " ('pilotsync apps')",
+		}
+	}
 	switch look.DNS {
 	case PointsHere:
 		return f.tlsProblem(shown, name, look)
@@ -122,10 +128,7 @@ func (f Facts) pointHere(name string) string {
 // tlsProblem is for a name whose DNS points here. What ServerPilot says about
 // its certificate explains more than the handshake that fails for want of it.
 func (f Facts) tlsProblem(shown, name string, look Look) problem {
-	ssl, app := f.AutoSSL, "the app"
-	if f.App != "" {
-		app = "app " + clean(f.App, maxName)
-	}
+	ssl, app := f.AutoSSL, f.app()
 	detail := clean(look.TLSDetail, maxDetail)
 	if detail == "" {
 		detail = "its certificate wasn't checked"
@@ -166,6 +169,13 @@ func (f Facts) tlsProblem(shown, name string, look Look) problem {
 		}
 	}
 	return problem{shown + " points here, but " + what, next}
+}
+
+func (f Facts) app() string {
+	if f.App == "" {
+		return "the app"
+	}
+	return "app " + clean(f.App, maxName)
 }
 
 func (f Facts) covers() string {

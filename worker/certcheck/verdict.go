@@ -30,8 +30,13 @@ type Facts struct {
 	// Names are the domain itself and its www form where it has one.
 	Names []string
 	// Looks holds a look for each name. A name without one counts as Unknown.
-	Looks    map[string]Look
-	AutoSSL  AutoSSL
+	Looks   map[string]Look
+	AutoSSL AutoSSL
+	// OffList are those of Names that ServerPilot's list lacks, and Repair is a clause
+	// about how they come back. Names that aren't on the list aren't looked at, and if
+	// Domain is one, none is.
+	OffList  []string
+	Repair   string
 	Expected []netip.Prefix
 	// Attempt counts from 1; at Limit it is the last.
 	Attempt, Limit int
@@ -58,7 +63,8 @@ func again(domain string) string {
 	return ", then have it verified again (on its page, or: pilotsync verify " + domain + ")."
 }
 
-// Judge decides a domain's state. The domain itself decides; a www form that
+// Judge decides a domain's state. Where the domain isn't on the list, that is the cause
+// of whatever doesn't work. The domain itself decides; a www form that
 // fails is only a warning in the reason. The handshake is the truth: a good
 // domain is done whatever AutoSSL says. Attempts go on until the domain is done
 // or the limit is reached. A wildcard isn't for here: nothing can certify it.

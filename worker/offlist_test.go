@@ -1,0 +1,145 @@
+package worker_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker"
+	"pilotsync/worker/applist"
+)
+
+// verify has a domain verified, and returns what its history says of that attempt.
+func (w *world) verify(app, domain string) (event applist.Event) {
+	w.t.Helper()
+	receipts, err := w.client.Verify(w.t.Context(), "ada", enqueue.Target{AppID: app, Domain: domain})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.await(domain+" was verified", time.Minute, func() bool {
+		v := w.view(app, domain)
+		if v.Record.CheckSeq < receipts[0].Seq || v.Record.Attempt < 1 {
+			return false
+		}
+		history, err := w.ledger.History(w.t.Context(), app, domain)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		i := slices.IndexFunc(history, func(e applist.Event) bool { return e.Who == "ada" })
+		if i >= 0 {
+			event = history[i]
+		}
+		return i >= 0
+	})
+	return event
+}
+
+func (w *world) edit(app string, names ...string) {
+	w.t.Helper()
+	if err := w.sim.EditByHand(app, func([]string) []string { return names }); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestAVerificationSaysFirstThatTheDomainIsOffTheListAndHasItPutBack(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
+	w.start(w.config("app1"))
+	w.add("app1", "shop.example.com")
+	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
+	w.edit("app1", "hand.example.net")
+	event := w.verify("app1", "shop.example.com")
+	if want := "shop.example.com is not on ServerPilot's list of app app1 right now; a sync puts it back"; event.Reason != want {
+		t.Errorf("the reason is %q, want %q", event.Reason, want)
+	}
+	for _, check := range event.Checks {
+		if check.DNS != "not looked at: it is not on ServerPilot's list" || check.TLS != "" {
+			t.Errorf("of %s it says %+v", check.Name, check)
+		}
+	}
+	w.await("the names are back", time.Minute, func() bool {
+		return slices.Equal(w.sim.List("app1"), []string{"hand.example.net", "shop.example.com", "www.shop.example.com"})
+	})
+	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
+}
+
+func TestAMissingWWWFormIsSaidAndPutBack(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
+	w.start(w.config("app1"))
+	w.add("app1", "shop.example.com")
+	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
+	w.edit("app1", "shop.example.com")
+	event := w.verify("app1", "shop.example.com")
+	if event.State != tasks.Done || !strings.Contains(event.Reason, "warning: www.shop.example.com is not on ServerPilot's list of app app1 right now; a sync puts it back") {
+		t.Errorf("it is %s: %s", event.State, event.Reason)
+	}
+	want := []applist.Check{{Name: "shop.example.com"}, {Name: "www.shop.example.com", DNS: "not looked at: it is not on ServerPilot's list"}}
+	if len(event.Checks) != 2 || event.Checks[1] != want[1] || !strings.HasPrefix(event.Checks[0].DNS, "points here") {
+		t.Errorf("it saw %+v", event.Checks)
+	}
+	w.await("the www form is back", time.Minute, func() bool {
+		return slices.Equal(w.sim.List("app1"), []string{"shop.example.com", "www.shop.example.com"})
+	})
+}
+
+func TestOffTheListOfAPausedAppOrInADryRunNothingIsPutBack(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
+	cfg := w.config("app1")
+	stop := w.start(cfg)
+	w.add("app1", "www.shop.example.com")
+	w.awaitState("app1", "www.shop.example.com", time.Minute, tasks.Done)
+	operator := worker.NewOperator(w.rdb)
+	if err := operator.Pause(t.Context(), "app1", "ada"); err != nil {
+		t.Fatal(err)
+	}
+	w.edit("app1")
+	if event := w.verify("app1", "www.shop.example.com"); !strings.HasSuffix(event.Reason, "right now; a sync puts it back once the app is resumed") {
+		t.Errorf("paused: %s", event.Reason)
+	}
+	stop()
+	cfg.DryRun = true
+	w.start(cfg)
+	if _, err := operator.Resume(t.Context(), "app1"); err != nil {
+		t.Fatal(err)
+	}
+	w.noSyncWaits()
+	w.await("the dry run's own", time.Minute, func() bool {
+		event := w.verify("app1", "www.shop.example.com")
+		return strings.HasSuffix(event.Reason, "right now; a dry run doesn't put it back")
+	})
+	w.noSyncWaits()
+	if list := w.sim.List("app1"); len(list) != 0 {
+		t.Errorf("the list is %v", list)
+	}
+}
+
+// The details of an app are kept for some seconds. A name that was put on the list
+// meanwhile isn't missing.
+func TestAnAbsenceIsNotBelievedFromMemory(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
+	cfg := w.config("app1")
+	cfg.SSLDelays = []time.Duration{time.Second, time.Minute, time.Minute} // details are kept for half of the shortest
+	w.start(cfg)
+	for _, domain := range names(12) {
+		w.add("app1", domain)
+		w.awaitState("app1", domain, time.Minute, tasks.Done)
+	}
+	for _, domain := range names(12) {
+		history, err := w.ledger.History(t.Context(), "app1", domain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, event := range history {
+			if strings.Contains(event.Reason, "right now") {
+				t.Errorf("%s: %s", domain, event.Reason)
+			}
+		}
+	}
+}
