@@ -25,6 +25,9 @@ import (
 )
 
 const (
+	demoClientID = "sim"
+	demoAPIKey   = "sim-key"
+
 	demoLatency   = 150 * time.Millisecond // long enough that changes gather during a call
 	demoCertDelay = 700 * time.Millisecond // a late certificate takes ten times as long
 )
@@ -44,6 +47,7 @@ type demoWorld struct {
 	ledger *ledger.Ledger
 	client *enqueue.Client
 	log    *logrus.Logger
+	lists  *remoteLists
 	page   string // the status page's address
 
 	stop    context.CancelFunc
@@ -87,9 +91,10 @@ func startDemo(apps []demoApp, log io.Writer) (_ *demoWorld, err error) {
 func (w *demoWorld) run(apps []string) error {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(w.sim.CAPEM())
+	accounts := []worker.Account{{ClientID: demoClientID, APIKey: demoAPIKey, Apps: apps}}
 	wk, err := worker.New(worker.Config{
 		Redis: w.rdb, APIURL: w.sim.APIURL(),
-		Accounts:  []worker.Account{{ClientID: "sim", APIKey: "sim-key", Apps: apps}},
+		Accounts:  accounts,
 		Rules:     applist.Rules{WWW: tasks.WWWAlways},
 		SSLDelays: demoDelays(),
 		// The simulated web servers are on loopback.
@@ -99,13 +104,16 @@ func (w *demoWorld) run(apps []string) error {
 	if err != nil {
 		return fmt.Errorf("starting the worker: %w", err)
 	}
+	if w.lists, err = newRemoteLists(w.rdb, w.sim.APIURL(), 0, accounts); err != nil {
+		return fmt.Errorf("reading lists for the status page: %w", err)
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("opening a port for the status page: %w", err)
 	}
 	w.page = "http://" + listener.Addr().String() + "/"
 	// Nothing here is real: whoever looks may try the buttons, too.
-	site, err := web.New(web.Config{Redis: w.rdb, Open: web.Act, Version: version(), Log: logrus.NewEntry(w.log)})
+	site, err := web.New(web.Config{Redis: w.rdb, Remote: w.lists, Open: web.Act, Version: version(), Log: logrus.NewEntry(w.log)})
 	if err != nil {
 		_ = listener.Close()
 		return fmt.Errorf("making the status page: %w", err)
@@ -147,6 +155,9 @@ func (w *demoWorld) redisURL() string { return "redis://" + w.redis.Addr() + "/0
 func (w *demoWorld) close() error {
 	w.stop()
 	err := w.running.Wait()
+	if w.lists != nil {
+		w.lists.close()
+	}
 	if w.rdb != nil {
 		_ = w.rdb.Close() // nothing of it is kept
 	}

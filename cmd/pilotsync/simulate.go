@@ -231,12 +231,7 @@ func keep(file, what, pattern string, content []byte, mode os.FileMode) (name st
 func (c *simulateCmd) printSettings(w io.Writer, sim *simulator.Simulator, worker [][2]string, caFile string) error {
 	var b strings.Builder
 	b.WriteString("# The simulator is up. A worker talks to it with these settings:\n")
-	for _, setting := range append(append([][2]string{{"SERVERPILOT_API_URL", sim.APIURL()}}, worker...), [][2]string{
-		{"PILOTSYNC_DNS", sim.DNSAddr()},
-		{"PILOTSYNC_TLS_PORT", strconv.Itoa(sim.TLSPort())},
-		{"PILOTSYNC_TLS_ROOTS", caFile},
-		{"PILOTSYNC_ALLOW_PRIVATE_ADDRESSES", "true"},
-	}...) {
+	for _, setting := range simulatorSettings(sim, worker, caFile) {
 		fmt.Fprintf(&b, "export %s=%s\n", setting[0], shellQuote(setting[1]))
 	}
 	b.WriteString("# A domain behaves as a word in its first label says:\n")
@@ -246,6 +241,18 @@ func (c *simulateCmd) printSettings(w io.Writer, sim *simulator.Simulator, worke
 	b.WriteString("# ready\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// simulatorSettings are those of a worker that talks to the simulator, the account's
+// among them.
+func simulatorSettings(sim *simulator.Simulator, account [][2]string, caFile string) [][2]string {
+	all := append([][2]string{{"SERVERPILOT_API_URL", sim.APIURL()}}, account...)
+	return append(all, [][2]string{
+		{"PILOTSYNC_DNS", sim.DNSAddr()},
+		{"PILOTSYNC_TLS_PORT", strconv.Itoa(sim.TLSPort())},
+		{"PILOTSYNC_TLS_ROOTS", caFile},
+		{"PILOTSYNC_ALLOW_PRIVATE_ADDRESSES", "true"},
+	}...)
 }
 
 var shellSafe = regexp.MustCompile(`^[A-Za-z0-9_./:,@%+=-]+$`)
