@@ -115,7 +115,14 @@ func (c *appsCmd) Run(ctx context.Context, s *streams) error {
 	}
 	if c.JSON {
 		err = printJSON(s.Out, shown)
-	} else if err = noticeDryRun(ctx, s, l, known); err == nil {
+	} else {
+		lines, readErr := dryRuns(ctx, l, known)
+		if readErr != nil {
+			return readErr
+		}
+		for _, line := range lines {
+			s.notice("%s", line)
+		}
 		err = appTable(shown, time.Now()).print(s)
 	}
 	if err != nil {

@@ -81,6 +81,9 @@ func statusScreen(seen statusSeen, trouble error, now time.Time, columns, height
 	if trouble != nil {
 		text += p.paint(red, wrapLines("This may be old, the ledger can't be read: "+plain(trouble.Error()), columns)) + "\n"
 	}
+	for _, dryRun := range seen.dryRuns {
+		text += p.paint(yellow, wrapLines(dryRun, columns)) + "\n"
+	}
 	for _, t := range seen.troubles {
 		text += p.paint(yellow, wrapLines(plain(t.inWords(now)), columns)) + "\n"
 	}
