@@ -1,19 +1,18 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
+	"pilotsync/internal/keytext"
+	"pilotsync/internal/strictyaml"
 	"pilotsync/tasks"
 	"pilotsync/worker"
 )
@@ -26,6 +25,7 @@ func (s accountSettings) accounts(w *wrong, read readFile) ([]worker.Account, ma
 		file := take(w, "PILOTSYNC_CONFIG", s.Config, func(path string) (accountsConfig, error) {
 			return read.accounts(path, s.keys())
 		})
+		w.keyFiles = append(w.keyFiles, file.keyFiles...)
 		return file.accounts, file.webhooks
 	}
 	account := worker.Account{}
@@ -53,26 +53,53 @@ func (s accountSettings) accounts(w *wrong, read readFile) ([]worker.Account, ma
 
 // accountsFile is the form of PILOTSYNC_CONFIG.
 type accountsFile struct {
-	Accounts []struct {
-		ClientID   string   `yaml:"client_id"`
-		APIKey     string   `yaml:"api_key"`
-		APIKeyFile string   `yaml:"api_key_file"` // as keyFolders.find takes it
-		Apps       []string `yaml:"apps"`
-	} `yaml:"accounts"`
+	Accounts []accountEntry `yaml:"accounts" takes:"a list of accounts such as - {client_id: cid_one, api_key_file: /run/secrets/one, apps: [appA, appB]}"`
 	// Webhooks are by app: those that have another than PILOTSYNC_WEBHOOK_URL.
-	Webhooks map[string]webhookEntry `yaml:"webhooks"`
+	Webhooks map[string]webhookEntry `yaml:"webhooks" takes:"webhooks by app, such as appA: {url: https://example.com/hook, secret_file: /run/secrets/hook}"`
+}
+
+type accountEntry struct {
+	ClientID   string   `yaml:"client_id" takes:"the client id of an account"`
+	APIKey     string   `yaml:"api_key" takes:"the API key of the account"`
+	APIKeyFile string   `yaml:"api_key_file" takes:"a path such as /run/secrets/one"` // as keyFolders.find takes it
+	Apps       []string `yaml:"apps" takes:"a list of app ids such as [appA, appB]"`
+
+	line int
+}
+
+// UnmarshalYAML notes the line as well.
+func (a *accountEntry) UnmarshalYAML(n *yaml.Node) error {
+	type plain accountEntry
+	if err := n.Decode((*plain)(a)); err != nil {
+		return err
+	}
+	a.line = n.Line
+	return nil
 }
 
 type webhookEntry struct {
-	URL        string `yaml:"url"`
-	Secret     string `yaml:"secret"`      // several with spaces
-	SecretFile string `yaml:"secret_file"` // as keyFolders.find takes it
+	URL        string `yaml:"url" takes:"a URL such as https://example.com/hook"`
+	Secret     string `yaml:"secret" takes:"one or several secrets with spaces between them, such as whsec_…"`
+	SecretFile string `yaml:"secret_file" takes:"a path such as /run/secrets/hook"` // as keyFolders.find takes it
+
+	line int
+}
+
+// UnmarshalYAML notes the line as well.
+func (h *webhookEntry) UnmarshalYAML(n *yaml.Node) error {
+	type plain webhookEntry
+	if err := n.Decode((*plain)(h)); err != nil {
+		return err
+	}
+	h.line = n.Line
+	return nil
 }
 
 // accountsConfig is what an accountsFile comes to.
 type accountsConfig struct {
 	accounts []worker.Account
 	webhooks map[string]worker.Webhook
+	keyFiles []string // that hold keys or secrets
 }
 
 // accounts reads a PILOTSYNC_CONFIG; its error tells all that is wrong in one line.
@@ -82,38 +109,38 @@ func (read readFile) accounts(file string, keys keyFolders) (accountsConfig, err
 		return accountsConfig{}, fmt.Errorf("it takes a file that can be read: %w", err)
 	}
 	var parsed accountsFile
-	decoder := yaml.NewDecoder(bytes.NewReader(content))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&parsed); err != nil && !errors.Is(err, io.EOF) {
-		return accountsConfig{}, fmt.Errorf("the file isn't as it should be: %w", withoutValues(err))
-	}
-	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return accountsConfig{}, errors.New("the file holds more than one YAML document; it takes one")
+	if err := strictyaml.Decode(content, &parsed); err != nil {
+		return accountsConfig{}, err
 	}
 	if len(parsed.Accounts) == 0 {
 		return accountsConfig{}, errors.New("the file has no accounts; it takes accounts: [{client_id, api_key or api_key_file, apps: [id, …]}]")
 	}
 	var wrong []string
-	var accounts []worker.Account
+	config := accountsConfig{webhooks: map[string]worker.Webhook{}}
+	inline := false // a key or secret is in the file itself
 	for i, a := range parsed.Accounts {
 		say := func(field string, err error) {
 			if err != nil {
-				wrong = append(wrong, fmt.Sprintf("%s of account %d %v", field, i+1, err))
+				wrong = append(wrong, fmt.Sprintf("%s%s of account %d %v", atLine(a.line), field, i+1, err))
 			}
 		}
 		key, path := a.APIKey, keys.find(a.APIKeyFile)
-		say("client_id", checkClientID(a.ClientID))
+		id, err := keytext.Clean(a.ClientID, keytext.Word)
+		say("client_id", cmp.Or(err, checkClientID(id)))
 		switch {
 		case key != "" && path != "":
 			say("api_key", errors.New("and its api_key_file are both set; it takes one of them"))
 		case path != "":
-			if key, err = read.text(path); err != nil {
+			config.keyFiles = append(config.keyFiles, path)
+			if key, err = read.text(path, keytext.Word); err != nil {
 				say("api_key_file", fmt.Errorf("is %q; %w", path, err))
 				break
 			}
 			say("api_key_file", checkAPIKey(key))
 		default:
-			say("api_key", checkAPIKey(key))
+			inline = inline || key != ""
+			key, err = keytext.Clean(key, keytext.Word)
+			say("api_key", cmp.Or(err, checkAPIKey(key)))
 		}
 		if len(a.Apps) == 0 {
 			say("apps", errors.New("is not set; it takes the ids of one or more apps"))
@@ -123,26 +150,41 @@ func (read readFile) accounts(file string, keys keyFolders) (accountsConfig, err
 				say("apps", fmt.Errorf("is wrong: %w", err))
 			}
 		}
-		accounts = append(accounts, worker.Account{ClientID: a.ClientID, APIKey: key, Apps: a.Apps})
+		config.accounts = append(config.accounts, worker.Account{ClientID: id, APIKey: key, Apps: a.Apps})
 	}
-	if err := checkEachOnce(accounts); err != nil {
+	if err := checkEachOnce(config.accounts); err != nil {
 		wrong = append(wrong, err.Error())
 	}
-	hooks := map[string]worker.Webhook{}
 	for _, app := range slices.Sorted(maps.Keys(parsed.Webhooks)) {
-		hook, err := read.webhook(parsed.Webhooks[app], keys)
-		if !slices.ContainsFunc(accounts, func(a worker.Account) bool { return slices.Contains(a.Apps, app) }) {
+		entry := parsed.Webhooks[app]
+		hook, err := read.webhook(entry, keys)
+		if !slices.ContainsFunc(config.accounts, func(a worker.Account) bool { return slices.Contains(a.Apps, app) }) {
 			err = errors.New("is for no app of these accounts; it takes one of their apps")
 		}
 		if err != nil {
-			wrong = append(wrong, fmt.Sprintf("the webhook of %q %v", app, err))
+			wrong = append(wrong, fmt.Sprintf("%sthe webhook of %q %v", atLine(entry.line), app, err))
 		}
-		hooks[app] = hook
+		inline = inline || entry.Secret != ""
+		if entry.SecretFile != "" {
+			config.keyFiles = append(config.keyFiles, keys.find(entry.SecretFile))
+		}
+		config.webhooks[app] = hook
 	}
 	if wrong != nil {
 		return accountsConfig{}, errors.New(strings.Join(wrong, "; "))
 	}
-	return accountsConfig{accounts, hooks}, nil
+	if inline {
+		config.keyFiles = append(config.keyFiles, file)
+	}
+	return config, nil
+}
+
+// atLine is the beginning of an error; an entry that is null has no line.
+func atLine(line int) string {
+	if line == 0 {
+		return ""
+	}
+	return fmt.Sprintf("line %d: ", line)
 }
 
 // webhook reads an entry of webhooks. Its errors don't show the secret.
@@ -154,11 +196,15 @@ func (read readFile) webhook(entry webhookEntry, keys keyFolders) (hook worker.W
 	case secrets != "" && path != "":
 		return hook, errors.New("has both secret and secret_file; it takes one of them")
 	case path != "":
-		if secrets, err = read.text(path); err != nil {
+		if secrets, err = read.text(path, keytext.List); err != nil {
 			return hook, fmt.Errorf("has the secret_file %q; %w", path, err)
 		}
 	case secrets == "":
 		return hook, errors.New("has no secret; " + secretForm)
+	default:
+		if secrets, err = keytext.Clean(secrets, keytext.List); err != nil {
+			return hook, fmt.Errorf("has a secret that %w", err)
+		}
 	}
 	if hook.URL, err = parseWebhookURL(entry.URL); err != nil {
 		return hook, fmt.Errorf("has a wrong url; %w", err)
@@ -192,16 +238,6 @@ func (k keyFolders) find(path string) string {
 	return filepath.Join(k.beside, path)
 }
 
-// Values are quoted like this in the errors of the YAML package. One may be a
-// key that stands in the wrong place.
-var yamlValue = regexp.MustCompile("(?s) `.*?`")
-
-// withoutValues makes one line of a YAML error, without the file's content.
-func withoutValues(err error) error {
-	text := yamlValue.ReplaceAllString(err.Error(), "")
-	return errors.New(strings.Join(strings.Fields(text), " "))
-}
-
 // checkEachOnce refuses an app that is listed twice, since two accounts would write
 // its list with different keys, and two keys of one account, which has one.
 func checkEachOnce(accounts []worker.Account) error {
@@ -222,8 +258,6 @@ func checkEachOnce(accounts []worker.Account) error {
 	return nil
 }
 
-func odd(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
-
 // checkClientID shows no value: with a colon in it, it may be ID:KEY.
 func checkClientID(id string) error {
 	switch {
@@ -231,18 +265,13 @@ func checkClientID(id string) error {
 		return errors.New("is not set; it takes the client id of a ServerPilot account")
 	case strings.Contains(id, ":"):
 		return errors.New("holds a colon; it takes the client id alone, without the key")
-	case strings.ContainsFunc(id, odd):
-		return errors.New("holds white space or a control character; it takes the client id alone")
 	}
 	return nil
 }
 
 func checkAPIKey(key string) error {
-	switch {
-	case key == "":
+	if key == "" {
 		return errors.New("is not set; it takes the API key of the account")
-	case strings.ContainsFunc(key, odd):
-		return errors.New("holds white space or a control character; it takes the API key alone")
 	}
 	return nil
 }

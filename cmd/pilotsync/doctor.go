@@ -38,7 +38,7 @@ func (c *doctorCmd) Run(ctx context.Context, s *streams) error {
 	if set.Worker.Redis != nil {
 		defer set.Worker.Redis.Close()
 	}
-	results = append(settingsResults(w, set), results...)
+	results = append(append(settingsResults(w, set), keyFileResults(s, w)...), results...)
 	if s.Terminal && !c.JSON {
 		fmt.Fprint(s.Err, "checking …")
 	}
@@ -62,6 +62,15 @@ func (c *doctorCmd) Run(ctx context.Context, s *streams) error {
 		return errShown
 	}
 	return nil
+}
+
+// keyFileResults makes a warning of each key file that every user can read.
+func keyFileResults(s *streams, w wrong) []doctor.Result {
+	var results []doctor.Result
+	for _, what := range s.exposed(w.keyFiles) {
+		results = append(results, doctor.Result{Check: doctor.CheckSettings, Status: doctor.Warning, Detail: what, Remedy: exposedRemedy})
+	}
+	return results
 }
 
 // settingsResults makes a failed check of each wrong setting.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"pilotsync/internal/nearest"
 	"pilotsync/internal/wpconfig"
 )
 
@@ -62,7 +63,7 @@ func isServiceLink(name string, environ []string) bool {
 // count more than letters: PILOTSYNC_DNS_SERVER leads to PILOTSYNC_DNS.
 func nearestSetting(name string, known []string) string {
 	known = slices.DeleteFunc(slices.Clone(known), func(k string) bool { return k == "CREDENTIALS_DIRECTORY" }) // systemd sets it
-	return nearest(name, known, func(a, b string) int {
+	distance := func(a, b string) int {
 		flagA, flagB := flagOf(a), flagOf(b)
 		words, common := strings.Split(flagB, "-"), 0
 		for _, word := range strings.Split(flagA, "-") {
@@ -70,33 +71,7 @@ func nearestSetting(name string, known []string) string {
 				common++
 			}
 		}
-		return 4*(editDistance(flagA, flagB)-4*common) + min(editDistance(a, b), 3)
-	})
-}
-
-// nearest is the first of known with the least distance to word.
-func nearest(word string, known []string, distance func(a, b string) int) string {
-	return slices.MinFunc(known, func(a, b string) int { return distance(word, a) - distance(word, b) })
-}
-
-// editDistance counts the bytes that must be inserted, deleted or replaced to make
-// one word of the other (Levenshtein).
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+		return 4*(nearest.Distance(flagA, flagB)-4*common) + min(nearest.Distance(a, b), 3)
 	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, diagonal+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
+	return slices.MinFunc(known, func(a, b string) int { return distance(name, a) - distance(name, b) })
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"pilotsync/internal/credentials"
+	"pilotsync/internal/keytext"
 )
 
 // passwordsCmd is for what is set up without a person, as docker-compose.yml does it.
@@ -66,9 +67,11 @@ func (c *passwordsMakeCmd) Run(s *streams) error {
 	if opt.ACL, err = os.ReadFile(c.ACL); err != nil {
 		return usageError{fmt.Errorf("--acl is %q; it takes a file that can be read: %w", c.ACL, err)}
 	}
-	opt.APIKey = c.APIKey
+	if opt.APIKey, err = keytext.Clean(c.APIKey, keytext.Word); err != nil {
+		return usageError{fmt.Errorf("the API key %w", err)}
+	}
 	if c.APIKeyFile != "" {
-		if opt.APIKey, err = readFile(os.ReadFile).text(c.APIKeyFile); err != nil {
+		if opt.APIKey, err = readFile(os.ReadFile).text(c.APIKeyFile, keytext.Word); err != nil {
 			return usageError{fmt.Errorf("--api-key-file is %q; %w", c.APIKeyFile, err)}
 		}
 	}

@@ -75,7 +75,7 @@ func (r reloader) warn(changed []string) {
 
 // reload has a running worker, and its dashboard, take accounts, apps, webhooks and
 // users anew. Both keep their connections to Redis, which is rdb.
-func (c *workerCmd) reload(ctx context.Context, read readFile, rdb redis.UniversalClient, w *worker.Worker, lists *remoteLists, page pageSetup) error {
+func (c *workerCmd) reload(ctx context.Context, read readFile, rdb redis.UniversalClient, w *worker.Worker, lists *remoteLists, page pageSetup, warn func(keyFiles []string)) error {
 	set, err := c.config(read)
 	if err != nil {
 		return err
@@ -91,12 +91,13 @@ func (c *workerCmd) reload(ctx context.Context, read readFile, rdb redis.Univers
 	}
 	lists.use(anew)
 	page.use(set.pageSetup)
+	warn(set.KeyFiles)
 	return nil
 }
 
 // reload has a running dashboard take its users anew, and the accounts by which it
 // reads lists.
-func (c *webCmd) reload(read readFile, running webSetup) error {
+func (c *webCmd) reload(read readFile, running webSetup, warn func(keyFiles []string)) error {
 	set, err := c.config(read)
 	if err != nil {
 		return err
@@ -110,5 +111,6 @@ func (c *webCmd) reload(read readFile, running webSetup) error {
 		running.lists.use(anew)
 	}
 	running.pageSetup.use(set.pageSetup)
+	warn(set.keyFiles)
 	return nil
 }

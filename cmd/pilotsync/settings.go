@@ -77,6 +77,8 @@ type setup struct {
 	logSetup
 	Worker worker.Config // without Log
 	Redis  string        // its URL, as it may be shown
+	// KeyFiles are those that keys and passwords were read from.
+	KeyFiles []string
 }
 
 // config checks every setting and returns what they come to, with a Redis
@@ -122,6 +124,7 @@ func (s workerSettings) check(readFile readFile) (setup, wrong) {
 		logSetup:  s.log(&w),
 	}
 	set.Worker.Redis, set.Redis = s.open(&w, readFile)
+	set.KeyFiles = w.keyFiles
 	return set, w
 }
 

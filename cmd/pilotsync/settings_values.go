@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/sirupsen/logrus"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"pilotsync/internal/keytext"
 	"pilotsync/tasks"
 )
 
@@ -190,22 +192,46 @@ func parseSecrets(value string) ([]*standardwebhooks.Webhook, error) {
 	return secrets, nil
 }
 
+// parseResolver refuses what can't be the address of a resolver. Whether one answers
+// there is for the doctor to find out.
 func parseResolver(value string) (string, error) {
 	if value == "" {
 		return "", nil
+	}
+	const rule = "it takes host[:port] of a resolver, such as 127.0.0.1:5353"
+	if strings.Contains(value, "://") {
+		return "", errors.New("it is a URL, and only plain DNS is spoken; " + rule)
 	}
 	host, port, err := net.SplitHostPort(value)
 	if err != nil { // no port: it may be an IPv6 address with or without brackets
 		host, port = strings.TrimSuffix(strings.TrimPrefix(value, "["), "]"), "53"
 	}
-	_, badPort := wholeNumber(1, 65535)(port)
-	if _, notAddr := netip.ParseAddr(host); badPort != nil || notAddr != nil && !hostName(host) {
-		return "", errors.New("it takes host[:port] of a resolver, such as 127.0.0.1:5353")
+	if _, err := wholeNumber(1, 65535)(port); err != nil {
+		return "", fmt.Errorf("its port is %q, and ports go from 1 to 65535; %s", port, rule)
+	}
+	addr, err := netip.ParseAddr(host)
+	switch {
+	case err == nil && addr.IsUnspecified():
+		return "", errors.New("no resolver has the address of all interfaces; " + rule)
+	case err == nil && (addr.IsMulticast() || addr == netip.AddrFrom4([4]byte{255, 255, 255, 255})):
+		return "", errors.New("it is the address of many machines, and takes that of one; " + rule)
+	case err == nil:
+	case host == "":
+		return "", errors.New("it has no host; " + rule)
+	case numeric.MatchString(host):
+		return "", fmt.Errorf("%q is no address, and no host has such a name; %s", host, rule)
+	case !hostName.MatchString(host) || len(host) > 253:
+		return "", fmt.Errorf("%q can't be the name of a host; %s", host, rule)
 	}
 	return net.JoinHostPort(host, port), nil
 }
 
-func hostName(host string) bool { return host != "" && !strings.ContainsAny(host, ":/@?#[] ") }
+var (
+	// hostName is a name as resolvers of local networks have it, too: with underscores.
+	hostName = regexp.MustCompile(`^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$`)
+	// numeric is what a wrong IPv4 address looks like.
+	numeric = regexp.MustCompile(`^[0-9]+(?:\.[0-9]+)*\.?$`)
+)
 
 func parseListen(value string) (string, error) {
 	if strings.EqualFold(value, "off") {
@@ -236,29 +262,51 @@ type readFile func(name string) ([]byte, error)
 
 // either returns what a variable or its …_FILE form holds; both may be unset.
 func (read readFile) either(w *wrong, variable, value, file string) (_ string, ok bool) {
+	form := formOf(variable)
 	switch {
 	case file == "":
-		return strings.TrimSpace(value), true
+		text, err := keytext.Clean(value, form)
+		if err != nil {
+			w.say(variable, err.Error())
+		}
+		return text, err == nil
 	case value != "":
 		w.say(variable, fmt.Sprintf("and %s_FILE (--%s) are both set; it takes one of them", variable, flagOf(variable+"_FILE")))
 		return "", false
 	}
-	content, err := read.text(file)
+	content, err := read.text(file, form)
 	if err != nil {
 		w.add(variable+"_FILE", file, err.Error())
 		return "", false
 	}
+	if variable != "WU_SERVER_PILOT_CLIENT_ID" && variable != "WU_SERVER_PILOT_APP_ID" { // these are no secrets
+		w.keyFiles = append(w.keyFiles, file)
+	}
 	return content, true
 }
 
+// formOf is what the text of a variable may be made of.
+func formOf(variable string) keytext.Form {
+	switch variable {
+	case "REDIS_URL":
+		return keytext.URL
+	case "WU_SERVER_PILOT_APP_ID", "PILOTSYNC_WEBHOOK_SECRET":
+		return keytext.List
+	}
+	return keytext.Word
+}
+
 // text returns a file's content, trimmed.
-func (read readFile) text(file string) (string, error) {
+func (read readFile) text(file string, form keytext.Form) (string, error) {
 	content, err := read(file)
 	if err != nil {
 		return "", fmt.Errorf("it takes a file that can be read: %w", err)
 	}
-	text := strings.TrimSpace(string(content))
-	if text == "" {
+	text, err := keytext.Clean(string(content), form)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("the file %w", err)
+	case text == "":
 		return "", errors.New("the file is empty")
 	}
 	return text, nil

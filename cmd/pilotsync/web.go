@@ -57,10 +57,12 @@ func (c *webCmd) Run(ctx context.Context, s *streams) error {
 	}
 	defer page.close()
 	log.Infof("pilotsync %s: Redis is %s", version(), set.shown)
+	warn := func(keyFiles []string) { s.warnOfExposed(log, keyFiles) }
+	warn(set.keyFiles)
 	watch := func(ctx context.Context) error { return watchRedis(ctx, set.redis, log, set.shown) }
 	ctx, stop := context.WithCancel(ctx)
 	reloaded := reloader{log: log, files: files, atStart: []string{c.RedisURLFile}, load: func(_ context.Context, read readFile) error {
-		return c.reload(read, set)
+		return c.reload(read, set, warn)
 	}}.run(ctx)
 	err = alongside(ctx, watch, page.serve)
 	stop()
@@ -76,6 +78,8 @@ type webSetup struct {
 	shown string // its URL, as it may be shown
 	web   web.Config
 	lists *remoteLists // nil without an account
+	// keyFiles are those that keys and passwords were read from.
+	keyFiles []string
 	// newLists makes such lists anew, nil without an account.
 	newLists func(redis.UniversalClient) (*remoteLists, error)
 }
@@ -96,6 +100,7 @@ func (s webSettings) config(readFile readFile) (webSetup, error) {
 		}
 	}
 	set.redis, set.shown = s.open(&w, readFile)
+	set.keyFiles = w.keyFiles
 	err := w.err()
 	if err == nil {
 		if set.lists, err = set.newLists(set.redis); err != nil {

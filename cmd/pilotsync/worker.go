@@ -71,6 +71,8 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 	}
 	defer page.close()
 	log.Infof("pilotsync %s: Redis is %s, ServerPilot is %s", version(), set.Redis, set.Worker.APIURL)
+	warn := func(keyFiles []string) { s.warnOfExposed(log, keyFiles) }
+	warn(set.KeyFiles)
 	if set.Worker.DryRun {
 		log.Warn("dry run: nothing is written to ServerPilot (PILOTSYNC_DRY_RUN)")
 	}
@@ -78,7 +80,7 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 	defer super.watch(ctx, w.Alive)()
 	ctx, stop := context.WithCancel(ctx)
 	reloaded := reloader{log: log, files: files, atStart: []string{c.RedisURLFile, c.TLSRoots}, load: func(ctx context.Context, read readFile) error {
-		return super.reload(func() error { return c.reload(ctx, read, set.Worker.Redis, w, lists, set.pageSetup) })
+		return super.reload(func() error { return c.reload(ctx, read, set.Worker.Redis, w, lists, set.pageSetup, warn) })
 	}}.run(ctx)
 	err = alongside(ctx, w.Run, page.serve)
 	stop()

@@ -9,7 +9,10 @@ import (
 )
 
 // wrong gathers what is wrong with the settings, a line for each.
-type wrong struct{ lines []string }
+type wrong struct {
+	lines    []string
+	keyFiles []string // that keys and secrets were read from
+}
 
 // add notes a setting whose value may be shown; rule says what it takes.
 func (w *wrong) add(variable, value, rule string) {
