@@ -49,7 +49,8 @@ func (e *engine) start() {
 	name := filepath.Base(e.scratch)
 	e.daemon = exec.Command("dockerd", "--data-root", e.data, "--exec-root", filepath.Join(e.scratch, "exec"),
 		"--host", "unix://"+filepath.Join(e.scratch, "docker.sock"), "--pidfile", filepath.Join(e.scratch, "dockerd.pid"),
-		"--bip", gateway+"/24", "--cgroup-parent", "/"+name)
+		// No name server is there: names that aren't containers' are refused at once.
+		"--bip", gateway+"/24", "--dns", gateway, "--cgroup-parent", "/"+name)
 	e.daemon.Stdout, e.daemon.Stderr = log, log
 	if err := e.daemon.Start(); err != nil {
 		e.t.Fatal(err)

@@ -35,7 +35,7 @@ func theRealThing(e *engine) {
 	domains := hosts("php", 20)
 	p.php(known.php, "app1", domains...)
 	await(p.t, "it says that ServerPilot can't be reached", func() bool {
-		return strings.Contains(p.compose("exec worker /pilotsync status "+domains[0]+" --app app1"), "ServerPilot")
+		return strings.Contains(p.compose("exec worker /pilotsync status "+domains[0]+" --app app1"), "api.serverpilot.io")
 	})
 
 	p.asDocumented("Start", "--scale worker=4")

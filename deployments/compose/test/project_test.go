@@ -1,5 +1,5 @@
 // Package test holds docker-compose.yml, the image and what they use to Compose's
-// own rules, to the program, and to each other; and runs all of it as plain processes.
+// own rules, to the program, and to each other. Beside it, engine runs them.
 package test
 
 import (

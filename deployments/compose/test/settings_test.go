@@ -1,0 +1,51 @@
+package test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestEachVariableIsASettingOfItsCommand(t *testing.T) {
+	t.Parallel()
+	program := filepath.Join(t.TempDir(), "pilotsync")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-C", root, "-o", program, "./cmd/pilotsync").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	for name, s := range whole(t).Services {
+		if s.Build == nil {
+			continue
+		}
+		if len(s.Entrypoint) > 0 || len(s.Command) == 0 {
+			t.Fatalf("%s: entry point %q, command %q; it takes a subcommand alone", name, s.Entrypoint, s.Command)
+		}
+		command := s.Command
+		if i := slices.IndexFunc(command, func(word string) bool { return strings.HasPrefix(word, "-") }); i > 0 {
+			command = command[:i]
+		}
+		help, err := exec.CommandContext(t.Context(), program, append(slices.Clone(command), "--help")...).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		known := regexp.MustCompile(`\$[A-Z_]+`).FindAllString(string(help), -1)
+		for variable := range s.Environment {
+			if !slices.Contains(known, "$"+variable) {
+				t.Errorf("%s sets %s, which 'pilotsync %s' doesn't know", name, variable, s.Command[0])
+			}
+		}
+	}
+	for name, s := range whole(t).Services {
+		if s.Build != nil {
+			continue
+		}
+		for variable := range s.Environment {
+			// Grafana has no list to hold them to; this is its rule for names.
+			if name != "grafana" || !regexp.MustCompile(`^GF_[A-Z]+_[A-Z_]+$`).MatchString(variable) {
+				t.Errorf("%s sets %s, which no test looks at", name, variable)
+			}
+		}
+	}
+}
