@@ -35,7 +35,7 @@ func newEngine(t *testing.T) *engine {
 	e.start()
 	t.Cleanup(e.stop)
 	// What an earlier test left that was ended.
-	e.run(".", "docker ps -aq | xargs -r docker rm -f; docker volume prune -f; docker network prune -f")
+	e.run(".", "docker ps -aq | xargs -r docker rm -f; docker volume prune -f; docker network prune -f; docker images -q pilotsync | xargs -r docker rmi -f")
 	return e
 }
 

@@ -163,8 +163,8 @@ func (e *engine) baseImages(compose string) {
 		l.program("promtool")
 		l.folder("/prometheus", 0o755, 65534, 65534)
 	})
-	// A stub: it says that it is well.
-	e.baseImage(name("grafana/grafana"), []string{"ENV PATH=/bin", `ENTRYPOINT ["httpd","-f","-p","3000","-h","/www"]`}, "grafana:x:472:0::/:/bin/sh", "root:x:0:", func(l layer) {
+	// A stub: it says that it is well, and ends when it is told to.
+	e.baseImage(name("grafana/grafana"), []string{"ENV PATH=/bin", `ENTRYPOINT ["sh","-c","trap 'exit 0' TERM; httpd -f -p 3000 -h /www & wait"]`}, "grafana:x:472:0::/:/bin/sh", "root:x:0:", func(l layer) {
 		l.folder("/var/lib/grafana", 0o777, 472, 0)
 		l.text("/www/api/health", "ok\n", 0o644)
 	})

@@ -20,6 +20,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 const (
@@ -63,7 +64,14 @@ func enter() (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch), removeCgroups(filepath.Base(scratch))) }()
+	defer func() {
+		gone := func() error { return errors.Join(os.RemoveAll(scratch), removeCgroups(filepath.Base(scratch))) }
+		left := gone()
+		for deadline := time.Now().Add(time.Minute); left != nil && time.Now().Before(deadline); left = gone() {
+			<-time.After(100 * time.Millisecond) // the last processes are still ending
+		}
+		err = errors.Join(err, left)
+	}()
 	plugins := filepath.Join(scratch, "docker", "cli-plugins")
 	if err := os.MkdirAll(plugins, 0o755); err != nil {
 		return err
