@@ -11,13 +11,14 @@ import (
 
 // preview is what a worker in a dry run does in place of a sync: it notes and logs
 // what a sync would do.
-func (w *Worker) preview(ctx context.Context, app string) error {
+func (w *Worker) preview(ctx context.Context, s tasks.Sync) error {
+	app := s.AppID
 	began := time.Now()
 	p, err := w.syncer.DryRun(ctx, app)
 	w.metrics.previewed(time.Since(began), err)
 	w.tellNow(ctx, app)
 	if err != nil {
-		return w.unfinished(ctx, app, err)
+		return w.unfinished(ctx, s, err)
 	}
 	log := w.taskLog(ctx, app)
 	for _, change := range p.Changes {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"pilotsync/internal/serverpilot"
 )
@@ -106,10 +107,14 @@ func (w *Worker) Reload(ctx context.Context, cfg Config) error {
 	return nil
 }
 
+// takeUpAfter is how long a worker waits before it moves retries forward. Of several
+// workers that start together, or see the same file change, the first does it for all.
+const takeUpAfter = 2 * time.Second
+
 // toTakeUp are the apps that nobody could start so far, since Redis was away.
 type toTakeUp struct {
 	mu   sync.Mutex
-	apps map[string]bool
+	apps map[string]time.Time // since when: the start or the reload
 }
 
 // takeUp starts what a person may just have put right, by a start of the worker or by
@@ -118,18 +123,34 @@ type toTakeUp struct {
 func (w *Worker) takeUp(ctx context.Context, apps ...string) error {
 	w.toTakeUp.mu.Lock()
 	defer w.toTakeUp.mu.Unlock()
+	now := time.Now()
 	for _, app := range apps {
-		w.toTakeUp.apps[app] = true
+		w.toTakeUp.apps[app] = now
 	}
 	if len(w.toTakeUp.apps) == 0 {
 		return nil
 	}
+	if len(apps) > 0 && !sleep(ctx, takeUpAfter) {
+		return ctx.Err()
+	}
 	all := slices.Sorted(maps.Keys(w.toTakeUp.apps))
-	if err := errors.Join(w.switchOn(ctx), w.sweeper.retryTroubled(ctx, all), w.sweeper.endOldDryRuns(ctx, all)); err != nil {
+	if err := errors.Join(w.switchOn(ctx), w.sweeper.retryTroubled(ctx, w.toTakeUp.apps), w.sweeper.endOldDryRuns(ctx, all)); err != nil {
 		return err
 	}
 	clear(w.toTakeUp.apps)
 	return nil
+}
+
+// sleep waits, and reports whether ctx lasted that long.
+func sleep(ctx context.Context, d time.Duration) bool {
+	over := time.NewTimer(d)
+	defer over.Stop()
+	select {
+	case <-over.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // missing returns what is in all and not in those, in its order.

@@ -9,6 +9,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"pilotsync/tasks"
+	"pilotsync/worker/ledger"
 )
 
 const (
@@ -157,23 +158,47 @@ func (s sweeper) wake(ctx context.Context, id string, now time.Time) error {
 	return nil
 }
 
-// retryTroubled starts a sync for each of the apps that is in trouble: whoever
-// restarts a worker may just have mended the key, the card or the configuration.
-func (s sweeper) retryTroubled(ctx context.Context, apps []string) error {
+// retryTroubled moves the retry of each app in trouble forward: whoever restarts a
+// worker, or changes its configuration, may just have mended the key or the card.
+// apps are by the time of that; another worker that did the same since did it for all.
+func (s sweeper) retryTroubled(ctx context.Context, apps map[string]time.Time) error {
 	var all []error
-	for _, id := range apps {
+	for id, since := range apps {
 		app, err := s.ledger.App(ctx, id)
-		if err != nil || app.Trouble == nil {
+		if err != nil || app.Trouble == nil || app.Paused != "" {
 			all = append(all, err)
 			continue
 		}
-		wake, ok, err := s.ledger.Rewake(ctx, id, app.Wake)
-		if err == nil && ok {
-			err = s.follow.Sync(ctx, tasks.Sync{AppID: id, Wake: wake})
+		mine, err := s.ledger.RetryTurn(ctx, id, time.Since(since))
+		if err == nil && mine {
+			err = s.retryNow(ctx, app)
 		}
 		all = append(all, err)
 	}
 	return errors.Join(all...)
+}
+
+// retryNow has the one sync task of an app run at once, and makes one if there is none.
+func (s sweeper) retryNow(ctx context.Context, app ledger.App) error {
+	id := tasks.Sync{AppID: app.ID, Wake: app.Wake}.ID()
+	state, err := s.taskState(tasks.QueueLists, id)
+	switch {
+	case err != nil:
+		return err
+	case state.delayed():
+		err = s.inspector.RunTask(tasks.QueueLists, id)
+		if again, lookErr := s.taskState(tasks.QueueLists, id); err != nil && lookErr == nil && !again.delayed() {
+			return nil // asynq has just handed it out
+		}
+		return err
+	case state.waits(), string(state) == asynq.TaskStateActive.String():
+		return nil
+	}
+	wake, ok, err := s.ledger.Rewake(ctx, app.ID, app.Wake)
+	if err != nil || !ok {
+		return err
+	}
+	return s.follow.Sync(ctx, tasks.Sync{AppID: app.ID, Wake: wake})
 }
 
 // remind enqueues overdue verifications again.
@@ -222,6 +247,9 @@ func (l liveness) waits() bool {
 	}
 	return false
 }
+
+// delayed reports whether asynq will hand the task out at a later time.
+func (l liveness) delayed() bool { return l.waits() && string(l) != asynq.TaskStatePending.String() }
 
 func (s sweeper) taskState(queue, id string) (liveness, error) {
 	info, err := s.inspector.GetTaskInfo(queue, id)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -12,6 +13,7 @@ import (
 
 	"pilotsync/tasks"
 	"pilotsync/worker/applist"
+	"pilotsync/worker/ledger"
 )
 
 // sync handles app:sync. It ends well only when nothing is pending, or when
@@ -24,13 +26,13 @@ func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 	}
 	if _, err := w.roster.account(s.AppID); err != nil {
 		w.metrics.coolOffs.WithLabelValues(coolUnserved).Inc()
-		return w.unserved(ctx, s.AppID, err)
+		return w.unserved(ctx, s, err)
 	}
 	if s.Hour != 0 {
 		return w.lookAgain(ctx, s)
 	}
 	if w.dryRun {
-		return w.preview(ctx, s.AppID)
+		return w.preview(ctx, s)
 	}
 	began := time.Now()
 	report, err := w.syncer.Sync(ctx, s.AppID)
@@ -46,12 +48,13 @@ func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 		log.Info("list in step")
 		return nil
 	}
-	return w.unfinished(ctx, s.AppID, err)
+	return w.unfinished(ctx, s, err)
 }
 
 // unfinished is the end of a sync, or of a dry run, that returned an error. It returns
 // nil where nothing is left to do for this task.
-func (w *Worker) unfinished(ctx context.Context, id string, err error) error {
+func (w *Worker) unfinished(ctx context.Context, s tasks.Sync, err error) error {
+	id := s.AppID
 	var notTaken *applist.NotTaken
 	switch {
 	case errors.As(err, &notTaken) && (notTaken.Idle || notTaken.Busy || notTaken.Paused):
@@ -64,6 +67,10 @@ func (w *Worker) unfinished(ctx context.Context, id string, err error) error {
 	app, lookErr := w.ledger.App(ctx, id)
 	if lookErr != nil {
 		return fmt.Errorf("%w (and then: %w)", err, lookErr)
+	}
+	if w.superseded(s, app.Wake) {
+		w.taskLog(ctx, id).Debug("left to the sync of a later wake: " + err.Error())
+		return nil
 	}
 	return &later{after: syncPause(err, app.Fails, rand.Float64()), err: err}
 }
@@ -93,20 +100,40 @@ func (w *Worker) again(ctx context.Context, app string, cause error) error {
 	return nil
 }
 
+// superseded reports whether the task of a later wake waits. It retries the sync
+// then, and the one of s ends: two would count each failure twice, and the backoff
+// would grow with their number.
+func (w *Worker) superseded(s tasks.Sync, wake int64) bool {
+	if s.Wake >= wake {
+		return false
+	}
+	later, err := w.sweeper.taskState(tasks.QueueLists, tasks.Sync{AppID: s.AppID, Wake: wake}.ID())
+	return err == nil && later.waits()
+}
+
 // unserved leaves a change for an app that no account of this worker owns
-// pending, and says so where the domain's state is read. Another worker may own
-// it, or the app may be added to the configuration.
-func (w *Worker) unserved(ctx context.Context, app string, err error) error {
-	state, lookErr := w.ledger.App(ctx, app)
-	if lookErr != nil {
+// pending. Another live worker may own it, and get the task within seconds. If none
+// does, the domain's state says so, and the sync is retried with the usual backoff
+// until the app is added to a configuration.
+func (w *Worker) unserved(ctx context.Context, s tasks.Sync, err error) error {
+	state, lookErr := w.ledger.App(ctx, s.AppID)
+	var live []ledger.Worker
+	if lookErr == nil {
+		live, lookErr = w.ledger.Workers(ctx)
+	}
+	served := slices.ContainsFunc(live, func(l ledger.Worker) bool { return slices.Contains(l.Apps, s.AppID) })
+	switch {
+	case lookErr != nil:
 		return fmt.Errorf("%w (and then: %w)", err, lookErr)
+	case served:
+		return &later{after: soon, err: err}
+	case s.Hour != 0, w.superseded(s, state.Wake):
+		return nil // the hourly look has nothing to look at
 	}
 	if !state.Leased {
-		if noteErr := w.ledger.NoteTrouble(ctx, app, applist.Trouble{Reason: err.Error(), Blocked: true, Since: time.Now()}); noteErr != nil {
+		if noteErr := w.ledger.NoteTrouble(ctx, s.AppID, applist.Trouble{Reason: err.Error(), Blocked: true, Since: time.Now()}); noteErr != nil {
 			return fmt.Errorf("%w (and then: %w)", err, noteErr)
 		}
 	}
-	// Short pauses, unlike those of an app that fails: a worker that owns it may be
-	// the next to get the task.
-	return &later{after: min(syncPause(err, state.Fails+1, rand.Float64()), time.Minute), err: err}
+	return &later{after: syncPause(err, state.Fails+1, rand.Float64()), err: err}
 }

@@ -86,7 +86,7 @@ func New(cfg Config) (*Worker, error) {
 	w := &Worker{
 		log: logrus.NewEntry(cfg.Log), name: name(), ledger: ledger.New(cfg.Redis),
 		follow:  follow{client: asynq.NewClientFromRedisClient(cfg.Redis)},
-		checker: certcheck.New(cfg.Check), roster: &roster{}, toTakeUp: toTakeUp{apps: map[string]bool{}},
+		checker: certcheck.New(cfg.Check), roster: &roster{}, toTakeUp: toTakeUp{apps: map[string]time.Time{}},
 		expected: cfg.Expected, delays: cfg.SSLDelays, dryRun: cfg.DryRun, reconcile: cmp.Or(cfg.Reconcile, Repair),
 		rdb: cfg.Redis, poster: newPoster(), ready: cfg.Ready,
 		stopping: make(chan struct{}),

@@ -22,6 +22,7 @@
 //	pilotsync:{APP}:watch    zset    domains whose verification ended, by the time of the next
 //	                                 look at them (ms)
 //	pilotsync:{APP}:autossl  string  when AutoSSL was last turned on (ms)
+//	pilotsync:{APP}:retried  string  when a start or a reload last moved the sync's retry forward (ms)
 //	pilotsync:{APP}:log:NAME list    the domain's last events, newest first, each as line.go
 //	                                 has it (`pilotsync logs` shows them)
 //	pilotsync:{APP}:sync     hash    wake, awake; token, until, taken (the lease, and the

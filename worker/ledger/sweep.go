@@ -97,6 +97,16 @@ func (l *Ledger) PutOff(ctx context.Context, app, domain string, until time.Time
 	return nil
 }
 
+// RetryTurn lets one caller move an app's retry forward; others that ask for it
+// within the given time get false.
+func (l *Ledger) RetryTurn(ctx context.Context, app string, within time.Duration) (bool, error) {
+	n, err := l.turn.Run(ctx, l.rdb, []string{key(app, "retried")}, within.Milliseconds()).Int()
+	if err != nil {
+		return false, fmt.Errorf("take the turn to retry app %s: %w", app, err)
+	}
+	return n == 1, nil
+}
+
 // AutoSSLTurn lets one caller in half a minute turn AutoSSL on for an app.
 func (l *Ledger) AutoSSLTurn(ctx context.Context, app string) (bool, error) {
 	n, err := l.turn.Run(ctx, l.rdb, []string{key(app, "autossl")}, (30 * time.Second).Milliseconds()).Int()
