@@ -121,17 +121,17 @@ type toTakeUp struct {
 // a configuration: webhooks that were gone, and those of the apps that are in trouble.
 // After an error a call without apps tries the same again; it does nothing otherwise.
 func (w *Worker) takeUp(ctx context.Context, apps ...string) error {
+	since := time.Now()
+	if len(apps) > 0 && !sleep(ctx, takeUpAfter) {
+		return ctx.Err()
+	}
 	w.toTakeUp.mu.Lock()
 	defer w.toTakeUp.mu.Unlock()
-	now := time.Now()
 	for _, app := range apps {
-		w.toTakeUp.apps[app] = now
+		w.toTakeUp.apps[app] = since
 	}
 	if len(w.toTakeUp.apps) == 0 {
 		return nil
-	}
-	if len(apps) > 0 && !sleep(ctx, takeUpAfter) {
-		return ctx.Err()
 	}
 	all := slices.Sorted(maps.Keys(w.toTakeUp.apps))
 	if err := errors.Join(w.switchOn(ctx), w.sweeper.retryTroubled(ctx, w.toTakeUp.apps), w.sweeper.endOldDryRuns(ctx, all)); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -33,9 +34,13 @@ type sweeper struct {
 
 // run sweeps until ctx ends.
 func (s sweeper) run(ctx context.Context) {
-	if err := s.takeUp(ctx, s.roster.look().apps...); err != nil && ctx.Err() == nil {
-		s.log.WithError(err).Warn("apps in trouble could not be tried at once; the next sweep does it")
-	}
+	var starting sync.WaitGroup
+	defer starting.Wait()
+	starting.Go(func() {
+		if err := s.takeUp(ctx, s.roster.look().apps...); err != nil && ctx.Err() == nil {
+			s.log.WithError(err).Warn("apps in trouble could not be tried at once; the next sweep does it")
+		}
+	})
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
