@@ -16,6 +16,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
+	"pilotsync/enqueue"
 	"pilotsync/tasks"
 	"pilotsync/worker/applist"
 )
@@ -147,7 +148,8 @@ func TestTheWaitEndsWhenItsTimeIsUp(t *testing.T) {
 	want := outcome{exitFailed, `DOMAIN           STATE    NAMES            REASON
 old.example.com  pending  old.example.com  is on the queue; no worker has taken it yet
 new.example.com  pending  new.example.com  is on the queue; no worker has taken it yet
-`, `pilotsync: the time is up (--timeout 400ms). 0 of 2 ended; the workers go on with the rest: old.example.com, new.example.com
+`, `pilotsync: the time is up (--timeout 400ms); 0 of 2 ended
+  on the queue, until a worker takes it: old.example.com, new.example.com
 To look again:
   pilotsync status --app=app1 old.example.com new.example.com
 `}
@@ -172,7 +174,8 @@ func TestAWaitCanBeInterrupted(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.out), &states); err != nil || len(states) != 1 || states[0].State != tasks.Pending {
 		t.Errorf("%v: %s", err, got.out)
 	}
-	if got.code != exitFailed || got.err != `pilotsync: interrupted. 0 of 1 ended; the workers go on with the rest: example.com
+	if got.code != exitFailed || got.err != `pilotsync: interrupted; 0 of 1 ended
+  on the queue, until a worker takes it: example.com
 To look again:
   pilotsync status --app=app1 example.com
 ` {
@@ -184,9 +187,9 @@ func TestTheWaitShowsOnATerminalWhatIsLeftAndWhy(t *testing.T) {
 	t.Parallel()
 	var errs bytes.Buffer
 	block := &live{s: &streams{Err: &errs, ErrSize: sized(40, 24)}}
-	left := []waiting{{"a.example.com", "pending, " + pointsElsewhere}}
+	left := []waiting{{domain: "a.example.com", why: "pending, " + pointsElsewhere}}
 	for range 12 {
-		left = append(left, waiting{"b.example.com", "checking-dns"})
+		left = append(left, waiting{domain: "b.example.com", why: "checking-dns"})
 	}
 	block.draw(waitLines(left, maxWaitLines))
 	shown := errs.String()
@@ -220,11 +223,30 @@ func TestTheWaitDrawsNothingOnADumbTerminal(t *testing.T) {
 func TestTheCommandToLookAgainNamesDomainsUpToALimit(t *testing.T) {
 	t.Parallel()
 	f := followed{app: "app1"}
-	if got, want := f.lookAgain([]waiting{{"a.example.com", ""}, {"b.example.com", ""}}), "pilotsync status --app=app1 a.example.com b.example.com"; got != want {
+	if got, want := f.lookAgain([]waiting{{domain: "a.example.com"}, {domain: "b.example.com"}}), "pilotsync status --app=app1 a.example.com b.example.com"; got != want {
 		t.Errorf("got %s; want %s", got, want)
 	}
 	want := "pilotsync status --app=app1 --state=pending --state=checking-dns --state=checking-ssl-cert"
 	if got := f.lookAgain(make([]waiting, maxWaitLines+1)); got != want {
 		t.Errorf("got %s; want %s", got, want)
+	}
+}
+
+func TestWhatIsLeftIsSaidToGoOnAsItDoes(t *testing.T) {
+	t.Parallel()
+	f := newFollowed([]enqueue.Receipt{{AppID: "app1", Domain: "a.example.com", Seq: 1}, {AppID: "app1", Domain: "b.example.com", Seq: 2}})
+	f.last["b.example.com"] = domainStatus{Domain: "b.example.com", State: tasks.CheckingDNS, Reason: "points elsewhere"}
+	left := f.waiting()
+	if got := leftNames(left, leftOnQueue); got != "a.example.com" {
+		t.Errorf("on the queue: %s", got)
+	}
+	if got := leftNames(left, leftToWorkers); got != "b.example.com" {
+		t.Errorf("in the workers: %s", got)
+	}
+	for range maxWaitLines + 1 {
+		left = append(left, waiting{domain: "c", left: leftToVerify})
+	}
+	if got := leftNames(left, leftToVerify); !strings.HasSuffix(got, ", c, and 1 more") || strings.Count(got, "c") != maxWaitLines {
+		t.Errorf("many: %s", got)
 	}
 }

@@ -44,6 +44,8 @@ func (f *changeFlags) wait(ctx context.Context, s *streams, l *ledger.Ledger, re
 	return errors.Join(waitErr, followed.unwell())
 }
 
+const onQueue = "is on the queue; no worker has taken it yet"
+
 // followed are the domains that are waited for, all of one app.
 type followed struct {
 	app   string
@@ -61,7 +63,7 @@ func newFollowed(receipts []enqueue.Receipt) *followed {
 		}
 		f.app, f.left[r.Domain], f.seqs[r.Domain] = r.AppID, true, r.Seq
 		f.last[r.Domain] = domainStatus{AppID: r.AppID, Domain: r.Domain, State: tasks.Pending, Names: []string{r.Domain},
-			Reason: "is on the queue; no worker has taken it yet", Seq: r.Seq, UpdatedAt: time.UnixMicro(r.Seq).UTC()}
+			Reason: onQueue, Seq: r.Seq, UpdatedAt: time.UnixMicro(r.Seq).UTC()}
 	}
 	return f
 }
@@ -101,7 +103,11 @@ func (f *followed) waiting() []waiting {
 	var left []waiting
 	for _, domain := range f.order {
 		if f.left[domain] {
-			left = append(left, waiting{domain, f.last[domain].inWords()})
+			kind := leftToWorkers
+			if f.last[domain].Reason == onQueue {
+				kind = leftOnQueue
+			}
+			left = append(left, waiting{domain, f.last[domain].inWords(), kind})
 		}
 	}
 	return left

@@ -147,7 +147,7 @@ func (c *verifyCmd) wait(ctx context.Context, s *streams, l *ledger.Ledger, rece
 				made[i], firstErr = verified(ctx, l, r)
 			}
 			if made[i] == nil {
-				left = append(left, waiting{r.Domain, "on app " + r.AppID + ", waits for a worker to verify it"})
+				left = append(left, waiting{r.Domain, "on app " + r.AppID + ", waits for a worker to verify it", leftToVerify})
 			}
 		}
 		return left, firstErr

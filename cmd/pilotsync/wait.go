@@ -10,8 +10,18 @@ import (
 // followEvery is how often a command that follows domains reads the ledger.
 const followEvery = 300 * time.Millisecond
 
-// waiting is a domain that a command waits for, and what the domain waits for.
-type waiting struct{ domain, why string }
+// waiting is a domain that a command waits for.
+type waiting struct {
+	domain string
+	why    string // what the domain waits for
+	left   string // how it goes on once the command ends, before a list of such domains
+}
+
+const (
+	leftToWorkers = "the workers go on with"
+	leftOnQueue   = "on the queue, until a worker takes it"
+	leftToVerify  = "for a worker to verify"
+)
 
 // waitAll calls check until nothing is left, and shows on a terminal what is. Check
 // returns what is left even if it fails; a Redis that doesn't answer is waited for.
@@ -24,15 +34,13 @@ func waitAll(ctx context.Context, s *streams, all int, limit time.Duration, look
 	block, start := &live{s: s}, time.Now()
 	defer block.clear()
 	ended := func(cause string, left []waiting) error {
-		var names []string
-		for _, w := range left[:min(len(left), maxWaitLines)] {
-			names = append(names, w.domain)
+		text := fmt.Sprintf("%s; %d of %d ended", cause, all-len(left), all)
+		for _, kind := range []string{leftToWorkers, leftOnQueue, leftToVerify} {
+			if names := leftNames(left, kind); names != "" {
+				text += "\n  " + kind + ": " + names
+			}
 		}
-		if more := len(left) - len(names); more > 0 {
-			names = append(names, fmt.Sprintf("and %d more", more))
-		}
-		return fmt.Errorf("%s. %d of %d ended; the workers go on with the rest: %s\nTo look again:\n  %s",
-			cause, all-len(left), all, strings.Join(names, ", "), lookAgain(left))
+		return fmt.Errorf("%s\nTo look again:\n  %s", text, lookAgain(left))
 	}
 	away := false
 	for {
@@ -58,6 +66,20 @@ func waitAll(ctx context.Context, s *streams, all int, limit time.Duration, look
 }
 
 const maxWaitLines = 10
+
+// leftNames lists the domains of one kind, up to some.
+func leftNames(left []waiting, kind string) string {
+	var names []string
+	for _, w := range left {
+		if w.left == kind {
+			names = append(names, w.domain)
+		}
+	}
+	if more := len(names) - maxWaitLines; more > 0 {
+		names = append(names[:maxWaitLines], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
+}
 
 // waitLines tell which domains wait and why, at most so many.
 func waitLines(left []waiting, most int) []string {
