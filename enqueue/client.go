@@ -46,6 +46,8 @@ type Request struct {
 	// Adopt takes names that are on the list already as they are; see [tasks.Change].
 	// Not of a removal.
 	Adopt bool
+	// IfListed refuses to adopt what isn't on the list, in place of adding it.
+	IfListed bool
 	// By is the operator who asks, for the domain's history; see [tasks.CheckBy].
 	By string
 }
@@ -121,7 +123,7 @@ func validate(reqs []Request) ([]change, error) {
 		}
 		changes[i] = change{
 			taskType: tasks.TypeDomainAdd,
-			payload:  tasks.Change{AppID: r.AppID, Domain: domain, WWW: r.WWW, SiteID: r.SiteID, Adopt: r.Adopt, By: r.By},
+			payload:  tasks.Change{AppID: r.AppID, Domain: domain, WWW: r.WWW, SiteID: r.SiteID, Adopt: r.Adopt, IfListed: r.IfListed, By: r.By},
 		}
 		if r.Remove {
 			changes[i].taskType = tasks.TypeDomainRemove

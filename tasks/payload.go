@@ -69,6 +69,9 @@ type Change struct {
 	// www form only if that is there, and both count as put there by us from then on.
 	// Of a domain:add only.
 	Adopt bool `json:"adopt,omitempty"`
+	// IfListed has an adoption end rejected if the domain isn't on the list by the time
+	// of the sync; else it is added then. Without Adopt it has no meaning.
+	IfListed bool `json:"if_listed,omitempty"`
 	// By is the operator who asked, for the history; empty for WordPress.
 	By string `json:"by,omitempty"`
 

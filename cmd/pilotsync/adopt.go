@@ -32,7 +32,7 @@ type adoptCmd struct {
 func (*adoptCmd) Help() string {
 	return `Names that are on an app's list already, put there by hand or by a plugin, get into the ledger as they are: a name and its www form are one domain where both are there. They count as put there by pilotsync from then on, which puts them back when they are missing and takes them off when their domain is removed. Nothing is written to ServerPilot; their certificates are verified like those of new domains. It reads the list, so it needs the account's key.
 
-Names that the ledger has already, and such as can't be a domain, are skipped. If a name is asked for that isn't on the list, nothing is taken over.
+Names that the ledger has already, and such as can't be a domain, are skipped. If a name is asked for that isn't on the list, nothing is taken over. One that leaves the list before the worker gets to it ends rejected; it isn't put there.
 
 Examples:
 
@@ -95,7 +95,7 @@ func (c *adoptCmd) Run(ctx context.Context, s *streams) error {
 	if !c.DryRun {
 		var reqs []enqueue.Request
 		for _, domain := range found.domains {
-			reqs = append(reqs, enqueue.Request{AppID: app, Domain: domain, Adopt: true, By: by})
+			reqs = append(reqs, enqueue.Request{AppID: app, Domain: domain, Adopt: true, IfListed: true, By: by})
 		}
 		_, err := enqueue.New(rdb).Enqueue(ctx, reqs...)
 		switch {

@@ -55,6 +55,10 @@ func (w *world) adopt(domain string) {
 	w.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: w.next(), Adopt: true, RequestedAt: start}})
 }
 
+func (w *world) adoptIfListed(domain string) {
+	w.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: w.next(), Adopt: true, IfListed: true, RequestedAt: start}})
+}
+
 func (w *world) remove(domain string) {
 	w.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: w.next(), RequestedAt: start}, Remove: true})
 }
@@ -563,8 +567,9 @@ func TestAWWWFormSetByHandStaysUnlessItsRemovalIsAskedForByName(t *testing.T) {
 	})
 }
 
-// To adopt names that are on the list, in whatever spelling, moves no name that
+// To adopt names, in whatever spelling they are on the list, moves no name that
 // wouldn't move without it; so where nothing else is to be done, nothing is written.
+// Nor does it if a name has left the list since the operator saw it.
 func TestAdoptingWhatIsOnTheListNeverWrites(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		w := drawWorld(t)
@@ -573,10 +578,15 @@ func TestAdoptingWhatIsOnTheListNeverWrites(t *testing.T) {
 			w.list = append(w.list, rapid.SampledFrom(spellings).Draw(t, "put by hand"))
 		}
 		without, adopted := w.input(), map[string]bool{}
-		for _, name := range rapid.SliceOfN(rapid.SampledFrom(w.list), 1, -1).Draw(t, "adopted") {
-			if domain, err := tasks.ParseDomain(name); err == nil {
-				adopted[domain] = true
-				w.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: w.next(), Adopt: true, RequestedAt: start}})
+		for _, name := range rapid.SliceOfN(rapid.SampledFrom(append(slices.Clone(w.list), alphabet...)), 1, -1).Draw(t, "adopted") {
+			domain, err := tasks.ParseDomain(name)
+			if err != nil {
+				continue
+			}
+			if adopted[domain] = slices.ContainsFunc(w.list, func(n string) bool { return sameName(n, domain) }); adopted[domain] && rapid.Bool().Draw(t, "as WordPress does") {
+				w.adopt(domain)
+			} else {
+				w.adoptIfListed(domain)
 			}
 		}
 		in := w.input()
@@ -595,9 +605,9 @@ func TestAdoptingWhatIsOnTheListNeverWrites(t *testing.T) {
 			explain(t, in, p, "it writes")
 		}
 		w.apply(p)
-		for domain := range adopted {
-			if r := w.records[domain]; !r.Wanted || !w.ours[domain] {
-				explain(t, in, p, "%s isn't taken over: %+v", domain, r)
+		for domain, listed := range adopted {
+			if r := w.records[domain]; listed && (!r.Wanted || !w.ours[domain]) || !listed && r.Wanted && !without.Ledger.Records[domain].Wanted {
+				explain(t, in, p, "%s, on the list %v, is taken over: %v", domain, listed, r.Wanted)
 			}
 		}
 		if p := Plan(w.input()); p.Write && !before.Write {

@@ -237,6 +237,17 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 			states: map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.CheckingDNS}},
 		{name: "an adopted domain that isn't there is added by the rule", on: newWorld("hand.net"),
 			tell: func(w *world) { w.adopt("a.com") }, list: "hand.net a.com www.a.com"},
+		{name: "an adopted domain that left the list meanwhile is not put there", on: newWorld("hand.net"),
+			tell: func(w *world) { w.adoptIfListed("a.com") }, list: "hand.net", states: map[string]tasks.State{"a.com": tasks.Rejected}},
+		{name: "an adopted domain that left the list meanwhile comes back if it is wanted already", on: newWorld("hand.net"),
+			tell: func(w *world) {
+				w.add("a.com", "")
+				w.sync()
+				w.list = []string{"hand.net"}
+				w.adoptIfListed("a.com")
+			}, list: "hand.net a.com www.a.com"},
+		{name: "an adopted domain that is listed in another spelling is taken over", on: newWorld("A.com.", "WWW.a.com"),
+			tell: func(w *world) { w.adoptIfListed("a.com") }, list: "A.com. WWW.a.com", states: map[string]tasks.State{"a.com": tasks.CheckingDNS}},
 		{name: "an adopted domain that is removed takes its www form along", on: newWorld("www.a.com", "a.com", "hand.net"),
 			tell: func(w *world) { w.adopt("a.com"); w.sync(); w.remove("a.com") }, list: "hand.net"},
 		{name: "a domain that is wanted already is adopted as it is",

@@ -82,6 +82,7 @@ func (p *planner) subject(domain string) (s subject, ok bool) {
 		}
 		if s.pending.Adopt {
 			s.www = p.asFound(s)
+			s.refuseUnlisted(p)
 		}
 	}
 	if message, refused := p.Refused[domain]; refused {
@@ -106,6 +107,14 @@ func (p *planner) asFound(s subject) tasks.WWW {
 		return tasks.WWWNever
 	}
 	return s.www
+}
+
+// refuseUnlisted ends an adoption that may add nothing: somebody took the name off after
+// the operator saw it. A domain that is wanted already is put back as ever.
+func (s *subject) refuseUnlisted(p *planner) {
+	if s.pending.IfListed && !s.record.Wanted && !p.was[s.domain] {
+		s.wanted, s.refusal = false, s.domain+" is not on the list any more, so it was not adopted; 'pilotsync enqueue add' puts it there"
+	}
 }
 
 // hold leaves the domain's names as they are, on or off the list; its www form
