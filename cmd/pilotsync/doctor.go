@@ -84,7 +84,7 @@ func settingsResults(w wrong, set setup) []doctor.Result {
 	case results != nil:
 	case set.Worker.DryRun:
 		results = append(results, doctor.Result{Check: doctor.CheckSettings, Status: doctor.Warning,
-			Detail: "the settings are right, but PILOTSYNC_DRY_RUN is on: nothing is written to ServerPilot", Remedy: "Take PILOTSYNC_DRY_RUN away once you have seen enough."})
+			Detail: "the settings are right, but PILOTSYNC_DRY_RUN is on: nothing is written to ServerPilot", Remedy: "Take PILOTSYNC_DRY_RUN away once you have seen enough; the worker then syncs the lists at once."})
 	default:
 		results = append(results, doctor.Result{Check: doctor.CheckSettings, Status: doctor.OK, Detail: "the settings are right"})
 	}

@@ -54,7 +54,7 @@ type workerSettings struct {
 	logSettings
 	listSettings
 
-	DryRun    toggle `name:"dry-run" env:"PILOTSYNC_DRY_RUN" group:"Domain lists" default:"off" help:"Go all the way, but write nothing to ServerPilot. Default: off."`
+	DryRun    toggle `name:"dry-run" env:"PILOTSYNC_DRY_RUN" group:"Domain lists" default:"off" help:"Write nothing to ServerPilot: changes stay pending, and say what would be done. Default: off."`
 	Reconcile string `name:"reconcile" env:"PILOTSYNC_RECONCILE" group:"Domain lists" default:"repair" help:"What to do, each hour, about a list that isn't as it should be: repair, report or off."`
 
 	SSLDelays             string `name:"ssl-delays" env:"PILOTSYNC_SSL_DELAYS" group:"Verification" default:"1m,2m,4m,8m,15m" help:"Pause before each verification; their number is the limit of attempts. 1 to 20, each 1s or more, none shorter than the one before."`
