@@ -90,7 +90,8 @@ func (f *followed) look(ctx context.Context, l *ledger.Ledger) ([]domainStatus, 
 		}
 		d := statusOf(v)
 		f.last[v.Domain] = d
-		if v.State.Final() {
+		// What a dry run has planned stays as it is until the dry run ends.
+		if v.State.Final() || v.Pending != nil && v.Pending.Preview != "" {
 			delete(f.left, v.Domain)
 			ended = append(ended, d)
 		}
@@ -134,16 +135,24 @@ func (f *followed) states() []domainStatus {
 	return all
 }
 
-// unwell is an error if any domain ended rejected or failed.
+// unwell is an error if any domain ended rejected or failed, or was only planned.
 func (f *followed) unwell() error {
-	n := 0
+	n, planned := 0, 0
 	for domain, d := range f.last {
-		if !f.left[domain] && (d.State == tasks.Rejected || d.State == tasks.Failed) {
+		switch {
+		case f.left[domain]:
+		case d.State == tasks.Rejected, d.State == tasks.Failed:
 			n++
+		case d.State == tasks.Pending:
+			planned++
 		}
 	}
-	if n == 0 {
-		return nil
+	var err error
+	if n > 0 {
+		err = fmt.Errorf("%d of %d ended rejected or failed", n, len(f.order))
 	}
-	return fmt.Errorf("%d of %d ended rejected or failed", n, len(f.order))
+	if planned > 0 {
+		err = errors.Join(err, fmt.Errorf("%d of %d stay pending: this is a dry run, and nothing was written", planned, len(f.order)))
+	}
+	return err
 }
