@@ -4,19 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/sirupsen/logrus"
 
+	"pilotsync/internal/redisurl"
 	"pilotsync/worker/ledger"
 )
 
 // ErrRedisRefused: Redis answers, but not to us: the password or user is wrong,
 // or not allowed what a worker needs. Waiting wouldn't help.
-var ErrRedisRefused = errors.New("connection refused by Redis itself")
+var ErrRedisRefused = errors.New("this worker is not let in")
 
 // ErrRedisSilent: the worker stopped while Redis didn't answer. Loops of asynq's still
 // wait for it: the process is to end without closing [Config.Redis], since a closed
@@ -26,12 +27,14 @@ var ErrRedisSilent = errors.New("stopped without an answer from Redis")
 // redisWatch says when Redis goes away and when it is back: once for the whole
 // worker, where each of asynq's loops would say it every second.
 type redisWatch struct {
+	rdb    redis.UniversalClient
 	ledger *ledger.Ledger
 	log    *logrus.Entry
 	turned atomic.Pointer[time.Time] // when its loop last did; nil before it began
 
 	mu      sync.Mutex
 	checked time.Time
+	met     bool      // Redis has answered before
 	err     error     // of the last check
 	since   time.Time // when Redis went away
 	said    time.Time // when that was last said
@@ -69,10 +72,13 @@ func (r *redisWatch) await(ctx context.Context) error {
 		r.turn()
 		err := r.check(ctx)
 		if err == nil {
+			err = r.mayWrite(ctx)
+		}
+		if err == nil {
 			return nil
 		}
-		if refused(err) {
-			return fmt.Errorf("%w: %w", ErrRedisRefused, err)
+		if refused, is := redisurl.AsRefused(r.rdb, err); is {
+			return fmt.Errorf("%w: %w", ErrRedisRefused, refused)
 		}
 		select {
 		case <-ctx.Done():
@@ -80,6 +86,17 @@ func (r *redisWatch) await(ctx context.Context) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+// mayWrite asks for a right that only a worker's user has, without changing anything.
+// A worker with the login of WordPress or of a dashboard would fail in everything else.
+func (r *redisWatch) mayWrite(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	if err := r.rdb.HDel(limited, "pilotsync:{}:domains", "-").Err(); err != nil {
+		return fmt.Errorf("try a write to the ledger: %w", err)
+	}
+	return nil
 }
 
 // check asks Redis whether it is there, at most a few times a second, and says
@@ -100,14 +117,20 @@ func (r *redisWatch) check(ctx context.Context) error {
 	if r.err == nil && err != nil {
 		r.since, r.said = now, time.Time{}
 	}
+	refused, isRefused := redisurl.AsRefused(r.rdb, err)
 	switch {
+	case isRefused && !r.met: // await's error says it
 	case err == nil && r.err != nil:
 		r.log.Infof("Redis is back, after %s", time.Since(r.since).Round(time.Second))
 	case err != nil && now.Sub(r.said) >= sayEvery:
-		r.log.WithError(err).Error("Redis is away; waiting for it")
+		if isRefused {
+			r.log.WithError(refused).Error("Redis answers, but refuses this worker; trying again until it is let in")
+		} else {
+			r.log.WithError(err).Error("Redis is away; waiting for it")
+		}
 		r.said = now
 	}
-	r.checked, r.err = time.Now(), err
+	r.checked, r.err, r.met = time.Now(), err, r.met || err == nil
 	return err
 }
 
@@ -129,15 +152,4 @@ func (l queueLog) say(level logrus.Level, args []any) {
 		level = logrus.DebugLevel
 	}
 	l.Log(level, args...)
-}
-
-// refused tells a Redis that doesn't want us from one that is away, by the
-// error codes of its protocol.
-func refused(err error) bool {
-	for _, code := range []string{"WRONGPASS", "NOAUTH", "NOPERM", "ERR AUTH", "ERR invalid password"} {
-		if strings.Contains(err.Error(), code) {
-			return true
-		}
-	}
-	return false
 }

@@ -98,7 +98,7 @@ func New(cfg Config) (*Worker, error) {
 		w.metrics = NewMetrics(prometheus.NewRegistry())
 	}
 	w.metrics.dryRun.Set(one(cfg.DryRun))
-	w.watch = &redisWatch{ledger: w.ledger, log: w.log}
+	w.watch = &redisWatch{rdb: cfg.Redis, ledger: w.ledger, log: w.log}
 	w.base, w.end = context.WithCancel(context.Background())
 	s, err := w.serving(cfg, &served{})
 	if err != nil {

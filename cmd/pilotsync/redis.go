@@ -51,12 +51,12 @@ func (s redisSettings) connect(ctx context.Context) (redis.UniversalClient, erro
 	limited, cancel := context.WithTimeout(ctx, redisPatience)
 	defer cancel()
 	err := client.Ping(limited).Err()
-	switch {
-	case err == nil:
+	if refused, is := redisurl.AsRefused(client, err); is {
+		err = redisRefused(shown, refused)
+	} else if err == nil {
+		redisurl.NameUser(client)
 		return client, nil
-	case redis.IsAuthError(err), redis.IsPermissionError(err):
-		err = redisRefused(shown, err)
-	default:
+	} else {
 		err = fmt.Errorf("no answer from Redis at %s, which REDIS_URL (--redis-url) names: %w", shown, err)
 	}
 	_ = client.Close() // the cause is known already

@@ -220,7 +220,7 @@ func TestCommandsSayWhichRedisDoesNotAnswer(t *testing.T) {
 	addr := mini.Addr()
 	url := "redis://u:" + hush + "@" + addr
 	got := command(t, env, "", "status", "--redis-url="+url)
-	if got.code != exitUsage || !strings.Contains(got.err, `REDIS_URL (--redis-url) is "redis://u:[redacted]@`+addr+`"; it takes the user and password that this Redis knows: WRONGPASS`) {
+	if got.code != exitUsage || !strings.Contains(got.err, `REDIS_URL (--redis-url) is "redis://u:[redacted]@`+addr+`"; it takes the user and password that this Redis knows: Redis refuses the login of user "u": WRONGPASS`) {
 		t.Errorf("with a wrong password: %+v", got)
 	}
 	mini.Close()

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/sirupsen/logrus"
 
+	"pilotsync/internal/redisurl"
 	"pilotsync/internal/web"
 	"pilotsync/worker"
 )
@@ -135,6 +135,7 @@ func watchRedis(ctx context.Context, rdb redis.UniversalClient, log *logrus.Logg
 		limited, cancel := context.WithTimeout(ctx, redisPatience)
 		err := rdb.Ping(limited).Err()
 		cancel()
+		refused, isRefused := redisurl.AsRefused(rdb, err)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -143,14 +144,18 @@ func watchRedis(ctx context.Context, rdb redis.UniversalClient, log *logrus.Logg
 				log.Infof("Redis is back, after %s", time.Since(since).Round(time.Second))
 			}
 			met, since, said = true, time.Time{}, time.Time{}
-		case !met && (redis.IsAuthError(err) || redis.IsPermissionError(err)):
-			return redisRefused(shown, fmt.Errorf("connection refused by Redis itself: %w", err))
+		case !met && isRefused:
+			return redisRefused(shown, refused)
 		case time.Since(said) >= watchSays:
 			if since.IsZero() {
 				since = time.Now()
 			}
 			said = time.Now()
-			log.WithError(err).Error("Redis is away; waiting for it")
+			if isRefused {
+				log.WithError(refused).Error("Redis answers, but refuses this dashboard; trying again until it is let in")
+			} else {
+				log.WithError(err).Error("Redis is away; waiting for it")
+			}
 		}
 		select {
 		case <-ctx.Done():

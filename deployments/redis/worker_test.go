@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -173,6 +174,23 @@ func TestWhatAWorkerAndThePageMayNotDo(t *testing.T) {
 	for _, c := range []string{"HSET pilotsync:{app1}:domains x {}", "HSET pilotsync:{app1}:pending x {}", "SADD pilotsync:{app1}:ours x", "DEL pilotsync:{app1}:domains",
 		"LPUSH pilotsync:{app1}:outbox x", "LPUSH pilotsync:{app1}:log:x y", "LPUSH pilotsync:{app1}:writes y"} {
 		denied(t, rdb, strings.Fields(c)...)
+	}
+}
+
+// A worker that is given another service's login fails in all it does, so it doesn't begin.
+func TestAWorkerWithAnotherLoginEndsAtOnceAndNamesTheUser(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	for _, user := range []string{"php", "page", "replica"} {
+		w, err := worker.New(worker.Config{Redis: g.open(user), APIURL: "http://127.0.0.1:1", Log: logrus.New(), SSLDelays: []time.Duration{time.Second},
+			Accounts: []worker.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1"}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Run(t.Context()); !errors.Is(err, worker.ErrRedisRefused) || !strings.Contains(err.Error(), `lets user "`+user+`" in, but not do this`) ||
+			!strings.Contains(err.Error(), "NOPERM") {
+			t.Errorf("as %s the worker ended with: %v", user, err)
+		}
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"pilotsync/internal/redisurl"
 )
 
 // node is what was seen of one Redis server.
@@ -33,11 +35,11 @@ func checkRedis(ctx context.Context, rdb redis.UniversalClient, shown string) []
 	limited, cancel := context.WithTimeout(ctx, redisLimit)
 	defer cancel()
 	if err := rdb.Ping(limited).Err(); err != nil { // the first may have to connect
-		return []Result{judgePing(shown, 0, err)}
+		return []Result{judgePing(shown, 0, named(rdb, err))}
 	}
 	start := time.Now()
 	err := rdb.Ping(limited).Err()
-	results := []Result{judgePing(shown, time.Since(start), err)}
+	results := []Result{judgePing(shown, time.Since(start), named(rdb, err))}
 	if err != nil {
 		return results
 	}
@@ -46,6 +48,14 @@ func checkRedis(ctx context.Context, rdb redis.UniversalClient, shown string) []
 		results = append(results, worst(nodes, judge))
 	}
 	return results
+}
+
+// named is an error that says which user is refused, if one is.
+func named(rdb redis.UniversalClient, err error) error {
+	if refused, is := redisurl.AsRefused(rdb, err); is {
+		return refused
+	}
+	return err
 }
 
 // lookAtNodes looks at the server, or at each master of a cluster.

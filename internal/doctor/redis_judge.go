@@ -1,19 +1,21 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	"pilotsync/internal/redisurl"
 )
 
 func judgePing(shown string, took time.Duration, err error) Result {
+	var refused *redisurl.RefusedError
 	switch {
 	case err == nil:
 		return ok(CheckRedis, fmt.Sprintf("%s answers in %s", shown, took.Round(10*time.Microsecond)))
-	case redis.IsAuthError(err), redis.IsPermissionError(err):
+	case errors.As(err, &refused):
 		return failure(CheckRedis, fmt.Sprintf("%s answers, but not to us: %v", shown, err),
 			"Set REDIS_URL to a user and password that this Redis knows, and let the user use all commands on keys that begin with pilotsync:, asynq: and rate:.")
 	}

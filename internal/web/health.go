@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"pilotsync/internal/redisurl"
 )
 
 // readyLimit ends the question whether Redis is there.
@@ -12,7 +14,7 @@ const readyLimit = 5 * time.Second
 // healthMux serves
 //
 //	/healthz  200 as long as the process lives
-//	/readyz   200, or 503 while Redis doesn't answer; a blocked account is no reason
+//	/readyz   200, or 503 while Redis doesn't answer or refuses the login; a blocked account is no reason
 //	/metrics  if asked for
 //
 // None of it says more than that, as whoever asks hasn't logged in.
@@ -23,7 +25,11 @@ func (s *Site) healthMux(metrics bool) *http.ServeMux {
 		ctx, cancel := context.WithTimeout(r.Context(), readyLimit)
 		defer cancel()
 		if err := s.cfg.Redis.Ping(ctx).Err(); err != nil {
-			text(w, http.StatusServiceUnavailable, "not ready: Redis doesn't answer\n")
+			why := "Redis doesn't answer"
+			if _, refused := redisurl.AsRefused(s.cfg.Redis, err); refused {
+				why = "Redis refuses the login"
+			}
+			text(w, http.StatusServiceUnavailable, "not ready: "+why+"\n")
 			return
 		}
 		text(w, http.StatusOK, "ready\n")

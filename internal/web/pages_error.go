@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/redisurl"
 	"pilotsync/tasks"
 )
 
@@ -66,6 +67,10 @@ func (p *pages) failure(r *http.Request, err error) failure {
 			Next: "Update this process, too. What newer workers put down waits for nobody, and nothing of it is lost."}
 	case strings.HasPrefix(err.Error(), "make the page"):
 		return failure{Status: http.StatusInternalServerError, Heading: "The page can't be made", What: err.Error()}
+	}
+	if _, refused := redisurl.AsRefused(nil, err); refused {
+		return failure{Status: http.StatusServiceUnavailable, Heading: "Redis refuses this dashboard", What: err.Error(),
+			Next: "Correct the user and the password in REDIS_URL, or the user's rights. Workers with other logins go on meanwhile. This page reloads itself every few seconds."}
 	}
 	return failure{Status: http.StatusServiceUnavailable, Heading: "Redis doesn't answer", What: err.Error(),
 		Next: "Workers wait for Redis and go on by themselves once it is back; no change that was taken is lost. This page reloads itself every few seconds."}

@@ -1,0 +1,108 @@
+package redisurl
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A RefusedError is a Redis that answers, but refuses this client: its login, or what
+// its user asks for. Waiting doesn't help; a person has to act.
+type RefusedError struct {
+	User string // as whom the client logs in; empty if the URL names neither user nor password
+	Err  error  // as Redis gave it, with its code, such as WRONGPASS
+}
+
+// Error names the user and the rule.
+func (e *RefusedError) Error() string {
+	text := e.Err.Error()
+	switch {
+	case strings.Contains(text, "sentinels"):
+		return "a Sentinel refuses the login, see sentinel_user and sentinel_password: " + text
+	case strings.Contains(text, "NOPERM"):
+		return fmt.Sprintf("Redis lets user %q in, but not do this: %s", cmp.Or(e.User, "default"), text)
+	case e.User == "":
+		return "Redis wants a user and a password, and none is given: " + text
+	}
+	return fmt.Sprintf("Redis refuses the login of user %q: %s", e.User, text)
+}
+
+// Unwrap returns Redis's error.
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// refusals are the beginnings of the errors by which Redis, or go-redis for a Sentinel,
+// says that a login or a right is missing. Those that begin with ERR are of servers
+// without users, or with the user default only.
+var refusals = [...]string{"WRONGPASS ", "NOAUTH ", "NOPERM ", "ERR AUTH ", "ERR invalid password", "ERR Client sent AUTH"}
+
+// AsRefused returns the error of a client as a [RefusedError], if it is one.
+func AsRefused(client redis.UniversalClient, err error) (*RefusedError, bool) {
+	if err == nil {
+		return nil, false
+	}
+	var known *RefusedError
+	if errors.As(err, &known) {
+		return known, true
+	}
+	// Of Sentinels the error comes as a part of a text only.
+	for _, code := range refusals {
+		if strings.Contains(err.Error(), code) {
+			return &RefusedError{User: userOf(client), Err: err}, true
+		}
+	}
+	return nil, false
+}
+
+// userOf is the user as whom a client logs in.
+func userOf(client redis.UniversalClient) string {
+	var user, password string
+	switch c := client.(type) {
+	case *redis.Client:
+		user, password = c.Options().Username, c.Options().Password
+	case *redis.ClusterClient:
+		user, password = c.Options().Username, c.Options().Password
+	}
+	if user == "" && password != "" {
+		return "default" // as Redis takes a password alone
+	}
+	return user
+}
+
+// NameUser has errors about missing rights (NOPERM) say which user lacks them.
+func NameUser(client redis.UniversalClient) { client.AddHook(namer{client}) }
+
+type namer struct{ client redis.UniversalClient }
+
+func (n namer) name(err error) error {
+	if err == nil || !redis.IsPermissionError(err) {
+		return err
+	}
+	return &RefusedError{User: userOf(n.client), Err: err}
+}
+
+// DialHook implements redis.Hook.
+func (n namer) DialHook(next redis.DialHook) redis.DialHook {
+	return next
+}
+
+// ProcessHook implements redis.Hook.
+func (n namer) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		return n.name(next(ctx, cmd))
+	}
+}
+
+// ProcessPipelineHook implements redis.Hook.
+func (n namer) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		err := next(ctx, cmds)
+		for _, cmd := range cmds {
+			cmd.SetErr(n.name(cmd.Err()))
+		}
+		return n.name(err)
+	}
+}
