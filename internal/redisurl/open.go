@@ -29,7 +29,7 @@ const (
 )
 
 // Forms tells the URLs that [Open] takes.
-const Forms = "redis://[user:password@]host[:port][/db], redis-socket:///path[?db=1], " +
+const Forms = "redis://[user:password@]host[:port][/db], redis-socket:///path[?db=1] or unix:///path[?db=1], " +
 	"redis-sentinel://[user:password@]host[:port],…[/db]?master=NAME[&sentinel_user=…][&sentinel_password=…] or " +
 	"redis-cluster://[user:password@]host[:port],…; for TLS rediss://, rediss-sentinel:// and rediss-cluster://, " +
 	"each with [?ca_file=PATH][&cert_file=PATH&key_file=PATH]"
@@ -57,7 +57,14 @@ func open(raw string) (redis.UniversalClient, error) {
 		return nil, errors.New("a port is not a number; it takes host:port")
 	}
 	scheme, secure := tlsScheme(p.scheme)
+	if scheme == "unix" { // as other clients call it
+		raw = "redis-socket" + strings.TrimPrefix(raw, "unix")
+		p.scheme, scheme = "redis-socket", "redis-socket"
+	}
 	p.scheme = scheme
+	if err := p.rules(raw, scheme); err != nil && scheme != "" {
+		return nil, err
+	}
 	switch scheme {
 	case "redis":
 		opt, err := serverOptions(raw, secure)

@@ -99,7 +99,7 @@ func TestOpenNamesTheRuleAndNeverThePassword(t *testing.T) {
 		{"localhost:6379", `"localhost:6379"`, "no scheme"},
 		{"hunter2@localhost:6379", `"[redacted]@localhost:6379"`, "no scheme"},
 		{"http://u:hunter2@h", `"http://u:[redacted]@h"`, `scheme "http" is unknown`},
-		{"redis://u:hunter2@h/x", `"redis://u:[redacted]@h/x"`, `invalid database number: "x"`},
+		{"redis://u:hunter2@h/x", `"redis://u:[redacted]@h/x"`, "its database is no number"},
 		{"redis://u:hunter2@h/0?poolsize=1", `@h/0?poolsize=1"`, "unexpected option: poolsize"},
 		{"redis://h/0?password=hunter2", `"redis://h/0?password=[redacted]"`, "unexpected option: password"},
 		{"redis://h?pool_size=many", `pool_size=many`, "invalid pool_size number"},

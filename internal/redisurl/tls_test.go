@@ -83,7 +83,7 @@ func TestWhatIsWrongAboutTLSIsNamed(t *testing.T) {
 		{"rediss-socket:///s", `the scheme "rediss-socket" is unknown`},
 		{"redissx://h", `the scheme "redissx" is unknown`},
 		{"rediss://h?ca_file=", "ca_file is given empty"},
-		{"rediss://h?ca_file=a&ca_file=b", "or 2 times"},
+		{"rediss://h?ca_file=a&ca_file=b", "given twice"},
 		{"rediss://h?cert_file=" + id.Cert, "one of cert_file and key_file is missing"},
 		{"rediss-sentinel://h?master=m&ca_file=/nowhere", "ca_file takes a file that can be read: open /nowhere"},
 		{"rediss-cluster://h?ca_file=" + id.Key, "it takes certificates as PEM, and there is none"},

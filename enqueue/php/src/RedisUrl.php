@@ -37,11 +37,14 @@ final class RedisUrl
     /** @throws InvalidInput */
     public function __construct(string $url)
     {
+        if (preg_match('/[\s\x00-\x1f\x7f]/', $url) === 1) {
+            throw self::wrong('it has white space or a control character in it, at its end perhaps; take it out, or write it in a password as %20');
+        }
         if (preg_match('~^([a-z-]+)://(?:([^@/?#]*)@)?([^@/?#\s]*)(/[^@?#]*)?(?:\?([^@?#]*))?\z~', $url, $p) !== 1) {
             throw self::unreadable();
         }
         [, $scheme, $credentials, $hosts, $path, $query] = $p + array_fill(0, 6, '');
-        if ($credentials !== '') {
+        if (strpos($url, '@') !== false) {
             $this->credentials($credentials);
         }
         $options = self::options($query);
@@ -131,15 +134,15 @@ final class RedisUrl
     /** @param array<string, string> $options from which the database is taken */
     private function database(string $path, array &$options): void
     {
-        $path = trim($path, '/');
-        $option = $options['db'] ?? '';
+        $path = $path === '' ? '' : substr($path, 1);
+        $given = isset($options['db']);
+        $db = $path . ($options['db'] ?? '');
         unset($options['db']);
-        if ($path !== '' && $option !== '') {
-            throw self::wrong('it names its database twice');
+        if ($path !== '' && $given) {
+            throw self::wrong('it names its database twice, in its path and as db; take one out');
         }
-        $db = $path . $option;
-        if ($db !== '' && preg_match('/^[0-9]{1,9}\z/', $db) !== 1) {
-            throw self::wrong('its database is no number');
+        if (($path !== '' || $given) && preg_match('/^[0-9]{1,9}\z/', $db) !== 1) {
+            throw self::wrong('its database is no number; it takes /NUMBER behind the host, or ?db=NUMBER');
         }
         $this->db = (int) $db;
     }
@@ -157,6 +160,9 @@ final class RedisUrl
             throw self::wrong('sentinel_user is given without a sentinel_password; a user of the Sentinels needs both');
         }
         foreach (explode(',', $hosts) as $one) {
+            if ($one === '' || $one[0] === ':') {
+                throw self::wrong('one of its Sentinels has no host; it takes host[:port], several with commas');
+            }
             $sentinel = $this->at(...self::address($one, self::SENTINEL_PORT));
             [$sentinel->user, $sentinel->password, $sentinel->db] = [$user, $password, 0];
             $this->sentinels[] = $sentinel;
@@ -180,6 +186,9 @@ final class RedisUrl
     private static function options(string $query): array
     {
         parse_str($query, $options);
+        if ($query !== '' && count(explode('&', $query)) !== count($options)) {
+            throw self::wrong('an option of its query is given twice, or is empty; each takes one value');
+        }
         foreach ($options as $value) {
             if (!is_string($value)) {
                 throw self::wrong('an option of its query is a list; each takes one value');

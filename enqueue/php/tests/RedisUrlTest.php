@@ -36,9 +36,40 @@ final class RedisUrlTest extends TestCase
         self::assertSame(array_merge($all, $want), get_object_vars(new RedisUrl($url)));
     }
 
+    /** @return iterable<string, array{array<string, mixed>}> */
+    public function table(): iterable
+    {
+        $file = __DIR__ . '/../../../internal/redisurl/testdata/urls.json';
+        foreach (json_decode((string) file_get_contents($file), true) as $case) {
+            yield json_encode($case['url']) => [$case];
+        }
+    }
+
+    /**
+     * @dataProvider table
+     * @param array<string, mixed> $case
+     */
+    public function testFollowsTheTableThatGoFollows(array $case): void
+    {
+        try {
+            $url = new RedisUrl($case['url']);
+        } catch (InvalidInput $e) {
+            self::assertTrue(isset($case['refused']) || ($case['only'] ?? '') === 'go', $e->getMessage());
+            self::assertMatchesRegularExpression('~' . ($case['refused'] ?? '') . '~', $e->getMessage());
+            return;
+        }
+        self::assertArrayNotHasKey('refused', $case);
+        self::assertArrayNotHasKey('only', $case);
+        $want = array_diff_key($case, ['url' => '']) + ['host' => '', 'port' => 6379, 'socket' => '', 'user' => '', 'password' => '', 'db' => 0, 'tls' => false, 'master' => ''];
+        $got = array_intersect_key(get_object_vars($url), $want);
+        ksort($want);
+        ksort($got);
+        self::assertSame($want, $got);
+    }
+
     public function testSentinelsHaveTheirOwnPortsAndPasswords(): void
     {
-        $url = new RedisUrl('rediss-sentinel://php:pw@a,[::1]:5000,/2?master=main.1&sentinel_user=watch&sentinel_password=p%26w');
+        $url = new RedisUrl('rediss-sentinel://php:pw@a,[::1]:5000,localhost/2?master=main.1&sentinel_user=watch&sentinel_password=p%26w');
         self::assertSame(['main.1', 'php', 'pw', 2, true], [$url->master, $url->user, $url->password, $url->db, $url->tls]);
         $each = array_map(static function (RedisUrl $s): array {
             return [$s->host, $s->port, $s->user, $s->password, $s->db, $s->tls, $s->sentinels];
