@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -66,7 +67,11 @@ func fromWordPress(s *workerSettings, path string, read readFile) []doctor.Resul
 		missing := *c.value == "" && *c.file == ""
 		if refused := found.Refused[c.name]; refused != nil {
 			status, remedy := doctor.Warning, "What is set for the worker was checked instead; whether WordPress has the same is not known."
-			if missing {
+			var late *wpconfig.LateError
+			switch {
+			case errors.As(refused, &late): // WordPress's plugins don't have it, whatever the worker has
+				status, remedy = doctor.Failure, "Move it above that line."
+			case missing:
 				remedy = "Write the constant as a plain string, or give its value to this command as a setting."
 				if c.needed {
 					status = doctor.Failure
@@ -111,7 +116,8 @@ func fromWordPress(s *workerSettings, path string, read readFile) []doctor.Resul
 		if results != nil {
 			return results
 		}
-		said = []string{"it defines nothing that matters here"}
+		return []doctor.Result{result(doctor.Warning, fmt.Sprintf("%s defines none of %s", path, strings.Join(wpconfig.Names(), ", ")),
+			"Name the network's own wp-config.php. Files that it includes aren't read: see what WordPress has with 'wp config get NAME'.")}
 	}
 	return append([]doctor.Result{result(doctor.OK, path+": "+strings.Join(said, "; "), "")}, results...)
 }

@@ -18,6 +18,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"pilotsync/internal/keytext"
+	"pilotsync/internal/wpconfig"
 	"pilotsync/tasks"
 )
 
@@ -288,7 +289,7 @@ func (read readFile) either(w *wrong, variable, value, file string) (_ string, o
 // formOf is what the text of a variable may be made of.
 func formOf(variable string) keytext.Form {
 	switch variable {
-	case "REDIS_URL":
+	case "REDIS_URL", wpconfig.RedisURL:
 		return keytext.URL
 	case "WU_SERVER_PILOT_APP_ID", "PILOTSYNC_WEBHOOK_SECRET":
 		return keytext.List

@@ -58,22 +58,45 @@ func Parse(source []byte) Config {
 	return c
 }
 
+// LateError is about a constant that is defined only after WordPress was loaded.
+type LateError struct {
+	Name           string
+	Line, Settings int // lines of the definition, and of the require of wp-settings.php
+}
+
+// Error names the constant and both lines.
+func (e *LateError) Error() string {
+	return fmt.Sprintf("%s (line %d) is defined too late: WordPress and its plugins are loaded by the require of wp-settings.php in line %d; it takes a place above that line",
+		e.Name, e.Line, e.Settings)
+}
+
 // definition is one place where a constant is defined.
 type definition struct {
 	value   string
 	refused string // why the value isn't certain; empty if it is
+	unread  bool   // the name occurs in a form that isn't understood
 	line    int
 	// perhaps: only PHP knows whether it gets here.
 	perhaps bool
+	// settings is the line of the require of wp-settings.php that comes before; 0 for none.
+	settings int
 }
 
 // decide picks the definition that PHP would keep: the first it comes to.
 func decide(name string, all []definition) (string, error) {
+	if first := all[0]; first.settings > 0 {
+		return "", &LateError{name, first.line, first.settings}
+	}
 	for i, d := range all {
-		if d.refused != "" {
+		switch {
+		case d.settings > 0:
+			return all[0].value, nil // those above it were there in time
+		case d.unread:
+			return "", fmt.Errorf("%s (line %d) stands in a form that this check doesn't understand; see what WordPress has with 'wp config get %s', or write define( '%s', '…' )",
+				name, d.line, name, name)
+		case d.refused != "":
 			return "", fmt.Errorf("%s (line %d) %s; it takes a plain string in quotes, such as define( '%s', '…' )", name, d.line, d.refused, name)
-		}
-		if d.value != all[0].value {
+		case d.value != all[0].value:
 			return "", fmt.Errorf("%s is defined in lines %d and %d with different values, and a condition decides which of them holds; it takes one value",
 				name, all[0].line, all[i].line)
 		}
@@ -84,6 +107,17 @@ func decide(name string, all []definition) (string, error) {
 	return all[0].value, nil
 }
 
+// block is what a pair of braces holds.
+type block int
+
+const (
+	code         block = iota // statements, of which only PHP knows whether it gets there
+	class                     // constants in it are another matter
+	namespace                 // statements that are reached; a const in it isn't global
+	globalSpace               // the same of namespace { … }, where it is
+	functionBody              // statements that run when it is called
+)
+
 // definitions finds where the constants of Names are defined, in the file's order.
 func definitions(ts []token) map[string][]definition {
 	found := map[string][]definition{}
@@ -91,35 +125,74 @@ func definitions(ts []token) map[string][]definition {
 	for _, name := range Names() {
 		wanted[name] = true
 	}
-	depth, branches := 0, false
-	for _, t := range ts {
+	branches, ownDefine := false, true
+	for i, t := range ts {
 		// if: … endif; has no braces to count, so that nothing in such a file is certain to be reached.
 		branches = branches || t.isWord("endif") || t.isWord("endwhile") || t.isWord("endfor") || t.isWord("endforeach") || t.isWord("endswitch")
+		ownDefine = ownDefine && !importsDefine(ts, i)
 	}
+	var open []block
+	next, space, settings := code, globalSpace, 0
+	add := func(name string, d definition) {
+		d.settings = settings
+		found[name] = append(found[name], d)
+	}
+	inner := func() block { // of the braces that we are in, or of the file
+		if len(open) == 0 {
+			return space
+		}
+		return open[len(open)-1]
+	}
+	depth := func() (n int) { // braces around us that aren't a namespace's
+		for _, b := range open {
+			if b != namespace && b != globalSpace {
+				n++
+			}
+		}
+		return n
+	}
+	read := map[int]bool{} // tokens that are part of a form that is understood
 	for i, t := range ts {
+		begins := beginsStatement(ts, i)
 		switch {
-		case depth == 0 && beginsStatement(ts, i) && (t.isWord("exit") || t.isWord("die") || t.isWord("return")):
+		case depth() == 0 && begins && (t.isWord("exit") || t.isWord("die") || t.isWord("return")):
 			return found // PHP gets no further
 		case t.is("{"):
-			depth++
+			open, next = append(open, next), code
 		case t.is("}"):
-			depth = max(depth-1, 0)
-		case t.isWord("define") && called(ts, i):
+			open = open[:max(len(open)-1, 0)]
+		case t.is(";"):
+			next = code
+		case t.isWord("namespace") && begins && at(ts, i+1).is("{"):
+			next = globalSpace
+		case t.isWord("namespace") && begins && !at(ts, i+1).is(`\`): // its braces, or the rest of the file
+			next, space = namespace, namespace
+		case (t.isWord("class") || t.isWord("interface") || t.isWord("trait") || t.isWord("enum")) && !at(ts, i-1).is("::"):
+			next = class
+		case t.isWord("function") && !at(ts, i-1).isWord("use"):
+			next = functionBody
+		case loadsWordPress(ts, i) && inner() != functionBody && settings == 0:
+			settings = t.line
+		case t.isWord("define") && called(ts, i) && ownDefine:
 			name := at(ts, i+2)
 			if name.kind != text || !wanted[name.value] || !at(ts, i+3).is(",") {
 				continue
 			}
+			read[i+2] = true
 			d := value(ts, i+4, ",", ")")
 			d.line = t.line
-			d.perhaps = (depth > 0 || branches || !beginsStatement(ts, i)) && !guarded(ts, i, depth, name.value)
-			found[name.value] = append(found[name.value], d)
-		case t.isWord("const") && depth == 0 && beginsStatement(ts, i): // in a class it would be another
+			d.perhaps = (depth() > 0 || branches || !begins) && !guarded(ts, i, depth(), name.value)
+			add(name.value, d)
+		case t.isWord("const") && depth() == 0 && begins: // in a class it would be another
 			for j := i + 1; at(ts, j).kind == word && at(ts, j+1).is("="); {
 				name := ts[j].value
 				d := value(ts, j+2, ",", ";")
 				d.line = ts[j].line
+				if inner() == namespace {
+					d = definition{refused: "is defined by const in a namespace, where WordPress doesn't see it", line: d.line}
+				}
 				if wanted[name] {
-					found[name] = append(found[name], d)
+					add(name, d)
 				}
 				for j < len(ts) && !ts[j].is(",") && !ts[j].is(";") {
 					j++
@@ -129,9 +202,54 @@ func definitions(ts []token) map[string][]definition {
 					break
 				}
 			}
+		case t.kind == text && wanted[t.value] && !read[i] && !isLookup(ts, i):
+			add(t.value, definition{unread: true, line: t.line})
 		}
 	}
 	return found
+}
+
+// loadsWordPress reports whether the statement at i loads wp-settings.php, and with it
+// WordPress and its plugins.
+func loadsWordPress(ts []token, i int) bool {
+	if t := ts[i]; !t.isWord("require") && !t.isWord("require_once") && !t.isWord("include") && !t.isWord("include_once") {
+		return false
+	}
+	for ; i < len(ts) && !ts[i].is(";") && !ts[i].is("?>"); i++ {
+		if ts[i].kind == text && (ts[i].value == "wp-settings.php" || strings.HasSuffix(ts[i].value, "/wp-settings.php")) {
+			return true
+		}
+	}
+	return false
+}
+
+// importsDefine reports whether the statement at i makes define another function than
+// PHP's: use function Some\define;
+func importsDefine(ts []token, i int) bool {
+	if !ts[i].isWord("use") || !at(ts, i+1).isWord("function") {
+		return false
+	}
+	for ; i < len(ts) && !ts[i].is(";"); i++ {
+		if ts[i].isWord("define") {
+			return true
+		}
+	}
+	return false
+}
+
+// isLookup reports whether the string at i names a constant, or a variable of the
+// environment, that is only looked up there: defined( 'NAME' ), $_ENV['NAME'].
+func isLookup(ts []token, i int) bool {
+	before, function := at(ts, i-1), at(ts, i-2)
+	if before.is("[") {
+		return function.kind == variable && (function.value == "_ENV" || function.value == "_SERVER")
+	}
+	for _, name := range []string{"defined", "constant", "getenv", "env"} {
+		if before.is("(") && function.isWord(name) && !at(ts, i-3).is("->") && !at(ts, i-3).is("::") {
+			return true
+		}
+	}
+	return false
 }
 
 // called reports whether the word at i is a call of PHP's own function.

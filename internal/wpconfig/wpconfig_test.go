@@ -35,7 +35,13 @@ func files() []file {
 		{name: "a comma at the end", source: key("'app1',"), want: id("app1")},
 		{name: "the keyword const", source: "<?php const A = 1, WU_SERVER_PILOT_APP_ID = 'app1', WU_SERVER_PILOT_API_KEY = \"k\";", want: map[string]string{AppID: "app1", APIKey: "k"}},
 		{name: "a const of a class is another", source: "<?php class A { const WU_SERVER_PILOT_APP_ID = 'app1'; }", want: map[string]string{}},
-		{name: "a method is another", source: "<?php class A { static function define($a, $b) {} }\nA::define('WU_SERVER_PILOT_APP_ID', 'app1'); (new A)->define('WU_SERVER_PILOT_APP_ID', 'app1');", want: map[string]string{}},
+		{name: "a class with a method define", source: "<?php class A { static function define($a, $b) {} }\ndefine('WU_SERVER_PILOT_APP_ID', 'app1');", want: id("app1")},
+		{name: "a global namespace in braces", source: "<?php namespace { const WU_SERVER_PILOT_APP_ID = 'app1'; define('WU_SERVER_PILOT_API_KEY', 'k'); }", want: map[string]string{AppID: "app1", APIKey: "k"}},
+		{name: "define in a namespace is global", source: "<?php namespace Foo;\ndefine('WU_SERVER_PILOT_APP_ID', 'app1');", want: id("app1")},
+		{name: "a backslash in a namespace", source: "<?php namespace Foo { \\define('WU_SERVER_PILOT_APP_ID', 'app1'); }", want: id("app1")},
+		{name: "looked up only", source: "<?php defined('WU_SERVER_PILOT_APP_ID') && exit; getenv('WU_SERVER_PILOT_APP_ID'); $a = $_ENV['WU_SERVER_PILOT_APP_ID'] ?? $_SERVER[\"WU_SERVER_PILOT_APP_ID\"] ?? 1;", want: map[string]string{}},
+		{name: "a strange form after it is defined", source: "<?php define('WU_SERVER_PILOT_APP_ID', 'app1'); foreach (['WU_SERVER_PILOT_APP_ID' => 'b'] as $k => $v) { @define($k, $v); }", want: id("app1")},
+		{name: "before WordPress is loaded, and after", source: "<?php define('WU_SERVER_PILOT_APP_ID', 'app1');\nrequire_once __DIR__ . '/wp-settings.php';\n@define('WU_SERVER_PILOT_APP_ID', 'late');", want: id("app1")},
 		{name: "names are told apart by letter case", source: "<?php define('wu_server_pilot_app_id', 'app1');", want: map[string]string{}},
 
 		{name: "comments of each kind", source: "<?php\n// define('WU_SERVER_PILOT_APP_ID', 'no');\n# define('WU_SERVER_PILOT_APP_ID', 'no');\n/* define('WU_SERVER_PILOT_APP_ID', 'no');\n*/ define( /* ' */ 'WU_SERVER_PILOT_APP_ID' # \"\n, // '\n 'app1' /**/ );", want: id("app1")},
@@ -60,6 +66,18 @@ func files() []file {
 		{name: "unless it was defined before, if", source: "<?php if ( ! defined('WU_SERVER_PILOT_APP_ID') ) { define('WU_SERVER_PILOT_APP_ID', 'app1'); }\nif (!defined('WU_SERVER_PILOT_APP_ID')) define('WU_SERVER_PILOT_APP_ID', 'app2');", want: id("app1")},
 		{name: "the same in both branches", source: "<?php if ( PHP_VERSION_ID > 1 ) define('WU_SERVER_PILOT_APP_ID', 'app1'); else define('WU_SERVER_PILOT_APP_ID', 'app1');", want: id("app1")},
 
+		{name: "below the require of wp-settings.php", source: "<?php\nrequire_once __DIR__ . '/wp-settings.php';\n\ndefine('WU_SERVER_PILOT_APP_ID', '" + hush + "');", refused: "(line 4) is defined too late: WordPress and its plugins are loaded by the require of wp-settings.php in line 2"},
+		{name: "below it, in another way of loading", source: "<?php\nif (true) { include(__DIR__ . \"/wp-settings.php\"); }\nconst WU_SERVER_PILOT_APP_ID = '" + hush + "';", refused: "(line 3) is defined too late"},
+		{name: "Bedrock's Config", source: "<?php class Config { static function define($a, $b) { \\define($a, $b); } }\n\nConfig::define('WU_SERVER_PILOT_APP_ID', '" + hush + "');", refused: "(line 3) " + strange, php: hush},
+		{name: "an object's method", source: "<?php class A { function define($a, $b) { \\define($a, $b); } }\n(new A)->define('WU_SERVER_PILOT_APP_ID', '" + hush + "');", refused: "(line 2) " + strange, php: hush},
+		{name: "a loop", source: "<?php\nforeach ([\n 'WU_SERVER_PILOT_APP_ID' => '" + hush + "',\n] as $k => $v) { define($k, $v); }", refused: "(line 3) " + strange, php: hush},
+		{name: "named arguments", source: "<?php define(value: '" + hush + "', constant_name: 'WU_SERVER_PILOT_APP_ID');", refused: "(line 1) " + strange, php: hush},
+		{name: "a call by name", source: "<?php call_user_func('define', 'WU_SERVER_PILOT_APP_ID', '" + hush + "');", refused: "(line 1) " + strange, php: hush},
+		{name: "the name in a variable", source: "<?php $n = 'WU_SERVER_PILOT_APP_ID'; define($n, '" + hush + "');", refused: "(line 1) " + strange, php: hush},
+		{name: "the name in parentheses", source: "<?php define(('WU_SERVER_PILOT_APP_ID'), '" + hush + "');", refused: "(line 1) " + strange, php: hush},
+		{name: "a function of a namespace", source: "<?php namespace Foo { function define($a, $b) { \\define($a, $b . 'x'); } }\nnamespace Bar { use function Foo\\define;\ndefine('WU_SERVER_PILOT_APP_ID', '" + hush + "'); }", refused: "(line 3) " + strange, php: hush + "x"},
+		{name: "a const in a namespace", source: "<?php namespace Foo;\nconst WU_SERVER_PILOT_APP_ID = '" + hush + "';", refused: "(line 2) is defined by const in a namespace"},
+		{name: "a const in a namespace with braces", source: "<?php namespace Foo {\nconst A = 1, WU_SERVER_PILOT_APP_ID = '" + hush + "'; }", refused: "(line 2) is defined by const in a namespace"},
 		{name: "another in each branch", source: "<?php if ( $staging ) {\n define('WU_SERVER_PILOT_APP_ID', '" + hush + "'); } else {\n define('WU_SERVER_PILOT_APP_ID', 'app2'); }", refused: "in lines 2 and 3 with different values"},
 		{name: "another in each branch, without braces", source: "<?php if ( $a ): $b = 1; define('WU_SERVER_PILOT_APP_ID', 'a'); else: $b = 2; define('WU_SERVER_PILOT_APP_ID', 'b'); endif;", refused: "with different values"},
 		{name: "another guarded within a branch", source: "<?php if ( $a ) { if (!defined('WU_SERVER_PILOT_APP_ID')) define('WU_SERVER_PILOT_APP_ID', 'a'); } define('WU_SERVER_PILOT_APP_ID', 'b');", refused: "with different values"},
@@ -87,7 +105,11 @@ type file struct {
 	name, source string
 	want         map[string]string
 	refused      string
+	// php is what PHP makes of a form that isn't understood.
+	php string
 }
+
+const strange = "stands in a form that this check doesn't understand; see what WordPress has with 'wp config get WU_SERVER_PILOT_APP_ID'"
 
 const usual = `<?php
 /**
@@ -134,58 +156,72 @@ func TestOnlyWhatIsCertainIsTaken(t *testing.T) {
 	}
 }
 
-// What is taken must be what PHP comes to.
+// What is taken must be what PHP has when WordPress loads its plugins. A form that isn't
+// understood must be one that PHP defines the constant with, and one that comes too late
+// or into a namespace must not be there.
 func TestPHPComesToTheSameValues(t *testing.T) {
 	t.Parallel()
 	php, err := exec.LookPath("php")
 	if err != nil {
 		t.Skip("needs php on PATH, to compare with what PHP makes of the files: ", err)
 	}
-	var paths []string
-	var wants []map[string]string
-	folder := t.TempDir()
-	for i, test := range files() {
-		if test.want == nil {
-			continue
-		}
-		path := filepath.Join(folder, strings.Repeat("x", i+1)+".php")
-		if err := os.WriteFile(path, []byte(test.source), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		paths, wants = append(paths, path), append(wants, test.want)
-	}
 	names, err := json.Marshal(Names())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, path := range paths {
-		out, err := exec.Command(php, "-n", "-d", "error_reporting=0", "-d", "short_open_tag=0", "-r", `
-			register_shutdown_function(function () use ($argv) {
-				ob_end_clean();
-				$found = [];
-				foreach (json_decode($argv[2]) as $name) { if (defined($name)) { $found[$name] = base64_encode(constant($name)); } }
-				echo json_encode((object) $found);
-			});
-			ob_start();
-			include $argv[1];`, path, string(names)).Output()
-		if err != nil {
-			t.Fatalf("php: %v: %s\n%s", err, out, path)
+	for _, test := range files() {
+		want := test.want
+		switch unseen := strings.Contains(test.refused, "too late") || strings.Contains(test.refused, "in a namespace"); {
+		case test.php != "":
+			want = map[string]string{AppID: test.php}
+		case unseen:
+			want = map[string]string{}
+		case want == nil:
+			continue
 		}
-		var encoded map[string]string
-		if err := json.Unmarshal(out, &encoded); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		got := map[string]string{}
-		for name, value := range encoded {
-			decoded, err := base64.StdEncoding.DecodeString(value)
-			if err != nil {
-				t.Fatal(err)
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			config := filepath.Join(folder, "wp-config.php")
+			for path, content := range map[string]string{config: test.source, filepath.Join(folder, "wp-settings.php"): "<?php report();"} {
+				if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
 			}
-			got[name] = string(decoded)
-		}
-		if diff := cmp.Diff(wants[i], got); diff != "" {
-			t.Errorf("PHP has something else (-want +php):\n%s\n%s", diff, func() string { b, _ := os.ReadFile(path); return string(b) }())
-		}
+			out, err := exec.Command(php, "-n", "-d", "error_reporting=0", "-d", "short_open_tag=0", "-r", `
+				$names = json_decode($argv[2]);
+				function report() {
+					static $done = false;
+					if ($done) { return; }
+					$done = true;
+					ob_end_clean();
+					$found = [];
+					foreach ($GLOBALS['names'] as $name) { if (defined($name)) { $found[$name] = base64_encode(constant($name)); } }
+					echo json_encode((object) $found);
+					ob_start();
+				}
+				register_shutdown_function(function () { report(); ob_end_clean(); });
+				ob_start();
+				include $argv[1];`, config, string(names)).Output()
+			if err != nil {
+				t.Fatalf("php: %v: %s\n%s", err, out, test.source)
+			}
+			var encoded map[string]string
+			if err := json.Unmarshal(out, &encoded); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			got := map[string]string{}
+			for name, value := range encoded {
+				decoded, err := base64.StdEncoding.DecodeString(value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got[name] = string(decoded)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("PHP has something else (-want +php):\n%s\n%s", diff, test.source)
+			}
+		})
 	}
 }
 
