@@ -121,7 +121,7 @@ compose-file:
 compose:
 	@echo "compose: docker-compose.yml and the image in a real engine (everything is in bin/compose.log)"
 	@[ "$$(id -u)" = 0 ] || { echo "compose: it takes root, to run an engine: sudo make compose"; exit 1; }
-	$(call module,deployments/compose/engine,30m)
+	$(call module,deployments/compose/engine,45m)
 
 dist:
 	@DIST='$(DIST)' deployments/package/dist.sh
