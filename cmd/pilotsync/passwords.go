@@ -70,6 +70,10 @@ func (c *passwordsMakeCmd) Run(s *streams) error {
 	if opt.APIKey, err = keytext.Clean(c.APIKey, keytext.Word); err != nil {
 		return usageError{fmt.Errorf("the API key %w", err)}
 	}
+	if opt.APIKey == "" && c.APIKey != "" {
+		// The worker would keep the key that it was handed before.
+		return usageError{errors.New("the API key is blank; give the key itself, or leave out $WU_SERVER_PILOT_API_KEY and --api-key")}
+	}
 	if c.APIKeyFile != "" {
 		if opt.APIKey, err = readFile(os.ReadFile).text(c.APIKeyFile, keytext.Word); err != nil {
 			return usageError{fmt.Errorf("--api-key-file is %q; %w", c.APIKeyFile, err)}

@@ -30,6 +30,9 @@ func TestPasswordsAreMadeOnceAndShown(t *testing.T) {
 		t.Errorf("shown first\n%s\nand then\n%s", shown.out, again.out)
 	}
 	command(t, vars{"WU_SERVER_PILOT_API_KEY": "another-key"}, "", "passwords", "make", "--folder="+folder, "--acl=../../deployments/redis/users.acl")
+	if blank := command(t, vars{"WU_SERVER_PILOT_API_KEY": "  "}, "", "passwords", "make", "--folder="+folder, "--acl=../../deployments/redis/users.acl"); blank.code != exitUsage || !strings.Contains(blank.err, "blank") {
+		t.Errorf("with a blank key: %+v", blank)
+	}
 	if handed, err := os.ReadFile(filepath.Join(folder, "worker/api-key")); err != nil || string(handed) != "another-key" {
 		t.Errorf("with the key as a variable the worker has %q (%v)", handed, err)
 	}
