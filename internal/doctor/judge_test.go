@@ -140,6 +140,7 @@ func TestServerPilotIsJudgedByItsAnswers(t *testing.T) {
 		"a server that isn't told now":  {judgeAddress(serverpilot.Server{}, failed(serverpilot.Retry, 500), nil), want{Warning, "could not be read"}},
 		"an API that answers":           {judgeAPI("h", answer{status: 401}), want{OK, "answers in"}},
 		"an API in trouble":             {judgeAPI("h", answer{status: 503}), want{Warning, "answers 503"}},
+		"an API without a DNS name":     {judgeAPI("h", answer{err: &net.DNSError{Err: "no such host", Name: "h", IsNotFound: true}}), want{Failure, "DNS can't resolve h"}},
 		"an API out of reach":           {judgeAPI("h", answer{err: context.DeadlineExceeded}), want{Failure, "can't be reached"}},
 		"a clock without a date":        {judgeAPIClock(answer{}), want{Warning, "doesn't tell"}},
 		"a resolver without an answer":  {judgeDNS("r", "n", 0, &net.DNSError{Err: "server misbehaving"}), want{Failure, "server misbehaving"}},

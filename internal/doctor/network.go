@@ -112,7 +112,11 @@ func checkAPI(ctx context.Context, apiURL string) []Result {
 }
 
 func judgeAPI(host string, a answer) Result {
+	var dns *net.DNSError
 	switch {
+	case errors.As(a.err, &dns):
+		return failure(CheckAPI, fmt.Sprintf("DNS can't resolve %s, the host of ServerPilot's API: %s", dns.Name, dns.Err),
+			"Check the spelling in SERVERPILOT_API_URL, and this machine's resolver (/etc/resolv.conf).")
 	case a.err != nil:
 		return failure(CheckAPI, fmt.Sprintf("ServerPilot's API at %s can't be reached: %v", host, a.err),
 			"Let this machine connect to port 443 outside (firewall, proxy), and check SERVERPILOT_API_URL.")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -320,5 +321,14 @@ func TestACanceledContextIsRecognized(t *testing.T) {
 	}
 	if n := s.seen.Load(); n != 1 {
 		t.Errorf("the server saw %d requests, want 1", n)
+	}
+}
+
+func TestAHostThatCannotBeResolvedIsSaidToBeThat(t *testing.T) {
+	t.Parallel()
+	err := &Error{Kind: Retry, Op: OpApp, App: "app1", Err: fmt.Errorf("dial tcp: %w", &net.DNSError{Err: "no such host", Name: "api.example.invalid", IsNotFound: true})}
+	const want = "read app app1: DNS can't resolve api.example.invalid (no such host); check SERVERPILOT_API_URL and this machine's resolver"
+	if got := err.Error(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

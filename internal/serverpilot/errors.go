@@ -3,6 +3,7 @@ package serverpilot
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -87,12 +88,22 @@ func (e *Error) Error() string {
 		parts = append(parts, e.Message)
 	}
 	if e.Err != nil {
-		parts = append(parts, e.Err.Error())
+		parts = append(parts, describe(e.Err))
 	}
 	if e.Kind == Unknown {
 		parts = append(parts, "it is not known whether it took effect")
 	}
 	return strings.Join(parts, ": ")
+}
+
+// describe is an error in words. A name that can't be resolved has its own, since it is
+// neither ServerPilot's fault nor a firewall's.
+func describe(err error) string {
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return fmt.Sprintf("DNS can't resolve %s (%s); check SERVERPILOT_API_URL and this machine's resolver", dns.Name, dns.Err)
+	}
+	return err.Error()
 }
 
 // Unwrap returns the cause, so that errors.Is finds [ErrTooLate] and the context's errors.
