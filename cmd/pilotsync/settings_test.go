@@ -220,7 +220,7 @@ func TestEachWrongSettingIsNamedWithWhatItTakes(t *testing.T) {
 		{vars{"WU_SERVER_PILOT_APP_ID": "app1,app1"}, "WU_SERVER_PILOT_APP_ID (--app-id) is wrong: app app1 is given twice (accounts cid and cid); it takes each app once"},
 		{vars{"PILOTSYNC_CONFIG": "nowhere.yml"}, `PILOTSYNC_CONFIG (--config) is "nowhere.yml"; it takes a file that can be read: open nowhere.yml: file does not exist`},
 		{vars{"PILOTSYNC_CONFIG": "broken.yml"}, `PILOTSYNC_CONFIG (--config) is "broken.yml"; line 1: api_key: expected the API key of the account, got a list`},
-		{vars{"REDIS_URL": "redis://u:" + hush + "@h/x"}, `REDIS_URL (--redis-url) is wrong: the Redis URL "redis://u:[redacted]@h/x" is refused: its database is no number`},
+		{vars{"REDIS_URL": "redis://u:" + hush + "@h/x"}, `REDIS_URL (--redis-url) is wrong: the Redis URL "redis://u:[redacted]@h/x" is refused: its database is no number; it takes /NUMBER behind the host, or ?db=NUMBER`},
 		{vars{"REDIS_URL_FILE": "nowhere"}, `REDIS_URL_FILE (--redis-url-file) is "nowhere"; it takes a file that can be read: open nowhere: file does not exist`},
 		{vars{"SERVERPILOT_API_URL": "http://api.serverpilot.io/v1"}, `SERVERPILOT_API_URL (--api-url) is "http://api.serverpilot.io/v1"; ` + urlRule},
 		{vars{"SERVERPILOT_API_URL": "https://cid:" + hush + "@h/"}, `SERVERPILOT_API_URL (--api-url) is "https://cid:[redacted]@h/"; ` + urlRule},
