@@ -24,7 +24,7 @@ type healthyCmd struct {
 
 // Help is shown under the command's own --help.
 func (*healthyCmd) Help() string {
-	return `Asks the worker or the page that runs beside it with the same settings whether it lives. An address for all interfaces, such as 0.0.0.0:8080 or :8081, is asked on loopback. It exits with 0 if it lives, 1 if it doesn't, 2 if no address is set.
+	return `Asks the worker or the page that runs beside it with the same settings whether it lives. An address for all interfaces, such as 0.0.0.0:8080 or :8081, is asked on loopback. Of processes that share the default address, the one that has it is asked. It exits with 0 if it lives, 1 if it doesn't, 2 if no address is set.
 
 Examples:
 
@@ -39,7 +39,7 @@ func (c *healthyCmd) Run(ctx context.Context, s *streams) error {
 	target := c.URL
 	if target == "" {
 		w := wrong{}
-		listen := take(&w, "PILOTSYNC_LISTEN", c.Listen, parseListen)
+		listen := c.listen(&w)
 		health := take(&w, "PILOTSYNC_HEALTH_LISTEN", c.HealthListen, parseHealthListen)
 		if err := w.err(); err != nil {
 			return err

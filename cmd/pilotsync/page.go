@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	stdlog "log"
 	"net"
 	"net/http"
+	"syscall"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
@@ -20,9 +22,10 @@ type servedPage struct {
 	log          *logrus.Logger
 }
 
-// open opens the ports, so that a taken one is known at the start. The caller
-// must close what it returns.
-func (set pageSetup) open(cfg web.Config, log *logrus.Logger) (_ *servedPage, err error) {
+// open opens the ports, so that a taken one is known at the start. A page that is
+// optional is left out where another pilotsync has the default address. The caller
+// must close what open returns.
+func (set pageSetup) open(ctx context.Context, cfg web.Config, optional bool, log *logrus.Logger) (_ *servedPage, err error) {
 	cfg.Users, cfg.HealthApart, cfg.Version, cfg.Log = set.Users, set.Health != "", version(), logrus.NewEntry(log)
 	p := &servedPage{log: log}
 	defer func() {
@@ -30,7 +33,10 @@ func (set pageSetup) open(cfg web.Config, log *logrus.Logger) (_ *servedPage, er
 			p.close()
 		}
 	}()
-	if p.page, err = listen("PILOTSYNC_LISTEN", set.Listen, "the page", "a free address, or off"); err != nil {
+	p.page, err = set.listenForPage(optional)
+	if optional && set.Unset && errors.Is(err, syscall.EADDRINUSE) && web.ServedAt(ctx, set.Listen) {
+		log.Warn(set.withoutPage())
+	} else if err != nil {
 		return nil, err
 	}
 	if p.health, err = listen("PILOTSYNC_HEALTH_LISTEN", set.Health, "health and metrics", "a free address, or nothing"); err != nil {
@@ -40,6 +46,23 @@ func (set pageSetup) open(cfg web.Config, log *logrus.Logger) (_ *servedPage, er
 		return nil, fmt.Errorf("set up the page: %w", err)
 	}
 	return p, nil
+}
+
+func (set pageSetup) listenForPage(optional bool) (net.Listener, error) {
+	takes := "a free address"
+	if optional {
+		takes += ", or off"
+	}
+	return listen("PILOTSYNC_LISTEN", set.Listen, "the page", takes)
+}
+
+// withoutPage says what is missing where another pilotsync has the default address.
+func (set pageSetup) withoutPage() string {
+	if set.Health != "" {
+		return fmt.Sprintf("another pilotsync has %s, so this worker runs without a dashboard; for one set PILOTSYNC_LISTEN to a free address", set.Listen)
+	}
+	return fmt.Sprintf("another pilotsync has %s, so this worker runs without a dashboard, /healthz, /readyz and /metrics; "+
+		"for all of them set PILOTSYNC_LISTEN to a free address, for the last three PILOTSYNC_HEALTH_LISTEN", set.Listen)
 }
 
 // listen opens an address; it returns nil for an empty one.

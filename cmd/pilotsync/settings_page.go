@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -16,11 +17,19 @@ type apiSettings struct {
 	APIRate string `name:"api-rate" env:"PILOTSYNC_API_RATE" group:"ServerPilot" default:"5" help:"Calls a second for an account, over all workers, 0 to 1000; 0 for no limit."`
 }
 
-// pageSettings say where the page is, and for whom.
+// pageSettings say where the page is, and for whom. The address's default isn't a
+// tag, for it would hide whether the address was set.
 type pageSettings struct {
-	Listen       string `name:"listen" env:"PILOTSYNC_LISTEN" group:"Page" default:"127.0.0.1:8080" help:"Address of the page, a loopback one unless there is a login; off for none."`
+	Listen       string `name:"listen" env:"PILOTSYNC_LISTEN" group:"Page" placeholder:"ADDRESS" help:"Address of the page, a loopback one unless there is a login; off for none. Default: 127.0.0.1:8080, which a worker does without if another pilotsync has it."`
 	Auth         string `name:"auth" env:"PILOTSYNC_AUTH" group:"Page" placeholder:"FILE" help:"Password file of the page's users, as htpasswd -B writes it; a line that ends in :act is for one who may act. Default: no login, and the page can only be read."`
 	HealthListen string `name:"health-listen" env:"PILOTSYNC_HEALTH_LISTEN" group:"Page" placeholder:"ADDRESS" help:"Another address for /healthz, /readyz and /metrics, where they need no login. Default: the page's."`
+}
+
+const defaultListen = "127.0.0.1:8080"
+
+// listen returns the address of the page, empty for no page.
+func (s pageSettings) listen(w *wrong) string {
+	return take(w, "PILOTSYNC_LISTEN", cmp.Or(s.Listen, defaultListen), parseListen)
 }
 
 // logSettings say what is logged, and how.
@@ -54,13 +63,14 @@ func (l logSetup) logger(s *streams) *logrus.Logger {
 // pageSetup is what pageSettings come to.
 type pageSetup struct {
 	Listen string     // empty for no page
+	Unset  bool       // Listen is the default, since nothing else was set
 	Health string     // empty for health checks and metrics on the page's address
 	Users  *web.Users // nil for no login
 }
 
 func (s pageSettings) page(w *wrong, read readFile) pageSetup {
 	set := pageSetup{
-		Listen: take(w, "PILOTSYNC_LISTEN", s.Listen, parseListen),
+		Listen: s.listen(w), Unset: s.Listen == "",
 		Health: take(w, "PILOTSYNC_HEALTH_LISTEN", s.HealthListen, parseHealthListen),
 		Users:  take(w, "PILOTSYNC_AUTH", s.Auth, read.users),
 	}

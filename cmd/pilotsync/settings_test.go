@@ -97,11 +97,11 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 	set := configured(t, nil, account)
 	w := set.Worker
 	got := []any{w.APIURL, w.Accounts, w.APIRate, w.Rules, w.SSLDelays, w.Expected, w.Check.DNS, w.Check.Port, w.Check.Roots == nil,
-		w.Check.AllowPrivate, w.DryRun, w.Concurrency, w.Webhook.URL, len(w.Webhook.Secrets), set.Redis, set.Listen, set.Health, set.Users == nil, set.LogLevel, set.LogFormat}
+		w.Check.AllowPrivate, w.DryRun, w.Concurrency, w.Webhook.URL, len(w.Webhook.Secrets), set.Redis, set.Listen, set.Unset, set.Health, set.Users == nil, set.LogLevel, set.LogFormat}
 	want := []any{"https://api.serverpilot.io/v1", []worker.Account{{ClientID: "cid", APIKey: "key-" + hush, Apps: []string{"app1"}}}, 5,
 		applist.Rules{WWW: tasks.WWWAlways},
 		[]time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute}, []netip.Prefix(nil), "", 443, true,
-		false, false, 64, "", 0, "redis://127.0.0.1:6379/0", "127.0.0.1:8080", "", true, logrus.InfoLevel, ""}
+		false, false, 64, "", 0, "redis://127.0.0.1:6379/0", "127.0.0.1:8080", true, "", true, logrus.InfoLevel, ""}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
 	}

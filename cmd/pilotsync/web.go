@@ -51,7 +51,7 @@ func (c *webCmd) Run(ctx context.Context, s *streams) error {
 		defer set.lists.close()
 	}
 	set.web.Metrics = worker.MetricsHandler(worker.NewRegistry(set.redis, version()), log)
-	page, err := set.pageSetup.open(set.web, log)
+	page, err := set.pageSetup.open(ctx, set.web, false, log)
 	if err != nil {
 		return err
 	}

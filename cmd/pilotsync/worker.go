@@ -63,9 +63,9 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 		return usageError{err}
 	}
 	defer lists.close()
-	page, err := set.pageSetup.open(web.Config{
+	page, err := set.pageSetup.open(ctx, web.Config{
 		Redis: set.Worker.Redis, Remote: lists, Metrics: worker.MetricsHandler(registry, log),
-	}, log)
+	}, true, log)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ func TestEveryAnswerHasTheSecurityHeaders(t *testing.T) {
 		for name, want := range map[string]string{
 			"Content-Security-Policy": pagePolicy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY",
 			"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "no-store",
+			"Server": serverName,
 		} {
 			if diff := cmp.Diff(want, got.Get(name)); diff != "" {
 				t.Errorf("%s of %s (-want +got):\n%s", name, path, diff)

@@ -17,7 +17,30 @@ const (
 	answerLimit   = 30 * time.Second
 	idleLimit     = time.Minute
 	shutdownLimit = 3 * time.Second
+	askLimit      = 10 * time.Second // of ServedAt: a busy machine may take a while
 )
+
+// serverName is in the header Server of every answer, whether to a login or not, so
+// that another pilotsync knows this one.
+const serverName = "pilotsync"
+
+// ServedAt reports whether a pilotsync answers at an address, host:port, within ten
+// seconds. Releases before 0.2.0 aren't recognised.
+func ServedAt(ctx context.Context, addr string) bool {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, "http://"+addr+"/healthz", nil)
+	if err != nil {
+		return false
+	}
+	// No proxy: the question is for this machine. No redirects: they lead to others.
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+	if err != nil {
+		return false
+	}
+	_ = resp.Body.Close() // the answer to HEAD has no body
+	return resp.Header.Get("Server") == serverName
+}
 
 // servingKey is where a request's context has the one that Serve was given.
 type servingKey struct{}

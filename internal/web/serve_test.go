@@ -58,6 +58,38 @@ func TestServeEndsWithItsContext(t *testing.T) {
 	}
 }
 
+func TestAPilotsyncIsRecognisedAndNothingElseIs(t *testing.T) {
+	t.Parallel()
+	addr := func(h http.Handler) string {
+		url, _, _ := served(t, h)
+		return strings.TrimPrefix(url, "http://")
+	}
+	users, err := ParseUsers([]byte("ada:" + hashed(t, "password") + "\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pilotsync := addr(testSite(t, nil).Handler())
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	for _, test := range []struct {
+		name, addr string
+		want       bool
+	}{
+		{"without a login", pilotsync, true},
+		{"with a login, and health elsewhere", addr(testSite(t, func(cfg *Config) { cfg.Users, cfg.HealthApart = users, true }).Handler()), true},
+		{"another program", addr(http.NotFoundHandler()), false},
+		{"one that leads to a pilotsync", addr(http.RedirectHandler("http://"+pilotsync+"/healthz", http.StatusFound)), false},
+		{"nothing", closed.Addr().String(), false},
+	} {
+		if got := ServedAt(t.Context(), test.addr); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
 func TestServeSaysThatItsListenerBroke(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/internal/web"
+)
+
+// openPage opens a page of an address, as a worker does, whose page is optional, or as
+// `pilotsync web` does.
+func openPage(t *testing.T, set pageSetup, optional bool) (p *servedPage, logged string, err error) {
+	t.Helper()
+	env, _ := onRedis(t)
+	rdb, _ := redisSettings{RedisURL: env["REDIS_URL"]}.open(&wrong{}, nil)
+	t.Cleanup(func() { rdb.Close() })
+	out := &log{}
+	if p, err = set.open(t.Context(), web.Config{Redis: rdb}, optional, newLogger(out, logrus.InfoLevel, "json")); err == nil {
+		t.Cleanup(p.close)
+	}
+	return p, out.String(), err
+}
+
+func TestASecondWorkerDoesWithoutAPageWhereTheFirstHasTheDefaultAddress(t *testing.T) {
+	t.Parallel()
+	// The default's own port isn't a test's to take: the developer's worker may have it.
+	env, _ := simulated(t)
+	first := start(t, env, "worker")
+	pilotsync := strings.Trim(strings.TrimPrefix(first.logged(pageURL), "http://"), "/")
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	for _, test := range []struct {
+		name     string
+		set      pageSetup
+		optional bool
+		missing  string // what the log says to set; empty where it is an error
+	}{
+		{"the default", pageSetup{Listen: pilotsync, Unset: true}, true, "for the last three PILOTSYNC_HEALTH_LISTEN"},
+		{"with health elsewhere", pageSetup{Listen: pilotsync, Unset: true, Health: "127.0.0.1:0"}, true, "for one set PILOTSYNC_LISTEN"},
+		{"the address was set", pageSetup{Listen: pilotsync}, true, ""},
+		{"it has nothing else to do", pageSetup{Listen: pilotsync, Unset: true}, false, ""},
+		{"another program", pageSetup{Listen: other.Listener.Addr().String(), Unset: true}, true, ""},
+	} {
+		p, logged, err := openPage(t, test.set, test.optional)
+		if test.missing == "" {
+			takes := "it takes a free address: "
+			if test.optional {
+				takes = "it takes a free address, or off: "
+			}
+			if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), test.set.Listen) || !strings.Contains(err.Error(), takes) || logged != "" {
+				t.Errorf("%s: %v, and the log is %s", test.name, err, logged)
+			}
+			continue
+		}
+		if err != nil || p.page != nil || (p.health == nil) != (test.set.Health == "") || strings.Count(logged, "\n") != 1 ||
+			!strings.Contains(logged, "another pilotsync has "+pilotsync) || !strings.Contains(logged, test.missing) {
+			t.Errorf("%s: %v, %+v, and the log is %s", test.name, err, p, logged)
+		}
+	}
+	if code := first.stop(); code != exitDone {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestAnAddressCountsAsSetWhateverSetsIt(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		env   vars
+		args  []string
+		unset bool
+	}{
+		{nil, nil, true},
+		{vars{"PILOTSYNC_LISTEN": ""}, nil, true},
+		{vars{"PILOTSYNC_LISTEN": defaultListen}, nil, false},
+		{nil, []string{"--listen=" + defaultListen}, false},
+	} {
+		set := configured(t, nil, account.with(test.env), test.args...)
+		if set.Listen != defaultListen || set.Unset != test.unset {
+			t.Errorf("%v %v: %+v", test.env, test.args, set.pageSetup)
+		}
+	}
+}
