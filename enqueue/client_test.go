@@ -75,7 +75,7 @@ func TestNothingIsEnqueuedIfAnyRequestIsWrong(t *testing.T) {
 		Request{AppID: "app1", Domain: "example.com", Adopt: true, Remove: true},
 	)
 	want := `nothing was enqueued: invalid request:
-request 2 of 5: domain "https://example.com" is refused: it has a scheme; leave out everything up to ://
+request 2 of 5: domain "https://example.com" is refused: it has a scheme; leave out everything up to :// (did you mean example.com?)
 request 3 of 5: app_id is "app 1"; it takes 1 to 64 letters, digits, _ or -
 request 4 of 5: www is "sometimes"; it takes always, main_only or never
 request 5 of 5: adopt is set in a removal; it takes it in an addition only`

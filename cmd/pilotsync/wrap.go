@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 
@@ -19,24 +18,44 @@ func plain(text string) string {
 }
 
 // wrapText breaks a text into lines of at most width columns of a terminal: at
-// spaces; if a word is wider, such as a long name, also after "." and "-".
+// spaces; a word that is wider, such as a long name, also after "." and "-". The
+// library's own Wrap breaks words that have room, and miscounts wide characters.
 func wrapText(text string, width int) []string {
 	if ansi.StringWidth(text) <= width {
 		return []string{text}
 	}
-	// The library always breaks after "-", which dates and short names shouldn't be.
-	const hyphen, unbreakable = "-", "\u2011"
-	breaks := ""
-	if slices.ContainsFunc(strings.Fields(text), func(word string) bool { return ansi.StringWidth(word) > width }) {
-		breaks = "."
-	} else {
-		text = strings.ReplaceAll(text, hyphen, unbreakable)
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		before := " "
+		for _, piece := range pieces(word, width) {
+			if line != "" && ansi.StringWidth(line+before+piece) > width {
+				lines, line = append(lines, line), ""
+			}
+			if line == "" {
+				before = ""
+			}
+			line += before + piece
+			before = ""
+		}
 	}
-	lines := strings.Split(ansi.Wrap(text, width, breaks), "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimRight(strings.ReplaceAll(line, unbreakable, hyphen), " ")
+	return append(lines, line)
+}
+
+// pieces are the parts of a word between which a line may break.
+func pieces(word string, width int) (all []string) {
+	if ansi.StringWidth(word) <= width {
+		return []string{word}
 	}
-	return lines
+	for word != "" {
+		end := strings.IndexAny(word, ".-") + 1
+		if end == 0 {
+			end = len(word)
+		}
+		all = append(all, strings.Split(ansi.Hardwrap(word[:end], width, true), "\n")...)
+		word = word[end:]
+	}
+	return all
 }
 
 // wrapLines breaks each line of a text that is wider than width; what follows is
