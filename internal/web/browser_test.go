@@ -245,7 +245,7 @@ func TestThePageWaitsForRedisAndComesBackByItself(t *testing.T) {
 	b.open(w.page + "/")
 	b.until(`document.getElementById("live").textContent === "Live"`)
 	w.redis.Stop()
-	b.until(`document.getElementById("live").textContent === "Redis is away"`)
+	b.until(`document.getElementById("live").textContent === "Redis doesn't answer"`)
 	if !b.is(`document.querySelector("#tiles")`) {
 		t.Error("what was shown is gone")
 	}
@@ -253,6 +253,27 @@ func TestThePageWaitsForRedisAndComesBackByItself(t *testing.T) {
 	b.until(`document.querySelector("h1").textContent === "Redis doesn't answer"`)
 	w.redis.Start()
 	b.until(`document.querySelector("h1").textContent === "Domains"`)
+}
+
+func TestTheLiveLightSaysThatRedisRefusesTheDashboard(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{}, nil)
+	b := tab{t, browsertest.New(t, "503 (Service Unavailable)")}
+	light := `document.getElementById("live").textContent`
+	b.open(w.page + "/")
+	b.until(light + ` === "Live"`)
+	// The user loses the rights, as with a mistake in users.acl.
+	if err := w.rdb.Do(t.Context(), "ACL", "SETUSER", "default", "-@all", "+acl").Err(); err != nil {
+		t.Fatal(err)
+	}
+	b.until(light + ` === "Redis refuses this dashboard"`)
+	b.open(w.page + "/domains")
+	b.until(`document.querySelector("h1").textContent === "Redis refuses this dashboard"`)
+	b.until(light + ` === "Redis refuses this dashboard"`)
+	if err := w.rdb.Do(t.Context(), "ACL", "SETUSER", "default", "+@all").Err(); err != nil {
+		t.Fatal(err)
+	}
+	b.until(`document.querySelector("h1").textContent === "Domains" && ` + light + ` === "Live"`)
 }
 
 func TestAsynqmonShowsATaskThatPHPEnqueued(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"pilotsync/internal/redisurl"
 )
 
 const (
@@ -89,6 +91,8 @@ type watcher struct {
 	// topics that changed; away: the last look failed.
 	topics map[string]bool
 	away   bool
+	// refused: it failed since Redis refuses the login or a right.
+	refused bool
 }
 
 // message is one event of the stream.
@@ -97,8 +101,10 @@ type message struct {
 	Apps []string `json:"apps,omitempty"`
 	// Queues: the queues' figures or the workers changed.
 	Queues bool `json:"queues,omitempty"`
-	// Away: Redis doesn't answer.
+	// Away: Redis doesn't answer, or refuses this dashboard.
 	Away bool `json:"away,omitempty"`
+	// Refused: it refuses this dashboard.
+	Refused bool `json:"refused,omitempty"`
 }
 
 // watch adds a watcher; the caller must leave.
@@ -142,13 +148,13 @@ func (h *hub) poll(ctx context.Context, ended chan<- struct{}) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			h.tell(nil, true)
+			h.tell(nil, err)
 		case last == nil:
 			// A page that was made before this look may lack what happened between.
 			last = now
-			h.tell(slices.Collect(maps.Keys(now)), false)
+			h.tell(slices.Collect(maps.Keys(now)), nil)
 		default:
-			h.tell(changed(last, now), false)
+			h.tell(changed(last, now), nil)
 			last = now
 		}
 		select {
@@ -175,18 +181,20 @@ func changed(was, is look) []string {
 	return topics
 }
 
-func (h *hub) tell(topics []string, away bool) {
+// tell tells all watchers what changed, or why the last look failed.
+func (h *hub) tell(topics []string, failure error) {
+	_, refused := redisurl.AsRefused(nil, failure)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for w := range h.watchers {
-		w.tell(topics, away)
+		w.tell(topics, failure != nil, refused)
 	}
 }
 
-func (w *watcher) tell(topics []string, away bool) {
+func (w *watcher) tell(topics []string, away, refused bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(topics) == 0 && away == w.away {
+	if len(topics) == 0 && away == w.away && refused == w.refused {
 		return
 	}
 	if w.away && !away {
@@ -195,7 +203,7 @@ func (w *watcher) tell(topics []string, away bool) {
 	for _, t := range topics {
 		w.topics[t] = true
 	}
-	w.away = away
+	w.away, w.refused = away, refused
 	select {
 	case w.news <- struct{}{}:
 	default: // marked already
@@ -206,7 +214,7 @@ func (w *watcher) tell(topics []string, away bool) {
 func (w *watcher) take() message {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	m := message{Away: w.away, Queues: w.topics[queuesTopic]}
+	m := message{Away: w.away, Refused: w.refused, Queues: w.topics[queuesTopic]}
 	delete(w.topics, queuesTopic)
 	m.Apps = slices.Sorted(maps.Keys(w.topics))
 	clear(w.topics)

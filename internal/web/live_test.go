@@ -77,6 +77,8 @@ func TestWatchersAreToldWhatChanged(t *testing.T) {
 	want(first, message{Apps: []string{"app2"}})
 	s.change(nil, errors.New("EOF"))
 	want(first, message{Away: true})
+	s.change(nil, errors.New("WRONGPASS invalid username-password pair or user is disabled."))
+	want(first, message{Away: true, Refused: true})
 	s.change(look{"app1": "3", "app2": "2", queuesTopic: "0"}, nil)
 	want(first, message{Apps: []string{"app1"}, Queues: true}) // Redis is back
 	want(second, message{Apps: []string{"app1", "app2"}, Queues: true})

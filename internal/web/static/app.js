@@ -47,7 +47,8 @@
       const doc = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (mine.signal.aborted) return;
       if (!answer.ok) {
-        show(answer.status === 503 ? "Redis is away" : `Not refreshed (${answer.status})`, true);
+        // Of a 503 the page's heading says what is wrong with Redis.
+        show(answer.status === 503 && doc.querySelector("h1")?.textContent || `Not refreshed (${answer.status})`, true);
         soon(5 * pause);
       } else if (!document.querySelector("[data-live]:not(#made, #dryrun)")) {
         location.reload(); // what is shown is an error that is over
@@ -78,8 +79,8 @@
     stream.onopen = () => soon();
     stream.onerror = () => show("Connecting…", true);
     stream.onmessage = ({ data }) => {
-      const { apps = [], queues = false, away = false } = JSON.parse(data);
-      if (away) return show("Redis is away", true);
+      const { apps = [], queues = false, away = false, refused = false } = JSON.parse(data);
+      if (away) return show(refused ? "Redis refuses this dashboard" : "Redis doesn't answer", true);
       if (watch ? apps.includes(watch) : apps.length || queues) soon();
       else show("Live", false);
     };
