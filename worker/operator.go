@@ -14,13 +14,15 @@ import (
 // Operator is what a person does to apps by hand. It needs Redis only, no worker
 // and no key.
 type Operator struct {
-	ledger *ledger.Ledger
-	follow follow
+	ledger    *ledger.Ledger
+	follow    follow
+	inspector *asynq.Inspector
 }
 
 // NewOperator returns an Operator on rdb, which stays the caller's to close.
 func NewOperator(rdb redis.UniversalClient) Operator {
-	return Operator{ledger: ledger.New(rdb), follow: follow{client: asynq.NewClientFromRedisClient(rdb)}}
+	return Operator{ledger: ledger.New(rdb), follow: follow{client: asynq.NewClientFromRedisClient(rdb)},
+		inspector: asynq.NewInspectorFromRedisClient(rdb)}
 }
 
 // Sync asks for a sync of an app that the ledger knows: whatever is pending is dealt

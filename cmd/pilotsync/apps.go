@@ -14,6 +14,11 @@ import (
 )
 
 type appsCmd struct {
+	Show   appsShowCmd `cmd:"" default:"withargs" help:"Show where apps stand; what the command does by itself."`
+	Forget forgetCmd   `cmd:"" help:"Drop an app that no worker serves, such as a mistyped one."`
+}
+
+type appsShowCmd struct {
 	redisSettings
 
 	JSON bool     `name:"json" help:"Print one JSON array."`
@@ -21,7 +26,7 @@ type appsCmd struct {
 }
 
 // Help is shown under the command's own --help.
-func (*appsCmd) Help() string {
+func (*appsShowCmd) Help() string {
 	return fmt.Sprintf(`It shows of each app its domains by state, how many of the %d names of its list are taken, what waits and since when, the last write of its list, and its trouble or who paused it. It reads Redis only, so it works without a worker and needs no key.
 
 Examples:
@@ -32,7 +37,7 @@ Examples:
 }
 
 // Validate is called by kong after parsing.
-func (c *appsCmd) Validate() error {
+func (c *appsShowCmd) Validate() error {
 	var errs []error
 	for _, app := range c.Apps {
 		errs = append(errs, tasks.CheckAppID(app))
@@ -83,7 +88,7 @@ type appWrite struct {
 const blockedWords = "blocked until a person acts"
 
 // Run prints the apps.
-func (c *appsCmd) Run(ctx context.Context, s *streams) error {
+func (c *appsShowCmd) Run(ctx context.Context, s *streams) error {
 	rdb, err := c.connect(ctx)
 	if err != nil {
 		return err

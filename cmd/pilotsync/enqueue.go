@@ -69,6 +69,7 @@ type changeFlags struct {
 	File    string        `short:"f" predictor:"file" placeholder:"FILE" help:"File with a domain a line, - for standard input; empty lines and lines that start with # are skipped."`
 	Wait    bool          `help:"Follow each domain to its final state."`
 	Timeout time.Duration `default:"1h" help:"How long to wait at most."`
+	Force   bool          `name:"force" help:"Also for an app that no live worker serves."`
 	JSON    bool          `name:"json" help:"Print one JSON array: receipts, or with --wait what status prints."`
 	Domains []string      `arg:"" optional:"" name:"domain" help:"Domains."`
 }
@@ -92,6 +93,9 @@ func (f *changeFlags) enqueue(ctx context.Context, s *streams, remove bool) erro
 		return err
 	}
 	defer rdb.Close()
+	if err := enqueueable(ctx, s, ledger.New(rdb), reqs[0].AppID, f.Force); err != nil {
+		return err
+	}
 	asking := *s
 	asking.Interactive = s.Interactive && f.File != "-" // an answer would be taken from the names
 	if err := f.confirmRemovals(ctx, &asking, ledger.New(rdb), reqs); err != nil {
