@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/hibiken/asynq"
 
@@ -13,113 +15,142 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// ErrServed: an app can't be forgotten while a live worker serves it, or may do so.
+// ErrServed says that an app can't be forgotten: a live worker serves it, or may serve it.
 var ErrServed = errors.New("a live worker serves it")
 
-// ServedBy returns the names of the live workers that serve an app, sorted.
-func ServedBy(live []ledger.Worker, app string) []string {
-	var names []string
-	for _, w := range live {
-		if slices.Contains(w.Apps, app) {
-			names = append(names, w.Name)
-		}
-	}
-	return names
-}
+// How long Forget waits for workers to end their tasks of the app, and how often it looks.
+// A worker ends a task of an app that it doesn't serve within a second.
+const (
+	activeLimit = 10 * time.Second
+	activePoll  = 100 * time.Millisecond
+)
 
-// Forget removes an app that no live worker serves from the ledger, and its tasks
-// from the queues: nothing retries it or comes back. Names that are on its list stay
-// there. A request that is made meanwhile brings it back.
+// Forget removes everything that Redis holds of an app: its ledger and its tasks, which
+// would bring it back. The names on its list stay there. If a worker serves the app, it
+// returns [ErrServed] and removes nothing. After another error it can be called again.
 func (o Operator) Forget(ctx context.Context, app string) error {
-	if err := o.mayForget(ctx, app); err != nil {
-		return fmt.Errorf("app %s isn't forgotten: %w", app, err)
+	if err := o.CheckUnserved(ctx, app); err != nil {
+		return err
 	}
-	// A worker that doesn't serve the app may have had one of its tasks in hand, and
-	// have noted so after the ledger was emptied.
+	deadline := time.Now().Add(activeLimit)
 	for {
-		found, err := o.removeTasks(ctx, app)
+		found, err := o.Tasks(ctx, app)
 		if err != nil {
 			return err
+		}
+		active, err := o.deleteTasks(ctx, found)
+		if err != nil {
+			return fmt.Errorf("forget app %s: %w", app, err)
 		}
 		if err := o.ledger.Forget(ctx, app); err != nil {
 			return err
 		}
-		if found == 0 {
+		if len(found) == 0 {
 			return nil
+		}
+		if active == "" {
+			continue // a worker may have enqueued another task meanwhile
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("app %s isn't forgotten yet: a worker has task %s in hand, or died with it; try again in a minute, while a worker runs", app, active)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(activePoll):
 		}
 	}
 }
 
-func (o Operator) mayForget(ctx context.Context, app string) error {
+// CheckUnserved returns [ErrServed] if a live worker serves the app, or doesn't say what
+// it serves.
+func (o Operator) CheckUnserved(ctx context.Context, app string) error {
 	live, err := o.ledger.Workers(ctx)
 	if err != nil {
 		return err
 	}
-	if by := ServedBy(live, app); len(by) > 0 {
-		return fmt.Errorf("%w: %s; take it out of that worker's configuration first", ErrServed, by[0])
+	if by := ledger.ServedBy(live, app); len(by) > 0 {
+		return fmt.Errorf("%w: %s; take app %s out of the worker's configuration first", ErrServed, strings.Join(by, ", "), app)
 	}
 	servers, err := o.inspector.Servers()
 	if err != nil {
 		return fmt.Errorf("list the workers: %w", err)
 	}
 	for _, s := range servers {
+		if _, ours := s.Queues[tasks.QueueDomains]; !ours {
+			continue // of another program
+		}
 		name := fmt.Sprintf("%s/%d", s.Host, s.PID)
 		if !slices.ContainsFunc(live, func(w ledger.Worker) bool { return w.Name == name }) {
-			return fmt.Errorf("worker %s doesn't say what it serves, as those of 0.1.0 don't, and one that is just stopping: %w, possibly", name, ErrServed)
+			return fmt.Errorf("%w, perhaps: %s doesn't say which apps it serves, like workers of 0.1.0 and one that just starts or stops", ErrServed, name)
 		}
 	}
 	return nil
 }
 
-// removeTasks takes an app's tasks off all queues, and returns how many there were.
-func (o Operator) removeTasks(ctx context.Context, app string) (n int, err error) {
-	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL, tasks.QueueEvents} {
-		ids, err := o.tasksOf(ctx, queue, app)
-		if err != nil {
-			return n, fmt.Errorf("find the tasks of app %s on queue %s: %w", app, queue, err)
-		}
-		for _, id := range ids {
-			if err := ctx.Err(); err != nil {
-				return n, err
-			}
-			if err := o.inspector.DeleteTask(queue, id); err == nil {
-				n++
-			} else if !errors.Is(err, asynq.ErrTaskNotFound) {
-				n++ // a worker has it in hand: the next round finds it where that put it
-			}
-		}
-	}
-	return n, nil
-}
+// Task is a task of an app on one of the queues.
+type Task struct{ Queue, ID string }
 
-// tasksOf are the ids of an app's tasks on one queue but for those in hand.
-func (o Operator) tasksOf(ctx context.Context, queue, app string) (ids []string, err error) {
-	const size = 1000
-	for _, list := range []func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error){o.inspector.ListPendingTasks,
-		o.inspector.ListScheduledTasks, o.inspector.ListRetryTasks, o.inspector.ListArchivedTasks, o.inspector.ListCompletedTasks} {
-		for page := 1; ; page++ {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			found, err := list(queue, asynq.PageSize(size), asynq.Page(page))
-			if errors.Is(err, asynq.ErrQueueNotFound) {
-				return nil, nil
-			}
+// Tasks returns an app's tasks on all queues, whatever their state.
+func (o Operator) Tasks(ctx context.Context, app string) ([]Task, error) {
+	var found []Task
+	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL, tasks.QueueEvents} {
+		for _, list := range []func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error){
+			o.inspector.ListActiveTasks, o.inspector.ListPendingTasks, o.inspector.ListScheduledTasks,
+			o.inspector.ListRetryTasks, o.inspector.ListArchivedTasks, o.inspector.ListCompletedTasks,
+		} {
+			all, err := listAll(ctx, queue, list)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("look for tasks of app %s on queue %s: %w", app, queue, err)
 			}
-			for _, t := range found {
+			for _, t := range all {
 				var payload struct {
 					AppID string `json:"app_id"`
 				}
 				if json.Unmarshal(t.Payload, &payload) == nil && payload.AppID == app {
-					ids = append(ids, t.ID)
+					found = append(found, Task{Queue: queue, ID: t.ID})
 				}
-			}
-			if len(found) < size {
-				break
 			}
 		}
 	}
-	return ids, nil
+	return found, nil
+}
+
+// listAll reads all pages of one of a queue's lists.
+func listAll(ctx context.Context, queue string, list func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error)) (all []*asynq.TaskInfo, err error) {
+	const size = 1000
+	for page := 1; ; page++ {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		found, err := list(queue, asynq.PageSize(size), asynq.Page(page))
+		if errors.Is(err, asynq.ErrQueueNotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, found...); len(found) < size {
+			return all, nil
+		}
+	}
+}
+
+// deleteTasks deletes tasks. It returns the id of one that a worker has in hand, which
+// can't be deleted; empty if there is none.
+func (o Operator) deleteTasks(ctx context.Context, all []Task) (active string, err error) {
+	for _, t := range all {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		err := o.inspector.DeleteTask(t.Queue, t.ID)
+		if err == nil || errors.Is(err, asynq.ErrTaskNotFound) {
+			continue
+		}
+		if info, infoErr := o.inspector.GetTaskInfo(t.Queue, t.ID); infoErr != nil || info.State != asynq.TaskStateActive {
+			return "", fmt.Errorf("delete task %s from queue %s: %w", t.ID, t.Queue, err)
+		}
+		active = t.ID
+	}
+	return active, nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -121,7 +120,7 @@ func (w *Worker) unserved(ctx context.Context, s tasks.Sync, err error) error {
 	if lookErr == nil {
 		live, lookErr = w.ledger.Workers(ctx)
 	}
-	served := slices.ContainsFunc(live, func(l ledger.Worker) bool { return slices.Contains(l.Apps, s.AppID) })
+	served := len(ledger.ServedBy(live, s.AppID)) > 0
 	switch {
 	case lookErr != nil:
 		return fmt.Errorf("%w (and then: %w)", err, lookErr)

@@ -14,8 +14,21 @@ import (
 )
 
 type appsCmd struct {
-	Show   appsShowCmd `cmd:"" default:"withargs" help:"Show where apps stand; what the command does by itself."`
-	Forget forgetCmd   `cmd:"" help:"Drop an app that no worker serves, such as a mistyped one."`
+	Show   appsShowCmd   `cmd:"" default:"withargs" help:"Show where apps stand."`
+	Forget appsForgetCmd `cmd:"" help:"Drop an app that no worker serves, such as a mistyped one."`
+}
+
+// Help is shown under the command's own --help.
+func (*appsCmd) Help() string {
+	return `Alone it is 'pilotsync apps show', and takes its flags and apps.
+
+Examples:
+
+    pilotsync apps
+
+    pilotsync apps app1 app2 --json
+
+    pilotsync apps forget nosuchapp`
 }
 
 type appsShowCmd struct {

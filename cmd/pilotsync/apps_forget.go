@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"pilotsync/tasks"
@@ -11,7 +11,7 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-type forgetCmd struct {
+type appsForgetCmd struct {
 	redisSettings
 	yesFlag
 
@@ -19,52 +19,62 @@ type forgetCmd struct {
 }
 
 // Help is shown under the command's own --help.
-func (*forgetCmd) Help() string {
-	return `It is for an app whose id was mistyped, or that was given up: all that is known of the app and its domains goes, with what waits on the queues. It shows what that is, and asks for confirmation. Names that are on the app's list at ServerPilot stay there. An app that a live worker serves is refused.
+func (*appsForgetCmd) Help() string {
+	return `It is for an app whose id was mistyped, or that is gone from ServerPilot. It removes everything that Redis holds of the app: its domains, their histories, its kept writes, its pause, and its tasks on all queues. It shows first what that is and asks for confirmation; without a terminal it needs --yes. It refuses an app that a live worker serves. Names on the app's list at ServerPilot stay there.
 
 Examples:
 
     pilotsync apps forget nosuchapp
 
-    pilotsync apps forget nosuchapp --yes`
+    pilotsync apps forget nosuchapp --yes       # in a script`
 }
 
 // Validate is called by kong after parsing.
-func (c *forgetCmd) Validate() error { return tasks.CheckAppID(c.App) }
+func (c *appsForgetCmd) Validate() error { return tasks.CheckAppID(c.App) }
 
 // Run forgets the app.
-func (c *forgetCmd) Run(ctx context.Context, s *streams) error {
+func (c *appsForgetCmd) Run(ctx context.Context, s *streams) error {
 	rdb, err := c.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer rdb.Close()
-	l := ledger.New(rdb)
-	known, err := readKnownApps(ctx, l)
+	l, operator := ledger.New(rdb), worker.NewOperator(rdb)
+	if err := operator.CheckUnserved(ctx, c.App); errors.Is(err, worker.ErrServed) {
+		return usageError{fmt.Errorf("app %s isn't forgotten: %w", c.App, err)}
+	} else if err != nil {
+		return err
+	}
+	found, err := operator.Tasks(ctx, c.App)
 	if err != nil {
 		return err
 	}
-	if err := known.check(c.App); err != nil {
+	known, err := l.Known(ctx, c.App)
+	if err != nil {
 		return err
 	}
-	if by := worker.ServedBy(known.live, c.App); len(by) > 0 {
-		return usageError{fmt.Errorf("nothing was changed: app %s is served by worker %s; take it out of the configuration first", c.App, strings.Join(by, ", "))}
+	if !known && len(found) == 0 {
+		apps, err := l.Apps(ctx)
+		if err != nil {
+			return err
+		}
+		return usageError{fmt.Errorf("Redis holds nothing of app %s%s", c.App, nearestApp(c.App, apps))}
 	}
 	loss, err := lossOf(ctx, l, c.App)
 	if err != nil {
 		return err
 	}
-	s.notice("What is known of app %s would be lost: %s. Its tasks leave the queues. Names on its list at ServerPilot stay there.", c.App, loss)
+	s.notice("This will be lost of app %s: %s, %s on the queues.\nNames on its list at ServerPilot stay there.", c.App, loss, counted(len(found), "task"))
 	if err := c.confirm(ctx, s, fmt.Sprintf("Forget app %s?", c.App)); err != nil {
 		return err
 	}
-	if err := worker.NewOperator(rdb).Forget(ctx, c.App); err != nil {
+	if err := operator.Forget(ctx, c.App); err != nil {
 		return err
 	}
 	return s.printf("app %s is forgotten\n", c.App)
 }
 
-// lossOf says what is known of an app.
+// lossOf says what the ledger holds of an app.
 func lossOf(ctx context.Context, l *ledger.Ledger, id string) (string, error) {
 	states, err := l.AppStates(ctx, id)
 	if err != nil {
@@ -74,21 +84,21 @@ func lossOf(ctx context.Context, l *ledger.Ledger, id string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var parts []string
-	for _, app := range states {
-		total := 0
-		var counts []string
-		for _, state := range tasks.States() {
-			if n := app.Counts[state]; n > 0 {
-				total += n
-				counts = append(counts, fmt.Sprintf("%d %s", n, state))
-			}
-		}
-		parts = append(parts, strings.TrimSuffix(fmt.Sprintf("%d domains (%s)", total, strings.Join(counts, ", ")), " ()"),
-			fmt.Sprintf("%d changes that wait", app.Pending), fmt.Sprintf("%d writes of its history", len(writes)))
-		if app.Paused != "" {
-			parts = append(parts, "its pause by "+plain(app.Paused))
+	app, total := states[0], 0
+	var counts []string
+	for _, state := range tasks.States() {
+		if n := app.Counts[state]; n > 0 {
+			total += n
+			counts = append(counts, fmt.Sprintf("%d %s", n, state))
 		}
 	}
-	return strings.Join(slices.Compact(parts), ", "), nil
+	domains := counted(total, "domain")
+	if counts != nil {
+		domains += " (" + strings.Join(counts, ", ") + ")"
+	}
+	loss := []string{domains, counted(app.Pending, "pending change"), counted(len(writes), "kept write")}
+	if app.Paused != "" {
+		loss = append(loss, "the pause by "+plain(app.Paused))
+	}
+	return strings.Join(loss, ", "), nil
 }

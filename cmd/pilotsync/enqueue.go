@@ -33,7 +33,7 @@ type addCmd struct{ changeFlags }
 
 type removeCmd struct{ changeFlags }
 
-const enqueueExamples = `All names are checked first: if one is wrong, nothing is enqueued. Names that leave the list are shown first, as far as the ledger knows them. If they are more than ten, or more than a tenth of the list, it asks whether to go on; without a terminal it needs --yes. With --wait it exits with 1 if a domain ends rejected or failed, or the time is up.
+const enqueueExamples = `All names are checked first: if one is wrong, nothing is enqueued. Nor is anything if workers run and none serves the app, unless --force is given. Names that leave the list are shown first, as far as the ledger knows them. If they are more than ten, or more than a tenth of the list, it asks whether to go on; without a terminal it needs --yes. With --wait it exits with 1 if a domain ends rejected or failed, or the time is up.
 
 Examples:
 
@@ -43,7 +43,9 @@ Examples:
 
     wp site list --field=domain | pilotsync enqueue %[1]s --app=app1 --file=- --json
 
-    pilotsync enqueue %[1]s example.com --app=app1 --by=ada      # the history then says who asked`
+    pilotsync enqueue %[1]s example.com --app=app1 --by=ada      # the history then says who asked
+
+    pilotsync enqueue %[1]s example.com --app=newapp --force     # a worker will serve newapp later`
 
 // Help is shown under the command's own --help.
 func (*addCmd) Help() string { return fmt.Sprintf(enqueueExamples, "add") }
@@ -69,7 +71,7 @@ type changeFlags struct {
 	File    string        `short:"f" predictor:"file" placeholder:"FILE" help:"File with a domain a line, - for standard input; empty lines and lines that start with # are skipped."`
 	Wait    bool          `help:"Follow each domain to its final state."`
 	Timeout time.Duration `default:"1h" help:"How long to wait at most."`
-	Force   bool          `name:"force" help:"Also for an app that no live worker serves."`
+	Force   bool          `name:"force" help:"Also for an app that no running worker serves."`
 	JSON    bool          `name:"json" help:"Print one JSON array: receipts, or with --wait what status prints."`
 	Domains []string      `arg:"" optional:"" name:"domain" help:"Domains."`
 }
@@ -93,8 +95,10 @@ func (f *changeFlags) enqueue(ctx context.Context, s *streams, remove bool) erro
 		return err
 	}
 	defer rdb.Close()
-	if err := enqueueable(ctx, s, ledger.New(rdb), reqs[0].AppID, f.Force); err != nil {
-		return err
+	if len(reqs) > 0 {
+		if err := checkServed(ctx, s, ledger.New(rdb), reqs[0].AppID, f.Force); err != nil {
+			return err
+		}
 	}
 	asking := *s
 	asking.Interactive = s.Interactive && f.File != "-" // an answer would be taken from the names

@@ -50,6 +50,7 @@ func queuedChanges(t *testing.T, addr string) (map[string]tasks.Change, map[stri
 func TestTenThousandNamesFromStandardInputAreEnqueuedInOrder(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
+	liveWorker(t, mini.Addr(), "app1", "app2")
 	const n = 10_000
 	var names strings.Builder
 	names.WriteString("# a list\r\n\n")
@@ -77,6 +78,7 @@ func TestTenThousandNamesFromStandardInputAreEnqueuedInOrder(t *testing.T) {
 func TestEnqueueTakesNamesFromArgumentsAndAFile(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
+	liveWorker(t, mini.Addr(), "app1", "app2")
 	dir := t.TempDir()
 	for name, content := range map[string]string{"names": "münchen.de", "app": "app1\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
@@ -141,6 +143,7 @@ func TestAnEmptyListIsNoMistake(t *testing.T) {
 func TestTheWaitEndsWhenItsTimeIsUp(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
+	liveWorker(t, mini.Addr(), "app1", "app2")
 	s := newShelf(t, mini.Addr())
 	// The end of an earlier change of the domain isn't ours.
 	s.settle("app1", applist.Record{Domain: "old.example.com", State: tasks.Done, Names: []string{"old.example.com"}})
@@ -161,6 +164,7 @@ To look again:
 func TestAWaitCanBeInterrupted(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
+	liveWorker(t, mini.Addr(), "app1", "app2")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ended := make(chan outcome, 1)

@@ -36,7 +36,7 @@ type pauseCmd struct {
 
 // Help is shown under the command's own --help.
 func (*pauseCmd) Help() string {
-	return `While an app is paused, its changes gather without loss and without retries, and no sync reads or writes its list; looks at certificates go on. A sync that is under way ends before its next step. It needs Redis only. An app can be paused before its first change if a live worker serves it.
+	return `While an app is paused, its changes gather without loss and without retries, and no sync reads or writes its list; looks at certificates go on. A sync that is under way ends before its next step. It needs Redis only. An app that a running worker serves can be paused before its first change. Others that the ledger doesn't know are refused.
 
 Examples:
 
@@ -100,24 +100,18 @@ func (c *resumeCmd) Run(ctx context.Context, s *streams) error {
 	})
 }
 
-// each does something to each app, and prints what it says. If one isn't known, nothing is done.
+// each does something to each app, and prints what it says. It does
+// nothing if one of them isn't known.
 func (c redisSettings) each(ctx context.Context, s *streams, apps []string, do func(context.Context, redis.UniversalClient, string) (string, error)) error {
 	rdb, err := c.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer rdb.Close()
-	known, err := readKnownApps(ctx, ledger.New(rdb))
-	if err != nil {
+	if err := checkKnown(ctx, ledger.New(rdb), apps); err != nil {
 		return err
 	}
 	var errs []error
-	for _, app := range apps {
-		errs = append(errs, known.check(app))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return usageError{err}
-	}
 	for _, app := range apps {
 		said, err := do(ctx, rdb, app)
 		if err == nil {

@@ -8,6 +8,7 @@ import (
 func TestAnAppIsPausedOnceAndGoesOn(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
+	liveWorker(t, mini.Addr(), "app2") // before its first change
 	newShelf(t, mini.Addr()).record("app1", "new.example.com")
 	for _, step := range []struct{ args, want string }{
 		{"pause --app=app1 --by=ada", "app1 is paused by ada: its changes wait until 'pilotsync resume --app=app1'\n"},
@@ -26,5 +27,23 @@ func TestAnAppIsPausedOnceAndGoesOn(t *testing.T) {
 	}
 	if keys, err := mini.HKeys("pilotsync:{app1}:sync"); err != nil || strings.Contains(strings.Join(keys, " "), "paused") {
 		t.Errorf("%v: the app's hash has %v", err, keys)
+	}
+}
+
+func TestPauseAndResumeRefuseAnAppThatNobodyKnows(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	newShelf(t, mini.Addr()).record("app1", "shop.example.com")
+	liveWorker(t, mini.Addr(), "webshop")
+	before := len(mini.Keys())
+	for args, nearest := range map[string]string{"pause --app=app1 --app=webshpo": "webshop", "pause --app=ap1": "app1", "resume --app=ap1": "app1"} {
+		got := command(t, env, "", strings.Fields(args)...)
+		want := "and the ledger doesn't know it; the nearest known app is " + nearest + "\n"
+		if got.code != exitUsage || got.out != "" || !strings.Contains(got.err, want) {
+			t.Errorf("%s: %+v; want %q", args, got, want)
+		}
+	}
+	if keys := mini.Keys(); len(keys) != before || strings.Contains(mini.HGet("pilotsync:{app1}:sync", "paused"), "a") {
+		t.Errorf("something was changed: %q", keys)
 	}
 }

@@ -98,6 +98,9 @@ func everyCommand(t *testing.T, url urls) {
 		return nil
 	})
 
+	w.add("nosuchapp", "mistyped.example.com")
+	w.awaitState("nosuchapp", "mistyped.example.com", tasks.Pending)
+
 	cases := []struct {
 		command string // as the help has it
 		args    string
@@ -108,7 +111,8 @@ func everyCommand(t *testing.T, url urls) {
 		{"enqueue remove", "new.example.com --app app1 --yes --wait", "removed", 0},
 		{"status", "shop.example.com --json", `"state": "done"`, 0},
 		{"logs", "shop.example.com", "done", 0},
-		{"apps", "", "app2", 0},
+		{"apps show", "", "app2", 0},
+		{"apps forget", "nosuchapp --yes", "app nosuchapp is forgotten", 0},
 		{"verify", "shop.example.com --wait", "done", 0},
 		{"doctor", "", "Everything is in order", 0},
 		{"history", "--app app1", "shop.example.com", 0},

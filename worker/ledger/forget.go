@@ -3,13 +3,15 @@ package ledger
 import (
 	"context"
 	"fmt"
+
+	"github.com/redis/go-redis/v9"
 )
 
-// appKeys are the keys of one app but for those of its domains' histories; see the
-// package's documentation.
+// appKeys are an app's keys, without those of its domains' histories. The package's
+// documentation lists them; releases up to 0.1.0 also wrote strangers and dry.
 func appKeys(app string) []string {
-	names := []string{"seq", "seqs", "pending", "since", "strangers", "domains", "ours", "gone", "due", "watch", "autossl", "retried",
-		"sync", "outbox", "told", "writes", "shown", "index", "latest", "waiting", "expiry", "dry"}
+	names := []string{"seq", "seqs", "pending", "since", "domains", "ours", "gone", "due", "watch", "autossl", "retried", "sync",
+		"outbox", "told", "writes", "shown", "index", "latest", "waiting", "expiry", "strangers", "dry"}
 	keys := make([]string, len(names))
 	for i, name := range names {
 		keys[i] = key(app, name)
@@ -17,28 +19,45 @@ func appKeys(app string) []string {
 	return keys
 }
 
-// Forget removes all that the ledger keeps of an app. Doing it again after an error
-// goes on where it ended. Nobody may work for the app meanwhile.
+// Known reports whether Redis holds anything of an app, apart from tasks.
+func (l *Ledger) Known(ctx context.Context, app string) (bool, error) {
+	var listed *redis.BoolCmd
+	var keys *redis.IntCmd
+	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		listed, keys = p.SIsMember(ctx, appsKey, app), p.Exists(ctx, appKeys(app)...)
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("look up app %s: %w", app, err)
+	}
+	return listed.Val() || keys.Val() > 0, nil
+}
+
+// Forget removes everything that the ledger keeps of an app. If it fails, it can be
+// called again. No worker may work for the app meanwhile.
 func (l *Ledger) Forget(ctx context.Context, app string) error {
-	var domains []string
-	for _, from := range []string{"domains", "seqs", "pending"} {
-		found, err := l.rdb.HKeys(ctx, key(app, from)).Result()
+	var logs []string
+	for _, hash := range []string{"domains", "seqs", "pending"} {
+		domains, err := l.rdb.HKeys(ctx, key(app, hash)).Result()
 		if err != nil {
 			return fmt.Errorf("find the domains of app %s: %w", app, err)
 		}
-		domains = append(domains, found...)
+		for _, domain := range domains {
+			logs = append(logs, logKey(app, domain))
+		}
 	}
-	const batch = 1000
-	for len(domains) > 0 {
-		n := min(batch, len(domains))
-		keys := make([]string, n)
-		for i, domain := range domains[:n] {
-			keys[i] = logKey(app, domain)
+	// The histories go first: they are found by the other keys.
+	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, log := range logs {
+			p.Del(ctx, log)
 		}
-		if err := l.rdb.Del(ctx, keys...).Err(); err != nil {
-			return fmt.Errorf("remove histories of app %s: %w", app, err)
-		}
-		domains = domains[n:]
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("remove the histories of app %s: %w", app, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	if err := l.rdb.Del(ctx, appKeys(app)...).Err(); err != nil {
 		return fmt.Errorf("remove app %s: %w", app, err)

@@ -79,3 +79,14 @@ func (l *Ledger) Workers(ctx context.Context) ([]Worker, error) {
 	slices.SortFunc(workers, func(a, b Worker) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	return workers, nil
 }
+
+// ServedBy returns the names of those workers that serve an app.
+func ServedBy(workers []Worker, app string) []string {
+	var names []string
+	for _, w := range workers {
+		if slices.Contains(w.Apps, app) {
+			names = append(names, w.Name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/worker/ledger"
+)
+
+// liveWorker announces a worker that serves the apps.
+func liveWorker(t *testing.T, addr string, apps ...string) {
+	t.Helper()
+	rdb := redis.NewClient(&redis.Options{Addr: addr})
+	defer rdb.Close()
+	if err := ledger.New(rdb).Announce(t.Context(), ledger.Worker{ID: "w1", Name: "host/1", Apps: apps}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestChangesForAMistypedAppAreRefusedUnlessForced(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	liveWorker(t, mini.Addr(), "app1", "webshop")
+	got := command(t, env, "", "enqueue", "add", "--app=webshpo", "shop.example.com")
+	want := outcome{exitUsage, "", `pilotsync: nothing was enqueued: no running worker serves app webshpo; the nearest known app is webshop
+If one is going to serve it, give --force
+Try: pilotsync enqueue add --help
+`}
+	if got != want {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	if keys := mini.Keys(); len(keys) != 1 { // the workers
+		t.Errorf("Redis holds %q", keys)
+	}
+	got = command(t, env, "", "enqueue", "add", "--app=webshpo", "--force", "shop.example.com")
+	if got != (outcome{exitDone, "enqueued 1 change for app webshpo\n", "note: no running worker serves app webshpo; the changes wait for one that does\n"}) {
+		t.Errorf("forced: %+v", got)
+	}
+}
+
+func TestWithoutWorkersChangesAreEnqueuedWithANotice(t *testing.T) {
+	t.Parallel()
+	env, _ := onRedis(t)
+	got := command(t, env, "", "enqueue", "add", "--app=app1", "shop.example.com")
+	if got != (outcome{exitDone, "enqueued 1 change for app app1\n", "note: no running worker says which apps it serves; the changes wait for one that serves app app1\n"}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestAnAppIsForgottenAfterItsLossIsShownAndConfirmed(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	newShelf(t, mini.Addr()).record("webshpo", "shop.example.com")
+	if got := command(t, env, "", "pause", "--app=webshpo", "--by=ada"); got.code != exitDone {
+		t.Fatalf("pause: %+v", got)
+	}
+	const loss = "This will be lost of app webshpo: 1 domain (1 pending), 1 pending change, 0 kept writes, the pause by ada, 0 tasks on the queues.\n" +
+		"Names on its list at ServerPilot stay there.\n"
+	got := command(t, env, "", "apps", "forget", "webshpo")
+	if got.code != exitUsage || got.out != "" || !strings.HasPrefix(got.err, loss) || !strings.Contains(got.err, "give --yes") || !mini.Exists("pilotsync:{webshpo}:sync") {
+		t.Errorf("without --yes: %+v", got)
+	}
+	if got := command(t, env, "", "apps", "forget", "webshpo", "--yes"); got != (outcome{exitDone, "app webshpo is forgotten\n", loss}) {
+		t.Errorf("got %+v", got)
+	}
+	if keys := mini.Keys(); strings.Contains(strings.Join(keys, " "), "webshpo") {
+		t.Errorf("left are %q", keys)
+	}
+	got = command(t, env, "", "apps", "forget", "webshpo", "--yes")
+	if got.code != exitUsage || !strings.Contains(got.err, "Redis holds nothing of app webshpo") {
+		t.Errorf("a second time: %+v", got)
+	}
+}
+
+func TestAnAppThatIsOnlyOnTheQueueIsForgotten(t *testing.T) {
+	t.Parallel()
+	env, _ := onRedis(t)
+	if got := command(t, env, "", "enqueue", "add", "--app=webshpo", "a.example.com", "b.example.com"); got.code != exitDone {
+		t.Fatalf("enqueue: %+v", got)
+	}
+	got := command(t, env, "", "apps", "forget", "webshpo", "--yes")
+	if got.code != exitDone || !strings.Contains(got.err, "0 domains, 0 pending changes, 0 kept writes, 2 tasks on the queues") {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestAnAppThatALiveWorkerServesIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	newShelf(t, mini.Addr()).record("app1", "shop.example.com")
+	liveWorker(t, mini.Addr(), "app1")
+	got := command(t, env, "", "apps", "forget", "app1", "--yes")
+	if got.code != exitUsage || !strings.Contains(got.err, "app app1 isn't forgotten: a live worker serves it: host/1;") || !mini.Exists("pilotsync:{app1}:pending") {
+		t.Errorf("got %+v", got)
+	}
+}
