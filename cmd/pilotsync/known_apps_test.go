@@ -6,6 +6,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"pilotsync/internal/redistest"
 	"pilotsync/worker/ledger"
 )
 
@@ -94,5 +95,16 @@ func TestAnAppThatALiveWorkerServesIsNotForgotten(t *testing.T) {
 	got := command(t, env, "", "apps", "forget", "app1", "--yes")
 	if got.code != exitUsage || !strings.Contains(got.err, "app app1 isn't forgotten: a live worker serves it: host/1;") || !mini.Exists("pilotsync:{app1}:pending") {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestTheUserOfPHPCanEnqueueByCommand(t *testing.T) {
+	t.Parallel()
+	env := vars{"REDIS_URL": redistest.Shipped(t).As("php")}
+	for args, code := range map[string]int{"add shop.example.com": exitDone, "remove shop.example.com": exitUsage, "remove shop.example.com --yes": exitDone} {
+		got := command(t, env, "", strings.Fields("enqueue "+args+" --app=app1")...)
+		if got.code != code || !strings.Contains(got.err, "note: this Redis user may not see which apps the workers serve; app app1 wasn't checked\n") {
+			t.Errorf("%s: %+v", args, got)
+		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/redis/go-redis/v9"
+
 	"pilotsync/enqueue"
 	"pilotsync/tasks"
 	"pilotsync/worker/applist"
@@ -15,7 +17,7 @@ import (
 type removal struct {
 	app    string
 	names  []string
-	listed int // names on the list when a sync last saw it; 0 if none did yet
+	listed int // names on the list when a sync last saw it; 0 if that isn't known
 }
 
 // removals finds out what requests take off lists, as far as the ledger knows those,
@@ -32,10 +34,17 @@ func removals(ctx context.Context, l *ledger.Ledger, reqs []enqueue.Request) ([]
 	found := all[:0]
 	for _, r := range all {
 		snapshot, err := l.Snapshot(ctx, r.app)
-		if err != nil {
+		// A producer's user may not read the ledger, which a transaction reports as aborted.
+		// The names that it asks to remove still count, on a list of unknown size.
+		denied := redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "EXECABORT")
+		if err != nil && !denied {
 			return nil, fmt.Errorf("read the ledger of app %s: %w", r.app, err)
 		}
 		if r.names = applist.Leaving(snapshot, changes[r.app]); len(r.names) == 0 {
+			continue
+		}
+		if denied {
+			found = append(found, r)
 			continue
 		}
 		if r.listed, err = listed(ctx, l, r.app); err != nil {
@@ -80,7 +89,7 @@ func (f yesFlag) confirmRemovals(ctx context.Context, s *streams, l *ledger.Ledg
 
 func (r removal) heading() string {
 	if r.listed == 0 {
-		return fmt.Sprintf("leaving the list of app %s, whose size no sync has seen yet", r.app)
+		return fmt.Sprintf("leaving the list of app %s, whose size isn't known", r.app)
 	}
 	return fmt.Sprintf("leaving the list of app %s, which has %s", r.app, counted(r.listed, "name"))
 }

@@ -49,7 +49,7 @@ func TestNamesThatLeaveAreShownFirstAndMuchOfAListIsConfirmed(t *testing.T) {
 		{"ten names", "enqueue remove " + strings.Join(elevenNames[1:], " "), "", 300, false, exitDone, 10, "  - hand10.example.com\n"},
 		{"names from standard input, of which none is an answer", "enqueue remove --file=-", "shop1.example.com\ny\n", 19, true, exitUsage, 0, ""},
 		{"names from standard input, with nothing left to answer", "enqueue remove --file=-", "shop1.example.com\n", 19, true, exitUsage, 0, shown},
-		{"of a list that no sync has seen", "enqueue remove --app=app2 a.example.com", "", 19, false, exitUsage, 0, "leaving the list of app app2, whose size no sync has seen yet:\n  - a.example.com\n"},
+		{"of a list that no sync has seen", "enqueue remove --app=app2 a.example.com", "", 19, false, exitUsage, 0, "leaving the list of app app2, whose size isn't known:\n  - a.example.com\n"},
 		{"a JSON result stays JSON", "enqueue remove shop1.example.com --json", "", 20, false, exitDone, 1, shown},
 		{"an addition that takes a www form off", "enqueue add --www=never shop1.example.com shop2.example.com", "", 19, false, exitUsage, 0, "  - www.shop1.example.com\n  - www.shop2.example.com\n"},
 		{"an addition that takes nothing off", "enqueue add shop1.example.com new.example.com", "", 19, false, exitDone, 2, ""},
