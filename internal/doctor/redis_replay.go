@@ -45,7 +45,7 @@ func lookAtReplay(ctx context.Context, rdb redis.UniversalClient) replayRights {
 		if strings.Contains(strings.ToLower(err.Error()), "unknown subcommand") {
 			return rightsByGetUser(ctx, rdb)
 		}
-		return replayRights{err: fmt.Errorf("Redis refuses ACL DRYRUN: %w", err),
+		return replayRights{err: fmt.Errorf("ACL DRYRUN is refused: %w", err),
 			byHand: "'redis-cli --user admin --askpass ACL DRYRUN default SET pilotsync:x 1'. It has to answer OK"}
 	}
 	for i, answer := range answers {
@@ -60,7 +60,7 @@ func lookAtReplay(ctx context.Context, rdb redis.UniversalClient) replayRights {
 func rightsByGetUser(ctx context.Context, rdb redis.UniversalClient) replayRights {
 	answer, err := rdb.Do(ctx, "ACL", "GETUSER", replayUser).Result()
 	if err != nil {
-		return replayRights{err: fmt.Errorf("Redis refuses ACL GETUSER: %w", err),
+		return replayRights{err: fmt.Errorf("ACL GETUSER is refused: %w", err),
 			byHand: "'redis-cli --user admin --askpass ACL GETUSER default'. It has to show '+@all' and all keys ('*')"}
 	}
 	user := map[any]any{}

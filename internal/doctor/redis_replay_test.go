@@ -48,11 +48,11 @@ func TestTheRightsOfTheUserWhoReplaysTheFileAreChecked(t *testing.T) {
 		{"without pilotsync's keys", []string{"ACL SETUSER default resetkeys ~asynq:*"}, "worker", false, Failure, []string{"lacks SET on pilotsync:"}},
 		{"without an append-only file", append(none, "CONFIG SET appendonly no"), "worker", false, OK, []string{"there is no append-only file"}},
 		{"the worker's line of before", append(none, "ACL SETUSER worker -acl|dryrun"), "worker", false, Warning,
-			[]string{"could not be checked: Redis refuses ACL DRYRUN: NOPERM", "redis-cli --user admin --askpass ACL DRYRUN default SET", "+acl|dryrun"}},
+			[]string{"could not be checked: ACL DRYRUN is refused: NOPERM", "redis-cli --user admin --askpass ACL DRYRUN default SET", "+acl|dryrun"}},
 		{"before 7.0, all rights", nil, "admin", true, OK, []string{"may replay"}},
 		{"before 7.0, no commands", none, "admin", true, Failure, []string{`lacks commands (it has "-@all")`}},
 		{"before 7.0, no keys", []string{"ACL SETUSER default resetkeys"}, "admin", true, Failure, []string{"lacks keys"}},
-		{"before 7.0, a user who may not ask", none, "worker", true, Warning, []string{"Redis refuses ACL GETUSER: NOPERM"}},
+		{"before 7.0, a user who may not ask", none, "worker", true, Warning, []string{"ACL GETUSER is refused: NOPERM"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
