@@ -10,7 +10,8 @@ import (
 // Who types a name that is taken in another form sees which one, before anything is done.
 func TestNamesThatAreTakenInAnotherFormAreShown(t *testing.T) {
 	t.Parallel()
-	env, _ := onRedis(t)
+	env, mini := onRedis(t)
+	liveWorker(t, mini.Addr(), "a")
 	file := filepath.Join(t.TempDir(), "domains.txt")
 	// A Windows editor's file: a byte-order mark, and carriage returns.
 	if err := os.WriteFile(file, []byte("\uFEFFplain.example.com\r\n# MÜNCHEN.example\r\nMÜNCHEN.example\r\n"), 0o600); err != nil {
