@@ -74,7 +74,7 @@ type appStatus struct {
 	PausedBy string              `json:"paused_by"` // empty if it isn't
 	Write    *appWrite           `json:"last_write"`
 	// DryRun is what a dry run would have written, null if a sync wrote since.
-	DryRun *appDryRun `json:"dry_run"`
+	DryRun *appDryRun `json:"dry_run,omitempty"`
 }
 
 type appTrouble struct {

@@ -58,7 +58,7 @@ func (c *appsForgetCmd) Run(ctx context.Context, s *streams) error {
 		if err != nil {
 			return err
 		}
-		return usageError{fmt.Errorf("Redis holds nothing of app %s%s", c.App, nearestApp(c.App, apps))}
+		return usageError{fmt.Errorf("there is nothing of app %s in Redis%s", c.App, nearestApp(c.App, apps))}
 	}
 	loss, err := lossOf(ctx, l, c.App)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -34,16 +35,17 @@ func removals(ctx context.Context, l *ledger.Ledger, reqs []enqueue.Request) ([]
 	found := all[:0]
 	for _, r := range all {
 		snapshot, err := l.Snapshot(ctx, r.app)
-		// A producer's user may not read the ledger, which a transaction reports as aborted.
-		// The names that it asks to remove still count, on a list of unknown size.
-		denied := redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "EXECABORT")
-		if err != nil && !denied {
+		// A producer's user may not read the ledger, which a transaction reports as aborted,
+		// and a newer release's records can't be read. The names that the requests remove
+		// still count, on a list of unknown size.
+		unread := redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "EXECABORT") || errors.Is(err, tasks.ErrNewer)
+		if err != nil && !unread {
 			return nil, fmt.Errorf("read the ledger of app %s: %w", r.app, err)
 		}
 		if r.names = applist.Leaving(snapshot, changes[r.app]); len(r.names) == 0 {
 			continue
 		}
-		if denied {
+		if unread {
 			found = append(found, r)
 			continue
 		}
