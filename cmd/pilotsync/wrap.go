@@ -26,8 +26,11 @@ func wrapText(text string, width int) []string {
 	}
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(text) {
-		before := " "
+	for rest := text; rest != ""; {
+		trimmed := strings.TrimLeft(rest, " ")
+		before := rest[:len(rest)-len(trimmed)]
+		word, _, _ := strings.Cut(trimmed, " ")
+		rest = trimmed[len(word):]
 		for _, piece := range pieces(word, width) {
 			if line != "" && ansi.StringWidth(line+before+piece) > width {
 				lines, line = append(lines, line), ""

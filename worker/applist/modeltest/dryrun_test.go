@@ -15,7 +15,8 @@ import (
 )
 
 // kept is what a dry run must leave as it is: ServerPilot's list, and the ledger but for
-// the lease, the trouble, what readers are shown, and the previews themselves.
+// the lease, the trouble, what readers are shown, and the previews themselves. An app
+// that was blocked and whose list can be read again has recovered: a dry run says so.
 func (w *world) kept() map[string]any {
 	all := map[string]any{"the list": slices.Clone(w.list)}
 	for _, name := range []string{"domains", "seqs", "since"} {
@@ -30,6 +31,7 @@ func (w *world) kept() map[string]any {
 	for _, name := range append([]string{"outbox", "writes"}, logs()...) {
 		all[name], _ = w.redis.List(ledgerKey(name))
 	}
+	all["outbox"] = slices.DeleteFunc(all["outbox"].([]string), func(event string) bool { return strings.Contains(event, `"type":"app.recovered"`) })
 	pending := map[string]map[string]any{}
 	for domain, raw := range w.hash("pending") {
 		var change map[string]any
@@ -41,7 +43,7 @@ func (w *world) kept() map[string]any {
 	}
 	all["pending"] = pending
 	sync := w.hash("sync")
-	for _, field := range []string{"awake", "token", "until", "taken", "wake", "dry_run", "fails", "trouble", "blocked", "trouble_since"} {
+	for _, field := range []string{"awake", "token", "until", "taken", "wake", "dry_run", "fails", "trouble", "blocked", "trouble_since", "alarm"} {
 		delete(sync, field)
 	}
 	all["sync"] = sync
