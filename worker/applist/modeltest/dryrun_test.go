@@ -31,7 +31,7 @@ func (w *world) kept() map[string]any {
 	for _, name := range append([]string{"outbox", "writes"}, logs()...) {
 		all[name], _ = w.redis.List(ledgerKey(name))
 	}
-	all["outbox"] = slices.DeleteFunc(all["outbox"].([]string), func(event string) bool { return strings.Contains(event, `"type":"app.recovered"`) })
+	all["outbox"] = slices.DeleteFunc(slices.Clone(all["outbox"].([]string)), func(event string) bool { return strings.Contains(event, `"type":"app.recovered"`) })
 	pending := map[string]map[string]any{}
 	for domain, raw := range w.hash("pending") {
 		var change map[string]any
