@@ -67,6 +67,7 @@ func (w *world) change(id string, c tasks.Change) {
 
 func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
 	t.Parallel()
+	began := time.Now()
 	apps := []simulator.App{{ID: "app1", Domains: []string{"by-hand.example.com"}}, {ID: "lost"}, {ID: "vague"}, {ID: "blocked"}, {ID: "limited"}}
 	w := setup(t, simulator.Options{Apps: apps, Latency: 50 * time.Millisecond})
 	cfg := w.config("app1", "lost", "vague", "blocked", "limited")
@@ -166,8 +167,8 @@ func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
 		`pilotsync_app_blocked{app="stranger"}`:                                1,
 		`pilotsync_app_pending_changes{app="blocked"}`:                         1,
 		`pilotsync_app_failing_syncs{app="blocked"}`:                           1,
-		`pilotsync_app_oldest_change_timestamp_seconds{app="vague"}`:           float64(time.Now().Add(-time.Minute).Unix()),
-		`pilotsync_app_list_seen_timestamp_seconds{app="app1"}`:                float64(time.Now().Add(-time.Minute).Unix()),
+		`pilotsync_app_oldest_change_timestamp_seconds{app="vague"}`:           float64(began.Add(-time.Minute).Unix()),
+		`pilotsync_app_list_seen_timestamp_seconds{app="app1"}`:                float64(began.Add(-time.Minute).Unix()),
 		`pilotsync_certificate_earliest_expiry_timestamp_seconds{app="app1"}`:  float64(time.Now().Unix()),
 		`pilotsync_redis_up`:                                                   1,
 		`pilotsync_ledger_up`:                                                  1,
