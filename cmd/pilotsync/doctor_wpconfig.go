@@ -39,7 +39,7 @@ func constants(s *workerSettings) []constant {
 		{wpconfig.AppID, &s.AppID, &s.AppIDFile, one, among(fields), func(wordpress, worker string) string {
 			return fmt.Sprintf("is %q, which is not among the worker's (%s): WordPress's changes will wait for ever", wordpress, worker)
 		}},
-		{wpconfig.RedisURL, &s.RedisURL, &s.RedisURLFile, false, same, func(wordpress, worker string) string {
+		{wpconfig.RedisURL, &s.RedisURL, &s.RedisURLFile, false, redisurl.Same, func(wordpress, worker string) string {
 			return fmt.Sprintf("is %s, and the worker's is %s; if they aren't the same Redis, no change arrives", redisurl.Redacted(wordpress), redisurl.Redacted(worker))
 		}},
 		{wpconfig.WebhookSecret, &s.WebhookSecret, &s.WebhookSecretFile, false, among(strings.Fields), hidden("has no secret in common with the worker's: WordPress will refuse every event")},
