@@ -54,7 +54,11 @@ func (p *planner) rejected(s *subject, r Record) Outcome {
 	if len(names) == 0 {
 		names = tasks.Names(s.domain, s.www)
 	}
-	r = end(r, tasks.Rejected, names, s.refusal)
+	state := tasks.Rejected
+	if s.pending != nil && p.adoptsNothing(*s.pending) && s.record.State == tasks.Removed {
+		state = tasks.Removed // its removal still keeps it away, as a www form, too
+	}
+	r = end(r, state, names, s.refusal)
 	return Outcome{Record: r, Event: s.refusal, Told: true}
 }
 

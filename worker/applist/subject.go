@@ -112,7 +112,7 @@ func (p *planner) asFound(s subject) tasks.WWW {
 // refuseUnlisted ends an adoption that may add nothing: somebody took the name off after
 // the operator saw it. A domain that is wanted already is put back as ever.
 func (s *subject) refuseUnlisted(p *planner) {
-	if s.pending.IfListed && !s.record.Wanted && !p.was[s.domain] {
+	if !s.record.Wanted && p.adoptsNothing(*s.pending) {
 		s.wanted, s.refusal = false, s.domain+" is not on the list any more, so it was not adopted; 'pilotsync enqueue add' puts it there"
 	}
 }
@@ -157,6 +157,12 @@ func (s *subject) asRecorded() {
 	s.added = cmp.Or(s.record.AddSeq, s.record.Since)
 }
 
+// adoptsNothing reports whether a change only adopts a name, which isn't on the list.
+// It ends without an effect, also on an earlier removal of the name.
+func (p *planner) adoptsNothing(change Pending) bool {
+	return change.IfListed && !change.Remove && !p.was[change.Domain]
+}
+
 // takenAway reports whether a www form was removed by name after the last addition
 // of its domain, which has the order number added: of the two requests the later
 // one decides.
@@ -164,7 +170,7 @@ func (p *planner) takenAway(name string, added int64) bool {
 	if p.held[name] {
 		return false
 	}
-	if change, waits := p.Ledger.Pending[name]; waits {
+	if change, waits := p.Ledger.Pending[name]; waits && !p.adoptsNothing(change) {
 		return change.Remove && change.Seq > added && !p.protected[name]
 	}
 	r, known := p.Ledger.Records[name]
