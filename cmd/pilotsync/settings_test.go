@@ -243,6 +243,7 @@ func TestEachWrongSettingIsNamedWithWhatItTakes(t *testing.T) {
 		{vars{"PILOTSYNC_EXPECTED_ADDRESSES": "198.51.100.4,lb"}, `PILOTSYNC_EXPECTED_ADDRESSES (--expected-addresses) is "198.51.100.4,lb"; "lb" is neither an address nor a network; it takes some such as 198.51.100.4 or 2001:db8::/32, separated by commas`},
 		{vars{"PILOTSYNC_EXPECTED_ADDRESSES": "fe80::1%eth0"}, `PILOTSYNC_EXPECTED_ADDRESSES (--expected-addresses) is "fe80::1%eth0"; "fe80::1%eth0" is neither an address nor a network; it takes some such as 198.51.100.4 or 2001:db8::/32, separated by commas`},
 		{vars{"PILOTSYNC_DNS": "127.0.0.1:x"}, `PILOTSYNC_DNS (--dns) is "127.0.0.1:x"; its port is "x", and ports go from 1 to 65535; ` + resolver},
+		{vars{"PILOTSYNC_DNS": "[::1"}, `PILOTSYNC_DNS (--dns) is "[::1"; one of its two brackets is missing; ` + resolver},
 		{vars{"PILOTSYNC_DNS": "127.0.0.1:0"}, `PILOTSYNC_DNS (--dns) is "127.0.0.1:0"; its port is "0", and ports go from 1 to 65535; ` + resolver},
 		{vars{"PILOTSYNC_DNS": "dns:65536"}, `PILOTSYNC_DNS (--dns) is "dns:65536"; its port is "65536", and ports go from 1 to 65535; ` + resolver},
 		{vars{"PILOTSYNC_DNS": "dns:"}, `PILOTSYNC_DNS (--dns) is "dns:"; its port is "", and ports go from 1 to 65535; ` + resolver},

@@ -205,6 +205,9 @@ func parseResolver(value string) (string, error) {
 	}
 	host, port, err := net.SplitHostPort(value)
 	if err != nil { // no port: it may be an IPv6 address with or without brackets
+		if strings.HasPrefix(value, "[") != strings.HasSuffix(value, "]") {
+			return "", errors.New("one of its two brackets is missing; " + rule)
+		}
 		host, port = strings.TrimSuffix(strings.TrimPrefix(value, "["), "]"), "53"
 	}
 	if _, err := wholeNumber(1, 65535)(port); err != nil {

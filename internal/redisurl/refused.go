@@ -25,6 +25,8 @@ func (e *RefusedError) Error() string {
 		return "a Sentinel refuses the login, see sentinel_user and sentinel_password: " + text
 	case strings.Contains(text, "NOPERM"):
 		return fmt.Sprintf("Redis lets user %q in, but not do this: %s", cmp.Or(e.User, "default"), text)
+	case strings.Contains(text, noDatabase):
+		return "Redis has no database of this number: " + text
 	case e.User == "":
 		return "Redis wants a user and a password, and none is given: " + text
 	}
@@ -37,7 +39,10 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 // refusals are the beginnings of the errors by which Redis, or go-redis for a Sentinel,
 // says that a login or a right is missing. Those that begin with ERR are of servers
 // without users, or with the user default only.
-var refusals = [...]string{"WRONGPASS ", "NOAUTH ", "NOPERM ", "ERR AUTH ", "ERR invalid password", "ERR Client sent AUTH"}
+var refusals = [...]string{"WRONGPASS ", "NOAUTH ", "NOPERM ", "ERR AUTH ", "ERR invalid password", "ERR Client sent AUTH", noDatabase}
+
+// noDatabase is what SELECT answers to a number beyond the setting databases.
+const noDatabase = "DB index is out of range"
 
 // AsRefused returns the error of a client as a [RefusedError], if it is one.
 func AsRefused(client redis.UniversalClient, err error) (*RefusedError, bool) {
