@@ -77,7 +77,7 @@ func TestThePackageFromInstallingToPurging(t *testing.T) {
 	m.doctor()
 
 	// A new app, without a restart.
-	m.must("pilotsync enqueue add two.example.com --app app2")
+	m.must("pilotsync enqueue add two.example.com --app app2 --force")
 	m.await("the change of an unknown app waits", "pilotsync status two.example.com", "the apps served are app1")
 	before := m.must("systemctl show -P MainPID pilotsync@1")
 	m.put("/etc/pilotsync/accounts.yml", accounts+"app1, app2]}\n", 0o644)
@@ -115,10 +115,11 @@ func TestThePackageFromInstallingToPurging(t *testing.T) {
 	}
 }
 
-// ends adds a domain and waits for its certificate.
+// ends adds a domain and waits for its certificate. It is forced, since a worker says a
+// moment after a reload that it serves a new app.
 func (m *machine) ends(app, domain string) {
 	m.t.Helper()
-	m.must("pilotsync enqueue add " + domain + " --app " + app + " --wait")
+	m.must("pilotsync enqueue add " + domain + " --app " + app + " --force --wait")
 	if out := m.must("pilotsync status " + domain + " --json"); !strings.Contains(out, `"done"`) {
 		m.t.Errorf("%s ended as %s", domain, out)
 	}
