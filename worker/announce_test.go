@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"testing"
-	"time"
 
 	"pilotsync/internal/simulator"
 	"pilotsync/worker"
@@ -15,7 +14,7 @@ func TestAWorkerAnnouncesWhatItServes(t *testing.T) {
 	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
 	serves := func(what string, dryRun bool, apps ...string) {
 		t.Helper()
-		w.await(what, time.Minute, func() bool {
+		w.await(what, func() bool {
 			all, err := w.ledger.Workers(t.Context())
 			return err == nil && len(all) == 1 && slices.Equal(all[0].Apps, apps) && all[0].DryRun == dryRun
 		})

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hibiken/asynq"
 
@@ -49,21 +48,21 @@ func TestWorkersThatStartTogetherMoveARetryForwardOnce(t *testing.T) {
 	w.sim.SetAppStatus("app1", http.StatusServiceUnavailable)
 	w.start(w.config("app1"))
 	w.add("app1", "www.shop.example.com")
-	w.await("the sync failed four times", time.Minute, func() bool { return w.app("app1").Fails >= 4 })
+	w.await("the sync failed four times", func() bool { return w.app("app1").Fails >= 4 })
 	before := w.app("app1").Fails
 	for range 5 {
 		w.start(w.config("app1"))
 	}
-	w.await("a start moved the retry forward", time.Minute, func() bool {
+	w.await("a start moved the retry forward", func() bool {
 		return w.rdb.Exists(t.Context(), "pilotsync:{app1}:retried").Val() == 1 && w.app("app1").Fails > before
 	})
-	w.await("the sync failed once more", 2*time.Minute, func() bool { return w.app("app1").Fails > before+1 })
+	w.await("the sync failed once more", func() bool { return w.app("app1").Fails > before+1 })
 	if ids := w.syncs("app1"); len(ids) > 1 {
 		t.Errorf("these sync tasks of the app wait: %q, want one", ids)
 	}
 	w.sim.SetAppStatus("app1", 0)
 	w.start(w.config("app1")) // it moves the retry forward again
-	w.awaitState("app1", "www.shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "www.shop.example.com", tasks.Done)
 }
 
 func TestAnAppThatNoWorkerServesIsRetriedByOneTaskWithTheUsualBackoff(t *testing.T) {
@@ -73,7 +72,7 @@ func TestAnAppThatNoWorkerServesIsRetriedByOneTaskWithTheUsualBackoff(t *testing
 		w.start(w.config("app1"))
 	}
 	w.add("app2", "www.shop.example.com")
-	w.await("its sync was tried three times", time.Minute, func() bool { return w.app("app2").Fails >= 3 })
+	w.await("its sync was tried three times", func() bool { return w.app("app2").Fails >= 3 })
 	// As an operator, an hour's look or an older release does it: another task.
 	wake, err := w.ledger.Wake(t.Context(), "app2")
 	if err != nil {
@@ -83,12 +82,12 @@ func TestAnAppThatNoWorkerServesIsRetriedByOneTaskWithTheUsualBackoff(t *testing
 		asynq.Queue(tasks.QueueLists), asynq.TaskID(tasks.Sync{AppID: "app2", Wake: wake}.ID())); err != nil {
 		t.Fatal(err)
 	}
-	w.await("one sync task is left, that of the last wake", time.Minute, func() bool {
+	w.await("one sync task is left, that of the last wake", func() bool {
 		ids := w.syncs("app2")
 		return len(ids) == 1 && strings.HasPrefix(ids[0], tasks.Sync{AppID: "app2", Wake: wake}.ID()+" ")
 	})
 	w.start(w.config("app2"))
-	w.await("the name is on the list", 2*time.Minute, func() bool { return len(w.sim.List("app2")) == 1 })
+	w.await("the name is on the list", func() bool { return len(w.sim.List("app2")) == 1 })
 }
 
 // Where workers serve different apps, a task may come to one that doesn't serve its app.
@@ -97,7 +96,7 @@ func TestAnAppThatAnotherWorkerServesIsInNoTrouble(t *testing.T) {
 	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
 	w.start(w.config("app1"))
 	w.start(w.config("app2"))
-	w.await("both workers are announced", time.Minute, func() bool {
+	w.await("both workers are announced", func() bool {
 		live, err := w.ledger.Workers(t.Context())
 		return err == nil && len(live) == 2
 	})
@@ -105,7 +104,7 @@ func TestAnAppThatAnotherWorkerServesIsInNoTrouble(t *testing.T) {
 		w.add(app, names(3)...)
 	}
 	for _, app := range []string{"app1", "app2"} {
-		w.await("the names are on the list", 2*time.Minute, func() bool { return len(w.sim.List(app)) == 3 })
+		w.await("the names are on the list", func() bool { return len(w.sim.List(app)) == 3 })
 		if state := w.app(app); state.Trouble != nil || state.Fails != 0 {
 			t.Errorf("%s: %d failures, trouble %+v", app, state.Fails, state.Trouble)
 		}

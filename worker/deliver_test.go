@@ -160,13 +160,13 @@ func TestEveryStateOfADomainsLifeIsToldOnce(t *testing.T) {
 		w.start(cfg)
 	}
 	w.add("app1", "good.example.com", "nodns.example.com", "refused.example.com")
-	w.await("all have come to an end", time.Minute, func() bool {
+	w.await("all have come to an end", func() bool {
 		return cmp.Equal(w.states("app1"), map[string]tasks.State{"good.example.com": tasks.Done, "nodns.example.com": tasks.Failed, "refused.example.com": tasks.Rejected})
 	})
 	if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "good.example.com", Remove: true, SiteID: 7}); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitState("app1", "good.example.com", time.Minute, tasks.Removed)
+	w.awaitState("app1", "good.example.com", tasks.Removed)
 	want := map[string][]tasks.State{}
 	total := 0
 	for domain := range w.states("app1") {
@@ -181,7 +181,7 @@ func TestEveryStateOfADomainsLifeIsToldOnce(t *testing.T) {
 			}
 		}
 	}
-	w.await("all is told", time.Minute, func() bool { got, _ := s.told(); return len(got) >= total })
+	w.await("all is told", func() bool { got, _ := s.told(); return len(got) >= total })
 	for domain, way := range want {
 		if diff := cmp.Diff(way, s.life(domain)); diff != "" {
 			t.Errorf("what was told of %s (-want +got):\n%s", domain, diff)
@@ -190,7 +190,7 @@ func TestEveryStateOfADomainsLifeIsToldOnce(t *testing.T) {
 	if got, _ := s.told(); len(got) != total || got[len(got)-1].event.SiteID != 7 {
 		t.Errorf("told were %+v", got)
 	}
-	w.await("the outbox is empty", time.Minute, func() bool { return w.rdb.LLen(t.Context(), "pilotsync:{app1}:outbox").Val() == 0 })
+	w.await("the outbox is empty", func() bool { return w.rdb.LLen(t.Context(), "pilotsync:{app1}:outbox").Val() == 0 })
 }
 
 func TestEventsThatADeadWorkerLeftInTheOutboxAreToldOnce(t *testing.T) {
@@ -223,8 +223,8 @@ func TestEventsThatADeadWorkerLeftInTheOutboxAreToldOnce(t *testing.T) {
 	cfg := w.config("app1")
 	cfg.Webhook = webhook(t, s.URL, oldSecret, newSecret)
 	w.start(cfg)
-	w.await("both are told", time.Minute, func() bool { got, _ := s.told(); return len(got) == 2 })
-	w.await("the outbox is empty", time.Minute, func() bool { return w.rdb.LLen(ctx, "pilotsync:{app1}:outbox").Val() == 0 })
+	w.await("both are told", func() bool { got, _ := s.told(); return len(got) == 2 })
+	w.await("the outbox is empty", func() bool { return w.rdb.LLen(ctx, "pilotsync:{app1}:outbox").Val() == 0 })
 	if got, calls := s.told(); calls != 2 || got[0].id != outbox[0].ID() || got[1].id != outbox[1].ID() {
 		t.Errorf("told were %+v", got)
 	}
@@ -239,14 +239,14 @@ func TestAWebhookThatIsDownLosesNothing(t *testing.T) {
 	stop := w.start(cfg)
 	ids := w.tell("app1", 20)
 	w.add("app1", "good.example.com")
-	w.awaitState("app1", "good.example.com", time.Minute, tasks.Done) // whatever the webhook does
+	w.awaitState("app1", "good.example.com", tasks.Done) // whatever the webhook does
 	if got, calls := s.told(); calls == 0 || len(got) != 0 {
 		t.Fatalf("%d calls, of which %d went well: the test tests nothing", calls, len(got))
 	}
 	stop() // and another worker knows no more of its health than Redis does
 	s.answer(0)
 	w.start(cfg)
-	w.await("all is told", time.Minute, func() bool { got, _ := s.told(); return len(got) == len(ids)+2 })
+	w.await("all is told", func() bool { got, _ := s.told(); return len(got) == len(ids)+2 })
 	if got := s.life("good.example.com"); !cmp.Equal(got, []tasks.State{tasks.CheckingDNS, tasks.Done}) {
 		t.Errorf("of good.example.com it was told %v", got)
 	}
@@ -262,7 +262,7 @@ func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
 	cfg.Log.SetOutput(&log)
 	stop := w.start(cfg)
 	w.tell("app1", 1)
-	w.await("it is said", time.Minute, func() bool { return strings.Contains(log.String(), "level=error") })
+	w.await("it is said", func() bool { return strings.Contains(log.String(), "level=error") })
 	w.tell("app1", 5)
 	waits := func() bool {
 		events := w.events(false)
@@ -270,7 +270,7 @@ func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
 			return e.Delivery != worker.EventRetrying || !strings.Contains(e.Error, "410")
 		})
 	}
-	w.await("all wait, and say why", 60*time.Second, waits)
+	w.await("all wait, and say why", waits)
 	if _, calls := s.told(); calls != 1 {
 		t.Errorf("it was called %d times", calls)
 	}
@@ -284,7 +284,7 @@ func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
 	}
 	s.answer(0)
 	w.start(cfg)
-	w.await("all is told", time.Minute, func() bool { got, _ := s.told(); return len(got) == 6 })
+	w.await("all is told", func() bool { got, _ := s.told(); return len(got) == 6 })
 }
 
 func TestAWebhookThatAsksForAPauseGetsIt(t *testing.T) {
@@ -301,9 +301,9 @@ func TestAWebhookThatAsksForAPauseGetsIt(t *testing.T) {
 		}
 	}
 	w.tell("app1", 1)
-	w.await("the first is put off", 60*time.Second, retried(1))
+	w.await("the first is put off", retried(1))
 	w.tell("app1", 3)
-	w.await("so are the others", 60*time.Second, retried(4))
+	w.await("so are the others", retried(4))
 	for _, e := range w.events(false) {
 		if wait := time.Until(e.NextAt); wait < 29*time.Minute || wait > 34*time.Minute || !strings.Contains(e.Error, "429") {
 			t.Errorf("%s is sent again in %s: %s", e.ID, wait, e.Error)
@@ -331,7 +331,7 @@ func TestNoEventGoesWhereItWasNotMeantToGo(t *testing.T) {
 	for app := range want {
 		w.tell(app, 1)
 	}
-	w.await("each says why it was not sent", time.Minute, func() bool {
+	w.await("each says why it was not sent", func() bool {
 		events := w.events(false)
 		return len(events) == len(want) && !slices.ContainsFunc(events, func(e worker.EventInfo) bool {
 			return !strings.Contains(e.Error, want[e.Event.AppID])
@@ -354,21 +354,21 @@ func TestABlockedAppIsToldOnceAndSoIsItsRecovery(t *testing.T) {
 	w.add("app1", "shop.example.com")
 	for fails := range 3 { // a worker that starts tries blocked apps at once
 		stop := w.start(cfg)
-		w.await("it failed again", time.Minute, func() bool {
+		w.await("it failed again", func() bool {
 			app, err := w.ledger.App(t.Context(), "app1")
 			return err == nil && app.Fails > fails
 		})
-		w.await("it is told", time.Minute, func() bool { got, _ := s.told(); return len(got) > 0 })
+		w.await("it is told", func() bool { got, _ := s.told(); return len(got) > 0 })
 		stop()
 	}
 	w.sim.SetAccountStatus(0)
 	stop := w.start(cfg)
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
-	w.await("all is told", time.Minute, func() bool { got, _ := s.told(); return len(got) >= 4 })
+	w.awaitState("app1", "shop.example.com", tasks.Done)
+	w.await("all is told", func() bool { got, _ := s.told(); return len(got) >= 4 })
 	stop()
 	w.start(cfg)
 	w.add("app1", "shop.example.com") // asked for again: one more sync, of which nothing is to be told
-	w.await("it is dealt with", time.Minute, func() bool {
+	w.await("it is dealt with", func() bool {
 		app, err := w.ledger.App(t.Context(), "app1")
 		return err == nil && app.Pending == 0 && !app.Awake
 	})
@@ -401,7 +401,7 @@ func TestAReplayedEventIsTheSameAsBefore(t *testing.T) {
 		events := w.events(false)
 		return !slices.ContainsFunc(events, func(e worker.EventInfo) bool { return e.Delivery != worker.EventDelivered || e.Delivered.IsZero() })
 	}
-	w.await("both are delivered", 60*time.Second, delivered)
+	w.await("both are delivered", delivered)
 	events := worker.NewEvents(w.rdb)
 	if err := events.Replay(t.Context(), ids[0], "event:app1:1", "nonsense"); !errors.Is(err, worker.ErrUnknownEvent) ||
 		!strings.Contains(err.Error(), "event:app1:1, nonsense") {
@@ -410,14 +410,14 @@ func TestAReplayedEventIsTheSameAsBefore(t *testing.T) {
 	if err := events.Replay(t.Context(), ids[0], ids[0]); err != nil {
 		t.Fatal(err)
 	}
-	w.await("one is delivered again", time.Minute, func() bool { got, _ := s.told(); return len(got) > 2 && delivered() })
+	w.await("one is delivered again", func() bool { got, _ := s.told(); return len(got) > 2 && delivered() })
 	if got, _ := s.told(); len(got) != 3 || got[0].id != ids[0] || got[1].id != ids[0] || got[0].body != got[1].body {
 		t.Errorf("told were %+v", got)
 	}
 
 	s.answer(http.StatusNotFound)
 	failing := w.tell("app1", 1)[0]
-	w.await("one waits", time.Minute, func() bool {
+	w.await("one waits", func() bool {
 		return slices.ContainsFunc(w.events(false), func(e worker.EventInfo) bool { return e.ID == failing && e.Delivery == worker.EventRetrying })
 	})
 	if err := asynq.NewInspectorFromRedisClient(w.rdb).ArchiveTask(tasks.QueueEvents, failing); err != nil {
@@ -430,5 +430,5 @@ func TestAReplayedEventIsTheSameAsBefore(t *testing.T) {
 	if err := events.Replay(t.Context(), failing); err != nil {
 		t.Fatal(err)
 	}
-	w.await("what failed is delivered", time.Minute, func() bool { got, _ := s.told(); return len(got) == 4 })
+	w.await("what failed is delivered", func() bool { got, _ := s.told(); return len(got) == 4 })
 }

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hibiken/asynq"
 	"github.com/sirupsen/logrus"
@@ -28,7 +27,7 @@ func (w *world) remove(app, domain string) {
 func (w *world) noSyncWaits() {
 	w.t.Helper()
 	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
-	w.await("no sync waits", 60*time.Second, func() bool {
+	w.await("no sync waits", func() bool {
 		info, err := inspector.GetQueueInfo(tasks.QueueLists)
 		return err == nil && info.Pending+info.Active+info.Scheduled+info.Retry == 0
 	})
@@ -89,9 +88,9 @@ func TestADryRunLeavesChangesPendingWithWhatWouldBeDone(t *testing.T) {
 
 	// A worker without the dry run does it all at once: nothing new comes in.
 	w.start(w.config("app1"))
-	w.awaitState("app1", "shop.example.com", 60*time.Second, tasks.Done)
-	w.awaitState("app1", "there.example.net", 60*time.Second, tasks.Done)
-	w.awaitState("app1", "old.example.net", 60*time.Second, tasks.Removed)
+	w.awaitState("app1", "shop.example.com", tasks.Done)
+	w.awaitState("app1", "there.example.net", tasks.Done)
+	w.awaitState("app1", "old.example.net", tasks.Removed)
 	want := []string{"hand.example.net", "there.example.net", "shop.example.com", "www.shop.example.com", "www.there.example.net"}
 	if list := w.sim.List("app1"); !slices.Equal(list, want) {
 		t.Errorf("the list is %v, want %v", list, want)
@@ -132,7 +131,7 @@ func TestBesideADryRunTheOtherWorkersSyncsWin(t *testing.T) {
 	w.add("app1", "a.example.com")
 	w.awaitReason("app1", "a.example.com", "dry run: would be put on the list, with www.a.example.com")
 	w.start(w.config("app1"))
-	w.awaitState("app1", "a.example.com", 120*time.Second, tasks.Done)
+	w.awaitState("app1", "a.example.com", tasks.Done)
 }
 
 func TestADryRunShowsTroubleAndItsEnd(t *testing.T) {
@@ -143,7 +142,7 @@ func TestADryRunShowsTroubleAndItsEnd(t *testing.T) {
 	cfg.DryRun = true
 	w.start(cfg)
 	w.add("app1", "a.example.com")
-	w.await("the trouble is shown", 60*time.Second, func() bool {
+	w.await("the trouble is shown", func() bool {
 		return strings.HasPrefix(w.view("app1", "a.example.com").Reason, "waits to be put on the list: ")
 	})
 	w.awaitReason("app1", "a.example.com", "dry run: would be put on the list, with www.a.example.com")
@@ -156,9 +155,9 @@ func TestWhatADryRunOfAnOldReleaseLeftIsPutRight(t *testing.T) {
 	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"hand.example.net"}}}})
 	stop := w.start(w.config("app1"))
 	w.add("app1", "www.on.example.com", "www.off.example.com")
-	w.awaitState("app1", "www.on.example.com", 60*time.Second, tasks.Done)
+	w.awaitState("app1", "www.on.example.com", tasks.Done)
 	w.remove("app1", "www.off.example.com")
-	w.awaitState("app1", "www.off.example.com", 60*time.Second, tasks.Removed)
+	w.awaitState("app1", "www.off.example.com", tasks.Removed)
 	stop()
 	// As after a dry run of 0.1.0, more than a day ago.
 	if err := w.sim.EditByHand("app1", func([]string) []string { return []string{"hand.example.net", "www.off.example.com"} }); err != nil {
@@ -176,7 +175,7 @@ func TestWhatADryRunOfAnOldReleaseLeftIsPutRight(t *testing.T) {
 	cfg.DryRun = false
 	w.start(cfg)
 	want := []string{"hand.example.net", "www.on.example.com"}
-	w.await("the list is put right", 60*time.Second, func() bool { return slices.Equal(w.sim.List("app1"), want) })
+	w.await("the list is put right", func() bool { return slices.Equal(w.sim.List("app1"), want) })
 	if n := w.rdb.Exists(t.Context(), "pilotsync:{app1}:dry").Val(); n != 0 {
 		t.Error("the old dry run isn't forgotten")
 	}
@@ -188,7 +187,7 @@ func TestADryRunLeavesAutoSSLOff(t *testing.T) {
 	w.sim.FailNext("app1", simulator.WriteSSL, slices.Repeat([]simulator.Fault{{Kind: simulator.Error5xx}}, 3)...)
 	stop := w.start(w.config("app1"))
 	w.add("app1", "www.a.example.com")
-	w.awaitState("app1", "www.a.example.com", 60*time.Second, tasks.DoneWithoutSSL)
+	w.awaitState("app1", "www.a.example.com", tasks.DoneWithoutSSL)
 	stop()
 	before := w.sim.Calls("app1", simulator.WriteSSL)
 
@@ -199,7 +198,7 @@ func TestADryRunLeavesAutoSSLOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	var last applist.Event
-	w.await("it was verified", 60*time.Second, func() bool {
+	w.await("it was verified", func() bool {
 		history, err := w.ledger.History(t.Context(), "app1", "www.a.example.com")
 		if err != nil {
 			t.Fatal(err)

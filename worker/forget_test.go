@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hibiken/asynq"
 
@@ -47,13 +46,13 @@ func TestNothingIsLeftOfAForgottenApp(t *testing.T) {
 	stop := w.start(cfg)
 	w.add("app1", "shop.example.com", "old.example.com")
 	w.add("app2", "other.example.com")
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
-	w.awaitState("app1", "old.example.com", time.Minute, tasks.Done)
-	w.awaitState("app2", "other.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "shop.example.com", tasks.Done)
+	w.awaitState("app1", "old.example.com", tasks.Done)
+	w.awaitState("app2", "other.example.com", tasks.Done)
 	if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "old.example.com", Remove: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitState("app1", "old.example.com", time.Minute, tasks.Removed)
+	w.awaitState("app1", "old.example.com", tasks.Removed)
 	operator := worker.NewOperator(w.rdb)
 	if err := operator.Forget(t.Context(), "app1"); !errors.Is(err, worker.ErrServed) || len(w.keysOf("app1")) == 0 {
 		t.Fatalf("an app that is served: %v, and there is %q", err, w.keysOf("app1"))
@@ -94,7 +93,7 @@ func TestAMistypedAppDoesNotComeBackAfterItIsForgotten(t *testing.T) {
 	}
 	w.start(w.config("app1"))
 	w.add("nosuchapp", "shop.example.com")
-	w.await("its sync is retried", time.Minute, func() bool {
+	w.await("its sync is retried", func() bool {
 		retries, err := asynq.NewInspectorFromRedisClient(w.rdb).ListRetryTasks(tasks.QueueLists)
 		return err == nil && len(retries) > 0
 	})
@@ -102,7 +101,7 @@ func TestAMistypedAppDoesNotComeBackAfterItIsForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.add("app1", "right.example.com") // the worker goes on
-	w.awaitState("app1", "right.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "right.example.com", tasks.Done)
 	if left := w.keysOf("nosuchapp"); len(left) > 0 {
 		t.Errorf("left are %q", left)
 	}

@@ -42,8 +42,8 @@ func TestAChangeIsFollowedThroughTheLogByTheIDOfItsTask(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.start(cfg)
-	w.awaitState("app1", "www.shop.example.com", time.Minute, tasks.Done)
-	w.awaitState("app1", "nodns.example.com", time.Minute, tasks.Failed)
+	w.awaitState("app1", "www.shop.example.com", tasks.Done)
+	w.awaitState("app1", "nodns.example.com", tasks.Failed)
 	// How many attempts it takes until the certificate is there, and so how many
 	// states are told, isn't settled.
 	ends := func(domain string, with tasks.State) func() bool {
@@ -52,14 +52,14 @@ func TestAChangeIsFollowedThroughTheLogByTheIDOfItsTask(t *testing.T) {
 			return len(way) > 1 && way[0] == tasks.CheckingDNS && way[len(way)-1] == with
 		}
 	}
-	w.await("the webhook was told of the addition", 60*time.Second, ends("www.shop.example.com", tasks.Done))
-	w.await("the webhook was told of the failure", 60*time.Second, ends("nodns.example.com", tasks.Failed))
+	w.await("the webhook was told of the addition", ends("www.shop.example.com", tasks.Done))
+	w.await("the webhook was told of the failure", ends("nodns.example.com", tasks.Failed))
 	attempts, told := w.view("app1", "www.shop.example.com").Record.Attempt, len(site.life("www.shop.example.com"))
 	removal, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.shop.example.com", Remove: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.await("the webhook was told of the removal", 60*time.Second, ends("www.shop.example.com", tasks.Removed))
+	w.await("the webhook was told of the removal", ends("www.shop.example.com", tasks.Removed))
 
 	// The kinds of lines of a change, whatever their order: a webhook is told while
 	// the next step is under way.

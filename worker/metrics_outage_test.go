@@ -5,7 +5,6 @@ import (
 	"log"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/alicebob/miniredis/v2"
 
@@ -34,7 +33,7 @@ func TestMetricsOfAWorkerAreServedWhileRedisIsAway(t *testing.T) {
 	}
 	redis.Close()
 	var got map[string]float64
-	w.await("Redis is seen to be away", time.Minute, func() bool {
+	w.await("Redis is seen to be away", func() bool {
 		got = w.scrape(reg)
 		return got["pilotsync_redis_up"] == 0
 	})
@@ -51,7 +50,7 @@ func TestMetricsOfAWorkerAreServedWhileRedisIsAway(t *testing.T) {
 	if err := redis.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	w.await("Redis is seen to be back", time.Minute, func() bool { return w.scrape(reg)["pilotsync_redis_up"] == 1 })
+	w.await("Redis is seen to be back", func() bool { return w.scrape(reg)["pilotsync_redis_up"] == 1 })
 	if said.Len() > 0 {
 		t.Errorf("the standard log has: %s", said.String())
 	}

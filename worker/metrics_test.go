@@ -90,18 +90,18 @@ func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
 	before := w.scrape(reg)
 	w.start(cfg)
 
-	w.await("a write is under way", time.Minute, func() bool { return w.sim.Calls("lost", simulator.WriteList) == 1 })
+	w.await("a write is under way", func() bool { return w.sim.Calls("lost", simulator.WriteList) == 1 })
 	w.rdb.HSet(t.Context(), "pilotsync:{lost}:sync", "token", "another", "until", "0")
 	w.rdb.HDel(t.Context(), "pilotsync:{lost}:sync", "landing")
 	close(answer)
-	w.await("a write has an unknown outcome", time.Minute, func() bool { return w.scrape(reg)["pilotsync_ambiguous_writes_total"] == 1 })
+	w.await("a write has an unknown outcome", func() bool { return w.scrape(reg)["pilotsync_ambiguous_writes_total"] == 1 })
 	w.sim.SetAppStatus("vague", http.StatusInternalServerError) // so that its change waits until the test ends
 	for domain, state := range map[string]tasks.State{"www.one.example.com": tasks.Done, "www.two.example.com": tasks.Done,
 		"nodns.example.com": tasks.Failed, "www.refused.example.com": tasks.Rejected} {
-		w.awaitState("app1", domain, time.Minute, state)
+		w.awaitState("app1", domain, state)
 	}
-	w.awaitState("lost", "www.lost.example.com", time.Minute, tasks.Done)
-	w.awaitState("limited", "www.limited.example.com", time.Minute, tasks.Done)
+	w.awaitState("lost", "www.lost.example.com", tasks.Done)
+	w.awaitState("limited", "www.limited.example.com", tasks.Done)
 	known := w.view("app1", "www.two.example.com")
 	c := tasks.Change{AppID: "app1", Domain: known.Domain, Seq: known.Seq, RequestedAt: time.Now()}
 	w.change("again", c)
@@ -111,7 +111,7 @@ func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
 	if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.one.example.com", Remove: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitState("app1", "www.one.example.com", time.Minute, tasks.Removed)
+	w.awaitState("app1", "www.one.example.com", tasks.Removed)
 	if err := w.sim.EditByHand("app1", func([]string) []string { return []string{"by-hand.example.com"} }); err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestMetricsAreNamedAsPrometheusHasIt(t *testing.T) {
 	reg := w.metered(&cfg)
 	w.start(cfg)
 	w.add("app1", "www.shop.example.com")
-	w.awaitState("app1", "www.shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "www.shop.example.com", tasks.Done)
 	problems, err := testutil.GatherAndLint(reg)
 	if err != nil {
 		t.Fatal(err)
@@ -237,9 +237,11 @@ func TestMetricsAreNamedAsPrometheusHasIt(t *testing.T) {
 			t.Errorf("%s: %s", p.Metric, p.Text)
 		}
 	}
-	if n, err := testutil.GatherAndCount(reg, "pilotsync_build_info", "pilotsync_domains", "asynq_queue_size", "go_goroutines", "process_open_fds"); err != nil || n != 1+len(tasks.States())+4+1+1 {
-		t.Errorf("%d series (%v): some of the registry's collectors are missing", n, err)
-	}
+	// On a busy machine Redis may be too slow for a scrape, which then lacks the queues.
+	w.await("all of the registry's collectors have their series", func() bool {
+		n, err := testutil.GatherAndCount(reg, "pilotsync_build_info", "pilotsync_domains", "asynq_queue_size", "go_goroutines", "process_open_fds")
+		return err == nil && n == 1+len(tasks.States())+4+1+1
+	})
 }
 
 func TestSeriesDoNotGrowWithTheDomains(t *testing.T) {
@@ -251,7 +253,7 @@ func TestSeriesDoNotGrowWithTheDomains(t *testing.T) {
 		reg := w.metered(&cfg)
 		w.add("app1", names(n)...)
 		stop := w.start(cfg)
-		w.await("all domains are done", 90*time.Second, func() bool {
+		w.await("all domains are done", func() bool {
 			return w.scrape(reg)[`pilotsync_domains{app="app1",state="done"}`] == float64(n)
 		})
 		stop()

@@ -20,7 +20,7 @@ func (w *world) verify(app, domain string) (event applist.Event) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.await(domain+" was verified", time.Minute, func() bool {
+	w.await(domain+" was verified", func() bool {
 		v := w.view(app, domain)
 		if v.Record.CheckSeq < receipts[0].Seq || v.Record.Attempt < 1 {
 			return false
@@ -50,7 +50,7 @@ func TestAVerificationSaysFirstThatTheDomainIsOffTheListAndHasItPutBack(t *testi
 	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
 	w.start(w.config("app1"))
 	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "shop.example.com", tasks.Done)
 	w.edit("app1", "hand.example.net")
 	event := w.verify("app1", "shop.example.com")
 	if want := "shop.example.com is not on ServerPilot's list of app app1 right now; a sync puts it back"; event.Reason != want {
@@ -61,10 +61,10 @@ func TestAVerificationSaysFirstThatTheDomainIsOffTheListAndHasItPutBack(t *testi
 			t.Errorf("of %s it says %+v", check.Name, check)
 		}
 	}
-	w.await("the names are back", time.Minute, func() bool {
+	w.await("the names are back", func() bool {
 		return slices.Equal(w.sim.List("app1"), []string{"hand.example.net", "shop.example.com", "www.shop.example.com"})
 	})
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "shop.example.com", tasks.Done)
 }
 
 func TestAMissingWWWFormIsSaidAndPutBack(t *testing.T) {
@@ -72,7 +72,7 @@ func TestAMissingWWWFormIsSaidAndPutBack(t *testing.T) {
 	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
 	w.start(w.config("app1"))
 	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "shop.example.com", tasks.Done)
 	w.edit("app1", "shop.example.com")
 	event := w.verify("app1", "shop.example.com")
 	if event.State != tasks.Done || !strings.Contains(event.Reason, "warning: www.shop.example.com is not on ServerPilot's list of app app1 right now; a sync puts it back") {
@@ -82,7 +82,7 @@ func TestAMissingWWWFormIsSaidAndPutBack(t *testing.T) {
 	if len(event.Checks) != 2 || event.Checks[1] != want[1] || !strings.HasPrefix(event.Checks[0].DNS, "points here") {
 		t.Errorf("it saw %+v", event.Checks)
 	}
-	w.await("the www form is back", time.Minute, func() bool {
+	w.await("the www form is back", func() bool {
 		return slices.Equal(w.sim.List("app1"), []string{"shop.example.com", "www.shop.example.com"})
 	})
 }
@@ -93,7 +93,7 @@ func TestOffTheListOfAPausedAppOrInADryRunNothingIsPutBack(t *testing.T) {
 	cfg := w.config("app1")
 	stop := w.start(cfg)
 	w.add("app1", "www.shop.example.com")
-	w.awaitState("app1", "www.shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "www.shop.example.com", tasks.Done)
 	operator := worker.NewOperator(w.rdb)
 	if err := operator.Pause(t.Context(), "app1", "ada"); err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestOffTheListOfAPausedAppOrInADryRunNothingIsPutBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.noSyncWaits()
-	w.await("the dry run's own", time.Minute, func() bool {
+	w.await("the dry run's own", func() bool {
 		event := w.verify("app1", "www.shop.example.com")
 		return strings.HasSuffix(event.Reason, "right now; a dry run doesn't put it back")
 	})
@@ -129,7 +129,7 @@ func TestAnAbsenceIsNotBelievedFromMemory(t *testing.T) {
 	w.start(cfg)
 	for _, domain := range names(3) {
 		w.add("app1", domain)
-		w.awaitState("app1", domain, time.Minute, tasks.CheckingDNS)
+		w.awaitState("app1", domain, tasks.CheckingDNS)
 		if event := w.verify("app1", domain); strings.Contains(event.Reason, "right now") {
 			t.Errorf("%s: %s", domain, event.Reason)
 		}

@@ -2,7 +2,6 @@ package worker_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/hibiken/asynq"
 
@@ -21,10 +20,10 @@ func TestChangesOfAPausedAppWaitWithoutLossAndWithoutRetries(t *testing.T) {
 	}
 	w.add("app1", "a.example.com", "b.example.com")
 	w.add("app2", "c.example.com")
-	w.awaitState("app2", "c.example.com", time.Minute, tasks.Done)
-	w.awaitState("app1", "b.example.com", time.Minute, tasks.Pending)
+	w.awaitState("app2", "c.example.com", tasks.Done)
+	w.awaitState("app1", "b.example.com", tasks.Pending)
 	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
-	w.await("no sync waits", time.Minute, func() bool {
+	w.await("no sync waits", func() bool {
 		info, err := inspector.GetQueueInfo(tasks.QueueLists)
 		return err == nil && info.Pending+info.Active+info.Scheduled+info.Retry == 0
 	})
@@ -34,8 +33,8 @@ func TestChangesOfAPausedAppWaitWithoutLossAndWithoutRetries(t *testing.T) {
 	if resumed, err := operator.Resume(t.Context(), "app1"); err != nil || !resumed {
 		t.Fatalf("resumed: %v, %v", resumed, err)
 	}
-	w.awaitState("app1", "a.example.com", time.Minute, tasks.Done)
-	w.awaitState("app1", "b.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "a.example.com", tasks.Done)
+	w.awaitState("app1", "b.example.com", tasks.Done)
 	if resumed, err := operator.Resume(t.Context(), "app1"); err != nil || resumed {
 		t.Errorf("resumed twice: %v, %v", resumed, err)
 	}

@@ -37,16 +37,16 @@ func TestWhatSomebodyTookOffTheListComesBackWithinTheHour(t *testing.T) {
 	w, server := setupWithClock(t, simulator.Options{})
 	w.start(w.config("app1"))
 	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "shop.example.com", tasks.Done)
 	if err := w.sim.EditByHand("app1", func([]string) []string { return []string{"hand.example.net"} }); err != nil {
 		t.Fatal(err)
 	}
 	hourPasses(server)
 	// A worker looks every 15 s whether an app's turn has come.
-	w.await("the names are back", time.Minute, func() bool {
+	w.await("the names are back", func() bool {
 		return slices.Equal(w.sim.List("app1"), []string{"hand.example.net", "shop.example.com", "www.shop.example.com"})
 	})
-	w.await("the history says so", time.Minute, func() bool {
+	w.await("the history says so", func() bool {
 		history, err := w.ledger.History(t.Context(), "app1", "shop.example.com")
 		return err == nil && strings.HasPrefix(history[0].Reason, "put back")
 	})
@@ -62,9 +62,9 @@ func TestManyWorkersMakeOneLookAnHour(t *testing.T) {
 		w.start(w.config("app1"))
 	}
 	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "shop.example.com", tasks.Done)
 	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
-	w.await("the look is made", time.Minute, func() bool { return len(looks(t, inspector)) > 0 })
+	w.await("the look is made", func() bool { return len(looks(t, inspector)) > 0 })
 	if ids := looks(t, inspector); len(ids) > 2 { // two where an hour began meanwhile
 		t.Errorf("looks of one hour: %v", ids)
 	}
@@ -94,12 +94,12 @@ func TestAReportChangesNothingAndSaysWhatASyncWould(t *testing.T) {
 	heard := logtest.NewLocal(cfg.Log)
 	w.start(cfg)
 	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "shop.example.com", tasks.Done)
 	if err := w.sim.EditByHand("app1", func([]string) []string { return []string{"hand.example.net"} }); err != nil {
 		t.Fatal(err)
 	}
 	hourPasses(server)
-	w.await("the log says what is missing", time.Minute, func() bool {
+	w.await("the log says what is missing", func() bool {
 		return slices.ContainsFunc(heard.AllEntries(), func(e *logrus.Entry) bool {
 			return e.Level == logrus.WarnLevel && strings.Contains(e.Message, "missing [shop.example.com, www.shop.example.com], too many []")
 		})
@@ -114,9 +114,9 @@ func TestADomainWhoseDNSComesADayLateGetsItsCertificateByItself(t *testing.T) {
 	w, server := setupWithClock(t, simulator.Options{})
 	w.start(w.config("app1"))
 	w.add("app1", "nodns.example.com")
-	w.awaitState("app1", "nodns.example.com", time.Minute, tasks.Failed)
+	w.awaitState("app1", "nodns.example.com", tasks.Failed)
 	w.sim.SetBehaviour("nodns.example.com", simulator.Behaviour{})
 	w.sim.SetBehaviour("www.nodns.example.com", simulator.Behaviour{})
 	server.SetTime(time.Now().Add(25 * time.Hour))
-	w.awaitState("app1", "nodns.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "nodns.example.com", tasks.Done)
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
@@ -50,14 +49,14 @@ func TestRecordARelease(t *testing.T) {
 	w.sim.SetBehaviour("www.late.example.com", simulator.Behaviour{NoDNS: true})
 	stop := w.start(w.config("app1"))
 	w.add("app1", "www.done.example.com", "www.gone.example.com", "www.broken.example.com")
-	w.awaitState("app1", "www.done.example.com", time.Minute, tasks.Done)
-	w.awaitState("app1", "www.broken.example.com", time.Minute, tasks.Failed)
+	w.awaitState("app1", "www.done.example.com", tasks.Done)
+	w.awaitState("app1", "www.broken.example.com", tasks.Failed)
 	if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.gone.example.com", Remove: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitState("app1", "www.gone.example.com", time.Minute, tasks.Removed)
+	w.awaitState("app1", "www.gone.example.com", tasks.Removed)
 	w.add("app1", "www.late.example.com")
-	w.awaitState("app1", "www.late.example.com", time.Minute, tasks.CheckingDNS)
+	w.awaitState("app1", "www.late.example.com", tasks.CheckingDNS)
 	stop()
 	w.add("app1", "www.queued.example.com")
 
@@ -168,7 +167,7 @@ func TestWhatEachReleaseLeftGoesOn(t *testing.T) {
 			w.start(w.config("app1"))
 			for domain, state := range recordedDomains {
 				if state != tasks.Removed && state != tasks.Failed { // what failed is looked at again hours later
-					w.awaitState("app1", domain, time.Minute, tasks.Done)
+					w.awaitState("app1", domain, tasks.Done)
 				}
 			}
 			want := "[hand.example.com www.done.example.com www.broken.example.com www.late.example.com www.queued.example.com]"

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/sirupsen/logrus"
@@ -59,12 +58,12 @@ func TestSecretsReachNeitherRedisNorTheLog(t *testing.T) {
 	w.add("app1", "shop.example.com") // its app's answers hold a private key
 	w.add("app2", "broken.example.com")
 	stop := w.start(cfg)
-	w.await("the account is blocked", time.Minute, func() bool { return strings.Contains(w.view("app1", "shop.example.com").Reason, "401") })
+	w.await("the account is blocked", func() bool { return strings.Contains(w.view("app1", "shop.example.com").Reason, "401") })
 	stop()
 	sim.SetAccountStatus(0)
 	w.start(cfg)
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
-	w.await("both webhooks failed", time.Minute, func() bool {
+	w.awaitState("app1", "shop.example.com", tasks.Done)
+	w.await("both webhooks failed", func() bool {
 		failed := map[string]bool{}
 		for _, e := range w.events(false) {
 			failed[e.Event.AppID] = failed[e.Event.AppID] || e.Error != ""

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/alicebob/miniredis/v2"
 
@@ -47,9 +46,9 @@ func TestARunningWorkerTakesItsAppsAnew(t *testing.T) {
 	w.add("app1", "www.one.example.com")
 	w.add("app2", "www.two.example.com")
 	w.add("app3", "www.three.example.com")
-	w.awaitState("app1", "www.one.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "www.one.example.com", tasks.Done)
 	for app, domain := range map[string]string{"app2": "www.two.example.com", "app3": "www.three.example.com"} {
-		w.await("the reason names the apps that are served", time.Minute, func() bool {
+		w.await("the reason names the apps that are served", func() bool {
 			v := w.view(app, domain)
 			return v.State == tasks.Pending && strings.Contains(v.Reason, "no account is configured for app "+app+"; the apps served are app1")
 		})
@@ -61,8 +60,8 @@ func TestARunningWorkerTakesItsAppsAnew(t *testing.T) {
 	if err := wk.Reload(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitState("app2", "www.two.example.com", time.Minute, tasks.Done)
-	w.awaitState("app3", "www.three.example.com", time.Minute, tasks.Done)
+	w.awaitState("app2", "www.two.example.com", tasks.Done)
+	w.awaitState("app3", "www.three.example.com", tasks.Done)
 
 	// A wrong configuration changes nothing.
 	wrong := cfg
@@ -71,7 +70,7 @@ func TestARunningWorkerTakesItsAppsAnew(t *testing.T) {
 		t.Error("a client id that can't be one was taken")
 	}
 	w.add("app3", "www.four.example.com")
-	w.awaitState("app3", "www.four.example.com", time.Minute, tasks.Done)
+	w.awaitState("app3", "www.four.example.com", tasks.Done)
 
 	// An app that is taken out waits for another worker.
 	cfg.Accounts = cfg.Accounts[:1]
@@ -79,11 +78,11 @@ func TestARunningWorkerTakesItsAppsAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.add("app3", "www.five.example.com")
-	w.await("the reason names the apps that are served", time.Minute, func() bool {
+	w.await("the reason names the apps that are served", func() bool {
 		return strings.Contains(w.view("app3", "www.five.example.com").Reason, "the apps served are app1, app2")
 	})
 	w.add("app2", "www.six.example.com")
-	w.awaitState("app2", "www.six.example.com", time.Minute, tasks.Done)
+	w.awaitState("app2", "www.six.example.com", tasks.Done)
 }
 
 // blocked is a running worker with an app whose account's key is wrong: it is tried
@@ -114,7 +113,7 @@ func blocked(t *testing.T, domain string) (w *world, mini *miniredis.Miniredis, 
 
 func (w *world) awaitReason(app, domain, says string) {
 	w.t.Helper()
-	w.await("the reason says "+says, time.Minute, func() bool { return strings.Contains(w.view(app, domain).Reason, says) })
+	w.await("the reason says "+says, func() bool { return strings.Contains(w.view(app, domain).Reason, says) })
 }
 
 func TestWhatWaitsForAnAccountThatIsGoneSaysSoAtOnce(t *testing.T) {
@@ -131,11 +130,11 @@ func TestWhatWaitsForAnAccountThatIsGoneSaysSoAtOnce(t *testing.T) {
 func TestAKeyThatIsPutRightWhileRedisIsAwayIsUsedOnceItIsBack(t *testing.T) {
 	t.Parallel()
 	w, mini, wk, two := blocked(t, "www.two.example.com")
-	w.await("its task is put away", time.Minute, func() bool { return w.rdb.ZCard(t.Context(), "asynq:{lists}:retry").Val() == 1 })
+	w.await("its task is put away", func() bool { return w.rdb.ZCard(t.Context(), "asynq:{lists}:retry").Val() == 1 })
 	mini.SetError("ERR away for a moment")
 	if err := wk.Reload(t.Context(), two("right")); err != nil {
 		t.Errorf("a configuration that can be served isn't Redis's to refuse: %v", err)
 	}
 	mini.SetError("")
-	w.awaitState("app2", "www.two.example.com", time.Minute, tasks.Done)
+	w.awaitState("app2", "www.two.example.com", tasks.Done)
 }

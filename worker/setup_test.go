@@ -45,7 +45,8 @@ func setup(t *testing.T, opt simulator.Options) *world {
 // setupOn is setup with a Redis of the test's own.
 func setupOn(t *testing.T, sim *simulator.Simulator, addr string) *world {
 	t.Helper()
-	rdb := redis.NewClient(&redis.Options{Addr: addr, PoolSize: 200})
+	rdb := redis.NewClient(&redis.Options{Addr: addr, PoolSize: 200,
+		ReadTimeout: time.Minute, WriteTimeout: time.Minute, DialTimeout: time.Minute}) // the usual 3 s are too short for a busy machine
 	t.Cleanup(func() { rdb.Close() })
 	return &world{t: t, sim: sim, rdb: rdb, ledger: ledger.New(rdb), client: enqueue.New(rdb)}
 }
@@ -102,13 +103,16 @@ func (w *world) add(app string, domains ...string) {
 	}
 }
 
+// patience is how long the tests wait for what takes a moment where the machine isn't busy.
+const patience = 3 * time.Minute
+
 // await polls until ok is true.
-func (w *world) await(what string, limit time.Duration, ok func() bool) {
+func (w *world) await(what string, ok func() bool) {
 	w.t.Helper()
-	deadline := time.Now().Add(limit)
+	deadline := time.Now().Add(patience)
 	for !ok() {
 		if time.Now().After(deadline) {
-			w.t.Fatalf("%s: not within %s", what, limit)
+			w.t.Fatalf("%s: not within %s", what, patience)
 		}
 		select {
 		case <-w.t.Context().Done():
@@ -128,9 +132,9 @@ func (w *world) view(app, domain string) ledger.View {
 	return v
 }
 
-func (w *world) awaitState(app, domain string, limit time.Duration, want tasks.State) {
+func (w *world) awaitState(app, domain string, want tasks.State) {
 	w.t.Helper()
-	w.await(domain+" is "+string(want), limit, func() bool { return w.view(app, domain).State == want })
+	w.await(domain+" is "+string(want), func() bool { return w.view(app, domain).State == want })
 }
 
 // names are n domains that need no www form.

@@ -40,7 +40,7 @@ func TestAWorkerGetsOnWithQueuesFullOfStrays(t *testing.T) {
 	cfg := w.config("app1")
 	reg := w.metered(&cfg)
 	w.start(cfg)
-	w.await("the queues are free of strays", time.Minute, func() bool {
+	w.await("the queues are free of strays", func() bool {
 		got := w.scrape(reg)
 		return got[`pilotsync_strays_total{action="quarantined",kind="unreadable"}`] == 4 && got[`pilotsync_strays_total{action="removed",kind="hollow"}`] == 4 &&
 			got[`pilotsync_strays_total{action="leased",kind="unleased"}`] == 1 && got[`pilotsync_quarantined`] == 4
@@ -50,5 +50,5 @@ func TestAWorkerGetsOnWithQueuesFullOfStrays(t *testing.T) {
 	}
 	// As when nobody renewed that lease.
 	w.rdb.ZAddXX(ctx, "asynq:{domains}:lease", redis.Z{Score: float64(time.Now().Add(-time.Second).Unix()), Member: id})
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "shop.example.com", tasks.Done)
 }

@@ -29,7 +29,7 @@ func TestTheSweepWakesAnAppWhoseSyncWasNeverEnqueued(t *testing.T) {
 	w := setup(t, simulator.Options{})
 	w.recordOnly("app1", "shop.example.com")
 	w.start(w.config("app1"))
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "shop.example.com", tasks.Done)
 }
 
 func TestTheSweepLeavesAnAppAloneWhoseSyncWaits(t *testing.T) {
@@ -44,9 +44,9 @@ func TestTheSweepLeavesAnAppAloneWhoseSyncWaits(t *testing.T) {
 	}
 	w.start(w.config("app2"))
 	// The turn is taken when the sweep begins; what the sweep does takes no time.
-	w.await("a sweep has begun", time.Minute, func() bool { return w.rdb.Exists(t.Context(), "pilotsync:sweep").Val() == 1 })
+	w.await("a sweep has begun", func() bool { return w.rdb.Exists(t.Context(), "pilotsync:sweep").Val() == 1 })
 	w.add("app2", "other.example.com")
-	w.awaitState("app2", "other.example.com", time.Minute, tasks.Pending)
+	w.awaitState("app2", "other.example.com", tasks.Pending)
 	if app, err := w.ledger.App(t.Context(), "app1"); err != nil || app.Wake != 1 {
 		t.Errorf("the sweep made wake %d (%v); the task of wake 1 waits", app.Wake, err)
 	}
@@ -57,7 +57,7 @@ func TestTheSweepEnqueuesALostVerificationAgain(t *testing.T) {
 	w := setup(t, simulator.Options{})
 	stop := w.start(w.config("app1"))
 	w.add("app1", "nodns.example.com")
-	w.await("one attempt was made", time.Minute, func() bool { return w.view("app1", "nodns.example.com").Record.Attempt == 1 })
+	w.await("one attempt was made", func() bool { return w.view("app1", "nodns.example.com").Record.Attempt == 1 })
 	stop()
 	// The next attempt's task is lost, and the attempt long overdue.
 	was := w.view("app1", "nodns.example.com").Record
@@ -73,7 +73,7 @@ func TestTheSweepEnqueuesALostVerificationAgain(t *testing.T) {
 	}
 	w.rdb.Del(t.Context(), "pilotsync:sweep")
 	w.start(w.config("app1"))
-	w.awaitState("app1", "nodns.example.com", time.Minute, tasks.Failed)
+	w.awaitState("app1", "nodns.example.com", tasks.Failed)
 }
 
 func TestTheSweepRecordsAChangeThatADeadWorkerHadInHand(t *testing.T) {
@@ -83,7 +83,7 @@ func TestTheSweepRecordsAChangeThatADeadWorkerHadInHand(t *testing.T) {
 	id := w.diedWithOne()
 	w.start(w.config("app1"))
 	w.awaitSweptUp("shop.example.com", id)
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "shop.example.com", tasks.Done)
 }
 
 // In an upgrade, a worker of each release may have died.
@@ -109,7 +109,7 @@ func TestADeadWorkersChangeOfALaterFormKeepsTheSweepFromNoOther(t *testing.T) {
 // sweep put it there: asynq hasn't handed its task out again.
 func (w *world) awaitSweptUp(domain, id string) {
 	w.t.Helper()
-	w.await("the change of "+domain+" is in the ledger", time.Minute, func() bool { return w.view("app1", domain).Seq != 0 })
+	w.await("the change of "+domain+" is in the ledger", func() bool { return w.view("app1", domain).Seq != 0 })
 	if active := w.rdb.LRange(w.t.Context(), "asynq:{domains}:active", 0, -1).Val(); !slices.Contains(active, id) {
 		w.t.Errorf("asynq handed the task of %s out again before the sweep recorded the change; active are %q", domain, active)
 	}

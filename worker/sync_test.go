@@ -16,13 +16,13 @@ func TestALostLeaseHasTheListLookedAtAgain(t *testing.T) {
 	w.sim.FailNext("app1", simulator.WriteList, simulator.Fault{Kind: simulator.Slow, Until: answer})
 	w.start(w.config("app1"))
 	w.add("app1", "www.shop.example.com")
-	w.await("a write is under way", time.Minute, func() bool { return w.sim.Calls("app1", simulator.WriteList) == 1 })
+	w.await("a write is under way", func() bool { return w.sim.Calls("app1", simulator.WriteList) == 1 })
 	// As after a stall, or a Redis that lost its memory: the lease is another's, and
 	// that one ends without a look at what our write did.
 	w.rdb.HSet(t.Context(), "pilotsync:{app1}:sync", "token", "another", "until", "0")
 	w.rdb.HDel(t.Context(), "pilotsync:{app1}:sync", "landing")
 	close(answer)
-	w.awaitState("app1", "www.shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "www.shop.example.com", tasks.Done)
 	if reads := w.sim.Calls("app1", simulator.ReadApp); reads < 2 {
 		t.Errorf("%d reads: the list was not looked at again", reads)
 	}
@@ -38,12 +38,12 @@ func TestALostLeaseWithAnUnknownWriteHasTheListLookedAtOnceThatHasLanded(t *test
 	w.sim.FailNext("app1", simulator.WriteList, simulator.Fault{Kind: simulator.DropAfter, Until: answer})
 	stop := w.start(w.config("app1"))
 	w.add("app1", "www.shop.example.com")
-	w.await("a write is under way", time.Minute, func() bool { return w.sim.Calls("app1", simulator.WriteList) == 1 })
+	w.await("a write is under way", func() bool { return w.sim.Calls("app1", simulator.WriteList) == 1 })
 	w.rdb.HSet(t.Context(), "pilotsync:{app1}:sync", "token", "another", "until", "0")
 	w.rdb.HDel(t.Context(), "pilotsync:{app1}:sync", "landing")
 	began := time.Now()
 	close(answer)
-	w.await("a look is planned", time.Minute, func() bool {
+	w.await("a look is planned", func() bool {
 		app, err := w.ledger.App(t.Context(), "app1")
 		return err == nil && app.LookAt.After(began.Add(applist.LandingLimit-5*time.Second))
 	})
@@ -52,7 +52,7 @@ func TestALostLeaseWithAnUnknownWriteHasTheListLookedAtOnceThatHasLanded(t *test
 	w.rdb.HSet(t.Context(), "pilotsync:{app1}:sync", "look_at", 1)
 	w.rdb.Del(t.Context(), "pilotsync:sweep")
 	w.start(w.config("app1"))
-	w.awaitState("app1", "www.shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "www.shop.example.com", tasks.Done)
 	if app, err := w.ledger.App(t.Context(), "app1"); err != nil || !app.LookAt.IsZero() {
 		t.Errorf("a look is still planned for %s (%v)", app.LookAt, err)
 	}

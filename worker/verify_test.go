@@ -21,14 +21,14 @@ func TestAVerificationHandedOutMuchTooEarlyBurnsNoAttempt(t *testing.T) {
 	cfg.SSLDelays = []time.Duration{time.Hour}
 	w.start(cfg)
 	w.add("app1", "nodns.example.com")
-	w.awaitState("app1", "nodns.example.com", time.Minute, tasks.CheckingDNS)
+	w.awaitState("app1", "nodns.example.com", tasks.CheckingDNS)
 	// A worker whose clock is an hour ahead would hand it out now.
 	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
 	id := fmt.Sprintf("verify:app1:nodns.example.com:%d:1", w.view("app1", "nodns.example.com").Record.CheckSeq)
 	if err := inspector.RunTask(tasks.QueueSSL, id); err != nil {
 		t.Fatal(err)
 	}
-	w.await("it waits again for when it is due", time.Minute, func() bool {
+	w.await("it waits again for when it is due", func() bool {
 		info, err := inspector.GetTaskInfo(tasks.QueueSSL, id)
 		return err == nil && info.State == asynq.TaskStateRetry && time.Until(info.NextProcessAt) > 50*time.Minute
 	})
@@ -46,11 +46,11 @@ func TestVerificationsThatRunTogetherFetchTheAppOnceAndTurnAutoSSLOnOnce(t *test
 		w.start(cfg)
 	}
 	w.add("app1", names(60)...)
-	w.await("all are listed", time.Minute, func() bool {
+	w.await("all are listed", func() bool {
 		return len(w.states("app1")) == 60 && !slices.Contains(values(w.states("app1")), tasks.Pending)
 	})
 	listReads := w.sim.Calls("app1", simulator.ReadApp)
-	w.await("all are done", time.Minute, func() bool {
+	w.await("all are done", func() bool {
 		for _, s := range w.states("app1") {
 			if s != tasks.Done {
 				return false
@@ -80,7 +80,7 @@ func TestACustomCertificateIsNeverTouched(t *testing.T) {
 	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", CustomCertificate: true}}})
 	w.start(w.config("app1"))
 	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "shop.example.com", tasks.Done)
 	if n := w.sim.Calls("app1", simulator.WriteSSL) + w.sim.Calls("app1", simulator.DeleteSSL); n != 0 {
 		t.Errorf("%d calls changed the SSL settings", n)
 	}
@@ -91,7 +91,7 @@ func TestDNSAtAnotherHostIsNamedInTheReason(t *testing.T) {
 	w := setup(t, simulator.Options{})
 	w.start(w.config("app1"))
 	w.add("app1", "elsewhere.example.com")
-	w.awaitState("app1", "elsewhere.example.com", time.Minute, tasks.Failed)
+	w.awaitState("app1", "elsewhere.example.com", tasks.Failed)
 	reason := w.view("app1", "elsewhere.example.com").Reason
 	for _, part := range []string{"elsewhere.example.com points to 203.0.113.9", "this app is on 127.0.0.1"} {
 		if !strings.Contains(reason, part) {
@@ -107,7 +107,7 @@ func TestAddressesThatAreNotPublicAreRefusedUnlessAllowed(t *testing.T) {
 	cfg.Check.AllowPrivate = false
 	w.start(cfg)
 	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.DoneWithoutSSL)
+	w.awaitState("app1", "shop.example.com", tasks.DoneWithoutSSL)
 	if reason := w.view("app1", "shop.example.com").Reason; !strings.Contains(reason, "127.0.0.1") {
 		t.Errorf("the reason doesn't name the address: %s", reason)
 	}
@@ -123,7 +123,7 @@ func TestADeclaredProxyCountsAsHere(t *testing.T) {
 	w.add("app1", "shop.example.com")
 	// The certificate never comes (ServerPilot doesn't see DNS pointing to itself),
 	// but DNS counts as right.
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.DoneWithoutSSL)
+	w.awaitState("app1", "shop.example.com", tasks.DoneWithoutSSL)
 }
 
 func TestAnOutageOfServerPilotBurnsNoAttempt(t *testing.T) {
@@ -131,12 +131,12 @@ func TestAnOutageOfServerPilotBurnsNoAttempt(t *testing.T) {
 	w := setup(t, simulator.Options{})
 	w.start(w.config("app1"))
 	w.add("app1", "shop.example.com")
-	w.await("it is listed", time.Minute, func() bool { return w.view("app1", "shop.example.com").State.Listed() })
+	w.await("it is listed", func() bool { return w.view("app1", "shop.example.com").State.Listed() })
 	w.sim.SetAppStatus("app1", 503)
-	w.await("the reason says so", time.Minute, func() bool {
+	w.await("the reason says so", func() bool {
 		v := w.view("app1", "shop.example.com")
 		return v.State == tasks.CheckingDNS && v.Record.Attempt == 0 && strings.Contains(v.Reason, "could not be checked yet")
 	})
 	w.sim.SetAppStatus("app1", 0)
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "shop.example.com", tasks.Done)
 }

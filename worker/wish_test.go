@@ -3,7 +3,6 @@ package worker_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
@@ -27,11 +26,11 @@ func TestAFailedDomainIsVerifiedAnewWhenAnOperatorWishesIt(t *testing.T) {
 	w := setup(t, simulator.Options{})
 	w.start(w.config("app1"))
 	w.add("app1", "nodns.example.com")
-	w.awaitState("app1", "nodns.example.com", time.Minute, tasks.Failed)
+	w.awaitState("app1", "nodns.example.com", tasks.Failed)
 	w.sim.SetBehaviour("nodns.example.com", simulator.Behaviour{})
 	w.sim.SetBehaviour("www.nodns.example.com", simulator.Behaviour{})
 	w.wish("nodns.example.com")
-	w.awaitState("app1", "nodns.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "nodns.example.com", tasks.Done)
 	history, err := w.ledger.History(t.Context(), "app1", "nodns.example.com")
 	if err != nil {
 		t.Fatal(err)
@@ -53,11 +52,11 @@ func TestAWishForAVerificationLeavesAloneWhatIsDoneAndWhatIsNotListed(t *testing
 	w := setup(t, simulator.Options{})
 	w.start(w.config("app1"))
 	w.add("app1", "shop.example.com", "refused.example.com")
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
-	w.awaitState("app1", "refused.example.com", time.Minute, tasks.Rejected)
+	w.awaitState("app1", "shop.example.com", tasks.Done)
+	w.awaitState("app1", "refused.example.com", tasks.Rejected)
 	before := w.view("app1", "shop.example.com").Record.CheckSeq
 	w.wish("refused.example.com", "unknown.example.com", "shop.example.com")
-	w.await("it was looked at again", time.Minute, func() bool {
+	w.await("it was looked at again", func() bool {
 		v := w.view("app1", "shop.example.com")
 		return v.Record.CheckSeq > before && v.State == tasks.Done && v.Record.Attempt == 1
 	})
@@ -74,11 +73,11 @@ func TestAWishDoesNotTakeDoneAwayWhileServerPilotIsAway(t *testing.T) {
 	w := setup(t, simulator.Options{})
 	w.start(w.config("app1"))
 	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "shop.example.com", tasks.Done)
 	w.sim.SetAccountStatus(401)
 	// What was read for the first verification is still fresh enough to be used; it
 	// isn't any more once a look at the app fails.
-	w.await("ServerPilot couldn't be asked", time.Minute, func() bool {
+	w.await("ServerPilot couldn't be asked", func() bool {
 		w.wish("shop.example.com")
 		return strings.HasPrefix(w.view("app1", "shop.example.com").Reason, "could not be checked yet")
 	})
@@ -86,7 +85,7 @@ func TestAWishDoesNotTakeDoneAwayWhileServerPilotIsAway(t *testing.T) {
 		t.Errorf("the domain is %s", v.State)
 	}
 	w.sim.SetAccountStatus(0)
-	w.await("it is verified once ServerPilot is back", time.Minute, func() bool {
+	w.await("it is verified once ServerPilot is back", func() bool {
 		return strings.HasPrefix(w.view("app1", "shop.example.com").Reason, "certificate valid")
 	})
 }

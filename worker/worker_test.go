@@ -26,7 +26,7 @@ func TestADomainGoesFromRequestToCertificate(t *testing.T) {
 		"good.example.com": tasks.Done, "nodns.example.com": tasks.Failed, "nocert.example.com": tasks.DoneWithoutSSL,
 		"refused.example.com": tasks.Rejected, "*.wild.example.com": tasks.DoneWithoutSSL,
 	}
-	w.await("all states are final", time.Minute, func() bool { return cmp.Equal(w.states("app1"), want) })
+	w.await("all states are final", func() bool { return cmp.Equal(w.states("app1"), want) })
 	list := w.sim.List("app1")
 	if list[0] != "byhand.example.net" {
 		t.Errorf("the name set by hand moved: %v", list)
@@ -93,20 +93,20 @@ func TestABurstOnOneAppTakesFewWritesAndDelaysNoOther(t *testing.T) {
 			}
 			all := names(60)
 			w.add("big", all[:50]...)
-			w.await("most of the burst is recorded", time.Minute, func() bool { return burst().Pending == 50 })
+			w.await("most of the burst is recorded", func() bool { return burst().Pending == 50 })
 			if _, err := operator.Resume(t.Context(), "big"); err != nil {
 				t.Fatal(err)
 			}
-			w.await("the call is held", time.Minute, func() bool { return w.sim.Calls("big", tt.held) == 1 })
+			w.await("the call is held", func() bool { return w.sim.Calls("big", tt.held) == 1 })
 			w.add("big", all[50:]...)
 			w.add("small", "www.single.example.com")
-			w.awaitState("small", "www.single.example.com", time.Minute, tasks.CheckingDNS)
+			w.awaitState("small", "www.single.example.com", tasks.CheckingDNS)
 			if app := burst(); !app.Leased || app.Trouble != nil {
 				t.Errorf("the burst's sync ended before the other app's change was done: %+v, trouble %+v", app, app.Trouble)
 			}
-			w.await("all of the burst is recorded", time.Minute, func() bool { return burst().Pending == len(all) })
+			w.await("all of the burst is recorded", func() bool { return burst().Pending == len(all) })
 			close(release)
-			w.await("the burst is listed", time.Minute, func() bool { return len(w.sim.List("big")) == len(all) && burst().Pending == 0 })
+			w.await("the burst is listed", func() bool { return len(w.sim.List("big")) == len(all) && burst().Pending == 0 })
 			if writes := w.sim.Calls("big", simulator.WriteList); writes > tt.writes {
 				t.Errorf("%d names took %d list writes; at most %d are allowed", len(all), writes, tt.writes)
 			}
@@ -128,7 +128,7 @@ func TestAListIsWrittenAtMostTwiceASecond(t *testing.T) {
 	for i := 0; len(w.sim.History("app1")) < 4; i++ {
 		domain := fmt.Sprintf("www.shop%03d.example.com", i%300)
 		w.add("app1", domain)
-		w.await(domain+" is recorded", time.Minute, func() bool { return w.view("app1", domain).Seq > 0 })
+		w.await(domain+" is recorded", func() bool { return w.view("app1", domain).Seq > 0 })
 	}
 	history := w.sim.History("app1")
 	for i, next := range history[1:] {
@@ -144,10 +144,10 @@ func TestAskingAgainChangesNothing(t *testing.T) {
 	w := setup(t, simulator.Options{})
 	w.start(w.config("app1"))
 	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "shop.example.com", tasks.Done)
 	before, writes := w.view("app1", "shop.example.com"), w.sim.Calls("app1", simulator.WriteList)
 	w.add("app1", "shop.example.com")
-	w.await("the second request is dealt with", time.Minute, func() bool {
+	w.await("the second request is dealt with", func() bool {
 		v := w.view("app1", "shop.example.com")
 		return v.Pending == nil && v.Seq > before.Seq
 	})
@@ -165,20 +165,20 @@ func TestWhatIsRemovedIsNotVerifiedAndCanComeBack(t *testing.T) {
 	w := setup(t, simulator.Options{})
 	w.start(w.config("app1"))
 	w.add("app1", "nodns.example.com")
-	w.await("one attempt was made", time.Minute, func() bool { return w.view("app1", "nodns.example.com").Record.Attempt == 1 })
+	w.await("one attempt was made", func() bool { return w.view("app1", "nodns.example.com").Record.Attempt == 1 })
 	if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "nodns.example.com", Remove: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitState("app1", "nodns.example.com", time.Minute, tasks.Removed)
+	w.awaitState("app1", "nodns.example.com", tasks.Removed)
 	if list := w.sim.List("app1"); len(list) != 0 {
 		t.Errorf("still on the list: %v", list)
 	}
 	w.add("app1", "nodns.example.com")
-	w.await("it starts from the first attempt", time.Minute, func() bool {
+	w.await("it starts from the first attempt", func() bool {
 		v := w.view("app1", "nodns.example.com")
 		return v.State.Checking() && v.Record.Attempt == 1
 	})
-	w.awaitState("app1", "nodns.example.com", time.Minute, tasks.Failed)
+	w.awaitState("app1", "nodns.example.com", tasks.Failed)
 	history, err := w.ledger.History(t.Context(), "app1", "nodns.example.com")
 	if err != nil {
 		t.Fatal(err)
@@ -199,13 +199,13 @@ func TestAnAppThatNoAccountOwnsWaitsAndSaysSo(t *testing.T) {
 	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
 	stop := w.start(w.config("app1"))
 	w.add("app2", "shop.example.com")
-	w.await("the reason names the apps", time.Minute, func() bool {
+	w.await("the reason names the apps", func() bool {
 		v := w.view("app2", "shop.example.com")
 		return v.State == tasks.Pending && strings.Contains(v.Reason, "app2") && strings.Contains(v.Reason, "the apps served are app1")
 	})
 	stop()
 	w.start(w.config("app1", "app2"))
-	w.awaitState("app2", "shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app2", "shop.example.com", tasks.Done)
 }
 
 func TestABlockedAccountKeepsItsChangesAndGoesOnByItself(t *testing.T) {
@@ -214,7 +214,7 @@ func TestABlockedAccountKeepsItsChangesAndGoesOnByItself(t *testing.T) {
 	w.sim.SetAccountStatus(402)
 	stop := w.start(w.config("app1"))
 	w.add("app1", "shop.example.com")
-	w.await("the reason tells what to do", time.Minute, func() bool {
+	w.await("the reason tells what to do", func() bool {
 		v := w.view("app1", "shop.example.com")
 		return v.State == tasks.Pending && strings.Contains(v.Reason, "card")
 	})
@@ -226,7 +226,7 @@ func TestABlockedAccountKeepsItsChangesAndGoesOnByItself(t *testing.T) {
 	// A worker that starts tries blocked apps at once: who restarts it has mended something.
 	stop()
 	w.start(w.config("app1"))
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "shop.example.com", tasks.Done)
 	if app, err = w.ledger.App(t.Context(), "app1"); err != nil || app.Trouble != nil {
 		t.Errorf("the trouble is still noted: %+v, %v", app.Trouble, err)
 	}
@@ -251,13 +251,13 @@ func TestPoisonIsArchivedAtOnceWithItsReason(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.await(p.kind+" "+p.payload+" is archived", time.Minute, func() bool {
+		w.await(p.kind+" "+p.payload+" is archived", func() bool {
 			now, err := inspector.GetTaskInfo(p.queue, info.ID)
 			return err == nil && now.State == asynq.TaskStateArchived && strings.Contains(now.LastErr, p.reason)
 		})
 	}
 	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", time.Minute, tasks.Done)
+	w.awaitState("app1", "shop.example.com", tasks.Done)
 }
 
 func TestAStoppingWorkerHandsBackWhatAnotherThenDoes(t *testing.T) {
@@ -266,14 +266,14 @@ func TestAStoppingWorkerHandsBackWhatAnotherThenDoes(t *testing.T) {
 	cfg := w.config("app1")
 	stop := w.start(cfg)
 	w.add("app1", names(5)...)
-	w.await("a call is under way", time.Minute, func() bool { return w.sim.Calls("app1", simulator.ReadApp) > 0 })
+	w.await("a call is under way", func() bool { return w.sim.Calls("app1", simulator.ReadApp) > 0 })
 	stop()
 	app, err := w.ledger.App(t.Context(), "app1")
 	if err != nil || app.Leased {
 		t.Errorf("the lease is still held: %+v, %v", app, err)
 	}
 	w.start(cfg)
-	w.await("the rest is listed", time.Minute, func() bool { return len(w.sim.List("app1")) == 5 })
+	w.await("the rest is listed", func() bool { return len(w.sim.List("app1")) == 5 })
 	if o := w.sim.Overlaps(); len(o) > 0 {
 		t.Errorf("%d list writes overlapped, the first: %+v", len(o), o[0])
 	}

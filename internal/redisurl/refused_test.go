@@ -40,7 +40,7 @@ func TestARefusedLoginNamesTheUserAndRedissReason(t *testing.T) {
 		{"Sentinel, a wrong password for the servers", wrong(set.As("worker"), "worker"), `refuses the login of user "worker"`, "WRONGPASS"},
 		{"Sentinel, a wrong password for the Sentinels", wrong(set.As("worker"), "pilotsync"), "a Sentinel refuses the login, see sentinel_user", "WRONGPASS"},
 		{"Sentinel, none for the Sentinels", strings.Split(set.As("worker"), "&")[0], "a Sentinel refuses the login, see sentinel_user", "NOAUTH"},
-		{"a database that isn't there", strings.TrimRight(server.As("worker"), "/0") + "/99", "has no database of this number", "out of range"},
+		{"a database that isn't there", strings.TrimSuffix(server.As("worker"), "/0") + "/99", "has no database of this number", "out of range"},
 		{"Cluster", wrong(cluster.As("worker"), "worker"), `refuses the login of user "worker"`, "WRONGPASS"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -89,8 +89,16 @@ func (w *world) start(program string, env []string, args ...string) *process {
 	return p
 }
 
-// stop ends the process as an upgrade does: by SIGTERM, and in good order.
+// stop ends the process as an upgrade does: by SIGTERM, and in good order. A process
+// that hasn't begun doesn't handle signals yet, so its first line is awaited.
 func (p *process) stop() {
+	for deadline := time.Now().Add(2 * time.Minute); p.logged() == "" && time.Now().Before(deadline); {
+		select {
+		case <-p.ended:
+			deadline = time.Time{}
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 	_ = p.Process.Signal(syscall.SIGTERM) // fails only if it has ended
 	select {
 	case <-p.ended:
