@@ -223,6 +223,45 @@ $c->addMany(explode(' ', getenv('DOMAINS')));
 	p.run(p.folder, "php map.php", "URL="+url, "APP="+app, "DOMAINS="+strings.Join(domains, " "))
 }
 
+// load maps one domain after the other, at most 40, until the returned function is
+// called, which returns those that were acknowledged. A failed attempt is tried again.
+func (p *project) load(url, app, prefix string) (stop func() []string) {
+	p.t.Helper()
+	p.put("load.php", `<?php
+require 'enqueue/php/autoload.php';
+$c = new Pilotsync\Client(getenv('URL'), getenv('APP'));
+for ($i = 0; !file_exists('load.stop'); usleep(100000)) {
+    try {
+        if ($i < 40) {
+            $c->add($domain = getenv('PREFIX')."-$i.example.com");
+            echo "$domain\n";
+            $i++;
+        }
+    } catch (Pilotsync\Exception\NotEnqueued $e) {
+    }
+}
+`)
+	out := make(chan string, 1)
+	go func() {
+		text, err := p.try(p.folder, "php load.php", "URL="+url, "APP="+app, "PREFIX="+prefix)
+		if err != nil {
+			p.t.Errorf("php load.php: %v\n%s", err, text)
+		}
+		out <- text
+	}()
+	return func() []string {
+		p.t.Helper()
+		p.put("load.stop", "")
+		acknowledged := strings.Fields(<-out)
+		p.run(p.folder, "rm load.stop")
+		if len(acknowledged) == 0 {
+			p.t.Error("no change was acknowledged meanwhile")
+		}
+		p.t.Logf("%d were acknowledged meanwhile", len(acknowledged))
+		return acknowledged
+	}
+}
+
 // login is the status of a page, asked for by a user, or by nobody.
 func login(t *testing.T, url, user, password string) int {
 	t.Helper()

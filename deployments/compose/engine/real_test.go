@@ -57,11 +57,10 @@ func theRealThing(e *engine) {
 		{"everything was stopped and started", func() { p.compose("stop"); p.asDocumented("Start", "docker compose up -d") }},
 	} {
 		p.t.Log(day.what)
-		more := hosts(strings.ReplaceAll(strings.ToLower(day.what), " ", "-"), 3)
-		p.php(known.php, "app1", more...)
-		domains = append(domains, more...)
+		acknowledged := p.load(known.php, "app1", strings.ReplaceAll(strings.ToLower(day.what), " ", "-"))
 		day.happens()
 		p.awaitUp()
+		domains = append(domains, acknowledged()...)
 		await(p.t, "everything is known after "+day.what, func() bool {
 			states := p.states("worker", "app1")
 			return !slices.ContainsFunc(domains, func(d string) bool { return states[d] != "pending" })
