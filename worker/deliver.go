@@ -39,7 +39,9 @@ func (w *Worker) deliver(ctx context.Context, t *asynq.Task) error {
 	}
 	serving := w.roster.look()
 	if serving.accounts[e.AppID] == nil {
-		// Another worker may serve it, and be the next to get this task.
+		if elsewhere := w.leftToAnother(ctx, e.AppID); elsewhere != nil {
+			return elsewhere
+		}
 		return sendLater(e, 0, fmt.Errorf("%w for app %s, whose event this is", errUnserved, e.AppID))
 	}
 	to := serving.endpoints[e.AppID]

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pilotsync/internal/serverpilot"
+	"pilotsync/worker/ledger"
 )
 
 // served is what a worker serves: its apps, each with its account and its webhook.
@@ -39,6 +40,23 @@ func (r *roster) account(app string) (*account, error) {
 		return a, nil
 	}
 	return nil, fmt.Errorf("%w for app %s; the apps served are %s", errUnserved, app, cmp.Or(strings.Join(s.apps, ", "), "none"))
+}
+
+// errElsewhere is wrapped by the error about a task that another worker does.
+var errElsewhere = errors.New("left to another worker, which serves the app")
+
+// leftToAnother returns the error by which a task of an app that this worker doesn't
+// serve is handed out again at once, until a worker takes it that does. It returns nil
+// if there is none, and another error if that can't be found out.
+func (w *Worker) leftToAnother(ctx context.Context, app string) error {
+	live, err := w.ledger.Workers(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("find a worker that serves app %s: %w", app, err)
+	case len(ledger.ServedBy(live, app)) == 0:
+		return nil
+	}
+	return &later{after: soon, err: fmt.Errorf("app %s: %w", app, errElsewhere)}
 }
 
 // serving makes what cfg says at work. Of what is at work already it keeps accounts

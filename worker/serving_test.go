@@ -11,6 +11,7 @@ import (
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/worker"
+	"pilotsync/worker/ledger"
 )
 
 // run runs a worker that can be reloaded, until the test ends.
@@ -137,4 +138,38 @@ func TestAKeyThatIsPutRightWhileRedisIsAwayIsUsedOnceItIsBack(t *testing.T) {
 	}
 	mini.SetError("")
 	w.awaitState("app2", "www.two.example.com", tasks.Done)
+}
+
+// Each of two workers is handed tasks of the other's app. It hands them on at once, and
+// its log doesn't show that as trouble.
+func TestAWorkerHandsOnWhatAnotherServes(t *testing.T) {
+	t.Parallel()
+	sim, err := simulator.Start(simulator.Options{
+		Apps:     []simulator.App{{ID: "app1"}, {ID: "app2"}},
+		Accounts: []simulator.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1", "app2"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	w := setupOn(t, sim, miniredis.RunT(t).Addr())
+	var log buffer
+	for _, app := range []string{"app1", "app2"} {
+		cfg := w.config(app)
+		cfg.Log.SetOutput(&log)
+		w.start(cfg)
+	}
+	w.await("both workers are known", func() bool {
+		live, err := w.ledger.Workers(t.Context())
+		return err == nil && len(ledger.ServedBy(live, "app1")) == 1 && len(ledger.ServedBy(live, "app2")) == 1
+	})
+	for i, domain := range names(20) {
+		w.add([]string{"app1", "app2"}[i%2], domain)
+	}
+	for i, domain := range names(20) {
+		w.awaitState([]string{"app1", "app2"}[i%2], domain, tasks.Done)
+	}
+	if strings.Contains(log.String(), "no account is configured") || strings.Contains(log.String(), "left to another worker") {
+		t.Errorf("the log says:\n%s", log.String())
+	}
 }

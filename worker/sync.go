@@ -12,7 +12,6 @@ import (
 
 	"pilotsync/tasks"
 	"pilotsync/worker/applist"
-	"pilotsync/worker/ledger"
 )
 
 // sync handles app:sync. It ends well only when nothing is pending, or when
@@ -115,17 +114,13 @@ func (w *Worker) superseded(s tasks.Sync, wake int64) bool {
 // does, the domain's state says so, and the sync is retried with the usual backoff
 // until the app is added to a configuration.
 func (w *Worker) unserved(ctx context.Context, s tasks.Sync, err error) error {
-	state, lookErr := w.ledger.App(ctx, s.AppID)
-	var live []ledger.Worker
-	if lookErr == nil {
-		live, lookErr = w.ledger.Workers(ctx)
+	if elsewhere := w.leftToAnother(ctx, s.AppID); elsewhere != nil {
+		return elsewhere
 	}
-	served := len(ledger.ServedBy(live, s.AppID)) > 0
+	state, lookErr := w.ledger.App(ctx, s.AppID)
 	switch {
 	case lookErr != nil:
 		return fmt.Errorf("%w (and then: %w)", err, lookErr)
-	case served:
-		return &later{after: soon, err: err}
 	case s.Hour != 0, w.superseded(s, state.Wake):
 		return nil // the hourly look has nothing to look at
 	}

@@ -24,6 +24,9 @@ func (w *Worker) verify(ctx context.Context, t *asynq.Task) error {
 		return unread(err)
 	}
 	if _, err := w.roster.account(v.AppID); err != nil {
+		if elsewhere := w.leftToAnother(ctx, v.AppID); elsewhere != nil {
+			return elsewhere
+		}
 		return &later{after: time.Minute, err: fmt.Errorf("verify %s: %w", v.Domain, err)}
 	}
 	if w.isStopping() {

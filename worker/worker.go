@@ -226,6 +226,8 @@ func (w *Worker) failed(ctx context.Context, t *asynq.Task, err error) {
 	switch {
 	case errors.Is(err, applist.ErrHandedBack):
 		log.Info(err)
+	case errors.Is(err, errElsewhere): // each second, until that worker takes it
+		log.Debug(err)
 	case errors.As(err, &call) && call.Verdict == applist.Blocked:
 		log.Error("blocked until a person acts: " + err.Error())
 	case errors.Is(err, asynq.SkipRetry):
