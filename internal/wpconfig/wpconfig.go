@@ -18,12 +18,16 @@ const (
 // Names lists the constants that [Parse] looks for.
 func Names() []string { return []string{ClientID, APIKey, AppID, RedisURL, WebhookSecret} }
 
-// Disabled is the constant that switches WordPress's plugin off.
-const Disabled = "PILOTSYNC_DISABLED"
+// Constants that only WordPress's plugin reads: Disabled switches it off, MailTo says
+// who gets e-mail about trouble.
+const (
+	Disabled = "PILOTSYNC_DISABLED"
+	MailTo   = "PILOTSYNC_MAIL_TO"
+)
 
 // Constants lists all constants of a wp-config.php that the plugin reads. Where
 // wp-config.php takes them from the environment, a worker may see them there, too.
-func Constants() []string { return append(Names(), Disabled) }
+func Constants() []string { return append(Names(), Disabled, MailTo) }
 
 // MaxSize is the size in bytes of the largest file that is worth parsing; real
 // ones have a few thousand.

@@ -20,12 +20,15 @@ final class Checks {
 	private $settings;
 	/** @var Outbox */
 	private $outbox;
+	/** @var MailQueue */
+	private $mail;
 	/** @var string[] */
 	private $problems;
 
-	public function __construct( Settings $settings, Outbox $outbox, array $problems ) {
+	public function __construct( Settings $settings, Outbox $outbox, MailQueue $mail, array $problems ) {
 		$this->settings = $settings;
 		$this->outbox   = $outbox;
+		$this->mail     = $mail;
 		$this->problems = $problems;
 	}
 
@@ -50,6 +53,7 @@ final class Checks {
 		$results   = array( $this->webhooks() );
 		$results   = array_merge( $results, $this->redis() );
 		$results[] = $this->waiting();
+		$results[] = $this->mail();
 		return $results;
 	}
 
@@ -112,6 +116,29 @@ final class Checks {
 				/* translators: %d: number of changes */
 				: sprintf( _n( '%d change waits.', '%d changes wait.', $n, 'pilotsync' ), $n ) . ( $trouble ? ' ' . $trouble['message'] : '' ),
 		);
+	}
+
+	private function mail(): array {
+		$what    = __( 'E-mail', 'pilotsync' );
+		$to      = implode( ', ', $this->settings->mail_to() );
+		$problem = $this->settings->mail_problem();
+		if ( $this->settings->mail_off() ) {
+			return array( $what, true, __( 'PILOTSYNC_MAIL_TO switches it off.', 'pilotsync' ) );
+		}
+		if ( '' === $to ) {
+			return array( $what, false, trim( $problem . ' ' . __( 'Nobody gets it: the network has no valid admin e-mail. Set one in the network\'s settings, or PILOTSYNC_MAIL_TO.', 'pilotsync' ) ) );
+		}
+		if ( '' !== $problem ) {
+			/* translators: %s: e-mail address */
+			return array( $what, false, $problem . ' ' . sprintf( __( 'Until then e-mail goes to %s.', 'pilotsync' ), $to ) );
+		}
+		$n = $this->mail->refused();
+		if ( $n > 0 ) {
+			/* translators: %d: number of e-mails */
+			return array( $what, false, sprintf( _n( '%d e-mail could not be sent; the log says why.', '%d e-mails could not be sent; the log says why.', $n, 'pilotsync' ), $n ) );
+		}
+		/* translators: %s: e-mail addresses */
+		return array( $what, true, sprintf( __( 'It goes to %s.', 'pilotsync' ), $to ) );
 	}
 
 	private function connect(): Connection {

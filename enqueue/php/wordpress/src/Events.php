@@ -16,9 +16,13 @@ final class Events {
 	/** @var Domains */
 	private $domains;
 
-	public function __construct( Settings $settings, Domains $domains ) {
+	/** @var Mails */
+	private $mails;
+
+	public function __construct( Settings $settings, Domains $domains, Mails $mails ) {
 		$this->settings = $settings;
 		$this->domains  = $domains;
+		$this->mails    = $mails;
 	}
 
 	/**
@@ -58,6 +62,12 @@ final class Events {
 		$last = self::last_of_app();
 		if ( strcmp( $event->at, $last['at'] ) <= 0 ) {
 			return 'old';
+		}
+		// Before the event is noted: if the e-mail can't be saved, the event comes again.
+		if ( 'app.blocked' === $event->type ) {
+			$this->mails->blocked( $event );
+		} elseif ( 'app.blocked' === $last['type'] ) {
+			$this->mails->recovered( $event );
 		}
 		update_site_option(
 			Schema::APP,

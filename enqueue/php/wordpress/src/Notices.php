@@ -96,7 +96,8 @@ final class Notices {
 		printf( '<div class="notice notice-%s"><p>%s</p>%s</div>', esc_attr( $kind ), esc_html( $text ), $html ); // phpcs:ignore WordPress.Security.EscapeOutput
 	}
 
-	private static function local( int $time ): string {
+	/** A time as the network's settings have it. */
+	public static function local( int $time ): string {
 		return (string) wp_date( get_option( 'date_format' ) . ' ' . get_option( 'time_format' ), $time );
 	}
 }

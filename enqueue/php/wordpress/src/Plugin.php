@@ -22,6 +22,8 @@ final class Plugin {
 	private $changes;
 	/** @var Polling */
 	private $polling;
+	/** @var MailQueue */
+	private $mail;
 	/** @var Webhook */
 	private $webhook;
 
@@ -33,7 +35,8 @@ final class Plugin {
 		$this->polling  = new Polling();
 		$this->outbox   = new Outbox( $this->settings, $this->retry, $domains );
 		$this->changes  = new Changes( $this->outbox, $this->takeover, $domains );
-		$this->webhook  = new Webhook( $this->settings, new Events( $this->settings, $domains ) );
+		$this->mail     = new MailQueue( $this->settings );
+		$this->webhook  = new Webhook( $this->settings, new Events( $this->settings, $domains, new Mails( $this->mail ) ), $this->mail );
 	}
 
 	/**
@@ -58,7 +61,7 @@ final class Plugin {
 			return;
 		}
 		$problems = $this->problems();
-		$checks   = new Checks( $this->settings, $this->outbox, $problems );
+		$checks   = new Checks( $this->settings, $this->outbox, $this->mail, $problems );
 		( new Notices( $this->outbox, $problems ) )->listen();
 		( new SiteHealth( $checks ) )->listen();
 		if ( defined( 'WP_CLI' ) && WP_CLI ) {
@@ -78,6 +81,7 @@ final class Plugin {
 		add_action( 'rest_api_init', array( $this->webhook, 'register' ) );
 		add_action( Retry::ACTION, array( $this, 'flush' ) );
 		add_action( Retry::HOURLY, array( $this, 'flush' ) );
+		add_action( Retry::HOURLY, array( $this->mail, 'send' ) );
 		add_action( 'init', array( $this->retry, 'schedule_hourly' ) );
 	}
 

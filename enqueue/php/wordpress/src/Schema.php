@@ -7,10 +7,10 @@
 
 namespace Pilotsync\WordPress;
 
-/** The two tables, one of each for the whole network. */
+/** The tables, one of each for the whole network. */
 final class Schema {
 
-	const VERSION = '1';
+	const VERSION = '2';
 	const OPTION  = 'pilotsync_schema';
 
 	/** Site options besides the schema's version. */
@@ -29,6 +29,12 @@ final class Schema {
 		return $wpdb->base_prefix . 'pilotsync_domains';
 	}
 
+	/** See MailQueue. */
+	public static function mail(): string {
+		global $wpdb;
+		return $wpdb->base_prefix . 'pilotsync_mail';
+	}
+
 	/** Makes the tables, or brings them up to date. As a must-use plugin we are never activated: so it is looked at each time. */
 	public static function install(): void {
 		if ( get_site_option( self::OPTION ) === self::VERSION ) {
@@ -39,6 +45,7 @@ final class Schema {
 		$charset = $wpdb->get_charset_collate();
 		$outbox  = self::outbox();
 		$domains = self::domains();
+		$mail    = self::mail();
 		dbDelta(
 			"CREATE TABLE $outbox (
 			id bigint(20) unsigned NOT NULL AUTO_INCREMENT,
@@ -60,6 +67,19 @@ final class Schema {
 			PRIMARY KEY  (hash)
 			) ENGINE=InnoDB $charset;"
 		);
+		dbDelta(
+			"CREATE TABLE $mail (
+			id bigint(20) unsigned NOT NULL AUTO_INCREMENT,
+			about varchar(100) NOT NULL,
+			subject text NOT NULL,
+			body mediumtext NOT NULL,
+			tries int(10) unsigned NOT NULL DEFAULT 0,
+			created_at bigint(20) unsigned NOT NULL,
+			sent_at bigint(20) unsigned NOT NULL DEFAULT 0,
+			PRIMARY KEY  (id),
+			UNIQUE KEY about (about)
+			) ENGINE=InnoDB $charset;"
+		);
 		if ( $wpdb->get_var( $wpdb->prepare( 'SHOW TABLES LIKE %s', $wpdb->esc_like( $outbox ) ) ) === $outbox ) {
 			update_site_option( self::OPTION, self::VERSION );
 		}
@@ -70,6 +90,7 @@ final class Schema {
 		global $wpdb;
 		$wpdb->query( 'DROP TABLE IF EXISTS ' . self::outbox() );  // phpcs:ignore WordPress.DB
 		$wpdb->query( 'DROP TABLE IF EXISTS ' . self::domains() ); // phpcs:ignore WordPress.DB
+		$wpdb->query( 'DROP TABLE IF EXISTS ' . self::mail() );    // phpcs:ignore WordPress.DB
 		foreach ( array( self::OPTION, self::TROUBLE, self::APP ) as $option ) {
 			delete_site_option( $option );
 		}

@@ -29,6 +29,39 @@ final class Settings {
 		return preg_split( '/\s+/', self::constant( 'PILOTSYNC_WEBHOOK_SECRET' ), -1, PREG_SPLIT_NO_EMPTY );
 	}
 
+	/**
+	 * Where e-mail about trouble goes; empty if it is switched off. A value that mail_problem() objects to counts as
+	 * not set: bad news must not get lost over a typing mistake.
+	 *
+	 * @return string[] E-mail addresses.
+	 */
+	public function mail_to(): array {
+		if ( $this->mail_off() ) {
+			return array();
+		}
+		$set = self::addresses( self::constant( 'PILOTSYNC_MAIL_TO' ) );
+		return $set && '' === $this->mail_problem() ? $set : array_filter( array( (string) get_site_option( 'admin_email' ) ), 'is_email' );
+	}
+
+	/** Whether PILOTSYNC_MAIL_TO says "off". */
+	public function mail_off(): bool {
+		return defined( 'PILOTSYNC_MAIL_TO' ) && ( false === PILOTSYNC_MAIL_TO || 'off' === strtolower( self::constant( 'PILOTSYNC_MAIL_TO' ) ) );
+	}
+
+	/** What is wrong with PILOTSYNC_MAIL_TO, and what to do; empty if nothing is. */
+	public function mail_problem(): string {
+		if ( $this->mail_off() ) {
+			return '';
+		}
+		foreach ( self::addresses( self::constant( 'PILOTSYNC_MAIL_TO' ) ) as $address ) {
+			if ( ! is_email( $address ) ) {
+				/* translators: %s: what stands in PILOTSYNC_MAIL_TO where an e-mail address belongs */
+				return sprintf( __( 'PILOTSYNC_MAIL_TO in wp-config.php has "%s", which is not an e-mail address. Set it to one or several addresses with commas between them, or to off.', 'pilotsync' ), $address );
+			}
+		}
+		return '';
+	}
+
 	/** Whether the network switched the plugin off without removing it. */
 	public function off(): bool {
 		return defined( 'PILOTSYNC_DISABLED' ) && PILOTSYNC_DISABLED;
@@ -50,7 +83,16 @@ final class Settings {
 		);
 	}
 
+	/**
+	 * What stands between the commas.
+	 *
+	 * @return string[]
+	 */
+	private static function addresses( string $list ): array {
+		return array_filter( array_map( 'trim', explode( ',', $list ) ), 'strlen' );
+	}
+
 	private static function constant( string $name ): string {
-		return defined( $name ) ? trim( (string) constant( $name ) ) : '';
+		return defined( $name ) && is_scalar( constant( $name ) ) ? trim( (string) constant( $name ) ) : '';
 	}
 }

@@ -19,9 +19,13 @@ final class Webhook {
 	/** @var Events */
 	private $events;
 
-	public function __construct( Settings $settings, Events $events ) {
+	/** @var MailQueue */
+	private $mail;
+
+	public function __construct( Settings $settings, Events $events, MailQueue $mail ) {
 		$this->settings = $settings;
 		$this->events   = $events;
+		$this->mail     = $mail;
 	}
 
 	/** Registers the route. */
@@ -94,6 +98,9 @@ final class Webhook {
 		}
 		if ( null === $result ) {
 			return new \WP_Error( 'pilotsync_busy', __( 'Another event is being saved.', 'pilotsync' ), array( 'status' => 503 ) );
+		}
+		if ( '' === $event->domain && 'applied' === $result ) {
+			$this->mail->send(); // Without the lock: a mail server may take its time.
 		}
 		return new \WP_REST_Response( array( 'result' => $result ), 200 );
 	}

@@ -17,7 +17,7 @@ foreach ( $wpdb->tables( 'ms_global' ) as $table => $name ) {
 }
 require ABSPATH . 'wp-admin/includes/network.php';
 install_network();
-$result = populate_network( 1, 'network.example.net', 'admin@example.net', 'Network', '/', true );
+$result = populate_network( 1, 'network.example.net', 'admin@example.net', 'Tom\'s &amp; Jo\'s', '/', true );
 // No wildcard DNS here: that is a warning, and all is done.
 if ( is_wp_error( $result ) && 'no_wildcard_dns' !== $result->get_error_code() ) {
 	fwrite( STDERR, $result->get_error_message() . "\n" );

@@ -40,8 +40,20 @@ if ( ! getenv( 'TEST_INSTALL' ) ) {
 	define( 'BLOG_ID_CURRENT_SITE', 1 );
 }
 
+if ( is_file( __DIR__ . '/mail-to' ) ) {
+	define( 'PILOTSYNC_MAIL_TO', file_get_contents( __DIR__ . '/mail-to' ) );
+}
+
 // No mail leaves the test. WordPress takes this one in place of its own.
-function wp_mail() {
+function wp_mail( $to, $subject, $message, $headers = '' ) {
+	if ( ! is_array( $to ) ) {
+		return true; // WordPress's own, such as the one about a new site.
+	}
+	if ( is_file( __DIR__ . '/mail-server-down' ) ) {
+		do_action( 'wp_mail_failed', new WP_Error( 'wp_mail_failed', 'no mail server' ) );
+		return false;
+	}
+	file_put_contents( __DIR__ . '/mail.log', json_encode( compact( 'to', 'subject', 'message', 'headers' ) ) . "\n", FILE_APPEND );
 	return true;
 }
 

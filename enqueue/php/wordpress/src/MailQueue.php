@@ -1,0 +1,112 @@
+<?php
+/**
+ * E-mail on its way.
+ *
+ * @package Pilotsync
+ */
+
+namespace Pilotsync\WordPress;
+
+/**
+ * E-mail to the network administrator goes through a table. What the mail server refuses is tried again hourly for a day,
+ * and one matter gets one e-mail, however often it is reported: what was sent stays in the table for a month.
+ */
+final class MailQueue {
+
+	/** How often an e-mail is tried. */
+	const TRIES = 24;
+
+	/** @var Settings */
+	private $settings;
+
+	public function __construct( Settings $settings ) {
+		$this->settings = $settings;
+	}
+
+	/**
+	 * Puts an e-mail into the queue, unless there was one about the same matter, or e-mail is off.
+	 *
+	 * @param string $about   The matter: at most 100 characters of ASCII.
+	 * @param string $subject One line.
+	 * @param string $body    Plain text.
+	 * @throws \RuntimeException If the database doesn't take it.
+	 */
+	public function put( string $about, string $subject, string $body ): void {
+		global $wpdb;
+		if ( ! $this->settings->mail_to() ) {
+			return;
+		}
+		$sql  = 'INSERT IGNORE INTO ' . Schema::mail() . ' (about, subject, body, created_at) VALUES (%s, %s, %s, %d)';
+		$done = $wpdb->query( $wpdb->prepare( $sql, $about, $subject, $body, time() ) ); // phpcs:ignore WordPress.DB.PreparedSQL
+		if ( false === $done ) {
+			throw new \RuntimeException( 'The database did not take an e-mail: ' . $wpdb->last_error );
+		}
+	}
+
+	/** Sends what waits. If another process is doing that already, it does nothing. */
+	public function send(): void {
+		Lock::hold(
+			'mail',
+			0,
+			function () {
+				global $wpdb;
+				$table = Schema::mail();
+				$wpdb->query( $wpdb->prepare( "DELETE FROM $table WHERE created_at < %d", time() - 30 * DAY_IN_SECONDS ) ); // phpcs:ignore WordPress.DB.PreparedSQL
+				foreach ( $this->waiting() as $mail ) {
+					// Counted before it is sent: one that takes the process down isn't tried for ever.
+					$wpdb->update( $table, array( 'tries' => $mail->tries + 1 ), array( 'id' => $mail->id ) );
+					if ( $this->deliver( $mail ) ) {
+						$wpdb->update( $table, array( 'sent_at' => time() ), array( 'id' => $mail->id ) );
+					}
+				}
+				return true;
+			}
+		);
+	}
+
+	/** How many e-mails were refused, and not sent since. */
+	public function refused(): int {
+		global $wpdb;
+		return (int) $wpdb->get_var( 'SELECT COUNT(*) FROM ' . Schema::mail() . ' WHERE sent_at = 0 AND tries > 0' ); // phpcs:ignore WordPress.DB.PreparedSQL
+	}
+
+	/**
+	 * When an e-mail about a kind of matter was last written, in seconds since 1970; 0 if never, or a month ago.
+	 *
+	 * @param string $kind How the matter begins.
+	 */
+	public function last( string $kind ): int {
+		global $wpdb;
+		return (int) $wpdb->get_var( $wpdb->prepare( 'SELECT MAX(created_at) FROM ' . Schema::mail() . ' WHERE about LIKE %s', $wpdb->esc_like( $kind ) . '%' ) ); // phpcs:ignore WordPress.DB.PreparedSQL
+	}
+
+	private function waiting(): array {
+		global $wpdb;
+		$sql = 'SELECT * FROM ' . Schema::mail() . ' WHERE sent_at = 0 AND tries < %d ORDER BY id LIMIT 20';
+		return (array) $wpdb->get_results( $wpdb->prepare( $sql, self::TRIES ) ); // phpcs:ignore WordPress.DB.PreparedSQL
+	}
+
+	private function deliver( object $mail ): bool {
+		$to = $this->settings->mail_to();
+		if ( ! $to ) {
+			return true; // Switched off meanwhile.
+		}
+		$why  = '';
+		$note = static function ( $error ) use ( &$why ) {
+			$why = is_wp_error( $error ) ? $error->get_error_message() : '';
+		};
+		add_action( 'wp_mail_failed', $note );
+		try {
+			$sent = (bool) wp_mail( $to, $mail->subject, $mail->body, array( 'Content-Type: text/plain; charset=UTF-8' ) );
+		} catch ( \Throwable $e ) { // A mail plugin's fault must not make the worker send its event again.
+			$sent = false;
+			$why  = $e->getMessage();
+		}
+		remove_action( 'wp_mail_failed', $note );
+		if ( ! $sent ) {
+			/* translators: 1: subject of an e-mail, 2: the mail server's message; may be empty */
+			Log::general( sprintf( __( 'The e-mail "%1$s" could not be sent: %2$s', 'pilotsync' ), $mail->subject, $why ), 'error' );
+		}
+		return $sent;
+	}
+}

@@ -1,0 +1,96 @@
+<?php
+/**
+ * What the network administrator gets by e-mail.
+ *
+ * @package Pilotsync
+ */
+
+namespace Pilotsync\WordPress;
+
+/** Writes the e-mails. They are plain text, name the network in the subject, and hold no secret. */
+final class Mails {
+
+	/** @var MailQueue */
+	private $queue;
+
+	public function __construct( MailQueue $queue ) {
+		$this->queue = $queue;
+	}
+
+	/**
+	 * The app's changes don't go through.
+	 *
+	 * @param Event $event An app.blocked.
+	 * @throws \RuntimeException If it could not be saved.
+	 */
+	public function blocked( Event $event ): void {
+		$this->put(
+			$event,
+			__( 'Domain changes are blocked', 'pilotsync' ),
+			array(
+				/* translators: 1: time, 2: id of an app */
+				sprintf( __( 'Since %1$s no domain changes go through to ServerPilot for the app %2$s. They wait, and none is lost. Sites that work go on working.', 'pilotsync' ), self::time( $event ), $event->app_id ),
+				self::cause( $event->reason ),
+				self::remedy( __( 'Check the API key, the account\'s payment and the app in ServerPilot. The command "pilotsync doctor" on the worker\'s machine says what is wrong. Once it is right, the changes go through by themselves.', 'pilotsync' ) ),
+			)
+		);
+	}
+
+	/**
+	 * They go through again.
+	 *
+	 * @param Event $event An app.recovered.
+	 * @throws \RuntimeException If it could not be saved.
+	 */
+	public function recovered( Event $event ): void {
+		$this->put(
+			$event,
+			__( 'Domain changes go through again', 'pilotsync' ),
+			array(
+				/* translators: 1: time, 2: id of an app */
+				sprintf( __( 'Since %1$s domain changes go through to ServerPilot again for the app %2$s. Nothing has to be done.', 'pilotsync' ), self::time( $event ), $event->app_id ),
+			)
+		);
+	}
+
+	/**
+	 * Puts an e-mail about an event into the queue. An event that comes twice has the same time.
+	 *
+	 * @param Event    $event      The event.
+	 * @param string   $subject    Without the network's name.
+	 * @param string[] $paragraphs Plain text.
+	 */
+	private function put( Event $event, string $subject, array $paragraphs ): void {
+		$this->queue->put( $event->type . ' ' . $event->at, self::subject( $subject ), self::body( $paragraphs ) );
+	}
+
+	private static function subject( string $subject ): string {
+		return '[' . self::network() . '] ' . $subject;
+	}
+
+	private static function body( array $paragraphs ): string {
+		/* translators: 1: the network's name, 2: the network's address */
+		$paragraphs[] = '-- ' . "\n" . sprintf( __( 'The plugin pilotsync of %1$s, %2$s', 'pilotsync' ), self::network(), network_home_url() )
+			. "\n" . __( 'PILOTSYNC_MAIL_TO in wp-config.php sets who gets these e-mails; "off" ends them.', 'pilotsync' );
+		return implode( "\n\n", $paragraphs ) . "\n";
+	}
+
+	/** The network's name, in one line. */
+	private static function network(): string {
+		return trim( preg_replace( '/\s+/', ' ', wp_specialchars_decode( (string) get_site_option( 'site_name' ), ENT_QUOTES ) ) );
+	}
+
+	private static function time( Event $event ): string {
+		return Notices::local( (int) strtotime( $event->at ) );
+	}
+
+	private static function cause( string $text ): string {
+		/* translators: %s: why something doesn't work */
+		return sprintf( __( 'Cause: %s', 'pilotsync' ), $text );
+	}
+
+	private static function remedy( string $text ): string {
+		/* translators: %s: what to do about it */
+		return sprintf( __( 'Remedy: %s', 'pilotsync' ), $text );
+	}
+}
