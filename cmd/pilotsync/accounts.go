@@ -273,5 +273,8 @@ func checkAPIKey(key string) error {
 	if key == "" {
 		return errors.New("is not set; it takes the API key of the account")
 	}
+	if name, _, ok := strings.Cut(key, "="); ok && strings.HasPrefix(name, "WU_SERVER_PILOT_") {
+		return fmt.Errorf("begins with %s=; it takes the key alone", name)
+	}
 	return nil
 }

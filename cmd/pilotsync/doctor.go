@@ -38,7 +38,8 @@ func (c *doctorCmd) Run(ctx context.Context, s *streams) error {
 	if set.Worker.Redis != nil {
 		defer set.Worker.Redis.Close()
 	}
-	results = append(append(settingsResults(w, set), keyFileResults(s, w)...), results...)
+	// A setting that is missing may be for want of what wp-config.php has, so that comes first.
+	results = append(append(results, settingsResults(w, set)...), keyFileResults(s, w)...)
 	if s.Terminal && !c.JSON {
 		fmt.Fprint(s.Err, "checking …")
 	}

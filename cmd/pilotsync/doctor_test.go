@@ -118,10 +118,10 @@ func TestWhatIsMissingIsTakenFromWordPressAndTheRestIsCompared(t *testing.T) {
 		{"all is different", strings.NewReplacer("'sim'", "'a'", "sim-key", hush, "app1", "app9", env["REDIS_URL"], "redis://:"+hush+"@r", secret, other).Replace(usual),
 			env.with(vars{"PILOTSYNC_WEBHOOK_SECRET": secret}), []string{
 				"warning: WU_SERVER_PILOT_CLIENT_ID is another", "warning: WU_SERVER_PILOT_API_KEY is another",
-				`warning: WU_SERVER_PILOT_APP_ID is "app9", which is not among the worker's (app1)`,
+				`failure: WU_SERVER_PILOT_APP_ID is "app9", which is not among the worker's (app1)`,
 				"warning: PILOTSYNC_REDIS_URL is redis://:[redacted]@r, and the worker's is redis://127.0.0.1:", "warning: PILOTSYNC_WEBHOOK_SECRET has no secret in common"}, "ok: "},
 		{"the accounts are in a file", strings.Replace(usual, "app1", "app9", 1), bare.with(vars{"PILOTSYNC_CONFIG": config}),
-			[]string{"ok: PATH: taken from it: PILOTSYNC_REDIS_URL, PILOTSYNC_WEBHOOK_SECRET", `warning: WU_SERVER_PILOT_APP_ID is "app9", which is in no account of`}, "ok: "},
+			[]string{"ok: PATH: taken from it: PILOTSYNC_REDIS_URL, PILOTSYNC_WEBHOOK_SECRET", `failure: WU_SERVER_PILOT_APP_ID is "app9", which is in no account of`}, "ok: "},
 		{"from the environment", "<?php define('WU_SERVER_PILOT_CLIENT_ID', 'sim');define('WU_SERVER_PILOT_API_KEY', getenv('" + hush + "'));define('PILOTSYNC_WEBHOOK_SECRET', $s);define('PILOTSYNC_REDIS_URL', '" + env["REDIS_URL"] + "');",
 			bare, []string{"ok: PATH: taken from it: WU_SERVER_PILOT_CLIENT_ID, PILOTSYNC_REDIS_URL", "failure: WU_SERVER_PILOT_API_KEY (line 1) is taken from the environment",
 				"failure: WU_SERVER_PILOT_APP_ID isn't defined in PATH", "warning: PILOTSYNC_WEBHOOK_SECRET (line 1) is a variable"}, "failure: WU_SERVER_PILOT_API_KEY (--api-key) is not set"},

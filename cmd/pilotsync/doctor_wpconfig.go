@@ -17,6 +17,8 @@ type constant struct {
 	value, file *string // the setting's two forms
 	// needed: without it no worker works.
 	needed bool
+	// failure: nothing works if they don't agree.
+	failure bool
 	// agrees compares what both have; differs says what follows if they don't agree.
 	agrees  func(wordpress, worker string) bool
 	differs func(wordpress, worker string) string
@@ -34,15 +36,15 @@ func constants(s *workerSettings) []constant {
 	}
 	one := s.Config == "" // else the accounts are in the file
 	return []constant{
-		{wpconfig.ClientID, &s.ClientID, &s.ClientIDFile, one, same, hidden("is another client id than the worker's")},
-		{wpconfig.APIKey, &s.APIKey, &s.APIKeyFile, one, same, hidden("is another key than the worker's; an account has one active key")},
-		{wpconfig.AppID, &s.AppID, &s.AppIDFile, one, among(fields), func(wordpress, worker string) string {
+		{wpconfig.ClientID, &s.ClientID, &s.ClientIDFile, one, false, same, hidden("is another client id than the worker's")},
+		{wpconfig.APIKey, &s.APIKey, &s.APIKeyFile, one, false, same, hidden("is another key than the worker's; an account has one active key")},
+		{wpconfig.AppID, &s.AppID, &s.AppIDFile, one, true, among(fields), func(wordpress, worker string) string {
 			return fmt.Sprintf("is %q, which is not among the worker's (%s): WordPress's changes will wait for ever", wordpress, worker)
 		}},
-		{wpconfig.RedisURL, &s.RedisURL, &s.RedisURLFile, false, redisurl.Same, func(wordpress, worker string) string {
+		{wpconfig.RedisURL, &s.RedisURL, &s.RedisURLFile, false, false, redisurl.Same, func(wordpress, worker string) string {
 			return fmt.Sprintf("is %s, and the worker's is %s; if they aren't the same Redis, no change arrives", redisurl.Redacted(wordpress), redisurl.Redacted(worker))
 		}},
-		{wpconfig.WebhookSecret, &s.WebhookSecret, &s.WebhookSecretFile, false, among(strings.Fields), hidden("has no secret in common with the worker's: WordPress will refuse every event")},
+		{wpconfig.WebhookSecret, &s.WebhookSecret, &s.WebhookSecretFile, false, false, among(strings.Fields), hidden("has no secret in common with the worker's: WordPress will refuse every event")},
 	}
 }
 
@@ -102,7 +104,11 @@ func fromWordPress(s *workerSettings, path string, read readFile) []doctor.Resul
 				agreed = append(agreed, c.name)
 				continue
 			}
-			results = append(results, result(doctor.Warning, c.name+" "+c.differs(value, worker), "Make both the same, unless they are meant to differ."))
+			status, remedy := doctor.Warning, "Make both the same, unless they are meant to differ."
+			if c.failure {
+				status, remedy = doctor.Failure, "Make both the same, or run this with the settings of the worker that serves WordPress's app."
+			}
+			results = append(results, result(status, c.name+" "+c.differs(value, worker), remedy))
 		}
 	}
 	var said []string
@@ -133,6 +139,6 @@ func appOfFile(s *workerSettings, app string, read readFile, result func(doctor.
 			return nil
 		}
 	}
-	return []doctor.Result{result(doctor.Warning, fmt.Sprintf("%s is %q, which is in no account of %s: WordPress's changes will wait for ever", wpconfig.AppID, app, s.Config),
+	return []doctor.Result{result(doctor.Failure, fmt.Sprintf("%s is %q, which is in no account of %s: WordPress's changes will wait for ever", wpconfig.AppID, app, s.Config),
 		"Add the app to its account in PILOTSYNC_CONFIG.")}
 }

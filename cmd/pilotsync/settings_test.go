@@ -211,6 +211,7 @@ func TestEachWrongSettingIsNamedWithWhatItTakes(t *testing.T) {
 		{vars{"WU_SERVER_PILOT_CLIENT_ID": "cid:" + hush}, "WU_SERVER_PILOT_CLIENT_ID (--client-id) holds a colon; it takes the client id alone, without the key"},
 		{vars{"WU_SERVER_PILOT_CLIENT_ID": "c d"}, "WU_SERVER_PILOT_CLIENT_ID (--client-id) holds a space at character 2; it takes one word on one line"},
 		{vars{"WU_SERVER_PILOT_API_KEY": ""}, "WU_SERVER_PILOT_API_KEY (--api-key) is not set; it takes the API key of the account"},
+		{vars{"WU_SERVER_PILOT_API_KEY": "WU_SERVER_PILOT_API_KEY=" + hush}, "WU_SERVER_PILOT_API_KEY (--api-key) begins with WU_SERVER_PILOT_API_KEY=; it takes the key alone"},
 		{vars{"WU_SERVER_PILOT_API_KEY": "a " + hush}, "WU_SERVER_PILOT_API_KEY (--api-key) holds a space at character 2; it takes one word on one line"},
 		{vars{"WU_SERVER_PILOT_API_KEY_FILE": "text"}, "WU_SERVER_PILOT_API_KEY (--api-key) and WU_SERVER_PILOT_API_KEY_FILE (--api-key-file) are both set; it takes one of them"},
 		{vars{"WU_SERVER_PILOT_API_KEY": "", "WU_SERVER_PILOT_API_KEY_FILE": "nowhere"}, `WU_SERVER_PILOT_API_KEY_FILE (--api-key-file) is "nowhere"; it takes a file that can be read: open nowhere: file does not exist`},

@@ -29,7 +29,7 @@ type simulateCmd struct {
 	Latency   time.Duration `help:"How long each API call takes." default:"200ms"`
 	CertDelay time.Duration `name:"cert-delay" help:"How long after it is listed and DNS points here a name has a certificate." default:"10s"`
 	CAFile    string        `name:"ca-file" help:"File of the certificate authority, PEM, with its key in FILE.key. Made if it isn't there, else used again. Default: a temporary file, removed at the end." type:"path"`
-	Config    string        `name:"config-file" help:"File to write the accounts to, for PILOTSYNC_CONFIG, if there are several. Default: a temporary file, removed at the end." type:"path"`
+	Config    string        `name:"config-file" help:"File to write the accounts to, for PILOTSYNC_CONFIG. Default: a temporary file, removed at the end, if there are several accounts." type:"path"`
 
 	Fault5xx        float64       `name:"fault-5xx" help:"Probability, 0 to 1, that a call is answered with 500." default:"0"`
 	Fault429        float64       `name:"fault-429" help:"Probability that a call is answered with 429." default:"0"`
@@ -137,7 +137,7 @@ func (c *simulateCmd) Run(ctx context.Context, s *streams) (err error) {
 	worker := [][2]string{
 		{"WU_SERVER_PILOT_CLIENT_ID", c.ClientID}, {"WU_SERVER_PILOT_API_KEY", c.APIKey}, {"WU_SERVER_PILOT_APP_ID", strings.Join(c.App, ",")},
 	}
-	if len(accounts) > 1 {
+	if len(accounts) > 1 || c.Config != "" {
 		file, remove, keepErr := keep(c.Config, "the accounts (--config-file)", "pilotsync-simulator-*.yml", accountsYAML(accounts), 0o600)
 		if keepErr != nil {
 			return keepErr

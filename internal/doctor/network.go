@@ -28,8 +28,10 @@ func checkDNS(ctx context.Context, cfg worker.Config) []Result {
 		}
 	}
 	resolver, which := &net.Resolver{PreferGo: true}, "the system's resolver"
+	remedy := "Check /etc/resolv.conf, or set PILOTSYNC_DNS to a resolver that answers this machine."
 	if cfg.Check.DNS != "" {
 		which = "the resolver " + cfg.Check.DNS
+		remedy = "Set PILOTSYNC_DNS to a resolver that answers this machine, or unset it to ask the system's."
 		resolver.Dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, cfg.Check.DNS)
 		}
@@ -38,16 +40,18 @@ func checkDNS(ctx context.Context, cfg worker.Config) []Result {
 	defer cancel()
 	start := time.Now()
 	_, err := resolver.LookupNetIP(limited, "ip4", name+".")
-	return []Result{judgeDNS(which, name, time.Since(start), err)}
+	return []Result{judgeDNS(which, remedy, name, time.Since(start), err)}
 }
 
-func judgeDNS(which, name string, took time.Duration, err error) Result {
+func judgeDNS(which, remedy, name string, took time.Duration, err error) Result {
 	var dnsErr *net.DNSError
-	if err == nil || errors.As(err, &dnsErr) && dnsErr.IsNotFound {
+	switch {
+	case err == nil, errors.As(err, &dnsErr) && dnsErr.IsNotFound:
 		return ok(CheckDNS, fmt.Sprintf("%s answers in %s", which, roundly(took)))
+	case dnsErr != nil: // its text names the system's resolver, whichever was asked
+		err = errors.New(dnsErr.Err)
 	}
-	return failure(CheckDNS, fmt.Sprintf("%s gives no usable answer about %s: %v", which, name, err),
-		"Check /etc/resolv.conf, or set PILOTSYNC_DNS to a resolver that answers this machine.")
+	return failure(CheckDNS, fmt.Sprintf("%s gives no usable answer about %s: %v", which, name, err), remedy)
 }
 
 // client is for one call: it follows no redirect and keeps no connection.

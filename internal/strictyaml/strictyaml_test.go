@@ -62,6 +62,7 @@ func TestWhatIsWrongIsSaidWithLineKeyAndWhatItTakes(t *testing.T) {
 		{"items: {id: x}", "line 1: items: expected a list of items, got keys and values"},
 		{"items:\n  - " + hush, "line 2: items: expected an entry with the keys id, apps, got a text"},
 		{"list:\n  - a\n  - [" + hush + "]", "line 3: list: expected a list such as [a, b], got a list"},
+		{"list: [a,\n null]", "line 2: list: an entry of the list is empty"},
 		{"by_app:\n  appA: " + hush, "line 2: appA: expected an entry with the keys url, got a text"},
 		{"- " + hush, "line 1: expected keys and values, got a list"},
 		{hush, "line 1: expected keys and values, got a text"},

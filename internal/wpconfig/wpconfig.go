@@ -111,6 +111,9 @@ func decide(name string, all []definition) (string, error) {
 	return all[0].value, nil
 }
 
+// typographic are quotes that a word processor puts in place of ' and ".
+const typographic = "‘’‚“”„«»"
+
 // block is what a pair of braces holds.
 type block int
 
@@ -208,6 +211,8 @@ func definitions(ts []token) map[string][]definition {
 			}
 		case t.kind == text && wanted[t.value] && !read[i] && !isLookup(ts, i):
 			add(t.value, definition{unread: true, line: t.line})
+		case t.kind == word && wanted[strings.Trim(t.value, typographic)] && strings.Trim(t.value, typographic) != t.value:
+			add(strings.Trim(t.value, typographic), definition{refused: "stands in typographic quotes, which PHP takes for a part of the name", line: t.line})
 		}
 	}
 	return found

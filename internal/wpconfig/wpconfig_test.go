@@ -97,6 +97,7 @@ func files() []file {
 		{name: "parentheses", source: key("( '" + hush + "' )"), refused: "is an expression"},
 		{name: "a command", source: key("`" + hush + "`"), refused: "holds a variable"},
 		{name: "a character that doesn't exist", source: key(`"\u{110000}"`), refused: "can't be read"},
+		{name: "typographic quotes", source: "<?php define( ‘WU_SERVER_PILOT_APP_ID’, ‘" + hush + "’ );", refused: "stands in typographic quotes"},
 		{name: "a string without an end", source: "<?php define( 'WU_SERVER_PILOT_APP_ID', '" + hush, refused: "can't be read"},
 	}
 }
