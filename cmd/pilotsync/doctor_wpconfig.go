@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -111,6 +112,8 @@ func fromWordPress(s *workerSettings, path string, read readFile) []doctor.Resul
 			results = append(results, result(status, c.name+" "+c.differs(value, worker), remedy))
 		}
 	}
+	worker, _ := read.either(&wrong{}, wpconfig.RedisURL, s.RedisURL, s.RedisURLFile)
+	results = append(results, cacheResults(found, cmp.Or(found.Values[wpconfig.RedisURL], worker, defaultRedisURL))...)
 	var said []string
 	if taken != nil {
 		said = append(said, "taken from it: "+strings.Join(taken, ", "))

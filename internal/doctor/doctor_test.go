@@ -117,7 +117,7 @@ func TestWhereAllIsInOrderEachCheckSaysSo(t *testing.T) {
 		}
 	}
 
-	want := []string{CheckRedis, CheckVersion, CheckPersistence, CheckReplay, CheckEviction, CheckMemory, CheckRedisClock, CheckDNS,
+	want := []string{CheckRedis, CheckVersion, CheckPersistence, CheckReplay, CheckEviction, CheckMemory, CheckRedisClock, CheckKeys, CheckDNS,
 		CheckAPI, CheckAPIClock, CheckCredentials, CheckCard,
 		CheckApp + " app1", CheckRoom + " app1", CheckCertificate + " app1", CheckAddress + " app1",
 		CheckApp + " app2", CheckRoom + " app2", CheckCertificate + " app2", CheckAddress + " app2",
@@ -156,6 +156,12 @@ func TestEachFaultIsFoundByItsCheck(t *testing.T) {
 			w.cfg.Redis = rdb
 		}, CheckRedis, Failure, "answers, but not to us"},
 		{"a Redis that tells nothing", func(*world) {}, CheckVersion, Warning, "could not be checked"},
+		{"keys of a cache", func(w *world) {
+			w.rdb.Set(w.t.Context(), "wp:session:"+hush, 1, 0)
+			w.rdb.Set(w.t.Context(), "wp:options", 1, 0)
+			w.rdb.Set(w.t.Context(), "Some key", 1, 0)
+			w.rdb.Set(w.t.Context(), "rate:account", 1, 0)
+		}, CheckKeys, Warning, "3 of the 4 keys that were looked at in this database belong to other programs (wp…, Some…)"},
 		{"no resolver", func(w *world) { w.cfg.Check.DNS = closed(w.t) }, CheckDNS, Failure, "gives no usable answer"},
 		{"no way to the API", func(w *world) { w.cfg.APIURL = "http://" + closed(w.t) + "/v1" }, CheckAPI, Failure, "can't be reached"},
 		{"no way to the API, seen from the account", func(w *world) { w.cfg.APIURL = "http://" + closed(w.t) + "/v1" }, CheckCredentials, Warning, "could not be checked"},
@@ -347,16 +353,16 @@ func TestAUserWithFewRightsGetsWarnings(t *testing.T) {
 	addr := redistest.New(t, "--appendonly", "yes").Addr
 	admin := redis.NewClient(&redis.Options{Addr: addr})
 	t.Cleanup(func() { admin.Close() })
-	if err := admin.Do(t.Context(), "ACL", "SETUSER", "op", "on", ">"+hush, "~*", "+@all", "-info", "-config", "-time", "-acl").Err(); err != nil {
+	if err := admin.Do(t.Context(), "ACL", "SETUSER", "op", "on", ">"+hush, "~*", "+@all", "-info", "-config", "-time", "-acl", "-scan").Err(); err != nil {
 		t.Fatal(err)
 	}
 	rdb := redis.NewClient(&redis.Options{Addr: addr, Username: "op", Password: hush})
 	t.Cleanup(func() { rdb.Close() })
 	results := checkRedis(t.Context(), rdb, "redis")
-	if len(results) != 7 || results[0].Status != OK {
+	if len(results) != 8 || results[0].Status != OK || results[7].Check != CheckKeys || !strings.Contains(results[7].Detail, "may not list keys") {
 		t.Fatalf("got %+v", results)
 	}
-	for _, r := range results[1:] {
+	for _, r := range results[1:7] {
 		if r.Status != Warning || !strings.Contains(r.Detail, "could not be checked: ") || !strings.Contains(r.Detail, "NOPERM") {
 			t.Errorf("%+v", r)
 		}

@@ -25,6 +25,7 @@ type node struct {
 	ahead, about time.Duration
 	clockErr     error
 	replay       replayRights
+	keys         keysSeen
 }
 
 // checkRedis looks at Redis; the first result says whether it answers at all.
@@ -44,7 +45,7 @@ func checkRedis(ctx context.Context, rdb redis.UniversalClient, shown string) []
 		return results
 	}
 	nodes := lookAtNodes(ctx, rdb)
-	for _, judge := range []func(node) Result{judgeVersion, judgePersistence, judgeReplay, judgeEviction, judgeMemory, judgeClock} {
+	for _, judge := range []func(node) Result{judgeVersion, judgePersistence, judgeReplay, judgeEviction, judgeMemory, judgeClock, judgeKeys} {
 		results = append(results, worst(nodes, judge))
 	}
 	return results
@@ -77,7 +78,7 @@ func lookAtNodes(ctx context.Context, rdb redis.UniversalClient) []node {
 		return nil
 	})
 	if err != nil {
-		return []node{{infoErr: err, settingsErr: err, clockErr: err, replay: replayRights{err: err, byHand: "'redis-cli ACL DRYRUN default SET pilotsync:x 1' on each node. It has to answer OK"}}}
+		return []node{{infoErr: err, settingsErr: err, clockErr: err, keys: keysSeen{err: err}, replay: replayRights{err: err, byHand: "'redis-cli ACL DRYRUN default SET pilotsync:x 1' on each node. It has to answer OK"}}}
 	}
 	slices.SortFunc(nodes, func(a, b node) int { return strings.Compare(a.name, b.name) })
 	return nodes
@@ -99,6 +100,7 @@ func look(ctx context.Context, rdb redis.UniversalClient) node {
 		n.settings[name] = answer[name]
 	}
 	n.replay = lookAtReplay(ctx, rdb)
+	n.keys = lookAtKeys(ctx, rdb)
 	before := time.Now()
 	at, err := rdb.Time(ctx).Result()
 	took := time.Since(before)

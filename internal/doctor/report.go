@@ -30,6 +30,7 @@ const (
 	CheckEviction    = "redis-eviction"
 	CheckMemory      = "redis-memory"
 	CheckRedisClock  = "redis-clock"
+	CheckKeys        = "redis-keys"
 	CheckDNS         = "dns"
 	CheckAPI         = "api"
 	CheckAPIClock    = "api-clock"

@@ -1,14 +1,16 @@
 package redisurl
 
 import (
+	"net"
 	"strconv"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
 
 // Same reports whether two URLs lead to the same database of the same Redis, whichever
 // users they name: WordPress and a worker have users of their own. A host's name and
-// its address count as two. URLs that [Open] refuses are the same only if they are equal.
+// its address count as two, except those of this machine. URLs that [Open] refuses are the same only if they are equal.
 func Same(a, b string) bool {
 	if a == b {
 		return true
@@ -26,8 +28,20 @@ func databaseOf(raw string) string {
 	defer client.Close() // it never connected
 	if single, ok := client.(*redis.Client); ok && single.Options().Network != "" && single.Options().Addr != "FailoverClient" {
 		opt := single.Options()
-		return opt.Network + " " + opt.Addr + " " + strconv.Itoa(opt.DB)
+		return opt.Network + " " + here(opt.Addr) + " " + strconv.Itoa(opt.DB)
 	}
 	p := split(raw)
 	return p.scheme + " " + p.hosts + " " + p.rest
+}
+
+// here gives all loopback addresses of a port one form.
+func here(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr // of a socket
+	}
+	if ip := net.ParseIP(host); ip.IsLoopback() || strings.EqualFold(host, "localhost") {
+		host = "localhost"
+	}
+	return net.JoinHostPort(strings.ToLower(host), port)
 }

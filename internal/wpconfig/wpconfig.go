@@ -2,6 +2,7 @@ package wpconfig
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -15,25 +16,44 @@ const (
 	WebhookSecret = "PILOTSYNC_WEBHOOK_SECRET"
 )
 
-// Names lists the constants that [Parse] looks for.
+// Names lists the constants that WordPress and the worker have to agree on.
 func Names() []string { return []string{ClientID, APIKey, AppID, RedisURL, WebhookSecret} }
 
 // Constants that only WordPress's plugin reads: Disabled switches it off, MailTo says
-// who gets e-mail about trouble.
+// who gets e-mail about trouble, SharedRedis lets it use the database of WordPress's
+// object cache.
 const (
-	Disabled = "PILOTSYNC_DISABLED"
-	MailTo   = "PILOTSYNC_MAIL_TO"
+	Disabled    = "PILOTSYNC_DISABLED"
+	MailTo      = "PILOTSYNC_MAIL_TO"
+	SharedRedis = "PILOTSYNC_SHARED_REDIS"
 )
+
+// CacheNames lists the constants that say where WordPress's object cache keeps its
+// data, as the plugin redis-cache and others read them.
+func CacheNames() []string {
+	return []string{"WP_REDIS_SCHEME", "WP_REDIS_HOST", "WP_REDIS_PORT", "WP_REDIS_PATH", "WP_REDIS_DATABASE",
+		"WP_REDIS_SERVERS", "WP_REDIS_SHARDS", "WP_REDIS_CLUSTER", "WP_REDIS_SENTINEL", "WP_REDIS_DISABLED"}
+}
+
+// takesLiteral reports whether a constant may also be a number, true or false.
+func takesLiteral(name string) bool {
+	return name == SharedRedis || slices.Contains(CacheNames(), name)
+}
+
+// sought lists all constants that [Parse] looks for.
+func sought() []string { return append(append(Names(), SharedRedis), CacheNames()...) }
 
 // Constants lists all constants of a wp-config.php that the plugin reads. Where
 // wp-config.php takes them from the environment, a worker may see them there, too.
-func Constants() []string { return append(Names(), Disabled, MailTo) }
+func Constants() []string { return append(Names(), Disabled, MailTo, SharedRedis) }
 
 // MaxSize is the size in bytes of the largest file that is worth parsing; real
 // ones have a few thousand.
 const MaxSize = 1 << 20
 
-// Config is what a file says of the constants of [Names].
+// Config is what a file says of the constants of [Names] and [CacheNames], and of
+// [SharedRedis]. Of the latter two a number is there as it is written, and true and
+// false as these words.
 type Config struct {
 	// Values holds those that are certain. One that the file doesn't define is
 	// neither here nor in Refused.
@@ -48,7 +68,7 @@ type Config struct {
 func Parse(source []byte) Config {
 	c := Config{Values: map[string]string{}, Refused: map[string]error{}}
 	found := definitions(tokens(string(source)))
-	for _, name := range Names() {
+	for _, name := range sought() {
 		if len(found[name]) == 0 {
 			continue
 		}
@@ -78,6 +98,7 @@ func (e *LateError) Error() string {
 type definition struct {
 	value   string
 	refused string // why the value isn't certain; empty if it is
+	literal bool   // it is a number, true or false, and refused where text is needed
 	unread  bool   // the name occurs in a form that isn't understood
 	line    int
 	// perhaps: only PHP knows whether it gets here.
@@ -98,7 +119,7 @@ func decide(name string, all []definition) (string, error) {
 		case d.unread:
 			return "", fmt.Errorf("%s (line %d) stands in a form that this check doesn't understand; see what WordPress has with 'wp config get %s', or write define( '%s', '…' )",
 				name, d.line, name, name)
-		case d.refused != "":
+		case d.refused != "" && !(d.literal && takesLiteral(name)):
 			return "", fmt.Errorf("%s (line %d) %s; it takes a plain string in quotes, such as define( '%s', '…' )", name, d.line, d.refused, name)
 		case d.value != all[0].value:
 			return "", fmt.Errorf("%s is defined in lines %d and %d with different values, and a condition decides which of them holds; it takes one value",
@@ -125,11 +146,11 @@ const (
 	functionBody              // statements that run when it is called
 )
 
-// definitions finds where the constants of Names are defined, in the file's order.
+// definitions finds where the constants of sought are defined, in the file's order.
 func definitions(ts []token) map[string][]definition {
 	found := map[string][]definition{}
 	wanted := map[string]bool{}
-	for _, name := range Names() {
+	for _, name := range sought() {
 		wanted[name] = true
 	}
 	branches, ownDefine := false, true
@@ -323,13 +344,13 @@ func value(ts []token, i int, ends ...string) definition {
 	case t.kind == heredoc:
 		return definition{refused: "is a heredoc"}
 	case t.kind == number:
-		return definition{refused: "is a number"}
+		return definition{value: t.value, literal: alone, refused: "is a number"}
 	case t.kind == variable:
 		return definition{refused: "is a variable"}
 	case t.kind == word && next.is("("):
 		return definition{refused: "is the result of a function"}
 	case t.kind == word:
-		return definition{refused: "is another constant, or a string without quotes"}
+		return definition{value: strings.ToLower(t.value), literal: alone && (t.isWord("true") || t.isWord("false")), refused: "is another constant, or a string without quotes"}
 	}
 	return definition{refused: "is an expression"}
 }

@@ -12,6 +12,7 @@ use Pilotsync\Exception\PilotsyncException;
 use Pilotsync\PhpredisConnection;
 use Pilotsync\PredisConnection;
 use Pilotsync\RedisUrl;
+use Pilotsync\Sentinels;
 
 /** The checks that `wp pilotsync test` and Site Health share. */
 final class Checks {
@@ -73,7 +74,8 @@ final class Checks {
 		$app     = __( 'App', 'pilotsync' );
 		$id      = $this->settings->app_id();
 		try {
-			list( $time, $alive, $trouble ) = $this->connect()->pipeline(
+			$connection                     = $this->connect();
+			list( $time, $alive, $trouble ) = $connection->pipeline(
 				array(
 					array( 'TIME' ),
 					// asynq's servers, each with the time until which it counts as alive.
@@ -81,6 +83,7 @@ final class Checks {
 					array( 'HGET', 'pilotsync:{' . $id . '}:sync', 'trouble' ),
 				)
 			);
+			$keys = ( new SharedRedis( $this->settings ) )->keys( $connection );
 		} catch ( PilotsyncException $e ) {
 			return array( array( $redis, false, $e->getMessage() ) );
 		}
@@ -101,6 +104,7 @@ final class Checks {
 		$fine = sprintf( __( 'Nothing is known against %s.', 'pilotsync' ), $id );
 		return array(
 			array( $redis, true, __( 'It answers.', 'pilotsync' ) ),
+			array( __( 'Keys in Redis', 'pilotsync' ), $keys[0], $keys[1] ),
 			array( $workers, $n > 0, $n > 0 ? $running : __( 'None is running: changes wait in Redis until one does.', 'pilotsync' ) ),
 			array( $app, ! is_string( $trouble ) || '' === $trouble, is_string( $trouble ) && '' !== $trouble ? $id . ': ' . $trouble : $fine ),
 		);
@@ -142,7 +146,10 @@ final class Checks {
 	}
 
 	private function connect(): Connection {
-		$url = new RedisUrl( $this->settings->redis_url() );
-		return class_exists( 'Redis', false ) || ! class_exists( 'Predis\Client' ) ? new PhpredisConnection( $url ) : new PredisConnection( $url );
+		$connect = static function ( RedisUrl $url ): Connection {
+			return class_exists( 'Redis', false ) || ! class_exists( 'Predis\Client' ) ? new PhpredisConnection( $url ) : new PredisConnection( $url );
+		};
+		$url     = new RedisUrl( $this->settings->redis_url() );
+		return $connect( $url->sentinels ? Sentinels::master( $url, $connect ) : $url );
 	}
 }

@@ -121,6 +121,10 @@ final class Plugin {
 		if ( ! self::library() ) {
 			$problems[] = __( 'The PHP library of pilotsync is missing; it belongs into the plugin\'s folder lib.', 'pilotsync' );
 		}
+		if ( ! $problems && ! $this->settings->shared_redis() ) {
+			$shared   = new SharedRedis( $this->settings );
+			$problems = array_filter( array( $shared->with_cache() ) );
+		}
 		return $problems;
 	}
 

@@ -67,6 +67,11 @@ final class Settings {
 		return defined( 'PILOTSYNC_DISABLED' ) && PILOTSYNC_DISABLED;
 	}
 
+	/** Whether the network wants pilotsync in the object cache's own database all the same. */
+	public function shared_redis(): bool {
+		return defined( 'PILOTSYNC_SHARED_REDIS' ) && PILOTSYNC_SHARED_REDIS;
+	}
+
 	/**
 	 * The constants without which nothing can be enqueued, and that aren't there.
 	 *

@@ -137,7 +137,7 @@ func (n *network) startWeb(site string) {
 		n.t.Fatal(err)
 	}
 	n.url = "http://" + addr
-	n.start("php", "-d", "opcache.enable_cli=1", "-S", addr, "-t", site)
+	n.start("php", "-d", "opcache.enable_cli=1", "-d", "opcache.revalidate_freq=0", "-S", addr, "-t", site)
 	n.await("the web server to answer", func() bool {
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
@@ -261,6 +261,16 @@ func (n *network) file(name string, there bool) {
 	if err != nil {
 		n.t.Fatal(err)
 	}
+}
+
+// write puts a file with some content into the site; it is taken away when the test ends.
+func (n *network) write(name, content string) {
+	n.t.Helper()
+	path := filepath.Join(n.folder, "site", name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Cleanup(func() { _ = os.Remove(path) })
 }
 
 // await polls until ok is true.

@@ -70,6 +70,7 @@ func TestPlugin(t *testing.T) {
 	}{
 		{"switched off, the built-in provider does the work", switchedOff},
 		{"without Ultimate Multisite or settings it says so and does nothing", nothingToDo},
+		{"in the Redis database of the object cache it refuses to take over", sharedRedis},
 		{"switched on, it takes over in the older layout", takesOverOld},
 		{"and in the newer one", takesOverNew},
 		{"a new subsite is one addition without www, its deletion one removal", subsites},

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"cmp"
+	"net"
+	"slices"
+	"strings"
+
+	"pilotsync/internal/doctor"
+	"pilotsync/internal/redisurl"
+	"pilotsync/internal/wpconfig"
+)
+
+// cacheResults compares the Redis database of WordPress's object cache, as constants of
+// wp-config.php name it, with pilotsync's. A flush of the cache empties its database, so
+// the plugin doesn't take over in the same one. url is pilotsync's Redis.
+func cacheResults(found wpconfig.Config, url string) []doctor.Result {
+	result := func(status doctor.Status, detail, remedy string) []doctor.Result {
+		return []doctor.Result{{Check: doctor.CheckWPConfig, Status: status, Detail: detail, Remedy: remedy}}
+	}
+	const remedy = "Give pilotsync a Redis of its own (see deployments/redis), or at least another database, in PILOTSYNC_REDIS_URL and in the workers' REDIS_URL."
+	var names, unclear []string
+	for _, name := range wpconfig.CacheNames() {
+		if _, certain := found.Values[name]; certain {
+			names = append(names, name)
+		} else if found.Refused[name] != nil {
+			names, unclear = append(names, name), append(unclear, name)
+		}
+	}
+	disabled := found.Values["WP_REDIS_DISABLED"]
+	switch several := []string{"WP_REDIS_SERVERS", "WP_REDIS_SHARDS", "WP_REDIS_CLUSTER", "WP_REDIS_SENTINEL"}; {
+	case len(names) == 0 || disabled != "" && disabled != "false" && disabled != "0":
+		return nil
+	case len(unclear) > 0 || slices.ContainsFunc(several, func(name string) bool { return slices.Contains(names, name) }):
+		return result(doctor.Warning, "whether WordPress's object cache uses pilotsync's Redis database is not known: this check doesn't understand "+
+			cmp.Or(strings.Join(unclear, ", "), strings.Join(names, ", ")), "'wp pilotsync test' compares them; see to it that pilotsync has a Redis of its own.")
+	case !redisurl.Same(cacheURL(found.Values), url):
+		return nil
+	}
+	detail := "WordPress's object cache (" + strings.Join(names, ", ") + ") uses the same Redis database as pilotsync, " + redisurl.Redacted(url) +
+		": each flush of the cache deletes the queue and the ledger"
+	if shared := found.Values[wpconfig.SharedRedis]; shared != "" && shared != "false" && shared != "0" {
+		return result(doctor.Warning, detail+"; PILOTSYNC_SHARED_REDIS allows it", remedy)
+	}
+	return result(doctor.Failure, detail+", so the plugin doesn't take over", remedy)
+}
+
+// cacheURL is where the constants lead, with the defaults of redis-cache.
+func cacheURL(values map[string]string) string {
+	db := cmp.Or(values["WP_REDIS_DATABASE"], "0")
+	if strings.EqualFold(values["WP_REDIS_SCHEME"], "unix") {
+		return "redis-socket://" + strings.Replace(values["WP_REDIS_PATH"], "/var/run/", "/run/", 1) + "?db=" + db
+	}
+	host := strings.TrimPrefix(cmp.Or(values["WP_REDIS_HOST"], "127.0.0.1"), "tls://")
+	return "redis://" + net.JoinHostPort(strings.Trim(host, "[]"), cmp.Or(values["WP_REDIS_PORT"], "6379")) + "/" + db
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"pilotsync/internal/doctor"
+	"pilotsync/internal/wpconfig"
+)
+
+func TestACacheInPilotsyncsRedisDatabaseIsFoundInWPConfig(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, source, url string
+		status            doctor.Status // empty for no result
+	}{
+		{"no cache", ``, "redis://127.0.0.1:6379/0", ""},
+		{"its defaults", `define( 'WP_REDIS_DATABASE', 0 );`, "redis://127.0.0.1:6379/0", doctor.Failure},
+		{"another name of the machine", `define( 'WP_REDIS_HOST', 'localhost' );`, "redis://:pw@127.0.0.1", doctor.Failure},
+		{"another database", `define( 'WP_REDIS_DATABASE', 1 );`, "redis://127.0.0.1:6379/0", ""},
+		{"another port", `define( 'WP_REDIS_PORT', 6379 );`, "redis://127.0.0.1:6380/0", ""},
+		{"texts", `define( 'WP_REDIS_PORT', '6380' ); define( 'WP_REDIS_DATABASE', '2' );`, "redis://127.0.0.1:6380/2", doctor.Failure},
+		{"TLS", `define( 'WP_REDIS_SCHEME', 'tls' ); define( 'WP_REDIS_HOST', 'redis.internal' );`, "rediss://redis.internal/0", doctor.Failure},
+		{"a socket", `define( 'WP_REDIS_SCHEME', 'unix' ); define( 'WP_REDIS_PATH', '/var/run/redis.sock' );`, "unix:///run/redis.sock", doctor.Failure},
+		{"another socket", `define( 'WP_REDIS_SCHEME', 'unix' ); define( 'WP_REDIS_PATH', '/run/cache.sock' );`, "unix:///run/redis.sock", ""},
+		{"switched off", `define( 'WP_REDIS_HOST', 'localhost' ); define( 'WP_REDIS_DISABLED', true );`, "redis://127.0.0.1", ""},
+		{"with leave", `define( 'WP_REDIS_HOST', 'localhost' ); define( 'PILOTSYNC_SHARED_REDIS', true );`, "redis://127.0.0.1", doctor.Warning},
+		{"leave that is none", `define( 'WP_REDIS_HOST', 'localhost' ); define( 'PILOTSYNC_SHARED_REDIS', false );`, "redis://127.0.0.1", doctor.Failure},
+		{"several servers", `define( 'WP_REDIS_SERVERS', [ 'tcp://127.0.0.1:6379' ] );`, "redis://127.0.0.1", doctor.Warning},
+		{"from the environment", `define( 'WP_REDIS_HOST', getenv( 'CACHE' ) );`, "redis://127.0.0.1", doctor.Warning},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			results := cacheResults(wpconfig.Parse([]byte("<?php "+test.source)), test.url)
+			if test.status == "" && len(results) == 0 {
+				return
+			}
+			if len(results) != 1 || results[0].Status != test.status || results[0].Remedy == "" || strings.Contains(results[0].Detail, "pw") {
+				t.Errorf("got %+v; want %s", results, test.status)
+			}
+		})
+	}
+}

@@ -1,0 +1,47 @@
+package redis_test
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/internal/redistest"
+)
+
+// printed is the command in README.md that writes the configuration of an instance.
+var printed = regexp.MustCompile(`(?m)^ +(printf .*) >/etc/redis/redis-pilotsync\.conf$`)
+
+func TestTheInstanceOfTheREADMEKeepsItsData(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := printed.FindSubmatch(text)
+	if command == nil {
+		t.Fatal("README.md has no command that writes redis-pilotsync.conf")
+	}
+	content, err := exec.Command("sh", "-c", string(command[1])).Output()
+	if err != nil {
+		t.Fatalf("%s: %v", command[1], err)
+	}
+	var args []string
+	for line := range strings.Lines(string(content)) {
+		switch name, value, _ := strings.Cut(strings.TrimSpace(line), " "); name {
+		case "bind", "port", "dir": // a server of a test has its own
+		default:
+			args = append(args, "--"+name, value)
+		}
+	}
+	rdb := redis.NewClient(&redis.Options{Addr: redistest.New(t, args...).Addr})
+	t.Cleanup(func() { _ = rdb.Close() })
+	for setting, want := range map[string]string{"appendonly": "yes", "maxmemory-policy": "noeviction"} {
+		if got := rdb.ConfigGet(t.Context(), setting).Val()[setting]; got != want {
+			t.Errorf("%s is %q; want %q", setting, got, want)
+		}
+	}
+}

@@ -1,0 +1,207 @@
+<?php
+/**
+ * Where WordPress's object cache keeps its data.
+ *
+ * @package Pilotsync
+ */
+
+namespace Pilotsync\WordPress;
+
+use Pilotsync\RedisUrl;
+
+/**
+ * Finds out whether the object cache uses the Redis database of a URL. A cache flushes its whole database (FLUSHDB), and
+ * saving a mapping flushes the cache: so a queue and ledger in the same database don't live long.
+ *
+ * A database has a place: "tcp HOST:PORT DB", "unix PATH DB" or "sentinel HOST:PORT MASTER DB". Two are the same if they
+ * have a place in common. A host's name and its address count as two, except those of the machine itself.
+ */
+final class ObjectCache {
+
+	/** The constants that say where a cache's Redis is, without their prefix WP_REDIS_. */
+	const CONSTANTS = array( 'SCHEME', 'HOST', 'PORT', 'PATH', 'DATABASE', 'SERVERS', 'SHARDS', 'CLUSTER', 'SENTINEL' );
+
+	/** How deep in the cache object its client may be. */
+	const DEPTH = 3;
+
+	/**
+	 * The place that a URL and the cache have in common; empty if there is none.
+	 *
+	 * @param RedisUrl             $url       Leads to pilotsync's database.
+	 * @param array<string, mixed> $constants Those of WP_REDIS_* that are defined, by the rest of their name.
+	 * @param mixed                $cache     The global $wp_object_cache, where it isn't WordPress's own; else null.
+	 */
+	public static function shared( RedisUrl $url, array $constants, $cache ): string {
+		$places = self::live( $cache );
+		// redis-cache has defaults for each of them: 127.0.0.1:6379, database 0.
+		if ( $constants || is_object( $cache ) && method_exists( $cache, 'redis_instance' ) ) {
+			$places = array_merge( $places, self::configured( $constants ) );
+		}
+		$shared = array_values( array_intersect( self::of_url( $url ), $places ) );
+		return $shared ? $shared[0] : '';
+	}
+
+	/**
+	 * Those of the constants that are defined here.
+	 *
+	 * @return array<string, mixed>
+	 */
+	public static function constants(): array {
+		$values = array();
+		if ( defined( 'WP_REDIS_DISABLED' ) && WP_REDIS_DISABLED ) {
+			return $values;
+		}
+		foreach ( self::CONSTANTS as $name ) {
+			if ( defined( 'WP_REDIS_' . $name ) ) {
+				$values[ $name ] = constant( 'WP_REDIS_' . $name );
+			}
+		}
+		return $values;
+	}
+
+	/** The cache object, where it isn't WordPress's own, which ends with the request. */
+	public static function object() {
+		return wp_using_ext_object_cache() && isset( $GLOBALS['wp_object_cache'] ) ? $GLOBALS['wp_object_cache'] : null;
+	}
+
+	/**
+	 * The places of a URL: one, or one for each Sentinel.
+	 *
+	 * @return string[]
+	 */
+	private static function of_url( RedisUrl $url ): array {
+		if ( ! $url->sentinels ) {
+			return array( self::place( $url->socket, $url->host, $url->port, $url->db ) );
+		}
+		$places = array();
+		foreach ( $url->sentinels as $sentinel ) {
+			$places[] = self::sentinel( $sentinel->host, $sentinel->port, $url->master, $url->db );
+		}
+		return $places;
+	}
+
+	/**
+	 * The places that the constants name, as redis-cache reads them.
+	 *
+	 * @param array<string, mixed> $constants By the rest of their name.
+	 * @return string[]
+	 */
+	private static function configured( array $constants ): array {
+		$one = array(
+			'scheme'   => isset( $constants['SCHEME'] ) ? $constants['SCHEME'] : 'tcp',
+			'host'     => isset( $constants['HOST'] ) ? $constants['HOST'] : '127.0.0.1',
+			'port'     => isset( $constants['PORT'] ) ? $constants['PORT'] : 6379,
+			'path'     => isset( $constants['PATH'] ) ? $constants['PATH'] : '',
+			'database' => isset( $constants['DATABASE'] ) ? $constants['DATABASE'] : 0,
+		);
+		foreach ( array( 'SHARDS', 'SERVERS', 'CLUSTER' ) as $name ) {
+			if ( ! isset( $constants[ $name ] ) ) {
+				continue;
+			}
+			$places = array();
+			foreach ( is_array( $constants[ $name ] ) ? $constants[ $name ] : array() as $server ) {
+				$server = self::server( $server ) + array( 'database' => 'CLUSTER' === $name ? 0 : $one['database'] );
+				if ( isset( $constants['SENTINEL'] ) && 'SERVERS' === $name ) {
+					$server  += array( 'port' => 26379 );
+					$places[] = self::sentinel( $server['host'], $server['port'], $constants['SENTINEL'], $server['database'] );
+				} else {
+					$places[] = self::of_server( $server );
+				}
+			}
+			return $places;
+		}
+		return array( self::of_server( $one ) );
+	}
+
+	/**
+	 * Takes a server apart: tcp://host:port?database=1, unix:/path, host:port, or an array of such parts.
+	 *
+	 * @param mixed $server One entry of WP_REDIS_SERVERS or the like.
+	 * @return array<string, mixed> scheme, host, port, path and database, as far as they are given; host always.
+	 */
+	private static function server( $server ): array {
+		if ( ! is_array( $server ) ) {
+			$text   = (string) $server;
+			$parts  = parse_url( preg_match( '~^[a-z]+:/~i', $text ) ? $text : 'tcp://' . $text ); // phpcs:ignore WordPress.WP.AlternativeFunctions
+			$server = is_array( $parts ) ? $parts : array();
+			parse_str( isset( $server['query'] ) ? $server['query'] : '', $options );
+			$server += $options;
+		}
+		return $server + array( 'host' => '' );
+	}
+
+	private static function of_server( array $server ): string {
+		$server += array(
+			'scheme'   => 'tcp',
+			'port'     => 6379,
+			'path'     => '',
+			'database' => 0,
+		);
+		$socket  = 'unix' === strtolower( (string) $server['scheme'] ) ? (string) $server['path'] : '';
+		return self::place( $socket, (string) $server['host'], (int) $server['port'], (int) $server['database'] );
+	}
+
+	/**
+	 * Where the cache object's client is connected to.
+	 *
+	 * @param mixed $cache The cache object, or null.
+	 * @return string[]
+	 */
+	private static function live( $cache ): array {
+		$places = array();
+		foreach ( self::clients( $cache, self::DEPTH ) as $client ) {
+			try {
+				if ( ! is_a( $client, 'Predis\Client' ) ) {
+					$host     = (string) $client->getHost();
+					$places[] = self::place( '/' === substr( $host, 0, 1 ) ? $host : '', $host, (int) $client->getPort(), (int) $client->getDbNum() );
+				} elseif ( is_callable( array( $client->getConnection(), 'getParameters' ) ) ) {
+					$places[] = self::of_server( $client->getConnection()->getParameters()->toArray() );
+				}
+			} catch ( \Throwable $e ) { // phpcs:ignore Generic.CodeAnalysis.EmptyStatement
+				// It isn't connected: then the constants tell.
+			}
+		}
+		return $places;
+	}
+
+	/**
+	 * The Redis clients that a cache object has, each drop-in in a property of its own.
+	 *
+	 * @param mixed $value The object, or what is in it.
+	 * @param int   $depth How deep to look.
+	 * @return object[]
+	 */
+	private static function clients( $value, int $depth ): array {
+		foreach ( array( 'Redis', 'Relay\Relay', 'Predis\Client' ) as $class ) {
+			if ( is_a( $value, $class ) ) {
+				return array( $value );
+			}
+		}
+		// A long array is the cache's content.
+		if ( 0 === $depth || ! is_object( $value ) && ! is_array( $value ) || is_array( $value ) && count( $value ) > 8 ) {
+			return array();
+		}
+		$found = array();
+		foreach ( (array) $value as $one ) {
+			$found = array_merge( $found, self::clients( $one, $depth - 1 ) );
+		}
+		return $found;
+	}
+
+	private static function place( string $socket, string $host, int $port, int $db ): string {
+		if ( '' !== $socket ) {
+			return 'unix ' . preg_replace( '~^/var/run/~', '/run/', $socket ) . " $db";
+		}
+		return 'tcp ' . self::host( $host ) . ":$port $db";
+	}
+
+	private static function sentinel( $host, $port, $master, $db ): string {
+		return 'sentinel ' . self::host( (string) $host ) . ':' . (int) $port . " $master " . (int) $db;
+	}
+
+	/** A host in one form; all names of this machine are one. */
+	private static function host( string $host ): string {
+		$host = trim( (string) preg_replace( '~^[a-z]+://~', '', strtolower( $host ) ), '[].' );
+		return preg_match( '/^(localhost|127\.[0-9.]+|::1|0\.0\.0\.0)$/', $host ) ? '127.0.0.1' : $host;
+	}
+}

@@ -1,0 +1,27 @@
+<?php
+/**
+ * A stand-in for the drop-in of a cache plugin: WordPress's own cache, whose flush also empties a Redis database, as that of
+ * redis-cache does. It keeps nothing there. It uses the test's Redis; the file cache-database holds the number of its database.
+ *
+ * phpcs:disable
+ */
+
+// WordPress's functions around the cache object, with another object.
+eval( str_replace( array( '<?php', 'new WP_Object_Cache()' ), array( '', 'new Test_Redis_Cache()' ), file_get_contents( ABSPATH . WPINC . '/cache.php' ) ) );
+require_once ABSPATH . WPINC . '/class-wp-object-cache.php';
+
+class Test_Redis_Cache extends WP_Object_Cache {
+	private $client;
+
+	public function __construct() {
+		$url          = parse_url( getenv( 'TEST_REDIS_URL' ) );
+		$this->client = new Redis();
+		$this->client->connect( $url['host'], $url['port'] );
+		$this->client->select( (int) trim( file_get_contents( ABSPATH . 'cache-database' ) ) );
+	}
+
+	public function flush() {
+		$this->client->flushDB();
+		return parent::flush();
+	}
+}
