@@ -48,6 +48,10 @@ type Request struct {
 	Adopt bool
 	// IfListed refuses to adopt what isn't on the list, in place of adding it.
 	IfListed bool
+	// Attempts is the limit of the domain's verification attempts, 1 to
+	// [tasks.MaxAttempts]; 0 leaves it to the worker's setting, also for a domain that had
+	// a limit before. See [tasks.Change]. Not of a removal.
+	Attempts int
 	// By is the operator who asks, for the domain's history; see [tasks.CheckBy].
 	By string
 }
@@ -123,7 +127,7 @@ func validate(reqs []Request) ([]change, error) {
 		}
 		changes[i] = change{
 			taskType: tasks.TypeDomainAdd,
-			payload:  tasks.Change{AppID: r.AppID, Domain: domain, WWW: r.WWW, SiteID: r.SiteID, Adopt: r.Adopt, IfListed: r.IfListed, By: r.By},
+			payload:  tasks.Change{AppID: r.AppID, Domain: domain, WWW: r.WWW, SiteID: r.SiteID, Adopt: r.Adopt, IfListed: r.IfListed, Attempts: r.Attempts, By: r.By},
 		}
 		if r.Remove {
 			changes[i].taskType = tasks.TypeDomainRemove
@@ -148,7 +152,10 @@ func check(r Request) (domain string, err error) {
 	if r.Adopt && r.Remove {
 		return "", errors.New("adopt is set in a removal; it takes it in an addition only")
 	}
-	if err := tasks.CheckBy(r.By); err != nil {
+	if r.Attempts != 0 && r.Remove {
+		return "", fmt.Errorf("attempts is %d in a removal; it takes it in an addition only", r.Attempts)
+	}
+	if err := errors.Join(tasks.CheckAttempts(r.Attempts), tasks.CheckBy(r.By)); err != nil {
 		return "", err
 	}
 	return tasks.ParseDomain(r.Domain)

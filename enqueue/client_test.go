@@ -28,7 +28,7 @@ func TestARequestBecomesOneTask(t *testing.T) {
 
 	receipts, err := client.Enqueue(ctx,
 		Request{AppID: "app1", Domain: " München.de. ", WWW: tasks.WWWMainOnly, SiteID: 7},
-		Request{AppID: "app2", Domain: "*.example.com", Adopt: true},
+		Request{AppID: "app2", Domain: "*.example.com", Adopt: true, Attempts: 20},
 		Request{AppID: "app1", Domain: "old.example.com", Remove: true, By: "anna"},
 	)
 	if err != nil {
@@ -51,7 +51,7 @@ func TestARequestBecomesOneTask(t *testing.T) {
 	}
 	wantTasks := map[string]*asynq.TaskInfo{
 		want[0].TaskID: info(want[0], "domain:add", `{"app_id":"app1","domain":"xn--mnchen-3ya.de","seq":1772366400123457,"www":"main_only","site_id":7,"requested_at":"2026-03-01T12:00:00.123457Z","v":1}`),
-		want[1].TaskID: info(want[1], "domain:add", `{"app_id":"app2","domain":"*.example.com","seq":1772366400123457,"requested_at":"2026-03-01T12:00:00.123457Z","adopt":true,"v":1}`),
+		want[1].TaskID: info(want[1], "domain:add", `{"app_id":"app2","domain":"*.example.com","seq":1772366400123457,"requested_at":"2026-03-01T12:00:00.123457Z","adopt":true,"attempts":20,"v":1}`),
 		want[2].TaskID: info(want[2], "domain:remove", `{"app_id":"app1","domain":"old.example.com","seq":1772366400123458,"requested_at":"2026-03-01T12:00:00.123457Z","by":"anna","v":1}`),
 	}
 	if diff := cmp.Diff(wantTasks, queued(t, rdb), cmpopts.IgnoreFields(asynq.TaskInfo{}, "NextProcessAt")); diff != "" {
@@ -73,12 +73,18 @@ func TestNothingIsEnqueuedIfAnyRequestIsWrong(t *testing.T) {
 		Request{AppID: "app 1", Domain: "example.com"},
 		Request{AppID: "app1", Domain: "example.com", WWW: "sometimes"},
 		Request{AppID: "app1", Domain: "example.com", Adopt: true, Remove: true},
+		Request{AppID: "app1", Domain: "example.com", Attempts: 21},
+		Request{AppID: "app1", Domain: "example.com", Attempts: -1},
+		Request{AppID: "app1", Domain: "example.com", Attempts: 7, Remove: true},
 	)
 	want := `nothing was enqueued: invalid request:
-request 2 of 5: domain "https://example.com" is refused: it has a scheme; leave out everything up to :// (did you mean example.com?)
-request 3 of 5: app_id is "app 1"; it takes 1 to 64 letters, digits, _ or -
-request 4 of 5: www is "sometimes"; it takes always, main_only or never
-request 5 of 5: adopt is set in a removal; it takes it in an addition only`
+request 2 of 8: domain "https://example.com" is refused: it has a scheme; leave out everything up to :// (did you mean example.com?)
+request 3 of 8: app_id is "app 1"; it takes 1 to 64 letters, digits, _ or -
+request 4 of 8: www is "sometimes"; it takes always, main_only or never
+request 5 of 8: adopt is set in a removal; it takes it in an addition only
+request 6 of 8: attempts is 21; it takes a whole number from 1 to 20
+request 7 of 8: attempts is -1; it takes a whole number from 1 to 20
+request 8 of 8: attempts is 7 in a removal; it takes it in an addition only`
 	if err == nil || !errors.Is(err, ErrInvalid) || errors.Is(err, ErrUnavailable) {
 		t.Fatalf("got %v; want an ErrInvalid", err)
 	}

@@ -29,6 +29,8 @@ type phpRequest struct {
 	WWW    tasks.WWW `json:"www,omitempty"`
 	SiteID int64     `json:"site_id,omitempty"`
 	Adopt  bool      `json:"adopt,omitempty"`
+
+	Attempts int `json:"attempts,omitempty"`
 }
 
 // phpReceipt is Receipt as PHP's json_encode writes it.
@@ -50,6 +52,9 @@ func randomRequests(random *rand.Rand, n int) []phpRequest {
 			req.SiteID = random.Int64N(1 << random.IntN(62))
 		}
 		req.Adopt = !req.Remove && random.IntN(3) == 0
+		if !req.Remove {
+			req.Attempts = random.IntN(tasks.MaxAttempts + 1)
+		}
 		if reqs = append(reqs, req); len(reqs) == n {
 			break
 		}
@@ -95,7 +100,7 @@ func TestPHPWritesWhatAsynqWouldWrite(t *testing.T) {
 			t.Fatalf("the worker refuses %s: %v", info.Payload, err)
 		}
 		domain, _ := tasks.ParseDomain(reqs[i].Domain)
-		want := tasks.Change{AppID: "app1", Domain: domain, Seq: receipts[0].Seq + int64(i), WWW: reqs[i].WWW, SiteID: reqs[i].SiteID, Adopt: reqs[i].Adopt, RequestedAt: got.RequestedAt}
+		want := tasks.Change{AppID: "app1", Domain: domain, Seq: receipts[0].Seq + int64(i), WWW: reqs[i].WWW, SiteID: reqs[i].SiteID, Adopt: reqs[i].Adopt, Attempts: reqs[i].Attempts, RequestedAt: got.RequestedAt}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("payload of %+v (-want +got):\n%s", reqs[i], diff)
 		}

@@ -72,6 +72,12 @@ type Change struct {
 	// IfListed has an adoption end rejected if the domain isn't on the list by the time
 	// of the sync; else it is added then. Without Adopt it has no meaning.
 	IfListed bool `json:"if_listed,omitempty"`
+	// Attempts is the limit of the domain's verification attempts, 1 to [MaxAttempts]; 0
+	// leaves it to the worker's setting, the number of its delays. The last addition
+	// decides, as for WWW: one without it brings the setting back. Only an adoption of a
+	// domain that is wanted already, without it, leaves the limit as it is. In a
+	// domain:remove it has no meaning.
+	Attempts int `json:"attempts,omitempty"`
 	// By is the operator who asked, for the history; empty for WordPress.
 	By string `json:"by,omitempty"`
 
@@ -97,7 +103,8 @@ type Verify struct {
 	// Seq is the order number of the change that started this verification, or of
 	// the wish for a new one.
 	Seq int64 `json:"seq"`
-	// Attempt counts from 1 up to the number of configured delays.
+	// Attempt counts from 1 up to the domain's limit: [Change.Attempts], or the number of
+	// configured delays.
 	Attempt int `json:"attempt"`
 	// DueAt is the earliest moment of the attempt, by Redis's clock.
 	DueAt time.Time `json:"due_at"`
@@ -248,6 +255,19 @@ func CheckBy(by string) error {
 	return nil
 }
 
+// MaxAttempts is the highest limit of verification attempts of a domain. With the default
+// delays the last of 20 comes about four hours after the domain was put on the list.
+const MaxAttempts = 20
+
+// CheckAttempts refuses what isn't a limit of verification attempts, 1 to [MaxAttempts].
+// 0, not said, is let through.
+func CheckAttempts(n int) error {
+	if n < 0 || n > MaxAttempts {
+		return fmt.Errorf("attempts is %d; it takes a whole number from 1 to %d", n, MaxAttempts)
+	}
+	return nil
+}
+
 func checkCount(field string, n int64) error {
 	if n < 1 {
 		return fmt.Errorf("%s is %d; it takes a number from 1", field, n)
@@ -281,7 +301,7 @@ func (c *Change) check() error {
 	if c.WWW != "" {
 		_, www = ParseWWW(string(c.WWW))
 	}
-	return join(CheckAppID(c.AppID), checkDomain(&c.Domain), checkSeq(c.Seq), www, checkTime("requested_at", c.RequestedAt), CheckBy(c.By))
+	return join(CheckAppID(c.AppID), checkDomain(&c.Domain), checkSeq(c.Seq), www, checkTime("requested_at", c.RequestedAt), CheckBy(c.By), CheckAttempts(c.Attempts))
 }
 
 func (s *Sync) check() error {

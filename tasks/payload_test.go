@@ -30,6 +30,8 @@ func TestPayloadsLookAsDocumented(t *testing.T) {
 			string(Encode(Change{AppID: "app1", Domain: "example.com", Seq: 1, RequestedAt: at}))},
 		{"change by an operator", `{"app_id":"app1","domain":"example.com","seq":1,"requested_at":"2026-03-01T12:00:00.123456Z","by":"Änne","v":1}`,
 			string(Encode(Change{AppID: "app1", Domain: "example.com", Seq: 1, RequestedAt: at, By: "Änne"}))},
+		{"change with a limit of attempts", `{"app_id":"app1","domain":"example.com","seq":1,"requested_at":"2026-03-01T12:00:00.123456Z","adopt":true,"attempts":7,"v":1}`,
+			string(Encode(Change{AppID: "app1", Domain: "example.com", Seq: 1, RequestedAt: at, Adopt: true, Attempts: 7}))},
 		{"sync", `{"app_id":"app1","wake":3,"v":1}`, string(Encode(wake))},
 		{"verify", `{"app_id":"app1","domain":"example.com","seq":1772366400123456,"attempt":2,"due_at":"2026-03-01T12:00:00.123456Z","v":1}`, string(Encode(verify))},
 		{"event", `{"type":"domain.state","app_id":"app1","domain":"example.com","seq":5,"state":"done","names":["example.com","www.example.com"],"site_id":7,"reason":"the certificate is valid","at":"2026-03-01T12:00:00.123456Z","v":1}`, string(Encode(event))},
@@ -117,6 +119,7 @@ func TestDecodeNamesTheFieldThatIsMissingOrWrong(t *testing.T) {
 		{"seq", 1.5}, {"seq", "12"}, {"app_id", "a/b"}, {"app_id", strings.Repeat("a", 65)}, {"domain", "example.com/"},
 		{"requested_at", "yesterday"}, {"requested_at", "2026-03-01 12:00:00"}, {"requested_at", 1772366400},
 		{"requested_at", "0001-01-01T00:00:00Z"},
+		{"attempts", -1}, {"attempts", 21}, {"attempts", 1.5}, {"attempts", "7"}, {"attempts", true},
 		{"by", 7}, {"by", "anna\nis done"}, {"by", "\x1b[31m"}, {"by", strings.Repeat("ä", 65)},
 	} {
 		t.Run(fmt.Sprintf("change %s %v", c.field, c.wrong), func(t *testing.T) {

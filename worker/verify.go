@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,7 +83,7 @@ func begun(r applist.Record, v tasks.Verify) applist.Record {
 func (w *Worker) look(ctx context.Context, v tasks.Verify, r applist.Record) (certcheck.Facts, error) {
 	facts := certcheck.Facts{
 		Domain: r.Domain, Names: r.Names, Looks: map[string]certcheck.Look{}, Expected: w.expected,
-		Attempt: v.Attempt, Limit: len(w.delays), PointedHereBefore: r.PointedHere, App: v.AppID,
+		Attempt: v.Attempt, Limit: w.limit(r), PointedHereBefore: r.PointedHere, App: v.AppID,
 	}
 	app, err := w.details.App(ctx, v.AppID)
 	switch {
@@ -169,6 +170,7 @@ func (w *Worker) conclude(ctx context.Context, v tasks.Verify, was applist.Recor
 	}
 	is := was
 	is.State, is.Reason, is.PointedHere, is.Attempt = verdict.State, verdict.Reason, verdict.PointedHere, v.Attempt
+	is.Limit = max(facts.Limit, v.Attempt)
 	is.AttemptAt, is.UpdatedAt, is.NextAt = &now, now, nil
 	if look := facts.Looks[was.Domain]; !look.NotAfter.IsZero() {
 		is.Certificate = &applist.Cert{Issuer: look.Issuer, NotAfter: look.NotAfter}
@@ -242,10 +244,15 @@ func (w *Worker) postponed(ctx context.Context, v tasks.Verify, was applist.Reco
 	return &later{after: pause, err: cause}
 }
 
+// limit is how many attempts a domain's verification has: as its last addition asked for,
+// or as many as there are configured delays.
+func (w *Worker) limit(r applist.Record) int { return cmp.Or(r.Attempts, len(w.delays)) }
+
 // checkPause is the pause before a domain's given attempt, counted from 1: as
 // configured, and up to a tenth more, so that domains that were added together
-// don't all come due together. The share is the domain's own, the same for each
-// of its attempts, so its pauses decrease as little as the configured ones do.
+// don't all come due together. Attempts beyond the configured delays repeat the last
+// one. The share is the domain's own, the same for each of its attempts, so its pauses
+// decrease as little as the configured ones do.
 func checkPause(delays []time.Duration, attempt int, r applist.Record) time.Duration {
 	delay := delays[min(attempt, len(delays))-1]
 	return delay + spread(r, delay)

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/hibiken/asynq"
 
+	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 )
@@ -139,4 +141,25 @@ func TestAnOutageOfServerPilotBurnsNoAttempt(t *testing.T) {
 	})
 	w.sim.SetAppStatus("app1", 0)
 	w.awaitState("app1", "shop.example.com", tasks.Done)
+}
+
+// Of two domains that never get a certificate each has the attempts that were asked for.
+func TestEachDomainHasTheAttemptsItsRequestAskedFor(t *testing.T) {
+	t.Parallel()
+	w := setup(t, simulator.Options{})
+	w.start(w.config("app1")) // three delays
+	limits := map[string]int{"nodns1.example.com": 1, "nodns5.example.com": 5, "nodns.example.com": 0}
+	for domain, limit := range limits {
+		w.sim.SetBehaviour(domain, simulator.Behaviour{NoDNS: true})
+		if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: domain, Attempts: limit}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for domain, limit := range limits {
+		w.awaitState("app1", domain, tasks.Failed)
+		want := cmp.Or(limit, 3)
+		if r := w.view("app1", domain).Record; r.Attempt != want || r.Limit != want || r.Attempts != limit {
+			t.Errorf("%s failed after attempt %d of %d, asked for %d; want %d", domain, r.Attempt, r.Limit, r.Attempts, want)
+		}
+	}
 }

@@ -133,6 +133,7 @@ func (w *Worker) lookAfter(ctx context.Context, v tasks.Verify, was applist.Reco
 // there is something to tell.
 func afterLook(was applist.Record, facts certcheck.Facts, now time.Time) (is applist.Record, event applist.Event) {
 	is = was
+	is.Limit = max(facts.Limit, was.Attempt)
 	facts.Attempt = facts.Limit // so that the reason says what to do
 	verdict := certcheck.Judge(facts)
 	look := facts.Looks[was.Domain]
@@ -162,7 +163,8 @@ func afterLook(was applist.Record, facts certcheck.Facts, now time.Time) (is app
 		facts.Attempt = min(1, facts.Limit-1)
 		verdict = certcheck.Judge(facts)
 		is.State, is.Reason, is.PointedHere = verdict.State, verdict.Reason, verdict.PointedHere
-		is.CheckSeq, is.Attempt = max(was.CheckSeq+1, now.UnixMicro()), 1
+		is.CheckSeq, is.Attempt = max(was.CheckSeq+1, now.UnixMicro()), facts.Attempt
+		is.Limit = facts.Limit
 		event.State, what = is.State, verdict.Reason
 	default:
 		if verdict.State != was.State {

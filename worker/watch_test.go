@@ -116,3 +116,29 @@ func TestWhatALookMeans(t *testing.T) {
 		})
 	}
 }
+
+// A domain with one attempt gets that one when its verification starts anew.
+func TestARecheckThatRestartsAVerificationLeavesItsAttempts(t *testing.T) {
+	t.Parallel()
+	for limit, want := range map[int]string{1: "0 of 1", 2: "1 of 2", 9: "1 of 9"} {
+		facts := certcheck.Facts{Domain: "a.example.com", Names: []string{"a.example.com"}, Limit: limit, App: "app1",
+			Looks: map[string]certcheck.Look{"a.example.com": {DNS: certcheck.PointsHere, TLS: certcheck.Untrusted}}}
+		is, _ := afterLook(endedAs(tasks.Done, 2, 0), facts, lookedAt)
+		if got := fmt.Sprintf("%d of %d", is.Attempt, is.Limit); got != want || !is.State.Checking() {
+			t.Errorf("limit %d: %s, %s; want %s", limit, got, is.State, want)
+		}
+	}
+}
+
+func TestAttemptsBeyondTheDelaysRepeatTheLastOne(t *testing.T) {
+	t.Parallel()
+	delays := []time.Duration{time.Minute, 2 * time.Minute, 15 * time.Minute}
+	r := applist.Record{Domain: "a.example.com", CheckSeq: 7}
+	last := checkPause(delays, 3, r)
+	for attempt, want := range map[int]time.Duration{1: time.Minute, 2: 2 * time.Minute, 3: 15 * time.Minute, 4: 15 * time.Minute, 20: 15 * time.Minute} {
+		got := checkPause(delays, attempt, r)
+		if got < want || got > want+want/10 || attempt > 3 && got != last {
+			t.Errorf("before attempt %d: %s, want %s and up to a tenth more", attempt, got, want)
+		}
+	}
+}

@@ -106,8 +106,10 @@ func New(cfg Config) (*Worker, error) {
 	}
 	w.roster.now.Store(s)
 	w.details = newDetails(w.base, w.roster, slices.Min(cfg.SSLDelays))
+	rules := cfg.Rules
+	rules.Attempts = len(cfg.SSLDelays)
 	w.syncer = &applist.Syncer{
-		API: listAPI{w.roster, w.metrics.ambiguousWrites}, Ledger: w.ledger, Follow: w.follow, Rules: cfg.Rules,
+		API: listAPI{w.roster, w.metrics.ambiguousWrites}, Ledger: w.ledger, Follow: w.follow, Rules: rules,
 		FirstCheck: func(r applist.Record) time.Duration { return checkPause(w.delays, 1, r) },
 		Now:        time.Now, Gather: gather, Patience: applist.LeaseTTL, Stopping: w.stopping, Who: w.name, Watch: w.settled,
 	}

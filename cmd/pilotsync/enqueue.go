@@ -29,7 +29,11 @@ func (*enqueueCmd) Help() string {
     pilotsync enqueue remove old.example.com --app=app1 --wait`
 }
 
-type addCmd struct{ changeFlags }
+type addCmd struct {
+	changeFlags
+
+	Attempts *int `name:"attempts" placeholder:"N" help:"Limit of verification attempts, 1 to 20; those beyond the configured delays repeat the last delay. Default: the worker's setting, also for a domain that had a limit before."`
+}
 
 type removeCmd struct{ changeFlags }
 
@@ -53,11 +57,27 @@ func (*addCmd) Help() string { return fmt.Sprintf(enqueueExamples, "add") }
 // Help is shown under the command's own --help.
 func (*removeCmd) Help() string { return fmt.Sprintf(enqueueExamples, "remove") }
 
+// Validate is called by kong after parsing.
+func (c *addCmd) Validate() error {
+	if c.Attempts != nil && (*c.Attempts < 1 || *c.Attempts > tasks.MaxAttempts) {
+		return fmt.Errorf("--attempts is %d; it takes a whole number from 1 to %d, or leave it out for the worker's setting", *c.Attempts, tasks.MaxAttempts)
+	}
+	return nil
+}
+
 // Run enqueues additions.
-func (c *addCmd) Run(ctx context.Context, s *streams) error { return c.enqueue(ctx, s, false) }
+func (c *addCmd) Run(ctx context.Context, s *streams) error {
+	var like enqueue.Request
+	if c.Attempts != nil {
+		like.Attempts = *c.Attempts
+	}
+	return c.enqueue(ctx, s, like)
+}
 
 // Run enqueues removals.
-func (c *removeCmd) Run(ctx context.Context, s *streams) error { return c.enqueue(ctx, s, true) }
+func (c *removeCmd) Run(ctx context.Context, s *streams) error {
+	return c.enqueue(ctx, s, enqueue.Request{Remove: true})
+}
 
 // changeFlags are the flags of both kinds of change.
 type changeFlags struct {
@@ -84,8 +104,8 @@ type receipt struct {
 	TaskID string `json:"task_id"`
 }
 
-func (f *changeFlags) enqueue(ctx context.Context, s *streams, remove bool) error {
-	reqs, renamed, err := f.requests(s.In, remove)
+func (f *changeFlags) enqueue(ctx context.Context, s *streams, like enqueue.Request) error {
+	reqs, renamed, err := f.requests(s.In, like)
 	if err != nil {
 		return err
 	}
@@ -128,8 +148,9 @@ func (f *changeFlags) enqueue(ctx context.Context, s *streams, remove bool) erro
 	return s.printf("enqueued %d changes for app %s\n", len(receipts), reqs[0].AppID)
 }
 
-// requests checks everything there is to check and tells all that is wrong.
-func (f *changeFlags) requests(in io.Reader, remove bool) ([]enqueue.Request, renamed, error) {
+// requests checks everything there is to check and tells all that is wrong. like has
+// what the flags of both kinds of change don't say.
+func (f *changeFlags) requests(in io.Reader, like enqueue.Request) ([]enqueue.Request, renamed, error) {
 	var wrong []string
 	var renamed renamed
 	app, err := f.app()
@@ -163,7 +184,9 @@ func (f *changeFlags) requests(in io.Reader, remove bool) ([]enqueue.Request, re
 			return
 		}
 		renamed.note(raw, domain)
-		reqs = append(reqs, enqueue.Request{AppID: app, Domain: domain, Remove: remove, WWW: www, SiteID: f.SiteID, By: by})
+		req := like
+		req.AppID, req.Domain, req.WWW, req.SiteID, req.By = app, domain, www, f.SiteID, by
+		reqs = append(reqs, req)
 	}
 	for _, raw := range f.Domains {
 		take("", raw)

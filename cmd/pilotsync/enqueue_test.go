@@ -126,6 +126,33 @@ Try: pilotsync enqueue add --help
 	}
 }
 
+func TestAnAdditionTakesALimitOfAttempts(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	liveWorker(t, mini.Addr(), "app1")
+	if got := command(t, env, "", "enqueue", "add", "example.com", "--app=app1", "--attempts=7"); got.code != exitDone {
+		t.Fatalf("%+v", got)
+	}
+	if changes, _, _ := queuedChanges(t, mini.Addr()); changes["example.com"].Attempts != 7 {
+		t.Errorf("enqueued was %+v", changes["example.com"])
+	}
+	for _, test := range []struct{ kind, value, says string }{
+		{"add", "0", "--attempts is 0; it takes a whole number from 1 to 20"},
+		{"add", "21", "--attempts is 21; it takes a whole number from 1 to 20"},
+		{"add", "-1", "--attempts is -1; it takes a whole number from 1 to 20"},
+		{"add", "many", "--attempts"},
+		{"remove", "7", "unknown flag --attempts"},
+	} {
+		got := command(t, env, "", "enqueue", test.kind, "other.example.com", "--app=app1", "--attempts="+test.value)
+		if got.code != exitUsage || got.out != "" || !strings.Contains(got.err, test.says) {
+			t.Errorf("%s with %s: %+v", test.kind, test.value, got)
+		}
+	}
+	if changes, _, _ := queuedChanges(t, mini.Addr()); len(changes) != 1 {
+		t.Errorf("enqueued was %v", changes)
+	}
+}
+
 func TestAnEmptyListIsNoMistake(t *testing.T) {
 	t.Parallel()
 	env, _ := onRedis(t)

@@ -27,7 +27,7 @@ type retryCmd struct {
 
 // Help is shown under the command's own --help.
 func (*retryCmd) Help() string {
-	return `Domains that ServerPilot refused, or that found no room on the list, are sent once more, with a new order number and the www form and site they had. 'pilotsync status --state=rejected' shows them, with ServerPilot's words. If one of the domains named isn't rejected, nothing is sent. Names that refused removals take off a list are shown first; more than ten, or more than a tenth of a list, have to be confirmed, or need --yes. It needs Redis only.
+	return `Domains that ServerPilot refused, or that found no room on the list, are sent once more, with a new order number and the www form, the site and the limit of attempts they had. 'pilotsync status --state=rejected' shows them, with ServerPilot's words. If one of the domains named isn't rejected, nothing is sent. Names that refused removals take off a list are shown first; more than ten, or more than a tenth of a list, have to be confirmed, or need --yes. It needs Redis only.
 
 Examples:
 
@@ -150,13 +150,16 @@ func (c *retryCmd) rejected(ctx context.Context, l *ledger.Ledger) ([]ledger.Vie
 // again asks for what was refused. A record's names are those that the domain would
 // have had, whichever rule made them. ServerPilot can refuse a removal, too.
 func again(v ledger.View, history []applist.Event, by string) (enqueue.Request, error) {
-	r := enqueue.Request{AppID: v.AppID, Domain: v.Domain, WWW: asListed(v.Domain, v.Record.Names), SiteID: v.Record.SiteID, By: by}
+	r := enqueue.Request{AppID: v.AppID, Domain: v.Domain, WWW: asListed(v.Domain, v.Record.Names),
+		SiteID: v.Record.SiteID, Attempts: v.Record.Attempts, By: by}
 	for _, e := range history { // newest first
 		if e.State == "" { // it may have asked for the contrary
 			return r, fmt.Errorf("the history of %s on app %s: %s; update this one", v.Domain, v.AppID, e.Reason)
 		}
 		if e.State == tasks.Pending {
-			r.Remove = e.Reason == worker.AskedOff
+			if e.Reason == worker.AskedOff {
+				r.Remove, r.Attempts = true, 0
+			}
 			break
 		}
 	}

@@ -50,7 +50,7 @@ func TestOnlyRejectedDomainsAreSentAgain(t *testing.T) {
 			t.Parallel()
 			env, mini := onRedis(t)
 			s := newShelf(t, mini.Addr())
-			s.settle("app1", applist.Record{Domain: "bad.example.com", State: tasks.Rejected, Reason: "taken", Names: []string{"bad.example.com", "www.bad.example.com"}, SiteID: 7})
+			s.settle("app1", applist.Record{Domain: "bad.example.com", State: tasks.Rejected, Reason: "taken", Names: []string{"bad.example.com", "www.bad.example.com"}, SiteID: 7, Attempts: 9})
 			s.settle("app1", applist.Record{Domain: "worse.example.com", State: tasks.Rejected, Names: []string{"worse.example.com"}})
 			s.settle("app1", applist.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
 			s.settle("app2", applist.Record{Domain: "bad.example.com", State: tasks.Rejected, Names: []string{"bad.example.com"}})
@@ -59,7 +59,7 @@ func TestOnlyRejectedDomainsAreSentAgain(t *testing.T) {
 			sent := map[string]string{}
 			for _, info := range pendingChanges(t, mini.Addr()) {
 				c, err := tasks.Decode[tasks.Change](info.Payload)
-				if err != nil || c.By != "ada" || c.AppID == "app1" && c.Domain == "bad.example.com" && c.SiteID != 7 || c.Seq <= s.seq || info.Type != tasks.TypeDomainAdd {
+				if err != nil || c.By != "ada" || c.AppID == "app1" && c.Domain == "bad.example.com" && (c.SiteID != 7 || c.Attempts != 9) || c.Seq <= s.seq || info.Type != tasks.TypeDomainAdd {
 					t.Errorf("%v: %s of %+v", err, info.Type, c)
 				}
 				sent[c.AppID+"/"+c.Domain] = string(c.WWW)
@@ -78,12 +78,12 @@ func TestOnlyRejectedDomainsAreSentAgain(t *testing.T) {
 
 func TestARefusedRemovalIsSentAgainAsARemoval(t *testing.T) {
 	t.Parallel()
-	v := ledger.View{AppID: "app1", Domain: "a.example.com", State: tasks.Rejected, Record: applist.Record{Names: []string{"a.example.com"}}}
+	v := ledger.View{AppID: "app1", Domain: "a.example.com", State: tasks.Rejected, Record: applist.Record{Names: []string{"a.example.com"}, Attempts: 9}}
 	history := []applist.Event{{State: tasks.Rejected}, {State: tasks.Pending, Reason: worker.AskedOff}, {State: tasks.Pending, Reason: "asked to be put on the list"}}
-	if r, err := again(v, history, "ada"); !r.Remove || err != nil {
+	if r, err := again(v, history, "ada"); !r.Remove || r.Attempts != 0 || err != nil {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	if r, err := again(v, history[2:], "ada"); r.Remove || err != nil {
+	if r, err := again(v, history[2:], "ada"); r.Remove || r.Attempts != 9 || err != nil {
 		t.Errorf("of an addition: %+v, %v", r, err)
 	}
 	later := applist.Event{Reason: "this line is of form 2"} // which may be the request

@@ -68,7 +68,7 @@ func fields(value string) []string {
 }
 
 const (
-	maxDelays = 20
+	maxDelays = tasks.MaxAttempts
 	minDelay  = time.Second // asynq's clock for delayed tasks ticks in seconds
 )
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -154,7 +153,7 @@ func (c *statusCmd) print(s *streams, seen statusSeen, now time.Time) error {
 func statusTable(domains []domainStatus, now time.Time) *table {
 	t := &table{columns: statusColumns()}
 	for _, d := range domains {
-		t.add(d.AppID, d.Domain, string(d.State), strings.Join(d.Names, ", "), strconv.Itoa(d.Attempt),
+		t.add(d.AppID, d.Domain, string(d.State), strings.Join(d.Names, ", "), d.attemptInWords(),
 			relative(d.AttemptAt, now), relative(d.NextAttemptAt, now), d.Reason)
 	}
 	return t

@@ -98,7 +98,7 @@ func stocked(t *testing.T) vars {
 	s.settle("app1", applist.Record{Domain: "done.example.com", State: tasks.Done, Names: []string{"done.example.com", "www.done.example.com"},
 		Reason: "certificate <valid>", Attempt: 2, AttemptAt: &last})
 	s.settle("app1", applist.Record{Domain: "wait.example.com", State: tasks.CheckingDNS, Names: []string{"wait.example.com"},
-		Reason: "points nowhere", Attempt: 1, AttemptAt: &last, NextAt: &next})
+		Reason: "points nowhere", Attempt: 1, Attempts: 7, Limit: 7, AttemptAt: &last, NextAt: &next})
 	s.settle("app2", applist.Record{Domain: "bad.example.com", State: tasks.Rejected, Reason: "taken\x1b[1m elsewhere"})
 	s.record("app2", "new.example.com")
 	return env
@@ -109,7 +109,7 @@ func TestStatusShowsWhereEachDomainStands(t *testing.T) {
 	got := command(t, stocked(t), "", "status")
 	want := `APP   DOMAIN            STATE         NAMES                                   ATTEMPT  LAST ATTEMPT  NEXT ATTEMPT  REASON
 app1  done.example.com  done          done.example.com, www.done.example.com  2        2m ago        -             certificate <valid>
-app1  wait.example.com  checking-dns  wait.example.com                        1        2m ago        in 3m         points nowhere
+app1  wait.example.com  checking-dns  wait.example.com                        1 of 7   2m ago        in 3m         points nowhere
 app2  bad.example.com   rejected      -                                       0        -             -             taken [1m elsewhere
 app2  new.example.com   pending       new.example.com                         0        -             -             waits to be put on the list
 `
@@ -169,12 +169,15 @@ func TestStatusInJSONHasExactlyItsKeys(t *testing.T) {
 	}
 	want := []map[string]any{
 		{"app_id": "app1", "domain": "done.example.com", "state": "done", "names": []any{"done.example.com", "www.done.example.com"},
-			"reason": "certificate <valid>", "seq": 1001.0, "attempt": 2.0, "next_attempt_at": nil, "updated_at": "2026-03-01T11:00:00Z"},
+			"reason": "certificate <valid>", "seq": 1001.0, "attempt": 2.0, "attempts": nil, "next_attempt_at": nil, "updated_at": "2026-03-01T11:00:00Z"},
 		{"app_id": "app2", "domain": "bad.example.com", "state": "rejected", "names": []any{},
-			"reason": "taken\x1b[1m elsewhere", "seq": 1003.0, "attempt": 0.0, "next_attempt_at": nil, "updated_at": "2026-03-01T11:00:00Z"},
+			"reason": "taken\x1b[1m elsewhere", "seq": 1003.0, "attempt": 0.0, "attempts": nil, "next_attempt_at": nil, "updated_at": "2026-03-01T11:00:00Z"},
 	}
 	if diff := cmp.Diff(want, []map[string]any{raw[0], raw[2]}); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)
+	}
+	if raw[1]["attempt"] != 1.0 || raw[1]["attempts"] != 7.0 {
+		t.Errorf("attempt %v of %v, want 1 of 7", raw[1]["attempt"], raw[1]["attempts"])
 	}
 	if !strings.Contains(got.out, "<valid>") {
 		t.Error("< is escaped, which nobody wants to read")

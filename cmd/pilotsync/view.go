@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ type domainStatus struct {
 	Reason        string      `json:"reason"`
 	Seq           int64       `json:"seq"`
 	Attempt       int         `json:"attempt"`
+	Attempts      *int        `json:"attempts"` // their limit; null where it isn't known
 	NextAttemptAt *time.Time  `json:"next_attempt_at"`
 	UpdatedAt     time.Time   `json:"updated_at"`
 	// AttemptAt is when the last verification was made; only the table shows it.
@@ -35,6 +37,9 @@ func statusOf(v ledger.View) domainStatus {
 	if d.Names == nil {
 		d.Names = []string{} // [] in JSON, not null
 	}
+	if v.Record.Limit > 0 {
+		d.Attempts = &v.Record.Limit
+	}
 	return d
 }
 
@@ -48,6 +53,14 @@ func printJSONLine(w io.Writer, v any) error {
 // inWords is the state with its reason, if it has one.
 func (d domainStatus) inWords() string {
 	return strings.TrimSuffix(string(d.State)+", "+d.Reason, ", ")
+}
+
+// attemptInWords is the attempt of its limit: "3 of 7".
+func (d domainStatus) attemptInWords() string {
+	if d.Attempts == nil {
+		return strconv.Itoa(d.Attempt)
+	}
+	return fmt.Sprintf("%d of %d", d.Attempt, *d.Attempts)
 }
 
 func utc(t *time.Time) *time.Time {

@@ -33,7 +33,11 @@ func (w *world) producers() map[string]producer {
 func (w *world) goClient(ctx context.Context, app string, remove bool, domains []string) ([]receipt, error) {
 	var reqs []enqueue.Request
 	for _, d := range domains {
-		reqs = append(reqs, enqueue.Request{AppID: app, Domain: d, Remove: remove})
+		req := enqueue.Request{AppID: app, Domain: d, Remove: remove}
+		if !remove {
+			req.Attempts = 7 // which the previous release ignores
+		}
+		reqs = append(reqs, req)
 	}
 	got, err := w.client.Enqueue(ctx, reqs...)
 	var receipts []receipt

@@ -77,12 +77,18 @@ func (p *pages) actOnApp(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// request asks for a domain as it was asked for before: its rule for www and its
-// site stay what they are.
+// request asks for a domain as it was asked for before: its rule for www, its site and
+// its limit of attempts stay what they are.
 func request(v ledger.View, remove bool, by string) enqueue.Request {
 	req := enqueue.Request{AppID: v.AppID, Domain: v.Domain, Remove: remove, By: by, WWW: v.Record.WWW, SiteID: v.Record.SiteID}
 	if v.Pending != nil {
 		req.WWW, req.SiteID = v.Pending.WWW, v.Pending.SiteID
+	}
+	if !remove {
+		req.Attempts = v.Record.Attempts
+		if v.Pending != nil && !v.Pending.Remove {
+			req.Attempts = v.Pending.Attempts
+		}
 	}
 	return req
 }

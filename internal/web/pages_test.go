@@ -135,7 +135,7 @@ func pagesOver(t *testing.T, s *shelf, q still, user User) http.Handler {
 
 func shopOn(app string) ledger.View {
 	return ledger.View{AppID: app, Domain: "shop.example.com", State: tasks.Failed, Names: []string{"shop.example.com"}, Seq: 3, UpdatedAt: noon,
-		Record: applist.Record{Domain: "shop.example.com", State: tasks.Failed, WWW: tasks.WWWNever, SiteID: 7}}
+		Record: applist.Record{Domain: "shop.example.com", State: tasks.Failed, WWW: tasks.WWWNever, SiteID: 7, Attempts: 9}}
 }
 
 func TestTheOverviewShowsTroubleFirst(t *testing.T) {
@@ -220,9 +220,10 @@ func TestAnActionIsAskedForAsTheDomainWas(t *testing.T) {
 	}{
 		{"verify", "verify", User{"ada", Act}, nil, nil, []string{"ada app1 shop.example.com"}},
 		{"verify without a login", "verify", User{"", Act}, nil, nil, []string{"operator app1 shop.example.com"}},
-		{"add", "add", User{"ada", Act}, nil, []enqueue.Request{{AppID: "app1", Domain: "shop.example.com", By: "ada", WWW: tasks.WWWNever, SiteID: 7}}, nil},
+		{"add", "add", User{"ada", Act}, nil, []enqueue.Request{{AppID: "app1", Domain: "shop.example.com", By: "ada", WWW: tasks.WWWNever, SiteID: 7, Attempts: 9}}, nil},
 		{"remove", "remove", User{"", Act}, nil, []enqueue.Request{{AppID: "app1", Domain: "shop.example.com", Remove: true, By: "operator", WWW: tasks.WWWNever, SiteID: 7}}, nil},
-		{"add what waits", "add", User{"ada", Act}, &applist.Pending{Change: tasks.Change{SiteID: 8}}, []enqueue.Request{{AppID: "app1", Domain: "shop.example.com", By: "ada", SiteID: 8}}, nil},
+		{"add what waits", "add", User{"ada", Act}, &applist.Pending{Change: tasks.Change{SiteID: 8, Attempts: 4}}, []enqueue.Request{{AppID: "app1", Domain: "shop.example.com", By: "ada", SiteID: 8, Attempts: 4}}, nil},
+		{"add what waits to leave", "add", User{"ada", Act}, &applist.Pending{Change: tasks.Change{SiteID: 8}, Remove: true}, []enqueue.Request{{AppID: "app1", Domain: "shop.example.com", By: "ada", SiteID: 8, Attempts: 9}}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
 package applist
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +18,9 @@ func (p *planner) outcome(s *subject) (o Outcome, changed bool) {
 		r.Seq, r.RequestedAt = s.pending.Seq, s.pending.RequestedAt
 		if s.pending.SiteID != 0 {
 			r.SiteID = s.pending.SiteID
+		}
+		if !s.pending.Remove && !(s.pending.Adopt && s.record.Wanted && s.pending.Attempts == 0) {
+			r.Attempts = s.pending.Attempts
 		}
 	}
 	switch {
@@ -88,7 +92,11 @@ func (p *planner) listed(s *subject, r Record) Outcome {
 	if s.added != s.since {
 		r.AddSeq = s.added
 	}
+	limit := cmp.Or(r.Attempts, p.Rules.Attempts)
 	if !fresh {
+		if r.State.Checking() {
+			r.Limit = max(limit, r.Attempt+1) // the attempt that is on its way is made
+		}
 		event := "asked for again: nothing changed"
 		if len(s.put) > 0 {
 			event = "asked for again: put back " + strings.Join(s.put, ", ")
@@ -96,6 +104,7 @@ func (p *planner) listed(s *subject, r Record) Outcome {
 		return Outcome{Record: r, Event: event}
 	}
 	r.CheckSeq, r.Attempt, r.AttemptAt, r.NextAt, r.PointedHere, r.Certificate = r.Seq, 0, nil, nil, false, nil
+	r.Limit = limit
 	r.Unwatched()
 	event := "put on the list"
 	if len(s.put) == 0 {

@@ -190,3 +190,41 @@ func TestARemovedDomainKeepsNothingThatGoesOn(t *testing.T) {
 		t.Errorf("site %d, order number %d; want 3 and 2", r.SiteID, r.Seq)
 	}
 }
+
+// The last addition decides, as it does about the www form.
+func TestTheLimitOfAttempts(t *testing.T) {
+	t.Parallel()
+	add := func(w *world, attempts int, adopt bool) {
+		w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: w.next(), Attempts: attempts, Adopt: adopt, RequestedAt: start}})
+	}
+	attempted := func(w *world, n int) {
+		w.verified("a.com", func(r *Record) { r.Attempt = n })
+	}
+	for _, c := range []struct {
+		name            string
+		tell            func(*world)
+		attempts, limit int
+	}{
+		{"is the setting's where the addition doesn't say", func(w *world) { add(w, 0, false) }, 0, 5},
+		{"is the addition's", func(w *world) { add(w, 7, false) }, 7, 7},
+		{"is an adoption's", func(w *world) { add(w, 7, true) }, 7, 7},
+		{"follows a later addition", func(w *world) { add(w, 7, false); w.sync(); add(w, 9, false) }, 9, 9},
+		{"goes back to the setting with an addition that doesn't say", func(w *world) { add(w, 7, false); w.sync(); add(w, 0, false) }, 0, 5},
+		{"stays with an adoption that doesn't say", func(w *world) { add(w, 7, false); w.sync(); add(w, 0, true) }, 7, 7},
+		{"follows an adoption", func(w *world) { add(w, 7, false); w.sync(); add(w, 9, true) }, 9, 9},
+		{"is kept of a removed domain, to be asked for again", func(w *world) { add(w, 7, false); w.sync(); w.remove("a.com") }, 7, 7},
+		{"is that of the addition after a removal", func(w *world) { add(w, 7, false); w.remove("a.com"); w.sync(); add(w, 0, false) }, 0, 5},
+		{"leaves an attempt that is on its way, where it is lowered", func(w *world) { add(w, 7, false); w.sync(); attempted(w, 4); add(w, 3, false) }, 3, 5},
+		{"of a verification that has ended stays what it was", func(w *world) { add(w, 7, false); w.sync(); w.checked("a.com"); add(w, 3, false) }, 3, 7},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			w.rules.Attempts = 5
+			c.tell(w)
+			if r := outcome(t, w, "a.com").Record; r.Attempts != c.attempts || r.Limit != c.limit {
+				t.Errorf("asked for %d, limit %d; want %d and %d", r.Attempts, r.Limit, c.attempts, c.limit)
+			}
+		})
+	}
+}

@@ -19,6 +19,7 @@ const Limit = 300
 type Rules struct {
 	WWW       tasks.WWW // for changes that don't say
 	Protected []string  // names that never leave a list
+	Attempts  int       // limit of verification attempts, for changes that don't say
 }
 
 // Input is everything a plan depends on.

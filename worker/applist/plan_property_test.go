@@ -167,7 +167,7 @@ func (w *world) live(s step) {
 	case "hours pass":
 		w.advance(13 * time.Hour)
 	case "setting":
-		w.rules = Rules{WWW: s.WWW, Protected: s.Only}
+		w.rules = Rules{WWW: s.WWW, Protected: s.Only, Attempts: 5}
 	case "memory loss":
 		if s.At == 4 {
 			w.memory = newMemory(w.clock)
@@ -177,7 +177,7 @@ func (w *world) live(s step) {
 
 // drawWorld lets a world live for a while.
 func drawWorld(t *rapid.T) *world {
-	w := &world{memory: newMemory(&clock{t: start}), rules: Rules{WWW: tasks.WWWAlways}}
+	w := &world{memory: newMemory(&clock{t: start}), rules: Rules{WWW: tasks.WWWAlways, Attempts: 5}}
 	for _, s := range rapid.SliceOfN(anyStep, 0, 30).Draw(t, "life") {
 		w.live(s)
 	}

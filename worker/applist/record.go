@@ -33,6 +33,12 @@ type Record struct {
 	CheckSeq int64 `json:"check_seq,omitempty"`
 	// Attempt is the number of verifications made so far.
 	Attempt int `json:"attempt"`
+	// Attempts is the limit that the domain's last addition asked for; 0 leaves it to the
+	// worker's setting.
+	Attempts int `json:"attempts,omitempty"`
+	// Limit is the number of attempts that the verification has, or had, for readers; 0
+	// where a worker of an earlier release wrote the record.
+	Limit int `json:"limit,omitempty"`
 	// PointedHere: DNS was seen pointing at the app's server in some attempt.
 	PointedHere bool       `json:"pointed_here,omitempty"`
 	Certificate *Cert      `json:"certificate,omitempty"`

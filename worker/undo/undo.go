@@ -137,7 +137,8 @@ func Requests(app, by string, add, remove []string, views []ledger.View) []enque
 		if slices.Contains(add, "www."+domain) {
 			www = tasks.WWWAlways
 		}
-		reqs = append(reqs, enqueue.Request{AppID: app, Domain: domain, WWW: www, SiteID: known[domain].Record.SiteID, By: by})
+		reqs = append(reqs, enqueue.Request{AppID: app, Domain: domain, WWW: www,
+			SiteID: known[domain].Record.SiteID, Attempts: known[domain].Record.Attempts, By: by})
 	}
 	for _, name := range remove {
 		base, isForm := strings.CutPrefix(name, "www.")

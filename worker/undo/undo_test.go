@@ -134,7 +134,7 @@ func TestThePointLiesBetweenTwoWritesThatAreKept(t *testing.T) {
 
 // view is a domain that is wanted, by its record.
 func view(domain string, names ...string) ledger.View {
-	return ledger.View{AppID: "app1", Domain: domain, Record: applist.Record{Domain: domain, Wanted: true, Names: names, SiteID: 7, WWW: tasks.WWWAlways}}
+	return ledger.View{AppID: "app1", Domain: domain, Record: applist.Record{Domain: domain, Wanted: true, Names: names, SiteID: 7, Attempts: 9, WWW: tasks.WWWAlways}}
 }
 
 func waits(v ledger.View, remove bool) ledger.View {
@@ -180,10 +180,12 @@ func TestNamesBecomeRequestsOfTheirDomains(t *testing.T) {
 		r.Remove = true
 		return r
 	}
+	again := add("back.example.com", tasks.WWWAlways, 7)
+	again.Attempts = 9
 	if diff := cmp.Diff([]enqueue.Request{
 		remove("off.example.com", tasks.WWWAlways, 7), remove("own.example.com", tasks.WWWAlways, 7),
 		remove("www.only.example.com", "", 0), remove("www.own.example.com", tasks.WWWAlways, 7),
-		add("alone.example.com", tasks.WWWNever, 0), add("back.example.com", tasks.WWWAlways, 7), add("www.form.example.com", tasks.WWWNever, 0),
+		add("alone.example.com", tasks.WWWNever, 0), again, add("www.form.example.com", tasks.WWWNever, 0),
 	}, reqs); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

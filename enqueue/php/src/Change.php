@@ -9,7 +9,9 @@ use Pilotsync\Exception\InvalidInput;
 /** One request to add or remove one domain: what the Go program calls tasks.Change. */
 final class Change
 {
-    private const OPTIONS = ['www', 'site_id', 'adopt'];
+    private const OPTIONS = ['www', 'site_id', 'adopt', 'attempts'];
+    /** The highest limit of verification attempts. */
+    public const MAX_ATTEMPTS = 20;
     private const WWW = ['always', 'main_only', 'never'];
 
     /** @var string */
@@ -24,6 +26,8 @@ final class Change
     private $siteId = 0;
     /** @var bool takes names that are on the list already as they are */
     private $adopt = false;
+    /** @var int limit of the domain's verification attempts; 0 leaves it to the worker's setting */
+    private $attempts = 0;
     /** @var int order number within the app; 0 until it has one */
     private $seq = 0;
     /** @var string */
@@ -31,7 +35,8 @@ final class Change
 
     /**
      * @param array<string, mixed> $options www: always, main_only or never; site_id: a whole number from 0; adopt, of
-     *                                      an addition: true or false. Null is as good as not given.
+     *                                      an addition: true or false; attempts, of an addition: limit of the domain's
+     *                                      verification attempts, 1 to 20. Null is as good as not given.
      * @throws InvalidInput
      */
     public function __construct(string $appId, string $domain, bool $remove, array $options)
@@ -62,6 +67,14 @@ final class Change
             throw new InvalidInput('adopt is ' . self::shown($adopt) . '; it takes true, of an addition only, or false');
         }
         $this->adopt = $adopt;
+        $attempts = $options['attempts'] ?? null;
+        if ($attempts !== null && (!is_int($attempts) || $attempts < 1 || $attempts > self::MAX_ATTEMPTS)) {
+            throw new InvalidInput('attempts is ' . self::shown($attempts) . '; it takes a whole number from 1 to ' . self::MAX_ATTEMPTS);
+        }
+        if ($attempts !== null && $remove) {
+            throw new InvalidInput('attempts is ' . self::shown($attempts) . ' in a removal; it takes it in an addition only');
+        }
+        $this->attempts = $attempts ?? 0;
     }
 
     /** @throws InvalidInput if it can't be the id of a ServerPilot app: ids become part of Redis keys and of URLs */
@@ -104,6 +117,9 @@ final class Change
         $fields['requested_at'] = $this->requestedAt;
         if ($this->adopt) {
             $fields['adopt'] = true;
+        }
+        if ($this->attempts !== 0) {
+            $fields['attempts'] = $this->attempts;
         }
         $fields['v'] = 1;
         return (string) json_encode($fields, JSON_UNESCAPED_SLASHES);

@@ -57,7 +57,9 @@ final class Client
      * @param string               $domain  as people write it
      * @param array<string, mixed> $options www: always, main_only or never, in place of the worker's setting; site_id:
      *                                      WordPress's id of the site, for the webhook; adopt: true takes names that are on
-     *                                      the list already as they are, www form or not
+     *                                      the list already as they are, www form or not; attempts: limit of the
+     *                                      domain's verification attempts, 1 to 20, in place of the worker's setting.
+     *                                      The last addition decides: one without attempts brings the setting back
      * @throws InvalidInput     if something is wrong with what was given; {@see Exception\InvalidDomain} for the domain
      * @throws RedisUnavailable
      * @throws RedisRefused
@@ -123,7 +125,7 @@ final class Client
      * Where a domain stands, as `pilotsync status --json` prints it; null if no worker has heard of it yet.
      *
      * @return array{app_id: string, domain: string, state: string, names: list<string>, reason: string, seq: int,
-     *               attempt: int, next_attempt_at: ?string, updated_at: string}|null
+     *               attempt: int, attempts: ?int, next_attempt_at: ?string, updated_at: string}|null
      * @throws InvalidInput
      * @throws RedisUnavailable
      * @throws RedisRefused

@@ -30,6 +30,7 @@ final class Status
             'reason' => $r['reason'] ?? '',
             'seq' => $r['seq'] ?? 0,
             'attempt' => $r['attempt'] ?? 0,
+            'attempts' => $r['limit'] ?? null,
             'next_attempt_at' => self::utc($r['next_attempt_at'] ?? null),
             'updated_at' => self::utc($r['updated_at'] ?? null),
         ];

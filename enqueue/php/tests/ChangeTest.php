@@ -17,6 +17,29 @@ final class ChangeTest extends TestCase
         $this->assertSame($want, json_decode($change->payload(), true)['requested_at']);
     }
 
+    /**
+     * @dataProvider wrongAttempts
+     * @param mixed $attempts
+     */
+    public function testALimitOfAttemptsThatIsNoneIsRefused($attempts, bool $remove, string $want): void
+    {
+        $this->expectException(\Pilotsync\Exception\InvalidInput::class);
+        $this->expectExceptionMessage($want);
+        new Change('app1', 'example.com', $remove, ['attempts' => $attempts]);
+    }
+
+    /** @return array<string, array{mixed, bool, string}> */
+    public function wrongAttempts(): array
+    {
+        return [
+            'none' => [0, false, 'attempts is 0; it takes a whole number from 1 to 20'],
+            'too many' => [21, false, 'attempts is 21; it takes a whole number from 1 to 20'],
+            'a text' => ['7', false, 'attempts is "7"; it takes a whole number from 1 to 20'],
+            'a fraction' => [1.5, false, 'attempts is 1.5; it takes a whole number from 1 to 20'],
+            'in a removal' => [7, true, 'attempts is 7 in a removal; it takes it in an addition only'],
+        ];
+    }
+
     /** @return array<string, array{string, string, string}> */
     public function times(): array
     {

@@ -417,10 +417,10 @@ change z: it takes a domain as a string', $e->getMessage());
     {
         $redis = $this->server->redis();
         $redis->hSet('pilotsync:{app1}:domains', 'example.com', '{"domain":"example.com","seq":1772366400123457,"wanted":true,"state":"checking-dns",'
-            . '"names":["example.com","www.example.com"],"reason":"points nowhere","attempt":2,"requested_at":"2026-03-01T12:00:00Z",'
+            . '"names":["example.com","www.example.com"],"reason":"points nowhere","attempt":2,"limit":7,"requested_at":"2026-03-01T12:00:00Z",'
             . '"updated_at":"2026-03-01T13:00:00.123456789+01:00","next_attempt_at":"2026-03-01T12:04:00Z"}');
         $want = ['app_id' => 'app1', 'domain' => 'example.com', 'state' => 'checking-dns', 'names' => ['example.com', 'www.example.com'],
-            'reason' => 'points nowhere', 'seq' => 1772366400123457, 'attempt' => 2, 'next_attempt_at' => '2026-03-01T12:04:00Z',
+            'reason' => 'points nowhere', 'seq' => 1772366400123457, 'attempt' => 2, 'attempts' => 7, 'next_attempt_at' => '2026-03-01T12:04:00Z',
             'updated_at' => '2026-03-01T12:00:00.123456789Z'];
         self::assertSame($want, $this->client()->status('Example.com'));
 
@@ -446,7 +446,7 @@ change z: it takes a domain as a string', $e->getMessage());
         $redis->del('pilotsync:{app1}:sync');
         $redis->hSet('pilotsync:{app1}:pending', 'example.com', '{"app_id":"app1","domain":"example.com","seq":1772366400123999,'
             . '"requested_at":"2026-03-01T12:05:00Z","remove":true,"recorded_at":"2026-03-01T12:05:01Z"}');
-        $alone = ['reason' => 'waits to be taken off the list', 'names' => ['example.com'], 'attempt' => 0, 'next_attempt_at' => null];
+        $alone = ['reason' => 'waits to be taken off the list', 'names' => ['example.com'], 'attempt' => 0, 'attempts' => null, 'next_attempt_at' => null];
         self::assertSame(array_merge($want, $waits, $alone), $this->client()->status('example.com'));
     }
 }
