@@ -16,7 +16,7 @@ func group(r doctor.Result) string {
 		return "Network"
 	case doctor.CheckWorkers, doctor.CheckDryRun, doctor.CheckBacklog, doctor.CheckTasks, doctor.CheckArchive, doctor.CheckTrouble, doctor.CheckServed:
 		return "Work"
-	case doctor.CheckWebhook:
+	case doctor.CheckWebhook, doctor.CheckEvents:
 		return "Webhook"
 	case doctor.CheckApp, doctor.CheckRoom, doctor.CheckCertificate, doctor.CheckAddress:
 		return "App " + r.App

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hibiken/asynq"
+
 	"pilotsync/worker"
 )
 
@@ -26,7 +28,7 @@ const (
 // It takes at most half a minute, and longer only where many apps have to be read
 // at the rate that cfg allows. When ctx ends, what isn't done counts as not checked.
 func Run(ctx context.Context, cfg worker.Config, redisShown string) []Result {
-	var redis, dns, api, accounts, queues, hooks []Result
+	var redis, dns, api, accounts, queues, hooks, events []Result
 	answers := make(chan bool, 1) // whether Redis does
 	var all sync.WaitGroup
 	all.Go(func() {
@@ -35,6 +37,7 @@ func Run(ctx context.Context, cfg worker.Config, redisShown string) []Result {
 		answers <- works
 		if works {
 			queues = checkQueues(ctx, cfg)
+			events = []Result{checkEvents(asynq.NewInspectorFromRedisClient(cfg.Redis), time.Now())}
 		}
 	})
 	all.Go(func() { dns = checkDNS(ctx, cfg) })
@@ -44,7 +47,7 @@ func Run(ctx context.Context, cfg worker.Config, redisShown string) []Result {
 	all.Wait()
 
 	var results []Result
-	for _, part := range [][]Result{redis, dns, api, accounts, queues, hooks} {
+	for _, part := range [][]Result{redis, dns, api, accounts, queues, hooks, events} {
 		results = append(results, part...)
 	}
 	return results

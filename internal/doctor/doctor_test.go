@@ -121,7 +121,7 @@ func TestWhereAllIsInOrderEachCheckSaysSo(t *testing.T) {
 		CheckAPI, CheckAPIClock, CheckCredentials, CheckCard,
 		CheckApp + " app1", CheckRoom + " app1", CheckCertificate + " app1", CheckAddress + " app1",
 		CheckApp + " app2", CheckRoom + " app2", CheckCertificate + " app2", CheckAddress + " app2",
-		CheckOutbound, CheckWorkers, CheckDryRun, CheckBacklog, CheckTasks, CheckArchive, CheckTrouble, CheckServed, CheckWebhook}
+		CheckOutbound, CheckWorkers, CheckDryRun, CheckBacklog, CheckTasks, CheckArchive, CheckTrouble, CheckServed, CheckWebhook, CheckEvents}
 	var got []string
 	results := w.run()
 	for _, r := range results {
@@ -205,6 +205,7 @@ func TestEachFaultIsFoundByItsCheck(t *testing.T) {
 		{"no webhook", func(w *world) { w.cfg.Webhook = worker.Webhook{} }, CheckWebhook, OK, "none is set"},
 		{"a webhook that is down", func(w *world) { w.cfg.Webhook.URL = "http://" + closed(w.t) + "/" + hush }, CheckWebhook, Failure, "can't be reached"},
 		{"a webhook that isn't there", func(w *world) { w.answering(404) }, CheckWebhook, Failure, "answers 404"},
+		{"a webhook that refuses everything", func(w *world) { w.answering(403) }, CheckWebhook, Failure, "answers 403"},
 		{"a webhook in trouble", func(w *world) { w.answering(500) }, CheckWebhook, Failure, "answers 500"},
 		{"an app's own webhook that isn't there", func(w *world) {
 			gone := httptest.NewServer(http.NotFoundHandler())

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -167,16 +168,100 @@ func TestServerPilotsClockIsReadFromItsAnswer(t *testing.T) {
 	want{Failure, "behind"}.check(t, judgeAPIClock(at(-time.Minute)))
 }
 
-func TestAWebhookIsJudgedByItsStatus(t *testing.T) {
+func TestAWebhookIsJudgedByItsAnswer(t *testing.T) {
 	t.Parallel()
-	for status, want := range map[int]want{
-		200: {OK, "answers 200"}, 401: {OK, "answers 401"}, 405: {OK, "answers 405"},
-		301: {Warning, "a redirect to h2, which isn't followed"}, 410: {Warning, "answers 410"},
-		404: {Failure, "answers 404"}, 502: {Failure, "answers 502"},
+	const route, unknown, page = "null", "[]", "<!DOCTYPE html><title>Log in</title>"
+	for _, c := range []struct {
+		status    int
+		wordpress bool
+		body      string
+		want      want
+	}{
+		{200, true, route, want{OK, "answers 200, so it is there"}},
+		{200, true, `{"methods":["POST"]}`, want{OK, "answers 200"}},
+		{200, true, unknown, want{Failure, "doesn't know the plugin's address"}},
+		{200, true, page, want{Failure, "another page is in its place"}},
+		{200, false, page, want{OK, "answers 200"}},
+		{204, false, "", want{OK, "answers 204"}},
+		{401, true, "", want{Failure, "answers 401; WordPress answers 200"}},
+		{403, true, "", want{Failure, "answers 403; WordPress answers 200"}},
+		{405, true, "", want{Failure, "answers 405; WordPress answers 200"}},
+		{401, false, "", want{Failure, "answers 401"}},
+		{403, false, "", want{Failure, "answers 403"}},
+		{405, false, "", want{OK, "answers 405"}},
+		{400, false, "", want{Warning, "answers 400 to OPTIONS"}},
+		{429, true, "", want{Warning, "answers 429"}},
+		{301, true, "", want{Warning, "a redirect to h2, which isn't followed"}},
+		{410, false, "", want{Warning, "answers 410"}},
+		{404, false, "", want{Failure, "answers 404"}},
+		{502, true, "", want{Failure, "answers 502"}},
 	} {
-		want.check(t, judgeWebhook("h", answer{status: status, location: "h2"}))
+		t.Run(fmt.Sprintf("%d, WordPress %v, %.10s", c.status, c.wordpress, c.body), func(t *testing.T) {
+			t.Parallel()
+			c.want.check(t, judgeWebhook("h", c.wordpress, answer{status: c.status, location: "h2", body: []byte(c.body)}))
+		})
 	}
-	want{Failure, "can't be reached: refused"}.check(t, judgeWebhook("h", answer{err: errors.New("refused")}))
+	want{Failure, "can't be reached: refused"}.check(t, judgeWebhook("h", true, answer{err: errors.New("refused")}))
+}
+
+func TestAWebhooksClockIsComparedWithTheAgeOfASignature(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for ahead, want := range map[time.Duration]want{
+		0: {OK, "it is there"}, 50 * time.Second: {OK, "it is there"}, -50 * time.Second: {OK, "it is there"},
+		2 * time.Minute:  {Warning, "is 2m1s ahead of this machine's; from five minutes on"},
+		-4 * time.Minute: {Warning, "is 4m0s behind this machine's; from five minutes on"},
+		6 * time.Minute:  {Failure, "is 6m1s ahead of this machine's: it refuses all events"},
+		-time.Hour:       {Failure, "is 1h0m0s behind this machine's: it refuses all events"},
+	} {
+		a := answer{status: 204, date: now.Add(ahead).Format(http.TimeFormat), before: now, after: now}
+		want.check(t, judgeWebhook("h", false, a))
+	}
+	want{OK, "it is there"}.check(t, judgeWebhook("h", false, answer{status: 204, date: "soon"}))
+}
+
+func TestTheAddressOfWordPressIsKnown(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]bool{
+		"https://network.example/wp-json/pilotsync/v1/webhook":      true,
+		"https://network.example/sub/wp-json/pilotsync/v1/webhook":  true,
+		"https://network.example/?rest_route=/pilotsync/v1/webhook": true,
+		"https://hooks.example/pilotsync":                           false,
+		"https://hooks.example/?to=wp-json":                         false,
+	} {
+		if got := isWordPress(address); got != want {
+			t.Errorf("%s: %v", address, got)
+		}
+	}
+}
+
+func TestEventsThatKeepFailingAreFoundWithTheLastAnswer(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	event := func(age, failed time.Duration, says string) *asynq.TaskInfo {
+		e := tasks.Event{Type: tasks.AppBlocked, AppID: "app1", Reason: "x", At: now.Add(-age)}
+		return &asynq.TaskInfo{Payload: tasks.Encode(e), LastErr: says, LastFailedAt: now.Add(-failed)}
+	}
+	type list = []*asynq.TaskInfo
+	refused, away := event(2*time.Hour, time.Minute, "it answered 401"), event(3*time.Hour, 10*time.Minute, "it is away")
+	for _, c := range []struct {
+		name             string
+		retrying, failed list
+		want             want
+	}{
+		{"none", nil, nil, want{OK, "no event keeps failing"}},
+		{"one that failed just now", list{event(30*time.Second, time.Second, "it answered 502")}, nil, want{OK, "no event keeps failing"}},
+		{"one that was never sent", list{event(time.Hour, 0, "")}, nil, want{OK, "no event keeps failing"}},
+		{"one that is sent again and again", list{refused}, nil, want{Warning, "1 event keeps failing, the oldest for 2h0m0s; the last answer: it answered 401"}},
+		{"several", list{away, refused}, nil, want{Warning, "2 events keep failing, the oldest for 3h0m0s; the last answer: it answered 401"}},
+		{"one that was given up", nil, list{away}, want{Warning, "1 event was given up; the last answer: it is away"}},
+		{"both", list{refused}, list{away, away}, want{Warning, "1 event keeps failing, the oldest for 2h0m0s, and 2 were given up; the last answer: it answered 401"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.want.check(t, judgeEvents(c.retrying, c.failed, now))
+		})
+	}
 }
 
 func TestWorkIsJudgedByWhatWaits(t *testing.T) {

@@ -70,6 +70,7 @@ type answer struct {
 	status        int
 	date          string // the header of that name
 	location      string // the host that a redirect leads to
+	body          []byte // the beginning of it
 	before, after time.Time
 	err           error // without the URL, which may hold a key
 }
@@ -93,7 +94,7 @@ func call(ctx context.Context, method, address string) answer {
 		return a
 	}
 	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // what is in it doesn't matter
+	a.body, _ = io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // a part of it says enough
 	a.status, a.date = resp.StatusCode, resp.Header.Get("Date")
 	if to, err := resp.Location(); err == nil {
 		a.location = to.Host
@@ -131,13 +132,23 @@ func judgeAPI(host string, a answer) Result {
 }
 
 func judgeAPIClock(a answer) Result {
-	at, err := http.ParseTime(a.date)
+	ahead, about, err := a.skew()
 	if err != nil {
 		return warning(CheckAPIClock, "ServerPilot's answer doesn't tell its time", "Check by yourself that this machine's clock is right (timedatectl).")
 	}
+	return judgeSkew(CheckAPIClock, "ServerPilot's", ahead, about)
+}
+
+// skew is by how much the clock that the header Date comes from is ahead of this
+// machine's, and by how much that may be wrong.
+func (a answer) skew() (ahead, about time.Duration, err error) {
+	at, err := http.ParseTime(a.date)
+	if err != nil {
+		return 0, 0, fmt.Errorf("the header Date: %w", err)
+	}
 	at = at.Add(500 * time.Millisecond) // it is cut to the second
 	took := a.after.Sub(a.before)
-	return judgeSkew(CheckAPIClock, "ServerPilot's", at.Sub(a.before.Add(took/2)), took/2+500*time.Millisecond)
+	return at.Sub(a.before.Add(took / 2)), took/2 + 500*time.Millisecond, nil
 }
 
 // checkOutbound connects to the addresses that verifications connect to.

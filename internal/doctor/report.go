@@ -49,6 +49,7 @@ const (
 	CheckTrouble     = "trouble"
 	CheckServed      = "served"
 	CheckWebhook     = "webhook"
+	CheckEvents      = "events"
 )
 
 // Result is the outcome of one check. Its texts hold no secret.

@@ -1,15 +1,26 @@
 package doctor
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"pilotsync/worker"
 )
+
+// signatureAge is how old a signature may be for a receiver, and how far its clock may
+// be ahead or behind: the tolerance of Standard Webhooks, and of the WordPress plugin.
+const signatureAge = 5 * time.Minute
+
+// clockWarning is the difference of clocks that leaves little of signatureAge.
+const clockWarning = time.Minute
 
 // checkWebhooks asks each webhook for its options: an event it didn't get before
 // would have to be a false one.
@@ -36,12 +47,21 @@ func checkWebhooks(ctx context.Context, cfg worker.Config) []Result {
 		if len(of) > 1 {
 			name += " (apps " + strings.Join(of[address], ", ") + ")"
 		}
-		return judgeWebhook(name, call(ctx, http.MethodOptions, address))
+		return judgeWebhook(name, isWordPress(address), call(ctx, http.MethodOptions, address))
 	})
 }
 
-func judgeWebhook(name string, a answer) Result {
+// isWordPress reports whether a URL is one of WordPress's REST API, in either form.
+func isWordPress(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (strings.Contains(u.Path, "/wp-json/") || u.Query().Has("rest_route"))
+}
+
+// judgeWebhook judges by the answer to a request for the options. WordPress's REST API
+// answers 200 to it, without a login. Other receivers needn't know the method.
+func judgeWebhook(name string, wordpress bool, a answer) Result {
 	detail := fmt.Sprintf("the webhook at %s answers %d", name, a.status)
+	const inFront = "Something in front of WordPress blocks the request, such as a password for the site, a firewall or a security plugin: let POST and OPTIONS of this address through."
 	switch {
 	case a.err != nil:
 		return failure(CheckWebhook, fmt.Sprintf("the webhook at %s can't be reached: %v", name, a.err),
@@ -54,6 +74,53 @@ func judgeWebhook(name string, a answer) Result {
 		return warning(CheckWebhook, detail, "If an event is answered so, too, no more are sent there until a worker is started; check PILOTSYNC_WEBHOOK_URL.")
 	case a.status >= 300 && a.status <= 399:
 		return warning(CheckWebhook, fmt.Sprintf("%s, a redirect to %s, which isn't followed", detail, a.location), "Set PILOTSYNC_WEBHOOK_URL to the final address.")
+	case a.status == http.StatusTooManyRequests:
+		return warning(CheckWebhook, detail, "Events are sent again later. If it lasts, exempt this address from the limit of requests in front of it.")
+	case wordpress && a.status >= 400:
+		return failure(CheckWebhook, detail+"; WordPress answers 200", inFront)
+	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
+		return failure(CheckWebhook, detail, inFront+" A receiver of your own must answer OPTIONS without a signature.")
+	case a.status >= 400 && a.status != http.StatusMethodNotAllowed:
+		return warning(CheckWebhook, detail+" to OPTIONS", "Whether it takes events is not known; 'pilotsync events' shows it.")
+	case wordpress:
+		if problem := a.routeProblem(); problem != "" {
+			return failure(CheckWebhook, detail+", but "+problem, "Check that PILOTSYNC_WEBHOOK_URL names the network's main site, that the plugin is active for the network, and that its notices in the network admin name no problem.")
+		}
 	}
-	return ok(CheckWebhook, detail+", so it is there (no event was sent)")
+	return judgeReceiversClock(name, detail+", so it is there (no event was sent)", a)
+}
+
+// routeProblem is what is wrong with WordPress's answer about the plugin's route. For a
+// route that it doesn't know it is 200, too, but with an empty array.
+func (a answer) routeProblem() string {
+	var data any
+	if json.Unmarshal(bytes.TrimPrefix(a.body, []byte("\xef\xbb\xbf")), &data) != nil {
+		return "not as WordPress's REST API does; another page is in its place"
+	}
+	if routes, isArray := data.([]any); isArray && len(routes) == 0 {
+		return "WordPress doesn't know the plugin's address"
+	}
+	return ""
+}
+
+// judgeReceiversClock compares the header Date of an answer with the age that a
+// signature may have. Without that header nothing is known.
+func judgeReceiversClock(name, fine string, a answer) Result {
+	ahead, about, err := a.skew()
+	if err != nil {
+		return ok(CheckWebhook, fine)
+	}
+	apart, which := ahead, "ahead of"
+	if apart < 0 {
+		apart, which = -apart, "behind"
+	}
+	detail := fmt.Sprintf("the clock of the webhook at %s is %s %s this machine's", name, roundly(apart), which)
+	const remedy = "Let NTP set the clocks of both machines (timedatectl set-ntp true)."
+	switch sure := apart - about; {
+	case sure >= signatureAge:
+		return failure(CheckWebhook, detail+": it refuses all events, since a signature may be five minutes old", remedy)
+	case sure >= clockWarning:
+		return warning(CheckWebhook, detail+"; from five minutes on it refuses all events", remedy)
+	}
+	return ok(CheckWebhook, fine)
 }

@@ -1,0 +1,80 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"pilotsync/tasks"
+)
+
+const (
+	eventsRead = 1000 // of each state
+	// keepsFailing is how long an event must have been sent in vain to count. A
+	// receiver that restarts is back within that time.
+	keepsFailing = time.Minute
+)
+
+// checkEvents finds the events that their receivers don't take.
+func checkEvents(inspector *asynq.Inspector, now time.Time) Result {
+	retrying, err := inspector.ListRetryTasks(tasks.QueueEvents, asynq.PageSize(eventsRead))
+	if errors.Is(err, asynq.ErrQueueNotFound) {
+		return judgeEvents(nil, nil, now)
+	}
+	if err != nil {
+		return unread(CheckEvents, err)
+	}
+	failed, err := inspector.ListArchivedTasks(tasks.QueueEvents, asynq.PageSize(eventsRead))
+	if err != nil {
+		return unread(CheckEvents, err)
+	}
+	return judgeEvents(retrying, failed, now)
+}
+
+// judgeEvents judges by the events that are sent again and by those that were given up.
+func judgeEvents(retrying, failed []*asynq.TaskInfo, now time.Time) Result {
+	var last *asynq.TaskInfo // the one that was sent last
+	note := func(t *asynq.TaskInfo) {
+		if last == nil || t.LastFailedAt.After(last.LastFailedAt) {
+			last = t
+		}
+	}
+	again, oldest := 0, now
+	for _, t := range retrying {
+		e, err := tasks.Decode[tasks.Event](t.Payload)
+		if err != nil || t.LastErr == "" || now.Sub(e.At) < keepsFailing {
+			continue
+		}
+		again++
+		if e.At.Before(oldest) {
+			oldest = e.At
+		}
+		note(t)
+	}
+	for _, t := range failed {
+		note(t)
+	}
+	if last == nil {
+		return ok(CheckEvents, "no event keeps failing")
+	}
+	answer := "the last answer: " + last.LastErr
+	const remedy = "'pilotsync events' shows them. Each is sent for two days; 'pilotsync events replay ID' sends it once more. The plugin itself answers 401 where the secrets differ or a clock is wrong."
+	switch {
+	case again == 0:
+		return warning(CheckEvents, fmt.Sprintf("%s given up; %s", counted(len(failed), "event was", "events were"), answer), remedy)
+	case len(failed) == 0:
+		return warning(CheckEvents, fmt.Sprintf("%s failing, the oldest for %s; %s", counted(again, "event keeps", "events keep"), roundly(now.Sub(oldest)), answer), remedy)
+	}
+	return warning(CheckEvents, fmt.Sprintf("%s failing, the oldest for %s, and %s given up; %s", counted(again, "event keeps", "events keep"),
+		roundly(now.Sub(oldest)), counted(len(failed), "was", "were"), answer), remedy)
+}
+
+// counted is a number with the words that go with it.
+func counted(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
+}
