@@ -143,6 +143,9 @@ type Event struct {
 	State  State    `json:"state,omitempty"`
 	Names  []string `json:"names,omitempty"`
 	SiteID int64    `json:"site_id,omitempty"`
+	// CertificateUntil is the end of the certificate that a verification last saw on
+	// the domain, valid or not; zero where none was seen.
+	CertificateUntil time.Time `json:"certificate_until,omitzero"`
 
 	Reason string `json:"reason"`
 	// At is when it happened, by Redis's clock in whole microseconds. Of two events

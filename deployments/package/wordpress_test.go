@@ -55,6 +55,7 @@ func TestThePackagesREADMEGetsADomainFromWordPressToDone(t *testing.T) {
 		t.Errorf("wp pilotsync test says\n%s", out)
 	}
 	m.step(`["map", "shop.example.com"]`)
+	m.step(`["queue"]`)
 	m.await("the mapped domain is done in WordPress", `curl() { exec 3<>/dev/tcp/127.0.0.1/7008; printf 'POST /?test HTTP/1.0\r\nContent-Length: 2\r\n\r\n[]' >&3; cat <&3; }; curl`,
 		`"shop.example.com":"done secure"`)
 	m.must(`REDIS_URL=$(sed -n 's/^REDIS_URL=//p' /etc/pilotsync/pilotsync.env) pilotsync status shop.example.com --json | grep -q '"done"'`)
@@ -91,11 +92,12 @@ func pasted(t *testing.T, file, section string) (commands []string) {
 func (m *machine) wordPress(lines string) {
 	m.t.Helper()
 	run(m.t, "cp", "-rL", "/usr/share/wordpress", filepath.Join(m.root, "srv/site"))
-	for _, file := range []string{"wp-config.php", "install.php", "cli.php"} {
+	for _, file := range []string{"wp-config.php", "install.php", "cli.php", "ultimate-multisite.php"} {
 		run(m.t, "cp", filepath.Join(site, file), filepath.Join(m.root, "srv/site", file))
 	}
 	m.must("mkdir -p /srv/site/wp-content/mu-plugins")
-	run(m.t, "cp", filepath.Join(site, "ultimate-multisite.php"), filepath.Join(m.root, "srv/site/wp-content/mu-plugins"))
+	run(m.t, "cp", filepath.Join(site, "orders.php"), filepath.Join(m.root, "srv/site/wp-content/mu-plugins"))
+	run(m.t, "cp", filepath.Join(site, "sunrise.php"), filepath.Join(m.root, "srv/site/wp-content"))
 	m.put("/srv/lines.php", lines+"\n", 0o600)
 	m.must("sed -i '/^require_once ABSPATH/e cat /srv/lines.php' /srv/site/wp-config.php")
 	const environment = "export TEST_DB_SOCKET=/srv/db.sock; "

@@ -101,7 +101,9 @@ func (p *planner) listed(s *subject, r Record) Outcome {
 		if len(s.put) > 0 {
 			event = "asked for again: put back " + strings.Join(s.put, ", ")
 		}
-		return Outcome{Record: r, Event: event}
+		// Its state is told again: the mapping may be new, restored from a backup, or
+		// have missed the event.
+		return Outcome{Record: r, Event: event, Told: true}
 	}
 	r.CheckSeq, r.Attempt, r.AttemptAt, r.NextAt, r.PointedHere, r.Certificate = r.Seq, 0, nil, nil, false, nil
 	r.Limit = limit

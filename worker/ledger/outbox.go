@@ -65,13 +65,20 @@ func (l *Ledger) Sent(ctx context.Context, app string, told ...Told) error {
 // The events below get their time from Redis, when they are put into the outbox.
 
 func stateEvent(app string, r applist.Record) string {
-	return encode(tasks.Event{Type: tasks.DomainState, AppID: app, Domain: r.Domain, Seq: r.Seq, State: r.State,
-		Names: r.Names, Reason: r.Reason, SiteID: r.SiteID})
+	return domainEvent(tasks.DomainState, app, r)
 }
 
 func expiringEvent(app string, r applist.Record) string {
-	return encode(tasks.Event{Type: tasks.CertificateExpiring, AppID: app, Domain: r.Domain, Seq: r.Seq, State: r.State,
-		Names: r.Names, Reason: r.Reason, SiteID: r.SiteID})
+	return domainEvent(tasks.CertificateExpiring, app, r)
+}
+
+func domainEvent(kind tasks.EventType, app string, r applist.Record) string {
+	e := tasks.Event{Type: kind, AppID: app, Domain: r.Domain, Seq: r.Seq, State: r.State,
+		Names: r.Names, Reason: r.Reason, SiteID: r.SiteID}
+	if r.Certificate != nil {
+		e.CertificateUntil = r.Certificate.NotAfter
+	}
+	return encode(e)
 }
 
 func blockedEvent(app string, t applist.Trouble) string {

@@ -40,13 +40,13 @@ func TestTheOutboxKeepsEachEventWithATimeOfItsOwnUntilItIsSent(t *testing.T) {
 	sync(unpaid)
 	sync(unpaid)
 	r := record("a.example.com", first)
-	r.SiteID = 7
+	r.SiteID, r.Certificate = 7, &applist.Cert{NotAfter: start}
 	sync(nil, applist.Outcome{Record: r, Told: true})
 	at := func(us int) time.Time { return start.Add(time.Duration(us) * time.Microsecond) }
 	want := []Told{
 		{Event: tasks.Event{Type: tasks.AppBlocked, AppID: testApp, Reason: "no card", At: at(0)}},
 		{Event: tasks.Event{Type: tasks.DomainState, AppID: testApp, Domain: "a.example.com", Seq: first, State: tasks.CheckingDNS,
-			Names: []string{"a.example.com"}, SiteID: 7, At: at(1)}},
+			Names: []string{"a.example.com"}, SiteID: 7, CertificateUntil: start, At: at(1)}},
 		{Event: tasks.Event{Type: tasks.AppRecovered, AppID: testApp, Reason: "its domain list can be read and written again", At: at(2)}},
 	}
 	got := outbox(t, l, 10)

@@ -7,24 +7,68 @@
 
 namespace Pilotsync\WordPress;
 
-/** For each domain the time of the last event that was applied, and when its mapping got another name. */
+/**
+ * For each domain what the last event said that was applied, whether that is a problem of a site that is still served, and
+ * when its mapping got another name.
+ */
 final class Domains {
 
 	/**
-	 * Whether an event is newer than the last one applied. No two events of an app have the same time, so one that comes
-	 * again isn't.
+	 * What is known of a domain: at, renamed_at, asked_at, state, reason, problem.
 	 *
 	 * @param string $domain The name.
-	 * @param string $at     The event's time, in UTC with microseconds, so that text compares as time does.
+	 * @return object|null
 	 */
-	public function is_news( string $domain, string $at ): bool {
-		$last = $this->row( $domain );
-		return null === $last || strcmp( $at, $last->at ) > 0;
+	public function find( string $domain ) {
+		global $wpdb;
+		return $wpdb->get_row( $wpdb->prepare( 'SELECT * FROM ' . Schema::domains() . ' WHERE hash = %s', md5( $domain ) ) ); // phpcs:ignore WordPress.DB.PreparedSQL
 	}
 
-	/** Notes an event as applied. */
-	public function note_event( string $domain, string $at ): void {
-		$this->write( $domain, array( 'at' => $at ) );
+	/**
+	 * Notes an event as applied.
+	 *
+	 * @param Event $event   The event.
+	 * @param bool  $problem Whether it is a problem of a site that is still served.
+	 */
+	public function note_event( Event $event, bool $problem ): void {
+		$this->write(
+			$event->domain,
+			array(
+				'at'      => $event->at,
+				'state'   => $event->state,
+				'reason'  => $event->reason,
+				'problem' => (int) $problem,
+			)
+		);
+	}
+
+	/**
+	 * Notes that a name is none that can be handed over.
+	 *
+	 * @param string $domain  The name.
+	 * @param string $reason  Why.
+	 * @param bool   $problem Whether its site is still served.
+	 */
+	public function note_refused( string $domain, string $reason, bool $problem ): void {
+		$this->write(
+			$domain,
+			array(
+				'state'   => 'rejected',
+				'reason'  => $reason,
+				'problem' => (int) $problem,
+			)
+		);
+	}
+
+	/**
+	 * Domains with a problem whose sites were still served when it was told, the latest first.
+	 *
+	 * @param int $limit How many at most.
+	 * @return object[] domain, state, reason, at.
+	 */
+	public function problems( int $limit ): array {
+		global $wpdb;
+		return (array) $wpdb->get_results( $wpdb->prepare( 'SELECT domain, state, reason, at FROM ' . Schema::domains() . ' WHERE problem = 1 ORDER BY at DESC, hash LIMIT %d', $limit ) ); // phpcs:ignore WordPress.DB.PreparedSQL
 	}
 
 	/** Notes that a mapping no longer has this name. */
@@ -34,18 +78,13 @@ final class Domains {
 
 	/** Whether a mapping lost this name within the last $seconds. */
 	public function renamed_within( string $domain, int $seconds ): bool {
-		$row = $this->row( $domain );
+		$row = $this->find( $domain );
 		return null !== $row && (int) $row->renamed_at > time() - $seconds;
-	}
-
-	private function row( string $domain ) {
-		global $wpdb;
-		return $wpdb->get_row( $wpdb->prepare( 'SELECT * FROM ' . Schema::domains() . ' WHERE hash = %s', md5( $domain ) ) ); // phpcs:ignore WordPress.DB.PreparedSQL
 	}
 
 	private function write( string $domain, array $values ): void {
 		global $wpdb;
-		if ( $this->row( $domain ) ) {
+		if ( $this->find( $domain ) ) {
 			$done = $wpdb->update( Schema::domains(), $values, array( 'hash' => md5( $domain ) ) );
 		} else {
 			$done = $wpdb->insert( Schema::domains(), $values + array( 'hash' => md5( $domain ), 'domain' => $domain ) );

@@ -22,6 +22,13 @@ final class Event {
 	public $domain = '';
 	/** @var string */
 	public $state = '';
+	/** @var string The end of the certificate that was last seen, in the form of $at; empty if none was, or an older worker sent this. */
+	public $certificate_until = '';
+
+	/** Whether the certificate that was last seen had ended when this happened. */
+	public function certificate_over(): bool {
+		return '' !== $this->certificate_until && strcmp( $this->certificate_until, $this->at ) <= 0;
+	}
 
 	/**
 	 * Reads an event; null if it is none.
@@ -48,6 +55,9 @@ final class Event {
 					return null;
 				}
 				$event->$field = $body[ $field ];
+			}
+			if ( isset( $body['certificate_until'] ) && is_string( $body['certificate_until'] ) ) {
+				$event->certificate_until = self::utc( $body['certificate_until'] );
 			}
 		}
 		return '' === $event->at ? null : $event;

@@ -82,70 +82,57 @@ final class Events {
 	}
 
 	private function domain( Event $event ): string {
-		if ( ! $this->domains->is_news( $event->domain, $event->at ) ) {
-			return 'old';
+		$last = $this->domains->find( $event->domain );
+		if ( $last && strcmp( $event->at, $last->at ) <= 0 ) {
+			return 'old'; // No two events of an app have the same time, so one that comes again is old.
 		}
 		$mapping = Mapping::find( $event->domain );
-		$name    = $mapping ? $mapping->get_domain() : $event->domain;
-		$result  = 'applied';
+		$active  = $mapping && Mapping::is_active( $mapping );
+		$problem = $active && Stage::is_problem( $event->state, (string) $mapping->get_stage(), $last ? $last->state : '', $last && $last->problem );
 		if ( $mapping ) {
-			$this->set( $mapping, $event );
-		} elseif ( 'removed' !== $event->state ) {
-			$result = 'unknown'; // Such as a subsite's own name, which has no mapping.
+			$this->set( $mapping, $event, $active );
 		}
-		$problem = in_array( $event->state, array( 'failed', 'rejected', 'done-without-ssl' ), true );
-		Log::domain( $name, $event->state . ( '' === $event->reason ? '' : ': ' . $event->reason ), $problem ? 'error' : 'info' );
+		$this->log( $event, $mapping, $active );
 		// At last: an event whose mapping couldn't be saved comes again, and must be news then.
-		$this->domains->note_event( $event->domain, $event->at );
-		return $result;
+		$this->domains->note_event( $event, $problem );
+		// A subsite's own name may have no mapping.
+		return $mapping || 'removed' === $event->state ? 'applied' : 'unknown';
 	}
 
 	/**
-	 * Sets a mapping's stage and secure flag.
+	 * Sets a mapping's stage and secure flag, where the event changes them.
 	 *
 	 * @param object $mapping Ultimate Multisite's domain.
 	 * @param Event  $event   The event.
+	 * @param bool   $active  Whether the mapping is in an active stage.
 	 * @throws \RuntimeException If it could not be saved.
 	 */
-	private function set( $mapping, Event $event ): void {
-		$was    = is_callable( array( $mapping, 'get_stage' ) ) ? (string) $mapping->get_stage() : '';
-		$stage  = self::stage( $event->state, $was );
-		$secure = 'done' === $stage;
-		$same   = $was === $stage && is_callable( array( $mapping, 'is_secure' ) ) && $mapping->is_secure() === $secure;
-		if ( '' === $stage || $same ) {
-			return; // Saving a mapping empties the whole object cache.
+	private function set( $mapping, Event $event, bool $active ): void {
+		$stage = (string) $mapping->get_stage();
+		$next  = Stage::next( $event->state, $stage, $active, $event->certificate_over(), Mapping::has_ssl_failed() );
+		if ( null === $next ) {
+			return;
 		}
-		$mapping->set_stage( $stage );
-		// Ultimate Multisite sends visitors to https where this is set.
-		$mapping->set_secure( $secure );
-		$saved = $mapping->save();
-		if ( is_wp_error( $saved ) ) {
-			throw new \RuntimeException( $event->domain . ' could not be saved: ' . $saved->get_error_message() );
+		list( $new, $secure ) = $next;
+		if ( $new !== $stage || null !== $secure && (bool) $mapping->is_secure() !== $secure ) {
+			Mapping::save( $mapping, $new, $secure );
 		}
 	}
 
 	/**
-	 * The stage that a state is, of those that every version of Ultimate Multisite has.
+	 * Writes an event to the domain's log.
 	 *
-	 * @param string $state pilotsync's.
-	 * @param string $was   The stage until now.
-	 * @return string Empty if there is nothing to set.
+	 * @param Event       $event   The event.
+	 * @param object|null $mapping Ultimate Multisite's domain, as it is by now.
+	 * @param bool        $active  Whether its site was served before.
 	 */
-	private static function stage( string $state, string $was ): string {
-		switch ( $state ) {
-			case 'checking-dns':
-			case 'checking-ssl-cert':
-			case 'done':
-			case 'done-without-ssl':
-			case 'failed':
-				return $state;
-			case 'pending':
-				// A domain that works goes on working while a change of it waits.
-				return in_array( $was, array( 'done', 'done-without-ssl' ), true ) ? '' : 'checking-dns';
-			case 'rejected':
-			case 'removed': // Though it is still mapped: somebody took it off elsewhere.
-				return 'failed';
+	private function log( Event $event, $mapping, bool $active ): void {
+		$text = $event->state . ( '' === $event->reason ? '' : ': ' . $event->reason );
+		if ( $active && 'done' !== $event->state ) {
+			/* translators: 1: what an event says, 2: a stage */
+			$text = sprintf( __( '%1$s. The site is still served, in stage %2$s.', 'pilotsync' ), rtrim( $text, '.' ), $mapping->get_stage() );
 		}
-		return '';
+		$problem = in_array( $event->state, array( 'failed', 'rejected', 'done-without-ssl' ), true );
+		Log::domain( $mapping ? $mapping->get_domain() : $event->domain, $text, $problem ? 'error' : 'info' );
 	}
 }

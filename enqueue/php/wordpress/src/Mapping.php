@@ -7,7 +7,7 @@
 
 namespace Pilotsync\WordPress;
 
-/** Finds mappings. */
+/** Finds mappings, and saves their stage. */
 final class Mapping {
 
 	/** How many are read at once. */
@@ -30,6 +30,44 @@ final class Mapping {
 			$mapping = $unicode ? wu_get_domain_by_domain( $unicode ) : null;
 		}
 		return is_object( $mapping ) ? $mapping : null;
+	}
+
+	/**
+	 * Whether a mapping is in an active stage, so that Ultimate Multisite serves it.
+	 *
+	 * @param object $mapping Ultimate Multisite's domain.
+	 */
+	public static function is_active( $mapping ): bool {
+		return is_callable( array( $mapping, 'has_inactive_stage' ) ) ? ! $mapping->has_inactive_stage() : in_array( $mapping->get_stage(), Stage::ACTIVE, true );
+	}
+
+	/** Whether this version of Ultimate Multisite has the stage ssl-failed, as those from 2.4.10 do. */
+	public static function has_ssl_failed(): bool {
+		return defined( 'WP_Ultimo\Database\Domains\Domain_Stage::SSL_FAILED' );
+	}
+
+	/**
+	 * Saves a mapping's stage. It empties WordPress's whole object cache.
+	 *
+	 * @param object    $mapping Ultimate Multisite's domain.
+	 * @param string    $stage   The stage.
+	 * @param bool|null $secure  Whether visitors are redirected to https; null to leave it.
+	 * @throws \RuntimeException If it was not saved.
+	 */
+	public static function save( $mapping, string $stage, ?bool $secure = null ): void {
+		$mapping->set_stage( $stage );
+		if ( null !== $secure ) {
+			$mapping->set_secure( $secure );
+		}
+		// Its validation refuses names that it took before, such as those with an IDN top-level domain.
+		if ( is_callable( array( $mapping, 'set_skip_validation' ) ) ) {
+			$mapping->set_skip_validation( true );
+		}
+		$saved = $mapping->save(); // true or 1; false after an error of the database.
+		if ( is_wp_error( $saved ) || ! $saved ) {
+			/* translators: 1: domain name, 2: reason */
+			throw new \RuntimeException( sprintf( __( 'The mapping of %1$s could not be saved: %2$s', 'pilotsync' ), $mapping->get_domain(), is_wp_error( $saved ) ? $saved->get_error_message() : __( 'the database did not take it', 'pilotsync' ) ) );
+		}
 	}
 
 	/**

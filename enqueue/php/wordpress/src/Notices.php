@@ -13,13 +13,19 @@ final class Notices {
 	const CAPABILITY = 'manage_network_options';
 	const SEND       = 'pilotsync_send';
 
+	/** How many domains a notice names. */
+	const NAMED = 5;
+
 	/** @var Outbox */
 	private $outbox;
+	/** @var Domains */
+	private $domains;
 	/** @var string[] */
 	private $problems;
 
-	public function __construct( Outbox $outbox, array $problems ) {
+	public function __construct( Outbox $outbox, Domains $domains, array $problems ) {
 		$this->outbox   = $outbox;
+		$this->domains  = $domains;
 		$this->problems = $problems;
 	}
 
@@ -39,6 +45,7 @@ final class Notices {
 			return;
 		}
 		$this->show_outbox();
+		$this->show_served();
 		$app = Events::last_of_app();
 		if ( 'app.blocked' === $app['type'] ) {
 			/* translators: 1: time, 2: reason */
@@ -83,6 +90,32 @@ final class Notices {
 			),
 			$button
 		);
+	}
+
+	/** Domains with a problem whose sites Ultimate Multisite serves nevertheless: their stage doesn't show it. */
+	private function show_served(): void {
+		$items = '';
+		$n     = 0;
+		foreach ( $this->domains->problems( 100 ) as $row ) {
+			$mapping = Mapping::find( $row->domain );
+			if ( ! $mapping || ! Mapping::is_active( $mapping ) ) {
+				continue; // Unmapped, or taken off the web by a person, since.
+			}
+			++$n;
+			if ( $n <= self::NAMED ) {
+				$items .= '<li>' . esc_html( $mapping->get_domain() . ' (' . $row->state . '): ' . $row->reason ) . '</li>';
+			}
+		}
+		if ( 0 === $n ) {
+			return;
+		}
+		/* translators: %d: number of domains */
+		$text = sprintf( _n( '%d domain has a problem. Its site is still served:', '%d domains have a problem. Their sites are still served:', $n, 'pilotsync' ), $n );
+		if ( $n > self::NAMED ) {
+			/* translators: %d: number of domains */
+			$items .= '<li>' . esc_html( sprintf( __( 'and %d more; wp pilotsync status shows them', 'pilotsync' ), $n - self::NAMED ) ) . '</li>';
+		}
+		self::notice( 'warning', $text, '<ul>' . $items . '</ul>' );
 	}
 
 	/**

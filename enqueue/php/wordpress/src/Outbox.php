@@ -236,11 +236,19 @@ class Outbox {
 
 	/** What becomes of a name that is no host name. */
 	private function refuse( string $domain, string $reason ): void {
-		Log::domain( $domain, $reason, 'error' );
 		$mapping = Mapping::find( $domain );
-		if ( $mapping ) {
-			$mapping->set_stage( 'failed' );
-			$mapping->save();
+		$active  = $mapping && Mapping::is_active( $mapping );
+		try {
+			if ( $mapping && ! $active ) {
+				Mapping::save( $mapping, 'failed' );
+			} elseif ( $active ) {
+				/* translators: 1: what is wrong with a domain, 2: a stage */
+				$reason = sprintf( __( '%1$s. The site is still served, in stage %2$s.', 'pilotsync' ), rtrim( $reason, '.' ), $mapping->get_stage() );
+			}
+			$this->domains->note_refused( $domain, $reason, $active );
+		} catch ( \RuntimeException $e ) {
+			Log::domain( $domain, $e->getMessage(), 'error' ); // The others go on.
 		}
+		Log::domain( $domain, $reason, 'error' );
 	}
 }

@@ -12,6 +12,8 @@ final class Plugin {
 
 	/** @var Settings */
 	private $settings;
+	/** @var Domains */
+	private $domains;
 	/** @var Retry */
 	private $retry;
 	/** @var Outbox */
@@ -28,15 +30,15 @@ final class Plugin {
 	private $webhook;
 
 	private function __construct() {
-		$domains        = new Domains();
+		$this->domains  = new Domains();
 		$this->settings = new Settings();
 		$this->retry    = new Retry();
 		$this->takeover = new Takeover();
 		$this->polling  = new Polling();
-		$this->outbox   = new Outbox( $this->settings, $this->retry, $domains );
-		$this->changes  = new Changes( $this->outbox, $this->takeover, $domains );
+		$this->outbox   = new Outbox( $this->settings, $this->retry, $this->domains );
+		$this->changes  = new Changes( $this->outbox, $this->takeover, $this->domains );
 		$this->mail     = new MailQueue( $this->settings );
-		$this->webhook  = new Webhook( $this->settings, new Events( $this->settings, $domains, new Mails( $this->mail ) ), $this->mail );
+		$this->webhook  = new Webhook( $this->settings, new Events( $this->settings, $this->domains, new Mails( $this->mail ) ), $this->mail );
 	}
 
 	/**
@@ -62,7 +64,7 @@ final class Plugin {
 		}
 		$problems = $this->problems();
 		$checks   = new Checks( $this->settings, $this->outbox, $this->mail, $problems );
-		( new Notices( $this->outbox, $problems ) )->listen();
+		( new Notices( $this->outbox, $this->domains, $problems ) )->listen();
 		( new SiteHealth( $checks ) )->listen();
 		if ( defined( 'WP_CLI' ) && WP_CLI ) {
 			\WP_CLI::add_command( 'pilotsync', new Command( $this->settings, $this->outbox, $checks ) );

@@ -10,7 +10,7 @@ namespace Pilotsync\WordPress;
 /** The tables, one of each for the whole network. */
 final class Schema {
 
-	const VERSION = '2';
+	const VERSION = '3';
 	const OPTION  = 'pilotsync_schema';
 
 	/** Site options besides the schema's version. */
@@ -64,7 +64,12 @@ final class Schema {
 			domain varchar(253) NOT NULL,
 			at varchar(32) NOT NULL DEFAULT '',
 			renamed_at bigint(20) unsigned NOT NULL DEFAULT 0,
-			PRIMARY KEY  (hash)
+			asked_at bigint(20) unsigned NOT NULL DEFAULT 0,
+			state varchar(20) NOT NULL DEFAULT '',
+			reason text NULL,
+			problem tinyint(1) NOT NULL DEFAULT 0,
+			PRIMARY KEY  (hash),
+			KEY problem (problem)
 			) ENGINE=InnoDB $charset;"
 		);
 		dbDelta(

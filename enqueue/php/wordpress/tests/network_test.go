@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,11 +45,12 @@ type state struct {
 	Output  string            `json:"output"`
 	Domains map[string]string `json:"domains"` // stage, and whether secure
 	Log     []string          `json:"log"`
-	Calls   []string          `json:"calls"` // of the built-in provider, and polling
+	Calls   []string          `json:"calls"`  // of the built-in provider, and polling
+	Queued  int               `json:"queued"` // actions that are due
 	Outbox  []string          `json:"outbox"`
 }
 
-// step is an order to site/ultimate-multisite.php.
+// step is an order to site/orders.php.
 type step []any
 
 // newNetwork skips the test where a package is missing.
@@ -86,7 +88,7 @@ func newNetwork(t *testing.T, redisURL, secret string) *network {
 	site := filepath.Join(folder, "site")
 	// Debian replaces files by links to other packages; all are followed.
 	n.run("", "cp", "-rL", debianWordPress, site)
-	for _, file := range []string{"wp-config.php", "install.php", "cli.php"} {
+	for _, file := range []string{"wp-config.php", "install.php", "cli.php", "ultimate-multisite.php"} {
 		n.run("", "cp", "site/"+file, site)
 	}
 	n.run("TEST_INSTALL=1", "php", filepath.Join(site, "install.php"))
@@ -94,7 +96,8 @@ func newNetwork(t *testing.T, redisURL, secret string) *network {
 	if err := os.MkdirAll(muPlugins, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	n.run("", "cp", "site/ultimate-multisite.php", muPlugins)
+	n.run("", "cp", "site/orders.php", muPlugins)
+	n.run("", "cp", "site/sunrise.php", filepath.Join(site, "wp-content"))
 	n.run("", "make", "-s", "-C", "../../../..", "plugin", "PLUGIN="+filepath.Join(site, "wp-content", "plugins"))
 	n.startWeb(site)
 	return n
@@ -172,8 +175,22 @@ func (n *network) start(program string, args ...string) {
 	})
 }
 
-// do has the network take some steps, all in one request, and returns how it is then.
+// do has the network take some steps, all in one request, and run the actions that
+// they queue in later ones. It returns how the network is then.
 func (n *network) do(steps ...step) state {
+	n.t.Helper()
+	s := n.once(steps...)
+	output := s.Output
+	for s.Queued > 0 {
+		s = n.once(step{"queue"})
+		output += s.Output
+	}
+	s.Output = output
+	return s
+}
+
+// once has the network take some steps and leaves what they queue.
+func (n *network) once(steps ...step) state {
 	n.t.Helper()
 	if steps == nil {
 		steps = []step{}
@@ -211,6 +228,43 @@ func (n *network) post(path string, body []byte, header map[string]string) (stat
 		n.t.Fatal(err)
 	}
 	return resp.StatusCode, answer
+}
+
+// visit asks for a page as a visitor does, and says what comes: served, sign-up page,
+// or where the visitor is sent to.
+func (n *network) visit(address string) string {
+	n.t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(n.t.Context(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.url+"/", nil)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	req.Host = u.Host
+	req.Header.Set("X-Forwarded-Proto", u.Scheme)
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	to := resp.Header.Get("Location")
+	switch {
+	case strings.Contains(to, "/wp-signup.php"):
+		return "sign-up page"
+	case to != "":
+		return "sent to " + to
+	case resp.StatusCode == http.StatusOK && bytes.Contains(page, []byte("Site of ")):
+		return "served"
+	}
+	return fmt.Sprintf("%d %.200s", resp.StatusCode, page)
 }
 
 // complaints returns what PHP complained about in the plugin's files, or the

@@ -44,6 +44,7 @@ type world struct {
 	sim    *simulator.Simulator
 	signer *standardwebhooks.Webhook
 	seen   map[string]bool // tasks that a test has looked at
+	clock  time.Time       // of the events that a test makes up
 }
 
 func TestPlugin(t *testing.T) {
@@ -54,7 +55,7 @@ func TestPlugin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{redis: redistest.New(t, "--appendonly", "yes"), signer: signer, seen: map[string]bool{}}
+	w := &world{redis: redistest.New(t, "--appendonly", "yes"), signer: signer, seen: map[string]bool{}, clock: time.Now()}
 	w.network = newNetwork(t, w.redis.URL, other+" "+secret)
 	w.rdb = redis.NewClient(&redis.Options{Addr: w.redis.Addr})
 	t.Cleanup(func() { _ = w.rdb.Close() })
@@ -62,7 +63,9 @@ func TestPlugin(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.sim.Close)
-	w.do() // makes the stand-in's tables
+	if out := w.do(step{"make_site", "two.network.example.net"}).Output; out != "2" {
+		t.Fatalf("the site that mappings belong to: %q", out)
+	}
 
 	for _, c := range []struct {
 		name string
@@ -86,11 +89,15 @@ func TestPlugin(t *testing.T) {
 		{"its own polling is off, unless asked for", polling},
 		{"a forged or old webhook changes nothing", forgeries},
 		{"an event that comes again or late changes nothing", replays},
+		{"no event takes a served site off the web", servedStays},
+		{"a certificate that has ended is no reason to redirect to https", certificateEnds},
+		{"a mapping that was never served gets the stage that its version has", neverServed},
 		{"an app that is blocked is a notice until it recovers", blocked},
 		{"a mapped domain ends in stage done, by webhook", ends},
 		{"an app's trouble and its end are one e-mail each, however often they are told", mailsOnce},
 		{"an e-mail that the mail server refuses is sent later", mailRefused},
 		{"e-mail goes where PILOTSYNC_MAIL_TO says", mailTo},
+		{"handing over live domains leaves them served, whatever comes of it", resyncLive},
 		{"the commands", commands},
 		{"switched off again, the built-in provider is back", switchedOff},
 		{"deleted, it leaves nothing behind", uninstalled},
@@ -164,7 +171,7 @@ func switchedOff(w *world) {
 	before := len(w.do().Calls)
 	after := w.do(step{"do_action", "wu_add_domain", "off.example.com", 2}, step{"do_action", "wu_remove_domain", "off.example.com", 2},
 		step{"do_action", "wu_add_subdomain", "off.network.example.net", 2}, step{"do_action", "wu_remove_subdomain", "off.network.example.net", 2})
-	want := []string{"add_domain off.example.com", "remove_domain off.example.com", "add_subdomain off.network.example.net", "remove_subdomain off.network.example.net"}
+	want := []string{"add_domain off.example.com", "remove_domain off.example.com", "add_subdomain off.network.example.net"} // removes no subdomain
 	if diff := cmp.Diff(want, after.Calls[before:]); diff != "" {
 		w.t.Errorf("calls of the built-in provider (-want +got):\n%s", diff)
 	}
@@ -208,22 +215,23 @@ func takesOver(w *world) {
 func takesOverOld(w *world) { takesOver(w) }
 
 func takesOverNew(w *world) {
-	w.do(step{"option", "fake_layout", "new"})
+	w.do(step{"option", "fake_version", "2.4.13"})
 	takesOver(w)
 }
 
 func subsites(w *world) {
 	w.do(step{"make_site", "shop.network.example.net"})
-	w.wantSent("add shop.network.example.net never 2")
+	w.wantSent("add shop.network.example.net never 3")
 	w.do(step{"delete_site", "shop.network.example.net"})
-	w.wantSent("remove shop.network.example.net never 2")
+	w.wantSent("remove shop.network.example.net never 3")
 }
 
 func wwwForms(w *world) {
-	w.do(step{"map", "inside.network.example.net"}, step{"map", "network.example.net.example.com"},
-		step{"option", "fake_setting_auto_create_www_subdomain", "main_only"}, step{"map", "main.example.com"},
-		step{"option", "fake_setting_auto_create_www_subdomain", "never"}, step{"map", "never.example.com"},
-		step{"option", "fake_setting_auto_create_www_subdomain", "always"})
+	w.do(step{"map", "inside.network.example.net"}, step{"map", "network.example.net.example.com"})
+	for _, setting := range []string{"main_only", "never"} {
+		w.do(step{"option", "fake_setting_auto_create_www_subdomain", setting}, step{"map", strings.TrimSuffix(setting, "_only") + ".example.com"})
+	}
+	w.do(step{"option", "fake_setting_auto_create_www_subdomain", "always"})
 	w.wantSent("add inside.network.example.net never 2", "add network.example.net.example.com always 2",
 		"add main.example.com main_only 2", "add never.example.com never 2")
 	s := w.do(step{"do_action", "wu_remove_domain", "network.example.net", 1})
@@ -257,7 +265,7 @@ func lateAddition(w *world) {
 }
 
 func wrongNames(w *world) {
-	s := w.do(step{"map", "under_score.example.com"}, step{"map", "after.example.com"})
+	s := w.do(step{"map_old", "under_score.example.com"}, step{"map", "after.example.com"})
 	w.wantSent("add after.example.com always 2")
 	if s.Domains["under_score.example.com"] != "failed" || len(s.Outbox) != 0 {
 		w.t.Errorf("the domain is %q, and in the outbox is %v", s.Domains["under_score.example.com"], s.Outbox)
@@ -295,7 +303,7 @@ func polling(w *world) {
 	if s := w.do(step{"poll", "polled.example.com"}, step{"poll", "polled.example.com"}); len(s.Calls) != before {
 		w.t.Errorf("it was polled: %q", s.Calls[before:])
 	}
-	want := []string{"polled theirs.example.com", "polled theirs.example.com"}
+	want := slices.Repeat([]string{"polled theirs.example.com"}, 3) // and once by itself, as it is new
 	s := w.do(step{"map", "theirs.example.com"}, step{"poll", "theirs.example.com"}, step{"poll", "polled.example.com"}, step{"poll", "theirs.example.com"})
 	if diff := cmp.Diff(want, s.Calls[before:]); diff != "" {
 		w.t.Errorf("polled (-want +got):\n%s", diff)
@@ -477,22 +485,23 @@ func forgeries(w *world) {
 func replays(w *world) {
 	now := time.Now()
 	at := now.Truncate(time.Second).Add(time.Minute)
+	w.do(step{"set", "hook.example.com", map[string]any{"stage": "failed", "secure": 0}})
 	for _, c := range []struct {
 		name, id     string
 		event        tasks.Event
 		answer, want string
 	}{
-		{"news", "r1", domainEvent("hook.example.com", tasks.DoneWithoutSSL, at.Add(120*time.Microsecond)), "applied", "done-without-ssl"},
-		{"older by microseconds", "r2", domainEvent("hook.example.com", tasks.Done, at.Add(20*time.Microsecond)), "old", "done-without-ssl"},
-		{"older, without a fraction", "r3", domainEvent("hook.example.com", tasks.Done, at), "old", "done-without-ssl"},
+		{"news", "r1", domainEvent("hook.example.com", tasks.CheckingSSL, at.Add(120*time.Microsecond)), "applied", "checking-ssl-cert"},
+		{"older by microseconds", "r2", domainEvent("hook.example.com", tasks.Done, at.Add(20*time.Microsecond)), "old", "checking-ssl-cert"},
+		{"older, without a fraction", "r3", domainEvent("hook.example.com", tasks.Done, at), "old", "checking-ssl-cert"},
 		{"newer", "r4", domainEvent("hook.example.com", tasks.Failed, at.Add(time.Millisecond)), "applied", "failed"},
-		{"the first again", "r1", domainEvent("hook.example.com", tasks.DoneWithoutSSL, at.Add(120*time.Microsecond)), "old", "failed"},
+		{"the first again", "r1", domainEvent("hook.example.com", tasks.CheckingSSL, at.Add(120*time.Microsecond)), "old", "failed"},
 		{"the last again", "r4", domainEvent("hook.example.com", tasks.Failed, at.Add(time.Millisecond)), "old", "failed"},
-		{"done", "r5", domainEvent("hook.example.com", tasks.Done, at.Add(2*time.Millisecond)), "applied", "done secure"},
-		{"a change waits, and the domain works on", "r6", domainEvent("hook.example.com", tasks.Pending, at.Add(3*time.Millisecond)), "applied", "done secure"},
-		{"refused", "r7", domainEvent("hook.example.com", tasks.Rejected, at.Add(4*time.Millisecond)), "applied", "failed"},
-		{"of an unknown domain", "r8", domainEvent("unknown.example.com", tasks.Done, at), "unknown", "failed"},
-		{"of another app", "r9", tasks.Event{Type: tasks.DomainState, AppID: "app2", Domain: "hook.example.com", State: tasks.Done, Seq: 9, At: at.Add(time.Hour)}, "ignored", "failed"},
+		{"a change waits", "r5", domainEvent("hook.example.com", tasks.Pending, at.Add(2*time.Millisecond)), "applied", "checking-dns"},
+		{"refused", "r6", domainEvent("hook.example.com", tasks.Rejected, at.Add(3*time.Millisecond)), "applied", "failed"},
+		{"done", "r7", domainEvent("hook.example.com", tasks.Done, at.Add(4*time.Millisecond)), "applied", "done secure"},
+		{"of an unknown domain", "r8", domainEvent("unknown.example.com", tasks.Done, at), "unknown", "done secure"},
+		{"of another app", "r9", tasks.Event{Type: tasks.DomainState, AppID: "app2", Domain: "hook.example.com", State: tasks.Failed, Seq: 9, At: at.Add(time.Hour)}, "ignored", "done secure"},
 	} {
 		if status, answer := w.event(c.id, now, c.event); status != http.StatusOK || !strings.Contains(answer, `"`+c.answer+`"`) {
 			w.t.Errorf("%s: answered with %d %s; want %s", c.name, status, answer, c.answer)

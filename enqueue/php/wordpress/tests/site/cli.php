@@ -28,7 +28,8 @@ namespace {
 	$args = $assoc = array();
 	foreach ( array_slice( $argv, 2 ) as $arg ) {
 		if ( preg_match( '/^--([^=]+)(?:=(.*))?$/', $arg, $part ) ) {
-			$assoc[ $part[1] ] = isset( $part[2] ) ? $part[2] : true;
+			$no = 0 === strpos( $part[1], 'no-' );
+			$assoc[ $no ? substr( $part[1], 3 ) : $part[1] ] = isset( $part[2] ) ? $part[2] : ! $no;
 		} else {
 			$args[] = $arg;
 		}

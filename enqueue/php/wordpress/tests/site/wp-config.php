@@ -29,10 +29,17 @@ if ( is_file( __DIR__ . '/extra.php' ) ) {
 	require __DIR__ . '/extra.php';
 }
 
-// Whatever address the test's web server has, it is the network.
-$_SERVER['HTTP_HOST']   = 'network.example.net';
-$_SERVER['SERVER_NAME'] = 'network.example.net';
+// The address of the test's web server is the network; any other host is what a visitor asked for.
+$test_host = isset( $_SERVER['HTTP_HOST'] ) ? preg_replace( '/:\d+$/', '', $_SERVER['HTTP_HOST'] ) : '';
+if ( '' === $test_host || '127.0.0.1' === $test_host ) {
+	$test_host = 'network.example.net';
+}
+$_SERVER['HTTP_HOST']   = $test_host;
+$_SERVER['SERVER_NAME'] = $test_host;
 $_SERVER['SERVER_PORT'] = '80';
+if ( isset( $_SERVER['HTTP_X_FORWARDED_PROTO'] ) ) {
+	$_SERVER['HTTPS'] = 'https' === $_SERVER['HTTP_X_FORWARDED_PROTO'] ? 'on' : 'off';
+}
 
 if ( ! getenv( 'TEST_INSTALL' ) ) {
 	define( 'WP_ALLOW_MULTISITE', true );
@@ -42,6 +49,7 @@ if ( ! getenv( 'TEST_INSTALL' ) ) {
 	define( 'PATH_CURRENT_SITE', '/' );
 	define( 'SITE_ID_CURRENT_SITE', 1 );
 	define( 'BLOG_ID_CURRENT_SITE', 1 );
+	define( 'SUNRISE', true );
 }
 
 if ( is_file( __DIR__ . '/mail-to' ) ) {
