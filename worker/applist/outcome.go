@@ -103,7 +103,7 @@ func (p *planner) listed(s *subject, r Record) Outcome {
 		}
 		// Its state is told again: the mapping may be new, restored from a backup, or
 		// have missed the event.
-		return Outcome{Record: r, Event: event, Told: true}
+		return Outcome{Record: r, Event: event, Told: true, Again: true}
 	}
 	r.CheckSeq, r.Attempt, r.AttemptAt, r.NextAt, r.PointedHere, r.Certificate = r.Seq, 0, nil, nil, false, nil
 	r.Limit = limit

@@ -67,7 +67,7 @@ func TestAskingAgainKeepsStateAttemptCertificateAndSite(t *testing.T) {
 			want.Version, want.Seq, want.AddSeq = "", 2, 2
 			w.add("a.com", "")
 			got := outcome(t, w, "a.com")
-			if diff := cmp.Diff(Outcome{Record: want, Event: c.event, Told: true}, got); diff != "" {
+			if diff := cmp.Diff(Outcome{Record: want, Event: c.event, Told: true, Again: true}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

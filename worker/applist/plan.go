@@ -45,6 +45,8 @@ type Outcome struct {
 	Verify bool
 	// Told: the state changed, or a request ended, which the outside is told of.
 	Told bool
+	// Again: an addition asked for a domain that is listed already.
+	Again bool
 }
 
 // Result is a plan.

@@ -53,10 +53,10 @@ func fate(o Outcome, change *Pending) Fate {
 		return FateRemoved
 	case change.Remove:
 		return FateKept
-	case o.Told:
-		return FateListed
+	case o.Again:
+		return FateUnchanged
 	}
-	return FateUnchanged
+	return FateListed
 }
 
 // settled tells the watcher of a commit. stale are the domains that it left as
