@@ -21,8 +21,13 @@ func TestALostLeaseHasTheListLookedAtAgain(t *testing.T) {
 	// that one ends without a look at what our write did.
 	w.rdb.HSet(t.Context(), "pilotsync:{app1}:sync", "token", "another", "until", "0")
 	w.rdb.HDel(t.Context(), "pilotsync:{app1}:sync", "landing")
+	noSweep := func() { w.rdb.Set(t.Context(), "pilotsync:sweep", time.Now().UnixMilli(), 0) }
+	noSweep()
 	close(answer)
-	w.awaitState("app1", "www.shop.example.com", tasks.Done)
+	w.await("it is done, and no sweep came first", func() bool {
+		noSweep()
+		return w.view("app1", "www.shop.example.com").State == tasks.Done
+	})
 	if reads := w.sim.Calls("app1", simulator.ReadApp); reads < 2 {
 		t.Errorf("%d reads: the list was not looked at again", reads)
 	}
