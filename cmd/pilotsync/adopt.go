@@ -70,7 +70,7 @@ func (c *adoptCmd) Run(ctx context.Context, s *streams) error {
 	if err := w.err(); err != nil {
 		return err
 	}
-	rdb, err := c.connect(ctx)
+	rdb, err := c.connect(ctx, s)
 	if err != nil {
 		return err
 	}

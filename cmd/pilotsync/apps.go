@@ -102,7 +102,7 @@ const blockedWords = "blocked until a person acts"
 
 // Run prints the apps.
 func (c *appsShowCmd) Run(ctx context.Context, s *streams) error {
-	rdb, err := c.connect(ctx)
+	rdb, err := c.connect(ctx, s)
 	if err != nil {
 		return err
 	}

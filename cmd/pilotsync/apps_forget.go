@@ -34,7 +34,7 @@ func (c *appsForgetCmd) Validate() error { return tasks.CheckAppID(c.App) }
 
 // Run forgets the app.
 func (c *appsForgetCmd) Run(ctx context.Context, s *streams) error {
-	rdb, err := c.connect(ctx)
+	rdb, err := c.connect(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -87,6 +88,9 @@ func fromWordPress(s *workerSettings, path string, read readFile) []doctor.Resul
 		case !certain && missing && c.needed:
 			results = append(results, result(doctor.Failure, fmt.Sprintf("%s isn't defined in %s (files that it includes are not read)", c.name, path),
 				"Define it there, or set it for this command."))
+		case !certain && c.name == wpconfig.RedisURL && len(found.Values)+len(found.Refused) > 0:
+			results = append(results, result(doctor.Warning, fmt.Sprintf("%s isn't defined in %s (files that it includes are not read): without it the plugin does nothing", c.name, path),
+				"Define it there, above the require of wp-settings.php, if WordPress has the plugin."))
 		case !certain:
 		case missing && (c.needed || c.name == wpconfig.RedisURL || c.name == wpconfig.WebhookSecret):
 			*c.value = value
@@ -114,6 +118,10 @@ func fromWordPress(s *workerSettings, path string, read readFile) []doctor.Resul
 	}
 	worker, _ := read.either(&wrong{}, wpconfig.RedisURL, s.RedisURL, s.RedisURLFile)
 	results = append(results, cacheResults(found, cmp.Or(found.Values[wpconfig.RedisURL], worker, defaultRedisURL))...)
+	for _, name := range slices.Sorted(maps.Keys(found.Unknown)) {
+		results = append(results, result(doctor.Warning, fmt.Sprintf("%s (line %d) is a constant that nothing reads", name, found.Unknown[name]),
+			fmt.Sprintf("Correct the name: %s is the nearest.", nearestSetting(name, wpconfig.Constants()))))
+	}
 	var said []string
 	if taken != nil {
 		said = append(said, "taken from it: "+strings.Join(taken, ", "))

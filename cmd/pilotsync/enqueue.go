@@ -110,7 +110,7 @@ func (f *changeFlags) enqueue(ctx context.Context, s *streams, like enqueue.Requ
 		return err
 	}
 	renamed.print(s.Err)
-	rdb, err := f.connect(ctx)
+	rdb, err := f.connect(ctx, s)
 	if err != nil {
 		return err
 	}

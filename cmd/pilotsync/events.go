@@ -72,7 +72,7 @@ type eventStatus struct {
 
 // Run prints the events.
 func (c *eventsListCmd) Run(ctx context.Context, s *streams) error {
-	rdb, err := c.connect(ctx)
+	rdb, err := c.connect(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ Examples:
 
 // Run puts the events back on the queue.
 func (c *eventsReplayCmd) Run(ctx context.Context, s *streams) error {
-	rdb, err := c.connect(ctx)
+	rdb, err := c.connect(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ type domainLog struct {
 // Run prints the history.
 func (c *logsCmd) Run(ctx context.Context, s *streams) error {
 	c.renamed.print(s.Err)
-	rdb, err := c.connect(ctx)
+	rdb, err := c.connect(ctx, s)
 	if err != nil {
 		return err
 	}

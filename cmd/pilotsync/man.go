@@ -77,6 +77,7 @@ func mainPage(app *kong.Application, date string) string {
 	p.item("2", "It was called or set up wrongly. Nothing was done.")
 	p.section("SEE ALSO")
 	p.line(strings.Join(seeAlso, ",\n"))
+	p.line(".PP")
 	p.text("README.md in /usr/share/doc/pilotsync has the settings and how everything fits together.")
 	return p.String()
 }

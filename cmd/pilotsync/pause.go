@@ -103,7 +103,7 @@ func (c *resumeCmd) Run(ctx context.Context, s *streams) error {
 // each does something to each app, and prints what it says. It does
 // nothing if one of them isn't known.
 func (c redisSettings) each(ctx context.Context, s *streams, apps []string, do func(context.Context, redis.UniversalClient, string) (string, error)) error {
-	rdb, err := c.connect(ctx)
+	rdb, err := c.connect(ctx, s)
 	if err != nil {
 		return err
 	}

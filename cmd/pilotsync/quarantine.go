@@ -54,7 +54,7 @@ func (c *quarantineListCmd) Validate() error {
 
 // Run prints the messages.
 func (c *quarantineListCmd) Run(ctx context.Context, s *streams) error {
-	rdb, err := c.connect(ctx)
+	rdb, err := c.connect(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ Examples:
 
 // Run deletes the messages.
 func (c *quarantineDropCmd) Run(ctx context.Context, s *streams) error {
-	rdb, err := c.connect(ctx)
+	rdb, err := c.connect(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func (c *reconcileCmd) Run(ctx context.Context, s *streams) error {
 			return err
 		}
 	}
-	rdb, err := c.connect(ctx)
+	rdb, err := c.connect(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func (s redisSettings) open(w *wrong, read readFile) (client redis.UniversalClie
 }
 
 // connect returns a client of a Redis that answered just now.
-func (s redisSettings) connect(ctx context.Context) (redis.UniversalClient, error) {
+func (s redisSettings) connect(ctx context.Context, out *streams) (redis.UniversalClient, error) {
 	w := wrong{}
 	client, shown := s.open(&w, os.ReadFile)
 	if err := w.err(); err != nil {
@@ -55,12 +55,25 @@ func (s redisSettings) connect(ctx context.Context) (redis.UniversalClient, erro
 		err = redisRefused(shown, refused)
 	} else if err == nil {
 		redisurl.NameUser(client)
+		s.noteUnused(limited, out, client, shown)
 		return client, nil
 	} else {
 		err = fmt.Errorf("no answer from Redis at %s, which REDIS_URL (--redis-url) names: %w", shown, err)
 	}
 	_ = client.Close() // the cause is known already
 	return nil, err
+}
+
+// noteUnused names a Redis that was only assumed, since no URL is set, and that no worker
+// ever used: another was probably meant.
+func (s redisSettings) noteUnused(ctx context.Context, out *streams, client redis.UniversalClient, shown string) {
+	if s.RedisURL != "" || s.RedisURLFile != "" {
+		return
+	}
+	if known, err := client.SCard(ctx, "pilotsync:apps").Result(); err != nil || known > 0 {
+		return // a user who may not see that has another Redis's URL
+	}
+	out.notice("note: REDIS_URL isn't set, and no worker has used the Redis at %s", shown)
 }
 
 // redisRefused is about a Redis that answers, but not to us.

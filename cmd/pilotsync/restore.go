@@ -67,7 +67,7 @@ func (c *restoreCmd) Run(ctx context.Context, s *streams) error {
 	if err := errors.Join(appErr, byErr, atErr); err != nil {
 		return usageError{err}
 	}
-	rdb, err := c.connect(ctx)
+	rdb, err := c.connect(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func (c *statusCmd) Validate() error {
 
 // Run prints the domains asked for.
 func (c *statusCmd) Run(ctx context.Context, s *streams) error {
-	rdb, err := c.connect(ctx)
+	rdb, err := c.connect(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (c *verifyCmd) Run(ctx context.Context, s *streams) error {
 		return usageError{err}
 	}
 	c.renamed.print(s.Err)
-	rdb, err := c.connect(ctx)
+	rdb, err := c.connect(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // followEvery is how often a command that follows domains reads the ledger.
@@ -45,6 +47,9 @@ func waitAll(ctx context.Context, s *streams, all int, limit time.Duration, look
 	away := false
 	for {
 		left, err := check(ctx)
+		if redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "EXECABORT") {
+			return fmt.Errorf("this Redis user may not read the ledger, so --wait can't follow: %w", err)
+		}
 		if err != nil && !away && ctx.Err() == nil {
 			block.clear()
 			s.notice("The ledger can't be read; still waiting: %v", err)

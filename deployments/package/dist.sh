@@ -80,7 +80,7 @@ tree() { # FOLDER
 	cp -r enqueue/php/src enqueue/php/data enqueue/php/autoload.php enqueue/php/composer.json "$1/enqueue/php"
 	cp enqueue/php/wordpress/README.md "$1/enqueue/php/wordpress"
 	cp -r deployments "$1"
-	rm -rf "$1"/deployments/package "$1"/deployments/*_test.go "$1"/deployments/*/*_test.go "$1"/deployments/*/test "$1"/deployments/*/testdata "$1"/deployments/prometheus/*_test.yml
+	rm -rf "$1"/deployments/package "$1"/deployments/*_test.go "$1"/deployments/*/*_test.go "$1"/deployments/*/test "$1"/deployments/compose/engine "$1"/deployments/*/testdata "$1"/deployments/prometheus/*_test.yml
 	deployments/package/plugin.sh "$1/deployments/wordpress" && rm -r "$1/deployments/wordpress/pilotsync"
 	chmod -R u=rwX,go=rX "$1"
 }

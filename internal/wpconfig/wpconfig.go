@@ -61,13 +61,22 @@ type Config struct {
 	// Refused says, of those that are defined but not certain, why. The errors name
 	// the constant, the line and the rule, and show no value.
 	Refused map[string]error
+	// Unknown are the lines of constants whose names begin like pilotsync's, and which
+	// nothing reads, by name.
+	Unknown map[string]int
 }
 
 // Parse reads a file's source. It never fails: from a file that isn't PHP it
 // takes nothing.
 func Parse(source []byte) Config {
-	c := Config{Values: map[string]string{}, Refused: map[string]error{}}
-	found := definitions(tokens(string(source)))
+	ts := tokens(string(source))
+	c := Config{Values: map[string]string{}, Refused: map[string]error{}, Unknown: map[string]int{}}
+	for i, t := range ts {
+		if name := at(ts, i+2); t.isWord("define") && at(ts, i+1).is("(") && name.kind == text && strings.HasPrefix(name.value, "PILOTSYNC_") && !slices.Contains(Constants(), name.value) {
+			c.Unknown[name.value] = name.line
+		}
+	}
+	found := definitions(ts)
 	for _, name := range sought() {
 		if len(found[name]) == 0 {
 			continue

@@ -85,6 +85,10 @@ func (l *Ledger) App(ctx context.Context, id string) (App, error) {
 	return decodeApp(id, fields.Val(), int(pending.Val()), clock.Val()), nil
 }
 
+// shownOfSync are the fields of an app's sync hash that a waiting domain's reason is of.
+// A producer's user may read these, but not the whole hash.
+func shownOfSync() []string { return []string{"trouble", "blocked", "trouble_since", "paused"} }
+
 func trouble(f map[string]string) *applist.Trouble {
 	if f["trouble"] == "" {
 		return nil
@@ -109,12 +113,12 @@ func (l *Ledger) Domains(ctx context.Context, app string, names ...string) ([]Vi
 
 func (l *Ledger) read(ctx context.Context, app string, names []string) ([]View, error) {
 	var domains, pending map[string]string
-	var sync *redis.MapStringStringCmd
+	var sync *redis.SliceCmd
 	if len(names) == 0 {
 		var d, p *redis.MapStringStringCmd
 		if _, err := l.rdb.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
 			d, p = pipe.HGetAll(ctx, key(app, "domains")), pipe.HGetAll(ctx, key(app, "pending"))
-			sync = pipe.HGetAll(ctx, key(app, "sync"))
+			sync = pipe.HMGet(ctx, key(app, "sync"), shownOfSync()...)
 			return nil
 		}); err != nil {
 			return nil, fmt.Errorf("read the domains of app %s: %w", app, err)
@@ -124,14 +128,14 @@ func (l *Ledger) read(ctx context.Context, app string, names []string) ([]View, 
 		var d, p *redis.SliceCmd
 		if _, err := l.rdb.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
 			d, p = pipe.HMGet(ctx, key(app, "domains"), names...), pipe.HMGet(ctx, key(app, "pending"), names...)
-			sync = pipe.HGetAll(ctx, key(app, "sync"))
+			sync = pipe.HMGet(ctx, key(app, "sync"), shownOfSync()...)
 			return nil
 		}); err != nil {
 			return nil, fmt.Errorf("read %d domains of app %s: %w", len(names), app, err)
 		}
 		domains, pending = found(names, d.Val()), found(names, p.Val())
 	}
-	return decodeViews(app, domains, pending, sync.Val())
+	return decodeViews(app, domains, pending, found(shownOfSync(), sync.Val()))
 }
 
 // found pairs the fields asked for with the values that were there.

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"pilotsync/internal/redistest"
+)
+
+// PHP's Redis user is the one of hosts without a worker. Nobody takes the change here.
+func TestAProducersUserMayWaitForItsChange(t *testing.T) {
+	t.Parallel()
+	env := vars{"REDIS_URL": redistest.Shipped(t).As("php")}
+	got := command(t, env, "", "enqueue", "add", "shop.example.com", "--app=app1", "--wait", "--timeout=1s")
+	if got.code != exitFailed || !strings.Contains(got.err, "on the queue, until a worker takes it: shop.example.com") || strings.Contains(got.err, "can't be read") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A user who may not read the ledger is told so, at once: waiting can't help.
+func TestWaitingEndsWhereTheLedgerMayNotBeRead(t *testing.T) {
+	t.Parallel()
+	server := redistest.Shipped(t)
+	if err := server.Client(t, "admin").Do(t.Context(), "ACL", "SETUSER", "php", "-hmget").Err(); err != nil {
+		t.Fatal(err)
+	}
+	got := command(t, vars{"REDIS_URL": server.As("php")}, "", "enqueue", "add", "shop.example.com", "--app=app1", "--wait")
+	if got.code != exitFailed || !strings.Contains(got.err, "this Redis user may not read the ledger") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestARedisThatWasOnlyAssumedIsNamed(t *testing.T) {
+	t.Parallel()
+	env, _ := onRedis(t)
+	var s redisSettings
+	var notices strings.Builder
+	rdb, err := redisSettings{RedisURL: env["REDIS_URL"]}.connect(t.Context(), &streams{Err: &notices})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rdb.Close()
+	s.noteUnused(t.Context(), &streams{Err: &notices}, rdb, "redis://assumed")
+	redisSettings{RedisURL: env["REDIS_URL"]}.noteUnused(t.Context(), &streams{Err: &notices}, rdb, "redis://given")
+	rdb.SAdd(t.Context(), "pilotsync:apps", "app1")
+	s.noteUnused(t.Context(), &streams{Err: &notices}, rdb, "redis://used")
+	if want := "note: REDIS_URL isn't set, and no worker has used the Redis at redis://assumed\n"; notices.String() != want {
+		t.Errorf("the notices are %q, want %q", notices.String(), want)
+	}
+}
