@@ -134,7 +134,7 @@ func fromWordPress(s *workerSettings, path string, read readFile) []doctor.Resul
 			return results
 		}
 		return []doctor.Result{result(doctor.Warning, fmt.Sprintf("%s defines none of %s", path, strings.Join(wpconfig.Names(), ", ")),
-			"Name the network's own wp-config.php. Files that it includes aren't read: see what WordPress has with 'wp config get NAME'.")}
+			"Name the network's own wp-config.php. Files that it includes aren't read: see what WordPress has with 'wp config get NAME'. Where Ultimate Multisite's wizard stored ServerPilot's settings, 'wp pilotsync env' prints them.")}
 	}
 	return append([]doctor.Result{result(doctor.OK, path+": "+strings.Join(said, "; "), "")}, results...)
 }

@@ -170,17 +170,17 @@ func TestServerPilotsClockIsReadFromItsAnswer(t *testing.T) {
 
 func TestAWebhookIsJudgedByItsAnswer(t *testing.T) {
 	t.Parallel()
-	const route, unknown, page = "null", "[]", "<!DOCTYPE html><title>Log in</title>"
+	const unknown, page = "[]", "<!DOCTYPE html><title>Log in</title>"
 	for _, c := range []struct {
 		status    int
 		wordpress bool
 		body      string
 		want      want
 	}{
-		{200, true, route, want{OK, "answers 200, so it is there"}},
+		{200, true, "", want{OK, "answers 200, so it is there"}},
 		{200, true, `{"methods":["POST"]}`, want{OK, "answers 200"}},
 		{200, true, unknown, want{Failure, "doesn't know the plugin's address"}},
-		{200, true, page, want{Failure, "another page is in its place"}},
+		{200, true, page, want{Failure, "something else is in its place"}},
 		{200, false, page, want{OK, "answers 200"}},
 		{204, false, "", want{OK, "answers 204"}},
 		{401, true, "", want{Failure, "answers 401; WordPress answers 200"}},
@@ -198,9 +198,10 @@ func TestAWebhookIsJudgedByItsAnswer(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%d, WordPress %v, %.10s", c.status, c.wordpress, c.body), func(t *testing.T) {
 			t.Parallel()
-			c.want.check(t, judgeWebhook("h", c.wordpress, answer{status: c.status, location: "h2", body: []byte(c.body)}))
+			c.want.check(t, judgeWebhook("h", c.wordpress, answer{status: c.status, location: "h2", body: []byte(c.body), restAPI: true}))
 		})
 	}
+	want{Failure, "something else is in its place"}.check(t, judgeWebhook("h", true, answer{status: 200}))
 	want{Failure, "can't be reached: refused"}.check(t, judgeWebhook("h", true, answer{err: errors.New("refused")}))
 }
 

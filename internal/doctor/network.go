@@ -71,6 +71,7 @@ type answer struct {
 	date          string // the header of that name
 	location      string // the host that a redirect leads to
 	body          []byte // the beginning of it
+	restAPI       bool   // it names WordPress's REST API, as each of that API's answers does
 	before, after time.Time
 	err           error // without the URL, which may hold a key
 }
@@ -96,6 +97,7 @@ func call(ctx context.Context, method, address string) answer {
 	defer resp.Body.Close()
 	a.body, _ = io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // a part of it says enough
 	a.status, a.date = resp.StatusCode, resp.Header.Get("Date")
+	a.restAPI = strings.Contains(strings.Join(resp.Header.Values("Link"), ","), `rel="https://api.w.org/"`)
 	if to, err := resp.Location(); err == nil {
 		a.location = to.Host
 	}

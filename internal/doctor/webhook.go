@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -90,12 +89,17 @@ func judgeWebhook(name string, wordpress bool, a answer) Result {
 	return judgeReceiversClock(name, detail+", so it is there (no event was sent)", a)
 }
 
-// routeProblem is what is wrong with WordPress's answer about the plugin's route. For a
-// route that it doesn't know it is 200, too, but with an empty array.
+// routeProblem is what is wrong with WordPress's answer about the plugin's route. WordPress
+// says nothing about a route that isn't in its index, as the plugin's, and answers with an
+// empty array for one that it doesn't know; the status is 200 for both.
 func (a answer) routeProblem() string {
+	const other = "not as WordPress's REST API does; something else is in its place"
 	var data any
-	if json.Unmarshal(bytes.TrimPrefix(a.body, []byte("\xef\xbb\xbf")), &data) != nil {
-		return "not as WordPress's REST API does; another page is in its place"
+	switch err := json.Unmarshal(a.body, &data); {
+	case len(a.body) == 0 && a.restAPI:
+		return ""
+	case err != nil:
+		return other
 	}
 	if routes, isArray := data.([]any); isArray && len(routes) == 0 {
 		return "WordPress doesn't know the plugin's address"

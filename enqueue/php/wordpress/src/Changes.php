@@ -126,7 +126,9 @@ final class Changes {
 	}
 
 	/**
-	 * Which names get a www form: none below the network's own domain; else it is the network's setting.
+	 * Which names get a www form: none below the network's own domain; else Ultimate Multisite's own rule decides, so that
+	 * both agree. It counts labels, where a worker's main_only goes by the public suffix list. Versions before 2.4.4 have no
+	 * rule to ask, only the setting.
 	 *
 	 * @param string $domain The name.
 	 */
@@ -135,6 +137,10 @@ final class Changes {
 			if ( $domain === $own || substr( $domain, -strlen( $own ) - 1 ) === '.' . $own ) {
 				return 'never';
 			}
+		}
+		$creates = Ultimate::creates_www( $domain );
+		if ( null !== $creates ) {
+			return $creates ? 'always' : 'never';
 		}
 		$setting = function_exists( 'wu_get_setting' ) ? wu_get_setting( 'auto_create_www_subdomain', 'always' ) : 'always';
 		return in_array( $setting, array( 'always', 'main_only', 'never' ), true ) ? $setting : 'always';

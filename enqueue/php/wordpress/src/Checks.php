@@ -51,20 +51,41 @@ final class Checks {
 		if ( $this->problems ) {
 			return array( array( __( 'Settings', 'pilotsync' ), false, implode( ' ', $this->problems ) ) );
 		}
-		$results   = array( $this->webhooks() );
+		$results   = array( $this->app_id(), $this->webhooks() );
 		$results   = array_merge( $results, $this->redis() );
 		$results[] = $this->waiting();
 		$results[] = $this->mail();
 		return $results;
 	}
 
+	/** Which app it is, and where that is set. */
+	private function app_id(): array {
+		/* translators: %s: id of an app */
+		$sentence = $this->settings->app_id_is_stored() ? __( 'The app is %s, as stored by Ultimate Multisite\'s ServerPilot integration.', 'pilotsync' ) : __( 'The app is %s, as set in wp-config.php.', 'pilotsync' );
+		return array( __( 'Settings', 'pilotsync' ), true, sprintf( $sentence, $this->settings->app_id() ) );
+	}
+
 	private function webhooks(): array {
-		$ok = (bool) $this->settings->webhook_secrets();
-		return array(
-			__( 'Webhooks', 'pilotsync' ),
-			$ok,
+		$webhooks = __( 'Webhooks', 'pilotsync' );
+		if ( ! $this->settings->webhook_secrets() ) {
 			/* translators: %s: address */
-			sprintf( $ok ? __( 'They are expected at %s', 'pilotsync' ) : __( 'PILOTSYNC_WEBHOOK_SECRET is not set, so no domain gets its stage from pilotsync. The address for the workers is %s', 'pilotsync' ), Webhook::url() ),
+			return array( $webhooks, false, sprintf( __( 'PILOTSYNC_WEBHOOK_SECRET is not set, so no domain gets its stage from pilotsync. The address for the workers is %s', 'pilotsync' ), Webhook::url() ) );
+		}
+		$arrived = (int) get_site_option( Schema::ARRIVED );
+		if ( 0 === $arrived ) {
+			/* translators: %s: address */
+			return array( $webhooks, true, sprintf( __( 'No event has arrived yet. They are expected at %s', 'pilotsync' ), Webhook::url() ) );
+		}
+		return array(
+			$webhooks,
+			true,
+			sprintf(
+				/* translators: 1: time span such as "5 minutes", 2: date and time, 3: address */
+				__( 'The last event arrived %1$s ago, on %2$s. They are expected at %3$s', 'pilotsync' ),
+				human_time_diff( $arrived ),
+				(string) wp_date( get_option( 'date_format' ) . ' ' . get_option( 'time_format' ), $arrived ),
+				Webhook::url()
+			),
 		);
 	}
 

@@ -146,6 +146,41 @@ final class Command {
 		\WP_CLI\Utils\format_items( isset( $assoc['format'] ) ? $assoc['format'] : 'table', $rows, array( 'id', 'kind', 'domain', 'www', 'site_id', 'created_at' ) );
 	}
 
+	/**
+	 * Prints the settings that a worker of this network needs, as lines NAME='value'.
+	 *
+	 * ServerPilot's come from the constants, or from where Ultimate Multisite's wizard stored them.
+	 *
+	 * ## OPTIONS
+	 *
+	 * [--secrets]
+	 * : Also the API key, the webhooks' secret and Redis's address, which may hold a password.
+	 *
+	 * @param array $args  None.
+	 * @param array $assoc Whether secrets, too.
+	 */
+	public function env( $args, $assoc ): void { // phpcs:ignore
+		$settings = array(
+			'WU_SERVER_PILOT_CLIENT_ID' => array( Settings::serverpilot( 'WU_SERVER_PILOT_CLIENT_ID' ), false ),
+			'WU_SERVER_PILOT_APP_ID'    => array( $this->settings->app_id(), false ),
+			'WU_SERVER_PILOT_API_KEY'   => array( Settings::serverpilot( 'WU_SERVER_PILOT_API_KEY' ), true ),
+			'REDIS_URL'                 => array( $this->settings->redis_url(), true ),
+			'PILOTSYNC_WEBHOOK_URL'     => array( Webhook::url(), false ),
+			'PILOTSYNC_WEBHOOK_SECRET'  => array( implode( ' ', $this->settings->webhook_secrets() ), true ),
+		);
+		foreach ( $settings as $name => list( $value, $secret ) ) {
+			if ( '' === $value ) {
+				/* translators: %s: name of a setting */
+				\WP_CLI::line( '# ' . sprintf( __( '%s is not set', 'pilotsync' ), $name ) );
+			} elseif ( $secret && empty( $assoc['secrets'] ) ) {
+				/* translators: %s: name of a setting */
+				\WP_CLI::line( '# ' . sprintf( __( '%s is set; --secrets shows it', 'pilotsync' ), $name ) );
+			} else {
+				\WP_CLI::line( $name . "='" . str_replace( "'", "'\\''", $value ) . "'" );
+			}
+		}
+	}
+
 	private function send(): void {
 		if ( ! $this->outbox->flush( true ) ) {
 			$trouble = $this->outbox->trouble();

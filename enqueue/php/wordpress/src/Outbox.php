@@ -165,6 +165,9 @@ class Outbox {
 				'site_id' => (int) $row->site_id,
 				'adopt'   => 'adopt' === $row->kind,
 			);
+			if ( 'remove' !== $row->kind ) {
+				$requests[ $row->id ]['attempts'] = Ultimate::attempts( $row->domain );
+			}
 		}
 		try {
 			$this->log( $client->enqueue( $requests ) );

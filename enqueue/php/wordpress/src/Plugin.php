@@ -113,12 +113,11 @@ final class Plugin {
 		if ( ! is_multisite() ) {
 			$problems[] = __( 'This WordPress is no network (multisite).', 'pilotsync' );
 		}
-		if ( ! function_exists( 'wu_get_domain_by_domain' ) && ! class_exists( 'WP_Ultimo\WP_Ultimo', false ) ) {
-			$problems[] = __( 'Ultimate Multisite is not active on this network.', 'pilotsync' );
-		}
-		foreach ( $this->settings->missing() as $constant ) {
-			/* translators: %s: name of a constant */
-			$problems[] = sprintf( __( 'The constant %s is not set in wp-config.php.', 'pilotsync' ), $constant );
+		$ultimate = Ultimate::problem();
+		if ( '' !== $ultimate ) {
+			$problems[] = $ultimate;
+		} else {
+			$problems = array_merge( $problems, $this->settings->missing() );
 		}
 		if ( ! self::library() ) {
 			$problems[] = __( 'The PHP library of pilotsync is missing; it belongs into the plugin\'s folder lib.', 'pilotsync' );

@@ -1,13 +1,13 @@
 <?php
 /**
- * What wp-config.php says.
+ * What wp-config.php, or Ultimate Multisite's wizard, says.
  *
  * @package Pilotsync
  */
 
 namespace Pilotsync\WordPress;
 
-/** The constants that the plugin reads. */
+/** The settings that the plugin reads: constants, and those that Ultimate Multisite stores. */
 final class Settings {
 
 	/** Where the queue is: the same Redis that the workers use. */
@@ -17,7 +17,22 @@ final class Settings {
 
 	/** ServerPilot's id of the app whose list the network's domains are on. */
 	public function app_id(): string {
-		return self::constant( 'WU_SERVER_PILOT_APP_ID' );
+		return self::serverpilot( 'WU_SERVER_PILOT_APP_ID' );
+	}
+
+	/** Whether the app's id is the one that Ultimate Multisite stored, since there is no constant. */
+	public function app_id_is_stored(): bool {
+		return '' === self::constant( 'WU_SERVER_PILOT_APP_ID' );
+	}
+
+	/**
+	 * A setting of ServerPilot: the constant, or else what Ultimate Multisite's wizard stored.
+	 *
+	 * @param string $constant WU_SERVER_PILOT_APP_ID, WU_SERVER_PILOT_CLIENT_ID or WU_SERVER_PILOT_API_KEY.
+	 */
+	public static function serverpilot( string $constant ): string {
+		$value = self::constant( $constant );
+		return '' === $value ? Ultimate::credential( $constant ) : $value;
 	}
 
 	/**
@@ -73,19 +88,19 @@ final class Settings {
 	}
 
 	/**
-	 * The constants without which nothing can be enqueued, and that aren't there.
+	 * Which settings aren't there without which nothing can be enqueued.
 	 *
-	 * @return string[]
+	 * @return string[] A sentence for each.
 	 */
 	public function missing(): array {
-		return array_values(
-			array_filter(
-				array( 'PILOTSYNC_REDIS_URL', 'WU_SERVER_PILOT_APP_ID' ),
-				static function ( $name ) {
-					return '' === self::constant( $name );
-				}
-			)
-		);
+		$missing = array();
+		if ( '' === $this->redis_url() ) {
+			$missing[] = __( 'The constant PILOTSYNC_REDIS_URL is not set in wp-config.php.', 'pilotsync' );
+		}
+		if ( '' === $this->app_id() ) {
+			$missing[] = __( 'The id of the ServerPilot app is not known: set the constant WU_SERVER_PILOT_APP_ID in wp-config.php, or configure the ServerPilot integration of Ultimate Multisite.', 'pilotsync' );
+		}
+		return $missing;
 	}
 
 	/**

@@ -75,11 +75,7 @@ final class Takeover {
 
 	/** The newer layout's module for ServerPilot's domains, if there is one. */
 	private static function capability() {
-		$registry = 'WP_Ultimo\Integrations\Integration_Registry';
-		if ( ! class_exists( $registry ) || ! is_callable( array( $registry, 'get_instance' ) ) ) {
-			return null;
-		}
-		$registry = call_user_func( array( $registry, 'get_instance' ) );
+		$registry = Ultimate::registry();
 		return is_callable( array( $registry, 'get_capability' ) ) ? $registry->get_capability( 'serverpilot', 'domain-mapping' ) : null;
 	}
 }

@@ -83,6 +83,7 @@ final class Webhook {
 		if ( null === $event ) {
 			return new \WP_Error( 'pilotsync_event', __( 'The body is no event of pilotsync.', 'pilotsync' ), array( 'status' => 400 ) );
 		}
+		update_site_option( Schema::ARRIVED, time() );
 		try {
 			// Two at once about one domain could each find itself the newer one.
 			$result = Lock::hold(

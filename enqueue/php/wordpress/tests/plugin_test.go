@@ -76,6 +76,9 @@ func TestPlugin(t *testing.T) {
 		{"in the Redis database of the object cache it refuses to take over", sharedRedis},
 		{"switched on, it takes over in the older layout", takesOverOld},
 		{"and in the newer one", takesOverNew},
+		{"without a constant the app's id is the stored one", storedAppID},
+		{"the network's filter sets the attempts", attempts},
+		{"the www rule is Ultimate Multisite's own", wwwRule},
 		{"a new subsite is one addition without www, its deletion one removal", subsites},
 		{"names under the network's domain get no www, others by the setting", wwwForms},
 		{"a change that is told twice in one request is sent once", doubles},
@@ -89,6 +92,8 @@ func TestPlugin(t *testing.T) {
 		{"its own polling is off, unless asked for", polling},
 		{"a forged or old webhook changes nothing", forgeries},
 		{"an event that comes again or late changes nothing", replays},
+		{"Site Health tells when the last event arrived", lastEvent},
+		{"the doctor tells a webhook that is blocked, or not there", doctored},
 		{"no event takes a served site off the web", servedStays},
 		{"a certificate that has ended is no reason to redirect to https", certificateEnds},
 		{"a mapping that was never served gets the stage that its version has", neverServed},
@@ -148,7 +153,11 @@ func (w *world) sent() []string {
 		if c.Adopt {
 			kind = strings.Replace(kind, "add", "adopt", 1)
 		}
-		changes = append(changes, change{c, fmt.Sprintf("%s %s %s %d", kind, c.Domain, c.WWW, c.SiteID)})
+		text := fmt.Sprintf("%s %s %s %d", kind, c.Domain, c.WWW, c.SiteID)
+		if c.Attempts != 0 {
+			text += fmt.Sprintf(" attempts %d", c.Attempts)
+		}
+		changes = append(changes, change{c, text})
 	}
 	slices.SortFunc(changes, func(a, b change) int { return int(a.Seq - b.Seq) })
 	texts := []string{}
@@ -185,15 +194,16 @@ func nothingToDo(w *world) {
 	if _, err := w.rdb.Ping(w.t.Context()).Result(); err != nil {
 		w.t.Fatal(err)
 	}
-	for file, want := range map[string]string{"no-ultimate": "Ultimate Multisite is not active", "no-constants": "PILOTSYNC_REDIS_URL is not set"} {
+	for file, want := range map[string]string{"no-ultimate": "Ultimate Multisite is not active", "not-set-up": "Ultimate Multisite is not set up",
+		"no-constants": "PILOTSYNC_REDIS_URL is not set", "no-app-id": "The id of the ServerPilot app is not known"} {
 		w.file(file, true)
 		before := len(w.do().Calls)
 		s := w.do(step{"notices"}, step{"do_action", "wu_add_domain", "nothing.example.com", 2}, step{"notices", 0})
 		if strings.Count(s.Output, want) != 1 {
 			w.t.Errorf("with %s the notices are %q; want one with %q, for those with the capability", file, s.Output, want)
 		}
-		if file == "no-constants" && len(s.Calls) != before+1 {
-			w.t.Error("without our settings the built-in provider must go on")
+		if file != "no-ultimate" && len(s.Calls) != before+1 {
+			w.t.Errorf("with %s the built-in provider must go on", file)
 		}
 		w.file(file, false)
 	}
@@ -233,7 +243,7 @@ func wwwForms(w *world) {
 	}
 	w.do(step{"option", "fake_setting_auto_create_www_subdomain", "always"})
 	w.wantSent("add inside.network.example.net never 2", "add network.example.net.example.com always 2",
-		"add main.example.com main_only 2", "add never.example.com never 2")
+		"add main.example.com never 2", "add never.example.com never 2")
 	s := w.do(step{"do_action", "wu_remove_domain", "network.example.net", 1})
 	w.wantSent()
 	if last := s.Log[len(s.Log)-1]; !strings.Contains(last, "network's own domain") {

@@ -23,7 +23,9 @@ if ( getenv( 'TEST_REDIS_URL' ) && ! is_file( __DIR__ . '/no-constants' ) ) {
 	define( 'PILOTSYNC_REDIS_URL', getenv( 'TEST_REDIS_URL' ) );
 	define( 'PILOTSYNC_WEBHOOK_SECRET', getenv( 'TEST_WEBHOOK_SECRET' ) );
 }
-define( 'WU_SERVER_PILOT_APP_ID', 'app1' );
+if ( ! is_file( __DIR__ . '/no-app-id' ) ) {
+	define( 'WU_SERVER_PILOT_APP_ID', 'app1' );
+}
 // Constants of one test, such as those of a cache plugin.
 if ( is_file( __DIR__ . '/extra.php' ) ) {
 	require __DIR__ . '/extra.php';

@@ -1,0 +1,148 @@
+//go:build wordpress
+
+package wordpress
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"pilotsync/internal/doctor"
+	"pilotsync/tasks"
+	"pilotsync/worker"
+)
+
+// storedAppID: what the wizard of Ultimate Multisite stored counts where there is no constant.
+func storedAppID(w *world) {
+	if out, err := w.cli("test"); !strings.Contains(out, "ok     Settings: The app is app1, as set in wp-config.php.") {
+		w.t.Errorf("with the constant wp pilotsync test says %q (%v)", out, err)
+	}
+	const stored = "wu_hosting_credential_WU_SERVER_PILOT_"
+	w.file("no-app-id", true)
+	w.do(step{"option", stored + "APP_ID", "1ppa"}, step{"option", stored + "CLIENT_ID", "eno_dic"}, step{"option", stored + "API_KEY", "yek'eht"})
+	w.do(step{"do_action", "wu_add_domain", "stored.example.com", 2})
+	w.wantSent("add stored.example.com always 2")
+	if out, err := w.cli("test"); !strings.Contains(out, "ok     Settings: The app is app1, as stored by Ultimate Multisite's ServerPilot integration.") {
+		w.t.Errorf("without it wp pilotsync test says %q (%v)", out, err)
+	}
+	secret := "'" + w.redis.URL + "'"
+	for flag, want := range map[string]struct{ has, lacks []string }{
+		"--no-secrets": {[]string{"WU_SERVER_PILOT_CLIENT_ID='cid_one'\n", "WU_SERVER_PILOT_APP_ID='app1'\n", "# WU_SERVER_PILOT_API_KEY is set; --secrets shows it\n",
+			"PILOTSYNC_WEBHOOK_URL='http://network.example.net/wp-json/pilotsync/v1/webhook'\n"}, []string{"the'\\''key", secret, "whsec_"}},
+		"--secrets": {[]string{`WU_SERVER_PILOT_API_KEY='the'\''key'`, "REDIS_URL=" + secret, "PILOTSYNC_WEBHOOK_SECRET='whsec_"}, []string{"#"}},
+	} {
+		out, err := w.cli("env", flag)
+		for _, line := range want.has {
+			if !strings.Contains(out, line) {
+				w.t.Errorf("wp pilotsync env %s lacks %q (%v):\n%s", flag, line, err, out)
+			}
+		}
+		for _, part := range want.lacks {
+			if strings.Contains(out, part) {
+				w.t.Errorf("wp pilotsync env %s shows %q:\n%s", flag, part, out)
+			}
+		}
+	}
+	w.file("no-app-id", false)
+}
+
+// attempts: the filter's value goes with the change, by the stage where it depends on that.
+func attempts(w *world) {
+	filter := func(body string) string {
+		return "<?php add_filter( 'wu_async_process_domain_stage_max_tries', function ( $tries, $domain ) { " + body + " }, 10, 2 );"
+	}
+	w.do(step{"map", "tried.example.com"})
+	w.wantSent("add tried.example.com always 2")
+	for _, c := range []struct{ name, body, add string }{
+		{"a number", "return 7;", " attempts 7"},
+		{"one for some domains", "return 'tried.example.com' === $domain->get_domain() ? $tries + 4 : $tries;", " attempts 9"},
+		{"one for the certificate only", "return 'checking-ssl-cert' === $domain->get_stage() ? 12 : $tries;", " attempts 12"},
+		{"more than there may be", "return 100;", " attempts 20"},
+		{"none", "return 0;", " attempts 1"},
+	} {
+		w.t.Run(c.name, func(t *testing.T) {
+			in, n := *w, *w.network
+			in.network, n.t = &n, t
+			in.write("wp-content/mu-plugins/tries.php", filter(c.body))
+			before := in.do()
+			after := in.do(step{"do_action", "wu_add_domain", "tried.example.com", 2}, step{"do_action", "wu_remove_domain", "tried.example.com", 2},
+				step{"do_action", "wu_add_domain", "unmapped.example.com", 2})
+			in.wantSent("add tried.example.com always 2"+c.add, "remove tried.example.com always 2", "add unmapped.example.com always 2")
+			if after.Domains["tried.example.com"] != before.Domains["tried.example.com"] {
+				t.Errorf("the mapping is %q, and was %q", after.Domains["tried.example.com"], before.Domains["tried.example.com"])
+			}
+			told := strings.Contains(strings.Join(after.Log[len(before.Log):], "\n"), "it takes 1 to 20")
+			if out := c.add == " attempts 20" || c.add == " attempts 1"; told != out {
+				t.Errorf("the domain's log says that the number is out of range: %t", told)
+			}
+			if out, err := in.cli("resync"); err != nil {
+				t.Errorf("wp pilotsync resync says %q (%v)", out, err)
+			}
+			if sent := strings.Join(in.sent(), "\n"); !strings.Contains(sent, "add tried.example.com always 2"+c.add) {
+				t.Errorf("resync sent %s", sent)
+			}
+		})
+	}
+	w.do(step{"unmap", "tried.example.com"})
+	w.wantSent("remove tried.example.com always 2")
+}
+
+// wwwRule: by the public suffix list x.com.ar would get a www form.
+func wwwRule(w *world) {
+	setting := func(value string) { w.do(step{"option", "fake_setting_auto_create_www_subdomain", value}) }
+	setting("main_only")
+	for _, name := range []string{"x.com.ar", "x.co.uk", "x.example", "shop.x.example", "www.x.example"} {
+		w.do(step{"do_action", "wu_add_domain", name, 2})
+	}
+	setting("always")
+	w.do(step{"do_action", "wu_add_domain", "www.y.example", 2})
+	w.wantSent("add x.com.ar never 2", "add x.co.uk always 2", "add x.example always 2", "add shop.x.example never 2", "add www.x.example never 2",
+		"add www.y.example never 2")
+}
+
+func lastEvent(w *world) {
+	w.do(step{"option", "pilotsync_arrived", 0})
+	if out := w.do(step{"health"}).Output; !strings.Contains(out, "No event has arrived yet. They are expected at http://network.example.net/wp-json/pilotsync/v1/webhook") {
+		w.t.Errorf("before an event Site Health says %q", out)
+	}
+	now := time.Now()
+	if status, answer := w.event("last", now, domainEvent("unknown.example.com", tasks.Done, now)); status != http.StatusOK {
+		w.t.Errorf("the event is answered with %d %s", status, answer)
+	}
+	if out := w.do(step{"health"}).Output; !strings.Contains(out, "The last event arrived ") {
+		w.t.Errorf("after one Site Health says %q", out)
+	}
+	w.do(step{"option", "pilotsync_arrived", 1772366400}) // 2026-03-01 12:00 UTC
+	if out := w.do(step{"health"}).Output; !strings.Contains(out, " ago, on March 1, 2026 12:00 pm.") {
+		w.t.Errorf("months after one Site Health says %q", out)
+	}
+}
+
+// doctored: the doctor's check of the webhook, with the real REST API.
+func doctored(w *world) {
+	const block = "<?php if ( 'OPTIONS' === $_SERVER['REQUEST_METHOD'] ) { http_response_code( 401 ); exit; }"
+	for _, c := range []struct {
+		name  string
+		files map[string]string
+		want  doctor.Status
+		says  string
+	}{
+		{"the plugin takes events", nil, doctor.OK, "answers 200, so it is there"},
+		{"the plugin does nothing", map[string]string{"no-constants": ""}, doctor.Failure, "WordPress doesn't know the plugin's address"},
+		{"something in front asks for a password", map[string]string{"extra.php": block}, doctor.Failure, "answers 401; WordPress answers 200"},
+	} {
+		w.t.Run(c.name, func(t *testing.T) {
+			in, n := *w, *w.network
+			in.network, n.t = &n, t
+			for name, content := range c.files {
+				in.write(name, content)
+			}
+			for _, r := range doctor.Run(t.Context(), worker.Config{Webhook: worker.Webhook{URL: in.url + "/wp-json/pilotsync/v1/webhook"}}, "") {
+				if r.Check == doctor.CheckWebhook && (r.Status != c.want || !strings.Contains(r.Detail, c.says)) {
+					t.Errorf("got %+v, want %s with %q", r, c.want, c.says)
+				}
+			}
+		})
+	}
+}
