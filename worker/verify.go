@@ -171,6 +171,7 @@ func (w *Worker) conclude(ctx context.Context, v tasks.Verify, was applist.Recor
 	is := was
 	is.State, is.Reason, is.PointedHere, is.Attempt = verdict.State, verdict.Reason, verdict.PointedHere, v.Attempt
 	is.Limit = max(facts.Limit, v.Attempt)
+	is.Problems = verdict.Problems
 	is.AttemptAt, is.UpdatedAt, is.NextAt = &now, now, nil
 	if look := facts.Looks[was.Domain]; !look.NotAfter.IsZero() {
 		is.Certificate = &applist.Cert{Issuer: look.Issuer, NotAfter: look.NotAfter}

@@ -144,11 +144,13 @@ func afterLook(was applist.Record, facts certcheck.Facts, now time.Time) (is app
 	switch {
 	case verdict.State == tasks.Done:
 		is.State, is.Reason, is.PointedHere, is.Misses = tasks.Done, verdict.Reason, true, 0
+		is.Problems = verdict.Problems
 		if was.State != tasks.Done || was.Misses > 0 {
 			event.State = is.State
 		}
 		if end := is.Certificate.NotAfter; end.Sub(now) < ledger.ExpiringWithin {
 			is.Reason = fmt.Sprintf("its certificate ends on %s and was not renewed yet; look at the SSL settings of app %s in ServerPilot", end.UTC().Format(time.DateOnly), facts.App)
+			is.Problems = append(is.Problems, tasks.Problem{Name: was.Domain, Cause: tasks.CauseCertificateExpiring})
 			if was.ExpiryTold == nil || !was.ExpiryTold.Equal(end) {
 				is.ExpiryTold, event.State, what = &end, is.State, is.Reason
 			}
@@ -163,6 +165,7 @@ func afterLook(was applist.Record, facts certcheck.Facts, now time.Time) (is app
 		facts.Attempt = min(1, facts.Limit-1)
 		verdict = certcheck.Judge(facts)
 		is.State, is.Reason, is.PointedHere = verdict.State, verdict.Reason, verdict.PointedHere
+		is.Problems = verdict.Problems
 		is.CheckSeq, is.Attempt = max(was.CheckSeq+1, now.UnixMicro()), facts.Attempt
 		is.Limit = facts.Limit
 		event.State, what = is.State, verdict.Reason
@@ -171,6 +174,7 @@ func afterLook(was applist.Record, facts certcheck.Facts, now time.Time) (is app
 			event.State = verdict.State
 		}
 		is.State, is.Reason, is.PointedHere = verdict.State, verdict.Reason, verdict.PointedHere
+		is.Problems = verdict.Problems
 	}
 	if is.State != was.State && is.State != tasks.Done {
 		is.EndedAt = nil

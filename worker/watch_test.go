@@ -20,7 +20,8 @@ var (
 func endedAs(state tasks.State, misses int, ended time.Duration) applist.Record {
 	at, due := lookedAt.Add(-ended), lookedAt
 	return applist.Record{Domain: "a.example.com", Wanted: true, State: state, Misses: misses, CheckSeq: 7, Attempt: 5,
-		Names: []string{"a.example.com"}, EndedAt: &at, WatchAt: &due, Reason: "as it was"}
+		Problems: []tasks.Problem{{Name: "a.example.com", Cause: tasks.CauseDNSMissing}},
+		Names:    []string{"a.example.com"}, EndedAt: &at, WatchAt: &due, Reason: "as it was"}
 }
 
 func TestTheNextLookAtADomainComesWhenItShould(t *testing.T) {
@@ -56,6 +57,15 @@ func TestWildcardsAndWhatIsStillVerifiedAreNotLookedAt(t *testing.T) {
 	}
 }
 
+// causes are those of the record's problems.
+func causes(r applist.Record) string {
+	var all []string
+	for _, p := range r.Problems {
+		all = append(all, string(p.Cause))
+	}
+	return strings.Join(all, " ")
+}
+
 func TestWhatALookMeans(t *testing.T) {
 	t.Parallel()
 	good := func(end time.Time) certcheck.Look {
@@ -84,13 +94,16 @@ func TestWhatALookMeans(t *testing.T) {
 		{"so it is where DNS went elsewhere", endedAs(tasks.Done, 2, 0), elsewhere, tasks.CheckingDNS, 0, "points to", nil},
 		{"misses in a row only", endedAs(tasks.Done, 2, 0), good(fresh), tasks.Done, 0, "certificate valid", nil},
 		{"a certificate that ends soon is told", endedAs(tasks.Done, 0, 0), good(ending), tasks.Done, 0, "ends on 2026-03-14",
-			func(r applist.Record) bool { return r.ExpiryTold != nil && strings.Contains(r.Reason, "2026-03-14") }},
+			func(r applist.Record) bool {
+				return r.ExpiryTold != nil && strings.Contains(r.Reason, "2026-03-14") && causes(r) == "certificate-expiring"
+			}},
 		{"once", told, good(ending), tasks.Done, 0, "", nil},
-		{"failed stays failed, without a word", endedAs(tasks.Failed, 0, 0), elsewhere, tasks.Failed, 0, "", nil},
+		{"failed stays failed, without a word", endedAs(tasks.Failed, 0, 0), elsewhere, tasks.Failed, 0, "",
+			func(r applist.Record) bool { return causes(r) == "dns-elsewhere" }},
 		{"DNS that points here at last starts a verification", endedAs(tasks.Failed, 0, 0), untrusted, tasks.CheckingSSL, 0, "self-signed",
 			func(r applist.Record) bool { return r.CheckSeq > 7 && r.Attempt == 1 }},
 		{"or finds all well", endedAs(tasks.Failed, 0, 0), good(fresh), tasks.Done, 0, "certificate valid",
-			func(r applist.Record) bool { return r.WatchAt.After(lookedAt.Add(23 * time.Hour)) }},
+			func(r applist.Record) bool { return causes(r) == "" && r.WatchAt.After(lookedAt.Add(23*time.Hour)) }},
 		{"a certificate that came late", endedAs(tasks.DoneWithoutSSL, 0, 0), good(fresh), tasks.Done, 0, "certificate valid", nil},
 		{"none yet", endedAs(tasks.DoneWithoutSSL, 0, 0), untrusted, tasks.DoneWithoutSSL, 0, "", nil},
 	} {

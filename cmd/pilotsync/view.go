@@ -25,6 +25,8 @@ type domainStatus struct {
 	Attempts      *int        `json:"attempts"` // their limit; null where it isn't known
 	NextAttemptAt *time.Time  `json:"next_attempt_at"`
 	UpdatedAt     time.Time   `json:"updated_at"`
+	// Problems are the reason for programs: of each name that doesn't work.
+	Problems []tasks.Problem `json:"problems"`
 	// AttemptAt is when the last verification was made; only the table shows it.
 	AttemptAt *time.Time `json:"-"`
 }
@@ -32,13 +34,16 @@ type domainStatus struct {
 func statusOf(v ledger.View) domainStatus {
 	d := domainStatus{
 		AppID: v.AppID, Domain: v.Domain, State: v.State, Names: v.Names, Reason: v.Reason, Seq: v.Seq,
-		Attempt: v.Record.Attempt, NextAttemptAt: utc(v.Record.NextAt), UpdatedAt: v.UpdatedAt.UTC(), AttemptAt: utc(v.Record.AttemptAt),
+		Problems: v.Record.Problems, Attempt: v.Record.Attempt, NextAttemptAt: utc(v.Record.NextAt), UpdatedAt: v.UpdatedAt.UTC(), AttemptAt: utc(v.Record.AttemptAt),
 	}
 	if d.Names == nil {
 		d.Names = []string{} // [] in JSON, not null
 	}
 	if v.Record.Limit > 0 {
 		d.Attempts = &v.Record.Limit
+	}
+	if d.Problems == nil {
+		d.Problems = []tasks.Problem{}
 	}
 	return d
 }

@@ -47,7 +47,7 @@ func (p *planner) outcome(s *subject) (o Outcome, changed bool) {
 
 // end makes r a record of a domain that is not wanted.
 func end(r Record, state tasks.State, names []string, reason string) Record {
-	r.State, r.Names, r.Reason = state, names, reason
+	r.State, r.Names, r.Reason, r.Problems = state, names, reason, nil
 	r.Wanted, r.Since, r.AddSeq, r.CheckSeq, r.NextAt = false, 0, 0, 0, nil
 	r.Unwatched()
 	return r
@@ -106,7 +106,7 @@ func (p *planner) listed(s *subject, r Record) Outcome {
 		return Outcome{Record: r, Event: event, Told: true, Again: true}
 	}
 	r.CheckSeq, r.Attempt, r.AttemptAt, r.NextAt, r.PointedHere, r.Certificate = r.Seq, 0, nil, nil, false, nil
-	r.Limit = limit
+	r.Limit, r.Problems = limit, nil
 	r.Unwatched()
 	event := "put on the list"
 	if len(s.put) == 0 {

@@ -93,9 +93,13 @@ func TestWhatStartsTheVerificationAnew(t *testing.T) {
 			w.add("a.com", "")
 			w.sync()
 			w.checked("a.com")
+			w.verified("a.com", func(r *Record) { r.Problems = []tasks.Problem{{Name: "www.a.com", Cause: tasks.CauseDNSMissing}} })
 			c.tell(w)
 			o := outcome(t, w, "a.com")
 			r := o.Record
+			if (r.Problems == nil) != c.anew {
+				t.Errorf("the problems are %v", r.Problems)
+			}
 			if o.Verify != c.anew || c.anew != (r.State == tasks.CheckingDNS) {
 				t.Fatalf("verified %v, state %s", o.Verify, r.State)
 			}
@@ -180,10 +184,12 @@ func TestARemovedDomainKeepsNothingThatGoesOn(t *testing.T) {
 	w := newWorld()
 	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: w.next(), SiteID: 3, RequestedAt: start}})
 	w.sync()
-	w.verified("a.com", func(r *Record) { r.NextAt = &start })
+	w.verified("a.com", func(r *Record) {
+		r.NextAt, r.Problems = &start, []tasks.Problem{{Name: "a.com", Cause: tasks.CauseDNSMissing}}
+	})
 	w.remove("a.com")
 	r := outcome(t, w, "a.com").Record
-	if r.Wanted || r.Since != 0 || r.CheckSeq != 0 || r.NextAt != nil {
+	if r.Wanted || r.Since != 0 || r.CheckSeq != 0 || r.NextAt != nil || r.Problems != nil {
 		t.Errorf("something goes on: %+v", r)
 	}
 	if r.SiteID != 3 || r.Seq != 2 {

@@ -28,6 +28,8 @@ type Record struct {
 	// removed or rejected domain, those it stood for.
 	Names  []string `json:"names"`
 	Reason string   `json:"reason"`
+	// Problems are what the last verification found wrong; each sets them anew.
+	Problems []tasks.Problem `json:"problems,omitempty"`
 
 	// CheckSeq is the order number of the change that started the verification.
 	CheckSeq int64 `json:"check_seq,omitempty"`

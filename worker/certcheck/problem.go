@@ -5,11 +5,16 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"pilotsync/tasks"
 )
 
 // problem is why a name isn't good: what, a clause without a full stop, and
-// next, what a person can do about it.
-type problem struct{ what, next string }
+// next, what a person can do about it. The cause is the same for programs.
+type problem struct {
+	what, next string
+	cause      tasks.Cause
+}
 
 // problem finds the most actionable explanation for a name that isn't good.
 func (f Facts) problem(name string) problem {
@@ -19,19 +24,20 @@ func (f Facts) problem(name string) problem {
 		return problem{
 			fmt.Sprintf("%s is not on ServerPilot's list of %s right now; %s", shown, f.app(), f.Repair),
 			"see what holds up the syncs of " + f.app() + " ('pilotsync apps')",
+			tasks.CauseNotListed,
 		}
 	}
 	switch look.DNS {
 	case PointsHere:
 		return f.tlsProblem(shown, name, look)
 	case Elsewhere:
-		return problem{f.elsewhere(shown, look), f.pointHere(shown)}
+		return problem{f.elsewhere(shown, look), f.pointHere(shown), tasks.CauseDNSElsewhere}
 	case NoAddress:
 		detail := look.DNSDetail
 		if detail == "" {
 			detail = "has no A or AAAA record"
 		}
-		return problem{fmt.Sprintf("%s %s; %s", shown, clean(detail, maxDetail), f.appIsOn()), f.pointHere(shown)}
+		return problem{fmt.Sprintf("%s %s; %s", shown, clean(detail, maxDetail), f.appIsOn()), f.pointHere(shown), tasks.CauseDNSMissing}
 	}
 	why := ""
 	if look.DNSDetail != "" {
@@ -40,8 +46,39 @@ func (f Facts) problem(name string) problem {
 	return problem{
 		fmt.Sprintf("the DNS lookup of %s failed%s, which doesn't mean that its records are wrong", shown, why),
 		"check that the domain's name servers answer",
+		tasks.CauseDNSUnknown,
 	}
 }
+
+// problems lists what is wrong with each name, the domain first, as far as it was seen.
+func (f Facts) problems() []tasks.Problem {
+	var all []tasks.Problem
+	for _, name := range f.Names {
+		look, looked := f.Looks[name]
+		if look.Good() || !looked && !slices.Contains(f.OffList, name) {
+			continue
+		}
+		p := tasks.Problem{Name: name, Cause: f.problem(name).cause}
+		if p.Cause == tasks.CauseDNSElsewhere {
+			for _, a := range look.Addresses {
+				if !within(a, f.Expected) {
+					p.Found = append(p.Found, a.String())
+				}
+			}
+			p.Found = p.Found[:min(len(p.Found), maxProblemAddresses)]
+		}
+		if p.Cause == tasks.CauseDNSElsewhere || p.Cause == tasks.CauseDNSMissing {
+			for _, e := range f.Expected[:min(len(f.Expected), maxProblemAddresses)] {
+				p.Expected = append(p.Expected, shownPrefix(e))
+			}
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// maxProblemAddresses is how many addresses a [tasks.Problem] has of each kind.
+const maxProblemAddresses = 10
 
 // elsewhere says which addresses aren't expected. AAAA records are told apart:
 // they are easily forgotten, and Let's Encrypt prefers them.
@@ -137,6 +174,7 @@ func (f Facts) tlsProblem(shown, name string, look Look) problem {
 	covered := slices.ContainsFunc(ssl.Covered, func(c string) bool { return strings.EqualFold(c, name) })
 
 	what, next := detail, fmt.Sprintf("look at the SSL settings of %s in ServerPilot", app)
+	cause := tasks.CauseCertificate
 	if look.TLS == Unreachable {
 		next = "check that the server runs and that its firewall lets HTTPS through"
 	}
@@ -154,12 +192,14 @@ func (f Facts) tlsProblem(shown, name string, look Look) problem {
 		// Only the handshake has anything to say.
 	case !ssl.Available:
 		what = "ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here"
+		cause = tasks.CauseCertificatePending
 	case ssl.Refused != "":
 		what = "ServerPilot refused to turn AutoSSL on: " + clean(ssl.Refused, maxDetail)
 	case !covered:
 		what = fmt.Sprintf("the certificate ServerPilot has ready doesn't cover it (it covers %s)", f.covers())
 	case ssl.TurnedOn:
 		what = "AutoSSL was turned on only just now; " + detail
+		cause = tasks.CauseCertificatePending
 	case !ssl.On:
 		what = "AutoSSL is off, though a certificate is ready; " + detail
 		next = fmt.Sprintf("turn AutoSSL on for %s in ServerPilot", app)
@@ -168,7 +208,7 @@ func (f Facts) tlsProblem(shown, name string, look Look) problem {
 			next = fmt.Sprintf("end the dry run (PILOTSYNC_DRY_RUN), or turn AutoSSL on for %s in ServerPilot", app)
 		}
 	}
-	return problem{shown + " points here, but " + what, next}
+	return problem{shown + " points here, but " + what, next, cause}
 }
 
 func (f Facts) app() string {

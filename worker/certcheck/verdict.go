@@ -51,6 +51,8 @@ type Verdict struct {
 	// Reason is one or two plain sentences for an agency's support person:
 	// never empty, at most 800 characters, no control characters.
 	Reason string
+	// Problems are the same for programs, of all names.
+	Problems []tasks.Problem
 	// Final: the verification ends here.
 	Final bool
 	// PointedHere: DNS pointed here in this attempt or before.
@@ -71,7 +73,7 @@ func again(domain string) string {
 func Judge(f Facts) Verdict {
 	look := f.Looks[f.Domain]
 	here := look.DNS == PointsHere
-	v := Verdict{PointedHere: here || f.PointedHereBefore}
+	v := Verdict{PointedHere: here || f.PointedHereBefore, Problems: f.problems()}
 	if look.Good() {
 		v.State, v.Final = tasks.Done, true
 		v.Reason = reason(validUntil(look)+f.warnings(false), "")

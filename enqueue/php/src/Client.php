@@ -125,7 +125,8 @@ final class Client
      * Where a domain stands, as `pilotsync status --json` prints it; null if no worker has heard of it yet.
      *
      * @return array{app_id: string, domain: string, state: string, names: list<string>, reason: string, seq: int,
-     *               attempt: int, attempts: ?int, next_attempt_at: ?string, updated_at: string}|null
+     *               attempt: int, attempts: ?int, next_attempt_at: ?string, updated_at: string,
+     *               problems: list<array{name: string, cause: string, found?: list<string>, expected?: list<string>}>}|null
      * @throws InvalidInput
      * @throws RedisUnavailable
      * @throws RedisRefused

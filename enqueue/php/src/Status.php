@@ -33,6 +33,7 @@ final class Status
             'attempts' => $r['limit'] ?? null,
             'next_attempt_at' => self::utc($r['next_attempt_at'] ?? null),
             'updated_at' => self::utc($r['updated_at'] ?? null),
+            'problems' => $r['problems'] ?? [],
         ];
         if ($pending !== '') {
             $change = self::decode($pending);

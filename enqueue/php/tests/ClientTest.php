@@ -418,10 +418,12 @@ change z: it takes a domain as a string', $e->getMessage());
         $redis = $this->server->redis();
         $redis->hSet('pilotsync:{app1}:domains', 'example.com', '{"domain":"example.com","seq":1772366400123457,"wanted":true,"state":"checking-dns",'
             . '"names":["example.com","www.example.com"],"reason":"points nowhere","attempt":2,"limit":7,"requested_at":"2026-03-01T12:00:00Z",'
+            . '"problems":[{"name":"example.com","cause":"dns-missing","expected":["198.51.100.4"]}],'
             . '"updated_at":"2026-03-01T13:00:00.123456789+01:00","next_attempt_at":"2026-03-01T12:04:00Z"}');
         $want = ['app_id' => 'app1', 'domain' => 'example.com', 'state' => 'checking-dns', 'names' => ['example.com', 'www.example.com'],
             'reason' => 'points nowhere', 'seq' => 1772366400123457, 'attempt' => 2, 'attempts' => 7, 'next_attempt_at' => '2026-03-01T12:04:00Z',
-            'updated_at' => '2026-03-01T12:00:00.123456789Z'];
+            'updated_at' => '2026-03-01T12:00:00.123456789Z',
+            'problems' => [['name' => 'example.com', 'cause' => 'dns-missing', 'expected' => ['198.51.100.4']]]];
         self::assertSame($want, $this->client()->status('Example.com'));
 
         $redis->hSet('pilotsync:{app1}:pending', 'example.com', '{"app_id":"app1","domain":"example.com","seq":1772366400123999,'
