@@ -448,7 +448,7 @@ change z: it takes a domain as a string', $e->getMessage());
         $redis->del('pilotsync:{app1}:sync');
         $redis->hSet('pilotsync:{app1}:pending', 'example.com', '{"app_id":"app1","domain":"example.com","seq":1772366400123999,'
             . '"requested_at":"2026-03-01T12:05:00Z","remove":true,"recorded_at":"2026-03-01T12:05:01Z"}');
-        $alone = ['reason' => 'waits to be taken off the list', 'names' => ['example.com'], 'attempt' => 0, 'attempts' => null, 'next_attempt_at' => null];
+        $alone = ['reason' => 'waits to be taken off the list', 'names' => ['example.com'], 'attempt' => 0, 'attempts' => null, 'next_attempt_at' => null, 'problems' => []];
         self::assertSame(array_merge($want, $waits, $alone), $this->client()->status('example.com'));
     }
 }

@@ -70,16 +70,6 @@ final class MailQueue {
 		return (int) $wpdb->get_var( 'SELECT COUNT(*) FROM ' . Schema::mail() . ' WHERE sent_at = 0 AND tries > 0' ); // phpcs:ignore WordPress.DB.PreparedSQL
 	}
 
-	/**
-	 * When an e-mail about a kind of matter was last written, in seconds since 1970; 0 if never, or a month ago.
-	 *
-	 * @param string $kind How the matter begins.
-	 */
-	public function last( string $kind ): int {
-		global $wpdb;
-		return (int) $wpdb->get_var( $wpdb->prepare( 'SELECT MAX(created_at) FROM ' . Schema::mail() . ' WHERE about LIKE %s', $wpdb->esc_like( $kind ) . '%' ) ); // phpcs:ignore WordPress.DB.PreparedSQL
-	}
-
 	private function waiting(): array {
 		global $wpdb;
 		$sql = 'SELECT * FROM ' . Schema::mail() . ' WHERE sent_at = 0 AND tries < %d ORDER BY id LIMIT 20';

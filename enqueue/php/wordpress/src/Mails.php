@@ -25,7 +25,7 @@ final class Mails {
 	 */
 	public function blocked( Event $event ): void {
 		$this->put(
-			$event,
+			self::about( $event ),
 			__( 'Domain changes are blocked', 'pilotsync' ),
 			array(
 				/* translators: 1: time, 2: id of an app */
@@ -44,7 +44,7 @@ final class Mails {
 	 */
 	public function recovered( Event $event ): void {
 		$this->put(
-			$event,
+			self::about( $event ),
 			__( 'Domain changes go through again', 'pilotsync' ),
 			array(
 				/* translators: 1: time, 2: id of an app */
@@ -54,14 +54,32 @@ final class Mails {
 	}
 
 	/**
-	 * Puts an e-mail about an event into the queue. An event that comes twice has the same time.
+	 * Puts an e-mail into the queue.
 	 *
-	 * @param Event    $event      The event.
+	 * @param string   $about      The matter: two e-mails about the same are one.
 	 * @param string   $subject    Without the network's name.
 	 * @param string[] $paragraphs Plain text.
+	 * @throws \RuntimeException If it could not be saved.
 	 */
-	private function put( Event $event, string $subject, array $paragraphs ): void {
-		$this->queue->put( $event->type . ' ' . $event->at, self::subject( $subject ), self::body( $paragraphs ) );
+	public function put( string $about, string $subject, array $paragraphs ): void {
+		$this->queue->put( $about, self::subject( $subject ), self::body( $paragraphs ) );
+	}
+
+	/** The line that says why. */
+	public static function cause( string $text ): string {
+		/* translators: %s: why something doesn't work */
+		return sprintf( __( 'Cause: %s', 'pilotsync' ), $text );
+	}
+
+	/** The line that says what to do. */
+	public static function remedy( string $text ): string {
+		/* translators: %s: what to do about it */
+		return sprintf( __( 'Remedy: %s', 'pilotsync' ), $text );
+	}
+
+	/** What an e-mail about an event is about: one that comes twice has the same time. */
+	private static function about( Event $event ): string {
+		return $event->type . ' ' . $event->at;
 	}
 
 	private static function subject( string $subject ): string {
@@ -82,15 +100,5 @@ final class Mails {
 
 	private static function time( Event $event ): string {
 		return Notices::local( (int) strtotime( $event->at ) );
-	}
-
-	private static function cause( string $text ): string {
-		/* translators: %s: why something doesn't work */
-		return sprintf( __( 'Cause: %s', 'pilotsync' ), $text );
-	}
-
-	private static function remedy( string $text ): string {
-		/* translators: %s: what to do about it */
-		return sprintf( __( 'Remedy: %s', 'pilotsync' ), $text );
 	}
 }

@@ -26,6 +26,8 @@ final class Plugin {
 	private $polling;
 	/** @var MailQueue */
 	private $mail;
+	/** @var Mails */
+	private $mails;
 	/** @var Webhook */
 	private $webhook;
 
@@ -38,7 +40,8 @@ final class Plugin {
 		$this->outbox   = new Outbox( $this->settings, $this->retry, $this->domains );
 		$this->changes  = new Changes( $this->outbox, $this->takeover, $this->domains );
 		$this->mail     = new MailQueue( $this->settings );
-		$this->webhook  = new Webhook( $this->settings, new Events( $this->settings, $this->domains, new Mails( $this->mail ) ), $this->mail );
+		$this->mails    = new Mails( $this->mail );
+		$this->webhook  = new Webhook( $this->settings, new Events( $this->settings, $this->domains, $this->mails ), $this->mail );
 	}
 
 	/**
@@ -83,6 +86,9 @@ final class Plugin {
 		add_action( 'rest_api_init', array( $this->webhook, 'register' ) );
 		add_action( Retry::ACTION, array( $this, 'flush' ) );
 		add_action( Retry::HOURLY, array( $this, 'flush' ) );
+		$standings = new Standings( $this->settings, $this->domains );
+		( new DomainList( $standings ) )->listen();
+		add_action( Retry::HOURLY, array( new Digest( $this->settings, $standings, $this->mails ), 'hourly' ) );
 		add_action( Retry::HOURLY, array( $this->mail, 'send' ) );
 		add_action( 'init', array( $this->retry, 'schedule_hourly' ) );
 	}

@@ -15,6 +15,7 @@ final class Schema {
 
 	/** Site options besides the schema's version. */
 	const TROUBLE = 'pilotsync_trouble'; // Why the outbox can't be sent: since, last (times), message.
+	const DIGEST  = 'pilotsync_digest';  // See Digest.
 	const APP     = 'pilotsync_app';     // The last event about the app: type, at, reason.
 	const ARRIVED = 'pilotsync_arrived'; // When the last event arrived, whatever it was about: seconds since 1970.
 
@@ -97,7 +98,7 @@ final class Schema {
 		$wpdb->query( 'DROP TABLE IF EXISTS ' . self::outbox() );  // phpcs:ignore WordPress.DB
 		$wpdb->query( 'DROP TABLE IF EXISTS ' . self::domains() ); // phpcs:ignore WordPress.DB
 		$wpdb->query( 'DROP TABLE IF EXISTS ' . self::mail() );    // phpcs:ignore WordPress.DB
-		foreach ( array( self::OPTION, self::TROUBLE, self::APP, self::ARRIVED ) as $option ) {
+		foreach ( array( self::OPTION, self::TROUBLE, self::APP, self::ARRIVED, self::DIGEST ) as $option ) {
 			delete_site_option( $option );
 		}
 	}

@@ -82,9 +82,15 @@ func (n *network) wantMail(m []mail, to, subject string, texts ...string) {
 	}
 }
 
+// noDigest puts the next digest a day off.
+func (w *world) noDigest() {
+	w.do(step{"option", "pilotsync_digest", map[string]any{"looked_at": time.Now().Unix(), "wrote_at": 0, "about": []string{}}})
+}
+
 // mailsOnce: an app's trouble is one e-mail, though its event comes twice, and so is its end.
 func mailsOnce(w *world) {
 	now := time.Now().Add(time.Hour) // after the events of the tests before
+	w.noDigest()
 	w.mails()
 	block := tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "the key is <wrong> & old", At: now}
 	for range 2 {

@@ -88,7 +88,7 @@ func newNetwork(t *testing.T, redisURL, secret string) *network {
 	site := filepath.Join(folder, "site")
 	// Debian replaces files by links to other packages; all are followed.
 	n.run("", "cp", "-rL", debianWordPress, site)
-	for _, file := range []string{"wp-config.php", "install.php", "cli.php", "ultimate-multisite.php"} {
+	for _, file := range []string{"wp-config.php", "install.php", "cli.php", "ultimate-multisite.php", "domain-lists.php"} {
 		n.run("", "cp", "site/"+file, site)
 	}
 	n.run("TEST_INSTALL=1", "php", filepath.Join(site, "install.php"))

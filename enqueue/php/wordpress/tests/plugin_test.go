@@ -102,6 +102,8 @@ func TestPlugin(t *testing.T) {
 		{"an app's trouble and its end are one e-mail each, however often they are told", mailsOnce},
 		{"an e-mail that the mail server refuses is sent later", mailRefused},
 		{"e-mail goes where PILOTSYNC_MAIL_TO says", mailTo},
+		{"a customer reads why a domain isn't ready, and which DNS records to set", customers},
+		{"domains that need attention are one e-mail a day at most", digest},
 		{"handing over live domains leaves them served, whatever comes of it", resyncLive},
 		{"the commands", commands},
 		{"switched off again, the built-in provider is back", switchedOff},

@@ -10,6 +10,7 @@
 
 if ( is_multisite() && ! is_file( ABSPATH . 'no-ultimate' ) ) {
 	require ABSPATH . 'ultimate-multisite.php';
+	require ABSPATH . 'domain-lists.php';
 }
 
 if ( get_site_option( 'fake_action_scheduler' ) ) {
@@ -117,6 +118,21 @@ function test_step( string $do, array $step ) {
 		case 'notices':
 			wp_set_current_user( isset( $step[0] ) ? $step[0] : 1 );
 			do_action( 'network_admin_notices' );
+			break;
+		case 'forget_redis_away':
+			delete_site_transient( 'pilotsync_redis_away' );
+			break;
+		case 'age_digest': // As if it had last looked so many seconds earlier, and on another day.
+			$digest = get_site_option( 'pilotsync_digest' );
+			if ( is_array( $digest ) ) {
+				$digest['looked_at'] -= $step[0];
+				$digest['wrote_at']  -= $step[0];
+				update_site_option( 'pilotsync_digest', $digest );
+			}
+			$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->base_prefix}pilotsync_mail SET about = CONCAT('old ', id) WHERE about LIKE %s", 'digest%' ) );
+			break;
+		case 'customer_list':
+			fake_customer_list( $step[0] );
 			break;
 		case 'health':
 			wp_set_current_user( 1 );

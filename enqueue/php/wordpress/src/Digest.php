@@ -1,0 +1,146 @@
+<?php
+/**
+ * The daily e-mail about domains.
+ *
+ * @package Pilotsync
+ */
+
+namespace Pilotsync\WordPress;
+
+use Pilotsync\Exception\PilotsyncException;
+
+/**
+ * Once a day it looks at all mapped domains. If one needs attention that the last e-mail didn't name, or that e-mail is a
+ * week old, it lists all that do. So a domain that its owner has given up isn't a reason for an e-mail each day.
+ */
+final class Digest {
+
+	/** How many domains an e-mail names. */
+	const NAMED = 50;
+
+	/** The time between two looks, in seconds: an hour less than a day, since it runs hourly and never to the minute. */
+	const EVERY = DAY_IN_SECONDS - HOUR_IN_SECONDS;
+
+	/** @var Settings */
+	private $settings;
+	/** @var Standings */
+	private $standings;
+	/** @var Mails */
+	private $mails;
+
+	public function __construct( Settings $settings, Standings $standings, Mails $mails ) {
+		$this->settings  = $settings;
+		$this->standings = $standings;
+		$this->mails     = $mails;
+	}
+
+	/** Looks, if it is time, and puts the e-mail into the queue. While Redis is away it waits for the next hour. */
+	public function hourly(): void {
+		if ( $this->settings->mail_to() ) {
+			Lock::hold( 'digest', 0, array( $this, 'look' ) );
+		}
+	}
+
+	/** Does so; only under the lock. */
+	public function look(): bool {
+		$last = get_site_option( Schema::DIGEST ); // When it last looked and wrote, and fingerprints of what it wrote about.
+		$last = is_array( $last ) ? $last : array(
+			'looked_at' => 0,
+			'wrote_at'  => 0,
+			'about'     => array(),
+		);
+		if ( time() - $last['looked_at'] < self::EVERY ) {
+			return false;
+		}
+		try {
+			$entries = $this->collect();
+		} catch ( PilotsyncException $e ) {
+			return false;
+		}
+		$about = array_map( array( self::class, 'fingerprint' ), array_keys( $entries ), $entries );
+		$write = $entries && ( array_diff( $about, $last['about'] ) || time() - $last['wrote_at'] >= WEEK_IN_SECONDS );
+		if ( $write ) {
+			$this->write( $entries );
+		}
+		update_site_option(
+			Schema::DIGEST,
+			array(
+				'looked_at' => time(),
+				'wrote_at'  => $write ? time() : $last['wrote_at'],
+				// One that worked meanwhile is news when it fails again.
+				'about'     => $write ? $about : array_values( array_intersect( $last['about'], $about ) ),
+			)
+		);
+		return $write;
+	}
+
+	/**
+	 * The domains that need attention, in the order of their names.
+	 *
+	 * @return array<string, Standing>
+	 * @throws PilotsyncException If Redis doesn't answer.
+	 */
+	private function collect(): array {
+		$entries = array();
+		foreach ( Mapping::all() as list( $domain ) ) {
+			/** This filter is documented in Polling.php. */
+			$standing = apply_filters( 'pilotsync_verifies_domain', true, $domain ) ? $this->standings->from_redis( $domain ) : null;
+			if ( $standing && self::needs_attention( $domain, $standing ) ) {
+				$entries[ $domain ] = $standing;
+			}
+		}
+		ksort( $entries );
+		return $entries;
+	}
+
+	private static function needs_attention( string $domain, Standing $standing ): bool {
+		if ( 'done-without-ssl' === $standing->state && 0 === strpos( $domain, '*.' ) ) {
+			return false; // No wildcard gets a certificate, and nobody can change that.
+		}
+		return in_array( $standing->state, array( 'failed', 'rejected', 'removed', 'done-without-ssl' ), true ) || $standing->has( 'certificate-expiring' );
+	}
+
+	private static function fingerprint( string $domain, Standing $standing ): string {
+		return substr( md5( $domain . ' ' . $standing->state ), 0, 12 );
+	}
+
+	/** @param array<string, Standing> $entries By name. */
+	private function write( array $entries ): void {
+		$n = count( $entries );
+		/* translators: %d: number of domains */
+		$subject    = sprintf( _n( '%d domain needs attention', '%d domains need attention', $n, 'pilotsync' ), $n );
+		$paragraphs = array( __( 'These mapped domains do not work, or not for much longer:', 'pilotsync' ) );
+		foreach ( array_slice( $entries, 0, self::NAMED, true ) as $domain => $standing ) {
+			$paragraphs[] = $domain . ' (' . $standing->state . ")\n" . Mails::cause( self::cause( $standing ) ) . "\n" . Mails::remedy( self::remedy( $standing ) );
+		}
+		if ( $n > self::NAMED ) {
+			/* translators: %d: number of domains */
+			$paragraphs[] = sprintf( __( 'And %d more: "wp pilotsync status" shows them all.', 'pilotsync' ), $n - self::NAMED );
+		}
+		$this->mails->put( 'digest ' . wp_date( 'Y-m-d' ), $subject, $paragraphs );
+	}
+
+	private static function cause( Standing $standing ): string {
+		return Words::is_dns( $standing ) ? implode( ' ', array_filter( array_map( array( Words::class, 'problem' ), $standing->problems ) ) )
+			: $standing->cause_and_remedy()[0];
+	}
+
+	private static function remedy( Standing $standing ): string {
+		$records = Words::is_dns( $standing ) ? Words::records( $standing ) : array();
+		if ( $records ) {
+			$lines = array( __( 'The domain\'s owner has to change these DNS records. Then it is checked again by itself.', 'pilotsync' ) );
+			foreach ( $records as list( $set, $type, $name, $value ) ) {
+				$lines[] = '  ' . ( $set ? __( 'Set:', 'pilotsync' ) : __( 'Delete:', 'pilotsync' ) ) . " $type  $name  $value";
+			}
+			return implode( "\n", $lines );
+		}
+		switch ( $standing->state ) {
+			case 'rejected':
+				return __( 'Put right what the cause says. Then run "wp pilotsync resync".', 'pilotsync' );
+			case 'removed':
+				return __( 'Run "wp pilotsync resync" to put it on the list again, or delete the mapping.', 'pilotsync' );
+		}
+		$remedy = $standing->cause_and_remedy()[1];
+		return '' !== $remedy ? $remedy . '.' : __( 'Check the SSL settings of the app in ServerPilot.', 'pilotsync' );
+	}
+}

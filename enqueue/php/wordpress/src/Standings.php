@@ -1,0 +1,75 @@
+<?php
+/**
+ * Finds out where domains stand.
+ *
+ * @package Pilotsync
+ */
+
+namespace Pilotsync\WordPress;
+
+use Pilotsync\Exception\InvalidInput;
+use Pilotsync\Exception\PilotsyncException;
+
+/**
+ * Redis knows best: events tell of states only, and the reason changes more often. While Redis doesn't answer, the last
+ * event is what there is.
+ */
+final class Standings {
+
+	/** A network option: Redis didn't answer just now, so that not each page waits for it. */
+	const AWAY = 'pilotsync_redis_away';
+
+	/** @var Settings */
+	private $settings;
+	/** @var Domains */
+	private $domains;
+	/** @var \Pilotsync\Client|null */
+	private $client;
+
+	public function __construct( Settings $settings, Domains $domains ) {
+		$this->settings = $settings;
+		$this->domains  = $domains;
+	}
+
+	/**
+	 * Where a domain stands; null if nothing is known of it. It waits for Redis for up to four seconds, once in half a minute.
+	 *
+	 * @param string $domain The name.
+	 */
+	public function of( string $domain ): ?Standing {
+		if ( ! get_site_transient( self::AWAY ) ) {
+			try {
+				return $this->from_redis( $domain );
+			} catch ( PilotsyncException $e ) {
+				set_site_transient( self::AWAY, 1, 30 );
+			}
+		}
+		$row = $this->domains->find( self::ascii( $domain ) );
+		return $row && '' !== (string) $row->state ? new Standing( $row->state, (string) $row->reason ) : null;
+	}
+
+	/**
+	 * The same, from Redis only.
+	 *
+	 * @param string $domain The name.
+	 * @throws PilotsyncException If Redis doesn't answer.
+	 */
+	public function from_redis( string $domain ): ?Standing {
+		$this->client = $this->client ? $this->client : new \Pilotsync\Client( $this->settings->redis_url(), $this->settings->app_id() );
+		try {
+			$status = $this->client->status( $domain );
+		} catch ( InvalidInput $e ) {
+			return new Standing( 'rejected', $e->getMessage() ); // It was never handed over.
+		}
+		return $status ? new Standing( $status['state'], $status['reason'], $status['problems'] ) : null;
+	}
+
+	/** The name as events have it. */
+	private static function ascii( string $domain ): string {
+		try {
+			return \Pilotsync\Hostname::parse( $domain );
+		} catch ( InvalidInput $e ) {
+			return $domain;
+		}
+	}
+}

@@ -1,0 +1,174 @@
+//go:build wordpress
+
+package wordpress
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/applist"
+)
+
+const script = `<script>alert(1)</script>`
+
+// standing puts into Redis what a worker found out about a domain.
+func (w *world) standing(domain string, state tasks.State, reason string, problems ...tasks.Problem) {
+	w.t.Helper()
+	record := asJSON(w.t, applist.Record{Domain: domain, Seq: 1, Wanted: true, State: state, Reason: reason, Problems: problems, Names: []string{domain}})
+	if err := w.rdb.HSet(w.t.Context(), "pilotsync:{"+app+"}:domains", domain, record).Err(); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func asJSON(t *testing.T, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// row returns the line that a customer's list has of a domain.
+func row(t *testing.T, list, domain string) string {
+	t.Helper()
+	for line := range strings.Lines(list) {
+		if strings.HasPrefix(line, "<div>"+domain+" ") {
+			return line
+		}
+	}
+	t.Fatalf("%s isn't in the list:\n%s", domain, list)
+	return ""
+}
+
+// customers: the lists of all versions say in plain words why a domain isn't ready.
+func customers(w *world) {
+	here := []string{"198.51.100.4", "2001:db8::4"}
+	names := map[string]string{}
+	for name, c := range map[string]struct {
+		state    tasks.State
+		reason   string
+		problems []tasks.Problem
+		want     []string // parts of the row; none if it is to say nothing
+		not      string
+	}{
+		"missing": {tasks.CheckingDNS, "…", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseDNSMissing, Expected: here}},
+			[]string{"c.example.com has no DNS record with an address.", "Set: <code>A  c.example.com  198.51.100.4</code>", "Set: <code>AAAA  c.example.com  2001:db8::4</code>"}, "Delete"},
+		"elsewhere": {tasks.Failed, "… Next: pilotsync verify", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseDNSElsewhere, Found: []string{"203.0.113.9"}, Expected: here[:1]}},
+			[]string{"c.example.com points to 203.0.113.9, which is not the server of this site.", "Set: <code>A  c.example.com  198.51.100.4</code>", "Delete: <code>A  c.example.com  203.0.113.9</code>"}, "pilotsync verify"},
+		"only www": {tasks.Done, "certificate valid", []tasks.Problem{{Name: "www.c.example.com", Cause: tasks.CauseDNSMissing, Expected: here[:1]}},
+			[]string{"www.c.example.com has no DNS record", "Set: <code>A  www.c.example.com  198.51.100.4</code>"}, ""},
+		"behind a proxy": {tasks.CheckingDNS, "…", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseDNSElsewhere, Found: []string{"203.0.113.9"}, Expected: []string{"192.0.2.0/24"}}},
+			[]string{"points to 203.0.113.9", "instructions under &quot;Add Domain&quot;"}, "Delete"},
+		"nothing looked at yet": {tasks.CheckingDNS, "put on the list", nil, []string{"are being checked"}, "put on the list"},
+		"certificate":           {tasks.CheckingSSL, "ServerPilot has …", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseCertificatePending}}, []string{"5 to 15 minutes"}, "ServerPilot"},
+		"our fault":             {tasks.DoneWithoutSSL, "look at app1", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseCertificate}}, []string{"contact the support"}, "app1"},
+		"refused":               {tasks.Rejected, "taken: " + script, nil, []string{"could not be set up: taken: &lt;script&gt;alert(1)&lt;/script&gt;"}, "<script"},
+		"of an older worker":    {tasks.Failed, "points to " + script + ". Next: run pilotsync verify", nil, []string{"points to &lt;script&gt;alert(1)&lt;/script&gt;"}, "verify"},
+		"script in the problem": {tasks.Failed, "…", []tasks.Problem{{Name: script, Cause: tasks.CauseDNSElsewhere, Found: []string{script, "203.0.113.9"}, Expected: []string{script, "198.51.100.4"}}},
+			[]string{"&lt;script&gt;alert(1)&lt;/script&gt; points to", "198.51.100.4"}, "<script"},
+		"of a later release": {tasks.Failed, "a new thing", []tasks.Problem{{Name: "c.example.com", Cause: "new"}}, []string{"a new thing"}, ""},
+		"fine":               {tasks.Done, "certificate valid", nil, nil, "pilotsync"},
+		"ends soon":          {tasks.Done, "its certificate ends", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseCertificateExpiring}}, nil, "pilotsync"},
+	} {
+		domain := strings.ReplaceAll(name, " ", "-") + ".customer.example.com"
+		w.do(step{"map", domain})
+		w.standing(domain, c.state, c.reason, c.problems...)
+		names[name] = domain
+		for _, version := range []string{"2.3.4", "2.4.10", "2.4.13"} {
+			list := w.do(step{"option", "fake_version", version}).Output + w.do(step{"customer_list", 2}).Output
+			got := row(w.t, list, domain)
+			if (len(c.want) > 0) != strings.Contains(got, "pilotsync-cause") {
+				w.t.Errorf("%s, in version %s: %s", name, version, got)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(got, want) {
+					w.t.Errorf("%s, in version %s: the row lacks %q: %s", name, version, want, got)
+				}
+			}
+			if c.not != "" && strings.Contains(got, c.not) {
+				w.t.Errorf("%s, in version %s: the row has %q: %s", name, version, c.not, got)
+			}
+			if strings.Contains(row(w.t, list, "shop.example.com"), "pilotsync") {
+				w.t.Errorf("in version %s a row of another list was changed", version)
+			}
+		}
+	}
+	w.sent()
+
+	// While Redis is away, the last event is what there is.
+	w.redis.Stop()
+	e := domainEvent(names["missing"], tasks.Rejected, time.Now().Add(4*time.Hour))
+	e.Reason = "no " + script
+	w.event("c1", time.Now(), e)
+	if got := row(w.t, w.do(step{"customer_list", 2}).Output, names["missing"]); !strings.Contains(got, "no &lt;script&gt;alert(1)&lt;/script&gt;") {
+		w.t.Errorf("while Redis is away: %s", got)
+	}
+	w.redis.Start()
+	w.do(step{"forget_redis_away"})
+	for _, domain := range names {
+		w.do(step{"unmap", domain})
+	}
+	w.do(step{"queue"})
+	w.sent()
+}
+
+// digest: at most one e-mail a day names the domains that need attention, with cause and remedy.
+func digest(w *world) {
+	for _, domain := range []string{"dns.digest.example.com", "server.digest.example.com", "fine.digest.example.com"} {
+		w.do(step{"map", domain})
+	}
+	w.standing("fine.digest.example.com", tasks.Done, "certificate valid")
+	w.standing("dns.digest.example.com", tasks.Failed, "dns.digest.example.com points to 203.0.113.9. Next: …",
+		tasks.Problem{Name: "dns.digest.example.com", Cause: tasks.CauseDNSElsewhere, Found: []string{"203.0.113.9"}, Expected: []string{"198.51.100.4"}})
+	w.standing("server.digest.example.com", tasks.DoneWithoutSSL, "it refuses connections. Next: check that the server runs.",
+		tasks.Problem{Name: "server.digest.example.com", Cause: tasks.CauseCertificate})
+	later := func(seconds int) { w.do(step{"age_digest", seconds}) } // as if the last look were so much longer ago
+	hour := step{"do_action", "pilotsync_hourly"}
+	w.mails()
+	later(100000)
+	w.redis.Stop()
+	w.do(hour)
+	if m := w.mails(); len(m) != 0 {
+		w.t.Errorf("while Redis is away %q were sent", m)
+	}
+	w.redis.Start()
+	w.do(hour)
+	w.do(hour)
+	m := w.mails()
+	if len(m) != 1 {
+		w.t.Fatalf("%d e-mails were sent: %q", len(m), m)
+	}
+	w.wantMail(m, "admin@example.net", m[0].Subject,
+		"\ndns.digest.example.com (failed)\nCause: dns.digest.example.com points to 203.0.113.9, which is not the server of this site.\nRemedy: ",
+		"\n  Set: A  dns.digest.example.com  198.51.100.4\n  Delete: A  dns.digest.example.com  203.0.113.9\n",
+		"\nserver.digest.example.com (done-without-ssl)\nCause: it refuses connections\nRemedy: Check that the server runs.\n")
+	if strings.Contains(m[0].Message, "fine.digest") || !strings.Contains(m[0].Subject, "[Tom's & Jo's] ") || !strings.HasSuffix(m[0].Subject, " need attention") {
+		w.t.Errorf("the e-mail is %q:\n%s", m[0].Subject, m[0].Message)
+	}
+
+	later(90000) // the next day, with nothing new
+	w.do(hour)
+	if m := w.mails(); len(m) != 0 {
+		w.t.Errorf("with nothing new %q were sent", m)
+	}
+	w.standing("fine.digest.example.com", tasks.Failed, "broken")
+	later(90000)
+	w.do(hour)
+	if m := w.mails(); len(m) != 1 || !strings.Contains(m[0].Message, "fine.digest.example.com (failed)") || !strings.Contains(m[0].Message, "dns.digest.example.com") {
+		w.t.Errorf("with one more domain %q were sent", m)
+	}
+	later(8 * 86400) // a week later it is said again
+	w.do(hour)
+	if m := w.mails(); len(m) != 1 {
+		w.t.Errorf("after a week %q were sent", m)
+	}
+	for _, domain := range []string{"dns.digest.example.com", "server.digest.example.com", "fine.digest.example.com"} {
+		w.do(step{"unmap", domain})
+	}
+	w.do(step{"queue"})
+	w.sent()
+}
