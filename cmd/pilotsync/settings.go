@@ -57,7 +57,7 @@ type workerSettings struct {
 	DryRun    toggle `name:"dry-run" env:"PILOTSYNC_DRY_RUN" group:"Domain lists" default:"off" help:"Write nothing to ServerPilot: changes stay pending, and say what would be done. Default: off."`
 	Reconcile string `name:"reconcile" env:"PILOTSYNC_RECONCILE" group:"Domain lists" default:"repair" help:"What to do, each hour, about a list that isn't as it should be: repair, report or off."`
 
-	SSLDelays             string `name:"ssl-delays" env:"PILOTSYNC_SSL_DELAYS" group:"Verification" default:"1m,2m,4m,8m,15m" help:"Pause before each verification; their number is the limit of attempts. 1 to 20, each 1s or more, none shorter than the one before."`
+	SSLDelays             string `name:"ssl-delays" env:"PILOTSYNC_SSL_DELAYS" group:"Verification" default:"1m,2m,4m,8m,15m" help:"Pause before each verification; their number is the limit of attempts, unless a request sets its own. 1 to 20, each 1s or more, none shorter than the one before."`
 	ExpectedAddresses     string `name:"expected-addresses" env:"PILOTSYNC_EXPECTED_ADDRESSES" group:"Verification" placeholder:"ADDRESS,…" help:"Addresses and networks where DNS should point, for load balancers and proxies. Default: the server's own address."`
 	DNS                   string `name:"dns" env:"PILOTSYNC_DNS" group:"Verification" placeholder:"HOST[:PORT]" help:"Resolver to ask. Default: the system's."`
 	TLSPort               string `name:"tls-port" env:"PILOTSYNC_TLS_PORT" group:"Verification" default:"443" help:"Port of the web servers' TLS."`

@@ -74,7 +74,7 @@ final class Command {
 		} catch ( PilotsyncException $e ) {
 			\WP_CLI::error( $e->getMessage() );
 		}
-		\WP_CLI\Utils\format_items( isset( $assoc['format'] ) ? $assoc['format'] : 'table', $rows, array( 'domain', 'state', 'stage', 'names', 'reason', 'updated_at' ) );
+		\WP_CLI\Utils\format_items( isset( $assoc['format'] ) ? $assoc['format'] : 'table', $rows, array( 'domain', 'state', 'stage', 'names', 'attempt', 'reason', 'updated_at' ) );
 	}
 
 	/**
@@ -203,6 +203,7 @@ final class Command {
 			'state'      => '',
 			'stage'      => $mapping ? $mapping->get_stage() : '',
 			'names'      => '',
+			'attempt'    => '',
 			'reason'     => '',
 			'updated_at' => '',
 		);
@@ -217,6 +218,8 @@ final class Command {
 		return array(
 			'state'      => $status['state'],
 			'names'      => implode( ' ', $status['names'] ),
+			/* translators: 1: number of an attempt, 2: how many there are */
+			'attempt'    => null === $status['attempts'] ? (string) $status['attempt'] : sprintf( __( '%1$d of %2$d', 'pilotsync' ), $status['attempt'], $status['attempts'] ),
 			'reason'     => $status['reason'],
 			'updated_at' => $status['updated_at'],
 		) + $row;

@@ -573,7 +573,7 @@ func ends(w *world) {
 		})
 	})
 	w.await("the old name to leave the list", func() bool { return !slices.Contains(w.sim.List(app), "good.example.com") })
-	if out, err := w.cli("status", "better.example.com"); err != nil || !strings.Contains(out, "better.example.com\tdone\tdone\t") {
+	if out, err := w.cli("status", "better.example.com"); err != nil || !strings.Contains(out, "better.example.com\tdone\tdone\t") || !strings.Contains(out, " of 3\t") {
 		w.t.Errorf("wp pilotsync status says %q (%v)", out, err)
 	}
 	w.sent()
