@@ -74,12 +74,13 @@ final class Ultimate {
 		if ( null === $mapping ) {
 			return null;
 		}
-		$tries = 0;
-		// A filter may tell the checks of DNS and of the certificate apart by the stage.
-		foreach ( array( 'checking-dns', 'checking-ssl-cert' ) as $stage ) {
-			$as = clone $mapping;
-			$as->set_stage( $stage );
-			$tries = max( $tries, (int) apply_filters( self::MAX_TRIES, self::USUAL_TRIES, $as ) ); // phpcs:ignore WordPress.NamingConventions
+		try {
+			$tries = max( self::tries( $mapping, 'checking-dns' ), self::tries( $mapping, 'checking-ssl-cert' ) );
+		} catch ( \Throwable $e ) {
+			// Other code's fault must not hold up the change.
+			/* translators: 1: name of a filter, 2: reason */
+			Log::domain( $domain, sprintf( __( 'The filter %1$s failed, so the workers\' setting decides on the attempts: %2$s', 'pilotsync' ), self::MAX_TRIES, $e->getMessage() ), 'error' );
+			return null;
 		}
 		$attempts = min( max( $tries, 1 ), \Pilotsync\Change::MAX_ATTEMPTS );
 		if ( $attempts !== $tries ) {
@@ -87,5 +88,22 @@ final class Ultimate {
 			Log::domain( $domain, sprintf( __( 'The filter %1$s returned %2$d; it takes 1 to 20, so the domain gets %3$d attempts.', 'pilotsync' ), self::MAX_TRIES, $tries, $attempts ), 'warning' );
 		}
 		return $attempts;
+	}
+
+	/**
+	 * What the filter says of a mapping in a stage: it may tell the checks of DNS and of the certificate apart.
+	 *
+	 * @param object $mapping Ultimate Multisite's domain.
+	 * @param string $stage   The stage.
+	 * @throws \UnexpectedValueException If it says no number.
+	 */
+	private static function tries( $mapping, string $stage ): int {
+		$as = clone $mapping;
+		$as->set_stage( $stage );
+		$tries = apply_filters( self::MAX_TRIES, self::USUAL_TRIES, $as ); // phpcs:ignore WordPress.NamingConventions
+		if ( ! is_numeric( $tries ) ) {
+			throw new \UnexpectedValueException( 'it returned no number, but ' . gettype( $tries ) );
+		}
+		return (int) $tries;
 	}
 }

@@ -60,6 +60,8 @@ func attempts(w *world) {
 		{"one for the certificate only", "return 'checking-ssl-cert' === $domain->get_stage() ? 12 : $tries;", " attempts 12"},
 		{"more than there may be", "return 100;", " attempts 20"},
 		{"none", "return 0;", " attempts 1"},
+		{"no number", "return null;", ""},
+		{"an exception", "throw new Exception( 'no such list' );", ""},
 	} {
 		w.t.Run(c.name, func(t *testing.T) {
 			in, n := *w, *w.network
@@ -75,6 +77,9 @@ func attempts(w *world) {
 			told := strings.Contains(strings.Join(after.Log[len(before.Log):], "\n"), "it takes 1 to 20")
 			if out := c.add == " attempts 20" || c.add == " attempts 1"; told != out {
 				t.Errorf("the domain's log says that the number is out of range: %t", told)
+			}
+			if failed := strings.Contains(strings.Join(after.Log[len(before.Log):], "\n"), "_max_tries failed, so the workers' setting decides"); failed != (c.add == "") {
+				t.Errorf("the domain's log says that the filter failed: %t", failed)
 			}
 			if out, err := in.cli("resync"); err != nil {
 				t.Errorf("wp pilotsync resync says %q (%v)", out, err)
