@@ -30,7 +30,8 @@ type phpRequest struct {
 	SiteID int64     `json:"site_id,omitempty"`
 	Adopt  bool      `json:"adopt,omitempty"`
 
-	Attempts int `json:"attempts,omitempty"`
+	Attempts int  `json:"attempts,omitempty"`
+	Verify   bool `json:"verify,omitempty"`
 }
 
 // phpReceipt is Receipt as PHP's json_encode writes it.
@@ -54,6 +55,7 @@ func randomRequests(random *rand.Rand, n int) []phpRequest {
 		req.Adopt = !req.Remove && random.IntN(3) == 0
 		if !req.Remove {
 			req.Attempts = random.IntN(tasks.MaxAttempts + 1)
+			req.Verify = random.IntN(3) == 0
 		}
 		if reqs = append(reqs, req); len(reqs) == n {
 			break
@@ -100,7 +102,7 @@ func TestPHPWritesWhatAsynqWouldWrite(t *testing.T) {
 			t.Fatalf("the worker refuses %s: %v", info.Payload, err)
 		}
 		domain, _ := tasks.ParseDomain(reqs[i].Domain)
-		want := tasks.Change{AppID: "app1", Domain: domain, Seq: receipts[0].Seq + int64(i), WWW: reqs[i].WWW, SiteID: reqs[i].SiteID, Adopt: reqs[i].Adopt, Attempts: reqs[i].Attempts, RequestedAt: got.RequestedAt}
+		want := tasks.Change{AppID: "app1", Domain: domain, Seq: receipts[0].Seq + int64(i), WWW: reqs[i].WWW, SiteID: reqs[i].SiteID, Adopt: reqs[i].Adopt, Attempts: reqs[i].Attempts, Verify: reqs[i].Verify, RequestedAt: got.RequestedAt}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("payload of %+v (-want +got):\n%s", reqs[i], diff)
 		}

@@ -78,6 +78,9 @@ type Change struct {
 	// domain that is wanted already, without it, leaves the limit as it is. In a
 	// domain:remove it has no meaning.
 	Attempts int `json:"attempts,omitempty"`
+	// Verify has a domain that is listed already verified anew, with all attempts, the
+	// first at once. Of a domain:add only.
+	Verify bool `json:"verify,omitempty"`
 	// By is the operator who asked, for the history; empty for WordPress.
 	By string `json:"by,omitempty"`
 

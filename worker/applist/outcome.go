@@ -93,7 +93,7 @@ func (p *planner) listed(s *subject, r Record) Outcome {
 		r.AddSeq = s.added
 	}
 	limit := cmp.Or(r.Attempts, p.Rules.Attempts)
-	if !fresh {
+	if !fresh && !s.pending.Verify {
 		if r.State.Checking() {
 			r.Limit = max(limit, r.Attempt+1) // the attempt that is on its way is made
 		}
@@ -105,12 +105,18 @@ func (p *planner) listed(s *subject, r Record) Outcome {
 		// have missed the event.
 		return Outcome{Record: r, Event: event, Told: true, Again: true}
 	}
-	r.CheckSeq, r.Attempt, r.AttemptAt, r.NextAt, r.PointedHere, r.Certificate = r.Seq, 0, nil, nil, false, nil
+	r.CheckSeq, r.Attempt, r.AttemptAt, r.NextAt, r.PointedHere = r.Seq, 0, nil, nil, false
 	r.Limit, r.Problems = limit, nil
 	r.Unwatched()
 	event := "put on the list"
-	if len(s.put) == 0 {
+	switch {
+	case !fresh:
+		event = "asked to be verified anew"
+	case len(s.put) == 0:
 		event = "was on the list already"
+	}
+	if fresh {
+		r.Certificate = nil
 	}
 	if tasks.IsWildcard(s.domain) {
 		r.State = tasks.DoneWithoutSSL
@@ -120,7 +126,7 @@ func (p *planner) listed(s *subject, r Record) Outcome {
 	}
 	r.State = tasks.CheckingDNS
 	r.Reason = event + "; DNS and the certificate are checked next"
-	return Outcome{Record: r, Event: event, Verify: true, Told: true}
+	return Outcome{Record: r, Event: event, Verify: true, AtOnce: !fresh, Told: true, Again: !fresh}
 }
 
 // standing is the outcome of a domain that was listed before and has no change

@@ -234,3 +234,26 @@ func TestTheLimitOfAttempts(t *testing.T) {
 		})
 	}
 }
+
+func TestAWishToBeVerifiedStartsAListedDomainAnewAndMovesNoName(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: w.next(), RequestedAt: start}})
+	w.sync()
+	w.checked("a.com")
+	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "www.a.com", Seq: w.next(), RequestedAt: start}, Remove: true})
+	w.sync()
+	want := w.records["a.com"]
+	seq := w.next()
+	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: seq, Adopt: true, Verify: true, RequestedAt: start}})
+	got := outcome(t, w, "a.com")
+	want.Version, want.Seq, want.CheckSeq = "", seq, seq
+	want.State, want.Reason = tasks.CheckingDNS, "asked to be verified anew; DNS and the certificate are checked next"
+	want.Attempt, want.AttemptAt, want.PointedHere = 0, nil, false
+	if diff := cmp.Diff(Outcome{Record: want, Event: "asked to be verified anew", Verify: true, AtOnce: true, Told: true, Again: true}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if w.list[0] != "a.com" || len(w.list) != 1 {
+		t.Errorf("the list is %q", w.list)
+	}
+}

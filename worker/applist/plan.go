@@ -41,8 +41,8 @@ type Outcome struct {
 	Record Record // as it is to be committed; Record.Version is the one planned on
 	// Event tells the domain's history what happened.
 	Event string
-	// Verify: a new verification starts.
-	Verify bool
+	// Verify: a new verification starts; AtOnce: its first attempt waits for nothing.
+	Verify, AtOnce bool
 	// Told: the state changed, or a request ended, which the outside is told of.
 	Told bool
 	// Again: an addition asked for a domain that is listed already.

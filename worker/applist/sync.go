@@ -307,7 +307,10 @@ func (r *run) commit(ctx context.Context, plan Result, in Input) error {
 	for i := range plan.Outcomes {
 		o := &plan.Outcomes[i]
 		if o.Verify {
-			next := r.ledgerTime(in).Add(r.FirstCheck(o.Record))
+			next := r.ledgerTime(in)
+			if !o.AtOnce {
+				next = next.Add(r.FirstCheck(o.Record))
+			}
 			o.Record.NextAt = &next
 			listed = append(listed, o.Record)
 		}

@@ -9,7 +9,7 @@ use Pilotsync\Exception\InvalidInput;
 /** One request to add or remove one domain: what the Go program calls tasks.Change. */
 final class Change
 {
-    private const OPTIONS = ['www', 'site_id', 'adopt', 'attempts'];
+    private const OPTIONS = ['www', 'site_id', 'adopt', 'attempts', 'verify'];
     /** The highest limit of verification attempts. */
     public const MAX_ATTEMPTS = 20;
     private const WWW = ['always', 'main_only', 'never'];
@@ -26,6 +26,8 @@ final class Change
     private $siteId = 0;
     /** @var bool takes names that are on the list already as they are */
     private $adopt = false;
+    /** @var bool has a domain that is listed already verified anew */
+    private $verify = false;
     /** @var int limit of the domain's verification attempts; 0 leaves it to the worker's setting */
     private $attempts = 0;
     /** @var int order number within the app; 0 until it has one */
@@ -36,7 +38,8 @@ final class Change
     /**
      * @param array<string, mixed> $options www: always, main_only or never; site_id: a whole number from 0; adopt, of
      *                                      an addition: true or false; attempts, of an addition: limit of the domain's
-     *                                      verification attempts, 1 to 20. Null is as good as not given.
+     *                                      verification attempts, 1 to 20; verify, of an addition: true has a domain
+     *                                      that is listed already verified anew. Null is as good as not given.
      * @throws InvalidInput
      */
     public function __construct(string $appId, string $domain, bool $remove, array $options)
@@ -75,6 +78,11 @@ final class Change
             throw new InvalidInput('attempts is ' . self::shown($attempts) . ' in a removal; it takes it in an addition only');
         }
         $this->attempts = $attempts ?? 0;
+        $verify = $options['verify'] ?? false;
+        if (!is_bool($verify) || ($verify && $remove)) {
+            throw new InvalidInput('verify is ' . self::shown($verify) . '; it takes true, of an addition only, or false');
+        }
+        $this->verify = $verify;
     }
 
     /** @throws InvalidInput if it can't be the id of a ServerPilot app: ids become part of Redis keys and of URLs */
@@ -120,6 +128,9 @@ final class Change
         }
         if ($this->attempts !== 0) {
             $fields['attempts'] = $this->attempts;
+        }
+        if ($this->verify) {
+            $fields['verify'] = true;
         }
         $fields['v'] = 1;
         return (string) json_encode($fields, JSON_UNESCAPED_SLASHES);

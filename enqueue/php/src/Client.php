@@ -59,7 +59,8 @@ final class Client
      *                                      WordPress's id of the site, for the webhook; adopt: true takes names that are on
      *                                      the list already as they are, www form or not; attempts: limit of the
      *                                      domain's verification attempts, 1 to 20, in place of the worker's setting.
-     *                                      The last addition decides: one without attempts brings the setting back
+     *                                      The last addition decides: one without attempts brings the setting back;
+     *                                      verify: true has a domain that is listed already verified anew
      * @throws InvalidInput     if something is wrong with what was given; {@see Exception\InvalidDomain} for the domain
      * @throws RedisUnavailable
      * @throws RedisRefused

@@ -10,8 +10,8 @@ namespace Pilotsync\WordPress;
 /** Turns Ultimate Multisite's actions into changes in the outbox. */
 final class Changes {
 
-	/** For how long a repeated change counts as the same, in seconds: a request may be a runner that works for hours. */
-	const SAME = 60;
+	/** For how long a verification that was asked for counts as just begun, in seconds. */
+	const JUST_ASKED = 2 * MINUTE_IN_SECONDS;
 
 	/** For how long an addition that comes late is held against a renaming, in seconds. */
 	const LATE = HOUR_IN_SECONDS;
@@ -24,13 +24,6 @@ final class Changes {
 
 	/** @var Domains */
 	private $domains;
-
-	/**
-	 * The last change of each domain in this request, and when it was.
-	 *
-	 * @var array<string, array{string, int}>
-	 */
-	private $last = array();
 
 	public function __construct( Outbox $outbox, Takeover $takeover, Domains $domains ) {
 		$this->outbox   = $outbox;
@@ -45,7 +38,7 @@ final class Changes {
 		add_action( 'wu_add_subdomain', array( $this, 'added' ), 5, 2 );
 		add_action( 'wu_remove_domain', array( $this, 'removed' ), 5, 2 );
 		add_action( 'wu_remove_subdomain', array( $this, 'removed' ), 5, 2 );
-		add_action( 'wu_transition_domain_domain', array( $this, 'mapping_changed' ), 5, 3 );
+		add_action( self::transition(), array( $this, 'mapping_changed' ), 5, 3 );
 		add_action( 'pilotsync_domain_renamed', array( $this, 'renamed' ), 10, 3 );
 	}
 
@@ -57,7 +50,7 @@ final class Changes {
 		foreach ( array( 'wu_remove_domain', 'wu_remove_subdomain' ) as $action ) {
 			remove_action( $action, array( $this, 'removed' ), 5 );
 		}
-		remove_action( 'wu_transition_domain_domain', array( $this, 'mapping_changed' ), 5 );
+		remove_action( self::transition(), array( $this, 'mapping_changed' ), 5 );
 		remove_action( 'pilotsync_domain_renamed', array( $this, 'renamed' ), 10 );
 	}
 
@@ -76,7 +69,39 @@ final class Changes {
 			Log::domain( $domain, __( 'Not added: its mapping has another name by now.', 'pilotsync' ) );
 			return;
 		}
+		// From 2.4 a new site also has a mapping of its own name, whose wu_add_domain says the same.
+		if ( 'wu_add_subdomain' === current_action() && self::site_of( $domain ) === (int) $site_id ) {
+			return;
+		}
 		$this->change( 'add', $domain, (int) $site_id );
+	}
+
+	/**
+	 * Mappings were made while nothing listened: they are added.
+	 *
+	 * @param object[] $mappings Ultimate Multisite's domains.
+	 */
+	public function hand_over( array $mappings ): void {
+		$changes = array();
+		foreach ( $mappings as $mapping ) {
+			$domain    = self::name( $mapping->get_domain() );
+			$changes[] = array( 'add', $domain, self::www( $domain ), (int) $mapping->get_blog_id() );
+		}
+		$this->outbox->put( $changes );
+		$this->outbox->flush( true );
+	}
+
+	/**
+	 * Ultimate Multisite wants to check a mapping, as it does when the mapping is new and whenever its edit page is saved.
+	 * pilotsync verifies it instead.
+	 *
+	 * @param object $mapping Ultimate Multisite's domain.
+	 */
+	public function recheck( $mapping ): void {
+		$domain = self::name( $mapping->get_domain() );
+		if ( in_array( $mapping->get_stage(), Stage::CHECKING, true ) && ! $this->domains->asked_within( $domain, self::JUST_ASKED ) ) {
+			$this->change( 'verify', $domain, (int) $mapping->get_blog_id() );
+		}
 	}
 
 	/**
@@ -91,16 +116,22 @@ final class Changes {
 	}
 
 	/**
-	 * The column "domain" of a mapping changed. Of the new name Ultimate Multisite tells by wu_add_domain; of the old
-	 * one nobody does.
+	 * The column "domain" of a mapping changed. wu_add_domain tells the new name; nothing tells the old one.
 	 *
-	 * @param mixed $old     The old name; empty when the mapping is new.
+	 * @param mixed $old     The old name; "new" when the mapping is new.
 	 * @param mixed $new     The new name.
 	 * @param int   $item_id The mapping's id.
 	 */
 	public function mapping_changed( $old, $new, $item_id = 0 ): void {
 		$mapping = function_exists( 'wu_get_domain' ) ? wu_get_domain( $item_id ) : null;
-		$this->renamed( $old, $new, $mapping && is_callable( array( $mapping, 'get_blog_id' ) ) ? $mapping->get_blog_id() : 0 );
+		$site_id = $mapping ? (int) $mapping->get_blog_id() : 0;
+		if ( 'new' !== $old ) {
+			$this->renamed( $old, $new, $site_id );
+		}
+		if ( 'wu_transition_domain_domain' !== current_action() && is_string( $new ) ) {
+			// On a second network Ultimate Multisite doesn't hear its own hook, so no wu_add_domain follows.
+			$this->change( 'add', self::name( $new ), $site_id );
+		}
 	}
 
 	/**
@@ -133,10 +164,8 @@ final class Changes {
 	 * @param string $domain The name.
 	 */
 	public static function www( string $domain ): string {
-		foreach ( self::network_domains() as $own ) {
-			if ( $domain === $own || substr( $domain, -strlen( $own ) - 1 ) === '.' . $own ) {
-				return 'never';
-			}
+		if ( self::is_own( $domain ) ) {
+			return 'never';
 		}
 		$creates = Ultimate::creates_www( $domain );
 		if ( null !== $creates ) {
@@ -149,7 +178,7 @@ final class Changes {
 	/**
 	 * Puts one change into the outbox and tries to send it.
 	 *
-	 * @param string $kind    add or remove.
+	 * @param string $kind    add, remove or verify.
 	 * @param string $domain  The name.
 	 * @param int    $site_id WordPress's id of the site.
 	 * @throws \RuntimeException If the database doesn't take it; Action Scheduler then shows the action as failed.
@@ -162,13 +191,37 @@ final class Changes {
 			Log::domain( $domain, __( 'Not removed: it is the network\'s own domain.', 'pilotsync' ), 'warning' );
 			return;
 		}
-		// A site's creation and deletion are each told by two actions.
-		if ( isset( $this->last[ $domain ] ) && $this->last[ $domain ][0] === $kind && time() - $this->last[ $domain ][1] < self::SAME ) {
-			return;
-		}
 		$this->outbox->put( array( array( $kind, $domain, self::www( $domain ), $site_id ) ) );
-		$this->last[ $domain ] = array( $kind, time() );
+		if ( 'remove' !== $kind ) {
+			$this->domains->note_asked( $domain );
+		}
 		$this->outbox->flush();
+	}
+
+	/** The site that a name's mapping belongs to; 0 if it has none. */
+	private static function site_of( string $domain ): int {
+		$mapping = Mapping::find( $domain );
+		return $mapping ? (int) $mapping->get_blog_id() : 0;
+	}
+
+	/** The action that tells a mapping's change of name. It has another name on all networks but the main one. */
+	private static function transition(): string {
+		$network = get_current_network_id();
+		return ( get_main_network_id() === $network ? 'wu' : "wu_$network" ) . '_transition_domain_domain';
+	}
+
+	/**
+	 * Whether a name is below the domain of a network, or the domain itself.
+	 *
+	 * @param string $domain The name.
+	 */
+	public static function is_own( string $domain ): bool {
+		foreach ( self::network_domains() as $own ) {
+			if ( $domain === $own || substr( $domain, -strlen( $own ) - 1 ) === '.' . $own ) {
+				return true;
+			}
+		}
+		return false;
 	}
 
 	/**

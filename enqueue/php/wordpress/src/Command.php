@@ -84,8 +84,8 @@ final class Command {
 	 *
 	 * ## OPTIONS
 	 *
-	 * [--subsites]
-	 * : Also each subsite's own name below the network's domain. Leave it out if the app's list has a wildcard for them.
+	 * [--[no-]subsites]
+	 * : From 2.4 on Ultimate Multisite gives each new site a mapping of its own name, such as site.network.example. By default these are handed over, as all mappings are. With --subsites also the names of sites without such a mapping, as older sites are. With --no-subsites none of them, for an app whose list has a wildcard in their place.
 	 *
 	 * [--adopt]
 	 * : Take what is on the app's list already as it is: a domain has a www form only if that is there. One that isn't on the list is added as without this.
@@ -96,13 +96,16 @@ final class Command {
 	public function resync( $args, $assoc ): void { // phpcs:ignore
 		$this->need_all();
 		$domains = Mapping::all();
-		if ( ! empty( $assoc['subsites'] ) ) {
-			$main = get_site( get_main_site_id() )->domain;
-			foreach ( get_sites( array( 'number' => 0 ) ) as $site ) {
-				if ( $site->domain !== $main ) {
-					$domains[] = array( $site->domain, (int) $site->blog_id );
+		if ( isset( $assoc['subsites'] ) ) {
+			$subsites = self::subsites();
+			$site_of  = array_column( $subsites, 1, 0 );
+			$domains  = $assoc['subsites'] ? array_merge( $domains, $subsites ) : array_filter(
+				$domains,
+				static function ( $mapping ) use ( $site_of ) {
+					list( $name, $site_id ) = $mapping;
+					return ! isset( $site_of[ $name ] ) || $site_of[ $name ] !== $site_id || ! Changes::is_own( $name );
 				}
-			}
+			);
 		}
 		$kind    = empty( $assoc['adopt'] ) ? 'add' : 'adopt';
 		$changes = array();
@@ -187,6 +190,22 @@ final class Command {
 			/* translators: 1: number of changes, 2: reason */
 			\WP_CLI::error( sprintf( __( '%1$d changes are kept and sent later: %2$s', 'pilotsync' ), $this->outbox->count(), $trouble ? $trouble['message'] : __( 'another process is sending', 'pilotsync' ) ) );
 		}
+	}
+
+	/**
+	 * The names that sites have by themselves, and the sites.
+	 *
+	 * @return array<array{string, int}>
+	 */
+	private static function subsites(): array {
+		$main     = get_site( get_main_site_id() )->domain;
+		$subsites = array();
+		foreach ( get_sites( array( 'number' => 0 ) ) as $site ) {
+			if ( $site->domain !== $main ) {
+				$subsites[] = array( $site->domain, (int) $site->blog_id );
+			}
+		}
+		return $subsites;
 	}
 
 	private function need_all(): void {

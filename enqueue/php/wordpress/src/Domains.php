@@ -31,15 +31,16 @@ final class Domains {
 	 * @param bool  $problem Whether it is a problem of a site that is still served.
 	 */
 	public function note_event( Event $event, bool $problem ): void {
-		$this->write(
-			$event->domain,
-			array(
-				'at'      => $event->at,
-				'state'   => $event->state,
-				'reason'  => $event->reason,
-				'problem' => (int) $problem,
-			)
+		$values = array(
+			'at'      => $event->at,
+			'state'   => $event->state,
+			'reason'  => $event->reason,
+			'problem' => (int) $problem,
 		);
+		if ( ! in_array( $event->state, Stage::CHECKING, true ) ) {
+			$values['asked_at'] = 0; // It was answered.
+		}
+		$this->write( $event->domain, $values );
 	}
 
 	/**
@@ -69,6 +70,17 @@ final class Domains {
 	public function problems( int $limit ): array {
 		global $wpdb;
 		return (array) $wpdb->get_results( $wpdb->prepare( 'SELECT domain, state, reason, at FROM ' . Schema::domains() . ' WHERE problem = 1 ORDER BY at DESC, hash LIMIT %d', $limit ) ); // phpcs:ignore WordPress.DB.PreparedSQL
+	}
+
+	/** Notes that a verification was asked for. */
+	public function note_asked( string $domain ): void {
+		$this->write( $domain, array( 'asked_at' => time() ) );
+	}
+
+	/** Whether a verification was asked for within the last $seconds whose end hasn't been told. */
+	public function asked_within( string $domain, int $seconds ): bool {
+		$row = $this->find( $domain );
+		return null !== $row && (int) $row->asked_at > time() - $seconds;
 	}
 
 	/** Notes that a mapping no longer has this name. */

@@ -76,9 +76,33 @@ final class Mapping {
 	 * @return array<array{string, int}>
 	 */
 	public static function all(): array {
-		$all    = array();
+		$all = array();
+		foreach ( self::each() as $mapping ) {
+			$all[] = array( $mapping->get_domain(), (int) $mapping->get_blog_id() );
+		}
+		return $all;
+	}
+
+	/**
+	 * The mappings whose check is in progress.
+	 *
+	 * @return object[]
+	 */
+	public static function in_progress(): array {
+		$all = array();
+		foreach ( self::each() as $mapping ) {
+			if ( in_array( $mapping->get_stage(), Stage::CHECKING, true ) ) {
+				$all[] = $mapping;
+			}
+		}
+		return $all;
+	}
+
+	/** Every mapping of the network. */
+	private static function each(): \Generator {
 		$offset = 0;
 		do {
+			// Without a number it returns 100 at most.
 			$page = function_exists( 'wu_get_domains' ) ? wu_get_domains(
 				array(
 					'number'  => self::PAGE,
@@ -88,10 +112,9 @@ final class Mapping {
 				)
 			) : array();
 			foreach ( $page as $mapping ) {
-				$all[] = array( $mapping->get_domain(), (int) $mapping->get_blog_id() );
+				yield $mapping;
 			}
 			$offset += self::PAGE;
 		} while ( count( $page ) === self::PAGE );
-		return $all;
 	}
 }

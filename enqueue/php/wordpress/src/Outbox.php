@@ -46,7 +46,7 @@ class Outbox {
 	/**
 	 * Puts changes at the end. One that says what the last waiting one of its domain says isn't put there again.
 	 *
-	 * @param array $changes Each: add, remove or adopt; name; always, main_only or never; id of the site.
+	 * @param array $changes Each: add, remove, adopt or verify; name; always, main_only or never; id of the site.
 	 * @throws \RuntimeException If the database doesn't take them.
 	 */
 	public function put( array $changes ): void {
@@ -59,7 +59,7 @@ class Outbox {
 			}
 			$row = compact( 'kind', 'domain', 'www', 'site_id' ) + array( 'created_at' => gmdate( 'Y-m-d H:i:s' ) );
 			if ( strlen( $domain ) > 253 || false === $wpdb->insert( $table, $row ) ) {
-				/* translators: 1: add, remove or adopt, 2: domain name, 3: the database's message */
+				/* translators: 1: add, remove, adopt or verify, 2: domain name, 3: the database's message */
 				throw new \RuntimeException( sprintf( __( 'The change (%1$s %2$s) could not be put into the outbox: %3$s', 'pilotsync' ), $kind, $domain, $wpdb->last_error ) );
 			}
 		}
@@ -163,7 +163,9 @@ class Outbox {
 				'remove'  => 'remove' === $row->kind,
 				'www'     => $row->www,
 				'site_id' => (int) $row->site_id,
-				'adopt'   => 'adopt' === $row->kind,
+				// A verification leaves the domain's names as they are.
+				'adopt'   => in_array( $row->kind, array( 'adopt', 'verify' ), true ),
+				'verify'  => 'verify' === $row->kind,
 			);
 			if ( 'remove' !== $row->kind ) {
 				$requests[ $row->id ]['attempts'] = Ultimate::attempts( $row->domain );

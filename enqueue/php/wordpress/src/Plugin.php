@@ -36,9 +36,9 @@ final class Plugin {
 		$this->settings = new Settings();
 		$this->retry    = new Retry();
 		$this->takeover = new Takeover();
-		$this->polling  = new Polling();
 		$this->outbox   = new Outbox( $this->settings, $this->retry, $this->domains );
 		$this->changes  = new Changes( $this->outbox, $this->takeover, $this->domains );
+		$this->polling  = new Polling( $this->changes );
 		$this->mail     = new MailQueue( $this->settings );
 		$this->mails    = new Mails( $this->mail );
 		$this->webhook  = new Webhook( $this->settings, new Events( $this->settings, $this->domains, $this->mails ), $this->mail );
@@ -52,6 +52,7 @@ final class Plugin {
 	 */
 	public static function start( string $file ): void {
 		$plugin = new self();
+		register_activation_hook( $file, array( $plugin, 'begin' ) );
 		register_deactivation_hook( $file, array( $plugin, 'stop' ) );
 		if ( did_action( 'plugins_loaded' ) ) {
 			$plugin->load(); // It is being activated.
@@ -98,10 +99,25 @@ final class Plugin {
 		$this->outbox->flush( true );
 	}
 
+	/** Takes over what is in progress when the plugin is switched on: nothing else would move those mappings' stages. */
+	public function begin(): void {
+		if ( $this->settings->off() || $this->problems() ) {
+			return;
+		}
+		try {
+			$this->changes->hand_over( Mapping::in_progress() );
+		} catch ( \RuntimeException $e ) {
+			Log::general( $e->getMessage(), 'error' );
+		}
+	}
+
 	/** Gives everything back when the plugin is switched off. What still waits stays for when it is switched on again. */
 	public function stop(): void {
 		if ( ! $this->problems() && ! $this->settings->off() ) {
 			$this->outbox->flush( true );
+			if ( $this->settings->webhook_secrets() ) {
+				Polling::resume(); // Without webhooks its check was never off.
+			}
 		}
 		$this->changes->stop();
 		$this->polling->stop();

@@ -12,12 +12,19 @@ final class Polling {
 
 	const ACTION = 'wu_async_process_domain_stage';
 
+	/** @var Changes */
+	private $changes;
+
 	/**
 	 * What was detached for the run of the action that is under way: callback, priority, number of arguments.
 	 *
 	 * @var array[]
 	 */
 	private $detached = array();
+
+	public function __construct( Changes $changes ) {
+		$this->changes = $changes;
+	}
 
 	/** Attaches the switch around all others. */
 	public function listen(): void {
@@ -31,8 +38,15 @@ final class Polling {
 		remove_action( self::ACTION, array( $this, 'after' ), PHP_INT_MAX );
 	}
 
+	/** Starts Ultimate Multisite's own check for mappings in progress: from now on nothing else moves their stage. */
+	public static function resume(): void {
+		foreach ( Mapping::in_progress() as $mapping ) {
+			wu_enqueue_async_action( self::ACTION, array( 'domain_id' => $mapping->get_id() ), 'domain' );
+		}
+	}
+
 	/**
-	 * Takes the plugin's check off the action, for this run of it.
+	 * Takes the plugin's check off the action, for this run of it, and asks for a verification in its place.
 	 *
 	 * @param int $domain_id The mapping's id.
 	 */
@@ -57,6 +71,9 @@ final class Polling {
 		}
 		foreach ( $this->detached as list( $function, $priority ) ) {
 			remove_action( self::ACTION, $function, $priority );
+		}
+		if ( is_object( $mapping ) ) {
+			$this->changes->recheck( $mapping );
 		}
 	}
 

@@ -79,9 +79,11 @@ func TestPlugin(t *testing.T) {
 		{"without a constant the app's id is the stored one", storedAppID},
 		{"the network's filter sets the attempts", attempts},
 		{"the www rule is Ultimate Multisite's own", wwwRule},
-		{"a new subsite is one addition without www, its deletion one removal", subsites},
+		{"a new subsite is one addition without www", subsites},
 		{"names under the network's domain get no www, others by the setting", wwwForms},
-		{"a change that is told twice in one request is sent once", doubles},
+		{"a change that is told twice is sent twice, but for a site's own name and its mapping", doubles},
+		{"a new mapping is no renaming", newMapping},
+		{"on a second network, where no addition follows, a mapping is handed over as well", secondNetwork},
 		{"renaming a mapping removes the old name", renames},
 		{"a mapping that was renamed again gets no late addition", lateAddition},
 		{"what is no host name holds nothing up", wrongNames},
@@ -96,6 +98,11 @@ func TestPlugin(t *testing.T) {
 		{"the doctor tells a webhook that is blocked, or not there", doctored},
 		{"no event takes a served site off the web", servedStays},
 		{"a certificate that has ended is no reason to redirect to https", certificateEnds},
+		{"an event that could not be saved comes again", notSaved},
+		{"an event about a name that validation refuses is applied", skipsValidation},
+		{"saving the edit page asks for a verification", editPage},
+		{"switching it on and off leaves no mapping without a check", handsOver},
+		{"names of sites are handed over as asked", subsiteFlags},
 		{"a mapping that was never served gets the stage that its version has", neverServed},
 		{"an app that is blocked is a notice until it recovers", blocked},
 		{"a mapped domain ends in stage done, by webhook", ends},
@@ -104,6 +111,7 @@ func TestPlugin(t *testing.T) {
 		{"e-mail goes where PILOTSYNC_MAIL_TO says", mailTo},
 		{"a customer reads why a domain isn't ready, and which DNS records to set", customers},
 		{"domains that need attention are one e-mail a day at most", digest},
+		{"a domain that pilotsync has as done is done again when it is mapped again", alreadyDone},
 		{"handing over live domains leaves them served, whatever comes of it", resyncLive},
 		{"the commands", commands},
 		{"switched off again, the built-in provider is back", switchedOff},
@@ -154,6 +162,9 @@ func (w *world) sent() []string {
 		kind := strings.TrimPrefix(info.Type, "domain:")
 		if c.Adopt {
 			kind = strings.Replace(kind, "add", "adopt", 1)
+		}
+		if c.Verify {
+			kind = "verify"
 		}
 		text := fmt.Sprintf("%s %s %s %d", kind, c.Domain, c.WWW, c.SiteID)
 		if c.Attempts != 0 {
@@ -235,7 +246,8 @@ func subsites(w *world) {
 	w.do(step{"make_site", "shop.network.example.net"})
 	w.wantSent("add shop.network.example.net never 3")
 	w.do(step{"delete_site", "shop.network.example.net"})
-	w.wantSent("remove shop.network.example.net never 3")
+	// Its mapping goes, and then its own name.
+	w.wantSent("remove shop.network.example.net never 3", "remove shop.network.example.net never 3")
 }
 
 func wwwForms(w *world) {
@@ -253,10 +265,18 @@ func wwwForms(w *world) {
 	}
 }
 
+// doubles: one process works for hours, and others work beside it. What it sent before
+// says nothing about what a domain is by now.
 func doubles(w *world) {
 	add, remove := step{"do_action", "wu_add_domain", "Twice.example.com", 2}, step{"do_action", "wu_remove_domain", "twice.example.com", 2}
-	w.do(add, add, step{"do_action", "wu_add_subdomain", "twice.example.com", 2}, remove, remove, add)
-	w.wantSent("add twice.example.com always 2", "remove twice.example.com always 2", "add twice.example.com always 2")
+	w.do(add, add, remove, remove, add)
+	w.wantSent("add twice.example.com always 2", "add twice.example.com always 2",
+		"remove twice.example.com always 2", "remove twice.example.com always 2", "add twice.example.com always 2")
+	// Another site's mapping of the name is no reason to leave a site's own name out.
+	w.do(step{"map", "pair.network.example.net", map[string]any{"blog_id": 1}}, step{"do_action", "wu_add_subdomain", "pair.network.example.net", "2"})
+	w.wantSent("add pair.network.example.net never 2", "add pair.network.example.net never 1")
+	w.do(step{"unmap", "pair.network.example.net"})
+	w.sent()
 }
 
 func renames(w *world) {

@@ -28,6 +28,9 @@ if ( get_site_option( 'fake_action_scheduler' ) ) {
 	}
 	function as_unschedule_all_actions( $hook, $args, $group ) { update_site_option( 'fake_actions', array() ); }
 }
+if ( is_file( ABSPATH . 'second-network' ) ) {
+	add_action( 'plugins_loaded', function () { $GLOBALS['current_site']->id = 2; }, 0 );
+}
 // The front page: there is no theme.
 add_action( 'template_redirect', function () {
 	echo get_bloginfo( 'name' );
@@ -99,7 +102,7 @@ function test_step( string $do, array $step ) {
 			uninstall_plugin( 'pilotsync/pilotsync.php' );
 			echo implode( ' ', array_merge(
 				$wpdb->get_col( "SHOW TABLES LIKE '%pilotsync%'" ),
-				$wpdb->get_col( "SELECT meta_key FROM {$wpdb->sitemeta} WHERE meta_key LIKE 'pilotsync%'" )
+				$wpdb->get_col( "SELECT meta_key FROM {$wpdb->sitemeta} WHERE meta_key LIKE 'pilotsync%' AND site_id = 1" )
 			) );
 			break;
 		case 'actions':
