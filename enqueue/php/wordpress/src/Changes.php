@@ -130,7 +130,11 @@ final class Changes {
 		}
 		if ( 'wu_transition_domain_domain' !== current_action() && is_string( $new ) ) {
 			// On a second network Ultimate Multisite doesn't hear its own hook, so no wu_add_domain follows.
-			$this->change( 'add', self::name( $new ), $site_id );
+			try {
+				$this->change( 'add', self::name( $new ), $site_id );
+			} catch ( \RuntimeException $e ) {
+				Log::domain( self::name( $new ), $e->getMessage(), 'error' ); // The form is saved all the same.
+			}
 		}
 	}
 
