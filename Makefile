@@ -4,6 +4,7 @@
 # make check    format, vet and staticcheck only
 # make php      the PHP library's tests alone
 # make wordpress the WordPress plugin's test alone
+# make texts    the plugin's template of texts, and the translations in step with it; then translate what is new
 # make plugin   the plugin with the library, as a folder and a zip, in PLUGIN (bin/wordpress)
 # make kubernetes the Kubernetes manifests against the API's types; it downloads 41 MB and compiles for minutes at first
 # make compose-file docker-compose.yml and the image's files: held to Compose's rules
@@ -32,7 +33,7 @@ PLUGIN       ?= bin/wordpress
 DIST         ?= dist
 VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: test more setup check php wordpress plugin kubernetes compose-file compose dist package race fuzz model faults soak bench bench-quick build clean
+.PHONY: test more setup check php wordpress texts plugin kubernetes compose-file compose dist package race fuzz model faults soak bench bench-quick build clean
 .NOTPARALLEL:
 
 # The Go tests come last: the summary of what passed is what a reader looks for.
@@ -59,6 +60,7 @@ setup:
 	  command -v debootstrap >/dev/null || missing="$$missing debootstrap"; \
 	  command -v ip >/dev/null || missing="$$missing iproute2"; \
 	  command -v mandoc >/dev/null || missing="$$missing mandoc"; \
+	  command -v msgfmt >/dev/null && command -v xgettext >/dev/null || missing="$$missing gettext"; \
 	  command -v zip >/dev/null || missing="$$missing zip"; \
 	  command -v dockerd >/dev/null || missing="$$missing docker.io"; \
 	  command -v busybox >/dev/null || missing="$$missing busybox-static"; \
@@ -92,6 +94,9 @@ wordpress:
 	  if grep -q '^ *--- SKIP' bin/wordpress.log; then status=1; fi; \
 	  grep -E '^ *--- |^(ok|FAIL|panic:)' bin/wordpress.log; \
 	  if [ $$status != 0 ]; then tail -100 bin/wordpress.log; fi; exit $$status
+
+texts:
+	@enqueue/php/wordpress/languages/update.sh
 
 plugin:
 	@deployments/package/plugin.sh '$(PLUGIN)'

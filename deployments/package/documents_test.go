@@ -2,6 +2,7 @@ package package_test
 
 import (
 	"archive/zip"
+	"bytes"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -103,6 +104,18 @@ func hasWhatAnInstallationNeeds(t *testing.T, folder string) {
 	for _, file := range []string{"pilotsync/pilotsync.php", "pilotsync/src/Plugin.php", "pilotsync/lib/autoload.php", "pilotsync/lib/data/public_suffixes.txt"} {
 		if _, err := plugin.Open(file); err != nil {
 			t.Errorf("the plugin's zip: %v", err)
+		}
+	}
+	for _, language := range []string{"de_DE", "es_ES", "fr_FR", "it_IT", "pt_BR"} {
+		name := "languages/pilotsync-" + language
+		compiled := filepath.Join(t.TempDir(), "mo")
+		run(t, "msgfmt", "--output-file="+compiled, filepath.Join("../../enqueue/php/wordpress", name+".po"))
+		want, err := os.ReadFile(compiled)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := fs.ReadFile(plugin, "pilotsync/"+name+".mo"); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("the plugin's zip: %s.mo isn't made from the .po (%v)", name, err)
 		}
 	}
 	if broken, n := brokenLinks(t, filepath.Join(installed, "usr/share/doc/pilotsync")); n < 8 || broken != nil {

@@ -10,6 +10,14 @@ cd "$(dirname "$0")/../.."
 rm -rf "$to/pilotsync" "$to/pilotsync.zip"
 mkdir -p "$to/pilotsync/lib"
 cp -r enqueue/php/wordpress/src enqueue/php/wordpress/*.php enqueue/php/wordpress/README.md LICENSE "$to/pilotsync"
+if ! command -v msgfmt >/dev/null; then
+	echo "plugin: there is no msgfmt, which makes the translations: install gettext" >&2
+	exit 1
+fi
+mkdir "$to/pilotsync/languages"
+for po in enqueue/php/wordpress/languages/*.po; do
+	msgfmt --check-format --output-file="$to/pilotsync/languages/$(basename "$po" .po).mo" "$po"
+done
 cp -r enqueue/php/src enqueue/php/data enqueue/php/autoload.php "$to/pilotsync/lib"
 chmod -R u=rwX,go=rX "$to/pilotsync"
 if ! command -v zip >/dev/null; then

@@ -8,6 +8,7 @@
  * Network:           true
  * License:           MIT
  * Text Domain:       pilotsync
+ * Domain Path:       /languages
  *
  * @package Pilotsync
  */

@@ -61,7 +61,9 @@ final class Checks {
 	/** Which app it is, and where that is set. */
 	private function app_id(): array {
 		/* translators: %s: id of an app */
-		$sentence = $this->settings->app_id_is_stored() ? __( 'The app is %s, as stored by Ultimate Multisite\'s ServerPilot integration.', 'pilotsync' ) : __( 'The app is %s, as set in wp-config.php.', 'pilotsync' );
+		$sentence = $this->settings->app_id_is_stored() ? __( 'The app is %s, as stored by Ultimate Multisite\'s ServerPilot integration.', 'pilotsync' )
+			/* translators: %s: id of an app */
+			: __( 'The app is %s, as set in wp-config.php.', 'pilotsync' );
 		return array( __( 'Settings', 'pilotsync' ), true, sprintf( $sentence, $this->settings->app_id() ) );
 	}
 

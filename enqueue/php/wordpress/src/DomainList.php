@@ -71,7 +71,7 @@ final class DomainList {
 		$records = apply_filters( 'pilotsync_dns_records', Words::records( $standing ), $domain, $standing );
 		$html    = esc_html( implode( ' ', $sentences ) );
 		if ( $records ) {
-			$html .= '<br>' . esc_html__( 'Change these DNS records where the domain is registered:', 'pilotsync' ) . implode( '', array_map( array( self::class, 'record' ), $records ) )
+			$html .= '<br>' . esc_html__( 'Change these DNS records at the DNS provider of the domain:', 'pilotsync' ) . implode( '', array_map( array( self::class, 'record' ), $records ) )
 				. '<br>' . esc_html__( 'It can take some hours until a change is seen everywhere. The domain is checked again by itself.', 'pilotsync' );
 		} elseif ( Words::is_dns( $standing ) ) {
 			$html .= ' ' . esc_html__( 'Set its DNS records as the instructions under "Add Domain" say.', 'pilotsync' );

@@ -102,7 +102,8 @@ final class Domains {
 			$done = $wpdb->insert( Schema::domains(), $values + array( 'hash' => md5( $domain ), 'domain' => $domain ) );
 		}
 		if ( false === $done ) {
-			throw new \RuntimeException( 'The database did not take a note about ' . $domain . ': ' . $wpdb->last_error );
+			/* translators: 1: domain name, 2: the database's message */
+			throw new \RuntimeException( sprintf( __( 'The database did not take a note about %1$s: %2$s', 'pilotsync' ), $domain, $wpdb->last_error ) );
 		}
 	}
 }

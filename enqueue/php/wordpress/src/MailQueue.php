@@ -39,7 +39,8 @@ final class MailQueue {
 		$sql  = 'INSERT IGNORE INTO ' . Schema::mail() . ' (about, subject, body, created_at) VALUES (%s, %s, %s, %d)';
 		$done = $wpdb->query( $wpdb->prepare( $sql, $about, $subject, $body, time() ) ); // phpcs:ignore WordPress.DB.PreparedSQL
 		if ( false === $done ) {
-			throw new \RuntimeException( 'The database did not take an e-mail: ' . $wpdb->last_error );
+			/* translators: %s: the database's message */
+			throw new \RuntimeException( sprintf( __( 'The database did not take an e-mail: %s', 'pilotsync' ), $wpdb->last_error ) );
 		}
 	}
 

@@ -53,6 +53,23 @@ final class Mails {
 		);
 	}
 
+	/** pilotsync lost what it knew, by whatever way that was noticed. */
+	public function ledger_lost( $ledger ): void {
+		try {
+			$this->put(
+				'ledger.lost ' . substr( md5( (string) $ledger ), 0, 20 ),
+				__( 'pilotsync lost its ledger', 'pilotsync' ),
+				array(
+					__( 'Redis lost what pilotsync knew of this network\'s domains. All mapped domains are being handed over again by themselves. Sites go on being served, and no name is taken off a list.', 'pilotsync' ),
+					self::cause( __( 'Redis was emptied, restarted without its data, or replaced by another.', 'pilotsync' ) ),
+					self::remedy( __( 'Find out why, or it happens again: pilotsync needs a Redis of its own, apart from WordPress\'s object cache, with "appendonly yes" and "maxmemory-policy noeviction". The command "pilotsync doctor" checks that.', 'pilotsync' ) ),
+				)
+			);
+		} catch ( \RuntimeException $e ) {
+			Log::general( $e->getMessage(), 'error' ); // Handing over is what matters.
+		}
+	}
+
 	/**
 	 * Puts an e-mail into the queue.
 	 *

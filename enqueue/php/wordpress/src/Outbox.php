@@ -235,7 +235,8 @@ class Outbox {
 		$done = $wpdb->query( 'DELETE FROM ' . Schema::outbox() . ' WHERE id IN (' . implode( ',', array_map( 'intval', $ids ) ) . ')' ); // phpcs:ignore WordPress.DB.PreparedSQL
 		if ( false === $done ) {
 			// To go on would send them again and again.
-			throw new NotDeleted( 'The database did not delete what was sent: ' . $wpdb->last_error );
+			/* translators: %s: the database's message */
+			throw new NotDeleted( sprintf( __( 'The database did not delete what was sent: %s', 'pilotsync' ), $wpdb->last_error ) );
 		}
 	}
 

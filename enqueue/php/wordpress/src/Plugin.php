@@ -66,6 +66,7 @@ final class Plugin {
 		if ( $this->settings->off() ) {
 			return;
 		}
+		Texts::load();
 		$problems = $this->problems();
 		$checks   = new Checks( $this->settings, $this->outbox, $this->mail, $problems );
 		( new Notices( $this->outbox, $this->domains, $problems ) )->listen();
@@ -91,6 +92,7 @@ final class Plugin {
 		( new DomainList( $standings ) )->listen();
 		add_action( Retry::HOURLY, array( new Digest( $this->settings, $standings, $this->mails ), 'hourly' ) );
 		add_action( Retry::HOURLY, array( $this->mail, 'send' ) );
+		add_action( 'pilotsync_ledger_lost', array( $this->mails, 'ledger_lost' ) );
 		add_action( 'init', array( $this->retry, 'schedule_hourly' ) );
 	}
 
