@@ -99,12 +99,12 @@ func customers(w *world) {
 	}
 	w.sent()
 	for locale, want := range map[string]string{"fr_FR": "Définir\u00a0: <code>A", "de_AT": "Setzen: <code>A", "nl_NL": "Set: <code>A"} {
-		w.do(step{"option", "WPLANG", locale})
+		w.do(step{"option", "fake_locale", locale})
 		if got := row(w.t, w.do(step{"customer_list", 2}).Output, names["missing"]); !strings.Contains(got, want) {
 			w.t.Errorf("in the language %s the row lacks %q: %s", locale, want, got)
 		}
 	}
-	w.do(step{"option", "WPLANG", ""})
+	w.do(step{"option", "fake_locale", ""})
 
 	// While Redis is away, the last event is what there is.
 	w.redis.Stop()

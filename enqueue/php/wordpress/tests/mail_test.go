@@ -112,6 +112,16 @@ func mailsOnce(w *world) {
 	}
 }
 
+// mailLedgerLost: a lost ledger is one e-mail, however often and in whatever way it is noticed.
+func mailLedgerLost(w *world) {
+	w.noDigest()
+	w.mails()
+	lost := step{"do_action", "pilotsync_ledger_lost", "the new one"}
+	w.do(lost, lost, step{"do_action", "pilotsync_hourly"})
+	w.do(lost, step{"do_action", "pilotsync_hourly"})
+	w.wantMail(w.mails(), "admin@example.net", "[Tom's & Jo's] pilotsync lost its ledger", "\nCause: Redis ", "\nRemedy: Find out why")
+}
+
 // mailRefused: what the mail server refuses is sent later, once.
 func mailRefused(w *world) {
 	at := time.Now().Add(2 * time.Hour)

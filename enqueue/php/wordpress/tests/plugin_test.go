@@ -107,6 +107,7 @@ func TestPlugin(t *testing.T) {
 		{"an app that is blocked is a notice until it recovers", blocked},
 		{"a mapped domain ends in stage done, by webhook", ends},
 		{"an app's trouble and its end are one e-mail each, however often they are told", mailsOnce},
+		{"a lost ledger is one e-mail", mailLedgerLost},
 		{"an e-mail that the mail server refuses is sent later", mailRefused},
 		{"e-mail goes where PILOTSYNC_MAIL_TO says", mailTo},
 		{"a customer reads why a domain isn't ready, and which DNS records to set", customers},

@@ -37,6 +37,7 @@ add_action( 'template_redirect', function () {
 	exit;
 } );
 add_filter( 'pilotsync_verifies_domain', function ( $verifies, $domain ) { return 'theirs.example.com' !== $domain; }, 10, 2 );
+add_filter( 'locale', function ( $locale ) { return get_site_option( 'fake_locale' ) ?: $locale; } );
 add_filter( 'pilotsync_retry_seconds', function () { return 1; } );
 
 function test_step( string $do, array $step ) {
