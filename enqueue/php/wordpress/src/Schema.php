@@ -19,6 +19,9 @@ final class Schema {
 	const APP     = 'pilotsync_app';     // The last event about the app: type, at, reason.
 	const ARRIVED = 'pilotsync_arrived'; // When the last event arrived, whatever it was about: seconds since 1970.
 
+	/** A network transient: Redis didn't answer just now, so that not each page waits for it. */
+	const AWAY = 'pilotsync_redis_away';
+
 	/** Changes that are not in Redis yet, in their order. */
 	public static function outbox(): string {
 		global $wpdb;
@@ -101,5 +104,6 @@ final class Schema {
 		foreach ( array( self::OPTION, self::TROUBLE, self::APP, self::ARRIVED, self::DIGEST ) as $option ) {
 			delete_site_option( $option );
 		}
+		delete_site_transient( self::AWAY );
 	}
 }

@@ -16,9 +16,6 @@ use Pilotsync\Exception\PilotsyncException;
  */
 final class Standings {
 
-	/** A network option: Redis didn't answer just now, so that not each page waits for it. */
-	const AWAY = 'pilotsync_redis_away';
-
 	/** @var Settings */
 	private $settings;
 	/** @var Domains */
@@ -37,11 +34,11 @@ final class Standings {
 	 * @param string $domain The name.
 	 */
 	public function of( string $domain ): ?Standing {
-		if ( ! get_site_transient( self::AWAY ) ) {
+		if ( ! get_site_transient( Schema::AWAY ) ) {
 			try {
 				return $this->from_redis( $domain );
 			} catch ( PilotsyncException $e ) {
-				set_site_transient( self::AWAY, 1, 30 );
+				set_site_transient( Schema::AWAY, 1, 30 );
 			}
 		}
 		$row = $this->domains->find( self::ascii( $domain ) );
