@@ -10,6 +10,7 @@ namespace Pilotsync\WordPress;
 use Pilotsync\Connection;
 use Pilotsync\ErrorReply;
 use Pilotsync\Exception\InvalidInput;
+use Pilotsync\Exception\RedisRefused;
 use Pilotsync\RedisUrl;
 
 /** Says who else uses the database, and what to change. A flush by another program deletes the queue and the ledger. */
@@ -61,7 +62,11 @@ final class SharedRedis {
 		$seen    = 0;
 		$cursor  = '0';
 		for ( $round = 0; $round < self::ROUNDS; $round++ ) {
-			$reply = $redis->pipeline( array( array( 'SCAN', $cursor, 'COUNT', (string) self::COUNT ) ) )[0];
+			try {
+				$reply = $redis->pipeline( array( array( 'SCAN', $cursor, 'COUNT', (string) self::COUNT ) ) )[0];
+			} catch ( RedisRefused $e ) { // In phpredis a refusal of rights is an exception.
+				$reply = null;
+			}
 			if ( $reply instanceof ErrorReply || ! is_array( $reply ) || 2 !== count( $reply ) ) {
 				return array( true, __( 'This user of Redis may not list keys, so whether other programs have keys there was not looked at. "pilotsync doctor" can do it as another user.', 'pilotsync' ) );
 			}
