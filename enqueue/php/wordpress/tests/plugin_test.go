@@ -55,10 +55,9 @@ func TestPlugin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{redis: redistest.New(t, "--appendonly", "yes"), signer: signer, seen: map[string]bool{}, clock: time.Now()}
-	w.network = newNetwork(t, w.redis.URL, other+" "+secret)
-	w.rdb = redis.NewClient(&redis.Options{Addr: w.redis.Addr})
-	t.Cleanup(func() { _ = w.rdb.Close() })
+	w := &world{redis: redistest.Shipped(t), signer: signer, seen: map[string]bool{}, clock: time.Now()}
+	w.network = newNetwork(t, w.redis.As("php"), other+" "+secret)
+	w.rdb = w.redis.Client(t, "admin")
 	if w.sim, err = simulator.Start(simulator.Options{CertDelay: 100 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}

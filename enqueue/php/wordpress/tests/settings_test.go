@@ -26,7 +26,7 @@ func storedAppID(w *world) {
 	if out, err := w.cli("test"); !strings.Contains(out, "ok     Settings: The app is app1, as stored by Ultimate Multisite's ServerPilot integration.") {
 		w.t.Errorf("without it wp pilotsync test says %q (%v)", out, err)
 	}
-	secret := "'" + w.redis.URL + "'"
+	secret := "'" + w.redis.As("php") + "'"
 	for flag, want := range map[string]struct{ has, lacks []string }{
 		"--no-secrets": {[]string{"WU_SERVER_PILOT_CLIENT_ID='cid_one'\n", "WU_SERVER_PILOT_APP_ID='app1'\n", "# WU_SERVER_PILOT_API_KEY is set; --secrets shows it\n",
 			"PILOTSYNC_WEBHOOK_URL='http://network.example.net/wp-json/pilotsync/v1/webhook'\n"}, []string{"the'\\''key", secret, "whsec_"}},

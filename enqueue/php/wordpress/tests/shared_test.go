@@ -3,6 +3,7 @@
 package wordpress
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"pilotsync/internal/redistest"
 	"pilotsync/tasks"
 )
 
@@ -31,8 +33,8 @@ func sharedRedis(w *world) {
 		taken bool
 	}{
 		{"constants that lead to the same database", map[string]string{"extra.php": cache}, false},
-		{"a cache that is connected to it", map[string]string{"wp-content/object-cache.php": string(dropIn), "cache-database": "0"}, false},
-		{"a cache in another database", map[string]string{"wp-content/object-cache.php": string(dropIn), "cache-database": "1"}, true},
+		{"a cache that is connected to it", map[string]string{"wp-content/object-cache.php": string(dropIn), "cache-database": "0 " + redistest.Password("admin")}, false},
+		{"a cache in another database", map[string]string{"wp-content/object-cache.php": string(dropIn), "cache-database": "1 " + redistest.Password("admin")}, true},
 		{"the same, and another database by constant", map[string]string{"extra.php": cache + " define( 'WP_REDIS_DATABASE', '1' );"}, true},
 		{"a cache that is switched off", map[string]string{"extra.php": cache + " define( 'WP_REDIS_DISABLED', true );"}, true},
 		{"the same database, with leave", map[string]string{"extra.php": cache + " define( 'PILOTSYNC_SHARED_REDIS', true );"}, true},
@@ -73,6 +75,16 @@ func sharedRedis(w *world) {
 	w.t.Run("keys of other programs", func(t *testing.T) {
 		in, n := *w, *w.network
 		in.network, n.t = &n, t
+		if out, _ := in.cli("test"); !strings.Contains(out, "ok     Keys in Redis: This user of Redis may not list keys") {
+			t.Errorf("as the user php wp pilotsync test says %q", out)
+		}
+		may := func(right string) {
+			if err := w.rdb.Do(context.Background(), "ACL", "SETUSER", "php", right).Err(); err != nil {
+				t.Error(err)
+			}
+		}
+		may("+scan")
+		defer may("-scan")
 		if out, _ := in.cli("test"); !strings.Contains(out, "ok     Keys in Redis: No other program") {
 			t.Errorf("without any wp pilotsync test says %q", out)
 		}

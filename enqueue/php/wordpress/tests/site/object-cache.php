@@ -1,7 +1,8 @@
 <?php
 /**
  * A stand-in for the drop-in of a cache plugin: WordPress's own cache, whose flush also empties a Redis database, as that of
- * redis-cache does. It keeps nothing there. It uses the test's Redis; the file cache-database holds the number of its database.
+ * redis-cache does. It keeps nothing there. It uses the test's Redis; the file cache-database holds the number of its
+ * database and the password of its user admin.
  *
  * phpcs:disable
  */
@@ -17,7 +18,9 @@ class Test_Redis_Cache extends WP_Object_Cache {
 		$url          = parse_url( getenv( 'TEST_REDIS_URL' ) );
 		$this->client = new Redis();
 		$this->client->connect( $url['host'], $url['port'] );
-		$this->client->select( (int) trim( file_get_contents( ABSPATH . 'cache-database' ) ) );
+		list( $database, $password ) = explode( ' ', file_get_contents( ABSPATH . 'cache-database' ) );
+		$this->client->auth( array( 'admin', $password ) );
+		$this->client->select( (int) $database );
 	}
 
 	public function flush() {
