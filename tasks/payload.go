@@ -133,6 +133,9 @@ const (
 	CertificateExpiring EventType = "certificate.expiring"
 	// AppRecovered: it goes on for an app that was blocked.
 	AppRecovered EventType = "app.recovered"
+	// LedgerLost: the ledger is another than the one that workers knew. Who asked for
+	// the app's domains has to ask for all of them again.
+	LedgerLost EventType = "ledger.lost"
 )
 
 // Event is the payload of event:deliver, and the body that the webhook gets.
@@ -149,6 +152,9 @@ type Event struct {
 	// CertificateUntil is the end of the certificate that a verification last saw on
 	// the domain, valid or not; zero where none was seen.
 	CertificateUntil time.Time `json:"certificate_until,omitzero"`
+
+	// Ledger is the identity of the new ledger, of LedgerLost only.
+	Ledger string `json:"ledger,omitempty"`
 
 	Reason string `json:"reason"`
 	// At is when it happened, by Redis's clock in whole microseconds. Of two events
@@ -331,9 +337,9 @@ func (e *Event) check() error {
 		if !e.State.Valid() {
 			state = fmt.Errorf("state is %.80q; it takes one of %v", e.State, States())
 		}
-	case AppBlocked, AppRecovered:
+	case AppBlocked, AppRecovered, LedgerLost:
 	default:
-		kind = fmt.Errorf("type is %.80q; it takes %s, %s, %s or %s", e.Type, DomainState, CertificateExpiring, AppBlocked, AppRecovered)
+		kind = fmt.Errorf("type is %.80q; it takes %s, %s, %s, %s or %s", e.Type, DomainState, CertificateExpiring, AppBlocked, AppRecovered, LedgerLost)
 	}
 	if len(e.Names) == 0 {
 		e.Names = nil // as it comes back from being encoded

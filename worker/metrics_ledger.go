@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,6 +28,7 @@ type ledgerCollector struct {
 	up, ledgerUp, webhooksOff, quarantined                  *prometheus.Desc
 	domains, names, room, blocked, pending, failing, oldest *prometheus.Desc
 	listedAt, expiry, expiring, paused, dryRun              *prometheus.Desc
+	lost, handover                                          *prometheus.Desc
 }
 
 // ledgerState is what one scrape reads.
@@ -34,6 +36,8 @@ type ledgerState struct {
 	apps        []ledger.App
 	webhooksOff int64
 	quarantined int64
+	identity    ledger.Identity
+	loss        ledger.Loss
 }
 
 // errLedger is that Redis answers, and that what it answers can't be used.
@@ -54,6 +58,12 @@ func newLedgerCollector(rdb redis.UniversalClient) *ledgerCollector {
 		if s.apps, err = l.AppStates(ctx); err != nil && ctx.Err() == nil && rdb.Ping(ctx).Err() == nil {
 			err = errors.Join(errLedger, err)
 		}
+		if err == nil {
+			s.identity, err = l.Identity(ctx)
+		}
+		if err == nil {
+			s.loss, err = l.Loss(ctx)
+		}
 		return s, err
 	}
 	return &ledgerCollector{
@@ -73,13 +83,15 @@ func newLedgerCollector(rdb redis.UniversalClient) *ledgerCollector {
 		expiry:      desc("certificate_earliest_expiry_timestamp_seconds", "The first end of a certificate of a domain that is done; absent if the app has none.", "app"),
 		expiring:    desc("certificates_expiring", "Domains that are done by a certificate that ends within 14 days.", "app"),
 		paused:      desc("app_paused", "Whether an operator paused the app.", "app"),
+		lost:        desc("ledger_lost_timestamp_seconds", "When a worker last found another ledger in the place of the one that it knew; 0 if none did."),
+		handover:    desc("app_handover_due", "Whether the ledger was lost, and the app's domains weren't all handed over again since.", "app"),
 		dryRun:      desc("app_dry_run", "Whether a dry run was the last to plan the app's list: its changes wait until a worker without PILOTSYNC_DRY_RUN syncs it.", "app"),
 	}
 }
 
 // Describe implements [prometheus.Collector].
 func (c *ledgerCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.up, c.ledgerUp, c.webhooksOff, c.quarantined, c.domains, c.names, c.room, c.blocked, c.pending, c.failing, c.oldest, c.listedAt, c.expiry, c.expiring, c.paused, c.dryRun} {
+	for _, d := range []*prometheus.Desc{c.up, c.ledgerUp, c.webhooksOff, c.quarantined, c.domains, c.names, c.room, c.blocked, c.pending, c.failing, c.oldest, c.listedAt, c.expiry, c.expiring, c.paused, c.dryRun, c.lost, c.handover} {
 		ch <- d
 	}
 }
@@ -98,7 +110,18 @@ func (c *ledgerCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(c.webhooksOff, float64(s.webhooksOff))
 	gauge(c.quarantined, float64(s.quarantined))
+	lost := 0.0
+	if !s.identity.Lost.IsZero() {
+		lost = unix(s.identity.Lost)
+	}
+	gauge(c.lost, lost)
+	for _, app := range s.loss.Waiting {
+		gauge(c.handover, 1, app)
+	}
 	for _, app := range s.apps {
+		if !slices.Contains(s.loss.Waiting, app.ID) {
+			gauge(c.handover, 0, app.ID)
+		}
 		for _, state := range tasks.States() {
 			gauge(c.domains, float64(app.Counts[state]), app.ID, string(state))
 		}

@@ -44,7 +44,7 @@ func (s sweeper) run(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
-		if err := errors.Join(s.takeUp(ctx), s.endDryRuns(ctx), s.turn(ctx), s.tellAll(ctx), s.hourly(ctx)); err != nil && s.watch.check(ctx) == nil && ctx.Err() == nil {
+		if err := errors.Join(s.checkIdentity(ctx), s.takeUp(ctx), s.endDryRuns(ctx), s.turn(ctx), s.tellAll(ctx), s.hourly(ctx)); err != nil && s.watch.check(ctx) == nil && ctx.Err() == nil {
 			s.log.WithError(err).Warn("sweep not finished; the next one goes on")
 		}
 		select {

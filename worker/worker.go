@@ -51,7 +51,7 @@ type Worker struct {
 	metrics   *Metrics
 	name      string
 	ready     func() // never nil
-	ledger    *ledger.Ledger
+	ledger    *knownLedger
 	follow    follow
 	syncer    *applist.Syncer
 	checker   *certcheck.Checker
@@ -84,7 +84,8 @@ type server struct {
 // New wires up a worker; [Worker.Run] starts it.
 func New(cfg Config) (*Worker, error) {
 	w := &Worker{
-		log: logrus.NewEntry(cfg.Log), name: name(), ledger: ledger.New(cfg.Redis),
+		log: logrus.NewEntry(cfg.Log), name: name(),
+		ledger:  &knownLedger{Ledger: ledger.New(cfg.Redis), log: logrus.NewEntry(cfg.Log), told: map[string]string{}},
 		follow:  follow{client: asynq.NewClientFromRedisClient(cfg.Redis)},
 		checker: certcheck.New(cfg.Check), roster: &roster{}, toTakeUp: toTakeUp{apps: map[string]time.Time{}},
 		expected: cfg.Expected, delays: cfg.SSLDelays, dryRun: cfg.DryRun, reconcile: cmp.Or(cfg.Reconcile, Repair),
@@ -98,7 +99,7 @@ func New(cfg Config) (*Worker, error) {
 		w.metrics = NewMetrics(prometheus.NewRegistry())
 	}
 	w.metrics.dryRun.Set(one(cfg.DryRun))
-	w.watch = &redisWatch{rdb: cfg.Redis, ledger: w.ledger, log: w.log}
+	w.watch = &redisWatch{rdb: cfg.Redis, ledger: w.ledger.Ledger, log: w.log}
 	w.base, w.end = context.WithCancel(context.Background())
 	s, err := w.serving(cfg, &served{})
 	if err != nil {

@@ -14,7 +14,7 @@ func group(r doctor.Result) string {
 		return "Settings"
 	case doctor.CheckDNS, doctor.CheckOutbound:
 		return "Network"
-	case doctor.CheckWorkers, doctor.CheckDryRun, doctor.CheckBacklog, doctor.CheckTasks, doctor.CheckArchive, doctor.CheckTrouble, doctor.CheckServed:
+	case doctor.CheckWorkers, doctor.CheckDryRun, doctor.CheckLedger, doctor.CheckBacklog, doctor.CheckTasks, doctor.CheckArchive, doctor.CheckTrouble, doctor.CheckServed:
 		return "Work"
 	case doctor.CheckWebhook, doctor.CheckEvents:
 		return "Webhook"

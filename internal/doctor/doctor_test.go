@@ -121,7 +121,7 @@ func TestWhereAllIsInOrderEachCheckSaysSo(t *testing.T) {
 		CheckAPI, CheckAPIClock, CheckCredentials, CheckCard,
 		CheckApp + " app1", CheckRoom + " app1", CheckCertificate + " app1", CheckAddress + " app1",
 		CheckApp + " app2", CheckRoom + " app2", CheckCertificate + " app2", CheckAddress + " app2",
-		CheckOutbound, CheckWorkers, CheckDryRun, CheckBacklog, CheckTasks, CheckArchive, CheckTrouble, CheckServed, CheckWebhook, CheckEvents}
+		CheckOutbound, CheckWorkers, CheckDryRun, CheckLedger, CheckBacklog, CheckTasks, CheckArchive, CheckTrouble, CheckServed, CheckWebhook, CheckEvents}
 	var got []string
 	results := w.run()
 	for _, r := range results {

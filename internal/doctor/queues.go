@@ -25,7 +25,7 @@ func checkQueues(ctx context.Context, cfg worker.Config) []Result {
 	results := []Result{judgeWorkers(servers, time.Now(), err)}
 	l := ledger.New(cfg.Redis)
 	live, err := l.Workers(ctx)
-	results = append(results, judgeDryRun(live, err))
+	results = append(results, judgeDryRun(live, err), checkLedger(ctx, l))
 
 	known, err := inspector.Queues() // asked about one that isn't there, asynq has no error to decide on
 	if err != nil {

@@ -43,6 +43,7 @@ const (
 	CheckOutbound    = "outbound"
 	CheckWorkers     = "workers"
 	CheckDryRun      = "dry-run"
+	CheckLedger      = "ledger"
 	CheckBacklog     = "backlog"
 	CheckTasks       = "tasks"
 	CheckArchive     = "archive"

@@ -28,6 +28,7 @@ type Reader interface {
 	Ours(ctx context.Context, app string) ([]string, error)
 	Revisions(ctx context.Context) (map[string]string, error)
 	Workers(ctx context.Context) ([]ledger.Worker, error)
+	Loss(ctx context.Context) (ledger.Loss, error)
 }
 
 var _ Reader = (*ledger.Ledger)(nil)

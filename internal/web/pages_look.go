@@ -41,7 +41,9 @@ type frame struct {
 	Version string
 	// DryRun are the workers that write nothing.
 	DryRun []ledger.Worker
-	Body   any
+	// Loss is the last loss of the ledger.
+	Loss ledger.Loss
+	Body any
 }
 
 // Asset is where a file of static/ is found.
@@ -63,6 +65,9 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, name st
 			return err
 		}
 		f.DryRun = ledger.InDryRun(workers)
+		if f.Loss, err = p.read.Loss(r.Context()); err != nil {
+			return err
+		}
 	}
 	var b bytes.Buffer
 	if err := p.looks.byName[name].ExecuteTemplate(&b, "layout", f); err != nil {

@@ -22,6 +22,7 @@ type shelf struct {
 	views   []ledger.View
 	writes  []ledger.Write
 	workers []ledger.Worker
+	loss    ledger.Loss
 	err     error // of each reading
 
 	paused []string // what was done to apps
@@ -73,6 +74,7 @@ func (s *shelf) Revisions(context.Context) (map[string]string, error) {
 }
 
 func (s *shelf) Workers(context.Context) ([]ledger.Worker, error) { return s.workers, nil }
+func (s *shelf) Loss(context.Context) (ledger.Loss, error)        { return s.loss, nil }
 
 func (s *shelf) Enqueue(_ context.Context, reqs ...enqueue.Request) ([]enqueue.Receipt, error) {
 	s.asked = append(s.asked, reqs...)

@@ -30,7 +30,8 @@
 //	                                 flight); look_at (for the sweep); fails, trouble,
 //	                                 blocked, trouble_since; alarm (the trouble was told);
 //	                                 paused (by whom; the next sync waits to be let go on);
-//	                                 dry_run ("ms ADDED REMOVED", until a commit)
+//	                                 dry_run ("ms ADDED REMOVED", until a commit); lost_told
+//	                                 (identity of the ledger whose predecessor's loss was told)
 //	pilotsync:{APP}:outbox   list    events to be enqueued, oldest first: "µs EVENT"
 //	pilotsync:{APP}:told     string  time of the last event (µs)
 //	pilotsync:{APP}:writes   list    the last writes, newest first: "NUMBER µs OUTCOME CHANGES"
@@ -42,6 +43,10 @@
 //	pilotsync:{APP}:latest   zset    the domains changed last, by when (ms)
 //	pilotsync:{APP}:waiting  zset    domains whose change waits, by since when (ms)
 //	pilotsync:{APP}:expiry   zset    domains that are done, by the end of their certificate (s)
+//	pilotsync:{APP}:handover string  identity of the ledger that a producer handed all the
+//	                                 app's domains to
+//	pilotsync:ledger         hash    id, created (ms): this ledger's identity; before, lost: the
+//	                                 identities that it took the place of, and when (ms)
 //	pilotsync:apps           set     every app that has a ledger
 //	pilotsync:sweep          string  when the last sweep began (ms)
 //	pilotsync:workers        hash    id of a worker → "ms {name, apps, dry_run}": when it last

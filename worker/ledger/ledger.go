@@ -53,6 +53,10 @@ var (
 	wroteLua string
 	//go:embed announce.lua
 	announceLua string
+	//go:embed identify.lua
+	identifyLua string
+	//go:embed lost.lua
+	lostLua string
 )
 
 // Ledger is the record of every domain of every app. It is safe for use by any
@@ -61,7 +65,7 @@ type Ledger struct {
 	rdb redis.UniversalClient
 
 	record, take, renew, beginWrite, endWrite, commit,
-	release, preview, abandon, verified, wake, rewake, turn, announce *redis.Script
+	release, preview, abandon, verified, wake, rewake, turn, announce, identify, lost *redis.Script
 }
 
 var _ applist.Ledger = (*Ledger)(nil)
@@ -84,6 +88,8 @@ func New(rdb redis.UniversalClient) *Ledger {
 		rewake:     redis.NewScript(rewakeLua),
 		turn:       redis.NewScript(turnLua),
 		announce:   redis.NewScript(announceLua),
+		identify:   redis.NewScript(identifyLua),
+		lost:       redis.NewScript(tellLua + lostLua),
 	}
 }
 

@@ -1,0 +1,48 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"pilotsync/worker/ledger"
+)
+
+// checkLedger looks whether Redis still has the ledger that the workers knew.
+func checkLedger(ctx context.Context, l *ledger.Ledger) Result {
+	is, err := l.Identity(ctx)
+	if err != nil {
+		return unread(CheckLedger, err)
+	}
+	loss, err := l.Loss(ctx)
+	if err != nil {
+		return unread(CheckLedger, err)
+	}
+	now, err := l.Now(ctx)
+	if err != nil {
+		return unread(CheckLedger, err)
+	}
+	return judgeLedger(is, loss, now)
+}
+
+// lossNews is for how long a loss is told of after all apps were handed over again.
+const lossNews = 24 * time.Hour
+
+func judgeLedger(is ledger.Identity, loss ledger.Loss, now time.Time) Result {
+	const findOut = "Find out why: Redis lost its data, or another Redis took its place (RELIABILITY.md, \"Redis is lost\")."
+	if ago := now.Sub(loss.At); !loss.At.IsZero() {
+		detail := fmt.Sprintf("the ledger was lost %s ago", roundly(ago))
+		switch {
+		case len(loss.Waiting) > 0:
+			return failure(CheckLedger, detail+", and not all domains were handed over again, of "+strings.Join(loss.Waiting, ", "),
+				"WordPress's plugin does it by itself within the hour, or at once by 'wp pilotsync resync --adopt'. For other producers: 'pilotsync adopt --app ID --all'. "+findOut)
+		case ago < lossNews:
+			return warning(CheckLedger, detail+"; all apps were handed over again since", findOut)
+		}
+	}
+	if is.ID == "" {
+		return ok(CheckLedger, "the ledger has no identity yet; the next worker gives it one")
+	}
+	return ok(CheckLedger, fmt.Sprintf("the ledger is the one that was begun on %s", is.Created.Format("2 January 2006")))
+}

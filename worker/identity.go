@@ -1,0 +1,101 @@
+package worker
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/worker/applist"
+	"pilotsync/worker/ledger"
+)
+
+// knownLedger is the ledger, and what this worker knows of its identity. It notices a
+// ledger that was lost.
+type knownLedger struct {
+	*ledger.Ledger
+	log *logrus.Entry
+
+	mu   sync.Mutex
+	is   ledger.Identity
+	told map[string]string // app → the identity whose loss this worker told of
+}
+
+// identify looks whether the ledger is still the one that this worker knew.
+func (k *knownLedger) identify(ctx context.Context) (ledger.Identity, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	is, err := k.Identify(ctx, k.is.ID)
+	if err != nil {
+		return is, err
+	}
+	if k.is.ID != "" && is.ID != k.is.ID {
+		k.log.Error("the ledger was lost: Redis lost its data, or another Redis took its place. No list is changed by that. " +
+			"WordPress's plugin hands its domains over again; for other producers see 'pilotsync doctor'")
+	}
+	k.is = is
+	return is, nil
+}
+
+// tellLoss tells the apps of a loss, those that weren't told yet.
+func (k *knownLedger) tellLoss(ctx context.Context, is ledger.Identity, apps []string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, app := range apps {
+		if k.told[app] == is.ID {
+			continue
+		}
+		if err := k.TellLoss(ctx, app, is); err != nil {
+			return err
+		}
+		k.told[app] = is.ID
+	}
+	return nil
+}
+
+// Take implements [applist.Ledger]. A lost ledger doesn't know which writes are on their
+// way, so after a loss nobody writes a list for as long as one may still land.
+func (k *knownLedger) Take(ctx context.Context, app string) (applist.Lease, error) {
+	lease, err := k.Ledger.Take(ctx, app)
+	if err != nil || !lease.First() {
+		return lease, err
+	}
+	wait, err := k.unknownWrites(ctx)
+	if err == nil && wait > 0 {
+		err = k.BeginWrite(ctx, lease, applist.Writing{}) // notes that one may land
+	}
+	if err == nil && wait == 0 {
+		return lease, nil
+	}
+	if backErr := k.Abandon(context.WithoutCancel(ctx), lease, nil); err == nil {
+		err = backErr
+	}
+	if err == nil {
+		err = &applist.NotTaken{Wait: applist.LandingLimit}
+	}
+	return applist.Lease{}, err
+}
+
+// unknownWrites returns for how long a write of before a loss may still land.
+func (k *knownLedger) unknownWrites(ctx context.Context) (time.Duration, error) {
+	is, err := k.identify(ctx)
+	if err != nil || is.Lost.IsZero() {
+		return 0, err
+	}
+	now, err := k.Now(ctx)
+	return max(is.Lost.Add(applist.LandingLimit).Sub(now), 0), err
+}
+
+// checkIdentity looks for a loss of the ledger, and tells the apps of this worker.
+func (s sweeper) checkIdentity(ctx context.Context) error {
+	is, err := s.ledger.identify(ctx)
+	if err != nil || is.Lost.IsZero() {
+		return err
+	}
+	now, err := s.ledger.Now(ctx)
+	if err != nil || now.Sub(is.Lost) > ledger.LossKept {
+		return err
+	}
+	return s.ledger.tellLoss(ctx, is, s.roster.look().apps)
+}

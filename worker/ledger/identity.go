@@ -1,0 +1,145 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/tasks"
+)
+
+// ledgerKey holds what tells this ledger from every other one.
+const ledgerKey = "pilotsync:ledger"
+
+// LossKept is for how long a loss is reported at most.
+const LossKept = 7 * 24 * time.Hour
+
+// Identity tells a ledger from every other one. It is made once and kept in Redis, so it
+// goes with the ledger: a Redis that lost its data has none, and another Redis has
+// another. All times are Redis's.
+type Identity struct {
+	ID      string    // empty until a worker gives the ledger one
+	Created time.Time // when it got its ID
+	// Lost is when a worker that knew another ledger found this one in its place; zero
+	// if none did.
+	Lost time.Time
+}
+
+// Identify returns the ledger's identity, and gives it one where it has none. known is
+// the identity that the caller knew, or empty. If the ledger is another than that one, it
+// gets a new identity and its time of loss, in one step. Of several callers that knew the
+// same one, the first does that.
+func (l *Ledger) Identify(ctx context.Context, known string) (Identity, error) {
+	reply, err := l.identify.Run(ctx, l.rdb, []string{ledgerKey}, known, rand.Text()).StringSlice()
+	if err != nil {
+		return Identity{}, fmt.Errorf("identify the ledger: %w", err)
+	}
+	lost, err := parseMillis(reply[1])
+	if err != nil {
+		return Identity{}, fmt.Errorf("identify the ledger: its time of loss: %w", err)
+	}
+	return Identity{ID: reply[0], Lost: lost}, nil
+}
+
+// Identity returns the ledger's identity as it is.
+func (l *Ledger) Identity(ctx context.Context) (Identity, error) {
+	fields, err := l.rdb.HMGet(ctx, ledgerKey, "id", "created", "lost").Result()
+	if err != nil {
+		return Identity{}, fmt.Errorf("read the ledger's identity: %w", err)
+	}
+	var text [3]string
+	for i, field := range fields {
+		text[i], _ = field.(string)
+	}
+	i := Identity{ID: text[0]}
+	if i.Created, err = parseMillis(text[1]); err == nil {
+		i.Lost, err = parseMillis(text[2])
+	}
+	if err != nil {
+		return Identity{}, fmt.Errorf("read the ledger's identity: %w", err)
+	}
+	return i, nil
+}
+
+// parseMillis reads a time in ms since 1970; "" is the zero time.
+func parseMillis(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	ms, err := strconv.ParseInt(text, 10, 64)
+	return time.UnixMilli(ms).UTC(), err
+}
+
+// TellLoss puts the event ledger.lost into the outbox of an app, unless that was done
+// before for this identity.
+func (l *Ledger) TellLoss(ctx context.Context, app string, is Identity) error {
+	event := encode(tasks.Event{Type: tasks.LedgerLost, AppID: app, Ledger: is.ID,
+		Reason: "Redis lost the ledger, or another Redis took its place; all domains have to be handed over again"})
+	if err := l.lost.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "told"), key(app, "outbox")}, is.ID, event).Err(); err != nil {
+		return fmt.Errorf("tell app %s of the lost ledger: %w", app, err)
+	}
+	return nil
+}
+
+// HandedOver notes that a producer handed over all domains of an app to the ledger of
+// this identity. WordPress's plugin does the same; see enqueue/WIRE.md.
+func (l *Ledger) HandedOver(ctx context.Context, app, id string) error {
+	if err := l.rdb.Set(ctx, key(app, "handover"), id, 0).Err(); err != nil {
+		return fmt.Errorf("note that app %s was handed over: %w", app, err)
+	}
+	return nil
+}
+
+// Loss is a loss of the ledger within [LossKept].
+type Loss struct {
+	At time.Time // by Redis's clock; zero if there was none
+	// Waiting are the apps whose domains weren't handed over since, sorted: of those that
+	// live workers serve, and those that the ledger knows.
+	Waiting []string
+}
+
+// Loss returns the last loss of the ledger.
+func (l *Ledger) Loss(ctx context.Context) (Loss, error) {
+	is, err := l.Identity(ctx)
+	if err != nil || is.Lost.IsZero() {
+		return Loss{}, err
+	}
+	now, err := l.Now(ctx)
+	if err != nil || now.Sub(is.Lost) > LossKept {
+		return Loss{}, err
+	}
+	apps, err := l.Apps(ctx)
+	if err != nil {
+		return Loss{}, err
+	}
+	workers, err := l.Workers(ctx)
+	if err != nil {
+		return Loss{}, err
+	}
+	for _, w := range workers {
+		apps = append(apps, w.Apps...)
+	}
+	slices.Sort(apps)
+	apps = slices.Compact(apps)
+	handed := make([]*redis.StringCmd, len(apps))
+	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, app := range apps {
+			handed[i] = p.Get(ctx, key(app, "handover"))
+		}
+		return nil
+	}); err != nil && !missing(err) {
+		return Loss{}, fmt.Errorf("look up which apps were handed over: %w", err)
+	}
+	loss := Loss{At: is.Lost}
+	for i, app := range apps {
+		if handed[i].Val() != is.ID {
+			loss.Waiting = append(loss.Waiting, app)
+		}
+	}
+	return loss, nil
+}
