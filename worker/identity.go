@@ -2,11 +2,13 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
+	"pilotsync/tasks"
 	"pilotsync/worker/applist"
 	"pilotsync/worker/ledger"
 )
@@ -97,5 +99,12 @@ func (s sweeper) checkIdentity(ctx context.Context) error {
 	if err != nil || now.Sub(is.Lost) > ledger.LossKept {
 		return err
 	}
-	return s.ledger.tellLoss(ctx, is, s.roster.look().apps)
+	var all []error
+	if now.Sub(is.Lost) < time.Minute {
+		// Without that asynq's inspector finds no task, and the sweep would take each for lost.
+		for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL, tasks.QueueEvents} {
+			all = append(all, s.strays.register(ctx, queue))
+		}
+	}
+	return errors.Join(append(all, s.ledger.tellLoss(ctx, is, s.roster.look().apps))...)
 }

@@ -93,6 +93,16 @@ func TestThePHPLibraryMayEnqueueAndAskForAStateAsPHP(t *testing.T) {
 	if err := rdb.Do(t.Context(), "TIME").Err(); err != nil {
 		t.Error(err)
 	}
+	// The handover after a loss of the ledger; see Client.php.
+	if _, err := ledger.New(g.as("worker")).Identify(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	if id, err := rdb.HGet(t.Context(), "pilotsync:ledger", "id").Result(); err != nil || id == "" {
+		t.Errorf("the ledger is %q, %v", id, err)
+	}
+	if err := rdb.Set(t.Context(), "pilotsync:{app1}:handover", "id", 0).Err(); err != nil {
+		t.Error(err)
+	}
 	if denied := g.denied("php"); len(denied) > 0 {
 		t.Errorf("denied: %q", denied)
 	}
@@ -147,6 +157,7 @@ func TestWhatPHPMayNotDo(t *testing.T) {
 		"HGETALL pilotsync:{app1}:domains", "HKEYS pilotsync:{app1}:domains", "HSET pilotsync:{app1}:domains shop.example.com {}", "HSET pilotsync:{app1}:pending x {}",
 		"HSET pilotsync:{app1}:sync token mine", "DEL pilotsync:{app1}:sync", "SADD pilotsync:{app1}:ours x", "HGET pilotsync:{app1}:shown listed",
 		"LRANGE pilotsync:{app1}:log:shop.example.com 0 -1", "LPUSH pilotsync:{app1}:outbox x", "SADD pilotsync:apps x", "DEL pilotsync:{app1}:seq",
+		"HSET pilotsync:ledger id mine", "DEL pilotsync:ledger", "GET pilotsync:{app1}:handover",
 		"GET other", "SET other 2", "SET rate:app1 9", "HSET pilotsync:webhooks:off x y",
 	} {
 		denied(t, rdb, strings.Fields(c)...)

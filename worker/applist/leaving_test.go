@@ -1,6 +1,7 @@
 package applist
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -77,4 +78,31 @@ func TestNoNameLeavesThatWasNotForetold(t *testing.T) {
 			}
 		}
 	})
+}
+
+// After a loss the ledger knows nothing of an app's list. Until its domains are handed
+// over again, a www form counts as set by hand.
+func TestAfterALossARemovalTakesTheWWWFormAlongOnceTheDomainWasHandedOver(t *testing.T) {
+	t.Parallel()
+	const domain, form = "shop.example.com", "www.shop.example.com"
+	pending := func(seq int64, remove bool) map[string]Pending {
+		return map[string]Pending{domain: {Change: tasks.Change{AppID: "app1", Domain: domain, Seq: seq, Adopt: !remove}, Remove: remove}}
+	}
+	in := Input{Remote: []string{domain, form}, Rules: Rules{WWW: tasks.WWWAlways}}
+	in.Ledger.Pending = pending(1, true)
+	if got := Plan(in).List; !slices.Equal(got, []string{form}) {
+		t.Errorf("before the handover a removal leaves %q", got)
+	}
+	in.Ledger.Pending = pending(1, false)
+	handed := Plan(in)
+	if handed.Write || len(handed.Outcomes) != 1 {
+		t.Fatalf("the handover is %+v", handed)
+	}
+	in.Ledger = Snapshot{Records: map[string]Record{domain: handed.Outcomes[0].Record}, Ours: map[string]bool{}, Pending: pending(2, true)}
+	for _, name := range handed.Own {
+		in.Ledger.Ours[name] = true
+	}
+	if got := Plan(in); len(got.List) != 0 {
+		t.Errorf("after the handover a removal leaves %q", got.List)
+	}
 }

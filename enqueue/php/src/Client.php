@@ -158,6 +158,36 @@ final class Client
     }
 
     /**
+     * The identity of pilotsync's ledger; empty if it has none yet, or if this user of Redis may not read it. If it is
+     * another than before, Redis lost the ledger: then all of the app's domains have to be handed over again.
+     *
+     * @throws RedisUnavailable
+     */
+    public function ledger(): string
+    {
+        try {
+            $reply = $this->again([['HGET', 'pilotsync:ledger', 'id']])[0];
+        } catch (RedisRefused $e) {
+            return ''; // users.acl of an earlier release gives no right to it
+        }
+        return is_string($reply) ? $reply : '';
+    }
+
+    /**
+     * Notes that all of the app's domains were handed over to this ledger, so that nobody waits for it.
+     *
+     * @throws RedisUnavailable
+     */
+    public function handedOver(string $ledger): void
+    {
+        try {
+            $this->again([['SET', 'pilotsync:{' . $this->appId . '}:handover', $ledger]]);
+        } catch (RedisRefused $e) {
+            return; // the same
+        }
+    }
+
+    /**
      * @param array<int|string, Change> $changes
      * @return array<int|string, Receipt>
      */

@@ -161,6 +161,18 @@ final class Changes {
 	}
 
 	/**
+	 * A change of a domain, as Outbox::put takes it.
+	 *
+	 * @param string $kind    add, adopt or remove.
+	 * @param string $domain  The name.
+	 * @param int    $site_id WordPress's id of the site.
+	 * @return array{string, string, string, int}
+	 */
+	public static function of( string $kind, string $domain, int $site_id ): array {
+		return array( $kind, $domain, self::www( $domain ), $site_id );
+	}
+
+	/**
 	 * Which names get a www form: none below the network's own domain; else Ultimate Multisite's own rule decides, so that
 	 * both agree. It counts labels, where a worker's main_only goes by the public suffix list. Versions before 2.4.4 have no
 	 * rule to ask, only the setting.
@@ -195,7 +207,7 @@ final class Changes {
 			Log::domain( $domain, __( 'Not removed: it is the network\'s own domain.', 'pilotsync' ), 'warning' );
 			return;
 		}
-		$this->outbox->put( array( array( $kind, $domain, self::www( $domain ), $site_id ) ) );
+		$this->outbox->put( array( self::of( $kind, $domain, $site_id ) ) );
 		if ( 'remove' !== $kind ) {
 			$this->domains->note_asked( $domain );
 		}

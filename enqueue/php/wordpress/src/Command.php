@@ -111,7 +111,7 @@ final class Command {
 		$changes = array();
 		foreach ( $domains as list( $name, $site_id ) ) {
 			$name             = strtolower( $name );
-			$changes[ $name ] = array( $kind, $name, Changes::www( $name ), $site_id );
+			$changes[ $name ] = Changes::of( $kind, $name, $site_id );
 		}
 		try {
 			$this->outbox->put( array_values( $changes ) );

@@ -96,12 +96,10 @@ final class Domains {
 
 	private function write( string $domain, array $values ): void {
 		global $wpdb;
-		if ( $this->find( $domain ) ) {
-			$done = $wpdb->update( Schema::domains(), $values, array( 'hash' => md5( $domain ) ) );
-		} else {
-			$done = $wpdb->insert( Schema::domains(), $values + array( 'hash' => md5( $domain ), 'domain' => $domain ) );
-		}
-		if ( false === $done ) {
+		// In one step: two processes may each find no row.
+		$table = Schema::domains();
+		$wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO $table (hash, domain) VALUES (%s, %s)", md5( $domain ), $domain ) ); // phpcs:ignore WordPress.DB.PreparedSQL
+		if ( false === $wpdb->update( $table, $values, array( 'hash' => md5( $domain ) ) ) ) {
 			/* translators: 1: domain name, 2: the database's message */
 			throw new \RuntimeException( sprintf( __( 'The database did not take a note about %1$s: %2$s', 'pilotsync' ), $domain, $wpdb->last_error ) );
 		}

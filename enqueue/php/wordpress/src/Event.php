@@ -10,7 +10,7 @@ namespace Pilotsync\WordPress;
 /** One event. */
 final class Event {
 
-	/** @var string domain.state, app.blocked, app.recovered, or one that is newer than this plugin. */
+	/** @var string domain.state, app.blocked, app.recovered, ledger.lost, or one that is newer than this plugin. */
 	public $type;
 	/** @var string ServerPilot's id of the app. */
 	public $app_id;
@@ -22,6 +22,8 @@ final class Event {
 	public $domain = '';
 	/** @var string */
 	public $state = '';
+	/** @var string Identity of the new ledger, of ledger.lost. */
+	public $ledger = '';
 	/** @var string The end of the certificate that was last seen, in the form of $at; empty if none was, or an older worker sent this. */
 	public $certificate_until = '';
 
@@ -59,6 +61,12 @@ final class Event {
 			if ( isset( $body['certificate_until'] ) && is_string( $body['certificate_until'] ) ) {
 				$event->certificate_until = self::utc( $body['certificate_until'] );
 			}
+		}
+		if ( 'ledger.lost' === $event->type ) {
+			if ( ! isset( $body['ledger'] ) || ! is_string( $body['ledger'] ) || '' === $body['ledger'] ) {
+				return null;
+			}
+			$event->ledger = $body['ledger'];
 		}
 		return '' === $event->at ? null : $event;
 	}

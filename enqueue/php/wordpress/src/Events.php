@@ -19,7 +19,11 @@ final class Events {
 	/** @var Mails */
 	private $mails;
 
-	public function __construct( Settings $settings, Domains $domains, Mails $mails ) {
+	/** @var Handover */
+	private $handover;
+
+	public function __construct( Settings $settings, Domains $domains, Mails $mails, Handover $handover ) {
+		$this->handover = $handover;
 		$this->settings = $settings;
 		$this->domains  = $domains;
 		$this->mails    = $mails;
@@ -44,6 +48,8 @@ final class Events {
 			case 'app.blocked':
 			case 'app.recovered':
 				return $this->app( $event );
+			case 'ledger.lost':
+				return $this->handover->lost( $event->ledger ) ? 'applied' : 'old';
 		}
 		return 'ignored'; // A kind that is newer than this plugin.
 	}

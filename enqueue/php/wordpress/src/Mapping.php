@@ -71,14 +71,14 @@ final class Mapping {
 	}
 
 	/**
-	 * All mappings of the network: name and site.
+	 * All mappings of the network, in the order of their ids: name, site and id.
 	 *
-	 * @return array<array{string, int}>
+	 * @return array<array{string, int, int}>
 	 */
 	public static function all(): array {
 		$all = array();
 		foreach ( self::each() as $mapping ) {
-			$all[] = array( $mapping->get_domain(), (int) $mapping->get_blog_id() );
+			$all[] = array( $mapping->get_domain(), (int) $mapping->get_blog_id(), (int) $mapping->get_id() );
 		}
 		return $all;
 	}

@@ -37,10 +37,25 @@ class Outbox {
 	/** @var Domains */
 	private $domains;
 
+	/** @var \Pilotsync\Client|null The client that sent something last; null once the ledger was looked at. */
+	private $used;
+
+	/** @var callable|null Takes the identity of pilotsync's ledger. */
+	private $watch;
+
 	public function __construct( Settings $settings, Retry $retry, Domains $domains ) {
 		$this->settings = $settings;
 		$this->retry    = $retry;
 		$this->domains  = $domains;
+	}
+
+	/**
+	 * Has the ledger's identity shown to a callback after something was sent.
+	 *
+	 * @param callable $watch Takes the identity; it may send more.
+	 */
+	public function watch( callable $watch ): void {
+		$this->watch = $watch;
 	}
 
 	/**
@@ -80,7 +95,22 @@ class Outbox {
 		if ( true !== $empty ) {
 			$this->retry->schedule();
 		}
+		$this->show_ledger();
 		return true === $empty;
+	}
+
+	private function show_ledger(): void {
+		list( $client, $this->used ) = array( $this->used, null );
+		if ( null === $client || null === $this->watch ) {
+			return;
+		}
+		try {
+			call_user_func( $this->watch, $client->ledger() );
+		} catch ( PilotsyncException $e ) { // phpcs:ignore Generic.CodeAnalysis.EmptyStatement
+			// What was sent was sent.
+		} catch ( \RuntimeException $e ) {
+			Log::general( $e->getMessage(), 'error' );
+		}
 	}
 
 	/**
@@ -94,6 +124,7 @@ class Outbox {
 			while ( $rows = $this->waiting( self::BATCH ) ) { // phpcs:ignore
 				$client = $client ? $client : $this->client();
 				$this->send_rows( $client, $rows );
+				$this->used = $client;
 			}
 		} catch ( PilotsyncException $e ) {
 			$trouble = $this->trouble();
@@ -144,7 +175,7 @@ class Outbox {
 	}
 
 	/** The library's client; it connects when it is used. */
-	protected function client(): \Pilotsync\Client {
+	public function client(): \Pilotsync\Client {
 		return new \Pilotsync\Client( $this->settings->redis_url(), $this->settings->app_id() );
 	}
 

@@ -18,6 +18,8 @@ final class Plugin {
 	private $retry;
 	/** @var Outbox */
 	private $outbox;
+	/** @var Handover */
+	private $handover;
 	/** @var Takeover */
 	private $takeover;
 	/** @var Changes */
@@ -37,11 +39,13 @@ final class Plugin {
 		$this->retry    = new Retry();
 		$this->takeover = new Takeover();
 		$this->outbox   = new Outbox( $this->settings, $this->retry, $this->domains );
+		$this->handover = new Handover( $this->outbox, $this->retry );
+		$this->outbox->watch( array( $this->handover, 'seen' ) );
 		$this->changes  = new Changes( $this->outbox, $this->takeover, $this->domains );
 		$this->polling  = new Polling( $this->changes );
 		$this->mail     = new MailQueue( $this->settings );
 		$this->mails    = new Mails( $this->mail );
-		$this->webhook  = new Webhook( $this->settings, new Events( $this->settings, $this->domains, $this->mails ), $this->mail );
+		$this->webhook  = new Webhook( $this->settings, new Events( $this->settings, $this->domains, $this->mails, $this->handover ), $this->mail );
 	}
 
 	/**
@@ -96,9 +100,10 @@ final class Plugin {
 		add_action( 'init', array( $this->retry, 'schedule_hourly' ) );
 	}
 
-	/** Sends the outbox, on schedule. */
+	/** Sends the outbox, on schedule, and looks for a lost ledger. */
 	public function flush(): void {
 		$this->outbox->flush( true );
+		$this->handover->check();
 	}
 
 	/** Takes over what is in progress when the plugin is switched on: nothing else would move those mappings' stages. */

@@ -18,6 +18,7 @@ final class Schema {
 	const DIGEST  = 'pilotsync_digest';  // See Digest.
 	const APP     = 'pilotsync_app';     // The last event about the app: type, at, reason.
 	const ARRIVED = 'pilotsync_arrived'; // When the last event arrived, whatever it was about: seconds since 1970.
+	const LEDGER  = 'pilotsync_ledger';  // See Handover.
 
 	/** A network transient: Redis didn't answer just now, so that not each page waits for it. */
 	const AWAY = 'pilotsync_redis_away';
@@ -101,7 +102,7 @@ final class Schema {
 		$wpdb->query( 'DROP TABLE IF EXISTS ' . self::outbox() );  // phpcs:ignore WordPress.DB
 		$wpdb->query( 'DROP TABLE IF EXISTS ' . self::domains() ); // phpcs:ignore WordPress.DB
 		$wpdb->query( 'DROP TABLE IF EXISTS ' . self::mail() );    // phpcs:ignore WordPress.DB
-		foreach ( array( self::OPTION, self::TROUBLE, self::APP, self::ARRIVED, self::DIGEST ) as $option ) {
+		foreach ( array( self::OPTION, self::TROUBLE, self::APP, self::ARRIVED, self::DIGEST, self::LEDGER ) as $option ) {
 			delete_site_option( $option );
 		}
 		delete_site_transient( self::AWAY );

@@ -154,7 +154,7 @@ func (n *network) startWeb(site string) {
 // start starts a program that ends with the test, with all its children.
 func (n *network) start(program string, args ...string) {
 	n.t.Helper()
-	name := filepath.Join(n.folder, program+".log")
+	name := filepath.Join(n.folder, filepath.Base(program)+".log")
 	log, err := os.Create(name)
 	if err != nil {
 		n.t.Fatal(err)
@@ -330,7 +330,12 @@ func (n *network) write(name, content string) {
 // await polls until ok is true.
 func (n *network) await(what string, ok func() bool) {
 	n.t.Helper()
-	deadline := time.Now().Add(patience)
+	n.awaitFor(patience, what, ok)
+}
+
+func (n *network) awaitFor(limit time.Duration, what string, ok func() bool) {
+	n.t.Helper()
+	deadline := time.Now().Add(limit)
 	for !ok() {
 		if time.Now().After(deadline) {
 			n.t.Fatalf("waited in vain for %s\n%s", what, fmt.Sprint(n.url))

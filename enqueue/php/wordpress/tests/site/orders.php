@@ -119,6 +119,10 @@ function test_step( string $do, array $step ) {
 			$_REQUEST['_wpnonce'] = $step[1] ? wp_create_nonce( 'pilotsync_send' ) : 'none';
 			do_action( 'network_admin_edit_pilotsync_send' );
 			break;
+		case 'remembered_ledger':
+			$ledger = get_site_option( 'pilotsync_ledger' );
+			echo isset( $ledger['id'] ) ? $ledger['id'] : '';
+			break;
 		case 'notices':
 			wp_set_current_user( isset( $step[0] ) ? $step[0] : 1 );
 			do_action( 'network_admin_notices' );

@@ -1,0 +1,187 @@
+//go:build wordpress
+
+package wordpress
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"pilotsync/internal/redistest"
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker/ledger"
+)
+
+// TestALostLedgerRecoversByItself runs processes as an installation has them: Redis with
+// the shipped files and users, two workers, and the network. Redis is emptied while
+// changes are under way; nobody acts.
+func TestALostLedgerRecoversByItself(t *testing.T) {
+	// Domains that are done by then, and those that are being mapped: with the name of
+	// the site that they belong to they fill an app's list.
+	const before, under = 279, 20
+	secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte("the secret of the present 012345"))
+	server := redistest.Shipped(t)
+	w := &world{redis: server, rdb: server.Client(t, "worker"), seen: map[string]bool{}}
+	w.network = newNetwork(t, server.As("php"), secret)
+	var err error
+	if w.sim, err = simulator.Start(simulator.Options{CertDelay: 100 * time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.sim.Close)
+	w.do(step{"make_site", "two.network.example.net"}, step{"option", "fake_setting_auto_create_www_subdomain", "never"}, step{"activate"})
+	workers(w, secret)
+
+	name := func(i int) string { return fmt.Sprintf("n%d.example.com", i) }
+	var names []string
+	var steps []step
+	for i := range before {
+		names = append(names, name(i))
+		steps = append(steps, step{"map", name(i)})
+	}
+	w.do(steps...)
+	ends := func(s state) bool {
+		return !slices.ContainsFunc(names, func(name string) bool { return s.Domains[name] != "done secure" })
+	}
+	w.await("all domains to be done", func() bool { return ends(w.do()) })
+	if first := w.rememberedLedger(); first == "" {
+		t.Fatal("the plugin doesn't remember the ledger")
+	}
+
+	var load errgroup.Group
+	for i := range under {
+		names = append(names, name(before+i))
+		load.Go(func() error {
+			for _, steps := range [][]step{{{"map", name(before + i)}}, {{"queue"}}} {
+				body, err := json.Marshal(steps)
+				if err != nil {
+					return err
+				}
+				resp, err := http.Post(w.url+"/?test", "application/json", bytes.NewReader(body))
+				if err != nil {
+					return err
+				}
+				if err := resp.Body.Close(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	admin := server.Client(t, "admin")
+	w.await("some of the changes to be under way", func() bool { return len(w.sim.List(app)) > before+3 })
+	if err := admin.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := load.Wait(); err != nil {
+		t.Fatal(err)
+	}
+
+	l := ledger.New(w.rdb)
+	// Up to a quarter of a minute until the loss is noticed, half a minute without a write,
+	// and 600 events through PHP's own web server.
+	w.awaitFor(4*patience, "all domains to be done again, for pilotsync and for WordPress", func() bool {
+		s := w.do()
+		for i, name := range names {
+			// What was served stays served.
+			if stage := s.Domains[name]; i < before && stage != "done secure" {
+				t.Fatalf("%s is in stage %q after the loss", name, stage)
+			}
+		}
+		if got := w.visit("https://" + name(7)); got != "served" {
+			t.Fatalf("a visitor of %s gets %q", name(7), got)
+		}
+		views, err := l.Domains(t.Context(), app)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := map[string]bool{}
+		for _, v := range views {
+			done[v.Domain] = v.State == tasks.Done
+		}
+		for _, name := range names {
+			if !done[name] || s.Domains[name] != "done secure" {
+				return false
+			}
+		}
+		return true
+	})
+	for _, i := range []int{0, before - 1, before, before + under - 1} {
+		w.wantVisit("https://"+name(i), "served")
+	}
+	for _, write := range w.sim.History(app) {
+		for _, name := range write.Before {
+			if !slices.Contains(write.After, name) {
+				t.Errorf("write %d took %s off the list", write.Index, name)
+			}
+		}
+	}
+	w.await("the handover to be noted", func() bool {
+		loss, err := l.Loss(t.Context())
+		return err == nil && !loss.At.IsZero() && len(loss.Waiting) == 0
+	})
+	// Once: each domain was adopted one time.
+	handed := map[string]int{}
+	for _, text := range w.sent() {
+		if kind, rest, _ := strings.Cut(text, " "); kind == "adopt" {
+			handed[strings.Fields(rest)[0]]++
+		}
+	}
+	for name, n := range handed {
+		if n != 1 {
+			t.Errorf("%s was handed over %d times", name, n)
+		}
+	}
+	if out, err := w.cli("test"); err != nil {
+		t.Errorf("wp pilotsync test says %q (%v)", out, err)
+	}
+	if denied := admin.ACLLog(t.Context(), 10).Val(); slices.ContainsFunc(denied, func(e *redis.ACLLogEntry) bool { return e.Object != "scan" }) {
+		t.Errorf("denied: %+v", denied)
+	}
+	if lines := w.complaints(); lines != nil {
+		t.Errorf("PHP complained:\n%s", strings.Join(lines, ""))
+	}
+}
+
+// workers starts two workers as processes.
+func workers(w *world, secret string) {
+	w.t.Helper()
+	binary, roots := filepath.Join(w.folder, "pilotsync"), filepath.Join(w.folder, "ca.pem")
+	if out, err := exec.Command("go", "build", "-o", binary, "pilotsync/cmd/pilotsync").CombinedOutput(); err != nil {
+		w.t.Fatalf("go build: %v\n%s", err, out)
+	}
+	if err := os.WriteFile(roots, w.sim.CAPEM(), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	n := *w.network
+	n.env = append(slices.Clone(w.env), "REDIS_URL="+w.redis.As("worker"), "SERVERPILOT_API_URL="+w.sim.APIURL(), "WU_SERVER_PILOT_CLIENT_ID=sim",
+		"WU_SERVER_PILOT_API_KEY=sim-key", "WU_SERVER_PILOT_APP_ID="+app, "PILOTSYNC_API_RATE=0", "PILOTSYNC_LISTEN=off",
+		"PILOTSYNC_SSL_DELAYS=1s,1s,1s,2s,4s", "PILOTSYNC_DNS="+w.sim.DNSAddr(), fmt.Sprintf("PILOTSYNC_TLS_PORT=%d", w.sim.TLSPort()),
+		"PILOTSYNC_TLS_ROOTS="+roots, "PILOTSYNC_ALLOW_PRIVATE_ADDRESSES=on",
+		"PILOTSYNC_WEBHOOK_URL="+w.url+"/wp-json/pilotsync/v1/webhook", "PILOTSYNC_WEBHOOK_SECRET="+secret)
+	for i := range 2 {
+		link := fmt.Sprintf("%s-%d", binary, i+1)
+		if err := os.Link(binary, link); err != nil {
+			w.t.Fatal(err)
+		}
+		n.start(link, "worker")
+	}
+}
+
+// rememberedLedger is the ledger that the plugin remembers.
+func (n *network) rememberedLedger() string {
+	n.t.Helper()
+	return n.do(step{"remembered_ledger"}).Output
+}
