@@ -104,8 +104,20 @@ func (c *adoptCmd) Run(ctx context.Context, s *streams) error {
 		case err != nil:
 			return err
 		}
+		if err := c.handedOver(ctx, ledger.New(rdb), app); err != nil {
+			return err
+		}
 	}
 	return found.print(s, app, c.DryRun)
+}
+
+// handedOver ends the reports of a lost ledger for an app whose whole list was adopted.
+func (c *adoptCmd) handedOver(ctx context.Context, l *ledger.Ledger, app string) error {
+	is, err := l.Identity(ctx)
+	if err != nil || !c.All || is.ID == "" {
+		return err
+	}
+	return l.HandedOver(ctx, app, is.ID)
 }
 
 // asked are the names given, in canonical form; nil for all.

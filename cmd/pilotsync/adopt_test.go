@@ -137,3 +137,29 @@ func TestOnlyWhatIsOnTheListAndNotInTheLedgerIsAdopted(t *testing.T) {
 		})
 	}
 }
+
+func TestAdoptingAWholeListEndsTheReportOfALostLedger(t *testing.T) {
+	t.Parallel()
+	env, sim := simulated(t)
+	byHand(t, sim, func([]string) []string { return []string{"shop.example.com", "blog.example.com"} })
+	l := env.ledger(t)
+	if _, err := l.Identify(t.Context(), "of before"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args    []string
+		waiting []string
+	}{
+		{[]string{"adopt", "shop.example.com"}, []string{"app1"}},
+		{[]string{"adopt", "--all", "--dry-run"}, []string{"app1"}},
+		{[]string{"adopt", "--all"}, nil},
+	} {
+		if err := l.Announce(t.Context(), ledger.Worker{ID: "w", Name: "host/1", Apps: []string{"app1"}}); err != nil {
+			t.Fatal(err)
+		}
+		got := command(t, env, "", c.args...)
+		if loss, err := l.Loss(t.Context()); err != nil || got.code != exitDone || !slices.Equal(loss.Waiting, c.waiting) {
+			t.Errorf("after %q (%+v) the loss is %+v, %v", c.args, got, loss, err)
+		}
+	}
+}
