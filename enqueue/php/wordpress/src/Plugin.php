@@ -96,6 +96,7 @@ final class Plugin {
 		( new DomainList( $standings ) )->listen();
 		add_action( Retry::HOURLY, array( new Digest( $this->settings, $standings, $this->mails ), 'hourly' ) );
 		add_action( Retry::HOURLY, array( $this->mail, 'send' ) );
+		add_action( Retry::ACTION, array( $this->mail, 'send' ) );
 		add_action( 'pilotsync_ledger_lost', array( $this->mails, 'ledger_lost' ) );
 		add_action( 'init', array( $this->retry, 'schedule_hourly' ) );
 	}

@@ -100,7 +100,7 @@ final class Webhook {
 		if ( null === $result ) {
 			return new \WP_Error( 'pilotsync_busy', __( 'Another event is being saved.', 'pilotsync' ), array( 'status' => 503 ) );
 		}
-		if ( '' === $event->domain && 'applied' === $result ) {
+		if ( '' === $event->domain ) {
 			$this->mail->send(); // Without the lock: a mail server may take its time.
 		}
 		return new \WP_REST_Response( array( 'result' => $result ), 200 );

@@ -144,6 +144,16 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 			t.Errorf("%s was handed over %d times", name, n)
 		}
 	}
+	w.do(step{"do_action", "pilotsync_hourly"})
+	lost := 0
+	for _, m := range w.mails() {
+		if strings.HasSuffix(m.Subject, "] pilotsync lost its ledger") {
+			lost++
+		}
+	}
+	if lost != 1 {
+		t.Errorf("%d e-mails say that the ledger was lost; want one", lost)
+	}
 	if out, err := w.cli("test"); err != nil {
 		t.Errorf("wp pilotsync test says %q (%v)", out, err)
 	}
