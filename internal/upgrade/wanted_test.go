@@ -2,8 +2,10 @@ package upgrade
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -140,6 +142,23 @@ func (w *world) nothingGivenUp() {
 func (w *world) same(what, one, other string) {
 	w.t.Helper()
 	if diff := cmp.Diff(strings.Split(one, "\n"), strings.Split(other, "\n")); diff != "" {
+		w.t.Errorf("%s (-previous +present):\n%s", what, diff)
+	}
+}
+
+// sameFields compares two lists of objects in JSON. The present release may have fields
+// that the previous one doesn't know.
+func (w *world) sameFields(what, previous, present string) {
+	w.t.Helper()
+	var one, other []map[string]any
+	if err := errors.Join(json.Unmarshal([]byte(previous), &one), json.Unmarshal([]byte(present), &other)); err != nil {
+		w.t.Errorf("%s: %v", what, err)
+		return
+	}
+	for i := range min(len(one), len(other)) {
+		maps.DeleteFunc(other[i], func(field string, _ any) bool { _, known := one[i][field]; return !known })
+	}
+	if diff := cmp.Diff(one, other); diff != "" {
 		w.t.Errorf("%s (-previous +present):\n%s", what, diff)
 	}
 }
