@@ -50,7 +50,7 @@
         // Of a 503 the page's heading says what is wrong with Redis.
         show(answer.status === 503 && doc.querySelector("h1")?.textContent || `Not refreshed (${answer.status})`, true);
         soon(5 * pause);
-      } else if (!document.querySelector("[data-live]:not(#made, #dryrun)")) {
+      } else if (!document.querySelector("[data-live]:not([data-frame])")) {
         location.reload(); // what is shown is an error that is over
       } else {
         swap(doc);
