@@ -38,6 +38,14 @@ func (w *world) verify(app, domain string) (event applist.Event) {
 	return event
 }
 
+// attentive is the configuration of a worker that doesn't take an app's details for
+// granted: they may be half as old as the shortest pause before a verification.
+func (w *world) attentive(app string) worker.Config {
+	cfg := w.config(app)
+	cfg.SSLDelays = []time.Duration{time.Millisecond, time.Second, time.Second}
+	return cfg
+}
+
 func (w *world) edit(app string, names ...string) {
 	w.t.Helper()
 	if err := w.sim.EditByHand(app, func([]string) []string { return names }); err != nil {
@@ -48,7 +56,7 @@ func (w *world) edit(app string, names ...string) {
 func TestAVerificationSaysFirstThatTheDomainIsOffTheListAndHasItPutBack(t *testing.T) {
 	t.Parallel()
 	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
-	w.start(w.config("app1"))
+	w.start(w.attentive("app1"))
 	w.add("app1", "shop.example.com")
 	w.awaitState("app1", "shop.example.com", tasks.Done)
 	w.edit("app1", "hand.example.net")
@@ -70,7 +78,7 @@ func TestAVerificationSaysFirstThatTheDomainIsOffTheListAndHasItPutBack(t *testi
 func TestAMissingWWWFormIsSaidAndPutBack(t *testing.T) {
 	t.Parallel()
 	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
-	w.start(w.config("app1"))
+	w.start(w.attentive("app1"))
 	w.add("app1", "shop.example.com")
 	w.awaitState("app1", "shop.example.com", tasks.Done)
 	w.edit("app1", "shop.example.com")
@@ -90,7 +98,7 @@ func TestAMissingWWWFormIsSaidAndPutBack(t *testing.T) {
 func TestOffTheListOfAPausedAppOrInADryRunNothingIsPutBack(t *testing.T) {
 	t.Parallel()
 	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
-	cfg := w.config("app1")
+	cfg := w.attentive("app1")
 	stop := w.start(cfg)
 	w.add("app1", "www.shop.example.com")
 	w.awaitState("app1", "www.shop.example.com", tasks.Done)
@@ -124,7 +132,7 @@ func TestOffTheListOfAPausedAppOrInADryRunNothingIsPutBack(t *testing.T) {
 func TestAnAbsenceIsNotBelievedFromMemory(t *testing.T) {
 	t.Parallel()
 	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
-	cfg := w.config("app1")
+	cfg := w.attentive("app1")
 	cfg.SSLDelays = []time.Duration{time.Hour, time.Hour} // so they are kept for 10 s
 	w.start(cfg)
 	for _, domain := range names(3) {
