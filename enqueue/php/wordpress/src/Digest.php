@@ -57,15 +57,17 @@ final class Digest {
 		} catch ( PilotsyncException $e ) {
 			return false;
 		}
-		$about = array_map( array( self::class, 'fingerprint' ), array_keys( $entries ), $entries );
-		$write = $entries && ( array_diff( $about, $last['about'] ) || time() - $last['wrote_at'] >= WEEK_IN_SECONDS );
+		$about  = array_map( array( self::class, 'fingerprint' ), array_keys( $entries ), $entries );
+		$number = 1 + ( $last['number'] ?? 0 );
+		$write  = $entries && ( array_diff( $about, $last['about'] ) || time() - $last['wrote_at'] >= WEEK_IN_SECONDS );
 		if ( $write ) {
-			$this->write( $entries );
+			$this->write( $entries, $number );
 		}
 		update_site_option(
 			Schema::DIGEST,
 			array(
 				'looked_at' => time(),
+				'number'    => $write ? $number : $number - 1,
 				'wrote_at'  => $write ? time() : $last['wrote_at'],
 				// One that worked meanwhile is news when it fails again.
 				'about'     => $write ? $about : array_values( array_intersect( $last['about'], $about ) ),
@@ -104,8 +106,13 @@ final class Digest {
 		return substr( md5( $domain . ' ' . $standing->state ), 0, 12 );
 	}
 
-	/** @param array<string, Standing> $entries By name. */
-	private function write( array $entries ): void {
+	/**
+	 * Writes the e-mail.
+	 *
+	 * @param array<string, Standing> $entries By name.
+	 * @param int                     $number  Which one it is, from 1; two can be of one day.
+	 */
+	private function write( array $entries, int $number ): void {
 		$n = count( $entries );
 		/* translators: %d: number of domains */
 		$subject    = sprintf( _n( '%d domain needs attention', '%d domains need attention', $n, 'pilotsync' ), $n );
@@ -117,7 +124,7 @@ final class Digest {
 			/* translators: %d: number of domains */
 			$paragraphs[] = sprintf( __( 'And %d more: "wp pilotsync status" shows them all.', 'pilotsync' ), $n - self::NAMED );
 		}
-		$this->mails->put( 'digest ' . wp_date( 'Y-m-d' ), $subject, $paragraphs );
+		$this->mails->put( 'digest ' . $number, $subject, $paragraphs );
 	}
 
 	private static function cause( Standing $standing ): string {

@@ -41,7 +41,7 @@ final class DomainList {
 			return $variables;
 		}
 		$mapping = Mapping::find( (string) $variables['args']['title'] );
-		$html    = $mapping ? $this->html( $mapping->get_domain() ) : '';
+		$html    = $mapping ? $this->html( $mapping ) : '';
 		if ( '' !== $html ) {
 			$variables['first_row']['pilotsync'] = array(
 				'wrapper_classes' => 'pilotsync-cause',
@@ -53,11 +53,16 @@ final class DomainList {
 		return $variables;
 	}
 
-	/** The cause and the records; empty if there is nothing to say. */
-	private function html( string $domain ): string {
+	/**
+	 * The cause and the records; empty if there is nothing to say.
+	 *
+	 * @param object $mapping Ultimate Multisite's domain.
+	 */
+	private function html( $mapping ): string {
+		$domain = $mapping->get_domain();
 		/** This filter is documented in Polling.php. */
 		$standing  = apply_filters( 'pilotsync_verifies_domain', true, $domain ) ? $this->standings->of( $domain ) : null;
-		$sentences = $standing ? Words::for_customer( $standing ) : array();
+		$sentences = $standing ? Words::for_customer( $standing, Mapping::is_active( $mapping ) ) : array();
 		if ( ! $sentences ) {
 			return '';
 		}
@@ -69,6 +74,12 @@ final class DomainList {
 		 * @param Standing $standing What is known of it.
 		 */
 		$records = apply_filters( 'pilotsync_dns_records', Words::records( $standing ), $domain, $standing );
+		$records = array_filter(
+			is_array( $records ) ? $records : array(),
+			static function ( $record ) {
+				return is_array( $record ) && array( 0, 1, 2, 3 ) === array_keys( $record );
+			}
+		);
 		$html    = esc_html( implode( ' ', $sentences ) );
 		if ( $records ) {
 			$html .= '<br>' . esc_html__( 'Change these DNS records at the DNS provider of the domain:', 'pilotsync' ) . implode( '', array_map( array( self::class, 'record' ), $records ) )

@@ -22,6 +22,9 @@ final class Event {
 	public $domain = '';
 	/** @var string */
 	public $state = '';
+
+	/** The longest reason that is kept, in characters: the database's column and a person's patience end. */
+	private const REASON = 2000;
 	/** @var string Identity of the new ledger, of ledger.lost. */
 	public $ledger = '';
 	/** @var string The end of the certificate that was last seen, in the form of $at; empty if none was, or an older worker sent this. */
@@ -49,7 +52,7 @@ final class Event {
 		$event         = new self();
 		$event->type   = $body['type'];
 		$event->app_id = $body['app_id'];
-		$event->reason = isset( $body['reason'] ) && is_string( $body['reason'] ) ? $body['reason'] : '';
+		$event->reason = isset( $body['reason'] ) && is_string( $body['reason'] ) ? mb_substr( $body['reason'], 0, self::REASON ) : '';
 		$event->at     = self::utc( $body['at'] );
 		if ( 'domain.state' === $event->type ) {
 			foreach ( array( 'domain', 'state' ) as $field ) {

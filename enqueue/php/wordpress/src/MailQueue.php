@@ -73,8 +73,9 @@ final class MailQueue {
 
 	private function waiting(): array {
 		global $wpdb;
-		$sql = 'SELECT * FROM ' . Schema::mail() . ' WHERE sent_at = 0 AND tries < %d ORDER BY id LIMIT 20';
-		return (array) $wpdb->get_results( $wpdb->prepare( $sql, self::TRIES ) ); // phpcs:ignore WordPress.DB.PreparedSQL
+		// One try an hour, however often this is called.
+		$sql = 'SELECT * FROM ' . Schema::mail() . ' WHERE sent_at = 0 AND tries < %d AND created_at + tries * 3600 <= %d ORDER BY id LIMIT 20';
+		return (array) $wpdb->get_results( $wpdb->prepare( $sql, self::TRIES, time() ) ); // phpcs:ignore WordPress.DB.PreparedSQL
 	}
 
 	private function deliver( object $mail ): bool {

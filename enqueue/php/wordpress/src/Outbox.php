@@ -189,6 +189,12 @@ class Outbox {
 	private function send_rows( \Pilotsync\Client $client, array $rows ): void {
 		$requests = array();
 		foreach ( $rows as $row ) {
+			if ( 'remove' === $row->kind && Mapping::find( $row->domain ) ) {
+				// It waited, and the name was mapped again meanwhile: its site is served.
+				Log::domain( $row->domain, __( 'Not removed: it is mapped again.', 'pilotsync' ) );
+				$this->delete( array( $row->id ) );
+				continue;
+			}
 			$requests[ $row->id ] = array(
 				'domain'  => $row->domain,
 				'remove'  => 'remove' === $row->kind,
@@ -201,6 +207,9 @@ class Outbox {
 			if ( 'remove' !== $row->kind ) {
 				$requests[ $row->id ]['attempts'] = Ultimate::attempts( $row->domain );
 			}
+		}
+		if ( ! $requests ) {
+			return;
 		}
 		try {
 			$this->log( $client->enqueue( $requests ) );

@@ -14,12 +14,13 @@ final class Words {
 	 * What a customer should know of a domain.
 	 *
 	 * @param Standing $standing Where it stands.
+	 * @param bool     $served   Whether its site is served.
 	 * @return string[] Sentences; none if all is well.
 	 */
-	public static function for_customer( Standing $standing ): array {
+	public static function for_customer( Standing $standing, bool $served ): array {
 		switch ( $standing->state ) {
 			case 'pending': // The reason is about the app, and not for customers.
-				return array( __( 'This domain is being set up.', 'pilotsync' ) );
+				return $served ? array() : array( __( 'This domain is being set up.', 'pilotsync' ) );
 			case 'rejected':
 				/* translators: %s: why, in English */
 				return array( sprintf( __( 'This domain could not be set up: %s', 'pilotsync' ), $standing->reason ) );

@@ -88,6 +88,7 @@ func TestPlugin(t *testing.T) {
 		{"what is no host name holds nothing up", wrongNames},
 		{"an outage of Redis loses nothing and keeps the order", outage},
 		{"with Action Scheduler the outbox is retried by it", actionScheduler},
+		{"a removal that waited doesn't take off a name that is mapped again", staleRemoval},
 		{"the notice's button sends, for those who may", button},
 		{"many processes at once send each change once", crowd},
 		{"its own polling is off, unless asked for", polling},
@@ -358,6 +359,27 @@ func actionScheduler(w *world) {
 	}
 	w.wantSent("add scheduled1.example.com always 2", "add scheduled2.example.com always 2")
 	w.do(step{"option", "fake_action_scheduler", false})
+}
+
+// staleRemoval: a removal waits, and the name is mapped again before it is sent.
+func staleRemoval(w *world) {
+	const domain = "again.example.com"
+	w.do(step{"map", domain})
+	w.wantSent("add " + domain + " always 2")
+	w.redis.Stop()
+	w.do(step{"unmap", domain})
+	w.do(step{"deactivate"})
+	w.do(step{"map", domain})
+	w.redis.Start()
+	w.do(step{"activate"}, step{"do_action", "pilotsync_flush"})
+	if sent := w.sent(); slices.ContainsFunc(sent, func(s string) bool { return strings.HasPrefix(s, "remove "+domain) }) {
+		w.t.Errorf("the name of a mapping is taken off the list: %q", sent)
+	}
+	if out, err := w.cli("outbox"); err != nil || strings.Contains(out, domain) {
+		w.t.Errorf("wp pilotsync outbox says %q (%v)", out, err)
+	}
+	w.do(step{"unmap", domain})
+	w.sent()
 }
 
 func button(w *world) {

@@ -68,9 +68,9 @@ func attempts(w *world) {
 			in.network, n.t = &n, t
 			in.write("wp-content/mu-plugins/tries.php", filter(c.body))
 			before := in.do()
-			after := in.do(step{"do_action", "wu_add_domain", "tried.example.com", 2}, step{"do_action", "wu_remove_domain", "tried.example.com", 2},
+			after := in.do(step{"do_action", "wu_add_domain", "tried.example.com", 2}, step{"do_action", "wu_remove_domain", "gone.example.com", 2},
 				step{"do_action", "wu_add_domain", "unmapped.example.com", 2})
-			in.wantSent("add tried.example.com always 2"+c.add, "remove tried.example.com always 2", "add unmapped.example.com always 2")
+			in.wantSent("add tried.example.com always 2"+c.add, "remove gone.example.com always 2", "add unmapped.example.com always 2")
 			if after.Domains["tried.example.com"] != before.Domains["tried.example.com"] {
 				t.Errorf("the mapping is %q, and was %q", after.Domains["tried.example.com"], before.Domains["tried.example.com"])
 			}

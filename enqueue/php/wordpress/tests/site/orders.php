@@ -130,14 +130,16 @@ function test_step( string $do, array $step ) {
 		case 'forget_redis_away':
 			delete_site_transient( 'pilotsync_redis_away' );
 			break;
-		case 'age_digest': // As if it had last looked so many seconds earlier, and on another day.
+		case 'age_mail': // As if all that waits had been written an hour earlier.
+			$wpdb->query( "UPDATE {$wpdb->base_prefix}pilotsync_mail SET created_at = created_at - 3600" );
+			break;
+		case 'age_digest': // As if it had last looked so many seconds earlier.
 			$digest = get_site_option( 'pilotsync_digest' );
 			if ( is_array( $digest ) ) {
 				$digest['looked_at'] -= $step[0];
 				$digest['wrote_at']  -= $step[0];
 				update_site_option( 'pilotsync_digest', $digest );
 			}
-			$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->base_prefix}pilotsync_mail SET about = CONCAT('old ', id) WHERE about LIKE %s", 'digest%' ) );
 			break;
 		case 'customer_list':
 			fake_customer_list( $step[0] );
