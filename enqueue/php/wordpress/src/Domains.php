@@ -83,6 +83,12 @@ final class Domains {
 		return null !== $row && (int) $row->asked_at > time() - $seconds;
 	}
 
+	/** Has the next event of each domain count as new, whatever its time. */
+	public static function forget_times(): void {
+		global $wpdb;
+		$wpdb->query( 'UPDATE ' . Schema::domains() . " SET at = ''" ); // phpcs:ignore WordPress.DB.PreparedSQL
+	}
+
 	/** Notes that a mapping no longer has this name. */
 	public function note_renamed( string $domain ): void {
 		$this->write( $domain, array( 'renamed_at' => time() ) );

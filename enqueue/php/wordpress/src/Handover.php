@@ -89,6 +89,9 @@ final class Handover {
 				'after' => 0,
 			) + $state
 		);
+		// The new Redis's clock may be behind the old one's, and what blocked the app may be over.
+		Domains::forget_times();
+		delete_site_option( Schema::APP );
 		Log::general( __( 'pilotsync lost its ledger: all mapped domains are handed over again.', 'pilotsync' ), 'error' );
 		/**
 		 * pilotsync lost its ledger, and the mapped domains are about to be handed over again.

@@ -115,6 +115,7 @@ func TestPlugin(t *testing.T) {
 		{"a domain that pilotsync has as done is done again when it is mapped again", alreadyDone},
 		{"handing over live domains leaves them served, whatever comes of it", resyncLive},
 		{"the commands", commands},
+		{"after the loss of a ledger the next event counts, whatever its time", newClock},
 		{"switched off again, the built-in provider is back", switchedOff},
 		{"deleted, it leaves nothing behind", uninstalled},
 		{"as a must-use plugin it takes over as well", mustUse},
@@ -359,6 +360,30 @@ func actionScheduler(w *world) {
 	}
 	w.wantSent("add scheduled1.example.com always 2", "add scheduled2.example.com always 2")
 	w.do(step{"option", "fake_action_scheduler", false})
+}
+
+// newClock: the clock of the Redis that took the lost one's place is an hour behind.
+func newClock(w *world) {
+	const domain = "clock.example.com"
+	w.do(step{"map", domain})
+	at := time.Now().Add(3 * time.Hour)
+	tell := func(id string, e tasks.Event, want string) {
+		w.t.Helper()
+		if status, answer := w.event(id, time.Now(), e); status != http.StatusOK || !strings.Contains(answer, want) {
+			w.t.Errorf("the event %s is answered with %d %s; want %q", id, status, answer, want)
+		}
+	}
+	tell("clock1", domainEvent(domain, tasks.CheckingDNS, at), `"applied"`)
+	tell("clock2", domainEvent(domain, tasks.Done, at.Add(-time.Hour)), `"old"`)
+	if err := w.rdb.HSet(w.t.Context(), "pilotsync:ledger", "id", "of-another-redis").Err(); err != nil {
+		w.t.Fatal(err)
+	}
+	tell("clock3", tasks.Event{Type: tasks.LedgerLost, AppID: app, Ledger: "of-another-redis", At: at}, `"applied"`)
+	tell("clock4", domainEvent(domain, tasks.Done, at.Add(-time.Hour)), `"applied"`)
+	w.wantStage(domain, "done secure")
+	w.do(step{"unmap", domain})
+	w.sent()
+	w.mails()
 }
 
 // staleRemoval: a removal waits, and the name is mapped again before it is sent.
