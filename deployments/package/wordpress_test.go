@@ -76,7 +76,7 @@ func TestThePackagesREADMEGetsADomainFromWordPressToDone(t *testing.T) {
 	for _, command := range pasted(t, "../systemd/README.md", "Back up") {
 		m.must(command)
 	}
-	m.must("redis-check-rdb /root/pilotsync.rdb && test $(stat -c %s /root/pilotsync.rdb) -gt 1000")
+	m.must("redis-check-rdb /var/backups/pilotsync.rdb && test $(stat -c %s /var/backups/pilotsync.rdb) -gt 1000")
 
 	// It is the administrator's, and outlives the package.
 	m.must("apt-get remove -y pilotsync && systemctl restart redis-server@pilotsync")
