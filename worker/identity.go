@@ -57,7 +57,7 @@ func (k *knownLedger) tellLoss(ctx context.Context, is ledger.Identity, apps []s
 }
 
 // Take implements [applist.Ledger]. A lost ledger doesn't know which writes are on their
-// way, so after a loss nobody writes a list for as long as one may still land.
+// way, so after a loss no worker writes a list for as long as one may still land.
 func (k *knownLedger) Take(ctx context.Context, app string) (applist.Lease, error) {
 	lease, err := k.Ledger.Take(ctx, app)
 	if err != nil || !lease.First() {

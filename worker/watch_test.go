@@ -130,7 +130,7 @@ func TestWhatALookMeans(t *testing.T) {
 	}
 }
 
-// A domain with one attempt gets that one when its verification starts anew.
+// A domain with one attempt gets that one when its verification restarts.
 func TestARecheckThatRestartsAVerificationLeavesItsAttempts(t *testing.T) {
 	t.Parallel()
 	for limit, want := range map[int]string{1: "0 of 1", 2: "1 of 2", 9: "1 of 9"} {

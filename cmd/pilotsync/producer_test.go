@@ -7,7 +7,7 @@ import (
 	"pilotsync/internal/redistest"
 )
 
-// PHP's Redis user is the one of hosts without a worker. Nobody takes the change here.
+// PHP's Redis user is the one of hosts without a worker. No worker runs here.
 func TestAProducersUserMayWaitForItsChange(t *testing.T) {
 	t.Parallel()
 	env := vars{"REDIS_URL": redistest.Shipped(t).As("php")}

@@ -161,7 +161,7 @@ func TestEachFaultIsFoundByItsCheck(t *testing.T) {
 			w.rdb.Set(w.t.Context(), "wp:options", 1, 0)
 			w.rdb.Set(w.t.Context(), "Some key", 1, 0)
 			w.rdb.Set(w.t.Context(), "rate:account", 1, 0)
-		}, CheckKeys, Warning, "3 of the 4 keys that were looked at in this database belong to other programs (wp…, Some…)"},
+		}, CheckKeys, Warning, "3 of the 4 keys that were checked in this database belong to other programs (wp…, Some…)"},
 		{"no resolver", func(w *world) { w.cfg.Check.DNS = closed(w.t) }, CheckDNS, Failure, "gives no usable answer"},
 		{"no way to the API", func(w *world) { w.cfg.APIURL = "http://" + closed(w.t) + "/v1" }, CheckAPI, Failure, "can't be reached"},
 		{"no way to the API, seen from the account", func(w *world) { w.cfg.APIURL = "http://" + closed(w.t) + "/v1" }, CheckCredentials, Warning, "could not be checked"},

@@ -71,7 +71,7 @@ func judgeKeys(n node) Result {
 	case k.err != nil:
 		return warning(CheckKeys, unseen("SCAN", "whether other programs use this database", k.err), "See to it that nothing else uses this database of Redis.")
 	case len(k.foreign) == 0:
-		return ok(CheckKeys, fmt.Sprintf("no other program has keys in this database (%d were looked at)", k.seen))
+		return ok(CheckKeys, fmt.Sprintf("no other program has keys in this database (%d were checked)", k.seen))
 	}
 	total, kinds := 0, make([]string, 0, len(k.foreign))
 	for kind, n := range k.foreign {
@@ -84,7 +84,7 @@ func judgeKeys(n node) Result {
 		}
 		return strings.Compare(a, b)
 	})
-	return warning(CheckKeys, fmt.Sprintf("%d of the %d keys that were looked at in this database belong to other programs (%s): if one of them empties it, as caches do, queue and ledger are lost",
+	return warning(CheckKeys, fmt.Sprintf("%d of the %d keys that were checked in this database belong to other programs (%s): if one of them empties it, as caches do, queue and ledger are lost",
 		total, k.seen, strings.Join(kinds[:min(len(kinds), 3)], ", ")),
 		"Give pilotsync a Redis of its own (see deployments/redis), or at least another database, in REDIS_URL and in WordPress's PILOTSYNC_REDIS_URL.")
 }

@@ -174,7 +174,7 @@ final class Client
     }
 
     /**
-     * Notes that all of the app's domains were handed over to this ledger, so that nobody waits for it.
+     * Notes that all of the app's domains were handed over to this ledger, so that the report of a loss ends.
      *
      * @throws RedisUnavailable
      */

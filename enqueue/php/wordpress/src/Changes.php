@@ -133,7 +133,7 @@ final class Changes {
 			try {
 				$this->change( 'add', self::name( $new ), $site_id );
 			} catch ( \RuntimeException $e ) {
-				Log::domain( self::name( $new ), $e->getMessage(), 'error' ); // The form is saved all the same.
+				Log::domain( self::name( $new ), $e->getMessage(), 'error' ); // The form is saved nevertheless.
 			}
 		}
 	}

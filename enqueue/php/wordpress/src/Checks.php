@@ -153,7 +153,7 @@ final class Checks {
 			return array( $what, true, __( 'PILOTSYNC_MAIL_TO switches it off.', 'pilotsync' ) );
 		}
 		if ( '' === $to ) {
-			return array( $what, false, trim( $problem . ' ' . __( 'Nobody gets it: the network has no valid admin e-mail. Set one in the network\'s settings, or PILOTSYNC_MAIL_TO.', 'pilotsync' ) ) );
+			return array( $what, false, trim( $problem . ' ' . __( 'It is not sent: the network has no valid admin e-mail. Set one in the network\'s settings, or PILOTSYNC_MAIL_TO.', 'pilotsync' ) ) );
 		}
 		if ( '' !== $problem ) {
 			/* translators: %s: e-mail address */

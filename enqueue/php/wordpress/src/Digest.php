@@ -143,7 +143,7 @@ final class Digest {
 		}
 		switch ( $standing->state ) {
 			case 'rejected':
-				return __( 'Put right what the cause says. Then run "wp pilotsync resync".', 'pilotsync' );
+				return __( 'Fix the cause. Then run "wp pilotsync resync".', 'pilotsync' );
 			case 'removed':
 				return __( 'Run "wp pilotsync resync" to put it on the list again, or delete the mapping.', 'pilotsync' );
 		}

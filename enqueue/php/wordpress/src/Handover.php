@@ -13,7 +13,7 @@ use Pilotsync\Exception\PilotsyncException;
 /**
  * Remembers which ledger the network's domains were handed over to. If pilotsync has another one, Redis lost its data, or
  * another Redis took its place: then all mapped domains are handed over again, once, as `wp pilotsync resync --adopt` does.
- * It goes on from where it stopped, a few seconds at a time.
+ * It continues where it stopped, a few seconds at a time.
  */
 final class Handover {
 
@@ -103,7 +103,7 @@ final class Handover {
 		return true;
 	}
 
-	/** Goes on handing over, if there is something to be handed over. */
+	/** Continues a handover that is not finished. */
 	public function run(): void {
 		if ( $this->running || '' === self::state()['to'] ) {
 			return;
@@ -141,7 +141,7 @@ final class Handover {
 			}
 			$this->outbox->put( $changes );
 			if ( self::state()['to'] !== $state['to'] ) {
-				return false; // Lost once more meanwhile: begun anew.
+				return false; // Lost once more meanwhile: restarted.
 			}
 			self::save( $state );
 			if ( ! $this->outbox->flush( true ) || microtime( true ) > $until ) {

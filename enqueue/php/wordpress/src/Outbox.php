@@ -37,7 +37,7 @@ class Outbox {
 	/** @var Domains */
 	private $domains;
 
-	/** @var \Pilotsync\Client|null The client that sent something last; null once the ledger was looked at. */
+	/** @var \Pilotsync\Client|null The client that sent something last; null once the ledger was checked. */
 	private $used;
 
 	/** @var callable|null Takes the identity of pilotsync's ledger. */

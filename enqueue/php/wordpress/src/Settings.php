@@ -82,7 +82,7 @@ final class Settings {
 		return defined( 'PILOTSYNC_DISABLED' ) && PILOTSYNC_DISABLED;
 	}
 
-	/** Whether the network wants pilotsync in the object cache's own database all the same. */
+	/** Whether the network wants pilotsync in the object cache's own database nevertheless. */
 	public function shared_redis(): bool {
 		return defined( 'PILOTSYNC_SHARED_REDIS' ) && PILOTSYNC_SHARED_REDIS;
 	}

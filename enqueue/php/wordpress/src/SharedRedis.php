@@ -68,7 +68,7 @@ final class SharedRedis {
 				$reply = null;
 			}
 			if ( $reply instanceof ErrorReply || ! is_array( $reply ) || 2 !== count( $reply ) ) {
-				return array( true, __( 'This user of Redis may not list keys, so whether other programs have keys there was not looked at. "pilotsync doctor" can do it as another user.', 'pilotsync' ) );
+				return array( true, __( 'This user of Redis may not list keys, so the keys of other programs were not checked. "pilotsync doctor" can do it as another user.', 'pilotsync' ) );
 			}
 			foreach ( (array) $reply[1] as $key ) {
 				$seen++;
@@ -88,7 +88,7 @@ final class SharedRedis {
 	 * Judges the keys that were found.
 	 *
 	 * @param string[] $foreign Those of other programs.
-	 * @param int      $seen    How many were looked at.
+	 * @param int      $seen    How many were checked.
 	 * @return array{bool, string}
 	 */
 	private function judge( array $foreign, int $seen ): array {
@@ -104,7 +104,7 @@ final class SharedRedis {
 			$this->settings->shared_redis(),
 			sprintf(
 				/* translators: 1: number of keys, 2: number of keys, 3: beginnings of keys */
-				__( '%1$d of the %2$d keys looked at in this database belong to other programs (%3$s). If one of them empties the database, as caches do, queue and ledger are lost. Give pilotsync a Redis of its own, or at least another database.', 'pilotsync' ),
+				__( '%1$d of the %2$d keys checked in this database belong to other programs (%3$s). If one of them empties the database, as caches do, queue and ledger are lost. Give pilotsync a Redis of its own, or at least another database.', 'pilotsync' ),
 				count( $foreign ),
 				$seen,
 				implode( ', ', array_slice( array_keys( $kinds ), 0, 3 ) )
