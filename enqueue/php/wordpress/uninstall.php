@@ -12,6 +12,12 @@ if ( defined( 'PILOTSYNC_PLUGIN_FILE' ) ) {
 	return;
 }
 
+require_once __DIR__ . '/src/Installation.php';
 require_once __DIR__ . '/src/Schema.php';
+
+// It is active on another network, which needs them.
+if ( Pilotsync\WordPress\Installation::is_active( WP_UNINSTALL_PLUGIN ) ) {
+	return;
+}
 
 Pilotsync\WordPress\Schema::drop();

@@ -247,7 +247,7 @@ final class Changes {
 	 */
 	private static function network_domains(): array {
 		$domains = array();
-		foreach ( get_networks( array( 'number' => 100 ) ) as $network ) {
+		foreach ( get_networks() as $network ) {
 			$domains[] = preg_replace( array( '/:\d+$/', '/^www\./' ), '', strtolower( $network->domain ) );
 		}
 		return $domains;

@@ -73,7 +73,7 @@ final class Checks {
 			/* translators: %s: address */
 			return array( $webhooks, false, sprintf( __( 'PILOTSYNC_WEBHOOK_SECRET is not set, so no domain gets its stage from pilotsync. The address for the workers is %s', 'pilotsync' ), Webhook::url() ) );
 		}
-		$arrived = (int) get_site_option( Schema::ARRIVED );
+		$arrived = (int) Installation::get( Schema::ARRIVED );
 		if ( 0 === $arrived ) {
 			/* translators: %s: address */
 			return array( $webhooks, true, sprintf( __( 'No event has arrived yet. They are expected at %s', 'pilotsync' ), Webhook::url() ) );

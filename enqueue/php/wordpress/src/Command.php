@@ -198,10 +198,13 @@ final class Command {
 	 * @return array<array{string, int}>
 	 */
 	private static function subsites(): array {
-		$main     = get_site( get_main_site_id() )->domain;
+		$main     = array();
 		$subsites = array();
+		foreach ( Installation::networks() as $network ) {
+			$main[] = get_site( get_main_site_id( $network ) )->domain;
+		}
 		foreach ( get_sites( array( 'number' => 0 ) ) as $site ) {
-			if ( $site->domain !== $main ) {
+			if ( ! in_array( $site->domain, $main, true ) ) {
 				$subsites[] = array( $site->domain, (int) $site->blog_id );
 			}
 		}

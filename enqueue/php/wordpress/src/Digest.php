@@ -43,7 +43,7 @@ final class Digest {
 
 	/** Does so; only under the lock. */
 	public function look(): bool {
-		$last = get_site_option( Schema::DIGEST ); // When it last looked and wrote, and fingerprints of what it wrote about.
+		$last = Installation::get( Schema::DIGEST ); // When it last looked and wrote, and fingerprints of what it wrote about.
 		$last = is_array( $last ) ? $last : array(
 			'looked_at' => 0,
 			'wrote_at'  => 0,
@@ -63,7 +63,7 @@ final class Digest {
 		if ( $write ) {
 			$this->write( $entries, $number );
 		}
-		update_site_option(
+		Installation::set(
 			Schema::DIGEST,
 			array(
 				'looked_at' => time(),

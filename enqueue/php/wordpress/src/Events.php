@@ -56,7 +56,7 @@ final class Events {
 
 	/** The app's last event: what the notice in the network admin is made of. */
 	public static function last_of_app(): array {
-		$last = get_site_option( Schema::APP );
+		$last = Installation::get( Schema::APP );
 		return is_array( $last ) ? $last : array(
 			'type'   => '',
 			'at'     => '',
@@ -75,7 +75,7 @@ final class Events {
 		} elseif ( 'app.blocked' === $last['type'] ) {
 			$this->mails->recovered( $event );
 		}
-		update_site_option(
+		Installation::set(
 			Schema::APP,
 			array(
 				'type'   => $event->type,

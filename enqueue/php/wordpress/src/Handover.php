@@ -91,7 +91,7 @@ final class Handover {
 		);
 		// The new Redis's clock may be behind the old one's, and what blocked the app may be over.
 		Domains::forget_times();
-		delete_site_option( Schema::APP );
+		Installation::delete( Schema::APP );
 		Log::general( __( 'pilotsync lost its ledger: all mapped domains are handed over again.', 'pilotsync' ), 'error' );
 		/**
 		 * pilotsync lost its ledger, and the mapped domains are about to be handed over again.
@@ -180,7 +180,7 @@ final class Handover {
 	 *                                                   being handed over to, if any; the last mapping that was.
 	 */
 	private static function state(): array {
-		$state = get_site_option( Schema::LEDGER );
+		$state = Installation::get( Schema::LEDGER );
 		return ( is_array( $state ) ? $state : array() ) + array(
 			'id'    => '',
 			'to'    => '',
@@ -189,6 +189,6 @@ final class Handover {
 	}
 
 	private static function save( array $state ): void {
-		update_site_option( Schema::LEDGER, $state );
+		Installation::set( Schema::LEDGER, $state );
 	}
 }

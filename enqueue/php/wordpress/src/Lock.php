@@ -1,6 +1,6 @@
 <?php
 /**
- * Locks over all PHP processes of the network.
+ * Locks over all PHP processes of the installation.
  *
  * @package Pilotsync
  */

@@ -105,14 +105,14 @@ final class Mails {
 
 	private static function body( array $paragraphs ): string {
 		/* translators: 1: the network's name, 2: the network's address */
-		$paragraphs[] = '-- ' . "\n" . sprintf( __( 'The plugin pilotsync of %1$s, %2$s', 'pilotsync' ), self::network(), network_home_url() )
+		$paragraphs[] = '-- ' . "\n" . sprintf( __( 'The plugin pilotsync of %1$s, %2$s', 'pilotsync' ), self::network(), get_home_url( Installation::main_site_id(), '/' ) )
 			. "\n" . __( 'PILOTSYNC_MAIL_TO in wp-config.php sets who gets these e-mails; "off" ends them.', 'pilotsync' );
 		return implode( "\n\n", $paragraphs ) . "\n";
 	}
 
-	/** The network's name, in one line. */
+	/** The main network's name, in one line. */
 	private static function network(): string {
-		return trim( preg_replace( '/\s+/', ' ', wp_specialchars_decode( (string) get_site_option( 'site_name' ), ENT_QUOTES ) ) );
+		return trim( preg_replace( '/\s+/', ' ', wp_specialchars_decode( (string) Installation::get( 'site_name' ), ENT_QUOTES ) ) );
 	}
 
 	private static function time( Event $event ): string {

@@ -71,7 +71,7 @@ final class Mapping {
 	}
 
 	/**
-	 * All mappings of the network, in the order of their ids: name, site and id.
+	 * All mappings of the installation, in the order of their ids: name, site and id.
 	 *
 	 * @return array<array{string, int, int}>
 	 */
@@ -84,21 +84,22 @@ final class Mapping {
 	}
 
 	/**
-	 * The mappings whose check is in progress.
+	 * The mappings of the present network's sites whose check is in progress. On another network the plugin may not be active.
 	 *
 	 * @return object[]
 	 */
 	public static function in_progress(): array {
 		$all = array();
 		foreach ( self::each() as $mapping ) {
-			if ( in_array( $mapping->get_stage(), Stage::CHECKING, true ) ) {
+			$site = get_site( (int) $mapping->get_blog_id() );
+			if ( in_array( $mapping->get_stage(), Stage::CHECKING, true ) && $site && (int) $site->network_id === get_current_network_id() ) {
 				$all[] = $mapping;
 			}
 		}
 		return $all;
 	}
 
-	/** Every mapping of the network. */
+	/** Every mapping of the installation. */
 	private static function each(): \Generator {
 		$offset = 0;
 		do {

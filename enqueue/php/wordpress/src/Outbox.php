@@ -128,7 +128,7 @@ class Outbox {
 			}
 		} catch ( PilotsyncException $e ) {
 			$trouble = $this->trouble();
-			update_site_option(
+			Installation::set(
 				Schema::TROUBLE,
 				array(
 					'since'   => $trouble ? $trouble['since'] : time(),
@@ -142,7 +142,7 @@ class Outbox {
 			return false;
 		}
 		if ( $this->trouble() ) {
-			delete_site_option( Schema::TROUBLE );
+			Installation::delete( Schema::TROUBLE );
 		}
 		return true;
 	}
@@ -170,7 +170,7 @@ class Outbox {
 	 * @return array{since: int, last: int, message: string}|null
 	 */
 	public function trouble() {
-		$trouble = get_site_option( Schema::TROUBLE );
+		$trouble = Installation::get( Schema::TROUBLE );
 		return is_array( $trouble ) ? $trouble : null;
 	}
 

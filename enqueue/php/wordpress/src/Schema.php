@@ -7,21 +7,19 @@
 
 namespace Pilotsync\WordPress;
 
-/** The tables, one of each for the whole network. */
+/** The tables, one of each for the whole installation. */
 final class Schema {
 
 	const VERSION = '3';
 	const OPTION  = 'pilotsync_schema';
 
-	/** Site options besides the schema's version. */
+	/** Options of the main network besides the schema's version. */
 	const TROUBLE = 'pilotsync_trouble'; // Why the outbox can't be sent: since, last (times), message.
 	const DIGEST  = 'pilotsync_digest';  // See Digest.
 	const APP     = 'pilotsync_app';     // The last event about the app: type, at, reason.
 	const ARRIVED = 'pilotsync_arrived'; // When the last event arrived, whatever it was about: seconds since 1970.
 	const LEDGER  = 'pilotsync_ledger';  // See Handover.
-
-	/** A network transient: Redis didn't answer just now, so that not each page waits for it. */
-	const AWAY = 'pilotsync_redis_away';
+	const AWAY    = 'pilotsync_redis_away'; // Redis didn't answer just now: until when no page waits for it, in seconds since 1970.
 
 	/** Changes that are not in Redis yet, in their order. */
 	public static function outbox(): string {
@@ -43,7 +41,7 @@ final class Schema {
 
 	/** Makes the tables, or brings them up to date. As a must-use plugin we are never activated: so it is looked at each time. */
 	public static function install(): void {
-		if ( get_site_option( self::OPTION ) === self::VERSION ) {
+		if ( Installation::get( self::OPTION ) === self::VERSION ) {
 			return;
 		}
 		global $wpdb;
@@ -92,7 +90,7 @@ final class Schema {
 			) ENGINE=InnoDB $charset;"
 		);
 		if ( $wpdb->get_var( $wpdb->prepare( 'SHOW TABLES LIKE %s', $wpdb->esc_like( $outbox ) ) ) === $outbox ) {
-			update_site_option( self::OPTION, self::VERSION );
+			Installation::set( self::OPTION, self::VERSION );
 		}
 	}
 
@@ -102,9 +100,11 @@ final class Schema {
 		$wpdb->query( 'DROP TABLE IF EXISTS ' . self::outbox() );  // phpcs:ignore WordPress.DB
 		$wpdb->query( 'DROP TABLE IF EXISTS ' . self::domains() ); // phpcs:ignore WordPress.DB
 		$wpdb->query( 'DROP TABLE IF EXISTS ' . self::mail() );    // phpcs:ignore WordPress.DB
-		foreach ( array( self::OPTION, self::TROUBLE, self::APP, self::ARRIVED, self::DIGEST, self::LEDGER ) as $option ) {
-			delete_site_option( $option );
+		// Earlier releases kept them in each network.
+		foreach ( Installation::networks() as $network ) {
+			foreach ( array( self::OPTION, self::TROUBLE, self::APP, self::ARRIVED, self::DIGEST, self::LEDGER, self::AWAY ) as $option ) {
+				delete_network_option( $network, $option );
+			}
 		}
-		delete_site_transient( self::AWAY );
 	}
 }

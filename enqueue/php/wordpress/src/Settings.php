@@ -55,7 +55,7 @@ final class Settings {
 			return array();
 		}
 		$set = self::addresses( self::constant( 'PILOTSYNC_MAIL_TO' ) );
-		return $set && '' === $this->mail_problem() ? $set : array_filter( array( (string) get_site_option( 'admin_email' ) ), 'is_email' );
+		return $set && '' === $this->mail_problem() ? $set : array_filter( array( (string) Installation::get( 'admin_email' ) ), 'is_email' );
 	}
 
 	/** Whether PILOTSYNC_MAIL_TO says "off". */

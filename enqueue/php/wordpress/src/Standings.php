@@ -16,6 +16,9 @@ use Pilotsync\Exception\PilotsyncException;
  */
 final class Standings {
 
+	/** For how long no page asks again after Redis didn't answer, in seconds. */
+	const AWAY = 30;
+
 	/** @var Settings */
 	private $settings;
 	/** @var Domains */
@@ -34,11 +37,11 @@ final class Standings {
 	 * @param string $domain The name.
 	 */
 	public function of( string $domain ): ?Standing {
-		if ( ! get_site_transient( Schema::AWAY ) ) {
+		if ( (int) Installation::get( Schema::AWAY ) < time() ) {
 			try {
 				return $this->from_redis( $domain );
 			} catch ( PilotsyncException $e ) {
-				set_site_transient( Schema::AWAY, 1, 30 );
+				Installation::set( Schema::AWAY, time() + self::AWAY );
 			}
 		}
 		$row = $this->domains->find( self::ascii( $domain ) );

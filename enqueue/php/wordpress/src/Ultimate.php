@@ -41,7 +41,8 @@ final class Ultimate {
 	}
 
 	/**
-	 * A setting of its ServerPilot integration, as its wizard stored it, encrypted, in a network option.
+	 * A setting of its ServerPilot integration, as its wizard stored it, encrypted, in an option of the main
+	 * network; or else of the present one.
 	 *
 	 * @param string $constant The name of the constant that comes before it.
 	 * @return string Empty where there is none, or where it can't be decrypted.
@@ -49,7 +50,11 @@ final class Ultimate {
 	public static function credential( string $constant ): string {
 		$registry    = self::registry();
 		$integration = is_callable( array( $registry, 'get' ) ) ? $registry->get( 'serverpilot' ) : null;
-		return is_callable( array( $integration, 'get_credential' ) ) ? trim( (string) $integration->get_credential( $constant ) ) : '';
+		$read        = static function () use ( $integration, $constant ) {
+			return is_callable( array( $integration, 'get_credential' ) ) ? trim( (string) $integration->get_credential( $constant ) ) : '';
+		};
+		$stored      = Installation::on_main_network( $read );
+		return '' === $stored ? $read() : $stored;
 	}
 
 	/**

@@ -7,7 +7,7 @@
 
 namespace Pilotsync\WordPress;
 
-/** POST /wp-json/pilotsync/v1/webhook on the network's main site. */
+/** POST /wp-json/pilotsync/v1/webhook on a network's main site. Each network takes the events about all domains. */
 final class Webhook {
 
 	/** How long a webhook waits for another about the same thing, in seconds. */
@@ -45,9 +45,13 @@ final class Webhook {
 		);
 	}
 
-	/** The address that goes into the workers' PILOTSYNC_WEBHOOK_URL. */
+	/** The address that goes into the workers' PILOTSYNC_WEBHOOK_URL: the main network's, if the plugin is active there. */
 	public static function url(): string {
-		return get_rest_url( get_main_site_id(), 'pilotsync/v1/webhook' );
+		$plugin = plugin_basename( PILOTSYNC_PLUGIN_FILE );
+		$here   = get_current_network_id();
+		// A must-use plugin is active on all networks.
+		$main = Installation::is_active_on( get_main_network_id(), $plugin ) || ! Installation::is_active_on( $here, $plugin );
+		return get_rest_url( $main ? Installation::main_site_id() : get_main_site_id( $here ), 'pilotsync/v1/webhook' );
 	}
 
 	/**
@@ -83,7 +87,7 @@ final class Webhook {
 		if ( null === $event ) {
 			return new \WP_Error( 'pilotsync_event', __( 'The body is no event of pilotsync.', 'pilotsync' ), array( 'status' => 400 ) );
 		}
-		update_site_option( Schema::ARRIVED, time() );
+		Installation::set( Schema::ARRIVED, time() );
 		try {
 			// Two at once about one domain could each find itself the newer one.
 			$result = Lock::hold(

@@ -37,6 +37,7 @@ type network struct {
 	t      *testing.T
 	folder string
 	url    string // of the web server
+	host   string // that is asked for; the main network's if empty
 	env    []string
 }
 
@@ -215,6 +216,7 @@ func (n *network) post(path string, body []byte, header map[string]string) (stat
 	if err != nil {
 		n.t.Fatal(err)
 	}
+	req.Host = n.host
 	for name, value := range header {
 		req.Header.Set(name, value)
 	}

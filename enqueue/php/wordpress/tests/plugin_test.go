@@ -82,7 +82,7 @@ func TestPlugin(t *testing.T) {
 		{"names under the network's domain get no www, others by the setting", wwwForms},
 		{"a change that is told twice is sent twice, but for a site's own name and its mapping", doubles},
 		{"a new mapping is no renaming", newMapping},
-		{"on a second network, where no addition follows, a mapping is handed over as well", secondNetwork},
+		{"several networks are one installation", severalNetworks},
 		{"renaming a mapping removes the old name", renames},
 		{"a mapping that was renamed again gets no late addition", lateAddition},
 		{"what is no host name holds nothing up", wrongNames},

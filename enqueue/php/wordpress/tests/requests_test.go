@@ -21,17 +21,6 @@ func newMapping(w *world) {
 	w.sent()
 }
 
-func secondNetwork(w *world) {
-	w.file("second-network", true)
-	w.do(step{"map", "second.example.com"})
-	w.wantSent("add second.example.com always 2")
-	w.do(step{"rename", "second.example.com", "third.example.com"})
-	w.wantSent("remove second.example.com always 2", "add third.example.com always 2")
-	w.file("second-network", false)
-	w.do(step{"unmap", "third.example.com"})
-	w.sent()
-}
-
 // notSaved: save() returns false after an error of the database.
 func notSaved(w *world) {
 	const domain = "unsaved.example.com"

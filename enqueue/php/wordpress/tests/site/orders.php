@@ -28,9 +28,6 @@ if ( get_site_option( 'fake_action_scheduler' ) ) {
 	}
 	function as_unschedule_all_actions( $hook, $args, $group ) { update_site_option( 'fake_actions', array() ); }
 }
-if ( is_file( ABSPATH . 'second-network' ) ) {
-	add_action( 'plugins_loaded', function () { $GLOBALS['current_site']->id = 2; }, 0 );
-}
 // The front page: there is no theme.
 add_action( 'template_redirect', function () {
 	echo get_bloginfo( 'name' );
@@ -79,6 +76,18 @@ function test_step( string $do, array $step ) {
 			$id = wpmu_create_blog( $step[0], '/', 'Site of ' . $step[0], 1 );
 			echo is_wp_error( $id ) ? $id->get_error_message() : $id;
 			break;
+		case 'make_network': // With a main site, whose id it tells.
+			require_once ABSPATH . 'wp-admin/includes/schema.php';
+			$wpdb->insert( $wpdb->site, array( 'id' => 2, 'domain' => $step[0], 'path' => '/' ) );
+			populate_network_meta( 2, array( 'admin_email' => "admin@$step[0]", 'site_name' => $step[0], 'site_admins' => array( 'admin' ) ) );
+			echo wp_insert_site( array( 'network_id' => 2, 'domain' => $step[0], 'path' => '/', 'title' => 'Site of ' . $step[0], 'user_id' => 1 ) );
+			break;
+		case 'options_elsewhere': // The plugin's options that are in another than the main network.
+			echo implode( ' ', $wpdb->get_col( "SELECT meta_key FROM {$wpdb->sitemeta} WHERE meta_key LIKE '%pilotsync%' AND meta_key NOT LIKE '%pilotsync_works' AND site_id <> 1" ) );
+			break;
+		case 'webhook_url':
+			echo Pilotsync\WordPress\Webhook::url();
+			break;
 		case 'delete_site':
 			require_once ABSPATH . 'wp-admin/includes/ms.php';
 			wpmu_delete_blog( get_blog_id_from_url( $step[0] ), true );
@@ -103,7 +112,7 @@ function test_step( string $do, array $step ) {
 			uninstall_plugin( 'pilotsync/pilotsync.php' );
 			echo implode( ' ', array_merge(
 				$wpdb->get_col( "SHOW TABLES LIKE '%pilotsync%'" ),
-				$wpdb->get_col( "SELECT meta_key FROM {$wpdb->sitemeta} WHERE meta_key LIKE 'pilotsync%' AND site_id = 1" )
+				$wpdb->get_col( "SELECT meta_key FROM {$wpdb->sitemeta} WHERE meta_key LIKE '%pilotsync%' AND meta_key <> '_site_transient_update_plugins' AND meta_key <> 'active_sitewide_plugins'" )
 			) );
 			break;
 		case 'actions':
@@ -128,7 +137,7 @@ function test_step( string $do, array $step ) {
 			do_action( 'network_admin_notices' );
 			break;
 		case 'forget_redis_away':
-			delete_site_transient( 'pilotsync_redis_away' );
+			delete_network_option( 1, 'pilotsync_redis_away' );
 			break;
 		case 'age_mail': // As if all that waits had been written an hour earlier.
 			$wpdb->query( "UPDATE {$wpdb->base_prefix}pilotsync_mail SET created_at = created_at - 3600" );

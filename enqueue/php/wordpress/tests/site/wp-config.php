@@ -47,10 +47,12 @@ if ( ! getenv( 'TEST_INSTALL' ) ) {
 	define( 'WP_ALLOW_MULTISITE', true );
 	define( 'MULTISITE', true );
 	define( 'SUBDOMAIN_INSTALL', true );
-	define( 'DOMAIN_CURRENT_SITE', 'network.example.net' );
+	// Installations with several networks tell them apart by the host. The file holds the id of the other's main site.
+	$test_other = is_file( __DIR__ . '/other-network' ) && 'other.example.org' === $test_host;
+	define( 'DOMAIN_CURRENT_SITE', $test_other ? $test_host : 'network.example.net' );
 	define( 'PATH_CURRENT_SITE', '/' );
-	define( 'SITE_ID_CURRENT_SITE', 1 );
-	define( 'BLOG_ID_CURRENT_SITE', 1 );
+	define( 'SITE_ID_CURRENT_SITE', $test_other ? 2 : 1 );
+	define( 'BLOG_ID_CURRENT_SITE', $test_other ? (int) file_get_contents( __DIR__ . '/other-network' ) : 1 );
 	define( 'SUNRISE', true );
 }
 
