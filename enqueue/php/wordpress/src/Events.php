@@ -54,10 +54,15 @@ final class Events {
 		return 'ignored'; // A kind that is newer than this plugin.
 	}
 
-	/** The app's last event: what the notice in the network admin is made of. */
-	public static function last_of_app(): array {
+	/**
+	 * An app's last event: what the notice in the network admin is made of.
+	 *
+	 * @param string $app_id The app. The last event may be about another one: then there is none.
+	 */
+	public static function last_of_app( string $app_id ): array {
 		$last = Installation::get( Schema::APP );
-		return is_array( $last ) ? $last : array(
+		// Earlier releases didn't note the app.
+		return is_array( $last ) && ( $last['app_id'] ?? $app_id ) === $app_id ? $last : array(
 			'type'   => '',
 			'at'     => '',
 			'reason' => '',
@@ -65,7 +70,7 @@ final class Events {
 	}
 
 	private function app( Event $event ): string {
-		$last = self::last_of_app();
+		$last = self::last_of_app( $event->app_id );
 		if ( strcmp( $event->at, $last['at'] ) <= 0 ) {
 			return 'old';
 		}
@@ -78,6 +83,7 @@ final class Events {
 		Installation::set(
 			Schema::APP,
 			array(
+				'app_id' => $event->app_id,
 				'type'   => $event->type,
 				'at'     => $event->at,
 				'reason' => $event->reason,

@@ -16,6 +16,8 @@ final class Notices {
 	/** How many domains a notice names. */
 	const NAMED = 5;
 
+	/** @var Settings */
+	private $settings;
 	/** @var Outbox */
 	private $outbox;
 	/** @var Domains */
@@ -23,7 +25,8 @@ final class Notices {
 	/** @var string[] */
 	private $problems;
 
-	public function __construct( Outbox $outbox, Domains $domains, array $problems ) {
+	public function __construct( Settings $settings, Outbox $outbox, Domains $domains, array $problems ) {
+		$this->settings = $settings;
 		$this->outbox   = $outbox;
 		$this->domains  = $domains;
 		$this->problems = $problems;
@@ -46,7 +49,7 @@ final class Notices {
 		}
 		$this->show_outbox();
 		$this->show_served();
-		$app = Events::last_of_app();
+		$app = Events::last_of_app( $this->settings->app_id() );
 		if ( 'app.blocked' === $app['type'] ) {
 			/* translators: 1: time, 2: reason */
 			self::notice( 'error', sprintf( __( 'No domain changes go through to ServerPilot since %1$s: %2$s', 'pilotsync' ), self::local( (int) strtotime( $app['at'] ) ), $app['reason'] ) );

@@ -56,7 +56,6 @@ final class Plugin {
 	 */
 	public static function start( string $file ): void {
 		$plugin = new self();
-		register_activation_hook( $file, array( $plugin, 'begin' ) );
 		register_deactivation_hook( $file, array( $plugin, 'stop' ) );
 		if ( did_action( 'plugins_loaded' ) ) {
 			$plugin->load(); // It is being activated.
@@ -68,17 +67,19 @@ final class Plugin {
 	/** Attaches everything, if there is what it needs. */
 	public function load(): void {
 		if ( $this->settings->off() ) {
+			self::note_idle();
 			return;
 		}
 		Texts::load();
 		$problems = $this->problems();
 		$checks   = new Checks( $this->settings, $this->outbox, $this->mail, $problems );
-		( new Notices( $this->outbox, $this->domains, $problems ) )->listen();
+		( new Notices( $this->settings, $this->outbox, $this->domains, $problems ) )->listen();
 		( new SiteHealth( $checks ) )->listen();
 		if ( defined( 'WP_CLI' ) && WP_CLI ) {
 			\WP_CLI::add_command( 'pilotsync', new Command( $this->settings, $this->outbox, $checks ) );
 		}
 		if ( $problems ) {
+			self::note_idle();
 			return; // Also the built-in provider goes on as before.
 		}
 		Schema::install();
@@ -99,6 +100,11 @@ final class Plugin {
 		add_action( Retry::ACTION, array( $this->mail, 'send' ) );
 		add_action( 'pilotsync_ledger_lost', array( $this->mails, 'ledger_lost' ) );
 		add_action( 'init', array( $this->retry, 'schedule_hourly' ) );
+		if ( did_action( 'init' ) ) {
+			$this->begin(); // It is being activated.
+		} else {
+			add_action( 'init', array( $this, 'begin' ), PHP_INT_MAX );
+		}
 	}
 
 	/** Sends the outbox, on schedule, and looks for a lost ledger. */
@@ -107,15 +113,32 @@ final class Plugin {
 		$this->handover->check();
 	}
 
-	/** Takes over what is in progress when the plugin is switched on: nothing else would move those mappings' stages. */
+	/**
+	 * Takes over what is in progress once the plugin works: when it is activated, or its settings are complete again. Nothing
+	 * else would move those mappings' stages.
+	 */
 	public function begin(): void {
-		if ( $this->settings->off() || $this->problems() ) {
+		if ( get_site_option( Schema::WORKS ) ) {
 			return;
 		}
 		try {
-			$this->changes->hand_over( Mapping::in_progress() );
+			Lock::hold(
+				'begin',
+				0,
+				function () {
+					$this->changes->hand_over( Mapping::in_progress() );
+					return update_site_option( Schema::WORKS, 1 );
+				}
+			);
 		} catch ( \RuntimeException $e ) {
 			Log::general( $e->getMessage(), 'error' );
+		}
+	}
+
+	/** Notes that the plugin does nothing on this network, so that it takes over again once it works. */
+	private static function note_idle(): void {
+		if ( get_site_option( Schema::WORKS ) ) {
+			delete_site_option( Schema::WORKS );
 		}
 	}
 
@@ -131,6 +154,7 @@ final class Plugin {
 		$this->polling->stop();
 		$this->takeover->give_back();
 		$this->retry->stop();
+		self::note_idle();
 	}
 
 	/**

@@ -16,10 +16,13 @@ final class Schema {
 	/** Options of the main network besides the schema's version. */
 	const TROUBLE = 'pilotsync_trouble'; // Why the outbox can't be sent: since, last (times), message.
 	const DIGEST  = 'pilotsync_digest';  // See Digest.
-	const APP     = 'pilotsync_app';     // The last event about the app: type, at, reason.
+	const APP     = 'pilotsync_app';     // The last event about the app: app_id, type, at, reason.
 	const ARRIVED = 'pilotsync_arrived'; // When the last event arrived, whatever it was about: seconds since 1970.
 	const LEDGER  = 'pilotsync_ledger';  // See Handover.
 	const AWAY    = 'pilotsync_redis_away'; // Redis didn't answer just now: until when no page waits for it, in seconds since 1970.
+
+	/** An option of each network: it is set while the plugin works there. */
+	const WORKS = 'pilotsync_works';
 
 	/** Changes that are not in Redis yet, in their order. */
 	public static function outbox(): string {
@@ -102,7 +105,7 @@ final class Schema {
 		$wpdb->query( 'DROP TABLE IF EXISTS ' . self::mail() );    // phpcs:ignore WordPress.DB
 		// Earlier releases kept them in each network.
 		foreach ( Installation::networks() as $network ) {
-			foreach ( array( self::OPTION, self::TROUBLE, self::APP, self::ARRIVED, self::DIGEST, self::LEDGER, self::AWAY ) as $option ) {
+			foreach ( array( self::OPTION, self::TROUBLE, self::APP, self::ARRIVED, self::DIGEST, self::LEDGER, self::AWAY, self::WORKS ) as $option ) {
 				delete_network_option( $network, $option );
 			}
 		}

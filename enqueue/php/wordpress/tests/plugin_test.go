@@ -102,6 +102,7 @@ func TestPlugin(t *testing.T) {
 		{"an event about a name that validation refuses is applied", skipsValidation},
 		{"saving the edit page asks for a verification", editPage},
 		{"switching it on and off leaves no mapping without a check", handsOver},
+		{"once it works again it takes over what is in progress", comesBack},
 		{"names of sites are handed over as asked", subsiteFlags},
 		{"a mapping that was never served gets the stage that its version has", neverServed},
 		{"an app that is blocked is a notice until it recovers", blocked},
@@ -603,6 +604,15 @@ func blocked(w *world) {
 	if s := w.do(step{"notices"}); !strings.Contains(s.Output, "the key is &lt;wrong&gt;") {
 		w.t.Errorf("the notices are %q", s.Output)
 	}
+	w.do(step{"option", "wu_hosting_credential_WU_SERVER_PILOT_APP_ID", "2ppa"})
+	w.file("no-app-id", true) // then it is app2
+	if s := w.do(step{"notices"}); s.Output != "" {
+		w.t.Errorf("of another app the notices are %q", s.Output)
+	}
+	w.file("no-app-id", false)
+	if s := w.do(step{"notices"}); !strings.Contains(s.Output, "the key is &lt;wrong&gt;") {
+		w.t.Errorf("of the app again the notices are %q", s.Output)
+	}
 	w.event("b2", now, tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "fine", At: now.Add(time.Second)})
 	w.event("b1", now, tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "the key is <wrong>", At: now})
 	if s := w.do(step{"notices"}); s.Output != "" {
@@ -756,6 +766,8 @@ func mustUse(w *world) {
 	content := w.folder + "/site/wp-content"
 	w.run("", "cp", "-r", content+"/plugins/pilotsync", content+"/mu-plugins/pilotsync")
 	w.run("", "cp", content+"/plugins/pilotsync/mu-loader.php", content+"/mu-plugins/pilotsync.php")
+	w.do()
+	w.sent() // what is in progress
 	takesOver(w)
 	if out := w.do(step{"uninstall"}).Output; len(strings.Fields(out)) < 3 {
 		w.t.Errorf("when the copy in plugins is deleted, only %q is left", out)

@@ -3,9 +3,12 @@
 package wordpress
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"pilotsync/tasks"
@@ -101,6 +104,42 @@ func handsOver(w *world) {
 		w.do(step{"unmap", name + ".example.com"})
 	}
 	w.sent()
+}
+
+// comesBack: it did nothing for a while, and mappings were made meanwhile.
+func comesBack(w *world) {
+	at, err := url.Parse(w.redis.URL)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for name, file := range map[string][2]string{
+		"Ultimate Multisite is not set up":    {"not-set-up", ""},
+		"settings are missing":                {"no-constants", ""},
+		"the object cache has the same place": {"extra.php", fmt.Sprintf("<?php define( 'WP_REDIS_PORT', %s );", at.Port())},
+		"it is disabled":                      {"extra.php", "<?php define( 'PILOTSYNC_DISABLED', true );"},
+	} {
+		w.t.Run(name, func(t *testing.T) {
+			in, n := *w, *w.network
+			in.network, n.t = &n, t
+			in.do(step{"map", "before.example.com", map[string]any{"stage": "done", "secure": 1}})
+			in.sent()
+			t.Run("meanwhile", func(t *testing.T) {
+				n.t = t
+				in.write(file[0], file[1])
+				in.do(step{"map", "waits-for-it.example.com"})
+				in.wantSent()
+			})
+			n.t = t
+			in.do()
+			in.do()
+			sent := strings.Join(in.sent(), "\n")
+			if strings.Count(sent, "add waits-for-it.example.com always 2") != 1 || strings.Contains(sent, " before.example.com ") {
+				t.Errorf("once it works again it hands over %q; want the mapping whose check is in progress, once", sent)
+			}
+			in.do(step{"unmap", "before.example.com"}, step{"unmap", "waits-for-it.example.com"})
+			in.sent()
+		})
+	}
 }
 
 // subsiteFlags: from 2.4 on a site has a mapping of its own name; an older one has none.
