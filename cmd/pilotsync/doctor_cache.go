@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"net"
+	neturl "net/url"
 	"slices"
 	"strings"
 
@@ -28,13 +29,14 @@ func cacheResults(found wpconfig.Config, url string) []doctor.Result {
 		}
 	}
 	disabled := found.Values["WP_REDIS_DISABLED"]
+	values, single := cachePlace(found.Values)
 	switch several := []string{"WP_REDIS_SERVERS", "WP_REDIS_SHARDS", "WP_REDIS_CLUSTER", "WP_REDIS_SENTINEL"}; {
 	case len(names) == 0 || disabled != "" && disabled != "false" && disabled != "0":
 		return nil
-	case len(unclear) > 0 || slices.ContainsFunc(several, func(name string) bool { return slices.Contains(names, name) }):
+	case len(unclear) > 0 || !single || slices.ContainsFunc(several, func(name string) bool { return slices.Contains(names, name) }):
 		return result(doctor.Warning, "whether WordPress's object cache uses pilotsync's Redis database is not known: this check doesn't understand "+
 			cmp.Or(strings.Join(unclear, ", "), strings.Join(names, ", ")), "'wp pilotsync test' compares them; see to it that pilotsync has a Redis of its own.")
-	case !redisurl.Same(cacheURL(found.Values), url):
+	case !redisurl.Same(cacheURL(values), url):
 		return nil
 	}
 	detail := "WordPress's object cache (" + strings.Join(names, ", ") + ") uses the same Redis database as pilotsync, " + redisurl.Redacted(url) +
@@ -43,6 +45,32 @@ func cacheResults(found wpconfig.Config, url string) []doctor.Result {
 		return result(doctor.Warning, detail+"; PILOTSYNC_SHARED_REDIS allows it", remedy)
 	}
 	return result(doctor.Failure, detail+", so the plugin doesn't take over", remedy)
+}
+
+// cachePlace is the same with the entries of Object Cache Pro's array in the place of
+// redis-cache's constants, which that plugin doesn't read, and whether they name one server.
+func cachePlace(values map[string]string) (place map[string]string, single bool) {
+	config, found := values[wpconfig.CacheConfig]
+	if !found {
+		return values, true
+	}
+	entries, err := neturl.ParseQuery(config)
+	if err != nil {
+		return nil, false
+	}
+	place = map[string]string{}
+	for key := range entries {
+		switch key {
+		case "scheme", "host", "port", "database":
+			place["WP_REDIS_"+strings.ToUpper(key)] = entries.Get(key)
+		default:
+			return nil, false
+		}
+	}
+	if socket, ok := strings.CutPrefix(entries.Get("host"), "unix://"); ok || strings.HasPrefix(socket, "/") {
+		place["WP_REDIS_SCHEME"], place["WP_REDIS_PATH"] = "unix", socket
+	}
+	return place, true
 }
 
 // cacheURL is where the constants lead, with the defaults of redis-cache.

@@ -27,6 +27,15 @@ func TestACacheInPilotsyncsRedisDatabaseIsFoundInWPConfig(t *testing.T) {
 		{"with leave", `define( 'WP_REDIS_HOST', 'localhost' ); define( 'PILOTSYNC_SHARED_REDIS', true );`, "redis://127.0.0.1", doctor.Warning},
 		{"leave that is none", `define( 'WP_REDIS_HOST', 'localhost' ); define( 'PILOTSYNC_SHARED_REDIS', false );`, "redis://127.0.0.1", doctor.Failure},
 		{"several servers", `define( 'WP_REDIS_SERVERS', [ 'tcp://127.0.0.1:6379' ] );`, "redis://127.0.0.1", doctor.Warning},
+		{"Object Cache Pro", `define( 'WP_REDIS_CONFIG', [ 'token' => 'pw', 'host' => '127.0.0.1', 'port' => 6379, 'database' => 0, 'options' => [ 1, 2 ], 'x' => env( 'A' ) ] );`, "redis://127.0.0.1", doctor.Failure},
+		{"the same as an old array", `const WP_REDIS_CONFIG = array( "host" => 'localhost', 'database' => '2', );`, "redis://127.0.0.1/2", doctor.Failure},
+		{"its other database", `define( 'WP_REDIS_CONFIG', [ 'host' => '127.0.0.1', 'port' => 6379, 'database' => 1 ] );`, "redis://127.0.0.1", ""},
+		{"its socket", `define( 'WP_REDIS_CONFIG', [ 'scheme' => 'unix', 'host' => '/run/redis.sock' ] );`, "unix:///run/redis.sock", doctor.Failure},
+		{"its socket with a scheme", `define( 'WP_REDIS_CONFIG', [ 'host' => 'unix:///run/cache.sock' ] );`, "unix:///run/redis.sock", ""},
+		{"its servers", `define( 'WP_REDIS_CONFIG', [ 'servers' => [ 'tcp://127.0.0.1:6379' ], 'database' => 1 ] );`, "redis://127.0.0.1", doctor.Warning},
+		{"its host from the environment", `define( 'WP_REDIS_CONFIG', [ 'host' => getenv( 'CACHE' ) ] );`, "redis://127.0.0.1", doctor.Warning},
+		{"its array merged", `define( 'WP_REDIS_CONFIG', array_merge( $a, [ 'host' => 'a' ] ) );`, "redis://127.0.0.1", doctor.Warning},
+		{"its array without an end", `define( 'WP_REDIS_CONFIG', [ 'host' => 'a'`, "redis://127.0.0.1", doctor.Warning},
 		{"from the environment", `define( 'WP_REDIS_HOST', getenv( 'CACHE' ) );`, "redis://127.0.0.1", doctor.Warning},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -28,11 +28,14 @@ const (
 	SharedRedis = "PILOTSYNC_SHARED_REDIS"
 )
 
+// CacheConfig is the one constant, an array, by which Object Cache Pro is set up.
+const CacheConfig = "WP_REDIS_CONFIG"
+
 // CacheNames lists the constants that say where WordPress's object cache keeps its
 // data, as the plugin redis-cache and others read them.
 func CacheNames() []string {
 	return []string{"WP_REDIS_SCHEME", "WP_REDIS_HOST", "WP_REDIS_PORT", "WP_REDIS_PATH", "WP_REDIS_DATABASE",
-		"WP_REDIS_SERVERS", "WP_REDIS_SHARDS", "WP_REDIS_CLUSTER", "WP_REDIS_SENTINEL", "WP_REDIS_DISABLED"}
+		"WP_REDIS_SERVERS", "WP_REDIS_SHARDS", "WP_REDIS_CLUSTER", "WP_REDIS_SENTINEL", "WP_REDIS_DISABLED", CacheConfig}
 }
 
 // takesLiteral reports whether a constant may also be a number, true or false.
@@ -53,7 +56,8 @@ const MaxSize = 1 << 20
 
 // Config is what a file says of the constants of [Names] and [CacheNames], and of
 // [SharedRedis]. Of the latter two a number is there as it is written, and true and
-// false as these words.
+// false as these words. [CacheConfig] is there as a query string of the entries scheme, host,
+// port and database, and of url, servers, shards, cluster and sentinels without their values.
 type Config struct {
 	// Values holds those that are certain. One that the file doesn't define is
 	// neither here nor in Refused.
@@ -216,14 +220,14 @@ func definitions(ts []token) map[string][]definition {
 				continue
 			}
 			read[i+2] = true
-			d := value(ts, i+4, ",", ")")
+			d := valueOf(name.value, ts, i+4, ",", ")")
 			d.line = t.line
 			d.perhaps = (depth() > 0 || branches || !begins) && !guarded(ts, i, depth(), name.value)
 			add(name.value, d)
 		case t.isWord("const") && depth() == 0 && begins: // in a class it would be another
 			for j := i + 1; at(ts, j).kind == word && at(ts, j+1).is("="); {
 				name := ts[j].value
-				d := value(ts, j+2, ",", ";")
+				d := valueOf(name, ts, j+2, ",", ";")
 				d.line = ts[j].line
 				if inner() == namespace {
 					d = definition{refused: "is defined by const in a namespace, where WordPress doesn't see it", line: d.line}
@@ -328,6 +332,14 @@ func guarded(ts []token, i, depth int, name string) bool {
 	first := i - 8 // if ( ! defined ( 'NAME' ) )
 	return depth == 0 && at(ts, first).isWord("if") && at(ts, first+1).is("(") && at(ts, first+2).is("!") &&
 		isTest(first+3) && at(ts, first+7).is(")") && beginsStatement(ts, first)
+}
+
+// valueOf reads a constant's value, which begins at i and must be followed by one of ends.
+func valueOf(name string, ts []token, i int, ends ...string) definition {
+	if t := at(ts, i); name == CacheConfig && (t.is("[") || t.isWord("array")) {
+		return array(ts, i, ends...)
+	}
+	return value(ts, i, ends...)
 }
 
 // value reads an expression that begins at i and must be followed by one of ends.

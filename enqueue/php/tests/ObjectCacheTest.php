@@ -45,6 +45,21 @@ final class ObjectCacheTest extends TestCase
         yield 'another master of theirs' => [$sentinels, ['SENTINEL' => 'cache', 'SERVERS' => ['tcp://s1:26379']], false];
         yield 'another database of that master' => [$sentinels, ['SENTINEL' => 'main', 'SERVERS' => ['tcp://s1:26379'], 'DATABASE' => 2], false];
         yield 'other Sentinels' => [$sentinels, ['SENTINEL' => 'main', 'SERVERS' => ['tcp://x1:26379']], false];
+        // Object Cache Pro has one constant.
+        $config = ['token' => 'secret', 'host' => '127.0.0.1', 'port' => 6379, 'database' => 3, 'maxttl' => 3600];
+        yield 'an array of settings' => ['redis://localhost/3', ['CONFIG' => $config], true];
+        yield 'another database in it' => ['redis://localhost/0', ['CONFIG' => $config], false];
+        yield 'constants besides' => ['redis://localhost/0', ['CONFIG' => $config, 'HOST' => '127.0.0.1'], true];
+        yield 'a socket in it' => ['unix:///run/redis/redis.sock', ['CONFIG' => ['scheme' => 'unix', 'host' => '/var/run/redis/redis.sock']], true];
+        yield 'a socket with its scheme' => ['unix:///run/r.sock', ['CONFIG' => ['host' => 'unix:///run/r.sock', 'database' => 0]], true];
+        yield 'a URL in it' => ['redis://cache.internal:6380/2', ['CONFIG' => ['url' => 'rediss://user:secret@cache.internal:6380/2']], true];
+        yield 'another database in its URL' => ['redis://cache.internal:6380/0', ['CONFIG' => ['url' => 'redis://cache.internal:6380/2']], false];
+        yield 'a URL of a socket' => ['unix:///run/r.sock', ['CONFIG' => ['url' => 'unix:///run/r.sock']], true];
+        yield 'servers in it' => ['redis://10.0.0.2/5', ['CONFIG' => ['servers' => ['tcp://10.0.0.1:6379', 'tcp://10.0.0.2:6379'], 'database' => 5]], true];
+        yield 'Sentinels in it' => [$sentinels, ['CONFIG' => ['sentinels' => ['tcp://s2:26379'], 'service' => 'main']], true];
+        yield 'another service of theirs' => [$sentinels, ['CONFIG' => ['sentinels' => ['tcp://s2:26379'], 'service' => 'cache']], false];
+        yield 'a Cluster in it' => ['redis://10.0.0.1:7000/0', ['CONFIG' => ['cluster' => ['tcp://10.0.0.1:7000']]], true];
+        yield 'settings that are no array' => [$default, ['CONFIG' => 'x'], false];
         yield 'a server that is no text' => [$default, ['SERVERS' => [null]], false];
     }
 

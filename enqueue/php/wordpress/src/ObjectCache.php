@@ -19,7 +19,7 @@ use Pilotsync\RedisUrl;
 final class ObjectCache {
 
 	/** The constants that say where a cache's Redis is, without their prefix WP_REDIS_. */
-	const CONSTANTS = array( 'SCHEME', 'HOST', 'PORT', 'PATH', 'DATABASE', 'SERVERS', 'SHARDS', 'CLUSTER', 'SENTINEL' );
+	const CONSTANTS = array( 'SCHEME', 'HOST', 'PORT', 'PATH', 'DATABASE', 'SERVERS', 'SHARDS', 'CLUSTER', 'SENTINEL', 'CONFIG' );
 
 	/** How deep in the cache object its client may be. */
 	const DEPTH = 3;
@@ -33,6 +33,10 @@ final class ObjectCache {
 	 */
 	public static function shared( RedisUrl $url, array $constants, $cache ): string {
 		$places = self::live( $cache );
+		if ( isset( $constants['CONFIG'] ) && is_array( $constants['CONFIG'] ) ) {
+			$places = array_merge( $places, self::configured( self::of_config( $constants['CONFIG'] ) ) );
+		}
+		unset( $constants['CONFIG'] );
 		// redis-cache has defaults for each of them: 127.0.0.1:6379, database 0.
 		if ( $constants || is_object( $cache ) && method_exists( $cache, 'redis_instance' ) ) {
 			$places = array_merge( $places, self::configured( $constants ) );
@@ -114,6 +118,36 @@ final class ObjectCache {
 	}
 
 	/**
+	 * WP_REDIS_CONFIG, the one constant of Object Cache Pro, as redis-cache's constants would say the same.
+	 *
+	 * @param array<string, mixed> $config Its keys are in small letters.
+	 * @return array<string, mixed> Of its place only: it also holds passwords.
+	 */
+	private static function of_config( array $config ): array {
+		$values = array_change_key_case( array_filter( $config, 'is_string', ARRAY_FILTER_USE_KEY ), CASE_UPPER );
+		if ( isset( $values['URL'] ) ) {
+			$server = self::server( $values['URL'] );
+			$values = array_change_key_case( $server, CASE_UPPER ) + $values;
+			// tcp://host:port/2, or unix:///path.
+			if ( isset( $server['path'] ) && '' !== $server['host'] && '' !== trim( $server['path'], '/' ) ) {
+				$values['DATABASE'] = trim( $server['path'], '/' );
+			}
+		}
+		$socket = preg_replace( '~^unix:/*~', '/', (string) ( $values['HOST'] ?? '' ) );
+		if ( '/' === substr( $socket, 0, 1 ) ) {
+			$values = array(
+				'SCHEME' => 'unix',
+				'PATH'   => $socket,
+			) + $values;
+		}
+		if ( isset( $values['SENTINELS'], $values['SERVICE'] ) ) {
+			$values['SERVERS']  = $values['SENTINELS'];
+			$values['SENTINEL'] = $values['SERVICE'];
+		}
+		return array_intersect_key( $values, array_flip( self::CONSTANTS ) );
+	}
+
+	/**
 	 * Takes a server apart: tcp://host:port?database=1, unix:/path, host:port, or an array of such parts.
 	 *
 	 * @param mixed $server One entry of WP_REDIS_SERVERS or the like.
@@ -121,7 +155,7 @@ final class ObjectCache {
 	 */
 	private static function server( $server ): array {
 		if ( ! is_array( $server ) ) {
-			$text   = (string) $server;
+			$text   = preg_replace( '~^unix:/+~i', 'unix:/', (string) $server ); // parse_url wants one slash.
 			$parts  = parse_url( preg_match( '~^[a-z]+:/~i', $text ) ? $text : 'tcp://' . $text ); // phpcs:ignore WordPress.WP.AlternativeFunctions
 			$server = is_array( $parts ) ? $parts : array();
 			parse_str( isset( $server['query'] ) ? $server['query'] : '', $options );
