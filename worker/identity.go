@@ -28,12 +28,13 @@ type knownLedger struct {
 func (k *knownLedger) identify(ctx context.Context) (ledger.Identity, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	is, err := k.Identify(ctx, k.is.ID)
+	is, err := k.Identify(ctx, k.is)
 	if err != nil {
 		return is, err
 	}
 	if k.is.ID != "" && is.ID != k.is.ID {
-		k.log.Error("the ledger was lost: Redis lost its data, or another Redis took its place. No list is changed by that. " +
+		k.log.Error("the ledger was lost: Redis lost its data, has an older copy of it, or another Redis took its place. " +
+			"An empty ledger changes no list; an older copy puts back what was removed since. " +
 			"WordPress's plugin hands its domains over again; for other producers see 'pilotsync doctor'")
 	}
 	k.is = is
@@ -57,26 +58,21 @@ func (k *knownLedger) tellLoss(ctx context.Context, is ledger.Identity, apps []s
 }
 
 // Take implements [applist.Ledger]. A lost ledger doesn't know which writes are on their
-// way, so after a loss no worker writes a list for as long as one may still land.
+// way, so after a loss no worker writes a list for as long as one may still land. After a
+// loss the app's last commit, if the ledger knows one, is longer ago than that.
 func (k *knownLedger) Take(ctx context.Context, app string) (applist.Lease, error) {
 	lease, err := k.Ledger.Take(ctx, app)
-	if err != nil || !lease.First() {
+	if err != nil || lease.Rested < applist.LandingLimit {
 		return lease, err
 	}
 	wait, err := k.unknownWrites(ctx)
-	if err == nil && wait > 0 {
-		err = k.BeginWrite(ctx, lease, applist.Writing{}) // notes that one may land
-	}
 	if err == nil && wait == 0 {
 		return lease, nil
 	}
-	if backErr := k.Abandon(context.WithoutCancel(ctx), lease, nil); err == nil {
-		err = backErr
-	}
 	if err == nil {
-		err = &applist.NotTaken{Wait: applist.LandingLimit}
+		err = &applist.NotTaken{Wait: wait}
 	}
-	return applist.Lease{}, err
+	return applist.Lease{}, errors.Join(err, k.Abandon(context.WithoutCancel(ctx), lease, nil))
 }
 
 // unknownWrites returns for how long a write of before a loss may still land.

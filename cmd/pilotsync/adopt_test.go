@@ -143,7 +143,7 @@ func TestAdoptingAWholeListEndsTheReportOfALostLedger(t *testing.T) {
 	env, sim := simulated(t)
 	byHand(t, sim, func([]string) []string { return []string{"shop.example.com", "blog.example.com"} })
 	l := env.ledger(t)
-	if _, err := l.Identify(t.Context(), "of before"); err != nil {
+	if _, err := l.Identify(t.Context(), ledger.Identity{ID: "of before"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {

@@ -94,7 +94,7 @@ func TestThePHPLibraryMayEnqueueAndAskForAStateAsPHP(t *testing.T) {
 		t.Error(err)
 	}
 	// The handover after a loss of the ledger; see Client.php.
-	if _, err := ledger.New(g.as("worker")).Identify(t.Context(), ""); err != nil {
+	if _, err := ledger.New(g.as("worker")).Identify(t.Context(), ledger.Identity{}); err != nil {
 		t.Fatal(err)
 	}
 	if id, err := rdb.HGet(t.Context(), "pilotsync:ledger", "id").Result(); err != nil || id == "" {

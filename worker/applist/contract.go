@@ -130,9 +130,6 @@ type Lease struct {
 	Rested time.Duration
 }
 
-// First reports whether the ledger knows of no commit of the app.
-func (l Lease) First() bool { return l.Rested > 20*365*24*time.Hour }
-
 // Writing is a write that is about to be made.
 type Writing struct {
 	// Claim are the names that count as ours should it land.

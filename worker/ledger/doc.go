@@ -46,7 +46,8 @@
 //	pilotsync:{APP}:handover string  identity of the ledger that a producer handed all the
 //	                                 app's domains to
 //	pilotsync:ledger         hash    id, created (ms): this ledger's identity; before, lost: the
-//	                                 identities that it took the place of, and when (ms)
+//	                                 identities that it took the place of, and when (ms); seen:
+//	                                 when a worker last identified it (ms)
 //	pilotsync:apps           set     every app that has a ledger
 //	pilotsync:sweep          string  when the last sweep began (ms)
 //	pilotsync:workers        hash    id of a worker → "ms {name, apps, dry_run}": when it last

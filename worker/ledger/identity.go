@@ -16,8 +16,13 @@ import (
 // ledgerKey holds what tells this ledger from every other one.
 const ledgerKey = "pilotsync:ledger"
 
-// LossKept is for how long a loss is reported at most.
-const LossKept = 7 * 24 * time.Hour
+const (
+	// LossKept is for how long a loss is reported at most.
+	LossKept = 7 * 24 * time.Hour
+	// setbackAllowed is how much older a ledger may become without being lost. A crash of
+	// Redis or a failover costs a second or two of it, and a copy is older than a minute.
+	setbackAllowed = time.Minute
+)
 
 // Identity tells a ledger from every other one. It is made once and kept in Redis, so it
 // goes with the ledger: a Redis that lost its data has none, and another Redis has
@@ -28,40 +33,46 @@ type Identity struct {
 	// Lost is when a worker that knew another ledger found this one in its place; zero
 	// if none did.
 	Lost time.Time
+	// Seen is when a worker last identified the ledger. It never runs backwards, so
+	// a ledger whose Seen is earlier than before is an older copy.
+	Seen time.Time
 }
 
 // Identify returns the ledger's identity, and gives it one where it has none. known is
-// the identity that the caller knew, or empty. If the ledger is another than that one, it
-// gets a new identity and its time of loss, in one step. Of several callers that knew the
-// same one, the first does that.
-func (l *Ledger) Identify(ctx context.Context, known string) (Identity, error) {
-	reply, err := l.identify.Run(ctx, l.rdb, []string{ledgerKey}, known, rand.Text()).StringSlice()
+// what the caller's last call returned, or the zero Identity. If the ledger is another
+// than that one, or an older copy of it, it gets a new identity and its time of loss, in
+// one step. Of several callers that knew the same one, the first does that. The time of
+// creation isn't returned.
+func (l *Ledger) Identify(ctx context.Context, known Identity) (Identity, error) {
+	reply, err := l.identify.Run(ctx, l.rdb, []string{ledgerKey}, known.ID, known.Seen.UnixMilli(), setbackAllowed.Milliseconds(), rand.Text()).StringSlice()
 	if err != nil {
 		return Identity{}, fmt.Errorf("identify the ledger: %w", err)
 	}
-	lost, err := parseMillis(reply[1])
-	if err != nil {
-		return Identity{}, fmt.Errorf("identify the ledger: its time of loss: %w", err)
+	is := Identity{ID: reply[0]}
+	if is.Lost, err = parseMillis(reply[1]); err == nil {
+		is.Seen, err = parseMillis(reply[2])
 	}
-	return Identity{ID: reply[0], Lost: lost}, nil
+	if err != nil {
+		return Identity{}, fmt.Errorf("identify the ledger: %w", err)
+	}
+	return is, nil
 }
 
 // Identity returns the ledger's identity as it is.
 func (l *Ledger) Identity(ctx context.Context) (Identity, error) {
-	fields, err := l.rdb.HMGet(ctx, ledgerKey, "id", "created", "lost").Result()
+	fields, err := l.rdb.HMGet(ctx, ledgerKey, "id", "created", "lost", "seen").Result()
 	if err != nil {
 		return Identity{}, fmt.Errorf("read the ledger's identity: %w", err)
 	}
-	var text [3]string
+	var text [4]string
 	for i, field := range fields {
 		text[i], _ = field.(string)
 	}
 	i := Identity{ID: text[0]}
-	if i.Created, err = parseMillis(text[1]); err == nil {
-		i.Lost, err = parseMillis(text[2])
-	}
-	if err != nil {
-		return Identity{}, fmt.Errorf("read the ledger's identity: %w", err)
+	for n, at := range []*time.Time{&i.Created, &i.Lost, &i.Seen} {
+		if *at, err = parseMillis(text[n+1]); err != nil {
+			return Identity{}, fmt.Errorf("read the ledger's identity: %w", err)
+		}
 	}
 	return i, nil
 }
@@ -79,7 +90,7 @@ func parseMillis(text string) (time.Time, error) {
 // before for this identity.
 func (l *Ledger) TellLoss(ctx context.Context, app string, is Identity) error {
 	event := encode(tasks.Event{Type: tasks.LedgerLost, AppID: app, Ledger: is.ID,
-		Reason: "Redis lost the ledger, or another Redis took its place; all domains have to be handed over again"})
+		Reason: "Redis lost the ledger, has an older copy of it, or another Redis took its place; all domains have to be handed over again"})
 	if err := l.lost.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "told"), key(app, "outbox")}, is.ID, event).Err(); err != nil {
 		return fmt.Errorf("tell app %s of the lost ledger: %w", app, err)
 	}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -16,7 +17,7 @@ func TestALedgerGetsOneIdentityHoweverManyWorkersStartAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range ids {
 		all.Go(func() {
-			is, err := l.Identify(t.Context(), "")
+			is, err := l.Identify(t.Context(), Identity{})
 			if err != nil || !is.Lost.IsZero() {
 				t.Errorf("%+v, %v", is, err)
 			}
@@ -39,7 +40,7 @@ func TestALossIsNotedOnceAndEndsForEveryWorker(t *testing.T) {
 	l, rdb := newLedger(t)
 	identify := func(known string) Identity {
 		t.Helper()
-		is, err := l.Identify(t.Context(), known)
+		is, err := l.Identify(t.Context(), Identity{ID: known})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +57,7 @@ func TestALossIsNotedOnceAndEndsForEveryWorker(t *testing.T) {
 		t.Fatalf("after a loss it is %+v", second)
 	}
 	for _, known := range []string{first.ID, second.ID, ""} {
-		if is := identify(known); is != second {
+		if is := identify(known); is.ID != second.ID || is.Lost != second.Lost {
 			t.Errorf("who knew %q sees %+v, want %+v", known, is, second)
 		}
 	}
@@ -70,7 +71,7 @@ func TestALossIsNotedOnceAndEndsForEveryWorker(t *testing.T) {
 	}
 	// Workers that slept through one or both of the losses learn the last ledger.
 	for _, known := range []string{first.ID, second.ID, third.ID} {
-		if is := identify(known); is != third {
+		if is := identify(known); is.ID != third.ID || is.Lost != third.Lost {
 			t.Errorf("who knew %q sees %+v, want %+v", known, is, third)
 		}
 	}
@@ -90,7 +91,7 @@ func TestALossIsToldToEachAppOnceAndWaitsForItsHandover(t *testing.T) {
 	if loss, err := l.Loss(ctx); err != nil || !loss.At.IsZero() {
 		t.Fatalf("before any loss: %+v, %v", loss, err)
 	}
-	if _, err := l.Identify(ctx, "before"); err != nil {
+	if _, err := l.Identify(ctx, Identity{ID: "before"}); err != nil {
 		t.Fatal(err)
 	}
 	is, err := l.Identity(ctx)
@@ -127,6 +128,56 @@ func TestALossIsToldToEachAppOnceAndWaitsForItsHandover(t *testing.T) {
 	rdb.HSet(ctx, ledgerKey, "lost", is.Lost.Add(-LossKept).UnixMilli()-1)
 	if loss, err := l.Loss(ctx); err != nil || !loss.At.IsZero() {
 		t.Errorf("a week later: %+v, %v", loss, err)
+	}
+}
+
+func TestAnOlderCopyOfTheLedgerCountsAsLost(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		// passed is how much later than the copy a worker identified the ledger.
+		passed time.Duration
+		lost   bool
+	}{
+		{"what a crash may cost", setbackAllowed, false},
+		{"a copy", setbackAllowed + time.Millisecond, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			l, server := still(t)
+			identify := func(known Identity, at time.Time) Identity {
+				t.Helper()
+				server.SetTime(at)
+				is, err := l.Identify(t.Context(), known)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return is
+			}
+			first := identify(Identity{}, start)
+			backup := l.rdb.HGetAll(t.Context(), ledgerKey).Val()
+			later := start.Add(c.passed)
+			first = identify(first, later)
+			another := identify(Identity{ID: first.ID}, later.Add(-time.Second)) // its Redis's clock is behind
+			if !first.Lost.IsZero() || !first.Seen.Equal(later) || another != first {
+				t.Fatalf("before a loss: %+v, then %+v", first, another)
+			}
+
+			l.rdb.Del(t.Context(), ledgerKey)
+			l.rdb.HSet(t.Context(), ledgerKey, backup)
+			at := later.Add(time.Hour)
+			// A worker that started meanwhile doesn't hide the loss from the others.
+			if fresh := identify(Identity{}, at); fresh.ID != first.ID {
+				t.Errorf("a worker that knew no ledger sees %+v", fresh)
+			}
+			is := identify(first, at)
+			if lost := is.ID != first.ID && is.Lost.Equal(at); lost != c.lost {
+				t.Fatalf("it is %+v after %+v; lost: %t", is, first, lost)
+			}
+			if again := identify(another, at.Add(time.Second)); again.ID != is.ID || again.Lost != is.Lost {
+				t.Errorf("the next worker sees %+v after %+v", again, is)
+			}
+		})
 	}
 }
 
