@@ -13,9 +13,9 @@ func TestAVerificationBetweenPlanAndCommitHidesNoNameThatLeft(t *testing.T) {
 	w := newWorld(setup(t))
 	defer w.close()
 	w.tb, w.faults = t, false
-	w.ask("a.com", false, "")
+	w.ask("a.com", false, "", 0)
 	w.quiet(false)
-	w.ask("www.a.com", true, "")
+	w.ask("www.a.com", true, "", 0)
 	w.deliver(w.queue[0], false)
 	p := w.start(w.due(waiting)[0])
 	w.look("a.com")

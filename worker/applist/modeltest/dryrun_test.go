@@ -75,7 +75,7 @@ func TestAfterDryRunsASyncDoesWhatItWouldHaveDoneWithoutThem(t *testing.T) {
 				domain, remove := rapid.SampledFrom(domains).Draw(t, "domain"), rapid.IntRange(0, 2).Draw(t, "kind") == 2
 				www := rapid.SampledFrom([]tasks.WWW{"", "", tasks.WWWNever}).Draw(t, "www")
 				story = append(story, func(w *world, _ bool) {
-					w.ask(domain, remove, www)
+					w.ask(domain, remove, www, 0)
 					w.deliver(w.queue[0], false)
 				})
 			case 3:

@@ -1,6 +1,7 @@
 package modeltest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"pilotsync/tasks"
 	"pilotsync/worker/applist"
@@ -20,7 +21,7 @@ import (
 var (
 	domains = []string{"a.com", "www.a.com", "b.com", "www.b.com", "c.com", "*.d.com", poison}
 	byHand  = []string{"hand1.net", "hand2.net", "HAND1.net", "a.com", "www.a.com", "www.b.com", "www.c.com"}
-	rules   = applist.Rules{WWW: tasks.WWWAlways}
+	rules   = applist.Rules{WWW: tasks.WWWAlways, Attempts: 3}
 )
 
 const (
@@ -38,10 +39,11 @@ type model struct {
 
 // request is a change that somebody asked for.
 type request struct {
-	domain string
-	remove bool
-	www    tasks.WWW
-	seq    int64
+	domain   string
+	remove   bool
+	www      tasks.WWW
+	attempts int // 0 leaves the limit to the rules
+	seq      int64
 }
 
 func (r request) String() string {
@@ -49,7 +51,7 @@ func (r request) String() string {
 	if r.remove {
 		verb = "remove"
 	}
-	return fmt.Sprintf("%s %s #%d %s", verb, r.domain, r.seq-firstSeq, r.www)
+	return fmt.Sprintf("%s %s #%d %s, attempts %d", verb, r.domain, r.seq-firstSeq, r.www, r.attempts)
 }
 
 func newModel() model {
@@ -192,6 +194,9 @@ func (w *world) committed(p *process, c applist.Commit, stale []string) {
 		if made := w.attempts[checkOf(r)]; r.State.Listed() && r.Attempt < made {
 			w.fail("%s has had %d verifications, and a commit of w%d says %d", r.Domain, made, p.id, r.Attempt)
 		}
+		if r.State.Checking() && r.Attempt >= r.Limit {
+			w.fail("%s is committed as %s after %d of %d verifications", r.Domain, r.State, r.Attempt, r.Limit)
+		}
 		for _, name := range r.Names {
 			if r.State.Listed() && p.disturbed == w.edits && !has(w.list, name) {
 				w.fail("w%d commits that %s is listed as %v, and %s isn't on the list %v", p.id, r.Domain, r.Names, name, w.list)
@@ -229,7 +234,7 @@ func (w *world) checkEnd() {
 	}
 
 	records := w.records()
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(w.model.last)), slices.Sorted(maps.Keys(records))); diff != "" {
+	if diff := gocmp.Diff(slices.Sorted(maps.Keys(w.model.last)), slices.Sorted(maps.Keys(records))); diff != "" {
 		w.fail("domains asked for and domains with a record (-asked +record): %s", diff)
 	}
 	since, due, claimed := map[string]string{}, map[string]float64{}, map[string]bool{}
@@ -245,6 +250,10 @@ func (w *world) checkEnd() {
 			w.fail("%s is wanted: %t; the last request was %s", domain, r.Wanted, last)
 		case r.Attempt < w.attempts[checkOf(r)]:
 			w.fail("%s has had %d verifications, its record says %d", domain, w.attempts[checkOf(r)], r.Attempt)
+		case !last.remove && r.Attempts != last.attempts:
+			w.fail("%s has a limit of %d attempts; the last request was %s", domain, r.Attempts, last)
+		case r.State.Checking() && (r.Limit < last.limit() || r.Limit > max(last.limit(), r.Attempt+1)):
+			w.fail("%s is verified %d times at most, and %d were made; the last request was %s", domain, r.Limit, r.Attempt, last)
 		case r.State.Checking() && r.NextAt == nil:
 			w.fail("%s is %s, and nothing follows", domain, r.State)
 		case r.State.Checking() && !w.followed[fmt.Sprintf("verify %s %d", domain, r.CheckSeq)]:
@@ -277,7 +286,7 @@ func (w *world) checkEnd() {
 	w.same("the first additions", since, w.hash("since"))
 	w.same("what is pending", map[string]string{}, w.hash("pending"))
 	scores, _ := w.redis.SortedSet(ledgerKey("due"))
-	if diff := cmp.Diff(due, scores); diff != "" && len(due)+len(scores) > 0 {
+	if diff := gocmp.Diff(due, scores); diff != "" && len(due)+len(scores) > 0 {
 		w.fail("what is due (-records +ledger): %s", diff)
 	}
 	state := w.hash("sync")
@@ -286,7 +295,7 @@ func (w *world) checkEnd() {
 }
 
 func (w *world) same(what string, want, got map[string]string) {
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := gocmp.Diff(want, got); diff != "" {
 		w.fail("%s at the end (-want +got): %s", what, diff)
 	}
 }
@@ -299,6 +308,9 @@ func (w *world) hash(name string) map[string]string {
 	}
 	return h
 }
+
+// limit is how many attempts the domain's verification has.
+func (r request) limit() int { return cmp.Or(r.attempts, rules.Attempts) }
 
 func (r request) wwwRule() tasks.WWW {
 	if r.www == "" {

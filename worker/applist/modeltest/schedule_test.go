@@ -153,7 +153,12 @@ func (w *world) checkedBeforeCommit() (some []string) {
 func (w *world) askSome() {
 	for range rapid.IntRange(1, 3).Draw(w.t, "changes") {
 		www := rapid.SampledFrom([]tasks.WWW{"", "", tasks.WWWNever}).Draw(w.t, "www")
-		w.ask(drawn(w, domains), rapid.IntRange(0, 2).Draw(w.t, "kind") == 2, www)
+		domain, remove, attempts := drawn(w, domains), rapid.IntRange(0, 2).Draw(w.t, "kind") == 2, 0
+		if !remove && rapid.Bool().Draw(w.t, "a limit") {
+			// Low ones more often: a verification under way has then made as many.
+			attempts = rapid.OneOf(rapid.IntRange(1, 2), rapid.IntRange(1, tasks.MaxAttempts)).Draw(w.t, "attempts")
+		}
+		w.ask(domain, remove, www, attempts)
 	}
 }
 

@@ -147,9 +147,9 @@ func (w *world) must(err error) {
 }
 
 // ask is WordPress asking for a change.
-func (w *world) ask(domain string, remove bool, www tasks.WWW) {
+func (w *world) ask(domain string, remove bool, www tasks.WWW, attempts int) {
 	w.seq += 1 + int64(len(domain)%3)
-	r := request{domain: domain, remove: remove, www: www, seq: w.seq}
+	r := request{domain: domain, remove: remove, www: www, attempts: attempts, seq: w.seq}
 	w.asked[domain] = r
 	w.queue = append(w.queue, r)
 	if remove {
@@ -161,7 +161,7 @@ func (w *world) ask(domain string, remove bool, www tasks.WWW) {
 // deliver is a worker that handles a change task.
 func (w *world) deliver(r request, crashes bool) {
 	pending := applist.Pending{Remove: r.remove, RecordedAt: w.now,
-		Change: tasks.Change{AppID: app, Domain: r.domain, Seq: r.seq, WWW: r.www, RequestedAt: w.now}}
+		Change: tasks.Change{AppID: app, Domain: r.domain, Seq: r.seq, WWW: r.www, Attempts: r.attempts, RequestedAt: w.now}}
 	got, err := w.ledger.Record(context.Background(), pending, applist.Event{At: w.now, State: tasks.Pending, Who: "request"})
 	w.must(err)
 	w.say("recorded: %s (superseded %t, again %t, start %t, wake %d)", r, got.Superseded, got.Again, got.Start, got.Wake)
@@ -290,7 +290,7 @@ func (w *world) verified(i int, final bool) {
 	w.looks = slices.Delete(w.looks, i, i+1)
 	is, next := was, w.now.Add(time.Minute)
 	is.Attempt, is.State, is.AttemptAt, is.NextAt = was.Attempt+1, tasks.CheckingSSL, &w.now, &next
-	if final {
+	if final || is.Attempt >= was.Limit {
 		is.State, is.NextAt = tasks.Done, nil
 	}
 	current := w.redis.HGet(ledgerKey("domains"), was.Domain)
@@ -322,7 +322,7 @@ func (w *world) flush() {
 	}
 	for _, domain := range domains {
 		if r, ok := w.asked[domain]; ok && !r.remove {
-			w.ask(domain, false, r.www)
+			w.ask(domain, false, r.www, r.attempts)
 		}
 	}
 }
