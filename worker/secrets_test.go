@@ -58,7 +58,10 @@ func TestSecretsReachNeitherRedisNorTheLog(t *testing.T) {
 	w.add("app1", "shop.example.com") // its app's answers hold a private key
 	w.add("app2", "broken.example.com")
 	stop := w.start(cfg)
-	w.await("the account is blocked", func() bool { return strings.Contains(w.view("app1", "shop.example.com").Reason, "401") })
+	// Each app has an event then, for its webhook. app2 gets no other.
+	w.await("both apps are blocked", func() bool {
+		return strings.Contains(w.view("app1", "shop.example.com").Reason, "401") && strings.Contains(w.view("app2", "broken.example.com").Reason, "401")
+	})
 	stop()
 	sim.SetAccountStatus(0)
 	w.start(cfg)

@@ -54,6 +54,17 @@ func writeAll(t *testing.T, rdb *redis.Client) {
 	}
 }
 
+// inFile waits until Redis has handed all writes to the file. It holds them back while
+// the fsync of the last second goes on, for two seconds at most.
+func inFile(t *testing.T, server *redistest.Server) {
+	t.Helper()
+	rdb := adminOf(t, server)
+	await(t, "all writes are in the file", func() bool {
+		info, err := rdb.Info(t.Context(), "persistence").Result()
+		return err == nil && strings.Contains(info, "aof_buffer_length:0\r\n")
+	})
+}
+
 // holds fails the test if Redis has other keys than want.
 func holds(t *testing.T, server *redistest.Server, when string, want []string) {
 	t.Helper()
@@ -79,6 +90,7 @@ func TestARestartKeepsWhatTransactionsAndScriptsWrote(t *testing.T) {
 			rdb := redis.NewClient(&redis.Options{Addr: server.Addr, Username: "worker", Password: redistest.Password("worker")})
 			t.Cleanup(func() { _ = rdb.Close() })
 			writeAll(t, rdb)
+			inFile(t, server)
 			end(server)
 			server.Start()
 			holds(t, server, "after the restart", written)
