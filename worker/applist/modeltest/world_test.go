@@ -77,6 +77,7 @@ type world struct {
 
 	model   model
 	mayStay map[string]bool // names that were on the list without the ledger's doing
+	handSet map[string]bool // those of them that a removal asked for
 	epoch   int             // how often Redis was emptied
 }
 
@@ -102,7 +103,7 @@ func newWorld(redis *miniredis.Miniredis, l *ledger.Ledger) *world {
 		redis: redis, ledger: l, begin: begin, now: begin, faults: true, seq: firstSeq,
 		list: []string{"hand1.net", "www.b.com", "hand2.net"}, asked: map[string]request{},
 		attempts: map[string]int{}, followed: map[string]bool{}, dryStarted: 1000,
-		model: newModel(), mayStay: map[string]bool{"www.b.com": true},
+		model: newModel(), mayStay: map[string]bool{"www.b.com": true}, handSet: map[string]bool{},
 	}
 	redis.SetTime(begin)
 	return w
@@ -152,8 +153,13 @@ func (w *world) ask(domain string, remove bool, www tasks.WWW, attempts int) {
 	r := request{domain: domain, remove: remove, www: www, attempts: attempts, seq: w.seq}
 	w.asked[domain] = r
 	w.queue = append(w.queue, r)
-	if remove {
+	form := "www." + domain
+	switch {
+	case remove && w.mayStay[domain]:
+		w.handSet[domain] = true
 		delete(w.mayStay, domain)
+	case !remove && r.wwwRule() != tasks.WWWNever && w.handSet[form]:
+		w.mayStay[form] = true // it overrules the removal of its form, which has no effect then
 	}
 	w.say("asked: %s", r)
 }
