@@ -30,6 +30,9 @@ const (
 	QueueEvents  = "events"  // event:deliver
 )
 
+// Queues lists all queues.
+func Queues() []string { return []string{QueueDomains, QueueLists, QueueSSL, QueueEvents} }
+
 // WWW says which domains get a www form on the list besides themselves. The
 // values are those of Ultimate Multisite's setting auto_create_www_subdomain.
 type WWW string

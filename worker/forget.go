@@ -94,7 +94,7 @@ type Task struct{ Queue, ID string }
 // Tasks returns an app's tasks on all queues, whatever their state.
 func (o Operator) Tasks(ctx context.Context, app string) ([]Task, error) {
 	var found []Task
-	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL, tasks.QueueEvents} {
+	for _, queue := range tasks.Queues() {
 		for _, list := range []func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error){
 			o.inspector.ListActiveTasks, o.inspector.ListPendingTasks, o.inspector.ListScheduledTasks,
 			o.inspector.ListRetryTasks, o.inspector.ListArchivedTasks, o.inspector.ListCompletedTasks,

@@ -98,7 +98,7 @@ func (s sweeper) checkIdentity(ctx context.Context) error {
 	var all []error
 	if now.Sub(is.Lost) < time.Minute {
 		// Without that asynq's inspector finds no task, and the sweep would take each for lost.
-		for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL, tasks.QueueEvents} {
+		for _, queue := range tasks.Queues() {
 			all = append(all, s.strays.register(ctx, queue))
 		}
 	}

@@ -115,7 +115,7 @@ func (w *strayWatch) all(ctx context.Context) error {
 		return err
 	}
 	var all []error
-	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL, tasks.QueueEvents} {
+	for _, queue := range tasks.Queues() {
 		all = append(all, w.register(ctx, queue))
 		for _, list := range strayLists() {
 			all = append(all, w.list(ctx, queue, list, at[asynqKey(queue, list)]))

@@ -25,7 +25,7 @@ func TestAWorkerGetsOnWithQueuesFullOfStrays(t *testing.T) {
 	t.Cleanup(sim.Close)
 	w := setupOn(t, sim, opt.Addr)
 	ctx := t.Context()
-	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL, tasks.QueueEvents} {
+	for _, queue := range tasks.Queues() {
 		key := "asynq:{" + queue + "}:"
 		w.rdb.HSet(ctx, key+"t:unreadable", "msg", "{}", "state", "active")
 		w.rdb.LPush(ctx, key+"active", "unreadable", "hollow")

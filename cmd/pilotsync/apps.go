@@ -73,7 +73,7 @@ type appStatus struct {
 	Trouble  *appTrouble         `json:"trouble"`
 	PausedBy string              `json:"paused_by"` // empty if it isn't
 	Write    *appWrite           `json:"last_write"`
-	// DryRun is what a dry run would have written, null if a sync wrote since.
+	// DryRun is what a dry run would have written; absent if a sync wrote since.
 	DryRun *appDryRun `json:"dry_run,omitempty"`
 }
 

@@ -76,6 +76,12 @@ func (s redisSettings) noteUnused(ctx context.Context, out *streams, client redi
 	out.notice("note: REDIS_URL isn't set, and no worker has used the Redis at %s", shown)
 }
 
+// mayNotRead reports whether a user of Redis lacks the right to read the ledger. A
+// transaction reports that as aborted.
+func mayNotRead(err error) bool {
+	return redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "EXECABORT")
+}
+
 // redisRefused is about a Redis that answers, but not to us.
 func redisRefused(shown string, err error) error {
 	return usageError{fmt.Errorf("REDIS_URL (--redis-url) is %q; it takes the user and password that this Redis knows: %w", shown, err)}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/redis/go-redis/v9"
-
 	"pilotsync/enqueue"
 	"pilotsync/tasks"
 	"pilotsync/worker/applist"
@@ -35,10 +33,9 @@ func removals(ctx context.Context, l *ledger.Ledger, reqs []enqueue.Request) ([]
 	found := all[:0]
 	for _, r := range all {
 		snapshot, err := l.Snapshot(ctx, r.app)
-		// A producer's user may not read the ledger, which a transaction reports as aborted,
-		// and a newer release's records can't be read. The names that the requests remove
-		// still count, on a list of unknown size.
-		unread := redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "EXECABORT") || errors.Is(err, tasks.ErrNewer)
+		// A producer's user may not read the ledger, and a newer release's records can't be
+		// read. The names that the requests remove still count, on a list of unknown size.
+		unread := mayNotRead(err) || errors.Is(err, tasks.ErrNewer)
 		if err != nil && !unread {
 			return nil, fmt.Errorf("read the ledger of app %s: %w", r.app, err)
 		}

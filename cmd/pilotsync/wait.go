@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // followEvery is how often a command that follows domains reads the ledger.
@@ -47,7 +45,7 @@ func waitAll(ctx context.Context, s *streams, all int, limit time.Duration, look
 	away := false
 	for {
 		left, err := check(ctx)
-		if redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "EXECABORT") {
+		if mayNotRead(err) {
 			return fmt.Errorf("this Redis user may not read the ledger, so --wait can't follow: %w", err)
 		}
 		if err != nil && !away && ctx.Err() == nil {

@@ -285,7 +285,7 @@ func TestWorkIsJudgedByWhatWaits(t *testing.T) {
 	}{
 		"a worker":                 {judgeWorkers([]*asynq.ServerInfo{server(1, "active", "domains", "lists"), server(1, "active", "ssl", "events")}, now, nil), want{OK, "alive: h/1 (for 1h0m0s)"}},
 		"no worker":                {judgeWorkers(nil, now, nil), want{Failure, "no worker is alive"}},
-		"a worker that stops":      {judgeWorkers([]*asynq.ServerInfo{server(1, "stopped", queueNames()...)}, now, nil), want{Failure, "no worker is alive"}},
+		"a worker that stops":      {judgeWorkers([]*asynq.ServerInfo{server(1, "stopped", tasks.Queues()...)}, now, nil), want{Failure, "no worker is alive"}},
 		"a worker of others":       {judgeWorkers([]*asynq.ServerInfo{server(1, "active", "domains", "mail")}, now, nil), want{Failure, "no worker serves the queues lists, ssl, events"}},
 		"workers that aren't told": {judgeWorkers(nil, now, errors.New("NOPERM")), want{Warning, "NOPERM"}},
 		"no dry run":               {judgeDryRun([]ledger.Worker{{Name: "h/1", Apps: []string{"app1"}}}, nil), want{OK, "no worker is in a dry run"}},

@@ -14,10 +14,6 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-func queueNames() []string {
-	return []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL, tasks.QueueEvents}
-}
-
 // checkQueues looks at what waits in Redis, and at who works on it.
 func checkQueues(ctx context.Context, cfg worker.Config) []Result {
 	inspector := asynq.NewInspectorFromRedisClient(cfg.Redis) // not closed: the client isn't its own
@@ -32,7 +28,7 @@ func checkQueues(ctx context.Context, cfg worker.Config) []Result {
 		return append(results, unread(CheckBacklog, err))
 	}
 	queues := map[string]*asynq.QueueInfo{} // those there are
-	for _, name := range queueNames() {
+	for _, name := range tasks.Queues() {
 		if !slices.Contains(known, name) {
 			continue
 		}
@@ -80,7 +76,7 @@ func judgeWorkers(servers []*asynq.ServerInfo, now time.Time, err error) Result 
 		names = append(names, fmt.Sprintf("%s (for %s)", name, roundly(now.Sub(at))))
 	}
 	slices.Sort(names)
-	idle := slices.DeleteFunc(queueNames(), func(q string) bool { return served[q] })
+	idle := slices.DeleteFunc(tasks.Queues(), func(q string) bool { return served[q] })
 	switch {
 	case len(names) == 0:
 		return failure(CheckWorkers, "no worker is alive: changes wait on the queue", "Start one: pilotsync worker.")
@@ -129,7 +125,7 @@ const backlogAge = 5 * time.Minute
 func judgeBacklog(queues map[string]*asynq.QueueInfo, apps []ledger.App, now time.Time) Result {
 	var parts, paused []string
 	var oldest time.Duration // of what waits to be taken by a worker, or by a sync
-	for _, name := range queueNames() {
+	for _, name := range tasks.Queues() {
 		q := queues[name]
 		if q == nil {
 			continue
@@ -178,7 +174,7 @@ func judgeBacklog(queues map[string]*asynq.QueueInfo, apps []ledger.App, now tim
 // judgeArchive: an archived task is one that failed for good. Failed events have a command of their own.
 func judgeArchive(queues map[string]*asynq.QueueInfo) Result {
 	var parts []string
-	for _, name := range queueNames() {
+	for _, name := range tasks.Queues() {
 		if q := queues[name]; q != nil && q.Archived > 0 {
 			parts = append(parts, fmt.Sprintf("%s %d", name, q.Archived))
 		}

@@ -20,7 +20,7 @@ const (
 func checkTasks(inspector *asynq.Inspector, queues map[string]*asynq.QueueInfo) Result {
 	read, all := 0, 0
 	var bad, newer []string
-	for _, queue := range queueNames() {
+	for _, queue := range tasks.Queues() {
 		if queues[queue] == nil {
 			continue
 		}

@@ -10,7 +10,8 @@ import (
 
 // Same reports whether two URLs lead to the same database of the same Redis, whichever
 // users they name: WordPress and a worker have users of their own. A host's name and
-// its address count as two, except those of this machine. URLs that [Open] refuses are the same only if they are equal.
+// its address count as two, except those of this machine. URLs that [Open] refuses are
+// the same only if they are equal.
 func Same(a, b string) bool {
 	if a == b {
 		return true
