@@ -207,11 +207,28 @@ final class Changes {
 			Log::domain( $domain, __( 'Not removed: it is the network\'s own domain.', 'pilotsync' ), 'warning' );
 			return;
 		}
-		$this->outbox->put( array( self::of( $kind, $domain, $site_id ) ) );
+		$changes = array( self::of( $kind, $domain, $site_id ) );
+		if ( 'remove' === $kind ) {
+			$changes = array_merge( $changes, self::give_back_www( $domain ) );
+		}
+		$this->outbox->put( $changes );
 		if ( 'remove' !== $kind ) {
 			$this->domains->note_asked( $domain );
 		}
 		$this->outbox->flush();
+	}
+
+	/**
+	 * What follows the removal of www.example.com: it also takes that name away as the www form of example.com. If that is
+	 * mapped, it is added again, which brings its www form back.
+	 *
+	 * @param string $domain The name that is removed.
+	 * @return array[] Changes, as Outbox::put takes them.
+	 */
+	private static function give_back_www( string $domain ): array {
+		$bare    = 0 === strpos( $domain, 'www.' ) ? substr( $domain, 4 ) : '';
+		$mapping = Mapping::find( $bare );
+		return $mapping && 'never' !== self::www( $bare ) ? array( self::of( 'add', $bare, (int) $mapping->get_blog_id() ) ) : array();
 	}
 
 	/** The site that a name's mapping belongs to; 0 if it has none. */

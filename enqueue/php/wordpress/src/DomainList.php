@@ -16,6 +16,9 @@ namespace Pilotsync\WordPress;
  */
 final class DomainList {
 
+	/** Gives the cause a line of its own: the row has its parts side by side, which leaves the records a narrow column. */
+	const STYLE = '<style>div:has(> .pilotsync-cause), div:has(> div > .pilotsync-cause) { flex-wrap: wrap } .pilotsync-cause { flex-basis: 100%; margin-left: 0 !important }</style>';
+
 	/** @var Standings */
 	private $standings;
 
@@ -43,6 +46,8 @@ final class DomainList {
 		$mapping = Mapping::find( (string) $variables['args']['title'] );
 		$html    = $mapping ? $this->html( $mapping ) : '';
 		if ( '' !== $html ) {
+			add_action( 'admin_footer', array( self::class, 'style' ) );
+			add_action( 'wp_footer', array( self::class, 'style' ) ); // The list can be on a page of the site, too.
 			$variables['first_row']['pilotsync'] = array(
 				'wrapper_classes' => 'pilotsync-cause',
 				'icon'            => 'dashicons-before dashicons-info-outline wu-mr-1',
@@ -51,6 +56,11 @@ final class DomainList {
 			);
 		}
 		return $variables;
+	}
+
+	/** Prints the style, on pages with a cause. */
+	public static function style(): void {
+		echo self::STYLE; // phpcs:ignore WordPress.Security.EscapeOutput
 	}
 
 	/**

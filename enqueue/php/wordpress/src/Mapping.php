@@ -33,6 +33,17 @@ final class Mapping {
 	}
 
 	/**
+	 * Whether a name is mapped to a site that exists. With its domain mapping off, Ultimate Multisite keeps the mappings of a
+	 * deleted site.
+	 *
+	 * @param string $domain The name.
+	 */
+	public static function has_site( string $domain ): bool {
+		$mapping = self::find( $domain );
+		return null !== $mapping && null !== get_site( (int) $mapping->get_blog_id() );
+	}
+
+	/**
 	 * Whether a mapping is in an active stage, so that Ultimate Multisite serves it.
 	 *
 	 * @param object $mapping Ultimate Multisite's domain.

@@ -189,7 +189,7 @@ class Outbox {
 	private function send_rows( \Pilotsync\Client $client, array $rows ): void {
 		$requests = array();
 		foreach ( $rows as $row ) {
-			if ( 'remove' === $row->kind && Mapping::find( $row->domain ) ) {
+			if ( 'remove' === $row->kind && Mapping::has_site( $row->domain ) ) {
 				// It waited, and the name was mapped again meanwhile: its site is served.
 				Log::domain( $row->domain, __( 'Not removed: it is mapped again.', 'pilotsync' ) );
 				$this->delete( array( $row->id ) );

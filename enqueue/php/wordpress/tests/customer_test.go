@@ -98,6 +98,11 @@ func customers(w *world) {
 		}
 	}
 	w.sent()
+	for list, want := range map[string]bool{"customer_list": true, "notices": false} {
+		if out := w.do(step{list, 2}, step{"do_action", "admin_footer"}).Output; strings.Contains(out, "flex-basis: 100%") != want {
+			w.t.Errorf("a page with the step %s has the style of causes: %t; want %t", list, !want, want)
+		}
+	}
 	for locale, want := range map[string]string{"fr_FR": "Définir\u00a0: <code>A", "de_AT": "Setzen: <code>A", "nl_NL": "Set: <code>A"} {
 		w.do(step{"option", "fake_locale", locale})
 		if got := row(w.t, w.do(step{"customer_list", 2}).Output, names["missing"]); !strings.Contains(got, want) {

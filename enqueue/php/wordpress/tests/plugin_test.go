@@ -80,6 +80,8 @@ func TestPlugin(t *testing.T) {
 		{"the www rule is Ultimate Multisite's own", wwwRule},
 		{"a new subsite is one addition without www", subsites},
 		{"names under the network's domain get no www, others by the setting", wwwForms},
+		{"a domain keeps its www form when the mapping of that name is removed", wwwMapping},
+		{"a name whose mapping outlives its site is removed", mappingWithoutSite},
 		{"a change that is told twice is sent twice, but for a site's own name and its mapping", doubles},
 		{"a new mapping is no renaming", newMapping},
 		{"several networks are one installation", severalNetworks},
@@ -266,6 +268,35 @@ func wwwForms(w *world) {
 	if last := s.Log[len(s.Log)-1]; !strings.Contains(last, "network's own domain") {
 		w.t.Errorf("the log ends with %q", last)
 	}
+}
+
+// wwwMapping: a removal of www.example.com by name takes that form away from example.com, too.
+func wwwMapping(w *world) {
+	const bare, www = "both.example.com", "www.both.example.com"
+	w.do(step{"map", bare}, step{"map", www})
+	w.sent()
+	w.do(step{"unmap", www})
+	w.wantSent("remove "+www+" never 2", "add "+bare+" always 2")
+	w.do(step{"map", www})
+	w.sent()
+	w.do(step{"option", "fake_setting_auto_create_www_subdomain", "never"}, step{"unmap", www})
+	w.wantSent("remove " + www + " never 2")
+	w.do(step{"option", "fake_setting_auto_create_www_subdomain", "always"})
+	w.do(step{"map", www})
+	w.sent()
+	w.do(step{"unmap", bare}, step{"unmap", www})
+	w.wantSent("remove "+bare+" always 2", "remove "+www+" never 2")
+}
+
+// mappingWithoutSite: with its domain mapping off, Ultimate Multisite deletes no mapping with a site.
+func mappingWithoutSite(w *world) {
+	const name = "orphan.network.example.net"
+	w.do(step{"map", name, map[string]any{"blog_id": 99}})
+	w.sent()
+	w.do(step{"do_action", "wu_remove_subdomain", name, "99"})
+	w.wantSent("remove " + name + " never 99")
+	w.do(step{"unmap", name})
+	w.sent()
 }
 
 // doubles: one process works for hours, and others work beside it. What it sent before
