@@ -122,7 +122,8 @@ func (n *network) startDatabase(socket string) {
 		options = append(options, "--user=root")
 	}
 	n.run("", "mariadb-install-db", append(options, "--auth-root-authentication-method=normal", "--skip-test-db")...)
-	n.start("mariadbd", append(options, "--socket="+socket, "--skip-networking", "--pid-file="+filepath.Join(n.folder, "db.pid"),
+	// A server that starts deletes the temporary tables of all others in its folder for them.
+	n.start("mariadbd", append(options, "--tmpdir="+data, "--socket="+socket, "--skip-networking", "--pid-file="+filepath.Join(n.folder, "db.pid"),
 		"--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M")...)
 	n.await("the database to answer", func() bool {
 		conn, err := net.Dial("unix", socket)
