@@ -160,16 +160,16 @@ fuzz:
 	done
 
 model:
-	$(GO) test -timeout 1h ./worker/applist/modeltest -rapid.checks=$(MODEL_CHECKS)
+	$(GO) test -timeout 1h ./worker/listsync/modeltest -rapid.checks=$(MODEL_CHECKS)
 
 # They mostly wait for leases to run out, so many of them wait at once. They need
 # the real Redis server, so none may skip.
 faults:
 	@mkdir -p bin
-	@echo "faults: go test -tags faults ./faults (everything is in bin/faults.log)"
+	@echo "faults: go test -tags faults ./test/faults (everything is in bin/faults.log)"
 	@command -v redis-server >/dev/null || { echo "there is no redis-server: make setup installs it"; exit 1; }
-	@$(GO) vet -tags faults ./faults && $(GO) tool staticcheck -tags faults ./faults
-	@status=0; $(TIED) $(GO) test -tags faults -v -count 1 -parallel $(FAULTS_AT_ONCE) -timeout 30m -skip '^TestSoak$$' ./faults >bin/faults.log 2>&1 || status=$$?; \
+	@$(GO) vet -tags faults ./test/faults && $(GO) tool staticcheck -tags faults ./test/faults
+	@status=0; $(TIED) $(GO) test -tags faults -v -count 1 -parallel $(FAULTS_AT_ONCE) -timeout 30m -skip '^TestSoak$$' ./test/faults >bin/faults.log 2>&1 || status=$$?; \
 	  grep -E '^ *--- |^(ok|FAIL|panic:)' bin/faults.log; \
 	  passed=$$(grep -c '^ *--- PASS' bin/faults.log); failed=$$(grep -c '^ *--- FAIL' bin/faults.log); skipped=$$(grep -c '^ *--- SKIP' bin/faults.log); \
 	  if [ $$status != 0 ]; then echo; tail -200 bin/faults.log; fi; \
@@ -177,7 +177,7 @@ faults:
 	  echo; echo "$$passed passed, $$failed failed, $$skipped skipped"; exit $$status
 
 soak:
-	SOAK=$(SOAK) $(TIED) $(GO) test -tags faults -v -count 1 -timeout 24h -run '^TestSoak$$' ./faults
+	SOAK=$(SOAK) $(TIED) $(GO) test -tags faults -v -count 1 -timeout 24h -run '^TestSoak$$' ./test/faults
 
 # It needs both cores for itself. No root: redis-server is run as who runs this.
 bench:

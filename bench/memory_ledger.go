@@ -15,9 +15,9 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 // perApp is how many domains each app of the ledger's measure has: 150 with their
@@ -140,8 +140,8 @@ func fillLedger(ctx context.Context, l *ledger.Ledger, app string) error {
 	const who = "worker-7d9f8b6c5-x2x9q/1"
 	for i := range perApp {
 		domain := fmt.Sprintf("shop%03d-%s.example.com", i, app)
-		change := applist.Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: now.UnixMicro() + int64(i), SiteID: int64(i + 2), RequestedAt: now}, RecordedAt: now}
-		event := applist.Event{At: now, State: tasks.Pending, Reason: "asked to be put on the list", Who: fmt.Sprintf("site %d", i+2)}
+		change := listsync.Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: now.UnixMicro() + int64(i), SiteID: int64(i + 2), RequestedAt: now}, RecordedAt: now}
+		event := listsync.Event{At: now, State: tasks.Pending, Reason: "asked to be put on the list", Who: fmt.Sprintf("site %d", i+2)}
 		if _, err := l.Record(ctx, change, event); err != nil {
 			return err
 		}
@@ -154,11 +154,11 @@ func fillLedger(ctx context.Context, l *ledger.Ledger, app string) error {
 	if err != nil {
 		return err
 	}
-	plan := applist.Plan(applist.Input{Ledger: snapshot, Rules: applist.Rules{WWW: tasks.WWWAlways}, Now: now})
-	if err := l.BeginWrite(ctx, lease, applist.Writing{Claim: plan.Claim, Added: plan.Added, Size: len(plan.List), Who: who}); err != nil {
+	plan := listsync.Plan(listsync.Input{Ledger: snapshot, Rules: listsync.Rules{WWW: tasks.WWWAlways}, Now: now})
+	if err := l.BeginWrite(ctx, lease, listsync.Writing{Claim: plan.Claim, Added: plan.Added, Size: len(plan.List), Who: who}); err != nil {
 		return fmt.Errorf("begin the write: %w", err)
 	}
-	if _, err := l.Commit(ctx, lease, applist.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Who: who}); err != nil {
+	if _, err := l.Commit(ctx, lease, listsync.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Who: who}); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	if _, err := l.Release(ctx, lease); err != nil {
@@ -200,12 +200,12 @@ func live(ctx context.Context, l *ledger.Ledger, app, domain, who string, now ti
 		is.State, is.Reason, is.PointedHere, is.Attempt = verdict.State, verdict.Reason, verdict.PointedHere, facts.Attempt
 		is.AttemptAt, is.UpdatedAt, is.NextAt = &now, now, nil
 		if look := facts.Looks[domain]; !look.NotAfter.IsZero() {
-			is.Certificate = &applist.Cert{Issuer: look.Issuer, NotAfter: look.NotAfter}
+			is.Certificate = &listsync.Cert{Issuer: look.Issuer, NotAfter: look.NotAfter}
 		}
-		event := applist.Event{At: now, State: is.State, Reason: is.Reason, Attempt: facts.Attempt, Who: who, AutoSSL: facts.AutoSSL.InWords()}
+		event := listsync.Event{At: now, State: is.State, Reason: is.Reason, Attempt: facts.Attempt, Who: who, AutoSSL: facts.AutoSSL.InWords()}
 		for _, name := range facts.Names {
 			look := facts.Looks[name]
-			event.Checks = append(event.Checks, applist.Check{Name: name, DNS: look.DNSInWords(), TLS: look.TLSInWords()})
+			event.Checks = append(event.Checks, listsync.Check{Name: name, DNS: look.DNSInWords(), TLS: look.TLSInWords()})
 		}
 		if done, err := l.Verified(ctx, app, was, is, event); err != nil || !done {
 			return errors.Join(err, fmt.Errorf("verification of %s put down: %v", domain, done))

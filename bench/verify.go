@@ -13,7 +13,7 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // verifySlots is how many verifications a worker makes at once.
@@ -122,8 +122,8 @@ func (w *world) fillDue(ctx context.Context, apps, each int) error {
 		group.Go(func() error {
 			app := appID(a)
 			for i := range each {
-				change := applist.Pending{Change: tasks.Change{AppID: app, Domain: domainOf(a, i), Seq: now.UnixMicro() + int64(i), RequestedAt: now}, RecordedAt: now}
-				if _, err := w.ledger.Record(ctx, change, applist.Event{At: now, State: tasks.Pending, Reason: "asked to be put on the list", Who: "request"}); err != nil {
+				change := listsync.Pending{Change: tasks.Change{AppID: app, Domain: domainOf(a, i), Seq: now.UnixMicro() + int64(i), RequestedAt: now}, RecordedAt: now}
+				if _, err := w.ledger.Record(ctx, change, listsync.Event{At: now, State: tasks.Pending, Reason: "asked to be put on the list", Who: "request"}); err != nil {
 					return err
 				}
 			}
@@ -135,7 +135,7 @@ func (w *world) fillDue(ctx context.Context, apps, each int) error {
 			if err != nil {
 				return fmt.Errorf("read the ledger of %s: %w", app, err)
 			}
-			plan := applist.Plan(applist.Input{Remote: w.sim.List(app), Ledger: snapshot, Rules: applist.Rules{WWW: tasks.WWWNever}, Now: now})
+			plan := listsync.Plan(listsync.Input{Remote: w.sim.List(app), Ledger: snapshot, Rules: listsync.Rules{WWW: tasks.WWWNever}, Now: now})
 			for i := range plan.Outcomes {
 				r := &plan.Outcomes[i].Record
 				r.NextAt = &now
@@ -144,7 +144,7 @@ func (w *world) fillDue(ctx context.Context, apps, each int) error {
 					return fmt.Errorf("enqueue %s: %w", v.ID(), err)
 				}
 			}
-			if _, err := w.ledger.Commit(ctx, lease, applist.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Who: "bench"}); err != nil {
+			if _, err := w.ledger.Commit(ctx, lease, listsync.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Who: "bench"}); err != nil {
 				return fmt.Errorf("commit to the ledger of %s: %w", app, err)
 			}
 			if _, err := w.ledger.Release(ctx, lease); err != nil {

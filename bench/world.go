@@ -16,9 +16,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/enqueue"
-	"pilotsync/internal/redistest"
 	"pilotsync/internal/simulator"
-	"pilotsync/internal/tether"
+	"pilotsync/test/redistest"
+	"pilotsync/test/tether"
 	"pilotsync/worker/ledger"
 )
 

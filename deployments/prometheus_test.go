@@ -17,8 +17,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"pilotsync/internal/freeport"
-	"pilotsync/internal/tether"
+	"pilotsync/test/freeport"
+	"pilotsync/test/tether"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

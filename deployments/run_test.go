@@ -23,9 +23,9 @@ import (
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/worker"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 // run is a worker with everything that it needs, where some things go wrong.
@@ -66,7 +66,7 @@ func newRun(t *testing.T) *run {
 	w, err := worker.New(worker.Config{
 		Redis: rdb, APIURL: sim.APIURL(),
 		Accounts:    []worker.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"good", "lost", "vague", "blocked"}}},
-		Rules:       applist.Rules{WWW: tasks.WWWAlways},
+		Rules:       listsync.Rules{WWW: tasks.WWWAlways},
 		SSLDelays:   []time.Duration{time.Second, time.Second},
 		Check:       certcheck.Config{DNS: sim.DNSAddr(), Port: sim.TLSPort(), Roots: roots, AllowPrivate: true},
 		Concurrency: 16, Log: log, Metrics: worker.NewMetrics(registry),

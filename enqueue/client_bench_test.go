@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"pilotsync/internal/redistest"
+	"pilotsync/test/redistest"
 )
 
 // BenchmarkEnqueue is against a real Redis on loopback, which it fills.

@@ -16,8 +16,8 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
-	"pilotsync/internal/redistest"
 	"pilotsync/tasks"
+	"pilotsync/test/redistest"
 )
 
 func TestARequestBecomesOneTask(t *testing.T) {

@@ -16,13 +16,13 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/sirupsen/logrus"
 
-	"pilotsync/internal/redistest"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/redistest"
 	"pilotsync/worker"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 // The whole way: PHP as WordPress runs it, many processes at once and each
@@ -127,7 +127,7 @@ func runWorker(t *testing.T, sim *simulator.Simulator, url string) {
 	w, err := worker.New(worker.Config{
 		Redis: rdb, APIURL: sim.APIURL(),
 		Accounts:    []worker.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1"}}},
-		Rules:       applist.Rules{WWW: tasks.WWWAlways},
+		Rules:       listsync.Rules{WWW: tasks.WWWAlways},
 		SSLDelays:   []time.Duration{time.Hour}, // none is made, so that the status stays
 		Check:       certcheck.Config{DNS: sim.DNSAddr(), Port: sim.TLSPort(), Roots: roots, AllowPrivate: true},
 		Concurrency: 64, Log: log,

@@ -13,8 +13,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"pilotsync/internal/freeport"
-	"pilotsync/internal/redistest"
+	"pilotsync/test/freeport"
+	"pilotsync/test/redistest"
 )
 
 func TestPHPFindsTheMasterThroughSentinelsAlsoAfterAFailover(t *testing.T) {

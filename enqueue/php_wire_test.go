@@ -18,8 +18,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"pilotsync/internal/redistest"
 	"pilotsync/tasks"
+	"pilotsync/test/redistest"
 )
 
 // phpRequest is a request as PHP takes it.

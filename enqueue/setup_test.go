@@ -9,8 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
-	"pilotsync/internal/redistest"
 	"pilotsync/tasks"
+	"pilotsync/test/redistest"
 )
 
 func TestMain(m *testing.M) {

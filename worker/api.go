@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"pilotsync/internal/serverpilot"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // listAPI gives a sync what it needs of ServerPilot: the app's account, its rate
@@ -17,13 +17,13 @@ type listAPI struct {
 	ambiguous interface{ Inc() } // counts the writes whose outcome isn't known
 }
 
-var _ applist.API = listAPI{}
+var _ listsync.API = listAPI{}
 
 // readyLimit is how long a sync may wait for its account's turn in a worker's
 // slot and with the app's lease in hand.
 const readyLimit = 10 * time.Second
 
-// Ready implements [applist.API]: the tokens for the read and the write are
+// Ready implements [listsync.API]: the tokens for the read and the write are
 // taken together, so that no write waits for one after its read.
 func (a listAPI) Ready(ctx context.Context, app string) error {
 	account, err := a.account(app)
@@ -37,7 +37,7 @@ func (a listAPI) Ready(ctx context.Context, app string) error {
 	case err == nil:
 		return nil
 	case limited.Err() != nil && ctx.Err() == nil:
-		return fmt.Errorf("app %s's account is at its rate limit (PILOTSYNC_API_RATE): %w", app, applist.ErrHandedBack)
+		return fmt.Errorf("app %s's account is at its rate limit (PILOTSYNC_API_RATE): %w", app, listsync.ErrHandedBack)
 	}
 	return fmt.Errorf("wait for app %s's turn at ServerPilot: %w", app, err)
 }
@@ -47,12 +47,12 @@ func (a listAPI) Ready(ctx context.Context, app string) error {
 func (a listAPI) account(app string) (*account, error) {
 	found, err := a.roster.account(app)
 	if err != nil {
-		return nil, &applist.CallError{Verdict: applist.Again, Err: err}
+		return nil, &listsync.CallError{Verdict: listsync.Again, Err: err}
 	}
 	return found, nil
 }
 
-// List implements [applist.API].
+// List implements [listsync.API].
 func (a listAPI) List(ctx context.Context, app string) ([]string, error) {
 	account, err := a.account(app)
 	if err != nil {
@@ -65,7 +65,7 @@ func (a listAPI) List(ctx context.Context, app string) ([]string, error) {
 	return got.Domains, nil
 }
 
-// Replace implements [applist.API].
+// Replace implements [listsync.API].
 func (a listAPI) Replace(ctx context.Context, app string, names []string, notAfter time.Time) ([]string, error) {
 	account, err := a.account(app)
 	if err != nil {
@@ -87,14 +87,14 @@ func callError(err error) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
-	verdict := applist.Again
+	verdict := listsync.Again
 	switch failed.Kind {
 	case serverpilot.Unknown:
-		verdict = applist.Unknown
+		verdict = listsync.Unknown
 	case serverpilot.Blocked:
-		verdict = applist.Blocked
+		verdict = listsync.Blocked
 	case serverpilot.Refused:
-		verdict = applist.Refused
+		verdict = listsync.Refused
 	}
-	return &applist.CallError{Verdict: verdict, Message: failed.Message, After: failed.RetryAfter, Err: err}
+	return &listsync.CallError{Verdict: verdict, Message: failed.Message, After: failed.RetryAfter, Err: err}
 }

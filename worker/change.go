@@ -8,7 +8,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // AskedOff is what a domain's history says of a removal that was asked for.
@@ -32,8 +32,8 @@ func (w *Worker) record(ctx context.Context, kind string, payload []byte) (c tas
 	if c, err = tasks.Decode[tasks.Change](payload); err != nil {
 		return c, "", unread(err)
 	}
-	pending := applist.Pending{Change: c, Remove: kind == tasks.TypeDomainRemove, RecordedAt: time.Now().UTC()}
-	event := applist.Event{At: pending.RecordedAt, State: tasks.Pending, Reason: "asked to be put on the list", Who: "request"}
+	pending := listsync.Pending{Change: c, Remove: kind == tasks.TypeDomainRemove, RecordedAt: time.Now().UTC()}
+	event := listsync.Event{At: pending.RecordedAt, State: tasks.Pending, Reason: "asked to be put on the list", Who: "request"}
 	if pending.Remove {
 		event.Reason = AskedOff
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/internal/serverpilot"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/certcheck"
+	"pilotsync/worker/listsync"
 )
 
 // Slots for each kind of work but app:sync, whose number is a setting. Changes
@@ -31,7 +31,7 @@ type Config struct {
 	// APIRate is the number of ServerPilot calls a second for each account, over
 	// all workers; 0 for no limit.
 	APIRate int
-	Rules   applist.Rules
+	Rules   listsync.Rules
 	// SSLDelays are the pauses before each verification; their number is the limit
 	// of attempts.
 	SSLDelays []time.Duration

@@ -6,7 +6,7 @@ import (
 	"net/http"
 
 	"pilotsync/internal/serverpilot"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // Causes for which a sync is handed out again later, as a metric's label has them.
@@ -28,20 +28,20 @@ func coolOffCauses() []string {
 
 // coolOffCause says in a word why a sync that ended with err is to be run again.
 func coolOffCause(err error) string {
-	var notTaken *applist.NotTaken
-	var call *applist.CallError
+	var notTaken *listsync.NotTaken
+	var call *listsync.CallError
 	switch {
 	case errors.As(err, &notTaken):
 		return coolInFlight
-	case errors.Is(err, applist.ErrHandedBack), errors.Is(err, context.Canceled):
+	case errors.Is(err, listsync.ErrHandedBack), errors.Is(err, context.Canceled):
 		return coolHandedBack
 	case !errors.As(err, &call):
 		return coolOther
 	}
 	switch call.Verdict {
-	case applist.Blocked:
+	case listsync.Blocked:
 		return coolBlocked
-	case applist.Unknown:
+	case listsync.Unknown:
 		return coolUnknownWrite
 	}
 	if failed := serverpilot.AsError(err); failed != nil && failed.Status == http.StatusTooManyRequests {

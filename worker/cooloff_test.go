@@ -9,27 +9,27 @@ import (
 	"time"
 
 	"pilotsync/internal/serverpilot"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 func TestCoolOffCause(t *testing.T) {
 	t.Parallel()
-	call := func(verdict applist.Verdict, status int) error {
-		return fmt.Errorf("sync: %w", &applist.CallError{Verdict: verdict, Err: &serverpilot.Error{Status: status}})
+	call := func(verdict listsync.Verdict, status int) error {
+		return fmt.Errorf("sync: %w", &listsync.CallError{Verdict: verdict, Err: &serverpilot.Error{Status: status}})
 	}
 	for _, tt := range []struct {
 		err  error
 		want string
 	}{
-		{&applist.NotTaken{Wait: time.Second}, coolInFlight},
-		{applist.ErrHandedBack, coolHandedBack},
+		{&listsync.NotTaken{Wait: time.Second}, coolInFlight},
+		{listsync.ErrHandedBack, coolHandedBack},
 		{fmt.Errorf("sync: %w", context.Canceled), coolHandedBack},
-		{call(applist.Blocked, 402), coolBlocked},
-		{call(applist.Unknown, 0), coolUnknownWrite},
-		{call(applist.Again, 429), coolRateLimited},
-		{call(applist.Again, 500), coolUnavailable},
-		{call(applist.Again, 0), coolUnavailable},
-		{&applist.CallError{Err: errors.New("other names")}, coolUnavailable},
+		{call(listsync.Blocked, 402), coolBlocked},
+		{call(listsync.Unknown, 0), coolUnknownWrite},
+		{call(listsync.Again, 429), coolRateLimited},
+		{call(listsync.Again, 500), coolUnavailable},
+		{call(listsync.Again, 0), coolUnavailable},
+		{&listsync.CallError{Err: errors.New("other names")}, coolUnavailable},
 		{errors.New("i/o timeout"), coolOther},
 	} {
 		got := coolOffCause(tt.err)

@@ -21,7 +21,7 @@ import (
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/worker"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 const (
@@ -197,13 +197,13 @@ func TestEventsThatADeadWorkerLeftInTheOutboxAreToldOnce(t *testing.T) {
 	t.Parallel()
 	w, s := setup(t, simulator.Options{}), newSite(t)
 	ctx := t.Context()
-	lease := applist.Lease{}
+	lease := listsync.Lease{}
 	steps := []func() error{
 		func() error { _, err := w.ledger.Wake(ctx, "app1"); return err },
 		func() (err error) { lease, err = w.ledger.Take(ctx, "app1"); return err },
-		func() error { return w.ledger.Abandon(ctx, lease, &applist.Trouble{Reason: "no card", Blocked: true}) },
+		func() error { return w.ledger.Abandon(ctx, lease, &listsync.Trouble{Reason: "no card", Blocked: true}) },
 		func() (err error) { lease, err = w.ledger.Take(ctx, "app1"); return err },
-		func() error { _, err := w.ledger.Commit(ctx, lease, applist.Commit{}); return err },
+		func() error { _, err := w.ledger.Commit(ctx, lease, listsync.Commit{}); return err },
 		func() error { _, err := w.ledger.Release(ctx, lease); return err },
 	}
 	for i, step := range steps {

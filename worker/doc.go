@@ -3,7 +3,7 @@
 // change through them is
 //
 //	change.go   domain:add, domain:remove: into the ledger, and the app's sync started
-//	sync.go     app:sync: the app's list brought in step (worker/applist), the first verification started
+//	sync.go     app:sync: the app's list brought in step (worker/listsync), the first verification started
 //	verify.go   ssl:verify: one look at DNS, AutoSSL and TLS (worker/certcheck), the next one started
 //	event.go    the app's outbox, which each commit and verification fills, made into tasks
 //	deliver.go  event:deliver: one event told to the webhook

@@ -13,7 +13,7 @@ import (
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/worker"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 func (w *world) remove(app, domain string) {
@@ -197,7 +197,7 @@ func TestADryRunLeavesAutoSSLOff(t *testing.T) {
 	if _, err := w.client.Verify(t.Context(), "ada", enqueue.Target{AppID: "app1", Domain: "www.a.example.com"}); err != nil {
 		t.Fatal(err)
 	}
-	var last applist.Event
+	var last listsync.Event
 	w.await("it was verified", func() bool {
 		history, err := w.ledger.History(t.Context(), "app1", "www.a.example.com")
 		if err != nil {

@@ -10,14 +10,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // follow enqueues the tasks that follow from others. Their ids are made from
 // what they are about, so that enqueueing one twice is harmless.
 type follow struct{ client *asynq.Client }
 
-var _ applist.Follower = follow{}
+var _ listsync.Follower = follow{}
 
 // Limits of the follow-up tasks. Failures that count against maxRetry are only
 // those of our own code (see isFailure); it is bounded so that a task that makes
@@ -25,7 +25,7 @@ var _ applist.Follower = follow{}
 // last resort beyond the limits that the handlers keep themselves.
 const (
 	maxRetry      = 10
-	syncTimeout   = applist.Budget + time.Minute
+	syncTimeout   = listsync.Budget + time.Minute
 	verifyTimeout = 2 * time.Minute
 	eventTimeout  = time.Minute
 )
@@ -40,9 +40,9 @@ func (f follow) Sync(ctx context.Context, s tasks.Sync) error {
 // once: enough that a burst doesn't wait for the way there and back of each.
 const together = 8
 
-// Verify implements [applist.Follower]: it enqueues the attempts that follow the
+// Verify implements [listsync.Follower]: it enqueues the attempts that follow the
 // records' last ones.
-func (f follow) Verify(ctx context.Context, app string, records ...applist.Record) error {
+func (f follow) Verify(ctx context.Context, app string, records ...listsync.Record) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(together)
 	for _, r := range records {
@@ -60,7 +60,7 @@ func (f follow) verify(ctx context.Context, v tasks.Verify, id string) error {
 }
 
 // nextAttempt is the verification that is to follow a record with a NextAt.
-func nextAttempt(app string, r applist.Record) tasks.Verify {
+func nextAttempt(app string, r listsync.Record) tasks.Verify {
 	return tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: r.Attempt + 1, DueAt: *r.NextAt}
 }
 

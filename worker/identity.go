@@ -9,8 +9,8 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 // knownLedger is the ledger, and what this worker knows of its identity. It notices a
@@ -57,12 +57,12 @@ func (k *knownLedger) tellLoss(ctx context.Context, is ledger.Identity, apps []s
 	return nil
 }
 
-// Take implements [applist.Ledger]. A lost ledger doesn't know which writes are on their
+// Take implements [listsync.Ledger]. A lost ledger doesn't know which writes are on their
 // way, so after a loss no worker writes a list for as long as one may still land. After a
 // loss the app's last commit, if the ledger knows one, is longer ago than that.
-func (k *knownLedger) Take(ctx context.Context, app string) (applist.Lease, error) {
+func (k *knownLedger) Take(ctx context.Context, app string) (listsync.Lease, error) {
 	lease, err := k.Ledger.Take(ctx, app)
-	if err != nil || lease.Rested < applist.LandingLimit {
+	if err != nil || lease.Rested < listsync.LandingLimit {
 		return lease, err
 	}
 	wait, err := k.unknownWrites(ctx)
@@ -70,9 +70,9 @@ func (k *knownLedger) Take(ctx context.Context, app string) (applist.Lease, erro
 		return lease, nil
 	}
 	if err == nil {
-		err = &applist.NotTaken{Wait: wait}
+		err = &listsync.NotTaken{Wait: wait}
 	}
-	return applist.Lease{}, errors.Join(err, k.Abandon(context.WithoutCancel(ctx), lease, nil))
+	return listsync.Lease{}, errors.Join(err, k.Abandon(context.WithoutCancel(ctx), lease, nil))
 }
 
 // unknownWrites returns for how long a write of before a loss may still land.
@@ -82,7 +82,7 @@ func (k *knownLedger) unknownWrites(ctx context.Context) (time.Duration, error) 
 		return 0, err
 	}
 	now, err := k.Now(ctx)
-	return max(is.Lost.Add(applist.LandingLimit).Sub(now), 0), err
+	return max(is.Lost.Add(listsync.LandingLimit).Sub(now), 0), err
 }
 
 // checkIdentity looks for a loss of the ledger, and tells the apps of this worker.

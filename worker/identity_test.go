@@ -15,10 +15,10 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/sirupsen/logrus"
 
-	"pilotsync/internal/redistest"
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/test/redistest"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 // ledgerWatcher is the part of a worker of app1 that notices a lost ledger. log is what it logs.
@@ -50,8 +50,8 @@ func (s sweeper) check(t *testing.T) {
 // pend leaves a change of app1 pending, so that its lease can be had.
 func (s sweeper) pend(t *testing.T, domain string, seq int64, at time.Time) {
 	t.Helper()
-	change := applist.Pending{RecordedAt: at, Change: tasks.Change{AppID: "app1", Domain: domain, Seq: seq, RequestedAt: at}}
-	if _, err := s.ledger.Record(t.Context(), change, applist.Event{At: at, State: tasks.Pending, Who: "request"}); err != nil {
+	change := listsync.Pending{RecordedAt: at, Change: tasks.Change{AppID: "app1", Domain: domain, Seq: seq, RequestedAt: at}}
+	if _, err := s.ledger.Record(t.Context(), change, listsync.Event{At: at, State: tasks.Pending, Who: "request"}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -61,7 +61,7 @@ func (s sweeper) commit(t *testing.T) {
 	t.Helper()
 	lease, err := s.ledger.Take(t.Context(), "app1")
 	if err == nil {
-		_, err = s.ledger.Commit(t.Context(), lease, applist.Commit{})
+		_, err = s.ledger.Commit(t.Context(), lease, listsync.Commit{})
 	}
 	if err == nil {
 		err = s.ledger.Abandon(t.Context(), lease, nil)
@@ -104,17 +104,17 @@ func TestAfterALossNoListIsWrittenForAsLongAsAWriteOfBeforeMayLand(t *testing.T)
 			server.SetTime(lost)
 			c.lose(server)
 			s.pend(t, "b.example.com", 2, lost)
-			for _, passed := range []time.Duration{0, applist.LandingLimit - time.Millisecond} {
+			for _, passed := range []time.Duration{0, listsync.LandingLimit - time.Millisecond} {
 				server.SetTime(lost.Add(passed))
 				for _, worker := range []sweeper{s, fresh} {
-					var not *applist.NotTaken
+					var not *listsync.NotTaken
 					_, err := worker.ledger.Take(t.Context(), "app1")
-					if want := (applist.NotTaken{Wait: applist.LandingLimit - passed}); !errors.As(err, &not) || *not != want {
+					if want := (listsync.NotTaken{Wait: listsync.LandingLimit - passed}); !errors.As(err, &not) || *not != want {
 						t.Errorf("%s after the loss: %v, want %v", passed, err, &want)
 					}
 				}
 			}
-			server.SetTime(lost.Add(applist.LandingLimit))
+			server.SetTime(lost.Add(listsync.LandingLimit))
 			s.commit(t)
 		})
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // changeFields are those of a line about a change. By change, which is the id of
@@ -19,7 +19,7 @@ func changeFields(app, domain string, seq int64) logrus.Fields {
 
 // checkFields are those of a line about a verification of a record. The change is
 // the one that started it; where an operator did, later, the last one before.
-func checkFields(v tasks.Verify, r applist.Record) logrus.Fields {
+func checkFields(v tasks.Verify, r listsync.Record) logrus.Fields {
 	fields := changeFields(v.AppID, v.Domain, min(v.Seq, r.Seq))
 	fields["seq"], fields["attempt"] = v.Seq, v.Attempt
 	return fields
@@ -38,7 +38,7 @@ func taskFields(t *asynq.Task) logrus.Fields {
 		}
 	case tasks.TypeSSLVerify:
 		if v, err := tasks.Decode[tasks.Verify](t.Payload()); err == nil {
-			return checkFields(v, applist.Record{Seq: v.Seq})
+			return checkFields(v, listsync.Record{Seq: v.Seq})
 		}
 	case tasks.TypeEventDeliver:
 		if e, err := tasks.Decode[tasks.Event](t.Payload()); err == nil {
@@ -59,7 +59,7 @@ func eventFields(e tasks.Event) logrus.Fields {
 }
 
 // settled logs what became of each change, and counts it.
-func (w *Worker) settled(ctx context.Context, s applist.Settlement) {
+func (w *Worker) settled(ctx context.Context, s listsync.Settlement) {
 	w.metrics.settlement(s)
 	for _, d := range s.Domains {
 		w.taskLog(ctx, s.App).WithFields(changeFields(s.App, d.Record.Domain, d.Record.Seq)).

@@ -10,7 +10,7 @@ import (
 
 	"pilotsync/internal/serverpilot"
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // Metrics are what one worker counts and times. What all workers share, such as
@@ -95,7 +95,7 @@ func (m *Metrics) showZeros() {
 		}
 	}
 	show(m.recorded, recordedNew, recordedAgain, recordedSuperseded)
-	for _, fate := range applist.Fates() {
+	for _, fate := range listsync.Fates() {
 		show(m.settled, string(fate))
 	}
 	show(m.syncs, syncSettled, syncDryRun, syncIdle, syncLost, syncLater)
@@ -213,7 +213,7 @@ func (m *Metrics) called(op string, status int, took time.Duration) {
 }
 
 // settlement counts what a commit settled.
-func (m *Metrics) settlement(s applist.Settlement) {
+func (m *Metrics) settlement(s listsync.Settlement) {
 	changes := 0
 	for _, d := range s.Domains {
 		m.settled.WithLabelValues(string(d.Fate)).Inc()
@@ -222,7 +222,7 @@ func (m *Metrics) settlement(s applist.Settlement) {
 		}
 		changes++
 		m.wait.Observe(since(s.TakenAt, d.Change.RecordedAt))
-		if d.Fate == applist.FateListed {
+		if d.Fate == listsync.FateListed {
 			m.toListed.Observe(since(s.At, d.Change.RequestedAt))
 		}
 	}
@@ -233,14 +233,14 @@ func (m *Metrics) settlement(s applist.Settlement) {
 
 // synced counts a sync that ended with err.
 func (m *Metrics) synced(took time.Duration, err error) {
-	var notTaken *applist.NotTaken
+	var notTaken *listsync.NotTaken
 	result := syncLater
 	switch {
 	case err == nil:
 		result = syncSettled
 	case errors.As(err, &notTaken) && (notTaken.Idle || notTaken.Busy):
 		result = syncIdle
-	case errors.Is(err, applist.ErrLost):
+	case errors.Is(err, listsync.ErrLost):
 		result = syncLost
 		m.leasesLost.Inc()
 	}
@@ -266,7 +266,7 @@ func (m *Metrics) previewed(took time.Duration, err error) {
 // verified counts an attempt. By the order number that started it the time of its
 // request is known by the clock that says now, Redis's, and not moved by asking
 // again.
-func (m *Metrics) verified(was, is applist.Record, now time.Time) {
+func (m *Metrics) verified(was, is listsync.Record, now time.Time) {
 	m.verifications.WithLabelValues(string(is.State)).Inc()
 	// A verification that an operator wished for tells nothing of a request.
 	if is.State == tasks.Done && was.State != tasks.Done && was.CheckSeq <= was.Seq {

@@ -10,8 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 const (
@@ -133,7 +133,7 @@ func (c *ledgerCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(c.failing, float64(app.Fails), app.ID)
 		if !app.ListedAt.IsZero() {
 			gauge(c.names, float64(app.Listed), app.ID)
-			gauge(c.room, float64(applist.Limit-app.Listed), app.ID)
+			gauge(c.room, float64(listsync.Limit-app.Listed), app.ID)
 			gauge(c.listedAt, unix(app.ListedAt), app.ID)
 		}
 		if !app.Oldest.IsZero() {

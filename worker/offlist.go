@@ -7,15 +7,15 @@ import (
 
 	"pilotsync/internal/serverpilot"
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/certcheck"
+	"pilotsync/worker/listsync"
 )
 
 // offList finds out which of a record's names ServerPilot's list lacks right now, asks
 // for a sync where there are any, and says how they come back. app may be some seconds
 // old; an absence is believed only if it is seen afresh, and while nothing else is about
 // to change the domain.
-func (w *Worker) offList(ctx context.Context, app serverpilot.App, r applist.Record) (names []string, repair string, err error) {
+func (w *Worker) offList(ctx context.Context, app serverpilot.App, r listsync.Record) (names []string, repair string, err error) {
 	if names = lacking(app.Domains, r.Names); len(names) == 0 {
 		return nil, "", nil
 	}

@@ -10,11 +10,11 @@ import (
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/worker"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // verify has a domain verified, and returns what its history says of that attempt.
-func (w *world) verify(app, domain string) (event applist.Event) {
+func (w *world) verify(app, domain string) (event listsync.Event) {
 	w.t.Helper()
 	receipts, err := w.client.Verify(w.t.Context(), "ada", enqueue.Target{AppID: app, Domain: domain})
 	if err != nil {
@@ -29,7 +29,7 @@ func (w *world) verify(app, domain string) (event applist.Event) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		i := slices.IndexFunc(history, func(e applist.Event) bool { return e.Who == "ada" })
+		i := slices.IndexFunc(history, func(e listsync.Event) bool { return e.Who == "ada" })
 		if i >= 0 {
 			event = history[i]
 		}
@@ -86,7 +86,7 @@ func TestAMissingWWWFormIsSaidAndPutBack(t *testing.T) {
 	if event.State != tasks.Done || !strings.Contains(event.Reason, "warning: www.shop.example.com is not on ServerPilot's list of app app1 right now; a sync puts it back") {
 		t.Errorf("it is %s: %s", event.State, event.Reason)
 	}
-	want := []applist.Check{{Name: "shop.example.com"}, {Name: "www.shop.example.com", DNS: "not looked at: it is not on ServerPilot's list"}}
+	want := []listsync.Check{{Name: "shop.example.com"}, {Name: "www.shop.example.com", DNS: "not looked at: it is not on ServerPilot's list"}}
 	if len(event.Checks) != 2 || event.Checks[1] != want[1] || !strings.HasPrefix(event.Checks[0].DNS, "points here") {
 		t.Errorf("it saw %+v", event.Checks)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // Reconcile is what is done, each hour, about a list that isn't as the ledger has it.
@@ -94,12 +94,12 @@ func (w *Worker) lookAgain(ctx context.Context, s tasks.Sync) error {
 
 // Drift returns the plan that a sync of an app would carry out now, and changes
 // nothing. The worker needn't run.
-func (w *Worker) Drift(ctx context.Context, app string) (applist.Result, error) {
+func (w *Worker) Drift(ctx context.Context, app string) (listsync.Result, error) {
 	if _, err := w.roster.account(app); err != nil {
-		return applist.Result{}, err
+		return listsync.Result{}, err
 	}
 	if err := w.syncer.API.Ready(ctx, app); err != nil {
-		return applist.Result{}, err
+		return listsync.Result{}, err
 	}
 	return w.syncer.Drift(ctx, app)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // later is an error after which asynq hands the task out again, after a pause
@@ -64,17 +64,17 @@ const (
 // what waits for a newer worker doesn't wait for longer and longer.
 // jitter is in [0, 1).
 func syncPause(err error, fails int, jitter float64) time.Duration {
-	var notTaken *applist.NotTaken
-	var call *applist.CallError
+	var notTaken *listsync.NotTaken
+	var call *listsync.CallError
 	var pause time.Duration
 	switch {
 	case errors.As(err, &notTaken):
 		return notTaken.Wait
-	case errors.Is(err, applist.ErrHandedBack):
+	case errors.Is(err, listsync.ErrHandedBack):
 		return 0
 	case errors.As(err, &call) && call.After > 0:
 		pause = call.After + rounding
-	case errors.As(err, &call) && call.Verdict == applist.Blocked:
+	case errors.As(err, &call) && call.Verdict == listsync.Blocked:
 		pause = syncPauseMax
 	case errors.Is(err, tasks.ErrNewer): // it doesn't grow: the next worker that is handed it may know the form
 		pause = newerPause

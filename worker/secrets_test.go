@@ -9,9 +9,9 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/sirupsen/logrus"
 
-	"pilotsync/internal/redistest"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/redistest"
 	"pilotsync/worker"
 )
 

@@ -16,9 +16,9 @@ import (
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/worker"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -60,7 +60,7 @@ func (w *world) config(apps ...string) worker.Config {
 	return worker.Config{
 		Redis: w.rdb, APIURL: w.sim.APIURL(),
 		Accounts:    []worker.Account{{ClientID: "sim", APIKey: "sim-key", Apps: apps}},
-		Rules:       applist.Rules{WWW: tasks.WWWAlways},
+		Rules:       listsync.Rules{WWW: tasks.WWWAlways},
 		SSLDelays:   []time.Duration{time.Second, time.Second, time.Second},
 		Check:       certcheck.Config{DNS: w.sim.DNSAddr(), Port: w.sim.TLSPort(), Roots: roots, AllowPrivate: true},
 		Concurrency: 64, Log: log,

@@ -17,8 +17,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"pilotsync/internal/redistest"
 	"pilotsync/tasks"
+	"pilotsync/test/redistest"
 )
 
 // yard is a real Redis with asynq's queues in it, and the watch over them.

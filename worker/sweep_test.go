@@ -11,14 +11,14 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // recordOnly is a worker that dies between recording a change and enqueueing its sync.
 func (w *world) recordOnly(app, domain string) {
 	w.t.Helper()
-	change := applist.Pending{RecordedAt: time.Now(), Change: tasks.Change{AppID: app, Domain: domain, Seq: time.Now().UnixMicro(), RequestedAt: time.Now()}}
-	recorded, err := w.ledger.Record(w.t.Context(), change, applist.Event{At: time.Now(), State: tasks.Pending, Who: "request"})
+	change := listsync.Pending{RecordedAt: time.Now(), Change: tasks.Change{AppID: app, Domain: domain, Seq: time.Now().UnixMicro(), RequestedAt: time.Now()}}
+	recorded, err := w.ledger.Record(w.t.Context(), change, listsync.Event{At: time.Now(), State: tasks.Pending, Who: "request"})
 	if err != nil || !recorded.Start {
 		w.t.Fatalf("%+v, %v", recorded, err)
 	}
@@ -68,7 +68,7 @@ func TestTheSweepEnqueuesALostVerificationAgain(t *testing.T) {
 	}
 	is, long := was, time.Now().Add(-time.Hour)
 	is.NextAt = &long
-	if ok, err := w.ledger.Verified(t.Context(), "app1", was, is, applist.Event{}); err != nil || !ok {
+	if ok, err := w.ledger.Verified(t.Context(), "app1", was, is, listsync.Event{}); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
 	w.rdb.Del(t.Context(), "pilotsync:sweep")

@@ -11,7 +11,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // sync handles app:sync. It ends well only when nothing is pending, or when
@@ -53,12 +53,12 @@ func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 // nil where nothing is left to do for this task.
 func (w *Worker) unfinished(ctx context.Context, s tasks.Sync, err error) error {
 	id := s.AppID
-	var notTaken *applist.NotTaken
+	var notTaken *listsync.NotTaken
 	switch {
 	case errors.As(err, &notTaken) && (notTaken.Idle || notTaken.Busy || notTaken.Paused):
 		w.taskLog(ctx, id).Debug("nothing to do: " + notTaken.Error())
 		return nil
-	case errors.Is(err, applist.ErrLost):
+	case errors.Is(err, listsync.ErrLost):
 		w.taskLog(ctx, id).Warn("the list is looked at again: " + err.Error())
 		return w.again(ctx, id, err)
 	}
@@ -77,11 +77,11 @@ func (w *Worker) unfinished(ctx context.Context, s tasks.Sync, err error) error 
 // may have crossed the next holder's. Where one may land yet, the sweep asks for
 // it, after that.
 func (w *Worker) again(ctx context.Context, app string, cause error) error {
-	var call *applist.CallError
-	if errors.As(cause, &call) && call.Verdict == applist.Unknown {
+	var call *listsync.CallError
+	if errors.As(cause, &call) && call.Verdict == listsync.Unknown {
 		now, err := w.ledger.Now(ctx)
 		if err == nil {
-			err = w.ledger.LookAt(ctx, app, now.Add(applist.LandingLimit))
+			err = w.ledger.LookAt(ctx, app, now.Add(listsync.LandingLimit))
 		}
 		if err != nil {
 			return fmt.Errorf("%w (and then: %w)", cause, err)
@@ -125,7 +125,7 @@ func (w *Worker) unserved(ctx context.Context, s tasks.Sync, err error) error {
 		return nil // the hourly look has nothing to look at
 	}
 	if !state.Leased {
-		if noteErr := w.ledger.NoteTrouble(ctx, s.AppID, applist.Trouble{Reason: err.Error(), Blocked: true, Since: time.Now()}); noteErr != nil {
+		if noteErr := w.ledger.NoteTrouble(ctx, s.AppID, listsync.Trouble{Reason: err.Error(), Blocked: true, Since: time.Now()}); noteErr != nil {
 			return fmt.Errorf("%w (and then: %w)", err, noteErr)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 func TestALostLeaseHasTheListLookedAtAgain(t *testing.T) {
@@ -50,7 +50,7 @@ func TestALostLeaseWithAnUnknownWriteHasTheListLookedAtOnceThatHasLanded(t *test
 	close(answer)
 	w.await("a look is planned", func() bool {
 		app, err := w.ledger.App(t.Context(), "app1")
-		return err == nil && app.LookAt.After(began.Add(applist.LandingLimit-5*time.Second))
+		return err == nil && app.LookAt.After(began.Add(listsync.LandingLimit-5*time.Second))
 	})
 	stop()
 	// As if that time had come.

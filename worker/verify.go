@@ -14,8 +14,8 @@ import (
 
 	"pilotsync/internal/serverpilot"
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/certcheck"
+	"pilotsync/worker/listsync"
 )
 
 // verify handles ssl:verify: one attempt to see a listed domain work.
@@ -31,7 +31,7 @@ func (w *Worker) verify(ctx context.Context, t *asynq.Task) error {
 		return &later{after: time.Minute, err: fmt.Errorf("verify %s: %w", v.Domain, err)}
 	}
 	if w.isStopping() {
-		return &later{err: applist.ErrHandedBack}
+		return &later{err: listsync.ErrHandedBack}
 	}
 	now, err := w.ledger.Now(ctx)
 	if err != nil {
@@ -62,14 +62,14 @@ func (w *Worker) verify(ctx context.Context, t *asynq.Task) error {
 }
 
 // due reports whether an attempt is the one that a record waits for.
-func due(r applist.Record, v tasks.Verify) bool {
+func due(r listsync.Record, v tasks.Verify) bool {
 	return r.Wanted && r.CheckSeq == v.Seq && r.Attempt == v.Attempt-1 && r.State.Checking()
 }
 
 // begun returns the record that an attempt starts from. It is the one in the
 // ledger, unless an operator wishes a verification later than the one it is in:
 // then it starts anew, whatever came of that.
-func begun(r applist.Record, v tasks.Verify) applist.Record {
+func begun(r listsync.Record, v tasks.Verify) listsync.Record {
 	if v.By == "" || v.Seq <= r.CheckSeq || !r.State.Listed() || tasks.IsWildcard(r.Domain) {
 		return r
 	}
@@ -80,7 +80,7 @@ func begun(r applist.Record, v tasks.Verify) applist.Record {
 
 // look finds out everything an attempt judges by. It fails only if ServerPilot
 // can't be asked for what the judgement needs; that burns no attempt.
-func (w *Worker) look(ctx context.Context, v tasks.Verify, r applist.Record) (certcheck.Facts, error) {
+func (w *Worker) look(ctx context.Context, v tasks.Verify, r listsync.Record) (certcheck.Facts, error) {
 	facts := certcheck.Facts{
 		Domain: r.Domain, Names: r.Names, Looks: map[string]certcheck.Look{}, Expected: w.expected,
 		Attempt: v.Attempt, Limit: w.limit(r), PointedHereBefore: r.PointedHere, App: v.AppID,
@@ -162,7 +162,7 @@ func (w *Worker) autoSSL(ctx context.Context, app serverpilot.App) (certcheck.Au
 }
 
 // conclude puts the attempt down and starts what follows from it.
-func (w *Worker) conclude(ctx context.Context, v tasks.Verify, was applist.Record, facts certcheck.Facts) error {
+func (w *Worker) conclude(ctx context.Context, v tasks.Verify, was listsync.Record, facts certcheck.Facts) error {
 	verdict := certcheck.Judge(facts)
 	now, err := w.ledger.Now(ctx)
 	if err != nil {
@@ -174,7 +174,7 @@ func (w *Worker) conclude(ctx context.Context, v tasks.Verify, was applist.Recor
 	is.Problems = verdict.Problems
 	is.AttemptAt, is.UpdatedAt, is.NextAt = &now, now, nil
 	if look := facts.Looks[was.Domain]; !look.NotAfter.IsZero() {
-		is.Certificate = &applist.Cert{Issuer: look.Issuer, NotAfter: look.NotAfter}
+		is.Certificate = &listsync.Cert{Issuer: look.Issuer, NotAfter: look.NotAfter}
 	}
 	if !verdict.Final {
 		next := now.Add(checkPause(w.delays, v.Attempt+1, is))
@@ -184,7 +184,7 @@ func (w *Worker) conclude(ctx context.Context, v tasks.Verify, was applist.Recor
 		}
 	}
 	is = watched(is, now)
-	event := applist.Event{At: now, State: is.State, Reason: is.Reason, Attempt: v.Attempt, Who: w.name}
+	event := listsync.Event{At: now, State: is.State, Reason: is.Reason, Attempt: v.Attempt, Who: w.name}
 	if v.By != "" {
 		event.Who = v.By
 	}
@@ -209,9 +209,9 @@ func (w *Worker) conclude(ctx context.Context, v tasks.Verify, was applist.Recor
 }
 
 // seen is what an attempt saw, as the history has it.
-func seen(facts certcheck.Facts) (checks []applist.Check, autoSSL string) {
+func seen(facts certcheck.Facts) (checks []listsync.Check, autoSSL string) {
 	for _, name := range facts.Names {
-		check := applist.Check{Name: name, DNS: "not looked at"}
+		check := listsync.Check{Name: name, DNS: "not looked at"}
 		if look, looked := facts.Looks[name]; looked {
 			check.DNS, check.TLS = look.DNSInWords(), look.TLSInWords()
 		} else if slices.Contains(facts.OffList, name) {
@@ -224,7 +224,7 @@ func seen(facts certcheck.Facts) (checks []applist.Check, autoSSL string) {
 
 // postponed is the end of an attempt that could not be made, since ServerPilot
 // could not be asked. The pause grows with the time the attempt is overdue.
-func (w *Worker) postponed(ctx context.Context, v tasks.Verify, was applist.Record, cause error) error {
+func (w *Worker) postponed(ctx context.Context, v tasks.Verify, was listsync.Record, cause error) error {
 	now, err := w.ledger.Now(ctx)
 	if err != nil {
 		return errors.Join(cause, err)
@@ -237,7 +237,7 @@ func (w *Worker) postponed(ctx context.Context, v tasks.Verify, was applist.Reco
 		is.Reason = "could not be checked yet: " + cause.Error()
 		is.UpdatedAt = now
 		if is.Reason != was.Reason {
-			if _, err := w.ledger.Verified(ctx, v.AppID, was, is, applist.Event{}); err != nil {
+			if _, err := w.ledger.Verified(ctx, v.AppID, was, is, listsync.Event{}); err != nil {
 				return errors.Join(cause, err)
 			}
 		}
@@ -247,14 +247,14 @@ func (w *Worker) postponed(ctx context.Context, v tasks.Verify, was applist.Reco
 
 // limit is how many attempts a domain's verification has: as its last addition asked for,
 // or as many as there are configured delays.
-func (w *Worker) limit(r applist.Record) int { return cmp.Or(r.Attempts, len(w.delays)) }
+func (w *Worker) limit(r listsync.Record) int { return cmp.Or(r.Attempts, len(w.delays)) }
 
 // checkPause is the pause before a domain's given attempt, counted from 1: as
 // configured, and up to a tenth more, so that domains that were added together
 // don't all come due together. Attempts beyond the configured delays repeat the last
 // one. The share is the domain's own, the same for each of its attempts, so its pauses
 // decrease as little as the configured ones do.
-func checkPause(delays []time.Duration, attempt int, r applist.Record) time.Duration {
+func checkPause(delays []time.Duration, attempt int, r listsync.Record) time.Duration {
 	delay := delays[min(attempt, len(delays))-1]
 	return delay + spread(r, delay)
 }

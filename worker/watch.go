@@ -10,9 +10,9 @@ import (
 	"github.com/hibiken/asynq"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 const (
@@ -32,7 +32,7 @@ const (
 // ended at ended. What is done is looked at daily, and hourly while it doesn't seem
 // to work. What isn't, hourly for a day, daily for 30 days, then weekly: customers
 // point their DNS late, and get their certificate without asking anyone.
-func watchPause(r applist.Record, now time.Time) time.Duration {
+func watchPause(r listsync.Record, now time.Time) time.Duration {
 	pause := weekly
 	age := now.Sub(*r.EndedAt)
 	switch {
@@ -46,14 +46,14 @@ func watchPause(r applist.Record, now time.Time) time.Duration {
 
 // spread is up to a tenth of a pause, the domain's own share, so that those that
 // were added together don't all come due together.
-func spread(r applist.Record, pause time.Duration) time.Duration {
+func spread(r listsync.Record, pause time.Duration) time.Duration {
 	h := fnv.New32a()
 	fmt.Fprintf(h, "%s %d", r.Domain, r.CheckSeq)
 	return time.Duration(float64(pause) / 10 * float64(h.Sum32()) / (1 << 32))
 }
 
 // watched puts into r when it is to be looked at again, if its verification has ended.
-func watched(r applist.Record, now time.Time) applist.Record {
+func watched(r listsync.Record, now time.Time) listsync.Record {
 	if !r.State.Listed() || r.State.Checking() || tasks.IsWildcard(r.Domain) {
 		r.Unwatched()
 		return r
@@ -96,7 +96,7 @@ func (f follow) Look(ctx context.Context, v tasks.Verify) error {
 }
 
 // lookAfter is a look at a domain whose verification has ended.
-func (w *Worker) lookAfter(ctx context.Context, v tasks.Verify, was applist.Record) error {
+func (w *Worker) lookAfter(ctx context.Context, v tasks.Verify, was listsync.Record) error {
 	if !was.Wanted || was.CheckSeq != v.Seq || was.WatchAt == nil || !was.WatchAt.Equal(v.DueAt) {
 		return nil // removed, verified anew, or looked at already
 	}
@@ -131,14 +131,14 @@ func (w *Worker) lookAfter(ctx context.Context, v tasks.Verify, was applist.Reco
 
 // afterLook decides what a look means for a record. The event has a state where
 // there is something to tell.
-func afterLook(was applist.Record, facts certcheck.Facts, now time.Time) (is applist.Record, event applist.Event) {
+func afterLook(was listsync.Record, facts certcheck.Facts, now time.Time) (is listsync.Record, event listsync.Event) {
 	is = was
 	is.Limit = max(facts.Limit, was.Attempt)
 	facts.Attempt = facts.Limit // so that the reason says what to do
 	verdict := certcheck.Judge(facts)
 	look := facts.Looks[was.Domain]
 	if !look.NotAfter.IsZero() {
-		is.Certificate = &applist.Cert{Issuer: look.Issuer, NotAfter: look.NotAfter}
+		is.Certificate = &listsync.Cert{Issuer: look.Issuer, NotAfter: look.NotAfter}
 	}
 	what := verdict.Reason
 	switch {

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/certcheck"
+	"pilotsync/worker/listsync"
 )
 
 var (
@@ -17,9 +17,9 @@ var (
 	ending   = lookedAt.Add(13 * 24 * time.Hour)
 )
 
-func endedAs(state tasks.State, misses int, ended time.Duration) applist.Record {
+func endedAs(state tasks.State, misses int, ended time.Duration) listsync.Record {
 	at, due := lookedAt.Add(-ended), lookedAt
-	return applist.Record{Domain: "a.example.com", Wanted: true, State: state, Misses: misses, CheckSeq: 7, Attempt: 5,
+	return listsync.Record{Domain: "a.example.com", Wanted: true, State: state, Misses: misses, CheckSeq: 7, Attempt: 5,
 		Problems: []tasks.Problem{{Name: "a.example.com", Cause: tasks.CauseDNSMissing}},
 		Names:    []string{"a.example.com"}, EndedAt: &at, WatchAt: &due, Reason: "as it was"}
 }
@@ -29,7 +29,7 @@ func TestTheNextLookAtADomainComesWhenItShould(t *testing.T) {
 	const hour, day = time.Hour, 24 * time.Hour
 	for _, c := range []struct {
 		name string
-		r    applist.Record
+		r    listsync.Record
 		want time.Duration
 	}{
 		{"done: daily", endedAs(tasks.Done, 0, 400*day), day},
@@ -50,7 +50,7 @@ func TestWildcardsAndWhatIsStillVerifiedAreNotLookedAt(t *testing.T) {
 	t.Parallel()
 	wildcard := endedAs(tasks.DoneWithoutSSL, 0, 0)
 	wildcard.Domain = "*.example.com"
-	for _, r := range []applist.Record{wildcard, endedAs(tasks.CheckingDNS, 0, 0), endedAs(tasks.Removed, 0, 0), endedAs(tasks.Rejected, 0, 0)} {
+	for _, r := range []listsync.Record{wildcard, endedAs(tasks.CheckingDNS, 0, 0), endedAs(tasks.Removed, 0, 0), endedAs(tasks.Rejected, 0, 0)} {
 		if got := watched(r, lookedAt); got.WatchAt != nil {
 			t.Errorf("%s (%s) is looked at at %s", r.Domain, r.State, got.WatchAt)
 		}
@@ -58,7 +58,7 @@ func TestWildcardsAndWhatIsStillVerifiedAreNotLookedAt(t *testing.T) {
 }
 
 // causes are those of the record's problems.
-func causes(r applist.Record) string {
+func causes(r listsync.Record) string {
 	var all []string
 	for _, p := range r.Problems {
 		all = append(all, string(p.Cause))
@@ -77,33 +77,33 @@ func TestWhatALookMeans(t *testing.T) {
 	told.ExpiryTold = &ending
 	for _, c := range []struct {
 		name   string
-		was    applist.Record
+		was    listsync.Record
 		look   certcheck.Look
 		state  tasks.State
 		misses int
 		event  string // a part of it; empty for none
-		check  func(applist.Record) bool
+		check  func(listsync.Record) bool
 	}{
 		{"done stays done, without a word", endedAs(tasks.Done, 0, 0), good(fresh), tasks.Done, 0, "", nil},
 		{"a first miss takes nothing away", endedAs(tasks.Done, 0, 0), untrusted, tasks.Done, 1, "look 1 of 3", nil},
 		{"nor does a second", endedAs(tasks.Done, 1, 0), elsewhere, tasks.Done, 2, "look 2 of 3", nil},
 		{"a third does, and it is verified anew", endedAs(tasks.Done, 2, 0), untrusted, tasks.CheckingSSL, 0, "self-signed",
-			func(r applist.Record) bool {
+			func(r listsync.Record) bool {
 				return r.CheckSeq > 7 && r.Attempt == 1 && r.WatchAt == nil && r.EndedAt == nil
 			}},
 		{"so it is where DNS went elsewhere", endedAs(tasks.Done, 2, 0), elsewhere, tasks.CheckingDNS, 0, "points to", nil},
 		{"misses in a row only", endedAs(tasks.Done, 2, 0), good(fresh), tasks.Done, 0, "certificate valid", nil},
 		{"a certificate that ends soon is told", endedAs(tasks.Done, 0, 0), good(ending), tasks.Done, 0, "ends on 2026-03-14",
-			func(r applist.Record) bool {
+			func(r listsync.Record) bool {
 				return r.ExpiryTold != nil && strings.Contains(r.Reason, "2026-03-14") && causes(r) == "certificate-expiring"
 			}},
 		{"once", told, good(ending), tasks.Done, 0, "", nil},
 		{"failed stays failed, without a word", endedAs(tasks.Failed, 0, 0), elsewhere, tasks.Failed, 0, "",
-			func(r applist.Record) bool { return causes(r) == "dns-elsewhere" }},
+			func(r listsync.Record) bool { return causes(r) == "dns-elsewhere" }},
 		{"DNS that points here at last starts a verification", endedAs(tasks.Failed, 0, 0), untrusted, tasks.CheckingSSL, 0, "self-signed",
-			func(r applist.Record) bool { return r.CheckSeq > 7 && r.Attempt == 1 }},
+			func(r listsync.Record) bool { return r.CheckSeq > 7 && r.Attempt == 1 }},
 		{"or finds all well", endedAs(tasks.Failed, 0, 0), good(fresh), tasks.Done, 0, "certificate valid",
-			func(r applist.Record) bool { return causes(r) == "" && r.WatchAt.After(lookedAt.Add(23*time.Hour)) }},
+			func(r listsync.Record) bool { return causes(r) == "" && r.WatchAt.After(lookedAt.Add(23*time.Hour)) }},
 		{"a certificate that came late", endedAs(tasks.DoneWithoutSSL, 0, 0), good(fresh), tasks.Done, 0, "certificate valid", nil},
 		{"none yet", endedAs(tasks.DoneWithoutSSL, 0, 0), untrusted, tasks.DoneWithoutSSL, 0, "", nil},
 	} {
@@ -146,7 +146,7 @@ func TestARecheckThatRestartsAVerificationLeavesItsAttempts(t *testing.T) {
 func TestAttemptsBeyondTheDelaysRepeatTheLastOne(t *testing.T) {
 	t.Parallel()
 	delays := []time.Duration{time.Minute, 2 * time.Minute, 15 * time.Minute}
-	r := applist.Record{Domain: "a.example.com", CheckSeq: 7}
+	r := listsync.Record{Domain: "a.example.com", CheckSeq: 7}
 	last := checkPause(delays, 3, r)
 	for attempt, want := range map[int]time.Duration{1: time.Minute, 2: 2 * time.Minute, 3: 15 * time.Minute, 4: 15 * time.Minute, 20: 15 * time.Minute} {
 		got := checkPause(delays, attempt, r)

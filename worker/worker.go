@@ -18,9 +18,9 @@ import (
 
 	"pilotsync/internal/serverpilot"
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 // shutdownLimit is how long a stopping worker waits for what is under way: a
@@ -53,7 +53,7 @@ type Worker struct {
 	ready     func() // never nil
 	ledger    *knownLedger
 	follow    follow
-	syncer    *applist.Syncer
+	syncer    *listsync.Syncer
 	checker   *certcheck.Checker
 	details   *details
 	roster    *roster
@@ -109,10 +109,10 @@ func New(cfg Config) (*Worker, error) {
 	w.details = newDetails(w.base, w.roster, slices.Min(cfg.SSLDelays))
 	rules := cfg.Rules
 	rules.Attempts = len(cfg.SSLDelays)
-	w.syncer = &applist.Syncer{
+	w.syncer = &listsync.Syncer{
 		API: listAPI{w.roster, w.metrics.ambiguousWrites}, Ledger: w.ledger, Follow: w.follow, Rules: rules,
-		FirstCheck: func(r applist.Record) time.Duration { return checkPause(w.delays, 1, r) },
-		Now:        time.Now, Gather: gather, Patience: applist.LeaseTTL, Stopping: w.stopping, Who: w.name, Watch: w.settled,
+		FirstCheck: func(r listsync.Record) time.Duration { return checkPause(w.delays, 1, r) },
+		Now:        time.Now, Gather: gather, Patience: listsync.LeaseTTL, Stopping: w.stopping, Who: w.name, Watch: w.settled,
 	}
 	if w.strays, err = newStrayWatch(cfg.Redis, w.log, w.metrics, func(ctx context.Context) bool { return w.watch.check(ctx) != nil }); err != nil {
 		return nil, err
@@ -224,14 +224,14 @@ func (s server) ProcessTask(ctx context.Context, t *asynq.Task) error {
 func (w *Worker) failed(ctx context.Context, t *asynq.Task, err error) {
 	id, _ := asynq.GetTaskID(ctx)
 	log := w.log.WithFields(taskFields(t)).WithField("task_id", id).WithField("type", fmt.Sprintf("%.80s", t.Type()))
-	var call *applist.CallError
+	var call *listsync.CallError
 	var pause *later
 	switch {
-	case errors.Is(err, applist.ErrHandedBack):
+	case errors.Is(err, listsync.ErrHandedBack):
 		log.Info(err)
 	case errors.Is(err, errElsewhere): // each second, until that worker takes it
 		log.Debug(err)
-	case errors.As(err, &call) && call.Verdict == applist.Blocked:
+	case errors.As(err, &call) && call.Verdict == listsync.Blocked:
 		log.Error("blocked until a person acts: " + err.Error())
 	case errors.Is(err, asynq.SkipRetry):
 		log.Error("archived: " + err.Error())

@@ -12,7 +12,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
-	"pilotsync/worker/undo"
+	"pilotsync/worker/restore"
 )
 
 type adoptCmd struct {
@@ -191,7 +191,7 @@ func adoptable(list, asked []string, views []ledger.View) (adoption, error) {
 		}
 		left = append(left, name)
 	}
-	a.domains = undo.Domains(left)
+	a.domains = restore.Domains(left)
 	for _, domain := range a.domains {
 		www := "www." + domain
 		a.forms[domain] = slices.Contains(onList, www) && slices.Contains(tasks.Names(domain, tasks.WWWAlways), www)

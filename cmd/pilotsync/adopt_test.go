@@ -13,8 +13,8 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 // byHand sets names on app1's list as a person does.
@@ -93,10 +93,10 @@ func TestNamesOnTheListAreAdoptedWithoutAWriteAndVerified(t *testing.T) {
 func TestOnlyWhatIsOnTheListAndNotInTheLedgerIsAdopted(t *testing.T) {
 	t.Parallel()
 	wanted := func(domain string, names ...string) ledger.View {
-		return ledger.View{Domain: domain, Record: applist.Record{Domain: domain, Wanted: true, Names: names}}
+		return ledger.View{Domain: domain, Record: listsync.Record{Domain: domain, Wanted: true, Names: names}}
 	}
 	pending := func(domain string, www tasks.WWW, remove bool) ledger.View {
-		return ledger.View{Domain: domain, Pending: &applist.Pending{Change: tasks.Change{WWW: www}, Remove: remove}}
+		return ledger.View{Domain: domain, Pending: &listsync.Pending{Change: tasks.Change{WWW: www}, Remove: remove}}
 	}
 	removed := wanted("back.example.com", "back.example.com")
 	removed.Record.Wanted = false

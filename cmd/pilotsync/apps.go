@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 type appsCmd struct {
@@ -46,7 +46,7 @@ Examples:
 
     pilotsync apps
 
-    pilotsync apps --json | jq '.[] | select(.trouble)'`, applist.Limit)
+    pilotsync apps --json | jq '.[] | select(.trouble)'`, listsync.Limit)
 }
 
 // Validate is called by kong after parsing.
@@ -159,7 +159,7 @@ func (c *appsShowCmd) Run(ctx context.Context, s *streams) error {
 }
 
 func appStatusOf(app ledger.App, writes []ledger.Write) appStatus {
-	a := appStatus{ID: app.ID, Domains: map[tasks.State]int{}, Listed: app.Listed, Limit: applist.Limit, Waiting: app.Pending, Expiring: app.Expiring, PausedBy: app.Paused,
+	a := appStatus{ID: app.ID, Domains: map[tasks.State]int{}, Listed: app.Listed, Limit: listsync.Limit, Waiting: app.Pending, Expiring: app.Expiring, PausedBy: app.Paused,
 		ListedAt: utc(known(app.ListedAt)), Oldest: utc(known(app.Oldest)), Expiry: utc(known(app.Expiry))}
 	for state, n := range app.Counts {
 		if n > 0 {

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // written puts down a write of the app's list, which has so many names then.
@@ -18,11 +18,11 @@ func (s *shelf) written(app string, size int, added ...string) {
 	s.t.Helper()
 	s.record(app, "written.example.com")
 	ctx, lease := context.Background(), s.take(app)
-	if err := s.ledger.BeginWrite(ctx, lease, applist.Writing{Added: added, Size: size, Who: "w/1"}); err != nil {
+	if err := s.ledger.BeginWrite(ctx, lease, listsync.Writing{Added: added, Size: size, Who: "w/1"}); err != nil {
 		s.t.Fatal(err)
 	}
-	record := applist.Record{Domain: "written.example.com", State: tasks.CheckingSSL, Seq: s.seq, Wanted: true, RequestedAt: at, UpdatedAt: at}
-	if _, err := s.ledger.Commit(ctx, lease, applist.Commit{Listed: size, Own: added, Outcomes: []applist.Outcome{{Record: record}}, Who: "w/1"}); err != nil {
+	record := listsync.Record{Domain: "written.example.com", State: tasks.CheckingSSL, Seq: s.seq, Wanted: true, RequestedAt: at, UpdatedAt: at}
+	if _, err := s.ledger.Commit(ctx, lease, listsync.Commit{Listed: size, Own: added, Outcomes: []listsync.Outcome{{Record: record}}, Who: "w/1"}); err != nil {
 		s.t.Fatal(err)
 	}
 	if released, err := s.ledger.Release(ctx, lease); err != nil || !released {
@@ -35,10 +35,10 @@ func stockedApps(t *testing.T) vars {
 	t.Helper()
 	env, mini := onRedis(t)
 	s := newShelf(t, mini.Addr())
-	s.settle("app1", applist.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
+	s.settle("app1", listsync.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
 	s.written("app1", 173, "written.example.com")
 	s.record("app2", "new.example.com")
-	if err := s.ledger.Abandon(t.Context(), s.take("app2"), &applist.Trouble{Reason: "no card\x1b[1m", Blocked: true, Since: at}); err != nil {
+	if err := s.ledger.Abandon(t.Context(), s.take("app2"), &listsync.Trouble{Reason: "no card\x1b[1m", Blocked: true, Since: at}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.ledger.Pause(t.Context(), "app2", "ada"); err != nil {

@@ -15,13 +15,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/dashboard"
 	"pilotsync/internal/simulator"
-	"pilotsync/internal/web"
 	"pilotsync/tasks"
 	"pilotsync/worker"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 const (
@@ -95,7 +95,7 @@ func (w *demoWorld) run(apps []string) error {
 	wk, err := worker.New(worker.Config{
 		Redis: w.rdb, APIURL: w.sim.APIURL(),
 		Accounts:  accounts,
-		Rules:     applist.Rules{WWW: tasks.WWWAlways},
+		Rules:     listsync.Rules{WWW: tasks.WWWAlways},
 		SSLDelays: demoDelays(),
 		// The simulated web servers are on loopback.
 		Check:       certcheck.Config{DNS: w.sim.DNSAddr(), Port: w.sim.TLSPort(), Roots: roots, AllowPrivate: true},
@@ -113,7 +113,7 @@ func (w *demoWorld) run(apps []string) error {
 	}
 	w.page = "http://" + listener.Addr().String() + "/"
 	// Nothing here is real: whoever looks may try the buttons, too.
-	site, err := web.New(web.Config{Redis: w.rdb, Remote: w.lists, Open: web.Act, Version: version(), Log: logrus.NewEntry(w.log)})
+	site, err := dashboard.New(dashboard.Config{Redis: w.rdb, Remote: w.lists, Open: dashboard.Act, Version: version(), Log: logrus.NewEntry(w.log)})
 	if err != nil {
 		_ = listener.Close()
 		return fmt.Errorf("making the status page: %w", err)
@@ -125,7 +125,7 @@ func (w *demoWorld) run(apps []string) error {
 	running.Go(func() error { return wk.Run(ctx) })
 	running.Go(func() error {
 		defer func() { _ = site.Close() }()
-		return web.Serve(ctx, listener, site.Handler(), stdlog.New(w.log.Out, "page: ", stdlog.LstdFlags))
+		return dashboard.Serve(ctx, listener, site.Handler(), stdlog.New(w.log.Out, "page: ", stdlog.LstdFlags))
 	})
 	running.Go(func() error { w.moveClock(ctx); return nil })
 	return nil

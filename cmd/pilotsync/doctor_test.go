@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pilotsync/internal/doctor"
-	"pilotsync/internal/redistest"
+	"pilotsync/test/redistest"
 )
 
 // examined runs the doctor and returns its results, of which none may show a secret.

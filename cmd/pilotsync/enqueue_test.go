@@ -18,7 +18,7 @@ import (
 
 	"pilotsync/enqueue"
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // queuedChanges returns the changes on the queue by domain, each as its task
@@ -173,7 +173,7 @@ func TestTheWaitEndsWhenItsTimeIsUp(t *testing.T) {
 	liveWorker(t, mini.Addr(), "app1", "app2")
 	s := newShelf(t, mini.Addr())
 	// The end of an earlier change of the domain isn't ours.
-	s.settle("app1", applist.Record{Domain: "old.example.com", State: tasks.Done, Names: []string{"old.example.com"}})
+	s.settle("app1", listsync.Record{Domain: "old.example.com", State: tasks.Done, Names: []string{"old.example.com"}})
 	got := command(t, env, "", "enqueue", "add", "--app=app1", "old.example.com", "new.example.com", "--wait", "--timeout=400ms")
 	want := outcome{exitFailed, `DOMAIN           STATE    NAMES            REASON
 old.example.com  pending  old.example.com  is on the queue; no worker has taken it yet

@@ -9,8 +9,8 @@ import (
 
 	"pilotsync/enqueue"
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 func TestWaitingEndsWithWhatADryRunHasPlanned(t *testing.T) {
@@ -19,8 +19,8 @@ func TestWaitingEndsWithWhatADryRunHasPlanned(t *testing.T) {
 	defer rdb.Close()
 	ctx, l := t.Context(), ledger.New(rdb)
 	f := newFollowed([]enqueue.Receipt{{AppID: "app1", Domain: "a.example.com", Seq: 7}})
-	change := applist.Pending{Change: tasks.Change{AppID: "app1", Domain: "a.example.com", Seq: 7}, RecordedAt: time.Now()}
-	if _, err := l.Record(ctx, change, applist.Event{State: tasks.Pending}); err != nil {
+	change := listsync.Pending{Change: tasks.Change{AppID: "app1", Domain: "a.example.com", Seq: 7}, RecordedAt: time.Now()}
+	if _, err := l.Record(ctx, change, listsync.Event{State: tasks.Pending}); err != nil {
 		t.Fatal(err)
 	}
 	if ended, err := f.look(ctx, l); len(ended) != 0 || err != nil {
@@ -36,7 +36,7 @@ func TestWaitingEndsWithWhatADryRunHasPlanned(t *testing.T) {
 	}
 	planned := s.Pending["a.example.com"]
 	planned.Preview = "would be put on the list"
-	if _, err := l.Preview(ctx, lease, applist.Preview{Changes: []applist.Pending{planned}}); err != nil {
+	if _, err := l.Preview(ctx, lease, listsync.Preview{Changes: []listsync.Pending{planned}}); err != nil {
 		t.Fatal(err)
 	}
 	ended, err := f.look(ctx, l)

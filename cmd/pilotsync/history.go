@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"pilotsync/worker/ledger"
-	"pilotsync/worker/undo"
+	"pilotsync/worker/restore"
 )
 
 type historyCmd struct {
@@ -100,7 +100,7 @@ func printWrites(s *streams, app string, writes []ledger.Write) error {
 			number = "on its way"
 		}
 		outcome := s.palette().paint(outcomeColor(w.Outcome), plain(w.Outcome))
-		fmt.Fprintf(&b, "%s  %s  %s  %d names with it  (%s)\n", number, w.At.UTC().Format(undo.TimeFormat), outcome, w.Size, plain(w.Who))
+		fmt.Fprintf(&b, "%s  %s  %s  %d names with it  (%s)\n", number, w.At.UTC().Format(restore.TimeFormat), outcome, w.Size, plain(w.Who))
 		if err := printDiff(&b, w.Added, w.Removed); err != nil {
 			return err
 		}

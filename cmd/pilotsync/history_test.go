@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 func TestHistoryInJSONHasExactlyItsKeys(t *testing.T) {
@@ -15,7 +15,7 @@ func TestHistoryInJSONHasExactlyItsKeys(t *testing.T) {
 	env, mini := onRedis(t)
 	s := newShelf(t, mini.Addr())
 	s.written("app1", 12, "a.example.com")
-	if err := s.ledger.BeginWrite(t.Context(), s.awake("app1"), applist.Writing{Removed: []string{"b.example.com"}, Size: 11, Who: "w/2"}); err != nil {
+	if err := s.ledger.BeginWrite(t.Context(), s.awake("app1"), listsync.Writing{Removed: []string{"b.example.com"}, Size: 11, Who: "w/2"}); err != nil {
 		t.Fatal(err)
 	}
 	got := command(t, env, "", "history", "--app=app1", "--json")
@@ -54,7 +54,7 @@ func TestHistoryOfNothingSaysSo(t *testing.T) {
 }
 
 // awake takes the lease of an app, which has something to do then.
-func (s *shelf) awake(app string) applist.Lease {
+func (s *shelf) awake(app string) listsync.Lease {
 	s.t.Helper()
 	s.record(app, "more.example.com")
 	return s.take(app)

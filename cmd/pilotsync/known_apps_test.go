@@ -6,7 +6,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"pilotsync/internal/redistest"
+	"pilotsync/test/redistest"
 	"pilotsync/worker/ledger"
 )
 

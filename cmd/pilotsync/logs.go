@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 type logsCmd struct {
@@ -49,9 +49,9 @@ type domainLog struct {
 	domainStatus
 	// TaskID is that of the last change, VerifyTaskID that of the next verification,
 	// empty if none is to come.
-	TaskID       string          `json:"task_id"`
-	VerifyTaskID string          `json:"verify_task_id"`
-	History      []applist.Event `json:"history"` // oldest first
+	TaskID       string           `json:"task_id"`
+	VerifyTaskID string           `json:"verify_task_id"`
+	History      []listsync.Event `json:"history"` // oldest first
 }
 
 // Run prints the history.
@@ -93,7 +93,7 @@ func (c *logsCmd) Run(ctx context.Context, s *streams) error {
 	return nil
 }
 
-func logOf(v ledger.View, history []applist.Event) domainLog {
+func logOf(v ledger.View, history []listsync.Event) domainLog {
 	d := domainLog{domainStatus: statusOf(v), History: history}
 	d.TaskID = tasks.Change{AppID: v.AppID, Domain: v.Domain, Seq: v.Seq}.ID()
 	if v.Record.NextAt != nil {
@@ -119,7 +119,7 @@ func printLogs(s *streams, logs []domainLog, now time.Time) error {
 }
 
 // printHistory prints entries of a domain's history, with what verifications saw.
-func printHistory(s *streams, history []applist.Event) error {
+func printHistory(s *streams, history []listsync.Event) error {
 	var b strings.Builder
 	for _, e := range history {
 		reason := e.Reason
@@ -134,7 +134,7 @@ func printHistory(s *streams, history []applist.Event) error {
 }
 
 // seenLines tell what a verification saw, a line for each name.
-func seenLines(e applist.Event, indent string) string {
+func seenLines(e listsync.Event, indent string) string {
 	var b strings.Builder
 	for _, check := range e.Checks {
 		saw := check.DNS

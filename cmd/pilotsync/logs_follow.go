@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"pilotsync/worker/applist"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 // logsEvery is how often 'logs --follow' reads the history.
@@ -17,7 +17,7 @@ const logsEvery = time.Second
 type logEntry struct {
 	AppID  string `json:"app_id"`
 	Domain string `json:"domain"`
-	applist.Event
+	listsync.Event
 }
 
 // follow prints what comes after the logs until ctx ends, which is no error; with
@@ -62,7 +62,7 @@ func (c *logsCmd) follow(ctx context.Context, s *streams, l *ledger.Ledger, logs
 }
 
 // newEntries are those of a history, oldest first, that come after what was seen.
-func newEntries(seen, history []applist.Event) []applist.Event {
+func newEntries(seen, history []listsync.Event) []listsync.Event {
 	if len(seen) == 0 {
 		return history
 	}
@@ -75,7 +75,7 @@ func newEntries(seen, history []applist.Event) []applist.Event {
 	return history // so much happened that what was seen isn't kept any more
 }
 
-func (c *logsCmd) printEntries(s *streams, d domainLog, entries []applist.Event, named bool) error {
+func (c *logsCmd) printEntries(s *streams, d domainLog, entries []listsync.Event, named bool) error {
 	if !c.JSON {
 		if named && len(entries) > 0 {
 			if err := s.printf("on app %s:\n", d.AppID); err != nil {

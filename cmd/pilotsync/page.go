@@ -12,12 +12,12 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
-	"pilotsync/internal/web"
+	"pilotsync/internal/dashboard"
 )
 
 // servedPage is the page with its open ports.
 type servedPage struct {
-	site         *web.Site
+	site         *dashboard.Site
 	page, health net.Listener // nil for none
 	log          *logrus.Logger
 }
@@ -25,7 +25,7 @@ type servedPage struct {
 // open opens the ports, so that a taken one is known at the start. A page that is
 // optional is left out where another pilotsync has the default address. The caller
 // must close what open returns.
-func (set pageSetup) open(ctx context.Context, cfg web.Config, optional bool, log *logrus.Logger) (_ *servedPage, err error) {
+func (set pageSetup) open(ctx context.Context, cfg dashboard.Config, optional bool, log *logrus.Logger) (_ *servedPage, err error) {
 	cfg.Users, cfg.HealthApart, cfg.Version, cfg.Log = set.Users, set.Health != "", version(), logrus.NewEntry(log)
 	p := &servedPage{log: log}
 	defer func() {
@@ -34,7 +34,7 @@ func (set pageSetup) open(ctx context.Context, cfg web.Config, optional bool, lo
 		}
 	}()
 	p.page, err = set.listenForPage(optional)
-	if optional && set.Unset && errors.Is(err, syscall.EADDRINUSE) && web.ServedAt(ctx, set.Listen) {
+	if optional && set.Unset && errors.Is(err, syscall.EADDRINUSE) && dashboard.ServedAt(ctx, set.Listen) {
 		log.Warn(set.withoutPage())
 	} else if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func (set pageSetup) open(ctx context.Context, cfg web.Config, optional bool, lo
 	if p.health, err = listen("PILOTSYNC_HEALTH_LISTEN", set.Health, "health and metrics", "a free address, or nothing"); err != nil {
 		return nil, err
 	}
-	if p.site, err = web.New(cfg); err != nil {
+	if p.site, err = dashboard.New(cfg); err != nil {
 		return nil, fmt.Errorf("set up the page: %w", err)
 	}
 	return p, nil
@@ -85,7 +85,7 @@ func (p *servedPage) serve(ctx context.Context) error {
 			return
 		}
 		p.log.Infof(what, l.Addr())
-		serving.Go(func() error { return web.Serve(ctx, l, h, stdlog.New(warnings{p.log}, "", 0)) })
+		serving.Go(func() error { return dashboard.Serve(ctx, l, h, stdlog.New(warnings{p.log}, "", 0)) })
 	}
 	start(p.page, p.site.Handler(), "the page is at http://%s/")
 	start(p.health, p.site.Health(), "health and metrics are at http://%s/")

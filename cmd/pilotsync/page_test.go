@@ -10,7 +10,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"pilotsync/internal/web"
+	"pilotsync/internal/dashboard"
 )
 
 // openPage opens a page of an address, as a worker does, whose page is optional, or as
@@ -21,7 +21,7 @@ func openPage(t *testing.T, set pageSetup, optional bool) (p *servedPage, logged
 	rdb, _ := redisSettings{RedisURL: env["REDIS_URL"]}.open(&wrong{}, nil)
 	t.Cleanup(func() { rdb.Close() })
 	out := &log{}
-	if p, err = set.open(t.Context(), web.Config{Redis: rdb}, optional, newLogger(out, logrus.InfoLevel, "json")); err == nil {
+	if p, err = set.open(t.Context(), dashboard.Config{Redis: rdb}, optional, newLogger(out, logrus.InfoLevel, "json")); err == nil {
 		t.Cleanup(p.close)
 	}
 	return p, out.String(), err

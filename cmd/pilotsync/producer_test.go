@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"pilotsync/internal/redistest"
+	"pilotsync/test/redistest"
 )
 
 // PHP's Redis user is the one of hosts without a worker. No worker runs here.

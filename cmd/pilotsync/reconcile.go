@@ -16,8 +16,8 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/tasks"
 	"pilotsync/worker"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 type reconcileCmd struct {
@@ -163,7 +163,7 @@ type difference struct {
 // drifted is how a list isn't as it should be.
 type drifted struct {
 	differences []difference
-	plan        applist.Result
+	plan        listsync.Result
 	refused     []string // changes that a sync would refuse, with why
 }
 
@@ -201,7 +201,7 @@ func drift(ctx context.Context, rdb redis.UniversalClient, cfg worker.Config, ap
 }
 
 // whyOff says why a plan takes a name off.
-func whyOff(name string, plan applist.Result, known map[string]ledger.View) string {
+func whyOff(name string, plan listsync.Result, known map[string]ledger.View) string {
 	for _, domain := range []string{name, strings.TrimPrefix(name, "www.")} {
 		if v := known[domain]; v.Pending != nil && v.Pending.Remove {
 			return "pending change: remove " + domain + askedBy(v)
@@ -214,7 +214,7 @@ func whyOff(name string, plan applist.Result, known map[string]ledger.View) stri
 }
 
 // whyOn says why a plan puts a name on.
-func whyOn(name string, plan applist.Result, known map[string]ledger.View) string {
+func whyOn(name string, plan listsync.Result, known map[string]ledger.View) string {
 	for _, o := range plan.Outcomes {
 		if v := known[o.Record.Domain]; slices.Contains(o.Record.Names, name) {
 			if v.Pending != nil {

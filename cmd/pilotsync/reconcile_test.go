@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pilotsync/internal/simulator"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 func without(name string) func([]string) []string {
@@ -124,9 +124,9 @@ func TestTheDifferenceIsPrintedAsADiffWithItsReasons(t *testing.T) {
 		is   drifted
 		want string
 	}{
-		{"refused", drifted{plan: applist.Result{List: []string{"a", "b"}}, refused: []string{"new.example.com would be rejected: no\x1broom"}},
+		{"refused", drifted{plan: listsync.Result{List: []string{"a", "b"}}, refused: []string{"new.example.com would be rejected: no\x1broom"}},
 			"app app1 is in step: a sync would change nothing on its list of 2 names\nnew.example.com would be rejected: no room\n"},
-		{"both signs", drifted{plan: applist.Result{List: []string{"a", "b"}, Added: []string{"b"}, Write: true}, differences: []difference{{"old.example.com", "remove", "left over"}, {"b", "add", "missing"}}},
+		{"both signs", drifted{plan: listsync.Result{List: []string{"a", "b"}, Added: []string{"b"}, Write: true}, differences: []difference{{"old.example.com", "remove", "left over"}, {"b", "add", "missing"}}},
 			"--- app app1's list as it is, 1 name\n+++ as a sync would make it, 2 names\n- old.example.com  left over\n+ b                missing\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestTheDifferenceIsPrintedAsADiffWithItsReasons(t *testing.T) {
 			}
 		})
 	}
-	if why := whyOff("www.a.example.com", applist.Result{Gone: []string{"www.a.example.com"}}, nil); !strings.HasPrefix(why, "left over") {
+	if why := whyOff("www.a.example.com", listsync.Result{Gone: []string{"www.a.example.com"}}, nil); !strings.HasPrefix(why, "left over") {
 		t.Errorf("a form of no domain leaves since it is %q", why)
 	}
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/enqueue"
-	"pilotsync/internal/redistest"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/redistest"
 	"pilotsync/worker/ledger"
 )
 

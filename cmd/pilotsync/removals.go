@@ -8,8 +8,8 @@ import (
 
 	"pilotsync/enqueue"
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 // removal is what a command takes off one app's list.
@@ -23,12 +23,12 @@ type removal struct {
 // in the order of the requests' apps. An app that keeps all its names is left out.
 func removals(ctx context.Context, l *ledger.Ledger, reqs []enqueue.Request) ([]removal, error) {
 	var all []removal
-	changes := map[string][]applist.Pending{}
+	changes := map[string][]listsync.Pending{}
 	for _, r := range reqs {
 		if changes[r.AppID] == nil {
 			all = append(all, removal{app: r.AppID})
 		}
-		changes[r.AppID] = append(changes[r.AppID], applist.Pending{Remove: r.Remove, Change: tasks.Change{Domain: r.Domain, WWW: r.WWW}})
+		changes[r.AppID] = append(changes[r.AppID], listsync.Pending{Remove: r.Remove, Change: tasks.Change{Domain: r.Domain, WWW: r.WWW}})
 	}
 	found := all[:0]
 	for _, r := range all {
@@ -39,7 +39,7 @@ func removals(ctx context.Context, l *ledger.Ledger, reqs []enqueue.Request) ([]
 		if err != nil && !unread {
 			return nil, fmt.Errorf("read the ledger of app %s: %w", r.app, err)
 		}
-		if r.names = applist.Leaving(snapshot, changes[r.app]); len(r.names) == 0 {
+		if r.names = listsync.Leaving(snapshot, changes[r.app]); len(r.names) == 0 {
 			continue
 		}
 		if unread {

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // threeShops is a ledger with shop1 to shop3.example.com and their www forms on app1's
@@ -19,7 +19,7 @@ func threeShops(t *testing.T, listed int) (env vars, redis string) {
 	var names []string
 	for i := range 3 {
 		both := tasks.Names(fmt.Sprintf("shop%d.example.com", i+1), tasks.WWWAlways)
-		s.settle("app1", applist.Record{Domain: both[0], State: tasks.Done, Wanted: true, Since: 1, WWW: tasks.WWWAlways, Names: both})
+		s.settle("app1", listsync.Record{Domain: both[0], State: tasks.Done, Wanted: true, Since: 1, WWW: tasks.WWWAlways, Names: both})
 		names = append(names, both...)
 	}
 	s.written("app1", listed, names...)

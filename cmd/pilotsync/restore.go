@@ -11,7 +11,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
-	"pilotsync/worker/undo"
+	"pilotsync/worker/restore"
 )
 
 type restoreCmd struct {
@@ -40,23 +40,23 @@ Examples:
 }
 
 // parsePoint reads --at.
-func parsePoint(at string, now time.Time) (undo.Point, error) {
+func parsePoint(at string, now time.Time) (restore.Point, error) {
 	if n, err := strconv.ParseInt(at, 10, 64); err == nil && n >= 0 {
-		return undo.Point{N: n}, nil
+		return restore.Point{N: n}, nil
 	}
 	for _, form := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04"} {
 		t, err := time.Parse(form, at)
 		switch {
 		case err != nil:
 		case t.After(now):
-			return undo.Point{}, fmt.Errorf("--at is %s, which is still to come", t.UTC().Format(time.RFC3339))
+			return restore.Point{}, fmt.Errorf("--at is %s, which is still to come", t.UTC().Format(time.RFC3339))
 		case t.Unix() <= 0:
-			return undo.Point{}, fmt.Errorf("--at is %s; it takes a time after 1970", at)
+			return restore.Point{}, fmt.Errorf("--at is %s; it takes a time after 1970", at)
 		default:
-			return undo.Point{Time: t}, nil
+			return restore.Point{Time: t}, nil
 		}
 	}
-	return undo.Point{}, fmt.Errorf("--at is %q; it takes the number of a write, or a time such as 2026-03-01T09:30:00Z", at)
+	return restore.Point{}, fmt.Errorf("--at is %q; it takes the number of a write, or a time such as 2026-03-01T09:30:00Z", at)
 }
 
 // Run undoes the writes.
@@ -77,7 +77,7 @@ func (c *restoreCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	writes, err := undo.After(kept, point)
+	writes, err := restore.After(kept, point)
 	if err != nil {
 		return fmt.Errorf("app %s can't be restored: %w", app, err)
 	}
@@ -89,9 +89,9 @@ func (c *restoreCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	on := undo.On(views, ours)
-	add, remove := undo.Names(writes, func(name string) bool { return on[name] })
-	reqs := undo.Requests(app, by, add, remove, views)
+	on := restore.On(views, ours)
+	add, remove := restore.Names(writes, func(name string) bool { return on[name] })
+	reqs := restore.Requests(app, by, add, remove, views)
 	if err := c.show(s, app, writes, add, remove, reqs); err != nil || c.DryRun || len(reqs) == 0 {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"pilotsync/worker/undo"
+	"pilotsync/worker/restore"
 )
 
 func TestWritesAreUndoneAndTheUndoingIsUndone(t *testing.T) {
@@ -106,7 +106,7 @@ as changes:
 func TestThePointOfARestoreIsAWriteOrATime(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC)
-	for in, want := range map[string]undo.Point{
+	for in, want := range map[string]restore.Point{
 		"0": {}, "41": {N: 41}, "2026-03-01T10:30:00+01:00": {Time: at}, "2026-03-01 09:30": {Time: at}, "2026-03-01T09:30:00.5Z": {Time: at.Add(time.Second / 2)},
 	} {
 		got, err := parsePoint(in, at.AddDate(1, 0, 0))

@@ -11,8 +11,8 @@ import (
 
 	"pilotsync/tasks"
 	"pilotsync/worker"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 // pendingChanges are the tasks that wait in the queue of changes.
@@ -50,10 +50,10 @@ func TestOnlyRejectedDomainsAreSentAgain(t *testing.T) {
 			t.Parallel()
 			env, mini := onRedis(t)
 			s := newShelf(t, mini.Addr())
-			s.settle("app1", applist.Record{Domain: "bad.example.com", State: tasks.Rejected, Reason: "taken", Names: []string{"bad.example.com", "www.bad.example.com"}, SiteID: 7, Attempts: 9})
-			s.settle("app1", applist.Record{Domain: "worse.example.com", State: tasks.Rejected, Names: []string{"worse.example.com"}})
-			s.settle("app1", applist.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
-			s.settle("app2", applist.Record{Domain: "bad.example.com", State: tasks.Rejected, Names: []string{"bad.example.com"}})
+			s.settle("app1", listsync.Record{Domain: "bad.example.com", State: tasks.Rejected, Reason: "taken", Names: []string{"bad.example.com", "www.bad.example.com"}, SiteID: 7, Attempts: 9})
+			s.settle("app1", listsync.Record{Domain: "worse.example.com", State: tasks.Rejected, Names: []string{"worse.example.com"}})
+			s.settle("app1", listsync.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
+			s.settle("app2", listsync.Record{Domain: "bad.example.com", State: tasks.Rejected, Names: []string{"bad.example.com"}})
 			s.record("app1", "new.example.com")
 			got := command(t, env, "", append([]string{"retry", "--by=ada"}, strings.Fields(test.args)...)...)
 			sent := map[string]string{}
@@ -78,16 +78,16 @@ func TestOnlyRejectedDomainsAreSentAgain(t *testing.T) {
 
 func TestARefusedRemovalIsSentAgainAsARemoval(t *testing.T) {
 	t.Parallel()
-	v := ledger.View{AppID: "app1", Domain: "a.example.com", State: tasks.Rejected, Record: applist.Record{Names: []string{"a.example.com"}, Attempts: 9}}
-	history := []applist.Event{{State: tasks.Rejected}, {State: tasks.Pending, Reason: worker.AskedOff}, {State: tasks.Pending, Reason: "asked to be put on the list"}}
+	v := ledger.View{AppID: "app1", Domain: "a.example.com", State: tasks.Rejected, Record: listsync.Record{Names: []string{"a.example.com"}, Attempts: 9}}
+	history := []listsync.Event{{State: tasks.Rejected}, {State: tasks.Pending, Reason: worker.AskedOff}, {State: tasks.Pending, Reason: "asked to be put on the list"}}
 	if r, err := again(v, history, "ada"); !r.Remove || r.Attempts != 0 || err != nil {
 		t.Errorf("got %+v, %v", r, err)
 	}
 	if r, err := again(v, history[2:], "ada"); r.Remove || r.Attempts != 9 || err != nil {
 		t.Errorf("of an addition: %+v, %v", r, err)
 	}
-	later := applist.Event{Reason: "this line is of form 2"} // which may be the request
-	if _, err := again(v, append([]applist.Event{later}, history...), "ada"); err == nil || !strings.Contains(err.Error(), "a.example.com on app app1: this line is of form 2") {
+	later := listsync.Event{Reason: "this line is of form 2"} // which may be the request
+	if _, err := again(v, append([]listsync.Event{later}, history...), "ada"); err == nil || !strings.Contains(err.Error(), "a.example.com on app app1: this line is of form 2") {
 		t.Errorf("of what only a newer one can read: %v", err)
 	}
 }

@@ -21,9 +21,9 @@ import (
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/crypto/bcrypt"
 
-	"pilotsync/internal/redistest"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/redistest"
 	"pilotsync/worker/ledger"
 )
 

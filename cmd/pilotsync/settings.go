@@ -7,8 +7,8 @@ import (
 
 	"pilotsync/tasks"
 	"pilotsync/worker"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/certcheck"
+	"pilotsync/worker/listsync"
 )
 
 // The settings are kept as they were given, as strings: config checks them all
@@ -128,8 +128,8 @@ func (s workerSettings) check(readFile readFile) (setup, wrong) {
 	return set, w
 }
 
-func (s listSettings) rules(w *wrong) applist.Rules {
-	return applist.Rules{
+func (s listSettings) rules(w *wrong) listsync.Rules {
+	return listsync.Rules{
 		WWW:       tasks.WWW(take(w, "PILOTSYNC_WWW", s.WWW, oneOf("always", "main_only", "never"))),
 		Protected: take(w, "PILOTSYNC_PROTECTED", s.Protected, parseDomains),
 	}

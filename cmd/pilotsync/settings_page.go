@@ -8,7 +8,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"pilotsync/internal/web"
+	"pilotsync/internal/dashboard"
 )
 
 // apiSettings say where ServerPilot's API is, and how often it may be asked.
@@ -62,10 +62,10 @@ func (l logSetup) logger(s *streams) *logrus.Logger {
 
 // pageSetup is what pageSettings come to.
 type pageSetup struct {
-	Listen string     // empty for no page
-	Unset  bool       // Listen is the default, since nothing else was set
-	Health string     // empty for health checks and metrics on the page's address
-	Users  *web.Users // nil for no login
+	Listen string           // empty for no page
+	Unset  bool             // Listen is the default, since nothing else was set
+	Health string           // empty for health checks and metrics on the page's address
+	Users  *dashboard.Users // nil for no login
 }
 
 func (s pageSettings) page(w *wrong, read readFile) pageSetup {
@@ -88,7 +88,7 @@ func (set pageSetup) use(anew pageSetup) {
 }
 
 // users reads a password file; none is no error.
-func (read readFile) users(file string) (*web.Users, error) {
+func (read readFile) users(file string) (*dashboard.Users, error) {
 	if file == "" {
 		return nil, nil
 	}
@@ -96,7 +96,7 @@ func (read readFile) users(file string) (*web.Users, error) {
 	if err != nil {
 		return nil, fmt.Errorf("it takes a file that can be read: %w", err)
 	}
-	return web.ParseUsers(content)
+	return dashboard.ParseUsers(content)
 }
 
 func listensOnLoopback(listen string) bool {

@@ -22,7 +22,7 @@ import (
 
 	"pilotsync/tasks"
 	"pilotsync/worker"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // Secrets in these tests hold this word, which must turn up nowhere.
@@ -99,7 +99,7 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 	got := []any{w.APIURL, w.Accounts, w.APIRate, w.Rules, w.SSLDelays, w.Expected, w.Check.DNS, w.Check.Port, w.Check.Roots == nil,
 		w.Check.AllowPrivate, w.DryRun, w.Concurrency, w.Webhook.URL, len(w.Webhook.Secrets), set.Redis, set.Listen, set.Unset, set.Health, set.Users == nil, set.LogLevel, set.LogFormat}
 	want := []any{"https://api.serverpilot.io/v1", []worker.Account{{ClientID: "cid", APIKey: "key-" + hush, Apps: []string{"app1"}}}, 5,
-		applist.Rules{WWW: tasks.WWWAlways},
+		listsync.Rules{WWW: tasks.WWWAlways},
 		[]time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute}, []netip.Prefix(nil), "", 443, true,
 		false, false, 64, "", 0, "redis://127.0.0.1:6379/0", "127.0.0.1:8080", true, "", true, logrus.InfoLevel, ""}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
@@ -123,7 +123,7 @@ func TestEverySettingIsTaken(t *testing.T) {
 	got := []any{set.Redis, w.APIURL, w.Accounts[0].Apps, w.APIRate, w.Rules, w.SSLDelays, fmt.Sprint(w.Expected), w.Check.DNS, w.Check.Port,
 		w.Check.Roots != nil, w.Check.AllowPrivate, w.DryRun, w.Concurrency, w.Webhook.URL, len(w.Webhook.Secrets), set.Listen, set.Health, set.Users != nil, set.LogLevel, set.LogFormat}
 	want := []any{"redis://:[redacted]@r/3", "http://[::1]:9/v1", []string{"app1", "app2"}, 0,
-		applist.Rules{WWW: tasks.WWWMainOnly, Protected: []string{"example.com", "xn--mnchen-3ya.de"}},
+		listsync.Rules{WWW: tasks.WWWMainOnly, Protected: []string{"example.com", "xn--mnchen-3ya.de"}},
 		[]time.Duration{time.Second, time.Second, 90 * time.Second}, "[198.51.100.4/32 198.51.100.5/32 2001:db8::/32]", "127.0.0.1:53", 65535,
 		true, true, true, 1000, "https://example.com/hook?x=1", 2, "0.0.0.0:0", ":8081", true, logrus.DebugLevel, "json"}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 type statusCmd struct {
@@ -96,7 +96,7 @@ type statusSeen struct {
 
 type appInTrouble struct {
 	app string
-	applist.Trouble
+	listsync.Trouble
 }
 
 func (c *statusCmd) read(ctx context.Context, l *ledger.Ledger) (seen statusSeen, err error) {

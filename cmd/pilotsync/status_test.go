@@ -12,8 +12,8 @@ import (
 
 	"pilotsync/tasks"
 	"pilotsync/worker"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 // shelf fills a ledger by its own means.
@@ -35,8 +35,8 @@ var at = time.Date(2026, 3, 1, 12, 0, 0, 0, time.FixedZone("CET", 3600))
 func (s *shelf) record(app, domain string) {
 	s.t.Helper()
 	s.seq++
-	change := applist.Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: s.seq, RequestedAt: at}, RecordedAt: at}
-	if _, err := s.ledger.Record(context.Background(), change, applist.Event{At: at, State: tasks.Pending}); err != nil {
+	change := listsync.Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: s.seq, RequestedAt: at}, RecordedAt: at}
+	if _, err := s.ledger.Record(context.Background(), change, listsync.Event{At: at, State: tasks.Pending}); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -45,8 +45,8 @@ func (s *shelf) record(app, domain string) {
 func (s *shelf) recordRemoval(app, domain string) {
 	s.t.Helper()
 	s.seq++
-	change := applist.Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: s.seq, RequestedAt: at}, RecordedAt: at, Remove: true}
-	if _, err := s.ledger.Record(context.Background(), change, applist.Event{At: at, State: tasks.Pending, Reason: worker.AskedOff}); err != nil {
+	change := listsync.Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: s.seq, RequestedAt: at}, RecordedAt: at, Remove: true}
+	if _, err := s.ledger.Record(context.Background(), change, listsync.Event{At: at, State: tasks.Pending, Reason: worker.AskedOff}); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -56,8 +56,8 @@ func (s *shelf) refusedRemoval(app, domain string) {
 	s.t.Helper()
 	s.recordRemoval(app, domain)
 	lease := s.take(app)
-	r := applist.Record{Domain: domain, State: tasks.Rejected, Names: []string{domain}, Seq: s.seq, RequestedAt: at, UpdatedAt: at}
-	if _, err := s.ledger.Commit(context.Background(), lease, applist.Commit{Outcomes: []applist.Outcome{{Record: r}}}); err != nil {
+	r := listsync.Record{Domain: domain, State: tasks.Rejected, Names: []string{domain}, Seq: s.seq, RequestedAt: at, UpdatedAt: at}
+	if _, err := s.ledger.Commit(context.Background(), lease, listsync.Commit{Outcomes: []listsync.Outcome{{Record: r}}}); err != nil {
 		s.t.Fatal(err)
 	}
 	if released, err := s.ledger.Release(context.Background(), lease); err != nil || !released {
@@ -66,12 +66,12 @@ func (s *shelf) refusedRemoval(app, domain string) {
 }
 
 // settle records the domain and puts down what became of it.
-func (s *shelf) settle(app string, r applist.Record) {
+func (s *shelf) settle(app string, r listsync.Record) {
 	s.t.Helper()
 	s.record(app, r.Domain)
 	r.Seq, r.RequestedAt, r.UpdatedAt = s.seq, at, at
 	lease := s.take(app)
-	stale, err := s.ledger.Commit(context.Background(), lease, applist.Commit{Outcomes: []applist.Outcome{{Record: r}}})
+	stale, err := s.ledger.Commit(context.Background(), lease, listsync.Commit{Outcomes: []listsync.Outcome{{Record: r}}})
 	if err != nil || len(stale) > 0 {
 		s.t.Fatalf("commit: %v %v", stale, err)
 	}
@@ -80,7 +80,7 @@ func (s *shelf) settle(app string, r applist.Record) {
 	}
 }
 
-func (s *shelf) take(app string) applist.Lease {
+func (s *shelf) take(app string) listsync.Lease {
 	s.t.Helper()
 	lease, err := s.ledger.Take(context.Background(), app)
 	if err != nil {
@@ -95,11 +95,11 @@ func stocked(t *testing.T) vars {
 	s := newShelf(t, mini.Addr())
 	next := time.Now().Add(3*time.Minute + time.Second)
 	last := time.Now().Add(-2 * time.Minute)
-	s.settle("app1", applist.Record{Domain: "done.example.com", State: tasks.Done, Names: []string{"done.example.com", "www.done.example.com"},
+	s.settle("app1", listsync.Record{Domain: "done.example.com", State: tasks.Done, Names: []string{"done.example.com", "www.done.example.com"},
 		Reason: "certificate <valid>", Attempt: 2, AttemptAt: &last})
-	s.settle("app1", applist.Record{Domain: "wait.example.com", State: tasks.CheckingDNS, Names: []string{"wait.example.com"},
+	s.settle("app1", listsync.Record{Domain: "wait.example.com", State: tasks.CheckingDNS, Names: []string{"wait.example.com"},
 		Reason: "points nowhere", Attempt: 1, Attempts: 7, Limit: 7, AttemptAt: &last, NextAt: &next})
-	s.settle("app2", applist.Record{Domain: "bad.example.com", State: tasks.Rejected, Reason: "taken\x1b[1m elsewhere"})
+	s.settle("app2", listsync.Record{Domain: "bad.example.com", State: tasks.Rejected, Reason: "taken\x1b[1m elsewhere"})
 	s.record("app2", "new.example.com")
 	return env
 }
@@ -198,7 +198,7 @@ func TestStatusTellsOfAnAppsTrouble(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
 	s := newShelf(t, mini.Addr())
-	for app, trouble := range map[string]applist.Trouble{
+	for app, trouble := range map[string]listsync.Trouble{
 		"app1": {Reason: "the API key was refused", Blocked: true, Since: time.Now().Add(-5 * time.Minute)},
 		"app2": {Reason: "ServerPilot answered 500", Since: time.Now().Add(-3 * time.Hour)},
 	} {

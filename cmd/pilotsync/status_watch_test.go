@@ -12,7 +12,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // background runs the program in this process until stop is called.
@@ -38,14 +38,14 @@ func TestTheWatchedStatusPrintsChangesInAPipe(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
 	s := newShelf(t, mini.Addr())
-	s.settle("app1", applist.Record{Domain: "a.example.com", State: tasks.Done, Reason: "certificate <valid>"})
-	s.settle("app2", applist.Record{Domain: "b.example.com", State: tasks.Done})
+	s.settle("app1", listsync.Record{Domain: "a.example.com", State: tasks.Done, Reason: "certificate <valid>"})
+	s.settle("app2", listsync.Record{Domain: "b.example.com", State: tasks.Done})
 	text, stopText := background(t, env, "status", "--watch", "--app=app1")
 	objects, stopObjects := background(t, env, "status", "--watch", "--app=app1", "--json")
 	const first = "2026-03-01T11:00:00Z  app1  a.example.com  done  certificate <valid>\n"
 	poll(t, "the first state", time.Minute, says(text, first))
 	poll(t, "the first object", time.Minute, says(objects, `"certificate <valid>"`))
-	s.settle("app1", applist.Record{Domain: "c.example.com", State: tasks.Rejected, Reason: "taken"})
+	s.settle("app1", listsync.Record{Domain: "c.example.com", State: tasks.Rejected, Reason: "taken"})
 	poll(t, "the change", time.Minute, says(text, "c.example.com  rejected  taken\n"))
 	poll(t, "the changed object", time.Minute, says(objects, `"c.example.com"`))
 	for _, stop := range []func() (int, string){stopText, stopObjects} {
@@ -67,7 +67,7 @@ func TestTheWatchedStatusPrintsChangesInAPipe(t *testing.T) {
 func TestTheWatchedStatusFillsTheScreenWithTroubleFirst(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	seen := statusSeen{troubles: []appInTrouble{{"app1", applist.Trouble{Reason: "the API key was refused", Blocked: true, Since: now.Add(-5 * time.Minute)}}}}
+	seen := statusSeen{troubles: []appInTrouble{{"app1", listsync.Trouble{Reason: "the API key was refused", Blocked: true, Since: now.Add(-5 * time.Minute)}}}}
 	for i := range 300 {
 		seen.domains = append(seen.domains, domainStatus{AppID: "app1", Domain: fmt.Sprintf("d%d.example.com", i), State: tasks.Done})
 	}
@@ -104,8 +104,8 @@ func TestLogsFollowADomainUntilCtrlC(t *testing.T) {
 	objects, stopObjects := background(t, env, "logs", "a.example.com", "--follow", "--json")
 	poll(t, "the first entry", time.Minute, says(text, "Z  pending"))
 	poll(t, "the first object", time.Minute, says(objects, `"domain":"a.example.com"`))
-	change := applist.Pending{Change: tasks.Change{AppID: "app1", Domain: "a.example.com", Seq: s.seq + 1, RequestedAt: at}, RecordedAt: at}
-	if _, err := s.ledger.Record(t.Context(), change, applist.Event{At: at.Add(time.Hour), State: tasks.Pending, Reason: "asked <again>", Who: "ada"}); err != nil {
+	change := listsync.Pending{Change: tasks.Change{AppID: "app1", Domain: "a.example.com", Seq: s.seq + 1, RequestedAt: at}, RecordedAt: at}
+	if _, err := s.ledger.Record(t.Context(), change, listsync.Event{At: at.Add(time.Hour), State: tasks.Pending, Reason: "asked <again>", Who: "ada"}); err != nil {
 		t.Fatal(err)
 	}
 	poll(t, "the second entry", time.Minute, says(text, "2026-03-01T12:00:00Z  pending            asked <again>  (ada)\n"))
@@ -125,10 +125,10 @@ func TestLogsFollowADomainUntilCtrlC(t *testing.T) {
 
 func TestNewEntriesAreThoseAfterTheLastOneSeen(t *testing.T) {
 	t.Parallel()
-	entry := func(n int) applist.Event {
-		return applist.Event{At: at.Add(time.Duration(n)), Checks: []applist.Check{{Name: "a"}}}
+	entry := func(n int) listsync.Event {
+		return listsync.Event{At: at.Add(time.Duration(n)), Checks: []listsync.Check{{Name: "a"}}}
 	}
-	entries := func(from, to int) (all []applist.Event) {
+	entries := func(from, to int) (all []listsync.Event) {
 		for n := from; n < to; n++ {
 			all = append(all, entry(n))
 		}
@@ -136,7 +136,7 @@ func TestNewEntriesAreThoseAfterTheLastOneSeen(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name          string
-		seen, history []applist.Event
+		seen, history []listsync.Event
 		want          int
 	}{
 		{"nothing seen", nil, entries(0, 2), 2},

@@ -9,8 +9,8 @@ import (
 
 	"pilotsync/enqueue"
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 type verifyCmd struct {
@@ -126,7 +126,7 @@ func verifiable(views []ledger.View) ([]enqueue.Target, error) {
 // seenOf is what a verification came to.
 type seenOf struct {
 	view  ledger.View
-	event *applist.Event // of the verification; nil if the history has none any more
+	event *listsync.Event // of the verification; nil if the history has none any more
 }
 
 // wait looks at the ledger until every verification was made, and shows them.

@@ -10,7 +10,7 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 func TestADomainIsVerifiedAndItsHistorySaysByWhomAndWhatWasSeen(t *testing.T) {
@@ -81,12 +81,12 @@ func TestOnlyListedDomainsAreVerified(t *testing.T) {
 	env, mini := onRedis(t)
 	s := newShelf(t, mini.Addr())
 	for app, domain := range map[string]string{"app1": "done.example.com", "app2": "done.example.com", "app3": "other.example.com"} {
-		s.settle(app, applist.Record{Domain: domain, State: tasks.Done, Wanted: true})
+		s.settle(app, listsync.Record{Domain: domain, State: tasks.Done, Wanted: true})
 	}
-	s.settle("app1", applist.Record{Domain: "bad.example.com", State: tasks.Rejected, Reason: "taken elsewhere"})
-	s.settle("app1", applist.Record{Domain: "*.wild.example.com", State: tasks.DoneWithoutSSL, Wanted: true})
-	s.settle("app4", applist.Record{Domain: "moved.example.com", State: tasks.Removed})
-	s.settle("app5", applist.Record{Domain: "moved.example.com", State: tasks.Failed, Wanted: true})
+	s.settle("app1", listsync.Record{Domain: "bad.example.com", State: tasks.Rejected, Reason: "taken elsewhere"})
+	s.settle("app1", listsync.Record{Domain: "*.wild.example.com", State: tasks.DoneWithoutSSL, Wanted: true})
+	s.settle("app4", listsync.Record{Domain: "moved.example.com", State: tasks.Removed})
+	s.settle("app5", listsync.Record{Domain: "moved.example.com", State: tasks.Failed, Wanted: true})
 	s.record("app1", "new.example.com")
 	for _, test := range []struct {
 		args string
@@ -130,7 +130,7 @@ func TestOnlyListedDomainsAreVerified(t *testing.T) {
 func TestWaitingForAVerificationThatNobodyMakesEnds(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
-	newShelf(t, mini.Addr()).settle("app1", applist.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
+	newShelf(t, mini.Addr()).settle("app1", listsync.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
 	got := command(t, env, "", "verify", "done.example.com", "--wait", "--timeout=10ms")
 	if got.code != exitFailed || !strings.Contains(got.err, "the time is up (--timeout 10ms); 0 of 1 ended\n  for a worker to verify: done.example.com\n") ||
 		!strings.HasSuffix(got.err, "To look again:\n  pilotsync logs done.example.com\nWhether a worker is alive:\n  pilotsync doctor\n") {

@@ -7,8 +7,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/sirupsen/logrus"
 
+	"pilotsync/internal/dashboard"
 	"pilotsync/internal/redisurl"
-	"pilotsync/internal/web"
 	"pilotsync/worker"
 )
 
@@ -76,7 +76,7 @@ type webSetup struct {
 	logSetup
 	redis redis.UniversalClient
 	shown string // its URL, as it may be shown
-	web   web.Config
+	web   dashboard.Config
 	lists *remoteLists // nil without an account
 	// keyFiles are those that keys and passwords were read from.
 	keyFiles []string

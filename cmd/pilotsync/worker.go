@@ -7,7 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"pilotsync/internal/web"
+	"pilotsync/internal/dashboard"
 	"pilotsync/worker"
 )
 
@@ -63,7 +63,7 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 		return usageError{err}
 	}
 	defer lists.close()
-	page, err := set.pageSetup.open(ctx, web.Config{
+	page, err := set.pageSetup.open(ctx, dashboard.Config{
 		Redis: set.Worker.Redis, Remote: lists, Metrics: worker.MetricsHandler(registry, log),
 	}, true, log)
 	if err != nil {

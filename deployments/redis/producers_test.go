@@ -12,8 +12,8 @@ import (
 
 	"pilotsync/enqueue"
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 func TestNobodyGetsInWithoutAPasswordOfTheirOwn(t *testing.T) {
@@ -64,8 +64,8 @@ func TestThePHPLibraryMayEnqueueAndAskForAStateAsPHP(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t)
 	// As a worker would: so that there is a state to be asked for.
-	change := applist.Pending{Change: tasks.Change{AppID: "app1", Domain: "known.example.com", Seq: 1}}
-	if _, err := ledger.New(g.as("worker")).Record(t.Context(), change, applist.Event{}); err != nil {
+	change := listsync.Pending{Change: tasks.Change{AppID: "app1", Domain: "known.example.com", Seq: 1}}
+	if _, err := ledger.New(g.as("worker")).Record(t.Context(), change, listsync.Event{}); err != nil {
 		t.Fatal(err)
 	}
 	var receipts []struct {

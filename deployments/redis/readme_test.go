@@ -9,7 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"pilotsync/internal/redistest"
+	"pilotsync/test/redistest"
 )
 
 // printed is the command in README.md that writes the configuration of an instance.

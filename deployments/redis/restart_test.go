@@ -8,7 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"pilotsync/internal/redistest"
+	"pilotsync/test/redistest"
 )
 
 // defaultUser is the first line of both ACL files. Redis replays its append-only file

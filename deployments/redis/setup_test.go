@@ -6,8 +6,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
-	"pilotsync/internal/redistest"
 	"pilotsync/internal/redisurl"
+	"pilotsync/test/redistest"
 )
 
 func TestMain(m *testing.M) {

@@ -19,13 +19,13 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/dashboard"
 	"pilotsync/internal/simulator"
-	"pilotsync/internal/web"
 	"pilotsync/tasks"
 	"pilotsync/worker"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 // log is a worker's, kept and shown with the test.
@@ -209,7 +209,7 @@ func runWorker(t *testing.T, rdb redis.UniversalClient, sim *simulator.Simulator
 	w, err := worker.New(worker.Config{
 		Redis: rdb, APIURL: sim.APIURL(), APIRate: 100, // with a limit, since its keys are its own
 		Accounts:    []worker.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1", "app2"}}},
-		Rules:       applist.Rules{WWW: tasks.WWWAlways},
+		Rules:       listsync.Rules{WWW: tasks.WWWAlways},
 		SSLDelays:   []time.Duration{time.Second, time.Second},
 		Check:       certcheck.Config{DNS: sim.DNSAddr(), Port: sim.TLSPort(), Roots: roots, AllowPrivate: true},
 		Concurrency: 16, Webhook: hook("/"), Webhooks: map[string]worker.Webhook{"app2": hook("/gone")}, Log: out,
@@ -232,9 +232,9 @@ func runWorker(t *testing.T, rdb redis.UniversalClient, sim *simulator.Simulator
 }
 
 // newPage is the page where everybody on the machine may act.
-func newPage(t *testing.T, rdb redis.UniversalClient, out *logrus.Logger) *web.Site {
+func newPage(t *testing.T, rdb redis.UniversalClient, out *logrus.Logger) *dashboard.Site {
 	t.Helper()
-	site, err := web.New(web.Config{Redis: rdb, Open: web.Act, Version: "test", Log: logrus.NewEntry(out),
+	site, err := dashboard.New(dashboard.Config{Redis: rdb, Open: dashboard.Act, Version: "test", Log: logrus.NewEntry(out),
 		Metrics: worker.MetricsHandler(worker.NewRegistry(rdb, "test"), out)})
 	if err != nil {
 		t.Fatal(err)

@@ -18,8 +18,8 @@ import (
 	"pilotsync/internal/serverpilot"
 	"pilotsync/tasks"
 	"pilotsync/worker"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 // want is an outcome, and a piece of its detail.
@@ -302,8 +302,8 @@ func TestWorkIsJudgedByWhatWaits(t *testing.T) {
 		"a queue is paused":       {judgeBacklog(queues{"lists": {Paused: true}}, nil, now), want{Failure, "paused: lists"}},
 		"an empty archive":        {judgeArchive(queues{"lists": {}}), want{OK, "no task"}},
 		"a full archive":          {judgeArchive(queues{"lists": {Archived: 2}, "events": {Archived: 1}}), want{Warning, "lists 2, events 1"}},
-		"a blocked app":           {judgeTrouble([]ledger.App{{ID: "app1", Trouble: &applist.Trouble{Blocked: true, Reason: "no card"}}})[0], want{Failure, "blocked until a person acts: no card"}},
-		"an app in trouble":       {judgeTrouble([]ledger.App{{ID: "app1", Trouble: &applist.Trouble{Reason: "500"}}})[0], want{Warning, "tried again: 500"}},
+		"a blocked app":           {judgeTrouble([]ledger.App{{ID: "app1", Trouble: &listsync.Trouble{Blocked: true, Reason: "no card"}}})[0], want{Failure, "blocked until a person acts: no card"}},
+		"an app in trouble":       {judgeTrouble([]ledger.App{{ID: "app1", Trouble: &listsync.Trouble{Reason: "500"}}})[0], want{Warning, "tried again: 500"}},
 		"apps in order":           {judgeTrouble([]ledger.App{{ID: "app1"}})[0], want{OK, "no app"}},
 		"an app that is served":   {judgeServed([]ledger.App{app}, accounts)[0], want{OK, "every app"}},
 		"an app nobody serves":    {judgeServed([]ledger.App{{ID: "app2", Pending: 3}}, accounts)[0], want{Warning, "3 changes wait"}},

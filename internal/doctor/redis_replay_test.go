@@ -9,8 +9,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"pilotsync/internal/redistest"
 	"pilotsync/internal/redisurl"
+	"pilotsync/test/redistest"
 )
 
 // before7 has ACL DRYRUN answered as Redis 6.2 answers it, which doesn't know it.

@@ -11,11 +11,11 @@ import (
 
 	"pilotsync/internal/serverpilot"
 	"pilotsync/worker"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // roomWarning is the number of names from which a list counts as nearly full.
-const roomWarning = applist.Limit - 20
+const roomWarning = listsync.Limit - 20
 
 // checkAccounts reads every app of every account. answers tells once whether Redis
 // is there to keep to the accounts' rate.
@@ -170,10 +170,10 @@ func judgeApp(app serverpilot.App) Result {
 }
 
 func judgeRoom(names int) Result {
-	detail := fmt.Sprintf("%d of %d names are on its list", names, applist.Limit)
+	detail := fmt.Sprintf("%d of %d names are on its list", names, listsync.Limit)
 	const remedy = "Take names off that aren't needed, set PILOTSYNC_WWW=main_only or never, or move sites to another app."
 	switch {
-	case names >= applist.Limit:
+	case names >= listsync.Limit:
 		return failure(CheckRoom, detail+": no domain can be added", remedy)
 	case names >= roomWarning:
 		return warning(CheckRoom, detail, remedy)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"pilotsync/internal/redistest"
+	"pilotsync/test/redistest"
 )
 
 // opened is a client of a URL, as each command and worker opens it.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"pilotsync/internal/redistest"
+	"pilotsync/test/redistest"
 )
 
 func tlsOf(t *testing.T, url string) *tls.Config {

@@ -20,7 +20,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"pilotsync/internal/freeport"
+	"pilotsync/test/freeport"
 )
 
 // now is the time of all tests.

@@ -4,14 +4,14 @@ import (
 	"context"
 	"testing"
 
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 func TestWhatAWriteClaimedStaysClaimedUntilACommit(t *testing.T) {
 	t.Parallel()
 	begin := func(claim ...string) func(context.Context, *Ledger) string {
 		return func(ctx context.Context, l *Ledger) string {
-			return outcome("begun", l.BeginWrite(ctx, mine, applist.Writing{Claim: claim}))
+			return outcome("begun", l.BeginWrite(ctx, mine, listsync.Writing{Claim: claim}))
 		}
 	}
 	after := func(claim string) state {

@@ -6,10 +6,10 @@ import (
 	"testing"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
-func committing(c applist.Commit) func(context.Context, *Ledger) string {
+func committing(c listsync.Commit) func(context.Context, *Ledger) string {
 	return func(ctx context.Context, l *Ledger) string {
 		c := c // two backends run a case at once
 		c.Who = "worker"
@@ -19,17 +19,17 @@ func committing(c applist.Commit) func(context.Context, *Ledger) string {
 }
 
 // line is what a commit puts into the history.
-func line(r applist.Record, text string) string {
-	return encode(applist.Event{At: r.UpdatedAt, State: r.State, Reason: text, Who: "worker"})
+func line(r listsync.Record, text string) string {
+	return encode(listsync.Event{At: r.UpdatedAt, State: r.State, Reason: text, Who: "worker"})
 }
 
 func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
 	t.Parallel()
 	const a, b, c = "a.example.com", "b.example.com", "c.example.com"
 	listed, gone := record(a, first), ended(a, first+1)
-	planned := func(r applist.Record, version string) applist.Outcome {
+	planned := func(r listsync.Record, version string) listsync.Outcome {
 		r.Version = version
-		return applist.Outcome{Record: r, Event: "done"}
+		return listsync.Outcome{Record: r, Event: "done"}
 	}
 	again := listed
 	again.Seq, again.Reason = first+1, "asked again"
@@ -38,7 +38,7 @@ func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
 	verified.State, verified.Attempt, verified.NextAt = tasks.Done, 1, nil
 
 	fresh := state{"sync": leased(nil), "seqs": hash{a: number(first)}, "pending": hash{a: encode(change(a, first))}, "since": hash{a: number(first)}}
-	known := func(pending applist.Pending, holds applist.Record) state {
+	known := func(pending listsync.Pending, holds listsync.Record) state {
 		s := state{"sync": leased(nil), "seqs": hash{a: number(pending.Seq)}, "pending": hash{a: encode(pending)},
 			"domains": hash{a: encode(holds)}, "due": zset{a: nextMs}}
 		if !pending.Remove {
@@ -49,60 +49,60 @@ func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
 	runScripts(t, []script{
 		{
 			name:   "a new domain gets its record, its due time and a line of history",
-			before: fresh, do: committing(applist.Commit{Outcomes: []applist.Outcome{planned(listed, "")}}), want: "stale []",
+			before: fresh, do: committing(listsync.Commit{Outcomes: []listsync.Outcome{planned(listed, "")}}), want: "stale []",
 			after: state{"sync": leased(nil), "seqs": hash{a: number(first)}, "since": hash{a: number(first)},
 				"domains": hash{a: encode(listed)}, "due": zset{a: nextMs}, "log:" + a: lines{line(listed, "done")}},
 		},
 		{
 			name:   "what a worker of 0.1.0 noted of unknown domains goes",
-			before: state{"sync": leased(nil), "strangers": set{b}}, do: committing(applist.Commit{}), want: "stale []",
+			before: state{"sync": leased(nil), "strangers": set{b}}, do: committing(listsync.Commit{}), want: "stale []",
 			after: state{"sync": leased(nil)},
 		},
 		{
 			name:   "a removed domain is not due any more and has no since",
 			before: known(removal(a, first+1), listed),
-			do:     committing(applist.Commit{Outcomes: []applist.Outcome{planned(gone, encode(listed))}}), want: "stale []",
+			do:     committing(listsync.Commit{Outcomes: []listsync.Outcome{planned(gone, encode(listed))}}), want: "stale []",
 			after: state{"sync": leased(nil), "seqs": hash{a: number(first + 1)}, "domains": hash{a: encode(gone)}, "log:" + a: lines{line(gone, "done")}},
 		},
 		{
 			name:   "a rejected addition loses its since",
 			before: fresh,
-			do: committing(applist.Commit{Outcomes: []applist.Outcome{planned(
-				applist.Record{Domain: a, Seq: first, State: tasks.Rejected}, "")}}), want: "stale []",
+			do: committing(listsync.Commit{Outcomes: []listsync.Outcome{planned(
+				listsync.Record{Domain: a, Seq: first, State: tasks.Rejected}, "")}}), want: "stale []",
 			after: state{"sync": leased(nil), "seqs": hash{a: number(first)},
-				"domains":  hash{a: encode(applist.Record{Domain: a, Seq: first, State: tasks.Rejected})},
-				"log:" + a: lines{line(applist.Record{State: tasks.Rejected}, "done")}},
+				"domains":  hash{a: encode(listsync.Record{Domain: a, Seq: first, State: tasks.Rejected})},
+				"log:" + a: lines{line(listsync.Record{State: tasks.Rejected}, "done")}},
 		},
 		{
 			name:   "a record that a verification changed meanwhile stays, and so does the change",
 			before: known(change(a, first+1), verified),
-			do:     committing(applist.Commit{Outcomes: []applist.Outcome{planned(again, encode(listed))}}), want: "stale [a.example.com]",
+			do:     committing(listsync.Commit{Outcomes: []listsync.Outcome{planned(again, encode(listed))}}), want: "stale [a.example.com]",
 		},
 		{
 			name:   "a domain with a newer change stays as it is, and so does the change",
 			before: known(removal(a, first+2), listed),
-			do:     committing(applist.Commit{Outcomes: []applist.Outcome{planned(again, encode(listed))}}), want: "stale [a.example.com]",
+			do:     committing(listsync.Commit{Outcomes: []listsync.Outcome{planned(again, encode(listed))}}), want: "stale [a.example.com]",
 		},
 		{
 			name:   "a new domain with a newer change stays as it is",
 			before: state{"sync": leased(nil), "seqs": hash{a: number(first + 1)}, "pending": hash{a: encode(removal(a, first+1))}},
-			do:     committing(applist.Commit{Outcomes: []applist.Outcome{planned(listed, "")}}), want: "stale [a.example.com]",
+			do:     committing(listsync.Commit{Outcomes: []listsync.Outcome{planned(listed, "")}}), want: "stale [a.example.com]",
 		},
 		{
 			name:   "a record that appeared meanwhile stays",
 			before: known(change(a, first), listed),
-			do:     committing(applist.Commit{Outcomes: []applist.Outcome{planned(listed, "")}}), want: "stale [a.example.com]",
+			do:     committing(listsync.Commit{Outcomes: []listsync.Outcome{planned(listed, "")}}), want: "stale [a.example.com]",
 		},
 		{
 			name:   "a record that vanished meanwhile isn't made up",
 			before: fresh,
-			do:     committing(applist.Commit{Outcomes: []applist.Outcome{planned(listed, encode(listed))}}), want: "stale [a.example.com]",
+			do:     committing(listsync.Commit{Outcomes: []listsync.Outcome{planned(listed, encode(listed))}}), want: "stale [a.example.com]",
 		},
 		{
 			name: "one stale domain doesn't hold up the others",
 			before: state{"sync": leased(nil), "seqs": hash{a: number(first + 1), b: number(first)},
 				"pending": hash{a: encode(removal(a, first+1)), b: encode(change(b, first))}, "since": hash{b: number(first)}},
-			do: committing(applist.Commit{Outcomes: []applist.Outcome{planned(listed, ""), planned(record(b, first), "")}}), want: "stale [a.example.com]",
+			do: committing(listsync.Commit{Outcomes: []listsync.Outcome{planned(listed, ""), planned(record(b, first), "")}}), want: "stale [a.example.com]",
 			after: state{"sync": leased(nil), "seqs": hash{a: number(first + 1), b: number(first)},
 				"pending": hash{a: encode(removal(a, first+1))}, "since": hash{b: number(first)},
 				"domains": hash{b: encode(record(b, first))}, "due": zset{b: nextMs}, "log:" + b: lines{line(record(b, first), "done")}},
@@ -110,33 +110,33 @@ func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
 		{
 			name:   "names become ours and stop to be",
 			before: state{"sync": leased(nil), "ours": set{a, "www." + a}},
-			do:     committing(applist.Commit{Own: []string{b, "www." + b}, Disown: []string{"www." + a, "never.example.com"}}), want: "stale []",
+			do:     committing(listsync.Commit{Own: []string{b, "www." + b}, Disown: []string{"www." + a, "never.example.com"}}), want: "stale []",
 			after: state{"sync": leased(nil), "ours": set{a, b, "www." + b}},
 		},
 		{
 			name: "what was in flight and the trouble are over",
 			before: state{"sync": leased(hash{"landing": "+20s", "claim": `["x"]`, "fails": "3", "trouble": "away", "blocked": "1",
 				"trouble_since": number(start.UnixMilli())})},
-			do: committing(applist.Commit{}), want: "stale []",
+			do: committing(listsync.Commit{}), want: "stale []",
 			after: state{"sync": leased(nil)},
 		},
 		{
 			name:   "that it goes on for a blocked app is told",
 			before: state{"sync": leased(hash{"fails": "3", "trouble": "no card", "blocked": "1", "trouble_since": "1", "alarm": "1"})},
-			do:     committing(applist.Commit{}), want: "stale []",
+			do:     committing(listsync.Commit{}), want: "stale []",
 			after: state{"sync": leased(nil), "told": str("+0s"), "outbox": lines{"+0s " + recoveredEvent(testApp)}},
 		},
 		{
 			name:   "a trouble that was not told isn't told to be over",
 			before: state{"sync": leased(hash{"fails": "3", "trouble": "not served", "blocked": "1", "trouble_since": "1"})},
-			do:     committing(applist.Commit{}), want: "stale []",
+			do:     committing(listsync.Commit{}), want: "stale []",
 			after: state{"sync": leased(nil)},
 		},
 		{
 			name: "what is told is told of what was committed, in its order, after what was told before, by a clock that stood still or ran back",
 			before: state{"sync": leased(nil), "seqs": hash{a: number(first), b: number(first), c: number(first + 1)},
 				"told": str("+60s"), "outbox": lines{"+60s {}"}},
-			do: committing(applist.Commit{Outcomes: []applist.Outcome{
+			do: committing(listsync.Commit{Outcomes: []listsync.Outcome{
 				{Record: ended(a, first), Told: true}, {Record: ended(b, first)}, {Record: ended(c, first), Told: true}}}),
 			want: "stale [c.example.com]",
 			after: state{"sync": leased(nil), "seqs": hash{a: number(first), b: number(first), c: number(first + 1)},
@@ -148,19 +148,19 @@ func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
 			name: "a stale holder commits nothing at all",
 			before: state{"sync": leased(hash{"token": "theirs", "landing": "+20s", "claim": `["x"]`, "fails": "3"}), "ours": set{a},
 				"seqs": hash{a: number(first)}, "pending": hash{a: encode(change(a, first))}},
-			do:   committing(applist.Commit{Own: []string{b}, Disown: []string{a}, Outcomes: []applist.Outcome{planned(listed, "")}}),
-			want: applist.ErrLost.Error(),
+			do:   committing(listsync.Commit{Own: []string{b}, Disown: []string{a}, Outcomes: []listsync.Outcome{planned(listed, "")}}),
+			want: listsync.ErrLost.Error(),
 		},
 		{
 			name:   "a holder that gave its lease back commits nothing at all",
 			before: state{"sync": hash{"awake": "1", "wake": "1"}, "seqs": hash{a: number(first)}, "pending": hash{a: encode(change(a, first))}},
-			do:     committing(applist.Commit{Own: []string{b}, Outcomes: []applist.Outcome{planned(listed, "")}}),
-			want:   applist.ErrLost.Error(),
+			do:     committing(listsync.Commit{Own: []string{b}, Outcomes: []listsync.Outcome{planned(listed, "")}}),
+			want:   listsync.ErrLost.Error(),
 		},
 		{
 			name: "in an emptied Redis nothing is committed", before: state{},
-			do:   committing(applist.Commit{Own: []string{b}, Outcomes: []applist.Outcome{planned(listed, "")}}),
-			want: applist.ErrLost.Error(),
+			do:   committing(listsync.Commit{Own: []string{b}, Outcomes: []listsync.Outcome{planned(listed, "")}}),
+			want: listsync.ErrLost.Error(),
 		},
 	})
 }
@@ -174,8 +174,8 @@ func TestAVerificationReplacesOnlyTheRecordItChecked(t *testing.T) {
 	done.State, done.Attempt, done.NextAt = tasks.Done, 1, nil
 	later := start.Add(2 * 60e9)
 	next.Attempt, next.NextAt = 1, &later
-	fact := applist.Event{At: start, State: tasks.Done, Reason: "works", Attempt: 1, Who: "worker"}
-	verify := func(is applist.Record, e applist.Event) func(context.Context, *Ledger) string {
+	fact := listsync.Event{At: start, State: tasks.Done, Reason: "works", Attempt: 1, Who: "worker"}
+	verify := func(is listsync.Record, e listsync.Event) func(context.Context, *Ledger) string {
 		return func(ctx context.Context, l *Ledger) string {
 			ok, err := l.Verified(ctx, testApp, was, is, e)
 			return outcome(fmt.Sprint(ok), err)
@@ -188,7 +188,7 @@ func TestAVerificationReplacesOnlyTheRecordItChecked(t *testing.T) {
 				"told": str("+0s"), "outbox": lines{"+0s " + stateEvent(testApp, done)}}},
 		{name: "another attempt is due later", before: before, do: verify(next, fact), want: "true",
 			after: state{"domains": hash{a: encode(next)}, "due": zset{a: float64(later.UnixMilli())}, "log:" + a: lines{encode(fact), "older"}}},
-		{name: "without an event the history stays", before: before, do: verify(next, applist.Event{}), want: "true",
+		{name: "without an event the history stays", before: before, do: verify(next, listsync.Event{}), want: "true",
 			after: state{"domains": hash{a: encode(next)}, "due": zset{a: float64(later.UnixMilli())}, "log:" + a: lines{"older"}}},
 		{name: "a record that is another by now stays", before: state{"domains": hash{a: encode(ended(a, first+1))}}, do: verify(done, fact), want: "false"},
 		{name: "in an emptied Redis no record comes back", before: state{}, do: verify(done, fact), want: "false"},

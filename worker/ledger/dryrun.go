@@ -10,7 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // DryRun is what the last dry run of an app found. No sync has committed since.
@@ -19,8 +19,8 @@ type DryRun struct {
 	Added, Removed int // names that a sync would have changed on the list
 }
 
-// Preview implements [applist.Ledger].
-func (l *Ledger) Preview(ctx context.Context, lease applist.Lease, p applist.Preview) (bool, error) {
+// Preview implements [listsync.Ledger].
+func (l *Ledger) Preview(ctx context.Context, lease listsync.Lease, p listsync.Preview) (bool, error) {
 	keys := []string{key(lease.App, "sync"), key(lease.App, "pending"), key(lease.App, "shown"), key(lease.App, "told"), key(lease.App, "outbox")}
 	args := []any{lease.Token, p.Listed, fmt.Sprintf("%d %d", len(p.Added), len(p.Removed)), readableEvent(lease.App)}
 	for _, change := range p.Changes {
@@ -34,7 +34,7 @@ func (l *Ledger) Preview(ctx context.Context, lease applist.Lease, p applist.Pre
 	case err != nil:
 		return false, err
 	case reply == "lost":
-		return false, applist.ErrLost
+		return false, listsync.ErrLost
 	default:
 		return reply == "released", nil
 	}
@@ -42,7 +42,7 @@ func (l *Ledger) Preview(ctx context.Context, lease applist.Lease, p applist.Pre
 
 // withPreview is the change as it was read, with its preview. Fields that a later
 // program put there stay.
-func withPreview(change applist.Pending) (string, error) {
+func withPreview(change listsync.Pending) (string, error) {
 	var fields map[string]any
 	reader := json.NewDecoder(strings.NewReader(change.Version))
 	reader.UseNumber()
@@ -53,8 +53,8 @@ func withPreview(change applist.Pending) (string, error) {
 	return encode(fields), nil
 }
 
-func decodePending(raw string) (applist.Pending, error) {
-	p := applist.Pending{Version: raw}
+func decodePending(raw string) (listsync.Pending, error) {
+	p := listsync.Pending{Version: raw}
 	err := json.Unmarshal([]byte(raw), &p)
 	return p, err
 }

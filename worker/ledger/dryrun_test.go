@@ -9,18 +9,18 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // previewed puts down what a dry run foretells of changes, and takes the mark of it
 // away, whose time differs, and says it in words.
-func previewed(changes ...applist.Pending) func(context.Context, *Ledger) string {
+func previewed(changes ...listsync.Pending) func(context.Context, *Ledger) string {
 	return func(ctx context.Context, l *Ledger) string {
 		changes := slices.Clone(changes)
 		for i := range changes {
 			changes[i].Version, changes[i].Preview = encode(changes[i]), "would be put on the list"
 		}
-		released, err := l.Preview(ctx, mine, applist.Preview{Listed: 4, Added: []string{"a.example.com"}, Changes: changes})
+		released, err := l.Preview(ctx, mine, listsync.Preview{Listed: 4, Added: []string{"a.example.com"}, Changes: changes})
 		said := outcome(fmt.Sprintf("released %t", released), err)
 		app, err := l.App(ctx, testApp)
 		if err != nil {
@@ -38,7 +38,7 @@ func TestADryRunNotesWhatItFoundAndGivesTheLeaseBack(t *testing.T) {
 	t.Parallel()
 	a := change("a.example.com", first)
 	b := change("b.example.com", first+1)
-	foretold := func(p applist.Pending, more string) string {
+	foretold := func(p listsync.Pending, more string) string {
 		// With its fields sorted, as Go writes a map.
 		s := fmt.Sprintf(`{"app_id":"app1","domain":"%s",%s"preview":"would be put on the list","recorded_at":"2026-03-01T12:00:00Z","remove":false,"requested_at":"2026-03-01T12:00:00Z","seq":%d,"v":1}`, p.Domain, more, p.Seq)
 		return s
@@ -64,7 +64,7 @@ func TestADryRunNotesWhatItFoundAndGivesTheLeaseBack(t *testing.T) {
 			before: state{"sync": leased(hash{"fails": "2", "trouble": "no card", "blocked": "1", "trouble_since": "1", "alarm": "1"})}, do: previewed(), want: "released true" + done,
 			after: state{"sync": hash{"wake": "1"}, "told": str("+0s"), "outbox": lines{"+0s " + readableEvent(testApp)}}},
 		{name: "a stale holder notes nothing", before: state{"sync": leased(hash{"token": "theirs"}), "pending": hash{a.Domain: encode(a)}},
-			do: previewed(a), want: applist.ErrLost.Error()},
+			do: previewed(a), want: listsync.ErrLost.Error()},
 		{name: "fields that a later program put there stay", before: state{"sync": leased(nil), "pending": hash{a.Domain: later}},
 			do: func(ctx context.Context, l *Ledger) string {
 				s, err := l.Snapshot(ctx, testApp)
@@ -73,7 +73,7 @@ func TestADryRunNotesWhatItFoundAndGivesTheLeaseBack(t *testing.T) {
 				}
 				read := s.Pending[a.Domain]
 				read.Preview = "would be put on the list"
-				_, err = l.Preview(ctx, mine, applist.Preview{Changes: []applist.Pending{read}})
+				_, err = l.Preview(ctx, mine, listsync.Preview{Changes: []listsync.Pending{read}})
 				l.rdb.HDel(ctx, key(testApp, "sync"), "dry_run")
 				return outcome("done", err)
 			}, want: "done",
@@ -90,7 +90,7 @@ func TestAPreviewIsTheReasonOfWhatWaitsUntilTheNextCommit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := applist.Preview{}
+	p := listsync.Preview{}
 	for _, c := range s.Pending {
 		c.Preview = "would be " + c.Domain
 		p.Changes = append(p.Changes, c)
@@ -131,7 +131,7 @@ func TestAPreviewIsTheReasonOfWhatWaitsUntilTheNextCommit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Commit(ctx, lease, applist.Commit{}); err != nil {
+	if _, err := l.Commit(ctx, lease, listsync.Commit{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := dry(); len(got) != 0 {

@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // TestWhatReadersFindIsWhatTheLedgerHolds makes random changes of some apps and
@@ -58,7 +58,7 @@ func (s step) take(r *rapid.T, l *Ledger, seq int64) {
 		if s.what == "late" {
 			seq = first - 10 // superseded by any other
 		}
-		c := applist.Pending{Change: tasks.Change{AppID: s.app, Domain: s.domain, Seq: seq, RequestedAt: start}, Remove: s.what == "remove", RecordedAt: start}
+		c := listsync.Pending{Change: tasks.Change{AppID: s.app, Domain: s.domain, Seq: seq, RequestedAt: start}, Remove: s.what == "remove", RecordedAt: start}
 		_, err := l.Record(ctx, c, event(s.what))
 		fail(err)
 	case "sync": // that settles what waits of the app
@@ -69,13 +69,13 @@ func (s step) take(r *rapid.T, l *Ledger, seq int64) {
 		fail(err)
 		snapshot, err := l.Snapshot(ctx, s.app)
 		fail(err)
-		c := applist.Commit{Listed: len(snapshot.Records), Who: "w1"}
+		c := listsync.Commit{Listed: len(snapshot.Records), Who: "w1"}
 		for domain, change := range snapshot.Pending {
 			record := snapshot.Records[domain]
 			record.Domain, record.Seq, record.State, record.Certificate = domain, change.Seq, s.state, nil
-			c.Outcomes = append(c.Outcomes, applist.Outcome{Record: record, Event: "settled"})
+			c.Outcomes = append(c.Outcomes, listsync.Outcome{Record: record, Event: "settled"})
 		}
-		fail(l.BeginWrite(ctx, lease, applist.Writing{Added: []string{s.domain}, Size: 7, Who: "w1"}))
+		fail(l.BeginWrite(ctx, lease, listsync.Writing{Added: []string{s.domain}, Size: 7, Who: "w1"}))
 		_, err = l.Commit(ctx, lease, c)
 		fail(err)
 		_, err = l.Release(ctx, lease)
@@ -87,8 +87,8 @@ func (s step) take(r *rapid.T, l *Ledger, seq int64) {
 			return
 		}
 		is := v.Record
-		is.State, is.Certificate = s.state, &applist.Cert{Issuer: "CA", NotAfter: start.Add(time.Duration(seq-first) * time.Hour)}
-		_, err = l.Verified(ctx, s.app, v.Record, is, applist.Event{At: start, State: is.State})
+		is.State, is.Certificate = s.state, &listsync.Cert{Issuer: "CA", NotAfter: start.Add(time.Duration(seq-first) * time.Hour)}
+		_, err = l.Verified(ctx, s.app, v.Record, is, listsync.Event{At: start, State: is.State})
 		fail(err)
 	}
 }
@@ -185,9 +185,9 @@ func TestWritesTellWhatEachChangedAndHowItEnded(t *testing.T) {
 			if _, err := l.Wake(ctx, testApp); err != nil {
 				t.Fatal(err)
 			}
-			write := func(lease applist.Lease, added string) {
+			write := func(lease listsync.Lease, added string) {
 				t.Helper()
-				w := applist.Writing{Added: []string{added}, Removed: []string{"gone.example.com"}, Size: 3, Who: "w1"}
+				w := listsync.Writing{Added: []string{added}, Removed: []string{"gone.example.com"}, Size: 3, Who: "w1"}
 				if err := l.BeginWrite(ctx, lease, w); err != nil {
 					t.Fatal(err)
 				}
@@ -213,7 +213,7 @@ func TestWritesTellWhatEachChangedAndHowItEnded(t *testing.T) {
 			check("before any write")
 			write(lease, "a")
 			check("under way", "0 writing +a -gone.example.com 3 w1")
-			if _, err := l.Commit(ctx, lease, applist.Commit{Listed: 3}); err != nil {
+			if _, err := l.Commit(ctx, lease, listsync.Commit{Listed: 3}); err != nil {
 				t.Fatal(err)
 			}
 			check("committed", "1 written +a -gone.example.com 3 w1")
@@ -222,7 +222,7 @@ func TestWritesTellWhatEachChangedAndHowItEnded(t *testing.T) {
 				t.Fatal(err)
 			}
 			check("refused", "2 failed +b -gone.example.com 3 w1", "1 written +a -gone.example.com 3 w1")
-			if err := l.BeginWrite(ctx, lease, applist.Writing{}); err != nil { // one that changes nothing
+			if err := l.BeginWrite(ctx, lease, listsync.Writing{}); err != nil { // one that changes nothing
 				t.Fatal(err)
 			}
 			check("without a change", "2 failed +b -gone.example.com 3 w1", "1 written +a -gone.example.com 3 w1")
@@ -235,7 +235,7 @@ func TestWritesTellWhatEachChangedAndHowItEnded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := l.Commit(ctx, next, applist.Commit{Listed: 3}); err != nil {
+			if _, err := l.Commit(ctx, next, listsync.Commit{Listed: 3}); err != nil {
 				t.Fatal(err)
 			}
 			check("its worker died", "3 unknown +c -gone.example.com 3 w1", "2 failed +b -gone.example.com 3 w1", "1 written +a -gone.example.com 3 w1")

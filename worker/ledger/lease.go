@@ -9,19 +9,19 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
-// Take implements [applist.Ledger].
-func (l *Ledger) Take(ctx context.Context, app string) (applist.Lease, error) {
-	lease := applist.Lease{App: app, Token: rand.Text()}
-	reply, err := l.take.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "shown")}, lease.Token, applist.LeaseTTL.Milliseconds()).StringSlice()
+// Take implements [listsync.Ledger].
+func (l *Ledger) Take(ctx context.Context, app string) (listsync.Lease, error) {
+	lease := listsync.Lease{App: app, Token: rand.Text()}
+	reply, err := l.take.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "shown")}, lease.Token, listsync.LeaseTTL.Milliseconds()).StringSlice()
 	if err != nil {
-		return applist.Lease{}, fmt.Errorf("take the lease of app %s: %w", app, err)
+		return listsync.Lease{}, fmt.Errorf("take the lease of app %s: %w", app, err)
 	}
 	ms, err := strconv.ParseInt(reply[1], 10, 64)
 	if err != nil {
-		return applist.Lease{}, fmt.Errorf("take the lease of app %s: %w", app, err)
+		return listsync.Lease{}, fmt.Errorf("take the lease of app %s: %w", app, err)
 	}
 	span := time.Duration(ms) * time.Millisecond
 	switch reply[0] {
@@ -29,56 +29,56 @@ func (l *Ledger) Take(ctx context.Context, app string) (applist.Lease, error) {
 		lease.Rested = span
 		return lease, nil
 	case "idle":
-		return applist.Lease{}, &applist.NotTaken{Idle: true}
+		return listsync.Lease{}, &listsync.NotTaken{Idle: true}
 	case "busy":
-		return applist.Lease{}, &applist.NotTaken{Busy: true}
+		return listsync.Lease{}, &listsync.NotTaken{Busy: true}
 	case "paused":
-		return applist.Lease{}, &applist.NotTaken{Paused: true}
+		return listsync.Lease{}, &listsync.NotTaken{Paused: true}
 	}
-	return applist.Lease{}, &applist.NotTaken{Wait: span}
+	return listsync.Lease{}, &listsync.NotTaken{Wait: span}
 }
 
-// Renew implements [applist.Ledger].
-func (l *Ledger) Renew(ctx context.Context, lease applist.Lease) error {
-	n, err := l.renew.Run(ctx, l.rdb, []string{key(lease.App, "sync")}, lease.Token, applist.LeaseTTL.Milliseconds()).Int()
+// Renew implements [listsync.Ledger].
+func (l *Ledger) Renew(ctx context.Context, lease listsync.Lease) error {
+	n, err := l.renew.Run(ctx, l.rdb, []string{key(lease.App, "sync")}, lease.Token, listsync.LeaseTTL.Milliseconds()).Int()
 	if n == 2 {
-		return &applist.NotTaken{Paused: true}
+		return &listsync.NotTaken{Paused: true}
 	}
 	return held(n, err)
 }
 
-// BeginWrite implements [applist.Ledger].
-func (l *Ledger) BeginWrite(ctx context.Context, lease applist.Lease, w applist.Writing) error {
+// BeginWrite implements [listsync.Ledger].
+func (l *Ledger) BeginWrite(ctx context.Context, lease listsync.Lease, w listsync.Writing) error {
 	changes := ""
 	if len(w.Added)+len(w.Removed) > 0 {
 		changes = encode(written{Added: w.Added, Removed: w.Removed, Size: w.Size, Who: w.Who})
 	}
 	keys := []string{key(lease.App, "sync"), key(lease.App, "writes"), key(lease.App, "shown")}
 	return held(l.beginWrite.Run(ctx, l.rdb, keys, lease.Token,
-		applist.LeaseTTL.Milliseconds(), applist.LandingLimit.Milliseconds(), list(w.Claim), changes).Int())
+		listsync.LeaseTTL.Milliseconds(), listsync.LandingLimit.Milliseconds(), list(w.Claim), changes).Int())
 }
 
-// EndWrite implements [applist.Ledger].
-func (l *Ledger) EndWrite(ctx context.Context, lease applist.Lease) error {
+// EndWrite implements [listsync.Ledger].
+func (l *Ledger) EndWrite(ctx context.Context, lease listsync.Lease) error {
 	return held(l.endWrite.Run(ctx, l.rdb, []string{key(lease.App, "sync"), key(lease.App, "writes"), key(lease.App, "shown")}, lease.Token).Int())
 }
 
-// Release implements [applist.Ledger].
-func (l *Ledger) Release(ctx context.Context, lease applist.Lease) (bool, error) {
+// Release implements [listsync.Ledger].
+func (l *Ledger) Release(ctx context.Context, lease listsync.Lease) (bool, error) {
 	keys := []string{key(lease.App, "sync"), key(lease.App, "pending")}
 	switch reply, err := l.release.Run(ctx, l.rdb, keys, lease.Token).Text(); {
 	case err != nil:
 		return false, err
 	case reply == "lost":
-		return false, applist.ErrLost
+		return false, listsync.ErrLost
 	default:
 		return reply == "released", nil
 	}
 }
 
-// Abandon implements [applist.Ledger]. The first trouble that blocks the app is
+// Abandon implements [listsync.Ledger]. The first trouble that blocks the app is
 // told; those that follow aren't, until the next commit, which tells that it is over.
-func (l *Ledger) Abandon(ctx context.Context, lease applist.Lease, trouble *applist.Trouble) error {
+func (l *Ledger) Abandon(ctx context.Context, lease listsync.Lease, trouble *listsync.Trouble) error {
 	var told string
 	if trouble != nil && trouble.Blocked {
 		told = blockedEvent(lease.App, *trouble)
@@ -88,15 +88,15 @@ func (l *Ledger) Abandon(ctx context.Context, lease applist.Lease, trouble *appl
 
 // NoteTrouble counts a trouble of an app whose sync could not even begin, since
 // the caller doesn't serve it. It is not told: where to is for those to know who do.
-func (l *Ledger) NoteTrouble(ctx context.Context, app string, trouble applist.Trouble) error {
+func (l *Ledger) NoteTrouble(ctx context.Context, app string, trouble listsync.Trouble) error {
 	if _, err := runAbandon(ctx, l, app, "", &trouble, ""); err != nil {
 		return fmt.Errorf("note the trouble of app %s: %w", app, err)
 	}
 	return nil
 }
 
-func runAbandon(ctx context.Context, l *Ledger, app, token string, trouble *applist.Trouble, told string) (int, error) {
-	var t applist.Trouble
+func runAbandon(ctx context.Context, l *Ledger, app, token string, trouble *listsync.Trouble, told string) (int, error) {
+	var t listsync.Trouble
 	blocked := ""
 	if trouble != nil {
 		t = *trouble
@@ -108,14 +108,14 @@ func runAbandon(ctx context.Context, l *Ledger, app, token string, trouble *appl
 	return l.abandon.Run(ctx, l.rdb, keys, token, t.Reason, blocked, t.Since.UnixMilli(), told).Int()
 }
 
-// Commit implements [applist.Ledger].
-func (l *Ledger) Commit(ctx context.Context, lease applist.Lease, c applist.Commit) ([]string, error) {
+// Commit implements [listsync.Ledger].
+func (l *Ledger) Commit(ctx context.Context, lease listsync.Lease, c listsync.Commit) ([]string, error) {
 	app := lease.App
 	keys := []string{key(app, "sync"), key(app, "domains"), key(app, "pending"), key(app, "seqs"),
 		key(app, "since"), key(app, "ours"), key(app, "due"), key(app, "strangers"), key(app, "told"), key(app, "outbox"),
 		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "expiry"), key(app, "writes"), key(app, "shown"), key(app, "gone"), key(app, "watch")}
 	args := []any{lease.Token, EventsKept, len(c.Outcomes), list(c.Own), list(c.Disown), recoveredEvent(app), c.Listed,
-		list(c.Gone), list(c.Forget), applist.GoneFor.Milliseconds()}
+		list(c.Gone), list(c.Forget), listsync.GoneFor.Milliseconds()}
 	for _, o := range c.Outcomes {
 		r := o.Record
 		since := ""
@@ -126,7 +126,7 @@ func (l *Ledger) Commit(ctx context.Context, lease applist.Lease, c applist.Comm
 		if o.Told {
 			told = stateEvent(app, r)
 		}
-		event := applist.Event{At: r.UpdatedAt, State: r.State, Reason: o.Event, Who: c.Who}
+		event := listsync.Event{At: r.UpdatedAt, State: r.State, Reason: o.Event, Who: c.Who}
 		keys = append(keys, logKey(app, r.Domain))
 		args = append(args, r.Domain, r.Seq, r.Version, encode(r), since, due(r), encodeLine(app, r.Domain, event), told, string(r.State), expiry(r), watch(r))
 	}
@@ -135,7 +135,7 @@ func (l *Ledger) Commit(ctx context.Context, lease applist.Lease, c applist.Comm
 		return nil, err
 	}
 	if reply[0] == "lost" {
-		return nil, applist.ErrLost
+		return nil, listsync.ErrLost
 	}
 	return reply[1:], nil
 }
@@ -148,8 +148,8 @@ func list(names []string) string {
 	return encode(names)
 }
 
-// Snapshot implements [applist.Ledger]. It is taken in one transaction.
-func (l *Ledger) Snapshot(ctx context.Context, app string) (applist.Snapshot, error) {
+// Snapshot implements [listsync.Ledger]. It is taken in one transaction.
+func (l *Ledger) Snapshot(ctx context.Context, app string) (listsync.Snapshot, error) {
 	var domains, pending, since *redis.MapStringStringCmd
 	var ours *redis.StringSliceCmd
 	var gone *redis.ZSliceCmd
@@ -166,26 +166,26 @@ func (l *Ledger) Snapshot(ctx context.Context, app string) (applist.Snapshot, er
 		return nil
 	})
 	if err != nil && !missing(err) {
-		return applist.Snapshot{}, err
+		return listsync.Snapshot{}, err
 	}
-	s := applist.Snapshot{Ours: members(ours), Gone: map[string]bool{}, At: clock.Val().UTC()}
+	s := listsync.Snapshot{Ours: members(ours), Gone: map[string]bool{}, At: clock.Val().UTC()}
 	for _, z := range gone.Val() {
-		if clock.Val().UnixMilli()-int64(z.Score) < applist.GoneFor.Milliseconds() {
+		if clock.Val().UnixMilli()-int64(z.Score) < listsync.GoneFor.Milliseconds() {
 			s.Gone[z.Member.(string)] = true
 		}
 	}
 	if s.Records, err = decodeAll(app, "the record", domains.Val(), decodeRecord); err != nil {
-		return applist.Snapshot{}, err
+		return listsync.Snapshot{}, err
 	}
 	if s.Pending, err = decodeAll(app, "the pending change", pending.Val(), decodePending); err != nil {
-		return applist.Snapshot{}, err
+		return listsync.Snapshot{}, err
 	}
 	if s.Since, err = decodeAll(app, "the first addition", since.Val(), decodeNumber); err != nil {
-		return applist.Snapshot{}, err
+		return listsync.Snapshot{}, err
 	}
 	if raw := claim.Val(); raw != "" {
 		if s.Flight, err = decodeJSON[[]string](raw); err != nil {
-			return applist.Snapshot{}, fmt.Errorf("the write in flight of app %s in the ledger: %w", app, err)
+			return listsync.Snapshot{}, fmt.Errorf("the write in flight of app %s in the ledger: %w", app, err)
 		}
 	}
 	return s, nil

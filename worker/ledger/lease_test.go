@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 func taking(ctx context.Context, l *Ledger) string {
 	lease, err := l.Take(ctx, testApp)
-	var not *applist.NotTaken
+	var not *listsync.NotTaken
 	switch {
 	case errors.As(err, &not):
 		return fmt.Sprintf("idle %t, busy %t, wait %s", not.Idle, not.Busy, not.Wait.Round(5*time.Second))
@@ -79,10 +79,10 @@ func TestTakeCountsMilliseconds(t *testing.T) {
 		at    time.Duration
 		want  string
 	}{
-		{"the last millisecond of a lease is the holder's", -1, applist.LeaseTTL - time.Millisecond, "idle false, busy true, wait 0s"},
-		{"at its end the lease is free", -1, applist.LeaseTTL, "taken"},
-		{"a write renews the lease", 10 * time.Second, applist.LeaseTTL, "idle false, busy true, wait 0s"},
-		{"once a write has landed or is lost the lease is free", 10 * time.Second, 10*time.Second + applist.LandingLimit, "taken"},
+		{"the last millisecond of a lease is the holder's", -1, listsync.LeaseTTL - time.Millisecond, "idle false, busy true, wait 0s"},
+		{"at its end the lease is free", -1, listsync.LeaseTTL, "taken"},
+		{"a write renews the lease", 10 * time.Second, listsync.LeaseTTL, "idle false, busy true, wait 0s"},
+		{"once a write has landed or is lost the lease is free", 10 * time.Second, 10*time.Second + listsync.LandingLimit, "taken"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -96,7 +96,7 @@ func TestTakeCountsMilliseconds(t *testing.T) {
 			}
 			if c.begun >= 0 {
 				server.SetTime(start.Add(c.begun))
-				if err := l.BeginWrite(t.Context(), lease, applist.Writing{}); err != nil {
+				if err := l.BeginWrite(t.Context(), lease, listsync.Writing{}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -120,15 +120,15 @@ func TestAWriteOfUnknownOutcomeIsWaitedForExactly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.BeginWrite(ctx, lease, applist.Writing{}); err != nil {
+	if err := l.BeginWrite(ctx, lease, listsync.Writing{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Abandon(ctx, lease, nil); err != nil {
 		t.Fatal(err)
 	}
-	server.SetTime(start.Add(applist.LandingLimit - 7*time.Millisecond))
-	var not *applist.NotTaken
-	if _, err := l.Take(ctx, testApp); !errors.As(err, &not) || *not != (applist.NotTaken{Wait: 7 * time.Millisecond}) {
+	server.SetTime(start.Add(listsync.LandingLimit - 7*time.Millisecond))
+	var not *listsync.NotTaken
+	if _, err := l.Take(ctx, testApp); !errors.As(err, &not) || *not != (listsync.NotTaken{Wait: 7 * time.Millisecond}) {
 		t.Errorf("got %v, want a wait of 7 ms", err)
 	}
 }
@@ -138,7 +138,7 @@ func TestALeaseSaysHowLongItsAppHasRested(t *testing.T) {
 	t.Parallel()
 	l, server := still(t)
 	ctx := t.Context()
-	take := func(domain string, at time.Time) applist.Lease {
+	take := func(domain string, at time.Time) listsync.Lease {
 		t.Helper()
 		server.SetTime(at)
 		if _, err := l.Record(ctx, change(domain, first), event("asked")); err != nil {
@@ -154,7 +154,7 @@ func TestALeaseSaysHowLongItsAppHasRested(t *testing.T) {
 	if lease.Rested < 365*24*time.Hour {
 		t.Errorf("an app without a commit rested for %s, want years", lease.Rested)
 	}
-	if _, err := l.Commit(ctx, lease, applist.Commit{}); err != nil {
+	if _, err := l.Commit(ctx, lease, listsync.Commit{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Abandon(ctx, lease, nil); err != nil { // a change is left
@@ -170,12 +170,12 @@ func TestTheHolderAloneRenewsAndWrites(t *testing.T) {
 	renew := func(ctx context.Context, l *Ledger) string { return outcome("renewed", l.Renew(ctx, mine)) }
 	begin := func(claim ...string) func(context.Context, *Ledger) string {
 		return func(ctx context.Context, l *Ledger) string {
-			return outcome("begun", l.BeginWrite(ctx, mine, applist.Writing{Claim: claim}))
+			return outcome("begun", l.BeginWrite(ctx, mine, listsync.Writing{Claim: claim}))
 		}
 	}
 	end := func(ctx context.Context, l *Ledger) string { return outcome("ended", l.EndWrite(ctx, mine)) }
 	theirs := state{"sync": leased(hash{"token": "theirs", "landing": "+10s", "claim": `["x"]`})}
-	lost := applist.ErrLost.Error()
+	lost := listsync.ErrLost.Error()
 	runScripts(t, []script{
 		{name: "renewing moves the end of the lease", before: state{"sync": leased(nil)}, do: renew, want: "renewed",
 			after: state{"sync": leased(hash{"until": "+30s"})}},
@@ -213,22 +213,22 @@ func TestReleaseEndsASyncOnlyWhenNothingIsPending(t *testing.T) {
 		{name: "with a change pending nothing happens", before: state{"sync": leased(nil), "pending": waiting}, do: release, want: "released false"},
 		{name: "whoever woke the app meanwhile gets one more round, and only one", before: state{"sync": leased(hash{"wake": "4"})}, do: release, want: "released false",
 			after: state{"sync": leased(hash{"wake": "4", "taken": "4"})}},
-		{name: "another's lease is not given back", before: state{"sync": leased(hash{"token": "theirs"})}, do: release, want: applist.ErrLost.Error()},
+		{name: "another's lease is not given back", before: state{"sync": leased(hash{"token": "theirs"})}, do: release, want: listsync.ErrLost.Error()},
 		{name: "another's lease is not given back, whatever is pending",
-			before: state{"sync": leased(hash{"token": "theirs"}), "pending": waiting}, do: release, want: applist.ErrLost.Error()},
-		{name: "in an emptied Redis there is nothing to give back", before: state{}, do: release, want: applist.ErrLost.Error()},
+			before: state{"sync": leased(hash{"token": "theirs"}), "pending": waiting}, do: release, want: listsync.ErrLost.Error()},
+		{name: "in an emptied Redis there is nothing to give back", before: state{}, do: release, want: listsync.ErrLost.Error()},
 	})
 }
 
 func TestAbandonGivesTheLeaseBackAndKeepsTheWake(t *testing.T) {
 	t.Parallel()
-	abandon := func(trouble *applist.Trouble) func(context.Context, *Ledger) string {
+	abandon := func(trouble *listsync.Trouble) func(context.Context, *Ledger) string {
 		return func(ctx context.Context, l *Ledger) string {
 			return outcome("given back", l.Abandon(ctx, mine, trouble))
 		}
 	}
-	away := &applist.Trouble{Reason: "ServerPilot is away", Since: start}
-	unpaid := &applist.Trouble{Reason: "no card", Blocked: true, Since: start.Add(time.Hour)}
+	away := &listsync.Trouble{Reason: "ServerPilot is away", Since: start}
+	unpaid := &listsync.Trouble{Reason: "no card", Blocked: true, Since: start.Add(time.Hour)}
 	since := number(start.UnixMilli())
 	runScripts(t, []script{
 		{name: "without a trouble only the lease goes", before: state{"sync": leased(hash{"landing": "+20s", "claim": `["x"]`, "fails": "2"})},
@@ -249,8 +249,8 @@ func TestAbandonGivesTheLeaseBackAndKeepsTheWake(t *testing.T) {
 			before: state{"sync": leased(hash{"fails": "8", "trouble": "no card", "blocked": "1", "trouble_since": since})},
 			do:     abandon(away), want: "given back",
 			after: state{"sync": hash{"awake": "1", "wake": "1", "fails": "9", "trouble": "ServerPilot is away", "blocked": "", "trouble_since": since}}},
-		{name: "a stale holder says nothing", before: state{"sync": leased(hash{"token": "theirs"})}, do: abandon(away), want: applist.ErrLost.Error()},
-		{name: "in an emptied Redis nothing is said", before: state{}, do: abandon(away), want: applist.ErrLost.Error()},
+		{name: "a stale holder says nothing", before: state{"sync": leased(hash{"token": "theirs"})}, do: abandon(away), want: listsync.ErrLost.Error()},
+		{name: "in an emptied Redis nothing is said", before: state{}, do: abandon(away), want: listsync.ErrLost.Error()},
 		{name: "a trouble can be noted without a lease, beside another's", before: state{"sync": leased(hash{"token": "theirs"})},
 			do: func(ctx context.Context, l *Ledger) string {
 				return outcome("noted", l.NoteTrouble(ctx, testApp, *unpaid))

@@ -12,7 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // EventsKept is the number of events in a domain's history.
@@ -68,7 +68,7 @@ type Ledger struct {
 	release, preview, abandon, verified, wake, rewake, turn, announce, identify, lost *redis.Script
 }
 
-var _ applist.Ledger = (*Ledger)(nil)
+var _ listsync.Ledger = (*Ledger)(nil)
 
 // New returns the ledger in rdb, which stays the caller's to close.
 func New(rdb redis.UniversalClient) *Ledger {
@@ -124,7 +124,7 @@ type Recorded struct {
 
 // Record puts a change into the ledger and sets the app's wake, in one step. A
 // change that is older than the last recorded one of its domain has no effect.
-func (l *Ledger) Record(ctx context.Context, change applist.Pending, event applist.Event) (Recorded, error) {
+func (l *Ledger) Record(ctx context.Context, change listsync.Pending, event listsync.Event) (Recorded, error) {
 	app, kind := change.AppID, "add"
 	if change.Remove {
 		kind = "remove"
@@ -154,7 +154,7 @@ func (l *Ledger) Record(ctx context.Context, change applist.Pending, event appli
 // still holds the one that was verified; else it reports false and does
 // nothing. An event without a state isn't put into the history. A state that is
 // another than before is told, and so is a certificate whose end came into sight.
-func (l *Ledger) Verified(ctx context.Context, app string, was, is applist.Record, event applist.Event) (bool, error) {
+func (l *Ledger) Verified(ctx context.Context, app string, was, is listsync.Record, event listsync.Event) (bool, error) {
 	var line string
 	if event.State != "" {
 		line = encodeLine(app, was.Domain, event)
@@ -180,7 +180,7 @@ func (l *Ledger) Verified(ctx context.Context, app string, was, is applist.Recor
 }
 
 // due is when the sweep is to look for the record's next verification, in ms.
-func due(r applist.Record) string {
+func due(r listsync.Record) string {
 	if r.NextAt == nil {
 		return ""
 	}
@@ -188,7 +188,7 @@ func due(r applist.Record) string {
 }
 
 // watch is when the record is to be looked at again, in ms.
-func watch(r applist.Record) string {
+func watch(r listsync.Record) string {
 	if r.WatchAt == nil {
 		return ""
 	}
@@ -196,7 +196,7 @@ func watch(r applist.Record) string {
 }
 
 // expiry is the end of the certificate that a domain is done by, in s.
-func expiry(r applist.Record) string {
+func expiry(r listsync.Record) string {
 	if r.State != tasks.Done || r.Certificate == nil {
 		return ""
 	}
@@ -212,8 +212,8 @@ func encode(v any) string {
 	return string(b)
 }
 
-func decodeRecord(raw string) (applist.Record, error) {
-	r := applist.Record{Version: raw}
+func decodeRecord(raw string) (listsync.Record, error) {
+	r := listsync.Record{Version: raw}
 	err := json.Unmarshal([]byte(raw), &r)
 	return r, err
 }
@@ -239,13 +239,13 @@ func decodeJSON[T any](raw string) (T, error) {
 
 func decodeNumber(raw string) (int64, error) { return strconv.ParseInt(raw, 10, 64) }
 
-// held turns a script's 0 into applist.ErrLost.
+// held turns a script's 0 into listsync.ErrLost.
 func held(n int, err error) error {
 	switch {
 	case err != nil:
 		return err
 	case n == 0:
-		return applist.ErrLost
+		return listsync.ErrLost
 	}
 	return nil
 }

@@ -7,9 +7,9 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"pilotsync/internal/redistest"
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/test/redistest"
+	"pilotsync/worker/listsync"
 )
 
 // benchLedger is a ledger on a real Redis with n domains of testApp that are listed.
@@ -32,8 +32,8 @@ func benchLedger(b *testing.B, n int) *Ledger {
 func benchRecord(b *testing.B, l *Ledger, from, n int) {
 	b.Helper()
 	for i := from; i < from+n; i++ {
-		change := applist.Pending{Change: tasks.Change{AppID: testApp, Domain: fmt.Sprintf("shop%d.example.com", i), Seq: first + int64(i), RequestedAt: start}, RecordedAt: start}
-		if _, err := l.Record(b.Context(), change, applist.Event{At: start, State: tasks.Pending, Reason: "asked to be put on the list", Who: "request"}); err != nil {
+		change := listsync.Pending{Change: tasks.Change{AppID: testApp, Domain: fmt.Sprintf("shop%d.example.com", i), Seq: first + int64(i), RequestedAt: start}, RecordedAt: start}
+		if _, err := l.Record(b.Context(), change, listsync.Event{At: start, State: tasks.Pending, Reason: "asked to be put on the list", Who: "request"}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -51,11 +51,11 @@ func benchSync(b *testing.B, l *Ledger) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	plan := applist.Plan(applist.Input{Ledger: snapshot, Rules: applist.Rules{WWW: tasks.WWWNever}, Now: start})
-	if err := l.BeginWrite(ctx, lease, applist.Writing{Claim: plan.Claim, Added: plan.Added, Size: len(plan.List), Who: "bench"}); err != nil {
+	plan := listsync.Plan(listsync.Input{Ledger: snapshot, Rules: listsync.Rules{WWW: tasks.WWWNever}, Now: start})
+	if err := l.BeginWrite(ctx, lease, listsync.Writing{Claim: plan.Claim, Added: plan.Added, Size: len(plan.List), Who: "bench"}); err != nil {
 		b.Fatal(err)
 	}
-	stale, err := l.Commit(ctx, lease, applist.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Who: "bench"})
+	stale, err := l.Commit(ctx, lease, listsync.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Who: "bench"})
 	if err != nil || len(stale) > 0 {
 		b.Fatal(stale, err)
 	}
@@ -75,7 +75,7 @@ func BenchmarkRecord(b *testing.B) {
 }
 
 func BenchmarkSnapshotOf300(b *testing.B) {
-	l := benchLedger(b, applist.Limit)
+	l := benchLedger(b, listsync.Limit)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := l.Snapshot(b.Context(), testApp); err != nil {
@@ -92,7 +92,7 @@ func BenchmarkSyncOf300Changes(b *testing.B) {
 		if err := l.rdb.FlushDB(b.Context()).Err(); err != nil {
 			b.Fatal(err)
 		}
-		benchRecord(b, l, 0, applist.Limit)
+		benchRecord(b, l, 0, listsync.Limit)
 		b.StartTimer()
 		benchSync(b, l)
 	}
@@ -110,8 +110,8 @@ func BenchmarkVerified(b *testing.B) {
 		now = now.Add(time.Minute)
 		is := was
 		is.UpdatedAt, is.AttemptAt = now, &now
-		event := applist.Event{At: now, State: is.State, Reason: "no certificate yet", Who: "bench",
-			Checks: []applist.Check{{Name: is.Domain, DNS: "points here (203.0.113.80)", TLS: "the certificate is for other names"}}}
+		event := listsync.Event{At: now, State: is.State, Reason: "no certificate yet", Who: "bench",
+			Checks: []listsync.Check{{Name: is.Domain, DNS: "points here (203.0.113.80)", TLS: "the certificate is for other names"}}}
 		if done, err := l.Verified(b.Context(), testApp, was, is, event); err != nil || !done {
 			b.Fatal(done, err)
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/klauspost/compress/flate"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // A domain's history is most of what it takes in Redis, and a line of it says nearly
@@ -80,7 +80,7 @@ func lineDictionary(app, domain string) []byte {
 }
 
 // encodeLine writes an event of a domain as a line of its history.
-func encodeLine(app, domain string, e applist.Event) string {
+func encodeLine(app, domain string, e listsync.Event) string {
 	text, ok := lineText(e)
 	if !ok {
 		return encode(e)
@@ -97,7 +97,7 @@ func encodeLine(app, domain string, e applist.Event) string {
 
 // lineText joins the texts of an event; ok is false if they can't be told apart again,
 // or if the time isn't one that a number of ns says.
-func lineText(e applist.Event) (text string, ok bool) {
+func lineText(e listsync.Event) (text string, ok bool) {
 	parts := []string{e.Who, string(e.State), e.Reason, e.AutoSSL}
 	for _, c := range e.Checks {
 		parts = append(parts, c.Name, c.DNS, c.TLS)
@@ -119,46 +119,46 @@ func newLineReader(app, domain string) *lineReader {
 	return &lineReader{dictionary: lineDictionary(app, domain)}
 }
 
-func (r *lineReader) decode(line string) (applist.Event, error) {
+func (r *lineReader) decode(line string) (listsync.Event, error) {
 	if line == "" || line[0] != lineForm {
 		if line != "" && line[0] > 0 && line[0] < ' ' {
 			return laterLine(line)
 		}
-		return decodeJSON[applist.Event](line)
+		return decodeJSON[listsync.Event](line)
 	}
 	rest := strings.NewReader(line[1:])
 	at, err := binary.ReadVarint(rest)
 	if err != nil {
-		return applist.Event{}, fmt.Errorf("the time of a line: %w", err)
+		return listsync.Event{}, fmt.Errorf("the time of a line: %w", err)
 	}
 	attempt, err := binary.ReadVarint(rest)
 	if err != nil {
-		return applist.Event{}, fmt.Errorf("the attempt of a line: %w", err)
+		return listsync.Event{}, fmt.Errorf("the attempt of a line: %w", err)
 	}
 	text, err := r.inflate(rest)
 	if err != nil {
-		return applist.Event{}, fmt.Errorf("the text of a line: %w", err)
+		return listsync.Event{}, fmt.Errorf("the text of a line: %w", err)
 	}
 	parts := strings.Split(text, "\x00")
 	if len(parts) < 4 || len(parts)%3 != 1 {
-		return applist.Event{}, fmt.Errorf("the text of a line has %d parts; it takes 4, and 3 for each check", len(parts))
+		return listsync.Event{}, fmt.Errorf("the text of a line has %d parts; it takes 4, and 3 for each check", len(parts))
 	}
-	e := applist.Event{At: time.Unix(0, at).UTC(), Attempt: int(attempt),
+	e := listsync.Event{At: time.Unix(0, at).UTC(), Attempt: int(attempt),
 		Who: parts[0], State: tasks.State(parts[1]), Reason: parts[2], AutoSSL: parts[3]}
 	for c := parts[4:]; len(c) > 0; c = c[3:] {
-		e.Checks = append(e.Checks, applist.Check{Name: c[0], DNS: c[1], TLS: c[2]})
+		e.Checks = append(e.Checks, listsync.Check{Name: c[0], DNS: c[1], TLS: c[2]})
 	}
 	return e, nil
 }
 
 // laterLine reads what all forms have alike. The rest of such a line is for others to
 // read; those beside it are in the history of this program's readers all the same.
-func laterLine(line string) (applist.Event, error) {
+func laterLine(line string) (listsync.Event, error) {
 	at, err := binary.ReadVarint(strings.NewReader(line[1:]))
 	if err != nil {
-		return applist.Event{}, fmt.Errorf("the time of a line of form %d: %w", line[0], err)
+		return listsync.Event{}, fmt.Errorf("the time of a line of form %d: %w", line[0], err)
 	}
-	return applist.Event{At: time.Unix(0, at).UTC(), Who: "a newer pilotsync",
+	return listsync.Event{At: time.Unix(0, at).UTC(), Who: "a newer pilotsync",
 		Reason: fmt.Sprintf("this line is of form %d, which only a newer pilotsync can read", line[0])}, nil
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // Told is an event in the outbox.
@@ -64,15 +64,15 @@ func (l *Ledger) Sent(ctx context.Context, app string, told ...Told) error {
 
 // The events below get their time from Redis, when they are put into the outbox.
 
-func stateEvent(app string, r applist.Record) string {
+func stateEvent(app string, r listsync.Record) string {
 	return domainEvent(tasks.DomainState, app, r)
 }
 
-func expiringEvent(app string, r applist.Record) string {
+func expiringEvent(app string, r listsync.Record) string {
 	return domainEvent(tasks.CertificateExpiring, app, r)
 }
 
-func domainEvent(kind tasks.EventType, app string, r applist.Record) string {
+func domainEvent(kind tasks.EventType, app string, r listsync.Record) string {
 	e := tasks.Event{Type: kind, AppID: app, Domain: r.Domain, Seq: r.Seq, State: r.State,
 		Names: r.Names, Reason: r.Reason, SiteID: r.SiteID}
 	if r.Certificate != nil {
@@ -81,7 +81,7 @@ func domainEvent(kind tasks.EventType, app string, r applist.Record) string {
 	return encode(e)
 }
 
-func blockedEvent(app string, t applist.Trouble) string {
+func blockedEvent(app string, t listsync.Trouble) string {
 	return encode(tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: t.Reason})
 }
 

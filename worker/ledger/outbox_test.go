@@ -8,22 +8,22 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 func TestTheOutboxKeepsEachEventWithATimeOfItsOwnUntilItIsSent(t *testing.T) {
 	t.Parallel()
 	l, _ := still(t)
 	ctx := t.Context()
-	lease := applist.Lease{}
-	sync := func(trouble *applist.Trouble, outcomes ...applist.Outcome) {
+	lease := listsync.Lease{}
+	sync := func(trouble *listsync.Trouble, outcomes ...listsync.Outcome) {
 		t.Helper()
 		var err error
 		if lease, err = l.Take(ctx, testApp); err != nil {
 			t.Fatal(err)
 		}
 		if trouble == nil {
-			if _, err = l.Commit(ctx, lease, applist.Commit{Outcomes: outcomes}); err == nil {
+			if _, err = l.Commit(ctx, lease, listsync.Commit{Outcomes: outcomes}); err == nil {
 				_, err = l.Release(ctx, lease)
 			}
 		} else {
@@ -36,12 +36,12 @@ func TestTheOutboxKeepsEachEventWithATimeOfItsOwnUntilItIsSent(t *testing.T) {
 	if _, err := l.Record(ctx, change("a.example.com", first), event("asked")); err != nil {
 		t.Fatal(err)
 	}
-	unpaid := &applist.Trouble{Reason: "no card", Blocked: true, Since: start}
+	unpaid := &listsync.Trouble{Reason: "no card", Blocked: true, Since: start}
 	sync(unpaid)
 	sync(unpaid)
 	r := record("a.example.com", first)
-	r.SiteID, r.Certificate = 7, &applist.Cert{NotAfter: start}
-	sync(nil, applist.Outcome{Record: r, Told: true})
+	r.SiteID, r.Certificate = 7, &listsync.Cert{NotAfter: start}
+	sync(nil, listsync.Outcome{Record: r, Told: true})
 	at := func(us int) time.Time { return start.Add(time.Duration(us) * time.Microsecond) }
 	want := []Told{
 		{Event: tasks.Event{Type: tasks.AppBlocked, AppID: testApp, Reason: "no card", At: at(0)}},

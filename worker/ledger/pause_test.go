@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 func TestAPausedAppWaitsUntilItIsLetGoOn(t *testing.T) {
@@ -31,7 +31,7 @@ func TestAPausedAppWaitsUntilItIsLetGoOn(t *testing.T) {
 			do: func(ctx context.Context, l *Ledger) string { return outcome("renewed", l.Renew(ctx, mine)) }, want: "the app is paused"},
 		{name: "but puts down what it wrote", before: state{"sync": leased(hash{"paused": "anna", "landing": "+10s", "claim": `["x"]`})},
 			do: func(ctx context.Context, l *Ledger) string {
-				_, err := l.Commit(ctx, mine, applist.Commit{})
+				_, err := l.Commit(ctx, mine, listsync.Commit{})
 				return outcome("committed", err)
 			}, want: "committed", after: state{"sync": leased(hash{"paused": "anna"})}},
 		{name: "going on starts a sync", before: state{"sync": stopped, appsKey: apps}, do: resume, want: "4 true",

@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // View is one domain as a reader sees it: what waits for it comes before what
@@ -25,9 +25,9 @@ type View struct {
 	UpdatedAt time.Time
 	// Record is what a sync or a verification last put down; its Domain is empty
 	// where none has yet.
-	Record applist.Record
+	Record listsync.Record
 	// Pending is the change that waits, nil if none does.
-	Pending *applist.Pending
+	Pending *listsync.Pending
 }
 
 // App is where one app stands.
@@ -39,10 +39,10 @@ type App struct {
 	Pending int  // domains with a change that waits
 	// Fails counts the syncs in a row that ended in trouble.
 	Fails   int
-	Trouble *applist.Trouble // of the last sync, nil if it went well
-	Paused  string           // by whom it was paused; empty if it isn't
-	LookAt  time.Time        // when the sweep is to wake it; zero for never
-	DryRun  *DryRun          // nil unless a dry run was the last to plan
+	Trouble *listsync.Trouble // of the last sync, nil if it went well
+	Paused  string            // by whom it was paused; empty if it isn't
+	LookAt  time.Time         // when the sweep is to wake it; zero for never
+	DryRun  *DryRun           // nil unless a dry run was the last to plan
 
 	// Of [Ledger.AppStates] only.
 
@@ -89,11 +89,11 @@ func (l *Ledger) App(ctx context.Context, id string) (App, error) {
 // A producer's user may read these, but not the whole hash.
 func shownOfSync() []string { return []string{"trouble", "blocked", "trouble_since", "paused"} }
 
-func trouble(f map[string]string) *applist.Trouble {
+func trouble(f map[string]string) *listsync.Trouble {
 	if f["trouble"] == "" {
 		return nil
 	}
-	return &applist.Trouble{Reason: f["trouble"], Blocked: f["blocked"] == "1", Since: millis(f["trouble_since"])}
+	return &listsync.Trouble{Reason: f["trouble"], Blocked: f["blocked"] == "1", Since: millis(f["trouble_since"])}
 }
 
 // Domain returns one domain; ok is false where the ledger doesn't know it.
@@ -150,7 +150,7 @@ func found(fields []string, values []any) map[string]string {
 }
 
 // merge puts the pending changes on top of the records.
-func merge(app string, records map[string]applist.Record, changes map[string]applist.Pending, t *applist.Trouble, paused string) []View {
+func merge(app string, records map[string]listsync.Record, changes map[string]listsync.Pending, t *listsync.Trouble, paused string) []View {
 	views := make([]View, 0, len(records)+len(changes))
 	for domain, r := range records {
 		if _, waits := changes[domain]; !waits {
@@ -182,12 +182,12 @@ func merge(app string, records map[string]applist.Record, changes map[string]app
 }
 
 // History returns a domain's last events, newest first, at most [EventsKept].
-func (l *Ledger) History(ctx context.Context, app, domain string) ([]applist.Event, error) {
+func (l *Ledger) History(ctx context.Context, app, domain string) ([]listsync.Event, error) {
 	lines, err := l.rdb.LRange(ctx, logKey(app, domain), 0, -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read the history of %s on app %s: %w", domain, app, err)
 	}
-	events := make([]applist.Event, 0, len(lines))
+	events := make([]listsync.Event, 0, len(lines))
 	reader := newLineReader(app, domain)
 	for _, line := range lines {
 		e, err := reader.decode(line)

@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 // full fills a ledger with a listed domain, one to be removed, a new one and one gone.
@@ -92,7 +92,7 @@ func TestTheTroubleOfAnAppIsInTheReasonOfWhatWaits(t *testing.T) {
 	}
 	app, err := l.App(t.Context(), testApp)
 	if diff := cmp.Diff(App{ID: testApp, Wake: 7, Awake: true, Pending: 2, Fails: 3,
-		Trouble: &applist.Trouble{Reason: "the card was declined", Blocked: true, Since: start}}, app); err != nil || diff != "" {
+		Trouble: &listsync.Trouble{Reason: "the card was declined", Blocked: true, Since: start}}, app); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
@@ -125,20 +125,20 @@ func TestSnapshotHoldsTheWholeLedger(t *testing.T) {
 	}
 	listed, leaving, gone := record("listed.example.com", first), record("leaving.example.com", first), ended("gone.example.com", first)
 	leaving.Names = append(leaving.Names, "www.leaving.example.com")
-	want := applist.Snapshot{
-		Records: map[string]applist.Record{},
-		Pending: map[string]applist.Pending{},
+	want := listsync.Snapshot{
+		Records: map[string]listsync.Record{},
+		Pending: map[string]listsync.Pending{},
 		Since:   map[string]int64{"listed.example.com": first, "new.example.com": first + 2},
 		Ours:    map[string]bool{"listed.example.com": true},
 		Gone:    map[string]bool{},
 		Flight:  []string{"new.example.com"},
 		At:      start,
 	}
-	for _, r := range []applist.Record{listed, leaving, gone} {
+	for _, r := range []listsync.Record{listed, leaving, gone} {
 		r.Version = encode(r)
 		want.Records[r.Domain] = r
 	}
-	for _, c := range []applist.Pending{removal("leaving.example.com", first+1), change("new.example.com", first+2)} {
+	for _, c := range []listsync.Pending{removal("leaving.example.com", first+1), change("new.example.com", first+2)} {
 		c.Version = encode(c)
 		want.Pending[c.Domain] = c
 	}
@@ -148,7 +148,7 @@ func TestSnapshotHoldsTheWholeLedger(t *testing.T) {
 
 	server.FlushAll()
 	got, err = l.Snapshot(t.Context(), testApp)
-	empty := applist.Snapshot{Records: map[string]applist.Record{}, Pending: map[string]applist.Pending{}, Since: map[string]int64{}, Ours: map[string]bool{}, Gone: map[string]bool{}, At: start}
+	empty := listsync.Snapshot{Records: map[string]listsync.Record{}, Pending: map[string]listsync.Pending{}, Since: map[string]int64{}, Ours: map[string]bool{}, Gone: map[string]bool{}, At: start}
 	if diff := cmp.Diff(empty, got); err != nil || diff != "" {
 		t.Errorf("an emptied Redis: %v (-want +got):\n%s", err, diff)
 	}
@@ -176,9 +176,9 @@ func TestHistoryIsReadNewestFirst(t *testing.T) {
 	t.Parallel()
 	l, _ := still(t)
 	const d = "a.example.com"
-	var want []applist.Event
+	var want []listsync.Event
 	for i := range int64(EventsKept + 3) {
-		e := applist.Event{At: start.Add(time.Duration(i) * time.Second), State: tasks.Pending, Reason: number(i), Who: "site 7"}
+		e := listsync.Event{At: start.Add(time.Duration(i) * time.Second), State: tasks.Pending, Reason: number(i), Who: "site 7"}
 		if _, err := l.Record(t.Context(), change(d, first+i), e); err != nil {
 			t.Fatal(err)
 		}

@@ -13,10 +13,10 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/google/go-cmp/cmp"
 
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
-func recording(c applist.Pending, reason string) func(context.Context, *Ledger) string {
+func recording(c listsync.Pending, reason string) func(context.Context, *Ledger) string {
 	return func(ctx context.Context, l *Ledger) string {
 		r, err := l.Record(ctx, c, event(reason))
 		return outcome(fmt.Sprintf("superseded %t, again %t, start %t, wake %d", r.Superseded, r.Again, r.Start, r.Wake), err)
@@ -30,7 +30,7 @@ func TestRecordPutsAChangeIntoTheLedgerOnce(t *testing.T) {
 	for i := range EventsKept {
 		full = append(full, encode(event(strconv.Itoa(i))))
 	}
-	held := func(c applist.Pending, since int64, sync hash) state {
+	held := func(c listsync.Pending, since int64, sync hash) state {
 		s := state{"seqs": hash{d: number(c.Seq)}, "pending": hash{d: encode(c)}, "sync": sync,
 			"log:" + d: lines{encode(event("before"))}}
 		if since != 0 {
@@ -202,7 +202,7 @@ func TestTheHighestOrderNumberWinsInWhateverOrderChangesCome(t *testing.T) {
 				t.Fatal(err)
 			}
 			want.Version = encode(want)
-			if diff := cmp.Diff(map[string]applist.Pending{domain: want}, snapshot.Pending); diff != "" {
+			if diff := cmp.Diff(map[string]listsync.Pending{domain: want}, snapshot.Pending); diff != "" {
 				t.Errorf("pending (-want +got):\n%s", diff)
 			}
 			if since := snapshot.Since[domain]; since <= 0 || since > want.Seq {
@@ -234,11 +234,11 @@ func TestAllKeysOfAnAppCarryItsHashTag(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.BeginWrite(ctx, lease, applist.Writing{Claim: []string{"a.example.com"}}); err != nil {
+	if err := l.BeginWrite(ctx, lease, listsync.Writing{Claim: []string{"a.example.com"}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Commit(ctx, lease, applist.Commit{Own: []string{"a.example.com"},
-		Outcomes: []applist.Outcome{{Record: record("a.example.com", first)}}}); err != nil {
+	if _, err := l.Commit(ctx, lease, listsync.Commit{Own: []string{"a.example.com"},
+		Outcomes: []listsync.Outcome{{Record: record("a.example.com", first)}}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.AutoSSLTurn(ctx, testApp); err != nil {

@@ -14,9 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
-	"pilotsync/internal/redistest"
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/test/redistest"
+	"pilotsync/worker/listsync"
 )
 
 // state is all that Redis holds, by key. Keys of app1 go by their short name.
@@ -227,7 +227,7 @@ func relative(t *testing.T, now int64, ms string) string {
 	return fmt.Sprintf("%+ds", 5*int(math.Round(float64(at-now)/5000)))
 }
 
-var mine = applist.Lease{App: testApp, Token: "mine"}
+var mine = listsync.Lease{App: testApp, Token: "mine"}
 
 // leased is the state of an app whose lease is mine, with other fields set, or left out where empty.
 func leased(more hash) hash {
@@ -241,31 +241,31 @@ func leased(more hash) hash {
 	return h
 }
 
-func change(domain string, seq int64) applist.Pending {
-	return applist.Pending{Change: tasks.Change{AppID: testApp, Domain: domain, Seq: seq, RequestedAt: start}, RecordedAt: start}
+func change(domain string, seq int64) listsync.Pending {
+	return listsync.Pending{Change: tasks.Change{AppID: testApp, Domain: domain, Seq: seq, RequestedAt: start}, RecordedAt: start}
 }
 
-func removal(domain string, seq int64) applist.Pending {
+func removal(domain string, seq int64) listsync.Pending {
 	c := change(domain, seq)
 	c.Remove = true
 	return c
 }
 
 // record is that of a listed domain whose verification is due a minute on.
-func record(domain string, seq int64) applist.Record {
+func record(domain string, seq int64) listsync.Record {
 	next := start.Add(time.Minute)
-	return applist.Record{Domain: domain, Seq: seq, Wanted: true, Since: seq, WWW: tasks.WWWAlways, State: tasks.CheckingDNS,
+	return listsync.Record{Domain: domain, Seq: seq, Wanted: true, Since: seq, WWW: tasks.WWWAlways, State: tasks.CheckingDNS,
 		Names: []string{domain}, CheckSeq: seq, RequestedAt: start, UpdatedAt: start, NextAt: &next}
 }
 
-func ended(domain string, seq int64) applist.Record {
-	return applist.Record{Domain: domain, Seq: seq, State: tasks.Removed, Names: []string{domain}, RequestedAt: start, UpdatedAt: start}
+func ended(domain string, seq int64) listsync.Record {
+	return listsync.Record{Domain: domain, Seq: seq, State: tasks.Removed, Names: []string{domain}, RequestedAt: start, UpdatedAt: start}
 }
 
 var nextMs = float64(start.Add(time.Minute).UnixMilli())
 
-func event(reason string) applist.Event {
-	return applist.Event{At: start, State: tasks.Pending, Reason: reason, Who: "request"}
+func event(reason string) listsync.Event {
+	return listsync.Event{At: start, State: tasks.Pending, Reason: reason, Who: "request"}
 }
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }

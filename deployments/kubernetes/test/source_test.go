@@ -134,7 +134,7 @@ func prefixesOf(t *testing.T, path string) (prefixes []netip.Prefix) {
 
 func TestAPodHasTheTimeThatTheProgramTakesToStop(t *testing.T) {
 	t.Parallel()
-	page := duration(t, "internal/web", "shutdownLimit")
+	page := duration(t, "internal/dashboard", "shutdownLimit")
 	work := duration(t, "worker", "shutdownLimit")
 	for variant := range variants() {
 		for _, d := range build(t, variant).deployments {

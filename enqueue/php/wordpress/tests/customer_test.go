@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/applist"
+	"pilotsync/worker/listsync"
 )
 
 const script = `<script>alert(1)</script>`
@@ -17,7 +17,7 @@ const script = `<script>alert(1)</script>`
 // standing puts into Redis what a worker found out about a domain.
 func (w *world) standing(domain string, state tasks.State, reason string, problems ...tasks.Problem) {
 	w.t.Helper()
-	record := asJSON(w.t, applist.Record{Domain: domain, Seq: 1, Wanted: true, State: state, Reason: reason, Problems: problems, Names: []string{domain}})
+	record := asJSON(w.t, listsync.Record{Domain: domain, Seq: 1, Wanted: true, State: state, Reason: reason, Problems: problems, Names: []string{domain}})
 	if err := w.rdb.HSet(w.t.Context(), "pilotsync:{"+app+"}:domains", domain, record).Err(); err != nil {
 		w.t.Fatal(err)
 	}

@@ -19,9 +19,9 @@ import (
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
-	"pilotsync/internal/redistest"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/redistest"
 	"pilotsync/worker/ledger"
 )
 

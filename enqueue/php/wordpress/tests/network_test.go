@@ -21,8 +21,8 @@ import (
 	"testing"
 	"time"
 
-	"pilotsync/internal/freeport"
-	"pilotsync/internal/tether"
+	"pilotsync/test/freeport"
+	"pilotsync/test/tether"
 )
 
 // patience is how long anything may take on a machine that is very busy.

@@ -25,12 +25,12 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"golang.org/x/sync/errgroup"
 
-	"pilotsync/internal/redistest"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/redistest"
 	"pilotsync/worker"
-	"pilotsync/worker/applist"
 	"pilotsync/worker/certcheck"
+	"pilotsync/worker/listsync"
 )
 
 const app = "app1"
@@ -734,7 +734,7 @@ func (w *world) startWorker(more ...io.Writer) (stop func()) {
 	wk, err := worker.New(worker.Config{
 		Redis: w.rdb, APIURL: w.sim.APIURL(),
 		Accounts:    []worker.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{app}}},
-		Rules:       applist.Rules{WWW: tasks.WWWAlways},
+		Rules:       listsync.Rules{WWW: tasks.WWWAlways},
 		SSLDelays:   []time.Duration{time.Second, time.Second, time.Second},
 		Check:       certcheck.Config{DNS: w.sim.DNSAddr(), Port: w.sim.TLSPort(), Roots: roots, AllowPrivate: true},
 		Concurrency: 8, Log: log,

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"pilotsync/internal/redistest"
 	"pilotsync/tasks"
+	"pilotsync/test/redistest"
 )
 
 // sharedRedis: where WordPress's object cache would empty the queue, the built-in

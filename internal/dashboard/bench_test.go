@@ -1,0 +1,96 @@
+package dashboard
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/tasks"
+	"pilotsync/test/redistest"
+	"pilotsync/worker/listsync"
+)
+
+// BenchmarkDomainsPage50000 makes pages of 50,000 domains on 200 apps, and says how
+// many times as long that takes as a page of 100 domains on 2 apps.
+func BenchmarkDomainsPage50000(b *testing.B) {
+	small, large := filled(b, 2, 50), filled(b, 200, 250)
+	for _, page := range []struct{ name, path string }{
+		{"first", "/domains"}, {"prefix", "/domains?q=kunde1"}, {"app", "/domains?app=app1"}, {"states", "/domains?state=failed&state=done"},
+		{"deep", "/domains?after=app1/kunde249.app1.example.com&page=900"}, {"overview", "/"},
+	} {
+		b.Run(page.name, func(b *testing.B) {
+			const rounds = 20
+			begin := time.Now()
+			for range rounds {
+				loaded(b, small, page.path)
+			}
+			base := time.Since(begin) / rounds
+			for b.Loop() {
+				loaded(b, large, page.path)
+			}
+			each := b.Elapsed() / time.Duration(b.N)
+			b.ReportMetric(float64(each)/float64(time.Millisecond), "ms/page")
+			b.ReportMetric(float64(each)/float64(base), "times-100")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+func loaded(b *testing.B, h http.Handler, path string) {
+	if rec := ask(h, "GET", path, nil); rec.Code != http.StatusOK {
+		b.Fatalf("%s: %d %s", path, rec.Code, rec.Body)
+	}
+}
+
+// filled is a site over a Redis of its own with n domains on each app, as the
+// ledger's scripts leave them.
+func filled(b *testing.B, apps, n int) http.Handler {
+	b.Helper()
+	options, err := redis.ParseURL(redistest.Start(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	rdb := redis.NewClient(options)
+	b.Cleanup(func() { _ = rdb.Close() })
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for a := range apps {
+		id := fmt.Sprintf("app%d", a)
+		if _, err := rdb.Pipelined(context.Background(), func(p redis.Pipeliner) error {
+			key := func(name string) string { return "pilotsync:{" + id + "}:" + name }
+			p.SAdd(context.Background(), "pilotsync:apps", id)
+			for i := range n {
+				state := []tasks.State{tasks.Done, tasks.Done, tasks.Done, tasks.Failed, tasks.CheckingSSL}[i%5]
+				domain := fmt.Sprintf("kunde%d.%s.example.com", i, id)
+				record, err := json.Marshal(listsync.Record{Domain: domain, Seq: int64(i + 1), Wanted: true, State: state, Names: []string{domain, "www." + domain},
+					Reason: "certificate valid until 2026-06-01 (Let's Encrypt)", RequestedAt: at, UpdatedAt: at})
+				if err != nil {
+					return err
+				}
+				p.HSet(context.Background(), key("domains"), domain, record)
+				p.ZAdd(context.Background(), key("index"), zero(" "+domain), zero(string(state)+" "+domain))
+				if i < 50 {
+					p.ZAdd(context.Background(), key("latest"), redis.Z{Member: domain, Score: float64(a*n + i)})
+				}
+			}
+			return nil
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	site, err := New(Config{Redis: rdb, Version: "test", Log: logrus.NewEntry(testLog(b.Output()))})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = site.Close() })
+	if rec := ask(site.Handler(), "GET", "/domains", nil); rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), number(apps*n)+" domains<") {
+		b.Fatalf("%d %s", rec.Code, rec.Body)
+	}
+	return site.Handler()
+}

@@ -1,0 +1,334 @@
+package dashboard
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"golang.org/x/crypto/bcrypt"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/test/browsertest"
+)
+
+func TestADomainIsWatchedFromItsRequestToItsCertificateWithoutReloading(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{CertDelay: 1500 * time.Millisecond}, nil)
+	b := tab{t, browsertest.New(t)}
+	b.do(noIntervals())
+	b.open(w.page + "/")
+	b.until(`document.getElementById("live").textContent === "Live"`)
+	b.do(chromedp.Evaluate[chromedp.Void](`window.loadedOnce = true; undefined`))
+	if !b.is(`document.body.innerText.includes("No worker is alive") && document.body.innerText.includes("No domain was asked for yet")`) {
+		t.Error("an empty page says nothing of it:\n" + b.text("document.body.innerText"))
+	}
+	w.work("app1")
+	w.enqueue("app1", false, "shop.example.com")
+	b.until(`document.querySelector("#latest a")?.textContent === "shop.example.com"`)
+	b.until(`document.querySelector("#latest .badge").textContent === "Done"`)
+	b.until(`document.querySelector("#tiles .done .count").textContent === "1" && !document.body.innerText.includes("No worker is alive")`)
+	if !b.is("window.loadedOnce") {
+		t.Error("the page was loaded anew")
+	}
+
+	// The same on the domain's own page, on its way off the list.
+	b.do(click(`#latest a[href="/domains/app1/shop.example.com"]`))
+	b.until(`document.querySelector("h1")?.textContent === "shop.example.com" && document.getElementById("live").textContent === "Live"`)
+	for _, step := range []string{"Requested", "Listed", "DNS points here", "Certificate"} {
+		if !b.is(fmt.Sprintf(`[...document.querySelectorAll(".steps .done")].some(li => li.textContent.includes(%q))`, step)) {
+			t.Errorf("%s isn't shown as done", step)
+		}
+	}
+	if !b.is(`document.querySelector("#history").innerText.includes("TLS: certificate valid")`) {
+		t.Error("what the verification saw isn't shown:\n" + b.text(`document.querySelector("#history").innerText`))
+	}
+	b.do(chromedp.Evaluate[chromedp.Void](`window.loadedOnce = true; undefined`))
+	w.enqueue("app1", true, "shop.example.com")
+	b.until(`document.querySelector("#state .badge").textContent === "Removed"`)
+	if !b.is("window.loadedOnce") {
+		t.Error("the domain's page was loaded anew")
+	}
+}
+
+func TestDomainsAreFoundAsOneTypesAndFilters(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}}, nil)
+	names := make([]string, 0, 70)
+	for i := range 60 {
+		names = append(names, fmt.Sprintf("kunde%02d.example.com", i))
+	}
+	w.work("app1", "app2")
+	w.enqueue("app1", false, append(names, "refused-casino.example.net", "bücher.example.com")...)
+	w.enqueue("app2", false, "kunde05.example.com", "laden.example.com")
+	w.awaitState("app1", "refused-casino.example.net", tasks.Rejected)
+	w.awaitState("app2", "laden.example.com", tasks.Done)
+	b := tab{t, browsertest.New(t)}
+	b.open(w.page + "/domains")
+	total := func(want string) {
+		t.Helper()
+		b.until(fmt.Sprintf(`document.getElementById("total").textContent === %q`, want))
+	}
+	total("64 domains")
+	b.do(click(`a[rel="next"]`))
+	b.until(`document.querySelector(".pager")?.innerText.includes("Page 2 of 2")`)
+	if rows := b.text(`document.querySelectorAll("#results tbody tr").length`); rows != "14" {
+		t.Errorf("the second page has %s rows; want 14", rows)
+	}
+
+	b.do(press("/"))
+	b.until(`document.activeElement.id === "q"`)
+	b.do(chromedp.KeyEvent("kunde05"))
+	total("2 domains found")
+	if url := b.text("location.pathname + location.search"); url != "/domains?q=kunde05" {
+		t.Errorf("the address is %s", url)
+	}
+	if !b.is(`document.activeElement.id === "q" && document.activeElement.value === "kunde05"`) {
+		t.Error("the search lost the focus, or what was typed")
+	}
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#pick").open = true; undefined`), click(`input[name="app"][value="app2"]`))
+	total("1 domain found")
+	b.do(chromedp.Reload()) // the address holds the search
+	total("1 domain found")
+	b.open(w.page + "/domains")
+	b.do(click(`.pill.rejected`))
+	total("1 domain found")
+	b.do(click(`.pill.done`), chromedp.Focus(chromedp.CSS("#q")), chromedp.KeyEvent("bücher.ex"))
+	total("1 domain found")
+	b.until(`document.querySelector("#results bdi")?.textContent === "bücher.example.com"`)
+
+	// A script that fails must not be needed: the form alone does it.
+	plain := httpGet(t, w.page+"/domains?q=laden&state=done&state=failed&app=app1&app=app2", "")
+	if !strings.Contains(plain, "1 domain found") || !strings.Contains(plain, `value="laden"`) {
+		t.Error("a plain form finds something else:\n" + plain)
+	}
+}
+
+func TestOnlyWhoMayActActsAndTheHistorySaysWho(t *testing.T) {
+	t.Parallel()
+	line := func(name, role string) string {
+		hash, err := bcrypt.GenerateFromPassword([]byte("secret-"+name), bcrypt.MinCost)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return name + ":" + string(hash) + ":" + role + "\n"
+	}
+	users, err := ParseUsers([]byte(line("ada", "act") + line("viola", "view")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, simulator.Options{}, func(cfg *Config) { cfg.Users = users })
+	w.work("app1")
+	w.enqueue("app1", false, "nodns-shop.example.com")
+	w.awaitState("app1", "nodns-shop.example.com", tasks.Failed)
+	path := w.page + "/domains/app1/nodns-shop.example.com"
+
+	// Nobody gets in without a password.
+	for _, url := range []string{w.page + "/", w.page + "/domains", path, w.page + "/apps/app1", w.page + "/live", w.page + "/asynqmon/", w.page + "/static/app.js"} {
+		if status := httpStatus(t, http.MethodGet, url, ""); status != http.StatusUnauthorized {
+			t.Errorf("GET %s without a password: %d", url, status)
+		}
+	}
+	for _, action := range []string{"verify", "add", "remove"} {
+		for user, want := range map[string]int{"": http.StatusUnauthorized, "viola": http.StatusForbidden} {
+			if status := httpStatus(t, http.MethodPost, path+"/"+action, user); status != want {
+				t.Errorf("%s by %q: %d, want %d", action, user, status, want)
+			}
+			if status := httpStatus(t, http.MethodPost, w.page+"/apps/app1/pause", user); status != want {
+				t.Errorf("pause by %q: %d, want %d", user, status, want)
+			}
+		}
+	}
+	if page := httpGet(t, path, "viola"); strings.Contains(page, "<form method=\"post\"") || !strings.Contains(page, "the role of viola is view") {
+		t.Error("who may only look is offered actions, or not told why not:\n" + page)
+	}
+
+	b := tab{t, browsertest.New(t)}
+	b.do(browsertest.Login("ada", "secret-ada"))
+	b.open(path)
+	// It was the first to run out of attempts; now the name's DNS is right.
+	w.sim.SetBehaviour("nodns-shop.example.com", simulator.Behaviour{})
+	b.do(click("#do-verify summary"), click("#do-verify button"))
+	b.until(`document.body.innerText.includes("A verification was asked for") && location.search === "?asked=verify"`)
+	b.until(`document.querySelector("#state .badge").textContent === "Done"`)
+	b.until(`document.querySelector("#history").innerText.includes("by ada")`)
+
+	// By the keyboard alone: Tab to the button, Enter opens it, Tab and Enter do it.
+	b.open(path)
+	b.do(chromedp.Focus(chromedp.CSS("#do-add summary")), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
+	b.until(`document.querySelector("#do-remove").open`)
+	b.do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
+	b.until(`document.body.innerText.includes("asked to be taken off the list") && location.search === "?asked=remove"`)
+	b.until(`document.querySelector("#state .badge").textContent === "Removed"`)
+	if line := b.text(`[...document.querySelectorAll(".timeline li")].find(li => li.innerText.includes("asked to be taken off the list")).innerText`); !strings.Contains(line, "by ada") {
+		t.Errorf("the history doesn't say who removed it: %s", line)
+	}
+	if list := w.sim.List("app1"); len(list) != 0 {
+		t.Errorf("the list still holds %v", list)
+	}
+
+	// A whole app waits, and goes on.
+	b.open(w.page + "/apps/app1")
+	b.do(click("#do-pause summary"), click("#do-pause button"))
+	b.until(`location.search === "?asked=pause" && document.querySelector("#trouble").innerText.includes("Paused by ada")`)
+	w.enqueue("app1", false, "waits.example.com")
+	b.until(`document.querySelector("#trouble").innerText.includes("1 change waits")`)
+	b.open(w.page + "/")
+	b.until(`document.querySelector("#notices").innerText.includes("app1 is paused by ada")`)
+	b.open(w.page + "/apps/app1")
+	b.do(click("#do-resume summary"), click("#do-resume button"))
+	b.until(`document.querySelector("#state").innerText === "in order"`)
+	w.awaitState("app1", "waits.example.com", tasks.Done)
+}
+
+func TestAScriptInWhatOthersWriteIsShownAsText(t *testing.T) {
+	t.Parallel()
+	const script = `<script>window.hacked=1</script><img src=x onerror="window.hacked=1">`
+	w := newWorld(t, simulator.Options{}, nil)
+	w.work("app1")
+	w.enqueue("app1", false, "shop.example.com")
+	w.awaitState("app1", "shop.example.com", tasks.Done)
+	// Nothing of ours lets such a name or reason in; so it is put into Redis by hand.
+	record, err := json.Marshal(map[string]any{"domain": script, "seq": 1, "state": "failed", "reason": script, "names": []string{script, "javascript:alert(1)"},
+		"certificate": map[string]any{"issuer": script, "not_after": time.Now()}, "requested_at": time.Now(), "updated_at": time.Now(), "wanted": true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	event, err := json.Marshal(map[string]any{"at": time.Now(), "state": "failed", "reason": script, "who": script,
+		"checks": []map[string]string{{"name": script, "dns": script, "tls": script}}, "autossl": script})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	bad := bytes.ReplaceAll(record, []byte(`"domain":`), []byte(`"x":`))
+	for _, err := range []error{
+		w.rdb.HSet(ctx, "pilotsync:{app1}:domains", script, record, "shop.example.com", bytes.Replace(bad, []byte(`"seq"`), []byte(`"domain":"shop.example.com","seq"`), 1)).Err(),
+		w.rdb.LPush(ctx, "pilotsync:{app1}:log:shop.example.com", event).Err(),
+		w.rdb.ZAdd(ctx, "pilotsync:{app1}:index", zero(" "+script), zero("failed "+script)).Err(),
+		w.rdb.ZAdd(ctx, "pilotsync:{app1}:latest", one(script)).Err(),
+		w.rdb.HSet(ctx, "pilotsync:{app1}:sync", "trouble", script, "trouble_since", "1", "blocked", "1").Err(),
+		w.sim.EditByHand("app1", func(list []string) []string { return append(list, script) }),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := tab{t, browsertest.New(t, "404 (Not Found)", "400 (Bad Request)")}
+	for _, test := range []struct{ path, says string }{
+		{"/", script}, {"/domains", script}, {"/apps/app1", script}, {"/domains/app1/shop.example.com", script}, {"/domains?q=" + script, ""},
+		{"/domains/app1/" + strings.ReplaceAll(script, "/", "%2F"), "window.hacked"}, {"/domains?state=" + script, "window.hacked"}, {"/domains/app1/shop.example.com?asked=" + script, ""},
+	} {
+		b.open(w.page + test.path)
+		if !b.is(fmt.Sprintf(`document.body.innerText.includes(%q)`, test.says)) {
+			t.Errorf("%s doesn't show it:\n%s", test.path, b.text("document.body.innerText"))
+		}
+		if b.is(`window.hacked || [...document.querySelectorAll("script")].some(s => !s.src) || [...document.links].some(a => a.protocol === "javascript:")`) {
+			t.Errorf("%s lets it in", test.path)
+		}
+	}
+}
+
+func TestThePageWaitsForRedisAndComesBackByItself(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{}, nil)
+	b := tab{t, browsertest.New(t, "503 (Service Unavailable)")}
+	b.open(w.page + "/")
+	b.until(`document.getElementById("live").textContent === "Live"`)
+	w.redis.Stop()
+	b.until(`document.getElementById("live").textContent === "Redis doesn't answer"`)
+	if !b.is(`document.querySelector("#tiles")`) {
+		t.Error("what was shown is gone")
+	}
+	b.open(w.page + "/domains")
+	b.until(`document.querySelector("h1").textContent === "Redis doesn't answer"`)
+	w.redis.Start()
+	b.until(`document.querySelector("h1").textContent === "Domains"`)
+}
+
+func TestTheLiveLightSaysThatRedisRefusesTheDashboard(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{}, nil)
+	b := tab{t, browsertest.New(t, "503 (Service Unavailable)")}
+	light := `document.getElementById("live").textContent`
+	b.open(w.page + "/")
+	b.until(light + ` === "Live"`)
+	// The user loses the rights, as with a mistake in users.acl.
+	if err := w.rdb.Do(t.Context(), "ACL", "SETUSER", "default", "-@all", "+acl").Err(); err != nil {
+		t.Fatal(err)
+	}
+	b.until(light + ` === "Redis refuses this dashboard"`)
+	b.open(w.page + "/domains")
+	b.until(`document.querySelector("h1").textContent === "Redis refuses this dashboard"`)
+	b.until(light + ` === "Redis refuses this dashboard"`)
+	if err := w.rdb.Do(t.Context(), "ACL", "SETUSER", "default", "+@all").Err(); err != nil {
+		t.Fatal(err)
+	}
+	b.until(`document.querySelector("h1").textContent === "Domains" && ` + light + ` === "Live"`)
+}
+
+func TestAsynqmonShowsATaskThatPHPEnqueued(t *testing.T) {
+	t.Parallel()
+	php, err := exec.LookPath("php")
+	if err != nil {
+		t.Skip("needs php on PATH (Debian: php-cli, php-redis, php-intl): ", err)
+	}
+	if out, err := exec.Command(php, "-m").Output(); err != nil || !strings.Contains(string(out), "redis") || !strings.Contains(string(out), "intl") {
+		t.Skip("needs PHP's extensions redis and intl (Debian: php-redis, php-intl)")
+	}
+	w := newWorld(t, simulator.Options{}, nil)
+	cmd := exec.CommandContext(t.Context(), php, "../../enqueue/php/tests/scripts/enqueue.php", w.redis.URL, "app1")
+	cmd.Stdin = strings.NewReader(`[{"domain": "from-php.example.com", "site_id": 7}]`)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var receipts []struct{ TaskID string }
+	if err := json.Unmarshal(out, &receipts); err != nil || len(receipts) != 1 {
+		t.Fatalf("%v: %s", err, out)
+	}
+	b := tab{t, browsertest.New(t)}
+	b.open(w.page + "/asynqmon/queues/domains/tasks/" + receipts[0].TaskID)
+	b.until(`document.body.innerText.includes('"domain": "from-php.example.com"') && document.body.innerText.includes("domain:add")`)
+
+	// From the task to its domain, and back, is one click each.
+	w.work("app1")
+	w.awaitState("app1", "from-php.example.com", tasks.Done)
+	b.until(`document.querySelector('a[href="/domains/app1/from-php.example.com"]')`)
+	b.do(click(`a[href="/domains/app1/from-php.example.com"]`))
+	b.until(`document.querySelector("h1")?.textContent === "from-php.example.com" && document.querySelector("#tasks a")`)
+	b.do(click(`#tasks a[href*="change:"], #tasks a[href*="change%3A"]`))
+	b.until(`document.body.innerText.includes('"domain": "from-php.example.com"')`)
+}
+
+func TestWithoutJavaScriptThePageReloadsItselfAndActsByForms(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{}, nil)
+	w.work("app1")
+	w.enqueue("app1", false, "shop.example.com")
+	w.awaitState("app1", "shop.example.com", tasks.Done)
+	b := tab{t, browsertest.New(t)}
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		return err
+	}))
+	b.open(w.page + "/domains/app1/shop.example.com")
+	if b.is(`document.documentElement.classList.contains("js")`) {
+		t.Fatal("scripts run")
+	}
+	b.do(chromedp.Click(chromedp.CSS("#do-remove summary")), chromedp.Click(chromedp.CSS("#do-remove button")))
+	b.until(`location.search === "?asked=remove"`)
+	b.until(`document.querySelector("#state .badge")?.textContent === "Removed"`)
+	if line := b.text(`document.querySelector("#history").innerText`); !strings.Contains(line, "by operator") {
+		t.Errorf("the history doesn't say who removed it: %s", line)
+	}
+}

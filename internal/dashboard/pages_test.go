@@ -1,0 +1,333 @@
+package dashboard
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pilotsync/enqueue"
+	"pilotsync/tasks"
+	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
+)
+
+// shelf is a ledger that is read from memory, and keeps what it is asked for.
+type shelf struct {
+	apps    []ledger.App
+	views   []ledger.View
+	writes  []ledger.Write
+	workers []ledger.Worker
+	loss    ledger.Loss
+	err     error // of each reading
+
+	paused []string // what was done to apps
+
+	refuse   error // of each request
+	asked    []enqueue.Request
+	verified []string
+}
+
+func (s *shelf) AppStates(_ context.Context, ids ...string) ([]ledger.App, error) {
+	if len(ids) == 0 {
+		return append([]ledger.App{}, s.apps...), s.err
+	}
+	for _, a := range s.apps {
+		if a.ID == ids[0] {
+			return []ledger.App{a}, s.err
+		}
+	}
+	return []ledger.App{{ID: ids[0]}}, s.err
+}
+
+func (s *shelf) Find(context.Context, ledger.Query) (ledger.Page, error) {
+	return ledger.Page{Views: s.views, Total: len(s.views)}, s.err
+}
+func (s *shelf) Latest(context.Context, int) ([]ledger.View, error) { return s.views, s.err }
+
+func (s *shelf) Domain(_ context.Context, app, domain string) (ledger.View, bool, error) {
+	for _, v := range s.views {
+		if v.AppID == app && v.Domain == domain {
+			return v, true, s.err
+		}
+	}
+	return ledger.View{}, false, s.err
+}
+
+func (s *shelf) Domains(context.Context, string, ...string) ([]ledger.View, error) {
+	return s.views, s.err
+}
+func (s *shelf) History(context.Context, string, string) ([]listsync.Event, error) { return nil, s.err }
+func (s *shelf) Writes(context.Context, string, int) ([]ledger.Write, error)       { return s.writes, s.err }
+func (s *shelf) Ours(context.Context, string) ([]string, error)                    { return nil, s.err }
+
+func (s *shelf) Revisions(context.Context) (map[string]string, error) {
+	revisions := map[string]string{}
+	for _, a := range s.apps {
+		revisions[a.ID] = "1"
+	}
+	return revisions, s.err
+}
+
+func (s *shelf) Workers(context.Context) ([]ledger.Worker, error) { return s.workers, nil }
+func (s *shelf) Loss(context.Context) (ledger.Loss, error)        { return s.loss, nil }
+
+func (s *shelf) Enqueue(_ context.Context, reqs ...enqueue.Request) ([]enqueue.Receipt, error) {
+	s.asked = append(s.asked, reqs...)
+	return nil, s.refuse
+}
+
+func (s *shelf) Verify(_ context.Context, by string, targets ...enqueue.Target) ([]enqueue.Receipt, error) {
+	for _, t := range targets {
+		s.verified = append(s.verified, by+" "+t.AppID+" "+t.Domain)
+	}
+	return nil, s.refuse
+}
+
+func (s *shelf) Pause(_ context.Context, app, by string) error {
+	s.paused = append(s.paused, by+" pauses "+app)
+	return s.refuse
+}
+
+func (s *shelf) Resume(_ context.Context, app string) (bool, error) {
+	s.paused = append(s.paused, app+" goes on")
+	return true, s.refuse
+}
+
+// still are queues in which nothing moves.
+type still struct {
+	queues  []queue
+	workers []process
+	off     int
+	strays  int
+	err     error
+}
+
+func (s still) Queues(context.Context) ([]queue, error)               { return s.queues, s.err }
+func (s still) Workers(context.Context) ([]process, error)            { return s.workers, s.err }
+func (s still) SwitchedOff(context.Context) (int, error)              { return s.off, nil }
+func (s still) Quarantined(context.Context) (int, error)              { return s.strays, nil }
+func (s still) Tasks(context.Context, ...taskRef) ([]taskLink, error) { return nil, s.err }
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// pagesOver are pages over a shelf, for a user.
+func pagesOver(t *testing.T, s *shelf, q still, user User) http.Handler {
+	t.Helper()
+	files, err := newAssets(staticFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pages{
+		read: s, ask: s, operate: s, queues: q, lists: newLists(nil), files: files, looks: newLooks(), version: "test",
+		now: func() time.Time { return noon }, log: testLog(t.Output()).WithField("test", t.Name()),
+		mayAct: (&Site{}).mayAct,
+	}
+	p.hub = newHub(t.Context(), watched{s, q}.look)
+	mux := http.NewServeMux()
+	p.register(mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, user)))
+	})
+}
+
+func shopOn(app string) ledger.View {
+	return ledger.View{AppID: app, Domain: "shop.example.com", State: tasks.Failed, Names: []string{"shop.example.com"}, Seq: 3, UpdatedAt: noon,
+		Record: listsync.Record{Domain: "shop.example.com", State: tasks.Failed, WWW: tasks.WWWNever, SiteID: 7, Attempts: 9}}
+}
+
+func TestTheOverviewShowsTroubleFirst(t *testing.T) {
+	t.Parallel()
+	s := &shelf{views: []ledger.View{shopOn("app1")}, apps: []ledger.App{
+		{ID: "calm", Listed: 290, ListedAt: noon, Counts: map[tasks.State]int{tasks.Done: 1200}},
+		{ID: "cooling", Trouble: &listsync.Trouble{Reason: "503 <b>", Since: noon.Add(-time.Hour)}, Pending: 1, Oldest: noon.Add(-3 * time.Minute)},
+		{ID: "held", Paused: "ada <b>", Pending: 4},
+		{ID: "later", Expiring: 1, Expiry: noon.Add(9 * 24 * time.Hour), ExpiryDomain: "later.example.com"},
+		{ID: "soon", Expiring: 2, Expiry: noon.Add(3 * 24 * time.Hour), ExpiryDomain: "soon.example.com"},
+		{ID: "stuck", Trouble: &listsync.Trouble{Reason: "no card", Blocked: true, Since: noon.Add(-time.Hour)}, Counts: map[tasks.State]int{tasks.Failed: 2}},
+	}}
+	q := still{off: 1, strays: 3, queues: []queue{{Name: "lists", Ready: 1234}, {Name: "events", Given: 2}}, workers: []process{{Host: "h1", PID: 5, Started: noon, Missing: []string{"ssl"}}}}
+	page := ask(pagesOver(t, s, q, User{Role: View}), "GET", "/", nil).Body.String()
+	last := 0
+	for _, want := range []string{"stuck</a> is blocked until somebody acts", "no card", "cooling</a> is cooling off", "503 &lt;b&gt;", "1 change waits",
+		"held</a> is paused by ada &lt;b&gt;", "4 changes wait", "3 certificates end within 14 days", "soon.example.com", "later.example.com",
+		"3 messages are in quarantine", "pilotsync quarantine", "1 webhook is switched off", "2 webhook events could not be delivered", `tile failed alarm"`, "1,200", "shop.example.com",
+		"1,234", "3 min ago", `href="/apps/cooling"`, "h1</b>", "serve ssl", `"/apps/stuck"`, `"/apps/cooling"`, `"/apps/held"`, ">paused<", `"/apps/calm"`, "290 of 300"} {
+		at := strings.Index(page[last:], want)
+		if at < 0 {
+			t.Fatalf("%s isn't there, or not in its place:\n%s", want, page)
+		}
+		last += at
+	}
+	if strings.Contains(page, "No worker is alive") {
+		t.Error("a worker is alive")
+	}
+}
+
+func TestWhatAsynqCannotTellHidesNothingElse(t *testing.T) {
+	t.Parallel()
+	h := pagesOver(t, &shelf{views: []ledger.View{shopOn("app1")}}, still{err: errors.New("UNKNOWN: redis eval")}, User{Role: View})
+	for path, want := range map[string]string{"/": "They can't be read: UNKNOWN: redis eval", "/domains/app1/shop.example.com": "They can't be read: UNKNOWN"} {
+		answers(t, ask(h, "GET", path, nil), 200, want)
+		answers(t, ask(h, "GET", path, nil), 200, "shop.example.com")
+	}
+}
+
+func TestPagesThatCannotBeShownSayWhy(t *testing.T) {
+	t.Parallel()
+	h := pagesOver(t, &shelf{}, still{}, User{Role: Act})
+	for path, want := range map[string]string{
+		"/nonsense": "There is no such page here.", "/domains/app1/shop.example.com": "No worker has heard of shop.example.com on app app1 yet.",
+		"/domains/a%2Fb/shop.example.com": "There is no app", "/domains/app1/shop": "There is no such domain", "/apps/app9": "No worker has heard of an app",
+	} {
+		rec := ask(h, "GET", path, nil)
+		answers(t, rec, http.StatusNotFound, want)
+		answers(t, rec, http.StatusNotFound, `<form class="search"`)
+	}
+	answers(t, ask(h, "GET", "/domains?state=nonsense", nil), http.StatusBadRequest, "state is &#34;nonsense&#34;")
+	answers(t, ask(h, "POST", "/domains/app1/shop.example.com/verify", nil), http.StatusNotFound, "No worker has heard of")
+
+	away := pagesOver(t, &shelf{err: errors.New("list the apps: EOF"), apps: []ledger.App{{ID: "app1"}}}, still{}, User{Role: Act})
+	for _, path := range []string{"/", "/apps", "/apps/app1", "/domains", "/domains/app1/shop.example.com"} {
+		rec := ask(away, "GET", path, nil)
+		answers(t, rec, http.StatusServiceUnavailable, "list the apps: EOF")
+		answers(t, rec, http.StatusServiceUnavailable, `<meta http-equiv="refresh" content="5">`)
+		if rec.Header().Get("Retry-After") == "" {
+			t.Errorf("%s doesn't say when to come back", path)
+		}
+	}
+}
+
+func TestADomainIsFoundInTheSpellingOfPeople(t *testing.T) {
+	t.Parallel()
+	h := pagesOver(t, &shelf{views: []ledger.View{shopOn("app1")}}, still{}, User{Role: View})
+	rec := ask(h, "GET", "/domains/app1/Shop.EXAMPLE.com.", nil)
+	if rec.Code != http.StatusSeeOther || rec.Header().Get("Location") != "/domains/app1/shop.example.com" {
+		t.Errorf("%d to %s", rec.Code, rec.Header().Get("Location"))
+	}
+}
+
+func TestAnActionIsAskedForAsTheDomainWas(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, action string
+		user         User
+		pending      *listsync.Pending
+		want         []enqueue.Request
+		verified     []string
+	}{
+		{"verify", "verify", User{"ada", Act}, nil, nil, []string{"ada app1 shop.example.com"}},
+		{"verify without a login", "verify", User{"", Act}, nil, nil, []string{"operator app1 shop.example.com"}},
+		{"add", "add", User{"ada", Act}, nil, []enqueue.Request{{AppID: "app1", Domain: "shop.example.com", By: "ada", WWW: tasks.WWWNever, SiteID: 7, Attempts: 9}}, nil},
+		{"remove", "remove", User{"", Act}, nil, []enqueue.Request{{AppID: "app1", Domain: "shop.example.com", Remove: true, By: "operator", WWW: tasks.WWWNever, SiteID: 7}}, nil},
+		{"add what waits", "add", User{"ada", Act}, &listsync.Pending{Change: tasks.Change{SiteID: 8, Attempts: 4}}, []enqueue.Request{{AppID: "app1", Domain: "shop.example.com", By: "ada", SiteID: 8, Attempts: 4}}, nil},
+		{"add what waits to leave", "add", User{"ada", Act}, &listsync.Pending{Change: tasks.Change{SiteID: 8}, Remove: true}, []enqueue.Request{{AppID: "app1", Domain: "shop.example.com", By: "ada", SiteID: 8, Attempts: 9}}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			view := shopOn("app1")
+			view.Pending = test.pending
+			s := &shelf{views: []ledger.View{view}}
+			rec := ask(pagesOver(t, s, still{}, test.user), "POST", "/domains/app1/shop.example.com/"+test.action, nil)
+			if rec.Code != http.StatusSeeOther || rec.Header().Get("Location") != "/domains/app1/shop.example.com?asked="+test.action {
+				t.Errorf("%d to %s: %s", rec.Code, rec.Header().Get("Location"), rec.Body)
+			}
+			if diff := cmp.Diff(test.want, s.asked); diff != "" {
+				t.Errorf("requests (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.verified, s.verified); diff != "" {
+				t.Errorf("verifications (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAnActionThatFailsSaysWhatWasTried(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, action string
+		state        tasks.State
+		refuse       error
+		user         User
+		status       int
+		want         string
+	}{
+		{"Redis is away", "remove", tasks.Done, errors.New("EOF"), User{"ada", Act}, 503, "To remove shop.example.com was tried, and failed: EOF."},
+		{"refused", "add", tasks.Done, enqueue.ErrInvalid, User{"ada", Act}, 422, "help: the request itself is refused"},
+		{"not listed", "verify", tasks.Removed, nil, User{"ada", Act}, 422, "only a domain that is on the list can be verified"},
+		{"unknown", "explode", tasks.Done, nil, User{"ada", Act}, 404, "There is no action"},
+		{"not allowed", "remove", tasks.Done, nil, User{"viola", View}, 403, "not act"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			view := shopOn("app1")
+			view.State = test.state
+			s := &shelf{views: []ledger.View{view}, refuse: test.refuse}
+			answers(t, ask(pagesOver(t, s, still{}, test.user), "POST", "/domains/app1/shop.example.com/"+test.action, nil), test.status, test.want)
+			if test.refuse == nil && len(s.asked)+len(s.verified) > 0 {
+				t.Errorf("it was asked for all the same: %v %v", s.asked, s.verified)
+			}
+		})
+	}
+	if status := ask(pagesOver(t, &shelf{views: []ledger.View{shopOn("app1")}}, still{}, User{"ada", Act}), "GET", "/domains/app1/shop.example.com/remove", nil).Code; status < 400 {
+		t.Errorf("a link can act: %d", status)
+	}
+}
+
+func TestAnAppIsPausedAndResumedByWhoMayAct(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, path string
+		user       User
+		refuse     error
+		status     int
+		where      string // it goes on to
+		want       string // in its page
+		paused     []string
+	}{
+		{"pause", "/apps/app1/pause", User{"ada", Act}, nil, 303, "/apps/app1?asked=pause", "", []string{"ada pauses app1"}},
+		{"pause without a login", "/apps/app1/pause", User{"", Act}, nil, 303, "/apps/app1?asked=pause", "", []string{"operator pauses app1"}},
+		{"resume", "/apps/app1/resume", User{"ada", Act}, nil, 303, "/apps/app1?asked=resume", "", []string{"app1 goes on"}},
+		{"not allowed", "/apps/app1/pause", User{"viola", View}, nil, 403, "", "not act", nil},
+		{"unknown app", "/apps/app9/pause", User{"ada", Act}, nil, 404, "", "No worker has heard of an app", nil},
+		{"unknown action", "/apps/app1/explode", User{"ada", Act}, nil, 404, "", "There is no action", nil},
+		{"Redis is away", "/apps/app1/resume", User{"ada", Act}, errors.New("EOF"), 503, "", "To resume app app1 was tried, and failed: EOF.", []string{"app1 goes on"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := &shelf{apps: []ledger.App{{ID: "app1"}}, refuse: test.refuse}
+			rec := ask(pagesOver(t, s, still{}, test.user), "POST", test.path, nil)
+			answers(t, rec, test.status, test.want)
+			if diff := cmp.Diff(test.paused, s.paused); diff != "" || rec.Header().Get("Location") != test.where {
+				t.Errorf("it goes on to %q; done (-want +got):\n%s", rec.Header().Get("Location"), diff)
+			}
+		})
+	}
+	s := &shelf{apps: []ledger.App{{ID: "app1", Paused: "ada", Pending: 2}}, views: []ledger.View{{AppID: "app1", Domain: "new.example.com", State: tasks.Pending, Pending: &listsync.Pending{}}}}
+	for user, form := range map[User]bool{{"ada", Act}: true, {"viola", View}: false} {
+		rec := ask(pagesOver(t, s, still{}, user), "GET", "/apps/app1?asked=pause", nil)
+		for _, want := range []string{"Paused by ada", "2 changes wait, and no sync reads or writes its list", "The app was asked to be paused."} {
+			answers(t, rec, 200, want)
+		}
+		if page := rec.Body.String(); strings.Contains(page, `action="/apps/app1/resume"`) != form || strings.Contains(page, "/pause\"") || strings.Contains(page, "in order") {
+			t.Errorf("%s is offered the wrong action, or the app is called in order:\n%s", user.Name, page)
+		}
+	}
+	answers(t, ask(pagesOver(t, s, still{}, User{Role: View}), "GET", "/domains/app1/new.example.com", nil), 200, "pilotsync resume --app=app1")
+}
+
+func TestWithoutKeysTheAppsPageSaysWhyTheListIsMissing(t *testing.T) {
+	t.Parallel()
+	view := shopOn("app1")
+	view.Record.Wanted, view.Record.Names = true, view.Names
+	s := &shelf{apps: []ledger.App{{ID: "app1"}}, views: []ledger.View{view},
+		writes: []ledger.Write{{N: 3, At: noon, Outcome: ledger.Unknown, Added: []string{"new.example.com"}, Removed: []string{"old.example.com"}, Size: 12, Who: "w/1"}}}
+	rec := ask(pagesOver(t, s, still{}, User{Role: View}), "GET", "/apps/app1", nil)
+	for _, want := range []string{"without ServerPilot&#39;s keys", "not seen", "shop.example.com", "+ new.example.com", "− old.example.com", "answer never came", "12 names, by w/1"} {
+		answers(t, rec, 200, want)
+	}
+}

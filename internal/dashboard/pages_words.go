@@ -1,0 +1,146 @@
+package dashboard
+
+import (
+	"fmt"
+	"html/template"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/net/idna"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/ledger"
+)
+
+// words are what the templates say things with.
+func words() template.FuncMap {
+	return template.FuncMap{
+		"at":         func(now, t time.Time) moment { return moment{t, now} },
+		"number":     number,
+		"domainPath": domainPath,
+		"pathOf":     pathOf,
+		"appPath":    appPath,
+		"stateWord":  stateWord,
+		"unicode":    unicodeName,
+		"plural":     plural,
+		"room":       roomOf,
+		"tilesOf":    func(a ledger.App) []tile { return present(tiles([]ledger.App{a})) },
+		"appRows":    func(now time.Time, apps []ledger.App) appRows { return appRows{now, apps} },
+		"writeWord":  writeWord,
+		"stateURL":   func(s tasks.State) string { return search{States: []tasks.State{s}}.address(nil) },
+		"appStateURL": func(app string, s tasks.State) string {
+			return search{Apps: []string{app}, States: []tasks.State{s}}.address(nil)
+		},
+	}
+}
+
+// moment is a time as it is shown: relative to now, and in full.
+type moment struct{ T, Now time.Time }
+
+// Machine is for <time datetime>.
+func (m moment) Machine() string { return m.T.UTC().Format(time.RFC3339) }
+
+// Full is the time in UTC.
+func (m moment) Full() string { return m.T.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// Words is "just now", "3 min ago", "in 2 h".
+func (m moment) Words() string {
+	away := m.T.Sub(m.Now)
+	switch {
+	case away > -2*time.Second && away < 2*time.Second:
+		return "just now"
+	case away < 0:
+		return since(-away) + " ago"
+	}
+	return "in " + since(away)
+}
+
+// since is a length of time in its biggest unit, rounded down: "12 s", "3 min",
+// "2 h", "5 days".
+func since(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	case d < day:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	case d < 2*day:
+		return "1 day"
+	}
+	return fmt.Sprintf("%d days", d/day)
+}
+
+// number groups digits by three: 50,000.
+func number(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// unicodeName is an international name as people write it; empty where the name
+// is the same in ASCII, or can't be read.
+func unicodeName(domain string) string {
+	if !strings.Contains(domain, "xn--") {
+		return ""
+	}
+	star := ""
+	if tasks.IsWildcard(domain) {
+		star, domain = "*.", domain[2:]
+	}
+	name, err := idna.Display.ToUnicode(domain)
+	if err != nil || name == domain {
+		return ""
+	}
+	return star + name
+}
+
+// stateWord is the state in words for a person; the state's own name stands
+// beside it where there is room.
+func stateWord(s tasks.State) string {
+	switch s {
+	case tasks.Pending:
+		return "Pending"
+	case tasks.CheckingDNS:
+		return "Checking DNS"
+	case tasks.CheckingSSL:
+		return "Checking certificate"
+	case tasks.Done:
+		return "Done"
+	case tasks.DoneWithoutSSL:
+		return "No certificate"
+	case tasks.Failed:
+		return "DNS failed"
+	case tasks.Rejected:
+		return "Rejected"
+	case tasks.Removed:
+		return "Removed"
+	}
+	return string(s)
+}
+
+// byTrouble are all states, those that need a person first.
+func byTrouble() []tasks.State {
+	return []tasks.State{tasks.Failed, tasks.Rejected, tasks.DoneWithoutSSL, tasks.Pending,
+		tasks.CheckingDNS, tasks.CheckingSSL, tasks.Done, tasks.Removed}
+}
+
+func domainPath(v ledger.View) string { return pathOf(v.AppID, v.Domain) }
+
+func pathOf(app, domain string) string {
+	return "/domains/" + url.PathEscape(app) + "/" + url.PathEscape(domain)
+}
+
+func appPath(app string) string { return "/apps/" + url.PathEscape(app) }

@@ -1,0 +1,61 @@
+package dashboard
+
+import (
+	"testing"
+	"time"
+
+	"pilotsync/tasks"
+)
+
+func TestTimesAreToldInTheirBiggestUnit(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for away, want := range map[time.Duration]string{
+		0: "just now", time.Second: "just now", -1999 * time.Millisecond: "just now", -2 * time.Second: "2 s ago", -59 * time.Second: "59 s ago",
+		-time.Minute: "1 min ago", 90 * time.Minute: "in 1 h", -47 * time.Hour: "1 day ago", 48 * time.Hour: "in 2 days", 90 * 24 * time.Hour: "in 90 days",
+	} {
+		if got := (moment{now.Add(away), now}).Words(); got != want {
+			t.Errorf("%s: %q, want %q", away, got, want)
+		}
+	}
+	m := moment{now.In(time.FixedZone("", 3600)), now}
+	if m.Machine() != "2026-03-01T12:00:00Z" || m.Full() != "2026-03-01 12:00:00 UTC" {
+		t.Errorf("%s, %s", m.Machine(), m.Full())
+	}
+}
+
+func TestNumbersAreGrouped(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 50000: "50,000", 1234567: "1,234,567", -1000: "-1,000", -100: "-100"} {
+		if got := number(n); got != want {
+			t.Errorf("%d: %s", n, got)
+		}
+	}
+}
+
+func TestInternationalNamesAreShownAsPeopleWriteThem(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"xn--bcher-kva.example.com": "bücher.example.com", "*.xn--bcher-kva.example.com": "*.bücher.example.com",
+		"shop.example.com": "", "xn--999999999.example.com": "",
+	} {
+		if got := unicodeName(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestEveryStateHasAWordAndAPlace(t *testing.T) {
+	t.Parallel()
+	if len(byTrouble()) != len(tasks.States()) {
+		t.Errorf("%d states are shown of %d", len(byTrouble()), len(tasks.States()))
+	}
+	seen := map[string]bool{}
+	for _, s := range byTrouble() {
+		if word := stateWord(s); word == string(s) || seen[word] {
+			t.Errorf("%s is called %q", s, word)
+		} else {
+			seen[word] = true
+		}
+	}
+}

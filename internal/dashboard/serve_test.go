@@ -1,0 +1,162 @@
+package dashboard
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// served runs Serve with h until the test ends, or until stop is called, and
+// returns the server's URL and a client for it.
+func served(t *testing.T, h http.Handler) (url string, client *http.Client, stop func() error) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- Serve(ctx, listener, h, log.New(io.Discard, "", 0)) }()
+	client = &http.Client{Transport: &http.Transport{}}
+	stopped := false
+	stop = func() error {
+		if stopped {
+			return nil
+		}
+		stopped = true
+		cancel()
+		return <-ended
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		client.CloseIdleConnections()
+	})
+	return "http://" + listener.Addr().String(), client, stop
+}
+
+func TestServeEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	url, client, stop := served(t, testSite(t, nil).Handler())
+	resp, err := client.Get(url + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("status %s", resp.Status)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAPilotsyncIsRecognisedAndNothingElseIs(t *testing.T) {
+	t.Parallel()
+	addr := func(h http.Handler) string {
+		url, _, _ := served(t, h)
+		return strings.TrimPrefix(url, "http://")
+	}
+	users, err := ParseUsers([]byte("ada:" + hashed(t, "password") + "\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pilotsync := addr(testSite(t, nil).Handler())
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	for _, test := range []struct {
+		name, addr string
+		want       bool
+	}{
+		{"without a login", pilotsync, true},
+		{"with a login, and health elsewhere", addr(testSite(t, func(cfg *Config) { cfg.Users, cfg.HealthApart = users, true }).Handler()), true},
+		{"another program", addr(http.NotFoundHandler()), false},
+		{"one that leads to a pilotsync", addr(http.RedirectHandler("http://"+pilotsync+"/healthz", http.StatusFound)), false},
+		{"nothing", closed.Addr().String(), false},
+	} {
+		if got := ServedAt(t.Context(), test.addr); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
+func TestServeSaysThatItsListenerBroke(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close()
+	err = Serve(t.Context(), listener, http.NotFoundHandler(), log.New(io.Discard, "", 0))
+	if err == nil || !strings.Contains(err.Error(), listener.Addr().String()) {
+		t.Errorf("error is %v; want one with the address", err)
+	}
+}
+
+// stream writes a line, and then waits for its request's end.
+func stream(ended chan<- struct{}) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(ended)
+		_, _ = io.WriteString(w, "first\n")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+}
+
+func TestTheStreamEndsAtOnceWhenTheServerStops(t *testing.T) {
+	t.Parallel()
+	ended := make(chan struct{})
+	site := testSite(t, nil)
+	url, client, stop := served(t, site.recovered(secured(endless(stream(ended)))))
+	resp, err := client.Get(url + livePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if line, err := bufio.NewReader(resp.Body).ReadString('\n'); err != nil || line != "first\n" {
+		t.Fatalf("read %q, %v", line, err)
+	}
+	began := time.Now()
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took >= shutdownLimit {
+		t.Errorf("the server took %v to stop", took)
+	}
+	<-ended
+}
+
+// deadlines notes what is set through it.
+type deadlines struct {
+	http.ResponseWriter
+	read, write []time.Time
+}
+
+func (d *deadlines) SetReadDeadline(t time.Time) error  { d.read = append(d.read, t); return nil }
+func (d *deadlines) SetWriteDeadline(t time.Time) error { d.write = append(d.write, t); return nil }
+
+func TestOnlyTheStreamHasNoTimeLimits(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]int{livePath: 1, "/": 0, "/live/other": 0} {
+		d := &deadlines{}
+		site := testSite(t, nil)
+		h := site.recovered(endless(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+		ask(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			d.ResponseWriter = w
+			h.ServeHTTP(d, r)
+		}), "GET", path, nil)
+		if len(d.read) != want || len(d.write) != want || want == 1 && (!d.read[0].IsZero() || !d.write[0].IsZero()) {
+			t.Errorf("%s: read deadlines %v, write deadlines %v", path, d.read, d.write)
+		}
+	}
+}

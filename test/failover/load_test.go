@@ -1,0 +1,118 @@
+package failover
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+	"pilotsync/test/redistest"
+	"pilotsync/test/workload"
+)
+
+// sites are n apps with names set by hand.
+func sites(n int) (all []simulator.App) {
+	for i := range n {
+		all = append(all, simulator.App{ID: fmt.Sprintf("app%02d", i), Domains: []string{"intranet.example.org", "Mail.example.org"}})
+	}
+	return all
+}
+
+// newLoaded is a world with apps that changes come in for all the while, and workers
+// that list them. Its verifications are hours away.
+func newLoaded(t *testing.T, url urls, workers int) *world {
+	t.Helper()
+	w := newWorldOf(t, url, simulator.Options{Apps: sites(6), Latency: 50 * time.Millisecond})
+	w.env = append(w.env, "PILOTSYNC_SSL_DELAYS=1h", "PILOTSYNC_API_RATE=0")
+	for range workers {
+		w.start(nil, "worker")
+	}
+	return w
+}
+
+// load has producers ask for changes until the returned function is called; they go
+// on whatever the answer.
+func (w *world) load() (end func()) {
+	return w.want.Load(w.t, 3, 50*time.Millisecond, w.ask)
+}
+
+func (w *world) ask(ctx context.Context, reqs ...enqueue.Request) error {
+	return w.want.Enqueue(ctx, w.client, reqs...)
+}
+
+// awaitAcked waits until more changes were acknowledged than n, and returns how many.
+func (w *world) awaitAcked(n int) int {
+	w.t.Helper()
+	await(w.t, fmt.Sprintf("more than %d changes are acknowledged", n), func() error {
+		if got := w.want.Acked(); got <= n {
+			return fmt.Errorf("they are %d", got)
+		}
+		return nil
+	})
+	return w.want.Acked()
+}
+
+// settle waits until every change that was acknowledged is dealt with, and holds
+// the lists against what was asked for.
+func (w *world) settle() {
+	w.t.Helper()
+	began := time.Now()
+	await(w.t, "every change is dealt with", func() error { return w.want.Settled(w.t.Context(), w.ledger) })
+	w.t.Logf("all %d changes were dealt with %s after the last", w.want.Acked(), time.Since(began).Round(100*time.Millisecond))
+	w.want.Check(w.t, w.sim, w.ledger)
+	workload.CheckNoOverlap(w.t, w.sim)
+}
+
+// pass lets the load go on for a while.
+func pass(t *testing.T, d time.Duration) {
+	t.Helper()
+	select {
+	case <-t.Context().Done():
+		t.Fatal("the test's time is over")
+	case <-time.After(d):
+	}
+}
+
+// kill has a master die under load, as the machine would, and goes on with a load of
+// other domains: what became of those asked for last is not covered up then. It
+// returns when that was, and how to end the load.
+func (w *world) kill(master *redistest.Server, end func()) (killed time.Time, endNew func()) {
+	w.t.Helper()
+	master.Kill()
+	killed = time.Now() // from here on, none of its answers comes in
+	if w.want.MayBeLost(killed.Add(-time.Second)) == 0 {
+		w.t.Error("nothing was asked for in the second before: the test tested nothing")
+	}
+	endNew = w.load()
+	end()
+	return killed, endNew
+}
+
+// lost logs what became of the changes that Redis was allowed to lose.
+func (w *world) lost() {
+	w.t.Helper()
+	lost, unsure := w.want.Lost(w.t, w.ledger)
+	w.t.Logf("of %d domains whose last change was acknowledged in the second before, %d lost it", unsure, lost)
+}
+
+// slowest logs how long the slowest change from then on took to be listed, and
+// fails the test if that is more than the limit.
+func (w *world) slowest(from time.Time, limit time.Duration) {
+	w.t.Helper()
+	var slowest time.Duration
+	n := 0
+	for _, took := range w.want.Took(w.sim) {
+		if took.At.After(from) {
+			n, slowest = n+1, max(slowest, took.For)
+		}
+	}
+	w.t.Logf("of %d changes the slowest took %s from its acknowledgement to the list", n, slowest.Round(100*time.Millisecond))
+	if n == 0 {
+		w.t.Error("no change was listed")
+	}
+	if slowest > limit {
+		w.t.Errorf("the slowest change took %s, want at most %s", slowest.Round(100*time.Millisecond), limit)
+	}
+}

@@ -1,0 +1,101 @@
+package failover
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pilotsync/test/redistest"
+)
+
+// Redis restarts with the shipped files while changes come in, and never rewrites its
+// append-only file. Everything then comes from replaying that file.
+func TestARestartOfRedisUnderLoadLosesNothingThatWasAcknowledged(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*redistest.Server){"shutdown": (*redistest.Server).Stop, "crash": (*redistest.Server).Kill} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Shipped(t)
+			w := newLoaded(t, server.As, 2)
+			stopLoad := w.load()
+			for range 2 {
+				w.awaitAcked(w.want.Acked() + 100)
+				end(server)
+				server.Start()
+				began := time.Now()
+				w.awaitAcked(w.want.Acked() + 50)
+				t.Logf("nothing was taken for %s after Redis was back", w.want.Pause(began).Round(100*time.Millisecond))
+			}
+			stopLoad()
+			w.settle()
+			neverRewritten(t, server)
+		})
+	}
+}
+
+// Sentinel's master restarts before the Sentinels notice: it stays master, and its
+// replicas copy what it replayed.
+func TestARestartOfSentinelsMasterWithoutAFailoverLosesNothingThatWasAcknowledged(t *testing.T) {
+	t.Parallel()
+	s := redistest.NewSentinel(t, redistest.Security{}.Shipped(t))
+	for _, addr := range s.Sentinels {
+		do(t, client(t, addr), "SENTINEL", "SET", "main", "down-after-milliseconds", 60_000)
+	}
+	w := newLoaded(t, s.As, 2)
+	stopLoad := w.load()
+	w.awaitAcked(150)
+	s.Master.Stop()
+	s.Master.Start()
+	if err := isAnother(t, s, s.Master.Addr); err == nil {
+		t.Fatal("the Sentinels made another server the master: the test tested a failover")
+	}
+	w.awaitAcked(w.want.Acked() + 100)
+	stopLoad()
+	w.settle()
+	neverRewritten(t, s.Master)
+}
+
+// Sentinel's master is killed, and the replica that takes over restarts later on. The
+// others then copy what it replayed.
+func TestARestartOfTheHeirAfterAFailoverKeepsWhatItHas(t *testing.T) {
+	t.Parallel()
+	s := redistest.NewSentinel(t, redistest.Security{}.Shipped(t))
+	w := newLoaded(t, s.As, 2)
+	stopLoad := w.load()
+	w.awaitAcked(150)
+	killed, stopLoad := w.kill(s.Master, stopLoad)
+	await(t, "a replica is the master", func() error { return isAnother(t, s, s.Master.Addr) })
+	s.Master.Start()
+	await(t, "the old master is a replica", func() error { return inStep(t, s.Master.Addr) })
+	w.awaitAcked(w.want.Acked() + 100)
+	stopLoad()
+	w.settle()
+	for _, addr := range s.Sentinels {
+		do(t, client(t, addr), "SENTINEL", "SET", "main", "down-after-milliseconds", 60_000)
+	}
+	now, err := s.Current(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	heir := s.Replicas[slices.IndexFunc(s.Replicas, func(r *redistest.Server) bool { return r.Addr == now })]
+	heir.Stop()
+	heir.Start()
+	await(t, "the old master copies it", func() error { return inStep(t, s.Master.Addr) })
+	if err := isAnother(t, s, now); err == nil {
+		t.Fatal("the Sentinels made another server the master: the test tested a failover")
+	}
+	w.settle()
+	w.slowest(killed.Add(-time.Second), takeover)
+	w.lost()
+}
+
+// neverRewritten fails the test if the server has rewritten its append-only file.
+func neverRewritten(t *testing.T, server *redistest.Server) {
+	t.Helper()
+	bases, err := filepath.Glob(filepath.Join(server.Folder(), "appendonlydir", "*.base.*"))
+	if err != nil || len(bases) != 1 || !strings.Contains(bases[0], ".aof.1.base.") {
+		t.Errorf("the append-only file was rewritten, or isn't there: %v (%v)", bases, err)
+	}
+}

@@ -1,0 +1,154 @@
+package failover
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/test/redistest"
+	"pilotsync/test/workload"
+	"pilotsync/worker/listsync"
+)
+
+// What follows is KEDA's rule, and that of the autoscaler behind it, as they are set in
+// deployments/kubernetes/components/keda, with seconds in place of minutes.
+const (
+	fewest, most  = 1, 8
+	threshold     = time.Second // of the waiting time; there 15 s
+	stepUp        = 2           // workers more at once
+	stepDown      = 1
+	tolerance     = 0.1             // so much about the threshold is as good as at it
+	stabilization = 2 * time.Second // the most that was wanted within counts; there 600 s
+	turn          = time.Second     // how often it is decided; there 15 s, and a minute for a step
+)
+
+// scaler runs as many workers as the waiting time asks for.
+type scaler struct {
+	w        *world
+	running  []*process
+	stopping sync.WaitGroup
+	wanted   []int         // in the last turns
+	longest  time.Duration // that a task waited
+	writes   int           // of lists, by the last turn
+	best     map[int]int   // number of workers → most writes in a turn
+
+	mu         sync.Mutex    // guards all below
+	stop       time.Duration // the longest that a worker took to stop
+	handedBack int           // syncs that a stopping worker left to another
+}
+
+// wait is how long the oldest task has been waiting that could run at once.
+func (s *scaler) wait() (longest time.Duration) {
+	s.w.t.Helper()
+	inspector := asynq.NewInspectorFromRedisClient(s.w.rdb)
+	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL} {
+		if info, err := inspector.GetQueueInfo(queue); err == nil { // one that nobody used yet isn't there
+			longest = max(longest, info.Latency)
+		}
+	}
+	return longest
+}
+
+// decide is how many workers there should be: n workers, where tasks wait for k
+// times the threshold, become n × k, in steps, and fewer only after a while.
+func (s *scaler) decide(wait time.Duration) int {
+	n, ratio := len(s.running), float64(wait)/float64(threshold)
+	want := n
+	if math.Abs(ratio-1) > tolerance {
+		want = int(math.Ceil(float64(n) * ratio))
+	}
+	s.wanted = append(s.wanted, want)
+	s.wanted = s.wanted[max(0, len(s.wanted)-int(stabilization/turn)-1):]
+	if want < n {
+		want = min(slices.Max(s.wanted), n)
+	}
+	return min(max(want, n-stepDown, fewest), n+stepUp, most)
+}
+
+// until takes turns until there are n workers, and enough: on the way up, tasks may
+// still wait for more than the threshold.
+func (s *scaler) until(n int, limit time.Duration) {
+	s.w.t.Helper()
+	tick := time.NewTicker(turn)
+	defer tick.Stop()
+	for began := time.Now(); ; <-tick.C {
+		wait, writes := s.wait(), s.w.sim.Calls("", simulator.WriteList)
+		s.w.t.Logf("%d workers wrote %d lists, the oldest task has been waiting for %s", len(s.running), writes-s.writes, wait.Round(10*time.Millisecond))
+		s.longest, s.best[len(s.running)], s.writes = max(s.longest, wait), max(s.best[len(s.running)], writes-s.writes), writes
+		if len(s.running) == n && (n == most || wait < threshold) {
+			return
+		}
+		if time.Since(began) > limit {
+			s.w.t.Fatalf("there are %d workers after %s, want %d, and tasks that wait for less than %s", len(s.running), limit, n, threshold)
+		}
+		s.scale(s.decide(wait))
+	}
+}
+
+// scale starts workers, or has the oldest stop, which nobody waits for here.
+func (s *scaler) scale(n int) {
+	for len(s.running) < n {
+		s.running = append(s.running, s.w.start(nil, "worker"))
+	}
+	for len(s.running) > n {
+		p := s.running[0]
+		s.running = s.running[1:]
+		s.stopping.Go(func() {
+			took, back := p.terminate(), strings.Count(p.said(), "handed back with changes pending")
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.stop = max(s.stop, took)
+			s.handedBack += back
+		})
+	}
+}
+
+// A load that one worker is too slow for, until eight are there and fast enough; then
+// lighter and lighter ones, until there is one worker again. Changes come in all the while.
+func TestFromOneWorkerToEightAndBackUnderLoadLosesNothing(t *testing.T) {
+	t.Parallel()
+	const apps, slots = 32, "1"
+	w := newWorldOf(t, redistest.Shipped(t).As, simulator.Options{Apps: sites(apps), Latency: 300 * time.Millisecond})
+	w.env = append(w.env, "PILOTSYNC_SSL_DELAYS=1h", "PILOTSYNC_API_RATE=0", "PILOTSYNC_CONCURRENCY="+slots)
+	s := &scaler{w: w, best: map[int]int{}}
+	s.scale(fewest)
+	light := w.want.Load(t, 1, 3*time.Second, w.ask)
+	var down time.Time
+	for _, stage := range []struct {
+		pace    time.Duration
+		workers int // that are enough for it
+	}{{100 * time.Millisecond, most}, {300 * time.Millisecond, 6}, {500 * time.Millisecond, 4}} {
+		end := w.want.Load(t, 1, stage.pace, w.ask)
+		s.until(stage.workers, 2*time.Minute)
+		end()
+		if down.IsZero() {
+			down = time.Now()
+		}
+	}
+	s.until(fewest, 2*time.Minute)
+	s.stopping.Wait()
+	light()
+	w.settle()
+	workload.CheckNoOverlap(t, w.sim)
+	w.slowest(down, afterStop)
+	t.Logf("tasks waited for up to %s; %d syncs were handed back, and a worker took up to %s to stop",
+		s.longest.Round(100*time.Millisecond), s.handedBack, s.stop.Round(100*time.Millisecond))
+	if s.longest < 2*threshold {
+		t.Error("one worker was fast enough: the test tested nothing")
+	}
+	if one, eight := s.best[fewest], s.best[most]; eight < 3*one {
+		t.Errorf("one worker wrote up to %d lists a second, and eight no more than %d", one, eight)
+	}
+}
+
+// afterStop is how long a change may take to its list while workers are stopped: less
+// than a lease. A sync that is handed back is on the queue at once, and the change
+// takes some seconds; one whose lease had to run out would take longer than that lease.
+const afterStop = listsync.LeaseTTL

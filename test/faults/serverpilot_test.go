@@ -1,0 +1,227 @@
+//go:build faults
+
+package faults
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker/listsync"
+)
+
+// ailment is a trouble of one app at ServerPilot, and what must become of it.
+type ailment struct {
+	app   string // and its name
+	begin func(*simulator.Simulator, string)
+	// From the request to the list: not before, and not after.
+	from, to time.Duration
+}
+
+// busy is what a change takes at most on a machine that has other things to do. It is
+// less than what an app waits that is put off for five minutes.
+const busy = time.Minute
+
+// ailments end by themselves. Where a write's outcome isn't known, nobody writes
+// the list for 30 s.
+func ailments() []ailment {
+	next := func(call simulator.Call, faults ...simulator.Fault) func(*simulator.Simulator, string) {
+		return func(sim *simulator.Simulator, app string) { sim.FailNext(app, call, faults...) }
+	}
+	passing := func(status int) func(*simulator.Simulator, string) {
+		return func(sim *simulator.Simulator, app string) {
+			sim.SetAppStatus(app, status)
+			time.AfterFunc(5*time.Second, func() { sim.SetAppStatus(app, 0) })
+		}
+	}
+	read, write := simulator.ReadApp, simulator.WriteList
+	three := func(kind simulator.FaultKind) []simulator.Fault {
+		return slices.Repeat([]simulator.Fault{{Kind: kind}}, 3)
+	}
+	// Tried again after 1, 2 and 4 s, each of which asynq may round down by one.
+	const retried, least = 7 * time.Second, 4 * time.Second
+	const unknown = listsync.LandingLimit
+	return []ailment{
+		{"reads-500", next(read, three(simulator.Error5xx)...), least, retried + busy},
+		{"writes-500", next(write, three(simulator.Error5xx)...), 0, retried + 3*unknown + busy},
+		{"answers-503", passing(503), least, retried + busy},
+		{"answers-409", passing(409), least, retried + busy},
+		{"reads-429", next(read, simulator.Fault{Kind: simulator.Error429, For: 8 * time.Second}), 8 * time.Second, 8*time.Second + busy},
+		{"writes-429", next(write, simulator.Fault{Kind: simulator.Error429, For: 8 * time.Second}), 8 * time.Second, 8*time.Second + busy},
+		{"reads-html", next(read, three(simulator.HTML)...), least, retried + busy},
+		{"writes-html", next(write, simulator.Fault{Kind: simulator.HTML}), unknown, unknown + busy},
+		{"reads-truncated", next(read, three(simulator.TruncatedJSON)...), least, retried + busy},
+		{"writes-truncated", next(write, simulator.Fault{Kind: simulator.TruncatedJSON}), unknown, unknown + busy},
+		{"reads-without-domains", next(read, three(simulator.NoDomains)...), least, retried + busy},
+		{"writes-without-domains", next(write, simulator.Fault{Kind: simulator.NoDomains}), unknown, unknown + busy},
+		// Go's client asks again by itself, on other connections: a read does no harm.
+		{"reads-dropped", next(read, three(simulator.DropBefore)...), 0, retried + busy},
+		{"writes-dropped", next(write, simulator.Fault{Kind: simulator.DropBefore}), unknown, unknown + busy},
+		{"writes-unanswered", next(write, simulator.Fault{Kind: simulator.DropAfter}), unknown, unknown + busy},
+		{"writes-applied-late", next(write, simulator.Fault{Kind: simulator.ApplyLate, For: 20 * time.Second}), unknown, unknown + busy},
+		{"reads-of-30s", next(read, simulator.Fault{Kind: simulator.Slow, For: 30 * time.Second}), 20 * time.Second, 21*time.Second + busy},
+		{"writes-of-30s", next(write, simulator.Fault{Kind: simulator.Slow, For: 30 * time.Second}), unknown, unknown + 20*time.Second + busy},
+		{"reads-of-15s", next(read, simulator.Fault{Kind: simulator.Slow, For: 15 * time.Second}), 15 * time.Second, 15*time.Second + busy},
+	}
+}
+
+// block is a trouble that a person has to end. The reason says what it is about.
+type block struct {
+	begin, end func(*simulator.Simulator, string)
+	reason     string
+}
+
+// blocks are the troubles of that kind, by app.
+func blocks() map[string]block {
+	status := func(code int) func(*simulator.Simulator, string) {
+		return func(sim *simulator.Simulator, app string) { sim.SetAppStatus(app, code) }
+	}
+	return map[string]block{
+		"card-expired": {status(402), status(0), "card"},
+		"protected":    {status(403), status(0), "403"},
+		"deleted":      {status(404), status(0), "404"},
+		// The new key comes with the worker's next start.
+		"key-rotated": {func(sim *simulator.Simulator, _ string) { _ = sim.SetAPIKey("rotated", "new-key") }, func(*simulator.Simulator, string) {}, "key"},
+	}
+}
+
+func TestEachTroubleOfServerPilotGoesAsTheTableSaysAndDelaysNoOtherApp(t *testing.T) {
+	t.Parallel()
+	opt := simulator.Options{
+		Accounts: []simulator.Account{{ClientID: "sim", APIKey: "sim-key"}, {ClientID: "rotated", APIKey: "old-key", Apps: []string{"key-rotated"}}},
+		Apps:     []simulator.App{site("calm")},
+	}
+	for _, a := range ailments() {
+		opt.Apps = append(opt.Apps, site(a.app))
+	}
+	for app := range blocks() {
+		opt.Apps = append(opt.Apps, site(app))
+	}
+	w := newWorld(t, opt)
+	accounts := filepath.Join(t.TempDir(), "accounts.yaml")
+	setKey := func(key string) {
+		others := slices.DeleteFunc(slices.Clone(w.apps), func(app string) bool { return app == "key-rotated" })
+		text := fmt.Sprintf("accounts:\n- {client_id: sim, api_key: sim-key, apps: [%s]}\n- {client_id: rotated, api_key: %s, apps: [key-rotated]}\n", strings.Join(others, ", "), key)
+		if err := os.WriteFile(accounts, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	setKey("old-key")
+	w.env = slices.DeleteFunc(w.env, func(v string) bool { return strings.HasPrefix(v, "WU_SERVER_PILOT_") })
+	w.env = append(w.env, "PILOTSYNC_CONFIG="+accounts)
+	worker := w.worker()
+	worker.awaitLog("is ready", time.Minute)
+
+	// What a change takes for an app that nothing is wrong with: before, and meanwhile.
+	calm := func(n int) time.Duration {
+		began, name := time.Now(), fmt.Sprintf("www.calm%03d.example.com", n)
+		w.add("calm", name)
+		await(t, name+" is listed", time.Minute, func() error { return w.listed("calm", name) })
+		return time.Since(began)
+	}
+	var idle, beside []time.Duration
+	for n := range 10 {
+		idle = append(idle, calm(n))
+	}
+	for _, a := range ailments() {
+		a.begin(w.sim, a.app)
+	}
+	for app, b := range blocks() {
+		b.begin(w.sim, app)
+	}
+	began := time.Now()
+	for _, app := range w.apps[1:] {
+		w.add(app, "shop.example.com")
+	}
+
+	settled := map[string]time.Duration{}
+	lasts := time.Duration(0)
+	for _, a := range ailments() {
+		lasts = max(lasts, a.to)
+	}
+	for n := 10; len(settled) < len(ailments()) && time.Since(began) < lasts+time.Second; n++ {
+		if n < 60 {
+			beside = append(beside, calm(n))
+		}
+		for _, a := range ailments() {
+			v, _, err := w.ledger.Domain(t.Context(), a.app, "shop.example.com")
+			if _, known := settled[a.app]; !known && err == nil && v.State.Listed() && v.State != tasks.Pending {
+				settled[a.app] = time.Since(began)
+			}
+		}
+		select {
+		case <-t.Context().Done():
+			t.Fatal("the test's time is over")
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	slices.Sort(idle)
+	slices.Sort(beside)
+	half := func(all []time.Duration) time.Duration { return all[len(all)/2].Round(time.Millisecond) }
+	t.Logf("a change of the calm app took %s (longest %s), beside %d apps in trouble %s (longest %s)", half(idle), idle[len(idle)-1].Round(time.Millisecond),
+		len(w.apps)-1, half(beside), beside[len(beside)-1].Round(time.Millisecond))
+	if len(beside) < 10 { // behind calls of 30 s it would be two or three
+		t.Errorf("only %d changes of the calm app were listed while the others were in trouble", len(beside))
+	}
+
+	for _, a := range ailments() {
+		took, done := settled[a.app]
+		t.Logf("%-24s settled after %5.1f s; %d reads, %d writes", a.app, took.Seconds(), w.sim.Calls(a.app, simulator.ReadApp), w.sim.Calls(a.app, simulator.WriteList))
+		if !done || took < a.from || took > a.to {
+			t.Errorf("%s: settled after %s (%v); it takes %s to %s", a.app, took, done, a.from, a.to)
+		}
+		w.checkAddedOnce(a.app)
+	}
+
+	for app, b := range blocks() {
+		v, _, err := w.ledger.Domain(t.Context(), app, "shop.example.com")
+		if err != nil || v.State != tasks.Pending || !strings.Contains(v.Reason, b.reason) {
+			t.Errorf("%s: %s, %q (%v); it must wait, for %q", app, v.State, v.Reason, err, b.reason)
+		}
+		info, err := w.ledger.App(t.Context(), app)
+		if err != nil || info.Trouble == nil || !info.Trouble.Blocked {
+			t.Errorf("%s isn't blocked: %+v, %v", app, info, err)
+		}
+		if n := w.sim.Calls(app, simulator.ReadApp); n != 1 {
+			t.Errorf("%s was tried %d times within %s; it has five minutes", app, n, time.Since(began).Round(time.Second))
+		}
+		if !saysLoudly(worker.logged(), app) {
+			t.Errorf("%s: the log doesn't say as an error that it is blocked", app)
+		}
+		t.Logf("%-24s %s", app, v.Reason)
+		b.end(w.sim, app)
+	}
+	// Who has mended it starts the worker again.
+	setKey("new-key")
+	if code, took := worker.terminate(); code != 0 {
+		t.Errorf("the worker ended with %d after %s", code, took)
+	}
+	w.worker()
+	w.awaitSettled(takeover)
+	w.check()
+}
+
+// listed is nil if a name is on an app's list.
+func (w *world) listed(app, name string) error {
+	if !slices.Contains(w.sim.List(app), name) {
+		return errors.New("it isn't")
+	}
+	return nil
+}
+
+// saysLoudly reports whether a log has an error that says an app is blocked.
+func saysLoudly(log, app string) bool {
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, `"level":"error"`) && strings.Contains(line, `"app":"`+app+`"`) && strings.Contains(line, "blocked until a person acts") {
+			return true
+		}
+	}
+	return false
+}

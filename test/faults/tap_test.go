@@ -1,0 +1,265 @@
+//go:build faults
+
+package faults
+
+import (
+	"bytes"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pilotsync/tasks"
+)
+
+// tap stands between one worker and a server, passes on what they say, and can
+// hold the worker's conversation at one exact request.
+type tap struct {
+	t        *testing.T
+	addr     string
+	upstream string
+	listener net.Listener
+	running  sync.WaitGroup
+	closing  chan struct{}
+
+	mu    sync.Mutex
+	trap  *trap
+	seen  []sighting
+	conns map[net.Conn]bool
+}
+
+// sighting is a list write that went by.
+type sighting struct{ at time.Time }
+
+// trap is where a conversation is to be held.
+type trap struct {
+	match func(request []byte) bool
+	side  side
+	hit   chan struct{} // closed when it has snapped
+	free  chan struct{} // closed when what is held may go on its way
+	once  sync.Once
+}
+
+// side says what of the request has happened when it is held.
+type side string
+
+const (
+	unsent   side = "before it is sent"          // the server never hears of it unless freed
+	received side = "when it is received"        // the server is at it; the answer is held
+	answered side = "before its answer is heard" // the server has done it; the answer is held
+)
+
+func newTap(t *testing.T, upstream string) *tap {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &tap{t: t, addr: listener.Addr().String(), upstream: upstream, listener: listener,
+		closing: make(chan struct{}), conns: map[net.Conn]bool{}}
+	p.running.Go(p.accept)
+	t.Cleanup(p.close)
+	return p
+}
+
+// tapRedis is a tap before the world's Redis, and what a worker needs to use it.
+func (w *world) tapRedis() (*tap, string) {
+	p := newTap(w.t, w.redis.Addr)
+	return p, w.redisURL(p.addr)
+}
+
+// tapAPI is a tap before the simulator's API, and what a worker needs to use it.
+func (w *world) tapAPI() (*tap, string) {
+	u, err := url.Parse(w.sim.APIURL())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	p := newTap(w.t, u.Host)
+	u.Host = p.addr
+	return p, "SERVERPILOT_API_URL=" + u.String()
+}
+
+// hold sets a trap; there is one at a time.
+func (p *tap) hold(s side, match func([]byte) bool) *trap {
+	trap := &trap{match: match, side: s, hit: make(chan struct{}), free: make(chan struct{})}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.trap = trap
+	return trap
+}
+
+// await waits until the trap has snapped.
+func (x *trap) await(t *testing.T, limit time.Duration) {
+	t.Helper()
+	select {
+	case <-x.hit:
+	case <-time.After(limit):
+		t.Fatalf("nothing to hold came by within %s", limit)
+	}
+}
+
+func (x *trap) release() { x.once.Do(func() { close(x.free) }) }
+
+// listWrites are the times of the list writes that went by.
+func (p *tap) listWrites() []sighting {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]sighting(nil), p.seen...)
+}
+
+func (p *tap) close() {
+	close(p.closing)
+	_ = p.listener.Close()
+	p.mu.Lock()
+	for conn := range p.conns {
+		_ = conn.Close()
+	}
+	p.mu.Unlock()
+	p.running.Wait()
+}
+
+func (p *tap) accept() {
+	for {
+		down, err := p.listener.Accept()
+		if err != nil {
+			return // closed
+		}
+		up, err := net.Dial("tcp", p.upstream)
+		if err != nil {
+			_ = down.Close()
+			continue
+		}
+		p.keep(down, up)
+		held := make(chan *trap, 1) // the answer to what was sent is to be held
+		p.running.Go(func() { p.requests(down, up, held) })
+		p.running.Go(func() { p.answers(down, up, held) })
+	}
+}
+
+func (p *tap) keep(conns ...net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, conn := range conns {
+		p.conns[conn] = true
+	}
+}
+
+// requests passes the worker's words on. A request comes in one piece: it is
+// written by one system call, and the buffer is larger than any.
+func (p *tap) requests(down, up net.Conn, held chan *trap) {
+	defer up.Close()
+	buffer := make([]byte, 1<<20)
+	for {
+		n, err := down.Read(buffer)
+		if n > 0 {
+			if x := p.caught(buffer[:n]); x != nil {
+				if x.side == unsent {
+					close(x.hit)
+					if !p.wait(x) {
+						return
+					}
+				} else {
+					held <- x
+				}
+			}
+			if _, err := up.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// answers passes the server's words on.
+func (p *tap) answers(down, up net.Conn, held chan *trap) {
+	defer down.Close()
+	buffer := make([]byte, 1<<20)
+	for {
+		n, err := up.Read(buffer)
+		select {
+		case x := <-held:
+			if x.side == answered {
+				close(x.hit)
+			}
+			if !p.wait(x) {
+				return
+			}
+		default:
+		}
+		if n > 0 {
+			if _, err := down.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (p *tap) wait(x *trap) bool {
+	select {
+	case <-x.free:
+		return true
+	case <-p.closing:
+		return false
+	}
+}
+
+// caught returns the trap if this is the request that it waits for.
+func (p *tap) caught(request []byte) *trap {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if listWrite(request) {
+		p.seen = append(p.seen, sighting{time.Now()})
+	}
+	x := p.trap
+	if x == nil || !x.match(request) {
+		return nil
+	}
+	p.trap = nil
+	if x.side == received {
+		close(x.hit)
+	}
+	return x
+}
+
+// listWrite and listRead know the calls for app1.
+func listWrite(request []byte) bool { return bytes.HasPrefix(request, []byte("POST /v1/apps/app1 ")) }
+func listRead(request []byte) bool  { return bytes.HasPrefix(request, []byte("GET /v1/apps/app1 ")) }
+
+// script knows the first call of one of the ledger's scripts in a Redis that
+// hasn't seen it yet: that call holds the script's text.
+func script(t *testing.T, name string) func([]byte) bool {
+	t.Helper()
+	text, err := os.ReadFile("../../worker/ledger/" + name + ".lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	return func(request []byte) bool { return bytes.Contains(request, []byte(first+"\n")) }
+}
+
+// notesWrite knows each noting of a write that changes a list: of all that goes to
+// Redis, it alone holds both the key and what is added or removed. The commit
+// has the key, too, and one of its own.
+func notesWrite(request []byte) bool {
+	has := func(text string) bool { return bytes.Contains(request, []byte(text)) }
+	return has("evalsha\r\n") && has("}:writes\r\n") && !has("}:gone\r\n") && (has(`"added":[`) || has(`"removed":[`))
+}
+
+// putsSync knows the enqueueing of an app's sync, putsVerification the first
+// enqueueing of a verification that takes effect: in a Redis that hasn't seen it
+// yet, that is the call with the script's text.
+func putsSync(request []byte) bool {
+	return bytes.Contains(request, []byte("asynq:{lists}:t:")) && bytes.Contains(request, []byte(tasks.TypeAppSync))
+}
+
+func putsVerification(request []byte) bool {
+	return bytes.Contains(request, []byte("\r\neval\r\n")) && bytes.Contains(request, []byte(tasks.TypeSSLVerify))
+}

@@ -1,0 +1,77 @@
+//go:build faults
+
+package faults
+
+import (
+	"context"
+	"slices"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+	"pilotsync/test/workload"
+)
+
+// enqueue asks for changes, once, and notes what came of it.
+func (w *world) enqueue(ctx context.Context, reqs ...enqueue.Request) error {
+	return w.want.Enqueue(ctx, w.client, reqs...)
+}
+
+// add asks for domains to be put on an app's list.
+func (w *world) add(app string, domains ...string) {
+	w.t.Helper()
+	reqs := make([]enqueue.Request, len(domains))
+	for i, d := range domains {
+		reqs[i] = enqueue.Request{AppID: app, Domain: d}
+	}
+	if err := w.enqueue(w.t.Context(), reqs...); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// check holds all that was asked for against what has become of it: each wanted
+// name is on its list once, no other is but those set by hand, which are where they
+// were; states say the same; and no two writes of an app overlapped.
+func (w *world) check() {
+	w.t.Helper()
+	w.checkLists()
+	w.checkNoOverlap()
+}
+
+// checkNoOverlap fails the test if two writes of an app were ever under way at once.
+func (w *world) checkNoOverlap() {
+	w.t.Helper()
+	workload.CheckNoOverlap(w.t, w.sim)
+}
+
+// checkLists is check but for the overlaps.
+func (w *world) checkLists() {
+	w.t.Helper()
+	w.want.Check(w.t, w.sim, w.ledger)
+}
+
+// checkAddedOnce holds the history of an app whose domains were only ever added:
+// each name came onto the list once and never left it, by whomever.
+func (w *world) checkAddedOnce(app string) {
+	w.t.Helper()
+	came := map[string]int{}
+	for _, write := range w.sim.History(app) {
+		for _, name := range without(write.After, write.Before) {
+			if came[name]++; came[name] > 1 {
+				w.t.Errorf("app %s: %s came onto the list twice", app, name)
+			}
+		}
+		if left := without(write.Before, write.After); len(left) > 0 {
+			w.t.Errorf("app %s: %v left the list (write %d)", app, left, write.Index)
+		}
+	}
+}
+
+// without are the names of a that b doesn't have.
+func without(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(name string) bool { return slices.Contains(b, name) })
+}
+
+// sent are the writes of an app that came over the API.
+func (w *world) sent(app string) []simulator.Write {
+	return slices.DeleteFunc(w.sim.History(app), func(x simulator.Write) bool { return x.ByHand })
+}

@@ -1,0 +1,159 @@
+package upgrade
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/test/freeport"
+)
+
+// The promise of a release: its workers and those of the release before work beside
+// each other on the same Redis, in an upgrade and on the way back, whoever hands over
+// the changes.
+func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
+	t.Parallel()
+	if built.noPrevious != nil {
+		t.Skip(built.noPrevious)
+	}
+	needPHP(t)
+	byHand := []string{"intranet.example.org", "Mail.example.org"}
+	var apps []simulator.App
+	for i := range 5 {
+		apps = append(apps, simulator.App{ID: fmt.Sprintf("app%d", i), Domains: byHand})
+	}
+	w := newWorld(t, apps...)
+	want := &wanted{last: map[string]map[string]receipt{}}
+	hands, heard := w.producers(), w.webhook()
+
+	running := []*process{w.start(built.previous, nil, "worker"), w.start(built.previous, nil, "worker")}
+	add := func(domains ...string) {
+		t.Helper()
+		receipts, err := hands["previous command line"](t.Context(), "app0", false, domains)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.note(receipts...)
+		for _, r := range receipts {
+			w.await(r.Domain+" is done", time.Minute, func(ctx context.Context) error {
+				v, _, err := w.ledger.Domain(ctx, r.App, r.Domain)
+				if err == nil && (v.State != tasks.Done || v.Seq < r.Seq) {
+					err = fmt.Errorf("it is %q by change %d", v.State, v.Seq)
+				}
+				return err
+			})
+		}
+	}
+	// What only the previous release sees; of the second one the present one sees more.
+	add("before.example.com", "through.example.com")
+
+	stop := make(chan struct{})
+	var producing sync.WaitGroup
+	seed := uint64(1)
+	for name, hand := range hands {
+		random := rand.New(rand.NewPCG(seed, 0))
+		seed++
+		producing.Go(func() { w.produce(hand, name, want, random, stop) })
+	}
+	random := rand.New(rand.NewPCG(7, 7))
+	restarts := 0
+	// An upgrade one worker after the other, and the way back.
+	for _, phase := range [][2]string{
+		{built.previous, built.present}, {built.present, built.present}, {built.present, built.previous}, {built.previous, built.previous},
+	} {
+		for range 3 {
+			select {
+			case <-t.Context().Done():
+				t.Fatal("the test's time is over")
+			case <-randomly(random):
+			}
+			i := random.IntN(2)
+			for j := range running { // the one that isn't of this phase, if there is one
+				if running[j].program != phase[j] {
+					i = j
+				}
+			}
+			running[i].stop()
+			running[i] = w.start(phase[i], nil, "worker")
+			restarts++
+		}
+		if phase == [2]string{built.present, built.present} {
+			add("through.example.com")
+		}
+	}
+	close(stop)
+	producing.Wait()
+	w.await("every change is dealt with by the previous release", time.Minute, func(ctx context.Context) error { return w.settled(ctx, want) })
+	t.Logf("%d changes by %d producers, %d workers stopped and started", want.n, len(hands), restarts)
+	w.await("the webhook was told of it", time.Minute, func(context.Context) error { return heard.lacks(want) })
+	w.check(want, byHand)
+	w.reads(want)
+}
+
+// reads holds what both releases show against each other.
+func (w *world) reads(want *wanted) {
+	w.t.Helper()
+	for _, command := range []string{"status", "apps"} {
+		previous, present := w.must(built.previous, command, "--json"), w.must(built.present, command, "--json")
+		w.sameFields(command+" --json", previous, present)
+	}
+	var states []struct{ Domain, State string }
+	if err := json.Unmarshal([]byte(w.must(built.present, "status", "--json")), &states); err != nil || len(states) < 20 {
+		w.t.Errorf("status tells of %d domains (%v)", len(states), err)
+	}
+	page, err := freeport.Addr()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.start(built.present, []string{"PILOTSYNC_LISTEN=" + page, "REDIS_URL=" + w.redis.As("page")}, "web")
+	w.await("the page answers", time.Minute, func(ctx context.Context) error { _, err := get(ctx, "http://"+page+"/healthz"); return err })
+	for path, says := range map[string]string{
+		"/": "", "/domains?q=thr": "through.example.com", "/apps": "app4", "/apps/app0": "intranet.example.org",
+		"/domains/app0/before.example.com": "asked to be put on the list", "/domains/app0/through.example.com": "asked for again",
+	} {
+		body, err := get(w.t.Context(), "http://"+page+path)
+		if err != nil || !strings.Contains(body, says) {
+			w.t.Errorf("%s: %v; want %q in\n%.500s", path, err, says, body)
+		}
+	}
+	for domain := range want.last["app1"] {
+		w.must(built.present, "logs", domain, "--app", "app1")
+	}
+	// What RELIABILITY.md says of histories that the present release has added to.
+	w.same("logs of before.example.com", w.must(built.previous, "logs", "before.example.com"), w.must(built.present, "logs", "before.example.com"))
+	_, says, code := w.run(built.previous, "logs", "through.example.com")
+	if want := "invalid character '\\x01' looking for beginning of value"; code != 1 || !strings.Contains(says, want) {
+		w.t.Errorf("the previous release's logs of through.example.com: exit code %d, %q; want %q", code, says, want)
+	}
+}
+
+func get(ctx context.Context, url string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("GET %s: %s", url, resp.Status)
+	}
+	return string(body), err
+}
+
+// randomly ends within a second: the pace of people and of a rolling upgrade.
+func randomly(random *rand.Rand) <-chan time.Time {
+	return time.After(time.Duration(100+random.IntN(500)) * time.Millisecond)
+}

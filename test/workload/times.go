@@ -1,0 +1,57 @@
+package workload
+
+import (
+	"slices"
+	"time"
+
+	"pilotsync/internal/simulator"
+)
+
+// Pause is the longest time from then on in which nothing was acknowledged,
+// until the last answer so far.
+func (w *Wanted) Pause(from time.Time) (longest time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	last := from
+	for _, r := range w.acked {
+		if r.at.After(last) {
+			longest, last = max(longest, r.at.Sub(last)), r.at
+		}
+	}
+	return longest
+}
+
+// Took is how long each acknowledged request took to be on its list, or off it, in
+// the order of their answers. Those that a later request of their domain overtook
+// before, and those that found their name as they want it, are left out.
+func (w *Wanted) Took(sim *simulator.Simulator) (all []Took) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	history := map[string][]simulator.Write{}
+	for _, app := range w.apps {
+		history[app] = sim.History(app)
+	}
+	overtaken := map[string]time.Time{} // "app domain" → when the next request of it was answered
+	for _, r := range slices.Backward(w.acked) {
+		next, again := overtaken[r.app+" "+r.domain]
+		overtaken[r.app+" "+r.domain] = r.at
+		for _, write := range history[r.app] {
+			at := write.AppliedAt
+			if again && at.After(next) {
+				break
+			}
+			if at.After(r.at) && slices.Contains(write.After, r.domain) == r.on && slices.Contains(write.Before, r.domain) != r.on {
+				all = append(all, Took{At: r.at, For: at.Sub(r.at)})
+				break
+			}
+		}
+	}
+	slices.Reverse(all)
+	return all
+}
+
+// Took is one request: when it was acknowledged, and how long after that ServerPilot had it.
+type Took struct {
+	At  time.Time
+	For time.Duration
+}

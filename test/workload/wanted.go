@@ -1,0 +1,167 @@
+package workload
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker/ledger"
+)
+
+// Wanted is what was asked for. It is safe for concurrent use.
+type Wanted struct {
+	mu     sync.Mutex
+	apps   []string
+	last   map[string]map[string]request // app → domain → the last that was acknowledged
+	unsure map[string]map[string]int64   // app → domain → highest number of a request that Redis may have or not
+	byHand map[string][]string           // app → names set by hand, in their order
+	// byHandNow are names that count as set by hand, since Redis forgot that we put
+	// them on the list: the www form of a domain stays when the domain is removed.
+	byHandNow map[string]bool // "app name"
+	acked     []request       // in the order of their answers
+	loads     uint64          // that were started
+}
+
+// request is one that was acknowledged.
+type request struct {
+	app, domain string
+	seq         int64
+	at          time.Time // when its answer came
+	on          bool
+	www         tasks.WWW
+}
+
+// New wants nothing yet of these apps, whose lists hold names set by hand.
+func New(apps []simulator.App) *Wanted {
+	w := &Wanted{last: map[string]map[string]request{}, unsure: map[string]map[string]int64{}, byHand: map[string][]string{}, byHandNow: map[string]bool{}}
+	for _, app := range apps {
+		w.apps, w.byHand[app.ID] = append(w.apps, app.ID), app.Domains
+	}
+	return w
+}
+
+// Apps are the ids of the apps.
+func (w *Wanted) Apps() []string { return w.apps }
+
+// Enqueue asks for changes, once, and notes what came of it.
+func (w *Wanted) Enqueue(ctx context.Context, client *enqueue.Client, reqs ...enqueue.Request) error {
+	receipts, err := client.Enqueue(ctx, reqs...)
+	w.note(reqs, receipts)
+	return err
+}
+
+// note takes down what came of requests: those without a task id were not
+// acknowledged, and may have come in or not.
+func (w *Wanted) note(reqs []enqueue.Request, receipts []enqueue.Receipt) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, r := range receipts {
+		if w.last[r.AppID] == nil {
+			w.last[r.AppID], w.unsure[r.AppID] = map[string]request{}, map[string]int64{}
+		}
+		if r.TaskID == "" {
+			w.unsure[r.AppID][r.Domain] = max(r.Seq, w.unsure[r.AppID][r.Domain])
+			continue
+		}
+		asked := request{r.AppID, r.Domain, r.Seq, time.Now(), !reqs[i].Remove, reqs[i].WWW}
+		if r.Seq > w.last[r.AppID][r.Domain].seq {
+			w.last[r.AppID][r.Domain] = asked
+		}
+		w.acked = append(w.acked, asked)
+	}
+}
+
+// MayBeLost makes unsure what was acknowledged from then until now: Redis doesn't
+// promise to have it any more. It returns for how many domains that is so.
+func (w *Wanted) MayBeLost(from time.Time) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for app, domains := range w.last {
+		for domain, r := range domains {
+			if r.at.After(from) {
+				w.unsure[app][domain] = max(r.seq, w.unsure[app][domain])
+				w.byHandNow[app+" www."+domain] = true
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// Acked is how many requests were acknowledged so far.
+func (w *Wanted) Acked() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.acked)
+}
+
+// Names are the names of an app that were asked for last, or those that were asked to leave.
+func (w *Wanted) Names(app string, on bool) (all []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for domain, r := range w.last[app] {
+		if r.on == on {
+			all = append(all, names(domain, r.www)...)
+		}
+	}
+	return all
+}
+
+// Settled is nil if every acknowledged change has been recorded and none waits.
+func (w *Wanted) Settled(ctx context.Context, l *ledger.Ledger) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	// First, since a change that is recorded in between waits.
+	if err := w.recorded(ctx, l); err != nil {
+		return err
+	}
+	for _, id := range w.apps {
+		app, err := l.App(ctx, id)
+		if err != nil {
+			return err
+		}
+		if app.Pending > 0 || app.Leased {
+			return fmt.Errorf("app %s: %d changes wait, leased %v, trouble %+v", id, app.Pending, app.Leased, app.Trouble)
+		}
+	}
+	return nil
+}
+
+// recorded is nil if the ledger knows of each acknowledged request, or of a later
+// one of its domain.
+func (w *Wanted) recorded(ctx context.Context, l *ledger.Ledger) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for app, domains := range w.last {
+		views, err := l.Domains(ctx, app)
+		if err != nil {
+			return err
+		}
+		known := map[string]int64{}
+		for _, v := range views {
+			known[v.Domain] = max(v.Record.Seq, known[v.Domain])
+			if v.Pending != nil {
+				known[v.Domain] = max(v.Pending.Seq, known[v.Domain])
+			}
+		}
+		for domain, r := range domains {
+			if known[domain] < r.seq && w.unsure[app][domain] < r.seq {
+				return fmt.Errorf("app %s: the ledger doesn't know change %d of %s yet (last: %d)", app, r.seq, domain, known[domain])
+			}
+		}
+	}
+	return nil
+}
+
+// names are what a domain stands for on the list.
+func names(domain string, www tasks.WWW) []string {
+	if www == tasks.WWWNever || strings.HasPrefix(domain, "www.") {
+		return []string{domain}
+	}
+	return []string{domain, "www." + domain}
+}

@@ -1,0 +1,111 @@
+package listsync
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"pilotsync/tasks"
+)
+
+// Preview is what a sync of an app would do now.
+type Preview struct {
+	Listed         int      // names on the list as it was read
+	Added, Removed []string // names that the sync's write would change; none where it wouldn't write
+	// Changes are those that wait, each with its Preview, sorted by domain.
+	Changes []Pending
+}
+
+// DryRun plans as [Syncer.Sync] does, and notes in the ledger what each change would
+// come to. It writes nothing to ServerPilot, and changes no domain: the changes stay
+// pending, and a later Sync does what it would have done without the dry run. Its
+// errors are those of Sync.
+func (s *Syncer) DryRun(ctx context.Context, app string) (preview Preview, err error) {
+	err = s.leased(ctx, app, func(r *run) (err error) {
+		preview, err = r.preview(ctx)
+		return err
+	})
+	return preview, err
+}
+
+// preview plans until no change came while it did.
+func (r *run) preview(ctx context.Context) (Preview, error) {
+	r.gather(ctx, r.Gather-r.lease.Rested)
+	for {
+		remote, err := r.read(ctx)
+		if err != nil {
+			return Preview{}, err
+		}
+		snapshot, err := r.snapshot(ctx)
+		if err != nil {
+			return Preview{}, err
+		}
+		p := previewOf(Input{Remote: remote, Ledger: snapshot, Rules: r.Rules, Now: snapshot.At})
+		released, err := r.Ledger.Preview(ctx, r.lease, p)
+		if err != nil {
+			return p, fmt.Errorf("note the dry run of app %s: %w", r.lease.App, err)
+		}
+		if released {
+			return p, nil
+		}
+		r.gather(ctx, r.Gather)
+	}
+}
+
+// previewOf makes a plan and puts it into words.
+func previewOf(in Input) Preview {
+	plan := Plan(in)
+	outcomes := map[string]Outcome{}
+	for _, o := range plan.Outcomes {
+		outcomes[o.Record.Domain] = o
+	}
+	p := Preview{Listed: len(in.Remote), Added: plan.Added, Removed: plan.Removed}
+	for domain, change := range in.Ledger.Pending {
+		change.Preview = foretell(change, outcomes[domain].Record, plan)
+		p.Changes = append(p.Changes, change)
+	}
+	slices.SortFunc(p.Changes, func(a, b Pending) int { return cmp.Compare(a.Domain, b.Domain) })
+	return p
+}
+
+// foretell says what becomes of a change if the plan is carried out, in a clause that
+// lacks its subject. r is the domain's record then.
+func foretell(change Pending, r Record, plan Result) string {
+	switch {
+	case r.State == tasks.Rejected:
+		return "would be rejected: " + r.Reason
+	case change.Remove && r.State != tasks.Removed:
+		return "would be refused: " + r.Reason
+	case change.Remove && !slices.Contains(plan.Removed, change.Domain) && has(plan.List, change.Domain):
+		return "would be dealt with without a write: " + r.Reason
+	case change.Remove:
+		return foretold("would be taken off the list", "is not on the list", change.Domain, tasks.Names(change.Domain, tasks.WWWAlways), plan.Removed)
+	}
+	return foretold("would be put on the list", "is on the list already", change.Domain, r.Names, plan.Added)
+}
+
+// foretold says which of a domain's names a write would move, and what is so already.
+func foretold(would, is, domain string, names, moved []string) string {
+	var others []string
+	for _, name := range names {
+		if name != domain && slices.Contains(moved, name) {
+			others = append(others, name)
+		}
+	}
+	with := strings.Join(others, ", ")
+	switch {
+	case !slices.Contains(moved, domain) && with == "":
+		return is
+	case !slices.Contains(moved, domain):
+		return is + "; " + with + " " + would
+	case with == "":
+		return would
+	}
+	return would + ", with " + with
+}
+
+func has(list []string, name string) bool {
+	return slices.ContainsFunc(list, func(other string) bool { return tasks.Canonical(other) == name })
+}

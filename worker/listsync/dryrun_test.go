@@ -1,0 +1,130 @@
+package listsync
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pilotsync/tasks"
+)
+
+func TestADryRunSaysWhatASyncWouldDo(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		on   *world
+		tell func(w *world)
+		want map[string]string // previews by domain
+	}{
+		{"an addition", newWorld(), func(w *world) { w.add("a.com", tasks.WWWNever) },
+			map[string]string{"a.com": "would be put on the list"}},
+		{"an addition with its www form", newWorld(), func(w *world) { w.add("a.com", "") },
+			map[string]string{"a.com": "would be put on the list, with www.a.com"}},
+		{"an addition of what is there", newWorld("A.com", "www.a.com"), func(w *world) { w.add("a.com", "") },
+			map[string]string{"a.com": "is on the list already"}},
+		{"an addition of what is there without its www form", newWorld("a.com"), func(w *world) { w.add("a.com", "") },
+			map[string]string{"a.com": "is on the list already; www.a.com would be put on the list"}},
+		{"a wildcard", newWorld(), func(w *world) { w.add("*.a.com", "") },
+			map[string]string{"*.a.com": "would be put on the list"}},
+		{"a removal", newWorld("a.com"), func(w *world) { w.remove("a.com") },
+			map[string]string{"a.com": "would be taken off the list"}},
+		{"a removal with its www form", newWorld(), func(w *world) { w.add("a.com", ""); w.sync(); w.remove("a.com") },
+			map[string]string{"a.com": "would be taken off the list, with www.a.com"}},
+		{"a removal whose www form was set by hand", newWorld("a.com", "www.a.com"), func(w *world) { w.remove("a.com") },
+			map[string]string{"a.com": "would be taken off the list"}},
+		{"a removal of what isn't there", newWorld("b.com"), func(w *world) { w.remove("a.com") },
+			map[string]string{"a.com": "is not on the list"}},
+		{"a removal of a name that another domain needs", newWorld("a.com", "www.a.com"),
+			func(w *world) { w.add("a.com", ""); w.sync(); w.remove("www.a.com"); w.add("a.com", "") },
+			map[string]string{"a.com": "is on the list already",
+				"www.a.com": "would be dealt with without a write: no longer mapped by itself; the name stays on the list for a.com"}},
+		{"a protected name", newWorld("a.com"), func(w *world) {
+			w.rules.Protected = []string{"a.com"}
+			w.add("a.com", "")
+			w.sync()
+			w.remove("a.com")
+		}, map[string]string{"a.com": "would be refused: a.com is protected (PILOTSYNC_PROTECTED): it is never taken off the list"}},
+		{"a full list", full(Limit), func(w *world) { w.add("a.com", "") },
+			map[string]string{"a.com": "would be rejected: the app's list holds 300 names of at most 300; a.com would need 2 more"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.tell(c.on)
+			p := previewOf(c.on.input())
+			got := map[string]string{}
+			for _, change := range p.Changes {
+				got[change.Domain] = change.Preview
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestADryRunReadsOnceAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	r := setup("hand.net", "old.com")
+	r.world.add("a.com", "")
+	r.world.remove("old.com")
+	before := r.world.snapshot()
+	p, err := r.syncer.DryRun(context.Background(), app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.made(t, "ready read")
+	if p.Listed != 2 || !slices.Equal(p.Added, []string{"a.com"}) || !slices.Equal(p.Removed, []string{"old.com"}) {
+		t.Errorf("it foretells %+v", p)
+	}
+	r.holds(t, "hand.net old.com")
+	r.is(t, map[string]tasks.State{"a.com": tasks.Pending, "old.com": tasks.Pending})
+	after := r.world.snapshot()
+	for domain, change := range after.Pending {
+		change.Preview = ""
+		after.Pending[domain] = change
+	}
+	if diff := cmp.Diff(before, after); diff != "" || len(r.follow.begun) > 0 {
+		t.Errorf("the ledger was changed, or %v was started (-before +after):\n%s", r.follow.begun, diff)
+	}
+	var idle *NotTaken
+	if _, err := r.syncer.DryRun(context.Background(), app); !errors.As(err, &idle) || !idle.Idle {
+		t.Errorf("the dry run left work for another: %v", err)
+	}
+}
+
+func TestAChangeThatComesWithinADryRunIsPlannedToo(t *testing.T) {
+	t.Parallel()
+	r := setup()
+	r.world.add("a.com", "")
+	r.world.before = once("Preview", func() { r.world.add("b.com", "") })
+	if _, err := r.syncer.DryRun(context.Background(), app); err != nil {
+		t.Fatal(err)
+	}
+	r.made(t, "ready read ready read")
+	for domain, change := range r.world.pending {
+		if change.Preview != "would be put on the list" {
+			t.Errorf("%s: %q", domain, change.Preview)
+		}
+	}
+}
+
+func TestADryRunThatLostItsLeaseNotesNothing(t *testing.T) {
+	t.Parallel()
+	r := setup()
+	r.world.add("a.com", "")
+	r.api.during = func(string) {
+		r.world.mu.Lock()
+		defer r.world.mu.Unlock()
+		r.world.until = r.clock.now() // somebody else may take the lease
+		r.world.token = "another"
+	}
+	if _, err := r.syncer.DryRun(context.Background(), app); !errors.Is(err, ErrLost) {
+		t.Errorf("a dry run without its lease: %v", err)
+	}
+	if r.world.pending["a.com"].Preview != "" {
+		t.Error("it was noted all the same")
+	}
+}

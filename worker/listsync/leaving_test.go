@@ -1,0 +1,108 @@
+package listsync
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"pilotsync/tasks"
+)
+
+func TestWhatChangesTakeOffAListIsKnownFromTheLedgerAlone(t *testing.T) {
+	t.Parallel()
+	add := func(domain string, www tasks.WWW) Pending {
+		return Pending{Change: tasks.Change{Domain: domain, WWW: www}}
+	}
+	remove := func(domain string) Pending { return Pending{Change: tasks.Change{Domain: domain}, Remove: true} }
+	for _, c := range []struct {
+		name    string
+		on      *world
+		tell    func(w *world)
+		changes []Pending
+		want    []string
+	}{
+		{"nothing asked", newWorld(), func(w *world) { w.add("a.com", ""); w.sync() }, nil, nil},
+		{"a domain takes its www form along", newWorld(), func(w *world) { w.add("a.com", ""); w.sync() },
+			[]Pending{remove("a.com")}, []string{"a.com", "www.a.com"}},
+		{"but for one that was set by hand", newWorld("www.a.com"), func(w *world) { w.add("a.com", ""); w.sync() },
+			[]Pending{remove("a.com")}, []string{"a.com"}},
+		{"a www form alone", newWorld(), func(w *world) { w.add("a.com", ""); w.sync() },
+			[]Pending{remove("www.a.com")}, []string{"www.a.com"}},
+		{"an unknown domain may be there", newWorld(), func(*world) {}, []Pending{remove("a.com")}, []string{"a.com"}},
+		{"the last of two changes counts", newWorld(), func(w *world) { w.add("a.com", ""); w.sync() },
+			[]Pending{remove("a.com"), add("a.com", "")}, nil},
+		{"an addition without a www form", newWorld(), func(w *world) { w.add("a.com", ""); w.add("b.com", ""); w.sync() },
+			[]Pending{add("a.com", tasks.WWWNever)}, []string{"www.a.com"}},
+		{"an addition that doesn't say", newWorld(), func(w *world) { w.add("a.com", ""); w.sync() }, []Pending{add("a.com", "")}, nil},
+		{"what leaves anyway isn't theirs", newWorld(), func(w *world) { w.add("a.com", ""); w.sync(); w.remove("a.com"); w.ours["left.com"] = true },
+			[]Pending{remove("b.com")}, []string{"b.com"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.tell(c.on)
+			if diff := cmp.Diff(c.want, Leaving(c.on.snapshot(), c.changes), equateEmpty); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Whatever the changes really take off was foretold.
+func TestNoNameLeavesThatWasNotForetold(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		w.rules.Protected = nil // which only workers know
+		w.sync()
+		w.gone, w.claim = nil, nil
+		snapshot := w.snapshot()
+		var changes []Pending
+		for range rapid.IntRange(1, 5).Draw(t, "changes") {
+			s := anyChange.Draw(t, "change")
+			if s.Adopt = false; !s.Remove && s.WWW == "" {
+				s.WWW = tasks.WWWAlways // the setting, which only workers know
+			}
+			changes = append(changes, w.change(s))
+		}
+		foretold := keys(Leaving(snapshot, changes))
+		before := w.input()
+		for _, c := range changes {
+			w.record(c)
+		}
+		in := w.input()
+		p, without := Plan(in), keys(Plan(before).Removed)
+		for _, name := range p.Removed {
+			if !foretold[name] && !without[name] {
+				explain(t, in, p, "%s leaves, and only %v were foretold", name, foretold)
+			}
+		}
+	})
+}
+
+// After a loss the ledger knows nothing of an app's list. Until its domains are handed
+// over again, a www form counts as set by hand.
+func TestAfterALossARemovalTakesTheWWWFormAlongOnceTheDomainWasHandedOver(t *testing.T) {
+	t.Parallel()
+	const domain, form = "shop.example.com", "www.shop.example.com"
+	pending := func(seq int64, remove bool) map[string]Pending {
+		return map[string]Pending{domain: {Change: tasks.Change{AppID: "app1", Domain: domain, Seq: seq, Adopt: !remove}, Remove: remove}}
+	}
+	in := Input{Remote: []string{domain, form}, Rules: Rules{WWW: tasks.WWWAlways}}
+	in.Ledger.Pending = pending(1, true)
+	if got := Plan(in).List; !slices.Equal(got, []string{form}) {
+		t.Errorf("before the handover a removal leaves %q", got)
+	}
+	in.Ledger.Pending = pending(1, false)
+	handed := Plan(in)
+	if handed.Write || len(handed.Outcomes) != 1 {
+		t.Fatalf("the handover is %+v", handed)
+	}
+	in.Ledger = Snapshot{Records: map[string]Record{domain: handed.Outcomes[0].Record}, Ours: map[string]bool{}, Pending: pending(2, true)}
+	for _, name := range handed.Own {
+		in.Ledger.Ours[name] = true
+	}
+	if got := Plan(in); len(got.List) != 0 {
+		t.Errorf("after the handover a removal leaves %q", got.List)
+	}
+}

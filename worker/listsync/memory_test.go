@@ -1,0 +1,363 @@
+package listsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"pilotsync/tasks"
+)
+
+const app = "app1"
+
+var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// clock is a clock that stands still unless it is moved on.
+type clock struct {
+	mu sync.Mutex
+	t  time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.t
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = c.t.Add(d)
+}
+
+// memory is a ledger of one app that keeps every promise of [Ledger]: a lease
+// with a token and a time limit, a write in flight that holds up the next Take,
+// and a commit that compares before it replaces.
+type memory struct {
+	*clock
+	mu       sync.Mutex
+	records  map[string]Record
+	pending  map[string]Pending
+	seqs     map[string]int64 // last recorded order number of each domain
+	since    map[string]int64
+	ours     map[string]bool
+	gone     map[string]time.Time
+	claim    []string
+	landing  time.Time
+	awake    bool
+	token    string
+	until    time.Time
+	tokens   int           // leases given out
+	rested   time.Duration // what a lease says of the last commit
+	versions int
+	trouble  *Trouble
+	history  map[string][]string
+	// before is called, unlocked, when the named method is entered.
+	before func(method string)
+}
+
+func newMemory(c *clock) *memory {
+	return &memory{
+		clock: c, records: map[string]Record{}, pending: map[string]Pending{}, seqs: map[string]int64{},
+		since: map[string]int64{}, ours: map[string]bool{}, gone: map[string]time.Time{}, history: map[string][]string{},
+	}
+}
+
+// clone returns a ledger of its own that holds the same.
+func (m *memory) clone() *memory {
+	c := newMemory(&clock{t: m.now()})
+	c.records, c.pending, c.seqs = maps.Clone(m.records), maps.Clone(m.pending), maps.Clone(m.seqs)
+	c.since, c.ours, c.claim = maps.Clone(m.since), maps.Clone(m.ours), slices.Clone(m.claim)
+	c.versions, c.awake, c.gone = m.versions, m.awake, maps.Clone(m.gone)
+	return c
+}
+
+// record is what a change's task does; it reports whether the change was
+// superseded by a later one.
+func (m *memory) record(change Pending) (superseded bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d := change.Domain
+	last := m.seqs[d]
+	if change.Seq <= last {
+		return change.Seq < last
+	}
+	m.seqs[d], m.pending[d], m.awake = change.Seq, change, true
+	if change.Remove {
+		delete(m.since, d)
+	} else if m.since[d] == 0 {
+		m.since[d] = change.Seq
+	}
+	return false
+}
+
+// verified replaces a record as a verification does.
+func (m *memory) verified(domain string, change func(*Record)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, known := m.records[domain]
+	if !known {
+		return
+	}
+	change(&r)
+	m.put(r)
+}
+
+func (m *memory) put(r Record) {
+	m.versions++
+	r.Version = strconv.Itoa(m.versions)
+	m.records[r.Domain] = r
+}
+
+func (m *memory) enter(ctx context.Context, method string) error {
+	if m.before != nil {
+		m.before(method)
+	}
+	return ctx.Err()
+}
+
+func (m *memory) held(l Lease) error {
+	if m.token == "" || l.Token != m.token || l.App != app {
+		return ErrLost
+	}
+	return nil
+}
+
+func (m *memory) Take(ctx context.Context, _ string) (Lease, error) {
+	if err := m.enter(ctx, "Take"); err != nil {
+		return Lease{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch now := m.now(); {
+	case !m.awake:
+		return Lease{}, &NotTaken{Idle: true}
+	case m.token != "" && m.until.After(now):
+		return Lease{}, &NotTaken{Busy: true}
+	case m.landing.After(now):
+		return Lease{}, &NotTaken{Wait: m.landing.Sub(now)}
+	}
+	m.tokens++
+	m.token, m.until = fmt.Sprintf("token%d", m.tokens), m.now().Add(LeaseTTL)
+	return Lease{App: app, Token: m.token, Rested: m.rested}, nil
+}
+
+func (m *memory) Renew(ctx context.Context, l Lease) error {
+	if err := m.enter(ctx, "Renew"); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.held(l); err != nil {
+		return err
+	}
+	m.until = m.now().Add(LeaseTTL)
+	return nil
+}
+
+func (m *memory) Snapshot(ctx context.Context, _ string) (Snapshot, error) {
+	if err := m.enter(ctx, "Snapshot"); err != nil {
+		return Snapshot{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.snapshot(), nil
+}
+
+func (m *memory) snapshot() Snapshot {
+	gone := map[string]bool{}
+	for name, at := range m.gone {
+		if m.now().Sub(at) < GoneFor {
+			gone[name] = true
+		}
+	}
+	return Snapshot{Records: maps.Clone(m.records), Gone: gone, Pending: maps.Clone(m.pending), Since: maps.Clone(m.since),
+		Ours: maps.Clone(m.ours), Flight: slices.Clone(m.claim), At: m.now()}
+}
+
+func (m *memory) BeginWrite(ctx context.Context, l Lease, w Writing) error {
+	if err := m.enter(ctx, "BeginWrite"); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.held(l); err != nil {
+		return err
+	}
+	m.until, m.landing = m.now().Add(LeaseTTL), m.now().Add(LandingLimit)
+	m.claim = append(m.claim, w.Claim...)
+	return nil
+}
+
+func (m *memory) EndWrite(ctx context.Context, l Lease) error {
+	if err := m.enter(ctx, "EndWrite"); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.held(l); err != nil {
+		return err
+	}
+	m.landing = time.Time{}
+	return nil
+}
+
+func (m *memory) Commit(ctx context.Context, l Lease, c Commit) ([]string, error) {
+	if err := m.enter(ctx, "Commit"); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.held(l); err != nil {
+		return nil, err
+	}
+	return m.commit(c), nil
+}
+
+func (m *memory) commit(c Commit) (stale []string) {
+	for _, o := range c.Outcomes {
+		d := o.Record.Domain
+		if m.seqs[d] != o.Record.Seq || m.records[d].Version != o.Record.Version {
+			stale = append(stale, d)
+			continue
+		}
+		m.put(o.Record)
+		delete(m.pending, d)
+		if o.Record.Since != 0 {
+			m.since[d] = o.Record.Since
+		} else {
+			delete(m.since, d)
+		}
+		m.history[d] = append(m.history[d], o.Event)
+	}
+	for _, name := range c.Own {
+		m.ours[name] = true
+	}
+	for _, name := range c.Disown {
+		delete(m.ours, name)
+	}
+	for _, name := range c.Gone {
+		m.gone[name] = m.now()
+	}
+	for _, name := range c.Forget {
+		delete(m.gone, name)
+	}
+	m.claim, m.landing, m.trouble = nil, time.Time{}, nil
+	return stale
+}
+
+func (m *memory) Release(ctx context.Context, l Lease) (bool, error) {
+	if err := m.enter(ctx, "Release"); err != nil {
+		return false, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.held(l); err != nil {
+		return false, err
+	}
+	if len(m.pending) > 0 {
+		return false, nil
+	}
+	m.awake, m.token = false, ""
+	return true, nil
+}
+
+func (m *memory) Preview(ctx context.Context, l Lease, p Preview) (bool, error) {
+	if err := m.enter(ctx, "Preview"); err != nil {
+		return false, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.held(l); err != nil {
+		return false, err
+	}
+	planned := 0
+	for _, change := range p.Changes {
+		if m.pending[change.Domain].Seq == change.Seq {
+			m.pending[change.Domain] = change
+			planned++
+		}
+	}
+	m.trouble = nil
+	if planned < len(m.pending) {
+		return false, nil
+	}
+	m.awake, m.token = false, ""
+	return true, nil
+}
+
+func (m *memory) Abandon(ctx context.Context, l Lease, trouble *Trouble) error {
+	if err := m.enter(ctx, "Abandon"); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.held(l); err != nil {
+		return err
+	}
+	m.token = ""
+	if trouble != nil {
+		m.trouble = trouble
+	}
+	return nil
+}
+
+// state returns the committed state of a domain, or pending.
+func (m *memory) state(domain string) tasks.State {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, waits := m.pending[domain]; waits {
+		return tasks.Pending
+	}
+	return m.records[domain].State
+}
+
+// The fake ledger has to be as strict as the real one, or what is proved on it
+// proves nothing.
+func TestMemoryKeepsTheLedgersPromises(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	c := &clock{t: start}
+	m := newMemory(c)
+	var notTaken *NotTaken
+	if _, err := m.Take(ctx, app); !errors.As(err, &notTaken) || !notTaken.Idle {
+		t.Fatalf("an idle app was taken: %v", err)
+	}
+	m.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: 5}})
+	if !m.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: 4}, Remove: true}) || m.pending["a.com"].Remove {
+		t.Fatal("an older change was recorded over a newer one")
+	}
+	first, err := m.Take(ctx, app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Take(ctx, app); !errors.As(err, &notTaken) || !notTaken.Busy {
+		t.Fatalf("a lease was given out twice: %v", err)
+	}
+	if err := m.BeginWrite(ctx, first, Writing{Claim: []string{"a.com"}}); err != nil {
+		t.Fatal(err)
+	}
+	c.advance(LeaseTTL)
+	second, err := m.Take(ctx, app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale := Outcome{Record: Record{Domain: "a.com", Seq: 5}}
+	if _, err := m.Commit(ctx, first, Commit{Outcomes: []Outcome{stale}}); !errors.Is(err, ErrLost) {
+		t.Fatalf("a stale holder's commit: %v", err)
+	}
+	for _, o := range []Outcome{{Record: Record{Domain: "a.com", Seq: 4}}, {Record: Record{Domain: "a.com", Seq: 5, Version: "7"}}} {
+		if stale, err := m.Commit(ctx, second, Commit{Outcomes: []Outcome{o}}); err != nil || len(stale) != 1 {
+			t.Fatalf("commit of %+v: stale %v, %v", o.Record, stale, err)
+		}
+	}
+	if released, err := m.Release(ctx, second); err != nil || released {
+		t.Fatalf("released with a change pending: %v, %v", released, err)
+	}
+}

@@ -1,0 +1,317 @@
+package modeltest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pilotsync/worker/listsync"
+)
+
+// process is a virtual worker that runs one sync. Its goroutine only ever runs
+// while the scheduler waits for it; the effect of each call it makes is run by
+// the scheduler.
+type process struct {
+	*world
+	id       int
+	epoch    int // how often Redis had been emptied when it took its lease
+	task     *syncTask
+	stopping chan struct{}
+	stopped  bool
+	dry      bool // its worker is in a dry run
+
+	calls  chan *call
+	done   chan struct{}
+	err    error
+	parked *call // the call it stands at
+	dead   bool  // it never learns of anything again, nor does anything
+
+	// What its next write is judged by.
+	read      []string // the list as it read it
+	landings  int      // writes that had landed by then
+	disturbed int      // edits by others that had been made by then
+	seen      model    // what the ledger had been told when it read that
+	begun     time.Time
+	flight    *write
+	planned   []string // domains that its commit is about
+	again     int      // the epoch in which it asked for one more sync
+}
+
+// call is one call of a process. effect runs in the scheduler.
+type call struct {
+	name   string
+	effect func() error
+	redis  bool
+	// failure is what a call to ServerPilot returns where it fails without effect.
+	failure error
+	resume  chan error
+}
+
+// mode is what becomes of a call.
+type mode int
+
+const (
+	goesOn      mode = iota
+	failsBefore      // it has no effect, and an error is seen
+	failsAfter       // it has its effect, and an error is seen
+	diesBefore
+	diesAfter
+)
+
+func (m mode) String() string {
+	return [...]string{"", " FAILS BEFORE", " FAILS AFTER", " DIES BEFORE", " DIES AFTER"}[m]
+}
+
+var (
+	errDead  = errors.New("the process is dead")
+	errRedis = errors.New("no connection to Redis")
+
+	errAgain   = &listsync.CallError{Verdict: listsync.Again, Err: errors.New("503")}
+	errUnknown = &listsync.CallError{Verdict: listsync.Unknown, Err: errors.New("no answer")}
+)
+
+// start begins a sync for a task.
+func (w *world) start(task *syncTask) *process { return w.startAs(task, false) }
+
+// startAs begins a sync for a task, or a dry run.
+func (w *world) startAs(task *syncTask, dry bool) *process {
+	id := &w.started
+	if dry {
+		id = &w.dryStarted
+	}
+	*id++
+	p := &process{world: w, id: *id, epoch: w.epoch, again: -1, task: task, dry: dry, stopping: make(chan struct{}),
+		calls: make(chan *call), done: make(chan struct{})}
+	syncer := &listsync.Syncer{
+		API: p, Ledger: p, Follow: p, Rules: rules, Stopping: p.stopping, Who: fmt.Sprint("w", p.id),
+		FirstCheck: func(listsync.Record) time.Duration { return time.Minute },
+		Now:        func() time.Time { return w.now },
+	}
+	task.state = active
+	w.say("w%d starts with the task of wake %d", p.id, task.wake)
+	w.processes = append(w.processes, p)
+	go func() { // awaited by await
+		defer close(p.done)
+		if dry {
+			_, p.err = syncer.DryRun(context.Background(), app)
+		} else {
+			_, p.err = syncer.Sync(context.Background(), app)
+		}
+	}()
+	p.await()
+	return p
+}
+
+// await waits until the process stands at its next call or has ended.
+func (p *process) await() {
+	select {
+	case p.parked = <-p.calls:
+	case <-p.done:
+		p.parked = nil
+	}
+}
+
+// step lets the process make the call it stands at.
+func (p *process) step(m mode) {
+	c := p.parked
+	p.pass(time.Millisecond)
+	var err error
+	switch {
+	case m == goesOn || !c.redis && m == failsAfter:
+		m = goesOn
+		err = c.effect()
+	case m == failsBefore && c.redis:
+		p.astray = true
+		err = errRedis
+	case m == failsBefore:
+		err = c.failure
+	case m == failsAfter:
+		p.astray = true
+		_ = c.effect()
+		err = errRedis
+	case m == diesBefore:
+		p.dead = true
+	case m == diesAfter:
+		_ = c.effect()
+		p.dead = true
+	}
+	if p.dead {
+		err = errDead
+	}
+	p.say("w%d %s%s%s", p.id, c.name, m, arrow(err))
+	c.resume <- err
+	p.await()
+	if p.parked == nil {
+		p.end(p)
+	}
+}
+
+func arrow(err error) string {
+	if err == nil {
+		return ""
+	}
+	return ": " + err.Error()
+}
+
+// call stands still until the scheduler has let the call happen.
+func (p *process) call(c *call) error {
+	if p.dead {
+		return errDead
+	}
+	c.resume = make(chan error)
+	p.calls <- c
+	return <-c.resume
+}
+
+// kill unwinds the goroutine, whatever state it is in.
+func (p *process) kill() {
+	for p.parked != nil {
+		p.dead = true
+		p.parked.resume <- errDead
+		p.await()
+	}
+}
+
+// leased makes a call that only the holder of the lease may have an effect with.
+func (p *process) leased(name string, lease listsync.Lease, effect func() error) error {
+	return p.call(&call{name: name, redis: true, effect: func() error {
+		if p.redis.HGet(syncKey, "token") == lease.Token {
+			return effect()
+		}
+		before := p.redis.Dump()
+		if err := effect(); !errors.Is(err, listsync.ErrLost) {
+			p.fail("w%d, which has lost its lease, gets %v from %s", p.id, err, name)
+		}
+		if p.redis.Dump() != before {
+			p.fail("w%d, which has lost its lease, changes the ledger by %s", p.id, name)
+		}
+		return listsync.ErrLost
+	}})
+}
+
+func (p *process) Take(ctx context.Context, app string) (lease listsync.Lease, err error) {
+	err = p.call(&call{name: "Take", redis: true, effect: func() (err error) {
+		holder := p.redis.HGet(syncKey, "token")
+		until := p.redis.HGet(syncKey, "until")
+		lease, err = p.ledger.Take(ctx, app)
+		p.epoch = p.world.epoch
+		if err == nil && holder != "" && until > fmt.Sprint(p.now.UnixMilli()) {
+			p.fail("w%d takes a lease that another holds", p.id)
+		}
+		return err
+	}})
+	return lease, err
+}
+
+func (p *process) Renew(ctx context.Context, lease listsync.Lease) error {
+	return p.leased("Renew", lease, func() error { return p.ledger.Renew(ctx, lease) })
+}
+
+func (p *process) Snapshot(ctx context.Context, app string) (s listsync.Snapshot, err error) {
+	err = p.call(&call{name: "Snapshot", redis: true, effect: func() (err error) {
+		s, err = p.ledger.Snapshot(ctx, app)
+		p.seen = p.model.clone()
+		return err
+	}})
+	return s, err
+}
+
+func (p *process) BeginWrite(ctx context.Context, lease listsync.Lease, w listsync.Writing) error {
+	return p.leased(fmt.Sprint("BeginWrite ", w.Claim), lease, func() error {
+		p.begun = p.now
+		return p.ledger.BeginWrite(ctx, lease, w)
+	})
+}
+
+func (p *process) EndWrite(ctx context.Context, lease listsync.Lease) error {
+	return p.leased("EndWrite", lease, func() error { return p.ledger.EndWrite(ctx, lease) })
+}
+
+func (p *process) Commit(ctx context.Context, lease listsync.Lease, c listsync.Commit) (stale []string, err error) {
+	name := "Commit"
+	p.planned = nil
+	for _, o := range c.Outcomes {
+		p.planned = append(p.planned, o.Record.Domain)
+		name += fmt.Sprintf(" %s=%s", o.Record.Domain, o.Record.State)
+	}
+	err = p.leased(name, lease, func() (err error) {
+		stale, err = p.ledger.Commit(ctx, lease, c)
+		if err == nil {
+			p.committed(p, c, stale)
+		}
+		return err
+	})
+	return stale, err
+}
+
+func (p *process) Release(ctx context.Context, lease listsync.Lease) (released bool, err error) {
+	err = p.leased("Release", lease, func() (err error) {
+		released, err = p.ledger.Release(ctx, lease)
+		return err
+	})
+	return released, err
+}
+
+func (p *process) Preview(ctx context.Context, lease listsync.Lease, preview listsync.Preview) (released bool, err error) {
+	err = p.leased(fmt.Sprint("Preview +", preview.Added, " -", preview.Removed), lease, func() (err error) {
+		before := p.kept()
+		released, err = p.ledger.Preview(ctx, lease, preview)
+		if diff := cmp.Diff(before, p.kept()); diff != "" {
+			p.fail("w%d, in a dry run, changes the ledger (-before +after): %s", p.id, diff)
+		}
+		return err
+	})
+	return released, err
+}
+
+func (p *process) Abandon(_ context.Context, lease listsync.Lease, trouble *listsync.Trouble) error {
+	return p.leased("Abandon", lease, func() error {
+		// Not under the caller's time limit, which is of the real clock.
+		return p.ledger.Abandon(context.Background(), lease, trouble)
+	})
+}
+
+func (p *process) Verify(_ context.Context, _ string, records ...listsync.Record) error {
+	for _, r := range records {
+		err := p.call(&call{name: "Verify " + r.Domain, redis: true, effect: func() error {
+			p.followed[fmt.Sprintf("verify %s %d", r.Domain, r.CheckSeq)] = true
+			return nil
+		}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *process) Ready(context.Context, string) error {
+	return p.call(&call{name: "Ready", failure: errAgain, effect: func() error { return nil }})
+}
+
+func (p *process) List(context.Context, string) (names []string, err error) {
+	err = p.call(&call{name: "List", failure: errAgain, effect: func() error {
+		names = slices.Clone(p.list)
+		p.read, p.landings, p.disturbed = names, len(p.landed), p.edits
+		return nil
+	}})
+	return names, err
+}
+
+// Replace is two calls: the one sends the write, the other learns of its answer.
+func (p *process) Replace(_ context.Context, _ string, names []string, notAfter time.Time) (answer []string, err error) {
+	err = p.call(&call{name: fmt.Sprint("Replace ", names), failure: errAgain, effect: func() error {
+		return p.send(p, names, notAfter)
+	}})
+	if err != nil {
+		return nil, err
+	}
+	err = p.call(&call{name: "answer", failure: errUnknown, effect: func() error {
+		answer, err = p.answer(p, notAfter)
+		return err
+	}})
+	return answer, err
+}

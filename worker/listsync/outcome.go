@@ -1,0 +1,175 @@
+package listsync
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"pilotsync/tasks"
+)
+
+// outcome says what the plan means for one domain; changed is false where it
+// means nothing new.
+func (p *planner) outcome(s *subject) (o Outcome, changed bool) {
+	r := s.record
+	r.Domain = s.domain
+	if s.pending != nil {
+		r.Seq, r.RequestedAt = s.pending.Seq, s.pending.RequestedAt
+		if s.pending.SiteID != 0 {
+			r.SiteID = s.pending.SiteID
+		}
+		if !s.pending.Remove && !(s.pending.Adopt && s.record.Wanted && s.pending.Attempts == 0) {
+			r.Attempts = s.pending.Attempts
+		}
+	}
+	switch {
+	case s.waits:
+		return Outcome{}, false
+	case s.refusal != "" && s.wanted && s.pending != nil && s.pending.Remove:
+		// A refused removal: the domain stays what it was.
+		r.Since, r.Names, r.Reason = s.since, p.onList(s), s.refusal
+		return Outcome{Record: r, Event: s.refusal}, true
+	case s.refusal != "":
+		return p.rejected(s, r), true
+	case s.pending != nil && s.pending.Remove:
+		return p.removed(s, r), true
+	case !s.wanted:
+		return p.left(s, r)
+	case !p.present[s.domain]:
+		return Outcome{}, false // held back
+	case s.pending != nil:
+		return p.listed(s, r), true
+	default:
+		return p.standing(s, r)
+	}
+}
+
+// end makes r a record of a domain that is not wanted.
+func end(r Record, state tasks.State, names []string, reason string) Record {
+	r.State, r.Names, r.Reason, r.Problems = state, names, reason, nil
+	r.Wanted, r.Since, r.AddSeq, r.CheckSeq, r.NextAt = false, 0, 0, 0, nil
+	r.Unwatched()
+	return r
+}
+
+func (p *planner) rejected(s *subject, r Record) Outcome {
+	names := s.names
+	if len(names) == 0 {
+		names = tasks.Names(s.domain, s.www)
+	}
+	state := tasks.Rejected
+	if s.pending != nil && p.adoptsNothing(*s.pending) && s.record.State == tasks.Removed {
+		state = tasks.Removed // its removal still keeps it away, as a www form, too
+	}
+	r = end(r, state, names, s.refusal)
+	return Outcome{Record: r, Event: s.refusal, Told: true}
+}
+
+func (p *planner) removed(s *subject, r Record) Outcome {
+	var reason string
+	switch {
+	case p.claimed[s.domain] != "":
+		reason = fmt.Sprintf("no longer mapped by itself; the name stays on the list for %s", p.claimed[s.domain])
+	case p.was[s.domain]:
+		reason = "taken off the list"
+	default:
+		reason = "was not on the list"
+	}
+	names := s.names
+	if s.record.Wanted {
+		names = s.record.Names
+	}
+	return Outcome{Record: end(r, tasks.Removed, names, reason), Event: reason, Told: true}
+}
+
+// listed is the outcome of a pending addition whose names are on the list.
+func (p *planner) listed(s *subject, r Record) Outcome {
+	names := p.onList(s)
+	// A removal in between, even one that no sync has seen, asks for a new start.
+	fresh := !s.record.Wanted || !s.record.State.Listed() || s.record.Since != s.since || !containsAll(s.record.Names, names)
+	r.Wanted, r.Since, r.AddSeq, r.WWW, r.Names = true, s.since, 0, s.www, names
+	if s.added != s.since {
+		r.AddSeq = s.added
+	}
+	limit := cmp.Or(r.Attempts, p.Rules.Attempts)
+	if !fresh && !s.pending.Verify {
+		if r.State.Checking() {
+			r.Limit = max(limit, r.Attempt+1) // the attempt that is on its way is made
+		}
+		event := "asked for again: nothing changed"
+		if len(s.put) > 0 {
+			event = "asked for again: put back " + strings.Join(s.put, ", ")
+		}
+		// Its state is told again: the mapping may be new, restored from a backup, or
+		// have missed the event.
+		return Outcome{Record: r, Event: event, Told: true, Again: true}
+	}
+	r.CheckSeq, r.Attempt, r.AttemptAt, r.NextAt, r.PointedHere = r.Seq, 0, nil, nil, false
+	r.Limit, r.Problems = limit, nil
+	r.Unwatched()
+	event := "put on the list"
+	switch {
+	case !fresh:
+		event = "asked to be verified anew"
+	case len(s.put) == 0:
+		event = "was on the list already"
+	}
+	if fresh {
+		r.Certificate = nil
+	}
+	if tasks.IsWildcard(s.domain) {
+		r.State = tasks.DoneWithoutSSL
+		r.Reason = event + "; a wildcard gets no certificate: Let's Encrypt can't certify one over HTTP, " +
+			"which is how ServerPilot gets its certificates. For HTTPS add each subdomain by its own name"
+		return Outcome{Record: r, Event: r.Reason, Told: true}
+	}
+	r.State = tasks.CheckingDNS
+	r.Reason = event + "; DNS and the certificate are checked next"
+	return Outcome{Record: r, Event: event, Verify: true, AtOnce: !fresh, Told: true, Again: !fresh}
+}
+
+// standing is the outcome of a domain that was listed before and has no change
+// pending: something only if its names were put back or taken away.
+func (p *planner) standing(s *subject, r Record) (Outcome, bool) {
+	names := p.onList(s)
+	if len(s.put) == 0 && slices.Equal(names, r.Names) {
+		return Outcome{}, false
+	}
+	event := "its names on the list are now " + strings.Join(names, ", ")
+	if len(s.put) > 0 {
+		event = "put back " + strings.Join(s.put, ", ")
+	}
+	r.Names = names
+	return Outcome{Record: r, Event: event}, true
+}
+
+// left is the outcome of a domain that isn't wanted and has no change pending:
+// something only if its names came back.
+func (p *planner) left(s *subject, r Record) (Outcome, bool) {
+	var back []string
+	for name := range p.returned {
+		if p.owner(name) == s.domain {
+			back = append(back, name)
+		}
+	}
+	if len(back) == 0 {
+		return Outcome{}, false
+	}
+	slices.Sort(back)
+	return Outcome{Record: r, Event: "taken off once more, since nobody asked for it: " + strings.Join(back, ", ")}, true
+}
+
+// onList returns those of the subject's names that are on the planned list.
+func (p *planner) onList(s *subject) []string {
+	return slices.DeleteFunc(slices.Clone(s.names), func(name string) bool { return !p.present[name] })
+}
+
+func containsAll(have, want []string) bool {
+	for _, name := range want {
+		if !slices.Contains(have, name) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,259 @@
+package listsync
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pilotsync/tasks"
+)
+
+// outcome makes a world's plan true and returns what it said of a domain.
+func outcome(t *testing.T, w *world, domain string) Outcome {
+	t.Helper()
+	for _, o := range w.sync().Outcomes {
+		if o.Record.Domain == domain {
+			o.Record.Version = ""
+			return o
+		}
+	}
+	t.Fatalf("the plan says nothing of %s", domain)
+	return Outcome{}
+}
+
+// checked makes the domain's verification end well, as one that took two attempts.
+func (w *world) checked(domain string) {
+	w.verified(domain, func(r *Record) {
+		r.State, r.Attempt, r.PointedHere, r.Reason = tasks.Done, 2, true, "fine"
+		r.Certificate, r.AttemptAt = &Cert{Issuer: "R11", NotAfter: start}, &start
+	})
+}
+
+func TestANewDomainIsListedAndItsVerificationStarts(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: 7, SiteID: 3, RequestedAt: start}})
+	w.advance(time.Minute)
+	want := Outcome{
+		Record: Record{Domain: "a.com", Seq: 7, Wanted: true, Since: 7, WWW: tasks.WWWAlways, SiteID: 3, State: tasks.CheckingDNS,
+			Names: []string{"a.com", "www.a.com"}, Reason: "put on the list; DNS and the certificate are checked next",
+			CheckSeq: 7, RequestedAt: start, UpdatedAt: start.Add(time.Minute)},
+		Event: "put on the list", Verify: true, Told: true,
+	}
+	if diff := cmp.Diff(want, outcome(t, w, "a.com")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAskingAgainKeepsStateAttemptCertificateAndSite(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		tell  func(*world)
+		event string
+	}{
+		{"as it stands", func(*world) {}, "asked for again: nothing changed"},
+		{"with its www form taken off", func(w *world) { w.list = []string{"a.com"} }, "asked for again: put back www.a.com"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: w.next(), SiteID: 3, RequestedAt: start}})
+			w.sync()
+			w.checked("a.com")
+			c.tell(w)
+			want := w.records["a.com"]
+			want.Version, want.Seq, want.AddSeq = "", 2, 2
+			w.add("a.com", "")
+			got := outcome(t, w, "a.com")
+			if diff := cmp.Diff(Outcome{Record: want, Event: c.event, Told: true, Again: true}, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWhatStartsTheVerificationAnew(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		tell func(*world)
+		anew bool
+	}{
+		{"asking again doesn't", func(w *world) { w.add("a.com", "") }, false},
+		{"a new www form does", func(w *world) { w.add("a.com", tasks.WWWAlways) }, true},
+		{"removing and adding does", func(w *world) { w.remove("a.com"); w.sync(); w.add("a.com", "") }, true},
+		{"removing and adding does, even if no sync came between", func(w *world) { w.remove("a.com"); w.add("a.com", "") }, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			w.rules.WWW = tasks.WWWNever
+			w.add("a.com", "")
+			w.sync()
+			w.checked("a.com")
+			w.verified("a.com", func(r *Record) { r.Problems = []tasks.Problem{{Name: "www.a.com", Cause: tasks.CauseDNSMissing}} })
+			c.tell(w)
+			o := outcome(t, w, "a.com")
+			r := o.Record
+			if (r.Problems == nil) != c.anew {
+				t.Errorf("the problems are %v", r.Problems)
+			}
+			if o.Verify != c.anew || c.anew != (r.State == tasks.CheckingDNS) {
+				t.Fatalf("verified %v, state %s", o.Verify, r.State)
+			}
+			if c.anew && (r.Attempt != 0 || r.Certificate != nil || r.PointedHere || r.AttemptAt != nil || r.CheckSeq != r.Seq) {
+				t.Errorf("something of the last verification is left: %+v", r)
+			}
+			if !c.anew && (r.Attempt != 2 || r.Certificate == nil || r.CheckSeq != 1) {
+				t.Errorf("something of the verification was lost: %+v", r)
+			}
+		})
+	}
+}
+
+func TestAWWWFormThatGoesStartsNoVerification(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.add("a.com", "")
+	w.sync()
+	w.checked("a.com")
+	w.remove("www.a.com")
+	o := outcome(t, w, "a.com")
+	if o.Verify || o.Told || o.Record.State != tasks.Done || o.Event != "its names on the list are now a.com" {
+		t.Errorf("got %+v", o)
+	}
+}
+
+func TestANamePutBackIsToldInTheHistoryAndNowhereElse(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.add("a.com", "")
+	w.sync()
+	w.checked("a.com")
+	w.list = []string{"www.a.com"}
+	o := outcome(t, w, "a.com")
+	if o.Verify || o.Told || o.Record.State != tasks.Done || o.Event != "put back a.com" {
+		t.Errorf("got %+v", o)
+	}
+}
+
+// What support reads has to be right word by word.
+func TestEachOutcomeSaysWhatHappened(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		on     *world
+		tell   func(*world)
+		domain string
+		state  tasks.State
+		reason string
+	}{
+		{"put on", newWorld(), func(w *world) { w.add("a.com", "") }, "a.com", tasks.CheckingDNS,
+			"put on the list; DNS and the certificate are checked next"},
+		{"there already", newWorld("A.com", "www.a.com"), func(w *world) { w.add("a.com", "") }, "a.com", tasks.CheckingDNS,
+			"was on the list already; DNS and the certificate are checked next"},
+		{"a wildcard", newWorld(), func(w *world) { w.add("*.a.com", "") }, "*.a.com", tasks.DoneWithoutSSL,
+			"put on the list; a wildcard gets no certificate: Let's Encrypt can't certify one over HTTP, which is how ServerPilot gets its certificates. For HTTPS add each subdomain by its own name"},
+		{"taken off", newWorld("A.com"), func(w *world) { w.remove("a.com") }, "a.com", tasks.Removed, "taken off the list"},
+		{"not there", newWorld(), func(w *world) { w.remove("a.com") }, "a.com", tasks.Removed, "was not on the list"},
+		{"still claimed", newWorld(), func(w *world) { w.add("www.a.com", ""); w.sync(); w.remove("www.a.com"); w.add("a.com", "") },
+			"www.a.com", tasks.Removed, "no longer mapped by itself; the name stays on the list for a.com"},
+		{"no room", full(299), func(w *world) { w.add("a.com", "") }, "a.com", tasks.Rejected,
+			"the app's list holds 299 names of at most 300; a.com would need 2 more"},
+		{"protected", newWorld("a.com"), func(w *world) { w.rules.Protected = []string{"a.com"}; w.remove("a.com") }, "a.com", tasks.Rejected,
+			"a.com is protected (PILOTSYNC_PROTECTED): it is never taken off the list"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.tell(c.on)
+			o := outcome(t, c.on, c.domain)
+			if o.Record.State != c.state || o.Record.Reason != c.reason {
+				t.Errorf("got  %s: %s\nwant %s: %s", o.Record.State, o.Record.Reason, c.state, c.reason)
+			}
+			if !o.Told || o.Verify != (c.state == tasks.CheckingDNS) {
+				t.Errorf("told %v, verified %v", o.Told, o.Verify)
+			}
+		})
+	}
+}
+
+func TestARemovedDomainKeepsNothingThatGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: w.next(), SiteID: 3, RequestedAt: start}})
+	w.sync()
+	w.verified("a.com", func(r *Record) {
+		r.NextAt, r.Problems = &start, []tasks.Problem{{Name: "a.com", Cause: tasks.CauseDNSMissing}}
+	})
+	w.remove("a.com")
+	r := outcome(t, w, "a.com").Record
+	if r.Wanted || r.Since != 0 || r.CheckSeq != 0 || r.NextAt != nil || r.Problems != nil {
+		t.Errorf("something goes on: %+v", r)
+	}
+	if r.SiteID != 3 || r.Seq != 2 {
+		t.Errorf("site %d, order number %d; want 3 and 2", r.SiteID, r.Seq)
+	}
+}
+
+// The last addition decides, as it does about the www form.
+func TestTheLimitOfAttempts(t *testing.T) {
+	t.Parallel()
+	add := func(w *world, attempts int, adopt bool) {
+		w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: w.next(), Attempts: attempts, Adopt: adopt, RequestedAt: start}})
+	}
+	attempted := func(w *world, n int) {
+		w.verified("a.com", func(r *Record) { r.Attempt = n })
+	}
+	for _, c := range []struct {
+		name            string
+		tell            func(*world)
+		attempts, limit int
+	}{
+		{"is the setting's where the addition doesn't say", func(w *world) { add(w, 0, false) }, 0, 5},
+		{"is the addition's", func(w *world) { add(w, 7, false) }, 7, 7},
+		{"is an adoption's", func(w *world) { add(w, 7, true) }, 7, 7},
+		{"follows a later addition", func(w *world) { add(w, 7, false); w.sync(); add(w, 9, false) }, 9, 9},
+		{"goes back to the setting with an addition that doesn't say", func(w *world) { add(w, 7, false); w.sync(); add(w, 0, false) }, 0, 5},
+		{"stays with an adoption that doesn't say", func(w *world) { add(w, 7, false); w.sync(); add(w, 0, true) }, 7, 7},
+		{"follows an adoption", func(w *world) { add(w, 7, false); w.sync(); add(w, 9, true) }, 9, 9},
+		{"is kept of a removed domain, to be asked for again", func(w *world) { add(w, 7, false); w.sync(); w.remove("a.com") }, 7, 7},
+		{"is that of the addition after a removal", func(w *world) { add(w, 7, false); w.remove("a.com"); w.sync(); add(w, 0, false) }, 0, 5},
+		{"leaves an attempt that is on its way, where it is lowered", func(w *world) { add(w, 7, false); w.sync(); attempted(w, 4); add(w, 3, false) }, 3, 5},
+		{"of a verification that has ended stays what it was", func(w *world) { add(w, 7, false); w.sync(); w.checked("a.com"); add(w, 3, false) }, 3, 7},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			w.rules.Attempts = 5
+			c.tell(w)
+			if r := outcome(t, w, "a.com").Record; r.Attempts != c.attempts || r.Limit != c.limit {
+				t.Errorf("asked for %d, limit %d; want %d and %d", r.Attempts, r.Limit, c.attempts, c.limit)
+			}
+		})
+	}
+}
+
+func TestAWishToBeVerifiedStartsAListedDomainAnewAndMovesNoName(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: w.next(), RequestedAt: start}})
+	w.sync()
+	w.checked("a.com")
+	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "www.a.com", Seq: w.next(), RequestedAt: start}, Remove: true})
+	w.sync()
+	want := w.records["a.com"]
+	seq := w.next()
+	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: seq, Adopt: true, Verify: true, RequestedAt: start}})
+	got := outcome(t, w, "a.com")
+	want.Version, want.Seq, want.CheckSeq = "", seq, seq
+	want.State, want.Reason = tasks.CheckingDNS, "asked to be verified anew; DNS and the certificate are checked next"
+	want.Attempt, want.AttemptAt, want.PointedHere = 0, nil, false
+	if diff := cmp.Diff(Outcome{Record: want, Event: "asked to be verified anew", Verify: true, AtOnce: true, Told: true, Again: true}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if w.list[0] != "a.com" || len(w.list) != 1 {
+		t.Errorf("the list is %q", w.list)
+	}
+}

@@ -1,0 +1,49 @@
+package listsync
+
+import (
+	"fmt"
+	"testing"
+
+	"pilotsync/tasks"
+)
+
+// listed is a world whose list is full of domains that were put there by us.
+func listed(n int) *world {
+	w := newWorld()
+	w.rules.WWW = tasks.WWWNever
+	for i := range n {
+		w.add(fmt.Sprintf("shop%03d.example.com", i), "")
+	}
+	w.sync()
+	return w
+}
+
+func BenchmarkPlan(b *testing.B) {
+	one := listed(Limit - 1)
+	one.add("new.example.com", "")
+	all := newWorld()
+	all.rules.WWW = tasks.WWWNever
+	for i := range Limit {
+		all.add(fmt.Sprintf("shop%03d.example.com", i), "")
+	}
+	for _, c := range []struct {
+		name string
+		on   *world
+		want int // outcomes
+	}{
+		{"one change of 300 names", one, 1},
+		{"300 changes", all, Limit},
+		{"nothing to do for 300 names", listed(Limit), 0},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			in := c.on.input()
+			if got := len(Plan(in).Outcomes); got != c.want {
+				b.Fatalf("%d outcomes, want %d", got, c.want)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				Plan(in)
+			}
+		})
+	}
+}

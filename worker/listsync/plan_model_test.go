@@ -1,0 +1,286 @@
+package listsync
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"pilotsync/tasks"
+)
+
+// mains are the domains of the tests' alphabet that are registered directly
+// under a public suffix.
+var mains = map[string]bool{"a.com": true, "b.co.uk": true, "c.github.io": true, "xn--mnchen-3ya.example": true}
+
+// alphabet is small, so that domains meet each other's www forms often.
+var alphabet = []string{
+	"a.com", "www.a.com", "*.a.com", "shop.a.com", "www.shop.a.com", "b.co.uk", "www.b.co.uk", "c.github.io", "www.c.github.io",
+	"xn--mnchen-3ya.example",
+}
+
+// model is the requirements said again, one function a sentence and as naive as
+// can be: every question is answered anew from the ledger, whatever it costs.
+// It knows whole plans only: neither parts nor refused domains.
+type model struct {
+	in Input
+	// crowded are the domains that don't fit and therefore are not wanted.
+	crowded map[string]bool
+}
+
+func (m model) domains() []string {
+	all := maps.Clone(m.in.Ledger.Records)
+	for d := range m.in.Ledger.Pending {
+		all[d] = Record{}
+	}
+	return slices.Collect(maps.Keys(all))
+}
+
+func (m model) protected(name string) bool {
+	return slices.ContainsFunc(m.in.Rules.Protected, func(p string) bool { return sameName(p, name) })
+}
+
+// added returns the addition that waits for the domain.
+func (m model) added(d string) (Pending, bool) {
+	c, waits := m.in.Ledger.Pending[d]
+	return c, waits && !c.Remove
+}
+
+// removed returns the removal that waits for the domain. Protected names are
+// never taken off, so no removal of one counts.
+func (m model) removed(d string) (Pending, bool) {
+	c, waits := m.in.Ledger.Pending[d]
+	return c, waits && c.Remove && !m.protected(d)
+}
+
+// wanted: the last request wins, and what doesn't fit isn't wanted.
+func (m model) wanted(d string) bool {
+	if m.crowded[d] {
+		return false
+	}
+	if _, yes := m.added(d); yes {
+		return true
+	}
+	if _, yes := m.removed(d); yes {
+		return false
+	}
+	return m.in.Ledger.Records[d].Wanted
+}
+
+func (m model) since(d string) int64 {
+	if c, yes := m.added(d); yes {
+		return cmp.Or(m.in.Ledger.Since[d], c.Seq)
+	}
+	return m.in.Ledger.Records[d].Since
+}
+
+// lastAdded is the order number of the addition that the domain's www form goes by: of
+// the last one. Adopting what is wanted already asks for nothing new.
+func (m model) lastAdded(d string) int64 {
+	r := m.in.Ledger.Records[d]
+	if c, yes := m.added(d); yes && !(c.Adopt && r.Wanted) {
+		return c.Seq
+	}
+	return cmp.Or(r.AddSeq, r.Since)
+}
+
+// www is the rule the domain goes by: a request's own, else the setting.
+func (m model) www(d string) tasks.WWW {
+	if c, yes := m.added(d); yes && c.Adopt {
+		on := func(name string) bool {
+			return slices.ContainsFunc(m.in.Remote, func(n string) bool { return sameName(n, name) })
+		}
+		switch {
+		case m.in.Ledger.Records[d].Wanted:
+			return m.in.Ledger.Records[d].WWW
+		case on("www." + d):
+			return tasks.WWWAlways
+		case on(d):
+			return tasks.WWWNever
+		}
+		return cmp.Or(c.WWW, m.in.Rules.WWW)
+	}
+	if c, waits := m.in.Ledger.Pending[d]; waits && !(c.Remove && m.protected(d)) {
+		return cmp.Or(c.WWW, m.in.Rules.WWW)
+	}
+	return m.in.Ledger.Records[d].WWW
+}
+
+// form returns the www form that the domain's rule gives it, or "".
+func (m model) form(d string) string {
+	if strings.HasPrefix(d, "www.") || strings.HasPrefix(d, "*.") {
+		return ""
+	}
+	switch m.www(d) {
+	case tasks.WWWAlways:
+		return "www." + d
+	case tasks.WWWMainOnly:
+		if mains[d] {
+			return "www." + d
+		}
+	}
+	return ""
+}
+
+// names are what a wanted domain claims: itself and its www form, unless that
+// was removed by name since the domain was last asked for.
+func (m model) names(d string) []string {
+	form := m.form(d)
+	if form == "" {
+		return []string{d}
+	}
+	if c, waits := m.removed(form); waits && c.Seq > m.lastAdded(d) {
+		return []string{d}
+	}
+	if _, waits := m.in.Ledger.Pending[form]; !waits {
+		if r := m.in.Ledger.Records[form]; r.State == tasks.Removed && r.Seq > m.lastAdded(d) {
+			return []string{d}
+		}
+	}
+	return []string{d, form}
+}
+
+// claimants are the wanted domains that the name belongs to.
+func (m model) claimants(name string) (all []string) {
+	for _, d := range m.domains() {
+		if m.wanted(d) && slices.Contains(m.names(d), name) {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// asked: a removal asks for this very name to go.
+func (m model) asked(name string) bool {
+	_, yes := m.removed(name)
+	return yes
+}
+
+// ours: we put the name on the list, for certain or with a write in flight.
+func (m model) ours(name string) bool {
+	return m.in.Ledger.Ours[name] || slices.Contains(m.in.Ledger.Flight, name)
+}
+
+// loose: the name leaves the list if nobody claims it.
+func (m model) loose(name string) bool {
+	return !m.protected(name) && (m.asked(name) || m.ours(name) || m.in.Ledger.Gone[name])
+}
+
+// list returns what the list should be, and the domains that don't fit on it.
+func (m model) list() (list []string, rejected map[string]bool) {
+	on := func(name string) bool {
+		return slices.ContainsFunc(list, func(n string) bool { return sameName(n, name) })
+	}
+	left := false
+	for _, name := range m.in.Remote {
+		if n := canonical(name); m.loose(n) && len(m.claimants(n)) == 0 {
+			left = true
+		} else if !on(name) {
+			list = append(list, name)
+		}
+	}
+	kept := len(list)
+	rejected = maps.Clone(m.crowded)
+	domains := slices.DeleteFunc(m.domains(), func(d string) bool { return !m.wanted(d) })
+	slices.SortFunc(domains, func(a, b string) int {
+		return cmp.Or(cmp.Compare(m.since(a), m.since(b)), cmp.Compare(a, b))
+	})
+	for _, d := range domains {
+		missing := slices.DeleteFunc(m.names(d), on)
+		switch {
+		case len(missing) == 0:
+		case len(list)+len(missing) <= 300:
+			list = append(list, missing...)
+		case on(d) && m.in.Ledger.Records[d].Wanted:
+			// listed already: only its www form waits for room
+		default:
+			rejected[d] = true
+			// What isn't wanted holds no name: think again without it.
+			for _, name := range m.names(d) {
+				if on(name) && m.loose(name) && slices.Equal(m.claimants(name), []string{d}) {
+					m.crowded = maps.Clone(m.crowded)
+					m.crowded[d] = true
+					return m.list()
+				}
+			}
+		}
+	}
+	if !left && len(list) == kept { // nothing moves, so nothing is written
+		list = m.in.Remote
+	}
+	return list, rejected
+}
+
+// canonical is a name of the tests in the form in which names are compared. Of the
+// spellings in the tests it knows all, and of others none.
+func canonical(name string) string {
+	name = strings.TrimSuffix(strings.ToLower(name), ".")
+	return strings.ReplaceAll(name, "münchen.", "xn--mnchen-3ya.")
+}
+
+func sameName(a, b string) bool { return canonical(a) == canonical(b) }
+
+// verdict is what the model expects of one record.
+type verdict struct {
+	State  tasks.State
+	Wanted bool
+	Since  int64
+	Names  []string // of listed domains only
+}
+
+func verdictOf(r Record) verdict {
+	v := verdict{State: r.State, Wanted: r.Wanted, Since: r.Since}
+	if r.State.Listed() {
+		v.Names = r.Names
+	}
+	return v
+}
+
+// verdicts returns what every record should be once the list is as planned.
+func (m model) verdicts(list []string, rejected map[string]bool) map[string]verdict {
+	m.crowded = rejected
+	all := map[string]verdict{}
+	for _, d := range m.domains() {
+		was := m.in.Ledger.Records[d]
+		_, added := m.added(d)
+		_, removed := m.removed(d)
+		c, waits := m.in.Ledger.Pending[d]
+		v := verdictOf(was)
+		names := slices.DeleteFunc(m.names(d), func(name string) bool { return !keys(list)[name] })
+		switch {
+		case rejected[d]:
+			v = verdict{State: tasks.Rejected}
+		case removed:
+			v = verdict{State: tasks.Removed}
+		case waits && c.Remove && !was.Wanted: // protected
+			v = verdict{State: tasks.Rejected}
+		case m.wanted(d):
+			v.Wanted, v.Since, v.Names = true, m.since(d), names
+			again := was.Wanted && was.Since == m.since(d) && was.State.Listed() && !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(was.Names, n) })
+			if added && !again {
+				v.State = tasks.CheckingDNS
+				if strings.HasPrefix(d, "*.") {
+					v.State = tasks.DoneWithoutSSL
+				}
+			}
+		}
+		all[d] = v
+	}
+	return all
+}
+
+// own returns the names that are ours once the list is as planned.
+func (m model) own(list []string) map[string]bool {
+	own, was := map[string]bool{}, keys(m.in.Remote)
+	for _, name := range list {
+		n := canonical(name)
+		adopted := slices.ContainsFunc(m.claimants(n), func(d string) bool {
+			c, yes := m.added(d)
+			return yes && c.Adopt
+		})
+		if m.ours(n) || !was[n] || adopted {
+			own[n] = true
+		}
+	}
+	return own
+}

@@ -1,0 +1,766 @@
+package listsync
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"pilotsync/tasks"
+)
+
+// world is an app's list and ledger that got to where they are as they do in
+// life: by requests, plans, verifications, crashes, and people in the dashboard.
+type world struct {
+	*memory
+	list  []string
+	rules Rules
+	seq   int64
+}
+
+func (w *world) clone() *world {
+	return &world{memory: w.memory.clone(), list: slices.Clone(w.list), rules: w.rules, seq: w.seq}
+}
+
+func (w *world) input() Input {
+	return Input{Remote: slices.Clone(w.list), Ledger: w.snapshot(), Rules: w.rules, Now: w.now()}
+}
+
+// apply makes a plan true: the list is written and the outcomes committed.
+func (w *world) apply(p Result) (stale []string) {
+	w.list = slices.Clone(p.List)
+	return w.commit(Commit{Outcomes: p.Outcomes, Own: p.Own, Disown: p.Disown, Gone: p.Gone, Forget: p.Forget})
+}
+
+func (w *world) sync() Result {
+	p := Plan(w.input())
+	w.apply(p)
+	return p
+}
+
+func (w *world) next() int64 { w.seq++; return w.seq }
+
+func (w *world) add(domain string, www tasks.WWW) {
+	w.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: w.next(), WWW: www, RequestedAt: start}})
+}
+
+func (w *world) adopt(domain string) {
+	w.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: w.next(), Adopt: true, RequestedAt: start}})
+}
+
+func (w *world) adoptIfListed(domain string) {
+	w.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: w.next(), Adopt: true, IfListed: true, RequestedAt: start}})
+}
+
+func (w *world) remove(domain string) {
+	w.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: w.next(), RequestedAt: start}, Remove: true})
+}
+
+var rulesOfWWW = []tasks.WWW{"", tasks.WWWAlways, tasks.WWWMainOnly, tasks.WWWNever}
+
+// step is one thing that happens to a world.
+type step struct {
+	Kind   string
+	Domain string
+	Remove bool
+	WWW    tasks.WWW
+	Site   int64
+	Adopt  bool
+	Only   []string
+	At     int
+	State  tasks.State
+}
+
+var (
+	kinds = []string{
+		"change", "change", "change", "plan", "plan", "part", "late commit", "lost commit", "lost write", "verification",
+		"put by hand", "taken by hand", "crowd", "setting", "memory loss", "hours pass",
+	}
+	byHand = append([]string{"byhand.net", "www.byhand.net", "Other.org"}, append(spellings, alphabet...)...)
+	// spellings are names of the alphabet as people and panels write them.
+	spellings = []string{"A.com", "WWW.A.COM", "Www.B.co.uk", "a.com.", "Www.Shop.a.com.", "münchen.example", "WWW.MÜNCHEN.example.", "XN--Mnchen-3ya.example"}
+	verified  = []tasks.State{tasks.CheckingSSL, tasks.Done, tasks.DoneWithoutSSL, tasks.Failed}
+)
+
+var anyChange = rapid.Custom(func(t *rapid.T) step {
+	return step{
+		Kind: "change", Domain: rapid.SampledFrom(alphabet).Draw(t, "domain"), Remove: rapid.Bool().Draw(t, "remove"),
+		WWW: rapid.SampledFrom(rulesOfWWW).Draw(t, "www"), Site: rapid.Int64Range(0, 2).Draw(t, "site"), Adopt: rapid.IntRange(0, 3).Draw(t, "adopt") == 3,
+	}
+})
+
+var anyStep = rapid.Custom(func(t *rapid.T) step {
+	kind := rapid.SampledFrom(kinds).Draw(t, "kind")
+	s := step{Kind: kind}
+	switch kind {
+	case "change", "late commit":
+		s = anyChange.Draw(t, "change")
+		s.Kind = kind
+	case "part":
+		s.Only = rapid.SliceOf(rapid.SampledFrom(alphabet)).Draw(t, "only")
+	case "verification":
+		s.Domain, s.State = rapid.SampledFrom(alphabet).Draw(t, "domain"), rapid.SampledFrom(verified).Draw(t, "state")
+	case "put by hand":
+		s.Domain, s.At = rapid.SampledFrom(byHand).Draw(t, "name"), rapid.IntRange(0, 3).Draw(t, "at")
+	case "taken by hand":
+		s.At = rapid.IntRange(0, 4).Draw(t, "at")
+	case "crowd":
+		s.At = rapid.IntRange(290, 303).Draw(t, "names")
+	case "setting":
+		s.Only = rapid.SliceOfN(rapid.SampledFrom(alphabet), 0, 2).Draw(t, "protected")
+		s.WWW = rapid.SampledFrom(rulesOfWWW[1:]).Draw(t, "www")
+	case "memory loss":
+		s.At = rapid.IntRange(0, 4).Draw(t, "really if 4")
+	}
+	return s
+})
+
+func (w *world) change(s step) Pending {
+	return Pending{Remove: s.Remove, Change: tasks.Change{AppID: app, Domain: s.Domain, Seq: w.next(), WWW: s.WWW, SiteID: s.Site, Adopt: s.Adopt && !s.Remove, RequestedAt: start}}
+}
+
+// live makes the step happen.
+func (w *world) live(s step) {
+	switch s.Kind {
+	case "change":
+		w.record(w.change(s))
+	case "plan":
+		w.sync()
+	case "part":
+		in := w.input()
+		in.Only = keys(s.Only)
+		w.apply(Plan(in))
+	case "late commit": // a change comes between the snapshot and the commit
+		p := Plan(w.input())
+		w.record(w.change(s))
+		w.apply(p)
+	case "lost commit": // the write lands, and the worker dies
+		if p := Plan(w.input()); p.Write {
+			w.list, w.claim = slices.Clone(p.List), p.Claim
+		}
+	case "lost write": // the worker dies, and the write with it
+		if p := Plan(w.input()); p.Write {
+			w.claim = p.Claim
+		}
+	case "verification":
+		w.verified(s.Domain, func(r *Record) {
+			if r.State.Checking() {
+				r.State, r.PointedHere, r.Certificate = s.State, true, &Cert{Issuer: "R11", NotAfter: start}
+				r.Attempt++
+			}
+		})
+	case "put by hand":
+		w.list = slices.Insert(w.list, min(len(w.list), s.At), s.Domain)
+	case "taken by hand":
+		if s.At < len(w.list) {
+			w.list = slices.Delete(w.list, s.At, s.At+1)
+		}
+	case "crowd":
+		w.crowd(s.At)
+	case "hours pass":
+		w.advance(13 * time.Hour)
+	case "setting":
+		w.rules = Rules{WWW: s.WWW, Protected: s.Only, Attempts: 5}
+	case "memory loss":
+		if s.At == 4 {
+			w.memory = newMemory(w.clock)
+		}
+	}
+}
+
+// drawWorld lets a world live for a while.
+func drawWorld(t *rapid.T) *world {
+	w := &world{memory: newMemory(&clock{t: start}), rules: Rules{WWW: tasks.WWWAlways, Attempts: 5}}
+	for _, s := range rapid.SliceOfN(anyStep, 0, 30).Draw(t, "life") {
+		w.live(s)
+	}
+	return w
+}
+
+// crowd fills the list with names of others, up to n.
+func (w *world) crowd(n int) {
+	for i := 0; len(w.list) < n; i++ {
+		if name := fmt.Sprintf("Full%d.net", i); !slices.Contains(w.list, name) {
+			w.list = append(w.list, name)
+		}
+	}
+}
+
+// check runs a property beside the others; -rapid.checks asks for more lives.
+func check(t *testing.T, property func(*rapid.T)) {
+	t.Helper()
+	t.Parallel()
+	rapid.Check(t, property)
+}
+
+// explain fails with the whole case in sight.
+func explain(t *rapid.T, in Input, p Result, format string, args ...any) {
+	t.Helper()
+	if len(in.Remote) > 20 {
+		t.Logf("remote: %d names, list: %d names", len(in.Remote), len(p.List))
+	} else {
+		t.Logf("remote: %v\nlist:   %v", in.Remote, p.List)
+	}
+	t.Logf("added: %v removed: %v own: %v disown: %v movers: %v\nours: %v flight: %v since: %v rules: %+v only: %v refused: %v",
+		p.Added, p.Removed, p.Own, p.Disown, p.Movers, in.Ledger.Ours, in.Ledger.Flight, in.Ledger.Since, in.Rules, in.Only, in.Refused)
+	for _, r := range in.Ledger.Records {
+		t.Logf("record:  %s seq %d since %d www %q %s %v", r.Domain, r.Seq, r.Since, r.WWW, r.State, r.Names)
+	}
+	for _, c := range in.Ledger.Pending {
+		t.Logf("pending: %s seq %d www %q remove %v", c.Domain, c.Seq, c.WWW, c.Remove)
+	}
+	for _, o := range p.Outcomes {
+		t.Logf("outcome: %s %s %v: %s", o.Record.Domain, o.Record.State, o.Record.Names, o.Event)
+	}
+	t.Fatalf(format, args...)
+}
+
+func TestPlanDoesWhatTheModelSays(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		in := w.input()
+		p := Plan(in)
+		m := model{in: in, crowded: map[string]bool{}}
+		list, rejected := m.list()
+		if !slices.Equal(list, p.List) {
+			explain(t, in, p, "list (-model +plan):\n%s", cmp.Diff(list, p.List))
+		}
+		if p.Write == slices.Equal(p.List, in.Remote) || p.Write != (len(p.Added)+len(p.Removed) > 0) {
+			explain(t, in, p, "Write is %v", p.Write)
+		}
+		want := m.verdicts(list, rejected)
+		w.apply(p)
+		got := map[string]verdict{}
+		for d, r := range w.records {
+			got[d] = verdictOf(r)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			explain(t, in, p, "records (-model +plan):\n%s", diff)
+		}
+		m.crowded = rejected // what is rejected adopts nothing
+		if diff := cmp.Diff(m.own(list), w.ours); diff != "" {
+			explain(t, in, p, "our names (-model +plan):\n%s", diff)
+		}
+		if len(w.pending) > 0 {
+			explain(t, in, p, "a whole plan left changes pending: %v", w.pending)
+		}
+		for _, name := range p.Added {
+			if !slices.Contains(p.Claim, name) {
+				explain(t, in, p, "%s is added, but would not count as ours should the write's answer be lost", name)
+			}
+		}
+	})
+}
+
+// Whatever is asked, and whatever part of it is planned, the rest of the list
+// comes to no harm.
+func TestNoPlanHarmsTheList(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		in := w.input()
+		if rapid.Bool().Draw(t, "a part") {
+			in.Only = keys(rapid.SliceOf(rapid.SampledFrom(alphabet)).Draw(t, "only"))
+		}
+		if refused := rapid.SampledFrom(alphabet).Draw(t, "refused"); in.Only[refused] {
+			in.Refused = map[string]string{refused: "no"}
+		}
+		before := in.Ledger.clone()
+		p := Plan(in)
+		if !slices.Equal(in.Remote, w.list) || !cmp.Equal(before, in.Ledger) {
+			t.Fatal("the plan changed its input")
+		}
+
+		// No duplicates in what is written, and never too long.
+		if names := keys(p.List); p.Write && len(names) != len(p.List) {
+			explain(t, in, p, "%d names, but only %d different ones", len(p.List), len(names))
+		}
+		if len(p.List) > max(300, len(in.Remote)) {
+			explain(t, in, p, "%d names after %d", len(p.List), len(in.Remote))
+		}
+
+		// What stays keeps its order and first spelling, before all that is new.
+		var stays []string
+		seen := map[string]bool{}
+		for _, name := range in.Remote {
+			n := canonical(name)
+			if (!seen[n] || !p.Write) && keys(p.List)[n] {
+				stays = append(stays, name)
+			}
+			seen[n] = true
+		}
+		if diff := cmp.Diff(append(stays, p.Added...), p.List, cmpopts.EquateEmpty()); diff != "" {
+			explain(t, in, p, "moved or respelled (-want +got):\n%s", diff)
+		}
+
+		// What leaves was ours, asked for, or taken off within a day; it is claimed by nobody
+		// and unprotected.
+		m := model{in: in, crowded: map[string]bool{}}
+		_, m.crowded = m.list()
+		var gone []string
+		for name := range keys(in.Remote) {
+			if keys(p.List)[name] {
+				continue
+			}
+			gone = append(gone, name)
+			if m.protected(name) {
+				explain(t, in, p, "%s is protected and left the list", name)
+			}
+			if !m.asked(name) && !m.ours(name) && !in.Ledger.Gone[name] {
+				explain(t, in, p, "%s is none of ours and left the list unasked", name)
+			}
+			for _, d := range m.claimants(name) {
+				if _, refused := in.Refused[d]; !refused && (in.Only == nil || in.Only[d]) {
+					explain(t, in, p, "%s left the list though %s claims it", name, d)
+				}
+			}
+		}
+		if diff := cmp.Diff(slices.Sorted(slices.Values(gone)), slices.Sorted(slices.Values(p.Removed)), cmpopts.EquateEmpty()); diff != "" {
+			explain(t, in, p, "Removed (-want +got):\n%s", diff)
+		}
+
+		// Whoever moves a name is a suspect should ServerPilot refuse the write, and
+		// is one of those that were to be planned: so halving comes to an end.
+		for _, d := range p.Movers {
+			if in.Only != nil && !in.Only[d] {
+				explain(t, in, p, "%s moves names although it is not part of the plan", d)
+			}
+			if _, refused := in.Refused[d]; refused {
+				explain(t, in, p, "%s moves names although it is refused", d)
+			}
+		}
+		if moves := len(p.Added)+len(p.Removed) > 0; moves != (len(p.Movers) > 0) {
+			explain(t, in, p, "names move: %v; movers: %v", moves, p.Movers)
+		}
+
+		// Refused: rejected, its names as they were, and nothing of them ours.
+		for d := range in.Refused {
+			if keys(p.List)[d] != keys(in.Remote)[d] {
+				explain(t, in, p, "%s is refused and its name was moved", d)
+			}
+			if _, waits := in.Ledger.Pending[d]; waits && (in.Only == nil || in.Only[d]) {
+				if i := slices.IndexFunc(p.Outcomes, func(o Outcome) bool { return o.Record.Domain == d }); i < 0 || p.Outcomes[i].Record.State != tasks.Rejected {
+					explain(t, in, p, "%s is refused and not rejected", d)
+				}
+			}
+		}
+
+		// Once it is true, the ledger says nothing that isn't.
+		w.apply(p)
+		for d := range in.Ledger.Pending {
+			if _, waits := w.pending[d]; !waits && in.Only != nil && !in.Only[d] {
+				explain(t, in, p, "%s is not part of the plan and its change was dealt with", d)
+			}
+		}
+		for d, r := range w.records {
+			if !r.State.Listed() {
+				continue
+			}
+			if !r.Wanted {
+				explain(t, in, p, "%s is %s and not wanted", d, r.State)
+			}
+			if in.Only == nil && (!keys(w.list)[d] || len(r.Names) == 0 || r.Names[0] != d) {
+				explain(t, in, p, "%s is %s with names %v, and on the list: %v", d, r.State, r.Names, keys(w.list)[d])
+			}
+			for _, name := range r.Names {
+				if in.Only == nil && in.Refused == nil && !keys(w.list)[name] {
+					explain(t, in, p, "%s of %s is not on the list", name, d)
+				}
+			}
+		}
+		for name := range w.ours {
+			if !keys(w.list)[name] {
+				explain(t, in, p, "%s counts as ours and isn't on the list", name)
+			}
+		}
+	})
+}
+
+func (s Snapshot) clone() Snapshot {
+	return Snapshot{Records: maps.Clone(s.Records), Pending: maps.Clone(s.Pending), Since: maps.Clone(s.Since),
+		Ours: maps.Clone(s.Ours), Gone: maps.Clone(s.Gone), Flight: slices.Clone(s.Flight), At: s.At}
+}
+
+func TestPlanningTwiceEqualsOnce(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		first, p1 := w.input(), w.sync()
+		in := w.input()
+		if p := Plan(in); p.Write || len(p.Outcomes)+len(p.Own)+len(p.Disown)+len(p.Movers) > 0 {
+			t.Logf("the first plan:")
+			defer explain(t, in, p, "the second plan does something")
+			explain(t, first, p1, "")
+		}
+	})
+}
+
+// The map of domains has no order; a plan must not depend on the one it finds.
+func TestPlanIsTheSameEachTime(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		in := drawWorld(t).input()
+		p := Plan(in)
+		for range 3 {
+			if diff := cmp.Diff(p, Plan(in)); diff != "" {
+				explain(t, in, p, "(-once +again):\n%s", diff)
+			}
+		}
+	})
+}
+
+func TestTheLastRequestWinsInWhateverOrderTheyArrive(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		w.sync()
+		var changes []Pending
+		for range rapid.IntRange(1, 8).Draw(t, "changes") {
+			s := anyChange.Draw(t, "change")
+			s.Adopt = false // which www rule that comes to depends on the list of the moment
+			changes = append(changes, w.change(s))
+		}
+		arrivals := rapid.Permutation(append(slices.Clone(changes),
+			rapid.SliceOf(rapid.SampledFrom(changes)).Draw(t, "repeated")...)).Draw(t, "arrivals")
+		a, b := w.clone(), w
+		for _, c := range changes {
+			a.record(c)
+		}
+		for _, c := range arrivals {
+			b.record(c)
+			if rapid.IntRange(0, 4).Draw(t, "plan between") == 0 {
+				b.sync()
+			}
+		}
+		in := a.input()
+		p := a.sync()
+		b.sync()
+		last := map[string]Pending{}
+		for _, c := range changes {
+			last[c.Domain] = c
+		}
+		crowded := false
+		for _, r := range []map[string]Record{a.records, b.records} {
+			for _, r := range r {
+				crowded = crowded || r.State == tasks.Rejected
+			}
+		}
+		for d, c := range last {
+			ra, rb := a.records[d], b.records[d]
+			if ra.Seq != c.Seq || rb.Seq != c.Seq {
+				explain(t, in, p, "%s ended with %d in order and %d as they arrived; the last was %d", d, ra.Seq, rb.Seq, c.Seq)
+			}
+			protected := slices.Contains(w.rules.Protected, d)
+			// What was full in between may differ, what fits may not.
+			if !crowded && !protected && (ra.Wanted == c.Remove || rb.Wanted == c.Remove || ra.WWW != rb.WWW && !c.Remove) {
+				explain(t, in, p, "%s ended as %s in order and %s as they arrived", d, ra.State, rb.State)
+			}
+		}
+	})
+}
+
+// Without plans in between even the lists are the same, name by name.
+func TestABurstComesToTheSameListInWhateverOrderItArrives(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		a, b := w, w.clone()
+		var changes []Pending
+		for range rapid.IntRange(1, 8).Draw(t, "changes") {
+			changes = append(changes, w.change(anyChange.Draw(t, "change")))
+		}
+		for _, c := range changes {
+			a.record(c)
+		}
+		for _, c := range rapid.Permutation(append(changes, changes...)).Draw(t, "arrivals") {
+			b.record(c)
+		}
+		if !maps.Equal(a.since, b.since) {
+			// A removal that arrives after a later addition leaves no trace, so the
+			// addition isn't known to be a new beginning. Only www forms differ by it.
+			t.Skip("the burst holds a removal between two additions")
+		}
+		in := a.input()
+		p := a.sync()
+		b.sync()
+		if diff := cmp.Diff(a.list, b.list); diff != "" {
+			explain(t, in, p, "list (-in order +as they arrived):\n%s", diff)
+		}
+		if diff := cmp.Diff(a.records, b.records, cmpopts.IgnoreFields(Record{}, "Version")); diff != "" {
+			explain(t, in, p, "records (-in order +as they arrived):\n%s", diff)
+		}
+	})
+}
+
+func TestAnEmptyLedgerRemovesNothing(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		w.memory = newMemory(w.clock)
+		in := w.input()
+		p := Plan(in)
+		if p.Write || len(p.Removed)+len(p.Added)+len(p.Outcomes) > 0 || !slices.Equal(p.List, in.Remote) {
+			explain(t, in, p, "an empty ledger did something")
+		}
+	})
+}
+
+// A www form goes by the later of two requests: the last addition of its domain, and
+// the last removal of its own name; however they arrive, and whenever a sync runs.
+func TestTheLaterRequestDecidesAboutAWWWForm(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		w := newWorld(rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a.com", "www.a.com", "hand.net"}), 0, 3, rapid.ID).Draw(t, "list")...)
+		var changes []Pending
+		for range rapid.IntRange(1, 8).Draw(t, "changes") {
+			s := step{Domain: rapid.SampledFrom([]string{"a.com", "a.com", "www.a.com"}).Draw(t, "domain"), Remove: true}
+			if s.Domain == "a.com" && rapid.IntRange(0, 3).Draw(t, "kind") > 0 {
+				s.Remove, s.WWW = false, rapid.SampledFrom([]tasks.WWW{"", tasks.WWWAlways, tasks.WWWNever}).Draw(t, "www")
+			}
+			changes = append(changes, w.change(s))
+		}
+		var added, removed Pending // the last addition of a.com, and the last removal of www.a.com
+		wanted := false
+		for _, c := range changes {
+			switch {
+			case c.Domain == "www.a.com":
+				removed = c
+			case c.Remove:
+				wanted = false
+			default:
+				wanted, added = true, c
+			}
+		}
+		for _, c := range rapid.Permutation(changes).Draw(t, "arrivals") {
+			w.record(c)
+			if rapid.Bool().Draw(t, "sync between") {
+				w.sync()
+			}
+		}
+		in := w.input()
+		p := w.sync()
+		want := wanted && added.WWW != tasks.WWWNever && added.Seq > removed.Seq
+		if got := slices.Contains(w.records["a.com"].Names, "www.a.com") && w.records["a.com"].Wanted; got != want {
+			explain(t, in, p, "a.com has its www form: %v", got)
+		}
+		if want && !slices.Contains(w.list, "www.a.com") {
+			explain(t, in, p, "www.a.com isn't on the list %v", w.list)
+		}
+	})
+}
+
+// A www form that was set by hand stays, whatever becomes of its domain, unless its
+// own name is asked to leave.
+func TestAWWWFormSetByHandStaysUnlessItsRemovalIsAskedForByName(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		w := newWorld("www.a.com")
+		for _, s := range rapid.SliceOfN(anyStep, 0, 40).Draw(t, "life") {
+			s.Adopt = false // what is adopted is ours
+			if strings.HasSuffix(s.Kind, "by hand") || s.Domain == "www.a.com" && s.Remove {
+				continue
+			}
+			in := w.input()
+			w.live(s)
+			if !slices.Contains(w.list, "www.a.com") {
+				explain(t, in, Plan(in), "www.a.com left the list with %+v", s)
+			}
+		}
+	})
+}
+
+// To adopt names, in whatever spelling they are on the list, moves no name that
+// wouldn't move without it; so where nothing else is to be done, nothing is written.
+// Nor does it if a name has left the list since the operator saw it.
+func TestAdoptingWhatIsOnTheListNeverWrites(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		w.sync()
+		if !slices.Contains(w.list, "a.com") {
+			w.list = append(w.list, rapid.SampledFrom(spellings).Draw(t, "put by hand"))
+		}
+		without, adopted := w.input(), map[string]bool{}
+		for _, name := range rapid.SliceOfN(rapid.SampledFrom(append(slices.Clone(w.list), alphabet...)), 1, -1).Draw(t, "adopted") {
+			domain, err := tasks.ParseDomain(name)
+			if err != nil {
+				continue
+			}
+			if adopted[domain] = slices.ContainsFunc(w.list, func(n string) bool { return sameName(n, domain) }); adopted[domain] && rapid.Bool().Draw(t, "as WordPress does") {
+				w.adopt(domain)
+			} else {
+				w.adoptIfListed(domain)
+			}
+		}
+		in := w.input()
+		before, p := Plan(without), Plan(in)
+		for _, name := range p.Added {
+			if !slices.Contains(before.Added, name) {
+				explain(t, in, p, "%s is added", name)
+			}
+		}
+		for _, name := range p.Removed {
+			if !slices.Contains(before.Removed, name) {
+				explain(t, in, p, "%s is removed", name)
+			}
+		}
+		if p.Write && !before.Write {
+			explain(t, in, p, "it writes")
+		}
+		w.apply(p)
+		for domain, listed := range adopted {
+			if r := w.records[domain]; listed && (!r.Wanted || !w.ours[domain]) || !listed && r.Wanted && !without.Ledger.Records[domain].Wanted {
+				explain(t, in, p, "%s, on the list %v, is taken over: %v", domain, listed, r.Wanted)
+			}
+		}
+		if p := Plan(w.input()); p.Write && !before.Write {
+			explain(t, w.input(), p, "the next sync writes")
+		}
+	})
+}
+
+func TestAskingForWhatIsListedChangesNothing(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		w.sync()
+		before := maps.Clone(w.records)
+		for d, r := range before {
+			if r.Wanted && len(r.Names) == len(tasks.Names(d, r.WWW)) { // one without its www form asks for that
+				w.record(Pending{Change: tasks.Change{AppID: app, Domain: d, Seq: w.next(), WWW: r.WWW, RequestedAt: start.Add(time.Hour)}})
+			}
+		}
+		in := w.input()
+		p := w.sync()
+		if p.Write {
+			explain(t, in, p, "asking again for what is listed writes the list")
+		}
+		for _, o := range p.Outcomes {
+			if o.Verify || !o.Told { // who asks again may have missed the state
+				explain(t, in, p, "%s: verified %v, told %v", o.Record.Domain, o.Verify, o.Told)
+			}
+		}
+		ignore := cmpopts.IgnoreFields(Record{}, "Seq", "AddSeq", "RequestedAt", "UpdatedAt", "Version")
+		if diff := cmp.Diff(before, w.records, ignore); diff != "" {
+			explain(t, in, p, "records (-before +after):\n%s", diff)
+		}
+	})
+}
+
+func TestAPlanInPartsEndsAsTheWholePlan(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		for d, c := range w.pending {
+			c.Adopt = false // which www rule that comes to depends on the list of the moment
+			w.pending[d] = c
+		}
+		whole, parts := w, w.clone()
+		in := w.input()
+		p := whole.sync()
+		for _, o := range p.Outcomes {
+			if o.Record.State == tasks.Rejected {
+				t.Skip("not all of it goes through")
+			}
+		}
+		movers := slices.Clone(p.Movers)
+		if rapid.Bool().Draw(t, "other parts than a sync would make") {
+			movers = rapid.Permutation(alphabet).Draw(t, "domains")
+		}
+		cut := rapid.IntRange(0, len(movers)).Draw(t, "cut")
+		for _, half := range [][]string{movers[:cut], movers[cut:]} {
+			part := parts.input()
+			part.Only = keys(half)
+			q := Plan(part)
+			for _, name := range q.Removed {
+				if keys(p.List)[name] {
+					explain(t, part, q, "%s leaves in a part and not in the whole", name)
+				}
+			}
+			if len(q.List) > max(300, len(part.Remote)) {
+				explain(t, part, q, "%d names after %d", len(q.List), len(part.Remote))
+			}
+			for _, o := range q.Outcomes {
+				if o.Record.State == tasks.Rejected {
+					explain(t, part, q, "%s was rejected in a part and not in the whole", o.Record.Domain)
+				}
+			}
+			parts.apply(q)
+		}
+		last := parts.input()
+		q := parts.sync()
+		if diff := cmp.Diff(keys(whole.list), keys(parts.list)); diff != "" {
+			t.Logf("the last plan of the parts: %v → %v", last.Remote, q.List)
+			explain(t, in, p, "list (-whole +parts):\n%s", diff)
+		}
+		if diff := cmp.Diff(whole.ours, parts.ours); diff != "" {
+			explain(t, in, p, "our names (-whole +parts):\n%s", diff)
+		}
+		got, want := map[string]verdict{}, map[string]verdict{}
+		for d, r := range whole.records {
+			want[d] = verdictOf(r)
+			got[d] = verdictOf(parts.records[d])
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			explain(t, in, p, "records (-whole +parts):\n%s", diff)
+		}
+	})
+}
+
+// A refused domain must not come back by the next plan, or a sync would never end.
+func TestARefusedDomainIsLeftAloneFromThenOn(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		in := w.input()
+		p := Plan(in)
+		if len(p.Movers) == 0 {
+			t.Skip("nothing moves")
+		}
+		d := rapid.SampledFrom(p.Movers).Draw(t, "refused")
+		in.Only, in.Refused = map[string]bool{d: true}, map[string]string{d: "no such thing"}
+		refused := Plan(in)
+		if len(refused.Added)+len(refused.Removed) > 0 {
+			explain(t, in, refused, "the refused domain is the only one planned, and names move")
+		}
+		w.apply(refused)
+		if r, known := w.records[d]; known && (r.State != tasks.Rejected || !strings.Contains(r.Reason, "no such thing")) {
+			explain(t, in, refused, "%s ended %s: %s", d, r.State, r.Reason)
+		}
+		in = w.input()
+		p = Plan(in)
+		if slices.Contains(p.Movers, d) {
+			explain(t, in, p, "%s moves names again", d)
+		}
+		if keys(p.List)[d] != keys(in.Remote)[d] && !slices.ContainsFunc(p.Movers, func(m string) bool { return m == strings.TrimPrefix(d, "www.") }) {
+			explain(t, in, p, "%s was moved after its rejection", d)
+		}
+	})
+}
+
+// Every refusal that names one domain must lead to a plan without it, even where
+// the ledger's parts contradict each other.
+func TestHalvingEndsWhateverTheLedgerHolds(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		name := rapid.SampledFrom(alphabet).Draw(t, "left behind")
+		w.ours[name] = true
+		w.list = append(w.list, name)
+		if rapid.Bool().Draw(t, "its record is gone") {
+			delete(w.records, strings.TrimPrefix(name, "www."))
+		}
+		// ServerPilot refuses every change; each round settles one domain or more.
+		rng := rand.New(rand.NewPCG(1, 2))
+		for range 3 * len(alphabet) {
+			in := w.input()
+			p := Plan(in)
+			if len(p.Movers) == 0 {
+				return
+			}
+			d := p.Movers[rng.IntN(len(p.Movers))]
+			in.Only, in.Refused = map[string]bool{d: true}, map[string]string{d: "no"}
+			q := Plan(in)
+			if len(q.Added)+len(q.Removed) > 0 {
+				explain(t, in, q, "%s is refused, and planned once more", d)
+			}
+			w.apply(q)
+		}
+		in := w.input()
+		explain(t, in, Plan(in), "no end in sight")
+	})
+}

@@ -1,0 +1,363 @@
+package listsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Budget is how long one Sync goes on while new changes keep coming; then it
+// hands the rest back, so that no app keeps a worker's slot for ever.
+const Budget = 5 * time.Minute
+
+// ErrHandedBack: the sync stopped early, between two calls, with changes still
+// pending: the worker is shutting down, [Budget] is used up, or the account's
+// calls are spoken for. Not a failure.
+var ErrHandedBack = errors.New("handed back with changes pending")
+
+// Syncer runs syncs. Its fields are set once, before the first Sync.
+type Syncer struct {
+	API    API
+	Ledger Ledger
+	Follow Follower
+	Rules  Rules
+	// FirstCheck returns the pause between the commit and the first verification.
+	FirstCheck func(Record) time.Duration
+	Now        func() time.Time
+	// Gather is the least time from an app's last commit to the next round for it, in
+	// which the changes of a burst gather: each round costs a read and a write of the
+	// whole list, however few they are. An app that has rested doesn't wait. Zero for
+	// none; well below [LeaseTTL].
+	Gather time.Duration
+	// Patience is for how long the commit of what was written, and giving the lease
+	// back, are tried where the ledger fails: after a failover of Redis the app then
+	// needn't wait for the write to be over for certain, nor for the lease to run out.
+	// Zero for one try each; more than [LeaseTTL] is of no use.
+	Patience time.Duration
+	// Stopping is closed when no new call is to be started.
+	Stopping <-chan struct{}
+	// Who is this worker's name in the domains' history.
+	Who string
+	// Watch is called after each commit, in the sync's own goroutine; nil for nobody.
+	Watch func(context.Context, Settlement)
+}
+
+// Report is what one Sync did.
+type Report struct {
+	Reads, Writes  int
+	Added, Removed []string
+	Settled        int // changes and domains whose outcome was committed
+}
+
+// Sync brings the app's list in step with the ledger and returns once nothing
+// is pending. It needs to be run again, later, if it returns an error: a
+// [*NotTaken] before it began, or when the app was paused, [ErrLost], [ErrHandedBack], a
+// [*CallError], or an error of the ledger or the follower. Wherever it stops,
+// even by a crash, the next Sync goes on from what the list and the ledger say.
+func (s *Syncer) Sync(ctx context.Context, app string) (report Report, err error) {
+	err = s.leased(ctx, app, func(r *run) error {
+		defer func() { report = r.report }()
+		return r.settle(ctx)
+	})
+	return report, err
+}
+
+// leased calls do with the app's lease. Where do fails, the lease is given back.
+func (s *Syncer) leased(ctx context.Context, app string, do func(*run) error) error {
+	lease, err := s.Ledger.Take(ctx, app)
+	if err != nil {
+		return err
+	}
+	err = do(&run{Syncer: s, lease: lease, until: s.Now().Add(Budget)})
+	if err != nil && !errors.Is(err, ErrLost) {
+		if backErr := s.giveBack(context.WithoutCancel(ctx), lease, s.trouble(err)); backErr != nil {
+			err = fmt.Errorf("%w (and its lease could not be given back: %w)", err, backErr)
+		}
+	}
+	return err
+}
+
+// giveBack gives the lease back, also where the sync's context is over: waiting for
+// it to run out would cost the app half a minute.
+func (s *Syncer) giveBack(ctx context.Context, lease Lease, trouble *Trouble) error {
+	return s.patiently(ctx, func() error {
+		limited, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		return s.Ledger.Abandon(limited, lease, trouble)
+	})
+}
+
+// patiently tries something again that can be done twice, where the ledger fails. A
+// worker that is stopping tries once.
+func (s *Syncer) patiently(ctx context.Context, do func() error) error {
+	const between = 500 * time.Millisecond
+	for left := s.Patience; ; left -= between {
+		err := do()
+		if err == nil || errors.Is(err, ErrLost) || left <= 0 {
+			return err
+		}
+		select {
+		case <-s.Stopping:
+			return err
+		case <-ctx.Done():
+			return err
+		case <-time.After(between):
+		}
+	}
+}
+
+// trouble is what the domains' reasons are to say while err keeps them pending.
+func (s *Syncer) trouble(err error) *Trouble {
+	var paused *NotTaken
+	if errors.Is(err, ErrHandedBack) || errors.Is(err, context.Canceled) || errors.As(err, &paused) {
+		return nil
+	}
+	var call *CallError
+	return &Trouble{
+		Reason:  err.Error(),
+		Blocked: errors.As(err, &call) && call.Verdict == Blocked,
+		Since:   s.Now(),
+	}
+}
+
+// run is one Sync under way.
+type run struct {
+	*Syncer
+	lease  Lease
+	until  time.Time
+	report Report
+	// parts are the plans to be made next. There is more than one only while a
+	// refused list is taken apart.
+	parts []part
+	// sound: ServerPilot took a control write of the list as it stands, so a
+	// refusal is about what a plan changes.
+	sound bool
+	idle  int // plans in a row that settled nothing
+	// taken is when the last snapshot was taken, by our own clock.
+	taken time.Time
+	// stale: a record changed between plan and commit, so it doesn't tell yet what
+	// became of its names, even where no change of its domain is pending.
+	stale bool
+}
+
+// part is one plan to be made: a part of the pending changes, or all of them.
+type part struct {
+	only    map[string]bool
+	refused *refusal
+	control bool // write the list as it is read
+}
+
+// settle plans, writes and commits until nothing is pending.
+func (r *run) settle(ctx context.Context) error {
+	r.gather(ctx, r.Gather-r.lease.Rested)
+	for {
+		if len(r.parts) == 0 {
+			r.parts, r.stale = []part{{}}, false
+		}
+		next := r.parts[0]
+		r.parts = r.parts[1:]
+		if err := r.step(ctx, next); err != nil {
+			return err
+		}
+		if len(r.parts) > 0 || r.stale {
+			continue
+		}
+		released, err := r.Ledger.Release(ctx, r.lease)
+		if err != nil {
+			return fmt.Errorf("release the lease of app %s: %w", r.lease.App, err)
+		}
+		if released {
+			return nil
+		}
+		r.gather(ctx, r.Gather)
+	}
+}
+
+// gather waits for more of a burst that is under way. It ends early where the sync
+// is to end, which the next step sees to.
+func (r *run) gather(ctx context.Context, pause time.Duration) {
+	if pause <= 0 {
+		return
+	}
+	over := time.NewTimer(min(pause, r.Gather)) // a clock may have been set back
+	defer over.Stop()
+	select {
+	case <-over.C:
+	case <-r.Stopping:
+	case <-ctx.Done():
+	}
+}
+
+// step makes one plan real: read, plan, write, commit.
+func (r *run) step(ctx context.Context, p part) error {
+	remote, err := r.read(ctx)
+	if err != nil {
+		return err
+	}
+	if p.control {
+		return r.control(ctx, remote)
+	}
+	snapshot, err := r.snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	in := Input{Remote: remote, Ledger: snapshot, Rules: r.Rules, Now: snapshot.At, Only: p.only}
+	if p.refused != nil {
+		if snapshot.lastSeq(p.refused.domain) != p.refused.seq {
+			return nil // changed meanwhile: to be planned with the others
+		}
+		in.Refused = map[string]string{p.refused.domain: p.refused.message}
+	}
+	plan := Plan(in)
+	if plan.Write {
+		if err := r.pause(ctx); err != nil {
+			return err
+		}
+		err := r.replace(ctx, plan.List, Writing{Claim: plan.Claim, Added: plan.Added, Removed: plan.Removed, Size: len(plan.List), Who: r.Who})
+		if message, refused := isRefusal(err); refused {
+			return r.takeApart(plan, snapshot, message, err)
+		}
+		if err != nil {
+			return err
+		}
+		r.report.Added = append(r.report.Added, plan.Added...)
+		r.report.Removed = append(r.report.Removed, plan.Removed...)
+	}
+	return r.commit(ctx, plan, in)
+}
+
+// read returns the app's list as ServerPilot has it, under a renewed lease.
+func (r *run) read(ctx context.Context) ([]string, error) {
+	app := r.lease.App
+	if err := r.pause(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.API.Ready(ctx, app); err != nil {
+		return nil, err
+	}
+	if err := r.Ledger.Renew(ctx, r.lease); err != nil {
+		return nil, fmt.Errorf("renew the lease of app %s: %w", app, err)
+	}
+	remote, err := r.API.List(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	r.report.Reads++
+	return remote, nil
+}
+
+// snapshot returns the ledger. It is taken after the list was read, so that changes
+// that came meanwhile take part.
+func (r *run) snapshot(ctx context.Context) (Snapshot, error) {
+	snapshot, err := r.Ledger.Snapshot(ctx, r.lease.App)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("read the ledger of app %s: %w", r.lease.App, err)
+	}
+	r.taken = r.Now()
+	return snapshot, nil
+}
+
+// pause ends the sync where no further call is to be started.
+func (r *run) pause(ctx context.Context) error {
+	select {
+	case <-r.Stopping:
+		return ErrHandedBack
+	case <-ctx.Done():
+		return fmt.Errorf("sync of app %s: %w", r.lease.App, ctx.Err())
+	default:
+	}
+	if !r.Now().Before(r.until) {
+		return ErrHandedBack
+	}
+	return nil
+}
+
+// replace writes the list and makes sure that ServerPilot has it.
+func (r *run) replace(ctx context.Context, list []string, w Writing) error {
+	app := r.lease.App
+	// Taken before the lease is renewed, so that the write ends before the lease
+	// does, however long the renewal's answer took.
+	notAfter := r.Now().Add(CallLimit)
+	if err := r.Ledger.BeginWrite(ctx, r.lease, w); err != nil {
+		return fmt.Errorf("begin a write to app %s: %w", app, err)
+	}
+	answer, err := r.API.Replace(ctx, app, list, notAfter)
+	if err == nil {
+		r.report.Writes++
+		if !sameNames(answer, list) {
+			err = &CallError{Verdict: Again, Err: fmt.Errorf(
+				"ServerPilot's answer to a write of %d names to app %s holds other names (%d)", len(list), app, len(answer))}
+		}
+	}
+	var call *CallError
+	if err == nil || !errors.As(err, &call) || call.Verdict == Unknown {
+		return err // in flight until the commit, or until it must have landed
+	}
+	if endErr := r.Ledger.EndWrite(ctx, r.lease); endErr != nil {
+		return fmt.Errorf("%w (and the ledger could not note that it ended: %w)", err, endErr)
+	}
+	return err
+}
+
+// commit starts what follows and then puts the outcomes into the ledger.
+func (r *run) commit(ctx context.Context, plan Result, in Input) error {
+	app := r.lease.App
+	var listed []Record
+	for i := range plan.Outcomes {
+		o := &plan.Outcomes[i]
+		if o.Verify {
+			next := r.ledgerTime(in)
+			if !o.AtOnce {
+				next = next.Add(r.FirstCheck(o.Record))
+			}
+			o.Record.NextAt = &next
+			listed = append(listed, o.Record)
+		}
+	}
+	if err := r.patiently(ctx, func() error { return r.Follow.Verify(ctx, app, listed...) }); err != nil {
+		return fmt.Errorf("start the verifications of app %s: %w", app, err)
+	}
+	// One that came through, but for its answer, finds itself stale the second time, and
+	// another plan sees that all is done.
+	var stale []string
+	err := r.patiently(ctx, func() (err error) {
+		stale, err = r.Ledger.Commit(ctx, r.lease, Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Disown: plan.Disown,
+			Gone: plan.Gone, Forget: plan.Forget, Who: r.Who})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("commit to the ledger of app %s: %w", app, err)
+	}
+	r.stale = r.stale || len(stale) > 0
+	r.settled(ctx, in, plan, stale)
+	settled := len(plan.Outcomes) - len(stale)
+	r.report.Settled += settled
+	if r.idle++; settled > 0 {
+		r.idle = 0
+	}
+	if r.idle > 10 {
+		return fmt.Errorf("app %s: %d plans in a row settled nothing; last stale: %v", app, r.idle, stale)
+	}
+	return nil
+}
+
+// ledgerTime is the ledger's time now. Ours only says how long ago the snapshot was
+// taken: a verification is due by the ledger's clock, and one worker whose clock
+// is wrong must not have it made too early, or hours late.
+func (r *run) ledgerTime(in Input) time.Time { return in.Ledger.At.Add(r.Now().Sub(r.taken)) }
+
+// sameNames reports whether two lists hold the same names, letter case and
+// order aside: ServerPilot may sort, but it may not lose or invent.
+func sameNames(a, b []string) bool {
+	inA, inB := keys(a), keys(b)
+	if len(inA) != len(inB) {
+		return false
+	}
+	for name := range inA {
+		if !inB[name] {
+			return false
+		}
+	}
+	return true
+}

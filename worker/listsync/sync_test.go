@@ -1,0 +1,859 @@
+package listsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/bits"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"pilotsync/tasks"
+)
+
+// server is ServerPilot with one app: it takes whole lists.
+type server struct {
+	*clock
+	mu    sync.Mutex
+	list  []string
+	calls []string // in order: ready, read, write; a write that was refused, too
+	// refuses returns why the list isn't taken, "" if it is.
+	refuses func(list []string) string
+	// during is called, unlocked, while a call is under way, before its effect.
+	during func(call string)
+	// answer replaces the answer to a write that has had its effect.
+	answer func(list []string) ([]string, error)
+}
+
+func (s *server) enter(ctx context.Context, call string) error {
+	s.mu.Lock()
+	s.calls = append(s.calls, call)
+	s.mu.Unlock()
+	if s.during != nil {
+		s.during(call)
+	}
+	return ctx.Err()
+}
+
+func (s *server) Ready(ctx context.Context, _ string) error { return s.enter(ctx, "ready") }
+
+func (s *server) List(ctx context.Context, _ string) ([]string, error) {
+	if err := s.enter(ctx, "read"); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.list), nil
+}
+
+func (s *server) Replace(ctx context.Context, _ string, names []string, notAfter time.Time) ([]string, error) {
+	if err := s.enter(ctx, "write"); err != nil {
+		return nil, err
+	}
+	if s.now().After(notAfter) {
+		return nil, &CallError{Verdict: Again, Err: errors.New("too late to write")}
+	}
+	if s.refuses != nil {
+		if message := s.refuses(names); message != "" {
+			return nil, &CallError{Verdict: Refused, Message: message, Err: errors.New("400 " + message)}
+		}
+	}
+	s.mu.Lock()
+	s.list = slices.Clone(names)
+	s.mu.Unlock()
+	if s.answer != nil {
+		return s.answer(names)
+	}
+	return slices.Clone(names), nil
+}
+
+func (s *server) count(call string) (n int) {
+	for _, c := range s.calls {
+		if c == call {
+			n++
+		}
+	}
+	return n
+}
+
+// follower notes what was started, and what was committed by then.
+type follower struct {
+	rig    *rig
+	begun  []string
+	broken error
+}
+
+func (f *follower) note(what string, r Record) error {
+	if f.broken == nil {
+		f.begun = append(f.begun, fmt.Sprintf("%s %s %s, committed: %v", what, r.Domain, r.State, f.rig.world.state(r.Domain) == r.State))
+	}
+	return f.broken
+}
+
+func (f *follower) Verify(_ context.Context, _ string, records ...Record) error {
+	for _, r := range records {
+		if r.NextAt == nil || !r.NextAt.Equal(f.rig.now().Add(time.Minute)) {
+			return fmt.Errorf("%s is to be verified at %v", r.Domain, r.NextAt)
+		}
+		if err := f.note("verify", r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rig is a Syncer with all it needs. Its world gives changes to the ledger.
+type rig struct {
+	*clock
+	world    *world
+	api      *server
+	follow   *follower
+	stopping chan struct{}
+	syncer   *Syncer
+}
+
+func setup(list ...string) *rig {
+	c := &clock{t: start}
+	r := &rig{clock: c, api: &server{clock: c, list: list}, stopping: make(chan struct{})}
+	r.world = &world{memory: newMemory(c)}
+	r.follow = &follower{rig: r}
+	r.syncer = &Syncer{
+		API: r.api, Ledger: r.world.memory, Follow: r.follow, Rules: Rules{WWW: tasks.WWWNever},
+		FirstCheck: func(Record) time.Duration { return time.Minute }, Now: c.now, Stopping: r.stopping, Who: "test",
+	}
+	return r
+}
+
+func (r *rig) sync(t *testing.T) Report {
+	t.Helper()
+	report, err := r.syncer.Sync(context.Background(), app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+func (r *rig) fail(t *testing.T) error {
+	t.Helper()
+	_, err := r.syncer.Sync(context.Background(), app)
+	if err == nil {
+		t.Fatal("the sync ended well")
+	}
+	return err
+}
+
+func (r *rig) holds(t *testing.T, names string) {
+	t.Helper()
+	if diff := cmp.Diff(strings.Fields(names), r.api.list, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("list (-want +got):\n%s", diff)
+	}
+}
+
+func (r *rig) made(t *testing.T, calls string) {
+	t.Helper()
+	if diff := cmp.Diff(strings.Fields(calls), r.api.calls, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func (r *rig) is(t *testing.T, states map[string]tasks.State) {
+	t.Helper()
+	got := map[string]tasks.State{}
+	for d := range states {
+		got[d] = r.world.state(d)
+	}
+	if diff := cmp.Diff(states, got); diff != "" {
+		t.Errorf("states (-want +got):\n%s", diff)
+	}
+}
+
+// once returns a hook that acts the first time it is called for what.
+func once(what string, act func()) func(string) {
+	return func(call string) {
+		if call == what && act != nil {
+			a := act
+			act = nil
+			a()
+		}
+	}
+}
+
+func TestASyncReadsOnceAndWritesOnce(t *testing.T) {
+	t.Parallel()
+	r := setup("hand.net", "old.com")
+	r.world.add("a.com", tasks.WWWAlways)
+	r.world.add("b.com", "")
+	r.world.remove("old.com")
+	report := r.sync(t)
+	r.made(t, "ready read write")
+	r.holds(t, "hand.net a.com www.a.com b.com")
+	want := Report{Reads: 1, Writes: 1, Added: []string{"a.com", "www.a.com", "b.com"}, Removed: []string{"old.com"}, Settled: 3}
+	if diff := cmp.Diff(want, report); diff != "" {
+		t.Errorf("report (-want +got):\n%s", diff)
+	}
+	r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.CheckingDNS, "old.com": tasks.Removed})
+	var idle *NotTaken
+	if err := r.fail(t); !errors.As(err, &idle) || !idle.Idle {
+		t.Errorf("the sync didn't leave the app idle: %v", err)
+	}
+}
+
+func TestASyncWritesNothingWhereNothingChanges(t *testing.T) {
+	t.Parallel()
+	r := setup("a.com")
+	r.world.add("a.com", "")
+	r.world.remove("b.com")
+	r.sync(t)
+	r.made(t, "ready read")
+	r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.Removed})
+}
+
+func TestWhatFollowsIsStartedBeforeTheCommit(t *testing.T) {
+	t.Parallel()
+	r := setup()
+	r.world.add("a.com", "")
+	r.sync(t)
+	want := []string{"verify a.com checking-dns, committed: false"}
+	if diff := cmp.Diff(want, r.follow.begun); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A verification is due by the ledger's clock (the follower checks that), after
+// whatever the write took.
+func TestAWorkerWithAWrongClockStartsVerificationsAtTheRightTime(t *testing.T) {
+	t.Parallel()
+	for name, by := range map[string]time.Duration{"ahead": time.Hour, "behind": -time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := setup()
+			own := &clock{t: start.Add(by)}
+			r.syncer.Now, r.api.clock = own.now, own
+			r.api.during = func(call string) {
+				if call == "write" {
+					r.clock.advance(5 * time.Second)
+					own.advance(5 * time.Second)
+				}
+			}
+			r.world.add("a.com", "")
+			r.sync(t)
+			if got := r.world.records["a.com"]; !got.UpdatedAt.Equal(start) {
+				t.Errorf("the record is of %s, want %s", got.UpdatedAt, start)
+			}
+		})
+	}
+}
+
+func TestNothingIsCommittedWhereWhatFollowsCouldNotBeStarted(t *testing.T) {
+	t.Parallel()
+	r := setup()
+	r.world.add("a.com", "")
+	r.follow.broken = errors.New("no Redis")
+	if err := r.fail(t); !errors.Is(err, r.follow.broken) {
+		t.Errorf("got %v", err)
+	}
+	r.is(t, map[string]tasks.State{"a.com": tasks.Pending})
+	r.follow.broken = nil
+	r.advance(LandingLimit) // the write's note stands until then
+	r.sync(t)
+	r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS})
+	if !r.world.ours["a.com"] {
+		t.Error("a.com isn't known as ours")
+	}
+}
+
+func TestABurstThatComesDuringTheReadTakesPart(t *testing.T) {
+	t.Parallel()
+	r := setup()
+	r.world.add("a.com", "")
+	r.api.during = once("read", func() {
+		for i := range 50 {
+			r.world.add(fmt.Sprintf("d%d.com", i), "")
+		}
+	})
+	r.sync(t)
+	r.made(t, "ready read write")
+	if len(r.api.list) != 51 {
+		t.Errorf("%d names", len(r.api.list))
+	}
+}
+
+func TestWhatComesDuringTheWriteIsDoneByTheSameSync(t *testing.T) {
+	t.Parallel()
+	r := setup()
+	r.world.add("a.com", "")
+	r.api.during = once("write", func() {
+		r.world.add("b.com", "")
+		r.world.remove("a.com") // stale: the plan under way adds it
+	})
+	r.sync(t)
+	r.made(t, "ready read write ready read write")
+	r.holds(t, "b.com")
+	r.is(t, map[string]tasks.State{"a.com": tasks.Removed, "b.com": tasks.CheckingDNS})
+}
+
+func TestASyncEndsWithAnErrorWhereNothingEverSettles(t *testing.T) {
+	t.Parallel()
+	r := setup()
+	r.world.add("a.com", "")
+	r.world.before = func(method string) {
+		if method == "Commit" {
+			r.world.add("a.com", "") // stale, each time
+		}
+	}
+	if err := r.fail(t); !strings.Contains(err.Error(), "settled nothing") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// refusing makes ServerPilot refuse lists that differ from the one it has in one
+// of these domains.
+func (r *rig) refusing(culprits ...string) {
+	r.api.refuses = func(list []string) string {
+		for _, c := range culprits {
+			if slices.Contains(list, c) != slices.Contains(r.api.list, c) {
+				return c + " is in use."
+			}
+		}
+		return ""
+	}
+}
+
+func TestOnlyTheCulpritOfARefusedPlanIsRejected(t *testing.T) {
+	t.Parallel()
+	for n := 1; n <= 17; n++ {
+		t.Run(fmt.Sprintf("%d changes", n), func(t *testing.T) {
+			t.Parallel()
+			for culprit := range n {
+				// Every third change is a removal.
+				domain := func(i int) string { return fmt.Sprintf("d%d.com", i) }
+				r := setup("hand.net")
+				states := map[string]tasks.State{}
+				list := []string{"hand.net"}
+				for i := range n {
+					d := domain(i)
+					switch removal := i%3 == 2; {
+					case removal:
+						r.api.list = append(r.api.list, d)
+						r.world.remove(d)
+						states[d] = tasks.Removed
+					default:
+						r.world.add(d, "")
+						states[d] = tasks.CheckingDNS
+					}
+					if (i%3 == 2) == (i == culprit) {
+						list = append(list, d)
+					}
+				}
+				states[domain(culprit)] = tasks.Rejected
+				r.refusing(domain(culprit))
+				report := r.sync(t)
+				r.is(t, states)
+				slices.Sort(list)
+				got := slices.Sorted(slices.Values(r.api.list))
+				if diff := cmp.Diff(list, got); diff != "" {
+					t.Errorf("culprit %d: list (-want +got):\n%s", culprit, diff)
+				}
+				if reason := r.world.records[domain(culprit)].Reason; !strings.Contains(reason, "is in use.") {
+					t.Errorf("culprit %d: the reason is %q", culprit, reason)
+				}
+				// The whole, the control, then two for each halving.
+				if writes, most := r.api.count("write"), 2*bits.Len(uint(n-1))+3; writes > most {
+					t.Errorf("culprit %d: %d writes, want at most %d", culprit, writes, most)
+				}
+				if report.Settled != n {
+					t.Errorf("culprit %d: %d settled of %d", culprit, report.Settled, n)
+				}
+				r.readsBeforeEachWrite(t)
+			}
+		})
+	}
+}
+
+func (r *rig) readsBeforeEachWrite(t *testing.T) {
+	t.Helper()
+	for i, call := range r.api.calls {
+		if call == "write" && r.api.calls[i-1] != "read" {
+			t.Errorf("call %d is a write right after a %s", i, r.api.calls[i-1])
+		}
+	}
+}
+
+func TestTwoCulpritsAreBothFound(t *testing.T) {
+	t.Parallel()
+	const n = 9
+	for one := range n {
+		for two := range one {
+			r := setup()
+			states := map[string]tasks.State{}
+			for i := range n {
+				d := fmt.Sprintf("d%d.com", i)
+				r.world.add(d, "")
+				states[d] = tasks.CheckingDNS
+				if i == one || i == two {
+					states[d] = tasks.Rejected
+				}
+			}
+			r.refusing(fmt.Sprintf("d%d.com", one), fmt.Sprintf("d%d.com", two))
+			r.sync(t)
+			r.is(t, states)
+			if len(r.api.list) != n-2 {
+				t.Errorf("culprits %d and %d: %d names", one, two, len(r.api.list))
+			}
+			if writes := r.api.count("write"); writes > 2*(2*4+3) {
+				t.Errorf("culprits %d and %d: %d writes", one, two, writes)
+			}
+		}
+	}
+}
+
+func TestARefusedNameThatWasToBePutBackIsFoundAmongChanges(t *testing.T) {
+	t.Parallel()
+	r := setup()
+	r.world.add("gone.com", "")
+	r.sync(t)
+	r.api.list = nil // somebody took it off, and gave it to another app
+	for i := range 5 {
+		r.world.add(fmt.Sprintf("d%d.com", i), "")
+	}
+	r.refusing("gone.com")
+	r.sync(t)
+	r.holds(t, "d0.com d1.com d2.com d3.com d4.com")
+	r.is(t, map[string]tasks.State{"gone.com": tasks.Rejected, "d0.com": tasks.CheckingDNS, "d4.com": tasks.CheckingDNS})
+}
+
+func TestAnAppWhoseListIsFaultyIsBlockedAndNobodyIsRejected(t *testing.T) {
+	t.Parallel()
+	r := setup("under_score.net")
+	r.world.add("a.com", "")
+	r.world.add("b.com", "")
+	r.api.refuses = func([]string) string { return "under_score.net is no domain." }
+	err := r.fail(t)
+	var call *CallError
+	if !errors.As(err, &call) || call.Verdict != Blocked || call.Message != "under_score.net is no domain." {
+		t.Errorf("got %#v", err)
+	}
+	r.made(t, "ready read write ready read write")
+	r.is(t, map[string]tasks.State{"a.com": tasks.Pending, "b.com": tasks.Pending})
+	if r.world.trouble == nil || !r.world.trouble.Blocked || !strings.Contains(r.world.trouble.Reason, "under_score.net") {
+		t.Errorf("trouble is %+v", r.world.trouble)
+	}
+	r.api.refuses = nil // somebody mends it
+	r.sync(t)
+	r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.CheckingDNS})
+}
+
+func TestAnAnswerThatLacksANameIsAnErrorAndTheNextSyncRepairs(t *testing.T) {
+	t.Parallel()
+	r := setup("hand.net")
+	r.world.add("a.com", "")
+	r.world.add("b.com", "")
+	r.api.answer = func(list []string) ([]string, error) {
+		r.api.list = []string{"hand.net", "b.com"}
+		return r.api.list, nil
+	}
+	var call *CallError
+	if err := r.fail(t); !errors.As(err, &call) || call.Verdict != Again {
+		t.Fatalf("got %v", err)
+	}
+	r.is(t, map[string]tasks.State{"a.com": tasks.Pending, "b.com": tasks.Pending})
+	r.api.answer = nil
+	r.sync(t)
+	r.holds(t, "hand.net b.com a.com")
+	if !r.world.ours["a.com"] || !r.world.ours["b.com"] {
+		t.Errorf("ours are %v", r.world.ours)
+	}
+}
+
+func TestAnAnswerInAnotherOrderAndOtherLettersIsGood(t *testing.T) {
+	t.Parallel()
+	r := setup("hand.net")
+	r.world.add("a.com", "")
+	r.api.answer = func([]string) ([]string, error) { return []string{"A.com", "hand.net"}, nil }
+	r.sync(t)
+	r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS})
+}
+
+func TestAWriteOfUnknownOutcomeIsWaitedForAndItsNamesAreOurs(t *testing.T) {
+	t.Parallel()
+	for _, landed := range []bool{true, false} {
+		t.Run(fmt.Sprintf("landed %v", landed), func(t *testing.T) {
+			t.Parallel()
+			r := setup("www.b.com")
+			r.world.add("a.com", tasks.WWWAlways)
+			r.world.add("b.com", tasks.WWWAlways)
+			r.api.answer = func([]string) ([]string, error) {
+				if !landed {
+					r.api.list = []string{"www.b.com"}
+				}
+				return nil, &CallError{Verdict: Unknown, Err: errors.New("no answer")}
+			}
+			var call *CallError
+			if err := r.fail(t); !errors.As(err, &call) || call.Verdict != Unknown {
+				t.Fatalf("got %v", err)
+			}
+			r.is(t, map[string]tasks.State{"a.com": tasks.Pending})
+			if r.world.token != "" {
+				t.Error("the lease wasn't given back")
+			}
+			r.api.answer = nil
+			r.advance(LandingLimit - time.Second)
+			var wait *NotTaken
+			if err := r.fail(t); !errors.As(err, &wait) || wait.Idle || wait.Busy || wait.Wait != time.Second {
+				t.Fatalf("got %v; want a second to wait", err)
+			}
+			r.advance(time.Second)
+			r.sync(t)
+			r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.CheckingDNS})
+			// Proof that they are ours: they go along when their domain goes.
+			r.world.remove("a.com")
+			r.world.remove("b.com")
+			r.sync(t)
+			r.holds(t, "www.b.com")
+		})
+	}
+}
+
+func TestARefusalAfterALostAnswerForgetsNoneOfOurNames(t *testing.T) {
+	t.Parallel()
+	r := setup()
+	r.world.add("a.com", tasks.WWWAlways)
+	r.api.answer = func([]string) ([]string, error) {
+		return nil, &CallError{Verdict: Unknown, Err: errors.New("no answer")}
+	}
+	r.fail(t)
+	r.api.answer = nil
+	r.advance(LandingLimit)
+	r.world.add("bad.com", "")
+	r.refusing("bad.com")
+	r.sync(t)
+	r.world.remove("a.com")
+	r.sync(t)
+	r.holds(t, "")
+}
+
+func TestARequestThatCameAfterTheRefusedOneIsTriedForItself(t *testing.T) {
+	t.Parallel()
+	r := setup("bad.com")
+	r.world.remove("bad.com")
+	reads := 0
+	r.api.during = func(call string) {
+		if call == "write" {
+			return
+		}
+		if reads++; reads == 3 { // before the second round
+			r.world.add("bad.com", "")
+		}
+	}
+	r.refusing("bad.com")
+	r.sync(t)
+	r.holds(t, "bad.com")
+	r.is(t, map[string]tasks.State{"bad.com": tasks.CheckingDNS})
+}
+
+func TestWhoLostTheLeaseChangesNothing(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		method string
+		writes int // of the one who lost it
+	}{{"Renew", 0}, {"BeginWrite", 0}, {"Commit", 1}, {"Release", 1}} {
+		t.Run("before "+c.method, func(t *testing.T) {
+			t.Parallel()
+			r := setup()
+			r.world.add("a.com", "")
+			var other Lease
+			r.world.before = once(c.method, func() {
+				r.advance(LandingLimit)
+				r.world.before = nil
+				var err error
+				if other, err = r.world.Take(context.Background(), app); err != nil {
+					t.Error(err)
+				}
+			})
+			if err := r.fail(t); !errors.Is(err, ErrLost) {
+				t.Errorf("got %v", err)
+			}
+			if n := r.api.count("write"); n != c.writes {
+				t.Errorf("%d writes", n)
+			}
+			want := tasks.Pending
+			if c.method == "Release" {
+				want = tasks.CheckingDNS
+			}
+			r.is(t, map[string]tasks.State{"a.com": want})
+			if err := r.world.Renew(context.Background(), other); err != nil {
+				t.Errorf("the new holder's lease was disturbed: %v", err)
+			}
+		})
+	}
+}
+
+func TestAWriteThatWouldEndAfterTheLeaseIsNotMade(t *testing.T) {
+	t.Parallel()
+	r := setup()
+	r.world.add("a.com", "")
+	r.world.before = once("BeginWrite", func() { r.advance(CallLimit + time.Millisecond) })
+	if err := r.fail(t); !strings.Contains(err.Error(), "too late to write") {
+		t.Errorf("got %v", err)
+	}
+	r.holds(t, "")
+}
+
+func TestAStoppingWorkerFinishesTheCallInHandAndHandsTheRestBack(t *testing.T) {
+	t.Parallel()
+	t.Run("before the first call", func(t *testing.T) {
+		t.Parallel()
+		r := setup()
+		r.world.add("a.com", "")
+		close(r.stopping)
+		if err := r.fail(t); !errors.Is(err, ErrHandedBack) {
+			t.Errorf("got %v", err)
+		}
+		r.made(t, "")
+		if r.world.trouble != nil || r.world.token != "" {
+			t.Errorf("trouble %v, lease %q", r.world.trouble, r.world.token)
+		}
+	})
+	t.Run("during a write", func(t *testing.T) {
+		t.Parallel()
+		r := setup()
+		r.world.add("a.com", "")
+		r.api.during = once("write", func() { r.world.add("b.com", ""); close(r.stopping) })
+		if err := r.fail(t); !errors.Is(err, ErrHandedBack) {
+			t.Errorf("got %v", err)
+		}
+		r.made(t, "ready read write")
+		r.holds(t, "a.com")
+		r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.Pending})
+	})
+}
+
+func TestTheChangesOfABurstGather(t *testing.T) {
+	t.Parallel()
+	const gather = 500 * time.Millisecond
+	for name, tt := range map[string]struct {
+		rested time.Duration // of the app, when its sync begins
+		stop   bool          // the worker stops at the end of the first write
+		calls  []string      // with when they are made
+	}{
+		"an app that has rested": {time.Hour, false, []string{"ready 0s", "read 0s", "write 0s", "ready 500ms", "read 500ms", "write 500ms"}},
+		"one that has not":       {100 * time.Millisecond, false, []string{"ready 400ms", "read 400ms", "write 400ms", "ready 900ms", "read 900ms", "write 900ms"}},
+		"a clock set back":       {-time.Hour, false, []string{"ready 500ms", "read 500ms", "write 500ms", "ready 1s", "read 1s", "write 1s"}},
+		"a worker that stops":    {time.Hour, true, []string{"ready 0s", "read 0s", "write 0s"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := setup()
+				r.syncer.Gather, r.world.rested = gather, tt.rested
+				r.syncer.Stopping = make(chan struct{}) // of this test's own time
+				r.world.add("a.com", "")
+				began := time.Now()
+				var calls []string
+				more := once("write", func() {
+					r.world.add("b.com", "")
+					if tt.stop {
+						stopping := make(chan struct{})
+						r.syncer.Stopping = stopping
+						close(stopping)
+					}
+				})
+				r.api.during = func(call string) {
+					calls = append(calls, fmt.Sprint(call, " ", time.Since(began)))
+					more(call)
+				}
+				_, err := r.syncer.Sync(t.Context(), app)
+				if tt.stop != errors.Is(err, ErrHandedBack) || !tt.stop && err != nil {
+					t.Errorf("the sync ended with %v", err)
+				}
+				if diff := cmp.Diff(tt.calls, calls); diff != "" {
+					t.Errorf("calls (-want +got):\n%s", diff)
+				}
+				if tt.stop && time.Since(began) != 0 {
+					t.Errorf("it stopped after %s", time.Since(began))
+				}
+			})
+		})
+	}
+}
+
+// away is a ledger that can't be reached from a read of the list on, for a while.
+type away struct {
+	Ledger
+	until time.Time
+	tries int
+}
+
+func (a *away) Snapshot(context.Context, string) (Snapshot, error) {
+	return Snapshot{}, errors.New("no connection")
+}
+
+func (a *away) Abandon(ctx context.Context, lease Lease, trouble *Trouble) error {
+	if a.tries++; time.Now().Before(a.until) {
+		return errors.New("no connection")
+	}
+	return a.Ledger.Abandon(ctx, lease, trouble)
+}
+
+func TestALeaseIsGivenBackAsSoonAsTheLedgerIsThereAgain(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		outage, patience time.Duration
+		stopping         bool
+		held             bool // the lease, in the end
+		took             time.Duration
+	}{
+		"an outage of some seconds":         {3 * time.Second, LeaseTTL, false, false, 3 * time.Second},
+		"one that outlasts its patience":    {time.Minute, 10 * time.Second, false, true, 10 * time.Second},
+		"without patience":                  {time.Second, 0, false, true, 0},
+		"a worker that stops doesn't wait":  {time.Second, LeaseTTL, true, true, 0},
+		"no outage but of the sync's reads": {0, LeaseTTL, false, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := setup()
+				stopping := make(chan struct{}) // of this test's own time
+				ledger := &away{Ledger: r.world.memory, until: time.Now().Add(tt.outage)}
+				r.syncer.Stopping, r.syncer.Ledger, r.syncer.Patience = stopping, ledger, tt.patience
+				r.world.add("a.com", "")
+				r.api.during = func(call string) {
+					if call == "read" && tt.stopping {
+						close(stopping)
+					}
+				}
+				began := time.Now()
+				_, err := r.syncer.Sync(t.Context(), app)
+				if took := time.Since(began); err == nil || took != tt.took {
+					t.Errorf("the sync ended after %s with %v, want an error after %s", took, err, tt.took)
+				}
+				if held := r.world.token != ""; held != tt.held || ledger.tries == 0 {
+					t.Errorf("the lease is held: %v, want %v (%d tries)", held, tt.held, ledger.tries)
+				}
+			})
+		})
+	}
+}
+
+// deaf is a ledger of which the first answers to a commit don't come.
+type deaf struct {
+	Ledger
+	unheard int
+	done    bool // what isn't heard of is done
+}
+
+func (d *deaf) Commit(ctx context.Context, lease Lease, c Commit) ([]string, error) {
+	if d.unheard--; d.unheard < 0 {
+		return d.Ledger.Commit(ctx, lease, c)
+	}
+	if d.done {
+		if _, err := d.Ledger.Commit(ctx, lease, c); err != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.New("no connection")
+}
+
+func TestACommitIsMadeAsSoonAsTheLedgerIsThereAgainAndNothingIsWrittenTwice(t *testing.T) {
+	t.Parallel()
+	for name, done := range map[string]bool{"none came in": false, "all came in, and their answers got lost": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := setup()
+				r.syncer.Stopping = make(chan struct{}) // of this test's own time
+				r.syncer.Ledger, r.syncer.Patience = &deaf{Ledger: r.world.memory, unheard: 3, done: done}, LeaseTTL
+				r.world.add("a.com", "")
+				began := time.Now()
+				if _, err := r.syncer.Sync(t.Context(), app); err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(began); took > 3*time.Second {
+					t.Errorf("it took %s", took)
+				}
+				if n := r.api.count("write"); n != 1 {
+					t.Errorf("%d writes, want one", n)
+				}
+				r.holds(t, "a.com")
+				r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS})
+			})
+		})
+	}
+}
+
+func TestASyncThatKeepsGettingChangesEndsWithItsBudget(t *testing.T) {
+	t.Parallel()
+	r := setup()
+	r.world.add("d.com", "")
+	r.api.during = func(call string) {
+		if call == "write" {
+			r.world.add(fmt.Sprintf("d%d.com", r.world.seq), "")
+			r.advance(time.Second)
+		}
+	}
+	if err := r.fail(t); !errors.Is(err, ErrHandedBack) {
+		t.Errorf("got %v", err)
+	}
+	if n, most := r.api.count("write"), int(Budget/time.Second); n < 2 || n > most {
+		t.Errorf("%d writes of a second each, want at most %d", n, most)
+	}
+	if r.world.trouble != nil || len(r.world.pending) != 1 {
+		t.Errorf("trouble %v, %d pending", r.world.trouble, len(r.world.pending))
+	}
+}
+
+func TestNothingIsWrittenOnceTheContextIsOver(t *testing.T) {
+	t.Parallel()
+	for _, when := range []string{"Take", "Renew", "read", "Snapshot", "BeginWrite", "write"} {
+		t.Run("over at "+when, func(t *testing.T) {
+			t.Parallel()
+			r := setup()
+			r.world.add("a.com", "")
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			r.world.before, r.api.during = once(when, cancel), once(when, cancel)
+			if _, err := r.syncer.Sync(ctx, app); !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v", err)
+			}
+			r.holds(t, "")
+			r.is(t, map[string]tasks.State{"a.com": tasks.Pending})
+			if r.world.token != "" || r.world.trouble != nil {
+				t.Errorf("lease %q, trouble %v", r.world.token, r.world.trouble)
+			}
+		})
+	}
+}
+
+func TestATroubleIsNotedAndTheLeaseGivenBack(t *testing.T) {
+	t.Parallel()
+	for _, verdict := range []Verdict{Again, Blocked} {
+		t.Run(fmt.Sprint(verdict), func(t *testing.T) {
+			t.Parallel()
+			r := setup()
+			r.world.add("a.com", "")
+			r.api.answer = func([]string) ([]string, error) {
+				r.api.list = nil
+				return nil, &CallError{Verdict: verdict, Err: errors.New("502 from ServerPilot"), After: time.Minute}
+			}
+			err := r.fail(t)
+			var call *CallError
+			if !errors.As(err, &call) || call.After != time.Minute {
+				t.Errorf("got %v", err)
+			}
+			want := &Trouble{Reason: err.Error(), Blocked: verdict == Blocked, Since: start}
+			if diff := cmp.Diff(want, r.world.trouble); diff != "" {
+				t.Errorf("trouble (-want +got):\n%s", diff)
+			}
+			r.api.answer = nil
+			r.sync(t) // at once: the write had no effect, so nothing is in flight
+			r.holds(t, "a.com")
+		})
+	}
+}
