@@ -62,7 +62,7 @@ func (b *bench) ledgerMemory(ctx context.Context) (rows []row, err error) {
 	}
 	a := float64(filled-empty) / float64(made*perApp)
 	c := float64(full-empty) / float64(apps*perApp)
-	return []row{{What: fmt.Sprintf("Redis, %d domains of %d apps, each with all of %d events", apps*perApp, apps, ledger.EventsKept),
+	return []row{{What: fmt.Sprintf("Redis, %d domains of %d apps, each with all of %d events", apps*perApp, apps, ledger.HistoryKept),
 		Goal: "≤ 3 KiB a domain", Got: fmt.Sprintf("%.2f KiB a domain", c/1024), Ratio: c / 3072, Met: b.atMost(c, 3072),
 		Note: fmt.Sprintf("used_memory in all %.0f MiB; %.2f KiB of it history; %d domains were put there by the ledger's scripts, at %.2f KiB each, the others copied",
 			float64(full)/mib, history/1024, made*perApp, a/1024)}}, nil
@@ -141,12 +141,12 @@ func fillLedger(ctx context.Context, l *ledger.Ledger, app string) error {
 	for i := range perApp {
 		domain := fmt.Sprintf("shop%03d-%s.example.com", i, app)
 		change := listsync.Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: now.UnixMicro() + int64(i), SiteID: int64(i + 2), RequestedAt: now}, RecordedAt: now}
-		event := listsync.Event{At: now, State: tasks.Pending, Reason: "asked to be put on the list", Who: fmt.Sprintf("site %d", i+2)}
+		event := listsync.HistoryEntry{At: now, State: tasks.Pending, Reason: "asked to be put on the list", Actor: fmt.Sprintf("site %d", i+2)}
 		if _, err := l.Record(ctx, change, event); err != nil {
 			return err
 		}
 	}
-	lease, err := l.Take(ctx, app)
+	lease, err := l.Acquire(ctx, app)
 	if err != nil {
 		return err
 	}
@@ -155,10 +155,10 @@ func fillLedger(ctx context.Context, l *ledger.Ledger, app string) error {
 		return err
 	}
 	plan := listsync.Plan(listsync.Input{Ledger: snapshot, Rules: listsync.Rules{WWW: tasks.WWWAlways}, Now: now})
-	if err := l.BeginWrite(ctx, lease, listsync.Writing{Claim: plan.Claim, Added: plan.Added, Size: len(plan.List), Who: who}); err != nil {
+	if err := l.BeginWrite(ctx, lease, listsync.WriteIntent{Claim: plan.Claim, Added: plan.Added, Size: len(plan.List), WorkerID: who}); err != nil {
 		return fmt.Errorf("begin the write: %w", err)
 	}
-	if _, err := l.Commit(ctx, lease, listsync.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Who: who}); err != nil {
+	if _, err := l.Commit(ctx, lease, listsync.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, WorkerID: who}); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	if _, err := l.Release(ctx, lease); err != nil {
@@ -191,21 +191,21 @@ func live(ctx context.Context, l *ledger.Ledger, app, domain, who string, now ti
 	if err != nil {
 		return err
 	}
-	for i := range ledger.EventsKept {
+	for i := range ledger.HistoryKept {
 		was := view.Record
 		facts := sight(app, was.Names, i, now)
-		verdict := certcheck.Judge(facts)
+		verdict := certcheck.Evaluate(facts)
 		now = now.Add(time.Duration(i+1)*time.Minute + 123456*time.Microsecond)
 		is := was
-		is.State, is.Reason, is.PointedHere, is.Attempt = verdict.State, verdict.Reason, verdict.PointedHere, facts.Attempt
-		is.AttemptAt, is.UpdatedAt, is.NextAt = &now, now, nil
-		if look := facts.Looks[domain]; !look.NotAfter.IsZero() {
+		is.State, is.Reason, is.SeenPointing, is.Attempt = verdict.State, verdict.Reason, verdict.SeenPointing, facts.Attempt
+		is.AttemptAt, is.UpdatedAt, is.NextAttemptAt = &now, now, nil
+		if look := facts.Probes[domain]; !look.NotAfter.IsZero() {
 			is.Certificate = &listsync.Cert{Issuer: look.Issuer, NotAfter: look.NotAfter}
 		}
-		event := listsync.Event{At: now, State: is.State, Reason: is.Reason, Attempt: facts.Attempt, Who: who, AutoSSL: facts.AutoSSL.InWords()}
+		event := listsync.HistoryEntry{At: now, State: is.State, Reason: is.Reason, Attempt: facts.Attempt, Actor: who, AutoSSL: facts.AutoSSL.Describe()}
 		for _, name := range facts.Names {
-			look := facts.Looks[name]
-			event.Checks = append(event.Checks, listsync.Check{Name: name, DNS: look.DNSInWords(), TLS: look.TLSInWords()})
+			look := facts.Probes[name]
+			event.Checks = append(event.Checks, listsync.Check{Name: name, DNS: look.DescribeDNS(), TLS: look.DescribeTLS()})
 		}
 		if done, err := l.Verified(ctx, app, was, is, event); err != nil || !done {
 			return errors.Join(err, fmt.Errorf("verification of %s put down: %v", domain, done))
@@ -222,12 +222,12 @@ func live(ctx context.Context, l *ledger.Ledger, app, domain, who string, now ti
 func sight(app string, names []string, i int, now time.Time) certcheck.Facts {
 	here := netip.MustParseAddr("203.0.113.80")
 	f := certcheck.Facts{
-		Domain: names[0], Names: names, Looks: map[string]certcheck.Look{}, Expected: []netip.Prefix{netip.PrefixFrom(here, 32)},
-		Attempt: min(i+1, 5), Limit: 5, PointedHereBefore: i > 2, App: app,
+		Domain: names[0], Names: names, Probes: map[string]certcheck.Probe{}, Expected: []netip.Prefix{netip.PrefixFrom(here, 32)},
+		Attempt: min(i+1, 5), Limit: 5, SeenPointing: i > 2, App: app,
 		AutoSSL: certcheck.AutoSSL{Known: true, On: i > 3, Available: i > 3},
 	}
 	for _, name := range names {
-		look := certcheck.Look{Name: name, DNS: certcheck.PointsHere, Addresses: []netip.Addr{here}}
+		look := certcheck.Probe{Name: name, DNS: certcheck.PointsHere, Addresses: []netip.Addr{here}}
 		switch {
 		case i < 2:
 			look.DNS, look.Addresses, look.TLS = certcheck.Elsewhere, []netip.Addr{netip.MustParseAddr("198.51.100.23")}, certcheck.NotChecked
@@ -239,7 +239,7 @@ func sight(app string, names []string, i int, now time.Time) certcheck.Facts {
 			look.NotAfter = now.Add(90 * 24 * time.Hour).Truncate(time.Second)
 			f.AutoSSL.Covered = slices.Clone(names)
 		}
-		f.Looks[name] = look
+		f.Probes[name] = look
 	}
 	return f
 }

@@ -123,11 +123,11 @@ func (w *world) fillDue(ctx context.Context, apps, each int) error {
 			app := appID(a)
 			for i := range each {
 				change := listsync.Pending{Change: tasks.Change{AppID: app, Domain: domainOf(a, i), Seq: now.UnixMicro() + int64(i), RequestedAt: now}, RecordedAt: now}
-				if _, err := w.ledger.Record(ctx, change, listsync.Event{At: now, State: tasks.Pending, Reason: "asked to be put on the list", Who: "request"}); err != nil {
+				if _, err := w.ledger.Record(ctx, change, listsync.HistoryEntry{At: now, State: tasks.Pending, Reason: "asked to be put on the list", Actor: "request"}); err != nil {
 					return err
 				}
 			}
-			lease, err := w.ledger.Take(ctx, app)
+			lease, err := w.ledger.Acquire(ctx, app)
 			if err != nil {
 				return err
 			}
@@ -138,13 +138,13 @@ func (w *world) fillDue(ctx context.Context, apps, each int) error {
 			plan := listsync.Plan(listsync.Input{Remote: w.sim.List(app), Ledger: snapshot, Rules: listsync.Rules{WWW: tasks.WWWNever}, Now: now})
 			for i := range plan.Outcomes {
 				r := &plan.Outcomes[i].Record
-				r.NextAt = &now
+				r.NextAttemptAt = &now
 				v := tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: 1, DueAt: now}
 				if _, err := queue.EnqueueContext(ctx, asynq.NewTask(tasks.TypeSSLVerify, tasks.Encode(v)), asynq.Queue(tasks.QueueSSL), asynq.TaskID(v.ID())); err != nil {
 					return fmt.Errorf("enqueue %s: %w", v.ID(), err)
 				}
 			}
-			if _, err := w.ledger.Commit(ctx, lease, listsync.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Who: "bench"}); err != nil {
+			if _, err := w.ledger.Commit(ctx, lease, listsync.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), WorkerID: "bench"}); err != nil {
 				return fmt.Errorf("commit to the ledger of %s: %w", app, err)
 			}
 			if _, err := w.ledger.Release(ctx, lease); err != nil {

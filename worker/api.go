@@ -37,7 +37,7 @@ func (a listAPI) Ready(ctx context.Context, app string) error {
 	case err == nil:
 		return nil
 	case limited.Err() != nil && ctx.Err() == nil:
-		return fmt.Errorf("app %s's account is at its rate limit (PILOTSYNC_API_RATE): %w", app, listsync.ErrHandedBack)
+		return fmt.Errorf("app %s's account is at its rate limit (PILOTSYNC_API_RATE): %w", app, listsync.ErrYield)
 	}
 	return fmt.Errorf("wait for app %s's turn at ServerPilot: %w", app, err)
 }
@@ -47,7 +47,7 @@ func (a listAPI) Ready(ctx context.Context, app string) error {
 func (a listAPI) account(app string) (*account, error) {
 	found, err := a.roster.account(app)
 	if err != nil {
-		return nil, &listsync.CallError{Verdict: listsync.Again, Err: err}
+		return nil, &listsync.CallError{Verdict: listsync.Transient, Err: err}
 	}
 	return found, nil
 }
@@ -87,7 +87,7 @@ func callError(err error) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
-	verdict := listsync.Again
+	verdict := listsync.Transient
 	switch failed.Kind {
 	case serverpilot.Unknown:
 		verdict = listsync.Unknown
@@ -96,5 +96,5 @@ func callError(err error) error {
 	case serverpilot.Refused:
 		verdict = listsync.Refused
 	}
-	return &listsync.CallError{Verdict: verdict, Message: failed.Message, After: failed.RetryAfter, Err: err}
+	return &listsync.CallError{Verdict: verdict, Message: failed.Message, RetryAfter: failed.RetryAfter, Err: err}
 }

@@ -105,8 +105,8 @@ func TestAnAppThatAnotherWorkerServesIsInNoTrouble(t *testing.T) {
 	}
 	for _, app := range []string{"app1", "app2"} {
 		w.await("the names are on the list", func() bool { return len(w.sim.List(app)) == 3 })
-		if state := w.app(app); state.Trouble != nil || state.Fails != 0 {
-			t.Errorf("%s: %d failures, trouble %+v", app, state.Fails, state.Trouble)
+		if state := w.app(app); state.Failure != nil || state.Fails != 0 {
+			t.Errorf("%s: %d failures, trouble %+v", app, state.Fails, state.Failure)
 		}
 	}
 }

@@ -33,15 +33,15 @@ func (w *Worker) record(ctx context.Context, kind string, payload []byte) (c tas
 		return c, "", unread(err)
 	}
 	pending := listsync.Pending{Change: c, Remove: kind == tasks.TypeDomainRemove, RecordedAt: time.Now().UTC()}
-	event := listsync.Event{At: pending.RecordedAt, State: tasks.Pending, Reason: "asked to be put on the list", Who: "request"}
+	event := listsync.HistoryEntry{At: pending.RecordedAt, State: tasks.Pending, Reason: "asked to be put on the list", Actor: "request"}
 	if pending.Remove {
 		event.Reason = AskedOff
 	}
 	switch {
 	case c.By != "":
-		event.Who = c.By
+		event.Actor = c.By
 	case c.SiteID != 0:
-		event.Who = fmt.Sprintf("site %d", c.SiteID)
+		event.Actor = fmt.Sprintf("site %d", c.SiteID)
 	}
 	recorded, err := w.ledger.Record(ctx, pending, event)
 	if err != nil {
@@ -56,7 +56,7 @@ func (w *Worker) record(ctx context.Context, kind string, payload []byte) (c tas
 	case recorded.Superseded:
 		w.metrics.recorded.WithLabelValues(recordedSuperseded).Inc()
 		return c, "superseded: a later change of the domain is known already", nil
-	case recorded.Again:
+	case recorded.Repeated:
 		w.metrics.recorded.WithLabelValues(recordedAgain).Inc()
 		return c, "was recorded before", nil
 	}

@@ -28,12 +28,12 @@ func coolOffCauses() []string {
 
 // coolOffCause says in a word why a sync that ended with err is to be run again.
 func coolOffCause(err error) string {
-	var notTaken *listsync.NotTaken
+	var notTaken *listsync.NotAcquired
 	var call *listsync.CallError
 	switch {
 	case errors.As(err, &notTaken):
 		return coolInFlight
-	case errors.Is(err, listsync.ErrHandedBack), errors.Is(err, context.Canceled):
+	case errors.Is(err, listsync.ErrYield), errors.Is(err, context.Canceled):
 		return coolHandedBack
 	case !errors.As(err, &call):
 		return coolOther

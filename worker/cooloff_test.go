@@ -21,14 +21,14 @@ func TestCoolOffCause(t *testing.T) {
 		err  error
 		want string
 	}{
-		{&listsync.NotTaken{Wait: time.Second}, coolInFlight},
-		{listsync.ErrHandedBack, coolHandedBack},
+		{&listsync.NotAcquired{Wait: time.Second}, coolInFlight},
+		{listsync.ErrYield, coolHandedBack},
 		{fmt.Errorf("sync: %w", context.Canceled), coolHandedBack},
 		{call(listsync.Blocked, 402), coolBlocked},
 		{call(listsync.Unknown, 0), coolUnknownWrite},
-		{call(listsync.Again, 429), coolRateLimited},
-		{call(listsync.Again, 500), coolUnavailable},
-		{call(listsync.Again, 0), coolUnavailable},
+		{call(listsync.Transient, 429), coolRateLimited},
+		{call(listsync.Transient, 500), coolUnavailable},
+		{call(listsync.Transient, 0), coolUnavailable},
 		{&listsync.CallError{Err: errors.New("other names")}, coolUnavailable},
 		{errors.New("i/o timeout"), coolOther},
 	} {

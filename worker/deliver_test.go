@@ -200,9 +200,9 @@ func TestEventsThatADeadWorkerLeftInTheOutboxAreToldOnce(t *testing.T) {
 	lease := listsync.Lease{}
 	steps := []func() error{
 		func() error { _, err := w.ledger.Wake(ctx, "app1"); return err },
-		func() (err error) { lease, err = w.ledger.Take(ctx, "app1"); return err },
-		func() error { return w.ledger.Abandon(ctx, lease, &listsync.Trouble{Reason: "no card", Blocked: true}) },
-		func() (err error) { lease, err = w.ledger.Take(ctx, "app1"); return err },
+		func() (err error) { lease, err = w.ledger.Acquire(ctx, "app1"); return err },
+		func() error { return w.ledger.Fail(ctx, lease, &listsync.Failure{Reason: "no card", Blocked: true}) },
+		func() (err error) { lease, err = w.ledger.Acquire(ctx, "app1"); return err },
 		func() error { _, err := w.ledger.Commit(ctx, lease, listsync.Commit{}); return err },
 		func() error { _, err := w.ledger.Release(ctx, lease); return err },
 	}

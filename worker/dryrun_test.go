@@ -64,7 +64,7 @@ func TestADryRunLeavesChangesPendingWithWhatWouldBeDone(t *testing.T) {
 	}
 	for what, look := range map[string]func() (int, error){
 		"writes": func() (int, error) { all, err := w.ledger.Writes(t.Context(), "app1", 10); return len(all), err },
-		"ours":   func() (int, error) { all, err := w.ledger.Ours(t.Context(), "app1"); return len(all), err },
+		"ours":   func() (int, error) { all, err := w.ledger.Owned(t.Context(), "app1"); return len(all), err },
 	} {
 		if n, err := look(); n != 0 || err != nil {
 			t.Errorf("%s: %d, %v", what, n, err)
@@ -197,14 +197,14 @@ func TestADryRunLeavesAutoSSLOff(t *testing.T) {
 	if _, err := w.client.Verify(t.Context(), "ada", enqueue.Target{AppID: "app1", Domain: "www.a.example.com"}); err != nil {
 		t.Fatal(err)
 	}
-	var last listsync.Event
+	var last listsync.HistoryEntry
 	w.await("it was verified", func() bool {
 		history, err := w.ledger.History(t.Context(), "app1", "www.a.example.com")
 		if err != nil {
 			t.Fatal(err)
 		}
 		last = history[0]
-		return last.Who == "ada"
+		return last.Actor == "ada"
 	})
 	if n := w.sim.Calls("app1", simulator.WriteSSL); n != before {
 		t.Errorf("%d calls turned AutoSSL on", n-before)

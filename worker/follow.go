@@ -17,7 +17,7 @@ import (
 // what they are about, so that enqueueing one twice is harmless.
 type follow struct{ client *asynq.Client }
 
-var _ listsync.Follower = follow{}
+var _ listsync.Enqueuer = follow{}
 
 // Limits of the follow-up tasks. Failures that count against maxRetry are only
 // those of our own code (see isFailure); it is bounded so that a task that makes
@@ -61,7 +61,7 @@ func (f follow) verify(ctx context.Context, v tasks.Verify, id string) error {
 
 // nextAttempt is the verification that is to follow a record with a NextAt.
 func nextAttempt(app string, r listsync.Record) tasks.Verify {
-	return tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: r.Attempt + 1, DueAt: *r.NextAt}
+	return tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: r.Attempt + 1, DueAt: *r.NextAttemptAt}
 }
 
 func (f follow) enqueue(ctx context.Context, kind, id string, payload []byte, opts ...asynq.Option) error {

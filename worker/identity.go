@@ -49,7 +49,7 @@ func (k *knownLedger) tellLoss(ctx context.Context, is ledger.Identity, apps []s
 		if k.told[app] == is.ID {
 			continue
 		}
-		if err := k.TellLoss(ctx, app, is); err != nil {
+		if err := k.NotifyLoss(ctx, app, is); err != nil {
 			return err
 		}
 		k.told[app] = is.ID
@@ -57,12 +57,12 @@ func (k *knownLedger) tellLoss(ctx context.Context, is ledger.Identity, apps []s
 	return nil
 }
 
-// Take implements [listsync.Ledger]. A lost ledger doesn't know which writes are on their
+// Acquire implements [listsync.Ledger]. A lost ledger doesn't know which writes are on their
 // way, so after a loss no worker writes a list for as long as one may still land. After a
 // loss the app's last commit, if the ledger knows one, is longer ago than that.
-func (k *knownLedger) Take(ctx context.Context, app string) (listsync.Lease, error) {
-	lease, err := k.Ledger.Take(ctx, app)
-	if err != nil || lease.Rested < listsync.LandingLimit {
+func (k *knownLedger) Acquire(ctx context.Context, app string) (listsync.Lease, error) {
+	lease, err := k.Ledger.Acquire(ctx, app)
+	if err != nil || lease.SinceLastCommit < listsync.LandingLimit {
 		return lease, err
 	}
 	wait, err := k.unknownWrites(ctx)
@@ -70,9 +70,9 @@ func (k *knownLedger) Take(ctx context.Context, app string) (listsync.Lease, err
 		return lease, nil
 	}
 	if err == nil {
-		err = &listsync.NotTaken{Wait: wait}
+		err = &listsync.NotAcquired{Wait: wait}
 	}
-	return listsync.Lease{}, errors.Join(err, k.Abandon(context.WithoutCancel(ctx), lease, nil))
+	return listsync.Lease{}, errors.Join(err, k.Fail(context.WithoutCancel(ctx), lease, nil))
 }
 
 // unknownWrites returns for how long a write of before a loss may still land.

@@ -51,7 +51,7 @@ func (s sweeper) check(t *testing.T) {
 func (s sweeper) pend(t *testing.T, domain string, seq int64, at time.Time) {
 	t.Helper()
 	change := listsync.Pending{RecordedAt: at, Change: tasks.Change{AppID: "app1", Domain: domain, Seq: seq, RequestedAt: at}}
-	if _, err := s.ledger.Record(t.Context(), change, listsync.Event{At: at, State: tasks.Pending, Who: "request"}); err != nil {
+	if _, err := s.ledger.Record(t.Context(), change, listsync.HistoryEntry{At: at, State: tasks.Pending, Actor: "request"}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -59,12 +59,12 @@ func (s sweeper) pend(t *testing.T, domain string, seq int64, at time.Time) {
 // commit takes app1's lease, commits nothing, and gives the lease back.
 func (s sweeper) commit(t *testing.T) {
 	t.Helper()
-	lease, err := s.ledger.Take(t.Context(), "app1")
+	lease, err := s.ledger.Acquire(t.Context(), "app1")
 	if err == nil {
 		_, err = s.ledger.Commit(t.Context(), lease, listsync.Commit{})
 	}
 	if err == nil {
-		err = s.ledger.Abandon(t.Context(), lease, nil)
+		err = s.ledger.Fail(t.Context(), lease, nil)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -107,9 +107,9 @@ func TestAfterALossNoListIsWrittenForAsLongAsAWriteOfBeforeMayLand(t *testing.T)
 			for _, passed := range []time.Duration{0, listsync.LandingLimit - time.Millisecond} {
 				server.SetTime(lost.Add(passed))
 				for _, worker := range []sweeper{s, fresh} {
-					var not *listsync.NotTaken
-					_, err := worker.ledger.Take(t.Context(), "app1")
-					if want := (listsync.NotTaken{Wait: listsync.LandingLimit - passed}); !errors.As(err, &not) || *not != want {
+					var not *listsync.NotAcquired
+					_, err := worker.ledger.Acquire(t.Context(), "app1")
+					if want := (listsync.NotAcquired{Wait: listsync.LandingLimit - passed}); !errors.As(err, &not) || *not != want {
 						t.Errorf("%s after the loss: %v, want %v", passed, err, &want)
 					}
 				}

@@ -63,6 +63,6 @@ func (w *Worker) settled(ctx context.Context, s listsync.Settlement) {
 	w.metrics.settlement(s)
 	for _, d := range s.Domains {
 		w.taskLog(ctx, s.App).WithFields(changeFields(s.App, d.Record.Domain, d.Record.Seq)).
-			WithField("state", d.Record.State).WithField("outcome", d.Fate).Info("change settled: " + d.Event)
+			WithField("state", d.Record.State).WithField("outcome", d.Resolution).Info("change settled: " + d.Entry)
 	}
 }

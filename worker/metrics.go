@@ -95,7 +95,7 @@ func (m *Metrics) showZeros() {
 		}
 	}
 	show(m.recorded, recordedNew, recordedAgain, recordedSuperseded)
-	for _, fate := range listsync.Fates() {
+	for _, fate := range listsync.Resolutions() {
 		show(m.settled, string(fate))
 	}
 	show(m.syncs, syncSettled, syncDryRun, syncIdle, syncLost, syncLater)
@@ -216,13 +216,13 @@ func (m *Metrics) called(op string, status int, took time.Duration) {
 func (m *Metrics) settlement(s listsync.Settlement) {
 	changes := 0
 	for _, d := range s.Domains {
-		m.settled.WithLabelValues(string(d.Fate)).Inc()
+		m.settled.WithLabelValues(string(d.Resolution)).Inc()
 		if d.Change == nil {
 			continue
 		}
 		changes++
 		m.wait.Observe(since(s.TakenAt, d.Change.RecordedAt))
-		if d.Fate == listsync.FateListed {
+		if d.Resolution == listsync.ResolutionListed {
 			m.toListed.Observe(since(s.At, d.Change.RequestedAt))
 		}
 	}
@@ -233,14 +233,14 @@ func (m *Metrics) settlement(s listsync.Settlement) {
 
 // synced counts a sync that ended with err.
 func (m *Metrics) synced(took time.Duration, err error) {
-	var notTaken *listsync.NotTaken
+	var notTaken *listsync.NotAcquired
 	result := syncLater
 	switch {
 	case err == nil:
 		result = syncSettled
 	case errors.As(err, &notTaken) && (notTaken.Idle || notTaken.Busy):
 		result = syncIdle
-	case errors.Is(err, listsync.ErrLost):
+	case errors.Is(err, listsync.ErrLeaseLost):
 		result = syncLost
 		m.leasesLost.Inc()
 	}

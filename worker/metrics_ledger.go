@@ -128,7 +128,7 @@ func (c *ledgerCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(c.expiring, float64(app.Expiring), app.ID)
 		gauge(c.paused, one(app.Paused != ""), app.ID)
 		gauge(c.dryRun, one(app.DryRun != nil), app.ID)
-		gauge(c.blocked, one(app.Trouble != nil && app.Trouble.Blocked), app.ID)
+		gauge(c.blocked, one(app.Failure != nil && app.Failure.Blocked), app.ID)
 		gauge(c.pending, float64(app.Pending), app.ID)
 		gauge(c.failing, float64(app.Fails), app.ID)
 		if !app.ListedAt.IsZero() {

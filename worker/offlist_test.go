@@ -14,7 +14,7 @@ import (
 )
 
 // verify has a domain verified, and returns what its history says of that attempt.
-func (w *world) verify(app, domain string) (event listsync.Event) {
+func (w *world) verify(app, domain string) (event listsync.HistoryEntry) {
 	w.t.Helper()
 	receipts, err := w.client.Verify(w.t.Context(), "ada", enqueue.Target{AppID: app, Domain: domain})
 	if err != nil {
@@ -29,7 +29,7 @@ func (w *world) verify(app, domain string) (event listsync.Event) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		i := slices.IndexFunc(history, func(e listsync.Event) bool { return e.Who == "ada" })
+		i := slices.IndexFunc(history, func(e listsync.HistoryEntry) bool { return e.Actor == "ada" })
 		if i >= 0 {
 			event = history[i]
 		}

@@ -64,16 +64,16 @@ const (
 // what waits for a newer worker doesn't wait for longer and longer.
 // jitter is in [0, 1).
 func syncPause(err error, fails int, jitter float64) time.Duration {
-	var notTaken *listsync.NotTaken
+	var notTaken *listsync.NotAcquired
 	var call *listsync.CallError
 	var pause time.Duration
 	switch {
 	case errors.As(err, &notTaken):
 		return notTaken.Wait
-	case errors.Is(err, listsync.ErrHandedBack):
+	case errors.Is(err, listsync.ErrYield):
 		return 0
-	case errors.As(err, &call) && call.After > 0:
-		pause = call.After + rounding
+	case errors.As(err, &call) && call.RetryAfter > 0:
+		pause = call.RetryAfter + rounding
 	case errors.As(err, &call) && call.Verdict == listsync.Blocked:
 		pause = syncPauseMax
 	case errors.Is(err, tasks.ErrNewer): // it doesn't grow: the next worker that is handed it may know the form

@@ -14,7 +14,7 @@ import (
 
 func TestSyncPause(t *testing.T) {
 	t.Parallel()
-	again := &listsync.CallError{Verdict: listsync.Again, Err: errors.New("500")}
+	again := &listsync.CallError{Verdict: listsync.Transient, Err: errors.New("500")}
 	for _, tt := range []struct {
 		name   string
 		err    error
@@ -27,10 +27,10 @@ func TestSyncPause(t *testing.T) {
 		{"up to five minutes", again, 12, 0, 5 * time.Minute},
 		{"however many there were", again, 1 << 30, 0, 5 * time.Minute},
 		{"a tenth more at most", again, 1, 1, 1100 * time.Millisecond},
-		{"what ServerPilot asked for counts first, and asynq's rounding takes nothing off it", &listsync.CallError{After: 42 * time.Second, Err: errors.New("429")}, 1, 0, 43 * time.Second},
+		{"what ServerPilot asked for counts first, and asynq's rounding takes nothing off it", &listsync.CallError{RetryAfter: 42 * time.Second, Err: errors.New("429")}, 1, 0, 43 * time.Second},
 		{"what a person has to mend is tried every five minutes", &listsync.CallError{Verdict: listsync.Blocked, Err: errors.New("402")}, 1, 0, 5 * time.Minute},
-		{"a write in flight is waited for exactly", &listsync.NotTaken{Wait: 17 * time.Second}, 3, 1, 17 * time.Second},
-		{"what was handed back goes on at once", fmt.Errorf("stop: %w", listsync.ErrHandedBack), 3, 0, 0},
+		{"a write in flight is waited for exactly", &listsync.NotAcquired{Wait: 17 * time.Second}, 3, 1, 17 * time.Second},
+		{"what was handed back goes on at once", fmt.Errorf("stop: %w", listsync.ErrYield), 3, 0, 0},
 		{"Redis in trouble is like any other", errors.New("i/o timeout"), 2, 0, 2 * time.Second},
 		{"of a later form, however long nobody knows it", fmt.Errorf("read: %w", tasks.ErrNewer), 9, 0, newerPause},
 	} {

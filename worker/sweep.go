@@ -58,7 +58,7 @@ func (s sweeper) run(ctx context.Context) {
 // turn sweeps if no other worker did lately.
 func (s sweeper) turn(ctx context.Context) error {
 	// A little less than the interval, so that a worker doesn't miss its own turn.
-	mine, err := s.ledger.Turn(ctx, sweepEvery-time.Second)
+	mine, err := s.ledger.TryLock(ctx, sweepEvery-time.Second)
 	if err != nil || !mine {
 		return err
 	}
@@ -134,7 +134,7 @@ func (s sweeper) wake(ctx context.Context, id string, now time.Time) error {
 	if app.Paused != "" {
 		return nil // whoever lets it go on starts a sync
 	}
-	if !app.LookAt.IsZero() && !now.Before(app.LookAt) {
+	if !app.WakeAt.IsZero() && !now.Before(app.WakeAt) {
 		wake, err := s.ledger.Wake(ctx, id)
 		if err != nil {
 			return err
@@ -151,7 +151,7 @@ func (s sweeper) wake(ctx context.Context, id string, now time.Time) error {
 	}
 	// An active task without a lease is one whose worker died, or one that is about
 	// to take it: then the new task finds it taken and ends.
-	wake, ok, err := s.ledger.Rewake(ctx, id, app.Wake)
+	wake, ok, err := s.ledger.RenewWake(ctx, id, app.Wake)
 	if err != nil || !ok {
 		return err
 	}
@@ -170,11 +170,11 @@ func (s sweeper) retryTroubled(ctx context.Context, apps map[string]time.Time) e
 	var all []error
 	for id, since := range apps {
 		app, err := s.ledger.App(ctx, id)
-		if err != nil || app.Trouble == nil || app.Paused != "" {
+		if err != nil || app.Failure == nil || app.Paused != "" {
 			all = append(all, err)
 			continue
 		}
-		mine, err := s.ledger.RetryTurn(ctx, id, time.Since(since))
+		mine, err := s.ledger.TryLockRetry(ctx, id, time.Since(since))
 		if err == nil && mine {
 			err = s.retryNow(ctx, app)
 		}
@@ -199,7 +199,7 @@ func (s sweeper) retryNow(ctx context.Context, app ledger.App) error {
 	case state.waits(), string(state) == asynq.TaskStateActive.String():
 		return nil
 	}
-	wake, ok, err := s.ledger.Rewake(ctx, app.ID, app.Wake)
+	wake, ok, err := s.ledger.RenewWake(ctx, app.ID, app.Wake)
 	if err != nil || !ok {
 		return err
 	}
@@ -217,7 +217,7 @@ func (s sweeper) remind(ctx context.Context, app string, now time.Time) error {
 		return err
 	}
 	for _, view := range views {
-		if view.Record.NextAt == nil {
+		if view.Record.NextAttemptAt == nil {
 			continue
 		}
 		next := nextAttempt(app, view.Record)

@@ -18,7 +18,7 @@ import (
 func (w *world) recordOnly(app, domain string) {
 	w.t.Helper()
 	change := listsync.Pending{RecordedAt: time.Now(), Change: tasks.Change{AppID: app, Domain: domain, Seq: time.Now().UnixMicro(), RequestedAt: time.Now()}}
-	recorded, err := w.ledger.Record(w.t.Context(), change, listsync.Event{At: time.Now(), State: tasks.Pending, Who: "request"})
+	recorded, err := w.ledger.Record(w.t.Context(), change, listsync.HistoryEntry{At: time.Now(), State: tasks.Pending, Actor: "request"})
 	if err != nil || !recorded.Start {
 		w.t.Fatalf("%+v, %v", recorded, err)
 	}
@@ -67,8 +67,8 @@ func TestTheSweepEnqueuesALostVerificationAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	is, long := was, time.Now().Add(-time.Hour)
-	is.NextAt = &long
-	if ok, err := w.ledger.Verified(t.Context(), "app1", was, is, listsync.Event{}); err != nil || !ok {
+	is.NextAttemptAt = &long
+	if ok, err := w.ledger.Verified(t.Context(), "app1", was, is, listsync.HistoryEntry{}); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
 	w.rdb.Del(t.Context(), "pilotsync:sweep")

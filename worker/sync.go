@@ -53,12 +53,12 @@ func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 // nil where nothing is left to do for this task.
 func (w *Worker) unfinished(ctx context.Context, s tasks.Sync, err error) error {
 	id := s.AppID
-	var notTaken *listsync.NotTaken
+	var notTaken *listsync.NotAcquired
 	switch {
 	case errors.As(err, &notTaken) && (notTaken.Idle || notTaken.Busy || notTaken.Paused):
 		w.taskLog(ctx, id).Debug("nothing to do: " + notTaken.Error())
 		return nil
-	case errors.Is(err, listsync.ErrLost):
+	case errors.Is(err, listsync.ErrLeaseLost):
 		w.taskLog(ctx, id).Warn("the list is looked at again: " + err.Error())
 		return w.again(ctx, id, err)
 	}
@@ -81,7 +81,7 @@ func (w *Worker) again(ctx context.Context, app string, cause error) error {
 	if errors.As(cause, &call) && call.Verdict == listsync.Unknown {
 		now, err := w.ledger.Now(ctx)
 		if err == nil {
-			err = w.ledger.LookAt(ctx, app, now.Add(listsync.LandingLimit))
+			err = w.ledger.SetWakeAt(ctx, app, now.Add(listsync.LandingLimit))
 		}
 		if err != nil {
 			return fmt.Errorf("%w (and then: %w)", cause, err)
@@ -125,7 +125,7 @@ func (w *Worker) unserved(ctx context.Context, s tasks.Sync, err error) error {
 		return nil // the hourly look has nothing to look at
 	}
 	if !state.Leased {
-		if noteErr := w.ledger.NoteTrouble(ctx, s.AppID, listsync.Trouble{Reason: err.Error(), Blocked: true, Since: time.Now()}); noteErr != nil {
+		if noteErr := w.ledger.RecordFailure(ctx, s.AppID, listsync.Failure{Reason: err.Error(), Blocked: true, Since: time.Now()}); noteErr != nil {
 			return fmt.Errorf("%w (and then: %w)", err, noteErr)
 		}
 	}

@@ -50,7 +50,7 @@ func TestALostLeaseWithAnUnknownWriteHasTheListLookedAtOnceThatHasLanded(t *test
 	close(answer)
 	w.await("a look is planned", func() bool {
 		app, err := w.ledger.App(t.Context(), "app1")
-		return err == nil && app.LookAt.After(began.Add(listsync.LandingLimit-5*time.Second))
+		return err == nil && app.WakeAt.After(began.Add(listsync.LandingLimit-5*time.Second))
 	})
 	stop()
 	// As if that time had come.
@@ -58,7 +58,7 @@ func TestALostLeaseWithAnUnknownWriteHasTheListLookedAtOnceThatHasLanded(t *test
 	w.rdb.Del(t.Context(), "pilotsync:sweep")
 	w.start(w.config("app1"))
 	w.awaitState("app1", "www.shop.example.com", tasks.Done)
-	if app, err := w.ledger.App(t.Context(), "app1"); err != nil || !app.LookAt.IsZero() {
-		t.Errorf("a look is still planned for %s (%v)", app.LookAt, err)
+	if app, err := w.ledger.App(t.Context(), "app1"); err != nil || !app.WakeAt.IsZero() {
+		t.Errorf("a look is still planned for %s (%v)", app.WakeAt, err)
 	}
 }

@@ -31,7 +31,7 @@ func (w *Worker) verify(ctx context.Context, t *asynq.Task) error {
 		return &later{after: time.Minute, err: fmt.Errorf("verify %s: %w", v.Domain, err)}
 	}
 	if w.isStopping() {
-		return &later{err: listsync.ErrHandedBack}
+		return &later{err: listsync.ErrYield}
 	}
 	now, err := w.ledger.Now(ctx)
 	if err != nil {
@@ -73,8 +73,8 @@ func begun(r listsync.Record, v tasks.Verify) listsync.Record {
 	if v.By == "" || v.Seq <= r.CheckSeq || !r.State.Listed() || tasks.IsWildcard(r.Domain) {
 		return r
 	}
-	r.State, r.CheckSeq, r.Attempt, r.PointedHere, r.NextAt = tasks.CheckingDNS, v.Seq, 0, false, nil
-	r.Unwatched()
+	r.State, r.CheckSeq, r.Attempt, r.SeenPointing, r.NextAttemptAt = tasks.CheckingDNS, v.Seq, 0, false, nil
+	r.ClearRecheck()
 	return r
 }
 
@@ -82,8 +82,8 @@ func begun(r listsync.Record, v tasks.Verify) listsync.Record {
 // can't be asked for what the judgement needs; that burns no attempt.
 func (w *Worker) look(ctx context.Context, v tasks.Verify, r listsync.Record) (certcheck.Facts, error) {
 	facts := certcheck.Facts{
-		Domain: r.Domain, Names: r.Names, Looks: map[string]certcheck.Look{}, Expected: w.expected,
-		Attempt: v.Attempt, Limit: w.limit(r), PointedHereBefore: r.PointedHere, App: v.AppID,
+		Domain: r.Domain, Names: r.Names, Probes: map[string]certcheck.Probe{}, Expected: w.expected,
+		Attempt: v.Attempt, Limit: w.limit(r), SeenPointing: r.SeenPointing, App: v.AppID,
 	}
 	app, err := w.details.App(ctx, v.AppID)
 	switch {
@@ -107,14 +107,14 @@ func (w *Worker) look(ctx context.Context, v tasks.Verify, r listsync.Record) (c
 		}
 	}
 	names := toProbe(facts)
-	looks := make([]certcheck.Look, len(names))
+	looks := make([]certcheck.Probe, len(names))
 	var all sync.WaitGroup
 	for i, name := range names {
 		all.Go(func() { looks[i] = w.checker.Check(ctx, name, facts.Expected) })
 	}
 	all.Wait()
 	for _, look := range looks {
-		facts.Looks[look.Name] = look
+		facts.Probes[look.Name] = look
 	}
 	return facts, ctx.Err() // a look cut short says nothing
 }
@@ -133,7 +133,7 @@ func (w *Worker) autoSSL(ctx context.Context, app serverpilot.App) (certcheck.Au
 		return a, nil
 	}
 	// Verifications of a whole app run together; one of them makes the call.
-	turn, err := w.ledger.AutoSSLTurn(ctx, app.ID)
+	turn, err := w.ledger.TryLockAutoSSL(ctx, app.ID)
 	if err != nil {
 		return a, err
 	}
@@ -163,30 +163,30 @@ func (w *Worker) autoSSL(ctx context.Context, app serverpilot.App) (certcheck.Au
 
 // conclude puts the attempt down and starts what follows from it.
 func (w *Worker) conclude(ctx context.Context, v tasks.Verify, was listsync.Record, facts certcheck.Facts) error {
-	verdict := certcheck.Judge(facts)
+	verdict := certcheck.Evaluate(facts)
 	now, err := w.ledger.Now(ctx)
 	if err != nil {
 		return err
 	}
 	is := was
-	is.State, is.Reason, is.PointedHere, is.Attempt = verdict.State, verdict.Reason, verdict.PointedHere, v.Attempt
+	is.State, is.Reason, is.SeenPointing, is.Attempt = verdict.State, verdict.Reason, verdict.SeenPointing, v.Attempt
 	is.Limit = max(facts.Limit, v.Attempt)
 	is.Problems = verdict.Problems
-	is.AttemptAt, is.UpdatedAt, is.NextAt = &now, now, nil
-	if look := facts.Looks[was.Domain]; !look.NotAfter.IsZero() {
+	is.AttemptAt, is.UpdatedAt, is.NextAttemptAt = &now, now, nil
+	if look := facts.Probes[was.Domain]; !look.NotAfter.IsZero() {
 		is.Certificate = &listsync.Cert{Issuer: look.Issuer, NotAfter: look.NotAfter}
 	}
 	if !verdict.Final {
 		next := now.Add(checkPause(w.delays, v.Attempt+1, is))
-		is.NextAt = &next
+		is.NextAttemptAt = &next
 		if err := w.follow.Verify(ctx, v.AppID, is); err != nil {
 			return err
 		}
 	}
 	is = watched(is, now)
-	event := listsync.Event{At: now, State: is.State, Reason: is.Reason, Attempt: v.Attempt, Who: w.name}
+	event := listsync.HistoryEntry{At: now, State: is.State, Reason: is.Reason, Attempt: v.Attempt, Actor: w.name}
 	if v.By != "" {
-		event.Who = v.By
+		event.Actor = v.By
 	}
 	event.Checks, event.AutoSSL = seen(facts)
 	done, err := w.ledger.Verified(ctx, v.AppID, was, is, event)
@@ -212,14 +212,14 @@ func (w *Worker) conclude(ctx context.Context, v tasks.Verify, was listsync.Reco
 func seen(facts certcheck.Facts) (checks []listsync.Check, autoSSL string) {
 	for _, name := range facts.Names {
 		check := listsync.Check{Name: name, DNS: "not looked at"}
-		if look, looked := facts.Looks[name]; looked {
-			check.DNS, check.TLS = look.DNSInWords(), look.TLSInWords()
+		if look, looked := facts.Probes[name]; looked {
+			check.DNS, check.TLS = look.DescribeDNS(), look.DescribeTLS()
 		} else if slices.Contains(facts.OffList, name) {
 			check.DNS = "not looked at: it is not on ServerPilot's list"
 		}
 		checks = append(checks, check)
 	}
-	return checks, facts.AutoSSL.InWords()
+	return checks, facts.AutoSSL.Describe()
 }
 
 // postponed is the end of an attempt that could not be made, since ServerPilot
@@ -237,7 +237,7 @@ func (w *Worker) postponed(ctx context.Context, v tasks.Verify, was listsync.Rec
 		is.Reason = "could not be checked yet: " + cause.Error()
 		is.UpdatedAt = now
 		if is.Reason != was.Reason {
-			if _, err := w.ledger.Verified(ctx, v.AppID, was, is, listsync.Event{}); err != nil {
+			if _, err := w.ledger.Verified(ctx, v.AppID, was, is, listsync.HistoryEntry{}); err != nil {
 				return errors.Join(cause, err)
 			}
 		}

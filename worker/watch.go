@@ -36,7 +36,7 @@ func watchPause(r listsync.Record, now time.Time) time.Duration {
 	pause := weekly
 	age := now.Sub(*r.EndedAt)
 	switch {
-	case r.State == tasks.Done && r.Misses > 0, r.State != tasks.Done && age < daily:
+	case r.State == tasks.Done && r.FailedRechecks > 0, r.State != tasks.Done && age < daily:
 		pause = hourly
 	case r.State == tasks.Done, age < 31*daily:
 		pause = daily
@@ -55,20 +55,20 @@ func spread(r listsync.Record, pause time.Duration) time.Duration {
 // watched puts into r when it is to be looked at again, if its verification has ended.
 func watched(r listsync.Record, now time.Time) listsync.Record {
 	if !r.State.Listed() || r.State.Checking() || tasks.IsWildcard(r.Domain) {
-		r.Unwatched()
+		r.ClearRecheck()
 		return r
 	}
 	if r.EndedAt == nil {
 		r.EndedAt = &now
 	}
 	next := now.Add(watchPause(r, now))
-	r.WatchAt = &next
+	r.RecheckAt = &next
 	return r
 }
 
 // watchApp enqueues the looks of an app that are due.
 func (s sweeper) watchApp(ctx context.Context, app string, now time.Time) error {
-	domains, err := s.ledger.Watched(ctx, app, now, watchPage)
+	domains, err := s.ledger.DueRechecks(ctx, app, now, watchPage)
 	if err != nil || len(domains) == 0 {
 		return err
 	}
@@ -77,13 +77,13 @@ func (s sweeper) watchApp(ctx context.Context, app string, now time.Time) error 
 		return err
 	}
 	for _, view := range views {
-		if r := view.Record; r.WatchAt != nil {
-			v := tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: 1, DueAt: *r.WatchAt, Watch: true}
+		if r := view.Record; r.RecheckAt != nil {
+			v := tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: 1, DueAt: *r.RecheckAt, Watch: true}
 			if err := s.follow.Look(ctx, v); err != nil {
 				return err
 			}
 		}
-		if err := s.ledger.PutOff(ctx, app, view.Domain, now.Add(putOff)); err != nil {
+		if err := s.ledger.PostponeRecheck(ctx, app, view.Domain, now.Add(putOff)); err != nil {
 			return err
 		}
 	}
@@ -97,7 +97,7 @@ func (f follow) Look(ctx context.Context, v tasks.Verify) error {
 
 // lookAfter is a look at a domain whose verification has ended.
 func (w *Worker) lookAfter(ctx context.Context, v tasks.Verify, was listsync.Record) error {
-	if !was.Wanted || was.CheckSeq != v.Seq || was.WatchAt == nil || !was.WatchAt.Equal(v.DueAt) {
+	if !was.Wanted || was.CheckSeq != v.Seq || was.RecheckAt == nil || !was.RecheckAt.Equal(v.DueAt) {
 		return nil // removed, verified anew, or looked at already
 	}
 	facts, err := w.look(ctx, v, was)
@@ -111,12 +111,12 @@ func (w *Worker) lookAfter(ctx context.Context, v tasks.Verify, was listsync.Rec
 	is, event := afterLook(was, facts, now)
 	if is.State.Checking() {
 		next := now.Add(checkPause(w.delays, is.Attempt+1, is))
-		is.NextAt = &next
+		is.NextAttemptAt = &next
 		if err := w.follow.Verify(ctx, v.AppID, is); err != nil {
 			return err
 		}
 	}
-	event.Who = w.name
+	event.Actor = w.name
 	done, err := w.ledger.Verified(ctx, v.AppID, was, is, event)
 	if err != nil || !done { // changed meanwhile: then its next look is another's business
 		return err
@@ -131,40 +131,40 @@ func (w *Worker) lookAfter(ctx context.Context, v tasks.Verify, was listsync.Rec
 
 // afterLook decides what a look means for a record. The event has a state where
 // there is something to tell.
-func afterLook(was listsync.Record, facts certcheck.Facts, now time.Time) (is listsync.Record, event listsync.Event) {
+func afterLook(was listsync.Record, facts certcheck.Facts, now time.Time) (is listsync.Record, event listsync.HistoryEntry) {
 	is = was
 	is.Limit = max(facts.Limit, was.Attempt)
 	facts.Attempt = facts.Limit // so that the reason says what to do
-	verdict := certcheck.Judge(facts)
-	look := facts.Looks[was.Domain]
+	verdict := certcheck.Evaluate(facts)
+	look := facts.Probes[was.Domain]
 	if !look.NotAfter.IsZero() {
 		is.Certificate = &listsync.Cert{Issuer: look.Issuer, NotAfter: look.NotAfter}
 	}
 	what := verdict.Reason
 	switch {
 	case verdict.State == tasks.Done:
-		is.State, is.Reason, is.PointedHere, is.Misses = tasks.Done, verdict.Reason, true, 0
+		is.State, is.Reason, is.SeenPointing, is.FailedRechecks = tasks.Done, verdict.Reason, true, 0
 		is.Problems = verdict.Problems
-		if was.State != tasks.Done || was.Misses > 0 {
+		if was.State != tasks.Done || was.FailedRechecks > 0 {
 			event.State = is.State
 		}
 		if end := is.Certificate.NotAfter; end.Sub(now) < ledger.ExpiringWithin {
 			is.Reason = fmt.Sprintf("its certificate ends on %s and was not renewed yet; look at the SSL settings of app %s in ServerPilot", end.UTC().Format(time.DateOnly), facts.App)
 			is.Problems = append(is.Problems, tasks.Problem{Name: was.Domain, Cause: tasks.CauseCertificateExpiring})
-			if was.ExpiryTold == nil || !was.ExpiryTold.Equal(end) {
-				is.ExpiryTold, event.State, what = &end, is.State, is.Reason
+			if was.ExpiryNotified == nil || !was.ExpiryNotified.Equal(end) {
+				is.ExpiryNotified, event.State, what = &end, is.State, is.Reason
 			}
 		}
-	case was.State == tasks.Done && was.Misses+1 < missesMax:
-		is.Misses++
+	case was.State == tasks.Done && was.FailedRechecks+1 < missesMax:
+		is.FailedRechecks++
 		event.State = is.State
-		what = fmt.Sprintf("doesn't work (look %d of %d): %s", is.Misses, missesMax, verdict.Reason)
+		what = fmt.Sprintf("doesn't work (look %d of %d): %s", is.FailedRechecks, missesMax, verdict.Reason)
 	case was.State == tasks.Done, was.State == tasks.Failed && look.DNS == certcheck.PointsHere:
 		// It is verified as if it were new: what was broken is often mended in minutes,
 		// and a name that points here at last gets its certificate in minutes.
 		facts.Attempt = min(1, facts.Limit-1)
-		verdict = certcheck.Judge(facts)
-		is.State, is.Reason, is.PointedHere = verdict.State, verdict.Reason, verdict.PointedHere
+		verdict = certcheck.Evaluate(facts)
+		is.State, is.Reason, is.SeenPointing = verdict.State, verdict.Reason, verdict.SeenPointing
 		is.Problems = verdict.Problems
 		is.CheckSeq, is.Attempt = max(was.CheckSeq+1, now.UnixMicro()), facts.Attempt
 		is.Limit = facts.Limit
@@ -173,7 +173,7 @@ func afterLook(was listsync.Record, facts certcheck.Facts, now time.Time) (is li
 		if verdict.State != was.State {
 			event.State = verdict.State
 		}
-		is.State, is.Reason, is.PointedHere = verdict.State, verdict.Reason, verdict.PointedHere
+		is.State, is.Reason, is.SeenPointing = verdict.State, verdict.Reason, verdict.SeenPointing
 		is.Problems = verdict.Problems
 	}
 	if is.State != was.State && is.State != tasks.Done {

@@ -19,9 +19,9 @@ var (
 
 func endedAs(state tasks.State, misses int, ended time.Duration) listsync.Record {
 	at, due := lookedAt.Add(-ended), lookedAt
-	return listsync.Record{Domain: "a.example.com", Wanted: true, State: state, Misses: misses, CheckSeq: 7, Attempt: 5,
+	return listsync.Record{Domain: "a.example.com", Wanted: true, State: state, FailedRechecks: misses, CheckSeq: 7, Attempt: 5,
 		Problems: []tasks.Problem{{Name: "a.example.com", Cause: tasks.CauseDNSMissing}},
-		Names:    []string{"a.example.com"}, EndedAt: &at, WatchAt: &due, Reason: "as it was"}
+		Names:    []string{"a.example.com"}, EndedAt: &at, RecheckAt: &due, Reason: "as it was"}
 }
 
 func TestTheNextLookAtADomainComesWhenItShould(t *testing.T) {
@@ -51,8 +51,8 @@ func TestWildcardsAndWhatIsStillVerifiedAreNotLookedAt(t *testing.T) {
 	wildcard := endedAs(tasks.DoneWithoutSSL, 0, 0)
 	wildcard.Domain = "*.example.com"
 	for _, r := range []listsync.Record{wildcard, endedAs(tasks.CheckingDNS, 0, 0), endedAs(tasks.Removed, 0, 0), endedAs(tasks.Rejected, 0, 0)} {
-		if got := watched(r, lookedAt); got.WatchAt != nil {
-			t.Errorf("%s (%s) is looked at at %s", r.Domain, r.State, got.WatchAt)
+		if got := watched(r, lookedAt); got.RecheckAt != nil {
+			t.Errorf("%s (%s) is looked at at %s", r.Domain, r.State, got.RecheckAt)
 		}
 	}
 }
@@ -68,17 +68,17 @@ func causes(r listsync.Record) string {
 
 func TestWhatALookMeans(t *testing.T) {
 	t.Parallel()
-	good := func(end time.Time) certcheck.Look {
-		return certcheck.Look{DNS: certcheck.PointsHere, TLS: certcheck.Valid, Issuer: "CA", NotAfter: end}
+	good := func(end time.Time) certcheck.Probe {
+		return certcheck.Probe{DNS: certcheck.PointsHere, TLS: certcheck.Valid, Issuer: "CA", NotAfter: end}
 	}
-	untrusted := certcheck.Look{DNS: certcheck.PointsHere, TLS: certcheck.Untrusted, TLSDetail: "it is self-signed"}
-	elsewhere := certcheck.Look{DNS: certcheck.Elsewhere}
+	untrusted := certcheck.Probe{DNS: certcheck.PointsHere, TLS: certcheck.Untrusted, TLSDetail: "it is self-signed"}
+	elsewhere := certcheck.Probe{DNS: certcheck.Elsewhere}
 	told := endedAs(tasks.Done, 0, 0)
-	told.ExpiryTold = &ending
+	told.ExpiryNotified = &ending
 	for _, c := range []struct {
 		name   string
 		was    listsync.Record
-		look   certcheck.Look
+		look   certcheck.Probe
 		state  tasks.State
 		misses int
 		event  string // a part of it; empty for none
@@ -89,13 +89,13 @@ func TestWhatALookMeans(t *testing.T) {
 		{"nor does a second", endedAs(tasks.Done, 1, 0), elsewhere, tasks.Done, 2, "look 2 of 3", nil},
 		{"a third does, and it is verified anew", endedAs(tasks.Done, 2, 0), untrusted, tasks.CheckingSSL, 0, "self-signed",
 			func(r listsync.Record) bool {
-				return r.CheckSeq > 7 && r.Attempt == 1 && r.WatchAt == nil && r.EndedAt == nil
+				return r.CheckSeq > 7 && r.Attempt == 1 && r.RecheckAt == nil && r.EndedAt == nil
 			}},
 		{"so it is where DNS went elsewhere", endedAs(tasks.Done, 2, 0), elsewhere, tasks.CheckingDNS, 0, "points to", nil},
 		{"misses in a row only", endedAs(tasks.Done, 2, 0), good(fresh), tasks.Done, 0, "certificate valid", nil},
 		{"a certificate that ends soon is told", endedAs(tasks.Done, 0, 0), good(ending), tasks.Done, 0, "ends on 2026-03-14",
 			func(r listsync.Record) bool {
-				return r.ExpiryTold != nil && strings.Contains(r.Reason, "2026-03-14") && causes(r) == "certificate-expiring"
+				return r.ExpiryNotified != nil && strings.Contains(r.Reason, "2026-03-14") && causes(r) == "certificate-expiring"
 			}},
 		{"once", told, good(ending), tasks.Done, 0, "", nil},
 		{"failed stays failed, without a word", endedAs(tasks.Failed, 0, 0), elsewhere, tasks.Failed, 0, "",
@@ -103,17 +103,17 @@ func TestWhatALookMeans(t *testing.T) {
 		{"DNS that points here at last starts a verification", endedAs(tasks.Failed, 0, 0), untrusted, tasks.CheckingSSL, 0, "self-signed",
 			func(r listsync.Record) bool { return r.CheckSeq > 7 && r.Attempt == 1 }},
 		{"or finds all well", endedAs(tasks.Failed, 0, 0), good(fresh), tasks.Done, 0, "certificate valid",
-			func(r listsync.Record) bool { return causes(r) == "" && r.WatchAt.After(lookedAt.Add(23*time.Hour)) }},
+			func(r listsync.Record) bool { return causes(r) == "" && r.RecheckAt.After(lookedAt.Add(23*time.Hour)) }},
 		{"a certificate that came late", endedAs(tasks.DoneWithoutSSL, 0, 0), good(fresh), tasks.Done, 0, "certificate valid", nil},
 		{"none yet", endedAs(tasks.DoneWithoutSSL, 0, 0), untrusted, tasks.DoneWithoutSSL, 0, "", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			c.was.PointedHere = c.was.State != tasks.Failed
-			facts := certcheck.Facts{Domain: c.was.Domain, Names: c.was.Names, Looks: map[string]certcheck.Look{c.was.Domain: c.look},
-				Limit: 5, PointedHereBefore: c.was.PointedHere, App: "app1"}
+			c.was.SeenPointing = c.was.State != tasks.Failed
+			facts := certcheck.Facts{Domain: c.was.Domain, Names: c.was.Names, Probes: map[string]certcheck.Probe{c.was.Domain: c.look},
+				Limit: 5, SeenPointing: c.was.SeenPointing, App: "app1"}
 			is, event := afterLook(c.was, facts, lookedAt)
-			got := fmt.Sprint(is.State, is.Misses)
+			got := fmt.Sprint(is.State, is.FailedRechecks)
 			if want := fmt.Sprint(c.state, c.misses); c.state != tasks.CheckingDNS && c.state != tasks.CheckingSSL && got != want || is.State != c.state {
 				t.Errorf("got %s, want %s", got, want)
 			}
@@ -123,8 +123,8 @@ func TestWhatALookMeans(t *testing.T) {
 			if c.check != nil && !c.check(is) {
 				t.Errorf("the record is %+v", is)
 			}
-			if !is.State.Checking() && !is.WatchAt.After(lookedAt) {
-				t.Errorf("the next look is at %v", is.WatchAt)
+			if !is.State.Checking() && !is.RecheckAt.After(lookedAt) {
+				t.Errorf("the next look is at %v", is.RecheckAt)
 			}
 		})
 	}
@@ -135,7 +135,7 @@ func TestARecheckThatRestartsAVerificationLeavesItsAttempts(t *testing.T) {
 	t.Parallel()
 	for limit, want := range map[int]string{1: "0 of 1", 2: "1 of 2", 9: "1 of 9"} {
 		facts := certcheck.Facts{Domain: "a.example.com", Names: []string{"a.example.com"}, Limit: limit, App: "app1",
-			Looks: map[string]certcheck.Look{"a.example.com": {DNS: certcheck.PointsHere, TLS: certcheck.Untrusted}}}
+			Probes: map[string]certcheck.Probe{"a.example.com": {DNS: certcheck.PointsHere, TLS: certcheck.Untrusted}}}
 		is, _ := afterLook(endedAs(tasks.Done, 2, 0), facts, lookedAt)
 		if got := fmt.Sprintf("%d of %d", is.Attempt, is.Limit); got != want || !is.State.Checking() {
 			t.Errorf("limit %d: %s, %s; want %s", limit, got, is.State, want)

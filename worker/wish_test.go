@@ -37,11 +37,11 @@ func TestAFailedDomainIsVerifiedAnewWhenAnOperatorWishesIt(t *testing.T) {
 	}
 	last := history[0]
 	for _, e := range history { // the first attempt of the new verification
-		if e.Who == "anna" {
+		if e.Actor == "anna" {
 			last = e
 		}
 	}
-	if last.Who != "anna" || last.Attempt != 1 || len(last.Checks) != 2 ||
+	if last.Actor != "anna" || last.Attempt != 1 || len(last.Checks) != 2 ||
 		!strings.HasPrefix(last.Checks[0].DNS, "points here") || last.AutoSSL == "" {
 		t.Errorf("the history doesn't hold anna's verification with what was seen: %+v", history)
 	}

@@ -110,9 +110,9 @@ func New(cfg Config) (*Worker, error) {
 	rules := cfg.Rules
 	rules.Attempts = len(cfg.SSLDelays)
 	w.syncer = &listsync.Syncer{
-		API: listAPI{w.roster, w.metrics.ambiguousWrites}, Ledger: w.ledger, Follow: w.follow, Rules: rules,
-		FirstCheck: func(r listsync.Record) time.Duration { return checkPause(w.delays, 1, r) },
-		Now:        time.Now, Gather: gather, Patience: listsync.LeaseTTL, Stopping: w.stopping, Who: w.name, Watch: w.settled,
+		API: listAPI{w.roster, w.metrics.ambiguousWrites}, Ledger: w.ledger, Enqueuer: w.follow, Rules: rules,
+		FirstDelay: func(r listsync.Record) time.Duration { return checkPause(w.delays, 1, r) },
+		Now:        time.Now, MinInterval: gather, CommitRetryTimeout: listsync.LeaseTTL, Stopping: w.stopping, WorkerID: w.name, OnCommit: w.settled,
 	}
 	if w.strays, err = newStrayWatch(cfg.Redis, w.log, w.metrics, func(ctx context.Context) bool { return w.watch.check(ctx) != nil }); err != nil {
 		return nil, err
@@ -227,7 +227,7 @@ func (w *Worker) failed(ctx context.Context, t *asynq.Task, err error) {
 	var call *listsync.CallError
 	var pause *later
 	switch {
-	case errors.Is(err, listsync.ErrHandedBack):
+	case errors.Is(err, listsync.ErrYield):
 		log.Info(err)
 	case errors.Is(err, errElsewhere): // each second, until that worker takes it
 		log.Debug(err)

@@ -101,8 +101,8 @@ func TestABurstOnOneAppTakesFewWritesAndDelaysNoOther(t *testing.T) {
 			w.add("big", all[50:]...)
 			w.add("small", "www.single.example.com")
 			w.awaitState("small", "www.single.example.com", tasks.CheckingDNS)
-			if app := burst(); !app.Leased || app.Trouble != nil {
-				t.Errorf("the burst's sync ended before the other app's change was done: %+v, trouble %+v", app, app.Trouble)
+			if app := burst(); !app.Leased || app.Failure != nil {
+				t.Errorf("the burst's sync ended before the other app's change was done: %+v, trouble %+v", app, app.Failure)
 			}
 			w.await("all of the burst is recorded", func() bool { return burst().Pending == len(all) })
 			close(release)
@@ -219,7 +219,7 @@ func TestABlockedAccountKeepsItsChangesAndGoesOnByItself(t *testing.T) {
 		return v.State == tasks.Pending && strings.Contains(v.Reason, "card")
 	})
 	app, err := w.ledger.App(t.Context(), "app1")
-	if err != nil || app.Trouble == nil || !app.Trouble.Blocked {
+	if err != nil || app.Failure == nil || !app.Failure.Blocked {
 		t.Fatalf("the app isn't blocked: %+v, %v", app, err)
 	}
 	w.sim.SetAccountStatus(0)
@@ -227,8 +227,8 @@ func TestABlockedAccountKeepsItsChangesAndGoesOnByItself(t *testing.T) {
 	stop()
 	w.start(w.config("app1"))
 	w.awaitState("app1", "shop.example.com", tasks.Done)
-	if app, err = w.ledger.App(t.Context(), "app1"); err != nil || app.Trouble != nil {
-		t.Errorf("the trouble is still noted: %+v, %v", app.Trouble, err)
+	if app, err = w.ledger.App(t.Context(), "app1"); err != nil || app.Failure != nil {
+		t.Errorf("the trouble is still noted: %+v, %v", app.Failure, err)
 	}
 }
 

@@ -56,7 +56,7 @@ func TestNamesOnTheListAreAdoptedWithoutAWriteAndVerified(t *testing.T) {
 		}
 		return done, err
 	})
-	ours, err := l.Ours(t.Context(), "app1")
+	ours, err := l.Owned(t.Context(), "app1")
 	if diff := cmp.Diff([]string{"blog.example.com", "shop.example.com", "www.lone.example.com", "www.shop.example.com"}, ours); err != nil || diff != "" {
 		t.Errorf("%v; ours (-want +got):\n%s", err, diff)
 	}
@@ -65,7 +65,7 @@ func TestNamesOnTheListAreAdoptedWithoutAWriteAndVerified(t *testing.T) {
 		t.Errorf("%v; names of shop.example.com (-want +got):\n%s", err, diff)
 	}
 	history, err := l.History(t.Context(), "app1", "shop.example.com")
-	if err != nil || history[len(history)-1].Who != "ada" {
+	if err != nil || history[len(history)-1].Actor != "ada" {
 		t.Errorf("the history begins with %+v, %v", history[len(history)-1], err)
 	}
 	if n := sim.Calls("app1", simulator.WriteList); n != 0 || !slices.Equal(sim.List("app1"), list) {

@@ -166,7 +166,7 @@ func appStatusOf(app ledger.App, writes []ledger.Write) appStatus {
 			a.Domains[state] = n
 		}
 	}
-	if t := app.Trouble; t != nil {
+	if t := app.Failure; t != nil {
 		a.Trouble = &appTrouble{t.Reason, t.Blocked, t.Since.UTC()}
 	}
 	if d := app.DryRun; d != nil {
@@ -174,7 +174,7 @@ func appStatusOf(app ledger.App, writes []ledger.Write) appStatus {
 	}
 	if len(writes) > 0 {
 		w := writes[0]
-		a.Write = &appWrite{w.At.UTC(), w.Outcome, append([]string{}, w.Added...), append([]string{}, w.Removed...), w.Size, w.Who}
+		a.Write = &appWrite{w.At.UTC(), w.Outcome, append([]string{}, w.Added...), append([]string{}, w.Removed...), w.Size, w.WorkerID}
 	}
 	return a
 }

@@ -18,11 +18,11 @@ func (s *shelf) written(app string, size int, added ...string) {
 	s.t.Helper()
 	s.record(app, "written.example.com")
 	ctx, lease := context.Background(), s.take(app)
-	if err := s.ledger.BeginWrite(ctx, lease, listsync.Writing{Added: added, Size: size, Who: "w/1"}); err != nil {
+	if err := s.ledger.BeginWrite(ctx, lease, listsync.WriteIntent{Added: added, Size: size, WorkerID: "w/1"}); err != nil {
 		s.t.Fatal(err)
 	}
 	record := listsync.Record{Domain: "written.example.com", State: tasks.CheckingSSL, Seq: s.seq, Wanted: true, RequestedAt: at, UpdatedAt: at}
-	if _, err := s.ledger.Commit(ctx, lease, listsync.Commit{Listed: size, Own: added, Outcomes: []listsync.Outcome{{Record: record}}, Who: "w/1"}); err != nil {
+	if _, err := s.ledger.Commit(ctx, lease, listsync.Commit{Listed: size, Own: added, Outcomes: []listsync.Outcome{{Record: record}}, WorkerID: "w/1"}); err != nil {
 		s.t.Fatal(err)
 	}
 	if released, err := s.ledger.Release(ctx, lease); err != nil || !released {
@@ -38,7 +38,7 @@ func stockedApps(t *testing.T) vars {
 	s.settle("app1", listsync.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
 	s.written("app1", 173, "written.example.com")
 	s.record("app2", "new.example.com")
-	if err := s.ledger.Abandon(t.Context(), s.take("app2"), &listsync.Trouble{Reason: "no card\x1b[1m", Blocked: true, Since: at}); err != nil {
+	if err := s.ledger.Fail(t.Context(), s.take("app2"), &listsync.Failure{Reason: "no card\x1b[1m", Blocked: true, Since: at}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.ledger.Pause(t.Context(), "app2", "ada"); err != nil {

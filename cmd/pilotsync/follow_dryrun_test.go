@@ -20,13 +20,13 @@ func TestWaitingEndsWithWhatADryRunHasPlanned(t *testing.T) {
 	ctx, l := t.Context(), ledger.New(rdb)
 	f := newFollowed([]enqueue.Receipt{{AppID: "app1", Domain: "a.example.com", Seq: 7}})
 	change := listsync.Pending{Change: tasks.Change{AppID: "app1", Domain: "a.example.com", Seq: 7}, RecordedAt: time.Now()}
-	if _, err := l.Record(ctx, change, listsync.Event{State: tasks.Pending}); err != nil {
+	if _, err := l.Record(ctx, change, listsync.HistoryEntry{State: tasks.Pending}); err != nil {
 		t.Fatal(err)
 	}
 	if ended, err := f.look(ctx, l); len(ended) != 0 || err != nil {
 		t.Fatalf("before the dry run: %v, %v", ended, err)
 	}
-	lease, err := l.Take(ctx, "app1")
+	lease, err := l.Acquire(ctx, "app1")
 	if err != nil {
 		t.Fatal(err)
 	}

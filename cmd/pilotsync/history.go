@@ -76,7 +76,7 @@ func (c *historyCmd) Run(ctx context.Context, s *streams) error {
 	case c.JSON:
 		var all []writeStatus
 		for _, w := range writes {
-			all = append(all, writeStatus{app, w.N, w.At.UTC(), w.Outcome, append([]string{}, w.Added...), append([]string{}, w.Removed...), w.Size, w.Who})
+			all = append(all, writeStatus{app, w.N, w.At.UTC(), w.Outcome, append([]string{}, w.Added...), append([]string{}, w.Removed...), w.Size, w.WorkerID})
 		}
 		err = printJSON(s.Out, all)
 	default:
@@ -100,7 +100,7 @@ func printWrites(s *streams, app string, writes []ledger.Write) error {
 			number = "on its way"
 		}
 		outcome := s.palette().paint(outcomeColor(w.Outcome), plain(w.Outcome))
-		fmt.Fprintf(&b, "%s  %s  %s  %d names with it  (%s)\n", number, w.At.UTC().Format(restore.TimeFormat), outcome, w.Size, plain(w.Who))
+		fmt.Fprintf(&b, "%s  %s  %s  %d names with it  (%s)\n", number, w.At.UTC().Format(restore.TimeFormat), outcome, w.Size, plain(w.WorkerID))
 		if err := printDiff(&b, w.Added, w.Removed); err != nil {
 			return err
 		}

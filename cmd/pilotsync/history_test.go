@@ -15,7 +15,7 @@ func TestHistoryInJSONHasExactlyItsKeys(t *testing.T) {
 	env, mini := onRedis(t)
 	s := newShelf(t, mini.Addr())
 	s.written("app1", 12, "a.example.com")
-	if err := s.ledger.BeginWrite(t.Context(), s.awake("app1"), listsync.Writing{Removed: []string{"b.example.com"}, Size: 11, Who: "w/2"}); err != nil {
+	if err := s.ledger.BeginWrite(t.Context(), s.awake("app1"), listsync.WriteIntent{Removed: []string{"b.example.com"}, Size: 11, WorkerID: "w/2"}); err != nil {
 		t.Fatal(err)
 	}
 	got := command(t, env, "", "history", "--app=app1", "--json")

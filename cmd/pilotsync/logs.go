@@ -32,7 +32,7 @@ Examples:
 
     pilotsync logs shop.example.com --follow
 
-    pilotsync logs shop.example.com --app=app1 --json | jq '.[].history[-1]'`, ledger.EventsKept)
+    pilotsync logs shop.example.com --app=app1 --json | jq '.[].history[-1]'`, ledger.HistoryKept)
 }
 
 // Validate is called by kong after parsing; it puts the domain into its canonical form.
@@ -49,9 +49,9 @@ type domainLog struct {
 	domainStatus
 	// TaskID is that of the last change, VerifyTaskID that of the next verification,
 	// empty if none is to come.
-	TaskID       string           `json:"task_id"`
-	VerifyTaskID string           `json:"verify_task_id"`
-	History      []listsync.Event `json:"history"` // oldest first
+	TaskID       string                  `json:"task_id"`
+	VerifyTaskID string                  `json:"verify_task_id"`
+	History      []listsync.HistoryEntry `json:"history"` // oldest first
 }
 
 // Run prints the history.
@@ -93,10 +93,10 @@ func (c *logsCmd) Run(ctx context.Context, s *streams) error {
 	return nil
 }
 
-func logOf(v ledger.View, history []listsync.Event) domainLog {
+func logOf(v ledger.View, history []listsync.HistoryEntry) domainLog {
 	d := domainLog{domainStatus: statusOf(v), History: history}
 	d.TaskID = tasks.Change{AppID: v.AppID, Domain: v.Domain, Seq: v.Seq}.ID()
-	if v.Record.NextAt != nil {
+	if v.Record.NextAttemptAt != nil {
 		d.VerifyTaskID = tasks.Verify{AppID: v.AppID, Domain: v.Domain, Seq: v.Record.CheckSeq, Attempt: v.Record.Attempt + 1}.ID()
 	}
 	return d
@@ -119,7 +119,7 @@ func printLogs(s *streams, logs []domainLog, now time.Time) error {
 }
 
 // printHistory prints entries of a domain's history, with what verifications saw.
-func printHistory(s *streams, history []listsync.Event) error {
+func printHistory(s *streams, history []listsync.HistoryEntry) error {
 	var b strings.Builder
 	for _, e := range history {
 		reason := e.Reason
@@ -127,14 +127,14 @@ func printHistory(s *streams, history []listsync.Event) error {
 			reason = strings.TrimSuffix(fmt.Sprintf("attempt %d: %s", e.Attempt, reason), ": ")
 		}
 		state := s.palette().paint(stateColor(string(e.State)), string(e.State)) + strings.Repeat(" ", max(17-len(e.State), 0))
-		b.WriteString(wrapAfter(fmt.Sprintf("%s  %s  ", e.At.UTC().Format(time.RFC3339), state), fmt.Sprintf("%s  (%s)", plain(reason), plain(e.Who)), s.width()) + "\n")
+		b.WriteString(wrapAfter(fmt.Sprintf("%s  %s  ", e.At.UTC().Format(time.RFC3339), state), fmt.Sprintf("%s  (%s)", plain(reason), plain(e.Actor)), s.width()) + "\n")
 		b.WriteString(seenLines(e, "    "))
 	}
 	return s.printf("%s", b.String())
 }
 
 // seenLines tell what a verification saw, a line for each name.
-func seenLines(e listsync.Event, indent string) string {
+func seenLines(e listsync.HistoryEntry, indent string) string {
 	var b strings.Builder
 	for _, check := range e.Checks {
 		saw := check.DNS

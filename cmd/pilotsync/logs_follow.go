@@ -17,7 +17,7 @@ const logsEvery = time.Second
 type logEntry struct {
 	AppID  string `json:"app_id"`
 	Domain string `json:"domain"`
-	listsync.Event
+	listsync.HistoryEntry
 }
 
 // follow prints what comes after the logs until ctx ends, which is no error; with
@@ -62,7 +62,7 @@ func (c *logsCmd) follow(ctx context.Context, s *streams, l *ledger.Ledger, logs
 }
 
 // newEntries are those of a history, oldest first, that come after what was seen.
-func newEntries(seen, history []listsync.Event) []listsync.Event {
+func newEntries(seen, history []listsync.HistoryEntry) []listsync.HistoryEntry {
 	if len(seen) == 0 {
 		return history
 	}
@@ -75,7 +75,7 @@ func newEntries(seen, history []listsync.Event) []listsync.Event {
 	return history // so much happened that what was seen isn't kept any more
 }
 
-func (c *logsCmd) printEntries(s *streams, d domainLog, entries []listsync.Event, named bool) error {
+func (c *logsCmd) printEntries(s *streams, d domainLog, entries []listsync.HistoryEntry, named bool) error {
 	if !c.JSON {
 		if named && len(entries) > 0 {
 			if err := s.printf("on app %s:\n", d.AppID); err != nil {

@@ -194,7 +194,7 @@ func drift(ctx context.Context, rdb redis.UniversalClient, cfg worker.Config, ap
 	}
 	for _, o := range plan.Outcomes {
 		if o.Record.State == tasks.Rejected {
-			found.refused = append(found.refused, fmt.Sprintf("%s would be rejected: %s", o.Record.Domain, o.Event))
+			found.refused = append(found.refused, fmt.Sprintf("%s would be rejected: %s", o.Record.Domain, o.Entry))
 		}
 	}
 	return found, nil
@@ -207,7 +207,7 @@ func whyOff(name string, plan listsync.Result, known map[string]ledger.View) str
 			return "pending change: remove " + domain + askedBy(v)
 		}
 	}
-	if !slices.Contains(plan.Gone, name) {
+	if !slices.Contains(plan.Tombstones, name) {
 		return "came back: it was taken off within the last day, and nobody asked for it since"
 	}
 	return "left over: pilotsync put it there, and no domain stands for it any more"

@@ -137,7 +137,7 @@ func TestTheDifferenceIsPrintedAsADiffWithItsReasons(t *testing.T) {
 			}
 		})
 	}
-	if why := whyOff("www.a.example.com", listsync.Result{Gone: []string{"www.a.example.com"}}, nil); !strings.HasPrefix(why, "left over") {
+	if why := whyOff("www.a.example.com", listsync.Result{Tombstones: []string{"www.a.example.com"}}, nil); !strings.HasPrefix(why, "left over") {
 		t.Errorf("a form of no domain leaves since it is %q", why)
 	}
 }

@@ -39,7 +39,7 @@ func removals(ctx context.Context, l *ledger.Ledger, reqs []enqueue.Request) ([]
 		if err != nil && !unread {
 			return nil, fmt.Errorf("read the ledger of app %s: %w", r.app, err)
 		}
-		if r.names = listsync.Leaving(snapshot, changes[r.app]); len(r.names) == 0 {
+		if r.names = listsync.WouldRemove(snapshot, changes[r.app]); len(r.names) == 0 {
 			continue
 		}
 		if unread {

@@ -85,7 +85,7 @@ func (c *restoreCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	ours, err := l.Ours(ctx, app)
+	ours, err := l.Owned(ctx, app)
 	if err != nil {
 		return err
 	}

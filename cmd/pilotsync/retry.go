@@ -149,7 +149,7 @@ func (c *retryCmd) rejected(ctx context.Context, l *ledger.Ledger) ([]ledger.Vie
 
 // again asks for what was refused. A record's names are those that the domain would
 // have had, whichever rule made them. ServerPilot can refuse a removal, too.
-func again(v ledger.View, history []listsync.Event, by string) (enqueue.Request, error) {
+func again(v ledger.View, history []listsync.HistoryEntry, by string) (enqueue.Request, error) {
 	r := enqueue.Request{AppID: v.AppID, Domain: v.Domain, WWW: asListed(v.Domain, v.Record.Names),
 		SiteID: v.Record.SiteID, Attempts: v.Record.Attempts, By: by}
 	for _, e := range history { // newest first

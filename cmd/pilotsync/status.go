@@ -96,7 +96,7 @@ type statusSeen struct {
 
 type appInTrouble struct {
 	app string
-	listsync.Trouble
+	listsync.Failure
 }
 
 func (c *statusCmd) read(ctx context.Context, l *ledger.Ledger) (seen statusSeen, err error) {
@@ -112,8 +112,8 @@ func (c *statusCmd) read(ctx context.Context, l *ledger.Ledger) (seen statusSeen
 		if err != nil {
 			return seen, err
 		}
-		if where.Trouble != nil {
-			seen.troubles = append(seen.troubles, appInTrouble{app, *where.Trouble})
+		if where.Failure != nil {
+			seen.troubles = append(seen.troubles, appInTrouble{app, *where.Failure})
 		}
 		views, err := l.Domains(ctx, app, c.Domains...)
 		if err != nil {

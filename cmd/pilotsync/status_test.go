@@ -36,7 +36,7 @@ func (s *shelf) record(app, domain string) {
 	s.t.Helper()
 	s.seq++
 	change := listsync.Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: s.seq, RequestedAt: at}, RecordedAt: at}
-	if _, err := s.ledger.Record(context.Background(), change, listsync.Event{At: at, State: tasks.Pending}); err != nil {
+	if _, err := s.ledger.Record(context.Background(), change, listsync.HistoryEntry{At: at, State: tasks.Pending}); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -46,7 +46,7 @@ func (s *shelf) recordRemoval(app, domain string) {
 	s.t.Helper()
 	s.seq++
 	change := listsync.Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: s.seq, RequestedAt: at}, RecordedAt: at, Remove: true}
-	if _, err := s.ledger.Record(context.Background(), change, listsync.Event{At: at, State: tasks.Pending, Reason: worker.AskedOff}); err != nil {
+	if _, err := s.ledger.Record(context.Background(), change, listsync.HistoryEntry{At: at, State: tasks.Pending, Reason: worker.AskedOff}); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -82,7 +82,7 @@ func (s *shelf) settle(app string, r listsync.Record) {
 
 func (s *shelf) take(app string) listsync.Lease {
 	s.t.Helper()
-	lease, err := s.ledger.Take(context.Background(), app)
+	lease, err := s.ledger.Acquire(context.Background(), app)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func stocked(t *testing.T) vars {
 	s.settle("app1", listsync.Record{Domain: "done.example.com", State: tasks.Done, Names: []string{"done.example.com", "www.done.example.com"},
 		Reason: "certificate <valid>", Attempt: 2, AttemptAt: &last})
 	s.settle("app1", listsync.Record{Domain: "wait.example.com", State: tasks.CheckingDNS, Names: []string{"wait.example.com"},
-		Reason: "points nowhere", Attempt: 1, Attempts: 7, Limit: 7, AttemptAt: &last, NextAt: &next})
+		Reason: "points nowhere", Attempt: 1, Attempts: 7, Limit: 7, AttemptAt: &last, NextAttemptAt: &next})
 	s.settle("app2", listsync.Record{Domain: "bad.example.com", State: tasks.Rejected, Reason: "taken\x1b[1m elsewhere"})
 	s.record("app2", "new.example.com")
 	return env
@@ -198,12 +198,12 @@ func TestStatusTellsOfAnAppsTrouble(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
 	s := newShelf(t, mini.Addr())
-	for app, trouble := range map[string]listsync.Trouble{
+	for app, trouble := range map[string]listsync.Failure{
 		"app1": {Reason: "the API key was refused", Blocked: true, Since: time.Now().Add(-5 * time.Minute)},
 		"app2": {Reason: "ServerPilot answered 500", Since: time.Now().Add(-3 * time.Hour)},
 	} {
 		s.record(app, "example.com")
-		if err := s.ledger.Abandon(t.Context(), s.take(app), &trouble); err != nil {
+		if err := s.ledger.Fail(t.Context(), s.take(app), &trouble); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -67,7 +67,7 @@ func TestTheWatchedStatusPrintsChangesInAPipe(t *testing.T) {
 func TestTheWatchedStatusFillsTheScreenWithTroubleFirst(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	seen := statusSeen{troubles: []appInTrouble{{"app1", listsync.Trouble{Reason: "the API key was refused", Blocked: true, Since: now.Add(-5 * time.Minute)}}}}
+	seen := statusSeen{troubles: []appInTrouble{{"app1", listsync.Failure{Reason: "the API key was refused", Blocked: true, Since: now.Add(-5 * time.Minute)}}}}
 	for i := range 300 {
 		seen.domains = append(seen.domains, domainStatus{AppID: "app1", Domain: fmt.Sprintf("d%d.example.com", i), State: tasks.Done})
 	}
@@ -105,7 +105,7 @@ func TestLogsFollowADomainUntilCtrlC(t *testing.T) {
 	poll(t, "the first entry", time.Minute, says(text, "Z  pending"))
 	poll(t, "the first object", time.Minute, says(objects, `"domain":"a.example.com"`))
 	change := listsync.Pending{Change: tasks.Change{AppID: "app1", Domain: "a.example.com", Seq: s.seq + 1, RequestedAt: at}, RecordedAt: at}
-	if _, err := s.ledger.Record(t.Context(), change, listsync.Event{At: at.Add(time.Hour), State: tasks.Pending, Reason: "asked <again>", Who: "ada"}); err != nil {
+	if _, err := s.ledger.Record(t.Context(), change, listsync.HistoryEntry{At: at.Add(time.Hour), State: tasks.Pending, Reason: "asked <again>", Actor: "ada"}); err != nil {
 		t.Fatal(err)
 	}
 	poll(t, "the second entry", time.Minute, says(text, "2026-03-01T12:00:00Z  pending            asked <again>  (ada)\n"))
@@ -125,10 +125,10 @@ func TestLogsFollowADomainUntilCtrlC(t *testing.T) {
 
 func TestNewEntriesAreThoseAfterTheLastOneSeen(t *testing.T) {
 	t.Parallel()
-	entry := func(n int) listsync.Event {
-		return listsync.Event{At: at.Add(time.Duration(n)), Checks: []listsync.Check{{Name: "a"}}}
+	entry := func(n int) listsync.HistoryEntry {
+		return listsync.HistoryEntry{At: at.Add(time.Duration(n)), Checks: []listsync.Check{{Name: "a"}}}
 	}
-	entries := func(from, to int) (all []listsync.Event) {
+	entries := func(from, to int) (all []listsync.HistoryEntry) {
 		for n := from; n < to; n++ {
 			all = append(all, entry(n))
 		}
@@ -136,7 +136,7 @@ func TestNewEntriesAreThoseAfterTheLastOneSeen(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name          string
-		seen, history []listsync.Event
+		seen, history []listsync.HistoryEntry
 		want          int
 	}{
 		{"nothing seen", nil, entries(0, 2), 2},

@@ -126,7 +126,7 @@ func verifiable(views []ledger.View) ([]enqueue.Target, error) {
 // seenOf is what a verification came to.
 type seenOf struct {
 	view  ledger.View
-	event *listsync.Event // of the verification; nil if the history has none any more
+	event *listsync.HistoryEntry // of the verification; nil if the history has none any more
 }
 
 // wait looks at the ledger until every verification was made, and shows them.

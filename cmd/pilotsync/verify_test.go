@@ -43,7 +43,7 @@ func TestADomainIsVerifiedAndItsHistorySaysByWhomAndWhatWasSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	history := logs[0].History
-	if history[0].Who != me.Username || history[0].State != tasks.Pending {
+	if history[0].Actor != me.Username || history[0].State != tasks.Pending {
 		t.Errorf("the first event is %+v; want the request by %s", history[0], me.Username)
 	}
 	var adas []tasks.State
@@ -51,7 +51,7 @@ func TestADomainIsVerifiedAndItsHistorySaysByWhomAndWhatWasSeen(t *testing.T) {
 		if i > 0 && e.At.Before(history[i-1].At) {
 			t.Errorf("event %d is older than the one before", i)
 		}
-		if e.Who == "ada" && e.Attempt > 0 {
+		if e.Actor == "ada" && e.Attempt > 0 {
 			adas = append(adas, e.State)
 			if len(e.Checks) != 1 || e.Checks[0].Name != "shop.example.com" || e.Checks[0].DNS == "" || e.AutoSSL == "" {
 				t.Errorf("what ada's verification saw: %+v", e)

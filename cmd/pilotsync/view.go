@@ -34,7 +34,7 @@ type domainStatus struct {
 func statusOf(v ledger.View) domainStatus {
 	d := domainStatus{
 		AppID: v.AppID, Domain: v.Domain, State: v.State, Names: v.Names, Reason: v.Reason, Seq: v.Seq,
-		Problems: v.Record.Problems, Attempt: v.Record.Attempt, NextAttemptAt: utc(v.Record.NextAt), UpdatedAt: v.UpdatedAt.UTC(), AttemptAt: utc(v.Record.AttemptAt),
+		Problems: v.Record.Problems, Attempt: v.Record.Attempt, NextAttemptAt: utc(v.Record.NextAttemptAt), UpdatedAt: v.UpdatedAt.UTC(), AttemptAt: utc(v.Record.AttemptAt),
 	}
 	if d.Names == nil {
 		d.Names = []string{} // [] in JSON, not null

@@ -65,7 +65,7 @@ func TestThePHPLibraryMayEnqueueAndAskForAStateAsPHP(t *testing.T) {
 	g := newGuarded(t)
 	// As a worker would: so that there is a state to be asked for.
 	change := listsync.Pending{Change: tasks.Change{AppID: "app1", Domain: "known.example.com", Seq: 1}}
-	if _, err := ledger.New(g.as("worker")).Record(t.Context(), change, listsync.Event{}); err != nil {
+	if _, err := ledger.New(g.as("worker")).Record(t.Context(), change, listsync.HistoryEntry{}); err != nil {
 		t.Fatal(err)
 	}
 	var receipts []struct {

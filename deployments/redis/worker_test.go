@@ -95,7 +95,7 @@ func wholeWay(t *testing.T, g *guarded) {
 	awaitState(t, l, "app1", "shop.example.com", tasks.Done)
 	awaitState(t, l, "app1", "refused.example.com", tasks.Rejected)
 	awaitState(t, l, "app1", "nodns.example.com", tasks.Failed)
-	await(t, "app2 is in trouble", func() bool { app, err := l.App(t.Context(), "app2"); return err == nil && app.Trouble != nil })
+	await(t, "app2 is in trouble", func() bool { app, err := l.App(t.Context(), "app2"); return err == nil && app.Failure != nil })
 	ask(enqueue.Request{AppID: "app1", Domain: "shop.example.com", Remove: true})
 	awaitState(t, l, "app1", "shop.example.com", tasks.Removed)
 

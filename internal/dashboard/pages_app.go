@@ -104,7 +104,7 @@ func (p *pages) app(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ours, err := p.read.Ours(ctx, id)
+	ours, err := p.read.Owned(ctx, id)
 	if err != nil {
 		return err
 	}

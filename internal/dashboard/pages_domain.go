@@ -20,7 +20,7 @@ type domainPage struct {
 	Reason  string // what is the matter
 	Remedy  string // what to do about it
 	Steps   []step
-	History []listsync.Event
+	History []listsync.HistoryEntry
 	Tasks   []taskLink
 	// TasksTrouble says why the tasks can't be shown.
 	TasksTrouble string
@@ -65,7 +65,7 @@ func (p *pages) domain(w http.ResponseWriter, r *http.Request) error {
 	if body.History, err = p.read.History(ctx, app, domain); err != nil {
 		return err
 	}
-	body.Reason, body.Remedy = explain(view, body.App.Trouble)
+	body.Reason, body.Remedy = explain(view, body.App.Failure)
 	if view.State == tasks.Pending && body.App.Paused != "" {
 		body.Remedy = fmt.Sprintf("Nothing goes on until the app is resumed, on its page or with 'pilotsync resume --app=%s'; none of its changes is lost.", app)
 	}
@@ -111,7 +111,7 @@ func canVerify(v ledger.View) bool { return v.State.Listed() && !tasks.IsWildcar
 
 // explain splits a domain's reason into what is the matter and what to do about
 // it, and has a word of its own where the reason names no remedy.
-func explain(v ledger.View, trouble *listsync.Trouble) (reason, remedy string) {
+func explain(v ledger.View, trouble *listsync.Failure) (reason, remedy string) {
 	reason, next, found := strings.Cut(v.Reason, ". Next: ")
 	if found {
 		// The page is where the reader is already.

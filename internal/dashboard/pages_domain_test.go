@@ -45,16 +45,16 @@ func TestAReasonIsASentenceWithItsRemedy(t *testing.T) {
 	for _, test := range []struct {
 		name           string
 		view           ledger.View
-		trouble        *listsync.Trouble
+		trouble        *listsync.Failure
 		reason, remedy string
 	}{
 		{"the remedy that the reason names", ledger.View{State: tasks.Failed, Reason: "example.com points to 203.0.113.9. Next: make it point here, then have it verified again (on its page, or: pilotsync verify DOMAIN)."}, nil,
 			"example.com points to 203.0.113.9.", "Make it point here, then have it verified again with the button below."},
 		{"the remedy with the domain's name", ledger.View{Domain: "example.com", State: tasks.Failed, Reason: "it points elsewhere. Next: make it point here, then have it verified again (on its page, or: pilotsync verify example.com)."}, nil,
 			"It points elsewhere.", "Make it point here, then have it verified again with the button below."},
-		{"blocked", ledger.View{State: tasks.Pending, Reason: "waits to be put on the list: no card"}, &listsync.Trouble{Blocked: true},
+		{"blocked", ledger.View{State: tasks.Pending, Reason: "waits to be put on the list: no card"}, &listsync.Failure{Blocked: true},
 			"Waits to be put on the list: no card.", "The app is blocked until somebody acts on this; then its changes go on by themselves, and none is lost."},
-		{"cooling off", ledger.View{State: tasks.Pending, Reason: "waits"}, &listsync.Trouble{}, "Waits.", "Nothing is to be done yet: the app is tried again by itself, and its changes wait meanwhile."},
+		{"cooling off", ledger.View{State: tasks.Pending, Reason: "waits"}, &listsync.Failure{}, "Waits.", "Nothing is to be done yet: the app is tried again by itself, and its changes wait meanwhile."},
 		{"waiting", ledger.View{State: tasks.Pending, Reason: "waits"}, nil, "Waits.", "Nothing is to be done: the app's next sync deals with it."},
 		{"done has none", ledger.View{State: tasks.Done, Reason: "certificate valid"}, nil, "Certificate valid.", ""},
 		{"no reason at all", ledger.View{State: tasks.Removed}, nil, "", ""},

@@ -104,7 +104,7 @@ func (p *pages) overview(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, a := range apps {
-		if a.Trouble != nil {
+		if a.Failure != nil {
 			o.Troubled = append(o.Troubled, a)
 		}
 		if a.Paused != "" {
@@ -117,7 +117,7 @@ func (p *pages) overview(w http.ResponseWriter, r *http.Request) error {
 			o.Oldest, o.OldestApp = a.Oldest, a.ID
 		}
 	}
-	slices.SortStableFunc(o.Troubled, func(a, b ledger.App) int { return cmp.Or(rank(a)-rank(b), a.Trouble.Since.Compare(b.Trouble.Since)) })
+	slices.SortStableFunc(o.Troubled, func(a, b ledger.App) int { return cmp.Or(rank(a)-rank(b), a.Failure.Since.Compare(b.Failure.Since)) })
 	slices.SortStableFunc(o.Expiring, func(a, b ledger.App) int { return a.Expiry.Compare(b.Expiry) })
 	slices.SortStableFunc(apps, byNeed)
 	o.Apps = apps[:min(len(apps), appsShown)]
@@ -165,9 +165,9 @@ func byNeed(a, b ledger.App) int {
 
 func rank(a ledger.App) int {
 	switch {
-	case a.Trouble != nil && a.Trouble.Blocked:
+	case a.Failure != nil && a.Failure.Blocked:
 		return 0
-	case a.Trouble != nil:
+	case a.Failure != nil:
 		return 1
 	case a.Paused != "":
 		return 2

@@ -37,7 +37,7 @@ type queue struct {
 	Ready, Active, Later, Retry, Given int           // Given: given up, in asynq's archive
 	Oldest                             time.Duration // since when the first of the ready ones waits
 	Paused                             bool
-	Trouble                            string // why its figures can't be read
+	ReadError                          string // why its figures can't be read
 }
 
 // Purpose says what the queue carries.
@@ -114,7 +114,7 @@ func (i inspected) Queues(ctx context.Context) ([]queue, error) {
 			info, err := i.GetQueueInfo(name)
 			if err != nil {
 				// One queue that can't be read must not hide the others.
-				q.Trouble = err.Error()
+				q.ReadError = err.Error()
 			} else {
 				q.Ready, q.Active, q.Later, q.Retry, q.Given = info.Pending, info.Active, info.Scheduled, info.Retry, info.Archived
 				q.Oldest, q.Paused = info.Latency, info.Paused

@@ -61,9 +61,11 @@ func (s *shelf) Domain(_ context.Context, app, domain string) (ledger.View, bool
 func (s *shelf) Domains(context.Context, string, ...string) ([]ledger.View, error) {
 	return s.views, s.err
 }
-func (s *shelf) History(context.Context, string, string) ([]listsync.Event, error) { return nil, s.err }
-func (s *shelf) Writes(context.Context, string, int) ([]ledger.Write, error)       { return s.writes, s.err }
-func (s *shelf) Ours(context.Context, string) ([]string, error)                    { return nil, s.err }
+func (s *shelf) History(context.Context, string, string) ([]listsync.HistoryEntry, error) {
+	return nil, s.err
+}
+func (s *shelf) Writes(context.Context, string, int) ([]ledger.Write, error) { return s.writes, s.err }
+func (s *shelf) Owned(context.Context, string) ([]string, error)             { return nil, s.err }
 
 func (s *shelf) Revisions(context.Context) (map[string]string, error) {
 	revisions := map[string]string{}
@@ -144,11 +146,11 @@ func TestTheOverviewShowsTroubleFirst(t *testing.T) {
 	t.Parallel()
 	s := &shelf{views: []ledger.View{shopOn("app1")}, apps: []ledger.App{
 		{ID: "calm", Listed: 290, ListedAt: noon, Counts: map[tasks.State]int{tasks.Done: 1200}},
-		{ID: "cooling", Trouble: &listsync.Trouble{Reason: "503 <b>", Since: noon.Add(-time.Hour)}, Pending: 1, Oldest: noon.Add(-3 * time.Minute)},
+		{ID: "cooling", Failure: &listsync.Failure{Reason: "503 <b>", Since: noon.Add(-time.Hour)}, Pending: 1, Oldest: noon.Add(-3 * time.Minute)},
 		{ID: "held", Paused: "ada <b>", Pending: 4},
 		{ID: "later", Expiring: 1, Expiry: noon.Add(9 * 24 * time.Hour), ExpiryDomain: "later.example.com"},
 		{ID: "soon", Expiring: 2, Expiry: noon.Add(3 * 24 * time.Hour), ExpiryDomain: "soon.example.com"},
-		{ID: "stuck", Trouble: &listsync.Trouble{Reason: "no card", Blocked: true, Since: noon.Add(-time.Hour)}, Counts: map[tasks.State]int{tasks.Failed: 2}},
+		{ID: "stuck", Failure: &listsync.Failure{Reason: "no card", Blocked: true, Since: noon.Add(-time.Hour)}, Counts: map[tasks.State]int{tasks.Failed: 2}},
 	}}
 	q := still{off: 1, strays: 3, queues: []queue{{Name: "lists", Ready: 1234}, {Name: "events", Given: 2}}, workers: []process{{Host: "h1", PID: 5, Started: noon, Missing: []string{"ssl"}}}}
 	page := ask(pagesOver(t, s, q, User{Role: View}), "GET", "/", nil).Body.String()
@@ -325,7 +327,7 @@ func TestWithoutKeysTheAppsPageSaysWhyTheListIsMissing(t *testing.T) {
 	view := shopOn("app1")
 	view.Record.Wanted, view.Record.Names = true, view.Names
 	s := &shelf{apps: []ledger.App{{ID: "app1"}}, views: []ledger.View{view},
-		writes: []ledger.Write{{N: 3, At: noon, Outcome: ledger.Unknown, Added: []string{"new.example.com"}, Removed: []string{"old.example.com"}, Size: 12, Who: "w/1"}}}
+		writes: []ledger.Write{{N: 3, At: noon, Outcome: ledger.Unknown, Added: []string{"new.example.com"}, Removed: []string{"old.example.com"}, Size: 12, WorkerID: "w/1"}}}
 	rec := ask(pagesOver(t, s, still{}, User{Role: View}), "GET", "/apps/app1", nil)
 	for _, want := range []string{"without ServerPilot&#39;s keys", "not seen", "shop.example.com", "+ new.example.com", "− old.example.com", "answer never came", "12 names, by w/1"} {
 		answers(t, rec, 200, want)

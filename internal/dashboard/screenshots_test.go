@@ -50,7 +50,7 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 	}
 	await(t, "the apps in trouble say so", func() bool {
 		apps, err := w.ledger.AppStates(t.Context(), "studio-oslo", "werkstatt")
-		return err == nil && apps[0].Trouble != nil && apps[1].Trouble != nil
+		return err == nil && apps[0].Failure != nil && apps[1].Failure != nil
 	})
 	if err := worker.NewOperator(w.rdb).Pause(t.Context(), "agency-lisbon", "ada"); err != nil {
 		t.Fatal(err)

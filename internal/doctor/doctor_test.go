@@ -198,9 +198,9 @@ func TestEachFaultIsFoundByItsCheck(t *testing.T) {
 			}
 		}, CheckBacklog, Failure, "paused: lists"},
 		{"a blocked app", func(w *world) {
-			w.change("app1", &listsync.Trouble{Reason: "no card", Blocked: true, Since: time.Now()})
+			w.change("app1", &listsync.Failure{Reason: "no card", Blocked: true, Since: time.Now()})
 		}, CheckTrouble, Failure, "no card"},
-		{"an app in trouble, for the workers", func(w *world) { w.change("app1", &listsync.Trouble{Reason: "slow", Since: time.Now()}) }, CheckTrouble, Warning, "slow"},
+		{"an app in trouble, for the workers", func(w *world) { w.change("app1", &listsync.Failure{Reason: "slow", Since: time.Now()}) }, CheckTrouble, Warning, "slow"},
 		{"an app that nobody serves", func(w *world) { w.change("app3", nil) }, CheckServed, Warning, "1 changes wait"},
 		{"no webhook", func(w *world) { w.cfg.Webhook = worker.Webhook{} }, CheckWebhook, OK, "none is set"},
 		{"a webhook that is down", func(w *world) { w.cfg.Webhook.URL = "http://" + closed(w.t) + "/" + hush }, CheckWebhook, Failure, "can't be reached"},
@@ -252,7 +252,7 @@ func (w *world) put(queue, kind, payload string, opts ...asynq.Option) {
 }
 
 // change leaves a change of the app pending, and the app in trouble if there is any.
-func (w *world) change(app string, trouble *listsync.Trouble) {
+func (w *world) change(app string, trouble *listsync.Failure) {
 	w.t.Helper()
 	ctx, l := w.t.Context(), ledger.New(w.rdb)
 	if _, err := enqueue.New(w.rdb).Enqueue(ctx, enqueue.Request{AppID: app, Domain: "new.example.com"}); err != nil {
@@ -260,17 +260,17 @@ func (w *world) change(app string, trouble *listsync.Trouble) {
 	}
 	now := time.Now()
 	change := listsync.Pending{Change: tasks.Change{AppID: app, Domain: "new.example.com", Seq: 1000, RequestedAt: now}, RecordedAt: now}
-	if _, err := l.Record(ctx, change, listsync.Event{At: now, State: tasks.Pending}); err != nil {
+	if _, err := l.Record(ctx, change, listsync.HistoryEntry{At: now, State: tasks.Pending}); err != nil {
 		w.t.Fatal(err)
 	}
 	if trouble == nil {
 		return
 	}
-	lease, err := l.Take(ctx, app)
+	lease, err := l.Acquire(ctx, app)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if err := l.Abandon(ctx, lease, trouble); err != nil {
+	if err := l.Fail(ctx, lease, trouble); err != nil {
 		w.t.Fatal(err)
 	}
 }

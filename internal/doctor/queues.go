@@ -189,7 +189,7 @@ func judgeArchive(queues map[string]*asynq.QueueInfo) Result {
 func judgeTrouble(apps []ledger.App) []Result {
 	var results []Result
 	for _, app := range apps {
-		switch t := app.Trouble; {
+		switch t := app.Failure; {
 		case t == nil:
 		case t.Blocked:
 			results = append(results, about(app.ID, failure(CheckTrouble, "blocked until a person acts: "+t.Reason, "Do what the reason says; the app is tried every five minutes, and when a worker starts."))...)

@@ -118,7 +118,7 @@ func TestNoLookTakesLongerThan20Seconds(t *testing.T) {
 			began := time.Now()
 			look := checker.Check(t.Context(), s.name, here)
 			took := time.Since(began)
-			t.Logf("%-24s in %4.1f s: %s %s", s.name, took.Seconds(), look.DNSInWords(), look.TLSInWords())
+			t.Logf("%-24s in %4.1f s: %s %s", s.name, took.Seconds(), look.DescribeDNS(), look.DescribeTLS())
 			if took > attemptLimit+attemptLimit/2 { // as long as two of the look's limits of 15 s
 				t.Errorf("the look at %s took %s", s.name, took)
 			}

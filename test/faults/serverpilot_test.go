@@ -186,7 +186,7 @@ func TestEachTroubleOfServerPilotGoesAsTheTableSaysAndDelaysNoOtherApp(t *testin
 			t.Errorf("%s: %s, %q (%v); it must wait, for %q", app, v.State, v.Reason, err, b.reason)
 		}
 		info, err := w.ledger.App(t.Context(), app)
-		if err != nil || info.Trouble == nil || !info.Trouble.Blocked {
+		if err != nil || info.Failure == nil || !info.Failure.Blocked {
 			t.Errorf("%s isn't blocked: %+v, %v", app, info, err)
 		}
 		if n := w.sim.Calls(app, simulator.ReadApp); n != 1 {

@@ -55,8 +55,8 @@ func TestALaterFormWaitsForAWorkerThatKnowsIt(t *testing.T) {
 	w.awaitState("app2", "other.example.com", tasks.Done, "")
 	w.await("app1's trouble says why", time.Minute, func(ctx context.Context) error {
 		app, err := w.ledger.App(ctx, "app1")
-		if err == nil && (app.Trouble == nil || !strings.Contains(app.Trouble.Reason, tasks.ErrNewer.Error())) {
-			err = fmt.Errorf("it is in %+v", app.Trouble)
+		if err == nil && (app.Failure == nil || !strings.Contains(app.Failure.Reason, tasks.ErrNewer.Error())) {
+			err = fmt.Errorf("it is in %+v", app.Failure)
 		}
 		return err
 	})

@@ -126,7 +126,7 @@ func (w *Wanted) Settled(ctx context.Context, l *ledger.Ledger) error {
 			return err
 		}
 		if app.Pending > 0 || app.Leased {
-			return fmt.Errorf("app %s: %d changes wait, leased %v, trouble %+v", id, app.Pending, app.Leased, app.Trouble)
+			return fmt.Errorf("app %s: %d changes wait, leased %v, trouble %+v", id, app.Pending, app.Leased, app.Failure)
 		}
 	}
 	return nil

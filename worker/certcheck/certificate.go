@@ -23,14 +23,14 @@ func certFailure(err *tls.CertificateVerificationError, name string, address net
 	var unknown x509.UnknownAuthorityError
 	switch {
 	case errors.As(err, &wrongName):
-		return WrongName, fmt.Sprintf("the certificate at %s is for %s, not for %s", address, certNames(leaf), clean(name, maxName))
+		return WrongName, fmt.Sprintf("the certificate at %s is for %s, not for %s", address, certNames(leaf), sanitize(name, maxName))
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		// One reason stands for both ends of the time; the certificate may also
 		// be one in the middle of the chain.
 		if now.Before(invalid.Cert.NotBefore) {
-			return NotYetValid, fmt.Sprintf("the certificate at %s isn't valid before %s%s", address, moment(invalid.Cert.NotBefore), by)
+			return NotYetValid, fmt.Sprintf("the certificate at %s isn't valid before %s%s", address, timestamp(invalid.Cert.NotBefore), by)
 		}
-		return Expired, fmt.Sprintf("the certificate at %s expired on %s%s", address, moment(invalid.Cert.NotAfter), by)
+		return Expired, fmt.Sprintf("the certificate at %s expired on %s%s", address, timestamp(invalid.Cert.NotAfter), by)
 	case errors.As(err, &unknown) && bytes.Equal(leaf.RawIssuer, leaf.RawSubject):
 		return Untrusted, fmt.Sprintf("the certificate at %s is self-signed%s", address, by)
 	case errors.As(err, &unknown):
@@ -43,7 +43,7 @@ func certFailure(err *tls.CertificateVerificationError, name string, address net
 func certNames(cert *x509.Certificate) string {
 	var names []string
 	for _, n := range cert.DNSNames {
-		names = append(names, clean(n, maxShownName))
+		names = append(names, sanitize(n, maxShownName))
 	}
 	for _, ip := range cert.IPAddresses {
 		names = append(names, ip.String())
@@ -57,13 +57,13 @@ func certNames(cert *x509.Certificate) string {
 // issuer names who signed a certificate: the organisation, or else the common name.
 func issuer(cert *x509.Certificate) string {
 	if len(cert.Issuer.Organization) > 0 {
-		if org := clean(cert.Issuer.Organization[0], maxName); org != "" {
+		if org := sanitize(cert.Issuer.Organization[0], maxName); org != "" {
 			return org
 		}
 	}
-	return clean(cert.Issuer.CommonName, maxName)
+	return sanitize(cert.Issuer.CommonName, maxName)
 }
 
-func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 func date(t time.Time) string { return t.UTC().Format(time.DateOnly) }

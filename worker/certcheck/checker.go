@@ -103,9 +103,9 @@ const (
 	HandshakeFailed TLSStatus = "handshake-failed"
 )
 
-// Look is what was seen of one name. Its texts hold no control characters and
+// Probe is what was seen of one name. Its texts hold no control characters and
 // are at most 240 characters long, whatever DNS or a certificate contains.
-type Look struct {
+type Probe struct {
 	Name string
 	DNS  DNSStatus
 	// Addresses are the name's addresses, at most 32, in order; of an Elsewhere
@@ -130,24 +130,24 @@ type Look struct {
 
 // Good reports whether the name works: DNS points here and a browser would
 // accept the certificate.
-func (l Look) Good() bool { return l.DNS == PointsHere && l.TLS == Valid }
+func (l Probe) Good() bool { return l.DNS == PointsHere && l.TLS == Valid }
 
 // Check looks up name (in its ASCII form, without a trailing dot) and, where
 // all its addresses are in expected, does a TLS handshake with them. It never
 // fails: what went wrong is what was seen. It returns within Config.Timeout,
-// and soon after ctx ends; a Look that ctx cut short says nothing about the
+// and soon after ctx ends; a Probe that ctx cut short says nothing about the
 // domain (Unknown, NotChecked), so check ctx.Err() before judging it.
-func (c *Checker) Check(ctx context.Context, name string, expected []netip.Prefix) Look {
+func (c *Checker) Check(ctx context.Context, name string, expected []netip.Prefix) Probe {
 	limited, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 
-	look := Look{Name: name, TLS: NotChecked}
+	look := Probe{Name: name, TLS: NotChecked}
 	c.resolve(limited, &look, expected)
 	if look.DNS == PointsHere {
 		c.handshakes(limited, &look)
 	}
 	if ctx.Err() != nil {
-		return Look{Name: name, DNS: Unknown, DNSDetail: "the check was interrupted", TLS: NotChecked}
+		return Probe{Name: name, DNS: Unknown, DNSDetail: "the check was interrupted", TLS: NotChecked}
 	}
 	return look
 }

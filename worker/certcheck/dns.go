@@ -11,7 +11,7 @@ import (
 )
 
 // resolve fills in the DNS part of the look.
-func (c *Checker) resolve(ctx context.Context, look *Look, expected []netip.Prefix) {
+func (c *Checker) resolve(ctx context.Context, look *Probe, expected []netip.Prefix) {
 	// A hanging name server must leave time for the handshake: where A answers
 	// and AAAA doesn't, we go on with what there is.
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout/2)
@@ -36,7 +36,7 @@ func (c *Checker) resolve(ctx context.Context, look *Look, expected []netip.Pref
 		if err != nil && !isNotFound(err) {
 			look.DNS, look.DNSDetail = Unknown, failureText(err)
 			if !isTimeout(err) {
-				if circle := c.circle(ctx, look.Name); circle != "" {
+				if circle := c.cnameLoop(ctx, look.Name); circle != "" {
 					look.DNS, look.DNSDetail = NoAddress, circle
 				}
 			}
@@ -113,9 +113,9 @@ func failureText(err error) string {
 	case isTimeout(err):
 		return "no answer in time"
 	case errors.As(err, &dnsErr):
-		return clean(dnsErr.Err, maxDetail)
+		return sanitize(dnsErr.Err, maxDetail)
 	}
-	return clean(err.Error(), maxDetail)
+	return sanitize(err.Error(), maxDetail)
 }
 
 func isTimeout(err error) bool {
@@ -129,7 +129,7 @@ func isTimeout(err error) bool {
 // domain without an address record are what customers really have.
 func whyNoAddress(ctx context.Context, r *net.Resolver, absolute string) string {
 	if target, err := r.LookupCNAME(ctx, absolute); err == nil && !strings.EqualFold(target, absolute) {
-		return "is an alias (CNAME) of " + clean(strings.TrimSuffix(target, "."), maxName) + ", which has no A or AAAA record"
+		return "is an alias (CNAME) of " + sanitize(strings.TrimSuffix(target, "."), maxName) + ", which has no A or AAAA record"
 	}
 	if servers, err := r.LookupNS(ctx, absolute); err == nil && len(servers) > 0 {
 		return "exists, but has no A or AAAA record"

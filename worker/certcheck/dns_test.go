@@ -21,7 +21,7 @@ type dnsPart struct {
 	Detail    string
 }
 
-func dnsOf(l Look) dnsPart {
+func dnsOf(l Probe) dnsPart {
 	var addresses []string
 	for _, a := range l.Addresses {
 		addresses = append(addresses, a.String())
@@ -199,7 +199,7 @@ func TestTheTimeoutIsBounded(t *testing.T) {
 
 func TestACancelledCheckReturnsAtOnceAndClaimsNothing(t *testing.T) {
 	t.Parallel()
-	want := Look{DNS: Unknown, DNSDetail: "the check was interrupted", TLS: NotChecked}
+	want := Probe{DNS: Unknown, DNSDetail: "the check was interrupted", TLS: NotChecked}
 
 	run := func(t *testing.T, ctx context.Context, cfg Config, name string) {
 		t.Helper()

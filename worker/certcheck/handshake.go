@@ -33,7 +33,7 @@ func (o outcome) decides() bool { return o.status != Valid && !o.noRoute }
 // resolved are dialled. All that are dialled must be valid, since a visitor may
 // get any of them; the first that fails decides. Of several valid certificates
 // the one that ends first is told.
-func (c *Checker) handshakes(ctx context.Context, look *Look) {
+func (c *Checker) handshakes(ctx context.Context, look *Probe) {
 	result := c.refused(look.Addresses)
 	if result.status == "" {
 		for i, address := range dialled(look.Addresses) {
@@ -46,7 +46,7 @@ func (c *Checker) handshakes(ctx context.Context, look *Look) {
 			}
 		}
 	}
-	look.TLS, look.TLSDetail, look.TLSAddress = result.status, clean(result.detail, maxDetail), result.address
+	look.TLS, look.TLSDetail, look.TLSAddress = result.status, sanitize(result.detail, maxDetail), result.address
 	look.Issuer, look.NotAfter = result.issuer, result.notAfter
 }
 

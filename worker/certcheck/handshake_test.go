@@ -107,7 +107,7 @@ func TestHowTheHandshakeGoes(t *testing.T) {
 				}
 			})
 			here := netip.MustParseAddr("127.0.0.1")
-			want := Look{
+			want := Probe{
 				Name: "example.com", DNS: PointsHere, Addresses: []netip.Addr{here},
 				TLS: tt.wantStatus, TLSDetail: strings.ReplaceAll(tt.wantDetail, "PORT", fmt.Sprint(s.port)),
 				Issuer: tt.wantIssuer, NotAfter: tt.wantEnd, TLSAddress: here,

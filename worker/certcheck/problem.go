@@ -12,14 +12,14 @@ import (
 // problem is why a name isn't good: what, a clause without a full stop, and
 // next, what a person can do about it. The cause is the same for programs.
 type problem struct {
-	what, next string
-	cause      tasks.Cause
+	sentence, remedy string
+	cause            tasks.Cause
 }
 
 // problem finds the most actionable explanation for a name that isn't good.
 func (f Facts) problem(name string) problem {
-	look := f.Looks[name]
-	shown := clean(name, maxName)
+	look := f.Probes[name]
+	shown := sanitize(name, maxName)
 	if slices.Contains(f.OffList, name) {
 		return problem{
 			fmt.Sprintf("%s is not on ServerPilot's list of %s right now; %s", shown, f.app(), f.Repair),
@@ -37,11 +37,11 @@ func (f Facts) problem(name string) problem {
 		if detail == "" {
 			detail = "has no A or AAAA record"
 		}
-		return problem{fmt.Sprintf("%s %s; %s", shown, clean(detail, maxDetail), f.appIsOn()), f.pointHere(shown), tasks.CauseDNSMissing}
+		return problem{fmt.Sprintf("%s %s; %s", shown, sanitize(detail, maxDetail), f.appIsOn()), f.pointHere(shown), tasks.CauseDNSMissing}
 	}
 	why := ""
 	if look.DNSDetail != "" {
-		why = " (" + clean(look.DNSDetail, maxDetail) + ")"
+		why = " (" + sanitize(look.DNSDetail, maxDetail) + ")"
 	}
 	return problem{
 		fmt.Sprintf("the DNS lookup of %s failed%s, which doesn't mean that its records are wrong", shown, why),
@@ -54,7 +54,7 @@ func (f Facts) problem(name string) problem {
 func (f Facts) problems() []tasks.Problem {
 	var all []tasks.Problem
 	for _, name := range f.Names {
-		look, looked := f.Looks[name]
+		look, looked := f.Probes[name]
 		if look.Good() || !looked && !slices.Contains(f.OffList, name) {
 			continue
 		}
@@ -82,7 +82,7 @@ const maxProblemAddresses = 10
 
 // elsewhere says which addresses aren't expected. AAAA records are told apart:
 // they are easily forgotten, and Let's Encrypt prefers them.
-func (f Facts) elsewhere(name string, look Look) string {
+func (f Facts) elsewhere(name string, look Probe) string {
 	var v4, v6 []string
 	for _, a := range look.Addresses {
 		switch {
@@ -164,9 +164,9 @@ func (f Facts) pointHere(name string) string {
 
 // tlsProblem is for a name whose DNS points here. What ServerPilot says about
 // its certificate explains more than the handshake that fails for want of it.
-func (f Facts) tlsProblem(shown, name string, look Look) problem {
+func (f Facts) tlsProblem(shown, name string, look Probe) problem {
 	ssl, app := f.AutoSSL, f.app()
-	detail := clean(look.TLSDetail, maxDetail)
+	detail := sanitize(look.TLSDetail, maxDetail)
 	if detail == "" {
 		detail = "its certificate wasn't checked"
 	}
@@ -194,7 +194,7 @@ func (f Facts) tlsProblem(shown, name string, look Look) problem {
 		what = "ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here"
 		cause = tasks.CauseCertificatePending
 	case ssl.Refused != "":
-		what = "ServerPilot refused to turn AutoSSL on: " + clean(ssl.Refused, maxDetail)
+		what = "ServerPilot refused to turn AutoSSL on: " + sanitize(ssl.Refused, maxDetail)
 	case !covered:
 		what = fmt.Sprintf("the certificate ServerPilot has ready doesn't cover it (it covers %s)", f.covers())
 	case ssl.TurnedOn:
@@ -215,7 +215,7 @@ func (f Facts) app() string {
 	if f.App == "" {
 		return "the app"
 	}
-	return "app " + clean(f.App, maxName)
+	return "app " + sanitize(f.App, maxName)
 }
 
 func (f Facts) covers() string {
@@ -224,7 +224,7 @@ func (f Facts) covers() string {
 	}
 	var names []string
 	for _, n := range f.AutoSSL.Covered {
-		names = append(names, clean(n, maxShownName))
+		names = append(names, sanitize(n, maxShownName))
 	}
 	return list(names, 3, "")
 }

@@ -11,13 +11,13 @@ import (
 
 func TestProblemsAreTheReasonForPrograms(t *testing.T) {
 	t.Parallel()
-	good := Look{DNS: PointsHere, Addresses: addresses("198.51.100.4"), TLS: Valid}
-	refused := Look{DNS: PointsHere, Addresses: addresses("198.51.100.4"), TLS: Unreachable, TLSDetail: "refused"}
-	away := Look{DNS: Elsewhere, Addresses: addresses("203.0.113.9", "198.51.100.4", "2001:db8::1")}
-	none := Look{DNS: NoAddress}
+	good := Probe{DNS: PointsHere, Addresses: addresses("198.51.100.4"), TLS: Valid}
+	refused := Probe{DNS: PointsHere, Addresses: addresses("198.51.100.4"), TLS: Unreachable, TLSDetail: "refused"}
+	away := Probe{DNS: Elsewhere, Addresses: addresses("203.0.113.9", "198.51.100.4", "2001:db8::1")}
+	none := Probe{DNS: NoAddress}
 	const domain, www = "example.com", "www.example.com"
 	here := []string{"198.51.100.4"}
-	many := Look{DNS: Elsewhere}
+	many := Probe{DNS: Elsewhere}
 	for i := range byte(maxProblemAddresses + 5) {
 		many.Addresses = append(many.Addresses, netip.AddrFrom4([4]byte{203, 0, 113, i}))
 	}
@@ -36,14 +36,14 @@ func TestProblemsAreTheReasonForPrograms(t *testing.T) {
 			want: []tasks.Problem{{Name: domain, Cause: tasks.CauseDNSMissing, Expected: []string{"198.51.100.4", "192.0.2.0/24"}}}},
 		"nobody knows where the app is": {facts: facts(none, good), change: func(f *Facts) { f.Expected = nil },
 			want: []tasks.Problem{{Name: domain, Cause: tasks.CauseDNSMissing}}},
-		"the lookup failed": {facts: facts(Look{DNS: Unknown}, good), want: []tasks.Problem{{Name: domain, Cause: tasks.CauseDNSUnknown}}},
+		"the lookup failed": {facts: facts(Probe{DNS: Unknown}, good), want: []tasks.Problem{{Name: domain, Cause: tasks.CauseDNSUnknown}}},
 		"no certificate is ready": {facts: facts(refused, good), change: func(f *Facts) { f.AutoSSL = AutoSSL{Known: true} },
 			want: []tasks.Problem{{Name: domain, Cause: tasks.CauseCertificatePending}}},
 		"AutoSSL was turned on just now": {facts: facts(refused, good), change: func(f *Facts) { f.AutoSSL.TurnedOn = true },
 			want: []tasks.Problem{{Name: domain, Cause: tasks.CauseCertificatePending}}},
 		"the server": {facts: facts(refused, good), want: []tasks.Problem{{Name: domain, Cause: tasks.CauseCertificate}}},
-		"off the list, so not looked at": {facts: facts(Look{}, Look{}),
-			change: func(f *Facts) { f.OffList, f.Looks = []string{domain}, nil },
+		"off the list, so not looked at": {facts: facts(Probe{}, Probe{}),
+			change: func(f *Facts) { f.OffList, f.Probes = []string{domain}, nil },
 			want:   []tasks.Problem{{Name: domain, Cause: tasks.CauseNotListed}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -51,14 +51,14 @@ func TestProblemsAreTheReasonForPrograms(t *testing.T) {
 			if c.change != nil {
 				c.change(&c.facts)
 			}
-			if diff := cmp.Diff(c.want, Judge(c.facts).Problems); diff != "" {
+			if diff := cmp.Diff(c.want, Evaluate(c.facts).Problems); diff != "" {
 				t.Errorf("problems (-want +got):\n%s", diff)
 			}
 		})
 	}
 	t.Run("at most ten addresses", func(t *testing.T) {
 		t.Parallel()
-		if got := Judge(facts(many, good)).Problems; len(got) != 1 || len(got[0].Found) != maxProblemAddresses {
+		if got := Evaluate(facts(many, good)).Problems; len(got) != 1 || len(got[0].Found) != maxProblemAddresses {
 			t.Errorf("got %+v", got)
 		}
 	})

@@ -31,7 +31,7 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
 // check looks at name with a DNS server of the given zone and the roots and port
 // of site (nil where no TLS server matters).
-func check(t *testing.T, zone, name string, s *site, change ...func(*Config)) Look {
+func check(t *testing.T, zone, name string, s *site, change ...func(*Config)) Probe {
 	t.Helper()
 	cfg := s.config(startDNS(t, zone, nil))
 	for _, c := range change {

@@ -29,8 +29,8 @@ type Facts struct {
 	Domain string
 	// Names are the domain itself and its www form where it has one.
 	Names []string
-	// Looks holds a look for each name. A name without one counts as Unknown.
-	Looks   map[string]Look
+	// Probes holds a look for each name. A name without one counts as Unknown.
+	Probes  map[string]Probe
 	AutoSSL AutoSSL
 	// OffList are those of Names that ServerPilot's list lacks, and Repair is a clause
 	// about how they come back. Names that aren't on the list aren't looked at, and if
@@ -40,9 +40,9 @@ type Facts struct {
 	Expected []netip.Prefix
 	// Attempt counts from 1; at Limit it is the last.
 	Attempt, Limit int
-	// PointedHereBefore: an earlier attempt saw DNS pointing here.
-	PointedHereBefore bool
-	App               string
+	// SeenPointing: an earlier attempt saw DNS pointing here.
+	SeenPointing bool
+	App          string
 }
 
 // Verdict is what follows from the facts.
@@ -55,25 +55,25 @@ type Verdict struct {
 	Problems []tasks.Problem
 	// Final: the verification ends here.
 	Final bool
-	// PointedHere: DNS pointed here in this attempt or before.
-	PointedHere bool
+	// SeenPointing: DNS pointed here in this attempt or before.
+	SeenPointing bool
 }
 
-// again is the end of a reason whose verification ended: how to get another one.
+// recheckSentence is the end of a reason whose verification ended: how to get another one.
 // It holds the domain's name, so the command can be pasted.
-func again(domain string) string {
+func recheckSentence(domain string) string {
 	return ", then have it verified again (on its page, or: pilotsync verify " + domain + ")."
 }
 
-// Judge decides a domain's state. Where the domain isn't on the list, that is the cause
+// Evaluate decides a domain's state. Where the domain isn't on the list, that is the cause
 // of whatever doesn't work. The domain itself decides; a www form that
 // fails is only a warning in the reason. The handshake is the truth: a good
 // domain is done whatever AutoSSL says. Attempts go on until the domain is done
 // or the limit is reached. A wildcard isn't for here: nothing can certify it.
-func Judge(f Facts) Verdict {
-	look := f.Looks[f.Domain]
+func Evaluate(f Facts) Verdict {
+	look := f.Probes[f.Domain]
 	here := look.DNS == PointsHere
-	v := Verdict{PointedHere: here || f.PointedHereBefore, Problems: f.problems()}
+	v := Verdict{SeenPointing: here || f.SeenPointing, Problems: f.problems()}
 	if look.Good() {
 		v.State, v.Final = tasks.Done, true
 		v.Reason = reason(validUntil(look)+f.warnings(false), "")
@@ -81,7 +81,7 @@ func Judge(f Facts) Verdict {
 	}
 
 	p := f.problem(f.Domain)
-	what := p.what
+	what := p.sentence
 	if here {
 		// A www form that DNS sends elsewhere can hold up a certificate for both.
 		// While the domain's own DNS is wrong, that is enough to tell.
@@ -89,25 +89,25 @@ func Judge(f Facts) Verdict {
 	}
 	v.Final = f.Attempt >= f.Limit
 	switch {
-	case v.Final && v.PointedHere:
+	case v.Final && v.SeenPointing:
 		v.State = tasks.DoneWithoutSSL
 	case v.Final:
 		v.State = tasks.Failed
-	case here, unanswered(look) && f.PointedHereBefore:
+	case here, noAnswer(look) && f.SeenPointing:
 		v.State = tasks.CheckingSSL
 	default:
 		v.State = tasks.CheckingDNS
 	}
 	next := ""
 	if v.Final {
-		next = ". Next: " + p.next + again(f.Domain)
+		next = ". Next: " + p.remedy + recheckSentence(f.Domain)
 	}
 	v.Reason = reason(what, next)
 	return v
 }
 
-// unanswered reports whether DNS said neither yes nor no.
-func unanswered(l Look) bool {
+// noAnswer reports whether DNS said neither yes nor no.
+func noAnswer(l Probe) bool {
 	return l.DNS != PointsHere && l.DNS != Elsewhere && l.DNS != NoAddress
 }
 
@@ -116,27 +116,27 @@ func unanswered(l Look) bool {
 func (f Facts) warnings(dnsOnly bool) string {
 	var s string
 	for _, name := range f.Names {
-		look := f.Looks[name]
+		look := f.Probes[name]
 		if name == f.Domain || look.Good() || dnsOnly && look.DNS == PointsHere {
 			continue
 		}
-		s += "; warning: " + f.problem(name).what
+		s += "; warning: " + f.problem(name).sentence
 	}
 	return s
 }
 
-func validUntil(l Look) string {
+func validUntil(l Probe) string {
 	s := "certificate valid"
 	if !l.NotAfter.IsZero() {
 		s += " until " + date(l.NotAfter)
 	}
 	if l.Issuer != "" {
-		s += " (" + clean(l.Issuer, maxName) + ")"
+		s += " (" + sanitize(l.Issuer, maxName) + ")"
 	}
 	return s
 }
 
 // reason puts the two parts together; what to do next is never cut off.
 func reason(what, next string) string {
-	return clean(what, maxReason-utf8.RuneCountInString(next)) + next
+	return sanitize(what, maxReason-utf8.RuneCountInString(next)) + next
 }

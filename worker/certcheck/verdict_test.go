@@ -30,10 +30,10 @@ func addresses(s ...string) (as []netip.Addr) {
 
 // facts are those of example.com in its second attempt of five, with a certificate
 // ready and on; domain is what was seen of it, and www of its www form.
-func facts(domain, www Look) Facts {
+func facts(domain, www Probe) Facts {
 	return Facts{
 		Domain: "example.com", Names: []string{"example.com", "www.example.com"},
-		Looks:    map[string]Look{"example.com": domain, "www.example.com": www},
+		Probes:   map[string]Probe{"example.com": domain, "www.example.com": www},
 		AutoSSL:  AutoSSL{Known: true, On: true, Available: true, Covered: []string{"example.com", "WWW.example.com"}},
 		Expected: prefixes("198.51.100.4/32"),
 		Attempt:  2, Limit: 5, App: "wpnetwork1",
@@ -42,13 +42,13 @@ func facts(domain, www Look) Facts {
 
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
-	good := Look{DNS: PointsHere, Addresses: addresses("198.51.100.4"), TLS: Valid, Issuer: "Let's Encrypt",
+	good := Probe{DNS: PointsHere, Addresses: addresses("198.51.100.4"), TLS: Valid, Issuer: "Let's Encrypt",
 		NotAfter: time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC)}
-	away := Look{DNS: Elsewhere, Addresses: addresses("203.0.113.9"), TLS: NotChecked}
-	none := Look{DNS: NoAddress, DNSDetail: "exists, but has no A or AAAA record", TLS: NotChecked}
-	silent := Look{DNS: Unknown, DNSDetail: "no answer in time", TLS: NotChecked}
-	here := func(status TLSStatus, detail string) Look {
-		return Look{DNS: PointsHere, Addresses: addresses("198.51.100.4"), TLS: status, TLSDetail: detail}
+	away := Probe{DNS: Elsewhere, Addresses: addresses("203.0.113.9"), TLS: NotChecked}
+	none := Probe{DNS: NoAddress, DNSDetail: "exists, but has no A or AAAA record", TLS: NotChecked}
+	silent := Probe{DNS: Unknown, DNSDetail: "no answer in time", TLS: NotChecked}
+	here := func(status TLSStatus, detail string) Probe {
+		return Probe{DNS: PointsHere, Addresses: addresses("198.51.100.4"), TLS: status, TLSDetail: detail}
 	}
 	wrongName := here(WrongName, "the certificate at 198.51.100.4 is for a.test, not for example.com")
 	refused := here(Unreachable, "198.51.100.4 refuses connections on port 443")
@@ -65,16 +65,16 @@ func TestVerdicts(t *testing.T) {
 	}{
 		"a good domain is done": {
 			facts: facts(good, good),
-			want:  Verdict{State: tasks.Done, Final: true, PointedHere: true, Reason: "certificate valid until 2027-02-01 (Let's Encrypt)"},
+			want:  Verdict{State: tasks.Done, Final: true, SeenPointing: true, Reason: "certificate valid until 2027-02-01 (Let's Encrypt)"},
 		},
 		"a www form elsewhere is only a warning": {
 			facts: facts(good, away),
-			want: Verdict{State: tasks.Done, Final: true, PointedHere: true,
+			want: Verdict{State: tasks.Done, Final: true, SeenPointing: true,
 				Reason: "certificate valid until 2027-02-01 (Let's Encrypt); warning: www.example.com points to 203.0.113.9; this app is on 198.51.100.4"},
 		},
 		"a www form without certificate is only a warning": {
 			facts: facts(good, refused),
-			want: Verdict{State: tasks.Done, Final: true, PointedHere: true,
+			want: Verdict{State: tasks.Done, Final: true, SeenPointing: true,
 				Reason: "certificate valid until 2027-02-01 (Let's Encrypt); warning: www.example.com points here, but 198.51.100.4 refuses connections on port 443"},
 		},
 		"a good www form doesn't help the domain": {
@@ -83,7 +83,7 @@ func TestVerdicts(t *testing.T) {
 		},
 		"a good domain is done whatever AutoSSL says": {
 			facts: facts(good, good), change: func(f *Facts) { f.AutoSSL = AutoSSL{Known: true} },
-			want: Verdict{State: tasks.Done, Final: true, PointedHere: true, Reason: "certificate valid until 2027-02-01 (Let's Encrypt)"},
+			want: Verdict{State: tasks.Done, Final: true, SeenPointing: true, Reason: "certificate valid until 2027-02-01 (Let's Encrypt)"},
 		},
 		"a long list of addresses is cut": {
 			facts: facts(many, many),
@@ -94,21 +94,21 @@ func TestVerdicts(t *testing.T) {
 			want: Verdict{State: tasks.CheckingDNS, Reason: "example.com points to 203.0.113.9; this app is on 198.51.100.4, 192.0.2.0/24"},
 		},
 		"one wrong address besides the right one": {
-			facts: facts(Look{DNS: Elsewhere, Addresses: addresses("203.0.113.9", "198.51.100.4")}, good),
+			facts: facts(Probe{DNS: Elsewhere, Addresses: addresses("203.0.113.9", "198.51.100.4")}, good),
 			want:  Verdict{State: tasks.CheckingDNS, Reason: "example.com also points to 203.0.113.9; this app is on 198.51.100.4"},
 		},
 		"a wrong AAAA record besides the right address": {
-			facts: facts(Look{DNS: Elsewhere, Addresses: addresses("2001:db8::1", "198.51.100.4")}, good),
+			facts: facts(Probe{DNS: Elsewhere, Addresses: addresses("2001:db8::1", "198.51.100.4")}, good),
 			want: Verdict{State: tasks.CheckingDNS,
 				Reason: "example.com has an AAAA record 2001:db8::1, which isn't this app's server: remove it or add it to PILOTSYNC_EXPECTED_ADDRESSES"},
 		},
 		"a wrong AAAA record alone": {
-			facts: facts(Look{DNS: Elsewhere, Addresses: addresses("2001:db8::1")}, good),
+			facts: facts(Probe{DNS: Elsewhere, Addresses: addresses("2001:db8::1")}, good),
 			want: Verdict{State: tasks.CheckingDNS,
 				Reason: "example.com has an AAAA record 2001:db8::1, which isn't this app's server: remove it or add it to PILOTSYNC_EXPECTED_ADDRESSES; this app is on 198.51.100.4"},
 		},
 		"wrong in both families": {
-			facts: facts(Look{DNS: Elsewhere, Addresses: addresses("203.0.113.9", "2001:db8::1", "2001:db8::2")}, good),
+			facts: facts(Probe{DNS: Elsewhere, Addresses: addresses("203.0.113.9", "2001:db8::1", "2001:db8::2")}, good),
 			want: Verdict{State: tasks.CheckingDNS,
 				Reason: "example.com points to 203.0.113.9; this app is on 198.51.100.4; it also has AAAA records 2001:db8::1, 2001:db8::2, which aren't this app's server: remove them or add them to PILOTSYNC_EXPECTED_ADDRESSES"},
 		},
@@ -121,16 +121,16 @@ func TestVerdicts(t *testing.T) {
 			want:  Verdict{State: tasks.CheckingDNS, Reason: "example.com exists, but has no A or AAAA record; this app is on 198.51.100.4"},
 		},
 		"DNS that pointed here and no longer does": {
-			facts: facts(away, away), change: func(f *Facts) { f.PointedHereBefore = true },
-			want: Verdict{State: tasks.CheckingDNS, PointedHere: true, Reason: "example.com points to 203.0.113.9; this app is on 198.51.100.4"},
+			facts: facts(away, away), change: func(f *Facts) { f.SeenPointing = true },
+			want: Verdict{State: tasks.CheckingDNS, SeenPointing: true, Reason: "example.com points to 203.0.113.9; this app is on 198.51.100.4"},
 		},
 		"a resolver failure isn't the customer's mistake": {
 			facts: facts(silent, silent),
 			want:  Verdict{State: tasks.CheckingDNS, Reason: "the DNS lookup of example.com failed (no answer in time), which doesn't mean that its records are wrong"},
 		},
 		"a resolver failure after DNS pointed here keeps the state": {
-			facts: facts(silent, silent), change: func(f *Facts) { f.PointedHereBefore = true },
-			want: Verdict{State: tasks.CheckingSSL, PointedHere: true,
+			facts: facts(silent, silent), change: func(f *Facts) { f.SeenPointing = true },
+			want: Verdict{State: tasks.CheckingSSL, SeenPointing: true,
 				Reason: "the DNS lookup of example.com failed (no answer in time), which doesn't mean that its records are wrong"},
 		},
 		"a name that wasn't looked at counts as a failed lookup": {
@@ -139,57 +139,57 @@ func TestVerdicts(t *testing.T) {
 		},
 		"no certificate is ready": {
 			facts: facts(refused, refused), change: func(f *Facts) { f.AutoSSL = AutoSSL{Known: true} },
-			want: Verdict{State: tasks.CheckingSSL, PointedHere: true,
+			want: Verdict{State: tasks.CheckingSSL, SeenPointing: true,
 				Reason: "example.com points here, but ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here"},
 		},
 		"a www form elsewhere is told while the certificate is awaited": {
 			facts: facts(refused, away), change: func(f *Facts) { f.AutoSSL = AutoSSL{Known: true} },
-			want: Verdict{State: tasks.CheckingSSL, PointedHere: true,
+			want: Verdict{State: tasks.CheckingSSL, SeenPointing: true,
 				Reason: "example.com points here, but ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here" +
 					"; warning: www.example.com points to 203.0.113.9; this app is on 198.51.100.4"},
 		},
 		"the certificate doesn't cover the name": {
 			facts: facts(wrongName, good), change: func(f *Facts) { f.AutoSSL.Covered = []string{"a.test", "b.test"} },
-			want: Verdict{State: tasks.CheckingSSL, PointedHere: true,
+			want: Verdict{State: tasks.CheckingSSL, SeenPointing: true,
 				Reason: "example.com points here, but the certificate ServerPilot has ready doesn't cover it (it covers a.test, b.test)"},
 		},
 		"a custom certificate doesn't cover the name": {
 			facts: facts(wrongName, good), change: func(f *Facts) { f.AutoSSL = AutoSSL{Known: true, Custom: true} },
-			want: Verdict{State: tasks.CheckingSSL, PointedHere: true,
+			want: Verdict{State: tasks.CheckingSSL, SeenPointing: true,
 				Reason: "example.com points here, but the app's custom certificate doesn't cover it: the certificate at 198.51.100.4 is for a.test, not for example.com"},
 		},
 		"a custom certificate has expired": {
 			facts:  facts(here(Expired, "the certificate at 198.51.100.4 expired on 2026-01-02 10:00 UTC"), good),
 			change: func(f *Facts) { f.AutoSSL = AutoSSL{Known: true, Custom: true} },
-			want: Verdict{State: tasks.CheckingSSL, PointedHere: true,
+			want: Verdict{State: tasks.CheckingSSL, SeenPointing: true,
 				Reason: "example.com points here, but browsers refuse the app's custom certificate: the certificate at 198.51.100.4 expired on 2026-01-02 10:00 UTC"},
 		},
 		"ServerPilot refused to turn AutoSSL on": {
 			facts: facts(refused, refused), change: func(f *Facts) { f.AutoSSL.On, f.AutoSSL.Refused = false, "no\x1b[31m way\n" },
-			want: Verdict{State: tasks.CheckingSSL, PointedHere: true,
+			want: Verdict{State: tasks.CheckingSSL, SeenPointing: true,
 				Reason: "example.com points here, but ServerPilot refused to turn AutoSSL on: no [31m way"},
 		},
 		"AutoSSL was turned on just now": {
 			facts: facts(refused, refused), change: func(f *Facts) { f.AutoSSL.TurnedOn = true },
-			want: Verdict{State: tasks.CheckingSSL, PointedHere: true,
+			want: Verdict{State: tasks.CheckingSSL, SeenPointing: true,
 				Reason: "example.com points here, but AutoSSL was turned on only just now; 198.51.100.4 refuses connections on port 443"},
 		},
 		"AutoSSL is off and stayed off": {
 			facts: facts(refused, refused), change: func(f *Facts) { f.AutoSSL.On = false },
-			want: Verdict{State: tasks.CheckingSSL, PointedHere: true,
+			want: Verdict{State: tasks.CheckingSSL, SeenPointing: true,
 				Reason: "example.com points here, but AutoSSL is off, though a certificate is ready; 198.51.100.4 refuses connections on port 443"},
 		},
 		"only the handshake fails": {
 			facts: facts(refused, refused),
-			want:  Verdict{State: tasks.CheckingSSL, PointedHere: true, Reason: "example.com points here, but 198.51.100.4 refuses connections on port 443"},
+			want:  Verdict{State: tasks.CheckingSSL, SeenPointing: true, Reason: "example.com points here, but 198.51.100.4 refuses connections on port 443"},
 		},
 		"the API couldn't be asked": {
 			facts: facts(refused, refused), change: func(f *Facts) { f.AutoSSL = AutoSSL{} },
-			want: Verdict{State: tasks.CheckingSSL, PointedHere: true, Reason: "example.com points here, but 198.51.100.4 refuses connections on port 443"},
+			want: Verdict{State: tasks.CheckingSSL, SeenPointing: true, Reason: "example.com points here, but 198.51.100.4 refuses connections on port 443"},
 		},
 		"an address that isn't public": {
 			facts: facts(here(Refused, "10.0.0.1 isn't a public address (private network)"), good), change: func(f *Facts) { f.AutoSSL = AutoSSL{Known: true} },
-			want: Verdict{State: tasks.CheckingSSL, PointedHere: true,
+			want: Verdict{State: tasks.CheckingSSL, SeenPointing: true,
 				Reason: "example.com points here, but 10.0.0.1 isn't a public address (private network), so it wasn't connected to"},
 		},
 		"the last attempt, DNS never here": {
@@ -198,23 +198,23 @@ func TestVerdicts(t *testing.T) {
 				Reason: "example.com points to 203.0.113.9; this app is on 198.51.100.4. Next: make example.com point to 198.51.100.4 and nowhere else, then have it verified again (on its page, or: pilotsync verify example.com)."},
 		},
 		"the last attempt, DNS here before": {
-			facts: facts(away, away), change: func(f *Facts) { f.Attempt, f.PointedHereBefore = 5, true },
-			want: Verdict{State: tasks.DoneWithoutSSL, Final: true, PointedHere: true,
+			facts: facts(away, away), change: func(f *Facts) { f.Attempt, f.SeenPointing = 5, true },
+			want: Verdict{State: tasks.DoneWithoutSSL, Final: true, SeenPointing: true,
 				Reason: "example.com points to 203.0.113.9; this app is on 198.51.100.4. Next: make example.com point to 198.51.100.4 and nowhere else, then have it verified again (on its page, or: pilotsync verify example.com)."},
 		},
 		"the last attempt, no certificate": {
 			facts: facts(wrongName, good), change: func(f *Facts) { f.Attempt, f.AutoSSL = 5, AutoSSL{Known: true} },
-			want: Verdict{State: tasks.DoneWithoutSSL, Final: true, PointedHere: true,
+			want: Verdict{State: tasks.DoneWithoutSSL, Final: true, SeenPointing: true,
 				Reason: "example.com points here, but ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here. Next: look at the SSL settings of app wpnetwork1 in ServerPilot, then have it verified again (on its page, or: pilotsync verify example.com)."},
 		},
 		"the last attempt, server down": {
 			facts: facts(refused, good), change: func(f *Facts) { f.Attempt = 5 },
-			want: Verdict{State: tasks.DoneWithoutSSL, Final: true, PointedHere: true,
+			want: Verdict{State: tasks.DoneWithoutSSL, Final: true, SeenPointing: true,
 				Reason: "example.com points here, but 198.51.100.4 refuses connections on port 443. Next: check that the server runs and that its firewall lets HTTPS through, then have it verified again (on its page, or: pilotsync verify example.com)."},
 		},
 		"the last attempt, good": {
 			facts: facts(good, good), change: func(f *Facts) { f.Attempt = 5 },
-			want: Verdict{State: tasks.Done, Final: true, PointedHere: true, Reason: "certificate valid until 2027-02-01 (Let's Encrypt)"},
+			want: Verdict{State: tasks.Done, Final: true, SeenPointing: true, Reason: "certificate valid until 2027-02-01 (Let's Encrypt)"},
 		},
 	}
 	for name, tt := range tests {
@@ -223,7 +223,7 @@ func TestVerdicts(t *testing.T) {
 			if tt.change != nil {
 				tt.change(&tt.facts)
 			}
-			got := Judge(tt.facts)
+			got := Evaluate(tt.facts)
 			got.Problems = nil // see TestProblemsAreTheReasonForPrograms
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("verdict (-want +got):\n%s", diff)
@@ -234,11 +234,11 @@ func TestVerdicts(t *testing.T) {
 
 func TestAListCutShortSaysAtLeast(t *testing.T) {
 	t.Parallel()
-	l := Look{DNS: Elsewhere}
+	l := Probe{DNS: Elsewhere}
 	for i := range byte(maxAddresses) {
 		l.Addresses = append(l.Addresses, netip.AddrFrom4([4]byte{203, 0, 113, i}))
 	}
-	if got := Judge(facts(l, l)).Reason; !strings.Contains(got, "and at least 29 more") {
+	if got := Evaluate(facts(l, l)).Reason; !strings.Contains(got, "and at least 29 more") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -248,8 +248,8 @@ func drawFacts(t *rapid.T) Facts {
 	text := rapid.OneOf(rapid.Just(""), rapid.String(), rapid.StringN(200, 600, -1), rapid.SampledFrom([]string{"\x00\x1b[2J\r\n", "a\u202eb", "\xff\xfe"}))
 	name := rapid.SampledFrom([]string{"example.com", "*.example.com", strings.Repeat(strings.Repeat("x", 62)+".", 4) + "com"})
 	address := rapid.Map(rapid.SampledFrom([]string{"198.51.100.4", "203.0.113.9", "2001:db8::1", "2001:db8:1111:2222:3333:4444:5555:6666", "10.0.0.1"}), netip.MustParseAddr)
-	look := rapid.Custom(func(t *rapid.T) Look {
-		return Look{
+	look := rapid.Custom(func(t *rapid.T) Probe {
+		return Probe{
 			DNS:       rapid.SampledFrom([]DNSStatus{"", PointsHere, Elsewhere, NoAddress, Unknown}).Draw(t, "dns"),
 			Addresses: rapid.SliceOfN(address, 0, 40).Draw(t, "addresses"),
 			DNSDetail: text.Draw(t, "dns detail"),
@@ -266,17 +266,17 @@ func drawFacts(t *rapid.T) Facts {
 			Custom: rapid.Bool().Draw(t, "custom"), Covered: rapid.SliceOfN(text, 0, 5).Draw(t, "covered"),
 			TurnedOn: rapid.Bool().Draw(t, "turned on"), Refused: text.Draw(t, "refused"),
 		},
-		Expected:          rapid.SliceOfN(rapid.SampledFrom(prefixes("198.51.100.4/32", "203.0.113.0/24", "2001:db8::/32")), 0, 5).Draw(t, "expected"),
-		Limit:             rapid.IntRange(1, 6).Draw(t, "limit"),
-		PointedHereBefore: rapid.Bool().Draw(t, "before"),
-		App:               text.Draw(t, "app"),
-		Looks:             map[string]Look{},
+		Expected:     rapid.SliceOfN(rapid.SampledFrom(prefixes("198.51.100.4/32", "203.0.113.0/24", "2001:db8::/32")), 0, 5).Draw(t, "expected"),
+		Limit:        rapid.IntRange(1, 6).Draw(t, "limit"),
+		SeenPointing: rapid.Bool().Draw(t, "before"),
+		App:          text.Draw(t, "app"),
+		Probes:       map[string]Probe{},
 	}
 	f.Attempt = rapid.IntRange(1, f.Limit).Draw(t, "attempt")
 	f.Names = []string{f.Domain, "www." + f.Domain}[:rapid.IntRange(1, 2).Draw(t, "names")]
 	for _, n := range f.Names {
 		if rapid.IntRange(0, 9).Draw(t, "looked") > 0 {
-			f.Looks[n] = look.Draw(t, "look")
+			f.Probes[n] = look.Draw(t, "look")
 		}
 	}
 	return f
@@ -286,9 +286,9 @@ func TestWhatHoldsOfEveryVerdict(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		f := drawFacts(t)
-		v := Judge(f)
-		look, last := f.Looks[f.Domain], f.Attempt == f.Limit
-		pointed := f.PointedHereBefore || look.DNS == PointsHere
+		v := Evaluate(f)
+		look, last := f.Probes[f.Domain], f.Attempt == f.Limit
+		pointed := f.SeenPointing || look.DNS == PointsHere
 
 		checkText(t, v.Reason, maxReason)
 		if v.Final != v.State.Final() || v.Final == v.State.Checking() {
@@ -309,10 +309,10 @@ func TestWhatHoldsOfEveryVerdict(t *testing.T) {
 		if v.State == tasks.CheckingSSL && !pointed {
 			t.Fatal("checks the certificate of a domain that never pointed here")
 		}
-		if v.PointedHere != pointed {
-			t.Fatalf("PointedHere is %v", v.PointedHere)
+		if v.SeenPointing != pointed {
+			t.Fatalf("PointedHere is %v", v.SeenPointing)
 		}
-		if v.Final && v.State != tasks.Done && !strings.HasSuffix(v.Reason, again(f.Domain)) {
+		if v.Final && v.State != tasks.Done && !strings.HasSuffix(v.Reason, recheckSentence(f.Domain)) {
 			t.Fatalf("doesn't end with what to do next: %q", v.Reason)
 		}
 	})

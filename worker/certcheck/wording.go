@@ -16,9 +16,9 @@ const (
 	maxShownName = 40
 )
 
-// clean makes text from outside fit to show: no control or other invisible
+// sanitize makes text from outside fit to show: no control or other invisible
 // characters, no runs of spaces, at most limit characters.
-func clean(s string, limit int) string {
+func sanitize(s string, limit int) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r

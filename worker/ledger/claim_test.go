@@ -11,7 +11,7 @@ func TestWhatAWriteClaimedStaysClaimedUntilACommit(t *testing.T) {
 	t.Parallel()
 	begin := func(claim ...string) func(context.Context, *Ledger) string {
 		return func(ctx context.Context, l *Ledger) string {
-			return outcome("begun", l.BeginWrite(ctx, mine, listsync.Writing{Claim: claim}))
+			return outcome("begun", l.BeginWrite(ctx, mine, listsync.WriteIntent{Claim: claim}))
 		}
 	}
 	after := func(claim string) state {

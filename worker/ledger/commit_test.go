@@ -12,7 +12,7 @@ import (
 func committing(c listsync.Commit) func(context.Context, *Ledger) string {
 	return func(ctx context.Context, l *Ledger) string {
 		c := c // two backends run a case at once
-		c.Who = "worker"
+		c.WorkerID = "worker"
 		stale, err := l.Commit(ctx, mine, c)
 		return outcome(fmt.Sprint("stale ", stale), err)
 	}
@@ -20,7 +20,7 @@ func committing(c listsync.Commit) func(context.Context, *Ledger) string {
 
 // line is what a commit puts into the history.
 func line(r listsync.Record, text string) string {
-	return encode(listsync.Event{At: r.UpdatedAt, State: r.State, Reason: text, Who: "worker"})
+	return encode(listsync.HistoryEntry{At: r.UpdatedAt, State: r.State, Reason: text, Actor: "worker"})
 }
 
 func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
@@ -29,13 +29,13 @@ func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
 	listed, gone := record(a, first), ended(a, first+1)
 	planned := func(r listsync.Record, version string) listsync.Outcome {
 		r.Version = version
-		return listsync.Outcome{Record: r, Event: "done"}
+		return listsync.Outcome{Record: r, Entry: "done"}
 	}
 	again := listed
 	again.Seq, again.Reason = first+1, "asked again"
 	// What a verification made of it after the plan was made.
 	verified := listed
-	verified.State, verified.Attempt, verified.NextAt = tasks.Done, 1, nil
+	verified.State, verified.Attempt, verified.NextAttemptAt = tasks.Done, 1, nil
 
 	fresh := state{"sync": leased(nil), "seqs": hash{a: number(first)}, "pending": hash{a: encode(change(a, first))}, "since": hash{a: number(first)}}
 	known := func(pending listsync.Pending, holds listsync.Record) state {
@@ -137,7 +137,7 @@ func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
 			before: state{"sync": leased(nil), "seqs": hash{a: number(first), b: number(first), c: number(first + 1)},
 				"told": str("+60s"), "outbox": lines{"+60s {}"}},
 			do: committing(listsync.Commit{Outcomes: []listsync.Outcome{
-				{Record: ended(a, first), Told: true}, {Record: ended(b, first)}, {Record: ended(c, first), Told: true}}}),
+				{Record: ended(a, first), Notify: true}, {Record: ended(b, first)}, {Record: ended(c, first), Notify: true}}}),
 			want: "stale [c.example.com]",
 			after: state{"sync": leased(nil), "seqs": hash{a: number(first), b: number(first), c: number(first + 1)},
 				"domains":  hash{a: encode(ended(a, first)), b: encode(ended(b, first))},
@@ -149,18 +149,18 @@ func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
 			before: state{"sync": leased(hash{"token": "theirs", "landing": "+20s", "claim": `["x"]`, "fails": "3"}), "ours": set{a},
 				"seqs": hash{a: number(first)}, "pending": hash{a: encode(change(a, first))}},
 			do:   committing(listsync.Commit{Own: []string{b}, Disown: []string{a}, Outcomes: []listsync.Outcome{planned(listed, "")}}),
-			want: listsync.ErrLost.Error(),
+			want: listsync.ErrLeaseLost.Error(),
 		},
 		{
 			name:   "a holder that gave its lease back commits nothing at all",
 			before: state{"sync": hash{"awake": "1", "wake": "1"}, "seqs": hash{a: number(first)}, "pending": hash{a: encode(change(a, first))}},
 			do:     committing(listsync.Commit{Own: []string{b}, Outcomes: []listsync.Outcome{planned(listed, "")}}),
-			want:   listsync.ErrLost.Error(),
+			want:   listsync.ErrLeaseLost.Error(),
 		},
 		{
 			name: "in an emptied Redis nothing is committed", before: state{},
 			do:   committing(listsync.Commit{Own: []string{b}, Outcomes: []listsync.Outcome{planned(listed, "")}}),
-			want: listsync.ErrLost.Error(),
+			want: listsync.ErrLeaseLost.Error(),
 		},
 	})
 }
@@ -171,11 +171,11 @@ func TestAVerificationReplacesOnlyTheRecordItChecked(t *testing.T) {
 	was := record(a, first)
 	was.Version = encode(was)
 	done, next := was, was
-	done.State, done.Attempt, done.NextAt = tasks.Done, 1, nil
+	done.State, done.Attempt, done.NextAttemptAt = tasks.Done, 1, nil
 	later := start.Add(2 * 60e9)
-	next.Attempt, next.NextAt = 1, &later
-	fact := listsync.Event{At: start, State: tasks.Done, Reason: "works", Attempt: 1, Who: "worker"}
-	verify := func(is listsync.Record, e listsync.Event) func(context.Context, *Ledger) string {
+	next.Attempt, next.NextAttemptAt = 1, &later
+	fact := listsync.HistoryEntry{At: start, State: tasks.Done, Reason: "works", Attempt: 1, Actor: "worker"}
+	verify := func(is listsync.Record, e listsync.HistoryEntry) func(context.Context, *Ledger) string {
 		return func(ctx context.Context, l *Ledger) string {
 			ok, err := l.Verified(ctx, testApp, was, is, e)
 			return outcome(fmt.Sprint(ok), err)
@@ -188,7 +188,7 @@ func TestAVerificationReplacesOnlyTheRecordItChecked(t *testing.T) {
 				"told": str("+0s"), "outbox": lines{"+0s " + stateEvent(testApp, done)}}},
 		{name: "another attempt is due later", before: before, do: verify(next, fact), want: "true",
 			after: state{"domains": hash{a: encode(next)}, "due": zset{a: float64(later.UnixMilli())}, "log:" + a: lines{encode(fact), "older"}}},
-		{name: "without an event the history stays", before: before, do: verify(next, listsync.Event{}), want: "true",
+		{name: "without an event the history stays", before: before, do: verify(next, listsync.HistoryEntry{}), want: "true",
 			after: state{"domains": hash{a: encode(next)}, "due": zset{a: float64(later.UnixMilli())}, "log:" + a: lines{"older"}}},
 		{name: "a record that is another by now stays", before: state{"domains": hash{a: encode(ended(a, first+1))}}, do: verify(done, fact), want: "false"},
 		{name: "in an emptied Redis no record comes back", before: state{}, do: verify(done, fact), want: "false"},

@@ -34,7 +34,7 @@ func (l *Ledger) Preview(ctx context.Context, lease listsync.Lease, p listsync.P
 	case err != nil:
 		return false, err
 	case reply == "lost":
-		return false, listsync.ErrLost
+		return false, listsync.ErrLeaseLost
 	default:
 		return reply == "released", nil
 	}

@@ -64,7 +64,7 @@ func TestADryRunNotesWhatItFoundAndGivesTheLeaseBack(t *testing.T) {
 			before: state{"sync": leased(hash{"fails": "2", "trouble": "no card", "blocked": "1", "trouble_since": "1", "alarm": "1"})}, do: previewed(), want: "released true" + done,
 			after: state{"sync": hash{"wake": "1"}, "told": str("+0s"), "outbox": lines{"+0s " + readableEvent(testApp)}}},
 		{name: "a stale holder notes nothing", before: state{"sync": leased(hash{"token": "theirs"}), "pending": hash{a.Domain: encode(a)}},
-			do: previewed(a), want: listsync.ErrLost.Error()},
+			do: previewed(a), want: listsync.ErrLeaseLost.Error()},
 		{name: "fields that a later program put there stay", before: state{"sync": leased(nil), "pending": hash{a.Domain: later}},
 			do: func(ctx context.Context, l *Ledger) string {
 				s, err := l.Snapshot(ctx, testApp)
@@ -127,7 +127,7 @@ func TestAPreviewIsTheReasonOfWhatWaitsUntilTheNextCommit(t *testing.T) {
 	if _, _, err := l.Resume(ctx, testApp); err != nil {
 		t.Fatal(err)
 	}
-	lease, err := l.Take(ctx, testApp)
+	lease, err := l.Acquire(ctx, testApp)
 	if err != nil {
 		t.Fatal(err)
 	}

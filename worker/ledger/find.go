@@ -174,7 +174,7 @@ func (l *Ledger) views(ctx context.Context, positions []Position) ([]View, error
 	}
 	at := map[Position]View{}
 	for app, a := range answers {
-		views, err := decodeViews(app, found(names[app], a.domains.Val()), found(names[app], a.pending.Val()), a.sync.Val())
+		views, err := decodeViews(app, foundFields(names[app], a.domains.Val()), foundFields(names[app], a.pending.Val()), a.sync.Val())
 		if err != nil {
 			return nil, err
 		}
@@ -236,7 +236,7 @@ func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
 		app.Counts = map[tasks.State]int{}
 		app.Expiring = int(a.expiring.Val())
 		app.Listed, _ = strconv.Atoi(a.shown.Val()["listed"])
-		app.ListedAt = millis(a.shown.Val()["listed_at"])
+		app.ListedAt = parseTime(a.shown.Val()["listed_at"])
 		for j, state := range tasks.States() {
 			if n := a.counts[j].Val(); n > 0 {
 				app.Counts[state] = int(n)
@@ -277,8 +277,8 @@ func (l *Ledger) Revisions(ctx context.Context) (map[string]string, error) {
 	return revisions, nil
 }
 
-// Ours returns the names on an app's list that we put there, sorted.
-func (l *Ledger) Ours(ctx context.Context, app string) ([]string, error) {
+// Owned returns the names on an app's list that we put there, sorted.
+func (l *Ledger) Owned(ctx context.Context, app string) ([]string, error) {
 	names, err := l.rdb.SMembers(ctx, key(app, "ours")).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read our names of app %s: %w", app, err)
@@ -289,17 +289,17 @@ func (l *Ledger) Ours(ctx context.Context, app string) ([]string, error) {
 
 // decodeApp makes an App of its sync hash.
 func decodeApp(id string, f map[string]string, pending int, now time.Time) App {
-	app := App{ID: id, Awake: f["awake"] == "1", Pending: pending, Trouble: trouble(f), Paused: f["paused"]}
+	app := App{ID: id, Awake: f["awake"] == "1", Pending: pending, Failure: failureOf(f), Paused: f["paused"]}
 	app.Wake, _ = strconv.ParseInt(f["wake"], 10, 64)
 	app.Fails, _ = strconv.Atoi(f["fails"])
-	app.LookAt = millis(f["look_at"])
+	app.WakeAt = parseTime(f["look_at"])
 	app.DryRun = decodeDryRun(f["dry_run"])
-	app.Leased = f["token"] != "" && millis(f["until"]).After(now)
+	app.Leased = f["token"] != "" && parseTime(f["until"]).After(now)
 	return app
 }
 
-// millis decodes a time in ms; the zero time where there is none.
-func millis(s string) time.Time {
+// parseTime decodes a time in ms; the zero time where there is none.
+func parseTime(s string) time.Time {
 	ms, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
 		return time.Time{}
@@ -317,5 +317,5 @@ func decodeViews(app string, domains, pending, sync map[string]string) ([]View, 
 	if err != nil {
 		return nil, err
 	}
-	return merge(app, records, changes, trouble(sync), sync["paused"]), nil
+	return merge(app, records, changes, failureOf(sync), sync["paused"]), nil
 }

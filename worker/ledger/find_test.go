@@ -65,17 +65,17 @@ func (s step) take(r *rapid.T, l *Ledger, seq int64) {
 		if _, err := l.Wake(ctx, s.app); err != nil {
 			r.Fatal(err)
 		}
-		lease, err := l.Take(ctx, s.app)
+		lease, err := l.Acquire(ctx, s.app)
 		fail(err)
 		snapshot, err := l.Snapshot(ctx, s.app)
 		fail(err)
-		c := listsync.Commit{Listed: len(snapshot.Records), Who: "w1"}
+		c := listsync.Commit{Listed: len(snapshot.Records), WorkerID: "w1"}
 		for domain, change := range snapshot.Pending {
 			record := snapshot.Records[domain]
 			record.Domain, record.Seq, record.State, record.Certificate = domain, change.Seq, s.state, nil
-			c.Outcomes = append(c.Outcomes, listsync.Outcome{Record: record, Event: "settled"})
+			c.Outcomes = append(c.Outcomes, listsync.Outcome{Record: record, Entry: "settled"})
 		}
-		fail(l.BeginWrite(ctx, lease, listsync.Writing{Added: []string{s.domain}, Size: 7, Who: "w1"}))
+		fail(l.BeginWrite(ctx, lease, listsync.WriteIntent{Added: []string{s.domain}, Size: 7, WorkerID: "w1"}))
 		_, err = l.Commit(ctx, lease, c)
 		fail(err)
 		_, err = l.Release(ctx, lease)
@@ -88,7 +88,7 @@ func (s step) take(r *rapid.T, l *Ledger, seq int64) {
 		}
 		is := v.Record
 		is.State, is.Certificate = s.state, &listsync.Cert{Issuer: "CA", NotAfter: start.Add(time.Duration(seq-first) * time.Hour)}
-		_, err = l.Verified(ctx, s.app, v.Record, is, listsync.Event{At: start, State: is.State})
+		_, err = l.Verified(ctx, s.app, v.Record, is, listsync.HistoryEntry{At: start, State: is.State})
 		fail(err)
 	}
 }
@@ -187,7 +187,7 @@ func TestWritesTellWhatEachChangedAndHowItEnded(t *testing.T) {
 			}
 			write := func(lease listsync.Lease, added string) {
 				t.Helper()
-				w := listsync.Writing{Added: []string{added}, Removed: []string{"gone.example.com"}, Size: 3, Who: "w1"}
+				w := listsync.WriteIntent{Added: []string{added}, Removed: []string{"gone.example.com"}, Size: 3, WorkerID: "w1"}
 				if err := l.BeginWrite(ctx, lease, w); err != nil {
 					t.Fatal(err)
 				}
@@ -200,13 +200,13 @@ func TestWritesTellWhatEachChangedAndHowItEnded(t *testing.T) {
 				}
 				var got []string
 				for _, w := range writes {
-					got = append(got, fmt.Sprintf("%d %s +%s -%s %d %s", w.N, w.Outcome, w.Added[0], w.Removed[0], w.Size, w.Who))
+					got = append(got, fmt.Sprintf("%d %s +%s -%s %d %s", w.N, w.Outcome, w.Added[0], w.Removed[0], w.Size, w.WorkerID))
 				}
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", when, diff)
 				}
 			}
-			lease, err := l.Take(ctx, testApp)
+			lease, err := l.Acquire(ctx, testApp)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -222,7 +222,7 @@ func TestWritesTellWhatEachChangedAndHowItEnded(t *testing.T) {
 				t.Fatal(err)
 			}
 			check("refused", "2 failed +b -gone.example.com 3 w1", "1 written +a -gone.example.com 3 w1")
-			if err := l.BeginWrite(ctx, lease, listsync.Writing{}); err != nil { // one that changes nothing
+			if err := l.BeginWrite(ctx, lease, listsync.WriteIntent{}); err != nil { // one that changes nothing
 				t.Fatal(err)
 			}
 			check("without a change", "2 failed +b -gone.example.com 3 w1", "1 written +a -gone.example.com 3 w1")
@@ -231,7 +231,7 @@ func TestWritesTellWhatEachChangedAndHowItEnded(t *testing.T) {
 			if err := l.rdb.HDel(ctx, key(testApp, "sync"), "until", "token", "landing").Err(); err != nil {
 				t.Fatal(err)
 			}
-			next, err := l.Take(ctx, testApp)
+			next, err := l.Acquire(ctx, testApp)
 			if err != nil {
 				t.Fatal(err)
 			}

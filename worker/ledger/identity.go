@@ -86,9 +86,9 @@ func parseMillis(text string) (time.Time, error) {
 	return time.UnixMilli(ms).UTC(), err
 }
 
-// TellLoss puts the event ledger.lost into the outbox of an app, unless that was done
+// NotifyLoss puts the event ledger.lost into the outbox of an app, unless that was done
 // before for this identity.
-func (l *Ledger) TellLoss(ctx context.Context, app string, is Identity) error {
+func (l *Ledger) NotifyLoss(ctx context.Context, app string, is Identity) error {
 	event := encode(tasks.Event{Type: tasks.LedgerLost, AppID: app, Ledger: is.ID,
 		Reason: "Redis lost the ledger, has an older copy of it, or another Redis took its place; all domains have to be handed over again"})
 	if err := l.lost.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "told"), key(app, "outbox")}, is.ID, event).Err(); err != nil {

@@ -102,7 +102,7 @@ func TestALossIsToldToEachAppOnceAndWaitsForItsHandover(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := l.TellLoss(ctx, "app1", is); err != nil {
+		if err := l.NotifyLoss(ctx, "app1", is); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -12,10 +12,10 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// Take implements [listsync.Ledger].
-func (l *Ledger) Take(ctx context.Context, app string) (listsync.Lease, error) {
+// Acquire implements [listsync.Ledger].
+func (l *Ledger) Acquire(ctx context.Context, app string) (listsync.Lease, error) {
 	lease := listsync.Lease{App: app, Token: rand.Text()}
-	reply, err := l.take.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "shown")}, lease.Token, listsync.LeaseTTL.Milliseconds()).StringSlice()
+	reply, err := l.acquire.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "shown")}, lease.Token, listsync.LeaseTTL.Milliseconds()).StringSlice()
 	if err != nil {
 		return listsync.Lease{}, fmt.Errorf("take the lease of app %s: %w", app, err)
 	}
@@ -26,41 +26,41 @@ func (l *Ledger) Take(ctx context.Context, app string) (listsync.Lease, error) {
 	span := time.Duration(ms) * time.Millisecond
 	switch reply[0] {
 	case "taken":
-		lease.Rested = span
+		lease.SinceLastCommit = span
 		return lease, nil
 	case "idle":
-		return listsync.Lease{}, &listsync.NotTaken{Idle: true}
+		return listsync.Lease{}, &listsync.NotAcquired{Idle: true}
 	case "busy":
-		return listsync.Lease{}, &listsync.NotTaken{Busy: true}
+		return listsync.Lease{}, &listsync.NotAcquired{Busy: true}
 	case "paused":
-		return listsync.Lease{}, &listsync.NotTaken{Paused: true}
+		return listsync.Lease{}, &listsync.NotAcquired{Paused: true}
 	}
-	return listsync.Lease{}, &listsync.NotTaken{Wait: span}
+	return listsync.Lease{}, &listsync.NotAcquired{Wait: span}
 }
 
 // Renew implements [listsync.Ledger].
 func (l *Ledger) Renew(ctx context.Context, lease listsync.Lease) error {
 	n, err := l.renew.Run(ctx, l.rdb, []string{key(lease.App, "sync")}, lease.Token, listsync.LeaseTTL.Milliseconds()).Int()
 	if n == 2 {
-		return &listsync.NotTaken{Paused: true}
+		return &listsync.NotAcquired{Paused: true}
 	}
-	return held(n, err)
+	return leaseHeld(n, err)
 }
 
 // BeginWrite implements [listsync.Ledger].
-func (l *Ledger) BeginWrite(ctx context.Context, lease listsync.Lease, w listsync.Writing) error {
+func (l *Ledger) BeginWrite(ctx context.Context, lease listsync.Lease, w listsync.WriteIntent) error {
 	changes := ""
 	if len(w.Added)+len(w.Removed) > 0 {
-		changes = encode(written{Added: w.Added, Removed: w.Removed, Size: w.Size, Who: w.Who})
+		changes = encode(writeChanges{Added: w.Added, Removed: w.Removed, Size: w.Size, WorkerID: w.WorkerID})
 	}
 	keys := []string{key(lease.App, "sync"), key(lease.App, "writes"), key(lease.App, "shown")}
-	return held(l.beginWrite.Run(ctx, l.rdb, keys, lease.Token,
+	return leaseHeld(l.beginWrite.Run(ctx, l.rdb, keys, lease.Token,
 		listsync.LeaseTTL.Milliseconds(), listsync.LandingLimit.Milliseconds(), list(w.Claim), changes).Int())
 }
 
 // EndWrite implements [listsync.Ledger].
 func (l *Ledger) EndWrite(ctx context.Context, lease listsync.Lease) error {
-	return held(l.endWrite.Run(ctx, l.rdb, []string{key(lease.App, "sync"), key(lease.App, "writes"), key(lease.App, "shown")}, lease.Token).Int())
+	return leaseHeld(l.endWrite.Run(ctx, l.rdb, []string{key(lease.App, "sync"), key(lease.App, "writes"), key(lease.App, "shown")}, lease.Token).Int())
 }
 
 // Release implements [listsync.Ledger].
@@ -70,33 +70,33 @@ func (l *Ledger) Release(ctx context.Context, lease listsync.Lease) (bool, error
 	case err != nil:
 		return false, err
 	case reply == "lost":
-		return false, listsync.ErrLost
+		return false, listsync.ErrLeaseLost
 	default:
 		return reply == "released", nil
 	}
 }
 
-// Abandon implements [listsync.Ledger]. The first trouble that blocks the app is
+// Fail implements [listsync.Ledger]. The first trouble that blocks the app is
 // told; those that follow aren't, until the next commit, which tells that it is over.
-func (l *Ledger) Abandon(ctx context.Context, lease listsync.Lease, trouble *listsync.Trouble) error {
+func (l *Ledger) Fail(ctx context.Context, lease listsync.Lease, trouble *listsync.Failure) error {
 	var told string
 	if trouble != nil && trouble.Blocked {
 		told = blockedEvent(lease.App, *trouble)
 	}
-	return held(runAbandon(ctx, l, lease.App, lease.Token, trouble, told))
+	return leaseHeld(runFail(ctx, l, lease.App, lease.Token, trouble, told))
 }
 
-// NoteTrouble counts a trouble of an app whose sync could not even begin, since
+// RecordFailure counts a trouble of an app whose sync could not even begin, since
 // the caller doesn't serve it. It is not told: where to is for those to know who do.
-func (l *Ledger) NoteTrouble(ctx context.Context, app string, trouble listsync.Trouble) error {
-	if _, err := runAbandon(ctx, l, app, "", &trouble, ""); err != nil {
+func (l *Ledger) RecordFailure(ctx context.Context, app string, trouble listsync.Failure) error {
+	if _, err := runFail(ctx, l, app, "", &trouble, ""); err != nil {
 		return fmt.Errorf("note the trouble of app %s: %w", app, err)
 	}
 	return nil
 }
 
-func runAbandon(ctx context.Context, l *Ledger, app, token string, trouble *listsync.Trouble, told string) (int, error) {
-	var t listsync.Trouble
+func runFail(ctx context.Context, l *Ledger, app, token string, trouble *listsync.Failure, told string) (int, error) {
+	var t listsync.Failure
 	blocked := ""
 	if trouble != nil {
 		t = *trouble
@@ -105,7 +105,7 @@ func runAbandon(ctx context.Context, l *Ledger, app, token string, trouble *list
 		}
 	}
 	keys := []string{key(app, "sync"), key(app, "told"), key(app, "outbox"), key(app, "shown")}
-	return l.abandon.Run(ctx, l.rdb, keys, token, t.Reason, blocked, t.Since.UnixMilli(), told).Int()
+	return l.fail.Run(ctx, l.rdb, keys, token, t.Reason, blocked, t.Since.UnixMilli(), told).Int()
 }
 
 // Commit implements [listsync.Ledger].
@@ -114,8 +114,8 @@ func (l *Ledger) Commit(ctx context.Context, lease listsync.Lease, c listsync.Co
 	keys := []string{key(app, "sync"), key(app, "domains"), key(app, "pending"), key(app, "seqs"),
 		key(app, "since"), key(app, "ours"), key(app, "due"), key(app, "strangers"), key(app, "told"), key(app, "outbox"),
 		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "expiry"), key(app, "writes"), key(app, "shown"), key(app, "gone"), key(app, "watch")}
-	args := []any{lease.Token, EventsKept, len(c.Outcomes), list(c.Own), list(c.Disown), recoveredEvent(app), c.Listed,
-		list(c.Gone), list(c.Forget), listsync.GoneFor.Milliseconds()}
+	args := []any{lease.Token, HistoryKept, len(c.Outcomes), list(c.Own), list(c.Disown), recoveredEvent(app), c.Listed,
+		list(c.Tombstones), list(c.ClearTombstones), listsync.TombstoneTTL.Milliseconds()}
 	for _, o := range c.Outcomes {
 		r := o.Record
 		since := ""
@@ -123,19 +123,19 @@ func (l *Ledger) Commit(ctx context.Context, lease listsync.Lease, c listsync.Co
 			since = strconv.FormatInt(r.Since, 10)
 		}
 		told := ""
-		if o.Told {
+		if o.Notify {
 			told = stateEvent(app, r)
 		}
-		event := listsync.Event{At: r.UpdatedAt, State: r.State, Reason: o.Event, Who: c.Who}
+		event := listsync.HistoryEntry{At: r.UpdatedAt, State: r.State, Reason: o.Entry, Actor: c.WorkerID}
 		keys = append(keys, logKey(app, r.Domain))
-		args = append(args, r.Domain, r.Seq, r.Version, encode(r), since, due(r), encodeLine(app, r.Domain, event), told, string(r.State), expiry(r), watch(r))
+		args = append(args, r.Domain, r.Seq, r.Version, encode(r), since, due(r), encodeLine(app, r.Domain, event), told, string(r.State), expiry(r), recheckAt(r))
 	}
 	reply, err := l.commit.Run(ctx, l.rdb, keys, args...).StringSlice()
 	if err != nil {
 		return nil, err
 	}
 	if reply[0] == "lost" {
-		return nil, listsync.ErrLost
+		return nil, listsync.ErrLeaseLost
 	}
 	return reply[1:], nil
 }
@@ -168,10 +168,10 @@ func (l *Ledger) Snapshot(ctx context.Context, app string) (listsync.Snapshot, e
 	if err != nil && !missing(err) {
 		return listsync.Snapshot{}, err
 	}
-	s := listsync.Snapshot{Ours: members(ours), Gone: map[string]bool{}, At: clock.Val().UTC()}
+	s := listsync.Snapshot{Owned: members(ours), Tombstones: map[string]bool{}, At: clock.Val().UTC()}
 	for _, z := range gone.Val() {
-		if clock.Val().UnixMilli()-int64(z.Score) < listsync.GoneFor.Milliseconds() {
-			s.Gone[z.Member.(string)] = true
+		if clock.Val().UnixMilli()-int64(z.Score) < listsync.TombstoneTTL.Milliseconds() {
+			s.Tombstones[z.Member.(string)] = true
 		}
 	}
 	if s.Records, err = decodeAll(app, "the record", domains.Val(), decodeRecord); err != nil {
@@ -180,11 +180,11 @@ func (l *Ledger) Snapshot(ctx context.Context, app string) (listsync.Snapshot, e
 	if s.Pending, err = decodeAll(app, "the pending change", pending.Val(), decodePending); err != nil {
 		return listsync.Snapshot{}, err
 	}
-	if s.Since, err = decodeAll(app, "the first addition", since.Val(), decodeNumber); err != nil {
+	if s.WantedSince, err = decodeAll(app, "the first addition", since.Val(), decodeNumber); err != nil {
 		return listsync.Snapshot{}, err
 	}
 	if raw := claim.Val(); raw != "" {
-		if s.Flight, err = decodeJSON[[]string](raw); err != nil {
+		if s.InFlight, err = decodeJSON[[]string](raw); err != nil {
 			return listsync.Snapshot{}, fmt.Errorf("the write in flight of app %s in the ledger: %w", app, err)
 		}
 	}

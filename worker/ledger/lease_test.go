@@ -11,8 +11,8 @@ import (
 )
 
 func taking(ctx context.Context, l *Ledger) string {
-	lease, err := l.Take(ctx, testApp)
-	var not *listsync.NotTaken
+	lease, err := l.Acquire(ctx, testApp)
+	var not *listsync.NotAcquired
 	switch {
 	case errors.As(err, &not):
 		return fmt.Sprintf("idle %t, busy %t, wait %s", not.Idle, not.Busy, not.Wait.Round(5*time.Second))
@@ -90,13 +90,13 @@ func TestTakeCountsMilliseconds(t *testing.T) {
 			if _, err := l.Record(t.Context(), change("a.example.com", first), event("asked")); err != nil {
 				t.Fatal(err)
 			}
-			lease, err := l.Take(t.Context(), testApp)
+			lease, err := l.Acquire(t.Context(), testApp)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if c.begun >= 0 {
 				server.SetTime(start.Add(c.begun))
-				if err := l.BeginWrite(t.Context(), lease, listsync.Writing{}); err != nil {
+				if err := l.BeginWrite(t.Context(), lease, listsync.WriteIntent{}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -116,19 +116,19 @@ func TestAWriteOfUnknownOutcomeIsWaitedForExactly(t *testing.T) {
 	if _, err := l.Record(ctx, change("a.example.com", first), event("asked")); err != nil {
 		t.Fatal(err)
 	}
-	lease, err := l.Take(ctx, testApp)
+	lease, err := l.Acquire(ctx, testApp)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.BeginWrite(ctx, lease, listsync.Writing{}); err != nil {
+	if err := l.BeginWrite(ctx, lease, listsync.WriteIntent{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Abandon(ctx, lease, nil); err != nil {
+	if err := l.Fail(ctx, lease, nil); err != nil {
 		t.Fatal(err)
 	}
 	server.SetTime(start.Add(listsync.LandingLimit - 7*time.Millisecond))
-	var not *listsync.NotTaken
-	if _, err := l.Take(ctx, testApp); !errors.As(err, &not) || *not != (listsync.NotTaken{Wait: 7 * time.Millisecond}) {
+	var not *listsync.NotAcquired
+	if _, err := l.Acquire(ctx, testApp); !errors.As(err, &not) || *not != (listsync.NotAcquired{Wait: 7 * time.Millisecond}) {
 		t.Errorf("got %v, want a wait of 7 ms", err)
 	}
 }
@@ -144,24 +144,24 @@ func TestALeaseSaysHowLongItsAppHasRested(t *testing.T) {
 		if _, err := l.Record(ctx, change(domain, first), event("asked")); err != nil {
 			t.Fatal(err)
 		}
-		lease, err := l.Take(ctx, testApp)
+		lease, err := l.Acquire(ctx, testApp)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return lease
 	}
 	lease := take("a.example.com", start)
-	if lease.Rested < 365*24*time.Hour {
-		t.Errorf("an app without a commit rested for %s, want years", lease.Rested)
+	if lease.SinceLastCommit < 365*24*time.Hour {
+		t.Errorf("an app without a commit rested for %s, want years", lease.SinceLastCommit)
 	}
 	if _, err := l.Commit(ctx, lease, listsync.Commit{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Abandon(ctx, lease, nil); err != nil { // a change is left
+	if err := l.Fail(ctx, lease, nil); err != nil { // a change is left
 		t.Fatal(err)
 	}
-	if lease := take("b.example.com", start.Add(123*time.Millisecond)); lease.Rested != 123*time.Millisecond {
-		t.Errorf("it rested for %s, want 123ms", lease.Rested)
+	if lease := take("b.example.com", start.Add(123*time.Millisecond)); lease.SinceLastCommit != 123*time.Millisecond {
+		t.Errorf("it rested for %s, want 123ms", lease.SinceLastCommit)
 	}
 }
 
@@ -170,12 +170,12 @@ func TestTheHolderAloneRenewsAndWrites(t *testing.T) {
 	renew := func(ctx context.Context, l *Ledger) string { return outcome("renewed", l.Renew(ctx, mine)) }
 	begin := func(claim ...string) func(context.Context, *Ledger) string {
 		return func(ctx context.Context, l *Ledger) string {
-			return outcome("begun", l.BeginWrite(ctx, mine, listsync.Writing{Claim: claim}))
+			return outcome("begun", l.BeginWrite(ctx, mine, listsync.WriteIntent{Claim: claim}))
 		}
 	}
 	end := func(ctx context.Context, l *Ledger) string { return outcome("ended", l.EndWrite(ctx, mine)) }
 	theirs := state{"sync": leased(hash{"token": "theirs", "landing": "+10s", "claim": `["x"]`})}
-	lost := listsync.ErrLost.Error()
+	lost := listsync.ErrLeaseLost.Error()
 	runScripts(t, []script{
 		{name: "renewing moves the end of the lease", before: state{"sync": leased(nil)}, do: renew, want: "renewed",
 			after: state{"sync": leased(hash{"until": "+30s"})}},
@@ -213,22 +213,22 @@ func TestReleaseEndsASyncOnlyWhenNothingIsPending(t *testing.T) {
 		{name: "with a change pending nothing happens", before: state{"sync": leased(nil), "pending": waiting}, do: release, want: "released false"},
 		{name: "whoever woke the app meanwhile gets one more round, and only one", before: state{"sync": leased(hash{"wake": "4"})}, do: release, want: "released false",
 			after: state{"sync": leased(hash{"wake": "4", "taken": "4"})}},
-		{name: "another's lease is not given back", before: state{"sync": leased(hash{"token": "theirs"})}, do: release, want: listsync.ErrLost.Error()},
+		{name: "another's lease is not given back", before: state{"sync": leased(hash{"token": "theirs"})}, do: release, want: listsync.ErrLeaseLost.Error()},
 		{name: "another's lease is not given back, whatever is pending",
-			before: state{"sync": leased(hash{"token": "theirs"}), "pending": waiting}, do: release, want: listsync.ErrLost.Error()},
-		{name: "in an emptied Redis there is nothing to give back", before: state{}, do: release, want: listsync.ErrLost.Error()},
+			before: state{"sync": leased(hash{"token": "theirs"}), "pending": waiting}, do: release, want: listsync.ErrLeaseLost.Error()},
+		{name: "in an emptied Redis there is nothing to give back", before: state{}, do: release, want: listsync.ErrLeaseLost.Error()},
 	})
 }
 
 func TestAbandonGivesTheLeaseBackAndKeepsTheWake(t *testing.T) {
 	t.Parallel()
-	abandon := func(trouble *listsync.Trouble) func(context.Context, *Ledger) string {
+	abandon := func(trouble *listsync.Failure) func(context.Context, *Ledger) string {
 		return func(ctx context.Context, l *Ledger) string {
-			return outcome("given back", l.Abandon(ctx, mine, trouble))
+			return outcome("given back", l.Fail(ctx, mine, trouble))
 		}
 	}
-	away := &listsync.Trouble{Reason: "ServerPilot is away", Since: start}
-	unpaid := &listsync.Trouble{Reason: "no card", Blocked: true, Since: start.Add(time.Hour)}
+	away := &listsync.Failure{Reason: "ServerPilot is away", Since: start}
+	unpaid := &listsync.Failure{Reason: "no card", Blocked: true, Since: start.Add(time.Hour)}
 	since := number(start.UnixMilli())
 	runScripts(t, []script{
 		{name: "without a trouble only the lease goes", before: state{"sync": leased(hash{"landing": "+20s", "claim": `["x"]`, "fails": "2"})},
@@ -249,11 +249,11 @@ func TestAbandonGivesTheLeaseBackAndKeepsTheWake(t *testing.T) {
 			before: state{"sync": leased(hash{"fails": "8", "trouble": "no card", "blocked": "1", "trouble_since": since})},
 			do:     abandon(away), want: "given back",
 			after: state{"sync": hash{"awake": "1", "wake": "1", "fails": "9", "trouble": "ServerPilot is away", "blocked": "", "trouble_since": since}}},
-		{name: "a stale holder says nothing", before: state{"sync": leased(hash{"token": "theirs"})}, do: abandon(away), want: listsync.ErrLost.Error()},
-		{name: "in an emptied Redis nothing is said", before: state{}, do: abandon(away), want: listsync.ErrLost.Error()},
+		{name: "a stale holder says nothing", before: state{"sync": leased(hash{"token": "theirs"})}, do: abandon(away), want: listsync.ErrLeaseLost.Error()},
+		{name: "in an emptied Redis nothing is said", before: state{}, do: abandon(away), want: listsync.ErrLeaseLost.Error()},
 		{name: "a trouble can be noted without a lease, beside another's", before: state{"sync": leased(hash{"token": "theirs"})},
 			do: func(ctx context.Context, l *Ledger) string {
-				return outcome("noted", l.NoteTrouble(ctx, testApp, *unpaid))
+				return outcome("noted", l.RecordFailure(ctx, testApp, *unpaid))
 			}, want: "noted",
 			after: state{"sync": leased(hash{"token": "theirs", "fails": "1", "trouble": "no card", "blocked": "1",
 				"trouble_since": number(start.Add(time.Hour).UnixMilli())})}},

@@ -15,16 +15,16 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// EventsKept is the number of events in a domain's history.
-const EventsKept = 12
+// HistoryKept is the number of events in a domain's history.
+const HistoryKept = 12
 
 var (
-	//go:embed tell.lua
-	tellLua string
+	//go:embed outbox.lua
+	outboxLua string
 	//go:embed record.lua
 	recordLua string
-	//go:embed take.lua
-	takeLua string
+	//go:embed acquire.lua
+	acquireLua string
 	//go:embed renew.lua
 	renewLua string
 	//go:embed begin_write.lua
@@ -37,20 +37,20 @@ var (
 	releaseLua string
 	//go:embed preview.lua
 	previewLua string
-	//go:embed abandon.lua
-	abandonLua string
+	//go:embed fail.lua
+	failLua string
 	//go:embed verified.lua
 	verifiedLua string
 	//go:embed wake.lua
 	wakeLua string
-	//go:embed rewake.lua
-	rewakeLua string
-	//go:embed turn.lua
-	turnLua string
-	//go:embed place.lua
-	placeLua string
-	//go:embed wrote.lua
-	wroteLua string
+	//go:embed renew_wake.lua
+	renewWakeLua string
+	//go:embed try_lock.lua
+	tryLockLua string
+	//go:embed index.lua
+	indexLua string
+	//go:embed writelog.lua
+	writelogLua string
 	//go:embed announce.lua
 	announceLua string
 	//go:embed identify.lua
@@ -64,8 +64,8 @@ var (
 type Ledger struct {
 	rdb redis.UniversalClient
 
-	record, take, renew, beginWrite, endWrite, commit,
-	release, preview, abandon, verified, wake, rewake, turn, announce, identify, lost *redis.Script
+	record, acquire, renew, beginWrite, endWrite, commit,
+	release, preview, fail, verified, wake, renewWake, tryLock, announce, identify, lost *redis.Script
 }
 
 var _ listsync.Ledger = (*Ledger)(nil)
@@ -74,22 +74,22 @@ var _ listsync.Ledger = (*Ledger)(nil)
 func New(rdb redis.UniversalClient) *Ledger {
 	return &Ledger{
 		rdb:        rdb,
-		record:     redis.NewScript(placeLua + recordLua),
-		take:       redis.NewScript(takeLua),
+		record:     redis.NewScript(indexLua + recordLua),
+		acquire:    redis.NewScript(acquireLua),
 		renew:      redis.NewScript(renewLua),
-		beginWrite: redis.NewScript(wroteLua + beginWriteLua),
-		endWrite:   redis.NewScript(wroteLua + endWriteLua),
-		commit:     redis.NewScript(tellLua + placeLua + wroteLua + commitLua),
+		beginWrite: redis.NewScript(writelogLua + beginWriteLua),
+		endWrite:   redis.NewScript(writelogLua + endWriteLua),
+		commit:     redis.NewScript(outboxLua + indexLua + writelogLua + commitLua),
 		release:    redis.NewScript(releaseLua),
-		preview:    redis.NewScript(tellLua + previewLua),
-		abandon:    redis.NewScript(tellLua + abandonLua),
-		verified:   redis.NewScript(tellLua + placeLua + verifiedLua),
+		preview:    redis.NewScript(outboxLua + previewLua),
+		fail:       redis.NewScript(outboxLua + failLua),
+		verified:   redis.NewScript(outboxLua + indexLua + verifiedLua),
 		wake:       redis.NewScript(wakeLua),
-		rewake:     redis.NewScript(rewakeLua),
-		turn:       redis.NewScript(turnLua),
+		renewWake:  redis.NewScript(renewWakeLua),
+		tryLock:    redis.NewScript(tryLockLua),
 		announce:   redis.NewScript(announceLua),
 		identify:   redis.NewScript(identifyLua),
-		lost:       redis.NewScript(tellLua + lostLua),
+		lost:       redis.NewScript(outboxLua + lostLua),
 	}
 }
 
@@ -115,8 +115,8 @@ func (l *Ledger) Now(ctx context.Context) (time.Time, error) {
 type Recorded struct {
 	// Superseded: a later change of the domain is known already; it stays.
 	Superseded bool
-	// Again: this very change was recorded before.
-	Again bool
+	// Repeated: this very change was recorded before.
+	Repeated bool
 	// Start: the sync task for Wake is to be enqueued.
 	Start bool
 	Wake  int64
@@ -124,14 +124,14 @@ type Recorded struct {
 
 // Record puts a change into the ledger and sets the app's wake, in one step. A
 // change that is older than the last recorded one of its domain has no effect.
-func (l *Ledger) Record(ctx context.Context, change listsync.Pending, event listsync.Event) (Recorded, error) {
+func (l *Ledger) Record(ctx context.Context, change listsync.Pending, event listsync.HistoryEntry) (Recorded, error) {
 	app, kind := change.AppID, "add"
 	if change.Remove {
 		kind = "remove"
 	}
 	keys := []string{key(app, "seqs"), key(app, "pending"), key(app, "since"), key(app, "sync"), logKey(app, change.Domain),
 		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "shown")}
-	reply, err := l.record.Run(ctx, l.rdb, keys, change.Domain, kind, change.Seq, encode(change), encodeLine(app, change.Domain, event), EventsKept).StringSlice()
+	reply, err := l.record.Run(ctx, l.rdb, keys, change.Domain, kind, change.Seq, encode(change), encodeLine(app, change.Domain, event), HistoryKept).StringSlice()
 	if err != nil {
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
 	}
@@ -139,7 +139,7 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, event list
 	if err != nil {
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: wake: %w", kind, change.Domain, app, err)
 	}
-	r := Recorded{Superseded: reply[0] == "superseded", Again: reply[0] == "again", Start: reply[2] == "start", Wake: wake}
+	r := Recorded{Superseded: reply[0] == "superseded", Repeated: reply[0] == "again", Start: reply[2] == "start", Wake: wake}
 	if r.Start {
 		// Not needed on every change: whoever finds the app awake was preceded by one
 		// that did this, or whose task runs again and will.
@@ -154,7 +154,7 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, event list
 // still holds the one that was verified; else it reports false and does
 // nothing. An event without a state isn't put into the history. A state that is
 // another than before is told, and so is a certificate whose end came into sight.
-func (l *Ledger) Verified(ctx context.Context, app string, was, is listsync.Record, event listsync.Event) (bool, error) {
+func (l *Ledger) Verified(ctx context.Context, app string, was, is listsync.Record, event listsync.HistoryEntry) (bool, error) {
 	var line string
 	if event.State != "" {
 		line = encodeLine(app, was.Domain, event)
@@ -163,7 +163,7 @@ func (l *Ledger) Verified(ctx context.Context, app string, was, is listsync.Reco
 	if held, err := decodeRecord(was.Version); err == nil {
 		before = held.State // was may be begun anew, and not be what was told
 	}
-	expiring := is.ExpiryTold != nil && (was.ExpiryTold == nil || !was.ExpiryTold.Equal(*is.ExpiryTold))
+	expiring := is.ExpiryNotified != nil && (was.ExpiryNotified == nil || !was.ExpiryNotified.Equal(*is.ExpiryNotified))
 	var told string
 	if is.State != before {
 		told = stateEvent(app, is)
@@ -172,7 +172,7 @@ func (l *Ledger) Verified(ctx context.Context, app string, was, is listsync.Reco
 	}
 	keys := []string{key(app, "domains"), key(app, "due"), logKey(app, was.Domain), key(app, "told"), key(app, "outbox"),
 		key(app, "pending"), key(app, "index"), key(app, "latest"), key(app, "expiry"), key(app, "shown"), key(app, "watch")}
-	n, err := l.verified.Run(ctx, l.rdb, keys, was.Domain, was.Version, encode(is), due(is), line, EventsKept, told, string(is.State), expiry(is), watch(is)).Int()
+	n, err := l.verified.Run(ctx, l.rdb, keys, was.Domain, was.Version, encode(is), due(is), line, HistoryKept, told, string(is.State), expiry(is), recheckAt(is)).Int()
 	if err != nil {
 		return false, fmt.Errorf("put down the verification of %s on app %s: %w", was.Domain, app, err)
 	}
@@ -181,18 +181,18 @@ func (l *Ledger) Verified(ctx context.Context, app string, was, is listsync.Reco
 
 // due is when the sweep is to look for the record's next verification, in ms.
 func due(r listsync.Record) string {
-	if r.NextAt == nil {
+	if r.NextAttemptAt == nil {
 		return ""
 	}
-	return strconv.FormatInt(r.NextAt.UnixMilli(), 10)
+	return strconv.FormatInt(r.NextAttemptAt.UnixMilli(), 10)
 }
 
-// watch is when the record is to be looked at again, in ms.
-func watch(r listsync.Record) string {
-	if r.WatchAt == nil {
+// recheckAt is when the record is to be looked at again, in ms.
+func recheckAt(r listsync.Record) string {
+	if r.RecheckAt == nil {
 		return ""
 	}
-	return strconv.FormatInt(r.WatchAt.UnixMilli(), 10)
+	return strconv.FormatInt(r.RecheckAt.UnixMilli(), 10)
 }
 
 // expiry is the end of the certificate that a domain is done by, in s.
@@ -239,13 +239,13 @@ func decodeJSON[T any](raw string) (T, error) {
 
 func decodeNumber(raw string) (int64, error) { return strconv.ParseInt(raw, 10, 64) }
 
-// held turns a script's 0 into listsync.ErrLost.
-func held(n int, err error) error {
+// leaseHeld turns a script's 0 into listsync.ErrLost.
+func leaseHeld(n int, err error) error {
 	switch {
 	case err != nil:
 		return err
 	case n == 0:
-		return listsync.ErrLost
+		return listsync.ErrLeaseLost
 	}
 	return nil
 }

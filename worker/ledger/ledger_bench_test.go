@@ -33,7 +33,7 @@ func benchRecord(b *testing.B, l *Ledger, from, n int) {
 	b.Helper()
 	for i := from; i < from+n; i++ {
 		change := listsync.Pending{Change: tasks.Change{AppID: testApp, Domain: fmt.Sprintf("shop%d.example.com", i), Seq: first + int64(i), RequestedAt: start}, RecordedAt: start}
-		if _, err := l.Record(b.Context(), change, listsync.Event{At: start, State: tasks.Pending, Reason: "asked to be put on the list", Who: "request"}); err != nil {
+		if _, err := l.Record(b.Context(), change, listsync.HistoryEntry{At: start, State: tasks.Pending, Reason: "asked to be put on the list", Actor: "request"}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -43,7 +43,7 @@ func benchRecord(b *testing.B, l *Ledger, from, n int) {
 func benchSync(b *testing.B, l *Ledger) {
 	b.Helper()
 	ctx := b.Context()
-	lease, err := l.Take(ctx, testApp)
+	lease, err := l.Acquire(ctx, testApp)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -52,10 +52,10 @@ func benchSync(b *testing.B, l *Ledger) {
 		b.Fatal(err)
 	}
 	plan := listsync.Plan(listsync.Input{Ledger: snapshot, Rules: listsync.Rules{WWW: tasks.WWWNever}, Now: start})
-	if err := l.BeginWrite(ctx, lease, listsync.Writing{Claim: plan.Claim, Added: plan.Added, Size: len(plan.List), Who: "bench"}); err != nil {
+	if err := l.BeginWrite(ctx, lease, listsync.WriteIntent{Claim: plan.Claim, Added: plan.Added, Size: len(plan.List), WorkerID: "bench"}); err != nil {
 		b.Fatal(err)
 	}
-	stale, err := l.Commit(ctx, lease, listsync.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Who: "bench"})
+	stale, err := l.Commit(ctx, lease, listsync.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, WorkerID: "bench"})
 	if err != nil || len(stale) > 0 {
 		b.Fatal(stale, err)
 	}
@@ -110,7 +110,7 @@ func BenchmarkVerified(b *testing.B) {
 		now = now.Add(time.Minute)
 		is := was
 		is.UpdatedAt, is.AttemptAt = now, &now
-		event := listsync.Event{At: now, State: is.State, Reason: "no certificate yet", Who: "bench",
+		event := listsync.HistoryEntry{At: now, State: is.State, Reason: "no certificate yet", Actor: "bench",
 			Checks: []listsync.Check{{Name: is.Domain, DNS: "points here (203.0.113.80)", TLS: "the certificate is for other names"}}}
 		if done, err := l.Verified(b.Context(), testApp, was, is, event); err != nil || !done {
 			b.Fatal(done, err)

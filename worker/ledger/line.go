@@ -22,7 +22,7 @@ import (
 //	form     one byte, [lineForm]
 //	At       a varint (that of encoding/binary): ns since 1970
 //	Attempt  a varint
-//	text     in DEFLATE (RFC 1951), with [lineWords] as its dictionary: Who, State, Reason,
+//	text     in DEFLATE (RFC 1951), with [lineWords] as its dictionary: WorkerID, State, Reason,
 //	         AutoSSL, and for each check Name, DNS, TLS; with a zero byte between any two
 //
 // It stands on its own, since older lines are trimmed away. An event that doesn't fit
@@ -80,7 +80,7 @@ func lineDictionary(app, domain string) []byte {
 }
 
 // encodeLine writes an event of a domain as a line of its history.
-func encodeLine(app, domain string, e listsync.Event) string {
+func encodeLine(app, domain string, e listsync.HistoryEntry) string {
 	text, ok := lineText(e)
 	if !ok {
 		return encode(e)
@@ -97,8 +97,8 @@ func encodeLine(app, domain string, e listsync.Event) string {
 
 // lineText joins the texts of an event; ok is false if they can't be told apart again,
 // or if the time isn't one that a number of ns says.
-func lineText(e listsync.Event) (text string, ok bool) {
-	parts := []string{e.Who, string(e.State), e.Reason, e.AutoSSL}
+func lineText(e listsync.HistoryEntry) (text string, ok bool) {
+	parts := []string{e.Actor, string(e.State), e.Reason, e.AutoSSL}
 	for _, c := range e.Checks {
 		parts = append(parts, c.Name, c.DNS, c.TLS)
 	}
@@ -119,46 +119,46 @@ func newLineReader(app, domain string) *lineReader {
 	return &lineReader{dictionary: lineDictionary(app, domain)}
 }
 
-func (r *lineReader) decode(line string) (listsync.Event, error) {
+func (r *lineReader) decode(line string) (listsync.HistoryEntry, error) {
 	if line == "" || line[0] != lineForm {
 		if line != "" && line[0] > 0 && line[0] < ' ' {
-			return laterLine(line)
+			return newerLine(line)
 		}
-		return decodeJSON[listsync.Event](line)
+		return decodeJSON[listsync.HistoryEntry](line)
 	}
 	rest := strings.NewReader(line[1:])
 	at, err := binary.ReadVarint(rest)
 	if err != nil {
-		return listsync.Event{}, fmt.Errorf("the time of a line: %w", err)
+		return listsync.HistoryEntry{}, fmt.Errorf("the time of a line: %w", err)
 	}
 	attempt, err := binary.ReadVarint(rest)
 	if err != nil {
-		return listsync.Event{}, fmt.Errorf("the attempt of a line: %w", err)
+		return listsync.HistoryEntry{}, fmt.Errorf("the attempt of a line: %w", err)
 	}
 	text, err := r.inflate(rest)
 	if err != nil {
-		return listsync.Event{}, fmt.Errorf("the text of a line: %w", err)
+		return listsync.HistoryEntry{}, fmt.Errorf("the text of a line: %w", err)
 	}
 	parts := strings.Split(text, "\x00")
 	if len(parts) < 4 || len(parts)%3 != 1 {
-		return listsync.Event{}, fmt.Errorf("the text of a line has %d parts; it takes 4, and 3 for each check", len(parts))
+		return listsync.HistoryEntry{}, fmt.Errorf("the text of a line has %d parts; it takes 4, and 3 for each check", len(parts))
 	}
-	e := listsync.Event{At: time.Unix(0, at).UTC(), Attempt: int(attempt),
-		Who: parts[0], State: tasks.State(parts[1]), Reason: parts[2], AutoSSL: parts[3]}
+	e := listsync.HistoryEntry{At: time.Unix(0, at).UTC(), Attempt: int(attempt),
+		Actor: parts[0], State: tasks.State(parts[1]), Reason: parts[2], AutoSSL: parts[3]}
 	for c := parts[4:]; len(c) > 0; c = c[3:] {
 		e.Checks = append(e.Checks, listsync.Check{Name: c[0], DNS: c[1], TLS: c[2]})
 	}
 	return e, nil
 }
 
-// laterLine reads what all forms have alike. The rest of such a line is for others to
+// newerLine reads what all forms have alike. The rest of such a line is for others to
 // read; those beside it are in the history of this program's readers all the same.
-func laterLine(line string) (listsync.Event, error) {
+func newerLine(line string) (listsync.HistoryEntry, error) {
 	at, err := binary.ReadVarint(strings.NewReader(line[1:]))
 	if err != nil {
-		return listsync.Event{}, fmt.Errorf("the time of a line of form %d: %w", line[0], err)
+		return listsync.HistoryEntry{}, fmt.Errorf("the time of a line of form %d: %w", line[0], err)
 	}
-	return listsync.Event{At: time.Unix(0, at).UTC(), Who: "a newer pilotsync",
+	return listsync.HistoryEntry{At: time.Unix(0, at).UTC(), Actor: "a newer pilotsync",
 		Reason: fmt.Sprintf("this line is of form %d, which only a newer pilotsync can read", line[0])}, nil
 }
 

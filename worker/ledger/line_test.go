@@ -21,9 +21,9 @@ import (
 const lineDomain = "shop.example.com"
 
 // seen is an event of a verification, with all that one usually says.
-func seen() listsync.Event {
+func seen() listsync.HistoryEntry {
 	const dns, tls = "points here (203.0.113.80)", "the certificate at 203.0.113.80 is for server1.example.net only"
-	return listsync.Event{At: start.Add(123456789), State: tasks.CheckingSSL, Attempt: 3, Who: "worker-7d9f8b6c5-x2x9q/1",
+	return listsync.HistoryEntry{At: start.Add(123456789), State: tasks.CheckingSSL, Attempt: 3, Actor: "worker-7d9f8b6c5-x2x9q/1",
 		Reason:  lineDomain + " points here, but ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here",
 		AutoSSL: "no certificate ready yet",
 		Checks:  []listsync.Check{{Name: lineDomain, DNS: dns, TLS: tls}, {Name: "www." + lineDomain, DNS: dns, TLS: tls}}}
@@ -68,14 +68,14 @@ func TestALineHoldsAnyEvent(t *testing.T) {
 		zone := rapid.SampledFrom([]*time.Location{time.UTC, time.UTC, time.FixedZone("", 3600)}).Draw(t, "zone")
 		return time.Unix(s, rapid.Int64Range(0, 1e9-1).Draw(t, "ns")).In(zone)
 	})
-	events := rapid.MakeCustom[listsync.Event](rapid.MakeConfig{
+	events := rapid.MakeCustom[listsync.HistoryEntry](rapid.MakeConfig{
 		Types: map[reflect.Type]*rapid.Generator[any]{reflect.TypeFor[time.Time](): times.AsAny(),
 			reflect.TypeFor[tasks.State](): rapid.Map(texts, func(s string) tasks.State { return tasks.State(s) }).AsAny()},
 		Kinds: map[reflect.Kind]*rapid.Generator[any]{reflect.String: texts.AsAny()},
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		app, domain, e := texts.Draw(t, "app"), texts.Draw(t, "domain"), events.Draw(t, "event")
-		want, err := decodeJSON[listsync.Event](encode(e))
+		want, err := decodeJSON[listsync.HistoryEntry](encode(e))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,9 +132,9 @@ func TestALineOfALaterFormHidesNoOther(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	later := listsync.Event{At: seen().At, Who: "a newer pilotsync", Reason: "this line is of form 2, which only a newer pilotsync can read"}
+	later := listsync.HistoryEntry{At: seen().At, Actor: "a newer pilotsync", Reason: "this line is of form 2, which only a newer pilotsync can read"}
 	events, err := l.History(t.Context(), testApp, lineDomain)
-	if diff := cmp.Diff([]listsync.Event{seen(), later, seen()}, events); diff != "" || err != nil {
+	if diff := cmp.Diff([]listsync.HistoryEntry{seen(), later, seen()}, events); diff != "" || err != nil {
 		t.Errorf("the history (%v; -want +got):\n%s", err, diff)
 	}
 }
@@ -163,7 +163,7 @@ func BenchmarkLine(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			r := newLineReader(testApp, lineDomain)
-			for range EventsKept {
+			for range HistoryKept {
 				if _, err := r.decode(line); err != nil {
 					b.Fatal(err)
 				}

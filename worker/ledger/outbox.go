@@ -13,8 +13,8 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// Told is an event in the outbox.
-type Told struct {
+// OutboxEvent is an event in the outbox.
+type OutboxEvent struct {
 	tasks.Event
 	line string
 }
@@ -22,19 +22,19 @@ type Told struct {
 // Outbox returns the oldest events, at most n, that the outside is to be told
 // of. They got there in the same step as what they tell of, and stay until they
 // are [Ledger.Sent]; so none is lost, and each has the same time whoever reads it.
-func (l *Ledger) Outbox(ctx context.Context, app string, n int) ([]Told, error) {
+func (l *Ledger) Outbox(ctx context.Context, app string, n int) ([]OutboxEvent, error) {
 	lines, err := l.rdb.LRange(ctx, key(app, "outbox"), 0, int64(n)-1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox of app %s: %w", app, err)
 	}
-	events := make([]Told, 0, len(lines))
+	events := make([]OutboxEvent, 0, len(lines))
 	for _, line := range lines {
 		at, event, _ := strings.Cut(line, " ")
 		us, err := strconv.ParseInt(at, 10, 64)
 		if err != nil {
 			return nil, fmt.Errorf("an event in the outbox of app %s: %w", app, err)
 		}
-		told := Told{line: line}
+		told := OutboxEvent{line: line}
 		if told.Event, err = decodeJSON[tasks.Event](event); err != nil {
 			return nil, fmt.Errorf("an event in the outbox of app %s: %w", app, err)
 		}
@@ -46,7 +46,7 @@ func (l *Ledger) Outbox(ctx context.Context, app string, n int) ([]Told, error) 
 
 // Sent takes events of one app out of the outbox, in one round trip; doing it twice
 // is harmless, for no two lines of an outbox are the same.
-func (l *Ledger) Sent(ctx context.Context, app string, told ...Told) error {
+func (l *Ledger) Sent(ctx context.Context, app string, told ...OutboxEvent) error {
 	if len(told) == 0 {
 		return nil
 	}
@@ -81,7 +81,7 @@ func domainEvent(kind tasks.EventType, app string, r listsync.Record) string {
 	return encode(e)
 }
 
-func blockedEvent(app string, t listsync.Trouble) string {
+func blockedEvent(app string, t listsync.Failure) string {
 	return encode(tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: t.Reason})
 }
 

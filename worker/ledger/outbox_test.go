@@ -16,10 +16,10 @@ func TestTheOutboxKeepsEachEventWithATimeOfItsOwnUntilItIsSent(t *testing.T) {
 	l, _ := still(t)
 	ctx := t.Context()
 	lease := listsync.Lease{}
-	sync := func(trouble *listsync.Trouble, outcomes ...listsync.Outcome) {
+	sync := func(trouble *listsync.Failure, outcomes ...listsync.Outcome) {
 		t.Helper()
 		var err error
-		if lease, err = l.Take(ctx, testApp); err != nil {
+		if lease, err = l.Acquire(ctx, testApp); err != nil {
 			t.Fatal(err)
 		}
 		if trouble == nil {
@@ -27,7 +27,7 @@ func TestTheOutboxKeepsEachEventWithATimeOfItsOwnUntilItIsSent(t *testing.T) {
 				_, err = l.Release(ctx, lease)
 			}
 		} else {
-			err = l.Abandon(ctx, lease, trouble)
+			err = l.Fail(ctx, lease, trouble)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -36,21 +36,21 @@ func TestTheOutboxKeepsEachEventWithATimeOfItsOwnUntilItIsSent(t *testing.T) {
 	if _, err := l.Record(ctx, change("a.example.com", first), event("asked")); err != nil {
 		t.Fatal(err)
 	}
-	unpaid := &listsync.Trouble{Reason: "no card", Blocked: true, Since: start}
+	unpaid := &listsync.Failure{Reason: "no card", Blocked: true, Since: start}
 	sync(unpaid)
 	sync(unpaid)
 	r := record("a.example.com", first)
 	r.SiteID, r.Certificate = 7, &listsync.Cert{NotAfter: start}
-	sync(nil, listsync.Outcome{Record: r, Told: true})
+	sync(nil, listsync.Outcome{Record: r, Notify: true})
 	at := func(us int) time.Time { return start.Add(time.Duration(us) * time.Microsecond) }
-	want := []Told{
+	want := []OutboxEvent{
 		{Event: tasks.Event{Type: tasks.AppBlocked, AppID: testApp, Reason: "no card", At: at(0)}},
 		{Event: tasks.Event{Type: tasks.DomainState, AppID: testApp, Domain: "a.example.com", Seq: first, State: tasks.CheckingDNS,
 			Names: []string{"a.example.com"}, SiteID: 7, CertificateUntil: start, At: at(1)}},
 		{Event: tasks.Event{Type: tasks.AppRecovered, AppID: testApp, Reason: "its domain list can be read and written again", At: at(2)}},
 	}
 	got := outbox(t, l, 10)
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Told{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(OutboxEvent{})); diff != "" {
 		t.Fatalf("the outbox (-want +got):\n%s", diff)
 	}
 	if again := outbox(t, l, 2); len(again) != 2 || again[0].ID() != got[0].ID() {
@@ -61,7 +61,7 @@ func TestTheOutboxKeepsEachEventWithATimeOfItsOwnUntilItIsSent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff([]Told{want[0], want[2]}, outbox(t, l, 10), cmpopts.IgnoreUnexported(Told{})); diff != "" {
+	if diff := cmp.Diff([]OutboxEvent{want[0], want[2]}, outbox(t, l, 10), cmpopts.IgnoreUnexported(OutboxEvent{})); diff != "" {
 		t.Errorf("the outbox after one was sent (-want +got):\n%s", diff)
 	}
 	for _, told := range got {
@@ -71,7 +71,7 @@ func TestTheOutboxKeepsEachEventWithATimeOfItsOwnUntilItIsSent(t *testing.T) {
 	}
 }
 
-func outbox(t *testing.T, l *Ledger, n int) []Told {
+func outbox(t *testing.T, l *Ledger, n int) []OutboxEvent {
 	t.Helper()
 	told, err := l.Outbox(t.Context(), testApp, n)
 	if err != nil {

@@ -17,7 +17,7 @@ func TestAPausedAppWaitsUntilItIsLetGoOn(t *testing.T) {
 		return outcome(fmt.Sprint(wake, " ", paused), err)
 	}
 	take := func(ctx context.Context, l *Ledger) string {
-		_, err := l.Take(ctx, testApp)
+		_, err := l.Acquire(ctx, testApp)
 		return outcome("taken", err)
 	}
 	apps := set{testApp}

@@ -39,9 +39,9 @@ type App struct {
 	Pending int  // domains with a change that waits
 	// Fails counts the syncs in a row that ended in trouble.
 	Fails   int
-	Trouble *listsync.Trouble // of the last sync, nil if it went well
+	Failure *listsync.Failure // of the last sync, nil if it went well
 	Paused  string            // by whom it was paused; empty if it isn't
-	LookAt  time.Time         // when the sweep is to wake it; zero for never
+	WakeAt  time.Time         // when the sweep is to wake it; zero for never
 	DryRun  *DryRun           // nil unless a dry run was the last to plan
 
 	// Of [Ledger.AppStates] only.
@@ -85,15 +85,15 @@ func (l *Ledger) App(ctx context.Context, id string) (App, error) {
 	return decodeApp(id, fields.Val(), int(pending.Val()), clock.Val()), nil
 }
 
-// shownOfSync are the fields of an app's sync hash that a waiting domain's reason is of.
+// syncFields are the fields of an app's sync hash that a waiting domain's reason is of.
 // A producer's user may read these, but not the whole hash.
-func shownOfSync() []string { return []string{"trouble", "blocked", "trouble_since", "paused"} }
+func syncFields() []string { return []string{"trouble", "blocked", "trouble_since", "paused"} }
 
-func trouble(f map[string]string) *listsync.Trouble {
+func failureOf(f map[string]string) *listsync.Failure {
 	if f["trouble"] == "" {
 		return nil
 	}
-	return &listsync.Trouble{Reason: f["trouble"], Blocked: f["blocked"] == "1", Since: millis(f["trouble_since"])}
+	return &listsync.Failure{Reason: f["trouble"], Blocked: f["blocked"] == "1", Since: parseTime(f["trouble_since"])}
 }
 
 // Domain returns one domain; ok is false where the ledger doesn't know it.
@@ -118,7 +118,7 @@ func (l *Ledger) read(ctx context.Context, app string, names []string) ([]View, 
 		var d, p *redis.MapStringStringCmd
 		if _, err := l.rdb.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
 			d, p = pipe.HGetAll(ctx, key(app, "domains")), pipe.HGetAll(ctx, key(app, "pending"))
-			sync = pipe.HMGet(ctx, key(app, "sync"), shownOfSync()...)
+			sync = pipe.HMGet(ctx, key(app, "sync"), syncFields()...)
 			return nil
 		}); err != nil {
 			return nil, fmt.Errorf("read the domains of app %s: %w", app, err)
@@ -128,18 +128,18 @@ func (l *Ledger) read(ctx context.Context, app string, names []string) ([]View, 
 		var d, p *redis.SliceCmd
 		if _, err := l.rdb.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
 			d, p = pipe.HMGet(ctx, key(app, "domains"), names...), pipe.HMGet(ctx, key(app, "pending"), names...)
-			sync = pipe.HMGet(ctx, key(app, "sync"), shownOfSync()...)
+			sync = pipe.HMGet(ctx, key(app, "sync"), syncFields()...)
 			return nil
 		}); err != nil {
 			return nil, fmt.Errorf("read %d domains of app %s: %w", len(names), app, err)
 		}
-		domains, pending = found(names, d.Val()), found(names, p.Val())
+		domains, pending = foundFields(names, d.Val()), foundFields(names, p.Val())
 	}
-	return decodeViews(app, domains, pending, found(shownOfSync(), sync.Val()))
+	return decodeViews(app, domains, pending, foundFields(syncFields(), sync.Val()))
 }
 
-// found pairs the fields asked for with the values that were there.
-func found(fields []string, values []any) map[string]string {
+// foundFields pairs the fields asked for with the values that were there.
+func foundFields(fields []string, values []any) map[string]string {
 	m := map[string]string{}
 	for i, v := range values {
 		if s, ok := v.(string); ok {
@@ -150,7 +150,7 @@ func found(fields []string, values []any) map[string]string {
 }
 
 // merge puts the pending changes on top of the records.
-func merge(app string, records map[string]listsync.Record, changes map[string]listsync.Pending, t *listsync.Trouble, paused string) []View {
+func merge(app string, records map[string]listsync.Record, changes map[string]listsync.Pending, t *listsync.Failure, paused string) []View {
 	views := make([]View, 0, len(records)+len(changes))
 	for domain, r := range records {
 		if _, waits := changes[domain]; !waits {
@@ -181,13 +181,13 @@ func merge(app string, records map[string]listsync.Record, changes map[string]li
 	return views
 }
 
-// History returns a domain's last events, newest first, at most [EventsKept].
-func (l *Ledger) History(ctx context.Context, app, domain string) ([]listsync.Event, error) {
+// History returns a domain's last events, newest first, at most [HistoryKept].
+func (l *Ledger) History(ctx context.Context, app, domain string) ([]listsync.HistoryEntry, error) {
 	lines, err := l.rdb.LRange(ctx, logKey(app, domain), 0, -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read the history of %s on app %s: %w", domain, app, err)
 	}
-	events := make([]listsync.Event, 0, len(lines))
+	events := make([]listsync.HistoryEntry, 0, len(lines))
 	reader := newLineReader(app, domain)
 	for _, line := range lines {
 		e, err := reader.decode(line)

@@ -92,7 +92,7 @@ func TestTheTroubleOfAnAppIsInTheReasonOfWhatWaits(t *testing.T) {
 	}
 	app, err := l.App(t.Context(), testApp)
 	if diff := cmp.Diff(App{ID: testApp, Wake: 7, Awake: true, Pending: 2, Fails: 3,
-		Trouble: &listsync.Trouble{Reason: "the card was declined", Blocked: true, Since: start}}, app); err != nil || diff != "" {
+		Failure: &listsync.Failure{Reason: "the card was declined", Blocked: true, Since: start}}, app); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
@@ -126,13 +126,13 @@ func TestSnapshotHoldsTheWholeLedger(t *testing.T) {
 	listed, leaving, gone := record("listed.example.com", first), record("leaving.example.com", first), ended("gone.example.com", first)
 	leaving.Names = append(leaving.Names, "www.leaving.example.com")
 	want := listsync.Snapshot{
-		Records: map[string]listsync.Record{},
-		Pending: map[string]listsync.Pending{},
-		Since:   map[string]int64{"listed.example.com": first, "new.example.com": first + 2},
-		Ours:    map[string]bool{"listed.example.com": true},
-		Gone:    map[string]bool{},
-		Flight:  []string{"new.example.com"},
-		At:      start,
+		Records:     map[string]listsync.Record{},
+		Pending:     map[string]listsync.Pending{},
+		WantedSince: map[string]int64{"listed.example.com": first, "new.example.com": first + 2},
+		Owned:       map[string]bool{"listed.example.com": true},
+		Tombstones:  map[string]bool{},
+		InFlight:    []string{"new.example.com"},
+		At:          start,
 	}
 	for _, r := range []listsync.Record{listed, leaving, gone} {
 		r.Version = encode(r)
@@ -148,7 +148,7 @@ func TestSnapshotHoldsTheWholeLedger(t *testing.T) {
 
 	server.FlushAll()
 	got, err = l.Snapshot(t.Context(), testApp)
-	empty := listsync.Snapshot{Records: map[string]listsync.Record{}, Pending: map[string]listsync.Pending{}, Since: map[string]int64{}, Ours: map[string]bool{}, Gone: map[string]bool{}, At: start}
+	empty := listsync.Snapshot{Records: map[string]listsync.Record{}, Pending: map[string]listsync.Pending{}, WantedSince: map[string]int64{}, Owned: map[string]bool{}, Tombstones: map[string]bool{}, At: start}
 	if diff := cmp.Diff(empty, got); err != nil || diff != "" {
 		t.Errorf("an emptied Redis: %v (-want +got):\n%s", err, diff)
 	}
@@ -176,9 +176,9 @@ func TestHistoryIsReadNewestFirst(t *testing.T) {
 	t.Parallel()
 	l, _ := still(t)
 	const d = "a.example.com"
-	var want []listsync.Event
-	for i := range int64(EventsKept + 3) {
-		e := listsync.Event{At: start.Add(time.Duration(i) * time.Second), State: tasks.Pending, Reason: number(i), Who: "site 7"}
+	var want []listsync.HistoryEntry
+	for i := range int64(HistoryKept + 3) {
+		e := listsync.HistoryEntry{At: start.Add(time.Duration(i) * time.Second), State: tasks.Pending, Reason: number(i), Actor: "site 7"}
 		if _, err := l.Record(t.Context(), change(d, first+i), e); err != nil {
 			t.Fatal(err)
 		}
@@ -186,7 +186,7 @@ func TestHistoryIsReadNewestFirst(t *testing.T) {
 	}
 	slices.Reverse(want)
 	got, err := l.History(t.Context(), testApp, d)
-	if diff := cmp.Diff(want[:EventsKept], got); err != nil || diff != "" {
+	if diff := cmp.Diff(want[:HistoryKept], got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 	if got, err := l.History(t.Context(), testApp, "unknown.example.com"); err != nil || len(got) != 0 {

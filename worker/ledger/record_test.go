@@ -19,7 +19,7 @@ import (
 func recording(c listsync.Pending, reason string) func(context.Context, *Ledger) string {
 	return func(ctx context.Context, l *Ledger) string {
 		r, err := l.Record(ctx, c, event(reason))
-		return outcome(fmt.Sprintf("superseded %t, again %t, start %t, wake %d", r.Superseded, r.Again, r.Start, r.Wake), err)
+		return outcome(fmt.Sprintf("superseded %t, again %t, start %t, wake %d", r.Superseded, r.Repeated, r.Start, r.Wake), err)
 	}
 }
 
@@ -27,7 +27,7 @@ func TestRecordPutsAChangeIntoTheLedgerOnce(t *testing.T) {
 	t.Parallel()
 	const d = "a.example.com"
 	full := lines{}
-	for i := range EventsKept {
+	for i := range HistoryKept {
 		full = append(full, encode(event(strconv.Itoa(i))))
 	}
 	held := func(c listsync.Pending, since int64, sync hash) state {
@@ -153,7 +153,7 @@ func TestRecordPutsAChangeIntoTheLedgerOnce(t *testing.T) {
 			do:     recording(removal(d, first), "the newest"),
 			want:   "superseded false, again false, start false, wake 4",
 			after: state{"seqs": hash{d: number(first)}, "pending": hash{d: encode(removal(d, first))}, "sync": awake,
-				"log:" + d: append(lines{encode(event("the newest"))}, full[:EventsKept-1]...)},
+				"log:" + d: append(lines{encode(event("the newest"))}, full[:HistoryKept-1]...)},
 		},
 		{
 			name:   "the largest order number there may be survives",
@@ -205,7 +205,7 @@ func TestTheHighestOrderNumberWinsInWhateverOrderChangesCome(t *testing.T) {
 			if diff := cmp.Diff(map[string]listsync.Pending{domain: want}, snapshot.Pending); diff != "" {
 				t.Errorf("pending (-want +got):\n%s", diff)
 			}
-			if since := snapshot.Since[domain]; since <= 0 || since > want.Seq {
+			if since := snapshot.WantedSince[domain]; since <= 0 || since > want.Seq {
 				t.Errorf("since is %d, the last addition's number is %d", since, want.Seq)
 			}
 			if got := rdb.HGet(t.Context(), key(testApp, "seqs"), domain).Val(); got != number(want.Seq) {
@@ -230,21 +230,21 @@ func TestAllKeysOfAnAppCarryItsHashTag(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	lease, err := l.Take(ctx, testApp)
+	lease, err := l.Acquire(ctx, testApp)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.BeginWrite(ctx, lease, listsync.Writing{Claim: []string{"a.example.com"}}); err != nil {
+	if err := l.BeginWrite(ctx, lease, listsync.WriteIntent{Claim: []string{"a.example.com"}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.Commit(ctx, lease, listsync.Commit{Own: []string{"a.example.com"},
 		Outcomes: []listsync.Outcome{{Record: record("a.example.com", first)}}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.AutoSSLTurn(ctx, testApp); err != nil {
+	if _, err := l.TryLockAutoSSL(ctx, testApp); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Turn(ctx, sweepInterval); err != nil {
+	if _, err := l.TryLock(ctx, sweepInterval); err != nil {
 		t.Fatal(err)
 	}
 	tag, shared := "pilotsync:{"+testApp+"}:", []string{appsKey, sweepKey}

@@ -255,7 +255,7 @@ func removal(domain string, seq int64) listsync.Pending {
 func record(domain string, seq int64) listsync.Record {
 	next := start.Add(time.Minute)
 	return listsync.Record{Domain: domain, Seq: seq, Wanted: true, Since: seq, WWW: tasks.WWWAlways, State: tasks.CheckingDNS,
-		Names: []string{domain}, CheckSeq: seq, RequestedAt: start, UpdatedAt: start, NextAt: &next}
+		Names: []string{domain}, CheckSeq: seq, RequestedAt: start, UpdatedAt: start, NextAttemptAt: &next}
 }
 
 func ended(domain string, seq int64) listsync.Record {
@@ -264,8 +264,8 @@ func ended(domain string, seq int64) listsync.Record {
 
 var nextMs = float64(start.Add(time.Minute).UnixMilli())
 
-func event(reason string) listsync.Event {
-	return listsync.Event{At: start, State: tasks.Pending, Reason: reason, Who: "request"}
+func event(reason string) listsync.HistoryEntry {
+	return listsync.HistoryEntry{At: start, State: tasks.Pending, Reason: reason, Actor: "request"}
 }
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }

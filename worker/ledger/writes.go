@@ -26,15 +26,15 @@ type Write struct {
 	Outcome        string    `json:"outcome"`
 	Added, Removed []string  `json:"-"`
 	Size           int       `json:"size"` // names on the list with it
-	Who            string    `json:"who"`  // the worker
+	WorkerID       string    `json:"who"`  // the worker
 }
 
-// written is what a write changes, as the ledger keeps it.
-type written struct {
-	Added   []string `json:"added,omitempty"`
-	Removed []string `json:"removed,omitempty"`
-	Size    int      `json:"size"`
-	Who     string   `json:"who"`
+// writeChanges is what a write changes, as the ledger keeps it.
+type writeChanges struct {
+	Added    []string `json:"added,omitempty"`
+	Removed  []string `json:"removed,omitempty"`
+	Size     int      `json:"size"`
+	WorkerID string   `json:"who"`
 }
 
 // Writes returns an app's last writes, at most n, newest first. Writes that
@@ -74,9 +74,9 @@ func decodeWrite(line string) (Write, error) {
 	if err != nil {
 		return Write{}, err
 	}
-	w, err := decodeJSON[written](parts[3])
+	w, err := decodeJSON[writeChanges](parts[3])
 	if err != nil {
 		return Write{}, err
 	}
-	return Write{N: n, At: time.UnixMicro(us).UTC(), Outcome: parts[2], Added: w.Added, Removed: w.Removed, Size: w.Size, Who: w.Who}, nil
+	return Write{N: n, At: time.UnixMicro(us).UTC(), Outcome: parts[2], Added: w.Added, Removed: w.Removed, Size: w.Size, WorkerID: w.WorkerID}, nil
 }

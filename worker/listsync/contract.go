@@ -15,7 +15,7 @@ import (
 // List and as [Unknown] for Replace.
 type API interface {
 	// Ready waits until one read and one write may be made, where the account's
-	// calls are limited; where that would take long, it returns [ErrHandedBack].
+	// calls are limited; where that would take long, it returns [ErrYield].
 	Ready(ctx context.Context, app string) error
 	// List returns the app's domain names in ServerPilot's order. An answer
 	// without a list is an error, never an empty list.
@@ -29,8 +29,8 @@ type API interface {
 type Verdict int
 
 const (
-	// Again: it had no effect; a later try may go well.
-	Again Verdict = iota
+	// Transient: it had no effect; a later try may go well.
+	Transient Verdict = iota
 	// Unknown: a write that may have landed, or may land yet.
 	Unknown
 	// Blocked: a person has to act before any call for this app can go well.
@@ -41,10 +41,10 @@ const (
 
 // CallError is a failed call.
 type CallError struct {
-	Verdict Verdict
-	Message string        // ServerPilot's own words, for Refused; else may be empty
-	After   time.Duration // not before this pause, where ServerPilot asked for one
-	Err     error
+	Verdict    Verdict
+	Message    string        // ServerPilot's own words, for Refused; else may be empty
+	RetryAfter time.Duration // not before this pause, where ServerPilot asked for one
+	Err        error
 }
 
 func (e *CallError) Error() string { return e.Err.Error() }
@@ -61,13 +61,13 @@ const (
 	LandingLimit = 30 * time.Second
 )
 
-// ErrLost: the lease is somebody else's now, or nobody's. The call changed
+// ErrLeaseLost: the lease is somebody else's now, or nobody's. The call changed
 // nothing; but a write made before may have crossed somebody else's, so whoever
 // gets this error from a sync asks for another one.
-var ErrLost = errors.New("the app's lease was lost")
+var ErrLeaseLost = errors.New("the app's lease was lost")
 
-// NotTaken tells why a lease can't be had.
-type NotTaken struct {
+// NotAcquired tells why a lease can't be had.
+type NotAcquired struct {
 	// Idle: nothing is to be done. Busy: another sync holds the lease and will see
 	// to all that is pending. Paused: an operator paused the app; whoever lets it go
 	// on starts a sync. None of them: a write may still land.
@@ -76,7 +76,7 @@ type NotTaken struct {
 	Wait time.Duration
 }
 
-func (e *NotTaken) Error() string {
+func (e *NotAcquired) Error() string {
 	switch {
 	case e.Idle:
 		return "nothing is pending"
@@ -89,18 +89,18 @@ func (e *NotTaken) Error() string {
 }
 
 // Ledger is what a sync needs of the record of every domain. All methods but
-// Take and Snapshot return [ErrLost] if the lease is not the caller's any more.
+// Take and Snapshot return [ErrLeaseLost] if the lease is not the caller's any more.
 type Ledger interface {
-	// Take gets the app's lease for [LeaseTTL]; the error may be a [*NotTaken].
-	Take(ctx context.Context, app string) (Lease, error)
-	// Renew extends the lease by another LeaseTTL; the error may be a [*NotTaken] of
+	// Acquire gets the app's lease for [LeaseTTL]; the error may be a [*NotAcquired].
+	Acquire(ctx context.Context, app string) (Lease, error)
+	// Renew extends the lease by another LeaseTTL; the error may be a [*NotAcquired] of
 	// an app that was paused meanwhile.
 	Renew(ctx context.Context, lease Lease) error
 	Snapshot(ctx context.Context, app string) (Snapshot, error)
 	// BeginWrite renews the lease and notes that a write is in flight for
 	// LandingLimit, which may put the names that it claims on the list. They stay
 	// noted, with those of earlier writes, until a commit.
-	BeginWrite(ctx context.Context, lease Lease, w Writing) error
+	BeginWrite(ctx context.Context, lease Lease, w WriteIntent) error
 	// EndWrite takes the note of the time back after a write that certainly had
 	// no effect or certainly had its effect, so that the next needn't wait.
 	EndWrite(ctx context.Context, lease Lease) error
@@ -118,52 +118,52 @@ type Ledger interface {
 	// meanwhile or somebody asked for one more sync. Domains, names and writes stay as
 	// they are.
 	Preview(ctx context.Context, lease Lease, p Preview) (released bool, err error)
-	// Abandon gives the lease back although changes are pending.
-	Abandon(ctx context.Context, lease Lease, trouble *Trouble) error
+	// Fail gives the lease back although changes are pending.
+	Fail(ctx context.Context, lease Lease, trouble *Failure) error
 }
 
 // Lease is the right to sync one app.
 type Lease struct {
 	App, Token string
-	// Rested is how long ago the app's last commit was when the lease was taken, by
+	// SinceLastCommit is how long ago the app's last commit was when the lease was taken, by
 	// the ledger's clock, to 1 ms; decades where there was none.
-	Rested time.Duration
+	SinceLastCommit time.Duration
 }
 
-// Writing is a write that is about to be made.
-type Writing struct {
+// WriteIntent is a write that is about to be made.
+type WriteIntent struct {
 	// Claim are the names that count as ours should it land.
 	Claim []string
 	// Added and Removed are what it changes, and Size is the number of names on the
 	// list then: for the app's history, which has no line for one that changes nothing.
 	Added, Removed []string
 	Size           int
-	Who            string
+	WorkerID       string
 }
 
 // Commit is what one plan changes in the ledger.
 type Commit struct {
-	Outcomes []Outcome
-	Listed   int      // names on the list
-	Own      []string // names that are ours from now on
-	Disown   []string // names that aren't any more
-	Gone     []string // names that the write took off, see [Snapshot]
-	Forget   []string // names that don't count as gone any more
-	Who      string
+	Outcomes        []Outcome
+	Listed          int      // names on the list
+	Own             []string // names that are ours from now on
+	Disown          []string // names that aren't any more
+	Tombstones      []string // names that the write took off, see [Snapshot]
+	ClearTombstones []string // names that don't count as gone any more
+	WorkerID        string
 }
 
-// Trouble is why an app's sync doesn't get on.
-type Trouble struct {
+// Failure is why an app's sync doesn't get on.
+type Failure struct {
 	Reason  string
 	Blocked bool      // a person has to act
 	Since   time.Time // when it began; later troubles without a success between don't move it
 }
 
-// Follower starts what follows from a sync. It is called before the commit;
+// Enqueuer starts what follows from a sync. It is called before the commit;
 // starting the same thing twice must be harmless, and what was started for an
 // outcome that is then not committed must find that out and end.
-type Follower interface {
-	// Verify starts the first verification of each record at its NextAt. Its error
+type Enqueuer interface {
+	// Verify starts the first verification of each record at its NextAttemptAt. Its error
 	// names the record.
 	Verify(ctx context.Context, app string, records ...Record) error
 }

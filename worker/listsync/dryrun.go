@@ -32,7 +32,7 @@ func (s *Syncer) DryRun(ctx context.Context, app string) (preview Preview, err e
 
 // preview plans until no change came while it did.
 func (r *run) preview(ctx context.Context) (Preview, error) {
-	r.gather(ctx, r.Gather-r.lease.Rested)
+	r.waitInterval(ctx, r.MinInterval-r.lease.SinceLastCommit)
 	for {
 		remote, err := r.read(ctx)
 		if err != nil {
@@ -50,7 +50,7 @@ func (r *run) preview(ctx context.Context) (Preview, error) {
 		if released {
 			return p, nil
 		}
-		r.gather(ctx, r.Gather)
+		r.waitInterval(ctx, r.MinInterval)
 	}
 }
 
@@ -63,16 +63,16 @@ func previewOf(in Input) Preview {
 	}
 	p := Preview{Listed: len(in.Remote), Added: plan.Added, Removed: plan.Removed}
 	for domain, change := range in.Ledger.Pending {
-		change.Preview = foretell(change, outcomes[domain].Record, plan)
+		change.Preview = previewText(change, outcomes[domain].Record, plan)
 		p.Changes = append(p.Changes, change)
 	}
 	slices.SortFunc(p.Changes, func(a, b Pending) int { return cmp.Compare(a.Domain, b.Domain) })
 	return p
 }
 
-// foretell says what becomes of a change if the plan is carried out, in a clause that
+// previewText says what becomes of a change if the plan is carried out, in a clause that
 // lacks its subject. r is the domain's record then.
-func foretell(change Pending, r Record, plan Result) string {
+func previewText(change Pending, r Record, plan Result) string {
 	switch {
 	case r.State == tasks.Rejected:
 		return "would be rejected: " + r.Reason
@@ -81,13 +81,13 @@ func foretell(change Pending, r Record, plan Result) string {
 	case change.Remove && !slices.Contains(plan.Removed, change.Domain) && has(plan.List, change.Domain):
 		return "would be dealt with without a write: " + r.Reason
 	case change.Remove:
-		return foretold("would be taken off the list", "is not on the list", change.Domain, tasks.Names(change.Domain, tasks.WWWAlways), plan.Removed)
+		return previewSentence("would be taken off the list", "is not on the list", change.Domain, tasks.Names(change.Domain, tasks.WWWAlways), plan.Removed)
 	}
-	return foretold("would be put on the list", "is on the list already", change.Domain, r.Names, plan.Added)
+	return previewSentence("would be put on the list", "is on the list already", change.Domain, r.Names, plan.Added)
 }
 
-// foretold says which of a domain's names a write would move, and what is so already.
-func foretold(would, is, domain string, names, moved []string) string {
+// previewSentence says which of a domain's names a write would move, and what is so already.
+func previewSentence(would, is, domain string, names, moved []string) string {
 	var others []string
 	for _, name := range names {
 		if name != domain && slices.Contains(moved, name) {

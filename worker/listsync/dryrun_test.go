@@ -89,7 +89,7 @@ func TestADryRunReadsOnceAndChangesNothing(t *testing.T) {
 	if diff := cmp.Diff(before, after); diff != "" || len(r.follow.begun) > 0 {
 		t.Errorf("the ledger was changed, or %v was started (-before +after):\n%s", r.follow.begun, diff)
 	}
-	var idle *NotTaken
+	var idle *NotAcquired
 	if _, err := r.syncer.DryRun(context.Background(), app); !errors.As(err, &idle) || !idle.Idle {
 		t.Errorf("the dry run left work for another: %v", err)
 	}
@@ -121,7 +121,7 @@ func TestADryRunThatLostItsLeaseNotesNothing(t *testing.T) {
 		r.world.until = r.clock.now() // somebody else may take the lease
 		r.world.token = "another"
 	}
-	if _, err := r.syncer.DryRun(context.Background(), app); !errors.Is(err, ErrLost) {
+	if _, err := r.syncer.DryRun(context.Background(), app); !errors.Is(err, ErrLeaseLost) {
 		t.Errorf("a dry run without its lease: %v", err)
 	}
 	if r.world.pending["a.com"].Preview != "" {

@@ -37,7 +37,7 @@ func (c *clock) advance(d time.Duration) {
 }
 
 // memory is a ledger of one app that keeps every promise of [Ledger]: a lease
-// with a token and a time limit, a write in flight that holds up the next Take,
+// with a token and a time limit, a write in flight that holds up the next Acquire,
 // and a commit that compares before it replaces.
 type memory struct {
 	*clock
@@ -56,7 +56,7 @@ type memory struct {
 	tokens   int           // leases given out
 	rested   time.Duration // what a lease says of the last commit
 	versions int
-	trouble  *Trouble
+	trouble  *Failure
 	history  map[string][]string
 	// before is called, unlocked, when the named method is entered.
 	before func(method string)
@@ -124,12 +124,12 @@ func (m *memory) enter(ctx context.Context, method string) error {
 
 func (m *memory) held(l Lease) error {
 	if m.token == "" || l.Token != m.token || l.App != app {
-		return ErrLost
+		return ErrLeaseLost
 	}
 	return nil
 }
 
-func (m *memory) Take(ctx context.Context, _ string) (Lease, error) {
+func (m *memory) Acquire(ctx context.Context, _ string) (Lease, error) {
 	if err := m.enter(ctx, "Take"); err != nil {
 		return Lease{}, err
 	}
@@ -137,15 +137,15 @@ func (m *memory) Take(ctx context.Context, _ string) (Lease, error) {
 	defer m.mu.Unlock()
 	switch now := m.now(); {
 	case !m.awake:
-		return Lease{}, &NotTaken{Idle: true}
+		return Lease{}, &NotAcquired{Idle: true}
 	case m.token != "" && m.until.After(now):
-		return Lease{}, &NotTaken{Busy: true}
+		return Lease{}, &NotAcquired{Busy: true}
 	case m.landing.After(now):
-		return Lease{}, &NotTaken{Wait: m.landing.Sub(now)}
+		return Lease{}, &NotAcquired{Wait: m.landing.Sub(now)}
 	}
 	m.tokens++
 	m.token, m.until = fmt.Sprintf("token%d", m.tokens), m.now().Add(LeaseTTL)
-	return Lease{App: app, Token: m.token, Rested: m.rested}, nil
+	return Lease{App: app, Token: m.token, SinceLastCommit: m.rested}, nil
 }
 
 func (m *memory) Renew(ctx context.Context, l Lease) error {
@@ -173,15 +173,15 @@ func (m *memory) Snapshot(ctx context.Context, _ string) (Snapshot, error) {
 func (m *memory) snapshot() Snapshot {
 	gone := map[string]bool{}
 	for name, at := range m.gone {
-		if m.now().Sub(at) < GoneFor {
+		if m.now().Sub(at) < TombstoneTTL {
 			gone[name] = true
 		}
 	}
-	return Snapshot{Records: maps.Clone(m.records), Gone: gone, Pending: maps.Clone(m.pending), Since: maps.Clone(m.since),
-		Ours: maps.Clone(m.ours), Flight: slices.Clone(m.claim), At: m.now()}
+	return Snapshot{Records: maps.Clone(m.records), Tombstones: gone, Pending: maps.Clone(m.pending), WantedSince: maps.Clone(m.since),
+		Owned: maps.Clone(m.ours), InFlight: slices.Clone(m.claim), At: m.now()}
 }
 
-func (m *memory) BeginWrite(ctx context.Context, l Lease, w Writing) error {
+func (m *memory) BeginWrite(ctx context.Context, l Lease, w WriteIntent) error {
 	if err := m.enter(ctx, "BeginWrite"); err != nil {
 		return err
 	}
@@ -234,7 +234,7 @@ func (m *memory) commit(c Commit) (stale []string) {
 		} else {
 			delete(m.since, d)
 		}
-		m.history[d] = append(m.history[d], o.Event)
+		m.history[d] = append(m.history[d], o.Entry)
 	}
 	for _, name := range c.Own {
 		m.ours[name] = true
@@ -242,10 +242,10 @@ func (m *memory) commit(c Commit) (stale []string) {
 	for _, name := range c.Disown {
 		delete(m.ours, name)
 	}
-	for _, name := range c.Gone {
+	for _, name := range c.Tombstones {
 		m.gone[name] = m.now()
 	}
-	for _, name := range c.Forget {
+	for _, name := range c.ClearTombstones {
 		delete(m.gone, name)
 	}
 	m.claim, m.landing, m.trouble = nil, time.Time{}, nil
@@ -292,7 +292,7 @@ func (m *memory) Preview(ctx context.Context, l Lease, p Preview) (bool, error) 
 	return true, nil
 }
 
-func (m *memory) Abandon(ctx context.Context, l Lease, trouble *Trouble) error {
+func (m *memory) Fail(ctx context.Context, l Lease, trouble *Failure) error {
 	if err := m.enter(ctx, "Abandon"); err != nil {
 		return err
 	}
@@ -325,31 +325,31 @@ func TestMemoryKeepsTheLedgersPromises(t *testing.T) {
 	ctx := context.Background()
 	c := &clock{t: start}
 	m := newMemory(c)
-	var notTaken *NotTaken
-	if _, err := m.Take(ctx, app); !errors.As(err, &notTaken) || !notTaken.Idle {
+	var notTaken *NotAcquired
+	if _, err := m.Acquire(ctx, app); !errors.As(err, &notTaken) || !notTaken.Idle {
 		t.Fatalf("an idle app was taken: %v", err)
 	}
 	m.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: 5}})
 	if !m.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: 4}, Remove: true}) || m.pending["a.com"].Remove {
 		t.Fatal("an older change was recorded over a newer one")
 	}
-	first, err := m.Take(ctx, app)
+	first, err := m.Acquire(ctx, app)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Take(ctx, app); !errors.As(err, &notTaken) || !notTaken.Busy {
+	if _, err := m.Acquire(ctx, app); !errors.As(err, &notTaken) || !notTaken.Busy {
 		t.Fatalf("a lease was given out twice: %v", err)
 	}
-	if err := m.BeginWrite(ctx, first, Writing{Claim: []string{"a.com"}}); err != nil {
+	if err := m.BeginWrite(ctx, first, WriteIntent{Claim: []string{"a.com"}}); err != nil {
 		t.Fatal(err)
 	}
 	c.advance(LeaseTTL)
-	second, err := m.Take(ctx, app)
+	second, err := m.Acquire(ctx, app)
 	if err != nil {
 		t.Fatal(err)
 	}
 	stale := Outcome{Record: Record{Domain: "a.com", Seq: 5}}
-	if _, err := m.Commit(ctx, first, Commit{Outcomes: []Outcome{stale}}); !errors.Is(err, ErrLost) {
+	if _, err := m.Commit(ctx, first, Commit{Outcomes: []Outcome{stale}}); !errors.Is(err, ErrLeaseLost) {
 		t.Fatalf("a stale holder's commit: %v", err)
 	}
 	for _, o := range []Outcome{{Record: Record{Domain: "a.com", Seq: 4}}, {Record: Record{Domain: "a.com", Seq: 5, Version: "7"}}} {

@@ -11,7 +11,7 @@ import (
 
 // outcome says what the plan means for one domain; changed is false where it
 // means nothing new.
-func (p *planner) outcome(s *subject) (o Outcome, changed bool) {
+func (p *planner) outcome(s *candidate) (o Outcome, changed bool) {
 	r := s.record
 	r.Domain = s.domain
 	if s.pending != nil {
@@ -24,54 +24,54 @@ func (p *planner) outcome(s *subject) (o Outcome, changed bool) {
 		}
 	}
 	switch {
-	case s.waits:
+	case s.deferred:
 		return Outcome{}, false
 	case s.refusal != "" && s.wanted && s.pending != nil && s.pending.Remove:
 		// A refused removal: the domain stays what it was.
-		r.Since, r.Names, r.Reason = s.since, p.onList(s), s.refusal
-		return Outcome{Record: r, Event: s.refusal}, true
+		r.Since, r.Names, r.Reason = s.since, p.namesOnList(s), s.refusal
+		return Outcome{Record: r, Entry: s.refusal}, true
 	case s.refusal != "":
 		return p.rejected(s, r), true
 	case s.pending != nil && s.pending.Remove:
 		return p.removed(s, r), true
 	case !s.wanted:
-		return p.left(s, r)
-	case !p.present[s.domain]:
+		return p.reappearedOutcome(s, r)
+	case !p.onList[s.domain]:
 		return Outcome{}, false // held back
 	case s.pending != nil:
 		return p.listed(s, r), true
 	default:
-		return p.standing(s, r)
+		return p.unchanged(s, r)
 	}
 }
 
-// end makes r a record of a domain that is not wanted.
-func end(r Record, state tasks.State, names []string, reason string) Record {
+// ended makes r a record of a domain that is not wanted.
+func ended(r Record, state tasks.State, names []string, reason string) Record {
 	r.State, r.Names, r.Reason, r.Problems = state, names, reason, nil
-	r.Wanted, r.Since, r.AddSeq, r.CheckSeq, r.NextAt = false, 0, 0, 0, nil
-	r.Unwatched()
+	r.Wanted, r.Since, r.AddSeq, r.CheckSeq, r.NextAttemptAt = false, 0, 0, 0, nil
+	r.ClearRecheck()
 	return r
 }
 
-func (p *planner) rejected(s *subject, r Record) Outcome {
+func (p *planner) rejected(s *candidate, r Record) Outcome {
 	names := s.names
 	if len(names) == 0 {
 		names = tasks.Names(s.domain, s.www)
 	}
 	state := tasks.Rejected
-	if s.pending != nil && p.adoptsNothing(*s.pending) && s.record.State == tasks.Removed {
+	if s.pending != nil && p.importsNothing(*s.pending) && s.record.State == tasks.Removed {
 		state = tasks.Removed // its removal still keeps it away, as a www form, too
 	}
-	r = end(r, state, names, s.refusal)
-	return Outcome{Record: r, Event: s.refusal, Told: true}
+	r = ended(r, state, names, s.refusal)
+	return Outcome{Record: r, Entry: s.refusal, Notify: true}
 }
 
-func (p *planner) removed(s *subject, r Record) Outcome {
+func (p *planner) removed(s *candidate, r Record) Outcome {
 	var reason string
 	switch {
 	case p.claimed[s.domain] != "":
 		reason = fmt.Sprintf("no longer mapped by itself; the name stays on the list for %s", p.claimed[s.domain])
-	case p.was[s.domain]:
+	case p.onRemote[s.domain]:
 		reason = "taken off the list"
 	default:
 		reason = "was not on the list"
@@ -80,12 +80,12 @@ func (p *planner) removed(s *subject, r Record) Outcome {
 	if s.record.Wanted {
 		names = s.record.Names
 	}
-	return Outcome{Record: end(r, tasks.Removed, names, reason), Event: reason, Told: true}
+	return Outcome{Record: ended(r, tasks.Removed, names, reason), Entry: reason, Notify: true}
 }
 
 // listed is the outcome of a pending addition whose names are on the list.
-func (p *planner) listed(s *subject, r Record) Outcome {
-	names := p.onList(s)
+func (p *planner) listed(s *candidate, r Record) Outcome {
+	names := p.namesOnList(s)
 	// A removal in between, even one that no sync has seen, asks for a new start.
 	fresh := !s.record.Wanted || !s.record.State.Listed() || s.record.Since != s.since || !containsAll(s.record.Names, names)
 	r.Wanted, r.Since, r.AddSeq, r.WWW, r.Names = true, s.since, 0, s.www, names
@@ -98,21 +98,21 @@ func (p *planner) listed(s *subject, r Record) Outcome {
 			r.Limit = max(limit, r.Attempt+1) // the attempt that is on its way is made
 		}
 		event := "asked for again: nothing changed"
-		if len(s.put) > 0 {
-			event = "asked for again: put back " + strings.Join(s.put, ", ")
+		if len(s.adds) > 0 {
+			event = "asked for again: put back " + strings.Join(s.adds, ", ")
 		}
 		// Its state is told again: the mapping may be new, restored from a backup, or
 		// have missed the event.
-		return Outcome{Record: r, Event: event, Told: true, Again: true}
+		return Outcome{Record: r, Entry: event, Notify: true, AlreadyListed: true}
 	}
-	r.CheckSeq, r.Attempt, r.AttemptAt, r.NextAt, r.PointedHere = r.Seq, 0, nil, nil, false
+	r.CheckSeq, r.Attempt, r.AttemptAt, r.NextAttemptAt, r.SeenPointing = r.Seq, 0, nil, nil, false
 	r.Limit, r.Problems = limit, nil
-	r.Unwatched()
+	r.ClearRecheck()
 	event := "put on the list"
 	switch {
 	case !fresh:
 		event = "asked to be verified anew"
-	case len(s.put) == 0:
+	case len(s.adds) == 0:
 		event = "was on the list already"
 	}
 	if fresh {
@@ -122,33 +122,33 @@ func (p *planner) listed(s *subject, r Record) Outcome {
 		r.State = tasks.DoneWithoutSSL
 		r.Reason = event + "; a wildcard gets no certificate: Let's Encrypt can't certify one over HTTP, " +
 			"which is how ServerPilot gets its certificates. For HTTPS add each subdomain by its own name"
-		return Outcome{Record: r, Event: r.Reason, Told: true}
+		return Outcome{Record: r, Entry: r.Reason, Notify: true}
 	}
 	r.State = tasks.CheckingDNS
 	r.Reason = event + "; DNS and the certificate are checked next"
-	return Outcome{Record: r, Event: event, Verify: true, AtOnce: !fresh, Told: true, Again: !fresh}
+	return Outcome{Record: r, Entry: event, Verify: true, Immediate: !fresh, Notify: true, AlreadyListed: !fresh}
 }
 
-// standing is the outcome of a domain that was listed before and has no change
+// unchanged is the outcome of a domain that was listed before and has no change
 // pending: something only if its names were put back or taken away.
-func (p *planner) standing(s *subject, r Record) (Outcome, bool) {
-	names := p.onList(s)
-	if len(s.put) == 0 && slices.Equal(names, r.Names) {
+func (p *planner) unchanged(s *candidate, r Record) (Outcome, bool) {
+	names := p.namesOnList(s)
+	if len(s.adds) == 0 && slices.Equal(names, r.Names) {
 		return Outcome{}, false
 	}
 	event := "its names on the list are now " + strings.Join(names, ", ")
-	if len(s.put) > 0 {
-		event = "put back " + strings.Join(s.put, ", ")
+	if len(s.adds) > 0 {
+		event = "put back " + strings.Join(s.adds, ", ")
 	}
 	r.Names = names
-	return Outcome{Record: r, Event: event}, true
+	return Outcome{Record: r, Entry: event}, true
 }
 
-// left is the outcome of a domain that isn't wanted and has no change pending:
+// reappearedOutcome is the outcome of a domain that isn't wanted and has no change pending:
 // something only if its names came back.
-func (p *planner) left(s *subject, r Record) (Outcome, bool) {
+func (p *planner) reappearedOutcome(s *candidate, r Record) (Outcome, bool) {
 	var back []string
-	for name := range p.returned {
+	for name := range p.reappeared {
 		if p.owner(name) == s.domain {
 			back = append(back, name)
 		}
@@ -157,12 +157,12 @@ func (p *planner) left(s *subject, r Record) (Outcome, bool) {
 		return Outcome{}, false
 	}
 	slices.Sort(back)
-	return Outcome{Record: r, Event: "taken off once more, since nobody asked for it: " + strings.Join(back, ", ")}, true
+	return Outcome{Record: r, Entry: "taken off once more, since nobody asked for it: " + strings.Join(back, ", ")}, true
 }
 
-// onList returns those of the subject's names that are on the planned list.
-func (p *planner) onList(s *subject) []string {
-	return slices.DeleteFunc(slices.Clone(s.names), func(name string) bool { return !p.present[name] })
+// namesOnList returns those of the subject's names that are on the planned list.
+func (p *planner) namesOnList(s *candidate) []string {
+	return slices.DeleteFunc(slices.Clone(s.names), func(name string) bool { return !p.onList[name] })
 }
 
 func containsAll(have, want []string) bool {

@@ -25,7 +25,7 @@ func outcome(t *testing.T, w *world, domain string) Outcome {
 // checked makes the domain's verification end well, as one that took two attempts.
 func (w *world) checked(domain string) {
 	w.verified(domain, func(r *Record) {
-		r.State, r.Attempt, r.PointedHere, r.Reason = tasks.Done, 2, true, "fine"
+		r.State, r.Attempt, r.SeenPointing, r.Reason = tasks.Done, 2, true, "fine"
 		r.Certificate, r.AttemptAt = &Cert{Issuer: "R11", NotAfter: start}, &start
 	})
 }
@@ -39,7 +39,7 @@ func TestANewDomainIsListedAndItsVerificationStarts(t *testing.T) {
 		Record: Record{Domain: "a.com", Seq: 7, Wanted: true, Since: 7, WWW: tasks.WWWAlways, SiteID: 3, State: tasks.CheckingDNS,
 			Names: []string{"a.com", "www.a.com"}, Reason: "put on the list; DNS and the certificate are checked next",
 			CheckSeq: 7, RequestedAt: start, UpdatedAt: start.Add(time.Minute)},
-		Event: "put on the list", Verify: true, Told: true,
+		Entry: "put on the list", Verify: true, Notify: true,
 	}
 	if diff := cmp.Diff(want, outcome(t, w, "a.com")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -67,7 +67,7 @@ func TestAskingAgainKeepsStateAttemptCertificateAndSite(t *testing.T) {
 			want.Version, want.Seq, want.AddSeq = "", 2, 2
 			w.add("a.com", "")
 			got := outcome(t, w, "a.com")
-			if diff := cmp.Diff(Outcome{Record: want, Event: c.event, Told: true, Again: true}, got); diff != "" {
+			if diff := cmp.Diff(Outcome{Record: want, Entry: c.event, Notify: true, AlreadyListed: true}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -103,7 +103,7 @@ func TestWhatStartsTheVerificationAnew(t *testing.T) {
 			if o.Verify != c.anew || c.anew != (r.State == tasks.CheckingDNS) {
 				t.Fatalf("verified %v, state %s", o.Verify, r.State)
 			}
-			if c.anew && (r.Attempt != 0 || r.Certificate != nil || r.PointedHere || r.AttemptAt != nil || r.CheckSeq != r.Seq) {
+			if c.anew && (r.Attempt != 0 || r.Certificate != nil || r.SeenPointing || r.AttemptAt != nil || r.CheckSeq != r.Seq) {
 				t.Errorf("something of the last verification is left: %+v", r)
 			}
 			if !c.anew && (r.Attempt != 2 || r.Certificate == nil || r.CheckSeq != 1) {
@@ -121,7 +121,7 @@ func TestAWWWFormThatGoesStartsNoVerification(t *testing.T) {
 	w.checked("a.com")
 	w.remove("www.a.com")
 	o := outcome(t, w, "a.com")
-	if o.Verify || o.Told || o.Record.State != tasks.Done || o.Event != "its names on the list are now a.com" {
+	if o.Verify || o.Notify || o.Record.State != tasks.Done || o.Entry != "its names on the list are now a.com" {
 		t.Errorf("got %+v", o)
 	}
 }
@@ -134,7 +134,7 @@ func TestANamePutBackIsToldInTheHistoryAndNowhereElse(t *testing.T) {
 	w.checked("a.com")
 	w.list = []string{"www.a.com"}
 	o := outcome(t, w, "a.com")
-	if o.Verify || o.Told || o.Record.State != tasks.Done || o.Event != "put back a.com" {
+	if o.Verify || o.Notify || o.Record.State != tasks.Done || o.Entry != "put back a.com" {
 		t.Errorf("got %+v", o)
 	}
 }
@@ -172,8 +172,8 @@ func TestEachOutcomeSaysWhatHappened(t *testing.T) {
 			if o.Record.State != c.state || o.Record.Reason != c.reason {
 				t.Errorf("got  %s: %s\nwant %s: %s", o.Record.State, o.Record.Reason, c.state, c.reason)
 			}
-			if !o.Told || o.Verify != (c.state == tasks.CheckingDNS) {
-				t.Errorf("told %v, verified %v", o.Told, o.Verify)
+			if !o.Notify || o.Verify != (c.state == tasks.CheckingDNS) {
+				t.Errorf("told %v, verified %v", o.Notify, o.Verify)
 			}
 		})
 	}
@@ -185,11 +185,11 @@ func TestARemovedDomainKeepsNothingThatGoesOn(t *testing.T) {
 	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: w.next(), SiteID: 3, RequestedAt: start}})
 	w.sync()
 	w.verified("a.com", func(r *Record) {
-		r.NextAt, r.Problems = &start, []tasks.Problem{{Name: "a.com", Cause: tasks.CauseDNSMissing}}
+		r.NextAttemptAt, r.Problems = &start, []tasks.Problem{{Name: "a.com", Cause: tasks.CauseDNSMissing}}
 	})
 	w.remove("a.com")
 	r := outcome(t, w, "a.com").Record
-	if r.Wanted || r.Since != 0 || r.CheckSeq != 0 || r.NextAt != nil || r.Problems != nil {
+	if r.Wanted || r.Since != 0 || r.CheckSeq != 0 || r.NextAttemptAt != nil || r.Problems != nil {
 		t.Errorf("something goes on: %+v", r)
 	}
 	if r.SiteID != 3 || r.Seq != 2 {
@@ -249,8 +249,8 @@ func TestAWishToBeVerifiedStartsAListedDomainAnewAndMovesNoName(t *testing.T) {
 	got := outcome(t, w, "a.com")
 	want.Version, want.Seq, want.CheckSeq = "", seq, seq
 	want.State, want.Reason = tasks.CheckingDNS, "asked to be verified anew; DNS and the certificate are checked next"
-	want.Attempt, want.AttemptAt, want.PointedHere = 0, nil, false
-	if diff := cmp.Diff(Outcome{Record: want, Event: "asked to be verified anew", Verify: true, AtOnce: true, Told: true, Again: true}, got); diff != "" {
+	want.Attempt, want.AttemptAt, want.SeenPointing = 0, nil, false
+	if diff := cmp.Diff(Outcome{Record: want, Entry: "asked to be verified anew", Verify: true, Immediate: true, Notify: true, AlreadyListed: true}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if w.list[0] != "a.com" || len(w.list) != 1 {

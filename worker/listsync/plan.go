@@ -39,14 +39,14 @@ type Input struct {
 // Outcome is what a plan means for one domain, once the list is as planned.
 type Outcome struct {
 	Record Record // as it is to be committed; Record.Version is the one planned on
-	// Event tells the domain's history what happened.
-	Event string
-	// Verify: a new verification starts; AtOnce: its first attempt waits for nothing.
-	Verify, AtOnce bool
-	// Told: the state changed, or a request ended, which the outside is told of.
-	Told bool
-	// Again: an addition asked for a domain that is listed already.
-	Again bool
+	// Entry tells the domain's history what happened.
+	Entry string
+	// Verify: a new verification starts; Immediate: its first attempt waits for nothing.
+	Verify, Immediate bool
+	// Notify: the state changed, or a request ended, which the outside is told of.
+	Notify bool
+	// Transient: an addition asked for a domain that is listed already.
+	AlreadyListed bool
 }
 
 // Result is a plan.
@@ -55,17 +55,17 @@ type Result struct {
 	Write          bool     // names are added or removed; else List is Remote
 	Added, Removed []string
 	Outcomes       []Outcome // sorted by domain
-	// Movers are the domains whose names the write adds or removes, those that
+	// Changed are the domains whose names the write adds or removes, those that
 	// make room first; where ServerPilot refuses the write, one of them is the cause.
-	Movers []string
+	Changed []string
 	// Claim are the names that count as ours should the write land.
 	Claim []string
 	// Own and Disown are the changes to the ledger's set of our names once the
 	// list is as planned.
 	Own, Disown []string
-	// Gone are the names the write takes off; Forget are those that don't count as
+	// Tombstones are the names the write takes off; ClearTombstones are those that don't count as
 	// gone any more: they are wanted, or were taken off once more.
-	Gone, Forget []string
+	Tombstones, ClearTombstones []string
 }
 
 // Plan decides what an app's list should be and what becomes of each domain.
@@ -87,12 +87,12 @@ func Plan(in Input) Result {
 	}
 	protected := keys(in.Rules.Protected)
 	for {
-		p := planner{Input: in, remote: remote, was: was, protected: protected, crowded: crowded,
-			claimed: map[string]string{}, asked: map[string]bool{}, removers: map[string]bool{}, returned: map[string]bool{}}
-		p.judge()
-		p.keep()
-		if p.append() {
-			p.conclude()
+		p := planner{Input: in, remote: remote, onRemote: was, protected: protected, noRoom: crowded,
+			claimed: map[string]string{}, toRemove: map[string]bool{}, removalCauses: map[string]bool{}, reappeared: map[string]bool{}}
+		p.resolveClaims()
+		p.retainExisting()
+		if p.addMissing() {
+			p.buildResult()
 			return p.result
 		}
 	}
@@ -101,66 +101,66 @@ func Plan(in Input) Result {
 // planner holds the working state of one call of Plan.
 type planner struct {
 	Input
-	remote    []string        // the names of Remote in canonical form
-	was       map[string]bool // the same
-	protected map[string]bool
-	crowded   map[string]string // domain → why it doesn't fit, though it holds names
-	subjects  []subject         // every domain of the ledger that has a say, longest wanted first
-	held      map[string]bool   // names of domains outside Only: not to be touched
-	claimed   map[string]string // name → the wanted domain that claims it
-	asked     map[string]bool   // names that pending removals ask to go
-	ours      map[string]bool   // names on the list that we put there
-	present   map[string]bool   // names on the new list so far
-	removers  map[string]bool   // domains for whose sake a name leaves
-	returned  map[string]bool   // names that came back unasked for, and leave once more
-	result    Result
+	remote        []string        // the names of Remote in canonical form
+	onRemote      map[string]bool // the same
+	protected     map[string]bool
+	noRoom        map[string]string // domain → why it doesn't fit, though it holds names
+	candidates    []candidate       // every domain of the ledger that has a say, longest wanted first
+	frozen        map[string]bool   // names of domains outside Only: not to be touched
+	claimed       map[string]string // name → the wanted domain that claims it
+	toRemove      map[string]bool   // names that pending removals ask to go
+	owned         map[string]bool   // names on the list that we put there
+	onList        map[string]bool   // names on the new list so far
+	removalCauses map[string]bool   // domains for whose sake a name leaves
+	reappeared    map[string]bool   // names that came back unasked for, and leave once more
+	result        Result
 }
 
-// keep walks the remote list and keeps what is to stay.
-func (p *planner) keep() {
-	p.present, p.ours = map[string]bool{}, map[string]bool{}
-	for name := range p.Ledger.Ours {
-		p.ours[name] = p.was[name]
+// retainExisting walks the remote list and keeps what is to stay.
+func (p *planner) retainExisting() {
+	p.onList, p.owned = map[string]bool{}, map[string]bool{}
+	for name := range p.Ledger.Owned {
+		p.owned[name] = p.onRemote[name]
 	}
-	for _, name := range p.Ledger.Flight {
-		p.ours[name] = p.was[name]
+	for _, name := range p.Ledger.InFlight {
+		p.owned[name] = p.onRemote[name]
 	}
 	for i, name := range p.Remote {
 		k := p.remote[i]
-		if p.present[k] {
+		if p.onList[k] {
 			continue
 		}
-		if cause := p.leaves(k); cause != "" {
+		if cause := p.removalCause(k); cause != "" {
 			if !slices.Contains(p.result.Removed, k) {
 				p.result.Removed = append(p.result.Removed, k)
 			}
-			p.removers[cause] = true
+			p.removalCauses[cause] = true
 			continue
 		}
-		p.present[k] = true
+		p.onList[k] = true
 		p.result.List = append(p.result.List, name)
 	}
 }
 
-// leaves returns the domain for whose sake the name leaves the list, or "".
-func (p *planner) leaves(name string) string {
-	if _, claimed := p.claimed[name]; claimed || p.protected[name] || p.held[name] {
+// removalCause returns the domain for whose sake the name leaves the list, or "".
+func (p *planner) removalCause(name string) string {
+	if _, claimed := p.claimed[name]; claimed || p.protected[name] || p.frozen[name] {
 		return ""
 	}
-	if p.asked[name] {
+	if p.toRemove[name] {
 		return name
 	}
-	if !p.ours[name] && !p.Ledger.Gone[name] {
+	if !p.owned[name] && !p.Ledger.Tombstones[name] {
 		return ""
 	}
-	// Ours and no longer claimed: a www form whose domain went or lost it, or what
+	// Owned and no longer claimed: a www form whose domain went or lost it, or what
 	// an interrupted write left behind. Or gone, and back.
 	owner := p.owner(name)
 	if p.Only != nil && !p.Only[owner] {
 		return ""
 	}
-	if p.Ledger.Gone[name] {
-		p.returned[name] = true
+	if p.Ledger.Tombstones[name] {
+		p.reappeared[name] = true
 	}
 	return owner
 }
@@ -173,46 +173,46 @@ func (p *planner) owner(name string) string {
 	return strings.TrimPrefix(name, "www.")
 }
 
-// append puts the missing names of wanted domains on the list, as far as there
+// addMissing puts the missing names of wanted domains on the list, as far as there
 // is room. It returns false where a domain that doesn't fit keeps names on the
 // list that would leave without it: then it is noted as crowded out, and the
 // plan is to be made anew.
-func (p *planner) append() bool {
-	for i := range p.subjects {
-		s := &p.subjects[i]
+func (p *planner) addMissing() bool {
+	for i := range p.candidates {
+		s := &p.candidates[i]
 		if !s.wanted || p.Only != nil && !p.Only[s.domain] {
 			continue
 		}
 		missing := slices.DeleteFunc(slices.Clone(s.names), func(name string) bool {
-			return p.present[name] || p.held[name]
+			return p.onList[name] || p.frozen[name]
 		})
-		if len(missing) == 0 || s.waits {
+		if len(missing) == 0 || s.deferred {
 			continue
 		}
 		if room := Limit - len(p.result.List); room < len(missing) {
-			if s.record.Wanted && p.present[s.domain] {
+			if s.record.Wanted && p.onList[s.domain] {
 				continue // listed by its own name; its www form has to wait for room
 			}
 			if p.Only != nil {
-				s.waits = true // a removal outside this part may make room
+				s.deferred = true // a removal outside this part may make room
 				continue
 			}
 			s.wanted, s.refusal = false, fmt.Sprintf("the app's list holds %d names of at most %d; %s would need %d more",
 				len(p.result.List), Limit, s.domain, len(missing))
 			if p.keepsNames(s) {
-				p.crowded[s.domain] = s.refusal
+				p.noRoom[s.domain] = s.refusal
 				return false
 			}
 			continue
 		}
-		s.put = missing
+		s.adds = missing
 		for _, name := range missing {
-			p.present[name] = true
+			p.onList[name] = true
 		}
 		p.result.List = append(p.result.List, missing...)
 		p.result.Added = append(p.result.Added, missing...)
-		if !p.removers[s.domain] {
-			p.result.Movers = append(p.result.Movers, s.domain)
+		if !p.removalCauses[s.domain] {
+			p.result.Changed = append(p.result.Changed, s.domain)
 		}
 	}
 	return true
@@ -220,37 +220,37 @@ func (p *planner) append() bool {
 
 // keepsNames reports whether a name is on the list for this domain alone, and
 // would leave if the domain weren't wanted.
-func (p *planner) keepsNames(s *subject) bool {
+func (p *planner) keepsNames(s *candidate) bool {
 	return slices.ContainsFunc(s.names, func(name string) bool {
-		loose := p.ours[name] || p.asked[name] || p.Ledger.Gone[name]
-		return loose && p.present[name] && p.claimed[name] == s.domain && !p.protected[name] && !p.held[name]
+		loose := p.owned[name] || p.toRemove[name] || p.Ledger.Tombstones[name]
+		return loose && p.onList[name] && p.claimed[name] == s.domain && !p.protected[name] && !p.frozen[name]
 	})
 }
 
-// conclude turns what was found into outcomes and the bookkeeping of our names.
-func (p *planner) conclude() {
-	for i := range p.subjects {
-		if o, changed := p.outcome(&p.subjects[i]); changed {
+// buildResult turns what was found into outcomes and the bookkeeping of our names.
+func (p *planner) buildResult() {
+	for i := range p.candidates {
+		if o, changed := p.outcome(&p.candidates[i]); changed {
 			o.Record.UpdatedAt = p.Now
 			p.result.Outcomes = append(p.result.Outcomes, o)
 		}
 	}
 	slices.SortFunc(p.result.Outcomes, func(a, b Outcome) int { return cmp.Compare(a.Record.Domain, b.Record.Domain) })
-	p.result.Movers = append(slices.Sorted(maps.Keys(p.removers)), p.result.Movers...)
+	p.result.Changed = append(slices.Sorted(maps.Keys(p.removalCauses)), p.result.Changed...)
 	if p.result.Write = len(p.result.Added)+len(p.result.Removed) > 0; !p.result.Write {
 		p.result.List = slices.Clone(p.Remote)
 	}
 
 	own := map[string]bool{}
-	for name, ours := range p.ours {
-		own[name] = ours && p.present[name]
+	for name, ours := range p.owned {
+		own[name] = ours && p.onList[name]
 	}
 	for _, name := range p.result.Added {
 		own[name] = true
 	}
-	for i := range p.subjects {
-		if s := &p.subjects[i]; s.wanted && s.pending != nil && s.pending.Adopt {
-			for _, name := range p.onList(s) {
+	for i := range p.candidates {
+		if s := &p.candidates[i]; s.wanted && s.pending != nil && s.pending.Adopt {
+			for _, name := range p.namesOnList(s) {
 				own[name] = true
 			}
 		}
@@ -262,26 +262,26 @@ func (p *planner) conclude() {
 		}
 	}
 	for name, ours := range own {
-		if ours && !p.Ledger.Ours[name] {
+		if ours && !p.Ledger.Owned[name] {
 			p.result.Own = append(p.result.Own, name)
 		}
 	}
-	for name := range p.Ledger.Ours {
+	for name := range p.Ledger.Owned {
 		if !own[name] {
 			p.result.Disown = append(p.result.Disown, name)
 		}
 	}
 	for _, name := range p.result.Removed {
-		if !p.returned[name] {
-			p.result.Gone = append(p.result.Gone, name)
+		if !p.reappeared[name] {
+			p.result.Tombstones = append(p.result.Tombstones, name)
 		}
 	}
-	for name := range p.Ledger.Gone {
-		if p.returned[name] || p.present[name] && p.claimed[name] != "" || p.held[name] && p.Refused[p.owner(name)] != "" {
-			p.result.Forget = append(p.result.Forget, name)
+	for name := range p.Ledger.Tombstones {
+		if p.reappeared[name] || p.onList[name] && p.claimed[name] != "" || p.frozen[name] && p.Refused[p.owner(name)] != "" {
+			p.result.ClearTombstones = append(p.result.ClearTombstones, name)
 		}
 	}
-	slices.Sort(p.result.Forget)
+	slices.Sort(p.result.ClearTombstones)
 	slices.Sort(p.result.Own)
 	slices.Sort(p.result.Disown)
 	p.result.Claim = slices.Sorted(slices.Values(append(slices.Clone(p.result.Added), p.result.Own...)))

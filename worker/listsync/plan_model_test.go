@@ -69,7 +69,7 @@ func (m model) wanted(d string) bool {
 
 func (m model) since(d string) int64 {
 	if c, yes := m.added(d); yes {
-		return cmp.Or(m.in.Ledger.Since[d], c.Seq)
+		return cmp.Or(m.in.Ledger.WantedSince[d], c.Seq)
 	}
 	return m.in.Ledger.Records[d].Since
 }
@@ -150,20 +150,20 @@ func (m model) claimants(name string) (all []string) {
 	return all
 }
 
-// asked: a removal asks for this very name to go.
+// toRemove: a removal asks for this very name to go.
 func (m model) asked(name string) bool {
 	_, yes := m.removed(name)
 	return yes
 }
 
-// ours: we put the name on the list, for certain or with a write in flight.
+// owned: we put the name on the list, for certain or with a write in flight.
 func (m model) ours(name string) bool {
-	return m.in.Ledger.Ours[name] || slices.Contains(m.in.Ledger.Flight, name)
+	return m.in.Ledger.Owned[name] || slices.Contains(m.in.Ledger.InFlight, name)
 }
 
 // loose: the name leaves the list if nobody claims it.
 func (m model) loose(name string) bool {
-	return !m.protected(name) && (m.asked(name) || m.ours(name) || m.in.Ledger.Gone[name])
+	return !m.protected(name) && (m.asked(name) || m.ours(name) || m.in.Ledger.Tombstones[name])
 }
 
 // list returns what the list should be, and the domains that don't fit on it.

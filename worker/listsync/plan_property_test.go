@@ -36,7 +36,7 @@ func (w *world) input() Input {
 // apply makes a plan true: the list is written and the outcomes committed.
 func (w *world) apply(p Result) (stale []string) {
 	w.list = slices.Clone(p.List)
-	return w.commit(Commit{Outcomes: p.Outcomes, Own: p.Own, Disown: p.Disown, Gone: p.Gone, Forget: p.Forget})
+	return w.commit(Commit{Outcomes: p.Outcomes, Own: p.Own, Disown: p.Disown, Tombstones: p.Tombstones, ClearTombstones: p.ClearTombstones})
 }
 
 func (w *world) sync() Result {
@@ -152,7 +152,7 @@ func (w *world) live(s step) {
 	case "verification":
 		w.verified(s.Domain, func(r *Record) {
 			if r.State.Checking() {
-				r.State, r.PointedHere, r.Certificate = s.State, true, &Cert{Issuer: "R11", NotAfter: start}
+				r.State, r.SeenPointing, r.Certificate = s.State, true, &Cert{Issuer: "R11", NotAfter: start}
 				r.Attempt++
 			}
 		})
@@ -209,7 +209,7 @@ func explain(t *rapid.T, in Input, p Result, format string, args ...any) {
 		t.Logf("remote: %v\nlist:   %v", in.Remote, p.List)
 	}
 	t.Logf("added: %v removed: %v own: %v disown: %v movers: %v\nours: %v flight: %v since: %v rules: %+v only: %v refused: %v",
-		p.Added, p.Removed, p.Own, p.Disown, p.Movers, in.Ledger.Ours, in.Ledger.Flight, in.Ledger.Since, in.Rules, in.Only, in.Refused)
+		p.Added, p.Removed, p.Own, p.Disown, p.Changed, in.Ledger.Owned, in.Ledger.InFlight, in.Ledger.WantedSince, in.Rules, in.Only, in.Refused)
 	for _, r := range in.Ledger.Records {
 		t.Logf("record:  %s seq %d since %d www %q %s %v", r.Domain, r.Seq, r.Since, r.WWW, r.State, r.Names)
 	}
@@ -217,7 +217,7 @@ func explain(t *rapid.T, in Input, p Result, format string, args ...any) {
 		t.Logf("pending: %s seq %d www %q remove %v", c.Domain, c.Seq, c.WWW, c.Remove)
 	}
 	for _, o := range p.Outcomes {
-		t.Logf("outcome: %s %s %v: %s", o.Record.Domain, o.Record.State, o.Record.Names, o.Event)
+		t.Logf("outcome: %s %s %v: %s", o.Record.Domain, o.Record.State, o.Record.Names, o.Entry)
 	}
 	t.Fatalf(format, args...)
 }
@@ -312,7 +312,7 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 			if m.protected(name) {
 				explain(t, in, p, "%s is protected and left the list", name)
 			}
-			if !m.asked(name) && !m.ours(name) && !in.Ledger.Gone[name] {
+			if !m.asked(name) && !m.ours(name) && !in.Ledger.Tombstones[name] {
 				explain(t, in, p, "%s is none of ours and left the list unasked", name)
 			}
 			for _, d := range m.claimants(name) {
@@ -327,7 +327,7 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 
 		// Whoever moves a name is a suspect should ServerPilot refuse the write, and
 		// is one of those that were to be planned: so halving comes to an end.
-		for _, d := range p.Movers {
+		for _, d := range p.Changed {
 			if in.Only != nil && !in.Only[d] {
 				explain(t, in, p, "%s moves names although it is not part of the plan", d)
 			}
@@ -335,8 +335,8 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 				explain(t, in, p, "%s moves names although it is refused", d)
 			}
 		}
-		if moves := len(p.Added)+len(p.Removed) > 0; moves != (len(p.Movers) > 0) {
-			explain(t, in, p, "names move: %v; movers: %v", moves, p.Movers)
+		if moves := len(p.Added)+len(p.Removed) > 0; moves != (len(p.Changed) > 0) {
+			explain(t, in, p, "names move: %v; movers: %v", moves, p.Changed)
 		}
 
 		// Refused: rejected, its names as they were, and nothing of them ours.
@@ -383,8 +383,8 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 }
 
 func (s Snapshot) clone() Snapshot {
-	return Snapshot{Records: maps.Clone(s.Records), Pending: maps.Clone(s.Pending), Since: maps.Clone(s.Since),
-		Ours: maps.Clone(s.Ours), Gone: maps.Clone(s.Gone), Flight: slices.Clone(s.Flight), At: s.At}
+	return Snapshot{Records: maps.Clone(s.Records), Pending: maps.Clone(s.Pending), WantedSince: maps.Clone(s.WantedSince),
+		Owned: maps.Clone(s.Owned), Tombstones: maps.Clone(s.Tombstones), InFlight: slices.Clone(s.InFlight), At: s.At}
 }
 
 func TestPlanningTwiceEqualsOnce(t *testing.T) {
@@ -392,7 +392,7 @@ func TestPlanningTwiceEqualsOnce(t *testing.T) {
 		w := drawWorld(t)
 		first, p1 := w.input(), w.sync()
 		in := w.input()
-		if p := Plan(in); p.Write || len(p.Outcomes)+len(p.Own)+len(p.Disown)+len(p.Movers) > 0 {
+		if p := Plan(in); p.Write || len(p.Outcomes)+len(p.Own)+len(p.Disown)+len(p.Changed) > 0 {
 			t.Logf("the first plan:")
 			defer explain(t, in, p, "the second plan does something")
 			explain(t, first, p1, "")
@@ -633,8 +633,8 @@ func TestAskingForWhatIsListedChangesNothing(t *testing.T) {
 			explain(t, in, p, "asking again for what is listed writes the list")
 		}
 		for _, o := range p.Outcomes {
-			if o.Verify || !o.Told { // who asks again may have missed the state
-				explain(t, in, p, "%s: verified %v, told %v", o.Record.Domain, o.Verify, o.Told)
+			if o.Verify || !o.Notify { // who asks again may have missed the state
+				explain(t, in, p, "%s: verified %v, told %v", o.Record.Domain, o.Verify, o.Notify)
 			}
 		}
 		ignore := cmpopts.IgnoreFields(Record{}, "Seq", "AddSeq", "RequestedAt", "UpdatedAt", "Version")
@@ -659,7 +659,7 @@ func TestAPlanInPartsEndsAsTheWholePlan(t *testing.T) {
 				t.Skip("not all of it goes through")
 			}
 		}
-		movers := slices.Clone(p.Movers)
+		movers := slices.Clone(p.Changed)
 		if rapid.Bool().Draw(t, "other parts than a sync would make") {
 			movers = rapid.Permutation(alphabet).Draw(t, "domains")
 		}
@@ -709,10 +709,10 @@ func TestARefusedDomainIsLeftAloneFromThenOn(t *testing.T) {
 		w := drawWorld(t)
 		in := w.input()
 		p := Plan(in)
-		if len(p.Movers) == 0 {
+		if len(p.Changed) == 0 {
 			t.Skip("nothing moves")
 		}
-		d := rapid.SampledFrom(p.Movers).Draw(t, "refused")
+		d := rapid.SampledFrom(p.Changed).Draw(t, "refused")
 		in.Only, in.Refused = map[string]bool{d: true}, map[string]string{d: "no such thing"}
 		refused := Plan(in)
 		if len(refused.Added)+len(refused.Removed) > 0 {
@@ -724,10 +724,10 @@ func TestARefusedDomainIsLeftAloneFromThenOn(t *testing.T) {
 		}
 		in = w.input()
 		p = Plan(in)
-		if slices.Contains(p.Movers, d) {
+		if slices.Contains(p.Changed, d) {
 			explain(t, in, p, "%s moves names again", d)
 		}
-		if keys(p.List)[d] != keys(in.Remote)[d] && !slices.ContainsFunc(p.Movers, func(m string) bool { return m == strings.TrimPrefix(d, "www.") }) {
+		if keys(p.List)[d] != keys(in.Remote)[d] && !slices.ContainsFunc(p.Changed, func(m string) bool { return m == strings.TrimPrefix(d, "www.") }) {
 			explain(t, in, p, "%s was moved after its rejection", d)
 		}
 	})
@@ -749,10 +749,10 @@ func TestHalvingEndsWhateverTheLedgerHolds(t *testing.T) {
 		for range 3 * len(alphabet) {
 			in := w.input()
 			p := Plan(in)
-			if len(p.Movers) == 0 {
+			if len(p.Changed) == 0 {
 				return
 			}
-			d := p.Movers[rng.IntN(len(p.Movers))]
+			d := p.Changed[rng.IntN(len(p.Changed))]
 			in.Only, in.Refused = map[string]bool{d: true}, map[string]string{d: "no"}
 			q := Plan(in)
 			if len(q.Added)+len(q.Removed) > 0 {

@@ -219,7 +219,7 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 				w.sync()
 				w.remove("a.com")
 				w.sync()
-				w.advance(GoneFor)
+				w.advance(TombstoneTTL)
 				w.list = []string{"a.com"}
 			}, list: "a.com"},
 		{name: "one that was asked for again meanwhile stays",
@@ -389,7 +389,7 @@ func TestAPartPlansItsOwnDomainsOnly(t *testing.T) {
 	if diff := cmp.Diff([]string{"old.com", "www.old.com", "hand.net", "a.com", "www.a.com"}, p.List); diff != "" {
 		t.Errorf("list (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"a.com"}, p.Movers); diff != "" {
+	if diff := cmp.Diff([]string{"a.com"}, p.Changed); diff != "" {
 		t.Errorf("movers (-want +got):\n%s", diff)
 	}
 	w.apply(p)

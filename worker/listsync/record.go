@@ -13,10 +13,10 @@ type Record struct {
 	Seq int64 `json:"seq"`
 	// Wanted: the last word is an addition, and it was not refused.
 	Wanted bool `json:"wanted"`
-	// Since is the order number of the addition that made the domain wanted;
+	// WantedSince is the order number of the addition that made the domain wanted;
 	// asking again doesn't move it, a removal in between does.
 	Since int64 `json:"since,omitempty"`
-	// AddSeq is the order number of the domain's last addition where that isn't Since.
+	// AddSeq is the order number of the domain's last addition where that isn't WantedSince.
 	// A removal of its www form by name counts only if it is later.
 	AddSeq int64 `json:"add_seq,omitempty"`
 	// WWW is the rule this domain was put on the list by. It is resolved when the
@@ -41,21 +41,21 @@ type Record struct {
 	// Limit is the number of attempts that the verification has, or had, for readers; 0
 	// where a worker of an earlier release wrote the record.
 	Limit int `json:"limit,omitempty"`
-	// PointedHere: DNS was seen pointing at the app's server in some attempt.
-	PointedHere bool       `json:"pointed_here,omitempty"`
-	Certificate *Cert      `json:"certificate,omitempty"`
-	RequestedAt time.Time  `json:"requested_at"`
-	UpdatedAt   time.Time  `json:"updated_at"`
-	AttemptAt   *time.Time `json:"attempt_at,omitempty"`
-	NextAt      *time.Time `json:"next_attempt_at,omitempty"`
+	// SeenPointing: DNS was seen pointing at the app's server in some attempt.
+	SeenPointing  bool       `json:"pointed_here,omitempty"`
+	Certificate   *Cert      `json:"certificate,omitempty"`
+	RequestedAt   time.Time  `json:"requested_at"`
+	UpdatedAt     time.Time  `json:"updated_at"`
+	AttemptAt     *time.Time `json:"attempt_at,omitempty"`
+	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
 
 	// Once a verification has ended the domain is looked at again now and then.
-	EndedAt *time.Time `json:"ended_at,omitempty"` // when it ended
-	WatchAt *time.Time `json:"watch_at,omitempty"` // when the next look is due
-	// Misses are the looks in a row at a domain that is done that didn't see it work.
-	Misses int `json:"misses,omitempty"`
-	// ExpiryTold is the end of the certificate whose approach was told.
-	ExpiryTold *time.Time `json:"expiry_told,omitempty"`
+	EndedAt   *time.Time `json:"ended_at,omitempty"` // when it ended
+	RecheckAt *time.Time `json:"watch_at,omitempty"` // when the next look is due
+	// FailedRechecks are the looks in a row at a domain that is done that didn't see it work.
+	FailedRechecks int `json:"misses,omitempty"`
+	// ExpiryNotified is the end of the certificate whose approach was told.
+	ExpiryNotified *time.Time `json:"expiry_told,omitempty"`
 
 	V tasks.Version `json:"v"`
 
@@ -64,9 +64,9 @@ type Record struct {
 	Version string `json:"-"`
 }
 
-// Unwatched forgets what belongs to a verification that has ended.
-func (r *Record) Unwatched() {
-	r.EndedAt, r.WatchAt, r.Misses, r.ExpiryTold = nil, nil, 0, nil
+// ClearRecheck forgets what belongs to a verification that has ended.
+func (r *Record) ClearRecheck() {
+	r.EndedAt, r.RecheckAt, r.FailedRechecks, r.ExpiryNotified = nil, nil, 0, nil
 }
 
 // Cert is what a verification saw of the certificate of the domain itself.
@@ -99,38 +99,38 @@ type Pending struct {
 type Snapshot struct {
 	Records map[string]Record
 	Pending map[string]Pending // the last change of each domain that waits
-	// Since holds, for every domain whose last recorded change is an addition, the
+	// WantedSince holds, for every domain whose last recorded change is an addition, the
 	// order number of the first addition after its last removal.
-	Since map[string]int64
-	// Ours are the names that we put on the list and nobody took off since.
-	Ours map[string]bool
-	// Gone are the names that a write of ours took off the list within [GoneFor], and
+	WantedSince map[string]int64
+	// Owned are the names that we put on the list and nobody took off since.
+	Owned map[string]bool
+	// Tombstones are the names that a write of ours took off the list within [TombstoneTTL], and
 	// that no write of ours has touched since. One of them that is back on the list
 	// was put there by somebody who hadn't seen that it left: by a late write, as a
 	// rule.
-	Gone map[string]bool
-	// Flight are names that a write without a known outcome may have put on the
+	Tombstones map[string]bool
+	// InFlight are names that a write without a known outcome may have put on the
 	// list: those that are there were put there by us.
-	Flight []string
+	InFlight []string
 	// At is when it was taken, by the ledger's clock. That is the same for all
 	// workers, while a worker's own may be wrong.
 	At time.Time
 }
 
-// GoneFor is how long a name that left the list is taken off once more, should it
+// TombstoneTTL is how long a name that left the list is taken off once more, should it
 // come back unasked for. After that it counts as set by hand.
-const GoneFor = 24 * time.Hour
+const TombstoneTTL = 24 * time.Hour
 
-// Event is one line of a domain's history.
-type Event struct {
+// Entry is one line of a domain's history.
+type HistoryEntry struct {
 	At time.Time `json:"at"`
 	// State is empty in a line of a later form, of which nothing but At can be read.
 	State   tasks.State `json:"state"`
 	Reason  string      `json:"reason"`
 	Attempt int         `json:"attempt,omitempty"`
-	// Who caused it: the operator, "site 7" or "request" for a change, the worker's
+	// Actor caused it: the operator, "site 7" or "request" for a change, the worker's
 	// name otherwise.
-	Who string `json:"who"`
+	Actor string `json:"who"`
 	// What a verification saw, in words: of each name, and of the app's AutoSSL.
 	Checks  []Check `json:"checks,omitempty"`
 	AutoSSL string  `json:"autossl,omitempty"`

@@ -16,14 +16,14 @@ type refusal struct {
 // control writes the list as it was read. If ServerPilot refuses even that, the
 // fault is in the list and no change is to blame.
 func (r *run) control(ctx context.Context, remote []string) error {
-	err := r.replace(ctx, remote, Writing{})
+	err := r.replace(ctx, remote, WriteIntent{})
 	if message, refused := isRefusal(err); refused {
 		return faultyList(r.lease.App, message, err)
 	}
 	if err != nil {
 		return err
 	}
-	r.sound = true
+	r.controlPassed = true
 	if err := r.Ledger.EndWrite(ctx, r.lease); err != nil {
 		return fmt.Errorf("note the end of a write to app %s: %w", r.lease.App, err)
 	}
@@ -35,21 +35,21 @@ func faultyList(app, message string, err error) error {
 		"ServerPilot refuses app %s's list even as it stands; mend it in ServerPilot's dashboard: %w", app, err)}
 }
 
-// takeApart follows up on a refused plan: it is halved until the change that
+// bisect follows up on a refused plan: it is halved until the change that
 // ServerPilot refuses is alone, and that one is rejected.
-func (r *run) takeApart(plan Result, on Snapshot, message string, err error) error {
-	var next []part
-	if !r.sound {
-		next = append(next, part{control: true})
+func (r *run) bisect(plan Result, on Snapshot, message string, err error) error {
+	var next []batch
+	if !r.controlPassed {
+		next = append(next, batch{control: true})
 	}
-	switch n := len(plan.Movers); n {
+	switch n := len(plan.Changed); n {
 	case 1:
-		domain := plan.Movers[0]
-		next = append(next, part{only: keys(plan.Movers), refused: &refusal{domain, message, on.lastSeq(domain)}})
+		domain := plan.Changed[0]
+		next = append(next, batch{only: keys(plan.Changed), refused: &refusal{domain, message, on.lastSeq(domain)}})
 	default:
-		next = append(next, part{only: keys(plan.Movers[:n/2])}, part{only: keys(plan.Movers[n/2:])})
+		next = append(next, batch{only: keys(plan.Changed[:n/2])}, batch{only: keys(plan.Changed[n/2:])})
 	}
-	r.parts = append(next, r.parts...)
+	r.batches = append(next, r.batches...)
 	return nil
 }
 

@@ -11,36 +11,36 @@ import (
 // hands the rest back, so that no app keeps a worker's slot for ever.
 const Budget = 5 * time.Minute
 
-// ErrHandedBack: the sync stopped early, between two calls, with changes still
+// ErrYield: the sync stopped early, between two calls, with changes still
 // pending: the worker is shutting down, [Budget] is used up, or the account's
 // calls are spoken for. Not a failure.
-var ErrHandedBack = errors.New("handed back with changes pending")
+var ErrYield = errors.New("handed back with changes pending")
 
 // Syncer runs syncs. Its fields are set once, before the first Sync.
 type Syncer struct {
-	API    API
-	Ledger Ledger
-	Follow Follower
-	Rules  Rules
-	// FirstCheck returns the pause between the commit and the first verification.
-	FirstCheck func(Record) time.Duration
+	API      API
+	Ledger   Ledger
+	Enqueuer Enqueuer
+	Rules    Rules
+	// FirstDelay returns the pause between the commit and the first verification.
+	FirstDelay func(Record) time.Duration
 	Now        func() time.Time
-	// Gather is the least time from an app's last commit to the next round for it, in
+	// MinInterval is the least time from an app's last commit to the next round for it, in
 	// which the changes of a burst gather: each round costs a read and a write of the
 	// whole list, however few they are. An app that has rested doesn't wait. Zero for
 	// none; well below [LeaseTTL].
-	Gather time.Duration
-	// Patience is for how long the commit of what was written, and giving the lease
+	MinInterval time.Duration
+	// CommitRetryTimeout is for how long the commit of what was written, and giving the lease
 	// back, are tried where the ledger fails: after a failover of Redis the app then
 	// needn't wait for the write to be over for certain, nor for the lease to run out.
 	// Zero for one try each; more than [LeaseTTL] is of no use.
-	Patience time.Duration
+	CommitRetryTimeout time.Duration
 	// Stopping is closed when no new call is to be started.
 	Stopping <-chan struct{}
-	// Who is this worker's name in the domains' history.
-	Who string
-	// Watch is called after each commit, in the sync's own goroutine; nil for nobody.
-	Watch func(context.Context, Settlement)
+	// Actor is this worker's name in the domains' history.
+	WorkerID string
+	// OnCommit is called after each commit, in the sync's own goroutine; nil for nobody.
+	OnCommit func(context.Context, Settlement)
 }
 
 // Report is what one Sync did.
@@ -52,7 +52,7 @@ type Report struct {
 
 // Sync brings the app's list in step with the ledger and returns once nothing
 // is pending. It needs to be run again, later, if it returns an error: a
-// [*NotTaken] before it began, or when the app was paused, [ErrLost], [ErrHandedBack], a
+// [*NotAcquired] before it began, or when the app was paused, [ErrLeaseLost], [ErrYield], a
 // [*CallError], or an error of the ledger or the follower. Wherever it stops,
 // even by a crash, the next Sync goes on from what the list and the ledger say.
 func (s *Syncer) Sync(ctx context.Context, app string) (report Report, err error) {
@@ -65,36 +65,36 @@ func (s *Syncer) Sync(ctx context.Context, app string) (report Report, err error
 
 // leased calls do with the app's lease. Where do fails, the lease is given back.
 func (s *Syncer) leased(ctx context.Context, app string, do func(*run) error) error {
-	lease, err := s.Ledger.Take(ctx, app)
+	lease, err := s.Ledger.Acquire(ctx, app)
 	if err != nil {
 		return err
 	}
-	err = do(&run{Syncer: s, lease: lease, until: s.Now().Add(Budget)})
-	if err != nil && !errors.Is(err, ErrLost) {
-		if backErr := s.giveBack(context.WithoutCancel(ctx), lease, s.trouble(err)); backErr != nil {
+	err = do(&run{Syncer: s, lease: lease, deadline: s.Now().Add(Budget)})
+	if err != nil && !errors.Is(err, ErrLeaseLost) {
+		if backErr := s.fail(context.WithoutCancel(ctx), lease, s.failureOf(err)); backErr != nil {
 			err = fmt.Errorf("%w (and its lease could not be given back: %w)", err, backErr)
 		}
 	}
 	return err
 }
 
-// giveBack gives the lease back, also where the sync's context is over: waiting for
+// fail gives the lease back, also where the sync's context is over: waiting for
 // it to run out would cost the app half a minute.
-func (s *Syncer) giveBack(ctx context.Context, lease Lease, trouble *Trouble) error {
-	return s.patiently(ctx, func() error {
+func (s *Syncer) fail(ctx context.Context, lease Lease, trouble *Failure) error {
+	return s.retryLedger(ctx, func() error {
 		limited, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		return s.Ledger.Abandon(limited, lease, trouble)
+		return s.Ledger.Fail(limited, lease, trouble)
 	})
 }
 
-// patiently tries something again that can be done twice, where the ledger fails. A
+// retryLedger tries something again that can be done twice, where the ledger fails. A
 // worker that is stopping tries once.
-func (s *Syncer) patiently(ctx context.Context, do func() error) error {
+func (s *Syncer) retryLedger(ctx context.Context, do func() error) error {
 	const between = 500 * time.Millisecond
-	for left := s.Patience; ; left -= between {
+	for left := s.CommitRetryTimeout; ; left -= between {
 		err := do()
-		if err == nil || errors.Is(err, ErrLost) || left <= 0 {
+		if err == nil || errors.Is(err, ErrLeaseLost) || left <= 0 {
 			return err
 		}
 		select {
@@ -107,14 +107,14 @@ func (s *Syncer) patiently(ctx context.Context, do func() error) error {
 	}
 }
 
-// trouble is what the domains' reasons are to say while err keeps them pending.
-func (s *Syncer) trouble(err error) *Trouble {
-	var paused *NotTaken
-	if errors.Is(err, ErrHandedBack) || errors.Is(err, context.Canceled) || errors.As(err, &paused) {
+// failureOf is what the domains' reasons are to say while err keeps them pending.
+func (s *Syncer) failureOf(err error) *Failure {
+	var paused *NotAcquired
+	if errors.Is(err, ErrYield) || errors.Is(err, context.Canceled) || errors.As(err, &paused) {
 		return nil
 	}
 	var call *CallError
-	return &Trouble{
+	return &Failure{
 		Reason:  err.Error(),
 		Blocked: errors.As(err, &call) && call.Verdict == Blocked,
 		Since:   s.Now(),
@@ -124,25 +124,25 @@ func (s *Syncer) trouble(err error) *Trouble {
 // run is one Sync under way.
 type run struct {
 	*Syncer
-	lease  Lease
-	until  time.Time
-	report Report
+	lease    Lease
+	deadline time.Time
+	report   Report
 	// parts are the plans to be made next. There is more than one only while a
 	// refused list is taken apart.
-	parts []part
+	batches []batch
 	// sound: ServerPilot took a control write of the list as it stands, so a
 	// refusal is about what a plan changes.
-	sound bool
-	idle  int // plans in a row that settled nothing
+	controlPassed bool
+	idle          int // plans in a row that settled nothing
 	// taken is when the last snapshot was taken, by our own clock.
-	taken time.Time
+	snapshotAt time.Time
 	// stale: a record changed between plan and commit, so it doesn't tell yet what
 	// became of its names, even where no change of its domain is pending.
 	stale bool
 }
 
-// part is one plan to be made: a part of the pending changes, or all of them.
-type part struct {
+// batch is one plan to be made: a part of the pending changes, or all of them.
+type batch struct {
 	only    map[string]bool
 	refused *refusal
 	control bool // write the list as it is read
@@ -150,17 +150,17 @@ type part struct {
 
 // settle plans, writes and commits until nothing is pending.
 func (r *run) settle(ctx context.Context) error {
-	r.gather(ctx, r.Gather-r.lease.Rested)
+	r.waitInterval(ctx, r.MinInterval-r.lease.SinceLastCommit)
 	for {
-		if len(r.parts) == 0 {
-			r.parts, r.stale = []part{{}}, false
+		if len(r.batches) == 0 {
+			r.batches, r.stale = []batch{{}}, false
 		}
-		next := r.parts[0]
-		r.parts = r.parts[1:]
+		next := r.batches[0]
+		r.batches = r.batches[1:]
 		if err := r.step(ctx, next); err != nil {
 			return err
 		}
-		if len(r.parts) > 0 || r.stale {
+		if len(r.batches) > 0 || r.stale {
 			continue
 		}
 		released, err := r.Ledger.Release(ctx, r.lease)
@@ -170,17 +170,17 @@ func (r *run) settle(ctx context.Context) error {
 		if released {
 			return nil
 		}
-		r.gather(ctx, r.Gather)
+		r.waitInterval(ctx, r.MinInterval)
 	}
 }
 
-// gather waits for more of a burst that is under way. It ends early where the sync
+// waitInterval waits for more of a burst that is under way. It ends early where the sync
 // is to end, which the next step sees to.
-func (r *run) gather(ctx context.Context, pause time.Duration) {
+func (r *run) waitInterval(ctx context.Context, pause time.Duration) {
 	if pause <= 0 {
 		return
 	}
-	over := time.NewTimer(min(pause, r.Gather)) // a clock may have been set back
+	over := time.NewTimer(min(pause, r.MinInterval)) // a clock may have been set back
 	defer over.Stop()
 	select {
 	case <-over.C:
@@ -190,7 +190,7 @@ func (r *run) gather(ctx context.Context, pause time.Duration) {
 }
 
 // step makes one plan real: read, plan, write, commit.
-func (r *run) step(ctx context.Context, p part) error {
+func (r *run) step(ctx context.Context, p batch) error {
 	remote, err := r.read(ctx)
 	if err != nil {
 		return err
@@ -211,12 +211,12 @@ func (r *run) step(ctx context.Context, p part) error {
 	}
 	plan := Plan(in)
 	if plan.Write {
-		if err := r.pause(ctx); err != nil {
+		if err := r.checkStop(ctx); err != nil {
 			return err
 		}
-		err := r.replace(ctx, plan.List, Writing{Claim: plan.Claim, Added: plan.Added, Removed: plan.Removed, Size: len(plan.List), Who: r.Who})
+		err := r.replace(ctx, plan.List, WriteIntent{Claim: plan.Claim, Added: plan.Added, Removed: plan.Removed, Size: len(plan.List), WorkerID: r.WorkerID})
 		if message, refused := isRefusal(err); refused {
-			return r.takeApart(plan, snapshot, message, err)
+			return r.bisect(plan, snapshot, message, err)
 		}
 		if err != nil {
 			return err
@@ -230,7 +230,7 @@ func (r *run) step(ctx context.Context, p part) error {
 // read returns the app's list as ServerPilot has it, under a renewed lease.
 func (r *run) read(ctx context.Context) ([]string, error) {
 	app := r.lease.App
-	if err := r.pause(ctx); err != nil {
+	if err := r.checkStop(ctx); err != nil {
 		return nil, err
 	}
 	if err := r.API.Ready(ctx, app); err != nil {
@@ -254,27 +254,27 @@ func (r *run) snapshot(ctx context.Context) (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("read the ledger of app %s: %w", r.lease.App, err)
 	}
-	r.taken = r.Now()
+	r.snapshotAt = r.Now()
 	return snapshot, nil
 }
 
-// pause ends the sync where no further call is to be started.
-func (r *run) pause(ctx context.Context) error {
+// checkStop ends the sync where no further call is to be started.
+func (r *run) checkStop(ctx context.Context) error {
 	select {
 	case <-r.Stopping:
-		return ErrHandedBack
+		return ErrYield
 	case <-ctx.Done():
 		return fmt.Errorf("sync of app %s: %w", r.lease.App, ctx.Err())
 	default:
 	}
-	if !r.Now().Before(r.until) {
-		return ErrHandedBack
+	if !r.Now().Before(r.deadline) {
+		return ErrYield
 	}
 	return nil
 }
 
 // replace writes the list and makes sure that ServerPilot has it.
-func (r *run) replace(ctx context.Context, list []string, w Writing) error {
+func (r *run) replace(ctx context.Context, list []string, w WriteIntent) error {
 	app := r.lease.App
 	// Taken before the lease is renewed, so that the write ends before the lease
 	// does, however long the renewal's answer took.
@@ -286,7 +286,7 @@ func (r *run) replace(ctx context.Context, list []string, w Writing) error {
 	if err == nil {
 		r.report.Writes++
 		if !sameNames(answer, list) {
-			err = &CallError{Verdict: Again, Err: fmt.Errorf(
+			err = &CallError{Verdict: Transient, Err: fmt.Errorf(
 				"ServerPilot's answer to a write of %d names to app %s holds other names (%d)", len(list), app, len(answer))}
 		}
 	}
@@ -308,22 +308,22 @@ func (r *run) commit(ctx context.Context, plan Result, in Input) error {
 		o := &plan.Outcomes[i]
 		if o.Verify {
 			next := r.ledgerTime(in)
-			if !o.AtOnce {
-				next = next.Add(r.FirstCheck(o.Record))
+			if !o.Immediate {
+				next = next.Add(r.FirstDelay(o.Record))
 			}
-			o.Record.NextAt = &next
+			o.Record.NextAttemptAt = &next
 			listed = append(listed, o.Record)
 		}
 	}
-	if err := r.patiently(ctx, func() error { return r.Follow.Verify(ctx, app, listed...) }); err != nil {
+	if err := r.retryLedger(ctx, func() error { return r.Enqueuer.Verify(ctx, app, listed...) }); err != nil {
 		return fmt.Errorf("start the verifications of app %s: %w", app, err)
 	}
 	// One that came through, but for its answer, finds itself stale the second time, and
 	// another plan sees that all is done.
 	var stale []string
-	err := r.patiently(ctx, func() (err error) {
+	err := r.retryLedger(ctx, func() (err error) {
 		stale, err = r.Ledger.Commit(ctx, r.lease, Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Disown: plan.Disown,
-			Gone: plan.Gone, Forget: plan.Forget, Who: r.Who})
+			Tombstones: plan.Tombstones, ClearTombstones: plan.ClearTombstones, WorkerID: r.WorkerID})
 		return err
 	})
 	if err != nil {
@@ -345,7 +345,7 @@ func (r *run) commit(ctx context.Context, plan Result, in Input) error {
 // ledgerTime is the ledger's time now. Ours only says how long ago the snapshot was
 // taken: a verification is due by the ledger's clock, and one worker whose clock
 // is wrong must not have it made too early, or hours late.
-func (r *run) ledgerTime(in Input) time.Time { return in.Ledger.At.Add(r.Now().Sub(r.taken)) }
+func (r *run) ledgerTime(in Input) time.Time { return in.Ledger.At.Add(r.Now().Sub(r.snapshotAt)) }
 
 // sameNames reports whether two lists hold the same names, letter case and
 // order aside: ServerPilot may sort, but it may not lose or invent.

@@ -58,7 +58,7 @@ func (s *server) Replace(ctx context.Context, _ string, names []string, notAfter
 		return nil, err
 	}
 	if s.now().After(notAfter) {
-		return nil, &CallError{Verdict: Again, Err: errors.New("too late to write")}
+		return nil, &CallError{Verdict: Transient, Err: errors.New("too late to write")}
 	}
 	if s.refuses != nil {
 		if message := s.refuses(names); message != "" {
@@ -99,8 +99,8 @@ func (f *follower) note(what string, r Record) error {
 
 func (f *follower) Verify(_ context.Context, _ string, records ...Record) error {
 	for _, r := range records {
-		if r.NextAt == nil || !r.NextAt.Equal(f.rig.now().Add(time.Minute)) {
-			return fmt.Errorf("%s is to be verified at %v", r.Domain, r.NextAt)
+		if r.NextAttemptAt == nil || !r.NextAttemptAt.Equal(f.rig.now().Add(time.Minute)) {
+			return fmt.Errorf("%s is to be verified at %v", r.Domain, r.NextAttemptAt)
 		}
 		if err := f.note("verify", r); err != nil {
 			return err
@@ -125,8 +125,8 @@ func setup(list ...string) *rig {
 	r.world = &world{memory: newMemory(c)}
 	r.follow = &follower{rig: r}
 	r.syncer = &Syncer{
-		API: r.api, Ledger: r.world.memory, Follow: r.follow, Rules: Rules{WWW: tasks.WWWNever},
-		FirstCheck: func(Record) time.Duration { return time.Minute }, Now: c.now, Stopping: r.stopping, Who: "test",
+		API: r.api, Ledger: r.world.memory, Enqueuer: r.follow, Rules: Rules{WWW: tasks.WWWNever},
+		FirstDelay: func(Record) time.Duration { return time.Minute }, Now: c.now, Stopping: r.stopping, WorkerID: "test",
 	}
 	return r
 }
@@ -199,7 +199,7 @@ func TestASyncReadsOnceAndWritesOnce(t *testing.T) {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}
 	r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.CheckingDNS, "old.com": tasks.Removed})
-	var idle *NotTaken
+	var idle *NotAcquired
 	if err := r.fail(t); !errors.As(err, &idle) || !idle.Idle {
 		t.Errorf("the sync didn't leave the app idle: %v", err)
 	}
@@ -460,7 +460,7 @@ func TestAnAnswerThatLacksANameIsAnErrorAndTheNextSyncRepairs(t *testing.T) {
 		return r.api.list, nil
 	}
 	var call *CallError
-	if err := r.fail(t); !errors.As(err, &call) || call.Verdict != Again {
+	if err := r.fail(t); !errors.As(err, &call) || call.Verdict != Transient {
 		t.Fatalf("got %v", err)
 	}
 	r.is(t, map[string]tasks.State{"a.com": tasks.Pending, "b.com": tasks.Pending})
@@ -505,7 +505,7 @@ func TestAWriteOfUnknownOutcomeIsWaitedForAndItsNamesAreOurs(t *testing.T) {
 			}
 			r.api.answer = nil
 			r.advance(LandingLimit - time.Second)
-			var wait *NotTaken
+			var wait *NotAcquired
 			if err := r.fail(t); !errors.As(err, &wait) || wait.Idle || wait.Busy || wait.Wait != time.Second {
 				t.Fatalf("got %v; want a second to wait", err)
 			}
@@ -573,11 +573,11 @@ func TestWhoLostTheLeaseChangesNothing(t *testing.T) {
 				r.advance(LandingLimit)
 				r.world.before = nil
 				var err error
-				if other, err = r.world.Take(context.Background(), app); err != nil {
+				if other, err = r.world.Acquire(context.Background(), app); err != nil {
 					t.Error(err)
 				}
 			})
-			if err := r.fail(t); !errors.Is(err, ErrLost) {
+			if err := r.fail(t); !errors.Is(err, ErrLeaseLost) {
 				t.Errorf("got %v", err)
 			}
 			if n := r.api.count("write"); n != c.writes {
@@ -613,7 +613,7 @@ func TestAStoppingWorkerFinishesTheCallInHandAndHandsTheRestBack(t *testing.T) {
 		r := setup()
 		r.world.add("a.com", "")
 		close(r.stopping)
-		if err := r.fail(t); !errors.Is(err, ErrHandedBack) {
+		if err := r.fail(t); !errors.Is(err, ErrYield) {
 			t.Errorf("got %v", err)
 		}
 		r.made(t, "")
@@ -626,7 +626,7 @@ func TestAStoppingWorkerFinishesTheCallInHandAndHandsTheRestBack(t *testing.T) {
 		r := setup()
 		r.world.add("a.com", "")
 		r.api.during = once("write", func() { r.world.add("b.com", ""); close(r.stopping) })
-		if err := r.fail(t); !errors.Is(err, ErrHandedBack) {
+		if err := r.fail(t); !errors.Is(err, ErrYield) {
 			t.Errorf("got %v", err)
 		}
 		r.made(t, "ready read write")
@@ -652,7 +652,7 @@ func TestTheChangesOfABurstGather(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r := setup()
-				r.syncer.Gather, r.world.rested = gather, tt.rested
+				r.syncer.MinInterval, r.world.rested = gather, tt.rested
 				r.syncer.Stopping = make(chan struct{}) // of this test's own time
 				r.world.add("a.com", "")
 				began := time.Now()
@@ -670,7 +670,7 @@ func TestTheChangesOfABurstGather(t *testing.T) {
 					more(call)
 				}
 				_, err := r.syncer.Sync(t.Context(), app)
-				if tt.stop != errors.Is(err, ErrHandedBack) || !tt.stop && err != nil {
+				if tt.stop != errors.Is(err, ErrYield) || !tt.stop && err != nil {
 					t.Errorf("the sync ended with %v", err)
 				}
 				if diff := cmp.Diff(tt.calls, calls); diff != "" {
@@ -695,11 +695,11 @@ func (a *away) Snapshot(context.Context, string) (Snapshot, error) {
 	return Snapshot{}, errors.New("no connection")
 }
 
-func (a *away) Abandon(ctx context.Context, lease Lease, trouble *Trouble) error {
+func (a *away) Fail(ctx context.Context, lease Lease, trouble *Failure) error {
 	if a.tries++; time.Now().Before(a.until) {
 		return errors.New("no connection")
 	}
-	return a.Ledger.Abandon(ctx, lease, trouble)
+	return a.Ledger.Fail(ctx, lease, trouble)
 }
 
 func TestALeaseIsGivenBackAsSoonAsTheLedgerIsThereAgain(t *testing.T) {
@@ -722,7 +722,7 @@ func TestALeaseIsGivenBackAsSoonAsTheLedgerIsThereAgain(t *testing.T) {
 				r := setup()
 				stopping := make(chan struct{}) // of this test's own time
 				ledger := &away{Ledger: r.world.memory, until: time.Now().Add(tt.outage)}
-				r.syncer.Stopping, r.syncer.Ledger, r.syncer.Patience = stopping, ledger, tt.patience
+				r.syncer.Stopping, r.syncer.Ledger, r.syncer.CommitRetryTimeout = stopping, ledger, tt.patience
 				r.world.add("a.com", "")
 				r.api.during = func(call string) {
 					if call == "read" && tt.stopping {
@@ -769,7 +769,7 @@ func TestACommitIsMadeAsSoonAsTheLedgerIsThereAgainAndNothingIsWrittenTwice(t *t
 			synctest.Test(t, func(t *testing.T) {
 				r := setup()
 				r.syncer.Stopping = make(chan struct{}) // of this test's own time
-				r.syncer.Ledger, r.syncer.Patience = &deaf{Ledger: r.world.memory, unheard: 3, done: done}, LeaseTTL
+				r.syncer.Ledger, r.syncer.CommitRetryTimeout = &deaf{Ledger: r.world.memory, unheard: 3, done: done}, LeaseTTL
 				r.world.add("a.com", "")
 				began := time.Now()
 				if _, err := r.syncer.Sync(t.Context(), app); err != nil {
@@ -798,7 +798,7 @@ func TestASyncThatKeepsGettingChangesEndsWithItsBudget(t *testing.T) {
 			r.advance(time.Second)
 		}
 	}
-	if err := r.fail(t); !errors.Is(err, ErrHandedBack) {
+	if err := r.fail(t); !errors.Is(err, ErrYield) {
 		t.Errorf("got %v", err)
 	}
 	if n, most := r.api.count("write"), int(Budget/time.Second); n < 2 || n > most {
@@ -833,21 +833,21 @@ func TestNothingIsWrittenOnceTheContextIsOver(t *testing.T) {
 
 func TestATroubleIsNotedAndTheLeaseGivenBack(t *testing.T) {
 	t.Parallel()
-	for _, verdict := range []Verdict{Again, Blocked} {
+	for _, verdict := range []Verdict{Transient, Blocked} {
 		t.Run(fmt.Sprint(verdict), func(t *testing.T) {
 			t.Parallel()
 			r := setup()
 			r.world.add("a.com", "")
 			r.api.answer = func([]string) ([]string, error) {
 				r.api.list = nil
-				return nil, &CallError{Verdict: verdict, Err: errors.New("502 from ServerPilot"), After: time.Minute}
+				return nil, &CallError{Verdict: verdict, Err: errors.New("502 from ServerPilot"), RetryAfter: time.Minute}
 			}
 			err := r.fail(t)
 			var call *CallError
-			if !errors.As(err, &call) || call.After != time.Minute {
+			if !errors.As(err, &call) || call.RetryAfter != time.Minute {
 				t.Errorf("got %v", err)
 			}
-			want := &Trouble{Reason: err.Error(), Blocked: verdict == Blocked, Since: start}
+			want := &Failure{Reason: err.Error(), Blocked: verdict == Blocked, Since: start}
 			if diff := cmp.Diff(want, r.world.trouble); diff != "" {
 				t.Errorf("trouble (-want +got):\n%s", diff)
 			}

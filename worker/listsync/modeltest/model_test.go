@@ -173,10 +173,10 @@ func (w *world) nothingListedVanishes(before []string) {
 
 // committed checks a commit that had its effect.
 func (w *world) committed(p *process, c listsync.Commit, stale []string) {
-	for _, name := range c.Gone {
+	for _, name := range c.Tombstones {
 		w.model.gone[name] = true
 	}
-	for _, name := range c.Forget {
+	for _, name := range c.ClearTombstones {
 		delete(w.model.gone, name)
 	}
 	for _, o := range c.Outcomes {
@@ -188,7 +188,7 @@ func (w *world) committed(p *process, c listsync.Commit, stale []string) {
 		if o.Verify && !w.followed[fmt.Sprintf("verify %s %d", r.Domain, r.CheckSeq)] {
 			w.fail("%s is committed before its verification was started", r.Domain)
 		}
-		if o.Told && !w.tells(r) {
+		if o.Notify && !w.tells(r) {
 			w.fail("%s is committed and not told", r.Domain)
 		}
 		if made := w.attempts[checkOf(r)]; r.State.Listed() && r.Attempt < made {
@@ -211,7 +211,7 @@ func (w *world) tells(r listsync.Record) bool {
 	if err != nil {
 		w.fail("%v", err)
 	}
-	return slices.ContainsFunc(told, func(e ledger.Told) bool { return e.Domain == r.Domain && e.Seq == r.Seq && e.State == r.State })
+	return slices.ContainsFunc(told, func(e ledger.OutboxEvent) bool { return e.Domain == r.Domain && e.Seq == r.Seq && e.State == r.State })
 }
 
 func checkOf(r listsync.Record) string { return fmt.Sprintf("%s %d", r.Domain, r.CheckSeq) }
@@ -254,7 +254,7 @@ func (w *world) checkEnd() {
 			w.fail("%s has a limit of %d attempts; the last request was %s", domain, r.Attempts, last)
 		case r.State.Checking() && (r.Limit < last.limit() || r.Limit > max(last.limit(), r.Attempt+1)):
 			w.fail("%s is verified %d times at most, and %d were made; the last request was %s", domain, r.Limit, r.Attempt, last)
-		case r.State.Checking() && r.NextAt == nil:
+		case r.State.Checking() && r.NextAttemptAt == nil:
 			w.fail("%s is %s, and nothing follows", domain, r.State)
 		case r.State.Checking() && !w.followed[fmt.Sprintf("verify %s %d", domain, r.CheckSeq)]:
 			w.fail("%s is %s, and no verification was started", domain, r.State)
@@ -273,8 +273,8 @@ func (w *world) checkEnd() {
 				}
 			}
 		}
-		if r.NextAt != nil {
-			due[domain] = float64(r.NextAt.UnixMilli())
+		if r.NextAttemptAt != nil {
+			due[domain] = float64(r.NextAttemptAt.UnixMilli())
 		}
 	}
 	ours, _ := w.redis.Members(ledgerKey("ours"))

@@ -70,7 +70,7 @@ var (
 	errDead  = errors.New("the process is dead")
 	errRedis = errors.New("no connection to Redis")
 
-	errAgain   = &listsync.CallError{Verdict: listsync.Again, Err: errors.New("503")}
+	errAgain   = &listsync.CallError{Verdict: listsync.Transient, Err: errors.New("503")}
 	errUnknown = &listsync.CallError{Verdict: listsync.Unknown, Err: errors.New("no answer")}
 )
 
@@ -87,8 +87,8 @@ func (w *world) startAs(task *syncTask, dry bool) *process {
 	p := &process{world: w, id: *id, epoch: w.epoch, again: -1, task: task, dry: dry, stopping: make(chan struct{}),
 		calls: make(chan *call), done: make(chan struct{})}
 	syncer := &listsync.Syncer{
-		API: p, Ledger: p, Follow: p, Rules: rules, Stopping: p.stopping, Who: fmt.Sprint("w", p.id),
-		FirstCheck: func(listsync.Record) time.Duration { return time.Minute },
+		API: p, Ledger: p, Enqueuer: p, Rules: rules, Stopping: p.stopping, WorkerID: fmt.Sprint("w", p.id),
+		FirstDelay: func(listsync.Record) time.Duration { return time.Minute },
 		Now:        func() time.Time { return w.now },
 	}
 	task.state = active
@@ -183,21 +183,21 @@ func (p *process) leased(name string, lease listsync.Lease, effect func() error)
 			return effect()
 		}
 		before := p.redis.Dump()
-		if err := effect(); !errors.Is(err, listsync.ErrLost) {
+		if err := effect(); !errors.Is(err, listsync.ErrLeaseLost) {
 			p.fail("w%d, which has lost its lease, gets %v from %s", p.id, err, name)
 		}
 		if p.redis.Dump() != before {
 			p.fail("w%d, which has lost its lease, changes the ledger by %s", p.id, name)
 		}
-		return listsync.ErrLost
+		return listsync.ErrLeaseLost
 	}})
 }
 
-func (p *process) Take(ctx context.Context, app string) (lease listsync.Lease, err error) {
+func (p *process) Acquire(ctx context.Context, app string) (lease listsync.Lease, err error) {
 	err = p.call(&call{name: "Take", redis: true, effect: func() (err error) {
 		holder := p.redis.HGet(syncKey, "token")
 		until := p.redis.HGet(syncKey, "until")
-		lease, err = p.ledger.Take(ctx, app)
+		lease, err = p.ledger.Acquire(ctx, app)
 		p.epoch = p.world.epoch
 		if err == nil && holder != "" && until > fmt.Sprint(p.now.UnixMilli()) {
 			p.fail("w%d takes a lease that another holds", p.id)
@@ -220,7 +220,7 @@ func (p *process) Snapshot(ctx context.Context, app string) (s listsync.Snapshot
 	return s, err
 }
 
-func (p *process) BeginWrite(ctx context.Context, lease listsync.Lease, w listsync.Writing) error {
+func (p *process) BeginWrite(ctx context.Context, lease listsync.Lease, w listsync.WriteIntent) error {
 	return p.leased(fmt.Sprint("BeginWrite ", w.Claim), lease, func() error {
 		p.begun = p.now
 		return p.ledger.BeginWrite(ctx, lease, w)
@@ -268,10 +268,10 @@ func (p *process) Preview(ctx context.Context, lease listsync.Lease, preview lis
 	return released, err
 }
 
-func (p *process) Abandon(_ context.Context, lease listsync.Lease, trouble *listsync.Trouble) error {
+func (p *process) Fail(_ context.Context, lease listsync.Lease, trouble *listsync.Failure) error {
 	return p.leased("Abandon", lease, func() error {
 		// Not under the caller's time limit, which is of the real clock.
-		return p.ledger.Abandon(context.Background(), lease, trouble)
+		return p.ledger.Fail(context.Background(), lease, trouble)
 	})
 }
 

@@ -44,7 +44,7 @@ var fates = []fate{lands, lands, lands, lands, lands, again, againAfter, dropped
 func (w *world) send(p *process, names []string, notAfter time.Time) error {
 	if w.now.After(notAfter) {
 		w.say("  not sent: it is past its time")
-		verdict := listsync.Again
+		verdict := listsync.Transient
 		if w.faults && rapid.Bool().Draw(w.t, "seems sent") {
 			verdict = listsync.Unknown
 		}
@@ -75,11 +75,11 @@ func (w *world) send(p *process, names []string, notAfter time.Time) error {
 	switch f {
 	case again:
 		wr.flying, wr.known = false, true
-		return &listsync.CallError{Verdict: listsync.Again, After: time.Second, Err: errors.New("429")}
+		return &listsync.CallError{Verdict: listsync.Transient, RetryAfter: time.Second, Err: errors.New("429")}
 	case againAfter:
 		wr.known = true
 		w.land(wr)
-		return &listsync.CallError{Verdict: listsync.Again, Err: errors.New("502")}
+		return &listsync.CallError{Verdict: listsync.Transient, Err: errors.New("502")}
 	case another:
 		wr.known = true
 		w.land(wr)

@@ -168,11 +168,11 @@ func (w *world) ask(domain string, remove bool, www tasks.WWW, attempts int) {
 func (w *world) deliver(r request, crashes bool) {
 	pending := listsync.Pending{Remove: r.remove, RecordedAt: w.now,
 		Change: tasks.Change{AppID: app, Domain: r.domain, Seq: r.seq, WWW: r.www, Attempts: r.attempts, RequestedAt: w.now}}
-	got, err := w.ledger.Record(context.Background(), pending, listsync.Event{At: w.now, State: tasks.Pending, Who: "request"})
+	got, err := w.ledger.Record(context.Background(), pending, listsync.HistoryEntry{At: w.now, State: tasks.Pending, Actor: "request"})
 	w.must(err)
-	w.say("recorded: %s (superseded %t, again %t, start %t, wake %d)", r, got.Superseded, got.Again, got.Start, got.Wake)
-	if last := w.model.last[r.domain].seq; got.Superseded != (r.seq < last) || got.Again != (r.seq == last) {
-		w.fail("%s after #%d: superseded %t, again %t", r, last-firstSeq, got.Superseded, got.Again)
+	w.say("recorded: %s (superseded %t, again %t, start %t, wake %d)", r, got.Superseded, got.Repeated, got.Start, got.Wake)
+	if last := w.model.last[r.domain].seq; got.Superseded != (r.seq < last) || got.Repeated != (r.seq == last) {
+		w.fail("%s after #%d: superseded %t, again %t", r, last-firstSeq, got.Superseded, got.Repeated)
 	}
 	w.model.told(r)
 	if crashes {
@@ -206,13 +206,13 @@ func (w *world) enqueue(wake int64) {
 func (w *world) end(p *process) {
 	w.processes = slices.DeleteFunc(w.processes, func(other *process) bool { return other == p })
 	w.say("w%d ends: %v", p.id, p.err)
-	var notTaken *listsync.NotTaken
+	var notTaken *listsync.NotAcquired
 	var call *listsync.CallError
 	isNotTaken, isCall := errors.As(p.err, &notTaken), errors.As(p.err, &call)
-	lost := errors.Is(p.err, listsync.ErrLost) && !p.dead
+	lost := errors.Is(p.err, listsync.ErrLeaseLost) && !p.dead
 	if lost {
 		if isCall && call.Verdict == listsync.Unknown {
-			w.must(w.ledger.LookAt(context.Background(), app, w.now.Add(listsync.LandingLimit)))
+			w.must(w.ledger.SetWakeAt(context.Background(), app, w.now.Add(listsync.LandingLimit)))
 			w.say("a look is planned for when the write has landed")
 			w.astray = true
 		} else {
@@ -240,7 +240,7 @@ func (w *world) end(p *process) {
 		return
 	case isNotTaken:
 		pause = notTaken.Wait
-	case isCall, errors.Is(p.err, errRedis), errors.Is(p.err, listsync.ErrHandedBack):
+	case isCall, errors.Is(p.err, errRedis), errors.Is(p.err, listsync.ErrYield):
 	case strings.Contains(p.err.Error(), "settled nothing"):
 	default:
 		w.fail("w%d ends with an error nobody expects: %v", p.id, p.err)
@@ -252,7 +252,7 @@ func (w *world) end(p *process) {
 func (w *world) sweep() {
 	state, err := w.ledger.App(context.Background(), app)
 	w.must(err)
-	if !state.LookAt.IsZero() && !w.now.Before(state.LookAt) {
+	if !state.WakeAt.IsZero() && !w.now.Before(state.WakeAt) {
 		w.wake()
 		return
 	}
@@ -264,7 +264,7 @@ func (w *world) sweep() {
 			return
 		}
 	}
-	wake, ok, err := w.ledger.Rewake(context.Background(), app, state.Wake)
+	wake, ok, err := w.ledger.RenewWake(context.Background(), app, state.Wake)
 	w.must(err)
 	if ok {
 		w.say("the sweep makes wake %d", wake)
@@ -295,12 +295,12 @@ func (w *world) verified(i int, final bool) {
 	was := w.looks[i]
 	w.looks = slices.Delete(w.looks, i, i+1)
 	is, next := was, w.now.Add(time.Minute)
-	is.Attempt, is.State, is.AttemptAt, is.NextAt = was.Attempt+1, tasks.CheckingSSL, &w.now, &next
+	is.Attempt, is.State, is.AttemptAt, is.NextAttemptAt = was.Attempt+1, tasks.CheckingSSL, &w.now, &next
 	if final || is.Attempt >= was.Limit {
-		is.State, is.NextAt = tasks.Done, nil
+		is.State, is.NextAttemptAt = tasks.Done, nil
 	}
 	current := w.redis.HGet(ledgerKey("domains"), was.Domain)
-	ok, err := w.ledger.Verified(context.Background(), app, was, is, listsync.Event{At: w.now, State: is.State, Who: "verification"})
+	ok, err := w.ledger.Verified(context.Background(), app, was, is, listsync.HistoryEntry{At: w.now, State: is.State, Actor: "verification"})
 	w.must(err)
 	if w.say("verified: %s is %s (put down %t)", was.Domain, is.State, ok); ok != (current == was.Version) {
 		w.fail("a verification of %s was put down: %t, on %s", was.Domain, ok, current)

@@ -42,7 +42,7 @@ func TestWhatChangesTakeOffAListIsKnownFromTheLedgerAlone(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.tell(c.on)
-			if diff := cmp.Diff(c.want, Leaving(c.on.snapshot(), c.changes), equateEmpty); diff != "" {
+			if diff := cmp.Diff(c.want, WouldRemove(c.on.snapshot(), c.changes), equateEmpty); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -65,7 +65,7 @@ func TestNoNameLeavesThatWasNotForetold(t *testing.T) {
 			}
 			changes = append(changes, w.change(s))
 		}
-		foretold := keys(Leaving(snapshot, changes))
+		foretold := keys(WouldRemove(snapshot, changes))
 		before := w.input()
 		for _, c := range changes {
 			w.record(c)
@@ -80,7 +80,7 @@ func TestNoNameLeavesThatWasNotForetold(t *testing.T) {
 	})
 }
 
-// After a loss the ledger knows nothing of an app's list. Until its domains are handed
+// RetryAfter a loss the ledger knows nothing of an app's list. Until its domains are handed
 // over again, a www form counts as set by hand.
 func TestAfterALossARemovalTakesTheWWWFormAlongOnceTheDomainWasHandedOver(t *testing.T) {
 	t.Parallel()
@@ -98,9 +98,9 @@ func TestAfterALossARemovalTakesTheWWWFormAlongOnceTheDomainWasHandedOver(t *tes
 	if handed.Write || len(handed.Outcomes) != 1 {
 		t.Fatalf("the handover is %+v", handed)
 	}
-	in.Ledger = Snapshot{Records: map[string]Record{domain: handed.Outcomes[0].Record}, Ours: map[string]bool{}, Pending: pending(2, true)}
+	in.Ledger = Snapshot{Records: map[string]Record{domain: handed.Outcomes[0].Record}, Owned: map[string]bool{}, Pending: pending(2, true)}
 	for _, name := range handed.Own {
-		in.Ledger.Ours[name] = true
+		in.Ledger.Owned[name] = true
 	}
 	if got := Plan(in); len(got.List) != 0 {
 		t.Errorf("after the handover a removal leaves %q", got.List)

@@ -24,7 +24,7 @@ func TestRewakeMakesANewWakeForWorkThatNobodyDoes(t *testing.T) {
 	t.Parallel()
 	rewake := func(found int64) func(context.Context, *Ledger) string {
 		return func(ctx context.Context, l *Ledger) string {
-			wake, ok, err := l.Rewake(ctx, testApp, found)
+			wake, ok, err := l.RenewWake(ctx, testApp, found)
 			return outcome(fmt.Sprint(wake, " ", ok), err)
 		}
 	}
@@ -49,7 +49,7 @@ func TestRewakeMakesANewWakeForWorkThatNobodyDoes(t *testing.T) {
 func TestTurnLetsOneThroughInEachInterval(t *testing.T) {
 	t.Parallel()
 	turn := func(ctx context.Context, l *Ledger) string {
-		mine, err := l.Turn(ctx, sweepInterval)
+		mine, err := l.TryLock(ctx, sweepInterval)
 		return outcome(fmt.Sprint(mine), err)
 	}
 	runScripts(t, []script{
@@ -59,8 +59,8 @@ func TestTurnLetsOneThroughInEachInterval(t *testing.T) {
 		{name: "one after the clock was set back", before: state{sweepKey: str("+3600s")}, do: turn, want: "true", after: state{sweepKey: str("+0s")}},
 		{name: "AutoSSL has a turn of its own for each app", before: state{sweepKey: str("-10s"), "pilotsync:{app2}:autossl": str("-5s")},
 			do: func(ctx context.Context, l *Ledger) string {
-				got, err := l.AutoSSLTurn(ctx, testApp)
-				again, _ := l.AutoSSLTurn(ctx, testApp)
+				got, err := l.TryLockAutoSSL(ctx, testApp)
+				again, _ := l.TryLockAutoSSL(ctx, testApp)
 				return outcome(fmt.Sprint(got, " ", again), err)
 			}, want: "true false",
 			after: state{sweepKey: str("-10s"), "pilotsync:{app2}:autossl": str("-5s"), "autossl": str("+0s")}},

@@ -21,48 +21,48 @@ type Settlement struct {
 // Settled is what became of one domain.
 type Settled struct {
 	Outcome
-	Fate Fate
+	Resolution Resolution
 	// Change is the change that ended with it; nil where none was waiting.
 	Change *Pending
 }
 
-// Fate is what became of a change, in a word.
-type Fate string
+// Resolution is what became of a change, in a word.
+type Resolution string
 
 const (
-	FateListed    Fate = "listed"    // an addition's names are on the list
-	FateUnchanged Fate = "unchanged" // an addition of what was listed before
-	FateRemoved   Fate = "removed"   // a removal is done
-	FateRejected  Fate = "rejected"  // an addition was refused
-	FateKept      Fate = "kept"      // a removal was refused: the names stay
-	FateRestored  Fate = "restored"  // no change: names of a listed domain were put back or taken away
+	ResolutionListed    Resolution = "listed"    // an addition's names are on the list
+	ResolutionUnchanged Resolution = "unchanged" // an addition of what was listed before
+	ResolutionRemoved   Resolution = "removed"   // a removal is done
+	ResolutionRejected  Resolution = "rejected"  // an addition was refused
+	ResolutionKept      Resolution = "kept"      // a removal was refused: the names stay
+	ResolutionRestored  Resolution = "restored"  // no change: names of a listed domain were put back or taken away
 )
 
-// Fates lists all there are.
-func Fates() []Fate {
-	return []Fate{FateListed, FateUnchanged, FateRemoved, FateRejected, FateKept, FateRestored}
+// Resolutions lists all there are.
+func Resolutions() []Resolution {
+	return []Resolution{ResolutionListed, ResolutionUnchanged, ResolutionRemoved, ResolutionRejected, ResolutionKept, ResolutionRestored}
 }
 
-func fate(o Outcome, change *Pending) Fate {
+func resolutionOf(o Outcome, change *Pending) Resolution {
 	switch {
 	case o.Record.State == tasks.Rejected:
-		return FateRejected
+		return ResolutionRejected
 	case change == nil:
-		return FateRestored
+		return ResolutionRestored
 	case change.Remove && o.Record.State == tasks.Removed:
-		return FateRemoved
+		return ResolutionRemoved
 	case change.Remove:
-		return FateKept
-	case o.Again:
-		return FateUnchanged
+		return ResolutionKept
+	case o.AlreadyListed:
+		return ResolutionUnchanged
 	}
-	return FateListed
+	return ResolutionListed
 }
 
 // settled tells the watcher of a commit. stale are the domains that it left as
 // they were.
 func (r *run) settled(ctx context.Context, in Input, plan Result, stale []string) {
-	if r.Watch == nil {
+	if r.OnCommit == nil {
 		return
 	}
 	s := Settlement{App: r.lease.App, Wrote: plan.Write, TakenAt: in.Now, At: r.ledgerTime(in)}
@@ -74,7 +74,7 @@ func (r *run) settled(ctx context.Context, in Input, plan Result, stale []string
 		if c, waited := in.Ledger.Pending[o.Record.Domain]; waited {
 			change = &c
 		}
-		s.Domains = append(s.Domains, Settled{Outcome: o, Fate: fate(o, change), Change: change})
+		s.Domains = append(s.Domains, Settled{Outcome: o, Resolution: resolutionOf(o, change), Change: change})
 	}
-	r.Watch(ctx, s)
+	r.OnCommit(ctx, s)
 }

@@ -7,12 +7,12 @@ import (
 	"pilotsync/tasks"
 )
 
-// Leaving returns, sorted, the names that changes would take off the list, were they
+// WouldRemove returns, sorted, the names that changes would take off the list, were they
 // made now, in this order. It doesn't know the list, so it takes it to hold what the
 // ledger has put there, the names of wanted domains, and those that the changes
 // remove. An addition without a rule keeps the one that its domain has.
-func Leaving(s Snapshot, changes []Pending) []string {
-	on := maps.Clone(s.Ours)
+func WouldRemove(s Snapshot, changes []Pending) []string {
+	on := maps.Clone(s.Owned)
 	if on == nil {
 		on = map[string]bool{}
 	}
@@ -25,7 +25,7 @@ func Leaving(s Snapshot, changes []Pending) []string {
 			}
 		}
 	}
-	s.Pending, s.Gone, s.Flight = map[string]Pending{}, nil, nil
+	s.Pending, s.Tombstones, s.InFlight = map[string]Pending{}, nil, nil
 	asked := map[string]Pending{}
 	for i, c := range changes {
 		c.Seq = last + int64(i) + 1

@@ -9,9 +9,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Turn reports whether the caller is the one who may sweep in this interval.
-func (l *Ledger) Turn(ctx context.Context, interval time.Duration) (bool, error) {
-	n, err := l.turn.Run(ctx, l.rdb, []string{sweepKey}, interval.Milliseconds()).Int()
+// TryLock reports whether the caller is the one who may sweep in this interval.
+func (l *Ledger) TryLock(ctx context.Context, interval time.Duration) (bool, error) {
+	n, err := l.tryLock.Run(ctx, l.rdb, []string{sweepKey}, interval.Milliseconds()).Int()
 	if err != nil {
 		return false, fmt.Errorf("take the turn to sweep: %w", err)
 	}
@@ -30,9 +30,9 @@ func (l *Ledger) Wake(ctx context.Context, app string) (wake int64, err error) {
 	return wake, nil
 }
 
-// LookAt has the sweep wake an app at the given time, by Redis's clock: a write
+// SetWakeAt has the sweep wake an app at the given time, by Redis's clock: a write
 // that nobody waits for may land until then.
-func (l *Ledger) LookAt(ctx context.Context, app string, at time.Time) error {
+func (l *Ledger) SetWakeAt(ctx context.Context, app string, at time.Time) error {
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.SAdd(ctx, appsKey, app)
 		p.HSet(ctx, key(app, "sync"), "look_at", at.UnixMilli())
@@ -44,11 +44,11 @@ func (l *Ledger) LookAt(ctx context.Context, app string, at time.Time) error {
 	return nil
 }
 
-// Rewake gives an app a new wake, so that a sync task with a new id can be
+// RenewWake gives an app a new wake, so that a sync task with a new id can be
 // enqueued; ok is false if the app was seen to meanwhile. wake is the one that
 // was found without a live task.
-func (l *Ledger) Rewake(ctx context.Context, app string, wake int64) (next int64, ok bool, err error) {
-	next, err = l.rewake.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "pending")}, wake).Int64()
+func (l *Ledger) RenewWake(ctx context.Context, app string, wake int64) (next int64, ok bool, err error) {
+	next, err = l.renewWake.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "pending")}, wake).Int64()
 	if err != nil {
 		return 0, false, fmt.Errorf("wake app %s: %w", app, err)
 	}
@@ -76,9 +76,9 @@ func (l *Ledger) Postpone(ctx context.Context, app, domain string, until time.Ti
 	return nil
 }
 
-// Watched returns the domains of an app, at most n, whose next look is due by the
+// DueRechecks returns the domains of an app, at most n, whose next look is due by the
 // given time, those that are overdue longest first.
-func (l *Ledger) Watched(ctx context.Context, app string, by time.Time, n int) ([]string, error) {
+func (l *Ledger) DueRechecks(ctx context.Context, app string, by time.Time, n int) ([]string, error) {
 	domains, err := l.rdb.ZRangeByScore(ctx, key(app, "watch"), &redis.ZRangeBy{
 		Min: "-inf", Max: strconv.FormatInt(by.UnixMilli(), 10), Count: int64(n),
 	}).Result()
@@ -88,8 +88,8 @@ func (l *Ledger) Watched(ctx context.Context, app string, by time.Time, n int) (
 	return domains, nil
 }
 
-// PutOff has [Ledger.Watched] leave a domain out until the given time.
-func (l *Ledger) PutOff(ctx context.Context, app, domain string, until time.Time) error {
+// PostponeRecheck has [Ledger.DueRechecks] leave a domain out until the given time.
+func (l *Ledger) PostponeRecheck(ctx context.Context, app, domain string, until time.Time) error {
 	err := l.rdb.ZAddXX(ctx, key(app, "watch"), redis.Z{Score: float64(until.UnixMilli()), Member: domain}).Err()
 	if err != nil {
 		return fmt.Errorf("put off the look at %s on app %s: %w", domain, app, err)
@@ -97,19 +97,19 @@ func (l *Ledger) PutOff(ctx context.Context, app, domain string, until time.Time
 	return nil
 }
 
-// RetryTurn lets one caller move an app's retry forward; others that ask for it
+// TryLockRetry lets one caller move an app's retry forward; others that ask for it
 // within the given time get false.
-func (l *Ledger) RetryTurn(ctx context.Context, app string, within time.Duration) (bool, error) {
-	n, err := l.turn.Run(ctx, l.rdb, []string{key(app, "retried")}, within.Milliseconds()).Int()
+func (l *Ledger) TryLockRetry(ctx context.Context, app string, within time.Duration) (bool, error) {
+	n, err := l.tryLock.Run(ctx, l.rdb, []string{key(app, "retried")}, within.Milliseconds()).Int()
 	if err != nil {
 		return false, fmt.Errorf("take the turn to retry app %s: %w", app, err)
 	}
 	return n == 1, nil
 }
 
-// AutoSSLTurn lets one caller in half a minute turn AutoSSL on for an app.
-func (l *Ledger) AutoSSLTurn(ctx context.Context, app string) (bool, error) {
-	n, err := l.turn.Run(ctx, l.rdb, []string{key(app, "autossl")}, (30 * time.Second).Milliseconds()).Int()
+// TryLockAutoSSL lets one caller in half a minute turn AutoSSL on for an app.
+func (l *Ledger) TryLockAutoSSL(ctx context.Context, app string) (bool, error) {
+	n, err := l.tryLock.Run(ctx, l.rdb, []string{key(app, "autossl")}, (30 * time.Second).Milliseconds()).Int()
 	if err != nil {
 		return false, fmt.Errorf("take the turn to enable AutoSSL on app %s: %w", app, err)
 	}

@@ -4,13 +4,13 @@ import "strings"
 
 // What was seen, in a few words each, for a domain's history.
 
-// DNSInWords says where the name points.
-func (l Look) DNSInWords() string {
+// DescribeDNS says where the name points.
+func (l Probe) DescribeDNS() string {
 	var addresses []string
 	for _, a := range l.Addresses {
 		addresses = append(addresses, a.String())
 	}
-	detail := clean(l.DNSDetail, maxDetail)
+	detail := sanitize(l.DNSDetail, maxDetail)
 	switch l.DNS {
 	case PointsHere:
 		return "points here (" + list(addresses, 3, "") + ")"
@@ -28,8 +28,8 @@ func (l Look) DNSInWords() string {
 	return "lookup failed: " + detail
 }
 
-// TLSInWords says what the handshake showed; nothing where none was made.
-func (l Look) TLSInWords() string {
+// DescribeTLS says what the handshake showed; nothing where none was made.
+func (l Probe) DescribeTLS() string {
 	switch {
 	case l.TLS == Valid:
 		return validUntil(l)
@@ -38,11 +38,11 @@ func (l Look) TLSInWords() string {
 	case l.TLSDetail == "":
 		return strings.ReplaceAll(string(l.TLS), "-", " ")
 	}
-	return clean(l.TLSDetail, maxDetail)
+	return sanitize(l.TLSDetail, maxDetail)
 }
 
-// InWords says how AutoSSL stands.
-func (a AutoSSL) InWords() string {
+// Describe says how AutoSSL stands.
+func (a AutoSSL) Describe() string {
 	covered := ""
 	if names := (Facts{AutoSSL: a}).covers(); len(a.Covered) > 0 {
 		covered = " for " + names
@@ -53,7 +53,7 @@ func (a AutoSSL) InWords() string {
 	case a.Custom:
 		return "a custom certificate is installed"
 	case a.Refused != "":
-		return "ServerPilot refused to turn it on: " + clean(a.Refused, maxDetail)
+		return "ServerPilot refused to turn it on: " + sanitize(a.Refused, maxDetail)
 	case a.TurnedOn:
 		return "turned on just now" + covered
 	case a.On:

@@ -13,11 +13,11 @@ import (
 // about as many.
 const maxAliases = 16
 
-// circle tells whether a name that can't be resolved is an alias that leads back
+// cnameLoop tells whether a name that can't be resolved is an alias that leads back
 // to itself, or to one that does; empty if not. A resolver reports that as it
 // reports its own failures (SERVFAIL), but here the records are what is wrong.
 // Package net can't ask for a CNAME record alone, hence a client of its own.
-func (c *Checker) circle(ctx context.Context, name string) string {
+func (c *Checker) cnameLoop(ctx context.Context, name string) string {
 	server := c.cfg.DNS
 	if server == "" {
 		system, err := dns.ClientConfigFromFile("/etc/resolv.conf")
@@ -56,7 +56,7 @@ func arrows(chain []string) string {
 	for i, name := range chain {
 		switch {
 		case i < 3 || i == len(chain)-1:
-			shown = append(shown, clean(strings.TrimSuffix(name, "."), maxShownName))
+			shown = append(shown, sanitize(strings.TrimSuffix(name, "."), maxShownName))
 		case i == 3:
 			shown = append(shown, "…")
 		}
