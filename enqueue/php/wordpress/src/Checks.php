@@ -134,7 +134,11 @@ final class Checks {
 	}
 
 	private function waiting(): array {
-		$n       = $this->outbox->count();
+		try {
+			$n = $this->outbox->count();
+		} catch ( TableFault $e ) {
+			return array( __( 'Outbox', 'pilotsync' ), false, $e->getMessage() );
+		}
 		$trouble = $this->outbox->trouble();
 		return array(
 			__( 'Outbox', 'pilotsync' ),

@@ -145,7 +145,11 @@ final class Command {
 		if ( ! empty( $assoc['send'] ) ) {
 			$this->send();
 		}
-		$rows = array_map( 'get_object_vars', $this->outbox->waiting( 1000 ) );
+		try {
+			$rows = array_map( 'get_object_vars', $this->outbox->waiting( 1000 ) );
+		} catch ( TableFault $e ) {
+			\WP_CLI::error( $e->getMessage() );
+		}
 		\WP_CLI\Utils\format_items( isset( $assoc['format'] ) ? $assoc['format'] : 'table', $rows, array( 'id', 'kind', 'domain', 'www', 'site_id', 'created_at' ) );
 	}
 
@@ -185,11 +189,17 @@ final class Command {
 	}
 
 	private function send(): void {
-		if ( ! $this->outbox->flush( true ) ) {
-			$trouble = $this->outbox->trouble();
-			/* translators: 1: number of changes, 2: reason */
-			\WP_CLI::error( sprintf( __( '%1$d changes are kept and sent later: %2$s', 'pilotsync' ), $this->outbox->count(), $trouble ? $trouble['message'] : __( 'another process is sending', 'pilotsync' ) ) );
+		if ( $this->outbox->flush( true ) ) {
+			return;
 		}
+		$trouble = $this->outbox->trouble();
+		try {
+			/* translators: 1: number of changes, 2: reason */
+			$message = sprintf( __( '%1$d changes are kept and sent later: %2$s', 'pilotsync' ), $this->outbox->count(), $trouble ? $trouble['message'] : __( 'another process is sending', 'pilotsync' ) );
+		} catch ( TableFault $e ) {
+			$message = $e->getMessage();
+		}
+		\WP_CLI::error( $message );
 	}
 
 	/**

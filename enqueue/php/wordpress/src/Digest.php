@@ -36,8 +36,13 @@ final class Digest {
 
 	/** Looks, if it is time, and puts the e-mail into the queue. While Redis is away it waits for the next hour. */
 	public function hourly(): void {
-		if ( $this->settings->mail_to() ) {
+		if ( ! $this->settings->mail_to() ) {
+			return;
+		}
+		try {
 			Lock::hold( 'digest', 0, array( $this, 'look' ) );
+		} catch ( \RuntimeException $e ) { // What else is scheduled for now must run.
+			Log::general( $e->getMessage(), 'error' );
 		}
 	}
 
@@ -121,8 +126,9 @@ final class Digest {
 			$paragraphs[] = $domain . ' (' . $standing->state . ")\n" . Mails::cause( self::cause( $standing ) ) . "\n" . Mails::remedy( self::remedy( $standing ) );
 		}
 		if ( $n > self::NAMED ) {
+			$more = $n - self::NAMED;
 			/* translators: %d: number of domains */
-			$paragraphs[] = sprintf( __( 'And %d more: "wp pilotsync status" shows them all.', 'pilotsync' ), $n - self::NAMED );
+			$paragraphs[] = sprintf( _n( 'And %d more: "wp pilotsync status" shows it.', 'And %d more: "wp pilotsync status" shows them all.', $more, 'pilotsync' ), $more );
 		}
 		$this->mails->put( 'digest ' . $number, $subject, $paragraphs );
 	}

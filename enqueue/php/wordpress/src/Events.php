@@ -98,7 +98,7 @@ final class Events {
 		if ( $last && strcmp( $event->at, $last->at ) <= 0 ) {
 			return 'old'; // No two events of an app have the same time, so one that comes again is old.
 		}
-		$mapping = Mapping::find( $event->domain );
+		$mapping = Mapping::fresh( $event->domain );
 		$active  = $mapping && Mapping::is_active( $mapping );
 		$problem = $active && Stage::is_problem( $event->state, (string) $mapping->get_stage(), $last ? $last->state : '', $last && $last->problem );
 		if ( $mapping ) {

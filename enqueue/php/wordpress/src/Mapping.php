@@ -39,8 +39,23 @@ final class Mapping {
 	 * @param string $domain The name.
 	 */
 	public static function has_site( string $domain ): bool {
-		$mapping = self::find( $domain );
+		$mapping = self::fresh( $domain );
 		return null !== $mapping && null !== get_site( (int) $mapping->get_blog_id() );
+	}
+
+	/**
+	 * The mapping of a name as the database has it now: a person may have changed it since this request read it first.
+	 *
+	 * @param string $domain The name.
+	 * @return object|null
+	 */
+	public static function fresh( string $domain ) {
+		if ( function_exists( 'wp_cache_supports' ) && wp_cache_supports( 'flush_runtime' ) ) {
+			wp_cache_flush_runtime();
+		} else {
+			wp_cache_flush(); // As saving a mapping does.
+		}
+		return self::find( $domain );
 	}
 
 	/**

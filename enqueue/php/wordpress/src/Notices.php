@@ -72,7 +72,12 @@ final class Notices {
 
 	private function show_outbox(): void {
 		$trouble = $this->outbox->trouble();
-		$n       = $trouble ? $this->outbox->count() : 0;
+		try {
+			$n = $trouble ? $this->outbox->count() : 0;
+		} catch ( TableFault $e ) {
+			self::notice( 'error', $e->getMessage() );
+			return;
+		}
 		if ( 0 === $n ) {
 			return;
 		}
@@ -115,8 +120,9 @@ final class Notices {
 		/* translators: %d: number of domains */
 		$text = sprintf( _n( '%d domain has a problem. Its site is still served:', '%d domains have a problem. Their sites are still served:', $n, 'pilotsync' ), $n );
 		if ( $n > self::NAMED ) {
+			$more = $n - self::NAMED;
 			/* translators: %d: number of domains */
-			$items .= '<li>' . esc_html( sprintf( __( 'and %d more; wp pilotsync status shows them', 'pilotsync' ), $n - self::NAMED ) ) . '</li>';
+			$items .= '<li>' . esc_html( sprintf( _n( 'and %d more; wp pilotsync status shows it', 'and %d more; wp pilotsync status shows them', $more, 'pilotsync' ), $more ) ) . '</li>';
 		}
 		self::notice( 'warning', $text, '<ul>' . $items . '</ul>' );
 	}

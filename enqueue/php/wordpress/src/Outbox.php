@@ -152,16 +152,34 @@ class Outbox {
 	 *
 	 * @param int $limit How many at most.
 	 * @return object[] id, kind, domain, www, site_id, created_at.
+	 * @throws TableFault If the database doesn't say: then the outbox may not be empty.
 	 */
 	public function waiting( int $limit ): array {
 		global $wpdb;
-		return (array) $wpdb->get_results( $wpdb->prepare( 'SELECT * FROM ' . Schema::outbox() . ' ORDER BY id LIMIT %d', $limit ) ); // phpcs:ignore WordPress.DB.PreparedSQL
+		$rows = $wpdb->get_results( $wpdb->prepare( 'SELECT * FROM ' . Schema::outbox() . ' ORDER BY id LIMIT %d', $limit ) ); // phpcs:ignore WordPress.DB.PreparedSQL
+		self::need_answer();
+		return (array) $rows;
 	}
 
-	/** How many changes wait. */
+	/**
+	 * How many changes wait.
+	 *
+	 * @throws TableFault If the database doesn't say.
+	 */
 	public function count(): int {
 		global $wpdb;
-		return (int) $wpdb->get_var( 'SELECT COUNT(*) FROM ' . Schema::outbox() ); // phpcs:ignore WordPress.DB.PreparedSQL
+		$n = $wpdb->get_var( 'SELECT COUNT(*) FROM ' . Schema::outbox() ); // phpcs:ignore WordPress.DB.PreparedSQL
+		self::need_answer();
+		return (int) $n;
+	}
+
+	/** After an error wpdb returns nothing, as it does where there is nothing. */
+	private static function need_answer(): void {
+		global $wpdb;
+		if ( '' !== (string) $wpdb->last_error ) {
+			/* translators: %s: the database's message */
+			throw new TableFault( sprintf( __( 'The outbox could not be read: %s', 'pilotsync' ), $wpdb->last_error ) );
+		}
 	}
 
 	/**
@@ -276,13 +294,13 @@ class Outbox {
 		if ( false === $done ) {
 			// To go on would send them again and again.
 			/* translators: %s: the database's message */
-			throw new NotDeleted( sprintf( __( 'The database did not delete what was sent: %s', 'pilotsync' ), $wpdb->last_error ) );
+			throw new TableFault( sprintf( __( 'The database did not delete what was sent: %s', 'pilotsync' ), $wpdb->last_error ) );
 		}
 	}
 
 	/** What becomes of a name that is no host name. */
 	private function refuse( string $domain, string $reason ): void {
-		$mapping = Mapping::find( $domain );
+		$mapping = Mapping::fresh( $domain );
 		$active  = $mapping && Mapping::is_active( $mapping );
 		try {
 			if ( $mapping && ! $active ) {

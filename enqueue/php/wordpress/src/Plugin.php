@@ -109,8 +109,13 @@ final class Plugin {
 
 	/** Sends the outbox, on schedule, and looks for a lost ledger. */
 	public function flush(): void {
-		$this->outbox->flush( true );
-		$this->handover->check();
+		try {
+			$this->outbox->flush( true );
+			$this->handover->check();
+		} catch ( \RuntimeException $e ) { // What else is scheduled for now must run.
+			Log::general( $e->getMessage(), 'error' );
+			$this->retry->schedule();
+		}
 	}
 
 	/**

@@ -92,9 +92,12 @@ final class Schema {
 			UNIQUE KEY about (about)
 			) ENGINE=InnoDB $charset;"
 		);
-		if ( $wpdb->get_var( $wpdb->prepare( 'SHOW TABLES LIKE %s', $wpdb->esc_like( $outbox ) ) ) === $outbox ) {
-			Installation::set( self::OPTION, self::VERSION );
+		foreach ( array( $outbox, $domains, $mail ) as $table ) {
+			if ( $wpdb->get_var( $wpdb->prepare( 'SHOW TABLES LIKE %s', $wpdb->esc_like( $table ) ) ) !== $table ) {
+				return; // The next request tries again.
+			}
 		}
+		Installation::set( self::OPTION, self::VERSION );
 	}
 
 	/** Takes it all away. */

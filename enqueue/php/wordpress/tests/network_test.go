@@ -330,6 +330,9 @@ func (n *network) write(name, content string) {
 	n.t.Cleanup(func() { _ = os.Remove(path) })
 }
 
+// remove takes a file of the site away before the test ends.
+func (n *network) remove(name string) error { return os.Remove(filepath.Join(n.folder, "site", name)) }
+
 // await polls until ok is true.
 func (n *network) await(what string, ok func() bool) {
 	n.t.Helper()

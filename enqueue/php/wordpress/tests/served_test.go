@@ -3,6 +3,7 @@
 package wordpress
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -90,6 +91,23 @@ func servedStays(w *world) {
 			w.t.Errorf("the notices are still %q", notices)
 		}
 	})
+}
+
+// oneMore: the notice names five domains, and counts the others.
+func oneMore(w *world) {
+	name := func(i int) string { return fmt.Sprintf("many%d.example.com", i) }
+	for i := range 7 {
+		w.do(step{"map", name(i), map[string]any{"stage": "done"}})
+		w.told(domainEvent(name(i), tasks.Failed, time.Time{}))
+		want := map[int]string{5: "<li>and 1 more; wp pilotsync status shows it</li>", 6: "<li>and 2 more; wp pilotsync status shows them</li>"}[i]
+		if notices := w.do(step{"notices"}).Output; !strings.Contains(notices, want) || i < 5 && strings.Contains(notices, " more; ") {
+			w.t.Errorf("of %d domains the notices are %q", i+1, notices)
+		}
+	}
+	for i := range 7 {
+		w.do(step{"unmap", name(i)})
+	}
+	w.sent()
 }
 
 // lastOf returns the last line of a log that begins with the handle.

@@ -28,6 +28,13 @@ if ( get_site_option( 'fake_action_scheduler' ) ) {
 	}
 	function as_unschedule_all_actions( $hook, $args, $group ) { update_site_option( 'fake_actions', array() ); }
 }
+if ( is_file( ABSPATH . 'failing-queries' ) ) {
+	// The database refuses queries with this text in them.
+	$GLOBALS['wpdb']->suppress_errors();
+	add_filter( 'query', function ( $query ) {
+		return false === strpos( $query, file_get_contents( ABSPATH . 'failing-queries' ) ) ? $query : 'SELECT disk FROM is_full';
+	} );
+}
 // The front page: there is no theme.
 add_action( 'template_redirect', function () {
 	echo get_bloginfo( 'name' );
@@ -65,6 +72,10 @@ function test_step( string $do, array $step ) {
 			break;
 		case 'set': // Past Ultimate Multisite, as when a backup is restored.
 			$wpdb->update( 'fake_domains', $step[1], array( 'domain' => $step[0] ) );
+			wp_cache_flush();
+			break;
+		case 'sql':
+			echo implode( ' ', $wpdb->get_col( $step[0] ) );
 			break;
 		case 'queue':
 			fake_run_queue();

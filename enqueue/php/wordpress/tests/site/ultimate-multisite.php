@@ -115,7 +115,12 @@ namespace WP_Ultimo\Models {
 
 		public static function get_by( $column, $value ) {
 			global $wpdb;
-			$row = $wpdb->get_row( $wpdb->prepare( "SELECT * FROM fake_domains WHERE $column = %s", $value ), ARRAY_A );
+			// As its database layer does, it reads a row once in a request.
+			$row = wp_cache_get( "$column $value", 'fake_domains' );
+			if ( ! $row ) {
+				$row = $wpdb->get_row( $wpdb->prepare( "SELECT * FROM fake_domains WHERE $column = %s", $value ), ARRAY_A );
+				$row && wp_cache_set( "$column $value", $row, 'fake_domains' );
+			}
 			return $row ? new self( $row ) : false;
 		}
 
@@ -182,6 +187,7 @@ namespace WP_Ultimo\Models {
 		public function delete() {
 			global $wpdb;
 			$wpdb->delete( 'fake_domains', array( 'id' => $this->row['id'] ) );
+			wp_cache_flush();
 			wu_enqueue_async_action( 'wu_remove_domain', array( 'domain' => $this->row['domain'], 'site_id' => $this->get_site_id() ), 'domain' );
 			wu_log_clear( 'domain-' . $this->row['domain'] );
 			wu_log_add( 'domain-' . $this->row['domain'], 'Domain deleted and logs cleared...' );
