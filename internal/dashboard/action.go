@@ -9,21 +9,21 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// nobody is the operator's name where the page has no login.
-const nobody = "operator"
+// anonymousOperator is the operator's name where the page has no login.
+const anonymousOperator = "operator"
 
-// notAsked is an action that failed.
-type notAsked struct {
-	what, back string
-	err        error
+// notEnqueued is an action that failed.
+type notEnqueued struct {
+	change, back string
+	err          error
 }
 
-func (e *notAsked) Error() string { return e.what + ": " + e.err.Error() }
-func (e *notAsked) Unwrap() error { return e.err }
+func (e *notEnqueued) Error() string { return e.change + ": " + e.err.Error() }
+func (e *notEnqueued) Unwrap() error { return e.err }
 
 // act asks for what an operator wants done with one domain, and goes back to its
 // page. Each action is an ordinary task; what comes of it is the worker's matter.
-func (p *pages) act(w http.ResponseWriter, r *http.Request) error {
+func (p *server) act(w http.ResponseWriter, r *http.Request) error {
 	view, err := p.known(r)
 	if err != nil {
 		return err
@@ -34,17 +34,17 @@ func (p *pages) act(w http.ResponseWriter, r *http.Request) error {
 	case "verify":
 		what = fmt.Sprintf("To have %s verified", view.Domain)
 		if !canVerify(view) {
-			return &notAsked{what, domainPath(view), fmt.Errorf("%w: it is %s; only a domain that is on the list can be verified, and no wildcard", enqueue.ErrInvalid, view.State)}
+			return &notEnqueued{what, domainPath(view), fmt.Errorf("%w: it is %s; only a domain that is on the list can be verified, and no wildcard", enqueue.ErrInvalid, view.State)}
 		}
-		_, err = p.ask.Verify(r.Context(), by, enqueue.Target{AppID: view.AppID, Domain: view.Domain})
+		_, err = p.enqueuer.Verify(r.Context(), by, enqueue.Target{AppID: view.AppID, Domain: view.Domain})
 	case "add", "remove":
 		what = fmt.Sprintf("To %s %s", action, view.Domain)
-		_, err = p.ask.Enqueue(r.Context(), request(view, action == "remove", by))
+		_, err = p.enqueuer.Enqueue(r.Context(), request(view, action == "remove", by))
 	default:
 		return &notFound{fmt.Sprintf("There is no action %q.", action)}
 	}
 	if err != nil {
-		return &notAsked{what, domainPath(view), err}
+		return &notEnqueued{what, domainPath(view), err}
 	}
 	http.Redirect(w, r, domainPath(view)+"?asked="+r.PathValue("action"), http.StatusSeeOther)
 	return nil
@@ -52,11 +52,11 @@ func (p *pages) act(w http.ResponseWriter, r *http.Request) error {
 
 // operator is who acts.
 func operator(r *http.Request) string {
-	return cmp.Or(userOf(r.Context()).Name, nobody)
+	return cmp.Or(userOf(r.Context()).Name, anonymousOperator)
 }
 
 // actOnApp does what an operator wants done with a whole app, and goes back to its page.
-func (p *pages) actOnApp(w http.ResponseWriter, r *http.Request) error {
+func (p *server) actOnApp(w http.ResponseWriter, r *http.Request) error {
 	id, action := r.PathValue("app"), r.PathValue("action")
 	if err := p.knownApp(r.Context(), id); err != nil {
 		return err
@@ -71,7 +71,7 @@ func (p *pages) actOnApp(w http.ResponseWriter, r *http.Request) error {
 		return &notFound{fmt.Sprintf("There is no action %q.", action)}
 	}
 	if err != nil {
-		return &notAsked{fmt.Sprintf("To %s app %s", action, id), appPath(id), err}
+		return &notEnqueued{fmt.Sprintf("To %s app %s", action, id), appPath(id), err}
 	}
 	http.Redirect(w, r, appPath(id)+"?asked="+action, http.StatusSeeOther)
 	return nil
@@ -93,9 +93,9 @@ func request(v ledger.View, remove bool, by string) enqueue.Request {
 	return req
 }
 
-// askedWords tells the operator what was just asked for; nothing of the address
+// confirmation tells the operator what was just asked for; nothing of the address
 // itself gets onto the page.
-func askedWords(action string) string {
+func confirmation(action string) string {
 	switch action {
 	case "verify":
 		return "A verification was asked for. It starts at once; what it sees appears below by itself."

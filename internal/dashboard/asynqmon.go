@@ -58,15 +58,15 @@ func (s *Site) monitors() (http.Handler, error) {
 func newMonitor(rdb redis.UniversalClient, readOnly bool, script string) (*monitor, error) {
 	m := &monitor{library: asynqmon.New(asynqmon.Options{
 		RootPath: monitorPath, RedisConnOpt: sharedRedis{rdb}, ReadOnly: readOnly,
-		PayloadFormatter: asynqmon.PayloadFormatterFunc(readable),
-		ResultFormatter:  asynqmon.ResultFormatterFunc(readable),
+		PayloadFormatter: asynqmon.PayloadFormatterFunc(payloadText),
+		ResultFormatter:  asynqmon.ResultFormatterFunc(payloadText),
 	})}
-	answer, err := m.capture(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: monitorPath + "/"}})
+	answer, err := m.buffer(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: monitorPath + "/"}})
 	if err != nil {
 		return nil, err
 	}
 	m.raw = answer.body.Bytes()
-	if m.page, m.policy, err = ourPage(m.raw, script); err != nil {
+	if m.page, m.policy, err = adaptPage(m.raw, script); err != nil {
 		return nil, fmt.Errorf("read asynqmon's page: %w", err)
 	}
 	return m, nil
@@ -84,7 +84,7 @@ func (m *monitor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		text(w, http.StatusMethodNotAllowed, "This can only be read.\n")
 		return
 	}
-	answer, err := m.capture(r)
+	answer, err := m.buffer(r)
 	if err != nil {
 		text(w, http.StatusInternalServerError, "asynqmon didn't answer as it should.\n")
 		return
@@ -102,7 +102,7 @@ func (m *monitor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.Set("Content-Type", known)
 		}
 		if strings.HasPrefix(r.URL.Path, monitorPath+"/static/") { // their names hold a hash
-			keep(w)
+			cacheForever(w)
 		}
 	}
 	w.WriteHeader(answer.status)
@@ -111,21 +111,21 @@ func (m *monitor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// captured is an answer that is kept for a look at it.
-type captured struct {
+// bufferedResponse is an answer that is kept for a look at it.
+type bufferedResponse struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
-func (c *captured) Header() http.Header         { return c.header }
-func (c *captured) WriteHeader(status int)      { c.status = status }
-func (c *captured) Write(p []byte) (int, error) { return c.body.Write(p) }
+func (c *bufferedResponse) Header() http.Header         { return c.header }
+func (c *bufferedResponse) WriteHeader(status int)      { c.status = status }
+func (c *bufferedResponse) Write(p []byte) (int, error) { return c.body.Write(p) }
 
-// capture has the library answer a request for its page or one of its files,
+// buffer has the library answer a request for its page or one of its files,
 // which are in memory anyway.
-func (m *monitor) capture(r *http.Request) (*captured, error) {
-	answer := &captured{header: http.Header{}, status: http.StatusOK}
+func (m *monitor) buffer(r *http.Request) (*bufferedResponse, error) {
+	answer := &bufferedResponse{header: http.Header{}, status: http.StatusOK}
 	m.library.ServeHTTP(answer, r)
 	if answer.status != http.StatusOK {
 		return nil, fmt.Errorf("asynqmon answers %d for %s", answer.status, r.URL.Path)
@@ -133,11 +133,11 @@ func (m *monitor) capture(r *http.Request) (*captured, error) {
 	return answer, nil
 }
 
-// ourPage is asynqmon's page without what it asks of other hosts (fonts), and
+// adaptPage is asynqmon's page without what it asks of other hosts (fonts), and
 // without its manifest, which a browser would ask for without its login; with our
 // script, which leads back to our pages. The policy lets its own inline scripts
 // run, by their hashes, and no others, and the styles that its UI library puts in.
-func ourPage(raw []byte, script string) (page []byte, policy string, err error) {
+func adaptPage(raw []byte, script string) (page []byte, policy string, err error) {
 	var b bytes.Buffer
 	var hashes []string
 	inScript, injected := false, false
@@ -157,7 +157,7 @@ func ourPage(raw []byte, script string) (page []byte, policy string, err error) 
 		case kind == html.TextToken && inScript:
 			sum := sha256.Sum256(source)
 			hashes = append(hashes, " 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
-		case token.Data == "link" && (foreign(attribute(token, "href")) || attribute(token, "rel") == "manifest"):
+		case token.Data == "link" && (isForeign(attribute(token, "href")) || attribute(token, "rel") == "manifest"):
 			continue
 		case kind == html.EndTagToken && token.Data == "head":
 			fmt.Fprintf(&b, `<script src="%s" defer></script>`, html.EscapeString(script))
@@ -176,8 +176,8 @@ func ourPage(raw []byte, script string) (page []byte, policy string, err error) 
 	return b.Bytes(), policy, nil
 }
 
-// foreign reports whether a link leads to another host.
-func foreign(href string) bool {
+// isForeign reports whether a link leads to another host.
+func isForeign(href string) bool {
 	u, err := url.Parse(href)
 	return err != nil || u.Host != "" || u.Scheme != ""
 }

@@ -14,10 +14,10 @@ import (
 // maxShown bounds how much of a payload is shown, in bytes; ours have a few hundred.
 const maxShown = 64 << 10
 
-// readable is a task's payload or result as text: JSON indented, other text as it
+// payloadText is a task's payload or result as text: JSON indented, other text as it
 // is, bytes that aren't text as quoted hex. What can't be seen, or turns the
 // direction of the text, is shown by its code.
-func readable(_ string, payload []byte) string {
+func payloadText(_ string, payload []byte) string {
 	rest := ""
 	if more := len(payload) - maxShown; more > 0 {
 		cut := maxShown
@@ -34,11 +34,11 @@ func readable(_ string, payload []byte) string {
 	if rest == "" && json.Indent(&indented, payload, "", "  ") == nil {
 		payload = indented.Bytes()
 	}
-	return visible(string(payload)) + rest
+	return escapeControls(string(payload)) + rest
 }
 
-// visible writes what can't be seen as JSON does, so that JSON stays JSON.
-func visible(text string) string {
+// escapeControls writes what can't be seen as JSON does, so that JSON stays JSON.
+func escapeControls(text string) string {
 	var b strings.Builder
 	for _, r := range text {
 		switch {

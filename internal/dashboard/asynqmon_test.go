@@ -89,11 +89,11 @@ func TestAsynqmonLeavesOurRedisOpen(t *testing.T) {
 func TestAPageThatAsynqmonChangesIsNotServedBlindly(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{"", "<html><body><script>1</script>", "<html><head></head></html>"} {
-		if page, policy, err := ourPage([]byte(raw), "/x.js"); err == nil {
+		if page, policy, err := adaptPage([]byte(raw), "/x.js"); err == nil {
 			t.Errorf("%q becomes %q with %s", raw, page, policy)
 		}
 	}
-	page, policy, err := ourPage([]byte(`<head><link rel="icon" href="/a"><LINK rel=stylesheet href="//cdn.example.com/f"></head><script>f("</p>")</script>`), `/x.js?"`)
+	page, policy, err := adaptPage([]byte(`<head><link rel="icon" href="/a"><LINK rel=stylesheet href="//cdn.example.com/f"></head><script>f("</p>")</script>`), `/x.js?"`)
 	const want = `<head><link rel="icon" href="/a"><script src="/x.js?&#34;" defer></script></head><script>f("</p>")</script>`
 	if diff := cmp.Diff(want, string(page)); err != nil || diff != "" {
 		t.Errorf("%v; page (-want +got):\n%s", err, diff)
@@ -119,7 +119,7 @@ func TestPayloadsAreReadable(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(test.want, readable("x", []byte(test.payload))); diff != "" {
+			if diff := cmp.Diff(test.want, payloadText("x", []byte(test.payload))); diff != "" {
 				t.Errorf("shown (-want +got):\n%s", diff)
 			}
 		})

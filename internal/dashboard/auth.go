@@ -58,15 +58,15 @@ func (s *Site) login(next http.Handler) http.Handler {
 				text(w, http.StatusForbidden, "Without a login (PILOTSYNC_AUTH) this page answers only under a name of the machine itself, such as localhost or 127.0.0.1.\n")
 				return
 			}
-		} else if user = s.ask(w, r); user.Role == 0 {
+		} else if user = s.authenticate(w, r); user.Role == 0 {
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, user)))
 	})
 }
 
-// ask returns the user who sent a request, or answers it and returns none.
-func (s *Site) ask(w http.ResponseWriter, r *http.Request) User {
+// authenticate returns the user who sent a request, or answers it and returns none.
+func (s *Site) authenticate(w http.ResponseWriter, r *http.Request) User {
 	name, password, ok := r.BasicAuth()
 	if !ok {
 		challenge(w, "This page needs a name and a password.\n")

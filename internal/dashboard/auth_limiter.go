@@ -18,20 +18,20 @@ const (
 	remembered = 4096
 )
 
-// brake slows down those who try passwords.
-type brake struct {
+// loginLimiter slows down those who try passwords.
+type loginLimiter struct {
 	mu               sync.Mutex
 	addresses, users limiters
 }
 
-func newBrake() *brake {
-	return &brake{addresses: limiters{every: addressPause}, users: limiters{every: userPause}}
+func newLoginLimiter() *loginLimiter {
+	return &loginLimiter{addresses: limiters{every: addressPause}, users: limiters{every: userPause}}
 }
 
 // try counts a try against its sender and its user, until forgive is called
 // because it was right. If either has used up theirs, it counts against neither,
 // and the time to wait is returned.
-func (b *brake) try(now time.Time, address, user string) (wait time.Duration, forgive func()) {
+func (b *loginLimiter) try(now time.Time, address, user string) (wait time.Duration, forgive func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	sender, target := b.addresses.of(address), b.users.of(user)

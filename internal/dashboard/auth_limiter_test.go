@@ -8,7 +8,7 @@ import (
 
 func TestTriesComeBackWithTime(t *testing.T) {
 	t.Parallel()
-	b, now := newBrake(), time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	b, now := newLoginLimiter(), time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for i := range tries {
 		if wait, _ := b.try(now, "a", fmt.Sprint(i)); wait > 0 {
 			t.Fatalf("try %d has to wait %v", i, wait)
@@ -34,7 +34,7 @@ func TestTriesComeBackWithTime(t *testing.T) {
 
 func TestARightPasswordCostsNoTry(t *testing.T) {
 	t.Parallel()
-	b, now := newBrake(), time.Now()
+	b, now := newLoginLimiter(), time.Now()
 	for i := range 5 * tries {
 		wait, forgive := b.try(now, "a", "u")
 		if wait > 0 {

@@ -111,7 +111,7 @@ func (s *Site) testPages() http.Handler {
 		text(w, http.StatusOK, fmt.Sprintf("%q %d", user.Name, user.Role))
 	})
 	mux.HandleFunc("/act", s.mayAct(func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "acted") }))
-	return s.recovered(secured(s.login(sameOrigin(endless(mux)))))
+	return s.recovered(securityHeaders(s.login(sameOrigin(allowLongStream(mux)))))
 }
 
 func TestOnlyAKnownUserWithTheRightPasswordGetsIn(t *testing.T) {

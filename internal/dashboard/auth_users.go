@@ -40,7 +40,7 @@ type Users struct {
 	// key makes of a password what is kept of it: of use to nobody but this process.
 	key   [32]byte
 	turns chan struct{}
-	slow  *brake
+	slow  *loginLimiter
 	now   func() time.Time
 }
 
@@ -97,7 +97,7 @@ func ParseUsers(content []byte) (*Users, error) {
 		}
 		return nil, errors.New(strings.Join(texts, "; "))
 	}
-	u := &Users{turns: make(chan struct{}, hashers), slow: newBrake(), now: time.Now}
+	u := &Users{turns: make(chan struct{}, hashers), slow: newLoginLimiter(), now: time.Now}
 	u.file.Store(f)
 	_, _ = rand.Read(u.key[:]) // never fails
 	return u, nil
@@ -145,7 +145,7 @@ const bcryptLength = 60
 func (u *Users) check(ctx context.Context, address, name, password string) (User, time.Duration, error) {
 	f, mac := u.file.Load(), u.mac(name, password)
 	i, known := f.byName[name]
-	if known && f.isProven(name, mac) {
+	if known && f.isVerified(name, mac) {
 		return f.users[i].User, 0, nil
 	}
 	type result struct {
@@ -190,7 +190,7 @@ func (u *Users) check(ctx context.Context, address, name, password string) (User
 	return f.users[i].User, 0, nil
 }
 
-func (f *passwordFile) isProven(name string, mac [sha256.Size]byte) bool {
+func (f *passwordFile) isVerified(name string, mac [sha256.Size]byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	proven, ok := f.proven[name]

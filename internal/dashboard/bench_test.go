@@ -89,7 +89,7 @@ func filled(b *testing.B, apps, n int) http.Handler {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = site.Close() })
-	if rec := ask(site.Handler(), "GET", "/domains", nil); rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), number(apps*n)+" domains<") {
+	if rec := ask(site.Handler(), "GET", "/domains", nil); rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), formatNumber(apps*n)+" domains<") {
 		b.Fatalf("%d %s", rec.Code, rec.Body)
 	}
 	return site.Handler()

@@ -224,7 +224,7 @@ func (b tab) until(condition string) {
 	}
 }
 
-// look sets the width of the window and whether it is dark.
+// take sets the width of the window and whether it is dark.
 func (b tab) look(width, height int64, scheme string) {
 	b.t.Helper()
 	b.do(chromedp.EmulateViewport(width, height), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {

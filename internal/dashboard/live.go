@@ -14,21 +14,21 @@ import (
 )
 
 const (
-	// lookInterval is the pause between two looks for news. What is told of at
+	// pollInterval is the pause between two looks for news. What is told of at
 	// most once in it is what browsers load a page for.
-	lookInterval = time.Second
-	// beatInterval is how often a silent stream shows that it is alive; proxies
+	pollInterval = time.Second
+	// heartbeatInterval is how often a silent stream shows that it is alive; proxies
 	// close connections that are silent for a minute.
-	beatInterval = 20 * time.Second
+	heartbeatInterval = 20 * time.Second
 	// sendLimit ends a stream whose reader takes nothing any more.
 	sendLimit = 10 * time.Second
 )
 
-// look is what there is to see: a text for each topic, which changes with it.
-type look map[string]string
+// take is what there is to see: a text for each topic, which changes with it.
+type snapshot map[string]string
 
-// watched looks at the ledger and at the queues.
-type watched struct {
+// snapshotReader looks at the ledger and at the queues.
+type snapshotReader struct {
 	read   Reader
 	queues queueReader
 }
@@ -36,14 +36,14 @@ type watched struct {
 // queuesTopic stands for everything that isn't one app's. No app has such an id.
 const queuesTopic = "*"
 
-func (o watched) look(ctx context.Context) (look, error) {
+func (o snapshotReader) take(ctx context.Context) (snapshot, error) {
 	revisions, err := o.read.Revisions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	l := look(maps.Clone(revisions))
+	l := snapshot(maps.Clone(revisions))
 	if l == nil {
-		l = look{}
+		l = snapshot{}
 	}
 	queues, err := o.queues.Queues(ctx)
 	if err != nil {
@@ -70,24 +70,24 @@ func (o watched) look(ctx context.Context) (look, error) {
 // hub tells watchers what changed. It looks only while somebody watches, and once
 // for all of them.
 type hub struct {
-	ctx   context.Context
-	looks func(context.Context) (look, error)
+	ctx      context.Context
+	snapshot func(context.Context) (snapshot, error)
 
-	mu       sync.Mutex
-	watchers map[*watcher]struct{}
-	stop     context.CancelFunc // ends the poller; nil if there is none
-	ended    chan struct{}      // closed when the poller is gone
+	mu          sync.Mutex
+	subscribers map[*subscriber]struct{}
+	stop        context.CancelFunc // ends the poller; nil if there is none
+	ended       chan struct{}      // closed when the poller is gone
 }
 
 // newHub returns a hub whose streams end with ctx.
-func newHub(ctx context.Context, looks func(context.Context) (look, error)) *hub {
-	return &hub{ctx: ctx, looks: looks, watchers: map[*watcher]struct{}{}}
+func newHub(ctx context.Context, looks func(context.Context) (snapshot, error)) *hub {
+	return &hub{ctx: ctx, snapshot: looks, subscribers: map[*subscriber]struct{}{}}
 }
 
-// watcher gathers what it wasn't told yet; a slow one gets it all at once later.
-type watcher struct {
-	news chan struct{} // holds one mark at most
-	mu   sync.Mutex
+// subscriber gathers what it wasn't told yet; a slow one gets it all at once later.
+type subscriber struct {
+	pending chan struct{} // holds one mark at most
+	mu      sync.Mutex
 	// topics that changed; away: the last look failed.
 	topics map[string]bool
 	away   bool
@@ -107,24 +107,24 @@ type message struct {
 	Refused bool `json:"refused,omitempty"`
 }
 
-// watch adds a watcher; the caller must leave.
-func (h *hub) watch() (w *watcher, leave func()) {
-	w = &watcher{news: make(chan struct{}, 1), topics: map[string]bool{}}
+// subscribe adds a watcher; the caller must leave.
+func (h *hub) subscribe() (w *subscriber, leave func()) {
+	w = &subscriber{pending: make(chan struct{}, 1), topics: map[string]bool{}}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.watchers[w] = struct{}{}
+	h.subscribers[w] = struct{}{}
 	if h.stop == nil {
 		ctx, stop := context.WithCancel(h.ctx)
 		h.stop, h.ended = stop, make(chan struct{})
 		go h.poll(ctx, h.ended) // ended by the last that leaves
 	}
-	return w, func() { h.leave(w) }
+	return w, func() { h.unsubscribe(w) }
 }
 
-func (h *hub) leave(w *watcher) {
+func (h *hub) unsubscribe(w *subscriber) {
 	h.mu.Lock()
-	delete(h.watchers, w)
-	if len(h.watchers) > 0 || h.stop == nil {
+	delete(h.subscribers, w)
+	if len(h.subscribers) > 0 || h.stop == nil {
 		h.mu.Unlock()
 		return
 	}
@@ -137,24 +137,24 @@ func (h *hub) leave(w *watcher) {
 
 func (h *hub) poll(ctx context.Context, ended chan<- struct{}) {
 	defer close(ended)
-	ticker := time.NewTicker(lookInterval)
+	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
-	var last look
+	var last snapshot
 	for {
 		limited, cancel := context.WithTimeout(ctx, readLimit)
-		now, err := h.looks(limited)
+		now, err := h.snapshot(limited)
 		cancel()
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			h.tell(nil, err)
+			h.publish(nil, err)
 		case last == nil:
 			// A page that was made before this look may lack what happened between.
 			last = now
-			h.tell(slices.Collect(maps.Keys(now)), nil)
+			h.publish(slices.Collect(maps.Keys(now)), nil)
 		default:
-			h.tell(changed(last, now), nil)
+			h.publish(changed(last, now), nil)
 			last = now
 		}
 		select {
@@ -166,7 +166,7 @@ func (h *hub) poll(ctx context.Context, ended chan<- struct{}) {
 }
 
 // changed are the topics that differ.
-func changed(was, is look) []string {
+func changed(was, is snapshot) []string {
 	var topics []string
 	for topic, text := range is {
 		if old, known := was[topic]; !known || old != text {
@@ -181,17 +181,17 @@ func changed(was, is look) []string {
 	return topics
 }
 
-// tell tells all watchers what changed, or why the last look failed.
-func (h *hub) tell(topics []string, failure error) {
+// notify tells all watchers what changed, or why the last look failed.
+func (h *hub) publish(topics []string, failure error) {
 	_, refused := redisurl.AsRefused(nil, failure)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for w := range h.watchers {
-		w.tell(topics, failure != nil, refused)
+	for w := range h.subscribers {
+		w.notify(topics, failure != nil, refused)
 	}
 }
 
-func (w *watcher) tell(topics []string, away, refused bool) {
+func (w *subscriber) notify(topics []string, away, refused bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(topics) == 0 && away == w.away && refused == w.refused {
@@ -205,13 +205,13 @@ func (w *watcher) tell(topics []string, away, refused bool) {
 	}
 	w.away, w.refused = away, refused
 	select {
-	case w.news <- struct{}{}:
+	case w.pending <- struct{}{}:
 	default: // marked already
 	}
 }
 
-// take returns what there is to tell.
-func (w *watcher) take() message {
+// next returns what there is to tell.
+func (w *subscriber) next() message {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	m := message{Away: w.away, Refused: w.refused, Queues: w.topics[queuesTopic]}
@@ -223,7 +223,7 @@ func (w *watcher) take() message {
 
 // live is the stream of server-sent events. A browser that reconnects loads its
 // page anew, so nothing needs to be told twice.
-func (p *pages) live(w http.ResponseWriter, r *http.Request) {
+func (p *server) live(w http.ResponseWriter, r *http.Request) {
 	out := http.NewResponseController(w)
 	send := func(text string) bool {
 		// Some writers, of tests and of HTTP/2, have no deadlines; the others get one.
@@ -235,9 +235,9 @@ func (p *pages) live(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep the events to itself
-	watcher, leave := p.hub.watch()
+	watcher, leave := p.hub.subscribe()
 	defer leave()
-	beat := time.NewTicker(beatInterval)
+	beat := time.NewTicker(heartbeatInterval)
 	defer beat.Stop()
 	if !send("retry: 2000\n\n") {
 		return
@@ -250,8 +250,8 @@ func (p *pages) live(w http.ResponseWriter, r *http.Request) {
 		case <-p.hub.ctx.Done():
 			return
 		case <-beat.C:
-		case <-watcher.news:
-			b, err := json.Marshal(watcher.take())
+		case <-watcher.pending:
+			b, err := json.Marshal(watcher.next())
 			if err != nil {
 				return // strings and truth values always encode
 			}

@@ -15,7 +15,7 @@ import (
 func TestChangedNamesWhatDiffers(t *testing.T) {
 	t.Parallel()
 	got := map[string]bool{}
-	for _, topic := range changed(look{"a": "1", "b": "1", "gone": "1"}, look{"a": "1", "b": "2", "new": "1"}) {
+	for _, topic := range changed(snapshot{"a": "1", "b": "1", "gone": "1"}, snapshot{"a": "1", "b": "2", "new": "1"}) {
 		got[topic] = true
 	}
 	if diff := cmp.Diff(map[string]bool{"b": true, "gone": true, "new": true}, got); diff != "" {
@@ -24,36 +24,36 @@ func TestChangedNamesWhatDiffers(t *testing.T) {
 }
 
 // told waits for the next message.
-func told(t *testing.T, w *watcher) message {
+func told(t *testing.T, w *subscriber) message {
 	t.Helper()
 	select {
-	case <-w.news:
+	case <-w.pending:
 	case <-time.After(soonEnough):
 		t.Fatal("nothing is told")
 	}
-	return w.take()
+	return w.next()
 }
 
 // scene is what a hub looks at, changed by the test.
 type scene struct {
 	mu    sync.Mutex
-	now   look
+	now   snapshot
 	err   error
 	looks int
 }
 
-func (s *scene) look(context.Context) (look, error) {
+func (s *scene) look(context.Context) (snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.looks++
-	seen := look{}
+	seen := snapshot{}
 	for topic, text := range s.now {
 		seen[topic] = text
 	}
 	return seen, s.err
 }
 
-func (s *scene) change(now look, err error) {
+func (s *scene) change(now snapshot, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.now, s.err = now, err
@@ -61,11 +61,11 @@ func (s *scene) change(now look, err error) {
 
 func TestWatchersAreToldWhatChanged(t *testing.T) {
 	t.Parallel()
-	s := &scene{now: look{"app1": "1", "app2": "1", queuesTopic: "0"}}
+	s := &scene{now: snapshot{"app1": "1", "app2": "1", queuesTopic: "0"}}
 	h := newHub(t.Context(), s.look)
-	first, leave := h.watch()
-	second, leaveToo := h.watch()
-	want := func(w *watcher, m message) {
+	first, leave := h.subscribe()
+	second, leaveToo := h.subscribe()
+	want := func(w *subscriber, m message) {
 		t.Helper()
 		if diff := cmp.Diff(m, told(t, w)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
@@ -73,24 +73,24 @@ func TestWatchersAreToldWhatChanged(t *testing.T) {
 	}
 	want(first, message{Apps: []string{"app1", "app2"}, Queues: true}) // what changed since their pages were made
 	want(second, message{Apps: []string{"app1", "app2"}, Queues: true})
-	s.change(look{"app1": "1", "app2": "2", queuesTopic: "0"}, nil)
+	s.change(snapshot{"app1": "1", "app2": "2", queuesTopic: "0"}, nil)
 	want(first, message{Apps: []string{"app2"}})
 	s.change(nil, errors.New("EOF"))
 	want(first, message{Away: true})
 	s.change(nil, errors.New("WRONGPASS invalid username-password pair or user is disabled."))
 	want(first, message{Away: true, Refused: true})
-	s.change(look{"app1": "3", "app2": "2", queuesTopic: "0"}, nil)
+	s.change(snapshot{"app1": "3", "app2": "2", queuesTopic: "0"}, nil)
 	want(first, message{Apps: []string{"app1"}, Queues: true}) // Redis is back
 	want(second, message{Apps: []string{"app1", "app2"}, Queues: true})
 	leaveToo()
 	leave()
-	if h.stop != nil || len(h.watchers) != 0 {
+	if h.stop != nil || len(h.subscribers) != 0 {
 		t.Error("it looks although nobody watches")
 	}
 
 	// The next that comes has it look again.
 	before := s.looks
-	again, leave := h.watch()
+	again, leave := h.subscribe()
 	want(again, message{Apps: []string{"app1", "app2"}, Queues: true})
 	leave()
 	if s.looks == before {
@@ -111,7 +111,7 @@ func TestTheStreamTellsAndEndsWithItsReaderAndItsSite(t *testing.T) {
 			t.Parallel()
 			ctx, site := context.WithCancel(context.Background())
 			defer site()
-			p := &pages{hub: newHub(ctx, (&scene{now: look{"app1": "1"}}).look)}
+			p := &server{hub: newHub(ctx, (&scene{now: snapshot{"app1": "1"}}).look)}
 			server := httptest.NewServer(http.HandlerFunc(p.live))
 			defer server.Close()
 			reading, reader := context.WithCancel(context.Background())
@@ -144,7 +144,7 @@ func TestTheStreamTellsAndEndsWithItsReaderAndItsSite(t *testing.T) {
 			await(t, "nobody watches any more", func() bool {
 				p.hub.mu.Lock()
 				defer p.hub.mu.Unlock()
-				return len(p.hub.watchers) == 0 && p.hub.stop == nil
+				return len(p.hub.subscribers) == 0 && p.hub.stop == nil
 			})
 		})
 	}

@@ -91,7 +91,7 @@ type listedName struct {
 	View *ledger.View
 }
 
-func (p *pages) app(w http.ResponseWriter, r *http.Request) error {
+func (p *server) app(w http.ResponseWriter, r *http.Request) error {
 	ctx, id := r.Context(), r.PathValue("app")
 	if err := p.knownApp(ctx, id); err != nil {
 		return err
@@ -108,24 +108,24 @@ func (p *pages) app(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body := appPage{App: apps[0], Asked: askedWords(r.URL.Query().Get("asked"))}
+	body := appPage{App: apps[0], Asked: confirmation(r.URL.Query().Get("asked"))}
 	if body.Writes, err = p.read.Writes(ctx, id, writesShown); err != nil {
 		return err
 	}
-	list, readAt, err := p.lists.get(ctx, id, p.now())
+	list, readAt, err := p.listCache.get(ctx, id, p.now())
 	if err != nil {
 		body.ListTrouble = err.Error()
-		body.Names = fromLedger(views)
+		body.Names = namesFromLedger(views)
 	} else {
 		body.ReadAt, body.OnList = readAt, len(list)
-		body.Names = compare(list, ours, views)
+		body.Names = classifyNames(list, ours, views)
 	}
 	body.Kinds = countKinds(body.Names)
-	return p.show(w, r, http.StatusOK, "app", frame{Title: id, Here: "/apps", Watch: id, Reload: 15, Body: body})
+	return p.show(w, r, http.StatusOK, "app", layoutData{Title: id, Here: "/apps", Watch: id, Reload: 15, Body: body})
 }
 
 // knownApp is a [*notFound] where the ledger doesn't have the app.
-func (p *pages) knownApp(ctx context.Context, id string) error {
+func (p *server) knownApp(ctx context.Context, id string) error {
 	known, err := p.read.Revisions(ctx)
 	if err != nil {
 		return err
@@ -136,9 +136,9 @@ func (p *pages) knownApp(ctx context.Context, id string) error {
 	return nil
 }
 
-// compare puts ServerPilot's list beside the ledger: what is missing first, then
+// classifyNames puts ServerPilot's list beside the ledger: what is missing first, then
 // the list in its own order.
-func compare(list, ours []string, views []ledger.View) []listedName {
+func classifyNames(list, ours []string, views []ledger.View) []listedName {
 	wanted := map[string]*ledger.View{}
 	for i, v := range views {
 		if v.Record.Wanted {
@@ -174,8 +174,8 @@ func compare(list, ours []string, views []ledger.View) []listedName {
 	return append(missing, names...)
 }
 
-// fromLedger are the names that should be on the list.
-func fromLedger(views []ledger.View) []listedName {
+// namesFromLedger are the names that should be on the list.
+func namesFromLedger(views []ledger.View) []listedName {
 	var names []listedName
 	for i, v := range views {
 		if v.Record.Wanted {

@@ -23,7 +23,7 @@ func TestTheListStandsBesideTheLedger(t *testing.T) {
 	list := []string{"Archive.example.com", "www.a.example.com", "a.example.com", "HAND.example.com.", "gone.example.com"}
 	type line struct{ Name, Kind, Domain string }
 	var got []line
-	names := compare(list, []string{"a.example.com", "gone.example.com", "www.a.example.com"}, views)
+	names := classifyNames(list, []string{"a.example.com", "gone.example.com", "www.a.example.com"}, views)
 	for _, n := range names {
 		l := line{n.Name, string(n.Kind), ""}
 		if n.View != nil {
@@ -51,7 +51,7 @@ func TestTheListStandsBesideTheLedger(t *testing.T) {
 func TestRoomSaysWhenItIsTight(t *testing.T) {
 	t.Parallel()
 	for used, want := range map[int]string{0: "", 269: "", 270: "tight", 299: "tight", 300: "full", 305: "full"} {
-		f := roomOf(ledger.App{Listed: used})
+		f := listUsage(ledger.App{Listed: used})
 		if f.Of != 300 || f.Level() != want {
 			t.Errorf("%d of %d is %q, want %q", used, f.Of, f.Level(), want)
 		}

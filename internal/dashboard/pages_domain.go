@@ -19,7 +19,7 @@ type domainPage struct {
 	App     ledger.App
 	Reason  string // what is the matter
 	Remedy  string // what to do about it
-	Steps   []step
+	Steps   []progressStep
 	History []listsync.HistoryEntry
 	Tasks   []taskLink
 	// TasksTrouble says why the tasks can't be shown.
@@ -44,7 +44,7 @@ func (d domainPage) Requested() time.Time {
 	return d.Record.RequestedAt
 }
 
-func (p *pages) domain(w http.ResponseWriter, r *http.Request) error {
+func (p *server) domain(w http.ResponseWriter, r *http.Request) error {
 	ctx, app, domain := r.Context(), r.PathValue("app"), r.PathValue("domain")
 	view, err := p.known(r)
 	if err != nil {
@@ -54,7 +54,7 @@ func (p *pages) domain(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, domainPath(view), http.StatusSeeOther)
 		return nil
 	}
-	body := domainPage{View: view, Steps: steps(view), Asked: askedWords(r.URL.Query().Get("asked"))}
+	body := domainPage{View: view, Steps: progressSteps(view), Asked: confirmation(r.URL.Query().Get("asked"))}
 	apps, err := p.read.AppStates(ctx, app)
 	if err != nil {
 		return err
@@ -65,7 +65,7 @@ func (p *pages) domain(w http.ResponseWriter, r *http.Request) error {
 	if body.History, err = p.read.History(ctx, app, domain); err != nil {
 		return err
 	}
-	body.Reason, body.Remedy = explain(view, body.App.Failure)
+	body.Reason, body.Remedy = causeAndRemedy(view, body.App.Failure)
 	if view.State == tasks.Pending && body.App.Paused != "" {
 		body.Remedy = fmt.Sprintf("Nothing goes on until the app is resumed, on its page or with 'pilotsync resume --app=%s'; none of its changes is lost.", app)
 	}
@@ -74,7 +74,7 @@ func (p *pages) domain(w http.ResponseWriter, r *http.Request) error {
 	if body.Tasks, err = p.queues.Tasks(ctx, tasksOf(view)...); err != nil {
 		body.TasksTrouble = err.Error()
 	}
-	f := frame{Title: domain, Here: "/domains", Watch: app, Reload: 10, Body: body}
+	f := layoutData{Title: domain, Here: "/domains", Watch: app, Reload: 10, Body: body}
 	if name := unicodeName(domain); name != "" {
 		f.Title = name
 	}
@@ -83,7 +83,7 @@ func (p *pages) domain(w http.ResponseWriter, r *http.Request) error {
 
 // known returns the domain that a request's path names, in whatever spelling. The
 // error is a [*notFound] where the ledger doesn't have it.
-func (p *pages) known(r *http.Request) (ledger.View, error) {
+func (p *server) known(r *http.Request) (ledger.View, error) {
 	app, domain := r.PathValue("app"), r.PathValue("domain")
 	if err := tasks.CheckAppID(app); err != nil {
 		return ledger.View{}, &notFound{fmt.Sprintf("There is no app %q.", app)}
@@ -109,9 +109,9 @@ func (p *pages) known(r *http.Request) (ledger.View, error) {
 // something can certify it.
 func canVerify(v ledger.View) bool { return v.State.Listed() && !tasks.IsWildcard(v.Domain) }
 
-// explain splits a domain's reason into what is the matter and what to do about
+// causeAndRemedy splits a domain's reason into what is the matter and what to do about
 // it, and has a word of its own where the reason names no remedy.
-func explain(v ledger.View, trouble *listsync.Failure) (reason, remedy string) {
+func causeAndRemedy(v ledger.View, trouble *listsync.Failure) (reason, remedy string) {
 	reason, next, found := strings.Cut(v.Reason, ". Next: ")
 	if found {
 		// The page is where the reader is already.
@@ -157,15 +157,15 @@ func sentence(s string) string {
 	return s
 }
 
-// step is a station of a domain's way.
-type step struct {
+// progressStep is a station of a domain's way.
+type progressStep struct {
 	Name string
 	// Status is "done", "now", "bad" or "ahead".
 	Status string
 }
 
 // Word is the status for those who don't see its colour.
-func (s step) Word() string {
+func (s progressStep) Word() string {
 	switch s.Status {
 	case "done":
 		return "done"
@@ -177,13 +177,13 @@ func (s step) Word() string {
 	return "to come"
 }
 
-// steps is how far a domain is on its way to a certificate; nil for one that is
+// progressSteps is how far a domain is on its way to a certificate; nil for one that is
 // or goes off the list.
-func steps(v ledger.View) []step {
-	at := func(done int, status string, names ...string) []step {
-		all := make([]step, len(names))
+func progressSteps(v ledger.View) []progressStep {
+	at := func(done int, status string, names ...string) []progressStep {
+		all := make([]progressStep, len(names))
 		for i, name := range names {
-			all[i] = step{name, "ahead"}
+			all[i] = progressStep{name, "ahead"}
 			switch {
 			case i < done:
 				all[i].Status = "done"

@@ -31,7 +31,7 @@ func TestStepsShowHowFarADomainIs(t *testing.T) {
 		{"on its way off", ledger.View{State: tasks.Pending, Pending: &listsync.Pending{Remove: true}}, "done now"},
 	} {
 		var got []string
-		for _, s := range steps(test.view) {
+		for _, s := range progressSteps(test.view) {
 			got = append(got, s.Status)
 		}
 		if diff := cmp.Diff(test.want, strings.Join(got, " ")); diff != "" {
@@ -61,13 +61,13 @@ func TestAReasonIsASentenceWithItsRemedy(t *testing.T) {
 		{"what ends well already", ledger.View{State: tasks.Removed, Reason: "taken off (by hand.)"}, nil, "Taken off (by hand.)", ""},
 		{"a first letter of several bytes", ledger.View{State: tasks.Removed, Reason: "österreich"}, nil, "Österreich.", ""},
 	} {
-		reason, remedy := explain(test.view, test.trouble)
+		reason, remedy := causeAndRemedy(test.view, test.trouble)
 		if diff := cmp.Diff([]string{test.reason, test.remedy}, []string{reason, remedy}); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
 	}
 	for _, state := range []tasks.State{tasks.CheckingDNS, tasks.CheckingSSL, tasks.Rejected} {
-		if _, remedy := explain(ledger.View{State: state, Reason: "x", Record: listsync.Record{Attempt: 1}}, nil); remedy == "" {
+		if _, remedy := causeAndRemedy(ledger.View{State: state, Reason: "x", Record: listsync.Record{Attempt: 1}}, nil); remedy == "" {
 			t.Errorf("%s says nothing of what to do", state)
 		}
 	}

@@ -150,7 +150,7 @@ func (d domainsPage) Pages() int { return max(1, (d.Total+domainsShown-1)/domain
 // Number is the page's own number.
 func (d domainsPage) Number() int { return d.search.Page }
 
-func (p *pages) domains(w http.ResponseWriter, r *http.Request) error {
+func (p *server) domains(w http.ResponseWriter, r *http.Request) error {
 	s, err := parseSearch(r.URL.Query())
 	if err != nil {
 		return err
@@ -159,7 +159,7 @@ func (p *pages) domains(w http.ResponseWriter, r *http.Request) error {
 	if body.Page, err = p.read.Find(r.Context(), s.query()); err != nil {
 		return err
 	}
-	for _, state := range byTrouble() {
+	for _, state := range statesByUrgency() {
 		body.Filters = append(body.Filters, choice{string(state), slices.Contains(s.States, state)})
 	}
 	revisions, err := p.read.Revisions(r.Context())
@@ -174,5 +174,5 @@ func (p *pages) domains(w http.ResponseWriter, r *http.Request) error {
 	if len(s.Apps) == 1 {
 		watch = s.Apps[0]
 	}
-	return p.show(w, r, http.StatusOK, "domains", frame{Title: "Domains", Here: "/domains", Watch: watch, Reload: 60, Body: body})
+	return p.show(w, r, http.StatusOK, "domains", layoutData{Title: "Domains", Here: "/domains", Watch: watch, Reload: 60, Body: body})
 }

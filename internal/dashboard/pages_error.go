@@ -29,7 +29,7 @@ type failure struct {
 
 // fail answers with a page about err. What a template can't make is our own
 // mistake, and a later form that of who didn't update; anything else is Redis, for the pages read from nowhere else.
-func (p *pages) fail(w http.ResponseWriter, r *http.Request, err error) {
+func (p *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	f := p.failure(r, err)
 	reload := 0
 	if f.Status == http.StatusServiceUnavailable {
@@ -41,20 +41,20 @@ func (p *pages) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if f.Status >= 500 && !errors.Is(err, context.Canceled) {
 		p.log.WithError(err).WithField("path", r.URL.Path).Warn("a page can't be shown")
 	}
-	if err := p.show(w, r, f.Status, "error", frame{Title: f.Heading, Reload: reload, Body: f}); err != nil {
+	if err := p.show(w, r, f.Status, "error", layoutData{Title: f.Heading, Reload: reload, Body: f}); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
 }
 
-func (p *pages) failure(r *http.Request, err error) failure {
+func (p *server) failure(r *http.Request, err error) failure {
 	var missing *notFound
-	var wrong *notAsked
+	var wrong *notEnqueued
 	switch {
 	case errors.As(err, &missing):
 		return failure{Status: http.StatusNotFound, Heading: "Not found", What: missing.what, Search: r.PathValue("domain")}
 	case errors.As(err, &wrong):
 		f := failure{Status: http.StatusServiceUnavailable, Heading: "Not done", Back: wrong.back,
-			What: fmt.Sprintf("%s was tried, and failed: %s.", wrong.what, strings.TrimSuffix(wrong.err.Error(), ".")),
+			What: fmt.Sprintf("%s was tried, and failed: %s.", wrong.change, strings.TrimSuffix(wrong.err.Error(), ".")),
 			Next: "Nothing may have been asked for. Go back to see where the domain stands, and try again; asking twice is harmless."}
 		if errors.Is(err, enqueue.ErrInvalid) {
 			f.Status, f.Next = http.StatusUnprocessableEntity, "Trying again won't help: the request itself is refused."

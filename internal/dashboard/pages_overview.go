@@ -47,8 +47,8 @@ type tile struct {
 	Count int
 }
 
-// present leaves out the states that no domain is in.
-func present(all []tile) []tile {
+// nonEmptyTiles leaves out the states that no domain is in.
+func nonEmptyTiles(all []tile) []tile {
 	return slices.DeleteFunc(all, func(t tile) bool { return t.Count == 0 })
 }
 
@@ -85,10 +85,10 @@ func (f fraction) Level() string {
 	return ""
 }
 
-// roomOf is how much of an app's list is used.
-func roomOf(a ledger.App) fraction { return fraction{a.Listed, listsync.Limit} }
+// listUsage is how much of an app's list is used.
+func listUsage(a ledger.App) fraction { return fraction{a.Listed, listsync.Limit} }
 
-func (p *pages) overview(w http.ResponseWriter, r *http.Request) error {
+func (p *server) overview(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	apps, err := p.read.AppStates(ctx)
 	if err != nil {
@@ -119,7 +119,7 @@ func (p *pages) overview(w http.ResponseWriter, r *http.Request) error {
 	}
 	slices.SortStableFunc(o.Troubled, func(a, b ledger.App) int { return cmp.Or(rank(a)-rank(b), a.Failure.Since.Compare(b.Failure.Since)) })
 	slices.SortStableFunc(o.Expiring, func(a, b ledger.App) int { return a.Expiry.Compare(b.Expiry) })
-	slices.SortStableFunc(apps, byNeed)
+	slices.SortStableFunc(apps, byUrgency)
 	o.Apps = apps[:min(len(apps), appsShown)]
 	// What asynq can't tell must not hide what the ledger can.
 	if o.Queues, err = p.queues.Queues(ctx); err != nil {
@@ -139,7 +139,7 @@ func (p *pages) overview(w http.ResponseWriter, r *http.Request) error {
 	if o.Quarantined, err = p.queues.Quarantined(ctx); err != nil {
 		return err
 	}
-	return p.show(w, r, http.StatusOK, "overview", frame{Title: "Overview", Here: "/", Reload: 10, Body: o})
+	return p.show(w, r, http.StatusOK, "overview", layoutData{Title: "Overview", Here: "/", Reload: 10, Body: o})
 }
 
 // tiles adds up the apps' domains by state, trouble first.
@@ -151,15 +151,15 @@ func tiles(apps []ledger.App) []tile {
 		}
 	}
 	var all []tile
-	for _, state := range byTrouble() {
+	for _, state := range statesByUrgency() {
 		all = append(all, tile{state, sums[state]})
 	}
 	return all
 }
 
-// byNeed puts blocked apps first, then those in trouble, then paused ones, then the
+// byUrgency puts blocked apps first, then those in trouble, then paused ones, then the
 // fullest.
-func byNeed(a, b ledger.App) int {
+func byUrgency(a, b ledger.App) int {
 	return cmp.Or(rank(a)-rank(b), b.Listed-a.Listed, cmp.Compare(a.ID, b.ID))
 }
 
@@ -176,11 +176,11 @@ func rank(a ledger.App) int {
 }
 
 // apps is the page of all apps.
-func (p *pages) apps(w http.ResponseWriter, r *http.Request) error {
+func (p *server) apps(w http.ResponseWriter, r *http.Request) error {
 	apps, err := p.read.AppStates(r.Context())
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(apps, byNeed)
-	return p.show(w, r, http.StatusOK, "apps", frame{Title: "Apps", Here: "/apps", Reload: 10, Body: apps})
+	slices.SortStableFunc(apps, byUrgency)
+	return p.show(w, r, http.StatusOK, "apps", layoutData{Title: "Apps", Here: "/apps", Reload: 10, Body: apps})
 }

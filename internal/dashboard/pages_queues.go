@@ -85,9 +85,9 @@ func (t taskRef) Path() string {
 	return "/asynqmon/queues/" + url.PathEscape(t.Queue) + "/tasks/" + url.PathEscape(t.ID)
 }
 
-// inspected reads the queues through asynq's Inspector, which knows no context:
+// queueInspector reads the queues through asynq's Inspector, which knows no context:
 // it is asked only after the ledger answered.
-type inspected struct {
+type queueInspector struct {
 	*asynq.Inspector
 	rdb redis.UniversalClient
 }
@@ -95,17 +95,17 @@ type inspected struct {
 // switchedOffKey is the hash of webhooks that are gone for good; the worker's.
 const switchedOffKey = "pilotsync:webhooks:off"
 
-func ourQueues() []string {
+func queueNames() []string {
 	return []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL, tasks.QueueEvents}
 }
 
-func (i inspected) Queues(ctx context.Context) ([]queue, error) {
+func (i queueInspector) Queues(ctx context.Context) ([]queue, error) {
 	known, err := i.Inspector.Queues()
 	if err != nil {
 		return nil, fmt.Errorf("list the queues: %w", err)
 	}
 	all := make([]queue, 0, 4)
-	for _, name := range ourQueues() {
+	for _, name := range queueNames() {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -125,7 +125,7 @@ func (i inspected) Queues(ctx context.Context) ([]queue, error) {
 	return all, nil
 }
 
-func (i inspected) Workers(context.Context) ([]process, error) {
+func (i queueInspector) Workers(context.Context) ([]process, error) {
 	servers, err := i.Servers()
 	if err != nil {
 		return nil, fmt.Errorf("list the workers: %w", err)
@@ -133,7 +133,7 @@ func (i inspected) Workers(context.Context) ([]process, error) {
 	return group(servers), nil
 }
 
-func (i inspected) Quarantined(ctx context.Context) (int, error) {
+func (i queueInspector) Quarantined(ctx context.Context) (int, error) {
 	_, n, err := worker.NewStrays(i.rdb).Quarantine(ctx, 0)
 	return n, err
 }
@@ -147,7 +147,7 @@ func group(servers []*asynq.ServerInfo) []process {
 	}
 	all, serves := map[id]*process{}, map[id]map[string]bool{}
 	for _, s := range servers {
-		for _, name := range ourQueues() {
+		for _, name := range queueNames() {
 			if _, ours := s.Queues[name]; !ours || s.Status != "active" {
 				continue
 			}
@@ -164,7 +164,7 @@ func group(servers []*asynq.ServerInfo) []process {
 	}
 	sorted := make([]process, 0, len(all))
 	for at, p := range all {
-		for _, name := range ourQueues() {
+		for _, name := range queueNames() {
 			if !serves[at][name] {
 				p.Missing = append(p.Missing, name)
 			}
@@ -175,7 +175,7 @@ func group(servers []*asynq.ServerInfo) []process {
 	return sorted
 }
 
-func (i inspected) SwitchedOff(ctx context.Context) (int, error) {
+func (i queueInspector) SwitchedOff(ctx context.Context) (int, error) {
 	n, err := i.rdb.HLen(ctx, switchedOffKey).Result()
 	if err != nil {
 		return 0, fmt.Errorf("look up which webhooks are switched off: %w", err)
@@ -183,7 +183,7 @@ func (i inspected) SwitchedOff(ctx context.Context) (int, error) {
 	return int(n), nil
 }
 
-func (i inspected) Tasks(ctx context.Context, of ...taskRef) ([]taskLink, error) {
+func (i queueInspector) Tasks(ctx context.Context, of ...taskRef) ([]taskLink, error) {
 	var found []taskLink
 	for _, ref := range of {
 		if err := ctx.Err(); err != nil {

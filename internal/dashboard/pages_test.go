@@ -124,12 +124,12 @@ func pagesOver(t *testing.T, s *shelf, q still, user User) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pages{
-		read: s, ask: s, operate: s, queues: q, lists: newLists(nil), files: files, looks: newLooks(), version: "test",
+	p := &server{
+		read: s, enqueuer: s, operate: s, queues: q, listCache: newListCache(nil), files: files, templates: newPageTemplates(), version: "test",
 		now: func() time.Time { return noon }, log: testLog(t.Output()).WithField("test", t.Name()),
 		mayAct: (&Site{}).mayAct,
 	}
-	p.hub = newHub(t.Context(), watched{s, q}.look)
+	p.hub = newHub(t.Context(), snapshotReader{s, q}.take)
 	mux := http.NewServeMux()
 	p.register(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

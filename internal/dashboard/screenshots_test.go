@@ -24,7 +24,7 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 	t.Parallel()
 	full := []string{"zentrale.example.org", "www.zentrale.example.org", "Archiv.example.org"}
 	for i := range 270 {
-		full = append(full, "kunde"+number(1000 + i)[2:]+".example.net")
+		full = append(full, "kunde"+formatNumber(1000 + i)[2:]+".example.net")
 	}
 	w := newWorld(t, simulator.Options{CertDelay: time.Millisecond, Apps: []simulator.App{
 		{ID: "agency-berlin", Domains: full}, {ID: "agency-lisbon"}, {ID: "studio-oslo"}, {ID: "werkstatt"}}}, nil)

@@ -16,9 +16,9 @@ import (
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'none'; " +
 	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// secured sets the headers that every answer has. A handler may replace
+// securityHeaders sets the headers that every answer has. A handler may replace
 // Content-Security-Policy and Cache-Control by its own.
-func secured(next http.Handler) http.Handler {
+func securityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Server", serverName)
@@ -58,10 +58,10 @@ func loopbackHost(hostport string) bool {
 // livePath is the stream of server-sent events: the one answer that never ends.
 const livePath = "/live"
 
-// endless takes the server's time limits off the stream, and ends it when the
+// allowLongStream takes the server's time limits off the stream, and ends it when the
 // server stops, which would wait for it otherwise. A handler that writes to it
 // sets a deadline of its own for each write ([http.ResponseController]).
-func endless(next http.Handler) http.Handler {
+func allowLongStream(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != livePath {
 			next.ServeHTTP(w, r)
@@ -84,7 +84,7 @@ func endless(next http.Handler) http.Handler {
 // answer had begun, the connection is broken off, so that nobody takes it as whole.
 func (s *Site) recovered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		begun := &begun{ResponseWriter: w}
+		begun := &startedResponse{ResponseWriter: w}
 		defer func() {
 			cause := recover()
 			switch {
@@ -110,26 +110,26 @@ func (s *Site) recovered(next http.Handler) http.Handler {
 	})
 }
 
-// begun notes whether an answer has begun.
-type begun struct {
+// startedResponse notes whether an answer has begun.
+type startedResponse struct {
 	http.ResponseWriter
 	header bool
 }
 
 // WriteHeader implements [http.ResponseWriter].
-func (b *begun) WriteHeader(status int) {
+func (b *startedResponse) WriteHeader(status int) {
 	b.header = true
 	b.ResponseWriter.WriteHeader(status)
 }
 
 // Write implements [http.ResponseWriter].
-func (b *begun) Write(p []byte) (int, error) {
+func (b *startedResponse) Write(p []byte) (int, error) {
 	b.header = true
 	return b.ResponseWriter.Write(p)
 }
 
 // Unwrap lets [http.ResponseController] find what the server gave.
-func (b *begun) Unwrap() http.ResponseWriter { return b.ResponseWriter }
+func (b *startedResponse) Unwrap() http.ResponseWriter { return b.ResponseWriter }
 
 // text answers with a line of plain text.
 func text(w http.ResponseWriter, status int, body string) {

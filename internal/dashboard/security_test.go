@@ -36,9 +36,9 @@ func TestAPanicIsAnsweredAndLoggedOnce(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
 	site := testSite(t, func(cfg *Config) { cfg.Log = logrus.NewEntry(testLog(&log)) })
-	h := site.recovered(secured(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	h := site.recovered(securityHeaders(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "7")
-		keep(w)
+		cacheForever(w)
 		panic("a bug")
 	})))
 	rec := ask(h, "GET", "/x", nil)

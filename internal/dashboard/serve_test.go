@@ -117,7 +117,7 @@ func TestTheStreamEndsAtOnceWhenTheServerStops(t *testing.T) {
 	t.Parallel()
 	ended := make(chan struct{})
 	site := testSite(t, nil)
-	url, client, stop := served(t, site.recovered(secured(endless(stream(ended)))))
+	url, client, stop := served(t, site.recovered(securityHeaders(allowLongStream(stream(ended)))))
 	resp, err := client.Get(url + livePath)
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +150,7 @@ func TestOnlyTheStreamHasNoTimeLimits(t *testing.T) {
 	for path, want := range map[string]int{livePath: 1, "/": 0, "/live/other": 0} {
 		d := &deadlines{}
 		site := testSite(t, nil)
-		h := site.recovered(endless(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+		h := site.recovered(allowLongStream(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
 		ask(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			d.ResponseWriter = w
 			h.ServeHTTP(d, r)

@@ -39,7 +39,7 @@ func testLog(w io.Writer) *logrus.Logger {
 	return log
 }
 
-// ask sends a request for a loopback host, changed by change, to a handler.
+// enqueuer sends a request for a loopback host, changed by change, to a handler.
 func ask(h http.Handler, method, path string, change func(*http.Request)) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, nil)
 	r.Host = "127.0.0.1:8080"

@@ -64,7 +64,7 @@ func (a assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Etag", `"`+file.hash+`"`)
 	if r.URL.Query().Get("v") == file.hash {
-		keep(w)
+		cacheForever(w)
 	} else {
 		h.Set("Cache-Control", "private, no-cache") // may be kept, but must be asked for
 	}
@@ -72,7 +72,7 @@ func (a assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(file.content))
 }
 
-// keep lets the browser keep an answer that never changes under its URL.
-func keep(w http.ResponseWriter) {
+// cacheForever lets the browser keep an answer that never changes under its URL.
+func cacheForever(w http.ResponseWriter) {
 	w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
 }

@@ -27,7 +27,7 @@ func TestTimesAreToldInTheirBiggestUnit(t *testing.T) {
 func TestNumbersAreGrouped(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 50000: "50,000", 1234567: "1,234,567", -1000: "-1,000", -100: "-100"} {
-		if got := number(n); got != want {
+		if got := formatNumber(n); got != want {
 			t.Errorf("%d: %s", n, got)
 		}
 	}
@@ -47,11 +47,11 @@ func TestInternationalNamesAreShownAsPeopleWriteThem(t *testing.T) {
 
 func TestEveryStateHasAWordAndAPlace(t *testing.T) {
 	t.Parallel()
-	if len(byTrouble()) != len(tasks.States()) {
-		t.Errorf("%d states are shown of %d", len(byTrouble()), len(tasks.States()))
+	if len(statesByUrgency()) != len(tasks.States()) {
+		t.Errorf("%d states are shown of %d", len(statesByUrgency()), len(tasks.States()))
 	}
 	seen := map[string]bool{}
-	for _, s := range byTrouble() {
+	for _, s := range statesByUrgency() {
 		if word := stateWord(s); word == string(s) || seen[word] {
 			t.Errorf("%s is called %q", s, word)
 		} else {

@@ -23,25 +23,27 @@ const (
 // errNoKeys: this process isn't given any account.
 var errNoKeys = errors.New("this page runs without ServerPilot's keys; give it the account's settings, or look at a worker's page")
 
-// lists reads apps' lists from ServerPilot, each at most every [listKept], however
+// listCache reads apps' lists from ServerPilot, each at most every [listKept], however
 // many look at it.
-type lists struct {
+type listCache struct {
 	remote Lists
 	flight singleflight.Group
 	mu     sync.Mutex
-	known  map[string]knownList
+	known  map[string]cachedList
 }
 
-type knownList struct {
+type cachedList struct {
 	names []string
 	err   error
 	at    time.Time
 }
 
-func newLists(remote Lists) *lists { return &lists{remote: remote, known: map[string]knownList{}} }
+func newListCache(remote Lists) *listCache {
+	return &listCache{remote: remote, known: map[string]cachedList{}}
+}
 
 // get returns an app's list and when it was read.
-func (l *lists) get(ctx context.Context, app string, now time.Time) ([]string, time.Time, error) {
+func (l *listCache) get(ctx context.Context, app string, now time.Time) ([]string, time.Time, error) {
 	if l.remote == nil {
 		return nil, time.Time{}, errNoKeys
 	}
@@ -58,7 +60,7 @@ func (l *lists) get(ctx context.Context, app string, now time.Time) ([]string, t
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), listLimit)
 		defer cancel()
 		names, err := l.remote.List(limited, app)
-		k := knownList{names, err, now}
+		k := cachedList{names, err, now}
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if len(l.known) >= listsKept {
@@ -69,7 +71,7 @@ func (l *lists) get(ctx context.Context, app string, now time.Time) ([]string, t
 	})
 	select {
 	case result := <-read:
-		k := result.Val.(knownList)
+		k := result.Val.(cachedList)
 		return k.names, k.at, k.err
 	case <-ctx.Done():
 		return nil, time.Time{}, fmt.Errorf("ServerPilot didn't answer within %s", listLimit)

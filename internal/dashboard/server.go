@@ -33,13 +33,13 @@ type Reader interface {
 
 var _ Reader = (*ledger.Ledger)(nil)
 
-// Asker puts what an operator asks for on the queue; [*enqueue.Client] in life.
-type Asker interface {
+// Enqueuer puts what an operator asks for on the queue; [*enqueue.Client] in life.
+type Enqueuer interface {
 	Enqueue(ctx context.Context, reqs ...enqueue.Request) ([]enqueue.Receipt, error)
 	Verify(ctx context.Context, by string, targets ...enqueue.Target) ([]enqueue.Receipt, error)
 }
 
-var _ Asker = (*enqueue.Client)(nil)
+var _ Enqueuer = (*enqueue.Client)(nil)
 
 // Operator is what an operator does to a whole app; [worker.Operator] in life.
 type Operator interface {
@@ -49,36 +49,36 @@ type Operator interface {
 
 var _ Operator = worker.Operator{}
 
-// pages is everything below / that people look at. All state is in Redis; but for
+// server is everything below / that people look at. All state is in Redis; but for
 // the poller of the live stream and a few seconds' memory of ServerPilot's lists
 // there is none here.
-type pages struct {
-	read    Reader
-	ask     Asker
-	operate Operator
-	queues  queueReader
-	lists   *lists
-	hub     *hub
-	mayAct  func(http.HandlerFunc) http.HandlerFunc
-	now     func() time.Time
-	version string
-	log     *logrus.Entry
-	looks   *looks
-	files   assets
+type server struct {
+	read      Reader
+	enqueuer  Enqueuer
+	operate   Operator
+	queues    queueReader
+	listCache *listCache
+	hub       *hub
+	mayAct    func(http.HandlerFunc) http.HandlerFunc
+	now       func() time.Time
+	version   string
+	log       *logrus.Entry
+	templates *pageTemplates
+	files     assets
 }
 
 // pages registers the pages. It is called once a [Site].
 func (s *Site) pages(mux *http.ServeMux) {
-	queues := inspected{s.queues, s.cfg.Redis}
-	p := &pages{
-		read: s.ledger, ask: s.client, operate: worker.NewOperator(s.cfg.Redis), queues: queues, lists: newLists(s.cfg.Remote), files: s.static,
-		hub: newHub(s.ctx, watched{s.ledger, queues}.look), mayAct: s.mayAct, now: time.Now,
-		version: s.cfg.Version, log: s.log, looks: newLooks(),
+	queues := queueInspector{s.queues, s.cfg.Redis}
+	p := &server{
+		read: s.ledger, enqueuer: s.client, operate: worker.NewOperator(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
+		hub: newHub(s.ctx, snapshotReader{s.ledger, queues}.take), mayAct: s.mayAct, now: time.Now,
+		version: s.cfg.Version, log: s.log, templates: newPageTemplates(),
 	}
 	p.register(mux)
 }
 
-func (p *pages) register(mux *http.ServeMux) {
+func (p *server) register(mux *http.ServeMux) {
 	page := func(pattern string, h func(http.ResponseWriter, *http.Request) error) {
 		mux.HandleFunc(pattern, p.answer(h))
 	}
@@ -96,7 +96,7 @@ func (p *pages) register(mux *http.ServeMux) {
 }
 
 // answer makes an error of a page a page itself.
-func (p *pages) answer(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+func (p *server) answer(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), readLimit)
 		defer cancel()

@@ -23,7 +23,7 @@ func TestAListIsReadOnceInAWhile(t *testing.T) {
 	t.Parallel()
 	for _, failure := range []error{nil, errors.New("status 500")} {
 		remote := &counted{err: failure}
-		l := newLists(remote)
+		l := newListCache(remote)
 		for _, read := range []struct {
 			after time.Duration
 			calls int32
@@ -41,9 +41,9 @@ func TestAListIsReadOnceInAWhile(t *testing.T) {
 
 func TestWhatListsAreKeptOfIsBounded(t *testing.T) {
 	t.Parallel()
-	l := newLists(&counted{})
+	l := newListCache(&counted{})
 	for i := range listsKept + 5 {
-		if _, _, err := l.get(t.Context(), number(i), noon); err != nil {
+		if _, _, err := l.get(t.Context(), formatNumber(i), noon); err != nil {
 			t.Fatal(err)
 		}
 	}

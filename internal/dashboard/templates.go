@@ -14,20 +14,20 @@ import (
 //go:embed templates/*.html
 var templates embed.FS
 
-// looks are the parsed templates: the layout with each of the pages.
-type looks struct{ byName map[string]*template.Template }
+// snapshot are the parsed templates: the layout with each of the pages.
+type pageTemplates struct{ byName map[string]*template.Template }
 
-func newLooks() *looks {
-	l := &looks{map[string]*template.Template{}}
+func newPageTemplates() *pageTemplates {
+	l := &pageTemplates{map[string]*template.Template{}}
 	for _, name := range []string{"overview", "apps", "app", "domains", "domain", "error"} {
-		t := template.New(name).Funcs(words())
+		t := template.New(name).Funcs(funcMap())
 		l.byName[name] = template.Must(t.ParseFS(templates, "templates/layout.html", "templates/parts.html", "templates/"+name+".html"))
 	}
 	return l
 }
 
-// frame is what the layout shows around a page.
-type frame struct {
+// layoutData is what the layout shows around a page.
+type layoutData struct {
 	Title string
 	Here  string // the path of the navigation's entry that the page belongs to
 	User  User
@@ -47,14 +47,14 @@ type frame struct {
 }
 
 // Asset is where a file of static/ is found.
-func (f frame) Asset(name string) string { return f.files.url(name) }
+func (f layoutData) Asset(name string) string { return f.files.url(name) }
 
 // MayAct reports whether the page offers actions.
-func (f frame) MayAct() bool { return f.User.Role == Act }
+func (f layoutData) MayAct() bool { return f.User.Role == Act }
 
 // show answers with a page. It is made in memory first, so that an error leaves no
 // half of one.
-func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, name string, f frame) error {
+func (p *server) show(w http.ResponseWriter, r *http.Request, status int, name string, f layoutData) error {
 	f.User, f.Version, f.files = userOf(r.Context()), p.version, p.files
 	if f.Now.IsZero() {
 		f.Now = p.now()
@@ -70,7 +70,7 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, name st
 		}
 	}
 	var b bytes.Buffer
-	if err := p.looks.byName[name].ExecuteTemplate(&b, "layout", f); err != nil {
+	if err := p.templates.byName[name].ExecuteTemplate(&b, "layout", f); err != nil {
 		return fmt.Errorf("make the page %s: %w", name, err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

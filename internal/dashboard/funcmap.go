@@ -14,19 +14,19 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// words are what the templates say things with.
-func words() template.FuncMap {
+// funcMap are what the templates say things with.
+func funcMap() template.FuncMap {
 	return template.FuncMap{
 		"at":         func(now, t time.Time) moment { return moment{t, now} },
-		"number":     number,
+		"number":     formatNumber,
 		"domainPath": domainPath,
 		"pathOf":     pathOf,
 		"appPath":    appPath,
 		"stateWord":  stateWord,
 		"unicode":    unicodeName,
 		"plural":     plural,
-		"room":       roomOf,
-		"tilesOf":    func(a ledger.App) []tile { return present(tiles([]ledger.App{a})) },
+		"room":       listUsage,
+		"tilesOf":    func(a ledger.App) []tile { return nonEmptyTiles(tiles([]ledger.App{a})) },
 		"appRows":    func(now time.Time, apps []ledger.App) appRows { return appRows{now, apps} },
 		"writeWord":  writeWord,
 		"stateURL":   func(s tasks.State) string { return search{States: []tasks.State{s}}.address(nil) },
@@ -74,8 +74,8 @@ func since(d time.Duration) string {
 	return fmt.Sprintf("%d days", d/day)
 }
 
-// number groups digits by three: 50,000.
-func number(n int) string {
+// formatNumber groups digits by three: 50,000.
+func formatNumber(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "," + s[i:]
@@ -131,8 +131,8 @@ func stateWord(s tasks.State) string {
 	return string(s)
 }
 
-// byTrouble are all states, those that need a person first.
-func byTrouble() []tasks.State {
+// statesByUrgency are all states, those that need a person first.
+func statesByUrgency() []tasks.State {
 	return []tasks.State{tasks.Failed, tasks.Rejected, tasks.DoneWithoutSSL, tasks.Pending,
 		tasks.CheckingDNS, tasks.CheckingSSL, tasks.Done, tasks.Removed}
 }

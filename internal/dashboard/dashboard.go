@@ -78,7 +78,7 @@ func New(cfg Config) (*Site, error) {
 		s.end()
 		return nil, err
 	}
-	s.health = s.recovered(secured(s.healthMux(true)))
+	s.health = s.recovered(securityHeaders(s.healthMux(true)))
 	return s, nil
 }
 
@@ -102,8 +102,8 @@ func (s *Site) wire() (http.Handler, error) {
 		outside.Handle("/healthz", health)
 		outside.Handle("/readyz", health)
 	}
-	outside.Handle("/", s.login(sameOrigin(endless(inside))))
-	return s.recovered(secured(outside)), nil
+	outside.Handle("/", s.login(sameOrigin(allowLongStream(inside))))
+	return s.recovered(securityHeaders(outside)), nil
 }
 
 // Handler serves the pages, asynqmon, and, unless they are apart, the health
