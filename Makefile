@@ -5,6 +5,7 @@
 # make php      the PHP library's tests alone
 # make wordpress the WordPress plugin's test alone
 # make texts    the plugin's template of texts, and the translations in step with it; then translate what is new
+# make docs     the generated parts of docs/configuration.md and docs/cli.md, from the program's definitions
 # make plugin   the plugin with the library, as a folder and a zip, in PLUGIN (bin/wordpress)
 # make kubernetes the Kubernetes manifests against the API's types; it downloads 41 MB and compiles for minutes at first
 # make compose-file docker-compose.yml and the image's files: held to Compose's rules
@@ -16,7 +17,7 @@
 # make model    the model test of the sync over MODEL_CHECKS schedules; 5,000 take about two minutes
 # make faults   real processes while Redis, the network, ServerPilot, DNS and clocks break; some four minutes
 # make soak     all faults at once and at random, in rounds of two minutes, for SOAK
-# make bench    measures against the other ways, and writes BENCHMARKS.md and bench/plots; at most ten minutes
+# make bench    measures against the other ways, and writes bench/BENCHMARKS.md and bench/plots; at most ten minutes
 # make bench-quick  the same in small, under a minute, a part of the tests; no absolute times; fails if a goal is missed by more than the double
 # make build    bin/pilotsync
 
@@ -33,7 +34,7 @@ PLUGIN       ?= bin/wordpress
 DIST         ?= dist
 VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: test more setup check php wordpress texts plugin kubernetes compose-file compose dist package race fuzz model faults soak bench bench-quick build clean
+.PHONY: test more setup check php wordpress texts docs plugin kubernetes compose-file compose dist package race fuzz model faults soak bench bench-quick build clean
 .NOTPARALLEL:
 
 # The Go tests come last: the summary of what passed is what a reader looks for.
@@ -97,6 +98,9 @@ wordpress:
 
 texts:
 	@enqueue/php/wordpress/languages/update.sh
+
+docs:
+	@WRITE_DOCS=1 $(GO) test -count 1 ./cmd/pilotsync -run '^TestGeneratedDocumentsAreCurrent$$'
 
 plugin:
 	@deployments/package/plugin.sh '$(PLUGIN)'

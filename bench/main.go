@@ -1,6 +1,6 @@
 // Command bench measures pilotsync against the other ways of doing the same
-// work, side by side in one run, and writes what it saw: BENCHMARKS.md, and
-// plots beside it. Nothing in the report is remembered from an earlier run.
+// work, side by side in one run, and writes what it saw: bench/BENCHMARKS.md,
+// and plots beside it. Nothing in the report is remembered from an earlier run.
 //
 //	go run ./bench                 everything; some eight minutes on two cores
 //	go run ./bench -quick          small sizes, wide margins, no absolute times; fails if a guard is broken
@@ -81,7 +81,7 @@ var errBroken = errors.New("guards are broken, even with the margins of -quick")
 func run(ctx context.Context) (err error) {
 	quick := flag.Bool("quick", false, "small sizes; exit with 1 if a goal is missed by more than a wide margin, or one known to be missed gets worse; write nothing")
 	only := flag.String("only", "", "run this measure, or several separated by commas, and write nothing")
-	out := flag.String("out", ".", "folder for BENCHMARKS.md and bench/plots")
+	out := flag.String("out", ".", "folder of the project, for bench/BENCHMARKS.md and bench/plots")
 	flag.Parse()
 	chosen, err := choose(measures(), *only)
 	if err != nil {

@@ -102,7 +102,7 @@ func (r row) guard() string {
 //go:embed report.md.tmpl
 var reportTemplate string
 
-// report writes BENCHMARKS.md and the plots into folder.
+// report writes bench/BENCHMARKS.md and its plots; folder is the project's.
 func report(ctx context.Context, folder string, results []result, plots map[string]plot, began time.Time, took time.Duration) error {
 	at := filepath.Join(folder, "bench", "plots")
 	if err := os.MkdirAll(at, 0o755); err != nil {
@@ -117,7 +117,7 @@ func report(ctx context.Context, folder string, results []result, plots map[stri
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "BENCHMARKS.md"), text, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "bench", "BENCHMARKS.md"), text, 0o644); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil

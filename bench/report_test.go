@@ -29,7 +29,7 @@ func TestReportMarksWhatIsMissedAndCountsIt(t *testing.T) {
 		"| limit | 400 ms |  |  |  |\n",
 		"| writes | 1 | 1 | ≤ 4 | met |\n",
 		`| time \| all<br>*why* | 2 s | 5 | ≤ 3 × | **not met** |` + "\n",
-		"![Time](bench/plots/burst.svg)",
+		"![Time](plots/burst.svg)",
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the report lacks %q:\n%s", want, text)

@@ -9,7 +9,7 @@ import (
 	"pilotsync/tasks"
 )
 
-// RELIABILITY.md, "What an empty Redis means", says the same in bold.
+// docs/operations/recovery.md, "What an empty Redis means", says the same in bold.
 func TestARemovalAfterALossLeavesTheWWWFormUntilTheDomainIsHandedOverAgain(t *testing.T) {
 	t.Parallel()
 	w := setup(t, simulator.Options{})

@@ -17,7 +17,7 @@ import (
 	redislog "github.com/redis/go-redis/v9/logging"
 )
 
-// Exit codes, as documented in the README.
+// Exit codes, as docs/cli.md has them.
 const (
 	exitDone   = 0
 	exitFailed = 1

@@ -78,7 +78,7 @@ func mainPage(app *kong.Application, date string) string {
 	p.section("SEE ALSO")
 	p.line(strings.Join(seeAlso, ",\n"))
 	p.line(".PP")
-	p.text("README.md in /usr/share/doc/pilotsync has the settings and how everything fits together.")
+	p.text("README.md in /usr/share/doc/pilotsync leads to all documents; docs/configuration.md has the settings.")
 	return p.String()
 }
 

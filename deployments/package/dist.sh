@@ -74,9 +74,10 @@ completions() { # PROGRAM FOLDER
 # link to, where they link to it.
 tree() { # FOLDER
 	mkdir -p "$1/enqueue/php/wordpress" "$1/bench"
-	cp LICENSE README.md CHANGELOG.md RELIABILITY.md SECURITY.md BENCHMARKS.md docker-compose.yml "$1"
-	cp -r bench/plots "$1/bench"
-	cp enqueue/WIRE.md enqueue/seq.lua enqueue/example_test.go "$1/enqueue"
+	cp LICENSE README.md CHANGELOG.md SECURITY.md docker-compose.yml "$1"
+	cp -r docs "$1"
+	cp -r bench/BENCHMARKS.md bench/plots "$1/bench"
+	cp enqueue/seq.lua enqueue/example_test.go "$1/enqueue"
 	cp -r enqueue/php/src enqueue/php/data enqueue/php/autoload.php enqueue/php/composer.json "$1/enqueue/php"
 	cp enqueue/php/wordpress/README.md "$1/enqueue/php/wordpress"
 	cp -r deployments "$1"

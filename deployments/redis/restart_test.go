@@ -138,7 +138,7 @@ func rewrite(t *testing.T, server *redistest.Server) {
 	})
 }
 
-// The steps of RELIABILITY.md, "The ACL line of 0.1.0".
+// The steps of docs/operations/recovery.md, "A restart brought back only a part".
 func TestTheRescueFromTheFormerLine(t *testing.T) {
 	t.Parallel()
 	const single = "pilotsync:single"

@@ -30,7 +30,7 @@ func checkLedger(ctx context.Context, l *ledger.Ledger) Result {
 const lossNews = 24 * time.Hour
 
 func judgeLedger(is ledger.Identity, loss ledger.Loss, now time.Time) Result {
-	const findOut = "Find out why: Redis lost its data, has an older copy of it, or another Redis took its place (RELIABILITY.md, \"Redis is lost\")."
+	const findOut = "Find out why: Redis lost its data, has an older copy of it, or another Redis took its place (docs/operations/recovery.md)."
 	if ago := now.Sub(loss.At); !loss.At.IsZero() {
 		detail := fmt.Sprintf("the ledger was lost %s ago", roundly(ago))
 		switch {

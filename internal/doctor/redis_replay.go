@@ -97,7 +97,7 @@ func judgeReplay(n node) Result {
 		return ok(CheckReplay, "the user default may replay the append-only file at a restart")
 	}
 	const remedy = "Don't restart Redis before its ACL file has the line 'user default off resetpass allkeys allchannels +@all'. Then run " +
-		"ACL LOAD and BGREWRITEAOF as admin. If Redis has restarted already, see RELIABILITY.md, \"A restart brought back only a part\"."
+		"ACL LOAD and BGREWRITEAOF as admin. If Redis has restarted already, see docs/operations/recovery.md, \"A restart brought back only a part\"."
 	detail := "a restart of Redis loses transactions and scripts: it replays its append-only file as the user default, who lacks " + n.replay.lacks
 	if !known {
 		return warning(CheckReplay, detail+"; whether there is such a file is not known", remedy)

@@ -72,7 +72,7 @@ func decode(queue, kind string, payload []byte) (err error) {
 func judgeTasks(read, all int, bad, newer []string) Result {
 	if len(bad) > 0 {
 		return failure(CheckTasks, fmt.Sprintf("%d of the %d waiting tasks that were read can't be understood: %s", len(bad), read, someOf(bad)),
-			"Find the program that wrote them (enqueue/WIRE.md tells the format) and correct it; a worker archives such tasks. Ask for their domains again.")
+			"Find the program that wrote them (docs/wire-format.md tells the format) and correct it; a worker archives such tasks. Ask for their domains again.")
 	}
 	if len(newer) > 0 {
 		return warning(CheckTasks, fmt.Sprintf("%d of the %d waiting tasks that were read are of a later form than this program knows: %s", len(newer), read, someOf(newer)),

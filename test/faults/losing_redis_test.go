@@ -22,7 +22,7 @@ import (
 	"pilotsync/test/redistest"
 )
 
-// The tests in this file follow RELIABILITY.md, "Redis is lost", word by word.
+// The tests in this file follow docs/operations/recovery.md step by step.
 
 // mapped are the domains of a network, as WordPress would hand them over.
 func mapped(n int) []string {

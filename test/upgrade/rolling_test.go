@@ -128,7 +128,7 @@ func (w *world) reads(want *wanted) {
 	for domain := range want.last["app1"] {
 		w.must(built.present, "logs", domain, "--app", "app1")
 	}
-	// What RELIABILITY.md says of histories that the present release has added to.
+	// What docs/operations/upgrading.md says of histories that the present release has added to.
 	w.same("logs of before.example.com", w.must(built.previous, "logs", "before.example.com"), w.must(built.present, "logs", "before.example.com"))
 	_, says, code := w.run(built.previous, "logs", "through.example.com")
 	if want := "invalid character '\\x01' looking for beginning of value"; code != 1 || !strings.Contains(says, want) {

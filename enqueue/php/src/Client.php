@@ -12,7 +12,7 @@ use Pilotsync\Exception\TaskExists;
 
 /**
  * Puts changes of one app's domains on pilotsync's queue, and tells where a domain stands. It connects when it is first
- * used. What it writes to Redis is told in ../../WIRE.md.
+ * used. docs/wire-format.md says what it writes to Redis.
  */
 final class Client
 {

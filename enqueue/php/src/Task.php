@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Pilotsync;
 
-/** A change as a task in asynq's own format (v0.26); ../WIRE.md tells it field by field. */
+/** A change as a task in asynq's own format (v0.26); docs/wire-format.md lists every field. */
 final class Task
 {
     public const QUEUE = 'domains';
