@@ -1,6 +1,5 @@
-// Package enqueue puts requests for domains on the queue. A request gets its
-// order number from Redis and becomes one task; what happens then is the
-// worker's business.
+// Package enqueue puts requests for domains on the queue. A request gets its order number
+// from Redis and becomes one task, which a worker then processes.
 package enqueue
 
 import (
@@ -16,47 +15,47 @@ import (
 	"pilotsync/tasks"
 )
 
-// What asynq is told about a change's task. Its own defaults, 25 retries, 30
-// minutes and no retention, are made for other work.
+// Options of a change's task. asynq's defaults, 25 retries, 30 minutes and no retention,
+// don't suit it.
 const (
-	// MaxRetry is how often the task is tried again. The worker doesn't count
-	// Redis's failures; but a worker that is killed in the middle of a task
-	// costs it a retry, and a change must outlive a worker that crashes in a loop.
+	// MaxRetry is how often asynq retries the task. Failures of Redis don't count. A
+	// worker that is killed during a task costs a retry, and a change must survive a worker
+	// that crashes in a loop.
 	MaxRetry = 100
-	// Timeout is how long one try may take. Recording a change is one script in
-	// Redis, a matter of milliseconds.
+	// Timeout is how long one run may take. Recording a change is one script in Redis,
+	// which takes milliseconds.
 	Timeout = 30 * time.Second
-	// Retention is how long asynqmon shows the task once it is completed: long
-	// enough to look into yesterday's report of a missing domain.
+	// Retention is how long asynqmon shows the completed task: long enough to investigate
+	// yesterday's report of a missing domain.
 	Retention = 24 * time.Hour
 )
 
-// parallel is how many tasks are on their way to Redis at once. Measured on
-// loopback: 19,000 tasks a second one by one, 81,000 with 16 at once.
-const parallel = 16
+// maxParallel is how many tasks a client sends to Redis concurrently. Measured on
+// loopback: 19,000 tasks a second with one, 81,000 with 16.
+const maxParallel = 16
 
-// Request asks for one domain to be put on an app's list, or taken off it.
+// Request is the addition of one domain to an app's list, or its removal.
 type Request struct {
 	AppID  string // ServerPilot's id of the app, as in [tasks.CheckAppID]
 	Domain string // as people write it; see [tasks.ParseDomain]
-	Remove bool   // take it off; else put it on
+	Remove bool   // false: an addition
 	// WWW overrides the worker's setting for this domain; empty leaves it to the setting.
 	WWW    tasks.WWW
 	SiteID int64 // WordPress's id of the site, for the webhook; 0 where there is none
-	// Adopt takes names that are on the list already as they are; see [tasks.Change].
-	// Not of a removal.
-	Adopt bool
-	// IfListed refuses to adopt what isn't on the list, in place of adding it.
+	// Import takes names that are already on the list into the ledger; see
+	// [tasks.Change]. Not for removals.
+	Import bool
+	// IfListed rejects an import of a domain that isn't on the list, rather than adding it.
 	IfListed bool
 	// Attempts is the limit of the domain's verification attempts, 1 to
-	// [tasks.MaxAttempts]; 0 leaves it to the worker's setting, also for a domain that had
-	// a limit before. See [tasks.Change]. Not of a removal.
+	// [tasks.MaxAttempts]; 0 leaves it to the worker's setting, even if the domain had a
+	// limit before. See [tasks.Change]. Not for removals.
 	Attempts int
-	// By is the operator who asks, for the domain's history; see [tasks.CheckBy].
+	// By is the operator's name for the domain's history; see [tasks.CheckBy].
 	By string
 }
 
-// Receipt says what became of a request.
+// Receipt is the result of a request.
 type Receipt struct {
 	AppID  string
 	Domain string // in canonical form
@@ -70,32 +69,31 @@ type Client struct {
 	asynq *asynq.Client
 }
 
-// New returns a client on rdb, which stays the caller's to close.
+// New returns a client on rdb. The caller closes rdb.
 func New(rdb redis.UniversalClient) *Client {
-	return &Client{rdb: rdb, asynq: asynq.NewClientFromRedisClient(causes{rdb})}
+	return &Client{rdb: rdb, asynq: asynq.NewClientFromRedisClient(causeRecorder{rdb})}
 }
 
-// change is a request on its way to the queue.
-type change struct {
+// changeTask is the task of one request.
+type changeTask struct {
 	taskType string
 	payload  tasks.Change
 }
 
-// Enqueue puts the requests on the queue and returns a receipt for each, in
-// their order. Of two requests for a domain in one call the later one wins.
+// Enqueue puts the requests on the queue and returns a receipt for each, in the same
+// order. Of two requests for a domain in one call, the later one wins.
 //
-// If a request is wrong, nothing is enqueued: the error wraps [ErrInvalid] and
-// has a line for each wrong request. If Redis fails, or ctx ends, some may have
-// been enqueued: the receipts of the others have no TaskID, and the error says
-// how many were, and wraps the first cause, with [ErrUnavailable] where Redis
-// couldn't be reached. To try again with all the requests is safe then: a change
-// that is taken twice is harmless, since the later order number wins.
+// If a request is invalid, Enqueue enqueues nothing: the error wraps [ErrInvalid] and has
+// a line for each invalid request. If Redis fails, or ctx ends, some requests may have
+// been enqueued. The error then gives their number and wraps the first cause, with
+// [ErrUnavailable] if Redis couldn't be reached; the other receipts have no TaskID.
+// Enqueueing all requests again is safe, since the later order number wins.
 func (c *Client) Enqueue(ctx context.Context, reqs ...Request) ([]Receipt, error) {
 	changes, err := validate(reqs)
 	if err != nil || len(changes) == 0 {
 		return nil, err
 	}
-	err = c.number(ctx, changes)
+	err = c.assignNumbers(ctx, changes)
 	receipts := make([]Receipt, len(changes))
 	for i, ch := range changes {
 		receipts[i] = Receipt{AppID: ch.payload.AppID, Domain: ch.payload.Domain, Seq: ch.payload.Seq}
@@ -115,32 +113,32 @@ func (c *Client) Enqueue(ctx context.Context, reqs ...Request) ([]Receipt, error
 	return receipts, nil
 }
 
-// validate returns the requests as changes that lack order number and time.
-func validate(reqs []Request) ([]change, error) {
-	changes := make([]change, len(reqs))
-	var wrong []error
+// validate returns the requests as changes, without order number and time.
+func validate(reqs []Request) ([]changeTask, error) {
+	changes := make([]changeTask, len(reqs))
+	var invalid []error
 	for i, r := range reqs {
-		domain, err := check(r)
+		domain, err := validateRequest(r)
 		if err != nil {
-			wrong = append(wrong, fmt.Errorf("request %d of %d: %w", i+1, len(reqs), err))
+			invalid = append(invalid, fmt.Errorf("request %d of %d: %w", i+1, len(reqs), err))
 			continue
 		}
-		changes[i] = change{
+		changes[i] = changeTask{
 			taskType: tasks.TypeDomainAdd,
-			payload:  tasks.Change{AppID: r.AppID, Domain: domain, WWW: r.WWW, SiteID: r.SiteID, Adopt: r.Adopt, IfListed: r.IfListed, Attempts: r.Attempts, By: r.By},
+			payload:  tasks.Change{AppID: r.AppID, Domain: domain, WWW: r.WWW, SiteID: r.SiteID, Import: r.Import, IfListed: r.IfListed, Attempts: r.Attempts, By: r.By},
 		}
 		if r.Remove {
 			changes[i].taskType = tasks.TypeDomainRemove
 		}
 	}
-	if wrong != nil {
-		return nil, fmt.Errorf("nothing was enqueued: %w:\n%w", ErrInvalid, errors.Join(wrong...))
+	if invalid != nil {
+		return nil, fmt.Errorf("nothing was enqueued: %w:\n%w", ErrInvalid, errors.Join(invalid...))
 	}
 	return changes, nil
 }
 
-// check returns the request's domain in canonical form, or the first thing that is wrong.
-func check(r Request) (domain string, err error) {
+// validateRequest returns the request's domain in canonical form, or the first violation.
+func validateRequest(r Request) (domain string, err error) {
 	if err := tasks.CheckAppID(r.AppID); err != nil {
 		return "", err
 	}
@@ -149,7 +147,7 @@ func check(r Request) (domain string, err error) {
 			return "", err
 		}
 	}
-	if r.Adopt && r.Remove {
+	if r.Import && r.Remove {
 		return "", errors.New("adopt is set in a removal; it takes it in an addition only")
 	}
 	if r.Attempts != 0 && r.Remove {
@@ -161,14 +159,14 @@ func check(r Request) (domain string, err error) {
 	return tasks.ParseDomain(r.Domain)
 }
 
-// number gives each change its order number and time: one block of numbers for
-// each app, in the order of the requests.
-func (c *Client) number(ctx context.Context, changes []change) error {
+// assignNumbers sets each change's order number and time. Each app gets one block of
+// numbers, in the order of the requests.
+func (c *Client) assignNumbers(ctx context.Context, changes []changeTask) error {
 	counts := map[string]int{}
 	for _, ch := range changes {
 		counts[ch.payload.AppID]++
 	}
-	blocks, err := begin(ctx, c.rdb, tasks.QueueDomains, counts)
+	blocks, err := reserveNumbers(ctx, c.rdb, tasks.QueueDomains, counts)
 	if err != nil {
 		return err
 	}
@@ -180,17 +178,17 @@ func (c *Client) number(ctx context.Context, changes []change) error {
 	return nil
 }
 
-// send enqueues the changes and notes each one's task id in its receipt. After
-// the first failure it starts no more.
-func (c *Client) send(ctx context.Context, changes []change, receipts []Receipt) error {
-	group, going := errgroup.WithContext(ctx)
-	group.SetLimit(parallel)
+// send enqueues the changes and sets the task ids in their receipts. After the first
+// failure it starts no further change.
+func (c *Client) send(ctx context.Context, changes []changeTask, receipts []Receipt) error {
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(maxParallel)
 	for i := range changes {
 		send := func() error {
-			if err := going.Err(); err != nil {
+			if err := groupCtx.Err(); err != nil {
 				return err
 			}
-			// Under ctx, not going: another's failure must not cut this one short.
+			// Not groupCtx: the failure of another change must not cancel this one.
 			if err := c.sendOne(ctx, changes[i]); err != nil {
 				return err
 			}
@@ -198,14 +196,14 @@ func (c *Client) send(ctx context.Context, changes []change, receipts []Receipt)
 			return nil
 		}
 		if len(changes) == 1 {
-			return send() // PHP's and a person's case; a goroutine more is time lost
+			return send() // the most frequent case; a goroutine only costs time
 		}
 		group.Go(send)
 	}
 	return group.Wait()
 }
 
-func (c *Client) sendOne(ctx context.Context, ch change) error {
+func (c *Client) sendOne(ctx context.Context, ch changeTask) error {
 	err := c.enqueue(ctx, asynq.NewTask(ch.taskType, tasks.Encode(ch.payload)),
 		asynq.Queue(tasks.QueueDomains), asynq.TaskID(ch.payload.ID()),
 		asynq.MaxRetry(MaxRetry), asynq.Timeout(Timeout), asynq.Retention(Retention))
@@ -217,10 +215,10 @@ func (c *Client) sendOne(ctx context.Context, ch change) error {
 
 func (c *Client) enqueue(ctx context.Context, task *asynq.Task, opts ...asynq.Option) error {
 	var cause error
-	_, err := c.asynq.EnqueueContext(keepCause(ctx, &cause), task, opts...)
+	_, err := c.asynq.EnqueueContext(withCause(ctx, &cause), task, opts...)
 	switch {
 	case err == nil, errors.Is(err, asynq.ErrTaskIDConflict):
-		// A conflict: go-redis sent it again because the first answer got lost.
+		// A conflict: go-redis sent it twice because the first answer was lost.
 		return nil
 	case cause != nil:
 		return classify(ctx, cause)

@@ -7,7 +7,7 @@ import (
 	"pilotsync/test/redistest"
 )
 
-// BenchmarkEnqueue is against a real Redis on loopback, which it fills.
+// BenchmarkEnqueue fills a real Redis on loopback.
 func BenchmarkEnqueue(b *testing.B) {
 	client := New(connect(b, redistest.Start(b)))
 	for _, n := range []int{1, 1000} {

@@ -28,7 +28,7 @@ func TestARequestBecomesOneTask(t *testing.T) {
 
 	receipts, err := client.Enqueue(ctx,
 		Request{AppID: "app1", Domain: " München.de. ", WWW: tasks.WWWMainOnly, SiteID: 7},
-		Request{AppID: "app2", Domain: "*.example.com", Adopt: true, Attempts: 20},
+		Request{AppID: "app2", Domain: "*.example.com", Import: true, Attempts: 20},
 		Request{AppID: "app1", Domain: "old.example.com", Remove: true, By: "anna"},
 	)
 	if err != nil {
@@ -64,7 +64,7 @@ func TestARequestBecomesOneTask(t *testing.T) {
 	}
 }
 
-func TestNothingIsEnqueuedIfAnyRequestIsWrong(t *testing.T) {
+func TestOneInvalidRequestRejectsTheWholeCall(t *testing.T) {
 	t.Parallel()
 	client, mini, _ := setup(t)
 	receipts, err := client.Enqueue(context.Background(),
@@ -72,7 +72,7 @@ func TestNothingIsEnqueuedIfAnyRequestIsWrong(t *testing.T) {
 		Request{AppID: "app1", Domain: "https://example.com"},
 		Request{AppID: "app 1", Domain: "example.com"},
 		Request{AppID: "app1", Domain: "example.com", WWW: "sometimes"},
-		Request{AppID: "app1", Domain: "example.com", Adopt: true, Remove: true},
+		Request{AppID: "app1", Domain: "example.com", Import: true, Remove: true},
 		Request{AppID: "app1", Domain: "example.com", Attempts: 21},
 		Request{AppID: "app1", Domain: "example.com", Attempts: -1},
 		Request{AppID: "app1", Domain: "example.com", Attempts: 7, Remove: true},
@@ -100,7 +100,7 @@ request 8 of 8: attempts is 7 in a removal; it takes it in an addition only`
 	}
 }
 
-func TestNoRequestsNeedNoRedis(t *testing.T) {
+func TestEnqueueingNothingNeedsNoRedis(t *testing.T) {
 	t.Parallel()
 	client, mini, _ := setup(t)
 	mini.Close()
@@ -109,7 +109,7 @@ func TestNoRequestsNeedNoRedis(t *testing.T) {
 	}
 }
 
-// batch has n requests for each of the apps, taking turns, and some domains twice.
+// batch returns n requests for each app, interleaved; some domains occur twice.
 func batch(n int, apps ...string) []Request {
 	var reqs []Request
 	for i := range n {
@@ -120,7 +120,7 @@ func batch(n int, apps ...string) []Request {
 	return reqs
 }
 
-func TestABigBatchArrivesWholeAndInOrder(t *testing.T) {
+func TestABigBatchIsEnqueuedCompletelyAndInOrder(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		rdb := connect(t, url)
 		reqs := batch(500, "app1", "app2", "app3", "app4") // 2,000
@@ -153,7 +153,7 @@ func TestABigBatchArrivesWholeAndInOrder(t *testing.T) {
 	})
 }
 
-func TestATaskThatIsThereAlreadyCountsAsDone(t *testing.T) {
+func TestAnExistingTaskCountsAsEnqueued(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	client, mini, rdb := setup(t)
@@ -163,7 +163,7 @@ func TestATaskThatIsThereAlreadyCountsAsDone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mini.Del(seqKey("app1")) // under a clock that stands, this gives the same number once more
+	mini.Del(seqKey("app1")) // with the clock stopped, this gives the same number again
 	second, err := client.Enqueue(ctx, req)
 	if err != nil {
 		t.Fatal(err)
@@ -176,7 +176,7 @@ func TestATaskThatIsThereAlreadyCountsAsDone(t *testing.T) {
 	}
 }
 
-func TestTheQueueIsSeenAgainAfterRedisLostItsMemory(t *testing.T) {
+func TestEnqueueRegistersTheQueueAgainAfterAFlush(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		ctx := context.Background()
 		rdb := connect(t, url)
@@ -199,7 +199,7 @@ func TestTheQueueIsSeenAgainAfterRedisLostItsMemory(t *testing.T) {
 	})
 }
 
-// failTasks does fail to the connection of each of asynq's tasks that which says, counted from 1.
+// failTasks calls fail for the connection of asynq's nth task, from 1, if which(n).
 func failTasks(which func(n int64) bool, fail func(*server.Peer)) server.Hook {
 	var seen atomic.Int64
 	return func(peer *server.Peer, cmd string, args ...string) bool {
@@ -212,7 +212,7 @@ func failTasks(which func(n int64) bool, fail func(*server.Peer)) server.Hook {
 	}
 }
 
-// loadScripts has Redis know the scripts, so that a task is one command from now on.
+// loadScripts loads the scripts into Redis, so that a task is one command from then on.
 func loadScripts(t *testing.T, client *Client) {
 	t.Helper()
 	if _, err := client.Enqueue(context.Background(), Request{AppID: "other", Domain: "example.com"}); err != nil {
@@ -220,7 +220,7 @@ func loadScripts(t *testing.T, client *Client) {
 	}
 }
 
-func TestAFailurePartwayTellsWhatWasEnqueued(t *testing.T) {
+func TestReceiptsShowWhatWasEnqueuedBeforeAFailure(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name        string
@@ -280,11 +280,11 @@ func TestAFailurePartwayTellsWhatWasEnqueued(t *testing.T) {
 	}
 }
 
-func TestAfterTheFirstFailureNoMoreAreStarted(t *testing.T) {
+func TestNoTaskIsStartedAfterTheFirstFailure(t *testing.T) {
 	t.Parallel()
 	client, mini, rdb := setup(t)
 	loadScripts(t, client)
-	// One task of 500 fails; all that come after it would be taken.
+	// One task of 500 fails. Redis would accept all later ones.
 	mini.Server().SetPreHook(failTasks(func(n int64) bool { return n == 21 },
 		func(p *server.Peer) { p.WriteError("OOM command not allowed") }))
 	_, err := client.Enqueue(context.Background(), batch(500, "app1")...)
@@ -293,11 +293,11 @@ func TestAfterTheFirstFailureNoMoreAreStarted(t *testing.T) {
 		t.Fatalf("got %v; want the first cause", err)
 	}
 	if there := len(queued(t, rdb)); there < 20 || there > 20+4*16 {
-		t.Errorf("%d tasks are there; want some 20 before the failure and those on their way", there)
+		t.Errorf("%d tasks are there; want 20 from before the failure, and those in flight", there)
 	}
 }
 
-func TestARedisThatIsAwayIsUnavailable(t *testing.T) {
+func TestAnUnreachableRedisIsErrUnavailable(t *testing.T) {
 	t.Parallel()
 	client, mini, _ := setup(t)
 	mini.Close()
@@ -312,7 +312,7 @@ func TestARedisThatIsAwayIsUnavailable(t *testing.T) {
 	}
 }
 
-func TestAWrongPasswordIsToldInTheWordsOfRedis(t *testing.T) {
+func TestAWrongPasswordKeepsRedisOwnMessage(t *testing.T) {
 	t.Parallel()
 	server := redistest.New(t)
 	if err := connect(t, server.URL).ConfigSet(t.Context(), "requirepass", "right").Err(); err != nil {
@@ -324,7 +324,7 @@ func TestAWrongPasswordIsToldInTheWordsOfRedis(t *testing.T) {
 	}
 }
 
-func TestACallThatIsGivenUpSaysSo(t *testing.T) {
+func TestACanceledCallReturnsContextCanceled(t *testing.T) {
 	t.Parallel()
 	t.Run("before it starts", func(t *testing.T) {
 		t.Parallel()
@@ -336,13 +336,13 @@ func TestACallThatIsGivenUpSaysSo(t *testing.T) {
 			t.Errorf("got %v and keys %v", err, mini.Keys())
 		}
 	})
-	t.Run("on the way", func(t *testing.T) {
+	t.Run("midway", func(t *testing.T) {
 		t.Parallel()
 		client, mini, rdb := setup(t)
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		loadScripts(t, client)
-		// The 20th script is let through, and is the last to start but for those on their way.
+		// The 20th script succeeds; after it, only scripts in flight run.
 		var seen atomic.Int64
 		mini.Server().SetPreHook(func(_ *server.Peer, cmd string, _ ...string) bool {
 			if strings.HasPrefix(cmd, "EVAL") && seen.Add(1) == 20 {
@@ -367,7 +367,7 @@ func TestACallThatIsGivenUpSaysSo(t *testing.T) {
 	})
 }
 
-// inFlight counts the scripts that are on their way at once.
+// inFlight counts concurrent scripts.
 type inFlight struct{ now, most atomic.Int64 }
 
 func (f *inFlight) DialHook(next redis.DialHook) redis.DialHook { return next }
@@ -377,7 +377,7 @@ func (f *inFlight) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 func (f *inFlight) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		if !strings.HasPrefix(cmd.Name(), "eval") {
-			return next(ctx, cmd) // what go-redis says on a new connection
+			return next(ctx, cmd) // go-redis's handshake on a new connection
 		}
 		now := f.now.Add(1)
 		defer f.now.Add(-1)
@@ -387,7 +387,7 @@ func (f *inFlight) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-func TestOnlySoManyTasksAreOnTheirWayAtOnce(t *testing.T) {
+func TestConcurrentTasksAreLimited(t *testing.T) {
 	t.Parallel()
 	client, _, rdb := setup(t)
 	var flights inFlight
@@ -396,7 +396,7 @@ func TestOnlySoManyTasksAreOnTheirWayAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	if most := flights.most.Load(); most < 2 || most > 16 {
-		t.Errorf("%d scripts at once; want several, and 16 at most", most)
+		t.Errorf("%d concurrent scripts; want several, and at most 16", most)
 	}
 }
 

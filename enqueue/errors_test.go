@@ -7,15 +7,15 @@ import (
 	"testing"
 )
 
-// reply is an error that Redis answered, as go-redis tells them apart.
+// reply is an error of Redis itself, as go-redis recognises it.
 type reply string
 
 func (r reply) Error() string { return string(r) }
 func (reply) RedisError()     {}
 
-func TestOnlyARedisThatDoesNotServeIsUnavailable(t *testing.T) {
+func TestOnlyARedisThatIsNotReadyIsErrUnavailable(t *testing.T) {
 	t.Parallel()
-	gone, cancel := context.WithCancel(context.Background())
+	canceled, cancel := context.WithCancel(context.Background())
 	cancel()
 	for _, c := range []struct {
 		name string
@@ -27,11 +27,11 @@ func TestOnlyARedisThatDoesNotServeIsUnavailable(t *testing.T) {
 		{"it loads its data", context.Background(), reply("LOADING Redis is loading the dataset in memory"), true},
 		{"its master is down", context.Background(), reply("MASTERDOWN Link with MASTER is down"), true},
 		{"the cluster is down", context.Background(), reply("CLUSTERDOWN The cluster is down"), true},
-		{"a slot is on the move", context.Background(), reply("TRYAGAIN Multiple keys request during rehashing of slot"), true},
+		{"a slot is migrating", context.Background(), reply("TRYAGAIN Multiple keys request during rehashing of slot"), true},
 		{"it has no connection left", context.Background(), reply("ERR max number of clients reached"), true},
 		{"it wants a password", context.Background(), reply("NOAUTH Authentication required."), false},
 		{"its memory is full", context.Background(), reply("OOM command not allowed when used memory > 'maxmemory'."), false},
-		{"the caller gave up", gone, io.EOF, false},
+		{"the caller canceled", canceled, io.EOF, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -2,7 +2,6 @@ package enqueue
 
 import (
 	"encoding/binary"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,16 +17,16 @@ import (
 
 const suffixFile = "php/data/public_suffixes.txt"
 
-// PHP has no public suffix list. Its copy is made from the very tables that the
-// workers are built with, so that both agree on every name; this test fails
-// when golang.org/x/net moved on and the copy didn't. To make it anew:
+// PHP has no public suffix list. The library's copy is generated from the tables that the
+// workers are built with, so both agree on every name. This test fails if an update of
+// golang.org/x/net changed them. To generate the copy again:
 //
 //	UPDATE_PUBLIC_SUFFIXES=1 go test ./enqueue -run PublicSuffix
-func TestPHPsPublicSuffixListIsThatOfGo(t *testing.T) {
+func TestPHPsPublicSuffixListEqualsGos(t *testing.T) {
 	t.Parallel()
 	rules := suffixRules(t)
 	for _, rule := range rules {
-		// Through the package's own eyes, so that a wrong reading of its tables shows.
+		// The package itself must agree, so that an error in reading its tables shows.
 		name, want := rule, rule
 		switch rule[0] {
 		case '*':
@@ -59,9 +58,9 @@ func TestPHPsPublicSuffixListIsThatOfGo(t *testing.T) {
 	}
 }
 
-// suffixRules reads the rules, sorted, out of the tables of golang.org/x/net,
-// which its exported functions don't list. The tables are laid out as its list.go
-// tells; the widths of their fields are read from its table.go.
+// suffixRules reads the sorted rules from the tables of golang.org/x/net, because its
+// exported functions don't list them. list.go there documents the layout of the tables;
+// the widths of their fields are read from table.go.
 func suffixRules(t *testing.T) []string {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-f", "{{.Dir}}", "golang.org/x/net/publicsuffix").Output()
@@ -99,7 +98,7 @@ func suffixRules(t *testing.T) []string {
 		normalNode, exceptedNode = constant("nodeTypeNormal"), constant("nodeTypeException")
 	)
 	text, nodes, children := read("data/text"), read("data/nodes"), read("data/children")
-	// take cuts the lowest bits off.
+	// take removes the lowest bits from v and returns them.
 	take := func(v *uint64, bits uint32) uint64 {
 		low := *v & (1<<bits - 1)
 		*v >>= bits
@@ -138,7 +137,7 @@ func suffixRules(t *testing.T) []string {
 	}
 	slices.Sort(rules)
 	if again := slices.Compact(slices.Clone(rules)); len(again) != len(rules) {
-		t.Fatal(fmt.Errorf("%d rules are there twice", len(rules)-len(again)))
+		t.Fatalf("%d rules occur twice", len(rules)-len(again))
 	}
 	return rules
 }

@@ -17,22 +17,22 @@ import (
 	"pilotsync/test/redistest"
 )
 
-func TestPHPFindsTheMasterThroughSentinelsAlsoAfterAFailover(t *testing.T) {
+func TestPHPFindsTheMasterAfterAFailover(t *testing.T) {
 	t.Parallel()
-	php := lookPHP(t)
+	php := requirePHP(t)
 	set := redistest.NewSentinel(t, redistest.Security{})
-	dead, err := freeport.Addr() // nobody listens there
+	dead, err := freeport.Addr() // no process listens there
 	if err != nil {
 		t.Fatal(err)
 	}
 	url := strings.Replace(set.URL, "redis-sentinel://", "redis-sentinel://"+dead+",", 1)
-	p := startLines(t, php, url)
+	p := startPHPProcess(t, php, url)
 	if got := p.enqueue("one.example.com"); !strings.Contains(got, `"one.example.com"`) {
 		t.Fatalf("PHP says: %s", got)
 	}
 
 	const pending = "asynq:{domains}:pending"
-	await(t, "the replicas have it, too", func() error {
+	await(t, "the replicas have the change", func() error {
 		for _, r := range set.Replicas {
 			if n, err := connect(t, r.URL).LLen(t.Context(), pending).Result(); err != nil || n != 1 {
 				return fmt.Errorf("%s has %d (%v)", r.Addr, n, err)
@@ -50,8 +50,8 @@ func TestPHPFindsTheMasterThroughSentinelsAlsoAfterAFailover(t *testing.T) {
 		master = connect(t, "redis://"+now)
 		return nil
 	})
-	// The same client, whose connection led to the old master.
-	await(t, "the change gets in", func() error {
+	// The same client, whose connection was to the old master.
+	await(t, "the change is enqueued", func() error {
 		got := p.enqueue("two.example.com")
 		switch {
 		case strings.Contains(got, `"two.example.com"`):
@@ -67,16 +67,16 @@ func TestPHPFindsTheMasterThroughSentinelsAlsoAfterAFailover(t *testing.T) {
 	}
 }
 
-func TestPHPSaysWhatEachSentinelSaid(t *testing.T) {
+func TestPHPsErrorQuotesEachSentinel(t *testing.T) {
 	t.Parallel()
-	php := lookPHP(t)
+	php := requirePHP(t)
 	set := redistest.NewSentinel(t, redistest.Security{})
 	dead, err := freeport.Addr()
 	if err != nil {
 		t.Fatal(err)
 	}
 	url := strings.Replace(strings.Replace(set.URL, "master=main", "master=other", 1), "redis-sentinel://", "redis-sentinel://"+dead+",", 1)
-	got := startLines(t, php, url).enqueue("one.example.com")
+	got := startPHPProcess(t, php, url).enqueue("one.example.com")
 	for _, want := range []string{"RedisUnavailable", dead + "/0 is unavailable", "Sentinel at redis://" + set.Sentinels[2] + "/0 doesn't know the master other"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("PHP says %q; want %q in it", got, want)
@@ -97,14 +97,14 @@ func await(t *testing.T, what string, ok func() error) {
 	}
 }
 
-// lines is a PHP process with one client, that enqueues one change after the other.
-type lines struct {
+// phpProcess is a PHP process with one client, which enqueues changes one by one.
+type phpProcess struct {
 	t   *testing.T
 	in  io.Writer
 	out *bufio.Reader
 }
 
-func startLines(t *testing.T, php phpBinary, url string) *lines {
+func startPHPProcess(t *testing.T, php phpBinary, url string) *phpProcess {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), string(php), "php/tests/scripts/lines.php", url, "app1")
 	cmd.Stderr = t.Output()
@@ -117,23 +117,23 @@ func startLines(t *testing.T, php phpBinary, url string) *lines {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = in.Close() // which ends it
+		_ = in.Close() // ends the process
 		if err := cmd.Wait(); err != nil && t.Context().Err() == nil {
 			t.Errorf("PHP ended with %v", err)
 		}
 	})
-	return &lines{t: t, in: in, out: bufio.NewReader(out)}
+	return &phpProcess{t: t, in: in, out: bufio.NewReader(out)}
 }
 
-// enqueue returns what PHP printed about an addition.
-func (l *lines) enqueue(domain string) string {
+// enqueue returns PHP's output for an addition.
+func (l *phpProcess) enqueue(domain string) string {
 	l.t.Helper()
 	if err := json.NewEncoder(l.in).Encode(phpRequest{Domain: domain}); err != nil {
 		l.t.Fatal(err)
 	}
-	said, err := l.out.ReadString('\n')
+	line, err := l.out.ReadString('\n')
 	if err != nil {
-		l.t.Fatalf("PHP says nothing: %v", err)
+		l.t.Fatalf("no output of PHP: %v", err)
 	}
-	return said
+	return line
 }

@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// phpBinary is a php that has what the library is tested with.
+// phpBinary is the path of a php with the extensions that the tests need.
 type phpBinary string
 
-// lookPHP skips the test where something of PHP is missing, and says what.
-func lookPHP(t testing.TB) phpBinary {
+// requirePHP skips the test if PHP or one of its extensions is missing.
+func requirePHP(t testing.TB) phpBinary {
 	t.Helper()
 	binary, err := exec.LookPath("php")
 	if err != nil {
@@ -36,7 +36,7 @@ func lookPHP(t testing.TB) phpBinary {
 	return phpBinary(binary)
 }
 
-// command is a script of the PHP tests with its arguments; its input is in as JSON.
+// command returns a script of the PHP tests with its arguments, and in as JSON on stdin.
 func (p phpBinary) command(t testing.TB, in any, script string, args ...string) *exec.Cmd {
 	t.Helper()
 	stdin, err := json.Marshal(in)
@@ -48,7 +48,7 @@ func (p phpBinary) command(t testing.TB, in any, script string, args ...string) 
 	return cmd
 }
 
-// run reads what the script printed as JSON into out.
+// run runs a script and decodes its output from JSON into out.
 func (p phpBinary) run(t testing.TB, in, out any, script string, args ...string) {
 	t.Helper()
 	cmd := p.command(t, in, script, args...)

@@ -22,7 +22,7 @@ import (
 	"pilotsync/test/redistest"
 )
 
-// phpRequest is a request as PHP takes it.
+// phpRequest is a request to PHP's client.
 type phpRequest struct {
 	Domain string    `json:"domain"`
 	Remove bool      `json:"remove"`
@@ -34,17 +34,17 @@ type phpRequest struct {
 	Verify   bool `json:"verify,omitempty"`
 }
 
-// phpReceipt is Receipt as PHP's json_encode writes it.
+// phpReceipt is a Receipt in PHP's json_encode.
 type phpReceipt struct {
 	AppID, Domain, TaskID string
 	Seq                   int64
 }
 
-// randomRequests are of names that are taken, in all scripts and spellings.
+// randomRequests returns requests for valid names, in all scripts and spellings.
 func randomRequests(random *rand.Rand, n int) []phpRequest {
 	var reqs []phpRequest
 	for _, name := range randomNames(random, 20*n) {
-		if _, err := tasks.ParseDomain(name); err != nil || mixed.MatchString(name) {
+		if _, err := tasks.ParseDomain(name); err != nil || mixedPunycode.MatchString(name) {
 			continue
 		}
 		req := phpRequest{Domain: name, Remove: random.IntN(3) == 0}
@@ -64,11 +64,11 @@ func randomRequests(random *rand.Rand, n int) []phpRequest {
 	return reqs
 }
 
-// What PHP wrote is read by asynq's own Inspector, then by asynq's own server;
-// and its bytes are those that asynq's client writes for the same task.
+// asynq's Inspector and server read what PHP wrote, and the bytes equal those that
+// asynq's client writes for the same task.
 func TestPHPWritesWhatAsynqWouldWrite(t *testing.T) {
 	t.Parallel()
-	php := lookPHP(t)
+	php := requirePHP(t)
 	url := redistest.Start(t)
 	rdb := connect(t, url)
 	reqs := randomRequests(rand.New(rand.NewPCG(3, 4)), 300)
@@ -82,12 +82,10 @@ func TestPHPWritesWhatAsynqWouldWrite(t *testing.T) {
 		t.Fatalf("%d requests gave %d receipts", len(reqs), len(receipts))
 	}
 
-	// The keys: these, and no others.
 	wantKeys := map[string]bool{"asynq:queues": true, "asynq:{domains}:pending": true, "pilotsync:{app1}:seq": true}
 	infos := queued(t, rdb)
-	second := redistest.Start(t) // where asynq's client writes the same
-	theirs := connect(t, second)
-	client := asynq.NewClientFromRedisClient(theirs)
+	asynqRedis := connect(t, redistest.Start(t)) // asynq's client writes the same tasks there
+	client := asynq.NewClientFromRedisClient(asynqRedis)
 	for i, r := range receipts {
 		info := infos[r.TaskID]
 		if info == nil {
@@ -96,13 +94,13 @@ func TestPHPWritesWhatAsynqWouldWrite(t *testing.T) {
 		key := "asynq:{domains}:t:" + r.TaskID
 		wantKeys[key] = true
 
-		// The payload and the id, made by this package's own types.
+		// The payload and the id must equal those of package tasks.
 		got, err := tasks.Decode[tasks.Change](info.Payload)
 		if err != nil {
 			t.Fatalf("the worker refuses %s: %v", info.Payload, err)
 		}
 		domain, _ := tasks.ParseDomain(reqs[i].Domain)
-		want := tasks.Change{AppID: "app1", Domain: domain, Seq: receipts[0].Seq + int64(i), WWW: reqs[i].WWW, SiteID: reqs[i].SiteID, Adopt: reqs[i].Adopt, Attempts: reqs[i].Attempts, Verify: reqs[i].Verify, RequestedAt: got.RequestedAt}
+		want := tasks.Change{AppID: "app1", Domain: domain, Seq: receipts[0].Seq + int64(i), WWW: reqs[i].WWW, SiteID: reqs[i].SiteID, Import: reqs[i].Adopt, Attempts: reqs[i].Attempts, Verify: reqs[i].Verify, RequestedAt: got.RequestedAt}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("payload of %+v (-want +got):\n%s", reqs[i], diff)
 		}
@@ -122,27 +120,27 @@ func TestPHPWritesWhatAsynqWouldWrite(t *testing.T) {
 			t.Errorf("task (-want +got):\n%s", diff)
 		}
 
-		// The message.
+		// The message and the hash must equal those of asynq's client.
 		if _, err := client.EnqueueContext(t.Context(), asynq.NewTask(taskType, tasks.Encode(want)), asynq.Queue("domains"), asynq.TaskID(want.ID()),
 			asynq.MaxRetry(MaxRetry), asynq.Timeout(Timeout), asynq.Retention(Retention)); err != nil {
 			t.Fatal(err)
 		}
-		mine, asynqs := rdb.HGetAll(t.Context(), key).Val(), theirs.HGetAll(t.Context(), key).Val()
-		if diff := cmp.Diff(fields(t, asynqs["msg"]), fields(t, mine["msg"])); diff != "" {
+		fromPHP, fromAsynq := rdb.HGetAll(t.Context(), key).Val(), asynqRedis.HGetAll(t.Context(), key).Val()
+		if diff := cmp.Diff(protoFields(t, fromAsynq["msg"]), protoFields(t, fromPHP["msg"])); diff != "" {
 			t.Errorf("message of %s (-asynq +PHP):\n%s", r.TaskID, diff)
 		}
-		if mine["msg"] != asynqs["msg"] {
-			t.Errorf("message of %s: the bytes differ:\n%x\n%x", r.TaskID, asynqs["msg"], mine["msg"])
+		if fromPHP["msg"] != fromAsynq["msg"] {
+			t.Errorf("message of %s: the bytes differ:\n%x\n%x", r.TaskID, fromAsynq["msg"], fromPHP["msg"])
 		}
-		since, err := strconv.ParseInt(mine["pending_since"], 10, 64)
+		since, err := strconv.ParseInt(fromPHP["pending_since"], 10, 64)
 		if at := time.Unix(0, since); err != nil || !at.Equal(got.RequestedAt) {
 			t.Errorf("pending since %s, %v; requested at %s", at, err, got.RequestedAt)
 		}
-		for _, m := range []map[string]string{mine, asynqs} {
+		for _, m := range []map[string]string{fromPHP, fromAsynq} {
 			delete(m, "msg")
 			delete(m, "pending_since")
 		}
-		if diff := cmp.Diff(asynqs, mine); diff != "" {
+		if diff := cmp.Diff(fromAsynq, fromPHP); diff != "" {
 			t.Errorf("hash of %s (-asynq +PHP):\n%s", r.TaskID, diff)
 		}
 	}
@@ -154,16 +152,15 @@ func TestPHPWritesWhatAsynqWouldWrite(t *testing.T) {
 		t.Errorf("keys (-want +got):\n%s", diff)
 	}
 	for _, key := range []string{"asynq:{domains}:pending", "asynq:queues"} {
-		mine, asynqs := dump(t, rdb, key), dump(t, theirs, key)
-		if diff := cmp.Diff(asynqs, mine); diff != "" {
+		if diff := cmp.Diff(dump(t, asynqRedis, key), dump(t, rdb, key)); diff != "" {
 			t.Errorf("%s (-asynq +PHP):\n%s", key, diff)
 		}
 	}
-	receivesAll(t, rdb, receipts)
+	checkAllProcessed(t, rdb, receipts)
 }
 
-// receivesAll has asynq's server take every task, to its end.
-func receivesAll(t *testing.T, rdb redis.UniversalClient, receipts []phpReceipt) {
+// checkAllProcessed has asynq's server complete every task.
+func checkAllProcessed(t *testing.T, rdb redis.UniversalClient, receipts []phpReceipt) {
 	t.Helper()
 	var mu sync.Mutex
 	taken, done := map[string]bool{}, make(chan struct{})
@@ -201,8 +198,8 @@ func receivesAll(t *testing.T, rdb redis.UniversalClient, receipts []phpReceipt)
 	}
 }
 
-// fields takes a message apart: number → what it holds.
-func fields(t *testing.T, msg string) map[string]string {
+// protoFields decodes a message: field number and type → value.
+func protoFields(t *testing.T, msg string) map[string]string {
 	t.Helper()
 	all, b := map[string]string{}, []byte(msg)
 	for len(b) > 0 {
@@ -248,9 +245,9 @@ func dump(t *testing.T, rdb redis.UniversalClient, key string) []string {
 	return all
 }
 
-func TestPHPsScriptsAreOursAndAsynqs(t *testing.T) {
+func TestPHPsScriptsEqualGosAndAsynqs(t *testing.T) {
 	t.Parallel()
-	php := lookPHP(t)
+	php := requirePHP(t)
 	var got struct{ Seq, Enqueue string }
 	php.run(t, nil, &got, "scripts.php")
 	if diff := cmp.Diff(seqSource, got.Seq); diff != "" {
@@ -274,37 +271,36 @@ func TestPHPsScriptsAreOursAndAsynqs(t *testing.T) {
 	}
 }
 
-// Of changes of one app the order is kept whoever makes them.
 func TestPHPAndGoShareTheOrderNumbers(t *testing.T) {
 	t.Parallel()
-	php := lookPHP(t)
+	php := requirePHP(t)
 	url := redistest.Start(t)
 	client := New(connect(t, url))
 	last := int64(0)
 	for i := range 3 {
-		mine, err := client.Enqueue(t.Context(), Request{AppID: "app1", Domain: "example.com"})
+		fromGo, err := client.Enqueue(t.Context(), Request{AppID: "app1", Domain: "example.com"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		var theirs []phpReceipt
-		php.run(t, []phpRequest{{Domain: "example.com", Remove: true}, {Domain: "example.com"}}, &theirs, "enqueue.php", url, "app1")
-		for _, seq := range []int64{mine[0].Seq, theirs[0].Seq, theirs[1].Seq} {
+		var fromPHP []phpReceipt
+		php.run(t, []phpRequest{{Domain: "example.com", Remove: true}, {Domain: "example.com"}}, &fromPHP, "enqueue.php", url, "app1")
+		for _, seq := range []int64{fromGo[0].Seq, fromPHP[0].Seq, fromPHP[1].Seq} {
 			if seq <= last {
 				t.Errorf("round %d: %d came after %d", i, seq, last)
 			}
 			last = seq
 		}
 	}
-	// With Redis's clock behind the last number, PHP's numbers run on too.
+	// If the last number is ahead of Redis's clock, PHP's numbers continue from it, too.
 	rdb := connect(t, url)
 	ahead := time.Now().Add(time.Hour).UnixMicro()
 	if err := rdb.Set(t.Context(), seqKey("app1"), ahead, 0).Err(); err != nil {
 		t.Fatal(err)
 	}
-	var theirs []phpReceipt
-	php.run(t, []phpRequest{{Domain: "a.example.com"}, {Domain: "b.example.com"}}, &theirs, "enqueue.php", url, "app1")
-	if theirs[0].Seq != ahead+1 || theirs[1].Seq != ahead+2 {
-		t.Errorf("numbers %d and %d after %d", theirs[0].Seq, theirs[1].Seq, ahead)
+	var fromPHP []phpReceipt
+	php.run(t, []phpRequest{{Domain: "a.example.com"}, {Domain: "b.example.com"}}, &fromPHP, "enqueue.php", url, "app1")
+	if fromPHP[0].Seq != ahead+1 || fromPHP[1].Seq != ahead+2 {
+		t.Errorf("numbers %d and %d after %d", fromPHP[0].Seq, fromPHP[1].Seq, ahead)
 	}
 	if raw := rdb.Get(t.Context(), seqKey("app1")).Val(); raw != fmt.Sprint(ahead+2) {
 		t.Errorf("Redis holds %s", raw)

@@ -15,52 +15,52 @@ var seqSource string
 
 var seqScript = redis.NewScript(seqSource)
 
-// seqKey holds the last order number of an app. The braces keep it in one
-// Cluster slot with the app's other keys.
+// seqKey holds the last order number of an app. The braces keep it in the Cluster slot of
+// the app's other keys.
 func seqKey(appID string) string { return "pilotsync:{" + appID + "}:seq" }
 
-// block is a run of order numbers of one app, without a gap.
-type block struct {
-	next int64     // the first that isn't given out yet
-	at   time.Time // of Redis's clock when they were taken, UTC, in whole microseconds
+// seqBlock is a block of consecutive order numbers of one app.
+type seqBlock struct {
+	next int64     // the first unused number
+	at   time.Time // Redis's time of the reservation, UTC, in whole microseconds
 }
 
-// take gives out the block's next number.
-func (b *block) take() int64 {
+// take returns the block's next number.
+func (b *seqBlock) take() int64 {
 	b.next++
 	return b.next - 1
 }
 
-// begin makes a queue known and takes as many order numbers of each app as counts
-// has, all in one round trip: what a request waits for is the way to Redis and back.
+// reserveNumbers registers a queue and reserves counts[app] order numbers for each app. It
+// takes one round trip, which is most of what a request costs.
 //
-// asynq's client makes a queue known once in its life. After a FLUSHALL the queue of
-// a client that lives on would work, but Inspector and asynqmon wouldn't see it: so
-// it is done each time. The key is asynq's.
+// It registers the queue in each call, under asynq's key. asynq's client does that only
+// once: after a FLUSHALL, Inspector and asynqmon wouldn't see the queue of a client that
+// was created before.
 //
-// Numbers only rise, and no two callers get the same one, unless Redis loses its
-// memory and its clock is set back at once.
-func begin(ctx context.Context, rdb redis.UniversalClient, queue string, counts map[string]int) (map[string]*block, error) {
-	var known *redis.IntCmd
-	taken := make(map[string]*redis.Cmd, len(counts))
+// Numbers only rise, and each is given out once. The exception is a Redis that loses its
+// memory while its clock is set back.
+func reserveNumbers(ctx context.Context, rdb redis.UniversalClient, queue string, counts map[string]int) (map[string]*seqBlock, error) {
+	var registered *redis.IntCmd
+	replies := make(map[string]*redis.Cmd, len(counts))
 	cmds, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		known = p.SAdd(ctx, "asynq:queues", queue)
+		registered = p.SAdd(ctx, "asynq:queues", queue)
 		for app, n := range counts {
-			taken[app] = seqScript.EvalSha(ctx, p, []string{seqKey(app)}, n)
+			replies[app] = seqScript.EvalSha(ctx, p, []string{seqKey(app)}, n)
 		}
 		return nil
 	})
-	// Where a command failed it says so itself. Where the connection could not be set up,
-	// as with a wrong password, the commands know nothing of it.
+	// A failed command has its own error. If the connection couldn't be set up, as with a
+	// wrong password, the commands have none.
 	if err != nil && !slices.ContainsFunc(cmds, func(c redis.Cmder) bool { return c.Err() != nil }) {
 		return nil, fmt.Errorf("taking order numbers for %d apps: %w", len(counts), classify(ctx, err))
 	}
-	if err := known.Err(); err != nil {
+	if err := registered.Err(); err != nil {
 		return nil, fmt.Errorf("registering the queue %s: %w", queue, classify(ctx, err))
 	}
-	blocks := make(map[string]*block, len(counts))
+	blocks := make(map[string]*seqBlock, len(counts))
 	for app, n := range counts {
-		cmd := taken[app]
+		cmd := replies[app]
 		if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
 			cmd = seqScript.Eval(ctx, rdb, []string{seqKey(app)}, n)
 		}
@@ -71,7 +71,7 @@ func begin(ctx context.Context, rdb redis.UniversalClient, queue string, counts 
 		if err != nil {
 			return nil, fmt.Errorf("taking %d order numbers for app %s: %w", n, app, classify(ctx, err))
 		}
-		blocks[app] = &block{next: reply[0], at: time.Unix(reply[1], reply[2]*1000).UTC()}
+		blocks[app] = &seqBlock{next: reply[0], at: time.Unix(reply[1], reply[2]*1000).UTC()}
 	}
 	return blocks, nil
 }

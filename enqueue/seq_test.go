@@ -22,7 +22,7 @@ func TestConcurrentProducersNeverGetTheSameNumber(t *testing.T) {
 		const producers, blocks, size = 8, 40, 7
 		ctx := context.Background()
 		var mu sync.Mutex
-		seen := map[string]string{} // "app seq" → who
+		seen := map[string]string{} // "app seq" → its producer and block
 		var group errgroup.Group
 		for p := range producers {
 			rdb := connect(t, url)
@@ -40,11 +40,11 @@ func TestConcurrentProducersNeverGetTheSameNumber(t *testing.T) {
 					last[app] = first + size - 1
 					mu.Lock()
 					for seq := first; seq < first+size; seq++ {
-						key, who := fmt.Sprint(app, " ", seq), fmt.Sprint(p, ".", b)
+						key, owner := fmt.Sprint(app, " ", seq), fmt.Sprint(p, ".", b)
 						if other, taken := seen[key]; taken {
-							t.Errorf("%s went to %s and to %s", key, other, who)
+							t.Errorf("%s went to %s and to %s", key, other, owner)
 						}
-						seen[key] = who
+						seen[key] = owner
 					}
 					mu.Unlock()
 				}
@@ -85,7 +85,7 @@ func TestNumbersFollowRedisClock(t *testing.T) {
 	})
 }
 
-func TestNumbersGoOnAfterRedisLostItsMemory(t *testing.T) {
+func TestNumbersContinueToRiseAfterAFlush(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		ctx := context.Background()
 		rdb := connect(t, url)
@@ -106,8 +106,8 @@ func TestNumbersGoOnAfterRedisLostItsMemory(t *testing.T) {
 	})
 }
 
-// A clock far ahead is what a clock that was set back looks like later.
-func TestNumbersAreExactWhereTheyRunAheadOfTheClock(t *testing.T) {
+// The last number is ahead of the clock after the clock was set back.
+func TestNumbersAheadOfTheClockAreExact(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		ctx := context.Background()
 		rdb := connect(t, url)
@@ -132,7 +132,7 @@ func TestNumbersAreExactWhereTheyRunAheadOfTheClock(t *testing.T) {
 	})
 }
 
-func TestNumbersPastWhatLuaHoldsExactlyAreRefused(t *testing.T) {
+func TestNumbersFromTwoToThe53AreRefused(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		ctx := context.Background()
 		rdb := connect(t, url)
@@ -146,12 +146,12 @@ func TestNumbersPastWhatLuaHoldsExactlyAreRefused(t *testing.T) {
 			}
 		}
 		if first, _, err := takeNumbers(ctx, rdb, "app1", 1); err != nil || first != last+1 {
-			t.Errorf("the last number there is: %d, %v; want %d", first, err, last+1)
+			t.Errorf("the last possible number: %d, %v; want %d", first, err, last+1)
 		}
 	})
 }
 
-func TestNumbersRiseWhileTheClockStandsOrIsSetBack(t *testing.T) {
+func TestNumbersRiseIfTheClockStopsOrIsSetBack(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	_, mini, rdb := setup(t)
@@ -176,7 +176,7 @@ func TestNumbersRiseWhileTheClockStandsOrIsSetBack(t *testing.T) {
 	}
 }
 
-func TestAppsHaveNumbersOfTheirOwn(t *testing.T) {
+func TestEachAppHasItsOwnNumbers(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	_, mini, rdb := setup(t)
@@ -191,9 +191,9 @@ func TestAppsHaveNumbersOfTheirOwn(t *testing.T) {
 	}
 }
 
-// takeNumbers takes numbers of one app.
+// takeNumbers reserves n numbers of one app.
 func takeNumbers(ctx context.Context, rdb redis.UniversalClient, app string, n int) (first int64, at time.Time, err error) {
-	blocks, err := begin(ctx, rdb, tasks.QueueDomains, map[string]int{app: n})
+	blocks, err := reserveNumbers(ctx, rdb, tasks.QueueDomains, map[string]int{app: n})
 	if err != nil {
 		return 0, time.Time{}, err
 	}

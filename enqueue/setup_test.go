@@ -15,11 +15,11 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
-		// go-redis's own; it ends within a second after its client is closed.
+		// It belongs to go-redis, and ends within a second after its client is closed.
 		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
 }
 
-// setup returns a client on a Redis of its own in this process.
+// setup returns a client on its own Redis in this process.
 func setup(t testing.TB) (*Client, *miniredis.Miniredis, *redis.Client) {
 	t.Helper()
 	mini := miniredis.RunT(t)
@@ -27,7 +27,7 @@ func setup(t testing.TB) (*Client, *miniredis.Miniredis, *redis.Client) {
 	return New(rdb), mini, rdb
 }
 
-// connect gives up after one try, so that a test of an outage takes no time.
+// connect returns a client that doesn't retry, so that tests of an outage are fast.
 func connect(t testing.TB, url string) *redis.Client {
 	t.Helper()
 	opt, err := redis.ParseURL(url)
@@ -40,8 +40,8 @@ func connect(t testing.TB, url string) *redis.Client {
 	return rdb
 }
 
-// onBoth runs a test against miniredis and against a real Redis, whose Lua and
-// clock are the ones that count.
+// onBoth runs a test against miniredis and against a real Redis, whose Lua and clock may
+// differ.
 func onBoth(t *testing.T, test func(t *testing.T, url string)) {
 	t.Parallel()
 	t.Run("miniredis", func(t *testing.T) {
@@ -54,7 +54,7 @@ func onBoth(t *testing.T, test func(t *testing.T, url string)) {
 	})
 }
 
-// queued returns what waits in the queue, by task id.
+// queued returns the pending tasks, by id.
 func queued(t testing.TB, rdb redis.UniversalClient) map[string]*asynq.TaskInfo {
 	t.Helper()
 	inspector := asynq.NewInspectorFromRedisClient(rdb)
@@ -73,7 +73,7 @@ func queued(t testing.TB, rdb redis.UniversalClient) map[string]*asynq.TaskInfo 
 	}
 }
 
-// clock is a time whose microseconds don't survive Lua's %.14g.
+// clock is a time whose microseconds Lua's %.14g would round.
 var clock = time.Date(2026, 3, 1, 12, 0, 0, 123457000, time.UTC)
 
 const clockMicros = 1772366400123457

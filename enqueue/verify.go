@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// VerifyTimeout is how long one verification may take: looks at the names, side
-	// by side, of 20 s at most, and some calls of ServerPilot.
+	// VerifyTimeout is how long one verification may take: concurrent probes of the names,
+	// at most 20 s each, and some calls to ServerPilot.
 	VerifyTimeout = 2 * time.Minute
-	// VerifyMaxRetry is how often a verification is tried again after failures of our
-	// own code, or a worker's crash. Trouble with ServerPilot isn't counted.
+	// VerifyMaxRetry is how often asynq retries a verification after a bug or a worker's
+	// crash. ServerPilot's failures don't count.
 	VerifyMaxRetry = 10
 )
 
@@ -26,35 +26,34 @@ type Target struct {
 	Domain string // as people write it; see [tasks.ParseDomain]
 }
 
-// Verify has the verification of domains start anew, at once, and returns a
-// receipt for each, in their order. by is the operator who wishes it, for the
-// domain's history, and may not be empty. A domain that isn't on its app's list
-// when the task runs stays as it is.
+// Verify restarts the verification of domains immediately and returns a receipt for each,
+// in the same order. by is the operator's name for the domains' history; it must not be
+// empty. A domain that isn't on its app's list when the task runs doesn't change.
 //
-// Errors are those of [Client.Enqueue]. To try again is safe: a domain is verified
-// once more then.
+// Errors are those of [Client.Enqueue]. A retry is safe: it only restarts a verification
+// once more.
 func (c *Client) Verify(ctx context.Context, by string, targets ...Target) ([]Receipt, error) {
 	receipts := make([]Receipt, len(targets))
-	var wrong []error
+	var invalid []error
 	if by == "" {
-		wrong = append(wrong, errors.New("by is empty; it takes the name of who asks"))
+		invalid = append(invalid, errors.New("by is empty; it takes the operator's name"))
 	}
-	wrong = append(wrong, tasks.CheckBy(by))
+	invalid = append(invalid, tasks.CheckBy(by))
 	for i, t := range targets {
-		domain, err := check(Request{AppID: t.AppID, Domain: t.Domain})
+		domain, err := validateRequest(Request{AppID: t.AppID, Domain: t.Domain})
 		if err != nil {
-			wrong = append(wrong, fmt.Errorf("domain %d of %d: %w", i+1, len(targets), err))
+			invalid = append(invalid, fmt.Errorf("domain %d of %d: %w", i+1, len(targets), err))
 		}
 		receipts[i] = Receipt{AppID: t.AppID, Domain: domain}
 	}
-	if err := errors.Join(wrong...); err != nil {
+	if err := errors.Join(invalid...); err != nil {
 		return nil, fmt.Errorf("nothing was enqueued: %w:\n%w", ErrInvalid, err)
 	}
 	counts := map[string]int{}
 	for _, r := range receipts {
 		counts[r.AppID]++
 	}
-	blocks, err := begin(ctx, c.rdb, tasks.QueueSSL, counts)
+	blocks, err := reserveNumbers(ctx, c.rdb, tasks.QueueSSL, counts)
 	if err != nil {
 		return receipts, err
 	}
@@ -66,8 +65,8 @@ func (c *Client) Verify(ctx context.Context, by string, targets ...Target) ([]Re
 	return receipts, nil
 }
 
-// verify enqueues one verification, and notes its order number and task in its receipt.
-func (c *Client) verify(ctx context.Context, by string, r *Receipt, b *block) error {
+// verify enqueues one verification and sets order number and task id in its receipt.
+func (c *Client) verify(ctx context.Context, by string, r *Receipt, b *seqBlock) error {
 	r.Seq = b.take()
 	v := tasks.Verify{AppID: r.AppID, Domain: r.Domain, Seq: r.Seq, Attempt: 1, DueAt: b.at, By: by}
 	err := c.enqueue(ctx, asynq.NewTask(tasks.TypeSSLVerify, tasks.Encode(v)),

@@ -11,7 +11,7 @@ import (
 	"pilotsync/tasks"
 )
 
-func TestAWishForAVerificationBecomesOneTaskWithANumberOfItsOwn(t *testing.T) {
+func TestEachVerificationIsOneTaskWithItsOwnNumber(t *testing.T) {
 	t.Parallel()
 	client, mini, rdb := setup(t)
 	mini.SetTime(clock)
@@ -45,7 +45,7 @@ func TestAWishForAVerificationBecomesOneTaskWithANumberOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestAWrongWishEnqueuesNothing(t *testing.T) {
+func TestAnInvalidVerificationEnqueuesNothing(t *testing.T) {
 	t.Parallel()
 	client, mini, _ := setup(t)
 	_, err := client.Verify(t.Context(), "", Target{"app1", "example.com"}, Target{"app/1", "example.com"}, Target{"app1", "http://x"})

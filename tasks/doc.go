@@ -1,5 +1,4 @@
-// Package tasks is the vocabulary of the queue: the task types, their payloads
-// and ids, the queue names, the states a domain goes through, and the rules
-// for host names. It does no I/O and imports nothing else of this module, so
-// that every producer and consumer agrees by construction.
+// Package tasks defines what is on the queue: task types, payloads, ids, queue names,
+// the states of a domain, and the rules for host names. It does no I/O and imports no
+// other package of this module, so producers and consumers share one definition.
 package tasks

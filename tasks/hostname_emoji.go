@@ -2,10 +2,10 @@ package tasks
 
 import "unicode"
 
-// emoji are the characters with Unicode's property Emoji outside of ASCII
-// (https://www.unicode.org/Public/UCD/latest/ucd/emoji/emoji-data.txt), without those that
-// IDNA turns into something else, such as ™, and without the wavy dash. From U+1FA70 on it has
-// those that Unicode reserves for more emoji, too. The PHP library has the same ones.
+// emoji lists the characters outside of ASCII with Unicode's property Emoji
+// (https://www.unicode.org/Public/UCD/latest/ucd/emoji/emoji-data.txt). It leaves out the
+// wavy dash and the characters that IDNA maps to others, such as ™. From U+1FA70 on it
+// includes what Unicode reserves for future emoji. The PHP library has the same list.
 var emoji = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{0xa9, 0xa9, 1}, {0xae, 0xae, 1}, {0x2194, 0x2199, 1}, {0x21a9, 0x21aa, 1},

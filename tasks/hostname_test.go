@@ -10,13 +10,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The tables are JSON so that the PHP library is held to the same ones.
+// The tables are JSON because the tests of the PHP library read them, too.
 
 type hostnameCase struct {
 	In    string `json:"in"`
 	Out   string `json:"out"`
 	Error string `json:"error"`
-	// Suggestion is what the error suggests, and Says a part of its rule.
+	// Suggestion is the error's suggestion, and Says a part of its rule.
 	Suggestion string `json:"suggestion"`
 	Says       string `json:"says"`
 }
@@ -74,7 +74,7 @@ func TestParseDomainFollowsTheTable(t *testing.T) {
 	}
 }
 
-func TestHostnameErrorSaysWhatAndWhy(t *testing.T) {
+func TestHostnameErrorGivesCauseAndRemedy(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ name, in, want string }{
 		{"the value is quoted", "http://example.com",
@@ -83,9 +83,9 @@ func TestHostnameErrorSaysWhatAndWhy(t *testing.T) {
 			`domain "Co.Uk" is refused: co.uk is a public suffix, under which anyone can register; give a name below it, such as example.co.uk`},
 		{"a long value is cut at a rune", strings.Repeat("ü", 300) + ".com",
 			`domain "` + strings.Repeat("ü", 80) + `…" is refused: `},
-		{"control characters don't reach a terminal", "\x1b[31m.com",
+		{"control characters are escaped", "\x1b[31m.com",
 			`domain "\x1b[31m.com" is refused: `},
-		{"bytes that are no UTF-8 don't either", "\xff.com",
+		{"invalid UTF-8 is escaped", "\xff.com",
 			`domain "\xff.com" is refused: it has bytes that are no UTF-8; send it in UTF-8`},
 	}
 	for _, c := range cases {
@@ -122,7 +122,7 @@ func TestNamesFollowTheTable(t *testing.T) {
 	}
 }
 
-func TestNamesGivesNoFormForAValueItDoesNotKnow(t *testing.T) {
+func TestAnUnknownWWWRuleGivesNoWWWForm(t *testing.T) {
 	t.Parallel()
 	for _, www := range []WWW{"", "sometimes"} {
 		if diff := cmp.Diff([]string{"example.com"}, Names("example.com", www)); diff != "" {
@@ -131,7 +131,7 @@ func TestNamesGivesNoFormForAValueItDoesNotKnow(t *testing.T) {
 	}
 }
 
-func TestOnlyANameThatStartsWithAStarIsAWildcard(t *testing.T) {
+func TestOnlyANameWithALeadingStarIsAWildcard(t *testing.T) {
 	t.Parallel()
 	for domain, want := range map[string]bool{"*.example.com": true, "example.com": false, "www.example.com": false} {
 		if got := IsWildcard(domain); got != want {
@@ -149,7 +149,7 @@ func FuzzParseDomain(f *testing.F) {
 		if err != nil {
 			var refused *HostnameError
 			if !errors.As(err, &refused) || refused.Code == "" || refused.Error() == "" {
-				t.Fatalf("ParseDomain(%q): %#v isn't a whole HostnameError", raw, err)
+				t.Fatalf("ParseDomain(%q): %#v isn't a complete HostnameError", raw, err)
 			}
 			return
 		}
@@ -172,7 +172,7 @@ func FuzzParseDomain(f *testing.F) {
 	})
 }
 
-func TestNamesOfAListAreComparedInTheirCanonicalForm(t *testing.T) {
+func TestCanonicalFallsBackToLowerCase(t *testing.T) {
 	t.Parallel()
 	for _, c := range table[hostnameCase](t, "testdata/hostnames.json") {
 		want := c.Out

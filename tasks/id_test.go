@@ -2,8 +2,8 @@ package tasks
 
 import "testing"
 
-// Producers in other languages make the same ids, so their form is a contract.
-func TestIDsAreMadeFromWhatTheTaskIsAbout(t *testing.T) {
+// The ids are a contract: producers in other languages make the same ones.
+func TestIDsAreDerivedFromThePayload(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ got, want string }{
 		{change.ID(), "change:app1:example.com:1772366400123456"},
@@ -18,7 +18,7 @@ func TestIDsAreMadeFromWhatTheTaskIsAbout(t *testing.T) {
 	}
 }
 
-func TestAChangeKeepsItsIDWhateverElseItSays(t *testing.T) {
+func TestOtherFieldsDoNotAffectAChangesID(t *testing.T) {
 	t.Parallel()
 	other := change
 	other.WWW, other.SiteID, other.RequestedAt = WWWNever, 99, at.AddDate(1, 0, 0)

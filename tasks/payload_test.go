@@ -21,17 +21,17 @@ var (
 	wake    = Sync{AppID: "app1", Wake: 3}
 )
 
-// What is on the queue is a contract with the PHP library: fields, spelling, order.
-func TestPayloadsLookAsDocumented(t *testing.T) {
+// Fields, spelling and order are a contract with the PHP library.
+func TestPayloadsAreEncodedAsDocumented(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, want, got string }{
 		{"change", `{"app_id":"app1","domain":"example.com","seq":1772366400123456,"www":"main_only","site_id":7,"requested_at":"2026-03-01T12:00:00.123456Z","v":1}`, string(Encode(change))},
-		{"change without what is optional", `{"app_id":"app1","domain":"example.com","seq":1,"requested_at":"2026-03-01T12:00:00.123456Z","v":1}`,
+		{"change without optional fields", `{"app_id":"app1","domain":"example.com","seq":1,"requested_at":"2026-03-01T12:00:00.123456Z","v":1}`,
 			string(Encode(Change{AppID: "app1", Domain: "example.com", Seq: 1, RequestedAt: at}))},
 		{"change by an operator", `{"app_id":"app1","domain":"example.com","seq":1,"requested_at":"2026-03-01T12:00:00.123456Z","by":"Änne","v":1}`,
 			string(Encode(Change{AppID: "app1", Domain: "example.com", Seq: 1, RequestedAt: at, By: "Änne"}))},
 		{"change with a limit of attempts", `{"app_id":"app1","domain":"example.com","seq":1,"requested_at":"2026-03-01T12:00:00.123456Z","adopt":true,"attempts":7,"v":1}`,
-			string(Encode(Change{AppID: "app1", Domain: "example.com", Seq: 1, RequestedAt: at, Adopt: true, Attempts: 7}))},
+			string(Encode(Change{AppID: "app1", Domain: "example.com", Seq: 1, RequestedAt: at, Import: true, Attempts: 7}))},
 		{"sync", `{"app_id":"app1","wake":3,"v":1}`, string(Encode(wake))},
 		{"verify", `{"app_id":"app1","domain":"example.com","seq":1772366400123456,"attempt":2,"due_at":"2026-03-01T12:00:00.123456Z","v":1}`, string(Encode(verify))},
 		{"event", `{"type":"domain.state","app_id":"app1","domain":"example.com","seq":5,"state":"done","names":["example.com","www.example.com"],"site_id":7,"reason":"the certificate is valid","at":"2026-03-01T12:00:00.123456Z","v":1}`, string(Encode(event))},
@@ -43,7 +43,7 @@ func TestPayloadsLookAsDocumented(t *testing.T) {
 	}
 }
 
-func TestPayloadsComeBackAsTheyWere(t *testing.T) {
+func TestDecodeReversesEncode(t *testing.T) {
 	t.Parallel()
 	roundTrip(t, change)
 	roundTrip(t, wake)
@@ -65,7 +65,7 @@ func roundTrip[T Change | Sync | Verify | Event](t *testing.T, p T) {
 
 func TestDecodeIgnoresUnknownFields(t *testing.T) {
 	t.Parallel()
-	b := with(t, Encode(change), "priority", map[string]any{"level": 9})
+	b := withField(t, Encode(change), "priority", map[string]any{"level": 9})
 	got, err := Decode[Change](b)
 	if err != nil {
 		t.Fatal(err)
@@ -75,15 +75,15 @@ func TestDecodeIgnoresUnknownFields(t *testing.T) {
 	}
 }
 
-func TestDecodePutsTheDomainIntoItsCanonicalForm(t *testing.T) {
+func TestDecodeMakesTheDomainCanonical(t *testing.T) {
 	t.Parallel()
-	got, err := Decode[Change](with(t, Encode(change), "domain", " München.DE. "))
+	got, err := Decode[Change](withField(t, Encode(change), "domain", " München.DE. "))
 	if err != nil || got.Domain != "xn--mnchen-3ya.de" {
 		t.Errorf("got %q, %v", got.Domain, err)
 	}
 }
 
-func TestDecodeNamesTheFieldThatIsMissingOrWrong(t *testing.T) {
+func TestDecodeNamesAMissingOrWrongField(t *testing.T) {
 	t.Parallel()
 	decodeChange := func(b []byte) error { _, err := Decode[Change](b); return err }
 	decodeSync := func(b []byte) error { _, err := Decode[Sync](b); return err }
@@ -93,7 +93,7 @@ func TestDecodeNamesTheFieldThatIsMissingOrWrong(t *testing.T) {
 		name   string
 		good   []byte
 		decode func([]byte) error
-		fields []string // all that must be there
+		fields []string // all required fields
 	}{
 		{"change", Encode(change), decodeChange, []string{"app_id", "domain", "seq", "requested_at"}},
 		{"sync", Encode(wake), decodeSync, []string{"app_id", "wake"}},
@@ -106,7 +106,7 @@ func TestDecodeNamesTheFieldThatIsMissingOrWrong(t *testing.T) {
 			for _, wrong := range []any{missing, nil, "", "?", 0, -1, true, []int{1}, map[string]int{"a": 1}} {
 				t.Run(fmt.Sprintf("%s %s %v", k.name, field, wrong), func(t *testing.T) {
 					t.Parallel()
-					mustName(t, k.decode(with(t, k.good, field, wrong)), field)
+					checkNamesField(t, k.decode(withField(t, k.good, field, wrong)), field)
 				})
 			}
 		}
@@ -124,13 +124,13 @@ func TestDecodeNamesTheFieldThatIsMissingOrWrong(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("change %s %v", c.field, c.wrong), func(t *testing.T) {
 			t.Parallel()
-			mustName(t, decodeChange(with(t, Encode(change), c.field, c.wrong)), c.field)
+			checkNamesField(t, decodeChange(withField(t, Encode(change), c.field, c.wrong)), c.field)
 		})
 	}
-	mustName(t, decodeVerify(with(t, Encode(verify), "by", "\u202e")), "by")
-	mustName(t, decodeEvent(with(t, Encode(event), "names", []int{1})), "names")
-	mustName(t, decodeEvent(with(t, Encode(event), "state", "mislaid")), "state")
-	mustName(t, decodeEvent(with(t, Encode(event), "type", "app.gone")), "type")
+	checkNamesField(t, decodeVerify(withField(t, Encode(verify), "by", "\u202e")), "by")
+	checkNamesField(t, decodeEvent(withField(t, Encode(event), "names", []int{1})), "names")
+	checkNamesField(t, decodeEvent(withField(t, Encode(event), "state", "mislaid")), "state")
+	checkNamesField(t, decodeEvent(withField(t, Encode(event), "type", "app.gone")), "type")
 }
 
 type absent struct{}
@@ -139,8 +139,8 @@ func (absent) String() string { return "missing" }
 
 var missing absent
 
-// with returns the payload with one field set to another value, or taken out.
-func with(t *testing.T, payload []byte, field string, value any) []byte {
+// withField returns the payload with one field set to another value, or removed.
+func withField(t *testing.T, payload []byte, field string, value any) []byte {
 	t.Helper()
 	fields := map[string]any{}
 	if err := json.Unmarshal(payload, &fields); err != nil {
@@ -160,7 +160,7 @@ func with(t *testing.T, payload []byte, field string, value any) []byte {
 	return b
 }
 
-func mustName(t *testing.T, err error, field string) {
+func checkNamesField(t *testing.T, err error, field string) {
 	t.Helper()
 	if !errors.Is(err, ErrPayload) {
 		t.Fatalf("got %v; want an ErrPayload that names %s", err, field)
@@ -174,13 +174,13 @@ func mustName(t *testing.T, err error, field string) {
 func TestDecodeMessagesReadWell(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, payload, want string }{
-		{"all that is missing is told at once", `{}`,
+		{"all missing fields are listed", `{}`,
 			`bad payload: app_id is ""; it takes 1 to 64 letters, digits, _ or -; ` +
 				`domain "" is refused: it is empty; give a name such as example.com; ` +
 				`seq is 0; it takes an order number from 1 to 2^53; ` +
 				`requested_at is missing; it takes a time as in RFC 3339`},
-		{"a wrong type says what was there", `{"seq":"5"}`, `bad payload: seq is a JSON string; it takes a whole number`},
-		{"a wrong time says what was there", `{"requested_at":"yesterday"}`, `bad payload: requested_at is "yesterday"; it takes a time as in RFC 3339`},
+		{"a wrong type is named", `{"seq":"5"}`, `bad payload: seq is a JSON string; it takes a whole number`},
+		{"a wrong time is quoted", `{"requested_at":"yesterday"}`, `bad payload: requested_at is "yesterday"; it takes a time as in RFC 3339`},
 		{"not an object", `[]`, `bad payload: not the JSON it should be: json: cannot unmarshal array into Go value of type tasks.Change`},
 		{"not JSON", `a:1:{`, `bad payload: not the JSON it should be: invalid character 'a' looking for beginning of value`},
 		{"nothing", ``, `bad payload: not the JSON it should be: unexpected end of JSON input`},
@@ -195,16 +195,16 @@ func TestDecodeMessagesReadWell(t *testing.T) {
 	}
 }
 
-func TestDecodeKeepsTheReasonForPrograms(t *testing.T) {
+func TestDecodeWrapsTheHostnameError(t *testing.T) {
 	t.Parallel()
-	_, err := Decode[Change](with(t, Encode(change), "domain", "co.uk"))
+	_, err := Decode[Change](withField(t, Encode(change), "domain", "co.uk"))
 	var refused *HostnameError
 	if !errors.As(err, &refused) || refused.Code != "suffix" {
 		t.Errorf("got %v; want a HostnameError inside", err)
 	}
 }
 
-func TestOrderNumbersGoUpToWhatLuaHoldsExactly(t *testing.T) {
+func TestOrderNumbersAreAtMostTwoToThe53(t *testing.T) {
 	t.Parallel()
 	for seq, ok := range map[int64]bool{1: true, 1 << 53: true, 1<<53 + 1: false, 1<<63 - 1: false, 0: false, -5: false} {
 		c := change
@@ -214,12 +214,12 @@ func TestOrderNumbersGoUpToWhatLuaHoldsExactly(t *testing.T) {
 			t.Errorf("seq %d: %v", seq, err)
 		}
 		if !ok {
-			mustName(t, err, "seq")
+			checkNamesField(t, err, "seq")
 		}
 	}
 }
 
-func TestParseWWWTakesTheThreeValuesOnly(t *testing.T) {
+func TestParseWWWAcceptsOnlyTheThreeValues(t *testing.T) {
 	t.Parallel()
 	for s, ok := range map[string]bool{"always": true, "main_only": true, "never": true, "": false, "Always": false, "main-only": false} {
 		got, err := ParseWWW(s)
@@ -241,7 +241,7 @@ func TestAppIDsAreSafeInKeysAndURLs(t *testing.T) {
 	}
 }
 
-func TestAnErrorShowsNoMoreOfAValueThanALineTakes(t *testing.T) {
+func TestErrorsQuoteLongValuesShortened(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("9", 1<<20)
 	for _, payload := range []string{
@@ -265,15 +265,16 @@ func FuzzDecode(f *testing.F) {
 		f.Add(p)
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		stays[Change](t, payload)
-		stays[Sync](t, payload)
-		stays[Verify](t, payload)
-		stays[Event](t, payload)
+		checkRoundTrip[Change](t, payload)
+		checkRoundTrip[Sync](t, payload)
+		checkRoundTrip[Verify](t, payload)
+		checkRoundTrip[Event](t, payload)
 	})
 }
 
-// stays checks that what Decode accepts encodes, and decodes to the same.
-func stays[T Change | Sync | Verify | Event](t *testing.T, payload []byte) {
+// checkRoundTrip checks that an accepted payload stays the same when it is encoded and
+// decoded again.
+func checkRoundTrip[T Change | Sync | Verify | Event](t *testing.T, payload []byte) {
 	p, err := Decode[T](payload)
 	if err != nil {
 		if !errors.Is(err, ErrPayload) && !errors.Is(err, ErrNewer) {

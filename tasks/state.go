@@ -1,29 +1,29 @@
 package tasks
 
-// State is where a domain stands. The names are those of Ultimate Multisite's
-// domain stages wherever it has one, so that a webhook needs no translation.
+// State is the state of a domain. Ultimate Multisite's domain stages have the same names,
+// so a webhook needs no translation.
 type State string
 
 const (
-	// Pending: a change was requested and isn't on ServerPilot's list yet.
+	// Pending: a requested change hasn't reached ServerPilot's list yet.
 	Pending State = "pending"
-	// CheckingDNS: listed; DNS was not seen pointing at the app's server yet.
+	// CheckingDNS: listed; no attempt saw DNS point to the app's server yet.
 	CheckingDNS State = "checking-dns"
-	// CheckingSSL: listed, DNS points here, no valid certificate seen yet.
+	// CheckingSSL: listed, DNS points to the server; no valid certificate was seen yet.
 	CheckingSSL State = "checking-ssl-cert"
-	// Done: listed, DNS points here and the certificate is valid.
+	// Done: listed, DNS points to the server and the certificate is valid.
 	Done State = "done"
-	// DoneWithoutSSL: listed, and no certificate came within the attempts.
+	// DoneWithoutSSL: listed, but all attempts ended without a valid certificate.
 	DoneWithoutSSL State = "done-without-ssl"
-	// Failed: listed, but DNS never pointed here within the attempts.
+	// Failed: listed, but DNS didn't point to the server in any attempt.
 	Failed State = "failed"
-	// Rejected: refused by ServerPilot or by our own check; not put on the list by us.
+	// Rejected: refused by ServerPilot or by pilotsync; pilotsync didn't add it.
 	Rejected State = "rejected"
-	// Removed: taken off the list.
+	// Removed: removed from the list.
 	Removed State = "removed"
 )
 
-// States lists every state in the order a domain passes through them.
+// States returns all states, in the order in which a domain goes through them.
 func States() []State {
 	return []State{Pending, CheckingDNS, CheckingSSL, Done, DoneWithoutSSL, Failed, Rejected, Removed}
 }
@@ -47,7 +47,7 @@ func (s State) Listed() bool {
 	return false
 }
 
-// Checking reports whether the domain is listed and its verification goes on.
+// Checking reports whether the domain is listed and its verification isn't finished.
 func (s State) Checking() bool { return s == CheckingDNS || s == CheckingSSL }
 
 // Final reports whether nothing more happens to the domain without a new request.

@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestEachStateIsWhatItsNameSays(t *testing.T) {
+func TestEachStateHasTheTraitsOfItsName(t *testing.T) {
 	t.Parallel()
 	type traits struct{ Valid, Listed, Checking, Final bool }
 	want := map[State]traits{

@@ -6,37 +6,35 @@ import (
 	"strconv"
 )
 
-// A form is raised only with a change that a program of before would misread; a field
-// that it may ignore raises nothing. One release begins to know the new form, and the
-// next to write it: so workers of two releases that follow each other understand each
-// other, in an upgrade and on the way back.
+// Only a change that an earlier release would misread raises the version; a field that it
+// can ignore doesn't. One release starts to read the new version, and the next release
+// writes it. So workers of two consecutive releases understand each other during an
+// upgrade and a rollback.
 const (
-	// known is the latest form that this program reads.
-	known = 1
-	// written is the form that it writes.
-	written = 1
+	maxReadVersion = 1 // the latest version that this release reads
+	writeVersion   = 1 // the version that it writes
 )
 
-// ErrNewer is wrapped by the error about a payload or record of a later form. It
-// isn't wrong: it waits for a program that knows the form, and is left as it is.
+// ErrNewer is wrapped by the error about a payload or record of a later version. Such a
+// payload isn't wrong: it must stay unchanged until a release that knows its version
+// reads it.
 var ErrNewer = errors.New("made by a newer pilotsync")
 
-// Version is the form of a payload or record, the field "v". It is written as
-// [written], and read as any up to [known]; what was written before there were versions
-// has no such field, and counts as 1.
+// Version is the format version of a payload or record, the field "v". It is written as 1.
+// A missing field also means 1, since the first payloads had none.
 type Version struct{}
 
 // MarshalJSON implements [json.Marshaler].
-func (Version) MarshalJSON() ([]byte, error) { return []byte(strconv.Itoa(written)), nil }
+func (Version) MarshalJSON() ([]byte, error) { return []byte(strconv.Itoa(writeVersion)), nil }
 
-// UnmarshalJSON implements [json.Unmarshaler]. Its error is an [ErrNewer] for a later form.
+// UnmarshalJSON implements [json.Unmarshaler]. A later version is an [ErrNewer].
 func (*Version) UnmarshalJSON(b []byte) error {
 	v, err := strconv.Atoi(string(b))
 	switch {
 	case err != nil || v < 1:
-		return fmt.Errorf("v is %.60s; it takes the number of a form, from 1", b)
-	case v > known:
-		return fmt.Errorf("%w: v is %d; this one knows forms up to %d; update it", ErrNewer, v, known)
+		return fmt.Errorf("v is %.60s; it takes a version number, from 1", b)
+	case v > maxReadVersion:
+		return fmt.Errorf("%w: v is %d; this one reads versions up to %d; update it", ErrNewer, v, maxReadVersion)
 	}
 	return nil
 }

@@ -6,9 +6,7 @@ import (
 	"testing"
 )
 
-// A payload of before there were versions is read, and one of a later form is left
-// to who knows it: it isn't wrong.
-func TestTheVersionOfAPayload(t *testing.T) {
+func TestDecodeReadsKnownVersionsOnly(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		v, says      string
@@ -16,10 +14,10 @@ func TestTheVersionOfAPayload(t *testing.T) {
 	}{
 		{v: ``},
 		{v: `,"v":1`},
-		{v: `,"v":2`, newer: true, says: "v is 2; this one knows forms up to 1"},
+		{v: `,"v":2`, newer: true, says: "v is 2; this one reads versions up to 1"},
 		{v: `,"v":99`, newer: true, says: "v is 99"},
-		{v: `,"v":0`, wrong: true, says: "v is 0; it takes the number of a form"},
-		{v: `,"v":"1"`, wrong: true, says: `v is "1"; it takes the number of a form`},
+		{v: `,"v":0`, wrong: true, says: "v is 0; it takes a version number"},
+		{v: `,"v":"1"`, wrong: true, says: `v is "1"; it takes a version number`},
 	} {
 		_, err := Decode[Sync]([]byte(`{"app_id":"app1","wake":3` + c.v + `}`))
 		if c.newer != errors.Is(err, ErrNewer) || c.wrong != errors.Is(err, ErrPayload) {

@@ -37,7 +37,7 @@ func TestARemovalAfterALossLeavesTheWWWFormUntilTheDomainIsHandedOverAgain(t *te
 	if slices.Contains(list, "early.example.com") || !slices.Contains(list, "www.early.example.com") {
 		t.Errorf("a removal before the handover should leave the www form alone; the list is %v", list)
 	}
-	ask(enqueue.Request{Domain: "late.example.com", Adopt: true}, tasks.Done)
+	ask(enqueue.Request{Domain: "late.example.com", Import: true}, tasks.Done)
 	if got := w.sim.List("app1"); !slices.Equal(got, list) {
 		t.Errorf("the handover changed the list from %v to %v", list, got)
 	}

@@ -47,7 +47,7 @@ func (w *Worker) verify(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return err
 	}
-	if v.Watch {
+	if v.Recheck {
 		return w.lookAfter(ctx, v, view.Record)
 	}
 	was := begun(view.Record, v)

@@ -78,7 +78,7 @@ func (s sweeper) watchApp(ctx context.Context, app string, now time.Time) error 
 	}
 	for _, view := range views {
 		if r := view.Record; r.RecheckAt != nil {
-			v := tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: 1, DueAt: *r.RecheckAt, Watch: true}
+			v := tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: 1, DueAt: *r.RecheckAt, Recheck: true}
 			if err := s.follow.Look(ctx, v); err != nil {
 				return err
 			}

@@ -95,7 +95,7 @@ func (c *adoptCmd) Run(ctx context.Context, s *streams) error {
 	if !c.DryRun {
 		var reqs []enqueue.Request
 		for _, domain := range found.domains {
-			reqs = append(reqs, enqueue.Request{AppID: app, Domain: domain, Adopt: true, IfListed: true, By: by})
+			reqs = append(reqs, enqueue.Request{AppID: app, Domain: domain, Import: true, IfListed: true, By: by})
 		}
 		_, err := enqueue.New(rdb).Enqueue(ctx, reqs...)
 		switch {

@@ -77,10 +77,10 @@ func (p *planner) candidate(domain string) (s candidate, ok bool) {
 	} else if s.pending != nil {
 		s.wanted = true
 		s.since = cmp.Or(p.Ledger.WantedSince[domain], s.pending.Seq)
-		if adopted := s.pending.Adopt && s.record.Wanted; !adopted {
+		if adopted := s.pending.Import && s.record.Wanted; !adopted {
 			s.www, s.added = cmp.Or(s.pending.WWW, p.Rules.WWW), s.pending.Seq
 		}
-		if s.pending.Adopt {
+		if s.pending.Import {
 			s.www = p.importedWWW(s)
 			s.rejectUnlisted(p)
 		}
@@ -137,7 +137,7 @@ func (p *planner) reclaimed(form string, removal Pending) bool {
 	if !isForm || !waits || !removal.Remove || addition.Remove || addition.Seq < removal.Seq || p.Only[base] || p.Refused[form] != "" {
 		return false
 	}
-	return addition.Adopt || slices.Contains(tasks.Names(base, cmp.Or(addition.WWW, p.Rules.WWW)), form)
+	return addition.Import || slices.Contains(tasks.Names(base, cmp.Or(addition.WWW, p.Rules.WWW)), form)
 }
 
 // applyRemoval notes that a pending removal asks for the domain's own name to go. Its

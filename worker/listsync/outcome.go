@@ -19,7 +19,7 @@ func (p *planner) outcome(s *candidate) (o Outcome, changed bool) {
 		if s.pending.SiteID != 0 {
 			r.SiteID = s.pending.SiteID
 		}
-		if !s.pending.Remove && !(s.pending.Adopt && s.record.Wanted && s.pending.Attempts == 0) {
+		if !s.pending.Remove && !(s.pending.Import && s.record.Wanted && s.pending.Attempts == 0) {
 			r.Attempts = s.pending.Attempts
 		}
 	}

@@ -201,7 +201,7 @@ func TestARemovedDomainKeepsNothingThatGoesOn(t *testing.T) {
 func TestTheLimitOfAttempts(t *testing.T) {
 	t.Parallel()
 	add := func(w *world, attempts int, adopt bool) {
-		w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: w.next(), Attempts: attempts, Adopt: adopt, RequestedAt: start}})
+		w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: w.next(), Attempts: attempts, Import: adopt, RequestedAt: start}})
 	}
 	attempted := func(w *world, n int) {
 		w.verified("a.com", func(r *Record) { r.Attempt = n })
@@ -245,7 +245,7 @@ func TestAWishToBeVerifiedStartsAListedDomainAnewAndMovesNoName(t *testing.T) {
 	w.sync()
 	want := w.records["a.com"]
 	seq := w.next()
-	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: seq, Adopt: true, Verify: true, RequestedAt: start}})
+	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: seq, Import: true, Verify: true, RequestedAt: start}})
 	got := outcome(t, w, "a.com")
 	want.Version, want.Seq, want.CheckSeq = "", seq, seq
 	want.State, want.Reason = tasks.CheckingDNS, "asked to be verified anew; DNS and the certificate are checked next"

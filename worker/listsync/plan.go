@@ -249,7 +249,7 @@ func (p *planner) buildResult() {
 		own[name] = true
 	}
 	for i := range p.candidates {
-		if s := &p.candidates[i]; s.wanted && s.pending != nil && s.pending.Adopt {
+		if s := &p.candidates[i]; s.wanted && s.pending != nil && s.pending.Import {
 			for _, name := range p.namesOnList(s) {
 				own[name] = true
 			}

@@ -78,7 +78,7 @@ func (m model) since(d string) int64 {
 // the last one. Adopting what is wanted already asks for nothing new.
 func (m model) lastAdded(d string) int64 {
 	r := m.in.Ledger.Records[d]
-	if c, yes := m.added(d); yes && !(c.Adopt && r.Wanted) {
+	if c, yes := m.added(d); yes && !(c.Import && r.Wanted) {
 		return c.Seq
 	}
 	return cmp.Or(r.AddSeq, r.Since)
@@ -86,7 +86,7 @@ func (m model) lastAdded(d string) int64 {
 
 // www is the rule the domain goes by: a request's own, else the setting.
 func (m model) www(d string) tasks.WWW {
-	if c, yes := m.added(d); yes && c.Adopt {
+	if c, yes := m.added(d); yes && c.Import {
 		on := func(name string) bool {
 			return slices.ContainsFunc(m.in.Remote, func(n string) bool { return sameName(n, name) })
 		}
@@ -276,7 +276,7 @@ func (m model) own(list []string) map[string]bool {
 		n := canonical(name)
 		adopted := slices.ContainsFunc(m.claimants(n), func(d string) bool {
 			c, yes := m.added(d)
-			return yes && c.Adopt
+			return yes && c.Import
 		})
 		if m.ours(n) || !was[n] || adopted {
 			own[n] = true

@@ -52,11 +52,11 @@ func (w *world) add(domain string, www tasks.WWW) {
 }
 
 func (w *world) adopt(domain string) {
-	w.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: w.next(), Adopt: true, RequestedAt: start}})
+	w.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: w.next(), Import: true, RequestedAt: start}})
 }
 
 func (w *world) adoptIfListed(domain string) {
-	w.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: w.next(), Adopt: true, IfListed: true, RequestedAt: start}})
+	w.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: w.next(), Import: true, IfListed: true, RequestedAt: start}})
 }
 
 func (w *world) remove(domain string) {
@@ -123,7 +123,7 @@ var anyStep = rapid.Custom(func(t *rapid.T) step {
 })
 
 func (w *world) change(s step) Pending {
-	return Pending{Remove: s.Remove, Change: tasks.Change{AppID: app, Domain: s.Domain, Seq: w.next(), WWW: s.WWW, SiteID: s.Site, Adopt: s.Adopt && !s.Remove, RequestedAt: start}}
+	return Pending{Remove: s.Remove, Change: tasks.Change{AppID: app, Domain: s.Domain, Seq: w.next(), WWW: s.WWW, SiteID: s.Site, Import: s.Adopt && !s.Remove, RequestedAt: start}}
 }
 
 // live makes the step happen.
@@ -648,7 +648,7 @@ func TestAPlanInPartsEndsAsTheWholePlan(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		w := drawWorld(t)
 		for d, c := range w.pending {
-			c.Adopt = false // which www rule that comes to depends on the list of the moment
+			c.Import = false // which www rule that comes to depends on the list of the moment
 			w.pending[d] = c
 		}
 		whole, parts := w, w.clone()

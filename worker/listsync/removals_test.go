@@ -86,7 +86,7 @@ func TestAfterALossARemovalTakesTheWWWFormAlongOnceTheDomainWasHandedOver(t *tes
 	t.Parallel()
 	const domain, form = "shop.example.com", "www.shop.example.com"
 	pending := func(seq int64, remove bool) map[string]Pending {
-		return map[string]Pending{domain: {Change: tasks.Change{AppID: "app1", Domain: domain, Seq: seq, Adopt: !remove}, Remove: remove}}
+		return map[string]Pending{domain: {Change: tasks.Change{AppID: "app1", Domain: domain, Seq: seq, Import: !remove}, Remove: remove}}
 	}
 	in := Input{Remote: []string{domain, form}, Rules: Rules{WWW: tasks.WWWAlways}}
 	in.Ledger.Pending = pending(1, true)

@@ -98,14 +98,14 @@ final class Hostname
         $labels = explode('.', $ascii);
         foreach ($labels as $label) {
             if ($label === '') {
-                throw new InvalidDomain($raw, 'empty-label', 'it has an empty label; take out the dot that is too much');
+                throw new InvalidDomain($raw, 'empty-label', 'it has an empty label; remove the extra dot');
             }
             if (strlen($label) > self::MAX_LABEL) {
                 throw new InvalidDomain($raw, 'label-length', 'the label ' . substr($label, 0, 10) . '… has ' . strlen($label)
                     . ' characters in ASCII; shorten it to ' . self::MAX_LABEL);
             }
             if ($label[0] === '-' || substr($label, -1) === '-') {
-                throw new InvalidDomain($raw, 'hyphen', 'the label ' . $label . ' starts or ends with a hyphen; take the hyphen off');
+                throw new InvalidDomain($raw, 'hyphen', 'the label ' . $label . ' starts or ends with a hyphen; remove the hyphen');
             }
         }
         if (self::isIp($ascii)) { // in digits that only IDNA made into ASCII ones

@@ -151,7 +151,7 @@ final class HostnameCharacters
     private static function complaintAbout(string $c, int $place): string
     {
         $what = self::NAMES[$c] ?? '';
-        $remedy = 'take it out';
+        $remedy = 'remove it';
         if (self::isDash($c)) {
             $remedy = 'use a plain hyphen (-)';
             $what = $what !== '' ? $what : 'a dash';
@@ -164,7 +164,7 @@ final class HostnameCharacters
                 $what = self::is('\p{L}\p{M}\p{N}\p{P}\p{S}', $c) ? 'the character "' . $c . '"' : 'a character';
             }
         }
-        return sprintf("it has %s (U+%04X) in place %d, which host names don't allow; %s", $what, self::number($c), $place, $remedy);
+        return sprintf("it has %s (U+%04X) at position %d, which host names don't allow; %s", $what, self::number($c), $place, $remedy);
     }
 
     private static function isDash(string $c): bool

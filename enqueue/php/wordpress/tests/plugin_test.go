@@ -170,7 +170,7 @@ func (w *world) sent() []string {
 			w.t.Fatal(err)
 		}
 		kind := strings.TrimPrefix(info.Type, "domain:")
-		if c.Adopt {
+		if c.Import {
 			kind = strings.Replace(kind, "add", "adopt", 1)
 		}
 		if c.Verify {
