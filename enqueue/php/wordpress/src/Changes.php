@@ -112,7 +112,12 @@ final class Changes {
 	 */
 	public function removed( $domain, $site_id = 0 ): void {
 		$this->takeover->detach();
-		$this->change( 'remove', self::name( $domain ), (int) $site_id );
+		$domain = self::name( $domain );
+		if ( 'wu_remove_subdomain' === current_action() && self::is_address_of_another( $domain, (int) $site_id ) ) {
+			Log::domain( $domain, __( 'Not removed: another site has this address.', 'pilotsync' ) );
+			return;
+		}
+		$this->change( 'remove', $domain, (int) $site_id );
 	}
 
 	/**
@@ -203,7 +208,7 @@ final class Changes {
 		if ( '' === $domain ) {
 			return;
 		}
-		if ( 'remove' === $kind && in_array( $domain, self::network_domains(), true ) ) {
+		if ( 'remove' === $kind && in_array( $domain, self::network_addresses(), true ) ) {
 			Log::domain( $domain, __( 'Not removed: it is the network\'s own domain.', 'pilotsync' ), 'warning' );
 			return;
 		}
@@ -265,9 +270,49 @@ final class Changes {
 	private static function network_domains(): array {
 		$domains = array();
 		foreach ( get_networks() as $network ) {
-			$domains[] = preg_replace( array( '/:\d+$/', '/^www\./' ), '', strtolower( $network->domain ) );
+			$domains[] = (string) preg_replace( '/^www\./', '', self::host( $network->domain ) );
 		}
 		return $domains;
+	}
+
+	/**
+	 * The names at which the networks themselves are visited. A network's domain may be www.example.com: its subsites stand
+	 * below example.com nevertheless.
+	 *
+	 * @return string[]
+	 */
+	private static function network_addresses(): array {
+		$addresses = self::network_domains();
+		foreach ( get_networks() as $network ) {
+			$addresses[] = self::host( $network->domain );
+			$main        = (int) get_main_site_id( (int) $network->id );
+			$site        = $main ? get_site( $main ) : null;
+			if ( $site ) {
+				$addresses[] = self::host( $site->domain );
+			}
+		}
+		return $addresses;
+	}
+
+	/**
+	 * Whether a site other than a deleted one has this address by itself: one domain can have several sites, each in a path.
+	 *
+	 * @param string $domain  The name.
+	 * @param int    $deleted The deleted site.
+	 */
+	private static function is_address_of_another( string $domain, int $deleted ): bool {
+		$query = array(
+			'domain'       => $domain,
+			'site__not_in' => array( $deleted ),
+			'number'       => 1,
+			'fields'       => 'ids',
+		);
+		return '' !== $domain && array() !== get_sites( $query );
+	}
+
+	/** A host without its port. */
+	private static function host( string $host ): string {
+		return (string) preg_replace( '/:\d+$/', '', strtolower( $host ) );
 	}
 
 	/** The name as everything here compares it. Whether it is a host name is for the library to say. */

@@ -82,6 +82,7 @@ func TestPlugin(t *testing.T) {
 		{"names under the network's domain get no www, others by the setting", wwwForms},
 		{"a domain keeps its www form when the mapping of that name is removed", wwwMapping},
 		{"a name whose mapping outlives its site is removed", mappingWithoutSite},
+		{"the addresses of networks and of other sites stay", addressesStay},
 		{"a change that is told twice is sent twice, but for a site's own name and its mapping", doubles},
 		{"a new mapping is no renaming", newMapping},
 		{"several networks are one installation", severalNetworks},
@@ -302,6 +303,28 @@ func mappingWithoutSite(w *world) {
 	w.wantSent("remove " + name + " never 99")
 	w.do(step{"unmap", name})
 	w.sent()
+}
+
+// addressesStay: a site is deleted whose domain is also that of a network, or of a site
+// in another path.
+func addressesStay(w *world) {
+	const networkDomain, shared = "www.second.example.org", "shared.network.example.net"
+	w.do(
+		step{"sql", "INSERT INTO net_site (id, domain, path) VALUES (3, '" + networkDomain + "', '/')"},
+		step{"sql", "INSERT INTO net_blogs (blog_id, site_id, domain, path) VALUES (97, 1, '" + shared + "', '/'), (98, 1, '" + shared + "', '/b/')"},
+	)
+	w.do(step{"flush"})
+	w.do(
+		step{"do_action", "wu_remove_domain", networkDomain, 2},
+		step{"do_action", "wu_remove_subdomain", networkDomain, 2},
+		step{"do_action", "wu_remove_subdomain", "second.example.org", 2},
+		step{"do_action", "wu_remove_subdomain", shared, 98},
+	)
+	w.wantSent()
+	w.do(step{"sql", "DELETE FROM net_blogs WHERE blog_id IN (97, 98)"}, step{"sql", "DELETE FROM net_site WHERE id = 3"})
+	w.do(step{"flush"})
+	w.do(step{"do_action", "wu_remove_subdomain", shared, 97})
+	w.wantSent("remove " + shared + " never 97")
 }
 
 // doubles: one process works for hours, and others work beside it. What it sent before

@@ -77,6 +77,9 @@ function test_step( string $do, array $step ) {
 		case 'sql':
 			echo implode( ' ', $wpdb->get_col( $step[0] ) );
 			break;
+		case 'flush':
+			wp_cache_flush();
+			break;
 		case 'queue':
 			fake_run_queue();
 			break;
