@@ -92,6 +92,26 @@ final class Changes {
 	}
 
 	/**
+	 * Names were removed, and mapped again while nothing listened: Ultimate Multisite's own provider listed them, and workers
+	 * would take them off once more. They are added as they are. Mappings in progress are handed over anyway.
+	 *
+	 * @throws \RuntimeException If the database doesn't say which, or doesn't take them.
+	 */
+	public function hand_over_removed(): void {
+		$changes = array();
+		foreach ( $this->domains->removed() as $removed ) {
+			foreach ( array( $removed, 'www.' . $removed ) as $domain ) { // The www form went with it.
+				$mapping = Mapping::find( $domain );
+				if ( $mapping && Mapping::is_here( $mapping ) && ! in_array( $mapping->get_stage(), Stage::CHECKING, true ) ) {
+					$changes[] = self::of( 'adopt', $domain, (int) $mapping->get_blog_id() );
+				}
+			}
+		}
+		$this->outbox->put( $changes );
+		$this->outbox->flush( true );
+	}
+
+	/**
 	 * Ultimate Multisite wants to check a mapping, as it does when the mapping is new and whenever its edit page is saved.
 	 * pilotsync verifies it instead.
 	 *
@@ -217,7 +237,9 @@ final class Changes {
 			$changes = array_merge( $changes, self::give_back_www( $domain ) );
 		}
 		$this->outbox->put( $changes );
-		if ( 'remove' !== $kind ) {
+		if ( 'remove' === $kind ) {
+			$this->domains->note_removed( $domain );
+		} else {
 			$this->domains->note_asked( $domain );
 		}
 		$this->outbox->flush();

@@ -14,7 +14,7 @@ namespace Pilotsync\WordPress;
 final class Domains {
 
 	/**
-	 * What is known of a domain: at, renamed_at, asked_at, state, reason, problem.
+	 * What is known of a domain: at, renamed_at, removed_at, asked_at, state, reason, problem.
 	 *
 	 * @param string $domain The name.
 	 * @return object|null
@@ -72,9 +72,35 @@ final class Domains {
 		return (array) $wpdb->get_results( $wpdb->prepare( 'SELECT domain, state, reason, at FROM ' . Schema::domains() . ' WHERE problem = 1 ORDER BY at DESC, hash LIMIT %d', $limit ) ); // phpcs:ignore WordPress.DB.PreparedSQL
 	}
 
-	/** Notes that a verification was asked for. */
+	/** Notes that a verification was asked for, or an addition, which leads to one. */
 	public function note_asked( string $domain ): void {
-		$this->write( $domain, array( 'asked_at' => time() ) );
+		$this->write(
+			$domain,
+			array(
+				'asked_at'   => time(),
+				'removed_at' => 0,
+			)
+		);
+	}
+
+	/** Notes that a removal was asked for. */
+	public function note_removed( string $domain ): void {
+		$this->write( $domain, array( 'removed_at' => time() ) );
+	}
+
+	/**
+	 * Names that were removed, and not added since.
+	 *
+	 * @return string[]
+	 * @throws TableFault If the database doesn't say.
+	 */
+	public function removed(): array {
+		global $wpdb;
+		$names = $wpdb->get_col( 'SELECT domain FROM ' . Schema::domains() . ' WHERE removed_at > 0' ); // phpcs:ignore WordPress.DB.PreparedSQL
+		if ( '' !== (string) $wpdb->last_error ) {
+			throw new TableFault( $wpdb->last_error );
+		}
+		return $names;
 	}
 
 	/** Whether a verification was asked for within the last $seconds whose end hasn't been told. */

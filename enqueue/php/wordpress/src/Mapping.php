@@ -117,12 +117,21 @@ final class Mapping {
 	public static function in_progress(): array {
 		$all = array();
 		foreach ( self::each() as $mapping ) {
-			$site = get_site( (int) $mapping->get_blog_id() );
-			if ( in_array( $mapping->get_stage(), Stage::CHECKING, true ) && $site && (int) $site->network_id === get_current_network_id() ) {
+			if ( in_array( $mapping->get_stage(), Stage::CHECKING, true ) && self::is_here( $mapping ) ) {
 				$all[] = $mapping;
 			}
 		}
 		return $all;
+	}
+
+	/**
+	 * Whether a mapping's site is one of the present network.
+	 *
+	 * @param object $mapping Ultimate Multisite's domain.
+	 */
+	public static function is_here( $mapping ): bool {
+		$site = get_site( (int) $mapping->get_blog_id() );
+		return null !== $site && (int) $site->network_id === get_current_network_id();
 	}
 
 	/** Every mapping of the installation. */

@@ -120,7 +120,7 @@ final class Plugin {
 
 	/**
 	 * Takes over what is in progress once the plugin works: when it is activated, or its settings are complete again. Nothing
-	 * else would move those mappings' stages.
+	 * else would move those mappings' stages. Names that were mapped again meanwhile stay on the list.
 	 */
 	public function begin(): void {
 		if ( get_site_option( Schema::WORKS ) ) {
@@ -132,6 +132,7 @@ final class Plugin {
 				0,
 				function () {
 					$this->changes->hand_over( Mapping::in_progress() );
+					$this->changes->hand_over_removed();
 					return update_site_option( Schema::WORKS, 1 );
 				}
 			);

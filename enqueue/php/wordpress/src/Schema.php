@@ -10,7 +10,7 @@ namespace Pilotsync\WordPress;
 /** The tables, one of each for the whole installation. */
 final class Schema {
 
-	const VERSION = '3';
+	const VERSION = '4';
 	const OPTION  = 'pilotsync_schema';
 
 	/** Options of the main network besides the schema's version. */
@@ -71,6 +71,7 @@ final class Schema {
 			domain varchar(253) NOT NULL,
 			at varchar(32) NOT NULL DEFAULT '',
 			renamed_at bigint(20) unsigned NOT NULL DEFAULT 0,
+			removed_at bigint(20) unsigned NOT NULL DEFAULT 0,
 			asked_at bigint(20) unsigned NOT NULL DEFAULT 0,
 			state varchar(20) NOT NULL DEFAULT '',
 			reason text NULL,
@@ -96,6 +97,9 @@ final class Schema {
 			if ( $wpdb->get_var( $wpdb->prepare( 'SHOW TABLES LIKE %s', $wpdb->esc_like( $table ) ) ) !== $table ) {
 				return; // The next request tries again.
 			}
+		}
+		if ( null === $wpdb->get_var( "SHOW COLUMNS FROM $domains LIKE 'removed_at'" ) ) { // phpcs:ignore WordPress.DB.PreparedSQL
+			return; // It came with version 4.
 		}
 		Installation::set( self::OPTION, self::VERSION );
 	}

@@ -109,6 +109,7 @@ func TestPlugin(t *testing.T) {
 		{"an event about a name that validation refuses is applied", skipsValidation},
 		{"saving the edit page asks for a verification", editPage},
 		{"switching it on and off leaves no mapping without a check", handsOver},
+		{"a name that is mapped again while it is off stays on the list", mappedWhileOff},
 		{"once it works again it takes over what is in progress", comesBack},
 		{"names of sites are handed over as asked", subsiteFlags},
 		{"a mapping that was never served gets the stage that its version has", neverServed},

@@ -106,6 +106,49 @@ func handsOver(w *world) {
 	w.sent()
 }
 
+// mappedWhileOff: pilotsync removed a name, and the built-in provider lists it again. A
+// worker would take it off once more with the next change.
+func mappedWhileOff(w *world) {
+	const domain, www = "again-off.example.com", "www.form-off.example.com"
+	stop := w.startWorker()
+	defer stop()
+	w.do(step{"map", domain}, step{"map", "form-off.example.com"})
+	w.await("the names to be listed", func() bool {
+		list := w.sim.List(app)
+		return slices.Contains(list, "www."+domain) && slices.Contains(list, www)
+	})
+	w.do(step{"unmap", domain}, step{"unmap", "form-off.example.com"})
+	w.await("the names to be off the list", func() bool {
+		list := w.sim.List(app)
+		return !slices.Contains(list, domain) && !slices.Contains(list, www)
+	})
+	w.do(step{"deactivate"})
+	live := map[string]any{"stage": "done", "secure": 1}
+	w.do(step{"map_old", domain, live}, step{"map_old", www, live})
+	// As the built-in provider does.
+	if err := w.sim.EditByHand(app, func(list []string) []string { return append(list, domain, www) }); err != nil {
+		w.t.Fatal(err)
+	}
+	w.sent()
+	w.do(step{"activate"})
+	sent := w.sent()
+	for _, name := range []string{domain, www} {
+		if !slices.ContainsFunc(sent, func(s string) bool { return strings.HasPrefix(s, "adopt "+name+" ") }) {
+			w.t.Errorf("switched on again, it hands over %q; want %s among them", sent, name)
+		}
+	}
+	w.do(step{"map", "change-off.example.com"})
+	w.await("a change to be listed", func() bool { return slices.Contains(w.sim.List(app), "change-off.example.com") })
+	for _, name := range []string{domain, www} {
+		if list := w.sim.List(app); !slices.Contains(list, name) {
+			w.t.Errorf("%s is served, and isn't on the list: %q", name, list)
+		}
+		w.do(step{"unmap", name})
+	}
+	w.do(step{"unmap", "change-off.example.com"})
+	w.sent()
+}
+
 // comesBack: it did nothing for a while, and mappings were made meanwhile.
 func comesBack(w *world) {
 	at, err := url.Parse(w.redis.URL)
