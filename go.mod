@@ -74,4 +74,7 @@ require (
 	honnef.co/go/tools v0.8.2 // indirect
 )
 
-tool honnef.co/go/tools/cmd/staticcheck
+tool (
+	honnef.co/go/tools/cmd/staticcheck
+	pilotsync/cmd/pilotsync // tests run what `go tool -n pilotsync` built and keeps
+)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 )
 
@@ -23,12 +24,12 @@ func TestAClustersMasterKilledUnderLoadLosesAtMostItsLastMomentAndWorkersGoOnByT
 	old := server(c, owner(t, c.Nodes[0], slot))
 	witness := c.Nodes[(slices.Index(c.Nodes, old)+1)%3]
 	killed, end := w.kill(old, end)
-	await(t, "its replica is the master", func() error { return isOwnerOtherThan(t, witness, slot, old) })
+	harness.Await(t, "its replica is the master", func() error { return isOwnerOtherThan(t, witness, slot, old) })
 	t.Logf("its replica was master after %s", time.Since(killed).Round(100*time.Millisecond))
 	w.awaitAcked(w.want.Acked() + 100)
 	t.Logf("nothing was taken for %s", w.want.Pause(killed).Round(100*time.Millisecond))
 	old.Start()
-	await(t, "the old master is a replica", func() error { return inStep(t, old.Addr) })
+	harness.Await(t, "the old master is a replica", func() error { return inStep(t, old.Addr) })
 	t.Logf("the old master was a replica %s after it was killed", time.Since(killed).Round(100*time.Millisecond))
 	w.awaitAcked(w.want.Acked() + 100)
 	end()
@@ -55,7 +56,7 @@ func TestAPlannedFailoverOfAClustersMasterLosesNothing(t *testing.T) {
 	began := time.Now()
 	for i, old := range c.Nodes[:3] { // each master gives way to its replica, one after the other
 		do(t, client(t, c.Nodes[3+i].Addr), "CLUSTER", "FAILOVER")
-		await(t, "the replica is the master", func() error { return inStep(t, old.Addr) })
+		harness.Await(t, "the replica is the master", func() error { return inStep(t, old.Addr) })
 		w.awaitAcked(w.want.Acked() + 50)
 	}
 	t.Logf("three masters gave way within %s; nothing was taken for %s", time.Since(began).Round(100*time.Millisecond),

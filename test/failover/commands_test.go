@@ -12,6 +12,7 @@ import (
 
 	"pilotsync/tasks"
 	"pilotsync/test/freeport"
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 	"pilotsync/worker"
 )
@@ -74,7 +75,7 @@ func everyCommand(t *testing.T, url urls) {
 	w.awaitState("app1", "refused.example.com", tasks.Rejected)
 	w.awaitState("app2", "other.example.com", tasks.Done)
 	quarantined := ""
-	await(t, "what asynq can't read is in quarantine, and nowhere else", func() error {
+	harness.Await(t, "what asynq can't read is in quarantine, and nowhere else", func() error {
 		all, _, err := worker.NewStrays(w.rdb).Quarantine(t.Context(), 10)
 		if err != nil || len(all) != 2 {
 			return fmt.Errorf("%d are there: %w", len(all), err)
@@ -88,7 +89,7 @@ func everyCommand(t *testing.T, url urls) {
 		return nil
 	})
 	event := ""
-	await(t, "an event was delivered", func() error {
+	harness.Await(t, "an event was delivered", func() error {
 		out, _ := w.run(nil, "events", "list", "--json")
 		var all []struct{ ID string }
 		if err := json.Unmarshal([]byte(out), &all); err != nil || len(all) == 0 {

@@ -3,6 +3,4 @@
 // TLS with client certificates; under load the failovers of Sentinel and Cluster, slots
 // that move, and workers that come and go with the load. Users are tested beside
 // their file, in deployments/redis.
-//
-// With REALREDIS_LOGS=1, what the processes wrote is in the tests' output.
 package failover

@@ -8,6 +8,7 @@ import (
 
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 	"pilotsync/test/workload"
 )
@@ -45,7 +46,7 @@ func (w *world) ask(ctx context.Context, reqs ...enqueue.Request) error {
 // awaitAcked waits until more changes were acknowledged than n, and returns how many.
 func (w *world) awaitAcked(n int) int {
 	w.t.Helper()
-	await(w.t, fmt.Sprintf("more than %d changes are acknowledged", n), func() error {
+	harness.Await(w.t, fmt.Sprintf("more than %d changes are acknowledged", n), func() error {
 		if got := w.want.Acked(); got <= n {
 			return fmt.Errorf("they are %d", got)
 		}
@@ -59,7 +60,7 @@ func (w *world) awaitAcked(n int) int {
 func (w *world) settle() {
 	w.t.Helper()
 	began := time.Now()
-	await(w.t, "every change is dealt with", func() error { return w.want.Settled(w.t.Context(), w.ledger) })
+	harness.Await(w.t, "every change is dealt with", func() error { return w.want.Settled(w.t.Context(), w.ledger) })
 	w.t.Logf("all %d changes were dealt with %s after the last", w.want.Acked(), time.Since(began).Round(100*time.Millisecond))
 	w.want.Check(w.t, w.sim, w.ledger)
 	workload.CheckNoOverlap(w.t, w.sim)

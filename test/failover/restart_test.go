@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 )
 
@@ -66,9 +67,9 @@ func TestARestartOfTheHeirAfterAFailoverKeepsWhatItHas(t *testing.T) {
 	stopLoad := w.load()
 	w.awaitAcked(150)
 	killed, stopLoad := w.kill(s.Master, stopLoad)
-	await(t, "a replica is the master", func() error { return isAnother(t, s, s.Master.Addr) })
+	harness.Await(t, "a replica is the master", func() error { return isAnother(t, s, s.Master.Addr) })
 	s.Master.Start()
-	await(t, "the old master is a replica", func() error { return inStep(t, s.Master.Addr) })
+	harness.Await(t, "the old master is a replica", func() error { return inStep(t, s.Master.Addr) })
 	w.awaitAcked(w.want.Acked() + 100)
 	stopLoad()
 	w.settle()
@@ -82,7 +83,7 @@ func TestARestartOfTheHeirAfterAFailoverKeepsWhatItHas(t *testing.T) {
 	heir := s.Replicas[slices.IndexFunc(s.Replicas, func(r *redistest.Server) bool { return r.Addr == now })]
 	heir.Stop()
 	heir.Start()
-	await(t, "the old master copies it", func() error { return inStep(t, s.Master.Addr) })
+	harness.Await(t, "the old master copies it", func() error { return inStep(t, s.Master.Addr) })
 	if err := isAnother(t, s, now); err == nil {
 		t.Fatal("the Sentinels made another server the master: the test tested a failover")
 	}

@@ -12,6 +12,7 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 	"pilotsync/test/workload"
 	"pilotsync/worker/listsync"
@@ -32,7 +33,7 @@ const (
 // scaler runs as many workers as the waiting time asks for.
 type scaler struct {
 	w        *world
-	running  []*process
+	running  []*harness.Process
 	stopping sync.WaitGroup
 	wanted   []int         // in the last turns
 	longest  time.Duration // that a task waited
@@ -101,7 +102,9 @@ func (s *scaler) scale(n int) {
 		p := s.running[0]
 		s.running = s.running[1:]
 		s.stopping.Go(func() {
-			took, back := p.terminate(), strings.Count(p.said(), "handed back with changes pending")
+			began := time.Now()
+			p.Terminate()
+			took, back := time.Since(began), strings.Count(p.Written(), "handed back with changes pending")
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.stop = max(s.stop, took)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 )
 
@@ -23,12 +24,12 @@ func TestASentinelsMasterKilledUnderLoadLosesAtMostItsLastMomentAndWorkersGoOnBy
 	w.awaitAcked(200)
 
 	killed, end := w.kill(s.Master, end)
-	await(t, "a replica is the master", func() error { return isAnother(t, s, s.Master.Addr) })
+	harness.Await(t, "a replica is the master", func() error { return isAnother(t, s, s.Master.Addr) })
 	voted := time.Since(killed)
 	w.awaitAcked(w.want.Acked() + 100)
 	t.Logf("another was master after %s; nothing was taken for %s", voted.Round(100*time.Millisecond), w.want.Pause(killed).Round(100*time.Millisecond))
 	s.Master.Start()
-	await(t, "the old master is a replica", func() error { return inStep(t, s.Master.Addr) })
+	harness.Await(t, "the old master is a replica", func() error { return inStep(t, s.Master.Addr) })
 	t.Logf("the old master was a replica %s after it was killed", time.Since(killed).Round(100*time.Millisecond))
 	w.awaitAcked(w.want.Acked() + 100)
 	end()
@@ -51,9 +52,9 @@ func TestAPlannedSentinelFailoverWithPausedWritesLosesNothing(t *testing.T) {
 	old := client(t, s.Master.Addr)
 	began := time.Now()
 	do(t, old, "CLIENT", "PAUSE", 60_000, "WRITE")
-	await(t, "the replicas have all", func() error { return passedOn(t, old, 2) })
+	harness.Await(t, "the replicas have all", func() error { return passedOn(t, old, 2) })
 	do(t, client(t, s.Sentinels[0]), "SENTINEL", "FAILOVER", "main")
-	await(t, "a replica is the master", func() error { return isAnother(t, s, s.Master.Addr) })
+	harness.Await(t, "a replica is the master", func() error { return isAnother(t, s, s.Master.Addr) })
 	t.Logf("another was master after %s", time.Since(began).Round(100*time.Millisecond))
 	now, err := s.Current(t)
 	if err != nil {
@@ -61,7 +62,7 @@ func TestAPlannedSentinelFailoverWithPausedWritesLosesNothing(t *testing.T) {
 	}
 	host, port := hostPort(t, now)
 	do(t, old, "REPLICAOF", host, port)
-	await(t, "the old master is a replica", func() error { return inStep(t, s.Master.Addr) })
+	harness.Await(t, "the old master is a replica", func() error { return inStep(t, s.Master.Addr) })
 	t.Logf("the old master was a replica after %s", time.Since(began).Round(100*time.Millisecond))
 	do(t, old, "CLIENT", "UNPAUSE")
 	w.awaitAcked(w.want.Acked() + 200)

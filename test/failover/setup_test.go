@@ -2,13 +2,11 @@ package failover
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,29 +18,14 @@ import (
 	"pilotsync/internal/redisurl"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/test/workload"
 	"pilotsync/worker/ledger"
 )
 
-// binary is the program, built once for all tests.
-var binary string
-
-func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
-
-func buildAndRun(m *testing.M) int {
-	folder, err := os.MkdirTemp("", "pilotsync-realredis-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(folder)
-	redislog.Disable()
-	binary = filepath.Join(folder, "pilotsync")
-	if out, err := exec.Command("go", "build", "-o", binary, "pilotsync/cmd/pilotsync").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	redislog.Disable() // it logs each time that Redis is away
+	os.Exit(m.Run())
 }
 
 // world is a simulator, a Redis, and processes of the program.
@@ -82,32 +65,44 @@ func newWorldOf(t *testing.T, url urls, opt simulator.Options) *world {
 		return rdb
 	}
 	rdb := open("worker")
-	roots := filepath.Join(t.TempDir(), "roots.pem")
-	if err := os.WriteFile(roots, sim.CAPEM(), 0o600); err != nil {
+	want := workload.New(opt.Apps)
+	settings, err := harness.Settings(t.TempDir(), sim, url("worker"), want.Apps()...)
+	if err != nil {
 		t.Fatal(err)
 	}
-	want := workload.New(opt.Apps)
-	return &world{t: t, sim: sim, rdb: rdb, client: enqueue.New(open("php")), ledger: ledger.New(rdb), want: want, env: []string{
-		"REDIS_URL=" + url("worker"), "SERVERPILOT_API_URL=" + sim.APIURL(), "PILOTSYNC_API_RATE=100",
-		"WU_SERVER_PILOT_CLIENT_ID=sim", "WU_SERVER_PILOT_API_KEY=sim-key", "WU_SERVER_PILOT_APP_ID=" + strings.Join(want.Apps(), ","),
-		"PILOTSYNC_DNS=" + sim.DNSAddr(), fmt.Sprintf("PILOTSYNC_TLS_PORT=%d", sim.TLSPort()), "PILOTSYNC_TLS_ROOTS=" + roots,
-		"PILOTSYNC_ALLOW_PRIVATE_ADDRESSES=on", "PILOTSYNC_LISTEN=off", "PILOTSYNC_SSL_DELAYS=1s,1s",
-	}}
+	return &world{t: t, sim: sim, rdb: rdb, client: enqueue.New(open("php")), ledger: ledger.New(rdb), want: want,
+		env: append(settings, "PILOTSYNC_API_RATE=100", "PILOTSYNC_SSL_DELAYS=1s,1s")}
+}
+
+// start runs the program until the test ends, or is terminated before; env wins over the
+// fixture's environment. It fails the test if the program isn't there at the test's end,
+// ends with an error, or writes that Redis refused it.
+func (w *world) start(env []string, args ...string) *harness.Process {
+	w.t.Helper()
+	cmd := exec.Command(harness.Program(w.t), args...)
+	cmd.Env = append(append(os.Environ(), w.env...), env...)
+	p := harness.Start(w.t, cmd)
+	w.t.Cleanup(func() {
+		if code := p.Terminate(); code != 0 {
+			w.t.Errorf("%s ended with %d", p, code)
+		}
+		for _, bad := range []string{"CROSSSLOT", "NOPERM"} {
+			if strings.Contains(p.Written(), bad) {
+				w.t.Errorf("%s wrote %q", p, bad)
+			}
+		}
+	})
+	return p
 }
 
 // run runs a command to its end, and returns what it wrote and its exit code.
-func (w *world) run(env []string, args ...string) (string, int) {
+func (w *world) run(env []string, args ...string) (written string, code int) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd := exec.Command(harness.Program(w.t), args...)
 	cmd.Env = append(append(os.Environ(), w.env...), env...)
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		w.t.Fatalf("pilotsync %v: %v", args, err)
-	}
-	return string(out), cmd.ProcessState.ExitCode()
+	p := harness.Start(w.t, cmd)
+	code = p.Wait()
+	return p.Written(), code
 }
 
 func (w *world) add(app string, domains ...string) {
@@ -121,31 +116,13 @@ func (w *world) add(app string, domains ...string) {
 
 func (w *world) awaitState(app, domain string, want tasks.State) {
 	w.t.Helper()
-	await(w.t, domain+" is "+string(want), func() error {
+	harness.Await(w.t, domain+" is "+string(want), func() error {
 		v, _, err := w.ledger.Domain(w.t.Context(), app, domain)
 		if err == nil && v.State != want {
 			err = fmt.Errorf("it is %q", v.State)
 		}
 		return err
 	})
-}
-
-func await(t *testing.T, what string, ok func() error) {
-	t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); ; {
-		err := ok()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within two minutes: %v", what, err)
-		}
-		select {
-		case <-t.Context().Done():
-			t.Fatal("the test's time is over")
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }
 
 // get asks a page.

@@ -9,13 +9,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 )
 
 // clockSource becomes a part of the package time in the program that wrongClock
@@ -35,23 +35,24 @@ var skew = func() (s int64) {
 }()
 `
 
-// wrongClock builds the program with a wall clock that is wrong by what
-// FAULTS_CLOCK says; nothing of the program's own code is changed for it.
-var wrongClock = sync.OnceValues(func() (string, error) {
+// wrongClock builds the program with a wall clock that is wrong by what FAULTS_CLOCK
+// says; nothing of the program's own code is changed for it.
+func wrongClock(t *testing.T) (program string) {
+	t.Helper()
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
-		return "", fmt.Errorf("find Go's source: %w", err)
+		t.Fatalf("find Go's source: %v", err)
 	}
 	source := filepath.Join(strings.TrimSpace(string(root)), "src", "time")
 	text, err := os.ReadFile(filepath.Join(source, "time.go"))
 	if err != nil {
-		return "", err
+		t.Fatal(err)
 	}
 	const reads = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
 	if strings.Count(string(text), reads) != 1 {
-		return "", fmt.Errorf("time.Now isn't what it was in %s: the test is to be made anew for this Go", source)
+		t.Fatalf("time.Now isn't what it was in %s: adapt the test to this release of Go", source)
 	}
-	folder := filepath.Dir(binary)
+	folder := t.TempDir()
 	files := map[string]string{
 		"time.go": strings.Replace(string(text), reads, reads+"\tsec += skew\n", 1),
 		"skew.go": clockSource,
@@ -60,34 +61,34 @@ var wrongClock = sync.OnceValues(func() (string, error) {
 	for name, content := range files {
 		file := filepath.Join(folder, name)
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-			return "", err
+			t.Fatal(err)
 		}
 		replace[filepath.Join(source, name)] = file
 	}
-	overlay, err := json.Marshal(map[string]any{"Replace": replace})
+	content, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
-		return "", err
+		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(folder, "overlay.json"), overlay, 0o600); err != nil {
-		return "", err
+	overlay, program := filepath.Join(folder, "overlay.json"), filepath.Join(folder, "pilotsync")
+	if err := os.WriteFile(overlay, content, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	program := filepath.Join(folder, "pilotsync-wrong-clock")
-	out, err := exec.Command("go", "build", "-overlay", filepath.Join(folder, "overlay.json"), "-o", program, "pilotsync/cmd/pilotsync").CombinedOutput()
+	out, err := exec.Command("go", "build", "-overlay", overlay, "-o", program, "pilotsync/cmd/pilotsync").CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("go build with a wrong clock: %w\n%s", err, out)
+		t.Fatalf("build the program with a wrong clock: %v\n%s", err, out)
 	}
-	return program, nil
-})
+	return program
+}
 
 // hasClock fails the test if what the worker logs isn't as wrong as it should be.
-func (w *world) hasClock(p *process, by string) {
+func (w *world) hasClock(p *harness.Process, by string) {
 	w.t.Helper()
-	p.awaitLog("is ready", time.Minute)
+	p.AwaitWritten("is ready")
 	off, err := time.ParseDuration(by)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	_, stamp, _ := strings.Cut(p.logged(), `"time":"`)
+	_, stamp, _ := strings.Cut(p.Written(), `"time":"`)
 	stamp, _, _ = strings.Cut(stamp, `"`)
 	at, err := time.Parse(time.RFC3339, stamp)
 	if err != nil || time.Until(at.Add(-off)).Abs() > time.Minute {
@@ -97,13 +98,10 @@ func (w *world) hasClock(p *process, by string) {
 
 func TestAWorkerWhoseWallClockIsAnHourWrongHarmsNeitherOrderNorLeasesAndBurnsNoAttempt(t *testing.T) {
 	t.Parallel()
+	program := wrongClock(t)
 	for name, by := range map[string]string{"ahead": "1h", "behind": "-1h"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			program, err := wrongClock()
-			if err != nil {
-				t.Fatal(err)
-			}
 			// A certificate takes longer than a verification that comes too early could
 			// wait for, and less than one that comes in its time.
 			w := newWorld(t, simulator.Options{Apps: apps(3), Latency: 100 * time.Millisecond, CertDelay: 3 * time.Second})
@@ -113,10 +111,10 @@ func TestAWorkerWhoseWallClockIsAnHourWrongHarmsNeitherOrderNorLeasesAndBurnsNoA
 
 			// Alone, it lists domains, and so says when they are to be verified.
 			w.add("app1", "one.example.com", "two.example.com")
-			w.awaitSettled(takeover)
+			w.awaitSettled()
 			w.worker(delays)
 			for _, domain := range []string{"one.example.com", "two.example.com"} {
-				await(t, domain+" is done", time.Minute, func() error {
+				harness.Await(t, domain+" is done", func() error {
 					v, _, err := w.ledger.Domain(t.Context(), "app1", domain)
 					if err == nil && v.State != tasks.Done {
 						err = fmt.Errorf("it is %s after %d attempts: %s", v.State, v.Record.Attempt, v.Record.Reason)
@@ -131,9 +129,7 @@ func TestAWorkerWhoseWallClockIsAnHourWrongHarmsNeitherOrderNorLeasesAndBurnsNoA
 			// Producers with right and wrong clocks ask for opposites: the last one wins.
 			for i := range 4 {
 				domain := fmt.Sprintf("turn%d.example.com", i)
-				if out, err := w.command(program, clock, "enqueue", "add", domain, "--app=app1").CombinedOutput(); err != nil {
-					t.Fatalf("enqueue: %v\n%s", err, out)
-				}
+				w.run(program, []string{clock}, "enqueue", "add", domain, "--app=app1")
 				if err := w.enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: domain, Remove: i%2 == 0}); err != nil {
 					t.Fatal(err)
 				}
@@ -142,10 +138,10 @@ func TestAWorkerWhoseWallClockIsAnHourWrongHarmsNeitherOrderNorLeasesAndBurnsNoA
 			end := w.load(2, 200*time.Millisecond)
 			pass(t, 12*time.Second)
 			end()
-			w.awaitSettled(takeover)
+			w.awaitSettled()
 			w.check()
-			if !wrong.alive() {
-				t.Errorf("the worker ended:\n%s", wrong.logged())
+			if !wrong.Alive() {
+				t.Errorf("the worker ended:\n%s", wrong.Written())
 			}
 			if n, err := w.rdb.ZCard(t.Context(), "asynq:{"+tasks.QueueDomains+"}:archived").Result(); n != 0 || err != nil {
 				t.Errorf("%d changes are in the archive (%v)", n, err)

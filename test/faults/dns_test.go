@@ -14,6 +14,7 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/worker/certcheck"
 )
 
@@ -70,7 +71,7 @@ func TestEachWayInWhichDNSAndTLSFailHasAReasonOfItsOwnWithin20Seconds(t *testing
 	reasons := map[string]string{} // by reason, the name in it left out
 	for _, s := range sights() {
 		var reason string
-		await(t, s.name+" is "+string(s.state), 2*time.Minute, func() error {
+		harness.Await(t, s.name+" is "+string(s.state), func() error {
 			v, _, err := w.ledger.Domain(t.Context(), "app1", s.name)
 			if v.State != s.state {
 				return errors.Join(err, fmt.Errorf("it is %q: %s", v.State, v.Reason))

@@ -17,6 +17,7 @@ import (
 
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
+	"pilotsync/test/harness"
 )
 
 // TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther runs several workers, each with
@@ -35,13 +36,13 @@ func TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther(t *testing.T) {
 	}
 	w := newWorld(t, opt)
 	started := 0
-	start := func() *process {
+	start := func() *harness.Process {
 		p := w.worker("WU_SERVER_PILOT_CLIENT_ID="+opt.Accounts[started].ClientID, "WU_SERVER_PILOT_API_KEY=key")
 		started++
 		return p
 	}
 	zero := time.Now()
-	running := make([]*process, workers)
+	running := make([]*harness.Process, workers)
 	for i := range running {
 		running[i] = start()
 	}
@@ -71,16 +72,16 @@ func TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther(t *testing.T) {
 		victim := turn % workers
 		switch turn % 4 {
 		case 0, 2:
-			running[victim].kill()
+			running[victim].Kill()
 			running[victim] = start()
 			kills++
 		case 1:
 			stopped := running[victim]
-			stopped.stop()
-			time.AfterFunc(4*time.Second, func() { _ = stopped.Process.Signal(syscall.SIGCONT) }) // fails only if it has ended
+			stopped.Signal(syscall.SIGSTOP)
+			time.AfterFunc(4*time.Second, func() { _ = syscall.Kill(stopped.Pid(), syscall.SIGCONT) }) // fails only if it has ended
 			stops++
 		case 3:
-			if code, _ := running[victim].terminate(); code != 0 {
+			if code := running[victim].Terminate(); code != 0 {
 				t.Errorf("a worker ended with %d", code)
 			}
 			running[victim] = start()
@@ -90,7 +91,7 @@ func TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther(t *testing.T) {
 	cancel()
 	producing.Wait()
 	w.sim.SetFaults(simulator.Faults{})
-	w.awaitSettled(takeover)
+	w.awaitSettled()
 	w.check()
 
 	reads, writes, ops := 0, 0, asked.operations(w)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pilotsync/internal/simulator"
+	"pilotsync/test/harness"
 )
 
 // trouble is an API with a little of everything that goes wrong with one.
@@ -35,7 +36,7 @@ func killAtRandom(t *testing.T, apps, workers int, lasting time.Duration) {
 		opt.Apps = append(opt.Apps, site(fmt.Sprintf("app%02d", i)))
 	}
 	w := newWorld(t, opt)
-	running := make([]*process, workers)
+	running := make([]*harness.Process, workers)
 	for i := range running {
 		running[i] = w.worker()
 	}
@@ -49,7 +50,7 @@ func killAtRandom(t *testing.T, apps, workers int, lasting time.Duration) {
 		case <-time.After(2*time.Second + rand.N(2*time.Second)):
 		}
 		i := rand.IntN(workers)
-		running[i].kill()
+		running[i].Kill()
 		death = time.Now()
 		running[i] = w.worker()
 		kills++
@@ -57,7 +58,7 @@ func killAtRandom(t *testing.T, apps, workers int, lasting time.Duration) {
 	end()
 	// An app in trouble at the API is tried again later and later, beside the takeover.
 	w.sim.SetFaults(simulator.Faults{})
-	w.awaitSettled(takeover)
+	w.awaitSettled()
 	t.Logf("%d changes, %d workers killed; settled %s after the last death", w.want.Acked(), kills, time.Since(death).Round(time.Second))
 	w.check()
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"pilotsync/internal/simulator"
-	"pilotsync/worker/listsync"
+	"pilotsync/test/harness"
 )
 
 var errStill = errors.New("not yet")
@@ -28,14 +28,14 @@ func TestAWriteWhoseAnswerNeverComesLosesNoChangeAndDoublesNoName(t *testing.T) 
 			w.worker()
 			w.worker()
 			w.add("app1", "one.example.com", "two.example.com")
-			await(t, "the first write is applied", time.Minute, func() error {
+			harness.Await(t, "the first write is applied", func() error {
 				if len(w.sent("app1")) == 0 {
 					return errStill
 				}
 				return nil
 			})
 			w.add("app1", "three.example.com")
-			w.awaitSettled(takeover)
+			w.awaitSettled()
 			w.check()
 			w.checkAddedOnce("app1")
 		})
@@ -52,7 +52,7 @@ func TestAWriteWhoseAnswerHangsUntilItsTimeIsOverLosesNoChangeAndDoublesNoName(t
 	w.add("app1", "one.example.com", "two.example.com")
 	trap.await(t, time.Minute)
 	w.add("app1", "three.example.com")
-	w.awaitSettled(listsync.CallLimit + takeover)
+	w.awaitSettled()
 	w.check()
 	w.checkAddedOnce("app1")
 }
@@ -66,14 +66,14 @@ func TestAWriteThatLands20SecondsLateLosesNoChangeAndDoublesNoName(t *testing.T)
 	w.worker()
 	w.worker()
 	w.add("app1", "one.example.com", "two.example.com")
-	await(t, "the write is on its way", time.Minute, func() error {
+	harness.Await(t, "the write is on its way", func() error {
 		if w.sim.Calls("app1", simulator.WriteList) == 0 {
 			return errStill
 		}
 		return nil
 	})
 	w.add("app1", "three.example.com")
-	w.awaitSettled(takeover)
+	w.awaitSettled()
 	if first := w.sent("app1")[0]; !first.Late || first.AppliedAt.Sub(first.ReceivedAt) < 20*time.Second {
 		t.Errorf("the first write to land isn't the late one: %+v", first)
 	}

@@ -3,11 +3,9 @@
 package faults
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +17,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 )
 
@@ -36,7 +35,7 @@ func mapped(n int) []string {
 // awaitStates waits until each of the domains is in a state.
 func (w *world) awaitStates(app string, want tasks.State, domains ...string) {
 	w.t.Helper()
-	await(w.t, fmt.Sprintf("%d domains are %s", len(domains), want), 90*time.Second, func() error {
+	harness.Await(w.t, fmt.Sprintf("%d domains are %s", len(domains), want), func() error {
 		views, err := w.ledger.Domains(w.t.Context(), app)
 		if err != nil {
 			return err
@@ -52,21 +51,6 @@ func (w *world) awaitStates(app string, want tasks.State, domains ...string) {
 		}
 		return nil
 	})
-}
-
-// told runs a command of the program to its end and returns what it wrote; an
-// exit code other than 0 fails the test.
-func (w *world) told(args ...string) string {
-	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Env = append(os.Environ(), w.env...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		w.t.Fatalf("pilotsync %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
 }
 
 // lose empties Redis under a running worker, and fails if anything is taken off
@@ -94,8 +78,8 @@ func TestAnEmptyRedisTakesNothingOffAListAndEnqueueingAllAgainBringsTheStatesBac
 	list := w.sim.List("app1")
 
 	w.lose("app1", list)
-	if !worker.alive() {
-		t.Fatalf("the worker ended:\n%s", worker.logged())
+	if !worker.Alive() {
+		t.Fatalf("the worker ended:\n%s", worker.Written())
 	}
 	writes := len(w.sim.History("app1"))
 	began := time.Now()
@@ -121,17 +105,17 @@ func TestAfterALossAdoptMakesNamesOursAgainSoThatARemovalTakesBothFormsOff(t *te
 	w.lose("app1", list)
 	writes := len(w.sim.History("app1"))
 
-	if said := w.told("adopt", "--app=app1", "--all", "--dry-run"); !strings.Contains(said, domains[0]) || !strings.Contains(said, "intranet.example.org") {
+	if said := w.run(harness.Program(t), nil, "adopt", "--app=app1", "--all", "--dry-run"); !strings.Contains(said, domains[0]) || !strings.Contains(said, "intranet.example.org") {
 		t.Errorf("adopt --dry-run doesn't say what is on the list:\n%s", said)
 	}
 	var both []string // of each domain, as they are on the list
 	for _, d := range domains {
 		both = append(both, d, "www."+d)
 	}
-	w.told(append([]string{"adopt", "--app=app1"}, both...)...)
+	w.run(harness.Program(t), nil, append([]string{"adopt", "--app=app1"}, both...)...)
 	w.awaitStates("app1", tasks.Done, domains...)
 	w.add("app1", domains...) // what `wp pilotsync resync` sends
-	await(t, "the requests are dealt with", time.Minute, w.settled)
+	harness.Await(t, "the requests are dealt with", w.settled)
 	if diff := cmp.Diff(list, w.sim.List("app1")); diff != "" || len(w.sim.History("app1")) != writes {
 		t.Errorf("it was written %d times (-before +after):\n%s", len(w.sim.History("app1"))-writes, diff)
 	}
@@ -158,7 +142,7 @@ func TestABackupIsRestoredAndWorkGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.awaitStates("app1", tasks.Removed, domains[0])
-	worker.terminate()
+	worker.Terminate()
 	w.redis.Kill()
 
 	// Restored, on another machine, without an append-only file: it would win over the copy.
@@ -172,7 +156,7 @@ func TestABackupIsRestoredAndWorkGoesOn(t *testing.T) {
 	if err := w.rdb.ConfigSet(t.Context(), "appendonly", "yes").Err(); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the append-only file is written", time.Minute, func() error {
+	harness.Await(t, "the append-only file is written", func() error {
 		info, err := w.rdb.Info(t.Context(), "persistence").Result()
 		if err == nil && (!strings.Contains(info, "aof_enabled:1") || !strings.Contains(info, "aof_rewrite_in_progress:0") || !strings.Contains(info, "aof_last_bgrewrite_status:ok")) {
 			err = errors.New(info)
@@ -181,7 +165,7 @@ func TestABackupIsRestoredAndWorkGoesOn(t *testing.T) {
 	})
 
 	// Before any worker runs, the old ledger is asked what it would do: put back what left since.
-	said := w.told("reconcile", "--app=app1", "--dry-run")
+	said := w.run(harness.Program(t), nil, "reconcile", "--app=app1", "--dry-run")
 	if !strings.Contains(said, domains[0]) || strings.Contains(said, "later.example.com") {
 		t.Errorf("reconcile --dry-run should show %s and not later.example.com:\n%s", domains[0], said)
 	}
@@ -211,7 +195,7 @@ func (w *world) backup() []byte {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	await(w.t, "the clock is a second later, for LASTSAVE to tell", time.Minute, func() error {
+	harness.Await(w.t, "the clock is a second later, for LASTSAVE to tell", func() error {
 		now, err := w.rdb.Time(ctx).Result()
 		if err == nil && now.Unix() <= last {
 			err = errors.New("it isn't")
@@ -221,7 +205,7 @@ func (w *world) backup() []byte {
 	if err := w.rdb.BgSave(ctx).Err(); err != nil {
 		w.t.Fatal(err)
 	}
-	await(w.t, "the snapshot is written", time.Minute, func() error {
+	harness.Await(w.t, "the snapshot is written", func() error {
 		now, err := w.rdb.LastSave(ctx).Result()
 		if err == nil && now <= last {
 			err = errors.New("it isn't")

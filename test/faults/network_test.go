@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"pilotsync/internal/simulator"
+	"pilotsync/test/harness"
 )
 
 // link is the network between a worker and Redis.
@@ -70,7 +71,7 @@ func TestAWorkerWithASlowNetworkToRedisListsEverything(t *testing.T) {
 	end := w.load(2, 500*time.Millisecond)
 	pass(t, 12*time.Second)
 	end()
-	w.awaitSettled(takeover)
+	w.awaitSettled()
 	w.check()
 }
 
@@ -99,7 +100,7 @@ func TestAWorkerThatLosesRedisStopsWritingBeforeItsLeaseEndsAndRecovers(t *testi
 			onAPI, apiURL := w.tapAPI()
 			lonely := w.worker(w.redisURL(onRedis.addr), apiURL)
 			end := w.load(1, 200*time.Millisecond) // so that each sync is followed by another
-			await(t, "it writes", time.Minute, func() error {
+			harness.Await(t, "it writes", func() error {
 				if len(onAPI.listWrites()) < 2 {
 					return errStill
 				}
@@ -116,7 +117,7 @@ func TestAWorkerThatLosesRedisStopsWritingBeforeItsLeaseEndsAndRecovers(t *testi
 			trap.release()
 			w.worker()
 			taken := len(w.sent("app1"))
-			await(t, "another worker has taken over", takeover, func() error {
+			harness.Await(t, "another worker has taken over", func() error {
 				if len(w.sent("app1")) <= taken {
 					return errStill
 				}
@@ -130,12 +131,12 @@ func TestAWorkerThatLosesRedisStopsWritingBeforeItsLeaseEndsAndRecovers(t *testi
 				}
 			}
 			c.recover(l)
-			lonely.awaitLog("Redis is back", takeover)
+			lonely.AwaitWritten("Redis is back")
 			end()
-			w.awaitSettled(takeover)
+			w.awaitSettled()
 			w.check()
-			if !lonely.alive() {
-				t.Errorf("the worker ended:\n%s", lonely.logged())
+			if !lonely.Alive() {
+				t.Errorf("the worker ended:\n%s", lonely.Written())
 			}
 		})
 	}

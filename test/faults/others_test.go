@@ -21,6 +21,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 )
 
 // other is somebody else who changes a list over the API as ServerPilot's own
@@ -131,7 +132,7 @@ func TestSomeoneElseWritesAllTheTimeAndOursConvergeWhileTheirsSurvive(t *testing
 			_ = w.enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: domain, Remove: random.IntN(4) == 0})
 		}
 	})
-	await(t, "each wrote enough", limit, func() error {
+	harness.Await(t, "each wrote enough", func() error {
 		history := w.sim.History("app1")
 		ours := 0
 		for _, write := range history {
@@ -146,7 +147,7 @@ func TestSomeoneElseWritesAllTheTimeAndOursConvergeWhileTheirsSurvive(t *testing
 	})
 	enough()
 	running.Wait()
-	w.awaitSettled(takeover)
+	w.awaitSettled()
 
 	// They rest now, each once he has seen that his names are there.
 	if err := w.sim.EditByHand("app1", func(list []string) []string { return robot.edit(person.edit(list)) }); err != nil {
@@ -155,14 +156,14 @@ func TestSomeoneElseWritesAllTheTimeAndOursConvergeWhileTheirsSurvive(t *testing
 	beside := w.sim.History("app1")
 	w.lookNow("app1")
 	var missing []string
-	await(t, "all of ours are on the list", time.Minute, func() error {
+	harness.Await(t, "all of ours are on the list", func() error {
 		list := w.sim.List("app1")
 		if missing = without(w.want.Names("app1", true), list); len(missing) > 0 {
 			return fmt.Errorf("missing: %v", missing)
 		}
 		return nil
 	})
-	w.awaitSettled(takeover)
+	w.awaitSettled()
 	list := w.sim.List("app1")
 	if lost := without(slices.Concat(person.want, robot.want), list); len(lost) > 0 {
 		t.Errorf("names of theirs are lost: %v", lost)

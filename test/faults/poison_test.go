@@ -13,6 +13,7 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 )
 
 // maxReasonShown is how long the reason of an archived task may be, in bytes: a
@@ -87,11 +88,11 @@ func TestPoisonIsArchivedWithItsReasonAndTheRestGoesOn(t *testing.T) {
 	}
 	began := time.Now()
 	worker := w.worker()
-	w.awaitSettled(takeover)
+	w.awaitSettled()
 	t.Logf("%d changes among %d tasks of poison settled within %s", w.want.Acked(), len(ids), time.Since(began).Round(100*time.Millisecond))
 	for id, p := range ids {
 		var info *asynq.TaskInfo
-		await(t, p.what+" is archived", time.Minute, func() (err error) {
+		harness.Await(t, p.what+" is archived", func() (err error) {
 			if info, err = inspector.GetTaskInfo(p.queue, id); err == nil && info.State != asynq.TaskStateArchived {
 				err = errors.New(info.State.String())
 			}
@@ -107,15 +108,15 @@ func TestPoisonIsArchivedWithItsReasonAndTheRestGoesOn(t *testing.T) {
 			t.Errorf("%s: tried again %d times", p.what, info.Retried)
 		}
 	}
-	for line := range strings.Lines(worker.logged()) {
+	for line := range strings.Lines(worker.Written()) {
 		if len(line) > 4*maxReasonShown {
 			t.Errorf("a line of the log has %d bytes: %.200s…", len(line), line)
 		}
 	}
-	if !worker.alive() {
+	if !worker.Alive() {
 		t.Error("the worker ended")
 	}
 	w.add("app1", "last.example.com")
-	w.awaitSettled(takeover)
+	w.awaitSettled()
 	w.check()
 }

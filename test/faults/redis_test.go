@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pilotsync/internal/simulator"
+	"pilotsync/test/harness"
 )
 
 // apps are n apps with names set by hand.
@@ -48,12 +49,12 @@ func killRedis(t *testing.T, fsync string) {
 	}
 	pass(t, 2*time.Second)
 	end()
-	w.awaitSettled(takeover)
+	w.awaitSettled()
 	t.Logf("%d changes were acknowledged", w.want.Acked())
 	w.check()
-	for _, p := range []*process{first, second} {
-		if !p.alive() {
-			t.Errorf("a worker ended:\n%s", p.logged())
+	for _, p := range []*harness.Process{first, second} {
+		if !p.Alive() {
+			t.Errorf("a worker ended:\n%s", p.Written())
 		}
 	}
 }
@@ -91,7 +92,7 @@ func TestAPowerCutWithAppendfsyncEverysecLosesAtMostTheLastSeconds(t *testing.T)
 	w.redis.Start()
 	pass(t, 3*time.Second)
 	end()
-	w.awaitSettled(takeover)
+	w.awaitSettled()
 	if unsure == 0 {
 		t.Error("nothing was acknowledged in the seconds that were lost: the test tested nothing")
 	}

@@ -13,6 +13,7 @@ import (
 
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 )
 
@@ -48,7 +49,7 @@ func TestARedisThatRefusesWritesSaysSoToProducersAndNothingIsHalfDone(t *testing
 			onRedis, redisURL := w.tapRedis()
 			p := w.worker(apiURL, redisURL)
 			w.add("app1", "before.example.com")
-			w.awaitSettled(takeover)
+			w.awaitSettled()
 
 			// It is refused while a sync is in hand, right before a write is noted.
 			trap := onRedis.hold(unsent, notesWrite)
@@ -73,15 +74,15 @@ func TestARedisThatRefusesWritesSaysSoToProducersAndNothingIsHalfDone(t *testing
 			if got := w.tasks(); got > keys {
 				t.Errorf("%d tasks more are in Redis", got-keys)
 			}
-			if !p.alive() {
-				t.Errorf("the worker ended:\n%s", p.logged())
+			if !p.Alive() {
+				t.Errorf("the worker ended:\n%s", p.Written())
 			}
 
 			if err := c.accept(t.Context(), w.rdb); err != nil {
 				t.Fatal(err)
 			}
 			w.add("app1", "after.example.com")
-			w.awaitSettled(takeover)
+			w.awaitSettled()
 			w.check()
 			w.checkAddedOnce("app1")
 		})
@@ -111,7 +112,7 @@ func TestAfterAPasswordIsRotatedNothingIsHalfDoneAndAWorkerWithTheNewOneGoesOn(t
 	onAPI, apiURL := w.tapAPI()
 	p := w.worker(apiURL)
 	w.add("app1", "before.example.com")
-	w.awaitSettled(takeover)
+	w.awaitSettled()
 	trap := onAPI.hold(answered, listRead)
 	w.add("app1", "meanwhile.example.com")
 	trap.await(t, time.Minute)
@@ -129,33 +130,28 @@ func TestAfterAPasswordIsRotatedNothingIsHalfDoneAndAWorkerWithTheNewOneGoesOn(t
 	if err == nil || !strings.Contains(err.Error(), "WRONGPASS") {
 		t.Errorf("the producer got %v, want one that says WRONGPASS", err)
 	}
-	p.awaitLog("WRONGPASS", time.Minute)
+	p.AwaitWritten("WRONGPASS")
 	if got := len(onAPI.listWrites()); got > sent {
 		t.Errorf("the worker sent %d list writes that it could not note", got-sent)
 	}
 	late := w.worker()
-	select {
-	case <-late.ended:
-		if code := late.ProcessState.ExitCode(); code == 0 || !strings.Contains(late.logged(), "REDIS_URL") {
-			t.Errorf("a worker that starts with the old password ends with %d:\n%s", code, late.logged())
-		}
-	case <-time.After(time.Minute):
-		t.Errorf("a worker that starts with the old password doesn't end:\n%s", late.logged())
+	if code := late.Wait(); code == 0 || !strings.Contains(late.Written(), "REDIS_URL") {
+		t.Errorf("a worker that starts with the old password ends with %d:\n%s", code, late.Written())
 	}
 
 	password("php", redistest.Password("php"))
 	w.worker(strings.Replace(w.redisURL(w.redis.Addr), redistest.Password("worker"), "new", 1))
 	w.add("app1", "after.example.com")
-	await(t, "the change is done", takeover, func() error { return w.listed("app1", "after.example.com") })
-	if !p.alive() {
-		t.Errorf("the worker with the old password ended:\n%s", p.logged())
+	harness.Await(t, "the change is done", func() error { return w.listed("app1", "after.example.com") })
+	if !p.Alive() {
+		t.Errorf("the worker with the old password ended:\n%s", p.Written())
 	}
 	// Should the old one be valid again, the worker that has it goes on, too.
 	if err := w.rdb.Do(t.Context(), "ACL", "SETUSER", "worker", ">"+redistest.Password("worker")).Err(); err != nil {
 		t.Fatal(err)
 	}
-	p.awaitLog("Redis is back", time.Minute)
-	w.awaitSettled(takeover)
+	p.AwaitWritten("Redis is back")
+	w.awaitSettled()
 	w.check()
 	w.checkAddedOnce("app1")
 }

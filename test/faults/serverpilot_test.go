@@ -14,6 +14,7 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/worker/listsync"
 )
 
@@ -117,13 +118,13 @@ func TestEachTroubleOfServerPilotGoesAsTheTableSaysAndDelaysNoOtherApp(t *testin
 	w.env = slices.DeleteFunc(w.env, func(v string) bool { return strings.HasPrefix(v, "WU_SERVER_PILOT_") })
 	w.env = append(w.env, "PILOTSYNC_CONFIG="+accounts)
 	worker := w.worker()
-	worker.awaitLog("is ready", time.Minute)
+	worker.AwaitWritten("is ready")
 
 	// What a change takes for an app that nothing is wrong with: before, and meanwhile.
 	calm := func(n int) time.Duration {
 		began, name := time.Now(), fmt.Sprintf("www.calm%03d.example.com", n)
 		w.add("calm", name)
-		await(t, name+" is listed", time.Minute, func() error { return w.listed("calm", name) })
+		harness.Await(t, name+" is listed", func() error { return w.listed("calm", name) })
 		return time.Since(began)
 	}
 	var idle, beside []time.Duration
@@ -192,7 +193,7 @@ func TestEachTroubleOfServerPilotGoesAsTheTableSaysAndDelaysNoOtherApp(t *testin
 		if n := w.sim.Calls(app, simulator.ReadApp); n != 1 {
 			t.Errorf("%s was tried %d times within %s; it has five minutes", app, n, time.Since(began).Round(time.Second))
 		}
-		if !saysLoudly(worker.logged(), app) {
+		if !saysLoudly(worker.Written(), app) {
 			t.Errorf("%s: the log doesn't say as an error that it is blocked", app)
 		}
 		t.Logf("%-24s %s", app, v.Reason)
@@ -200,11 +201,11 @@ func TestEachTroubleOfServerPilotGoesAsTheTableSaysAndDelaysNoOtherApp(t *testin
 	}
 	// Who has mended it starts the worker again.
 	setKey("new-key")
-	if code, took := worker.terminate(); code != 0 {
-		t.Errorf("the worker ended with %d after %s", code, took)
+	if code := worker.Terminate(); code != 0 {
+		t.Errorf("the worker ended with %d", code)
 	}
 	w.worker()
-	w.awaitSettled(takeover)
+	w.awaitSettled()
 	w.check()
 }
 

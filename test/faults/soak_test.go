@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 
 	"pilotsync/internal/simulator"
+	"pilotsync/test/harness"
 )
 
 // TestSoak goes on for as long as SOAK says. In each round of two minutes all the
@@ -40,7 +42,7 @@ func TestSoak(t *testing.T) {
 			switch n := rand.IntN(10); {
 			case n < 4:
 				h.recover()
-				h.process.kill()
+				h.process.Kill()
 				h.process = w.worker(h.env...)
 			case n < 6:
 				what = "a worker stopped"
@@ -68,7 +70,7 @@ func TestSoak(t *testing.T) {
 			h.recover()
 		}
 		w.sim.SetFaults(simulator.Faults{})
-		w.awaitSettled(takeover + time.Minute)
+		w.awaitSettled()
 		w.check()
 		fmt.Printf("soak: round %d, %s: %d changes acknowledged, %v\n", round, time.Since(began).Round(time.Second), w.want.Acked(), faults)
 	}
@@ -77,7 +79,7 @@ func TestSoak(t *testing.T) {
 // host is a worker and its network.
 type host struct {
 	w             *world
-	process       *process
+	process       *harness.Process
 	link          *link
 	env           []string
 	stopped       time.Time // until when it is; zero if it runs
@@ -85,13 +87,13 @@ type host struct {
 }
 
 func (h *host) stopFor(d time.Duration) {
-	h.process.stop()
+	h.process.Signal(syscall.SIGSTOP)
 	h.stopped = time.Now().Add(d)
 }
 
 func (h *host) resumeIfDue() {
 	if !h.stopped.IsZero() && time.Now().After(h.stopped) {
-		h.process.resume()
+		h.process.Signal(syscall.SIGCONT)
 		h.stopped = time.Time{}
 	}
 }
@@ -99,7 +101,7 @@ func (h *host) resumeIfDue() {
 // recover has the worker run, with a good network.
 func (h *host) recover() {
 	if !h.stopped.IsZero() {
-		h.process.resume()
+		h.process.Signal(syscall.SIGCONT)
 		h.stopped = time.Time{}
 	}
 	if h.isCut {

@@ -3,10 +3,12 @@
 package faults
 
 import (
+	"syscall"
 	"testing"
 	"time"
 
 	"pilotsync/internal/simulator"
+	"pilotsync/test/harness"
 	"pilotsync/worker/listsync"
 )
 
@@ -38,13 +40,13 @@ func TestAWorkerStoppedInAWriteForLongerThanItsLeaseWritesNothingWhenItGoesOn(t 
 			stopped := w.worker(redisURL, apiURL)
 			w.add("app1", "one.example.com", "two.example.com")
 			trap.await(t, time.Minute)
-			stopped.stop()
+			stopped.Signal(syscall.SIGSTOP)
 			began := time.Now()
 			trap.release() // what it waits for is there, when it can look again
 			other := w.worker()
-			w.awaitSettled(takeover)
+			w.awaitSettled()
 			w.add("app1", "three.example.com")
-			await(t, "the lease is long over", takeover, func() error {
+			harness.Await(t, "the lease is long over", func() error {
 				if time.Since(began) < listsync.LeaseTTL+5*time.Second {
 					return errStill
 				}
@@ -52,12 +54,12 @@ func TestAWorkerStoppedInAWriteForLongerThanItsLeaseWritesNothingWhenItGoesOn(t 
 			})
 			written := len(w.sent("app1"))
 
-			stopped.resume()
-			other.terminate()
+			stopped.Signal(syscall.SIGCONT)
+			other.Terminate()
 			// It does go on: it lists what is asked for next, for there is no other. What
 			// it was at before has had the time to fail, too.
 			w.add("app1", "four.example.com")
-			w.awaitSettled(takeover)
+			w.awaitSettled()
 			pass(t, 5*time.Second)
 			if got, most := len(onAPI.listWrites()), c.writes+1; got > most {
 				t.Errorf("the stopped worker sent %d list writes, want at most %d", got, most)

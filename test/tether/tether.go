@@ -1,4 +1,3 @@
-// Package tether makes processes end with the one that started them, however that
-// one ends. Tests start many: one that is killed would leave them all behind. It
-// works on Linux; elsewhere it does nothing.
+// Package tether ends the processes that tests start together with what started them, also
+// where that is killed. It works on Linux; elsewhere it does nothing.
 package tether

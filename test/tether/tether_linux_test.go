@@ -9,44 +9,56 @@ import (
 	"testing"
 )
 
-// parentEnv has the test binary be the process that starts another.
-const parentEnv = "PILOTSYNC_TEST_PARENT"
+// roleEnv has the test binary be the go command, or the test that this one runs.
+const roleEnv = "PILOTSYNC_TETHER_ROLE"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(parentEnv) == "" {
+	var cmd *exec.Cmd
+	switch os.Getenv(roleEnv) {
+	case "":
 		os.Exit(m.Run())
+	case "go command":
+		cmd = role("test")
+	case "test":
+		cmd = Command(exec.Command("cat")) // it never ends, since nothing closes its standard input
 	}
-	cmd := Command(exec.Command("cat")) // for ever, since nothing closes its standard input
 	_, err := cmd.StdinPipe()
 	cmd.Stdout = os.Stdout
 	if err == nil {
 		err = cmd.Start()
 	}
 	fmt.Println("started:", err)
-	select {}
+	_ = cmd.Wait() // until this process is killed
 }
 
-func TestAProcessEndsWithTheOneThatStartedItAndWasKilled(t *testing.T) {
+func role(name string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), roleEnv+"="+name)
+	return cmd
+}
+
+func TestProcessesEndWithAKilledGoCommand(t *testing.T) {
 	t.Parallel()
-	parent := exec.Command(os.Args[0])
-	parent.Env = append(os.Environ(), parentEnv+"=1")
-	// Both have it as their standard output, so it ends when both have ended.
-	out, err := parent.StdoutPipe()
+	cmd := role("go command")
+	// It is the standard output of all three, so it ends when all have ended.
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := parent.Start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	lines := bufio.NewReader(out)
-	if line, err := lines.ReadString('\n'); line != "started: <nil>\n" {
-		t.Fatalf("the parent says %q, %v", line, err)
+	for range 2 {
+		if line, err := lines.ReadString('\n'); line != "started: <nil>\n" {
+			t.Fatalf("a process says %q, %v", line, err)
+		}
 	}
-	if err := parent.Process.Kill(); err != nil {
+	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	if rest, err := io.ReadAll(lines); len(rest) != 0 || err != nil {
-		t.Errorf("after that it says %q, %v", rest, err)
+		t.Errorf("after that they say %q, %v", rest, err)
 	}
-	_ = parent.Wait() // it was killed
+	_ = cmd.Wait() // it was killed
 }

@@ -6,6 +6,3 @@ import "os/exec"
 
 // Command returns cmd.
 func Command(cmd *exec.Cmd) *exec.Cmd { return cmd }
-
-// Self does nothing.
-func Self() {}

@@ -1,17 +1,16 @@
 package upgrade
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hibiken/asynq"
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 )
 
 // What a release to come asks for in a form that this one doesn't know waits for a
@@ -25,7 +24,7 @@ func TestALaterFormWaitsForAWorkerThatKnowsIt(t *testing.T) {
 
 	// A payload.
 	add(built.next, "app1", "later.example.com")
-	w.await("the task waits", time.Minute, func(context.Context) error {
+	harness.Await(w.t, "the task waits", func() error {
 		waiting, err := asynq.NewInspectorFromRedisClient(w.rdb).ListRetryTasks(tasks.QueueDomains)
 		if err != nil || len(waiting) != 1 || !strings.Contains(waiting[0].LastErr, tasks.ErrNewer.Error()) {
 			return fmt.Errorf("to be tried again: %+v (%w)", waiting, err)
@@ -38,23 +37,23 @@ func TestALaterFormWaitsForAWorkerThatKnowsIt(t *testing.T) {
 		t.Errorf("the doctor doesn't say that a task waits for a newer worker:\n%s", out)
 	}
 	next := w.start(built.next, nil, "worker")
-	present.stop() // as long as both run, either of them may be handed it each time
-	w.await("the next release's worker does it", time.Minute, func(ctx context.Context) error {
+	w.stop(present) // as long as both run, either of them may be handed it each time
+	harness.Await(w.t, "the next release's worker does it", func() error {
 		if list := fmt.Sprint(w.sim.List("app1")); !strings.Contains(list, "later.example.com") {
 			return errors.New(list)
 		}
 		return nil
 	})
-	w.await("no task is left", 20*time.Second, w.idle)
-	next.stop()
+	harness.Await(w.t, "no task is left", w.idle)
+	w.stop(next)
 	present = w.start(built.present, nil, "worker")
 
 	// A record: its app waits, for a plan needs all of an app's records; others don't.
 	add(built.present, "app1", "waits.example.com")
 	add(built.present, "app2", "other.example.com")
 	w.awaitState("app2", "other.example.com", tasks.Done, "")
-	w.await("app1's trouble says why", time.Minute, func(ctx context.Context) error {
-		app, err := w.ledger.App(ctx, "app1")
+	harness.Await(w.t, "app1's trouble says why", func() error {
+		app, err := w.ledger.App(w.t.Context(), "app1")
 		if err == nil && (app.Failure == nil || !strings.Contains(app.Failure.Reason, tasks.ErrNewer.Error())) {
 			err = fmt.Errorf("it is in %+v", app.Failure)
 		}
@@ -70,8 +69,8 @@ func TestALaterFormWaitsForAWorkerThatKnowsIt(t *testing.T) {
 	w.must(built.present, "apps")
 
 	w.start(built.next, nil, "worker")
-	present.stop()
-	w.await("all is done", time.Minute, func(context.Context) error {
+	w.stop(present)
+	harness.Await(w.t, "all is done", func() error {
 		out, says, code := w.run(built.next, "status", "--app", "app1")
 		if code != 0 || strings.Count(out, " done ") != 3 {
 			return fmt.Errorf("%d: %s%s", code, out, says)
@@ -82,7 +81,7 @@ func TestALaterFormWaitsForAWorkerThatKnowsIt(t *testing.T) {
 }
 
 // idle is nil if no task waits, is due or in hand.
-func (w *world) idle(context.Context) error {
+func (w *world) idle() error {
 	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
 	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL} {
 		info, err := inspector.GetQueueInfo(queue)

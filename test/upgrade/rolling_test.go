@@ -15,6 +15,7 @@ import (
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/test/freeport"
+	"pilotsync/test/harness"
 )
 
 // The promise of a release: its workers and those of the release before work beside
@@ -35,7 +36,7 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 	want := &wanted{last: map[string]map[string]receipt{}}
 	hands, heard := w.producers(), w.webhook()
 
-	running := []*process{w.start(built.previous, nil, "worker"), w.start(built.previous, nil, "worker")}
+	running := []*harness.Process{w.start(built.previous, nil, "worker"), w.start(built.previous, nil, "worker")}
 	add := func(domains ...string) {
 		t.Helper()
 		receipts, err := hands["previous command line"](t.Context(), "app0", false, domains)
@@ -44,8 +45,8 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 		}
 		want.note(receipts...)
 		for _, r := range receipts {
-			w.await(r.Domain+" is done", time.Minute, func(ctx context.Context) error {
-				v, _, err := w.ledger.Domain(ctx, r.App, r.Domain)
+			harness.Await(w.t, r.Domain+" is done", func() error {
+				v, _, err := w.ledger.Domain(w.t.Context(), r.App, r.Domain)
 				if err == nil && (v.State != tasks.Done || v.Seq < r.Seq) {
 					err = fmt.Errorf("it is %q by change %d", v.State, v.Seq)
 				}
@@ -78,11 +79,11 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 			}
 			i := random.IntN(2)
 			for j := range running { // the one that isn't of this phase, if there is one
-				if running[j].program != phase[j] {
+				if running[j].Path() != phase[j] {
 					i = j
 				}
 			}
-			running[i].stop()
+			w.stop(running[i])
 			running[i] = w.start(phase[i], nil, "worker")
 			restarts++
 		}
@@ -92,9 +93,9 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 	}
 	close(stop)
 	producing.Wait()
-	w.await("every change is dealt with by the previous release", time.Minute, func(ctx context.Context) error { return w.settled(ctx, want) })
+	harness.Await(w.t, "every change is dealt with by the previous release", func() error { return w.settled(w.t.Context(), want) })
 	t.Logf("%d changes by %d producers, %d workers stopped and started", want.n, len(hands), restarts)
-	w.await("the webhook was told of it", time.Minute, func(context.Context) error { return heard.lacks(want) })
+	harness.Await(w.t, "the webhook was told of it", func() error { return heard.lacks(want) })
 	w.check(want, byHand)
 	w.reads(want)
 }
@@ -115,7 +116,7 @@ func (w *world) reads(want *wanted) {
 		w.t.Fatal(err)
 	}
 	w.start(built.present, []string{"PILOTSYNC_LISTEN=" + page, "REDIS_URL=" + w.redis.As("page")}, "web")
-	w.await("the page answers", time.Minute, func(ctx context.Context) error { _, err := get(ctx, "http://"+page+"/healthz"); return err })
+	harness.Await(w.t, "the page answers", func() error { _, err := get(w.t.Context(), "http://"+page+"/healthz"); return err })
 	for path, says := range map[string]string{
 		"/": "", "/domains?q=thr": "through.example.com", "/apps": "app4", "/apps/app0": "intranet.example.org",
 		"/domains/app0/before.example.com": "asked to be put on the list", "/domains/app0/through.example.com": "asked for again",

@@ -1,0 +1,31 @@
+package harness
+
+import (
+	"testing"
+	"time"
+)
+
+// Limit is how long a test waits for what takes seconds on an idle machine: after it, the
+// test hangs, and isn't merely slow.
+const Limit = 3 * time.Minute
+
+// Await calls ok every few milliseconds until it returns nil. After Limit it fails the
+// test with ok's last error.
+func Await(t testing.TB, what string, ok func() error) {
+	t.Helper()
+	deadline := time.Now().Add(Limit)
+	for {
+		err := ok()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s until %s: %v", Limit, what, err)
+		}
+		select {
+		case <-t.Context().Done():
+			t.Fatalf("the test ended before %s: %v", what, err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
