@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
@@ -48,7 +47,7 @@ func TestNamesOnTheListAreAdoptedWithoutAWriteAndVerified(t *testing.T) {
 		t.Fatalf("adopt: %+v", got)
 	}
 	l := env.ledger(t)
-	poll(t, "all are verified", time.Minute, func() (bool, error) {
+	poll(t, "all are verified", func() (bool, error) {
 		views, err := l.Domains(t.Context(), "app1")
 		done := len(views) == 3
 		for _, v := range views {

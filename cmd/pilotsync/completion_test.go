@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 )
 
 // COMP_LINE is read from the process's own environment, so this asks a process, as
@@ -21,10 +22,7 @@ func TestAShellCompletesCommandsFlagsStatesAndApps(t *testing.T) {
 	if err != nil {
 		t.Skip("needs bash on PATH, to complete lines as it does: ", err)
 	}
-	folder := t.TempDir()
-	if out, err := exec.Command("go", "build", "-o", filepath.Join(folder, "pilotsync"), ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	folder := filepath.Dir(harness.Program(t))
 	var states []string
 	for _, state := range tasks.States() {
 		states = append(states, string(state))

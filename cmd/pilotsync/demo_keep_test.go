@@ -1,44 +1,51 @@
 package main
 
 import (
-	"bufio"
+	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
+
+	"pilotsync/test/harness"
 )
 
 // The commands that the demo prints are pasted as they are, in another folder.
 func TestWhatTheDemoPrintsCanBePasted(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "a program's own") // a name that a shell takes apart
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	demo := exec.Command(binary, "demo", "--keep")
-	out, err := demo.StdoutPipe()
-	if err == nil {
-		err = demo.Start()
-	}
+	content, err := os.ReadFile(harness.Program(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		_ = demo.Process.Signal(syscall.SIGTERM)
-		if err := demo.Wait(); err != nil {
-			t.Errorf("the demo ended with: %v", err)
+	if err := os.WriteFile(binary, content, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	demo := harness.Start(t, exec.Command(binary, "demo", "--keep"))
+	printed := ""
+	harness.Await(t, "the demo prints the page's address", func() error {
+		var isWhole bool
+		printed = demo.Written()
+		if _, rest, found := strings.Cut(printed, "the ledger: "); found {
+			_, _, isWhole = strings.Cut(rest, "\n")
 		}
-	}()
+		if !isWhole {
+			return errors.New("it hasn't")
+		}
+		return nil
+	})
 	var script, page string
 	begun := false
-	for lines := bufio.NewScanner(out); page == "" && lines.Scan(); {
-		line := lines.Text()
+	for line := range strings.Lines(printed) {
 		begun = begun || strings.Contains(line, "Paste this")
 		if command, ok := strings.CutPrefix(line, "  "); begun && ok {
-			script += command + "\n"
+			script += command
 		}
-		_, page, _ = strings.Cut(line, "the ledger: ")
+		if _, address, ok := strings.Cut(line, "the ledger: "); ok {
+			page = strings.TrimSpace(address)
+			break
+		}
 	}
 	sh := exec.CommandContext(t.Context(), "sh", "-e")
 	sh.Dir, sh.Env, sh.Stdin = t.TempDir(), []string{}, strings.NewReader(script)
@@ -48,5 +55,8 @@ func TestWhatTheDemoPrintsCanBePasted(t *testing.T) {
 	}
 	if body := get(t, page); !strings.Contains(body, "names, read") || strings.Contains(body, "list isn't shown") {
 		t.Errorf("%s doesn't show ServerPilot's list:\n%s", page, body)
+	}
+	if code := demo.Terminate(); code != 0 {
+		t.Errorf("the demo ended with %d", code)
 	}
 }

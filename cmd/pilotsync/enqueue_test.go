@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
@@ -198,7 +197,7 @@ func TestAWaitCanBeInterrupted(t *testing.T) {
 	go func() {
 		ended <- commandUnder(ctx, env, "", "enqueue", "add", "--app=app1", "example.com", "--wait", "--json")
 	}()
-	poll(t, "the change on the queue", time.Minute, func() (bool, error) { return mini.Exists("asynq:{domains}:pending"), nil })
+	poll(t, "the change on the queue", func() (bool, error) { return mini.Exists("asynq:{domains}:pending"), nil })
 	cancel()
 	got := <-ended
 	var states []domainStatus

@@ -1,19 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,18 +16,17 @@ import (
 
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
-	"pilotsync/test/tether"
 	"pilotsync/worker/ledger"
 )
 
 // The tests in this file run the program as its users do: as processes, against
 // a real Redis, that are killed, stopped and started again.
 
-// site is a machine room: a Redis, a simulator process and worker processes.
-type site struct {
+// fixture is a Redis, a simulator process and worker processes.
+type fixture struct {
 	t      *testing.T
-	binary string
 	env    []string // what `pilotsync simulate` told a worker to have
 	redis  *redistest.Server
 	rdb    *redis.Client
@@ -40,135 +34,53 @@ type site struct {
 	sim    *simulator.Remote
 }
 
-// newSite builds the program and starts Redis and the simulator.
-func newSite(t *testing.T, redisArgs []string, simulate ...string) *site {
+// newFixture starts Redis and the simulator.
+func newFixture(t *testing.T, redisArgs []string, simulate ...string) *fixture {
 	t.Helper()
 	server := redistest.New(t, redisArgs...)
-	s := &site{t: t, binary: filepath.Join(t.TempDir(), "pilotsync"), redis: server}
-	if out, err := exec.Command("go", "build", "-o", s.binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	s.rdb = redis.NewClient(&redis.Options{Addr: server.Addr})
-	t.Cleanup(func() { s.rdb.Close() })
-	s.ledger = ledger.New(s.rdb)
+	f := &fixture{t: t, redis: server, rdb: redis.NewClient(&redis.Options{Addr: server.Addr})}
+	t.Cleanup(func() { f.rdb.Close() })
+	f.ledger = ledger.New(f.rdb)
 
-	p := s.start("simulator", append([]string{"simulate"}, simulate...)...)
-	for line := range p.lines {
+	p := f.start(append([]string{"simulate"}, simulate...)...)
+	p.AwaitWritten("# ready\n")
+	for line := range strings.Lines(p.Written()) {
 		if setting, isExport := strings.CutPrefix(line, "export "); isExport {
-			name, value, _ := strings.Cut(setting, "=")
-			s.env = append(s.env, name+"="+strings.Trim(value, "'"))
+			name, value, _ := strings.Cut(strings.TrimSpace(setting), "=")
+			f.env = append(f.env, name+"="+strings.Trim(value, "'"))
 			if name == "SERVERPILOT_API_URL" {
-				s.sim = simulator.NewRemote(strings.Trim(value, "'"))
+				f.sim = simulator.NewRemote(strings.Trim(value, "'"))
 			}
 		}
-		if line == "# ready" {
-			break
-		}
 	}
-	if s.sim == nil {
-		t.Fatalf("the simulator didn't start: %s", p.logged())
-	}
-	s.env = append(s.env, "REDIS_URL="+server.URL, "PILOTSYNC_LISTEN=off", "PILOTSYNC_API_RATE=0", "PILOTSYNC_SSL_DELAYS=1h")
-	return s
+	f.env = append(f.env, "REDIS_URL="+server.URL, "PILOTSYNC_LISTEN=off", "PILOTSYNC_API_RATE=0", "PILOTSYNC_SSL_DELAYS=1h")
+	return f
 }
 
-// process is a running pilotsync.
-type process struct {
-	*exec.Cmd
-	t     *testing.T
-	lines chan string // of standard output
-	log   string      // file with what it logged
-	ended chan struct{}
-	err   error // once ended is closed
+// start runs the program with the fixture's environment, and ends it with the test.
+func (f *fixture) start(args ...string) *harness.Process {
+	f.t.Helper()
+	cmd := exec.Command(harness.Program(f.t), args...)
+	cmd.Env = append(os.Environ(), f.env...)
+	return harness.Start(f.t, cmd)
 }
 
-// start runs the program with the site's environment, and ends it with the test.
-func (s *site) start(name string, args ...string) *process {
-	s.t.Helper()
-	log, err := os.CreateTemp(s.t.TempDir(), name+"-*.log")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer log.Close()
-	p := &process{Cmd: tether.Command(exec.Command(s.binary, args...)), t: s.t, log: log.Name(), ended: make(chan struct{}), lines: make(chan string, 1000)}
-	p.Env, p.Stderr = append(os.Environ(), s.env...), log
-	out, err := p.StdoutPipe()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if err := p.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	go func() {
-		defer close(p.ended)
-		for scanner := bufio.NewScanner(out); scanner.Scan(); {
-			p.lines <- scanner.Text()
-		}
-		close(p.lines)
-		io.Copy(io.Discard, out)
-		p.err = p.Wait()
-	}()
-	s.t.Cleanup(p.kill)
-	return p
-}
-
-// kill ends the process as a crash would.
-func (p *process) kill() {
-	p.Process.Kill()
-	<-p.ended
-}
-
-func (p *process) logged() string {
-	b, err := os.ReadFile(p.log)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return string(b)
-}
-
-// terminate sends SIGTERM and returns the exit code and how long it took.
-func (p *process) terminate() (code int, took time.Duration) {
-	p.t.Helper()
-	began := time.Now()
-	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
-		p.t.Fatal(err)
-	}
-	select {
-	case <-p.ended:
-	case <-time.After(2 * time.Minute):
-		p.t.Fatalf("still there two minutes after SIGTERM:\n%s", p.logged())
-	}
-	return p.ProcessState.ExitCode(), time.Since(began)
-}
-
-func (s *site) await(what string, limit time.Duration, ok func() (bool, error)) {
-	s.t.Helper()
-	poll(s.t, what, limit, ok)
-}
-
-// poll asks until the answer is yes; errors are answers, too: things may be away.
-func poll(t *testing.T, what string, limit time.Duration, ok func() (bool, error)) {
+// poll asks until the answer is yes. An error counts as no, since Redis and others may be away.
+func poll(t *testing.T, what string, ok func() (bool, error)) {
 	t.Helper()
-	deadline := time.After(limit)
-	var last error
-	for {
+	harness.Await(t, what, func() error {
 		yes, err := ok()
 		if yes {
-			return
+			return nil
 		}
-		last = errors.Join(err)
-		select {
-		case <-deadline:
-			t.Fatalf("%s: not within %s (%v)", what, limit, last)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+		return fmt.Errorf("not yet: %w", err)
+	})
 }
 
 // settled reports whether no change of any app waits.
-func (s *site) settled(apps []string) (bool, error) {
+func (f *fixture) settled(apps []string) (bool, error) {
 	for _, id := range apps {
-		app, err := s.ledger.App(s.t.Context(), id)
+		app, err := f.ledger.App(f.t.Context(), id)
 		if err != nil || app.Pending > 0 {
 			return false, fmt.Errorf("app %s: %+v: %w", id, app, err)
 		}
@@ -219,25 +131,25 @@ func TestManyProcessesKilledAtRandomLoseNothing(t *testing.T) {
 		ids = append(ids, fmt.Sprintf("app%02d", i))
 		simulate = append(simulate, "--app", ids[i])
 	}
-	s := newSite(t, nil, append(simulate, "--latency", "100ms", "--fault-5xx", "0.02", "--fault-429", "0.02", "--retry-after", "1s",
+	f := newFixture(t, nil, append(simulate, "--latency", "100ms", "--fault-5xx", "0.02", "--fault-429", "0.02", "--retry-after", "1s",
 		"--fault-slow", "0.01", "--slow-for", "2s", "--fault-html", "0.005", "--fault-drop-before", "0.01", "--fault-drop-after", "0.005")...)
-	s.env = append(s.env, "WU_SERVER_PILOT_APP_ID="+strings.Join(ids, ","))
+	f.env = append(f.env, "WU_SERVER_PILOT_APP_ID="+strings.Join(ids, ","))
 	byHand := []string{"intranet.example.org", "Mail.example.org"}
 	for _, id := range ids {
-		if err := s.sim.SetListByHand(t.Context(), id, byHand); err != nil {
+		if err := f.sim.SetListByHand(t.Context(), id, byHand); err != nil {
 			t.Fatal(err)
 		}
 	}
-	running := make([]*process, workers)
+	running := make([]*harness.Process, workers)
 	for i := range running {
-		running[i] = s.start("worker", "worker")
+		running[i] = f.start("worker")
 	}
 
 	want := &wanted{last: map[string]map[string]enqueue.Receipt{}, on: map[string]map[string]bool{}}
 	produced := make(chan struct{})
 	var producing sync.WaitGroup
 	for p := range producers {
-		producing.Go(func() { produce(t, s.rdb, want, ids, each, uint64(p)) })
+		producing.Go(func() { produce(t, f.rdb, want, ids, each, uint64(p)) })
 	}
 	go func() { producing.Wait(); close(produced) }()
 
@@ -251,8 +163,8 @@ func TestManyProcessesKilledAtRandomLoseNothing(t *testing.T) {
 		case <-time.After(3 * time.Second):
 		}
 		i := random.IntN(workers)
-		running[i].kill()
-		running[i] = s.start("worker", "worker")
+		running[i].Kill()
+		running[i] = f.start("worker")
 		kills++
 		select {
 		case <-produced:
@@ -262,10 +174,10 @@ func TestManyProcessesKilledAtRandomLoseNothing(t *testing.T) {
 	}
 	lastDeath := time.Now()
 	<-produced
-	s.await("every change is dealt with", 3*time.Minute, func() (bool, error) { return s.settled(ids) })
+	poll(t, "every change is dealt with", func() (bool, error) { return f.settled(ids) })
 	t.Logf("%d workers were killed; all was settled %s after the last death", kills, time.Since(lastDeath).Round(time.Second))
 
-	lists, err := s.sim.Lists(t.Context())
+	lists, err := f.sim.Lists(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +192,7 @@ func TestManyProcessesKilledAtRandomLoseNothing(t *testing.T) {
 			t.Errorf("%s: the list has %d names of ours, want %d\nlost:  %v\nstray: %v", id, len(got), len(expected), minus(expected, got), minus(got, expected))
 		}
 	}
-	overlaps, err := s.sim.Overlaps(t.Context())
+	overlaps, err := f.sim.Overlaps(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,61 +232,59 @@ func produce(t *testing.T, rdb redis.UniversalClient, want *wanted, apps []strin
 
 func TestSIGTERMFinishesTheCallInHandAndHandsTheRestBack(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, nil, "--latency", "3s")
-	first := s.start("worker", "worker")
-	client := enqueue.New(s.rdb)
+	f := newFixture(t, nil, "--latency", "3s")
+	first := f.start("worker")
+	client := enqueue.New(f.rdb)
 	if _, err := client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "shop.example.com"}); err != nil {
 		t.Fatal(err)
 	}
-	s.await("a call is in hand", time.Minute, func() (bool, error) {
-		n, err := s.sim.Calls(t.Context(), "app1", simulator.ReadApp)
+	poll(t, "a call is in hand", func() (bool, error) {
+		n, err := f.sim.Calls(t.Context(), "app1", simulator.ReadApp)
 		return n > 0, err
 	})
-	code, took := first.terminate()
-	if code != 0 {
-		t.Errorf("exit code %d, want 0:\n%s", code, first.logged())
+	if code := first.Terminate(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
 	}
-	t.Logf("it ended %s after SIGTERM, of the 30 s that README promises", took.Round(time.Millisecond))
-	app, err := s.ledger.App(t.Context(), "app1")
+	app, err := f.ledger.App(t.Context(), "app1")
 	if err != nil || app.Leased {
 		t.Errorf("the lease is still held: %+v, %v", app, err)
 	}
-	s.start("worker", "worker")
-	s.await("another worker lists the domain", time.Minute, func() (bool, error) {
-		lists, err := s.sim.Lists(t.Context())
+	f.start("worker")
+	poll(t, "another worker lists the domain", func() (bool, error) {
+		lists, err := f.sim.Lists(t.Context())
 		return len(lists["app1"]) == 2, err
 	})
 }
 
 func TestAWorkerWaitsForRedisAndOutlivesItsRestart(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, []string{"--appendonly", "yes", "--appendfsync", "always"})
+	f := newFixture(t, []string{"--appendonly", "yes", "--appendfsync", "always"})
 	listed := func(n int) {
 		t.Helper()
-		s.await(fmt.Sprintf("%d names are listed", n), time.Minute, func() (bool, error) {
-			lists, err := s.sim.Lists(t.Context())
+		poll(t, fmt.Sprintf("%d names are listed", n), func() (bool, error) {
+			lists, err := f.sim.Lists(t.Context())
 			return len(lists["app1"]) == n, err
 		})
 	}
 	enqueueOne := func(domain string) {
 		t.Helper()
-		if _, err := enqueue.New(s.rdb).Enqueue(context.Background(), enqueue.Request{AppID: "app1", Domain: domain}); err != nil {
+		if _, err := enqueue.New(f.rdb).Enqueue(context.Background(), enqueue.Request{AppID: "app1", Domain: domain}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s.redis.Kill()
-	w := s.start("worker", "worker")
-	s.await("the worker says that Redis is away", time.Minute, func() (bool, error) {
-		return strings.Contains(w.logged(), "Redis is away"), nil
+	f.redis.Kill()
+	w := f.start("worker")
+	poll(t, "the worker says that Redis is away", func() (bool, error) {
+		return strings.Contains(w.Written(), "Redis is away"), nil
 	})
-	s.redis.Start()
+	f.redis.Start()
 	enqueueOne("www.one.example.com")
 	listed(1)
-	s.redis.Kill()
-	s.redis.Start()
+	f.redis.Kill()
+	f.redis.Start()
 	enqueueOne("www.two.example.com")
 	listed(2)
-	if code, _ := w.terminate(); code != 0 {
-		t.Errorf("exit code %d:\n%s", code, w.logged())
+	if code := w.Terminate(); code != 0 {
+		t.Errorf("exit code %d:\n%s", code, w.Written())
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -51,7 +50,7 @@ func TestReconcileShowsTheDifferenceAndThenPutsTheListRight(t *testing.T) {
 		t.Fatalf("enqueue: %+v", got)
 	}
 	l := env.ledger(t)
-	poll(t, "both are recorded", time.Minute, func() (bool, error) {
+	poll(t, "both are recorded", func() (bool, error) {
 		app, err := l.App(t.Context(), "app1")
 		return app.Pending == 2, err
 	})
@@ -87,16 +86,16 @@ func TestReconcileShowsTheDifferenceAndThenPutsTheListRight(t *testing.T) {
 		slices.Sort(list)
 		return slices.Equal(list, []string{"a.example.com", "hand.example.com", "new.example.com", "www.new.example.com"}), nil
 	}
-	poll(t, "the list is right", 30*time.Second, inStep)
+	poll(t, "the list is right", inStep)
 	byHand(t, sim, without("a.example.com"))
-	poll(t, "no sync is under way", time.Minute, func() (bool, error) {
+	poll(t, "no sync is under way", func() (bool, error) {
 		app, err := l.App(t.Context(), "app1")
 		return !app.Awake && !app.Leased, err
 	})
 	if got := command(t, env, "", "reconcile"); got.code != exitDone || got.out != "a sync of app app1 was asked for\n" {
 		t.Errorf("reconcile: %+v", got)
 	}
-	poll(t, "the list is right again", 30*time.Second, inStep)
+	poll(t, "the list is right again", inStep)
 	if code := w.stop(); code != exitDone {
 		t.Errorf("the worker's exit code is %d", code)
 	}

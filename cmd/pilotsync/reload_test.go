@@ -3,12 +3,10 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -52,20 +50,17 @@ func TestAccountsAreReadAgainWhenTheirFilesChange(t *testing.T) {
 	}
 	accounts("app1, app2", "app4")
 
-	s := &site{t: t, binary: filepath.Join(folder, "pilotsync"), redis: server}
-	if out, err := exec.Command("go", "build", "-o", s.binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	s.rdb = redis.NewClient(&redis.Options{Addr: server.Addr})
-	t.Cleanup(func() { s.rdb.Close() })
-	s.ledger = ledger.New(s.rdb)
-	s.env = []string{
+	f := &fixture{t: t, redis: server}
+	f.rdb = redis.NewClient(&redis.Options{Addr: server.Addr})
+	t.Cleanup(func() { f.rdb.Close() })
+	f.ledger = ledger.New(f.rdb)
+	f.env = []string{
 		"REDIS_URL=" + server.URL, "PILOTSYNC_LISTEN=off", "PILOTSYNC_API_RATE=0", "SERVERPILOT_API_URL=" + sim.APIURL(), "PILOTSYNC_CONFIG=" + config,
 		"PILOTSYNC_DNS=" + sim.DNSAddr(), fmt.Sprint("PILOTSYNC_TLS_PORT=", sim.TLSPort()), "PILOTSYNC_TLS_ROOTS=" + filepath.Join(folder, "roots.pem"),
 		"PILOTSYNC_ALLOW_PRIVATE_ADDRESSES=on", "PILOTSYNC_WWW=never", "PILOTSYNC_SSL_DELAYS=1s,1s,1s",
 	}
-	worker := s.start("worker", "worker")
-	client := enqueue.New(s.rdb)
+	worker := f.start("worker")
+	client := enqueue.New(f.rdb)
 	add := func(app string, n int) string {
 		t.Helper()
 		domain := fmt.Sprintf("shop%d.%s.example.com", n, app)
@@ -76,15 +71,15 @@ func TestAccountsAreReadAgainWhenTheirFilesChange(t *testing.T) {
 	}
 	is := func(app, domain string, state tasks.State, reason string) {
 		t.Helper()
-		s.await(fmt.Sprintf("%s is %s, %q", domain, state, reason), time.Minute, func() (bool, error) {
-			v, _, err := s.ledger.Domain(t.Context(), app, domain)
+		poll(t, fmt.Sprintf("%s is %s, %q", domain, state, reason), func() (bool, error) {
+			v, _, err := f.ledger.Domain(t.Context(), app, domain)
 			return v.State == state && strings.Contains(v.Reason, reason), fmt.Errorf("it is %s, %q: %w", v.State, v.Reason, err)
 		})
 	}
 	says := func(what string, times int) {
 		t.Helper()
-		s.await(fmt.Sprintf("the worker says %q %d times", what, times), time.Minute, func() (bool, error) {
-			return strings.Count(worker.logged(), what) >= times, nil
+		poll(t, fmt.Sprintf("the worker says %q %d times", what, times), func() (bool, error) {
+			return strings.Count(worker.Written(), what) >= times, nil
 		})
 	}
 
@@ -102,12 +97,10 @@ func TestAccountsAreReadAgainWhenTheirFilesChange(t *testing.T) {
 	// Wrong files are named, and change nothing.
 	write("accounts.yml", "accounts:\n- {client_id: one, api_key_file: one.key, aps: [app1]}\n")
 	says("not taken anew", 1)
-	if err := worker.Process.Signal(syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
+	worker.Signal(syscall.SIGHUP)
 	says("not taken anew (SIGHUP)", 1)
-	if !strings.Contains(worker.logged(), "aps") || strings.Contains(worker.logged(), "key-one") {
-		t.Errorf("the worker doesn't say what is wrong, or says too much:\n%s", worker.logged())
+	if !strings.Contains(worker.Written(), "aps") || strings.Contains(worker.Written(), "key-one") {
+		t.Errorf("the worker doesn't say what is wrong, or says too much:\n%s", worker.Written())
 	}
 	is("app5", add("app5", 2), tasks.Done, "")
 
@@ -121,12 +114,12 @@ func TestAccountsAreReadAgainWhenTheirFilesChange(t *testing.T) {
 	says("no longer served: [app3]", 1)
 	is("app5", five, tasks.Done, "")
 	is("app3", add("app3", 2), tasks.Pending, "the apps served are app1, app2, app4, app5")
-	if n := strings.Count(worker.logged(), "not taken anew"); n != 2 {
+	if n := strings.Count(worker.Written(), "not taken anew"); n != 2 {
 		t.Errorf("the wrong file is named %d times, want 2: when it changed, and at SIGHUP", n)
 	}
 	write("roots.pem", string(sim.CAPEM())+"\n")
 	says("roots.pem changed; restart to use it", 1)
-	if code, _ := worker.terminate(); code != exitDone {
-		t.Errorf("the worker ended with %d:\n%s", code, worker.logged())
+	if code := worker.Terminate(); code != exitDone {
+		t.Errorf("the worker ended with %d:\n%s", code, worker.Written())
 	}
 }

@@ -61,7 +61,7 @@ as changes:
 	settled := func(want []string) {
 		t.Helper()
 		slices.Sort(want)
-		poll(t, "the list is "+strings.Join(want, " "), time.Minute, func() (bool, error) {
+		poll(t, "the list is "+strings.Join(want, " "), func() (bool, error) {
 			list := sim.List("app1")
 			slices.Sort(list)
 			return slices.Equal(list, want), nil
@@ -70,7 +70,7 @@ as changes:
 	settled(append(before, "later.example.com"))
 	quiet := func() {
 		t.Helper()
-		poll(t, "no change waits", time.Minute, func() (bool, error) {
+		poll(t, "no change waits", func() (bool, error) {
 			app, err := l.App(t.Context(), "app1")
 			return app.Pending == 0 && !app.Awake, err
 		})

@@ -152,7 +152,7 @@ func TestNoSecretIsFoundInAnythingThatAFullRunLeavesBehind(t *testing.T) {
 	l := ledger.New(rdb)
 	reason := func(app, domain, part string) {
 		t.Helper()
-		poll(t, domain+"'s reason tells of "+part, time.Minute, func() (bool, error) {
+		poll(t, domain+"'s reason tells of "+part, func() (bool, error) {
 			v, _, err := l.Domain(t.Context(), app, domain)
 			return strings.Contains(v.Reason, part), err
 		})
@@ -179,12 +179,12 @@ func TestNoSecretIsFoundInAnythingThatAFullRunLeavesBehind(t *testing.T) {
 	w := startWorker(t, env)
 	page := strings.TrimSuffix(w.logged(pageURL), "/")
 	for domain, want := range map[string]tasks.State{"shop.example.com": tasks.Done, "nodns.example.com": tasks.Failed, "refused.example.com": tasks.Rejected} {
-		poll(t, domain+" is "+string(want), 90*time.Second, func() (bool, error) {
+		poll(t, domain+" is "+string(want), func() (bool, error) {
 			v, _, err := l.Domain(t.Context(), "app1", domain)
 			return v.State == want, err
 		})
 	}
-	poll(t, "an event failed", time.Minute, func() (bool, error) {
+	poll(t, "an event failed", func() (bool, error) {
 		got := command(t, env, "", "events")
 		return strings.Contains(got.out, "500"), nil
 	})

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"pilotsync/enqueue"
 )
@@ -71,7 +70,7 @@ func (m *serviceManager) count() int {
 func (m *serviceManager) await(n int, pattern string) {
 	m.t.Helper()
 	re := regexp.MustCompile("^" + pattern + "$")
-	poll(m.t, "systemd is told "+pattern, time.Minute, func() (bool, error) {
+	poll(m.t, "systemd is told "+pattern, func() (bool, error) {
 		said, _ := m.since(n)
 		return re.MatchString(said), fmt.Errorf("it was told %q", said)
 	})
@@ -81,8 +80,8 @@ func (m *serviceManager) await(n int, pattern string) {
 // credentials, and a systemd that listens.
 func TestAWorkerTellsSystemdHowItStands(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, nil, "--app", "app1", "--app", "app2")
-	s.redis.Kill()
+	f := newFixture(t, nil, "--app", "app1", "--app", "app2")
+	f.redis.Kill()
 	manager := newServiceManager(t)
 	folder, credentials := t.TempDir(), t.TempDir()
 	write := func(path, content string) {
@@ -106,52 +105,50 @@ func TestAWorkerTellsSystemdHowItStands(t *testing.T) {
 	if set == nil {
 		t.Fatal("the unit sets no variables")
 	}
-	s.env = append(s.env, strings.Fields(strings.ReplaceAll(string(set[1]), "%d", credentials))...)
-	s.env = append(s.env, "WU_SERVER_PILOT_API_KEY=", "PILOTSYNC_CONFIG="+config, "CREDENTIALS_DIRECTORY="+credentials,
+	f.env = append(f.env, strings.Fields(strings.ReplaceAll(string(set[1]), "%d", credentials))...)
+	f.env = append(f.env, "WU_SERVER_PILOT_API_KEY=", "PILOTSYNC_CONFIG="+config, "CREDENTIALS_DIRECTORY="+credentials,
 		"NOTIFY_SOCKET="+manager.socket, "WATCHDOG_USEC=200000")
 
-	worker := s.start("worker", "worker")
+	worker := f.start("worker")
 	manager.await(0, "STATUS=waiting for Redis\n")
-	s.await("it gives signs of life while it waits", time.Minute, func() (bool, error) {
+	poll(t, "it gives signs of life while it waits", func() (bool, error) {
 		said, signs := manager.since(0)
 		if strings.Contains(said, "READY") {
 			t.Fatalf("it says that it's ready, without Redis: %s", said)
 		}
 		return signs > 3, nil
 	})
-	s.redis.Start()
+	f.redis.Start()
 	manager.await(1, "READY=1 STATUS=working\n")
 
-	if _, err := enqueue.New(s.rdb).Enqueue(t.Context(), enqueue.Request{AppID: "app2", Domain: "shop.example.com"}); err != nil {
+	if _, err := enqueue.New(f.rdb).Enqueue(t.Context(), enqueue.Request{AppID: "app2", Domain: "shop.example.com"}); err != nil {
 		t.Fatal(err)
 	}
-	s.await("the change of an app that isn't served waits", time.Minute, func() (bool, error) {
-		v, _, err := s.ledger.Domain(t.Context(), "app2", "shop.example.com")
+	poll(t, "the change of an app that isn't served waits", func() (bool, error) {
+		v, _, err := f.ledger.Domain(t.Context(), "app2", "shop.example.com")
 		return strings.Contains(v.Reason, "the apps served are app1"), err
 	})
 	reload := func() {
 		t.Helper()
 		n := manager.count()
-		if err := worker.Process.Signal(syscall.SIGHUP); err != nil {
-			t.Fatal(err)
-		}
+		worker.Signal(syscall.SIGHUP)
 		manager.await(n, "RELOADING=1 MONOTONIC_USEC=[0-9]+ STATUS=reading the configuration again\nREADY=1 STATUS=working\n")
 	}
 	accounts("app1, app2")
 	reload()
-	s.await("the change goes on", time.Minute, func() (bool, error) {
-		lists, err := s.sim.Lists(t.Context())
+	poll(t, "the change goes on", func() (bool, error) {
+		lists, err := f.sim.Lists(t.Context())
 		return len(lists["app2"]) == 2, err
 	})
 	accounts("app1, app/2")
 	reload() // it has ended, in failure: systemd mustn't wait for it
-	if !strings.Contains(worker.logged(), `app_id is \"app/2\"`) {
-		t.Errorf("it doesn't say what is wrong:\n%s", worker.logged())
+	if !strings.Contains(worker.Written(), `app_id is \"app/2\"`) {
+		t.Errorf("it doesn't say what is wrong:\n%s", worker.Written())
 	}
 
 	n := manager.count()
-	if code, _ := worker.terminate(); code != exitDone {
-		t.Errorf("exit code %d:\n%s", code, worker.logged())
+	if code := worker.Terminate(); code != exitDone {
+		t.Errorf("exit code %d:\n%s", code, worker.Written())
 	}
 	manager.await(n, "STOPPING=1 STATUS=stopping: calls in hand are finished\n")
 }

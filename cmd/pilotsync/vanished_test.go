@@ -113,14 +113,14 @@ func (h *vanishingHost) vanish() {
 // Without a limit of its own the worker takes minutes.
 func TestAWorkerStopsInTimeThoughTheHostOfRedisHasVanished(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, nil)
-	host := newVanishingHost(t, s.redis.Addr)
-	s.env = append(s.env, "REDIS_URL=redis://"+host.listener.Addr().String()+"/0")
-	w := s.start("worker", "worker")
-	s.await("the worker is ready", time.Minute, func() (bool, error) { return strings.Contains(w.logged(), "is ready"), nil })
+	f := newFixture(t, nil)
+	host := newVanishingHost(t, f.redis.Addr)
+	f.env = append(f.env, "REDIS_URL=redis://"+host.listener.Addr().String()+"/0")
+	w := f.start("worker")
+	poll(t, "the worker is ready", func() (bool, error) { return strings.Contains(w.Written(), "is ready"), nil })
 	host.vanish()
-	code, _ := w.terminate()
-	if code != 0 || !strings.Contains(w.logged(), "stopped without an answer from Redis") {
-		t.Errorf("exit code %d:\n%s", code, w.logged())
+	code := w.Terminate()
+	if code != 0 || !strings.Contains(w.Written(), "stopped without an answer from Redis") {
+		t.Errorf("exit code %d:\n%s", code, w.Written())
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -30,7 +29,7 @@ func passwords(t *testing.T) string {
 func (r *running) logged(pattern string) string {
 	r.t.Helper()
 	line, found := regexp.MustCompile(pattern), ""
-	poll(r.t, pattern+" in the log", time.Minute, func() (bool, error) {
+	poll(r.t, pattern+" in the log", func() (bool, error) {
 		if m := line.FindStringSubmatch(r.log.String()); m != nil {
 			found = m[len(m)-1]
 		}

@@ -171,7 +171,7 @@ func TestTheWorkerWaitsForRedisAndSaysSoOnThePage(t *testing.T) {
 	env, mini := onRedis(t)
 	mini.Close()
 	w := startWorker(t, account.with(env).with(vars{"PILOTSYNC_LISTEN": "127.0.0.1:0"}))
-	poll(t, "a word about Redis", time.Minute, func() (bool, error) {
+	poll(t, "a word about Redis", func() (bool, error) {
 		return strings.Contains(w.log.String(), "Redis is away; waiting for it"), nil
 	})
 	page := regexp.MustCompile(`http://127\.0\.0\.1:\d+/`).FindString(w.log.String())

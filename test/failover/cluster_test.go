@@ -18,52 +18,52 @@ import (
 // comes in goes through it. A second before it was killed is allowed for, as with Sentinel.
 func TestAClustersMasterKilledUnderLoadLosesAtMostItsLastMomentAndWorkersGoOnByThemselves(t *testing.T) {
 	t.Parallel()
-	c, w, end := loadedCluster(t, 3)
+	c, f, end := loadedCluster(t, 3)
 
 	slot := redistest.Slot("asynq:{domains}:")
 	old := server(c, owner(t, c.Nodes[0], slot))
 	witness := c.Nodes[(slices.Index(c.Nodes, old)+1)%3]
-	killed, end := w.kill(old, end)
+	killed, end := f.kill(old, end)
 	harness.Await(t, "its replica is the master", func() error { return isOwnerOtherThan(t, witness, slot, old) })
 	t.Logf("its replica was master after %s", time.Since(killed).Round(100*time.Millisecond))
-	w.awaitAcked(w.want.Acked() + 100)
-	t.Logf("nothing was taken for %s", w.want.Pause(killed).Round(100*time.Millisecond))
+	f.awaitAcked(f.want.Acked() + 100)
+	t.Logf("nothing was taken for %s", f.want.Pause(killed).Round(100*time.Millisecond))
 	old.Start()
 	harness.Await(t, "the old master is a replica", func() error { return inStep(t, old.Addr) })
 	t.Logf("the old master was a replica %s after it was killed", time.Since(killed).Round(100*time.Millisecond))
-	w.awaitAcked(w.want.Acked() + 100)
+	f.awaitAcked(f.want.Acked() + 100)
 	end()
-	w.settle()
-	w.slowest(killed.Add(-time.Second), takeover)
-	w.lost()
+	f.settle()
+	f.slowest(killed.Add(-time.Second), takeover)
+	f.lost()
 }
 
 // loadedCluster is a Cluster of three masters with workers on it, and a load that
 // goes on until end is called.
-func loadedCluster(t *testing.T, workers int) (c *redistest.Cluster, w *world, end func()) {
+func loadedCluster(t *testing.T, workers int) (c *redistest.Cluster, f *fixture, end func()) {
 	t.Helper()
 	c = redistest.NewCluster(t, 3, redistest.Security{}.Shipped(t))
-	w = newLoaded(t, c.As, workers)
-	end = w.load()
-	w.awaitAcked(200)
-	return c, w, end
+	f = newLoaded(t, c.As, workers)
+	end = f.load()
+	f.awaitAcked(200)
+	return c, f, end
 }
 
 // CLUSTER FAILOVER has the master stop its clients until the replica has all.
 func TestAPlannedFailoverOfAClustersMasterLosesNothing(t *testing.T) {
 	t.Parallel()
-	c, w, end := loadedCluster(t, 2)
+	c, f, end := loadedCluster(t, 2)
 	began := time.Now()
 	for i, old := range c.Nodes[:3] { // each master gives way to its replica, one after the other
 		do(t, client(t, c.Nodes[3+i].Addr), "CLUSTER", "FAILOVER")
 		harness.Await(t, "the replica is the master", func() error { return inStep(t, old.Addr) })
-		w.awaitAcked(w.want.Acked() + 50)
+		f.awaitAcked(f.want.Acked() + 50)
 	}
 	t.Logf("three masters gave way within %s; nothing was taken for %s", time.Since(began).Round(100*time.Millisecond),
-		w.want.Pause(began).Round(100*time.Millisecond))
+		f.want.Pause(began).Round(100*time.Millisecond))
 	end()
-	w.settle()
-	w.slowest(began, takeover)
+	f.settle()
+	f.slowest(began, takeover)
 }
 
 // While a slot moves, its keys are on two masters, and no script runs that needs
@@ -71,7 +71,7 @@ func TestAPlannedFailoverOfAClustersMasterLosesNothing(t *testing.T) {
 // done anything. To the program that is a Redis which is away.
 func TestSlotsThatMoveUnderLoadLoseNothing(t *testing.T) {
 	t.Parallel()
-	c, w, end := loadedCluster(t, 2)
+	c, f, end := loadedCluster(t, 2)
 	began := time.Now()
 	for _, key := range []string{"asynq:{domains}:", "asynq:{lists}:", "pilotsync:{app00}:", "pilotsync:{app01}:"} {
 		slot := redistest.Slot(key)
@@ -79,12 +79,12 @@ func TestSlotsThatMoveUnderLoadLoseNothing(t *testing.T) {
 		to := c.Nodes[(slices.Index(c.Nodes, from)+1)%3]
 		move(t, c, slot, from, to)
 		t.Logf("the slot of %s moved within %s", key, time.Since(began).Round(100*time.Millisecond))
-		w.awaitAcked(w.want.Acked() + 50)
+		f.awaitAcked(f.want.Acked() + 50)
 	}
-	t.Logf("nothing was taken for %s", w.want.Pause(began).Round(100*time.Millisecond))
+	t.Logf("nothing was taken for %s", f.want.Pause(began).Round(100*time.Millisecond))
 	end()
-	w.settle()
-	w.slowest(began, takeover)
+	f.settle()
+	f.slowest(began, takeover)
 }
 
 // move moves a slot from a master to another, as redis-cli --cluster reshard does, but

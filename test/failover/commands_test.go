@@ -49,39 +49,39 @@ func everyCommand(t *testing.T, url urls) {
 	t.Helper()
 	hook := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(hook.Close)
-	w := newWorld(t, url)
-	w.env = append(w.env, "PILOTSYNC_WEBHOOK_URL="+hook.URL, "PILOTSYNC_WEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+	f := newFixture(t, url)
+	f.env = append(f.env, "PILOTSYNC_WEBHOOK_URL="+hook.URL, "PILOTSYNC_WEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 	page, err := freeport.Addr()
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Before the workers start, since they look for such things at once, and then each half minute.
 	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists} { // what asynq can't read
-		err := w.rdb.LPush(t.Context(), "asynq:{"+queue+"}:pending", "poison").Err()
+		err := f.rdb.LPush(t.Context(), "asynq:{"+queue+"}:pending", "poison").Err()
 		if err == nil {
-			err = w.rdb.HSet(t.Context(), "asynq:{"+queue+"}:t:poison", "msg", "\xff", "state", "pending").Err()
+			err = f.rdb.HSet(t.Context(), "asynq:{"+queue+"}:t:poison", "msg", "\xff", "state", "pending").Err()
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.start(nil, "worker")
-	w.start(nil, "worker")
-	w.start([]string{"PILOTSYNC_LISTEN=" + page, "REDIS_URL=" + url("page")}, "web")
+	f.start(nil, "worker")
+	f.start(nil, "worker")
+	f.start([]string{"PILOTSYNC_LISTEN=" + page, "REDIS_URL=" + url("page")}, "web")
 
-	w.add("app1", "shop.example.com", "refused.example.com")
-	w.add("app2", "other.example.com")
-	w.awaitState("app1", "shop.example.com", tasks.Done)
-	w.awaitState("app1", "refused.example.com", tasks.Rejected)
-	w.awaitState("app2", "other.example.com", tasks.Done)
+	f.add("app1", "shop.example.com", "refused.example.com")
+	f.add("app2", "other.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	f.awaitState("app1", "refused.example.com", tasks.Rejected)
+	f.awaitState("app2", "other.example.com", tasks.Done)
 	quarantined := ""
 	harness.Await(t, "what asynq can't read is in quarantine, and nowhere else", func() error {
-		all, _, err := worker.NewStrays(w.rdb).Quarantine(t.Context(), 10)
+		all, _, err := worker.NewStrays(f.rdb).Quarantine(t.Context(), 10)
 		if err != nil || len(all) != 2 {
 			return fmt.Errorf("%d are there: %w", len(all), err)
 		}
 		for _, q := range all {
-			if n, err := w.rdb.Exists(t.Context(), "asynq:{"+q.Queue+"}:t:poison").Result(); err != nil || n > 0 {
+			if n, err := f.rdb.Exists(t.Context(), "asynq:{"+q.Queue+"}:t:poison").Result(); err != nil || n > 0 {
 				return fmt.Errorf("queue %s still has it: %w", q.Queue, err)
 			}
 		}
@@ -90,7 +90,7 @@ func everyCommand(t *testing.T, url urls) {
 	})
 	event := ""
 	harness.Await(t, "an event was delivered", func() error {
-		out, _ := w.run(nil, "events", "list", "--json")
+		out, _ := f.run(nil, "events", "list", "--json")
 		var all []struct{ ID string }
 		if err := json.Unmarshal([]byte(out), &all); err != nil || len(all) == 0 {
 			return fmt.Errorf("%s (%v)", out, err)
@@ -99,8 +99,8 @@ func everyCommand(t *testing.T, url urls) {
 		return nil
 	})
 
-	w.add("nosuchapp", "mistyped.example.com")
-	w.awaitState("nosuchapp", "mistyped.example.com", tasks.Pending)
+	f.add("nosuchapp", "mistyped.example.com")
+	f.awaitState("nosuchapp", "mistyped.example.com", tasks.Pending)
 
 	cases := []struct {
 		command string // as the help has it
@@ -138,7 +138,7 @@ func everyCommand(t *testing.T, url urls) {
 		{"version", "", "", 0},
 		{"healthy", "--url http://" + page + "/healthz", "", 0},
 	}
-	help, _ := w.run(nil, "--help")
+	help, _ := f.run(nil, "--help")
 	var listed, covered []string
 	for _, found := range regexp.MustCompile(`(?m)^  ([a-z]+(?: [a-z]+)?)  `).FindAllStringSubmatch(help[strings.Index(help, "Commands:"):], -1) {
 		listed = append(listed, found[1])
@@ -148,7 +148,7 @@ func everyCommand(t *testing.T, url urls) {
 		if c.code < 0 {
 			continue
 		}
-		out, code := w.run(nil, append(strings.Fields(c.command), strings.Fields(c.args)...)...)
+		out, code := f.run(nil, append(strings.Fields(c.command), strings.Fields(c.args)...)...)
 		if code != c.code || !strings.Contains(out, c.want) {
 			t.Errorf("pilotsync %s %s: exit code %d, want %d and %q in it:\n%s", c.command, c.args, code, c.code, c.want, out)
 		}
@@ -158,17 +158,17 @@ func everyCommand(t *testing.T, url urls) {
 	if !slices.Equal(listed, covered) {
 		t.Errorf("the help lists %q, and the cases are for %q", listed, covered)
 	}
-	w.pages(page)
-	w.add("app2", "late.example.com") // let go on after its pause
-	w.awaitState("app2", "late.example.com", tasks.Done)
-	if overlaps := w.sim.Overlaps(); len(overlaps) > 0 {
+	f.pages(page)
+	f.add("app2", "late.example.com") // let go on after its pause
+	f.awaitState("app2", "late.example.com", tasks.Done)
+	if overlaps := f.sim.Overlaps(); len(overlaps) > 0 {
 		t.Errorf("writes of a list overlapped: %+v", overlaps)
 	}
 }
 
 // pages looks at every kind of page.
-func (w *world) pages(addr string) {
-	w.t.Helper()
+func (f *fixture) pages(addr string) {
+	f.t.Helper()
 	api := "/asynqmon/api/"
 	for path, want := range map[string]string{
 		"/": "refused.example.com", "/domains": "shop.example.com", "/domains?q=sh&state=done": "shop.example.com", "/domains/app1/shop.example.com": "www.shop.example.com",
@@ -177,9 +177,9 @@ func (w *world) pages(addr string) {
 		api + "queues/domains/completed_tasks": "shop.example.com", api + "queues/lists/pending_tasks": "", api + "queues/ssl/scheduled_tasks": "",
 		api + "queues/events/archived_tasks": "", api + "queues/domains/active_tasks": "", api + "queues/domains/retry_tasks": "",
 	} {
-		status, body, err := get(w.t.Context(), "http://"+addr+path)
+		status, body, err := get(f.t.Context(), "http://"+addr+path)
 		if err != nil || status != http.StatusOK || !strings.Contains(body, want) {
-			w.t.Errorf("GET %s: %d, %v; want %q in\n%.600s", path, status, err, want, body)
+			f.t.Errorf("GET %s: %d, %v; want %q in\n%.600s", path, status, err, want, body)
 		}
 	}
 }

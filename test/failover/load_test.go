@@ -21,49 +21,49 @@ func sites(n int) (all []simulator.App) {
 	return all
 }
 
-// newLoaded is a world with apps that changes come in for all the while, and workers
+// newLoaded is a fixture with apps that changes come in for all the while, and workers
 // that list them. Its verifications are hours away.
-func newLoaded(t *testing.T, url urls, workers int) *world {
+func newLoaded(t *testing.T, url urls, workers int) *fixture {
 	t.Helper()
-	w := newWorldOf(t, url, simulator.Options{Apps: sites(6), Latency: 50 * time.Millisecond})
-	w.env = append(w.env, "PILOTSYNC_SSL_DELAYS=1h", "PILOTSYNC_API_RATE=0")
+	f := newFixtureOf(t, url, simulator.Options{Apps: sites(6), Latency: 50 * time.Millisecond})
+	f.env = append(f.env, "PILOTSYNC_SSL_DELAYS=1h", "PILOTSYNC_API_RATE=0")
 	for range workers {
-		w.start(nil, "worker")
+		f.start(nil, "worker")
 	}
-	return w
+	return f
 }
 
 // load has producers ask for changes until the returned function is called; they go
 // on whatever the answer.
-func (w *world) load() (end func()) {
-	return w.want.Load(w.t, 3, 50*time.Millisecond, w.ask)
+func (f *fixture) load() (end func()) {
+	return f.want.Load(f.t, 3, 50*time.Millisecond, f.ask)
 }
 
-func (w *world) ask(ctx context.Context, reqs ...enqueue.Request) error {
-	return w.want.Enqueue(ctx, w.client, reqs...)
+func (f *fixture) ask(ctx context.Context, reqs ...enqueue.Request) error {
+	return f.want.Enqueue(ctx, f.client, reqs...)
 }
 
 // awaitAcked waits until more changes were acknowledged than n, and returns how many.
-func (w *world) awaitAcked(n int) int {
-	w.t.Helper()
-	harness.Await(w.t, fmt.Sprintf("more than %d changes are acknowledged", n), func() error {
-		if got := w.want.Acked(); got <= n {
+func (f *fixture) awaitAcked(n int) int {
+	f.t.Helper()
+	harness.Await(f.t, fmt.Sprintf("more than %d changes are acknowledged", n), func() error {
+		if got := f.want.Acked(); got <= n {
 			return fmt.Errorf("they are %d", got)
 		}
 		return nil
 	})
-	return w.want.Acked()
+	return f.want.Acked()
 }
 
 // settle waits until every change that was acknowledged is dealt with, and holds
 // the lists against what was asked for.
-func (w *world) settle() {
-	w.t.Helper()
+func (f *fixture) settle() {
+	f.t.Helper()
 	began := time.Now()
-	harness.Await(w.t, "every change is dealt with", func() error { return w.want.Settled(w.t.Context(), w.ledger) })
-	w.t.Logf("all %d changes were dealt with %s after the last", w.want.Acked(), time.Since(began).Round(100*time.Millisecond))
-	w.want.Check(w.t, w.sim, w.ledger)
-	workload.CheckNoOverlap(w.t, w.sim)
+	harness.Await(f.t, "every change is dealt with", func() error { return f.want.Settled(f.t.Context(), f.ledger) })
+	f.t.Logf("all %d changes were dealt with %s after the last", f.want.Acked(), time.Since(began).Round(100*time.Millisecond))
+	f.want.Check(f.t, f.sim, f.ledger)
+	workload.CheckNoOverlap(f.t, f.sim)
 }
 
 // pass lets the load go on for a while.
@@ -79,41 +79,41 @@ func pass(t *testing.T, d time.Duration) {
 // kill has a master die under load, as the machine would, and goes on with a load of
 // other domains: what became of those asked for last is not covered up then. It
 // returns when that was, and how to end the load.
-func (w *world) kill(master *redistest.Server, end func()) (killed time.Time, endNew func()) {
-	w.t.Helper()
+func (f *fixture) kill(master *redistest.Server, end func()) (killed time.Time, endNew func()) {
+	f.t.Helper()
 	master.Kill()
 	killed = time.Now() // from here on, none of its answers comes in
-	if w.want.MayBeLost(killed.Add(-time.Second)) == 0 {
-		w.t.Error("nothing was asked for in the second before: the test tested nothing")
+	if f.want.MayBeLost(killed.Add(-time.Second)) == 0 {
+		f.t.Error("nothing was asked for in the second before: the test tested nothing")
 	}
-	endNew = w.load()
+	endNew = f.load()
 	end()
 	return killed, endNew
 }
 
 // lost logs what became of the changes that Redis was allowed to lose.
-func (w *world) lost() {
-	w.t.Helper()
-	lost, unsure := w.want.Lost(w.t, w.ledger)
-	w.t.Logf("of %d domains whose last change was acknowledged in the second before, %d lost it", unsure, lost)
+func (f *fixture) lost() {
+	f.t.Helper()
+	lost, unsure := f.want.Lost(f.t, f.ledger)
+	f.t.Logf("of %d domains whose last change was acknowledged in the second before, %d lost it", unsure, lost)
 }
 
 // slowest logs how long the slowest change from then on took to be listed, and
 // fails the test if that is more than the limit.
-func (w *world) slowest(from time.Time, limit time.Duration) {
-	w.t.Helper()
+func (f *fixture) slowest(from time.Time, limit time.Duration) {
+	f.t.Helper()
 	var slowest time.Duration
 	n := 0
-	for _, took := range w.want.Took(w.sim) {
+	for _, took := range f.want.Took(f.sim) {
 		if took.At.After(from) {
 			n, slowest = n+1, max(slowest, took.For)
 		}
 	}
-	w.t.Logf("of %d changes the slowest took %s from its acknowledgement to the list", n, slowest.Round(100*time.Millisecond))
+	f.t.Logf("of %d changes the slowest took %s from its acknowledgement to the list", n, slowest.Round(100*time.Millisecond))
 	if n == 0 {
-		w.t.Error("no change was listed")
+		f.t.Error("no change was listed")
 	}
 	if slowest > limit {
-		w.t.Errorf("the slowest change took %s, want at most %s", slowest.Round(100*time.Millisecond), limit)
+		f.t.Errorf("the slowest change took %s, want at most %s", slowest.Round(100*time.Millisecond), limit)
 	}
 }

@@ -32,7 +32,7 @@ const (
 
 // scaler runs as many workers as the waiting time asks for.
 type scaler struct {
-	w        *world
+	f        *fixture
 	running  []*harness.Process
 	stopping sync.WaitGroup
 	wanted   []int         // in the last turns
@@ -47,8 +47,8 @@ type scaler struct {
 
 // wait is how long the oldest task has been waiting that could run at once.
 func (s *scaler) wait() (longest time.Duration) {
-	s.w.t.Helper()
-	inspector := asynq.NewInspectorFromRedisClient(s.w.rdb)
+	s.f.t.Helper()
+	inspector := asynq.NewInspectorFromRedisClient(s.f.rdb)
 	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL} {
 		if info, err := inspector.GetQueueInfo(queue); err == nil { // one that nobody used yet isn't there
 			longest = max(longest, info.Latency)
@@ -76,18 +76,18 @@ func (s *scaler) decide(wait time.Duration) int {
 // until takes turns until there are n workers, and enough: on the way up, tasks may
 // still wait for more than the threshold.
 func (s *scaler) until(n int, limit time.Duration) {
-	s.w.t.Helper()
+	s.f.t.Helper()
 	tick := time.NewTicker(turn)
 	defer tick.Stop()
 	for began := time.Now(); ; <-tick.C {
-		wait, writes := s.wait(), s.w.sim.Calls("", simulator.WriteList)
-		s.w.t.Logf("%d workers wrote %d lists, the oldest task has been waiting for %s", len(s.running), writes-s.writes, wait.Round(10*time.Millisecond))
+		wait, writes := s.wait(), s.f.sim.Calls("", simulator.WriteList)
+		s.f.t.Logf("%d workers wrote %d lists, the oldest task has been waiting for %s", len(s.running), writes-s.writes, wait.Round(10*time.Millisecond))
 		s.longest, s.best[len(s.running)], s.writes = max(s.longest, wait), max(s.best[len(s.running)], writes-s.writes), writes
 		if len(s.running) == n && (n == most || wait < threshold) {
 			return
 		}
 		if time.Since(began) > limit {
-			s.w.t.Fatalf("there are %d workers after %s, want %d, and tasks that wait for less than %s", len(s.running), limit, n, threshold)
+			s.f.t.Fatalf("there are %d workers after %s, want %d, and tasks that wait for less than %s", len(s.running), limit, n, threshold)
 		}
 		s.scale(s.decide(wait))
 	}
@@ -96,7 +96,7 @@ func (s *scaler) until(n int, limit time.Duration) {
 // scale starts workers, or has the oldest stop, which nobody waits for here.
 func (s *scaler) scale(n int) {
 	for len(s.running) < n {
-		s.running = append(s.running, s.w.start(nil, "worker"))
+		s.running = append(s.running, s.f.start(nil, "worker"))
 	}
 	for len(s.running) > n {
 		p := s.running[0]
@@ -118,17 +118,17 @@ func (s *scaler) scale(n int) {
 func TestFromOneWorkerToEightAndBackUnderLoadLosesNothing(t *testing.T) {
 	t.Parallel()
 	const apps, slots = 32, "1"
-	w := newWorldOf(t, redistest.Shipped(t).As, simulator.Options{Apps: sites(apps), Latency: 300 * time.Millisecond})
-	w.env = append(w.env, "PILOTSYNC_SSL_DELAYS=1h", "PILOTSYNC_API_RATE=0", "PILOTSYNC_CONCURRENCY="+slots)
-	s := &scaler{w: w, best: map[int]int{}}
+	f := newFixtureOf(t, redistest.Shipped(t).As, simulator.Options{Apps: sites(apps), Latency: 300 * time.Millisecond})
+	f.env = append(f.env, "PILOTSYNC_SSL_DELAYS=1h", "PILOTSYNC_API_RATE=0", "PILOTSYNC_CONCURRENCY="+slots)
+	s := &scaler{f: f, best: map[int]int{}}
 	s.scale(fewest)
-	light := w.want.Load(t, 1, 3*time.Second, w.ask)
+	light := f.want.Load(t, 1, 3*time.Second, f.ask)
 	var down time.Time
 	for _, stage := range []struct {
 		pace    time.Duration
 		workers int // that are enough for it
 	}{{100 * time.Millisecond, most}, {300 * time.Millisecond, 6}, {500 * time.Millisecond, 4}} {
-		end := w.want.Load(t, 1, stage.pace, w.ask)
+		end := f.want.Load(t, 1, stage.pace, f.ask)
 		s.until(stage.workers, 2*time.Minute)
 		end()
 		if down.IsZero() {
@@ -138,9 +138,9 @@ func TestFromOneWorkerToEightAndBackUnderLoadLosesNothing(t *testing.T) {
 	s.until(fewest, 2*time.Minute)
 	s.stopping.Wait()
 	light()
-	w.settle()
-	workload.CheckNoOverlap(t, w.sim)
-	w.slowest(down, afterStop)
+	f.settle()
+	workload.CheckNoOverlap(t, f.sim)
+	f.slowest(down, afterStop)
 	t.Logf("tasks waited for up to %s; %d syncs were handed back, and a worker took up to %s to stop",
 		s.longest.Round(100*time.Millisecond), s.handedBack, s.stop.Round(100*time.Millisecond))
 	if s.longest < 2*threshold {

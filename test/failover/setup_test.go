@@ -28,8 +28,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// world is a simulator, a Redis, and processes of the program.
-type world struct {
+// fixture is a simulator, a Redis, and processes of the program.
+type fixture struct {
 	t      *testing.T
 	sim    *simulator.Simulator
 	rdb    redis.UniversalClient
@@ -42,14 +42,14 @@ type world struct {
 // urls are the URLs of a Redis with the shipped files, by user.
 type urls func(user string) string
 
-// newWorld has the program use Redis as the worker, and the test itself as the worker
+// newFixture has the program use Redis as the worker, and the test itself as the worker
 // and, to enqueue, as php.
-func newWorld(t *testing.T, url urls) *world {
+func newFixture(t *testing.T, url urls) *fixture {
 	t.Helper()
-	return newWorldOf(t, url, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"byhand.example.org"}}, {ID: "app2"}}, CertDelay: 10 * time.Millisecond})
+	return newFixtureOf(t, url, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"byhand.example.org"}}, {ID: "app2"}}, CertDelay: 10 * time.Millisecond})
 }
 
-func newWorldOf(t *testing.T, url urls, opt simulator.Options) *world {
+func newFixtureOf(t *testing.T, url urls, opt simulator.Options) *fixture {
 	t.Helper()
 	sim, err := simulator.Start(opt)
 	if err != nil {
@@ -70,25 +70,25 @@ func newWorldOf(t *testing.T, url urls, opt simulator.Options) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, sim: sim, rdb: rdb, client: enqueue.New(open("php")), ledger: ledger.New(rdb), want: want,
+	return &fixture{t: t, sim: sim, rdb: rdb, client: enqueue.New(open("php")), ledger: ledger.New(rdb), want: want,
 		env: append(settings, "PILOTSYNC_API_RATE=100", "PILOTSYNC_SSL_DELAYS=1s,1s")}
 }
 
 // start runs the program until the test ends, or is terminated before; env wins over the
 // fixture's environment. It fails the test if the program isn't there at the test's end,
 // ends with an error, or writes that Redis refused it.
-func (w *world) start(env []string, args ...string) *harness.Process {
-	w.t.Helper()
-	cmd := exec.Command(harness.Program(w.t), args...)
-	cmd.Env = append(append(os.Environ(), w.env...), env...)
-	p := harness.Start(w.t, cmd)
-	w.t.Cleanup(func() {
+func (f *fixture) start(env []string, args ...string) *harness.Process {
+	f.t.Helper()
+	cmd := exec.Command(harness.Program(f.t), args...)
+	cmd.Env = append(append(os.Environ(), f.env...), env...)
+	p := harness.Start(f.t, cmd)
+	f.t.Cleanup(func() {
 		if code := p.Terminate(); code != 0 {
-			w.t.Errorf("%s ended with %d", p, code)
+			f.t.Errorf("%s ended with %d", p, code)
 		}
 		for _, bad := range []string{"CROSSSLOT", "NOPERM"} {
 			if strings.Contains(p.Written(), bad) {
-				w.t.Errorf("%s wrote %q", p, bad)
+				f.t.Errorf("%s wrote %q", p, bad)
 			}
 		}
 	})
@@ -96,28 +96,28 @@ func (w *world) start(env []string, args ...string) *harness.Process {
 }
 
 // run runs a command to its end, and returns what it wrote and its exit code.
-func (w *world) run(env []string, args ...string) (written string, code int) {
-	w.t.Helper()
-	cmd := exec.Command(harness.Program(w.t), args...)
-	cmd.Env = append(append(os.Environ(), w.env...), env...)
-	p := harness.Start(w.t, cmd)
+func (f *fixture) run(env []string, args ...string) (written string, code int) {
+	f.t.Helper()
+	cmd := exec.Command(harness.Program(f.t), args...)
+	cmd.Env = append(append(os.Environ(), f.env...), env...)
+	p := harness.Start(f.t, cmd)
 	code = p.Wait()
 	return p.Written(), code
 }
 
-func (w *world) add(app string, domains ...string) {
-	w.t.Helper()
+func (f *fixture) add(app string, domains ...string) {
+	f.t.Helper()
 	for _, d := range domains {
-		if _, err := w.client.Enqueue(w.t.Context(), enqueue.Request{AppID: app, Domain: d}); err != nil {
-			w.t.Fatal(err)
+		if _, err := f.client.Enqueue(f.t.Context(), enqueue.Request{AppID: app, Domain: d}); err != nil {
+			f.t.Fatal(err)
 		}
 	}
 }
 
-func (w *world) awaitState(app, domain string, want tasks.State) {
-	w.t.Helper()
-	harness.Await(w.t, domain+" is "+string(want), func() error {
-		v, _, err := w.ledger.Domain(w.t.Context(), app, domain)
+func (f *fixture) awaitState(app, domain string, want tasks.State) {
+	f.t.Helper()
+	harness.Await(f.t, domain+" is "+string(want), func() error {
+		v, _, err := f.ledger.Domain(f.t.Context(), app, domain)
 		if err == nil && v.State != want {
 			err = fmt.Errorf("it is %q", v.State)
 		}

@@ -23,11 +23,11 @@ func TestTLSWithClientCertificates(t *testing.T) {
 		return u
 	}
 	url := func(ca *redistest.Authority, id redistest.Identity) string { return as("worker", ca, id) }
-	w := newWorld(t, func(user string) string { return as(user, ca, good) })
-	w.start(nil, "worker")
-	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", tasks.Done)
-	if out, code := w.run(nil, "enqueue", "add", "more.example.com", "--app=app1", "--wait"); code != 0 || !strings.Contains(out, "done") {
+	f := newFixture(t, func(user string) string { return as(user, ca, good) })
+	f.start(nil, "worker")
+	f.add("app1", "shop.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	if out, code := f.run(nil, "enqueue", "add", "more.example.com", "--app=app1", "--wait"); code != 0 || !strings.Contains(out, "done") {
 		t.Errorf("enqueue: exit code %d:\n%s", code, out)
 	}
 	for _, c := range []struct {
@@ -40,7 +40,7 @@ func TestTLSWithClientCertificates(t *testing.T) {
 		{"an old certificate", url(ca, old), "it takes a certificate that is valid, and this one ended on ", 2},
 		{"no TLS", strings.Replace(server.As("worker"), "rediss", "redis", 1), "no answer from Redis", 1},
 	} {
-		out, code := w.run([]string{"REDIS_URL=" + c.url}, "status")
+		out, code := f.run([]string{"REDIS_URL=" + c.url}, "status")
 		if code != c.code || !strings.Contains(out, c.want) || !strings.Contains(out, "REDIS_URL") {
 			t.Errorf("%s: exit code %d, want %d and %q in:\n%s", c.what, code, c.code, c.want, out)
 		}
@@ -62,15 +62,15 @@ func TestSentinelAndClusterOverTLS(t *testing.T) {
 			ca := redistest.NewAuthority(t)
 			id := ca.Issue("client", time.Now().Add(time.Hour))
 			as := form.url(t, ca.TLS().Shipped(t))
-			w := newWorld(t, func(user string) string {
+			f := newFixture(t, func(user string) string {
 				return as(user) + form.next + "ca_file=" + ca.File + "&cert_file=" + id.Cert + "&key_file=" + id.Key
 			})
-			w.start(nil, "worker")
-			w.add("app1", "shop.example.com")
-			w.add("app2", "other.example.com")
-			w.awaitState("app1", "shop.example.com", tasks.Done)
-			w.awaitState("app2", "other.example.com", tasks.Done)
-			if out, code := w.run(nil, "status"); code != 0 || !strings.Contains(out, "shop.example.com") {
+			f.start(nil, "worker")
+			f.add("app1", "shop.example.com")
+			f.add("app2", "other.example.com")
+			f.awaitState("app1", "shop.example.com", tasks.Done)
+			f.awaitState("app2", "other.example.com", tasks.Done)
+			if out, code := f.run(nil, "status"); code != 0 || !strings.Contains(out, "shop.example.com") {
 				t.Errorf("status: exit code %d:\n%s", code, out)
 			}
 		})

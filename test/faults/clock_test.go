@@ -81,18 +81,18 @@ func wrongClock(t *testing.T) (program string) {
 }
 
 // hasClock fails the test if what the worker logs isn't as wrong as it should be.
-func (w *world) hasClock(p *harness.Process, by string) {
-	w.t.Helper()
+func (f *fixture) hasClock(p *harness.Process, by string) {
+	f.t.Helper()
 	p.AwaitWritten("is ready")
 	off, err := time.ParseDuration(by)
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	_, stamp, _ := strings.Cut(p.Written(), `"time":"`)
 	stamp, _, _ = strings.Cut(stamp, `"`)
 	at, err := time.Parse(time.RFC3339, stamp)
 	if err != nil || time.Until(at.Add(-off)).Abs() > time.Minute {
-		w.t.Fatalf("the worker's clock isn't wrong by %s: it says %q (%v)", by, stamp, err)
+		f.t.Fatalf("the worker's clock isn't wrong by %s: it says %q (%v)", by, stamp, err)
 	}
 }
 
@@ -104,18 +104,18 @@ func TestAWorkerWhoseWallClockIsAnHourWrongHarmsNeitherOrderNorLeasesAndBurnsNoA
 			t.Parallel()
 			// A certificate takes longer than a verification that comes too early could
 			// wait for, and less than one that comes in its time.
-			w := newWorld(t, simulator.Options{Apps: apps(3), Latency: 100 * time.Millisecond, CertDelay: 3 * time.Second})
+			f := newFixture(t, simulator.Options{Apps: apps(3), Latency: 100 * time.Millisecond, CertDelay: 3 * time.Second})
 			delays, clock := "PILOTSYNC_SSL_DELAYS=8s,1h", "FAULTS_CLOCK="+by
-			wrong := w.program(program, []string{delays, clock}, "worker")
-			w.hasClock(wrong, by)
+			wrong := f.program(program, []string{delays, clock}, "worker")
+			f.hasClock(wrong, by)
 
 			// Alone, it lists domains, and so says when they are to be verified.
-			w.add("app1", "one.example.com", "two.example.com")
-			w.awaitSettled()
-			w.worker(delays)
+			f.add("app1", "one.example.com", "two.example.com")
+			f.awaitSettled()
+			f.worker(delays)
 			for _, domain := range []string{"one.example.com", "two.example.com"} {
 				harness.Await(t, domain+" is done", func() error {
-					v, _, err := w.ledger.Domain(t.Context(), "app1", domain)
+					v, _, err := f.ledger.Domain(t.Context(), "app1", domain)
 					if err == nil && v.State != tasks.Done {
 						err = fmt.Errorf("it is %s after %d attempts: %s", v.State, v.Record.Attempt, v.Record.Reason)
 					}
@@ -129,21 +129,21 @@ func TestAWorkerWhoseWallClockIsAnHourWrongHarmsNeitherOrderNorLeasesAndBurnsNoA
 			// Producers with right and wrong clocks ask for opposites: the last one wins.
 			for i := range 4 {
 				domain := fmt.Sprintf("turn%d.example.com", i)
-				w.run(program, []string{clock}, "enqueue", "add", domain, "--app=app1")
-				if err := w.enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: domain, Remove: i%2 == 0}); err != nil {
+				f.run(program, []string{clock}, "enqueue", "add", domain, "--app=app1")
+				if err := f.enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: domain, Remove: i%2 == 0}); err != nil {
 					t.Fatal(err)
 				}
 			}
 			// Both at work, leases are what keeps them apart.
-			end := w.load(2, 200*time.Millisecond)
+			end := f.load(2, 200*time.Millisecond)
 			pass(t, 12*time.Second)
 			end()
-			w.awaitSettled()
-			w.check()
+			f.awaitSettled()
+			f.check()
 			if !wrong.Alive() {
 				t.Errorf("the worker ended:\n%s", wrong.Written())
 			}
-			if n, err := w.rdb.ZCard(t.Context(), "asynq:{"+tasks.QueueDomains+"}:archived").Result(); n != 0 || err != nil {
+			if n, err := f.rdb.ZCard(t.Context(), "asynq:{"+tasks.QueueDomains+"}:archived").Result(); n != 0 || err != nil {
 				t.Errorf("%d changes are in the archive (%v)", n, err)
 			}
 		})

@@ -57,29 +57,29 @@ func sights() []sight {
 
 func TestEachWayInWhichDNSAndTLSFailHasAReasonOfItsOwnWithin20Seconds(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, simulator.Options{Apps: []simulator.App{{ID: "app1", AutoSSL: true}}})
-	w.sim.SetBehaviour("other.example.net", simulator.Behaviour{CNAME: "round.example.com"})
+	f := newFixture(t, simulator.Options{Apps: []simulator.App{{ID: "app1", AutoSSL: true}}})
+	f.sim.SetBehaviour("other.example.net", simulator.Behaviour{CNAME: "round.example.com"})
 	var all []string
 	for _, s := range sights() {
-		w.sim.SetBehaviour(s.name, s.behaviour)
+		f.sim.SetBehaviour(s.name, s.behaviour)
 		all = append(all, s.name)
 	}
 	// One attempt: what it sees is final. All run at once, as in a burst.
-	w.worker("PILOTSYNC_SSL_DELAYS=1s", "PILOTSYNC_WWW=never")
-	w.add("app1", all...)
+	f.worker("PILOTSYNC_SSL_DELAYS=1s", "PILOTSYNC_WWW=never")
+	f.add("app1", all...)
 
 	reasons := map[string]string{} // by reason, the name in it left out
 	for _, s := range sights() {
 		var reason string
 		harness.Await(t, s.name+" is "+string(s.state), func() error {
-			v, _, err := w.ledger.Domain(t.Context(), "app1", s.name)
+			v, _, err := f.ledger.Domain(t.Context(), "app1", s.name)
 			if v.State != s.state {
 				return errors.Join(err, fmt.Errorf("it is %q: %s", v.State, v.Reason))
 			}
 			reason = v.Reason
 			return nil
 		})
-		history, err := w.ledger.History(t.Context(), "app1", s.name)
+		history, err := f.ledger.History(t.Context(), "app1", s.name)
 		if err != nil || len(history) < 2 {
 			t.Fatalf("%s: history %+v, %v", s.name, history, err)
 		}
@@ -104,15 +104,15 @@ func TestEachWayInWhichDNSAndTLSFailHasAReasonOfItsOwnWithin20Seconds(t *testing
 // the figure.
 func TestNoLookTakesLongerThan20Seconds(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, simulator.Options{Apps: []simulator.App{{ID: "app1", AutoSSL: true}}})
-	w.sim.SetBehaviour("other.example.net", simulator.Behaviour{CNAME: "round.example.com"})
+	f := newFixture(t, simulator.Options{Apps: []simulator.App{{ID: "app1", AutoSSL: true}}})
+	f.sim.SetBehaviour("other.example.net", simulator.Behaviour{CNAME: "round.example.com"})
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(w.sim.CAPEM())
-	checker := certcheck.New(certcheck.Config{DNS: w.sim.DNSAddr(), Port: w.sim.TLSPort(), Roots: roots, AllowPrivate: true})
+	roots.AppendCertsFromPEM(f.sim.CAPEM())
+	checker := certcheck.New(certcheck.Config{DNS: f.sim.DNSAddr(), Port: f.sim.TLSPort(), Roots: roots, AllowPrivate: true})
 	here := []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 	var looking sync.WaitGroup
 	for _, s := range sights() {
-		w.sim.SetBehaviour(s.name, s.behaviour)
+		f.sim.SetBehaviour(s.name, s.behaviour)
 	}
 	for _, s := range sights() {
 		looking.Go(func() {

@@ -34,10 +34,10 @@ func TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther(t *testing.T) {
 	for i := range apps {
 		opt.Apps = append(opt.Apps, site(fmt.Sprintf("app%02d", i)))
 	}
-	w := newWorld(t, opt)
+	f := newFixture(t, opt)
 	started := 0
 	start := func() *harness.Process {
-		p := w.worker("WU_SERVER_PILOT_CLIENT_ID="+opt.Accounts[started].ClientID, "WU_SERVER_PILOT_API_KEY=key")
+		p := f.worker("WU_SERVER_PILOT_CLIENT_ID="+opt.Accounts[started].ClientID, "WU_SERVER_PILOT_API_KEY=key")
 		started++
 		return p
 	}
@@ -47,19 +47,19 @@ func TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther(t *testing.T) {
 		running[i] = start()
 	}
 	// A write that is applied long after its connection has gone is among them.
-	w.sim.FailNext("app00", simulator.WriteList, simulator.Fault{}, simulator.Fault{Kind: simulator.ApplyLate, For: 15 * time.Second})
+	f.sim.FailNext("app00", simulator.WriteList, simulator.Fault{}, simulator.Fault{Kind: simulator.ApplyLate, For: 15 * time.Second})
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var asked wishes
 	var producing sync.WaitGroup
 	for i := range producers {
-		producing.Go(func() { w.wish(ctx, i, zero, &asked) })
+		producing.Go(func() { f.wish(ctx, i, zero, &asked) })
 	}
 	enough := func() bool {
 		asked.mu.Lock()
 		defer asked.mu.Unlock()
-		return asked.n >= 100 && len(w.sim.History("")) >= 20
+		return asked.n >= 100 && len(f.sim.History("")) >= 20
 	}
 	// On a busy machine it takes more turns; there are accounts for 30.
 	kills, stops := 0, 0
@@ -90,13 +90,13 @@ func TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther(t *testing.T) {
 	pass(t, 6*time.Second) // so that there is something to take over
 	cancel()
 	producing.Wait()
-	w.sim.SetFaults(simulator.Faults{})
-	w.awaitSettled()
-	w.check()
+	f.sim.SetFaults(simulator.Faults{})
+	f.awaitSettled()
+	f.check()
 
-	reads, writes, ops := 0, 0, asked.operations(w)
-	for i, app := range w.apps {
-		r, all := w.sim.Reads(app), w.sim.History(app)
+	reads, writes, ops := 0, 0, asked.operations(f)
+	for i, app := range f.apps {
+		r, all := f.sim.Reads(app), f.sim.History(app)
 		reads, writes = reads+len(r), writes+len(all)
 		explains(t, "reads and writes of "+app, listModel(opt.Apps[i].Domains), accesses(r, all, zero))
 		explains(t, "updates of "+app, updateModel(opt.Apps[i].Domains), updates(t, r, all, zero))
@@ -121,13 +121,13 @@ type wishes struct {
 
 // wish asks for one domain after the other until ctx ends, and takes down when each
 // request was made and when it was acknowledged. Producers share the domains.
-func (w *world) wish(ctx context.Context, producer int, zero time.Time, all *wishes) {
+func (f *fixture) wish(ctx context.Context, producer int, zero time.Time, all *wishes) {
 	random := rand.New(rand.NewPCG(uint64(producer), 5))
 	for ctx.Err() == nil {
-		req := enqueue.Request{AppID: w.apps[random.IntN(len(w.apps))], Domain: fmt.Sprintf("shop%02d.example.com", random.IntN(12)), Remove: random.IntN(3) == 0}
+		req := enqueue.Request{AppID: f.apps[random.IntN(len(f.apps))], Domain: fmt.Sprintf("shop%02d.example.com", random.IntN(12)), Remove: random.IntN(3) == 0}
 		from := time.Now()
-		if err := w.enqueue(w.t.Context(), req); err != nil {
-			w.t.Errorf("a request wasn't acknowledged: %v", err)
+		if err := f.enqueue(f.t.Context(), req); err != nil {
+			f.t.Errorf("a request wasn't acknowledged: %v", err)
 			return
 		}
 		op := span(porcupine.Operation{ClientId: producer, Input: wish{on: !req.Remove}}, from, time.Now(), zero)
@@ -148,15 +148,15 @@ func (w *world) wish(ctx context.Context, producer int, zero time.Time, all *wis
 }
 
 // operations are the requests for each domain with a last one: what the list says now.
-func (all *wishes) operations(w *world) map[string][]porcupine.Operation {
+func (all *wishes) operations(f *fixture) map[string][]porcupine.Operation {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	by := map[string][]porcupine.Operation{}
 	for key, ops := range all.ops {
 		app, domain := key[0], key[1]
-		missing := without([]string{domain, "www." + domain}, w.sim.List(app))
+		missing := without([]string{domain, "www." + domain}, f.sim.List(app))
 		if len(missing) == 1 {
-			w.t.Errorf("app %s: of %s only one name is on the list", app, domain)
+			f.t.Errorf("app %s: of %s only one name is on the list", app, domain)
 		}
 		look := porcupine.Operation{Input: wish{final: true}, Output: len(missing) == 0, Call: int64(all.end) + 1, Return: int64(all.end) + 2}
 		by[domain+" of "+app] = append(slices.Clone(ops), look)

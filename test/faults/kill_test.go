@@ -19,8 +19,8 @@ func trouble() simulator.Faults {
 }
 
 // load runs n producers until the returned function is called.
-func (w *world) load(n int, pace time.Duration) (end func()) {
-	return w.want.Load(w.t, n, pace, w.enqueue)
+func (f *fixture) load(n int, pace time.Duration) (end func()) {
+	return f.want.Load(f.t, n, pace, f.enqueue)
 }
 
 func TestWorkersKilledAtRandomLoseNoChange(t *testing.T) {
@@ -35,12 +35,12 @@ func killAtRandom(t *testing.T, apps, workers int, lasting time.Duration) {
 	for i := range apps {
 		opt.Apps = append(opt.Apps, site(fmt.Sprintf("app%02d", i)))
 	}
-	w := newWorld(t, opt)
+	f := newFixture(t, opt)
 	running := make([]*harness.Process, workers)
 	for i := range running {
-		running[i] = w.worker()
+		running[i] = f.worker()
 	}
-	end := w.load(4, 300*time.Millisecond)
+	end := f.load(4, 300*time.Millisecond)
 	kills := 0
 	var death time.Time
 	for began := time.Now(); time.Since(began) < lasting; {
@@ -52,13 +52,13 @@ func killAtRandom(t *testing.T, apps, workers int, lasting time.Duration) {
 		i := rand.IntN(workers)
 		running[i].Kill()
 		death = time.Now()
-		running[i] = w.worker()
+		running[i] = f.worker()
 		kills++
 	}
 	end()
 	// An app in trouble at the API is tried again later and later, beside the takeover.
-	w.sim.SetFaults(simulator.Faults{})
-	w.awaitSettled()
-	t.Logf("%d changes, %d workers killed; settled %s after the last death", w.want.Acked(), kills, time.Since(death).Round(time.Second))
-	w.check()
+	f.sim.SetFaults(simulator.Faults{})
+	f.awaitSettled()
+	t.Logf("%d changes, %d workers killed; settled %s after the last death", f.want.Acked(), kills, time.Since(death).Round(time.Second))
+	f.check()
 }

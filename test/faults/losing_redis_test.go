@@ -33,10 +33,10 @@ func mapped(n int) []string {
 }
 
 // awaitStates waits until each of the domains is in a state.
-func (w *world) awaitStates(app string, want tasks.State, domains ...string) {
-	w.t.Helper()
-	harness.Await(w.t, fmt.Sprintf("%d domains are %s", len(domains), want), func() error {
-		views, err := w.ledger.Domains(w.t.Context(), app)
+func (f *fixture) awaitStates(app string, want tasks.State, domains ...string) {
+	f.t.Helper()
+	harness.Await(f.t, fmt.Sprintf("%d domains are %s", len(domains), want), func() error {
+		views, err := f.ledger.Domains(f.t.Context(), app)
 		if err != nil {
 			return err
 		}
@@ -55,109 +55,109 @@ func (w *world) awaitStates(app string, want tasks.State, domains ...string) {
 
 // lose empties Redis under a running worker, and fails if anything is taken off
 // the list, or put there, for longer than the sweep takes.
-func (w *world) lose(app string, list []string) {
-	w.t.Helper()
-	if err := w.rdb.FlushAll(w.t.Context()).Err(); err != nil {
-		w.t.Fatal(err)
+func (f *fixture) lose(app string, list []string) {
+	f.t.Helper()
+	if err := f.rdb.FlushAll(f.t.Context()).Err(); err != nil {
+		f.t.Fatal(err)
 	}
-	writes := len(w.sim.History(app))
+	writes := len(f.sim.History(app))
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); <-time.After(100 * time.Millisecond) {
-		if diff := cmp.Diff(list, w.sim.List(app)); diff != "" || len(w.sim.History(app)) != writes {
-			w.t.Fatalf("an empty Redis changed the list (-before +after):\n%s", diff)
+		if diff := cmp.Diff(list, f.sim.List(app)); diff != "" || len(f.sim.History(app)) != writes {
+			f.t.Fatalf("an empty Redis changed the list (-before +after):\n%s", diff)
 		}
 	}
 }
 
 func TestAnEmptyRedisTakesNothingOffAListAndEnqueueingAllAgainBringsTheStatesBack(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, simulator.Options{Apps: []simulator.App{site("app1")}})
-	worker := w.worker("PILOTSYNC_SSL_DELAYS=1s,1s")
+	f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}})
+	worker := f.worker("PILOTSYNC_SSL_DELAYS=1s,1s")
 	domains := mapped(20)
-	w.add("app1", domains...)
-	w.awaitStates("app1", tasks.Done, domains...)
-	list := w.sim.List("app1")
+	f.add("app1", domains...)
+	f.awaitStates("app1", tasks.Done, domains...)
+	list := f.sim.List("app1")
 
-	w.lose("app1", list)
+	f.lose("app1", list)
 	if !worker.Alive() {
 		t.Fatalf("the worker ended:\n%s", worker.Written())
 	}
-	writes := len(w.sim.History("app1"))
+	writes := len(f.sim.History("app1"))
 	began := time.Now()
-	w.add("app1", domains...) // what `wp pilotsync resync` sends
-	w.awaitStates("app1", tasks.Done, domains...)
+	f.add("app1", domains...) // what `wp pilotsync resync` sends
+	f.awaitStates("app1", tasks.Done, domains...)
 	t.Logf("%d domains are back in the ledger and done %s after they were enqueued again", len(domains), time.Since(began).Round(100*time.Millisecond))
-	if diff := cmp.Diff(list, w.sim.List("app1")); diff != "" || len(w.sim.History("app1")) != writes {
-		t.Errorf("they were on the list already, and it was written %d times (-before +after):\n%s", len(w.sim.History("app1"))-writes, diff)
+	if diff := cmp.Diff(list, f.sim.List("app1")); diff != "" || len(f.sim.History("app1")) != writes {
+		t.Errorf("they were on the list already, and it was written %d times (-before +after):\n%s", len(f.sim.History("app1"))-writes, diff)
 	}
-	w.check()
+	f.check()
 }
 
 // What is only enqueued again was there already, by whomever, and a www form of
 // it isn't ours then: hence adopt, before it.
 func TestAfterALossAdoptMakesNamesOursAgainSoThatARemovalTakesBothFormsOff(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, simulator.Options{Apps: []simulator.App{site("app1")}})
-	w.worker("PILOTSYNC_SSL_DELAYS=1s,1s")
+	f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}})
+	f.worker("PILOTSYNC_SSL_DELAYS=1s,1s")
 	domains := mapped(5)
-	w.add("app1", domains...)
-	w.awaitStates("app1", tasks.Done, domains...)
-	list := w.sim.List("app1")
-	w.lose("app1", list)
-	writes := len(w.sim.History("app1"))
+	f.add("app1", domains...)
+	f.awaitStates("app1", tasks.Done, domains...)
+	list := f.sim.List("app1")
+	f.lose("app1", list)
+	writes := len(f.sim.History("app1"))
 
-	if said := w.run(harness.Program(t), nil, "adopt", "--app=app1", "--all", "--dry-run"); !strings.Contains(said, domains[0]) || !strings.Contains(said, "intranet.example.org") {
+	if said := f.run(harness.Program(t), nil, "adopt", "--app=app1", "--all", "--dry-run"); !strings.Contains(said, domains[0]) || !strings.Contains(said, "intranet.example.org") {
 		t.Errorf("adopt --dry-run doesn't say what is on the list:\n%s", said)
 	}
 	var both []string // of each domain, as they are on the list
 	for _, d := range domains {
 		both = append(both, d, "www."+d)
 	}
-	w.run(harness.Program(t), nil, append([]string{"adopt", "--app=app1"}, both...)...)
-	w.awaitStates("app1", tasks.Done, domains...)
-	w.add("app1", domains...) // what `wp pilotsync resync` sends
-	harness.Await(t, "the requests are dealt with", w.settled)
-	if diff := cmp.Diff(list, w.sim.List("app1")); diff != "" || len(w.sim.History("app1")) != writes {
-		t.Errorf("it was written %d times (-before +after):\n%s", len(w.sim.History("app1"))-writes, diff)
+	f.run(harness.Program(t), nil, append([]string{"adopt", "--app=app1"}, both...)...)
+	f.awaitStates("app1", tasks.Done, domains...)
+	f.add("app1", domains...) // what `wp pilotsync resync` sends
+	harness.Await(t, "the requests are dealt with", f.settled)
+	if diff := cmp.Diff(list, f.sim.List("app1")); diff != "" || len(f.sim.History("app1")) != writes {
+		t.Errorf("it was written %d times (-before +after):\n%s", len(f.sim.History("app1"))-writes, diff)
 	}
-	if err := w.enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: domains[0], Remove: true}); err != nil {
+	if err := f.enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: domains[0], Remove: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitStates("app1", tasks.Removed, domains[0])
-	w.check()
+	f.awaitStates("app1", tasks.Removed, domains[0])
+	f.check()
 }
 
 func TestABackupIsRestoredAndWorkGoesOn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, simulator.Options{Apps: []simulator.App{site("app1")}})
-	worker := w.worker("PILOTSYNC_SSL_DELAYS=1s,1s")
+	f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}})
+	worker := f.worker("PILOTSYNC_SSL_DELAYS=1s,1s")
 	domains := mapped(5)
-	w.add("app1", domains...)
-	w.awaitStates("app1", tasks.Done, domains...)
-	backup := w.backup()
+	f.add("app1", domains...)
+	f.awaitStates("app1", tasks.Done, domains...)
+	backup := f.backup()
 
 	// What happened after the backup, and is lost with it.
-	w.add("app1", "later.example.com")
-	w.awaitStates("app1", tasks.Done, "later.example.com")
-	if err := w.enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: domains[0], Remove: true}); err != nil {
+	f.add("app1", "later.example.com")
+	f.awaitStates("app1", tasks.Done, "later.example.com")
+	if err := f.enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: domains[0], Remove: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitStates("app1", tasks.Removed, domains[0])
+	f.awaitStates("app1", tasks.Removed, domains[0])
 	worker.Terminate()
-	w.redis.Kill()
+	f.redis.Kill()
 
 	// Restored, on another machine, without an append-only file: it would win over the copy.
 	folder := t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, "dump.rdb"), backup, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	before := w.sim.List("app1")
-	w.use(redistest.Shipped(t, "--dir", folder, "--appendonly", "no"))
-	w.env = append(w.env, w.redisURL(w.redis.Addr))
-	if err := w.rdb.ConfigSet(t.Context(), "appendonly", "yes").Err(); err != nil {
+	before := f.sim.List("app1")
+	f.use(redistest.Shipped(t, "--dir", folder, "--appendonly", "no"))
+	f.env = append(f.env, f.redisURL(f.redis.Addr))
+	if err := f.rdb.ConfigSet(t.Context(), "appendonly", "yes").Err(); err != nil {
 		t.Fatal(err)
 	}
 	harness.Await(t, "the append-only file is written", func() error {
-		info, err := w.rdb.Info(t.Context(), "persistence").Result()
+		info, err := f.rdb.Info(t.Context(), "persistence").Result()
 		if err == nil && (!strings.Contains(info, "aof_enabled:1") || !strings.Contains(info, "aof_rewrite_in_progress:0") || !strings.Contains(info, "aof_last_bgrewrite_status:ok")) {
 			err = errors.New(info)
 		}
@@ -165,48 +165,48 @@ func TestABackupIsRestoredAndWorkGoesOn(t *testing.T) {
 	})
 
 	// Before any worker runs, the old ledger is asked what it would do: put back what left since.
-	said := w.run(harness.Program(t), nil, "reconcile", "--app=app1", "--dry-run")
+	said := f.run(harness.Program(t), nil, "reconcile", "--app=app1", "--dry-run")
 	if !strings.Contains(said, domains[0]) || strings.Contains(said, "later.example.com") {
 		t.Errorf("reconcile --dry-run should show %s and not later.example.com:\n%s", domains[0], said)
 	}
-	if diff := cmp.Diff(before, w.sim.List("app1")); diff != "" {
+	if diff := cmp.Diff(before, f.sim.List("app1")); diff != "" {
 		t.Errorf("the list changed without a worker (-before +after):\n%s", diff)
 	}
 	// So WordPress hands over what it has, and what left since is removed once more.
-	w.add("app1", append(slices.Clone(domains[1:]), "later.example.com")...)
-	if err := w.enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: domains[0], Remove: true}); err != nil {
+	f.add("app1", append(slices.Clone(domains[1:]), "later.example.com")...)
+	if err := f.enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: domains[0], Remove: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.worker("PILOTSYNC_SSL_DELAYS=1s,1s")
-	w.awaitStates("app1", tasks.Done, append(slices.Clone(domains[1:]), "later.example.com")...)
-	w.awaitStates("app1", tasks.Removed, domains[0])
-	w.check()
+	f.worker("PILOTSYNC_SSL_DELAYS=1s,1s")
+	f.awaitStates("app1", tasks.Done, append(slices.Clone(domains[1:]), "later.example.com")...)
+	f.awaitStates("app1", tasks.Removed, domains[0])
+	f.check()
 }
 
 // backup makes a copy of all that Redis has, as the runbook does.
-func (w *world) backup() []byte {
-	w.t.Helper()
-	ctx := w.t.Context()
-	dir, err := w.rdb.ConfigGet(ctx, "dir").Result()
+func (f *fixture) backup() []byte {
+	f.t.Helper()
+	ctx := f.t.Context()
+	dir, err := f.rdb.ConfigGet(ctx, "dir").Result()
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	last, err := w.rdb.LastSave(ctx).Result()
+	last, err := f.rdb.LastSave(ctx).Result()
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	harness.Await(w.t, "the clock is a second later, for LASTSAVE to tell", func() error {
-		now, err := w.rdb.Time(ctx).Result()
+	harness.Await(f.t, "the clock is a second later, for LASTSAVE to tell", func() error {
+		now, err := f.rdb.Time(ctx).Result()
 		if err == nil && now.Unix() <= last {
 			err = errors.New("it isn't")
 		}
 		return err
 	})
-	if err := w.rdb.BgSave(ctx).Err(); err != nil {
-		w.t.Fatal(err)
+	if err := f.rdb.BgSave(ctx).Err(); err != nil {
+		f.t.Fatal(err)
 	}
-	harness.Await(w.t, "the snapshot is written", func() error {
-		now, err := w.rdb.LastSave(ctx).Result()
+	harness.Await(f.t, "the snapshot is written", func() error {
+		now, err := f.rdb.LastSave(ctx).Result()
 		if err == nil && now <= last {
 			err = errors.New("it isn't")
 		}
@@ -214,7 +214,7 @@ func (w *world) backup() []byte {
 	})
 	dump, err := os.ReadFile(filepath.Join(dir["dir"], "dump.rdb"))
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	return dump
 }

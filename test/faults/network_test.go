@@ -22,16 +22,16 @@ type link struct {
 	proxy *toxiproxy.Proxy
 }
 
-// link puts a network before the world's Redis, and returns what a worker needs to use it.
-func (w *world) link() (*link, string) {
-	w.t.Helper()
+// link puts a network before the fixture's Redis, and returns what a worker needs to use it.
+func (f *fixture) link() (*link, string) {
+	f.t.Helper()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	l := &link{w.t, toxiproxy.NewProxy(server, "redis", "127.0.0.1:0", w.redis.Addr)}
+	l := &link{f.t, toxiproxy.NewProxy(server, "redis", "127.0.0.1:0", f.redis.Addr)}
 	if err := l.proxy.Start(); err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	w.t.Cleanup(l.proxy.Stop)
-	return l, w.redisURL(l.proxy.Listen)
+	f.t.Cleanup(l.proxy.Stop)
+	return l, f.redisURL(l.proxy.Listen)
 }
 
 // toxic makes the network bad in both directions.
@@ -63,16 +63,16 @@ func (l *link) mend() {
 
 func TestAWorkerWithASlowNetworkToRedisListsEverything(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, simulator.Options{Apps: apps(3), Latency: 100 * time.Millisecond})
-	l, redisURL := w.link()
+	f := newFixture(t, simulator.Options{Apps: apps(3), Latency: 100 * time.Millisecond})
+	l, redisURL := f.link()
 	l.toxic("latency", map[string]any{"latency": 200, "jitter": 100}) // 0.2 to 0.6 s a round trip
-	w.worker(redisURL)
-	w.worker(redisURL)
-	end := w.load(2, 500*time.Millisecond)
+	f.worker(redisURL)
+	f.worker(redisURL)
+	end := f.load(2, 500*time.Millisecond)
 	pass(t, 12*time.Second)
 	end()
-	w.awaitSettled()
-	w.check()
+	f.awaitSettled()
+	f.check()
 }
 
 // The network to Redis goes away while a worker holds a lease and writes all the
@@ -94,12 +94,12 @@ func TestAWorkerThatLosesRedisStopsWritingBeforeItsLeaseEndsAndRecovers(t *testi
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: time.Second})
-			l, _ := w.link()
+			f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: time.Second})
+			l, _ := f.link()
 			onRedis := newTap(t, l.proxy.Listen)
-			onAPI, apiURL := w.tapAPI()
-			lonely := w.worker(w.redisURL(onRedis.addr), apiURL)
-			end := w.load(1, 200*time.Millisecond) // so that each sync is followed by another
+			onAPI, apiURL := f.tapAPI()
+			lonely := f.worker(f.redisURL(onRedis.addr), apiURL)
+			end := f.load(1, 200*time.Millisecond) // so that each sync is followed by another
 			harness.Await(t, "it writes", func() error {
 				if len(onAPI.listWrites()) < 2 {
 					return errStill
@@ -115,10 +115,10 @@ func TestAWorkerThatLosesRedisStopsWritingBeforeItsLeaseEndsAndRecovers(t *testi
 			c.lose(l)
 			lost := time.Now()
 			trap.release()
-			w.worker()
-			taken := len(w.sent("app1"))
+			f.worker()
+			taken := len(f.sent("app1"))
 			harness.Await(t, "another worker has taken over", func() error {
-				if len(w.sent("app1")) <= taken {
+				if len(f.sent("app1")) <= taken {
 					return errStill
 				}
 				return nil
@@ -133,8 +133,8 @@ func TestAWorkerThatLosesRedisStopsWritingBeforeItsLeaseEndsAndRecovers(t *testi
 			c.recover(l)
 			lonely.AwaitWritten("Redis is back")
 			end()
-			w.awaitSettled()
-			w.check()
+			f.awaitSettled()
+			f.check()
 			if !lonely.Alive() {
 				t.Errorf("the worker ended:\n%s", lonely.Written())
 			}

@@ -86,14 +86,14 @@ func TestSomeoneElseWritesAllTheTimeAndOursConvergeWhileTheirsSurvive(t *testing
 	// All write until each wrote this much: on a busy machine that takes minutes.
 	const leastOurs, leastTheirs, limit = 8, 150, 3 * time.Minute
 	zero := time.Now()
-	w := newWorld(t, simulator.Options{
+	f := newFixture(t, simulator.Options{
 		Accounts: []simulator.Account{{ClientID: "sim", APIKey: "sim-key"}, {ClientID: "plugin", APIKey: "plugin-key"}},
 		Apps:     []simulator.App{site("app1")}, Latency: 40 * time.Millisecond,
 	})
-	w.worker()
+	f.worker()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	plugin := other{w.sim, &http.Client{Transport: transport}, "plugin", "plugin-key"}
+	plugin := other{f.sim, &http.Client{Transport: transport}, "plugin", "plugin-key"}
 
 	ctx, enough := context.WithTimeout(t.Context(), limit)
 	var running sync.WaitGroup
@@ -113,7 +113,7 @@ func TestSomeoneElseWritesAllTheTimeAndOursConvergeWhileTheirsSurvive(t *testing
 		random := rand.New(rand.NewPCG(1, 1))
 		for n := 0; pause(random, 100*time.Millisecond); n++ {
 			person.plan(fmt.Sprintf("person%03d.example.net", n), random)
-			_ = w.sim.EditByHand("app1", person.edit)
+			_ = f.sim.EditByHand("app1", person.edit)
 		}
 	})
 	running.Go(func() {
@@ -129,11 +129,11 @@ func TestSomeoneElseWritesAllTheTimeAndOursConvergeWhileTheirsSurvive(t *testing
 		random := rand.New(rand.NewPCG(3, 3))
 		for n := 0; pause(random, 600*time.Millisecond); n++ {
 			domain := fmt.Sprintf("shop%02d.example.com", random.IntN(30))
-			_ = w.enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: domain, Remove: random.IntN(4) == 0})
+			_ = f.enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: domain, Remove: random.IntN(4) == 0})
 		}
 	})
 	harness.Await(t, "each wrote enough", func() error {
-		history := w.sim.History("app1")
+		history := f.sim.History("app1")
 		ours := 0
 		for _, write := range history {
 			if write.By == "sim" {
@@ -147,24 +147,24 @@ func TestSomeoneElseWritesAllTheTimeAndOursConvergeWhileTheirsSurvive(t *testing
 	})
 	enough()
 	running.Wait()
-	w.awaitSettled()
+	f.awaitSettled()
 
 	// They rest now, each once he has seen that his names are there.
-	if err := w.sim.EditByHand("app1", func(list []string) []string { return robot.edit(person.edit(list)) }); err != nil {
+	if err := f.sim.EditByHand("app1", func(list []string) []string { return robot.edit(person.edit(list)) }); err != nil {
 		t.Fatal(err)
 	}
-	beside := w.sim.History("app1")
-	w.lookNow("app1")
+	beside := f.sim.History("app1")
+	f.lookNow("app1")
 	var missing []string
 	harness.Await(t, "all of ours are on the list", func() error {
-		list := w.sim.List("app1")
-		if missing = without(w.want.Names("app1", true), list); len(missing) > 0 {
+		list := f.sim.List("app1")
+		if missing = without(f.want.Names("app1", true), list); len(missing) > 0 {
 			return fmt.Errorf("missing: %v", missing)
 		}
 		return nil
 	})
-	w.awaitSettled()
-	list := w.sim.List("app1")
+	f.awaitSettled()
+	list := f.sim.List("app1")
 	if lost := without(slices.Concat(person.want, robot.want), list); len(lost) > 0 {
 		t.Errorf("names of theirs are lost: %v", lost)
 	}
@@ -172,16 +172,16 @@ func TestSomeoneElseWritesAllTheTimeAndOursConvergeWhileTheirsSurvive(t *testing
 		t.Errorf("on the list twice: %v", twice)
 	}
 	// A removed name is there only where somebody else brought it back, and more than once.
-	for _, name := range w.want.Names("app1", false) {
+	for _, name := range f.want.Names("app1", false) {
 		if n := broughtBack(beside, name); slices.Contains(list, name) && n < 2 {
 			t.Errorf("%s was taken off, somebody else brought it back %d times, and it is there", name, n)
 		}
 	}
-	ours, crossed := w.checkTheirsAreKept("app1")
+	ours, crossed := f.checkTheirsAreKept("app1")
 	t.Logf("%d writes of ours among %d of others; %d names of theirs fell between our read and our write, and had to be put on again",
 		ours, len(beside)-ours, crossed)
-	w.checkNoOverlapOfOurs("app1")
-	explains(t, "reads and writes of all", listModel(site("app1").Domains), accesses(w.sim.Reads("app1"), w.sim.History("app1"), zero))
+	f.checkNoOverlapOfOurs("app1")
+	explains(t, "reads and writes of all", listModel(site("app1").Domains), accesses(f.sim.Reads("app1"), f.sim.History("app1"), zero))
 }
 
 // theirs are the names that somebody else wants on a list.
@@ -206,10 +206,10 @@ func (o *theirs) edit(list []string) []string {
 // checkTheirsAreKept holds each write of ours against the read it was made from. It
 // returns how many there were, and how many names of others came onto the list
 // between the two and were lost.
-func (w *world) checkTheirsAreKept(app string) (ours, crossed int) {
-	w.t.Helper()
-	reads := slices.DeleteFunc(w.sim.Reads(app), func(r simulator.Read) bool { return r.By != "sim" })
-	for _, write := range w.sim.History(app) {
+func (f *fixture) checkTheirsAreKept(app string) (ours, crossed int) {
+	f.t.Helper()
+	reads := slices.DeleteFunc(f.sim.Reads(app), func(r simulator.Read) bool { return r.By != "sim" })
+	for _, write := range f.sim.History(app) {
 		if write.By != "sim" {
 			continue
 		}
@@ -224,7 +224,7 @@ func (w *world) checkTheirsAreKept(app string) (ours, crossed int) {
 			return slices.DeleteFunc(slices.Clone(list), func(name string) bool { return strings.HasSuffix(name, ".example.com") })
 		}
 		if want, got := notOurs(base), notOurs(write.After); !slices.Equal(want, got) {
-			w.t.Errorf("write %d of app %s: others' names (-as we read them +as we wrote them):\n%s", write.Index, app, cmp.Diff(want, got))
+			f.t.Errorf("write %d of app %s: others' names (-as we read them +as we wrote them):\n%s", write.Index, app, cmp.Diff(want, got))
 		}
 		crossed += len(without(notOurs(write.Before), write.After))
 	}
@@ -232,12 +232,12 @@ func (w *world) checkTheirsAreKept(app string) (ours, crossed int) {
 }
 
 // lookNow has the hourly look at an app made now.
-func (w *world) lookNow(app string) {
-	w.t.Helper()
+func (f *fixture) lookNow(app string) {
+	f.t.Helper()
 	look := tasks.Sync{AppID: app, Hour: time.Now().Unix() / 60} // an hour that no real one has
-	client := asynq.NewClientFromRedisClient(w.rdb)
-	if _, err := client.EnqueueContext(w.t.Context(), asynq.NewTask(tasks.TypeAppSync, tasks.Encode(look)), asynq.Queue(tasks.QueueLists)); err != nil {
-		w.t.Fatal(err)
+	client := asynq.NewClientFromRedisClient(f.rdb)
+	if _, err := client.EnqueueContext(f.t.Context(), asynq.NewTask(tasks.TypeAppSync, tasks.Encode(look)), asynq.Queue(tasks.QueueLists)); err != nil {
+		f.t.Fatal(err)
 	}
 }
 
@@ -264,11 +264,11 @@ func repeated(list []string) (twice []string) {
 }
 
 // checkNoOverlapOfOurs is checkNoOverlap for an app at which others write, too.
-func (w *world) checkNoOverlapOfOurs(app string) {
-	w.t.Helper()
-	for _, o := range w.sim.Overlaps() {
+func (f *fixture) checkNoOverlapOfOurs(app string) {
+	f.t.Helper()
+	for _, o := range f.sim.Overlaps() {
 		if o.First.App == app && o.First.By == "sim" && o.Second.By == "sim" {
-			w.t.Errorf("two writes of ours overlapped: %+v", o)
+			f.t.Errorf("two writes of ours overlapped: %+v", o)
 		}
 	}
 }

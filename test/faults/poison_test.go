@@ -73,8 +73,8 @@ func poisons() []poison {
 
 func TestPoisonIsArchivedWithItsReasonAndTheRestGoesOn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, simulator.Options{Apps: []simulator.App{site("app1"), site("app2")}})
-	client, inspector := asynq.NewClientFromRedisClient(w.rdb), asynq.NewInspectorFromRedisClient(w.rdb)
+	f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1"), site("app2")}})
+	client, inspector := asynq.NewClientFromRedisClient(f.rdb), asynq.NewInspectorFromRedisClient(f.rdb)
 	ids := map[string]poison{}
 	for i, p := range poisons() {
 		info, err := client.EnqueueContext(t.Context(), asynq.NewTask(p.kind, []byte(p.payload)), asynq.Queue(p.queue))
@@ -83,13 +83,13 @@ func TestPoisonIsArchivedWithItsReasonAndTheRestGoesOn(t *testing.T) {
 		}
 		ids[info.ID] = p
 		if i%2 == 0 { // real changes, before, between and behind
-			w.add(w.apps[i/2%2], fmt.Sprintf("shop%02d.example.com", i))
+			f.add(f.apps[i/2%2], fmt.Sprintf("shop%02d.example.com", i))
 		}
 	}
 	began := time.Now()
-	worker := w.worker()
-	w.awaitSettled()
-	t.Logf("%d changes among %d tasks of poison settled within %s", w.want.Acked(), len(ids), time.Since(began).Round(100*time.Millisecond))
+	worker := f.worker()
+	f.awaitSettled()
+	t.Logf("%d changes among %d tasks of poison settled within %s", f.want.Acked(), len(ids), time.Since(began).Round(100*time.Millisecond))
 	for id, p := range ids {
 		var info *asynq.TaskInfo
 		harness.Await(t, p.what+" is archived", func() (err error) {
@@ -116,7 +116,7 @@ func TestPoisonIsArchivedWithItsReasonAndTheRestGoesOn(t *testing.T) {
 	if !worker.Alive() {
 		t.Error("the worker ended")
 	}
-	w.add("app1", "last.example.com")
-	w.awaitSettled()
-	w.check()
+	f.add("app1", "last.example.com")
+	f.awaitSettled()
+	f.check()
 }

@@ -38,20 +38,20 @@ func TestRedisKilledUnderLoadLosesNothingAcknowledgedWithAppendfsyncEverysec(t *
 }
 
 func killRedis(t *testing.T, fsync string) {
-	w := newWorld(t, simulator.Options{Apps: apps(4), Latency: 100 * time.Millisecond}, "--appendfsync", fsync)
-	first, second := w.worker(), w.worker()
-	end := w.load(3, 60*time.Millisecond)
+	f := newFixture(t, simulator.Options{Apps: apps(4), Latency: 100 * time.Millisecond}, "--appendfsync", fsync)
+	first, second := f.worker(), f.worker()
+	end := f.load(3, 60*time.Millisecond)
 	for range 3 {
 		pass(t, 3*time.Second)
-		w.redis.Kill()
+		f.redis.Kill()
 		pass(t, time.Second)
-		w.redis.Start()
+		f.redis.Start()
 	}
 	pass(t, 2*time.Second)
 	end()
-	w.awaitSettled()
-	t.Logf("%d changes were acknowledged", w.want.Acked())
-	w.check()
+	f.awaitSettled()
+	t.Logf("%d changes were acknowledged", f.want.Acked())
+	f.check()
 	for _, p := range []*harness.Process{first, second} {
 		if !p.Alive() {
 			t.Errorf("a worker ended:\n%s", p.Written())
@@ -75,29 +75,29 @@ func pass(t *testing.T, d time.Duration) {
 func TestAPowerCutWithAppendfsyncEverysecLosesAtMostTheLastSeconds(t *testing.T) {
 	t.Parallel()
 	const lost = 2 * time.Second
-	w := newWorld(t, simulator.Options{Apps: apps(2), Latency: 100 * time.Millisecond})
-	w.worker()
-	w.worker()
-	end := w.load(3, 60*time.Millisecond)
+	f := newFixture(t, simulator.Options{Apps: apps(2), Latency: 100 * time.Millisecond})
+	f.worker()
+	f.worker()
+	end := f.load(3, 60*time.Millisecond)
 	pass(t, 4*time.Second)
-	file, size := aof(t, w.redis.Folder())
+	file, size := aof(t, f.redis.Folder())
 	durable := time.Now() // what was acknowledged before that is within size
 	pass(t, lost)
-	w.redis.Kill()
+	f.redis.Kill()
 	if err := os.Truncate(file, size); err != nil {
 		t.Fatal(err)
 	}
 	pass(t, time.Second)
-	unsure := w.want.MayBeLost(durable.Add(-100 * time.Millisecond)) // the file is measured a little before
-	w.redis.Start()
+	unsure := f.want.MayBeLost(durable.Add(-100 * time.Millisecond)) // the file is measured a little before
+	f.redis.Start()
 	pass(t, 3*time.Second)
 	end()
-	w.awaitSettled()
+	f.awaitSettled()
 	if unsure == 0 {
 		t.Error("nothing was acknowledged in the seconds that were lost: the test tested nothing")
 	}
-	t.Logf("%d changes were acknowledged, those of %d domains within the time that was cut off", w.want.Acked(), unsure)
-	w.check()
+	t.Logf("%d changes were acknowledged, those of %d domains within the time that was cut off", f.want.Acked(), unsure)
+	f.check()
 }
 
 // aof is the file that Redis appends to, and how long it is.

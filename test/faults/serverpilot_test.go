@@ -105,26 +105,26 @@ func TestEachTroubleOfServerPilotGoesAsTheTableSaysAndDelaysNoOtherApp(t *testin
 	for app := range blocks() {
 		opt.Apps = append(opt.Apps, site(app))
 	}
-	w := newWorld(t, opt)
+	f := newFixture(t, opt)
 	accounts := filepath.Join(t.TempDir(), "accounts.yaml")
 	setKey := func(key string) {
-		others := slices.DeleteFunc(slices.Clone(w.apps), func(app string) bool { return app == "key-rotated" })
+		others := slices.DeleteFunc(slices.Clone(f.apps), func(app string) bool { return app == "key-rotated" })
 		text := fmt.Sprintf("accounts:\n- {client_id: sim, api_key: sim-key, apps: [%s]}\n- {client_id: rotated, api_key: %s, apps: [key-rotated]}\n", strings.Join(others, ", "), key)
 		if err := os.WriteFile(accounts, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	setKey("old-key")
-	w.env = slices.DeleteFunc(w.env, func(v string) bool { return strings.HasPrefix(v, "WU_SERVER_PILOT_") })
-	w.env = append(w.env, "PILOTSYNC_CONFIG="+accounts)
-	worker := w.worker()
+	f.env = slices.DeleteFunc(f.env, func(v string) bool { return strings.HasPrefix(v, "WU_SERVER_PILOT_") })
+	f.env = append(f.env, "PILOTSYNC_CONFIG="+accounts)
+	worker := f.worker()
 	worker.AwaitWritten("is ready")
 
 	// What a change takes for an app that nothing is wrong with: before, and meanwhile.
 	calm := func(n int) time.Duration {
 		began, name := time.Now(), fmt.Sprintf("www.calm%03d.example.com", n)
-		w.add("calm", name)
-		harness.Await(t, name+" is listed", func() error { return w.listed("calm", name) })
+		f.add("calm", name)
+		harness.Await(t, name+" is listed", func() error { return f.listed("calm", name) })
 		return time.Since(began)
 	}
 	var idle, beside []time.Duration
@@ -132,14 +132,14 @@ func TestEachTroubleOfServerPilotGoesAsTheTableSaysAndDelaysNoOtherApp(t *testin
 		idle = append(idle, calm(n))
 	}
 	for _, a := range ailments() {
-		a.begin(w.sim, a.app)
+		a.begin(f.sim, a.app)
 	}
 	for app, b := range blocks() {
-		b.begin(w.sim, app)
+		b.begin(f.sim, app)
 	}
 	began := time.Now()
-	for _, app := range w.apps[1:] {
-		w.add(app, "shop.example.com")
+	for _, app := range f.apps[1:] {
+		f.add(app, "shop.example.com")
 	}
 
 	settled := map[string]time.Duration{}
@@ -152,7 +152,7 @@ func TestEachTroubleOfServerPilotGoesAsTheTableSaysAndDelaysNoOtherApp(t *testin
 			beside = append(beside, calm(n))
 		}
 		for _, a := range ailments() {
-			v, _, err := w.ledger.Domain(t.Context(), a.app, "shop.example.com")
+			v, _, err := f.ledger.Domain(t.Context(), a.app, "shop.example.com")
 			if _, known := settled[a.app]; !known && err == nil && v.State.Listed() && v.State != tasks.Pending {
 				settled[a.app] = time.Since(began)
 			}
@@ -167,51 +167,51 @@ func TestEachTroubleOfServerPilotGoesAsTheTableSaysAndDelaysNoOtherApp(t *testin
 	slices.Sort(beside)
 	half := func(all []time.Duration) time.Duration { return all[len(all)/2].Round(time.Millisecond) }
 	t.Logf("a change of the calm app took %s (longest %s), beside %d apps in trouble %s (longest %s)", half(idle), idle[len(idle)-1].Round(time.Millisecond),
-		len(w.apps)-1, half(beside), beside[len(beside)-1].Round(time.Millisecond))
+		len(f.apps)-1, half(beside), beside[len(beside)-1].Round(time.Millisecond))
 	if len(beside) < 10 { // behind calls of 30 s it would be two or three
 		t.Errorf("only %d changes of the calm app were listed while the others were in trouble", len(beside))
 	}
 
 	for _, a := range ailments() {
 		took, done := settled[a.app]
-		t.Logf("%-24s settled after %5.1f s; %d reads, %d writes", a.app, took.Seconds(), w.sim.Calls(a.app, simulator.ReadApp), w.sim.Calls(a.app, simulator.WriteList))
+		t.Logf("%-24s settled after %5.1f s; %d reads, %d writes", a.app, took.Seconds(), f.sim.Calls(a.app, simulator.ReadApp), f.sim.Calls(a.app, simulator.WriteList))
 		if !done || took < a.from || took > a.to {
 			t.Errorf("%s: settled after %s (%v); it takes %s to %s", a.app, took, done, a.from, a.to)
 		}
-		w.checkAddedOnce(a.app)
+		f.checkAddedOnce(a.app)
 	}
 
 	for app, b := range blocks() {
-		v, _, err := w.ledger.Domain(t.Context(), app, "shop.example.com")
+		v, _, err := f.ledger.Domain(t.Context(), app, "shop.example.com")
 		if err != nil || v.State != tasks.Pending || !strings.Contains(v.Reason, b.reason) {
 			t.Errorf("%s: %s, %q (%v); it must wait, for %q", app, v.State, v.Reason, err, b.reason)
 		}
-		info, err := w.ledger.App(t.Context(), app)
+		info, err := f.ledger.App(t.Context(), app)
 		if err != nil || info.Failure == nil || !info.Failure.Blocked {
 			t.Errorf("%s isn't blocked: %+v, %v", app, info, err)
 		}
-		if n := w.sim.Calls(app, simulator.ReadApp); n != 1 {
+		if n := f.sim.Calls(app, simulator.ReadApp); n != 1 {
 			t.Errorf("%s was tried %d times within %s; it has five minutes", app, n, time.Since(began).Round(time.Second))
 		}
 		if !saysLoudly(worker.Written(), app) {
 			t.Errorf("%s: the log doesn't say as an error that it is blocked", app)
 		}
 		t.Logf("%-24s %s", app, v.Reason)
-		b.end(w.sim, app)
+		b.end(f.sim, app)
 	}
 	// Who has mended it starts the worker again.
 	setKey("new-key")
 	if code := worker.Terminate(); code != 0 {
 		t.Errorf("the worker ended with %d", code)
 	}
-	w.worker()
-	w.awaitSettled()
-	w.check()
+	f.worker()
+	f.awaitSettled()
+	f.check()
 }
 
 // listed is nil if a name is on an app's list.
-func (w *world) listed(app, name string) error {
-	if !slices.Contains(w.sim.List(app), name) {
+func (f *fixture) listed(app, name string) error {
+	if !slices.Contains(f.sim.List(app), name) {
 		return errors.New("it isn't")
 	}
 	return nil

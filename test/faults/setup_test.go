@@ -36,9 +36,9 @@ func (quiet) Printf(context.Context, string, ...any) {}
 // 15 s, and a sync. A longer wait is logged, since the machine may be busy.
 const promised = 60 * time.Second
 
-// world is a simulator within the test, a real Redis, and what the tests look
+// fixture is a simulator within the test, a real Redis, and what the tests look
 // with. Its workers are processes.
-type world struct {
+type fixture struct {
 	t      *testing.T
 	sim    *simulator.Simulator
 	redis  *redistest.Server
@@ -50,8 +50,8 @@ type world struct {
 	apps   []string
 }
 
-// newWorld starts a simulator, and a Redis with the shipped files and redisArgs.
-func newWorld(t *testing.T, opt simulator.Options, redisArgs ...string) *world {
+// newFixture starts a simulator, and a Redis with the shipped files and redisArgs.
+func newFixture(t *testing.T, opt simulator.Options, redisArgs ...string) *fixture {
 	t.Helper()
 	sim, err := simulator.Start(opt)
 	if err != nil {
@@ -61,67 +61,67 @@ func newWorld(t *testing.T, opt simulator.Options, redisArgs ...string) *world {
 	if len(opt.Apps) == 0 {
 		opt.Apps = []simulator.App{{ID: "app1"}} // as the simulator does
 	}
-	w := &world{t: t, sim: sim, want: workload.New(opt.Apps)}
-	w.apps = w.want.Apps()
-	w.use(redistest.Shipped(t, redisArgs...))
-	settings, err := harness.Settings(t.TempDir(), sim, w.redis.As("worker"), w.apps...)
+	f := &fixture{t: t, sim: sim, want: workload.New(opt.Apps)}
+	f.apps = f.want.Apps()
+	f.use(redistest.Shipped(t, redisArgs...))
+	settings, err := harness.Settings(t.TempDir(), sim, f.redis.As("worker"), f.apps...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.env = append(settings, "PILOTSYNC_LOG_LEVEL=debug")
-	return w
+	f.env = append(settings, "PILOTSYNC_LOG_LEVEL=debug")
+	return f
 }
 
 // use has the test itself use a Redis: as the administrator, and through the ledger
 // and the client as the users who have these in real use.
-func (w *world) use(server *redistest.Server) {
-	w.redis, w.rdb = server, server.Client(w.t, "admin")
-	w.ledger, w.client = ledger.New(server.Client(w.t, "worker")), enqueue.New(server.Client(w.t, "php"))
+func (f *fixture) use(server *redistest.Server) {
+	f.redis, f.rdb = server, server.Client(f.t, "admin")
+	f.ledger, f.client = ledger.New(server.Client(f.t, "worker")), enqueue.New(server.Client(f.t, "php"))
 }
 
-// redisURL is a worker's setting for the world's Redis, reached at addr.
-func (w *world) redisURL(addr string) string {
-	return "REDIS_URL=" + strings.Replace(w.redis.As("worker"), w.redis.Addr, addr, 1)
+// redisURL is a worker's setting for the fixture's Redis, reached at addr.
+func (f *fixture) redisURL(addr string) string {
+	return "REDIS_URL=" + strings.Replace(f.redis.As("worker"), f.redis.Addr, addr, 1)
 }
 
 // worker starts a worker with the fixture's environment; env wins over it.
-func (w *world) worker(env ...string) *harness.Process {
-	w.t.Helper()
-	return w.program(harness.Program(w.t), env, "worker")
+func (f *fixture) worker(env ...string) *harness.Process {
+	f.t.Helper()
+	return f.program(harness.Program(f.t), env, "worker")
 }
 
 // run runs a build of the program to its end and returns what it wrote. It fails the test
 // if the exit code isn't 0.
-func (w *world) run(program string, env []string, args ...string) string {
-	w.t.Helper()
-	p := w.program(program, env, args...)
+func (f *fixture) run(program string, env []string, args ...string) string {
+	f.t.Helper()
+	p := f.program(program, env, args...)
 	if code := p.Wait(); code != 0 {
-		w.t.Fatalf("%s %v ended with %d", p, args, code)
+		f.t.Fatalf("%s %v ended with %d", p, args, code)
 	}
 	return p.Written()
 }
 
 // program starts a build of the program with args; env wins over the fixture's
 // environment. It ends with the test.
-func (w *world) program(program string, env []string, args ...string) *harness.Process {
-	w.t.Helper()
+func (f *fixture) program(program string, env []string, args ...string) *harness.Process {
+	f.t.Helper()
 	cmd := exec.Command(program, args...)
-	cmd.Env = append(append(os.Environ(), w.env...), env...) // of two values the last one counts
-	return harness.Start(w.t, cmd)
+	cmd.Env = append(append(os.Environ(), f.env...), env...) // of two values the last one counts
+	return harness.Start(f.t, cmd)
 }
 
 // awaitSettled waits until no change of any app waits.
-func (w *world) awaitSettled() {
-	w.t.Helper()
+func (f *fixture) awaitSettled() {
+	f.t.Helper()
 	began := time.Now()
-	harness.Await(w.t, "no change waits", w.settled)
+	harness.Await(f.t, "no change waits", f.settled)
 	if took := time.Since(began); took > promised {
-		w.t.Logf("no change waits after %s; within %s is promised", took.Round(time.Second), promised)
+		f.t.Logf("no change waits after %s; within %s is promised", took.Round(time.Second), promised)
 	}
 }
 
 // settled is nil if every acknowledged change has been recorded and none waits.
-func (w *world) settled() error { return w.want.Settled(w.t.Context(), w.ledger) }
+func (f *fixture) settled() error { return f.want.Settled(f.t.Context(), f.ledger) }
 
 // site is an app of the simulator with names set by hand, and a few of them many.
 func site(id string) simulator.App {

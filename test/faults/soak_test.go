@@ -23,16 +23,16 @@ func TestSoak(t *testing.T) {
 		t.Skip("runs for as long as SOAK says, such as SOAK=30m: make soak")
 	}
 	t.Parallel()
-	w := newWorld(t, simulator.Options{Apps: apps(16), Latency: 100 * time.Millisecond}, "--appendfsync", "always")
+	f := newFixture(t, simulator.Options{Apps: apps(16), Latency: 100 * time.Millisecond}, "--appendfsync", "always")
 	hosts := make([]*host, 4)
 	for i := range hosts {
-		l, redisURL := w.link()
-		hosts[i] = &host{w: w, link: l, env: []string{redisURL}}
-		hosts[i].process = w.worker(redisURL)
+		l, redisURL := f.link()
+		hosts[i] = &host{f: f, link: l, env: []string{redisURL}}
+		hosts[i].process = f.worker(redisURL)
 	}
 	for began, round := time.Now(), 1; time.Since(began) < lasting && !t.Failed(); round++ {
-		w.sim.SetFaults(trouble())
-		end := w.load(4, 300*time.Millisecond)
+		f.sim.SetFaults(trouble())
+		end := f.load(4, 300*time.Millisecond)
 		faults := map[string]int{}
 		for chaos := time.Now(); time.Since(chaos) < time.Minute; {
 			pass(t, time.Second+rand.N(4*time.Second))
@@ -43,7 +43,7 @@ func TestSoak(t *testing.T) {
 			case n < 4:
 				h.recover()
 				h.process.Kill()
-				h.process = w.worker(h.env...)
+				h.process = f.worker(h.env...)
 			case n < 6:
 				what = "a worker stopped"
 				h.stopFor(rand.N(45 * time.Second))
@@ -59,9 +59,9 @@ func TestSoak(t *testing.T) {
 				h.isDeaf = true
 			default:
 				what = "Redis killed"
-				w.redis.Kill()
+				f.redis.Kill()
 				pass(t, rand.N(3*time.Second))
-				w.redis.Start()
+				f.redis.Start()
 			}
 			faults[what]++
 		}
@@ -69,16 +69,16 @@ func TestSoak(t *testing.T) {
 		for _, h := range hosts {
 			h.recover()
 		}
-		w.sim.SetFaults(simulator.Faults{})
-		w.awaitSettled()
-		w.check()
-		fmt.Printf("soak: round %d, %s: %d changes acknowledged, %v\n", round, time.Since(began).Round(time.Second), w.want.Acked(), faults)
+		f.sim.SetFaults(simulator.Faults{})
+		f.awaitSettled()
+		f.check()
+		fmt.Printf("soak: round %d, %s: %d changes acknowledged, %v\n", round, time.Since(began).Round(time.Second), f.want.Acked(), faults)
 	}
 }
 
 // host is a worker and its network.
 type host struct {
-	w             *world
+	f             *fixture
 	process       *harness.Process
 	link          *link
 	env           []string

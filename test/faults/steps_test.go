@@ -41,24 +41,24 @@ func TestAWorkerKilledAtAnyStepOfAWriteLosesNothingAndIsReplaced(t *testing.T) {
 		for _, side := range step.sides {
 			t.Run(fmt.Sprintf("%s, %s", step.name, side), func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: 500 * time.Millisecond})
-				onRedis, redisURL := w.tapRedis()
-				onAPI, apiURL := w.tapAPI()
+				f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: 500 * time.Millisecond})
+				onRedis, redisURL := f.tapRedis()
+				onAPI, apiURL := f.tapAPI()
 				at := onRedis
 				if step.api {
 					at = onAPI
 				}
 				trap := at.hold(side, step.match(t))
-				victim := w.worker(redisURL, apiURL)
-				w.add("app1", "one.example.com", "two.example.com", "three.example.com")
+				victim := f.worker(redisURL, apiURL)
+				f.add("app1", "one.example.com", "two.example.com", "three.example.com")
 				trap.await(t, time.Minute)
 				victim.Kill()
 				death := time.Now()
-				w.worker()
-				w.awaitSettled()
+				f.worker()
+				f.awaitSettled()
 				t.Logf("settled %s after the death", time.Since(death).Round(100*time.Millisecond))
-				w.check()
-				w.checkAddedOnce("app1")
+				f.check()
+				f.checkAddedOnce("app1")
 			})
 		}
 	}

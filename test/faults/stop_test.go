@@ -29,46 +29,46 @@ func TestAWorkerStoppedInAWriteForLongerThanItsLeaseWritesNothingWhenItGoesOn(t 
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: 200 * time.Millisecond})
-			onRedis, redisURL := w.tapRedis()
-			onAPI, apiURL := w.tapAPI()
+			f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: 200 * time.Millisecond})
+			onRedis, redisURL := f.tapRedis()
+			onAPI, apiURL := f.tapAPI()
 			at := onRedis
 			if c.api {
 				at = onAPI
 			}
 			trap := at.hold(answered, c.match(t))
-			stopped := w.worker(redisURL, apiURL)
-			w.add("app1", "one.example.com", "two.example.com")
+			stopped := f.worker(redisURL, apiURL)
+			f.add("app1", "one.example.com", "two.example.com")
 			trap.await(t, time.Minute)
 			stopped.Signal(syscall.SIGSTOP)
 			began := time.Now()
 			trap.release() // what it waits for is there, when it can look again
-			other := w.worker()
-			w.awaitSettled()
-			w.add("app1", "three.example.com")
+			other := f.worker()
+			f.awaitSettled()
+			f.add("app1", "three.example.com")
 			harness.Await(t, "the lease is long over", func() error {
 				if time.Since(began) < listsync.LeaseTTL+5*time.Second {
 					return errStill
 				}
-				return w.settled()
+				return f.settled()
 			})
-			written := len(w.sent("app1"))
+			written := len(f.sent("app1"))
 
 			stopped.Signal(syscall.SIGCONT)
 			other.Terminate()
 			// It does go on: it lists what is asked for next, for there is no other. What
 			// it was at before has had the time to fail, too.
-			w.add("app1", "four.example.com")
-			w.awaitSettled()
+			f.add("app1", "four.example.com")
+			f.awaitSettled()
 			pass(t, 5*time.Second)
 			if got, most := len(onAPI.listWrites()), c.writes+1; got > most {
 				t.Errorf("the stopped worker sent %d list writes, want at most %d", got, most)
 			}
-			if got := len(w.sent("app1")); got != written+1 {
+			if got := len(f.sent("app1")); got != written+1 {
 				t.Errorf("there are %d writes of the list, want one more than the %d before the stopped worker went on", got, written)
 			}
-			w.check()
-			w.checkAddedOnce("app1")
+			f.check()
+			f.checkAddedOnce("app1")
 		})
 	}
 }

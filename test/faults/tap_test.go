@@ -65,19 +65,19 @@ func newTap(t *testing.T, upstream string) *tap {
 	return p
 }
 
-// tapRedis is a tap before the world's Redis, and what a worker needs to use it.
-func (w *world) tapRedis() (*tap, string) {
-	p := newTap(w.t, w.redis.Addr)
-	return p, w.redisURL(p.addr)
+// tapRedis is a tap before the fixture's Redis, and what a worker needs to use it.
+func (f *fixture) tapRedis() (*tap, string) {
+	p := newTap(f.t, f.redis.Addr)
+	return p, f.redisURL(p.addr)
 }
 
 // tapAPI is a tap before the simulator's API, and what a worker needs to use it.
-func (w *world) tapAPI() (*tap, string) {
-	u, err := url.Parse(w.sim.APIURL())
+func (f *fixture) tapAPI() (*tap, string) {
+	u, err := url.Parse(f.sim.APIURL())
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	p := newTap(w.t, u.Host)
+	p := newTap(f.t, u.Host)
 	u.Host = p.addr
 	return p, "SERVERPILOT_API_URL=" + u.String()
 }

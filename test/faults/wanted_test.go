@@ -12,56 +12,56 @@ import (
 )
 
 // enqueue asks for changes, once, and notes what came of it.
-func (w *world) enqueue(ctx context.Context, reqs ...enqueue.Request) error {
-	return w.want.Enqueue(ctx, w.client, reqs...)
+func (f *fixture) enqueue(ctx context.Context, reqs ...enqueue.Request) error {
+	return f.want.Enqueue(ctx, f.client, reqs...)
 }
 
 // add asks for domains to be put on an app's list.
-func (w *world) add(app string, domains ...string) {
-	w.t.Helper()
+func (f *fixture) add(app string, domains ...string) {
+	f.t.Helper()
 	reqs := make([]enqueue.Request, len(domains))
 	for i, d := range domains {
 		reqs[i] = enqueue.Request{AppID: app, Domain: d}
 	}
-	if err := w.enqueue(w.t.Context(), reqs...); err != nil {
-		w.t.Fatal(err)
+	if err := f.enqueue(f.t.Context(), reqs...); err != nil {
+		f.t.Fatal(err)
 	}
 }
 
 // check holds all that was asked for against what has become of it: each wanted
 // name is on its list once, no other is but those set by hand, which are where they
 // were; states say the same; and no two writes of an app overlapped.
-func (w *world) check() {
-	w.t.Helper()
-	w.checkLists()
-	w.checkNoOverlap()
+func (f *fixture) check() {
+	f.t.Helper()
+	f.checkLists()
+	f.checkNoOverlap()
 }
 
 // checkNoOverlap fails the test if two writes of an app were ever under way at once.
-func (w *world) checkNoOverlap() {
-	w.t.Helper()
-	workload.CheckNoOverlap(w.t, w.sim)
+func (f *fixture) checkNoOverlap() {
+	f.t.Helper()
+	workload.CheckNoOverlap(f.t, f.sim)
 }
 
 // checkLists is check but for the overlaps.
-func (w *world) checkLists() {
-	w.t.Helper()
-	w.want.Check(w.t, w.sim, w.ledger)
+func (f *fixture) checkLists() {
+	f.t.Helper()
+	f.want.Check(f.t, f.sim, f.ledger)
 }
 
 // checkAddedOnce holds the history of an app whose domains were only ever added:
 // each name came onto the list once and never left it, by whomever.
-func (w *world) checkAddedOnce(app string) {
-	w.t.Helper()
+func (f *fixture) checkAddedOnce(app string) {
+	f.t.Helper()
 	came := map[string]int{}
-	for _, write := range w.sim.History(app) {
+	for _, write := range f.sim.History(app) {
 		for _, name := range without(write.After, write.Before) {
 			if came[name]++; came[name] > 1 {
-				w.t.Errorf("app %s: %s came onto the list twice", app, name)
+				f.t.Errorf("app %s: %s came onto the list twice", app, name)
 			}
 		}
 		if left := without(write.Before, write.After); len(left) > 0 {
-			w.t.Errorf("app %s: %v left the list (write %d)", app, left, write.Index)
+			f.t.Errorf("app %s: %v left the list (write %d)", app, left, write.Index)
 		}
 	}
 }
@@ -72,6 +72,6 @@ func without(a, b []string) []string {
 }
 
 // sent are the writes of an app that came over the API.
-func (w *world) sent(app string) []simulator.Write {
-	return slices.DeleteFunc(w.sim.History(app), func(x simulator.Write) bool { return x.ByHand })
+func (f *fixture) sent(app string) []simulator.Write {
+	return slices.DeleteFunc(f.sim.History(app), func(x simulator.Write) bool { return x.ByHand })
 }

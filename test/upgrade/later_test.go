@@ -18,71 +18,71 @@ import (
 // queues, it holds up nothing else, and it goes on by itself.
 func TestALaterFormWaitsForAWorkerThatKnowsIt(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, simulator.App{ID: "app1"}, simulator.App{ID: "app2"})
-	present := w.start(built.present, nil, "worker")
-	add := func(program, app, domain string) { w.must(program, "enqueue", "add", "--app", app, domain) }
+	f := newFixture(t, simulator.App{ID: "app1"}, simulator.App{ID: "app2"})
+	present := f.start(built.present, nil, "worker")
+	add := func(program, app, domain string) { f.must(program, "enqueue", "add", "--app", app, domain) }
 
 	// A payload.
 	add(built.next, "app1", "later.example.com")
-	harness.Await(w.t, "the task waits", func() error {
-		waiting, err := asynq.NewInspectorFromRedisClient(w.rdb).ListRetryTasks(tasks.QueueDomains)
+	harness.Await(f.t, "the task waits", func() error {
+		waiting, err := asynq.NewInspectorFromRedisClient(f.rdb).ListRetryTasks(tasks.QueueDomains)
 		if err != nil || len(waiting) != 1 || !strings.Contains(waiting[0].LastErr, tasks.ErrNewer.Error()) {
 			return fmt.Errorf("to be tried again: %+v (%w)", waiting, err)
 		}
 		return nil
 	})
 	add(built.present, "app1", "now.example.com")
-	w.awaitState("app1", "now.example.com", tasks.Done, "")
-	if out, _, _ := w.run(built.present, "doctor"); !strings.Contains(out, tasks.ErrNewer.Error()) || strings.Contains(out, "archives such") {
+	f.awaitState("app1", "now.example.com", tasks.Done, "")
+	if out, _, _ := f.run(built.present, "doctor"); !strings.Contains(out, tasks.ErrNewer.Error()) || strings.Contains(out, "archives such") {
 		t.Errorf("the doctor doesn't say that a task waits for a newer worker:\n%s", out)
 	}
-	next := w.start(built.next, nil, "worker")
-	w.stop(present) // as long as both run, either of them may be handed it each time
-	harness.Await(w.t, "the next release's worker does it", func() error {
-		if list := fmt.Sprint(w.sim.List("app1")); !strings.Contains(list, "later.example.com") {
+	next := f.start(built.next, nil, "worker")
+	f.stop(present) // as long as both run, either of them may be handed it each time
+	harness.Await(f.t, "the next release's worker does it", func() error {
+		if list := fmt.Sprint(f.sim.List("app1")); !strings.Contains(list, "later.example.com") {
 			return errors.New(list)
 		}
 		return nil
 	})
-	harness.Await(w.t, "no task is left", w.idle)
-	w.stop(next)
-	present = w.start(built.present, nil, "worker")
+	harness.Await(f.t, "no task is left", f.idle)
+	f.stop(next)
+	present = f.start(built.present, nil, "worker")
 
 	// A record: its app waits, for a plan needs all of an app's records; others don't.
 	add(built.present, "app1", "waits.example.com")
 	add(built.present, "app2", "other.example.com")
-	w.awaitState("app2", "other.example.com", tasks.Done, "")
-	harness.Await(w.t, "app1's trouble says why", func() error {
-		app, err := w.ledger.App(w.t.Context(), "app1")
+	f.awaitState("app2", "other.example.com", tasks.Done, "")
+	harness.Await(f.t, "app1's trouble says why", func() error {
+		app, err := f.ledger.App(f.t.Context(), "app1")
 		if err == nil && (app.Failure == nil || !strings.Contains(app.Failure.Reason, tasks.ErrNewer.Error())) {
 			err = fmt.Errorf("it is in %+v", app.Failure)
 		}
 		return err
 	})
-	if before := fmt.Sprint(w.sim.List("app1")); strings.Contains(before, "waits.example.com") {
+	if before := fmt.Sprint(f.sim.List("app1")); strings.Contains(before, "waits.example.com") {
 		t.Errorf("a plan was made without knowing all records: %s", before)
 	}
-	if _, says, code := w.run(built.present, "status", "--app", "app1"); code != 1 || !strings.Contains(says, "update it") {
+	if _, says, code := f.run(built.present, "status", "--app", "app1"); code != 1 || !strings.Contains(says, "update it") {
 		t.Errorf("status of what only a newer one can read ended with %d: %s", code, says)
 	}
-	w.must(built.present, "status", "--app", "app2")
-	w.must(built.present, "apps")
+	f.must(built.present, "status", "--app", "app2")
+	f.must(built.present, "apps")
 
-	w.start(built.next, nil, "worker")
-	w.stop(present)
-	harness.Await(w.t, "all is done", func() error {
-		out, says, code := w.run(built.next, "status", "--app", "app1")
+	f.start(built.next, nil, "worker")
+	f.stop(present)
+	harness.Await(f.t, "all is done", func() error {
+		out, says, code := f.run(built.next, "status", "--app", "app1")
 		if code != 0 || strings.Count(out, " done ") != 3 {
 			return fmt.Errorf("%d: %s%s", code, out, says)
 		}
 		return nil
 	})
-	w.nothingGivenUp()
+	f.nothingGivenUp()
 }
 
 // idle is nil if no task waits, is due or in hand.
-func (w *world) idle() error {
-	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
+func (f *fixture) idle() error {
+	inspector := asynq.NewInspectorFromRedisClient(f.rdb)
 	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL} {
 		info, err := inspector.GetQueueInfo(queue)
 		if err != nil {

@@ -18,19 +18,19 @@ type producer func(ctx context.Context, app string, remove bool, domains []strin
 
 // producers are all who may hand over changes in an upgrade: the command line and the
 // PHP library of both releases, and a program with the present Go client in it.
-func (w *world) producers() map[string]producer {
+func (f *fixture) producers() map[string]producer {
 	present, err := filepath.Abs("../..")
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	return map[string]producer{
-		"previous command line": w.commandLine(built.previous), "present command line": w.commandLine(built.present),
-		"previous PHP": w.php(built.source), "present PHP": w.php(present),
-		"Go": w.goClient,
+		"previous command line": f.commandLine(built.previous), "present command line": f.commandLine(built.present),
+		"previous PHP": f.php(built.source), "present PHP": f.php(present),
+		"Go": f.goClient,
 	}
 }
 
-func (w *world) goClient(ctx context.Context, app string, remove bool, domains []string) ([]receipt, error) {
+func (f *fixture) goClient(ctx context.Context, app string, remove bool, domains []string) ([]receipt, error) {
 	var reqs []enqueue.Request
 	for _, d := range domains {
 		req := enqueue.Request{AppID: app, Domain: d, Remove: remove}
@@ -39,7 +39,7 @@ func (w *world) goClient(ctx context.Context, app string, remove bool, domains [
 		}
 		reqs = append(reqs, req)
 	}
-	got, err := w.client.Enqueue(ctx, reqs...)
+	got, err := f.client.Enqueue(ctx, reqs...)
 	var receipts []receipt
 	for _, r := range got {
 		receipts = append(receipts, receipt{r.AppID, r.Domain, r.Seq, remove})
@@ -47,7 +47,7 @@ func (w *world) goClient(ctx context.Context, app string, remove bool, domains [
 	return receipts, err
 }
 
-func (w *world) commandLine(program string) producer {
+func (f *fixture) commandLine(program string) producer {
 	return func(_ context.Context, app string, remove bool, domains []string) ([]receipt, error) {
 		kind := "add"
 		if remove {
@@ -57,7 +57,7 @@ func (w *world) commandLine(program string) producer {
 		if remove && program != built.previous { // which asks for nothing to be confirmed
 			args = append(args, "--yes")
 		}
-		out, says, code := w.run(program, append(args, domains...)...)
+		out, says, code := f.run(program, append(args, domains...)...)
 		if code != 0 {
 			return nil, fmt.Errorf("exit code %d: %s", code, says)
 		}
@@ -75,7 +75,7 @@ func (w *world) commandLine(program string) producer {
 }
 
 // php is the PHP library in a source tree.
-func (w *world) php(source string) producer {
+func (f *fixture) php(source string) producer {
 	return func(ctx context.Context, app string, remove bool, domains []string) ([]receipt, error) {
 		type request struct {
 			Domain string `json:"domain"`
@@ -89,7 +89,7 @@ func (w *world) php(source string) producer {
 		if err != nil {
 			return nil, err
 		}
-		cmd := exec.CommandContext(ctx, "php", filepath.Join(source, "enqueue/php/tests/scripts/enqueue.php"), w.redis.As("php"), app)
+		cmd := exec.CommandContext(ctx, "php", filepath.Join(source, "enqueue/php/tests/scripts/enqueue.php"), f.redis.As("php"), app)
 		var out, says bytes.Buffer
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, &says
 		if err := cmd.Run(); err != nil {
@@ -109,27 +109,27 @@ func (w *world) php(source string) producer {
 }
 
 // produce has one producer hand over random changes until stop is closed.
-func (w *world) produce(hand producer, name string, want *wanted, random *rand.Rand, stop <-chan struct{}) {
+func (f *fixture) produce(hand producer, name string, want *wanted, random *rand.Rand, stop <-chan struct{}) {
 	for {
-		app, remove := w.apps[random.IntN(len(w.apps))], random.IntN(3) == 0
+		app, remove := f.apps[random.IntN(len(f.apps))], random.IntN(3) == 0
 		domains := make([]string, 1+random.IntN(4))
 		first := random.IntN(20)
 		for i := range domains {
 			domains[i] = fmt.Sprintf("shop%d.example.com", (first+i)%20)
 		}
-		receipts, err := hand(w.t.Context(), app, remove, domains)
+		receipts, err := hand(f.t.Context(), app, remove, domains)
 		if err == nil && len(receipts) != len(domains) {
 			err = fmt.Errorf("it has %d receipts for %d changes", len(receipts), len(domains))
 		}
 		if err != nil {
-			w.t.Errorf("%s: %v", name, err)
+			f.t.Errorf("%s: %v", name, err)
 			return
 		}
 		want.note(receipts...)
 		select {
 		case <-stop:
 			return
-		case <-w.t.Context().Done():
+		case <-f.t.Context().Done():
 			return
 		case <-randomly(random):
 		}

@@ -32,11 +32,11 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 	for i := range 5 {
 		apps = append(apps, simulator.App{ID: fmt.Sprintf("app%d", i), Domains: byHand})
 	}
-	w := newWorld(t, apps...)
+	f := newFixture(t, apps...)
 	want := &wanted{last: map[string]map[string]receipt{}}
-	hands, heard := w.producers(), w.webhook()
+	hands, heard := f.producers(), f.webhook()
 
-	running := []*harness.Process{w.start(built.previous, nil, "worker"), w.start(built.previous, nil, "worker")}
+	running := []*harness.Process{f.start(built.previous, nil, "worker"), f.start(built.previous, nil, "worker")}
 	add := func(domains ...string) {
 		t.Helper()
 		receipts, err := hands["previous command line"](t.Context(), "app0", false, domains)
@@ -45,8 +45,8 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 		}
 		want.note(receipts...)
 		for _, r := range receipts {
-			harness.Await(w.t, r.Domain+" is done", func() error {
-				v, _, err := w.ledger.Domain(w.t.Context(), r.App, r.Domain)
+			harness.Await(f.t, r.Domain+" is done", func() error {
+				v, _, err := f.ledger.Domain(f.t.Context(), r.App, r.Domain)
 				if err == nil && (v.State != tasks.Done || v.Seq < r.Seq) {
 					err = fmt.Errorf("it is %q by change %d", v.State, v.Seq)
 				}
@@ -63,7 +63,7 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 	for name, hand := range hands {
 		random := rand.New(rand.NewPCG(seed, 0))
 		seed++
-		producing.Go(func() { w.produce(hand, name, want, random, stop) })
+		producing.Go(func() { f.produce(hand, name, want, random, stop) })
 	}
 	random := rand.New(rand.NewPCG(7, 7))
 	restarts := 0
@@ -83,8 +83,8 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 					i = j
 				}
 			}
-			w.stop(running[i])
-			running[i] = w.start(phase[i], nil, "worker")
+			f.stop(running[i])
+			running[i] = f.start(phase[i], nil, "worker")
 			restarts++
 		}
 		if phase == [2]string{built.present, built.present} {
@@ -93,47 +93,47 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 	}
 	close(stop)
 	producing.Wait()
-	harness.Await(w.t, "every change is dealt with by the previous release", func() error { return w.settled(w.t.Context(), want) })
+	harness.Await(f.t, "every change is dealt with by the previous release", func() error { return f.settled(f.t.Context(), want) })
 	t.Logf("%d changes by %d producers, %d workers stopped and started", want.n, len(hands), restarts)
-	harness.Await(w.t, "the webhook was told of it", func() error { return heard.lacks(want) })
-	w.check(want, byHand)
-	w.reads(want)
+	harness.Await(f.t, "the webhook was told of it", func() error { return heard.lacks(want) })
+	f.check(want, byHand)
+	f.reads(want)
 }
 
 // reads holds what both releases show against each other.
-func (w *world) reads(want *wanted) {
-	w.t.Helper()
+func (f *fixture) reads(want *wanted) {
+	f.t.Helper()
 	for _, command := range []string{"status", "apps"} {
-		previous, present := w.must(built.previous, command, "--json"), w.must(built.present, command, "--json")
-		w.sameFields(command+" --json", previous, present)
+		previous, present := f.must(built.previous, command, "--json"), f.must(built.present, command, "--json")
+		f.sameFields(command+" --json", previous, present)
 	}
 	var states []struct{ Domain, State string }
-	if err := json.Unmarshal([]byte(w.must(built.present, "status", "--json")), &states); err != nil || len(states) < 20 {
-		w.t.Errorf("status tells of %d domains (%v)", len(states), err)
+	if err := json.Unmarshal([]byte(f.must(built.present, "status", "--json")), &states); err != nil || len(states) < 20 {
+		f.t.Errorf("status tells of %d domains (%v)", len(states), err)
 	}
 	page, err := freeport.Addr()
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	w.start(built.present, []string{"PILOTSYNC_LISTEN=" + page, "REDIS_URL=" + w.redis.As("page")}, "web")
-	harness.Await(w.t, "the page answers", func() error { _, err := get(w.t.Context(), "http://"+page+"/healthz"); return err })
+	f.start(built.present, []string{"PILOTSYNC_LISTEN=" + page, "REDIS_URL=" + f.redis.As("page")}, "web")
+	harness.Await(f.t, "the page answers", func() error { _, err := get(f.t.Context(), "http://"+page+"/healthz"); return err })
 	for path, says := range map[string]string{
 		"/": "", "/domains?q=thr": "through.example.com", "/apps": "app4", "/apps/app0": "intranet.example.org",
 		"/domains/app0/before.example.com": "asked to be put on the list", "/domains/app0/through.example.com": "asked for again",
 	} {
-		body, err := get(w.t.Context(), "http://"+page+path)
+		body, err := get(f.t.Context(), "http://"+page+path)
 		if err != nil || !strings.Contains(body, says) {
-			w.t.Errorf("%s: %v; want %q in\n%.500s", path, err, says, body)
+			f.t.Errorf("%s: %v; want %q in\n%.500s", path, err, says, body)
 		}
 	}
 	for domain := range want.last["app1"] {
-		w.must(built.present, "logs", domain, "--app", "app1")
+		f.must(built.present, "logs", domain, "--app", "app1")
 	}
 	// What docs/operations/upgrading.md says of histories that the present release has added to.
-	w.same("logs of before.example.com", w.must(built.previous, "logs", "before.example.com"), w.must(built.present, "logs", "before.example.com"))
-	_, says, code := w.run(built.previous, "logs", "through.example.com")
+	f.same("logs of before.example.com", f.must(built.previous, "logs", "before.example.com"), f.must(built.present, "logs", "before.example.com"))
+	_, says, code := f.run(built.previous, "logs", "through.example.com")
 	if want := "invalid character '\\x01' looking for beginning of value"; code != 1 || !strings.Contains(says, want) {
-		w.t.Errorf("the previous release's logs of through.example.com: exit code %d, %q; want %q", code, says, want)
+		f.t.Errorf("the previous release's logs of through.example.com: exit code %d, %q; want %q", code, says, want)
 	}
 }
 

@@ -47,9 +47,9 @@ func (w *wanted) note(receipts ...receipt) {
 }
 
 // settled is nil once all that was asked for has come to its end.
-func (w *world) settled(ctx context.Context, want *wanted) error {
-	for _, app := range w.apps {
-		views, err := w.ledger.Domains(ctx, app)
+func (f *fixture) settled(ctx context.Context, want *wanted) error {
+	for _, app := range f.apps {
+		views, err := f.ledger.Domains(ctx, app)
 		if err != nil {
 			return err
 		}
@@ -94,12 +94,12 @@ func (h *told) lacks(want *wanted) error {
 }
 
 // check holds lists, writes, archive and quarantine against what is wanted.
-func (w *world) check(want *wanted, byHand []string) {
-	w.t.Helper()
-	for _, app := range w.apps {
-		list := w.sim.List(app)
+func (f *fixture) check(want *wanted, byHand []string) {
+	f.t.Helper()
+	for _, app := range f.apps {
+		list := f.sim.List(app)
 		if len(list) < len(byHand) || !slices.Equal(list[:len(byHand)], byHand) {
-			w.t.Errorf("%s: the names set by hand are not where they were: %v", app, list)
+			f.t.Errorf("%s: the names set by hand are not where they were: %v", app, list)
 			continue
 		}
 		ours, expected := slices.Sorted(slices.Values(list[len(byHand):])), []string(nil)
@@ -110,55 +110,55 @@ func (w *world) check(want *wanted, byHand []string) {
 		}
 		slices.Sort(expected)
 		if diff := cmp.Diff(expected, ours); diff != "" {
-			w.t.Errorf("the list of %s (-want +got):\n%s", app, diff)
+			f.t.Errorf("the list of %s (-want +got):\n%s", app, diff)
 		}
 	}
-	if overlaps := w.sim.Overlaps(); len(overlaps) > 0 {
-		w.t.Errorf("%d list writes of one app overlapped, the first: %+v", len(overlaps), overlaps[0])
+	if overlaps := f.sim.Overlaps(); len(overlaps) > 0 {
+		f.t.Errorf("%d list writes of one app overlapped, the first: %+v", len(overlaps), overlaps[0])
 	}
-	w.nothingGivenUp()
+	f.nothingGivenUp()
 }
 
 // nothingGivenUp checks that the archive and the quarantine are empty.
-func (w *world) nothingGivenUp() {
-	w.t.Helper()
-	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
+func (f *fixture) nothingGivenUp() {
+	f.t.Helper()
+	inspector := asynq.NewInspectorFromRedisClient(f.rdb)
 	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL, tasks.QueueEvents} {
 		archived, err := inspector.ListArchivedTasks(queue)
 		if err != nil && !errors.Is(err, asynq.ErrQueueNotFound) {
-			w.t.Error(err)
+			f.t.Error(err)
 		}
 		for _, a := range archived {
-			w.t.Errorf("task %s of queue %s is in the archive: %s", a.ID, queue, a.LastErr)
+			f.t.Errorf("task %s of queue %s is in the archive: %s", a.ID, queue, a.LastErr)
 		}
 	}
-	locked, _, err := worker.NewStrays(w.rdb).Quarantine(w.t.Context(), 10)
+	locked, _, err := worker.NewStrays(f.rdb).Quarantine(f.t.Context(), 10)
 	if err != nil || len(locked) > 0 {
-		w.t.Errorf("in quarantine are %+v (%v)", locked, err)
+		f.t.Errorf("in quarantine are %+v (%v)", locked, err)
 	}
 }
 
 // same reports what differs between two outputs, which must be the same.
-func (w *world) same(what, one, other string) {
-	w.t.Helper()
+func (f *fixture) same(what, one, other string) {
+	f.t.Helper()
 	if diff := cmp.Diff(strings.Split(one, "\n"), strings.Split(other, "\n")); diff != "" {
-		w.t.Errorf("%s (-previous +present):\n%s", what, diff)
+		f.t.Errorf("%s (-previous +present):\n%s", what, diff)
 	}
 }
 
 // sameFields compares two lists of objects in JSON. The present release may have fields
 // that the previous one doesn't know.
-func (w *world) sameFields(what, previous, present string) {
-	w.t.Helper()
+func (f *fixture) sameFields(what, previous, present string) {
+	f.t.Helper()
 	var one, other []map[string]any
 	if err := errors.Join(json.Unmarshal([]byte(previous), &one), json.Unmarshal([]byte(present), &other)); err != nil {
-		w.t.Errorf("%s: %v", what, err)
+		f.t.Errorf("%s: %v", what, err)
 		return
 	}
 	for i := range min(len(one), len(other)) {
 		maps.DeleteFunc(other[i], func(field string, _ any) bool { _, known := one[i][field]; return !known })
 	}
 	if diff := cmp.Diff(one, other); diff != "" {
-		w.t.Errorf("%s (-previous +present):\n%s", what, diff)
+		f.t.Errorf("%s (-previous +present):\n%s", what, diff)
 	}
 }

@@ -23,14 +23,14 @@ type event struct {
 	At     time.Time `json:"at"`
 }
 
-// webhook has the world's workers tell a webhook from now on.
-func (w *world) webhook() *told {
-	w.t.Helper()
+// webhook has the fixture's workers tell a webhook from now on.
+func (f *fixture) webhook() *told {
+	f.t.Helper()
 	heard := &told{byID: map[string]event{}}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		var e event
 		if err := json.NewDecoder(r.Body).Decode(&e); err != nil {
-			w.t.Errorf("an event: %v", err)
+			f.t.Errorf("an event: %v", err)
 		}
 		heard.mu.Lock()
 		defer heard.mu.Unlock()
@@ -40,8 +40,8 @@ func (w *world) webhook() *told {
 		}
 		heard.byID[id] = e
 	}))
-	w.t.Cleanup(server.Close)
-	w.env = append(w.env, "PILOTSYNC_WEBHOOK_URL="+server.URL, "PILOTSYNC_WEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+	f.t.Cleanup(server.Close)
+	f.env = append(f.env, "PILOTSYNC_WEBHOOK_URL="+server.URL, "PILOTSYNC_WEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 	return heard
 }
 

@@ -22,8 +22,8 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// world is a simulator within the test, a real Redis, and processes of any release.
-type world struct {
+// fixture is a simulator within the test, a real Redis, and processes of any release.
+type fixture struct {
 	t      *testing.T
 	redis  *redistest.Server // with the shipped files
 	sim    *simulator.Simulator
@@ -34,7 +34,7 @@ type world struct {
 	env    []string
 }
 
-func newWorld(t *testing.T, apps ...simulator.App) *world {
+func newFixture(t *testing.T, apps ...simulator.App) *fixture {
 	t.Helper()
 	server := redistest.Shipped(t)
 	sim, err := simulator.Start(simulator.Options{Apps: apps, Latency: 40 * time.Millisecond, CertDelay: 10 * time.Millisecond})
@@ -42,72 +42,72 @@ func newWorld(t *testing.T, apps ...simulator.App) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(sim.Close)
-	w := &world{t: t, redis: server, sim: sim, rdb: server.Client(t, "admin"),
+	f := &fixture{t: t, redis: server, sim: sim, rdb: server.Client(t, "admin"),
 		ledger: ledger.New(server.Client(t, "worker")), client: enqueue.New(server.Client(t, "php"))}
 	for _, app := range apps {
-		w.apps = append(w.apps, app.ID)
+		f.apps = append(f.apps, app.ID)
 	}
-	settings, err := harness.Settings(t.TempDir(), sim, server.As("worker"), w.apps...)
+	settings, err := harness.Settings(t.TempDir(), sim, server.As("worker"), f.apps...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.env = append(os.Environ(), append(settings, "PILOTSYNC_WWW=never", "PILOTSYNC_SSL_DELAYS=1s,1s,1s,1s")...)
-	return w
+	f.env = append(os.Environ(), append(settings, "PILOTSYNC_WWW=never", "PILOTSYNC_SSL_DELAYS=1s,1s,1s,1s")...)
+	return f
 }
 
 // start runs a program until the test's end at the latest; env wins over the fixture's.
-func (w *world) start(program string, env []string, args ...string) *harness.Process {
-	w.t.Helper()
+func (f *fixture) start(program string, env []string, args ...string) *harness.Process {
+	f.t.Helper()
 	cmd := exec.Command(program, args...)
-	cmd.Env = append(slices.Clip(w.env), env...)
-	p := harness.Start(w.t, cmd)
-	w.t.Cleanup(func() { w.stop(p) })
+	cmd.Env = append(slices.Clip(f.env), env...)
+	p := harness.Start(f.t, cmd)
+	f.t.Cleanup(func() { f.stop(p) })
 	return p
 }
 
 // stop ends a process as an upgrade does: by SIGTERM. A process that has just started
 // doesn't handle signals yet, so its first line is awaited.
-func (w *world) stop(p *harness.Process) {
-	w.t.Helper()
-	harness.Await(w.t, p.String()+" has written something", func() error {
+func (f *fixture) stop(p *harness.Process) {
+	f.t.Helper()
+	harness.Await(f.t, p.String()+" has written something", func() error {
 		if p.Alive() && p.Written() == "" {
 			return errors.New("it hasn't")
 		}
 		return nil
 	})
 	if code := p.Terminate(); code != 0 {
-		w.t.Errorf("%s ended with %d", p, code)
+		f.t.Errorf("%s ended with %d", p, code)
 	}
 }
 
 // run runs a command to its end and returns what it printed, what it complained of,
 // and its exit code. It may be called by any goroutine.
-func (w *world) run(program string, args ...string) (out, says string, code int) {
-	cmd := exec.CommandContext(w.t.Context(), program, args...)
+func (f *fixture) run(program string, args ...string) (out, says string, code int) {
+	cmd := exec.CommandContext(f.t.Context(), program, args...)
 	var stdout, stderr bytes.Buffer
-	cmd.Env, cmd.Stdout, cmd.Stderr = w.env, &stdout, &stderr
+	cmd.Env, cmd.Stdout, cmd.Stderr = f.env, &stdout, &stderr
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
-		w.t.Errorf("%s %v: %v", program, args, err)
+		f.t.Errorf("%s %v: %v", program, args, err)
 		return "", err.Error(), -1
 	}
 	return stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()
 }
 
 // must is run for what has to go well; it returns what was printed.
-func (w *world) must(program string, args ...string) string {
-	w.t.Helper()
-	out, says, code := w.run(program, args...)
+func (f *fixture) must(program string, args ...string) string {
+	f.t.Helper()
+	out, says, code := f.run(program, args...)
 	if code != 0 {
-		w.t.Errorf("%s %v ended with %d:\n%s%s", filepath.Base(program), args, code, out, says)
+		f.t.Errorf("%s %v ended with %d:\n%s%s", filepath.Base(program), args, code, out, says)
 	}
 	return out
 }
 
 // awaitState waits for a domain's state, by a reason that holds some words.
-func (w *world) awaitState(app, domain string, state tasks.State, reason string) {
-	w.t.Helper()
-	harness.Await(w.t, fmt.Sprintf("%s is %s, %q", domain, state, reason), func() error {
-		v, _, err := w.ledger.Domain(w.t.Context(), app, domain)
+func (f *fixture) awaitState(app, domain string, state tasks.State, reason string) {
+	f.t.Helper()
+	harness.Await(f.t, fmt.Sprintf("%s is %s, %q", domain, state, reason), func() error {
+		v, _, err := f.ledger.Domain(f.t.Context(), app, domain)
 		if err == nil && (v.State != state || !strings.Contains(v.Reason, reason)) {
 			err = fmt.Errorf("it is %q, %q", v.State, v.Reason)
 		}
