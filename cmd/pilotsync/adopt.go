@@ -10,14 +10,15 @@ import (
 	"strings"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/config"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/restore"
 )
 
 type adoptCmd struct {
-	redisSettings
-	servedApp
+	redisFlags
+	accountFlags
 	operatorFlag
 
 	All     bool     `help:"Take over all names of the list."`
@@ -64,10 +65,10 @@ func (c *adoptCmd) Run(ctx context.Context, s *streams) error {
 		return usageError{fmt.Errorf("nothing was taken over:\n%w", err)}
 	}
 	c.renamed.print(s.Err)
-	w := wrong{}
-	url, rate := take(&w, "SERVERPILOT_API_URL", c.APIURL, parseAPIURL), take(&w, "PILOTSYNC_API_RATE", c.APIRate, wholeNumber(0, 1000))
-	accounts, _ := c.accounts(&w, os.ReadFile)
-	if err := w.err(); err != nil {
+	p := config.NewParser(os.ReadFile)
+	api := c.APISettings.Parse(p)
+	accounts, _ := c.AccountSettings.Parse(p)
+	if err := p.Err(); err != nil {
 		return err
 	}
 	rdb, err := c.connect(ctx, s)
@@ -75,7 +76,7 @@ func (c *adoptCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	defer rdb.Close()
-	lists, err := newRemoteLists(rdb, url, rate, accounts)
+	lists, err := newRemoteLists(rdb, api, accounts)
 	if err != nil {
 		return usageError{err}
 	}

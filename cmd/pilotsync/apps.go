@@ -32,7 +32,7 @@ Examples:
 }
 
 type appsShowCmd struct {
-	redisSettings
+	redisFlags
 
 	JSON bool     `name:"json" help:"Print one JSON array."`
 	Apps []string `arg:"" optional:"" name:"app" predictor:"app" help:"Apps to show. Default: all."`

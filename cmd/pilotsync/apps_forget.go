@@ -12,7 +12,7 @@ import (
 )
 
 type appsForgetCmd struct {
-	redisSettings
+	redisFlags
 	yesFlag
 
 	App string `arg:"" name:"app" predictor:"app" help:"The app."`

@@ -7,6 +7,7 @@ import (
 	kongcompletion "github.com/jotaen/kong-completion"
 	"github.com/posener/complete"
 
+	"pilotsync/internal/config"
 	"pilotsync/tasks"
 )
 
@@ -49,7 +50,7 @@ func completeLine(parser *kong.Kong, s *streams) (asked bool) {
 	kongcompletion.Register(parser,
 		kongcompletion.WithPredictor("command", complete.PredictSet(names...)),
 		kongcompletion.WithPredictor("state", complete.PredictSet(states...)),
-		kongcompletion.WithPredictor("app", complete.PredictSet(fields(apps)...)),
+		kongcompletion.WithPredictor("app", complete.PredictSet(config.Fields(apps)...)),
 		kongcompletion.WithPredictor("file", complete.PredictFiles("*")),
 		kongcompletion.WithPredictor("www", complete.PredictSet(strings.Fields("always main_only never")...)),
 		kongcompletion.WithExitFunc(func(int) {}),

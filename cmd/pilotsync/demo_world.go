@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/config"
 	"pilotsync/internal/dashboard"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
@@ -58,7 +59,7 @@ type demoWorld struct {
 
 // startDemo starts the world; the caller must close it.
 func startDemo(apps []demoApp, log io.Writer) (_ *demoWorld, err error) {
-	w := &demoWorld{redis: miniredis.NewMiniRedis(), log: newLogger(log, logrus.InfoLevel, "text"), stop: func() {}, running: &errgroup.Group{}}
+	w := &demoWorld{redis: miniredis.NewMiniRedis(), log: newLogger(&streams{Err: log}, config.Log{Level: logrus.InfoLevel, Format: "text"}), stop: func() {}, running: &errgroup.Group{}}
 	defer func() {
 		if err != nil {
 			_ = w.close()
@@ -104,7 +105,7 @@ func (w *demoWorld) run(apps []string) error {
 	if err != nil {
 		return fmt.Errorf("starting the worker: %w", err)
 	}
-	if w.lists, err = newRemoteLists(w.rdb, w.sim.APIURL(), 0, accounts); err != nil {
+	if w.lists, err = newRemoteLists(w.rdb, config.API{APIURL: w.sim.APIURL()}, []config.Account{config.Account(accounts[0])}); err != nil {
 		return fmt.Errorf("reading lists for the status page: %w", err)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"os"
 
+	"pilotsync/internal/config"
 	"pilotsync/internal/doctor"
 )
 
 type doctorCmd struct {
-	workerSettings `embed:""`
+	config.WorkerSettings `embed:""`
 
 	WPConfig string `name:"wp-config" predictor:"file" placeholder:"PATH" help:"WordPress's wp-config.php: what isn't set is taken from its constants, and what is set is compared with them. Default: none."`
 	JSON     bool   `name:"json" help:"Print one JSON array."`
@@ -30,20 +31,18 @@ Examples:
 
 // Run makes the checks and shows their results.
 func (c *doctorCmd) Run(ctx context.Context, s *streams) error {
-	settings, results := c.workerSettings, []doctor.Result(nil)
+	settings, results := c.WorkerSettings, []doctor.Result(nil)
 	if c.WPConfig != "" {
-		results = fromWordPress(&settings, c.WPConfig, os.ReadFile)
+		results = doctor.CheckWordPress(&settings, c.WPConfig, os.ReadFile)
 	}
-	set, w := settings.check(os.ReadFile)
-	if set.Worker.Redis != nil {
-		defer set.Worker.Redis.Close()
-	}
+	set, p := settings.ParseAll(os.ReadFile)
+	defer set.Redis.Close()
 	// A setting that is missing may be for want of what wp-config.php has, so that comes first.
-	results = append(append(results, settingsResults(w, set)...), keyFileResults(s, w)...)
+	results = append(append(results, settingsResults(p, set)...), keyFileResults(s, set)...)
 	if s.Terminal && !c.JSON {
 		fmt.Fprint(s.Err, "checking …")
 	}
-	results = append(results, doctor.Run(ctx, set.Worker, set.Redis)...)
+	results = append(results, doctor.Run(ctx, set)...)
 	if s.Terminal && !c.JSON {
 		fmt.Fprint(s.Err, "\r\x1b[K")
 	}
@@ -66,24 +65,24 @@ func (c *doctorCmd) Run(ctx context.Context, s *streams) error {
 }
 
 // keyFileResults makes a warning of each key file that every user can read.
-func keyFileResults(s *streams, w wrong) []doctor.Result {
+func keyFileResults(s *streams, set config.Worker) []doctor.Result {
 	var results []doctor.Result
-	for _, what := range s.exposed(w.keyFiles) {
-		results = append(results, doctor.Result{Check: doctor.CheckSettings, Status: doctor.Warning, Detail: what, Remedy: exposedRemedy})
+	for _, what := range config.ExposedKeyFiles(set.KeyFiles, s.LookupEnv) {
+		results = append(results, doctor.Result{Check: doctor.CheckSettings, Status: doctor.Warning, Detail: what, Remedy: config.ExposedRemedy})
 	}
 	return results
 }
 
 // settingsResults makes a failed check of each wrong setting.
-func settingsResults(w wrong, set setup) []doctor.Result {
+func settingsResults(p *config.Parser, set config.Worker) []doctor.Result {
 	var results []doctor.Result
-	for _, line := range w.lines {
+	for _, line := range p.Problems() {
 		results = append(results, doctor.Result{Check: doctor.CheckSettings, Status: doctor.Failure, Detail: line,
 			Remedy: "Correct the setting; what depends on it was not checked. 'pilotsync worker --help' tells what each takes."})
 	}
 	switch {
 	case results != nil:
-	case set.Worker.DryRun:
+	case set.DryRun:
 		results = append(results, doctor.Result{Check: doctor.CheckSettings, Status: doctor.Warning,
 			Detail: "the settings are right, but PILOTSYNC_DRY_RUN is on: nothing is written to ServerPilot", Remedy: "Take PILOTSYNC_DRY_RUN away once you have seen enough; the worker then syncs the lists at once."})
 	default:

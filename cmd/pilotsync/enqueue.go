@@ -81,8 +81,8 @@ func (c *removeCmd) Run(ctx context.Context, s *streams) error {
 
 // changeFlags are the flags of both kinds of change.
 type changeFlags struct {
-	redisSettings
-	oneApp
+	redisFlags
+	appFlag
 	operatorFlag
 	yesFlag
 

@@ -28,7 +28,7 @@ Examples:
 }
 
 type eventsListCmd struct {
-	redisSettings
+	redisFlags
 
 	App    []string `predictor:"app" help:"App to show; give it again for more. Default: all."`
 	Failed bool     `help:"Show only those that are not sent any more."`
@@ -132,7 +132,7 @@ func deliveryColor(delivery string) color {
 }
 
 type eventsReplayCmd struct {
-	redisSettings
+	redisFlags
 
 	IDs []string `arg:"" name:"id" help:"Events, by the id that 'pilotsync events' shows."`
 }

@@ -10,7 +10,11 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"time"
+
+	"pilotsync/internal/config"
+	"pilotsync/internal/loopback"
 )
 
 // healthyLimit ends the question; a container's own time limit must be longer.
@@ -18,7 +22,7 @@ const healthyLimit = 3 * time.Second
 
 // healthyCmd is for images without a shell: the program asks itself.
 type healthyCmd struct {
-	pageSettings
+	config.DashboardSettings
 	URL string `name:"url" placeholder:"URL" help:"Ask this instead, http on a loopback address; any 2xx is good. Default: /healthz of the address that the settings name."`
 }
 
@@ -38,18 +42,17 @@ func (c *healthyCmd) Run(ctx context.Context, s *streams) error {
 	// The password file is not for this: it may be another user's to read.
 	target := c.URL
 	if target == "" {
-		w := wrong{}
-		listen := c.listen(&w)
-		health := take(&w, "PILOTSYNC_HEALTH_LISTEN", c.HealthListen, parseHealthListen)
-		if err := w.err(); err != nil {
+		p := config.NewParser(os.ReadFile)
+		set := c.Addresses(p)
+		if err := p.Err(); err != nil {
 			return err
 		}
-		addr := cmp.Or(health, listen)
+		addr := cmp.Or(set.Health, set.Listen)
 		if addr == "" {
 			return usageError{errors.New("PILOTSYNC_LISTEN (--listen) is off and PILOTSYNC_HEALTH_LISTEN (--health-listen) isn't set, so there is nothing to ask; one of them takes host:port")}
 		}
 		target = "http://" + onLoopback(addr) + "/healthz"
-	} else if u, err := url.Parse(target); err != nil || u.Scheme != "http" || !isLoopback(u.Hostname()) {
+	} else if u, err := url.Parse(target); err != nil || u.Scheme != "http" || !loopback.Is(u.Hostname()) {
 		return usageError{fmt.Errorf("--url is %q; it takes an http URL on a loopback address", target)}
 	}
 	if err := alive(ctx, target); err != nil {

@@ -12,8 +12,8 @@ import (
 )
 
 type historyCmd struct {
-	redisSettings
-	oneApp
+	redisFlags
+	appFlag
 
 	Last int  `short:"n" name:"last" default:"20" placeholder:"N" help:"How many writes to show, 1 to 50. Default: 20."`
 	JSON bool `name:"json" help:"Print one JSON array."`

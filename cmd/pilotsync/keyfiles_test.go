@@ -3,10 +3,9 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"pilotsync/internal/doctor"
 	"strings"
 	"testing"
-
-	"pilotsync/internal/doctor"
 )
 
 // keyFile makes a file in a folder, with their modes, below folders that all users may pass.
@@ -29,37 +28,6 @@ func keyFile(t *testing.T, folder, file os.FileMode, content string) string {
 		}
 	}
 	return path
-}
-
-func TestAKeyFileThatEveryUserCanReadIsExposed(t *testing.T) {
-	t.Parallel()
-	s := &streams{LookupEnv: vars{}.lookup}
-	for _, test := range []struct {
-		folder, file os.FileMode
-		want         bool
-	}{
-		{0o755, 0o644, true}, {0o711, 0o604, true}, {0o755, 0o444, true},
-		{0o755, 0o640, false}, {0o755, 0o600, false}, {0o750, 0o644, false}, {0o700, 0o644, false}, {0o744, 0o644, false},
-	} {
-		path := keyFile(t, test.folder, test.file, "key")
-		if got := s.exposed([]string{path, path}); (len(got) == 1) != test.want {
-			t.Errorf("%o in %o: %q", test.file, test.folder, got)
-		}
-		link := filepath.Join(filepath.Dir(filepath.Dir(path)), "link") // in an open folder, as Kubernetes has it
-		if err := os.Symlink(path, link); err != nil {
-			t.Fatal(err)
-		}
-		if got := s.exposed([]string{link}); (len(got) == 1) != test.want {
-			t.Errorf("a link to %o in %o: %q", test.file, test.folder, got)
-		}
-		kubernetes := &streams{LookupEnv: vars{"KUBERNETES_SERVICE_HOST": "10.0.0.1"}.lookup}
-		if got := kubernetes.exposed([]string{path}); got != nil {
-			t.Errorf("in Kubernetes: %q", got)
-		}
-	}
-	if got := s.exposed([]string{"/nowhere/key"}); got != nil {
-		t.Errorf("a file that isn't there: %q", got)
-	}
 }
 
 func TestWorkerAndDoctorWarnOfAnExposedKeyFile(t *testing.T) {

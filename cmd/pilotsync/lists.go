@@ -8,8 +8,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"pilotsync/internal/config"
 	"pilotsync/internal/serverpilot"
-	"pilotsync/worker"
 )
 
 // remoteLists reads lists from ServerPilot for the page, within the rate limit
@@ -28,18 +28,18 @@ type remoteAccount struct {
 const remoteLimit = 8 * time.Second
 
 // newRemoteLists returns nil for no accounts.
-func newRemoteLists(rdb redis.UniversalClient, url string, rate int, accounts []worker.Account) (*remoteLists, error) {
+func newRemoteLists(rdb redis.UniversalClient, api config.API, accounts []config.Account) (*remoteLists, error) {
 	if len(accounts) == 0 {
 		return nil, nil
 	}
 	l := &remoteLists{accounts: map[string]remoteAccount{}}
 	for _, a := range accounts {
-		client, err := serverpilot.New(serverpilot.Config{BaseURL: url, ClientID: a.ClientID, APIKey: a.APIKey})
+		client, err := serverpilot.New(serverpilot.Config{BaseURL: api.APIURL, ClientID: a.ClientID, APIKey: a.APIKey})
 		if err != nil {
 			l.close()
 			return nil, err
 		}
-		account := remoteAccount{client, serverpilot.NewLimiter(rdb, a.ClientID, rate)}
+		account := remoteAccount{client, serverpilot.NewLimiter(rdb, a.ClientID, api.APIRate)}
 		for _, app := range a.Apps {
 			l.accounts[app] = account
 		}
@@ -68,8 +68,12 @@ func (l *remoteLists) List(ctx context.Context, app string) ([]string, error) {
 	return got.Domains, nil
 }
 
-// use has the lists read with the keys of others from now on, whose place it takes.
-func (l *remoteLists) use(others *remoteLists) {
+// replace gives l the accounts of others, and closes the clients of its own. Others
+// must not be used any more; nil stands for no accounts.
+func (l *remoteLists) replace(others *remoteLists) {
+	if others == nil {
+		others = &remoteLists{}
+	}
 	l.mu.Lock()
 	l.accounts, others.accounts = others.accounts, l.accounts
 	l.mu.Unlock()

@@ -3,18 +3,19 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/sirupsen/logrus"
+
+	"pilotsync/internal/config"
 )
 
-// newLogger returns the worker's log. format is text or json.
-func newLogger(w io.Writer, level logrus.Level, format string) *logrus.Logger {
+// newLogger returns the log on standard error.
+func newLogger(s *streams, set config.Log) *logrus.Logger {
 	log := logrus.New()
-	log.SetOutput(w)
-	log.SetLevel(level)
-	if format == "json" {
+	log.SetOutput(s.Err)
+	log.SetLevel(set.Level)
+	if set.Format == "json" || set.Format == "" && !s.Terminal {
 		log.SetFormatter(&logrus.JSONFormatter{})
 	} else {
 		log.SetFormatter(&logrus.TextFormatter{FullTimestamp: true})
@@ -38,4 +39,11 @@ type warnings struct{ log *logrus.Logger }
 func (w warnings) Write(line []byte) (int, error) {
 	w.log.Warn(strings.TrimSpace(string(line)))
 	return len(line), nil
+}
+
+// warnOfExposed warns of key files that every user of this machine can read.
+func (s *streams) warnOfExposed(log *logrus.Logger, keyFiles []string) {
+	for _, problem := range config.ExposedKeyFiles(keyFiles, s.LookupEnv) {
+		log.Warn(problem + ". " + config.ExposedRemedy)
+	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 type logsCmd struct {
-	redisSettings
+	redisFlags
 	domainsToFind
 
 	Follow bool   `help:"Go on and show what happens, until Ctrl-C."`

@@ -15,6 +15,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	redislog "github.com/redis/go-redis/v9/logging"
+
+	"pilotsync/internal/config"
 )
 
 // Exit codes, as docs/cli.md has them.
@@ -63,6 +65,13 @@ type usageError struct{ err error }
 func (e usageError) Error() string { return e.err.Error() }
 func (e usageError) Unwrap() error { return e.err }
 
+// isUsage reports whether the call or the settings are wrong.
+func isUsage(err error) bool {
+	var usage usageError
+	var settings config.Error
+	return errors.As(err, &usage) || errors.As(err, &settings)
+}
+
 // errShown ends the program with exit code 1 after the command has shown why itself.
 var errShown = errors.New("already shown")
 
@@ -99,8 +108,8 @@ func run(ctx context.Context, args []string, s *streams) int {
 	if args[0] == "help" && (len(args) == 1 || !strings.HasPrefix(args[1], "-")) {
 		args = append(args[1:len(args):len(args)], "--help")
 	}
-	env := newEnvironment(s.LookupEnv)
-	parser, err := kong.New(&cli, append(env.options(),
+	env := config.NewEnvironment(s.LookupEnv)
+	parser, err := kong.New(&cli, append(env.Options(),
 		kong.Name("pilotsync"),
 		kong.Vars{"version": versionLine()},
 		kong.Description(description),
@@ -123,16 +132,15 @@ func run(ctx context.Context, args []string, s *streams) int {
 	var parse *kong.ParseError
 	if errors.As(err, &parse) {
 		err, kctx = usageError{err}, parse.Context
-	} else if err = env.refuseUnknown(kctx, s.Environ); err == nil {
+	} else if err = env.RefuseUnknown(kctx, s.environ()); err == nil {
 		err = kctx.Run()
 	}
-	var usage usageError
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.Is(err, errShown):
 		return exitFailed
-	case errors.As(err, &usage):
+	case isUsage(err):
 		s.notice("pilotsync: %v\nTry: %s --help", err, called(kctx))
 		return exitUsage
 	default:

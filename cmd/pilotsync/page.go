@@ -12,30 +12,31 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
+	"pilotsync/internal/config"
 	"pilotsync/internal/dashboard"
 )
 
-// servedPage is the page with its open ports.
-type servedPage struct {
+// servedDashboard is the dashboard with its open ports.
+type servedDashboard struct {
 	site         *dashboard.Site
 	page, health net.Listener // nil for none
 	log          *logrus.Logger
 }
 
-// open opens the ports, so that a taken one is known at the start. A page that is
-// optional is left out where another pilotsync has the default address. The caller
-// must close what open returns.
-func (set pageSetup) open(ctx context.Context, cfg dashboard.Config, optional bool, log *logrus.Logger) (_ *servedPage, err error) {
+// openDashboard opens the ports, so that a taken one is known at the start. An
+// optional dashboard is left out if another pilotsync has the default address. The
+// caller closes the result.
+func openDashboard(ctx context.Context, set config.Dashboard, cfg dashboard.Config, optional bool, log *logrus.Logger) (_ *servedDashboard, err error) {
 	cfg.Users, cfg.HealthApart, cfg.Version, cfg.Log = set.Users, set.Health != "", version(), logrus.NewEntry(log)
-	p := &servedPage{log: log}
+	p := &servedDashboard{log: log}
 	defer func() {
 		if err != nil {
 			p.close()
 		}
 	}()
-	p.page, err = set.listenForPage(optional)
-	if optional && set.Unset && errors.Is(err, syscall.EADDRINUSE) && dashboard.ServedAt(ctx, set.Listen) {
-		log.Warn(set.withoutPage())
+	p.page, err = listenForDashboard(set, optional)
+	if optional && set.IsDefault && errors.Is(err, syscall.EADDRINUSE) && dashboard.ServedAt(ctx, set.Listen) {
+		log.Warn(withoutDashboard(set))
 	} else if err != nil {
 		return nil, err
 	}
@@ -48,7 +49,7 @@ func (set pageSetup) open(ctx context.Context, cfg dashboard.Config, optional bo
 	return p, nil
 }
 
-func (set pageSetup) listenForPage(optional bool) (net.Listener, error) {
+func listenForDashboard(set config.Dashboard, optional bool) (net.Listener, error) {
 	takes := "a free address"
 	if optional {
 		takes += ", or off"
@@ -56,8 +57,8 @@ func (set pageSetup) listenForPage(optional bool) (net.Listener, error) {
 	return listen("PILOTSYNC_LISTEN", set.Listen, "the page", takes)
 }
 
-// withoutPage says what is missing where another pilotsync has the default address.
-func (set pageSetup) withoutPage() string {
+// withoutDashboard says what is missing because another pilotsync has the default address.
+func withoutDashboard(set config.Dashboard) string {
 	if set.Health != "" {
 		return fmt.Sprintf("another pilotsync has %s, so this worker runs without a dashboard; for one set PILOTSYNC_LISTEN to a free address", set.Listen)
 	}
@@ -72,13 +73,13 @@ func listen(variable, addr, what, takes string) (net.Listener, error) {
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("%s (--%s) is %q, where %s can't be served; it takes %s: %w", variable, flagOf(variable), addr, what, takes, err)
+		return nil, fmt.Errorf("%s (--%s) is %q, where %s can't be served; it takes %s: %w", variable, config.FlagOf(variable), addr, what, takes, err)
 	}
 	return l, nil
 }
 
 // serve answers until ctx ends.
-func (p *servedPage) serve(ctx context.Context) error {
+func (p *servedDashboard) serve(ctx context.Context) error {
 	serving, ctx := errgroup.WithContext(ctx)
 	start := func(l net.Listener, h http.Handler, what string) {
 		if l == nil {
@@ -87,13 +88,13 @@ func (p *servedPage) serve(ctx context.Context) error {
 		p.log.Infof(what, l.Addr())
 		serving.Go(func() error { return dashboard.Serve(ctx, l, h, stdlog.New(warnings{p.log}, "", 0)) })
 	}
-	start(p.page, p.site.Handler(), "the page is at http://%s/")
+	start(p.page, p.site.Handler(), "the dashboard is at http://%s/")
 	start(p.health, p.site.Health(), "health and metrics are at http://%s/")
 	return serving.Wait()
 }
 
 // close closes what is open; after serve, that is the site alone.
-func (p *servedPage) close() {
+func (p *servedDashboard) close() {
 	for _, l := range []net.Listener{p.page, p.health} {
 		if l != nil {
 			_ = l.Close() // serve has closed it already

@@ -10,18 +10,19 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"pilotsync/internal/config"
 	"pilotsync/internal/dashboard"
 )
 
 // openPage opens a page of an address, as a worker does, whose page is optional, or as
 // `pilotsync web` does.
-func openPage(t *testing.T, set pageSetup, optional bool) (p *servedPage, logged string, err error) {
+func openPage(t *testing.T, set config.Dashboard, optional bool) (p *servedDashboard, logged string, err error) {
 	t.Helper()
 	env, _ := onRedis(t)
-	rdb, _ := redisSettings{RedisURL: env["REDIS_URL"]}.open(&wrong{}, nil)
+	rdb := config.RedisSettings{RedisURL: env["REDIS_URL"]}.Parse(config.NewParser(nil)).Client
 	t.Cleanup(func() { rdb.Close() })
 	out := &log{}
-	if p, err = set.open(t.Context(), dashboard.Config{Redis: rdb}, optional, newLogger(out, logrus.InfoLevel, "json")); err == nil {
+	if p, err = openDashboard(t.Context(), set, dashboard.Config{Redis: rdb}, optional, newLogger(&streams{Err: out}, config.Log{Level: logrus.InfoLevel})); err == nil {
 		t.Cleanup(p.close)
 	}
 	return p, out.String(), err
@@ -37,15 +38,15 @@ func TestASecondWorkerDoesWithoutAPageWhereTheFirstHasTheDefaultAddress(t *testi
 	defer other.Close()
 	for _, test := range []struct {
 		name     string
-		set      pageSetup
+		set      config.Dashboard
 		optional bool
 		missing  string // what the log says to set; empty where it is an error
 	}{
-		{"the default", pageSetup{Listen: pilotsync, Unset: true}, true, "for the last three PILOTSYNC_HEALTH_LISTEN"},
-		{"with health elsewhere", pageSetup{Listen: pilotsync, Unset: true, Health: "127.0.0.1:0"}, true, "for one set PILOTSYNC_LISTEN"},
-		{"the address was set", pageSetup{Listen: pilotsync}, true, ""},
-		{"it has nothing else to do", pageSetup{Listen: pilotsync, Unset: true}, false, ""},
-		{"another program", pageSetup{Listen: other.Listener.Addr().String(), Unset: true}, true, ""},
+		{"the default", config.Dashboard{Listen: pilotsync, IsDefault: true}, true, "for the last three PILOTSYNC_HEALTH_LISTEN"},
+		{"with health elsewhere", config.Dashboard{Listen: pilotsync, IsDefault: true, Health: "127.0.0.1:0"}, true, "for one set PILOTSYNC_LISTEN"},
+		{"the address was set", config.Dashboard{Listen: pilotsync}, true, ""},
+		{"it has nothing else to do", config.Dashboard{Listen: pilotsync, IsDefault: true}, false, ""},
+		{"another program", config.Dashboard{Listen: other.Listener.Addr().String(), IsDefault: true}, true, ""},
 	} {
 		p, logged, err := openPage(t, test.set, test.optional)
 		if test.missing == "" {
@@ -65,24 +66,5 @@ func TestASecondWorkerDoesWithoutAPageWhereTheFirstHasTheDefaultAddress(t *testi
 	}
 	if code := first.stop(); code != exitDone {
 		t.Errorf("exit code %d", code)
-	}
-}
-
-func TestAnAddressCountsAsSetWhateverSetsIt(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		env   vars
-		args  []string
-		unset bool
-	}{
-		{nil, nil, true},
-		{vars{"PILOTSYNC_LISTEN": ""}, nil, true},
-		{vars{"PILOTSYNC_LISTEN": defaultListen}, nil, false},
-		{nil, []string{"--listen=" + defaultListen}, false},
-	} {
-		set := configured(t, nil, account.with(test.env), test.args...)
-		if set.Listen != defaultListen || set.Unset != test.unset {
-			t.Errorf("%v %v: %+v", test.env, test.args, set.pageSetup)
-		}
 	}
 }

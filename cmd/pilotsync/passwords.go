@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 
+	"pilotsync/internal/config"
 	"pilotsync/internal/credentials"
 	"pilotsync/internal/keytext"
 )
@@ -53,7 +54,7 @@ Examples:
 // Validate is called by kong after parsing.
 func (c *passwordsMakeCmd) Validate() error {
 	for _, flag := range [][2]string{{"redis", c.Redis}, {"published", c.Published}} {
-		if host, _, err := net.SplitHostPort(flag[1]); err != nil || host == "" || !hostPort(flag[1]) {
+		if host, _, err := net.SplitHostPort(flag[1]); err != nil || host == "" || !config.IsHostPort(flag[1]) {
 			return fmt.Errorf("--%s is %q; it takes host:port, such as 127.0.0.1:6379", flag[0], flag[1])
 		}
 	}
@@ -75,7 +76,7 @@ func (c *passwordsMakeCmd) Run(s *streams) error {
 		return usageError{errors.New("the API key is blank; give the key itself, or leave out $WU_SERVER_PILOT_API_KEY and --api-key")}
 	}
 	if c.APIKeyFile != "" {
-		if opt.APIKey, err = readFile(os.ReadFile).text(c.APIKeyFile, keytext.Word); err != nil {
+		if opt.APIKey, err = config.ReadFile(os.ReadFile).Text(c.APIKeyFile, keytext.Word); err != nil {
 			return usageError{fmt.Errorf("--api-key-file is %q; %w", c.APIKeyFile, err)}
 		}
 	}

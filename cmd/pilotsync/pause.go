@@ -7,29 +7,12 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"pilotsync/tasks"
 	"pilotsync/worker"
 	"pilotsync/worker/ledger"
 )
 
-// appsFlag are the apps that a command is about.
-type appsFlag struct {
-	App []string `required:"" predictor:"app" placeholder:"ID" help:"The app; give it again for more."`
-}
-
-// Validate is called by kong after parsing.
-func (f *appsFlag) Validate() error {
-	var errs []error
-	for _, app := range f.App {
-		if err := tasks.CheckAppID(app); err != nil {
-			errs = append(errs, fmt.Errorf("--app: %w", err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
 type pauseCmd struct {
-	redisSettings
+	redisFlags
 	appsFlag
 	operatorFlag
 }
@@ -67,7 +50,7 @@ func (c *pauseCmd) Run(ctx context.Context, s *streams) error {
 }
 
 type resumeCmd struct {
-	redisSettings
+	redisFlags
 	appsFlag
 }
 
@@ -102,7 +85,7 @@ func (c *resumeCmd) Run(ctx context.Context, s *streams) error {
 
 // each does something to each app, and prints what it says. It does
 // nothing if one of them isn't known.
-func (c redisSettings) each(ctx context.Context, s *streams, apps []string, do func(context.Context, redis.UniversalClient, string) (string, error)) error {
+func (c redisFlags) each(ctx context.Context, s *streams, apps []string, do func(context.Context, redis.UniversalClient, string) (string, error)) error {
 	rdb, err := c.connect(ctx, s)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"pilotsync/internal/config"
 	"pilotsync/test/redistest"
 )
 
@@ -33,17 +34,17 @@ func TestWaitingEndsWhereTheLedgerMayNotBeRead(t *testing.T) {
 func TestARedisThatWasOnlyAssumedIsNamed(t *testing.T) {
 	t.Parallel()
 	env, _ := onRedis(t)
-	var s redisSettings
+	var s redisFlags
 	var notices strings.Builder
-	rdb, err := redisSettings{RedisURL: env["REDIS_URL"]}.connect(t.Context(), &streams{Err: &notices})
+	rdb, err := redisFlags{config.RedisSettings{RedisURL: env["REDIS_URL"]}}.connect(t.Context(), &streams{Err: &notices})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer rdb.Close()
-	s.noteUnused(t.Context(), &streams{Err: &notices}, rdb, "redis://assumed")
-	redisSettings{RedisURL: env["REDIS_URL"]}.noteUnused(t.Context(), &streams{Err: &notices}, rdb, "redis://given")
+	s.noteUnused(t.Context(), &streams{Err: &notices}, config.Redis{Client: rdb, Shown: "redis://assumed"})
+	redisFlags{config.RedisSettings{RedisURL: env["REDIS_URL"]}}.noteUnused(t.Context(), &streams{Err: &notices}, config.Redis{Client: rdb, Shown: "redis://given"})
 	rdb.SAdd(t.Context(), "pilotsync:apps", "app1")
-	s.noteUnused(t.Context(), &streams{Err: &notices}, rdb, "redis://used")
+	s.noteUnused(t.Context(), &streams{Err: &notices}, config.Redis{Client: rdb, Shown: "redis://used"})
 	if want := "note: REDIS_URL isn't set, and no worker has used the Redis at redis://assumed\n"; notices.String() != want {
 		t.Errorf("the notices are %q, want %q", notices.String(), want)
 	}

@@ -27,7 +27,7 @@ Examples:
 }
 
 type quarantineListCmd struct {
-	redisSettings
+	redisFlags
 
 	N    int  `short:"n" name:"limit" default:"50" help:"How many to show at most, the newest first."`
 	JSON bool `name:"json" help:"Print one JSON array, with the bytes of each in base64."`
@@ -90,7 +90,7 @@ func quarantineTable(all []worker.Quarantined, now time.Time) *table {
 }
 
 type quarantineDropCmd struct {
-	redisSettings
+	redisFlags
 
 	IDs []string `arg:"" name:"id" help:"Messages, by the id that 'pilotsync quarantine' shows."`
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/config"
 	"pilotsync/tasks"
 	"pilotsync/worker"
 	"pilotsync/worker/ledger"
@@ -21,9 +22,9 @@ import (
 )
 
 type reconcileCmd struct {
-	redisSettings
-	servedApp
-	listSettings
+	redisFlags
+	accountFlags
+	config.ListSettings
 	yesFlag
 
 	DryRun bool `name:"dry-run" help:"Only show what a sync would change now; it needs the account's key."`
@@ -47,7 +48,7 @@ Examples:
 func (c *reconcileCmd) Run(ctx context.Context, s *streams) error {
 	app, err := c.app()
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	if c.JSON && !c.DryRun {
 		return usageError{fmt.Errorf("--json is for --dry-run only")}
@@ -81,16 +82,16 @@ func (c *reconcileCmd) hasKey() bool { return c.Config != "" || c.APIKey != "" |
 
 // plannerConfig is what a worker needs that only plans.
 func (c *reconcileCmd) plannerConfig() (worker.Config, error) {
-	w := wrong{}
-	cfg := worker.Config{
-		APIURL: take(&w, "SERVERPILOT_API_URL", c.APIURL, parseAPIURL), APIRate: take(&w, "PILOTSYNC_API_RATE", c.APIRate, wholeNumber(0, 1000)),
-		Rules:     c.rules(&w),
+	p := config.NewParser(os.ReadFile)
+	set := config.Worker{
+		API: c.APISettings.Parse(p), Rules: c.ListSettings.Parse(p),
 		SSLDelays: []time.Duration{time.Minute}, // nothing is verified
-		Log:       logrus.New(),
 	}
+	set.Accounts, _ = c.AccountSettings.Parse(p)
+	cfg := workerConfig(set)
+	cfg.Log = logrus.New()
 	cfg.Log.SetOutput(io.Discard)
-	cfg.Accounts, _ = c.accounts(&w, os.ReadFile)
-	return cfg, w.err()
+	return cfg, p.Err()
 }
 
 // confirmSync shows on standard error what a sync will change, and has it confirmed

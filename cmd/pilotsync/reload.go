@@ -13,32 +13,33 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/sirupsen/logrus"
 
+	"pilotsync/internal/config"
 	"pilotsync/worker"
 )
 
-// pollFilesEvery is how often the files of the settings are compared with what was
-// read. A change is taken at the second poll that finds it.
-const pollFilesEvery = 2 * time.Second
+// filesPollInterval is how often the settings' files are compared with what was read.
+// A change is used at the second poll that finds it.
+const filesPollInterval = 2 * time.Second
 
 // reloader reads the configuration again at SIGHUP, and when one of its files changes.
 type reloader struct {
 	log     *logrus.Logger
-	files   *settingsFiles
-	atStart []string // files whose content a running process can't take
-	load    func(ctx context.Context, read readFile) error
+	files   *config.Files
+	atStart []string // files whose changes need a restart
+	load    func(ctx context.Context, read config.ReadFile) error
 }
 
 // run reloads, one call after the other, until ctx ends. An error is logged, and the
-// program goes on as it was: a typing error in a file must not end what works. From
-// when run returns, a SIGHUP no longer ends the process.
+// program keeps its configuration: a typing error in a file must not end what works.
+// After run has returned, a SIGHUP no longer ends the process.
 func (r reloader) run(ctx context.Context) (wait func()) {
-	hangup := make(chan os.Signal, 1) // one that comes during a reload has another follow
+	hangup := make(chan os.Signal, 1) // one that comes during a reload causes another
 	signal.Notify(hangup, syscall.SIGHUP)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		defer signal.Stop(hangup)
-		poll := time.NewTicker(pollFilesEvery)
+		poll := time.NewTicker(filesPollInterval)
 		defer poll.Stop()
 		for {
 			select {
@@ -47,7 +48,7 @@ func (r reloader) run(ctx context.Context) (wait func()) {
 			case <-hangup:
 				r.reload(ctx, "SIGHUP")
 			case <-poll.C:
-				if changed := r.files.changed(); len(changed) > 0 {
+				if changed := r.files.Changed(); len(changed) > 0 {
 					r.reload(ctx, "changed: "+strings.Join(changed, ", "))
 					r.warn(changed)
 				}
@@ -57,11 +58,11 @@ func (r reloader) run(ctx context.Context) (wait func()) {
 	return func() { <-ended }
 }
 
-func (r reloader) reload(ctx context.Context, why string) {
-	r.log.Infof("reading the configuration again (%s)", why)
-	r.files.restart()
-	if err := r.load(ctx, r.files.readFile); err != nil && ctx.Err() == nil {
-		r.log.WithError(err).Errorf("configuration not taken anew (%s); all stays as it was", why)
+func (r reloader) reload(ctx context.Context, reason string) {
+	r.log.Infof("reading the configuration again (%s)", reason)
+	r.files.Reset()
+	if err := r.load(ctx, r.files.ReadFile); err != nil && ctx.Err() == nil {
+		r.log.WithError(err).Errorf("configuration not reloaded (%s); the previous one stays in use", reason)
 	}
 }
 
@@ -73,44 +74,49 @@ func (r reloader) warn(changed []string) {
 	}
 }
 
-// reload has a running worker, and its dashboard, take accounts, apps, webhooks and
-// users anew. Both keep their connections to Redis, which is rdb.
-func (c *workerCmd) reload(ctx context.Context, read readFile, rdb redis.UniversalClient, w *worker.Worker, lists *remoteLists, page pageSetup, warn func(keyFiles []string)) error {
-	set, err := c.config(read)
+// reload gives a running worker and its dashboard the accounts, apps, webhooks and
+// users of another reading of the settings. Both keep their connections to Redis.
+func (c *workerCmd) reload(ctx context.Context, read config.ReadFile, rdb redis.UniversalClient, w *worker.Worker, lists *remoteLists, running config.Dashboard) (config.Worker, error) {
+	set, err := c.Parse(read)
 	if err != nil {
-		return err
+		return config.Worker{}, err
 	}
-	_ = set.Worker.Redis.Close() // it never connected
-	anew, err := newRemoteLists(rdb, set.Worker.APIURL, set.Worker.APIRate, set.Worker.Accounts)
+	set.Redis.Close() // it never connected
+	newLists, err := newRemoteLists(rdb, set.API, set.Accounts)
 	if err != nil {
-		return fmt.Errorf("the dashboard's accounts: %w", err)
+		return config.Worker{}, fmt.Errorf("the dashboard's accounts: %w", err)
 	}
-	if err := w.Reload(ctx, set.Worker); err != nil {
-		anew.close()
-		return err
+	if err := w.Reload(ctx, workerConfig(set)); err != nil {
+		newLists.close()
+		return config.Worker{}, err
 	}
-	lists.use(anew)
-	page.use(set.pageSetup)
-	warn(set.KeyFiles)
-	return nil
+	lists.replace(newLists)
+	replaceUsers(running, set.Dashboard)
+	return set, nil
 }
 
-// reload has a running dashboard take its users anew, and the accounts by which it
-// reads lists.
-func (c *webCmd) reload(read readFile, running webSetup, warn func(keyFiles []string)) error {
-	set, err := c.config(read)
+// reload gives a running dashboard the users of another reading of the settings, and
+// the accounts with which it reads lists.
+func (c *webCmd) reload(read config.ReadFile, rdb redis.UniversalClient, lists *remoteLists, running config.Dashboard) (config.Web, error) {
+	set, err := c.Parse(read)
 	if err != nil {
-		return err
+		return config.Web{}, err
 	}
-	_ = set.redis.Close() // it never connected
-	if running.lists != nil {
-		anew, err := set.newLists(running.redis)
+	set.Redis.Close() // it never connected
+	if lists != nil {
+		newLists, err := newRemoteLists(rdb, set.API, set.Accounts)
 		if err != nil {
-			return err
+			return config.Web{}, err
 		}
-		running.lists.use(anew)
+		lists.replace(newLists)
 	}
-	running.pageSetup.use(set.pageSetup)
-	warn(set.keyFiles)
-	return nil
+	replaceUsers(running, set.Dashboard)
+	return set, nil
+}
+
+// replaceUsers gives a running dashboard the users of another reading of its settings.
+func replaceUsers(running, next config.Dashboard) {
+	if running.Users != nil && next.Users != nil {
+		running.Users.Replace(next.Users)
+	}
 }

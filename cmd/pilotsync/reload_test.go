@@ -96,9 +96,9 @@ func TestAccountsAreReadAgainWhenTheirFilesChange(t *testing.T) {
 
 	// Wrong files are named, and change nothing.
 	write("accounts.yml", "accounts:\n- {client_id: one, api_key_file: one.key, aps: [app1]}\n")
-	says("not taken anew", 1)
+	says("not reloaded", 1)
 	worker.Signal(syscall.SIGHUP)
-	says("not taken anew (SIGHUP)", 1)
+	says("not reloaded (SIGHUP)", 1)
 	if !strings.Contains(worker.Written(), "aps") || strings.Contains(worker.Written(), "key-one") {
 		t.Errorf("the worker doesn't say what is wrong, or says too much:\n%s", worker.Written())
 	}
@@ -114,7 +114,7 @@ func TestAccountsAreReadAgainWhenTheirFilesChange(t *testing.T) {
 	says("no longer served: [app3]", 1)
 	is("app5", five, tasks.Done, "")
 	is("app3", add("app3", 2), tasks.Pending, "the apps served are app1, app2, app4, app5")
-	if n := strings.Count(worker.Written(), "not taken anew"); n != 2 {
+	if n := strings.Count(worker.Written(), "not reloaded"); n != 2 {
 		t.Errorf("the wrong file is named %d times, want 2: when it changed, and at SIGHUP", n)
 	}
 	write("roots.pem", string(sim.CAPEM())+"\n")

@@ -15,8 +15,8 @@ import (
 )
 
 type restoreCmd struct {
-	redisSettings
-	oneApp
+	redisFlags
+	appFlag
 	operatorFlag
 	yesFlag
 

@@ -15,7 +15,7 @@ import (
 )
 
 type retryCmd struct {
-	redisSettings
+	redisFlags
 	domainsToFind
 	operatorFlag
 	yesFlag

@@ -15,8 +15,8 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
 
+	"pilotsync/internal/config"
 	"pilotsync/internal/simulator"
-	"pilotsync/worker"
 )
 
 func parseSimulate(args ...string) (*simulateCmd, error) {
@@ -140,16 +140,16 @@ func TestSimulateHasSeveralAccounts(t *testing.T) {
 			url = value
 		}
 	}
-	got, err := readFile(os.ReadFile).accounts(file, keyFolders{})
+	got, err := config.AccountSettings{Config: file}.AccountsFile(os.ReadFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []worker.Account{
+	want := []config.Account{
 		{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1", "app2"}},
 		{ClientID: "two", APIKey: "it's#2", Apps: []string{"app3", "app4"}},
 		{ClientID: "three", APIKey: "key", Apps: []string{"app5"}},
 	}
-	if diff := cmp.Diff(want, got.accounts); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("accounts (-want +got):\n%s", diff)
 	}
 	for app, code := range map[string]int{"app3": http.StatusOK, "app1": http.StatusNotFound} {

@@ -14,7 +14,7 @@ import (
 )
 
 type statusCmd struct {
-	redisSettings
+	redisFlags
 
 	App     []string `predictor:"app" help:"App to show; give it again for more. Default: all."`
 	State   []string `predictor:"state" help:"State to show; give it again for more. Default: all."`

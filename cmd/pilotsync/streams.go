@@ -80,6 +80,14 @@ func (s *streams) asNotices() *streams {
 	return &aside
 }
 
+// environ is the whole environment, as os.Environ has it.
+func (s *streams) environ() []string {
+	if s.Environ == nil {
+		return nil
+	}
+	return s.Environ()
+}
+
 // lookup returns a variable of the environment, empty if it isn't set.
 func (s *streams) lookup(name string) string {
 	if s.LookupEnv == nil {

@@ -14,7 +14,7 @@ import (
 )
 
 type verifyCmd struct {
-	redisSettings
+	redisFlags
 	domainsToFind
 	operatorFlag
 

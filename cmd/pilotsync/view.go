@@ -102,15 +102,15 @@ func relative(t *time.Time, now time.Time) string {
 	away := t.Sub(now).Round(time.Second)
 	switch {
 	case away > 0:
-		return "in " + rough(away)
+		return "in " + humanDuration(away)
 	case away < 0:
-		return rough(-away) + " ago"
+		return humanDuration(-away) + " ago"
 	}
 	return "now"
 }
 
 // rough rounds a duration to its biggest unit, from seconds to days.
-func rough(d time.Duration) string {
+func humanDuration(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {
 	case d < 90*time.Second:

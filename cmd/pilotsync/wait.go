@@ -56,7 +56,7 @@ func waitAll(ctx context.Context, s *streams, all int, limit time.Duration, look
 		if len(left) == 0 {
 			return nil
 		}
-		head := fmt.Sprintf("%d of %d ended after %s; Ctrl-C stops only the waiting", all-len(left), all, rough(time.Since(start)))
+		head := fmt.Sprintf("%d of %d ended after %s; Ctrl-C stops only the waiting", all-len(left), all, humanDuration(time.Since(start)))
 		block.draw(append([]string{head}, waitLines(left, maxWaitLines)...))
 		select {
 		case <-ctx.Done():

@@ -7,22 +7,14 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/sirupsen/logrus"
 
+	"pilotsync/internal/config"
 	"pilotsync/internal/dashboard"
 	"pilotsync/internal/redisurl"
 	"pilotsync/worker"
 )
 
 type webCmd struct {
-	webSettings `embed:""`
-}
-
-// webSettings are all settings of the page alone.
-type webSettings struct {
-	redisSettings
-	accountSettings
-	apiSettings
-	pageSettings
-	logSettings
+	config.WebSettings `embed:""`
 }
 
 // Help is shown under the command's own --help.
@@ -37,87 +29,43 @@ Examples:
     pilotsync web --listen=0.0.0.0:8080 --auth=pilotsync.users --health-listen=:8081`
 }
 
-// Run serves the page until ctx ends.
+// Run serves the dashboard until ctx ends.
 func (c *webCmd) Run(ctx context.Context, s *streams) error {
-	files := newSettingsFiles()
-	set, err := c.config(files.readFile)
+	files := config.NewFiles()
+	set, err := c.Parse(files.ReadFile)
 	if err != nil {
 		return err
 	}
-	defer set.redis.Close()
-	log := set.logger(s)
+	defer set.Redis.Close()
+	rdb, log := set.Redis.Client, newLogger(s, set.Log)
 	redis.SetLogger(redisLog{log})
-	if set.lists != nil {
-		defer set.lists.close()
+	cfg := dashboard.Config{Redis: rdb, Metrics: worker.MetricsHandler(worker.NewRegistry(rdb, version()), log)}
+	lists, err := newRemoteLists(rdb, set.API, set.Accounts)
+	if err != nil {
+		return usageError{err}
 	}
-	set.web.Metrics = worker.MetricsHandler(worker.NewRegistry(set.redis, version()), log)
-	page, err := set.pageSetup.open(ctx, set.web, false, log)
+	if lists != nil { // a nil pointer would be an interface that isn't nil
+		defer lists.close()
+		cfg.Remote = lists
+	}
+	page, err := openDashboard(ctx, set.Dashboard, cfg, false, log)
 	if err != nil {
 		return err
 	}
 	defer page.close()
-	log.Infof("pilotsync %s: Redis is %s", version(), set.shown)
-	warn := func(keyFiles []string) { s.warnOfExposed(log, keyFiles) }
-	warn(set.keyFiles)
-	watch := func(ctx context.Context) error { return watchRedis(ctx, set.redis, log, set.shown) }
+	log.Infof("pilotsync %s: Redis is %s", version(), set.Redis.Shown)
+	s.warnOfExposed(log, set.KeyFiles)
+	watch := func(ctx context.Context) error { return watchRedis(ctx, rdb, log, set.Redis.Shown) }
 	ctx, stop := context.WithCancel(ctx)
-	reloaded := reloader{log: log, files: files, atStart: []string{c.RedisURLFile}, load: func(_ context.Context, read readFile) error {
-		return c.reload(read, set, warn)
+	waitReloads := reloader{log: log, files: files, atStart: []string{c.RedisURLFile}, load: func(_ context.Context, read config.ReadFile) error {
+		set, err := c.reload(read, rdb, lists, set.Dashboard)
+		s.warnOfExposed(log, set.KeyFiles)
+		return err
 	}}.run(ctx)
 	err = alongside(ctx, watch, page.serve)
 	stop()
-	reloaded()
+	waitReloads()
 	return err
-}
-
-// webSetup is what the settings of the page alone come to.
-type webSetup struct {
-	pageSetup
-	logSetup
-	redis redis.UniversalClient
-	shown string // its URL, as it may be shown
-	web   dashboard.Config
-	lists *remoteLists // nil without an account
-	// keyFiles are those that keys and passwords were read from.
-	keyFiles []string
-	// newLists makes such lists anew, nil without an account.
-	newLists func(redis.UniversalClient) (*remoteLists, error)
-}
-
-// config checks every setting, as that of a worker does.
-func (s webSettings) config(readFile readFile) (webSetup, error) {
-	w := wrong{}
-	set := webSetup{pageSetup: s.page(&w, readFile), logSetup: s.log(&w)}
-	if set.Listen == "" && s.Listen != "" && len(w.lines) == 0 {
-		w.add("PILOTSYNC_LISTEN", s.Listen, "without a page there is nothing to serve; it takes host:port, such as 127.0.0.1:8080")
-	}
-	url, rate := take(&w, "SERVERPILOT_API_URL", s.APIURL, parseAPIURL), take(&w, "PILOTSYNC_API_RATE", s.APIRate, wholeNumber(0, 1000))
-	set.newLists = func(redis.UniversalClient) (*remoteLists, error) { return nil, nil }
-	if s.accountSettings.set() {
-		accounts, _ := s.accounts(&w, readFile)
-		set.newLists = func(rdb redis.UniversalClient) (*remoteLists, error) {
-			return newRemoteLists(rdb, url, rate, accounts)
-		}
-	}
-	set.redis, set.shown = s.open(&w, readFile)
-	set.keyFiles = w.keyFiles
-	err := w.err()
-	if err == nil {
-		if set.lists, err = set.newLists(set.redis); err != nil {
-			err = usageError{err}
-		}
-	}
-	if err != nil {
-		if set.redis != nil {
-			_ = set.redis.Close() // it never connected
-		}
-		return webSetup{}, err
-	}
-	set.web.Redis = set.redis
-	if set.lists != nil { // a nil pointer would be an interface that isn't nil
-		set.web.Remote = set.lists
-	}
-	return set, nil
 }
 
 const (
@@ -132,7 +80,7 @@ func watchRedis(ctx context.Context, rdb redis.UniversalClient, log *logrus.Logg
 	defer tick.Stop()
 	var since, said time.Time // zero while Redis is there
 	for met := false; ; {
-		limited, cancel := context.WithTimeout(ctx, redisPatience)
+		limited, cancel := context.WithTimeout(ctx, redisTimeout)
 		err := rdb.Ping(limited).Err()
 		cancel()
 		refused, isRefused := redisurl.AsRefused(rdb, err)

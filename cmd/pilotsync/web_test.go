@@ -10,8 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/alecthomas/kong"
-
+	"pilotsync/internal/config"
 	"pilotsync/internal/simulator"
 )
 
@@ -39,7 +38,7 @@ func (r *running) logged(pattern string) string {
 }
 
 const (
-	pageURL   = `the page is at (http://[^"\s]+/)`
+	pageURL   = `the dashboard is at (http://[^"\s]+/)`
 	healthURL = `health and metrics are at (http://[^"\s]+/)`
 )
 
@@ -119,57 +118,34 @@ func TestThePageAloneWaitsForRedisButNotForOneThatRefusesIt(t *testing.T) {
 	}
 }
 
-func TestThePageAloneReadsListsOnlyWithAnAccount(t *testing.T) {
+func TestListsAreReadWithTheAccountsKeyOnly(t *testing.T) {
 	t.Parallel()
-	settings := func(env vars) (webSetup, error) {
-		var c webCmd
-		parser, err := kong.New(&c, newEnvironment(env.lookup).options()...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := parser.Parse(nil); err != nil {
-			t.Fatal(err)
-		}
-		set, err := c.config(files{}.read)
-		if err == nil {
-			t.Cleanup(func() { set.redis.Close() })
-		}
-		return set, err
-	}
-	set, err := settings(vars{})
-	if err != nil || set.web.Remote != nil || set.Listen != "127.0.0.1:8080" {
-		t.Errorf("without an account: %v, %+v", err, set.web)
-	}
-
 	sim, err := simulator.Start(simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"byhand.example.com"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(sim.Close)
 	env, _ := onRedis(t)
-	env = env.with(vars{"SERVERPILOT_API_URL": sim.APIURL(), "WU_SERVER_PILOT_CLIENT_ID": "sim", "WU_SERVER_PILOT_API_KEY": "sim-key", "WU_SERVER_PILOT_APP_ID": "app1"})
-	if set, err = settings(env); err != nil {
+	rdb := config.RedisSettings{RedisURL: env["REDIS_URL"]}.Parse(config.NewParser(nil)).Client
+	t.Cleanup(func() { rdb.Close() })
+	api := config.API{APIURL: sim.APIURL()}
+	if lists, err := newRemoteLists(rdb, api, nil); lists != nil || err != nil {
+		t.Errorf("without an account: %v, %v", lists, err)
+	}
+	lists, err := newRemoteLists(rdb, api, []config.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1"}}})
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(set.lists.close)
-	if names, err := set.web.Remote.List(t.Context(), "app1"); err != nil || len(names) != 1 || names[0] != "byhand.example.com" {
+	t.Cleanup(lists.close)
+	if names, err := lists.List(t.Context(), "app1"); err != nil || len(names) != 1 || names[0] != "byhand.example.com" {
 		t.Errorf("the list is %v, %v", names, err)
 	}
-	if _, err := set.web.Remote.List(t.Context(), "app2"); err == nil || !strings.Contains(err.Error(), "no key for app app2") {
+	if _, err := lists.List(t.Context(), "app2"); err == nil || !strings.Contains(err.Error(), "no key for app app2") {
 		t.Errorf("error is %v", err)
 	}
-
-	for _, test := range []struct {
-		env  vars
-		want string
-	}{
-		{vars{"WU_SERVER_PILOT_APP_ID": "app1", "WU_SERVER_PILOT_CLIENT_ID": "c"}, "WU_SERVER_PILOT_API_KEY (--api-key) is not set; it takes the API key of the account"},
-		{vars{"PILOTSYNC_LISTEN": "off"}, `PILOTSYNC_LISTEN (--listen) is "off"; without a page there is nothing to serve; it takes host:port, such as 127.0.0.1:8080`},
-		{vars{"PILOTSYNC_LISTEN": ":1"}, `PILOTSYNC_LISTEN (--listen) is ":1"; without a login (PILOTSYNC_AUTH) it takes a loopback address only, such as 127.0.0.1:8080, or off`},
-	} {
-		if _, err := settings(test.env); err == nil || err.Error() != test.want {
-			t.Errorf("%v: error is %v\nwant %s", test.env, err, test.want)
-		}
+	lists.replace(nil)
+	if _, err := lists.List(t.Context(), "app1"); err == nil || !strings.Contains(err.Error(), "no key for app app1") {
+		t.Errorf("after its accounts are gone, the error is %v", err)
 	}
 }
 

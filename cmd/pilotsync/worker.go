@@ -7,12 +7,13 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"pilotsync/internal/config"
 	"pilotsync/internal/dashboard"
 	"pilotsync/worker"
 )
 
 type workerCmd struct {
-	workerSettings `embed:""`
+	config.WorkerSettings `embed:""`
 }
 
 // Help is shown under the command's own --help.
@@ -30,70 +31,87 @@ Examples:
 
 // Run works until ctx ends.
 func (c *workerCmd) Run(ctx context.Context, s *streams) error {
-	files := newSettingsFiles()
-	set, err := c.config(files.readFile)
+	files := config.NewFiles()
+	set, err := c.Parse(files.ReadFile)
 	if err != nil {
 		return err
 	}
 	silent := false
 	defer func() {
 		if !silent {
-			_ = set.Worker.Redis.Close() // the process ends
+			set.Redis.Close()
 		}
 	}()
-	log := set.logger(s)
-	set.Worker.Log = log
+	log := newLogger(s, set.Log)
 	// go-redis knows one log for the whole process, and by default writes to
 	// standard error. A worker process has one worker.
 	redis.SetLogger(redisLog{log})
 
-	registry := worker.NewRegistry(set.Worker.Redis, version())
-	set.Worker.Metrics = worker.NewMetrics(registry)
+	rdb := set.Redis.Client
+	registry := worker.NewRegistry(rdb, version())
 	super, err := newSupervisor(s, log)
 	if err != nil {
 		return err
 	}
-	set.Worker.Ready = super.ready
-	w, err := worker.New(set.Worker)
+	cfg := workerConfig(set)
+	cfg.Log, cfg.Metrics, cfg.Ready = log, worker.NewMetrics(registry), super.ready
+	w, err := worker.New(cfg)
 	if err != nil {
 		return usageError{err}
 	}
-	lists, err := newRemoteLists(set.Worker.Redis, set.Worker.APIURL, set.Worker.APIRate, set.Worker.Accounts)
+	lists, err := newRemoteLists(rdb, set.API, set.Accounts)
 	if err != nil {
 		return usageError{err}
 	}
 	defer lists.close()
-	page, err := set.pageSetup.open(ctx, dashboard.Config{
-		Redis: set.Worker.Redis, Remote: lists, Metrics: worker.MetricsHandler(registry, log),
+	page, err := openDashboard(ctx, set.Dashboard, dashboard.Config{
+		Redis: rdb, Remote: lists, Metrics: worker.MetricsHandler(registry, log),
 	}, true, log)
 	if err != nil {
 		return err
 	}
 	defer page.close()
-	log.Infof("pilotsync %s: Redis is %s, ServerPilot is %s", version(), set.Redis, set.Worker.APIURL)
-	warn := func(keyFiles []string) { s.warnOfExposed(log, keyFiles) }
-	warn(set.KeyFiles)
-	if set.Worker.DryRun {
+	log.Infof("pilotsync %s: Redis is %s, ServerPilot is %s", version(), set.Redis.Shown, set.APIURL)
+	s.warnOfExposed(log, set.KeyFiles)
+	if set.DryRun {
 		log.Warn("dry run: nothing is written to ServerPilot (PILOTSYNC_DRY_RUN)")
 	}
 
 	defer super.watch(ctx, w.Alive)()
 	ctx, stop := context.WithCancel(ctx)
-	reloaded := reloader{log: log, files: files, atStart: []string{c.RedisURLFile, c.TLSRoots}, load: func(ctx context.Context, read readFile) error {
-		return super.reload(func() error { return c.reload(ctx, read, set.Worker.Redis, w, lists, set.pageSetup, warn) })
+	waitReloads := reloader{log: log, files: files, atStart: []string{c.RedisURLFile, c.TLSRoots}, load: func(ctx context.Context, read config.ReadFile) error {
+		return super.reload(func() error {
+			set, err := c.reload(ctx, read, rdb, w, lists, set.Dashboard)
+			s.warnOfExposed(log, set.KeyFiles)
+			return err
+		})
 	}}.run(ctx)
 	err = alongside(ctx, w.Run, page.serve)
 	stop()
-	reloaded()
+	waitReloads()
 	switch {
 	case errors.Is(err, worker.ErrRedisRefused):
-		return redisRefused(set.Redis, err)
+		return redisRefused(set.Redis.Shown, err)
 	case errors.Is(err, worker.ErrRedisSilent):
 		silent = true
 		log.Warn(err)
 		return nil
 	}
 	return err
+}
+
+// workerConfig is what a worker is made from, without its log and what reports on it.
+func workerConfig(set config.Worker) worker.Config {
+	cfg := worker.Config{Redis: set.Redis.Client, APIURL: set.APIURL, APIRate: set.APIRate, Rules: set.Rules, SSLDelays: set.SSLDelays,
+		Expected: set.Expected, Check: set.Check, DryRun: set.DryRun, Reconcile: worker.Reconcile(set.Reconcile), Concurrency: set.Concurrency,
+		Webhook: worker.Webhook(set.Webhook), Webhooks: map[string]worker.Webhook{}}
+	for _, a := range set.Accounts {
+		cfg.Accounts = append(cfg.Accounts, worker.Account(a))
+	}
+	for app, hook := range set.Webhooks {
+		cfg.Webhooks[app] = worker.Webhook(hook)
+	}
+	return cfg
 }
 
 // alongside runs main until it returns, and side beside it. Should side fail,

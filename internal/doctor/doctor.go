@@ -7,7 +7,7 @@ import (
 
 	"github.com/hibiken/asynq"
 
-	"pilotsync/worker"
+	"pilotsync/internal/config"
 )
 
 // Limits of single looks. With slack for a far-away machine; where all is well,
@@ -19,25 +19,24 @@ const (
 	httpLimit    = 10 * time.Second
 )
 
-// Run makes every check that the configuration allows, those that have nothing to
-// do with each other side by side, and returns the results in a fixed order. What
-// is wrong with the settings may be left out of cfg: a nil Redis, an empty APIURL,
-// accounts without a key. cfg.Log isn't used. redisShown is Redis's URL as it may
-// be shown.
+// Run makes every check that the settings allow, independent ones side by side, and
+// returns the results in a fixed order. Wrong settings may be left out of cfg, as
+// [config.WorkerSettings.ParseAll] does: a nil Redis client, an empty APIURL, accounts
+// without a key.
 //
-// It takes at most half a minute, and longer only where many apps have to be read
-// at the rate that cfg allows. When ctx ends, what isn't done counts as not checked.
-func Run(ctx context.Context, cfg worker.Config, redisShown string) []Result {
+// It takes at most half a minute, and longer only if many apps have to be read at
+// the rate that cfg allows. When ctx ends, the checks that aren't done are warnings.
+func Run(ctx context.Context, cfg config.Worker) []Result {
 	var redis, dns, api, accounts, queues, hooks, events []Result
 	answers := make(chan bool, 1) // whether Redis does
 	var all sync.WaitGroup
 	all.Go(func() {
-		redis = checkRedis(ctx, cfg.Redis, redisShown)
+		redis = checkRedis(ctx, cfg.Redis)
 		works := len(redis) > 0 && redis[0].Status == OK
 		answers <- works
 		if works {
 			queues = checkQueues(ctx, cfg)
-			events = []Result{checkEvents(asynq.NewInspectorFromRedisClient(cfg.Redis), time.Now())}
+			events = []Result{checkEvents(asynq.NewInspectorFromRedisClient(cfg.Redis.Client), time.Now())}
 		}
 	})
 	all.Go(func() { dns = checkDNS(ctx, cfg) })

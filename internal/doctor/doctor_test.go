@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/config"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/test/freeport"
@@ -43,7 +44,7 @@ type world struct {
 	t   *testing.T
 	sim *simulator.Simulator
 	rdb *redis.Client
-	cfg worker.Config
+	cfg config.Worker
 }
 
 func newWorld(t *testing.T, addr string) *world {
@@ -64,21 +65,18 @@ func newWorld(t *testing.T, addr string) *world {
 	t.Cleanup(hook.Close)
 	rdb := redis.NewClient(&redis.Options{Addr: addr})
 	t.Cleanup(func() { rdb.Close() })
-	log := logrus.New()
-	log.SetOutput(io.Discard)
-	return &world{t: t, sim: sim, rdb: rdb, cfg: worker.Config{
-		Redis: rdb, APIURL: sim.APIURL(), APIRate: 100,
-		Accounts:  []worker.Account{{ClientID: "sim", APIKey: "key-" + hush, Apps: []string{"app1", "app2"}}},
-		SSLDelays: []time.Duration{time.Minute},
-		Check:     certcheck.Config{DNS: sim.DNSAddr(), Port: sim.TLSPort(), AllowPrivate: true},
-		Webhook:   worker.Webhook{URL: hook.URL + "/?key=" + hush}, Concurrency: 4, Log: log,
+	return &world{t: t, sim: sim, rdb: rdb, cfg: config.Worker{
+		Redis: config.Redis{Client: rdb, Shown: "redis://somewhere"}, API: config.API{APIURL: sim.APIURL(), APIRate: 100},
+		Accounts: []config.Account{{ClientID: "sim", APIKey: "key-" + hush, Apps: []string{"app1", "app2"}}},
+		Check:    certcheck.Config{DNS: sim.DNSAddr(), Port: sim.TLSPort(), AllowPrivate: true},
+		Webhook:  config.Webhook{URL: hook.URL + "/?key=" + hush},
 	}}
 }
 
 // run returns the results, none of which shows a secret.
 func (w *world) run() []Result {
 	w.t.Helper()
-	results := Run(w.t.Context(), w.cfg, "redis://somewhere")
+	results := Run(w.t.Context(), w.cfg)
 	for _, r := range results {
 		if strings.Contains(r.Detail+r.Remedy, hush) {
 			w.t.Errorf("a secret is shown: %+v", r)
@@ -93,7 +91,10 @@ func (w *world) run() []Result {
 func TestWhereAllIsInOrderEachCheckSaysSo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, redistest.New(t, "--appendonly", "yes").Addr)
-	wk, err := worker.New(w.cfg)
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	wk, err := worker.New(worker.Config{Redis: w.rdb, APIURL: w.cfg.APIURL, APIRate: w.cfg.APIRate, Accounts: []worker.Account{worker.Account(w.cfg.Accounts[0])},
+		SSLDelays: []time.Duration{time.Minute}, Check: w.cfg.Check, Webhook: worker.Webhook(w.cfg.Webhook), Concurrency: 4, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +154,7 @@ func TestEachFaultIsFoundByItsCheck(t *testing.T) {
 			mini.RequireAuth("other")
 			rdb := redis.NewClient(&redis.Options{Addr: mini.Addr(), Password: hush})
 			w.t.Cleanup(func() { rdb.Close() })
-			w.cfg.Redis = rdb
+			w.cfg.Redis.Client = rdb
 		}, CheckRedis, Failure, "answers, but not to us"},
 		{"a Redis that tells nothing", func(*world) {}, CheckVersion, Warning, "could not be checked"},
 		{"keys of a cache", func(w *world) {
@@ -202,7 +203,7 @@ func TestEachFaultIsFoundByItsCheck(t *testing.T) {
 		}, CheckTrouble, Failure, "no card"},
 		{"an app in trouble, for the workers", func(w *world) { w.change("app1", &listsync.Failure{Reason: "slow", Since: time.Now()}) }, CheckTrouble, Warning, "slow"},
 		{"an app that nobody serves", func(w *world) { w.change("app3", nil) }, CheckServed, Warning, "1 changes wait"},
-		{"no webhook", func(w *world) { w.cfg.Webhook = worker.Webhook{} }, CheckWebhook, OK, "none is set"},
+		{"no webhook", func(w *world) { w.cfg.Webhook = config.Webhook{} }, CheckWebhook, OK, "none is set"},
 		{"a webhook that is down", func(w *world) { w.cfg.Webhook.URL = "http://" + closed(w.t) + "/" + hush }, CheckWebhook, Failure, "can't be reached"},
 		{"a webhook that isn't there", func(w *world) { w.answering(404) }, CheckWebhook, Failure, "answers 404"},
 		{"a webhook that refuses everything", func(w *world) { w.answering(403) }, CheckWebhook, Failure, "answers 403"},
@@ -210,7 +211,7 @@ func TestEachFaultIsFoundByItsCheck(t *testing.T) {
 		{"an app's own webhook that isn't there", func(w *world) {
 			gone := httptest.NewServer(http.NotFoundHandler())
 			w.t.Cleanup(gone.Close)
-			w.cfg.Webhooks = map[string]worker.Webhook{"app2": {URL: gone.URL}}
+			w.cfg.Webhooks = map[string]config.Webhook{"app2": {URL: gone.URL}}
 		}, CheckWebhook, Failure, "(apps app2) answers 404"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -340,7 +341,7 @@ func TestARealRedisIsJudgedByItsSettings(t *testing.T) {
 			t.Parallel()
 			rdb := redis.NewClient(&redis.Options{Addr: redistest.New(t, test.args...).Addr})
 			t.Cleanup(func() { rdb.Close() })
-			results := checkRedis(t.Context(), rdb, "redis")
+			results := checkRedis(t.Context(), config.Redis{Client: rdb, Shown: "redis"})
 			i := slices.IndexFunc(results, func(r Result) bool { return r.Check == test.check })
 			if i < 0 || results[i].Status != test.status {
 				t.Errorf("want a %s of %s; got %+v", test.status, test.check, results)
@@ -359,7 +360,7 @@ func TestAUserWithFewRightsGetsWarnings(t *testing.T) {
 	}
 	rdb := redis.NewClient(&redis.Options{Addr: addr, Username: "op", Password: hush})
 	t.Cleanup(func() { rdb.Close() })
-	results := checkRedis(t.Context(), rdb, "redis")
+	results := checkRedis(t.Context(), config.Redis{Client: rdb, Shown: "redis"})
 	if len(results) != 8 || results[0].Status != OK || results[7].Check != CheckKeys || !strings.Contains(results[7].Detail, "may not list keys") {
 		t.Fatalf("got %+v", results)
 	}
@@ -372,7 +373,7 @@ func TestAUserWithFewRightsGetsWarnings(t *testing.T) {
 
 func TestWhatItCannotLookAtItLeavesOutOrSaysSo(t *testing.T) {
 	t.Parallel()
-	results := Run(t.Context(), worker.Config{Check: certcheck.Config{DNS: closed(t)}}, "")
+	results := Run(t.Context(), config.Worker{Check: certcheck.Config{DNS: closed(t)}})
 	var checks []string
 	for _, r := range results {
 		checks = append(checks, r.Check)
@@ -383,7 +384,7 @@ func TestWhatItCannotLookAtItLeavesOutOrSaysSo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	w := newWorld(t, miniredis.RunT(t).Addr())
-	for _, r := range Run(ctx, w.cfg, "redis") {
+	for _, r := range Run(ctx, w.cfg) {
 		if r.Status == OK {
 			t.Errorf("after the end of its context: %+v", r)
 		}

@@ -15,9 +15,9 @@ import (
 
 	"github.com/hibiken/asynq"
 
+	"pilotsync/internal/config"
 	"pilotsync/internal/serverpilot"
 	"pilotsync/tasks"
-	"pilotsync/worker"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
 )
@@ -276,7 +276,7 @@ func TestWorkIsJudgedByWhatWaits(t *testing.T) {
 		return s
 	}
 	type queues = map[string]*asynq.QueueInfo
-	accounts := []worker.Account{{Apps: []string{"app1"}}}
+	accounts := []config.Account{{Apps: []string{"app1"}}}
 	app := ledger.App{ID: "app1", Pending: 3, Oldest: now.Add(-4 * time.Minute)}
 	late := ledger.App{ID: "app1", Pending: 3, Oldest: now.Add(-5 * time.Minute)}
 	for name, test := range map[string]struct {

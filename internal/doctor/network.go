@@ -15,12 +15,12 @@ import (
 	"syscall"
 	"time"
 
-	"pilotsync/worker"
+	"pilotsync/internal/config"
 )
 
 // checkDNS asks the resolver that verifications ask. That a name doesn't exist is
 // an answer, too.
-func checkDNS(ctx context.Context, cfg worker.Config) []Result {
+func checkDNS(ctx context.Context, cfg config.Worker) []Result {
 	name := "serverpilot.io"
 	if u, err := url.Parse(cfg.APIURL); err == nil {
 		if _, err := netip.ParseAddr(u.Hostname()); err != nil && strings.Contains(u.Hostname(), ".") {
@@ -154,7 +154,7 @@ func (a answer) skew() (ahead, about time.Duration, err error) {
 }
 
 // checkOutbound connects to the addresses that verifications connect to.
-func checkOutbound(ctx context.Context, cfg worker.Config, addresses []netip.Addr) []Result {
+func checkOutbound(ctx context.Context, cfg config.Worker, addresses []netip.Addr) []Result {
 	slices.SortFunc(addresses, netip.Addr.Compare)
 	return each(slices.Compact(addresses), 8, func(addr netip.Addr) Result {
 		port := cfg.Check.Port

@@ -9,17 +9,17 @@ import (
 
 	"github.com/hibiken/asynq"
 
+	"pilotsync/internal/config"
 	"pilotsync/tasks"
-	"pilotsync/worker"
 	"pilotsync/worker/ledger"
 )
 
 // checkQueues looks at what waits in Redis, and at who works on it.
-func checkQueues(ctx context.Context, cfg worker.Config) []Result {
-	inspector := asynq.NewInspectorFromRedisClient(cfg.Redis) // not closed: the client isn't its own
+func checkQueues(ctx context.Context, cfg config.Worker) []Result {
+	inspector := asynq.NewInspectorFromRedisClient(cfg.Redis.Client) // not closed: the client isn't its own
 	servers, err := inspector.Servers()
 	results := []Result{judgeWorkers(servers, time.Now(), err)}
-	l := ledger.New(cfg.Redis)
+	l := ledger.New(cfg.Redis.Client)
 	live, err := l.Workers(ctx)
 	results = append(results, judgeDryRun(live, err), checkLedger(ctx, l))
 
@@ -204,7 +204,7 @@ func judgeTrouble(apps []ledger.App) []Result {
 }
 
 // judgeServed: changes for an app that nobody serves wait for ever.
-func judgeServed(apps []ledger.App, accounts []worker.Account) []Result {
+func judgeServed(apps []ledger.App, accounts []config.Account) []Result {
 	served := map[string]bool{}
 	for _, a := range accounts {
 		for _, app := range a.Apps {

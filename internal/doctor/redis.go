@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"pilotsync/internal/config"
 	"pilotsync/internal/redisurl"
 )
 
@@ -29,18 +30,19 @@ type node struct {
 }
 
 // checkRedis looks at Redis; the first result says whether it answers at all.
-func checkRedis(ctx context.Context, rdb redis.UniversalClient, shown string) []Result {
+func checkRedis(ctx context.Context, set config.Redis) []Result {
+	rdb := set.Client
 	if rdb == nil {
 		return nil
 	}
 	limited, cancel := context.WithTimeout(ctx, redisLimit)
 	defer cancel()
 	if err := rdb.Ping(limited).Err(); err != nil { // the first may have to connect
-		return []Result{judgePing(shown, 0, named(rdb, err))}
+		return []Result{judgePing(set.Shown, 0, named(rdb, err))}
 	}
 	start := time.Now()
 	err := rdb.Ping(limited).Err()
-	results := []Result{judgePing(shown, time.Since(start), named(rdb, err))}
+	results := []Result{judgePing(set.Shown, time.Since(start), named(rdb, err))}
 	if err != nil {
 		return results
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"pilotsync/internal/config"
 	"pilotsync/internal/redisurl"
 	"pilotsync/test/redistest"
 )
@@ -78,7 +79,7 @@ func TestTheRightsOfTheUserWhoReplaysTheFileAreChecked(t *testing.T) {
 			if test.old {
 				rdb.AddHook(before7{})
 			}
-			results := checkRedis(t.Context(), rdb, "redis")
+			results := checkRedis(t.Context(), config.Redis{Client: rdb, Shown: "redis"})
 			i := slices.IndexFunc(results, func(r Result) bool { return r.Check == CheckReplay })
 			if i < 0 {
 				t.Fatalf("no such check: %+v", results)

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"pilotsync/internal/config"
 	"pilotsync/internal/serverpilot"
-	"pilotsync/worker"
 	"pilotsync/worker/listsync"
 )
 
@@ -19,7 +19,7 @@ const roomWarning = listsync.Limit - 20
 
 // checkAccounts reads every app of every account. answers tells once whether Redis
 // is there to keep to the accounts' rate.
-func checkAccounts(ctx context.Context, cfg worker.Config, answers <-chan bool) []Result {
+func checkAccounts(ctx context.Context, cfg config.Worker, answers <-chan bool) []Result {
 	if cfg.APIURL == "" {
 		return nil
 	}
@@ -35,7 +35,7 @@ func checkAccounts(ctx context.Context, cfg worker.Config, answers <-chan bool) 
 		results   []Result
 		addresses []netip.Addr
 	}
-	outcomes := each(cfg.Accounts, 4, func(a worker.Account) (o outcome) {
+	outcomes := each(cfg.Accounts, 4, func(a config.Account) (o outcome) {
 		if a.ClientID == "" || a.APIKey == "" || len(a.Apps) == 0 {
 			return o // the settings say so
 		}
@@ -45,7 +45,7 @@ func checkAccounts(ctx context.Context, cfg worker.Config, answers <-chan bool) 
 			return o
 		}
 		defer api.Close()
-		r := reader{api: api, limiter: serverpilot.NewLimiter(cfg.Redis, a.ClientID, rate)}
+		r := reader{api: api, limiter: serverpilot.NewLimiter(cfg.Redis.Client, a.ClientID, rate)}
 		limit := 30 * time.Second
 		if rate > 0 { // of which verifications, whose share this takes, get half
 			limit += time.Duration(4*len(a.Apps)) * time.Second / time.Duration(rate)
@@ -84,7 +84,7 @@ func reading[T any](ctx context.Context, r reader, id string, get func(context.C
 }
 
 // account checks one account, and returns the addresses of its servers, too.
-func (r reader) account(ctx context.Context, a worker.Account, cfg worker.Config) ([]Result, []netip.Addr) {
+func (r reader) account(ctx context.Context, a config.Account, cfg config.Worker) ([]Result, []netip.Addr) {
 	// If the first can't be read because of the account, no other can.
 	first := reading(ctx, r, a.Apps[0], r.api.App)
 	results, usable := judgeAccount(a.ClientID, first.err)

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"pilotsync/worker"
+	"pilotsync/internal/config"
 )
 
 // signatureAge is how old a signature may be for a receiver, and how far its clock may
@@ -23,7 +23,7 @@ const clockWarning = time.Minute
 
 // checkWebhooks asks each webhook for its options: an event it didn't get before
 // would have to be a false one.
-func checkWebhooks(ctx context.Context, cfg worker.Config) []Result {
+func checkWebhooks(ctx context.Context, cfg config.Worker) []Result {
 	of := map[string][]string{} // apps by URL
 	for _, a := range cfg.Accounts {
 		for _, app := range a.Apps {

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"pilotsync/internal/config"
 	"pilotsync/internal/doctor"
 	"pilotsync/tasks"
-	"pilotsync/worker"
 )
 
 // storedAppID: what the wizard of Ultimate Multisite stored counts where there is no constant.
@@ -143,7 +143,7 @@ func doctored(w *world) {
 			for name, content := range c.files {
 				in.write(name, content)
 			}
-			for _, r := range doctor.Run(t.Context(), worker.Config{Webhook: worker.Webhook{URL: in.url + "/wp-json/pilotsync/v1/webhook"}}, "") {
+			for _, r := range doctor.Run(t.Context(), config.Worker{Webhook: config.Webhook{URL: in.url + "/wp-json/pilotsync/v1/webhook"}}) {
 				if r.Check == doctor.CheckWebhook && (r.Status != c.want || !strings.Contains(r.Detail, c.says)) {
 					t.Errorf("got %+v, want %s with %q", r, c.want, c.says)
 				}

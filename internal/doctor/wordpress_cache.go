@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"cmp"
@@ -7,18 +7,14 @@ import (
 	"slices"
 	"strings"
 
-	"pilotsync/internal/doctor"
 	"pilotsync/internal/redisurl"
 	"pilotsync/internal/wpconfig"
 )
 
-// cacheResults compares the Redis database of WordPress's object cache, as constants of
+// checkCache compares the Redis database of WordPress's object cache, as constants of
 // wp-config.php name it, with pilotsync's. A flush of the cache empties its database, so
 // the plugin doesn't take over in the same one. url is pilotsync's Redis.
-func cacheResults(found wpconfig.Config, url string) []doctor.Result {
-	result := func(status doctor.Status, detail, remedy string) []doctor.Result {
-		return []doctor.Result{{Check: doctor.CheckWPConfig, Status: status, Detail: detail, Remedy: remedy}}
-	}
+func checkCache(found wpconfig.Config, url string) []Result {
 	const remedy = "Give pilotsync a Redis of its own (see deployments/redis), or at least another database, in PILOTSYNC_REDIS_URL and in the workers' REDIS_URL."
 	var names, unclear []string
 	for _, name := range wpconfig.CacheNames() {
@@ -34,17 +30,17 @@ func cacheResults(found wpconfig.Config, url string) []doctor.Result {
 	case len(names) == 0 || disabled != "" && disabled != "false" && disabled != "0":
 		return nil
 	case len(unclear) > 0 || !single || slices.ContainsFunc(several, func(name string) bool { return slices.Contains(names, name) }):
-		return result(doctor.Warning, "whether WordPress's object cache uses pilotsync's Redis database is not known: this check doesn't understand "+
-			cmp.Or(strings.Join(unclear, ", "), strings.Join(names, ", ")), "'wp pilotsync test' compares them; see to it that pilotsync has a Redis of its own.")
+		return []Result{warning(CheckWPConfig, "whether WordPress's object cache uses pilotsync's Redis database is not known: this check doesn't understand "+
+			cmp.Or(strings.Join(unclear, ", "), strings.Join(names, ", ")), "'wp pilotsync test' compares them; see to it that pilotsync has a Redis of its own.")}
 	case !redisurl.Same(cacheURL(values), url):
 		return nil
 	}
 	detail := "WordPress's object cache (" + strings.Join(names, ", ") + ") uses the same Redis database as pilotsync, " + redisurl.Redacted(url) +
 		": each flush of the cache deletes the queue and the ledger"
 	if shared := found.Values[wpconfig.SharedRedis]; shared != "" && shared != "false" && shared != "0" {
-		return result(doctor.Warning, detail+"; PILOTSYNC_SHARED_REDIS allows it", remedy)
+		return []Result{warning(CheckWPConfig, detail+"; PILOTSYNC_SHARED_REDIS allows it", remedy)}
 	}
-	return result(doctor.Failure, detail+", so the plugin doesn't take over", remedy)
+	return []Result{failure(CheckWPConfig, detail+", so the plugin doesn't take over", remedy)}
 }
 
 // cachePlace is the same with the entries of Object Cache Pro's array in the place of

@@ -1,12 +1,12 @@
-package main
+package config
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"pilotsync/internal/nearest"
+	"pilotsync/internal/text"
 	"pilotsync/internal/wpconfig"
 )
 
@@ -14,19 +14,17 @@ import (
 // SERVERPILOT_API_URL have none, since other programs have variables like them.
 var prefixes = []string{"PILOTSYNC_", "WU_SERVER_PILOT_"}
 
-// refuseUnknown refuses variables that look like settings and are none: a misspelt
+// refuseUnknown refuses variables that look like settings but are none: a misspelt
 // PILOTSYNC_DRY_RUN would start a worker that writes. known are the names of the
-// program's settings. As everywhere, an empty variable counts as unset.
+// program's settings. An empty variable counts as unset.
 func refuseUnknown(environ, known []string) error {
 	var lines []string
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")
-		upper := strings.ToUpper(name)
-		if value == "" || !slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(upper, p) }) ||
-			slices.Contains(known, name) || slices.Contains(wpconfig.Constants(), name) || isServiceLink(name, environ) {
-			continue
+		if value != "" && looksLikeSetting(name) && !slices.Contains(known, name) &&
+			!slices.Contains(wpconfig.Constants(), name) && !isServiceLink(name, environ) {
+			lines = append(lines, fmt.Sprintf("%s is not a setting; did you mean %s?", text.Printable(name), NearestSetting(strings.ToUpper(name), known)))
 		}
-		lines = append(lines, fmt.Sprintf("%s is not a setting; did you mean %s?", plain(name), nearestSetting(upper, known)))
 	}
 	slices.Sort(lines)
 	const remedy = "Correct the name or unset the variable; 'pilotsync worker --help' lists the settings"
@@ -34,9 +32,13 @@ func refuseUnknown(environ, known []string) error {
 	case 0:
 		return nil
 	case 1:
-		return errors.New(lines[0] + " " + remedy)
+		return Error{lines[0] + " " + remedy}
 	}
-	return fmt.Errorf("%d variables of the environment are not settings:\n%s\n%s", len(lines), strings.Join(lines, "\n"), remedy)
+	return Error{fmt.Sprintf("%d variables of the environment are not settings:\n%s\n%s", len(lines), strings.Join(lines, "\n"), remedy)}
+}
+
+func looksLikeSetting(name string) bool {
+	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(strings.ToUpper(name), prefix) })
 }
 
 // isServiceLink reports whether Kubernetes made the variable for a Service, such as
@@ -58,13 +60,13 @@ func isServiceLink(name string, environ []string) bool {
 	return false
 }
 
-// nearestSetting is the setting whose name is spelt most like name. Prefixes hardly
-// count, so that PILOTSYNC_API_KEY leads to WU_SERVER_PILOT_API_KEY. Words in common
+// NearestSetting is the one of known whose name is spelt most like name. Prefixes
+// hardly count: PILOTSYNC_API_KEY leads to WU_SERVER_PILOT_API_KEY. Words in common
 // count more than letters: PILOTSYNC_DNS_SERVER leads to PILOTSYNC_DNS.
-func nearestSetting(name string, known []string) string {
+func NearestSetting(name string, known []string) string {
 	known = slices.DeleteFunc(slices.Clone(known), func(k string) bool { return k == "CREDENTIALS_DIRECTORY" }) // systemd sets it
 	distance := func(a, b string) int {
-		flagA, flagB := flagOf(a), flagOf(b)
+		flagA, flagB := FlagOf(a), FlagOf(b)
 		words, common := strings.Split(flagB, "-"), 0
 		for _, word := range strings.Split(flagA, "-") {
 			if slices.Contains(words, word) {

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"crypto/sha256"
@@ -7,24 +7,25 @@ import (
 	"slices"
 )
 
-// settingsFiles reads the files that the settings name, and finds those that have
-// changed since. It compares content: that works for a file that was replaced by
-// rename, for Kubernetes' symbolic links, and where the system reports no changes.
-type settingsFiles struct {
+// Files reads the files that the settings name, and finds those that changed later. It
+// compares content: that also works for a file that was replaced by rename, for
+// Kubernetes' symbolic links, and where the system reports no changes.
+type Files struct {
 	read   map[string]string // digest of each file as last read for the settings
 	polled map[string]string // digest of each file at the last poll
 	once   map[string][]byte // content of pipes and the like, which can be read only once
 }
 
-func newSettingsFiles() *settingsFiles {
-	return &settingsFiles{read: map[string]string{}, once: map[string][]byte{}}
+// NewFiles returns a reader that has read no file.
+func NewFiles() *Files {
+	return &Files{read: map[string]string{}, once: map[string][]byte{}}
 }
 
-// restart forgets which files the settings name: they are about to be read again.
-func (f *settingsFiles) restart() { f.read, f.polled = map[string]string{}, nil }
+// Reset forgets which files the settings name: they are about to be read again.
+func (f *Files) Reset() { f.read, f.polled = map[string]string{}, nil }
 
-// readFile is os.ReadFile that takes note.
-func (f *settingsFiles) readFile(name string) ([]byte, error) {
+// ReadFile is os.ReadFile that remembers the file.
+func (f *Files) ReadFile(name string) ([]byte, error) {
 	if content, ok := f.once[name]; ok {
 		return content, nil
 	}
@@ -39,9 +40,9 @@ func (f *settingsFiles) readFile(name string) ([]byte, error) {
 	return content, err
 }
 
-// changed returns the files that differ from what was read, sorted. While one of
+// Changed returns the files that differ from what was read, sorted. While one of
 // them still changes from poll to poll it returns none: it may be half written.
-func (f *settingsFiles) changed() []string {
+func (f *Files) Changed() []string {
 	var names []string
 	settled, polled := true, map[string]string{}
 	for name, was := range f.read {

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"crypto/x509"
@@ -14,11 +14,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sirupsen/logrus"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"pilotsync/internal/keytext"
-	"pilotsync/internal/wpconfig"
+	"pilotsync/internal/loopback"
 	"pilotsync/tasks"
 )
 
@@ -55,8 +54,8 @@ func parseToggle(value string) (bool, error) {
 	return false, errors.New("it takes on or off (also 1 or 0, true or false, yes or no)")
 }
 
-// fields cuts a value at its commas; an empty value has none.
-func fields(value string) []string {
+// Fields splits a value at its commas; an empty value has no fields.
+func Fields(value string) []string {
 	if strings.TrimSpace(value) == "" {
 		return nil
 	}
@@ -74,7 +73,7 @@ const (
 
 func parseDelays(value string) ([]time.Duration, error) {
 	var delays []time.Duration
-	all := fields(value)
+	all := Fields(value)
 	for i, f := range all {
 		d, err := time.ParseDuration(f)
 		switch {
@@ -95,7 +94,7 @@ func parseDelays(value string) ([]time.Duration, error) {
 
 func parseNetworks(value string) ([]netip.Prefix, error) {
 	var networks []netip.Prefix
-	for _, f := range fields(value) {
+	for _, f := range Fields(value) {
 		network, err := netip.ParsePrefix(f)
 		if err != nil {
 			addr, err := netip.ParseAddr(f)
@@ -112,7 +111,7 @@ func parseNetworks(value string) ([]netip.Prefix, error) {
 
 func parseDomains(value string) ([]string, error) {
 	var domains []string
-	for _, f := range fields(value) {
+	for _, f := range Fields(value) {
 		domain, err := tasks.ParseDomain(f)
 		if err != nil {
 			return nil, err
@@ -123,7 +122,7 @@ func parseDomains(value string) ([]string, error) {
 }
 
 func parseAppIDs(value string) ([]string, error) {
-	apps := fields(value)
+	apps := Fields(value)
 	if len(apps) == 0 {
 		return nil, errors.New("it takes the ids of one or more apps, separated by commas")
 	}
@@ -135,14 +134,14 @@ func parseAppIDs(value string) ([]string, error) {
 	return apps, nil
 }
 
-// secureURL accepts https, and http where nobody can listen.
+// secureURL accepts https, and http to this machine.
 func secureURL(value string) (*url.URL, error) {
 	const rule = "it takes https://HOST[:PORT][/PATH], or http to a loopback address (127.0.0.0/8, ::1, localhost)"
 	u, err := url.Parse(value)
 	if err != nil || u.Hostname() == "" || u.User != nil || strings.Contains(value, "#") {
 		return nil, errors.New(rule) // not err, which quotes the value
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback.Is(u.Hostname())) {
 		return nil, errors.New(rule)
 	}
 	return u, nil
@@ -165,11 +164,6 @@ func parseWebhookURL(value string) (string, error) {
 	}
 	_, err := secureURL(value)
 	return value, err
-}
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return strings.EqualFold(host, "localhost") || err == nil && addr.Unmap().IsLoopback()
 }
 
 const secretForm = "it takes one or several of whsec_ and the base64 of 24 bytes or more, separated by spaces"
@@ -237,71 +231,9 @@ var (
 	numeric = regexp.MustCompile(`^[0-9]+(?:\.[0-9]+)*\.?$`)
 )
 
-func parseListen(value string) (string, error) {
-	if strings.EqualFold(value, "off") {
-		return "", nil
-	}
-	if !hostPort(value) {
-		return "", errors.New("it takes host:port, such as 127.0.0.1:8080, or off")
-	}
-	return value, nil
-}
-
-func hostPort(value string) bool {
-	_, port, err := net.SplitHostPort(value)
-	_, badPort := wholeNumber(0, 65535)(port)
-	return err == nil && badPort == nil
-}
-
-func parseLogLevel(value string) (logrus.Level, error) {
-	level, err := logrus.ParseLevel(value)
-	if err != nil {
-		return 0, errors.New("it takes panic, fatal, error, warning, info, debug or trace")
-	}
-	return level, nil
-}
-
-// readFile is os.ReadFile, or what a test has in its place.
-type readFile func(name string) ([]byte, error)
-
-// either returns what a variable or its …_FILE form holds; both may be unset.
-func (read readFile) either(w *wrong, variable, value, file string) (_ string, ok bool) {
-	form := formOf(variable)
-	switch {
-	case file == "":
-		text, err := keytext.Clean(value, form)
-		if err != nil {
-			w.say(variable, err.Error())
-		}
-		return text, err == nil
-	case value != "":
-		w.say(variable, fmt.Sprintf("and %s_FILE (--%s) are both set; it takes one of them", variable, flagOf(variable+"_FILE")))
-		return "", false
-	}
-	content, err := read.text(file, form)
-	if err != nil {
-		w.add(variable+"_FILE", file, err.Error())
-		return "", false
-	}
-	if variable != "WU_SERVER_PILOT_CLIENT_ID" && variable != "WU_SERVER_PILOT_APP_ID" { // these are no secrets
-		w.keyFiles = append(w.keyFiles, file)
-	}
-	return content, true
-}
-
-// formOf is what the text of a variable may be made of.
-func formOf(variable string) keytext.Form {
-	switch variable {
-	case "REDIS_URL", wpconfig.RedisURL:
-		return keytext.URL
-	case "WU_SERVER_PILOT_APP_ID", "PILOTSYNC_WEBHOOK_SECRET":
-		return keytext.List
-	}
-	return keytext.Word
-}
-
-// text returns a file's content, trimmed.
-func (read readFile) text(file string, form keytext.Form) (string, error) {
+// Text returns a file's content without the white space around it. Its error is a
+// phrase about the file, which doesn't show the content.
+func (read ReadFile) Text(file string, form keytext.Form) (string, error) {
 	content, err := read(file)
 	if err != nil {
 		return "", fmt.Errorf("it takes a file that can be read: %w", err)
@@ -317,7 +249,7 @@ func (read readFile) text(file string, form keytext.Form) (string, error) {
 }
 
 // roots adds the authorities in a PEM file to the system's. It returns nil for no file.
-func (read readFile) roots(file string) (*x509.CertPool, error) {
+func (read ReadFile) roots(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}

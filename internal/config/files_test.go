@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -41,13 +41,13 @@ func TestAChangedFileOfTheSettingsIsFoundHoweverItWasChanged(t *testing.T) {
 			do(t, os.Symlink("..1", folder+"/..data"))
 			do(t, os.Symlink("..data/key", folder+"/key"))
 			file := folder + "/key"
-			f := newSettingsFiles()
-			if _, err := f.readFile(file); err != nil {
+			f := NewFiles()
+			if _, err := f.ReadFile(file); err != nil {
 				t.Fatal(err)
 			}
 			is := func(when string, want ...string) {
 				t.Helper()
-				if got := f.changed(); !slices.Equal(got, want) {
+				if got := f.Changed(); !slices.Equal(got, want) {
 					t.Errorf("%s: changed are %q, want %q", when, got, want)
 				}
 			}
@@ -57,8 +57,8 @@ func TestAChangedFileOfTheSettingsIsFoundHoweverItWasChanged(t *testing.T) {
 			is("just changed: it may be half written")
 			is("it rests", file)
 			is("nobody has read it again", file)
-			f.restart()
-			_, _ = f.readFile(file)
+			f.Reset()
+			_, _ = f.ReadFile(file)
 			is("read again, wrong or right")
 			is("read again, wrong or right")
 		})
@@ -76,11 +76,11 @@ func TestAFileThatIsMissingForAMomentIsNoChange(t *testing.T) {
 		}
 	}
 	write("old")
-	f := newSettingsFiles()
-	_, _ = f.readFile(file)
+	f := NewFiles()
+	_, _ = f.ReadFile(file)
 	for i, step := range []func(){func() { _ = os.Remove(file) }, func() { write("") }, func() { write("o") }, func() { write("old") }, func() {}} {
 		step()
-		if got := f.changed(); len(got) > 0 {
+		if got := f.Changed(); len(got) > 0 {
 			t.Errorf("step %d: changed are %q", i, got)
 		}
 	}
@@ -90,17 +90,17 @@ func TestAFileThatIsMissingForAMomentIsNoChange(t *testing.T) {
 func TestAFileThatComesLaterIsAChange(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "key")
-	f := newSettingsFiles()
-	if _, err := f.readFile(file); !os.IsNotExist(err) {
+	f := NewFiles()
+	if _, err := f.ReadFile(file); !os.IsNotExist(err) {
 		t.Fatalf("the error is %v, want %v", err, fs.ErrNotExist)
 	}
 	if err := os.WriteFile(file, []byte("key"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := f.changed(); len(got) > 0 {
+	if got := f.Changed(); len(got) > 0 {
 		t.Errorf("at once: %q", got)
 	}
-	if got := f.changed(); !slices.Equal(got, []string{file}) {
+	if got := f.Changed(); !slices.Equal(got, []string{file}) {
 		t.Errorf("then: %q", got)
 	}
 }
@@ -113,15 +113,15 @@ func TestAPipeIsReadOnceAndNeverPolled(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() { _ = os.WriteFile(pipe, []byte("key"), 0o600) }()
-	f := newSettingsFiles()
+	f := NewFiles()
 	for range 2 {
-		content, err := f.readFile(pipe)
+		content, err := f.ReadFile(pipe)
 		if err != nil || strings.TrimSpace(string(content)) != "key" {
 			t.Errorf("got %q, %v", content, err)
 		}
-		if got := f.changed(); len(got) > 0 {
+		if got := f.Changed(); len(got) > 0 {
 			t.Errorf("changed: %q", fmt.Sprint(got))
 		}
-		f.restart()
+		f.Reset()
 	}
 }

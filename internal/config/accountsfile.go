@@ -1,0 +1,215 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"pilotsync/internal/keytext"
+	"pilotsync/internal/strictyaml"
+	"pilotsync/tasks"
+)
+
+// accountsYAML is the form of PILOTSYNC_CONFIG.
+type accountsYAML struct {
+	Accounts []accountEntry `yaml:"accounts" takes:"a list of accounts such as - {client_id: cid_one, api_key_file: /run/secrets/one, apps: [appA, appB]}"`
+	// Webhooks are those of apps that don't use PILOTSYNC_WEBHOOK_URL, by app.
+	Webhooks map[string]webhookEntry `yaml:"webhooks" takes:"webhooks by app, such as appA: {url: https://example.com/hook, secret_file: /run/secrets/hook}"`
+}
+
+type accountEntry struct {
+	ClientID   string   `yaml:"client_id" takes:"the client id of an account"`
+	APIKey     string   `yaml:"api_key" takes:"the API key of the account"`
+	APIKeyFile string   `yaml:"api_key_file" takes:"a path such as /run/secrets/one"` // see keyFolders.find
+	Apps       []string `yaml:"apps" takes:"a list of app ids such as [appA, appB]"`
+
+	line int
+}
+
+// UnmarshalYAML records the line as well.
+func (a *accountEntry) UnmarshalYAML(n *yaml.Node) error {
+	type plain accountEntry
+	a.line = n.Line
+	return n.Decode((*plain)(a))
+}
+
+type webhookEntry struct {
+	URL        string `yaml:"url" takes:"a URL such as https://example.com/hook"`
+	Secret     string `yaml:"secret" takes:"one or several secrets with spaces between them, such as whsec_…"`
+	SecretFile string `yaml:"secret_file" takes:"a path such as /run/secrets/hook"` // see keyFolders.find
+
+	line int
+}
+
+// UnmarshalYAML records the line as well.
+func (h *webhookEntry) UnmarshalYAML(n *yaml.Node) error {
+	type plain webhookEntry
+	h.line = n.Line
+	return n.Decode((*plain)(h))
+}
+
+// accountsFile is what PILOTSYNC_CONFIG means.
+type accountsFile struct {
+	accounts []Account
+	webhooks map[string]Webhook
+	keyFiles []string // that hold keys or secrets
+}
+
+// accounts reads a PILOTSYNC_CONFIG; its error names all that is wrong in one line.
+func (read ReadFile) accounts(path string, keys keyFolders) (accountsFile, error) {
+	content, err := read(path)
+	if err != nil {
+		return accountsFile{}, fmt.Errorf("it takes a file that can be read: %w", err)
+	}
+	var parsed accountsYAML
+	if err := strictyaml.Decode(content, &parsed); err != nil {
+		return accountsFile{}, err
+	}
+	if len(parsed.Accounts) == 0 {
+		return accountsFile{}, errors.New("the file has no accounts; it takes accounts: [{client_id, api_key or api_key_file, apps: [id, …]}]")
+	}
+	b := fileBuilder{read: read, keys: keys, file: accountsFile{webhooks: map[string]Webhook{}}}
+	for i, entry := range parsed.Accounts {
+		b.addAccount(i+1, entry)
+	}
+	if err := checkUnique(b.file.accounts); err != nil {
+		b.problems = append(b.problems, err.Error())
+	}
+	for _, app := range slices.Sorted(maps.Keys(parsed.Webhooks)) {
+		b.addWebhook(app, parsed.Webhooks[app])
+	}
+	if b.problems != nil {
+		return accountsFile{}, errors.New(strings.Join(b.problems, "; "))
+	}
+	if b.inline {
+		b.file.keyFiles = append(b.file.keyFiles, path)
+	}
+	return b.file, nil
+}
+
+// fileBuilder makes an accountsFile, and gathers what is wrong.
+type fileBuilder struct {
+	read     ReadFile
+	keys     keyFolders
+	file     accountsFile
+	inline   bool // the YAML file itself holds a key or secret
+	problems []string
+}
+
+func (b *fileBuilder) addAccount(number int, entry accountEntry) {
+	check := func(field string, err error) {
+		if err != nil {
+			b.problems = append(b.problems, fmt.Sprintf("%s%s of account %d %v", atLine(entry.line), field, number, err))
+		}
+	}
+	id, err := keytext.Clean(entry.ClientID, keytext.Word)
+	check("client_id", cmp.Or(err, checkClientID(id)))
+	key, field, err := b.apiKey(entry)
+	check(field, err)
+	if len(entry.Apps) == 0 {
+		check("apps", errors.New("is not set; it takes the ids of one or more apps"))
+	}
+	for _, app := range entry.Apps {
+		if err := tasks.CheckAppID(app); err != nil {
+			check("apps", fmt.Errorf("is wrong: %w", err))
+		}
+	}
+	b.file.accounts = append(b.file.accounts, Account{ClientID: id, APIKey: key, Apps: entry.Apps})
+}
+
+// apiKey returns an account's key; an error is about field.
+func (b *fileBuilder) apiKey(entry accountEntry) (key, field string, err error) {
+	path := b.keys.find(entry.APIKeyFile)
+	switch {
+	case entry.APIKey != "" && path != "":
+		return "", "api_key", errors.New("and its api_key_file are both set; it takes one of them")
+	case path != "":
+		b.file.keyFiles = append(b.file.keyFiles, path)
+		if key, err = b.read.Text(path, keytext.Word); err != nil {
+			return "", "api_key_file", fmt.Errorf("is %q; %w", path, err)
+		}
+		return key, "api_key_file", checkAPIKey(key)
+	}
+	b.inline = b.inline || entry.APIKey != ""
+	key, err = keytext.Clean(entry.APIKey, keytext.Word)
+	return key, "api_key", cmp.Or(err, checkAPIKey(key))
+}
+
+func (b *fileBuilder) addWebhook(app string, entry webhookEntry) {
+	hook, err := b.webhook(entry)
+	if !slices.ContainsFunc(b.file.accounts, func(a Account) bool { return slices.Contains(a.Apps, app) }) {
+		err = errors.New("is for no app of these accounts; it takes one of their apps")
+	}
+	if err != nil {
+		b.problems = append(b.problems, fmt.Sprintf("%sthe webhook of %q %v", atLine(entry.line), app, err))
+	}
+	b.inline = b.inline || entry.Secret != ""
+	if entry.SecretFile != "" {
+		b.file.keyFiles = append(b.file.keyFiles, b.keys.find(entry.SecretFile))
+	}
+	b.file.webhooks[app] = hook
+}
+
+// webhook reads an entry of webhooks. Its errors don't show the secret.
+func (b *fileBuilder) webhook(entry webhookEntry) (hook Webhook, err error) {
+	secrets, path := entry.Secret, b.keys.find(entry.SecretFile)
+	switch {
+	case entry.URL == "":
+		return hook, errors.New("has no url; it takes url, and secret or secret_file")
+	case secrets != "" && path != "":
+		return hook, errors.New("has both secret and secret_file; it takes one of them")
+	case path != "":
+		if secrets, err = b.read.Text(path, keytext.List); err != nil {
+			return hook, fmt.Errorf("has the secret_file %q; %w", path, err)
+		}
+	case secrets == "":
+		return hook, errors.New("has no secret; " + secretForm)
+	default:
+		if secrets, err = keytext.Clean(secrets, keytext.List); err != nil {
+			return hook, fmt.Errorf("has a secret that %w", err)
+		}
+	}
+	if hook.URL, err = parseWebhookURL(entry.URL); err != nil {
+		return hook, fmt.Errorf("has a wrong url; %w", err)
+	}
+	hook.Secrets, err = parseSecrets(secrets)
+	return hook, err
+}
+
+// atLine is the beginning of an error; an entry that is null has no line.
+func atLine(line int) string {
+	if line == 0 {
+		return ""
+	}
+	return fmt.Sprintf("line %d: ", line)
+}
+
+// keyFolders are the folders that the accounts file's paths of keys and secrets
+// start from.
+type keyFolders struct {
+	beside      string // the accounts file's own, for relative paths
+	credentials string // that of the systemd unit's credentials; empty outside of a unit
+}
+
+// inCredentials begins a path in a unit's credentials. Their folder has the
+// instance's name in it, but several workers share one accounts file.
+const inCredentials = "$CREDENTIALS_DIRECTORY/"
+
+// find returns where the file is that a path of the accounts file means. Without
+// a folder for credentials a path in it stays as it is, for the error to show.
+func (k keyFolders) find(path string) string {
+	name, credential := strings.CutPrefix(path, inCredentials)
+	switch {
+	case credential && k.credentials != "":
+		return filepath.Join(k.credentials, name)
+	case path == "", credential, filepath.IsAbs(path):
+		return path
+	}
+	return filepath.Join(k.beside, path)
+}

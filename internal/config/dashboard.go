@@ -1,0 +1,106 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/internal/dashboard"
+	"pilotsync/internal/loopback"
+)
+
+// Dashboard is where the dashboard is, and who may use it.
+type Dashboard struct {
+	Listen    string           // empty for no dashboard
+	IsDefault bool             // Listen is the default: no address was set
+	Health    string           // empty for health checks and metrics on Listen
+	Users     *dashboard.Users // nil for no login
+}
+
+const defaultListen = "127.0.0.1:8080"
+
+// Parse returns the dashboard's addresses and users.
+func (s DashboardSettings) Parse(p *Parser) Dashboard {
+	set := s.Addresses(p)
+	set.Users = parseSetting(p, "PILOTSYNC_AUTH", s.Auth, p.read.users)
+	if s.Auth == "" && set.Listen != "" && !listensOnLoopback(set.Listen) {
+		p.reject("PILOTSYNC_LISTEN", s.Listen, "without a login (PILOTSYNC_AUTH) it takes a loopback address only, such as 127.0.0.1:8080, or off")
+	}
+	return set
+}
+
+// Addresses is Parse without the users, whose file may be unreadable for the caller.
+func (s DashboardSettings) Addresses(p *Parser) Dashboard {
+	return Dashboard{
+		Listen: parseSetting(p, "PILOTSYNC_LISTEN", cmp.Or(s.Listen, defaultListen), parseListen), IsDefault: s.Listen == "",
+		Health: parseSetting(p, "PILOTSYNC_HEALTH_LISTEN", s.HealthListen, parseHealthListen),
+	}
+}
+
+// users reads a password file; an empty name is no error.
+func (read ReadFile) users(file string) (*dashboard.Users, error) {
+	if file == "" {
+		return nil, nil
+	}
+	content, err := read(file)
+	if err != nil {
+		return nil, fmt.Errorf("it takes a file that can be read: %w", err)
+	}
+	return dashboard.ParseUsers(content)
+}
+
+func listensOnLoopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	return err == nil && loopback.Is(host)
+}
+
+func parseListen(value string) (string, error) {
+	switch {
+	case strings.EqualFold(value, "off"):
+		return "", nil
+	case !IsHostPort(value):
+		return "", errors.New("it takes host:port, such as 127.0.0.1:8080, or off")
+	}
+	return value, nil
+}
+
+func parseHealthListen(value string) (string, error) {
+	if value != "" && !IsHostPort(value) {
+		return "", errors.New("it takes host:port, such as 127.0.0.1:8081 or :8081, or nothing")
+	}
+	return value, nil
+}
+
+// IsHostPort reports whether a value is host:port with a port from 0 to 65535. The
+// host may be empty.
+func IsHostPort(value string) bool {
+	_, port, err := net.SplitHostPort(value)
+	_, badPort := wholeNumber(0, 65535)(port)
+	return err == nil && badPort == nil
+}
+
+// Log is what is logged, and in which format.
+type Log struct {
+	Level  logrus.Level
+	Format string // text, json, or empty for text on a terminal and json elsewhere
+}
+
+// Parse returns the log's settings.
+func (s LogSettings) Parse(p *Parser) Log {
+	return Log{
+		Level:  parseSetting(p, "PILOTSYNC_LOG_LEVEL", s.LogLevel, parseLogLevel),
+		Format: parseSetting(p, "PILOTSYNC_LOG_FORMAT", s.LogFormat, oneOf("text", "json", "")),
+	}
+}
+
+func parseLogLevel(value string) (logrus.Level, error) {
+	level, err := logrus.ParseLevel(value)
+	if err != nil {
+		return 0, errors.New("it takes panic, fatal, error, warning, info, debug or trace")
+	}
+	return level, nil
+}

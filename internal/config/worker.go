@@ -1,0 +1,151 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"pilotsync/internal/redisurl"
+	"pilotsync/tasks"
+	"pilotsync/worker/certcheck"
+	"pilotsync/worker/listsync"
+)
+
+// Worker is what the settings of a worker mean.
+type Worker struct {
+	Redis    Redis
+	Accounts []Account
+	API
+	Rules       listsync.Rules
+	SSLDelays   []time.Duration
+	Expected    []netip.Prefix // where DNS should point; empty for the server's own address
+	Check       certcheck.Config
+	DryRun      bool
+	Reconcile   string // repair, report or off
+	Concurrency int
+	Webhook     Webhook            // of all apps but those in Webhooks
+	Webhooks    map[string]Webhook // by app
+	Dashboard   Dashboard
+	Log         Log
+	KeyFiles    []string // that keys, passwords and secrets were read from
+}
+
+// Webhook is an endpoint for events; none if its URL is empty.
+type Webhook struct {
+	URL     string
+	Secrets []*standardwebhooks.Webhook
+}
+
+// Parse returns what the settings mean, with a Redis client that hasn't connected
+// and is the caller's to close. Its error is an [Error].
+func (s WorkerSettings) Parse(read ReadFile) (Worker, error) {
+	set, p := s.ParseAll(read)
+	if err := p.Err(); err != nil {
+		set.Redis.Close()
+		return Worker{}, err
+	}
+	return set, nil
+}
+
+// ParseAll is Parse for a caller that can use the settings that are right: wrong
+// ones are left out. The parser has the problems. The caller closes Redis.
+func (s WorkerSettings) ParseAll(read ReadFile) (Worker, *Parser) {
+	p := NewParser(read)
+	accounts, webhooks := s.AccountSettings.Parse(p)
+	set := Worker{
+		Accounts:  accounts,
+		API:       s.APISettings.Parse(p),
+		Rules:     s.ListSettings.Parse(p),
+		SSLDelays: parseSetting(p, "PILOTSYNC_SSL_DELAYS", s.SSLDelays, parseDelays),
+		Expected:  parseSetting(p, "PILOTSYNC_EXPECTED_ADDRESSES", s.ExpectedAddresses, parseNetworks),
+		Check: certcheck.Config{
+			DNS:          parseSetting(p, "PILOTSYNC_DNS", s.DNS, parseResolver),
+			Port:         parseSetting(p, "PILOTSYNC_TLS_PORT", s.TLSPort, wholeNumber(1, 65535)),
+			Roots:        parseSetting(p, "PILOTSYNC_TLS_ROOTS", s.TLSRoots, read.roots),
+			AllowPrivate: parseSetting(p, "PILOTSYNC_ALLOW_PRIVATE_ADDRESSES", string(s.AllowPrivateAddresses), parseToggle),
+		},
+		Reconcile:   parseSetting(p, "PILOTSYNC_RECONCILE", s.Reconcile, oneOf("repair", "report", "off")),
+		DryRun:      parseSetting(p, "PILOTSYNC_DRY_RUN", string(s.DryRun), parseToggle),
+		Concurrency: parseSetting(p, "PILOTSYNC_CONCURRENCY", s.Concurrency, wholeNumber(1, 1000)),
+		Webhook:     s.webhook(p),
+		Webhooks:    webhooks,
+		Dashboard:   s.DashboardSettings.Parse(p),
+		Log:         s.LogSettings.Parse(p),
+		Redis:       s.RedisSettings.Parse(p),
+	}
+	set.KeyFiles = p.keyFiles
+	return set, p
+}
+
+func (s WorkerSettings) webhook(p *Parser) Webhook {
+	hook := Webhook{URL: parseSetting(p, "PILOTSYNC_WEBHOOK_URL", s.WebhookURL, parseWebhookURL)}
+	secrets, ok := p.Text("PILOTSYNC_WEBHOOK_SECRET", s.WebhookSecret, s.WebhookSecretFile)
+	switch {
+	case !ok:
+	case secrets == "" && s.WebhookURL != "":
+		p.rejectSecret("PILOTSYNC_WEBHOOK_SECRET", "is not set; PILOTSYNC_WEBHOOK_URL needs it to sign what it sends: "+secretForm)
+	default:
+		var err error
+		if hook.Secrets, err = parseSecrets(secrets); err != nil {
+			p.rejectSecret("PILOTSYNC_WEBHOOK_SECRET", err.Error())
+		}
+	}
+	return hook
+}
+
+// Parse returns the rules of the domain lists.
+func (s ListSettings) Parse(p *Parser) listsync.Rules {
+	return listsync.Rules{
+		WWW:       tasks.WWW(parseSetting(p, "PILOTSYNC_WWW", s.WWW, oneOf("always", "main_only", "never"))),
+		Protected: parseSetting(p, "PILOTSYNC_PROTECTED", s.Protected, parseDomains),
+	}
+}
+
+// API is where ServerPilot's API is, and how often an account may call it.
+type API struct {
+	APIURL  string
+	APIRate int // calls per second, over all workers; 0 for no limit
+}
+
+// Parse returns the API's settings.
+func (s APISettings) Parse(p *Parser) API {
+	return API{
+		APIURL:  parseSetting(p, "SERVERPILOT_API_URL", s.APIURL, parseAPIURL),
+		APIRate: parseSetting(p, "PILOTSYNC_API_RATE", s.APIRate, wholeNumber(0, 1000)),
+	}
+}
+
+// DefaultRedisURL is that of a Redis on this machine.
+const DefaultRedisURL = "redis://127.0.0.1:6379/0"
+
+// Redis is a client that hasn't connected, nil if a setting is wrong.
+type Redis struct {
+	Client redis.UniversalClient
+	Shown  string // its URL without secrets
+}
+
+// Close closes the client if there is one.
+func (r Redis) Close() {
+	if r.Client != nil {
+		_ = r.Client.Close() // nothing is left to send
+	}
+}
+
+// Parse returns the client, which is the caller's to close.
+func (s RedisSettings) Parse(p *Parser) Redis {
+	url, ok := p.Text("REDIS_URL", s.RedisURL, s.RedisURLFile)
+	if !ok {
+		return Redis{}
+	}
+	if url == "" {
+		url = DefaultRedisURL
+	}
+	client, err := redisurl.Open(url)
+	if err != nil {
+		p.rejectSecret("REDIS_URL", "is wrong: "+err.Error())
+		return Redis{}
+	}
+	return Redis{client, redisurl.Redacted(url)}
+}
