@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"pilotsync/internal/config"
 	"regexp"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ func TestGeneratedDocumentsAreCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, generated := range map[string]string{
-		"configuration.md": settingTables(parser.Model),
+		"configuration.md": settingTables(),
 		"cli.md":           commandReference(parser.Model),
 	} {
 		path := filepath.Join("..", "..", "docs", name)
@@ -61,24 +62,15 @@ func withGenerated(document, text string) (string, error) {
 }
 
 // settingTables returns a table for each group of a worker's settings.
-func settingTables(app *kong.Application) string {
+func settingTables() string {
 	var groups []string
 	rows := map[string]string{}
-	for _, command := range app.Children {
-		if command.Name != "worker" {
-			continue
+	for _, setting := range config.Settings() {
+		if rows[setting.Group] == "" {
+			groups = append(groups, setting.Group)
 		}
-		for _, flag := range shown(command.Flags) {
-			if len(flag.Tag.Envs) == 0 || flag.Group == nil {
-				continue
-			}
-			title := flag.Group.Title
-			if rows[title] == "" {
-				groups = append(groups, title)
-			}
-			meaning, value := settingText(flag)
-			rows[title] += fmt.Sprintf("| `%s` | `--%s` | %s | %s |\n", flag.Tag.Envs[0], flag.Name, value, meaning)
-		}
+		meaning, value := settingText(setting)
+		rows[setting.Group] += fmt.Sprintf("| `%s` | `--%s` | %s | %s |\n", setting.Variable, setting.Flag, value, meaning)
 	}
 	var text strings.Builder
 	for i, title := range groups {
@@ -91,14 +83,14 @@ func settingTables(app *kong.Application) string {
 }
 
 // settingText is a setting's meaning and default, as cells of a table. A default that
-// isn't a value stands at the end of the help.
-func settingText(flag *kong.Flag) (meaning, value string) {
-	meaning = strings.TrimSuffix(flag.Help, " No default.")
-	if told := regexp.MustCompile(`^(.*) Default: (.*)\.$`).FindStringSubmatch(meaning); told != nil {
-		meaning, value = told[1], told[2]
+// isn't a value is at the end of the help.
+func settingText(setting config.Setting) (meaning, value string) {
+	meaning = strings.TrimSuffix(setting.Help, " No default.")
+	if parts := regexp.MustCompile(`^(.*) Default: (.*)\.$`).FindStringSubmatch(meaning); parts != nil {
+		meaning, value = parts[1], parts[2]
 	}
-	if flag.HasDefault {
-		value = "`" + flag.Default + "`"
+	if setting.Default != "" {
+		value = "`" + setting.Default + "`"
 	}
 	return tableCell(meaning), tableCell(value)
 }
