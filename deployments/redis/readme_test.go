@@ -12,18 +12,25 @@ import (
 	"pilotsync/test/redistest"
 )
 
-// printed is the command in README.md that writes the configuration of an instance.
+// printed is the command in the documents that writes the configuration of an instance.
 var printed = regexp.MustCompile(`(?m)^ +(printf .*) >/etc/redis/redis-pilotsync\.conf$`)
 
-func TestTheInstanceOfTheREADMEKeepsItsData(t *testing.T) {
+func TestTheDocumentsInstanceKeepsItsData(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../README.md")
+	for _, document := range []string{"README.md", "docs/getting-started.md"} {
+		t.Run(document, func(t *testing.T) { keepsItsData(t, "../../"+document) })
+	}
+}
+
+func keepsItsData(t *testing.T, document string) {
+	t.Parallel()
+	text, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)
 	}
 	command := printed.FindSubmatch(text)
 	if command == nil {
-		t.Fatal("README.md has no command that writes redis-pilotsync.conf")
+		t.Fatalf("%s has no command that writes redis-pilotsync.conf", document)
 	}
 	content, err := exec.Command("sh", "-c", string(command[1])).Output()
 	if err != nil {

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"pilotsync/internal/simulator"
+)
+
+// lossFaults is the share of ServerPilot's answers that are errors in a part of the
+// measure; the call has no effect then.
+const lossFaults = 0.1
+
+// measureLoss counts names that were asked for and are missing from the list: with two
+// writers at once, as two requests to WordPress are, and where some calls fail.
+func measureLoss(ctx context.Context, b *bench) (rows []row, err error) {
+	each := b.size(30, 8) // names of each writer
+	w, err := b.world(simulator.Options{Apps: apps("app", 4), Latency: apiLatency})
+	if err != nil {
+		return nil, err
+	}
+	defer closing(w.close, &err)
+	app := appsOf("app")
+
+	calm, failing := app(), app()
+	atOnce, err := w.pluginLoss(ctx, calm, names("first", each), names("second", each))
+	if err != nil {
+		return nil, err
+	}
+	w.sim.SetFaults(simulator.Faults{Error5xx: lossFaults})
+	failed, err := w.pluginLoss(ctx, failing, names("first", 2*each))
+	if err != nil {
+		return nil, err
+	}
+
+	if err := w.start(ctx, 1); err != nil {
+		return nil, err
+	}
+	id := app()
+	var producers errgroup.Group
+	for _, prefix := range []string{"first", "second"} {
+		producers.Go(func() error {
+			for _, name := range names(prefix, each) {
+				if err := w.ask(ctx, id, name); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := producers.Wait(); err != nil {
+		return nil, err
+	}
+	wanted := slices.Concat(names("first", each), names("second", each))
+	if _, err := w.listed(ctx, id, wanted, 2*time.Minute); err != nil {
+		return nil, err
+	}
+	if err := w.settled(ctx, id); err != nil {
+		return nil, err
+	}
+	ours := missing(w.sim.List(id), wanted)
+	share := func(lost int) string { return fmt.Sprintf("%d of %d lost", lost, 2*each) }
+	return []row{
+		{What: "plugin: two writers at once", Got: share(atOnce), Note: "each adds a name at a time, as two PHP processes do"},
+		{What: "plugin: one writer, and one call in ten fails", Got: share(failed), Note: "a name whose read or write fails isn't tried again"},
+		{What: "pilotsync: two producers at once, and one call in ten fails", Got: share(ours), Goal: "none", Met: ours == 0},
+	}, nil
+}
+
+// pluginLoss has writers put their names on a list at once, in the plugin's way, and
+// returns how many of the names are missing then. A call that fails is not repeated.
+func (w *world) pluginLoss(ctx context.Context, app string, writers ...[]string) (int, error) {
+	api, err := w.api()
+	if err != nil {
+		return 0, err
+	}
+	defer api.Close()
+	var group errgroup.Group
+	for _, own := range writers {
+		group.Go(func() error {
+			for _, name := range own {
+				if err := mergeOne(ctx, api, app, name); err != nil && ctx.Err() != nil {
+					return ctx.Err()
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return 0, err
+	}
+	return missing(w.sim.List(app), slices.Concat(writers...)), nil
+}
+
+// missing is the number of names that a list lacks.
+func missing(list, names []string) (n int) {
+	for _, name := range names {
+		if !slices.Contains(list, name) {
+			n++
+		}
+	}
+	return n
+}
