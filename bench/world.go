@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -17,6 +16,7 @@ import (
 
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 	"pilotsync/test/tether"
 	"pilotsync/worker/ledger"
@@ -59,26 +59,19 @@ func (b *bench) world(opt simulator.Options, redisArgs ...string) (_ *world, err
 	if w.sim, err = simulator.Start(opt); err != nil {
 		return nil, fmt.Errorf("start the simulator: %w", err)
 	}
-	roots := filepath.Join(folder, "roots.pem")
-	if err := os.WriteFile(roots, w.sim.CAPEM(), 0o600); err != nil {
-		return nil, fmt.Errorf("write the simulator's certificate authority: %w", err)
-	}
 	var ids []string
 	for _, app := range opt.Apps {
 		ids = append(ids, app.ID)
 	}
-	w.env = []string{
-		"REDIS_URL=" + w.redis.URL, "SERVERPILOT_API_URL=" + w.sim.APIURL(), "PILOTSYNC_API_RATE=0",
-		"WU_SERVER_PILOT_CLIENT_ID=sim", "WU_SERVER_PILOT_API_KEY=sim-key", "WU_SERVER_PILOT_APP_ID=" + strings.Join(ids, ","),
-		"PILOTSYNC_DNS=" + w.sim.DNSAddr(), fmt.Sprintf("PILOTSYNC_TLS_PORT=%d", w.sim.TLSPort()), "PILOTSYNC_TLS_ROOTS=" + roots,
-		"PILOTSYNC_ALLOW_PRIVATE_ADDRESSES=on", "PILOTSYNC_LISTEN=off", "PILOTSYNC_LOG_FORMAT=text",
-		// No www forms, so that a domain is one name; verification isn't what most
-		// measures are about, and comes after them. A measure's own settings win.
-		"PILOTSYNC_WWW=never", "PILOTSYNC_SSL_DELAYS=1h",
-		// A worker that starts would look at each app within its first sweep, and
-		// then once an hour: calls that depend on the moment, and not on the work.
-		"PILOTSYNC_RECONCILE=off",
+	if w.env, err = harness.Settings(folder, w.sim, w.redis.URL, ids...); err != nil {
+		return nil, err
 	}
+	w.env = append(w.env, "PILOTSYNC_LOG_FORMAT=text",
+		// No www forms, so that a domain is one name. A measure's own settings win.
+		"PILOTSYNC_WWW=never",
+		// A worker that starts would reconcile each app within its first 15 s, and then
+		// once an hour: calls that depend on the moment, and not on the work.
+		"PILOTSYNC_RECONCILE=off")
 	return w, nil
 }
 

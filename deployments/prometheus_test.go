@@ -3,6 +3,7 @@ package deployments_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -11,14 +12,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"pilotsync/test/freeport"
-	"pilotsync/test/tether"
+	"pilotsync/test/harness"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -60,30 +60,15 @@ scrape_configs:
 		t.Fatal(err)
 	}
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
-	// Between our look at the port and its taking it, somebody else may have it.
+	// Another process may take the port before the server does.
 	for range 3 {
 		addr, err := freeport.Addr()
 		if err != nil {
 			t.Fatal(err)
 		}
 		s := &server{t: t, url: "http://" + addr}
-		cmd := tether.Command(exec.Command(program, "--config.file="+config, "--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+addr, "--log.level=warn"))
-		cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan struct{})
-		go func() { _ = cmd.Wait(); close(ended) }()
-		t.Cleanup(func() {
-			_ = cmd.Process.Signal(syscall.SIGTERM)
-			select {
-			case <-ended:
-			case <-time.After(time.Minute):
-				_ = cmd.Process.Kill()
-				<-ended
-			}
-		})
-		if s.ready(ended) {
+		p := harness.Start(t, exec.Command(program, "--config.file="+config, "--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+addr, "--log.level=warn"))
+		if s.ready(p) {
 			return s
 		}
 	}
@@ -92,22 +77,22 @@ scrape_configs:
 }
 
 // ready waits until the server answers; false if it has ended.
-func (s *server) ready(ended <-chan struct{}) bool {
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
-		if resp, err := http.Get(s.url + "/-/ready"); err == nil {
-			_ = resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return true
-			}
+func (s *server) ready(p *harness.Process) (ok bool) {
+	harness.Await(s.t, "prometheus is ready", func() error {
+		if !p.Alive() {
+			return nil
 		}
-		select {
-		case <-ended:
-			return false
-		case <-time.After(50 * time.Millisecond):
+		resp, err := http.Get(s.url + "/-/ready")
+		if err != nil {
+			return err
 		}
-	}
-	s.t.Fatal("prometheus isn't ready within a minute")
-	return false
+		_ = resp.Body.Close()
+		if ok = resp.StatusCode == http.StatusOK; !ok {
+			return errors.New(resp.Status)
+		}
+		return nil
+	})
+	return ok
 }
 
 // get asks the HTTP API and decodes its data.

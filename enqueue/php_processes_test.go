@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 	"pilotsync/worker"
 	"pilotsync/worker/certcheck"
@@ -155,12 +155,8 @@ func runWorker(t *testing.T, sim *simulator.Simulator, url string) {
 // compareStatus compares Client::status with `pilotsync status --json`.
 func compareStatus(t *testing.T, php phpBinary, url string) {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "pilotsync")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "pilotsync/cmd/pilotsync").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
 	domains := []string{"d0.p0.example.com", "d1.p0.example.com", "shared.example.com"} // removed, listed, listed
-	cmd := exec.CommandContext(t.Context(), binary, append([]string{"status", "--json"}, domains...)...)
+	cmd := exec.CommandContext(t.Context(), harness.Program(t), append([]string{"status", "--json"}, domains...)...)
 	cmd.Env = append(cmd.Environ(), "REDIS_URL="+url)
 	out, err := cmd.Output()
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"pilotsync/test/harness"
 )
 
 type unit struct{ file, command, settings string }
@@ -62,10 +64,7 @@ func TestEachUnitIsHardened(t *testing.T) {
 // A setting with another name, or one of another command, would be without effect.
 func TestEachSettingIsOneOfItsCommand(t *testing.T) {
 	t.Parallel()
-	program := filepath.Join(t.TempDir(), "pilotsync")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../cmd/pilotsync").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	program := harness.Program(t)
 	for _, unit := range units() {
 		text := read(t, unit.file)
 		if !strings.Contains(text, "\nExecStart=/usr/bin/pilotsync "+unit.command+"\n") || !strings.Contains(text, "\nEnvironmentFile=/etc/pilotsync/"+unit.settings+"\n") {

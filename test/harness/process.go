@@ -22,8 +22,8 @@ type Process struct {
 }
 
 // Start starts cmd, which must not be started yet, and has it killed with its children
-// when the test ends. If the test fails, its log has what the process wrote; with the
-// environment variable HARNESS_LOGS set, it always has.
+// when the test ends. If the test fails, its log has the last of what the process wrote;
+// with the environment variable HARNESS_LOGS set, it always has all of it.
 func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Helper()
 	log, err := os.CreateTemp(t.TempDir(), filepath.Base(cmd.Path)+"-*.log")
@@ -47,8 +47,12 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 		if strings.Contains(written, "DATA RACE") || strings.Contains(written, "panic:") {
 			t.Errorf("%s raced or panicked", p)
 		}
-		if t.Failed() || os.Getenv("HARNESS_LOGS") != "" {
+		switch {
+		case os.Getenv("HARNESS_LOGS") != "":
 			t.Logf("%s wrote:\n%s", p, written)
+		case t.Failed():
+			const tail = 10_000
+			t.Logf("%s wrote last:\n%s", p, written[max(0, len(written)-tail):])
 		}
 	})
 	return p

@@ -8,9 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +19,7 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 	"pilotsync/worker/ledger"
 )
@@ -168,25 +167,16 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 // workers starts two workers as processes.
 func workers(w *world, secret string) {
 	w.t.Helper()
-	binary, roots := filepath.Join(w.folder, "pilotsync"), filepath.Join(w.folder, "ca.pem")
-	if out, err := exec.Command("go", "build", "-o", binary, "pilotsync/cmd/pilotsync").CombinedOutput(); err != nil {
-		w.t.Fatalf("go build: %v\n%s", err, out)
-	}
-	if err := os.WriteFile(roots, w.sim.CAPEM(), 0o600); err != nil {
+	settings, err := harness.Settings(w.folder, w.sim, w.redis.As("worker"), app)
+	if err != nil {
 		w.t.Fatal(err)
 	}
-	n := *w.network
-	n.env = append(slices.Clone(w.env), "REDIS_URL="+w.redis.As("worker"), "SERVERPILOT_API_URL="+w.sim.APIURL(), "WU_SERVER_PILOT_CLIENT_ID=sim",
-		"WU_SERVER_PILOT_API_KEY=sim-key", "WU_SERVER_PILOT_APP_ID="+app, "PILOTSYNC_API_RATE=0", "PILOTSYNC_LISTEN=off",
-		"PILOTSYNC_SSL_DELAYS=1s,1s,1s,2s,4s", "PILOTSYNC_DNS="+w.sim.DNSAddr(), fmt.Sprintf("PILOTSYNC_TLS_PORT=%d", w.sim.TLSPort()),
-		"PILOTSYNC_TLS_ROOTS="+roots, "PILOTSYNC_ALLOW_PRIVATE_ADDRESSES=on",
+	settings = append(settings, "PILOTSYNC_SSL_DELAYS=1s,1s,1s,2s,4s",
 		"PILOTSYNC_WEBHOOK_URL="+w.url+"/wp-json/pilotsync/v1/webhook", "PILOTSYNC_WEBHOOK_SECRET="+secret)
-	for i := range 2 {
-		link := fmt.Sprintf("%s-%d", binary, i+1)
-		if err := os.Link(binary, link); err != nil {
-			w.t.Fatal(err)
-		}
-		n.start(link, "worker")
+	for range 2 {
+		worker := exec.Command(harness.Program(w.t), "worker")
+		worker.Env = append(slices.Clone(w.env), settings...)
+		harness.Start(w.t, worker)
 	}
 }
 

@@ -17,12 +17,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"pilotsync/test/freeport"
-	"pilotsync/test/tether"
+	"pilotsync/test/harness"
 )
 
 // patience is how long anything may take on a machine that is very busy.
@@ -156,25 +155,9 @@ func (n *network) startWeb(site string) {
 // start starts a program that ends with the test, with all its children.
 func (n *network) start(program string, args ...string) {
 	n.t.Helper()
-	name := filepath.Join(n.folder, filepath.Base(program)+".log")
-	log, err := os.Create(name)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	cmd := tether.Command(exec.Command(program, args...))
-	cmd.Env, cmd.Stdout, cmd.Stderr = n.env, log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		n.t.Fatal(err)
-	}
-	n.t.Cleanup(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what is in its folder goes with it
-		_ = cmd.Wait()
-		_ = log.Close()
-		if text, _ := os.ReadFile(name); n.t.Failed() {
-			n.t.Logf("%s:\n%s", name, text[max(0, len(text)-4000):])
-		}
-	})
+	cmd := exec.Command(program, args...)
+	cmd.Env = n.env
+	harness.Start(n.t, cmd)
 }
 
 // do has the network take some steps, all in one request, and run the actions that
