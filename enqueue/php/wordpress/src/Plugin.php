@@ -58,7 +58,9 @@ final class Plugin {
 		$plugin = new self();
 		register_deactivation_hook( $file, array( $plugin, 'stop' ) );
 		if ( did_action( 'plugins_loaded' ) ) {
-			$plugin->load(); // It is being activated.
+			// It is being activated. A request that was under way when it was deactivated may have noted that it works.
+			self::note_idle();
+			$plugin->load();
 		} else {
 			add_action( 'plugins_loaded', array( $plugin, 'load' ), 13 );
 		}
