@@ -64,9 +64,9 @@ final class Command {
 	 */
 	public function status( $args, $assoc ): void {
 		$this->need_all();
-		$names = $args ? $args : array_column( Mapping::all(), 0 );
-		$rows  = array();
+		$rows = array();
 		try {
+			$names  = $args ? $args : array_column( Mapping::all(), 0 );
 			$client = new \Pilotsync\Client( $this->settings->redis_url(), $this->settings->app_id() );
 			foreach ( $names as $name ) {
 				$rows[] = self::row( $name, $client );
@@ -95,7 +95,15 @@ final class Command {
 	 */
 	public function resync( $args, $assoc ): void { // phpcs:ignore
 		$this->need_all();
-		$domains = Mapping::all();
+		try {
+			list( $domains, $left ) = Mapping::with_site();
+		} catch ( TableFault $e ) {
+			\WP_CLI::error( $e->getMessage() );
+		}
+		foreach ( $left as $name ) {
+			/* translators: %s: domain name */
+			\WP_CLI::line( sprintf( __( 'Left out: %s. The site of this mapping does not exist any more.', 'pilotsync' ), $name ) );
+		}
 		if ( isset( $assoc['subsites'] ) ) {
 			$subsites = self::subsites();
 			$site_of  = array_column( $subsites, 1, 0 );

@@ -128,7 +128,7 @@ final class Handover {
 		$until = microtime( true ) + self::BUDGET;
 		$state = self::state();
 		$left  = array_filter(
-			Mapping::all(),
+			Mapping::with_site()[0],
 			static function ( $mapping ) use ( $state ) {
 				return $mapping[2] > $state['after'];
 			}

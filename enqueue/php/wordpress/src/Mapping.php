@@ -37,10 +37,30 @@ final class Mapping {
 	 * deleted site.
 	 *
 	 * @param string $domain The name.
+	 * @throws TableFault If the database doesn't say.
 	 */
 	public static function has_site( string $domain ): bool {
+		global $wpdb;
 		$mapping = self::fresh( $domain );
-		return null !== $mapping && null !== get_site( (int) $mapping->get_blog_id() );
+		return null !== $mapping && 0 < (int) self::ask( 'get_var', $wpdb->prepare( "SELECT COUNT(*) FROM {$wpdb->blogs} WHERE blog_id = %d", (int) $mapping->get_blog_id() ) );
+	}
+
+	/**
+	 * Asks the database about sites: a name isn't taken off, or left out, by what a cache has.
+	 *
+	 * @param string $method Of wpdb.
+	 * @param string $query  Its answer is never empty.
+	 * @return mixed
+	 * @throws TableFault If the database doesn't say.
+	 */
+	private static function ask( string $method, string $query ) {
+		global $wpdb;
+		$answer = $wpdb->$method( $query );
+		if ( null === $answer || array() === $answer ) {
+			/* translators: %s: the database's message */
+			throw new TableFault( sprintf( __( 'The list of sites could not be read: %s', 'pilotsync' ), $wpdb->last_error ) );
+		}
+		return $answer;
 	}
 
 	/**
@@ -48,14 +68,22 @@ final class Mapping {
 	 *
 	 * @param string $domain The name.
 	 * @return object|null
+	 * @throws TableFault If the database doesn't say: the name may be mapped.
 	 */
 	public static function fresh( string $domain ) {
+		global $wpdb;
 		if ( function_exists( 'wp_cache_supports' ) && wp_cache_supports( 'flush_runtime' ) ) {
 			wp_cache_flush_runtime();
 		} else {
 			wp_cache_flush(); // As saving a mapping does.
 		}
-		return self::find( $domain );
+		$wpdb->last_error = ''; // An error of before says nothing about this.
+		$mapping          = self::find( $domain );
+		if ( null === $mapping && '' !== (string) $wpdb->last_error ) {
+			/* translators: 1: domain name, 2: the database's message */
+			throw new TableFault( sprintf( __( 'The mapping of %1$s could not be read: %2$s', 'pilotsync' ), $domain, $wpdb->last_error ) );
+		}
+		return $mapping;
 	}
 
 	/**
@@ -110,6 +138,27 @@ final class Mapping {
 	}
 
 	/**
+	 * Those of them whose sites exist, as all() has them, and the names of the others.
+	 *
+	 * @return array{array<array{string, int, int}>, string[]}
+	 * @throws TableFault If the database doesn't say which sites there are.
+	 */
+	public static function with_site(): array {
+		global $wpdb;
+		$sites = array_flip( array_map( 'intval', self::ask( 'get_col', "SELECT blog_id FROM {$wpdb->blogs}" ) ) );
+		$with  = array();
+		$left  = array();
+		foreach ( self::all() as $mapping ) {
+			if ( isset( $sites[ $mapping[1] ] ) ) {
+				$with[] = $mapping;
+			} else {
+				$left[] = $mapping[0];
+			}
+		}
+		return array( $with, $left );
+	}
+
+	/**
 	 * The mappings of the present network's sites whose check is in progress. On another network the plugin may not be active.
 	 *
 	 * @return object[]
@@ -134,10 +183,16 @@ final class Mapping {
 		return null !== $site && (int) $site->network_id === get_current_network_id();
 	}
 
-	/** Every mapping of the installation. */
+	/**
+	 * Every mapping of the installation.
+	 *
+	 * @throws TableFault If the database doesn't say which there are.
+	 */
 	private static function each(): \Generator {
+		global $wpdb;
 		$offset = 0;
 		do {
+			$wpdb->last_error = '';
 			// Without a number it returns 100 at most.
 			$page = function_exists( 'wu_get_domains' ) ? wu_get_domains(
 				array(
@@ -147,6 +202,10 @@ final class Mapping {
 					'order'   => 'ASC',
 				)
 			) : array();
+			if ( ! $page && '' !== (string) $wpdb->last_error ) {
+				/* translators: %s: the database's message */
+				throw new TableFault( sprintf( __( 'The mappings could not be read: %s', 'pilotsync' ), $wpdb->last_error ) );
+			}
 			foreach ( $page as $mapping ) {
 				yield $mapping;
 			}

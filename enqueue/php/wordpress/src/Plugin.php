@@ -154,8 +154,12 @@ final class Plugin {
 	public function stop(): void {
 		if ( ! $this->problems() && ! $this->settings->off() ) {
 			$this->outbox->flush( true );
-			if ( $this->settings->webhook_secrets() ) {
-				Polling::resume(); // Without webhooks its check was never off.
+			try {
+				if ( $this->settings->webhook_secrets() ) {
+					Polling::resume(); // Without webhooks its check was never off.
+				}
+			} catch ( TableFault $e ) {
+				Log::general( $e->getMessage(), 'error' ); // It is switched off nevertheless.
 			}
 		}
 		$this->changes->stop();

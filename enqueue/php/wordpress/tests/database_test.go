@@ -4,6 +4,7 @@ package wordpress
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,56 @@ func missingTable(w *world) {
 			w.t.Errorf("the table %s is missing: %q", table, out)
 		}
 	}
+}
+
+// unreadableMapping: an error of the database doesn't mean that a name isn't mapped. No
+// removal follows from it, and no event is used up.
+func unreadableMapping(w *world) {
+	const domain = "unreadable.example.com"
+	w.do(step{"map", domain})
+	w.sent()
+	done := domainEvent(domain, tasks.Done, time.Now())
+	for _, query := range []string{"SELECT * FROM fake_domains WHERE domain", "FROM net_blogs WHERE blog_id = 2"} {
+		w.failing(query, func(w *world) {
+			w.do(step{"do_action", "wu_remove_domain", domain, 2})
+			w.wantSent()
+		})
+		w.do(step{"do_action", "pilotsync_flush"})
+		w.wantSent() // it is mapped
+		if waiting := w.do().Outbox; len(waiting) != 0 {
+			w.t.Errorf("the outbox has %q", waiting)
+		}
+	}
+	w.failing("SELECT * FROM fake_domains WHERE domain", func(w *world) {
+		if status, answer := w.event("unreadable", time.Now(), done); status != http.StatusInternalServerError {
+			w.t.Errorf("the event is answered with %d %s", status, answer)
+		}
+	})
+	w.told(done)
+	w.wantStage(domain, "done secure")
+
+	ledger, err := w.rdb.HGet(w.t.Context(), "pilotsync:ledger", "id").Result()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.do(step{"option", "pilotsync_ledger", map[string]any{"id": "", "to": ledger, "after": 0}}) // a handover is under way
+	w.failing("FROM fake_domains WHERE 1 = 1", func(w *world) {
+		for _, command := range []string{"resync", "status"} {
+			if out, err := w.cli(command); err == nil || !strings.Contains(out, "The mappings could not be read: ") {
+				w.t.Errorf("wp pilotsync %s says %q (%v)", command, out, err)
+			}
+		}
+		w.do(step{"do_action", "pilotsync_flush"})
+	})
+	if got := w.rememberedLedger(); got != "" {
+		w.t.Errorf("without the mappings, the ledger %s counts as having them", got)
+	}
+	w.await("the handover to go on", func() bool { w.do(step{"do_action", "pilotsync_flush"}); return w.rememberedLedger() == ledger })
+	if sent := w.sent(); !slices.Contains(sent, "adopt "+domain+" always 2") {
+		w.t.Errorf("the handover sent %q", sent)
+	}
+	w.do(step{"unmap", domain})
+	w.sent()
 }
 
 // scheduled: what runs on schedule doesn't end what is scheduled after it.

@@ -122,6 +122,7 @@ func TestPlugin(t *testing.T) {
 		{"a customer reads why a domain isn't ready, and which DNS records to set", customers},
 		{"domains that need attention are one e-mail a day at most", digest},
 		{"what the database refuses on schedule doesn't end other schedules", scheduled},
+		{"a mapping that can't be read isn't a name without one", unreadableMapping},
 		{"a domain that pilotsync has as done is done again when it is mapped again", alreadyDone},
 		{"handing over live domains leaves them served, whatever comes of it", resyncLive},
 		{"the commands", commands},
@@ -302,6 +303,14 @@ func mappingWithoutSite(w *world) {
 	w.sent()
 	w.do(step{"do_action", "wu_remove_subdomain", name, "99"})
 	w.wantSent("remove " + name + " never 99")
+	for _, args := range [][]string{{"resync"}, {"resync", "--adopt"}} {
+		if out, err := w.cli(args...); err != nil || !strings.Contains(out, "Left out: "+name+".") {
+			w.t.Errorf("wp pilotsync %q says %q (%v)", args, out, err)
+		}
+		if sent := w.sent(); slices.ContainsFunc(sent, func(s string) bool { return strings.Contains(s, name) }) {
+			w.t.Errorf("wp pilotsync %q adds a name whose site doesn't exist: %q", args, sent)
+		}
+	}
 	w.do(step{"unmap", name})
 	w.sent()
 }
