@@ -10,7 +10,7 @@ import (
 )
 
 // docs/operations/recovery.md, "What an empty Redis means", says the same in bold.
-func TestARemovalAfterALossLeavesTheWWWFormUntilTheDomainIsHandedOverAgain(t *testing.T) {
+func TestARemovalAfterALossLeavesTheWWWFormUntilReenqueued(t *testing.T) {
 	t.Parallel()
 	w := setup(t, simulator.Options{})
 	stop := w.start(w.config("app1"))

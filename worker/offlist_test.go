@@ -53,7 +53,7 @@ func (w *world) edit(app string, names ...string) {
 	}
 }
 
-func TestAVerificationSaysFirstThatTheDomainIsOffTheListAndHasItPutBack(t *testing.T) {
+func TestAVerificationReportsThatTheDomainIsOffTheListFirst(t *testing.T) {
 	t.Parallel()
 	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
 	w.start(w.attentive("app1"))

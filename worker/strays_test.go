@@ -19,7 +19,7 @@ import (
 // Each of the first tests shows what plain asynq does, and then what it does once
 // the watch has looked.
 
-func TestAMessageThatCannotBeDecodedStopsNobodysRecoveryOnceTheWatchHasLooked(t *testing.T) {
+func TestAnUndecodableMessageDoesNotStopRecovery(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)
 	y.enqueue("good")
@@ -133,7 +133,7 @@ func TestAMessageWithoutItsIDOrQueueIsDoneAtLastOnceTheWatchHasLooked(t *testing
 	}
 }
 
-func TestAnActiveTaskWithoutALeaseIsHandedOutAgainOnceTheWatchHasLooked(t *testing.T) {
+func TestAnActiveTaskWithoutALeaseIsHandedOutAgain(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)
 	for _, id := range []string{"stuck", "witness"} {
@@ -191,7 +191,7 @@ func TestATaskThatRunsWithoutALeaseIsPutAwayOnceTheWatchHasLooked(t *testing.T) 
 	}
 }
 
-func TestAnIDWithoutATaskBreaksTheInspectorNoMoreOnceTheWatchHasLooked(t *testing.T) {
+func TestAnIDWithoutATaskIsRepairedForTheInspector(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)
 	for _, list := range strayLists() {

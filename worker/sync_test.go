@@ -36,7 +36,7 @@ func TestALostLeaseHasTheListLookedAtAgain(t *testing.T) {
 	}
 }
 
-func TestALostLeaseWithAnUnknownWriteHasTheListLookedAtOnceThatHasLanded(t *testing.T) {
+func TestALostLeaseWithAnUnknownWriteRereadsTheListLater(t *testing.T) {
 	t.Parallel()
 	w := setup(t, simulator.Options{})
 	answer := make(chan struct{})

@@ -39,7 +39,7 @@ func TestAVerificationHandedOutMuchTooEarlyBurnsNoAttempt(t *testing.T) {
 	}
 }
 
-func TestVerificationsThatRunTogetherFetchTheAppOnceAndTurnAutoSSLOnOnce(t *testing.T) {
+func TestConcurrentVerificationsFetchTheAppAndEnableAutoSSLOnce(t *testing.T) {
 	t.Parallel()
 	w := setup(t, simulator.Options{Latency: 50 * time.Millisecond})
 	cfg := w.config("app1")

@@ -28,7 +28,7 @@ func openPage(t *testing.T, set config.Dashboard, optional bool) (p *servedDashb
 	return p, out.String(), err
 }
 
-func TestASecondWorkerDoesWithoutAPageWhereTheFirstHasTheDefaultAddress(t *testing.T) {
+func TestASecondWorkerOnAHostRunsWithoutADashboard(t *testing.T) {
 	t.Parallel()
 	// The default's own port isn't a test's to take: the developer's worker may have it.
 	env, _ := simulated(t)

@@ -22,7 +22,7 @@ import (
 	"pilotsync/test/browsertest"
 )
 
-func TestADomainIsWatchedFromItsRequestToItsCertificateWithoutReloading(t *testing.T) {
+func TestADomainIsFollowedToItsCertificateWithoutReloading(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{CertDelay: 1500 * time.Millisecond}, nil)
 	b := tab{t, browsertest.New(t)}

@@ -81,7 +81,7 @@ func TestSentinelsAreAskedUnderTheirOwnPassword(t *testing.T) {
 	}
 }
 
-func TestAClustersSlotsAreAskedForAgainSoonEnoughToFindTheHeirOfADeadMaster(t *testing.T) {
+func TestAClustersSlotsAreReloadedSoonAfterAFailover(t *testing.T) {
 	t.Parallel()
 	opt, err := clusterOptions(split("redis-cluster://h1,h2"), false)
 	if err != nil {

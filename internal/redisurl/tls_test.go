@@ -45,7 +45,7 @@ func TestEachFormTakesAnAuthorityAndAClientsCertificate(t *testing.T) {
 	}
 }
 
-func TestARenewedCertificateIsTakenWithoutARestartAndAHalfRenewedOneIsNot(t *testing.T) {
+func TestARenewedCertificateIsUsedAndAHalfRenewedOneIsNot(t *testing.T) {
 	t.Parallel()
 	ca := redistest.NewAuthority(t)
 	id, next := ca.Issue("client", time.Now().Add(time.Hour)), ca.Issue("next", time.Now().Add(time.Hour))

@@ -16,7 +16,7 @@ import (
 
 // The master that holds the queue of changes is killed, which hurts most: all that
 // comes in goes through it. A second before it was killed is allowed for, as with Sentinel.
-func TestAClustersMasterKilledUnderLoadLosesAtMostItsLastMomentAndWorkersGoOnByThemselves(t *testing.T) {
+func TestACrashOfAClustersMasterLosesAtMostItsLastMoment(t *testing.T) {
 	t.Parallel()
 	c, f, end := loadedCluster(t, 3)
 

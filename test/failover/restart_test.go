@@ -13,7 +13,7 @@ import (
 
 // Redis restarts with the shipped files while changes come in, and never rewrites its
 // append-only file. Everything then comes from replaying that file.
-func TestARestartOfRedisUnderLoadLosesNothingThatWasAcknowledged(t *testing.T) {
+func TestARestartOfRedisLosesNothingAcknowledged(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*redistest.Server){"shutdown": (*redistest.Server).Stop, "crash": (*redistest.Server).Kill} {
 		t.Run(name, func(t *testing.T) {
@@ -38,7 +38,7 @@ func TestARestartOfRedisUnderLoadLosesNothingThatWasAcknowledged(t *testing.T) {
 
 // Sentinel's master restarts before the Sentinels notice: it stays master, and its
 // replicas copy what it replayed.
-func TestARestartOfSentinelsMasterWithoutAFailoverLosesNothingThatWasAcknowledged(t *testing.T) {
+func TestARestartOfSentinelsMasterLosesNothingAcknowledged(t *testing.T) {
 	t.Parallel()
 	s := redistest.NewSentinel(t, redistest.Security{}.Shipped(t))
 	for _, addr := range s.Sentinels {
@@ -60,7 +60,7 @@ func TestARestartOfSentinelsMasterWithoutAFailoverLosesNothingThatWasAcknowledge
 
 // Sentinel's master is killed, and the replica that takes over restarts later on. The
 // others then copy what it replayed.
-func TestARestartOfTheHeirAfterAFailoverKeepsWhatItHas(t *testing.T) {
+func TestARestartOfTheNewMasterKeepsWhatItHas(t *testing.T) {
 	t.Parallel()
 	s := redistest.NewSentinel(t, redistest.Security{}.Shipped(t))
 	w := newLoaded(t, s.As, 2)

@@ -16,7 +16,7 @@ import (
 // Replication is asynchronous: what the master acknowledged and hadn't passed on
 // when it was killed is lost, as Redis says. Where the link works that is the last
 // moment; a second is allowed for, before it was killed and not a moment after.
-func TestASentinelsMasterKilledUnderLoadLosesAtMostItsLastMomentAndWorkersGoOnByThemselves(t *testing.T) {
+func TestACrashOfSentinelsMasterLosesAtMostItsLastMoment(t *testing.T) {
 	t.Parallel()
 	s := redistest.NewSentinel(t, redistest.Security{}.Shipped(t))
 	w := newLoaded(t, s.As, 3)

@@ -42,7 +42,7 @@ func TestAWriteWhoseAnswerNeverComesLosesNoChangeAndDoublesNoName(t *testing.T) 
 	}
 }
 
-func TestAWriteWhoseAnswerHangsUntilItsTimeIsOverLosesNoChangeAndDoublesNoName(t *testing.T) {
+func TestAWriteWhoseAnswerHangsLosesNoChangeAndDoublesNoName(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: 200 * time.Millisecond})
 	onAPI, apiURL := f.tapAPI()

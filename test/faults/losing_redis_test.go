@@ -68,7 +68,7 @@ func (f *fixture) lose(app string, list []string) {
 	}
 }
 
-func TestAnEmptyRedisTakesNothingOffAListAndEnqueueingAllAgainBringsTheStatesBack(t *testing.T) {
+func TestAnEmptyRedisRemovesNothingAndAResyncRestoresTheStates(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}})
 	worker := f.worker("PILOTSYNC_SSL_DELAYS=1s,1s")
@@ -94,7 +94,7 @@ func TestAnEmptyRedisTakesNothingOffAListAndEnqueueingAllAgainBringsTheStatesBac
 
 // What is only enqueued again was there already, by whomever, and a www form of
 // it isn't ours then: hence adopt, before it.
-func TestAfterALossAdoptMakesNamesOursAgainSoThatARemovalTakesBothFormsOff(t *testing.T) {
+func TestAfterALossAdoptMakesNamesOwnedAgain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}})
 	f.worker("PILOTSYNC_SSL_DELAYS=1s,1s")

@@ -25,14 +25,14 @@ func apps(n int) (all []simulator.App) {
 }
 
 // With appendfsync always, Redis answers when a change is on the disk.
-func TestRedisKilledUnderLoadLosesNothingAcknowledgedWithAppendfsyncAlways(t *testing.T) {
+func TestACrashOfRedisLosesNothingWithAppendfsyncAlways(t *testing.T) {
 	t.Parallel()
 	killRedis(t, "always")
 }
 
 // With everysec, a change is with the system before Redis answers: it outlives
 // Redis, though not a power cut.
-func TestRedisKilledUnderLoadLosesNothingAcknowledgedWithAppendfsyncEverysec(t *testing.T) {
+func TestACrashOfRedisLosesNothingWithAppendfsyncEverysec(t *testing.T) {
 	t.Parallel()
 	killRedis(t, "everysec")
 }

@@ -100,7 +100,7 @@ func (f *fixture) tasks() int {
 }
 
 // The password is rotated while a worker and a producer have the old one.
-func TestAfterAPasswordIsRotatedNothingIsHalfDoneAndAWorkerWithTheNewOneGoesOn(t *testing.T) {
+func TestARotatedPasswordLeavesNothingHalfDone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: time.Second})
 	password := func(user, to string) {

@@ -93,7 +93,7 @@ func blocks() map[string]block {
 	}
 }
 
-func TestEachTroubleOfServerPilotGoesAsTheTableSaysAndDelaysNoOtherApp(t *testing.T) {
+func TestEachFailureOfServerPilotDelaysNoOtherApp(t *testing.T) {
 	t.Parallel()
 	opt := simulator.Options{
 		Accounts: []simulator.Account{{ClientID: "sim", APIKey: "sim-key"}, {ClientID: "rotated", APIKey: "old-key", Apps: []string{"key-rotated"}}},

@@ -13,7 +13,7 @@ import (
 // A worker is killed exactly at each step of a write; another worker, which came
 // after it, has to find out and finish. What a step's request asked for may have
 // happened or not when the worker dies: hence the two sides of each.
-func TestAWorkerKilledAtAnyStepOfAWriteLosesNothingAndIsReplaced(t *testing.T) {
+func TestAWorkerKilledAtAnyStepOfAWriteLosesNothing(t *testing.T) {
 	t.Parallel()
 	redis := func(name string) func(*testing.T) func([]byte) bool {
 		return func(t *testing.T) func([]byte) bool { return script(t, name) }

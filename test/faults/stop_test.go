@@ -14,7 +14,7 @@ import (
 
 // A worker is stopped in the middle of a write and goes on when its lease is long
 // over, and another worker has written the list meanwhile.
-func TestAWorkerStoppedInAWriteForLongerThanItsLeaseWritesNothingWhenItGoesOn(t *testing.T) {
+func TestAWorkerStoppedInAWriteWritesNothingAfterItsLease(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string

@@ -82,7 +82,7 @@ func TestNoNameLeavesThatWasNotForetold(t *testing.T) {
 
 // RetryAfter a loss the ledger knows nothing of an app's list. Until its domains are handed
 // over again, a www form counts as set by hand.
-func TestAfterALossARemovalTakesTheWWWFormAlongOnceTheDomainWasHandedOver(t *testing.T) {
+func TestAfterALossARemovalIncludesTheWWWFormOnceReenqueued(t *testing.T) {
 	t.Parallel()
 	const domain, form = "shop.example.com", "www.shop.example.com"
 	pending := func(seq int64, remove bool) map[string]Pending {

@@ -761,7 +761,7 @@ func (d *deaf) Commit(ctx context.Context, lease Lease, c Commit) ([]string, err
 	return nil, errors.New("no connection")
 }
 
-func TestACommitIsMadeAsSoonAsTheLedgerIsThereAgainAndNothingIsWrittenTwice(t *testing.T) {
+func TestACommitFollowsTheLedgersReturnWithoutASecondWrite(t *testing.T) {
 	t.Parallel()
 	for name, done := range map[string]bool{"none came in": false, "all came in, and their answers got lost": true} {
 		t.Run(name, func(t *testing.T) {
