@@ -58,8 +58,12 @@ final class Checks {
 		return $results;
 	}
 
-	/** Which app it is, and where that is set. */
+	/** Which app it is, and where that is set; or which settings are wrong. */
 	private function app_id(): array {
+		$wrong = $this->settings->wrong();
+		if ( $wrong ) {
+			return array( __( 'Settings', 'pilotsync' ), false, implode( ' ', $wrong ) );
+		}
 		/* translators: %s: id of an app */
 		$sentence = $this->settings->app_id_is_stored() ? __( 'The app is %s, as stored by Ultimate Multisite\'s ServerPilot integration.', 'pilotsync' )
 			/* translators: %s: id of an app */
@@ -69,6 +73,10 @@ final class Checks {
 
 	private function webhooks(): array {
 		$webhooks = __( 'Webhooks', 'pilotsync' );
+		$problem  = $this->settings->secret_problem();
+		if ( '' !== $problem ) {
+			return array( $webhooks, false, $problem );
+		}
 		if ( ! $this->settings->webhook_secrets() ) {
 			/* translators: %s: address */
 			return array( $webhooks, false, sprintf( __( 'PILOTSYNC_WEBHOOK_SECRET is not set, so no domain gets its stage from pilotsync. The address for the workers is %s', 'pilotsync' ), Webhook::url() ) );

@@ -47,6 +47,9 @@ final class Notices {
 			self::notice( 'error', __( 'pilotsync does nothing here:', 'pilotsync' ) . ' ' . implode( ' ', $this->problems ) );
 			return;
 		}
+		foreach ( array_filter( array_merge( $this->settings->wrong(), array( $this->settings->secret_problem() ) ) ) as $text ) {
+			self::notice( 'error', $text );
+		}
 		$this->show_outbox();
 		$this->show_served();
 		$app = Events::last_of_app( $this->settings->app_id() );

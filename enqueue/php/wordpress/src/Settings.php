@@ -7,6 +7,8 @@
 
 namespace Pilotsync\WordPress;
 
+use Pilotsync\Exception\InvalidInput;
+
 /** The settings that the plugin reads: constants, and those that Ultimate Multisite stores. */
 final class Settings {
 
@@ -36,12 +38,46 @@ final class Settings {
 	}
 
 	/**
-	 * The secrets that webhooks may be signed with: several while one replaces another.
+	 * The secrets that webhooks may be signed with: several while one replaces another. A wrong one doesn't count.
 	 *
 	 * @return string[]
 	 */
 	public function webhook_secrets(): array {
-		return preg_split( '/\s+/', self::constant( 'PILOTSYNC_WEBHOOK_SECRET' ), -1, PREG_SPLIT_NO_EMPTY );
+		return array_values( array_filter( self::secrets(), array( Signature::class, 'is_secret' ) ) );
+	}
+
+	/** What is wrong with PILOTSYNC_WEBHOOK_SECRET, and what to do; empty if nothing is. It doesn't show the secret. */
+	public function secret_problem(): string {
+		$all = self::secrets();
+		foreach ( $all as $i => $secret ) {
+			if ( ! Signature::is_secret( $secret ) ) {
+				/* translators: 1: which secret, 2: number of secrets */
+				$text = sprintf( __( 'PILOTSYNC_WEBHOOK_SECRET in wp-config.php is wrong in secret %1$d of %2$d. It takes one or several secrets with spaces between them, each whsec_ and the base64 of 24 bytes or more, the same as the workers have.', 'pilotsync' ), $i + 1, count( $all ) );
+				return $this->webhook_secrets() ? $text : $text . ' ' . __( 'No secret is right, so Ultimate Multisite checks the domains itself.', 'pilotsync' );
+			}
+		}
+		return '';
+	}
+
+	/**
+	 * Settings that are there, and that nothing can work with: changes wait in the outbox.
+	 *
+	 * @return string[] A sentence for each.
+	 */
+	public function wrong(): array {
+		$wrong = array();
+		try {
+			new \Pilotsync\RedisUrl( $this->redis_url() );
+		} catch ( InvalidInput $e ) {
+			/* translators: %s: what is wrong, in English */
+			$wrong[] = sprintf( __( 'PILOTSYNC_REDIS_URL in wp-config.php is wrong, so domain changes wait: %s', 'pilotsync' ), $e->getMessage() );
+		}
+		try {
+			\Pilotsync\Change::checkAppId( $this->app_id() );
+		} catch ( InvalidInput $e ) {
+			$wrong[] = __( 'WU_SERVER_PILOT_APP_ID is wrong, so domain changes wait. It takes the id of one app: 1 to 64 letters, digits, _ or -.', 'pilotsync' );
+		}
+		return $wrong;
 	}
 
 	/**
@@ -101,6 +137,15 @@ final class Settings {
 			$missing[] = __( 'The id of the ServerPilot app is not known: set the constant WU_SERVER_PILOT_APP_ID in wp-config.php, or configure the ServerPilot integration of Ultimate Multisite.', 'pilotsync' );
 		}
 		return $missing;
+	}
+
+	/**
+	 * What stands in PILOTSYNC_WEBHOOK_SECRET.
+	 *
+	 * @return string[]
+	 */
+	private static function secrets(): array {
+		return preg_split( '/\s+/', self::constant( 'PILOTSYNC_WEBHOOK_SECRET' ), -1, PREG_SPLIT_NO_EMPTY );
 	}
 
 	/**

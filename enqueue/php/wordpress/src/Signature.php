@@ -13,6 +13,20 @@ final class Signature {
 	/** How far a webhook's time may be off, in seconds, into the past and the future. */
 	const TOLERANCE = 300;
 
+	/** The fewest bytes of a secret: workers take no shorter one. */
+	const BYTES = 24;
+
+	/**
+	 * Whether a secret is one that workers take, too.
+	 *
+	 * @param string $secret It should be whsec_ and base64.
+	 */
+	public static function is_secret( string $secret ): bool {
+		$encoded = substr( $secret, 6 );
+		$key     = base64_decode( $encoded, true ); // phpcs:ignore
+		return 0 === strpos( $secret, 'whsec_' ) && 0 === strlen( $encoded ) % 4 && false !== $key && strlen( $key ) >= self::BYTES;
+	}
+
 	/**
 	 * What is wrong with a webhook; empty if it is signed with one of the secrets and fresh.
 	 *

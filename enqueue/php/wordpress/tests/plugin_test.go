@@ -76,6 +76,7 @@ func TestPlugin(t *testing.T) {
 		{"switched on, it takes over in the older layout", takesOverOld},
 		{"and in the newer one", takesOverNew},
 		{"without a constant the app's id is the stored one", storedAppID},
+		{"settings that nothing can work with are told at once", wrongSettings},
 		{"the network's filter sets the attempts", attempts},
 		{"the www rule is Ultimate Multisite's own", wwwRule},
 		{"a new subsite is one addition without www", subsites},

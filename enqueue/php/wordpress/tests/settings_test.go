@@ -47,6 +47,48 @@ func storedAppID(w *world) {
 	w.file("no-app-id", false)
 }
 
+// wrongSettings are told before a change waits for them, with what they take. Without a
+// secret that is right, Ultimate Multisite goes on checking the domains.
+func wrongSettings(w *world) {
+	url, secret := w.redis.As("php"), "whsec_"+strings.Repeat("c2VjcmV0", 4)
+	w.do(step{"map", "checked.example.com"})
+	w.sent()
+	for name, c := range map[string]struct {
+		url, secret, app string
+		want, line       string
+		polls            bool
+	}{
+		"a secret of another form":   {url, "hush-hush", "app1", "in secret 1 of 1. It takes", "WRONG  Webhooks: ", true},
+		"a secret that is too short": {url, "whsec_c2VjcmV0", "app1", "Ultimate Multisite checks the domains itself.", "WRONG  Webhooks: ", true},
+		"one of two secrets":         {url, secret + " hush-hush", "app1", "in secret 2 of 2. It takes", "WRONG  Webhooks: ", false},
+		"a URL without a scheme":     {"127.0.0.1:6380", secret, "app1", "PILOTSYNC_REDIS_URL in wp-config.php is wrong", "WRONG  Settings: ", false},
+		"two apps":                   {url, secret, "app1,app2", "It takes the id of one app", "WRONG  Settings: ", false},
+		"all is right":               {url, secret, "app1", "", "ok     Settings: ", false},
+	} {
+		w.t.Run(name, func(t *testing.T) {
+			in, n := *w, *w.network
+			in.network, n.t = &n, t
+			in.file("no-constants", true)
+			in.file("no-app-id", true)
+			in.write("extra.php", "<?php define( 'PILOTSYNC_REDIS_URL', '"+c.url+"' ); define( 'PILOTSYNC_WEBHOOK_SECRET', '"+c.secret+"' ); define( 'WU_SERVER_PILOT_APP_ID', '"+c.app+"' );")
+			if out := in.do(step{"notices"}).Output; !strings.Contains(out, c.want) || c.want == "" && out != "" || strings.Contains(out, "hush") {
+				t.Errorf("the notices are %q; want %q", out, c.want)
+			}
+			if out, _ := in.cli("test"); !strings.Contains(out, c.line) || !strings.Contains(out, c.want) {
+				t.Errorf("wp pilotsync test says %q; want %q and %q", out, c.line, c.want)
+			}
+			before := len(in.do().Calls)
+			if calls := in.do(step{"poll", "checked.example.com"}).Calls[before:]; (len(calls) == 1) != c.polls {
+				t.Errorf("Ultimate Multisite did %q", calls)
+			}
+			in.file("no-constants", false)
+			in.file("no-app-id", false)
+		})
+	}
+	w.do(step{"do_action", "pilotsync_flush"}, step{"unmap", "checked.example.com"})
+	w.sent()
+}
+
 // attempts: the filter's value goes with the change, by the stage where it depends on that.
 func attempts(w *world) {
 	filter := func(body string) string {
