@@ -74,9 +74,9 @@ completions() { # PROGRAM FOLDER
 # link to, where they link to it.
 tree() { # FOLDER
 	mkdir -p "$1/enqueue/php/wordpress" "$1/bench"
-	cp LICENSE README.md CHANGELOG.md SECURITY.md docker-compose.yml "$1"
+	cp LICENSE README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docker-compose.yml "$1"
 	cp -r docs "$1"
-	cp -r bench/BENCHMARKS.md bench/plots "$1/bench"
+	cp -r bench/*.md bench/plots "$1/bench"
 	cp enqueue/seq.lua enqueue/example_test.go "$1/enqueue"
 	cp -r enqueue/php/src enqueue/php/data enqueue/php/autoload.php enqueue/php/composer.json "$1/enqueue/php"
 	cp enqueue/php/wordpress/README.md "$1/enqueue/php/wordpress"
@@ -92,7 +92,7 @@ debian() { # TREE FOLDER
 	mkdir -p "$2/share/php" "$2/share/redis"
 	cp -r "$1" "$2/doc"
 	cd "$2/doc"
-	rm LICENSE CHANGELOG.md # as copyright, and compressed
+	ln -sf copyright LICENSE
 	mv deployments/wordpress/pilotsync.zip deployments/prometheus deployments/grafana ../share
 	rmdir deployments/wordpress
 	mv enqueue/php/src enqueue/php/data enqueue/php/autoload.php enqueue/php/composer.json ../share/php
@@ -113,12 +113,11 @@ build "$($GO env GOHOSTOS)" "$($GO env GOHOSTARCH)" "$work/here"
 completions "$work/here" "$work/completions"
 mkdir "$work/man"
 "$work/here" man --date="$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%d)" "$work/man"
-gzip -9nc CHANGELOG.md >"$work/CHANGELOG.md.gz"
 # Debian's own form, which tells what the other file has.
 cat <<END | gzip -9n >"$work/changelog.gz"
 pilotsync ($DEB_VERSION) unstable; urgency=medium
 
-  * What is new is in CHANGELOG.md.gz.
+  * What is new is in CHANGELOG.md.
 
  -- $MAINTAINER  $(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")
 END

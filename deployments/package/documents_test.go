@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// links finds a document's links; headings are what their fragments name.
+// links finds a document's links and pictures; headings are what their fragments name.
 var (
-	links    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	links    = regexp.MustCompile(`\]\(([^)\s]+)\)|(?:src|srcset)="([^"]+)"`)
 	headings = regexp.MustCompile(`(?m)^#+ (.+)$`)
 )
 
@@ -31,16 +31,17 @@ func brokenLinks(t *testing.T, folder string) (broken []string, documents int) {
 			return err
 		}
 		for _, link := range links.FindAllStringSubmatch(string(text), -1) {
-			if strings.Contains(link[1], "://") {
+			to := link[1] + link[2]
+			if strings.Contains(to, "://") {
 				continue
 			}
-			file, fragment, _ := strings.Cut(link[1], "#")
+			file, fragment, _ := strings.Cut(to, "#")
 			target := path
 			if file != "" {
 				target = filepath.Join(filepath.Dir(path), file)
 			}
 			if !leads(target, fragment) {
-				broken = append(broken, strings.TrimPrefix(path, folder)+": "+link[1])
+				broken = append(broken, strings.TrimPrefix(path, folder)+": "+to)
 			}
 		}
 		return nil
@@ -118,13 +119,13 @@ func hasWhatAnInstallationNeeds(t *testing.T, folder string) {
 			t.Errorf("the plugin's zip: %s.mo isn't made from the .po (%v)", name, err)
 		}
 	}
-	if broken, n := brokenLinks(t, filepath.Join(installed, "usr/share/doc/pilotsync")); n < 8 || broken != nil {
+	if broken, n := brokenLinks(t, filepath.Join(installed, "usr/share/doc/pilotsync")); n < 30 || broken != nil {
 		t.Errorf("of %d documents in the package, these links lead nowhere:\n%s", n, strings.Join(broken, "\n"))
 	}
 
 	unpacked := t.TempDir()
 	run(t, "tar", "-C", unpacked, "-xzf", filepath.Join(folder, "pilotsync_1.2.3_linux_"+runtime.GOARCH+".tar.gz"))
-	if broken, n := brokenLinks(t, unpacked); n < 8 || broken != nil {
+	if broken, n := brokenLinks(t, unpacked); n < 30 || broken != nil {
 		t.Errorf("of %d documents in the archive, these links lead nowhere:\n%s", n, strings.Join(broken, "\n"))
 	}
 }

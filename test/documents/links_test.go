@@ -174,3 +174,49 @@ func TestDiagramsDifferInTheirColorsOnly(t *testing.T) {
 		}
 	}
 }
+
+// The architecture says where to change what: the files that it names are there.
+func TestFilesThatTheArchitectureNamesExist(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "docs/architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := map[string]bool{} // paths, folders, and ends of paths
+	for name := range strings.FieldsSeq(run(t, "git", "-C", root, "ls-files", "--cached", "--others", "--exclude-standard")) {
+		for end, more := name, true; more; _, end, more = strings.Cut(end, "/") {
+			tree[end] = true
+		}
+		for ; name != "."; name = filepath.Dir(name) {
+			tree[name] = true
+		}
+	}
+	found := 0
+	for _, span := range spans.FindAllString(string(text), -1) {
+		name := strings.TrimSuffix(strings.Trim(span, "`"), "/")
+		if isFile := regexp.MustCompile(`^[\w./*@-]+\.(go|lua|sh|ya?ml|json|md|css|js|php|service|acl|tmpl)$`).MatchString(name); !isFile && !regexp.MustCompile(`^(worker|internal|test|cmd|deployments|enqueue|bench)/[\w/.-]+$`).MatchString(name) {
+			continue
+		}
+		found++
+		if strings.Contains(name, "*") {
+			matches, err := filepath.Glob(filepath.Join(root, name))
+			if err != nil || len(matches) == 0 {
+				t.Errorf("no file is %s", name)
+			}
+		} else if !tree[name] {
+			t.Errorf("there is no %s", name)
+		}
+	}
+	if found < 60 {
+		t.Errorf("only %d names were found", found)
+	}
+}
+
+func run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), name, args...).Output()
+	if err != nil {
+		t.Skipf("%s: %v", name, err)
+	}
+	return string(out)
+}
