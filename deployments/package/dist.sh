@@ -46,7 +46,7 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$DIST"
-began=$(date +%s) steps=$(($(echo $TARGETS | wc -w) + 3)) n=0
+began=$(date +%s) steps=$(($(echo "$TARGETS" | wc -w) + 3)) n=0
 step() { # WHAT
 	n=$((n + 1))
 	echo "dist: $n of $steps, after $(($(date +%s) - began)) s: $1"

@@ -2,7 +2,7 @@
 // output of what failed, the slowest tests. All output is in bin/NAME.log. It fails if a
 // test fails, or skips because a program is missing. Tests that -short leaves out are counted.
 //
-//	go run ./scripts/gotest NAME ARGUMENTS-OF-GO-TEST
+//	go run ./scripts/gotest NAME [-C FOLDER] ARGUMENTS-OF-GO-TEST
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 
 func main() {
 	if len(os.Args) < 3 {
-		fmt.Fprintln(os.Stderr, "usage: go run ./scripts/gotest NAME ARGUMENTS-OF-GO-TEST")
+		fmt.Fprintln(os.Stderr, "usage: go run ./scripts/gotest NAME [-C FOLDER] ARGUMENTS-OF-GO-TEST")
 		os.Exit(2)
 	}
 	passed, err := run(os.Args[1], os.Args[2:])
@@ -44,7 +44,12 @@ func run(name string, args []string) (passed bool, err error) {
 	defer log.Close()
 	fmt.Printf("%s: go test %v (all output is in %s)\n", name, args, path)
 
+	folder := "."
+	if len(args) > 2 && args[0] == "-C" {
+		folder, args = args[1], args[2:]
+	}
 	cmd := tether.Command(exec.Command("go", append([]string{"test", "-json"}, args...)...))
+	cmd.Dir = folder
 	cmd.Stderr = io.MultiWriter(os.Stderr, log)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/test/harness"
+	"pilotsync/test/tether"
 )
 
 // clockSource becomes a part of the package time in the program that wrongClock
@@ -73,7 +74,8 @@ func wrongClock(t *testing.T) (program string) {
 	if err := os.WriteFile(overlay, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command("go", "build", "-overlay", overlay, "-o", program, "pilotsync/cmd/pilotsync").CombinedOutput()
+	build := exec.Command("go", "build", "-overlay", overlay, "-o", program, "pilotsync/cmd/pilotsync")
+	out, err := tether.Command(build).CombinedOutput()
 	if err != nil {
 		t.Fatalf("build the program with a wrong clock: %v\n%s", err, out)
 	}

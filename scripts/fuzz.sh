@@ -1,0 +1,14 @@
+#!/bin/sh
+# fuzz.sh TIME: each fuzz target for a time, such as 3s.
+set -eu
+cd "$(dirname "$0")/.."
+mkdir -p bin
+
+git grep -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | while IFS=: read -r file func; do
+	target=${func#func }
+	echo "fuzz: $(dirname "$file") $target for $1"
+	go test -run '^$' -fuzz "^$target\$" -fuzztime "$1" "./$(dirname "$file")" >bin/fuzz.log 2>&1 || {
+		cat bin/fuzz.log
+		exit 1
+	}
+done
