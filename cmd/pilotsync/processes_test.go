@@ -124,6 +124,7 @@ func (w *wanted) list(app string) []string {
 // killed all the while, an API with faults. In the end each list is right, and no two list
 // writes of an app ever overlapped. `make faults` has more of this, and for longer.
 func TestManyProcessesKilledAtRandomLoseNothing(t *testing.T) {
+	harness.Long(t)
 	t.Parallel()
 	const apps, producers, each, workers = 20, 4, 200, 4
 	var ids, simulate []string

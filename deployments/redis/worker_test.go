@@ -22,6 +22,7 @@ import (
 	"pilotsync/internal/dashboard"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/worker"
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
@@ -55,6 +56,9 @@ func TestAWorkerAndThePageNeedNoMoreThanTheirUsersMay(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(*testing.T) *guarded{"one server": newGuarded, "Sentinel": newGuardedSentinel, "Cluster": newGuardedCluster} {
 		t.Run(name, func(t *testing.T) {
+			if name != "one server" {
+				harness.Long(t)
+			}
 			t.Parallel()
 			wholeWay(t, start(t))
 		})

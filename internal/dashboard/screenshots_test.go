@@ -69,6 +69,9 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 		name, scheme  string
 		width, height int64
 	}{{"light", "light", 1280, 900}, {"dark", "dark", 1280, 900}, {"phone", "light", 390, 844}, {"phone-dark", "dark", 390, 844}} {
+		if testing.Short() && window.scheme == "dark" { // colours make no page wider
+			continue
+		}
 		b.look(window.width, window.height, window.scheme)
 		for _, page := range []struct{ name, path string }{
 			{"overview", "/"}, {"domains", "/domains"}, {"filtered", "/domains?state=failed&state=done-without-ssl&app=agency-berlin"}, {"nothing", "/domains?q=zzz"},
@@ -85,6 +88,9 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 				b.until(`document.body.innerText.includes("domain:add")`)
 			} else if over := b.text("document.documentElement.scrollWidth - innerWidth"); b.is("document.documentElement.scrollWidth > innerWidth") {
 				t.Errorf("%s is %s px too wide for %s", page.path, over, window.name)
+			}
+			if testing.Short() {
+				continue
 			}
 			shot, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 			if err != nil {

@@ -17,6 +17,7 @@ import (
 // The master that holds the queue of changes is killed, which hurts most: all that
 // comes in goes through it. A second before it was killed is allowed for, as with Sentinel.
 func TestACrashOfAClustersMasterLosesAtMostItsLastMoment(t *testing.T) {
+	harness.Long(t)
 	t.Parallel()
 	c, f, end := loadedCluster(t, 3)
 
@@ -51,6 +52,7 @@ func loadedCluster(t *testing.T, workers int) (c *redistest.Cluster, f *fixture,
 
 // CLUSTER FAILOVER has the master stop its clients until the replica has all.
 func TestAPlannedFailoverOfAClustersMasterLosesNothing(t *testing.T) {
+	harness.Long(t)
 	t.Parallel()
 	c, f, end := loadedCluster(t, 2)
 	began := time.Now()
@@ -70,6 +72,7 @@ func TestAPlannedFailoverOfAClustersMasterLosesNothing(t *testing.T) {
 // several of them, or one that isn't there: Redis answers TRYAGAIN, before it has
 // done anything. To the program that is a Redis which is away.
 func TestSlotsThatMoveUnderLoadLoseNothing(t *testing.T) {
+	harness.Long(t)
 	t.Parallel()
 	c, f, end := loadedCluster(t, 2)
 	began := time.Now()

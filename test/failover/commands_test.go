@@ -18,6 +18,7 @@ import (
 )
 
 func TestEveryCommandWorksOnACluster(t *testing.T) {
+	harness.Long(t)
 	t.Parallel()
 	c := redistest.NewCluster(t, 3, redistest.Security{}.Shipped(t))
 	var watched []*redistest.OneSlot

@@ -14,23 +14,24 @@ import (
 // Redis restarts with the shipped files while changes come in, and never rewrites its
 // append-only file. Everything then comes from replaying that file.
 func TestARestartOfRedisLosesNothingAcknowledged(t *testing.T) {
+	harness.Long(t)
 	t.Parallel()
 	for name, end := range map[string]func(*redistest.Server){"shutdown": (*redistest.Server).Stop, "crash": (*redistest.Server).Kill} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := redistest.Shipped(t)
-			w := newLoaded(t, server.As, 2)
-			stopLoad := w.load()
+			f := newLoaded(t, server.As, 2)
+			stopLoad := f.load()
 			for range 2 {
-				w.awaitAcked(w.want.Acked() + 100)
+				f.awaitAcked(f.want.Acked() + 100)
 				end(server)
 				server.Start()
 				began := time.Now()
-				w.awaitAcked(w.want.Acked() + 50)
-				t.Logf("nothing was taken for %s after Redis was back", w.want.Pause(began).Round(100*time.Millisecond))
+				f.awaitAcked(f.want.Acked() + 50)
+				t.Logf("nothing was taken for %s after Redis was back", f.want.Pause(began).Round(100*time.Millisecond))
 			}
 			stopLoad()
-			w.settle()
+			f.settle()
 			neverRewritten(t, server)
 		})
 	}
@@ -39,40 +40,42 @@ func TestARestartOfRedisLosesNothingAcknowledged(t *testing.T) {
 // Sentinel's master restarts before the Sentinels notice: it stays master, and its
 // replicas copy what it replayed.
 func TestARestartOfSentinelsMasterLosesNothingAcknowledged(t *testing.T) {
+	harness.Long(t)
 	t.Parallel()
 	s := redistest.NewSentinel(t, redistest.Security{}.Shipped(t))
 	for _, addr := range s.Sentinels {
 		do(t, client(t, addr), "SENTINEL", "SET", "main", "down-after-milliseconds", 60_000)
 	}
-	w := newLoaded(t, s.As, 2)
-	stopLoad := w.load()
-	w.awaitAcked(150)
+	f := newLoaded(t, s.As, 2)
+	stopLoad := f.load()
+	f.awaitAcked(150)
 	s.Master.Stop()
 	s.Master.Start()
 	if err := isAnother(t, s, s.Master.Addr); err == nil {
 		t.Fatal("the Sentinels made another server the master: the test tested a failover")
 	}
-	w.awaitAcked(w.want.Acked() + 100)
+	f.awaitAcked(f.want.Acked() + 100)
 	stopLoad()
-	w.settle()
+	f.settle()
 	neverRewritten(t, s.Master)
 }
 
 // Sentinel's master is killed, and the replica that takes over restarts later on. The
 // others then copy what it replayed.
 func TestARestartOfTheNewMasterKeepsWhatItHas(t *testing.T) {
+	harness.Long(t)
 	t.Parallel()
 	s := redistest.NewSentinel(t, redistest.Security{}.Shipped(t))
-	w := newLoaded(t, s.As, 2)
-	stopLoad := w.load()
-	w.awaitAcked(150)
-	killed, stopLoad := w.kill(s.Master, stopLoad)
+	f := newLoaded(t, s.As, 2)
+	stopLoad := f.load()
+	f.awaitAcked(150)
+	killed, stopLoad := f.kill(s.Master, stopLoad)
 	harness.Await(t, "a replica is the master", func() error { return isAnother(t, s, s.Master.Addr) })
 	s.Master.Start()
 	harness.Await(t, "the old master is a replica", func() error { return inStep(t, s.Master.Addr) })
-	w.awaitAcked(w.want.Acked() + 100)
+	f.awaitAcked(f.want.Acked() + 100)
 	stopLoad()
-	w.settle()
+	f.settle()
 	for _, addr := range s.Sentinels {
 		do(t, client(t, addr), "SENTINEL", "SET", "main", "down-after-milliseconds", 60_000)
 	}
@@ -87,9 +90,9 @@ func TestARestartOfTheNewMasterKeepsWhatItHas(t *testing.T) {
 	if err := isAnother(t, s, now); err == nil {
 		t.Fatal("the Sentinels made another server the master: the test tested a failover")
 	}
-	w.settle()
-	w.slowest(killed.Add(-time.Second), takeover)
-	w.lost()
+	f.settle()
+	f.slowest(killed.Add(-time.Second), takeover)
+	f.lost()
 }
 
 // neverRewritten fails the test if the server has rewritten its append-only file.

@@ -116,6 +116,7 @@ func (s *scaler) scale(n int) {
 // A load that one worker is too slow for, until eight are there and fast enough; then
 // lighter and lighter ones, until there is one worker again. Changes come in all the while.
 func TestFromOneWorkerToEightAndBackUnderLoadLosesNothing(t *testing.T) {
+	harness.Long(t)
 	t.Parallel()
 	const apps, slots = 32, "1"
 	f := newFixtureOf(t, redistest.Shipped(t).As, simulator.Options{Apps: sites(apps), Latency: 300 * time.Millisecond})

@@ -17,25 +17,26 @@ import (
 // when it was killed is lost, as Redis says. Where the link works that is the last
 // moment; a second is allowed for, before it was killed and not a moment after.
 func TestACrashOfSentinelsMasterLosesAtMostItsLastMoment(t *testing.T) {
+	harness.Long(t)
 	t.Parallel()
 	s := redistest.NewSentinel(t, redistest.Security{}.Shipped(t))
-	w := newLoaded(t, s.As, 3)
-	end := w.load()
-	w.awaitAcked(200)
+	f := newLoaded(t, s.As, 3)
+	end := f.load()
+	f.awaitAcked(200)
 
-	killed, end := w.kill(s.Master, end)
+	killed, end := f.kill(s.Master, end)
 	harness.Await(t, "a replica is the master", func() error { return isAnother(t, s, s.Master.Addr) })
 	voted := time.Since(killed)
-	w.awaitAcked(w.want.Acked() + 100)
-	t.Logf("another was master after %s; nothing was taken for %s", voted.Round(100*time.Millisecond), w.want.Pause(killed).Round(100*time.Millisecond))
+	f.awaitAcked(f.want.Acked() + 100)
+	t.Logf("another was master after %s; nothing was taken for %s", voted.Round(100*time.Millisecond), f.want.Pause(killed).Round(100*time.Millisecond))
 	s.Master.Start()
 	harness.Await(t, "the old master is a replica", func() error { return inStep(t, s.Master.Addr) })
 	t.Logf("the old master was a replica %s after it was killed", time.Since(killed).Round(100*time.Millisecond))
-	w.awaitAcked(w.want.Acked() + 100)
+	f.awaitAcked(f.want.Acked() + 100)
 	end()
-	w.settle()
-	w.slowest(killed.Add(-time.Second), takeover)
-	w.lost()
+	f.settle()
+	f.slowest(killed.Add(-time.Second), takeover)
+	f.lost()
 }
 
 // SENTINEL FAILOVER by itself asks nobody to stop. The old master goes on taking
@@ -43,11 +44,12 @@ func TestACrashOfSentinelsMasterLosesAtMostItsLastMoment(t *testing.T) {
 // one that doesn't ask the Sentinels. With the writes paused there, none is. The
 // Sentinels' own MULTI that makes it a replica is paused, too, so it is told by hand.
 func TestAPlannedSentinelFailoverWithPausedWritesLosesNothing(t *testing.T) {
+	harness.Long(t)
 	t.Parallel()
 	s := redistest.NewSentinel(t, redistest.Security{}.Shipped(t))
-	w := newLoaded(t, s.As, 2)
-	end := w.load()
-	w.awaitAcked(200)
+	f := newLoaded(t, s.As, 2)
+	end := f.load()
+	f.awaitAcked(200)
 
 	old := client(t, s.Master.Addr)
 	began := time.Now()
@@ -65,11 +67,11 @@ func TestAPlannedSentinelFailoverWithPausedWritesLosesNothing(t *testing.T) {
 	harness.Await(t, "the old master is a replica", func() error { return inStep(t, s.Master.Addr) })
 	t.Logf("the old master was a replica after %s", time.Since(began).Round(100*time.Millisecond))
 	do(t, old, "CLIENT", "UNPAUSE")
-	w.awaitAcked(w.want.Acked() + 200)
-	t.Logf("nothing was taken for %s", w.want.Pause(began).Round(100*time.Millisecond))
+	f.awaitAcked(f.want.Acked() + 200)
+	t.Logf("nothing was taken for %s", f.want.Pause(began).Round(100*time.Millisecond))
 	end()
-	w.settle()
-	w.slowest(began, takeover)
+	f.settle()
+	f.slowest(began, takeover)
 }
 
 // takeover is how long a change may take from its acknowledgement to the list where

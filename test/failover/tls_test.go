@@ -6,10 +6,12 @@ import (
 	"time"
 
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 )
 
 func TestTLSWithClientCertificates(t *testing.T) {
+	harness.Long(t)
 	t.Parallel()
 	ca := redistest.NewAuthority(t)
 	server := redistest.NewSecure(t, ca.TLS().Shipped(t))
@@ -48,6 +50,7 @@ func TestTLSWithClientCertificates(t *testing.T) {
 }
 
 func TestSentinelAndClusterOverTLS(t *testing.T) {
+	harness.Long(t)
 	t.Parallel()
 	for _, form := range []struct {
 		name string

@@ -17,6 +17,7 @@ import (
 // worker that does. It is given up neither by a worker nor by the watch over the
 // queues, it holds up nothing else, and it goes on by itself.
 func TestALaterFormWaitsForAWorkerThatKnowsIt(t *testing.T) {
+	harness.Long(t)
 	t.Parallel()
 	f := newFixture(t, simulator.App{ID: "app1"}, simulator.App{ID: "app2"})
 	present := f.start(built.present, nil, "worker")

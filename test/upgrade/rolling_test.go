@@ -22,6 +22,7 @@ import (
 // each other on the same Redis, in an upgrade and on the way back, whoever hands over
 // the changes.
 func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
+	harness.Long(t)
 	t.Parallel()
 	if built.noPrevious != nil {
 		t.Skip(built.noPrevious)
