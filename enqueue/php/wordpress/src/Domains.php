@@ -89,14 +89,15 @@ final class Domains {
 	}
 
 	/**
-	 * Names that were removed, and not added since.
+	 * Names that were removed within the last 30 days, and not added since.
 	 *
 	 * @return string[]
 	 * @throws TableFault If the database doesn't say.
 	 */
 	public function removed(): array {
 		global $wpdb;
-		$names = $wpdb->get_col( 'SELECT domain FROM ' . Schema::domains() . ' WHERE removed_at > 0' ); // phpcs:ignore WordPress.DB.PreparedSQL
+		$since = time() - 30 * DAY_IN_SECONDS; // A worker takes a name off once more for a day after it did so.
+		$names = $wpdb->get_col( $wpdb->prepare( 'SELECT domain FROM ' . Schema::domains() . ' WHERE removed_at > %d', $since ) ); // phpcs:ignore WordPress.DB.PreparedSQL
 		if ( '' !== (string) $wpdb->last_error ) {
 			throw new TableFault( $wpdb->last_error );
 		}
