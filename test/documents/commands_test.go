@@ -69,6 +69,7 @@ func (s *shell) run(line string) (output string, code int) {
 // The trial of the guide, and then the commands of daily work, as they are shown. Only
 // delays are shorter, no call fails, and removals are confirmed.
 func TestTheTrialAndDailyWorkRunAsShown(t *testing.T) {
+	harness.Long(t)
 	t.Parallel()
 	server := redistest.New(t)
 	s := newShell(t, "REDIS_URL=redis://"+server.Addr+"/0", "PILOTSYNC_LISTEN=off", "PILOTSYNC_API_RATE=0")
