@@ -22,6 +22,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/worker"
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
@@ -93,15 +94,6 @@ func (r *run) start() {
 	})
 }
 
-func (r *run) await(what string, limit time.Duration, ok func() bool) {
-	r.t.Helper()
-	for deadline := time.Now().Add(limit); !ok(); <-time.After(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			r.t.Fatalf("%s: not within %s", what, limit)
-		}
-	}
-}
-
 // live lets everything happen that a metric tells of, while it is scraped.
 func (r *run) live() {
 	t := r.t
@@ -122,14 +114,14 @@ func (r *run) live() {
 	if _, err := asynq.NewClientFromRedisClient(r.rdb).Enqueue(asynq.NewTask(tasks.TypeDomainAdd, []byte("{}")), asynq.Queue(tasks.QueueDomains)); err != nil {
 		t.Fatal(err) // a task that ends in the archive
 	}
-	r.await("a write is under way", time.Minute, func() bool { return r.sim.Calls("lost", simulator.WriteList) == 1 })
+	harness.AwaitTrue(r.t, "a write is under way", func() bool { return r.sim.Calls("lost", simulator.WriteList) == 1 })
 	// As after a stall: the lease is another's, who has given it back.
 	r.rdb.HSet(t.Context(), "pilotsync:{lost}:sync", "token", "another", "until", "0")
 	r.rdb.HDel(t.Context(), "pilotsync:{lost}:sync", "landing")
 	close(answer)
 	l := ledger.New(r.rdb)
 	for app, domain := range map[string]string{"good": "one.example.com", "lost": "lost.example.com"} {
-		r.await(domain+" is done", time.Minute, func() bool {
+		harness.AwaitTrue(r.t, domain+" is done", func() bool {
 			v, _, err := l.Domain(t.Context(), app, domain)
 			return err == nil && v.State == tasks.Done
 		})
@@ -140,7 +132,7 @@ func TestEveryQueryFindsMetricsOfARealRun(t *testing.T) {
 	t.Parallel()
 	r := newRun(t)
 	prometheus := startPrometheus(t, strings.TrimPrefix(r.metrics.URL, "http://"))
-	r.await("the metrics are scraped", time.Minute, func() bool {
+	harness.AwaitTrue(r.t, "the metrics are scraped", func() bool {
 		values, err := prometheus.query(`count_over_time(pilotsync_syncs_total[1m]) > 1`)
 		return err == nil && len(values) > 0
 	})

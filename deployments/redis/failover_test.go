@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/enqueue"
+	"pilotsync/test/harness"
 )
 
 // A failover is where replicas and Sentinels need most of what they may: one is made
@@ -34,13 +35,13 @@ func TestFailoversWorkUnderTheUsers(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.begin(t, g)
-			await(t, "a replica is a master, and has one of its own", func() bool {
+			harness.AwaitTrue(t, "a replica is a master, and has one of its own", func() bool {
 				return slices.ContainsFunc(g.replicas, func(heir *redis.Client) bool {
 					info := heir.Info(t.Context(), "replication").Val()
 					return strings.Contains(info, "role:master") && strings.Contains(info, ",state=online,")
 				})
 			})
-			await(t, "changes are taken again", func() bool { return ask("after.example.com") == nil })
+			harness.AwaitTrue(t, "changes are taken again", func() bool { return ask("after.example.com") == nil })
 			for _, user := range []string{"php", "replica", "sentinel", "pilotsync"} {
 				if denied := g.denied(user); len(denied) > 0 {
 					t.Errorf("%s was denied: %q", user, denied)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 )
 
@@ -59,7 +60,7 @@ func writeAll(t *testing.T, rdb *redis.Client) {
 func inFile(t *testing.T, server *redistest.Server) {
 	t.Helper()
 	rdb := adminOf(t, server)
-	await(t, "all writes are in the file", func() bool {
+	harness.AwaitTrue(t, "all writes are in the file", func() bool {
 		info, err := rdb.Info(t.Context(), "persistence").Result()
 		return err == nil && strings.Contains(info, "aof_buffer_length:0\r\n")
 	})
@@ -131,7 +132,7 @@ func rewrite(t *testing.T, server *redistest.Server) {
 	t.Helper()
 	rdb := adminOf(t, server)
 	all(t, rdb, []string{"BGREWRITEAOF"})
-	await(t, "the append-only file is rewritten", func() bool {
+	harness.AwaitTrue(t, "the append-only file is rewritten", func() bool {
 		info := rdb.Info(t.Context(), "persistence").Val()
 		return strings.Contains(info, "aof_rewrite_in_progress:0") && strings.Contains(info, "aof_rewrite_scheduled:0") &&
 			strings.Contains(info, "aof_last_bgrewrite_status:ok")

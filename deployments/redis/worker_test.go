@@ -99,7 +99,7 @@ func wholeWay(t *testing.T, g *guarded) {
 	awaitState(t, l, "app1", "shop.example.com", tasks.Done)
 	awaitState(t, l, "app1", "refused.example.com", tasks.Rejected)
 	awaitState(t, l, "app1", "nodns.example.com", tasks.Failed)
-	await(t, "app2 is in trouble", func() bool { app, err := l.App(t.Context(), "app2"); return err == nil && app.Failure != nil })
+	harness.AwaitTrue(t, "app2 is in trouble", func() bool { app, err := l.App(t.Context(), "app2"); return err == nil && app.Failure != nil })
 	ask(enqueue.Request{AppID: "app1", Domain: "shop.example.com", Remove: true})
 	awaitState(t, l, "app1", "shop.example.com", tasks.Removed)
 
@@ -269,17 +269,8 @@ func request(t *testing.T, page *httptest.Server, method, path string) int {
 
 func awaitState(t *testing.T, l *ledger.Ledger, app, domain string, want tasks.State) {
 	t.Helper()
-	await(t, domain+" is "+string(want), func() bool {
+	harness.AwaitTrue(t, domain+" is "+string(want), func() bool {
 		v, _, err := l.Domain(t.Context(), app, domain)
 		return err == nil && v.State == want
 	})
-}
-
-func await(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(60 * time.Second); !ok(); <-time.After(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within a minute", what)
-		}
-	}
 }

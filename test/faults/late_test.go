@@ -50,7 +50,7 @@ func TestAWriteWhoseAnswerHangsLosesNoChangeAndDoublesNoName(t *testing.T) {
 	f.worker(apiURL)
 	f.worker(apiURL)
 	f.add("app1", "one.example.com", "two.example.com")
-	trap.await(t, time.Minute)
+	trap.await(t)
 	f.add("app1", "three.example.com")
 	f.awaitSettled()
 	f.check()

@@ -111,7 +111,7 @@ func TestAWorkerWithoutRedisStopsWritingBeforeItsLeaseEnds(t *testing.T) {
 				at = onRedis
 			}
 			trap := at.hold(c.side, c.when)
-			trap.await(t, time.Minute)
+			trap.await(t)
 			c.lose(l)
 			lost := time.Now()
 			trap.release()

@@ -54,7 +54,7 @@ func TestARedisThatRefusesWritesSaysSoToProducersAndNothingIsHalfDone(t *testing
 			// It is refused while a sync is in hand, right before a write is noted.
 			trap := onRedis.hold(unsent, notesWrite)
 			f.add("app1", "meanwhile.example.com")
-			trap.await(t, time.Minute)
+			trap.await(t)
 			if err := c.refuse(t.Context(), f.rdb); err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +115,7 @@ func TestARotatedPasswordLeavesNothingHalfDone(t *testing.T) {
 	f.awaitSettled()
 	trap := onAPI.hold(answered, listRead)
 	f.add("app1", "meanwhile.example.com")
-	trap.await(t, time.Minute)
+	trap.await(t)
 
 	// With resetpass, clients that are connected stay so; a rotation that means it ends these connections.
 	for _, user := range []string{"php", "worker"} {

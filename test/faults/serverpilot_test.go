@@ -20,15 +20,13 @@ import (
 
 // ailment is a trouble of one app at ServerPilot, and what must become of it.
 type ailment struct {
-	app   string // and its name
+	app   string // its name, too
 	begin func(*simulator.Simulator, string)
-	// From the request to the list: not before, and not after.
-	from, to time.Duration
+	from  time.Duration // how long it takes at least from the request to the list
 }
 
-// busy is what a change takes at most on a machine that has other things to do. It is
-// less than what an app waits that is put off for five minutes.
-const busy = time.Minute
+// blockedWait is when an app is tried again that only a person can help.
+const blockedWait = 5 * time.Minute
 
 // ailments end by themselves. Where a write's outcome isn't known, nobody writes
 // the list for 30 s.
@@ -47,29 +45,29 @@ func ailments() []ailment {
 		return slices.Repeat([]simulator.Fault{{Kind: kind}}, 3)
 	}
 	// Tried again after 1, 2 and 4 s, each of which asynq may round down by one.
-	const retried, least = 7 * time.Second, 4 * time.Second
+	const least = 4 * time.Second
 	const unknown = listsync.LandingLimit
 	return []ailment{
-		{"reads-500", next(read, three(simulator.Error5xx)...), least, retried + busy},
-		{"writes-500", next(write, three(simulator.Error5xx)...), 0, retried + 3*unknown + busy},
-		{"answers-503", passing(503), least, retried + busy},
-		{"answers-409", passing(409), least, retried + busy},
-		{"reads-429", next(read, simulator.Fault{Kind: simulator.Error429, For: 8 * time.Second}), 8 * time.Second, 8*time.Second + busy},
-		{"writes-429", next(write, simulator.Fault{Kind: simulator.Error429, For: 8 * time.Second}), 8 * time.Second, 8*time.Second + busy},
-		{"reads-html", next(read, three(simulator.HTML)...), least, retried + busy},
-		{"writes-html", next(write, simulator.Fault{Kind: simulator.HTML}), unknown, unknown + busy},
-		{"reads-truncated", next(read, three(simulator.TruncatedJSON)...), least, retried + busy},
-		{"writes-truncated", next(write, simulator.Fault{Kind: simulator.TruncatedJSON}), unknown, unknown + busy},
-		{"reads-without-domains", next(read, three(simulator.NoDomains)...), least, retried + busy},
-		{"writes-without-domains", next(write, simulator.Fault{Kind: simulator.NoDomains}), unknown, unknown + busy},
+		{"reads-500", next(read, three(simulator.Error5xx)...), least},
+		{"writes-500", next(write, three(simulator.Error5xx)...), 0},
+		{"answers-503", passing(503), least},
+		{"answers-409", passing(409), least},
+		{"reads-429", next(read, simulator.Fault{Kind: simulator.Error429, For: 8 * time.Second}), 8 * time.Second},
+		{"writes-429", next(write, simulator.Fault{Kind: simulator.Error429, For: 8 * time.Second}), 8 * time.Second},
+		{"reads-html", next(read, three(simulator.HTML)...), least},
+		{"writes-html", next(write, simulator.Fault{Kind: simulator.HTML}), unknown},
+		{"reads-truncated", next(read, three(simulator.TruncatedJSON)...), least},
+		{"writes-truncated", next(write, simulator.Fault{Kind: simulator.TruncatedJSON}), unknown},
+		{"reads-without-domains", next(read, three(simulator.NoDomains)...), least},
+		{"writes-without-domains", next(write, simulator.Fault{Kind: simulator.NoDomains}), unknown},
 		// Go's client asks again by itself, on other connections: a read does no harm.
-		{"reads-dropped", next(read, three(simulator.DropBefore)...), 0, retried + busy},
-		{"writes-dropped", next(write, simulator.Fault{Kind: simulator.DropBefore}), unknown, unknown + busy},
-		{"writes-unanswered", next(write, simulator.Fault{Kind: simulator.DropAfter}), unknown, unknown + busy},
-		{"writes-applied-late", next(write, simulator.Fault{Kind: simulator.ApplyLate, For: 20 * time.Second}), unknown, unknown + busy},
-		{"reads-of-30s", next(read, simulator.Fault{Kind: simulator.Slow, For: 30 * time.Second}), 20 * time.Second, 21*time.Second + busy},
-		{"writes-of-30s", next(write, simulator.Fault{Kind: simulator.Slow, For: 30 * time.Second}), unknown, unknown + 20*time.Second + busy},
-		{"reads-of-15s", next(read, simulator.Fault{Kind: simulator.Slow, For: 15 * time.Second}), 15 * time.Second, 15*time.Second + busy},
+		{"reads-dropped", next(read, three(simulator.DropBefore)...), 0},
+		{"writes-dropped", next(write, simulator.Fault{Kind: simulator.DropBefore}), unknown},
+		{"writes-unanswered", next(write, simulator.Fault{Kind: simulator.DropAfter}), unknown},
+		{"writes-applied-late", next(write, simulator.Fault{Kind: simulator.ApplyLate, For: 20 * time.Second}), unknown},
+		{"reads-of-30s", next(read, simulator.Fault{Kind: simulator.Slow, For: 30 * time.Second}), 20 * time.Second},
+		{"writes-of-30s", next(write, simulator.Fault{Kind: simulator.Slow, For: 30 * time.Second}), unknown},
+		{"reads-of-15s", next(read, simulator.Fault{Kind: simulator.Slow, For: 15 * time.Second}), 15 * time.Second},
 	}
 }
 
@@ -143,11 +141,7 @@ func TestEachFailureOfServerPilotDelaysNoOtherApp(t *testing.T) {
 	}
 
 	settled := map[string]time.Duration{}
-	lasts := time.Duration(0)
-	for _, a := range ailments() {
-		lasts = max(lasts, a.to)
-	}
-	for n := 10; len(settled) < len(ailments()) && time.Since(began) < lasts+time.Second; n++ {
+	for n := 10; len(settled) < len(ailments()) && time.Since(began) < blockedWait; n++ {
 		if n < 60 {
 			beside = append(beside, calm(n))
 		}
@@ -175,8 +169,8 @@ func TestEachFailureOfServerPilotDelaysNoOtherApp(t *testing.T) {
 	for _, a := range ailments() {
 		took, done := settled[a.app]
 		t.Logf("%-24s settled after %5.1f s; %d reads, %d writes", a.app, took.Seconds(), f.sim.Calls(a.app, simulator.ReadApp), f.sim.Calls(a.app, simulator.WriteList))
-		if !done || took < a.from || took > a.to {
-			t.Errorf("%s: settled after %s (%v); it takes %s to %s", a.app, took, done, a.from, a.to)
+		if !done || took < a.from {
+			t.Errorf("%s: settled after %s (%v); it takes at least %s, and less than %s", a.app, took, done, a.from, blockedWait)
 		}
 		f.checkAddedOnce(a.app)
 	}
@@ -190,8 +184,8 @@ func TestEachFailureOfServerPilotDelaysNoOtherApp(t *testing.T) {
 		if err != nil || info.Failure == nil || !info.Failure.Blocked {
 			t.Errorf("%s isn't blocked: %+v, %v", app, info, err)
 		}
-		if n := f.sim.Calls(app, simulator.ReadApp); n != 1 {
-			t.Errorf("%s was tried %d times within %s; it has five minutes", app, n, time.Since(began).Round(time.Second))
+		if n, since := f.sim.Calls(app, simulator.ReadApp), time.Since(began); n != 1 && since < blockedWait {
+			t.Errorf("%s was tried %d times within %s; it has %s", app, n, since.Round(time.Second), blockedWait)
 		}
 		if !saysLoudly(worker.Written(), app) {
 			t.Errorf("%s: the log doesn't say as an error that it is blocked", app)

@@ -51,7 +51,7 @@ func TestAWorkerKilledAtAnyStepOfAWriteLosesNothing(t *testing.T) {
 				trap := at.hold(side, step.match(t))
 				victim := f.worker(redisURL, apiURL)
 				f.add("app1", "one.example.com", "two.example.com", "three.example.com")
-				trap.await(t, time.Minute)
+				trap.await(t)
 				victim.Kill()
 				death := time.Now()
 				f.worker()

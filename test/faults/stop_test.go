@@ -39,7 +39,7 @@ func TestAWorkerStoppedInAWriteWritesNothingAfterItsLease(t *testing.T) {
 			trap := at.hold(answered, c.match(t))
 			stopped := f.worker(redisURL, apiURL)
 			f.add("app1", "one.example.com", "two.example.com")
-			trap.await(t, time.Minute)
+			trap.await(t)
 			stopped.Signal(syscall.SIGSTOP)
 			began := time.Now()
 			trap.release() // what it waits for is there, when it can look again

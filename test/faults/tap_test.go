@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 )
 
 // tap stands between one worker and a server, passes on what they say, and can
@@ -92,12 +93,12 @@ func (p *tap) hold(s side, match func([]byte) bool) *trap {
 }
 
 // await waits until the trap has snapped.
-func (x *trap) await(t *testing.T, limit time.Duration) {
+func (x *trap) await(t *testing.T) {
 	t.Helper()
 	select {
 	case <-x.hit:
-	case <-time.After(limit):
-		t.Fatalf("nothing to hold came by within %s", limit)
+	case <-time.After(harness.Limit):
+		t.Fatalf("nothing to hold came by within %s", harness.Limit)
 	}
 }
 

@@ -1,13 +1,14 @@
 package harness
 
 import (
+	"errors"
 	"testing"
 	"time"
 )
 
 // Limit is how long a test waits for what takes seconds on an idle machine: after it, the
 // test hangs, and isn't merely slow.
-const Limit = 3 * time.Minute
+const Limit = 5 * time.Minute
 
 // Await calls ok every few milliseconds until it returns nil. After Limit it fails the
 // test with ok's last error.
@@ -28,4 +29,15 @@ func Await(t testing.TB, what string, ok func() error) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// AwaitTrue is Await for an ok that has nothing more to say.
+func AwaitTrue(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	Await(t, what, func() error {
+		if !ok() {
+			return errors.New("it is not so")
+		}
+		return nil
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 )
 
 // failing has the database refuse all queries with this text in them, while work runs.
@@ -112,7 +113,7 @@ func unreadableMapping(w *world) {
 	if got := w.rememberedLedger(); got != "" {
 		w.t.Errorf("without the mappings, the ledger %s counts as having them", got)
 	}
-	w.await("the handover to go on", func() bool { w.do(step{"do_action", "pilotsync_flush"}); return w.rememberedLedger() == ledger })
+	harness.AwaitTrue(w.t, "the handover to go on", func() bool { w.do(step{"do_action", "pilotsync_flush"}); return w.rememberedLedger() == ledger })
 	if sent := w.sent(); !slices.Contains(sent, "adopt "+domain+" always 2") {
 		w.t.Errorf("the handover sent %q", sent)
 	}
@@ -126,7 +127,7 @@ func scheduled(w *world) {
 	stop := w.startWorker()
 	defer stop()
 	w.do(step{"map", "nodns-" + domain}) // fails
-	w.await("the domain to fail", func() bool { return w.do().Domains["nodns-"+domain] == "failed" })
+	harness.AwaitTrue(w.t, "the domain to fail", func() bool { return w.do().Domains["nodns-"+domain] == "failed" })
 	w.sent()
 	w.mails()
 	w.do(step{"option", "pilotsync_digest", map[string]any{"looked_at": 0, "number": 100, "wrote_at": 0, "about": []string{}}})
@@ -152,7 +153,7 @@ func scheduled(w *world) {
 			w.t.Errorf("the log ends with %q", last)
 		}
 	})
-	w.await("the handover to go on", func() bool { w.cron(); return w.rememberedLedger() == ledger })
+	harness.AwaitTrue(w.t, "the handover to go on", func() bool { w.cron(); return w.rememberedLedger() == ledger })
 	w.do(step{"unmap", "nodns-" + domain})
 	w.sent()
 }

@@ -54,7 +54,7 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 	ends := func(s state) bool {
 		return !slices.ContainsFunc(names, func(name string) bool { return s.Domains[name] != "done secure" })
 	}
-	w.await("all domains to be done", func() bool { return ends(w.do()) })
+	harness.AwaitTrue(w.t, "all domains to be done", func() bool { return ends(w.do()) })
 	if first := w.rememberedLedger(); first == "" {
 		t.Fatal("the plugin doesn't remember the ledger")
 	}
@@ -80,7 +80,7 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 		})
 	}
 	admin := server.Client(t, "admin")
-	w.await("some of the changes to be under way", func() bool { return len(w.sim.List(app)) > before+3 })
+	harness.AwaitTrue(w.t, "some of the changes to be under way", func() bool { return len(w.sim.List(app)) > before+3 })
 	if err := admin.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 	l := ledger.New(w.rdb)
 	// Up to a quarter of a minute until the loss is noticed, half a minute without a write,
 	// and 600 events through PHP's own web server.
-	w.awaitFor(4*patience, "all domains to be done again, for pilotsync and for WordPress", func() bool {
+	harness.AwaitTrue(w.t, "all domains to be done again, for pilotsync and for WordPress", func() bool {
 		s := w.do()
 		for i, name := range names {
 			// What was served stays served.
@@ -127,7 +127,7 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 			}
 		}
 	}
-	w.await("the handover to be noted", func() bool {
+	harness.AwaitTrue(w.t, "the handover to be noted", func() bool {
 		loss, err := l.Loss(t.Context())
 		return err == nil && !loss.At.IsZero() && len(loss.Waiting) == 0
 	})

@@ -124,7 +124,7 @@ func (n *network) startDatabase(socket string) {
 	// A server that starts deletes the temporary tables of all others in its folder for them.
 	n.start("mariadbd", append(options, "--tmpdir="+data, "--socket="+socket, "--skip-networking", "--pid-file="+filepath.Join(n.folder, "db.pid"),
 		"--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M")...)
-	n.await("the database to answer", func() bool {
+	harness.AwaitTrue(n.t, "the database to answer", func() bool {
 		conn, err := net.Dial("unix", socket)
 		if err != nil {
 			return false
@@ -142,7 +142,7 @@ func (n *network) startWeb(site string) {
 	}
 	n.url = "http://" + addr
 	n.start("php", "-d", "opcache.enable_cli=1", "-d", "opcache.revalidate_freq=0", "-S", addr, "-t", site)
-	n.await("the web server to answer", func() bool {
+	harness.AwaitTrue(n.t, "the web server to answer", func() bool {
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
 			return false
@@ -315,24 +315,3 @@ func (n *network) write(name, content string) {
 
 // remove takes a file of the site away before the test ends.
 func (n *network) remove(name string) error { return os.Remove(filepath.Join(n.folder, "site", name)) }
-
-// await polls until ok is true.
-func (n *network) await(what string, ok func() bool) {
-	n.t.Helper()
-	n.awaitFor(patience, what, ok)
-}
-
-func (n *network) awaitFor(limit time.Duration, what string, ok func() bool) {
-	n.t.Helper()
-	deadline := time.Now().Add(limit)
-	for !ok() {
-		if time.Now().After(deadline) {
-			n.t.Fatalf("waited in vain for %s\n%s", what, fmt.Sprint(n.url))
-		}
-		select {
-		case <-n.t.Context().Done():
-			n.t.Fatal(n.t.Context().Err())
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 )
 
 // severalNetworks: an installation with two networks has one outbox, one set of options
@@ -58,7 +59,7 @@ func severalNetworks(w *world) {
 		w.t.Errorf("the main network's notices are %q", out)
 	}
 	w.redis.Start()
-	w.await("the outbox to be sent by the main network", func() bool { return len(w.do(step{"do_action", "pilotsync_flush"}).Outbox) == 0 })
+	harness.AwaitTrue(w.t, "the outbox to be sent by the main network", func() bool { return len(w.do(step{"do_action", "pilotsync_flush"}).Outbox) == 0 })
 	w.wantSent("add late.example.com always 2")
 	now := time.Now()
 	for id, at := range map[string]*world{"n1": w, "n2": &other} { // the event comes to either address, or to both

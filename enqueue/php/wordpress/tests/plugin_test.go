@@ -27,6 +27,7 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 	"pilotsync/worker"
 	"pilotsync/worker/certcheck"
@@ -396,7 +397,7 @@ func outage(w *world) {
 		w.t.Errorf("wp pilotsync test says %q (%v)", out, err)
 	}
 	w.redis.Start()
-	w.await("the outbox to be sent by WP-Cron", func() bool { w.cron(); return len(w.do().Outbox) == 0 })
+	harness.AwaitTrue(w.t, "the outbox to be sent by WP-Cron", func() bool { w.cron(); return len(w.do().Outbox) == 0 })
 	w.wantSent("add down1.example.com always 2", "add down2.example.com always 2", "remove down1.example.com always 2", "add down1.example.com always 3")
 	if s := w.do(step{"notices"}); s.Output != "" {
 		w.t.Errorf("the notices are still %q", s.Output)
@@ -699,8 +700,8 @@ func ends(w *world) {
 	stop := w.startWorker(workerLog)
 	defer stop()
 	w.do(step{"map", "good.example.com"}, step{"map", "nodns.example.com"})
-	w.await("good.example.com to be done", func() bool { return w.do().Domains["good.example.com"] == "done secure" })
-	w.await("nodns.example.com to fail", func() bool { return w.do().Domains["nodns.example.com"] == "failed" })
+	harness.AwaitTrue(w.t, "good.example.com to be done", func() bool { return w.do().Domains["good.example.com"] == "done secure" })
+	harness.AwaitTrue(w.t, "nodns.example.com to fail", func() bool { return w.do().Domains["nodns.example.com"] == "failed" })
 	if list := w.sim.List(app); !slices.Contains(list, "good.example.com") || !slices.Contains(list, "www.good.example.com") {
 		w.t.Errorf("the list is %q", list)
 	}
@@ -713,13 +714,13 @@ func ends(w *world) {
 	}
 	w.do(step{"rename", "good.example.com", "better.example.com"})
 	// The mapping comes with the stage of its old name.
-	w.await("better.example.com to be done", func() bool {
+	harness.AwaitTrue(w.t, "better.example.com to be done", func() bool {
 		s := w.do()
 		return s.Domains["better.example.com"] == "done secure" && slices.ContainsFunc(s.Log, func(line string) bool {
 			return strings.HasPrefix(line, "domain-better.example.com info pilotsync: done")
 		})
 	})
-	w.await("the old name to leave the list", func() bool { return !slices.Contains(w.sim.List(app), "good.example.com") })
+	harness.AwaitTrue(w.t, "the old name to leave the list", func() bool { return !slices.Contains(w.sim.List(app), "good.example.com") })
 	if out, err := w.cli("status", "better.example.com"); err != nil || !strings.Contains(out, "better.example.com\tdone\tdone\t") || !strings.Contains(out, " of 3\t") {
 		w.t.Errorf("wp pilotsync status says %q (%v)", out, err)
 	}
@@ -758,7 +759,7 @@ func (w *world) followed(domain string, workerLog *buffer) {
 		w.t.Fatalf("the log of %s in WordPress has the task's id %q", domain, id)
 	}
 	for _, what := range []string{"change recorded", "change settled", "verified: ", "webhook told"} {
-		w.await("a worker's line \""+what+"\" with the id", func() bool {
+		harness.AwaitTrue(w.t, "a worker's line \""+what+"\" with the id", func() bool {
 			return slices.ContainsFunc(workerLog.lines(), func(line string) bool { return strings.Contains(line, id) && strings.Contains(line, what) })
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 )
 
 func newMapping(w *world) {
@@ -113,12 +114,12 @@ func mappedWhileOff(w *world) {
 	stop := w.startWorker()
 	defer stop()
 	w.do(step{"map", domain}, step{"map", "form-off.example.com"})
-	w.await("the names to be listed", func() bool {
+	harness.AwaitTrue(w.t, "the names to be listed", func() bool {
 		list := w.sim.List(app)
 		return slices.Contains(list, "www."+domain) && slices.Contains(list, www)
 	})
 	w.do(step{"unmap", domain}, step{"unmap", "form-off.example.com"})
-	w.await("the names to be off the list", func() bool {
+	harness.AwaitTrue(w.t, "the names to be off the list", func() bool {
 		list := w.sim.List(app)
 		return !slices.Contains(list, domain) && !slices.Contains(list, www)
 	})
@@ -140,7 +141,7 @@ func mappedWhileOff(w *world) {
 		})
 	})
 	w.do(step{"map", "change-off.example.com"})
-	w.await("a change to be listed", func() bool { return slices.Contains(w.sim.List(app), "change-off.example.com") })
+	harness.AwaitTrue(w.t, "a change to be listed", func() bool { return slices.Contains(w.sim.List(app), "change-off.example.com") })
 	for _, name := range []string{domain, www} {
 		if list := w.sim.List(app); !slices.Contains(list, name) {
 			w.t.Errorf("%s is served, and isn't on the list: %q", name, list)
@@ -223,19 +224,19 @@ func alreadyDone(w *world) {
 	stop := w.startWorker()
 	defer stop()
 	w.do(step{"do_action", "wu_add_domain", domain, 2})
-	w.await("the domain to be done without a mapping", func() bool {
+	harness.AwaitTrue(w.t, "the domain to be done without a mapping", func() bool {
 		return strings.Contains(lastOf(w.do().Log, "domain-"+domain), "pilotsync: done")
 	})
 	w.do(step{"map", domain})
-	w.await("its new mapping to be done", func() bool { return w.do().Domains[domain] == "done secure" })
+	harness.AwaitTrue(w.t, "its new mapping to be done", func() bool { return w.do().Domains[domain] == "done secure" })
 	w.do(step{"set", domain, map[string]any{"stage": "checking-ssl-cert", "secure": 0}}) // a backup is restored
 	if out, err := w.cli("resync"); err != nil {
 		w.t.Fatalf("wp pilotsync resync says %q (%v)", out, err)
 	}
-	w.await("the restored mapping to be done", func() bool { return w.do().Domains[domain] == "done secure" })
+	harness.AwaitTrue(w.t, "the restored mapping to be done", func() bool { return w.do().Domains[domain] == "done secure" })
 	w.do(step{"edit_page", domain, "checking-dns"})
 	w.wantVisit("https://"+domain, "sign-up page")
-	w.await("the verification that was asked for", func() bool { return w.visit("https://"+domain) == "served" })
+	harness.AwaitTrue(w.t, "the verification that was asked for", func() bool { return w.visit("https://"+domain) == "served" })
 	w.do(step{"unmap", domain})
 	w.sent()
 }

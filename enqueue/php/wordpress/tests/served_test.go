@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 )
 
 // told posts an event that must be applied, each a moment later than the one before.
@@ -195,7 +196,7 @@ func resyncLive(w *world) {
 			w.t.Fatalf("wp pilotsync %q says %q (%v)", args, out, err)
 		}
 		ends := map[string]string{names[0]: "done", names[1]: "failed", names[2]: "done-without-ssl"}
-		w.await("each domain to come to its end", func() bool {
+		harness.AwaitTrue(w.t, "each domain to come to its end", func() bool {
 			for _, name := range names {
 				if got := w.visit("https://" + name); got != "served" {
 					w.t.Fatalf("a visitor of %s gets %q", name, got)
