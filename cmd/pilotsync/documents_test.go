@@ -70,14 +70,14 @@ func settingTables() string {
 			groups = append(groups, setting.Group)
 		}
 		meaning, value := settingText(setting)
-		rows[setting.Group] += fmt.Sprintf("| `%s` | `--%s` | %s | %s |\n", setting.Variable, setting.Flag, value, meaning)
+		rows[setting.Group] += fmt.Sprintf("| `%s`<br>`--%s` | %s | %s |\n", setting.Variable, setting.Flag, value, meaning)
 	}
 	var text strings.Builder
 	for i, title := range groups {
 		if i > 0 {
 			text.WriteString("\n")
 		}
-		fmt.Fprintf(&text, "### %s\n\n| variable | flag | default | meaning |\n| --- | --- | --- | --- |\n%s", title, rows[title])
+		fmt.Fprintf(&text, "### %s\n\n| variable and flag | default | meaning |\n| --- | --- | --- |\n%s", title, rows[title])
 	}
 	return text.String()
 }
