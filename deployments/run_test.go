@@ -27,6 +27,9 @@ import (
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/metrics"
+	"pilotsync/worker/registry"
+	"pilotsync/worker/webhook"
 )
 
 // run is a worker with everything that it needs, where some things go wrong.
@@ -63,20 +66,20 @@ func newRun(t *testing.T) *run {
 	log.SetOutput(t.Output())
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(sim.CAPEM())
-	registry := worker.NewRegistry(rdb, "v1.2.3")
+	reg := metrics.NewRegistry(rdb, "v1.2.3")
 	w, err := worker.New(worker.Config{
 		Redis: rdb, APIURL: sim.APIURL(),
-		Accounts:    []worker.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"good", "lost", "vague", "blocked"}}},
+		Accounts:    []registry.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"good", "lost", "vague", "blocked"}}},
 		Rules:       listsync.Rules{WWW: tasks.WWWAlways},
 		SSLDelays:   []time.Duration{time.Second, time.Second},
 		Check:       certcheck.Config{DNS: sim.DNSAddr(), Port: sim.TLSPort(), Roots: roots, AllowPrivate: true},
-		Concurrency: 16, Log: log, Metrics: worker.NewMetrics(registry),
-		Webhook: worker.Webhook{URL: wordpress.URL, Secrets: []*standardwebhooks.Webhook{secret}},
+		Concurrency: 16, Log: log, Metrics: metrics.NewWorker(reg),
+		Webhook: webhook.Target{URL: wordpress.URL, Secrets: []*standardwebhooks.Webhook{secret}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	metrics := httptest.NewServer(worker.MetricsHandler(registry, log))
+	metrics := httptest.NewServer(metrics.Handler(reg, log))
 	t.Cleanup(metrics.Close)
 	return &run{t, sim, rdb, w, metrics}
 }

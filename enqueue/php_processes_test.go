@@ -23,6 +23,7 @@ import (
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/registry"
 )
 
 // End to end: many PHP processes, one call for each request as in WordPress, real workers,
@@ -132,7 +133,7 @@ func runWorker(t *testing.T, sim *simulator.Simulator, url string) {
 	log.SetLevel(logrus.WarnLevel)
 	w, err := worker.New(worker.Config{
 		Redis: rdb, APIURL: sim.APIURL(),
-		Accounts:    []worker.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1"}}},
+		Accounts:    []registry.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1"}}},
 		Rules:       listsync.Rules{WWW: tasks.WWWAlways},
 		SSLDelays:   []time.Duration{time.Hour}, // no attempt runs, so the status doesn't change
 		Check:       certcheck.Config{DNS: sim.DNSAddr(), Port: sim.TLSPort(), Roots: roots, AllowPrivate: true},

@@ -5,54 +5,63 @@ import (
 	"crypto/rand"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/redismonitor"
+	"pilotsync/worker/registry"
 )
 
-// goodbyeLimit bounds how long a stopping worker tries to take back its announcement.
-const goodbyeLimit = time.Second
+// leaveTimeout bounds how long a stopping worker tries to withdraw its announcement.
+const leaveTimeout = time.Second
 
-// announcer tells readers in Redis that this worker is alive and what it serves.
+// announcer says in Redis that this worker is alive and what it serves.
 type announcer struct {
-	*Worker
-	id    string
-	again chan struct{}
+	ledger   *ledger.Ledger
+	registry *registry.Registry
+	monitor  *redismonitor.Monitor
+	worker   ledger.Worker // without its apps
+	now      chan struct{}
+	log      *logrus.Entry
 }
 
-func newAnnouncer(w *Worker) announcer {
-	return announcer{Worker: w, id: rand.Text(), again: make(chan struct{}, 1)}
+func newAnnouncer(l *ledger.Ledger, r *registry.Registry, m *redismonitor.Monitor, worker ledger.Worker, log *logrus.Entry) *announcer {
+	worker.ID = rand.Text()
+	return &announcer{ledger: l, registry: r, monitor: m, worker: worker, now: make(chan struct{}, 1), log: log}
 }
 
-// changed has what the worker serves announced at once.
-func (a announcer) changed() {
+// announceNow announces at once what the worker serves.
+func (a *announcer) announceNow() {
 	select {
-	case a.again <- struct{}{}:
+	case a.now <- struct{}{}:
 	default: // it is about to be announced
 	}
 }
 
-// run announces the worker until ctx ends, and then takes the announcement back.
-func (a announcer) run(ctx context.Context) {
+// run announces the worker until ctx ends, and then withdraws the announcement.
+func (a *announcer) run(ctx context.Context) {
 	ticker := time.NewTicker(ledger.AnnounceEvery)
 	defer ticker.Stop()
 	for {
-		err := a.ledger.Announce(ctx, ledger.Worker{ID: a.id, Name: a.name, Apps: a.roster.look().apps, DryRun: a.dryRun})
-		if err != nil && ctx.Err() == nil && a.watch.check(ctx) == nil {
+		worker := a.worker
+		worker.Apps = a.registry.Load().Apps
+		if err := a.ledger.Announce(ctx, worker); err != nil && ctx.Err() == nil && !a.monitor.Down(ctx) {
 			a.log.WithError(err).Warn("the worker could not be announced; tried again in " + ledger.AnnounceEvery.String())
 		}
 		select {
 		case <-ctx.Done():
-			a.leave()
+			a.leave(context.WithoutCancel(ctx))
 			return
-		case <-a.again:
+		case <-a.now:
 		case <-ticker.C:
 		}
 	}
 }
 
-func (a announcer) leave() {
-	ctx, cancel := context.WithTimeout(a.base, goodbyeLimit)
+func (a *announcer) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
 	defer cancel()
-	if err := a.ledger.Leave(ctx, a.id); err != nil {
+	if err := a.ledger.Leave(ctx, a.worker.ID); err != nil {
 		a.log.WithError(err).Debug("the announcement of this worker stays for up to a minute")
 	}
 }

@@ -6,60 +6,75 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/sirupsen/logrus"
 
 	"pilotsync/tasks"
+	"pilotsync/worker/followup"
+	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/metrics"
+	"pilotsync/worker/taskerr"
 )
 
-// AskedOff is what a domain's history says of a removal that was asked for.
-const AskedOff = "asked to be taken off the list"
+// changeHandler handles domain:add and domain:remove: it records the change in the ledger.
+// The app's sync does the rest.
+type changeHandler struct {
+	ledger   *ledger.Ledger
+	enqueuer followup.Enqueuer
+	metrics  *metrics.Worker
+	log      *logrus.Entry
+}
 
-// change handles domain:add and domain:remove. That a change is recorded is all
-// there is to it: the list follows by itself.
-func (w *Worker) change(ctx context.Context, t *asynq.Task) error {
-	c, result, err := w.record(ctx, t.Type(), t.Payload())
+func (h *changeHandler) handle(ctx context.Context, t *asynq.Task) error {
+	c, result, err := h.record(ctx, t.Type(), t.Payload())
 	if err != nil {
 		return err
 	}
-	// Not as asynq's result too: the domain's history has it, for longer.
-	w.taskLog(ctx, c.AppID).WithFields(changeFields(c.AppID, c.Domain, c.Seq)).Info("change recorded: " + result)
+	// It isn't stored as asynq's result too: the domain's history has it, for longer.
+	taskLog(ctx, h.log, c.AppID).WithFields(changeFields(c.AppID, c.Domain, c.Seq)).Info("change recorded: " + result)
 	return nil
 }
 
-// record puts the change of a task into the ledger and starts its app's sync.
-// Doing it twice is harmless. The result says in words what was recorded.
-func (w *Worker) record(ctx context.Context, kind string, payload []byte) (c tasks.Change, result string, err error) {
+// record records the change of a task and wakes its app. Doing it twice is harmless. The
+// result says in words what was recorded.
+func (h *changeHandler) record(ctx context.Context, kind string, payload []byte) (c tasks.Change, result string, err error) {
 	if c, err = tasks.Decode[tasks.Change](payload); err != nil {
-		return c, "", unread(err)
+		return c, "", taskerr.Undecodable(err)
 	}
 	pending := listsync.Pending{Change: c, Remove: kind == tasks.TypeDomainRemove, RecordedAt: time.Now().UTC()}
-	event := listsync.HistoryEntry{At: pending.RecordedAt, State: tasks.Pending, Reason: "asked to be put on the list", Actor: "request"}
-	if pending.Remove {
-		event.Reason = AskedOff
-	}
-	switch {
-	case c.By != "":
-		event.Actor = c.By
-	case c.SiteID != 0:
-		event.Actor = fmt.Sprintf("site %d", c.SiteID)
-	}
-	recorded, err := w.ledger.Record(ctx, pending, event)
+	entry := requestEntry(pending)
+	recorded, err := h.ledger.Record(ctx, pending, entry)
 	if err != nil {
 		return c, "", err
 	}
 	if recorded.Start {
-		if err := w.follow.Sync(ctx, tasks.Sync{AppID: c.AppID, Wake: recorded.Wake}); err != nil {
+		if err := h.enqueuer.Sync(ctx, tasks.Sync{AppID: c.AppID, Wake: recorded.Wake}); err != nil {
 			return c, "", err
 		}
 	}
 	switch {
 	case recorded.Superseded:
-		w.metrics.recorded.WithLabelValues(recordedSuperseded).Inc()
+		h.metrics.ChangeRecorded(metrics.Superseded)
 		return c, "superseded: a later change of the domain is known already", nil
 	case recorded.Repeated:
-		w.metrics.recorded.WithLabelValues(recordedAgain).Inc()
+		h.metrics.ChangeRecorded(metrics.RecordedAgain)
 		return c, "was recorded before", nil
 	}
-	w.metrics.recorded.WithLabelValues(recordedNew).Inc()
-	return c, event.Reason, nil
+	h.metrics.ChangeRecorded(metrics.Recorded)
+	return c, entry.Reason, nil
+}
+
+// requestEntry is what a domain's history says of a request.
+func requestEntry(p listsync.Pending) listsync.HistoryEntry {
+	entry := listsync.HistoryEntry{At: p.RecordedAt, State: tasks.Pending, Reason: listsync.AdditionRequested, Actor: "request"}
+	if p.Remove {
+		entry.Reason = listsync.RemovalRequested
+	}
+	switch {
+	case p.By != "":
+		entry.Actor = p.By
+	case p.SiteID != 0:
+		entry.Actor = fmt.Sprintf("site %d", p.SiteID)
+	}
+	return entry
 }

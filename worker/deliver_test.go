@@ -20,8 +20,8 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
-	"pilotsync/worker"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/webhook"
 )
 
 const (
@@ -29,9 +29,9 @@ const (
 	newSecret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 )
 
-func webhook(t *testing.T, url string, secrets ...string) worker.Webhook {
+func target(t *testing.T, url string, secrets ...string) webhook.Target {
 	t.Helper()
-	hook := worker.Webhook{URL: url}
+	hook := webhook.Target{URL: url}
 	for _, s := range secrets {
 		secret, err := standardwebhooks.NewWebhook(s)
 		if err != nil {
@@ -142,9 +142,9 @@ func (w *world) tell(app string, n int) (ids []string) {
 	return ids
 }
 
-func (w *world) events(failed bool) []worker.EventInfo {
+func (w *world) events(failed bool) []webhook.Info {
 	w.t.Helper()
-	events, err := worker.NewEvents(w.rdb).List(w.t.Context(), failed)
+	events, err := webhook.NewEvents(w.rdb).List(w.t.Context(), failed)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestEveryStateOfADomainsLifeIsToldOnce(t *testing.T) {
 	t.Parallel()
 	w, s := setup(t, simulator.Options{CertDelay: 2 * time.Second}), newSite(t)
 	cfg := w.config("app1")
-	cfg.Webhook = webhook(t, s.URL, oldSecret, newSecret)
+	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
 	for range 2 {
 		w.start(cfg)
 	}
@@ -221,7 +221,7 @@ func TestEventsThatADeadWorkerLeftInTheOutboxAreToldOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := w.config("app1")
-	cfg.Webhook = webhook(t, s.URL, oldSecret, newSecret)
+	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
 	w.start(cfg)
 	w.await("both are told", func() bool { got, _ := s.told(); return len(got) == 2 })
 	w.await("the outbox is empty", func() bool { return w.rdb.LLen(ctx, "pilotsync:{app1}:outbox").Val() == 0 })
@@ -235,7 +235,7 @@ func TestAWebhookThatIsDownLosesNothing(t *testing.T) {
 	w, s := setup(t, simulator.Options{}), newSite(t)
 	s.answer(http.StatusServiceUnavailable)
 	cfg := w.config("app1")
-	cfg.Webhook = webhook(t, s.URL, oldSecret, newSecret)
+	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
 	stop := w.start(cfg)
 	ids := w.tell("app1", 20)
 	w.add("app1", "good.example.com")
@@ -257,7 +257,7 @@ func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
 	w, s := setup(t, simulator.Options{}), newSite(t)
 	s.answer(http.StatusGone)
 	cfg := w.config("app1")
-	cfg.Webhook = webhook(t, s.URL, oldSecret, newSecret)
+	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
 	var log buffer
 	cfg.Log.SetOutput(&log)
 	stop := w.start(cfg)
@@ -266,8 +266,8 @@ func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
 	w.tell("app1", 5)
 	waits := func() bool {
 		events := w.events(false)
-		return len(events) == 6 && !slices.ContainsFunc(events, func(e worker.EventInfo) bool {
-			return e.Delivery != worker.EventRetrying || !strings.Contains(e.Error, "410")
+		return len(events) == 6 && !slices.ContainsFunc(events, func(e webhook.Info) bool {
+			return e.Delivery != webhook.Retrying || !strings.Contains(e.Error, "410")
 		})
 	}
 	w.await("all wait, and say why", waits)
@@ -292,12 +292,12 @@ func TestAWebhookThatAsksForAPauseGetsIt(t *testing.T) {
 	w, s := setup(t, simulator.Options{}), newSite(t)
 	s.answer(http.StatusTooManyRequests)
 	cfg := w.config("app1")
-	cfg.Webhook = webhook(t, s.URL, oldSecret, newSecret)
+	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
 	w.start(cfg)
 	retried := func(n int) func() bool {
 		return func() bool {
 			events := w.events(false)
-			return len(events) == n && !slices.ContainsFunc(events, func(e worker.EventInfo) bool { return e.Delivery != worker.EventRetrying })
+			return len(events) == n && !slices.ContainsFunc(events, func(e webhook.Info) bool { return e.Delivery != webhook.Retrying })
 		}
 	}
 	w.tell("app1", 1)
@@ -325,7 +325,7 @@ func TestNoEventGoesWhereItWasNotMeantToGo(t *testing.T) {
 	strange.StartTLS()
 	t.Cleanup(strange.Close)
 	cfg := w.config("app1", "app2", "app3")
-	cfg.Webhooks = map[string]worker.Webhook{"app1": webhook(t, away.URL, oldSecret, newSecret), "app2": webhook(t, strange.URL, oldSecret)}
+	cfg.Webhooks = map[string]webhook.Target{"app1": target(t, away.URL, oldSecret, newSecret), "app2": target(t, strange.URL, oldSecret)}
 	w.start(cfg)
 	want := map[string]string{"app1": "a redirect", "app2": "certificate", "app3": "no webhook is configured", "app4": "no account is configured"}
 	for app := range want {
@@ -333,14 +333,14 @@ func TestNoEventGoesWhereItWasNotMeantToGo(t *testing.T) {
 	}
 	w.await("each says why it was not sent", func() bool {
 		events := w.events(false)
-		return len(events) == len(want) && !slices.ContainsFunc(events, func(e worker.EventInfo) bool {
+		return len(events) == len(want) && !slices.ContainsFunc(events, func(e webhook.Info) bool {
 			return !strings.Contains(e.Error, want[e.Event.AppID])
 		})
 	})
 	if _, calls := away.told(); calls != 1 {
 		t.Errorf("the redirect was followed: %d calls", calls)
 	}
-	if failed := w.events(true); len(failed) != 1 || failed[0].Event.AppID != "app3" || failed[0].Delivery != worker.EventFailed {
+	if failed := w.events(true); len(failed) != 1 || failed[0].Event.AppID != "app3" || failed[0].Delivery != webhook.Failed {
 		t.Errorf("failed are %+v", failed)
 	}
 }
@@ -349,7 +349,7 @@ func TestABlockedAppIsToldOnceAndSoIsItsRecovery(t *testing.T) {
 	t.Parallel()
 	w, s := setup(t, simulator.Options{}), newSite(t)
 	cfg := w.config("app1")
-	cfg.Webhook = webhook(t, s.URL, oldSecret, newSecret)
+	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
 	w.sim.SetAccountStatus(402)
 	w.add("app1", "shop.example.com")
 	for fails := range 3 { // a worker that starts tries blocked apps at once
@@ -394,16 +394,16 @@ func TestAReplayedEventIsTheSameAsBefore(t *testing.T) {
 		t.Errorf("an empty Redis has the events %+v", events)
 	}
 	cfg := w.config("app1")
-	cfg.Webhook = webhook(t, s.URL, oldSecret, newSecret)
+	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
 	w.start(cfg)
 	ids := w.tell("app1", 2)
 	delivered := func() bool {
 		events := w.events(false)
-		return !slices.ContainsFunc(events, func(e worker.EventInfo) bool { return e.Delivery != worker.EventDelivered || e.Delivered.IsZero() })
+		return !slices.ContainsFunc(events, func(e webhook.Info) bool { return e.Delivery != webhook.Delivered || e.Delivered.IsZero() })
 	}
 	w.await("both are delivered", delivered)
-	events := worker.NewEvents(w.rdb)
-	if err := events.Replay(t.Context(), ids[0], "event:app1:1", "nonsense"); !errors.Is(err, worker.ErrUnknownEvent) ||
+	events := webhook.NewEvents(w.rdb)
+	if err := events.Replay(t.Context(), ids[0], "event:app1:1", "nonsense"); !errors.Is(err, webhook.ErrUnknown) ||
 		!strings.Contains(err.Error(), "event:app1:1, nonsense") {
 		t.Errorf("replaying what isn't there: %v", err)
 	}
@@ -418,7 +418,7 @@ func TestAReplayedEventIsTheSameAsBefore(t *testing.T) {
 	s.answer(http.StatusNotFound)
 	failing := w.tell("app1", 1)[0]
 	w.await("one waits", func() bool {
-		return slices.ContainsFunc(w.events(false), func(e worker.EventInfo) bool { return e.ID == failing && e.Delivery == worker.EventRetrying })
+		return slices.ContainsFunc(w.events(false), func(e webhook.Info) bool { return e.ID == failing && e.Delivery == webhook.Retrying })
 	})
 	if err := asynq.NewInspectorFromRedisClient(w.rdb).ArchiveTask(tasks.QueueEvents, failing); err != nil {
 		t.Fatal(err)

@@ -1,14 +1,16 @@
-// Package worker is the consumer: it takes tasks off the queue and does what
-// they say. Each task type has its handler in a file of its own; the way of a
-// change through them is
+// Package worker is the consumer: it takes tasks off the queues and handles them. Each
+// task type has a handler in a file of its own. A change passes through them:
 //
-//	change.go   domain:add, domain:remove: into the ledger, and the app's sync started
-//	sync.go     app:sync: the app's list brought in step (worker/listsync), the first verification started
-//	verify.go   ssl:verify: one look at DNS, AutoSSL and TLS (worker/certcheck), the next one started
-//	event.go    the app's outbox, which each commit and verification fills, made into tasks
-//	deliver.go  event:deliver: one event told to the webhook
+//	change.go    domain:add, domain:remove: record the change in the ledger, wake the app
+//	sync.go      app:sync: bring the app's list in step (worker/listsync), enqueue the first verification
+//	verify.go    ssl:verify: collect (collect.go), evaluate and record an attempt (attempt.go) or a recheck (recheck.go)
+//	event.go     event:deliver: send an event to the webhook (worker/webhook); each commit and
+//	             verification fills the app's outbox, and outbox.go makes tasks of it
 //
-// and beside them sweep.go finds what a crash left lying. worker.go wires it all
-// up: four asynq servers, each with slots of its own, so that a slow kind of
-// work never holds up another.
+// maintenance.go runs what isn't a task: recoverer.go finds what a dead worker left, loss.go
+// detects a lost ledger, resume.go retries blocked apps after a start or a reload, and
+// reconcile.go schedules the hourly reconciliation.
+//
+// worker.go wires it all up. Each queue has an asynq server with slots of its own: a slow
+// kind of work never holds up another.
 package worker

@@ -6,21 +6,26 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"pilotsync/tasks"
+	"pilotsync/worker/followup"
+	"pilotsync/worker/ledger"
+	"pilotsync/worker/registry"
 )
 
-// preview is what a worker in a dry run does in place of a sync: it notes and logs
-// what a sync would do.
-func (w *Worker) preview(ctx context.Context, s tasks.Sync) error {
+// preview is what a worker in a dry run does in place of a sync: it records and logs what
+// a sync would do.
+func (h *syncHandler) preview(ctx context.Context, s tasks.Sync) error {
 	app := s.AppID
 	began := time.Now()
-	p, err := w.syncer.DryRun(ctx, app)
-	w.metrics.previewed(time.Since(began), err)
-	w.tellNow(ctx, app)
+	p, err := h.syncer.DryRun(ctx, app)
+	h.metrics.DryRun(time.Since(began), err)
+	h.outbox.flushNow(ctx, app)
 	if err != nil {
-		return w.unfinished(ctx, s, err)
+		return h.unfinished(ctx, s, err)
 	}
-	log := w.taskLog(ctx, app)
+	log := taskLog(ctx, h.log, app)
 	for _, change := range p.Changes {
 		log.WithFields(changeFields(app, change.Domain, change.Seq)).Info("dry run: " + change.Domain + " " + change.Preview)
 	}
@@ -39,52 +44,58 @@ func (w *Worker) preview(ctx context.Context, s tasks.Sync) error {
 	return nil
 }
 
-// endDryRuns starts a sync for each app of this worker that a dry run was the last to
-// plan. That is so after a dry run has ended, and where a worker in a dry run runs
-// beside this one. A paused app waits until it is resumed; an app that is awake has
-// its task.
-func (s sweeper) endDryRuns(ctx context.Context) error {
-	if s.dryRun {
+// dryRunEnder wakes the apps whose changes wait since a dry run. A worker that is in a dry
+// run doesn't.
+type dryRunEnder struct {
+	enabled  bool
+	ledger   *ledger.Ledger
+	registry *registry.Registry
+	enqueuer followup.Enqueuer
+	log      *logrus.Entry
+}
+
+// endAll wakes each app of this worker that a dry run was the last to plan. That is so
+// after a dry run has ended, and if a worker in a dry run runs beside this one. A paused
+// app waits until it is resumed; an app that is awake has its task.
+func (e *dryRunEnder) endAll(ctx context.Context) error {
+	if !e.enabled {
 		return nil
 	}
-	found, err := s.ledger.DryRuns(ctx, s.roster.look().apps...)
+	found, err := e.ledger.DryRuns(ctx, e.registry.Load().Apps...)
 	if err != nil {
 		return err
 	}
-	var all []error
+	var errs []error
 	for _, id := range found {
-		app, err := s.ledger.App(ctx, id)
+		app, err := e.ledger.App(ctx, id)
 		if err != nil || app.DryRun == nil || app.Awake || app.Paused != "" {
-			all = append(all, err)
+			errs = append(errs, err)
 			continue
 		}
-		wake, err := s.ledger.Wake(ctx, id)
+		err = e.enqueuer.Wake(ctx, id)
 		if err == nil {
-			err = s.follow.Sync(ctx, tasks.Sync{AppID: id, Wake: wake})
+			e.log.WithField("app", id).Info("the dry run is over: the list is synced now")
 		}
-		if err == nil {
-			s.log.WithField("app", id).Info("the dry run is over: the list is synced now")
-		}
-		all = append(all, err)
+		errs = append(errs, err)
 	}
-	return errors.Join(all...)
+	return errors.Join(errs...)
 }
 
-// endOldDryRuns does the same for apps of which release 0.1.0 made a dry run.
-func (s sweeper) endOldDryRuns(ctx context.Context, apps []string) error {
-	if s.dryRun {
+// endOld does the same for apps of which release 0.1.0 made a dry run.
+func (e *dryRunEnder) endOld(ctx context.Context, apps []string) error {
+	if !e.enabled {
 		return nil
 	}
-	var all []error
+	var errs []error
 	for _, id := range apps {
-		wake, ok, err := s.ledger.EndOldDryRun(ctx, id)
+		wake, ok, err := e.ledger.EndOldDryRun(ctx, id)
 		if err == nil && ok {
-			err = s.follow.Sync(ctx, tasks.Sync{AppID: id, Wake: wake})
+			err = e.enqueuer.Sync(ctx, tasks.Sync{AppID: id, Wake: wake})
 		}
 		if err == nil && ok {
-			s.log.WithField("app", id).Warn("a dry run of release 0.1.0 left domains that were never put on the list, or taken off it: the list is synced now")
+			e.log.WithField("app", id).Warn("a dry run of release 0.1.0 left domains that were never put on the list, or taken off it: the list is synced now")
 		}
-		all = append(all, err)
+		errs = append(errs, err)
 	}
-	return errors.Join(all...)
+	return errors.Join(errs...)
 }

@@ -14,6 +14,7 @@ import (
 	"pilotsync/tasks"
 	"pilotsync/worker"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/operator"
 )
 
 func (w *world) remove(app, domain string) {
@@ -80,7 +81,7 @@ func TestADryRunLeavesChangesPendingWithWhatWouldBeDone(t *testing.T) {
 	if err := w.sim.EditByHand("app1", func([]string) []string { return []string{"hand.example.net", "there.example.net"} }); err != nil {
 		t.Fatal(err)
 	}
-	if err := worker.NewOperator(w.rdb).Sync(t.Context(), "app1"); err != nil {
+	if err := operator.New(w.rdb).Sync(t.Context(), "app1"); err != nil {
 		t.Fatal(err)
 	}
 	w.awaitReason("app1", "old.example.net", "dry run: is not on the list")
@@ -102,7 +103,7 @@ func TestTheSweepDoesNotRepeatADryRun(t *testing.T) {
 	t.Parallel()
 	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
 	cfg := w.config("app1", "app2")
-	cfg.DryRun, cfg.Reconcile = true, worker.DontLook
+	cfg.DryRun, cfg.Reconcile = true, worker.ReconcileOff
 	stop := w.start(cfg)
 	w.add("app1", "a.example.com")
 	w.awaitReason("app1", "a.example.com", "dry run: would be put on the list, with www.a.example.com")
@@ -166,7 +167,7 @@ func TestWhatADryRunOfAnOldReleaseLeftIsPutRight(t *testing.T) {
 	w.rdb.Del(t.Context(), "pilotsync:{app1}:gone")
 	w.rdb.HSet(t.Context(), "pilotsync:{app1}:dry", "www.on.example.com", "on", "www.off.example.com", "off")
 	cfg := w.config("app1")
-	cfg.DryRun, cfg.Reconcile = true, worker.DontLook
+	cfg.DryRun, cfg.Reconcile = true, worker.ReconcileOff
 	w.start(cfg)()
 	if n := w.rdb.Exists(t.Context(), "pilotsync:{app1}:dry").Val(); n != 1 {
 		t.Fatal("a worker in a dry run forgot the old one")

@@ -2,52 +2,36 @@ package worker
 
 import (
 	"context"
-	"time"
+	"fmt"
 
 	"github.com/hibiken/asynq"
+	"github.com/sirupsen/logrus"
 
 	"pilotsync/tasks"
+	"pilotsync/worker/registry"
+	"pilotsync/worker/taskerr"
+	"pilotsync/worker/webhook"
 )
 
-// eventRetention is how long a delivered event can be listed and sent again.
-const eventRetention = 24 * time.Hour
-
-// tell enqueues the events in an app's outbox, which got there together with what
-// they tell of. Should this worker die here, the next look at the outbox goes on;
-// an event that is enqueued twice has the same id, so asynq refuses it.
-func (w *Worker) tell(ctx context.Context, app string) error {
-	const page = 100
-	for {
-		events, err := w.ledger.Outbox(ctx, app, page)
-		if err != nil {
-			return err
-		}
-		if w.roster.look().endpoints[app] != nil {
-			for _, e := range events {
-				if err := w.follow.Event(ctx, e.Event); err != nil {
-					return err
-				}
-			}
-		}
-		if err := w.ledger.Sent(ctx, app, events...); err != nil {
-			return err
-		}
-		if len(events) < page {
-			return nil
-		}
-	}
+// eventHandler handles event:deliver: it sends one event to its app's webhook.
+type eventHandler struct {
+	registry *registry.Registry
+	sender   *webhook.Sender
+	log      *logrus.Entry
 }
 
-// tellNow is tell where something was just put into the outbox. If it fails, the
-// look that follows within sweepEvery does it.
-func (w *Worker) tellNow(ctx context.Context, app string) {
-	if err := w.tell(ctx, app); err != nil {
-		w.taskLog(ctx, app).WithError(err).Warn("events could not be enqueued yet")
+func (h *eventHandler) handle(ctx context.Context, t *asynq.Task) error {
+	e, err := tasks.Decode[tasks.Event](t.Payload())
+	if err != nil {
+		return taskerr.Undecodable(err)
 	}
-}
-
-// Event enqueues an event's delivery.
-func (f follow) Event(ctx context.Context, e tasks.Event) error {
-	return f.enqueue(ctx, tasks.TypeEventDeliver, e.ID(), tasks.Encode(e),
-		asynq.Queue(tasks.QueueEvents), asynq.Timeout(eventTimeout), asynq.Retention(eventRetention))
+	served := h.registry.Load()
+	if served.Clients[e.AppID] == nil {
+		if elsewhere := h.registry.LeaveToAnother(ctx, e.AppID); elsewhere != nil {
+			return elsewhere
+		}
+		return webhook.RetryLater(e, 0, fmt.Errorf("%w for app %s, whose event this is", registry.ErrUnserved, e.AppID))
+	}
+	log := taskLog(ctx, h.log, e.AppID).WithFields(eventFields(e))
+	return h.sender.Deliver(ctx, served.Endpoints[e.AppID], e, t.Payload(), log)
 }

@@ -12,7 +12,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
-	"pilotsync/worker"
+	"pilotsync/worker/operator"
 )
 
 // keysOf are the keys in Redis that name an app, and "apps" if the list of apps does.
@@ -42,7 +42,7 @@ func TestNothingIsLeftOfAForgottenApp(t *testing.T) {
 	t.Cleanup(hook.Close)
 	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
 	cfg := w.config("app1", "app2")
-	cfg.Webhook = webhook(t, hook.URL, oldSecret)
+	cfg.Webhook = target(t, hook.URL, oldSecret)
 	stop := w.start(cfg)
 	w.add("app1", "shop.example.com", "old.example.com")
 	w.add("app2", "other.example.com")
@@ -53,23 +53,23 @@ func TestNothingIsLeftOfAForgottenApp(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.awaitState("app1", "old.example.com", tasks.Removed)
-	operator := worker.NewOperator(w.rdb)
-	if err := operator.Forget(t.Context(), "app1"); !errors.Is(err, worker.ErrServed) || len(w.keysOf("app1")) == 0 {
+	byHand := operator.New(w.rdb)
+	if err := byHand.Forget(t.Context(), "app1"); !errors.Is(err, operator.ErrServed) || len(w.keysOf("app1")) == 0 {
 		t.Fatalf("an app that is served: %v, and there is %q", err, w.keysOf("app1"))
 	}
 	stop()
 	w.add("app1", "waiting.example.com") // stays on the queue
-	if err := operator.Pause(t.Context(), "app1", "ada"); err != nil {
+	if err := byHand.Pause(t.Context(), "app1", "ada"); err != nil {
 		t.Fatal(err)
 	}
 	before := len(w.keysOf("app2"))
-	if err := operator.Forget(t.Context(), "app1"); err != nil {
+	if err := byHand.Forget(t.Context(), "app1"); err != nil {
 		t.Fatal(err)
 	}
 	if left := w.keysOf("app1"); len(left) > 0 {
 		t.Errorf("left are %q", left)
 	}
-	if found, err := operator.Tasks(t.Context(), "app1"); err != nil || len(found) > 0 {
+	if found, err := byHand.Tasks(t.Context(), "app1"); err != nil || len(found) > 0 {
 		t.Errorf("on the queues are %+v, %v", found, err)
 	}
 	if after := len(w.keysOf("app2")); after != before {
@@ -84,8 +84,8 @@ func TestAMistypedAppDoesNotComeBackAfterItIsForgotten(t *testing.T) {
 	t.Parallel()
 	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
 	w.add("nosuchapp", "queued.example.com")
-	operator := worker.NewOperator(w.rdb)
-	if err := operator.Forget(t.Context(), "nosuchapp"); err != nil {
+	byHand := operator.New(w.rdb)
+	if err := byHand.Forget(t.Context(), "nosuchapp"); err != nil {
 		t.Fatal(err)
 	}
 	if left := w.keysOf("nosuchapp"); len(left) > 0 {
@@ -97,7 +97,7 @@ func TestAMistypedAppDoesNotComeBackAfterItIsForgotten(t *testing.T) {
 		retries, err := asynq.NewInspectorFromRedisClient(w.rdb).ListRetryTasks(tasks.QueueLists)
 		return err == nil && len(retries) > 0
 	})
-	if err := operator.Forget(t.Context(), "nosuchapp"); err != nil {
+	if err := byHand.Forget(t.Context(), "nosuchapp"); err != nil {
 		t.Fatal(err)
 	}
 	w.add("app1", "right.example.com") // the worker goes on

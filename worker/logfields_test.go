@@ -35,7 +35,7 @@ func TestAChangeIsFollowedThroughTheLogByTheIDOfItsTask(t *testing.T) {
 	cfg.Log.SetOutput(&log)
 	cfg.Log.SetFormatter(&logrus.JSONFormatter{})
 	site := newSite(t)
-	cfg.Webhook = webhook(t, site.URL, oldSecret, newSecret)
+	cfg.Webhook = target(t, site.URL, oldSecret, newSecret)
 	receipts, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.shop.example.com"},
 		enqueue.Request{AppID: "app1", Domain: "www.refused.example.com"}, enqueue.Request{AppID: "app1", Domain: "nodns.example.com"})
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
-	"pilotsync/worker"
+	"pilotsync/worker/metrics"
 )
 
 // Not parallel: it looks at what reaches the standard log.
@@ -59,7 +59,7 @@ func TestMetricsOfAWorkerAreServedWhileRedisIsAway(t *testing.T) {
 func TestAQueueThatCannotBeReadHidesNoOther(t *testing.T) {
 	t.Parallel()
 	w := setup(t, simulator.Options{})
-	reg := worker.NewRegistry(w.rdb, "v1.2.3")
+	reg := metrics.NewRegistry(w.rdb, "v1.2.3")
 	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists} {
 		w.rdb.SAdd(t.Context(), "asynq:queues", queue)
 	}
@@ -78,7 +78,7 @@ func TestAQueueThatCannotBeReadHidesNoOther(t *testing.T) {
 func TestALedgerThatCannotBeReadIsTold(t *testing.T) {
 	t.Parallel()
 	w := setup(t, simulator.Options{})
-	reg := worker.NewRegistry(w.rdb, "v1.2.3")
+	reg := metrics.NewRegistry(w.rdb, "v1.2.3")
 	w.rdb.Set(t.Context(), "pilotsync:apps", "not a set", 0)
 	got := w.scrape(reg)
 	if up, ledger := got["pilotsync_redis_up"], got["pilotsync_ledger_up"]; up != 1 || ledger != 0 {

@@ -20,12 +20,13 @@ import (
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/worker"
+	"pilotsync/worker/metrics"
 )
 
 // metered gives a worker's configuration a registry of its own.
 func (w *world) metered(cfg *worker.Config) *prometheus.Registry {
-	reg := worker.NewRegistry(w.rdb, "v1.2.3")
-	cfg.Metrics = worker.NewMetrics(reg)
+	reg := metrics.NewRegistry(w.rdb, "v1.2.3")
+	cfg.Metrics = metrics.NewWorker(reg)
 	return reg
 }
 
@@ -34,7 +35,7 @@ func (w *world) metered(cfg *worker.Config) *prometheus.Registry {
 func (w *world) scrape(reg *prometheus.Registry) map[string]float64 {
 	w.t.Helper()
 	answer := httptest.NewRecorder()
-	worker.MetricsHandler(reg, w.config("app1").Log).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	metrics.Handler(reg, w.config("app1").Log).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	if answer.Code != http.StatusOK {
 		w.t.Fatalf("/metrics answers %d: %s", answer.Code, answer.Body)
 	}
@@ -73,7 +74,7 @@ func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
 	cfg := w.config("app1", "lost", "vague", "blocked", "limited")
 	reg := w.metered(&cfg)
 	webhooks := newSite(t)
-	cfg.Webhook = webhook(t, webhooks.URL, oldSecret, newSecret)
+	cfg.Webhook = target(t, webhooks.URL, oldSecret, newSecret)
 
 	w.sim.FailNext("app1", simulator.ReadApp, simulator.Fault{Kind: simulator.Error5xx})
 	w.sim.FailNext("limited", simulator.ReadApp, simulator.Fault{Kind: simulator.Error429, For: time.Second})
@@ -249,7 +250,7 @@ func TestSeriesDoNotGrowWithTheDomains(t *testing.T) {
 	series := func(n int) []string {
 		w := setup(t, simulator.Options{})
 		cfg := w.config("app1")
-		cfg.Webhook = webhook(t, newSite(t).URL, oldSecret, newSecret)
+		cfg.Webhook = target(t, newSite(t).URL, oldSecret, newSecret)
 		reg := w.metered(&cfg)
 		w.add("app1", names(n)...)
 		stop := w.start(cfg)

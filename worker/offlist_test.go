@@ -11,6 +11,7 @@ import (
 	"pilotsync/tasks"
 	"pilotsync/worker"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/operator"
 )
 
 // verify has a domain verified, and returns what its history says of that attempt.
@@ -102,7 +103,7 @@ func TestOffTheListOfAPausedAppOrInADryRunNothingIsPutBack(t *testing.T) {
 	stop := w.start(cfg)
 	w.add("app1", "www.shop.example.com")
 	w.awaitState("app1", "www.shop.example.com", tasks.Done)
-	operator := worker.NewOperator(w.rdb)
+	operator := operator.New(w.rdb)
 	if err := operator.Pause(t.Context(), "app1", "ada"); err != nil {
 		t.Fatal(err)
 	}

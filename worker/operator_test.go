@@ -5,20 +5,20 @@ import (
 	"testing"
 
 	"pilotsync/internal/simulator"
-	"pilotsync/worker"
+	"pilotsync/worker/operator"
 )
 
 func TestAnOperatorIsToldWhatCannotBeDone(t *testing.T) {
 	t.Parallel()
 	w := setup(t, simulator.Options{})
-	operator := worker.NewOperator(w.rdb)
+	byHand := operator.New(w.rdb)
 	for name, test := range map[string]struct {
 		do   func() error
 		want string
 	}{
-		"nobody pauses":       {func() error { return operator.Pause(t.Context(), "app1", "") }, "by is empty"},
-		"an odd name pauses":  {func() error { return operator.Pause(t.Context(), "app1", "a\n") }, "it takes a name of at most 64 characters"},
-		"an unknown app sync": {func() error { return operator.Sync(t.Context(), "app1") }, "app app1 isn't known"},
+		"nobody pauses":       {func() error { return byHand.Pause(t.Context(), "app1", "") }, "by is empty"},
+		"an odd name pauses":  {func() error { return byHand.Pause(t.Context(), "app1", "a\n") }, "it takes a name of at most 64 characters"},
+		"an unknown app sync": {func() error { return byHand.Sync(t.Context(), "app1") }, "app app1 isn't known"},
 	} {
 		if err := test.do(); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v; want %s", name, err, test.want)

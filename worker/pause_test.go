@@ -7,15 +7,15 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
-	"pilotsync/worker"
+	"pilotsync/worker/operator"
 )
 
 func TestChangesOfAPausedAppWaitWithoutLossAndWithoutRetries(t *testing.T) {
 	t.Parallel()
 	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
 	w.start(w.config("app1", "app2"))
-	operator := worker.NewOperator(w.rdb)
-	if err := operator.Pause(t.Context(), "app1", "anna"); err != nil {
+	byHand := operator.New(w.rdb)
+	if err := byHand.Pause(t.Context(), "app1", "anna"); err != nil {
 		t.Fatal(err)
 	}
 	w.add("app1", "a.example.com", "b.example.com")
@@ -30,12 +30,12 @@ func TestChangesOfAPausedAppWaitWithoutLossAndWithoutRetries(t *testing.T) {
 	if n := w.sim.Calls("app1", simulator.ReadApp) + w.sim.Calls("app1", simulator.WriteList); n != 0 {
 		t.Errorf("%d calls were made for a paused app", n)
 	}
-	if resumed, err := operator.Resume(t.Context(), "app1"); err != nil || !resumed {
+	if resumed, err := byHand.Resume(t.Context(), "app1"); err != nil || !resumed {
 		t.Fatalf("resumed: %v, %v", resumed, err)
 	}
 	w.awaitState("app1", "a.example.com", tasks.Done)
 	w.awaitState("app1", "b.example.com", tasks.Done)
-	if resumed, err := operator.Resume(t.Context(), "app1"); err != nil || resumed {
+	if resumed, err := byHand.Resume(t.Context(), "app1"); err != nil || resumed {
 		t.Errorf("resumed twice: %v, %v", resumed, err)
 	}
 }

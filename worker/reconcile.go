@@ -6,100 +6,109 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"time"
 
-	"github.com/hibiken/asynq"
+	"github.com/sirupsen/logrus"
 
 	"pilotsync/tasks"
+	"pilotsync/worker/followup"
+	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/metrics"
+	"pilotsync/worker/registry"
+	"pilotsync/worker/taskerr"
 )
 
-// Reconcile is what is done, each hour, about a list that isn't as the ledger has it.
+// Reconcile is what is done, each hour, about a list with drift.
 type Reconcile string
 
 const (
-	Repair    Reconcile = "repair" // a sync makes it so
-	Report    Reconcile = "report" // the log and a metric say what a sync would change
-	DontLook  Reconcile = "off"
-	hourlyFor           = 2 * time.Hour // how long an hour's task keeps its id taken
+	Repair       Reconcile = "repair" // a sync repairs it
+	Report       Reconcile = "report" // the log and a metric say what a sync would change
+	ReconcileOff Reconcile = "off"
 )
 
-// turnHour is the hour, counted from 1970, that an app's turn is in at now. Each
-// app's hours begin at minutes and seconds of its own, so that a thousand apps
-// don't all come at once.
-func turnHour(app string, now time.Time) int64 {
+// reconciler detects drift in each app's list every hour.
+type reconciler struct {
+	mode     Reconcile
+	ledger   *ledger.Ledger
+	registry *registry.Registry
+	syncer   *listsync.Syncer
+	enqueuer followup.Enqueuer
+	metrics  *metrics.Worker
+	log      *logrus.Entry
+
+	mu    sync.Mutex
+	hours map[string]int64 // by app: of the last task that was enqueued
+}
+
+// appHour is an app's hour, counted from 1970, at now. The hours of each app begin at
+// minutes and seconds of its own: a thousand apps don't all reconcile at once.
+func appHour(app string, now time.Time) int64 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(app)) // never fails
 	return (now.Unix() + int64(h.Sum32()%3600)) / 3600
 }
 
-// hourly enqueues the look at each app of this worker whose turn has come. All
-// workers of an app do it, and asynq takes the first: the task's id is made from
-// app and hour.
-func (s sweeper) hourly(ctx context.Context) error {
-	if s.reconcile == DontLook {
+// schedule enqueues the reconciliation of each app of this worker whose hour has come.
+// All workers of an app do it, and asynq takes the first: the task's id is made from app
+// and hour.
+func (r *reconciler) schedule(ctx context.Context) error {
+	if r.mode == ReconcileOff {
 		return nil
 	}
-	now, err := s.ledger.Now(ctx)
+	now, err := r.ledger.Now(ctx)
 	if err != nil {
 		return err
 	}
-	var all []error
-	for _, app := range s.roster.look().apps {
-		hour := turnHour(app, now)
-		if s.hours[app] == hour {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var errs []error
+	for _, app := range r.registry.Load().Apps {
+		hour := appHour(app, now)
+		if r.hours[app] == hour {
 			continue
 		}
-		if err := s.follow.Hourly(ctx, tasks.Sync{AppID: app, Hour: hour}); err != nil {
-			all = append(all, err)
+		if err := r.enqueuer.Reconcile(ctx, tasks.Sync{AppID: app, Hour: hour}); err != nil {
+			errs = append(errs, err)
 			continue
 		}
-		s.hours[app] = hour
+		r.hours[app] = hour
 	}
-	return errors.Join(all...)
+	return errors.Join(errs...)
 }
 
-// Hourly enqueues an app's look of one hour. Its id stays taken until after the hour.
-func (f follow) Hourly(ctx context.Context, s tasks.Sync) error {
-	return f.enqueue(ctx, tasks.TypeAppSync, s.ID(), tasks.Encode(s),
-		asynq.Queue(tasks.QueueLists), asynq.Timeout(time.Minute), asynq.Retention(hourlyFor))
-}
-
-// lookAgain is the hourly look at an app: it asks for an ordinary sync, which plans
-// with whatever is pending, mostly nothing. An app that wants a sync anyway, that is
-// paused, or that the ledger has never heard of needs none.
-func (w *Worker) lookAgain(ctx context.Context, s tasks.Sync) error {
-	app, err := w.ledger.App(ctx, s.AppID)
-	if err != nil || app.Awake || app.Paused != "" || app.Wake == 0 {
+// reconcile wakes an app: its sync plans with whatever is pending, mostly nothing. An app
+// that is awake or paused, or that the ledger doesn't know, needs none.
+func (r *reconciler) reconcile(ctx context.Context, app string) error {
+	state, err := r.ledger.App(ctx, app)
+	if err != nil || state.Awake || state.Paused != "" || state.Wake == 0 {
 		return err
 	}
-	if w.reconcile != Report {
-		wake, err := w.ledger.Wake(ctx, s.AppID)
-		if err != nil {
-			return err
-		}
-		return w.follow.Sync(ctx, tasks.Sync{AppID: s.AppID, Wake: wake})
+	if r.mode != Report {
+		return r.enqueuer.Wake(ctx, app)
 	}
-	plan, err := w.Drift(ctx, s.AppID)
+	plan, err := r.drift(ctx, app)
 	if err != nil {
-		return &later{after: syncPause(err, 1, rand.Float64()), err: err}
+		return taskerr.RetryAfter(taskerr.SyncBackoff(err, 1, rand.Float64()), err)
 	}
-	w.metrics.drift.WithLabelValues(s.AppID).Set(float64(len(plan.Added) + len(plan.Removed)))
-	if len(plan.Added)+len(plan.Removed) > 0 {
-		w.taskLog(ctx, s.AppID).Warnf("the list isn't as it should be, and is left so (PILOTSYNC_RECONCILE=report): missing [%s], too many [%s]",
+	names := len(plan.Added) + len(plan.Removed)
+	r.metrics.Drift(app, names)
+	if names > 0 {
+		taskLog(ctx, r.log, app).Warnf("the list isn't as it should be, and is left so (PILOTSYNC_RECONCILE=report): missing [%s], too many [%s]",
 			strings.Join(plan.Added, ", "), strings.Join(plan.Removed, ", "))
 	}
 	return nil
 }
 
-// Drift returns the plan that a sync of an app would carry out now, and changes
-// nothing. The worker needn't run.
-func (w *Worker) Drift(ctx context.Context, app string) (listsync.Result, error) {
-	if _, err := w.roster.account(app); err != nil {
+// drift returns the plan that a sync of an app would carry out now, and changes nothing.
+func (r *reconciler) drift(ctx context.Context, app string) (listsync.Result, error) {
+	if _, err := r.registry.Client(app); err != nil {
 		return listsync.Result{}, err
 	}
-	if err := w.syncer.API.Ready(ctx, app); err != nil {
+	if err := r.syncer.API.Ready(ctx, app); err != nil {
 		return listsync.Result{}, err
 	}
-	return w.syncer.Drift(ctx, app)
+	return r.syncer.Drift(ctx, app)
 }

@@ -12,7 +12,7 @@ import (
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/test/redistest"
-	"pilotsync/worker"
+	"pilotsync/worker/webhook"
 )
 
 // buffer is a log that several goroutines write.
@@ -51,8 +51,8 @@ func TestSecretsReachNeitherRedisNorTheLog(t *testing.T) {
 	site.answer(500)
 	gone := newSite(t)
 	gone.Close()
-	cfg.Webhooks = map[string]worker.Webhook{"app1": webhook(t, site.URL+"/?key=url-key", oldSecret, newSecret),
-		"app2": webhook(t, gone.URL+"/?key=url-key", oldSecret, newSecret)}
+	cfg.Webhooks = map[string]webhook.Target{"app1": target(t, site.URL+"/?key=url-key", oldSecret, newSecret),
+		"app2": target(t, gone.URL+"/?key=url-key", oldSecret, newSecret)}
 	sim.SetAccountStatus(401)         // an answer about the credentials, first
 	sim.SetAppStatus("app2", 500)     // one app stays in trouble
 	w.add("app1", "shop.example.com") // its app's answers hold a private key

@@ -19,6 +19,7 @@ import (
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/registry"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -59,7 +60,7 @@ func (w *world) config(apps ...string) worker.Config {
 	log.SetOutput(w.t.Output())
 	return worker.Config{
 		Redis: w.rdb, APIURL: w.sim.APIURL(),
-		Accounts:    []worker.Account{{ClientID: "sim", APIKey: "sim-key", Apps: apps}},
+		Accounts:    []registry.Account{{ClientID: "sim", APIKey: "sim-key", Apps: apps}},
 		Rules:       listsync.Rules{WWW: tasks.WWWAlways},
 		SSLDelays:   []time.Duration{time.Second, time.Second, time.Second},
 		Check:       certcheck.Config{DNS: w.sim.DNSAddr(), Port: w.sim.TLSPort(), Roots: roots, AllowPrivate: true},

@@ -5,254 +5,244 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/redis/go-redis/v9"
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/internal/serverpilot"
 	"pilotsync/tasks"
+	"pilotsync/worker/appcache"
 	"pilotsync/worker/certcheck"
+	"pilotsync/worker/followup"
+	"pilotsync/worker/janitor"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/metrics"
+	"pilotsync/worker/redismonitor"
+	"pilotsync/worker/registry"
+	"pilotsync/worker/webhook"
 )
 
-// shutdownLimit is how long a stopping worker waits for what is under way: a
-// call to ServerPilot ends within 20 s. Then asynq puts the task back.
-const shutdownLimit = serverpilot.CallTimeout + 2*time.Second
+// shutdownTimeout is how long a stopping worker waits for tasks under way: a call to
+// ServerPilot ends within 20 s. Then asynq puts the task back.
+const shutdownTimeout = serverpilot.CallTimeout + 2*time.Second
 
-// leaveLimit is when a stopping worker leaves though asynq still waits for Redis. Its
+// exitTimeout is when a stopping worker exits though asynq still waits for Redis. Its
 // loops stop one after the other, and each may wait through several dials of a host
 // that drops packets. It leaves the rest of the process some seconds of half a minute.
-const leaveLimit = shutdownLimit + 4*time.Second
+const exitTimeout = shutdownTimeout + 4*time.Second
 
-// How often an idle queue is asked for tasks; asynq varies it by half. A person
-// waits for changes and lists, and nobody for the others.
-const (
-	quick = 100 * time.Millisecond
-	calm  = 600 * time.Millisecond // half as long again at most, and a stopping worker waits it out
-)
-
-// gather is the least time between two rounds of an app's sync: its list is read and
-// written at most twice a second. Who asks for one domain never waits for it; a burst
-// that goes on is put into fewer writes, each of the whole list, and after each
+// minSyncInterval is the least time between two rounds of an app's sync: its list is read
+// and written at most twice a second. A single request never waits for it. A lasting
+// burst is combined into fewer writes, each of the whole list, after each of which
 // ServerPilot renews the web server's configuration.
-const gather = 500 * time.Millisecond
+const minSyncInterval = 500 * time.Millisecond
 
-// Worker takes tasks off the queue and does them.
+// ErrRedisSilent: the worker stopped while Redis didn't answer. Loops of asynq's still
+// wait for it: the process must exit without closing [Config.Redis], since a closed
+// client makes asynq panic.
+var ErrRedisSilent = errors.New("stopped without an answer from Redis")
+
+// Worker takes tasks off the queues and handles them.
 type Worker struct {
-	log       *logrus.Entry
-	metrics   *Metrics
-	name      string
-	ready     func() // never nil
-	ledger    *knownLedger
-	follow    follow
-	syncer    *listsync.Syncer
-	checker   *certcheck.Checker
-	details   *details
-	roster    *roster
-	toTakeUp  toTakeUp
-	expected  []netip.Prefix
-	delays    []time.Duration
-	dryRun    bool
-	reconcile Reconcile
-	rdb       redis.UniversalClient
-	poster    *http.Client
-
-	servers   []server
-	sweeper   sweeper
-	watch     *redisWatch
-	strays    *strayWatch
-	announcer announcer
-	stopping  chan struct{}
-	base      context.Context // ends when the worker has waited long enough
-	end       context.CancelFunc
-}
-
-// server is one of the asynq servers, with what it hands its tasks to.
-type server struct {
-	*asynq.Server
-	handlers map[string]asynq.HandlerFunc // by task type
+	log         *logrus.Entry
+	id          string
+	ready       func() // never nil
+	registry    *registry.Registry
+	monitor     *redismonitor.Monitor
+	sender      *webhook.Sender
+	reconciler  *reconciler
+	resumer     *resumer
+	maintenance *maintenance
+	janitor     *janitor.Janitor
+	announcer   *announcer
+	queues      []queueServer
+	stopping    chan struct{}
+	end         context.CancelFunc // of the context of all tasks
 }
 
 // New wires up a worker; [Worker.Run] starts it.
 func New(cfg Config) (*Worker, error) {
-	w := &Worker{
-		log: logrus.NewEntry(cfg.Log), name: name(),
-		ledger:  &knownLedger{Ledger: ledger.New(cfg.Redis), log: logrus.NewEntry(cfg.Log), told: map[string]string{}},
-		follow:  follow{client: asynq.NewClientFromRedisClient(cfg.Redis)},
-		checker: certcheck.New(cfg.Check), roster: &roster{}, toTakeUp: toTakeUp{apps: map[string]time.Time{}},
-		expected: cfg.Expected, delays: cfg.SSLDelays, dryRun: cfg.DryRun, reconcile: cmp.Or(cfg.Reconcile, Repair),
-		rdb: cfg.Redis, poster: newPoster(), ready: cfg.Ready,
-		stopping: make(chan struct{}),
-	}
+	log := logrus.NewEntry(cfg.Log)
+	w := &Worker{log: log, id: workerID(), ready: cfg.Ready, stopping: make(chan struct{}), monitor: redismonitor.New(cfg.Redis, log)}
 	if w.ready == nil {
 		w.ready = func() {}
 	}
-	if w.metrics = cfg.Metrics; w.metrics == nil {
-		w.metrics = NewMetrics(prometheus.NewRegistry())
+	m := cfg.Metrics
+	if m == nil {
+		m = metrics.NewWorker(prometheus.NewRegistry())
 	}
-	w.metrics.dryRun.Set(one(cfg.DryRun))
-	w.watch = &redisWatch{rdb: cfg.Redis, ledger: w.ledger.Ledger, log: w.log}
-	w.base, w.end = context.WithCancel(context.Background())
-	s, err := w.serving(cfg, &served{})
-	if err != nil {
+	m.SetDryRun(cfg.DryRun)
+	var base context.Context
+	base, w.end = context.WithCancel(context.Background())
+	var err error
+	if w.registry, err = registry.New(cfg.Redis, cfg.served(), m.APICalled); err != nil {
 		return nil, err
 	}
-	w.roster.now.Store(s)
-	w.details = newDetails(w.base, w.roster, slices.Min(cfg.SSLDelays))
+	if w.janitor, err = janitor.New(janitor.Config{Redis: cfg.Redis, Log: log, Count: m.Repaired, Down: w.monitor.Down}); err != nil {
+		return nil, err
+	}
+	w.sender = webhook.NewSender(cfg.Redis, eventSlots, m.EventSent, log)
+	l, enqueuer := ledger.New(cfg.Redis), followup.New(cfg.Redis)
+	inspector := asynq.NewInspectorFromRedisClient(cfg.Redis)
+	states := taskStates{inspector}
+	outbox := &outbox{ledger: l, registry: w.registry, enqueuer: enqueuer, log: log}
+	loss := newLossDetector(l, w.registry, w.janitor, log)
+	settled := settlementObserver{metrics: m, log: log}
 	rules := cfg.Rules
 	rules.Attempts = len(cfg.SSLDelays)
-	w.syncer = &listsync.Syncer{
-		API: listAPI{w.roster, w.metrics.ambiguousWrites}, Ledger: w.ledger, Enqueuer: w.follow, Rules: rules,
-		FirstDelay: func(r listsync.Record) time.Duration { return checkPause(w.delays, 1, r) },
-		Now:        time.Now, MinInterval: gather, CommitRetryTimeout: listsync.LeaseTTL, Stopping: w.stopping, WorkerID: w.name, OnCommit: w.settled,
+	syncer := &listsync.Syncer{
+		API: listAPI{registry: w.registry, ambiguousWrite: m.AmbiguousWrite}, Ledger: loss, Enqueuer: enqueuer, Rules: rules,
+		FirstDelay: func(r listsync.Record) time.Duration { return verifyDelay(cfg.SSLDelays, 1, r) },
+		Now:        time.Now, MinInterval: minSyncInterval, CommitRetryTimeout: listsync.LeaseTTL,
+		Stopping: w.stopping, WorkerID: w.id, OnCommit: settled.observe,
 	}
-	if w.strays, err = newStrayWatch(cfg.Redis, w.log, w.metrics, func(ctx context.Context) bool { return w.watch.check(ctx) != nil }); err != nil {
-		return nil, err
-	}
-	w.announcer = newAnnouncer(w)
-	w.sweeper = sweeper{w, asynq.NewInspectorFromRedisClient(cfg.Redis), map[string]int64{}}
-	w.servers = []server{
-		w.server(cfg, tasks.QueueDomains, changeSlots, quick, map[string]asynq.HandlerFunc{
-			tasks.TypeDomainAdd: w.change, tasks.TypeDomainRemove: w.change}),
-		w.server(cfg, tasks.QueueLists, cfg.Concurrency, quick, map[string]asynq.HandlerFunc{tasks.TypeAppSync: w.sync}),
-		w.server(cfg, tasks.QueueSSL, verifySlots, calm, map[string]asynq.HandlerFunc{tasks.TypeSSLVerify: w.verify}),
-		w.server(cfg, tasks.QueueEvents, eventSlots, calm, map[string]asynq.HandlerFunc{tasks.TypeEventDeliver: w.deliver}),
+	w.reconciler = &reconciler{mode: cmp.Or(cfg.Reconcile, Repair), ledger: l, registry: w.registry, syncer: syncer,
+		enqueuer: enqueuer, metrics: m, log: log, hours: map[string]int64{}}
+	changes := &changeHandler{ledger: l, enqueuer: enqueuer, metrics: m, log: log}
+	syncs := &syncHandler{registry: w.registry, ledger: l, syncer: syncer, reconciler: w.reconciler, enqueuer: enqueuer,
+		outbox: outbox, states: states, metrics: m, dryRun: cfg.DryRun, log: log}
+	verifications := &verifyHandler{registry: w.registry, ledger: l, stopping: w.stopping, verifier: &verifier{
+		collector: &collector{
+			apps: appcache.New(base, w.registry, slices.Min(cfg.SSLDelays)), registry: w.registry, ledger: l, enqueuer: enqueuer,
+			checker: certcheck.New(cfg.Check), expected: cfg.Expected, attempts: len(cfg.SSLDelays), dryRun: cfg.DryRun, log: log,
+		},
+		ledger: l, enqueuer: enqueuer, outbox: outbox, metrics: m, delays: cfg.SSLDelays, workerID: w.id, log: log,
+	}}
+	events := &eventHandler{registry: w.registry, sender: w.sender, log: log}
+
+	dryRuns := &dryRunEnder{enabled: !cfg.DryRun, ledger: l, registry: w.registry, enqueuer: enqueuer, log: log}
+	recoverer := &recoverer{ledger: l, enqueuer: enqueuer, changes: changes, inspector: inspector, states: states, metrics: m, log: log}
+	w.resumer = &resumer{ledger: l, registry: w.registry, sender: w.sender, dryRuns: dryRuns, enqueuer: enqueuer,
+		inspector: inspector, states: states, pending: map[string]time.Time{}}
+	w.maintenance = &maintenance{monitor: w.monitor, log: log, steps: []func(context.Context) error{
+		loss.check, w.resumer.retry, dryRuns.endAll, recoverer.turn, outbox.flushAll, w.reconciler.schedule,
+	}}
+	w.announcer = newAnnouncer(l, w.registry, w.monitor, ledger.Worker{Name: w.id, DryRun: cfg.DryRun}, log)
+
+	servers := serverConfig{redis: redismonitor.Throttled{UniversalClient: cfg.Redis, Stopping: w.stopping}, base: base, monitor: w.monitor, log: log}
+	w.queues = []queueServer{
+		servers.server(tasks.QueueDomains, changeSlots, fastPoll, handlers{tasks.TypeDomainAdd: changes.handle, tasks.TypeDomainRemove: changes.handle}),
+		servers.server(tasks.QueueLists, cfg.Concurrency, fastPoll, handlers{tasks.TypeAppSync: syncs.handle}),
+		servers.server(tasks.QueueSSL, verifySlots, slowPoll, handlers{tasks.TypeSSLVerify: verifications.handle}),
+		servers.server(tasks.QueueEvents, eventSlots, slowPoll, handlers{tasks.TypeEventDeliver: events.handle}),
 	}
 	return w, nil
 }
 
-func (w *Worker) server(cfg Config, queue string, slots int, check time.Duration, handlers map[string]asynq.HandlerFunc) server {
-	return server{handlers: handlers, Server: asynq.NewServerFromRedisClient(paced{cfg.Redis, w.stopping}, asynq.Config{
-		Concurrency:              slots,
-		Queues:                   map[string]int{queue: 1},
-		TaskCheckInterval:        check,
-		DelayedTaskCheckInterval: time.Second,
-		RetryDelayFunc:           retryDelay,
-		IsFailure:                isFailure,
-		ErrorHandler:             asynq.ErrorHandlerFunc(w.failed),
-		ShutdownTimeout:          shutdownLimit,
-		BaseContext:              func() context.Context { return w.base },
-		Logger:                   queueLog{w.log.WithField("queue", queue), w.watch},
-		LogLevel:                 asynq.WarnLevel,
-	})}
-}
-
-// Run works until ctx ends. Then it takes no new task, lets the calls in hand
-// finish, hands the rest back and returns; that takes at most half a minute. It
-// waits for Redis if that is away, at the start as well as later. It returns an
-// error only if Redis refuses us ([ErrRedisRefused]), or doesn't answer while the
-// worker stops ([ErrRedisSilent]).
+// Run works until ctx ends. Then it takes no new task, lets the calls under way finish,
+// puts the rest back and returns; that takes at most half a minute. It waits for Redis
+// if that is away, at the start as well as later. It returns an error only if Redis
+// refuses the worker ([redismonitor.ErrRefused]), or doesn't answer while the worker
+// stops ([ErrRedisSilent]).
 func (w *Worker) Run(ctx context.Context) error {
 	defer w.end()
-	if err := w.watch.await(ctx); err != nil || ctx.Err() != nil {
+	if err := w.monitor.Await(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
-	if err := w.switchOn(ctx); err != nil {
+	if err := w.sender.SwitchOn(ctx, w.registry.Load().Endpoints); err != nil {
 		w.log.WithError(err).Warn("webhooks that are switched off stay so")
 	}
-	var running sync.WaitGroup
-	for i, s := range w.servers {
-		if err := s.Start(s); err != nil {
-			for _, started := range w.servers[:i] {
+	for i, q := range w.queues {
+		if err := q.Start(q.handlers); err != nil {
+			for _, started := range w.queues[:i] {
 				started.Shutdown()
 			}
 			return fmt.Errorf("start the servers: %w", err)
 		}
 	}
-	w.log.WithField("apps", w.roster.look().apps).Infof("worker %s is ready", w.name)
+	apps := w.registry.Load().Apps
+	w.log.WithField("apps", apps).Infof("worker %s is ready", w.id)
 	w.ready()
-	running.Go(func() { w.watch.run(ctx) })
-	running.Go(func() { w.sweeper.run(ctx) })
-	running.Go(func() { w.strays.run(ctx) })
-	running.Go(func() { w.announcer.run(ctx) })
+	var running sync.WaitGroup
+	for _, loop := range []func(context.Context){w.monitor.Run, w.maintenance.run, w.janitor.Run, w.announcer.run} {
+		running.Go(func() { loop(ctx) })
+	}
+	running.Go(func() { w.resume(ctx, apps, "apps in trouble could not be tried at once; the next maintenance does it") })
 	<-ctx.Done()
 
-	w.log.Info("stopping: no new task is taken, calls in hand are finished")
+	w.log.Info("stopping: no new task is taken, calls under way are finished")
 	close(w.stopping)
-	for _, s := range w.servers {
-		running.Go(s.Shutdown)
+	for _, q := range w.queues {
+		running.Go(q.Shutdown)
 	}
-	left := !within(leaveLimit, running.Wait)
-	for _, a := range w.roster.look().accounts {
-		a.client.Close()
-	}
-	w.poster.CloseIdleConnections()
-	if left {
-		return fmt.Errorf("%w: the tasks in hand were not handed back; other workers go on with them within two minutes", ErrRedisSilent)
+	stopped := within(exitTimeout, running.Wait)
+	w.registry.Close()
+	w.sender.Close()
+	if !stopped {
+		return fmt.Errorf("%w: the tasks in hand were not handed back; other workers continue them within two minutes", ErrRedisSilent)
 	}
 	w.log.Info("stopped")
 	return nil
 }
 
-// within reports whether wait returned within the limit. If it didn't, it goes on in a
-// goroutine of its own.
+// Reload serves the accounts, apps and webhooks of cfg from now on, and ignores its other
+// fields. What waits for a new app starts at once, and so does a blocked app: its key may
+// just have been corrected. A call under way for an app that is no longer served ends as
+// it would have. Then the app waits for a worker that serves it, and its reason says so.
+// While Redis is away, all of that happens once it is back.
+//
+// If cfg can't be served, the error says why, and all stays as it was.
+func (w *Worker) Reload(ctx context.Context, cfg Config) error {
+	now, before, err := w.registry.Replace(cfg.served())
+	if err != nil {
+		return fmt.Errorf("serve the accounts that were read: %w", err)
+	}
+	w.announcer.announceNow()
+	added, dropped := difference(now.Apps, before.Apps), difference(before.Apps, now.Apps)
+	w.log.WithField("apps", now.Apps).Infof("configuration read again: %d apps served, new: [%s], no longer served: [%s]",
+		len(now.Apps), strings.Join(added, ", "), strings.Join(dropped, ", "))
+	w.resume(ctx, append(dropped, now.Apps...), "what waits for the configuration could not be started at once; the next maintenance does it")
+	return nil
+}
+
+// resume retries the apps, and logs a warning if that fails.
+func (w *Worker) resume(ctx context.Context, apps []string, warning string) {
+	if err := w.resumer.resume(ctx, apps); err != nil && ctx.Err() == nil {
+		w.log.WithError(err).Warn(warning)
+	}
+}
+
+// Drift returns the plan that a sync of an app would carry out now, and changes nothing.
+// The worker needn't run.
+func (w *Worker) Drift(ctx context.Context, app string) (listsync.Result, error) {
+	return w.reconciler.drift(ctx, app)
+}
+
+// Alive returns an error if the worker hangs.
+func (w *Worker) Alive() error {
+	select {
+	case <-w.stopping: // bounded by exitTimeout
+		return nil
+	default:
+		return w.monitor.Alive()
+	}
+}
+
+// within reports whether wait returned within the limit. If it didn't, its goroutine
+// remains.
 func within(limit time.Duration, wait func()) bool {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		wait()
 	}()
-	over := time.NewTimer(limit)
-	defer over.Stop()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
 	select {
 	case <-done:
 		return true
-	case <-over.C:
+	case <-timer.C:
 		return false
 	}
 }
 
-// ProcessTask implements [asynq.Handler]. asynq's own mux would have an unknown
-// type tried again and again.
-func (s server) ProcessTask(ctx context.Context, t *asynq.Task) error {
-	handle, known := s.handlers[t.Type()]
-	if !known {
-		return never(fmt.Errorf("%w: no such task type on this queue: %.80q", tasks.ErrPayload, t.Type()))
-	}
-	return handle(ctx, t)
-}
-
-// failed is the one place where a task's error is logged.
-func (w *Worker) failed(ctx context.Context, t *asynq.Task, err error) {
-	id, _ := asynq.GetTaskID(ctx)
-	log := w.log.WithFields(taskFields(t)).WithField("task_id", id).WithField("type", fmt.Sprintf("%.80s", t.Type()))
-	var call *listsync.CallError
-	var pause *later
-	switch {
-	case errors.Is(err, listsync.ErrYield):
-		log.Info(err)
-	case errors.Is(err, errElsewhere): // each second, until that worker takes it
-		log.Debug(err)
-	case errors.As(err, &call) && call.Verdict == listsync.Blocked:
-		log.Error("blocked until a person acts: " + err.Error())
-	case errors.Is(err, asynq.SkipRetry):
-		log.Error("archived: " + err.Error())
-	case errors.As(err, &pause):
-		log.WithField("pause", pause.after.Round(time.Millisecond).String()).Warn("tried again later: " + err.Error())
-	default:
-		log.Warn("tried again: " + err.Error())
-	}
-}
-
-// taskLog is the log with the fields that every line about a task has.
-func (w *Worker) taskLog(ctx context.Context, app string) *logrus.Entry {
-	id, _ := asynq.GetTaskID(ctx)
-	return w.log.WithField("app", app).WithField("task_id", id)
-}
-
-func (w *Worker) isStopping() bool {
-	select {
-	case <-w.stopping:
-		return true
-	default:
-		return false
-	}
+// difference returns what is in a and not in b, in its order.
+func difference(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
 }

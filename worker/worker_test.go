@@ -13,8 +13,8 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
-	"pilotsync/worker"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/operator"
 )
 
 func TestADomainGoesFromRequestToCertificate(t *testing.T) {
@@ -87,7 +87,7 @@ func TestABurstOnOneAppTakesFewWritesAndDelaysNoOther(t *testing.T) {
 
 			// Most of the burst is recorded before the call is held, since a worker gives
 			// a call up after 20 s.
-			operator := worker.NewOperator(w.rdb)
+			operator := operator.New(w.rdb)
 			if err := operator.Pause(t.Context(), "big", "test"); err != nil {
 				t.Fatal(err)
 			}

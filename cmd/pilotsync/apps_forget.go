@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"pilotsync/tasks"
-	"pilotsync/worker"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/operator"
 )
 
 type appsForgetCmd struct {
@@ -39,13 +39,13 @@ func (c *appsForgetCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	defer rdb.Close()
-	l, operator := ledger.New(rdb), worker.NewOperator(rdb)
-	if err := operator.CheckUnserved(ctx, c.App); errors.Is(err, worker.ErrServed) {
+	l, byHand := ledger.New(rdb), operator.New(rdb)
+	if err := byHand.CheckUnserved(ctx, c.App); errors.Is(err, operator.ErrServed) {
 		return usageError{fmt.Errorf("app %s isn't forgotten: %w", c.App, err)}
 	} else if err != nil {
 		return err
 	}
-	found, err := operator.Tasks(ctx, c.App)
+	found, err := byHand.Tasks(ctx, c.App)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (c *appsForgetCmd) Run(ctx context.Context, s *streams) error {
 	if err := c.confirm(ctx, s, fmt.Sprintf("Forget app %s?", c.App)); err != nil {
 		return err
 	}
-	if err := operator.Forget(ctx, c.App); err != nil {
+	if err := byHand.Forget(ctx, c.App); err != nil {
 		return err
 	}
 	return s.printf("app %s is forgotten\n", c.App)

@@ -23,6 +23,7 @@ import (
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/registry"
 )
 
 const (
@@ -92,7 +93,7 @@ func startDemo(apps []demoApp, log io.Writer) (_ *demoWorld, err error) {
 func (w *demoWorld) run(apps []string) error {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(w.sim.CAPEM())
-	accounts := []worker.Account{{ClientID: demoClientID, APIKey: demoAPIKey, Apps: apps}}
+	accounts := []registry.Account{{ClientID: demoClientID, APIKey: demoAPIKey, Apps: apps}}
 	wk, err := worker.New(worker.Config{
 		Redis: w.rdb, APIURL: w.sim.APIURL(),
 		Accounts:  accounts,

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"pilotsync/tasks"
-	"pilotsync/worker"
+	"pilotsync/worker/webhook"
 )
 
 type eventsCmd struct {
@@ -62,12 +62,12 @@ func (c *eventsListCmd) Validate() error {
 // eventStatus is where an event stands, as --json prints it. The keys are a
 // contract with whoever reads them.
 type eventStatus struct {
-	ID          string          `json:"id"`
-	Delivery    worker.Delivery `json:"delivery"`
-	Error       string          `json:"error"`
-	NextAt      *time.Time      `json:"next_at"`
-	DeliveredAt *time.Time      `json:"delivered_at"`
-	Event       tasks.Event     `json:"event"`
+	ID          string           `json:"id"`
+	Delivery    webhook.Delivery `json:"delivery"`
+	Error       string           `json:"error"`
+	NextAt      *time.Time       `json:"next_at"`
+	DeliveredAt *time.Time       `json:"delivered_at"`
+	Event       tasks.Event      `json:"event"`
 }
 
 // Run prints the events.
@@ -77,7 +77,7 @@ func (c *eventsListCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	defer rdb.Close()
-	all, err := worker.NewEvents(rdb).List(ctx, c.Failed)
+	all, err := webhook.NewEvents(rdb).List(ctx, c.Failed)
 	if err != nil {
 		return err
 	}
@@ -122,10 +122,10 @@ func eventTable(events []eventStatus, now time.Time) *table {
 }
 
 func deliveryColor(delivery string) color {
-	switch worker.Delivery(delivery) {
-	case worker.EventFailed:
+	switch webhook.Delivery(delivery) {
+	case webhook.Failed:
 		return red
-	case worker.EventDelivered:
+	case webhook.Delivered:
 		return green
 	}
 	return ""
@@ -153,8 +153,8 @@ func (c *eventsReplayCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	defer rdb.Close()
-	err = worker.NewEvents(rdb).Replay(ctx, c.IDs...)
-	if errors.Is(err, worker.ErrUnknownEvent) {
+	err = webhook.NewEvents(rdb).Replay(ctx, c.IDs...)
+	if errors.Is(err, webhook.ErrUnknown) {
 		return fmt.Errorf("%w\nNothing was sent. 'pilotsync events' shows those there are; delivered ones are kept for a day", err)
 	}
 	if err != nil {

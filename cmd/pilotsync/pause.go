@@ -7,8 +7,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"pilotsync/worker"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/operator"
 )
 
 type pauseCmd struct {
@@ -35,7 +35,7 @@ func (c *pauseCmd) Run(ctx context.Context, s *streams) error {
 		return usageError{err}
 	}
 	return c.each(ctx, s, c.App, func(ctx context.Context, rdb redis.UniversalClient, app string) (string, error) {
-		if err := worker.NewOperator(rdb).Pause(ctx, app, by); err != nil {
+		if err := operator.New(rdb).Pause(ctx, app, by); err != nil {
 			return "", err
 		}
 		state, err := ledger.New(rdb).App(ctx, app)
@@ -72,7 +72,7 @@ func (c *resumeCmd) Run(ctx context.Context, s *streams) error {
 		if err != nil {
 			return "", err
 		}
-		paused, err := worker.NewOperator(rdb).Resume(ctx, app)
+		paused, err := operator.New(rdb).Resume(ctx, app)
 		switch {
 		case err != nil:
 			return "", err

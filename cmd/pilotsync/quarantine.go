@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"pilotsync/worker"
+	"pilotsync/worker/janitor"
 )
 
 type quarantineCmd struct {
@@ -41,7 +41,7 @@ Examples:
 
     pilotsync quarantine
 
-    pilotsync quarantine --json | jq -r '.[0].raw' | base64 -d | xxd`, worker.QuarantineLimit)
+    pilotsync quarantine --json | jq -r '.[0].raw' | base64 -d | xxd`, janitor.QuarantineLimit)
 }
 
 // Validate is called by kong after parsing.
@@ -59,7 +59,7 @@ func (c *quarantineListCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	defer rdb.Close()
-	shown, total, err := worker.NewStrays(rdb).Quarantine(ctx, c.N)
+	shown, total, err := janitor.NewQuarantine(rdb).List(ctx, c.N)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (c *quarantineListCmd) Run(ctx context.Context, s *streams) error {
 	return nil
 }
 
-func quarantineTable(all []worker.Quarantined, now time.Time) *table {
+func quarantineTable(all []janitor.Quarantined, now time.Time) *table {
 	t := &table{columns: []column{{title: "ID"}, {title: "FOUND", rank: 1}, {title: "QUEUE"}, {title: "LIST", rank: 3},
 		{title: "TASK", rank: 2, min: 20}, {title: "BYTES", rank: 4}, {title: "WHY", min: 30}}}
 	for _, q := range all {
@@ -113,8 +113,8 @@ func (c *quarantineDropCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	defer rdb.Close()
-	err = worker.NewStrays(rdb).Drop(ctx, c.IDs...)
-	if errors.Is(err, worker.ErrNotQuarantined) {
+	err = janitor.NewQuarantine(rdb).Drop(ctx, c.IDs...)
+	if errors.Is(err, janitor.ErrNotQuarantined) {
 		return fmt.Errorf("%w\nNothing was deleted. 'pilotsync quarantine' shows what is there", err)
 	}
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"pilotsync/worker"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/operator"
 )
 
 type reconcileCmd struct {
@@ -70,7 +71,7 @@ func (c *reconcileCmd) Run(ctx context.Context, s *streams) error {
 	if err := c.confirmSync(ctx, s, rdb, cfg, app); err != nil {
 		return err
 	}
-	if err := worker.NewOperator(rdb).Sync(ctx, app); err != nil {
+	if err := operator.New(rdb).Sync(ctx, app); err != nil {
 		return err
 	}
 	s.notice("'pilotsync history --app=%s' shows what it wrote.", app)

@@ -9,7 +9,6 @@ import (
 
 	"pilotsync/enqueue"
 	"pilotsync/tasks"
-	"pilotsync/worker"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
 )
@@ -157,7 +156,7 @@ func again(v ledger.View, history []listsync.HistoryEntry, by string) (enqueue.R
 			return r, fmt.Errorf("the history of %s on app %s: %s; update this one", v.Domain, v.AppID, e.Reason)
 		}
 		if e.State == tasks.Pending {
-			if e.Reason == worker.AskedOff {
+			if e.Reason == listsync.RemovalRequested {
 				r.Remove, r.Attempts = true, 0
 			}
 			break

@@ -10,7 +10,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/tasks"
-	"pilotsync/worker"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
 )
@@ -79,7 +78,7 @@ func TestOnlyRejectedDomainsAreSentAgain(t *testing.T) {
 func TestARefusedRemovalIsSentAgainAsARemoval(t *testing.T) {
 	t.Parallel()
 	v := ledger.View{AppID: "app1", Domain: "a.example.com", State: tasks.Rejected, Record: listsync.Record{Names: []string{"a.example.com"}, Attempts: 9}}
-	history := []listsync.HistoryEntry{{State: tasks.Rejected}, {State: tasks.Pending, Reason: worker.AskedOff}, {State: tasks.Pending, Reason: "asked to be put on the list"}}
+	history := []listsync.HistoryEntry{{State: tasks.Rejected}, {State: tasks.Pending, Reason: listsync.RemovalRequested}, {State: tasks.Pending, Reason: "asked to be put on the list"}}
 	if r, err := again(v, history, "ada"); !r.Remove || r.Attempts != 0 || err != nil {
 		t.Errorf("got %+v, %v", r, err)
 	}

@@ -5,12 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"pilotsync/internal/config"
-	"pilotsync/internal/wpconfig"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"pilotsync/internal/config"
+	"pilotsync/internal/wpconfig"
 
 	"github.com/alecthomas/kong"
 )

@@ -10,7 +10,7 @@ import (
 	"pilotsync/internal/config"
 	"pilotsync/internal/dashboard"
 	"pilotsync/internal/redisurl"
-	"pilotsync/worker"
+	"pilotsync/worker/metrics"
 )
 
 type webCmd struct {
@@ -39,7 +39,7 @@ func (c *webCmd) Run(ctx context.Context, s *streams) error {
 	defer set.Redis.Close()
 	rdb, log := set.Redis.Client, newLogger(s, set.Log)
 	redis.SetLogger(redisLog{log})
-	cfg := dashboard.Config{Redis: rdb, Metrics: worker.MetricsHandler(worker.NewRegistry(rdb, version()), log)}
+	cfg := dashboard.Config{Redis: rdb, Metrics: metrics.Handler(metrics.NewRegistry(rdb, version()), log)}
 	lists, err := newRemoteLists(rdb, set.API, set.Accounts)
 	if err != nil {
 		return usageError{err}

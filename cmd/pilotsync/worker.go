@@ -10,6 +10,10 @@ import (
 	"pilotsync/internal/config"
 	"pilotsync/internal/dashboard"
 	"pilotsync/worker"
+	"pilotsync/worker/metrics"
+	"pilotsync/worker/redismonitor"
+	"pilotsync/worker/registry"
+	"pilotsync/worker/webhook"
 )
 
 type workerCmd struct {
@@ -48,13 +52,13 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 	redis.SetLogger(redisLog{log})
 
 	rdb := set.Redis.Client
-	registry := worker.NewRegistry(rdb, version())
+	registry := metrics.NewRegistry(rdb, version())
 	super, err := newSupervisor(s, log)
 	if err != nil {
 		return err
 	}
 	cfg := workerConfig(set)
-	cfg.Log, cfg.Metrics, cfg.Ready = log, worker.NewMetrics(registry), super.ready
+	cfg.Log, cfg.Metrics, cfg.Ready = log, metrics.NewWorker(registry), super.ready
 	w, err := worker.New(cfg)
 	if err != nil {
 		return usageError{err}
@@ -65,7 +69,7 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 	}
 	defer lists.close()
 	page, err := openDashboard(ctx, set.Dashboard, dashboard.Config{
-		Redis: rdb, Remote: lists, Metrics: worker.MetricsHandler(registry, log),
+		Redis: rdb, Remote: lists, Metrics: metrics.Handler(registry, log),
 	}, true, log)
 	if err != nil {
 		return err
@@ -90,7 +94,7 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 	stop()
 	waitReloads()
 	switch {
-	case errors.Is(err, worker.ErrRedisRefused):
+	case errors.Is(err, redismonitor.ErrRefused):
 		return redisRefused(set.Redis.Shown, err)
 	case errors.Is(err, worker.ErrRedisSilent):
 		silent = true
@@ -104,12 +108,12 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 func workerConfig(set config.Worker) worker.Config {
 	cfg := worker.Config{Redis: set.Redis.Client, APIURL: set.APIURL, APIRate: set.APIRate, Rules: set.Rules, SSLDelays: set.SSLDelays,
 		Expected: set.Expected, Check: set.Check, DryRun: set.DryRun, Reconcile: worker.Reconcile(set.Reconcile), Concurrency: set.Concurrency,
-		Webhook: worker.Webhook(set.Webhook), Webhooks: map[string]worker.Webhook{}}
+		Webhook: webhook.Target(set.Webhook), Webhooks: map[string]webhook.Target{}}
 	for _, a := range set.Accounts {
-		cfg.Accounts = append(cfg.Accounts, worker.Account(a))
+		cfg.Accounts = append(cfg.Accounts, registry.Account(a))
 	}
 	for app, hook := range set.Webhooks {
-		cfg.Webhooks[app] = worker.Webhook(hook)
+		cfg.Webhooks[app] = webhook.Target(hook)
 	}
 	return cfg
 }

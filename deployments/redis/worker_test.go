@@ -27,6 +27,11 @@ import (
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/metrics"
+	"pilotsync/worker/operator"
+	"pilotsync/worker/redismonitor"
+	"pilotsync/worker/registry"
+	"pilotsync/worker/webhook"
 )
 
 // log is a worker's, kept and shown with the test.
@@ -123,7 +128,7 @@ func wholeWay(t *testing.T, g *guarded) {
 			t.Errorf("POST %s: %d", path, status)
 		}
 	}
-	byHand := worker.NewOperator(g.open("page"))
+	byHand := operator.New(g.open("page"))
 	if err := byHand.Pause(t.Context(), "app1", "ada"); err != nil {
 		t.Error(err)
 	}
@@ -187,11 +192,11 @@ func TestAWorkerWithAnotherLoginEndsAtOnceAndNamesTheUser(t *testing.T) {
 	g := newGuarded(t)
 	for _, user := range []string{"php", "page", "replica"} {
 		w, err := worker.New(worker.Config{Redis: g.open(user), APIURL: "http://127.0.0.1:1", Log: logrus.New(), SSLDelays: []time.Duration{time.Second},
-			Accounts: []worker.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1"}}}})
+			Accounts: []registry.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1"}}}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Run(t.Context()); !errors.Is(err, worker.ErrRedisRefused) || !strings.Contains(err.Error(), `lets user "`+user+`" in, but not do this`) ||
+		if err := w.Run(t.Context()); !errors.Is(err, redismonitor.ErrRefused) || !strings.Contains(err.Error(), `lets user "`+user+`" in, but not do this`) ||
 			!strings.Contains(err.Error(), "NOPERM") {
 			t.Errorf("as %s the worker ended with: %v", user, err)
 		}
@@ -207,17 +212,17 @@ func runWorker(t *testing.T, rdb redis.UniversalClient, sim *simulator.Simulator
 	if err != nil {
 		t.Fatal(err)
 	}
-	hook := func(path string) worker.Webhook {
-		return worker.Webhook{URL: wordpress + path, Secrets: []*standardwebhooks.Webhook{secret}}
+	hook := func(path string) webhook.Target {
+		return webhook.Target{URL: wordpress + path, Secrets: []*standardwebhooks.Webhook{secret}}
 	}
 	w, err := worker.New(worker.Config{
 		Redis: rdb, APIURL: sim.APIURL(), APIRate: 100, // with a limit, since its keys are its own
-		Accounts:    []worker.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1", "app2"}}},
+		Accounts:    []registry.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1", "app2"}}},
 		Rules:       listsync.Rules{WWW: tasks.WWWAlways},
 		SSLDelays:   []time.Duration{time.Second, time.Second},
 		Check:       certcheck.Config{DNS: sim.DNSAddr(), Port: sim.TLSPort(), Roots: roots, AllowPrivate: true},
-		Concurrency: 16, Webhook: hook("/"), Webhooks: map[string]worker.Webhook{"app2": hook("/gone")}, Log: out,
-		Metrics: worker.NewMetrics(worker.NewRegistry(rdb, "test")),
+		Concurrency: 16, Webhook: hook("/"), Webhooks: map[string]webhook.Target{"app2": hook("/gone")}, Log: out,
+		Metrics: metrics.NewWorker(metrics.NewRegistry(rdb, "test")),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +244,7 @@ func runWorker(t *testing.T, rdb redis.UniversalClient, sim *simulator.Simulator
 func newPage(t *testing.T, rdb redis.UniversalClient, out *logrus.Logger) *dashboard.Site {
 	t.Helper()
 	site, err := dashboard.New(dashboard.Config{Redis: rdb, Open: dashboard.Act, Version: "test", Log: logrus.NewEntry(out),
-		Metrics: worker.MetricsHandler(worker.NewRegistry(rdb, "test"), out)})
+		Metrics: metrics.Handler(metrics.NewRegistry(rdb, "test"), out)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func (p *server) act(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	by := operator(r)
+	by := operatorName(r)
 	what := ""
 	switch action := r.PathValue("action"); action {
 	case "verify":
@@ -50,8 +50,8 @@ func (p *server) act(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// operator is who acts.
-func operator(r *http.Request) string {
+// operatorName is who acts.
+func operatorName(r *http.Request) string {
 	return cmp.Or(userOf(r.Context()).Name, anonymousOperator)
 }
 
@@ -64,7 +64,7 @@ func (p *server) actOnApp(w http.ResponseWriter, r *http.Request) error {
 	var err error
 	switch action {
 	case "pause":
-		err = p.operate.Pause(r.Context(), id, operator(r))
+		err = p.operate.Pause(r.Context(), id, operatorName(r))
 	case "resume":
 		_, err = p.operate.Resume(r.Context(), id)
 	default:

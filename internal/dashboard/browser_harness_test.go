@@ -25,6 +25,7 @@ import (
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/registry"
 )
 
 // soonEnough is how long the tests wait for what takes a second or two where the
@@ -109,7 +110,7 @@ func (w *world) work(apps ...string) {
 	roots.AppendCertsFromPEM(w.sim.CAPEM())
 	wk, err := worker.New(worker.Config{
 		Redis: w.rdb, APIURL: w.sim.APIURL(),
-		Accounts:    []worker.Account{{ClientID: "sim", APIKey: "sim-key", Apps: apps}},
+		Accounts:    []registry.Account{{ClientID: "sim", APIKey: "sim-key", Apps: apps}},
 		Rules:       listsync.Rules{WWW: tasks.WWWAlways},
 		SSLDelays:   []time.Duration{time.Second, time.Second, time.Second},
 		Check:       certcheck.Config{DNS: w.sim.DNSAddr(), Port: w.sim.TLSPort(), Roots: roots, AllowPrivate: true},

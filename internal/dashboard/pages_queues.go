@@ -14,7 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/tasks"
-	"pilotsync/worker"
+	"pilotsync/worker/janitor"
 )
 
 // queueReader is what the pages read of the queues.
@@ -134,8 +134,7 @@ func (i queueInspector) Workers(context.Context) ([]process, error) {
 }
 
 func (i queueInspector) Quarantined(ctx context.Context) (int, error) {
-	_, n, err := worker.NewStrays(i.rdb).Quarantine(ctx, 0)
-	return n, err
+	return janitor.NewQuarantine(i.rdb).Count(ctx)
 }
 
 // group puts the servers of one process together. Other processes than workers of

@@ -12,7 +12,7 @@ import (
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/test/browsertest"
-	"pilotsync/worker"
+	"pilotsync/worker/operator"
 )
 
 // bistro is bücher-café.example.com, which is kept and sent in ASCII.
@@ -52,7 +52,7 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 		apps, err := w.ledger.AppStates(t.Context(), "studio-oslo", "werkstatt")
 		return err == nil && apps[0].Failure != nil && apps[1].Failure != nil
 	})
-	if err := worker.NewOperator(w.rdb).Pause(t.Context(), "agency-lisbon", "ada"); err != nil {
+	if err := operator.New(w.rdb).Pause(t.Context(), "agency-lisbon", "ada"); err != nil {
 		t.Fatal(err)
 	}
 	w.enqueue("agency-lisbon", false, "wartet.example.com")

@@ -8,9 +8,9 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/enqueue"
-	"pilotsync/worker"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/operator"
 )
 
 // readLimit ends the reading of Redis for one page.
@@ -41,13 +41,13 @@ type Enqueuer interface {
 
 var _ Enqueuer = (*enqueue.Client)(nil)
 
-// Operator is what an operator does to a whole app; [worker.Operator] in life.
+// Operator is what an operator does to a whole app; [operator.Operator] in life.
 type Operator interface {
 	Pause(ctx context.Context, app, by string) error
 	Resume(ctx context.Context, app string) (paused bool, err error)
 }
 
-var _ Operator = worker.Operator{}
+var _ Operator = operator.Operator{}
 
 // server is everything below / that people look at. All state is in Redis; but for
 // the poller of the live stream and a few seconds' memory of ServerPilot's lists
@@ -71,7 +71,7 @@ type server struct {
 func (s *Site) pages(mux *http.ServeMux) {
 	queues := queueInspector{s.queues, s.cfg.Redis}
 	p := &server{
-		read: s.ledger, enqueuer: s.client, operate: worker.NewOperator(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
+		read: s.ledger, enqueuer: s.client, operate: operator.New(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
 		hub: newHub(s.ctx, snapshotReader{s.ledger, queues}.take), mayAct: s.mayAct, now: time.Now,
 		version: s.cfg.Version, log: s.log, templates: newPageTemplates(),
 	}

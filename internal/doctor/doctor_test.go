@@ -28,6 +28,8 @@ import (
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/registry"
+	"pilotsync/worker/webhook"
 )
 
 func TestMain(m *testing.M) {
@@ -93,8 +95,8 @@ func TestWhereAllIsInOrderEachCheckSaysSo(t *testing.T) {
 	w := newWorld(t, redistest.New(t, "--appendonly", "yes").Addr)
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	wk, err := worker.New(worker.Config{Redis: w.rdb, APIURL: w.cfg.APIURL, APIRate: w.cfg.APIRate, Accounts: []worker.Account{worker.Account(w.cfg.Accounts[0])},
-		SSLDelays: []time.Duration{time.Minute}, Check: w.cfg.Check, Webhook: worker.Webhook(w.cfg.Webhook), Concurrency: 4, Log: log})
+	wk, err := worker.New(worker.Config{Redis: w.rdb, APIURL: w.cfg.APIURL, APIRate: w.cfg.APIRate, Accounts: []registry.Account{registry.Account(w.cfg.Accounts[0])},
+		SSLDelays: []time.Duration{time.Minute}, Check: w.cfg.Check, Webhook: webhook.Target(w.cfg.Webhook), Concurrency: 4, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,11 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/netip"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // App is what the program needs of an app. The private key in the answer's ssl
@@ -163,22 +160,4 @@ func errorMessage(body []byte) string {
 		return ""
 	}
 	return strings.TrimSpace(e.Error.Message)
-}
-
-// maxRetryAfter bounds what a server can ask for.
-const maxRetryAfter = time.Hour
-
-// retryAfter reads a Retry-After header: seconds or an HTTP date. 0 if there is
-// none, if it can't be read, or if it is over.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	v := strings.TrimSpace(h.Get("Retry-After"))
-	seconds, err := strconv.ParseUint(v, 10, 64)
-	if err == nil || errors.Is(err, strconv.ErrRange) { // out of range: the most there is
-		return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
-	}
-	at, err := http.ParseTime(v)
-	if err != nil {
-		return 0
-	}
-	return min(max(at.Sub(now), 0), maxRetryAfter)
 }

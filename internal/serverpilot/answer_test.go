@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/netip"
+	"pilotsync/internal/retryafter"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -100,34 +100,6 @@ func TestDecodeServer(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2025, 11, 23, 12, 0, 0, 0, time.UTC)
-	for name, tc := range map[string]struct {
-		header string
-		want   time.Duration
-	}{
-		"seconds":                  {"7", 7 * time.Second},
-		"with spaces":              {" 7 ", 7 * time.Second},
-		"zero":                     {"0", 0},
-		"at most an hour":          {"86400", time.Hour},
-		"too big for any number":   {"99999999999999999999999", time.Hour},
-		"negative":                 {"-5", 0},
-		"a date":                   {now.Add(90 * time.Second).Format(http.TimeFormat), 90 * time.Second},
-		"a date long ago":          {now.Add(-time.Hour).Format(http.TimeFormat), 0},
-		"a date in the far future": {now.AddDate(5000, 0, 0).Format(http.TimeFormat), time.Hour},
-		"missing":                  {"", 0},
-		"nonsense":                 {"soon", 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if got := retryAfter(http.Header{"Retry-After": {tc.header}}, now); got != tc.want {
-				t.Errorf("got %v, want %v", got, tc.want)
-			}
-		})
-	}
-}
-
 // FuzzAnswer: whatever comes back, nothing panics, a success always has a list,
 // and an error never shows the key.
 func FuzzAnswer(f *testing.F) {
@@ -162,7 +134,7 @@ func FuzzAnswer(f *testing.F) {
 		if e == nil || e.Kind < Retry || e.Kind > Refused || !write && e.Kind == Unknown {
 			t.Fatalf("status %d: error %#v", status, e)
 		}
-		if e.RetryAfter < 0 || e.RetryAfter > maxRetryAfter {
+		if e.RetryAfter < 0 || e.RetryAfter > retryafter.Max {
 			t.Fatalf("RetryAfter %v", e.RetryAfter)
 		}
 		mustNotLeak(t, err.Error())

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"pilotsync/internal/retryafter"
 	"pilotsync/tasks"
 )
 
@@ -97,7 +98,7 @@ func conclude[T any](c *Client, op, id string, a answer, decode func(id string, 
 	e := &Error{
 		Kind: kindOf(op == OpSetDomains || op == OpEnableAutoSSL, a.status, raw != ""),
 		Op:   op, App: id, Status: a.status, Message: message,
-		RetryAfter: retryAfter(a.header, c.now()),
+		RetryAfter: retryafter.Parse(a.header, c.now()),
 		Err:        scrubError(c.scrub, a.problem),
 	}
 	if e.Kind == Blocked {

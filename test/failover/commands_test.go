@@ -14,7 +14,7 @@ import (
 	"pilotsync/test/freeport"
 	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
-	"pilotsync/worker"
+	"pilotsync/worker/janitor"
 )
 
 func TestEveryCommandWorksOnACluster(t *testing.T) {
@@ -77,7 +77,7 @@ func everyCommand(t *testing.T, url urls) {
 	f.awaitState("app2", "other.example.com", tasks.Done)
 	quarantined := ""
 	harness.Await(t, "what asynq can't read is in quarantine, and nowhere else", func() error {
-		all, _, err := worker.NewStrays(f.rdb).Quarantine(t.Context(), 10)
+		all, _, err := janitor.NewQuarantine(f.rdb).List(t.Context(), 10)
 		if err != nil || len(all) != 2 {
 			return fmt.Errorf("%d are there: %w", len(all), err)
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"pilotsync/tasks"
-	"pilotsync/worker"
+	"pilotsync/worker/janitor"
 )
 
 // receipt is what any producer says of a change that it handed over.
@@ -132,7 +132,7 @@ func (f *fixture) nothingGivenUp() {
 			f.t.Errorf("task %s of queue %s is in the archive: %s", a.ID, queue, a.LastErr)
 		}
 	}
-	locked, _, err := worker.NewStrays(f.rdb).Quarantine(f.t.Context(), 10)
+	locked, _, err := janitor.NewQuarantine(f.rdb).List(f.t.Context(), 10)
 	if err != nil || len(locked) > 0 {
 		f.t.Errorf("in quarantine are %+v (%v)", locked, err)
 	}

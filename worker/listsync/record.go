@@ -6,6 +6,12 @@ import (
 	"pilotsync/tasks"
 )
 
+// What a domain's history says of requests. Earlier releases wrote the same.
+const (
+	AdditionRequested = "asked to be put on the list"
+	RemovalRequested  = "asked to be taken off the list"
+)
+
 // Record is what the ledger holds of one domain once a sync has dealt with it.
 type Record struct {
 	Domain string `json:"domain"`

@@ -32,6 +32,8 @@ import (
 	"pilotsync/worker"
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/registry"
+	"pilotsync/worker/webhook"
 )
 
 const app = "app1"
@@ -773,12 +775,12 @@ func (w *world) startWorker(more ...io.Writer) (stop func()) {
 	log.SetOutput(io.MultiWriter(append(more, w.t.Output())...))
 	wk, err := worker.New(worker.Config{
 		Redis: w.rdb, APIURL: w.sim.APIURL(),
-		Accounts:    []worker.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{app}}},
+		Accounts:    []registry.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{app}}},
 		Rules:       listsync.Rules{WWW: tasks.WWWAlways},
 		SSLDelays:   []time.Duration{time.Second, time.Second, time.Second},
 		Check:       certcheck.Config{DNS: w.sim.DNSAddr(), Port: w.sim.TLSPort(), Roots: roots, AllowPrivate: true},
 		Concurrency: 8, Log: log,
-		Webhook: worker.Webhook{URL: w.url + "/wp-json/pilotsync/v1/webhook", Secrets: []*standardwebhooks.Webhook{w.signer}},
+		Webhook: webhook.Target{URL: w.url + "/wp-json/pilotsync/v1/webhook", Secrets: []*standardwebhooks.Webhook{w.signer}},
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -1,0 +1,80 @@
+// Package appcache fetches from ServerPilot what verifications need to know of an app.
+// Those that run together share one fetch: a whole network's domains come due at once.
+package appcache
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"pilotsync/internal/cache"
+	"pilotsync/internal/serverpilot"
+	"pilotsync/worker/registry"
+)
+
+const (
+	appMaxAge     = 10 * time.Second
+	addressMaxAge = 10 * time.Minute
+	fetchTimeout  = 2 * serverpilot.CallTimeout // with the wait for the account's rate limit
+)
+
+// Cache has apps and the addresses of servers. That a verification enables AutoSSL is no
+// reason to fetch its app again: for so short a time the other verifications know it from
+// [ledger.Ledger.TryLockAutoSSL].
+type Cache struct {
+	registry  *registry.Registry
+	apps      cache.Cache[string, serverpilot.App]
+	addresses cache.Cache[string, netip.Addr] // by server id
+}
+
+// New returns a Cache whose apps are at most half as old as the shortest delay between
+// verifications. Fetches end with base.
+func New(base context.Context, r *registry.Registry, shortest time.Duration) *Cache {
+	return &Cache{
+		registry:  r,
+		apps:      cache.Cache[string, serverpilot.App]{MaxAge: min(appMaxAge, shortest/2), Timeout: fetchTimeout, Base: base},
+		addresses: cache.Cache[string, netip.Addr]{MaxAge: addressMaxAge, Timeout: fetchTimeout, Base: base},
+	}
+}
+
+// App returns an app as ServerPilot answered it lately.
+func (c *Cache) App(ctx context.Context, app string) (serverpilot.App, error) {
+	return c.apps.Get(ctx, app, c.fetchApp(app))
+}
+
+// FreshApp returns an app as ServerPilot answers a request that is sent from now on.
+// Callers at the same time share it.
+func (c *Cache) FreshApp(ctx context.Context, app string) (serverpilot.App, error) {
+	return c.apps.GetSince(ctx, app, time.Now(), c.fetchApp(app))
+}
+
+func (c *Cache) fetchApp(app string) func(context.Context) (serverpilot.App, error) {
+	return func(ctx context.Context) (serverpilot.App, error) {
+		client, err := c.client(ctx, app)
+		if err != nil {
+			return serverpilot.App{}, err
+		}
+		return client.App(ctx, app)
+	}
+}
+
+// Address returns the address of an app's server; the zero Addr if ServerPilot knows none.
+func (c *Cache) Address(ctx context.Context, app serverpilot.App) (netip.Addr, error) {
+	return c.addresses.Get(ctx, app.ServerID, func(ctx context.Context) (netip.Addr, error) {
+		client, err := c.client(ctx, app.ID)
+		if err != nil {
+			return netip.Addr{}, err
+		}
+		server, err := client.Server(ctx, app.ServerID)
+		return server.LastAddress, err
+	})
+}
+
+// client returns the client of an app's account, once its rate limit allows a call.
+func (c *Cache) client(ctx context.Context, app string) (*registry.Client, error) {
+	client, err := c.registry.Client(app)
+	if err != nil {
+		return nil, err
+	}
+	return client, client.Limiter.WaitVerify(ctx, 1)
+}

@@ -1,0 +1,164 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/internal/serverpilot"
+	"pilotsync/tasks"
+	"pilotsync/worker/certcheck"
+	"pilotsync/worker/followup"
+	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
+	"pilotsync/worker/metrics"
+	"pilotsync/worker/taskerr"
+)
+
+// verifier verifies domains in three steps: it collects facts, evaluates them and records
+// the result.
+type verifier struct {
+	collector *collector
+	ledger    *ledger.Ledger
+	enqueuer  followup.Enqueuer
+	outbox    *outbox
+	metrics   *metrics.Worker
+	delays    []time.Duration
+	workerID  string
+	log       *logrus.Entry
+}
+
+// attempt makes one numbered attempt to see a listed domain work.
+func (r *verifier) attempt(ctx context.Context, v tasks.Verify, current listsync.Record) error {
+	before := restarted(current, v)
+	if !isDue(before, v) {
+		return nil // removed, requested again, or verified already
+	}
+	facts, err := r.collector.collect(ctx, v, before)
+	if err != nil {
+		return r.postpone(ctx, v, current, err)
+	}
+	return r.record(ctx, v, before, facts)
+}
+
+// isDue reports whether an attempt is the one that a record waits for.
+func isDue(r listsync.Record, v tasks.Verify) bool {
+	return r.Wanted && r.CheckSeq == v.Seq && r.Attempt == v.Attempt-1 && r.State.Checking()
+}
+
+// restarted returns the record that an attempt starts from. It is the one in the ledger,
+// unless an operator asked for a verification later than that of the record: then the
+// verification restarts, whatever its result.
+func restarted(r listsync.Record, v tasks.Verify) listsync.Record {
+	if v.By == "" || v.Seq <= r.CheckSeq || !r.State.Listed() || tasks.IsWildcard(r.Domain) {
+		return r
+	}
+	r.State, r.CheckSeq, r.Attempt, r.SeenPointing, r.NextAttemptAt = tasks.CheckingDNS, v.Seq, 0, false, nil
+	r.ClearRecheck()
+	return r
+}
+
+// evaluateAttempt decides what the facts of an attempt mean for a record.
+func evaluateAttempt(v tasks.Verify, before listsync.Record, facts certcheck.Facts, now time.Time, delays []time.Duration) (listsync.Record, listsync.HistoryEntry) {
+	verdict := certcheck.Evaluate(facts)
+	after := before
+	apply(&after, verdict)
+	after.Attempt, after.Limit = v.Attempt, max(facts.Limit, v.Attempt)
+	after.AttemptAt, after.UpdatedAt, after.NextAttemptAt = &now, now, nil
+	setCertificate(&after, facts)
+	if !verdict.Final {
+		next := now.Add(verifyDelay(delays, v.Attempt+1, after))
+		after.NextAttemptAt = &next
+	}
+	after = scheduleRecheck(after, now)
+	entry := listsync.HistoryEntry{At: now, State: after.State, Reason: after.Reason, Attempt: v.Attempt, Actor: v.By}
+	entry.Checks, entry.AutoSSL = checksOf(facts)
+	return after, entry
+}
+
+// apply puts a verdict into a record.
+func apply(r *listsync.Record, v certcheck.Verdict) {
+	r.State, r.Reason, r.SeenPointing, r.Problems = v.State, v.Reason, v.SeenPointing, v.Problems
+}
+
+// setCertificate puts the domain's certificate into a record, if it was seen.
+func setCertificate(r *listsync.Record, facts certcheck.Facts) {
+	if probe := facts.Probes[r.Domain]; !probe.NotAfter.IsZero() {
+		r.Certificate = &listsync.Cert{Issuer: probe.Issuer, NotAfter: probe.NotAfter}
+	}
+}
+
+// record evaluates an attempt, enqueues the next and records the result.
+func (r *verifier) record(ctx context.Context, v tasks.Verify, before listsync.Record, facts certcheck.Facts) error {
+	now, err := r.ledger.Now(ctx)
+	if err != nil {
+		return err
+	}
+	after, entry := evaluateAttempt(v, before, facts, now, r.delays)
+	if entry.Actor == "" {
+		entry.Actor = r.workerID
+	}
+	if after.NextAttemptAt != nil {
+		if err := r.enqueuer.Verify(ctx, v.AppID, after); err != nil {
+			return err
+		}
+	}
+	ok, err := r.ledger.Verified(ctx, v.AppID, before, after, entry)
+	if err != nil {
+		return err
+	}
+	log := taskLog(ctx, r.log, v.AppID).WithFields(verifyFields(v, before))
+	if !ok {
+		if current, found, err := r.ledger.Domain(ctx, v.AppID, v.Domain); err != nil || found && isDue(restarted(current.Record, v), v) {
+			// Only its names or its reason changed meanwhile: verify it with those.
+			return taskerr.RetryAfter(taskerr.Soon, errors.Join(fmt.Errorf("%s changed while it was verified", v.Domain), err))
+		}
+		log.Debug("the verification has no effect: the domain was changed meanwhile")
+		return nil
+	}
+	r.metrics.Verified(before, after, now)
+	r.outbox.flushNow(ctx, v.AppID)
+	log.WithField("state", after.State).Info("verified: " + after.Reason)
+	return nil
+}
+
+// checksOf says for the history what an attempt found.
+func checksOf(facts certcheck.Facts) (checks []listsync.Check, autoSSL string) {
+	for _, name := range facts.Names {
+		check := listsync.Check{Name: name, DNS: "not looked at"}
+		if probe, ok := facts.Probes[name]; ok {
+			check.DNS, check.TLS = probe.DescribeDNS(), probe.DescribeTLS()
+		} else if slices.Contains(facts.OffList, name) {
+			check.DNS = "not looked at: it is not on ServerPilot's list"
+		}
+		checks = append(checks, check)
+	}
+	return checks, facts.AutoSSL.Describe()
+}
+
+// postpone ends an attempt that could not be made, since ServerPilot could not be asked.
+// The delay grows with the time that the attempt is overdue.
+func (r *verifier) postpone(ctx context.Context, v tasks.Verify, before listsync.Record, cause error) error {
+	now, err := r.ledger.Now(ctx)
+	if err != nil {
+		return errors.Join(cause, err)
+	}
+	r.metrics.VerificationPostponed()
+	delay := min(max(now.Sub(v.DueAt)/2, 5*time.Second), taskerr.MaxBackoff)
+	if failed := serverpilot.AsError(cause); failed != nil {
+		delay = max(delay, failed.RetryAfter+taskerr.Rounding)
+		after := before
+		after.Reason = "could not be checked yet: " + cause.Error()
+		after.UpdatedAt = now
+		if after.Reason != before.Reason {
+			if _, err := r.ledger.Verified(ctx, v.AppID, before, after, listsync.HistoryEntry{}); err != nil {
+				return errors.Join(cause, err)
+			}
+		}
+	}
+	return taskerr.RetryAfter(delay, cause)
+}

@@ -1,0 +1,120 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"sync"
+
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/internal/serverpilot"
+	"pilotsync/tasks"
+	"pilotsync/worker/appcache"
+	"pilotsync/worker/certcheck"
+	"pilotsync/worker/followup"
+	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
+	"pilotsync/worker/registry"
+)
+
+// collector finds out everything that a verification is evaluated by.
+type collector struct {
+	apps     *appcache.Cache
+	registry *registry.Registry
+	ledger   *ledger.Ledger
+	enqueuer followup.Enqueuer
+	checker  *certcheck.Checker
+	expected []netip.Prefix // where DNS should point; empty: the server's address
+	attempts int            // of a domain whose last addition asked for no other number
+	dryRun   bool
+	log      *logrus.Entry
+}
+
+// collect fails only if ServerPilot can't be asked for what the evaluation needs; that
+// uses up no attempt.
+func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Record) (certcheck.Facts, error) {
+	facts := certcheck.Facts{
+		Domain: r.Domain, Names: r.Names, Probes: map[string]certcheck.Probe{}, Expected: c.expected,
+		Attempt: v.Attempt, Limit: cmp.Or(r.Attempts, c.attempts), SeenPointing: r.SeenPointing, App: v.AppID,
+	}
+	app, err := c.apps.App(ctx, v.AppID)
+	switch {
+	case err == nil:
+		if facts.OffList, facts.Repair, err = c.offList(ctx, app, r); err != nil {
+			return facts, err
+		}
+		if facts.AutoSSL, err = c.enableAutoSSL(ctx, app); err != nil {
+			return facts, err
+		}
+	case len(facts.Expected) == 0 || ctx.Err() != nil:
+		return facts, err
+	}
+	if len(facts.Expected) == 0 {
+		address, err := c.apps.Address(ctx, app)
+		if err != nil {
+			return facts, err
+		}
+		if address.IsValid() { // ServerPilot doesn't know a new server's address at once
+			facts.Expected = []netip.Prefix{netip.PrefixFrom(address, address.BitLen())}
+		}
+	}
+	c.probe(ctx, facts)
+	return facts, ctx.Err() // a canceled probe says nothing
+}
+
+// probe probes the names that are on the list, at the same time.
+func (c *collector) probe(ctx context.Context, facts certcheck.Facts) {
+	names := namesToProbe(facts)
+	probes := make([]certcheck.Probe, len(names))
+	var all sync.WaitGroup
+	for i, name := range names {
+		all.Go(func() { probes[i] = c.checker.Check(ctx, name, facts.Expected) })
+	}
+	all.Wait()
+	for _, p := range probes {
+		facts.Probes[p.Name] = p
+	}
+}
+
+// enableAutoSSL enables AutoSSL where that is possible, and returns its status.
+func (c *collector) enableAutoSSL(ctx context.Context, app serverpilot.App) (certcheck.AutoSSL, error) {
+	a := certcheck.AutoSSL{
+		Known: true, On: app.SSL.Auto, Custom: app.SSL.Custom,
+		Available: app.AutoSSL.Available, Covered: app.AutoSSL.Domains,
+	}
+	if a.On || a.Custom || !a.Available {
+		return a, nil
+	}
+	if c.dryRun {
+		a.DryRun = true
+		return a, nil
+	}
+	// Verifications of a whole app run together; one of them makes the call.
+	locked, err := c.ledger.TryLockAutoSSL(ctx, app.ID)
+	if err != nil {
+		return a, err
+	}
+	if !locked {
+		a.TurnedOn = true // just now, by another verification, or since the app was fetched
+		return a, nil
+	}
+	log := taskLog(ctx, c.log, app.ID)
+	client, err := c.registry.Client(app.ID)
+	if err != nil {
+		return a, err
+	}
+	if err := client.Limiter.WaitVerify(ctx, 1); err != nil {
+		return a, err
+	}
+	err = client.EnableAutoSSL(ctx, app.ID)
+	if failed := serverpilot.AsError(err); failed != nil {
+		// The next attempt tries again; the handshake shows whether it is needed.
+		log.WithError(err).Warn("AutoSSL could not be turned on")
+		a.Refused = failed.Message
+		return a, nil
+	}
+	log.Info("AutoSSL turned on")
+	a.TurnedOn = true
+	return a, nil
+}

@@ -1,0 +1,63 @@
+package worker
+
+import (
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/listsync"
+)
+
+const (
+	hourly = time.Hour
+	daily  = 24 * time.Hour
+	weekly = 7 * daily
+)
+
+// verifyDelay is the delay before a domain's given attempt, counted from 1: as configured,
+// with jitter. Attempts beyond the configured delays repeat the last one. The jitter is
+// the same for each of a domain's attempts, so its delays decrease as little as the
+// configured ones do.
+func verifyDelay(delays []time.Duration, attempt int, r listsync.Record) time.Duration {
+	delay := delays[min(attempt, len(delays))-1]
+	return delay + jitter(r, delay)
+}
+
+// recheckDelay is the delay before the next recheck of a domain whose verification has
+// ended. A domain that is done is rechecked daily, and hourly while it seems not to work.
+// Another is rechecked hourly for a day, daily for 30 days, then weekly: customers point
+// their DNS late, and then get their certificate without asking.
+func recheckDelay(r listsync.Record, now time.Time) time.Duration {
+	delay := weekly
+	age := now.Sub(*r.EndedAt)
+	switch {
+	case r.State == tasks.Done && r.FailedRechecks > 0, r.State != tasks.Done && age < daily:
+		delay = hourly
+	case r.State == tasks.Done, age < 31*daily:
+		delay = daily
+	}
+	return delay + jitter(r, delay)
+}
+
+// jitter is a domain's own share of up to a tenth of a delay: domains that were added
+// together don't all come due together.
+func jitter(r listsync.Record, delay time.Duration) time.Duration {
+	h := fnv.New32a()
+	fmt.Fprintf(h, "%s %d", r.Domain, r.CheckSeq)
+	return time.Duration(float64(delay) / 10 * float64(h.Sum32()) / (1 << 32))
+}
+
+// scheduleRecheck sets when a record is rechecked, if its verification has ended.
+func scheduleRecheck(r listsync.Record, now time.Time) listsync.Record {
+	if !r.State.Listed() || r.State.Checking() || tasks.IsWildcard(r.Domain) {
+		r.ClearRecheck()
+		return r
+	}
+	if r.EndedAt == nil {
+		r.EndedAt = &now
+	}
+	next := now.Add(recheckDelay(r, now))
+	r.RecheckAt = &next
+	return r
+}

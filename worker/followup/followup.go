@@ -1,0 +1,139 @@
+// Package followup puts the tasks that follow from others on the queues. Their ids are
+// made from what they are about, so enqueueing one twice is harmless.
+package followup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
+)
+
+// Limits of the follow-up tasks. Only failures of our own code count against maxRetry
+// (see taskerr.IsFailure); it is bounded so that a task which makes a handler panic
+// ends in the archive, where a person sees it. Timeouts are a last resort beyond the
+// limits that the handlers keep themselves.
+const (
+	maxRetry         = 10
+	syncTimeout      = listsync.Budget + time.Minute
+	reconcileTimeout = time.Minute
+	verifyTimeout    = 2 * time.Minute
+	eventTimeout     = time.Minute
+)
+
+const (
+	// eventRetention is how long a delivered event can be listed and replayed.
+	eventRetention = 24 * time.Hour
+	// reconcileRetention keeps the id of an hour's task taken until after the hour.
+	reconcileRetention = 2 * time.Hour
+	// parallel is how many follow-up tasks of one sync are on their way to Redis at
+	// once: enough that a burst doesn't wait for each round trip.
+	parallel = 8
+)
+
+// Enqueuer enqueues follow-up tasks. A context that has ended enqueues nothing.
+type Enqueuer struct {
+	client *asynq.Client
+	ledger *ledger.Ledger
+}
+
+var _ listsync.Enqueuer = Enqueuer{}
+
+// New returns an Enqueuer on rdb, which stays the caller's to close.
+func New(rdb redis.UniversalClient) Enqueuer {
+	return Enqueuer{client: asynq.NewClientFromRedisClient(rdb), ledger: ledger.New(rdb)}
+}
+
+// Wake marks an app as awake in the ledger and enqueues its sync.
+func (e Enqueuer) Wake(ctx context.Context, app string) error {
+	wake, err := e.ledger.Wake(ctx, app)
+	if err != nil {
+		return err
+	}
+	return e.Sync(ctx, tasks.Sync{AppID: app, Wake: wake})
+}
+
+// RenewWake does the same if the app's wake still is the given one, and reports whether
+// it was. The sync gets another task id: a dead worker's task may hold that of the wake.
+func (e Enqueuer) RenewWake(ctx context.Context, app string, wake int64) (bool, error) {
+	next, ok, err := e.ledger.RenewWake(ctx, app, wake)
+	if err != nil || !ok {
+		return false, err
+	}
+	return true, e.Sync(ctx, tasks.Sync{AppID: app, Wake: next})
+}
+
+// Sync enqueues an app's sync.
+func (e Enqueuer) Sync(ctx context.Context, s tasks.Sync) error {
+	return e.enqueue(ctx, tasks.TypeAppSync, s.ID(), tasks.Encode(s),
+		asynq.Queue(tasks.QueueLists), asynq.Timeout(syncTimeout))
+}
+
+// Reconcile enqueues an app's reconciliation of one hour. Its id stays taken until after
+// the hour.
+func (e Enqueuer) Reconcile(ctx context.Context, s tasks.Sync) error {
+	return e.enqueue(ctx, tasks.TypeAppSync, s.ID(), tasks.Encode(s),
+		asynq.Queue(tasks.QueueLists), asynq.Timeout(reconcileTimeout), asynq.Retention(reconcileRetention))
+}
+
+// Verify implements [listsync.Enqueuer]: it enqueues the attempts that follow the
+// records' last ones.
+func (e Enqueuer) Verify(ctx context.Context, app string, records ...listsync.Record) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for _, r := range records {
+		v := NextAttempt(app, r)
+		group.Go(func() error { return e.attempt(ctx, v, v.ID()) })
+	}
+	return group.Wait()
+}
+
+// VerifyAgain enqueues an attempt whose task was lost. It has an id of its own, made
+// from now: a dead worker's task may hold that of the attempt. If both run, the second
+// finds the attempt made.
+func (e Enqueuer) VerifyAgain(ctx context.Context, v tasks.Verify, now time.Time) error {
+	return e.attempt(ctx, v, fmt.Sprintf("%s:again:%d", v.ID(), now.Unix()))
+}
+
+// attempt enqueues an attempt under an id. asynq counts in whole seconds and rounds
+// down; rounded up, the attempt never comes early.
+func (e Enqueuer) attempt(ctx context.Context, v tasks.Verify, id string) error {
+	return e.enqueue(ctx, tasks.TypeSSLVerify, id, tasks.Encode(v),
+		asynq.Queue(tasks.QueueSSL), asynq.Timeout(verifyTimeout), asynq.ProcessAt(v.DueAt.Add(time.Second-1).Truncate(time.Second)))
+}
+
+// Recheck enqueues a recheck that is due.
+func (e Enqueuer) Recheck(ctx context.Context, v tasks.Verify) error {
+	return e.enqueue(ctx, tasks.TypeSSLVerify, v.ID(), tasks.Encode(v), asynq.Queue(tasks.QueueSSL), asynq.Timeout(verifyTimeout))
+}
+
+// Event enqueues an event's delivery.
+func (e Enqueuer) Event(ctx context.Context, event tasks.Event) error {
+	return e.enqueue(ctx, tasks.TypeEventDeliver, event.ID(), tasks.Encode(event),
+		asynq.Queue(tasks.QueueEvents), asynq.Timeout(eventTimeout), asynq.Retention(eventRetention))
+}
+
+func (e Enqueuer) enqueue(ctx context.Context, kind, id string, payload []byte, opts ...asynq.Option) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	opts = append(opts, asynq.TaskID(id), asynq.MaxRetry(maxRetry))
+	_, err := e.client.EnqueueContext(ctx, asynq.NewTask(kind, payload), opts...)
+	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
+		return fmt.Errorf("enqueue %s: %w", id, err)
+	}
+	return nil
+}
+
+// NextAttempt is the verification that follows a record with a NextAttemptAt.
+func NextAttempt(app string, r listsync.Record) tasks.Verify {
+	return tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: r.Attempt + 1, DueAt: *r.NextAttemptAt}
+}

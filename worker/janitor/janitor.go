@@ -1,0 +1,166 @@
+// Package janitor finds in our queues what asynq would leave for ever: messages that it
+// can't decode or finish, ids without a message, active tasks without a lease. It repairs
+// what it can and moves the rest to the quarantine.
+package janitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/tasks"
+)
+
+const (
+	// interval is how often one of the workers scans asynq's queues.
+	interval = 30 * time.Second
+	// scanLimit is how many ids of a list a turn scans, and pageSize how many at once:
+	// a hundred thousand waiting tasks take ten minutes, and no turn takes a second.
+	scanLimit = 5000
+	pageSize  = 200
+	// taskLease is for how long asynq hands a task out; its worker renews it.
+	taskLease = 30 * time.Second
+)
+
+const (
+	turnKey      = "pilotsync:strays"
+	positionsKey = "pilotsync:strays:at" // hash: asynq's key → position in it
+)
+
+// Janitor scans the queues. One message that can't be decoded ends the recovery of all
+// dead workers' tasks on its queue, and the recoverer's. The janitor isn't a task, since
+// it is there for queues that stand still.
+//
+// Each repair is one script that checks again what was found. So two workers at once do
+// no harm, and what asynq moved meanwhile is left alone. asynq's own scripts never show a
+// task half moved.
+type Janitor struct {
+	Config
+	quarantine Quarantine
+	format     messageFormat
+	scripts    scripts
+
+	interval, lease     time.Duration
+	scanLimit, pageSize int
+}
+
+// Config is what a [Janitor] needs.
+type Config struct {
+	Redis redis.UniversalClient
+	Log   *logrus.Entry
+	// Count is called for each thing that was found and dealt with.
+	Count func(Repair)
+	// Down reports whether Redis is away. Then the janitor's errors aren't logged.
+	Down func(context.Context) bool
+}
+
+// New fails only with an asynq whose message has another name.
+func New(cfg Config) (*Janitor, error) {
+	format, err := newMessageFormat()
+	if err != nil {
+		return nil, err
+	}
+	return &Janitor{
+		Config: cfg, quarantine: NewQuarantine(cfg.Redis), format: format, scripts: newScripts(),
+		interval: interval, lease: taskLease, scanLimit: scanLimit, pageSize: pageSize,
+	}, nil
+}
+
+// Run scans until ctx ends.
+func (j *Janitor) Run(ctx context.Context) {
+	ticker := time.NewTicker(j.interval)
+	defer ticker.Stop()
+	for {
+		if err := j.turn(ctx); err != nil && !j.Down(ctx) && ctx.Err() == nil {
+			j.Log.WithError(err).Warn("the janitor's scan of the queues is not finished; the next one continues")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// turn scans if no other worker did lately.
+func (j *Janitor) turn(ctx context.Context) error {
+	// A little less than the interval, so that a worker doesn't miss its own turn.
+	err := j.Redis.SetArgs(ctx, turnKey, 1, redis.SetArgs{Mode: "NX", TTL: j.interval * 9 / 10}).Err()
+	if errors.Is(err, redis.Nil) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("take the janitor's turn: %w", err)
+	}
+	limited, cancel := context.WithTimeout(ctx, j.interval)
+	defer cancel()
+	return j.scanAll(limited)
+}
+
+// scanAll scans every queue once. An error of one list doesn't keep the others from being
+// scanned.
+func (j *Janitor) scanAll(ctx context.Context) error {
+	at, err := j.positions(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, queue := range tasks.Queues() {
+		errs = append(errs, j.Register(ctx, queue))
+		for _, list := range taskLists() {
+			errs = append(errs, j.scanList(ctx, queue, list, at[asynqKey(queue, list)]))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Register makes a queue known to asynq's inspector. asynq does it once a process. After
+// Redis lost its data asynqmon would show none of our queues, nor the tasks that came since.
+func (j *Janitor) Register(ctx context.Context, queue string) error {
+	added, err := j.Redis.SAdd(ctx, "asynq:queues", queue).Result()
+	if err != nil {
+		return fmt.Errorf("register queue %s: %w", queue, err)
+	}
+	if added == 0 {
+		return nil
+	}
+	var keys []string
+	for _, list := range taskLists() {
+		keys = append(keys, asynqKey(queue, list))
+	}
+	existing, err := j.Redis.Exists(ctx, keys...).Result()
+	if err != nil {
+		return fmt.Errorf("look for tasks of queue %s: %w", queue, err)
+	}
+	if existing > 0 { // else it is new
+		j.Count(Repair{unregistered, registered})
+		j.Log.WithField("queue", queue).Error("asynq didn't know a queue that has tasks; it does again (did Redis lose its data?)")
+	}
+	return nil
+}
+
+// scanList scans a list from a position on.
+func (j *Janitor) scanList(ctx context.Context, queue, list string, from uint64) error {
+	key := asynqKey(queue, list)
+	ids, next, err := j.ids(ctx, key, isList(list), from)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for len(ids) > 0 && ctx.Err() == nil {
+		n := min(len(ids), j.pageSize)
+		entries, err := j.load(ctx, queue, list, ids[:n])
+		errs, ids = append(errs, err), ids[n:]
+		for _, e := range entries {
+			errs = append(errs, j.repair(ctx, queue, list, e))
+		}
+	}
+	if next != from {
+		errs = append(errs, wrap("note the janitor's position in the queues", j.Redis.HSet(ctx, positionsKey, key, next).Err()))
+	}
+	return errors.Join(append(errs, ctx.Err())...)
+}

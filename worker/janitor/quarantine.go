@@ -1,0 +1,151 @@
+package janitor
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// QuarantineLimit is the number of messages that the quarantine holds; beyond it
+	// the oldest are dropped, which the worker's log says.
+	QuarantineLimit = 1000
+	// rawLimit is how many bytes are kept of one, so that the quarantine can't fill
+	// Redis. Messages of ours have some hundred.
+	rawLimit = 64 << 10
+)
+
+// Their braces put both into one slot of a Redis Cluster. No app has such keys.
+const (
+	orderKey = "pilotsync:quarantine:{all}:order" // zset: id, by when it was found (µs)
+	keptKey  = "pilotsync:quarantine:{all}:kept"  // hash: id → Quarantined as JSON
+)
+
+// ErrNotQuarantined: there is no such message in the quarantine, or not any more.
+var ErrNotQuarantined = errors.New("not in the quarantine")
+
+// Quarantined is a message that asynq could do nothing with, as it was found.
+type Quarantined struct {
+	ID    string    `json:"id"`          // made from what it is: the same message found twice has the same
+	At    time.Time `json:"at,omitzero"` // when it was found, by Redis's clock
+	Queue string    `json:"queue"`
+	List  string    `json:"list"`    // where in the queue: active, pending, …
+	Task  string    `json:"task_id"` // under which it lay there
+	Why   string    `json:"why"`
+	Size  int       `json:"size"` // of the message in bytes; more than Raw has where it was cut at 64 KiB
+	// Raw are the bytes; of what wasn't even a task's hash they are Redis's DUMP of it.
+	Raw []byte `json:"raw"`
+}
+
+// Quarantine has the messages that the janitor took out of asynq's queues. It needs
+// Redis only, no worker.
+type Quarantine struct {
+	rdb   redis.UniversalClient
+	keep  *redis.Script
+	limit int
+}
+
+// NewQuarantine returns the quarantine in rdb, which stays the caller's to close.
+func NewQuarantine(rdb redis.UniversalClient) Quarantine {
+	return Quarantine{rdb, redis.NewScript(keepLua), QuarantineLimit}
+}
+
+// Count returns how many messages there are.
+func (q Quarantine) Count(ctx context.Context) (int, error) {
+	total, err := q.rdb.ZCard(ctx, orderKey).Result()
+	return int(total), wrap("count what is in quarantine", err)
+}
+
+// List returns the newest n messages at most, newest first, and how many there are in
+// all.
+func (q Quarantine) List(ctx context.Context, n int) (found []Quarantined, total int, err error) {
+	total, err = q.Count(ctx)
+	if err != nil || total == 0 || n < 1 {
+		return nil, total, err
+	}
+	order, err := q.rdb.ZRevRangeWithScores(ctx, orderKey, 0, int64(n)-1).Result()
+	if err != nil || len(order) == 0 {
+		return nil, total, wrap("list the quarantine", err)
+	}
+	ids := make([]string, len(order))
+	for i, z := range order {
+		ids[i] = fmt.Sprint(z.Member)
+	}
+	kept, err := q.rdb.HMGet(ctx, keptKey, ids...).Result()
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the quarantine: %w", err)
+	}
+	for i, text := range kept {
+		line, there := text.(string)
+		if !there {
+			continue // dropped meanwhile
+		}
+		var message Quarantined
+		if err := json.Unmarshal([]byte(line), &message); err != nil {
+			return nil, 0, fmt.Errorf("read %s in quarantine: %w", ids[i], err)
+		}
+		message.At = time.UnixMicro(int64(order[i].Score)).UTC()
+		found = append(found, message)
+	}
+	return found, total, nil
+}
+
+// Drop deletes messages from the quarantine. If one isn't there it is an
+// [ErrNotQuarantined], and none is deleted.
+func (q Quarantine) Drop(ctx context.Context, ids ...string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	kept, err := q.rdb.HMGet(ctx, keptKey, ids...).Result()
+	if err != nil {
+		return fmt.Errorf("look into the quarantine: %w", err)
+	}
+	for i, text := range kept {
+		if text == nil {
+			return fmt.Errorf("%s: %w", ids[i], ErrNotQuarantined)
+		}
+	}
+	_, err = q.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		for _, id := range ids {
+			p.ZRem(ctx, orderKey, id)
+			p.HDel(ctx, keptKey, id)
+		}
+		return nil
+	})
+	return wrap("drop from the quarantine", err)
+}
+
+// newQuarantined makes an entry of a message; raw isn't empty.
+func newQuarantined(queue, list, task, reason string, raw []byte) Quarantined {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", queue, task, raw))
+	return Quarantined{ID: hex.EncodeToString(sum[:8]), Queue: queue, List: list, Task: task, Why: reason,
+		Size: len(raw), Raw: raw[:min(len(raw), rawLimit)]}
+}
+
+// put puts a message into the quarantine. It reports whether it is new there, and how
+// many were dropped for it.
+func (q Quarantine) put(ctx context.Context, message Quarantined) (added bool, dropped int64, err error) {
+	line, err := json.Marshal(message)
+	if err != nil {
+		return false, 0, fmt.Errorf("encode for the quarantine: %w", err)
+	}
+	n, err := q.keep.Run(ctx, q.rdb, []string{orderKey, keptKey}, message.ID, line, q.limit).Int64Slice()
+	if err != nil || len(n) != 2 {
+		return false, 0, fmt.Errorf("put task %q of queue %s into quarantine (%v): %w", message.Task, message.Queue, n, err)
+	}
+	return n[0] == 1, n[1], nil
+}
+
+// wrap is fmt.Errorf for an error that may be nil.
+func wrap(tried string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", tried, err)
+}

@@ -1,0 +1,100 @@
+package janitor
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func tasksOf(all []Quarantined) (ids []string) {
+	for _, q := range all {
+		ids = append(ids, q.Task)
+	}
+	return ids
+}
+
+func TestAFullQuarantineKeepsTheNewestAndLogsIt(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.janitor.quarantine.limit = 3
+	for i := range 3 {
+		f.plant("pending", fmt.Sprint("bad-", i), "\xff")
+		f.scan()
+	}
+	if f.log.has("quarantine is full") {
+		t.Error("said to be full before it was")
+	}
+	f.plant("pending", "bad-3", "\xff")
+	f.scan()
+	if !f.log.has("quarantine is full") {
+		t.Error("nothing was said of the one that was dropped")
+	}
+	if diff := cmp.Diff([]string{"bad-3", "bad-2", "bad-1"}, tasksOf(f.quarantine())); diff != "" {
+		t.Errorf("in quarantine (-want +got):\n%s", diff)
+	}
+	if n := f.rdb.HLen(t.Context(), keptKey).Val(); n != 3 {
+		t.Errorf("%d messages are kept", n)
+	}
+	some, total, err := NewQuarantine(f.rdb).List(t.Context(), 2)
+	if diff := cmp.Diff([]string{"bad-3", "bad-2"}, tasksOf(some)); diff != "" || total != 3 || err != nil {
+		t.Errorf("total %d, %v (-want +got):\n%s", total, err, diff)
+	}
+	if none, total, err := NewQuarantine(f.rdb).List(t.Context(), 0); none != nil || total != 3 || err != nil {
+		t.Errorf("%v, %d, %v", none, total, err)
+	}
+}
+
+func TestTheSameMessageIsQuarantinedOnce(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	// As by a worker that died between putting it there and taking it out.
+	q := newQuarantined(testQueue, "pending", "bad", "why", []byte("\xff"))
+	for i := range 2 {
+		if added, _, err := f.janitor.quarantine.put(t.Context(), q); err != nil || added != (i == 0) {
+			t.Errorf("added %v, %v", added, err)
+		}
+	}
+	f.plant("pending", "bad", "\xff")
+	f.plant("pending", "bad2", "\xff")
+	f.scan()
+	if got := tasksOf(f.quarantine()); len(got) != 2 || !f.gone("bad") {
+		t.Errorf("in quarantine: %q", got)
+	}
+}
+
+func TestTheQuarantineKeepsTheBeginningOfALongMessage(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	raw := append([]byte("\xff"), bytes.Repeat([]byte("x"), 1<<20)...)
+	f.plant("pending", "bad", string(raw))
+	f.scan()
+	kept := f.quarantine()
+	if len(kept) != 1 || kept[0].Size != len(raw) || !bytes.Equal(kept[0].Raw, raw[:rawLimit]) {
+		t.Errorf("%d are kept, or not as they should", len(kept))
+	}
+}
+
+func TestDropRefusesAllIfOneIsMissing(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	for i := range 3 {
+		f.plant("pending", fmt.Sprint("bad-", i), "\xff")
+	}
+	f.scan()
+	s, all := NewQuarantine(f.rdb), f.quarantine()
+	if len(all) != 3 {
+		t.Fatalf("in quarantine: %+v", all)
+	}
+	if err := s.Drop(t.Context(), all[0].ID, "none"); !errors.Is(err, ErrNotQuarantined) || len(f.quarantine()) != 3 {
+		t.Errorf("%v; %d are left", err, len(f.quarantine()))
+	}
+	if err := s.Drop(t.Context(), all[0].ID, all[2].ID); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(all[1:2], f.quarantine()); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,30 @@
+-- Takes an id out of a list of asynq's, with its lease and its hash, if what is
+-- stored under it still is what was found. It leaves the active list, too: asynq may
+-- have handed it out after the scan of that list and before the scan of the leases,
+-- and an id without a hash makes asynq's inspector fail for the whole queue.
+-- Returns 1 if it was taken out, else 0.
+local list, task, leases, active = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local id = ARGV[1]
+local found = ARGV[2]   -- 'message', 'none' (no message) or 'foreign' (no hash)
+local message = ARGV[3] -- where found is 'message'
+
+local kind = redis.call('TYPE', task).ok
+local current = kind == 'hash' and redis.call('HGET', task, 'msg')
+if found == 'message' and current ~= message
+  or found == 'none' and (current or kind ~= 'none' and kind ~= 'hash')
+  or found == 'foreign' and (kind == 'none' or kind == 'hash') then
+  return 0
+end
+local removed
+if redis.call('TYPE', list).ok == 'zset' then
+  removed = redis.call('ZREM', list, id)
+else
+  removed = redis.call('LREM', list, 0, id)
+end
+if removed == 0 then -- asynq moved it meanwhile
+  return 0
+end
+redis.call('ZREM', leases, id)
+redis.call('LREM', active, 0, id)
+redis.call('DEL', task)
+return 1

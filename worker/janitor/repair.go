@@ -1,0 +1,138 @@
+package janitor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/sirupsen/logrus"
+)
+
+// shownBytes is how much of a message the log shows.
+const shownBytes = 200
+
+// Repair is a kind of thing that the janitor finds, and what it did about it: the labels
+// of a metric.
+type Repair struct{ Kind, Action string }
+
+const (
+	unreadable   = "unreadable"   // a message that asynq can't decode
+	mislabelled  = "mislabelled"  // a message that lacks its id or queue
+	hollow       = "hollow"       // an id without a message
+	unleased     = "unleased"     // an active task without a lease
+	unregistered = "unregistered" // a queue that asynq's inspector doesn't know
+
+	quarantined = "quarantined"
+	relabelled  = "relabelled"
+	removed     = "removed"
+	leased      = "leased"
+	registered  = "registered"
+)
+
+// Repairs are all that there are.
+func Repairs() []Repair {
+	return []Repair{{unreadable, quarantined}, {mislabelled, relabelled}, {mislabelled, quarantined},
+		{hollow, removed}, {unleased, leased}, {unregistered, registered}}
+}
+
+// repair repairs an entry of a list, or moves it to the quarantine.
+func (j *Janitor) repair(ctx context.Context, queue, list string, e entry) error {
+	switch {
+	case e.missingMessage:
+		ok, err := j.remove(ctx, queue, list, e, "none")
+		if err == nil && ok {
+			j.report(queue, list, e, Repair{hollow, removed}, "the list has an id without a task; it was taken out")
+		}
+		return err
+	case e.wrongType:
+		return j.moveToQuarantine(ctx, queue, list, e, "foreign", defect{kind: unreadable, reason: "what lies under its id isn't a task"})
+	}
+	found := j.format.examine(queue, e.id, e.raw)
+	if found.kind != "" && found.relabelled == nil {
+		return j.moveToQuarantine(ctx, queue, list, e, "message", found)
+	}
+	if found.kind != "" {
+		n, err := j.scripts.relabel.Run(ctx, j.Redis, []string{asynqKey(queue, "t:"+e.id)}, e.raw, found.relabelled).Int()
+		if err != nil {
+			return fmt.Errorf("relabel task %q of queue %s: %w", e.id, queue, err)
+		}
+		if n == 1 {
+			j.report(queue, list, e, Repair{found.kind, relabelled}, found.reason+"; it has the right ones now")
+		}
+	}
+	if e.unleased {
+		return j.lend(ctx, queue, list, e)
+	}
+	return nil
+}
+
+// lend gives an active task a lease. If its worker lives, that renews it and can finish
+// the task; else asynq hands the task out again, one to two minutes later, as any dead
+// worker's.
+func (j *Janitor) lend(ctx context.Context, queue, list string, e entry) error {
+	keys := []string{asynqKey(queue, listActive), asynqKey(queue, listLease), asynqKey(queue, "t:"+e.id)}
+	n, err := j.scripts.lease.Run(ctx, j.Redis, keys, e.id, int(j.lease/time.Second)).Int()
+	if err != nil {
+		return fmt.Errorf("give task %q of queue %s a lease: %w", e.id, queue, err)
+	}
+	if n == 1 {
+		j.report(queue, list, e, Repair{unleased, leased}, "the active task had no lease, so asynq would never have handed it out again; it has one now")
+	}
+	return nil
+}
+
+// moveToQuarantine puts an entry into the quarantine and then removes it from the list:
+// a crash in between loses nothing.
+func (j *Janitor) moveToQuarantine(ctx context.Context, queue, list string, e entry, expected string, found defect) error {
+	q := newQuarantined(queue, list, e.id, found.reason, e.raw)
+	added, dropped, err := j.quarantine.put(ctx, q)
+	if err != nil {
+		return err
+	}
+	if dropped > 0 {
+		j.Log.WithField("dropped", dropped).Errorf("the quarantine is full with %d messages; the oldest was dropped for a new one", j.quarantine.limit)
+	}
+	ok, err := j.remove(ctx, queue, list, e, expected)
+	switch {
+	case err != nil:
+		return err
+	case ok:
+		j.report(queue, list, e, Repair{found.kind, quarantined}, found.reason+"; it is in quarantine as "+q.ID)
+	case added: // asynq moved it, or it was repaired meanwhile: it is found again if need be
+		return j.quarantine.Drop(ctx, q.ID)
+	}
+	return nil
+}
+
+// remove takes an entry out of the queue, if it still is what was found: 'message',
+// 'none' or 'foreign', as remove.lua has it.
+func (j *Janitor) remove(ctx context.Context, queue, list string, e entry, expected string) (bool, error) {
+	keys := []string{asynqKey(queue, list), asynqKey(queue, "t:"+e.id), asynqKey(queue, listLease), asynqKey(queue, listActive)}
+	n, err := j.scripts.remove.Run(ctx, j.Redis, keys, e.id, expected, e.raw).Int()
+	if err != nil {
+		return false, fmt.Errorf("take task %q out of queue %s: %w", e.id, queue, err)
+	}
+	return n == 1, nil
+}
+
+// report counts and logs a repair. The log shows the beginning of the message at most.
+func (j *Janitor) report(queue, list string, e entry, r Repair, text string) {
+	j.Count(r)
+	log := j.Log.WithFields(logrus.Fields{"queue": queue, "list": list, "task_id": printable([]byte(e.id)), "stray": r.Kind, "action": r.Action})
+	if r.Kind == unreadable || r.Kind == mislabelled {
+		log = log.WithField("size", len(e.raw)).WithField("begins", printable(e.raw))
+	}
+	log.Error(text)
+}
+
+// printable makes one short line of any bytes.
+func printable(raw []byte) string {
+	return strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
+			return '.'
+		}
+		return r
+	}, string(raw[:min(len(raw), shownBytes)]))
+}

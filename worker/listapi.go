@@ -1,0 +1,101 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"pilotsync/internal/serverpilot"
+	"pilotsync/worker/listsync"
+	"pilotsync/worker/registry"
+)
+
+// listAPI is ServerPilot as a sync needs it: by the app's account, within its rate limit,
+// with errors in the sync's own terms.
+type listAPI struct {
+	registry       *registry.Registry
+	ambiguousWrite func() // is called for each write whose outcome isn't known
+}
+
+var _ listsync.API = listAPI{}
+
+// readyTimeout is how long a sync may wait for its account's rate limit, in a worker's
+// slot and with the app's lease.
+const readyTimeout = 10 * time.Second
+
+// Ready implements [listsync.API]. It takes the tokens for the read and the write
+// together: no write waits for one after its read.
+func (a listAPI) Ready(ctx context.Context, app string) error {
+	client, err := a.client(app)
+	if err != nil {
+		return err
+	}
+	limited, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	err = client.Limiter.WaitSync(limited)
+	switch {
+	case err == nil:
+		return nil
+	case limited.Err() != nil && ctx.Err() == nil:
+		return fmt.Errorf("app %s's account is at its rate limit (PILOTSYNC_API_RATE): %w", app, listsync.ErrYield)
+	}
+	return fmt.Errorf("wait for app %s's turn at ServerPilot: %w", app, err)
+}
+
+// client returns the client of the app's account. There is none if the configuration was
+// read again in the middle of a sync; nothing was sent then.
+func (a listAPI) client(app string) (*registry.Client, error) {
+	client, err := a.registry.Client(app)
+	if err != nil {
+		return nil, &listsync.CallError{Verdict: listsync.Transient, Err: err}
+	}
+	return client, nil
+}
+
+// List implements [listsync.API].
+func (a listAPI) List(ctx context.Context, app string) ([]string, error) {
+	client, err := a.client(app)
+	if err != nil {
+		return nil, err
+	}
+	got, err := client.App(ctx, app)
+	if err != nil {
+		return nil, callError(err)
+	}
+	return got.Domains, nil
+}
+
+// Replace implements [listsync.API].
+func (a listAPI) Replace(ctx context.Context, app string, names []string, notAfter time.Time) ([]string, error) {
+	client, err := a.client(app)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := client.SetDomains(ctx, app, names, notAfter)
+	if err != nil {
+		if failed := serverpilot.AsError(err); failed != nil && failed.Kind == serverpilot.Unknown {
+			a.ambiguousWrite()
+		}
+		return nil, callError(err)
+	}
+	return answer, nil
+}
+
+// callError says in a sync's terms what the client's error means.
+func callError(err error) error {
+	var failed *serverpilot.Error
+	if !errors.As(err, &failed) {
+		return err
+	}
+	verdict := listsync.Transient
+	switch failed.Kind {
+	case serverpilot.Unknown:
+		verdict = listsync.Unknown
+	case serverpilot.Blocked:
+		verdict = listsync.Blocked
+	case serverpilot.Refused:
+		verdict = listsync.Refused
+	}
+	return &listsync.CallError{Verdict: verdict, Message: failed.Message, RetryAfter: failed.RetryAfter, Err: err}
+}

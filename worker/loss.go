@@ -1,0 +1,114 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/janitor"
+	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
+	"pilotsync/worker/registry"
+)
+
+// lossDetector is the ledger as syncs see it, and what this worker knows of its identity:
+// it detects that the ledger was lost.
+type lossDetector struct {
+	*ledger.Ledger
+	registry *registry.Registry
+	janitor  *janitor.Janitor
+	log      *logrus.Entry
+
+	mu       sync.Mutex
+	identity ledger.Identity
+	notified map[string]string // app → the identity of whose loss this worker notified it
+}
+
+func newLossDetector(l *ledger.Ledger, r *registry.Registry, j *janitor.Janitor, log *logrus.Entry) *lossDetector {
+	return &lossDetector{Ledger: l, registry: r, janitor: j, log: log, notified: map[string]string{}}
+}
+
+// identify checks whether the ledger still is the one that this worker knew.
+func (d *lossDetector) identify(ctx context.Context) (ledger.Identity, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	current, err := d.Identify(ctx, d.identity)
+	if err != nil {
+		return current, err
+	}
+	if d.identity.ID != "" && current.ID != d.identity.ID {
+		d.log.Error("the ledger was lost: Redis lost its data, has an older copy of it, or another Redis took its place. " +
+			"An empty ledger changes no list; an older copy puts back what was removed since. " +
+			"WordPress's plugin hands its domains over again; for other producers see 'pilotsync doctor'")
+	}
+	d.identity = current
+	return current, nil
+}
+
+// notify notifies the apps of a loss that weren't notified yet.
+func (d *lossDetector) notify(ctx context.Context, current ledger.Identity, apps []string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, app := range apps {
+		if d.notified[app] == current.ID {
+			continue
+		}
+		if err := d.NotifyLoss(ctx, app, current); err != nil {
+			return err
+		}
+		d.notified[app] = current.ID
+	}
+	return nil
+}
+
+// Acquire implements [listsync.Ledger]. A lost ledger doesn't know which writes are in
+// flight: after a loss no worker writes a list for as long as one may still take effect.
+// After a loss the app's last commit, if the ledger has one, is longer ago than that.
+func (d *lossDetector) Acquire(ctx context.Context, app string) (listsync.Lease, error) {
+	lease, err := d.Ledger.Acquire(ctx, app)
+	if err != nil || lease.SinceLastCommit < listsync.LandingLimit {
+		return lease, err
+	}
+	wait, err := d.unknownWrites(ctx)
+	if err == nil && wait == 0 {
+		return lease, nil
+	}
+	if err == nil {
+		err = &listsync.NotAcquired{Wait: wait}
+	}
+	return listsync.Lease{}, errors.Join(err, d.Fail(context.WithoutCancel(ctx), lease, nil))
+}
+
+// unknownWrites returns for how long a write of before a loss may still take effect.
+func (d *lossDetector) unknownWrites(ctx context.Context) (time.Duration, error) {
+	current, err := d.identify(ctx)
+	if err != nil || current.Lost.IsZero() {
+		return 0, err
+	}
+	now, err := d.Now(ctx)
+	return max(current.Lost.Add(listsync.LandingLimit).Sub(now), 0), err
+}
+
+// check detects a loss of the ledger, and notifies the apps of this worker.
+func (d *lossDetector) check(ctx context.Context) error {
+	current, err := d.identify(ctx)
+	if err != nil || current.Lost.IsZero() {
+		return err
+	}
+	now, err := d.Now(ctx)
+	if err != nil || now.Sub(current.Lost) > ledger.LossKept {
+		return err
+	}
+	var errs []error
+	if now.Sub(current.Lost) < time.Minute {
+		// Without that asynq's inspector finds no task, and the recoverer would take each for lost.
+		for _, queue := range tasks.Queues() {
+			errs = append(errs, d.janitor.Register(ctx, queue))
+		}
+	}
+	return errors.Join(append(errs, d.notify(ctx, current, d.registry.Load().Apps))...)
+}

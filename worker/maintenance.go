@@ -1,0 +1,43 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/worker/redismonitor"
+)
+
+// maintenanceInterval is the time between two maintenances of a worker. With the lease's
+// 30 s it bounds how long a dead worker's app stands still.
+const maintenanceInterval = 15 * time.Second
+
+// maintenance runs what a worker does besides its tasks.
+type maintenance struct {
+	steps   []func(context.Context) error
+	monitor *redismonitor.Monitor
+	log     *logrus.Entry
+}
+
+// run runs all steps at once and then at each interval, until ctx ends. A step that fails
+// doesn't keep the others from being run.
+func (m *maintenance) run(ctx context.Context) {
+	ticker := time.NewTicker(maintenanceInterval)
+	defer ticker.Stop()
+	for {
+		var errs []error
+		for _, step := range m.steps {
+			errs = append(errs, step(ctx))
+		}
+		if err := errors.Join(errs...); err != nil && !m.monitor.Down(ctx) && ctx.Err() == nil {
+			m.log.WithError(err).Warn("maintenance is not finished; the next one continues")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}

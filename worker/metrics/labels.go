@@ -1,0 +1,102 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"pilotsync/internal/serverpilot"
+	"pilotsync/worker/listsync"
+)
+
+// RecordResult is what became of a change that was taken off the queue.
+type RecordResult string
+
+const (
+	Recorded      RecordResult = "recorded"
+	RecordedAgain RecordResult = "again"      // it was recorded before
+	Superseded    RecordResult = "superseded" // a later change of the domain is known
+)
+
+// Lost is what a dead worker left.
+type Lost string
+
+const (
+	LostChange       Lost = "change"       // it had the change in hand
+	LostSync         Lost = "sync"         // an app awake without a task
+	LostVerification Lost = "verification" // overdue
+)
+
+// Results of a sync.
+const (
+	syncSettled = "settled"
+	syncDryRun  = "dry-run"
+	syncIdle    = "idle"
+	syncLost    = "lost"
+	syncLater   = "later"
+)
+
+const postponed = "postponed" // of a verification, besides the states
+
+// Causes for which a sync is handed out again later.
+const (
+	causeRateLimited  = "rate_limited" // by ServerPilot (429)
+	causeUnavailable  = "unavailable"  // ServerPilot, for now
+	causeBlocked      = "blocked"      // until a person acts
+	causeUnknownWrite = "unknown_write"
+	causeInFlight     = "write_in_flight" // an earlier write may take effect yet
+	causeYield        = "handed_back"     // the worker stops, or the account is at PILOTSYNC_API_RATE
+	causeUnserved     = "unserved"        // the app has no account here
+	causeOther        = "other"           // Redis, mostly
+)
+
+func backoffCauses() []string {
+	return []string{causeRateLimited, causeUnavailable, causeBlocked, causeUnknownWrite, causeInFlight, causeYield,
+		causeUnserved, causeOther}
+}
+
+// backoffCause says in a word why a sync that ended with err is to be run again.
+func backoffCause(err error) string {
+	var notAcquired *listsync.NotAcquired
+	var call *listsync.CallError
+	switch {
+	case errors.As(err, &notAcquired):
+		return causeInFlight
+	case errors.Is(err, listsync.ErrYield), errors.Is(err, context.Canceled):
+		return causeYield
+	case !errors.As(err, &call):
+		return causeOther
+	}
+	switch call.Verdict {
+	case listsync.Blocked:
+		return causeBlocked
+	case listsync.Unknown:
+		return causeUnknownWrite
+	}
+	if failed := serverpilot.AsError(err); failed != nil && failed.Status == http.StatusTooManyRequests {
+		return causeRateLimited
+	}
+	return causeUnavailable
+}
+
+func endpointLabel(op string) string {
+	switch op {
+	case serverpilot.OpApp:
+		return "read_app"
+	case serverpilot.OpServer:
+		return "read_server"
+	case serverpilot.OpSetDomains:
+		return "write_list"
+	case serverpilot.OpEnableAutoSSL:
+		return "enable_autossl"
+	}
+	return "other"
+}
+
+func statusLabel(status int) string {
+	if status == 0 {
+		return "none"
+	}
+	return strconv.Itoa(status)
+}

@@ -1,0 +1,64 @@
+// Package operator has what a person does to a whole app by hand: pause and resume it,
+// sync it now, forget it. It needs Redis only, no worker and no key.
+package operator
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/followup"
+	"pilotsync/worker/ledger"
+)
+
+// Operator acts on apps.
+type Operator struct {
+	ledger    *ledger.Ledger
+	enqueuer  followup.Enqueuer
+	inspector *asynq.Inspector
+}
+
+// New returns an Operator on rdb, which stays the caller's to close.
+func New(rdb redis.UniversalClient) Operator {
+	return Operator{ledger: ledger.New(rdb), enqueuer: followup.New(rdb), inspector: asynq.NewInspectorFromRedisClient(rdb)}
+}
+
+// Sync enqueues a sync of an app that the ledger knows. It processes what is pending and
+// repairs drift.
+func (o Operator) Sync(ctx context.Context, app string) error {
+	state, err := o.ledger.App(ctx, app)
+	switch {
+	case err != nil:
+		return err
+	case state.Paused != "":
+		return fmt.Errorf("app %s was paused by %s, so it isn't synced; resume it first", app, state.Paused)
+	case state.Wake == 0:
+		return fmt.Errorf("app %s isn't known: no worker has taken a change for it yet, so there is nothing to put right", app)
+	}
+	return o.enqueuer.Wake(ctx, app)
+}
+
+// Pause makes an app's changes wait until [Operator.Resume]. The name by is that of the
+// person, and must not be empty. An app that is paused already stays paused by the first
+// name.
+func (o Operator) Pause(ctx context.Context, app, by string) error {
+	if by == "" {
+		return fmt.Errorf("pause app %s: by is empty; it takes the name of who asks", app)
+	}
+	if err := tasks.CheckBy(by); err != nil {
+		return fmt.Errorf("pause app %s: %w", app, err)
+	}
+	return o.ledger.Pause(ctx, app, by)
+}
+
+// Resume ends an app's pause and enqueues a sync. It reports whether the app was paused.
+func (o Operator) Resume(ctx context.Context, app string) (paused bool, err error) {
+	wake, paused, err := o.ledger.Resume(ctx, app)
+	if err != nil || !paused {
+		return paused, err
+	}
+	return true, o.enqueuer.Sync(ctx, tasks.Sync{AppID: app, Wake: wake})
+}

@@ -1,0 +1,111 @@
+package worker
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/certcheck"
+	"pilotsync/worker/listsync"
+)
+
+var (
+	checkedAt = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	fresh     = checkedAt.Add(60 * 24 * time.Hour)
+	ending    = checkedAt.Add(13 * 24 * time.Hour)
+)
+
+func endedAs(state tasks.State, misses int, ended time.Duration) listsync.Record {
+	at, due := checkedAt.Add(-ended), checkedAt
+	return listsync.Record{Domain: "a.example.com", Wanted: true, State: state, FailedRechecks: misses, CheckSeq: 7, Attempt: 5,
+		Problems: []tasks.Problem{{Name: "a.example.com", Cause: tasks.CauseDNSMissing}},
+		Names:    []string{"a.example.com"}, EndedAt: &at, RecheckAt: &due, Reason: "as it was"}
+}
+
+// causes are those of the record's problems.
+func causes(r listsync.Record) string {
+	var all []string
+	for _, p := range r.Problems {
+		all = append(all, string(p.Cause))
+	}
+	return strings.Join(all, " ")
+}
+
+func TestEvaluateRecheck(t *testing.T) {
+	t.Parallel()
+	good := func(end time.Time) certcheck.Probe {
+		return certcheck.Probe{DNS: certcheck.PointsHere, TLS: certcheck.Valid, Issuer: "CA", NotAfter: end}
+	}
+	untrusted := certcheck.Probe{DNS: certcheck.PointsHere, TLS: certcheck.Untrusted, TLSDetail: "it is self-signed"}
+	elsewhere := certcheck.Probe{DNS: certcheck.Elsewhere}
+	told := endedAs(tasks.Done, 0, 0)
+	told.ExpiryNotified = &ending
+	for _, c := range []struct {
+		name   string
+		was    listsync.Record
+		look   certcheck.Probe
+		state  tasks.State
+		misses int
+		event  string // a part of it; empty for none
+		check  func(listsync.Record) bool
+	}{
+		{"done stays done, without a word", endedAs(tasks.Done, 0, 0), good(fresh), tasks.Done, 0, "", nil},
+		{"a first miss takes nothing away", endedAs(tasks.Done, 0, 0), untrusted, tasks.Done, 1, "look 1 of 3", nil},
+		{"nor does a second", endedAs(tasks.Done, 1, 0), elsewhere, tasks.Done, 2, "look 2 of 3", nil},
+		{"a third does, and it is verified anew", endedAs(tasks.Done, 2, 0), untrusted, tasks.CheckingSSL, 0, "self-signed",
+			func(r listsync.Record) bool {
+				return r.CheckSeq > 7 && r.Attempt == 1 && r.RecheckAt == nil && r.EndedAt == nil
+			}},
+		{"so it is where DNS went elsewhere", endedAs(tasks.Done, 2, 0), elsewhere, tasks.CheckingDNS, 0, "points to", nil},
+		{"misses in a row only", endedAs(tasks.Done, 2, 0), good(fresh), tasks.Done, 0, "certificate valid", nil},
+		{"a certificate that ends soon is told", endedAs(tasks.Done, 0, 0), good(ending), tasks.Done, 0, "ends on 2026-03-14",
+			func(r listsync.Record) bool {
+				return r.ExpiryNotified != nil && strings.Contains(r.Reason, "2026-03-14") && causes(r) == "certificate-expiring"
+			}},
+		{"once", told, good(ending), tasks.Done, 0, "", nil},
+		{"failed stays failed, without a word", endedAs(tasks.Failed, 0, 0), elsewhere, tasks.Failed, 0, "",
+			func(r listsync.Record) bool { return causes(r) == "dns-elsewhere" }},
+		{"DNS that points here at last starts a verification", endedAs(tasks.Failed, 0, 0), untrusted, tasks.CheckingSSL, 0, "self-signed",
+			func(r listsync.Record) bool { return r.CheckSeq > 7 && r.Attempt == 1 }},
+		{"or finds all well", endedAs(tasks.Failed, 0, 0), good(fresh), tasks.Done, 0, "certificate valid",
+			func(r listsync.Record) bool { return causes(r) == "" && r.RecheckAt.After(checkedAt.Add(23*time.Hour)) }},
+		{"a certificate that came late", endedAs(tasks.DoneWithoutSSL, 0, 0), good(fresh), tasks.Done, 0, "certificate valid", nil},
+		{"none yet", endedAs(tasks.DoneWithoutSSL, 0, 0), untrusted, tasks.DoneWithoutSSL, 0, "", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.was.SeenPointing = c.was.State != tasks.Failed
+			facts := certcheck.Facts{Domain: c.was.Domain, Names: c.was.Names, Probes: map[string]certcheck.Probe{c.was.Domain: c.look},
+				Limit: 5, SeenPointing: c.was.SeenPointing, App: "app1"}
+			is, event := evaluateRecheck(c.was, facts, checkedAt)
+			got := fmt.Sprint(is.State, is.FailedRechecks)
+			if want := fmt.Sprint(c.state, c.misses); c.state != tasks.CheckingDNS && c.state != tasks.CheckingSSL && got != want || is.State != c.state {
+				t.Errorf("got %s, want %s", got, want)
+			}
+			if (event.State != "") != (c.event != "") || !strings.Contains(event.Reason, c.event) {
+				t.Errorf("the event is %+v, want one with %q", event, c.event)
+			}
+			if c.check != nil && !c.check(is) {
+				t.Errorf("the record is %+v", is)
+			}
+			if !is.State.Checking() && !is.RecheckAt.After(checkedAt) {
+				t.Errorf("the next look is at %v", is.RecheckAt)
+			}
+		})
+	}
+}
+
+// A domain with one attempt gets that one when its verification restarts.
+func TestARestartedVerificationHasItsAttempts(t *testing.T) {
+	t.Parallel()
+	for limit, want := range map[int]string{1: "0 of 1", 2: "1 of 2", 9: "1 of 9"} {
+		facts := certcheck.Facts{Domain: "a.example.com", Names: []string{"a.example.com"}, Limit: limit, App: "app1",
+			Probes: map[string]certcheck.Probe{"a.example.com": {DNS: certcheck.PointsHere, TLS: certcheck.Untrusted}}}
+		is, _ := evaluateRecheck(endedAs(tasks.Done, 2, 0), facts, checkedAt)
+		if got := fmt.Sprintf("%d of %d", is.Attempt, is.Limit); got != want || !is.State.Checking() {
+			t.Errorf("limit %d: %s, %s; want %s", limit, got, is.State, want)
+		}
+	}
+}

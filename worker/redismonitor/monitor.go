@@ -1,0 +1,170 @@
+// Package redismonitor watches a worker's connection to Redis: it waits for Redis at the
+// start, logs once when Redis goes away and when it is back, and keeps asynq from asking
+// a Redis that refuses without a pause.
+package redismonitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/internal/redisurl"
+	"pilotsync/worker/ledger"
+)
+
+// ErrRefused: Redis answers, but refuses this worker: the password or user is wrong, or
+// lacks a right that a worker needs. Waiting wouldn't help.
+var ErrRefused = errors.New("this worker is not let in")
+
+const (
+	checkInterval = time.Second
+	// checkTimeout leaves the client time for its own retries: only then does its
+	// error say what is wrong, such as "connection refused".
+	checkTimeout = 5 * time.Second
+	logInterval  = 15 * time.Second
+	// hangLimit is the longest time between two turns of the monitor's loop. One takes
+	// a second, and some six while Redis is away; so it tells a hang from waiting.
+	hangLimit = 30 * time.Second
+)
+
+// Monitor says when Redis goes away and when it is back: once for the whole worker,
+// while each of asynq's loops would say it every second.
+type Monitor struct {
+	rdb      redis.UniversalClient
+	ledger   *ledger.Ledger
+	log      *logrus.Entry
+	lastTurn atomic.Pointer[time.Time] // of its loop; nil before it began
+
+	mu        sync.Mutex
+	checkedAt time.Time
+	connected bool      // Redis has answered before
+	err       error     // of the last check
+	downSince time.Time // when Redis went away
+	loggedAt  time.Time // when that was last logged
+}
+
+// New returns a monitor of rdb.
+func New(rdb redis.UniversalClient, log *logrus.Entry) *Monitor {
+	return &Monitor{rdb: rdb, ledger: ledger.New(rdb), log: log}
+}
+
+// Run checks every second until ctx ends.
+func (m *Monitor) Run(ctx context.Context) {
+	ticker := time.NewTicker(checkInterval)
+	defer ticker.Stop()
+	for {
+		m.turn()
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			_ = m.Check(ctx) // it logs what there is to log
+		}
+	}
+}
+
+// Await returns once Redis answers or ctx has ended. Its only error is [ErrRefused].
+func (m *Monitor) Await(ctx context.Context) error {
+	ticker := time.NewTicker(checkInterval / 2)
+	defer ticker.Stop()
+	for {
+		m.turn()
+		err := m.Check(ctx)
+		if err == nil {
+			err = m.mayWrite(ctx)
+		}
+		if err == nil {
+			return nil
+		}
+		if refused, is := redisurl.AsRefused(m.rdb, err); is {
+			return fmt.Errorf("%w: %w", ErrRefused, refused)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// mayWrite asks for a right that only a worker's user has, without changing anything. A
+// worker with the login of WordPress or of a dashboard would fail in everything else.
+func (m *Monitor) mayWrite(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	if err := m.rdb.HDel(limited, "pilotsync:{}:domains", "-").Err(); err != nil {
+		return fmt.Errorf("try a write to the ledger: %w", err)
+	}
+	return nil
+}
+
+// Check asks Redis whether it is there, at most a few times a second, and logs what has
+// changed. It returns the error of the last check.
+func (m *Monitor) Check(ctx context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	if now.Sub(m.checkedAt) < checkInterval/4 {
+		return m.err
+	}
+	limited, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	_, err := m.ledger.Now(limited)
+	if ctx.Err() != nil {
+		return m.err // the worker stops; that says nothing about Redis
+	}
+	m.logChange(err, now)
+	m.checkedAt, m.err, m.connected = time.Now(), err, m.connected || err == nil
+	return err
+}
+
+// logChange logs what a check's error means after the last one's.
+func (m *Monitor) logChange(err error, now time.Time) {
+	if m.err == nil && err != nil {
+		m.downSince, m.loggedAt = now, time.Time{}
+	}
+	refused, isRefused := redisurl.AsRefused(m.rdb, err)
+	switch {
+	case isRefused && !m.connected: // Await's error says it
+	case err == nil && m.err != nil:
+		m.log.Infof("Redis is back, after %s", time.Since(m.downSince).Round(time.Second))
+	case err != nil && now.Sub(m.loggedAt) >= logInterval:
+		if isRefused {
+			m.log.WithError(refused).Error("Redis answers, but refuses this worker; trying again until it is let in")
+		} else {
+			m.log.WithError(err).Error("Redis is away; waiting for it")
+		}
+		m.loggedAt = now
+	}
+}
+
+// Down reports whether Redis doesn't answer. Then the monitor has logged it, and nothing
+// else needs to.
+func (m *Monitor) Down(ctx context.Context) bool { return m.Check(ctx) != nil }
+
+// Alive returns an error if the monitor's loop doesn't turn any more. All loops of the
+// worker call the monitor when something fails, so the worker hangs then. It is no hang
+// that Redis is away, nor that ServerPilot is slow: asynq ends each task at its own time
+// limit.
+func (m *Monitor) Alive() error {
+	at := m.lastTurn.Load()
+	if at == nil { // it didn't start yet
+		return nil
+	}
+	if age := time.Since(*at); age > hangLimit {
+		return fmt.Errorf("the worker hangs: its watch over Redis last turned %s ago; it may take %s", age.Round(time.Second), hangLimit)
+	}
+	return nil
+}
+
+// turn notes that the loop turned.
+func (m *Monitor) turn() {
+	now := time.Now()
+	m.lastTurn.Store(&now)
+}

@@ -1,0 +1,163 @@
+// Package registry knows which apps a worker serves, each with its ServerPilot account and
+// its webhook. A reload replaces them while the worker runs.
+package registry
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/internal/serverpilot"
+	"pilotsync/worker/ledger"
+	"pilotsync/worker/taskerr"
+	"pilotsync/worker/webhook"
+)
+
+// Account is a ServerPilot account with the apps of it that are served.
+type Account struct {
+	ClientID, APIKey string
+	Apps             []string
+}
+
+// Config says what is served.
+type Config struct {
+	APIURL   string
+	Accounts []Account
+	// APIRate is the number of ServerPilot calls a second for each account, over all
+	// workers; 0 for no limit.
+	APIRate int
+	// Webhook receives the events of all apps but those in Webhooks, which have their own.
+	Webhook  webhook.Target
+	Webhooks map[string]webhook.Target
+}
+
+// Client is an Account in use.
+type Client struct {
+	*serverpilot.Client
+	Limiter *serverpilot.Limiter
+
+	account Account
+}
+
+// Served is what a worker serves. It doesn't change; [Registry.Replace] sets another.
+// Load it once per decision.
+type Served struct {
+	Apps      []string // sorted
+	Clients   map[string]*Client
+	Endpoints map[string]*webhook.Endpoint // an app without a webhook has none
+}
+
+// Registry holds what is served at the moment.
+type Registry struct {
+	rdb     redis.UniversalClient
+	ledger  *ledger.Ledger
+	observe func(op string, status int, took time.Duration)
+	current atomic.Pointer[Served]
+}
+
+// New returns a Registry of what cfg says. Observe is called after each call to
+// ServerPilot.
+func New(rdb redis.UniversalClient, cfg Config, observe func(op string, status int, took time.Duration)) (*Registry, error) {
+	r := &Registry{rdb: rdb, ledger: ledger.New(rdb), observe: observe}
+	r.current.Store(&Served{})
+	_, _, err := r.Replace(cfg)
+	return r, err
+}
+
+// Load returns what is served at the moment.
+func (r *Registry) Load() *Served { return r.current.Load() }
+
+// Replace serves what cfg says from now on, and returns what is served now and what was
+// before. Of that it keeps accounts with the same key, for their connections, and
+// webhooks' circuit breakers. Idle connections of accounts that are no longer served are
+// closed; calls under way continue. If cfg can't be served, all stays as it was.
+func (r *Registry) Replace(cfg Config) (now, before *Served, err error) {
+	before = r.Load()
+	if now, err = r.serve(cfg, before); err != nil {
+		return before, before, err
+	}
+	r.current.Store(now)
+	for _, c := range before.Clients {
+		if !slices.Contains(slices.Collect(maps.Values(now.Clients)), c) {
+			c.Close()
+		}
+	}
+	return now, before, nil
+}
+
+func (r *Registry) serve(cfg Config, before *Served) (*Served, error) {
+	s := &Served{Clients: map[string]*Client{}}
+	for _, a := range cfg.Accounts {
+		client, err := r.client(cfg, a, before)
+		if err != nil {
+			return nil, err
+		}
+		for _, app := range a.Apps {
+			s.Clients[app] = client
+			s.Apps = append(s.Apps, app)
+		}
+	}
+	slices.Sort(s.Apps)
+	var err error
+	s.Endpoints, err = webhook.Endpoints(s.Apps, cfg.Webhook, cfg.Webhooks, before.Endpoints)
+	return s, err
+}
+
+// client reuses the client of an account that is served already.
+func (r *Registry) client(cfg Config, a Account, before *Served) (*Client, error) {
+	for _, c := range before.Clients {
+		if c.account.ClientID == a.ClientID && c.account.APIKey == a.APIKey {
+			return c, nil
+		}
+	}
+	client, err := serverpilot.New(serverpilot.Config{BaseURL: cfg.APIURL, ClientID: a.ClientID, APIKey: a.APIKey, Observe: r.observe})
+	if err != nil {
+		return nil, err
+	}
+	return &Client{Client: client, Limiter: serverpilot.NewLimiter(r.rdb, a.ClientID, cfg.APIRate), account: a}, nil
+}
+
+// Close closes the connections of all accounts.
+func (r *Registry) Close() {
+	for _, c := range r.Load().Clients {
+		c.Close()
+	}
+}
+
+// ErrUnserved is wrapped by the error about an app that has no account.
+var ErrUnserved = errors.New("no account is configured")
+
+// Client returns the client of an app's account, or an [ErrUnserved] that names the apps
+// that are served.
+func (r *Registry) Client(app string) (*Client, error) {
+	s := r.Load()
+	if c := s.Clients[app]; c != nil {
+		return c, nil
+	}
+	return nil, fmt.Errorf("%w for app %s; the apps served are %s", ErrUnserved, app, cmp.Or(strings.Join(s.Apps, ", "), "none"))
+}
+
+// ErrElsewhere is wrapped by the error about a task that another worker does.
+var ErrElsewhere = errors.New("left to another worker, which serves the app")
+
+// LeaveToAnother returns the error by which a task of an app that this worker doesn't
+// serve is handed out again soon, until a worker takes it that does. It returns nil if no
+// live worker serves the app, and another error if that can't be found out.
+func (r *Registry) LeaveToAnother(ctx context.Context, app string) error {
+	live, err := r.ledger.Workers(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("find a worker that serves app %s: %w", app, err)
+	case len(ledger.ServedBy(live, app)) == 0:
+		return nil
+	}
+	return taskerr.RetryAfter(taskerr.Soon, fmt.Errorf("app %s: %w", app, ErrElsewhere))
+}

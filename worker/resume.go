@@ -1,0 +1,112 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/followup"
+	"pilotsync/worker/ledger"
+	"pilotsync/worker/registry"
+	"pilotsync/worker/webhook"
+)
+
+// resumeDelay is how long a worker waits before it resumes apps. Of several workers that
+// start together, or see the same file change, the first does it for all.
+const resumeDelay = 2 * time.Second
+
+// resumer retries at once what a person may just have fixed, by a start of the worker or
+// by a new configuration: webhooks that were gone, and apps that are failing or blocked.
+type resumer struct {
+	ledger    *ledger.Ledger
+	registry  *registry.Registry
+	sender    *webhook.Sender
+	dryRuns   *dryRunEnder
+	enqueuer  followup.Enqueuer
+	inspector *asynq.Inspector
+	states    taskStates
+
+	mu      sync.Mutex
+	pending map[string]time.Time // apps that could not be resumed yet, since the start or reload
+}
+
+// resume retries apps after resumeDelay. After an error the next maintenance continues.
+func (r *resumer) resume(ctx context.Context, apps []string) error {
+	if len(apps) == 0 {
+		return nil
+	}
+	since := time.Now()
+	delay := time.NewTimer(resumeDelay)
+	defer delay.Stop()
+	select {
+	case <-delay.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	r.mu.Lock()
+	for _, app := range apps {
+		r.pending[app] = since
+	}
+	r.mu.Unlock()
+	return r.retry(ctx)
+}
+
+// retry resumes the apps that are pending; it does nothing if none are.
+func (r *resumer) retry(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.pending) == 0 {
+		return nil
+	}
+	apps := slices.Sorted(maps.Keys(r.pending))
+	if err := errors.Join(r.sender.SwitchOn(ctx, r.registry.Load().Endpoints), r.retryFailing(ctx), r.dryRuns.endOld(ctx, apps)); err != nil {
+		return err
+	}
+	clear(r.pending)
+	return nil
+}
+
+// retryFailing retries each pending app that is failing, unless another worker did since
+// the start or reload.
+func (r *resumer) retryFailing(ctx context.Context) error {
+	var errs []error
+	for id, since := range r.pending {
+		app, err := r.ledger.App(ctx, id)
+		if err != nil || app.Failure == nil || app.Paused != "" {
+			errs = append(errs, err)
+			continue
+		}
+		locked, err := r.ledger.TryLockRetry(ctx, id, time.Since(since))
+		if err == nil && locked {
+			err = r.syncNow(ctx, app)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// syncNow runs the one sync task of an app at once, and enqueues one if there is none.
+func (r *resumer) syncNow(ctx context.Context, app ledger.App) error {
+	id := tasks.Sync{AppID: app.ID, Wake: app.Wake}.ID()
+	state, err := r.states.get(tasks.QueueLists, id)
+	switch {
+	case err != nil:
+		return err
+	case state.delayed():
+		err = r.inspector.RunTask(tasks.QueueLists, id)
+		if again, stateErr := r.states.get(tasks.QueueLists, id); err != nil && stateErr == nil && !again.delayed() {
+			return nil // asynq has just handed it out
+		}
+		return err
+	case state.waiting(), state.active():
+		return nil
+	}
+	_, err = r.enqueuer.RenewWake(ctx, app.ID, app.Wake)
+	return err
+}

@@ -1,0 +1,48 @@
+// Package taskerr has the errors by which a task's handler tells asynq what to do with
+// the task: hand it out again after a delay, or archive it.
+package taskerr
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"pilotsync/tasks"
+)
+
+// RetryAfterError is an error after which asynq hands the task out again, after a delay
+// of the handler's choosing, without counting a failure.
+type RetryAfterError struct {
+	After time.Duration
+	Err   error
+}
+
+// RetryAfter returns a [RetryAfterError].
+func RetryAfter(after time.Duration, err error) error {
+	return &RetryAfterError{After: after, Err: err}
+}
+
+func (e *RetryAfterError) Error() string { return e.Err.Error() }
+func (e *RetryAfterError) Unwrap() error { return e.Err }
+
+// Permanent returns an error after which asynq archives the task at once: no retry can
+// help.
+func Permanent(err error) error { return fmt.Errorf("%w: %w", err, asynq.SkipRetry) }
+
+// Undecodable returns the error for a task whose payload can't be decoded. One of a newer
+// program waits for a worker that knows its form: during an upgrade there is one.
+func Undecodable(err error) error {
+	if errors.Is(err, tasks.ErrNewer) {
+		return RetryAfter(newerDelay, err)
+	}
+	return Permanent(err)
+}
+
+// IsFailure tells asynq which errors count against a task's retry limit: only those
+// whose cause is the task or our own code. An outage of any length and a worker that
+// died don't count.
+func IsFailure(err error) bool {
+	return errors.Is(err, tasks.ErrPayload) || errors.Is(err, asynq.SkipRetry) || asynq.IsPanicError(err)
+}

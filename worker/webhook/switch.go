@@ -1,0 +1,69 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/tasks"
+)
+
+// switchedOffKey holds, by the hash of its URL, when an endpoint answered that it is gone
+// for good. No worker sends anything there until one is started.
+const switchedOffKey = "pilotsync:webhooks:off"
+
+// SwitchedOff returns how many webhooks answered that they are gone.
+func SwitchedOff(ctx context.Context, rdb redis.UniversalClient) (int, error) {
+	n, err := rdb.HLen(ctx, switchedOffKey).Result()
+	if err != nil {
+		return 0, fmt.Errorf("count the webhooks that are switched off: %w", err)
+	}
+	return int(n), nil
+}
+
+// switchOff reports whether this call did it, and not one before.
+func (s *Sender) switchOff(ctx context.Context, e *Endpoint) (bool, error) {
+	first, err := s.rdb.HSetNX(ctx, switchedOffKey, e.urlHash, time.Now().UTC().Format(time.RFC3339)).Result()
+	if err != nil {
+		return false, fmt.Errorf("switch the webhook at %s off: %w", e.host, err)
+	}
+	return first, nil
+}
+
+// switchedOff returns since when an endpoint is switched off; empty if it isn't.
+func (s *Sender) switchedOff(ctx context.Context, e *Endpoint) (since string, err error) {
+	since, err = s.rdb.HGet(ctx, switchedOffKey, e.urlHash).Result()
+	if err != nil && err != redis.Nil {
+		return "", fmt.Errorf("look up whether the webhook at %s is switched off: %w", e.host, err)
+	}
+	return since, nil
+}
+
+// SwitchOn is for a worker that starts or reads its configuration again: a webhook that
+// was gone may have been repaired. Waiting events are then sent at once.
+func (s *Sender) SwitchOn(ctx context.Context, endpoints map[string]*Endpoint) error {
+	fields := map[string]bool{}
+	for _, e := range endpoints {
+		fields[e.urlHash] = true
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	n, err := s.rdb.HDel(ctx, switchedOffKey, slices.Collect(maps.Keys(fields))...).Result()
+	if err != nil {
+		return fmt.Errorf("switch the webhooks on: %w", err)
+	}
+	if n == 0 {
+		return nil
+	}
+	s.log.Info("a webhook that was gone is tried again")
+	if _, err := asynq.NewInspectorFromRedisClient(s.rdb).RunAllRetryTasks(tasks.QueueEvents); err != nil {
+		return fmt.Errorf("send at once what waits for the webhook: %w", err)
+	}
+	return nil
+}
