@@ -163,7 +163,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	for _, loop := range []func(context.Context){w.monitor.Run, w.maintenance.run, w.janitor.Run, w.announcer.run} {
 		running.Go(func() { loop(ctx) })
 	}
-	running.Go(func() { w.resume(ctx, apps, "apps in trouble could not be tried at once; the next maintenance does it") })
+	running.Go(func() {
+		w.resume(ctx, apps, "apps in trouble could not be tried at once; the next maintenance does it")
+	})
 	<-ctx.Done()
 
 	w.log.Info("stopping: no new task is taken, calls under way are finished")

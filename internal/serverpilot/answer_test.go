@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/netip"
-	"pilotsync/internal/retryafter"
 	"strings"
 	"testing"
+
+	"pilotsync/internal/retryafter"
 
 	"github.com/google/go-cmp/cmp"
 )

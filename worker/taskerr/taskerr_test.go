@@ -63,4 +63,3 @@ func TestFailuresAreFaultsOfTheTaskOrOurCode(t *testing.T) {
 		})
 	}
 }
-

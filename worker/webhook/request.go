@@ -8,10 +8,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"pilotsync/internal/retryafter"
 	"strconv"
 	"strings"
 	"time"
+
+	"pilotsync/internal/retryafter"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
