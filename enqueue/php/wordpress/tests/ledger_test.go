@@ -28,6 +28,7 @@ import (
 // the shipped files and users, two workers, and the network. Redis is emptied while
 // changes are under way; nobody acts.
 func TestALostLedgerRecoversByItself(t *testing.T) {
+	harness.Long(t)
 	// Domains that are done by then, and those that are being mapped: with the name of
 	// the site that they belong to they fill an app's list.
 	const before, under = 279, 20

@@ -134,7 +134,7 @@ func mappedWhileOff(w *world) {
 	w.sent()
 	w.do(step{"activate"})
 	var sent []string
-	w.await("both names to be handed over", func() bool {
+	harness.AwaitTrue(w.t, "both names to be handed over", func() bool {
 		sent = append(sent, w.sent()...) // without the one that the worker is at
 		return !slices.ContainsFunc([]string{domain, www}, func(name string) bool {
 			return !slices.ContainsFunc(sent, func(s string) bool { return strings.HasPrefix(s, "adopt "+name+" ") })
