@@ -18,7 +18,7 @@ import (
 
 // servedDashboard is the dashboard with its open ports.
 type servedDashboard struct {
-	site         *dashboard.Site
+	site         *dashboard.Dashboard
 	page, health net.Listener // nil for none
 	log          *logrus.Logger
 }

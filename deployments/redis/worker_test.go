@@ -241,7 +241,7 @@ func runWorker(t *testing.T, rdb redis.UniversalClient, sim *simulator.Simulator
 }
 
 // newPage is the page where everybody on the machine may act.
-func newPage(t *testing.T, rdb redis.UniversalClient, out *logrus.Logger) *dashboard.Site {
+func newPage(t *testing.T, rdb redis.UniversalClient, out *logrus.Logger) *dashboard.Dashboard {
 	t.Helper()
 	site, err := dashboard.New(dashboard.Config{Redis: rdb, Open: dashboard.Act, Version: "test", Log: logrus.NewEntry(out),
 		Metrics: metrics.Handler(metrics.NewRegistry(rdb, "test"), out)})

@@ -9,76 +9,81 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// anonymousOperator is the operator's name where the page has no login.
+// anonymousOperator is the operator's name without a login.
 const anonymousOperator = "operator"
 
-// notEnqueued is an action that failed.
-type notEnqueued struct {
-	change, back string
+// actionError is the error of a failed action.
+type actionError struct {
+	action, back string
 	err          error
 }
 
-func (e *notEnqueued) Error() string { return e.change + ": " + e.err.Error() }
-func (e *notEnqueued) Unwrap() error { return e.err }
+func (e *actionError) Error() string { return e.action + ": " + e.err.Error() }
+func (e *actionError) Unwrap() error { return e.err }
 
-// act asks for what an operator wants done with one domain, and goes back to its
-// page. Each action is an ordinary task; what comes of it is the worker's matter.
-func (p *server) act(w http.ResponseWriter, r *http.Request) error {
-	view, err := p.known(r)
+// actOnDomain enqueues an operator's action on one domain and redirects to its page. Each
+// action is an ordinary task, which a worker processes.
+func (p *pageServer) actOnDomain(w http.ResponseWriter, r *http.Request) error {
+	view, err := p.findDomain(r)
 	if err != nil {
 		return err
 	}
 	by := operatorName(r)
-	what := ""
+	label := ""
 	switch action := r.PathValue("action"); action {
 	case "verify":
-		what = fmt.Sprintf("To have %s verified", view.Domain)
+		label = "Verify " + view.Domain
 		if !canVerify(view) {
-			return &notEnqueued{what, domainPath(view), fmt.Errorf("%w: it is %s; only a domain that is on the list can be verified, and no wildcard", enqueue.ErrInvalid, view.State)}
+			return &actionError{label, domainPath(view), fmt.Errorf("%w: it is %s; only a domain that is on the list can be verified, and no wildcard", enqueue.ErrInvalid, view.State)}
 		}
 		_, err = p.enqueuer.Verify(r.Context(), by, enqueue.Target{AppID: view.AppID, Domain: view.Domain})
-	case "add", "remove":
-		what = fmt.Sprintf("To %s %s", action, view.Domain)
-		_, err = p.enqueuer.Enqueue(r.Context(), request(view, action == "remove", by))
+	case "add":
+		label = "Add " + view.Domain
+		_, err = p.enqueuer.Enqueue(r.Context(), request(view, false, by))
+	case "remove":
+		label = "Remove " + view.Domain
+		_, err = p.enqueuer.Enqueue(r.Context(), request(view, true, by))
 	default:
-		return &notFound{fmt.Sprintf("There is no action %q.", action)}
+		return &notFound{fmt.Sprintf("The action %q doesn't exist.", action)}
 	}
 	if err != nil {
-		return &notEnqueued{what, domainPath(view), err}
+		return &actionError{label, domainPath(view), err}
 	}
 	http.Redirect(w, r, domainPath(view)+"?asked="+r.PathValue("action"), http.StatusSeeOther)
 	return nil
 }
 
-// operatorName is who acts.
+// operatorName returns the name of the user of a request.
 func operatorName(r *http.Request) string {
 	return cmp.Or(userOf(r.Context()).Name, anonymousOperator)
 }
 
-// actOnApp does what an operator wants done with a whole app, and goes back to its page.
-func (p *server) actOnApp(w http.ResponseWriter, r *http.Request) error {
+// actOnApp does an operator's action on a whole app and redirects to its page.
+func (p *pageServer) actOnApp(w http.ResponseWriter, r *http.Request) error {
 	id, action := r.PathValue("app"), r.PathValue("action")
-	if err := p.knownApp(r.Context(), id); err != nil {
+	if err := p.checkApp(r.Context(), id); err != nil {
 		return err
 	}
 	var err error
+	label := ""
 	switch action {
 	case "pause":
-		err = p.operate.Pause(r.Context(), id, operatorName(r))
+		label = "Pause app " + id
+		err = p.operator.Pause(r.Context(), id, operatorName(r))
 	case "resume":
-		_, err = p.operate.Resume(r.Context(), id)
+		label = "Resume app " + id
+		_, err = p.operator.Resume(r.Context(), id)
 	default:
-		return &notFound{fmt.Sprintf("There is no action %q.", action)}
+		return &notFound{fmt.Sprintf("The action %q doesn't exist.", action)}
 	}
 	if err != nil {
-		return &notEnqueued{fmt.Sprintf("To %s app %s", action, id), appPath(id), err}
+		return &actionError{label, appPath(id), err}
 	}
 	http.Redirect(w, r, appPath(id)+"?asked="+action, http.StatusSeeOther)
 	return nil
 }
 
-// request asks for a domain as it was asked for before: its rule for www, its site and
-// its limit of attempts stay what they are.
+// request returns a request that keeps the domain's www rule, site and limit of attempts.
 func request(v ledger.View, remove bool, by string) enqueue.Request {
 	req := enqueue.Request{AppID: v.AppID, Domain: v.Domain, Remove: remove, By: by, WWW: v.Record.WWW, SiteID: v.Record.SiteID}
 	if v.Pending != nil {
@@ -93,20 +98,19 @@ func request(v ledger.View, remove bool, by string) enqueue.Request {
 	return req
 }
 
-// confirmation tells the operator what was just asked for; nothing of the address
-// itself gets onto the page.
+// confirmation is the notice after an action. The page never shows the parameter itself.
 func confirmation(action string) string {
 	switch action {
 	case "verify":
-		return "A verification was asked for. It starts at once; what it sees appears below by itself."
+		return "Verification requested. It starts immediately, and its result appears below."
 	case "add":
-		return "The domain was asked to be put on the list. A worker takes it from here; this page follows by itself."
+		return "Addition requested. A worker adds the domain to the list, and this page updates itself."
 	case "remove":
-		return "The domain was asked to be taken off the list. A worker takes it from here; this page follows by itself."
+		return "Removal requested. A worker removes the domain from the list, and this page updates itself."
 	case "pause":
-		return "The app was asked to be paused. Its changes wait until it is resumed; a sync that is under way ends before its next step."
+		return "App paused. Its changes wait until it is resumed. A running sync stops before its next step."
 	case "resume":
-		return "The app was asked to go on. What waited is dealt with now; this page follows by itself."
+		return "App resumed. A worker now syncs the waiting changes, and this page updates itself."
 	}
 	return ""
 }

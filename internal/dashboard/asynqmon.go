@@ -20,44 +20,43 @@ import (
 
 const monitorPath = "/asynqmon"
 
-// monitor is asynqmon, as its library gives it, behind our policy. Its own Close
-// would close our Redis client and nothing else, so it isn't called.
+// monitor serves asynqmon's library under a content security policy. Its Close isn't called,
+// because it would close the shared Redis client and do nothing else.
 type monitor struct {
 	library http.Handler
-	raw     []byte // its page, as the library gives it
-	page    []byte // and as we give it
-	policy  string // of the page
+	raw     []byte // the library's page
+	page    []byte // the same page, adapted
+	policy  string // the page's Content-Security-Policy
 }
 
-// sharedRedis has asynqmon use the client that is there already.
-type sharedRedis struct{ redis.UniversalClient }
+// redisConnOpt makes asynqmon use an existing Redis client.
+type redisConnOpt struct{ redis.UniversalClient }
 
 // MakeRedisClient implements [asynq.RedisConnOpt].
-func (s sharedRedis) MakeRedisClient() any { return s.UniversalClient }
+func (s redisConnOpt) MakeRedisClient() any { return s.UniversalClient }
 
-// monitors is asynqmon at /asynqmon/: one for users who may look, and one for
-// those who may act.
-func (s *Site) monitors() (http.Handler, error) {
-	views, err := newMonitor(s.cfg.Redis, true, s.static.url("asynqmon.js"))
+// asynqmonHandler returns asynqmon for /asynqmon/. It is read-only for users who may not act.
+func (s *Dashboard) asynqmonHandler() (http.Handler, error) {
+	readOnly, err := newMonitor(s.cfg.Redis, true, s.static.url("asynqmon.js"))
 	if err != nil {
 		return nil, err
 	}
-	acts, err := newMonitor(s.cfg.Redis, false, s.static.url("asynqmon.js"))
+	full, err := newMonitor(s.cfg.Redis, false, s.static.url("asynqmon.js"))
 	if err != nil {
 		return nil, err
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if userOf(r.Context()).Role == Act {
-			acts.ServeHTTP(w, r)
+			full.ServeHTTP(w, r)
 			return
 		}
-		views.ServeHTTP(w, r)
+		readOnly.ServeHTTP(w, r)
 	}), nil
 }
 
 func newMonitor(rdb redis.UniversalClient, readOnly bool, script string) (*monitor, error) {
 	m := &monitor{library: asynqmon.New(asynqmon.Options{
-		RootPath: monitorPath, RedisConnOpt: sharedRedis{rdb}, ReadOnly: readOnly,
+		RootPath: monitorPath, RedisConnOpt: redisConnOpt{rdb}, ReadOnly: readOnly,
 		PayloadFormatter: asynqmon.PayloadFormatterFunc(payloadText),
 		ResultFormatter:  asynqmon.ResultFormatterFunc(payloadText),
 	})}
@@ -75,33 +74,33 @@ func newMonitor(rdb redis.UniversalClient, readOnly bool, script string) (*monit
 // ServeHTTP implements [http.Handler].
 func (m *monitor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, monitorPath+"/api/") {
-		w.Header().Set("Content-Type", "application/json") // which the library doesn't say
+		w.Header().Set("Content-Type", "application/json") // the library sets none
 		m.library.ServeHTTP(w, r)
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		text(w, http.StatusMethodNotAllowed, "This can only be read.\n")
+		writeText(w, http.StatusMethodNotAllowed, "This resource is read-only.\n")
 		return
 	}
 	answer, err := m.buffer(r)
 	if err != nil {
-		text(w, http.StatusInternalServerError, "asynqmon didn't answer as it should.\n")
+		writeText(w, http.StatusInternalServerError, "asynqmon failed.\n")
 		return
 	}
 	body := answer.body.Bytes()
 	h := w.Header()
 	switch {
-	case bytes.Equal(body, m.raw): // for every path that isn't one of its files
+	case bytes.Equal(body, m.raw): // the library returns its page for every unknown path
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Content-Security-Policy", m.policy)
 		body = m.page
 	default:
-		// What the library guesses from the content isn't enough for style sheets.
+		// The library guesses types by content, which fails for style sheets.
 		if known := mime.TypeByExtension(path.Ext(r.URL.Path)); known != "" {
 			h.Set("Content-Type", known)
 		}
-		if strings.HasPrefix(r.URL.Path, monitorPath+"/static/") { // their names hold a hash
+		if strings.HasPrefix(r.URL.Path, monitorPath+"/static/") { // these names contain a hash
 			cacheForever(w)
 		}
 	}
@@ -111,19 +110,19 @@ func (m *monitor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// bufferedResponse is an answer that is kept for a look at it.
+// bufferedResponse keeps a response in memory, so that it can be changed.
 type bufferedResponse struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
-func (c *bufferedResponse) Header() http.Header         { return c.header }
-func (c *bufferedResponse) WriteHeader(status int)      { c.status = status }
-func (c *bufferedResponse) Write(p []byte) (int, error) { return c.body.Write(p) }
+func (b *bufferedResponse) Header() http.Header         { return b.header }
+func (b *bufferedResponse) WriteHeader(status int)      { b.status = status }
+func (b *bufferedResponse) Write(p []byte) (int, error) { return b.body.Write(p) }
 
-// buffer has the library answer a request for its page or one of its files,
-// which are in memory anyway.
+// buffer returns the library's response for its page or one of its files, which are in memory
+// anyway.
 func (m *monitor) buffer(r *http.Request) (*bufferedResponse, error) {
 	answer := &bufferedResponse{header: http.Header{}, status: http.StatusOK}
 	m.library.ServeHTTP(answer, r)
@@ -133,13 +132,13 @@ func (m *monitor) buffer(r *http.Request) (*bufferedResponse, error) {
 	return answer, nil
 }
 
-// adaptPage is asynqmon's page without what it asks of other hosts (fonts), and
-// without its manifest, which a browser would ask for without its login; with our
-// script, which leads back to our pages. The policy lets its own inline scripts
-// run, by their hashes, and no others, and the styles that its UI library puts in.
+// adaptPage adapts asynqmon's page. It removes resources of other hosts (fonts), and the
+// manifest, which browsers request without the login. It adds script, which links back to
+// the dashboard. The policy allows the page's own inline scripts by their hashes, and the
+// inline styles of its UI library.
 func adaptPage(raw []byte, script string) (page []byte, policy string, err error) {
 	var b bytes.Buffer
-	var hashes []string
+	var hashes string
 	inScript, injected := false, false
 	tokens := html.NewTokenizer(bytes.NewReader(raw))
 	for {
@@ -150,14 +149,12 @@ func adaptPage(raw []byte, script string) (page []byte, policy string, err error
 		source := bytes.Clone(tokens.Raw()) // reading the token changes it
 		token := tokens.Token()
 		switch {
-		case kind == html.StartTagToken && token.Data == "script":
-			inScript = true
-		case kind == html.EndTagToken && token.Data == "script":
-			inScript = false
+		case token.Data == "script":
+			inScript = kind == html.StartTagToken
 		case kind == html.TextToken && inScript:
 			sum := sha256.Sum256(source)
-			hashes = append(hashes, " 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
-		case token.Data == "link" && (isForeign(attribute(token, "href")) || attribute(token, "rel") == "manifest"):
+			hashes += " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+		case unwantedLink(token):
 			continue
 		case kind == html.EndTagToken && token.Data == "head":
 			fmt.Fprintf(&b, `<script src="%s" defer></script>`, html.EscapeString(script))
@@ -168,15 +165,20 @@ func adaptPage(raw []byte, script string) (page []byte, policy string, err error
 	if err := tokens.Err(); !errors.Is(err, io.EOF) {
 		return nil, "", err
 	}
-	if !injected || len(hashes) == 0 {
-		return nil, "", errors.New("it has no head or no script any more")
+	if !injected || hashes == "" {
+		return nil, "", errors.New("it has no head or no inline script")
 	}
-	policy = "default-src 'none'; script-src 'self'" + strings.Join(hashes, "") + "; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+	policy = "default-src 'none'; script-src 'self'" + hashes + "; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
 		"connect-src 'self'; font-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	return b.Bytes(), policy, nil
 }
 
-// isForeign reports whether a link leads to another host.
+// unwantedLink reports whether a token links to a resource of another host or to a manifest.
+func unwantedLink(token html.Token) bool {
+	return token.Data == "link" && (isForeign(attribute(token, "href")) || attribute(token, "rel") == "manifest")
+}
+
+// isForeign reports whether a URL leads to another host.
 func isForeign(href string) bool {
 	u, err := url.Parse(href)
 	return err != nil || u.Host != "" || u.Scheme != ""

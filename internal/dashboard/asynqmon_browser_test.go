@@ -12,12 +12,12 @@ import (
 	"pilotsync/test/browsertest"
 )
 
-// A viewer opens a task's page in asynqmon, from its address as well as by a
-// click, and finds the way back to the domain. The test fails for anything that
-// the browser complains of, such as a violated policy.
-func TestATaskInAsynqmonLeadsBackToItsDomain(t *testing.T) {
+// A viewer opens a task's page in asynqmon, by its URL and by a click, and finds the link to
+// the domain. The test fails on every error in the browser's console, such as a violated
+// policy.
+func TestATaskInAsynqmonLinksToItsDomain(t *testing.T) {
 	t.Parallel()
-	site := testSite(t, func(cfg *Config) { cfg.Users = testUsers(t) })
+	site := newTestDashboard(t, func(cfg *Config) { cfg.Users = testUsers(t) })
 	queue := asynq.NewClientFromRedisClient(site.cfg.Redis)
 	for id, payload := range map[string]string{
 		"change:app1:*.shop.example.com:7": `{"app_id":"app1","note":"<img src=x onerror=document.title='broken'>"}`,
@@ -29,8 +29,9 @@ func TestATaskInAsynqmonLeadsBackToItsDomain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	url, _, _ := served(t, site.Handler())
+	url, _, _ := startServing(t, site.Handler())
 	ctx := browsertest.New(t)
+	b := tab{t, ctx}
 	if err := chromedp.Do(ctx, browsertest.Login("viewer", "view-password")); err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +41,7 @@ func TestATaskInAsynqmonLeadsBackToItsDomain(t *testing.T) {
 		links = `Array.from(document.querySelectorAll("#pilotsync a"), a => a.getAttribute("href"))`
 	)
 	for _, test := range []struct {
-		path, shows string // shows: a text that asynqmon itself brings
+		path, shows string // shows: a text of asynqmon itself
 		want        []string
 	}{
 		{at + "change:app1:*.shop.example.com:7", "onerror", []string{"/", "/domains/app1/*.shop.example.com", "/apps/app1"}},
@@ -51,7 +52,7 @@ func TestATaskInAsynqmonLeadsBackToItsDomain(t *testing.T) {
 		if err := chromedp.Do(ctx, chromedp.Navigate(url+test.path)); err != nil {
 			t.Fatal(err)
 		}
-		awaitTrue(t, ctx, `document.getElementById("root").innerText.includes(`+"`"+test.shows+"`"+`)`)
+		b.awaitTrue(`document.getElementById("root").innerText.includes(` + "`" + test.shows + "`" + `)`)
 		got, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](links))
 		if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
 			t.Errorf("links on %s: %v (-want +got):\n%s", test.path, err, diff)
@@ -62,16 +63,16 @@ func TestATaskInAsynqmonLeadsBackToItsDomain(t *testing.T) {
 		screenshot(t, ctx, "asynqmon"+filepath.Base(test.path))
 	}
 
-	// By a click: asynqmon changes the address without loading a page.
+	// After a click asynqmon changes the URL without loading a page.
 	row := `Array.from(document.querySelectorAll("#root tr")).find(tr => tr.innerText.includes("sync:app1"))`
 	if err := chromedp.Do(ctx, chromedp.Navigate(url+"/asynqmon/queues/domains?status=pending")); err != nil {
 		t.Fatal(err)
 	}
-	awaitTrue(t, ctx, row+" !== undefined")
+	b.awaitTrue(row + " !== undefined")
 	if _, err := chromedp.Run(ctx, chromedp.Evaluate[any](row+".click(); 0")); err != nil {
 		t.Fatal(err)
 	}
-	awaitTrue(t, ctx, links+`.includes("/apps/app1")`)
+	b.awaitTrue(links + `.includes("/apps/app1")`)
 
 	viewer, err := chromedp.Run(ctx, chromedp.Evaluate[any](`window.FLAG_READ_ONLY`))
 	if err != nil || viewer != "true" {

@@ -11,17 +11,18 @@ import (
 	"unicode/utf8"
 )
 
-// maxShown bounds how much of a payload is shown, in bytes; ours have a few hundred.
-const maxShown = 64 << 10
+// maxPayload bounds how much of a payload is shown, in bytes. pilotsync's own have a few
+// hundred.
+const maxPayload = 64 << 10
 
-// payloadText is a task's payload or result as text: JSON indented, other text as it
-// is, bytes that aren't text as quoted hex. What can't be seen, or turns the
-// direction of the text, is shown by its code.
+// payloadText shows a task's payload or result: JSON indented, other text unchanged, and
+// bytes that aren't text as quoted hex. Invisible characters, and those that change the
+// direction of the text, are shown by their code.
 func payloadText(_ string, payload []byte) string {
 	rest := ""
-	if more := len(payload) - maxShown; more > 0 {
-		cut := maxShown
-		for cut > maxShown-utf8.UTFMax && !utf8.RuneStart(payload[cut]) {
+	if more := len(payload) - maxPayload; more > 0 {
+		cut := maxPayload
+		for cut > maxPayload-utf8.UTFMax && !utf8.RuneStart(payload[cut]) {
 			cut--
 		}
 		rest = fmt.Sprintf(" … and %d bytes more", len(payload)-cut)
@@ -37,7 +38,7 @@ func payloadText(_ string, payload []byte) string {
 	return escapeControls(string(payload)) + rest
 }
 
-// escapeControls writes what can't be seen as JSON does, so that JSON stays JSON.
+// escapeControls escapes invisible characters as in JSON, so that JSON stays valid.
 func escapeControls(text string) string {
 	var b strings.Builder
 	for _, r := range text {

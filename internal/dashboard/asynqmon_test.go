@@ -13,15 +13,15 @@ import (
 	"pilotsync/tasks"
 )
 
-func TestAsynqmonIsOursAndAsksNobodyElse(t *testing.T) {
+func TestAsynqmonUsesNoOtherHost(t *testing.T) {
 	t.Parallel()
-	h := testSite(t, nil).Handler()
+	h := newTestDashboard(t, nil).Handler()
 	for _, path := range []string{"/asynqmon/", "/asynqmon/queues/domains/tasks/change:a:b.example.com:1"} {
-		rec := ask(h, "GET", path, nil)
+		rec := sendRequest(h, "GET", path, nil)
 		page := rec.Body.String()
-		answers(t, rec, 200, `<script src="/static/asynqmon.js?v=`)
+		checkAnswer(t, rec, 200, `<script src="/static/asynqmon.js?v=`)
 		if strings.Contains(page, "googleapis") || strings.Contains(page, "manifest.json") {
-			t.Errorf("%s: the page asks for what it shouldn't:\n%s", path, page)
+			t.Errorf("%s: the page uses another host or the manifest:\n%s", path, page)
 		}
 		policy := rec.Header().Get("Content-Security-Policy")
 		if inline := len(regexp.MustCompile(`<script>`).FindAllString(page, -1)); inline != 2 || strings.Count(policy, "'sha256-") != inline {
@@ -33,34 +33,34 @@ func TestAsynqmonIsOursAndAsksNobodyElse(t *testing.T) {
 	}
 }
 
-func TestAsynqmonsFilesAreServedAsWhatTheyAre(t *testing.T) {
+func TestAsynqmonsFilesHaveTheRightType(t *testing.T) {
 	t.Parallel()
-	h := testSite(t, nil).Handler()
-	script := regexp.MustCompile(`/asynqmon/static/js/main[^"]+`).FindString(ask(h, "GET", "/asynqmon/", nil).Body.String())
-	rec := ask(h, "GET", script, nil)
+	h := newTestDashboard(t, nil).Handler()
+	script := regexp.MustCompile(`/asynqmon/static/js/main[^"]+`).FindString(sendRequest(h, "GET", "/asynqmon/", nil).Body.String())
+	rec := sendRequest(h, "GET", script, nil)
 	if kind := rec.Header().Get("Content-Type"); rec.Code != 200 || !strings.HasPrefix(kind, "text/javascript") || rec.Body.Len() < 10_000 {
 		t.Errorf("%s: %d, %s, %d bytes", script, rec.Code, kind, rec.Body.Len())
 	}
 	if kept := rec.Header().Get("Cache-Control"); kept != "private, max-age=31536000, immutable" {
 		t.Errorf("Cache-Control is %s", kept)
 	}
-	answers(t, ask(h, "POST", script, nil), 405, "")
+	checkAnswer(t, sendRequest(h, "POST", script, nil), 405, "")
 }
 
-func TestAsynqmonChangesTasksOnlyForThoseWhoMayAct(t *testing.T) {
+func TestAsynqmonIsReadOnlyForViewers(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		role   Role
 		status int
 		left   int
 	}{{View, http.StatusMethodNotAllowed, 1}, {Act, http.StatusNoContent, 0}} {
-		site := testSite(t, func(cfg *Config) { cfg.Open = test.role })
+		site := newTestDashboard(t, func(cfg *Config) { cfg.Open = test.role })
 		task := asynq.NewTask(tasks.TypeAppSync, []byte(`{"app_id":"app1","wake":3}`))
 		if _, err := asynq.NewClientFromRedisClient(site.cfg.Redis).EnqueueContext(t.Context(), task, asynq.Queue(tasks.QueueLists), asynq.TaskID("sync:app1:3")); err != nil {
 			t.Fatal(err)
 		}
 		const queue = "/asynqmon/api/queues/" + tasks.QueueLists
-		rec := ask(site.Handler(), "GET", queue+"/tasks/sync:app1:3", nil)
+		rec := sendRequest(site.Handler(), "GET", queue+"/tasks/sync:app1:3", nil)
 		var shown struct{ Payload string }
 		if err := json.Unmarshal(rec.Body.Bytes(), &shown); err != nil {
 			t.Fatalf("%v: %s", err, rec.Body)
@@ -68,16 +68,16 @@ func TestAsynqmonChangesTasksOnlyForThoseWhoMayAct(t *testing.T) {
 		if diff := cmp.Diff("{\n  \"app_id\": \"app1\",\n  \"wake\": 3\n}", shown.Payload); diff != "" {
 			t.Errorf("payload (-want +got):\n%s", diff)
 		}
-		answers(t, ask(site.Handler(), "DELETE", queue+"/pending_tasks/sync:app1:3", nil), test.status, "")
+		checkAnswer(t, sendRequest(site.Handler(), "DELETE", queue+"/pending_tasks/sync:app1:3", nil), test.status, "")
 		if left, err := site.queues.ListPendingTasks(tasks.QueueLists); err != nil || len(left) != test.left {
 			t.Errorf("role %d leaves %d tasks, %v; want %d", test.role, len(left), err, test.left)
 		}
 	}
 }
 
-func TestAsynqmonLeavesOurRedisOpen(t *testing.T) {
+func TestCloseLeavesTheSharedRedisClientOpen(t *testing.T) {
 	t.Parallel()
-	site := testSite(t, nil)
+	site := newTestDashboard(t, nil)
 	if err := site.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestAsynqmonLeavesOurRedisOpen(t *testing.T) {
 	}
 }
 
-func TestAPageThatAsynqmonChangesIsNotServedBlindly(t *testing.T) {
+func TestAnUnexpectedAsynqmonPageIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{"", "<html><body><script>1</script>", "<html><head></head></html>"} {
 		if page, policy, err := adaptPage([]byte(raw), "/x.js"); err == nil {
@@ -107,15 +107,15 @@ func TestAPageThatAsynqmonChangesIsNotServedBlindly(t *testing.T) {
 func TestPayloadsAreReadable(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, payload, want string }{
-		{"ours, indented", `{"app_id":"a","domain":"<script>"}`, "{\n  \"app_id\": \"a\",\n  \"domain\": \"<script>\"\n}"},
+		{"JSON is indented", `{"app_id":"a","domain":"<script>"}`, "{\n  \"app_id\": \"a\",\n  \"domain\": \"<script>\"\n}"},
 		{"text", "hello\tthere\n", "hello\tthere\n"},
 		{"no bytes", "", ""},
 		{"bytes that aren't text", "\xff\x00a", `"hex ff0061"`},
 		{"control characters", "a\x1b[31m\x00", `a\u001b[31m\u0000`},
-		{"a turned direction stays JSON", `["` + "\u202e\U000e0001" + `"]`, "[\n  \"\\u202e\\udb40\\udc01\"\n]"},
-		{"too much of it, cut between characters", strings.Repeat("ä", maxShown/2) + "xy", strings.Repeat("ä", maxShown/2) + " … and 2 bytes more"},
-		{"a character across the cut", "x" + strings.Repeat("ä", maxShown/2), "x" + strings.Repeat("ä", maxShown/2-1) + " … and 2 bytes more"},
-		{"too many bytes", strings.Repeat("\xff", maxShown+3), `"hex ` + strings.Repeat("ff", maxShown) + `" … and 3 bytes more`},
+		{"a changed text direction stays JSON", `["` + "\u202e\U000e0001" + `"]`, "[\n  \"\\u202e\\udb40\\udc01\"\n]"},
+		{"long text is cut between characters", strings.Repeat("ä", maxPayload/2) + "xy", strings.Repeat("ä", maxPayload/2) + " … and 2 bytes more"},
+		{"a character across the cut", "x" + strings.Repeat("ä", maxPayload/2), "x" + strings.Repeat("ä", maxPayload/2-1) + " … and 2 bytes more"},
+		{"too many bytes", strings.Repeat("\xff", maxPayload+3), `"hex ` + strings.Repeat("ff", maxPayload) + `" … and 3 bytes more`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

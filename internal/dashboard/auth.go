@@ -15,11 +15,11 @@ import (
 type Role int
 
 const (
-	View Role = iota + 1 // look
-	Act                  // and act: verify, add, remove, and change tasks in asynqmon
+	View Role = iota + 1 // see everything
+	Act                  // also verify, add, remove, pause, resume, and change tasks in asynqmon
 )
 
-// User is who sent a request. Without a login there is one, without a name.
+// User is the sender of a request. The name is empty without a login.
 type User struct {
 	Name string
 	Role Role
@@ -27,35 +27,34 @@ type User struct {
 
 type userKey struct{}
 
-// userOf returns the user of a request that came through [Site.login]; for any
-// other, one who may nothing.
+// userOf returns the user of a request that passed [Dashboard.login]. For any other request
+// it returns a user without rights.
 func userOf(ctx context.Context) User {
 	user, _ := ctx.Value(userKey{}).(User)
 	return user
 }
 
-// mayAct refuses, with 403, those who may only look.
-func (s *Site) mayAct(next http.HandlerFunc) http.HandlerFunc {
+// requireAct refuses users without the role [Act], with 403.
+func (s *Dashboard) requireAct(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if userOf(r.Context()).Role != Act {
-			text(w, http.StatusForbidden, "You may look at this, but not act. "+whoMayAct)
+			writeText(w, http.StatusForbidden, "You have read-only access. "+actHint)
 			return
 		}
 		next(w, r)
 	}
 }
 
-const whoMayAct = "A user whose line in the password file (PILOTSYNC_AUTH) ends in :act may.\n"
+const actHint = "To act, a user's line in the password file (PILOTSYNC_AUTH) must end in :act.\n"
 
-// login lets those in who have the right password, by HTTP Basic: any worker can
-// check it, and none has to know of a session. Where there are no users it lets
-// in everybody on this machine.
-func (s *Site) login(next http.Handler) http.Handler {
+// login checks the password by HTTP Basic, which needs no sessions that workers would have
+// to share. Without users it accepts every request for a loopback host.
+func (s *Dashboard) login(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user := User{Role: s.cfg.Open}
 		if s.cfg.Users == nil {
 			if !loopbackHost(r.Host) {
-				text(w, http.StatusForbidden, "Without a login (PILOTSYNC_AUTH) this page answers only under a name of the machine itself, such as localhost or 127.0.0.1.\n")
+				writeText(w, http.StatusForbidden, "Without a login (PILOTSYNC_AUTH) the dashboard responds only under a name of the machine itself, such as localhost or 127.0.0.1.\n")
 				return
 			}
 		} else if user = s.authenticate(w, r); user.Role == 0 {
@@ -65,35 +64,36 @@ func (s *Site) login(next http.Handler) http.Handler {
 	})
 }
 
-// authenticate returns the user who sent a request, or answers it and returns none.
-func (s *Site) authenticate(w http.ResponseWriter, r *http.Request) User {
+// authenticate returns the sender of a request. If there is none, it responds to the
+// request itself, and the returned user has no role.
+func (s *Dashboard) authenticate(w http.ResponseWriter, r *http.Request) User {
 	name, password, ok := r.BasicAuth()
 	if !ok {
-		challenge(w, "This page needs a name and a password.\n")
+		challenge(w, "The dashboard needs a name and a password.\n")
 		return User{}
 	}
-	user, wait, err := s.cfg.Users.check(r.Context(), address(r.RemoteAddr), name, password)
+	user, wait, err := s.cfg.Users.check(r.Context(), clientAddress(r.RemoteAddr), name, password)
 	switch {
 	case wait > 0:
 		seconds := int(math.Ceil(wait.Seconds()))
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))
-		text(w, http.StatusTooManyRequests, fmt.Sprintf("Too many wrong passwords: try again in %s.\n", time.Duration(seconds)*time.Second))
+		writeText(w, http.StatusTooManyRequests, fmt.Sprintf("Too many wrong passwords: try again in %s.\n", time.Duration(seconds)*time.Second))
 	case err != nil:
-		// The name isn't logged: people type passwords there.
-		s.log.WithField("address", address(r.RemoteAddr)).Warn("page: wrong name or password")
-		challenge(w, "This name and password aren't known here.\n")
+		// The name isn't logged, because people sometimes type a password there.
+		s.log.WithField("address", clientAddress(r.RemoteAddr)).Warn("page: wrong name or password")
+		challenge(w, "Wrong name or password.\n")
 	}
 	return user
 }
 
-func challenge(w http.ResponseWriter, why string) {
+func challenge(w http.ResponseWriter, cause string) {
 	w.Header().Set("Www-Authenticate", `Basic realm="pilotsync", charset="UTF-8"`)
-	text(w, http.StatusUnauthorized, why)
+	writeText(w, http.StatusUnauthorized, cause)
 }
 
-// address is what counts as one sender: an IPv4 address, or the /64 that one
-// holder of IPv6 has at least.
-func address(remote string) string {
+// clientAddress identifies a sender for the rate limit: an IPv4 address, or the /64 of an
+// IPv6 address, since one customer has at least a /64.
+func clientAddress(remote string) string {
 	host, _, err := net.SplitHostPort(remote)
 	if err != nil {
 		host = remote

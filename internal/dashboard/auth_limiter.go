@@ -7,46 +7,46 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// After tries many, a sender or a user has one more each pause. It is per
-// process: several workers behind one address allow as many times that.
+// A sender or a user has maxTries wrong passwords, then one more in each interval. The
+// limit holds for each process, so several workers behind one address multiply it.
 const (
-	tries        = 10
-	addressPause = 5 * time.Second
-	userPause    = 10 * time.Second
-	// remembered bounds the memory for each, at about 100 bytes an entry: up to
-	// twice as many are known.
-	remembered = 4096
+	maxTries        = 10
+	addressInterval = 5 * time.Second
+	userInterval    = 10 * time.Second
+	// maxRemembered is the size of a generation of limiters, and bounds the memory: there are
+	// two generations, and an entry takes about 100 bytes.
+	maxRemembered = 4096
 )
 
-// loginLimiter slows down those who try passwords.
+// loginLimiter limits the rate of wrong passwords.
 type loginLimiter struct {
 	mu               sync.Mutex
 	addresses, users limiters
 }
 
 func newLoginLimiter() *loginLimiter {
-	return &loginLimiter{addresses: limiters{every: addressPause}, users: limiters{every: userPause}}
+	return &loginLimiter{addresses: limiters{every: addressInterval}, users: limiters{every: userInterval}}
 }
 
-// try counts a try against its sender and its user, until forgive is called
-// because it was right. If either has used up theirs, it counts against neither,
-// and the time to wait is returned.
+// try counts a try of a sender for a user. Call forgive if the password was right: then the
+// try doesn't count. If the sender or the user has no tries left, try counts nothing and
+// returns the time to wait.
 func (b *loginLimiter) try(now time.Time, address, user string) (wait time.Duration, forgive func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	sender, target := b.addresses.of(address), b.users.of(user)
+	sender, target := b.addresses.get(address), b.users.get(user)
 	if wait := max(untilToken(sender, now), untilToken(target, now)); wait > 0 {
 		return wait, nil
 	}
 	taken := []*rate.Reservation{sender.ReserveN(now, 1), target.ReserveN(now, 1)}
 	return 0, func() {
 		for _, r := range taken {
-			r.CancelAt(now) // as of then: one that is over can't be cancelled
+			r.CancelAt(now) // now as of try, since a past reservation can't be canceled
 		}
 	}
 }
 
-// untilToken is how long it takes until a limiter has a token.
+// untilToken returns how long it takes until a limiter has a token.
 func untilToken(l *rate.Limiter, now time.Time) time.Duration {
 	missing := 1 - l.TokensAt(now)
 	if missing <= 0 {
@@ -55,22 +55,22 @@ func untilToken(l *rate.Limiter, now time.Time) time.Duration {
 	return max(time.Duration(missing/float64(l.Limit())*float64(time.Second)), time.Millisecond)
 }
 
-// limiters are those used of late. When there are too many, the older
-// generation is forgotten.
+// limiters has the recently used limiters by key, in two generations. When the young one
+// is full, the old one is dropped.
 type limiters struct {
 	every      time.Duration
 	young, old map[string]*rate.Limiter
 }
 
-func (l *limiters) of(key string) *rate.Limiter {
+func (l *limiters) get(key string) *rate.Limiter {
 	if found := l.young[key]; found != nil {
 		return found
 	}
 	found := l.old[key]
 	if found == nil {
-		found = rate.NewLimiter(rate.Every(l.every), tries)
+		found = rate.NewLimiter(rate.Every(l.every), maxTries)
 	}
-	if l.young == nil || len(l.young) >= remembered {
+	if l.young == nil || len(l.young) >= maxRemembered {
 		l.old, l.young = l.young, map[string]*rate.Limiter{}
 	}
 	l.young[key] = found

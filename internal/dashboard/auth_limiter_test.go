@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-func TestTriesComeBackWithTime(t *testing.T) {
+func TestTriesAreRefilledOverTime(t *testing.T) {
 	t.Parallel()
 	b, now := newLoginLimiter(), time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	for i := range tries {
+	for i := range maxTries {
 		if wait, _ := b.try(now, "a", fmt.Sprint(i)); wait > 0 {
 			t.Fatalf("try %d has to wait %v", i, wait)
 		}
@@ -19,11 +19,11 @@ func TestTriesComeBackWithTime(t *testing.T) {
 		address, user string
 		wait          time.Duration
 	}{
-		{0, "a", "new", addressPause},
-		{time.Second, "a", "new", addressPause - time.Second},
+		{0, "a", "new", addressInterval},
+		{time.Second, "a", "new", addressInterval - time.Second},
 		{time.Second, "b", "new", 0},
-		{addressPause, "a", "new", 0},
-		{addressPause, "a", "new", addressPause},
+		{addressInterval, "a", "new", 0},
+		{addressInterval, "a", "new", addressInterval},
 		{time.Hour, "a", "new", 0},
 	} {
 		if wait, _ := b.try(now.Add(test.after), test.address, test.user); wait.Round(time.Millisecond) != test.wait {
@@ -35,7 +35,7 @@ func TestTriesComeBackWithTime(t *testing.T) {
 func TestARightPasswordCostsNoTry(t *testing.T) {
 	t.Parallel()
 	b, now := newLoginLimiter(), time.Now()
-	for i := range 5 * tries {
+	for i := range 5 * maxTries {
 		wait, forgive := b.try(now, "a", "u")
 		if wait > 0 {
 			t.Fatalf("try %d has to wait %v", i, wait)
@@ -44,17 +44,17 @@ func TestARightPasswordCostsNoTry(t *testing.T) {
 	}
 }
 
-func TestABrakeRemembersALimitedNumber(t *testing.T) {
+func TestTheLimiterRemembersABoundedNumber(t *testing.T) {
 	t.Parallel()
-	l, now := limiters{every: addressPause}, time.Now()
-	l.of("lately").AllowN(now, tries)
-	for i := range 5 * remembered {
-		l.of(fmt.Sprint(i))
-		if i%remembered == remembered/2 && untilToken(l.of("lately"), now) == 0 {
-			t.Fatalf("one that is still used is forgotten after %d others", i)
+	l, now := limiters{every: addressInterval}, time.Now()
+	l.get("lately").AllowN(now, maxTries)
+	for i := range 5 * maxRemembered {
+		l.get(fmt.Sprint(i))
+		if i%maxRemembered == maxRemembered/2 && untilToken(l.get("lately"), now) == 0 {
+			t.Fatalf("a recently used limiter is forgotten after %d others", i)
 		}
 	}
-	if n := len(l.young) + len(l.old); n > 2*remembered {
-		t.Errorf("%d are remembered", n)
+	if n := len(l.young) + len(l.old); n > 2*maxRemembered {
+		t.Errorf("%d limiters are remembered", n)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// hashed is a bcrypt hash of the least cost, as htpasswd -B spells it.
-func hashed(t *testing.T, password string) string {
+// hashOf returns a bcrypt hash of the lowest cost, spelled as by htpasswd -B.
+func hashOf(t *testing.T, password string) string {
 	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 	if err != nil {
@@ -24,19 +24,19 @@ func hashed(t *testing.T, password string) string {
 	return "$2y" + strings.TrimPrefix(string(hash), "$2a")
 }
 
-// testUsers are viewer, with view-password, and actor, with act-password.
+// testUsers returns the users viewer, with view-password, and actor, with act-password.
 func testUsers(t *testing.T) *Users {
 	t.Helper()
-	users, err := ParseUsers([]byte("# who may see it\n\nviewer:" + hashed(t, "view-password") + "\r\nactor:" + hashed(t, "act-password") + ":act\n"))
+	users, err := ParseUsers([]byte("# who may see it\n\nviewer:" + hashOf(t, "view-password") + "\r\nactor:" + hashOf(t, "act-password") + ":act\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return users
 }
 
-func TestAPasswordFileIsTakenWithItsRoles(t *testing.T) {
+func TestAPasswordFileHasUsersAndRoles(t *testing.T) {
 	t.Parallel()
-	hash := hashed(t, "p")
+	hash := hashOf(t, "p")
 	users, err := ParseUsers([]byte("\ufeffada:" + hash + "\njürgen groß:" + hash + ":view\nmay:" + hash + ":act"))
 	if err != nil {
 		t.Fatal(err)
@@ -50,48 +50,48 @@ func TestAPasswordFileIsTakenWithItsRoles(t *testing.T) {
 	}
 }
 
-func TestReplacedUsersLogInWithTheNewPasswordsOnly(t *testing.T) {
+func TestReplaceInvalidatesTheOldPasswords(t *testing.T) {
 	t.Parallel()
 	users := testUsers(t)
-	is := func(name, password string, want Role) {
+	check := func(name, password string, want Role) {
 		t.Helper()
 		got, wait, err := users.check(t.Context(), "192.0.2.1", name, password)
 		if got.Role != want || wait != 0 || (err == nil) != (want != 0) {
 			t.Errorf("%s with %s: %+v, wait %s, %v; want role %v", name, password, got, wait, err, want)
 		}
 	}
-	is("viewer", "view-password", View)
-	is("actor", "act-password", Act)
-	by, err := ParseUsers([]byte("bob:" + hashed(t, "bob-password") + ":act\nactor:" + hashed(t, "new-password") + "\n"))
+	check("viewer", "view-password", View)
+	check("actor", "act-password", Act)
+	by, err := ParseUsers([]byte("bob:" + hashOf(t, "bob-password") + ":act\nactor:" + hashOf(t, "new-password") + "\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	users.Replace(by)
-	is("viewer", "view-password", 0)
-	is("actor", "act-password", 0)
-	is("actor", "new-password", View)
-	is("bob", "bob-password", Act)
+	check("viewer", "view-password", 0)
+	check("actor", "act-password", 0)
+	check("actor", "new-password", View)
+	check("bob", "bob-password", Act)
 }
 
-func TestAWrongPasswordFileIsRefusedByUserAndRule(t *testing.T) {
+func TestAnInvalidPasswordFileNamesUserAndRule(t *testing.T) {
 	t.Parallel()
-	good := hashed(t, "p")
+	good := hashOf(t, "p")
 	const bcryptRule = `no bcrypt hash; it takes one as htpasswd -B writes it, and no other kind`
 	for _, test := range []struct{ name, content, want string }{
-		{"nobody", "# nobody\n", "it has no users; it takes lines as htpasswd -B writes them"},
+		{"no users", "# no users\n", "it has no users; it takes lines as htpasswd -B writes them"},
 		{"MD5", "ada:$apr1$secrethash$x", `line 1: user "ada" has ` + bcryptRule},
 		{"SHA-1", "ada:{SHA}secrethash=", `line 1: user "ada" has ` + bcryptRule},
 		{"a plain password", "\nada:secrethash", `line 2: user "ada" has ` + bcryptRule},
 		{"no hash", "ada:", `line 1: user "ada" has ` + bcryptRule},
-		{"a hash that was cut", "ada:" + good[:59], `line 1: user "ada" has ` + bcryptRule},
-		{"a hash that takes too long", "ada:$2y$15" + good[6:], `line 1: user "ada" has a bcrypt hash of cost 15; it takes 14 at most (htpasswd -B -C)`},
-		{"an unknown role", "ada:" + good + ":secrethash", `line 1: user "ada" has a role that isn't known; it takes view or act after the hash`},
+		{"a truncated hash", "ada:" + good[:59], `line 1: user "ada" has ` + bcryptRule},
+		{"a hash of a high cost", "ada:$2y$15" + good[6:], `line 1: user "ada" has a bcrypt hash of cost 15; it takes 14 at most (htpasswd -B -C)`},
+		{"an unknown role", "ada:" + good + ":secrethash", `line 1: user "ada" has an unknown role; it takes view or act after the hash`},
 		{"no colon", "secrethash", "line 1: it has no colon; it takes name:hash or name:hash:act"},
 		{"no name", ":" + good, "line 1: a user's name takes 1 to 64 bytes of printable UTF-8"},
 		{"a name that isn't text", "a\x07:" + good, "line 1: a user's name takes 1 to 64 bytes of printable UTF-8"},
 		{"a long name", strings.Repeat("a", 65) + ":" + good, "line 1: a user's name takes 1 to 64 bytes of printable UTF-8"},
 		{"a user twice", "ada:" + good + "\nada:" + good, `line 2: user "ada" is given twice; it takes each once`},
-		{"all at once", "ada:x\nbob:y", `line 1: user "ada" has ` + bcryptRule + `; line 2: user "bob" has ` + bcryptRule},
+		{"several errors", "ada:x\nbob:y", `line 1: user "ada" has ` + bcryptRule + `; line 2: user "bob" has ` + bcryptRule},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -103,20 +103,20 @@ func TestAWrongPasswordFileIsRefusedByUserAndRule(t *testing.T) {
 	}
 }
 
-// page is what a test puts behind the login: it answers who is there, or 403.
-func (s *Site) testPages() http.Handler {
+// testPages serves pages behind the login: / shows the user, and /act needs the role Act.
+func (s *Dashboard) testPages() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		user := userOf(r.Context())
-		text(w, http.StatusOK, fmt.Sprintf("%q %d", user.Name, user.Role))
+		writeText(w, http.StatusOK, fmt.Sprintf("%q %d", user.Name, user.Role))
 	})
-	mux.HandleFunc("/act", s.mayAct(func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "acted") }))
-	return s.recovered(securityHeaders(s.login(sameOrigin(allowLongStream(mux)))))
+	mux.HandleFunc("/act", s.requireAct(func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "acted") }))
+	return s.recoverPanics(securityHeaders(s.login(sameOrigin(allowLongStream(mux)))))
 }
 
-func TestOnlyAKnownUserWithTheRightPasswordGetsIn(t *testing.T) {
+func TestOnlyTheRightPasswordLogsIn(t *testing.T) {
 	t.Parallel()
-	site := testSite(t, func(cfg *Config) { cfg.Users = testUsers(t) })
+	site := newTestDashboard(t, func(cfg *Config) { cfg.Users = testUsers(t) })
 	h := site.testPages()
 	for _, test := range []struct {
 		name   string
@@ -125,18 +125,18 @@ func TestOnlyAKnownUserWithTheRightPasswordGetsIn(t *testing.T) {
 		status int
 		body   string
 	}{
-		{"nobody", nil, "/", 401, "This page needs a name and a password."},
+		{"no login", nil, "/", 401, "The dashboard needs a name and a password."},
 		{"another scheme", func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }, "/", 401, "needs a name"},
-		{"a wrong password", as("viewer", "act-password"), "/", 401, "aren't known here"},
-		{"no password", as("viewer", ""), "/", 401, "aren't known here"},
-		{"an unknown user with somebody's password", as("nobody", "view-password"), "/", 401, "aren't known here"},
-		{"a viewer", as("viewer", "view-password"), "/", 200, `"viewer" 1`},
-		{"a viewer a second time", as("viewer", "view-password"), "/", 200, `"viewer" 1`},
-		{"a wrong password after the right one", as("viewer", "view-passwor"), "/", 401, "aren't known here"},
-		{"a viewer who acts", as("viewer", "view-password"), "/act", 403, "You may look at this, but not act."},
-		{"an actor", as("actor", "act-password"), "/act", 200, "acted"},
+		{"a wrong password", withLogin("viewer", "act-password"), "/", 401, "Wrong name or password"},
+		{"no password", withLogin("viewer", ""), "/", 401, "Wrong name or password"},
+		{"an unknown user with another user's password", withLogin("nobody", "view-password"), "/", 401, "Wrong name or password"},
+		{"a viewer", withLogin("viewer", "view-password"), "/", 200, `"viewer" 1`},
+		{"a viewer a second time", withLogin("viewer", "view-password"), "/", 200, `"viewer" 1`},
+		{"a wrong password after the right one", withLogin("viewer", "view-passwor"), "/", 401, "Wrong name or password"},
+		{"a viewer who acts", withLogin("viewer", "view-password"), "/act", 403, "You have read-only access."},
+		{"an actor", withLogin("actor", "act-password"), "/act", 200, "acted"},
 	} {
-		rec := ask(h, "POST", test.path, test.change)
+		rec := sendRequest(h, "POST", test.path, test.change)
 		if rec.Code != test.status || !strings.Contains(rec.Body.String(), test.body) {
 			t.Errorf("%s: got %d %q, want %d with %q", test.name, rec.Code, rec.Body, test.status, test.body)
 		}
@@ -146,40 +146,40 @@ func TestOnlyAKnownUserWithTheRightPasswordGetsIn(t *testing.T) {
 	}
 }
 
-// Every path but the health checks is behind the login, known or not.
-func TestNothingIsSeenWithoutALogin(t *testing.T) {
+// Every path except the health checks needs the login, whether it exists or not.
+func TestEveryPathNeedsTheLogin(t *testing.T) {
 	t.Parallel()
-	h := testSite(t, func(cfg *Config) { cfg.Users, cfg.Metrics = testUsers(t), http.NotFoundHandler() }).Handler()
+	h := newTestDashboard(t, func(cfg *Config) { cfg.Users, cfg.Metrics = testUsers(t), http.NotFoundHandler() }).Handler()
 	for _, path := range []string{"/", "/metrics", "/live", "/static/asynqmon.js", "/asynqmon/", "/asynqmon", "/asynqmon/api/queues", "/domains/a/b", "/apps/a", "/../", "//", "/healthz/", "/healthz/x", "/readyz/.."} {
 		for _, method := range []string{"GET", "POST", "DELETE", "HEAD", "OPTIONS"} {
-			rec := ask(h, method, path, nil)
+			rec := sendRequest(h, method, path, nil)
 			if redirected := rec.Code == http.StatusTemporaryRedirect && path != "/"; rec.Code != 401 && !redirected {
 				t.Errorf("%s %s: %d %s", method, path, rec.Code, rec.Body)
 			}
 		}
 	}
-	answers(t, ask(h, "GET", "/healthz", nil), 200, "alive")
-	answers(t, ask(h, "GET", "/asynqmon/api/queues", as("viewer", "view-password")), 200, "queues")
+	checkAnswer(t, sendRequest(h, "GET", "/healthz", nil), 200, "alive")
+	checkAnswer(t, sendRequest(h, "GET", "/asynqmon/api/queues", withLogin("viewer", "view-password")), 200, "queues")
 }
 
-func TestWithoutUsersOnlyThisMachineIsAnsweredAndMayOnlyLook(t *testing.T) {
+func TestWithoutUsersOnlyThisMachineHasReadOnlyAccess(t *testing.T) {
 	t.Parallel()
-	h := testSite(t, nil).testPages()
+	h := newTestDashboard(t, nil).testPages()
 	for host, status := range map[string]int{
 		"127.0.0.1:8080": 200, "localhost:8080": 200, "LocalHost": 200, "[::1]:80": 200, "[::1]": 200, "127.9.9.9": 200, "[::ffff:127.0.0.1]:1": 200,
 		"evil.example.com": 403, "evil.example.com:8080": 403, "127.0.0.1.evil.example.com": 403, "192.0.2.1:8080": 403, "": 403, "localhost.evil.example.com:80": 403,
 	} {
-		answers(t, ask(h, "GET", "/", func(r *http.Request) { r.Host = host }), status, "")
+		checkAnswer(t, sendRequest(h, "GET", "/", func(r *http.Request) { r.Host = host }), status, "")
 	}
-	answers(t, ask(h, "GET", "/", nil), 200, `"" 1`)
-	answers(t, ask(h, "POST", "/act", nil), 403, "not act")
-	open := testSite(t, func(cfg *Config) { cfg.Open = Act })
-	answers(t, ask(open.testPages(), "POST", "/act", nil), 200, "acted")
+	checkAnswer(t, sendRequest(h, "GET", "/", nil), 200, `"" 1`)
+	checkAnswer(t, sendRequest(h, "POST", "/act", nil), 403, "read-only access")
+	open := newTestDashboard(t, func(cfg *Config) { cfg.Open = Act })
+	checkAnswer(t, sendRequest(open.testPages(), "POST", "/act", nil), 200, "acted")
 }
 
-func TestPagesOfOtherSitesCannotPost(t *testing.T) {
+func TestOtherOriginsCannotPost(t *testing.T) {
 	t.Parallel()
-	h := testSite(t, func(cfg *Config) { cfg.Users = testUsers(t) }).testPages()
+	h := newTestDashboard(t, func(cfg *Config) { cfg.Users = testUsers(t) }).testPages()
 	for _, test := range []struct {
 		header, value string
 		status        int
@@ -187,7 +187,7 @@ func TestPagesOfOtherSitesCannotPost(t *testing.T) {
 		{"Sec-Fetch-Site", "same-origin", 200}, {"Sec-Fetch-Site", "cross-site", 403}, {"Sec-Fetch-Site", "same-site", 403},
 		{"Origin", "http://127.0.0.1:8080", 200}, {"Origin", "http://evil.example.com", 403}, {"Origin", "null", 403},
 	} {
-		rec := ask(h, "POST", "/act", func(r *http.Request) {
+		rec := sendRequest(h, "POST", "/act", func(r *http.Request) {
 			r.SetBasicAuth("actor", "act-password")
 			r.Header.Set(test.header, test.value)
 		})
@@ -197,39 +197,39 @@ func TestPagesOfOtherSitesCannotPost(t *testing.T) {
 	}
 }
 
-func TestWrongPasswordsAreSlowedDownButNotAUserWhoIsIn(t *testing.T) {
+func TestTheLimiterSparesUsersWhoAreLoggedIn(t *testing.T) {
 	t.Parallel()
 	users, now := testUsers(t), time.Now()
-	users.now = func() time.Time { return now } // however long the tries take
-	h := testSite(t, func(cfg *Config) { cfg.Users = users; cfg.Log = logrus.NewEntry(testLog(io.Discard)) }).testPages()
+	users.now = func() time.Time { return now } // the tries' own duration must not count
+	h := newTestDashboard(t, func(cfg *Config) { cfg.Users = users; cfg.Log = logrus.NewEntry(testLog(io.Discard)) }).testPages()
 	from := func(address, name, password string) func(*http.Request) {
 		return func(r *http.Request) { r.RemoteAddr = address; r.SetBasicAuth(name, password) }
 	}
-	answers(t, ask(h, "GET", "/", from("192.0.2.1:1", "viewer", "view-password")), 200, "viewer")
-	for i := range tries { // one user, from many addresses
-		answers(t, ask(h, "GET", "/", from(fmt.Sprintf("198.51.100.%d:1", i), "viewer", fmt.Sprint(i))), 401, "")
+	checkAnswer(t, sendRequest(h, "GET", "/", from("192.0.2.1:1", "viewer", "view-password")), 200, "viewer")
+	for i := range maxTries { // one user, from many addresses
+		checkAnswer(t, sendRequest(h, "GET", "/", from(fmt.Sprintf("198.51.100.%d:1", i), "viewer", fmt.Sprint(i))), 401, "")
 	}
-	rec := ask(h, "GET", "/", from("198.51.100.99:1", "viewer", "x"))
-	answers(t, rec, 429, "Too many wrong passwords: try again in 10s.")
+	rec := sendRequest(h, "GET", "/", from("198.51.100.99:1", "viewer", "x"))
+	checkAnswer(t, rec, 429, "Too many wrong passwords: try again in 10s.")
 	if after := rec.Header().Get("Retry-After"); after != "10" {
 		t.Errorf("Retry-After is %q", after)
 	}
-	answers(t, ask(h, "GET", "/", from("203.0.113.7:1", "viewer", "view-password")), 200, "viewer")
+	checkAnswer(t, sendRequest(h, "GET", "/", from("203.0.113.7:1", "viewer", "view-password")), 200, "viewer")
 
-	for i := range tries { // many users, from one address
-		answers(t, ask(h, "GET", "/", from("[2001:db8::1]:1", fmt.Sprint("user", i), "x")), 401, "")
+	for i := range maxTries { // many users, from one address
+		checkAnswer(t, sendRequest(h, "GET", "/", from("[2001:db8::1]:1", fmt.Sprint("user", i), "x")), 401, "")
 	}
-	answers(t, ask(h, "GET", "/", from("[2001:db8::2]:2", "another", "x")), 429, "try again in 5s")
-	answers(t, ask(h, "GET", "/", from("[2001:db8:0:1::2]:2", "another", "x")), 401, "")
-	answers(t, ask(h, "GET", "/", from("[2001:db8::2]:2", "viewer", "view-password")), 200, "viewer")
+	checkAnswer(t, sendRequest(h, "GET", "/", from("[2001:db8::2]:2", "another", "x")), 429, "try again in 5s")
+	checkAnswer(t, sendRequest(h, "GET", "/", from("[2001:db8:0:1::2]:2", "another", "x")), 401, "")
+	checkAnswer(t, sendRequest(h, "GET", "/", from("[2001:db8::2]:2", "viewer", "view-password")), 200, "viewer")
 }
 
-func TestTheFirstRequestsOfABrowserAreOneTry(t *testing.T) {
+func TestConcurrentRequestsOfABrowserAreOneTry(t *testing.T) {
 	t.Parallel()
-	h := testSite(t, func(cfg *Config) { cfg.Users = testUsers(t) }).testPages()
+	h := newTestDashboard(t, func(cfg *Config) { cfg.Users = testUsers(t) }).testPages()
 	var all sync.WaitGroup
-	for range 8 * tries {
-		all.Go(func() { answers(t, ask(h, "GET", "/", as("actor", "act-password")), 200, "actor") })
+	for range 8 * maxTries {
+		all.Go(func() { checkAnswer(t, sendRequest(h, "GET", "/", withLogin("actor", "act-password")), 200, "actor") })
 	}
 	all.Wait()
 }
@@ -237,31 +237,31 @@ func TestTheFirstRequestsOfABrowserAreOneTry(t *testing.T) {
 func TestNoPasswordOrNameIsLogged(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
-	h := testSite(t, func(cfg *Config) { cfg.Users = testUsers(t); cfg.Log = logrus.NewEntry(testLog(&log)) }).testPages()
-	answers(t, ask(h, "GET", "/", as("typed-hush-here", "hush")), 401, "")
+	h := newTestDashboard(t, func(cfg *Config) { cfg.Users = testUsers(t); cfg.Log = logrus.NewEntry(testLog(&log)) }).testPages()
+	checkAnswer(t, sendRequest(h, "GET", "/", withLogin("typed-hush-here", "hush")), 401, "")
 	if got := log.String(); strings.Contains(got, "hush") || strings.Count(got, "\n") != 1 || !strings.Contains(got, "wrong name or password") {
 		t.Errorf("log is %q", got)
 	}
 }
 
-func TestAnUnknownUserIsNotTheStandInItIsComparedWith(t *testing.T) {
+func TestAnUnknownUserCannotUseAnotherUsersPassword(t *testing.T) {
 	t.Parallel()
-	users, err := ParseUsers([]byte("ada:" + hashed(t, "password") + ":act"))
+	users, err := ParseUsers([]byte("ada:" + hashOf(t, "password") + ":act"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := testSite(t, func(cfg *Config) { cfg.Users = users }).testPages()
-	answers(t, ask(h, "GET", "/", as("nobody", "password")), 401, "")
-	answers(t, ask(h, "GET", "/", as("ada", "password")), 200, "ada")
-	answers(t, ask(h, "GET", "/", as("nobody", "password")), 401, "")
+	h := newTestDashboard(t, func(cfg *Config) { cfg.Users = users }).testPages()
+	checkAnswer(t, sendRequest(h, "GET", "/", withLogin("nobody", "password")), 401, "")
+	checkAnswer(t, sendRequest(h, "GET", "/", withLogin("ada", "password")), 200, "ada")
+	checkAnswer(t, sendRequest(h, "GET", "/", withLogin("nobody", "password")), 401, "")
 }
 
-func TestPagesOfOtherSitesCannotChangeTasks(t *testing.T) {
+func TestOtherOriginsCannotChangeTasks(t *testing.T) {
 	t.Parallel()
-	h := testSite(t, func(cfg *Config) { cfg.Users = testUsers(t) }).Handler()
-	rec := ask(h, "POST", "/asynqmon/api/queues/domains:pause", func(r *http.Request) {
+	h := newTestDashboard(t, func(cfg *Config) { cfg.Users = testUsers(t) }).Handler()
+	rec := sendRequest(h, "POST", "/asynqmon/api/queues/domains:pause", func(r *http.Request) {
 		r.SetBasicAuth("actor", "act-password")
 		r.Header.Set("Sec-Fetch-Site", "cross-site")
 	})
-	answers(t, rec, 403, "a page of another site")
+	checkAnswer(t, rec, 403, "a page of another site")
 }

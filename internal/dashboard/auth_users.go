@@ -24,24 +24,24 @@ import (
 const (
 	// maxCost bounds the work for one password: cost 14 takes about a second.
 	maxCost = 14
-	// hashers is how many passwords are checked at once: the rest of the machine
-	// has work to do.
-	hashers = 2
-	// hashPatience is how long a password waits for its turn.
-	hashPatience = 5 * time.Second
-	maxName      = 64 // bytes of a user's name, which stands in the history
+	// maxHashing is how many passwords are checked concurrently, since the machine also has
+	// other work.
+	maxHashing = 2
+	// hashTimeout is how long a password waits for one of these slots.
+	hashTimeout = 5 * time.Second
+	maxName     = 64 // bytes of a user's name, which the history contains
 )
 
 var errWrongPassword = errors.New("wrong name or password")
 
-// Users are those who may log in. It is for all goroutines.
+// Users are the users who may log in. It is safe for concurrent use.
 type Users struct {
 	file atomic.Pointer[passwordFile]
-	// key makes of a password what is kept of it: of use to nobody but this process.
-	key   [32]byte
-	turns chan struct{}
-	slow  *loginLimiter
-	now   func() time.Time
+	// key is the key of the hashes of verified passwords. Only this process can use it.
+	key       [32]byte
+	hashSlots chan struct{}
+	limiter   *loginLimiter
+	now       func() time.Time
 }
 
 // passwordFile is the content of one password file.
@@ -50,8 +50,8 @@ type passwordFile struct {
 	byName  map[string]int // index into users
 	flights singleflight.Group
 
-	mu     sync.Mutex
-	proven map[string][sha256.Size]byte // by name: the password that was right, so at most one a user
+	mu       sync.Mutex
+	verified map[string][sha256.Size]byte // by name: the keyed hash of the right password
 }
 
 type account struct {
@@ -59,14 +59,13 @@ type account struct {
 	hash []byte
 }
 
-// ParseUsers reads a file as htpasswd writes it, with bcrypt hashes (htpasswd -B):
-// name:hash for a user who may look, name:hash:act for one who may act, too;
-// name:hash:view is the first said in full. Empty lines and those that begin with
-// # are left out. Its error names every wrong line's user and what the line
-// takes, and never a hash.
+// ParseUsers reads a password file as htpasswd -B writes it, with bcrypt hashes. A line is
+// name:hash or name:hash:view for a user with the role [View], and name:hash:act for one
+// with the role [Act]. Empty lines and lines that begin with # are skipped. The error names
+// the user and the rule of every invalid line, but never a hash.
 func ParseUsers(content []byte) (*Users, error) {
-	f := &passwordFile{byName: map[string]int{}, proven: map[string][sha256.Size]byte{}}
-	var wrong []error
+	f := &passwordFile{byName: map[string]int{}, verified: map[string][sha256.Size]byte{}}
+	var invalid []error
 	lines := bufio.NewScanner(bytes.NewReader(content))
 	for n := 1; lines.Scan(); n++ {
 		line := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff"))
@@ -78,42 +77,42 @@ func ParseUsers(content []byte) (*Users, error) {
 			err = fmt.Errorf("user %q is given twice; it takes each once", a.Name)
 		}
 		if err != nil {
-			wrong = append(wrong, fmt.Errorf("line %d: %w", n, err))
+			invalid = append(invalid, fmt.Errorf("line %d: %w", n, err))
 			continue
 		}
 		f.byName[a.Name] = len(f.users)
 		f.users = append(f.users, a)
 	}
 	if err := lines.Err(); err != nil {
-		wrong = append(wrong, errors.New("a line is too long; it takes lines as htpasswd -B writes them"))
+		invalid = append(invalid, errors.New("a line is too long; it takes lines as htpasswd -B writes them"))
 	}
-	if wrong == nil && len(f.users) == 0 {
-		wrong = append(wrong, errors.New("it has no users; it takes lines as htpasswd -B writes them"))
+	if invalid == nil && len(f.users) == 0 {
+		invalid = append(invalid, errors.New("it has no users; it takes lines as htpasswd -B writes them"))
 	}
-	if wrong != nil {
-		texts := make([]string, len(wrong))
-		for i, err := range wrong {
+	if invalid != nil {
+		texts := make([]string, len(invalid))
+		for i, err := range invalid {
 			texts[i] = err.Error()
 		}
 		return nil, errors.New(strings.Join(texts, "; "))
 	}
-	u := &Users{turns: make(chan struct{}, hashers), slow: newLoginLimiter(), now: time.Now}
+	u := &Users{hashSlots: make(chan struct{}, maxHashing), limiter: newLoginLimiter(), now: time.Now}
 	u.file.Store(f)
 	_, _ = rand.Read(u.key[:]) // never fails
 	return u, nil
 }
 
-// Replace makes the users of another file those who may log in. Who was logged in and
-// isn't in it, or has another password there, is asked again.
+// Replace replaces the users by those of another file. A user who isn't in it, or whose
+// password changed, must log in again.
 func (u *Users) Replace(by *Users) { u.file.Store(by.file.Load()) }
 
 func parseUser(line string) (account, error) {
 	name, rest, found := strings.Cut(line, ":")
-	odd := func(r rune) bool { return !unicode.IsPrint(r) }
+	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
 	switch {
 	case !found:
 		return account{}, errors.New("it has no colon; it takes name:hash or name:hash:act") // the line may be a hash
-	case name == "" || len(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, odd):
+	case name == "" || len(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, unprintable):
 		return account{}, fmt.Errorf("a user's name takes 1 to %d bytes of printable UTF-8", maxName)
 	}
 	hash, role, _ := strings.Cut(rest, ":")
@@ -123,7 +122,7 @@ func parseUser(line string) (account, error) {
 	case "act":
 		a.Role = Act
 	default:
-		return account{}, fmt.Errorf("user %q has a role that isn't known; it takes view or act after the hash", name)
+		return account{}, fmt.Errorf("user %q has an unknown role; it takes view or act after the hash", name)
 	}
 	cost, err := bcrypt.Cost(a.hash)
 	switch {
@@ -137,11 +136,11 @@ func parseUser(line string) (account, error) {
 
 const bcryptLength = 60
 
-// check returns the user of a name and password that are right. For others it
-// returns an error, and for those who have to wait after too many wrong ones, how long.
+// check returns the user of a right name and password. Otherwise it returns an error, and
+// after too many wrong passwords also the time to wait.
 //
-// A password that was right before is let in without a look at the brake, so
-// that nobody can lock out a user who is in by trying wrong ones.
+// The limiter doesn't apply to a password that was right before. So wrong passwords from
+// elsewhere can't lock out a user who is logged in.
 func (u *Users) check(ctx context.Context, address, name, password string) (User, time.Duration, error) {
 	f, mac := u.file.Load(), u.mac(name, password)
 	i, known := f.byName[name]
@@ -152,31 +151,31 @@ func (u *Users) check(ctx context.Context, address, name, password string) (User
 		wait  time.Duration
 		right bool
 	}
-	// A browser sends several requests at once; they are one try.
+	// A browser sends several requests concurrently; they count as one try.
 	got, _, _ := f.flights.Do(address+" "+string(mac[:]), func() (any, error) {
-		wait, forgive := u.slow.try(u.now(), address, string(u.sum("name", name)))
+		wait, forgive := u.limiter.try(u.now(), address, string(u.keyedHash("name", name)))
 		if wait > 0 {
 			return result{wait: wait}, nil
 		}
-		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), hashPatience)
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), hashTimeout)
 		defer cancel()
 		select {
-		case u.turns <- struct{}{}:
+		case u.hashSlots <- struct{}{}:
 		case <-limited.Done():
 			forgive()
-			return result{wait: hashPatience}, nil
+			return result{wait: hashTimeout}, nil
 		}
-		defer func() { <-u.turns }()
+		defer func() { <-u.hashSlots }()
 		if !known {
-			// The same work as for a user, and always that of the same one: how long
-			// the answer takes doesn't tell who exists.
-			i = int(binary.BigEndian.Uint64(u.sum("stand-in", name)) % uint64(len(f.users)))
+			// Do the same work as for an existing user, always with the same hash for a
+			// name. So the response time doesn't reveal which names exist.
+			i = int(binary.BigEndian.Uint64(u.keyedHash("stand-in", name)) % uint64(len(f.users)))
 		}
 		right := bcrypt.CompareHashAndPassword(f.users[i].hash, []byte(password)) == nil && known
 		if right {
 			forgive()
 			f.mu.Lock()
-			f.proven[name] = mac
+			f.verified[name] = mac
 			f.mu.Unlock()
 		}
 		return result{right: right}, nil
@@ -193,20 +192,20 @@ func (u *Users) check(ctx context.Context, address, name, password string) (User
 func (f *passwordFile) isVerified(name string, mac [sha256.Size]byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	proven, ok := f.proven[name]
+	proven, ok := f.verified[name]
 	return ok && hmac.Equal(proven[:], mac[:])
 }
 
 func (u *Users) mac(name, password string) [sha256.Size]byte {
-	return [sha256.Size]byte(u.sum("password", name, password))
+	return [sha256.Size]byte(u.keyedHash("password", name, password))
 }
 
-// sum is a keyed hash of texts, each with its length before it so that no two
-// lists of texts are the same.
-func (u *Users) sum(texts ...string) []byte {
+// keyedHash hashes texts with the key. Each text is preceded by its length, so different
+// lists of texts differ.
+func (u *Users) keyedHash(texts ...string) []byte {
 	h := hmac.New(sha256.New, u.key[:])
 	for _, text := range texts {
-		_ = binary.Write(h, binary.BigEndian, uint64(len(text))) // a hash takes everything
+		_ = binary.Write(h, binary.BigEndian, uint64(len(text))) // writing to a hash never fails
 		_, _ = h.Write([]byte(text))
 	}
 	return h.Sum(nil)

@@ -28,24 +28,23 @@ import (
 	"pilotsync/worker/registry"
 )
 
-// soonEnough is how long the tests wait for what takes a second or two where the
-// machine isn't busy.
-const soonEnough = 2 * time.Minute
+// testTimeout is how long tests wait for what takes a second or two on an idle machine.
+const testTimeout = 2 * time.Minute
 
-// world is a real Redis, a simulator, a worker once it is started, and the pages
-// on a port of their own.
-type world struct {
-	t      *testing.T
-	redis  *redistest.Server
-	rdb    *redis.Client
-	sim    *simulator.Simulator
-	ledger *ledger.Ledger
-	client *enqueue.Client
-	site   *Site
-	page   string // its address, without the slash at the end
+// harness has a real Redis, a simulator, the dashboard on its own port, and on demand a
+// worker.
+type harness struct {
+	t         *testing.T
+	redis     *redistest.Server
+	rdb       *redis.Client
+	sim       *simulator.Simulator
+	ledger    *ledger.Ledger
+	client    *enqueue.Client
+	dashboard *Dashboard
+	url       string // of the dashboard, without a slash at the end
 }
 
-func newWorld(t *testing.T, opt simulator.Options, change func(*Config)) *world {
+func newHarness(t *testing.T, opt simulator.Options, change func(*Config)) *harness {
 	t.Helper()
 	server := redistest.New(t)
 	sim, err := simulator.Start(opt)
@@ -60,13 +59,13 @@ func newWorld(t *testing.T, opt simulator.Options, change func(*Config)) *world 
 	options.PoolSize = 200
 	rdb := redis.NewClient(options)
 	t.Cleanup(func() { _ = rdb.Close() })
-	w := &world{t: t, redis: server, rdb: rdb, sim: sim, ledger: ledger.New(rdb), client: enqueue.New(rdb)}
-	w.page, w.site = w.serve(change)
+	w := &harness{t: t, redis: server, rdb: rdb, sim: sim, ledger: ledger.New(rdb), client: enqueue.New(rdb)}
+	w.url, w.dashboard = w.serve(change)
 	return w
 }
 
-// serve serves one more site over the same Redis.
-func (w *world) serve(change func(*Config)) (page string, site *Site) {
+// serve serves another dashboard over the same Redis.
+func (w *harness) serve(change func(*Config)) (page string, site *Dashboard) {
 	w.t.Helper()
 	cfg := Config{Redis: w.rdb, Version: "test", Log: testLog(w.t.Output()).WithField("test", w.t.Name()), Open: Act, Remote: simLists{w.sim}}
 	if change != nil {
@@ -93,7 +92,7 @@ func (w *world) serve(change func(*Config)) (page string, site *Site) {
 	return "http://" + listener.Addr().String(), site
 }
 
-// simLists are the simulator's lists, read without its API.
+// simLists reads the simulator's lists without its API.
 type simLists struct{ sim *simulator.Simulator }
 
 func (l simLists) List(_ context.Context, app string) ([]string, error) {
@@ -103,8 +102,8 @@ func (l simLists) List(_ context.Context, app string) ([]string, error) {
 	return nil, fmt.Errorf("read the list of app %s: ServerPilot answered 404", app)
 }
 
-// work runs a worker for the apps until the test ends.
-func (w *world) work(apps ...string) {
+// startWorker runs a worker for the apps until the test ends.
+func (w *harness) startWorker(apps ...string) {
 	w.t.Helper()
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(w.sim.CAPEM())
@@ -130,7 +129,7 @@ func (w *world) work(apps ...string) {
 	})
 }
 
-func (w *world) enqueue(app string, remove bool, domains ...string) {
+func (w *harness) enqueue(app string, remove bool, domains ...string) {
 	w.t.Helper()
 	reqs := make([]enqueue.Request, len(domains))
 	for i, d := range domains {
@@ -144,10 +143,10 @@ func (w *world) enqueue(app string, remove bool, domains ...string) {
 // await polls until ok is true.
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(soonEnough)
+	deadline := time.Now().Add(testTimeout)
 	for !ok() {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within %s", what, soonEnough)
+			t.Fatalf("%s: not within %s", what, testTimeout)
 		}
 		select {
 		case <-t.Context().Done():
@@ -157,7 +156,7 @@ func await(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func (w *world) awaitState(app, domain string, want tasks.State) {
+func (w *harness) awaitState(app, domain string, want tasks.State) {
 	w.t.Helper()
 	await(w.t, domain+" is "+string(want), func() bool {
 		v, _, err := w.ledger.Domain(w.t.Context(), app, domain)
@@ -165,7 +164,7 @@ func (w *world) awaitState(app, domain string, want tasks.State) {
 	})
 }
 
-// tab is a browser's tab with a test that it fails.
+// tab is a browser's tab. Its methods fail the test on errors.
 type tab struct {
 	t   *testing.T
 	ctx context.Context
@@ -183,8 +182,8 @@ func (b tab) open(url string) {
 	b.do(chromedp.Navigate(url))
 }
 
-// is evaluates a condition once.
-func (b tab) is(condition string) bool {
+// holds evaluates a condition once.
+func (b tab) holds(condition string) bool {
 	b.t.Helper()
 	ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("Boolean("+condition+")"))
 	if err != nil {
@@ -193,7 +192,7 @@ func (b tab) is(condition string) bool {
 	return ok
 }
 
-// text evaluates an expression that is a string.
+// writeText evaluates an expression that is a string.
 func (b tab) text(expression string) string {
 	b.t.Helper()
 	s, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("String("+expression+")"))
@@ -203,21 +202,21 @@ func (b tab) text(expression string) string {
 	return s
 }
 
-// until waits for a condition. chromedp's own polling makes functions of text,
-// which the pages' policy forbids.
-func (b tab) until(condition string) {
+// awaitTrue waits for a condition. chromedp's own polling evaluates strings as code, which
+// the dashboard's policy forbids.
+func (b tab) awaitTrue(condition string) {
 	b.t.Helper()
-	deadline := time.Now().Add(soonEnough)
+	deadline := time.Now().Add(testTimeout)
 	for {
 		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("Boolean("+condition+")"))
 		switch {
 		case ok:
 			return
 		case time.Now().After(deadline):
-			b.t.Fatalf("%s: not within %s (%v); the page is at %s and says:\n%s", condition, soonEnough, err,
+			b.t.Fatalf("%s: not within %s (%v); the page is at %s and says:\n%s", condition, testTimeout, err,
 				b.text("location.href"), b.text("document.body.innerText.slice(0, 2000)"))
 		}
-		select { // an error can be that of a page that is just being left
+		select { // err may come from a page that is being left
 		case <-b.ctx.Done():
 			b.t.Fatal(b.ctx.Err())
 		case <-time.After(50 * time.Millisecond):
@@ -225,8 +224,8 @@ func (b tab) until(condition string) {
 	}
 }
 
-// take sets the width of the window and whether it is dark.
-func (b tab) look(width, height int64, scheme string) {
+// setWindow sets the size of the window and its color scheme.
+func (b tab) setWindow(width, height int64, scheme string) {
 	b.t.Helper()
 	b.do(chromedp.EmulateViewport(width, height), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
@@ -236,14 +235,14 @@ func (b tab) look(width, height int64, scheme string) {
 	}))
 }
 
-// click clicks on an element as its label says, wherever it stands. A mouse would
-// miss one that the live page moves at that moment.
+// click clicks on an element by script. A mouse would miss an element that the live page
+// moves.
 func click(selector string) chromedp.Action[chromedp.Void] {
 	return chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector(%q).click(); undefined`, selector))
 }
 
-// press presses a key as a keyboard does: a page that takes the key for itself
-// keeps it from being typed. chromedp's KeyEvent types it all the same.
+// press presses a key as a keyboard does: a page can keep the key from being typed.
+// chromedp's KeyEvent types it in any case.
 func press(key string) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeKeyDown, input.DispatchKeyEventTypeKeyUp} {
@@ -259,8 +258,8 @@ func press(key string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// noIntervals keeps the pages that are opened next from loading themselves every few
-// seconds, so that only the stream can bring them news.
+// noIntervals stops later pages from reloading themselves, so that only the stream updates
+// them.
 func noIntervals() chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument,

@@ -14,87 +14,87 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// Lists reads the list of one app from ServerPilot.
-type Lists interface {
+// ListReader reads the list of one app from ServerPilot.
+type ListReader interface {
 	List(ctx context.Context, app string) ([]string, error)
 }
 
-// Config is what a [Site] is made from.
+// Config configures a [Dashboard].
 type Config struct {
-	// Redis is where the ledger and the queues are; it stays the caller's to close.
+	// Redis has the ledger and the queues. The caller closes it.
 	Redis redis.UniversalClient
-	// Users may log in; nil for no login. Without one only requests for a loopback
-	// host are answered, so that no foreign name can be made to point here.
+	// Users may log in; nil for no login. Without a login only requests for a loopback
+	// host are answered, as a protection against DNS rebinding.
 	Users *Users
-	// Open is everybody's role where Users is nil; [View] if it isn't set. Give
-	// [Act] only for a show: any program on the machine could act.
+	// Open is the role of every request if Users is nil; the default is [View]. Use [Act]
+	// only for demonstrations, since any program on the machine could act.
 	Open Role
-	// Remote reads lists from ServerPilot; nil if this process has no keys.
-	Remote Lists
+	// Remote reads lists from ServerPilot; nil if this process has no credentials.
+	Remote ListReader
 	// Metrics is served at /metrics; nil for none.
 	Metrics http.Handler
-	// HealthApart leaves /healthz, /readyz and /metrics to [Site.Health], which is
-	// then served on an address of its own.
+	// HealthApart leaves /healthz, /readyz and /metrics to [Dashboard.Health], which the
+	// caller then serves on another address.
 	HealthApart bool
 	Version     string
 	Log         *logrus.Entry
 }
 
-// Site is all of it, ready to be served. The caller must close it.
-type Site struct {
-	cfg    Config
-	log    *logrus.Entry
-	ledger *ledger.Ledger
-	client *enqueue.Client
-	queues *asynq.Inspector // over cfg.Redis; not to be closed
-	static assets
+// Dashboard has the handlers to serve. The caller must close it.
+type Dashboard struct {
+	cfg      Config
+	log      *logrus.Entry
+	ledger   *ledger.Ledger
+	enqueuer *enqueue.Client
+	queues   *asynq.Inspector // over cfg.Redis; not to be closed
+	static   assets
 
 	handler, health http.Handler
 
-	// What a page does in the background counts in running, and ends with ctx.
+	// The pages' background work ends with ctx, and running counts it.
 	ctx     context.Context
-	end     context.CancelFunc
+	cancel  context.CancelFunc
 	running sync.WaitGroup
 }
 
-// New returns a site. It doesn't ask Redis for anything yet.
-func New(cfg Config) (*Site, error) {
+// New returns a dashboard. It doesn't access Redis yet.
+func New(cfg Config) (*Dashboard, error) {
 	if cfg.Redis == nil || cfg.Log == nil {
-		return nil, errors.New("a site needs Redis and a log")
+		return nil, errors.New("a dashboard needs Redis and a log")
 	}
 	if cfg.Open == 0 {
 		cfg.Open = View
 	}
-	s := &Site{
+	s := &Dashboard{
 		cfg: cfg, log: cfg.Log,
-		ledger: ledger.New(cfg.Redis), client: enqueue.New(cfg.Redis), queues: asynq.NewInspectorFromRedisClient(cfg.Redis),
+		ledger: ledger.New(cfg.Redis), enqueuer: enqueue.New(cfg.Redis), queues: asynq.NewInspectorFromRedisClient(cfg.Redis),
 	}
 	var err error
 	if s.static, err = newAssets(staticFiles); err != nil {
 		return nil, err
 	}
-	s.ctx, s.end = context.WithCancel(context.Background())
-	if s.handler, err = s.wire(); err != nil {
-		s.end()
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if s.handler, err = s.routes(); err != nil {
+		s.cancel()
 		return nil, err
 	}
-	s.health = s.recovered(securityHeaders(s.healthMux(true)))
+	s.health = s.recoverPanics(securityHeaders(s.healthMux(true)))
 	return s, nil
 }
 
-// wire puts the parts behind what protects them.
-func (s *Site) wire() (http.Handler, error) {
+// routes wraps the parts in login, headers and the other protections.
+func (s *Dashboard) routes() (http.Handler, error) {
 	inside := http.NewServeMux()
 	inside.Handle("GET /static/", s.static)
 	if s.cfg.Metrics != nil && !s.cfg.HealthApart {
 		inside.Handle("GET /metrics", s.cfg.Metrics)
 	}
-	monitors, err := s.monitors()
+	monitors, err := s.asynqmonHandler()
 	if err != nil {
 		return nil, err
 	}
 	inside.Handle(monitorPath+"/", monitors)
-	s.pages(inside)
+	s.registerPages(inside)
 
 	outside := http.NewServeMux()
 	if !s.cfg.HealthApart {
@@ -103,21 +103,21 @@ func (s *Site) wire() (http.Handler, error) {
 		outside.Handle("/readyz", health)
 	}
 	outside.Handle("/", s.login(sameOrigin(allowLongStream(inside))))
-	return s.recovered(securityHeaders(outside)), nil
+	return s.recoverPanics(securityHeaders(outside)), nil
 }
 
-// Handler serves the pages, asynqmon, and, unless they are apart, the health
-// checks and the metrics.
-func (s *Site) Handler() http.Handler { return s.handler }
+// Handler serves the pages, asynqmon, and, without [Config.HealthApart], health checks and
+// metrics.
+func (s *Dashboard) Handler() http.Handler { return s.handler }
 
-// Health serves /healthz, /readyz and /metrics alone, without a login: they show
-// no names.
-func (s *Site) Health() http.Handler { return s.health }
+// Health serves only /healthz, /readyz and /metrics. It needs no login, because they
+// contain no names.
+func (s *Dashboard) Health() http.Handler { return s.health }
 
-// Close ends what runs in the background and waits for it. Requests should have
-// ended before; those for /live are ended.
-func (s *Site) Close() error {
-	s.end()
+// Close ends the background work and the streams of /live, and waits for them. All other
+// requests should have ended before.
+func (s *Dashboard) Close() error {
+	s.cancel()
 	s.running.Wait()
 	return nil
 }

@@ -1,8 +1,8 @@
-// Package dashboard is what an operator sees over HTTP: the pages about every domain,
-// asynqmon, metrics, and whether the process is alive and ready.
+// Package dashboard serves the operator's view over HTTP: pages about apps and domains,
+// asynqmon, metrics, and health checks.
 //
-// Who may see it, and who may act, is decided here, once, around all of it:
-// [Site.Handler] puts every request through recovery, security headers, login
-// and the protection from other origins before a page gets it. A page asks
-// [userOf] who is there, and wraps what changes anything in [Site.mayAct].
+// Access is decided in one place. [Dashboard.Handler] passes every request through panic
+// recovery, security headers, login and cross-origin protection before a page gets it.
+// [userOf] returns the user of a request. Every handler that changes anything is wrapped in
+// [Dashboard.requireAct].
 package dashboard

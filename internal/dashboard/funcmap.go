@@ -14,7 +14,7 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// funcMap are what the templates say things with.
+// funcMap returns the functions of the templates.
 func funcMap() template.FuncMap {
 	return template.FuncMap{
 		"at":         func(now, t time.Time) moment { return moment{t, now} },
@@ -22,44 +22,44 @@ func funcMap() template.FuncMap {
 		"domainPath": domainPath,
 		"pathOf":     pathOf,
 		"appPath":    appPath,
-		"stateWord":  stateWord,
+		"stateLabel": stateLabel,
 		"unicode":    unicodeName,
 		"plural":     plural,
 		"room":       listUsage,
 		"tilesOf":    func(a ledger.App) []tile { return nonEmptyTiles(tiles([]ledger.App{a})) },
 		"appRows":    func(now time.Time, apps []ledger.App) appRows { return appRows{now, apps} },
-		"writeWord":  writeWord,
-		"stateURL":   func(s tasks.State) string { return search{States: []tasks.State{s}}.address(nil) },
+		"writeLabel": writeLabel,
+		"stateURL":   func(s tasks.State) string { return search{States: []tasks.State{s}}.url(nil) },
 		"appStateURL": func(app string, s tasks.State) string {
-			return search{Apps: []string{app}, States: []tasks.State{s}}.address(nil)
+			return search{Apps: []string{app}, States: []tasks.State{s}}.url(nil)
 		},
 	}
 }
 
-// moment is a time as it is shown: relative to now, and in full.
+// moment is a time to be shown: relative to now, and in full.
 type moment struct{ T, Now time.Time }
 
-// Machine is for <time datetime>.
-func (m moment) Machine() string { return m.T.UTC().Format(time.RFC3339) }
+// RFC3339 is the value of <time datetime>.
+func (m moment) RFC3339() string { return m.T.UTC().Format(time.RFC3339) }
 
-// Full is the time in UTC.
+// Full is the date and time in UTC.
 func (m moment) Full() string { return m.T.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// Words is "just now", "3 min ago", "in 2 h".
-func (m moment) Words() string {
+// Relative is "just now", "3 min ago", "in 2 h".
+func (m moment) Relative() string {
 	away := m.T.Sub(m.Now)
 	switch {
 	case away > -2*time.Second && away < 2*time.Second:
 		return "just now"
 	case away < 0:
-		return since(-away) + " ago"
+		return formatDuration(-away) + " ago"
 	}
-	return "in " + since(away)
+	return "in " + formatDuration(away)
 }
 
-// since is a length of time in its biggest unit, rounded down: "12 s", "3 min",
+// formatDuration returns a duration in its largest unit, rounded down: "12 s", "3 min",
 // "2 h", "5 days".
-func since(d time.Duration) string {
+func formatDuration(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {
 	case d < time.Minute:
@@ -90,8 +90,8 @@ func plural(n int, one, many string) string {
 	return many
 }
 
-// unicodeName is an international name as people write it; empty where the name
-// is the same in ASCII, or can't be read.
+// unicodeName returns an international name as people write it. It is empty for a name
+// that is plain ASCII, or whose punycode is invalid.
 func unicodeName(domain string) string {
 	if !strings.Contains(domain, "xn--") {
 		return ""
@@ -107,9 +107,8 @@ func unicodeName(domain string) string {
 	return star + name
 }
 
-// stateWord is the state in words for a person; the state's own name stands
-// beside it where there is room.
-func stateWord(s tasks.State) string {
+// stateLabel returns the state as people read it.
+func stateLabel(s tasks.State) string {
 	switch s {
 	case tasks.Pending:
 		return "Pending"
@@ -131,7 +130,7 @@ func stateWord(s tasks.State) string {
 	return string(s)
 }
 
-// statesByUrgency are all states, those that need a person first.
+// statesByUrgency returns all states; those that need an operator come first.
 func statesByUrgency() []tasks.State {
 	return []tasks.State{tasks.Failed, tasks.Rejected, tasks.DoneWithoutSSL, tasks.Pending,
 		tasks.CheckingDNS, tasks.CheckingSSL, tasks.Done, tasks.Removed}

@@ -7,20 +7,20 @@ import (
 	"pilotsync/tasks"
 )
 
-func TestTimesAreToldInTheirBiggestUnit(t *testing.T) {
+func TestRelativeTimesUseTheLargestUnit(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for away, want := range map[time.Duration]string{
 		0: "just now", time.Second: "just now", -1999 * time.Millisecond: "just now", -2 * time.Second: "2 s ago", -59 * time.Second: "59 s ago",
 		-time.Minute: "1 min ago", 90 * time.Minute: "in 1 h", -47 * time.Hour: "1 day ago", 48 * time.Hour: "in 2 days", 90 * 24 * time.Hour: "in 90 days",
 	} {
-		if got := (moment{now.Add(away), now}).Words(); got != want {
+		if got := (moment{now.Add(away), now}).Relative(); got != want {
 			t.Errorf("%s: %q, want %q", away, got, want)
 		}
 	}
 	m := moment{now.In(time.FixedZone("", 3600)), now}
-	if m.Machine() != "2026-03-01T12:00:00Z" || m.Full() != "2026-03-01 12:00:00 UTC" {
-		t.Errorf("%s, %s", m.Machine(), m.Full())
+	if m.RFC3339() != "2026-03-01T12:00:00Z" || m.Full() != "2026-03-01 12:00:00 UTC" {
+		t.Errorf("%s, %s", m.RFC3339(), m.Full())
 	}
 }
 
@@ -33,7 +33,7 @@ func TestNumbersAreGrouped(t *testing.T) {
 	}
 }
 
-func TestInternationalNamesAreShownAsPeopleWriteThem(t *testing.T) {
+func TestInternationalNamesAreShownInUnicode(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"xn--bcher-kva.example.com": "bücher.example.com", "*.xn--bcher-kva.example.com": "*.bücher.example.com",
@@ -45,15 +45,15 @@ func TestInternationalNamesAreShownAsPeopleWriteThem(t *testing.T) {
 	}
 }
 
-func TestEveryStateHasAWordAndAPlace(t *testing.T) {
+func TestEveryStateHasALabelAndAnUrgency(t *testing.T) {
 	t.Parallel()
 	if len(statesByUrgency()) != len(tasks.States()) {
 		t.Errorf("%d states are shown of %d", len(statesByUrgency()), len(tasks.States()))
 	}
 	seen := map[string]bool{}
 	for _, s := range statesByUrgency() {
-		if word := stateWord(s); word == string(s) || seen[word] {
-			t.Errorf("%s is called %q", s, word)
+		if word := stateLabel(s); word == string(s) || seen[word] {
+			t.Errorf("%s has the label %q", s, word)
 		} else {
 			seen[word] = true
 		}

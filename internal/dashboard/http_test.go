@@ -8,8 +8,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// httpDo sends a request as a browser without scripts would; user may be empty,
-// and has the password secret-user.
+// httpDo sends a request without cookies or scripts. user may be empty; otherwise the
+// password is secret-user.
 func httpDo(t *testing.T, method, url, user string) (status int, body string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)

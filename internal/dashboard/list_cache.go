@@ -11,25 +11,24 @@ import (
 )
 
 const (
-	// listKept is how long an app's list is shown without being read again: pages
-	// reload themselves, and each read is a call out of the account's allowance.
-	listKept = 10 * time.Second
-	// listLimit ends the waiting of a page for ServerPilot.
+	// listMaxAge is how long an app's list is shown without being read again. Pages reload
+	// automatically, and each read counts against the account's rate limit.
+	listMaxAge = 10 * time.Second
+	// listLimit is how long a page waits for ServerPilot.
 	listLimit = 4 * time.Second
-	// listsKept bounds the memory; beyond it all is forgotten.
-	listsKept = 1000
+	// maxCachedLists bounds the memory. The cache is emptied when it is full.
+	maxCachedLists = 1000
 )
 
-// errNoKeys: this process isn't given any account.
-var errNoKeys = errors.New("this page runs without ServerPilot's keys; give it the account's settings, or look at a worker's page")
+// errNoCredentials: this process has no ServerPilot account.
+var errNoCredentials = errors.New("this dashboard runs without ServerPilot's keys; give it the account's settings, or open a worker's dashboard")
 
-// listCache reads apps' lists from ServerPilot, each at most every [listKept], however
-// many look at it.
+// listCache reads apps' lists from ServerPilot, each at most once in [listMaxAge].
 type listCache struct {
-	remote Lists
+	remote ListReader
 	flight singleflight.Group
 	mu     sync.Mutex
-	known  map[string]cachedList
+	lists  map[string]cachedList
 }
 
 type cachedList struct {
@@ -38,35 +37,35 @@ type cachedList struct {
 	at    time.Time
 }
 
-func newListCache(remote Lists) *listCache {
-	return &listCache{remote: remote, known: map[string]cachedList{}}
+func newListCache(remote ListReader) *listCache {
+	return &listCache{remote: remote, lists: map[string]cachedList{}}
 }
 
 // get returns an app's list and when it was read.
 func (l *listCache) get(ctx context.Context, app string, now time.Time) ([]string, time.Time, error) {
 	if l.remote == nil {
-		return nil, time.Time{}, errNoKeys
+		return nil, time.Time{}, errNoCredentials
 	}
 	l.mu.Lock()
-	k, ok := l.known[app]
+	k, ok := l.lists[app]
 	l.mu.Unlock()
-	if ok && now.Sub(k.at) < listKept {
+	if ok && now.Sub(k.at) < listMaxAge {
 		return k.names, k.at, k.err
 	}
 	ctx, cancel := context.WithTimeout(ctx, listLimit)
 	defer cancel()
 	read := l.flight.DoChan(app, func() (any, error) {
-		// Not under the page's context: others may wait for the same answer.
+		// Not the page's context: other pages may wait for the same list.
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), listLimit)
 		defer cancel()
 		names, err := l.remote.List(limited, app)
 		k := cachedList{names, err, now}
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if len(l.known) >= listsKept {
-			clear(l.known)
+		if len(l.lists) >= maxCachedLists {
+			clear(l.lists)
 		}
-		l.known[app] = k
+		l.lists[app] = k
 		return k, nil
 	})
 	select {

@@ -14,30 +14,30 @@ import (
 )
 
 const (
-	// pollInterval is the pause between two looks for news. What is told of at
-	// most once in it is what browsers load a page for.
+	// pollInterval is the time between two polls. The changes of one interval are sent
+	// together, and the browser loads its page once for them.
 	pollInterval = time.Second
-	// heartbeatInterval is how often a silent stream shows that it is alive; proxies
-	// close connections that are silent for a minute.
+	// heartbeatInterval is how often an idle stream sends a comment. Proxies close
+	// connections that are silent for a minute.
 	heartbeatInterval = 20 * time.Second
-	// sendLimit ends a stream whose reader takes nothing any more.
+	// sendLimit ends a stream whose client no longer reads.
 	sendLimit = 10 * time.Second
 )
 
-// take is what there is to see: a text for each topic, which changes with it.
+// snapshot has a text for each topic. The text changes when the topic does.
 type snapshot map[string]string
 
-// snapshotReader looks at the ledger and at the queues.
+// snapshotReader takes snapshots of the ledger and the queues.
 type snapshotReader struct {
-	read   Reader
+	ledger Reader
 	queues queueReader
 }
 
-// queuesTopic stands for everything that isn't one app's. No app has such an id.
+// queuesTopic is the topic of everything that doesn't belong to one app. No app has this id.
 const queuesTopic = "*"
 
 func (o snapshotReader) take(ctx context.Context) (snapshot, error) {
-	revisions, err := o.read.Revisions(ctx)
+	revisions, err := o.ledger.Revisions(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -57,17 +57,18 @@ func (o snapshotReader) take(ctx context.Context) (snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	// These change all the time without any news.
 	for i := range queues {
-		queues[i].Oldest = 0 // it changes by itself
+		queues[i].Oldest = 0
 	}
 	for i := range workers {
-		workers[i].Busy = 0 // so do these: a beat of asynq's
+		workers[i].Busy = 0
 	}
 	l[queuesTopic] = fmt.Sprint(queues, workers, quarantined)
 	return l, nil
 }
 
-// hub tells watchers what changed. It looks only while somebody watches, and once
+// hub notifies subscribers of changes. It polls only while there are subscribers, and once
 // for all of them.
 type hub struct {
 	ctx      context.Context
@@ -76,23 +77,22 @@ type hub struct {
 	mu          sync.Mutex
 	subscribers map[*subscriber]struct{}
 	stop        context.CancelFunc // ends the poller; nil if there is none
-	ended       chan struct{}      // closed when the poller is gone
+	ended       chan struct{}      // closed when the poller has ended
 }
 
-// newHub returns a hub whose streams end with ctx.
-func newHub(ctx context.Context, looks func(context.Context) (snapshot, error)) *hub {
-	return &hub{ctx: ctx, snapshot: looks, subscribers: map[*subscriber]struct{}{}}
+// newHub returns a hub that takes snapshots with take, and whose streams end with ctx.
+func newHub(ctx context.Context, take func(context.Context) (snapshot, error)) *hub {
+	return &hub{ctx: ctx, snapshot: take, subscribers: map[*subscriber]struct{}{}}
 }
 
-// subscriber gathers what it wasn't told yet; a slow one gets it all at once later.
+// subscriber collects changed topics until its stream sends them; a slow stream sends them
+// together.
 type subscriber struct {
-	pending chan struct{} // holds one mark at most
+	pending chan struct{} // has one element if there is something to send
 	mu      sync.Mutex
-	// topics that changed; away: the last look failed.
-	topics map[string]bool
-	away   bool
-	// refused: it failed since Redis refuses the login or a right.
-	refused bool
+	topics  map[string]bool // changed since the last message
+	away    bool            // the last snapshot failed
+	refused bool            // it failed because Redis refuses the login or a right
 }
 
 // message is one event of the stream.
@@ -103,27 +103,27 @@ type message struct {
 	Queues bool `json:"queues,omitempty"`
 	// Away: Redis doesn't answer, or refuses this dashboard.
 	Away bool `json:"away,omitempty"`
-	// Refused: it refuses this dashboard.
+	// Refused: Redis refuses this dashboard.
 	Refused bool `json:"refused,omitempty"`
 }
 
-// subscribe adds a watcher; the caller must leave.
-func (h *hub) subscribe() (w *subscriber, leave func()) {
-	w = &subscriber{pending: make(chan struct{}, 1), topics: map[string]bool{}}
+// subscribe adds a subscriber. The caller must call unsubscribe.
+func (h *hub) subscribe() (s *subscriber, unsubscribe func()) {
+	s = &subscriber{pending: make(chan struct{}, 1), topics: map[string]bool{}}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.subscribers[w] = struct{}{}
+	h.subscribers[s] = struct{}{}
 	if h.stop == nil {
 		ctx, stop := context.WithCancel(h.ctx)
 		h.stop, h.ended = stop, make(chan struct{})
-		go h.poll(ctx, h.ended) // ended by the last that leaves
+		go h.poll(ctx, h.ended) // the last unsubscribe ends it
 	}
-	return w, func() { h.unsubscribe(w) }
+	return s, func() { h.unsubscribe(s) }
 }
 
-func (h *hub) unsubscribe(w *subscriber) {
+func (h *hub) unsubscribe(s *subscriber) {
 	h.mu.Lock()
-	delete(h.subscribers, w)
+	delete(h.subscribers, s)
 	if len(h.subscribers) > 0 || h.stop == nil {
 		h.mu.Unlock()
 		return
@@ -150,7 +150,7 @@ func (h *hub) poll(ctx context.Context, ended chan<- struct{}) {
 		case err != nil:
 			h.publish(nil, err)
 		case last == nil:
-			// A page that was made before this look may lack what happened between.
+			// Pages that were rendered before this snapshot may lack later changes.
 			last = now
 			h.publish(slices.Collect(maps.Keys(now)), nil)
 		default:
@@ -165,68 +165,69 @@ func (h *hub) poll(ctx context.Context, ended chan<- struct{}) {
 	}
 }
 
-// changed are the topics that differ.
-func changed(was, is snapshot) []string {
+// changed returns the topics that differ between two snapshots.
+func changed(before, after snapshot) []string {
 	var topics []string
-	for topic, text := range is {
-		if old, known := was[topic]; !known || old != text {
+	for topic, text := range after {
+		if old, known := before[topic]; !known || old != text {
 			topics = append(topics, topic)
 		}
 	}
-	for topic := range was {
-		if _, known := is[topic]; !known {
+	for topic := range before {
+		if _, known := after[topic]; !known {
 			topics = append(topics, topic)
 		}
 	}
 	return topics
 }
 
-// notify tells all watchers what changed, or why the last look failed.
+// publish notifies all subscribers of the changed topics, or of the failure of the last
+// snapshot.
 func (h *hub) publish(topics []string, failure error) {
 	_, refused := redisurl.AsRefused(nil, failure)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for w := range h.subscribers {
-		w.notify(topics, failure != nil, refused)
+	for s := range h.subscribers {
+		s.notify(topics, failure != nil, refused)
 	}
 }
 
-func (w *subscriber) notify(topics []string, away, refused bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(topics) == 0 && away == w.away && refused == w.refused {
+func (s *subscriber) notify(topics []string, away, refused bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(topics) == 0 && away == s.away && refused == s.refused {
 		return
 	}
-	if w.away && !away {
-		topics = append(slices.Clone(topics), queuesTopic) // back again: have the page look
+	if s.away && !away {
+		topics = append(slices.Clone(topics), queuesTopic) // Redis is back: reload the page
 	}
 	for _, t := range topics {
-		w.topics[t] = true
+		s.topics[t] = true
 	}
-	w.away, w.refused = away, refused
+	s.away, s.refused = away, refused
 	select {
-	case w.pending <- struct{}{}:
-	default: // marked already
+	case s.pending <- struct{}{}:
+	default: // already pending
 	}
 }
 
-// next returns what there is to tell.
-func (w *subscriber) next() message {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	m := message{Away: w.away, Refused: w.refused, Queues: w.topics[queuesTopic]}
-	delete(w.topics, queuesTopic)
-	m.Apps = slices.Sorted(maps.Keys(w.topics))
-	clear(w.topics)
+// next returns the next message, and empties the collected topics.
+func (s *subscriber) next() message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := message{Away: s.away, Refused: s.refused, Queues: s.topics[queuesTopic]}
+	delete(s.topics, queuesTopic)
+	m.Apps = slices.Sorted(maps.Keys(s.topics))
+	clear(s.topics)
 	return m
 }
 
-// live is the stream of server-sent events. A browser that reconnects loads its
-// page anew, so nothing needs to be told twice.
-func (p *server) live(w http.ResponseWriter, r *http.Request) {
+// live is the stream of server-sent events. A browser that reconnects also reloads its page,
+// so no message needs to be repeated.
+func (p *pageServer) live(w http.ResponseWriter, r *http.Request) {
 	out := http.NewResponseController(w)
 	send := func(text string) bool {
-		// Some writers, of tests and of HTTP/2, have no deadlines; the others get one.
+		// Some writers, in tests and in HTTP/2, have no deadlines.
 		_ = out.SetWriteDeadline(time.Now().Add(sendLimit))
 		if _, err := fmt.Fprint(w, text); err != nil {
 			return false
@@ -234,11 +235,11 @@ func (p *server) live(w http.ResponseWriter, r *http.Request) {
 		return out.Flush() == nil
 	}
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
-	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep the events to itself
-	watcher, leave := p.hub.subscribe()
-	defer leave()
-	beat := time.NewTicker(heartbeatInterval)
-	defer beat.Stop()
+	w.Header().Set("X-Accel-Buffering", "no") // keeps nginx from buffering the events
+	s, unsubscribe := p.hub.subscribe()
+	defer unsubscribe()
+	heartbeat := time.NewTicker(heartbeatInterval)
+	defer heartbeat.Stop()
 	if !send("retry: 2000\n\n") {
 		return
 	}
@@ -249,11 +250,11 @@ func (p *server) live(w http.ResponseWriter, r *http.Request) {
 			return
 		case <-p.hub.ctx.Done():
 			return
-		case <-beat.C:
-		case <-watcher.pending:
-			b, err := json.Marshal(watcher.next())
+		case <-heartbeat.C:
+		case <-s.pending:
+			b, err := json.Marshal(s.next())
 			if err != nil {
-				return // strings and truth values always encode
+				return // can't happen: strings and booleans always encode
 			}
 			text = "data: " + string(b) + "\n\n"
 		}

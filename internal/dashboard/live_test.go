@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestChangedNamesWhatDiffers(t *testing.T) {
+func TestChangedReturnsTheTopicsThatDiffer(t *testing.T) {
 	t.Parallel()
 	got := map[string]bool{}
 	for _, topic := range changed(snapshot{"a": "1", "b": "1", "gone": "1"}, snapshot{"a": "1", "b": "2", "new": "1"}) {
@@ -23,29 +23,29 @@ func TestChangedNamesWhatDiffers(t *testing.T) {
 	}
 }
 
-// told waits for the next message.
-func told(t *testing.T, w *subscriber) message {
+// nextMessage waits for the next message.
+func nextMessage(t *testing.T, w *subscriber) message {
 	t.Helper()
 	select {
 	case <-w.pending:
-	case <-time.After(soonEnough):
-		t.Fatal("nothing is told")
+	case <-time.After(testTimeout):
+		t.Fatal("there is no message")
 	}
 	return w.next()
 }
 
-// scene is what a hub looks at, changed by the test.
-type scene struct {
+// fakeSnapshots returns the snapshot that the test has set.
+type fakeSnapshots struct {
 	mu    sync.Mutex
 	now   snapshot
 	err   error
-	looks int
+	taken int
 }
 
-func (s *scene) look(context.Context) (snapshot, error) {
+func (s *fakeSnapshots) take(context.Context) (snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.looks++
+	s.taken++
 	seen := snapshot{}
 	for topic, text := range s.now {
 		seen[topic] = text
@@ -53,70 +53,70 @@ func (s *scene) look(context.Context) (snapshot, error) {
 	return seen, s.err
 }
 
-func (s *scene) change(now snapshot, err error) {
+func (s *fakeSnapshots) set(now snapshot, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.now, s.err = now, err
 }
 
-func TestWatchersAreToldWhatChanged(t *testing.T) {
+func TestSubscribersAreNotifiedOfChanges(t *testing.T) {
 	t.Parallel()
-	s := &scene{now: snapshot{"app1": "1", "app2": "1", queuesTopic: "0"}}
-	h := newHub(t.Context(), s.look)
-	first, leave := h.subscribe()
-	second, leaveToo := h.subscribe()
+	s := &fakeSnapshots{now: snapshot{"app1": "1", "app2": "1", queuesTopic: "0"}}
+	h := newHub(t.Context(), s.take)
+	first, unsubscribe := h.subscribe()
+	second, unsubscribeSecond := h.subscribe()
 	want := func(w *subscriber, m message) {
 		t.Helper()
-		if diff := cmp.Diff(m, told(t, w)); diff != "" {
+		if diff := cmp.Diff(m, nextMessage(t, w)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}
-	want(first, message{Apps: []string{"app1", "app2"}, Queues: true}) // what changed since their pages were made
+	want(first, message{Apps: []string{"app1", "app2"}, Queues: true}) // changes since the pages were rendered
 	want(second, message{Apps: []string{"app1", "app2"}, Queues: true})
-	s.change(snapshot{"app1": "1", "app2": "2", queuesTopic: "0"}, nil)
+	s.set(snapshot{"app1": "1", "app2": "2", queuesTopic: "0"}, nil)
 	want(first, message{Apps: []string{"app2"}})
-	s.change(nil, errors.New("EOF"))
+	s.set(nil, errors.New("EOF"))
 	want(first, message{Away: true})
-	s.change(nil, errors.New("WRONGPASS invalid username-password pair or user is disabled."))
+	s.set(nil, errors.New("WRONGPASS invalid username-password pair or user is disabled."))
 	want(first, message{Away: true, Refused: true})
-	s.change(snapshot{"app1": "3", "app2": "2", queuesTopic: "0"}, nil)
+	s.set(snapshot{"app1": "3", "app2": "2", queuesTopic: "0"}, nil)
 	want(first, message{Apps: []string{"app1"}, Queues: true}) // Redis is back
 	want(second, message{Apps: []string{"app1", "app2"}, Queues: true})
-	leaveToo()
-	leave()
+	unsubscribeSecond()
+	unsubscribe()
 	if h.stop != nil || len(h.subscribers) != 0 {
-		t.Error("it looks although nobody watches")
+		t.Error("the hub polls without subscribers")
 	}
 
-	// The next that comes has it look again.
-	before := s.looks
-	again, leave := h.subscribe()
+	// The next subscriber starts the poller again.
+	before := s.taken
+	again, unsubscribe := h.subscribe()
 	want(again, message{Apps: []string{"app1", "app2"}, Queues: true})
-	leave()
-	if s.looks == before {
-		t.Error("nobody looked")
+	unsubscribe()
+	if s.taken == before {
+		t.Error("the hub took no snapshot")
 	}
 }
 
-func TestTheStreamTellsAndEndsWithItsReaderAndItsSite(t *testing.T) {
+func TestTheStreamEndsWithItsReaderOrItsDashboard(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string
-		end  func(reader, site context.CancelFunc)
+		end  func(cancelReader, closeDashboard context.CancelFunc)
 	}{
-		{"the reader goes", func(reader, _ context.CancelFunc) { reader() }},
-		{"the site ends", func(_, site context.CancelFunc) { site() }},
+		{"the reader disconnects", func(cancelReader, _ context.CancelFunc) { cancelReader() }},
+		{"the dashboard closes", func(_, closeDashboard context.CancelFunc) { closeDashboard() }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			ctx, site := context.WithCancel(context.Background())
-			defer site()
-			p := &server{hub: newHub(ctx, (&scene{now: snapshot{"app1": "1"}}).look)}
+			ctx, closeDashboard := context.WithCancel(context.Background())
+			defer closeDashboard()
+			p := &pageServer{hub: newHub(ctx, (&fakeSnapshots{now: snapshot{"app1": "1"}}).take)}
 			server := httptest.NewServer(http.HandlerFunc(p.live))
 			defer server.Close()
-			reading, reader := context.WithCancel(context.Background())
-			defer reader()
-			req, err := http.NewRequestWithContext(reading, http.MethodGet, server.URL, nil)
+			readerCtx, cancelReader := context.WithCancel(context.Background())
+			defer cancelReader()
+			req, err := http.NewRequestWithContext(readerCtx, http.MethodGet, server.URL, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -140,8 +140,8 @@ func TestTheStreamTellsAndEndsWithItsReaderAndItsSite(t *testing.T) {
 			if diff := cmp.Diff(want, string(got)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			test.end(reader, site)
-			await(t, "nobody watches any more", func() bool {
+			test.end(cancelReader, closeDashboard)
+			await(t, "there are no subscribers", func() bool {
 				p.hub.mu.Lock()
 				defer p.hub.mu.Unlock()
 				return len(p.hub.subscribers) == 0 && p.hub.stop == nil

@@ -12,56 +12,56 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-const writesShown = 20
+const maxWrites = 20
 
-// appPage is the body of the page of one app.
+// appPage is the body of an app's page.
 type appPage struct {
 	ledger.App
 	Names []listedName
 	Kinds []kindCount
-	// ReadAt is when ServerPilot's list was read, OnList how many names it had, and
-	// ListTrouble why that isn't known.
-	ReadAt      time.Time
-	OnList      int
-	ListTrouble string
-	Writes      []ledger.Write
-	Asked       string // what the operator just asked for, in words
+	// ReadAt is when ServerPilot's list was read, and ListSize how many names it had.
+	// ListError is why it couldn't be read.
+	ReadAt       time.Time
+	ListSize     int
+	ListError    string
+	Writes       []ledger.Write
+	Confirmation string // of the operator's last action
 }
 
-// nameKind says whose a name on the list is.
+// nameKind is the origin of a name on the list.
 type nameKind string
 
 const (
-	missingName nameKind = "missing"     // wanted, and not on the list
-	byHand      nameKind = "set by hand" // not put there by us
-	oursName    nameKind = "ours"        // put there by us
-	leftover    nameKind = "left over"   // put there by us, and of no wanted domain any more
-	unseen      nameKind = "not seen"    // the ledger says it is listed; the list couldn't be read
+	missingName  nameKind = "missing"     // desired, but not on the list
+	manualName   nameKind = "set by hand" // not owned by pilotsync
+	ownedName    nameKind = "owned"       // put there by pilotsync
+	leftoverName nameKind = "left over"   // owned, but no desired domain has it
+	unreadName   nameKind = "not seen"    // listed according to the ledger; the list couldn't be read
 )
 
-// Explained says what the kind means.
-func (k nameKind) Explained() string {
+// Explanation is the kind in a sentence.
+func (k nameKind) Explanation() string {
 	switch k {
 	case missingName:
-		return "A wanted domain stands for it, but it isn't on the list. The next sync puts it back."
-	case byHand:
-		return "Somebody put it there in ServerPilot; pilotsync leaves it alone."
-	case oursName:
-		return "pilotsync put it there."
-	case leftover:
-		return "pilotsync put it there, and no wanted domain stands for it any more. The next sync takes it off."
-	case unseen:
-		return "The ledger says that it is on the list; the list itself couldn't be read."
+		return "A desired domain has this name, but it isn't on the list. The next sync adds it."
+	case manualName:
+		return "It was added in ServerPilot. pilotsync never removes it."
+	case ownedName:
+		return "pilotsync added it."
+	case leftoverName:
+		return "pilotsync added it, but no desired domain has this name. The next sync removes it."
+	case unreadName:
+		return "According to the ledger it is on the list; the list itself couldn't be read."
 	}
 	return ""
 }
 
-// Class is the kind as a class of the style sheet.
+// Class is the kind's class in the style sheet.
 func (k nameKind) Class() string {
-	return map[nameKind]string{missingName: "missing", byHand: "byhand", oursName: "ours", leftover: "leftover"}[k]
+	return map[nameKind]string{missingName: "missing", manualName: "byhand", ownedName: "owned", leftoverName: "leftover"}[k]
 }
 
-// kindCount is how many names are of a kind.
+// kindCount is the number of names of one kind.
 type kindCount struct {
 	Kind  nameKind
 	Count int
@@ -69,7 +69,7 @@ type kindCount struct {
 
 func countKinds(names []listedName) []kindCount {
 	var all []kindCount
-	for _, kind := range []nameKind{missingName, leftover, byHand, oursName, unseen} {
+	for _, kind := range []nameKind{missingName, leftoverName, manualName, ownedName, unreadName} {
 		n := 0
 		for _, name := range names {
 			if name.Kind == kind {
@@ -83,69 +83,69 @@ func countKinds(names []listedName) []kindCount {
 	return all
 }
 
-// listedName is one line of the list beside the ledger.
+// listedName is a row of the table that compares the list with the ledger.
 type listedName struct {
 	Name string
 	Kind nameKind
-	// View is the domain that stands for it, nil if none does.
+	// View is the domain that has the name; nil if none does.
 	View *ledger.View
 }
 
-func (p *server) app(w http.ResponseWriter, r *http.Request) error {
+func (p *pageServer) app(w http.ResponseWriter, r *http.Request) error {
 	ctx, id := r.Context(), r.PathValue("app")
-	if err := p.knownApp(ctx, id); err != nil {
+	if err := p.checkApp(ctx, id); err != nil {
 		return err
 	}
-	apps, err := p.read.AppStates(ctx, id)
+	apps, err := p.reader.AppStates(ctx, id)
 	if err != nil {
 		return err
 	}
-	views, err := p.read.Domains(ctx, id)
+	views, err := p.reader.Domains(ctx, id)
 	if err != nil {
 		return err
 	}
-	ours, err := p.read.Owned(ctx, id)
+	ours, err := p.reader.Owned(ctx, id)
 	if err != nil {
 		return err
 	}
-	body := appPage{App: apps[0], Asked: confirmation(r.URL.Query().Get("asked"))}
-	if body.Writes, err = p.read.Writes(ctx, id, writesShown); err != nil {
+	body := appPage{App: apps[0], Confirmation: confirmation(r.URL.Query().Get("asked"))}
+	if body.Writes, err = p.reader.Writes(ctx, id, maxWrites); err != nil {
 		return err
 	}
 	list, readAt, err := p.listCache.get(ctx, id, p.now())
 	if err != nil {
-		body.ListTrouble = err.Error()
+		body.ListError = err.Error()
 		body.Names = namesFromLedger(views)
 	} else {
-		body.ReadAt, body.OnList = readAt, len(list)
+		body.ReadAt, body.ListSize = readAt, len(list)
 		body.Names = classifyNames(list, ours, views)
 	}
 	body.Kinds = countKinds(body.Names)
-	return p.show(w, r, http.StatusOK, "app", layoutData{Title: id, Here: "/apps", Watch: id, Reload: 15, Body: body})
+	return p.render(w, r, http.StatusOK, "app", layoutData{Title: id, Section: "/apps", Watch: id, Reload: 15, Body: body})
 }
 
-// knownApp is a [*notFound] where the ledger doesn't have the app.
-func (p *server) knownApp(ctx context.Context, id string) error {
-	known, err := p.read.Revisions(ctx)
+// checkApp returns a [*notFound] if the ledger doesn't have the app.
+func (p *pageServer) checkApp(ctx context.Context, id string) error {
+	known, err := p.reader.Revisions(ctx)
 	if err != nil {
 		return err
 	}
 	if _, ok := known[id]; !ok {
-		return &notFound{fmt.Sprintf("No worker has heard of an app %q yet.", id)}
+		return &notFound{fmt.Sprintf("No worker knows an app %q yet.", id)}
 	}
 	return nil
 }
 
-// classifyNames puts ServerPilot's list beside the ledger: what is missing first, then
-// the list in its own order.
-func classifyNames(list, ours []string, views []ledger.View) []listedName {
-	wanted := map[string]*ledger.View{}
+// classifyNames compares ServerPilot's list with the ledger. It returns the missing names
+// first, then the list in its own order.
+func classifyNames(list, owned []string, views []ledger.View) []listedName {
+	desired := map[string]*ledger.View{}
 	for i, v := range views {
 		if v.Record.Wanted {
 			for _, name := range v.Record.Names {
-				// A domain of that name says more than one whose www form it is.
-				if wanted[name] == nil || v.Domain == name {
-					wanted[name] = &views[i]
+				// The domain of this name takes precedence over one with it as www form.
+				if desired[name] == nil || v.Domain == name {
+					desired[name] = &views[i]
 				}
 			}
 		}
@@ -155,17 +155,17 @@ func classifyNames(list, ours []string, views []ledger.View) []listedName {
 	for _, name := range list {
 		canonical := tasks.Canonical(name)
 		listed[canonical] = true
-		n := listedName{Name: name, Kind: byHand, View: wanted[canonical]}
-		if slices.Contains(ours, canonical) {
-			n.Kind = leftover
+		n := listedName{Name: name, Kind: manualName, View: desired[canonical]}
+		if slices.Contains(owned, canonical) {
+			n.Kind = leftoverName
 			if n.View != nil {
-				n.Kind = oursName
+				n.Kind = ownedName
 			}
 		}
 		names = append(names, n)
 	}
 	var missing []listedName
-	for name, v := range wanted {
+	for name, v := range desired {
 		if !listed[name] {
 			missing = append(missing, listedName{Name: name, Kind: missingName, View: v})
 		}
@@ -174,30 +174,30 @@ func classifyNames(list, ours []string, views []ledger.View) []listedName {
 	return append(missing, names...)
 }
 
-// namesFromLedger are the names that should be on the list.
+// namesFromLedger returns the names that should be on the list.
 func namesFromLedger(views []ledger.View) []listedName {
 	var names []listedName
 	for i, v := range views {
 		if v.Record.Wanted {
 			for _, name := range v.Record.Names {
-				names = append(names, listedName{Name: name, Kind: unseen, View: &views[i]})
+				names = append(names, listedName{Name: name, Kind: unreadName, View: &views[i]})
 			}
 		}
 	}
 	return names
 }
 
-// writeWord is how a write ended, in words.
-func writeWord(w ledger.Write) string {
+// writeLabel is a write's outcome as people read it.
+func writeLabel(w ledger.Write) string {
 	switch w.Outcome {
 	case ledger.Written:
 		return "written"
 	case ledger.Failed:
-		return "not taken"
+		return "refused"
 	case ledger.Unknown:
-		return "answer never came"
+		return "no answer"
 	case ledger.Writing:
-		return "on its way"
+		return "in flight"
 	}
 	return w.Outcome
 }

@@ -10,7 +10,7 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-func TestTheListStandsBesideTheLedger(t *testing.T) {
+func TestTheListIsComparedWithTheLedger(t *testing.T) {
 	t.Parallel()
 	wanted := func(domain string, names ...string) ledger.View {
 		return ledger.View{AppID: "a", Domain: domain, State: tasks.Done, Record: listsync.Record{Domain: domain, Wanted: true, Names: names}}
@@ -33,22 +33,22 @@ func TestTheListStandsBesideTheLedger(t *testing.T) {
 	}
 	if diff := cmp.Diff([]line{
 		{"lost.example.com", "missing", "lost.example.com"}, {"www.lost.example.com", "missing", "lost.example.com"},
-		{"Archive.example.com", "set by hand", ""}, {"www.a.example.com", "ours", "www.a.example.com"}, {"a.example.com", "ours", "a.example.com"},
+		{"Archive.example.com", "set by hand", ""}, {"www.a.example.com", "owned", "www.a.example.com"}, {"a.example.com", "owned", "a.example.com"},
 		{"HAND.example.com.", "set by hand", "hand.example.com"}, {"gone.example.com", "left over", ""},
 	}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]kindCount{{missingName, 2}, {leftover, 1}, {byHand, 2}, {oursName, 2}}, countKinds(names)); diff != "" {
+	if diff := cmp.Diff([]kindCount{{missingName, 2}, {leftoverName, 1}, {manualName, 2}, {ownedName, 2}}, countKinds(names)); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
 	}
-	for _, k := range []nameKind{missingName, leftover, byHand, oursName, unseen} {
-		if k.Explained() == "" {
-			t.Errorf("%s isn't explained", k)
+	for _, k := range []nameKind{missingName, leftoverName, manualName, ownedName, unreadName} {
+		if k.Explanation() == "" {
+			t.Errorf("%s has no explanation", k)
 		}
 	}
 }
 
-func TestRoomSaysWhenItIsTight(t *testing.T) {
+func TestListUsageHasThreeLevels(t *testing.T) {
 	t.Parallel()
 	for used, want := range map[int]string{0: "", 269: "", 270: "tight", 299: "tight", 300: "full", 305: "full"} {
 		f := listUsage(ledger.App{Listed: used})

@@ -13,30 +13,30 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// domainPage is the body of the page of one domain.
+// domainPage is the body of a domain's page.
 type domainPage struct {
 	ledger.View
 	App     ledger.App
-	Reason  string // what is the matter
-	Remedy  string // what to do about it
+	Reason  string
+	Remedy  string // what the operator can do
 	Steps   []progressStep
 	History []listsync.HistoryEntry
 	Tasks   []taskLink
-	// TasksTrouble says why the tasks can't be shown.
-	TasksTrouble string
-	Asked        string // what the operator just asked for, in words
+	// TasksError is why the tasks couldn't be read.
+	TasksError   string
+	Confirmation string // of the operator's last action
 	CanVerify    bool
 	CanAdd       bool
 	CanRemove    bool
 }
 
-// CertificateEnds reports whether the certificate is one to worry about: it ends
-// within two weeks, while ServerPilot renews one a month before.
-func (d domainPage) CertificateEnds(now time.Time) bool {
+// CertificateExpires reports whether the certificate expires within two weeks. That is
+// unusual, since ServerPilot renews certificates a month before.
+func (d domainPage) CertificateExpires(now time.Time) bool {
 	return d.Record.Certificate != nil && d.Record.Certificate.NotAfter.Before(now.Add(14*24*time.Hour))
 }
 
-// Requested is when the last change was asked for.
+// Requested is when the last change was requested.
 func (d domainPage) Requested() time.Time {
 	if d.Pending != nil {
 		return d.Pending.RequestedAt
@@ -44,57 +44,57 @@ func (d domainPage) Requested() time.Time {
 	return d.Record.RequestedAt
 }
 
-func (p *server) domain(w http.ResponseWriter, r *http.Request) error {
+func (p *pageServer) domain(w http.ResponseWriter, r *http.Request) error {
 	ctx, app, domain := r.Context(), r.PathValue("app"), r.PathValue("domain")
-	view, err := p.known(r)
+	view, err := p.findDomain(r)
 	if err != nil {
 		return err
 	}
-	if view.Domain != domain { // as a person wrote it
+	if view.Domain != domain { // another spelling
 		http.Redirect(w, r, domainPath(view), http.StatusSeeOther)
 		return nil
 	}
-	body := domainPage{View: view, Steps: progressSteps(view), Asked: confirmation(r.URL.Query().Get("asked"))}
-	apps, err := p.read.AppStates(ctx, app)
+	body := domainPage{View: view, Steps: progressSteps(view), Confirmation: confirmation(r.URL.Query().Get("asked"))}
+	apps, err := p.reader.AppStates(ctx, app)
 	if err != nil {
 		return err
 	}
 	if len(apps) > 0 {
 		body.App = apps[0]
 	}
-	if body.History, err = p.read.History(ctx, app, domain); err != nil {
+	if body.History, err = p.reader.History(ctx, app, domain); err != nil {
 		return err
 	}
 	body.Reason, body.Remedy = causeAndRemedy(view, body.App.Failure)
 	if view.State == tasks.Pending && body.App.Paused != "" {
-		body.Remedy = fmt.Sprintf("Nothing goes on until the app is resumed, on its page or with 'pilotsync resume --app=%s'; none of its changes is lost.", app)
+		body.Remedy = fmt.Sprintf("Resume the app, on its page or with 'pilotsync resume --app=%s'. Its changes wait until then; none is lost.", app)
 	}
 	body.CanVerify = canVerify(view)
 	body.CanAdd, body.CanRemove = true, view.State != tasks.Removed
 	if body.Tasks, err = p.queues.Tasks(ctx, tasksOf(view)...); err != nil {
-		body.TasksTrouble = err.Error()
+		body.TasksError = err.Error()
 	}
-	f := layoutData{Title: domain, Here: "/domains", Watch: app, Reload: 10, Body: body}
+	f := layoutData{Title: domain, Section: "/domains", Watch: app, Reload: 10, Body: body}
 	if name := unicodeName(domain); name != "" {
 		f.Title = name
 	}
-	return p.show(w, r, http.StatusOK, "domain", f)
+	return p.render(w, r, http.StatusOK, "domain", f)
 }
 
-// known returns the domain that a request's path names, in whatever spelling. The
-// error is a [*notFound] where the ledger doesn't have it.
-func (p *server) known(r *http.Request) (ledger.View, error) {
+// findDomain returns the domain in a request's path, in any spelling. The error is a
+// [*notFound] if the ledger doesn't have it.
+func (p *pageServer) findDomain(r *http.Request) (ledger.View, error) {
 	app, domain := r.PathValue("app"), r.PathValue("domain")
 	if err := tasks.CheckAppID(app); err != nil {
-		return ledger.View{}, &notFound{fmt.Sprintf("There is no app %q.", app)}
+		return ledger.View{}, &notFound{fmt.Sprintf("The app %q doesn't exist.", app)}
 	}
 	canonical, err := tasks.ParseDomain(domain)
 	if err != nil {
-		return ledger.View{}, &notFound{fmt.Sprintf("There is no such domain: %v.", err)}
+		return ledger.View{}, &notFound{fmt.Sprintf("The domain doesn't exist: %v.", err)}
 	}
-	// A name that was taken by older rules is still found as it stands.
+	// A name that only the rules of an earlier release accept is found as given.
 	for _, name := range slices.Compact([]string{domain, canonical}) {
-		view, ok, err := p.read.Domain(r.Context(), app, name)
+		view, ok, err := p.reader.Domain(r.Context(), app, name)
 		if err != nil {
 			return ledger.View{}, err
 		}
@@ -102,46 +102,58 @@ func (p *server) known(r *http.Request) (ledger.View, error) {
 			return view, nil
 		}
 	}
-	return ledger.View{}, &notFound{fmt.Sprintf("No worker has heard of %s on app %s yet.", domain, app)}
+	return ledger.View{}, &notFound{fmt.Sprintf("No worker knows %s on app %s yet.", domain, app)}
 }
 
-// canVerify reports whether a verification makes sense: the domain is listed, and
-// something can certify it.
+// canVerify reports whether a domain can be verified: it is listed and can have a
+// certificate.
 func canVerify(v ledger.View) bool { return v.State.Listed() && !tasks.IsWildcard(v.Domain) }
 
-// causeAndRemedy splits a domain's reason into what is the matter and what to do about
-// it, and has a word of its own where the reason names no remedy.
-func causeAndRemedy(v ledger.View, trouble *listsync.Failure) (reason, remedy string) {
-	reason, next, found := strings.Cut(v.Reason, ". Next: ")
-	if found {
-		// The page is where the reader is already.
-		for _, name := range []string{v.Domain, "DOMAIN"} { // reasons of release 0.2 have no name
-			next = strings.Replace(next, "(on its page, or: pilotsync verify "+name+")", "with the button below", 1)
-		}
-		return sentence(reason), sentence(next)
+// causeAndRemedy splits a domain's reason into the cause and the remedy. If the reason names
+// no remedy, it follows from the state.
+func causeAndRemedy(v ledger.View, failure *listsync.Failure) (cause, remedy string) {
+	cause, remedy, found := strings.Cut(v.Reason, ". Next: ")
+	if !found {
+		return sentence(cause), defaultRemedy(v, failure)
 	}
-	switch {
-	case v.State == tasks.Pending && trouble != nil && trouble.Blocked:
-		remedy = "the app is blocked until somebody acts on this; then its changes go on by themselves, and none is lost"
-	case v.State == tasks.Pending && trouble != nil:
-		remedy = "nothing is to be done yet: the app is tried again by itself, and its changes wait meanwhile"
-	case v.State == tasks.Pending && v.Pending != nil && v.Pending.Preview != "":
-		remedy = "nothing is written in a dry run; a worker without PILOTSYNC_DRY_RUN does it at once"
-	case v.State == tasks.Pending:
-		remedy = "nothing is to be done: the app's next sync deals with it"
-	case v.State == tasks.CheckingDNS && v.Record.Attempt == 0, v.State == tasks.CheckingSSL && v.Record.Attempt == 0:
-		remedy = "nothing is to be done: the first check comes by itself"
-	case v.State == tasks.CheckingDNS:
-		remedy = "if DNS was changed just now, wait for the next check; else make each name point to this app's server"
-	case v.State == tasks.CheckingSSL:
-		remedy = "nothing is to be done yet: a certificate usually takes 5–15 minutes from when DNS points here"
-	case v.State == tasks.Rejected:
-		remedy = "put right what the reason names, then add the domain again"
+	for _, name := range []string{v.Domain, "DOMAIN"} { // reasons of release 0.2 have no name
+		remedy = strings.Replace(remedy, "(on its page, or: pilotsync verify "+name+")", "with the button below", 1)
 	}
-	return sentence(reason), sentence(remedy)
+	return sentence(cause), sentence(remedy)
 }
 
-// sentence makes a clause a sentence. Host names at its beginning stay as they are.
+// defaultRemedy is the remedy for a domain's state, or "" if there is nothing to do.
+func defaultRemedy(v ledger.View, failure *listsync.Failure) string {
+	switch v.State {
+	case tasks.Pending:
+		return pendingRemedy(v, failure)
+	case tasks.CheckingDNS, tasks.CheckingSSL:
+		if v.Record.Attempt == 0 {
+			return "Nothing: the first check starts automatically."
+		}
+		if v.State == tasks.CheckingDNS {
+			return "If DNS was just changed, wait for the next check. Otherwise make each name point to this app's server."
+		}
+		return "Nothing yet: a certificate usually takes 5–15 minutes once DNS points here."
+	case tasks.Rejected:
+		return "Fix the cause, then add the domain again."
+	}
+	return ""
+}
+
+func pendingRemedy(v ledger.View, failure *listsync.Failure) string {
+	switch {
+	case failure != nil && failure.Blocked:
+		return "Fix this cause, which blocks the app. Its changes then continue automatically; none is lost."
+	case failure != nil:
+		return "Nothing yet: syncs of the app are retried automatically, and its changes wait."
+	case v.Pending != nil && v.Pending.Preview != "":
+		return "A dry run writes nothing. A worker without PILOTSYNC_DRY_RUN makes the change immediately."
+	}
+	return "Nothing: the app's next sync processes it."
+}
+
+// sentence turns a clause into a sentence. A host name at its start stays unchanged.
 func sentence(s string) string {
 	if s == "" {
 		return ""
@@ -157,28 +169,28 @@ func sentence(s string) string {
 	return s
 }
 
-// progressStep is a station of a domain's way.
+// progressStep is a step of a domain towards its certificate.
 type progressStep struct {
 	Name string
 	// Status is "done", "now", "bad" or "ahead".
 	Status string
 }
 
-// Word is the status for those who don't see its colour.
-func (s progressStep) Word() string {
+// Label is the status for readers who can't see its color.
+func (s progressStep) Label() string {
 	switch s.Status {
 	case "done":
 		return "done"
 	case "now":
-		return "under way"
+		return "in progress"
 	case "bad":
 		return "failed"
 	}
 	return "to come"
 }
 
-// progressSteps is how far a domain is on its way to a certificate; nil for one that is
-// or goes off the list.
+// progressSteps returns how far a domain is towards its certificate. It returns nil for a
+// removed domain.
 func progressSteps(v ledger.View) []progressStep {
 	at := func(done int, status string, names ...string) []progressStep {
 		all := make([]progressStep, len(names))
@@ -193,35 +205,35 @@ func progressSteps(v ledger.View) []progressStep {
 		}
 		return all
 	}
-	way := []string{"Requested", "Listed", "DNS points here", "Certificate"}
+	steps := []string{"Requested", "Listed", "DNS points here", "Certificate"}
 	switch {
 	case v.State == tasks.Removed:
 		return nil
 	case v.Pending != nil && v.Pending.Remove:
-		return at(1, "now", "Removal requested", "Taken off the list")
+		return at(1, "now", "Removal requested", "Removed from the list")
 	case v.State == tasks.Pending:
-		return at(1, "now", way...)
+		return at(1, "now", steps...)
 	case v.State == tasks.Rejected:
-		return at(1, "bad", way...)
+		return at(1, "bad", steps...)
 	case v.State == tasks.CheckingDNS:
-		return at(2, "now", way...)
+		return at(2, "now", steps...)
 	case v.State == tasks.Failed:
-		return at(2, "bad", way...)
+		return at(2, "bad", steps...)
 	case v.State == tasks.CheckingSSL:
-		return at(3, "now", way...)
+		return at(3, "now", steps...)
 	case v.State == tasks.DoneWithoutSSL && tasks.IsWildcard(v.Domain):
 		return at(2, "", "Requested", "Listed")
 	case v.State == tasks.DoneWithoutSSL:
-		return at(3, "bad", way...)
+		return at(3, "bad", steps...)
 	}
-	return at(4, "", way...)
+	return at(4, "", steps...)
 }
 
-// tasksOf are the tasks that a domain may have on the queues, the latest first.
+// tasksOf returns the tasks that a domain may have on the queues, the latest first.
 func tasksOf(v ledger.View) []taskRef {
 	var refs []taskRef
-	add := func(what, queue, id string) {
-		refs = append(refs, taskRef{Queue: queue, ID: id, What: what})
+	add := func(label, queue, id string) {
+		refs = append(refs, taskRef{Queue: queue, ID: id, Label: label})
 	}
 	if r := v.Record; r.CheckSeq != 0 {
 		for attempt := r.Attempt + 1; attempt >= max(1, r.Attempt-1); attempt-- {

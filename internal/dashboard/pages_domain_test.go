@@ -12,23 +12,23 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-func TestStepsShowHowFarADomainIs(t *testing.T) {
+func TestStepsShowADomainsProgress(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string
 		view ledger.View
 		want string
 	}{
-		{"asked for", ledger.View{State: tasks.Pending, Pending: &listsync.Pending{}}, "done now ahead ahead"},
+		{"requested", ledger.View{State: tasks.Pending, Pending: &listsync.Pending{}}, "done now ahead ahead"},
 		{"listed", ledger.View{State: tasks.CheckingDNS}, "done done now ahead"},
 		{"DNS is right", ledger.View{State: tasks.CheckingSSL}, "done done done now"},
 		{"certified", ledger.View{State: tasks.Done}, "done done done done"},
-		{"DNS never was right", ledger.View{State: tasks.Failed}, "done done bad ahead"},
+		{"DNS was never right", ledger.View{State: tasks.Failed}, "done done bad ahead"},
 		{"no certificate came", ledger.View{State: tasks.DoneWithoutSSL}, "done done done bad"},
-		{"a wildcard can have none", ledger.View{Domain: "*.example.com", State: tasks.DoneWithoutSSL}, "done done"},
+		{"a wildcard can't have a certificate", ledger.View{Domain: "*.example.com", State: tasks.DoneWithoutSSL}, "done done"},
 		{"refused", ledger.View{State: tasks.Rejected}, "done bad ahead ahead"},
-		{"gone", ledger.View{State: tasks.Removed}, ""},
-		{"on its way off", ledger.View{State: tasks.Pending, Pending: &listsync.Pending{Remove: true}}, "done now"},
+		{"removed", ledger.View{State: tasks.Removed}, ""},
+		{"removal requested", ledger.View{State: tasks.Pending, Pending: &listsync.Pending{Remove: true}}, "done now"},
 	} {
 		var got []string
 		for _, s := range progressSteps(test.view) {
@@ -40,7 +40,7 @@ func TestStepsShowHowFarADomainIs(t *testing.T) {
 	}
 }
 
-func TestAReasonIsASentenceWithItsRemedy(t *testing.T) {
+func TestAReasonIsShownAsCauseAndRemedy(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name           string
@@ -53,12 +53,12 @@ func TestAReasonIsASentenceWithItsRemedy(t *testing.T) {
 		{"the remedy with the domain's name", ledger.View{Domain: "example.com", State: tasks.Failed, Reason: "it points elsewhere. Next: make it point here, then have it verified again (on its page, or: pilotsync verify example.com)."}, nil,
 			"It points elsewhere.", "Make it point here, then have it verified again with the button below."},
 		{"blocked", ledger.View{State: tasks.Pending, Reason: "waits to be put on the list: no card"}, &listsync.Failure{Blocked: true},
-			"Waits to be put on the list: no card.", "The app is blocked until somebody acts on this; then its changes go on by themselves, and none is lost."},
-		{"cooling off", ledger.View{State: tasks.Pending, Reason: "waits"}, &listsync.Failure{}, "Waits.", "Nothing is to be done yet: the app is tried again by itself, and its changes wait meanwhile."},
-		{"waiting", ledger.View{State: tasks.Pending, Reason: "waits"}, nil, "Waits.", "Nothing is to be done: the app's next sync deals with it."},
+			"Waits to be put on the list: no card.", "Fix this cause, which blocks the app. Its changes then continue automatically; none is lost."},
+		{"failing", ledger.View{State: tasks.Pending, Reason: "waits"}, &listsync.Failure{}, "Waits.", "Nothing yet: syncs of the app are retried automatically, and its changes wait."},
+		{"waiting", ledger.View{State: tasks.Pending, Reason: "waits"}, nil, "Waits.", "Nothing: the app's next sync processes it."},
 		{"done has none", ledger.View{State: tasks.Done, Reason: "certificate valid"}, nil, "Certificate valid.", ""},
 		{"no reason at all", ledger.View{State: tasks.Removed}, nil, "", ""},
-		{"what ends well already", ledger.View{State: tasks.Removed, Reason: "taken off (by hand.)"}, nil, "Taken off (by hand.)", ""},
+		{"a reason that ends in a parenthesis", ledger.View{State: tasks.Removed, Reason: "taken off (by hand.)"}, nil, "Taken off (by hand.)", ""},
 		{"a first letter of several bytes", ledger.View{State: tasks.Removed, Reason: "österreich"}, nil, "Österreich.", ""},
 	} {
 		reason, remedy := causeAndRemedy(test.view, test.trouble)
@@ -68,12 +68,12 @@ func TestAReasonIsASentenceWithItsRemedy(t *testing.T) {
 	}
 	for _, state := range []tasks.State{tasks.CheckingDNS, tasks.CheckingSSL, tasks.Rejected} {
 		if _, remedy := causeAndRemedy(ledger.View{State: state, Reason: "x", Record: listsync.Record{Attempt: 1}}, nil); remedy == "" {
-			t.Errorf("%s says nothing of what to do", state)
+			t.Errorf("%s has no remedy", state)
 		}
 	}
 }
 
-func TestTheTasksOfADomainAreNamedAsTheWorkerNamesThem(t *testing.T) {
+func TestADomainsTaskIDsAreThoseOfTheWorker(t *testing.T) {
 	t.Parallel()
 	var got []string
 	for _, ref := range tasksOf(ledger.View{AppID: "a", Domain: "x.example.com", Seq: 9, Record: listsync.Record{Seq: 7, CheckSeq: 7, Since: 5, Attempt: 2}}) {
@@ -87,7 +87,7 @@ func TestTheTasksOfADomainAreNamedAsTheWorkerNamesThem(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatIsListedAndCanBeCertifiedIsVerified(t *testing.T) {
+func TestOnlyListedDomainsAndNoWildcardsCanBeVerified(t *testing.T) {
 	t.Parallel()
 	for _, state := range tasks.States() {
 		if got := canVerify(ledger.View{Domain: "x.example.com", State: state}); got != state.Listed() {
@@ -99,16 +99,16 @@ func TestOnlyWhatIsListedAndCanBeCertifiedIsVerified(t *testing.T) {
 	}
 }
 
-func TestACertificateThatShouldHaveBeenRenewedStandsOut(t *testing.T) {
+func TestCertificateExpiresWithinTwoWeeks(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	for days, want := range map[int]bool{-1: true, 13: true, 15: false} {
 		d := domainPage{View: ledger.View{Record: listsync.Record{Certificate: &listsync.Cert{NotAfter: now.AddDate(0, 0, days)}}}}
-		if got := d.CertificateEnds(now); got != want {
+		if got := d.CertificateExpires(now); got != want {
 			t.Errorf("in %d days: %t", days, got)
 		}
 	}
-	if (domainPage{}).CertificateEnds(now) {
-		t.Error("no certificate ends")
+	if (domainPage{}).CertificateExpires(now) {
+		t.Error("a domain without certificate is marked as expiring")
 	}
 }

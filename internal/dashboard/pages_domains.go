@@ -15,23 +15,22 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// domainsShown is the number of domains on a page.
-const domainsShown = 50
+// pageSize is the number of domains on a page.
+const pageSize = 50
 
-// errBadQuery is wrapped by errors about an address that no link of ours has.
-var errBadQuery = errors.New("the address isn't understood")
+// errBadQuery is wrapped by errors about an invalid query in a page's URL.
+var errBadQuery = errors.New("the address is invalid")
 
-// search is what is looked for, as it stands in the page's address.
+// search is a search for domains, as in the page's URL.
 type search struct {
-	Text   string // as it was typed
+	Text   string // as typed
 	Apps   []string
 	States []tasks.State
 	After  *ledger.Position
-	Page   int // from 1; what the reader counts, not what is read by
+	Page   int // from 1; only shown, since After decides where the page starts
 }
 
-// parseSearch reads the address of a page of domains. App ids and states that
-// can't be are refused.
+// parseSearch reads a search from the query of a URL. It refuses invalid app ids and states.
 func parseSearch(q url.Values) (search, error) {
 	s := search{Text: strings.TrimSpace(q.Get("q")), Page: 1}
 	for _, app := range q["app"] {
@@ -68,20 +67,20 @@ func dedupe(states []tasks.State) []tasks.State {
 	return slices.Compact(states)
 }
 
-// prefix is what was typed as the beginning of a canonical name: what is copied
-// out of a browser is cut down to the host, and international letters become
-// what stands in the ledger, as far as the beginning of a name allows.
-func prefix(text string) string {
+// namePrefix turns what was typed into the beginning of a canonical name. It extracts the
+// host from a URL. It converts international letters to punycode, as far as the beginning of
+// a name allows.
+func namePrefix(text string) string {
 	if _, rest, ok := strings.Cut(text, "://"); ok {
 		text = rest
 	}
 	text, _, _ = strings.Cut(text, "/")
 	text = strings.ToLower(strings.TrimSpace(text))
-	if ascii(text) {
+	if isASCII(text) {
 		return text
 	}
-	// A label that is not typed to its end has another punycode than the whole
-	// one; what stands before is found all the same.
+	// The punycode of an incomplete last label differs from that of the whole label. The
+	// labels before it are still found.
 	name, err := idna.Lookup.ToASCII(strings.TrimSuffix(text, "."))
 	if err != nil {
 		return text
@@ -89,17 +88,17 @@ func prefix(text string) string {
 	return name
 }
 
-func ascii(s string) bool {
+func isASCII(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 })
 }
 
-// query is the search as the ledger takes it.
+// query returns the search as a query of the ledger.
 func (s search) query() ledger.Query {
-	return ledger.Query{Apps: s.Apps, States: s.States, Prefix: prefix(s.Text), After: s.After, Limit: domainsShown}
+	return ledger.Query{Apps: s.Apps, States: s.States, Prefix: namePrefix(s.Text), After: s.After, Limit: pageSize}
 }
 
-// address is the page that follows after a position; the first one for nil.
-func (s search) address(after *ledger.Position) string {
+// url returns the URL of the page that starts after a position, or of the first page for nil.
+func (s search) url(after *ledger.Position) string {
 	q := url.Values{}
 	if s.Text != "" {
 		q.Set("q", s.Text)
@@ -123,56 +122,56 @@ func (s search) address(after *ledger.Position) string {
 // domainsPage is the body of the page /domains.
 type domainsPage struct {
 	search
-	Filters    []choice // states
-	AppFilters []choice
+	Filters    []filterOption // states
+	AppFilters []filterOption
 	ledger.Page
 }
 
-// choice is a check box.
-type choice struct {
-	Value  string
-	Chosen bool
+// filterOption is a check box.
+type filterOption struct {
+	Value    string
+	Selected bool
 }
 
-// State is the choice's value as a state.
-func (c choice) State() tasks.State { return tasks.State(c.Value) }
+// State is the option's value as a state.
+func (c filterOption) State() tasks.State { return tasks.State(c.Value) }
 
-// First is the address of the first page, and Following of the next.
-func (d domainsPage) First() string     { return d.address(nil) }
-func (d domainsPage) Following() string { return d.address(d.Page.Next) }
+// First is the URL of the first page, and Following that of the next page.
+func (d domainsPage) First() string     { return d.url(nil) }
+func (d domainsPage) Following() string { return d.url(d.Page.Next) }
 
-// Filtered reports whether anything limits what is shown.
+// Filtered reports whether the search limits the result.
 func (d domainsPage) Filtered() bool { return d.Text != "" || len(d.Apps) > 0 || len(d.States) > 0 }
 
-// Pages is the number of pages there are.
-func (d domainsPage) Pages() int { return max(1, (d.Total+domainsShown-1)/domainsShown, d.search.Page) }
+// Pages is the number of pages.
+func (d domainsPage) Pages() int { return max(1, (d.Total+pageSize-1)/pageSize, d.search.Page) }
 
-// Number is the page's own number.
+// Number is the number of this page.
 func (d domainsPage) Number() int { return d.search.Page }
 
-func (p *server) domains(w http.ResponseWriter, r *http.Request) error {
+func (p *pageServer) domains(w http.ResponseWriter, r *http.Request) error {
 	s, err := parseSearch(r.URL.Query())
 	if err != nil {
 		return err
 	}
 	body := domainsPage{search: s}
-	if body.Page, err = p.read.Find(r.Context(), s.query()); err != nil {
+	if body.Page, err = p.reader.Find(r.Context(), s.query()); err != nil {
 		return err
 	}
 	for _, state := range statesByUrgency() {
-		body.Filters = append(body.Filters, choice{string(state), slices.Contains(s.States, state)})
+		body.Filters = append(body.Filters, filterOption{string(state), slices.Contains(s.States, state)})
 	}
-	revisions, err := p.read.Revisions(r.Context())
+	revisions, err := p.reader.Revisions(r.Context())
 	if err != nil {
 		return err
 	}
 	for app := range revisions {
-		body.AppFilters = append(body.AppFilters, choice{app, slices.Contains(s.Apps, app)})
+		body.AppFilters = append(body.AppFilters, filterOption{app, slices.Contains(s.Apps, app)})
 	}
-	slices.SortFunc(body.AppFilters, func(a, b choice) int { return strings.Compare(a.Value, b.Value) })
+	slices.SortFunc(body.AppFilters, func(a, b filterOption) int { return strings.Compare(a.Value, b.Value) })
 	watch := ""
 	if len(s.Apps) == 1 {
 		watch = s.Apps[0]
 	}
-	return p.show(w, r, http.StatusOK, "domains", layoutData{Title: "Domains", Here: "/domains", Watch: watch, Reload: 60, Body: body})
+	return p.render(w, r, http.StatusOK, "domains", layoutData{Title: "Domains", Section: "/domains", Watch: watch, Reload: 60, Body: body})
 }

@@ -11,7 +11,7 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-func TestASearchIsReadFromTheAddress(t *testing.T) {
+func TestASearchIsReadFromTheURL(t *testing.T) {
 	t.Parallel()
 	q, err := url.ParseQuery("q=+Shop.&app=b&app=a&app=b&app=&state=done&state=failed&state=&after=a/shop.example.com&page=3")
 	if err != nil {
@@ -22,7 +22,7 @@ func TestASearchIsReadFromTheAddress(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	back, err := url.Parse(got.address(&ledger.Position{App: "b", Domain: "x.example.com"}))
+	back, err := url.Parse(got.url(&ledger.Position{App: "b", Domain: "x.example.com"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,12 +31,12 @@ func TestASearchIsReadFromTheAddress(t *testing.T) {
 	if diff := cmp.Diff(want, next); err != nil || diff != "" {
 		t.Errorf("the next page: %v (-want +got):\n%s", err, diff)
 	}
-	if first := (search{}).address(nil); first != "/domains" {
-		t.Errorf("without anything it is %s", first)
+	if first := (search{}).url(nil); first != "/domains" {
+		t.Errorf("the URL of an empty search is %s", first)
 	}
 }
 
-func TestAnAddressThatNoLinkHasIsRefused(t *testing.T) {
+func TestAnInvalidQueryIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{"state=nonsense", "app=a%2Fb"} {
 		q, err := url.ParseQuery(raw)
@@ -49,13 +49,13 @@ func TestAnAddressThatNoLinkHasIsRefused(t *testing.T) {
 	}
 }
 
-func TestWhatIsTypedBecomesTheBeginningOfAName(t *testing.T) {
+func TestTypedTextBecomesANamePrefix(t *testing.T) {
 	t.Parallel()
 	for typed, want := range map[string]string{
 		"": "", "Shop.EX": "shop.ex", " https://shop.example.com/cart?x=1 ": "shop.example.com", "*.": "*.",
 		"bücher.example.com": "xn--bcher-kva.example.com", "bücher.ex": "xn--bcher-kva.ex", "bücher.": "xn--bcher-kva", "xn--bch": "xn--bch",
 	} {
-		if got := prefix(typed); got != want {
+		if got := namePrefix(typed); got != want {
 			t.Errorf("%q: %q, want %q", typed, got, want)
 		}
 	}

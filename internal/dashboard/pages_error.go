@@ -13,24 +13,23 @@ import (
 )
 
 // notFound is an error whose page offers a search.
-type notFound struct{ what string }
+type notFound struct{ cause string }
 
-func (e *notFound) Error() string { return e.what }
+func (e *notFound) Error() string { return e.cause }
 
-// failure is what the error page shows.
-type failure struct {
+// errorPage is the body of an error's page.
+type errorPage struct {
 	Status  int
 	Heading string
-	What    string // what was tried, and why it failed
-	Next    string // what to do about it
-	Search  string // what to look for instead; only where Status is 404
-	Back    string // the path to go back to; empty for none
+	Cause   string // what was tried, and why it failed
+	Remedy  string // what the operator can do
+	Search  string // the suggested search; only for status 404
+	Back    string // the path of the link back; empty for none
 }
 
-// fail answers with a page about err. What a template can't make is our own
-// mistake, and a later form that of who didn't update; anything else is Redis, for the pages read from nowhere else.
-func (p *server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	f := p.failure(r, err)
+// showError responds with a page about err.
+func (p *pageServer) showError(w http.ResponseWriter, r *http.Request, err error) {
+	f := p.errorFor(r, err)
 	reload := 0
 	if f.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "5")
@@ -41,37 +40,40 @@ func (p *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if f.Status >= 500 && !errors.Is(err, context.Canceled) {
 		p.log.WithError(err).WithField("path", r.URL.Path).Warn("a page can't be shown")
 	}
-	if err := p.show(w, r, f.Status, "error", layoutData{Title: f.Heading, Reload: reload, Body: f}); err != nil {
+	if err := p.render(w, r, f.Status, "error", layoutData{Title: f.Heading, Reload: reload, Body: f}); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
 }
 
-func (p *server) failure(r *http.Request, err error) failure {
+// errorFor explains an error. A template error is a bug, and a later version means that this
+// process needs an update. All other errors come from Redis, since pages read from nothing
+// else.
+func (p *pageServer) errorFor(r *http.Request, err error) errorPage {
 	var missing *notFound
-	var wrong *notEnqueued
+	var failed *actionError
 	switch {
 	case errors.As(err, &missing):
-		return failure{Status: http.StatusNotFound, Heading: "Not found", What: missing.what, Search: r.PathValue("domain")}
-	case errors.As(err, &wrong):
-		f := failure{Status: http.StatusServiceUnavailable, Heading: "Not done", Back: wrong.back,
-			What: fmt.Sprintf("%s was tried, and failed: %s.", wrong.change, strings.TrimSuffix(wrong.err.Error(), ".")),
-			Next: "Nothing may have been asked for. Go back to see where the domain stands, and try again; asking twice is harmless."}
+		return errorPage{Status: http.StatusNotFound, Heading: "Not found", Cause: missing.cause, Search: r.PathValue("domain")}
+	case errors.As(err, &failed):
+		f := errorPage{Status: http.StatusServiceUnavailable, Heading: "Not done", Back: failed.back,
+			Cause:  fmt.Sprintf("%s failed: %s.", failed.action, strings.TrimSuffix(failed.err.Error(), ".")),
+			Remedy: "The request may not have been sent. Go back to see the present state, and try again. A second request is harmless."}
 		if errors.Is(err, enqueue.ErrInvalid) {
-			f.Status, f.Next = http.StatusUnprocessableEntity, "Trying again won't help: the request itself is refused."
+			f.Status, f.Remedy = http.StatusUnprocessableEntity, "A retry won't help, because the request itself is refused."
 		}
 		return f
 	case errors.Is(err, errBadQuery):
-		return failure{Status: http.StatusBadRequest, Heading: "Not understood", What: err.Error(), Back: "/domains"}
+		return errorPage{Status: http.StatusBadRequest, Heading: "Invalid address", Cause: err.Error(), Back: "/domains"}
 	case errors.Is(err, tasks.ErrNewer):
-		return failure{Status: http.StatusInternalServerError, Heading: "Only a newer pilotsync can show this", What: err.Error(),
-			Next: "Update this process, too. What newer workers put down waits for nobody, and nothing of it is lost."}
+		return errorPage{Status: http.StatusInternalServerError, Heading: "Only a newer pilotsync can show this", Cause: err.Error(),
+			Remedy: "Update this process, too. Newer workers continue their work, and nothing is lost."}
 	case strings.HasPrefix(err.Error(), "make the page"):
-		return failure{Status: http.StatusInternalServerError, Heading: "The page can't be made", What: err.Error()}
+		return errorPage{Status: http.StatusInternalServerError, Heading: "The page can't be rendered", Cause: err.Error()}
 	}
 	if _, refused := redisurl.AsRefused(nil, err); refused {
-		return failure{Status: http.StatusServiceUnavailable, Heading: "Redis refuses this dashboard", What: err.Error(),
-			Next: "Correct the user and the password in REDIS_URL, or the user's rights. Workers with other logins go on meanwhile. This page reloads itself every few seconds."}
+		return errorPage{Status: http.StatusServiceUnavailable, Heading: "Redis refuses this dashboard", Cause: err.Error(),
+			Remedy: "Correct the user and the password in REDIS_URL, or the user's rights. Workers with other logins continue. This page reloads itself every few seconds."}
 	}
-	return failure{Status: http.StatusServiceUnavailable, Heading: "Redis doesn't answer", What: err.Error(),
-		Next: "Workers wait for Redis and go on by themselves once it is back; no change that was taken is lost. This page reloads itself every few seconds."}
+	return errorPage{Status: http.StatusServiceUnavailable, Heading: "Redis doesn't answer", Cause: err.Error(),
+		Remedy: "Workers wait for Redis and continue automatically once it is back. No accepted change is lost. This page reloads itself every few seconds."}
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Amid an upgrade a page may be older than the workers. It says so, and shows what it can.
-func TestWhatANewerWorkerPutDownIsSaidToBeThat(t *testing.T) {
+// During an upgrade a dashboard may be older than the workers.
+func TestRecordsOfANewerWorkerAreNamedAsSuch(t *testing.T) {
 	t.Parallel()
 	var rdb redis.UniversalClient
-	h := testSite(t, func(c *Config) { rdb = c.Redis }).Handler()
+	h := newTestDashboard(t, func(c *Config) { rdb = c.Redis }).Handler()
 	put := func(record string, lines ...any) {
 		t.Helper()
 		if err := rdb.HSet(t.Context(), "pilotsync:{app1}:domains", "shop.example.com", record).Err(); err != nil {
@@ -27,14 +27,14 @@ func TestWhatANewerWorkerPutDownIsSaidToBeThat(t *testing.T) {
 	}
 	const record = `{"domain":"shop.example.com","seq":7,"wanted":true,"state":"done","names":["shop.example.com"],"reason":"fine"`
 	put(record+`}`, `{"at":"2026-03-01T12:00:00Z","state":"pending","reason":"asked to be put on the list","who":"ada"}`, "\x02\x02 and so on")
-	page := ask(h, http.MethodGet, "/domains/app1/shop.example.com", nil)
-	answers(t, page, http.StatusOK, "this line is of form 2, which only a newer pilotsync can read")
-	answers(t, page, http.StatusOK, "asked to be put on the list")
+	page := sendRequest(h, http.MethodGet, "/domains/app1/shop.example.com", nil)
+	checkAnswer(t, page, http.StatusOK, "this line is of form 2, which only a newer pilotsync can read")
+	checkAnswer(t, page, http.StatusOK, "asked to be put on the list")
 
 	put(record+`,"v":1000}`, "\x02\x02")
-	page = ask(h, http.MethodGet, "/domains/app1/shop.example.com", nil)
-	answers(t, page, http.StatusInternalServerError, "Only a newer pilotsync can show this")
+	page = sendRequest(h, http.MethodGet, "/domains/app1/shop.example.com", nil)
+	checkAnswer(t, page, http.StatusInternalServerError, "Only a newer pilotsync can show this")
 	if strings.Contains(page.Body.String(), "Redis doesn") {
-		t.Errorf("it isn't Redis's fault:\n%s", page.Body)
+		t.Errorf("the page blames Redis:\n%s", page.Body)
 	}
 }

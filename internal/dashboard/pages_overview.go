@@ -12,34 +12,34 @@ import (
 )
 
 const (
-	latestShown = 12
-	appsShown   = 8 // on the overview; all of them are at /apps
+	maxLatest = 12
+	maxApps   = 8 // on the overview; all of them are at /apps
 )
 
 // overview is the body of the page /.
 type overview struct {
-	Tiles    []tile
-	Domains  int // known, the removed ones not counted
-	Troubled []ledger.App
-	Paused   []ledger.App
-	Expiring []ledger.App // those with certificates that end soon, the first to end first
-	Ending   int          // such certificates
-	Latest   []ledger.View
-	Apps     []ledger.App // those that need a look first
-	AllApps  int
-	Queues   []queue
-	Workers  []process
-	// WorkersTrouble and QueuesTrouble say why these can't be shown.
-	WorkersTrouble, QueuesTrouble string
-	Oldest                        time.Time // since when the change waits that waits longest; zero for none
-	OldestApp                     string
-	Events                        queue // the queue of webhook events
-	SwitchedOff                   int
-	Quarantined                   int // messages that asynq could do nothing with
+	Tiles                []tile
+	Domains              int // without the removed ones
+	Failing              []ledger.App
+	Paused               []ledger.App
+	Expiring             []ledger.App // apps with certificates that expire soon, the earliest first
+	ExpiringCertificates int          // in these apps
+	Latest               []ledger.View
+	Apps                 []ledger.App // the most urgent first
+	AllApps              int
+	Queues               []queue
+	Workers              []process
+	// WorkersError and QueuesError are why these couldn't be read.
+	WorkersError, QueuesError string
+	Oldest                    time.Time // when the oldest waiting change was requested; zero for none
+	OldestApp                 string
+	Events                    queue // the queue of webhook events
+	DisabledWebhooks          int
+	Quarantined               int // messages that asynq couldn't process
 }
 
-// Soon is how many days before its end a certificate is told of.
-func (overview) Soon() int { return int(ledger.ExpiringWithin.Hours() / 24) }
+// ExpiringDays is how many days before its expiry a certificate counts as expiring.
+func (overview) ExpiringDays() int { return int(ledger.ExpiringWithin.Hours() / 24) }
 
 // tile is the number of domains in one state.
 type tile struct {
@@ -47,7 +47,7 @@ type tile struct {
 	Count int
 }
 
-// nonEmptyTiles leaves out the states that no domain is in.
+// nonEmptyTiles drops the states without domains.
 func nonEmptyTiles(all []tile) []tile {
 	return slices.DeleteFunc(all, func(t tile) bool { return t.Count == 0 })
 }
@@ -58,15 +58,15 @@ type appRows struct {
 	Apps []ledger.App
 }
 
-// Bad reports whether domains in this state need a person.
-func (t tile) Bad() bool {
+// Alarm reports whether domains in this state need an operator.
+func (t tile) Alarm() bool {
 	return t.Count > 0 && (t.State == tasks.Failed || t.State == tasks.Rejected || t.State == tasks.DoneWithoutSSL)
 }
 
-// Fraction is a length that is part of another one, such as an app's room.
+// fraction is a used part of a whole, such as of an app's list.
 type fraction struct{ Used, Of int }
 
-// Percent is 0 to 100, and at least 1 where something is used.
+// Percent is 0 to 100, and at least 1 if anything is used.
 func (f fraction) Percent() int {
 	if f.Used <= 0 {
 		return 0
@@ -74,7 +74,7 @@ func (f fraction) Percent() int {
 	return max(1, min(100, f.Used*100/f.Of))
 }
 
-// Level is "full", "tight" (nine tenths are used) or "".
+// Level is "full", "tight" (at least nine tenths are used) or "".
 func (f fraction) Level() string {
 	switch {
 	case f.Used >= f.Of:
@@ -88,42 +88,19 @@ func (f fraction) Level() string {
 // listUsage is how much of an app's list is used.
 func listUsage(a ledger.App) fraction { return fraction{a.Listed, listsync.Limit} }
 
-func (p *server) overview(w http.ResponseWriter, r *http.Request) error {
+func (p *pageServer) overview(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	apps, err := p.read.AppStates(ctx)
+	apps, err := p.reader.AppStates(ctx)
 	if err != nil {
 		return err
 	}
-	o := overview{AllApps: len(apps), Tiles: tiles(apps)}
-	for _, t := range o.Tiles {
-		if t.State != tasks.Removed {
-			o.Domains += t.Count
-		}
-	}
-	if o.Latest, err = p.read.Latest(ctx, latestShown); err != nil {
+	o := summarize(apps)
+	if o.Latest, err = p.reader.Latest(ctx, maxLatest); err != nil {
 		return err
 	}
-	for _, a := range apps {
-		if a.Failure != nil {
-			o.Troubled = append(o.Troubled, a)
-		}
-		if a.Paused != "" {
-			o.Paused = append(o.Paused, a)
-		}
-		if a.Expiring > 0 {
-			o.Expiring, o.Ending = append(o.Expiring, a), o.Ending+a.Expiring
-		}
-		if !a.Oldest.IsZero() && (o.Oldest.IsZero() || a.Oldest.Before(o.Oldest)) {
-			o.Oldest, o.OldestApp = a.Oldest, a.ID
-		}
-	}
-	slices.SortStableFunc(o.Troubled, func(a, b ledger.App) int { return cmp.Or(rank(a)-rank(b), a.Failure.Since.Compare(b.Failure.Since)) })
-	slices.SortStableFunc(o.Expiring, func(a, b ledger.App) int { return a.Expiry.Compare(b.Expiry) })
-	slices.SortStableFunc(apps, byUrgency)
-	o.Apps = apps[:min(len(apps), appsShown)]
-	// What asynq can't tell must not hide what the ledger can.
+	// An error of asynq must not hide what the ledger has.
 	if o.Queues, err = p.queues.Queues(ctx); err != nil {
-		o.QueuesTrouble = err.Error()
+		o.QueuesError = err.Error()
 	}
 	for _, q := range o.Queues {
 		if q.Name == tasks.QueueEvents {
@@ -131,18 +108,49 @@ func (p *server) overview(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if o.Workers, err = p.queues.Workers(ctx); err != nil {
-		o.WorkersTrouble = err.Error()
+		o.WorkersError = err.Error()
 	}
-	if o.SwitchedOff, err = p.queues.SwitchedOff(ctx); err != nil {
+	if o.DisabledWebhooks, err = p.queues.DisabledWebhooks(ctx); err != nil {
 		return err
 	}
 	if o.Quarantined, err = p.queues.Quarantined(ctx); err != nil {
 		return err
 	}
-	return p.show(w, r, http.StatusOK, "overview", layoutData{Title: "Overview", Here: "/", Reload: 10, Body: o})
+	return p.render(w, r, http.StatusOK, "overview", layoutData{Title: "Overview", Section: "/", Reload: 10, Body: o})
 }
 
-// tiles adds up the apps' domains by state, trouble first.
+// summarize returns the part of the overview that follows from the apps' states.
+func summarize(apps []ledger.App) overview {
+	o := overview{AllApps: len(apps), Tiles: tiles(apps)}
+	for _, t := range o.Tiles {
+		if t.State != tasks.Removed {
+			o.Domains += t.Count
+		}
+	}
+	for _, a := range apps {
+		if a.Failure != nil {
+			o.Failing = append(o.Failing, a)
+		}
+		if a.Paused != "" {
+			o.Paused = append(o.Paused, a)
+		}
+		if a.Expiring > 0 {
+			o.Expiring, o.ExpiringCertificates = append(o.Expiring, a), o.ExpiringCertificates+a.Expiring
+		}
+		if !a.Oldest.IsZero() && (o.Oldest.IsZero() || a.Oldest.Before(o.Oldest)) {
+			o.Oldest, o.OldestApp = a.Oldest, a.ID
+		}
+	}
+	slices.SortStableFunc(o.Failing, func(a, b ledger.App) int {
+		return cmp.Or(urgency(a)-urgency(b), a.Failure.Since.Compare(b.Failure.Since))
+	})
+	slices.SortStableFunc(o.Expiring, func(a, b ledger.App) int { return a.Expiry.Compare(b.Expiry) })
+	slices.SortStableFunc(apps, byUrgency)
+	o.Apps = apps[:min(len(apps), maxApps)]
+	return o
+}
+
+// tiles counts the apps' domains by state, the most urgent state first.
 func tiles(apps []ledger.App) []tile {
 	sums := map[tasks.State]int{}
 	for _, a := range apps {
@@ -157,13 +165,13 @@ func tiles(apps []ledger.App) []tile {
 	return all
 }
 
-// byUrgency puts blocked apps first, then those in trouble, then paused ones, then the
-// fullest.
+// byUrgency orders blocked apps first, then failing, then paused ones, then by the size of
+// their list.
 func byUrgency(a, b ledger.App) int {
-	return cmp.Or(rank(a)-rank(b), b.Listed-a.Listed, cmp.Compare(a.ID, b.ID))
+	return cmp.Or(urgency(a)-urgency(b), b.Listed-a.Listed, cmp.Compare(a.ID, b.ID))
 }
 
-func rank(a ledger.App) int {
+func urgency(a ledger.App) int {
 	switch {
 	case a.Failure != nil && a.Failure.Blocked:
 		return 0
@@ -176,11 +184,11 @@ func rank(a ledger.App) int {
 }
 
 // apps is the page of all apps.
-func (p *server) apps(w http.ResponseWriter, r *http.Request) error {
-	apps, err := p.read.AppStates(r.Context())
+func (p *pageServer) apps(w http.ResponseWriter, r *http.Request) error {
+	apps, err := p.reader.AppStates(r.Context())
 	if err != nil {
 		return err
 	}
 	slices.SortStableFunc(apps, byUrgency)
-	return p.show(w, r, http.StatusOK, "apps", layoutData{Title: "Apps", Here: "/apps", Reload: 10, Body: apps})
+	return p.render(w, r, http.StatusOK, "apps", layoutData{Title: "Apps", Section: "/apps", Reload: 10, Body: apps})
 }

@@ -17,30 +17,30 @@ import (
 	"pilotsync/worker/janitor"
 )
 
-// queueReader is what the pages read of the queues.
+// queueReader is what the pages read from the queues.
 type queueReader interface {
-	// Queues returns the figures of our four queues, in the order of a change's way.
+	// Queues returns pilotsync's four queues, in the order in which a change uses them.
 	Queues(ctx context.Context) ([]queue, error)
-	// Workers returns the processes that are alive, by name.
+	// Workers returns the running workers, by host and process id.
 	Workers(ctx context.Context) ([]process, error)
-	// SwitchedOff counts the webhooks that answered that they are gone for good.
-	SwitchedOff(ctx context.Context) (int, error)
-	// Quarantined counts the messages that asynq could do nothing with.
+	// DisabledWebhooks counts the webhooks that answered 410 Gone.
+	DisabledWebhooks(ctx context.Context) (int, error)
+	// Quarantined counts the messages that asynq couldn't process.
 	Quarantined(ctx context.Context) (int, error)
-	// Tasks returns those of the tasks that asynq still knows.
+	// Tasks returns those of the tasks that asynq still has.
 	Tasks(ctx context.Context, of ...taskRef) ([]taskLink, error)
 }
 
-// queue is where one of the queues stands, in tasks.
+// queue has the figures of one queue, in tasks.
 type queue struct {
-	Name                               string
-	Ready, Active, Later, Retry, Given int           // Given: given up, in asynq's archive
-	Oldest                             time.Duration // since when the first of the ready ones waits
-	Paused                             bool
-	ReadError                          string // why its figures can't be read
+	Name                                  string
+	Ready, Active, Later, Retry, Archived int           // Archived: failed for good
+	Oldest                                time.Duration // how long the oldest ready task has waited
+	Paused                                bool
+	ReadError                             string // why its figures couldn't be read
 }
 
-// Purpose says what the queue carries.
+// Purpose is what the queue's tasks do.
 func (q queue) Purpose() string {
 	switch q.Name {
 	case tasks.QueueDomains:
@@ -55,45 +55,45 @@ func (q queue) Purpose() string {
 	return ""
 }
 
-// Waiting are the tasks for a later time, or that are tried again.
+// Waiting counts the scheduled tasks and the retries.
 func (q queue) Waiting() int { return q.Later + q.Retry }
 
-// Path is the queue in asynqmon.
+// Path is the queue's page in asynqmon.
 func (q queue) Path() string { return "/asynqmon/queues/" + url.PathEscape(q.Name) }
 
-// process is a worker, which has an asynq server for each queue.
+// process is a worker. It has an asynq server for each queue.
 type process struct {
 	Host    string
 	PID     int
 	Started time.Time
-	Busy    int // tasks in hand
-	// Missing are the queues for which it has no server (any more).
+	Busy    int // active tasks
+	// Missing lists the queues for which the worker has no running server.
 	Missing []string
 }
 
-// taskRef names a task; what is its role on the page.
-type taskRef struct{ Queue, ID, What string }
+// taskRef identifies a task; Label is its name on the page.
+type taskRef struct{ Queue, ID, Label string }
 
-// taskLink is a task that asynq still knows.
+// taskLink is a task that asynq still has.
 type taskLink struct {
 	taskRef
-	State string // in words
+	State string // as people read it
 }
 
-// Path is the task in asynqmon.
+// Path is the task's page in asynqmon.
 func (t taskRef) Path() string {
 	return "/asynqmon/queues/" + url.PathEscape(t.Queue) + "/tasks/" + url.PathEscape(t.ID)
 }
 
-// queueInspector reads the queues through asynq's Inspector, which knows no context:
-// it is asked only after the ledger answered.
+// queueInspector reads the queues through asynq's Inspector. The Inspector takes no context,
+// so it is used only after the ledger has answered.
 type queueInspector struct {
 	*asynq.Inspector
 	rdb redis.UniversalClient
 }
 
-// switchedOffKey is the hash of webhooks that are gone for good; the worker's.
-const switchedOffKey = "pilotsync:webhooks:off"
+// disabledWebhooksKey is the worker's hash of webhooks that answered 410 Gone.
+const disabledWebhooksKey = "pilotsync:webhooks:off"
 
 func queueNames() []string {
 	return []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL, tasks.QueueEvents}
@@ -113,10 +113,10 @@ func (i queueInspector) Queues(ctx context.Context) ([]queue, error) {
 		if slices.Contains(known, name) {
 			info, err := i.GetQueueInfo(name)
 			if err != nil {
-				// One queue that can't be read must not hide the others.
+				// An error of one queue must not hide the others.
 				q.ReadError = err.Error()
 			} else {
-				q.Ready, q.Active, q.Later, q.Retry, q.Given = info.Pending, info.Active, info.Scheduled, info.Retry, info.Archived
+				q.Ready, q.Active, q.Later, q.Retry, q.Archived = info.Pending, info.Active, info.Scheduled, info.Retry, info.Archived
 				q.Oldest, q.Paused = info.Latency, info.Paused
 			}
 		}
@@ -130,41 +130,41 @@ func (i queueInspector) Workers(context.Context) ([]process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the workers: %w", err)
 	}
-	return group(servers), nil
+	return groupByProcess(servers), nil
 }
 
 func (i queueInspector) Quarantined(ctx context.Context) (int, error) {
 	return janitor.NewQuarantine(i.rdb).Count(ctx)
 }
 
-// group puts the servers of one process together. Other processes than workers of
-// ours may share the Redis: a server that serves none of our queues is left out.
-func group(servers []*asynq.ServerInfo) []process {
+// groupByProcess groups asynq servers by process. Other programs may use the same Redis, so
+// it ignores servers without a queue of pilotsync.
+func groupByProcess(servers []*asynq.ServerInfo) []process {
 	type id struct {
 		host string
 		pid  int
 	}
-	all, serves := map[id]*process{}, map[id]map[string]bool{}
+	all, served := map[id]*process{}, map[id]map[string]bool{}
 	for _, s := range servers {
 		for _, name := range queueNames() {
-			if _, ours := s.Queues[name]; !ours || s.Status != "active" {
+			if _, ok := s.Queues[name]; !ok || s.Status != "active" {
 				continue
 			}
-			at := id{s.Host, s.PID}
-			if all[at] == nil {
-				all[at], serves[at] = &process{Host: s.Host, PID: s.PID, Started: s.Started}, map[string]bool{}
+			key := id{s.Host, s.PID}
+			if all[key] == nil {
+				all[key], served[key] = &process{Host: s.Host, PID: s.PID, Started: s.Started}, map[string]bool{}
 			}
-			serves[at][name] = true
-			all[at].Busy += len(s.ActiveWorkers)
-			if s.Started.Before(all[at].Started) {
-				all[at].Started = s.Started
+			served[key][name] = true
+			all[key].Busy += len(s.ActiveWorkers)
+			if s.Started.Before(all[key].Started) {
+				all[key].Started = s.Started
 			}
 		}
 	}
 	sorted := make([]process, 0, len(all))
-	for at, p := range all {
+	for key, p := range all {
 		for _, name := range queueNames() {
-			if !serves[at][name] {
+			if !served[key][name] {
 				p.Missing = append(p.Missing, name)
 			}
 		}
@@ -174,17 +174,17 @@ func group(servers []*asynq.ServerInfo) []process {
 	return sorted
 }
 
-func (i queueInspector) SwitchedOff(ctx context.Context) (int, error) {
-	n, err := i.rdb.HLen(ctx, switchedOffKey).Result()
+func (i queueInspector) DisabledWebhooks(ctx context.Context) (int, error) {
+	n, err := i.rdb.HLen(ctx, disabledWebhooksKey).Result()
 	if err != nil {
-		return 0, fmt.Errorf("look up which webhooks are switched off: %w", err)
+		return 0, fmt.Errorf("count the webhooks that are switched off: %w", err)
 	}
 	return int(n), nil
 }
 
-func (i queueInspector) Tasks(ctx context.Context, of ...taskRef) ([]taskLink, error) {
+func (i queueInspector) Tasks(ctx context.Context, refs ...taskRef) ([]taskLink, error) {
 	var found []taskLink
-	for _, ref := range of {
+	for _, ref := range refs {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -195,23 +195,23 @@ func (i queueInspector) Tasks(ctx context.Context, of ...taskRef) ([]taskLink, e
 		case err != nil:
 			return nil, fmt.Errorf("look up the task %s: %w", ref.ID, err)
 		}
-		found = append(found, taskLink{ref, taskWord(info.State)})
+		found = append(found, taskLink{ref, taskLabel(info.State)})
 	}
 	return found, nil
 }
 
-func taskWord(s asynq.TaskState) string {
+func taskLabel(s asynq.TaskState) string {
 	switch s {
 	case asynq.TaskStatePending:
 		return "ready to run"
 	case asynq.TaskStateActive:
 		return "running"
 	case asynq.TaskStateScheduled:
-		return "waits for its time"
+		return "scheduled"
 	case asynq.TaskStateRetry:
-		return "is tried again"
+		return "will be retried"
 	case asynq.TaskStateArchived:
-		return "given up"
+		return "archived"
 	case asynq.TaskStateCompleted:
 		return "completed"
 	}

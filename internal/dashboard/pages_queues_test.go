@@ -8,7 +8,7 @@ import (
 	"github.com/hibiken/asynq"
 )
 
-func TestTheServersOfOneProcessAreOneWorker(t *testing.T) {
+func TestServersOfOneProcessAreOneWorker(t *testing.T) {
 	t.Parallel()
 	began := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	server := func(host string, pid int, status string, after time.Duration, queues ...string) *asynq.ServerInfo {
@@ -18,9 +18,9 @@ func TestTheServersOfOneProcessAreOneWorker(t *testing.T) {
 		}
 		return s
 	}
-	got := group([]*asynq.ServerInfo{
+	got := groupByProcess([]*asynq.ServerInfo{
 		server("b", 7, "active", 0, "domains"), server("b", 7, "active", 0, "lists"), server("b", 7, "active", 0, "ssl"), server("b", 7, "active", -time.Second, "events"),
-		server("a", 9, "active", 0, "domains"), server("a", 9, "active", 0, "ssl"), server("a", 9, "closed", 0, "lists"), server("a", 8, "active", 0, "somebody-elses"),
+		server("a", 9, "active", 0, "domains"), server("a", 9, "active", 0, "ssl"), server("a", 9, "closed", 0, "lists"), server("a", 8, "active", 0, "other-program"),
 	})
 	if diff := cmp.Diff([]process{{Host: "a", PID: 9, Started: began, Missing: []string{"lists", "events"}}, {Host: "b", PID: 7, Started: began.Add(-time.Second)}}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

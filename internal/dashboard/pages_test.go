@@ -16,23 +16,23 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// shelf is a ledger that is read from memory, and keeps what it is asked for.
-type shelf struct {
+// fakeLedger is a ledger in memory. It records actions.
+type fakeLedger struct {
 	apps    []ledger.App
 	views   []ledger.View
 	writes  []ledger.Write
 	workers []ledger.Worker
 	loss    ledger.Loss
-	err     error // of each reading
+	err     error // of each read
 
-	paused []string // what was done to apps
+	paused []string // pauses and resumes of apps
 
-	refuse   error // of each request
-	asked    []enqueue.Request
-	verified []string
+	enqueueErr error // of each request
+	requests   []enqueue.Request
+	verified   []string
 }
 
-func (s *shelf) AppStates(_ context.Context, ids ...string) ([]ledger.App, error) {
+func (s *fakeLedger) AppStates(_ context.Context, ids ...string) ([]ledger.App, error) {
 	if len(ids) == 0 {
 		return append([]ledger.App{}, s.apps...), s.err
 	}
@@ -44,12 +44,12 @@ func (s *shelf) AppStates(_ context.Context, ids ...string) ([]ledger.App, error
 	return []ledger.App{{ID: ids[0]}}, s.err
 }
 
-func (s *shelf) Find(context.Context, ledger.Query) (ledger.Page, error) {
+func (s *fakeLedger) Find(context.Context, ledger.Query) (ledger.Page, error) {
 	return ledger.Page{Views: s.views, Total: len(s.views)}, s.err
 }
-func (s *shelf) Latest(context.Context, int) ([]ledger.View, error) { return s.views, s.err }
+func (s *fakeLedger) Latest(context.Context, int) ([]ledger.View, error) { return s.views, s.err }
 
-func (s *shelf) Domain(_ context.Context, app, domain string) (ledger.View, bool, error) {
+func (s *fakeLedger) Domain(_ context.Context, app, domain string) (ledger.View, bool, error) {
 	for _, v := range s.views {
 		if v.AppID == app && v.Domain == domain {
 			return v, true, s.err
@@ -58,16 +58,18 @@ func (s *shelf) Domain(_ context.Context, app, domain string) (ledger.View, bool
 	return ledger.View{}, false, s.err
 }
 
-func (s *shelf) Domains(context.Context, string, ...string) ([]ledger.View, error) {
+func (s *fakeLedger) Domains(context.Context, string, ...string) ([]ledger.View, error) {
 	return s.views, s.err
 }
-func (s *shelf) History(context.Context, string, string) ([]listsync.HistoryEntry, error) {
+func (s *fakeLedger) History(context.Context, string, string) ([]listsync.HistoryEntry, error) {
 	return nil, s.err
 }
-func (s *shelf) Writes(context.Context, string, int) ([]ledger.Write, error) { return s.writes, s.err }
-func (s *shelf) Owned(context.Context, string) ([]string, error)             { return nil, s.err }
+func (s *fakeLedger) Writes(context.Context, string, int) ([]ledger.Write, error) {
+	return s.writes, s.err
+}
+func (s *fakeLedger) Owned(context.Context, string) ([]string, error) { return nil, s.err }
 
-func (s *shelf) Revisions(context.Context) (map[string]string, error) {
+func (s *fakeLedger) Revisions(context.Context) (map[string]string, error) {
 	revisions := map[string]string{}
 	for _, a := range s.apps {
 		revisions[a.ID] = "1"
@@ -75,59 +77,59 @@ func (s *shelf) Revisions(context.Context) (map[string]string, error) {
 	return revisions, s.err
 }
 
-func (s *shelf) Workers(context.Context) ([]ledger.Worker, error) { return s.workers, nil }
-func (s *shelf) Loss(context.Context) (ledger.Loss, error)        { return s.loss, nil }
+func (s *fakeLedger) Workers(context.Context) ([]ledger.Worker, error) { return s.workers, nil }
+func (s *fakeLedger) Loss(context.Context) (ledger.Loss, error)        { return s.loss, nil }
 
-func (s *shelf) Enqueue(_ context.Context, reqs ...enqueue.Request) ([]enqueue.Receipt, error) {
-	s.asked = append(s.asked, reqs...)
-	return nil, s.refuse
+func (s *fakeLedger) Enqueue(_ context.Context, reqs ...enqueue.Request) ([]enqueue.Receipt, error) {
+	s.requests = append(s.requests, reqs...)
+	return nil, s.enqueueErr
 }
 
-func (s *shelf) Verify(_ context.Context, by string, targets ...enqueue.Target) ([]enqueue.Receipt, error) {
+func (s *fakeLedger) Verify(_ context.Context, by string, targets ...enqueue.Target) ([]enqueue.Receipt, error) {
 	for _, t := range targets {
 		s.verified = append(s.verified, by+" "+t.AppID+" "+t.Domain)
 	}
-	return nil, s.refuse
+	return nil, s.enqueueErr
 }
 
-func (s *shelf) Pause(_ context.Context, app, by string) error {
+func (s *fakeLedger) Pause(_ context.Context, app, by string) error {
 	s.paused = append(s.paused, by+" pauses "+app)
-	return s.refuse
+	return s.enqueueErr
 }
 
-func (s *shelf) Resume(_ context.Context, app string) (bool, error) {
-	s.paused = append(s.paused, app+" goes on")
-	return true, s.refuse
+func (s *fakeLedger) Resume(_ context.Context, app string) (bool, error) {
+	s.paused = append(s.paused, app+" resumed")
+	return true, s.enqueueErr
 }
 
-// still are queues in which nothing moves.
-type still struct {
-	queues  []queue
-	workers []process
-	off     int
-	strays  int
-	err     error
+// fakeQueues are queues in which nothing changes.
+type fakeQueues struct {
+	queues      []queue
+	workers     []process
+	disabled    int
+	quarantined int
+	err         error
 }
 
-func (s still) Queues(context.Context) ([]queue, error)               { return s.queues, s.err }
-func (s still) Workers(context.Context) ([]process, error)            { return s.workers, s.err }
-func (s still) SwitchedOff(context.Context) (int, error)              { return s.off, nil }
-func (s still) Quarantined(context.Context) (int, error)              { return s.strays, nil }
-func (s still) Tasks(context.Context, ...taskRef) ([]taskLink, error) { return nil, s.err }
+func (s fakeQueues) Queues(context.Context) ([]queue, error)               { return s.queues, s.err }
+func (s fakeQueues) Workers(context.Context) ([]process, error)            { return s.workers, s.err }
+func (s fakeQueues) DisabledWebhooks(context.Context) (int, error)         { return s.disabled, nil }
+func (s fakeQueues) Quarantined(context.Context) (int, error)              { return s.quarantined, nil }
+func (s fakeQueues) Tasks(context.Context, ...taskRef) ([]taskLink, error) { return nil, s.err }
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// pagesOver are pages over a shelf, for a user.
-func pagesOver(t *testing.T, s *shelf, q still, user User) http.Handler {
+// newPages returns the pages over a fakeLedger, for a user.
+func newPages(t *testing.T, s *fakeLedger, q fakeQueues, user User) http.Handler {
 	t.Helper()
 	files, err := newAssets(staticFiles)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &server{
-		read: s, enqueuer: s, operate: s, queues: q, listCache: newListCache(nil), files: files, templates: newPageTemplates(), version: "test",
+	p := &pageServer{
+		reader: s, enqueuer: s, operator: s, queues: q, listCache: newListCache(nil), files: files, templates: newPageTemplates(), version: "test",
 		now: func() time.Time { return noon }, log: testLog(t.Output()).WithField("test", t.Name()),
-		mayAct: (&Site{}).mayAct,
+		requireAct: (&Dashboard{}).requireAct,
 	}
 	p.hub = newHub(t.Context(), snapshotReader{s, q}.take)
 	mux := http.NewServeMux()
@@ -137,14 +139,14 @@ func pagesOver(t *testing.T, s *shelf, q still, user User) http.Handler {
 	})
 }
 
-func shopOn(app string) ledger.View {
+func failedShop(app string) ledger.View {
 	return ledger.View{AppID: app, Domain: "shop.example.com", State: tasks.Failed, Names: []string{"shop.example.com"}, Seq: 3, UpdatedAt: noon,
 		Record: listsync.Record{Domain: "shop.example.com", State: tasks.Failed, WWW: tasks.WWWNever, SiteID: 7, Attempts: 9}}
 }
 
-func TestTheOverviewShowsTroubleFirst(t *testing.T) {
+func TestTheOverviewShowsFailuresFirst(t *testing.T) {
 	t.Parallel()
-	s := &shelf{views: []ledger.View{shopOn("app1")}, apps: []ledger.App{
+	s := &fakeLedger{views: []ledger.View{failedShop("app1")}, apps: []ledger.App{
 		{ID: "calm", Listed: 290, ListedAt: noon, Counts: map[tasks.State]int{tasks.Done: 1200}},
 		{ID: "cooling", Failure: &listsync.Failure{Reason: "503 <b>", Since: noon.Add(-time.Hour)}, Pending: 1, Oldest: noon.Add(-3 * time.Minute)},
 		{ID: "held", Paused: "ada <b>", Pending: 4},
@@ -152,68 +154,68 @@ func TestTheOverviewShowsTroubleFirst(t *testing.T) {
 		{ID: "soon", Expiring: 2, Expiry: noon.Add(3 * 24 * time.Hour), ExpiryDomain: "soon.example.com"},
 		{ID: "stuck", Failure: &listsync.Failure{Reason: "no card", Blocked: true, Since: noon.Add(-time.Hour)}, Counts: map[tasks.State]int{tasks.Failed: 2}},
 	}}
-	q := still{off: 1, strays: 3, queues: []queue{{Name: "lists", Ready: 1234}, {Name: "events", Given: 2}}, workers: []process{{Host: "h1", PID: 5, Started: noon, Missing: []string{"ssl"}}}}
-	page := ask(pagesOver(t, s, q, User{Role: View}), "GET", "/", nil).Body.String()
+	q := fakeQueues{disabled: 1, quarantined: 3, queues: []queue{{Name: "lists", Ready: 1234}, {Name: "events", Archived: 2}}, workers: []process{{Host: "h1", PID: 5, Started: noon, Missing: []string{"ssl"}}}}
+	page := sendRequest(newPages(t, s, q, User{Role: View}), "GET", "/", nil).Body.String()
 	last := 0
-	for _, want := range []string{"stuck</a> is blocked until somebody acts", "no card", "cooling</a> is cooling off", "503 &lt;b&gt;", "1 change waits",
-		"held</a> is paused by ada &lt;b&gt;", "4 changes wait", "3 certificates end within 14 days", "soon.example.com", "later.example.com",
+	for _, want := range []string{"stuck</a> is blocked until an operator acts", "no card", "cooling</a> is failing", "503 &lt;b&gt;", "1 change waits",
+		"held</a> is paused by ada &lt;b&gt;", "4 changes wait", "3 certificates expire within 14 days", "soon.example.com", "later.example.com",
 		"3 messages are in quarantine", "pilotsync quarantine", "1 webhook is switched off", "2 webhook events could not be delivered", `tile failed alarm"`, "1,200", "shop.example.com",
 		"1,234", "3 min ago", `href="/apps/cooling"`, "h1</b>", "serve ssl", `"/apps/stuck"`, `"/apps/cooling"`, `"/apps/held"`, ">paused<", `"/apps/calm"`, "290 of 300"} {
 		at := strings.Index(page[last:], want)
 		if at < 0 {
-			t.Fatalf("%s isn't there, or not in its place:\n%s", want, page)
+			t.Fatalf("%s is missing, or in the wrong place:\n%s", want, page)
 		}
 		last += at
 	}
-	if strings.Contains(page, "No worker is alive") {
-		t.Error("a worker is alive")
+	if strings.Contains(page, "No worker is running") {
+		t.Error("the running worker isn't counted")
 	}
 }
 
-func TestWhatAsynqCannotTellHidesNothingElse(t *testing.T) {
+func TestAnErrorOfAsynqHidesNothingElse(t *testing.T) {
 	t.Parallel()
-	h := pagesOver(t, &shelf{views: []ledger.View{shopOn("app1")}}, still{err: errors.New("UNKNOWN: redis eval")}, User{Role: View})
-	for path, want := range map[string]string{"/": "They can't be read: UNKNOWN: redis eval", "/domains/app1/shop.example.com": "They can't be read: UNKNOWN"} {
-		answers(t, ask(h, "GET", path, nil), 200, want)
-		answers(t, ask(h, "GET", path, nil), 200, "shop.example.com")
+	h := newPages(t, &fakeLedger{views: []ledger.View{failedShop("app1")}}, fakeQueues{err: errors.New("UNKNOWN: redis eval")}, User{Role: View})
+	for path, want := range map[string]string{"/": "Queues can't be read: UNKNOWN: redis eval", "/domains/app1/shop.example.com": "Tasks can't be read: UNKNOWN"} {
+		checkAnswer(t, sendRequest(h, "GET", path, nil), 200, want)
+		checkAnswer(t, sendRequest(h, "GET", path, nil), 200, "shop.example.com")
 	}
 }
 
-func TestPagesThatCannotBeShownSayWhy(t *testing.T) {
+func TestErrorPagesExplainTheError(t *testing.T) {
 	t.Parallel()
-	h := pagesOver(t, &shelf{}, still{}, User{Role: Act})
+	h := newPages(t, &fakeLedger{}, fakeQueues{}, User{Role: Act})
 	for path, want := range map[string]string{
-		"/nonsense": "There is no such page here.", "/domains/app1/shop.example.com": "No worker has heard of shop.example.com on app app1 yet.",
-		"/domains/a%2Fb/shop.example.com": "There is no app", "/domains/app1/shop": "There is no such domain", "/apps/app9": "No worker has heard of an app",
+		"/nonsense": "This page doesn&#39;t exist.", "/domains/app1/shop.example.com": "No worker knows shop.example.com on app app1 yet.",
+		"/domains/a%2Fb/shop.example.com": "The app &#34;a/b&#34; doesn&#39;t exist", "/domains/app1/shop": "The domain doesn&#39;t exist", "/apps/app9": "No worker knows an app",
 	} {
-		rec := ask(h, "GET", path, nil)
-		answers(t, rec, http.StatusNotFound, want)
-		answers(t, rec, http.StatusNotFound, `<form class="search"`)
+		rec := sendRequest(h, "GET", path, nil)
+		checkAnswer(t, rec, http.StatusNotFound, want)
+		checkAnswer(t, rec, http.StatusNotFound, `<form class="search"`)
 	}
-	answers(t, ask(h, "GET", "/domains?state=nonsense", nil), http.StatusBadRequest, "state is &#34;nonsense&#34;")
-	answers(t, ask(h, "POST", "/domains/app1/shop.example.com/verify", nil), http.StatusNotFound, "No worker has heard of")
+	checkAnswer(t, sendRequest(h, "GET", "/domains?state=nonsense", nil), http.StatusBadRequest, "state is &#34;nonsense&#34;")
+	checkAnswer(t, sendRequest(h, "POST", "/domains/app1/shop.example.com/verify", nil), http.StatusNotFound, "No worker knows")
 
-	away := pagesOver(t, &shelf{err: errors.New("list the apps: EOF"), apps: []ledger.App{{ID: "app1"}}}, still{}, User{Role: Act})
+	away := newPages(t, &fakeLedger{err: errors.New("list the apps: EOF"), apps: []ledger.App{{ID: "app1"}}}, fakeQueues{}, User{Role: Act})
 	for _, path := range []string{"/", "/apps", "/apps/app1", "/domains", "/domains/app1/shop.example.com"} {
-		rec := ask(away, "GET", path, nil)
-		answers(t, rec, http.StatusServiceUnavailable, "list the apps: EOF")
-		answers(t, rec, http.StatusServiceUnavailable, `<meta http-equiv="refresh" content="5">`)
+		rec := sendRequest(away, "GET", path, nil)
+		checkAnswer(t, rec, http.StatusServiceUnavailable, "list the apps: EOF")
+		checkAnswer(t, rec, http.StatusServiceUnavailable, `<meta http-equiv="refresh" content="5">`)
 		if rec.Header().Get("Retry-After") == "" {
-			t.Errorf("%s doesn't say when to come back", path)
+			t.Errorf("%s has no Retry-After", path)
 		}
 	}
 }
 
-func TestADomainIsFoundInTheSpellingOfPeople(t *testing.T) {
+func TestADomainIsFoundInAnySpelling(t *testing.T) {
 	t.Parallel()
-	h := pagesOver(t, &shelf{views: []ledger.View{shopOn("app1")}}, still{}, User{Role: View})
-	rec := ask(h, "GET", "/domains/app1/Shop.EXAMPLE.com.", nil)
+	h := newPages(t, &fakeLedger{views: []ledger.View{failedShop("app1")}}, fakeQueues{}, User{Role: View})
+	rec := sendRequest(h, "GET", "/domains/app1/Shop.EXAMPLE.com.", nil)
 	if rec.Code != http.StatusSeeOther || rec.Header().Get("Location") != "/domains/app1/shop.example.com" {
 		t.Errorf("%d to %s", rec.Code, rec.Header().Get("Location"))
 	}
 }
 
-func TestAnActionIsAskedForAsTheDomainWas(t *testing.T) {
+func TestAnActionKeepsTheDomainsOptions(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, action string
@@ -226,19 +228,19 @@ func TestAnActionIsAskedForAsTheDomainWas(t *testing.T) {
 		{"verify without a login", "verify", User{"", Act}, nil, nil, []string{"operator app1 shop.example.com"}},
 		{"add", "add", User{"ada", Act}, nil, []enqueue.Request{{AppID: "app1", Domain: "shop.example.com", By: "ada", WWW: tasks.WWWNever, SiteID: 7, Attempts: 9}}, nil},
 		{"remove", "remove", User{"", Act}, nil, []enqueue.Request{{AppID: "app1", Domain: "shop.example.com", Remove: true, By: "operator", WWW: tasks.WWWNever, SiteID: 7}}, nil},
-		{"add what waits", "add", User{"ada", Act}, &listsync.Pending{Change: tasks.Change{SiteID: 8, Attempts: 4}}, []enqueue.Request{{AppID: "app1", Domain: "shop.example.com", By: "ada", SiteID: 8, Attempts: 4}}, nil},
-		{"add what waits to leave", "add", User{"ada", Act}, &listsync.Pending{Change: tasks.Change{SiteID: 8}, Remove: true}, []enqueue.Request{{AppID: "app1", Domain: "shop.example.com", By: "ada", SiteID: 8, Attempts: 9}}, nil},
+		{"add a pending addition", "add", User{"ada", Act}, &listsync.Pending{Change: tasks.Change{SiteID: 8, Attempts: 4}}, []enqueue.Request{{AppID: "app1", Domain: "shop.example.com", By: "ada", SiteID: 8, Attempts: 4}}, nil},
+		{"add a pending removal", "add", User{"ada", Act}, &listsync.Pending{Change: tasks.Change{SiteID: 8}, Remove: true}, []enqueue.Request{{AppID: "app1", Domain: "shop.example.com", By: "ada", SiteID: 8, Attempts: 9}}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			view := shopOn("app1")
+			view := failedShop("app1")
 			view.Pending = test.pending
-			s := &shelf{views: []ledger.View{view}}
-			rec := ask(pagesOver(t, s, still{}, test.user), "POST", "/domains/app1/shop.example.com/"+test.action, nil)
+			s := &fakeLedger{views: []ledger.View{view}}
+			rec := sendRequest(newPages(t, s, fakeQueues{}, test.user), "POST", "/domains/app1/shop.example.com/"+test.action, nil)
 			if rec.Code != http.StatusSeeOther || rec.Header().Get("Location") != "/domains/app1/shop.example.com?asked="+test.action {
 				t.Errorf("%d to %s: %s", rec.Code, rec.Header().Get("Location"), rec.Body)
 			}
-			if diff := cmp.Diff(test.want, s.asked); diff != "" {
+			if diff := cmp.Diff(test.want, s.requests); diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(test.verified, s.verified); diff != "" {
@@ -248,7 +250,7 @@ func TestAnActionIsAskedForAsTheDomainWas(t *testing.T) {
 	}
 }
 
-func TestAnActionThatFailsSaysWhatWasTried(t *testing.T) {
+func TestAFailedActionNamesTheActionAndTheCause(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, action string
@@ -258,78 +260,78 @@ func TestAnActionThatFailsSaysWhatWasTried(t *testing.T) {
 		status       int
 		want         string
 	}{
-		{"Redis is away", "remove", tasks.Done, errors.New("EOF"), User{"ada", Act}, 503, "To remove shop.example.com was tried, and failed: EOF."},
-		{"refused", "add", tasks.Done, enqueue.ErrInvalid, User{"ada", Act}, 422, "help: the request itself is refused"},
+		{"Redis is away", "remove", tasks.Done, errors.New("EOF"), User{"ada", Act}, 503, "Remove shop.example.com failed: EOF."},
+		{"refused", "add", tasks.Done, enqueue.ErrInvalid, User{"ada", Act}, 422, "because the request itself is refused"},
 		{"not listed", "verify", tasks.Removed, nil, User{"ada", Act}, 422, "only a domain that is on the list can be verified"},
-		{"unknown", "explode", tasks.Done, nil, User{"ada", Act}, 404, "There is no action"},
-		{"not allowed", "remove", tasks.Done, nil, User{"viola", View}, 403, "not act"},
+		{"unknown", "explode", tasks.Done, nil, User{"ada", Act}, 404, "The action &#34;explode&#34; doesn"},
+		{"not allowed", "remove", tasks.Done, nil, User{"viola", View}, 403, "read-only access"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			view := shopOn("app1")
+			view := failedShop("app1")
 			view.State = test.state
-			s := &shelf{views: []ledger.View{view}, refuse: test.refuse}
-			answers(t, ask(pagesOver(t, s, still{}, test.user), "POST", "/domains/app1/shop.example.com/"+test.action, nil), test.status, test.want)
-			if test.refuse == nil && len(s.asked)+len(s.verified) > 0 {
-				t.Errorf("it was asked for all the same: %v %v", s.asked, s.verified)
+			s := &fakeLedger{views: []ledger.View{view}, enqueueErr: test.refuse}
+			checkAnswer(t, sendRequest(newPages(t, s, fakeQueues{}, test.user), "POST", "/domains/app1/shop.example.com/"+test.action, nil), test.status, test.want)
+			if test.refuse == nil && len(s.requests)+len(s.verified) > 0 {
+				t.Errorf("a request was sent: %v %v", s.requests, s.verified)
 			}
 		})
 	}
-	if status := ask(pagesOver(t, &shelf{views: []ledger.View{shopOn("app1")}}, still{}, User{"ada", Act}), "GET", "/domains/app1/shop.example.com/remove", nil).Code; status < 400 {
+	if status := sendRequest(newPages(t, &fakeLedger{views: []ledger.View{failedShop("app1")}}, fakeQueues{}, User{"ada", Act}), "GET", "/domains/app1/shop.example.com/remove", nil).Code; status < 400 {
 		t.Errorf("a link can act: %d", status)
 	}
 }
 
-func TestAnAppIsPausedAndResumedByWhoMayAct(t *testing.T) {
+func TestOnlyActorsPauseAndResumeAnApp(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, path string
 		user       User
 		refuse     error
 		status     int
-		where      string // it goes on to
-		want       string // in its page
+		redirect   string
+		want       string // in the page
 		paused     []string
 	}{
 		{"pause", "/apps/app1/pause", User{"ada", Act}, nil, 303, "/apps/app1?asked=pause", "", []string{"ada pauses app1"}},
 		{"pause without a login", "/apps/app1/pause", User{"", Act}, nil, 303, "/apps/app1?asked=pause", "", []string{"operator pauses app1"}},
-		{"resume", "/apps/app1/resume", User{"ada", Act}, nil, 303, "/apps/app1?asked=resume", "", []string{"app1 goes on"}},
-		{"not allowed", "/apps/app1/pause", User{"viola", View}, nil, 403, "", "not act", nil},
-		{"unknown app", "/apps/app9/pause", User{"ada", Act}, nil, 404, "", "No worker has heard of an app", nil},
-		{"unknown action", "/apps/app1/explode", User{"ada", Act}, nil, 404, "", "There is no action", nil},
-		{"Redis is away", "/apps/app1/resume", User{"ada", Act}, errors.New("EOF"), 503, "", "To resume app app1 was tried, and failed: EOF.", []string{"app1 goes on"}},
+		{"resume", "/apps/app1/resume", User{"ada", Act}, nil, 303, "/apps/app1?asked=resume", "", []string{"app1 resumed"}},
+		{"not allowed", "/apps/app1/pause", User{"viola", View}, nil, 403, "", "read-only access", nil},
+		{"unknown app", "/apps/app9/pause", User{"ada", Act}, nil, 404, "", "No worker knows an app", nil},
+		{"unknown action", "/apps/app1/explode", User{"ada", Act}, nil, 404, "", "The action &#34;explode&#34; doesn", nil},
+		{"Redis is away", "/apps/app1/resume", User{"ada", Act}, errors.New("EOF"), 503, "", "Resume app app1 failed: EOF.", []string{"app1 resumed"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := &shelf{apps: []ledger.App{{ID: "app1"}}, refuse: test.refuse}
-			rec := ask(pagesOver(t, s, still{}, test.user), "POST", test.path, nil)
-			answers(t, rec, test.status, test.want)
-			if diff := cmp.Diff(test.paused, s.paused); diff != "" || rec.Header().Get("Location") != test.where {
-				t.Errorf("it goes on to %q; done (-want +got):\n%s", rec.Header().Get("Location"), diff)
+			s := &fakeLedger{apps: []ledger.App{{ID: "app1"}}, enqueueErr: test.refuse}
+			rec := sendRequest(newPages(t, s, fakeQueues{}, test.user), "POST", test.path, nil)
+			checkAnswer(t, rec, test.status, test.want)
+			if diff := cmp.Diff(test.paused, s.paused); diff != "" || rec.Header().Get("Location") != test.redirect {
+				t.Errorf("it redirects to %q; actions (-want +got):\n%s", rec.Header().Get("Location"), diff)
 			}
 		})
 	}
-	s := &shelf{apps: []ledger.App{{ID: "app1", Paused: "ada", Pending: 2}}, views: []ledger.View{{AppID: "app1", Domain: "new.example.com", State: tasks.Pending, Pending: &listsync.Pending{}}}}
+	s := &fakeLedger{apps: []ledger.App{{ID: "app1", Paused: "ada", Pending: 2}}, views: []ledger.View{{AppID: "app1", Domain: "new.example.com", State: tasks.Pending, Pending: &listsync.Pending{}}}}
 	for user, form := range map[User]bool{{"ada", Act}: true, {"viola", View}: false} {
-		rec := ask(pagesOver(t, s, still{}, user), "GET", "/apps/app1?asked=pause", nil)
-		for _, want := range []string{"Paused by ada", "2 changes wait, and no sync reads or writes its list", "The app was asked to be paused."} {
-			answers(t, rec, 200, want)
+		rec := sendRequest(newPages(t, s, fakeQueues{}, user), "GET", "/apps/app1?asked=pause", nil)
+		for _, want := range []string{"Paused by ada", "2 changes wait, and no sync reads or writes the list", "App paused."} {
+			checkAnswer(t, rec, 200, want)
 		}
-		if page := rec.Body.String(); strings.Contains(page, `action="/apps/app1/resume"`) != form || strings.Contains(page, "/pause\"") || strings.Contains(page, "in order") {
-			t.Errorf("%s is offered the wrong action, or the app is called in order:\n%s", user.Name, page)
+		if page := rec.Body.String(); strings.Contains(page, `action="/apps/app1/resume"`) != form || strings.Contains(page, "/pause\"") || strings.Contains(page, "healthy") {
+			t.Errorf("%s is offered the wrong action, or the app is called healthy:\n%s", user.Name, page)
 		}
 	}
-	answers(t, ask(pagesOver(t, s, still{}, User{Role: View}), "GET", "/domains/app1/new.example.com", nil), 200, "pilotsync resume --app=app1")
+	checkAnswer(t, sendRequest(newPages(t, s, fakeQueues{}, User{Role: View}), "GET", "/domains/app1/new.example.com", nil), 200, "pilotsync resume --app=app1")
 }
 
-func TestWithoutKeysTheAppsPageSaysWhyTheListIsMissing(t *testing.T) {
+func TestWithoutKeysTheAppsPageShowsTheLedgersNames(t *testing.T) {
 	t.Parallel()
-	view := shopOn("app1")
+	view := failedShop("app1")
 	view.Record.Wanted, view.Record.Names = true, view.Names
-	s := &shelf{apps: []ledger.App{{ID: "app1"}}, views: []ledger.View{view},
+	s := &fakeLedger{apps: []ledger.App{{ID: "app1"}}, views: []ledger.View{view},
 		writes: []ledger.Write{{N: 3, At: noon, Outcome: ledger.Unknown, Added: []string{"new.example.com"}, Removed: []string{"old.example.com"}, Size: 12, WorkerID: "w/1"}}}
-	rec := ask(pagesOver(t, s, still{}, User{Role: View}), "GET", "/apps/app1", nil)
-	for _, want := range []string{"without ServerPilot&#39;s keys", "not seen", "shop.example.com", "+ new.example.com", "− old.example.com", "answer never came", "12 names, by w/1"} {
-		answers(t, rec, 200, want)
+	rec := sendRequest(newPages(t, s, fakeQueues{}, User{Role: View}), "GET", "/apps/app1", nil)
+	for _, want := range []string{"without ServerPilot&#39;s keys", "not seen", "shop.example.com", "+ new.example.com", "− old.example.com", "no answer", "12 names, by w/1"} {
+		checkAnswer(t, rec, 200, want)
 	}
 }

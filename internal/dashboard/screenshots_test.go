@@ -15,23 +15,23 @@ import (
 	"pilotsync/worker/operator"
 )
 
-// bistro is bücher-café.example.com, which is kept and sent in ASCII.
+// bistro is bücher-café.example.com in ASCII.
 const bistro = "xn--bcher-caf-j4a4r.example.com"
 
-// Every page as a person sees it, for looking at: light, dark and on a phone. That
-// no page is wider than its window is checked as well.
+// Leaves screenshots of every page: light, dark and on a phone. It also checks that no page
+// is wider than its window.
 func TestEveryPageFitsItsWindow(t *testing.T) {
 	t.Parallel()
 	full := []string{"zentrale.example.org", "www.zentrale.example.org", "Archiv.example.org"}
 	for i := range 270 {
 		full = append(full, "kunde"+formatNumber(1000 + i)[2:]+".example.net")
 	}
-	w := newWorld(t, simulator.Options{CertDelay: time.Millisecond, Apps: []simulator.App{
+	w := newHarness(t, simulator.Options{CertDelay: time.Millisecond, Apps: []simulator.App{
 		{ID: "agency-berlin", Domains: full}, {ID: "agency-lisbon"}, {ID: "studio-oslo"}, {ID: "werkstatt"}}}, nil)
 	w.sim.SetAppStatus("studio-oslo", 402)
 	w.sim.SetAppStatus("werkstatt", 503)
 	ctx := browsertest.New(t, "404 (Not Found)")
-	w.work("agency-berlin", "agency-lisbon", "studio-oslo", "werkstatt")
+	w.startWorker("agency-berlin", "agency-lisbon", "studio-oslo", "werkstatt")
 	w.enqueue("agency-berlin", false, "brauhaus.example.com", "zahnarzt.example.com", "bücher-café.example.com", "elsewhere-hotel.example.com",
 		"garten.example.org", "nodns-surf.example.com", "nocert-fado.example.com", "refused-casino.example.net", "messe-2025.example.com", "*.wild.example.com")
 	w.enqueue("agency-lisbon", false, "padaria.example.com", "latecert-galeria.example.com", "a-very-long-name-that-somebody-thought-a-good-idea-for-a-shop.subdomain.of.another.example.com")
@@ -43,12 +43,12 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 	w.awaitState("agency-berlin", "elsewhere-hotel.example.com", tasks.Failed)
 	w.awaitState("agency-berlin", "nocert-fado.example.com", tasks.DoneWithoutSSL)
 	w.awaitState("agency-berlin", bistro, tasks.Done)
-	if err := w.sim.EditByHand("agency-berlin", func(list []string) []string { // somebody takes garten.example.org off
+	if err := w.sim.EditByHand("agency-berlin", func(list []string) []string { // garten.example.org is removed in ServerPilot
 		return list[:len(list)-1]
 	}); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the apps in trouble say so", func() bool {
+	await(t, "two apps are failing", func() bool {
 		apps, err := w.ledger.AppStates(t.Context(), "studio-oslo", "werkstatt")
 		return err == nil && apps[0].Failure != nil && apps[1].Failure != nil
 	})
@@ -56,7 +56,7 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.enqueue("agency-lisbon", false, "wartet.example.com")
-	// The simulator's certificates are fresh; this is where the ledger has their ends.
+	// The simulator's certificates are new, so the ledger's index gets an earlier expiry.
 	if err := w.rdb.ZAdd(t.Context(), "pilotsync:{agency-berlin}:expiry", redis.Z{Member: bistro, Score: float64(time.Now().Add(80 * time.Hour).Unix())}).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -69,10 +69,10 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 		name, scheme  string
 		width, height int64
 	}{{"light", "light", 1280, 900}, {"dark", "dark", 1280, 900}, {"phone", "light", 390, 844}, {"phone-dark", "dark", 390, 844}} {
-		if testing.Short() && window.scheme == "dark" { // colours make no page wider
+		if testing.Short() && window.scheme == "dark" { // colors make no page wider
 			continue
 		}
-		b.look(window.width, window.height, window.scheme)
+		b.setWindow(window.width, window.height, window.scheme)
 		for _, page := range []struct{ name, path string }{
 			{"overview", "/"}, {"domains", "/domains"}, {"filtered", "/domains?state=failed&state=done-without-ssl&app=agency-berlin"}, {"nothing", "/domains?q=zzz"},
 			{"domain-failed", "/domains/agency-berlin/elsewhere-hotel.example.com"}, {"domain-done", "/domains/agency-berlin/" + bistro + "?asked=verify"},
@@ -80,13 +80,13 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 			{"domain-long", "/domains/agency-lisbon/a-very-long-name-that-somebody-thought-a-good-idea-for-a-shop.subdomain.of.another.example.com"},
 			{"asynqmon", "/asynqmon/queues/domains?status=completed"}, {"app", "/apps/agency-berlin"}, {"app-blocked", "/apps/studio-oslo"}, {"app-paused", "/apps/agency-lisbon?asked=pause"}, {"apps", "/apps"}, {"missing", "/domains/agency-berlin/unknown.example.com"},
 		} {
-			b.open(w.page + page.path)
+			b.open(w.url + page.path)
 			if page.name == "domain-failed" {
 				b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#do-remove").open = true; undefined`))
 			}
-			if page.name == "asynqmon" { // how wide it is isn't ours to say
-				b.until(`document.body.innerText.includes("domain:add")`)
-			} else if over := b.text("document.documentElement.scrollWidth - innerWidth"); b.is("document.documentElement.scrollWidth > innerWidth") {
+			if page.name == "asynqmon" { // its width isn't under our control
+				b.awaitTrue(`document.body.innerText.includes("domain:add")`)
+			} else if over := b.text("document.documentElement.scrollWidth - innerWidth"); b.holds("document.documentElement.scrollWidth > innerWidth") {
 				t.Errorf("%s is %s px too wide for %s", page.path, over, window.name)
 			}
 			if testing.Short() {

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// pagePolicy lets a page use its own scripts, style sheets, images and streams,
-// and nothing inline.
+// pagePolicy allows scripts, style sheets, images and streams of the dashboard, and
+// nothing inline.
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'none'; " +
 	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// securityHeaders sets the headers that every answer has. A handler may replace
-// Content-Security-Policy and Cache-Control by its own.
+// securityHeaders sets the headers of every response. A handler may replace
+// Content-Security-Policy and Cache-Control.
 func securityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -34,18 +34,18 @@ func securityHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// sameOrigin refuses what a browser sends for a page of somebody else.
+// sameOrigin refuses a browser's requests from pages of other origins.
 func sameOrigin(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		text(w, http.StatusForbidden, "This request came from a page of another site, and is refused.\n")
+		writeText(w, http.StatusForbidden, "This request came from a page of another site and is refused.\n")
 	}))
 	return protection.Handler(next)
 }
 
-// loopbackHost reports whether a Host header names this machine. Where there is
-// no login, others are refused: a foreign site can make its own name point to
-// 127.0.0.1, and its scripts could then read the page (DNS rebinding).
+// loopbackHost reports whether a Host header names this machine. Without a login, other
+// hosts are refused: a foreign site can make its own name point to 127.0.0.1, and its
+// scripts could then read the dashboard (DNS rebinding).
 func loopbackHost(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {
@@ -55,12 +55,12 @@ func loopbackHost(hostport string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && addr.Unmap().IsLoopback()
 }
 
-// livePath is the stream of server-sent events: the one answer that never ends.
+// livePath is the stream of server-sent events, the only response that never ends.
 const livePath = "/live"
 
-// allowLongStream takes the server's time limits off the stream, and ends it when the
-// server stops, which would wait for it otherwise. A handler that writes to it
-// sets a deadline of its own for each write ([http.ResponseController]).
+// allowLongStream removes the server's time limits from the stream. It also ends the stream
+// when the server stops, since the server would wait for it. The handler sets a deadline for
+// each write ([http.ResponseController]).
 func allowLongStream(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != livePath {
@@ -69,22 +69,22 @@ func allowLongStream(next http.Handler) http.Handler {
 		}
 		control := http.NewResponseController(w)
 		// net/http ends the request's context when the read deadline passes.
-		_ = control.SetReadDeadline(time.Time{}) // a writer without deadlines, as in a test, has none to take off
+		_ = control.SetReadDeadline(time.Time{}) // a test's writer may have no deadlines
 		_ = control.SetWriteDeadline(time.Time{})
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
-		if serving, ok := r.Context().Value(servingKey{}).(context.Context); ok {
+		if serving, ok := r.Context().Value(serveContextKey{}).(context.Context); ok {
 			defer context.AfterFunc(serving, cancel)()
 		}
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
-// recovered answers 500 for a handler that panics, and logs it once. If the
-// answer had begun, the connection is broken off, so that nobody takes it as whole.
-func (s *Site) recovered(next http.Handler) http.Handler {
+// recoverPanics responds with 500 if a handler panics, and logs the panic once. If the
+// response had started, it aborts the connection, so that no client takes it as complete.
+func (s *Dashboard) recoverPanics(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		begun := &startedResponse{ResponseWriter: w}
+		tracked := &startedResponse{ResponseWriter: w}
 		defer func() {
 			cause := recover()
 			switch {
@@ -95,7 +95,7 @@ func (s *Site) recovered(next http.Handler) http.Handler {
 			}
 			s.log.WithField("method", r.Method).WithField("path", r.URL.Path).WithField("stack", string(debug.Stack())).
 				Error(fmt.Sprint("a page panicked: ", cause))
-			if begun.header {
+			if tracked.started {
 				panic(http.ErrAbortHandler)
 			}
 			h := w.Header()
@@ -104,36 +104,36 @@ func (s *Site) recovered(next http.Handler) http.Handler {
 			for _, name := range []string{"Content-Length", "Content-Encoding", "Etag"} {
 				h.Del(name)
 			}
-			text(w, http.StatusInternalServerError, "Something went wrong here; the log says what.\n")
+			writeText(w, http.StatusInternalServerError, "Internal error; the log has the cause.\n")
 		}()
-		next.ServeHTTP(begun, r)
+		next.ServeHTTP(tracked, r)
 	})
 }
 
-// startedResponse notes whether an answer has begun.
+// startedResponse records whether the response has started.
 type startedResponse struct {
 	http.ResponseWriter
-	header bool
+	started bool
 }
 
 // WriteHeader implements [http.ResponseWriter].
 func (b *startedResponse) WriteHeader(status int) {
-	b.header = true
+	b.started = true
 	b.ResponseWriter.WriteHeader(status)
 }
 
 // Write implements [http.ResponseWriter].
 func (b *startedResponse) Write(p []byte) (int, error) {
-	b.header = true
+	b.started = true
 	return b.ResponseWriter.Write(p)
 }
 
-// Unwrap lets [http.ResponseController] find what the server gave.
+// Unwrap gives [http.ResponseController] the server's own writer.
 func (b *startedResponse) Unwrap() http.ResponseWriter { return b.ResponseWriter }
 
-// text answers with a line of plain text.
-func text(w http.ResponseWriter, status int, body string) {
+// writeText responds with plain text.
+func writeText(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(body)) // the reader is gone if it fails
+	_, _ = w.Write([]byte(body)) // it fails only if the client is gone
 }

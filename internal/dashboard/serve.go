@@ -10,49 +10,51 @@ import (
 	"time"
 )
 
-// Time limits of the server: nobody holds a connection open for nothing.
+// Time limits of the server, so that idle clients can't hold connections open.
 const (
 	headerLimit   = 5 * time.Second
 	requestLimit  = 10 * time.Second
-	answerLimit   = 30 * time.Second
+	writeLimit    = 30 * time.Second
 	idleLimit     = time.Minute
 	shutdownLimit = 3 * time.Second
-	askLimit      = 10 * time.Second // of ServedAt: a busy machine may take a while
+	probeLimit    = 10 * time.Second // of ServedAt; long enough for a busy machine
 )
 
-// serverName is in the header Server of every answer, whether to a login or not, so
-// that another pilotsync knows this one.
+// serverName is the header Server of every response, with or without a login. ServedAt
+// recognises a pilotsync by it.
 const serverName = "pilotsync"
 
-// ServedAt reports whether a pilotsync answers at an address, host:port, within ten
-// seconds. Releases before 0.2.0 aren't recognised.
+// ServedAt reports whether a pilotsync responds at an address, host:port, within ten
+// seconds. It doesn't recognise releases before 0.2.0.
 func ServedAt(ctx context.Context, addr string) bool {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, "http://"+addr+"/healthz", nil)
 	if err != nil {
 		return false
 	}
-	// No proxy: the question is for this machine. No redirects: they lead to others.
+	// No proxy, because the address is on this machine. No redirects: they lead elsewhere.
 	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
 	if err != nil {
 		return false
 	}
-	_ = resp.Body.Close() // the answer to HEAD has no body
+	_ = resp.Body.Close() // a response to HEAD has no body
 	return resp.Header.Get("Server") == serverName
 }
 
-// servingKey is where a request's context has the one that Serve was given.
-type servingKey struct{}
+// serveContextKey is the key of Serve's context in a request's context.
+type serveContextKey struct{}
 
-// Serve answers on listener, which it closes, until ctx ends. Then it lets the
-// requests in hand finish, for three seconds at most, and returns nil. The stream
-// of events has no time limits, and ends with ctx.
+// Serve serves h on listener until ctx ends, and closes listener. Running requests then
+// have up to three seconds to finish, and Serve returns nil. The live stream has no time
+// limits and ends with ctx.
 func Serve(ctx context.Context, listener net.Listener, h http.Handler, errs *log.Logger) error {
 	server := &http.Server{
 		Handler: h, ErrorLog: errs,
-		BaseContext:       func(net.Listener) context.Context { return context.WithValue(context.Background(), servingKey{}, ctx) },
-		ReadHeaderTimeout: headerLimit, ReadTimeout: requestLimit, WriteTimeout: answerLimit, IdleTimeout: idleLimit,
+		BaseContext: func(net.Listener) context.Context {
+			return context.WithValue(context.Background(), serveContextKey{}, ctx)
+		},
+		ReadHeaderTimeout: headerLimit, ReadTimeout: requestLimit, WriteTimeout: writeLimit, IdleTimeout: idleLimit,
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }() // waited for below

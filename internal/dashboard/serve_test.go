@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// served runs Serve with h until the test ends, or until stop is called, and
-// returns the server's URL and a client for it.
-func served(t *testing.T, h http.Handler) (url string, client *http.Client, stop func() error) {
+// startServing runs Serve with h until the test ends or stop is called. It returns the
+// server's URL and a client.
+func startServing(t *testing.T, h http.Handler) (url string, client *http.Client, stop func() error) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -44,7 +44,7 @@ func served(t *testing.T, h http.Handler) (url string, client *http.Client, stop
 
 func TestServeEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	url, client, stop := served(t, testSite(t, nil).Handler())
+	url, client, stop := startServing(t, newTestDashboard(t, nil).Handler())
 	resp, err := client.Get(url + "/healthz")
 	if err != nil {
 		t.Fatal(err)
@@ -58,17 +58,17 @@ func TestServeEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestAPilotsyncIsRecognisedAndNothingElseIs(t *testing.T) {
+func TestServedAtRecognisesOnlyAPilotsync(t *testing.T) {
 	t.Parallel()
 	addr := func(h http.Handler) string {
-		url, _, _ := served(t, h)
+		url, _, _ := startServing(t, h)
 		return strings.TrimPrefix(url, "http://")
 	}
-	users, err := ParseUsers([]byte("ada:" + hashed(t, "password") + "\n"))
+	users, err := ParseUsers([]byte("ada:" + hashOf(t, "password") + "\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	pilotsync := addr(testSite(t, nil).Handler())
+	pilotsync := addr(newTestDashboard(t, nil).Handler())
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -79,9 +79,9 @@ func TestAPilotsyncIsRecognisedAndNothingElseIs(t *testing.T) {
 		want       bool
 	}{
 		{"without a login", pilotsync, true},
-		{"with a login, and health elsewhere", addr(testSite(t, func(cfg *Config) { cfg.Users, cfg.HealthApart = users, true }).Handler()), true},
+		{"with a login, and health elsewhere", addr(newTestDashboard(t, func(cfg *Config) { cfg.Users, cfg.HealthApart = users, true }).Handler()), true},
 		{"another program", addr(http.NotFoundHandler()), false},
-		{"one that leads to a pilotsync", addr(http.RedirectHandler("http://"+pilotsync+"/healthz", http.StatusFound)), false},
+		{"a redirect to a pilotsync", addr(http.RedirectHandler("http://"+pilotsync+"/healthz", http.StatusFound)), false},
 		{"nothing", closed.Addr().String(), false},
 	} {
 		if got := ServedAt(t.Context(), test.addr); got != test.want {
@@ -90,7 +90,7 @@ func TestAPilotsyncIsRecognisedAndNothingElseIs(t *testing.T) {
 	}
 }
 
-func TestServeSaysThatItsListenerBroke(t *testing.T) {
+func TestServeReturnsTheListenersError(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -103,7 +103,7 @@ func TestServeSaysThatItsListenerBroke(t *testing.T) {
 	}
 }
 
-// stream writes a line, and then waits for its request's end.
+// stream writes a line, and then waits for the end of its request.
 func stream(ended chan<- struct{}) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer close(ended)
@@ -113,11 +113,11 @@ func stream(ended chan<- struct{}) http.Handler {
 	})
 }
 
-func TestTheStreamEndsAtOnceWhenTheServerStops(t *testing.T) {
+func TestTheStreamEndsWhenTheServerStops(t *testing.T) {
 	t.Parallel()
 	ended := make(chan struct{})
-	site := testSite(t, nil)
-	url, client, stop := served(t, site.recovered(securityHeaders(allowLongStream(stream(ended)))))
+	site := newTestDashboard(t, nil)
+	url, client, stop := startServing(t, site.recoverPanics(securityHeaders(allowLongStream(stream(ended)))))
 	resp, err := client.Get(url + livePath)
 	if err != nil {
 		t.Fatal(err)
@@ -137,22 +137,25 @@ func TestTheStreamEndsAtOnceWhenTheServerStops(t *testing.T) {
 	<-ended
 }
 
-// deadlines notes what is set through it.
-type deadlines struct {
+// deadlineRecorder records the deadlines that are set.
+type deadlineRecorder struct {
 	http.ResponseWriter
 	read, write []time.Time
 }
 
-func (d *deadlines) SetReadDeadline(t time.Time) error  { d.read = append(d.read, t); return nil }
-func (d *deadlines) SetWriteDeadline(t time.Time) error { d.write = append(d.write, t); return nil }
+func (d *deadlineRecorder) SetReadDeadline(t time.Time) error { d.read = append(d.read, t); return nil }
+func (d *deadlineRecorder) SetWriteDeadline(t time.Time) error {
+	d.write = append(d.write, t)
+	return nil
+}
 
 func TestOnlyTheStreamHasNoTimeLimits(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]int{livePath: 1, "/": 0, "/live/other": 0} {
-		d := &deadlines{}
-		site := testSite(t, nil)
-		h := site.recovered(allowLongStream(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
-		ask(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d := &deadlineRecorder{}
+		site := newTestDashboard(t, nil)
+		h := site.recoverPanics(allowLongStream(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+		sendRequest(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			d.ResponseWriter = w
 			h.ServeHTTP(d, r)
 		}), "GET", path, nil)

@@ -13,10 +13,10 @@ import (
 	"pilotsync/worker/operator"
 )
 
-// readLimit ends the reading of Redis for one page.
+// readLimit is how long one page may read from Redis.
 const readLimit = 5 * time.Second
 
-// Reader is what the pages read of the ledger; [*ledger.Ledger] in life.
+// Reader is what the pages read from the ledger; [*ledger.Ledger] in production.
 type Reader interface {
 	AppStates(ctx context.Context, ids ...string) ([]ledger.App, error)
 	Find(ctx context.Context, q ledger.Query) (ledger.Page, error)
@@ -33,7 +33,7 @@ type Reader interface {
 
 var _ Reader = (*ledger.Ledger)(nil)
 
-// Enqueuer puts what an operator asks for on the queue; [*enqueue.Client] in life.
+// Enqueuer puts an operator's requests on the queue; [*enqueue.Client] in production.
 type Enqueuer interface {
 	Enqueue(ctx context.Context, reqs ...enqueue.Request) ([]enqueue.Receipt, error)
 	Verify(ctx context.Context, by string, targets ...enqueue.Target) ([]enqueue.Receipt, error)
@@ -41,7 +41,7 @@ type Enqueuer interface {
 
 var _ Enqueuer = (*enqueue.Client)(nil)
 
-// Operator is what an operator does to a whole app; [operator.Operator] in life.
+// Operator pauses and resumes whole apps; [operator.Operator] in production.
 type Operator interface {
 	Pause(ctx context.Context, app, by string) error
 	Resume(ctx context.Context, app string) (paused bool, err error)
@@ -49,59 +49,58 @@ type Operator interface {
 
 var _ Operator = operator.Operator{}
 
-// server is everything below / that people look at. All state is in Redis; but for
-// the poller of the live stream and a few seconds' memory of ServerPilot's lists
-// there is none here.
-type server struct {
-	read      Reader
-	enqueuer  Enqueuer
-	operate   Operator
-	queues    queueReader
-	listCache *listCache
-	hub       *hub
-	mayAct    func(http.HandlerFunc) http.HandlerFunc
-	now       func() time.Time
-	version   string
-	log       *logrus.Entry
-	templates *pageTemplates
-	files     assets
+// pageServer serves the pages. All state is in Redis, except the poller of the live stream
+// and the lists of ServerPilot, which are cached for a few seconds.
+type pageServer struct {
+	reader     Reader
+	enqueuer   Enqueuer
+	operator   Operator
+	queues     queueReader
+	listCache  *listCache
+	hub        *hub
+	requireAct func(http.HandlerFunc) http.HandlerFunc
+	now        func() time.Time
+	version    string
+	log        *logrus.Entry
+	templates  *pageTemplates
+	files      assets
 }
 
-// pages registers the pages. It is called once a [Site].
-func (s *Site) pages(mux *http.ServeMux) {
+// registerPages registers the pages. [New] calls it once.
+func (s *Dashboard) registerPages(mux *http.ServeMux) {
 	queues := queueInspector{s.queues, s.cfg.Redis}
-	p := &server{
-		read: s.ledger, enqueuer: s.client, operate: operator.New(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
-		hub: newHub(s.ctx, snapshotReader{s.ledger, queues}.take), mayAct: s.mayAct, now: time.Now,
+	p := &pageServer{
+		reader: s.ledger, enqueuer: s.enqueuer, operator: operator.New(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
+		hub: newHub(s.ctx, snapshotReader{s.ledger, queues}.take), requireAct: s.requireAct, now: time.Now,
 		version: s.cfg.Version, log: s.log, templates: newPageTemplates(),
 	}
 	p.register(mux)
 }
 
-func (p *server) register(mux *http.ServeMux) {
+func (p *pageServer) register(mux *http.ServeMux) {
 	page := func(pattern string, h func(http.ResponseWriter, *http.Request) error) {
-		mux.HandleFunc(pattern, p.answer(h))
+		mux.HandleFunc(pattern, p.handle(h))
 	}
 	page("GET /{$}", p.overview)
 	page("GET /apps", p.apps)
 	page("GET /apps/{app}", p.app)
 	page("GET /domains", p.domains)
 	page("GET /domains/{app}/{domain}", p.domain)
-	mux.HandleFunc("POST /apps/{app}/{action}", p.mayAct(p.answer(p.actOnApp)))
-	mux.HandleFunc("POST /domains/{app}/{domain}/{action}", p.mayAct(p.answer(p.act)))
+	mux.HandleFunc("POST /apps/{app}/{action}", p.requireAct(p.handle(p.actOnApp)))
+	mux.HandleFunc("POST /domains/{app}/{domain}/{action}", p.requireAct(p.handle(p.actOnDomain)))
 	mux.HandleFunc("GET /live", p.live)
 	page("/", func(http.ResponseWriter, *http.Request) error {
-		return &notFound{"There is no such page here."}
+		return &notFound{"This page doesn't exist."}
 	})
 }
 
-// answer makes an error of a page a page itself.
-func (p *server) answer(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+// handle shows a page's error as a page.
+func (p *pageServer) handle(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), readLimit)
 		defer cancel()
 		if err := h(w, r.WithContext(ctx)); err != nil {
-			p.fail(w, r, err)
+			p.showError(w, r, err)
 		}
 	}
 }

@@ -15,9 +15,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// testSite is a site over a Redis of its own, changed by change. What it logs is
-// part of the test's output.
-func testSite(t *testing.T, change func(*Config)) *Site {
+// newTestDashboard returns a dashboard on its own Redis. change may change its configuration.
+// Its log goes to the test's output.
+func newTestDashboard(t *testing.T, change func(*Config)) *Dashboard {
 	t.Helper()
 	rdb := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr(), MaxRetries: -1})
 	t.Cleanup(func() { _ = rdb.Close() })
@@ -39,8 +39,9 @@ func testLog(w io.Writer) *logrus.Logger {
 	return log
 }
 
-// enqueuer sends a request for a loopback host, changed by change, to a handler.
-func ask(h http.Handler, method, path string, change func(*http.Request)) *httptest.ResponseRecorder {
+// sendRequest sends a request for a loopback host to a handler. change may change the
+// request.
+func sendRequest(h http.Handler, method, path string, change func(*http.Request)) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, nil)
 	r.Host = "127.0.0.1:8080"
 	if change != nil {
@@ -51,13 +52,13 @@ func ask(h http.Handler, method, path string, change func(*http.Request)) *httpt
 	return rec
 }
 
-// as is a change for ask: the request carries a name and a password.
-func as(name, password string) func(*http.Request) {
+// withLogin is a change for sendRequest that adds a name and a password.
+func withLogin(name, password string) func(*http.Request) {
 	return func(r *http.Request) { r.SetBasicAuth(name, password) }
 }
 
-// answers reports an answer that hasn't the status, or hasn't body in it.
-func answers(t *testing.T, rec *httptest.ResponseRecorder, status int, body string) {
+// checkAnswer fails the test if the response has another status, or doesn't contain body.
+func checkAnswer(t *testing.T, rec *httptest.ResponseRecorder, status int, body string) {
 	t.Helper()
 	if rec.Code != status || !strings.Contains(rec.Body.String(), body) {
 		t.Errorf("got %d %q, want %d with %q", rec.Code, rec.Body, status, body)

@@ -15,9 +15,9 @@ import (
 //go:embed static
 var staticFiles embed.FS
 
-// assets are the files under static/. A page names one by its URL, which holds a
-// hash of its content, so that a browser may keep it for ever.
-type assets map[string]asset // by the path of its URL
+// assets are the files under static/, by the path of their URL. The URLs in pages contain
+// a hash of the content, so a browser may cache them for ever.
+type assets map[string]asset
 
 type asset struct {
 	content []byte
@@ -44,8 +44,8 @@ func newAssets(files fs.FS) (assets, error) {
 	return all, nil
 }
 
-// url is where a file of static/ is found, such as /static/page.css?v=0123…; the
-// plain path for one that isn't there.
+// url returns the URL of a file under static/, such as /static/page.css?v=0123…. For an
+// unknown file it returns the path without a hash.
 func (a assets) url(name string) string {
 	path := "/static/" + name
 	if file, ok := a[path]; ok {
@@ -58,7 +58,7 @@ func (a assets) url(name string) string {
 func (a assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	file, ok := a[r.URL.Path]
 	if !ok {
-		text(w, http.StatusNotFound, "There is no such file.\n")
+		writeText(w, http.StatusNotFound, "This file doesn't exist.\n")
 		return
 	}
 	h := w.Header()
@@ -66,13 +66,13 @@ func (a assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Get("v") == file.hash {
 		cacheForever(w)
 	} else {
-		h.Set("Cache-Control", "private, no-cache") // may be kept, but must be asked for
+		h.Set("Cache-Control", "private, no-cache") // may be cached, but must be revalidated
 	}
 	name := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(file.content))
 }
 
-// cacheForever lets the browser keep an answer that never changes under its URL.
+// cacheForever lets the browser cache a response that never changes under its URL.
 func cacheForever(w http.ResponseWriter) {
 	w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
 }

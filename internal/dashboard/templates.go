@@ -14,7 +14,7 @@ import (
 //go:embed templates/*.html
 var templates embed.FS
 
-// snapshot are the parsed templates: the layout with each of the pages.
+// pageTemplates are the parsed templates: the layout with each of the pages.
 type pageTemplates struct{ byName map[string]*template.Template }
 
 func newPageTemplates() *pageTemplates {
@@ -26,46 +26,46 @@ func newPageTemplates() *pageTemplates {
 	return l
 }
 
-// layoutData is what the layout shows around a page.
+// layoutData is the data of the layout around a page.
 type layoutData struct {
-	Title string
-	Here  string // the path of the navigation's entry that the page belongs to
-	User  User
-	files assets
-	Now   time.Time
-	// Watch names the app whose news the page shows; empty: of all.
+	Title   string
+	Section string // the path of the page's entry in the navigation
+	User    User
+	files   assets
+	Now     time.Time
+	// Watch is the app whose changes the page shows; empty for all apps.
 	Watch string
-	// Reload is after how many seconds a browser without JavaScript loads the page
-	// again; 0 for never.
+	// Reload is after how many seconds a browser without JavaScript reloads the page; 0 for
+	// never.
 	Reload  int
 	Version string
-	// DryRun are the workers that write nothing.
+	// DryRun lists the workers in a dry run.
 	DryRun []ledger.Worker
 	// Loss is the last loss of the ledger.
 	Loss ledger.Loss
 	Body any
 }
 
-// Asset is where a file of static/ is found.
+// Asset returns the URL of a file under static/.
 func (f layoutData) Asset(name string) string { return f.files.url(name) }
 
 // MayAct reports whether the page offers actions.
 func (f layoutData) MayAct() bool { return f.User.Role == Act }
 
-// show answers with a page. It is made in memory first, so that an error leaves no
-// half of one.
-func (p *server) show(w http.ResponseWriter, r *http.Request, status int, name string, f layoutData) error {
+// render responds with a page. It renders into memory first, so that an error can't leave
+// half a page.
+func (p *pageServer) render(w http.ResponseWriter, r *http.Request, status int, name string, f layoutData) error {
 	f.User, f.Version, f.files = userOf(r.Context()), p.version, p.files
 	if f.Now.IsZero() {
 		f.Now = p.now()
 	}
-	if status < http.StatusInternalServerError { // else Redis is in trouble, and says nothing of them either
-		workers, err := p.read.Workers(r.Context())
+	if status < http.StatusInternalServerError { // otherwise Redis may be down
+		workers, err := p.reader.Workers(r.Context())
 		if err != nil {
 			return err
 		}
 		f.DryRun = ledger.InDryRun(workers)
-		if f.Loss, err = p.read.Loss(r.Context()); err != nil {
+		if f.Loss, err = p.reader.Loss(r.Context()); err != nil {
 			return err
 		}
 	}
@@ -75,6 +75,6 @@ func (p *server) show(w http.ResponseWriter, r *http.Request, status int, name s
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = b.WriteTo(w) // the reader is gone if it fails
+	_, _ = b.WriteTo(w) // it fails only if the client is gone
 	return nil
 }

@@ -11,30 +11,30 @@ import (
 	"time"
 )
 
-// maxBody bounds a request's body: 300 names of 253 bytes are far less.
+// maxBody bounds a request's body, in bytes. 300 names of 253 bytes are far less.
 const maxBody = 1 << 20
 
-// exchange is one API call from its request to its answer.
+// exchange is one API call, from its request to its response.
 type exchange struct {
-	call     Call
-	id       string // of the app, server or action in the path
-	request  *http.Request
-	body     []byte
-	received time.Time
-	left     bool   // the connection was dropped before the call took effect
-	write    *Write // the list write it has become
-	read     *Read  // the read of an app it has become
+	call       Call
+	id         string // of the app, server or action in the path
+	request    *http.Request
+	body       []byte
+	received   time.Time
+	callerGone bool   // the connection ended before the call took effect
+	write      *Write // its entry in the history, if it wrote a list
+	read       *Read  // its entry in the history, if it read an app
 }
 
 func (x *exchange) target() target {
-	if x.call.ofApp() {
+	if x.call.isForApp() {
 		return target{x.id, x.call}
 	}
 	return target{call: x.call}
 }
 
-// answer is what the API says; a status other than 200 comes with a message.
-type answer struct {
+// response is the API's response. A status other than 200 comes with a message.
+type response struct {
 	status     int
 	message    string
 	data       any
@@ -42,8 +42,8 @@ type answer struct {
 	retryAfter time.Duration
 }
 
-func refuse(status int, format string, args ...any) answer {
-	return answer{status: status, message: fmt.Sprintf(format, args...)}
+func errorResponse(status int, format string, args ...any) response {
+	return response{status: status, message: fmt.Sprintf(format, args...)}
 }
 
 func (s *Simulator) startAPI(address string) error {
@@ -61,123 +61,135 @@ func (s *Simulator) startAPI(address string) error {
 	mux.Handle("GET /v1/servers/{id}", s.endpoint(ReadServer, s.readServer))
 	mux.Handle("GET /v1/actions/{id}", s.endpoint(ReadAction, s.readAction))
 	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(http.StatusNotFound, "There is no %s %s.", r.Method, r.URL.Path).send(w)
+		errorResponse(http.StatusNotFound, "There is no %s %s.", r.Method, r.URL.Path).send(w)
 	})
 	s.handleControl(mux)
 	s.api = &http.Server{Handler: mux}
-	s.serve(listener, s.api)
+	s.serveHTTP(listener, s.api)
 	return nil
 }
 
-// drop ends the connection without an answer.
-func drop() { panic(http.ErrAbortHandler) }
+// abort ends the connection without a response.
+func abort() { panic(http.ErrAbortHandler) }
 
-// pause takes a call's time, whether its caller is still there or not.
-func (s *Simulator) pause(d time.Duration) {
+// waitOrAbort waits even if the client is gone. It aborts if the simulator was closed.
+func (s *Simulator) waitOrAbort(d time.Duration) {
 	if !s.wait(d) {
-		drop()
+		abort()
 	}
 }
 
-// endpoint is the way of every call: received, delayed, carried out, answered,
-// with what goes wrong on the way. respond is called with the lock held.
-func (s *Simulator) endpoint(call Call, respond func(*exchange, *app) answer) http.HandlerFunc {
+// endpoint handles every call: it receives, delays, applies and answers it, with its fault.
+// respond is called with the lock held.
+func (s *Simulator) endpoint(call Call, respond func(*exchange, *app) response) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err != nil {
-			drop() // a request that never came in full has no effect
+			abort() // an incomplete request has no effect
 		}
 		x := &exchange{call: call, id: r.PathValue("id"), request: r, body: body, received: time.Now()}
-		fault := s.arrive(x.target())
-
+		fault := s.nextFault(x.target())
+		if fault.Kind == ApplyLate {
+			s.applyLate(x, fault, respond)
+			abort()
+		}
 		before, after := s.opt.Latency/2, s.opt.Latency-s.opt.Latency/2
 		if call.writes() {
 			before, after = s.opt.Latency, 0
 		}
-		switch fault.Kind {
-		case Slow:
+		if fault.Kind == Slow {
 			before += fault.For
-		case ApplyLate:
-			if call.writes() {
-				s.running.Go(func() {
-					if s.waitUntil(fault.Until) && s.wait(fault.For) {
-						x.left = true
-						s.carryOut(x, respond)
-						s.noteAnswered(x, x.received)
-					}
-				})
-			}
-			drop()
 		}
-
 		if !s.waitUntil(fault.Until) {
-			drop()
+			abort()
 		}
-		s.pause(before)
-		var a answer
-		switch fault.Kind {
-		case Error5xx:
-			a = refuse(http.StatusInternalServerError, "Something unexpected happened.")
-		case Error429:
-			a = refuse(http.StatusTooManyRequests, "Too many requests.")
-			a.retryAfter = fault.For
-		case DropBefore:
-			drop()
-		default:
-			a = s.carryOut(x, respond)
-		}
-		s.pause(after)
-		s.noteAnswered(x, time.Now()) // before anybody can know of the answer
-
-		switch fault.Kind {
-		case DropAfter:
-			drop()
-		case HTML:
-			w.Header().Set("Content-Type", "text/html")
-			w.WriteHeader(http.StatusBadGateway)
-			_, _ = io.WriteString(w, "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n")
-		case TruncatedJSON:
-			a.sendHalf(w)
-		case NoDomains:
-			a.withoutDomains().send(w)
-		default:
-			a.send(w)
-		}
+		s.waitOrAbort(before)
+		a := s.applyUnlessFailed(x, fault, respond)
+		s.waitOrAbort(after)
+		s.recordAnswered(x, time.Now()) // before the client can see the response
+		a.sendWithFault(w, fault)
 	}
 }
 
-// carryOut lets a call take effect. Who may call what is checked here, not
-// when the request comes in: what counts is the state it would change.
-func (s *Simulator) carryOut(x *exchange, respond func(*exchange, *app) answer) answer {
+// applyLate applies a write in the background, after its connection has ended.
+func (s *Simulator) applyLate(x *exchange, fault Fault, respond func(*exchange, *app) response) {
+	if !x.call.writes() {
+		return
+	}
+	s.running.Go(func() {
+		if s.waitUntil(fault.Until) && s.wait(fault.For) {
+			x.callerGone = true
+			s.apply(x, respond)
+			s.recordAnswered(x, x.received)
+		}
+	})
+}
+
+// applyUnlessFailed applies a call, or fails with those faults that prevent its effect.
+func (s *Simulator) applyUnlessFailed(x *exchange, fault Fault, respond func(*exchange, *app) response) response {
+	switch fault.Kind {
+	case Error5xx:
+		return errorResponse(http.StatusInternalServerError, "Something unexpected happened.")
+	case Error429:
+		a := errorResponse(http.StatusTooManyRequests, "Too many requests.")
+		a.retryAfter = fault.For
+		return a
+	case DropBefore:
+		abort()
+	}
+	return s.apply(x, respond)
+}
+
+// sendWithFault sends the response, with those faults that come after the effect.
+func (a response) sendWithFault(w http.ResponseWriter, fault Fault) {
+	switch fault.Kind {
+	case DropAfter:
+		abort()
+	case HTML:
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusBadGateway)
+		_, _ = io.WriteString(w, "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n")
+	case TruncatedJSON:
+		a.sendTruncated(w)
+	case NoDomains:
+		a.withoutDomains().send(w)
+	default:
+		a.send(w)
+	}
+}
+
+// apply lets a call take effect. It checks access only now, because the state at the time of
+// the effect counts.
+func (s *Simulator) apply(x *exchange, respond func(*exchange, *app) response) response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.accountStatus != 0 {
-		return refuse(s.accountStatus, "%s.", http.StatusText(s.accountStatus))
+		return errorResponse(s.accountStatus, "%s.", http.StatusText(s.accountStatus))
 	}
 	account := s.accountOf(x.request)
 	if account == nil {
-		return refuse(http.StatusUnauthorized, "Invalid client ID or API key.")
+		return errorResponse(http.StatusUnauthorized, "Invalid client ID or API key.")
 	}
 	var a *app
-	if x.call.ofApp() {
+	if x.call.isForApp() {
 		a = s.apps[x.id]
 		if a == nil || !account.has(a.id) {
-			return refuse(http.StatusNotFound, "App %q does not exist.", x.id)
+			return errorResponse(http.StatusNotFound, "App %q does not exist.", x.id)
 		}
 		if a.status != 0 {
-			return refuse(a.status, "App %q: %s.", x.id, http.StatusText(a.status))
+			return errorResponse(a.status, "App %q: %s.", x.id, http.StatusText(a.status))
 		}
 	}
 	if x.request.Method == http.MethodPost {
 		if err := checkContentType(x.request.Header); err != nil {
-			return refuse(http.StatusBadRequest, "%v.", err)
+			return errorResponse(http.StatusBadRequest, "%v.", err)
 		}
 	}
-	answer := respond(x, a)
+	result := respond(x, a)
 	if x.write != nil {
-		x.write.Late = x.left || x.request.Context().Err() != nil
+		x.write.Late = x.callerGone || x.request.Context().Err() != nil
 	}
-	return answer
+	return result
 }
 
 func (s *Simulator) accountOf(r *http.Request) *Account {
@@ -192,7 +204,7 @@ func (s *Simulator) accountOf(r *http.Request) *Account {
 
 func (a *Account) has(app string) bool { return a.Apps == nil || slices.Contains(a.Apps, app) }
 
-func (s *Simulator) noteAnswered(x *exchange, at time.Time) {
+func (s *Simulator) recordAnswered(x *exchange, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if x.write != nil {
@@ -203,7 +215,7 @@ func (s *Simulator) noteAnswered(x *exchange, at time.Time) {
 	}
 }
 
-func (a answer) encode() []byte {
+func (a response) encode() []byte {
 	content := map[string]any{"data": a.data}
 	if a.status != 0 {
 		content = map[string]any{"error": map[string]string{"message": a.message}}
@@ -212,12 +224,12 @@ func (a answer) encode() []byte {
 	}
 	encoded, err := json.Marshal(content)
 	if err != nil {
-		panic(err) // only maps, strings and numbers are in there
+		panic(err) // can't happen: it has only maps, strings and numbers
 	}
 	return append(encoded, '\n')
 }
 
-func (a answer) writeHeader(w http.ResponseWriter, length int) {
+func (a response) writeHeader(w http.ResponseWriter, length int) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(length))
 	if a.retryAfter > 0 {
@@ -231,22 +243,22 @@ func (a answer) writeHeader(w http.ResponseWriter, length int) {
 	w.WriteHeader(status)
 }
 
-func (a answer) send(w http.ResponseWriter) {
+func (a response) send(w http.ResponseWriter) {
 	body := a.encode()
 	a.writeHeader(w, len(body))
-	_, _ = w.Write(body) // a caller that has gone misses it
+	_, _ = w.Write(body) // fails only if the client is gone
 }
 
-// sendHalf announces the whole answer, sends half of it, and drops the connection.
-func (a answer) sendHalf(w http.ResponseWriter) {
+// sendTruncated announces the whole response, sends half of it, and aborts.
+func (a response) sendTruncated(w http.ResponseWriter) {
 	body := a.encode()
 	a.writeHeader(w, len(body))
 	_, _ = w.Write(body[:len(body)/2])
 	_ = http.NewResponseController(w).Flush()
-	drop()
+	abort()
 }
 
-func (a answer) withoutDomains() answer {
+func (a response) withoutDomains() response {
 	switch data := a.data.(type) {
 	case map[string]any:
 		delete(data, "domains")

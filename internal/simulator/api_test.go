@@ -12,7 +12,7 @@ import (
 
 func TestAWriteReplacesTheWholeList(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{Apps: []App{{ID: "app1", Domains: []string{"by-hand.example.com"}}}})
+	s := startSimulator(t, Options{Apps: []App{{ID: "app1", Domains: []string{"by-hand.example.com"}}}})
 
 	first := write(t, s, "b.example.com", "a.example.com")
 	if got := first.app(t).Domains; !cmp.Equal(got, []string{"b.example.com", "a.example.com"}) {
@@ -53,9 +53,9 @@ func TestAWriteReplacesTheWholeList(t *testing.T) {
 	}
 }
 
-func TestRequestsAreCheckedAsDocumented(t *testing.T) {
+func TestRequestsAreValidatedAsDocumented(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{Apps: []App{{ID: "app1", Domains: []string{"old-refused.example.com"}}}})
+	s := startSimulator(t, Options{Apps: []App{{ID: "app1", Domains: []string{"old-refused.example.com"}}}})
 	many := func(n int) string {
 		names := make([]string, n)
 		for i := range names {
@@ -68,15 +68,15 @@ func TestRequestsAreCheckedAsDocumented(t *testing.T) {
 		name         string
 		method, path string // POST /apps/app1 unless given
 		body         string
-		spoil        func(*http.Request)
+		modify       func(*http.Request)
 		status       int
 		message      string
 	}{
-		{name: "a good list", body: good, status: 200},
+		{name: "a valid list", body: good, status: 200},
 		{name: "300 names", body: many(300), status: 200},
 		{name: "a wildcard", body: listBody(t, "*.example.com"), status: 200},
 		{name: "a refused name that is listed already", body: listBody(t, "old-refused.example.com"), status: 200},
-		{name: "JSON with a charset", body: good, status: 200, spoil: func(r *http.Request) { r.Header.Set("Content-Type", "application/json; charset=utf-8") }},
+		{name: "JSON with a charset", body: good, status: 200, modify: func(r *http.Request) { r.Header.Set("Content-Type", "application/json; charset=utf-8") }},
 		{name: "301 names", body: many(301), status: 400, message: "at most 300"},
 		{name: "an object for the array", body: `{"domains":{"0":"a.example.com"}}`, status: 400, message: "array of strings"},
 		{name: "a number for a name", body: `{"domains":[1]}`, status: 400, message: "array of strings"},
@@ -98,17 +98,17 @@ func TestRequestsAreCheckedAsDocumented(t *testing.T) {
 		{name: "a name of 254 bytes", body: listBody(t, strings.Repeat("a23456789.", 25)+"abcd"), status: 400, message: "not a valid"},
 		{name: "a refused name", body: listBody(t, "a.example.com", "shop-refused.example.com"), status: 400, message: "shop-refused.example.com: this domain is not allowed"},
 		{name: "the www form of a refused name", body: listBody(t, "www.refused.example.com"), status: 400, message: "www.refused.example.com"},
-		{name: "no credentials", body: good, status: 401, message: "API key", spoil: func(r *http.Request) { r.Header.Del("Authorization") }},
-		{name: "a wrong key", body: good, status: 401, message: "API key", spoil: func(r *http.Request) { r.SetBasicAuth("sim", "wrong") }},
-		{name: "a form's content type", body: good, status: 400, message: "Content-Type", spoil: func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }},
-		{name: "no content type", body: good, status: 400, message: "Content-Type", spoil: func(r *http.Request) { r.Header.Del("Content-Type") }},
+		{name: "no credentials", body: good, status: 401, message: "API key", modify: func(r *http.Request) { r.Header.Del("Authorization") }},
+		{name: "a wrong key", body: good, status: 401, message: "API key", modify: func(r *http.Request) { r.SetBasicAuth("sim", "wrong") }},
+		{name: "a form's content type", body: good, status: 400, message: "Content-Type", modify: func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }},
+		{name: "no content type", body: good, status: 400, message: "Content-Type", modify: func(r *http.Request) { r.Header.Del("Content-Type") }},
 		{name: "an unknown app", path: "/apps/other", body: good, status: 404, message: "other"},
-		{name: "a method that there isn't", method: "PUT", body: good, status: 404, message: "PUT"},
-		{name: "a path that there isn't", method: "GET", path: "/dbs", status: 404, message: "/v1/dbs"},
+		{name: "an unknown method", method: "PUT", body: good, status: 404, message: "PUT"},
+		{name: "an unknown path", method: "GET", path: "/dbs", status: 404, message: "/v1/dbs"},
 		{name: "an unknown server", method: "GET", path: "/servers/other", status: 404, message: "other"},
 		{name: "an unknown action", method: "GET", path: "/actions/other", status: 404, message: "other"},
 		{name: "AutoSSL off", path: "/apps/app1/ssl", body: `{"auto":false}`, status: 400, message: "auto must be true"},
-		{name: "two SSL settings", path: "/apps/app1/ssl", body: `{"auto":true,"force":true}`, status: 400, message: "of their own"},
+		{name: "two SSL settings", path: "/apps/app1/ssl", body: `{"auto":true,"force":true}`, status: 400, message: "separate calls"},
 		{name: "a key", path: "/apps/app1/ssl", body: `{"key":"x"}`, status: 400, message: `unknown field "key"`},
 		{name: "a redirect without SSL", path: "/apps/app1/ssl", body: `{"force":true}`, status: 400, message: "not enabled"},
 	} {
@@ -122,8 +122,8 @@ func TestRequestsAreCheckedAsDocumented(t *testing.T) {
 			s.EditByHand("app1", func([]string) []string { return []string{"old-refused.example.com"} })
 			writes := len(s.History("app1"))
 			r := request(t, s, test.method, test.path, test.body)
-			if test.spoil != nil {
-				test.spoil(r)
+			if test.modify != nil {
+				test.modify(r)
 			}
 			got := send(r)
 			if got.err != nil || got.status != test.status || !strings.Contains(got.Error.Message, test.message) {
@@ -139,9 +139,9 @@ func TestRequestsAreCheckedAsDocumented(t *testing.T) {
 	}
 }
 
-func TestEachAccountSeesItsAppsAndNoOthers(t *testing.T) {
+func TestEachAccountSeesOnlyItsApps(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{
+	s := startSimulator(t, Options{
 		Apps:     []App{{ID: "a"}, {ID: "b", ServerID: "server2"}, {ID: "c"}},
 		Accounts: []Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"a", "c"}}, {ClientID: "other", APIKey: "k"}},
 	})
@@ -174,19 +174,19 @@ func TestEachAccountSeesItsAppsAndNoOthers(t *testing.T) {
 	}
 }
 
-func TestBlocksLastUntilTheyAreLifted(t *testing.T) {
+func TestErrorStatusesLastUntilTheyAreCleared(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{Apps: []App{{ID: "app1"}, {ID: "app2"}}})
+	s := startSimulator(t, Options{Apps: []App{{ID: "app1"}, {ID: "app2"}}})
 	status := func(app string) int { return call(t, s, "GET", "/apps/"+app, "").status }
 
 	s.SetAccountStatus(402)
 	if status("app1") != 402 || status("app2") != 402 || call(t, s, "GET", "/apps", "").status != 402 {
-		t.Error("an unpaid account got something")
+		t.Error("a call of an unpaid account succeeded")
 	}
 	s.SetAccountStatus(0)
 	s.SetAppStatus("app1", 404)
 	if status("app1") != 404 || status("app2") != 200 {
-		t.Error("a deleted app must be gone, and no other")
+		t.Error("only the deleted app must be missing")
 	}
 	if got := write(t, s, "a.example.com"); got.status != 404 || s.List("app1") != nil {
 		t.Errorf("a write to a deleted app: %d, list %v", got.status, s.List("app1"))
@@ -199,12 +199,12 @@ func TestBlocksLastUntilTheyAreLifted(t *testing.T) {
 
 func TestAListSetByHandIsNotChecked(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{})
+	s := startSimulator(t, Options{})
 	if err := s.EditByHand("app1", func(list []string) []string { return append(list, "not_valid") }); err != nil {
 		t.Fatal(err)
 	}
 	if got := write(t, s, "not_valid"); got.status != 400 {
-		t.Errorf("writing the list as it is: status %d; want 400, the list has a fault of its own", got.status)
+		t.Errorf("writing the list unchanged: status %d; want 400, because it has an invalid name", got.status)
 	}
 	if history := s.History("app1"); len(history) != 1 || !history[0].ByHand {
 		t.Errorf("history %+v", history)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// app is one app's state, guarded by the simulator's lock.
+// app is the state of an app, guarded by the simulator's lock.
 type app struct {
 	id, serverID string
 	created      time.Time
@@ -15,8 +15,7 @@ type app struct {
 	auto, custom bool // AutoSSL is on; a custom certificate is installed
 	force        bool // HTTP is redirected to HTTPS
 	status       int  // set by SetAppStatus; 0 means none
-	// pointing holds since when each listed name has pointed to the server
-	// while it was listed, by canonical name.
+	// pointing is since when each listed name has pointed to the server, by canonical name.
 	pointing map[string]time.Time
 	writes   []*Write
 	reads    []*Read
@@ -38,7 +37,7 @@ func (s *Simulator) addApps(apps []App) error {
 		if a.serverID == "" {
 			a.serverID = "server1"
 		}
-		s.notePointing(a)
+		s.updatePointing(a)
 		if a.auto {
 			for name := range a.pointing {
 				a.pointing[name] = time.Time{} // long ago
@@ -50,7 +49,7 @@ func (s *Simulator) addApps(apps []App) error {
 	return nil
 }
 
-// List returns an app's list as it stands, nil for an unknown app.
+// List returns an app's current list, or nil for an unknown app.
 func (s *Simulator) List(app string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,9 +59,9 @@ func (s *Simulator) List(app string) []string {
 	return nil
 }
 
-// EditByHand is somebody changing an app's list in the dashboard: at once,
-// unchecked, and kept in the history as by hand. The edit must not call the
-// simulator. The error is about an unknown app.
+// EditByHand changes an app's list like a person in ServerPilot's control panel: immediately
+// and unchecked. The history marks the write as by hand. edit must not call the simulator.
+// The error is about an unknown app.
 func (s *Simulator) EditByHand(app string, edit func(list []string) []string) error {
 	now := time.Now()
 	s.mu.Lock()
@@ -77,8 +76,8 @@ func (s *Simulator) EditByHand(app string, edit func(list []string) []string) er
 	return nil
 }
 
-// SetAppStatus makes the API answer each call for an app with this error
-// status, as 404 for a deleted app or 500 for one in trouble. 0 ends it.
+// SetAppStatus makes the API answer every call for an app with this error status, such as 404
+// for a deleted app or 500 for a failing one. 0 ends it.
 func (s *Simulator) SetAppStatus(app string, status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,8 +86,8 @@ func (s *Simulator) SetAppStatus(app string, status int) {
 	}
 }
 
-// SetAPIKey gives an account another key: from now on the old one is refused
-// with 401. The error is about an unknown client id.
+// SetAPIKey replaces an account's key. The API then refuses the old key with 401. The error
+// is about an unknown client id.
 func (s *Simulator) SetAPIKey(clientID, key string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,8 +100,8 @@ func (s *Simulator) SetAPIKey(clientID, key string) error {
 	return fmt.Errorf("simulator: there is no account %q", clientID)
 }
 
-// SetAccountStatus makes the API answer each call with this error status, as
-// 401 for a revoked key or 402 for an unpaid account. 0 ends it.
+// SetAccountStatus makes the API answer every call with this error status, such as 401 for a
+// revoked key or 402 for an unpaid account. 0 ends it.
 func (s *Simulator) SetAccountStatus(status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,13 +116,13 @@ func (s *Simulator) setList(a *app, list []string, received time.Time) *Write {
 	}
 	a.list = w.After // never changed in place
 	a.writes = append(a.writes, w)
-	s.notePointing(a)
+	s.updatePointing(a)
 	return w
 }
 
-// notePointing brings up to date since when the listed names point here. It is
-// called with the lock held, whenever the list or a behaviour has changed.
-func (s *Simulator) notePointing(a *app) {
+// updatePointing updates since when the listed names point to the server. It is called with
+// the lock held, after each change of the list or of a behaviour.
+func (s *Simulator) updatePointing(a *app) {
 	listed := make(map[string]time.Time, len(a.list))
 	for _, name := range a.list {
 		name = canonical(name)
@@ -159,8 +158,8 @@ func (s *Simulator) hasCertificate(a *app, name string) bool {
 	return pointing && !b.NoCert && !strings.HasPrefix(name, "*.") && s.opt.Now().Sub(since) >= s.certDelay(b)
 }
 
-// served reports whether the web servers have a valid certificate for a name.
-func (s *Simulator) served(name string) bool {
+// hasValidCertificate reports whether the web servers have a valid certificate for a name.
+func (s *Simulator) hasValidCertificate(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, a := range s.apps {

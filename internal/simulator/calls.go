@@ -11,62 +11,62 @@ import (
 	"time"
 )
 
-// PrivateKeyMark is part of the private key in the API's answers. Where it
-// turns up in a log, an error or a page, a secret has leaked.
+// PrivateKeyMark is part of the private key in the API's responses. If it appears in a log,
+// an error or a page, a secret has leaked.
 const PrivateKeyMark = "MC4CAQAwSIMULATORPRIVATEKEYTHATMUSTNOTLEAK"
 
 // maxDomains is ServerPilot's limit for one app, since February 2024.
 const maxDomains = 300
 
-func (s *Simulator) listApps(x *exchange, _ *app) answer {
+func (s *Simulator) listApps(x *exchange, _ *app) response {
 	account := s.accountOf(x.request)
 	all := []map[string]any{}
 	for _, id := range s.order {
 		if a := s.apps[id]; account.has(id) && a.status != http.StatusNotFound {
 			view := s.view(a)
-			delete(view, "autossl") // only the call for one app has it
+			delete(view, "autossl") // only the call for one app returns it
 			all = append(all, view)
 		}
 	}
-	return answer{data: all}
+	return response{data: all}
 }
 
-func (s *Simulator) readApp(x *exchange, a *app) answer {
+func (s *Simulator) readApp(x *exchange, a *app) response {
 	x.read = &Read{App: a.id, List: a.list, By: s.accountOf(x.request).ClientID, ReceivedAt: x.received}
 	a.reads = append(a.reads, x.read)
-	return answer{data: s.view(a)}
+	return response{data: s.view(a)}
 }
 
-// writeList replaces the whole list: there is no other way to change it.
-func (s *Simulator) writeList(x *exchange, a *app) answer {
+// writeList replaces the whole list, because the API has no other way to change it.
+func (s *Simulator) writeList(x *exchange, a *app) response {
 	list, err := decodeDomains(x.body)
 	if err != nil {
-		return refuse(http.StatusBadRequest, "%v.", err)
+		return errorResponse(http.StatusBadRequest, "%v.", err)
 	}
 	for _, name := range list {
 		known := slices.ContainsFunc(a.list, func(l string) bool { return canonical(l) == canonical(name) })
 		if reason := s.behaviour(name).Refused; reason != "" && !known {
-			return refuse(http.StatusBadRequest, "%s: %s", name, reason)
+			return errorResponse(http.StatusBadRequest, "%s: %s", name, reason)
 		}
 	}
 	changed := !slices.Equal(a.list, list)
 	x.write = s.setList(a, list, x.received)
 	x.write.By = s.accountOf(x.request).ClientID
-	return s.done(a, s.view(a), changed)
+	return s.writeResponse(a, s.view(a), changed)
 }
 
-func (s *Simulator) writeSSL(x *exchange, a *app) answer {
+func (s *Simulator) writeSSL(x *exchange, a *app) response {
 	setting, err := decodeSSL(x.body)
 	if err != nil {
-		return refuse(http.StatusBadRequest, "%v.", err)
+		return errorResponse(http.StatusBadRequest, "%v.", err)
 	}
 	switch {
 	case setting == "auto" && a.custom:
-		return refuse(http.StatusConflict, "A custom certificate is installed.")
+		return errorResponse(http.StatusConflict, "A custom certificate is installed.")
 	case setting == "auto" && len(s.certified(a)) == 0:
-		return refuse(http.StatusBadRequest, "No AutoSSL certificate is available for this app.")
+		return errorResponse(http.StatusBadRequest, "No AutoSSL certificate is available for this app.")
 	case setting == "force" && !a.auto && !a.custom:
-		return refuse(http.StatusBadRequest, "SSL is not enabled for this app.")
+		return errorResponse(http.StatusBadRequest, "SSL is not enabled for this app.")
 	}
 	on := &a.auto
 	if setting == "force" {
@@ -74,59 +74,59 @@ func (s *Simulator) writeSSL(x *exchange, a *app) answer {
 	}
 	changed := !*on
 	*on = true
-	return s.done(a, s.viewSSL(a), changed)
+	return s.writeResponse(a, s.viewSSL(a), changed)
 }
 
-func (s *Simulator) deleteSSL(_ *exchange, a *app) answer {
+func (s *Simulator) deleteSSL(_ *exchange, a *app) response {
 	changed := a.auto || a.custom
 	a.auto, a.custom, a.force = false, false, false
-	return s.done(a, map[string]any{}, changed)
+	return s.writeResponse(a, map[string]any{}, changed)
 }
 
-func (s *Simulator) readServer(x *exchange, _ *app) answer {
+func (s *Simulator) readServer(x *exchange, _ *app) response {
 	account := s.accountOf(x.request)
 	for _, id := range s.order {
 		if a := s.apps[id]; a.serverID == x.id && account.has(id) {
-			return answer{data: map[string]any{
+			return response{data: map[string]any{
 				"id": x.id, "name": "simulated-" + x.id, "autoupdates": true, "firewall": true,
 				"lastaddress": s.opt.ServerAddress, "lastconn": time.Now().Unix(), "datecreated": a.created.Unix(),
 			}}
 		}
 	}
-	return refuse(http.StatusNotFound, "Server %q does not exist.", x.id)
+	return errorResponse(http.StatusNotFound, "Server %q does not exist.", x.id)
 }
 
-// action is one run of configuring a server.
+// action is one configuration run of a server.
 type action struct {
 	serverID string
 	started  time.Time
 }
 
-// done is the answer to a write. What changed nothing needs no action.
-func (s *Simulator) done(a *app, data any, changed bool) answer {
+// writeResponse is the response to a write. A write that changes nothing starts no action.
+func (s *Simulator) writeResponse(a *app, data any, changed bool) response {
 	if !changed {
-		return answer{data: data}
+		return response{data: data}
 	}
 	id := rand.Text()
 	s.actions[id] = action{serverID: a.serverID, started: s.opt.Now()}
-	return answer{data: data, actionID: id}
+	return response{data: data, actionID: id}
 }
 
-func (s *Simulator) readAction(x *exchange, _ *app) answer {
+func (s *Simulator) readAction(x *exchange, _ *app) response {
 	act, known := s.actions[x.id]
 	if !known {
-		return refuse(http.StatusNotFound, "Action %q does not exist.", x.id)
+		return errorResponse(http.StatusNotFound, "Action %q does not exist.", x.id)
 	}
 	status := "success"
-	if s.opt.Now().Sub(act.started) < 2*s.opt.Latency { // so that one is seen open now and then
+	if s.opt.Now().Sub(act.started) < 2*s.opt.Latency { // so that clients sometimes see it open
 		status = "open"
 	}
-	return answer{data: map[string]any{
+	return response{data: map[string]any{
 		"id": x.id, "serverid": act.serverID, "status": status, "datecreated": act.started.Unix(),
 	}}
 }
 
-// view is an app as the API shows it.
+// view is an app in the API's format.
 func (s *Simulator) view(a *app) map[string]any {
 	autossl := map[string]any{"available": false}
 	if names := s.certified(a); len(names) > 0 {
@@ -153,7 +153,7 @@ func (s *Simulator) viewSSL(a *app) any {
 	}
 }
 
-// decodeDomains reads {"domains": […]}, as strictly as the API is documented.
+// decodeDomains reads {"domains": […]} as strictly as the API is documented.
 func decodeDomains(body []byte) ([]string, error) {
 	fields, err := decodeFields(body, "domains")
 	if err != nil {
@@ -174,14 +174,14 @@ func decodeDomains(body []byte) ([]string, error) {
 	return list, nil
 }
 
-// decodeSSL reads {"auto": true} or {"force": true} and returns which it is.
+// decodeSSL reads {"auto": true} or {"force": true} and returns the field's name.
 func decodeSSL(body []byte) (string, error) {
 	fields, err := decodeFields(body, "auto", "force")
 	if err != nil {
 		return "", err
 	}
 	if len(fields) != 1 {
-		return "", errors.New("auto and force each take a call of their own")
+		return "", errors.New("auto and force need separate calls")
 	}
 	for setting, value := range fields {
 		if string(value) != "true" {
@@ -189,5 +189,5 @@ func decodeSSL(body []byte) (string, error) {
 		}
 		return setting, nil
 	}
-	panic("unreachable: there is one field")
+	panic("unreachable: there is exactly one field")
 }

@@ -16,20 +16,20 @@ import (
 	"time"
 )
 
-// authority is the simulator's certificate authority. It makes certificates as
-// they are asked for, and keeps them.
+// authority is the simulator's certificate authority. It creates certificates on demand and
+// caches them.
 type authority struct {
-	pem   []byte
-	cert  *x509.Certificate
-	key   *ecdsa.PrivateKey
-	stray *tls.Certificate // self-signed, of another name: what a web server shows for want of better
+	pem         []byte
+	cert        *x509.Certificate
+	key         *ecdsa.PrivateKey
+	defaultCert *tls.Certificate // self-signed, for another name; shown if there is no other
 
 	mu     sync.Mutex
 	leaves map[string]*tls.Certificate
 }
 
-// MakeCA makes a certificate authority for Options, valid for ten years: its
-// certificate and its private key, PEM.
+// MakeCA creates a certificate authority for Options, valid for ten years. It returns the
+// certificate and the private key as PEM.
 func MakeCA() (certificatePEM, keyPEM []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -58,17 +58,17 @@ func newAuthority(certificatePEM, keyPEM []byte) (*authority, error) {
 	}
 	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
 	if !ok {
-		return nil, fmt.Errorf("the certificate authority has a key of type %T; MakeCA makes one of ECDSA", pair.PrivateKey)
+		return nil, fmt.Errorf("the certificate authority has a key of type %T; it takes ECDSA", pair.PrivateKey)
 	}
 	ca := &authority{pem: certificatePEM, cert: pair.Leaf, key: key, leaves: map[string]*tls.Certificate{}}
 	stray := certificate("default.invalid")
 	stray.DNSNames = []string{"default.invalid"}
-	ca.stray, err = sign(stray, stray, key)
+	ca.defaultCert, err = sign(stray, stray, key)
 	return ca, err
 }
 
-// certificate is what all certificates here have in common. They are valid
-// from yesterday, for clocks that are behind, and for 90 days as Let's Encrypt's.
+// certificate returns what all certificates have in common. They are valid since yesterday,
+// for clocks that are slow, and for 90 days, as Let's Encrypt's.
 func certificate(commonName string) *x509.Certificate {
 	now := time.Now()
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
@@ -85,8 +85,8 @@ func certificate(commonName string) *x509.Certificate {
 	}
 }
 
-// sign makes a certificate for the authority's own key: one key for all is
-// enough here, and fast.
+// sign creates a certificate for the authority's own key. One key for all is enough for
+// tests, and fast.
 func sign(template, parent *x509.Certificate, key *ecdsa.PrivateKey) (*tls.Certificate, error) {
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, key)
 	if err != nil {
@@ -101,7 +101,7 @@ func (ca *authority) leaf(name string) (*tls.Certificate, error) {
 	if leaf := ca.leaves[name]; leaf != nil {
 		return leaf, nil
 	}
-	template := certificate("") // a common name may have 64 bytes only
+	template := certificate("") // a common name has at most 64 bytes
 	template.DNSNames = []string{name}
 	leaf, err := sign(template, ca.cert, ca.key)
 	if err != nil {
@@ -121,6 +121,6 @@ func (s *Simulator) startWeb(address string) error {
 	s.web = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "pilotsync simulator: this is %s\n", r.Host)
 	})}
-	s.serve(tls.NewListener(listener, &tls.Config{GetCertificate: s.certificateFor}), s.web)
+	s.serveHTTP(tls.NewListener(listener, &tls.Config{GetCertificate: s.certificateFor}), s.web)
 	return nil
 }

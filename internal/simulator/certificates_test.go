@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// handshake returns an error unless a strict client takes the certificate for a name.
+// handshake returns an error unless a strict client accepts the certificate for a name.
 func handshake(t *testing.T, s *Simulator, name string) error {
 	t.Helper()
 	roots := x509.NewCertPool()
@@ -45,13 +45,13 @@ func autoSSL(t *testing.T, s *Simulator) []string {
 	return view.AutoSSL.Domains
 }
 
-func TestACertificateComesWithTimeAndAutoSSL(t *testing.T) {
+func TestACertificateNeedsTimeAndAutoSSL(t *testing.T) {
 	t.Parallel()
 	var ticking clock
-	s := start(t, Options{CertDelay: time.Minute, Now: ticking.now})
+	s := startSimulator(t, Options{CertDelay: time.Minute, Now: ticking.now})
 	write(t, s, "a.example.com", "latecert.example.com", "nocert.example.com", "nodns.example.com", "*.example.net")
 
-	ticking.pass(59 * time.Second)
+	ticking.advance(59 * time.Second)
 	if got := autoSSL(t, s); got != nil {
 		t.Errorf("too early: %v", got)
 	}
@@ -59,7 +59,7 @@ func TestACertificateComesWithTimeAndAutoSSL(t *testing.T) {
 		t.Errorf("AutoSSL without a certificate: %d %s", got.status, got.raw)
 	}
 
-	ticking.pass(time.Second)
+	ticking.advance(time.Second)
 	if diff := cmp.Diff([]string{"a.example.com"}, autoSSL(t, s)); diff != "" {
 		t.Errorf("available (-want +got):\n%s", diff)
 	}
@@ -71,7 +71,7 @@ func TestACertificateComesWithTimeAndAutoSSL(t *testing.T) {
 		t.Errorf("turning AutoSSL on: %d %s", on.status, on.raw)
 	}
 	if again := call(t, s, "POST", "/apps/app1/ssl", `{"auto":true}`); again.status != 200 || again.ActionID != "" {
-		t.Errorf("once more: %d %s", again.status, again.raw)
+		t.Errorf("turning it on again: %d %s", again.status, again.raw)
 	}
 	if err := handshake(t, s, "a.example.com"); err != nil {
 		t.Error(err)
@@ -82,7 +82,7 @@ func TestACertificateComesWithTimeAndAutoSSL(t *testing.T) {
 		}
 	}
 
-	ticking.pass(9 * time.Minute)
+	ticking.advance(9 * time.Minute)
 	if diff := cmp.Diff([]string{"a.example.com", "latecert.example.com"}, autoSSL(t, s)); diff != "" {
 		t.Errorf("available later (-want +got):\n%s", diff)
 	}
@@ -108,29 +108,29 @@ func TestACertificateComesWithTimeAndAutoSSL(t *testing.T) {
 	}
 }
 
-func TestTheDelayCountsFromWhenDNSPointsHere(t *testing.T) {
+func TestTheDelayStartsWhenDNSPointsToTheServer(t *testing.T) {
 	t.Parallel()
 	var ticking clock
-	s := start(t, Options{CertDelay: time.Minute, Now: ticking.now, Apps: []App{{ID: "app1", Domains: []string{"elsewhere.example.com"}}}})
-	ticking.pass(time.Hour)
+	s := startSimulator(t, Options{CertDelay: time.Minute, Now: ticking.now, Apps: []App{{ID: "app1", Domains: []string{"elsewhere.example.com"}}}})
+	ticking.advance(time.Hour)
 	s.SetBehaviour("elsewhere.example.com", Behaviour{})
-	ticking.pass(59 * time.Second)
+	ticking.advance(59 * time.Second)
 	if got := autoSSL(t, s); got != nil {
 		t.Errorf("too early: %v", got)
 	}
-	ticking.pass(time.Second)
+	ticking.advance(time.Second)
 	if diff := cmp.Diff([]string{"elsewhere.example.com"}, autoSSL(t, s)); diff != "" {
 		t.Errorf("available (-want +got):\n%s", diff)
 	}
 	s.SetBehaviour("elsewhere.example.com", Behaviour{CertDelay: 2 * time.Minute})
 	if got := autoSSL(t, s); got != nil {
-		t.Errorf("with a delay of its own: %v", got)
+		t.Errorf("with its own delay: %v", got)
 	}
 }
 
-func TestAutoSSLAtTheStartHasItsCertificates(t *testing.T) {
+func TestInitialAutoSSLHasCertificates(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{CertDelay: time.Hour, Apps: []App{{ID: "app1", Domains: []string{"A.example.com"}, AutoSSL: true}}})
+	s := startSimulator(t, Options{CertDelay: time.Hour, Apps: []App{{ID: "app1", Domains: []string{"A.example.com"}, AutoSSL: true}}})
 	if err := handshake(t, s, "a.example.com"); err != nil {
 		t.Error(err)
 	}
@@ -140,9 +140,9 @@ func TestAutoSSLAtTheStartHasItsCertificates(t *testing.T) {
 	}
 }
 
-func TestACustomCertificateKeepsAutoSSLOut(t *testing.T) {
+func TestACustomCertificatePreventsAutoSSL(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{Apps: []App{{ID: "app1", Domains: []string{"a.example.com"}, CustomCertificate: true}}})
+	s := startSimulator(t, Options{Apps: []App{{ID: "app1", Domains: []string{"a.example.com"}, CustomCertificate: true}}})
 	if err := handshake(t, s, "a.example.com"); err != nil {
 		t.Error(err)
 	}

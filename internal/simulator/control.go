@@ -6,21 +6,20 @@ import (
 	"net/http"
 )
 
-// The control endpoints let other processes do what the methods of [Simulator]
-// do. They are on the API's port, without authentication, latency or faults.
-// [Remote] is their client.
+// The control endpoints give other processes access to the methods of [Simulator]. They are
+// on the API's port, without authentication, latency or faults. [Remote] is their client.
 
 type historyReport struct {
 	Writes []Write      `json:"writes"`
 	Calls  map[Call]int `json:"calls"`
 }
 
-type behaviourOrder struct {
+type behaviourCommand struct {
 	Name      string    `json:"name"`
 	Behaviour Behaviour `json:"behaviour"`
 }
 
-type listOrder struct {
+type listCommand struct {
 	App     string   `json:"app"`
 	Domains []string `json:"domains"`
 }
@@ -28,25 +27,25 @@ type listOrder struct {
 func (s *Simulator) handleControl(mux *http.ServeMux) {
 	mux.HandleFunc("GET /_simulator/history", func(w http.ResponseWriter, r *http.Request) {
 		app := r.FormValue("app")
-		reply(w, historyReport{Writes: s.History(app), Calls: s.callsByKind(app)})
+		writeJSON(w, historyReport{Writes: s.History(app), Calls: s.callsByKind(app)})
 	})
-	mux.HandleFunc("GET /_simulator/apps", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.lists()) })
-	mux.HandleFunc("GET /_simulator/overlaps", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.Overlaps()) })
-	mux.HandleFunc("POST /_simulator/faults", order(func(f Faults) error {
+	mux.HandleFunc("GET /_simulator/apps", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.lists()) })
+	mux.HandleFunc("GET /_simulator/overlaps", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.Overlaps()) })
+	mux.HandleFunc("POST /_simulator/faults", commandHandler(func(f Faults) error {
 		if err := f.Check(); err != nil {
 			return err
 		}
 		s.SetFaults(f)
 		return nil
 	}))
-	mux.HandleFunc("POST /_simulator/behaviour", order(func(o behaviourOrder) error {
+	mux.HandleFunc("POST /_simulator/behaviour", commandHandler(func(o behaviourCommand) error {
 		if o.Name == "" {
 			return fmt.Errorf("name is missing")
 		}
 		s.SetBehaviour(o.Name, o.Behaviour)
 		return nil
 	}))
-	mux.HandleFunc("POST /_simulator/lists", order(func(o listOrder) error {
+	mux.HandleFunc("POST /_simulator/lists", commandHandler(func(o listCommand) error {
 		return s.EditByHand(o.App, func([]string) []string { return o.Domains })
 	}))
 }
@@ -73,20 +72,20 @@ func (s *Simulator) callsByKind(app string) map[Call]int {
 	return calls
 }
 
-func reply(w http.ResponseWriter, data any) {
+func writeJSON(w http.ResponseWriter, data any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(data) // a caller that has gone misses it
+	_ = json.NewEncoder(w).Encode(data) // fails only if the client is gone
 }
 
-// order is a handler that decodes a body strictly and carries it out.
-func order[T any](carryOut func(T) error) http.HandlerFunc {
+// commandHandler returns a handler that strictly decodes a body and runs the command.
+func commandHandler[T any](run func(T) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		var o T
+		var command T
 		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 		decoder.DisallowUnknownFields()
-		err := decoder.Decode(&o)
+		err := decoder.Decode(&command)
 		if err == nil {
-			err = carryOut(o)
+			err = run(command)
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)

@@ -9,16 +9,16 @@ import (
 	"github.com/miekg/dns"
 )
 
-// maxAliases bounds a chain of CNAME records; a longer one, or a ring, is an
-// error of the resolver, as it is with real ones.
+// maxAliases bounds a chain of CNAME records. As with real resolvers, a longer chain or a
+// loop is an error.
 const maxAliases = 8
 
-// resolution is what DNS says about a name.
+// resolution is the result of resolving a name.
 type resolution struct {
-	aliases   []string // the names the chain of CNAME records passes, the asked one not included
+	aliases   []string // the targets of the chain of CNAME records
 	addresses []netip.Addr
 	rcode     int
-	silent    bool // no answer comes
+	silent    bool // there is no response
 }
 
 // resolve is called with the lock held.
@@ -56,7 +56,7 @@ func (s *Simulator) answerDNS(w dns.ResponseWriter, query *dns.Msg) {
 		s.mu.Lock()
 		r := s.resolve(canonical(question.Name))
 		if alias := s.behaviour(question.Name).CNAME; alias != "" && question.Qtype == dns.TypeCNAME {
-			r = resolution{aliases: []string{alias}} // asked for the record itself, a resolver doesn't follow it
+			r = resolution{aliases: []string{alias}} // a resolver doesn't follow it for a CNAME question
 		}
 		s.mu.Unlock()
 		if r.silent {
@@ -67,20 +67,20 @@ func (s *Simulator) answerDNS(w dns.ResponseWriter, query *dns.Msg) {
 	} else {
 		reply.Rcode = dns.RcodeFormatError
 	}
-	if w.RemoteAddr().Network() == "udp" { // what doesn't fit is asked for over TCP
+	if w.RemoteAddr().Network() == "udp" { // the client repeats a truncated query over TCP
 		size := dns.MinMsgSize
 		if opt := query.IsEdns0(); opt != nil {
 			size = max(size, int(opt.UDPSize()))
 		}
 		reply.Truncate(size)
 	}
-	_ = w.WriteMsg(reply) // a client that has gone asks again if it must
+	_ = w.WriteMsg(reply) // the client repeats a lost query
 }
 
-// records are those of a resolution that answer a question: the aliases, and
-// of the addresses the family that was asked for.
+// records returns the records of a resolution that answer a question: the aliases, and the
+// addresses of the family in question.
 func records(question dns.Question, r resolution) []dns.RR {
-	owner := question.Name // in the letter case it was asked in
+	owner := question.Name // in the question's letter case
 	header := func(kind uint16) dns.RR_Header {
 		return dns.RR_Header{Name: owner, Rrtype: kind, Class: dns.ClassINET, Ttl: 0} // behaviours change at any time
 	}
@@ -108,13 +108,13 @@ func (s *Simulator) startDNS(address string) error {
 	}
 	s.dnsAddr = listener.Addr()
 	for _, server := range []*dns.Server{{PacketConn: packets}, {Listener: listener}} {
-		// Shutdown only works on a server that has started.
+		// Shutdown works only on a server that has started.
 		started := make(chan struct{})
 		server.NotifyStartedFunc = func() { close(started) }
 		server.Handler = dns.HandlerFunc(s.answerDNS)
 		s.running.Go(func() {
 			if err := server.ActivateAndServe(); err != nil {
-				panic(fmt.Sprintf("simulator: serving DNS on %s: %v", s.dnsAddr, err)) // nothing sensible is left to test
+				panic(fmt.Sprintf("simulator: serving DNS on %s: %v", s.dnsAddr, err)) // no test can continue
 			}
 		})
 		<-started
@@ -134,8 +134,8 @@ func listenDNS(address string) (net.PacketConn, net.Listener, error) {
 			return packets, listener, nil
 		}
 		_ = packets.Close()
-		// A port that is free for UDP can be taken for TCP; with a port of the
-		// system's choice the next one will do.
+		// A port that is free for UDP may be in use for TCP. If the system chooses the
+		// port, try another one.
 		if try == 20 || !strings.HasSuffix(address, ":0") {
 			return nil, nil, err
 		}

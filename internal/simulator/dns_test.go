@@ -11,9 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestDNSAnswersAsTheNamesBehave(t *testing.T) {
+func TestDNSFollowsTheBehaviourOfNames(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{})
+	s := startSimulator(t, Options{})
 	addr := netip.MustParseAddr
 	s.SetBehaviour("both.example.com", Behaviour{PointsTo: []netip.Addr{addr("198.51.100.4"), addr("2001:db8::1")}})
 	s.SetBehaviour("alias.example.com", Behaviour{CNAME: "Both.example.com."})
@@ -67,7 +67,7 @@ func TestDNSAnswersAsTheNamesBehave(t *testing.T) {
 	}
 }
 
-func TestNamesAskForTheirBehaviour(t *testing.T) {
+func TestByNameFindsTheWordInTheFirstLabel(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]Behaviour{
 		"shop.example.com":              {},

@@ -8,7 +8,7 @@ import (
 // Call is a kind of API call.
 type Call string
 
-// The calls the API has.
+// The API's calls.
 const (
 	ListApps   Call = "list-apps"   // GET /apps
 	ReadApp    Call = "read-app"    // GET /apps/:id
@@ -19,38 +19,38 @@ const (
 	ReadAction Call = "read-action" // GET /actions/:id
 )
 
-func (c Call) writes() bool { return c == WriteList || c == WriteSSL || c == DeleteSSL }
-func (c Call) ofApp() bool  { return c == ReadApp || c.writes() }
+func (c Call) writes() bool   { return c == WriteList || c == WriteSSL || c == DeleteSSL }
+func (c Call) isForApp() bool { return c == ReadApp || c.writes() }
 
-// FaultKind is a way in which a call goes wrong.
+// FaultKind is a kind of failure of a call.
 type FaultKind string
 
-// The faults there are, and whether the call takes effect nevertheless.
+// The kinds of faults, and whether the call takes effect nevertheless.
 const (
-	NoFault       FaultKind = ""               // all is well: lets one call pass in a script
+	NoFault       FaultKind = ""               // success; in a script it lets one call pass
 	Error5xx      FaultKind = "error-5xx"      // no effect; status 500
 	Error429      FaultKind = "error-429"      // no effect; status 429, Retry-After if For isn't 0
-	Slow          FaultKind = "slow"           // takes For longer
-	HTML          FaultKind = "html"           // takes effect; then a gateway answers 502 with a page
-	TruncatedJSON FaultKind = "truncated-json" // takes effect; the connection ends amid the answer
-	NoDomains     FaultKind = "no-domains"     // takes effect; the answer lacks "domains"
-	DropBefore    FaultKind = "drop-before"    // no effect; the connection ends without an answer
-	DropAfter     FaultKind = "drop-after"     // takes effect; the connection ends without an answer
-	ApplyLate     FaultKind = "apply-late"     // the connection ends at once; takes effect after For
+	Slow          FaultKind = "slow"           // takes longer, by For
+	HTML          FaultKind = "html"           // takes effect; a gateway answers with a 502 page
+	TruncatedJSON FaultKind = "truncated-json" // takes effect; the connection ends during the response
+	NoDomains     FaultKind = "no-domains"     // takes effect; the response lacks "domains"
+	DropBefore    FaultKind = "drop-before"    // no effect; the connection ends without a response
+	DropAfter     FaultKind = "drop-after"     // takes effect; the connection ends without a response
+	ApplyLate     FaultKind = "apply-late"     // the connection ends immediately; takes effect after For
 )
 
 // Fault is one fault for one call.
 type Fault struct {
 	Kind FaultKind
-	For  time.Duration // for the kinds that say so
-	// Until, if set, makes the call wait until the channel is closed before it takes
-	// effect. A test puts events in order with it, on a machine of any speed.
+	For  time.Duration // for the kinds that mention it
+	// Until, if set, delays the call's effect until the channel is closed. Tests order events
+	// with it, on a machine of any speed.
 	Until <-chan struct{}
 }
 
-// Faults are random faults: for each kind the probability, 0 to 1, that it
-// hits a call. The kinds are tried in the order they stand here, and a call is
-// hit by one at most. In JSON durations are whole nanoseconds.
+// Faults are random faults: the probability of each kind, 0 to 1. The kinds are tried in the
+// order of the fields, and a call has at most one fault. In JSON, durations are whole
+// nanoseconds.
 type Faults struct {
 	Error5xx      float64 `json:"error_5xx,omitempty"`
 	Error429      float64 `json:"error_429,omitempty"`
@@ -60,11 +60,11 @@ type Faults struct {
 	DropAfter     float64 `json:"drop_after,omitempty"`
 	TruncatedJSON float64 `json:"truncated_json,omitempty"`
 	NoDomains     float64 `json:"no_domains,omitempty"`
-	// RetryAfter is what a 429 says, in whole seconds rounded up; 0 says nothing.
+	// RetryAfter is the Retry-After of a 429, in whole seconds rounded up; 0 for none.
 	RetryAfter time.Duration `json:"retry_after_ns,omitempty"`
-	// SlowFor is by how much a slow call is slower.
+	// SlowFor is the additional duration of a slow call.
 	SlowFor time.Duration `json:"slow_for_ns,omitempty"`
-	// WritesOnly spares the calls that only read.
+	// WritesOnly excludes the calls that only read.
 	WritesOnly bool `json:"writes_only,omitempty"`
 }
 
@@ -89,7 +89,7 @@ func (f Faults) chances() []chance {
 // Check returns an error that names the first value out of its range.
 func (f Faults) Check() error {
 	for _, c := range f.chances() {
-		if !(c.probability >= 0 && c.probability <= 1) { // so written for NaN
+		if !(c.probability >= 0 && c.probability <= 1) { // also true for NaN
 			return fmt.Errorf("the probability of %s is %v; it takes 0 to 1", c.fault.Kind, c.probability)
 		}
 		if c.fault.For < 0 {
@@ -106,10 +106,9 @@ func (s *Simulator) SetFaults(f Faults) {
 	s.faults = f
 }
 
-// FailNext makes the next calls of a kind to an app go wrong, the first with
-// the first fault and so on; faults set earlier come first. app is empty for
-// the calls that are about no app. While any are left, random faults don't
-// apply to these calls.
+// FailNext scripts the faults of the next calls of a kind to an app. They follow earlier
+// scripted faults. app is empty for calls that belong to no app. Random faults don't apply to
+// scripted calls.
 func (s *Simulator) FailNext(app string, call Call, faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,8 +116,8 @@ func (s *Simulator) FailNext(app string, call Call, faults ...Fault) {
 	s.scripts[t] = append(s.scripts[t], faults...)
 }
 
-// arrive counts a call and says what goes wrong with it.
-func (s *Simulator) arrive(t target) Fault {
+// nextFault counts a call and returns its fault.
+func (s *Simulator) nextFault(t target) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls[t]++

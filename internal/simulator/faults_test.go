@@ -15,21 +15,21 @@ func TestScriptedFaults(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		fault   Fault
-		applied bool // when the caller knows of the end
+		applied bool // when the call has ended
 		check   func(result) bool
 	}{
 		{"none", Fault{}, true, func(r result) bool { return r.status == 200 && r.err == nil }},
 		{"a server error has no effect", Fault{Kind: Error5xx}, false, func(r result) bool { return r.status == 500 && r.Error.Message != "" }},
-		{"429 says when to come back, in whole seconds", Fault{Kind: Error429, For: 1500 * time.Millisecond}, false,
+		{"429 with Retry-After in whole seconds", Fault{Kind: Error429, For: 1500 * time.Millisecond}, false,
 			func(r result) bool { return r.status == 429 && r.header.Get("Retry-After") == "2" }},
-		{"429 may not say when to come back", Fault{Kind: Error429}, false,
+		{"429 without Retry-After", Fault{Kind: Error429}, false,
 			func(r result) bool { return r.status == 429 && r.header["Retry-After"] == nil }},
 		{"a slow call works", Fault{Kind: Slow, For: 50 * time.Millisecond}, true, func(r result) bool { return r.status == 200 }},
 		{"a gateway's page comes after the effect", Fault{Kind: HTML}, true,
 			func(r result) bool { return r.status == 502 && strings.HasPrefix(r.raw, "<html>") && r.err != nil }},
-		{"half an answer comes after the effect", Fault{Kind: TruncatedJSON}, true,
+		{"half a response comes after the effect", Fault{Kind: TruncatedJSON}, true,
 			func(r result) bool { return r.status == 200 && r.err != nil && strings.HasPrefix(r.raw, "{") }},
-		{"an answer can lack its domains", Fault{Kind: NoDomains}, true,
+		{"a response can lack its domains", Fault{Kind: NoDomains}, true,
 			func(r result) bool {
 				var fields map[string]any
 				err := json.Unmarshal(r.Data, &fields)
@@ -41,7 +41,7 @@ func TestScriptedFaults(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, Options{})
+			s := startSimulator(t, Options{})
 			s.FailNext("app1", WriteList, test.fault)
 			begin := time.Now()
 			if got := write(t, s, "a.example.com"); !test.check(got) {
@@ -58,19 +58,19 @@ func TestScriptedFaults(t *testing.T) {
 				t.Errorf("history: %+v", history[0])
 			}
 			if got := write(t, s, "b.example.com"); got.status != 200 || got.err != nil {
-				t.Errorf("the next call: %d %v; a script is used up by its calls", got.status, got.err)
+				t.Errorf("the next call: %d %v; a script applies only to its calls", got.status, got.err)
 			}
 		})
 	}
 }
 
-func TestALateWriteTakesEffectAfterItsConnectionEnded(t *testing.T) {
+func TestALateWriteTakesEffectAfterItsConnection(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{})
+	s := startSimulator(t, Options{})
 	late := make(chan struct{})
 	s.FailNext("app1", WriteList, Fault{Kind: ApplyLate, Until: late})
 	if got := write(t, s, "late.example.com"); got.err == nil {
-		t.Fatalf("got an answer: %s", got.raw)
+		t.Fatalf("got a response: %s", got.raw)
 	}
 	if list := s.List("app1"); list != nil {
 		t.Fatalf("in effect already: %v", list)
@@ -79,7 +79,7 @@ func TestALateWriteTakesEffectAfterItsConnectionEnded(t *testing.T) {
 		t.Fatal(got)
 	}
 	close(late)
-	eventually(t, "the late write", func() bool { return slices.Equal(s.List("app1"), []string{"late.example.com"}) })
+	await(t, "the late write", func() bool { return slices.Equal(s.List("app1"), []string{"late.example.com"}) })
 	history := s.History("app1")
 	if len(history) != 2 || history[0].Late || !history[1].Late || !slices.Equal(history[1].Before, []string{"soon.example.com"}) {
 		t.Errorf("history %+v", history)
@@ -89,9 +89,9 @@ func TestALateWriteTakesEffectAfterItsConnectionEnded(t *testing.T) {
 	}
 }
 
-func TestAWriteIsCarriedOutThoughItsCallerHasLeft(t *testing.T) {
+func TestAWriteIsAppliedEvenIfItsClientIsGone(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{})
+	s := startSimulator(t, Options{})
 	release, left := make(chan struct{}), make(chan struct{})
 	s.FailNext("app1", WriteList, Fault{Kind: Slow, Until: release})
 	api := s.api.Handler
@@ -103,7 +103,7 @@ func TestAWriteIsCarriedOutThoughItsCallerHasLeft(t *testing.T) {
 	r := request(t, s, "POST", "/apps/app1", listBody(t, "a.example.com")).WithContext(ctx)
 	ended := make(chan result, 1)
 	go func() { ended <- send(r) }()
-	eventually(t, "the call to arrive", func() bool { return s.Calls("app1", WriteList) == 1 })
+	await(t, "the call to arrive", func() bool { return s.Calls("app1", WriteList) == 1 })
 	leave()
 	if got := <-ended; got.err == nil {
 		t.Fatal("the call didn't end early")
@@ -113,7 +113,7 @@ func TestAWriteIsCarriedOutThoughItsCallerHasLeft(t *testing.T) {
 		t.Fatalf("in effect already: %v", list)
 	}
 	close(release)
-	eventually(t, "the write", func() bool { return len(s.History("app1")) == 1 })
+	await(t, "the write", func() bool { return len(s.History("app1")) == 1 })
 	if w := s.History("app1")[0]; !w.Late {
 		t.Errorf("%+v isn't late", w)
 	}
@@ -121,7 +121,7 @@ func TestAWriteIsCarriedOutThoughItsCallerHasLeft(t *testing.T) {
 
 func TestScriptsAreForOneAppAndOneKindOfCall(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{Apps: []App{{ID: "app1"}, {ID: "app2"}}})
+	s := startSimulator(t, Options{Apps: []App{{ID: "app1"}, {ID: "app2"}}})
 	s.FailNext("app1", ReadApp, Fault{}, Fault{Kind: Error5xx})
 	s.FailNext("app1", ReadApp, Fault{Kind: Error429})
 	s.FailNext("", ListApps, Fault{Kind: Error5xx})
@@ -140,9 +140,9 @@ func TestScriptsAreForOneAppAndOneKindOfCall(t *testing.T) {
 	}
 }
 
-func TestRandomFaultsComeAsOftenAsTheyShould(t *testing.T) {
+func TestRandomFaultsHaveTheirProbability(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{Seed: 7, Faults: Faults{Error5xx: .3, WritesOnly: true}})
+	s := startSimulator(t, Options{Seed: 7, Faults: Faults{Error5xx: .3, WritesOnly: true}})
 	failed := 0
 	const writes = 300
 	for range writes {
@@ -158,7 +158,7 @@ func TestRandomFaultsComeAsOftenAsTheyShould(t *testing.T) {
 		t.Errorf("got %d %v", got.status, got.header)
 	}
 	if got := call(t, s, "GET", "/apps/app1", ""); got.status != 200 {
-		t.Errorf("a read got %d; it was to be spared", got.status)
+		t.Errorf("a read got %d; WritesOnly should exclude it", got.status)
 	}
 }
 
@@ -175,7 +175,7 @@ func TestFaultsOutOfRangeAreNamed(t *testing.T) {
 	}
 }
 
-func TestCloseWaitsForNobody(t *testing.T) {
+func TestCloseEndsAllWaits(t *testing.T) {
 	t.Parallel()
 	s, err := Start(Options{Latency: time.Hour})
 	if err != nil {
@@ -186,7 +186,7 @@ func TestCloseWaitsForNobody(t *testing.T) {
 	ended := make(chan result, 1)
 	r := request(t, s, http.MethodPost, "/apps/app1", listBody(t, "a.example.com"))
 	go func() { ended <- send(r) }()
-	eventually(t, "the call to arrive", func() bool { return s.Calls("app1", WriteList) == 2 })
+	await(t, "the call to arrive", func() bool { return s.Calls("app1", WriteList) == 2 })
 	s.Close()
 	s.Close()
 	if got := <-ended; got.err == nil {

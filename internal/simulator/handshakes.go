@@ -8,28 +8,27 @@ import (
 	"time"
 )
 
-// TLSFault is a way in which the web servers' TLS goes wrong for a name,
-// whether there is a certificate for it or not.
+// TLSFault is a kind of failure of TLS for a name, with or without a certificate.
 type TLSFault string
 
-// The faults of TLS there are.
+// The faults of TLS.
 const (
-	NoTLSFault     TLSFault = ""            // all is well
-	SelfSigned     TLSFault = "self-signed" // a certificate for the name that no authority stands behind
-	Expired        TLSFault = "expired"     // a certificate for the name that ended an hour ago
+	NoTLSFault     TLSFault = ""            // success
+	SelfSigned     TLSFault = "self-signed" // a self-signed certificate for the name
+	Expired        TLSFault = "expired"     // a certificate for the name that expired an hour ago
 	OtherName      TLSFault = "other-name"  // a valid certificate for another name
-	HangsUp        TLSFault = "hangs-up"    // the connection ends amid the handshake
-	HangsHandshake TLSFault = "hangs"       // the handshake is never finished
+	HangsUp        TLSFault = "hangs-up"    // the connection ends during the handshake
+	HangsHandshake TLSFault = "hangs"       // the handshake never completes
 	PlainHTTP      TLSFault = "plain-http"  // the answer is plain HTTP
 )
 
-// hangsFor bounds a handshake that hangs: more than any client waits.
-const hangsFor = time.Minute
+// hangLimit bounds a hanging handshake: longer than any client waits.
+const hangLimit = time.Minute
 
-var errMeant = errors.New("simulator: a handshake that was meant to fail")
+var errIntended = errors.New("simulator: intended failure of a handshake")
 
-// certificateFor is the certificate that the web servers show for a name: a
-// valid one if there is one, else one that no client should take.
+// certificateFor returns the web servers' certificate for a name: a valid one if there is
+// one, otherwise one that clients must refuse.
 func (s *Simulator) certificateFor(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	name := canonical(hello.ServerName)
 	s.mu.Lock()
@@ -38,8 +37,8 @@ func (s *Simulator) certificateFor(hello *tls.ClientHelloInfo) (*tls.Certificate
 	ca := s.authority
 	switch fault {
 	case NoTLSFault:
-		if !s.served(name) {
-			return ca.stray, nil
+		if !s.hasValidCertificate(name) {
+			return ca.defaultCert, nil
 		}
 		return ca.leaf(name)
 	case SelfSigned:
@@ -54,14 +53,14 @@ func (s *Simulator) certificateFor(hello *tls.ClientHelloInfo) (*tls.Certificate
 	case OtherName:
 		return ca.leaf("other-site.example.org")
 	case HangsHandshake:
-		s.wait(hangsFor)
+		s.wait(hangLimit)
 	case PlainHTTP:
-		// As Go's and nginx's servers answer, if the other way round.
+		// Go's and nginx's servers answer plain HTTP so on a TLS port.
 		_, _ = io.WriteString(hello.Conn, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 	case HangsUp:
 	default:
-		return nil, fmt.Errorf("simulator: no such fault of TLS: %q", fault)
+		return nil, fmt.Errorf("simulator: unknown TLS fault %q", fault)
 	}
 	_ = hello.Conn.Close()
-	return nil, errMeant
+	return nil, errIntended
 }

@@ -15,21 +15,21 @@ import (
 	"github.com/miekg/dns"
 )
 
-func TestTheWaysInWhichAHandshakeFails(t *testing.T) {
+func TestEachTLSFaultFailsAsNamed(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{Apps: []App{{ID: "app1", Domains: []string{"shop.example.com"}, AutoSSL: true}}})
+	s := startSimulator(t, Options{Apps: []App{{ID: "app1", Domains: []string{"shop.example.com"}, AutoSSL: true}}})
 	for _, test := range []struct {
 		fault TLSFault
 		as    func(error) bool
 	}{
 		{NoTLSFault, func(err error) bool { return err == nil }},
-		{SelfSigned, is[x509.UnknownAuthorityError]},
+		{SelfSigned, isError[x509.UnknownAuthorityError]},
 		{Expired, func(err error) bool {
 			var invalid x509.CertificateInvalidError
 			return errors.As(err, &invalid) && invalid.Reason == x509.Expired
 		}},
-		{OtherName, is[x509.HostnameError]},
-		{PlainHTTP, is[tls.RecordHeaderError]},
+		{OtherName, isError[x509.HostnameError]},
+		{PlainHTTP, isError[tls.RecordHeaderError]},
 		{HangsUp, func(err error) bool { return errors.Is(err, io.EOF) }},
 	} {
 		s.SetBehaviour("shop.example.com", Behaviour{TLS: test.fault})
@@ -50,14 +50,14 @@ func TestTheWaysInWhichAHandshakeFails(t *testing.T) {
 	}
 }
 
-func is[E error](err error) bool {
+func isError[E error](err error) bool {
 	var e E
 	return errors.As(err, &e)
 }
 
-func TestAResolverThatIsSilentAndOneWithMoreThanFitsIntoAPacket(t *testing.T) {
+func TestDNSCanBeSilentOrTruncated(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{})
+	s := startSimulator(t, Options{})
 	s.SetBehaviour("silent.example.com", Behaviour{DNSSilent: true})
 	many := make([]netip.Addr, 100)
 	for i := range many {
@@ -81,9 +81,9 @@ func TestAResolverThatIsSilentAndOneWithMoreThanFitsIntoAPacket(t *testing.T) {
 	}
 }
 
-func TestAKeyThatIsRotatedIsRefusedFromThenOn(t *testing.T) {
+func TestARotatedKeyIsRefused(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{})
+	s := startSimulator(t, Options{})
 	if err := s.SetAPIKey("sim", "another"); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestAKeyThatIsRotatedIsRefusedFromThenOn(t *testing.T) {
 	if got := send(r); got.status != http.StatusOK {
 		t.Errorf("the new key: status %d", got.status)
 	}
-	if s.SetAPIKey("nobody", "x") == nil {
-		t.Error("an unknown account took a key")
+	if s.SetAPIKey("unknown", "x") == nil {
+		t.Error("setting the key of an unknown account is no error")
 	}
 }

@@ -11,40 +11,40 @@ type Write struct {
 	Index  int      `json:"index"` // counts an app's writes from 0, in the order they took effect
 	Before []string `json:"before"`
 	After  []string `json:"after"`
-	// ReceivedAt is when the request had been read in full, AppliedAt when it
-	// took effect, AnsweredAt when its answer, if any, went out or its
-	// connection was dropped; zero as long as that is to come.
+	// ReceivedAt is when the request had been read completely, and AppliedAt when it took
+	// effect. AnsweredAt is when the response was sent or the connection aborted; zero
+	// until then.
 	ReceivedAt time.Time `json:"received_at"`
 	AppliedAt  time.Time `json:"applied_at"`
 	AnsweredAt time.Time `json:"answered_at,omitzero"`
 	// Late: the write took effect after its connection had ended.
 	Late bool `json:"late,omitempty"`
-	// ByHand: by EditByHand, not over the API.
+	// ByHand: written by EditByHand, not over the API.
 	ByHand bool `json:"by_hand,omitempty"`
-	// By is the client id that the write came with; empty for one by hand.
+	// By is the writer's client id; empty for a write by hand.
 	By string `json:"by,omitempty"`
 }
 
-// Read is one accepted read of an app, the list of which it shows.
+// Read is one accepted read of an app.
 type Read struct {
 	App  string   `json:"app"`
 	List []string `json:"list"`
-	By   string   `json:"by"` // the client id that it came with
-	// ReceivedAt is when the request had been read, AnsweredAt when its answer
-	// went out or its connection was dropped; zero as long as that is to come.
+	By   string   `json:"by"` // the reader's client id
+	// ReceivedAt is when the request had been read. AnsweredAt is when the response was
+	// sent or the connection aborted; zero until then.
 	ReceivedAt time.Time `json:"received_at"`
 	AnsweredAt time.Time `json:"answered_at,omitzero"`
 }
 
-// Overlap is two list writes of one app of which the second was received
-// before the first was answered and applied.
+// Overlap is a pair of list writes of one app, of which the second was received before the
+// first was answered and applied.
 type Overlap struct {
 	First  Write `json:"first"`
 	Second Write `json:"second"`
 }
 
-// History returns the accepted writes of an app in the order they took effect,
-// or app by app those of all apps if app is empty.
+// History returns an app's accepted writes in the order in which they took effect. If app is
+// empty, it returns those of all apps, app by app.
 func (s *Simulator) History(app string) []Write {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,12 +78,11 @@ func (s *Simulator) Reads(app string) []Read {
 	return reads
 }
 
-// Overlaps returns every pair of writes over the API, of the same app, that
-// were under way at the same time.
+// Overlaps returns every pair of concurrent writes of the same app over the API.
 func (s *Simulator) Overlaps() []Overlap { return overlaps(s.History("")) }
 
-// overlaps is the rule of [Simulator.Overlaps]. A write is under way from the
-// moment it was received until it is both answered and applied.
+// overlaps is the rule of [Simulator.Overlaps]. A write is in flight from its receipt until
+// it is both answered and applied.
 func overlaps(history []Write) []Overlap {
 	writes := slices.DeleteFunc(slices.Clone(history), func(w Write) bool { return w.ByHand })
 	slices.SortStableFunc(writes, func(a, b Write) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
@@ -92,7 +91,7 @@ func overlaps(history []Write) []Overlap {
 		for _, second := range writes[i+1:] {
 			open := first.AnsweredAt.IsZero()
 			if !open && !second.ReceivedAt.Before(first.AnsweredAt) && !second.ReceivedAt.Before(first.AppliedAt) {
-				break // and so are all that were received later
+				break // later writes don't overlap either
 			}
 			if first.App == second.App {
 				found = append(found, Overlap{First: first, Second: second})
@@ -102,9 +101,9 @@ func overlaps(history []Write) []Overlap {
 	return found
 }
 
-// Calls returns how many calls of a kind the API got for an app, or altogether
-// if app is empty, refused and failed ones included. Calls that are about no
-// app, ListApps, ReadServer and ReadAction, are only counted altogether.
+// Calls counts the API's calls of a kind for an app, including refused and failed ones. If
+// app is empty, it counts those of all apps. ListApps, ReadServer and ReadAction belong to no
+// app.
 func (s *Simulator) Calls(app string, call Call) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

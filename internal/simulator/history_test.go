@@ -10,9 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestOfTwoWritersAtOnceTheLastWinsAndTheOverlapIsSeen(t *testing.T) {
+func TestOfConcurrentWritersTheLastWins(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{Apps: []App{{ID: "app1"}, {ID: "app2"}}, Latency: 300 * time.Millisecond})
+	s := startSimulator(t, Options{Apps: []App{{ID: "app1"}, {ID: "app2"}}, Latency: 300 * time.Millisecond})
 	both := make(chan struct{})
 	held := Fault{Kind: Slow, Until: both}
 	s.FailNext("app1", WriteList, held, held)
@@ -25,7 +25,7 @@ func TestOfTwoWritersAtOnceTheLastWinsAndTheOverlapIsSeen(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "both to arrive", func() bool { return s.Calls("app1", WriteList) == 2 })
+	await(t, "both to arrive", func() bool { return s.Calls("app1", WriteList) == 2 })
 	close(both)
 	group.Wait()
 
@@ -49,9 +49,9 @@ func TestOfTwoWritersAtOnceTheLastWinsAndTheOverlapIsSeen(t *testing.T) {
 	}
 }
 
-func TestWritesInTurnDoNotOverlap(t *testing.T) {
+func TestSequentialWritesDoNotOverlap(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{})
+	s := startSimulator(t, Options{})
 	for range 50 {
 		write(t, s, "a.example.com")
 		s.EditByHand("app1", func([]string) []string { return nil })
@@ -64,13 +64,13 @@ func TestWritesInTurnDoNotOverlap(t *testing.T) {
 func TestAReadShowsTheListAtTheMiddleOfItsLatency(t *testing.T) {
 	t.Parallel()
 	const latency = 400 * time.Millisecond
-	s := start(t, Options{Latency: latency})
+	s := startSimulator(t, Options{Latency: latency})
 	for i := range 20 {
 		ended := make(chan result, 1)
 		r := request(t, s, "GET", "/apps/app1", "")
 		begin := time.Now()
 		go func() { ended <- send(r) }()
-		eventually(t, "the read to see the list", func() bool { return len(s.Reads("app1")) > i })
+		await(t, "the read to see the list", func() bool { return len(s.Reads("app1")) > i })
 		if seen := time.Since(begin); seen < latency/2 {
 			t.Errorf("it saw the list after %s, before the middle", seen)
 		}
@@ -78,7 +78,7 @@ func TestAReadShowsTheListAtTheMiddleOfItsLatency(t *testing.T) {
 		if err := s.EditByHand("app1", func([]string) []string { return []string{later} }); err != nil {
 			t.Fatal(err)
 		}
-		inTime := s.Reads("app1")[i].AnsweredAt.IsZero() // or this machine was too slow to say anything
+		inTime := s.Reads("app1")[i].AnsweredAt.IsZero() // otherwise the machine was too slow; try again
 		if got := (<-ended).app(t).Domains; slices.Contains(got, later) {
 			t.Errorf("the answer shows %v, which came after its middle", got)
 		}
@@ -108,15 +108,15 @@ func TestOverlapRule(t *testing.T) {
 		want    int
 	}{
 		{"one after the other", []Write{w("a", 0, 5, 10), w("a", 10, 15, 20)}, 0},
-		{"the second comes before the first is answered", []Write{w("a", 0, 5, 10), w("a", 9, 15, 20)}, 1},
+		{"the second is received before the first is answered", []Write{w("a", 0, 5, 10), w("a", 9, 15, 20)}, 1},
 		{"the order of the history doesn't matter", []Write{w("a", 9, 15, 20), w("a", 0, 5, 10)}, 1},
 		{"one within the other", []Write{w("a", 0, 30, 40), w("a", 5, 10, 20)}, 1},
 		{"two apps", []Write{w("a", 0, 5, 10), w("b", 5, 6, 7)}, 0},
-		{"three at once are three pairs", []Write{w("a", 0, 9, 10), w("a", 1, 9, 10), w("a", 2, 9, 10)}, 3},
-		{"the first goes on while a second and a third take turns", []Write{w("a", 0, 90, 100), w("a", 1, 2, 3), w("a", 4, 5, 6)}, 2},
-		{"a late write is under way until it is in effect", []Write{w("a", 0, 50, 0), w("a", 20, 25, 30)}, 1},
-		{"what was never answered is still under way", []Write{unanswered, w("a", 1000, 1001, 1002)}, 1},
-		{"somebody in the dashboard is no writer of ours", []Write{w("a", 0, 9, 10), byHand}, 0},
+		{"three concurrent writes are three pairs", []Write{w("a", 0, 9, 10), w("a", 1, 9, 10), w("a", 2, 9, 10)}, 3},
+		{"a long write overlaps two sequential ones", []Write{w("a", 0, 90, 100), w("a", 1, 2, 3), w("a", 4, 5, 6)}, 2},
+		{"a late write is in flight until it is applied", []Write{w("a", 0, 50, 0), w("a", 20, 25, 30)}, 1},
+		{"a write without a response stays in flight", []Write{unanswered, w("a", 1000, 1001, 1002)}, 1},
+		{"an edit by hand doesn't count", []Write{w("a", 0, 9, 10), byHand}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -127,9 +127,9 @@ func TestOverlapRule(t *testing.T) {
 	}
 }
 
-func TestAHistoryIsTheCallersOwn(t *testing.T) {
+func TestHistoryAndListReturnCopies(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{})
+	s := startSimulator(t, Options{})
 	write(t, s, "a.example.com")
 	s.History("app1")[0].After[0] = "spoiled"
 	s.List("app1")[0] = "spoiled"
@@ -141,14 +141,14 @@ func TestAHistoryIsTheCallersOwn(t *testing.T) {
 	}
 }
 
-func TestReadsAndWritesAreKeptWithTheirCaller(t *testing.T) {
+func TestReadsAndWritesRecordTheirClient(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{})
+	s := startSimulator(t, Options{})
 	call(t, s, "GET", "/apps/app1", "")
 	write(t, s, "a.example.com")
 	s.FailNext("app1", ReadApp, Fault{Kind: Error5xx}, Fault{Kind: DropAfter})
-	call(t, s, "GET", "/apps/app1", "") // isn't accepted
-	call(t, s, "GET", "/apps/app1", "") // is, though the answer gets lost
+	call(t, s, "GET", "/apps/app1", "") // fails
+	call(t, s, "GET", "/apps/app1", "") // succeeds, but its response is lost
 	reads := s.Reads("app1")
 	if len(reads) != 2 || len(reads[0].List) != 0 || !slices.Equal(reads[1].List, []string{"a.example.com"}) {
 		t.Fatalf("reads %+v", reads)

@@ -11,13 +11,13 @@ import (
 	"strings"
 )
 
-// Remote is a simulator in another process, reached by its control endpoints.
-// Its methods are those of [Simulator].
+// Remote controls a simulator in another process through its control endpoints. Its methods
+// are those of [Simulator].
 type Remote struct {
 	base string
 }
 
-// NewRemote returns the simulator whose APIURL is given.
+// NewRemote returns the simulator with the given APIURL.
 func NewRemote(apiURL string) *Remote {
 	return &Remote{base: strings.TrimSuffix(strings.TrimSuffix(apiURL, "/"), "/v1") + "/_simulator"}
 }
@@ -50,34 +50,34 @@ func (r *Remote) Overlaps(ctx context.Context) ([]Overlap, error) {
 	return overlaps, err
 }
 
-// SetFaults is [Simulator.SetFaults]; faults out of their range are an error.
+// SetFaults is [Simulator.SetFaults]. A value out of range is an error.
 func (r *Remote) SetFaults(ctx context.Context, f Faults) error {
 	return r.do(ctx, http.MethodPost, "/faults", f, nil)
 }
 
 // SetBehaviour is [Simulator.SetBehaviour].
 func (r *Remote) SetBehaviour(ctx context.Context, name string, b Behaviour) error {
-	return r.do(ctx, http.MethodPost, "/behaviour", behaviourOrder{Name: name, Behaviour: b}, nil)
+	return r.do(ctx, http.MethodPost, "/behaviour", behaviourCommand{Name: name, Behaviour: b}, nil)
 }
 
 // SetListByHand replaces an app's list as [Simulator.EditByHand] does.
 func (r *Remote) SetListByHand(ctx context.Context, app string, domains []string) error {
-	return r.do(ctx, http.MethodPost, "/lists", listOrder{App: app, Domains: domains}, nil)
+	return r.do(ctx, http.MethodPost, "/lists", listCommand{App: app, Domains: domains}, nil)
 }
 
-func (r *Remote) do(ctx context.Context, method, path string, order, report any) error {
+func (r *Remote) do(ctx context.Context, method, path string, command, report any) error {
 	var body []byte
-	if order != nil {
+	if command != nil {
 		var err error
-		if body, err = json.Marshal(order); err != nil {
-			return fmt.Errorf("simulator: encoding the order for %s: %w", path, err)
+		if body, err = json.Marshal(command); err != nil {
+			return fmt.Errorf("simulator: encoding the command for %s: %w", path, err)
 		}
 	}
 	request, err := http.NewRequestWithContext(ctx, method, r.base+path, bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("simulator: %w", err)
 	}
-	request.Close = true // no connection stays behind that somebody would have to close
+	request.Close = true // leaves no idle connection
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return fmt.Errorf("simulator: %w", err)
@@ -86,14 +86,14 @@ func (r *Remote) do(ctx context.Context, method, path string, order, report any)
 	content, err := io.ReadAll(response.Body)
 	switch {
 	case err != nil:
-		return fmt.Errorf("simulator: reading the answer of %s: %w", path, err)
+		return fmt.Errorf("simulator: reading the response of %s: %w", path, err)
 	case response.StatusCode >= 300:
 		return fmt.Errorf("simulator: %s %s: %s: %s", method, path, response.Status, bytes.TrimSpace(content))
 	case report == nil:
 		return nil
 	}
 	if err := json.Unmarshal(content, report); err != nil {
-		return fmt.Errorf("simulator: reading the answer of %s: %w", path, err)
+		return fmt.Errorf("simulator: reading the response of %s: %w", path, err)
 	}
 	return nil
 }

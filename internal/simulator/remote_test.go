@@ -10,10 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestRemoteDoesWhatTheMethodsDo(t *testing.T) {
+func TestRemoteMatchesTheMethods(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	s := start(t, Options{Apps: []App{{ID: "app1"}, {ID: "app2", Domains: []string{"z.example.com"}}}})
+	s := startSimulator(t, Options{Apps: []App{{ID: "app1"}, {ID: "app2", Domains: []string{"z.example.com"}}}})
 	remote := NewRemote(s.APIURL())
 
 	if err := remote.SetListByHand(ctx, "app1", []string{"by-hand.example.com"}); err != nil {
@@ -49,7 +49,7 @@ func TestRemoteDoesWhatTheMethodsDo(t *testing.T) {
 	write(t, s, "late.example.com")
 	write(t, s, "soon.example.com")
 	close(late)
-	eventually(t, "the late write", func() bool { return slices.Equal(s.List("app1"), []string{"late.example.com"}) })
+	await(t, "the late write", func() bool { return slices.Equal(s.List("app1"), []string{"late.example.com"}) })
 	if overlaps, err := remote.Overlaps(ctx); err != nil || len(overlaps) != 1 {
 		t.Errorf("overlaps %v, %v", overlaps, err)
 	}
@@ -68,9 +68,9 @@ func TestRemoteDoesWhatTheMethodsDo(t *testing.T) {
 	}
 }
 
-func TestRemoteSaysWhatIsWrong(t *testing.T) {
+func TestRemoteReturnsClearErrors(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{})
+	s := startSimulator(t, Options{})
 	remote := NewRemote(s.APIURL())
 	for want, err := range map[string]error{
 		`no app "other"`:                 remote.SetListByHand(t.Context(), "other", nil),

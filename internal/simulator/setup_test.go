@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func start(t *testing.T, opt Options) *Simulator {
+func startSimulator(t *testing.T, opt Options) *Simulator {
 	t.Helper()
 	s, err := Start(opt)
 	if err != nil {
@@ -24,15 +24,15 @@ func start(t *testing.T, opt Options) *Simulator {
 	return s
 }
 
-// clock is a time that stands still until it is moved on.
+// clock is a clock that advances only by advance.
 type clock struct{ offset atomic.Int64 }
 
 func (c *clock) now() time.Time {
 	return time.Unix(1_700_000_000, 0).Add(time.Duration(c.offset.Load()))
 }
-func (c *clock) pass(d time.Duration) { c.offset.Add(int64(d)) }
+func (c *clock) advance(d time.Duration) { c.offset.Add(int64(d)) }
 
-// result is what a call came to: err is set if there was no whole answer.
+// result is the result of a call; err is set if there was no complete response.
 type result struct {
 	status int
 	header http.Header
@@ -72,7 +72,7 @@ func (r result) app(t *testing.T) appView {
 	return view
 }
 
-// request makes a good request, for tests to spoil.
+// request returns a valid request, which tests may modify.
 func request(t *testing.T, s *Simulator, method, path, body string) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.APIURL()+path, bytes.NewBufferString(body))
@@ -106,7 +106,7 @@ func call(t *testing.T, s *Simulator, method, path, body string) result {
 	return send(request(t, s, method, path, body))
 }
 
-// write sends a list for app1.
+// write writes app1's list.
 func write(t *testing.T, s *Simulator, names ...string) result {
 	t.Helper()
 	return call(t, s, http.MethodPost, "/apps/app1", listBody(t, names...))
@@ -121,8 +121,8 @@ func listBody(t *testing.T, names ...string) string {
 	return string(body)
 }
 
-// eventually waits until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
+// await waits until a condition holds.
+func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.After(time.Minute)
 	for !holds() {

@@ -1,14 +1,12 @@
-// Package simulator is a stand-in for everything pilotsync talks to but Redis:
-// ServerPilot's API, DNS, and the TLS of the web servers. Each is a real
-// listener on loopback, so programs under test use their real clients.
+// Package simulator replaces everything that pilotsync talks to, except Redis: ServerPilot's
+// API, DNS, and the web servers' TLS. Each is a real listener on loopback, so programs under
+// test use their real clients.
 //
-// It is made to expose mistakes rather than to please. Requests are checked as
-// strictly as the API is documented. A write takes effect at the end of its
-// latency and writes of one app are not put in line: the last one wins, so two
-// overlapping writers lose one's names here as they would at ServerPilot. A
-// write that has been received is carried out even if its caller is gone.
-// Every accepted write is kept in a history that tests can hold against what
-// they wanted.
+// It is built to expose mistakes. It checks requests as strictly as the API is documented. A
+// write takes effect at the end of its latency, and writes of one app aren't serialized. The
+// last write wins, so overlapping writers lose names as they would at ServerPilot. A received
+// write is applied even if its client is gone. The simulator records every accepted write in
+// a history for tests.
 package simulator
 
 import (
@@ -27,59 +25,58 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Options is what a simulator starts with. The zero value is a working one.
+// Options configures a simulator. The zero value works.
 type Options struct {
-	// Apps are the apps there are; none means one app with the id "app1".
+	// Apps lists the apps. Default: one app with the id "app1".
 	Apps []App
-	// Accounts are the API's users; none means one, "sim" with the key
-	// "sim-key", that has all the apps.
+	// Accounts lists the API's users. Default: one, "sim" with the key "sim-key", that has
+	// all apps.
 	Accounts []Account
-	// ServerAddress is the lastaddress of every server, where names without a
-	// behaviour of their own point to. Default 127.0.0.1.
+	// ServerAddress is the lastaddress of every server, to which names point by default.
+	// Default: 127.0.0.1.
 	ServerAddress netip.Addr
-	// Latency is how long each API call takes. A write takes effect at its end,
-	// a read shows the state at its middle: an answer is half a latency old.
+	// Latency is the duration of each API call. A write takes effect at its end. A read shows
+	// the state at its middle, so a response is half a latency old.
 	Latency time.Duration
-	// CertDelay is how long a name must be listed and point to the server until
-	// AutoSSL has a certificate for it.
+	// CertDelay is how long a name must be listed and point to the server until AutoSSL has a
+	// certificate for it.
 	CertDelay time.Duration
-	// Behaviour says how names behave for which SetBehaviour wasn't called.
-	// It isn't asked about www forms: they behave as their domain. Default ByName.
+	// Behaviour returns the behaviour of names without SetBehaviour. It isn't called for www
+	// forms, which behave as their domain. Default: ByName.
 	Behaviour func(name string) Behaviour
-	// Faults are the faults to start with, Seed the seed of their randomness.
+	// Faults are the initial random faults, and Seed is the seed of their randomness.
 	Faults Faults
 	Seed   uint64
-	// Listen, DNSListen (UDP and TCP) and TLSListen are the addresses of the
-	// three servers. Default 127.0.0.1:0, a free port.
+	// Listen, DNSListen (UDP and TCP) and TLSListen are the addresses of the three servers.
+	// Default: 127.0.0.1:0, a free port.
 	Listen, DNSListen, TLSListen string
-	// CACertificate and CAKey are the authority behind all valid certificates,
-	// as MakeCA makes one. Default a new one.
+	// CACertificate and CAKey are the certificate authority of all valid certificates, as
+	// returned by MakeCA. Default: a new one.
 	CACertificate, CAKey []byte
-	// Now is the clock by which certificates become available. Default time.Now.
+	// Now is the clock that decides when certificates become available. Default: time.Now.
 	Now func() time.Time
 }
 
-// App is an app as it stands at the start.
+// App is the initial state of an app.
 type App struct {
 	ID       string
 	ServerID string // default "server1"
-	// Domains is the list as somebody set it by hand: it isn't checked, so it
-	// can hold names or numbers of names that the API refuses to be sent.
+	// Domains is the list as set by hand. It isn't checked, so it may have names, or more
+	// names, than the API accepts.
 	Domains []string
-	// AutoSSL: AutoSSL is on, and has been long enough for all of Domains.
+	// AutoSSL: AutoSSL is on and has certificates for all of Domains.
 	AutoSSL bool
-	// CustomCertificate: a certificate was uploaded, good for each listed name.
+	// CustomCertificate: a custom certificate was uploaded, valid for each listed name.
 	CustomCertificate bool
 }
 
-// Account is one user of the API.
+// Account is a user of the API.
 type Account struct {
 	ClientID, APIKey string
 	Apps             []string // ids; nil means all apps
 }
 
-// Simulator is a running stand-in. Its methods may be called at any time, from
-// any goroutine, until Close.
+// Simulator is a running simulator. Its methods are safe for concurrent use until Close.
 type Simulator struct {
 	opt       Options
 	authority *authority
@@ -89,11 +86,11 @@ type Simulator struct {
 	dnsAddr   net.Addr
 	resolvers []*dns.Server
 
-	closing   chan struct{} // closed by Close: nobody waits any longer
+	closing   chan struct{} // closed by Close, which ends all waits
 	closeOnce sync.Once
 	running   sync.WaitGroup // servers, connections, late writes
 
-	mu            sync.Mutex // guards all below
+	mu            sync.Mutex // guards all fields below
 	apps          map[string]*app
 	order         []string // app ids as given
 	accountStatus int
@@ -105,13 +102,13 @@ type Simulator struct {
 	actions       map[string]action
 }
 
-// target is a kind of call to one app; app is empty where a call is about none.
+// target is a kind of call to one app. app is empty for calls that belong to no app.
 type target struct {
 	app  string
 	call Call
 }
 
-// Start starts the three servers. The caller must Close the simulator.
+// Start starts the three servers. The caller must close the simulator.
 func Start(opt Options) (_ *Simulator, err error) {
 	opt = opt.withDefaults()
 	s := &Simulator{
@@ -163,7 +160,7 @@ func (o Options) withDefaults() Options {
 	if len(o.Accounts) == 0 {
 		o.Accounts = []Account{{ClientID: "sim", APIKey: "sim-key"}}
 	}
-	o.Accounts = slices.Clone(o.Accounts) // keys change
+	o.Accounts = slices.Clone(o.Accounts) // SetAPIKey changes them
 	if !o.ServerAddress.IsValid() {
 		o.ServerAddress = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
@@ -181,8 +178,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Close ends all servers and waits for all goroutines. Writes that haven't
-// taken effect yet never will. It may be called more than once.
+// Close ends all servers and waits for all goroutines. Writes that haven't taken effect never
+// will. Further calls have no effect.
 func (s *Simulator) Close() {
 	s.closeOnce.Do(func() {
 		close(s.closing)
@@ -204,16 +201,16 @@ func (s *Simulator) APIURL() string { return "http://" + s.apiAddr.String() + "/
 // DNSAddr is the resolver's host:port, the same for UDP and TCP.
 func (s *Simulator) DNSAddr() string { return s.dnsAddr.String() }
 
-// TLSPort is the port on which the web servers' TLS is served.
+// TLSPort is the port of the web servers' TLS.
 func (s *Simulator) TLSPort() int { return s.webAddr.(*net.TCPAddr).Port }
 
-// CAPEM is the certificate of the authority behind all valid certificates.
+// CAPEM is the certificate of the authority of all valid certificates.
 func (s *Simulator) CAPEM() []byte { return s.authority.pem }
 
-// serve runs an HTTP server and accounts for its connections' goroutines, which
-// http.Server's Close doesn't wait for.
-func (s *Simulator) serve(listener net.Listener, server *http.Server) {
-	server.ErrorLog = log.New(io.Discard, "", 0) // failing handshakes are the point of some tests
+// serveHTTP runs an HTTP server. It also counts the connections' goroutines, for which
+// http.Server's Close doesn't wait.
+func (s *Simulator) serveHTTP(listener net.Listener, server *http.Server) {
+	server.ErrorLog = log.New(io.Discard, "", 0) // some tests provoke failing handshakes
 	server.ReadHeaderTimeout = time.Minute
 	server.ConnState = func(_ net.Conn, state http.ConnState) {
 		switch state {
@@ -225,12 +222,12 @@ func (s *Simulator) serve(listener net.Listener, server *http.Server) {
 	}
 	s.running.Go(func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			panic(fmt.Sprintf("simulator: serving on %s: %v", listener.Addr(), err)) // nothing sensible is left to test
+			panic(fmt.Sprintf("simulator: serving on %s: %v", listener.Addr(), err)) // no test can continue
 		}
 	})
 }
 
-// wait waits for d, and reports false if the simulator was closed meanwhile.
+// wait waits for d. It returns false if the simulator was closed meanwhile.
 func (s *Simulator) wait(d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -245,8 +242,8 @@ func (s *Simulator) wait(d time.Duration) bool {
 	}
 }
 
-// waitUntil waits until a channel is closed, and reports false if the simulator was
-// closed meanwhile. It doesn't wait for nil.
+// waitUntil waits until a channel is closed; it doesn't wait for nil. It returns false if the
+// simulator was closed meanwhile.
 func (s *Simulator) waitUntil(over <-chan struct{}) bool {
 	if over == nil {
 		return true

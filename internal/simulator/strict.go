@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// The checks here are the simulator's own, on purpose: with the rules of the
-// program under test it would agree with that program's mistakes.
+// These checks don't use the rules of the program under test, because the simulator would
+// then share its mistakes.
 
-// hostName is two labels or more, of letters, digits and inner hyphens, the
-// last one not all digits; the first may be a lone asterisk.
+// hostName matches two or more labels of letters, digits and inner hyphens; the first label
+// may be an asterisk. The last label must not be all digits, see checkHostName.
 var hostName = regexp.MustCompile(`^(\*\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
 
 var allDigits = regexp.MustCompile(`^[0-9]+$`)
@@ -35,8 +35,8 @@ func checkContentType(header http.Header) error {
 	return nil
 }
 
-// decodeFields reads a JSON object that has at least one of the given fields
-// and no others, letter case included, which encoding/json would ignore.
+// decodeFields reads a JSON object that has at least one of the allowed fields and no other
+// field. Unlike encoding/json, it compares letter case.
 func decodeFields(body []byte, allowed ...string) (map[string]json.RawMessage, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(body, &fields); err != nil || fields == nil {

@@ -1,88 +1,87 @@
-// Keeps a page up to date, and searches while one types. The pages work without
-// it, by reloading.
+// Keeps a page up to date and searches while the user types. Without JavaScript, pages
+// reload themselves.
 "use strict";
 (() => {
-  const pause = 1000; // ms between two loads of the page
+  const minInterval = 1000; // ms between two loads of the page
   const { watch, reload } = document.body.dataset;
-  const light = document.getElementById("live");
+  const statusLight = document.getElementById("live");
   document.documentElement.classList.add("js");
 
-  // What the element with the focus is found by once its surroundings were replaced.
-  const mark = (el) => el.id ? "#" + CSS.escape(el.id)
+  // selectorOf finds the focused element again after its surroundings were replaced.
+  const selectorOf = (el) => el.id ? "#" + CSS.escape(el.id)
     : el.getAttribute("href") ? `a[href="${CSS.escape(el.getAttribute("href"))}"]` : "";
 
-  // swap puts what is new in place of what is there, piece by piece; what is the
-  // same stays untouched.
-  function swap(doc) {
+  // update replaces the live parts of the page that differ from doc.
+  function update(doc) {
     for (const now of document.querySelectorAll("[data-live]")) {
       const next = doc.getElementById(now.id);
       if (!next || next.innerHTML === now.innerHTML && next.className === now.className) continue;
-      if (now.querySelector("details[open] form")) continue; // somebody is about to act
-      const focus = now.contains(document.activeElement) ? mark(document.activeElement) : "";
-      const tops = [...now.querySelectorAll(".scroll, .diff")].map((el) => [el.scrollLeft, el.scrollTop]);
+      if (now.querySelector("details[open] form")) continue; // the user is about to act
+      const focus = now.contains(document.activeElement) ? selectorOf(document.activeElement) : "";
+      const scrolled = [...now.querySelectorAll(".scroll, .diff")].map((el) => [el.scrollLeft, el.scrollTop]);
       now.className = next.className;
       now.replaceChildren(...document.adoptNode(next).childNodes);
-      now.querySelectorAll(".scroll, .diff").forEach((el, i) => tops[i] && el.scrollTo(...tops[i]));
+      now.querySelectorAll(".scroll, .diff").forEach((el, i) => scrolled[i] && el.scrollTo(...scrolled[i]));
       if (focus) now.querySelector(focus)?.focus({ preventScroll: true });
     }
     document.title = doc.title;
   }
 
-  function show(text, away) {
-    light.hidden = false;
-    if (light.textContent !== text) light.textContent = text;
-    light.classList.toggle("away", away);
+  function showStatus(text, away) {
+    statusLight.hidden = false;
+    if (statusLight.textContent !== text) statusLight.textContent = text;
+    statusLight.classList.toggle("away", away);
   }
 
   let last = 0, timer = 0, running = null;
-  // load fetches a page; a later call ends an earlier one.
+  // load fetches a page and updates this one; a later call aborts an earlier one.
   async function load(url) {
     clearTimeout(timer);
     timer = 0;
     last = Date.now();
     running?.abort();
-    const mine = running = new AbortController();
+    const current = running = new AbortController();
     try {
-      const answer = await fetch(url, { signal: mine.signal, headers: { Accept: "text/html" } });
-      const doc = new DOMParser().parseFromString(await answer.text(), "text/html");
-      if (mine.signal.aborted) return;
-      if (!answer.ok) {
-        // Of a 503 the page's heading says what is wrong with Redis.
-        show(answer.status === 503 && doc.querySelector("h1")?.textContent || `Not refreshed (${answer.status})`, true);
-        soon(5 * pause);
+      const response = await fetch(url, { signal: current.signal, headers: { Accept: "text/html" } });
+      const doc = new DOMParser().parseFromString(await response.text(), "text/html");
+      if (current.signal.aborted) return;
+      if (!response.ok) {
+        // The heading of a 503 page is what is wrong with Redis.
+        showStatus(response.status === 503 && doc.querySelector("h1")?.textContent || `Not refreshed (${response.status})`, true);
+        scheduleLoad(5 * minInterval);
       } else if (!document.querySelector("[data-live]:not([data-frame])")) {
-        location.reload(); // what is shown is an error that is over
+        location.reload(); // this is an error page, and the error is over
       } else {
-        swap(doc);
-        show("Live", false);
+        update(doc);
+        showStatus("Live", false);
       }
     } catch (e) {
       if (e.name === "AbortError") return;
-      show("Not connected", true);
-      soon(5 * pause);
+      showStatus("Not connected", true);
+      scheduleLoad(5 * minInterval);
     }
   }
 
-  // soon loads the page again, though not more than once a second.
-  function soon(delay = 0) {
+  // scheduleLoad loads the page again, at most once a second.
+  function scheduleLoad(delay = 0) {
     if (timer || document.hidden) return;
-    timer = setTimeout(() => load(location.href), Math.max(delay, last + pause - Date.now(), 0));
+    timer = setTimeout(() => load(location.href), Math.max(delay, last + minInterval - Date.now(), 0));
   }
 
-  // A hidden tab holds no stream: a browser opens only six connections to a host.
+  // A hidden tab closes its stream, since a browser opens only six connections to a host.
   let stream = null;
   function connect() {
     stream?.close();
     stream = null;
     if (document.hidden) return;
     stream = new EventSource("/live");
-    stream.onopen = () => soon();
-    stream.onerror = () => show("Connecting…", true);
+    stream.onopen = () => scheduleLoad();
+    stream.onerror = () => showStatus("Connecting…", true);
     stream.onmessage = ({ data }) => {
       const { apps = [], queues = false, away = false, refused = false } = JSON.parse(data);
-      if (away) return show(refused ? "Redis refuses this dashboard" : "Redis doesn't answer", true);
-      if (watch ? apps.includes(watch) : apps.length || queues) soon();
-      else show("Live", false);
+      if (away) return showStatus(refused ? "Redis refuses this dashboard" : "Redis doesn't answer", true);
+      if (watch ? apps.includes(watch) : apps.length || queues) scheduleLoad();
+      else showStatus("Live", false);
     };
   }
   if (reload !== "0") {
@@ -90,10 +89,10 @@
     document.addEventListener("visibilitychange", connect);
     addEventListener("pagehide", () => stream?.close());
     addEventListener("pageshow", (e) => { if (e.persisted) connect(); });
-    setInterval(() => soon(), 20 * pause); // "3 min ago" goes on
+    setInterval(() => scheduleLoad(), 20 * minInterval); // keeps times such as "3 min ago" right
   }
 
-  // Search as one types. The address follows, so that it can be kept and sent.
+  // Search while the user types. The address has the search, so that it can be shared.
   const form = document.querySelector("[data-search]");
   if (form) {
     let typing = 0;
@@ -115,7 +114,7 @@
     form.addEventListener("submit", (e) => { e.preventDefault(); search(); });
   }
 
-  // A slash goes to the search, as in many places; Escape closes what is open.
+  // A slash focuses the search, and Escape closes an open menu.
   addEventListener("keydown", (e) => {
     if (e.key === "Escape") {
       const open = document.querySelector("details[open]");

@@ -1,12 +1,12 @@
-// The bar at the foot of asynqmon: the way back to our pages, and from a task to
-// its domain or app. What it shows is set as text only.
+// A bar at the bottom of asynqmon with links to the dashboard, and from a task to its domain
+// or app. It sets text only, never HTML.
 (() => {
   "use strict";
 
   const task = /\/asynqmon\/queues\/[^/]+\/tasks\/([^/]+)\/?$/;
   const app = "([A-Za-z0-9_-]{1,64})";
   const domain = "([^:/]+)";
-  // The ids of our tasks, as package tasks makes them.
+  // The ids of tasks, as package tasks makes them.
   const ids = [
     new RegExp(`^change:${app}:${domain}:\\d+$`),
     new RegExp(`^verify:${app}:${domain}:\\d+:\\d+$`),
@@ -14,7 +14,7 @@
     new RegExp(`^event:${app}:\\d+$`),
   ];
 
-  // target is what a task is about, or null.
+  // target returns the app and the domain of a task, or null.
   function target(path) {
     const found = path.match(task);
     if (!found) return null;
@@ -53,15 +53,15 @@
     if (location.pathname === shown) return;
     shown = location.pathname;
     const links = [link("← pilotsync", "")];
-    const about = target(shown);
-    if (about && about.domain) links.push(link("Domain " + about.domain, "domains", about.app, about.domain));
-    if (about) links.push(link("App " + about.app, "apps", about.app));
+    const found = target(shown);
+    if (found && found.domain) links.push(link("Domain " + found.domain, "domains", found.app, found.domain));
+    if (found) links.push(link("App " + found.app, "apps", found.app));
     bar.replaceChildren(...links);
   }
 
   document.body.append(bar);
   show();
-  // asynqmon changes the address without loading a page, and then what it shows.
+  // asynqmon changes the address and its content without loading a page.
   new MutationObserver(show).observe(document.getElementById("root"), { childList: true, subtree: true });
   addEventListener("popstate", show);
 })();
