@@ -139,6 +139,9 @@ func writeCommand(text *strings.Builder, level string, command *kong.Node) {
 	if len(rows) > 0 {
 		fmt.Fprintf(text, "| argument or flag | meaning |\n| --- | --- |\n%s\n", strings.Join(rows, ""))
 	}
+	if len(settings) == len(config.Settings()) {
+		settings = []string{"all"}
+	}
 	if len(settings) > 0 {
 		writeHelp(text, "[Settings](configuration.md): "+strings.Join(settings, ", ")+".")
 	}

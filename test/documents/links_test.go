@@ -135,6 +135,14 @@ func TestThePluginsDocumentLinksToNothingOutsideTheFolder(t *testing.T) {
 	}
 }
 
+func TestTheREADMEIsShort(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if lines := strings.Count(string(text), "\n"); err != nil || lines > 150 {
+		t.Errorf("README.md has %d lines, %v; what is more belongs into docs", lines, err)
+	}
+}
+
 func TestBrokenLinksAreFound(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

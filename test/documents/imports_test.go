@@ -1,0 +1,45 @@
+package documents_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// docs/architecture.md says which packages may import which.
+func TestImportsGoAsTheArchitectureSays(t *testing.T) {
+	t.Parallel()
+	const module = "pilotsync/"
+	below := func(name string, folders ...string) bool {
+		return slices.ContainsFunc(folders, func(folder string) bool { return name == folder || strings.HasPrefix(name, folder+"/") })
+	}
+	found := 0
+	for line := range strings.Lines(run(t, "go", "list", "-C", root, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")) {
+		words := strings.Fields(line)
+		from := strings.TrimPrefix(words[0], module)
+		for _, imported := range words[1:] {
+			to, ours := strings.CutPrefix(imported, module)
+			if !ours {
+				continue
+			}
+			found++
+			switch {
+			case below(to, "test", "bench", "scripts") && !below(from, "test", "bench", "scripts"):
+				t.Errorf("%s, a part of the product, imports %s", from, to)
+			case from == "tasks":
+				t.Errorf("tasks imports %s; it imports no other package of this module", to)
+			case from == "enqueue" && to != "tasks":
+				t.Errorf("enqueue imports %s; a producer needs tasks only", to)
+			case to == "worker" && from != "cmd/pilotsync":
+				t.Errorf("%s imports worker, which only wires its packages up for the command", from)
+			case below(from, "worker") && below(to, "internal/config", "internal/dashboard", "internal/doctor", "internal/demo", "internal/simulator"):
+				t.Errorf("%s imports %s, which is above it", from, to)
+			case from == "worker/listsync" && to != "tasks":
+				t.Errorf("worker/listsync imports %s; it knows interfaces only", to)
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("only %d imports were found", found)
+	}
+}
