@@ -11,6 +11,9 @@ import (
 
 	"pilotsync/enqueue"
 	"pilotsync/internal/config"
+	"pilotsync/internal/serverpilot"
+	"pilotsync/internal/terminal"
+	"pilotsync/internal/text"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/restore"
@@ -21,19 +24,19 @@ type adoptCmd struct {
 	accountFlags
 	operatorFlag
 
-	All     bool     `help:"Take over all names of the list."`
+	All     bool     `help:"Import all names of the list."`
 	File    string   `short:"f" predictor:"file" placeholder:"FILE" help:"File with a name a line, - for standard input; empty lines and lines that start with # are skipped."`
-	DryRun  bool     `name:"dry-run" help:"Only show what would be taken over."`
-	Domains []string `arg:"" optional:"" name:"domain" help:"Names on the list to take over."`
+	DryRun  bool     `name:"dry-run" help:"Only show what would be imported."`
+	Domains []string `arg:"" optional:"" name:"domain" help:"Names on the list to import."`
 
-	renamed renamed // of the names that were given
+	notes canonicalNotes // on the names that were given
 }
 
 // Help is shown under the command's own --help.
 func (*adoptCmd) Help() string {
-	return `Names that are on an app's list already, put there by hand or by a plugin, get into the ledger as they are: a name and its www form are one domain where both are there. They count as put there by pilotsync from then on, which puts them back when they are missing and takes them off when their domain is removed. Nothing is written to ServerPilot; their certificates are verified like those of new domains. It reads the list, so it needs the account's key.
+	return `Imports names that are already on an app's list, put there by hand or by a plugin, into the ledger. A name and its www form become one domain if both are listed. From then on pilotsync owns the names: it puts them back if they are missing, and takes them off when their domain is removed. Nothing is written to ServerPilot; certificates are verified as for new domains. The command reads the list, so it needs the account's key.
 
-Names that the ledger has already, and such as can't be a domain, are skipped. If a name is asked for that isn't on the list, nothing is taken over. One that leaves the list before the worker gets to it ends rejected; it isn't put there.
+Names that the ledger already has, and names that can't be a domain, are skipped. If one of the given names isn't on the list, nothing is imported. A name that leaves the list before a worker processes the request ends rejected; it isn't put back.
 
 Examples:
 
@@ -56,69 +59,66 @@ func (c *adoptCmd) Validate() error {
 	return err
 }
 
-// Run takes the names over.
-func (c *adoptCmd) Run(ctx context.Context, s *streams) error {
+// Run imports the names.
+func (c *adoptCmd) Run(ctx context.Context, s *terminal.Streams) error {
 	app, appErr := c.app()
 	by, byErr := c.operator()
 	asked, namesErr := c.asked(s.In)
 	if err := errors.Join(appErr, byErr, namesErr); err != nil {
-		return usageError{fmt.Errorf("nothing was taken over:\n%w", err)}
+		return usageError{fmt.Errorf("nothing was imported:\n%w", err)}
 	}
-	c.renamed.print(s.Err)
+	c.notes.print(s.Err)
 	p := config.NewParser(os.ReadFile)
 	api := c.APISettings.Parse(p)
 	accounts, _ := c.AccountSettings.Parse(p)
 	if err := p.Err(); err != nil {
 		return err
 	}
-	rdb, err := c.connect(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer rdb.Close()
-	lists, err := newRemoteLists(rdb, api, accounts)
-	if err != nil {
-		return usageError{err}
-	}
-	defer lists.close()
-	list, err := lists.List(ctx, app)
-	if err != nil {
-		return fmt.Errorf("nothing was taken over: %w", err)
-	}
-	views, err := ledger.New(rdb).Domains(ctx, app)
-	if err != nil {
-		return err
-	}
-	found, err := adoptable(list, asked, views)
-	if err != nil {
-		return fmt.Errorf("nothing was taken over of app %s's list: %w", app, err)
-	}
-	if !c.DryRun {
-		var reqs []enqueue.Request
-		for _, domain := range found.domains {
-			reqs = append(reqs, enqueue.Request{AppID: app, Domain: domain, Import: true, IfListed: true, By: by})
+	return c.withLedger(ctx, s, func(db database) error {
+		lists, err := serverpilot.NewLists(db.rdb, api.APIURL, api.APIRate, accounts)
+		if err != nil {
+			return usageError{err}
 		}
-		_, err := enqueue.New(rdb).Enqueue(ctx, reqs...)
-		switch {
-		case errors.Is(err, enqueue.ErrUnavailable):
-			return fmt.Errorf("%w\nTo adopt all of them again is safe", err)
-		case err != nil:
+		defer lists.Close()
+		list, err := lists.List(ctx, app)
+		if err != nil {
+			return fmt.Errorf("nothing was imported: %w", err)
+		}
+		views, err := db.ledger.Domains(ctx, app)
+		if err != nil {
 			return err
 		}
-		if err := c.handedOver(ctx, ledger.New(rdb), app); err != nil {
-			return err
+		found, err := importable(list, asked, views)
+		if err != nil {
+			return fmt.Errorf("nothing was imported from app %s's list: %w", app, err)
 		}
-	}
-	return found.print(s, app, c.DryRun)
+		if !c.DryRun {
+			if err := c.enqueue(ctx, db, app, by, found.domains); err != nil {
+				return err
+			}
+		}
+		return found.print(s, app, c.DryRun)
+	})
 }
 
-// handedOver ends the reports of a lost ledger for an app whose whole list was adopted.
-func (c *adoptCmd) handedOver(ctx context.Context, l *ledger.Ledger, app string) error {
-	is, err := l.Identity(ctx)
-	if err != nil || !c.All || is.ID == "" {
+func (c *adoptCmd) enqueue(ctx context.Context, db database, app, by string, domains []string) error {
+	var reqs []enqueue.Request
+	for _, domain := range domains {
+		reqs = append(reqs, enqueue.Request{AppID: app, Domain: domain, Import: true, IfListed: true, By: by})
+	}
+	if _, err := db.enqueue(ctx, "adopt all of them", reqs...); err != nil {
 		return err
 	}
-	return l.HandedOver(ctx, app, is.ID)
+	return c.endLoss(ctx, db.ledger, app)
+}
+
+// endLoss ends the reports of a lost ledger for an app whose whole list was imported.
+func (c *adoptCmd) endLoss(ctx context.Context, l *ledger.Ledger, app string) error {
+	identity, err := l.Identity(ctx)
+	if err != nil || !c.All || identity.ID == "" {
+		return err
+	}
+	return l.HandedOver(ctx, app, identity.ID)
 }
 
 // asked are the names given, in canonical form; nil for all.
@@ -127,46 +127,46 @@ func (c *adoptCmd) asked(in io.Reader) ([]string, error) {
 		return nil, nil
 	}
 	names, errs := []string{}, []error(nil)
-	take := func(where, raw string) {
+	add := func(where, raw string) {
 		name, err := tasks.ParseDomain(raw)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s%w", where, err))
 			return
 		}
-		c.renamed.note(raw, name)
+		c.notes.add(raw, name)
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
 	for _, raw := range c.Domains {
-		take("", raw)
+		add("", raw)
 	}
 	if c.File != "" {
-		if err := eachLine(c.File, in, take); err != nil {
+		if err := eachLine(c.File, in, add); err != nil {
 			errs = append(errs, fmt.Errorf("--file: %w", err))
 		}
 	}
 	return names, errors.Join(errs...)
 }
 
-// adoption is what is taken over of a list.
-type adoption struct {
+// importPlan is what to import from a list.
+type importPlan struct {
 	domains []string
-	forms   map[string]bool // domains that have their www form on the list
-	known   int             // names that the ledger has already
-	refused []string        // names that can't be a domain, with why
+	withWWW map[string]bool // domains that have their www form on the list
+	known   int             // names that the ledger already has
+	refused []string        // why names can't be a domain
 }
 
-// adoptable finds out which domains to take over of a list; asked are names in
-// canonical form, nil for all.
-func adoptable(list, asked []string, views []ledger.View) (adoption, error) {
-	a := adoption{forms: map[string]bool{}}
+// importable plans the import of names from a list; asked are names in canonical form,
+// nil for all.
+func importable(list, asked []string, views []ledger.View) (importPlan, error) {
+	plan := importPlan{withWWW: map[string]bool{}}
 	var onList []string // in canonical form
 	for _, raw := range list {
 		name, err := tasks.ParseDomain(raw)
 		switch {
 		case err != nil && asked == nil:
-			a.refused = append(a.refused, plain(err.Error()))
+			plan.refused = append(plan.refused, text.Printable(err.Error()))
 		case err == nil && !slices.Contains(onList, name):
 			onList = append(onList, name)
 		}
@@ -181,26 +181,26 @@ func adoptable(list, asked []string, views []ledger.View) (adoption, error) {
 		}
 	}
 	if missing != nil {
-		return adoption{}, fmt.Errorf("not on it: %s ('pilotsync enqueue add' puts domains there)", strings.Join(missing, ", "))
+		return importPlan{}, fmt.Errorf("not on it: %s ('pilotsync enqueue add' puts domains there)", strings.Join(missing, ", "))
 	}
 	has := inLedger(views)
 	var left []string
 	for _, name := range asked {
 		if has[name] {
-			a.known++
+			plan.known++
 			continue
 		}
 		left = append(left, name)
 	}
-	a.domains = restore.Domains(left)
-	for _, domain := range a.domains {
+	plan.domains = restore.Domains(left)
+	for _, domain := range plan.domains {
 		www := "www." + domain
-		a.forms[domain] = slices.Contains(onList, www) && slices.Contains(tasks.Names(domain, tasks.WWWAlways), www)
+		plan.withWWW[domain] = slices.Contains(onList, www) && slices.Contains(tasks.Names(domain, tasks.WWWAlways), www)
 	}
-	return a, nil
+	return plan, nil
 }
 
-// inLedger are the names of wanted domains, and of those that wait to be put on the
+// inLedger are the names of desired domains, and of those that wait to be put on the
 // list.
 func inLedger(views []ledger.View) map[string]bool {
 	has := map[string]bool{}
@@ -221,29 +221,29 @@ func inLedger(views []ledger.View) map[string]bool {
 	return has
 }
 
-func (a adoption) print(s *streams, app string, dry bool) error {
+func (plan importPlan) print(s *terminal.Streams, app string, dry bool) error {
 	var b strings.Builder
-	for _, domain := range a.domains {
+	for _, domain := range plan.domains {
 		b.WriteString(domain)
-		if a.forms[domain] {
+		if plan.withWWW[domain] {
 			b.WriteString(", with www." + domain)
 		}
 		b.WriteString("\n")
 	}
-	what, verb := counted(len(a.domains), "domain"), "taken over into"
+	verb := "imported into"
 	if dry {
-		verb = "to be taken over into"
+		verb = "to be imported into"
 	}
-	fmt.Fprintf(&b, "%s %s the ledger of app %s", what, verb, app)
+	fmt.Fprintf(&b, "%s %s the ledger of app %s", counted(len(plan.domains), "domain"), verb, app)
 	if dry {
 		b.WriteString("; nothing was enqueued (--dry-run)")
 	}
 	b.WriteString("\n")
-	if a.known > 0 {
-		s.notice("%s skipped: the ledger has them already", counted(a.known, "name"))
+	if plan.known > 0 {
+		s.Noticef("%s skipped: the ledger already has them", counted(plan.known, "name"))
 	}
-	for _, refused := range a.refused {
-		s.notice("skipped: %s", refused)
+	for _, refused := range plan.refused {
+		s.Noticef("skipped: %s", refused)
 	}
-	return s.printf("%s", b.String())
+	return s.Printf("%s", b.String())
 }

@@ -38,12 +38,12 @@ func TestNamesOnTheListAreAdoptedWithoutAWriteAndVerified(t *testing.T) {
 	byHand(t, sim, func([]string) []string { return list })
 
 	got := command(t, env, "", "adopt", "--all", "--dry-run")
-	want := "shop.example.com, with www.shop.example.com\nwww.lone.example.com\nblog.example.com\n3 domains to be taken over into the ledger of app app1; nothing was enqueued (--dry-run)\n"
+	want := "shop.example.com, with www.shop.example.com\nwww.lone.example.com\nblog.example.com\n3 domains to be imported into the ledger of app app1; nothing was enqueued (--dry-run)\n"
 	if got != (outcome{exitDone, want, ""}) {
 		t.Errorf("dry run: %+v", got)
 	}
 	w := startWorker(t, env)
-	if got := command(t, env, "", "adopt", "--all", "--by=ada"); got.code != exitDone || !strings.Contains(got.out, "3 domains taken over into the ledger of app app1\n") {
+	if got := command(t, env, "", "adopt", "--all", "--by=ada"); got.code != exitDone || !strings.Contains(got.out, "3 domains imported into the ledger of app app1\n") {
 		t.Fatalf("adopt: %+v", got)
 	}
 	l := env.ledger(t)
@@ -70,11 +70,11 @@ func TestNamesOnTheListAreAdoptedWithoutAWriteAndVerified(t *testing.T) {
 	if n := sim.Calls("app1", simulator.WriteList); n != 0 || !slices.Equal(sim.List("app1"), list) {
 		t.Errorf("%d writes were made; the list is %v", n, sim.List("app1"))
 	}
-	if got := command(t, env, "", "adopt", "--all"); got != (outcome{exitDone, "0 domains taken over into the ledger of app app1\n", "4 names skipped: the ledger has them already\n"}) {
+	if got := command(t, env, "", "adopt", "--all"); got != (outcome{exitDone, "0 domains imported into the ledger of app app1\n", "4 names skipped: the ledger already has them\n"}) {
 		t.Errorf("once more: %+v", got)
 	}
 	if got := command(t, env, "blog.example.com\nelsewhere.example.com\n", "adopt", "--file=-"); got.code != exitFailed || got.out != "" ||
-		!strings.Contains(got.err, "nothing was taken over of app app1's list: not on it: elsewhere.example.com (") {
+		!strings.Contains(got.err, "nothing was imported from app app1's list: not on it: elsewhere.example.com (") {
 		t.Errorf("of a name that isn't there: %+v", got)
 	}
 	// What was adopted leaves like any other, www form and all.
@@ -125,12 +125,12 @@ func TestOnlyWhatIsOnTheListAndNotInTheLedgerIsAdopted(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := adoptable(test.list, test.asked, test.views)
+			got, err := importable(test.list, test.asked, test.views)
 			if (err == nil) != (test.err == "") || !strings.Contains(errors.Join(err, errors.New("")).Error(), test.err) {
 				t.Fatalf("error %v", err)
 			}
-			maps.DeleteFunc(got.forms, func(_ string, is bool) bool { return !is })
-			if diff := cmp.Diff([][]string{test.domains, test.forms}, [][]string{got.domains, slices.Sorted(maps.Keys(got.forms))}, cmpEmpty()); diff != "" || got.known != test.known || len(got.refused) != test.refused {
+			maps.DeleteFunc(got.withWWW, func(_ string, is bool) bool { return !is })
+			if diff := cmp.Diff([][]string{test.domains, test.forms}, [][]string{got.domains, slices.Sorted(maps.Keys(got.withWWW))}, cmpEmpty()); diff != "" || got.known != test.known || len(got.refused) != test.refused {
 				t.Errorf("known %d, refused %q, domains and those with a www form (-want +got):\n%s", got.known, got.refused, diff)
 			}
 		})

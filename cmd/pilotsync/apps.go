@@ -2,19 +2,20 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
 )
 
 type appsCmd struct {
-	Show   appsShowCmd   `cmd:"" default:"withargs" help:"Show where apps stand."`
+	Show   appsShowCmd   `cmd:"" default:"withargs" help:"Show the state of apps."`
 	Forget appsForgetCmd `cmd:"" help:"Drop an app that no worker serves, such as a mistyped one."`
 }
 
@@ -40,7 +41,7 @@ type appsShowCmd struct {
 
 // Help is shown under the command's own --help.
 func (*appsShowCmd) Help() string {
-	return fmt.Sprintf(`It shows of each app its domains by state, how many of the %d names of its list are taken, what waits and since when, the last write of its list, and its trouble or who paused it. It reads Redis only, so it works without a worker and needs no key.
+	return fmt.Sprintf(`Shows for each app its domains by state, how many of the %d names of its list are used, how many changes wait and since when, the last write of its list, and its trouble or who paused it. The command reads Redis only, so it works without a worker and needs no key.
 
 Examples:
 
@@ -51,15 +52,10 @@ Examples:
 
 // Validate is called by kong after parsing.
 func (c *appsShowCmd) Validate() error {
-	var errs []error
-	for _, app := range c.Apps {
-		errs = append(errs, tasks.CheckAppID(app))
-	}
-	return errors.Join(errs...)
+	return checkApps("", c.Apps)
 }
 
-// appStatus is where an app stands, as --json prints it. The keys are a contract
-// with whoever reads them.
+// appStatus is the state of an app, as --json prints it. The keys are a contract.
 type appStatus struct {
 	ID       string              `json:"app_id"`
 	Domains  map[tasks.State]int `json:"domains"` // by state; those without any are left out
@@ -72,7 +68,7 @@ type appStatus struct {
 	Expiring int                 `json:"certificates_that_end_soon"` // within 14 days, of domains that are done
 	Trouble  *appTrouble         `json:"trouble"`
 	PausedBy string              `json:"paused_by"` // empty if it isn't
-	Write    *appWrite           `json:"last_write"`
+	Write    *writeSummary       `json:"last_write"`
 	// DryRun is what a dry run would have written; absent if a sync wrote since.
 	DryRun *appDryRun `json:"dry_run,omitempty"`
 }
@@ -89,78 +85,68 @@ type appDryRun struct {
 	Removed int       `json:"removed"`
 }
 
-type appWrite struct {
-	At      time.Time `json:"at"`
-	Outcome string    `json:"outcome"`
-	Added   []string  `json:"added"`
-	Removed []string  `json:"removed"`
-	Size    int       `json:"size"`
-	Who     string    `json:"who"`
-}
-
-const blockedWords = "blocked until a person acts"
+const blockedMark = "blocked until a person acts"
 
 // Run prints the apps.
-func (c *appsShowCmd) Run(ctx context.Context, s *streams) error {
-	rdb, err := c.connect(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer rdb.Close()
-	l := ledger.New(rdb)
-	known, err := l.Apps(ctx)
-	if err != nil {
-		return err
-	}
+func (c *appsShowCmd) Run(ctx context.Context, s *terminal.Streams) error {
+	return c.withLedger(ctx, s, func(db database) error {
+		known, err := db.ledger.Apps(ctx)
+		if err != nil {
+			return err
+		}
+		shown, err := c.read(ctx, db.ledger, known)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			err = printJSON(s.Out, shown)
+		} else {
+			lines, readErr := dryRunNotices(ctx, db.ledger, known)
+			if readErr != nil {
+				return readErr
+			}
+			for _, line := range lines {
+				s.Noticef("%s", line)
+			}
+			err = appTable(shown, time.Now()).Print(s)
+		}
+		if err != nil {
+			return fmt.Errorf("print the apps: %w", err)
+		}
+		if unknown := slices.DeleteFunc(slices.Clone(c.Apps), func(id string) bool { return slices.Contains(known, id) }); len(unknown) > 0 {
+			return unknownApps(unknown)
+		}
+		return nil
+	})
+}
+
+func unknownApps(apps []string) error {
+	return fmt.Errorf("not known: %s (no worker has taken a change for it yet)", strings.Join(apps, ", "))
+}
+
+// read returns those of the apps asked for that are known.
+func (c *appsShowCmd) read(ctx context.Context, l *ledger.Ledger, known []string) ([]appStatus, error) {
 	states, err := l.AppStates(ctx, c.Apps...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var shown []appStatus
-	found := map[string]bool{}
-	for _, id := range known {
-		found[id] = true
-	}
 	for _, app := range states {
-		if !found[app.ID] {
+		if !slices.Contains(known, app.ID) {
 			continue
 		}
 		writes, err := l.Writes(ctx, app.ID, 1)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		shown = append(shown, appStatusOf(app, writes))
 	}
-	if c.JSON {
-		err = printJSON(s.Out, shown)
-	} else {
-		lines, readErr := dryRuns(ctx, l, known)
-		if readErr != nil {
-			return readErr
-		}
-		for _, line := range lines {
-			s.notice("%s", line)
-		}
-		err = appTable(shown, time.Now()).print(s)
-	}
-	if err != nil {
-		return fmt.Errorf("print the apps: %w", err)
-	}
-	var unknown []string
-	for _, id := range c.Apps {
-		if !found[id] {
-			unknown = append(unknown, id)
-		}
-	}
-	if unknown != nil {
-		return fmt.Errorf("not known: %s (no worker has taken a change for it yet)", strings.Join(unknown, ", "))
-	}
-	return nil
+	return shown, nil
 }
 
 func appStatusOf(app ledger.App, writes []ledger.Write) appStatus {
 	a := appStatus{ID: app.ID, Domains: map[tasks.State]int{}, Listed: app.Listed, Limit: listsync.Limit, Waiting: app.Pending, Expiring: app.Expiring, PausedBy: app.Paused,
-		ListedAt: utc(known(app.ListedAt)), Oldest: utc(known(app.Oldest)), Expiry: utc(known(app.Expiry))}
+		ListedAt: utc(nonZero(app.ListedAt)), Oldest: utc(nonZero(app.Oldest)), Expiry: utc(nonZero(app.Expiry))}
 	for state, n := range app.Counts {
 		if n > 0 {
 			a.Domains[state] = n
@@ -173,23 +159,17 @@ func appStatusOf(app ledger.App, writes []ledger.Write) appStatus {
 		a.DryRun = &appDryRun{d.At.UTC(), d.Added, d.Removed}
 	}
 	if len(writes) > 0 {
-		w := writes[0]
-		a.Write = &appWrite{w.At.UTC(), w.Outcome, append([]string{}, w.Added...), append([]string{}, w.Removed...), w.Size, w.WorkerID}
+		write := summaryOf(writes[0])
+		a.Write = &write
 	}
 	return a
 }
 
-func appTable(apps []appStatus, now time.Time) *table {
-	t := &table{columns: []column{{title: "APP", min: 16}, {title: "DOMAINS", min: 18}, {title: "NAMES"}, {title: "WAITING", rank: 1},
-		{title: "OLDEST", rank: 3}, {title: "LAST WRITE", rank: 2}, {title: "TROUBLE", min: 30, color: troubleColor}}}
+func appTable(apps []appStatus, now time.Time) *terminal.Table {
+	t := &terminal.Table{Columns: []terminal.Column{{Title: "APP", Min: 16}, {Title: "DOMAINS", Min: 18}, {Title: "NAMES"}, {Title: "WAITING", Rank: 1},
+		{Title: "OLDEST", Rank: 3}, {Title: "LAST WRITE", Rank: 2}, {Title: "TROUBLE", Min: 30, Color: troubleColor}}}
 	for _, a := range apps {
-		var domains []string
-		for _, state := range tasks.States() {
-			if n := a.Domains[state]; n > 0 {
-				domains = append(domains, fmt.Sprintf("%d %s", n, state))
-			}
-		}
-		names, write, trouble := "", "", ""
+		names, write := "", ""
 		if a.ListedAt != nil {
 			names = fmt.Sprintf("%d of %d", a.Listed, a.Limit)
 		}
@@ -199,30 +179,37 @@ func appTable(apps []appStatus, now time.Time) *table {
 				write += " (" + w.Outcome + ")"
 			}
 		}
-		if a.Trouble != nil {
-			trouble = "tried again: " + a.Trouble.Reason
-			if a.Trouble.Blocked {
-				trouble = blockedWords + ": " + a.Trouble.Reason
-			}
-		}
-		if d := a.DryRun; d != nil {
-			trouble = strings.TrimSuffix(fmt.Sprintf("dry run: a sync would write +%d -%d; %s", d.Added, d.Removed, trouble), "; ")
-		}
-		if a.PausedBy != "" {
-			trouble = strings.TrimSuffix("paused by "+a.PausedBy+"; "+trouble, "; ")
-		}
-		t.add(a.ID, strings.Join(domains, ", "), names, strconv.Itoa(a.Waiting), relative(a.Oldest, now), write, trouble)
+		t.Add(a.ID, terminal.StateCounts(a.Domains), names, strconv.Itoa(a.Waiting), relative(a.Oldest, now), write, a.describeTrouble())
 	}
 	return t
 }
 
+// describeTrouble says what keeps the app's changes waiting, empty for nothing.
+func (a appStatus) describeTrouble() string {
+	var all []string
+	if a.PausedBy != "" {
+		all = append(all, "paused by "+a.PausedBy)
+	}
+	if d := a.DryRun; d != nil {
+		all = append(all, fmt.Sprintf("dry run: a sync would write +%d -%d", d.Added, d.Removed))
+	}
+	switch {
+	case a.Trouble == nil:
+	case a.Trouble.Blocked:
+		all = append(all, blockedMark+": "+a.Trouble.Reason)
+	default:
+		all = append(all, "tried again: "+a.Trouble.Reason)
+	}
+	return strings.Join(all, "; ")
+}
+
 // troubleColor is red for an app that waits for a person, yellow for other trouble.
-func troubleColor(trouble string) color {
+func troubleColor(trouble string) terminal.Color {
 	switch {
 	case trouble == "-":
 		return ""
-	case strings.Contains(trouble, blockedWords):
-		return red
+	case strings.Contains(trouble, blockedMark):
+		return terminal.Red
 	}
-	return yellow
+	return terminal.Yellow
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"pilotsync/internal/terminal"
+	"pilotsync/internal/text"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/operator"
@@ -20,7 +22,7 @@ type appsForgetCmd struct {
 
 // Help is shown under the command's own --help.
 func (*appsForgetCmd) Help() string {
-	return `It is for an app whose id was mistyped, or that is gone from ServerPilot. It removes everything that Redis holds of the app: its domains, their histories, its kept writes, its pause, and its tasks on all queues. It shows first what that is and asks for confirmation; without a terminal it needs --yes. It refuses an app that a live worker serves. Names on the app's list at ServerPilot stay there.
+	return `For an app whose id was mistyped, or that no longer exists at ServerPilot. Deletes everything that Redis has of the app: its domains, their histories, its kept writes, its pause, and its tasks on all queues. It first shows what that is and asks for confirmation; without a terminal it needs --yes. An app that a live worker serves is refused. Names on the app's list at ServerPilot stay there.
 
 Examples:
 
@@ -33,45 +35,42 @@ Examples:
 func (c *appsForgetCmd) Validate() error { return tasks.CheckAppID(c.App) }
 
 // Run forgets the app.
-func (c *appsForgetCmd) Run(ctx context.Context, s *streams) error {
-	rdb, err := c.connect(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer rdb.Close()
-	l, byHand := ledger.New(rdb), operator.New(rdb)
-	if err := byHand.CheckUnserved(ctx, c.App); errors.Is(err, operator.ErrServed) {
-		return usageError{fmt.Errorf("app %s isn't forgotten: %w", c.App, err)}
-	} else if err != nil {
-		return err
-	}
-	found, err := byHand.Tasks(ctx, c.App)
-	if err != nil {
-		return err
-	}
-	known, err := l.Known(ctx, c.App)
-	if err != nil {
-		return err
-	}
-	if !known && len(found) == 0 {
-		apps, err := l.Apps(ctx)
+func (c *appsForgetCmd) Run(ctx context.Context, s *terminal.Streams) error {
+	return c.withLedger(ctx, s, func(db database) error {
+		op := operator.New(db.rdb)
+		if err := op.CheckUnserved(ctx, c.App); errors.Is(err, operator.ErrServed) {
+			return usageError{fmt.Errorf("app %s isn't forgotten: %w", c.App, err)}
+		} else if err != nil {
+			return err
+		}
+		found, err := op.Tasks(ctx, c.App)
 		if err != nil {
 			return err
 		}
-		return usageError{fmt.Errorf("there is nothing of app %s in Redis%s", c.App, nearestApp(c.App, apps))}
-	}
-	loss, err := lossOf(ctx, l, c.App)
-	if err != nil {
-		return err
-	}
-	s.notice("This will be lost of app %s: %s, %s on the queues.\nNames on its list at ServerPilot stay there.", c.App, loss, counted(len(found), "task"))
-	if err := c.confirm(ctx, s, fmt.Sprintf("Forget app %s?", c.App)); err != nil {
-		return err
-	}
-	if err := byHand.Forget(ctx, c.App); err != nil {
-		return err
-	}
-	return s.printf("app %s is forgotten\n", c.App)
+		known, err := db.ledger.Known(ctx, c.App)
+		if err != nil {
+			return err
+		}
+		if !known && len(found) == 0 {
+			apps, err := db.ledger.Apps(ctx)
+			if err != nil {
+				return err
+			}
+			return usageError{fmt.Errorf("Redis has nothing of app %s%s", c.App, nearestApp(c.App, apps))}
+		}
+		loss, err := lossOf(ctx, db.ledger, c.App)
+		if err != nil {
+			return err
+		}
+		s.Noticef("This will be lost of app %s: %s, %s on the queues.\nNames on its list at ServerPilot stay there.", c.App, loss, counted(len(found), "task"))
+		if err := c.confirm(ctx, s, fmt.Sprintf("Forget app %s?", c.App)); err != nil {
+			return err
+		}
+		if err := op.Forget(ctx, c.App); err != nil {
+			return err
+		}
+		return s.Printf("app %s is forgotten\n", c.App)
+	})
 }
 
 // lossOf says what the ledger holds of an app.
@@ -85,20 +84,16 @@ func lossOf(ctx context.Context, l *ledger.Ledger, id string) (string, error) {
 		return "", err
 	}
 	app, total := states[0], 0
-	var counts []string
-	for _, state := range tasks.States() {
-		if n := app.Counts[state]; n > 0 {
-			total += n
-			counts = append(counts, fmt.Sprintf("%d %s", n, state))
-		}
+	for _, n := range app.Counts {
+		total += n
 	}
 	domains := counted(total, "domain")
-	if counts != nil {
-		domains += " (" + strings.Join(counts, ", ") + ")"
+	if total > 0 {
+		domains += " (" + terminal.StateCounts(app.Counts) + ")"
 	}
 	loss := []string{domains, counted(app.Pending, "pending change"), counted(len(writes), "kept write")}
 	if app.Paused != "" {
-		loss = append(loss, "the pause by "+plain(app.Paused))
+		loss = append(loss, "the pause by "+text.Printable(app.Paused))
 	}
 	return strings.Join(loss, ", "), nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/posener/complete"
 
 	"pilotsync/internal/config"
+	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
 )
 
@@ -17,7 +18,7 @@ type completionCmd struct {
 
 // Help is shown under the command's own --help.
 func (*completionCmd) Help() string {
-	return `It completes commands, flags, states, and the apps that WU_SERVER_PILOT_APP_ID names; it never asks Redis. Without --code it says what to put into which file.
+	return `Completes commands, flags, states, and the apps in WU_SERVER_PILOT_APP_ID; it never asks Redis. Without --code it says which line to add to which file.
 
 Examples:
 
@@ -28,9 +29,9 @@ Examples:
     pilotsync completion fish --code | source       # in ~/.config/fish/config.fish`
 }
 
-// completeLine answers the shell where it asks for the ends of a line, which is when
-// it runs us with COMP_LINE set. It reports whether it did.
-func completeLine(parser *kong.Kong, s *streams) (asked bool) {
+// completeLine answers the shell's request for completions of a line: the shell runs
+// us with COMP_LINE set. It reports whether there was such a request.
+func completeLine(parser *kong.Kong, s *terminal.Streams) (asked bool) {
 	if s.LookupEnv == nil {
 		return false
 	}
@@ -46,7 +47,7 @@ func completeLine(parser *kong.Kong, s *streams) (asked bool) {
 		names = append(names, node.Name)
 	}
 	apps, _ := s.LookupEnv("WU_SERVER_PILOT_APP_ID")
-	parser.Stdout = s.Out // fish calls without arguments, which would have help go elsewhere
+	parser.Stdout = s.Out // fish calls without arguments, and help would go to standard error
 	kongcompletion.Register(parser,
 		kongcompletion.WithPredictor("command", complete.PredictSet(names...)),
 		kongcompletion.WithPredictor("state", complete.PredictSet(states...)),

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"pilotsync/internal/terminal"
 	"strings"
 )
 
@@ -20,14 +21,13 @@ type yesFlag struct {
 	Yes bool `name:"yes" short:"y" help:"Don't ask for confirmation. Without a terminal, a command that has to be confirmed needs it."`
 }
 
-// errNotConfirmed is returned where the answer was no, and nothing was done.
+// errNotConfirmed means that the answer was no, and nothing was done.
 var errNotConfirmed = errors.New("not confirmed; nothing was changed")
 
 // confirm asks a question, such as "Take 12 names off app1's list?", and returns nil
-// only if the answer is yes. The caller has printed before what will change. Where
-// there is no terminal, or input is taken as data, it asks for --yes with a
-// [usageError] instead.
-func (f yesFlag) confirm(ctx context.Context, s *streams, question string) error {
+// only if the answer is yes. The caller has already printed what will change. Without a
+// terminal, or if the input is data, it returns a [usageError] that asks for --yes.
+func (f yesFlag) confirm(ctx context.Context, s *terminal.Streams, question string) error {
 	if f.Yes {
 		return nil
 	}

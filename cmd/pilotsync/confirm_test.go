@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"pilotsync/internal/terminal"
 	"strings"
 	"testing"
 )
@@ -31,7 +32,7 @@ func TestOnlyYesIsYes(t *testing.T) {
 	const question = "Take 12 names off?"
 	for answer, want := range map[string]bool{"y\n": true, "Yes\r\n": true, " YES \n": true, "y": true, "\n": false, "n\n": false, "yep\n": false, "": false} {
 		var errs bytes.Buffer
-		s := &streams{In: strings.NewReader(answer), Err: &errs, Interactive: true}
+		s := &terminal.Streams{In: strings.NewReader(answer), Err: &errs, Interactive: true}
 		err := yesFlag{}.confirm(t.Context(), s, question)
 		if (err == nil) != want || err != nil && !errors.Is(err, errNotConfirmed) {
 			t.Errorf("the answer %q: %v", answer, err)
@@ -48,7 +49,7 @@ func TestAnInterruptedQuestionIsNotConfirmed(t *testing.T) {
 	cancel()
 	in, w := io.Pipe()
 	defer w.Close()
-	s := &streams{In: in, Err: io.Discard, Interactive: true}
+	s := &terminal.Streams{In: in, Err: io.Discard, Interactive: true}
 	if err := (yesFlag{}).confirm(ctx, s, "Sure?"); !errors.Is(err, errNotConfirmed) {
 		t.Errorf("got %v", err)
 	}
@@ -56,7 +57,7 @@ func TestAnInterruptedQuestionIsNotConfirmed(t *testing.T) {
 
 func TestWithoutATerminalTheFlagDecides(t *testing.T) {
 	t.Parallel()
-	s := &streams{In: strings.NewReader("y\n"), Err: io.Discard}
+	s := &terminal.Streams{In: strings.NewReader("y\n"), Err: io.Discard}
 	err := yesFlag{}.confirm(t.Context(), s, "Take 12 names off?")
 	var usage usageError
 	if !errors.As(err, &usage) || !strings.Contains(err.Error(), `"Take 12 names off?" is yes, give --yes`) {

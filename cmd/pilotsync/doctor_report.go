@@ -5,9 +5,11 @@ import (
 	"strings"
 
 	"pilotsync/internal/doctor"
+	"pilotsync/internal/terminal"
+	"pilotsync/internal/text"
 )
 
-// group is the heading under which a check stands on a terminal.
+// group is the heading of a check on a terminal.
 func group(r doctor.Result) string {
 	switch r.Check {
 	case doctor.CheckSettings, doctor.CheckWPConfig:
@@ -26,22 +28,22 @@ func group(r doctor.Result) string {
 	return "Redis"
 }
 
-// printReport shows results to a person: in groups with signs on a terminal, a
-// line each with words elsewhere.
-func printReport(s *streams, results []doctor.Result) error {
+// printReport shows results to a person: in groups with signs on a terminal, as a line
+// each with words elsewhere.
+func printReport(s *terminal.Streams, results []doctor.Result) error {
 	var b strings.Builder
 	if s.OutSize != nil {
-		writeGroups(&b, results, signs(s.palette()))
+		writeGroups(&b, results, signs(s.Palette()))
 	} else {
 		writeLines(&b, results)
 	}
 	b.WriteString(tally(results) + "\n")
-	return s.printf("%s", b.String())
+	return s.Printf("%s", b.String())
 }
 
 // signs are the results' marks on a terminal.
-func signs(p palette) map[doctor.Status]string {
-	return map[doctor.Status]string{doctor.OK: p.paint(green, "✓"), doctor.Warning: p.paint(yellow, "!"), doctor.Failure: p.paint(red, "✗")}
+func signs(p terminal.Palette) map[doctor.Status]string {
+	return map[doctor.Status]string{doctor.OK: p.Paint(terminal.Green, "✓"), doctor.Warning: p.Paint(terminal.Yellow, "!"), doctor.Failure: p.Paint(terminal.Red, "✗")}
 }
 
 func writeGroups(b *strings.Builder, results []doctor.Result, signs map[doctor.Status]string) {
@@ -55,23 +57,23 @@ func writeGroups(b *strings.Builder, results []doctor.Result, signs map[doctor.S
 		groups[name] = append(groups[name], r)
 	}
 	for _, name := range order {
-		fmt.Fprintln(b, plain(name))
+		fmt.Fprintln(b, text.Printable(name))
 		for _, r := range shortened(name, groups[name]) {
-			detail := plain(r.Detail)
+			detail := text.Printable(r.Detail)
 			if r.App != "" && !strings.HasPrefix(name, "App ") {
 				detail = "app " + r.App + ": " + detail
 			}
 			fmt.Fprintf(b, "  %s %s\n", signs[r.Status], detail)
 			if r.Remedy != "" {
-				fmt.Fprintf(b, "    → %s\n", plain(r.Remedy))
+				fmt.Fprintf(b, "    → %s\n", text.Printable(r.Remedy))
 			}
 		}
 	}
 	b.WriteString("\n")
 }
 
-// shortened makes one result of an app's that are all in order: an account can
-// have a hundred apps.
+// shortened merges the results of an app that is in order: an account can have a
+// hundred apps.
 func shortened(name string, results []doctor.Result) []doctor.Result {
 	var details []string
 	for _, r := range results {
@@ -92,14 +94,14 @@ func writeLines(b *strings.Builder, results []doctor.Result) {
 		if r.App != "" {
 			check += " of app " + r.App
 		}
-		fmt.Fprintf(b, "%-8s %s: %s\n", r.Status, check, plain(r.Detail))
+		fmt.Fprintf(b, "%-8s %s: %s\n", r.Status, check, text.Printable(r.Detail))
 		if r.Remedy != "" {
-			fmt.Fprintf(b, "%-8s to do: %s\n", "", plain(r.Remedy))
+			fmt.Fprintf(b, "%-8s to do: %s\n", "", text.Printable(r.Remedy))
 		}
 	}
 }
 
-// tally is the last line: what it all comes to.
+// tally is the last line: the number of results of each kind.
 func tally(results []doctor.Result) string {
 	n := map[doctor.Status]int{}
 	for _, r := range results {

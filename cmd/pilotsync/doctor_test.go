@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pilotsync/internal/doctor"
+	"pilotsync/internal/terminal"
 	"pilotsync/test/redistest"
 )
 
@@ -165,11 +166,11 @@ func TestWhatIsMissingIsTakenFromWordPressAndTheRestIsCompared(t *testing.T) {
 }
 
 // report is what a person sees of results.
-func report(t *testing.T, terminal bool, env vars, results ...doctor.Result) string {
+func report(t *testing.T, onTerminal bool, env vars, results ...doctor.Result) string {
 	t.Helper()
 	var out bytes.Buffer
-	s := &streams{Out: &out, Err: io.Discard, LookupEnv: env.lookup}
-	if terminal {
+	s := &terminal.Streams{Out: &out, Err: io.Discard, LookupEnv: env.lookup}
+	if onTerminal {
 		s.OutSize = sized(80, 24)
 	}
 	if err := printReport(s, results); err != nil {
@@ -187,7 +188,7 @@ func TestTheReportIsMadeForItsReader(t *testing.T) {
 		{Check: doctor.CheckApp, Status: doctor.OK, Detail: "known", App: "b"}, {Check: doctor.CheckRoom, Status: doctor.Failure, Detail: "full\x1b[0m", Remedy: "Take names off.", App: "b"},
 		{Check: doctor.CheckTrouble, Status: doctor.Failure, Detail: "blocked", Remedy: "Pay.", App: "c"},
 	}
-	const text = `ok       redis: it answers
+	const lines = `ok       redis: it answers
 warning  redis-memory: nearly full of things that somebody else put there, as it seems, some time ago
          to do: Make room.
 ok       app of app a: known
@@ -199,10 +200,10 @@ failure  trouble of app c: blocked
          to do: Pay.
 2 failures, 1 warning, 4 ok: something doesn't work.
 `
-	if diff := cmp.Diff(text, report(t, false, nil, results...)); diff != "" {
+	if diff := cmp.Diff(lines, report(t, false, nil, results...)); diff != "" {
 		t.Errorf("in a pipe (-want +got):\n%s", diff)
 	}
-	const terminal = `Redis
+	const grouped = `Redis
   ✓ it answers
   ! nearly full of things that somebody else put there, as it seems, some time
     ago
@@ -219,7 +220,7 @@ Work
 
 2 failures, 1 warning, 4 ok: something doesn't work.
 `
-	if diff := cmp.Diff(terminal, report(t, true, vars{"NO_COLOR": "1"}, results...)); diff != "" {
+	if diff := cmp.Diff(grouped, report(t, true, vars{"NO_COLOR": "1"}, results...)); diff != "" {
 		t.Errorf("on a terminal (-want +got):\n%s", diff)
 	}
 	if got := report(t, true, nil, results...); !strings.Contains(got, "  \x1b[32m✓\x1b[0m it answers\n") || !strings.Contains(got, "\x1b[31m✗\x1b[0m app c") {

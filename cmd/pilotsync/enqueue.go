@@ -1,22 +1,19 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 	"time"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
-	"pilotsync/worker/ledger"
 )
 
 type enqueueCmd struct {
-	Add    addCmd    `cmd:"" help:"Put domains on an app's list and see them through to a certificate."`
+	Add    addCmd    `cmd:"" help:"Put domains on an app's list, and verify that they get a certificate."`
 	Remove removeCmd `cmd:"" help:"Take domains off an app's list."`
 }
 
@@ -32,12 +29,12 @@ func (*enqueueCmd) Help() string {
 type addCmd struct {
 	changeFlags
 
-	Attempts *int `name:"attempts" placeholder:"N" help:"Limit of verification attempts, 1 to 20; those beyond the configured delays repeat the last delay. Default: the worker's setting, also for a domain that had a limit before."`
+	Attempts *int `name:"attempts" placeholder:"N" help:"Limit of verification attempts, 1 to 20; attempts beyond the configured delays repeat the last delay. Default: the worker's setting, also for a domain that had another limit before."`
 }
 
 type removeCmd struct{ changeFlags }
 
-const enqueueExamples = `All names are checked first: if one is wrong, nothing is enqueued. Nor is anything if workers run and none serves the app, unless --force is given. Names that leave the list are shown first, as far as the ledger knows them. If they are more than ten, or more than a tenth of the list, it asks whether to go on; without a terminal it needs --yes. With --wait it exits with 1 if a domain ends rejected or failed, or the time is up.
+const enqueueExamples = `All names are checked first: if one is wrong, nothing is enqueued. The same holds if workers run but none serves the app, unless --force is given. The names that leave the list, as far as the ledger knows them, are shown first; more than ten, or more than a tenth of the list, need confirmation, or --yes without a terminal. With --wait the command exits with 1 if a domain ends rejected or failed, or the time is up.
 
 Examples:
 
@@ -66,7 +63,7 @@ func (c *addCmd) Validate() error {
 }
 
 // Run enqueues additions.
-func (c *addCmd) Run(ctx context.Context, s *streams) error {
+func (c *addCmd) Run(ctx context.Context, s *terminal.Streams) error {
 	var like enqueue.Request
 	if c.Attempts != nil {
 		like.Attempts = *c.Attempts
@@ -75,7 +72,7 @@ func (c *addCmd) Run(ctx context.Context, s *streams) error {
 }
 
 // Run enqueues removals.
-func (c *removeCmd) Run(ctx context.Context, s *streams) error {
+func (c *removeCmd) Run(ctx context.Context, s *terminal.Streams) error {
 	return c.enqueue(ctx, s, enqueue.Request{Remove: true})
 }
 
@@ -96,137 +93,86 @@ type changeFlags struct {
 	Domains []string      `arg:"" optional:"" name:"domain" help:"Domains."`
 }
 
-// receipt is what --json prints for each change without --wait.
-type receipt struct {
-	AppID  string `json:"app_id"`
-	Domain string `json:"domain"`
-	Seq    int64  `json:"seq"`
-	TaskID string `json:"task_id"`
-}
-
-func (f *changeFlags) enqueue(ctx context.Context, s *streams, like enqueue.Request) error {
-	reqs, renamed, err := f.requests(s.In, like)
+func (f *changeFlags) enqueue(ctx context.Context, s *terminal.Streams, like enqueue.Request) error {
+	reqs, notes, err := f.requests(s.In, like)
 	if err != nil {
 		return err
 	}
-	renamed.print(s.Err)
-	rdb, err := f.connect(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer rdb.Close()
-	if len(reqs) > 0 {
-		if err := checkServed(ctx, s, ledger.New(rdb), reqs[0].AppID, f.Force); err != nil {
+	notes.print(s.Err)
+	return f.withLedger(ctx, s, func(db database) error {
+		if len(reqs) > 0 {
+			if err := checkServed(ctx, s, db.ledger, reqs[0].AppID, f.Force); err != nil {
+				return err
+			}
+		}
+		asking := *s
+		asking.Interactive = s.Interactive && f.File != "-" // an answer would be taken from the names
+		if err := f.confirmRemovals(ctx, &asking, db.ledger, reqs); err != nil {
 			return err
 		}
-	}
-	asking := *s
-	asking.Interactive = s.Interactive && f.File != "-" // an answer would be taken from the names
-	if err := f.confirmRemovals(ctx, &asking, ledger.New(rdb), reqs); err != nil {
-		return err
-	}
-	receipts, err := enqueue.New(rdb).Enqueue(ctx, reqs...)
-	switch {
-	case errors.Is(err, enqueue.ErrUnavailable):
-		return fmt.Errorf("%w\nTo enqueue all of them again is safe", err)
-	case err != nil:
-		return err
-	case f.Wait:
-		return f.wait(ctx, s, ledger.New(rdb), receipts)
-	case f.JSON:
-		var all []receipt
-		for _, r := range receipts {
-			all = append(all, receipt(r))
+		receipts, err := db.enqueue(ctx, "enqueue all of them", reqs...)
+		switch {
+		case err != nil:
+			return err
+		case f.Wait:
+			return f.wait(ctx, s, db.ledger, receipts)
+		case f.JSON:
+			return printReceipts(s, receipts)
+		case len(receipts) == 0:
+			s.Noticef("enqueued 0 changes: no domain was given")
+			return nil
 		}
-		return printJSON(s.Out, all)
-	case len(receipts) == 1:
-		return s.printf("enqueued 1 change for app %s\n", reqs[0].AppID)
-	case len(receipts) == 0:
-		s.notice("enqueued 0 changes: no domain was given")
-		return nil
-	}
-	return s.printf("enqueued %d changes for app %s\n", len(receipts), reqs[0].AppID)
+		return s.Printf("enqueued %s for app %s\n", counted(len(receipts), "change"), reqs[0].AppID)
+	})
 }
 
-// requests checks everything there is to check and tells all that is wrong. like has
-// what the flags of both kinds of change don't say.
-func (f *changeFlags) requests(in io.Reader, like enqueue.Request) ([]enqueue.Request, renamed, error) {
-	var wrong []string
-	var renamed renamed
-	app, err := f.app()
-	if err != nil {
-		wrong = append(wrong, err.Error())
-	}
-	www := tasks.WWW(f.WWW)
-	if f.WWW != "" {
-		if _, err := tasks.ParseWWW(f.WWW); err != nil {
-			wrong = append(wrong, "--"+err.Error())
-		}
-	}
-	if f.SiteID < 0 {
-		wrong = append(wrong, fmt.Sprintf("--site-id is %d; it takes a number from 1", f.SiteID))
-	}
-	if f.Timeout <= 0 {
-		wrong = append(wrong, fmt.Sprintf("--timeout is %s; it takes a duration such as 10m", f.Timeout))
-	}
-	if len(f.Domains) == 0 && f.File == "" {
-		wrong = append(wrong, "no domain is given; name some, or a file of them with --file")
-	}
-	by, err := f.operator()
-	if err != nil {
-		wrong = append(wrong, err.Error())
-	}
+// requests checks all flags and names; its error names all that is wrong. like has
+// what differs between additions and removals.
+func (f *changeFlags) requests(in io.Reader, like enqueue.Request) ([]enqueue.Request, canonicalNotes, error) {
+	app, appErr := f.app()
+	by, byErr := f.operator()
+	errs := []error{appErr, f.check(), byErr}
+	var notes canonicalNotes
 	var reqs []enqueue.Request
-	take := func(where, raw string) {
+	add := func(where, raw string) {
 		domain, err := tasks.ParseDomain(raw)
 		if err != nil {
-			wrong = append(wrong, where+err.Error())
+			errs = append(errs, fmt.Errorf("%s%w", where, err))
 			return
 		}
-		renamed.note(raw, domain)
+		notes.add(raw, domain)
 		req := like
-		req.AppID, req.Domain, req.WWW, req.SiteID, req.By = app, domain, www, f.SiteID, by
+		req.AppID, req.Domain, req.WWW, req.SiteID, req.By = app, domain, tasks.WWW(f.WWW), f.SiteID, by
 		reqs = append(reqs, req)
 	}
 	for _, raw := range f.Domains {
-		take("", raw)
+		add("", raw)
 	}
 	if f.File != "" {
-		if err := eachLine(f.File, in, take); err != nil {
-			wrong = append(wrong, "--file: "+err.Error())
+		if err := eachLine(f.File, in, add); err != nil {
+			errs = append(errs, fmt.Errorf("--file: %w", err))
 		}
 	}
-	if wrong != nil {
-		return nil, nil, usageError{fmt.Errorf("nothing was enqueued:\n%s", strings.Join(wrong, "\n"))}
+	if err := errors.Join(errs...); err != nil {
+		return nil, nil, usageError{fmt.Errorf("nothing was enqueued:\n%w", err)}
 	}
-	return reqs, renamed, nil
+	return reqs, notes, nil
 }
 
-// eachLine hands on the names in a file, with where each stands.
-func eachLine(file string, in io.Reader, take func(where, raw string)) error {
-	shown := "standard input"
-	if file != "-" {
-		opened, err := os.Open(file)
-		if err != nil {
-			return err
-		}
-		defer opened.Close()
-		in, shown = opened, file
-	}
-	lines := bufio.NewScanner(in)
-	n := 0
-	for lines.Scan() {
-		n++
-		text := lines.Text()
-		if n == 1 {
-			text = strings.TrimPrefix(text, "\uFEFF") // an editor's mark of the file's encoding
-		}
-		if line := strings.TrimSpace(text); line != "" && !strings.HasPrefix(line, "#") {
-			take(fmt.Sprintf("line %d of %s: ", n, shown), line)
+// check checks the flags that need nothing else.
+func (f *changeFlags) check() error {
+	var errs []error
+	if f.WWW != "" {
+		if _, err := tasks.ParseWWW(f.WWW); err != nil {
+			errs = append(errs, fmt.Errorf("--%w", err))
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("line %d of %s: %w", n+1, shown, err)
+	if f.SiteID < 0 {
+		errs = append(errs, fmt.Errorf("--site-id is %d; it takes a number from 1", f.SiteID))
 	}
-	return nil
+	errs = append(errs, checkTimeout(f.Timeout))
+	if len(f.Domains) == 0 && f.File == "" {
+		errs = append(errs, errors.New("no domain is given; name some, or a file of them with --file"))
+	}
+	return errors.Join(errs...)
 }

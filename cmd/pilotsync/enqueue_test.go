@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
 	"pilotsync/worker/listsync"
 )
@@ -216,12 +217,12 @@ To look again:
 func TestTheWaitShowsOnATerminalWhatIsLeftAndWhy(t *testing.T) {
 	t.Parallel()
 	var errs bytes.Buffer
-	block := &live{s: &streams{Err: &errs, ErrSize: sized(40, 24)}}
-	left := []waiting{{domain: "a.example.com", why: "pending, " + pointsElsewhere}}
+	block := &terminal.Block{Streams: &terminal.Streams{Err: &errs, ErrSize: sized(40, 24)}}
+	left := []waiting{{domain: "a.example.com", reason: "pending, " + pointsElsewhere}}
 	for range 12 {
-		left = append(left, waiting{domain: "b.example.com", why: "checking-dns"})
+		left = append(left, waiting{domain: "b.example.com", reason: "checking-dns"})
 	}
-	block.draw(waitLines(left, maxWaitLines))
+	block.Draw(waitLines(left, maxWaitLines))
 	shown := errs.String()
 	for _, line := range strings.Split(shown, "\n") {
 		if w := ansi.StringWidth(line); w >= 40 {
@@ -233,7 +234,7 @@ func TestTheWaitShowsOnATerminalWhatIsLeftAndWhy(t *testing.T) {
 		t.Errorf("shown is\n%s", shown)
 	}
 	errs.Reset()
-	block.clear()
+	block.Clear()
 	if errs.String() != "\r\x1b[12A\x1b[J" {
 		t.Errorf("cleared by %q", errs.String())
 	}
@@ -242,9 +243,9 @@ func TestTheWaitShowsOnATerminalWhatIsLeftAndWhy(t *testing.T) {
 func TestTheWaitDrawsNothingOnADumbTerminal(t *testing.T) {
 	t.Parallel()
 	var errs bytes.Buffer
-	block := &live{s: &streams{Err: &errs, ErrSize: sized(80, 24), LookupEnv: vars{"TERM": "dumb"}.lookup}}
-	block.draw([]string{"a"})
-	block.clear()
+	block := &terminal.Block{Streams: &terminal.Streams{Err: &errs, ErrSize: sized(80, 24), LookupEnv: vars{"TERM": "dumb"}.lookup}}
+	block.Draw([]string{"a"})
+	block.Clear()
 	if errs.Len() > 0 {
 		t.Errorf("drawn: %q", &errs)
 	}
@@ -253,11 +254,11 @@ func TestTheWaitDrawsNothingOnADumbTerminal(t *testing.T) {
 func TestTheCommandToLookAgainNamesDomainsUpToALimit(t *testing.T) {
 	t.Parallel()
 	f := followed{app: "app1"}
-	if got, want := f.lookAgain([]waiting{{domain: "a.example.com"}, {domain: "b.example.com"}}), "pilotsync status --app=app1 a.example.com b.example.com"; got != want {
+	if got, want := f.nextCommand([]waiting{{domain: "a.example.com"}, {domain: "b.example.com"}}), "pilotsync status --app=app1 a.example.com b.example.com"; got != want {
 		t.Errorf("got %s; want %s", got, want)
 	}
 	want := "pilotsync status --app=app1 --state=pending --state=checking-dns --state=checking-ssl-cert"
-	if got := f.lookAgain(make([]waiting, maxWaitLines+1)); got != want {
+	if got := f.nextCommand(make([]waiting, maxWaitLines+1)); got != want {
 		t.Errorf("got %s; want %s", got, want)
 	}
 }

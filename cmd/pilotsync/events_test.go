@@ -139,9 +139,9 @@ func TestEventsAreReplayedAllOrNone(t *testing.T) {
 		then asynq.TaskState
 	}{
 		{"an id that isn't known", []string{ids[1], "event:app1:7", "x"}, outcome{exitFailed, "", "pilotsync: no such event: event:app1:7, x\n" +
-			"Nothing was sent. 'pilotsync events' shows those there are; delivered ones are kept for a day\n"}, asynq.TaskStateArchived},
-		{"one that failed", ids[1:2], outcome{exitDone, "1 event is on the way: see 'pilotsync events'\n", ""}, asynq.TaskStatePending},
-		{"all, which wait anyway", ids, outcome{exitDone, "3 events are on the way: see 'pilotsync events'\n", ""}, asynq.TaskStatePending},
+			"Nothing was sent. 'pilotsync events' lists the events; delivered ones are kept for a day\n"}, asynq.TaskStateArchived},
+		{"one that failed", ids[1:2], outcome{exitDone, "1 event enqueued for delivery: see 'pilotsync events'\n", ""}, asynq.TaskStatePending},
+		{"all, which wait anyway", ids, outcome{exitDone, "3 events enqueued for delivery: see 'pilotsync events'\n", ""}, asynq.TaskStatePending},
 	} {
 		got := command(t, env, "", append([]string{"events", "replay"}, test.args...)...)
 		if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(outcome{})); diff != "" || state() != test.then {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"pilotsync/internal/config"
+	"pilotsync/internal/text"
 	"pilotsync/tasks"
 )
 
@@ -115,6 +116,6 @@ func systemUser(u *user.User, err error) string {
 	if err == nil && u.Username != "" {
 		name = u.Username
 	}
-	runes := []rune(plain(strings.ToValidUTF8(name, "?")))
+	runes := []rune(text.Printable(strings.ToValidUTF8(name, "?")))
 	return string(runes[:min(len(runes), tasks.MaxBy)])
 }

@@ -23,7 +23,7 @@ func TestWaitingEndsWithWhatADryRunHasPlanned(t *testing.T) {
 	if _, err := l.Record(ctx, change, listsync.HistoryEntry{State: tasks.Pending}); err != nil {
 		t.Fatal(err)
 	}
-	if ended, err := f.look(ctx, l); len(ended) != 0 || err != nil {
+	if ended, err := f.read(ctx, l); len(ended) != 0 || err != nil {
 		t.Fatalf("before the dry run: %v, %v", ended, err)
 	}
 	lease, err := l.Acquire(ctx, "app1")
@@ -39,11 +39,11 @@ func TestWaitingEndsWithWhatADryRunHasPlanned(t *testing.T) {
 	if _, err := l.Preview(ctx, lease, listsync.Preview{Changes: []listsync.Pending{planned}}); err != nil {
 		t.Fatal(err)
 	}
-	ended, err := f.look(ctx, l)
+	ended, err := f.read(ctx, l)
 	if err != nil || len(ended) != 1 || ended[0].Reason != "dry run: would be put on the list" {
 		t.Errorf("after it: %+v, %v", ended, err)
 	}
-	if err := f.unwell(); err == nil || err.Error() != "1 of 1 stay pending: this is a dry run, and nothing was written" {
+	if err := f.failedErr(); err == nil || err.Error() != "1 of 1 stay pending: this is a dry run, and nothing was written" {
 		t.Errorf("it ends with %v", err)
 	}
 }

@@ -54,7 +54,7 @@ func TestHealthySaysWhatIsWrong(t *testing.T) {
 		want string
 	}{
 		{vars{"PILOTSYNC_LISTEN": addr}, "", exitFailed, "http://" + addr + "/healthz answers 404"},
-		{vars{"PILOTSYNC_LISTEN": "off"}, "", exitUsage, "there is nothing to ask"},
+		{vars{"PILOTSYNC_LISTEN": "off"}, "", exitUsage, "no address can be asked"},
 		{vars{"PILOTSYNC_LISTEN": "8080"}, "", exitUsage, `PILOTSYNC_LISTEN (--listen) is "8080"`},
 		{nil, "--url=http://192.0.2.7/", exitUsage, "it takes an http URL on a loopback address"},
 		{nil, "--url=" + other.URL, exitFailed, "answers 404"},

@@ -2,15 +2,15 @@ package main
 
 import "errors"
 
-// helpCmd stands in the list of commands and is completed by the shell. It never
-// runs: the program turns "help COMMAND" into "COMMAND --help" before it parses.
+// helpCmd is in the list of commands and in the shell's completion. It never runs: the
+// program turns "help COMMAND" into "COMMAND --help" before it parses.
 type helpCmd struct {
 	Command []string `arg:"" optional:"" predictor:"command" help:"The command, such as: enqueue add. Default: all commands in short."`
 }
 
 // Help is shown under the command's own --help.
 func (*helpCmd) Help() string {
-	return `It shows the same as --help after the command.
+	return `Shows the same as --help after the command.
 
 Examples:
 

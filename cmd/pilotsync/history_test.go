@@ -36,7 +36,7 @@ func TestHistoryInJSONHasExactlyItsKeys(t *testing.T) {
 	if diff := cmp.Diff(want, raw); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)
 	}
-	if got := command(t, env, "", "history", "--app=app1", "-n", "1"); got.code != exitDone || !strings.HasPrefix(got.out, "on its way  20") || strings.Contains(got.out, "a.example.com") {
+	if got := command(t, env, "", "history", "--app=app1", "-n", "1"); got.code != exitDone || !strings.HasPrefix(got.out, "in flight  20") || strings.Contains(got.out, "a.example.com") {
 		t.Errorf("got %+v", got)
 	}
 }

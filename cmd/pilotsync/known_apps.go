@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/internal/nearest"
+	"pilotsync/internal/terminal"
 	"pilotsync/worker/ledger"
 )
 
@@ -31,19 +32,19 @@ func checkKnown(ctx context.Context, l *ledger.Ledger, apps []string) error {
 }
 
 // checkServed refuses an app that no live worker serves, unless force is set. If no
-// worker says what it serves, or Redis's user may not read it, there is only a notice.
-func checkServed(ctx context.Context, s *streams, l *ledger.Ledger, app string, force bool) error {
+// worker is alive, or Redis's user may not read what workers serve, it only notes that.
+func checkServed(ctx context.Context, s *terminal.Streams, l *ledger.Ledger, app string, force bool) error {
 	live, err := l.Workers(ctx)
 	switch {
 	case redis.HasErrorPrefix(err, "NOPERM"):
-		s.notice("note: this Redis user may not see which apps the workers serve; app %s wasn't checked", app)
+		s.Noticef("note: this Redis user may not see which apps the workers serve; app %s wasn't checked", app)
 	case err != nil:
 		return err
 	case len(live) == 0:
-		s.notice("note: no running worker says which apps it serves; the changes wait for one that serves app %s", app)
+		s.Noticef("note: no worker is running; the changes wait for one that serves app %s", app)
 	case len(ledger.ServedBy(live, app)) > 0:
 	case force:
-		s.notice("note: no running worker serves app %s; the changes wait for one that does", app)
+		s.Noticef("note: no running worker serves app %s; the changes wait for one that does", app)
 	default:
 		return usageError{fmt.Errorf("nothing was enqueued: no running worker serves app %s%s\nIf one is going to serve it, give --force", app, nearestApp(app, served(live)))}
 	}
@@ -59,7 +60,7 @@ func served(workers []ledger.Worker) []string {
 	return apps
 }
 
-// nearestApp names the one of the known apps that was probably meant.
+// nearestApp names the known app that was probably meant.
 func nearestApp(app string, known []string) string {
 	if len(known) == 0 {
 		return ""

@@ -45,7 +45,7 @@ func TestWithoutWorkersChangesAreEnqueuedWithANotice(t *testing.T) {
 	t.Parallel()
 	env, _ := onRedis(t)
 	got := command(t, env, "", "enqueue", "add", "--app=app1", "shop.example.com")
-	if got != (outcome{exitDone, "enqueued 1 change for app app1\n", "note: no running worker says which apps it serves; the changes wait for one that serves app app1\n"}) {
+	if got != (outcome{exitDone, "enqueued 1 change for app app1\n", "note: no worker is running; the changes wait for one that serves app app1\n"}) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -70,7 +70,7 @@ func TestAnAppIsForgottenAfterItsLossIsShownAndConfirmed(t *testing.T) {
 		t.Errorf("left are %q", keys)
 	}
 	got = command(t, env, "", "apps", "forget", "webshpo", "--yes")
-	if got.code != exitUsage || !strings.Contains(got.err, "there is nothing of app webshpo in Redis") {
+	if got.code != exitUsage || !strings.Contains(got.err, "Redis has nothing of app webshpo") {
 		t.Errorf("a second time: %+v", got)
 	}
 }

@@ -8,10 +8,11 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/internal/config"
+	"pilotsync/internal/terminal"
 )
 
 // newLogger returns the log on standard error.
-func newLogger(s *streams, set config.Log) *logrus.Logger {
+func newLogger(s *terminal.Streams, set config.Log) *logrus.Logger {
 	log := logrus.New()
 	log.SetOutput(s.Err)
 	log.SetLevel(set.Level)
@@ -42,7 +43,7 @@ func (w warnings) Write(line []byte) (int, error) {
 }
 
 // warnOfExposed warns of key files that every user of this machine can read.
-func (s *streams) warnOfExposed(log *logrus.Logger, keyFiles []string) {
+func warnOfExposed(s *terminal.Streams, log *logrus.Logger, keyFiles []string) {
 	for _, problem := range config.ExposedKeyFiles(keyFiles, s.LookupEnv) {
 		log.Warn(problem + ". " + config.ExposedRemedy)
 	}

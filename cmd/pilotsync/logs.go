@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"pilotsync/internal/terminal"
+	"pilotsync/internal/text"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
@@ -15,16 +17,16 @@ import (
 
 type logsCmd struct {
 	redisFlags
-	domainsToFind
+	domainsFlag
 
-	Follow bool   `help:"Go on and show what happens, until Ctrl-C."`
+	Follow bool   `help:"Also show new entries, until Ctrl-C."`
 	JSON   bool   `name:"json" help:"Print one JSON array, with an object for each app that has the domain; with --follow, an object a line for each entry of the history."`
-	Domain string `arg:"" name:"domain" help:"Domain to tell of."`
+	Domain string `arg:"" name:"domain" help:"Domain to show."`
 }
 
 // Help is shown under the command's own --help.
 func (*logsCmd) Help() string {
-	return fmt.Sprintf(`It shows the last %d events of a domain, oldest first: what was asked for and by whom, what became of it, and what each verification saw. The ids of its tasks are those in asynqmon and in the workers' log. It reads Redis only, so it works without a worker.
+	return fmt.Sprintf(`Shows the last %d entries of a domain's history, oldest first: the requests and who made them, their outcomes, and the results of each verification. The ids of its tasks are those in asynqmon and in the workers' log. The command reads Redis only, so it works without a worker.
 
 Examples:
 
@@ -43,54 +45,56 @@ func (c *logsCmd) Validate() error {
 	return err
 }
 
-// domainLog is a domain's history, as --json prints it. The keys are a contract
-// with whoever reads them.
+// domainLog is a domain's history, as --json prints it. The keys are a contract.
 type domainLog struct {
 	domainStatus
 	// TaskID is that of the last change, VerifyTaskID that of the next verification,
-	// empty if none is to come.
+	// empty if none is due.
 	TaskID       string                  `json:"task_id"`
 	VerifyTaskID string                  `json:"verify_task_id"`
 	History      []listsync.HistoryEntry `json:"history"` // oldest first
 }
 
 // Run prints the history.
-func (c *logsCmd) Run(ctx context.Context, s *streams) error {
-	c.renamed.print(s.Err)
-	rdb, err := c.connect(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer rdb.Close()
-	l := ledger.New(rdb)
+func (c *logsCmd) Run(ctx context.Context, s *terminal.Streams) error {
+	c.notes.print(s.Err)
+	return c.withLedger(ctx, s, func(db database) error {
+		logs, err := c.read(ctx, db.ledger)
+		switch {
+		case err != nil:
+			return err
+		case c.Follow && c.JSON: // follow prints the entries
+		case c.JSON:
+			err = printJSON(s.Out, logs)
+		default:
+			err = printLogs(s, logs, time.Now())
+		}
+		if err != nil {
+			return fmt.Errorf("print the history: %w", err)
+		}
+		if c.Follow {
+			return c.follow(ctx, s, db.ledger, logs)
+		}
+		return nil
+	})
+}
+
+// read returns the domain's history on each of its apps.
+func (c *logsCmd) read(ctx context.Context, l *ledger.Ledger) ([]domainLog, error) {
 	views, err := c.find(ctx, l, []string{c.Domain})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var logs []domainLog
 	for _, v := range views {
 		history, err := l.History(ctx, v.AppID, v.Domain)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		slices.Reverse(history)
 		logs = append(logs, logOf(v, history))
 	}
-	if c.Follow && c.JSON {
-		return c.follow(ctx, s, l, logs)
-	}
-	if c.JSON {
-		err = printJSON(s.Out, logs)
-	} else {
-		err = printLogs(s, logs, time.Now())
-	}
-	if err != nil {
-		return fmt.Errorf("print the history: %w", err)
-	}
-	if c.Follow {
-		return c.follow(ctx, s, l, logs)
-	}
-	return nil
+	return logs, nil
 }
 
 func logOf(v ledger.View, history []listsync.HistoryEntry) domainLog {
@@ -102,7 +106,7 @@ func logOf(v ledger.View, history []listsync.HistoryEntry) domainLog {
 	return d
 }
 
-func printLogs(s *streams, logs []domainLog, now time.Time) error {
+func printLogs(s *terminal.Streams, logs []domainLog, now time.Time) error {
 	for i, d := range logs {
 		head := fmt.Sprintf("%s on app %s is %s\nlast change: task %s\n", d.Domain, d.AppID, d.State, d.TaskID)
 		if i > 0 {
@@ -111,40 +115,40 @@ func printLogs(s *streams, logs []domainLog, now time.Time) error {
 		if d.VerifyTaskID != "" {
 			head += fmt.Sprintf("next verification: %s, task %s\n", relative(d.NextAttemptAt, now), d.VerifyTaskID)
 		}
-		if err := errors.Join(s.printf("%s", head), printHistory(s, d.History)); err != nil {
+		if err := errors.Join(s.Printf("%s", head), printHistory(s, d.History)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// printHistory prints entries of a domain's history, with what verifications saw.
-func printHistory(s *streams, history []listsync.HistoryEntry) error {
+// printHistory prints entries of a domain's history, with the results of verifications.
+func printHistory(s *terminal.Streams, history []listsync.HistoryEntry) error {
 	var b strings.Builder
 	for _, e := range history {
 		reason := e.Reason
 		if e.Attempt > 0 {
 			reason = strings.TrimSuffix(fmt.Sprintf("attempt %d: %s", e.Attempt, reason), ": ")
 		}
-		state := s.palette().paint(stateColor(string(e.State)), string(e.State)) + strings.Repeat(" ", max(17-len(e.State), 0))
-		b.WriteString(wrapAfter(fmt.Sprintf("%s  %s  ", e.At.UTC().Format(time.RFC3339), state), fmt.Sprintf("%s  (%s)", plain(reason), plain(e.Actor)), s.width()) + "\n")
-		b.WriteString(seenLines(e, "    "))
+		state := s.Palette().Paint(terminal.StateColor(string(e.State)), string(e.State)) + strings.Repeat(" ", max(17-len(e.State), 0))
+		b.WriteString(terminal.WrapAfter(fmt.Sprintf("%s  %s  ", e.At.UTC().Format(time.RFC3339), state), fmt.Sprintf("%s  (%s)", text.Printable(reason), text.Printable(e.Actor)), s.Width()) + "\n")
+		b.WriteString(checkLines(e, "    "))
 	}
-	return s.printf("%s", b.String())
+	return s.Printf("%s", b.String())
 }
 
-// seenLines tell what a verification saw, a line for each name.
-func seenLines(e listsync.HistoryEntry, indent string) string {
+// checkLines are the results of a verification, a line for each name.
+func checkLines(e listsync.HistoryEntry, indent string) string {
 	var b strings.Builder
 	for _, check := range e.Checks {
-		saw := check.DNS
+		result := check.DNS
 		if check.TLS != "" {
-			saw += "; " + check.TLS
+			result += "; " + check.TLS
 		}
-		fmt.Fprintf(&b, "%s%s: %s\n", indent, plain(check.Name), plain(saw))
+		fmt.Fprintf(&b, "%s%s: %s\n", indent, text.Printable(check.Name), text.Printable(result))
 	}
 	if e.AutoSSL != "" {
-		fmt.Fprintf(&b, "%sAutoSSL: %s\n", indent, plain(e.AutoSSL))
+		fmt.Fprintf(&b, "%sAutoSSL: %s\n", indent, text.Printable(e.AutoSSL))
 	}
 	return b.String()
 }

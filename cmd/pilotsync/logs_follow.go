@@ -6,12 +6,13 @@ import (
 	"slices"
 	"time"
 
+	"pilotsync/internal/terminal"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
 )
 
-// logsEvery is how often 'logs --follow' reads the history.
-const logsEvery = time.Second
+// logsInterval is how often 'logs --follow' reads the history.
+const logsInterval = time.Second
 
 // logEntry is an entry of a domain's history as 'logs --follow --json' prints it.
 type logEntry struct {
@@ -20,9 +21,9 @@ type logEntry struct {
 	listsync.HistoryEntry
 }
 
-// follow prints what comes after the logs until ctx ends, which is no error; with
-// --json what they hold first. A Redis that stops answering is waited for.
-func (c *logsCmd) follow(ctx context.Context, s *streams, l *ledger.Ledger, logs []domainLog) error {
+// follow prints the entries that come after logs until ctx ends, which is no error;
+// with --json it prints those of logs first. It waits for a Redis that stops answering.
+func (c *logsCmd) follow(ctx context.Context, s *terminal.Streams, l *ledger.Ledger, logs []domainLog) error {
 	for _, d := range logs {
 		if c.JSON {
 			if err := c.printEntries(s, d, d.History, false); err != nil {
@@ -30,7 +31,7 @@ func (c *logsCmd) follow(ctx context.Context, s *streams, l *ledger.Ledger, logs
 			}
 		}
 	}
-	tick := time.NewTicker(logsEvery)
+	tick := time.NewTicker(logsInterval)
 	defer tick.Stop()
 	away := false
 	for {
@@ -46,7 +47,7 @@ func (c *logsCmd) follow(ctx context.Context, s *streams, l *ledger.Ledger, logs
 			}
 			if err != nil {
 				if !away {
-					s.notice("%v; still following", err)
+					s.Noticef("%v; still following", err)
 				}
 				away = true
 				break
@@ -61,24 +62,24 @@ func (c *logsCmd) follow(ctx context.Context, s *streams, l *ledger.Ledger, logs
 	}
 }
 
-// newEntries are those of a history, oldest first, that come after what was seen.
-func newEntries(seen, history []listsync.HistoryEntry) []listsync.HistoryEntry {
-	if len(seen) == 0 {
+// newEntries are those of a history, oldest first, that come after the printed ones.
+func newEntries(printed, history []listsync.HistoryEntry) []listsync.HistoryEntry {
+	if len(printed) == 0 {
 		return history
 	}
-	last := seen[len(seen)-1]
+	last := printed[len(printed)-1]
 	for i := len(history) - 1; i >= 0; i-- {
 		if reflect.DeepEqual(history[i], last) {
 			return history[i+1:]
 		}
 	}
-	return history // so much happened that what was seen isn't kept any more
+	return history // so much happened that the printed entries were dropped
 }
 
-func (c *logsCmd) printEntries(s *streams, d domainLog, entries []listsync.HistoryEntry, named bool) error {
+func (c *logsCmd) printEntries(s *terminal.Streams, d domainLog, entries []listsync.HistoryEntry, named bool) error {
 	if !c.JSON {
 		if named && len(entries) > 0 {
-			if err := s.printf("on app %s:\n", d.AppID); err != nil {
+			if err := s.Printf("on app %s:\n", d.AppID); err != nil {
 				return err
 			}
 		}

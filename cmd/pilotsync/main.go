@@ -1,6 +1,7 @@
 // Command pilotsync keeps the domain lists of ServerPilot apps in step with
-// the domains that WordPress networks map. This package is the command line: a
-// small file a subcommand; main only parses and dispatches.
+// the domains that WordPress networks map. This package is the command line: a file
+// for each command. The connection to Redis is in redis.go, flags that several
+// commands have are in flags.go and domains.go, and what they print in output.go.
 package main
 
 import (
@@ -17,6 +18,7 @@ import (
 	redislog "github.com/redis/go-redis/v9/logging"
 
 	"pilotsync/internal/config"
+	"pilotsync/internal/terminal"
 )
 
 // Exit codes, as docs/cli.md has them.
@@ -28,28 +30,28 @@ const (
 
 // commands is the whole command line; kong fills it in from flags and environment.
 type commands struct {
-	Demo       demoCmd       `cmd:"" help:"Show it all at work on this machine: embedded Redis, simulated ServerPilot, a real worker."`
-	Worker     workerCmd     `cmd:"" help:"Take changes off the queue and bring the lists in step."`
-	Web        webCmd        `cmd:"" help:"Serve the page alone, without working."`
+	Demo       demoCmd       `cmd:"" help:"Run everything on this machine: embedded Redis, simulated ServerPilot, a real worker."`
+	Worker     workerCmd     `cmd:"" help:"Process changes from the queue, and keep the lists in sync."`
+	Web        webCmd        `cmd:"" help:"Serve the dashboard without a worker."`
 	Enqueue    enqueueCmd    `cmd:"" help:"Put changes on the queue, and follow them."`
-	Status     statusCmd     `cmd:"" help:"Show where domains stand."`
-	Logs       logsCmd       `cmd:"" help:"Show what happened to a domain, and what each verification saw."`
-	Apps       appsCmd       `cmd:"" help:"Show where apps stand: domains by state, room, what waits, trouble."`
+	Status     statusCmd     `cmd:"" help:"Show the state of domains."`
+	Logs       logsCmd       `cmd:"" help:"Show what happened to a domain, and the result of each verification."`
+	Apps       appsCmd       `cmd:"" help:"Show the state of apps: domains by state, room on the list, waiting changes, trouble."`
 	Verify     verifyCmd     `cmd:"" help:"Verify domains now: DNS, AutoSSL, certificate."`
-	Doctor     doctorCmd     `cmd:"" help:"Check whether everything is in order, and say what to do where it isn't."`
+	Doctor     doctorCmd     `cmd:"" help:"Check that everything is in order, and say what to do if it isn't."`
 	History    historyCmd    `cmd:"" help:"Show the last writes of an app's list, and what each changed."`
 	Restore    restoreCmd    `cmd:"" help:"Undo what the last writes of an app's list changed."`
-	Reconcile  reconcileCmd  `cmd:"" help:"Put a list right that isn't as it should be, or show the difference."`
-	Adopt      adoptCmd      `cmd:"" help:"Take over names that are on an app's list already."`
-	Pause      pauseCmd      `cmd:"" help:"Have changes of apps wait."`
-	Resume     resumeCmd     `cmd:"" help:"Let paused apps go on."`
-	Retry      retryCmd      `cmd:"" help:"Send changes again that ServerPilot refused."`
-	Events     eventsCmd     `cmd:"" help:"Show what the webhook is told, and send it again."`
-	Quarantine quarantineCmd `cmd:"" help:"Show what asynq could do nothing with, and was taken off the queues."`
+	Reconcile  reconcileCmd  `cmd:"" help:"Repair drift of a list, or show it."`
+	Adopt      adoptCmd      `cmd:"" help:"Import names that are already on an app's list."`
+	Pause      pauseCmd      `cmd:"" help:"Make the changes of apps wait."`
+	Resume     resumeCmd     `cmd:"" help:"Resume paused apps."`
+	Retry      retryCmd      `cmd:"" help:"Send refused changes again."`
+	Events     eventsCmd     `cmd:"" help:"Show the webhook's events, and deliver them again."`
+	Quarantine quarantineCmd `cmd:"" help:"Show messages that asynq can't process, and that were moved off the queues."`
 	Simulate   simulateCmd   `cmd:"" help:"Run a stand-in for ServerPilot, DNS and web servers, to try things with."`
-	Passwords  passwordsCmd  `cmd:"" help:"Make the passwords of services that are started together, and show them."`
-	Healthy    healthyCmd    `cmd:"" help:"Ask the process beside it whether it lives; for containers."`
-	Completion completionCmd `cmd:"" help:"Have the shell complete commands, flags and states."`
+	Passwords  passwordsCmd  `cmd:"" help:"Make and show the passwords of services that are started together."`
+	Healthy    healthyCmd    `cmd:"" help:"Check that the pilotsync process on this machine is alive; for containers."`
+	Completion completionCmd `cmd:"" help:"Set up the shell's completion of commands, flags and states."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 	Man        manCmd        `cmd:"" hidden:"" help:"Write the manual pages."`
 	HelpFor    helpCmd       `cmd:"" name:"help" help:"Show the help of a command."`
@@ -57,7 +59,7 @@ type commands struct {
 	PrintVersion kong.VersionFlag `short:"v" name:"version" help:"Print the version."`
 }
 
-const description = "Keeps the domain lists of ServerPilot apps in step with WordPress networks, and sees each domain through to a working certificate."
+const description = "Keeps the domain lists of ServerPilot apps in step with WordPress networks, and verifies that each domain gets a working certificate."
 
 // usageError is an error in how the program was called or set up: exit code 2.
 type usageError struct{ err error }
@@ -82,28 +84,28 @@ func main() {
 	go func() { // until the process ends
 		<-signals
 		cancel()
-		// One wish can arrive twice: timeout(1) and others signal the process and
-		// its group. Only a person or a supervisor who lost patience comes later.
-		patient := time.Now().Add(time.Second)
+		// timeout(1) and others signal both the process and its group, so the same
+		// request can arrive twice at once. A later signal is a new one.
+		repeated := time.Now().Add(time.Second)
 		for range signals {
-			if time.Now().After(patient) {
+			if time.Now().After(repeated) {
 				fmt.Fprintln(os.Stderr, "pilotsync: a second signal: ended at once")
 				os.Exit(exitFailed)
 			}
 		}
 	}()
-	// go-redis has one log for the whole process, and would tell a person of each
-	// connection that fails; the commands say once what matters.
+	// go-redis has one log for the whole process, with a line for each connection
+	// that fails. A command reports a failure once.
 	redislog.Disable()
-	os.Exit(run(ctx, os.Args[1:], newStreams(os.Stdin, os.Stdout, os.Stderr)))
+	os.Exit(run(ctx, os.Args[1:], terminal.New(os.Stdin, os.Stdout, os.Stderr)))
 }
 
 // run is the program without the process around it.
-func run(ctx context.Context, args []string, s *streams) int {
+func run(ctx context.Context, args []string, s *terminal.Streams) int {
 	var cli commands
-	exit, helped, out := -1, exitDone, s.Out
+	exit, helpCode, out := -1, exitDone, s.Out
 	if len(args) == 0 {
-		args, helped, out = []string{"--help"}, exitUsage, s.Err
+		args, helpCode, out = []string{"--help"}, exitUsage, s.Err
 	}
 	if args[0] == "help" && (len(args) == 1 || !strings.HasPrefix(args[1], "-")) {
 		args = append(args[1:len(args):len(args)], "--help")
@@ -115,7 +117,7 @@ func run(ctx context.Context, args []string, s *streams) int {
 		kong.Description(description),
 		kong.Writers(out, s.Err),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Exit(func(code int) { exit = max(code, helped) }),
+		kong.Exit(func(code int) { exit = max(code, helpCode) }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(s),
 	)...)
@@ -132,7 +134,7 @@ func run(ctx context.Context, args []string, s *streams) int {
 	var parse *kong.ParseError
 	if errors.As(err, &parse) {
 		err, kctx = usageError{err}, parse.Context
-	} else if err = env.RefuseUnknown(kctx, s.environ()); err == nil {
+	} else if err = env.RefuseUnknown(kctx, s.Environment()); err == nil {
 		err = kctx.Run()
 	}
 	switch {
@@ -141,16 +143,16 @@ func run(ctx context.Context, args []string, s *streams) int {
 	case errors.Is(err, errShown):
 		return exitFailed
 	case isUsage(err):
-		s.notice("pilotsync: %v\nTry: %s --help", err, called(kctx))
+		s.Noticef("pilotsync: %v\nTry: %s --help", err, commandName(kctx))
 		return exitUsage
 	default:
-		s.notice("pilotsync: %v", err)
+		s.Noticef("pilotsync: %v", err)
 		return exitFailed
 	}
 }
 
-// called is the command of a call, such as "pilotsync enqueue add".
-func called(kctx *kong.Context) string {
+// commandName is the command of a call, such as "pilotsync enqueue add".
+func commandName(kctx *kong.Context) string {
 	if node := kctx.Selected(); node != nil {
 		return node.FullPath()
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"pilotsync/internal/terminal"
 	"strings"
 	"sync"
 	"testing"
@@ -33,7 +34,7 @@ func command(t *testing.T, env vars, stdin string, args ...string) outcome {
 
 func commandUnder(ctx context.Context, env vars, stdin string, args ...string) outcome {
 	var out, errs bytes.Buffer
-	code := run(ctx, args, &streams{In: strings.NewReader(stdin), Out: &out, Err: &errs, LookupEnv: env.lookup, Environ: env.environ})
+	code := run(ctx, args, &terminal.Streams{In: strings.NewReader(stdin), Out: &out, Err: &errs, LookupEnv: env.lookup, Environ: env.environ})
 	return outcome{code, out.String(), errs.String()}
 }
 

@@ -38,7 +38,7 @@ func (c *manCmd) Run() error {
 	return nil
 }
 
-// manPages returns the pages by file name, in man(7)'s language: pilotsync.1, and a
+// manPages returns the pages by file name, in the language of man(7): pilotsync.1, and a
 // page for each command that isn't hidden. The same model gives the same bytes.
 func manPages(app *kong.Application, date string) map[string]string {
 	pages := map[string]string{"pilotsync.1": mainPage(app, date)}

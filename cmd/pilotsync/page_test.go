@@ -12,6 +12,7 @@ import (
 
 	"pilotsync/internal/config"
 	"pilotsync/internal/dashboard"
+	"pilotsync/internal/terminal"
 )
 
 // openPage opens a page of an address, as a worker does, whose page is optional, or as
@@ -22,7 +23,7 @@ func openPage(t *testing.T, set config.Dashboard, optional bool) (p *servedDashb
 	rdb := config.RedisSettings{RedisURL: env["REDIS_URL"]}.Parse(config.NewParser(nil)).Client
 	t.Cleanup(func() { rdb.Close() })
 	out := &log{}
-	if p, err = openDashboard(t.Context(), set, dashboard.Config{Redis: rdb}, optional, newLogger(&streams{Err: out}, config.Log{Level: logrus.InfoLevel})); err == nil {
+	if p, err = openDashboard(t.Context(), set, dashboard.Config{Redis: rdb}, optional, newLogger(&terminal.Streams{Err: out}, config.Log{Level: logrus.InfoLevel})); err == nil {
 		t.Cleanup(p.close)
 	}
 	return p, out.String(), err

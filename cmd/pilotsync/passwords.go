@@ -10,11 +10,12 @@ import (
 	"pilotsync/internal/config"
 	"pilotsync/internal/credentials"
 	"pilotsync/internal/keytext"
+	"pilotsync/internal/terminal"
 )
 
-// passwordsCmd is for what is set up without a person, as docker-compose.yml does it.
+// passwordsCmd is for a set-up without a person, as docker-compose.yml does it.
 type passwordsCmd struct {
-	Make passwordsMakeCmd `cmd:"" help:"Make the passwords that aren't there yet, and write each service's files."`
+	Make passwordsMakeCmd `cmd:"" help:"Make missing passwords, and write each service's files."`
 	Show passwordsShowCmd `cmd:"" help:"Show the passwords that people need."`
 }
 
@@ -29,22 +30,22 @@ func (*passwordsCmd) Help() string {
 
 // passwordsFolder is where the folders of the services are.
 type passwordsFolder struct {
-	Folder string `default:"/var/lib/pilotsync" placeholder:"FOLDER" help:"Folder with a folder for each service, and kept for what is kept."`
+	Folder string `default:"/var/lib/pilotsync" placeholder:"FOLDER" help:"Folder with a folder for each service, and the folder kept."`
 }
 
 type passwordsMakeCmd struct {
 	passwordsFolder
 
 	ACL        string `name:"acl" required:"" placeholder:"FILE" help:"Redis's users without passwords, as deployments/redis/users.acl has them."`
-	Redis      string `default:"redis:6379" placeholder:"HOST:PORT" help:"Redis, as the worker and the page reach it."`
+	Redis      string `default:"redis:6379" placeholder:"HOST:PORT" help:"Redis, as the worker and the dashboard reach it."`
 	Published  string `default:"127.0.0.1:6379" placeholder:"HOST:PORT" help:"The same Redis, as WordPress reaches it."`
-	APIKey     string `name:"api-key" env:"WU_SERVER_PILOT_API_KEY" placeholder:"KEY" help:"ServerPilot's API key, to be handed to the worker. Other users of the machine can see a flag: better use the variable or the file. Default: none."`
+	APIKey     string `name:"api-key" env:"WU_SERVER_PILOT_API_KEY" placeholder:"KEY" help:"ServerPilot's API key, for the worker. Other users of the machine can see a flag: prefer the variable or the file. Default: none."`
 	APIKeyFile string `name:"api-key-file" placeholder:"FILE" help:"File to read it from."`
 }
 
 // Help is shown under the command's own --help.
 func (*passwordsMakeCmd) Help() string {
-	return `Writes redis/users.acl and redis/php-password, worker/redis-url and worker/api-key, page/redis-url and page/users, grafana/password. What was made before is kept, in kept/passwords.json, and everything else is written anew; so it can run before each start.
+	return `Writes redis/users.acl and redis/php-password, worker/redis-url and worker/api-key, page/redis-url and page/users, grafana/password. Passwords that exist are kept, in kept/passwords.json; everything else is written again, so the command can run before each start.
 
 Examples:
 
@@ -61,8 +62,8 @@ func (c *passwordsMakeCmd) Validate() error {
 	return nil
 }
 
-// Run makes what is missing; it says how much, and no password.
-func (c *passwordsMakeCmd) Run(s *streams) error {
+// Run makes missing passwords, and prints their number only.
+func (c *passwordsMakeCmd) Run(s *terminal.Streams) error {
 	opt := credentials.Options{Redis: c.Redis, Published: c.Published}
 	var err error
 	if opt.ACL, err = os.ReadFile(c.ACL); err != nil {
@@ -72,7 +73,7 @@ func (c *passwordsMakeCmd) Run(s *streams) error {
 		return usageError{fmt.Errorf("the API key %w", err)}
 	}
 	if opt.APIKey == "" && c.APIKey != "" {
-		// The worker would keep the key that it was handed before.
+		// The worker would keep its previous key.
 		return usageError{errors.New("the API key is blank; give the key itself, or leave out $WU_SERVER_PILOT_API_KEY and --api-key")}
 	}
 	if c.APIKeyFile != "" {
@@ -92,7 +93,7 @@ type passwordsShowCmd struct{ passwordsFolder }
 
 // Help is shown under the command's own --help.
 func (*passwordsShowCmd) Help() string {
-	return `Shows the logins of the page and of Grafana, the URL for WordPress (PILOTSYNC_REDIS_URL), and that of Redis's administrator.
+	return `Shows the logins of the dashboard and of Grafana, the URL for WordPress (PILOTSYNC_REDIS_URL), and that of Redis's administrator.
 
 Examples:
 
@@ -102,7 +103,7 @@ Examples:
 }
 
 // Run prints them.
-func (c *passwordsShowCmd) Run(s *streams) error {
+func (c *passwordsShowCmd) Run(s *terminal.Streams) error {
 	kept, err := credentials.Load(c.Folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("no passwords were made in %s yet: %w", c.Folder, err)

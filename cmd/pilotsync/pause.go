@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/redis/go-redis/v9"
-
-	"pilotsync/worker/ledger"
+	"pilotsync/internal/terminal"
+	"pilotsync/internal/text"
 	"pilotsync/worker/operator"
 )
 
@@ -19,7 +18,7 @@ type pauseCmd struct {
 
 // Help is shown under the command's own --help.
 func (*pauseCmd) Help() string {
-	return `While an app is paused, its changes gather without loss and without retries, and no sync reads or writes its list; looks at certificates go on. A sync that is under way ends before its next step. It needs Redis only. An app that a running worker serves can be paused before its first change. Others that the ledger doesn't know are refused.
+	return `Changes of a paused app wait, without loss and without retries, and no sync reads or writes its list. Daily checks of certificates continue. A running sync ends before its next step. The command needs Redis only. An app that a running worker serves can be paused before its first change; other apps that the ledger doesn't know are refused.
 
 Examples:
 
@@ -29,21 +28,21 @@ Examples:
 }
 
 // Run pauses the apps.
-func (c *pauseCmd) Run(ctx context.Context, s *streams) error {
+func (c *pauseCmd) Run(ctx context.Context, s *terminal.Streams) error {
 	by, err := c.operator()
 	if err != nil {
-		return usageError{err}
+		return err
 	}
-	return c.each(ctx, s, c.App, func(ctx context.Context, rdb redis.UniversalClient, app string) (string, error) {
-		if err := operator.New(rdb).Pause(ctx, app, by); err != nil {
+	return c.forEachApp(ctx, s, c.App, func(db database, app string) (string, error) {
+		if err := operator.New(db.rdb).Pause(ctx, app, by); err != nil {
 			return "", err
 		}
-		state, err := ledger.New(rdb).App(ctx, app)
+		state, err := db.ledger.App(ctx, app)
 		if err != nil {
 			return "", err
 		}
 		if state.Paused != by {
-			return fmt.Sprintf("%s was paused by %s already", app, plain(state.Paused)), nil
+			return fmt.Sprintf("%s was already paused by %s", app, text.Printable(state.Paused)), nil
 		}
 		return fmt.Sprintf("%s is paused by %s: its changes wait until 'pilotsync resume --app=%[1]s'", app, by), nil
 	})
@@ -56,7 +55,7 @@ type resumeCmd struct {
 
 // Help is shown under the command's own --help.
 func (*resumeCmd) Help() string {
-	return `What has gathered while the app was paused is dealt with at once, in one sync. It needs Redis only.
+	return `One sync handles at once all changes that waited while the app was paused. The command needs Redis only.
 
 Examples:
 
@@ -65,42 +64,39 @@ Examples:
     pilotsync resume --app=app1 --app=app2`
 }
 
-// Run lets the apps go on.
-func (c *resumeCmd) Run(ctx context.Context, s *streams) error {
-	return c.each(ctx, s, c.App, func(ctx context.Context, rdb redis.UniversalClient, app string) (string, error) {
-		state, err := ledger.New(rdb).App(ctx, app)
+// Run resumes the apps.
+func (c *resumeCmd) Run(ctx context.Context, s *terminal.Streams) error {
+	return c.forEachApp(ctx, s, c.App, func(db database, app string) (string, error) {
+		state, err := db.ledger.App(ctx, app)
 		if err != nil {
 			return "", err
 		}
-		paused, err := operator.New(rdb).Resume(ctx, app)
+		paused, err := operator.New(db.rdb).Resume(ctx, app)
 		switch {
 		case err != nil:
 			return "", err
 		case !paused:
 			return app + " was not paused", nil
 		}
-		return fmt.Sprintf("%s goes on; %d of its domains have a change that waited", app, state.Pending), nil
+		return fmt.Sprintf("%s is resumed; %d of its domains have a change that waited", app, state.Pending), nil
 	})
 }
 
-// each does something to each app, and prints what it says. It does
-// nothing if one of them isn't known.
-func (c redisFlags) each(ctx context.Context, s *streams, apps []string, do func(context.Context, redis.UniversalClient, string) (string, error)) error {
-	rdb, err := c.connect(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer rdb.Close()
-	if err := checkKnown(ctx, ledger.New(rdb), apps); err != nil {
-		return err
-	}
-	var errs []error
-	for _, app := range apps {
-		said, err := do(ctx, rdb, app)
-		if err == nil {
-			err = s.printf("%s\n", said)
+// forEachApp calls do with each app, and prints what it returns. If one of the apps
+// isn't known, do isn't called at all.
+func (f redisFlags) forEachApp(ctx context.Context, s *terminal.Streams, apps []string, do func(database, string) (string, error)) error {
+	return f.withLedger(ctx, s, func(db database) error {
+		if err := checkKnown(ctx, db.ledger, apps); err != nil {
+			return err
 		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
+		var errs []error
+		for _, app := range apps {
+			result, err := do(db, app)
+			if err == nil {
+				err = s.Printf("%s\n", result)
+			}
+			errs = append(errs, err)
+		}
+		return errors.Join(errs...)
+	})
 }

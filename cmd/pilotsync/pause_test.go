@@ -12,8 +12,8 @@ func TestAnAppIsPausedOnceAndGoesOn(t *testing.T) {
 	newShelf(t, mini.Addr()).record("app1", "new.example.com")
 	for _, step := range []struct{ args, want string }{
 		{"pause --app=app1 --by=ada", "app1 is paused by ada: its changes wait until 'pilotsync resume --app=app1'\n"},
-		{"pause --app=app1 --app=app2 --by=bob", "app1 was paused by ada already\napp2 is paused by bob: its changes wait until 'pilotsync resume --app=app2'\n"},
-		{"resume --app=app1 --app=app2", "app1 goes on; 1 of its domains have a change that waited\napp2 goes on; 0 of its domains have a change that waited\n"},
+		{"pause --app=app1 --app=app2 --by=bob", "app1 was already paused by ada\napp2 is paused by bob: its changes wait until 'pilotsync resume --app=app2'\n"},
+		{"resume --app=app1 --app=app2", "app1 is resumed; 1 of its domains have a change that waited\napp2 is resumed; 0 of its domains have a change that waited\n"},
 		{"resume --app=app1", "app1 was not paused\n"},
 	} {
 		if got := command(t, env, "", strings.Fields(step.args)...); got != (outcome{exitDone, step.want, ""}) {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/enqueue"
@@ -190,7 +191,7 @@ func TestManyProcessesKilledAtRandomLoseNothing(t *testing.T) {
 		}
 		got = slices.Sorted(slices.Values(got[2:]))
 		if expected := want.list(id); !slices.Equal(got, expected) {
-			t.Errorf("%s: the list has %d names of ours, want %d\nlost:  %v\nstray: %v", id, len(got), len(expected), minus(expected, got), minus(got, expected))
+			t.Errorf("%s: the list has %d owned names, want %d (-want +got):\n%s", id, len(got), len(expected), cmp.Diff(expected, got))
 		}
 	}
 	overlaps, err := f.sim.Overlaps(t.Context())

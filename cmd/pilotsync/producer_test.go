@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"pilotsync/internal/config"
+	"pilotsync/internal/terminal"
 	"pilotsync/test/redistest"
 )
 
@@ -36,15 +37,15 @@ func TestARedisThatWasOnlyAssumedIsNamed(t *testing.T) {
 	env, _ := onRedis(t)
 	var s redisFlags
 	var notices strings.Builder
-	rdb, err := redisFlags{config.RedisSettings{RedisURL: env["REDIS_URL"]}}.connect(t.Context(), &streams{Err: &notices})
+	rdb, err := redisFlags{config.RedisSettings{RedisURL: env["REDIS_URL"]}}.connect(t.Context(), &terminal.Streams{Err: &notices})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer rdb.Close()
-	s.noteUnused(t.Context(), &streams{Err: &notices}, config.Redis{Client: rdb, Shown: "redis://assumed"})
-	redisFlags{config.RedisSettings{RedisURL: env["REDIS_URL"]}}.noteUnused(t.Context(), &streams{Err: &notices}, config.Redis{Client: rdb, Shown: "redis://given"})
+	s.noteUnused(t.Context(), &terminal.Streams{Err: &notices}, config.Redis{Client: rdb, Shown: "redis://assumed"})
+	redisFlags{config.RedisSettings{RedisURL: env["REDIS_URL"]}}.noteUnused(t.Context(), &terminal.Streams{Err: &notices}, config.Redis{Client: rdb, Shown: "redis://given"})
 	rdb.SAdd(t.Context(), "pilotsync:apps", "app1")
-	s.noteUnused(t.Context(), &streams{Err: &notices}, config.Redis{Client: rdb, Shown: "redis://used"})
+	s.noteUnused(t.Context(), &terminal.Streams{Err: &notices}, config.Redis{Client: rdb, Shown: "redis://used"})
 	if want := "note: REDIS_URL isn't set, and no worker has used the Redis at redis://assumed\n"; notices.String() != want {
 		t.Errorf("the notices are %q, want %q", notices.String(), want)
 	}

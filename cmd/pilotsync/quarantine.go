@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"pilotsync/internal/terminal"
 	"pilotsync/worker/janitor"
 )
 
@@ -29,13 +30,13 @@ Examples:
 type quarantineListCmd struct {
 	redisFlags
 
-	N    int  `short:"n" name:"limit" default:"50" help:"How many to show at most, the newest first."`
+	N    int  `short:"n" name:"limit" default:"50" help:"How many to show at most, newest first."`
 	JSON bool `name:"json" help:"Print one JSON array, with the bytes of each in base64."`
 }
 
 // Help is shown under the command's own --help.
 func (*quarantineListCmd) Help() string {
-	return fmt.Sprintf(`The workers look every half minute for messages on the queues that asynq can neither run nor archive, such as what isn't in asynq's format: one of them would keep the tasks of dead workers from being taken over. They are taken off the queue and kept here, %d at most; beyond that the oldest is dropped, which the worker's log says. What a message asked for wasn't done: ask for it again, and see what put it there. Of a message longer than 64 KiB only the beginning is kept. It reads Redis only, so it works without a worker.
+	return fmt.Sprintf(`Every half minute the workers look on the queues for messages that asynq can neither run nor archive, such as one that isn't in asynq's format: a single one would stop asynq's recovery of dead workers' tasks. They are moved from the queue to the quarantine, which keeps at most %d; when it is full, the oldest is dropped and the worker's log says so. The request in such a message wasn't carried out: send it again, and find out which program wrote it. Of a message longer than 64 KiB only the beginning is kept. The command reads Redis only, so it works without a worker.
 
 Examples:
 
@@ -53,38 +54,35 @@ func (c *quarantineListCmd) Validate() error {
 }
 
 // Run prints the messages.
-func (c *quarantineListCmd) Run(ctx context.Context, s *streams) error {
-	rdb, err := c.connect(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer rdb.Close()
-	shown, total, err := janitor.NewQuarantine(rdb).List(ctx, c.N)
-	if err != nil {
-		return err
-	}
-	switch {
-	case c.JSON:
-		err = printJSON(s.Out, shown)
-	case total == 0:
-		s.notice("Nothing is in quarantine.")
-	default:
-		err = quarantineTable(shown, time.Now()).print(s)
-	}
-	if err == nil && total > len(shown) {
-		s.notice("%d of %d are shown; --limit shows more", len(shown), total)
-	}
-	if err != nil {
-		return fmt.Errorf("print the quarantine: %w", err)
-	}
-	return nil
+func (c *quarantineListCmd) Run(ctx context.Context, s *terminal.Streams) error {
+	return c.withLedger(ctx, s, func(db database) error {
+		shown, total, err := janitor.NewQuarantine(db.rdb).List(ctx, c.N)
+		if err != nil {
+			return err
+		}
+		switch {
+		case c.JSON:
+			err = printJSON(s.Out, shown)
+		case total == 0:
+			s.Noticef("Nothing is in quarantine.")
+		default:
+			err = quarantineTable(shown, time.Now()).Print(s)
+		}
+		if err == nil && total > len(shown) {
+			s.Noticef("%d of %d are shown; --limit shows more", len(shown), total)
+		}
+		if err != nil {
+			return fmt.Errorf("print the quarantine: %w", err)
+		}
+		return nil
+	})
 }
 
-func quarantineTable(all []janitor.Quarantined, now time.Time) *table {
-	t := &table{columns: []column{{title: "ID"}, {title: "FOUND", rank: 1}, {title: "QUEUE"}, {title: "LIST", rank: 3},
-		{title: "TASK", rank: 2, min: 20}, {title: "BYTES", rank: 4}, {title: "WHY", min: 30}}}
+func quarantineTable(all []janitor.Quarantined, now time.Time) *terminal.Table {
+	t := &terminal.Table{Columns: []terminal.Column{{Title: "ID"}, {Title: "FOUND", Rank: 1}, {Title: "QUEUE"}, {Title: "LIST", Rank: 3},
+		{Title: "TASK", Rank: 2, Min: 20}, {Title: "BYTES", Rank: 4}, {Title: "WHY", Min: 30}}}
 	for _, q := range all {
-		t.add(q.ID, relative(known(q.At), now), q.Queue, q.List, q.Task, strconv.Itoa(q.Size), q.Why)
+		t.Add(q.ID, relative(nonZero(q.At), now), q.Queue, q.List, q.Task, strconv.Itoa(q.Size), q.Why)
 	}
 	return t
 }
@@ -97,7 +95,7 @@ type quarantineDropCmd struct {
 
 // Help is shown under the command's own --help.
 func (*quarantineDropCmd) Help() string {
-	return `They are gone for good. If one of them isn't in quarantine, none is deleted.
+	return `Deletes the messages for ever. If one of them isn't in quarantine, none is deleted.
 
 Examples:
 
@@ -107,22 +105,15 @@ Examples:
 }
 
 // Run deletes the messages.
-func (c *quarantineDropCmd) Run(ctx context.Context, s *streams) error {
-	rdb, err := c.connect(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer rdb.Close()
-	err = janitor.NewQuarantine(rdb).Drop(ctx, c.IDs...)
-	if errors.Is(err, janitor.ErrNotQuarantined) {
-		return fmt.Errorf("%w\nNothing was deleted. 'pilotsync quarantine' shows what is there", err)
-	}
-	if err != nil {
-		return err
-	}
-	what := "1 message is"
-	if len(c.IDs) != 1 {
-		what = fmt.Sprintf("%d messages are", len(c.IDs))
-	}
-	return s.printf("%s deleted\n", what)
+func (c *quarantineDropCmd) Run(ctx context.Context, s *terminal.Streams) error {
+	return c.withLedger(ctx, s, func(db database) error {
+		err := janitor.NewQuarantine(db.rdb).Drop(ctx, c.IDs...)
+		if errors.Is(err, janitor.ErrNotQuarantined) {
+			return fmt.Errorf("%w\nNothing was deleted. 'pilotsync quarantine' lists the messages", err)
+		}
+		if err != nil {
+			return err
+		}
+		return s.Printf("%s deleted\n", counted(len(c.IDs), "message"))
+	})
 }

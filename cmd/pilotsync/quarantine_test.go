@@ -71,7 +71,7 @@ func TestQuarantineDropDeletesAllItIsToldOrNone(t *testing.T) {
 	if got.code != exitFailed || !strings.Contains(got.err, "id7: not in the quarantine") || !strings.Contains(got.err, "Nothing was deleted") {
 		t.Errorf("got %+v", got)
 	}
-	if got := command(t, env, "", "quarantine", "drop", "id0", "id2"); got != (outcome{exitDone, "2 messages are deleted\n", ""}) {
+	if got := command(t, env, "", "quarantine", "drop", "id0", "id2"); got != (outcome{exitDone, "2 messages deleted\n", ""}) {
 		t.Errorf("got %+v", got)
 	}
 	if got := command(t, env, "", "quarantine"); strings.Contains(got.out, "id0") || strings.Contains(got.out, "id2") || !strings.Contains(got.out, "id1") {

@@ -10,11 +10,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/enqueue"
 	"pilotsync/internal/config"
+	"pilotsync/internal/terminal"
+	"pilotsync/internal/text"
 	"pilotsync/tasks"
 	"pilotsync/worker"
 	"pilotsync/worker/ledger"
@@ -34,7 +35,7 @@ type reconcileCmd struct {
 
 // Help is shown under the command's own --help.
 func (*reconcileCmd) Help() string {
-	return `Each app's list is looked at every hour anyway (PILOTSYNC_RECONCILE); this asks for it now. If the account's key is given, it reads the list first and shows what a sync will change; without it, Redis is enough, and it shows only the names that waiting changes take off. If more than ten names leave, or more than a tenth of the list, it asks whether to go on; without a terminal it needs --yes. With --dry-run it reads the list from ServerPilot, takes the same settings as 'pilotsync worker', and shows what a sync would take off (-) and put on (+), and why. Then nothing is written and no task is enqueued.
+	return `Each app's list is checked for drift every hour (PILOTSYNC_RECONCILE); this command requests a sync now. If it has the account's key, it first reads the list and shows what a sync will change. Without the key it needs Redis only, and shows the names that waiting changes take off. If more than ten names leave, or more than a tenth of the list, it asks for confirmation; without a terminal it needs --yes. With --dry-run it reads the list from ServerPilot, takes the same settings as 'pilotsync worker', and shows what a sync would take off (-) and put on (+), with reasons. Then nothing is written and no task is enqueued.
 
 Examples:
 
@@ -42,11 +43,11 @@ Examples:
 
     pilotsync reconcile --app=app1 --dry-run
 
-    pilotsync reconcile --app=app1 --dry-run --json | jq -e 'length == 0'      # in step?`
+    pilotsync reconcile --app=app1 --dry-run --json | jq -e 'length == 0'      # in sync?`
 }
 
-// Run asks for a sync, or shows what it would do.
-func (c *reconcileCmd) Run(ctx context.Context, s *streams) error {
+// Run requests a sync, or shows what it would do.
+func (c *reconcileCmd) Run(ctx context.Context, s *terminal.Streams) error {
 	app, err := c.app()
 	if err != nil {
 		return err
@@ -60,28 +61,25 @@ func (c *reconcileCmd) Run(ctx context.Context, s *streams) error {
 			return err
 		}
 	}
-	rdb, err := c.connect(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer rdb.Close()
-	if c.DryRun {
-		return c.dryRun(ctx, s, rdb, cfg, app)
-	}
-	if err := c.confirmSync(ctx, s, rdb, cfg, app); err != nil {
-		return err
-	}
-	if err := operator.New(rdb).Sync(ctx, app); err != nil {
-		return err
-	}
-	s.notice("'pilotsync history --app=%s' shows what it wrote.", app)
-	return s.printf("a sync of app %s was asked for\n", app)
+	return c.withLedger(ctx, s, func(db database) error {
+		if c.DryRun {
+			return c.dryRun(ctx, s, db, cfg, app)
+		}
+		if err := c.confirmSync(ctx, s, db, cfg, app); err != nil {
+			return err
+		}
+		if err := operator.New(db.rdb).Sync(ctx, app); err != nil {
+			return err
+		}
+		s.Noticef("'pilotsync history --app=%s' shows what it wrote.", app)
+		return s.Printf("a sync of app %s was requested\n", app)
+	})
 }
 
 // hasKey reports whether the list can be read.
 func (c *reconcileCmd) hasKey() bool { return c.Config != "" || c.APIKey != "" || c.APIKeyFile != "" }
 
-// plannerConfig is what a worker needs that only plans.
+// plannerConfig is the configuration of a worker that only plans.
 func (c *reconcileCmd) plannerConfig() (worker.Config, error) {
 	p := config.NewParser(os.ReadFile)
 	set := config.Worker{
@@ -95,38 +93,38 @@ func (c *reconcileCmd) plannerConfig() (worker.Config, error) {
 	return cfg, p.Err()
 }
 
-// confirmSync shows on standard error what a sync will change, and has it confirmed
-// where much of the list leaves. Without an account it knows the waiting changes only.
-func (c *reconcileCmd) confirmSync(ctx context.Context, s *streams, rdb redis.UniversalClient, cfg worker.Config, app string) error {
-	l := ledger.New(rdb)
-	state, err := l.App(ctx, app)
+// confirmSync shows on standard error what a sync will change, and asks for
+// confirmation if much of the list leaves. Without an account it knows only the
+// waiting changes.
+func (c *reconcileCmd) confirmSync(ctx context.Context, s *terminal.Streams, db database, cfg worker.Config, app string) error {
+	state, err := db.ledger.App(ctx, app)
 	if err != nil || state.Paused != "" || state.Wake == 0 {
-		return err // asking for the sync will tell
+		return err // the request for the sync reports it
 	}
 	if len(cfg.Accounts) == 0 {
-		views, err := l.Domains(ctx, app)
+		views, err := db.ledger.Domains(ctx, app)
 		if err != nil {
 			return err
 		}
-		return c.confirmRemovals(ctx, s, l, waitingChanges(views))
+		return c.confirmRemovals(ctx, s, db.ledger, waitingChanges(views))
 	}
-	found, err := drift(ctx, rdb, cfg, app)
+	found, err := findDrift(ctx, db, cfg, app)
 	if err != nil {
-		return fmt.Errorf("nothing was asked for: %w", err)
+		return fmt.Errorf("no sync was requested: %w", err)
 	}
 	if len(found.differences) > 0 {
-		if err := found.print(s.asNotices(), app); err != nil {
+		if err := found.print(s.AsNotices(), app); err != nil {
 			return fmt.Errorf("print the differences: %w", err)
 		}
 	}
-	off := removal{app, found.plan.Removed, found.listed()}
-	if !needsConfirmation(len(off.names), off.listed) {
+	leaving := removal{app, found.plan.Removed, found.listed()}
+	if !needsConfirmation(len(leaving.names), leaving.listed) {
 		return nil
 	}
-	return c.confirm(ctx, s, question(off, len(found.plan.Added)))
+	return c.confirm(ctx, s, question(leaving, len(found.plan.Added)))
 }
 
-// waitingChanges are those that no sync has dealt with, in the order of their numbers.
+// waitingChanges are those that no sync has processed, in the order of their numbers.
 func waitingChanges(views []ledger.View) []enqueue.Request {
 	slices.SortFunc(views, func(a, b ledger.View) int { return cmp.Compare(a.Seq, b.Seq) })
 	var reqs []enqueue.Request
@@ -138,8 +136,8 @@ func waitingChanges(views []ledger.View) []enqueue.Request {
 	return reqs
 }
 
-func (c *reconcileCmd) dryRun(ctx context.Context, s *streams, rdb redis.UniversalClient, cfg worker.Config, app string) error {
-	found, err := drift(ctx, rdb, cfg, app)
+func (c *reconcileCmd) dryRun(ctx context.Context, s *terminal.Streams, db database, cfg worker.Config, app string) error {
+	found, err := findDrift(ctx, db, cfg, app)
 	if err != nil {
 		return err
 	}
@@ -155,44 +153,44 @@ func (c *reconcileCmd) dryRun(ctx context.Context, s *streams, rdb redis.Univers
 }
 
 // difference is a name that a sync would put on the list, or take off it, as --json
-// prints it. The keys are a contract with whoever reads them.
+// prints it. The keys are a contract.
 type difference struct {
 	Name   string `json:"name"`
 	Change string `json:"change"` // add or remove
-	Why    string `json:"why"`
+	Reason string `json:"why"`
 }
 
-// drifted is how a list isn't as it should be.
-type drifted struct {
+// drift is the difference between a list and what a sync would write.
+type drift struct {
 	differences []difference
 	plan        listsync.Result
-	refused     []string // changes that a sync would refuse, with why
+	refused     []string // changes that a sync would refuse, with the reasons
 }
 
-func drift(ctx context.Context, rdb redis.UniversalClient, cfg worker.Config, app string) (drifted, error) {
-	cfg.Redis = rdb
+func findDrift(ctx context.Context, db database, cfg worker.Config, app string) (drift, error) {
+	cfg.Redis = db.rdb
 	wk, err := worker.New(cfg)
 	if err != nil {
-		return drifted{}, usageError{err}
+		return drift{}, usageError{err}
 	}
-	views, err := ledger.New(rdb).Domains(ctx, app)
+	views, err := db.ledger.Domains(ctx, app)
 	if err != nil {
-		return drifted{}, err
+		return drift{}, err
 	}
 	plan, err := wk.Drift(ctx, app)
 	if err != nil {
-		return drifted{}, err
+		return drift{}, err
 	}
 	known := map[string]ledger.View{}
 	for _, v := range views {
 		known[v.Domain] = v
 	}
-	found := drifted{plan: plan}
+	found := drift{plan: plan}
 	for _, name := range plan.Removed {
-		found.differences = append(found.differences, difference{name, "remove", whyOff(name, plan, known)})
+		found.differences = append(found.differences, difference{name, "remove", removalReason(name, plan, known)})
 	}
 	for _, name := range plan.Added {
-		found.differences = append(found.differences, difference{name, "add", whyOn(name, plan, known)})
+		found.differences = append(found.differences, difference{name, "add", additionReason(name, plan, known)})
 	}
 	for _, o := range plan.Outcomes {
 		if o.Record.State == tasks.Rejected {
@@ -202,25 +200,25 @@ func drift(ctx context.Context, rdb redis.UniversalClient, cfg worker.Config, ap
 	return found, nil
 }
 
-// whyOff says why a plan takes a name off.
-func whyOff(name string, plan listsync.Result, known map[string]ledger.View) string {
+// removalReason is why a plan takes a name off.
+func removalReason(name string, plan listsync.Result, known map[string]ledger.View) string {
 	for _, domain := range []string{name, strings.TrimPrefix(name, "www.")} {
 		if v := known[domain]; v.Pending != nil && v.Pending.Remove {
-			return "pending change: remove " + domain + askedBy(v)
+			return "pending change: remove " + domain + requester(v)
 		}
 	}
 	if !slices.Contains(plan.Tombstones, name) {
-		return "came back: it was taken off within the last day, and nobody asked for it since"
+		return "came back: it was taken off within the last day, and wasn't added since"
 	}
-	return "left over: pilotsync put it there, and no domain stands for it any more"
+	return "left over: pilotsync put it there, and no domain has it any more"
 }
 
-// whyOn says why a plan puts a name on.
-func whyOn(name string, plan listsync.Result, known map[string]ledger.View) string {
+// additionReason is why a plan puts a name on.
+func additionReason(name string, plan listsync.Result, known map[string]ledger.View) string {
 	for _, o := range plan.Outcomes {
 		if v := known[o.Record.Domain]; slices.Contains(o.Record.Names, name) {
 			if v.Pending != nil {
-				return "pending change: add " + v.Domain + askedBy(v)
+				return "pending change: add " + v.Domain + requester(v)
 			}
 			return "missing: a name of " + v.Domain
 		}
@@ -228,27 +226,27 @@ func whyOn(name string, plan listsync.Result, known map[string]ledger.View) stri
 	return "missing"
 }
 
-func askedBy(v ledger.View) string {
+func requester(v ledger.View) string {
 	switch {
 	case v.Pending.By != "":
-		return ", asked for by " + v.Pending.By
+		return ", by " + v.Pending.By
 	case v.Pending.SiteID != 0:
-		return fmt.Sprintf(", asked for by site %d", v.Pending.SiteID)
+		return fmt.Sprintf(", by site %d", v.Pending.SiteID)
 	}
 	return ""
 }
 
-// listed is the number of names on the list as it is.
-func (d drifted) listed() int { return len(d.plan.List) - len(d.plan.Added) + len(d.plan.Removed) }
+// listed is the number of names on the current list.
+func (d drift) listed() int { return len(d.plan.List) - len(d.plan.Added) + len(d.plan.Removed) }
 
 // print shows the differences as a diff does.
-func (d drifted) print(s *streams, app string) error {
+func (d drift) print(s *terminal.Streams, app string) error {
 	var b strings.Builder
 	switch {
 	case len(d.differences) == 0:
-		fmt.Fprintf(&b, "app %s is in step: a sync would change nothing on its list of %s\n", app, counted(len(d.plan.List), "name"))
+		fmt.Fprintf(&b, "app %s is in sync: a sync would change nothing on its list of %s\n", app, counted(len(d.plan.List), "name"))
 	default:
-		fmt.Fprintf(&b, "--- app %s's list as it is, %s\n+++ as a sync would make it, %s\n", app,
+		fmt.Fprintf(&b, "--- app %s's current list, %s\n+++ as a sync would write it, %s\n", app,
 			counted(d.listed(), "name"), counted(len(d.plan.List), "name"))
 	}
 	wide := 0
@@ -260,10 +258,10 @@ func (d drifted) print(s *streams, app string) error {
 		if diff.Change == "remove" {
 			sign = "-"
 		}
-		fmt.Fprintf(&b, "%s %-*s  %s\n", sign, wide, plain(diff.Name), plain(diff.Why))
+		fmt.Fprintf(&b, "%s %-*s  %s\n", sign, wide, text.Printable(diff.Name), text.Printable(diff.Reason))
 	}
 	for _, line := range d.refused {
-		b.WriteString(plain(line) + "\n")
+		b.WriteString(text.Printable(line) + "\n")
 	}
-	return s.printf("%s", b.String())
+	return s.Printf("%s", b.String())
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pilotsync/internal/simulator"
+	"pilotsync/internal/terminal"
 	"pilotsync/worker/listsync"
 )
 
@@ -35,7 +36,7 @@ func TestReconcileShowsTheDifferenceAndThenPutsTheListRight(t *testing.T) {
 	dry := func(args ...string) outcome {
 		return command(t, env.with(vars{"WU_SERVER_PILOT_APP_ID": ""}), "", append([]string{"reconcile", "--app=app1", "--dry-run"}, args...)...)
 	}
-	if got := dry(); got != (outcome{exitDone, "app app1 is in step: a sync would change nothing on its list of 1 name\n", ""}) {
+	if got := dry(); got != (outcome{exitDone, "app app1 is in sync: a sync would change nothing on its list of 1 name\n", ""}) {
 		t.Errorf("in step: %+v", got)
 	}
 
@@ -55,13 +56,13 @@ func TestReconcileShowsTheDifferenceAndThenPutsTheListRight(t *testing.T) {
 		return app.Pending == 2, err
 	})
 	writes := sim.Calls("app1", simulator.WriteList)
-	want := `--- app app1's list as it is, 3 names
-+++ as a sync would make it, 4 names
-- gone.example.com     came back: it was taken off within the last day, and nobody asked for it since
-- leaves.example.com   pending change: remove leaves.example.com, asked for by bob
+	want := `--- app app1's current list, 3 names
++++ as a sync would write it, 4 names
+- gone.example.com     came back: it was taken off within the last day, and wasn't added since
+- leaves.example.com   pending change: remove leaves.example.com, by bob
 + a.example.com        missing: a name of a.example.com
-+ new.example.com      pending change: add new.example.com, asked for by ada
-+ www.new.example.com  pending change: add new.example.com, asked for by ada
++ new.example.com      pending change: add new.example.com, by ada
++ www.new.example.com  pending change: add new.example.com, by ada
 `
 	if diff := cmp.Diff(want, dry().out); diff != "" {
 		t.Errorf("the difference (-want +got):\n%s", diff)
@@ -78,7 +79,7 @@ func TestReconcileShowsTheDifferenceAndThenPutsTheListRight(t *testing.T) {
 		t.Errorf("%d writes were made", n-writes)
 	}
 
-	if got := command(t, env, "", "resume", "--app=app1"); got != (outcome{exitDone, "app1 goes on; 2 of its domains have a change that waited\n", ""}) {
+	if got := command(t, env, "", "resume", "--app=app1"); got != (outcome{exitDone, "app1 is resumed; 2 of its domains have a change that waited\n", ""}) {
 		t.Errorf("resume: %+v", got)
 	}
 	inStep := func() (bool, error) {
@@ -92,7 +93,7 @@ func TestReconcileShowsTheDifferenceAndThenPutsTheListRight(t *testing.T) {
 		app, err := l.App(t.Context(), "app1")
 		return !app.Awake && !app.Leased, err
 	})
-	if got := command(t, env, "", "reconcile"); got.code != exitDone || got.out != "a sync of app app1 was asked for\n" {
+	if got := command(t, env, "", "reconcile"); got.code != exitDone || got.out != "a sync of app app1 was requested\n" {
 		t.Errorf("reconcile: %+v", got)
 	}
 	poll(t, "the list is right again", inStep)
@@ -120,23 +121,23 @@ func TestTheDifferenceIsPrintedAsADiffWithItsReasons(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string
-		is   drifted
+		is   drift
 		want string
 	}{
-		{"refused", drifted{plan: listsync.Result{List: []string{"a", "b"}}, refused: []string{"new.example.com would be rejected: no\x1broom"}},
-			"app app1 is in step: a sync would change nothing on its list of 2 names\nnew.example.com would be rejected: no room\n"},
-		{"both signs", drifted{plan: listsync.Result{List: []string{"a", "b"}, Added: []string{"b"}, Write: true}, differences: []difference{{"old.example.com", "remove", "left over"}, {"b", "add", "missing"}}},
-			"--- app app1's list as it is, 1 name\n+++ as a sync would make it, 2 names\n- old.example.com  left over\n+ b                missing\n"},
+		{"refused", drift{plan: listsync.Result{List: []string{"a", "b"}}, refused: []string{"new.example.com would be rejected: no\x1broom"}},
+			"app app1 is in sync: a sync would change nothing on its list of 2 names\nnew.example.com would be rejected: no room\n"},
+		{"both signs", drift{plan: listsync.Result{List: []string{"a", "b"}, Added: []string{"b"}, Write: true}, differences: []difference{{"old.example.com", "remove", "left over"}, {"b", "add", "missing"}}},
+			"--- app app1's current list, 1 name\n+++ as a sync would write it, 2 names\n- old.example.com  left over\n+ b                missing\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var out strings.Builder
-			if err := test.is.print(&streams{Out: &out}, "app1"); err != nil || out.String() != test.want {
+			if err := test.is.print(&terminal.Streams{Out: &out}, "app1"); err != nil || out.String() != test.want {
 				t.Errorf("%v: got\n%swant\n%s", err, out.String(), test.want)
 			}
 		})
 	}
-	if why := whyOff("www.a.example.com", listsync.Result{Tombstones: []string{"www.a.example.com"}}, nil); !strings.HasPrefix(why, "left over") {
+	if why := removalReason("www.a.example.com", listsync.Result{Tombstones: []string{"www.a.example.com"}}, nil); !strings.HasPrefix(why, "left over") {
 		t.Errorf("a form of no domain leaves since it is %q", why)
 	}
 }

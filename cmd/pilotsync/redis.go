@@ -2,14 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"pilotsync/enqueue"
 	"pilotsync/internal/config"
 	"pilotsync/internal/redisurl"
+	"pilotsync/internal/terminal"
 	"pilotsync/worker/ledger"
 )
 
@@ -21,22 +24,36 @@ type redisFlags struct{ config.RedisSettings }
 
 // database is a Redis that answered, and the ledger in it.
 type database struct {
-	redis.UniversalClient
-	*ledger.Ledger
+	rdb    redis.UniversalClient
+	ledger *ledger.Ledger
 }
 
-// withLedger connects, calls do, and closes the connection.
-func (f redisFlags) withLedger(ctx context.Context, s *streams, do func(database) error) error {
+// enqueue enqueues changes. If Redis didn't answer, the error says that the command
+// can be given again: "to … again is safe".
+func (db database) enqueue(ctx context.Context, command string, reqs ...enqueue.Request) ([]enqueue.Receipt, error) {
+	receipts, err := enqueue.New(db.rdb).Enqueue(ctx, reqs...)
+	return receipts, safeToRepeat(err, command)
+}
+
+func safeToRepeat(err error, command string) error {
+	if errors.Is(err, enqueue.ErrUnavailable) {
+		return fmt.Errorf("%w\nTo %s again is safe", err, command)
+	}
+	return err
+}
+
+// withLedger connects to Redis, calls do, and closes the connection.
+func (f redisFlags) withLedger(ctx context.Context, s *terminal.Streams, do func(database) error) error {
 	rdb, err := f.connect(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer rdb.Close()
+	defer func() { _ = rdb.Close() }() // nothing is left to send
 	return do(database{rdb, ledger.New(rdb)})
 }
 
 // connect returns a client of a Redis that answered just now.
-func (f redisFlags) connect(ctx context.Context, s *streams) (redis.UniversalClient, error) {
+func (f redisFlags) connect(ctx context.Context, s *terminal.Streams) (redis.UniversalClient, error) {
 	p := config.NewParser(os.ReadFile)
 	set := f.RedisSettings.Parse(p)
 	if err := p.Err(); err != nil {
@@ -62,14 +79,14 @@ func (f redisFlags) connect(ctx context.Context, s *streams) (redis.UniversalCli
 
 // noteUnused names the default Redis if no worker ever used it: another was probably
 // meant.
-func (f redisFlags) noteUnused(ctx context.Context, s *streams, set config.Redis) {
+func (f redisFlags) noteUnused(ctx context.Context, s *terminal.Streams, set config.Redis) {
 	if f.RedisURL != "" || f.RedisURLFile != "" {
 		return
 	}
 	if known, err := set.Client.SCard(ctx, "pilotsync:apps").Result(); err != nil || known > 0 {
 		return // a user who may not see that has another Redis's URL
 	}
-	s.notice("note: REDIS_URL isn't set, and no worker has used the Redis at %s", set.Shown)
+	s.Noticef("note: REDIS_URL isn't set, and no worker has used the Redis at %s", set.Shown)
 }
 
 // mayNotRead reports whether a user of Redis lacks the right to read the ledger. A

@@ -14,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/internal/config"
+	"pilotsync/internal/serverpilot"
 	"pilotsync/worker"
 )
 
@@ -76,39 +77,39 @@ func (r reloader) warn(changed []string) {
 
 // reload gives a running worker and its dashboard the accounts, apps, webhooks and
 // users of another reading of the settings. Both keep their connections to Redis.
-func (c *workerCmd) reload(ctx context.Context, read config.ReadFile, rdb redis.UniversalClient, w *worker.Worker, lists *remoteLists, running config.Dashboard) (config.Worker, error) {
+func (c *workerCmd) reload(ctx context.Context, read config.ReadFile, rdb redis.UniversalClient, w *worker.Worker, lists *serverpilot.Lists, running config.Dashboard) (config.Worker, error) {
 	set, err := c.Parse(read)
 	if err != nil {
 		return config.Worker{}, err
 	}
 	set.Redis.Close() // it never connected
-	newLists, err := newRemoteLists(rdb, set.API, set.Accounts)
+	newLists, err := serverpilot.NewLists(rdb, set.APIURL, set.APIRate, set.Accounts)
 	if err != nil {
 		return config.Worker{}, fmt.Errorf("the dashboard's accounts: %w", err)
 	}
 	if err := w.Reload(ctx, workerConfig(set)); err != nil {
-		newLists.close()
+		newLists.Close()
 		return config.Worker{}, err
 	}
-	lists.replace(newLists)
+	lists.Replace(newLists)
 	replaceUsers(running, set.Dashboard)
 	return set, nil
 }
 
 // reload gives a running dashboard the users of another reading of the settings, and
 // the accounts with which it reads lists.
-func (c *webCmd) reload(read config.ReadFile, rdb redis.UniversalClient, lists *remoteLists, running config.Dashboard) (config.Web, error) {
+func (c *webCmd) reload(read config.ReadFile, rdb redis.UniversalClient, lists *serverpilot.Lists, running config.Dashboard) (config.Web, error) {
 	set, err := c.Parse(read)
 	if err != nil {
 		return config.Web{}, err
 	}
 	set.Redis.Close() // it never connected
 	if lists != nil {
-		newLists, err := newRemoteLists(rdb, set.API, set.Accounts)
+		newLists, err := serverpilot.NewLists(rdb, set.APIURL, set.APIRate, set.Accounts)
 		if err != nil {
 			return config.Web{}, err
 		}
-		lists.replace(newLists)
+		lists.Replace(newLists)
 	}
 	replaceUsers(running, set.Dashboard)
 	return set, nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
@@ -16,11 +17,11 @@ import (
 type removal struct {
 	app    string
 	names  []string
-	listed int // names on the list when a sync last saw it; 0 if that isn't known
+	listed int // names on the list at the last sync; 0 if that isn't known
 }
 
-// removals finds out what requests take off lists, as far as the ledger knows those,
-// in the order of the requests' apps. An app that keeps all its names is left out.
+// removals are the names that requests take off lists, as far as the ledger knows the
+// lists, in the order of the requests' apps. An app that keeps all its names is left out.
 func removals(ctx context.Context, l *ledger.Ledger, reqs []enqueue.Request) ([]removal, error) {
 	var all []removal
 	changes := map[string][]listsync.Pending{}
@@ -35,14 +36,14 @@ func removals(ctx context.Context, l *ledger.Ledger, reqs []enqueue.Request) ([]
 		snapshot, err := l.Snapshot(ctx, r.app)
 		// A producer's user may not read the ledger, and a newer release's records can't be
 		// read. The names that the requests remove still count, on a list of unknown size.
-		unread := mayNotRead(err) || errors.Is(err, tasks.ErrNewer)
-		if err != nil && !unread {
+		unreadable := mayNotRead(err) || errors.Is(err, tasks.ErrNewer)
+		if err != nil && !unreadable {
 			return nil, fmt.Errorf("read the ledger of app %s: %w", r.app, err)
 		}
 		if r.names = listsync.WouldRemove(snapshot, changes[r.app]); len(r.names) == 0 {
 			continue
 		}
-		if unread {
+		if unreadable {
 			found = append(found, r)
 			continue
 		}
@@ -54,7 +55,7 @@ func removals(ctx context.Context, l *ledger.Ledger, reqs []enqueue.Request) ([]
 	return found, nil
 }
 
-// listed is the number of names on an app's list when a sync last saw it.
+// listed is the number of names on an app's list at the last sync.
 func listed(ctx context.Context, l *ledger.Ledger, app string) (int, error) {
 	states, err := l.AppStates(ctx, app)
 	if err != nil {
@@ -63,27 +64,27 @@ func listed(ctx context.Context, l *ledger.Ledger, app string) (int, error) {
 	return states[0].Listed, nil
 }
 
-// confirmRemovals shows on standard error what requests take off lists, and has it
-// confirmed where that is much of a list.
-func (f yesFlag) confirmRemovals(ctx context.Context, s *streams, l *ledger.Ledger, reqs []enqueue.Request) error {
+// confirmRemovals shows on standard error what requests take off lists, and asks for
+// confirmation if that is much of a list.
+func (f yesFlag) confirmRemovals(ctx context.Context, s *terminal.Streams, l *ledger.Ledger, reqs []enqueue.Request) error {
 	all, err := removals(ctx, l, reqs)
 	if err != nil {
 		return err
 	}
-	var much []string
+	var large []string
 	for _, r := range all {
 		fmt.Fprintf(s.Err, "%s:\n", r.heading())
 		if err := printDiff(s.Err, nil, r.names); err != nil {
-			return fmt.Errorf("show what leaves: %w", err)
+			return fmt.Errorf("show the names that leave: %w", err)
 		}
 		if needsConfirmation(len(r.names), r.listed) {
-			much = append(much, r.inWords())
+			large = append(large, r.describe())
 		}
 	}
-	if much == nil {
+	if large == nil {
 		return nil
 	}
-	return f.confirm(ctx, s, "Take "+strings.Join(much, ", and ")+"?")
+	return f.confirm(ctx, s, "Take "+strings.Join(large, ", and ")+"?")
 }
 
 func (r removal) heading() string {
@@ -93,8 +94,8 @@ func (r removal) heading() string {
 	return fmt.Sprintf("leaving the list of app %s, which has %s", r.app, counted(r.listed, "name"))
 }
 
-// inWords is what is to be confirmed: "12 of the 143 names off app1's list".
-func (r removal) inWords() string {
+// describe is what is to be confirmed: "12 of the 143 names off app1's list".
+func (r removal) describe() string {
 	if r.listed == 0 {
 		return fmt.Sprintf("%s off the list of app %s", counted(len(r.names), "name"), r.app)
 	}

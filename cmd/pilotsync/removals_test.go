@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
 	"pilotsync/worker/listsync"
 )
@@ -62,7 +63,7 @@ func TestNamesThatLeaveAreShownFirstAndMuchOfAListIsConfirmed(t *testing.T) {
 				args = append(args, "--app=app1")
 			}
 			var out, errs bytes.Buffer
-			code := run(t.Context(), args, &streams{In: strings.NewReader(test.stdin), Out: &out, Err: &errs, LookupEnv: env.lookup, Interactive: test.interactive})
+			code := run(t.Context(), args, &terminal.Streams{In: strings.NewReader(test.stdin), Out: &out, Err: &errs, LookupEnv: env.lookup, Interactive: test.interactive})
 			want := strings.ReplaceAll(test.err, "%d", fmt.Sprint(test.listed))
 			if code != test.code || !strings.Contains(errs.String(), want) || strings.Contains(out.String(), "  - ") {
 				t.Errorf("code %d, out %q, err:\n%s\nwant code %d and\n%s", code, out.String(), errs.String(), test.code, want)
@@ -99,7 +100,7 @@ func TestReconcileConfirmsWhatWaitingChangesTakeOff(t *testing.T) {
 	if got.code != exitUsage || !strings.Contains(got.err, "  - shop1.example.com\n  - www.shop1.example.com\n") || got.out != "" {
 		t.Errorf("got %+v", got)
 	}
-	if got := command(t, env, "", "reconcile", "--app=app1", "--yes"); got.code != exitDone || !strings.Contains(got.out, "a sync of app app1 was asked for") {
+	if got := command(t, env, "", "reconcile", "--app=app1", "--yes"); got.code != exitDone || !strings.Contains(got.out, "a sync of app app1 was requested") {
 		t.Errorf("with --yes: %+v", got)
 	}
 }

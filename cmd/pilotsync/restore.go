@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/restore"
@@ -20,15 +21,15 @@ type restoreCmd struct {
 	operatorFlag
 	yesFlag
 
-	At     string `name:"at" required:"" placeholder:"TIME|WRITE" help:"As it was when: the number of the last write that stays, as 'pilotsync history' shows it (0 for before the first), or a time as in RFC 3339; without its zone it is in UTC."`
-	DryRun bool   `name:"dry-run" help:"Only show what would be done."`
+	At     string `name:"at" required:"" placeholder:"TIME|WRITE" help:"Point to restore: the number of the last write that stays, as 'pilotsync history' shows it (0 for before the first), or a time as in RFC 3339; without its zone it is in UTC."`
+	DryRun bool   `name:"dry-run" help:"Only show what would be changed."`
 }
 
 // Help is shown under the command's own --help.
 func (*restoreCmd) Help() string {
-	return fmt.Sprintf(`What pilotsync's own writes of the list have changed since then is taken back: each of those names is to be as it was. It becomes ordinary changes, with new order numbers, so that no earlier change that comes late undoes it; and it can be undone itself in the same way. Names that are as they were already, and those that somebody changed by hand, are left alone. Of a write whose answer never came ('unknown') only what the ledger has as that write would have made it is taken back.
+	return fmt.Sprintf(`Reverses what pilotsync's own writes have changed on the list since then. The reversal is made of ordinary changes with new order numbers, so older changes can't override it; to reverse it, restore again. Names that already are as they were, and names changed by hand, are left alone. A write whose answer never came ('unknown') is reversed only where the ledger shows its effect.
 
-The last %d writes of an app are kept; a time before the first of them is refused, and the range that can be restored is shown. What will change is shown first. On a terminal it asks whether to go on; elsewhere it needs --yes if names leave the list. It needs Redis only. WordPress isn't told: where it still maps a domain that is taken off, 'wp pilotsync resync' puts it on again.
+The last %d writes of an app are kept; a time before the first of them is refused, and the range that can be restored is shown. The changes are shown first. On a terminal the command asks for confirmation; elsewhere it needs --yes if names leave the list. It needs Redis only. WordPress isn't informed: if it still maps a domain that was taken off, 'wp pilotsync resync' puts it on the list again.
 
 Examples:
 
@@ -59,87 +60,93 @@ func parsePoint(at string, now time.Time) (restore.Point, error) {
 	return restore.Point{}, fmt.Errorf("--at is %q; it takes the number of a write, or a time such as 2026-03-01T09:30:00Z", at)
 }
 
-// Run undoes the writes.
-func (c *restoreCmd) Run(ctx context.Context, s *streams) error {
+// Run restores the list.
+func (c *restoreCmd) Run(ctx context.Context, s *terminal.Streams) error {
 	app, appErr := c.app()
 	by, byErr := c.operator()
 	point, atErr := parsePoint(c.At, time.Now())
 	if err := errors.Join(appErr, byErr, atErr); err != nil {
 		return usageError{err}
 	}
-	rdb, err := c.connect(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer rdb.Close()
-	l := ledger.New(rdb)
-	kept, err := l.Writes(ctx, app, ledger.WritesKept+1) // and one on its way
-	if err != nil {
-		return err
-	}
-	writes, err := restore.After(kept, point)
-	if err != nil {
-		return fmt.Errorf("app %s can't be restored: %w", app, err)
-	}
-	views, err := l.Domains(ctx, app)
-	if err != nil {
-		return err
-	}
-	ours, err := l.Owned(ctx, app)
-	if err != nil {
-		return err
-	}
-	on := restore.On(views, ours)
-	add, remove := restore.Names(writes, func(name string) bool { return on[name] })
-	reqs := restore.Requests(app, by, add, remove, views)
-	if err := c.show(s, app, writes, add, remove, reqs); err != nil || c.DryRun || len(reqs) == 0 {
-		return err
-	}
-	if s.Interactive || len(remove) > 0 {
-		listed, err := listed(ctx, l, app)
+	return c.withLedger(ctx, s, func(db database) error {
+		plan, err := planRestore(ctx, db.ledger, app, by, point)
 		if err != nil {
 			return err
 		}
-		if err := c.confirm(ctx, s, question(removal{app, remove, listed}, len(add))); err != nil {
+		if err := c.print(s, app, plan); err != nil || c.DryRun || len(plan.requests) == 0 {
 			return err
 		}
-	}
-	_, err = enqueue.New(rdb).Enqueue(ctx, reqs...)
-	switch {
-	case errors.Is(err, enqueue.ErrUnavailable):
-		return fmt.Errorf("%w\nTo restore again is safe", err)
-	case err != nil:
+		if s.Interactive || len(plan.remove) > 0 {
+			listed, err := listed(ctx, db.ledger, app)
+			if err != nil {
+				return err
+			}
+			if err := c.confirm(ctx, s, question(removal{app, plan.remove, listed}, len(plan.add))); err != nil {
+				return err
+			}
+		}
+		if _, err := db.enqueue(ctx, "restore", plan.requests...); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(s.Out, "%s enqueued for app %s\n", counted(len(plan.requests), "change"), app)
 		return err
-	}
-	_, err = fmt.Fprintf(s.Out, "%s enqueued for app %s\n", counted(len(reqs), "change"), app)
-	return err
+	})
 }
 
-// question asks for a restore that also puts names on the list.
+// restorePlan is what a restore changes.
+type restorePlan struct {
+	writes      []ledger.Write // those that are reversed
+	add, remove []string       // names
+	requests    []enqueue.Request
+}
+
+func planRestore(ctx context.Context, l *ledger.Ledger, app, by string, point restore.Point) (restorePlan, error) {
+	kept, err := l.Writes(ctx, app, ledger.WritesKept+1) // and one in flight
+	if err != nil {
+		return restorePlan{}, err
+	}
+	writes, err := restore.After(kept, point)
+	if err != nil {
+		return restorePlan{}, fmt.Errorf("app %s can't be restored: %w", app, err)
+	}
+	views, err := l.Domains(ctx, app)
+	if err != nil {
+		return restorePlan{}, err
+	}
+	owned, err := l.Owned(ctx, app)
+	if err != nil {
+		return restorePlan{}, err
+	}
+	on := restore.On(views, owned)
+	add, remove := restore.Names(writes, func(name string) bool { return on[name] })
+	return restorePlan{writes, add, remove, restore.Requests(app, by, add, remove, views)}, nil
+}
+
+// question asks to confirm names that leave and names that join a list.
 func question(off removal, on int) string {
 	switch {
 	case len(off.names) == 0:
 		return fmt.Sprintf("Put %s on the list of app %s?", counted(on, "name"), off.app)
 	case on == 0:
-		return "Take " + off.inWords() + "?"
+		return "Take " + off.describe() + "?"
 	}
-	return fmt.Sprintf("Take %s, and put %d on?", off.inWords(), on)
+	return fmt.Sprintf("Take %s, and put %d on?", off.describe(), on)
 }
 
-// show prints the difference, and the changes that make it.
-func (c *restoreCmd) show(s *streams, app string, writes []ledger.Write, add, remove []string, reqs []enqueue.Request) error {
-	if len(reqs) == 0 {
-		_, err := fmt.Fprintf(s.Out, "nothing to do for app %s: %s since then, and its names are as they were\n", app, counted(len(writes), "write"))
+// print shows the difference, and the changes that make it.
+func (c *restoreCmd) print(s *terminal.Streams, app string, plan restorePlan) error {
+	if len(plan.requests) == 0 {
+		_, err := fmt.Fprintf(s.Out, "nothing to do for app %s: %s since then, and its names are as they were\n", app, counted(len(plan.writes), "write"))
 		return err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s of app %s since then:\n", counted(len(writes), "write"), app)
-	if err := printDiff(&b, add, remove); err != nil {
+	fmt.Fprintf(&b, "%s of app %s since then:\n", counted(len(plan.writes), "write"), app)
+	if err := printDiff(&b, plan.add, plan.remove); err != nil {
 		return err
 	}
 	b.WriteString("as changes:\n")
-	for _, r := range reqs {
-		fmt.Fprintf(&b, "  %s\n", inChange(r))
+	for _, r := range plan.requests {
+		fmt.Fprintf(&b, "  %s\n", describeRequest(r))
 	}
 	if c.DryRun {
 		b.WriteString("nothing was enqueued (--dry-run)\n")
@@ -148,8 +155,8 @@ func (c *restoreCmd) show(s *streams, app string, writes []ledger.Write, add, re
 	return err
 }
 
-// inChange is a request in words.
-func inChange(r enqueue.Request) string {
+// describeRequest is a request in words.
+func describeRequest(r enqueue.Request) string {
 	switch {
 	case r.Remove:
 		return "remove " + r.Domain
@@ -157,12 +164,4 @@ func inChange(r enqueue.Request) string {
 		return "add " + r.Domain + ", with its www form"
 	}
 	return "add " + r.Domain
-}
-
-// counted is a number of things: "1 change", "2 changes".
-func counted(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
@@ -15,18 +16,18 @@ import (
 
 type retryCmd struct {
 	redisFlags
-	domainsToFind
+	domainsFlag
 	operatorFlag
 	yesFlag
 
-	State   string   `placeholder:"STATE" help:"In place of domains: all in this state, which has to be rejected."`
+	State   string   `placeholder:"STATE" help:"Instead of domains: all in this state, which must be rejected."`
 	JSON    bool     `name:"json" help:"Print one JSON array of receipts."`
 	Domains []string `arg:"" optional:"" name:"domain" help:"Domains, which must be rejected."`
 }
 
 // Help is shown under the command's own --help.
 func (*retryCmd) Help() string {
-	return `Domains that ServerPilot refused, or that found no room on the list, are sent once more, with a new order number and the www form, the site and the limit of attempts they had. 'pilotsync status --state=rejected' shows them, with ServerPilot's words. If one of the domains named isn't rejected, nothing is sent. Names that refused removals take off a list are shown first; more than ten, or more than a tenth of a list, have to be confirmed, or need --yes. It needs Redis only.
+	return `Enqueues again the changes of domains that ServerPilot refused, or for which the list had no room. They get new order numbers, and keep their www form, site and limit of attempts. 'pilotsync status --state=rejected' shows the domains with ServerPilot's reasons. If one of the given domains isn't rejected, nothing is enqueued. Names that refused removals take off a list are shown first; more than ten, or more than a tenth of a list, need confirmation or --yes. The command needs Redis only.
 
 Examples:
 
@@ -49,110 +50,111 @@ func (c *retryCmd) Validate() error {
 	return errors.Join(err, c.check(c.Domains))
 }
 
-// Run sends them again.
-func (c *retryCmd) Run(ctx context.Context, s *streams) error {
+// Run enqueues the changes again.
+func (c *retryCmd) Run(ctx context.Context, s *terminal.Streams) error {
 	by, err := c.operator()
-	if err != nil {
-		return usageError{err}
-	}
-	c.renamed.print(s.Err)
-	rdb, err := c.connect(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer rdb.Close()
-	l := ledger.New(rdb)
+	c.notes.print(s.Err)
+	return c.withLedger(ctx, s, func(db database) error {
+		reqs, err := c.requests(ctx, db.ledger, by)
+		if err != nil {
+			return err
+		}
+		if err := c.confirmRemovals(ctx, s, db.ledger, reqs); err != nil {
+			return err
+		}
+		receipts, err := db.enqueue(ctx, "send all of them", reqs...)
+		switch {
+		case err != nil:
+			return err
+		case c.JSON:
+			return printReceipts(s, receipts)
+		case len(receipts) == 0:
+			s.Noticef("no domain is rejected: nothing was sent")
+		}
+		for _, r := range receipts {
+			if err := s.Printf("%s is sent to app %s again\n", r.Domain, r.AppID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// requests are the refused ones.
+func (c *retryCmd) requests(ctx context.Context, l *ledger.Ledger, by string) ([]enqueue.Request, error) {
 	views, err := c.rejected(ctx, l)
 	if err != nil {
-		return fmt.Errorf("nothing was sent: %w", err)
+		return nil, fmt.Errorf("nothing was sent: %w", err)
 	}
 	var reqs []enqueue.Request
 	for _, v := range views {
 		history, err := l.History(ctx, v.AppID, v.Domain)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		req, err := again(v, history, by)
+		req, err := refusedRequest(v, history, by)
 		if err != nil {
-			return fmt.Errorf("nothing was sent: %w", err)
+			return nil, fmt.Errorf("nothing was sent: %w", err)
 		}
 		reqs = append(reqs, req)
 	}
-	if err := c.confirmRemovals(ctx, s, l, reqs); err != nil {
-		return err
-	}
-	receipts, err := enqueue.New(rdb).Enqueue(ctx, reqs...)
-	switch {
-	case errors.Is(err, enqueue.ErrUnavailable):
-		return fmt.Errorf("%w\nTo send all of them again is safe", err)
-	case err != nil:
-		return err
-	case c.JSON:
-		var all []receipt
-		for _, r := range receipts {
-			all = append(all, receipt(r))
-		}
-		return printJSON(s.Out, all)
-	case len(receipts) == 0:
-		s.notice("no domain is rejected: nothing was sent")
-	}
-	for _, r := range receipts {
-		if err == nil {
-			err = s.printf("%s is sent to app %s again\n", r.Domain, r.AppID)
-		}
-	}
-	return err
+	return reqs, nil
 }
 
-// rejected are the domains to send. Of one that several apps know, those where it
-// is rejected.
+// rejected are the domains to retry. If several apps have a domain, it is retried on
+// those where it is rejected.
 func (c *retryCmd) rejected(ctx context.Context, l *ledger.Ledger) ([]ledger.View, error) {
-	var views []ledger.View
-	var err error
 	if c.State != "" {
-		apps := c.App
-		if len(apps) == 0 {
-			if apps, err = l.Apps(ctx); err != nil {
-				return nil, err
-			}
-		}
-		for _, app := range apps {
-			all, err := l.Domains(ctx, app)
-			if err != nil {
-				return nil, err
-			}
-			views = append(views, all...)
-		}
-		return slices.DeleteFunc(views, func(v ledger.View) bool { return v.State != tasks.Rejected }), nil
+		return c.allRejected(ctx, l)
 	}
-	if views, err = c.find(ctx, l, c.Domains); err != nil {
+	views, err := c.find(ctx, l, c.Domains)
+	if err != nil {
 		return nil, err
 	}
-	var found []ledger.View
+	var rejected []ledger.View
 	for _, v := range views {
 		if v.State == tasks.Rejected {
-			found = append(found, v)
+			rejected = append(rejected, v)
 		}
 	}
-	var wrong []string
+	var problems []string
 	for _, v := range views {
-		if !slices.ContainsFunc(found, func(f ledger.View) bool { return f.Domain == v.Domain }) {
-			wrong = append(wrong, fmt.Sprintf("%s on app %s is %s, not rejected", v.Domain, v.AppID, v.State))
+		if !slices.ContainsFunc(rejected, func(r ledger.View) bool { return r.Domain == v.Domain }) {
+			problems = append(problems, fmt.Sprintf("%s on app %s is %s, not rejected", v.Domain, v.AppID, v.State))
 		}
 	}
-	if wrong != nil {
-		return nil, errors.New(strings.Join(wrong, "\n"))
+	if problems != nil {
+		return nil, errors.New(strings.Join(problems, "\n"))
 	}
-	return found, nil
+	return rejected, nil
 }
 
-// again asks for what was refused. A record's names are those that the domain would
-// have had, whichever rule made them. ServerPilot can refuse a removal, too.
-func again(v ledger.View, history []listsync.HistoryEntry, by string) (enqueue.Request, error) {
-	r := enqueue.Request{AppID: v.AppID, Domain: v.Domain, WWW: asListed(v.Domain, v.Record.Names),
+func (c *retryCmd) allRejected(ctx context.Context, l *ledger.Ledger) ([]ledger.View, error) {
+	apps, err := c.apps(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	var views []ledger.View
+	for _, app := range apps {
+		all, err := l.Domains(ctx, app)
+		if err != nil {
+			return nil, err
+		}
+		views = append(views, all...)
+	}
+	return slices.DeleteFunc(views, func(v ledger.View) bool { return v.State != tasks.Rejected }), nil
+}
+
+// refusedRequest is the request that ended rejected. A record's names are those that
+// the domain would have had, whichever rule made them. A removal can be refused, too.
+func refusedRequest(v ledger.View, history []listsync.HistoryEntry, by string) (enqueue.Request, error) {
+	r := enqueue.Request{AppID: v.AppID, Domain: v.Domain, WWW: wwwOf(v.Domain, v.Record.Names),
 		SiteID: v.Record.SiteID, Attempts: v.Record.Attempts, By: by}
 	for _, e := range history { // newest first
-		if e.State == "" { // it may have asked for the contrary
+		if e.State == "" { // of a newer release; it may be a request for the opposite
 			return r, fmt.Errorf("the history of %s on app %s: %s; update this one", v.Domain, v.AppID, e.Reason)
 		}
 		if e.State == tasks.Pending {
@@ -165,8 +167,8 @@ func again(v ledger.View, history []listsync.HistoryEntry, by string) (enqueue.R
 	return r, nil
 }
 
-// asListed is the www rule by which a domain has just these names.
-func asListed(domain string, names []string) tasks.WWW {
+// wwwOf is the www rule by which a domain has just these names.
+func wwwOf(domain string, names []string) tasks.WWW {
 	if len(names) > 0 && !slices.Contains(names, "www."+domain) {
 		return tasks.WWWNever
 	}

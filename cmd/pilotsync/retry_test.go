@@ -79,14 +79,14 @@ func TestARefusedRemovalIsSentAgainAsARemoval(t *testing.T) {
 	t.Parallel()
 	v := ledger.View{AppID: "app1", Domain: "a.example.com", State: tasks.Rejected, Record: listsync.Record{Names: []string{"a.example.com"}, Attempts: 9}}
 	history := []listsync.HistoryEntry{{State: tasks.Rejected}, {State: tasks.Pending, Reason: listsync.RemovalRequested}, {State: tasks.Pending, Reason: "asked to be put on the list"}}
-	if r, err := again(v, history, "ada"); !r.Remove || r.Attempts != 0 || err != nil {
+	if r, err := refusedRequest(v, history, "ada"); !r.Remove || r.Attempts != 0 || err != nil {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	if r, err := again(v, history[2:], "ada"); r.Remove || r.Attempts != 9 || err != nil {
+	if r, err := refusedRequest(v, history[2:], "ada"); r.Remove || r.Attempts != 9 || err != nil {
 		t.Errorf("of an addition: %+v, %v", r, err)
 	}
 	later := listsync.HistoryEntry{Reason: "this line is of form 2"} // which may be the request
-	if _, err := again(v, append([]listsync.HistoryEntry{later}, history...), "ada"); err == nil || !strings.Contains(err.Error(), "a.example.com on app app1: this line is of form 2") {
+	if _, err := refusedRequest(v, append([]listsync.HistoryEntry{later}, history...), "ada"); err == nil || !strings.Contains(err.Error(), "a.example.com on app app1: this line is of form 2") {
 		t.Errorf("of what only a newer one can read: %v", err)
 	}
 }

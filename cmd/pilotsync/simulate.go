@@ -7,17 +7,15 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
 	"pilotsync/internal/simulator"
+	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
 )
 
-// simulateCmd runs the simulator as a process of its own: something for a
-// worker to talk to that isn't ServerPilot.
+// simulateCmd runs the simulator as a process of its own, in place of ServerPilot.
 type simulateCmd struct {
 	Listen    string        `help:"Address of the API and of the control endpoints under /_simulator/." default:"127.0.0.1:0"`
 	DNSListen string        `name:"dns-listen" help:"Address of the DNS server, UDP and TCP." default:"127.0.0.1:0"`
@@ -27,15 +25,15 @@ type simulateCmd struct {
 	APIKey    string        `name:"api-key" help:"The account's API key." default:"sim-key"`
 	Account   []string      `sep:"none" placeholder:"CLIENT_ID:KEY=APP,…" help:"One more account, with apps of its own; give it again for more."`
 	Latency   time.Duration `help:"How long each API call takes." default:"200ms"`
-	CertDelay time.Duration `name:"cert-delay" help:"How long after it is listed and DNS points here a name has a certificate." default:"10s"`
-	CAFile    string        `name:"ca-file" help:"File of the certificate authority, PEM, with its key in FILE.key. Made if it isn't there, else used again. Default: a temporary file, removed at the end." type:"path"`
+	CertDelay time.Duration `name:"cert-delay" help:"How long a name waits for its certificate, once it is listed and DNS points here." default:"10s"`
+	CAFile    string        `name:"ca-file" help:"File of the certificate authority, PEM, with its key in FILE.key. Made if it doesn't exist. Default: a temporary file, removed at the end." type:"path"`
 	Config    string        `name:"config-file" help:"File to write the accounts to, for PILOTSYNC_CONFIG. Default: a temporary file, removed at the end, if there are several accounts." type:"path"`
 
 	Fault5xx        float64       `name:"fault-5xx" help:"Probability, 0 to 1, that a call is answered with 500." default:"0"`
 	Fault429        float64       `name:"fault-429" help:"Probability that a call is answered with 429." default:"0"`
-	RetryAfter      time.Duration `name:"retry-after" help:"What a 429 says in Retry-After; 0s leaves it out." default:"0s"`
+	RetryAfter      time.Duration `name:"retry-after" help:"Retry-After of a 429; 0s leaves it out." default:"0s"`
 	FaultSlow       float64       `name:"fault-slow" help:"Probability that a call is slow." default:"0"`
-	SlowFor         time.Duration `name:"slow-for" help:"By how much a slow call is slower." default:"5s"`
+	SlowFor         time.Duration `name:"slow-for" help:"How much longer a slow call takes." default:"5s"`
 	FaultHTML       float64       `name:"fault-html" help:"Probability that a call takes effect but is answered with 502 and a page of HTML." default:"0"`
 	FaultDropBefore float64       `name:"fault-drop-before" help:"Probability that the connection is dropped and the call has no effect." default:"0"`
 	FaultDropAfter  float64       `name:"fault-drop-after" help:"Probability that the connection is dropped after the call took effect." default:"0"`
@@ -44,7 +42,7 @@ type simulateCmd struct {
 
 // Help is shown under the command's own --help.
 func (*simulateCmd) Help() string {
-	return `It prints the settings that a worker needs to talk to it, and stays up until SIGTERM or SIGINT. What a domain is to do can be put into its name, as the output says.
+	return `Prints the settings with which a worker talks to the simulator, and runs until SIGTERM or SIGINT. A word in a domain's name decides how the domain behaves; the output lists the words.
 
 Examples:
 
@@ -115,7 +113,7 @@ func (c *simulateCmd) accounts() ([]simulator.Account, error) {
 
 // Run serves until ctx ends. What it prints can be pasted into a shell, or read
 // with eval: all but the exports is comment. The last line is "# ready".
-func (c *simulateCmd) Run(ctx context.Context, s *streams) (err error) {
+func (c *simulateCmd) Run(ctx context.Context, s *terminal.Streams) (err error) {
 	accounts, err := c.accounts()
 	if err != nil {
 		return err
@@ -126,10 +124,10 @@ func (c *simulateCmd) Run(ctx context.Context, s *streams) (err error) {
 	}
 	sim, err := simulator.Start(opt)
 	if err != nil {
-		return fmt.Errorf("starting the simulator: %w", err)
+		return fmt.Errorf("start the simulator: %w", err)
 	}
 	defer sim.Close()
-	caFile, remove, err := keep(c.CAFile, "the certificate authority (--ca-file)", "pilotsync-simulator-ca-*.pem", sim.CAPEM(), 0o644) // not a secret
+	caFile, remove, err := simulator.WriteFile(c.CAFile, "the certificate authority (--ca-file)", "pilotsync-simulator-ca-*.pem", sim.CAPEM(), 0o644) // not a secret
 	if err != nil {
 		return err
 	}
@@ -138,15 +136,15 @@ func (c *simulateCmd) Run(ctx context.Context, s *streams) (err error) {
 		{"WU_SERVER_PILOT_CLIENT_ID", c.ClientID}, {"WU_SERVER_PILOT_API_KEY", c.APIKey}, {"WU_SERVER_PILOT_APP_ID", strings.Join(c.App, ",")},
 	}
 	if len(accounts) > 1 || c.Config != "" {
-		file, remove, keepErr := keep(c.Config, "the accounts (--config-file)", "pilotsync-simulator-*.yml", accountsYAML(accounts), 0o600)
-		if keepErr != nil {
-			return keepErr
+		file, remove, writeErr := simulator.WriteFile(c.Config, "the accounts (--config-file)", "pilotsync-simulator-*.yml", accountsYAML(accounts), 0o600)
+		if writeErr != nil {
+			return writeErr
 		}
 		defer func() { err = errors.Join(err, remove()) }()
 		worker = [][2]string{{"PILOTSYNC_CONFIG", file}}
 	}
 	if err := c.printSettings(s.Out, sim, worker, caFile); err != nil {
-		return fmt.Errorf("printing the simulator's addresses: %w", err)
+		return fmt.Errorf("print the simulator's addresses: %w", err)
 	}
 	<-ctx.Done()
 	return nil
@@ -164,7 +162,7 @@ func (c *simulateCmd) authority() (certificate, key []byte, err error) {
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		if err != nil {
-			err = fmt.Errorf("reading the certificate authority (--ca-file): %w", err)
+			err = fmt.Errorf("read the certificate authority (--ca-file): %w", err)
 		}
 		return certificate, key, err
 	}
@@ -172,7 +170,7 @@ func (c *simulateCmd) authority() (certificate, key []byte, err error) {
 		return nil, nil, err
 	}
 	if err := os.WriteFile(c.CAFile+".key", key, 0o600); err != nil {
-		return nil, nil, fmt.Errorf("writing the key of the certificate authority (--ca-file): %w", err)
+		return nil, nil, fmt.Errorf("write the key of the certificate authority (--ca-file): %w", err)
 	}
 	return certificate, key, nil
 }
@@ -207,32 +205,11 @@ func accountsYAML(accounts []simulator.Account) []byte {
 	return []byte(b.String())
 }
 
-// keep writes a file for workers, or a temporary one named by pattern if file is empty.
-// It returns the file's name and what removes it again if it is a temporary one.
-func keep(file, what, pattern string, content []byte, mode os.FileMode) (name string, remove func() error, err error) {
-	if file != "" {
-		if err := os.WriteFile(file, content, mode); err != nil {
-			return "", nil, fmt.Errorf("writing %s: %w", what, err)
-		}
-		return file, func() error { return nil }, nil
-	}
-	temp, err := os.CreateTemp("", pattern)
-	if err != nil {
-		return "", nil, fmt.Errorf("writing %s: %w", what, err)
-	}
-	remove = func() error { return os.Remove(temp.Name()) }
-	_, err = temp.Write(content)
-	if err = errors.Join(err, temp.Close()); err != nil {
-		return "", nil, errors.Join(fmt.Errorf("writing %s: %w", what, err), remove())
-	}
-	return temp.Name(), remove, nil
-}
-
 func (c *simulateCmd) printSettings(w io.Writer, sim *simulator.Simulator, worker [][2]string, caFile string) error {
 	var b strings.Builder
 	b.WriteString("# The simulator is up. A worker talks to it with these settings:\n")
-	for _, setting := range simulatorSettings(sim, worker, caFile) {
-		fmt.Fprintf(&b, "export %s=%s\n", setting[0], shellQuote(setting[1]))
+	for _, setting := range sim.WorkerSettings(worker, caFile) {
+		fmt.Fprintf(&b, "export %s=%s\n", setting[0], simulator.ShellQuote(setting[1]))
 	}
 	b.WriteString("# A domain behaves as a word in its first label says:\n")
 	for _, line := range simulator.Conventions() {
@@ -241,26 +218,4 @@ func (c *simulateCmd) printSettings(w io.Writer, sim *simulator.Simulator, worke
 	b.WriteString("# ready\n")
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// simulatorSettings are those of a worker that talks to the simulator, the account's
-// among them.
-func simulatorSettings(sim *simulator.Simulator, account [][2]string, caFile string) [][2]string {
-	all := append([][2]string{{"SERVERPILOT_API_URL", sim.APIURL()}}, account...)
-	return append(all, [][2]string{
-		{"PILOTSYNC_DNS", sim.DNSAddr()},
-		{"PILOTSYNC_TLS_PORT", strconv.Itoa(sim.TLSPort())},
-		{"PILOTSYNC_TLS_ROOTS", caFile},
-		{"PILOTSYNC_ALLOW_PRIVATE_ADDRESSES", "true"},
-	}...)
-}
-
-var shellSafe = regexp.MustCompile(`^[A-Za-z0-9_./:,@%+=-]+$`)
-
-// shellQuote makes a value one word of a POSIX shell, as it is where it can be.
-func shellQuote(value string) string {
-	if shellSafe.MatchString(value) {
-		return value
-	}
-	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
 }

@@ -17,6 +17,7 @@ import (
 
 	"pilotsync/internal/config"
 	"pilotsync/internal/simulator"
+	"pilotsync/internal/terminal"
 )
 
 func parseSimulate(args ...string) (*simulateCmd, error) {
@@ -41,7 +42,7 @@ func startSimulate(t *testing.T, args ...string) (lines []string, stop func() er
 	read, write := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := c.Run(ctx, &streams{Out: write})
+		err := c.Run(ctx, &terminal.Streams{Out: write})
 		write.Close() // so that reading ends if Run failed
 		ended <- err
 	}()

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"pilotsync/internal/terminal"
+	"pilotsync/internal/text"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
@@ -18,14 +20,14 @@ type statusCmd struct {
 
 	App     []string `predictor:"app" help:"App to show; give it again for more. Default: all."`
 	State   []string `predictor:"state" help:"State to show; give it again for more. Default: all."`
-	Watch   bool     `help:"Show it until Ctrl-C, anew every 2 seconds and trouble first. In a pipe: a line for each domain, and one whenever a domain changes."`
+	Watch   bool     `help:"Show it until Ctrl-C, updated every 2 seconds, with trouble first. In a pipe: a line for each domain, and one whenever a domain changes."`
 	JSON    bool     `name:"json" help:"Print one JSON array; with --watch, an object a line."`
 	Domains []string `arg:"" optional:"" name:"domain" help:"Domains to show. Default: all."`
 }
 
 // Help is shown under the command's own --help.
 func (*statusCmd) Help() string {
-	return `It reads Redis only, so it works without a worker and needs no key. Exits with 1 if a domain that was asked for isn't known.
+	return `Exits with 1 if a domain that was asked for isn't known. The command reads Redis only, so it works without a worker and needs no key.
 
 Examples:
 
@@ -40,12 +42,7 @@ Examples:
 
 // Validate is called by kong after parsing; it puts the domains into their canonical form.
 func (c *statusCmd) Validate() error {
-	var errs []error
-	for _, app := range c.App {
-		if err := tasks.CheckAppID(app); err != nil {
-			errs = append(errs, fmt.Errorf("--app: %w", err))
-		}
-	}
+	errs := []error{checkApps("--app: ", c.App)}
 	for _, state := range c.State {
 		if !tasks.State(state).Valid() {
 			errs = append(errs, fmt.Errorf("--state is %q; it takes one of %v", state, tasks.States()))
@@ -63,34 +60,30 @@ func (c *statusCmd) Validate() error {
 }
 
 // Run prints the domains asked for.
-func (c *statusCmd) Run(ctx context.Context, s *streams) error {
-	rdb, err := c.connect(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer rdb.Close()
-	l := ledger.New(rdb)
-	if c.Watch {
-		return c.watch(ctx, s, l)
-	}
-	seen, err := c.read(ctx, l)
-	if err != nil {
-		return err
-	}
-	if err := c.print(s, seen, time.Now()); err != nil {
-		return fmt.Errorf("print the status: %w", err)
-	}
-	if len(seen.unknown) > 0 {
-		return errors.New(seen.notKnown())
-	}
-	return nil
+func (c *statusCmd) Run(ctx context.Context, s *terminal.Streams) error {
+	return c.withLedger(ctx, s, func(db database) error {
+		if c.Watch {
+			return c.watch(ctx, s, db.ledger)
+		}
+		found, err := c.read(ctx, db.ledger)
+		if err != nil {
+			return err
+		}
+		if err := c.print(s, found, time.Now()); err != nil {
+			return fmt.Errorf("print the status: %w", err)
+		}
+		if len(found.unknown) > 0 {
+			return unknownDomains("", found.unknown)
+		}
+		return nil
+	})
 }
 
-// statusSeen is what the ledger says of the domains asked for.
-type statusSeen struct {
+// foundDomains is what the ledger has of the domains asked for.
+type foundDomains struct {
 	domains  []domainStatus
 	troubles []appInTrouble
-	dryRuns  []string // of workers of these apps, in words
+	dryRuns  []string // notices of workers of these apps
 	unknown  []string // domains that no app has
 }
 
@@ -99,76 +92,72 @@ type appInTrouble struct {
 	listsync.Failure
 }
 
-func (c *statusCmd) read(ctx context.Context, l *ledger.Ledger) (seen statusSeen, err error) {
+func (c *statusCmd) read(ctx context.Context, l *ledger.Ledger) (found foundDomains, err error) {
 	apps := c.App
 	if len(apps) == 0 {
 		if apps, err = l.Apps(ctx); err != nil {
-			return seen, err
+			return found, err
 		}
 	}
 	known := map[string]bool{}
 	for _, app := range apps {
-		where, err := l.App(ctx, app)
+		state, err := l.App(ctx, app)
 		if err != nil {
-			return seen, err
+			return found, err
 		}
-		if where.Failure != nil {
-			seen.troubles = append(seen.troubles, appInTrouble{app, *where.Failure})
+		if state.Failure != nil {
+			found.troubles = append(found.troubles, appInTrouble{app, *state.Failure})
 		}
 		views, err := l.Domains(ctx, app, c.Domains...)
 		if err != nil {
-			return seen, err
+			return found, err
 		}
 		for _, v := range views {
 			known[v.Domain] = true
 			if len(c.State) == 0 || slices.Contains(c.State, string(v.State)) {
-				seen.domains = append(seen.domains, statusOf(v))
+				found.domains = append(found.domains, statusOf(v))
 			}
 		}
 	}
-	if seen.dryRuns, err = dryRuns(ctx, l, apps); err != nil {
-		return seen, err
+	if found.dryRuns, err = dryRunNotices(ctx, l, apps); err != nil {
+		return found, err
 	}
-	seen.unknown = slices.DeleteFunc(slices.Clone(c.Domains), func(d string) bool { return known[d] })
-	return seen, nil
+	found.unknown = slices.DeleteFunc(slices.Clone(c.Domains), func(d string) bool { return known[d] })
+	return found, nil
 }
 
-func (seen statusSeen) notKnown() string {
-	return fmt.Sprintf("not known: %s (if it was enqueued, no worker has taken it yet)", strings.Join(seen.unknown, ", "))
-}
-
-func (c *statusCmd) print(s *streams, seen statusSeen, now time.Time) error {
+func (c *statusCmd) print(s *terminal.Streams, found foundDomains, now time.Time) error {
 	if c.JSON {
-		return printJSON(s.Out, seen.domains)
+		return printJSON(s.Out, found.domains)
 	}
-	for _, dryRun := range seen.dryRuns {
-		s.notice("%s", dryRun)
+	for _, dryRun := range found.dryRuns {
+		s.Noticef("%s", dryRun)
 	}
-	for _, trouble := range seen.troubles {
-		s.notice("%s", plain(trouble.inWords(now)))
+	for _, trouble := range found.troubles {
+		s.Noticef("%s", text.Printable(trouble.describe(now)))
 	}
-	return statusTable(seen.domains, now).print(s)
+	return statusTable(found.domains, now).Print(s)
 }
 
-func statusTable(domains []domainStatus, now time.Time) *table {
-	t := &table{columns: statusColumns()}
+func statusTable(domains []domainStatus, now time.Time) *terminal.Table {
+	t := &terminal.Table{Columns: statusColumns()}
 	for _, d := range domains {
-		t.add(d.AppID, d.Domain, string(d.State), strings.Join(d.Names, ", "), d.attemptInWords(),
+		t.Add(d.AppID, d.Domain, string(d.State), strings.Join(d.Names, ", "), d.describeAttempt(),
 			relative(d.AttemptAt, now), relative(d.NextAttemptAt, now), d.Reason)
 	}
 	return t
 }
 
-func statusColumns() []column {
-	return []column{appColumn(), domainColumn(), stateColumn(), {title: "NAMES", rank: 4, min: 24}, {title: "ATTEMPT", rank: 2},
-		{title: "LAST ATTEMPT", rank: 3}, {title: "NEXT ATTEMPT", rank: 1}, reasonColumn()}
+func statusColumns() []terminal.Column {
+	return []terminal.Column{terminal.AppColumn(), terminal.DomainColumn(), terminal.StateColumn(), {Title: "NAMES", Rank: 4, Min: 24}, {Title: "ATTEMPT", Rank: 2},
+		{Title: "LAST ATTEMPT", Rank: 3}, {Title: "NEXT ATTEMPT", Rank: 1}, terminal.ReasonColumn()}
 }
 
-// inWords tells of an app's trouble in a line.
-func (t appInTrouble) inWords(now time.Time) string {
-	what := "is in trouble and tried again"
+// describe is an app's trouble in a line.
+func (t appInTrouble) describe(now time.Time) string {
+	state := "is in trouble and tried again"
 	if t.Blocked {
-		what = "is blocked until a person acts"
+		state = "is " + blockedMark
 	}
-	return fmt.Sprintf("App %s %s (it began %s): %s", t.app, what, relative(&t.Since, now), t.Reason)
+	return fmt.Sprintf("App %s %s (it began %s): %s", t.app, state, relative(&t.Since, now), t.Reason)
 }

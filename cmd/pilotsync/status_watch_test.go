@@ -11,6 +11,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
 	"pilotsync/worker/listsync"
 )
@@ -22,7 +23,7 @@ func background(t *testing.T, env vars, args ...string) (out *log, stop func() (
 	out, errs := &log{}, &log{}
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, args, &streams{In: strings.NewReader(""), Out: out, Err: errs, LookupEnv: env.lookup})
+		ended <- run(ctx, args, &terminal.Streams{In: strings.NewReader(""), Out: out, Err: errs, LookupEnv: env.lookup})
 	}()
 	return out, func() (int, string) {
 		cancel()
@@ -67,13 +68,13 @@ func TestTheWatchedStatusPrintsChangesInAPipe(t *testing.T) {
 func TestTheWatchedStatusFillsTheScreenWithTroubleFirst(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	seen := statusSeen{troubles: []appInTrouble{{"app1", listsync.Failure{Reason: "the API key was refused", Blocked: true, Since: now.Add(-5 * time.Minute)}}}}
+	seen := foundDomains{troubles: []appInTrouble{{"app1", listsync.Failure{Reason: "the API key was refused", Blocked: true, Since: now.Add(-5 * time.Minute)}}}}
 	for i := range 300 {
 		seen.domains = append(seen.domains, domainStatus{AppID: "app1", Domain: fmt.Sprintf("d%d.example.com", i), State: tasks.Done})
 	}
 	seen.domains = append(seen.domains, domainStatus{AppID: "app1", Domain: "z.example.com", State: tasks.Failed, Reason: pointsElsewhere})
 	for _, columns := range []int{80, 60, 40} {
-		lines := statusScreen(seen, errors.New("connection refused"), now, columns, 24, palette{})
+		lines := statusScreen(seen, errors.New("connection refused"), now, columns, 24, terminal.Palette{})
 		text := strings.Join(lines, "\n")
 		for _, line := range lines {
 			if w := ansi.StringWidth(line); w > columns {
@@ -89,7 +90,7 @@ func TestTheWatchedStatusFillsTheScreenWithTroubleFirst(t *testing.T) {
 			}
 		}
 	}
-	lines := statusScreen(seen, nil, now, 200, 1000, palette{})
+	lines := statusScreen(seen, nil, now, 200, 1000, terminal.Palette{})
 	if got := lines[len(lines)-1]; !strings.Contains(got, "d299.example.com") {
 		t.Errorf("the last line of a big terminal is %q", got)
 	}

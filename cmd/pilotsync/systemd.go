@@ -8,17 +8,18 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/internal/sdnotify"
+	"pilotsync/internal/terminal"
 )
 
-// supervisor tells systemd how a worker stands. What can't be told is logged: the
-// work goes on.
+// supervisor reports a worker's state to systemd. A report that fails is logged, and
+// the worker continues.
 type supervisor struct {
 	sdnotify.Notifier
 	log     *logrus.Logger
-	started atomic.Bool // READY was said once: a reload before it mustn't say it
+	started atomic.Bool // READY was sent: a reload before it mustn't send it
 }
 
-func newSupervisor(s *streams, log *logrus.Logger) (*supervisor, error) {
+func newSupervisor(s *terminal.Streams, log *logrus.Logger) (*supervisor, error) {
 	n, err := sdnotify.New(s.LookupEnv)
 	if err != nil {
 		return nil, usageError{err}
@@ -26,41 +27,42 @@ func newSupervisor(s *streams, log *logrus.Logger) (*supervisor, error) {
 	return &supervisor{Notifier: n, log: log}, nil
 }
 
-func (s *supervisor) tell(err error) {
+func (s *supervisor) logError(err error) {
 	if err != nil {
-		s.log.WithError(err).Warn("the service manager doesn't know how the worker stands")
+		s.log.WithError(err).Warn("the worker's state couldn't be reported to the service manager")
 	}
 }
 
 // ready is called once the worker takes tasks.
 func (s *supervisor) ready() {
 	s.started.Store(true)
-	s.tell(s.Ready())
+	s.logError(s.Ready())
 }
 
-// watch gives signs of life while alive returns no error, until the function that it
-// returns is called: a stop is bounded, and must not look like a hang. It says that
-// the worker stops as soon as ctx ends.
+// watch sends signs of life while alive returns no error, until the returned function
+// is called: a stop takes a bounded time, and must not look like a hang. As soon as ctx
+// ends, it reports that the worker stops.
 func (s *supervisor) watch(ctx context.Context, alive func() error) (end func()) {
-	s.tell(s.Waiting("Redis"))
-	unsay := context.AfterFunc(ctx, func() { s.tell(s.Stopping()) })
-	living, die := context.WithCancel(context.WithoutCancel(ctx))
+	s.logError(s.Waiting("Redis"))
+	cancelReport := context.AfterFunc(ctx, func() { s.logError(s.Stopping()) })
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
-	running.Go(func() { s.Watch(living, alive, s.tell) })
+	running.Go(func() { s.Watch(watching, alive, s.logError) })
 	return func() {
-		if unsay() { // the worker ends by itself
-			s.tell(s.Stopping())
+		if cancelReport() { // the worker ends by itself
+			s.logError(s.Stopping())
 		}
-		die()
+		stop()
 		running.Wait()
 	}
 }
 
-// reload tells of a reload around it; systemd takes READY for its end, however it ended.
+// reload reports the begin and the end of a reload; READY is the end for systemd, also
+// of one that failed.
 func (s *supervisor) reload(load func() error) error {
 	if s.started.Load() {
-		s.tell(s.Reloading())
-		defer func() { s.tell(s.Ready()) }()
+		s.logError(s.Reloading())
+		defer func() { s.logError(s.Ready()) }()
 	}
 	return load()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/creack/pty"
 
+	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
 	"pilotsync/worker/listsync"
 )
@@ -18,12 +19,12 @@ import (
 // onTerminal runs the program on a pseudo terminal, and returns what it shows.
 func onTerminal(t *testing.T, columns uint16, env vars, args ...string) string {
 	t.Helper()
-	screen, terminal, err := pty.Open()
+	screen, tty, err := pty.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer screen.Close()
-	if err := pty.Setsize(terminal, &pty.Winsize{Rows: 24, Cols: columns}); err != nil {
+	if err := pty.Setsize(tty, &pty.Winsize{Rows: 24, Cols: columns}); err != nil {
 		t.Fatal(err)
 	}
 	shown := make(chan string)
@@ -31,10 +32,10 @@ func onTerminal(t *testing.T, columns uint16, env vars, args ...string) string {
 		text, _ := io.ReadAll(screen) // ends with an error once the other end is closed
 		shown <- string(text)
 	}()
-	s := newStreams(terminal, terminal, terminal)
+	s := terminal.New(tty, tty, tty)
 	s.LookupEnv = env.lookup
 	run(t.Context(), args, s)
-	terminal.Close()
+	tty.Close()
 	return strings.ReplaceAll(<-shown, "\r\n", "\n")
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"pilotsync/internal/terminal"
 	"runtime"
 	"runtime/debug"
 )
@@ -18,7 +19,7 @@ func (*versionCmd) Help() string {
 }
 
 // Run prints the module's version as the build stamped it, and Go's.
-func (*versionCmd) Run(s *streams) error {
+func (*versionCmd) Run(s *terminal.Streams) error {
 	_, err := fmt.Fprintln(s.Out, versionLine())
 	return err
 }

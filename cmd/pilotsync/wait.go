@@ -3,18 +3,20 @@ package main
 import (
 	"context"
 	"fmt"
+	"pilotsync/internal/terminal"
+	"pilotsync/internal/text"
 	"strings"
 	"time"
 )
 
-// followEvery is how often a command that follows domains reads the ledger.
-const followEvery = 300 * time.Millisecond
+// followInterval is how often a command that follows domains reads the ledger.
+const followInterval = 300 * time.Millisecond
 
 // waiting is a domain that a command waits for.
 type waiting struct {
 	domain string
-	why    string // what the domain waits for
-	left   string // how it goes on once the command ends, before a list of such domains
+	reason string // what the domain waits for
+	left   string // what happens to it after the command: the words before a list of such domains
 }
 
 const (
@@ -23,16 +25,17 @@ const (
 	leftToVerify  = "for a worker to verify"
 )
 
-// waitAll calls check until nothing is left, and shows on a terminal what is. Check
-// returns what is left even if it fails; a Redis that doesn't answer is waited for.
-// The error says why the wait ended before, and that the work goes on.
-func waitAll(ctx context.Context, s *streams, all int, limit time.Duration, lookAgain func([]waiting) string, check func(context.Context) ([]waiting, error)) error {
+// waitAll calls check until no domain is left, and shows on a terminal those that are.
+// Check returns the domains that are left even if it fails: a Redis that doesn't answer
+// only delays the end. An error says why the wait ended early, what happens to the
+// domains that are left, and with which command a person can look again.
+func waitAll(ctx context.Context, s *terminal.Streams, all int, limit time.Duration, nextCommand func([]waiting) string, check func(context.Context) ([]waiting, error)) error {
 	late := time.NewTimer(limit)
 	defer late.Stop()
-	tick := time.NewTicker(followEvery)
+	tick := time.NewTicker(followInterval)
 	defer tick.Stop()
-	block, start := &live{s: s}, time.Now()
-	defer block.clear()
+	block, start := &terminal.Block{Streams: s}, time.Now()
+	defer block.Clear()
 	ended := func(cause string, left []waiting) error {
 		text := fmt.Sprintf("%s; %d of %d ended", cause, all-len(left), all)
 		for _, kind := range []string{leftToWorkers, leftOnQueue, leftToVerify} {
@@ -40,7 +43,7 @@ func waitAll(ctx context.Context, s *streams, all int, limit time.Duration, look
 				text += "\n  " + kind + ": " + names
 			}
 		}
-		return fmt.Errorf("%s\nTo look again:\n  %s", text, lookAgain(left))
+		return fmt.Errorf("%s\nTo look again:\n  %s", text, nextCommand(left))
 	}
 	away := false
 	for {
@@ -49,15 +52,15 @@ func waitAll(ctx context.Context, s *streams, all int, limit time.Duration, look
 			return fmt.Errorf("this Redis user may not read the ledger, so --wait can't follow: %w", err)
 		}
 		if err != nil && !away && ctx.Err() == nil {
-			block.clear()
-			s.notice("The ledger can't be read; still waiting: %v", err)
+			block.Clear()
+			s.Noticef("The ledger can't be read; still waiting: %v", err)
 		}
 		away = err != nil
 		if len(left) == 0 {
 			return nil
 		}
 		head := fmt.Sprintf("%d of %d ended after %s; Ctrl-C stops only the waiting", all-len(left), all, humanDuration(time.Since(start)))
-		block.draw(append([]string{head}, waitLines(left, maxWaitLines)...))
+		block.Draw(append([]string{head}, waitLines(left, maxWaitLines)...))
 		select {
 		case <-ctx.Done():
 			return ended("interrupted", left)
@@ -84,14 +87,14 @@ func leftNames(left []waiting, kind string) string {
 	return strings.Join(names, ", ")
 }
 
-// waitLines tell which domains wait and why, at most so many.
+// waitLines say which domains wait and why, at most so many.
 func waitLines(left []waiting, most int) []string {
 	var lines []string
 	for i, w := range left {
 		if i == most {
 			return append(lines, fmt.Sprintf("  … and %d more", len(left)-most))
 		}
-		lines = append(lines, "  "+plain(strings.TrimSuffix(w.domain+": "+w.why, ": ")))
+		lines = append(lines, "  "+text.Printable(strings.TrimSuffix(w.domain+": "+w.reason, ": ")))
 	}
 	return lines
 }

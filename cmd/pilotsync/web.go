@@ -10,6 +10,8 @@ import (
 	"pilotsync/internal/config"
 	"pilotsync/internal/dashboard"
 	"pilotsync/internal/redisurl"
+	"pilotsync/internal/serverpilot"
+	"pilotsync/internal/terminal"
 	"pilotsync/worker/metrics"
 )
 
@@ -19,18 +21,18 @@ type webCmd struct {
 
 // Help is shown under the command's own --help.
 func (*webCmd) Help() string {
-	return `Serves the page that a worker serves, too, without working: for a machine where the page should be but no key. It runs until SIGTERM or SIGINT, and waits for Redis; when the files of accounts, keys or users change, or at SIGHUP, it reads them again. Where it is given the account's settings, the page of an app shows the list on ServerPilot, too.
+	return `Serves the same dashboard as a worker, without processing tasks: for a machine that should have the dashboard but no key. Runs until SIGTERM or SIGINT, and waits for Redis. When a file of accounts, keys or users changes, and at SIGHUP, it reads all of them again. With the account's settings, the page of an app also shows the list at ServerPilot.
 
 Examples:
 
     pilotsync web --redis-url=redis://redis:6379/0
 
-    htpasswd -B -c pilotsync.users ada      # a line that ends in :act is for one who may act
+    htpasswd -B -c pilotsync.users ada      # a user whose line ends in :act may also act
     pilotsync web --listen=0.0.0.0:8080 --auth=pilotsync.users --health-listen=:8081`
 }
 
 // Run serves the dashboard until ctx ends.
-func (c *webCmd) Run(ctx context.Context, s *streams) error {
+func (c *webCmd) Run(ctx context.Context, s *terminal.Streams) error {
 	files := config.NewFiles()
 	set, err := c.Parse(files.ReadFile)
 	if err != nil {
@@ -40,12 +42,12 @@ func (c *webCmd) Run(ctx context.Context, s *streams) error {
 	rdb, log := set.Redis.Client, newLogger(s, set.Log)
 	redis.SetLogger(redisLog{log})
 	cfg := dashboard.Config{Redis: rdb, Metrics: metrics.Handler(metrics.NewRegistry(rdb, version()), log)}
-	lists, err := newRemoteLists(rdb, set.API, set.Accounts)
+	lists, err := serverpilot.NewLists(rdb, set.APIURL, set.APIRate, set.Accounts)
 	if err != nil {
 		return usageError{err}
 	}
 	if lists != nil { // a nil pointer would be an interface that isn't nil
-		defer lists.close()
+		defer lists.Close()
 		cfg.Remote = lists
 	}
 	page, err := openDashboard(ctx, set.Dashboard, cfg, false, log)
@@ -54,12 +56,12 @@ func (c *webCmd) Run(ctx context.Context, s *streams) error {
 	}
 	defer page.close()
 	log.Infof("pilotsync %s: Redis is %s", version(), set.Redis.Shown)
-	s.warnOfExposed(log, set.KeyFiles)
+	warnOfExposed(s, log, set.KeyFiles)
 	watch := func(ctx context.Context) error { return watchRedis(ctx, rdb, log, set.Redis.Shown) }
 	ctx, stop := context.WithCancel(ctx)
 	waitReloads := reloader{log: log, files: files, atStart: []string{c.RedisURLFile}, load: func(_ context.Context, read config.ReadFile) error {
 		set, err := c.reload(read, rdb, lists, set.Dashboard)
-		s.warnOfExposed(log, set.KeyFiles)
+		warnOfExposed(s, log, set.KeyFiles)
 		return err
 	}}.run(ctx)
 	err = alongside(ctx, watch, page.serve)
@@ -69,17 +71,17 @@ func (c *webCmd) Run(ctx context.Context, s *streams) error {
 }
 
 const (
-	watchEvery = time.Second
-	watchSays  = 15 * time.Second
+	redisCheckInterval = time.Second
+	redisLogInterval   = 15 * time.Second
 )
 
-// watchRedis says when Redis is away and when it is back, until ctx ends. Its
-// error is that Redis refuses us at the start: waiting wouldn't help.
+// watchRedis logs when Redis doesn't answer and when it answers again, until ctx ends.
+// It returns an error if Redis refuses us at the start: waiting wouldn't help.
 func watchRedis(ctx context.Context, rdb redis.UniversalClient, log *logrus.Logger, shown string) error {
-	tick := time.NewTicker(watchEvery)
+	tick := time.NewTicker(redisCheckInterval)
 	defer tick.Stop()
-	var since, said time.Time // zero while Redis is there
-	for met := false; ; {
+	var since, logged time.Time // zero while Redis answers
+	for answered := false; ; {
 		limited, cancel := context.WithTimeout(ctx, redisTimeout)
 		err := rdb.Ping(limited).Err()
 		cancel()
@@ -91,16 +93,16 @@ func watchRedis(ctx context.Context, rdb redis.UniversalClient, log *logrus.Logg
 			if !since.IsZero() {
 				log.Infof("Redis is back, after %s", time.Since(since).Round(time.Second))
 			}
-			met, since, said = true, time.Time{}, time.Time{}
-		case !met && isRefused:
+			answered, since, logged = true, time.Time{}, time.Time{}
+		case !answered && isRefused:
 			return redisRefused(shown, refused)
-		case time.Since(said) >= watchSays:
+		case time.Since(logged) >= redisLogInterval:
 			if since.IsZero() {
 				since = time.Now()
 			}
-			said = time.Now()
+			logged = time.Now()
 			if isRefused {
-				log.WithError(refused).Error("Redis answers, but refuses this dashboard; trying again until it is let in")
+				log.WithError(refused).Error("Redis answers, but refuses this dashboard; trying again")
 			} else {
 				log.WithError(err).Error("Redis is away; waiting for it")
 			}

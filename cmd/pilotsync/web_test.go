@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"pilotsync/internal/config"
+	"pilotsync/internal/serverpilot"
 	"pilotsync/internal/simulator"
 )
 
@@ -129,21 +130,21 @@ func TestListsAreReadWithTheAccountsKeyOnly(t *testing.T) {
 	rdb := config.RedisSettings{RedisURL: env["REDIS_URL"]}.Parse(config.NewParser(nil)).Client
 	t.Cleanup(func() { rdb.Close() })
 	api := config.API{APIURL: sim.APIURL()}
-	if lists, err := newRemoteLists(rdb, api, nil); lists != nil || err != nil {
+	if lists, err := serverpilot.NewLists(rdb, api.APIURL, api.APIRate, nil); lists != nil || err != nil {
 		t.Errorf("without an account: %v, %v", lists, err)
 	}
-	lists, err := newRemoteLists(rdb, api, []config.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1"}}})
+	lists, err := serverpilot.NewLists(rdb, api.APIURL, api.APIRate, []config.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(lists.close)
+	t.Cleanup(lists.Close)
 	if names, err := lists.List(t.Context(), "app1"); err != nil || len(names) != 1 || names[0] != "byhand.example.com" {
 		t.Errorf("the list is %v, %v", names, err)
 	}
 	if _, err := lists.List(t.Context(), "app2"); err == nil || !strings.Contains(err.Error(), "no key for app app2") {
 		t.Errorf("error is %v", err)
 	}
-	lists.replace(nil)
+	lists.Replace(nil)
 	if _, err := lists.List(t.Context(), "app1"); err == nil || !strings.Contains(err.Error(), "no key for app app1") {
 		t.Errorf("after its accounts are gone, the error is %v", err)
 	}

@@ -9,6 +9,8 @@ import (
 
 	"pilotsync/internal/config"
 	"pilotsync/internal/dashboard"
+	"pilotsync/internal/serverpilot"
+	"pilotsync/internal/terminal"
 	"pilotsync/worker"
 	"pilotsync/worker/metrics"
 	"pilotsync/worker/redismonitor"
@@ -22,7 +24,7 @@ type workerCmd struct {
 
 // Help is shown under the command's own --help.
 func (*workerCmd) Help() string {
-	return `A worker runs until SIGTERM or SIGINT; then it finishes the calls in hand, hands the rest back and exits with 0. It watches PILOTSYNC_CONFIG and the files of keys, secrets and users, reads them again when they change, and at SIGHUP, and serves the apps and webhooks that are in there; a file that is wrong is named in the log and changes nothing. Run as many as you like, on as many machines as you like. Each setting is a flag or a variable; a flag wins.
+	return `A worker runs until SIGTERM or SIGINT. Then it finishes its running calls, returns all other tasks to the queue, and exits with 0. When PILOTSYNC_CONFIG or a file of keys, secrets or users changes, and at SIGHUP, it reads all of them again; a wrong file is named in the log and changes nothing. Any number of workers can run, on any number of machines. Each setting is a flag or a variable; a flag wins.
 
 Examples:
 
@@ -34,7 +36,7 @@ Examples:
 }
 
 // Run works until ctx ends.
-func (c *workerCmd) Run(ctx context.Context, s *streams) error {
+func (c *workerCmd) Run(ctx context.Context, s *terminal.Streams) error {
 	files := config.NewFiles()
 	set, err := c.Parse(files.ReadFile)
 	if err != nil {
@@ -63,11 +65,11 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return usageError{err}
 	}
-	lists, err := newRemoteLists(rdb, set.API, set.Accounts)
+	lists, err := serverpilot.NewLists(rdb, set.APIURL, set.APIRate, set.Accounts)
 	if err != nil {
 		return usageError{err}
 	}
-	defer lists.close()
+	defer lists.Close()
 	page, err := openDashboard(ctx, set.Dashboard, dashboard.Config{
 		Redis: rdb, Remote: lists, Metrics: metrics.Handler(registry, log),
 	}, true, log)
@@ -76,7 +78,7 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 	}
 	defer page.close()
 	log.Infof("pilotsync %s: Redis is %s, ServerPilot is %s", version(), set.Redis.Shown, set.APIURL)
-	s.warnOfExposed(log, set.KeyFiles)
+	warnOfExposed(s, log, set.KeyFiles)
 	if set.DryRun {
 		log.Warn("dry run: nothing is written to ServerPilot (PILOTSYNC_DRY_RUN)")
 	}
@@ -86,7 +88,7 @@ func (c *workerCmd) Run(ctx context.Context, s *streams) error {
 	waitReloads := reloader{log: log, files: files, atStart: []string{c.RedisURLFile, c.TLSRoots}, load: func(ctx context.Context, read config.ReadFile) error {
 		return super.reload(func() error {
 			set, err := c.reload(ctx, read, rdb, w, lists, set.Dashboard)
-			s.warnOfExposed(log, set.KeyFiles)
+			warnOfExposed(s, log, set.KeyFiles)
 			return err
 		})
 	}}.run(ctx)
@@ -118,12 +120,12 @@ func workerConfig(set config.Worker) worker.Config {
 	return cfg
 }
 
-// alongside runs main until it returns, and side beside it. Should side fail,
-// main is told to end.
+// alongside runs main until it returns, and side at the same time. If side fails, it
+// cancels main.
 func alongside(ctx context.Context, main, side func(context.Context) error) error {
 	ctx, stopMain := context.WithCancel(ctx)
 	defer stopMain()
-	// The page stays up while the worker stops.
+	// The dashboard stays up while the worker stops.
 	sideCtx, stopSide := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopSide()
 	var sideErr error

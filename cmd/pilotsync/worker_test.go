@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pilotsync/internal/simulator"
+	"pilotsync/internal/terminal"
 )
 
 // running is a worker, or another command that runs on, in this process.
@@ -34,7 +35,7 @@ func start(t *testing.T, env vars, args ...string) *running {
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &running{t: t, log: &log{}, cancel: cancel, ended: make(chan int, 1)}
 	go func() {
-		r.ended <- run(ctx, args, &streams{Out: io.Discard, Err: r.log, LookupEnv: env.lookup, Environ: env.environ})
+		r.ended <- run(ctx, args, &terminal.Streams{Out: io.Discard, Err: r.log, LookupEnv: env.lookup, Environ: env.environ})
 	}()
 	t.Cleanup(cancel)
 	return r

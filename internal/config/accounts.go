@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"pilotsync/internal/serverpilot"
 )
 
-// Account is a ServerPilot account with those of its apps that are served.
-type Account struct {
-	ClientID, APIKey string
-	Apps             []string
-}
+// Account is an account of ServerPilot with those of its apps that are served.
+type Account = serverpilot.Account
 
 // given reports whether any setting names an account. The folder for credentials
 // doesn't count: every systemd unit with credentials has one.

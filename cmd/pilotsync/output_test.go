@@ -3,9 +3,9 @@ package main
 import (
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
+
+const pointsElsewhere = "shop.example.com points to 203.0.113.9; this app is on 198.51.100.4. Next: make shop.example.com point to 198.51.100.4 and nowhere else."
 
 func TestRelativeTimesAreToldRoughly(t *testing.T) {
 	t.Parallel()
@@ -31,15 +31,5 @@ func TestRelativeTimesAreToldRoughly(t *testing.T) {
 	}
 	if got := relative(nil, now); got != "" {
 		t.Errorf("no time is %q", got)
-	}
-}
-
-func TestTablesHoldNothingThatMovesACursor(t *testing.T) {
-	t.Parallel()
-	got := table{columns: []column{{title: "A"}, {title: "B"}}}
-	got.add("", "x\x1b[2J\ty\nz")
-	text, _ := got.render(0, palette{})
-	if diff := cmp.Diff("A  B\n-  x [2J y z\n", text); diff != "" {
-		t.Errorf("table (-want +got):\n%s", diff)
 	}
 }

@@ -1,26 +1,15 @@
-package main
+package terminal
 
 import (
 	"strings"
-	"unicode"
 
 	"github.com/charmbracelet/x/ansi"
 )
 
-// plain makes a text safe for one cell of a terminal: reasons quote others' words.
-func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, text)
-}
-
-// wrapText breaks a text into lines of at most width columns of a terminal: at
+// WrapText breaks a text into lines of at most width columns of a terminal: at
 // spaces; a word that is wider, such as a long name, also after "." and "-". The
 // library's own Wrap breaks words that have room, and miscounts wide characters.
-func wrapText(text string, width int) []string {
+func WrapText(text string, width int) []string {
 	if ansi.StringWidth(text) <= width {
 		return []string{text}
 	}
@@ -61,10 +50,10 @@ func pieces(word string, width int) (all []string) {
 	return all
 }
 
-// wrapLines breaks each line of a text that is wider than width; what follows is
+// WrapLines breaks each line of a text that is wider than width; what follows is
 // indented like the line's beginning and two columns more. A command of ours on a
 // line of its own stays whole, so that it can be pasted. 0 is any width.
-func wrapLines(text string, width int) string {
+func WrapLines(text string, width int) string {
 	if width <= 0 {
 		return text
 	}
@@ -76,15 +65,15 @@ func wrapLines(text string, width int) string {
 		}
 		indent := strings.Repeat(" ", min(len(line)-len(rest), width/2))
 		hang := indent + "  "
-		parts := wrapText(rest, max(width-len(hang), 1))
+		parts := WrapText(rest, max(width-len(hang), 1))
 		lines[i] = indent + strings.Join(parts, "\n"+hang)
 	}
 	return strings.Join(lines, "\n")
 }
 
-// wrapAfter breaks a text that stands after a prefix, inside its column; or below the
+// WrapAfter breaks a text that stands after a prefix, inside its column; or below the
 // prefix, where that leaves little room. 0 is any width.
-func wrapAfter(prefix, text string, width int) string {
+func WrapAfter(prefix, text string, width int) string {
 	const narrow = 30
 	at := ansi.StringWidth(prefix)
 	if width <= 0 || at+ansi.StringWidth(text) <= width {
@@ -93,5 +82,5 @@ func wrapAfter(prefix, text string, width int) string {
 	if width-at < narrow {
 		prefix, at = strings.TrimRight(prefix, " ")+"\n    ", 4
 	}
-	return prefix + strings.Join(wrapText(text, max(width-at, 1)), "\n"+strings.Repeat(" ", at))
+	return prefix + strings.Join(WrapText(text, max(width-at, 1)), "\n"+strings.Repeat(" ", at))
 }

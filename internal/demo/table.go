@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"slices"
@@ -6,12 +6,13 @@ import (
 
 	"golang.org/x/net/idna"
 
+	"pilotsync/internal/terminal"
 	"pilotsync/worker/ledger"
 )
 
-// demoTable prints a row for each domain.
-func demoTable(s *streams, apps []demoApp, views map[string]map[string]ledger.View) error {
-	t := table{columns: []column{appColumn(), domainColumn(), stateColumn(), reasonColumn()}}
+// printTable prints a row for each domain.
+func printTable(s *terminal.Streams, apps []appCase, views map[string]map[string]ledger.View) error {
+	t := terminal.Table{Columns: []terminal.Column{terminal.AppColumn(), terminal.DomainColumn(), terminal.StateColumn(), terminal.ReasonColumn()}}
 	for _, app := range apps {
 		var part [][]string
 		for _, v := range views[app.id] {
@@ -20,10 +21,10 @@ func demoTable(s *streams, apps []demoApp, views map[string]map[string]ledger.Vi
 		}
 		slices.SortFunc(part, func(a, b []string) int { return strings.Compare(a[1], b[1]) })
 		for _, row := range part {
-			t.add(row...)
+			t.Add(row...)
 		}
 	}
-	return t.print(s)
+	return t.Print(s)
 }
 
 // readable is a name as people read it: in Unicode, where it is international.

@@ -1,69 +1,70 @@
-package main
+package terminal
 
 import (
 	"fmt"
 	"io"
+	"pilotsync/internal/text"
 	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
 )
 
-// table is what a command prints in rows. In a pipe each row is one line with all
-// columns. On a terminal no line is wider than the terminal: texts wrap inside
-// their column, then columns are left out, and at last each row becomes a block.
-type table struct {
-	columns []column
+// Table is rows in columns. In a pipe each row is one line with all columns. On a
+// terminal no line is wider than the terminal: texts wrap inside their column, then
+// columns are left out, and at last each row becomes a block of lines.
+type Table struct {
+	Columns []Column
 	rows    [][]string
 }
 
-// column is a column of a table.
-type column struct {
-	title string
-	// min is the width that is still comfortable, in terminal columns: a narrow
-	// terminal makes the column narrower and wraps its text. 0 keeps its width.
-	min int
-	// rank is when a narrow terminal leaves the column out: the highest goes first,
+// Column is a column of a table.
+type Column struct {
+	Title string
+	// Min is the smallest comfortable width in terminal columns: a narrow terminal
+	// makes the column that narrow and wraps its text. 0 keeps the column's width.
+	Min int
+	// Rank is when a narrow terminal leaves the column out: the highest goes first,
 	// 0 never goes.
-	rank int
-	// sameOnly: it is left out only if it says the same in each row.
-	sameOnly bool
-	// color is the color of a cell on a terminal; nil is none.
-	color func(cell string) color
+	Rank int
+	// SameOnly: the column is left out only if it says the same in each row.
+	SameOnly bool
+	// Color is the color of a cell on a terminal; nil is none.
+	Color func(cell string) Color
 }
 
 // gap is the space between columns.
 const gap = 2
 
-// add adds a row; the cells are made safe for a terminal.
-func (t *table) add(cells ...string) {
+// Add adds a row; its cells may hold any text. An empty cell becomes "-".
+func (t *Table) Add(cells ...string) {
 	for i, cell := range cells {
-		if cells[i] = strings.TrimSpace(plain(cell)); cells[i] == "" {
+		if cells[i] = strings.TrimSpace(text.Printable(cell)); cells[i] == "" {
 			cells[i] = "-"
 		}
 	}
 	t.rows = append(t.rows, cells)
 }
 
-// print writes the table to s.Out. Which columns a terminal has no room for is
-// told on s.Err.
-func (t *table) print(s *streams) error {
-	text, notice := t.render(s.width(), s.palette())
+// Print writes the table to s.Out. A notice names the columns that the terminal has no
+// room for.
+func (t *Table) Print(s *Streams) error {
+	text, notice := t.Render(s.Width(), s.Palette())
 	if len(t.rows) == 0 {
 		notice = "Nothing to show."
 	}
 	if notice != "" {
-		s.notice("%s", notice)
+		s.Noticef("%s", notice)
 	}
 	_, err := io.WriteString(s.Out, text)
 	return err
 }
 
-// render lays the table out for a terminal of so many columns; 0 is a pipe. The
-// notice says what was left out.
-func (t *table) render(width int, p palette) (text, notice string) {
+// Render lays the table out for a terminal of so many columns; 0 is a pipe. The
+// notice names what was left out.
+func (t *Table) Render(width int, p Palette) (text, notice string) {
 	if width <= 0 {
-		return t.lines(t.all(), t.natural(), palette{}), ""
+		return t.lines(t.all(), t.natural(), Palette{}), ""
 	}
 	shown := t.all()
 	widths := t.fit(shown, width, false)
@@ -82,12 +83,12 @@ func (t *table) render(width int, p palette) (text, notice string) {
 		return t.blocks(width, p), ""
 	}
 	var missing []string
-	for i, c := range t.columns {
+	for i, c := range t.Columns {
 		if !slices.Contains(shown, i) {
-			if c.sameOnly {
-				c.title += " (" + t.rows[0][i] + ")"
+			if c.SameOnly {
+				c.Title += " (" + t.rows[0][i] + ")"
 			}
-			missing = append(missing, c.title)
+			missing = append(missing, c.Title)
 		}
 	}
 	if missing != nil {
@@ -97,8 +98,8 @@ func (t *table) render(width int, p palette) (text, notice string) {
 }
 
 // all are the indexes of all columns.
-func (t *table) all() []int {
-	all := make([]int, len(t.columns))
+func (t *Table) all() []int {
+	all := make([]int, len(t.Columns))
 	for i := range all {
 		all[i] = i
 	}
@@ -106,11 +107,11 @@ func (t *table) all() []int {
 }
 
 // leaveOut takes the column of the highest rank away; ok is false if none may go.
-func (t *table) leaveOut(shown []int) (left []int, ok bool) {
+func (t *Table) leaveOut(shown []int) (left []int, ok bool) {
 	first := -1
 	for _, i := range shown {
-		c := t.columns[i]
-		if c.rank > 0 && (first < 0 || c.rank > t.columns[first].rank) && (!c.sameOnly || t.same(i)) {
+		c := t.Columns[i]
+		if c.Rank > 0 && (first < 0 || c.Rank > t.Columns[first].Rank) && (!c.SameOnly || t.same(i)) {
 			first = i
 		}
 	}
@@ -118,7 +119,7 @@ func (t *table) leaveOut(shown []int) (left []int, ok bool) {
 }
 
 // same reports whether a column says the same in each row.
-func (t *table) same(column int) bool {
+func (t *Table) same(column int) bool {
 	for _, row := range t.rows {
 		if row[column] != t.rows[0][column] {
 			return false
@@ -128,10 +129,10 @@ func (t *table) same(column int) bool {
 }
 
 // natural are the columns' widths if nothing wraps.
-func (t *table) natural() []int {
-	widths := make([]int, len(t.columns))
-	for i, c := range t.columns {
-		widths[i] = ansi.StringWidth(c.title)
+func (t *Table) natural() []int {
+	widths := make([]int, len(t.Columns))
+	for i, c := range t.Columns {
+		widths[i] = ansi.StringWidth(c.Title)
 		for _, row := range t.rows {
 			widths[i] = max(widths[i], ansi.StringWidth(row[i]))
 		}
@@ -141,9 +142,9 @@ func (t *table) natural() []int {
 
 // fit returns the widths at which the columns shown fit into a terminal, by column;
 // nil if they don't. Tight goes below what is comfortable.
-func (t *table) fit(shown []int, width int, tight bool) []int {
+func (t *Table) fit(shown []int, width int, tight bool) []int {
 	natural := t.natural()
-	widths, room := make([]int, len(t.columns)), width+gap
+	widths, room := make([]int, len(t.Columns)), width+gap
 	for _, i := range shown {
 		room -= natural[i] + gap
 	}
@@ -161,7 +162,7 @@ func (t *table) fit(shown []int, width int, tight bool) []int {
 	for ; room > 0; room-- { // the narrowest of those that wrap grows first
 		grow := -1
 		for _, i := range shown {
-			if t.columns[i].min > 0 && widths[i] < natural[i] && (grow < 0 || widths[i] < widths[grow]) {
+			if t.Columns[i].Min > 0 && widths[i] < natural[i] && (grow < 0 || widths[i] < widths[grow]) {
 				grow = i
 			}
 		}
@@ -174,13 +175,13 @@ func (t *table) fit(shown []int, width int, tight bool) []int {
 }
 
 // narrowest is the least width of a column; its title may wrap between words.
-func (t *table) narrowest(column, natural int, tight bool) int {
-	c, least := t.columns[column], 0
-	for _, word := range strings.Fields(c.title) {
+func (t *Table) narrowest(column, natural int, tight bool) int {
+	c, least := t.Columns[column], 0
+	for _, word := range strings.Fields(c.Title) {
 		least = max(least, len(word))
 	}
-	if c.min > 0 {
-		floor := c.min
+	if c.Min > 0 {
+		floor := c.Min
 		if tight {
 			floor = floor * 2 / 3
 		}
@@ -193,23 +194,23 @@ func (t *table) narrowest(column, natural int, tight bool) int {
 }
 
 // lines prints the heading and the rows in columns of the given widths.
-func (t *table) lines(shown, widths []int, p palette) string {
+func (t *Table) lines(shown, widths []int, p Palette) string {
 	var b strings.Builder
-	titles := make([]string, len(t.columns))
-	for i, c := range t.columns {
-		titles[i] = c.title
+	titles := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		titles[i] = c.Title
 	}
-	t.row(&b, titles, shown, widths, palette{})
+	t.row(&b, titles, shown, widths, Palette{})
 	for _, row := range t.rows {
 		t.row(&b, row, shown, widths, p)
 	}
 	return b.String()
 }
 
-func (t *table) row(b *strings.Builder, cells []string, shown, widths []int, p palette) {
+func (t *Table) row(b *strings.Builder, cells []string, shown, widths []int, p Palette) {
 	wrapped, height := make([][]string, len(cells)), 0
 	for _, i := range shown {
-		wrapped[i] = wrapText(cells[i], widths[i])
+		wrapped[i] = WrapText(cells[i], widths[i])
 		height = max(height, len(wrapped[i]))
 	}
 	for n := range height {
@@ -230,22 +231,22 @@ func (t *table) row(b *strings.Builder, cells []string, shown, widths []int, p p
 }
 
 // blocks prints each row as lines of a title and a text; empty cells are left out.
-func (t *table) blocks(width int, p palette) string {
+func (t *Table) blocks(width int, p Palette) string {
 	indent := 0
-	for _, c := range t.columns {
-		indent = max(indent, len(c.title)+gap)
+	for _, c := range t.Columns {
+		indent = max(indent, len(c.Title)+gap)
 	}
 	var b strings.Builder
 	for n, row := range t.rows {
 		if n > 0 {
 			b.WriteString("\n")
 		}
-		for i, c := range t.columns {
+		for i, c := range t.Columns {
 			if row[i] == "-" {
 				continue
 			}
-			for j, line := range wrapText(row[i], max(width-indent, 1)) {
-				title := c.title
+			for j, line := range WrapText(row[i], max(width-indent, 1)) {
+				title := c.Title
 				if j > 0 {
 					title = ""
 				}
@@ -256,9 +257,9 @@ func (t *table) blocks(width int, p palette) string {
 	return b.String()
 }
 
-func (t *table) paint(column int, cell, text string, p palette) string {
-	if pick := t.columns[column].color; pick != nil {
-		return p.paint(pick(cell), text)
+func (t *Table) paint(column int, cell, text string, p Palette) string {
+	if pick := t.Columns[column].Color; pick != nil {
+		return p.Paint(pick(cell), text)
 	}
 	return text
 }

@@ -35,7 +35,7 @@ func TestNamesThatAreTakenInAnotherFormAreShown(t *testing.T) {
 		}
 	}
 	got := command(t, env, "", "enqueue", "add", "--app=a", "MÜNCHEN.example", "a–b.example.com")
-	want := "pilotsync: nothing was enqueued:\ndomain \"a–b.example.com\" is refused: it has an en dash (U+2013) in place 2, which host names don't allow; use a plain hyphen (-) (did you mean a-b.example.com?)\n"
+	want := "pilotsync: nothing was enqueued:\ndomain \"a–b.example.com\" is refused: it has an en dash (U+2013) at position 2, which host names don't allow; use a plain hyphen (-) (did you mean a-b.example.com?)\n"
 	if got.code != exitUsage || !strings.HasPrefix(got.err, want) {
 		t.Errorf("got %+v; want %s", got, want)
 	}

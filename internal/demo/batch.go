@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"slices"
@@ -8,62 +8,62 @@ import (
 	"pilotsync/tasks"
 )
 
-// demoApp is an app of the demo: how its list stands at the start, what its
-// customers ask for, and what must come of it. All of it is written down by
-// hand and worked out by none of the code that the demo shows.
-type demoApp struct {
+// appCase is an app of the demo: its list at the start, the requests of its
+// customers, and the expected end. The end is written by hand: no code that the demo
+// shows computes it.
+type appCase struct {
 	id string
-	// byHand is the list at the start, as somebody set it in the dashboard.
+	// byHand is the list at the start, as set by hand at ServerPilot.
 	byHand []string
-	// stays are those names set by hand that nobody asks to be removed. The list
-	// must begin with them in the end, in this order and spelling.
+	// stays are those names set by hand that no request removes. At the end the list
+	// must begin with them, in this order and spelling.
 	stays []string
 	// trouble: the first write of the list fails with 500, the second with 429.
 	trouble bool
-	domains []demoDomain
+	domains []domainCase
 }
 
-// demoDomain is what is asked for one domain, and how that must end.
-type demoDomain struct {
-	name string // as the ledger must know it
-	as   string // as the customer writes it, if that is different
+// domainCase is what is requested for one domain, and the expected end.
+type domainCase struct {
+	name string // in the ledger
+	as   string // as the customer writes it, if different
 	asks string // "add" and "remove", in order
 	www  tasks.WWW
 	ends tasks.State
-	puts demoNames
+	puts forms
 }
 
-// demoNames says which names a domain must have brought onto its app's list,
-// besides those set by hand.
-type demoNames int
+// forms says which names of a domain must be on its app's list at the end, besides
+// those set by hand.
+type forms int
 
 const (
-	nothing demoNames = iota
+	nothing forms = iota
 	itself
 	bothForms // itself and its www form
 )
 
-// demoBatch is the demo's batch. All names are below example.com, .net and
-// .org, which belong to nobody (RFC 2606); a word in some tells the simulator
-// how they behave.
-func demoBatch() []demoApp {
-	return []demoApp{{
+// batch is the demo's batch. All names are below example.com, .net and
+// .org, which are reserved (RFC 2606); a word in some names decides how the simulator
+// makes them behave.
+func batch() []appCase {
+	return []appCase{{
 		id: "agency-berlin",
 		byHand: []string{"zentrale.example.org", "www.zentrale.example.org", "altes-cafe.example.org",
 			"Archiv.example.org", "www.altes-cafe.example.org", "atelier.example.org", "www.atelier.example.org"},
 		stays: []string{"zentrale.example.org", "www.zentrale.example.org",
 			"Archiv.example.org", "www.altes-cafe.example.org", "atelier.example.org", "www.atelier.example.org"},
-		domains: []demoDomain{
+		domains: []domainCase{
 			{name: "xn--bckerei-mnchen-5hb60b.example.com", as: "bäckerei-münchen.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
 			{name: "brauhaus.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "altes-cafe.example.org", asks: "remove", ends: tasks.Removed}, // set by hand; its www form stays, since nobody asks for it to leave
+			{name: "altes-cafe.example.org", asks: "remove", ends: tasks.Removed}, // set by hand; its www form stays, since no request removes it
 			{name: "elsewhere-hotel.example.com", asks: "add", ends: tasks.Failed, puts: bothForms},
 			{name: "zahnarzt.example.com", as: "Zahnarzt.EXAMPLE.com.", asks: "add", ends: tasks.Done, puts: bothForms},
 			{name: "messe-2025.example.com", asks: "add remove", ends: tasks.Removed},
-			{name: "tischlerei.example.net", asks: "add", ends: tasks.Done, puts: itself}, // loses its www form by the next one
+			{name: "tischlerei.example.net", asks: "add", ends: tasks.Done, puts: itself}, // the next one removes its www form
 			{name: "www.tischlerei.example.net", asks: "remove", ends: tasks.Removed},
 			{name: "xn--strae-42-tya.example.com", as: "straße-42.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "atelier.example.org", asks: "add", ends: tasks.Done}, // was set by hand, and stays where it is
+			{name: "atelier.example.org", asks: "add", ends: tasks.Done}, // set by hand, and stays in its place
 			{name: "latecert-galerie.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
 			{name: "garten.example.org", asks: "add add", ends: tasks.Done, puts: bothForms},
 			{name: "blog.zentrale.example.org", asks: "add", ends: tasks.Done, puts: bothForms},
@@ -72,7 +72,7 @@ func demoBatch() []demoApp {
 		},
 	}, {
 		id: "agency-lisbon",
-		domains: []demoDomain{
+		domains: []domainCase{
 			{name: "refused-casino.example.net", asks: "add", ends: tasks.Rejected},
 			{name: "padaria.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
 			{name: "xn--corao-dra1a.example.com", as: "coração.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
@@ -93,7 +93,7 @@ func demoBatch() []demoApp {
 		byHand:  []string{"tokyo.example.org"},
 		stays:   []string{"tokyo.example.org"},
 		trouble: true,
-		domains: []demoDomain{
+		domains: []domainCase{
 			{name: "xn----87tuw5a3cwcw367a.example.net", as: "例え-ラーメン.example.net", asks: "add", ends: tasks.Done, puts: bothForms},
 			{name: "xn--sprr0q.example.com", as: "寿司.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
 			{name: "xn----ux6an75iubenq1b.example.org", as: "着物-京都.example.org", asks: "add", ends: tasks.Done, puts: bothForms},
@@ -110,13 +110,13 @@ func demoBatch() []demoApp {
 	}}
 }
 
-// appends returns the names that the domain must have brought onto the list.
-func (d demoDomain) appends() []string {
+// appends are the names that the domain must have added to the list.
+func (d domainCase) appends() []string {
 	return []string{d.name, "www." + d.name}[:d.puts]
 }
 
 // requests are the domain's, in order.
-func (d demoDomain) requests(app string) []enqueue.Request {
+func (d domainCase) requests(app string) []enqueue.Request {
 	name := d.name
 	if d.as != "" {
 		name = d.as
@@ -128,10 +128,10 @@ func (d demoDomain) requests(app string) []enqueue.Request {
 	return reqs
 }
 
-// demoMoments lays the requests out in time as if every app had customers of
-// its own: those of one moment come together, the apps' mixed. Each app starts
-// a domain a moment; a second request for it comes two moments after the first.
-func demoMoments(apps []demoApp) [][]enqueue.Request {
+// moments spreads the requests over time, as if every app had customers of its own:
+// the requests of one moment are enqueued together, those of all apps mixed. Each app
+// starts a domain in each moment; a second request for it follows two moments later.
+func moments(apps []appCase) [][]enqueue.Request {
 	var moments [][]enqueue.Request
 	for _, app := range apps {
 		for i, d := range app.domains {
@@ -148,8 +148,8 @@ func demoMoments(apps []demoApp) [][]enqueue.Request {
 	return slices.DeleteFunc(moments, func(m []enqueue.Request) bool { return len(m) == 0 })
 }
 
-// demoDomains counts the domains of all apps.
-func demoDomains(apps []demoApp) int {
+// countDomains counts the domains of all apps.
+func countDomains(apps []appCase) int {
 	n := 0
 	for _, app := range apps {
 		n += len(app.domains)

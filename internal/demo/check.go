@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"fmt"
@@ -8,17 +8,17 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// demoOutcome is how the demo ended: what the ledger says of the domains, by
-// app and name, the simulator's lists, and how often two writes of one app overlapped.
-type demoOutcome struct {
+// outcome is how the demo ended: the ledger's domains by app and name, the
+// simulator's lists, and how often two writes of one app overlapped.
+type outcome struct {
 	views    map[string]map[string]ledger.View
 	lists    map[string][]string
 	overlaps int
 }
 
-// deviations holds the outcome against what must be and returns a line for each
+// deviations compares the outcome with what is expected, and returns a line for each
 // difference.
-func (o demoOutcome) deviations(apps []demoApp) []string {
+func (o outcome) deviations(apps []appCase) []string {
 	var lines []string
 	for _, app := range apps {
 		lines = append(lines, stateDeviations(app, o.views[app.id])...)
@@ -30,7 +30,7 @@ func (o demoOutcome) deviations(apps []demoApp) []string {
 	return lines
 }
 
-func stateDeviations(app demoApp, views map[string]ledger.View) []string {
+func stateDeviations(app appCase, views map[string]ledger.View) []string {
 	var lines []string
 	expected := map[string]bool{}
 	for _, d := range app.domains {
@@ -45,16 +45,16 @@ func stateDeviations(app demoApp, views map[string]ledger.View) []string {
 	}
 	for name, v := range views {
 		if !expected[name] {
-			lines = append(lines, fmt.Sprintf("%s: the ledger has %s (%s), which nobody asked for", app.id, name, v.State))
+			lines = append(lines, fmt.Sprintf("%s: the ledger has %s (%s), which no request added", app.id, name, v.State))
 		}
 	}
 	slices.Sort(lines)
 	return lines
 }
 
-// listDeviations holds a list against the names that must be on it. It must
-// begin with those that stay; the order of the others depends on who came first.
-func listDeviations(app demoApp, list []string) []string {
+// listDeviations compares a list with the names that must be on it. It must begin with
+// those that stay; the order of the others depends on the order of the requests.
+func listDeviations(app appCase, list []string) []string {
 	var lines []string
 	want := slices.Clone(app.stays)
 	for _, d := range app.domains {
@@ -73,8 +73,8 @@ func listDeviations(app demoApp, list []string) []string {
 	return lines
 }
 
-// minus returns a less what b has, name by name: of a name that a has twice
-// and b once, one is left.
+// minus returns a without the names of b: of a name that a has twice and b once, one
+// is left.
 func minus(a, b []string) []string {
 	count := map[string]int{}
 	for _, name := range b {

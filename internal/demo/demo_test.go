@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bufio"
@@ -20,25 +20,31 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 )
 
-// smallDemo is a batch that is settled within a few seconds.
-func smallDemo() []demoApp {
-	return []demoApp{{
+// smallBatch is a batch that is settled within a few seconds.
+func smallBatch() []appCase {
+	return []appCase{{
 		id: "app1", byHand: []string{"b.example.org", "a.example.org"}, stays: []string{"b.example.org", "a.example.org"},
-		domains: []demoDomain{
+		domains: []domainCase{
 			{name: "one.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
 			{name: "two.example.com", asks: "add remove", ends: tasks.Removed},
 		},
 	}}
 }
 
-func TestDemoEndsAsItMust(t *testing.T) {
+// sized is a terminal's size.
+func sized(columns, lines int) func() (int, int) {
+	return func() (int, int) { return columns, lines }
+}
+
+func TestDemoEndsAsExpected(t *testing.T) {
 	t.Parallel()
 	var out, errs bytes.Buffer
-	if err := (&demoCmd{}).Run(t.Context(), &streams{Out: &out, Err: &errs}); err != nil {
+	if err := (Demo{}).Run(t.Context(), &terminal.Streams{Out: &out, Err: &errs}); err != nil {
 		t.Fatalf("%v\n%s%s", err, &out, &errs)
 	}
 	if errs.Len() > 0 {
@@ -51,7 +57,7 @@ func TestDemoEndsAsItMust(t *testing.T) {
 		"\nagency-tokyo   寿司.example.com              done              certificate valid until ",
 		"\nagency-berlin  elsewhere-hotel.example.com   failed            points to 203.0.113.9; this app is on 127.0.0.1. Next: ",
 		"\nagency-lisbon  refused-casino.example.net    rejected          ServerPilot refused it: ",
-		"\nAll 41 domains and 3 lists are as they must be.\n",
+		"\nAll 41 domains and 3 lists are as expected.\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the output lacks %q", want)
@@ -70,16 +76,16 @@ func TestDemoEndsAsItMust(t *testing.T) {
 
 func TestDemoFailsWhereTheEndIsNotAsItMustBe(t *testing.T) {
 	t.Parallel()
-	apps := smallDemo()
+	apps := smallBatch()
 	apps[0].stays = []string{"a.example.org", "b.example.org"}
 	apps[0].domains[0].ends = tasks.Failed
 	apps[0].domains[1].puts = itself
 	var out, errs bytes.Buffer
-	if err := (&demoCmd{}).run(t.Context(), &streams{Out: &out, Err: &errs}, apps); !errors.Is(err, errShown) {
+	if err := (Demo{}).run(t.Context(), &terminal.Streams{Out: &out, Err: &errs}, apps); !errors.Is(err, ErrUnexpected) {
 		t.Fatalf("the error is %v", err)
 	}
 	for _, want := range []string{
-		"3 deviations from what must be:\n",
+		"3 differences from what is expected:\n",
 		"  app1: one.example.com must be failed, but is done: certificate valid until ",
 		"  app1: two.example.com is missing on ServerPilot's list\n",
 		"  app1: the list must begin with the names set by hand, a.example.org, b.example.org; it begins with b.example.org, a.example.org\n",
@@ -88,7 +94,7 @@ func TestDemoFailsWhereTheEndIsNotAsItMustBe(t *testing.T) {
 			t.Errorf("standard error lacks %q", want)
 		}
 	}
-	if strings.Contains(out.String(), "as they must be") {
+	if strings.Contains(out.String(), "as expected") {
 		t.Error("the output claims that all is well")
 	}
 	_, file, named := strings.Cut(errs.String(), "The worker's log is in ")
@@ -105,7 +111,7 @@ func TestDemoFailsWhereTheEndIsNotAsItMustBe(t *testing.T) {
 func TestDemoShowsABarOnATerminal(t *testing.T) {
 	t.Parallel()
 	var out, errs bytes.Buffer
-	if err := (&demoCmd{}).run(t.Context(), &streams{Out: &out, Err: &errs, Terminal: true, OutSize: sized(80, 24), ErrSize: sized(80, 24)}, smallDemo()); err != nil {
+	if err := (Demo{}).run(t.Context(), &terminal.Streams{Out: &out, Err: &errs, Terminal: true, OutSize: sized(80, 24), ErrSize: sized(80, 24)}, smallBatch()); err != nil {
 		t.Fatalf("%v\n%s", err, &errs)
 	}
 	if !strings.Contains(errs.String(), "(3/3)") {
@@ -119,9 +125,9 @@ func TestDemoShowsABarOnATerminal(t *testing.T) {
 func TestTheBarStaysWithinItsLine(t *testing.T) {
 	t.Parallel()
 	var errs bytes.Buffer
-	show, _ := demoBar(&streams{Err: &errs, Terminal: true, ErrSize: sized(80, 24)}, 46)
+	show, _ := progressBar(&terminal.Streams{Err: &errs, Terminal: true, ErrSize: sized(80, 24)}, 46)
 	for settled := range 47 {
-		p := demoProgress{settled: settled, states: map[tasks.State]int{}}
+		p := progress{settled: settled, states: map[tasks.State]int{}}
 		for _, state := range tasks.States() {
 			p.states[state] = 10
 		}
@@ -143,7 +149,7 @@ func TestDemoCanBeInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out, errs bytes.Buffer
-	err := (&demoCmd{}).Run(ctx, &streams{Out: &out, Err: &errs})
+	err := (Demo{}).Run(ctx, &terminal.Streams{Out: &out, Err: &errs})
 	if err == nil || err.Error() != "interrupted before the end" {
 		t.Errorf("the error is %v", err)
 	}
@@ -159,7 +165,7 @@ func TestDemoKeptUpTakesNewDomains(t *testing.T) {
 	read, write := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := (&demoCmd{Keep: true}).run(ctx, &streams{Out: write, Err: io.Discard}, smallDemo())
+		err := Demo{Keep: true}.run(ctx, &terminal.Streams{Out: write, Err: io.Discard}, smallBatch())
 		write.Close()
 		ended <- err
 	}()
@@ -169,7 +175,7 @@ func TestDemoKeptUpTakesNewDomains(t *testing.T) {
 		if _, after, found := strings.Cut(lines.Text(), "export REDIS_URL="); found {
 			url = after
 		}
-		if _, after, found := strings.Cut(lines.Text(), "The page is at "); found {
+		if _, after, found := strings.Cut(lines.Text(), "The dashboard is at "); found {
 			page = after
 		}
 	}
@@ -222,40 +228,40 @@ func get(t *testing.T, url string) string {
 func TestDeviationsTellEachDifference(t *testing.T) {
 	t.Parallel()
 	view := func(state tasks.State) ledger.View { return ledger.View{State: state, Reason: "so it is"} }
-	good := func() demoOutcome {
-		return demoOutcome{
+	good := func() outcome {
+		return outcome{
 			views: map[string]map[string]ledger.View{"app1": {"one.example.com": view(tasks.Done), "two.example.com": view(tasks.Removed)}},
 			lists: map[string][]string{"app1": {"b.example.org", "a.example.org", "www.one.example.com", "one.example.com"}},
 		}
 	}
 	for _, test := range []struct {
 		name  string
-		spoil func(o *demoOutcome)
+		spoil func(o *outcome)
 		want  []string
 	}{
-		{"none where all is as it must be", func(*demoOutcome) {}, nil},
-		{"another state", func(o *demoOutcome) { o.views["app1"]["one.example.com"] = view(tasks.Failed) },
+		{"none where all is as it must be", func(*outcome) {}, nil},
+		{"another state", func(o *outcome) { o.views["app1"]["one.example.com"] = view(tasks.Failed) },
 			[]string{"app1: one.example.com must be done, but is failed: so it is"}},
-		{"a domain the ledger lost", func(o *demoOutcome) { delete(o.views["app1"], "two.example.com") },
+		{"a domain the ledger lost", func(o *outcome) { delete(o.views["app1"], "two.example.com") },
 			[]string{"app1: two.example.com must be removed, but the ledger doesn't know it"}},
-		{"a domain nobody asked for", func(o *demoOutcome) { o.views["app1"]["x.example.com"] = view(tasks.Done) },
-			[]string{"app1: the ledger has x.example.com (done), which nobody asked for"}},
-		{"a name too few", func(o *demoOutcome) { o.lists["app1"] = o.lists["app1"][:3] },
+		{"a domain nobody asked for", func(o *outcome) { o.views["app1"]["x.example.com"] = view(tasks.Done) },
+			[]string{"app1: the ledger has x.example.com (done), which no request added"}},
+		{"a name too few", func(o *outcome) { o.lists["app1"] = o.lists["app1"][:3] },
 			[]string{"app1: one.example.com is missing on ServerPilot's list"}},
-		{"a name too many", func(o *demoOutcome) { o.lists["app1"] = append(o.lists["app1"], "two.example.com") },
+		{"a name too many", func(o *outcome) { o.lists["app1"] = append(o.lists["app1"], "two.example.com") },
 			[]string{"app1: two.example.com is on ServerPilot's list and must not be"}},
-		{"a name twice", func(o *demoOutcome) { o.lists["app1"] = append(o.lists["app1"], "one.example.com") },
+		{"a name twice", func(o *outcome) { o.lists["app1"] = append(o.lists["app1"], "one.example.com") },
 			[]string{"app1: one.example.com is on ServerPilot's list and must not be"}},
-		{"names set by hand in another order", func(o *demoOutcome) { slices.Reverse(o.lists["app1"][:2]) },
+		{"names set by hand in another order", func(o *outcome) { slices.Reverse(o.lists["app1"][:2]) },
 			[]string{"app1: the list must begin with the names set by hand, b.example.org, a.example.org; it begins with a.example.org, b.example.org"}},
-		{"overlapping writes", func(o *demoOutcome) { o.overlaps = 2 },
+		{"overlapping writes", func(o *outcome) { o.overlaps = 2 },
 			[]string{"list writes of the same app overlapped 2 times"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			o := good()
 			test.spoil(&o)
-			if diff := cmp.Diff(test.want, o.deviations(smallDemo())); diff != "" {
+			if diff := cmp.Diff(test.want, o.deviations(smallBatch())); diff != "" {
 				t.Errorf("deviations (-want +got):\n%s", diff)
 			}
 		})

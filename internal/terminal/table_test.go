@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"strings"
@@ -9,11 +9,23 @@ import (
 	"pgregory.net/rapid"
 )
 
+func stateColor(state string) Color {
+	if state == "done-without-ssl" {
+		return Yellow
+	}
+	return ""
+}
+
+func statusColumns() []Column {
+	return []Column{{Title: "APP", Min: 16, Rank: 9, SameOnly: true}, {Title: "DOMAIN", Min: 24}, {Title: "STATE", Min: 17, Color: stateColor},
+		{Title: "NAMES", Rank: 4, Min: 24}, {Title: "ATTEMPT", Rank: 2}, {Title: "LAST ATTEMPT", Rank: 3}, {Title: "NEXT ATTEMPT", Rank: 1}, {Title: "REASON", Min: 30}}
+}
+
 // tableOf has the columns of 'pilotsync status'.
-func tableOf(rows ...[]string) *table {
-	t := &table{columns: statusColumns()}
+func tableOf(rows ...[]string) *Table {
+	t := &Table{Columns: statusColumns()}
 	for _, row := range rows {
-		t.add(row...)
+		t.Add(row...)
 	}
 	return t
 }
@@ -22,7 +34,7 @@ const pointsElsewhere = "shop.example.com points to 203.0.113.9; this app is on 
 
 func TestANarrowTerminalWrapsTextsThenLeavesColumnsOutThenMakesBlocks(t *testing.T) {
 	t.Parallel()
-	rows := func() *table {
+	rows := func() *Table {
 		return tableOf(
 			[]string{"app1", "shop.example.com", "checking-dns", "shop.example.com, www.shop.example.com", "2", "3m ago", "in 12m", pointsElsewhere},
 			[]string{"app1", "例え.jp", "done", "例え.jp", "1", "5h ago", "", "certificate valid until 2026-12-01"})
@@ -79,7 +91,7 @@ REASON        certificate valid until
               2026-12-01
 `, ""},
 	} {
-		got, notice := rows().render(test.width, palette{})
+		got, notice := rows().Render(test.width, Palette{})
 		if diff := cmp.Diff(test.want, "\n"+got); diff != "" {
 			t.Errorf("in %d columns (-want +got):\n%s", test.width, diff)
 		}
@@ -91,10 +103,10 @@ REASON        certificate valid until
 
 func TestTheStateIsColoredOnEachOfItsLinesAndNothingElseIs(t *testing.T) {
 	t.Parallel()
-	table := &table{columns: []column{domainColumn(), stateColumn(), reasonColumn()}}
-	table.add("a.example.com", "done-without-ssl", "x")
-	table.add("b.example.com", "pending", "y")
-	got, _ := table.render(34, palette{on: true})
+	table := &Table{Columns: []Column{{Title: "DOMAIN", Min: 24}, {Title: "STATE", Min: 17, Color: stateColor}, {Title: "REASON", Min: 30}}}
+	table.Add("a.example.com", "done-without-ssl", "x")
+	table.Add("b.example.com", "pending", "y")
+	got, _ := table.Render(34, Palette{on: true})
 	want := "DOMAIN         STATE        REASON\n" +
 		"a.example.com  \x1b[33mdone-\x1b[0m        x\n" +
 		"               \x1b[33mwithout-ssl\x1b[0m\n" +
@@ -110,20 +122,20 @@ func TestNoLineIsWiderThanTheTerminalAndNoTextIsLost(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		table := tableOf()
 		for range rapid.IntRange(1, 5).Draw(t, "rows") {
-			row := make([]string, len(table.columns))
+			row := make([]string, len(table.Columns))
 			for i := range row {
 				row[i] = text.Draw(t, "cell")
 			}
-			table.add(row...)
+			table.Add(row...)
 		}
 		width := rapid.IntRange(30, 300).Draw(t, "width")
-		got, _ := table.render(width, palette{on: true})
+		got, _ := table.Render(width, Palette{on: true})
 		for _, line := range strings.Split(got, "\n") {
 			if w := ansi.StringWidth(line); w > width || strings.HasSuffix(line, " ") {
 				t.Fatalf("a line of %d columns of %d: %q", w, width, line)
 			}
 		}
-		pipe, _ := table.render(0, palette{on: true})
+		pipe, _ := table.Render(0, Palette{on: true})
 		if n := strings.Count(pipe, "\n"); n != 1+len(table.rows) || strings.Contains(pipe, "\x1b") {
 			t.Fatalf("%d lines for %d rows in a pipe:\n%s", n, len(table.rows), pipe)
 		}
@@ -139,7 +151,7 @@ func TestNoLineIsWiderThanTheTerminalAndNoTextIsLost(t *testing.T) {
 
 func TestLongLinesWrapWithAHangingIndent(t *testing.T) {
 	t.Parallel()
-	got := wrapLines("pilotsync status --app=app1 example.com\n  - one.example.com two.example.com\n  short\nverylongname.example.com.\n", 24)
+	got := WrapLines("pilotsync status --app=app1 example.com\n  - one.example.com two.example.com\n  short\nverylongname.example.com.\n", 24)
 	want := "pilotsync status --app=app1 example.com\n  - one.example.com\n    two.example.com\n  short\nverylongname.example.\n  com.\n"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -156,8 +168,18 @@ func TestATextWrapsInsideItsColumnOrBelowThePrefix(t *testing.T) {
 		{45, "12:00  done  certificate valid until\n             2026-12-01, and more"},
 		{40, "12:00  done\n    certificate valid until 2026-12-01,\n    and more"},
 	} {
-		if diff := cmp.Diff(test.want, wrapAfter("12:00  done  ", "certificate valid until 2026-12-01, and more", test.width)); diff != "" {
+		if diff := cmp.Diff(test.want, WrapAfter("12:00  done  ", "certificate valid until 2026-12-01, and more", test.width)); diff != "" {
 			t.Errorf("in %d columns (-want +got):\n%s", test.width, diff)
 		}
+	}
+}
+
+func TestTablesHoldNothingThatMovesACursor(t *testing.T) {
+	t.Parallel()
+	got := Table{Columns: []Column{{Title: "A"}, {Title: "B"}}}
+	got.Add("", "x\x1b[2J\ty\nz")
+	text, _ := got.Render(0, Palette{})
+	if diff := cmp.Diff("A  B\n-  x [2J y z\n", text); diff != "" {
+		t.Errorf("table (-want +got):\n%s", diff)
 	}
 }

@@ -8,20 +8,22 @@ import (
 	"time"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/terminal"
+	"pilotsync/internal/text"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 )
 
-// wait follows the changes to their final states, shows progress on s.Err and
-// the end on s.Out. Its error says what didn't end well.
-func (f *changeFlags) wait(ctx context.Context, s *streams, l *ledger.Ledger, receipts []enqueue.Receipt) error {
+// wait follows the changes to their final states, and shows progress on s.Err and the
+// final states on s.Out. Its error counts the domains that ended rejected or failed.
+func (f *changeFlags) wait(ctx context.Context, s *terminal.Streams, l *ledger.Ledger, receipts []enqueue.Receipt) error {
 	followed := newFollowed(receipts)
-	told := 0
-	waitErr := waitAll(ctx, s, len(followed.order), f.Timeout, followed.lookAgain, func(ctx context.Context) ([]waiting, error) {
-		ended, err := followed.look(ctx, l)
+	count := 0
+	waitErr := waitAll(ctx, s, len(followed.order), f.Timeout, followed.nextCommand, func(ctx context.Context) ([]waiting, error) {
+		ended, err := followed.read(ctx, l)
 		for _, d := range ended {
-			if told++; !s.drawable() { // a terminal shows what is left instead
-				s.notice("%d/%d %s: %s", told, len(followed.order), d.Domain, plain(d.inWords()))
+			if count++; !s.Drawable() { // a terminal shows the domains that are left instead
+				s.Noticef("%d/%d %s: %s", count, len(followed.order), d.Domain, text.Printable(d.describe()))
 			}
 		}
 		return followed.waiting(), err
@@ -32,26 +34,26 @@ func (f *changeFlags) wait(ctx context.Context, s *streams, l *ledger.Ledger, re
 	if f.JSON {
 		err = printJSON(s.Out, states)
 	} else {
-		t := table{columns: []column{domainColumn(), stateColumn(), {title: "NAMES", rank: 1, min: 24}, reasonColumn()}}
+		t := terminal.Table{Columns: []terminal.Column{terminal.DomainColumn(), terminal.StateColumn(), {Title: "NAMES", Rank: 1, Min: 24}, terminal.ReasonColumn()}}
 		for _, d := range states {
-			t.add(d.Domain, string(d.State), strings.Join(d.Names, ", "), d.Reason)
+			t.Add(d.Domain, string(d.State), strings.Join(d.Names, ", "), d.Reason)
 		}
-		err = t.print(s)
+		err = t.Print(s)
 	}
 	if err != nil {
 		return fmt.Errorf("print the domains: %w", err)
 	}
-	return errors.Join(waitErr, followed.unwell())
+	return errors.Join(waitErr, followed.failedErr())
 }
 
 const onQueue = "is on the queue; no worker has taken it yet"
 
-// followed are the domains that are waited for, all of one app.
+// followed are the domains that a command waits for, all of one app.
 type followed struct {
 	app   string
-	order []string         // in which they were asked for
+	order []string         // of the requests
 	seqs  map[string]int64 // order number of the last change of each
-	left  map[string]bool  // those that haven't come to their end
+	left  map[string]bool  // domains that haven't ended
 	last  map[string]domainStatus
 }
 
@@ -68,8 +70,8 @@ func newFollowed(receipts []enqueue.Receipt) *followed {
 	return f
 }
 
-// look returns the domains that have come to their end since the last look.
-func (f *followed) look(ctx context.Context, l *ledger.Ledger) ([]domainStatus, error) {
+// read returns the domains that have ended since the last call.
+func (f *followed) read(ctx context.Context, l *ledger.Ledger) ([]domainStatus, error) {
 	var names []string
 	for _, domain := range f.order {
 		if f.left[domain] {
@@ -77,7 +79,7 @@ func (f *followed) look(ctx context.Context, l *ledger.Ledger) ([]domainStatus, 
 		}
 	}
 	if names == nil {
-		return nil, nil // else it would be all of the app
+		return nil, nil // no name would mean all of the app
 	}
 	views, err := l.Domains(ctx, f.app, names...)
 	if err != nil {
@@ -90,7 +92,7 @@ func (f *followed) look(ctx context.Context, l *ledger.Ledger) ([]domainStatus, 
 		}
 		d := statusOf(v)
 		f.last[v.Domain] = d
-		// What a dry run has planned stays as it is until the dry run ends.
+		// A change that a dry run has planned waits until the dry run ends.
 		if v.State.Final() || v.Pending != nil && v.Pending.Preview != "" {
 			delete(f.left, v.Domain)
 			ended = append(ended, d)
@@ -99,7 +101,7 @@ func (f *followed) look(ctx context.Context, l *ledger.Ledger) ([]domainStatus, 
 	return ended, nil
 }
 
-// waiting are the domains that are left, with what was last seen of each.
+// waiting are the domains that are left, with the last state of each.
 func (f *followed) waiting() []waiting {
 	var left []waiting
 	for _, domain := range f.order {
@@ -108,14 +110,14 @@ func (f *followed) waiting() []waiting {
 			if f.last[domain].Reason == onQueue {
 				kind = leftOnQueue
 			}
-			left = append(left, waiting{domain, f.last[domain].inWords(), kind})
+			left = append(left, waiting{domain, f.last[domain].describe(), kind})
 		}
 	}
 	return left
 }
 
-// lookAgain is the command that shows where those that are left stand.
-func (f *followed) lookAgain(left []waiting) string {
+// nextCommand is the command that shows the state of those that are left.
+func (f *followed) nextCommand(left []waiting) string {
 	command := "pilotsync status --app=" + f.app
 	if len(left) > maxWaitLines {
 		return command + " --state=pending --state=checking-dns --state=checking-ssl-cert"
@@ -126,7 +128,7 @@ func (f *followed) lookAgain(left []waiting) string {
 	return command
 }
 
-// states are those that were last seen, in the order asked for.
+// states are the last ones, in the order of the requests.
 func (f *followed) states() []domainStatus {
 	var all []domainStatus
 	for _, domain := range f.order {
@@ -135,8 +137,8 @@ func (f *followed) states() []domainStatus {
 	return all
 }
 
-// unwell is an error if any domain ended rejected or failed, or was only planned.
-func (f *followed) unwell() error {
+// failedErr is an error if any domain ended rejected or failed, or was only planned.
+func (f *followed) failedErr() error {
 	n, planned := 0, 0
 	for domain, d := range f.last {
 		switch {
