@@ -13,12 +13,12 @@ VERSION        ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 TIED   := $(if $(shell command -v setpriv),setpriv --pdeathsig KILL)
 GOTEST := $(TIED) go run ./scripts/gotest
 
-.PHONY: help test more setup check quick php wordpress texts docs plugin kubernetes compose-file compose dist package race fuzz model faults soak bench bench-quick build clean
+.PHONY: help test more setup check lint quick php wordpress texts docs plugin kubernetes compose-file compose dist package race fuzz model faults soak bench bench-quick build clean
 .NOTPARALLEL:
 
 test: setup check php compose-file quick ## what must hold before a push; at most four minutes on two idle cores (the default)
 
-more: setup fuzz race faults wordpress bench-quick kubernetes compose package ## what CI runs besides; as root
+more: setup lint fuzz race faults wordpress bench-quick kubernetes compose package ## what CI runs besides; as root
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,11 @@ setup: ## installs Debian's packages that are missing
 
 check: ## format, vet, staticcheck, shellcheck, names of tests
 	@scripts/check.sh
+
+# A module of its own, so that the program has none of its many dependencies. To build it takes
+# two minutes the first time.
+lint: ## golangci-lint, as .golangci.yml says
+	@$$(go -C scripts/lint tool -n golangci-lint) run ./...
 
 # Most tests wait, so more of them run at once than there are cores. check has vetted them.
 quick: ## the Go tests and the plugin's, without the long ones

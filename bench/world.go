@@ -198,5 +198,5 @@ func until(ctx context.Context, what string, limit time.Duration, ok func() (boo
 	}
 }
 
-// closing is for a defer: it runs close, and its error joins what is returned.
-func closing(close func() error, err *error) { *err = errors.Join(*err, close()) }
+// closing is for a defer: it runs end, whose error joins what is returned.
+func closing(end func() error, err *error) { *err = errors.Join(*err, end()) }

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -58,7 +59,8 @@ func (e *HostnameError) Error() string {
 // Any other value is refused with a [*HostnameError].
 func ParseDomain(raw string) (string, error) {
 	domain, err := parseDomain(raw)
-	if refused, ok := err.(*HostnameError); ok && len(raw) <= utf8.UTFMax*maxName {
+	var refused *HostnameError
+	if errors.As(err, &refused) && len(raw) <= utf8.UTFMax*maxName {
 		refused.Suggestion = suggest(raw)
 	}
 	return domain, err

@@ -109,7 +109,7 @@ func former(t *testing.T) *redistest.Server {
 }
 
 // replaceInACL does what an administrator does to the ACL file with an editor.
-func replaceInACL(t *testing.T, server *redistest.Server, old, new string) {
+func replaceInACL(t *testing.T, server *redistest.Server, before, after string) {
 	t.Helper()
 	answer, err := adminOf(t, server).ConfigGet(t.Context(), "aclfile").Result()
 	if err != nil {
@@ -119,10 +119,10 @@ func replaceInACL(t *testing.T, server *redistest.Server, old, new string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(text), old) {
-		t.Fatalf("%s has no line %q", answer["aclfile"], old)
+	if !strings.Contains(string(text), before) {
+		t.Fatalf("%s has no line %q", answer["aclfile"], before)
 	}
-	if err := os.WriteFile(answer["aclfile"], []byte(strings.Replace(string(text), old, new, 1)), 0o600); err != nil {
+	if err := os.WriteFile(answer["aclfile"], []byte(strings.Replace(string(text), before, after, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

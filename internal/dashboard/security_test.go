@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -64,7 +65,7 @@ func TestAPanicAbortsAStartedResponse(t *testing.T) {
 					panic(cause)
 				})), "GET", "/", nil)
 			}()
-			if got != http.ErrAbortHandler {
+			if err, _ := got.(error); !errors.Is(err, http.ErrAbortHandler) {
 				t.Errorf("the server gets %v", got)
 			}
 		})

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -144,7 +145,8 @@ func worst(nodes []node, judge func(node) Result) Result {
 
 // reason is an error without the address that was dialled, which the result has already.
 func reason(err error) string {
-	if op, isOp := err.(*net.OpError); isOp && op.Err != nil {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Err != nil {
 		return op.Err.Error()
 	}
 	return err.Error()

@@ -87,7 +87,7 @@ func TestACommandThatAUserMayNotRunNamesTheUser(t *testing.T) {
 			t.Errorf("%s: %v; want the user's name and Redis's own error", what, err)
 		}
 	}
-	if err := client.Get(t.Context(), "pilotsync:{a}:seq").Err(); err != redis.Nil {
+	if err := client.Get(t.Context(), "pilotsync:{a}:seq").Err(); !errors.Is(err, redis.Nil) {
 		t.Errorf("a key that isn't there: %v, want redis.Nil", err)
 	}
 }

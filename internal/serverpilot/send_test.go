@@ -190,12 +190,12 @@ func TestEachWriteHasItsOwnConnectionAndReadsShareOne(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var mu sync.Mutex
-			peers := map[string]map[string]bool{"GET": {}, "POST": {}}
+			peers := map[string]map[string]bool{http.MethodGet: {}, http.MethodPost: {}}
 			s := start(t, func(w http.ResponseWriter, r *http.Request) {
 				mu.Lock()
 				peers[r.Method][r.RemoteAddr] = true
 				mu.Unlock()
-				if r.ProtoMajor != 1 || r.Close != (r.Method == "POST") {
+				if r.ProtoMajor != 1 || r.Close != (r.Method == http.MethodPost) {
 					t.Errorf("%s: %s, close %v", r.Method, r.Proto, r.Close)
 				}
 				answers(200, goodApp)(w, r)
@@ -209,8 +209,8 @@ func TestEachWriteHasItsOwnConnectionAndReadsShareOne(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if len(peers["GET"]) != 1 || len(peers["POST"]) != 3 {
-				t.Errorf("3 reads over %d connections, 3 writes over %d", len(peers["GET"]), len(peers["POST"]))
+			if len(peers[http.MethodGet]) != 1 || len(peers[http.MethodPost]) != 3 {
+				t.Errorf("3 reads over %d connections, 3 writes over %d", len(peers[http.MethodGet]), len(peers[http.MethodPost]))
 			}
 		})
 	}

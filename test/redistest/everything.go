@@ -1,6 +1,7 @@
 package redistest
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -41,7 +42,7 @@ func Everything(t testing.TB, rdb redis.Cmdable) string {
 		default:
 			t.Fatalf("%s is a %s, which Everything can't read", key, kind)
 		}
-		if err != nil && err != redis.Nil {
+		if err != nil && !errors.Is(err, redis.Nil) {
 			t.Fatalf("read %s: %v", key, err)
 		}
 		fmt.Fprintln(&all, key, value)
