@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
+	"pilotsync/internal/loopback"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -51,8 +51,7 @@ func loopbackHost(hostport string) bool {
 	if err != nil {
 		host = strings.TrimSuffix(strings.TrimPrefix(hostport, "["), "]")
 	}
-	addr, err := netip.ParseAddr(host)
-	return strings.EqualFold(host, "localhost") || err == nil && addr.Unmap().IsLoopback()
+	return loopback.Is(host)
 }
 
 // livePath is the stream of server-sent events, the only response that never ends.

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
+	"pilotsync/internal/loopback"
 	"strings"
 	"time"
 	"unicode"
@@ -120,7 +120,7 @@ func checkBaseURL(raw string) (string, error) {
 	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		return "", fmt.Errorf("BaseURL is %q; %s", redactURL(raw), rule)
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback.Is(u.Hostname())) {
 		return "", fmt.Errorf("BaseURL is %q; %s", redactURL(raw), rule)
 	}
 	return strings.TrimRight(u.String(), "/"), nil
@@ -133,12 +133,4 @@ func redactURL(raw string) string {
 		return redacted + raw[i:]
 	}
 	return raw
-}
-
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }

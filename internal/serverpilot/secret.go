@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"pilotsync/internal/text"
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
 const redacted = "[redacted]"
@@ -62,13 +62,7 @@ func newScrubber(clientID, key string) func(string) string {
 	return func(s string) string {
 		s = replacer.Replace(s)
 		s = looksSecret.ReplaceAllString(s, redacted)
-		s = strings.Map(func(r rune) rune {
-			if !unicode.IsPrint(r) {
-				return ' '
-			}
-			return r
-		}, s)
-		s = strings.TrimSpace(s)
+		s = strings.TrimSpace(text.Printable(s))
 		if chars := []rune(s); len(chars) > maxText {
 			s = string(chars[:maxText]) + "…"
 		}

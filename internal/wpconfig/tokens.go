@@ -1,6 +1,9 @@
 package wpconfig
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 type kind int
 
@@ -22,12 +25,14 @@ type token struct {
 	line  int
 }
 
-// scanner takes PHP's source apart as far as it matters here: what is a string,
-// a comment, or text outside of <?php.
+// scanner splits PHP's source into tokens: it tells strings, comments and text outside
+// of <?php from code.
 type scanner struct {
 	source string
 	pos    int
 	out    []token
+	// stopped: nothing that follows is code that runs.
+	stopped bool
 }
 
 // tokens are those of a whole file, up to an error or __halt_compiler.
@@ -69,63 +74,90 @@ func (s *scanner) html() bool {
 	}
 }
 
-// code reads up to the closing tag, or, within a string's braces, to the brace
-// that ends them. It reports whether something follows.
-func (s *scanner) code(braces bool) bool {
+// code reads up to the closing tag, or, within a string's braces, to the brace that
+// ends them. It reports whether something follows.
+func (s *scanner) code(inBraces bool) bool {
 	depth := 0
-	for s.pos < len(s.source) {
-		from, rest := s.pos, s.rest()
-		c := rest[0]
+	for s.pos < len(s.source) && !s.stopped {
+		rest := s.rest()
 		switch {
-		case isSpace(c):
-			s.pos++
 		case strings.HasPrefix(rest, "?>"):
-			s.emit(punctuation, "?>", from)
-			s.pos += 2
+			s.take(punctuation, "?>")
 			return true
-		case c == '#' && !strings.HasPrefix(rest, "#["), strings.HasPrefix(rest, "//"):
-			s.lineComment()
-		case strings.HasPrefix(rest, "/*"):
-			i := strings.Index(rest[2:], "*/")
-			if i < 0 {
-				return false
-			}
-			s.pos += i + 4
-		case c == '\'':
-			s.singleQuoted()
-		case c == '"' || c == '`':
-			s.quoted(c)
-		case strings.HasPrefix(rest, "<<<") && s.heredoc():
-		case c == '$' && len(rest) > 1 && startsName(rest[1]):
-			n := nameLength(rest[1:])
-			s.emit(variable, rest[1:1+n], from)
-			s.pos += 1 + n
-		case startsName(c):
-			n := nameLength(rest)
-			if strings.EqualFold(rest[:n], "__halt_compiler") {
-				return false
-			}
-			s.emit(word, rest[:n], from)
-			s.pos += n
-		case c >= '0' && c <= '9':
-			n := nameLength(rest)
-			s.emit(number, rest[:n], from)
-			s.pos += n
-		default:
-			n := signLength(rest)
-			s.emit(punctuation, rest[:n], from)
-			s.pos += n
-			switch {
-			case c == '{':
-				depth++
-			case c == '}' && depth == 0 && braces:
-				return true
-			case c == '}':
-				depth--
-			}
+		case s.skipBlank(), s.scanString(), s.scanName():
+			continue
+		}
+		sign := rest[:signLength(rest)]
+		s.take(punctuation, sign)
+		switch {
+		case rest[0] == '{':
+			depth++
+		case rest[0] == '}' && depth == 0 && inBraces:
+			return true
+		case rest[0] == '}':
+			depth--
 		}
 	}
 	return false
+}
+
+// take emits the token that value is, which is next in the source.
+func (s *scanner) take(k kind, value string) {
+	s.emit(k, value, s.pos)
+	s.pos += len(value)
+}
+
+// skipBlank skips white space or a comment, and reports whether there was one.
+func (s *scanner) skipBlank() bool {
+	switch rest := s.rest(); {
+	case isSpace(rest[0]):
+		s.pos++
+	case rest[0] == '#' && !strings.HasPrefix(rest, "#["), strings.HasPrefix(rest, "//"):
+		s.lineComment()
+	case strings.HasPrefix(rest, "/*"):
+		i := strings.Index(rest[2:], "*/")
+		if s.stopped = i < 0; !s.stopped {
+			s.pos += i + 4
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// scanString reads a string in any form, and reports whether there was one.
+func (s *scanner) scanString() bool {
+	switch rest := s.rest(); {
+	case rest[0] == '\'':
+		s.singleQuoted()
+	case rest[0] == '"' || rest[0] == '`':
+		s.quoted(rest[0])
+	default:
+		return strings.HasPrefix(rest, "<<<") && s.heredoc()
+	}
+	return true
+}
+
+// scanName reads a variable, a word or a number, and reports whether there was one.
+func (s *scanner) scanName() bool {
+	rest := s.rest()
+	name := rest[:nameLength(rest)]
+	switch {
+	case rest[0] == '$' && len(rest) > 1 && startsName(rest[1]):
+		s.pos++
+		name = rest[1 : 1+nameLength(rest[1:])]
+		s.emit(variable, name, s.pos-1)
+		s.pos += len(name)
+	case name == "":
+		return false
+	case !startsName(name[0]):
+		s.take(number, name)
+	case strings.EqualFold(name, "__halt_compiler"):
+		s.stopped = true
+	default:
+		s.take(word, name)
+	}
+	return true
 }
 
 // lineComment ends with its line, or before a closing tag in it.
@@ -137,7 +169,7 @@ func (s *scanner) lineComment() {
 	}
 }
 
-// heredoc skips one and reports whether it was one.
+// heredoc skips a heredoc, and reports whether there was one.
 func (s *scanner) heredoc() bool {
 	from := s.pos
 	rest := strings.TrimLeft(s.rest()[3:], " \t")
@@ -154,8 +186,8 @@ func (s *scanner) heredoc() bool {
 	if !ok || rest == "" || rest[0] != '\n' && rest[0] != '\r' {
 		return false
 	}
-	// Of what stands in it only the end matters; that a variable's braces could
-	// hold the label at the beginning of a line is left out of account.
+	// Only its end matters. A variable's braces could hold the label at the beginning of
+	// a line; that isn't considered.
 	for rest != "" {
 		i := strings.IndexAny(rest, "\r\n")
 		if i < 0 {
@@ -174,7 +206,7 @@ func (s *scanner) heredoc() bool {
 	return true
 }
 
-// signLength is 2 or 3 for the signs that are told apart here, else 1.
+// signLength is 2 or 3 for the signs that matter here, else 1.
 func signLength(rest string) int {
 	for _, sign := range []string{"?->", "->", "::", "||", "=="} {
 		if strings.HasPrefix(rest, sign) {
@@ -198,3 +230,19 @@ func nameLength(rest string) int {
 	}
 	return n
 }
+
+// at returns the token at i, or one of kind none.
+func at(ts []token, i int) token {
+	if i < 0 || i >= len(ts) {
+		return token{}
+	}
+	return ts[i]
+}
+
+func (t token) is(sign string) bool { return t.kind == punctuation && t.value == sign }
+
+// isWord compares as PHP does with keywords and functions: in any letter case.
+func (t token) isWord(w string) bool { return t.kind == word && strings.EqualFold(t.value, w) }
+
+// isAnyWord is isWord with several words.
+func (t token) isAnyWord(words ...string) bool { return slices.ContainsFunc(words, t.isWord) }

@@ -110,7 +110,7 @@ type file struct {
 	php string
 }
 
-const strange = "stands in a form that this check doesn't understand; see what WordPress has with 'wp config get WU_SERVER_PILOT_APP_ID'"
+const strange = "has a form that this check doesn't understand; see what WordPress has with 'wp config get WU_SERVER_PILOT_APP_ID'"
 
 const usual = `<?php
 /**

@@ -2,9 +2,8 @@ package certcheck
 
 import (
 	"fmt"
+	"pilotsync/internal/text"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Limits on text, in characters. DNS and certificates are written by strangers.
@@ -19,17 +18,7 @@ const (
 // sanitize makes text from outside fit to show: no control or other invisible
 // characters, no runs of spaces, at most limit characters.
 func sanitize(s string, limit int) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, s)
-	s = strings.Join(strings.Fields(s), " ")
-	if utf8.RuneCountInString(s) <= limit {
-		return s
-	}
-	return string([]rune(s)[:limit-1]) + "…"
+	return text.Limit(strings.Join(strings.Fields(text.Printable(s)), " "), limit)
 }
 
 // list joins items with commas, the first few only: "a, b, c and 12 more".
