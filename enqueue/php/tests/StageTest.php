@@ -70,6 +70,8 @@ final class StageTest extends TestCase
             'no certificate' => ['done-without-ssl', 'done', 'checking-ssl-cert', false, true],
             'no certificate, as before' => ['done-without-ssl', 'done-without-ssl', '', false, false],
             'works' => ['done', 'done', 'failed', true, false],
+            'a state of a later release keeps the problem' => ['later-than-this', 'done', 'failed', true, true],
+            'a state of a later release is none by itself' => ['later-than-this', 'done', 'done', false, false],
         ];
     }
 }

@@ -68,8 +68,10 @@ final class Plugin {
 
 	/** Attaches everything, if there is what it needs. */
 	public function load(): void {
+		// The command line often lacks settings that the web server's environment has, so it says nothing about the network.
+		$counts = 'cli' !== PHP_SAPI;
 		if ( $this->settings->off() ) {
-			self::note_idle();
+			$counts && self::note_idle();
 			return;
 		}
 		Texts::load();
@@ -81,7 +83,7 @@ final class Plugin {
 			\WP_CLI::add_command( 'pilotsync', new Command( $this->settings, $this->outbox, $checks ) );
 		}
 		if ( $problems ) {
-			self::note_idle();
+			$counts && self::note_idle();
 			return; // Also the built-in provider goes on as before.
 		}
 		Schema::install();

@@ -115,12 +115,17 @@ final class Settings {
 
 	/** Whether the network switched the plugin off without removing it. */
 	public function off(): bool {
-		return defined( 'PILOTSYNC_DISABLED' ) && PILOTSYNC_DISABLED;
+		return self::yes( 'PILOTSYNC_DISABLED' );
 	}
 
 	/** Whether the network wants pilotsync in the object cache's own database nevertheless. */
 	public function shared_redis(): bool {
-		return defined( 'PILOTSYNC_SHARED_REDIS' ) && PILOTSYNC_SHARED_REDIS;
+		return self::yes( 'PILOTSYNC_SHARED_REDIS' );
+	}
+
+	/** Whether a constant says yes: true, 1, "true", "yes" or "on". Many set constants from the environment, as text. */
+	private static function yes( string $constant ): bool {
+		return defined( $constant ) && filter_var( constant( $constant ), FILTER_VALIDATE_BOOLEAN );
 	}
 
 	/**

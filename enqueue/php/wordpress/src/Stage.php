@@ -76,10 +76,10 @@ final class Stage {
 			case 'checking-ssl-cert':
 				// The start of a verification is no problem, but the end of a time in which the domain worked is.
 				return $known || 'done' === $last;
-			case 'pending':
-				return $known;
+			case 'done':
+				return false;
 		}
-		return false;
+		return $known; // Pending, or a state that is newer than this plugin.
 	}
 
 	private static function next_of_active( string $state, string $stage, bool $certificate_over ): ?array {

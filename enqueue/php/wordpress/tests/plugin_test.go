@@ -115,6 +115,8 @@ func TestPlugin(t *testing.T) {
 		{"switching it on and off leaves no mapping without a check", handsOver},
 		{"a name that is mapped again while it is off stays on the list", mappedWhileOff},
 		{"once it works again it takes over what is in progress", comesBack},
+		{"the text false disables nothing", disabledAsText},
+		{"a command line without the settings restarts nothing", commandLineWithoutSettings},
 		{"names of sites are handed over as asked", subsiteFlags},
 		{"a mapping that was never served gets the stage that its version has", neverServed},
 		{"an app that is blocked is a notice until it recovers", blocked},

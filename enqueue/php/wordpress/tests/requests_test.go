@@ -188,6 +188,32 @@ func comesBack(w *world) {
 	}
 }
 
+// disabledAsText: settings from the environment are text, and "false" is no.
+func disabledAsText(w *world) {
+	w.write("extra.php", "<?php define( 'PILOTSYNC_DISABLED', 'false' ); define( 'PILOTSYNC_SHARED_REDIS', 'false' );")
+	w.do(step{"map", "not-disabled.example.com"})
+	w.wantSent("add not-disabled.example.com always 2")
+	w.do(step{"unmap", "not-disabled.example.com"})
+	w.sent()
+}
+
+// commandLineWithoutSettings: a cron job whose shell lacks the settings is no sign that the
+// plugin does nothing.
+func commandLineWithoutSettings(w *world) {
+	w.do(step{"map", "still-checked.example.com"})
+	w.sent()
+	w.t.Run("cron", func(t *testing.T) {
+		in, n := *w, *w.network
+		in.network, n.t = &n, t
+		in.write("no-constants", "")
+		_, _ = in.cli("status")
+	})
+	w.do()
+	w.wantSent()
+	w.do(step{"unmap", "still-checked.example.com"})
+	w.sent()
+}
+
 // subsiteFlags: from 2.4 on a site has a mapping of its own name; an older one has none.
 func subsiteFlags(w *world) {
 	w.do(step{"option", "fake_version", "2.4.13"}, step{"make_site", "mapped.network.example.net"})
