@@ -1,6 +1,8 @@
 package documents_test
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,10 +15,17 @@ func TestImportsGoAsTheArchitectureSays(t *testing.T) {
 	below := func(name string, folders ...string) bool {
 		return slices.ContainsFunc(folders, func(folder string) bool { return name == folder || strings.HasPrefix(name, folder+"/") })
 	}
+	text, err := os.ReadFile(filepath.Join(root, "docs/architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	found := 0
 	for line := range strings.Lines(run(t, "go", "list", "-C", root, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")) {
 		words := strings.Fields(line)
 		from := strings.TrimPrefix(words[0], module)
+		if !below(from, "deployments", "enqueue/php") && !strings.Contains(string(text), "`"+from+"`") {
+			t.Errorf("docs/architecture.md doesn't say what the package %s is for", from)
+		}
 		for _, imported := range words[1:] {
 			to, ours := strings.CutPrefix(imported, module)
 			if !ours {
