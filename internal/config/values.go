@@ -187,41 +187,52 @@ func parseSecrets(value string) ([]*standardwebhooks.Webhook, error) {
 	return secrets, nil
 }
 
-// parseResolver refuses what can't be the address of a resolver. Whether one answers
-// there is for the doctor to find out.
+const resolverRule = "it takes host[:port] of a resolver, such as 127.0.0.1:5353"
+
+// parseResolver refuses what can't be the address of a resolver. The doctor finds out
+// whether one answers there.
 func parseResolver(value string) (string, error) {
 	if value == "" {
 		return "", nil
 	}
-	const rule = "it takes host[:port] of a resolver, such as 127.0.0.1:5353"
 	if strings.Contains(value, "://") {
-		return "", errors.New("it is a URL, and only plain DNS is spoken; " + rule)
+		return "", errors.New("it is a URL, and only plain DNS is spoken; " + resolverRule)
 	}
 	host, port, err := net.SplitHostPort(value)
 	if err != nil { // no port: it may be an IPv6 address with or without brackets
 		if strings.HasPrefix(value, "[") != strings.HasSuffix(value, "]") {
-			return "", errors.New("one of its two brackets is missing; " + rule)
+			return "", errors.New("one of its two brackets is missing; " + resolverRule)
 		}
 		host, port = strings.TrimSuffix(strings.TrimPrefix(value, "["), "]"), "53"
 	}
 	if _, err := wholeNumber(1, 65535)(port); err != nil {
-		return "", fmt.Errorf("its port is %q, and ports go from 1 to 65535; %s", port, rule)
+		return "", fmt.Errorf("its port is %q, and ports go from 1 to 65535; %s", port, resolverRule)
 	}
-	addr, err := netip.ParseAddr(host)
-	switch {
-	case err == nil && addr.IsUnspecified():
-		return "", errors.New("no resolver has the address of all interfaces; " + rule)
-	case err == nil && (addr.IsMulticast() || addr == netip.AddrFrom4([4]byte{255, 255, 255, 255})):
-		return "", errors.New("it is the address of many machines, and takes that of one; " + rule)
-	case err == nil:
-	case host == "":
-		return "", errors.New("it has no host; " + rule)
-	case numeric.MatchString(host):
-		return "", fmt.Errorf("%q is no address, and no host has such a name; %s", host, rule)
-	case !hostName.MatchString(host) || len(host) > 253:
-		return "", fmt.Errorf("%q can't be the name of a host; %s", host, rule)
+	if err := checkResolverHost(host); err != nil {
+		return "", fmt.Errorf("%w; %s", err, resolverRule)
 	}
 	return net.JoinHostPort(host, port), nil
+}
+
+func checkResolverHost(host string) error {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		switch {
+		case addr.IsUnspecified():
+			return errors.New("no resolver has the address of all interfaces")
+		case addr.IsMulticast(), addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+			return errors.New("it is the address of many machines, and takes that of one")
+		}
+		return nil
+	}
+	switch {
+	case host == "":
+		return errors.New("it has no host")
+	case numeric.MatchString(host):
+		return fmt.Errorf("%q is no address, and no host has such a name", host)
+	case !hostName.MatchString(host) || len(host) > 253:
+		return fmt.Errorf("%q can't be the name of a host", host)
+	}
+	return nil
 }
 
 var (

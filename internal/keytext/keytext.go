@@ -1,7 +1,6 @@
-// Package keytext finds in a key, as it was pasted or read from a file, what an editor,
-// a word processor or a web page puts there unseen: byte-order marks, quotes and
-// invisible characters. ServerPilot and Redis would only say that the key is wrong. No
-// error of this package shows the key.
+// Package keytext finds in a pasted key what an editor, a word processor or a web page
+// adds unseen: byte-order marks, quotes and invisible characters. ServerPilot and Redis
+// would only say that the key is wrong. No error of this package shows the key.
 package keytext
 
 import (
@@ -25,6 +24,9 @@ const (
 
 const blanks = " \t\r\n\v\f"
 
+// blankNames are those of the white space that a [List] may have.
+var blankNames = map[rune]string{' ': "a space", '\t': "a tab", '\r': "a carriage return", '\n': "a line break"}
+
 // Clean returns the text without the white space of ASCII around it; it may be empty. Its
 // error is a phrase about the text: what was found, at which character (from 1), and
 // what to do.
@@ -38,8 +40,8 @@ func Clean(raw string, form Form) (string, error) {
 	}
 	place := 1 + utf8.RuneCountInString(raw[:len(raw)-len(strings.TrimLeft(raw, blanks))])
 	for _, r := range text {
-		if what, remedy := stray(r, form); what != "" {
-			return "", fmt.Errorf("holds %s at character %d; %s", what, place, remedy)
+		if problem, remedy := stray(r, form); problem != "" {
+			return "", fmt.Errorf("holds %s at character %d; %s", problem, place, remedy)
 		}
 		place++
 	}
@@ -67,7 +69,7 @@ func checkEncoding(raw string) error {
 	return nil
 }
 
-// quotes are those that people and programs put around a value, each with its partners.
+// quotes are those that people and programs put around a value, with the closing ones.
 var quotes = map[rune]string{'"': `"`, '\'': "'", '`': "`", '“': "”“", '”': "”", '‘': "’‘", '’': "’", '„': "“”", '‚': "‘’", '«': "»", '»': "«"}
 
 func checkQuotes(text string) error {
@@ -94,32 +96,45 @@ var names = map[rune]string{
 	'\uFEFF': "a byte-order mark", '\u200E': "a left-to-right mark", '\u200F': "a right-to-left mark", '\u2028': "a line separator",
 }
 
-// stray says what is wrong with a character within a text of a form; nothing if it may be there.
-func stray(r rune, form Form) (what, remedy string) {
+// stray says what is wrong with a character in a text of a form, and what to do; nothing if
+// it may be there.
+func stray(r rune, form Form) (problem, remedy string) {
 	const takeOut = "take it out"
-	name := names[r]
 	switch {
 	case r > ' ' && r < 0x7F:
 		return "", ""
-	case r == ' ' || r == '\t' || r == '\r' || r == '\n':
+	case blankNames[r] != "":
 		if form == List {
 			return "", ""
 		}
-		return map[rune]string{' ': "a space", '\t': "a tab", '\r': "a carriage return", '\n': "a line break"}[r], "it takes one word on one line"
+		return blankNames[r], "it takes one word on one line"
 	case r == 0:
 		return "a NUL (U+0000)", takeOut
 	case unicode.IsControl(r):
 		return fmt.Sprintf("a control character (U+%04X)", r), takeOut
-	case name == "" && unicode.IsSpace(r):
-		name = "a space of another kind"
-	case name == "" && !unicode.IsPrint(r):
-		name = "an invisible character"
-	case name == "" && form == URL:
+	}
+	name := invisibleName(r)
+	switch {
+	case name != "":
+	case form == URL:
 		return "", ""
-	case name == "" && unicode.In(r, unicode.Pd, unicode.Pi, unicode.Pf):
+	case unicode.In(r, unicode.Pd, unicode.Pi, unicode.Pf):
 		name = "a dash or quote of a word processor"
-	case name == "":
-		return "a character outside of ASCII", "copy it anew from where it was made"
+	default:
+		return "a character outside of ASCII", "copy it again from its source"
 	}
 	return fmt.Sprintf("%s (U+%04X)", name, r), takeOut
+}
+
+// invisibleName names a character that can't be seen, empty for others.
+func invisibleName(r rune) string {
+	switch name := names[r]; {
+	case name != "":
+		return name
+	case unicode.IsSpace(r):
+		return "a space of another kind"
+	case !unicode.IsPrint(r):
+		return "an invisible character"
+	}
+	return ""
 }

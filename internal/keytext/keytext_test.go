@@ -37,7 +37,7 @@ func TestWhatIsWrongIsNamedWithItsPlaceAndTheKeyIsNot(t *testing.T) {
 		{"sec\x1bret", List, "holds a control character (U+001B) at character 4"},
 		{"sec\u0085ret", List, "holds a control character (U+0085) at character 4"},
 		{"sec–ret", Word, "holds a dash or quote of a word processor (U+2013) at character 4"},
-		{"sécret", Word, "holds a character outside of ASCII at character 2; copy it anew"},
+		{"sécret", Word, "holds a character outside of ASCII at character 2; copy it again"},
 		{"sec\u2003ret", URL, "holds a space of another kind (U+2003) at character 4"},
 		{"sec\u202Eret", URL, "holds an invisible character (U+202E) at character 4"},
 	} {

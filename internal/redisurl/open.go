@@ -13,14 +13,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// minPool is the least number of connections to a server: a worker has some 150
-// tasks under way at once, each of which needs one now and then.
+// minPool is the smallest pool of connections to a server: a worker runs about 150 tasks
+// at once, and each sometimes needs a connection.
 const minPool = 100
 
-// slotsEvery is how old a client's knowledge of who has which slots of a Cluster may
-// be. A master that answers sends the client on, but one that is dead can't say who
-// took its place: go-redis would go on dialling it for a minute, its default.
-const slotsEvery = 2 * time.Second
+// slotsMaxAge is how old a client's map of a Cluster's slots may be. A master that
+// answers redirects the client, but a dead one can't: go-redis would keep dialling it for
+// a minute, its default.
+const slotsMaxAge = 2 * time.Second
 
 // Default ports of a server and of a Sentinel.
 const (
@@ -28,7 +28,7 @@ const (
 	sentinelPort = "26379"
 )
 
-// Forms tells the URLs that [Open] takes.
+// Forms describes the URLs that [Open] takes.
 const Forms = "redis://[user:password@]host[:port][/db], redis-socket:///path[?db=1] or unix:///path[?db=1], " +
 	"redis-sentinel://[user:password@]host[:port],…[/db]?master=NAME[&sentinel_user=…][&sentinel_password=…] or " +
 	"redis-cluster://[user:password@]host[:port],…; for TLS rediss://, rediss-sentinel:// and rediss-cluster://, " +
@@ -48,63 +48,67 @@ func Open(raw string) (redis.UniversalClient, error) {
 
 func open(raw string) (redis.UniversalClient, error) {
 	p := split(raw)
-	// Checked first: from here on, what a library's error quotes can't be a piece
-	// of a password.
+	// Checked first: after this, no error that a library quotes can have a piece of a
+	// password in it.
 	switch {
 	case strings.ContainsRune(p.rest, '@'), strings.ContainsRune(raw, '#'):
 		return nil, errors.New("it has an @ behind the host, or a #; in a user or password write % / ? # @ : as %25 %2F %3F %23 %40 %3A")
 	case !p.numericPorts():
 		return nil, errors.New("a port is not a number; it takes host:port")
 	}
+	given := p.scheme
 	scheme, secure := tlsScheme(p.scheme)
 	if scheme == "unix" { // as other clients call it
 		raw = "redis-socket" + strings.TrimPrefix(raw, "unix")
 		p.scheme, scheme = "redis-socket", "redis-socket"
 	}
 	p.scheme = scheme
-	if err := p.rules(raw, scheme); err != nil && scheme != "" {
-		return nil, err
-	}
-	switch scheme {
-	case "redis":
-		opt, err := serverOptions(raw, secure)
-		if err != nil {
-			return nil, err
-		}
-		return redis.NewClient(sized(opt)), nil
-	case "redis-socket":
-		if secure {
-			break // nobody listens in on a socket
-		}
-		u, err := url.Parse(raw)
-		if err != nil {
-			return nil, reason(err)
-		}
-		if u.Host != "" || len(u.Path) < 2 {
-			return nil, errors.New("it takes the path of a socket behind three slashes, as in redis-socket:///run/redis.sock?db=1")
-		}
-		u.Scheme = "unix" // as go-redis calls it
-		opt, err := redis.ParseURL(u.String())
-		if err != nil {
-			return nil, reason(err)
-		}
-		return redis.NewClient(sized(opt)), nil
-	case "redis-sentinel":
-		opt, err := sentinelOptions(p, secure)
-		if err != nil {
-			return nil, err
-		}
-		return redis.NewFailoverClient(opt), nil
-	case "redis-cluster":
-		opt, err := clusterOptions(p, secure)
-		if err != nil {
-			return nil, err
-		}
-		return redis.NewClusterClient(opt), nil
-	case "":
+	if scheme == "" {
 		return nil, errors.New("it has no scheme; it takes " + Forms)
 	}
-	return nil, fmt.Errorf("the scheme %q is unknown; it takes %s", split(raw).scheme, Forms)
+	if err := p.rules(raw, scheme); err != nil {
+		return nil, err
+	}
+	switch {
+	case scheme == "redis":
+		opt, err := serverOptions(raw, secure)
+		return client(opt, err, redis.NewClient)
+	case scheme == "redis-socket" && !secure: // a socket needs no TLS
+		opt, err := socketOptions(raw)
+		return client(opt, err, redis.NewClient)
+	case scheme == "redis-sentinel":
+		opt, err := sentinelOptions(p, secure)
+		return client(opt, err, redis.NewFailoverClient)
+	case scheme == "redis-cluster":
+		opt, err := clusterOptions(p, secure)
+		return client(opt, err, redis.NewClusterClient)
+	}
+	return nil, fmt.Errorf("the scheme %q is unknown; it takes %s", given, Forms)
+}
+
+// client makes a client of its options, unless they are wrong.
+func client[O any, C redis.UniversalClient](opt O, err error, open func(O) C) (redis.UniversalClient, error) {
+	if err != nil {
+		return nil, err
+	}
+	return open(opt), nil
+}
+
+// socketOptions are those of a server on a Unix socket.
+func socketOptions(raw string) (*redis.Options, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, reason(err)
+	}
+	if u.Host != "" || len(u.Path) < 2 {
+		return nil, errors.New("it takes the path of a socket behind three slashes, as in redis-socket:///run/redis.sock?db=1")
+	}
+	u.Scheme = "unix" // as go-redis calls it
+	opt, err := redis.ParseURL(u.String())
+	if err != nil {
+		return nil, reason(err)
+	}
+	return sized(opt), nil
 }
 
 // serverOptions are those of a single server over TCP.
@@ -124,7 +128,7 @@ func serverOptions(raw string, secure bool) (*redis.Options, error) {
 	if secure {
 		opt.TLSConfig, err = id.config(opt.TLSConfig.InsecureSkipVerify)
 	}
-	return opt, err
+	return sized(opt), err
 }
 
 // takeOut is takeIdentity of a whole URL, with the scheme that go-redis wants.
@@ -138,8 +142,8 @@ func takeOut(u *url.URL, secure bool) (identity, error) {
 	return id, err
 }
 
-// sentinelOptions says it in go-redis's way: the first Sentinel is the URL's host
-// with the Sentinels' password, all else is in the query.
+// sentinelOptions builds a URL for go-redis: its host is the first Sentinel with the
+// Sentinels' password, everything else is in its query.
 func sentinelOptions(p parts, secure bool) (*redis.FailoverOptions, error) {
 	u, addrs, err := p.several(sentinelPort)
 	if err != nil {
@@ -151,7 +155,7 @@ func sentinelOptions(p parts, secure bool) (*redis.FailoverOptions, error) {
 	}
 	q := u.Query()
 	if q.Get("master") == "" {
-		return nil, errors.New("it doesn't name the master; add ?master=NAME, the name that the Sentinels know it by")
+		return nil, errors.New("it doesn't name the master; add ?master=NAME, its name on the Sentinels")
 	}
 	q.Set("master_name", q.Get("master"))
 	if u.User != nil {
@@ -215,7 +219,7 @@ func clusterOptions(p parts, secure bool) (*redis.ClusterOptions, error) {
 	if opt.PoolSize == 0 {
 		opt.PoolSize = poolSize()
 	}
-	opt.ClusterStateReloadInterval = slotsEvery
+	opt.ClusterStateReloadInterval = slotsMaxAge
 	return opt, nil
 }
 
@@ -237,8 +241,8 @@ func (p parts) several(defaultPort string) (*url.URL, []string, error) {
 	return u, addrs, nil
 }
 
-// sized also has contexts' deadlines honoured by each read and write, which
-// go-redis leaves to its own time limits otherwise; so do the others.
+// sized sets the pool's size, and makes each read and write honour its context's
+// deadline; go-redis otherwise uses its own time limits. The others do the same.
 func sized(opt *redis.Options) *redis.Options {
 	opt.ContextTimeoutEnabled = true
 	if opt.PoolSize == 0 {
@@ -250,8 +254,8 @@ func sized(opt *redis.Options) *redis.Options {
 // poolSize is go-redis's default, but not below minPool.
 func poolSize() int { return max(minPool, 10*runtime.GOMAXPROCS(0)) }
 
-// reason is what a library says about the URL. The errors of net/url quote the
-// URL or, within that, a piece that may be a password's, so they aren't used.
+// reason is a library's error about the URL. Errors of net/url quote the URL, or a piece
+// of it that may be of a password, so they aren't used.
 func reason(err error) error {
 	var ofURL *url.Error
 	if errors.As(err, &ofURL) {

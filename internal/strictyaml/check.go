@@ -18,10 +18,10 @@ type field struct {
 	typ   reflect.Type
 }
 
-// checker holds a document to a type.
+// checker compares a document with a type.
 type checker struct{ found Error }
 
-func (c *checker) say(n *yaml.Node, f field, format string, args ...any) {
+func (c *checker) add(n *yaml.Node, f field, format string, args ...any) {
 	where := fmt.Sprintf("line %d: ", n.Line)
 	if f.key != "" {
 		where += f.key + ": "
@@ -29,7 +29,7 @@ func (c *checker) say(n *yaml.Node, f field, format string, args ...any) {
 	c.found = append(c.found, where+fmt.Sprintf(format, args...))
 }
 
-// check holds the value n of a field to a type, which may be that of the field's entries.
+// check compares the value n of a field with a type, which may be that of the field's entries.
 func (c *checker) check(n *yaml.Node, t reflect.Type, f field) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -37,46 +37,51 @@ func (c *checker) check(n *yaml.Node, t reflect.Type, f field) {
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
 		return // as if the key weren't there
 	}
-	wrong := func() { c.say(n, f, "expected %s, got %s", f.takes, kindOf(n)) }
-	switch t.Kind() {
-	case reflect.Struct:
-		if n.Kind != yaml.MappingNode {
-			wrong()
-			return
-		}
+	switch kind := nodeKind(t); {
+	case n.Kind != kind:
+		c.add(n, f, "expected %s, got %s", f.takes, kindOf(n))
+	case t.Kind() == reflect.Struct:
 		c.mapping(n, fieldsOf(t))
-	case reflect.Map:
-		if n.Kind != yaml.MappingNode {
-			wrong()
-			return
-		}
-		c.eachOnce(n)
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i].Tag == "!!merge" {
-				continue
-			}
-			c.check(n.Content[i+1], t.Elem(), entryOf(field{key: n.Content[i].Value}, t.Elem()))
-		}
+	case t.Kind() == reflect.Map:
+		c.entries(n, t.Elem())
+	case t.Kind() == reflect.Slice:
+		c.list(n, t.Elem(), f)
+	}
+}
+
+// nodeKind is the kind of YAML node for a type.
+func nodeKind(t reflect.Type) yaml.Kind {
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map:
+		return yaml.MappingNode
 	case reflect.Slice:
-		if n.Kind != yaml.SequenceNode {
-			wrong()
-			return
-		}
-		for _, entry := range n.Content {
-			if t.Elem().Kind() == reflect.String && entry.Tag == "!!null" { // the YAML package would leave it out
-				c.say(entry, f, "an entry of the list is empty")
-				continue
-			}
-			c.check(entry, t.Elem(), entryOf(f, t.Elem()))
-		}
-	default:
-		if n.Kind != yaml.ScalarNode {
-			wrong()
+		return yaml.SequenceNode
+	}
+	return yaml.ScalarNode
+}
+
+// entries compares the values of a map with their type.
+func (c *checker) entries(n *yaml.Node, t reflect.Type) {
+	c.eachOnce(n)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Tag != "!!merge" {
+			c.check(n.Content[i+1], t, entryOf(field{key: n.Content[i].Value}, t))
 		}
 	}
 }
 
-// mapping holds keys and values to the fields of a struct.
+// list compares the entries of a list with their type.
+func (c *checker) list(n *yaml.Node, t reflect.Type, f field) {
+	for _, entry := range n.Content {
+		if t.Kind() == reflect.String && entry.Tag == "!!null" { // the YAML package would leave it out
+			c.add(entry, f, "an entry of the list is empty")
+			continue
+		}
+		c.check(entry, t, entryOf(f, t))
+	}
+}
+
+// mapping compares keys and values with the fields of a struct.
 func (c *checker) mapping(n *yaml.Node, fields []field) {
 	c.eachOnce(n)
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -94,8 +99,8 @@ func (c *checker) mapping(n *yaml.Node, fields []field) {
 	}
 }
 
-// merge holds the mappings that another one takes in to the same fields. What they
-// take in themselves is left to the YAML package, which knows circles.
+// merge compares the mappings that another one merges with the same fields. Mappings that
+// they merge themselves are left to the YAML package, which detects circles.
 func (c *checker) merge(n *yaml.Node, fields []field) {
 	from := []*yaml.Node{n}
 	if n.Kind == yaml.SequenceNode {
@@ -121,7 +126,7 @@ func (c *checker) eachOnce(n *yaml.Node) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
 		if line, twice := first[key.Value]; twice {
-			c.say(key, field{}, "the key %s is there already, in line %d; it takes each key once", shown(key), line)
+			c.add(key, field{}, "the key %s is there already, in line %d; it takes each key once", shown(key), line)
 			continue
 		}
 		first[key.Value] = key.Line
@@ -135,14 +140,14 @@ func (c *checker) unknown(key *yaml.Node, fields []field) {
 	}
 	known := strings.Join(keys, ", ")
 	if key.Kind != yaml.ScalarNode {
-		c.say(key, field{}, "a key is expected here, one of %s; got %s", known, kindOf(key))
+		c.add(key, field{}, "a key is expected here, one of %s; got %s", known, kindOf(key))
 		return
 	}
 	meant := ""
 	if word := nearest.Word(key.Value, keys); nearest.Distance(key.Value, word) <= 1+len(word)/3 {
 		meant = " did you mean " + word + "?"
 	}
-	c.say(key, field{}, "unknown key %s;%s the keys here are %s", shown(key), meant, known)
+	c.add(key, field{}, "unknown key %s;%s the keys here are %s", shown(key), meant, known)
 }
 
 // plainKey is a key that may be shown: others may be a secret that slipped out of its place.
