@@ -22,31 +22,31 @@ const burstRuns = 5
 // measureBurst asks for many names on one app at once, in each way.
 func measureBurst(ctx context.Context, b *bench) (rows []row, err error) {
 	const burst = 300 // ServerPilot's limit for an app
-	w, err := b.world(simulator.Options{Apps: apps("app", 64), Latency: apiLatency})
+	f, err := b.newFixture(simulator.Options{Apps: apps("app", 64), Latency: apiLatency})
 	if err != nil {
 		return nil, err
 	}
-	defer closing(w.close, &err)
+	defer closing(f.close, &err)
 	app := appsOf("app")
 
-	limit, err := w.limit(ctx, app())
+	limit, err := f.limit(ctx, app())
 	if err != nil {
 		return nil, err
 	}
 	part := b.size(pluginPart, 4)
-	took, err := w.plugin(ctx, app(), names("plugin", part))
+	took, err := f.plugin(ctx, app(), names("plugin", part))
 	if err != nil {
 		return nil, err
 	}
 	pluginName := took / time.Duration(part)
 
 	part = b.size(plainPart, 3)
-	plainName, err := w.plainBurst(ctx, app(), part)
+	plainName, err := f.plainBurst(ctx, app(), part)
 	if err != nil {
 		return nil, err
 	}
 
-	if err := w.start(ctx, 1); err != nil {
+	if err := f.start(ctx, 1); err != nil {
 		return nil, err
 	}
 	ours := line{Name: "pilotsync"}
@@ -59,7 +59,7 @@ func measureBurst(ctx context.Context, b *bench) (rows []row, err error) {
 	for _, size := range sizes {
 		var runs []time.Duration
 		for range b.size(burstRuns, 1) {
-			took, writes, err := w.burst(ctx, app(), size)
+			took, writes, err := f.burst(ctx, app(), size)
 			if err != nil {
 				return nil, err
 			}
@@ -98,26 +98,26 @@ func measureBurst(ctx context.Context, b *bench) (rows []row, err error) {
 
 // burst asks for n names on an app that has none, and returns how long it took
 // until all were listed, and with how many list writes.
-func (w *world) burst(ctx context.Context, app string, n int) (time.Duration, int, error) {
+func (f *fixture) burst(ctx context.Context, app string, n int) (time.Duration, int, error) {
 	wanted := names("burst", n)
 	began := time.Now()
-	if err := w.ask(ctx, app, wanted...); err != nil {
+	if err := f.ask(ctx, app, wanted...); err != nil {
 		return 0, 0, err
 	}
-	at, err := w.listed(ctx, app, wanted, time.Minute)
+	at, err := f.listed(ctx, app, wanted, time.Minute)
 	if err != nil {
 		return 0, 0, err
 	}
-	if err := w.settled(ctx, app); err != nil {
+	if err := f.settled(ctx, app); err != nil {
 		return 0, 0, err
 	}
-	return at.Sub(began), len(w.sim.History(app)), nil
+	return at.Sub(began), len(f.sim.History(app)), nil
 }
 
 // settled waits until the ledger has nothing pending of an app and its sync is over.
-func (w *world) settled(ctx context.Context, app string) error {
+func (f *fixture) settled(ctx context.Context, app string) error {
 	return until(ctx, app+" is settled", time.Minute, func() (bool, error) {
-		states, err := w.ledger.AppStates(ctx, app)
+		states, err := f.ledger.AppStates(ctx, app)
 		if err != nil {
 			return false, err
 		}
@@ -126,8 +126,8 @@ func (w *world) settled(ctx context.Context, app string) error {
 }
 
 // plainBurst is a burst of n names in plain asynq's way; it returns the time a name.
-func (w *world) plainBurst(ctx context.Context, app string, n int) (time.Duration, error) {
-	p, err := w.plain()
+func (f *fixture) plainBurst(ctx context.Context, app string, n int) (time.Duration, error) {
+	p, err := f.plain()
 	if err != nil {
 		return 0, err
 	}
@@ -137,7 +137,7 @@ func (w *world) plainBurst(ctx context.Context, app string, n int) (time.Duratio
 	if err := p.add(ctx, app, wanted...); err != nil {
 		return 0, err
 	}
-	at, err := w.listed(ctx, app, wanted, time.Duration(n)*10*time.Second)
+	at, err := f.listed(ctx, app, wanted, time.Duration(n)*10*time.Second)
 	if err != nil {
 		return 0, err
 	}

@@ -18,12 +18,12 @@ import (
 // options. asynq's has no call for many at once, so it is given as many goroutines
 // as our client uses; one after the other is there for comparison.
 func clients(ctx context.Context, b *bench) (rows []row, err error) {
-	w, err := b.world(simulator.Options{Apps: sites(1)})
+	f, err := b.newFixture(simulator.Options{Apps: sites(1)})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	plain := asynq.NewClientFromRedisClient(w.rdb)
+	defer func() { err = errors.Join(err, f.close()) }()
+	plain := asynq.NewClientFromRedisClient(f.rdb)
 	singles, many := b.size(3000, 500), b.size(10_000, 2_000)
 	requests := requests(1, many)
 	payloads := asynqTasks(requests)
@@ -31,11 +31,11 @@ func clients(ctx context.Context, b *bench) (rows []row, err error) {
 	var ourSingle, plainSingle []time.Duration
 	var ourBulk, plainBulk, plainSerial []time.Duration
 	for range b.size(5, 3) { // in turns, so that a busy spell of the machine hits all
-		if err := w.rdb.FlushAll(ctx).Err(); err != nil {
+		if err := f.rdb.FlushAll(ctx).Err(); err != nil {
 			return nil, fmt.Errorf("empty Redis: %w", err)
 		}
 		for i := range singles {
-			took, err := timed(func() error { _, err := w.client.Enqueue(ctx, requests[i%many]); return err })
+			took, err := timed(func() error { _, err := f.client.Enqueue(ctx, requests[i%many]); return err })
 			if err != nil {
 				return nil, err
 			}
@@ -49,11 +49,11 @@ func clients(ctx context.Context, b *bench) (rows []row, err error) {
 			took *[]time.Duration
 			run  func() error
 		}{
-			{&ourBulk, func() error { _, err := w.client.Enqueue(ctx, requests...); return err }},
+			{&ourBulk, func() error { _, err := f.client.Enqueue(ctx, requests...); return err }},
 			{&plainBulk, func() error { return enqueueTogether(ctx, plain, payloads, clientGoroutines) }},
 			{&plainSerial, func() error { return enqueueTogether(ctx, plain, payloads, 1) }},
 		} {
-			if err := w.rdb.FlushAll(ctx).Err(); err != nil {
+			if err := f.rdb.FlushAll(ctx).Err(); err != nil {
 				return nil, fmt.Errorf("empty Redis: %w", err)
 			}
 			took, err := timed(way.run)

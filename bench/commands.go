@@ -18,20 +18,20 @@ import (
 // commands counts what Redis is sent: for changes, and by a worker that has nothing
 // to do. A script counts as one; the calls within it are given beside.
 func commands(ctx context.Context, b *bench) (rows []row, err error) {
-	w, err := b.world(simulator.Options{Apps: sites(1)})
+	f, err := b.newFixture(simulator.Options{Apps: sites(1)})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	if err := w.start(ctx, 1); err != nil {
+	defer func() { err = errors.Join(err, f.close()) }()
+	if err := f.start(ctx, 1); err != nil {
 		return nil, err
 	}
 	// The first ones bring the scripts along.
-	if _, err := w.changes(ctx, 0, 1, true); err != nil {
+	if _, err := f.changes(ctx, 0, 1, true); err != nil {
 		return nil, err
 	}
 	period := time.Duration(b.size(30, 8)) * time.Second
-	stop, err := w.monitor(ctx)
+	stop, err := f.monitor(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func commands(ctx context.Context, b *bench) (rows []row, err error) {
 		{"one change, alone", 1, b.size(20, 5), false, 30, "the mean of %d, one after the other"},
 		{"one change of a burst", 50, b.size(200, 50), true, 8, "the mean of %d of one app, enqueued in one call"},
 	} {
-		seen, err := w.changes(ctx, of.from, of.n, of.together)
+		seen, err := f.changes(ctx, of.from, of.n, of.together)
 		if err != nil {
 			return nil, err
 		}
@@ -72,8 +72,8 @@ func commands(ctx context.Context, b *bench) (rows []row, err error) {
 
 // changes enqueues n additions, together or one at a time, each once the one
 // before is listed, and returns the commands until all are.
-func (w *world) changes(ctx context.Context, from, n int, together bool) ([]command, error) {
-	stop, err := w.monitor(ctx)
+func (f *fixture) changes(ctx context.Context, from, n int, together bool) ([]command, error) {
+	stop, err := f.monitor(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -83,13 +83,13 @@ func (w *world) changes(ctx context.Context, from, n int, together bool) ([]comm
 		step = n
 	}
 	for some := range slices.Chunk(all, step) {
-		if _, err := w.client.Enqueue(ctx, some...); err != nil {
+		if _, err := f.client.Enqueue(ctx, some...); err != nil {
 			return nil, err
 		}
 		last := some[len(some)-1].Domain
 		// The simulator is asked, since questions to Redis would be counted.
 		err := until(ctx, "the changes are listed", time.Minute, func() (bool, error) {
-			return slices.Contains(w.sim.List(appID(0)), last), nil
+			return slices.Contains(f.sim.List(appID(0)), last), nil
 		})
 		if err != nil {
 			return nil, err

@@ -14,22 +14,22 @@ import (
 // request comes at any point of the worker's polling.
 func measureIdle(ctx context.Context, b *bench) (rows []row, err error) {
 	changes := b.size(100, 6)
-	w, err := b.world(simulator.Options{Apps: append(apps("app", changes), apps("other", 40)...), Latency: apiLatency})
+	f, err := b.newFixture(simulator.Options{Apps: append(apps("app", changes), apps("other", 40)...), Latency: apiLatency})
 	if err != nil {
 		return nil, err
 	}
-	defer closing(w.close, &err)
+	defer closing(f.close, &err)
 	other, app := appsOf("other"), appsOf("app")
-	limit, err := w.limit(ctx, other())
+	limit, err := f.limit(ctx, other())
 	if err != nil {
 		return nil, err
 	}
 
-	plain, err := w.plainIdle(ctx, other, b.size(15, 1))
+	plain, err := f.plainIdle(ctx, other, b.size(15, 1))
 	if err != nil {
 		return nil, err
 	}
-	if err := w.start(ctx, 1); err != nil {
+	if err := f.start(ctx, 1); err != nil {
 		return nil, err
 	}
 	var took []time.Duration
@@ -38,7 +38,7 @@ func measureIdle(ctx context.Context, b *bench) (rows []row, err error) {
 			return nil, err
 		}
 		id := app()
-		one, _, err := w.burst(ctx, id, 1)
+		one, _, err := f.burst(ctx, id, 1)
 		if err != nil {
 			return nil, err
 		}
@@ -58,8 +58,8 @@ func measureIdle(ctx context.Context, b *bench) (rows []row, err error) {
 }
 
 // plainIdle is the median of n single changes in plain asynq's way.
-func (w *world) plainIdle(ctx context.Context, app func() string, n int) (time.Duration, error) {
-	p, err := w.plain()
+func (f *fixture) plainIdle(ctx context.Context, app func() string, n int) (time.Duration, error) {
+	p, err := f.plain()
 	if err != nil {
 		return 0, err
 	}
@@ -74,7 +74,7 @@ func (w *world) plainIdle(ctx context.Context, app func() string, n int) (time.D
 		if err := p.add(ctx, id, wanted...); err != nil {
 			return 0, err
 		}
-		at, err := w.listed(ctx, id, wanted, time.Minute)
+		at, err := f.listed(ctx, id, wanted, time.Minute)
 		if err != nil {
 			return 0, err
 		}

@@ -19,25 +19,25 @@ const lossFaults = 0.1
 // writers at once, as two requests to WordPress are, and where some calls fail.
 func measureLoss(ctx context.Context, b *bench) (rows []row, err error) {
 	each := b.size(30, 8) // names of each writer
-	w, err := b.world(simulator.Options{Apps: apps("app", 4), Latency: apiLatency})
+	f, err := b.newFixture(simulator.Options{Apps: apps("app", 4), Latency: apiLatency})
 	if err != nil {
 		return nil, err
 	}
-	defer closing(w.close, &err)
+	defer closing(f.close, &err)
 	app := appsOf("app")
 
 	calm, failing := app(), app()
-	atOnce, err := w.pluginLoss(ctx, calm, names("first", each), names("second", each))
+	atOnce, err := f.pluginLoss(ctx, calm, names("first", each), names("second", each))
 	if err != nil {
 		return nil, err
 	}
-	w.sim.SetFaults(simulator.Faults{Error5xx: lossFaults})
-	failed, err := w.pluginLoss(ctx, failing, names("first", 2*each))
+	f.sim.SetFaults(simulator.Faults{Error5xx: lossFaults})
+	failed, err := f.pluginLoss(ctx, failing, names("first", 2*each))
 	if err != nil {
 		return nil, err
 	}
 
-	if err := w.start(ctx, 1); err != nil {
+	if err := f.start(ctx, 1); err != nil {
 		return nil, err
 	}
 	id := app()
@@ -45,7 +45,7 @@ func measureLoss(ctx context.Context, b *bench) (rows []row, err error) {
 	for _, prefix := range []string{"first", "second"} {
 		producers.Go(func() error {
 			for _, name := range names(prefix, each) {
-				if err := w.ask(ctx, id, name); err != nil {
+				if err := f.ask(ctx, id, name); err != nil {
 					return err
 				}
 			}
@@ -56,13 +56,13 @@ func measureLoss(ctx context.Context, b *bench) (rows []row, err error) {
 		return nil, err
 	}
 	wanted := slices.Concat(names("first", each), names("second", each))
-	if _, err := w.listed(ctx, id, wanted, 2*time.Minute); err != nil {
+	if _, err := f.listed(ctx, id, wanted, 2*time.Minute); err != nil {
 		return nil, err
 	}
-	if err := w.settled(ctx, id); err != nil {
+	if err := f.settled(ctx, id); err != nil {
 		return nil, err
 	}
-	ours := missing(w.sim.List(id), wanted)
+	ours := missing(f.sim.List(id), wanted)
 	share := func(lost int) string { return fmt.Sprintf("%d of %d lost", lost, 2*each) }
 	return []row{
 		{What: "plugin: two writers at once", Got: share(atOnce), Note: "each adds a name at a time, as two PHP processes do"},
@@ -73,8 +73,8 @@ func measureLoss(ctx context.Context, b *bench) (rows []row, err error) {
 
 // pluginLoss has writers put their names on a list at once, in the plugin's way, and
 // returns how many of the names are missing then. A call that fails is not repeated.
-func (w *world) pluginLoss(ctx context.Context, app string, writers ...[]string) (int, error) {
-	api, err := w.api()
+func (f *fixture) pluginLoss(ctx context.Context, app string, writers ...[]string) (int, error) {
+	api, err := f.api()
 	if err != nil {
 		return 0, err
 	}
@@ -93,7 +93,7 @@ func (w *world) pluginLoss(ctx context.Context, app string, writers ...[]string)
 	if err := group.Wait(); err != nil {
 		return 0, err
 	}
-	return missing(w.sim.List(app), slices.Concat(writers...)), nil
+	return missing(f.sim.List(app), slices.Concat(writers...)), nil
 }
 
 // missing is the number of names that a list lacks.

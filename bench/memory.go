@@ -51,18 +51,18 @@ func (p *process) resident() (now, peak int64, err error) {
 // idleMemory is that of a worker with nothing to do, with its pages on, as it
 // stands after a sweep and a scan of the queues.
 func (b *bench) idleMemory(ctx context.Context) (r row, err error) {
-	w, err := b.world(simulator.Options{Apps: sites(1)})
+	f, err := b.newFixture(simulator.Options{Apps: sites(1)})
 	if err != nil {
 		return row{}, err
 	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	if err := w.start(ctx, 1, "PILOTSYNC_LISTEN=127.0.0.1:0"); err != nil {
+	defer func() { err = errors.Join(err, f.close()) }()
+	if err := f.start(ctx, 1, "PILOTSYNC_LISTEN=127.0.0.1:0"); err != nil {
 		return row{}, err
 	}
 	if err := pass(ctx, memoryPeriod); err != nil {
 		return row{}, err
 	}
-	_, peak, err := w.workers[0].resident()
+	_, peak, err := f.workers[0].resident()
 	return memoryRow(b, "idle worker with its pages", peak, 40, fmt.Sprintf("the most within %s of its start", memoryPeriod)), err
 }
 
@@ -76,20 +76,20 @@ func memoryRow(b *bench, what string, bytes int64, limit float64, note string) r
 // ServerPilot answers each call with 503, and that tries their apps again and again.
 func (b *bench) waitingMemory(ctx context.Context) (r row, err error) {
 	apps, each := b.size(1000, 100), 10
-	w, err := b.world(simulator.Options{Apps: sites(apps), Latency: apiLatency})
+	f, err := b.newFixture(simulator.Options{Apps: sites(apps), Latency: apiLatency})
 	if err != nil {
 		return row{}, err
 	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	w.sim.SetAccountStatus(503)
-	if _, err := w.client.Enqueue(ctx, requests(apps, each)...); err != nil {
+	defer func() { err = errors.Join(err, f.close()) }()
+	f.sim.SetAccountStatus(503)
+	if _, err := f.client.Enqueue(ctx, requests(apps, each)...); err != nil {
 		return row{}, err
 	}
-	if err := w.start(ctx, 1); err != nil {
+	if err := f.start(ctx, 1); err != nil {
 		return row{}, err
 	}
 	err = until(ctx, "all changes are recorded", time.Minute, func() (bool, error) {
-		states, err := w.ledger.AppStates(ctx)
+		states, err := f.ledger.AppStates(ctx)
 		waiting := 0
 		for _, app := range states {
 			waiting += app.Pending
@@ -102,7 +102,7 @@ func (b *bench) waitingMemory(ctx context.Context) (r row, err error) {
 	if err := pass(ctx, memoryPeriod); err != nil {
 		return row{}, err
 	}
-	_, peak, err := w.workers[0].resident()
+	_, peak, err := f.workers[0].resident()
 	return memoryRow(b, fmt.Sprintf("worker with %d changes waiting over %d apps", apps*each, apps), peak, 100,
 		fmt.Sprintf("the most from its start until %s after the last was recorded, with ServerPilot down", memoryPeriod)), err
 }

@@ -29,34 +29,34 @@ const perApp = 150
 // the others are copies of them under other ids, made by Redis, which saves minutes.
 func (b *bench) ledgerMemory(ctx context.Context) (rows []row, err error) {
 	apps, made := b.size(667, 20), b.size(8, 2)
-	w, err := b.world(simulator.Options{Apps: sites(1)})
+	f, err := b.newFixture(simulator.Options{Apps: sites(1)})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	empty, err := w.usedMemory(ctx)
+	defer func() { err = errors.Join(err, f.close()) }()
+	empty, err := f.usedMemory(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for a := range made {
-		if err := fillLedger(ctx, w.ledger, appID(a)); err != nil {
+		if err := fillLedger(ctx, f.ledger, appID(a)); err != nil {
 			return nil, err
 		}
 	}
-	filled, err := w.usedMemory(ctx)
+	filled, err := f.usedMemory(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for a := made; a < apps; a++ {
-		if err := w.copyApp(ctx, appID(a%made), appID(a)); err != nil {
+		if err := f.copyApp(ctx, appID(a%made), appID(a)); err != nil {
 			return nil, err
 		}
 	}
-	full, err := w.usedMemory(ctx)
+	full, err := f.usedMemory(ctx)
 	if err != nil {
 		return nil, err
 	}
-	history, err := w.historyMemory(ctx, appID(0))
+	history, err := f.historyMemory(ctx, appID(0))
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +68,8 @@ func (b *bench) ledgerMemory(ctx context.Context) (rows []row, err error) {
 			float64(full)/mib, history/1024, made*perApp, a/1024)}}, nil
 }
 
-func (w *world) usedMemory(ctx context.Context) (int64, error) {
-	text, err := w.rdb.Info(ctx, "memory").Result()
+func (f *fixture) usedMemory(ctx context.Context) (int64, error) {
+	text, err := f.rdb.Info(ctx, "memory").Result()
 	if err != nil {
 		return 0, fmt.Errorf("ask Redis for its memory: %w", err)
 	}
@@ -82,9 +82,9 @@ func (w *world) usedMemory(ctx context.Context) (int64, error) {
 }
 
 // keysOf are the keys of an app's ledger.
-func (w *world) keysOf(ctx context.Context, app string) ([]string, error) {
+func (f *fixture) keysOf(ctx context.Context, app string) ([]string, error) {
 	var keys []string
-	all := w.rdb.Scan(ctx, 0, "pilotsync:{"+app+"}:*", 10_000).Iterator()
+	all := f.rdb.Scan(ctx, 0, "pilotsync:{"+app+"}:*", 10_000).Iterator()
 	for all.Next(ctx) {
 		keys = append(keys, all.Val())
 	}
@@ -94,12 +94,12 @@ func (w *world) keysOf(ctx context.Context, app string) ([]string, error) {
 	return keys, nil
 }
 
-func (w *world) copyApp(ctx context.Context, from, to string) error {
-	keys, err := w.keysOf(ctx, from)
+func (f *fixture) copyApp(ctx context.Context, from, to string) error {
+	keys, err := f.keysOf(ctx, from)
 	if err != nil {
 		return err
 	}
-	_, err = w.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+	_, err = f.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, key := range keys {
 			p.Copy(ctx, key, strings.Replace(key, "{"+from+"}", "{"+to+"}", 1), 0, false)
 		}
@@ -112,8 +112,8 @@ func (w *world) copyApp(ctx context.Context, from, to string) error {
 }
 
 // historyMemory is what the history of one of an app's domains takes, in bytes.
-func (w *world) historyMemory(ctx context.Context, app string) (float64, error) {
-	keys, err := w.keysOf(ctx, app)
+func (f *fixture) historyMemory(ctx context.Context, app string) (float64, error) {
+	keys, err := f.keysOf(ctx, app)
 	if err != nil {
 		return 0, err
 	}
@@ -122,7 +122,7 @@ func (w *world) historyMemory(ctx context.Context, app string) (float64, error) 
 		if !strings.Contains(key, "}:log:") {
 			continue
 		}
-		n, err := w.rdb.MemoryUsage(ctx, key, 0).Result()
+		n, err := f.rdb.MemoryUsage(ctx, key, 0).Result()
 		if err != nil {
 			return 0, fmt.Errorf("ask for the memory of %s: %w", key, err)
 		}

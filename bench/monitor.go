@@ -19,8 +19,8 @@ type command struct {
 
 // monitor records the commands that Redis is sent, with MONITOR, until the
 // returned function is called, which returns them.
-func (w *world) monitor(ctx context.Context) (stop func() ([]command, error), err error) {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", w.redis.Addr)
+func (f *fixture) monitor(ctx context.Context) (stop func() ([]command, error), err error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", f.redis.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("connect to Redis for MONITOR: %w", err)
 	}
@@ -51,7 +51,7 @@ func (w *world) monitor(ctx context.Context) (stop func() ([]command, error), er
 	})
 	return func() ([]command, error) {
 		// The mark comes after all that came before it.
-		if err := w.rdb.Echo(ctx, mark).Err(); err != nil {
+		if err := f.rdb.Echo(ctx, mark).Err(); err != nil {
 			_ = conn.Close() // ends the reader
 			running.Wait()
 			return nil, fmt.Errorf("end MONITOR: %w", err)

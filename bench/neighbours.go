@@ -24,45 +24,45 @@ const (
 // hits none of them more than the others.
 func measureNeighbours(ctx context.Context, b *bench) (rows []row, err error) {
 	rounds := b.size(4, 1)
-	w, err := b.world(simulator.Options{Apps: slices.Concat(apps("app", 3*rounds*neighbours), apps("busy", rounds), apps("failing", rounds)), Latency: apiLatency})
+	f, err := b.newFixture(simulator.Options{Apps: slices.Concat(apps("app", 3*rounds*neighbours), apps("busy", rounds), apps("failing", rounds)), Latency: apiLatency})
 	if err != nil {
 		return nil, err
 	}
-	defer closing(w.close, &err)
-	if err := w.start(ctx, 1); err != nil {
+	defer closing(f.close, &err)
+	if err := f.start(ctx, 1); err != nil {
 		return nil, err
 	}
 	app, busy, failing := appsOf("app"), appsOf("busy"), appsOf("failing")
 	var calm, burst, failure []time.Duration
 	for round := range rounds {
-		if calm, err = w.neighbours(ctx, app, calm); err != nil {
+		if calm, err = f.neighbours(ctx, app, calm); err != nil {
 			return nil, err
 		}
 
 		id := busy()
-		if err := w.ask(ctx, id, names("burst", 300)...); err != nil {
+		if err := f.ask(ctx, id, names("burst", 300)...); err != nil {
 			return nil, err
 		}
-		if burst, err = w.neighbours(ctx, app, burst); err != nil {
+		if burst, err = f.neighbours(ctx, app, burst); err != nil {
 			return nil, err
 		}
-		if err := w.settled(ctx, id); err != nil {
+		if err := f.settled(ctx, id); err != nil {
 			return nil, err
 		}
 
 		id = failing()
-		w.sim.SetAppStatus(id, http.StatusInternalServerError)
-		if err := w.ask(ctx, id, names("waiting", 300)...); err != nil {
+		f.sim.SetAppStatus(id, http.StatusInternalServerError)
+		if err := f.ask(ctx, id, names("waiting", 300)...); err != nil {
 			return nil, err
 		}
-		if failure, err = w.neighbours(ctx, app, failure); err != nil {
+		if failure, err = f.neighbours(ctx, app, failure); err != nil {
 			return nil, err
 		}
 		if round == rounds-1 {
 			break
 		}
-		w.sim.SetAppStatus(id, 0) // or it would still be failing in the next round
-		if err := w.settled(ctx, id); err != nil {
+		f.sim.SetAppStatus(id, 0) // or it would still be failing in the next round
+		if err := f.settled(ctx, id); err != nil {
 			return nil, err
 		}
 	}
@@ -86,7 +86,7 @@ func measureNeighbours(ctx context.Context, b *bench) (rows []row, err error) {
 
 // neighbours has each of some apps ask for one name, one after another in equal
 // pauses, and appends to took how long each took to be listed.
-func (w *world) neighbours(ctx context.Context, app func() string, took []time.Duration) ([]time.Duration, error) {
+func (f *fixture) neighbours(ctx context.Context, app func() string, took []time.Duration) ([]time.Duration, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	each := make([]time.Duration, neighbours)
 	for i := range each {
@@ -96,10 +96,10 @@ func (w *world) neighbours(ctx context.Context, app func() string, took []time.D
 				return err
 			}
 			wanted, began := names("single", 1), time.Now()
-			if err := w.ask(ctx, id, wanted...); err != nil {
+			if err := f.ask(ctx, id, wanted...); err != nil {
 				return err
 			}
-			at, err := w.listed(ctx, id, wanted, time.Minute)
+			at, err := f.listed(ctx, id, wanted, time.Minute)
 			each[i] = at.Sub(began)
 			return err
 		})

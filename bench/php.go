@@ -20,11 +20,11 @@ const phpQuiet = 200 * time.Millisecond
 // Redis. A Redis that has just started knows none of the scripts; each that it has
 // to be told costs one more.
 func phpTrips(ctx context.Context, b *bench) (rows []row, err error) {
-	w, err := b.world(simulator.Options{Apps: sites(1)})
+	f, err := b.newFixture(simulator.Options{Apps: sites(1)})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, w.close()) }()
+	defer func() { err = errors.Join(err, f.close()) }()
 	for _, of := range []struct {
 		what    string
 		changes int
@@ -34,11 +34,11 @@ func phpTrips(ctx context.Context, b *bench) (rows []row, err error) {
 			state := "which knows the scripts"
 			if !knows {
 				state = "which has just started"
-				if err := w.rdb.ScriptFlush(ctx).Err(); err != nil {
+				if err := f.rdb.ScriptFlush(ctx).Err(); err != nil {
 					return nil, fmt.Errorf("have Redis forget its scripts: %w", err)
 				}
 			}
-			trips, took, err := w.phpEnqueue(ctx, of.changes)
+			trips, took, err := f.phpEnqueue(ctx, of.changes)
 			if err != nil {
 				return nil, err
 			}
@@ -51,8 +51,8 @@ func phpTrips(ctx context.Context, b *bench) (rows []row, err error) {
 }
 
 // phpEnqueue has PHP enqueue changes in one call, once counted and once timed.
-func (w *world) phpEnqueue(ctx context.Context, changes int) (trips int, took time.Duration, err error) {
-	between, err := newProxy(w.redis.Addr, phpQuiet, 0)
+func (f *fixture) phpEnqueue(ctx context.Context, changes int) (trips int, took time.Duration, err error) {
+	between, err := newProxy(f.redis.Addr, phpQuiet, 0)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -60,7 +60,7 @@ func (w *world) phpEnqueue(ctx context.Context, changes int) (trips int, took ti
 	if err := runPHP(ctx, "redis://"+between.addr+"/0", changes); err != nil {
 		return 0, 0, err
 	}
-	took, err = timed(func() error { return runPHP(ctx, w.redis.URL, changes) })
+	took, err = timed(func() error { return runPHP(ctx, f.redis.URL, changes) })
 	return between.roundTrips(), took, err
 }
 

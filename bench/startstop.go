@@ -14,32 +14,32 @@ import (
 // startStop times a worker from the start of its process until it has recorded a
 // change that waits, and from SIGTERM to its end when it has nothing to do.
 func startStop(ctx context.Context, b *bench) (rows []row, err error) {
-	w, err := b.world(simulator.Options{Apps: sites(1), Latency: apiLatency})
+	f, err := b.newFixture(simulator.Options{Apps: sites(1), Latency: apiLatency})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, w.close()) }()
+	defer func() { err = errors.Join(err, f.close()) }()
 	var starts, stops []time.Duration
 	times := b.size(12, 4)
 	for i := range times {
 		domain := domainOf(0, i)
-		if _, err := w.client.Enqueue(ctx, enqueue.Request{AppID: appID(0), Domain: domain}); err != nil {
+		if _, err := f.client.Enqueue(ctx, enqueue.Request{AppID: appID(0), Domain: domain}); err != nil {
 			return nil, err
 		}
 		began := time.Now()
-		p, err := w.launch()
+		p, err := f.launch()
 		if err != nil {
 			return nil, err
 		}
 		err = until(ctx, "the change is recorded", time.Minute, func() (bool, error) {
-			return w.rdb.HExists(ctx, "pilotsync:{"+appID(0)+"}:seqs", domain).Result()
+			return f.rdb.HExists(ctx, "pilotsync:{"+appID(0)+"}:seqs", domain).Result()
 		})
 		if err != nil {
 			return nil, err
 		}
 		starts = append(starts, time.Since(began))
 		err = until(ctx, "the change is listed", time.Minute, func() (bool, error) {
-			state, err := w.ledger.App(ctx, appID(0))
+			state, err := f.ledger.App(ctx, appID(0))
 			return state.Pending == 0 && !state.Leased, err
 		})
 		if err != nil {

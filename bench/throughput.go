@@ -56,16 +56,16 @@ const asynqSlots = 32
 
 // drainByPilotsync returns how long one worker takes to have all changes listed.
 func (b *bench) drainByPilotsync(ctx context.Context, apps, each int) (took time.Duration, err error) {
-	w, err := b.world(simulator.Options{Apps: sites(apps)})
+	f, err := b.newFixture(simulator.Options{Apps: sites(apps)})
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	inspector, err := w.fillPaused(ctx, apps, each)
+	defer func() { err = errors.Join(err, f.close()) }()
+	inspector, err := f.fillPaused(ctx, apps, each)
 	if err != nil {
 		return 0, err
 	}
-	if err := w.start(ctx, 1); err != nil {
+	if err := f.start(ctx, 1); err != nil {
 		return 0, err
 	}
 	began := time.Now()
@@ -76,16 +76,16 @@ func (b *bench) drainByPilotsync(ctx context.Context, apps, each int) (took time
 		if err := pass(ctx, 20*time.Millisecond); err != nil { // to ask costs Redis and this machine something
 			return false, err
 		}
-		return w.allListed(ctx, apps, each)
+		return f.allListed(ctx, apps, each)
 	})
 	return time.Since(began), err
 }
 
 // allListed reports whether each of the first apps has that many names listed, as
 // the ledger has it.
-func (w *world) allListed(ctx context.Context, apps, each int) (bool, error) {
+func (f *fixture) allListed(ctx context.Context, apps, each int) (bool, error) {
 	counts := make([]*redis.IntCmd, 0, 2*apps)
-	_, err := w.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+	_, err := f.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i := range apps {
 			key := "pilotsync:{" + appID(i) + "}:"
 			counts = append(counts, p.HLen(ctx, key+"domains"), p.HLen(ctx, key+"pending"))
@@ -105,17 +105,17 @@ func (w *world) allListed(ctx context.Context, apps, each int) (bool, error) {
 
 // drainByAsynq returns how long asynq alone takes to run the same tasks.
 func (b *bench) drainByAsynq(ctx context.Context, apps, each int) (took time.Duration, err error) {
-	w, err := b.world(simulator.Options{Apps: sites(1)})
+	f, err := b.newFixture(simulator.Options{Apps: sites(1)})
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	inspector, err := w.fillPaused(ctx, apps, each)
+	defer func() { err = errors.Join(err, f.close()) }()
+	inspector, err := f.fillPaused(ctx, apps, each)
 	if err != nil {
 		return 0, err
 	}
 	var done atomic.Int64
-	server := asynq.NewServerFromRedisClient(w.rdb, asynq.Config{
+	server := asynq.NewServerFromRedisClient(f.rdb, asynq.Config{
 		Concurrency: asynqSlots, Queues: map[string]int{tasks.QueueDomains: 1}, TaskCheckInterval: 10 * time.Millisecond,
 		LogLevel: asynq.FatalLevel,
 	})
@@ -132,15 +132,15 @@ func (b *bench) drainByAsynq(ctx context.Context, apps, each int) (took time.Dur
 }
 
 // fillPaused pauses the queue of changes and puts some for each of the first apps on it.
-func (w *world) fillPaused(ctx context.Context, apps, each int) (*asynq.Inspector, error) {
-	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
-	if err := w.rdb.SAdd(ctx, "asynq:queues", tasks.QueueDomains).Err(); err != nil { // asynq pauses only what it knows
+func (f *fixture) fillPaused(ctx context.Context, apps, each int) (*asynq.Inspector, error) {
+	inspector := asynq.NewInspectorFromRedisClient(f.rdb)
+	if err := f.rdb.SAdd(ctx, "asynq:queues", tasks.QueueDomains).Err(); err != nil { // asynq pauses only what it knows
 		return nil, fmt.Errorf("make the queue known: %w", err)
 	}
 	if err := inspector.PauseQueue(tasks.QueueDomains); err != nil {
 		return nil, fmt.Errorf("pause the queue: %w", err)
 	}
-	if _, err := w.client.Enqueue(ctx, requests(apps, each)...); err != nil {
+	if _, err := f.client.Enqueue(ctx, requests(apps, each)...); err != nil {
 		return nil, err
 	}
 	return inspector, nil

@@ -17,11 +17,11 @@ type usage struct {
 	commands int           // of Redis, those inside scripts counted
 }
 
-func (w *world) usage(ctx context.Context) (u usage, err error) {
-	if u.cpu, err = w.cpu(); err != nil {
+func (f *fixture) usage(ctx context.Context) (u usage, err error) {
+	if u.cpu, err = f.cpu(); err != nil {
 		return u, err
 	}
-	u.commands, err = w.commands(ctx)
+	u.commands, err = f.commands(ctx)
 	u.at = time.Now()
 	return u, err
 }
@@ -30,8 +30,8 @@ func (w *world) usage(ctx context.Context) (u usage, err error) {
 const clockTicks = 100
 
 // cpu is the CPU time that all workers have used so far, to 10 ms each.
-func (w *world) cpu() (sum time.Duration, err error) {
-	for _, p := range w.workers {
+func (f *fixture) cpu() (sum time.Duration, err error) {
+	for _, p := range f.workers {
 		used, err := p.cpu()
 		if err != nil {
 			return 0, err
@@ -62,8 +62,8 @@ func (p *process) cpu() (time.Duration, error) {
 
 // commands is the number of commands that Redis has carried out so far, those
 // inside scripts counted.
-func (w *world) commands(ctx context.Context) (int, error) {
-	info, err := w.rdb.Info(ctx, "stats").Result()
+func (f *fixture) commands(ctx context.Context) (int, error) {
+	info, err := f.rdb.Info(ctx, "stats").Result()
 	if err != nil {
 		return 0, fmt.Errorf("ask Redis for its number of commands: %w", err)
 	}

@@ -38,12 +38,12 @@ func verification(ctx context.Context, b *bench) (rows []row, err error) {
 			listed[a].Domains = append(listed[a].Domains, domainOf(a, i))
 		}
 	}
-	w, err := b.world(simulator.Options{Apps: listed, Latency: apiLatency})
+	f, err := b.newFixture(simulator.Options{Apps: listed, Latency: apiLatency})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	before, err := newProxy(net.JoinHostPort("127.0.0.1", strconv.Itoa(w.sim.TLSPort())), 0, certificateFar)
+	defer func() { err = errors.Join(err, f.close()) }()
+	before, err := newProxy(net.JoinHostPort("127.0.0.1", strconv.Itoa(f.sim.TLSPort())), 0, certificateFar)
 	if err != nil {
 		return nil, err
 	}
@@ -52,11 +52,11 @@ func verification(ctx context.Context, b *bench) (rows []row, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("the proxy's address: %w", err)
 	}
-	if err := w.fillDue(ctx, apps, each); err != nil {
+	if err := f.fillDue(ctx, apps, each); err != nil {
 		return nil, err
 	}
 	began := time.Now()
-	if err := w.start(ctx, 1, "PILOTSYNC_TLS_PORT="+port, "PILOTSYNC_SSL_DELAYS="+verifyDelays); err != nil {
+	if err := f.start(ctx, 1, "PILOTSYNC_TLS_PORT="+port, "PILOTSYNC_SSL_DELAYS="+verifyDelays); err != nil {
 		return nil, err
 	}
 	err = until(ctx, "all domains are done", 3*time.Minute, func() (bool, error) {
@@ -64,7 +64,7 @@ func verification(ctx context.Context, b *bench) (rows []row, err error) {
 			return false, err
 		}
 		done := 0
-		states, err := w.ledger.AppStates(ctx)
+		states, err := f.ledger.AppStates(ctx)
 		for _, app := range states {
 			done += app.Counts[tasks.Done]
 		}
@@ -76,7 +76,7 @@ func verification(ctx context.Context, b *bench) (rows []row, err error) {
 	took := time.Since(began)
 	reads := 0
 	for a := range apps {
-		reads = max(reads, mostWithin(readTimes(w.sim, appID(a)), 10*time.Second))
+		reads = max(reads, mostWithin(readTimes(f.sim, appID(a)), 10*time.Second))
 	}
 	arrived, most := before.connections()
 	return []row{
@@ -113,8 +113,8 @@ func mostWithin(times []time.Time, span time.Duration) int {
 
 // fillDue puts the simulator's domains into the ledger as listed, with a first
 // verification that is due now, and that verification on the queue.
-func (w *world) fillDue(ctx context.Context, apps, each int) error {
-	queue := asynq.NewClientFromRedisClient(w.rdb)
+func (f *fixture) fillDue(ctx context.Context, apps, each int) error {
+	queue := asynq.NewClientFromRedisClient(f.rdb)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(clientGoroutines)
 	now := time.Now().UTC()
@@ -123,19 +123,19 @@ func (w *world) fillDue(ctx context.Context, apps, each int) error {
 			app := appID(a)
 			for i := range each {
 				change := listsync.Pending{Change: tasks.Change{AppID: app, Domain: domainOf(a, i), Seq: now.UnixMicro() + int64(i), RequestedAt: now}, RecordedAt: now}
-				if _, err := w.ledger.Record(ctx, change, listsync.HistoryEntry{At: now, State: tasks.Pending, Reason: "asked to be put on the list", Actor: "request"}); err != nil {
+				if _, err := f.ledger.Record(ctx, change, listsync.HistoryEntry{At: now, State: tasks.Pending, Reason: "asked to be put on the list", Actor: "request"}); err != nil {
 					return err
 				}
 			}
-			lease, err := w.ledger.Acquire(ctx, app)
+			lease, err := f.ledger.Acquire(ctx, app)
 			if err != nil {
 				return err
 			}
-			snapshot, err := w.ledger.Snapshot(ctx, app)
+			snapshot, err := f.ledger.Snapshot(ctx, app)
 			if err != nil {
 				return fmt.Errorf("read the ledger of %s: %w", app, err)
 			}
-			plan := listsync.Plan(listsync.Input{Remote: w.sim.List(app), Ledger: snapshot, Rules: listsync.Rules{WWW: tasks.WWWNever}, Now: now})
+			plan := listsync.Plan(listsync.Input{Remote: f.sim.List(app), Ledger: snapshot, Rules: listsync.Rules{WWW: tasks.WWWNever}, Now: now})
 			for i := range plan.Outcomes {
 				r := &plan.Outcomes[i].Record
 				r.NextAttemptAt = &now
@@ -144,10 +144,10 @@ func (w *world) fillDue(ctx context.Context, apps, each int) error {
 					return fmt.Errorf("enqueue %s: %w", v.ID(), err)
 				}
 			}
-			if _, err := w.ledger.Commit(ctx, lease, listsync.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), WorkerID: "bench"}); err != nil {
+			if _, err := f.ledger.Commit(ctx, lease, listsync.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), WorkerID: "bench"}); err != nil {
 				return fmt.Errorf("commit to the ledger of %s: %w", app, err)
 			}
-			if _, err := w.ledger.Release(ctx, lease); err != nil {
+			if _, err := f.ledger.Release(ctx, lease); err != nil {
 				return fmt.Errorf("release the lease of %s: %w", app, err)
 			}
 			return nil

@@ -19,9 +19,9 @@ import (
 // The other ways of doing the work. They use the same API client as pilotsync
 // does, and are built in their own favour where there is a choice.
 
-// api is a client of the world's simulator; the caller must Close it.
-func (w *world) api() (*serverpilot.Client, error) {
-	return serverpilot.New(serverpilot.Config{BaseURL: w.sim.APIURL(), ClientID: "sim", APIKey: "sim-key"})
+// api is a client of the fixture's simulator; the caller must Close it.
+func (f *fixture) api() (*serverpilot.Client, error) {
+	return serverpilot.New(serverpilot.Config{BaseURL: f.sim.APIURL(), ClientID: "sim", APIKey: "sim-key"})
 }
 
 // mergeOne reads an app's list, adds a name and writes it back.
@@ -37,8 +37,8 @@ func mergeOne(ctx context.Context, api *serverpilot.Client, app, name string) er
 // plugin puts names on a list as the built-in integration does: one after
 // another, each with a read, a write, and a request for AutoSSL, whose refusal
 // it ignores (there is no certificate yet). It returns how long it took.
-func (w *world) plugin(ctx context.Context, app string, names []string) (time.Duration, error) {
-	api, err := w.api()
+func (f *fixture) plugin(ctx context.Context, app string, names []string) (time.Duration, error) {
+	api, err := f.api()
 	if err != nil {
 		return 0, err
 	}
@@ -57,8 +57,8 @@ func (w *world) plugin(ctx context.Context, app string, names []string) (time.Du
 
 // limit is what nobody can be faster than: one read and one write, the median of
 // some, measured with the client that the others use.
-func (w *world) limit(ctx context.Context, app string) (time.Duration, error) {
-	api, err := w.api()
+func (f *fixture) limit(ctx context.Context, app string) (time.Duration, error) {
+	api, err := f.api()
 	if err != nil {
 		return 0, err
 	}
@@ -94,12 +94,12 @@ type plainServer struct {
 var errLocked = errors.New("the app's lock is taken")
 
 // plain starts such a server; the caller must stop it.
-func (w *world) plain() (*plainServer, error) {
-	api, err := w.api()
+func (f *fixture) plain() (*plainServer, error) {
+	api, err := f.api()
 	if err != nil {
 		return nil, err
 	}
-	rdb := redis.NewClient(&redis.Options{Addr: w.redis.Addr})
+	rdb := redis.NewClient(&redis.Options{Addr: f.redis.Addr})
 	p := &plainServer{client: asynq.NewClientFromRedisClient(rdb)}
 	p.server = asynq.NewServerFromRedisClient(rdb, asynq.Config{
 		Concurrency: 64, // asynq's own is the number of cores; this is pilotsync's
@@ -146,12 +146,12 @@ func (p *plainServer) stop() {
 }
 
 // ask enqueues additions for pilotsync.
-func (w *world) ask(ctx context.Context, app string, names ...string) error {
+func (f *fixture) ask(ctx context.Context, app string, names ...string) error {
 	reqs := make([]enqueue.Request, len(names))
 	for i, name := range names {
 		reqs[i] = enqueue.Request{AppID: app, Domain: name}
 	}
-	if _, err := w.client.Enqueue(ctx, reqs...); err != nil {
+	if _, err := f.client.Enqueue(ctx, reqs...); err != nil {
 		return fmt.Errorf("ask for %d names: %w", len(names), err)
 	}
 	return nil
@@ -159,14 +159,14 @@ func (w *world) ask(ctx context.Context, app string, names ...string) error {
 
 // listed waits until an app's list holds all names, and returns when the write
 // took effect that put the last of them there.
-func (w *world) listed(ctx context.Context, app string, names []string, limit time.Duration) (time.Time, error) {
+func (f *fixture) listed(ctx context.Context, app string, names []string, limit time.Duration) (time.Time, error) {
 	err := until(ctx, fmt.Sprintf("%d names on the list of %s", len(names), app), limit, func() (bool, error) {
-		return holds(w.sim.List(app), names), nil
+		return holds(f.sim.List(app), names), nil
 	})
 	if err != nil {
 		return time.Time{}, err
 	}
-	at := w.since(app, names)
+	at := f.since(app, names)
 	if at.IsZero() {
 		return at, fmt.Errorf("the names on the list of %s are in none of its writes", app)
 	}
@@ -175,8 +175,8 @@ func (w *world) listed(ctx context.Context, app string, names []string, limit ti
 
 // since is when the first write took effect that left all names on the list;
 // zero if none did.
-func (w *world) since(app string, names []string) time.Time {
-	for _, write := range w.sim.History(app) {
+func (f *fixture) since(app string, names []string) time.Time {
+	for _, write := range f.sim.History(app) {
 		if holds(write.After, names) {
 			return write.AppliedAt
 		}

@@ -90,15 +90,15 @@ type spread struct {
 func (s spread) callsPerApp() float64 { return float64(s.calls) / float64(s.apps) }
 
 // spread asks for [changesPerApp] names on each of n apps, of so many workers with so
-// many slots, in a world of its own. All that is asked for is on the queue first,
+// many slots, in a fixture of its own. All that is asked for is on the queue first,
 // as far as one process can be ahead of many.
 func (b *bench) spread(ctx context.Context, n, workers, slots int) (s spread, err error) {
-	w, err := b.world(simulator.Options{Apps: apps("app", n), Latency: apiLatency})
+	f, err := b.newFixture(simulator.Options{Apps: apps("app", n), Latency: apiLatency})
 	if err != nil {
 		return s, err
 	}
-	defer closing(w.close, &err)
-	if err := w.start(ctx, workers, fmt.Sprint("PILOTSYNC_CONCURRENCY=", slots)); err != nil {
+	defer closing(f.close, &err)
+	if err := f.start(ctx, workers, fmt.Sprint("PILOTSYNC_CONCURRENCY=", slots)); err != nil {
 		return s, err
 	}
 	wanted := names("shop", changesPerApp)
@@ -108,18 +108,18 @@ func (b *bench) spread(ctx context.Context, n, workers, slots int) (s spread, er
 			requests = append(requests, enqueue.Request{AppID: app.ID, Domain: name})
 		}
 	}
-	before, err := w.usage(ctx)
+	before, err := f.usage(ctx)
 	if err != nil {
 		return s, err
 	}
 
 	began := time.Now()
-	if _, err := w.client.Enqueue(ctx, requests...); err != nil {
+	if _, err := f.client.Enqueue(ctx, requests...); err != nil {
 		return s, fmt.Errorf("ask for %d names: %w", len(requests), err)
 	}
 	var last time.Time
 	for _, app := range apps("app", n) {
-		at, err := w.listed(ctx, app.ID, wanted, 5*time.Minute)
+		at, err := f.listed(ctx, app.ID, wanted, 5*time.Minute)
 		if err != nil {
 			return s, err
 		}
@@ -128,7 +128,7 @@ func (b *bench) spread(ctx context.Context, n, workers, slots int) (s spread, er
 		}
 	}
 	s.apps, s.took = n, last.Sub(began)
-	after, idle, err := w.afterwards(ctx, n)
+	after, idle, err := f.afterwards(ctx, n)
 	if err != nil {
 		return s, err
 	}
@@ -136,7 +136,7 @@ func (b *bench) spread(ctx context.Context, n, workers, slots int) (s spread, er
 	s.cpu = after.cpu - before.cpu - time.Duration(whole*float64(idle.cpu-after.cpu))
 	s.commands = float64(after.commands-before.commands) - whole*float64(idle.commands-after.commands)
 	for _, app := range apps("app", n) {
-		s.calls += w.sim.Calls(app.ID, simulator.ReadApp) + w.sim.Calls(app.ID, simulator.WriteList)
+		s.calls += f.sim.Calls(app.ID, simulator.ReadApp) + f.sim.Calls(app.ID, simulator.WriteList)
 	}
 	return s, nil
 }
@@ -144,21 +144,21 @@ func (b *bench) spread(ctx context.Context, n, workers, slots int) (s spread, er
 // afterwards waits until nothing is pending of n apps, and no sync is under way.
 // It returns what was used until then, and what had been used a while later, when
 // all workers had been idle. Its own looks at the ledger are in neither.
-func (w *world) afterwards(ctx context.Context, n int) (after, idle usage, err error) {
+func (f *fixture) afterwards(ctx context.Context, n int) (after, idle usage, err error) {
 	for range 20 {
 		if err := pause(ctx, 500*time.Millisecond); err != nil {
 			return after, idle, err
 		}
-		if after, err = w.usage(ctx); err != nil {
+		if after, err = f.usage(ctx); err != nil {
 			return after, idle, err
 		}
 		if err := pause(ctx, 1500*time.Millisecond); err != nil {
 			return after, idle, err
 		}
-		if idle, err = w.usage(ctx); err != nil {
+		if idle, err = f.usage(ctx); err != nil {
 			return after, idle, err
 		}
-		states, err := w.ledger.AppStates(ctx)
+		states, err := f.ledger.AppStates(ctx)
 		if err != nil {
 			return after, idle, err
 		}

@@ -32,8 +32,8 @@ import (
 	"pilotsync/worker/webhook"
 )
 
-// run is a worker with everything that it needs, where some things go wrong.
-type run struct {
+// fixture is a worker with everything that it needs, where some things go wrong.
+type fixture struct {
 	t       *testing.T
 	sim     *simulator.Simulator
 	rdb     *redis.Client
@@ -41,7 +41,7 @@ type run struct {
 	metrics *httptest.Server
 }
 
-func newRun(t *testing.T) *run {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	sim, err := simulator.Start(simulator.Options{Latency: 50 * time.Millisecond,
 		Apps: []simulator.App{{ID: "good"}, {ID: "lost"}, {ID: "vague"}, {ID: "blocked"}}})
@@ -81,11 +81,11 @@ func newRun(t *testing.T) *run {
 	}
 	metrics := httptest.NewServer(metrics.Handler(reg, log))
 	t.Cleanup(metrics.Close)
-	return &run{t, sim, rdb, w, metrics}
+	return &fixture{t, sim, rdb, w, metrics}
 }
 
 // start runs the worker until the test ends.
-func (r *run) start() {
+func (r *fixture) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.worker.Run(ctx) }()
@@ -97,8 +97,8 @@ func (r *run) start() {
 	})
 }
 
-// live lets everything happen that a metric tells of, while it is scraped.
-func (r *run) live() {
+// exercise lets everything happen that a metric tells of, while it is scraped.
+func (r *fixture) exercise() {
 	t := r.t
 	r.sim.FailNext("good", simulator.ReadApp, simulator.Fault{Kind: simulator.Error5xx})
 	r.sim.FailNext("vague", simulator.WriteList, simulator.Fault{Kind: simulator.DropAfter})
@@ -133,14 +133,14 @@ func (r *run) live() {
 
 func TestEveryQueryFindsMetricsOfARealRun(t *testing.T) {
 	t.Parallel()
-	r := newRun(t)
+	r := newFixture(t)
 	prometheus := startPrometheus(t, strings.TrimPrefix(r.metrics.URL, "http://"))
 	harness.AwaitTrue(r.t, "the metrics are scraped", func() bool {
 		values, err := prometheus.query(`count_over_time(pilotsync_syncs_total[1m]) > 1`)
 		return err == nil && len(values) > 0
 	})
 	r.start()
-	r.live()
+	r.exercise()
 
 	waiting := queries(t) // by what is to be told of each
 	var last map[string]string

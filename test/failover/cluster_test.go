@@ -27,12 +27,12 @@ func TestACrashOfAClustersMasterLosesAtMostItsLastMoment(t *testing.T) {
 	killed, end := f.kill(old, end)
 	harness.Await(t, "its replica is the master", func() error { return isOwnerOtherThan(t, witness, slot, old) })
 	t.Logf("its replica was master after %s", time.Since(killed).Round(100*time.Millisecond))
-	f.awaitAcked(f.want.Acked() + 100)
-	t.Logf("nothing was taken for %s", f.want.Pause(killed).Round(100*time.Millisecond))
+	f.awaitAcked(f.workload.Acked() + 100)
+	t.Logf("nothing was taken for %s", f.workload.LongestGap(killed).Round(100*time.Millisecond))
 	old.Start()
-	harness.Await(t, "the old master is a replica", func() error { return inStep(t, old.Addr) })
+	harness.Await(t, "the old master is a replica", func() error { return replicates(t, old.Addr) })
 	t.Logf("the old master was a replica %s after it was killed", time.Since(killed).Round(100*time.Millisecond))
-	f.awaitAcked(f.want.Acked() + 100)
+	f.awaitAcked(f.workload.Acked() + 100)
 	end()
 	f.settle()
 	f.slowest(killed.Add(-time.Second))
@@ -58,11 +58,11 @@ func TestAPlannedFailoverOfAClustersMasterLosesNothing(t *testing.T) {
 	began := time.Now()
 	for i, old := range c.Nodes[:3] { // each master gives way to its replica, one after the other
 		do(t, client(t, c.Nodes[3+i].Addr), "CLUSTER", "FAILOVER")
-		harness.Await(t, "the replica is the master", func() error { return inStep(t, old.Addr) })
-		f.awaitAcked(f.want.Acked() + 50)
+		harness.Await(t, "the replica is the master", func() error { return replicates(t, old.Addr) })
+		f.awaitAcked(f.workload.Acked() + 50)
 	}
 	t.Logf("three masters gave way within %s; nothing was taken for %s", time.Since(began).Round(100*time.Millisecond),
-		f.want.Pause(began).Round(100*time.Millisecond))
+		f.workload.LongestGap(began).Round(100*time.Millisecond))
 	end()
 	f.settle()
 	f.slowest(began)
@@ -82,9 +82,9 @@ func TestSlotsThatMoveUnderLoadLoseNothing(t *testing.T) {
 		to := c.Nodes[(slices.Index(c.Nodes, from)+1)%3]
 		move(t, c, slot, from, to)
 		t.Logf("the slot of %s moved within %s", key, time.Since(began).Round(100*time.Millisecond))
-		f.awaitAcked(f.want.Acked() + 50)
+		f.awaitAcked(f.workload.Acked() + 50)
 	}
-	t.Logf("nothing was taken for %s", f.want.Pause(began).Round(100*time.Millisecond))
+	t.Logf("nothing was taken for %s", f.workload.LongestGap(began).Round(100*time.Millisecond))
 	end()
 	f.settle()
 	f.slowest(began)

@@ -13,8 +13,8 @@ import (
 	"pilotsync/test/workload"
 )
 
-// sites are n apps with names set by hand.
-func sites(n int) (all []simulator.App) {
+// appsWithDomains are n apps with names set by hand.
+func appsWithDomains(n int) (all []simulator.App) {
 	for i := range n {
 		all = append(all, simulator.App{ID: fmt.Sprintf("app%02d", i), Domains: []string{"intranet.example.org", "Mail.example.org"}})
 	}
@@ -25,7 +25,7 @@ func sites(n int) (all []simulator.App) {
 // that list them. Its verifications are hours away.
 func newLoaded(t *testing.T, url urls, workers int) *fixture {
 	t.Helper()
-	f := newFixtureOf(t, url, simulator.Options{Apps: sites(6), Latency: 50 * time.Millisecond})
+	f := newFixtureOf(t, url, simulator.Options{Apps: appsWithDomains(6), Latency: 50 * time.Millisecond})
 	f.env = append(f.env, "PILOTSYNC_SSL_DELAYS=1h", "PILOTSYNC_API_RATE=0")
 	for range workers {
 		f.start(nil, "worker")
@@ -36,23 +36,23 @@ func newLoaded(t *testing.T, url urls, workers int) *fixture {
 // load has producers ask for changes until the returned function is called; they go
 // on whatever the answer.
 func (f *fixture) load() (end func()) {
-	return f.want.Load(f.t, 3, 50*time.Millisecond, f.ask)
+	return f.workload.Load(f.t, 3, 50*time.Millisecond, f.ask)
 }
 
 func (f *fixture) ask(ctx context.Context, reqs ...enqueue.Request) error {
-	return f.want.Enqueue(ctx, f.client, reqs...)
+	return f.workload.Enqueue(ctx, f.client, reqs...)
 }
 
 // awaitAcked waits until more changes were acknowledged than n, and returns how many.
 func (f *fixture) awaitAcked(n int) int {
 	f.t.Helper()
 	harness.Await(f.t, fmt.Sprintf("more than %d changes are acknowledged", n), func() error {
-		if got := f.want.Acked(); got <= n {
+		if got := f.workload.Acked(); got <= n {
 			return fmt.Errorf("they are %d", got)
 		}
 		return nil
 	})
-	return f.want.Acked()
+	return f.workload.Acked()
 }
 
 // settle waits until every change that was acknowledged is dealt with, and holds
@@ -60,9 +60,9 @@ func (f *fixture) awaitAcked(n int) int {
 func (f *fixture) settle() {
 	f.t.Helper()
 	began := time.Now()
-	harness.Await(f.t, "every change is dealt with", func() error { return f.want.Settled(f.t.Context(), f.ledger) })
-	f.t.Logf("all %d changes were dealt with %s after the last", f.want.Acked(), time.Since(began).Round(100*time.Millisecond))
-	f.want.Check(f.t, f.sim, f.ledger)
+	harness.Await(f.t, "every change is dealt with", func() error { return f.workload.Settled(f.t.Context(), f.ledger) })
+	f.t.Logf("all %d changes were dealt with %s after the last", f.workload.Acked(), time.Since(began).Round(100*time.Millisecond))
+	f.workload.Check(f.t, f.sim, f.ledger)
 	workload.CheckNoOverlap(f.t, f.sim)
 }
 
@@ -83,7 +83,7 @@ func (f *fixture) kill(master *redistest.Server, end func()) (killed time.Time, 
 	f.t.Helper()
 	master.Kill()
 	killed = time.Now() // from here on, none of its answers comes in
-	if f.want.MayBeLost(killed.Add(-time.Second)) == 0 {
+	if f.workload.AckedSince(killed.Add(-time.Second)) == 0 {
 		f.t.Error("nothing was asked for in the second before: the test tested nothing")
 	}
 	endNew = f.load()
@@ -94,7 +94,7 @@ func (f *fixture) kill(master *redistest.Server, end func()) (killed time.Time, 
 // lost logs what became of the changes that Redis was allowed to lose.
 func (f *fixture) lost() {
 	f.t.Helper()
-	lost, unsure := f.want.Lost(f.t, f.ledger)
+	lost, unsure := f.workload.Lost(f.t, f.ledger)
 	f.t.Logf("of %d domains whose last change was acknowledged in the second before, %d lost it", unsure, lost)
 }
 
@@ -104,7 +104,7 @@ func (f *fixture) slowest(from time.Time) {
 	f.t.Helper()
 	var slowest time.Duration
 	n := 0
-	for _, took := range f.want.Took(f.sim) {
+	for _, took := range f.workload.Listings(f.sim) {
 		if took.At.After(from) {
 			n, slowest = n+1, max(slowest, took.For)
 		}

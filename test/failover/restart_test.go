@@ -23,12 +23,12 @@ func TestARestartOfRedisLosesNothingAcknowledged(t *testing.T) {
 			f := newLoaded(t, server.As, 2)
 			stopLoad := f.load()
 			for range 2 {
-				f.awaitAcked(f.want.Acked() + 100)
+				f.awaitAcked(f.workload.Acked() + 100)
 				end(server)
 				server.Start()
 				began := time.Now()
-				f.awaitAcked(f.want.Acked() + 50)
-				t.Logf("nothing was taken for %s after Redis was back", f.want.Pause(began).Round(100*time.Millisecond))
+				f.awaitAcked(f.workload.Acked() + 50)
+				t.Logf("nothing was taken for %s after Redis was back", f.workload.LongestGap(began).Round(100*time.Millisecond))
 			}
 			stopLoad()
 			f.settle()
@@ -51,10 +51,10 @@ func TestARestartOfSentinelsMasterLosesNothingAcknowledged(t *testing.T) {
 	f.awaitAcked(150)
 	s.Master.Stop()
 	s.Master.Start()
-	if err := isAnother(t, s, s.Master.Addr); err == nil {
+	if err := masterChanged(t, s, s.Master.Addr); err == nil {
 		t.Fatal("the Sentinels made another server the master: the test tested a failover")
 	}
-	f.awaitAcked(f.want.Acked() + 100)
+	f.awaitAcked(f.workload.Acked() + 100)
 	stopLoad()
 	f.settle()
 	neverRewritten(t, s.Master)
@@ -70,10 +70,10 @@ func TestARestartOfTheNewMasterKeepsWhatItHas(t *testing.T) {
 	stopLoad := f.load()
 	f.awaitAcked(150)
 	killed, stopLoad := f.kill(s.Master, stopLoad)
-	harness.Await(t, "a replica is the master", func() error { return isAnother(t, s, s.Master.Addr) })
+	harness.Await(t, "a replica is the master", func() error { return masterChanged(t, s, s.Master.Addr) })
 	s.Master.Start()
-	harness.Await(t, "the old master is a replica", func() error { return inStep(t, s.Master.Addr) })
-	f.awaitAcked(f.want.Acked() + 100)
+	harness.Await(t, "the old master is a replica", func() error { return replicates(t, s.Master.Addr) })
+	f.awaitAcked(f.workload.Acked() + 100)
 	stopLoad()
 	f.settle()
 	for _, addr := range s.Sentinels {
@@ -86,8 +86,8 @@ func TestARestartOfTheNewMasterKeepsWhatItHas(t *testing.T) {
 	heir := s.Replicas[slices.IndexFunc(s.Replicas, func(r *redistest.Server) bool { return r.Addr == now })]
 	heir.Stop()
 	heir.Start()
-	harness.Await(t, "the old master copies it", func() error { return inStep(t, s.Master.Addr) })
-	if err := isAnother(t, s, now); err == nil {
+	harness.Await(t, "the old master copies it", func() error { return replicates(t, s.Master.Addr) })
+	if err := masterChanged(t, s, now); err == nil {
 		t.Fatal("the Sentinels made another server the master: the test tested a failover")
 	}
 	f.settle()

@@ -118,17 +118,17 @@ func TestFromOneWorkerToEightAndBackUnderLoadLosesNothing(t *testing.T) {
 	harness.Long(t)
 	t.Parallel()
 	const apps, slots = 32, "1"
-	f := newFixtureOf(t, redistest.Shipped(t).As, simulator.Options{Apps: sites(apps), Latency: 300 * time.Millisecond})
+	f := newFixtureOf(t, redistest.Shipped(t).As, simulator.Options{Apps: appsWithDomains(apps), Latency: 300 * time.Millisecond})
 	f.env = append(f.env, "PILOTSYNC_SSL_DELAYS=1h", "PILOTSYNC_API_RATE=0", "PILOTSYNC_CONCURRENCY="+slots)
 	s := &scaler{f: f, best: map[int]int{}}
 	s.scale(fewest)
-	light := f.want.Load(t, 1, 3*time.Second, f.ask)
+	light := f.workload.Load(t, 1, 3*time.Second, f.ask)
 	var down time.Time
 	for _, stage := range []struct {
 		pace    time.Duration
 		workers int // that are enough for it
 	}{{100 * time.Millisecond, most}, {300 * time.Millisecond, 6}, {500 * time.Millisecond, 4}} {
-		end := f.want.Load(t, 1, stage.pace, f.ask)
+		end := f.workload.Load(t, 1, stage.pace, f.ask)
 		s.until(stage.workers, 2*time.Minute)
 		end()
 		if down.IsZero() {

@@ -25,14 +25,14 @@ func TestACrashOfSentinelsMasterLosesAtMostItsLastMoment(t *testing.T) {
 	f.awaitAcked(200)
 
 	killed, end := f.kill(s.Master, end)
-	harness.Await(t, "a replica is the master", func() error { return isAnother(t, s, s.Master.Addr) })
+	harness.Await(t, "a replica is the master", func() error { return masterChanged(t, s, s.Master.Addr) })
 	voted := time.Since(killed)
-	f.awaitAcked(f.want.Acked() + 100)
-	t.Logf("another was master after %s; nothing was taken for %s", voted.Round(100*time.Millisecond), f.want.Pause(killed).Round(100*time.Millisecond))
+	f.awaitAcked(f.workload.Acked() + 100)
+	t.Logf("another was master after %s; nothing was taken for %s", voted.Round(100*time.Millisecond), f.workload.LongestGap(killed).Round(100*time.Millisecond))
 	s.Master.Start()
-	harness.Await(t, "the old master is a replica", func() error { return inStep(t, s.Master.Addr) })
+	harness.Await(t, "the old master is a replica", func() error { return replicates(t, s.Master.Addr) })
 	t.Logf("the old master was a replica %s after it was killed", time.Since(killed).Round(100*time.Millisecond))
-	f.awaitAcked(f.want.Acked() + 100)
+	f.awaitAcked(f.workload.Acked() + 100)
 	end()
 	f.settle()
 	f.slowest(killed.Add(-time.Second))
@@ -54,9 +54,9 @@ func TestAPlannedSentinelFailoverWithPausedWritesLosesNothing(t *testing.T) {
 	old := client(t, s.Master.Addr)
 	began := time.Now()
 	do(t, old, "CLIENT", "PAUSE", 60_000, "WRITE")
-	harness.Await(t, "the replicas have all", func() error { return passedOn(t, old, 2) })
+	harness.Await(t, "the replicas have all", func() error { return awaitReplication(t, old, 2) })
 	do(t, client(t, s.Sentinels[0]), "SENTINEL", "FAILOVER", "main")
-	harness.Await(t, "a replica is the master", func() error { return isAnother(t, s, s.Master.Addr) })
+	harness.Await(t, "a replica is the master", func() error { return masterChanged(t, s, s.Master.Addr) })
 	t.Logf("another was master after %s", time.Since(began).Round(100*time.Millisecond))
 	now, err := s.Current(t)
 	if err != nil {
@@ -64,11 +64,11 @@ func TestAPlannedSentinelFailoverWithPausedWritesLosesNothing(t *testing.T) {
 	}
 	host, port := hostPort(t, now)
 	do(t, old, "REPLICAOF", host, port)
-	harness.Await(t, "the old master is a replica", func() error { return inStep(t, s.Master.Addr) })
+	harness.Await(t, "the old master is a replica", func() error { return replicates(t, s.Master.Addr) })
 	t.Logf("the old master was a replica after %s", time.Since(began).Round(100*time.Millisecond))
 	do(t, old, "CLIENT", "UNPAUSE")
-	f.awaitAcked(f.want.Acked() + 200)
-	t.Logf("nothing was taken for %s", f.want.Pause(began).Round(100*time.Millisecond))
+	f.awaitAcked(f.workload.Acked() + 200)
+	t.Logf("nothing was taken for %s", f.workload.LongestGap(began).Round(100*time.Millisecond))
 	end()
 	f.settle()
 	f.slowest(began)
@@ -90,7 +90,7 @@ func do(t *testing.T, rdb *redis.Client, command ...any) string {
 	return fmt.Sprint(answer)
 }
 
-func isAnother(t *testing.T, s *redistest.Sentinel, old string) error {
+func masterChanged(t *testing.T, s *redistest.Sentinel, old string) error {
 	addr, err := s.Current(t)
 	if err == nil && addr == old {
 		err = fmt.Errorf("it is %s still", old)
@@ -98,8 +98,8 @@ func isAnother(t *testing.T, s *redistest.Sentinel, old string) error {
 	return err
 }
 
-// inStep is nil once a server is a replica that has all that its master has.
-func inStep(t *testing.T, addr string) error {
+// replicates is nil once a server is a replica that has all that its master has.
+func replicates(t *testing.T, addr string) error {
 	info, err := client(t, addr).Info(t.Context(), "replication").Result()
 	if err == nil && (!strings.Contains(info, "role:slave") || !strings.Contains(info, "master_link_status:up")) {
 		err = fmt.Errorf("%s", info)
@@ -107,8 +107,8 @@ func inStep(t *testing.T, addr string) error {
 	return err
 }
 
-// passedOn is nil once all replicas of a master have all it wrote.
-func passedOn(t *testing.T, master *redis.Client, replicas int) error {
+// awaitReplication is nil once all replicas of a master have all it wrote.
+func awaitReplication(t *testing.T, master *redis.Client, replicas int) error {
 	info, err := master.Info(t.Context(), "replication").Result()
 	if err != nil {
 		return err

@@ -30,13 +30,13 @@ func TestMain(m *testing.M) {
 
 // fixture is a simulator, a Redis, and processes of the program.
 type fixture struct {
-	t      *testing.T
-	sim    *simulator.Simulator
-	rdb    redis.UniversalClient
-	client *enqueue.Client
-	ledger *ledger.Ledger
-	want   *workload.Wanted
-	env    []string
+	t        *testing.T
+	sim      *simulator.Simulator
+	rdb      redis.UniversalClient
+	client   *enqueue.Client
+	ledger   *ledger.Ledger
+	workload *workload.Workload
+	env      []string
 }
 
 // urls are the URLs of a Redis with the shipped files, by user.
@@ -70,7 +70,7 @@ func newFixtureOf(t *testing.T, url urls, opt simulator.Options) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fixture{t: t, sim: sim, rdb: rdb, client: enqueue.New(open("php")), ledger: ledger.New(rdb), want: want,
+	return &fixture{t: t, sim: sim, rdb: rdb, client: enqueue.New(open("php")), ledger: ledger.New(rdb), workload: want,
 		env: append(settings, "PILOTSYNC_API_RATE=100", "PILOTSYNC_SSL_DELAYS=1s,1s")}
 }
 

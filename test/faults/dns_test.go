@@ -14,21 +14,21 @@ import (
 	"pilotsync/test/harness"
 )
 
-// sight is a way in which a domain doesn't work, and what its reason must say.
-type sight struct {
+// brokenSite is a way in which a domain doesn't work, and what its reason must say.
+type brokenSite struct {
 	name      string
 	behaviour simulator.Behaviour
 	state     tasks.State
 	reason    string // % stands for the name
 }
 
-func sights() []sight {
+func brokenSites() []brokenSite {
 	hundred := make([]netip.Addr, 100)
 	for i := range hundred {
 		hundred[i] = netip.AddrFrom4([4]byte{203, 0, 113, byte(i + 1)})
 	}
 	here := netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	return []sight{
+	return []brokenSite{
 		{"good.example.com", simulator.Behaviour{}, tasks.Done, "certificate valid until"},
 		{"gone.example.com", simulator.Behaviour{NoDNS: true}, tasks.Failed, "% doesn't exist in DNS, or has no A or AAAA record"},
 		{"dangling.example.com", simulator.Behaviour{CNAME: "gone.example.com"}, tasks.Failed, "% is an alias (CNAME) of gone.example.com, which has no A or AAAA record"},
@@ -52,7 +52,7 @@ func TestEachWayInWhichDNSAndTLSFailHasItsOwnReason(t *testing.T) {
 	f := newFixture(t, simulator.Options{Apps: []simulator.App{{ID: "app1", AutoSSL: true}}})
 	f.sim.SetBehaviour("other.example.net", simulator.Behaviour{CNAME: "round.example.com"})
 	var all []string
-	for _, s := range sights() {
+	for _, s := range brokenSites() {
 		f.sim.SetBehaviour(s.name, s.behaviour)
 		all = append(all, s.name)
 	}
@@ -61,7 +61,7 @@ func TestEachWayInWhichDNSAndTLSFailHasItsOwnReason(t *testing.T) {
 	f.add("app1", all...)
 
 	reasons := map[string]string{} // by reason, the name in it left out
-	for _, s := range sights() {
+	for _, s := range brokenSites() {
 		var reason string
 		harness.Await(t, s.name+" is "+string(s.state), func() error {
 			v, _, err := f.ledger.Domain(t.Context(), "app1", s.name)

@@ -67,23 +67,23 @@ func updateModel(start []string) porcupine.Model {
 	}
 }
 
-// wish is a request for one domain, from its call to its acknowledgement, or, where
-// final is set, a look at the list after all were dealt with. wishModel says that the
+// enqueueRandom is a request for one domain, from its call to its acknowledgement, or, where
+// final is set, a look at the list after all were dealt with. enqueueModel says that the
 // last that was acknowledged is what is so in the end; of two that were under way
 // at once it may be either.
-type wish struct{ final, on bool }
+type enqueueOp struct{ final, on bool }
 
-func wishModel() porcupine.Model {
+func enqueueModel() porcupine.Model {
 	return porcupine.Model{
 		Init: func() any { return false },
 		Step: func(state, input, output any) (bool, any) {
-			if w := input.(wish); !w.final {
+			if w := input.(enqueueOp); !w.final {
 				return true, w.on
 			}
 			return output == state, state
 		},
 		DescribeOperation: func(input, output any) string {
-			if w := input.(wish); !w.final {
+			if w := input.(enqueueOp); !w.final {
 				return map[bool]string{true: "add", false: "remove"}[w.on]
 			}
 			return fmt.Sprintf("in the end: %v", output)
@@ -194,12 +194,12 @@ func TestTheCheckerTellsGoodHistoriesFromBadOnes(t *testing.T) {
 		return at(porcupine.Operation{Input: update{before, after}}, from, to)
 	}
 	ask := func(on bool, from, to int64) porcupine.Operation {
-		return at(porcupine.Operation{Input: wish{on: on}}, from, to)
+		return at(porcupine.Operation{Input: enqueueOp{on: on}}, from, to)
 	}
 	end := func(on bool) porcupine.Operation {
-		return at(porcupine.Operation{Input: wish{final: true}, Output: on}, 1000, 1001)
+		return at(porcupine.Operation{Input: enqueueOp{final: true}, Output: on}, 1000, 1001)
 	}
-	lists, changes, wishes := listModel([]string{"a"}), updateModel([]string{"a"}), wishModel()
+	lists, changes, wishes := listModel([]string{"a"}), updateModel([]string{"a"}), enqueueModel()
 	for _, test := range []struct {
 		name  string
 		model porcupine.Model

@@ -32,7 +32,7 @@ func TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther(t *testing.T) {
 		opt.Accounts = append(opt.Accounts, simulator.Account{ClientID: fmt.Sprintf("worker%02d", i), APIKey: "key"})
 	}
 	for i := range apps {
-		opt.Apps = append(opt.Apps, site(fmt.Sprintf("app%02d", i)))
+		opt.Apps = append(opt.Apps, appWithDomains(fmt.Sprintf("app%02d", i)))
 	}
 	f := newFixture(t, opt)
 	started := 0
@@ -51,10 +51,10 @@ func TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var asked wishes
+	var asked enqueueOps
 	var producing sync.WaitGroup
 	for i := range producers {
-		producing.Go(func() { f.wish(ctx, i, zero, &asked) })
+		producing.Go(func() { f.enqueueRandom(ctx, i, zero, &asked) })
 	}
 	enough := func() bool {
 		asked.mu.Lock()
@@ -102,7 +102,7 @@ func TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther(t *testing.T) {
 		explains(t, "updates of "+app, updateModel(opt.Apps[i].Domains), updates(t, r, all, zero))
 	}
 	for domain, of := range ops {
-		explains(t, "requests for "+domain, wishModel(), of)
+		explains(t, "requests for "+domain, enqueueModel(), of)
 	}
 	t.Logf("%d reads, %d writes and %d requests for %d domains by %d workers, of which %d were killed and %d stopped for 4 s",
 		reads, writes, asked.n, len(ops), started, kills, stops)
@@ -111,17 +111,17 @@ func TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther(t *testing.T) {
 	}
 }
 
-// wishes are the requests of a run, by app and domain, with their times.
-type wishes struct {
+// enqueueOps are the requests of a run, by app and domain, with their times.
+type enqueueOps struct {
 	mu  sync.Mutex
 	n   int
 	ops map[[2]string][]porcupine.Operation
 	end time.Duration
 }
 
-// wish asks for one domain after the other until ctx ends, and takes down when each
+// enqueueRandom asks for one domain after the other until ctx ends, and takes down when each
 // request was made and when it was acknowledged. Producers share the domains.
-func (f *fixture) wish(ctx context.Context, producer int, zero time.Time, all *wishes) {
+func (f *fixture) enqueueRandom(ctx context.Context, producer int, zero time.Time, all *enqueueOps) {
 	random := rand.New(rand.NewPCG(uint64(producer), 5))
 	for ctx.Err() == nil {
 		req := enqueue.Request{AppID: f.apps[random.IntN(len(f.apps))], Domain: fmt.Sprintf("shop%02d.example.com", random.IntN(12)), Remove: random.IntN(3) == 0}
@@ -130,7 +130,7 @@ func (f *fixture) wish(ctx context.Context, producer int, zero time.Time, all *w
 			f.t.Errorf("a request wasn't acknowledged: %v", err)
 			return
 		}
-		op := span(porcupine.Operation{ClientId: producer, Input: wish{on: !req.Remove}}, from, time.Now(), zero)
+		op := span(porcupine.Operation{ClientId: producer, Input: enqueueOp{on: !req.Remove}}, from, time.Now(), zero)
 		all.mu.Lock()
 		if all.ops == nil {
 			all.ops = map[[2]string][]porcupine.Operation{}
@@ -148,7 +148,7 @@ func (f *fixture) wish(ctx context.Context, producer int, zero time.Time, all *w
 }
 
 // operations are the requests for each domain with a last one: what the list says now.
-func (all *wishes) operations(f *fixture) map[string][]porcupine.Operation {
+func (all *enqueueOps) operations(f *fixture) map[string][]porcupine.Operation {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	by := map[string][]porcupine.Operation{}
@@ -158,7 +158,7 @@ func (all *wishes) operations(f *fixture) map[string][]porcupine.Operation {
 		if len(missing) == 1 {
 			f.t.Errorf("app %s: of %s only one name is on the list", app, domain)
 		}
-		look := porcupine.Operation{Input: wish{final: true}, Output: len(missing) == 0, Call: int64(all.end) + 1, Return: int64(all.end) + 2}
+		look := porcupine.Operation{Input: enqueueOp{final: true}, Output: len(missing) == 0, Call: int64(all.end) + 1, Return: int64(all.end) + 2}
 		by[domain+" of "+app] = append(slices.Clone(ops), look)
 	}
 	return by
@@ -179,7 +179,7 @@ func TestTheCheckerSeesTheUpdateThatNaiveWritersLose(t *testing.T) {
 		both.Go(func() {
 			transport := &http.Transport{}
 			defer transport.CloseIdleConnections()
-			naive := other{sim, &http.Client{Transport: transport}, id, "key"}
+			naive := otherWriter{sim, &http.Client{Transport: transport}, id, "key"}
 			// Each takes long enough for the other to have read, too.
 			err := naive.change(t.Context(), "app1", time.Second, func(list []string) []string { return append(list, id+".example.com") })
 			if err != nil {

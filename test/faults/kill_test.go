@@ -20,7 +20,7 @@ func trouble() simulator.Faults {
 
 // load runs n producers until the returned function is called.
 func (f *fixture) load(n int, pace time.Duration) (end func()) {
-	return f.want.Load(f.t, n, pace, f.enqueue)
+	return f.workload.Load(f.t, n, pace, f.enqueue)
 }
 
 func TestWorkersKilledAtRandomLoseNoChange(t *testing.T) {
@@ -33,7 +33,7 @@ func TestWorkersKilledAtRandomLoseNoChange(t *testing.T) {
 func killAtRandom(t *testing.T, apps, workers int, lasting time.Duration) {
 	opt := simulator.Options{Latency: 100 * time.Millisecond, Faults: trouble()}
 	for i := range apps {
-		opt.Apps = append(opt.Apps, site(fmt.Sprintf("app%02d", i)))
+		opt.Apps = append(opt.Apps, appWithDomains(fmt.Sprintf("app%02d", i)))
 	}
 	f := newFixture(t, opt)
 	running := make([]*harness.Process, workers)
@@ -59,6 +59,6 @@ func killAtRandom(t *testing.T, apps, workers int, lasting time.Duration) {
 	// An app in trouble at the API is tried again later and later, beside the takeover.
 	f.sim.SetFaults(simulator.Faults{})
 	f.awaitSettled()
-	t.Logf("%d changes, %d workers killed; settled %s after the last death", f.want.Acked(), kills, time.Since(death).Round(time.Second))
+	t.Logf("%d changes, %d workers killed; settled %s after the last death", f.workload.Acked(), kills, time.Since(death).Round(time.Second))
 	f.check()
 }

@@ -23,7 +23,7 @@ func TestAWriteWhoseAnswerNeverComesLosesNoChangeAndDoublesNoName(t *testing.T) 
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: 200 * time.Millisecond})
+			f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1")}, Latency: 200 * time.Millisecond})
 			f.sim.FailNext("app1", simulator.WriteList, fault)
 			f.worker()
 			f.worker()
@@ -44,7 +44,7 @@ func TestAWriteWhoseAnswerNeverComesLosesNoChangeAndDoublesNoName(t *testing.T) 
 
 func TestAWriteWhoseAnswerHangsLosesNoChangeAndDoublesNoName(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: 200 * time.Millisecond})
+	f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1")}, Latency: 200 * time.Millisecond})
 	onAPI, apiURL := f.tapAPI()
 	trap := onAPI.hold(answered, listWrite)
 	f.worker(apiURL)
@@ -61,7 +61,7 @@ func TestAWriteWhoseAnswerHangsLosesNoChangeAndDoublesNoName(t *testing.T) {
 // time is over in which it can land, nobody writes; then its names count as ours.
 func TestAWriteThatLands20SecondsLateLosesNoChangeAndDoublesNoName(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: 200 * time.Millisecond})
+	f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1")}, Latency: 200 * time.Millisecond})
 	f.sim.FailNext("app1", simulator.WriteList, simulator.Fault{Kind: simulator.ApplyLate, For: 20 * time.Second})
 	f.worker()
 	f.worker()

@@ -70,7 +70,7 @@ func (f *fixture) lose(app string, list []string) {
 
 func TestAnEmptyRedisRemovesNothingAndAResyncRestoresTheStates(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}})
+	f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1")}})
 	worker := f.worker("PILOTSYNC_SSL_DELAYS=1s,1s")
 	domains := mapped(20)
 	f.add("app1", domains...)
@@ -96,7 +96,7 @@ func TestAnEmptyRedisRemovesNothingAndAResyncRestoresTheStates(t *testing.T) {
 // it isn't ours then: hence adopt, before it.
 func TestAfterALossAdoptMakesNamesOwnedAgain(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}})
+	f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1")}})
 	f.worker("PILOTSYNC_SSL_DELAYS=1s,1s")
 	domains := mapped(5)
 	f.add("app1", domains...)
@@ -128,7 +128,7 @@ func TestAfterALossAdoptMakesNamesOwnedAgain(t *testing.T) {
 
 func TestABackupIsRestoredAndWorkGoesOn(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}})
+	f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1")}})
 	worker := f.worker("PILOTSYNC_SSL_DELAYS=1s,1s")
 	domains := mapped(5)
 	f.add("app1", domains...)

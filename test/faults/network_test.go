@@ -94,7 +94,7 @@ func TestAWorkerWithoutRedisStopsWritingBeforeItsLeaseEnds(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: time.Second})
+			f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1")}, Latency: time.Second})
 			l, _ := f.link()
 			onRedis := newTap(t, l.proxy.Listen)
 			onAPI, apiURL := f.tapAPI()

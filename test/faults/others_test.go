@@ -24,9 +24,9 @@ import (
 	"pilotsync/test/harness"
 )
 
-// other is somebody else who changes a list over the API as ServerPilot's own
+// otherWriter is somebody else who changes a list over the API as ServerPilot's own
 // dashboard and the WordPress plugin do: read, change, replace.
-type other struct {
+type otherWriter struct {
 	sim           *simulator.Simulator
 	client        *http.Client
 	clientID, key string
@@ -34,7 +34,7 @@ type other struct {
 
 // change replaces the list by what edit makes of it. Between its read and its
 // write it takes its time.
-func (o other) change(ctx context.Context, app string, think time.Duration, edit func([]string) []string) error {
+func (o otherWriter) change(ctx context.Context, app string, think time.Duration, edit func([]string) []string) error {
 	var got struct {
 		Data struct {
 			Domains []string `json:"domains"`
@@ -51,7 +51,7 @@ func (o other) change(ctx context.Context, app string, think time.Duration, edit
 	return o.call(ctx, http.MethodPost, app, map[string][]string{"domains": edit(got.Data.Domains)}, &got)
 }
 
-func (o other) call(ctx context.Context, method, app string, body, answer any) error {
+func (o otherWriter) call(ctx context.Context, method, app string, body, answer any) error {
 	var sent bytes.Buffer
 	if body != nil {
 		if err := json.NewEncoder(&sent).Encode(body); err != nil {
@@ -75,25 +75,25 @@ func (o other) call(ctx context.Context, method, app string, body, answer any) e
 	return json.NewDecoder(response.Body).Decode(answer)
 }
 
-// TestSomeoneElseWritesAllTheTimeAndOursConvergeWhileTheirsSurvive has a person in the dashboard and a plugin of
+// TestAnotherWriterNeitherLosesNamesNorStopsConvergence has a person in the dashboard and a plugin of
 // the old kind at the same list. What can be promised without conditional writes
 // is this: no write of ours takes off a name of theirs that was there when we read
 // the list, none moves one, and once they rest, one look puts all of ours on the
 // list, beside all of theirs. What they write between our read and our write can be
 // lost; how much that is here is in the log of the test.
-func TestSomeoneElseWritesAllTheTimeAndOursConvergeWhileTheirsSurvive(t *testing.T) {
+func TestAnotherWriterNeitherLosesNamesNorStopsConvergence(t *testing.T) {
 	t.Parallel()
 	// All write until each wrote this much: on a busy machine that takes minutes.
 	const leastOurs, leastTheirs, limit = 8, 150, 3 * time.Minute
 	zero := time.Now()
 	f := newFixture(t, simulator.Options{
 		Accounts: []simulator.Account{{ClientID: "sim", APIKey: "sim-key"}, {ClientID: "plugin", APIKey: "plugin-key"}},
-		Apps:     []simulator.App{site("app1")}, Latency: 40 * time.Millisecond,
+		Apps:     []simulator.App{appWithDomains("app1")}, Latency: 40 * time.Millisecond,
 	})
 	f.worker()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	plugin := other{f.sim, &http.Client{Transport: transport}, "plugin", "plugin-key"}
+	plugin := otherWriter{f.sim, &http.Client{Transport: transport}, "plugin", "plugin-key"}
 
 	ctx, enough := context.WithTimeout(t.Context(), limit)
 	var running sync.WaitGroup
@@ -108,7 +108,7 @@ func TestSomeoneElseWritesAllTheTimeAndOursConvergeWhileTheirsSurvive(t *testing
 		}
 	}
 	// Each looks after names of his own: those that got lost he puts on again.
-	var person, robot theirs
+	var person, robot otherNames
 	running.Go(func() {
 		random := rand.New(rand.NewPCG(1, 1))
 		for n := 0; pause(random, 100*time.Millisecond); n++ {
@@ -154,11 +154,11 @@ func TestSomeoneElseWritesAllTheTimeAndOursConvergeWhileTheirsSurvive(t *testing
 		t.Fatal(err)
 	}
 	beside := f.sim.History("app1")
-	f.lookNow("app1")
+	f.reconcileNow("app1")
 	var missing []string
 	harness.Await(t, "all of ours are on the list", func() error {
 		list := f.sim.List("app1")
-		if missing = without(f.want.Names("app1", true), list); len(missing) > 0 {
+		if missing = without(f.workload.Names("app1", true), list); len(missing) > 0 {
 			return fmt.Errorf("missing: %v", missing)
 		}
 		return nil
@@ -172,23 +172,23 @@ func TestSomeoneElseWritesAllTheTimeAndOursConvergeWhileTheirsSurvive(t *testing
 		t.Errorf("on the list twice: %v", twice)
 	}
 	// A removed name is there only where somebody else brought it back, and more than once.
-	for _, name := range f.want.Names("app1", false) {
+	for _, name := range f.workload.Names("app1", false) {
 		if n := broughtBack(beside, name); slices.Contains(list, name) && n < 2 {
 			t.Errorf("%s was taken off, somebody else brought it back %d times, and it is there", name, n)
 		}
 	}
-	ours, crossed := f.checkTheirsAreKept("app1")
+	ours, crossed := f.checkOthersNamesKept("app1")
 	t.Logf("%d writes of ours among %d of others; %d names of theirs fell between our read and our write, and had to be put on again",
 		ours, len(beside)-ours, crossed)
-	f.checkNoOverlapOfOurs("app1")
-	explains(t, "reads and writes of all", listModel(site("app1").Domains), accesses(f.sim.Reads("app1"), f.sim.History("app1"), zero))
+	f.checkOwnWritesDoNotOverlap("app1")
+	explains(t, "reads and writes of all", listModel(appWithDomains("app1").Domains), accesses(f.sim.Reads("app1"), f.sim.History("app1"), zero))
 }
 
-// theirs are the names that somebody else wants on a list.
-type theirs struct{ want, unwanted []string }
+// otherNames are the names that somebody else wants on a list.
+type otherNames struct{ want, unwanted []string }
 
 // plan adds a name, and every fourth time drops one.
-func (o *theirs) plan(name string, random *rand.Rand) {
+func (o *otherNames) plan(name string, random *rand.Rand) {
 	o.want = append(o.want, name)
 	if random.IntN(4) > 0 {
 		return
@@ -198,15 +198,15 @@ func (o *theirs) plan(name string, random *rand.Rand) {
 	o.want = slices.Delete(o.want, i, i+1)
 }
 
-func (o *theirs) edit(list []string) []string {
+func (o *otherNames) edit(list []string) []string {
 	list = without(list, o.unwanted)
 	return append(list, without(o.want, list)...)
 }
 
-// checkTheirsAreKept holds each write of ours against the read it was made from. It
+// checkOthersNamesKept holds each write of ours against the read it was made from. It
 // returns how many there were, and how many names of others came onto the list
 // between the two and were lost.
-func (f *fixture) checkTheirsAreKept(app string) (ours, crossed int) {
+func (f *fixture) checkOthersNamesKept(app string) (ours, crossed int) {
 	f.t.Helper()
 	reads := slices.DeleteFunc(f.sim.Reads(app), func(r simulator.Read) bool { return r.By != "sim" })
 	for _, write := range f.sim.History(app) {
@@ -231,8 +231,8 @@ func (f *fixture) checkTheirsAreKept(app string) (ours, crossed int) {
 	return ours, crossed
 }
 
-// lookNow has the hourly look at an app made now.
-func (f *fixture) lookNow(app string) {
+// reconcileNow has the hourly look at an app made now.
+func (f *fixture) reconcileNow(app string) {
 	f.t.Helper()
 	look := tasks.Sync{AppID: app, Hour: time.Now().Unix() / 60} // an hour that no real one has
 	client := asynq.NewClientFromRedisClient(f.rdb)
@@ -263,8 +263,8 @@ func repeated(list []string) (twice []string) {
 	return twice
 }
 
-// checkNoOverlapOfOurs is checkNoOverlap for an app at which others write, too.
-func (f *fixture) checkNoOverlapOfOurs(app string) {
+// checkOwnWritesDoNotOverlap is checkNoOverlap for an app at which others write, too.
+func (f *fixture) checkOwnWritesDoNotOverlap(app string) {
 	f.t.Helper()
 	for _, o := range f.sim.Overlaps() {
 		if o.First.App == app && o.First.By == "sim" && o.Second.By == "sim" {

@@ -73,7 +73,7 @@ func poisons() []poison {
 
 func TestPoisonIsArchivedWithItsReasonAndTheRestGoesOn(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1"), site("app2")}})
+	f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1"), appWithDomains("app2")}})
 	client, inspector := asynq.NewClientFromRedisClient(f.rdb), asynq.NewInspectorFromRedisClient(f.rdb)
 	ids := map[string]poison{}
 	for i, p := range poisons() {
@@ -89,7 +89,7 @@ func TestPoisonIsArchivedWithItsReasonAndTheRestGoesOn(t *testing.T) {
 	began := time.Now()
 	worker := f.worker()
 	f.awaitSettled()
-	t.Logf("%d changes among %d tasks of poison settled within %s", f.want.Acked(), len(ids), time.Since(began).Round(100*time.Millisecond))
+	t.Logf("%d changes among %d tasks of poison settled within %s", f.workload.Acked(), len(ids), time.Since(began).Round(100*time.Millisecond))
 	for id, p := range ids {
 		var info *asynq.TaskInfo
 		harness.Await(t, p.what+" is archived", func() (err error) {

@@ -19,7 +19,7 @@ import (
 // apps are n apps with names set by hand.
 func apps(n int) (all []simulator.App) {
 	for i := range n {
-		all = append(all, site(fmt.Sprintf("app%d", i+1)))
+		all = append(all, appWithDomains(fmt.Sprintf("app%d", i+1)))
 	}
 	return all
 }
@@ -50,7 +50,7 @@ func killRedis(t *testing.T, fsync string) {
 	pass(t, 2*time.Second)
 	end()
 	f.awaitSettled()
-	t.Logf("%d changes were acknowledged", f.want.Acked())
+	t.Logf("%d changes were acknowledged", f.workload.Acked())
 	f.check()
 	for _, p := range []*harness.Process{first, second} {
 		if !p.Alive() {
@@ -88,7 +88,7 @@ func TestAPowerCutWithAppendfsyncEverysecLosesAtMostTheLastSeconds(t *testing.T)
 		t.Fatal(err)
 	}
 	pass(t, time.Second)
-	unsure := f.want.MayBeLost(durable.Add(-100 * time.Millisecond)) // the file is measured a little before
+	unsure := f.workload.AckedSince(durable.Add(-100 * time.Millisecond)) // the file is measured a little before
 	f.redis.Start()
 	pass(t, 3*time.Second)
 	end()
@@ -96,7 +96,7 @@ func TestAPowerCutWithAppendfsyncEverysecLosesAtMostTheLastSeconds(t *testing.T)
 	if unsure == 0 {
 		t.Error("nothing was acknowledged in the seconds that were lost: the test tested nothing")
 	}
-	t.Logf("%d changes were acknowledged, those of %d domains within the time that was cut off", f.want.Acked(), unsure)
+	t.Logf("%d changes were acknowledged, those of %d domains within the time that was cut off", f.workload.Acked(), unsure)
 	f.check()
 }
 

@@ -44,7 +44,7 @@ func TestARedisThatRefusesWritesSaysSoToProducersAndNothingIsHalfDone(t *testing
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: time.Second})
+			f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1")}, Latency: time.Second})
 			onAPI, apiURL := f.tapAPI()
 			onRedis, redisURL := f.tapRedis()
 			p := f.worker(apiURL, redisURL)
@@ -102,7 +102,7 @@ func (f *fixture) tasks() int {
 // The password is rotated while a worker and a producer have the old one.
 func TestARotatedPasswordLeavesNothingHalfDone(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: time.Second})
+	f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1")}, Latency: time.Second})
 	password := func(user, to string) {
 		t.Helper()
 		if err := f.rdb.Do(t.Context(), "ACL", "SETUSER", user, "resetpass", ">"+to).Err(); err != nil {

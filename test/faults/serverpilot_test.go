@@ -18,8 +18,8 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// ailment is a trouble of one app at ServerPilot, and what must become of it.
-type ailment struct {
+// transient is a trouble of one app at ServerPilot, and what must become of it.
+type transient struct {
 	app   string // its name, too
 	begin func(*simulator.Simulator, string)
 	from  time.Duration // how long it takes at least from the request to the list
@@ -28,9 +28,9 @@ type ailment struct {
 // blockedWait is when an app is tried again that only a person can help.
 const blockedWait = 5 * time.Minute
 
-// ailments end by themselves. Where a write's outcome isn't known, nobody writes
+// transients end by themselves. Where a write's outcome isn't known, nobody writes
 // the list for 30 s.
-func ailments() []ailment {
+func transients() []transient {
 	next := func(call simulator.Call, faults ...simulator.Fault) func(*simulator.Simulator, string) {
 		return func(sim *simulator.Simulator, app string) { sim.FailNext(app, call, faults...) }
 	}
@@ -47,7 +47,7 @@ func ailments() []ailment {
 	// Tried again after 1, 2 and 4 s, each of which asynq may round down by one.
 	const least = 4 * time.Second
 	const unknown = listsync.LandingLimit
-	return []ailment{
+	return []transient{
 		{"reads-500", next(read, three(simulator.Error5xx)...), least},
 		{"writes-500", next(write, three(simulator.Error5xx)...), 0},
 		{"answers-503", passing(503), least},
@@ -71,18 +71,18 @@ func ailments() []ailment {
 	}
 }
 
-// block is a trouble that a person has to end. The reason says what it is about.
-type block struct {
+// blockingFault is a trouble that a person has to end. The reason says what it is about.
+type blockingFault struct {
 	begin, end func(*simulator.Simulator, string)
 	reason     string
 }
 
-// blocks are the troubles of that kind, by app.
-func blocks() map[string]block {
+// blockingFaults are the troubles of that kind, by app.
+func blockingFaults() map[string]blockingFault {
 	status := func(code int) func(*simulator.Simulator, string) {
 		return func(sim *simulator.Simulator, app string) { sim.SetAppStatus(app, code) }
 	}
-	return map[string]block{
+	return map[string]blockingFault{
 		"card-expired": {status(402), status(0), "card"},
 		"protected":    {status(403), status(0), "403"},
 		"deleted":      {status(404), status(0), "404"},
@@ -95,13 +95,13 @@ func TestEachFailureOfServerPilotDelaysNoOtherApp(t *testing.T) {
 	t.Parallel()
 	opt := simulator.Options{
 		Accounts: []simulator.Account{{ClientID: "sim", APIKey: "sim-key"}, {ClientID: "rotated", APIKey: "old-key", Apps: []string{"key-rotated"}}},
-		Apps:     []simulator.App{site("calm")},
+		Apps:     []simulator.App{appWithDomains("calm")},
 	}
-	for _, a := range ailments() {
-		opt.Apps = append(opt.Apps, site(a.app))
+	for _, a := range transients() {
+		opt.Apps = append(opt.Apps, appWithDomains(a.app))
 	}
-	for app := range blocks() {
-		opt.Apps = append(opt.Apps, site(app))
+	for app := range blockingFaults() {
+		opt.Apps = append(opt.Apps, appWithDomains(app))
 	}
 	f := newFixture(t, opt)
 	accounts := filepath.Join(t.TempDir(), "accounts.yaml")
@@ -129,10 +129,10 @@ func TestEachFailureOfServerPilotDelaysNoOtherApp(t *testing.T) {
 	for n := range 10 {
 		idle = append(idle, calm(n))
 	}
-	for _, a := range ailments() {
+	for _, a := range transients() {
 		a.begin(f.sim, a.app)
 	}
-	for app, b := range blocks() {
+	for app, b := range blockingFaults() {
 		b.begin(f.sim, app)
 	}
 	began := time.Now()
@@ -141,11 +141,11 @@ func TestEachFailureOfServerPilotDelaysNoOtherApp(t *testing.T) {
 	}
 
 	settled := map[string]time.Duration{}
-	for n := 10; len(settled) < len(ailments()) && time.Since(began) < blockedWait; n++ {
+	for n := 10; len(settled) < len(transients()) && time.Since(began) < blockedWait; n++ {
 		if n < 60 {
 			beside = append(beside, calm(n))
 		}
-		for _, a := range ailments() {
+		for _, a := range transients() {
 			v, _, err := f.ledger.Domain(t.Context(), a.app, "shop.example.com")
 			if _, known := settled[a.app]; !known && err == nil && v.State.Listed() && v.State != tasks.Pending {
 				settled[a.app] = time.Since(began)
@@ -166,7 +166,7 @@ func TestEachFailureOfServerPilotDelaysNoOtherApp(t *testing.T) {
 		t.Errorf("only %d changes of the calm app were listed while the others were in trouble", len(beside))
 	}
 
-	for _, a := range ailments() {
+	for _, a := range transients() {
 		took, done := settled[a.app]
 		t.Logf("%-24s settled after %5.1f s; %d reads, %d writes", a.app, took.Seconds(), f.sim.Calls(a.app, simulator.ReadApp), f.sim.Calls(a.app, simulator.WriteList))
 		if !done || took < a.from {
@@ -175,7 +175,7 @@ func TestEachFailureOfServerPilotDelaysNoOtherApp(t *testing.T) {
 		f.checkAddedOnce(a.app)
 	}
 
-	for app, b := range blocks() {
+	for app, b := range blockingFaults() {
 		v, _, err := f.ledger.Domain(t.Context(), app, "shop.example.com")
 		if err != nil || v.State != tasks.Pending || !strings.Contains(v.Reason, b.reason) {
 			t.Errorf("%s: %s, %q (%v); it must wait, for %q", app, v.State, v.Reason, err, b.reason)

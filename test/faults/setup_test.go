@@ -39,15 +39,15 @@ const promised = 60 * time.Second
 // fixture is a simulator within the test, a real Redis, and what the tests look
 // with. Its workers are processes.
 type fixture struct {
-	t      *testing.T
-	sim    *simulator.Simulator
-	redis  *redistest.Server
-	rdb    *redis.Client // the administrator's
-	ledger *ledger.Ledger
-	client *enqueue.Client
-	want   *workload.Wanted
-	env    []string // of each worker
-	apps   []string
+	t        *testing.T
+	sim      *simulator.Simulator
+	redis    *redistest.Server
+	rdb      *redis.Client // the administrator's
+	ledger   *ledger.Ledger
+	client   *enqueue.Client
+	workload *workload.Workload
+	env      []string // of each worker
+	apps     []string
 }
 
 // newFixture starts a simulator, and a Redis with the shipped files and redisArgs.
@@ -61,8 +61,8 @@ func newFixture(t *testing.T, opt simulator.Options, redisArgs ...string) *fixtu
 	if len(opt.Apps) == 0 {
 		opt.Apps = []simulator.App{{ID: "app1"}} // as the simulator does
 	}
-	f := &fixture{t: t, sim: sim, want: workload.New(opt.Apps)}
-	f.apps = f.want.Apps()
+	f := &fixture{t: t, sim: sim, workload: workload.New(opt.Apps)}
+	f.apps = f.workload.Apps()
 	f.use(redistest.Shipped(t, redisArgs...))
 	settings, err := harness.Settings(t.TempDir(), sim, f.redis.As("worker"), f.apps...)
 	if err != nil {
@@ -121,9 +121,9 @@ func (f *fixture) awaitSettled() {
 }
 
 // settled is nil if every acknowledged change has been recorded and none waits.
-func (f *fixture) settled() error { return f.want.Settled(f.t.Context(), f.ledger) }
+func (f *fixture) settled() error { return f.workload.Settled(f.t.Context(), f.ledger) }
 
-// site is an app of the simulator with names set by hand, and a few of them many.
-func site(id string) simulator.App {
+// appWithDomains is an app of the simulator with names set by hand, and a few of them many.
+func appWithDomains(id string) simulator.App {
 	return simulator.App{ID: id, Domains: []string{"intranet.example.org", "Mail.example.org"}}
 }

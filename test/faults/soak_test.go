@@ -72,7 +72,7 @@ func TestSoak(t *testing.T) {
 		f.sim.SetFaults(simulator.Faults{})
 		f.awaitSettled()
 		f.check()
-		fmt.Printf("soak: round %d, %s: %d changes acknowledged, %v\n", round, time.Since(began).Round(time.Second), f.want.Acked(), faults)
+		fmt.Printf("soak: round %d, %s: %d changes acknowledged, %v\n", round, time.Since(began).Round(time.Second), f.workload.Acked(), faults)
 	}
 }
 

@@ -41,7 +41,7 @@ func TestAWorkerKilledAtAnyStepOfAWriteLosesNothing(t *testing.T) {
 		for _, side := range step.sides {
 			t.Run(fmt.Sprintf("%s, %s", step.name, side), func(t *testing.T) {
 				t.Parallel()
-				f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: 500 * time.Millisecond})
+				f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1")}, Latency: 500 * time.Millisecond})
 				onRedis, redisURL := f.tapRedis()
 				onAPI, apiURL := f.tapAPI()
 				at := onRedis

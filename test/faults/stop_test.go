@@ -29,7 +29,7 @@ func TestAWorkerStoppedInAWriteWritesNothingAfterItsLease(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			f := newFixture(t, simulator.Options{Apps: []simulator.App{site("app1")}, Latency: 200 * time.Millisecond})
+			f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1")}, Latency: 200 * time.Millisecond})
 			onRedis, redisURL := f.tapRedis()
 			onAPI, apiURL := f.tapAPI()
 			at := onRedis

@@ -14,7 +14,7 @@ func Run(folder string, args ...string) (*Server, error) {
 		return nil, fmt.Errorf("find redis-server on PATH: %w", err)
 	}
 	s := &Server{t: program{}, binary: binary, folder: folder, args: args}
-	if err := s.begin(); err != nil {
+	if err := s.startOnFreePort(); err != nil {
 		return nil, fmt.Errorf("redis-server doesn't start: %w\n%s", err, s.log())
 	}
 	return s, nil

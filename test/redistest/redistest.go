@@ -94,14 +94,14 @@ func newServer(t testing.TB, kind kind, secure Security, args ...string) *Server
 	}
 	s := &Server{t: t, binary: binary, folder: t.TempDir(), kind: kind, args: args, secure: secure}
 	t.Cleanup(s.Kill)
-	if err := s.begin(); err != nil {
+	if err := s.startOnFreePort(); err != nil {
 		t.Fatalf("redis-server doesn't start: %v\n%s", err, s.log())
 	}
 	return s
 }
 
-// begin runs the server on ports of its own.
-func (s *Server) begin() (err error) {
+// startOnFreePort runs the server on ports of its own.
+func (s *Server) startOnFreePort() (err error) {
 	for range 5 {
 		// Between our look at a port and Redis's taking it, somebody else may
 		// have it: hence several tries, and the look at who answers.
@@ -163,7 +163,7 @@ func (s *Server) run() error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := s.answers()
+		err := s.ping()
 		if err == nil {
 			return nil
 		}
@@ -198,10 +198,10 @@ func (s *Server) arguments() ([]string, error) {
 	return append(append(args, "--save", "", "--appendonly", "no"), s.args...), nil
 }
 
-// answers checks that the server is ready, and that it is ours. It speaks to it
+// ping checks that the server is ready, and that it is ours. It speaks to it
 // over a plain connection, since a go-redis client whose dial failed leaves a
 // goroutine behind for a second, which the callers' leak checks would find.
-func (s *Server) answers() error {
+func (s *Server) ping() error {
 	conn, err := s.secure.dial(s.Addr)
 	if err != nil {
 		return err

@@ -109,7 +109,7 @@ func (f *fixture) php(source string) producer {
 }
 
 // produce has one producer hand over random changes until stop is closed.
-func (f *fixture) produce(hand producer, name string, want *wanted, random *rand.Rand, stop <-chan struct{}) {
+func (f *fixture) produce(hand producer, name string, want *workload, random *rand.Rand, stop <-chan struct{}) {
 	for {
 		app, remove := f.apps[random.IntN(len(f.apps))], random.IntN(3) == 0
 		domains := make([]string, 1+random.IntN(4))

@@ -34,7 +34,7 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 		apps = append(apps, simulator.App{ID: fmt.Sprintf("app%d", i), Domains: byHand})
 	}
 	f := newFixture(t, apps...)
-	want := &wanted{last: map[string]map[string]receipt{}}
+	want := &workload{last: map[string]map[string]receipt{}}
 	hands, heard := f.producers(), f.webhook()
 
 	running := []*harness.Process{f.start(built.previous, nil, "worker"), f.start(built.previous, nil, "worker")}
@@ -102,7 +102,7 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 }
 
 // reads holds what both releases show against each other.
-func (f *fixture) reads(want *wanted) {
+func (f *fixture) reads(want *workload) {
 	f.t.Helper()
 	for _, command := range []string{"status", "apps"} {
 		previous, present := f.must(built.previous, command, "--json"), f.must(built.present, command, "--json")

@@ -14,7 +14,7 @@ import (
 // Check holds all that was asked for against what has become of it: each wanted
 // name is on its list once, no other is but those set by hand, which are where they
 // were; and states say the same. What is unsure may be either way.
-func (w *Wanted) Check(t testing.TB, sim *simulator.Simulator, l *ledger.Ledger) {
+func (w *Workload) Check(t testing.TB, sim *simulator.Simulator, l *ledger.Ledger) {
 	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -80,7 +80,7 @@ func CheckNoOverlap(t testing.TB, sim *simulator.Simulator) {
 
 // Lost is for how many of the domains whose last request is unsure the ledger doesn't
 // know that request.
-func (w *Wanted) Lost(t testing.TB, l *ledger.Ledger) (lost, unsure int) {
+func (w *Workload) Lost(t testing.TB, l *ledger.Ledger) (lost, unsure int) {
 	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 // Each asks for random changes of the apps in small batches, of ten domains three
 // are taken off; where Redis fails, it goes on with the next batch. pace is the mean
 // pause between two. Each load has domains of its own.
-func (w *Wanted) Load(t testing.TB, n int, pace time.Duration, ask func(context.Context, ...enqueue.Request) error) (end func()) {
+func (w *Workload) Load(t testing.TB, n int, pace time.Duration, ask func(context.Context, ...enqueue.Request) error) (end func()) {
 	w.mu.Lock()
 	w.loads++
 	load := w.loads
@@ -31,7 +31,7 @@ func (w *Wanted) Load(t testing.TB, n int, pace time.Duration, ask func(context.
 	return end
 }
 
-func (w *Wanted) produce(ctx context.Context, load uint64, random *rand.Rand, pace time.Duration, ask func(context.Context, ...enqueue.Request) error, stop <-chan struct{}) {
+func (w *Workload) produce(ctx context.Context, load uint64, random *rand.Rand, pace time.Duration, ask func(context.Context, ...enqueue.Request) error, stop <-chan struct{}) {
 	for {
 		batch := make([]enqueue.Request, 1+random.IntN(5))
 		for i := range batch {

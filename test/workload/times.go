@@ -7,9 +7,9 @@ import (
 	"pilotsync/internal/simulator"
 )
 
-// Pause is the longest time from then on in which nothing was acknowledged,
+// LongestGap is the longest time from then on in which nothing was acknowledged,
 // until the last answer so far.
-func (w *Wanted) Pause(from time.Time) (longest time.Duration) {
+func (w *Workload) LongestGap(from time.Time) (longest time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	last := from
@@ -21,10 +21,10 @@ func (w *Wanted) Pause(from time.Time) (longest time.Duration) {
 	return longest
 }
 
-// Took is how long each acknowledged request took to be on its list, or off it, in
+// Listings is how long each acknowledged request took to be on its list, or off it, in
 // the order of their answers. Those that a later request of their domain overtook
 // before, and those that found their name as they want it, are left out.
-func (w *Wanted) Took(sim *simulator.Simulator) (all []Took) {
+func (w *Workload) Listings(sim *simulator.Simulator) (all []Listing) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	history := map[string][]simulator.Write{}
@@ -41,7 +41,7 @@ func (w *Wanted) Took(sim *simulator.Simulator) (all []Took) {
 				break
 			}
 			if at.After(r.at) && slices.Contains(write.After, r.domain) == r.on && slices.Contains(write.Before, r.domain) != r.on {
-				all = append(all, Took{At: r.at, For: at.Sub(r.at)})
+				all = append(all, Listing{At: r.at, For: at.Sub(r.at)})
 				break
 			}
 		}
@@ -50,8 +50,8 @@ func (w *Wanted) Took(sim *simulator.Simulator) (all []Took) {
 	return all
 }
 
-// Took is one request: when it was acknowledged, and how long after that ServerPilot had it.
-type Took struct {
+// Listings is one request: when it was acknowledged, and how long after that ServerPilot had it.
+type Listing struct {
 	At  time.Time
 	For time.Duration
 }

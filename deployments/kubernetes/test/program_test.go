@@ -196,7 +196,7 @@ func (l *log) find(re *regexp.Regexp) []string {
 
 // newPod prepares the example's deployment of that name. secrets are the contents
 // of the Secret's keys, webhook is what takes the place of each https URL, and more
-// are variables for what a test has in place of the world.
+// are variables for what a test has in place of the real services.
 func newPod(t *testing.T, program, name string, secrets map[string]string, webhook string, more ...string) *pod {
 	t.Helper()
 	m := build(t, "example")

@@ -15,11 +15,11 @@ import (
 const script = `<script>alert(1)</script>`
 
 // standing puts into Redis what a worker found out about a domain.
-func (w *world) standing(domain string, state tasks.State, reason string, problems ...tasks.Problem) {
-	w.t.Helper()
-	record := asJSON(w.t, listsync.Record{Domain: domain, Seq: 1, Wanted: true, State: state, Reason: reason, Problems: problems, Names: []string{domain}})
-	if err := w.rdb.HSet(w.t.Context(), "pilotsync:{"+app+"}:domains", domain, record).Err(); err != nil {
-		w.t.Fatal(err)
+func (f *fixture) standing(domain string, state tasks.State, reason string, problems ...tasks.Problem) {
+	f.t.Helper()
+	record := asJSON(f.t, listsync.Record{Domain: domain, Seq: 1, Wanted: true, State: state, Reason: reason, Problems: problems, Names: []string{domain}})
+	if err := f.rdb.HSet(f.t.Context(), "pilotsync:{"+app+"}:domains", domain, record).Err(); err != nil {
+		f.t.Fatal(err)
 	}
 }
 
@@ -45,7 +45,7 @@ func row(t *testing.T, list, domain string) string {
 }
 
 // customers: the lists of all versions say in plain words why a domain isn't ready.
-func customers(w *world) {
+func customers(f *fixture) {
 	here := []string{"198.51.100.4", "2001:db8::4"}
 	names := map[string]string{}
 	for name, c := range map[string]struct {
@@ -75,112 +75,112 @@ func customers(w *world) {
 		"ends soon":          {tasks.Done, "its certificate ends", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseCertificateExpiring}}, nil, "pilotsync"},
 	} {
 		domain := strings.ReplaceAll(name, " ", "-") + ".customer.example.com"
-		w.do(step{"map", domain})
-		w.standing(domain, c.state, c.reason, c.problems...)
+		f.do(step{"map", domain})
+		f.standing(domain, c.state, c.reason, c.problems...)
 		names[name] = domain
 		for _, version := range []string{"2.3.4", "2.4.10", "2.4.13"} {
-			list := w.do(step{"option", "fake_version", version}).Output + w.do(step{"customer_list", 2}).Output
-			got := row(w.t, list, domain)
+			list := f.do(step{"option", "fake_version", version}).Output + f.do(step{"customer_list", 2}).Output
+			got := row(f.t, list, domain)
 			if (len(c.want) > 0) != strings.Contains(got, "pilotsync-cause") {
-				w.t.Errorf("%s, in version %s: %s", name, version, got)
+				f.t.Errorf("%s, in version %s: %s", name, version, got)
 			}
 			for _, want := range c.want {
 				if !strings.Contains(got, want) {
-					w.t.Errorf("%s, in version %s: the row lacks %q: %s", name, version, want, got)
+					f.t.Errorf("%s, in version %s: the row lacks %q: %s", name, version, want, got)
 				}
 			}
 			if c.not != "" && strings.Contains(got, c.not) {
-				w.t.Errorf("%s, in version %s: the row has %q: %s", name, version, c.not, got)
+				f.t.Errorf("%s, in version %s: the row has %q: %s", name, version, c.not, got)
 			}
-			if strings.Contains(row(w.t, list, "shop.example.com"), "pilotsync") {
-				w.t.Errorf("in version %s a row of another list was changed", version)
+			if strings.Contains(row(f.t, list, "shop.example.com"), "pilotsync") {
+				f.t.Errorf("in version %s a row of another list was changed", version)
 			}
 		}
 	}
-	w.sent()
+	f.sent()
 	for list, want := range map[string]bool{"customer_list": true, "notices": false} {
-		if out := w.do(step{list, 2}, step{"do_action", "admin_footer"}).Output; strings.Contains(out, "flex-basis: 100%") != want {
-			w.t.Errorf("a page with the step %s has the style of causes: %t; want %t", list, !want, want)
+		if out := f.do(step{list, 2}, step{"do_action", "admin_footer"}).Output; strings.Contains(out, "flex-basis: 100%") != want {
+			f.t.Errorf("a page with the step %s has the style of causes: %t; want %t", list, !want, want)
 		}
 	}
 	for locale, want := range map[string]string{"fr_FR": "Définir\u00a0: <code>A", "de_AT": "Setzen: <code>A", "nl_NL": "Set: <code>A"} {
-		w.do(step{"option", "fake_locale", locale})
-		if got := row(w.t, w.do(step{"customer_list", 2}).Output, names["missing"]); !strings.Contains(got, want) {
-			w.t.Errorf("in the language %s the row lacks %q: %s", locale, want, got)
+		f.do(step{"option", "fake_locale", locale})
+		if got := row(f.t, f.do(step{"customer_list", 2}).Output, names["missing"]); !strings.Contains(got, want) {
+			f.t.Errorf("in the language %s the row lacks %q: %s", locale, want, got)
 		}
 	}
-	w.do(step{"option", "fake_locale", ""})
+	f.do(step{"option", "fake_locale", ""})
 
 	// While Redis is away, the last event is what there is.
-	w.redis.Stop()
+	f.redis.Stop()
 	e := domainEvent(names["missing"], tasks.Rejected, time.Now().Add(4*time.Hour))
 	e.Reason = "no " + script
-	w.event("c1", time.Now(), e)
-	if got := row(w.t, w.do(step{"customer_list", 2}).Output, names["missing"]); !strings.Contains(got, "no &lt;script&gt;alert(1)&lt;/script&gt;") {
-		w.t.Errorf("while Redis is away: %s", got)
+	f.event("c1", time.Now(), e)
+	if got := row(f.t, f.do(step{"customer_list", 2}).Output, names["missing"]); !strings.Contains(got, "no &lt;script&gt;alert(1)&lt;/script&gt;") {
+		f.t.Errorf("while Redis is away: %s", got)
 	}
-	w.redis.Start()
-	w.do(step{"forget_redis_away"})
+	f.redis.Start()
+	f.do(step{"forget_redis_away"})
 	for _, domain := range names {
-		w.do(step{"unmap", domain})
+		f.do(step{"unmap", domain})
 	}
-	w.do(step{"queue"})
-	w.sent()
+	f.do(step{"queue"})
+	f.sent()
 }
 
 // digest: at most one e-mail a day names the domains that need attention, with cause and remedy.
-func digest(w *world) {
+func digest(f *fixture) {
 	for _, domain := range []string{"dns.digest.example.com", "server.digest.example.com", "fine.digest.example.com"} {
-		w.do(step{"map", domain})
+		f.do(step{"map", domain})
 	}
-	w.standing("fine.digest.example.com", tasks.Done, "certificate valid")
-	w.standing("dns.digest.example.com", tasks.Failed, "dns.digest.example.com points to 203.0.113.9. Next: …",
+	f.standing("fine.digest.example.com", tasks.Done, "certificate valid")
+	f.standing("dns.digest.example.com", tasks.Failed, "dns.digest.example.com points to 203.0.113.9. Next: …",
 		tasks.Problem{Name: "dns.digest.example.com", Cause: tasks.CauseDNSElsewhere, Found: []string{"203.0.113.9"}, Expected: []string{"198.51.100.4"}})
-	w.standing("server.digest.example.com", tasks.DoneWithoutSSL, "it refuses connections. Next: check that the server runs.",
+	f.standing("server.digest.example.com", tasks.DoneWithoutSSL, "it refuses connections. Next: check that the server runs.",
 		tasks.Problem{Name: "server.digest.example.com", Cause: tasks.CauseCertificate})
-	later := func(seconds int) { w.do(step{"age_digest", seconds}) } // as if the last look were so much longer ago
+	later := func(seconds int) { f.do(step{"age_digest", seconds}) } // as if the last look were so much longer ago
 	hour := step{"do_action", "pilotsync_hourly"}
-	w.mails()
+	f.mails()
 	later(100000)
-	w.redis.Stop()
-	w.do(hour)
-	if m := w.mails(); len(m) != 0 {
-		w.t.Errorf("while Redis is away %q were sent", m)
+	f.redis.Stop()
+	f.do(hour)
+	if m := f.mails(); len(m) != 0 {
+		f.t.Errorf("while Redis is away %q were sent", m)
 	}
-	w.redis.Start()
-	w.do(hour)
-	w.do(hour)
-	m := w.mails()
+	f.redis.Start()
+	f.do(hour)
+	f.do(hour)
+	m := f.mails()
 	if len(m) != 1 {
-		w.t.Fatalf("%d e-mails were sent: %q", len(m), m)
+		f.t.Fatalf("%d e-mails were sent: %q", len(m), m)
 	}
-	w.wantMail(m, "admin@example.net", m[0].Subject,
+	f.wantMail(m, "admin@example.net", m[0].Subject,
 		"\ndns.digest.example.com (failed)\nCause: dns.digest.example.com points to 203.0.113.9, which is not the server of this site.\nRemedy: ",
 		"\n  Set: A  dns.digest.example.com  198.51.100.4\n  Delete: A  dns.digest.example.com  203.0.113.9\n",
 		"\nserver.digest.example.com (done-without-ssl)\nCause: it refuses connections\nRemedy: Check that the server runs.\n")
 	if strings.Contains(m[0].Message, "fine.digest") || !strings.Contains(m[0].Subject, "[Tom's & Jo's] ") || !strings.HasSuffix(m[0].Subject, " need attention") {
-		w.t.Errorf("the e-mail is %q:\n%s", m[0].Subject, m[0].Message)
+		f.t.Errorf("the e-mail is %q:\n%s", m[0].Subject, m[0].Message)
 	}
 
 	later(90000) // the next day, with nothing new
-	w.do(hour)
-	if m := w.mails(); len(m) != 0 {
-		w.t.Errorf("with nothing new %q were sent", m)
+	f.do(hour)
+	if m := f.mails(); len(m) != 0 {
+		f.t.Errorf("with nothing new %q were sent", m)
 	}
-	w.standing("fine.digest.example.com", tasks.Failed, "broken")
+	f.standing("fine.digest.example.com", tasks.Failed, "broken")
 	later(90000)
-	w.do(hour)
-	if m := w.mails(); len(m) != 1 || !strings.Contains(m[0].Message, "fine.digest.example.com (failed)") || !strings.Contains(m[0].Message, "dns.digest.example.com") {
-		w.t.Errorf("with one more domain %q were sent", m)
+	f.do(hour)
+	if m := f.mails(); len(m) != 1 || !strings.Contains(m[0].Message, "fine.digest.example.com (failed)") || !strings.Contains(m[0].Message, "dns.digest.example.com") {
+		f.t.Errorf("with one more domain %q were sent", m)
 	}
 	later(8 * 86400) // a week later it is said again
-	w.do(hour)
-	if m := w.mails(); len(m) != 1 {
-		w.t.Errorf("after a week %q were sent", m)
+	f.do(hour)
+	if m := f.mails(); len(m) != 1 {
+		f.t.Errorf("after a week %q were sent", m)
 	}
 	for _, domain := range []string{"dns.digest.example.com", "server.digest.example.com", "fine.digest.example.com"} {
-		w.do(step{"unmap", domain})
+		f.do(step{"unmap", domain})
 	}
-	w.do(step{"queue"})
-	w.sent()
+	f.do(step{"queue"})
+	f.sent()
 }

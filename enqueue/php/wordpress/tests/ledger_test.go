@@ -34,15 +34,15 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 	const before, under = 279, 20
 	secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte("the secret of the present 012345"))
 	server := redistest.Shipped(t)
-	w := &world{redis: server, rdb: server.Client(t, "worker"), seen: map[string]bool{}}
-	w.network = newNetwork(t, server.As("php"), secret)
+	f := &fixture{redis: server, rdb: server.Client(t, "worker"), seen: map[string]bool{}}
+	f.network = newNetwork(t, server.As("php"), secret)
 	var err error
-	if w.sim, err = simulator.Start(simulator.Options{CertDelay: 100 * time.Millisecond}); err != nil {
+	if f.sim, err = simulator.Start(simulator.Options{CertDelay: 100 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(w.sim.Close)
-	w.do(step{"make_site", "two.network.example.net"}, step{"option", "fake_setting_auto_create_www_subdomain", "never"}, step{"activate"})
-	workers(w, secret)
+	t.Cleanup(f.sim.Close)
+	f.do(step{"make_site", "two.network.example.net"}, step{"option", "fake_setting_auto_create_www_subdomain", "never"}, step{"activate"})
+	workers(f, secret)
 
 	name := func(i int) string { return fmt.Sprintf("n%d.example.com", i) }
 	var names []string
@@ -51,12 +51,12 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 		names = append(names, name(i))
 		steps = append(steps, step{"map", name(i)})
 	}
-	w.do(steps...)
+	f.do(steps...)
 	ends := func(s state) bool {
 		return !slices.ContainsFunc(names, func(name string) bool { return s.Domains[name] != "done secure" })
 	}
-	harness.AwaitTrue(w.t, "all domains to be done", func() bool { return ends(w.do()) })
-	if first := w.rememberedLedger(); first == "" {
+	harness.AwaitTrue(f.t, "all domains to be done", func() bool { return ends(f.do()) })
+	if first := f.rememberedLedger(); first == "" {
 		t.Fatal("the plugin doesn't remember the ledger")
 	}
 
@@ -69,7 +69,7 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				resp, err := http.Post(w.url+"/?test", "application/json", bytes.NewReader(body))
+				resp, err := http.Post(f.url+"/?test", "application/json", bytes.NewReader(body))
 				if err != nil {
 					return err
 				}
@@ -81,7 +81,7 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 		})
 	}
 	admin := server.Client(t, "admin")
-	harness.AwaitTrue(w.t, "some of the changes to be under way", func() bool { return len(w.sim.List(app)) > before+3 })
+	harness.AwaitTrue(f.t, "some of the changes to be under way", func() bool { return len(f.sim.List(app)) > before+3 })
 	if err := admin.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -89,18 +89,18 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	l := ledger.New(w.rdb)
+	l := ledger.New(f.rdb)
 	// Up to a quarter of a minute until the loss is noticed, half a minute without a write,
 	// and 600 events through PHP's own web server.
-	harness.AwaitTrue(w.t, "all domains to be done again, for pilotsync and for WordPress", func() bool {
-		s := w.do()
+	harness.AwaitTrue(f.t, "all domains to be done again, for pilotsync and for WordPress", func() bool {
+		s := f.do()
 		for i, name := range names {
 			// What was served stays served.
 			if stage := s.Domains[name]; i < before && stage != "done secure" {
 				t.Fatalf("%s is in stage %q after the loss", name, stage)
 			}
 		}
-		if got := w.visit("https://" + name(7)); got != "served" {
+		if got := f.visit("https://" + name(7)); got != "served" {
 			t.Fatalf("a visitor of %s gets %q", name(7), got)
 		}
 		views, err := l.Domains(t.Context(), app)
@@ -119,22 +119,22 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 		return true
 	})
 	for _, i := range []int{0, before - 1, before, before + under - 1} {
-		w.wantVisit("https://"+name(i), "served")
+		f.wantVisit("https://"+name(i), "served")
 	}
-	for _, write := range w.sim.History(app) {
+	for _, write := range f.sim.History(app) {
 		for _, name := range write.Before {
 			if !slices.Contains(write.After, name) {
 				t.Errorf("write %d took %s off the list", write.Index, name)
 			}
 		}
 	}
-	harness.AwaitTrue(w.t, "the handover to be noted", func() bool {
+	harness.AwaitTrue(f.t, "the handover to be noted", func() bool {
 		loss, err := l.Loss(t.Context())
 		return err == nil && !loss.At.IsZero() && len(loss.Waiting) == 0
 	})
 	// Once: each domain was adopted one time.
 	handed := map[string]int{}
-	for _, text := range w.sent() {
+	for _, text := range f.sent() {
 		if kind, rest, _ := strings.Cut(text, " "); kind == "adopt" {
 			handed[strings.Fields(rest)[0]]++
 		}
@@ -144,9 +144,9 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 			t.Errorf("%s was handed over %d times", name, n)
 		}
 	}
-	w.do(step{"do_action", "pilotsync_hourly"})
+	f.do(step{"do_action", "pilotsync_hourly"})
 	lost := 0
-	for _, m := range w.mails() {
+	for _, m := range f.mails() {
 		if strings.HasSuffix(m.Subject, "] pilotsync lost its ledger") {
 			lost++
 		}
@@ -154,30 +154,30 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 	if lost != 1 {
 		t.Errorf("%d e-mails say that the ledger was lost; want one", lost)
 	}
-	if out, err := w.cli("test"); err != nil {
+	if out, err := f.cli("test"); err != nil {
 		t.Errorf("wp pilotsync test says %q (%v)", out, err)
 	}
 	if denied := admin.ACLLog(t.Context(), 10).Val(); slices.ContainsFunc(denied, func(e *redis.ACLLogEntry) bool { return e.Object != "scan" }) {
 		t.Errorf("denied: %+v", denied)
 	}
-	if lines := w.complaints(); lines != nil {
+	if lines := f.complaints(); lines != nil {
 		t.Errorf("PHP complained:\n%s", strings.Join(lines, ""))
 	}
 }
 
 // workers starts two workers as processes.
-func workers(w *world, secret string) {
-	w.t.Helper()
-	settings, err := harness.Settings(w.folder, w.sim, w.redis.As("worker"), app)
+func workers(f *fixture, secret string) {
+	f.t.Helper()
+	settings, err := harness.Settings(f.folder, f.sim, f.redis.As("worker"), app)
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	settings = append(settings, "PILOTSYNC_SSL_DELAYS=1s,1s,1s,2s,4s",
-		"PILOTSYNC_WEBHOOK_URL="+w.url+"/wp-json/pilotsync/v1/webhook", "PILOTSYNC_WEBHOOK_SECRET="+secret)
+		"PILOTSYNC_WEBHOOK_URL="+f.url+"/wp-json/pilotsync/v1/webhook", "PILOTSYNC_WEBHOOK_SECRET="+secret)
 	for range 2 {
-		worker := exec.Command(harness.Program(w.t), "worker")
-		worker.Env = append(slices.Clone(w.env), settings...)
-		harness.Start(w.t, worker)
+		worker := exec.Command(harness.Program(f.t), "worker")
+		worker.Env = append(slices.Clone(f.env), settings...)
+		harness.Start(f.t, worker)
 	}
 }
 

@@ -83,71 +83,71 @@ func (n *network) wantMail(m []mail, to, subject string, texts ...string) {
 }
 
 // noDigest puts the next digest a day off.
-func (w *world) noDigest() {
-	w.do(step{"option", "pilotsync_digest", map[string]any{"looked_at": time.Now().Unix(), "wrote_at": 0, "about": []string{}}})
+func (f *fixture) noDigest() {
+	f.do(step{"option", "pilotsync_digest", map[string]any{"looked_at": time.Now().Unix(), "wrote_at": 0, "about": []string{}}})
 }
 
 // mailsOnce: an app's trouble is one e-mail, though its event comes twice, and so is its end.
-func mailsOnce(w *world) {
+func mailsOnce(f *fixture) {
 	now := time.Now().Add(time.Hour) // after the events of the tests before
-	w.noDigest()
-	w.mails()
+	f.noDigest()
+	f.mails()
 	block := tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "the key is <wrong> & old", At: now}
 	for range 2 {
-		w.event("m1", time.Now(), block)
+		f.event("m1", time.Now(), block)
 	}
-	w.wantMail(w.mails(), "admin@example.net", "[Tom's & Jo's] Domain changes are blocked",
+	f.wantMail(f.mails(), "admin@example.net", "[Tom's & Jo's] Domain changes are blocked",
 		"\nCause: the key is <wrong> & old\n", "\nRemedy: ", "app app1", "http://network.example.net/", "PILOTSYNC_MAIL_TO")
 
 	end := tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "fine", At: now.Add(time.Second)}
 	for range 2 {
-		w.event("m2", time.Now(), end)
+		f.event("m2", time.Now(), end)
 	}
-	w.event("m1", time.Now(), block) // late
-	w.wantMail(w.mails(), "admin@example.net", "[Tom's & Jo's] Domain changes go through again", "Nothing has to be done")
+	f.event("m1", time.Now(), block) // late
+	f.wantMail(f.mails(), "admin@example.net", "[Tom's & Jo's] Domain changes go through again", "Nothing has to be done")
 	// An end of which nobody heard the beginning.
-	w.event("m3", time.Now(), tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "fine", At: now.Add(2 * time.Second)})
-	if m := w.mails(); len(m) != 0 {
-		w.t.Errorf("%q were sent", m)
+	f.event("m3", time.Now(), tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "fine", At: now.Add(2 * time.Second)})
+	if m := f.mails(); len(m) != 0 {
+		f.t.Errorf("%q were sent", m)
 	}
 }
 
 // mailLedgerLost: a lost ledger is one e-mail, however often and in whatever way it is noticed.
-func mailLedgerLost(w *world) {
-	w.noDigest()
-	w.mails()
+func mailLedgerLost(f *fixture) {
+	f.noDigest()
+	f.mails()
 	lost := step{"do_action", "pilotsync_ledger_lost", "the new one"}
-	w.do(lost, lost, step{"do_action", "pilotsync_hourly"})
-	w.do(lost, step{"do_action", "pilotsync_hourly"})
-	w.wantMail(w.mails(), "admin@example.net", "[Tom's & Jo's] pilotsync lost its ledger", "\nCause: Redis ", "\nRemedy: Find out why")
+	f.do(lost, lost, step{"do_action", "pilotsync_hourly"})
+	f.do(lost, step{"do_action", "pilotsync_hourly"})
+	f.wantMail(f.mails(), "admin@example.net", "[Tom's & Jo's] pilotsync lost its ledger", "\nCause: Redis ", "\nRemedy: Find out why")
 }
 
 // mailRefused: what the mail server refuses is sent later, once.
-func mailRefused(w *world) {
+func mailRefused(f *fixture) {
 	at := time.Now().Add(2 * time.Hour)
-	w.file("mail-server-down", true)
-	if status, answer := w.event("m4", time.Now(), tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "because", At: at}); status != 200 {
-		w.t.Errorf("without a mail server an event is answered with %d %s", status, answer)
+	f.file("mail-server-down", true)
+	if status, answer := f.event("m4", time.Now(), tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "because", At: at}); status != 200 {
+		f.t.Errorf("without a mail server an event is answered with %d %s", status, answer)
 	}
-	if out, err := w.cli("test"); err == nil || !strings.Contains(out, "WRONG  E-mail: 1 e-mail could not be sent") {
-		w.t.Errorf("wp pilotsync test says %q (%v)", out, err)
+	if out, err := f.cli("test"); err == nil || !strings.Contains(out, "WRONG  E-mail: 1 e-mail could not be sent") {
+		f.t.Errorf("wp pilotsync test says %q (%v)", out, err)
 	}
-	w.file("mail-server-down", false)
-	w.do(step{"do_action", "pilotsync_hourly"})
-	if sent := w.mails(); len(sent) != 0 {
-		w.t.Errorf("within the hour it was tried again: %v", sent)
+	f.file("mail-server-down", false)
+	f.do(step{"do_action", "pilotsync_hourly"})
+	if sent := f.mails(); len(sent) != 0 {
+		f.t.Errorf("within the hour it was tried again: %v", sent)
 	}
-	w.do(step{"age_mail"}, step{"do_action", "pilotsync_hourly"})
-	w.do(step{"age_mail"}, step{"do_action", "pilotsync_hourly"})
-	w.wantMail(w.mails(), "admin@example.net", "[Tom's & Jo's] Domain changes are blocked", "Cause: because")
-	w.event("m5", time.Now(), tasks.Event{Type: tasks.AppRecovered, AppID: app, At: at.Add(time.Second)})
-	w.mails()
-	if out, _ := w.cli("test"); !strings.Contains(out, "ok     E-mail: It goes to admin@example.net.") {
-		w.t.Errorf("wp pilotsync test says %q", out)
+	f.do(step{"age_mail"}, step{"do_action", "pilotsync_hourly"})
+	f.do(step{"age_mail"}, step{"do_action", "pilotsync_hourly"})
+	f.wantMail(f.mails(), "admin@example.net", "[Tom's & Jo's] Domain changes are blocked", "Cause: because")
+	f.event("m5", time.Now(), tasks.Event{Type: tasks.AppRecovered, AppID: app, At: at.Add(time.Second)})
+	f.mails()
+	if out, _ := f.cli("test"); !strings.Contains(out, "ok     E-mail: It goes to admin@example.net.") {
+		f.t.Errorf("wp pilotsync test says %q", out)
 	}
 }
 
-func mailTo(w *world) {
+func mailTo(f *fixture) {
 	at := time.Now().Add(3 * time.Hour)
 	for _, c := range []struct {
 		name, value string
@@ -160,12 +160,12 @@ func mailTo(w *world) {
 			`WRONG  E-mail: PILOTSYNC_MAIL_TO in wp-config.php has "nobody", which is not an e-mail address. Set it to one or several addresses with commas between them, or to off. Until then e-mail goes to admin@example.net.`},
 		{"empty", "", "admin@example.net", "ok     E-mail: It goes to admin@example.net."},
 	} {
-		w.t.Run(c.name, func(t *testing.T) {
-			n := *w.network
+		f.t.Run(c.name, func(t *testing.T) {
+			n := *f.network
 			n.t = t
 			n.setMailTo(c.value)
 			at = at.Add(time.Minute)
-			w.event("m6", time.Now(), tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "because", At: at})
+			f.event("m6", time.Now(), tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "because", At: at})
 			if c.to != "" {
 				n.wantMail(n.mails(), c.to, "[Tom's & Jo's] Domain changes are blocked")
 			} else if m := n.mails(); len(m) != 0 {
@@ -182,6 +182,6 @@ func mailTo(w *world) {
 			}
 		})
 	}
-	w.event("m7", time.Now(), tasks.Event{Type: tasks.AppRecovered, AppID: app, At: at.Add(time.Second)})
-	w.mails()
+	f.event("m7", time.Now(), tasks.Event{Type: tasks.AppRecovered, AppID: app, At: at.Add(time.Second)})
+	f.mails()
 }

@@ -38,9 +38,9 @@ import (
 
 const app = "app1"
 
-// world is a network with what it talks to. Its tests run one after the other:
+// fixture is a network with what it talks to. Its tests run one after the other:
 // there is one network, since to install one takes seconds.
-type world struct {
+type fixture struct {
 	*network
 	redis  *redistest.Server
 	rdb    *redis.Client
@@ -58,20 +58,20 @@ func TestPlugin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{redis: redistest.Shipped(t), signer: signer, seen: map[string]bool{}, clock: time.Now()}
-	w.network = newNetwork(t, w.redis.As("php"), other+" "+secret)
-	w.rdb = w.redis.Client(t, "admin")
-	if w.sim, err = simulator.Start(simulator.Options{CertDelay: 100 * time.Millisecond}); err != nil {
+	f := &fixture{redis: redistest.Shipped(t), signer: signer, seen: map[string]bool{}, clock: time.Now()}
+	f.network = newNetwork(t, f.redis.As("php"), other+" "+secret)
+	f.rdb = f.redis.Client(t, "admin")
+	if f.sim, err = simulator.Start(simulator.Options{CertDelay: 100 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(w.sim.Close)
-	if out := w.do(step{"make_site", "two.network.example.net"}).Output; out != "2" {
+	t.Cleanup(f.sim.Close)
+	if out := f.do(step{"make_site", "two.network.example.net"}).Output; out != "2" {
 		t.Fatalf("the site that mappings belong to: %q", out)
 	}
 
 	for _, c := range []struct {
 		name string
-		test func(*world)
+		test func(*fixture)
 	}{
 		{"switched off, the built-in provider does the work", switchedOff},
 		{"without Ultimate Multisite or settings it says so and does nothing", nothingToDo},
@@ -138,29 +138,29 @@ func TestPlugin(t *testing.T) {
 		{"as a must-use plugin it takes over as well", mustUse},
 	} {
 		ok := t.Run(c.name, func(t *testing.T) {
-			in := *w
-			n := *w.network
+			in := *f
+			n := *f.network
 			in.network, n.t = &n, t
 			c.test(&in)
 		})
 		if !ok {
-			t.Fatalf("the tests after this one build on it; PHP complained of %q", w.complaints())
+			t.Fatalf("the tests after this one build on it; PHP complained of %q", f.complaints())
 		}
 	}
-	if lines := w.complaints(); lines != nil {
+	if lines := f.complaints(); lines != nil {
 		t.Errorf("PHP complained:\n%s", strings.Join(lines, ""))
 	}
 }
 
 // sent returns the changes that were enqueued since it was last called, in order.
-func (w *world) sent() []string {
-	w.t.Helper()
-	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
+func (f *fixture) sent() []string {
+	f.t.Helper()
+	inspector := asynq.NewInspectorFromRedisClient(f.rdb)
 	var infos []*asynq.TaskInfo
 	for _, list := range []func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error){inspector.ListPendingTasks, inspector.ListCompletedTasks} {
 		found, err := list(tasks.QueueDomains, asynq.PageSize(1000))
 		if err != nil && !strings.Contains(err.Error(), "not found") {
-			w.t.Fatal(err)
+			f.t.Fatal(err)
 		}
 		infos = append(infos, found...)
 	}
@@ -170,13 +170,13 @@ func (w *world) sent() []string {
 	}
 	var changes []change
 	for _, info := range infos {
-		if w.seen[info.ID] {
+		if f.seen[info.ID] {
 			continue
 		}
-		w.seen[info.ID] = true
+		f.seen[info.ID] = true
 		c, err := tasks.Decode[tasks.Change](info.Payload)
 		if err != nil {
-			w.t.Fatal(err)
+			f.t.Fatal(err)
 		}
 		kind := strings.TrimPrefix(info.Type, "domain:")
 		if c.Import {
@@ -199,294 +199,294 @@ func (w *world) sent() []string {
 	return texts
 }
 
-func (w *world) wantSent(want ...string) {
-	w.t.Helper()
-	if diff := cmp.Diff(append([]string{}, want...), w.sent()); diff != "" {
-		w.t.Errorf("changes that were enqueued (-want +got):\n%s", diff)
+func (f *fixture) wantSent(want ...string) {
+	f.t.Helper()
+	if diff := cmp.Diff(append([]string{}, want...), f.sent()); diff != "" {
+		f.t.Errorf("changes that were enqueued (-want +got):\n%s", diff)
 	}
 }
 
 // switchedOff: the provider of whichever layout is called.
-func switchedOff(w *world) {
-	w.do(step{"deactivate"})
-	before := len(w.do().Calls)
-	after := w.do(step{"do_action", "wu_add_domain", "off.example.com", 2}, step{"do_action", "wu_remove_domain", "off.example.com", 2},
+func switchedOff(f *fixture) {
+	f.do(step{"deactivate"})
+	before := len(f.do().Calls)
+	after := f.do(step{"do_action", "wu_add_domain", "off.example.com", 2}, step{"do_action", "wu_remove_domain", "off.example.com", 2},
 		step{"do_action", "wu_add_subdomain", "off.network.example.net", 2}, step{"do_action", "wu_remove_subdomain", "off.network.example.net", 2})
 	want := []string{"add_domain off.example.com", "remove_domain off.example.com", "add_subdomain off.network.example.net"} // removes no subdomain
 	if diff := cmp.Diff(want, after.Calls[before:]); diff != "" {
-		w.t.Errorf("calls of the built-in provider (-want +got):\n%s", diff)
+		f.t.Errorf("calls of the built-in provider (-want +got):\n%s", diff)
 	}
-	w.wantSent()
+	f.wantSent()
 }
 
-func nothingToDo(w *world) {
-	if out := w.do(step{"activate"}).Output; out != "" {
-		w.t.Fatal(out)
+func nothingToDo(f *fixture) {
+	if out := f.do(step{"activate"}).Output; out != "" {
+		f.t.Fatal(out)
 	}
-	if _, err := w.rdb.Ping(w.t.Context()).Result(); err != nil {
-		w.t.Fatal(err)
+	if _, err := f.rdb.Ping(f.t.Context()).Result(); err != nil {
+		f.t.Fatal(err)
 	}
 	for file, want := range map[string]string{"no-ultimate": "Ultimate Multisite is not active", "not-set-up": "Ultimate Multisite is not set up",
 		"no-constants": "PILOTSYNC_REDIS_URL is not set", "no-app-id": "The id of the ServerPilot app is not known"} {
-		w.file(file, true)
-		before := len(w.do().Calls)
-		s := w.do(step{"notices"}, step{"do_action", "wu_add_domain", "nothing.example.com", 2}, step{"notices", 0})
+		f.file(file, true)
+		before := len(f.do().Calls)
+		s := f.do(step{"notices"}, step{"do_action", "wu_add_domain", "nothing.example.com", 2}, step{"notices", 0})
 		if strings.Count(s.Output, want) != 1 {
-			w.t.Errorf("with %s the notices are %q; want one with %q, for those with the capability", file, s.Output, want)
+			f.t.Errorf("with %s the notices are %q; want one with %q, for those with the capability", file, s.Output, want)
 		}
 		if file != "no-ultimate" && len(s.Calls) != before+1 {
-			w.t.Errorf("with %s the built-in provider must go on", file)
+			f.t.Errorf("with %s the built-in provider must go on", file)
 		}
-		w.file(file, false)
+		f.file(file, false)
 	}
-	w.wantSent()
+	f.wantSent()
 }
 
-func takesOver(w *world) {
-	w.t.Helper()
-	before := w.do().Calls
-	s := w.do(step{"do_action", "wu_add_domain", "take.example.com", 2}, step{"do_action", "wu_remove_domain", "take.example.com", 2},
+func takesOver(f *fixture) {
+	f.t.Helper()
+	before := f.do().Calls
+	s := f.do(step{"do_action", "wu_add_domain", "take.example.com", 2}, step{"do_action", "wu_remove_domain", "take.example.com", 2},
 		step{"do_action", "wu_add_subdomain", "take.network.example.net", 2}, step{"do_action", "wu_remove_subdomain", "take.network.example.net", 2})
 	if diff := cmp.Diff(before, s.Calls); diff != "" {
-		w.t.Errorf("the built-in provider was called (-want +got):\n%s", diff)
+		f.t.Errorf("the built-in provider was called (-want +got):\n%s", diff)
 	}
-	w.wantSent("add take.example.com always 2", "remove take.example.com always 2",
+	f.wantSent("add take.example.com always 2", "remove take.example.com always 2",
 		"add take.network.example.net never 2", "remove take.network.example.net never 2")
 }
 
-func takesOverOld(w *world) { takesOver(w) }
+func takesOverOld(f *fixture) { takesOver(f) }
 
-func takesOverNew(w *world) {
-	w.do(step{"option", "fake_version", "2.4.13"})
-	takesOver(w)
+func takesOverNew(f *fixture) {
+	f.do(step{"option", "fake_version", "2.4.13"})
+	takesOver(f)
 }
 
-func subsites(w *world) {
-	w.do(step{"make_site", "shop.network.example.net"})
-	w.wantSent("add shop.network.example.net never 3")
-	w.do(step{"delete_site", "shop.network.example.net"})
+func subsites(f *fixture) {
+	f.do(step{"make_site", "shop.network.example.net"})
+	f.wantSent("add shop.network.example.net never 3")
+	f.do(step{"delete_site", "shop.network.example.net"})
 	// Its mapping goes, and then its own name.
-	w.wantSent("remove shop.network.example.net never 3", "remove shop.network.example.net never 3")
+	f.wantSent("remove shop.network.example.net never 3", "remove shop.network.example.net never 3")
 }
 
-func wwwForms(w *world) {
-	w.do(step{"map", "inside.network.example.net"}, step{"map", "network.example.net.example.com"})
+func wwwForms(f *fixture) {
+	f.do(step{"map", "inside.network.example.net"}, step{"map", "network.example.net.example.com"})
 	for _, setting := range []string{"main_only", "never"} {
-		w.do(step{"option", "fake_setting_auto_create_www_subdomain", setting}, step{"map", strings.TrimSuffix(setting, "_only") + ".example.com"})
+		f.do(step{"option", "fake_setting_auto_create_www_subdomain", setting}, step{"map", strings.TrimSuffix(setting, "_only") + ".example.com"})
 	}
-	w.do(step{"option", "fake_setting_auto_create_www_subdomain", "always"})
-	w.wantSent("add inside.network.example.net never 2", "add network.example.net.example.com always 2",
+	f.do(step{"option", "fake_setting_auto_create_www_subdomain", "always"})
+	f.wantSent("add inside.network.example.net never 2", "add network.example.net.example.com always 2",
 		"add main.example.com never 2", "add never.example.com never 2")
-	s := w.do(step{"do_action", "wu_remove_domain", "network.example.net", 1})
-	w.wantSent()
+	s := f.do(step{"do_action", "wu_remove_domain", "network.example.net", 1})
+	f.wantSent()
 	if last := s.Log[len(s.Log)-1]; !strings.Contains(last, "network's own domain") {
-		w.t.Errorf("the log ends with %q", last)
+		f.t.Errorf("the log ends with %q", last)
 	}
 }
 
 // wwwMapping: a removal of www.example.com by name takes that form away from example.com, too.
-func wwwMapping(w *world) {
+func wwwMapping(f *fixture) {
 	const bare, www = "both.example.com", "www.both.example.com"
-	w.do(step{"map", bare}, step{"map", www})
-	w.sent()
-	w.do(step{"unmap", www})
-	w.wantSent("remove "+www+" never 2", "add "+bare+" always 2")
-	w.do(step{"map", www})
-	w.sent()
-	w.do(step{"option", "fake_setting_auto_create_www_subdomain", "never"}, step{"unmap", www})
-	w.wantSent("remove " + www + " never 2")
-	w.do(step{"option", "fake_setting_auto_create_www_subdomain", "always"})
-	w.do(step{"map", www})
-	w.sent()
-	w.do(step{"unmap", bare}, step{"unmap", www})
-	w.wantSent("remove "+bare+" always 2", "remove "+www+" never 2")
+	f.do(step{"map", bare}, step{"map", www})
+	f.sent()
+	f.do(step{"unmap", www})
+	f.wantSent("remove "+www+" never 2", "add "+bare+" always 2")
+	f.do(step{"map", www})
+	f.sent()
+	f.do(step{"option", "fake_setting_auto_create_www_subdomain", "never"}, step{"unmap", www})
+	f.wantSent("remove " + www + " never 2")
+	f.do(step{"option", "fake_setting_auto_create_www_subdomain", "always"})
+	f.do(step{"map", www})
+	f.sent()
+	f.do(step{"unmap", bare}, step{"unmap", www})
+	f.wantSent("remove "+bare+" always 2", "remove "+www+" never 2")
 }
 
 // mappingWithoutSite: with its domain mapping off, Ultimate Multisite deletes no mapping with a site.
-func mappingWithoutSite(w *world) {
+func mappingWithoutSite(f *fixture) {
 	const name = "orphan.network.example.net"
-	w.do(step{"map", name, map[string]any{"blog_id": 99}})
-	w.sent()
-	w.do(step{"do_action", "wu_remove_subdomain", name, "99"})
-	w.wantSent("remove " + name + " never 99")
+	f.do(step{"map", name, map[string]any{"blog_id": 99}})
+	f.sent()
+	f.do(step{"do_action", "wu_remove_subdomain", name, "99"})
+	f.wantSent("remove " + name + " never 99")
 	for _, args := range [][]string{{"resync"}, {"resync", "--adopt"}} {
-		if out, err := w.cli(args...); err != nil || !strings.Contains(out, "Left out: "+name+".") {
-			w.t.Errorf("wp pilotsync %q says %q (%v)", args, out, err)
+		if out, err := f.cli(args...); err != nil || !strings.Contains(out, "Left out: "+name+".") {
+			f.t.Errorf("wp pilotsync %q says %q (%v)", args, out, err)
 		}
-		if sent := w.sent(); slices.ContainsFunc(sent, func(s string) bool { return strings.Contains(s, name) }) {
-			w.t.Errorf("wp pilotsync %q adds a name whose site doesn't exist: %q", args, sent)
+		if sent := f.sent(); slices.ContainsFunc(sent, func(s string) bool { return strings.Contains(s, name) }) {
+			f.t.Errorf("wp pilotsync %q adds a name whose site doesn't exist: %q", args, sent)
 		}
 	}
-	w.do(step{"unmap", name})
-	w.sent()
+	f.do(step{"unmap", name})
+	f.sent()
 }
 
 // addressesStay: a site is deleted whose domain is also that of a network, or of a site
 // in another path.
-func addressesStay(w *world) {
+func addressesStay(f *fixture) {
 	const networkDomain, shared = "www.second.example.org", "shared.network.example.net"
-	w.do(
+	f.do(
 		step{"sql", "INSERT INTO net_site (id, domain, path) VALUES (3, '" + networkDomain + "', '/')"},
 		step{"sql", "INSERT INTO net_blogs (blog_id, site_id, domain, path) VALUES (97, 1, '" + shared + "', '/'), (98, 1, '" + shared + "', '/b/')"},
 	)
-	w.do(step{"flush"})
-	w.do(
+	f.do(step{"flush"})
+	f.do(
 		step{"do_action", "wu_remove_domain", networkDomain, 2},
 		step{"do_action", "wu_remove_subdomain", networkDomain, 2},
 		step{"do_action", "wu_remove_subdomain", "second.example.org", 2},
 		step{"do_action", "wu_remove_subdomain", shared, 98},
 	)
-	w.wantSent()
-	w.do(step{"sql", "DELETE FROM net_blogs WHERE blog_id IN (97, 98)"}, step{"sql", "DELETE FROM net_site WHERE id = 3"})
-	w.do(step{"flush"})
-	w.do(step{"do_action", "wu_remove_subdomain", shared, 97})
-	w.wantSent("remove " + shared + " never 97")
+	f.wantSent()
+	f.do(step{"sql", "DELETE FROM net_blogs WHERE blog_id IN (97, 98)"}, step{"sql", "DELETE FROM net_site WHERE id = 3"})
+	f.do(step{"flush"})
+	f.do(step{"do_action", "wu_remove_subdomain", shared, 97})
+	f.wantSent("remove " + shared + " never 97")
 }
 
 // doubles: one process works for hours, and others work beside it. What it sent before
 // says nothing about what a domain is by now.
-func doubles(w *world) {
+func doubles(f *fixture) {
 	add, remove := step{"do_action", "wu_add_domain", "Twice.example.com", 2}, step{"do_action", "wu_remove_domain", "twice.example.com", 2}
-	w.do(add, add, remove, remove, add)
-	w.wantSent("add twice.example.com always 2", "add twice.example.com always 2",
+	f.do(add, add, remove, remove, add)
+	f.wantSent("add twice.example.com always 2", "add twice.example.com always 2",
 		"remove twice.example.com always 2", "remove twice.example.com always 2", "add twice.example.com always 2")
 	// Another site's mapping of the name is no reason to leave a site's own name out.
-	w.do(step{"map", "pair.network.example.net", map[string]any{"blog_id": 1}}, step{"do_action", "wu_add_subdomain", "pair.network.example.net", "2"})
-	w.wantSent("add pair.network.example.net never 2", "add pair.network.example.net never 1")
-	w.do(step{"unmap", "pair.network.example.net"})
-	w.sent()
+	f.do(step{"map", "pair.network.example.net", map[string]any{"blog_id": 1}}, step{"do_action", "wu_add_subdomain", "pair.network.example.net", "2"})
+	f.wantSent("add pair.network.example.net never 2", "add pair.network.example.net never 1")
+	f.do(step{"unmap", "pair.network.example.net"})
+	f.sent()
 }
 
-func renames(w *world) {
-	w.do(step{"map", "old.example.com"})
-	w.do(step{"rename", "old.example.com", "new.example.com"})
-	w.wantSent("add old.example.com always 2", "remove old.example.com always 2", "add new.example.com always 2")
-	w.do(step{"do_action", "pilotsync_domain_renamed", "other.example.com", "new.example.com", 7})
-	w.wantSent("remove other.example.com always 7")
+func renames(f *fixture) {
+	f.do(step{"map", "old.example.com"})
+	f.do(step{"rename", "old.example.com", "new.example.com"})
+	f.wantSent("add old.example.com always 2", "remove old.example.com always 2", "add new.example.com always 2")
+	f.do(step{"do_action", "pilotsync_domain_renamed", "other.example.com", "new.example.com", 7})
+	f.wantSent("remove other.example.com always 7")
 }
 
-func lateAddition(w *world) {
+func lateAddition(f *fixture) {
 	// There and back, and only then does the addition of the name between come.
-	w.do(step{"rename", "new.example.com", "between.example.com"})
-	w.do(step{"rename", "between.example.com", "new.example.com"})
-	w.sent()
-	w.do(step{"do_action", "wu_add_domain", "between.example.com", 2}, step{"do_action", "wu_add_domain", "new.example.com", 2})
-	w.wantSent("add new.example.com always 2")
+	f.do(step{"rename", "new.example.com", "between.example.com"})
+	f.do(step{"rename", "between.example.com", "new.example.com"})
+	f.sent()
+	f.do(step{"do_action", "wu_add_domain", "between.example.com", 2}, step{"do_action", "wu_add_domain", "new.example.com", 2})
+	f.wantSent("add new.example.com always 2")
 }
 
-func wrongNames(w *world) {
-	s := w.do(step{"map_old", "under_score.example.com"}, step{"map", "after.example.com"})
-	w.wantSent("add after.example.com always 2")
+func wrongNames(f *fixture) {
+	s := f.do(step{"map_old", "under_score.example.com"}, step{"map", "after.example.com"})
+	f.wantSent("add after.example.com always 2")
 	if s.Domains["under_score.example.com"] != "failed" || len(s.Outbox) != 0 {
-		w.t.Errorf("the domain is %q, and in the outbox is %v", s.Domains["under_score.example.com"], s.Outbox)
+		f.t.Errorf("the domain is %q, and in the outbox is %v", s.Domains["under_score.example.com"], s.Outbox)
 	}
 	if !slices.ContainsFunc(s.Log, func(line string) bool { return strings.HasPrefix(line, "domain-under_score.example.com error ") }) {
-		w.t.Errorf("no word of it in the domain's log: %q", s.Log)
+		f.t.Errorf("no word of it in the domain's log: %q", s.Log)
 	}
 }
 
-func outage(w *world) {
-	w.redis.Stop()
-	w.do(step{"do_action", "wu_add_domain", "down1.example.com", 2}, step{"do_action", "wu_add_domain", "down2.example.com", 2})
-	w.do(step{"do_action", "wu_remove_domain", "down1.example.com", 2})
-	s := w.do(step{"do_action", "wu_add_domain", "down1.example.com", 3}, step{"notices"})
+func outage(f *fixture) {
+	f.redis.Stop()
+	f.do(step{"do_action", "wu_add_domain", "down1.example.com", 2}, step{"do_action", "wu_add_domain", "down2.example.com", 2})
+	f.do(step{"do_action", "wu_remove_domain", "down1.example.com", 2})
+	s := f.do(step{"do_action", "wu_add_domain", "down1.example.com", 3}, step{"notices"})
 	want := []string{"add down1.example.com", "add down2.example.com", "remove down1.example.com", "add down1.example.com"}
 	if diff := cmp.Diff(want, s.Outbox); diff != "" {
-		w.t.Errorf("the outbox (-want +got):\n%s", diff)
+		f.t.Errorf("the outbox (-want +got):\n%s", diff)
 	}
 	if !strings.Contains(s.Output, "4 domain changes wait for Redis") {
-		w.t.Errorf("the notices are %q", s.Output)
+		f.t.Errorf("the notices are %q", s.Output)
 	}
-	if out, err := w.cli("test"); err == nil || !strings.Contains(out, "WRONG  Redis") || !strings.Contains(out, "WRONG  Outbox: 4 changes wait") {
-		w.t.Errorf("wp pilotsync test says %q (%v)", out, err)
+	if out, err := f.cli("test"); err == nil || !strings.Contains(out, "WRONG  Redis") || !strings.Contains(out, "WRONG  Outbox: 4 changes wait") {
+		f.t.Errorf("wp pilotsync test says %q (%v)", out, err)
 	}
-	w.redis.Start()
-	harness.AwaitTrue(w.t, "the outbox to be sent by WP-Cron", func() bool { w.cron(); return len(w.do().Outbox) == 0 })
-	w.wantSent("add down1.example.com always 2", "add down2.example.com always 2", "remove down1.example.com always 2", "add down1.example.com always 3")
-	if s := w.do(step{"notices"}); s.Output != "" {
-		w.t.Errorf("the notices are still %q", s.Output)
+	f.redis.Start()
+	harness.AwaitTrue(f.t, "the outbox to be sent by WP-Cron", func() bool { f.cron(); return len(f.do().Outbox) == 0 })
+	f.wantSent("add down1.example.com always 2", "add down2.example.com always 2", "remove down1.example.com always 2", "add down1.example.com always 3")
+	if s := f.do(step{"notices"}); s.Output != "" {
+		f.t.Errorf("the notices are still %q", s.Output)
 	}
 }
 
-func polling(w *world) {
-	before := len(w.do(step{"map", "polled.example.com"}).Calls)
-	if s := w.do(step{"poll", "polled.example.com"}, step{"poll", "polled.example.com"}); len(s.Calls) != before {
-		w.t.Errorf("it was polled: %q", s.Calls[before:])
+func polling(f *fixture) {
+	before := len(f.do(step{"map", "polled.example.com"}).Calls)
+	if s := f.do(step{"poll", "polled.example.com"}, step{"poll", "polled.example.com"}); len(s.Calls) != before {
+		f.t.Errorf("it was polled: %q", s.Calls[before:])
 	}
 	want := slices.Repeat([]string{"polled theirs.example.com"}, 3) // and once by itself, as it is new
-	s := w.do(step{"map", "theirs.example.com"}, step{"poll", "theirs.example.com"}, step{"poll", "polled.example.com"}, step{"poll", "theirs.example.com"})
+	s := f.do(step{"map", "theirs.example.com"}, step{"poll", "theirs.example.com"}, step{"poll", "polled.example.com"}, step{"poll", "theirs.example.com"})
 	if diff := cmp.Diff(want, s.Calls[before:]); diff != "" {
-		w.t.Errorf("polled (-want +got):\n%s", diff)
+		f.t.Errorf("polled (-want +got):\n%s", diff)
 	}
-	w.sent()
+	f.sent()
 }
 
-func actionScheduler(w *world) {
-	w.do(step{"option", "fake_action_scheduler", true})
-	w.redis.Stop()
-	w.do(step{"do_action", "wu_add_domain", "scheduled1.example.com", 2}, step{"do_action", "wu_add_domain", "scheduled2.example.com", 2})
+func actionScheduler(f *fixture) {
+	f.do(step{"option", "fake_action_scheduler", true})
+	f.redis.Stop()
+	f.do(step{"do_action", "wu_add_domain", "scheduled1.example.com", 2}, step{"do_action", "wu_add_domain", "scheduled2.example.com", 2})
 	for range 2 { // fails, and is scheduled again by itself
-		if out := w.do(step{"actions"}).Output; out != "1 run, 1 scheduled; WP-Cron: no" {
-			w.t.Errorf("with Redis down: %s", out)
+		if out := f.do(step{"actions"}).Output; out != "1 run, 1 scheduled; WP-Cron: no" {
+			f.t.Errorf("with Redis down: %s", out)
 		}
 	}
-	w.redis.Start()
-	if out := w.do(step{"actions"}).Output; out != "1 run, 0 scheduled; WP-Cron: no" {
-		w.t.Errorf("with Redis back: %s", out)
+	f.redis.Start()
+	if out := f.do(step{"actions"}).Output; out != "1 run, 0 scheduled; WP-Cron: no" {
+		f.t.Errorf("with Redis back: %s", out)
 	}
-	w.wantSent("add scheduled1.example.com always 2", "add scheduled2.example.com always 2")
-	w.do(step{"option", "fake_action_scheduler", false})
+	f.wantSent("add scheduled1.example.com always 2", "add scheduled2.example.com always 2")
+	f.do(step{"option", "fake_action_scheduler", false})
 }
 
 // newClock: the clock of the Redis that took the lost one's place is an hour behind.
-func newClock(w *world) {
+func newClock(f *fixture) {
 	const domain = "clock.example.com"
-	w.do(step{"map", domain})
+	f.do(step{"map", domain})
 	at := time.Now().Add(3 * time.Hour)
 	tell := func(id string, e tasks.Event, want string) {
-		w.t.Helper()
-		if status, answer := w.event(id, time.Now(), e); status != http.StatusOK || !strings.Contains(answer, want) {
-			w.t.Errorf("the event %s is answered with %d %s; want %q", id, status, answer, want)
+		f.t.Helper()
+		if status, answer := f.event(id, time.Now(), e); status != http.StatusOK || !strings.Contains(answer, want) {
+			f.t.Errorf("the event %s is answered with %d %s; want %q", id, status, answer, want)
 		}
 	}
 	tell("clock1", domainEvent(domain, tasks.CheckingDNS, at), `"applied"`)
 	tell("clock2", domainEvent(domain, tasks.Done, at.Add(-time.Hour)), `"old"`)
-	if err := w.rdb.HSet(w.t.Context(), "pilotsync:ledger", "id", "of-another-redis").Err(); err != nil {
-		w.t.Fatal(err)
+	if err := f.rdb.HSet(f.t.Context(), "pilotsync:ledger", "id", "of-another-redis").Err(); err != nil {
+		f.t.Fatal(err)
 	}
 	tell("clock3", tasks.Event{Type: tasks.LedgerLost, AppID: app, Ledger: "of-another-redis", At: at}, `"applied"`)
 	tell("clock4", domainEvent(domain, tasks.Done, at.Add(-time.Hour)), `"applied"`)
-	w.wantStage(domain, "done secure")
-	w.do(step{"unmap", domain})
-	w.sent()
-	w.mails()
+	f.wantStage(domain, "done secure")
+	f.do(step{"unmap", domain})
+	f.sent()
+	f.mails()
 }
 
 // staleRemoval: a removal waits, and the name is mapped again before it is sent.
-func staleRemoval(w *world) {
+func staleRemoval(f *fixture) {
 	const domain = "again.example.com"
-	w.do(step{"map", domain})
-	w.wantSent("add " + domain + " always 2")
-	w.redis.Stop()
-	w.do(step{"unmap", domain})
-	w.do(step{"deactivate"})
-	w.do(step{"map", domain})
-	w.redis.Start()
-	w.do(step{"activate"}, step{"do_action", "pilotsync_flush"})
-	if sent := w.sent(); slices.ContainsFunc(sent, func(s string) bool { return strings.HasPrefix(s, "remove "+domain) }) {
-		w.t.Errorf("the name of a mapping is taken off the list: %q", sent)
+	f.do(step{"map", domain})
+	f.wantSent("add " + domain + " always 2")
+	f.redis.Stop()
+	f.do(step{"unmap", domain})
+	f.do(step{"deactivate"})
+	f.do(step{"map", domain})
+	f.redis.Start()
+	f.do(step{"activate"}, step{"do_action", "pilotsync_flush"})
+	if sent := f.sent(); slices.ContainsFunc(sent, func(s string) bool { return strings.HasPrefix(s, "remove "+domain) }) {
+		f.t.Errorf("the name of a mapping is taken off the list: %q", sent)
 	}
-	if out, err := w.cli("outbox"); err != nil || strings.Contains(out, domain) {
-		w.t.Errorf("wp pilotsync outbox says %q (%v)", out, err)
+	if out, err := f.cli("outbox"); err != nil || strings.Contains(out, domain) {
+		f.t.Errorf("wp pilotsync outbox says %q (%v)", out, err)
 	}
-	w.do(step{"unmap", domain})
-	w.sent()
+	f.do(step{"unmap", domain})
+	f.sent()
 }
 
-func button(w *world) {
-	w.redis.Stop()
-	w.do(step{"do_action", "wu_add_domain", "button.example.com", 2})
-	w.redis.Start()
+func button(f *fixture) {
+	f.redis.Stop()
+	f.do(step{"do_action", "wu_add_domain", "button.example.com", 2})
+	f.redis.Start()
 	for _, c := range []struct {
 		name  string
 		user  int
@@ -498,22 +498,22 @@ func button(w *world) {
 	} {
 		body, err := json.Marshal([]step{{"button", c.user, c.nonce}})
 		if err != nil {
-			w.t.Fatal(err)
+			f.t.Fatal(err)
 		}
-		if status, _ := w.post("/?test", body, nil); status != c.want {
-			w.t.Errorf("%s it is answered with %d; want %d", c.name, status, c.want)
+		if status, _ := f.post("/?test", body, nil); status != c.want {
+			f.t.Errorf("%s it is answered with %d; want %d", c.name, status, c.want)
 		}
-		w.wantSent()
+		f.wantSent()
 	}
-	if status, _ := w.post("/?test", []byte(`[["button", 1, true]]`), nil); status != http.StatusFound {
-		w.t.Errorf("it is answered with %d", status)
+	if status, _ := f.post("/?test", []byte(`[["button", 1, true]]`), nil); status != http.StatusFound {
+		f.t.Errorf("it is answered with %d", status)
 	}
-	w.wantSent("add button.example.com always 2")
+	f.wantSent("add button.example.com always 2")
 }
 
 // crowd has several processes put changes into the outbox and send them, each
 // with a domain of its own that is added and removed in turn.
-func crowd(w *world) {
+func crowd(f *fixture) {
 	const processes, turns = 4, 6
 	want := map[string][]string{}
 	var group errgroup.Group
@@ -527,10 +527,10 @@ func crowd(w *world) {
 		}
 		body, err := json.Marshal(steps)
 		if err != nil {
-			w.t.Fatal(err)
+			f.t.Fatal(err)
 		}
 		group.Go(func() error {
-			resp, err := http.Post(w.url+"/?test", "application/json", bytes.NewReader(body))
+			resp, err := http.Post(f.url+"/?test", "application/json", bytes.NewReader(body))
 			if err != nil {
 				return err
 			}
@@ -538,38 +538,38 @@ func crowd(w *world) {
 		})
 	}
 	if err := group.Wait(); err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	if out := w.do().Outbox; len(out) != 0 {
-		w.t.Errorf("left in the outbox: %q", out)
+	if out := f.do().Outbox; len(out) != 0 {
+		f.t.Errorf("left in the outbox: %q", out)
 	}
 	got := map[string][]string{}
-	for _, text := range w.sent() {
+	for _, text := range f.sent() {
 		domain := strings.Fields(text)[1]
 		got[domain] = append(got[domain], text)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		w.t.Errorf("changes of each domain, in order (-want +got):\n%s", diff)
+		f.t.Errorf("changes of each domain, in order (-want +got):\n%s", diff)
 	}
 }
 
 // event posts an event, signed as the worker does, and returns the status.
-func (w *world) event(id string, at time.Time, e tasks.Event) (int, string) {
-	w.t.Helper()
+func (f *fixture) event(id string, at time.Time, e tasks.Event) (int, string) {
+	f.t.Helper()
 	body, err := json.Marshal(e)
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	signature, err := w.signer.Sign(id, at, body)
+	signature, err := f.signer.Sign(id, at, body)
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	return w.signed(id, at, signature, body)
+	return f.signed(id, at, signature, body)
 }
 
-func (w *world) signed(id string, at time.Time, signature string, body []byte) (int, string) {
-	w.t.Helper()
-	status, answer := w.post("/wp-json/pilotsync/v1/webhook", body, map[string]string{
+func (f *fixture) signed(id string, at time.Time, signature string, body []byte) (int, string) {
+	f.t.Helper()
+	status, answer := f.post("/wp-json/pilotsync/v1/webhook", body, map[string]string{
 		"Content-Type": "application/json", standardwebhooks.HeaderWebhookID: id,
 		standardwebhooks.HeaderWebhookTimestamp: strconv.FormatInt(at.Unix(), 10), standardwebhooks.HeaderWebhookSignature: signature,
 	})
@@ -580,33 +580,33 @@ func domainEvent(domain string, state tasks.State, at time.Time) tasks.Event {
 	return tasks.Event{Type: tasks.DomainState, AppID: app, Domain: domain, Seq: 1, State: state, Names: []string{domain}, Reason: "because", At: at}
 }
 
-func (w *world) wantStage(domain, want string) {
-	w.t.Helper()
-	if got := w.do().Domains[domain]; got != want {
-		w.t.Errorf("%s is in stage %q; want %q", domain, got, want)
+func (f *fixture) wantStage(domain, want string) {
+	f.t.Helper()
+	if got := f.do().Domains[domain]; got != want {
+		f.t.Errorf("%s is in stage %q; want %q", domain, got, want)
 	}
 }
 
-func forgeries(w *world) {
-	w.do(step{"map", "hook.example.com"})
-	w.sent()
+func forgeries(f *fixture) {
+	f.do(step{"map", "hook.example.com"})
+	f.sent()
 	now := time.Now()
 	e := domainEvent("hook.example.com", tasks.Done, now)
 	body, err := json.Marshal(e)
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	good, err := w.signer.Sign("id1", now, body)
+	good, err := f.signer.Sign("id1", now, body)
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	old, err := w.signer.Sign("id1", now.Add(-6*time.Minute), body)
+	old, err := f.signer.Sign("id1", now.Add(-6*time.Minute), body)
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	early, err := w.signer.Sign("id1", now.Add(6*time.Minute), body)
+	early, err := f.signer.Sign("id1", now.Add(6*time.Minute), body)
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	for _, c := range []struct {
 		name, id  string
@@ -623,24 +623,24 @@ func forgeries(w *world) {
 		{"an old one", "id1", now.Add(-6 * time.Minute), old, body},
 		{"one from the future", "id1", now.Add(6 * time.Minute), early, body},
 	} {
-		if status, answer := w.signed(c.id, c.at, c.signature, c.body); status != http.StatusUnauthorized {
-			w.t.Errorf("%s is answered with %d %s", c.name, status, answer)
+		if status, answer := f.signed(c.id, c.at, c.signature, c.body); status != http.StatusUnauthorized {
+			f.t.Errorf("%s is answered with %d %s", c.name, status, answer)
 		}
 	}
-	w.wantStage("hook.example.com", "checking-dns")
-	if status, answer := w.signed("id1", now, "v1,AAAA "+good, body); status != http.StatusOK || !strings.Contains(answer, `"applied"`) {
-		w.t.Errorf("the right one, behind another's signature, is answered with %d %s", status, answer)
+	f.wantStage("hook.example.com", "checking-dns")
+	if status, answer := f.signed("id1", now, "v1,AAAA "+good, body); status != http.StatusOK || !strings.Contains(answer, `"applied"`) {
+		f.t.Errorf("the right one, behind another's signature, is answered with %d %s", status, answer)
 	}
-	w.wantStage("hook.example.com", "done secure")
-	if status, _ := w.event("id3", now, tasks.Event{Type: "no such", AppID: app}); status != http.StatusOK {
-		w.t.Errorf("an event of a later version is answered with %d", status)
+	f.wantStage("hook.example.com", "done secure")
+	if status, _ := f.event("id3", now, tasks.Event{Type: "no such", AppID: app}); status != http.StatusOK {
+		f.t.Errorf("an event of a later version is answered with %d", status)
 	}
 }
 
-func replays(w *world) {
+func replays(f *fixture) {
 	now := time.Now()
 	at := now.Truncate(time.Second).Add(time.Minute)
-	w.do(step{"set", "hook.example.com", map[string]any{"stage": "failed", "secure": 0}})
+	f.do(step{"set", "hook.example.com", map[string]any{"stage": "failed", "secure": 0}})
 	for _, c := range []struct {
 		name, id     string
 		event        tasks.Event
@@ -658,77 +658,77 @@ func replays(w *world) {
 		{"of an unknown domain", "r8", domainEvent("unknown.example.com", tasks.Done, at), "unknown", "done secure"},
 		{"of another app", "r9", tasks.Event{Type: tasks.DomainState, AppID: "app2", Domain: "hook.example.com", State: tasks.Failed, Seq: 9, At: at.Add(time.Hour)}, "ignored", "done secure"},
 	} {
-		if status, answer := w.event(c.id, now, c.event); status != http.StatusOK || !strings.Contains(answer, `"`+c.answer+`"`) {
-			w.t.Errorf("%s: answered with %d %s; want %s", c.name, status, answer, c.answer)
+		if status, answer := f.event(c.id, now, c.event); status != http.StatusOK || !strings.Contains(answer, `"`+c.answer+`"`) {
+			f.t.Errorf("%s: answered with %d %s; want %s", c.name, status, answer, c.answer)
 		}
-		if got := w.do().Domains["hook.example.com"]; got != c.want {
-			w.t.Errorf("%s: the stage is %q; want %q", c.name, got, c.want)
+		if got := f.do().Domains["hook.example.com"]; got != c.want {
+			f.t.Errorf("%s: the stage is %q; want %q", c.name, got, c.want)
 		}
 	}
-	log := strings.Join(w.do().Log, "\n")
+	log := strings.Join(f.do().Log, "\n")
 	for _, line := range []string{"domain-hook.example.com error pilotsync: rejected: because", "domain-unknown.example.com info pilotsync: done: because"} {
 		if !strings.Contains(log, line) {
-			w.t.Errorf("the log lacks %q", line)
+			f.t.Errorf("the log lacks %q", line)
 		}
 	}
 }
 
-func blocked(w *world) {
+func blocked(f *fixture) {
 	now := time.Now()
-	w.event("b1", now, tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "the key is <wrong>", At: now})
-	if s := w.do(step{"notices"}); !strings.Contains(s.Output, "the key is &lt;wrong&gt;") {
-		w.t.Errorf("the notices are %q", s.Output)
+	f.event("b1", now, tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "the key is <wrong>", At: now})
+	if s := f.do(step{"notices"}); !strings.Contains(s.Output, "the key is &lt;wrong&gt;") {
+		f.t.Errorf("the notices are %q", s.Output)
 	}
-	w.do(step{"option", "wu_hosting_credential_WU_SERVER_PILOT_APP_ID", "2ppa"})
-	w.file("no-app-id", true) // then it is app2
-	if s := w.do(step{"notices"}); s.Output != "" {
-		w.t.Errorf("of another app the notices are %q", s.Output)
+	f.do(step{"option", "wu_hosting_credential_WU_SERVER_PILOT_APP_ID", "2ppa"})
+	f.file("no-app-id", true) // then it is app2
+	if s := f.do(step{"notices"}); s.Output != "" {
+		f.t.Errorf("of another app the notices are %q", s.Output)
 	}
-	w.file("no-app-id", false)
-	if s := w.do(step{"notices"}); !strings.Contains(s.Output, "the key is &lt;wrong&gt;") {
-		w.t.Errorf("of the app again the notices are %q", s.Output)
+	f.file("no-app-id", false)
+	if s := f.do(step{"notices"}); !strings.Contains(s.Output, "the key is &lt;wrong&gt;") {
+		f.t.Errorf("of the app again the notices are %q", s.Output)
 	}
-	w.event("b2", now, tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "fine", At: now.Add(time.Second)})
-	w.event("b1", now, tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "the key is <wrong>", At: now})
-	if s := w.do(step{"notices"}); s.Output != "" {
-		w.t.Errorf("the notices are still %q", s.Output)
+	f.event("b2", now, tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "fine", At: now.Add(time.Second)})
+	f.event("b1", now, tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "the key is <wrong>", At: now})
+	if s := f.do(step{"notices"}); s.Output != "" {
+		f.t.Errorf("the notices are still %q", s.Output)
 	}
 }
 
 // ends is the whole way: from the hook over Redis and a worker back to WordPress.
-func ends(w *world) {
-	if out, err := w.cli("test"); err == nil || !strings.Contains(out, "WRONG  Workers") {
-		w.t.Errorf("without a worker wp pilotsync test says %q (%v)", out, err)
+func ends(f *fixture) {
+	if out, err := f.cli("test"); err == nil || !strings.Contains(out, "WRONG  Workers") {
+		f.t.Errorf("without a worker wp pilotsync test says %q (%v)", out, err)
 	}
 	workerLog := new(buffer)
-	stop := w.startWorker(workerLog)
+	stop := f.startWorker(workerLog)
 	defer stop()
-	w.do(step{"map", "good.example.com"}, step{"map", "nodns.example.com"})
-	harness.AwaitTrue(w.t, "good.example.com to be done", func() bool { return w.do().Domains["good.example.com"] == "done secure" })
-	harness.AwaitTrue(w.t, "nodns.example.com to fail", func() bool { return w.do().Domains["nodns.example.com"] == "failed" })
-	if list := w.sim.List(app); !slices.Contains(list, "good.example.com") || !slices.Contains(list, "www.good.example.com") {
-		w.t.Errorf("the list is %q", list)
+	f.do(step{"map", "good.example.com"}, step{"map", "nodns.example.com"})
+	harness.AwaitTrue(f.t, "good.example.com to be done", func() bool { return f.do().Domains["good.example.com"] == "done secure" })
+	harness.AwaitTrue(f.t, "nodns.example.com to fail", func() bool { return f.do().Domains["nodns.example.com"] == "failed" })
+	if list := f.sim.List(app); !slices.Contains(list, "good.example.com") || !slices.Contains(list, "www.good.example.com") {
+		f.t.Errorf("the list is %q", list)
 	}
-	w.followed("good.example.com", workerLog)
-	if out, err := w.cli("test"); err != nil || !strings.Contains(out, "1 worker is running") {
-		w.t.Errorf("with a worker wp pilotsync test says %q (%v)", out, err)
+	f.followed("good.example.com", workerLog)
+	if out, err := f.cli("test"); err != nil || !strings.Contains(out, "1 worker is running") {
+		f.t.Errorf("with a worker wp pilotsync test says %q (%v)", out, err)
 	}
-	if s := w.do(step{"health"}); !strings.HasPrefix(s.Output, "good ") {
-		w.t.Errorf("Site Health says %q", s.Output)
+	if s := f.do(step{"health"}); !strings.HasPrefix(s.Output, "good ") {
+		f.t.Errorf("Site Health says %q", s.Output)
 	}
-	w.do(step{"rename", "good.example.com", "better.example.com"})
+	f.do(step{"rename", "good.example.com", "better.example.com"})
 	// The mapping comes with the stage of its old name.
-	harness.AwaitTrue(w.t, "better.example.com to be done", func() bool {
-		s := w.do()
+	harness.AwaitTrue(f.t, "better.example.com to be done", func() bool {
+		s := f.do()
 		return s.Domains["better.example.com"] == "done secure" && slices.ContainsFunc(s.Log, func(line string) bool {
 			return strings.HasPrefix(line, "domain-better.example.com info pilotsync: done")
 		})
 	})
-	harness.AwaitTrue(w.t, "the old name to leave the list", func() bool { return !slices.Contains(w.sim.List(app), "good.example.com") })
-	if out, err := w.cli("status", "better.example.com"); err != nil || !strings.Contains(out, "better.example.com\tdone\tdone\t") || !strings.Contains(out, " of 3\t") {
-		w.t.Errorf("wp pilotsync status says %q (%v)", out, err)
+	harness.AwaitTrue(f.t, "the old name to leave the list", func() bool { return !slices.Contains(f.sim.List(app), "good.example.com") })
+	if out, err := f.cli("status", "better.example.com"); err != nil || !strings.Contains(out, "better.example.com\tdone\tdone\t") || !strings.Contains(out, " of 3\t") {
+		f.t.Errorf("wp pilotsync status says %q (%v)", out, err)
 	}
-	w.sent()
+	f.sent()
 }
 
 // buffer is a log that several goroutines write.
@@ -751,41 +751,41 @@ func (b *buffer) lines() []string {
 
 // followed: with the task's id from the domain's log in WordPress, the worker's
 // lines of the change are found, up to its certificate.
-func (w *world) followed(domain string, workerLog *buffer) {
-	w.t.Helper()
+func (f *fixture) followed(domain string, workerLog *buffer) {
+	f.t.Helper()
 	var id string
-	for _, line := range w.do().Log {
+	for _, line := range f.do().Log {
 		if _, found, ok := strings.Cut(line, "domain-"+domain+" info pilotsync: Enqueued as "); ok {
 			id = strings.TrimSpace(found)
 		}
 	}
 	if !strings.HasPrefix(id, "change:"+app+":"+domain+":") {
-		w.t.Fatalf("the log of %s in WordPress has the task's id %q", domain, id)
+		f.t.Fatalf("the log of %s in WordPress has the task's id %q", domain, id)
 	}
 	for _, what := range []string{"change recorded", "change settled", "verified: ", "webhook told"} {
-		harness.AwaitTrue(w.t, "a worker's line \""+what+"\" with the id", func() bool {
+		harness.AwaitTrue(f.t, "a worker's line \""+what+"\" with the id", func() bool {
 			return slices.ContainsFunc(workerLog.lines(), func(line string) bool { return strings.Contains(line, id) && strings.Contains(line, what) })
 		})
 	}
 }
 
-func (w *world) startWorker(more ...io.Writer) (stop func()) {
-	w.t.Helper()
+func (f *fixture) startWorker(more ...io.Writer) (stop func()) {
+	f.t.Helper()
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(w.sim.CAPEM())
+	roots.AppendCertsFromPEM(f.sim.CAPEM())
 	log := logrus.New()
-	log.SetOutput(io.MultiWriter(append(more, w.t.Output())...))
+	log.SetOutput(io.MultiWriter(append(more, f.t.Output())...))
 	wk, err := worker.New(worker.Config{
-		Redis: w.rdb, APIURL: w.sim.APIURL(),
+		Redis: f.rdb, APIURL: f.sim.APIURL(),
 		Accounts:    []registry.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{app}}},
 		Rules:       listsync.Rules{WWW: tasks.WWWAlways},
 		SSLDelays:   []time.Duration{time.Second, time.Second, time.Second},
-		Check:       certcheck.Config{DNS: w.sim.DNSAddr(), Port: w.sim.TLSPort(), Roots: roots, AllowPrivate: true},
+		Check:       certcheck.Config{DNS: f.sim.DNSAddr(), Port: f.sim.TLSPort(), Roots: roots, AllowPrivate: true},
 		Concurrency: 8, Log: log,
-		Webhook: webhook.Target{URL: w.url + "/wp-json/pilotsync/v1/webhook", Secrets: []*standardwebhooks.Webhook{w.signer}},
+		Webhook: webhook.Target{URL: f.url + "/wp-json/pilotsync/v1/webhook", Secrets: []*standardwebhooks.Webhook{f.signer}},
 	})
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -793,58 +793,58 @@ func (w *world) startWorker(more ...io.Writer) (stop func()) {
 	return func() {
 		cancel()
 		if err := <-done; err != nil {
-			w.t.Errorf("the worker ended with: %v", err)
+			f.t.Errorf("the worker ended with: %v", err)
 		}
 	}
 }
 
-func commands(w *world) {
-	out, err := w.cli("resync")
+func commands(f *fixture) {
+	out, err := f.cli("resync")
 	if err != nil || !strings.Contains(out, "domains enqueued") {
-		w.t.Fatalf("wp pilotsync resync says %q (%v)", out, err)
+		f.t.Fatalf("wp pilotsync resync says %q (%v)", out, err)
 	}
-	sent := w.sent()
-	for domain := range w.do().Domains {
+	sent := f.sent()
+	for domain := range f.do().Domains {
 		if domain == "under_score.example.com" {
 			continue
 		}
 		if !slices.ContainsFunc(sent, func(s string) bool { return strings.HasPrefix(s, "add "+domain+" ") }) {
-			w.t.Errorf("%s wasn't enqueued: %q", domain, sent)
+			f.t.Errorf("%s wasn't enqueued: %q", domain, sent)
 		}
 	}
 	adds := len(sent)
-	if out, err := w.cli("resync", "--adopt"); err != nil || !strings.Contains(out, "domains enqueued") {
-		w.t.Fatalf("wp pilotsync resync --adopt says %q (%v)", out, err)
+	if out, err := f.cli("resync", "--adopt"); err != nil || !strings.Contains(out, "domains enqueued") {
+		f.t.Fatalf("wp pilotsync resync --adopt says %q (%v)", out, err)
 	}
-	if sent = w.sent(); len(sent) != adds || slices.ContainsFunc(sent, func(s string) bool { return !strings.HasPrefix(s, "adopt ") }) {
-		w.t.Errorf("wp pilotsync resync --adopt sent %q; it should be %d adoptions", sent, adds)
+	if sent = f.sent(); len(sent) != adds || slices.ContainsFunc(sent, func(s string) bool { return !strings.HasPrefix(s, "adopt ") }) {
+		f.t.Errorf("wp pilotsync resync --adopt sent %q; it should be %d adoptions", sent, adds)
 	}
-	w.redis.Stop()
-	w.do(step{"do_action", "wu_add_domain", "waits.example.com", 2})
-	if out, err := w.cli("outbox"); err != nil || !strings.Contains(out, "\tadd\twaits.example.com\talways\t2\t") {
-		w.t.Errorf("wp pilotsync outbox says %q (%v)", out, err)
+	f.redis.Stop()
+	f.do(step{"do_action", "wu_add_domain", "waits.example.com", 2})
+	if out, err := f.cli("outbox"); err != nil || !strings.Contains(out, "\tadd\twaits.example.com\talways\t2\t") {
+		f.t.Errorf("wp pilotsync outbox says %q (%v)", out, err)
 	}
-	w.redis.Start()
-	if out, err := w.cli("outbox", "--send"); err != nil || out != "" {
-		w.t.Errorf("wp pilotsync outbox --send says %q (%v)", out, err)
+	f.redis.Start()
+	if out, err := f.cli("outbox", "--send"); err != nil || out != "" {
+		f.t.Errorf("wp pilotsync outbox --send says %q (%v)", out, err)
 	}
-	w.wantSent("add waits.example.com always 2")
+	f.wantSent("add waits.example.com always 2")
 }
 
-func uninstalled(w *world) {
-	if out := w.do(step{"uninstall"}).Output; out != "" {
-		w.t.Errorf("it leaves %q", out)
+func uninstalled(f *fixture) {
+	if out := f.do(step{"uninstall"}).Output; out != "" {
+		f.t.Errorf("it leaves %q", out)
 	}
 }
 
-func mustUse(w *world) {
-	content := w.folder + "/site/wp-content"
-	w.run("", "cp", "-r", content+"/plugins/pilotsync", content+"/mu-plugins/pilotsync")
-	w.run("", "cp", content+"/plugins/pilotsync/mu-loader.php", content+"/mu-plugins/pilotsync.php")
-	w.do()
-	w.sent() // what is in progress
-	takesOver(w)
-	if out := w.do(step{"uninstall"}).Output; len(strings.Fields(out)) < 3 {
-		w.t.Errorf("when the copy in plugins is deleted, only %q is left", out)
+func mustUse(f *fixture) {
+	content := f.folder + "/site/wp-content"
+	f.run("", "cp", "-r", content+"/plugins/pilotsync", content+"/mu-plugins/pilotsync")
+	f.run("", "cp", content+"/plugins/pilotsync/mu-loader.php", content+"/mu-plugins/pilotsync.php")
+	f.do()
+	f.sent() // what is in progress
+	takesOver(f)
+	if out := f.do(step{"uninstall"}).Output; len(strings.Fields(out)) < 3 {
+		f.t.Errorf("when the copy in plugins is deleted, only %q is left", out)
 	}
 }

@@ -14,38 +14,38 @@ import (
 )
 
 // told posts an event that must be applied, each a moment later than the one before.
-func (w *world) told(e tasks.Event) {
-	w.t.Helper()
-	w.clock = w.clock.Add(time.Millisecond)
-	e.At = w.clock
+func (f *fixture) told(e tasks.Event) {
+	f.t.Helper()
+	f.clock = f.clock.Add(time.Millisecond)
+	e.At = f.clock
 	id := e.Domain + " " + e.At.Format(time.RFC3339Nano)
-	if status, answer := w.event(id, time.Now(), e); status != http.StatusOK || !strings.Contains(answer, `"applied"`) {
-		w.t.Fatalf("%s %s is answered with %d %s", e.Domain, e.State, status, answer)
+	if status, answer := f.event(id, time.Now(), e); status != http.StatusOK || !strings.Contains(answer, `"applied"`) {
+		f.t.Fatalf("%s %s is answered with %d %s", e.Domain, e.State, status, answer)
 	}
 }
 
-func (w *world) wantVisit(address, want string) {
-	w.t.Helper()
-	if got := w.visit(address); got != want {
-		w.t.Errorf("a visitor of %s gets %q; want %q", address, got, want)
+func (f *fixture) wantVisit(address, want string) {
+	f.t.Helper()
+	if got := f.visit(address); got != want {
+		f.t.Errorf("a visitor of %s gets %q; want %q", address, got, want)
 	}
 }
 
 // inEachVersion runs a test in an old and in a new version of Ultimate Multisite.
-func inEachVersion(w *world, test func(version string)) {
+func inEachVersion(f *fixture, test func(version string)) {
 	for _, version := range []string{"2.3.4", "2.4.10", "2.4.13"} {
-		w.do(step{"option", "fake_version", version})
+		f.do(step{"option", "fake_version", version})
 		test(version)
 	}
 }
 
 // servedStays: whatever happens to a domain, its site is served as before. The
 // problem is in its log and in a notice.
-func servedStays(w *world) {
-	inEachVersion(w, func(version string) {
+func servedStays(f *fixture) {
+	inEachVersion(f, func(version string) {
 		live, plain := "live-"+version+".example.com", "plain-"+version+".example.com"
-		w.do(step{"map", live, map[string]any{"stage": "done", "secure": 1}}, step{"map", plain, map[string]any{"stage": "done-without-ssl"}})
-		w.sent()
+		f.do(step{"map", live, map[string]any{"stage": "done", "secure": 1}}, step{"map", plain, map[string]any{"stage": "done-without-ssl"}})
+		f.sent()
 		for _, c := range []struct {
 			state tasks.State
 			known bool // as a problem
@@ -63,52 +63,52 @@ func servedStays(w *world) {
 			{tasks.Done, false},
 			{tasks.Removed, true}, // elsewhere
 		} {
-			w.told(domainEvent(live, c.state, time.Time{}))
-			w.wantStage(live, "done secure")
-			w.wantVisit("https://"+live, "served")
-			notices := w.do(step{"notices"}).Output
+			f.told(domainEvent(live, c.state, time.Time{}))
+			f.wantStage(live, "done secure")
+			f.wantVisit("https://"+live, "served")
+			notices := f.do(step{"notices"}).Output
 			if got := strings.Contains(notices, live+" ("+string(c.state)+"): because"); got != c.known {
-				w.t.Errorf("%s: after %s the notices are %q; a problem: %v", version, c.state, notices, c.known)
+				f.t.Errorf("%s: after %s the notices are %q; a problem: %v", version, c.state, notices, c.known)
 			}
 			if c.known && !strings.Contains(notices, "still served") {
-				w.t.Errorf("the notices don't say that the site is still served: %q", notices)
+				f.t.Errorf("the notices don't say that the site is still served: %q", notices)
 			}
 			if line := "domain-" + live; c.state != tasks.Done {
-				log := w.do().Log
+				log := f.do().Log
 				if last := lastOf(log, line); !strings.HasSuffix(last, "pilotsync: "+string(c.state)+": because. The site is still served, in stage done.") {
-					w.t.Errorf("%s: the domain's log ends with %q", version, last)
+					f.t.Errorf("%s: the domain's log ends with %q", version, last)
 				}
 			}
 		}
 		for _, state := range []tasks.State{tasks.CheckingDNS, tasks.Failed, tasks.DoneWithoutSSL, tasks.Rejected} {
-			w.told(domainEvent(plain, state, time.Time{}))
-			w.wantStage(plain, "done-without-ssl")
-			w.wantVisit("http://"+plain, "served")
+			f.told(domainEvent(plain, state, time.Time{}))
+			f.wantStage(plain, "done-without-ssl")
+			f.wantVisit("http://"+plain, "served")
 		}
 		// A person takes it off the web: then the notice isn't true any more.
-		w.do(step{"set", live, map[string]any{"stage": "failed"}}, step{"unmap", plain})
-		w.wantVisit("https://"+live, "sign-up page")
-		if notices := w.do(step{"notices"}).Output; strings.Contains(notices, version) {
-			w.t.Errorf("the notices are still %q", notices)
+		f.do(step{"set", live, map[string]any{"stage": "failed"}}, step{"unmap", plain})
+		f.wantVisit("https://"+live, "sign-up page")
+		if notices := f.do(step{"notices"}).Output; strings.Contains(notices, version) {
+			f.t.Errorf("the notices are still %q", notices)
 		}
 	})
 }
 
 // oneMore: the notice names five domains, and counts the others.
-func oneMore(w *world) {
+func oneMore(f *fixture) {
 	name := func(i int) string { return fmt.Sprintf("many%d.example.com", i) }
 	for i := range 7 {
-		w.do(step{"map", name(i), map[string]any{"stage": "done"}})
-		w.told(domainEvent(name(i), tasks.Failed, time.Time{}))
+		f.do(step{"map", name(i), map[string]any{"stage": "done"}})
+		f.told(domainEvent(name(i), tasks.Failed, time.Time{}))
 		want := map[int]string{5: "<li>and 1 more; wp pilotsync status shows it</li>", 6: "<li>and 2 more; wp pilotsync status shows them</li>"}[i]
-		if notices := w.do(step{"notices"}).Output; !strings.Contains(notices, want) || i < 5 && strings.Contains(notices, " more; ") {
-			w.t.Errorf("of %d domains the notices are %q", i+1, notices)
+		if notices := f.do(step{"notices"}).Output; !strings.Contains(notices, want) || i < 5 && strings.Contains(notices, " more; ") {
+			f.t.Errorf("of %d domains the notices are %q", i+1, notices)
 		}
 	}
 	for i := range 7 {
-		w.do(step{"unmap", name(i)})
+		f.do(step{"unmap", name(i)})
 	}
-	w.sent()
+	f.sent()
 }
 
 // lastOf returns the last line of a log that begins with the handle.
@@ -122,87 +122,87 @@ func lastOf(log []string, handle string) string {
 }
 
 // certificateEnds: secure is set while the certificate may be valid, and no longer.
-func certificateEnds(w *world) {
+func certificateEnds(f *fixture) {
 	const live = "ending.example.com"
-	w.do(step{"map", live, map[string]any{"stage": "done", "secure": 1}})
-	w.sent()
+	f.do(step{"map", live, map[string]any{"stage": "done", "secure": 1}})
+	f.sent()
 	ended := func(end time.Duration) tasks.Event {
 		e := domainEvent(live, tasks.DoneWithoutSSL, time.Time{})
 		e.CertificateUntil = time.Now().Add(end)
 		return e
 	}
-	w.told(domainEvent(live, tasks.DoneWithoutSSL, time.Time{})) // as a worker of an older release tells it
-	w.wantStage(live, "done secure")
-	w.told(ended(24 * time.Hour))
-	w.wantStage(live, "done secure")
+	f.told(domainEvent(live, tasks.DoneWithoutSSL, time.Time{})) // as a worker of an older release tells it
+	f.wantStage(live, "done secure")
+	f.told(ended(24 * time.Hour))
+	f.wantStage(live, "done secure")
 	checking := ended(-time.Hour)
 	checking.State = tasks.CheckingSSL
-	w.told(checking)
-	w.wantStage(live, "done secure")
-	w.told(ended(-time.Hour))
-	w.wantStage(live, "done-without-ssl")
-	w.wantVisit("http://"+live, "served")
-	w.wantVisit("https://"+live, "sent to http://"+live+"/")
-	if notices := w.do(step{"notices"}).Output; !strings.Contains(notices, live+" (done-without-ssl)") {
-		w.t.Errorf("the notices are %q", notices)
+	f.told(checking)
+	f.wantStage(live, "done secure")
+	f.told(ended(-time.Hour))
+	f.wantStage(live, "done-without-ssl")
+	f.wantVisit("http://"+live, "served")
+	f.wantVisit("https://"+live, "sent to http://"+live+"/")
+	if notices := f.do(step{"notices"}).Output; !strings.Contains(notices, live+" (done-without-ssl)") {
+		f.t.Errorf("the notices are %q", notices)
 	}
-	w.told(domainEvent(live, tasks.Done, time.Time{}))
-	w.wantStage(live, "done secure")
-	w.wantVisit("http://"+live, "sent to https://"+live+"/")
+	f.told(domainEvent(live, tasks.Done, time.Time{}))
+	f.wantStage(live, "done secure")
+	f.wantVisit("http://"+live, "sent to https://"+live+"/")
 
 	// A network behind a proxy that speaks plain HTTP to WordPress has secure off.
-	w.do(step{"set", live, map[string]any{"secure": 0}})
-	w.told(domainEvent(live, tasks.Done, time.Time{}))
-	w.wantStage(live, "done")
-	w.do(step{"unmap", live})
-	w.sent()
+	f.do(step{"set", live, map[string]any{"secure": 0}})
+	f.told(domainEvent(live, tasks.Done, time.Time{}))
+	f.wantStage(live, "done")
+	f.do(step{"unmap", live})
+	f.sent()
 }
 
 // neverServed: without a certificate the site must not be redirected to http.
-func neverServed(w *world) {
-	inEachVersion(w, func(version string) {
+func neverServed(f *fixture) {
+	inEachVersion(f, func(version string) {
 		const domain = "never-served.example.com"
-		w.do(step{"map", domain})
-		w.wantVisit("http://"+domain, "sign-up page")
-		w.told(domainEvent(domain, tasks.DoneWithoutSSL, time.Time{}))
+		f.do(step{"map", domain})
+		f.wantVisit("http://"+domain, "sign-up page")
+		f.told(domainEvent(domain, tasks.DoneWithoutSSL, time.Time{}))
 		if version == "2.3.4" {
-			w.wantStage(domain, "done-without-ssl") // there is nothing else
+			f.wantStage(domain, "done-without-ssl") // there is nothing else
 		} else {
-			w.wantStage(domain, "ssl-failed")
-			w.wantVisit("http://"+domain, "sign-up page")
+			f.wantStage(domain, "ssl-failed")
+			f.wantVisit("http://"+domain, "sign-up page")
 		}
-		w.told(domainEvent(domain, tasks.Done, time.Time{}))
-		w.wantVisit("https://"+domain, "served")
-		w.do(step{"unmap", domain})
-		w.told(domainEvent(domain, tasks.Removed, time.Time{}))
-		w.sent()
+		f.told(domainEvent(domain, tasks.Done, time.Time{}))
+		f.wantVisit("https://"+domain, "served")
+		f.do(step{"unmap", domain})
+		f.told(domainEvent(domain, tasks.Removed, time.Time{}))
+		f.sent()
 	})
 }
 
 // resyncLive hands domains over that the network serves: one that works, and some of
 // which pilotsync finds that they don't. A visitor asks all the while.
-func resyncLive(w *world) {
+func resyncLive(f *fixture) {
 	names := []string{"live.example.com", "elsewhere-live.example.com", "nocert-live.example.com"}
 	for _, name := range names {
-		w.do(step{"map_old", name, map[string]any{"stage": "done", "secure": 1}})
+		f.do(step{"map_old", name, map[string]any{"stage": "done", "secure": 1}})
 	}
-	w.do(step{"map_old", "live_name.example.com", map[string]any{"stage": "done", "secure": 1}}) // that no list takes
-	w.sent()
+	f.do(step{"map_old", "live_name.example.com", map[string]any{"stage": "done", "secure": 1}}) // that no list takes
+	f.sent()
 	names = append(names, "live_name.example.com")
-	stop := w.startWorker()
+	stop := f.startWorker()
 	defer stop()
 	for _, args := range [][]string{{"resync"}, {"resync", "--adopt"}} {
-		if out, err := w.cli(args...); err != nil {
-			w.t.Fatalf("wp pilotsync %q says %q (%v)", args, out, err)
+		if out, err := f.cli(args...); err != nil {
+			f.t.Fatalf("wp pilotsync %q says %q (%v)", args, out, err)
 		}
 		ends := map[string]string{names[0]: "done", names[1]: "failed", names[2]: "done-without-ssl"}
-		harness.AwaitTrue(w.t, "each domain to come to its end", func() bool {
+		harness.AwaitTrue(f.t, "each domain to come to its end", func() bool {
 			for _, name := range names {
-				if got := w.visit("https://" + name); got != "served" {
-					w.t.Fatalf("a visitor of %s gets %q", name, got)
+				if got := f.visit("https://" + name); got != "served" {
+					f.t.Fatalf("a visitor of %s gets %q", name, got)
 				}
 			}
-			log := w.do().Log
+			log := f.do().Log
 			for name, state := range ends {
 				if !strings.Contains(lastOf(log, "domain-"+name), "pilotsync: "+state) {
 					return false
@@ -212,14 +212,14 @@ func resyncLive(w *world) {
 		})
 	}
 	for _, name := range names {
-		w.wantStage(name, "done secure")
+		f.wantStage(name, "done secure")
 	}
-	notices := w.do(step{"notices"}).Output
+	notices := f.do(step{"notices"}).Output
 	for _, name := range names[1:] {
 		if !strings.Contains(notices, name) {
-			w.t.Errorf("the notices lack %s: %q", name, notices)
+			f.t.Errorf("the notices lack %s: %q", name, notices)
 		}
-		w.do(step{"unmap", name})
+		f.do(step{"unmap", name})
 	}
-	w.sent()
+	f.sent()
 }

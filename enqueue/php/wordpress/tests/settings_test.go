@@ -14,45 +14,45 @@ import (
 )
 
 // storedAppID: what the wizard of Ultimate Multisite stored counts where there is no constant.
-func storedAppID(w *world) {
-	if out, err := w.cli("test"); !strings.Contains(out, "ok     Settings: The app is app1, as set in wp-config.php.") {
-		w.t.Errorf("with the constant wp pilotsync test says %q (%v)", out, err)
+func storedAppID(f *fixture) {
+	if out, err := f.cli("test"); !strings.Contains(out, "ok     Settings: The app is app1, as set in wp-config.php.") {
+		f.t.Errorf("with the constant wp pilotsync test says %q (%v)", out, err)
 	}
 	const stored = "wu_hosting_credential_WU_SERVER_PILOT_"
-	w.file("no-app-id", true)
-	w.do(step{"option", stored + "APP_ID", "1ppa"}, step{"option", stored + "CLIENT_ID", "eno_dic"}, step{"option", stored + "API_KEY", "yek'eht"})
-	w.do(step{"do_action", "wu_add_domain", "stored.example.com", 2})
-	w.wantSent("add stored.example.com always 2")
-	if out, err := w.cli("test"); !strings.Contains(out, "ok     Settings: The app is app1, as stored by Ultimate Multisite's ServerPilot integration.") {
-		w.t.Errorf("without it wp pilotsync test says %q (%v)", out, err)
+	f.file("no-app-id", true)
+	f.do(step{"option", stored + "APP_ID", "1ppa"}, step{"option", stored + "CLIENT_ID", "eno_dic"}, step{"option", stored + "API_KEY", "yek'eht"})
+	f.do(step{"do_action", "wu_add_domain", "stored.example.com", 2})
+	f.wantSent("add stored.example.com always 2")
+	if out, err := f.cli("test"); !strings.Contains(out, "ok     Settings: The app is app1, as stored by Ultimate Multisite's ServerPilot integration.") {
+		f.t.Errorf("without it wp pilotsync test says %q (%v)", out, err)
 	}
-	secret := "'" + w.redis.As("php") + "'"
+	secret := "'" + f.redis.As("php") + "'"
 	for flag, want := range map[string]struct{ has, lacks []string }{
 		"--no-secrets": {[]string{"WU_SERVER_PILOT_CLIENT_ID='cid_one'\n", "WU_SERVER_PILOT_APP_ID='app1'\n", "# WU_SERVER_PILOT_API_KEY is set; --secrets shows it\n",
 			"PILOTSYNC_WEBHOOK_URL='http://network.example.net/wp-json/pilotsync/v1/webhook'\n"}, []string{"the'\\''key", secret, "whsec_"}},
 		"--secrets": {[]string{`WU_SERVER_PILOT_API_KEY='the'\''key'`, "REDIS_URL=" + secret, "PILOTSYNC_WEBHOOK_SECRET='whsec_"}, []string{"#"}},
 	} {
-		out, err := w.cli("env", flag)
+		out, err := f.cli("env", flag)
 		for _, line := range want.has {
 			if !strings.Contains(out, line) {
-				w.t.Errorf("wp pilotsync env %s lacks %q (%v):\n%s", flag, line, err, out)
+				f.t.Errorf("wp pilotsync env %s lacks %q (%v):\n%s", flag, line, err, out)
 			}
 		}
 		for _, part := range want.lacks {
 			if strings.Contains(out, part) {
-				w.t.Errorf("wp pilotsync env %s shows %q:\n%s", flag, part, out)
+				f.t.Errorf("wp pilotsync env %s shows %q:\n%s", flag, part, out)
 			}
 		}
 	}
-	w.file("no-app-id", false)
+	f.file("no-app-id", false)
 }
 
 // wrongSettings are told before a change waits for them, with what they take. Without a
 // secret that is right, Ultimate Multisite goes on checking the domains.
-func wrongSettings(w *world) {
-	url, secret := w.redis.As("php"), "whsec_"+strings.Repeat("c2VjcmV0", 4)
-	w.do(step{"map", "checked.example.com"})
-	w.sent()
+func wrongSettings(f *fixture) {
+	url, secret := f.redis.As("php"), "whsec_"+strings.Repeat("c2VjcmV0", 4)
+	f.do(step{"map", "checked.example.com"})
+	f.sent()
 	for name, c := range map[string]struct {
 		url, secret, app string
 		want, line       string
@@ -65,8 +65,8 @@ func wrongSettings(w *world) {
 		"two apps":                   {url, secret, "app1,app2", "It takes the id of one app", "WRONG  Settings: ", false},
 		"all is right":               {url, secret, "app1", "", "ok     Settings: ", false},
 	} {
-		w.t.Run(name, func(t *testing.T) {
-			in, n := *w, *w.network
+		f.t.Run(name, func(t *testing.T) {
+			in, n := *f, *f.network
 			in.network, n.t = &n, t
 			in.file("no-constants", true)
 			in.file("no-app-id", true)
@@ -85,17 +85,17 @@ func wrongSettings(w *world) {
 			in.file("no-app-id", false)
 		})
 	}
-	w.do(step{"do_action", "pilotsync_flush"}, step{"unmap", "checked.example.com"})
-	w.sent()
+	f.do(step{"do_action", "pilotsync_flush"}, step{"unmap", "checked.example.com"})
+	f.sent()
 }
 
 // attempts: the filter's value goes with the change, by the stage where it depends on that.
-func attempts(w *world) {
+func attempts(f *fixture) {
 	filter := func(body string) string {
 		return "<?php add_filter( 'wu_async_process_domain_stage_max_tries', function ( $tries, $domain ) { " + body + " }, 10, 2 );"
 	}
-	w.do(step{"map", "tried.example.com"})
-	w.wantSent("add tried.example.com always 2")
+	f.do(step{"map", "tried.example.com"})
+	f.wantSent("add tried.example.com always 2")
 	for _, c := range []struct{ name, body, add string }{
 		{"a number", "return 7;", " attempts 7"},
 		{"one for some domains", "return 'tried.example.com' === $domain->get_domain() ? $tries + 4 : $tries;", " attempts 9"},
@@ -105,8 +105,8 @@ func attempts(w *world) {
 		{"no number", "return null;", ""},
 		{"an exception", "throw new Exception( 'no such list' );", ""},
 	} {
-		w.t.Run(c.name, func(t *testing.T) {
-			in, n := *w, *w.network
+		f.t.Run(c.name, func(t *testing.T) {
+			in, n := *f, *f.network
 			in.network, n.t = &n, t
 			in.write("wp-content/mu-plugins/tries.php", filter(c.body))
 			before := in.do()
@@ -131,43 +131,43 @@ func attempts(w *world) {
 			}
 		})
 	}
-	w.do(step{"unmap", "tried.example.com"})
-	w.wantSent("remove tried.example.com always 2")
+	f.do(step{"unmap", "tried.example.com"})
+	f.wantSent("remove tried.example.com always 2")
 }
 
 // wwwRule: by the public suffix list x.com.ar would get a www form.
-func wwwRule(w *world) {
-	setting := func(value string) { w.do(step{"option", "fake_setting_auto_create_www_subdomain", value}) }
+func wwwRule(f *fixture) {
+	setting := func(value string) { f.do(step{"option", "fake_setting_auto_create_www_subdomain", value}) }
 	setting("main_only")
 	for _, name := range []string{"x.com.ar", "x.co.uk", "x.example", "shop.x.example", "www.x.example"} {
-		w.do(step{"do_action", "wu_add_domain", name, 2})
+		f.do(step{"do_action", "wu_add_domain", name, 2})
 	}
 	setting("always")
-	w.do(step{"do_action", "wu_add_domain", "www.y.example", 2})
-	w.wantSent("add x.com.ar never 2", "add x.co.uk always 2", "add x.example always 2", "add shop.x.example never 2", "add www.x.example never 2",
+	f.do(step{"do_action", "wu_add_domain", "www.y.example", 2})
+	f.wantSent("add x.com.ar never 2", "add x.co.uk always 2", "add x.example always 2", "add shop.x.example never 2", "add www.x.example never 2",
 		"add www.y.example never 2")
 }
 
-func lastEvent(w *world) {
-	w.do(step{"option", "pilotsync_arrived", 0})
-	if out := w.do(step{"health"}).Output; !strings.Contains(out, "No event has arrived yet. They are expected at http://network.example.net/wp-json/pilotsync/v1/webhook") {
-		w.t.Errorf("before an event Site Health says %q", out)
+func lastEvent(f *fixture) {
+	f.do(step{"option", "pilotsync_arrived", 0})
+	if out := f.do(step{"health"}).Output; !strings.Contains(out, "No event has arrived yet. They are expected at http://network.example.net/wp-json/pilotsync/v1/webhook") {
+		f.t.Errorf("before an event Site Health says %q", out)
 	}
 	now := time.Now()
-	if status, answer := w.event("last", now, domainEvent("unknown.example.com", tasks.Done, now)); status != http.StatusOK {
-		w.t.Errorf("the event is answered with %d %s", status, answer)
+	if status, answer := f.event("last", now, domainEvent("unknown.example.com", tasks.Done, now)); status != http.StatusOK {
+		f.t.Errorf("the event is answered with %d %s", status, answer)
 	}
-	if out := w.do(step{"health"}).Output; !strings.Contains(out, "The last event arrived ") {
-		w.t.Errorf("after one Site Health says %q", out)
+	if out := f.do(step{"health"}).Output; !strings.Contains(out, "The last event arrived ") {
+		f.t.Errorf("after one Site Health says %q", out)
 	}
-	w.do(step{"option", "pilotsync_arrived", 1772366400}) // 2026-03-01 12:00 UTC
-	if out := w.do(step{"health"}).Output; !strings.Contains(out, " ago, on March 1, 2026 12:00 pm.") {
-		w.t.Errorf("months after one Site Health says %q", out)
+	f.do(step{"option", "pilotsync_arrived", 1772366400}) // 2026-03-01 12:00 UTC
+	if out := f.do(step{"health"}).Output; !strings.Contains(out, " ago, on March 1, 2026 12:00 pm.") {
+		f.t.Errorf("months after one Site Health says %q", out)
 	}
 }
 
 // doctored: the doctor's check of the webhook, with the real REST API.
-func doctored(w *world) {
+func doctored(f *fixture) {
 	const block = "<?php if ( 'OPTIONS' === $_SERVER['REQUEST_METHOD'] ) { http_response_code( 401 ); exit; }"
 	for _, c := range []struct {
 		name  string
@@ -179,8 +179,8 @@ func doctored(w *world) {
 		{"the plugin does nothing", map[string]string{"no-constants": ""}, doctor.Failure, "WordPress doesn't know the plugin's address"},
 		{"something in front asks for a password", map[string]string{"extra.php": block}, doctor.Failure, "answers 401; WordPress answers 200"},
 	} {
-		w.t.Run(c.name, func(t *testing.T) {
-			in, n := *w, *w.network
+		f.t.Run(c.name, func(t *testing.T) {
+			in, n := *f, *f.network
 			in.network, n.t = &n, t
 			for name, content := range c.files {
 				in.write(name, content)

@@ -17,15 +17,15 @@ import (
 
 // sharedRedis: where WordPress's object cache would empty the queue, the built-in
 // provider goes on.
-func sharedRedis(w *world) {
-	at, err := url.Parse(w.redis.URL)
+func sharedRedis(f *fixture) {
+	at, err := url.Parse(f.redis.URL)
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	cache := fmt.Sprintf("<?php define( 'WP_REDIS_PORT', %s );", at.Port())
 	dropIn, err := os.ReadFile("site/object-cache.php")
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	for _, c := range []struct {
 		name  string
@@ -39,8 +39,8 @@ func sharedRedis(w *world) {
 		{"a cache that is switched off", map[string]string{"extra.php": cache + " define( 'WP_REDIS_DISABLED', true );"}, true},
 		{"the same database, with leave", map[string]string{"extra.php": cache + " define( 'PILOTSYNC_SHARED_REDIS', true );"}, true},
 	} {
-		w.t.Run(c.name, func(t *testing.T) {
-			in, n := *w, *w.network
+		f.t.Run(c.name, func(t *testing.T) {
+			in, n := *f, *f.network
 			in.network, n.t = &n, t
 			for name, content := range c.files {
 				in.write(name, content)
@@ -72,14 +72,14 @@ func sharedRedis(w *world) {
 			}
 		})
 	}
-	w.t.Run("keys of other programs", func(t *testing.T) {
-		in, n := *w, *w.network
+	f.t.Run("keys of other programs", func(t *testing.T) {
+		in, n := *f, *f.network
 		in.network, n.t = &n, t
 		if out, _ := in.cli("test"); !strings.Contains(out, "ok     Keys in Redis: This user of Redis may not list keys") {
 			t.Errorf("as the user php wp pilotsync test says %q", out)
 		}
 		may := func(right string) {
-			if err := w.rdb.Do(context.Background(), "ACL", "SETUSER", "php", right).Err(); err != nil {
+			if err := f.rdb.Do(context.Background(), "ACL", "SETUSER", "php", right).Err(); err != nil {
 				t.Error(err)
 			}
 		}
@@ -88,10 +88,10 @@ func sharedRedis(w *world) {
 		if out, _ := in.cli("test"); !strings.Contains(out, "ok     Keys in Redis: No other program") {
 			t.Errorf("without any wp pilotsync test says %q", out)
 		}
-		if err := w.rdb.Set(t.Context(), "wp_cache:session:secret", 1, 0).Err(); err != nil {
+		if err := f.rdb.Set(t.Context(), "wp_cache:session:secret", 1, 0).Err(); err != nil {
 			t.Fatal(err)
 		}
-		defer w.rdb.Del(t.Context(), "wp_cache:session:secret")
+		defer f.rdb.Del(t.Context(), "wp_cache:session:secret")
 		out, _ := in.cli("test")
 		if !strings.Contains(out, "WRONG  Keys in Redis: 1 of the ") || !strings.Contains(out, "(wp_cache…)") || strings.Contains(out, "secret") {
 			t.Errorf("wp pilotsync test says %q", out)

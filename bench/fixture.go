@@ -22,9 +22,9 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// world is a real Redis, a simulator in this process, and what a measure looks
+// newFixture is a real Redis, a simulator in this process, and what a measure looks
 // with. Its workers are processes.
-type world struct {
+type fixture struct {
 	sim     *simulator.Simulator
 	redis   *redistest.Server
 	rdb     *redis.Client
@@ -35,57 +35,57 @@ type world struct {
 	workers []*process
 }
 
-// world starts a Redis that keeps nothing, with redisArgs, and a simulator. The
+// newFixture starts a Redis that keeps nothing, with redisArgs, and a simulator. The
 // caller must close it.
-func (b *bench) world(opt simulator.Options, redisArgs ...string) (_ *world, err error) {
-	folder, err := os.MkdirTemp(b.folder, "world-")
+func (b *bench) newFixture(opt simulator.Options, redisArgs ...string) (_ *fixture, err error) {
+	folder, err := os.MkdirTemp(b.folder, "fixture-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for Redis: %w", err)
 	}
-	w := &world{binary: b.binary}
+	f := &fixture{binary: b.binary}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, w.close())
+			err = errors.Join(err, f.close())
 		}
 	}()
-	if w.redis, err = redistest.Run(folder, redisArgs...); err != nil {
+	if f.redis, err = redistest.Run(folder, redisArgs...); err != nil {
 		return nil, err
 	}
-	w.rdb = redis.NewClient(&redis.Options{Addr: w.redis.Addr, ContextTimeoutEnabled: true})
-	w.ledger, w.client = ledger.New(w.rdb), enqueue.New(w.rdb)
+	f.rdb = redis.NewClient(&redis.Options{Addr: f.redis.Addr, ContextTimeoutEnabled: true})
+	f.ledger, f.client = ledger.New(f.rdb), enqueue.New(f.rdb)
 	if len(opt.Apps) == 0 {
 		opt.Apps = []simulator.App{{ID: "app1"}}
 	}
-	if w.sim, err = simulator.Start(opt); err != nil {
+	if f.sim, err = simulator.Start(opt); err != nil {
 		return nil, fmt.Errorf("start the simulator: %w", err)
 	}
 	var ids []string
 	for _, app := range opt.Apps {
 		ids = append(ids, app.ID)
 	}
-	if w.env, err = harness.Settings(folder, w.sim, w.redis.URL, ids...); err != nil {
+	if f.env, err = harness.Settings(folder, f.sim, f.redis.URL, ids...); err != nil {
 		return nil, err
 	}
-	w.env = append(w.env, "PILOTSYNC_LOG_FORMAT=text",
+	f.env = append(f.env, "PILOTSYNC_LOG_FORMAT=text",
 		// No www forms, so that a domain is one name. A measure's own settings win.
 		"PILOTSYNC_WWW=never",
 		// A worker that starts would reconcile each app within its first 15 s, and then
 		// once an hour: calls that depend on the moment, and not on the work.
 		"PILOTSYNC_RECONCILE=off")
-	return w, nil
+	return f, nil
 }
 
-// close ends all that the world runs.
-func (w *world) close() error {
-	err := w.stop()
-	if w.rdb != nil {
-		err = errors.Join(err, w.rdb.Close())
+// close ends all that the fixture runs.
+func (f *fixture) close() error {
+	err := f.stop()
+	if f.rdb != nil {
+		err = errors.Join(err, f.rdb.Close())
 	}
-	if w.sim != nil {
-		w.sim.Close()
+	if f.sim != nil {
+		f.sim.Close()
 	}
-	if w.redis != nil {
-		w.redis.Kill()
+	if f.redis != nil {
+		f.redis.Kill()
 	}
 	return err
 }
@@ -98,12 +98,12 @@ type process struct {
 	last  string        // its last line, to be read once it has ended
 }
 
-// start starts n workers, with the world's environment and env, and returns once
+// start starts n workers, with the fixture's environment and env, and returns once
 // all of them take tasks.
-func (w *world) start(ctx context.Context, n int, env ...string) error {
+func (f *fixture) start(ctx context.Context, n int, env ...string) error {
 	var started []*process
 	for range n {
-		p, err := w.launch(env...)
+		p, err := f.launch(env...)
 		if err != nil {
 			return err
 		}
@@ -125,9 +125,9 @@ func (w *world) start(ctx context.Context, n int, env ...string) error {
 }
 
 // launch starts one worker and doesn't wait for it; stop ends it.
-func (w *world) launch(env ...string) (*process, error) {
-	p := &process{cmd: tether.Command(exec.Command(w.binary, "worker")), ready: make(chan struct{}), ended: make(chan struct{})}
-	p.cmd.Env = append(append(os.Environ(), w.env...), env...)
+func (f *fixture) launch(env ...string) (*process, error) {
+	p := &process{cmd: tether.Command(exec.Command(f.binary, "worker")), ready: make(chan struct{}), ended: make(chan struct{})}
+	p.cmd.Env = append(append(os.Environ(), f.env...), env...)
 	out, err := p.cmd.StderrPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start a worker: %w", err)
@@ -135,7 +135,7 @@ func (w *world) launch(env ...string) (*process, error) {
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start a worker: %w", err)
 	}
-	w.workers = append(w.workers, p)
+	f.workers = append(f.workers, p)
 	go func() {
 		defer close(p.ended)
 		p.follow(out)
@@ -159,12 +159,12 @@ func (p *process) follow(out io.Reader) {
 }
 
 // stop ends all workers with SIGTERM and waits for them.
-func (w *world) stop() error {
-	for _, p := range w.workers {
+func (f *fixture) stop() error {
+	for _, p := range f.workers {
 		_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails only if it has ended by itself
 	}
 	var err error
-	for _, p := range w.workers {
+	for _, p := range f.workers {
 		select {
 		case <-p.ended:
 		case <-time.After(time.Minute):
@@ -173,7 +173,7 @@ func (w *world) stop() error {
 			<-p.ended
 		}
 	}
-	w.workers = nil
+	f.workers = nil
 	return err
 }
 

@@ -13,7 +13,7 @@ import (
 
 // enqueue asks for changes, once, and notes what came of it.
 func (f *fixture) enqueue(ctx context.Context, reqs ...enqueue.Request) error {
-	return f.want.Enqueue(ctx, f.client, reqs...)
+	return f.workload.Enqueue(ctx, f.client, reqs...)
 }
 
 // add asks for domains to be put on an app's list.
@@ -46,7 +46,7 @@ func (f *fixture) checkNoOverlap() {
 // checkLists is check but for the overlaps.
 func (f *fixture) checkLists() {
 	f.t.Helper()
-	f.want.Check(f.t, f.sim, f.ledger)
+	f.workload.Check(f.t, f.sim, f.ledger)
 }
 
 // checkAddedOnce holds the history of an app whose domains were only ever added:

@@ -13,8 +13,8 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// Wanted is what was asked for. It is safe for concurrent use.
-type Wanted struct {
+// Workload is what was asked for. It is safe for concurrent use.
+type Workload struct {
 	mu     sync.Mutex
 	apps   []string
 	last   map[string]map[string]request // app → domain → the last that was acknowledged
@@ -37,8 +37,8 @@ type request struct {
 }
 
 // New wants nothing yet of these apps, whose lists hold names set by hand.
-func New(apps []simulator.App) *Wanted {
-	w := &Wanted{last: map[string]map[string]request{}, unsure: map[string]map[string]int64{}, byHand: map[string][]string{}, byHandNow: map[string]bool{}}
+func New(apps []simulator.App) *Workload {
+	w := &Workload{last: map[string]map[string]request{}, unsure: map[string]map[string]int64{}, byHand: map[string][]string{}, byHandNow: map[string]bool{}}
 	for _, app := range apps {
 		w.apps, w.byHand[app.ID] = append(w.apps, app.ID), app.Domains
 	}
@@ -46,10 +46,10 @@ func New(apps []simulator.App) *Wanted {
 }
 
 // Apps are the ids of the apps.
-func (w *Wanted) Apps() []string { return w.apps }
+func (w *Workload) Apps() []string { return w.apps }
 
 // Enqueue asks for changes, once, and notes what came of it.
-func (w *Wanted) Enqueue(ctx context.Context, client *enqueue.Client, reqs ...enqueue.Request) error {
+func (w *Workload) Enqueue(ctx context.Context, client *enqueue.Client, reqs ...enqueue.Request) error {
 	receipts, err := client.Enqueue(ctx, reqs...)
 	w.note(reqs, receipts)
 	return err
@@ -57,7 +57,7 @@ func (w *Wanted) Enqueue(ctx context.Context, client *enqueue.Client, reqs ...en
 
 // note takes down what came of requests: those without a task id were not
 // acknowledged, and may have come in or not.
-func (w *Wanted) note(reqs []enqueue.Request, receipts []enqueue.Receipt) {
+func (w *Workload) note(reqs []enqueue.Request, receipts []enqueue.Receipt) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i, r := range receipts {
@@ -76,9 +76,9 @@ func (w *Wanted) note(reqs []enqueue.Request, receipts []enqueue.Receipt) {
 	}
 }
 
-// MayBeLost makes unsure what was acknowledged from then until now: Redis doesn't
+// AckedSince makes unsure what was acknowledged from then until now: Redis doesn't
 // promise to have it any more. It returns for how many domains that is so.
-func (w *Wanted) MayBeLost(from time.Time) (n int) {
+func (w *Workload) AckedSince(from time.Time) (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for app, domains := range w.last {
@@ -94,14 +94,14 @@ func (w *Wanted) MayBeLost(from time.Time) (n int) {
 }
 
 // Acked is how many requests were acknowledged so far.
-func (w *Wanted) Acked() int {
+func (w *Workload) Acked() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.acked)
 }
 
 // Names are the names of an app that were asked for last, or those that were asked to leave.
-func (w *Wanted) Names(app string, on bool) (all []string) {
+func (w *Workload) Names(app string, on bool) (all []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for domain, r := range w.last[app] {
@@ -113,7 +113,7 @@ func (w *Wanted) Names(app string, on bool) (all []string) {
 }
 
 // Settled is nil if every acknowledged change has been recorded and none waits.
-func (w *Wanted) Settled(ctx context.Context, l *ledger.Ledger) error {
+func (w *Workload) Settled(ctx context.Context, l *ledger.Ledger) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	// First, since a change that is recorded in between waits.
@@ -134,7 +134,7 @@ func (w *Wanted) Settled(ctx context.Context, l *ledger.Ledger) error {
 
 // recorded is nil if the ledger knows of each acknowledged request, or of a later
 // one of its domain.
-func (w *Wanted) recorded(ctx context.Context, l *ledger.Ledger) error {
+func (w *Workload) recorded(ctx context.Context, l *ledger.Ledger) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for app, domains := range w.last {

@@ -9,10 +9,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Everything is all that a Redis holds in its database 0: every key, and every
+// Dump is all that a Redis holds in its database 0: every key, and every
 // value in full and as it is, for tests that look for what mustn't be there.
 // (miniredis's own Dump cuts values off after some 60 characters.)
-func Everything(t testing.TB, rdb redis.Cmdable) string {
+func Dump(t testing.TB, rdb redis.Cmdable) string {
 	t.Helper()
 	ctx := t.Context()
 	keys, err := rdb.Keys(ctx, "*").Result()

@@ -25,14 +25,14 @@ type receipt struct {
 	Remove bool
 }
 
-// wanted is what the requests come to, kept apart from anything that a program has.
-type wanted struct {
+// workload is what the requests come to, kept apart from anything that a program has.
+type workload struct {
 	mu   sync.Mutex
 	last map[string]map[string]receipt // by app and domain: the one with the highest number
 	n    int
 }
 
-func (w *wanted) note(receipts ...receipt) {
+func (w *workload) note(receipts ...receipt) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, r := range receipts {
@@ -47,7 +47,7 @@ func (w *wanted) note(receipts ...receipt) {
 }
 
 // settled is nil once all that was asked for has come to its end.
-func (f *fixture) settled(ctx context.Context, want *wanted) error {
+func (f *fixture) settled(ctx context.Context, want *workload) error {
 	for _, app := range f.apps {
 		views, err := f.ledger.Domains(ctx, app)
 		if err != nil {
@@ -74,7 +74,7 @@ func (f *fixture) settled(ctx context.Context, want *wanted) error {
 }
 
 // lacks is nil if the last that a webhook was told of each domain is its end.
-func (h *told) lacks(want *wanted) error {
+func (h *told) lacks(want *workload) error {
 	last := h.last()
 	for app, domains := range want.last {
 		for domain, r := range domains {
@@ -94,7 +94,7 @@ func (h *told) lacks(want *wanted) error {
 }
 
 // check holds lists, writes, archive and quarantine against what is wanted.
-func (f *fixture) check(want *wanted, byHand []string) {
+func (f *fixture) check(want *workload, byHand []string) {
 	f.t.Helper()
 	for _, app := range f.apps {
 		list := f.sim.List(app)
