@@ -81,7 +81,7 @@ func TestThePageAloneShowsDomainsToItsUsers(t *testing.T) {
 		body                string
 	}{
 		{page, "", "", 401, "name and a password"},
-		{page, "viewer", "wrong", 401, "aren't known"},
+		{page, "viewer", "wrong", 401, "Wrong name or password"},
 		{page, "viewer", "password", 200, "<html"},
 		{page + "asynqmon/", "viewer", "password", 200, `FLAG_READ_ONLY="true"`},
 		{page + "asynqmon/", "actor", "password", 200, `FLAG_READ_ONLY="false"`},

@@ -10,8 +10,8 @@ import (
 	"pilotsync/internal/config"
 )
 
-// Limits of single looks. With slack for a far-away machine; where all is well,
-// each takes milliseconds.
+// Time limits of single reads, with slack for a distant machine; usually each takes
+// milliseconds.
 const (
 	redisLimit   = 5 * time.Second
 	dnsLimit     = 5 * time.Second
@@ -28,7 +28,7 @@ const (
 // the rate that cfg allows. When ctx ends, the checks that aren't done are warnings.
 func Run(ctx context.Context, cfg config.Worker) []Result {
 	var redis, dns, api, accounts, queues, hooks, events []Result
-	answers := make(chan bool, 1) // whether Redis does
+	answers := make(chan bool, 1) // whether Redis answers
 	var all sync.WaitGroup
 	all.Go(func() {
 		redis = checkRedis(ctx, cfg.Redis)
@@ -52,9 +52,9 @@ func Run(ctx context.Context, cfg config.Worker) []Result {
 	return results
 }
 
-// each runs look for every item, at most so many at once, and returns what they
-// return in the order of the items.
-func each[T, R any](items []T, most int, look func(T) R) []R {
+// each calls read for every item, at most so many at once, and returns the results in
+// the order of the items.
+func each[T, R any](items []T, most int, read func(T) R) []R {
 	results := make([]R, len(items))
 	slots := make(chan struct{}, most)
 	var all sync.WaitGroup
@@ -62,7 +62,7 @@ func each[T, R any](items []T, most int, look func(T) R) []R {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			results[i] = look(item)
+			results[i] = read(item)
 		})
 	}
 	all.Wait()

@@ -12,16 +12,16 @@ import (
 
 const (
 	eventsRead = 1000 // of each state
-	// keepsFailing is how long an event must have been sent in vain to count. A
-	// receiver that restarts is back within that time.
+	// keepsFailing is how long the deliveries of an event must have failed to count. A
+	// receiver that restarts answers again within that time.
 	keepsFailing = time.Minute
 )
 
-// checkEvents finds the events that their receivers don't take.
+// checkEvents finds the events that their receivers refuse.
 func checkEvents(inspector *asynq.Inspector, now time.Time) Result {
 	retrying, err := inspector.ListRetryTasks(tasks.QueueEvents, asynq.PageSize(eventsRead))
 	if errors.Is(err, asynq.ErrQueueNotFound) {
-		return judgeEvents(nil, nil, now)
+		return evaluateEvents(nil, nil, now)
 	}
 	if err != nil {
 		return unread(CheckEvents, err)
@@ -30,12 +30,12 @@ func checkEvents(inspector *asynq.Inspector, now time.Time) Result {
 	if err != nil {
 		return unread(CheckEvents, err)
 	}
-	return judgeEvents(retrying, failed, now)
+	return evaluateEvents(retrying, failed, now)
 }
 
-// judgeEvents judges by the events that are sent again and by those that were given up.
-func judgeEvents(retrying, failed []*asynq.TaskInfo, now time.Time) Result {
-	var last *asynq.TaskInfo // the one that was sent last
+// evaluateEvents judges by the retried events and by the failed ones.
+func evaluateEvents(retrying, failed []*asynq.TaskInfo, now time.Time) Result {
+	var last *asynq.TaskInfo // the last one that was sent
 	note := func(t *asynq.TaskInfo) {
 		if last == nil || t.LastFailedAt.After(last.LastFailedAt) {
 			last = t

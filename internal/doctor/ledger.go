@@ -9,7 +9,7 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// checkLedger looks whether Redis still has the ledger that the workers knew.
+// checkLedger reads whether Redis still has the ledger that the workers knew.
 func checkLedger(ctx context.Context, l *ledger.Ledger) Result {
 	is, err := l.Identity(ctx)
 	if err != nil {
@@ -23,13 +23,13 @@ func checkLedger(ctx context.Context, l *ledger.Ledger) Result {
 	if err != nil {
 		return unread(CheckLedger, err)
 	}
-	return judgeLedger(is, loss, now)
+	return evaluateLedger(is, loss, now)
 }
 
-// lossNews is for how long a loss is told of after all apps were handed over again.
-const lossNews = 24 * time.Hour
+// lossReportTime is how long a loss is reported after all apps were handed over again.
+const lossReportTime = 24 * time.Hour
 
-func judgeLedger(is ledger.Identity, loss ledger.Loss, now time.Time) Result {
+func evaluateLedger(is ledger.Identity, loss ledger.Loss, now time.Time) Result {
 	const findOut = "Find out why: Redis lost its data, has an older copy of it, or another Redis took its place (docs/operations/recovery.md)."
 	if ago := now.Sub(loss.At); !loss.At.IsZero() {
 		detail := fmt.Sprintf("the ledger was lost %s ago", roundly(ago))
@@ -37,7 +37,7 @@ func judgeLedger(is ledger.Identity, loss ledger.Loss, now time.Time) Result {
 		case len(loss.Waiting) > 0:
 			return failure(CheckLedger, detail+", and not all domains were handed over again, of "+strings.Join(loss.Waiting, ", "),
 				"WordPress's plugin does it by itself within the hour, or at once by 'wp pilotsync resync --adopt'. For other producers: 'pilotsync adopt --app ID --all'. "+findOut)
-		case ago < lossNews:
+		case ago < lossReportTime:
 			return warning(CheckLedger, detail+"; all apps were handed over again since", findOut)
 		}
 	}

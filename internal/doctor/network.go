@@ -18,8 +18,7 @@ import (
 	"pilotsync/internal/config"
 )
 
-// checkDNS asks the resolver that verifications ask. That a name doesn't exist is
-// an answer, too.
+// checkDNS asks the resolver that verifications ask. "No such name" is an answer, too.
 func checkDNS(ctx context.Context, cfg config.Worker) []Result {
 	name := "serverpilot.io"
 	if u, err := url.Parse(cfg.APIURL); err == nil {
@@ -40,15 +39,15 @@ func checkDNS(ctx context.Context, cfg config.Worker) []Result {
 	defer cancel()
 	start := time.Now()
 	_, err := resolver.LookupNetIP(limited, "ip4", name+".")
-	return []Result{judgeDNS(which, remedy, name, time.Since(start), err)}
+	return []Result{evaluateDNS(which, remedy, name, time.Since(start), err)}
 }
 
-func judgeDNS(which, remedy, name string, took time.Duration, err error) Result {
+func evaluateDNS(which, remedy, name string, took time.Duration, err error) Result {
 	var dnsErr *net.DNSError
 	switch {
 	case err == nil, errors.As(err, &dnsErr) && dnsErr.IsNotFound:
 		return ok(CheckDNS, fmt.Sprintf("%s answers in %s", which, roundly(took)))
-	case dnsErr != nil: // its text names the system's resolver, whichever was asked
+	case dnsErr != nil: // its text names the system's resolver even if another was asked
 		err = errors.New(dnsErr.Err)
 	}
 	return failure(CheckDNS, fmt.Sprintf("%s gives no usable answer about %s: %v", which, name, err), remedy)
@@ -65,7 +64,7 @@ func client() *http.Client {
 	}
 }
 
-// answer is what came back from a call.
+// answer is the answer to a call.
 type answer struct {
 	status        int
 	date          string // the header of that name
@@ -95,7 +94,7 @@ func call(ctx context.Context, method, address string) answer {
 		return a
 	}
 	defer resp.Body.Close()
-	a.body, _ = io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // a part of it says enough
+	a.body, _ = io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // the beginning is enough
 	a.status, a.date = resp.StatusCode, resp.Header.Get("Date")
 	a.restAPI = strings.Contains(strings.Join(resp.Header.Values("Link"), ","), `rel="https://api.w.org/"`)
 	if to, err := resp.Location(); err == nil {
@@ -104,21 +103,21 @@ func call(ctx context.Context, method, address string) answer {
 	return a
 }
 
-// checkAPI calls ServerPilot without credentials: any answer shows that the way
-// there is open, and tells what time it is there.
+// checkAPI calls ServerPilot without credentials: any answer shows that it can be
+// reached, and has its time.
 func checkAPI(ctx context.Context, apiURL string) []Result {
 	if apiURL == "" {
 		return nil
 	}
 	a := call(ctx, http.MethodHead, strings.TrimRight(apiURL, "/")+"/apps")
-	results := []Result{judgeAPI(host(apiURL), a)}
+	results := []Result{evaluateAPI(host(apiURL), a)}
 	if a.err == nil {
-		results = append(results, judgeAPIClock(a))
+		results = append(results, evaluateAPIClock(a))
 	}
 	return results
 }
 
-func judgeAPI(host string, a answer) Result {
+func evaluateAPI(host string, a answer) Result {
 	var dns *net.DNSError
 	switch {
 	case errors.As(a.err, &dns):
@@ -133,12 +132,12 @@ func judgeAPI(host string, a answer) Result {
 	return ok(CheckAPI, fmt.Sprintf("ServerPilot's API at %s answers in %s", host, roundly(a.after.Sub(a.before))))
 }
 
-func judgeAPIClock(a answer) Result {
+func evaluateAPIClock(a answer) Result {
 	ahead, about, err := a.skew()
 	if err != nil {
 		return warning(CheckAPIClock, "ServerPilot's answer doesn't tell its time", "Check by yourself that this machine's clock is right (timedatectl).")
 	}
-	return judgeSkew(CheckAPIClock, "ServerPilot's", ahead, about)
+	return evaluateSkew(CheckAPIClock, "ServerPilot's", ahead, about)
 }
 
 // skew is by how much the clock that the header Date comes from is ahead of this
@@ -172,7 +171,7 @@ func checkOutbound(ctx context.Context, cfg config.Worker, addresses []netip.Add
 		if err == nil {
 			_ = conn.Close()
 		}
-		return judgeOutbound(addr, port, time.Since(start), err)
+		return evaluateOutbound(addr, port, time.Since(start), err)
 	})
 }
 
@@ -180,7 +179,7 @@ func inside(a netip.Addr) bool {
 	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified()
 }
 
-func judgeOutbound(addr netip.Addr, port int, took time.Duration, err error) Result {
+func evaluateOutbound(addr netip.Addr, port int, took time.Duration, err error) Result {
 	switch {
 	case err == nil:
 		return ok(CheckOutbound, fmt.Sprintf("%s takes connections on port %d, in %s", addr, port, roundly(took)))

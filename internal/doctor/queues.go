@@ -14,20 +14,20 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// checkQueues looks at what waits in Redis, and at who works on it.
+// checkQueues reads what waits in Redis, and which workers are alive.
 func checkQueues(ctx context.Context, cfg config.Worker) []Result {
 	inspector := asynq.NewInspectorFromRedisClient(cfg.Redis.Client) // not closed: the client isn't its own
 	servers, err := inspector.Servers()
-	results := []Result{judgeWorkers(servers, time.Now(), err)}
+	results := []Result{evaluateWorkers(servers, time.Now(), err)}
 	l := ledger.New(cfg.Redis.Client)
 	live, err := l.Workers(ctx)
-	results = append(results, judgeDryRun(live, err), checkLedger(ctx, l))
+	results = append(results, evaluateDryRun(live, err), checkLedger(ctx, l))
 
-	known, err := inspector.Queues() // asked about one that isn't there, asynq has no error to decide on
+	known, err := inspector.Queues() // for a missing queue asynq has no error to decide on
 	if err != nil {
 		return append(results, unread(CheckBacklog, err))
 	}
-	queues := map[string]*asynq.QueueInfo{} // those there are
+	queues := map[string]*asynq.QueueInfo{} // the existing ones
 	for _, name := range tasks.Queues() {
 		if !slices.Contains(known, name) {
 			continue
@@ -44,17 +44,17 @@ func checkQueues(ctx context.Context, cfg config.Worker) []Result {
 	if err != nil {
 		return append(results, unread(CheckBacklog, err))
 	}
-	results = append(results, judgeBacklog(queues, apps, now), checkTasks(inspector, queues), judgeArchive(queues))
-	results = append(results, judgeTrouble(apps)...)
-	return append(results, judgeServed(apps, cfg.Accounts)...)
+	results = append(results, evaluateBacklog(queues, apps, now), checkTasks(inspector, queues), evaluateArchive(queues))
+	results = append(results, evaluateTrouble(apps)...)
+	return append(results, evaluateServed(apps, cfg.Accounts)...)
 }
 
 func unread(check string, err error) Result {
 	return warning(check, fmt.Sprintf("what is in Redis could not be read: %v", err), "See what the error says; a user of Redis needs the keys that begin with asynq: and pilotsync:.")
 }
 
-// judgeWorkers: a worker is a process that has an asynq server for each queue.
-func judgeWorkers(servers []*asynq.ServerInfo, now time.Time, err error) Result {
+// evaluateWorkers: a worker is a process that has an asynq server for each queue.
+func evaluateWorkers(servers []*asynq.ServerInfo, now time.Time, err error) Result {
 	if err != nil {
 		return unread(CheckWorkers, err)
 	}
@@ -88,9 +88,9 @@ func judgeWorkers(servers []*asynq.ServerInfo, now time.Time, err error) Result 
 	return ok(CheckWorkers, "alive: "+strings.Join(names, ", "))
 }
 
-// judgeDryRun judges by the live workers. One in a dry run beside one that writes is a
-// mistake: which of them takes a change is chance.
-func judgeDryRun(live []ledger.Worker, err error) Result {
+// evaluateDryRun judges by the live workers. One in a dry run beside one that writes is a
+// mistake: chance decides which of them processes a change.
+func evaluateDryRun(live []ledger.Worker, err error) Result {
 	if err != nil {
 		return unread(CheckDryRun, err)
 	}
@@ -118,13 +118,13 @@ func judgeDryRun(live []ledger.Worker, err error) Result {
 	return warning(CheckDryRun, says, "Restart the worker without PILOTSYNC_DRY_RUN once you have seen enough; it syncs the lists at once.")
 }
 
-// backlogAge is how long a change may wait before it is worth a word: a sync takes
+// backlogAge is how long a change may wait without a warning: a sync takes
 // seconds, and a failing one is tried again after five minutes at most.
 const backlogAge = 5 * time.Minute
 
-func judgeBacklog(queues map[string]*asynq.QueueInfo, apps []ledger.App, now time.Time) Result {
+func evaluateBacklog(queues map[string]*asynq.QueueInfo, apps []ledger.App, now time.Time) Result {
 	var parts, paused []string
-	var oldest time.Duration // of what waits to be taken by a worker, or by a sync
+	var oldest time.Duration // of the changes that wait for a worker or a sync
 	for _, name := range tasks.Queues() {
 		q := queues[name]
 		if q == nil {
@@ -171,8 +171,8 @@ func judgeBacklog(queues map[string]*asynq.QueueInfo, apps []ledger.App, now tim
 	return ok(CheckBacklog, detail)
 }
 
-// judgeArchive: an archived task is one that failed for good. Failed events have a command of their own.
-func judgeArchive(queues map[string]*asynq.QueueInfo) Result {
+// evaluateArchive: an archived task is one that failed for good. Failed events have a command of their own.
+func evaluateArchive(queues map[string]*asynq.QueueInfo) Result {
 	var parts []string
 	for _, name := range tasks.Queues() {
 		if q := queues[name]; q != nil && q.Archived > 0 {
@@ -186,7 +186,7 @@ func judgeArchive(queues map[string]*asynq.QueueInfo) Result {
 		"asynqmon's archive shows why; delete them there once it is dealt with. Events: 'pilotsync events --failed'.")
 }
 
-func judgeTrouble(apps []ledger.App) []Result {
+func evaluateTrouble(apps []ledger.App) []Result {
 	var results []Result
 	for _, app := range apps {
 		switch t := app.Failure; {
@@ -203,8 +203,8 @@ func judgeTrouble(apps []ledger.App) []Result {
 	return results
 }
 
-// judgeServed: changes for an app that nobody serves wait for ever.
-func judgeServed(apps []ledger.App, accounts []config.Account) []Result {
+// evaluateServed: changes for an app that no worker serves wait for ever.
+func evaluateServed(apps []ledger.App, accounts []config.Account) []Result {
 	served := map[string]bool{}
 	for _, a := range accounts {
 		for _, app := range a.Apps {
@@ -212,7 +212,7 @@ func judgeServed(apps []ledger.App, accounts []config.Account) []Result {
 		}
 	}
 	if len(served) == 0 {
-		return nil // the settings are wrong, and say so
+		return nil // the check of the settings reports that
 	}
 	var results []Result
 	for _, app := range apps {

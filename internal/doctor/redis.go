@@ -16,21 +16,21 @@ import (
 	"pilotsync/internal/redisurl"
 )
 
-// node is what was seen of one Redis server.
+// node is what was read from one Redis server.
 type node struct {
-	name string // its address where there are several, else empty
-	// info is INFO's answer, settings CONFIG GET's; each is nil where Redis didn't
-	// let us ask, as managed ones don't, and the error says why.
+	name string // its address if there are several, else empty
+	// info is INFO's answer, settings CONFIG GET's; each is nil if Redis refuses
+	// the command, as managed ones do, and the error says why.
 	info, settings       map[string]string
 	infoErr, settingsErr error
 	// ahead is by how much its clock is ahead of ours, exact to within about.
 	ahead, about time.Duration
 	clockErr     error
 	replay       replayRights
-	keys         keysSeen
+	keys         keySample
 }
 
-// checkRedis looks at Redis; the first result says whether it answers at all.
+// checkRedis reads Redis; the first result says whether it answers at all.
 func checkRedis(ctx context.Context, set config.Redis) []Result {
 	rdb := set.Client
 	if rdb == nil {
@@ -39,16 +39,16 @@ func checkRedis(ctx context.Context, set config.Redis) []Result {
 	limited, cancel := context.WithTimeout(ctx, redisLimit)
 	defer cancel()
 	if err := rdb.Ping(limited).Err(); err != nil { // the first may have to connect
-		return []Result{judgePing(set.Shown, 0, named(rdb, err))}
+		return []Result{evaluatePing(set.Shown, 0, named(rdb, err))}
 	}
 	start := time.Now()
 	err := rdb.Ping(limited).Err()
-	results := []Result{judgePing(set.Shown, time.Since(start), named(rdb, err))}
+	results := []Result{evaluatePing(set.Shown, time.Since(start), named(rdb, err))}
 	if err != nil {
 		return results
 	}
-	nodes := lookAtNodes(ctx, rdb)
-	for _, judge := range []func(node) Result{judgeVersion, judgePersistence, judgeReplay, judgeEviction, judgeMemory, judgeClock, judgeKeys} {
+	nodes := readNodes(ctx, rdb)
+	for _, judge := range []func(node) Result{evaluateVersion, evaluatePersistence, evaluateReplay, evaluateEviction, evaluateMemory, evaluateClock, evaluateKeys} {
 		results = append(results, worst(nodes, judge))
 	}
 	return results
@@ -62,8 +62,8 @@ func named(rdb redis.UniversalClient, err error) error {
 	return err
 }
 
-// lookAtNodes looks at the server, or at each master of a cluster.
-func lookAtNodes(ctx context.Context, rdb redis.UniversalClient) []node {
+// readNodes reads the server, or each master of a cluster.
+func readNodes(ctx context.Context, rdb redis.UniversalClient) []node {
 	limited, cancel := context.WithTimeout(ctx, 2*redisLimit)
 	defer cancel()
 	cluster, isCluster := rdb.(*redis.ClusterClient)
@@ -81,7 +81,7 @@ func lookAtNodes(ctx context.Context, rdb redis.UniversalClient) []node {
 		return nil
 	})
 	if err != nil {
-		return []node{{infoErr: err, settingsErr: err, clockErr: err, keys: keysSeen{err: err}, replay: replayRights{err: err, byHand: "'redis-cli ACL DRYRUN default SET pilotsync:x 1' on each node. It has to answer OK"}}}
+		return []node{{infoErr: err, settingsErr: err, clockErr: err, keys: keySample{err: err}, replay: replayRights{err: err, byHand: "'redis-cli ACL DRYRUN default SET pilotsync:x 1' on each node. It has to answer OK"}}}
 	}
 	slices.SortFunc(nodes, func(a, b node) int { return strings.Compare(a.name, b.name) })
 	return nodes
@@ -102,8 +102,8 @@ func look(ctx context.Context, rdb redis.UniversalClient) node {
 		}
 		n.settings[name] = answer[name]
 	}
-	n.replay = lookAtReplay(ctx, rdb)
-	n.keys = lookAtKeys(ctx, rdb)
+	n.replay = readReplayRights(ctx, rdb)
+	n.keys = readKeys(ctx, rdb)
 	before := time.Now()
 	at, err := rdb.Time(ctx).Result()
 	took := time.Since(before)
@@ -123,8 +123,8 @@ func parseInfo(text string) map[string]string {
 	return info
 }
 
-// worst judges each node and returns the gravest result, with the node's name
-// where there are several.
+// worst evaluates each node and returns the gravest result, with the node's name if there
+// are several.
 func worst(nodes []node, judge func(node) Result) Result {
 	rank := []Status{OK, Warning, Failure}
 	var gravest Result

@@ -9,24 +9,24 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A look at the keys ends after so many calls of SCAN. Each takes Redis about a
-// millisecond. Redis scans in an order that has nothing to do with names, so what
-// other programs have in quantity shows in the part that is looked at.
+// Reading the keys ends after so many calls of SCAN. Each takes Redis about a
+// millisecond. Redis scans in an order that has nothing to do with names, so the
+// part that is read shows what other programs have in quantity.
 const (
 	scanCount  = 1000
 	scanRounds = 20
 )
 
-// keysSeen is what a look at the names of a database's keys found.
-type keysSeen struct {
+// keySample is a sample of the names of a database's keys.
+type keySample struct {
 	seen    int
 	foreign map[string]int // keys of other programs, by the beginning of their name
 	err     error
 }
 
-// lookAtKeys reads names of keys, not of all where there are many.
-func lookAtKeys(ctx context.Context, rdb redis.UniversalClient) keysSeen {
-	k := keysSeen{foreign: map[string]int{}}
+// readKeys reads names of keys, not all if there are many.
+func readKeys(ctx context.Context, rdb redis.UniversalClient) keySample {
+	k := keySample{foreign: map[string]int{}}
 	for cursor, round := uint64(0), 0; round == 0 || cursor != 0 && round < scanRounds; round++ {
 		keys, next, err := rdb.Scan(ctx, cursor, "", scanCount).Result()
 		if err != nil {
@@ -61,9 +61,9 @@ func beginning(key string) string {
 	return key[:min(end, 20)] + "…"
 }
 
-// judgeKeys: a program that shares the database may empty it, as WordPress's object
+// evaluateKeys: a program that shares the database may empty it, as WordPress's object
 // cache does.
-func judgeKeys(n node) Result {
+func evaluateKeys(n node) Result {
 	k := n.keys
 	switch {
 	case redis.IsPermissionError(k.err):

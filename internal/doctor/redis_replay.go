@@ -13,11 +13,11 @@ import (
 // transactions and scripts that this user may not run are dropped.
 const replayUser = "default"
 
-// replayRights is what Redis said about the rights of replayUser.
+// replayRights are the rights of replayUser, as Redis reports them.
 type replayRights struct {
 	lacks string // what the user may not do; empty if nothing was found
 	err   error  // why Redis didn't say
-	// byHand is what a person can run in that case, and what has to come of it.
+	// byHand is what a person can run in that case, and the expected result.
 	byHand string
 }
 
@@ -31,9 +31,9 @@ var replayed = [...][]any{
 	{"PEXPIREAT", "asynq:{q}:x", "1"}, {"PERSIST", "asynq:{q}:x"},
 }
 
-// lookAtReplay asks for replayUser's rights with ACL DRYRUN, which shows no password
+// readReplayRights asks for replayUser's rights with ACL DRYRUN, which shows no password
 // hash. Redis before 7.0 doesn't know it: there ACL GETUSER is asked.
-func lookAtReplay(ctx context.Context, rdb redis.UniversalClient) replayRights {
+func readReplayRights(ctx context.Context, rdb redis.UniversalClient) replayRights {
 	var answers []*redis.StringCmd
 	_, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, command := range replayed {
@@ -43,7 +43,7 @@ func lookAtReplay(ctx context.Context, rdb redis.UniversalClient) replayRights {
 	})
 	if err != nil {
 		if strings.Contains(strings.ToLower(err.Error()), "unknown subcommand") {
-			return rightsByGetUser(ctx, rdb)
+			return rightsFromUser(ctx, rdb)
 		}
 		return replayRights{err: fmt.Errorf("ACL DRYRUN is refused: %w", err),
 			byHand: "'redis-cli --user admin --askpass ACL DRYRUN default SET pilotsync:x 1'. It has to answer OK"}
@@ -56,8 +56,8 @@ func lookAtReplay(ctx context.Context, rdb redis.UniversalClient) replayRights {
 	return replayRights{}
 }
 
-// rightsByGetUser is lookAtReplay on Redis before 7.0.
-func rightsByGetUser(ctx context.Context, rdb redis.UniversalClient) replayRights {
+// rightsFromUser is readReplayRights on Redis before 7.0.
+func rightsFromUser(ctx context.Context, rdb redis.UniversalClient) replayRights {
 	answer, err := rdb.Do(ctx, "ACL", "GETUSER", replayUser).Result()
 	if err != nil {
 		return replayRights{err: fmt.Errorf("ACL GETUSER is refused: %w", err),
@@ -84,8 +84,8 @@ func rightsByGetUser(ctx context.Context, rdb redis.UniversalClient) replayRight
 	return replayRights{}
 }
 
-// judgeReplay: a restart keeps only what replayUser may write.
-func judgeReplay(n node) Result {
+// evaluateReplay: a restart keeps only what replayUser may write.
+func evaluateReplay(n node) Result {
 	aof, known := n.info["aof_enabled"]
 	switch {
 	case known && aof != "1":

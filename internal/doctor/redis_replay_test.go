@@ -97,5 +97,5 @@ func TestTheRightsOfTheUserWhoReplaysTheFileAreChecked(t *testing.T) {
 func TestRightsOnAServerThatTellsNothingAreAWarning(t *testing.T) {
 	t.Parallel()
 	n := node{replay: replayRights{lacks: "SET on pilotsync:x"}, infoErr: errors.New("NOPERM")}
-	want{Warning, "whether there is such a file is not known"}.check(t, judgeReplay(n))
+	want{Warning, "whether there is such a file is not known"}.check(t, evaluateReplay(n))
 }

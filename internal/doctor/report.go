@@ -1,10 +1,10 @@
 // Package doctor finds out whether everything a worker needs is in order. Its one
-// idea: each check is a look, which does the I/O and can't fail, and a pure
-// judgement of what was seen, which says what a person must do.
+// idea: each check has a part that reads, which does the I/O and can't fail, and a pure
+// evaluation of what was read, which says what a person must do.
 //
 // Nothing is changed anywhere: Redis and ServerPilot are only read (the calls count
-// towards the account's rate, though), and the webhook gets no event. What couldn't
-// be looked at is a warning, never silence.
+// towards the account's rate, though), and the webhook gets no event. What
+// couldn't be read is a warning, never silence.
 package doctor
 
 import "slices"
@@ -58,7 +58,7 @@ type Result struct {
 	Check  string `json:"check"`
 	Status Status `json:"status"`
 	Detail string `json:"detail"`
-	// Remedy is what a person has to do; empty where all is well.
+	// Remedy is what a person has to do; empty if nothing has to be done.
 	Remedy string `json:"remedy"`
 	App    string `json:"app,omitempty"` // the app that it is about, if it is about one
 }

@@ -37,7 +37,7 @@ func checkAccounts(ctx context.Context, cfg config.Worker, answers <-chan bool) 
 	}
 	outcomes := each(cfg.Accounts, 4, func(a config.Account) (o outcome) {
 		if a.ClientID == "" || a.APIKey == "" || len(a.Apps) == 0 {
-			return o // the settings say so
+			return o // the check of the settings reports that
 		}
 		api, err := serverpilot.New(serverpilot.Config{BaseURL: cfg.APIURL, ClientID: a.ClientID, APIKey: a.APIKey, UserAgent: "pilotsync doctor"})
 		if err != nil {
@@ -69,7 +69,7 @@ type reader struct {
 	limiter *serverpilot.Limiter
 }
 
-// read is what became of reading something.
+// read is the result of reading something.
 type read[T any] struct {
 	value T
 	err   error
@@ -87,7 +87,7 @@ func reading[T any](ctx context.Context, r reader, id string, get func(context.C
 func (r reader) account(ctx context.Context, a config.Account, cfg config.Worker) ([]Result, []netip.Addr) {
 	// If the first can't be read because of the account, no other can.
 	first := reading(ctx, r, a.Apps[0], r.api.App)
-	results, usable := judgeAccount(a.ClientID, first.err)
+	results, usable := evaluateAccount(a.ClientID, first.err)
 	if !usable {
 		return results, nil
 	}
@@ -107,15 +107,15 @@ func (r reader) account(ctx context.Context, a config.Account, cfg config.Worker
 	for i, id := range a.Apps {
 		app := apps[i]
 		if app.err != nil {
-			results = append(results, about(id, judgeUnread(app.err))...)
+			results = append(results, about(id, evaluateUnread(app.err))...)
 			continue
 		}
 		server := servers[app.value.ServerID]
 		if address := server.value.LastAddress; server.err == nil && address.IsValid() {
 			addresses = append(addresses, address)
 		}
-		results = append(results, about(id, judgeApp(app.value), judgeRoom(len(app.value.Domains)),
-			judgeCertificate(app.value), judgeAddress(server.value, server.err, cfg.Expected))...)
+		results = append(results, about(id, evaluateApp(app.value), evaluateRoom(len(app.value.Domains)),
+			evaluateCertificate(app.value), evaluateAddress(server.value, server.err, cfg.Expected))...)
 	}
 	var expected []netip.Addr
 	for _, p := range cfg.Expected {
@@ -129,8 +129,8 @@ func (r reader) account(ctx context.Context, a config.Account, cfg config.Worker
 	return results, addresses
 }
 
-// judgeAccount says by the error of a first call whether the account can be used.
-func judgeAccount(clientID string, err error) (results []Result, usable bool) {
+// evaluateAccount says by the error of a first call whether the account can be used.
+func evaluateAccount(clientID string, err error) (results []Result, usable bool) {
 	e := serverpilot.AsError(err)
 	switch {
 	case err == nil, e != nil && (e.Status == http.StatusNotFound || e.Status == http.StatusForbidden):
@@ -151,7 +151,7 @@ func judgeAccount(clientID string, err error) (results []Result, usable bool) {
 	}, true
 }
 
-func judgeUnread(err error) Result {
+func evaluateUnread(err error) Result {
 	e := serverpilot.AsError(err)
 	switch {
 	case e != nil && e.Status == http.StatusNotFound:
@@ -162,14 +162,14 @@ func judgeUnread(err error) Result {
 	return warning(CheckApp, fmt.Sprintf("it could not be read: %v", err), "Try again later; workers do so by themselves.")
 }
 
-func judgeApp(app serverpilot.App) Result {
+func evaluateApp(app serverpilot.App) Result {
 	if app.Name == "" {
 		return ok(CheckApp, "ServerPilot knows it")
 	}
 	return ok(CheckApp, fmt.Sprintf("ServerPilot knows it as %q", app.Name))
 }
 
-func judgeRoom(names int) Result {
+func evaluateRoom(names int) Result {
 	detail := fmt.Sprintf("%d of %d names are on its list", names, listsync.Limit)
 	const remedy = "Take names off that aren't needed, set PILOTSYNC_WWW=main_only or never, or move sites to another app."
 	switch {
@@ -181,7 +181,7 @@ func judgeRoom(names int) Result {
 	return ok(CheckRoom, detail)
 }
 
-func judgeCertificate(app serverpilot.App) Result {
+func evaluateCertificate(app serverpilot.App) Result {
 	switch {
 	case app.SSL.Custom:
 		return warning(CheckCertificate, "a custom certificate is installed: AutoSSL stays off, and new domains get no certificate",
@@ -194,7 +194,7 @@ func judgeCertificate(app serverpilot.App) Result {
 	return ok(CheckCertificate, "AutoSSL has no certificate yet")
 }
 
-func judgeAddress(server serverpilot.Server, err error, expected []netip.Prefix) Result {
+func evaluateAddress(server serverpilot.Server, err error, expected []netip.Prefix) Result {
 	if len(expected) > 0 {
 		var all []string
 		for _, p := range expected {

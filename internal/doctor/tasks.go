@@ -15,8 +15,8 @@ const (
 	tasksNamed = 5
 )
 
-// checkTasks decodes the tasks that wait, as a worker will: one that another
-// program wrote wrongly is found before it is archived.
+// checkTasks decodes the waiting tasks as a worker will, and finds a malformed task before
+// asynq archives it.
 func checkTasks(inspector *asynq.Inspector, queues map[string]*asynq.QueueInfo) Result {
 	read, all := 0, 0
 	var bad, newer []string
@@ -48,7 +48,7 @@ func checkTasks(inspector *asynq.Inspector, queues map[string]*asynq.QueueInfo) 
 			}
 		}
 	}
-	return judgeTasks(read, all, bad, newer)
+	return evaluateTasks(read, all, bad, newer)
 }
 
 // decode reports what is wrong with a task for the queue it is on.
@@ -68,8 +68,8 @@ func decode(queue, kind string, payload []byte) (err error) {
 	return err
 }
 
-// judgeTasks judges by what is wrong with tasks, and by those of a newer program.
-func judgeTasks(read, all int, bad, newer []string) Result {
+// evaluateTasks judges by what is wrong with tasks, and by those of a newer program.
+func evaluateTasks(read, all int, bad, newer []string) Result {
 	if len(bad) > 0 {
 		return failure(CheckTasks, fmt.Sprintf("%d of the %d waiting tasks that were read can't be understood: %s", len(bad), read, someOf(bad)),
 			"Find the program that wrote them (docs/wire-format.md tells the format) and correct it; a worker archives such tasks. Ask for their domains again.")
@@ -90,7 +90,7 @@ func judgeTasks(read, all int, bad, newer []string) Result {
 	return ok(CheckTasks, detail)
 }
 
-// someOf names the first of what was found.
+// someOf names the first ones.
 func someOf(found []string) string {
 	named := strings.Join(found[:min(len(found), tasksNamed)], "; ")
 	if more := len(found) - tasksNamed; more > 0 {

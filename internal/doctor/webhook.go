@@ -21,8 +21,8 @@ const signatureAge = 5 * time.Minute
 // clockWarning is the difference of clocks that leaves little of signatureAge.
 const clockWarning = time.Minute
 
-// checkWebhooks asks each webhook for its options: an event it didn't get before
-// would have to be a false one.
+// checkWebhooks asks each webhook for its options: any event that it didn't get before
+// would be false.
 func checkWebhooks(ctx context.Context, cfg config.Worker) []Result {
 	of := map[string][]string{} // apps by URL
 	for _, a := range cfg.Accounts {
@@ -39,14 +39,14 @@ func checkWebhooks(ctx context.Context, cfg config.Worker) []Result {
 	}
 	delete(of, "")
 	if len(of) == 0 {
-		return []Result{ok(CheckWebhook, "none is set (PILOTSYNC_WEBHOOK_URL): nobody is told of changes, WordPress asks by itself")}
+		return []Result{ok(CheckWebhook, "none is set (PILOTSYNC_WEBHOOK_URL): no events are sent, and WordPress polls by itself")}
 	}
 	return each(slices.Sorted(maps.Keys(of)), 8, func(address string) Result {
 		name := host(address)
 		if len(of) > 1 {
 			name += " (apps " + strings.Join(of[address], ", ") + ")"
 		}
-		return judgeWebhook(name, isWordPress(address), call(ctx, http.MethodOptions, address))
+		return evaluateWebhook(name, isWordPress(address), call(ctx, http.MethodOptions, address))
 	})
 }
 
@@ -56,9 +56,9 @@ func isWordPress(address string) bool {
 	return err == nil && (strings.Contains(u.Path, "/wp-json/") || u.Query().Has("rest_route"))
 }
 
-// judgeWebhook judges by the answer to a request for the options. WordPress's REST API
+// evaluateWebhook judges by the answer to a request for the options. WordPress's REST API
 // answers 200 to it, without a login. Other receivers needn't know the method.
-func judgeWebhook(name string, wordpress bool, a answer) Result {
+func evaluateWebhook(name string, wordpress bool, a answer) Result {
 	detail := fmt.Sprintf("the webhook at %s answers %d", name, a.status)
 	const inFront = "Something in front of WordPress blocks the request, such as a password for the site, a firewall or a security plugin: let POST and OPTIONS of this address through."
 	switch {
@@ -86,7 +86,7 @@ func judgeWebhook(name string, wordpress bool, a answer) Result {
 			return failure(CheckWebhook, detail+", but "+problem, "Check that PILOTSYNC_WEBHOOK_URL names the network's main site, that the plugin is active for the network, and that its notices in the network admin name no problem.")
 		}
 	}
-	return judgeReceiversClock(name, detail+", so it is there (no event was sent)", a)
+	return evaluateReceiversClock(name, detail+", so it is there (no event was sent)", a)
 }
 
 // routeProblem is what is wrong with WordPress's answer about the plugin's route. WordPress
@@ -107,9 +107,9 @@ func (a answer) routeProblem() string {
 	return ""
 }
 
-// judgeReceiversClock compares the header Date of an answer with the age that a
-// signature may have. Without that header nothing is known.
-func judgeReceiversClock(name, fine string, a answer) Result {
+// evaluateReceiversClock compares the header Date of an answer with the age that a
+// signature may have. Without that header there is no result.
+func evaluateReceiversClock(name, fine string, a answer) Result {
 	ahead, about, err := a.skew()
 	if err != nil {
 		return ok(CheckWebhook, fine)

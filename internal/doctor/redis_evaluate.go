@@ -10,7 +10,7 @@ import (
 	"pilotsync/internal/redisurl"
 )
 
-func judgePing(shown string, took time.Duration, err error) Result {
+func evaluatePing(shown string, took time.Duration, err error) Result {
 	var refused *redisurl.RefusedError
 	switch {
 	case err == nil:
@@ -26,7 +26,7 @@ func judgePing(shown string, took time.Duration, err error) Result {
 // Redis 6.2 is the first with all the commands that the scripts use.
 const leastMajor, leastMinor = 6, 2
 
-func judgeVersion(n node) Result {
+func evaluateVersion(n node) Result {
 	version := n.info["redis_version"]
 	major, rest, _ := strings.Cut(version, ".")
 	minor, _, _ := strings.Cut(rest, ".")
@@ -46,8 +46,8 @@ func judgeVersion(n node) Result {
 
 const persistenceRemedy = "Set 'appendonly yes' in redis.conf and by CONFIG SET; what waits and what is known of each domain is in Redis alone."
 
-// judgePersistence: the ledger survives a crash of Redis only as far as it is on disk.
-func judgePersistence(n node) Result {
+// evaluatePersistence: the ledger survives a crash of Redis only as far as it is on disk.
+func evaluatePersistence(n node) Result {
 	aof, known := n.info["aof_enabled"]
 	if !known {
 		return warning(CheckPersistence, unseen("INFO", "whether Redis keeps its data", n.infoErr), "See to it that Redis keeps its data: 'appendonly yes'.")
@@ -79,9 +79,9 @@ func judgePersistence(n node) Result {
 	return warning(CheckPersistence, "the append-only file is off, and CONFIG GET isn't allowed, so whether there are snapshots (RDB) is not known", persistenceRemedy)
 }
 
-// judgeEviction: with any other policy Redis drops keys when it is full, and with
+// evaluateEviction: with any other policy Redis drops keys when it is full, and with
 // them domains and tasks.
-func judgeEviction(n node) Result {
+func evaluateEviction(n node) Result {
 	policy := n.info["maxmemory_policy"]
 	const remedy = "Set 'maxmemory-policy noeviction' in redis.conf and by CONFIG SET."
 	switch {
@@ -101,7 +101,7 @@ const (
 	memoryFailure = 95
 )
 
-func judgeMemory(n node) Result {
+func evaluateMemory(n node) Result {
 	used, err := strconv.ParseInt(n.info["used_memory"], 10, 64)
 	limit, limitErr := strconv.ParseInt(n.info["maxmemory"], 10, 64)
 	if err != nil || limitErr != nil {
@@ -140,16 +140,16 @@ const (
 	skewFailure = 15 * time.Second
 )
 
-func judgeClock(n node) Result {
+func evaluateClock(n node) Result {
 	if n.clockErr != nil {
 		return warning(CheckRedisClock, unseen("TIME", "Redis's clock", n.clockErr), "See to it that the clocks of Redis and of all workers are right (NTP).")
 	}
-	return judgeSkew(CheckRedisClock, "Redis's", n.ahead, n.about)
+	return evaluateSkew(CheckRedisClock, "Redis's", n.ahead, n.about)
 }
 
-// judgeSkew compares a clock with this machine's. about is by how much the
-// difference itself may be wrong, and is given the benefit of the doubt.
-func judgeSkew(check, whose string, ahead, about time.Duration) Result {
+// evaluateSkew compares a clock with this machine's. about is by how much the
+// difference itself may be wrong, and counts in its favour.
+func evaluateSkew(check, whose string, ahead, about time.Duration) Result {
 	apart, which := ahead, "ahead of"
 	if apart < 0 {
 		apart, which = -apart, "behind"
