@@ -48,7 +48,7 @@ func TestParseDomainFollowsTheTable(t *testing.T) {
 					t.Fatalf("ParseDomain(%q) = %q, %v; want %q", c.In, got, err, c.Out)
 				}
 				if again, err := ParseDomain(got); err != nil || again != got {
-					t.Errorf("ParseDomain(%q) = %q, %v; a canonical name must stay as it is", got, again, err)
+					t.Errorf("ParseDomain(%q) = %q, %v; a canonical name must not change", got, again, err)
 				}
 				return
 			}

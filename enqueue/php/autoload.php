@@ -1,7 +1,7 @@
 <?php
 
 /*
- * Loads the classes of Pilotsync\ from src/, for those who have no Composer:
+ * Loads the classes of Pilotsync\ from src/, for projects without Composer:
  *
  *     require 'enqueue/php/autoload.php';
  */

@@ -80,7 +80,7 @@ func (s *Dashboard) authenticate(w http.ResponseWriter, r *http.Request) User {
 		writeText(w, http.StatusTooManyRequests, fmt.Sprintf("Too many wrong passwords: try again in %s.\n", time.Duration(seconds)*time.Second))
 	case err != nil:
 		// The name isn't logged, because people sometimes type a password there.
-		s.log.WithField("address", clientAddress(r.RemoteAddr)).Warn("page: wrong name or password")
+		s.log.WithField("address", clientAddress(r.RemoteAddr)).Warn("dashboard: wrong name or password")
 		challenge(w, "Wrong name or password.\n")
 	}
 	return user

@@ -27,7 +27,7 @@ func hashOf(t *testing.T, password string) string {
 // testUsers returns the users viewer, with view-password, and actor, with act-password.
 func testUsers(t *testing.T) *Users {
 	t.Helper()
-	users, err := ParseUsers([]byte("# who may see it\n\nviewer:" + hashOf(t, "view-password") + "\r\nactor:" + hashOf(t, "act-password") + ":act\n"))
+	users, err := ParseUsers([]byte("# users of the test\n\nviewer:" + hashOf(t, "view-password") + "\r\nactor:" + hashOf(t, "act-password") + ":act\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,9 @@ type notFound struct{ cause string }
 
 func (e *notFound) Error() string { return e.cause }
 
+// errRender is wrapped by the errors of templates.
+var errRender = errors.New("render the page")
+
 // errorPage is the body of an error's page.
 type errorPage struct {
 	Status  int
@@ -67,7 +70,7 @@ func (p *pageServer) errorFor(r *http.Request, err error) errorPage {
 	case errors.Is(err, tasks.ErrNewer):
 		return errorPage{Status: http.StatusInternalServerError, Heading: "Only a newer pilotsync can show this", Cause: err.Error(),
 			Remedy: "Update this process, too. Newer workers continue their work, and nothing is lost."}
-	case strings.HasPrefix(err.Error(), "make the page"):
+	case errors.Is(err, errRender):
 		return errorPage{Status: http.StatusInternalServerError, Heading: "The page can't be rendered", Cause: err.Error()}
 	}
 	if _, refused := redisurl.AsRefused(nil, err); refused {

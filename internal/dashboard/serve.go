@@ -60,7 +60,7 @@ func Serve(ctx context.Context, listener net.Listener, h http.Handler, errs *log
 	go func() { ended <- server.Serve(listener) }() // waited for below
 	select {
 	case err := <-ended:
-		return fmt.Errorf("serve the page on %s: %w", listener.Addr(), err)
+		return fmt.Errorf("serve the dashboard on %s: %w", listener.Addr(), err)
 	case <-ctx.Done():
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
@@ -69,7 +69,7 @@ func Serve(ctx context.Context, listener net.Listener, h http.Handler, errs *log
 		_ = server.Close()
 	}
 	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve the page on %s: %w", listener.Addr(), err)
+		return fmt.Errorf("serve the dashboard on %s: %w", listener.Addr(), err)
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func (p *pageServer) render(w http.ResponseWriter, r *http.Request, status int, 
 	}
 	var b bytes.Buffer
 	if err := p.templates.byName[name].ExecuteTemplate(&b, "layout", f); err != nil {
-		return fmt.Errorf("make the page %s: %w", name, err)
+		return fmt.Errorf("%w %s: %w", errRender, name, err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)

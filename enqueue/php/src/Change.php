@@ -6,7 +6,7 @@ namespace Pilotsync;
 
 use Pilotsync\Exception\InvalidInput;
 
-/** One request to add or remove one domain: what the Go program calls tasks.Change. */
+/** A request to add or remove one domain: tasks.Change of the Go program. */
 final class Change
 {
     private const OPTIONS = ['www', 'site_id', 'adopt', 'attempts', 'verify'];
@@ -22,11 +22,11 @@ final class Change
     public $remove;
     /** @var string overrides the worker's setting for this domain; empty leaves it to the setting */
     private $www = '';
-    /** @var int WordPress's id of the site, for the webhook; 0 where there is none */
+    /** @var int WordPress's id of the site, for the webhook; 0 for none */
     private $siteId = 0;
-    /** @var bool takes names that are on the list already as they are */
+    /** @var bool imports names that are already on the list */
     private $adopt = false;
-    /** @var bool has a domain that is listed already verified anew */
+    /** @var bool restarts the verification of a domain that is already listed */
     private $verify = false;
     /** @var int limit of the domain's verification attempts; 0 leaves it to the worker's setting */
     private $attempts = 0;
@@ -36,10 +36,10 @@ final class Change
     private $requestedAt = '';
 
     /**
-     * @param array<string, mixed> $options www: always, main_only or never; site_id: a whole number from 0; adopt, of
-     *                                      an addition: true or false; attempts, of an addition: limit of the domain's
-     *                                      verification attempts, 1 to 20; verify, of an addition: true has a domain
-     *                                      that is listed already verified anew. Null is as good as not given.
+     * @param array<string, mixed> $options www: always, main_only or never; site_id: a whole number from 0. For
+     *                                      additions only: adopt: true or false; attempts: limit of the domain's
+     *                                      verification attempts, 1 to 20; verify: true restarts the verification of
+     *                                      a domain that is already listed. Null is the same as a missing option.
      * @throws InvalidInput
      */
     public function __construct(string $appId, string $domain, bool $remove, array $options)
@@ -53,47 +53,47 @@ final class Change
         }
         if (isset($options['www']) && $options['www'] !== '') {
             if (!in_array($options['www'], self::WWW, true)) {
-                throw new InvalidInput('www is ' . self::shown($options['www']) . '; it takes always, main_only or never');
+                throw new InvalidInput('www is ' . self::quoted($options['www']) . '; it takes always, main_only or never');
             }
             $this->www = $options['www'];
         }
         $site = $options['site_id'] ?? 0;
         if (is_string($site) && preg_match('/^[0-9]{1,18}\z/', $site) === 1) {
-            $site = (int) $site; // as WordPress's database gives ids
+            $site = (int) $site; // WordPress's database returns ids as strings
         }
         if (!is_int($site) || $site < 0) {
-            throw new InvalidInput('site_id is ' . self::shown($site) . '; it takes a whole number from 0');
+            throw new InvalidInput('site_id is ' . self::quoted($site) . '; it takes a whole number from 0');
         }
         $this->siteId = $site;
         $adopt = $options['adopt'] ?? false;
         if (!is_bool($adopt) || ($adopt && $remove)) {
-            throw new InvalidInput('adopt is ' . self::shown($adopt) . '; it takes true, of an addition only, or false');
+            throw new InvalidInput('adopt is ' . self::quoted($adopt) . '; it takes true, of an addition only, or false');
         }
         $this->adopt = $adopt;
         $attempts = $options['attempts'] ?? null;
         if ($attempts !== null && (!is_int($attempts) || $attempts < 1 || $attempts > self::MAX_ATTEMPTS)) {
-            throw new InvalidInput('attempts is ' . self::shown($attempts) . '; it takes a whole number from 1 to ' . self::MAX_ATTEMPTS);
+            throw new InvalidInput('attempts is ' . self::quoted($attempts) . '; it takes a whole number from 1 to ' . self::MAX_ATTEMPTS);
         }
         if ($attempts !== null && $remove) {
-            throw new InvalidInput('attempts is ' . self::shown($attempts) . ' in a removal; it takes it in an addition only');
+            throw new InvalidInput('attempts is ' . self::quoted($attempts) . ' in a removal; it takes it in an addition only');
         }
         $this->attempts = $attempts ?? 0;
         $verify = $options['verify'] ?? false;
         if (!is_bool($verify) || ($verify && $remove)) {
-            throw new InvalidInput('verify is ' . self::shown($verify) . '; it takes true, of an addition only, or false');
+            throw new InvalidInput('verify is ' . self::quoted($verify) . '; it takes true, of an addition only, or false');
         }
         $this->verify = $verify;
     }
 
-    /** @throws InvalidInput if it can't be the id of a ServerPilot app: ids become part of Redis keys and of URLs */
+    /** @throws InvalidInput if it can't be the id of a ServerPilot app; ids become part of Redis keys and URLs */
     public static function checkAppId(string $appId): void
     {
         if (preg_match('/^[A-Za-z0-9_-]{1,64}\z/', $appId) !== 1) {
-            throw new InvalidInput('app_id is ' . self::shown($appId) . '; it takes 1 to 64 letters, digits, _ or -');
+            throw new InvalidInput('app_id is ' . self::quoted($appId) . '; it takes 1 to 64 letters, digits, _ or -');
         }
     }
 
-    /** @param string $micros microseconds of the time, as Redis gives them: not padded */
+    /** @param string $micros microseconds of the time, unpadded, as Redis returns them */
     public function number(int $seq, string $seconds, string $micros): Receipt
     {
         $this->seq = $seq;
@@ -112,7 +112,7 @@ final class Change
         return $this->remove ? 'domain:remove' : 'domain:add';
     }
 
-    /** The payload, byte for byte as the Go program writes it. */
+    /** The payload, with the same bytes as the Go program's. */
     public function payload(): string
     {
         $fields = ['app_id' => $this->appId, 'domain' => $this->domain, 'seq' => $this->seq];
@@ -137,7 +137,7 @@ final class Change
     }
 
     /** @param mixed $value */
-    private static function shown($value): string
+    private static function quoted($value): string
     {
         $json = json_encode($value, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_INVALID_UTF8_SUBSTITUTE | JSON_PARTIAL_OUTPUT_ON_ERROR);
         return substr((string) $json, 0, 100);

@@ -11,12 +11,12 @@ use Pilotsync\Exception\RedisUnavailable;
 use Pilotsync\Exception\TaskExists;
 
 /**
- * Puts changes of one app's domains on pilotsync's queue, and tells where a domain stands. It connects when it is first
- * used. docs/wire-format.md says what it writes to Redis.
+ * Puts changes of one app's domains on pilotsync's queue, and returns the status of a domain. It
+ * connects on first use. docs/wire-format.md describes what it writes to Redis.
  */
 final class Client
 {
-    /** Tasks sent in one go: 1,000 take ten round trips, and each is well within the time limit. */
+    /** Tasks in one pipeline: 1,000 take ten round trips, each far below the time limit. */
     private const CHUNK = 100;
 
     /** @var string */
@@ -25,14 +25,14 @@ final class Client
     private $open;
     /** @var Connection|null */
     private $connection;
-    /** @var bool whether Redis knew no script when last asked, so that the other one is brought along unasked */
-    private $teach = false;
+    /** @var bool whether Redis lacked the first script, so that the second one is sent immediately, too */
+    private $sendScript = false;
 
     /**
      * @param string $redisUrl redis://[user:password@]host[:port][/db], redis-socket:///path[?db=1], unix:///path[?db=1] or
      *                         redis-sentinel://host[:port],…[/db]?master=NAME; for TLS rediss:// and rediss-sentinel://
      * @param string $appId    ServerPilot's id of the app
-     * @param (callable(RedisUrl): Connection)|null $connect instead of phpredis or Predis, whichever is there
+     * @param (callable(RedisUrl): Connection)|null $connect instead of phpredis or Predis, whichever is installed
      * @throws InvalidInput
      */
     public function __construct(string $redisUrl, string $appId, ?callable $connect = null)
@@ -52,16 +52,16 @@ final class Client
     }
 
     /**
-     * Asks for a domain to be put on the app's list.
+     * Requests the addition of a domain to the app's list.
      *
      * @param string               $domain  as people write it
-     * @param array<string, mixed> $options www: always, main_only or never, in place of the worker's setting; site_id:
-     *                                      WordPress's id of the site, for the webhook; adopt: true takes names that are on
-     *                                      the list already as they are, www form or not; attempts: limit of the
-     *                                      domain's verification attempts, 1 to 20, in place of the worker's setting.
-     *                                      The last addition decides: one without attempts brings the setting back;
-     *                                      verify: true has a domain that is listed already verified anew
-     * @throws InvalidInput     if something is wrong with what was given; {@see Exception\InvalidDomain} for the domain
+     * @param array<string, mixed> $options www: always, main_only or never, overrides the worker's setting; site_id:
+     *                                      WordPress's id of the site, for the webhook; adopt: true imports names that
+     *                                      are already on the list, with or without the www form; attempts: limit of
+     *                                      the domain's verification attempts, 1 to 20, overrides the worker's setting.
+     *                                      The last addition decides: one without attempts restores the setting;
+     *                                      verify: true restarts the verification of a domain that is already listed
+     * @throws InvalidInput     if the input is invalid; {@see Exception\InvalidDomain} for the domain
      * @throws RedisUnavailable
      * @throws RedisRefused
      * @throws TaskExists
@@ -71,17 +71,17 @@ final class Client
         return $this->send([new Change($this->appId, $domain, false, $options)])[0];
     }
 
-    /** Asks for a domain to be taken off the app's list. As {@see add}. */
+    /** Requests the removal of a domain from the app's list. As {@see add}. */
     public function remove(string $domain, array $options = []): Receipt
     {
         return $this->send([new Change($this->appId, $domain, true, $options)])[0];
     }
 
     /**
-     * Asks for domains to be put on the app's list. As {@see enqueue}.
+     * Requests the addition of domains to the app's list. As {@see enqueue}.
      *
-     * @param array<int|string, string|array<string, mixed>> $domains each a name, or ['domain' => name] with options of
-     *                                                                its own, which win over $options
+     * @param array<int|string, string|array<string, mixed>> $domains each a name, or ['domain' => name] with its own
+     *                                                                options, which override $options
      * @param array<string, mixed> $options for all of them
      * @return array<int|string, Receipt>
      */
@@ -90,19 +90,19 @@ final class Client
         return $this->enqueue(self::requests($domains, $options, false));
     }
 
-    /** Asks for domains to be taken off the app's list. As {@see addMany}. */
+    /** Requests the removal of domains from the app's list. As {@see addMany}. */
     public function removeMany(array $domains, array $options = []): array
     {
         return $this->enqueue(self::requests($domains, $options, true));
     }
 
     /**
-     * Puts additions and removals on the queue, in this order: of two for the same domain the later wins.
+     * Puts additions and removals on the queue, in order. Of two for the same domain, the later one wins.
      *
      * @param array<int|string, array<string, mixed>> $requests each with domain; remove, true or false; and options
      * @return array<int|string, Receipt> by the same keys
-     * @throws InvalidInput     if any is wrong; nothing was enqueued, and errors() tells what is wrong with which
-     * @throws RedisUnavailable some may have been enqueued: receipts() tells which have
+     * @throws InvalidInput     if any is invalid; nothing was enqueued, and errors() has the error of each
+     * @throws RedisUnavailable some may have been enqueued: receipts() has those that were
      * @throws RedisRefused     the same
      * @throws TaskExists       all others were enqueued
      */
@@ -123,7 +123,7 @@ final class Client
     }
 
     /**
-     * Where a domain stands, as `pilotsync status --json` prints it; null if no worker has heard of it yet.
+     * The status of a domain, as `pilotsync status --json` prints it; null if no worker knows it yet.
      *
      * @return array{app_id: string, domain: string, state: string, names: list<string>, reason: string, seq: int,
      *               attempt: int, attempts: ?int, next_attempt_at: ?string, updated_at: string,
@@ -136,7 +136,7 @@ final class Client
     {
         $domain = Hostname::parse($domain);
         $prefix = 'pilotsync:{' . $this->appId . '}:';
-        $replies = $this->again([
+        $replies = $this->pipelineWithRetry([
             ['MULTI'],
             ['HGET', $prefix . 'domains', $domain],
             ['HGET', $prefix . 'pending', $domain],
@@ -158,32 +158,32 @@ final class Client
     }
 
     /**
-     * The identity of pilotsync's ledger; empty if it has none yet, or if this user of Redis may not read it. If it is
-     * another than before, Redis lost the ledger: then all of the app's domains have to be handed over again.
+     * The identity of pilotsync's ledger; empty if it has none yet, or if this user of Redis may not read it. If it
+     * changes, Redis lost the ledger: then request all of the app's domains again.
      *
      * @throws RedisUnavailable
      */
     public function ledger(): string
     {
         try {
-            $reply = $this->again([['HGET', 'pilotsync:ledger', 'id']])[0];
+            $reply = $this->pipelineWithRetry([['HGET', 'pilotsync:ledger', 'id']])[0];
         } catch (RedisRefused $e) {
-            return ''; // users.acl of an earlier release gives no right to it
+            return ''; // users.acl of an earlier release doesn't allow it
         }
         return is_string($reply) ? $reply : '';
     }
 
     /**
-     * Notes that all of the app's domains were handed over to this ledger, so that the report of a loss ends.
+     * Records that all of the app's domains were requested again for this ledger, which ends the report of its loss.
      *
      * @throws RedisUnavailable
      */
     public function handedOver(string $ledger): void
     {
         try {
-            $this->again([['SET', 'pilotsync:{' . $this->appId . '}:handover', $ledger]]);
+            $this->pipelineWithRetry([['SET', 'pilotsync:{' . $this->appId . '}:handover', $ledger]]);
         } catch (RedisRefused $e) {
-            return; // the same
+            return; // as in ledger()
         }
     }
 
@@ -195,7 +195,7 @@ final class Client
     {
         $receipts = [];
         try {
-            $this->put($changes, $this->number($changes, $receipts), $receipts);
+            $this->enqueueTasks($changes, $this->assignNumbers($changes, $receipts), $receipts);
         } catch (NotEnqueued $e) {
             $sent = count(array_filter($receipts, static function (Receipt $r): bool {
                 return $r->taskId !== '';
@@ -207,18 +207,18 @@ final class Client
     }
 
     /**
-     * Gives each change its order number and time, from one block.
+     * Sets each change's order number and time, from one block.
      *
      * @param array<int|string, Change>  $changes
      * @param array<int|string, Receipt> $receipts filled in
      * @return string Redis's time in nanoseconds
      */
-    private function number(array $changes, array &$receipts): string
+    private function assignNumbers(array $changes, array &$receipts): string
     {
         $arguments = ['1', 'pilotsync:{' . $this->appId . '}:seq', (string) count($changes)];
-        $reply = $this->again([['EVALSHA', sha1(Scripts::SEQ), ...$arguments]])[0];
-        $this->teach = $reply instanceof ErrorReply && $reply->isUnknownScript();
-        if ($this->teach) {
+        $reply = $this->pipelineWithRetry([['EVALSHA', sha1(Scripts::SEQ), ...$arguments]])[0];
+        $this->sendScript = $reply instanceof ErrorReply && $reply->isUnknownScript();
+        if ($this->sendScript) {
             $reply = $this->pipeline([['EVAL', Scripts::SEQ, ...$arguments]])[0];
         }
         $tried = 'taking ' . count($changes) . ' order numbers for app ' . $this->appId;
@@ -236,28 +236,28 @@ final class Client
     }
 
     /**
-     * Puts the tasks into the queue, and notes each one's id in its receipt.
+     * Puts the tasks on the queue and sets their ids in the receipts.
      *
      * @param array<int|string, Change>  $changes
      * @param array<int|string, Receipt> $receipts
      */
-    private function put(array $changes, string $since, array $receipts): void
+    private function enqueueTasks(array $changes, string $since, array $receipts): void
     {
-        $taken = [];
+        $existing = [];
         foreach (array_chunk($changes, self::CHUNK, true) as $i => $chunk) {
             $tasks = [];
             foreach ($chunk as $change) {
                 $tasks[] = Task::arguments($change, $since);
             }
             $before = $i === 0 ? [Task::register()] : [];
-            $replies = $this->pipeline(array_merge($before, self::calls($tasks, $i === 0 && $this->teach)));
+            $replies = $this->pipeline(array_merge($before, self::calls($tasks, $i === 0 && $this->sendScript)));
             if ($before !== []) {
                 $registered = array_shift($replies);
                 if ($registered instanceof ErrorReply) {
                     throw $registered->exception('registering the queue ' . Task::QUEUE);
                 }
             }
-            $replies = $this->withScript($tasks, $replies);
+            $replies = $this->retryWithScript($tasks, $replies);
             foreach (array_keys($chunk) as $n => $key) {
                 if ($replies[$n] instanceof ErrorReply) {
                     throw $replies[$n]->exception($chunk[$key]->type() . ' of ' . $chunk[$key]->domain . ' to app ' . $this->appId);
@@ -265,23 +265,23 @@ final class Client
                 if ($replies[$n] === 1) {
                     $receipts[$key]->taskId = $chunk[$key]->id();
                 } else {
-                    $taken[] = $chunk[$key]->id();
+                    $existing[] = $chunk[$key]->id();
                 }
             }
         }
-        if ($taken !== []) {
-            throw new TaskExists('there is a task already with the id ' . implode(', ', $taken));
+        if ($existing !== []) {
+            throw new TaskExists('there is a task already with the id ' . implode(', ', $existing));
         }
     }
 
     /**
-     * Sends again, in one go, the tasks for which Redis didn't know the script.
+     * Sends the tasks again for which Redis lacked the script, in one pipeline.
      *
      * @param list<list<string>> $tasks
      * @param list<mixed>        $replies
      * @return list<mixed>
      */
-    private function withScript(array $tasks, array $replies): array
+    private function retryWithScript(array $tasks, array $replies): array
     {
         $missing = array_filter($replies, static function ($reply): bool {
             return $reply instanceof ErrorReply && $reply->isUnknownScript();
@@ -297,14 +297,14 @@ final class Client
 
     /**
      * @param list<list<string>> $tasks
-     * @param bool               $teach whether the first call brings the script along, for the others to find
+     * @param bool               $sendScript whether the first call sends the script, which the others then use
      * @return list<list<string>>
      */
-    private static function calls(array $tasks, bool $teach): array
+    private static function calls(array $tasks, bool $sendScript): array
     {
         $calls = [];
         foreach ($tasks as $i => $arguments) {
-            $calls[] = $teach && $i === 0
+            $calls[] = $sendScript && $i === 0
                 ? array_merge(['EVAL', Scripts::ENQUEUE], $arguments)
                 : array_merge(['EVALSHA', sha1(Scripts::ENQUEUE)], $arguments);
         }
@@ -312,12 +312,12 @@ final class Client
     }
 
     /**
-     * A pipeline that may be sent twice: if a connection that was used before turns out to be dead, once more on a new one.
+     * A pipeline that may safely be sent twice. If an existing connection is dead, it is sent again on a new one.
      *
      * @param list<list<string>> $commands
      * @return list<mixed>
      */
-    private function again(array $commands): array
+    private function pipelineWithRetry(array $commands): array
     {
         $used = $this->connection !== null;
         try {

@@ -8,7 +8,7 @@ use Pilotsync\Exception\NotEnqueued;
 use Pilotsync\Exception\RedisRefused;
 use Pilotsync\Exception\RedisUnavailable;
 
-/** Redis's answer to one command that failed. */
+/** Redis's error reply to one command. */
 final class ErrorReply
 {
     /** @var string */
@@ -19,13 +19,16 @@ final class ErrorReply
         $this->message = $message;
     }
 
-    /** Redis doesn't know the script of an EVALSHA: it was never here, or Redis was started again. */
+    /** Redis lacks the script of an EVALSHA: it was never loaded, or Redis was restarted. */
     public function isUnknownScript(): bool
     {
         return strncmp($this->message, 'NOSCRIPT', 8) === 0;
     }
 
-    /** A Redis that loads its data, elects or was the master, or has no connection left may serve later. */
+    /**
+     * A Redis that loads its data, elects a master, isn't the master, or has no free connection
+     * may serve later.
+     */
     public function exception(string $tried): NotEnqueued
     {
         $later = '/^(?:LOADING|MASTERDOWN|READONLY|CLUSTERDOWN|TRYAGAIN|ERR max number of clients)/';

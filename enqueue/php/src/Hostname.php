@@ -6,30 +6,33 @@ namespace Pilotsync;
 
 use Pilotsync\Exception\InvalidDomain;
 
-/** Which host names can be mapped: the same rules, in the same order, as the Go program's tasks.ParseDomain. */
+/**
+ * Parses host names that can be mapped: the same rules, in the same order, as the Go program's
+ * tasks.ParseDomain.
+ */
 final class Hostname
 {
-    // Lengths of RFC 1035, in bytes of the ASCII form; a name's without the dot of the root.
+    // Lengths of RFC 1035, in bytes of the ASCII form. A name's excludes the dot of the root.
     private const MAX_LABEL = 63;
     private const MAX_NAME = 253;
 
-    // Unicode's White_Space, in UTF-8, byte by byte: the value may not be UTF-8 at all.
+    // Unicode's White_Space in UTF-8, byte by byte, because the value may not be UTF-8.
     private const SPACE = '(?:[\t-\r ]|\xC2[\x85\xA0]|\xE1\x9A\x80|\xE2\x80[\x80-\x8A\xA8\xA9\xAF]|\xE2\x81\x9F|\xE3\x80\x80)';
 
-    // IDNA's other label separators; and ẞ, which older tables make into ss, another name.
-    private const SPELLING = ['。' => '.', '．' => '.', '｡' => '.', 'ẞ' => 'ß'];
+    // IDNA's other label separators; and ẞ, which older tables map to ss, another name.
+    private const SEPARATORS = ['。' => '.', '．' => '.', '｡' => '.', 'ẞ' => 'ß'];
 
-    // What ICU says about lengths, hyphens and empty labels; parse has rules of its own for these, and lets
-    // my--shop.example.com through. The bits are UIDNA_ERROR_… of ICU's uidna.h, of which PHP names most.
+    // ICU's errors about lengths, hyphens and empty labels. check() has its own rules for these, and accepts
+    // my--shop.example.com. The bits are UIDNA_ERROR_… of ICU's uidna.h, most of which PHP defines, too.
     private const NOT_FOR_ICU = 0x01 | 0x02 | 0x04 | 0x08 | 0x10 | 0x20;
 
     /**
      * Returns the canonical form of a host name: trimmed, lower case, without the root's dot, and in ASCII (IDNA as in
-     * UTS #46, non-transitional: ß stays ß, as in browsers). A canonical name comes back as it is. A wildcard is
-     * allowed as the first label.
+     * UTS #46, non-transitional: ß stays ß, as in browsers). A canonical name is returned unchanged. The first label
+     * may be a wildcard.
      *
-     * Dashes, quotes, bullets, invisible characters and others that IDNA2008 doesn't allow are refused, but for emoji,
-     * though UTS #46 lets many of them through: they come into a list by mistake. The exception says what was meant.
+     * Dashes, quotes, bullets, invisible characters and others that IDNA2008 forbids are refused, except emoji. UTS #46
+     * allows many of them, but they usually enter a list by mistake. The exception suggests the name that was meant.
      *
      * @throws InvalidDomain
      */
@@ -45,9 +48,9 @@ final class Hostname
     /** @throws InvalidDomain without a suggestion */
     private static function check(string $raw): string
     {
-        // What people paste instead of a name, before IDNA would blame a single character.
+        // First what people paste instead of a name: IDNA's error would only name one character.
         $name = (string) preg_replace('/^' . self::SPACE . '+|' . self::SPACE . '+\z/', '', $raw);
-        $name = strtr($name, self::SPELLING);
+        $name = strtr($name, self::SEPARATORS);
         if (substr($name, -1) === '.') {
             $name = substr($name, 0, -1);
         }
@@ -81,9 +84,9 @@ final class Hostname
         if (strpos($name, '_') !== false) {
             throw new InvalidDomain($raw, 'underscore', "it has an underscore, which host names don't allow; use a hyphen");
         }
-        $complaint = HostnameCharacters::complaint($name);
-        if ($complaint !== '') {
-            throw new InvalidDomain($raw, 'idna', $complaint);
+        $violation = HostnameCharacters::violation($name);
+        if ($violation !== '') {
+            throw new InvalidDomain($raw, 'idna', $violation);
         }
 
         $prefix = strncmp($name, '*.', 2) === 0 ? '*.' : '';
@@ -108,7 +111,7 @@ final class Hostname
                 throw new InvalidDomain($raw, 'hyphen', 'the label ' . $label . ' starts or ends with a hyphen; remove the hyphen');
             }
         }
-        if (self::isIp($ascii)) { // in digits that only IDNA made into ASCII ones
+        if (self::isIp($ascii)) { // written with digits that IDNA maps to ASCII
             throw new InvalidDomain($raw, 'ip', 'it is an IP address; give the name that points to it');
         }
         if (count($labels) < 2) {
@@ -125,8 +128,8 @@ final class Hostname
     }
 
     /**
-     * The name that was meant by a value that was refused, or nothing where that isn't clear. It never picks one of two
-     * names, and takes nothing out of the midst of one but quotes and what nobody sees.
+     * The name that a refused value probably meant, or '' if that is unclear. It never chooses between two names. From
+     * the middle of a name it removes only quotes and invisible characters.
      */
     private static function suggest(string $raw): string
     {
@@ -143,12 +146,12 @@ final class Hostname
             }
             $word = $w;
         }
-        $word = HostnameCharacters::bare($word);
+        $word = HostnameCharacters::trimPunctuation($word);
         $word = (string) preg_replace('~^(?:(?:[a-z][a-z0-9+.-]*:)?//|https?:)~i', '', $word);
         $word = substr($word, 0, strcspn($word, '/\\?#'));
         $at = strrpos($word, '@');
         $word = (string) preg_replace('/:[0-9]*\z/', '', $at === false ? $word : (string) substr($word, $at + 1));
-        $word = HostnameCharacters::cleaned(strtr(HostnameCharacters::bare($word), self::SPELLING));
+        $word = HostnameCharacters::replaceInvalid(strtr(HostnameCharacters::trimPunctuation($word), self::SEPARATORS));
         $word = trim((string) preg_replace('/\.\.+/', '.', $word), '.');
         foreach ([$word, str_replace(["\u{200C}", "\u{200D}"], '', $word)] as $name) {
             try {
@@ -161,10 +164,10 @@ final class Hostname
         return '';
     }
 
-    /** Plain ASCII is dealt with here: it needs no intl, and ICU would refuse -- in the third and fourth place. */
+    /** Plain ASCII doesn't go to ICU: it needs no intl, and ICU refuses -- in the third and fourth place. */
     private static function toAscii(string $raw, string $host): string
     {
-        // A label of which only the prefix is there stands for nothing: an empty label, and told as one.
+        // A label that is only the prefix is an empty label.
         $host = (string) preg_replace('/(?<![^.])xn--(?![^.])/i', '', $host);
         if (preg_match('/[^\x00-\x7F]|(?:^|\.)xn--/i', $host) !== 1) {
             return strtolower($host);
@@ -175,7 +178,7 @@ final class Hostname
         $flags = IDNA_NONTRANSITIONAL_TO_ASCII | IDNA_USE_STD3_RULES | IDNA_CHECK_BIDI | IDNA_CHECK_CONTEXTJ;
         $info = [];
         @idn_to_ascii($host, $flags, INTL_IDNA_VARIANT_UTS46, $info);
-        if (!isset($info['result'], $info['errors'])) { // PHP's buffer for the answer has 254 bytes
+        if (!isset($info['result'], $info['errors'])) { // PHP's buffer for the result has 254 bytes
             throw new InvalidDomain($raw, 'length', 'it is longer in ASCII than ' . self::MAX_NAME . ' characters; shorten it');
         }
         $errors = $info['errors'] & ~self::NOT_FOR_ICU;
@@ -185,7 +188,7 @@ final class Hostname
         return $info['result'];
     }
 
-    /** Whether it is an address, also in brackets or with a port. */
+    /** Whether it is an address, with or without brackets and port. */
     private static function isIp(string $s): bool
     {
         if ($s[0] === '[') {

@@ -5,13 +5,14 @@ declare(strict_types=1);
 namespace Pilotsync;
 
 /**
- * Which characters a host name may be typed with: the same rules as the Go program's tasks/hostname_characters.go. They
- * are those that IDNA2008 allows (RFC 5892), letters and digits that IDNA maps to such, and emoji. UTS #46 alone lets
- * dashes, bullets and other symbols through. A name in its xn-- form isn't judged by this. It works without intl.
+ * The characters of a host name as people type it: the same rules as the Go program's
+ * tasks/hostname_characters.go. Allowed are those of IDNA2008 (RFC 5892), letters and digits that
+ * IDNA maps to allowed ones, and emoji. UTS #46 alone also allows dashes, bullets and other
+ * symbols. A name in its xn-- form isn't checked by these rules. It works without intl.
  */
 final class HostnameCharacters
 {
-    // Unicode's property Emoji without what IDNA turns into something else: tasks/hostname_emoji.go, as a class of PCRE.
+    // Unicode's property Emoji without what IDNA maps to other characters: tasks/hostname_emoji.go as a PCRE class.
     private const EMOJI =
         '\x{A9}\x{AE}\x{2194}-\x{2199}\x{21A9}-\x{21AA}\x{231A}-\x{231B}\x{2328}\x{23CF}\x{23E9}-\x{23F3}'
         . '\x{23F8}-\x{23FA}\x{25AA}-\x{25AB}\x{25B6}\x{25C0}\x{25FB}-\x{25FE}\x{2600}-\x{2604}\x{260E}'
@@ -34,14 +35,14 @@ final class HostnameCharacters
         . '\x{1F6F3}-\x{1F6FC}\x{1F7E0}-\x{1F7EB}\x{1F7F0}\x{1F90C}-\x{1F93A}\x{1F93C}-\x{1F945}'
         . '\x{1F947}-\x{1F9FF}\x{1FA70}-\x{1FAFF}';
 
-    // Letters and marks that show as nothing.
+    // Letters and marks that are displayed as nothing.
     private const IGNORABLE = '\x{34F}\x{115F}\x{1160}\x{17B4}\x{17B5}\x{180B}-\x{180F}\x{3164}\x{FE00}-\x{FE0F}\x{FFA0}\x{E0100}-\x{E01EF}';
 
     // Kana and Han; PCRE's \p{Katakana} differs between versions.
     private const JAPANESE = '\x{3005}-\x{3007}\x{3041}-\x{3096}\x{30A1}-\x{30FA}\x{31F0}-\x{31FF}\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}'
         . '\x{F900}-\x{FAFF}\x{FF66}-\x{FF9D}\x{20000}-\x{3FFFF}';
 
-    /** The strays that people paste most. */
+    /** Names of the invalid characters that people paste most. */
     private const NAMES = [
         '‐' => 'a hyphen of another kind', '‑' => 'a non-breaking hyphen', '–' => 'an en dash', '—' => 'an em dash', '−' => 'a minus sign',
         "\u{AD}" => 'a soft hyphen', "\u{200B}" => 'a zero-width space', "\u{2060}" => 'a word joiner', "\u{FEFF}" => 'a byte-order mark',
@@ -49,28 +50,28 @@ final class HostnameCharacters
         '·' => 'a middle dot', '・' => 'a middle dot', ',' => 'a comma', ';' => 'a semicolon', '…' => 'an ellipsis',
     ];
 
-    /** What is wrong with the first character that a host name doesn't take, and what to do; empty if all are right. */
-    public static function complaint(string $name): string
+    /** The broken rule and remedy of the first invalid character; empty if all are allowed. */
+    public static function violation(string $name): string
     {
         if (preg_match('/^[A-Za-z0-9.*-]*\z/', $name) === 1) {
             return ''; // plain ASCII
         }
         $all = self::split($name);
         foreach ($all as $i => $c) {
-            if (!self::belongs($all, $i)) {
-                return self::complaintAbout($c, $i + 1);
+            if (!self::isAllowedAt($all, $i)) {
+                return self::describe($c, $i + 1);
             }
         }
         return '';
     }
 
-    /** The name without what nobody meant, dashes made hyphens; empty if something visible is in the midst of it. */
-    public static function cleaned(string $name): string
+    /** Replaces or removes the invalid characters of a name; empty if it can't be known what one was meant to be. */
+    public static function replaceInvalid(string $name): string
     {
         $cleaned = '';
         $all = self::split($name);
         foreach ($all as $i => $c) {
-            if (self::belongs($all, $i)) {
+            if (self::isAllowedAt($all, $i)) {
                 $cleaned .= $c;
             } elseif ($c === '_' || $c === '＿' || self::isDash($c)) {
                 $cleaned .= '-';
@@ -83,8 +84,8 @@ final class HostnameCharacters
         return $cleaned;
     }
 
-    /** Cuts quotes, brackets and other signs off a word's ends. An asterisk and an underscore at the beginning stay. */
-    public static function bare(string $word): string
+    /** Removes quotes, brackets and other signs from a word's ends. A leading asterisk or underscore stays. */
+    public static function trimPunctuation(string $word): string
     {
         $letters = '\p{L}\p{Nd}' . self::EMOJI;
         return (string) preg_replace('/[^' . $letters . '\p{Mn}\p{Mc}\x{FE0F}\x{20E3}]+\z|^[^' . $letters . '*＊_\/]+/u', '', $word);
@@ -96,24 +97,24 @@ final class HostnameCharacters
     }
 
     /**
-     * Whether a host name may have the character at $i. An asterisk is the wildcard's business.
+     * Whether a host name may have the character at $i. It allows asterisks; Hostname checks wildcards.
      *
      * @param string[] $all
      */
-    private static function belongs(array $all, int $i): bool
+    private static function isAllowedAt(array $all, int $i): bool
     {
         $before = $all[$i - 1] ?? '';
         $after = $all[$i + 1] ?? '';
         switch ($all[$i]) {
             case '－':
-            case "\u{200C}": // CONTEXTJ: IDNA judges these two
+            case "\u{200C}": // CONTEXTJ: IDNA checks these two
             case "\u{200D}":
             case "\u{06FD}": // RFC 5892, section 2.6: allowed by name
             case "\u{06FE}":
             case "\u{0F0B}":
             case "\u{3007}":
                 return true;
-            case '·': // CONTEXTO, RFC 5892 appendix A.3 to A.7, from here
+            case '·': // from here CONTEXTO, RFC 5892, appendix A.3 to A.7
                 return strtolower($before) === 'l' && strtolower($after) === 'l';
             case "\u{0375}":
                 return self::is('\x{370}-\x{3FF}\x{1F00}-\x{1FFF}', $after);
@@ -148,7 +149,7 @@ final class HostnameCharacters
         return $label;
     }
 
-    private static function complaintAbout(string $c, int $place): string
+    private static function describe(string $c, int $position): string
     {
         $what = self::NAMES[$c] ?? '';
         $remedy = 'remove it';
@@ -164,7 +165,7 @@ final class HostnameCharacters
                 $what = self::is('\p{L}\p{M}\p{N}\p{P}\p{S}', $c) ? 'the character "' . $c . '"' : 'a character';
             }
         }
-        return sprintf("it has %s (U+%04X) at position %d, which host names don't allow; %s", $what, self::number($c), $place, $remedy);
+        return sprintf("it has %s (U+%04X) at position %d, which host names don't allow; %s", $what, self::codePoint($c), $position, $remedy);
     }
 
     private static function isDash(string $c): bool
@@ -182,7 +183,7 @@ final class HostnameCharacters
         return self::is('\p{Cc}\p{Cf}' . self::IGNORABLE, $c);
     }
 
-    /** Whether one of the characters is in a class of PCRE. */
+    /** Whether one of the characters is in a PCRE class. */
     private static function is(string $class, string $c): bool
     {
         return preg_match('/[' . $class . ']/u', $c) === 1;
@@ -194,8 +195,8 @@ final class HostnameCharacters
         return (array) preg_split('//u', $name, -1, PREG_SPLIT_NO_EMPTY);
     }
 
-    /** The number of a character in Unicode; mbstring may be missing. */
-    private static function number(string $c): int
+    /** The code point of a character; mbstring may be missing. */
+    private static function codePoint(string $c): int
     {
         $bytes = array_values((array) unpack('C*', $c));
         $n = count($bytes) === 1 ? $bytes[0] : $bytes[0] & (0x7F >> count($bytes));

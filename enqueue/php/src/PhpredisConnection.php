@@ -21,15 +21,15 @@ final class PhpredisConnection implements Connection
 
     public function pipeline(array $commands): array
     {
-        $greeting = [];
+        $handshake = [];
         try {
             if ($this->redis === null) {
                 $this->redis = $this->connect();
-                $greeting = $this->url->greeting();
+                $handshake = $this->url->handshake();
             }
             $pipe = $this->redis->pipeline();
-            foreach (array_merge($greeting, $commands) as $command) {
-                // Not raw, these two: phpredis repeats them when it connects again by itself.
+            foreach (array_merge($handshake, $commands) as $command) {
+                // These two aren't raw, because phpredis repeats them when it reconnects.
                 if ($command[0] === 'AUTH') {
                     $pipe->auth(count($command) === 3 ? array_slice($command, 1) : $command[1]);
                 } elseif ($command[0] === 'SELECT') {
@@ -45,17 +45,17 @@ final class PhpredisConnection implements Connection
             $this->redis = null;
             throw $this->failed($e);
         }
-        if (!is_array($replies) || count($replies) !== count($greeting) + count($commands)) {
+        if (!is_array($replies) || count($replies) !== count($handshake) + count($commands)) {
             $this->redis = null;
-            throw new RedisUnavailable('Redis at ' . $this->url . ': the answer is incomplete');
+            throw new RedisUnavailable('Redis at ' . $this->url . ': the reply is incomplete');
         }
-        // Nil and an error both come as false; without an error it is nil.
+        // Nil and an error are both false; without an error it is nil.
         foreach ($replies as $i => $reply) {
             if ($reply === false) {
                 $replies[$i] = $error === null ? null : new ErrorReply($error);
             }
         }
-        foreach (array_splice($replies, 0, count($greeting)) as $reply) {
+        foreach (array_splice($replies, 0, count($handshake)) as $reply) {
             if ($reply instanceof ErrorReply) {
                 $this->redis = null;
                 throw $reply->exception('Redis at ' . $this->url);
@@ -74,17 +74,17 @@ final class PhpredisConnection implements Connection
             $host = ($this->url->tls ? 'tls://' : '') . $host;
             $port = $this->url->port;
         }
-        // The warnings of PHP's streams say the same as the exception.
+        // The warnings of PHP's streams repeat the exception.
         if (!@$redis->connect($host, $port, self::TIME_LIMIT, null, 0, self::TIME_LIMIT)) {
             throw new \RedisException('no connection');
         }
         if (defined('Redis::OPT_MAX_RETRIES')) {
-            $redis->setOption(\Redis::OPT_MAX_RETRIES, 1); // connecting again ten times would take ten time limits
+            $redis->setOption(\Redis::OPT_MAX_RETRIES, 1); // the default of ten would take ten time limits
         }
         return $redis;
     }
 
-    /** Some answers of Redis, and all failures of the connection, come as exceptions. */
+    /** phpredis throws for some error replies and for all failures of the connection. */
     private function failed(\RedisException $e): \Throwable
     {
         if (preg_match('/^[A-Z]{3,} /', $e->getMessage()) === 1) {

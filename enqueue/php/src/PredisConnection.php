@@ -26,30 +26,30 @@ final class PredisConnection implements Connection
 
     public function pipeline(array $commands): array
     {
-        $greeting = [];
+        $handshake = [];
         if ($this->predis === null) {
             $this->predis = $this->connect();
-            $greeting = self::greetsItself() ? [] : $this->url->greeting();
+            $handshake = self::sendsHandshake() ? [] : $this->url->handshake();
         }
         try {
             $pipe = $this->predis->pipeline();
-            foreach (array_merge($greeting, $commands) as $command) {
+            foreach (array_merge($handshake, $commands) as $command) {
                 $pipe->executeCommand(RawCommand::create(...$command));
             }
-            $replies = @$pipe->execute(); // a notice of PHP's streams says the same as the exception
+            $replies = @$pipe->execute(); // a notice of PHP's streams repeats the exception
         } catch (PredisException $e) {
-            $this->predis = null; // it would connect again by itself, without the greeting
+            $this->predis = null; // it would reconnect without the handshake
             if (preg_match('/\b(?:WRONGPASS|NOAUTH|NOPERM|ERR) .*/', $e->getMessage(), $answer) === 1) {
                 throw (new ErrorReply($answer[0]))->exception('Redis at ' . $this->url);
             }
             throw new RedisUnavailable('Redis at ' . $this->url . ' is unavailable: ' . $e->getMessage(), $e);
         }
-        if (!is_array($replies) || count($replies) !== count($greeting) + count($commands)) {
+        if (!is_array($replies) || count($replies) !== count($handshake) + count($commands)) {
             $this->predis = null;
-            throw new RedisUnavailable('Redis at ' . $this->url . ': the answer is incomplete');
+            throw new RedisUnavailable('Redis at ' . $this->url . ': the reply is incomplete');
         }
         $replies = array_map([$this, 'reply'], $replies);
-        foreach (array_splice($replies, 0, count($greeting)) as $reply) {
+        foreach (array_splice($replies, 0, count($handshake)) as $reply) {
             if ($reply instanceof ErrorReply) {
                 $this->predis = null;
                 throw $reply->exception('Redis at ' . $this->url);
@@ -70,8 +70,8 @@ final class PredisConnection implements Connection
         return $reply instanceof Status ? true : $reply;
     }
 
-    /** From version 3 on it says HELLO first, which needs the password. Before, it would take a round trip for each word. */
-    private static function greetsItself(): bool
+    /** From version 3 on Predis sends HELLO, which needs the password. Earlier versions need a round trip per command. */
+    private static function sendsHandshake(): bool
     {
         return version_compare(Predis::VERSION, '3', '>=');
     }
@@ -84,12 +84,12 @@ final class PredisConnection implements Connection
         } else {
             $parameters += ['scheme' => $this->url->tls ? 'tls' : 'tcp', 'host' => $this->url->host, 'port' => $this->url->port];
         }
-        if (self::greetsItself()) {
+        if (self::sendsHandshake()) {
             $login = ['username' => $this->url->user, 'password' => $this->url->password, 'database' => $this->url->db];
             $parameters += array_filter($login, static function ($value): bool {
                 return $value !== '' && $value !== 0;
             });
         }
-        return new Predis($parameters, ['exceptions' => false]); // errors are answers; a failed connection still throws
+        return new Predis($parameters, ['exceptions' => false]); // error replies are returned; a failed connection still throws
     }
 }

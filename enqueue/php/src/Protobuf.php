@@ -5,18 +5,23 @@ declare(strict_types=1);
 namespace Pilotsync;
 
 /**
- * Writes the few kinds of protocol buffer fields that asynq's task message has, as proto3 does: a field with its zero
- * value is left out. See https://protobuf.dev/programming-guides/encoding/.
+ * Encodes the protocol buffer fields of asynq's task message as in proto3: a field with its zero
+ * value is omitted. See https://protobuf.dev/programming-guides/encoding/.
  */
 final class Protobuf
 {
-    /** A field of type string or bytes. A string must be UTF-8: asynq can't decode the message otherwise. */
+    /**
+     * A field of type string or bytes. A string must be UTF-8, or asynq can't decode the message.
+     */
     public static function bytes(int $field, string $value): string
     {
         return $value === '' ? '' : self::varint($field << 3 | 2) . self::varint(strlen($value)) . $value;
     }
 
-    /** A field of type int32 or int64. Negative values take the ten bytes of their two's complement. */
+    /**
+     * A field of type int32 or int64. Negative values take the ten bytes of their two's
+     * complement.
+     */
     public static function int(int $field, int $value): string
     {
         return $value === 0 ? '' : self::varint($field << 3) . self::varint($value);

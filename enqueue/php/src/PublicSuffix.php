@@ -5,17 +5,18 @@ declare(strict_types=1);
 namespace Pilotsync;
 
 /**
- * The public suffix list (https://publicsuffix.org), as the Go program has it: data/public_suffixes.txt is generated
- * from the Go module golang.org/x/net, of the version that the workers are built with.
+ * The public suffix list (https://publicsuffix.org), equal to the Go program's.
+ * data/public_suffixes.txt is generated from the version of golang.org/x/net that the workers are
+ * built with.
  */
 final class PublicSuffix
 {
-    /** @var array<string, true>|null rules by name, read once a process */
+    /** @var array<string, true>|null rules by name, read once per process */
     private static $rules;
 
     /**
-     * Whether a canonical name of two labels or more is itself a public suffix, under which anyone can register.
-     * A top-level domain that the list doesn't know is a suffix of one label.
+     * Whether a canonical name of two or more labels is itself a public suffix, under which
+     * anyone can register. An unknown top-level domain is a suffix of one label.
      */
     public static function is(string $name): bool
     {

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Pilotsync;
 
-/** What became of one change. */
+/** The result of one change. */
 final class Receipt
 {
     /** @var string */
@@ -13,7 +13,7 @@ final class Receipt
     public $domain;
     /** @var int order number within the app */
     public $seq;
-    /** @var string asynq's id of the task; empty if it isn't known to be in the queue */
+    /** @var string asynq's id of the task; empty if it may not be on the queue */
     public $taskId = '';
 
     public function __construct(string $appId, string $domain, int $seq)

@@ -6,7 +6,7 @@ namespace Pilotsync;
 
 use Pilotsync\Exception\InvalidInput;
 
-/** A Redis URL, taken apart. What is wrong with it is told without quoting it: it may hold a password. */
+/** A parsed Redis URL. Error messages never quote it, because it may contain a password. */
 final class RedisUrl
 {
     private const FORMS = 'redis://[user:password@]host[:port][/db], redis-socket:///path[?db=1], unix:///path[?db=1], '
@@ -19,7 +19,7 @@ final class RedisUrl
     public $tls = false;
     /** @var string path of the Unix socket; empty for TCP */
     public $socket = '';
-    /** @var string without brackets; empty for a socket, and for Sentinels, who know it */
+    /** @var string without brackets; empty for a socket, and for Sentinels, which know it */
     public $host = '';
     /** @var int */
     public $port = self::PORT;
@@ -29,16 +29,16 @@ final class RedisUrl
     public $password = '';
     /** @var int */
     public $db = 0;
-    /** @var list<self> who knows where the server is; empty where the URL itself says so */
+    /** @var list<self> the Sentinels that know the server's address; empty if the URL has it */
     public $sentinels = [];
-    /** @var string the name by which the Sentinels know the server */
+    /** @var string the Sentinels' name of the server */
     public $master = '';
 
     /** @throws InvalidInput */
     public function __construct(string $url)
     {
         if (preg_match('/[\s\x00-\x1f\x7f]/', $url) === 1) {
-            throw self::wrong('it has white space or a control character in it, at its end perhaps; take it out, or write it in a password as %20');
+            throw self::invalid('it has white space or a control character in it, perhaps at its end; remove it, or write it in a password as %20');
         }
         if (preg_match('~^([a-z-]+)://(?:([^@/?#]*)@)?([^@/?#\s]*)(/[^@?#]*)?(?:\?([^@?#]*))?\z~', $url, $p) !== 1) {
             throw self::unreadable();
@@ -59,7 +59,7 @@ final class RedisUrl
             case 'unix':
                 $this->socket = rawurldecode($path);
                 if ($hosts !== '' || strlen($this->socket) < 2) {
-                    throw self::wrong('it takes the path of a socket behind three slashes, as in redis-socket:///run/redis.sock?db=1');
+                    throw self::invalid('it takes the path of a socket behind three slashes, as in redis-socket:///run/redis.sock?db=1');
                 }
                 $this->database('', $options);
                 break;
@@ -70,14 +70,14 @@ final class RedisUrl
                 $this->sentinels($hosts, $options);
                 break;
             default:
-                throw self::wrong('its scheme is unknown; it takes ' . self::FORMS);
+                throw self::invalid('its scheme is unknown; it takes ' . self::FORMS);
         }
         if ($options !== []) {
-            throw self::wrong('its query has something else than db, or for Sentinels master, sentinel_user and sentinel_password');
+            throw self::invalid('its query has something else than db, or for Sentinels master, sentinel_user and sentinel_password');
         }
     }
 
-    /** The same for one server whose address is known. */
+    /** A copy of this URL with the server's address. */
     public function at(string $host, int $port): self
     {
         $url = clone $this;
@@ -85,7 +85,7 @@ final class RedisUrl
         return $url;
     }
 
-    /** Where it leads, without user and password. */
+    /** The server's address, without user and password. */
     public function __toString(): string
     {
         if ($this->socket !== '') {
@@ -105,11 +105,11 @@ final class RedisUrl
     }
 
     /**
-     * What a new connection says first; it is sent in one go with the first commands.
+     * The first commands of a new connection. They are sent in the pipeline of the first commands.
      *
      * @return list<list<string>>
      */
-    public function greeting(): array
+    public function handshake(): array
     {
         $commands = [];
         if ($this->password !== '') {
@@ -127,11 +127,11 @@ final class RedisUrl
         $this->user = rawurldecode($parts[0]);
         $this->password = rawurldecode($parts[1] ?? '');
         if ($this->password === '') {
-            throw self::wrong('it has a user without a password; a password alone has a colon before it, as in redis://:password@host');
+            throw self::invalid('it has a user without a password; a password alone has a colon before it, as in redis://:password@host');
         }
     }
 
-    /** @param array<string, string> $options from which the database is taken */
+    /** @param array<string, string> $options the database is removed from them */
     private function database(string $path, array &$options): void
     {
         $path = $path === '' ? '' : substr($path, 1);
@@ -139,29 +139,29 @@ final class RedisUrl
         $db = $path . ($options['db'] ?? '');
         unset($options['db']);
         if ($path !== '' && $given) {
-            throw self::wrong('it names its database twice, in its path and as db; take one out');
+            throw self::invalid('it names its database twice, in its path and as db; remove one');
         }
         if (($path !== '' || $given) && preg_match('/^[0-9]{1,9}\z/', $db) !== 1) {
-            throw self::wrong('its database is no number; it takes /NUMBER behind the host, or ?db=NUMBER');
+            throw self::invalid('its database is no number; it takes /NUMBER behind the host, or ?db=NUMBER');
         }
         $this->db = (int) $db;
     }
 
-    /** @param array<string, string> $options from which the Sentinels' are taken */
+    /** @param array<string, string> $options the Sentinels' options are removed from them */
     private function sentinels(string $hosts, array &$options): void
     {
         $this->master = $options['master'] ?? '';
         [$user, $password] = [$options['sentinel_user'] ?? '', $options['sentinel_password'] ?? ''];
         unset($options['master'], $options['sentinel_user'], $options['sentinel_password']);
-        if (preg_match('/^[A-Za-z0-9._-]+\z/', $this->master) !== 1) { // as Redis has it
-            throw self::wrong("it doesn't name the master; add ?master=NAME, the name that the Sentinels know it by (letters, digits, . - and _)");
+        if (preg_match('/^[A-Za-z0-9._-]+\z/', $this->master) !== 1) { // Redis's own rule
+            throw self::invalid("it doesn't name the master; add ?master=NAME, the Sentinels' name of it (letters, digits, . - and _)");
         }
         if ($user !== '' && $password === '') {
-            throw self::wrong('sentinel_user is given without a sentinel_password; a user of the Sentinels needs both');
+            throw self::invalid('sentinel_user is given without a sentinel_password; a user of the Sentinels needs both');
         }
         foreach (explode(',', $hosts) as $one) {
             if ($one === '' || $one[0] === ':') {
-                throw self::wrong('one of its Sentinels has no host; it takes host[:port], several with commas');
+                throw self::invalid('one of its Sentinels has no host; it takes host[:port], several with commas');
             }
             $sentinel = $this->at(...self::address($one, self::SENTINEL_PORT));
             [$sentinel->user, $sentinel->password, $sentinel->db] = [$user, $password, 0];
@@ -177,7 +177,7 @@ final class RedisUrl
         }
         $port = isset($p[2]) ? (int) $p[2] : $port;
         if ($port < 1 || $port > 65535) {
-            throw self::wrong('a port is none; it takes 1 to 65535');
+            throw self::invalid('a port is none; it takes 1 to 65535');
         }
         return [$p[1] === '' ? 'localhost' : trim($p[1], '[]'), $port];
     }
@@ -187,11 +187,11 @@ final class RedisUrl
     {
         parse_str($query, $options);
         if ($query !== '' && count(explode('&', $query)) !== count($options)) {
-            throw self::wrong('an option of its query is given twice, or is empty; each takes one value');
+            throw self::invalid('an option of its query is given twice, or is empty; each takes one value');
         }
         foreach ($options as $value) {
             if (!is_string($value)) {
-                throw self::wrong('an option of its query is a list; each takes one value');
+                throw self::invalid('an option of its query is a list; each takes one value');
             }
         }
         return $options;
@@ -199,10 +199,10 @@ final class RedisUrl
 
     private static function unreadable(): InvalidInput
     {
-        return self::wrong("it can't be read as " . self::FORMS . '; in a user or password write % / ? # @ : as %25 %2F %3F %23 %40 %3A');
+        return self::invalid("it can't be read as " . self::FORMS . '; in a user or password write % / ? # @ : as %25 %2F %3F %23 %40 %3A');
     }
 
-    private static function wrong(string $rule): InvalidInput
+    private static function invalid(string $rule): InvalidInput
     {
         return new InvalidInput('the Redis URL is refused: ' . $rule);
     }

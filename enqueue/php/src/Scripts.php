@@ -5,12 +5,12 @@ declare(strict_types=1);
 namespace Pilotsync;
 
 /**
- * The Lua scripts, byte for byte those of the Go program and of asynq, so that Redis keeps each once. Go tests compare
- * them.
+ * The Lua scripts, with the same bytes as the Go program's and asynq's, so that Redis stores each
+ * once. Go tests compare them.
  */
 final class Scripts
 {
-    /** enqueue/seq.lua. KEYS: the app's last number. ARGV: how many. Returns the first, and Redis's time. */
+    /** enqueue/seq.lua. KEYS: the app's last number. ARGV: the count. Returns the first number and Redis's time. */
     public const SEQ = <<<'LUA'
 -- Takes a block of order numbers for one app.
 --

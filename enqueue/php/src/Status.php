@@ -4,19 +4,19 @@ declare(strict_types=1);
 
 namespace Pilotsync;
 
-/** Where a domain stands, from what the workers keep of it in Redis. */
+/** The status of a domain, from what the workers store in Redis. */
 final class Status
 {
     /**
-     * What waits comes before what the record says, as in `pilotsync status`.
+     * A pending change takes precedence over the record, as in `pilotsync status`.
      *
      * @param string $record  JSON from the hash domains; empty for none
      * @param string $pending JSON from the hash pending; empty for none
-     * @param string $trouble why the app's last sync failed; empty if it didn't
-     * @param string $paused  who paused the app; empty if nobody did
+     * @param string $failure why the app's last sync failed; empty if it didn't
+     * @param string $paused  the operator who paused the app; empty if it isn't paused
      * @return array<string, mixed>|null
      */
-    public static function of(string $appId, string $domain, string $record, string $pending, string $trouble, string $paused): ?array
+    public static function of(string $appId, string $domain, string $record, string $pending, string $failure, string $paused): ?array
     {
         if ($record === '' && $pending === '') {
             return null;
@@ -42,8 +42,8 @@ final class Status
             $status['reason'] = empty($change['remove']) ? 'waits to be put on the list' : 'waits to be taken off the list';
             if ($paused !== '') {
                 $status['reason'] .= ': the app was paused by ' . $paused;
-            } elseif ($trouble !== '') {
-                $status['reason'] .= ': ' . $trouble;
+            } elseif ($failure !== '') {
+                $status['reason'] .= ': ' . $failure;
             } elseif (($change['preview'] ?? '') !== '') {
                 $status['reason'] = 'dry run: ' . $change['preview'];
             }
@@ -58,16 +58,16 @@ final class Status
     {
         $value = $json === '' ? [] : json_decode($json, true);
         if (!is_array($value)) {
-            throw new Exception\RedisRefused("the ledger holds something else than JSON; is this Redis pilotsync's?");
+            throw new Exception\RedisRefused("the ledger has something else than JSON; is this Redis pilotsync's?");
         }
         return $value;
     }
 
-    /** A time of RFC 3339 in UTC, with its fraction as it was: Go writes nine digits, more than PHP's dates hold. */
+    /** A time of RFC 3339 in UTC. It keeps the fraction, because Go writes nine digits, more than PHP's dates support. */
     private static function utc(?string $time): ?string
     {
         if ($time === null || preg_match('/^(.{19})(\.[0-9]+)?([+-][0-9:]{5})\z/', $time, $parts) !== 1) {
-            return $time; // in UTC already, with a Z
+            return $time; // already in UTC, with a Z
         }
         $whole = (new \DateTimeImmutable($parts[1] . $parts[3]))->setTimezone(new \DateTimeZone('UTC'));
         return $whole->format('Y-m-d\TH:i:s') . $parts[2] . 'Z';

@@ -9,13 +9,17 @@ final class Task
 {
     public const QUEUE = 'domains';
 
-    // The same as in the Go client: a change must outlive a worker that crashes in a loop; recording it takes
-    // milliseconds; yesterday's tasks can be looked at in asynqmon.
+    // The same as in the Go client: a change must survive a worker that crashes in a loop, recording it takes
+    // milliseconds, and asynqmon shows yesterday's tasks.
     private const MAX_RETRY = 100;
     private const TIMEOUT = 30; // seconds
     private const RETENTION = 86400; // seconds
 
-    /** Makes the queue known to asynq's Inspector and asynqmon; each time, since Redis may have lost its memory. @return list<string> */
+    /**
+     * Registers the queue for asynq's Inspector and asynqmon. Each call does, because Redis may have lost its memory.
+     *
+     * @return list<string>
+     */
     public static function register(): array
     {
         return ['SADD', 'asynq:queues', self::QUEUE];

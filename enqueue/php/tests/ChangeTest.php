@@ -10,7 +10,7 @@ use Pilotsync\Change;
 final class ChangeTest extends TestCase
 {
     /** @dataProvider times */
-    public function testTheTimeIsWrittenAsGoWritesIt(string $seconds, string $micros, string $want): void
+    public function testTheTimeHasGosFormat(string $seconds, string $micros, string $want): void
     {
         $change = new Change('app1', 'example.com', false, []);
         $change->number(7, $seconds, $micros);
@@ -18,10 +18,10 @@ final class ChangeTest extends TestCase
     }
 
     /**
-     * @dataProvider wrongAttempts
+     * @dataProvider invalidAttempts
      * @param mixed $attempts
      */
-    public function testALimitOfAttemptsThatIsNoneIsRefused($attempts, bool $remove, string $want): void
+    public function testAnInvalidLimitOfAttemptsIsRefused($attempts, bool $remove, string $want): void
     {
         $this->expectException(\Pilotsync\Exception\InvalidInput::class);
         $this->expectExceptionMessage($want);
@@ -29,12 +29,12 @@ final class ChangeTest extends TestCase
     }
 
     /** @return array<string, array{mixed, bool, string}> */
-    public function wrongAttempts(): array
+    public function invalidAttempts(): array
     {
         return [
-            'none' => [0, false, 'attempts is 0; it takes a whole number from 1 to 20'],
+            'zero' => [0, false, 'attempts is 0; it takes a whole number from 1 to 20'],
             'too many' => [21, false, 'attempts is 21; it takes a whole number from 1 to 20'],
-            'a text' => ['7', false, 'attempts is "7"; it takes a whole number from 1 to 20'],
+            'a string' => ['7', false, 'attempts is "7"; it takes a whole number from 1 to 20'],
             'a fraction' => [1.5, false, 'attempts is 1.5; it takes a whole number from 1 to 20'],
             'in a removal' => [7, true, 'attempts is 7 in a removal; it takes it in an addition only'],
         ];
@@ -44,9 +44,9 @@ final class ChangeTest extends TestCase
     public function times(): array
     {
         return [
-            'all six digits' => ['1772366400', '123456', '2026-03-01T12:00:00.123456Z'],
-            'zeros in front are kept' => ['1772366400', '42', '2026-03-01T12:00:00.000042Z'],
-            'zeros at the end are not' => ['1772366400', '120000', '2026-03-01T12:00:00.12Z'],
+            'six digits' => ['1772366400', '123456', '2026-03-01T12:00:00.123456Z'],
+            'leading zeros are kept' => ['1772366400', '42', '2026-03-01T12:00:00.000042Z'],
+            'trailing zeros are dropped' => ['1772366400', '120000', '2026-03-01T12:00:00.12Z'],
             'a whole second has no fraction' => ['1772366400', '0', '2026-03-01T12:00:00Z'],
         ];
     }

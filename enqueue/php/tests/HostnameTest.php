@@ -25,14 +25,14 @@ final class HostnameTest extends TestCase
      * @dataProvider table
      * @param array<string, string> $case
      */
-    public function testFollowsTheTableThatGoFollows(array $case): void
+    public function testFollowsTheTableOfTheGoTests(array $case): void
     {
         if (!function_exists('idn_to_ascii')) {
             self::markTestSkipped("needs PHP's extension intl");
         }
         try {
             $got = ['out' => Hostname::parse($case['in'])];
-            self::assertSame($got['out'], Hostname::parse($got['out']), 'a canonical name must stay as it is');
+            self::assertSame($got['out'], Hostname::parse($got['out']), 'a canonical name must not change');
         } catch (InvalidDomain $e) {
             $got = ['error' => $e->ruleCode()] + array_filter(['suggestion' => $e->suggestion()]);
             self::assertStringContainsString($case['says'] ?? '', $e->rule());
@@ -44,7 +44,7 @@ final class HostnameTest extends TestCase
         self::assertSame(array_diff_key($case, ['in' => '', 'says' => '']), $got);
     }
 
-    public function testTakesTheDomainsOfTheTableForWwwForms(): void
+    public function testAcceptsTheDomainsOfTheWwwTable(): void
     {
         $cases = json_decode((string) file_get_contents(self::TABLES . 'www.json'), true);
         self::assertNotEmpty($cases);
@@ -65,12 +65,12 @@ final class HostnameTest extends TestCase
         }
     }
 
-    public function testWithoutIntlPlainNamesWorkAndOthersAreRefusedWithTheReason(): void
+    public function testWithoutIntlOnlyAsciiNamesAreAccepted(): void
     {
         $code = 'require $argv[1]; $c = $argv[2]; if (function_exists("idn_to_ascii")) { exit("intl is there"); }'
             . 'try { echo Pilotsync\Hostname::parse($c); } catch (Pilotsync\Exception\InvalidDomain $e) { echo $e->ruleCode(), " ", $e->rule(); }';
         $parse = static function (string $name) use ($code): string {
-            // -n: no php.ini, so no extension but those that are built in.
+            // -n: without php.ini there are only built-in extensions.
             $command = [PHP_BINARY, '-n', '-r', $code, '--', __DIR__ . '/../autoload.php', $name];
             return (string) shell_exec(implode(' ', array_map('escapeshellarg', $command)) . ' 2>&1');
         };

@@ -14,7 +14,7 @@ use Pilotsync\RedisUrl;
 use Pilotsync\Scripts;
 use Predis\Client as Predis;
 
-/** The client over a Predis that notes what it is told. */
+/** The client over a Predis that records its commands. */
 final class PredisConnectionTest extends TestCase
 {
     /** @var RedisServer */
@@ -72,7 +72,7 @@ final class PredisConnectionTest extends TestCase
         self::assertSame('EVALSHA', Predis::$trips[2][0][0], 'the greeting is said once');
     }
 
-    public function testABatchOfAThousandArrivesInAtMostFifteenRoundTrips(): void
+    public function testAThousandChangesTakeAtMostFifteenRoundTrips(): void
     {
         $names = [];
         for ($i = 0; $i < 1000; $i++) {
@@ -106,7 +106,7 @@ final class PredisConnectionTest extends TestCase
         self::assertSame(['MULTI', 'HGET', 'HGET', 'HGET', 'HGET', 'EXEC'], array_column(Predis::$trips[1], 0));
     }
 
-    public function testFailuresAreTheSameAsOverPhpredis(): void
+    public function testFailuresEqualThoseOfPhpredis(): void
     {
         $redis = $this->server->redis();
         $client = $this->client($this->server->url());
@@ -125,7 +125,7 @@ final class PredisConnectionTest extends TestCase
         $client->add('example.com');
     }
 
-    public function testAConnectionThatDiedInBetweenIsMadeAnew(): void
+    public function testADeadConnectionIsReplaced(): void
     {
         $client = $this->client($this->server->url('/2'));
         $client->add('example.com');

@@ -9,8 +9,8 @@ use Pilotsync\Protobuf;
 
 final class ProtobufTest extends TestCase
 {
-    /** The examples of the encoding's specification, and the ends of each length. */
-    public function testWritesAsTheSpecificationSays(): void
+    /** The examples of the specification, and the limits of each length. */
+    public function testFollowsTheSpecification(): void
     {
         self::assertSame('089601', bin2hex(Protobuf::int(1, 150)));
         self::assertSame('120774657374696e67', bin2hex(Protobuf::bytes(2, 'testing')));

@@ -6,7 +6,7 @@ namespace Pilotsync\Tests;
 
 use Pilotsync\Connection;
 
-/** A connection that notes what is sent over another: one entry for each round trip. */
+/** A connection that records what another one sends: one entry for each round trip. */
 final class Recorder implements Connection
 {
     /** @var list<list<list<string>>> */

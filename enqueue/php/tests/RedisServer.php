@@ -6,7 +6,7 @@ namespace Pilotsync\Tests;
 
 use PHPUnit\Framework\TestCase;
 
-/** A redis-server of the test's own, on a free port and a Unix socket, in a folder of its own. It keeps nothing. */
+/** A redis-server for one test, on a free port and a Unix socket, with its own folder. It stores nothing on disk. */
 final class RedisServer
 {
     /** @var int */
@@ -24,7 +24,7 @@ final class RedisServer
         }
         $this->folder = sys_get_temp_dir() . '/pilotsync-' . bin2hex(random_bytes(8));
         mkdir($this->folder, 0700);
-        // Between our letting go of the port and Redis's taking it, somebody else may have it.
+        // Another process may take the port before Redis does.
         for ($try = 0; $try < 5; $try++) {
             $this->port = self::freePort();
             if ($this->run($arguments)) {
@@ -45,7 +45,7 @@ final class RedisServer
         return $this->folder . '/redis.sock';
     }
 
-    /** A plain connection, for looking at what was written. */
+    /** A plain connection, to check what was written. */
     public function redis(): \Redis
     {
         $redis = new \Redis();
@@ -53,7 +53,7 @@ final class RedisServer
         return $redis;
     }
 
-    /** Ends the server's process, and only that. */
+    /** Ends the server's process, but keeps its folder. */
     public function kill(): void
     {
         if ($this->process !== null) {
@@ -99,7 +99,7 @@ final class RedisServer
         $this->process = proc_open($command, [$null, $null, $null], $pipes);
         $deadline = microtime(true) + 60;
         while (microtime(true) < $deadline && proc_get_status($this->process)['running']) {
-            // It makes its socket last, in our folder: so it is ready, and it is ours.
+            // The socket comes last and is in this test's folder, so this server is ready.
             $conn = @stream_socket_client('unix://' . $this->socket());
             if ($conn !== false) {
                 fclose($conn);

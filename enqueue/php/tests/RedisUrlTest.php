@@ -11,7 +11,7 @@ use Pilotsync\RedisUrl;
 final class RedisUrlTest extends TestCase
 {
     /** @return iterable<array{string, array<string, mixed>}> */
-    public function right(): iterable
+    public function valid(): iterable
     {
         yield ['redis://127.0.0.1', ['host' => '127.0.0.1']];
         yield ['redis://', ['host' => 'localhost']];
@@ -26,10 +26,10 @@ final class RedisUrlTest extends TestCase
     }
 
     /**
-     * @dataProvider right
+     * @dataProvider valid
      * @param array<string, mixed> $want
      */
-    public function testTakesApart(string $url, array $want): void
+    public function testParsesTheUrl(string $url, array $want): void
     {
         $all = ['tls' => false, 'socket' => '', 'host' => '', 'port' => 6379, 'user' => '', 'password' => '', 'db' => 0,
             'sentinels' => [], 'master' => ''];
@@ -49,7 +49,7 @@ final class RedisUrlTest extends TestCase
      * @dataProvider table
      * @param array<string, mixed> $case
      */
-    public function testFollowsTheTableThatGoFollows(array $case): void
+    public function testFollowsTheTableOfTheGoTests(array $case): void
     {
         try {
             $url = new RedisUrl($case['url']);
@@ -85,7 +85,7 @@ final class RedisUrlTest extends TestCase
         self::assertSame(['php', 'pw', []], [$master->user, $master->password, $master->sentinels]);
     }
 
-    public function testRefusesTheRestWithoutShowingIt(): void
+    public function testRefusesOtherUrlsWithoutShowingThem(): void
     {
         $wrong = ['', 'localhost:6379', 'http://h:secret@x', 'redis://:secret/x@h', 'redis://user@h', 'redis://:secret#@h', 'redis://h:secret', 'redis://h:0', 'redis://h:65536',
             'redis://h/secret', 'redis://h/1?db=1', 'redis://h?dbb=secret', 'redis-socket://secret', 'redis-socket:///', 'unix://h/x', 'redis-sentinel://a,b/0', 'redis-sentinel://a/0?master=se%20cret',

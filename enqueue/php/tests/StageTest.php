@@ -9,7 +9,7 @@ use Pilotsync\WordPress\Stage;
 
 require_once __DIR__ . '/../wordpress/src/Stage.php';
 
-/** A stage decides whether visitors see a site. */
+/** Visitors see a site only in an active stage. */
 final class StageTest extends TestCase
 {
     private const STATES = ['pending', 'checking-dns', 'checking-ssl-cert', 'done', 'done-without-ssl', 'failed', 'rejected', 'removed', 'later-than-this'];
@@ -30,7 +30,7 @@ final class StageTest extends TestCase
      * @dataProvider moves
      * @param array{string, bool|null}|null $want
      */
-    public function testWhatAStateChanges(string $state, string $stage, bool $active, bool $over, bool $hasSslFailed, ?array $want): void
+    public function testEachStateHasItsNextStage(string $state, string $stage, bool $active, bool $over, bool $hasSslFailed, ?array $want): void
     {
         self::assertSame($want, Stage::next($state, $stage, $active, $over, $hasSslFailed));
     }
@@ -40,11 +40,11 @@ final class StageTest extends TestCase
     {
         return [
             'the first certificate' => ['done', 'checking-ssl-cert', false, false, true, ['done', true]],
-            'done again leaves secure as it is' => ['done', 'done', true, false, true, null],
+            'done again doesn\'t change secure' => ['done', 'done', true, false, true, null],
             'a certificate at last' => ['done', 'done-without-ssl', true, false, true, ['done', true]],
             'no certificate yet that ended' => ['done-without-ssl', 'done', true, false, true, null],
             'a certificate that ended' => ['done-without-ssl', 'done', true, true, true, ['done-without-ssl', false]],
-            'it ended, but the verification goes on' => ['checking-ssl-cert', 'done', true, true, true, null],
+            'it expired during the verification' => ['checking-ssl-cert', 'done', true, true, true, null],
             'never served, no certificate' => ['done-without-ssl', 'checking-ssl-cert', false, false, true, ['ssl-failed', null]],
             'the same in an older version' => ['done-without-ssl', 'checking-ssl-cert', false, false, false, ['done-without-ssl', false]],
             'never served, refused' => ['rejected', 'checking-dns', false, false, true, ['failed', null]],
@@ -54,7 +54,7 @@ final class StageTest extends TestCase
     }
 
     /** @dataProvider problems */
-    public function testWhatIsAProblemOfASiteThatIsServed(string $state, string $stage, string $last, bool $known, bool $want): void
+    public function testProblemsOfServedSites(string $state, string $stage, string $last, bool $known, bool $want): void
     {
         self::assertSame($want, Stage::is_problem($state, $stage, $last, $known));
     }

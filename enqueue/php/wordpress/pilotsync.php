@@ -1,7 +1,7 @@
 <?php
 /**
  * Plugin Name:       pilotsync
- * Description:       Hands this network's domain changes to pilotsync, and shows in Ultimate Multisite how they ended.
+ * Description:       Sends this network's domain changes to pilotsync, and shows their results in Ultimate Multisite.
  * Version:           0.1.0
  * Requires at least: 5.6
  * Requires PHP:      7.4
@@ -17,13 +17,13 @@ namespace Pilotsync\WordPress;
 
 defined( 'ABSPATH' ) || exit;
 
-// Once only, should it be in mu-plugins and in plugins.
+// The plugin may be in mu-plugins and in plugins; it is loaded once.
 if ( defined( 'PILOTSYNC_PLUGIN_FILE' ) ) {
 	return;
 }
 define( 'PILOTSYNC_PLUGIN_FILE', __FILE__ );
 
-// In front of other loaders: the library's own knows Pilotsync\ as well.
+// Before other loaders, because the library's own also handles Pilotsync\.
 spl_autoload_register(
 	static function ( $class ) {
 		if ( 0 === strpos( $class, __NAMESPACE__ . '\\' ) ) {

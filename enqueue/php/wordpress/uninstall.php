@@ -1,13 +1,13 @@
 <?php
 /**
- * Takes the plugin's tables and options away when it is deleted.
+ * Deletes the plugin's tables and options when the plugin is deleted.
  *
  * @package Pilotsync
  */
 
 defined( 'WP_UNINSTALL_PLUGIN' ) || exit;
 
-// It goes on as a must-use plugin, and needs them.
+// It still runs as a must-use plugin and needs them.
 if ( defined( 'PILOTSYNC_PLUGIN_FILE' ) ) {
 	return;
 }
@@ -15,7 +15,7 @@ if ( defined( 'PILOTSYNC_PLUGIN_FILE' ) ) {
 require_once __DIR__ . '/src/Installation.php';
 require_once __DIR__ . '/src/Schema.php';
 
-// It is active on another network, which needs them.
+// Another network, where it is active, needs them.
 if ( Pilotsync\WordPress\Installation::is_active( WP_UNINSTALL_PLUGIN ) ) {
 	return;
 }

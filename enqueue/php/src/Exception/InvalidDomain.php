@@ -7,7 +7,7 @@ namespace Pilotsync\Exception;
 /** A value isn't a host name that can be mapped. */
 final class InvalidDomain extends InvalidInput
 {
-    /** @var string the value as it was given */
+    /** @var string the value as given */
     private $input;
     /** @var string */
     private $rule;
@@ -37,7 +37,7 @@ final class InvalidDomain extends InvalidInput
     }
 
     /**
-     * The broken rule in a word, for programs, the same as the Go program's: empty, space, scheme, path, user, ip,
+     * The broken rule in a word, for programs, as in the Go program: empty, space, scheme, path, user, ip,
      * port, underscore, wildcard, length, idna, empty-label, label-length, hyphen, labels, tld or suffix.
      */
     public function ruleCode(): string
@@ -45,22 +45,22 @@ final class InvalidDomain extends InvalidInput
         return $this->ruleCode;
     }
 
-    /** The broken rule and what to do about it, for people. */
+    /** The broken rule and its remedy, for people. */
     public function rule(): string
     {
         return $this->rule;
     }
 
-    /** The name that was meant, as far as that is clear; otherwise empty. */
+    /** The name that was probably meant; empty if that is unclear. */
     public function suggestion(): string
     {
         return $this->suggestion;
     }
 
-    /** Keeps control characters and broken UTF-8 out of logs, and long values short. */
+    /** Escapes control characters and invalid UTF-8, and shortens long values. */
     private static function quoted(string $input): string
     {
-        $shown = 80; // characters; enough to recognise a name, too few to flood a log
+        $shown = 80; // characters: enough to recognise a name, too few to flood a log
         if (preg_match('/^.{' . $shown . '}(?=.)/su', $input, $cut) === 1) {
             $input = $cut[0] . '…';
         } elseif (strlen($input) > 4 * $shown) {

@@ -4,14 +4,14 @@ declare(strict_types=1);
 
 namespace Pilotsync\Exception;
 
-/** What was given is wrong: nothing was enqueued, and no retry can mend it. */
+/** The input is invalid: nothing was enqueued, and no retry can succeed. */
 class InvalidInput extends \InvalidArgumentException implements PilotsyncException
 {
     /** @var array<int|string, InvalidInput> */
     private $errors = [];
 
     /**
-     * Joins what is wrong with a batch: one line for each wrong change.
+     * Joins the errors of a batch: one line for each invalid change.
      *
      * @param array<int|string, InvalidInput> $errors by the change's key in the batch
      */
@@ -27,7 +27,7 @@ class InvalidInput extends \InvalidArgumentException implements PilotsyncExcepti
     }
 
     /**
-     * What is wrong with each change of a batch, by its key; empty for a single change.
+     * The error of each invalid change of a batch, by its key; empty for a single change.
      *
      * @return array<int|string, InvalidInput>
      */

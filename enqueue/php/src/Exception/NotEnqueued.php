@@ -7,8 +7,8 @@ namespace Pilotsync\Exception;
 use Pilotsync\Receipt;
 
 /**
- * A change, or some of a batch, could not be enqueued. To try again with all of them is safe: a change that is taken
- * twice is harmless, since the later order number wins.
+ * A change, or a part of a batch, could not be enqueued. A retry with all changes is safe: a
+ * second task for a change is harmless, since the later order number wins.
  */
 abstract class NotEnqueued extends \RuntimeException implements PilotsyncException
 {
@@ -23,8 +23,8 @@ abstract class NotEnqueued extends \RuntimeException implements PilotsyncExcepti
     }
 
     /**
-     * What became of each change, by its key; those without a task id may or may not have been enqueued. Empty where
-     * it failed before the first.
+     * The receipt of each change, by its key. A change without a task id may or may not have been
+     * enqueued. Empty if it failed before the first change.
      *
      * @return array<int|string, Receipt>
      */

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Pilotsync\Exception;
 
-/** Every exception of this library: catch it to catch them all. */
+/** Implemented by every exception of this library. */
 interface PilotsyncException extends \Throwable
 {
 }

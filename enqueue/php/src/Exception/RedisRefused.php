@@ -4,7 +4,9 @@ declare(strict_types=1);
 
 namespace Pilotsync\Exception;
 
-/** Redis answered with an error, such as a wrong password or no memory left: a person has to look. */
+/**
+ * Redis replied with an error, such as a wrong password or a full memory: an operator has to act.
+ */
 final class RedisRefused extends NotEnqueued
 {
 }

@@ -1,8 +1,8 @@
 <?php
 
 /*
- * Reads a JSON array of strings and prints what Hostname::parse makes of each: {"out": …} or {"error": code, "rule": …, "suggestion": …}. A string is
- * given in base64, since it may be no UTF-8.
+ * Reads a JSON array of strings and prints the result of Hostname::parse for each: {"out": …} or {"error": code, "rule": …, "suggestion": …}. A string is
+ * given in base64, because it may not be UTF-8.
  */
 
 declare(strict_types=1);

@@ -1,6 +1,6 @@
 <?php
 /**
- * Listens to what becomes of the network's domains.
+ * Listens to changes of the network's domains.
  *
  * @package Pilotsync
  */
@@ -10,10 +10,10 @@ namespace Pilotsync\WordPress;
 /** Turns Ultimate Multisite's actions into changes in the outbox. */
 final class Changes {
 
-	/** For how long a verification that was asked for counts as just begun, in seconds. */
+	/** For how long a requested verification counts as just started, in seconds. */
 	const JUST_ASKED = 2 * MINUTE_IN_SECONDS;
 
-	/** For how long an addition that comes late is held against a renaming, in seconds. */
+	/** For how long a late addition is ignored after its mapping was renamed, in seconds. */
 	const LATE = HOUR_IN_SECONDS;
 
 	/** @var Outbox */
@@ -31,9 +31,12 @@ final class Changes {
 		$this->domains  = $domains;
 	}
 
-	/** Attaches the listeners. Newer versions of Ultimate Multisite enqueue a change only if its action has one. */
+	/**
+	 * Attaches the listeners. Newer versions of Ultimate Multisite enqueue a change only if its
+	 * action has a listener.
+	 */
 	public function listen(): void {
-		// Before the built-in provider's 10, to detach one that was attached late.
+		// Before the built-in provider's priority 10, to detach a provider that was attached late.
 		add_action( 'wu_add_domain', array( $this, 'added' ), 5, 2 );
 		add_action( 'wu_add_subdomain', array( $this, 'added' ), 5, 2 );
 		add_action( 'wu_remove_domain', array( $this, 'removed' ), 5, 2 );
@@ -42,7 +45,7 @@ final class Changes {
 		add_action( 'pilotsync_domain_renamed', array( $this, 'renamed' ), 10, 3 );
 	}
 
-	/** Gives the actions back. */
+	/** Detaches the listeners. */
 	public function stop(): void {
 		foreach ( array( 'wu_add_domain', 'wu_add_subdomain' ) as $action ) {
 			remove_action( $action, array( $this, 'added' ), 5 );
@@ -63,13 +66,13 @@ final class Changes {
 	public function added( $domain, $site_id = 0 ): void {
 		$this->takeover->detach();
 		$domain = self::name( $domain );
-		// Ultimate Multisite tells of an addition in the background. If the mapping
-		// has got another name meanwhile, this one must not come back.
+		// Ultimate Multisite runs this action in the background. If the mapping was
+		// renamed meanwhile, the old name must not be added.
 		if ( 'wu_add_domain' === current_action() && $this->domains->renamed_within( $domain, self::LATE ) && null === Mapping::find( $domain ) ) {
-			Log::domain( $domain, __( 'Not added: its mapping has another name by now.', 'pilotsync' ) );
+			Log::domain( $domain, __( 'Not added: its mapping has another name now.', 'pilotsync' ) );
 			return;
 		}
-		// From 2.4 a new site also has a mapping of its own name, whose wu_add_domain says the same.
+		// From 2.4 a new site also has a mapping of its own name, whose wu_add_domain has the same effect.
 		if ( 'wu_add_subdomain' === current_action() && self::site_of( $domain ) === (int) $site_id ) {
 			return;
 		}
@@ -77,7 +80,7 @@ final class Changes {
 	}
 
 	/**
-	 * Mappings were made while nothing listened: they are added.
+	 * Adds mappings that were created while the plugin didn't listen.
 	 *
 	 * @param object[] $mappings Ultimate Multisite's domains.
 	 */
@@ -92,15 +95,15 @@ final class Changes {
 	}
 
 	/**
-	 * Names were removed, and mapped again while nothing listened: Ultimate Multisite's own provider listed them, and workers
-	 * would take them off once more. They are added as they are. Mappings in progress are handed over anyway.
+	 * Imports names that were removed and then mapped again while the plugin didn't listen. Ultimate Multisite's own provider
+	 * listed them, and workers would remove them again. Mappings in progress are added anyway.
 	 *
-	 * @throws \RuntimeException If the database doesn't say which, or doesn't take them.
+	 * @throws \RuntimeException If the database fails.
 	 */
 	public function hand_over_removed(): void {
 		$changes = array();
 		foreach ( $this->domains->removed() as $removed ) {
-			foreach ( array( $removed, 'www.' . $removed ) as $domain ) { // The www form went with it.
+			foreach ( array( $removed, 'www.' . $removed ) as $domain ) { // Its www form was removed, too.
 				$mapping = Mapping::find( $domain );
 				if ( $mapping && Mapping::is_here( $mapping ) && ! in_array( $mapping->get_stage(), Stage::CHECKING, true ) ) {
 					$changes[] = self::of( 'adopt', $domain, (int) $mapping->get_blog_id() );
@@ -112,8 +115,8 @@ final class Changes {
 	}
 
 	/**
-	 * Ultimate Multisite wants to check a mapping, as it does when the mapping is new and whenever its edit page is saved.
-	 * pilotsync verifies it instead.
+	 * Requests a verification in place of Ultimate Multisite's check of a mapping, which is due when the mapping is new and
+	 * whenever its edit page is saved.
 	 *
 	 * @param object $mapping Ultimate Multisite's domain.
 	 */
@@ -141,7 +144,7 @@ final class Changes {
 	}
 
 	/**
-	 * The column "domain" of a mapping changed. wu_add_domain tells the new name; nothing tells the old one.
+	 * The column "domain" of a mapping changed. wu_add_domain has the new name; no action has the old one.
 	 *
 	 * @param mixed $old     The old name; "new" when the mapping is new.
 	 * @param mixed $new     The new name.
@@ -154,17 +157,17 @@ final class Changes {
 			$this->renamed( $old, $new, $site_id );
 		}
 		if ( 'wu_transition_domain_domain' !== current_action() && is_string( $new ) ) {
-			// On a second network Ultimate Multisite doesn't hear its own hook, so no wu_add_domain follows.
+			// On a second network Ultimate Multisite doesn't receive its own hook, so no wu_add_domain follows.
 			try {
 				$this->change( 'add', self::name( $new ), $site_id );
 			} catch ( \RuntimeException $e ) {
-				Log::domain( self::name( $new ), $e->getMessage(), 'error' ); // The form is saved nevertheless.
+				Log::domain( self::name( $new ), $e->getMessage(), 'error' ); // The form must still be saved.
 			}
 		}
 	}
 
 	/**
-	 * A mapping got another name: the old one is removed.
+	 * A mapping was renamed: the old name is removed.
 	 *
 	 * @param mixed $old     The old name.
 	 * @param mixed $new     The new name.
@@ -180,13 +183,13 @@ final class Changes {
 			$this->domains->note_renamed( $old );
 			$this->change( 'remove', $old, (int) $site_id );
 		} catch ( \RuntimeException $e ) {
-			// We are in the middle of somebody's saving a form, which is right in itself.
+			// This request saves a form, which must succeed.
 			Log::domain( $old, $e->getMessage(), 'error' );
 		}
 	}
 
 	/**
-	 * A change of a domain, as Outbox::put takes it.
+	 * A change of a domain, for Outbox::put.
 	 *
 	 * @param string $kind    add, adopt or remove.
 	 * @param string $domain  The name.
@@ -198,9 +201,9 @@ final class Changes {
 	}
 
 	/**
-	 * Which names get a www form: none below the network's own domain; else Ultimate Multisite's own rule decides, so that
-	 * both agree. It counts labels, where a worker's main_only goes by the public suffix list. Versions before 2.4.4 have no
-	 * rule to ask, only the setting.
+	 * The www rule of a name. Names below the network's own domain get no www form. For others Ultimate Multisite's rule
+	 * decides, so that both agree: it counts labels, while a worker's main_only uses the public suffix list. Versions before
+	 * 2.4.4 have only the setting.
 	 *
 	 * @param string $domain The name.
 	 */
@@ -222,7 +225,7 @@ final class Changes {
 	 * @param string $kind    add, remove or verify.
 	 * @param string $domain  The name.
 	 * @param int    $site_id WordPress's id of the site.
-	 * @throws \RuntimeException If the database doesn't take it; Action Scheduler then shows the action as failed.
+	 * @throws \RuntimeException If the database fails; Action Scheduler then shows the action as failed.
 	 */
 	private function change( string $kind, string $domain, int $site_id ): void {
 		if ( '' === $domain ) {
@@ -234,7 +237,7 @@ final class Changes {
 		}
 		$changes = array( self::of( $kind, $domain, $site_id ) );
 		if ( 'remove' === $kind ) {
-			$changes = array_merge( $changes, self::give_back_www( $domain ) );
+			$changes = array_merge( $changes, self::restore_www( $domain ) );
 		}
 		$this->outbox->put( $changes );
 		if ( 'remove' === $kind ) {
@@ -246,25 +249,28 @@ final class Changes {
 	}
 
 	/**
-	 * What follows the removal of www.example.com: it also takes that name away as the www form of example.com. If that is
-	 * mapped, it is added again, which brings its www form back.
+	 * The changes that must follow the removal of www.example.com, which also removes the www form of example.com. If
+	 * example.com is mapped, it is added again, which restores its www form.
 	 *
 	 * @param string $domain The name that is removed.
-	 * @return array[] Changes, as Outbox::put takes them.
+	 * @return array[] Changes for Outbox::put.
 	 */
-	private static function give_back_www( string $domain ): array {
+	private static function restore_www( string $domain ): array {
 		$bare    = 0 === strpos( $domain, 'www.' ) ? substr( $domain, 4 ) : '';
 		$mapping = Mapping::find( $bare );
 		return $mapping && 'never' !== self::www( $bare ) ? array( self::of( 'add', $bare, (int) $mapping->get_blog_id() ) ) : array();
 	}
 
-	/** The site that a name's mapping belongs to; 0 if it has none. */
+	/** The site of a name's mapping; 0 if it has none. */
 	private static function site_of( string $domain ): int {
 		$mapping = Mapping::find( $domain );
 		return $mapping ? (int) $mapping->get_blog_id() : 0;
 	}
 
-	/** The action that tells a mapping's change of name. It has another name on all networks but the main one. */
+	/**
+	 * The action for a mapping's change of name. Its name differs on all networks except the main
+	 * one.
+	 */
 	private static function transition(): string {
 		$network = get_current_network_id();
 		return ( get_main_network_id() === $network ? 'wu' : "wu_$network" ) . '_transition_domain_domain';
@@ -285,7 +291,7 @@ final class Changes {
 	}
 
 	/**
-	 * The domains of the networks in this installation, as subsites stand below them.
+	 * The domains of the networks in this installation, below which subsites are.
 	 *
 	 * @return string[]
 	 */
@@ -298,8 +304,7 @@ final class Changes {
 	}
 
 	/**
-	 * The names at which the networks themselves are visited. A network's domain may be www.example.com: its subsites stand
-	 * below example.com nevertheless.
+	 * The names of the networks themselves. If a network's domain is www.example.com, its subsites are below example.com.
 	 *
 	 * @return string[]
 	 */
@@ -317,7 +322,7 @@ final class Changes {
 	}
 
 	/**
-	 * Whether a site other than a deleted one has this address by itself: one domain can have several sites, each in a path.
+	 * Whether a site other than the deleted one has this address: one domain can have several sites, each in a path.
 	 *
 	 * @param string $domain  The name.
 	 * @param int    $deleted The deleted site.
@@ -337,7 +342,10 @@ final class Changes {
 		return (string) preg_replace( '/:\d+$/', '', strtolower( $host ) );
 	}
 
-	/** The name as everything here compares it. Whether it is a host name is for the library to say. */
+	/**
+	 * The name in the form in which this class compares names. The library decides whether it is
+	 * a host name.
+	 */
 	private static function name( $domain ): string {
 		return rtrim( strtolower( trim( (string) $domain ) ), '.' );
 	}

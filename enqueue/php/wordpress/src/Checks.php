@@ -1,6 +1,6 @@
 <?php
 /**
- * Whether everything works.
+ * Checks of the whole setup.
  *
  * @package Pilotsync
  */
@@ -34,7 +34,7 @@ final class Checks {
 	}
 
 	/**
-	 * Why the plugin does nothing here; empty if it does.
+	 * Why the plugin isn't active here; empty if it is.
 	 *
 	 * @return string[]
 	 */
@@ -43,9 +43,9 @@ final class Checks {
 	}
 
 	/**
-	 * Runs them. It takes up to four seconds if Redis doesn't answer.
+	 * Runs the checks. It takes up to four seconds if Redis doesn't answer.
 	 *
-	 * @return array<array{string, bool, string}> What; whether it is as it should be; a sentence.
+	 * @return array<array{string, bool, string}> The subject; whether it is right; a sentence.
 	 */
 	public function run(): array {
 		if ( $this->problems ) {
@@ -58,11 +58,11 @@ final class Checks {
 		return $results;
 	}
 
-	/** Which app it is, and where that is set; or which settings are wrong. */
+	/** The app and the source of its id, or the invalid settings. */
 	private function app_id(): array {
-		$wrong = $this->settings->wrong();
-		if ( $wrong ) {
-			return array( __( 'Settings', 'pilotsync' ), false, implode( ' ', $wrong ) );
+		$invalid = $this->settings->invalid();
+		if ( $invalid ) {
+			return array( __( 'Settings', 'pilotsync' ), false, implode( ' ', $invalid ) );
 		}
 		/* translators: %s: id of an app */
 		$sentence = $this->settings->app_id_is_stored() ? __( 'The app is %s, as stored by Ultimate Multisite\'s ServerPilot integration.', 'pilotsync' )
@@ -106,10 +106,10 @@ final class Checks {
 		$id      = $this->settings->app_id();
 		try {
 			$connection                     = $this->connect();
-			list( $time, $alive, $trouble ) = $connection->pipeline(
+			list( $time, $alive, $failure ) = $connection->pipeline(
 				array(
 					array( 'TIME' ),
-					// asynq's servers, each with the time until which it counts as alive.
+					// asynq's servers, scored by the time at which they expire.
 					array( 'ZRANGEBYSCORE', 'asynq:servers', (string) time(), '+inf' ),
 					array( 'HGET', 'pilotsync:{' . $id . '}:sync', 'trouble' ),
 				)
@@ -119,9 +119,9 @@ final class Checks {
 			return array( array( $redis, false, $e->getMessage() ) );
 		}
 		if ( ! is_array( $time ) || ! is_array( $alive ) ) {
-			return array( array( $redis, false, __( 'It answers, but not as Redis does.', 'pilotsync' ) ) );
+			return array( array( $redis, false, __( 'It answers, but it is not Redis.', 'pilotsync' ) ) );
 		}
-		// A worker process is several servers, one for each queue.
+		// A worker process has several servers, one for each queue.
 		$processes = array();
 		foreach ( $alive as $key ) {
 			if ( preg_match( '/\{([^{}]*:\d+):[^{}:]*\}/', (string) $key, $part ) ) {
@@ -132,28 +132,28 @@ final class Checks {
 		/* translators: %d: number of workers */
 		$running = sprintf( _n( '%d worker is running.', '%d workers are running.', $n, 'pilotsync' ), $n );
 		/* translators: %s: id of an app */
-		$fine = sprintf( __( 'Nothing is known against %s.', 'pilotsync' ), $id );
+		$fine = sprintf( __( 'There are no errors for %s.', 'pilotsync' ), $id );
 		return array(
 			array( $redis, true, __( 'It answers.', 'pilotsync' ) ),
 			array( __( 'Keys in Redis', 'pilotsync' ), $keys[0], $keys[1] ),
-			array( $workers, $n > 0, $n > 0 ? $running : __( 'None is running: changes wait in Redis until one does.', 'pilotsync' ) ),
-			array( $app, ! is_string( $trouble ) || '' === $trouble, is_string( $trouble ) && '' !== $trouble ? $id . ': ' . $trouble : $fine ),
+			array( $workers, $n > 0, $n > 0 ? $running : __( 'No worker is running. Changes wait in Redis until one runs.', 'pilotsync' ) ),
+			array( $app, ! is_string( $failure ) || '' === $failure, is_string( $failure ) && '' !== $failure ? $id . ': ' . $failure : $fine ),
 		);
 	}
 
 	private function waiting(): array {
 		try {
 			$n = $this->outbox->count();
-		} catch ( TableFault $e ) {
+		} catch ( DatabaseError $e ) {
 			return array( __( 'Outbox', 'pilotsync' ), false, $e->getMessage() );
 		}
-		$trouble = $this->outbox->trouble();
+		$failure = $this->outbox->failure();
 		return array(
 			__( 'Outbox', 'pilotsync' ),
 			0 === $n,
 			0 === $n ? __( 'It is empty.', 'pilotsync' )
 				/* translators: %d: number of changes */
-				: sprintf( _n( '%d change waits.', '%d changes wait.', $n, 'pilotsync' ), $n ) . ( $trouble ? ' ' . $trouble['message'] : '' ),
+				: sprintf( _n( '%d change waits.', '%d changes wait.', $n, 'pilotsync' ), $n ) . ( $failure ? ' ' . $failure['message'] : '' ),
 		);
 	}
 
@@ -174,7 +174,7 @@ final class Checks {
 		$n = $this->mail->refused();
 		if ( $n > 0 ) {
 			/* translators: %d: number of e-mails */
-			return array( $what, false, sprintf( _n( '%d e-mail could not be sent; the log says why.', '%d e-mails could not be sent; the log says why.', $n, 'pilotsync' ), $n ) );
+			return array( $what, false, sprintf( _n( '%d e-mail could not be sent; the log has the cause.', '%d e-mails could not be sent; the log has the cause.', $n, 'pilotsync' ), $n ) );
 		}
 		/* translators: %s: e-mail addresses */
 		return array( $what, true, sprintf( __( 'It goes to %s.', 'pilotsync' ), $to ) );

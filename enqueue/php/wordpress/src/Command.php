@@ -10,7 +10,7 @@ namespace Pilotsync\WordPress;
 use Pilotsync\Exception\PilotsyncException;
 
 /**
- * Shows and mends what passes between this network and pilotsync.
+ * Shows and repairs the connection between this network and pilotsync.
  */
 final class Command {
 
@@ -34,19 +34,19 @@ final class Command {
 	 * @param array $assoc None.
 	 */
 	public function test( $args, $assoc ): void { // phpcs:ignore
-		$wrong = 0;
+		$failed = 0;
 		foreach ( $this->checks->run() as list( $what, $ok, $sentence ) ) {
-			$wrong += $ok ? 0 : 1;
+			$failed += $ok ? 0 : 1;
 			\WP_CLI::line( sprintf( '%-6s %s: %s', $ok ? 'ok' : 'WRONG', $what, $sentence ) );
 		}
-		if ( $wrong ) {
-			\WP_CLI::error( __( 'Something has to be done; see above.', 'pilotsync' ) );
+		if ( $failed ) {
+			\WP_CLI::error( __( 'Some checks failed; see above.', 'pilotsync' ) );
 		}
-		\WP_CLI::success( __( 'Everything is as it should be.', 'pilotsync' ) );
+		\WP_CLI::success( __( 'All checks passed.', 'pilotsync' ) );
 	}
 
 	/**
-	 * Shows where domains stand.
+	 * Shows the status of domains.
 	 *
 	 * ## OPTIONS
 	 *
@@ -63,7 +63,7 @@ final class Command {
 	 * @param array $assoc The format.
 	 */
 	public function status( $args, $assoc ): void {
-		$this->need_all();
+		$this->require_settings();
 		$rows = array();
 		try {
 			$names  = $args ? $args : array_column( Mapping::all(), 0 );
@@ -78,31 +78,31 @@ final class Command {
 	}
 
 	/**
-	 * Enqueues every mapped domain of the network: the first run after installing. It changes nothing for those in place.
+	 * Enqueues every mapped domain of the network, as after the installation. Domains that are already right don't change.
 	 *
-	 * A www form that was removed by itself comes back where the network's setting gives one.
+	 * A www form that was removed on its own comes back if the network's setting gives one.
 	 *
 	 * ## OPTIONS
 	 *
 	 * [--[no-]subsites]
-	 * : From 2.4 on Ultimate Multisite gives each new site a mapping of its own name, such as site.network.example. By default these are handed over, as all mappings are. With --subsites also the names of sites without such a mapping, as older sites are. With --no-subsites none of them, for an app whose list has a wildcard in their place.
+	 * : From 2.4 on Ultimate Multisite gives each new site a mapping of its own name, such as site.network.example. By default these are enqueued, as all mappings are. --subsites also enqueues the names of sites without such a mapping, as older sites are. --no-subsites enqueues none of them, for an app whose list has a wildcard instead.
 	 *
 	 * [--adopt]
-	 * : Take what is on the app's list already as it is: a domain has a www form only if that is there. One that isn't on the list is added as without this.
+	 * : Import domains that are already on the app's list: a domain gets a www form only if the list has it. Other domains are added as usual.
 	 *
 	 * @param array $args  None.
-	 * @param array $assoc Whether subsites, and whether to adopt.
+	 * @param array $assoc Whether to enqueue subsites, and whether to import.
 	 */
 	public function resync( $args, $assoc ): void { // phpcs:ignore
-		$this->need_all();
+		$this->require_settings();
 		try {
 			list( $domains, $left ) = Mapping::with_site();
-		} catch ( TableFault $e ) {
+		} catch ( DatabaseError $e ) {
 			\WP_CLI::error( $e->getMessage() );
 		}
 		foreach ( $left as $name ) {
 			/* translators: %s: domain name */
-			\WP_CLI::line( sprintf( __( 'Left out: %s. The site of this mapping does not exist any more.', 'pilotsync' ), $name ) );
+			\WP_CLI::line( sprintf( __( 'Skipped: %s. The site of this mapping no longer exists.', 'pilotsync' ), $name ) );
 		}
 		if ( isset( $assoc['subsites'] ) ) {
 			$subsites = self::subsites();
@@ -146,16 +146,16 @@ final class Command {
 	 * ---
 	 *
 	 * @param array $args  None.
-	 * @param array $assoc What to do.
+	 * @param array $assoc Whether to send, and the format.
 	 */
 	public function outbox( $args, $assoc ): void { // phpcs:ignore
-		$this->need_all();
+		$this->require_settings();
 		if ( ! empty( $assoc['send'] ) ) {
 			$this->send();
 		}
 		try {
 			$rows = array_map( 'get_object_vars', $this->outbox->waiting( 1000 ) );
-		} catch ( TableFault $e ) {
+		} catch ( DatabaseError $e ) {
 			\WP_CLI::error( $e->getMessage() );
 		}
 		\WP_CLI\Utils\format_items( isset( $assoc['format'] ) ? $assoc['format'] : 'table', $rows, array( 'id', 'kind', 'domain', 'www', 'site_id', 'created_at' ) );
@@ -164,12 +164,12 @@ final class Command {
 	/**
 	 * Prints the settings that a worker of this network needs, as lines NAME='value'.
 	 *
-	 * ServerPilot's come from the constants, or from where Ultimate Multisite's wizard stored them.
+	 * ServerPilot's settings come from the constants, or from Ultimate Multisite's wizard.
 	 *
 	 * ## OPTIONS
 	 *
 	 * [--secrets]
-	 * : Also the API key, the webhooks' secret and Redis's address, which may hold a password.
+	 * : Also print the API key, the webhooks' secret and Redis's address, which may contain a password.
 	 *
 	 * @param array $args  None.
 	 * @param array $assoc Whether secrets, too.
@@ -200,18 +200,18 @@ final class Command {
 		if ( $this->outbox->flush( true ) ) {
 			return;
 		}
-		$trouble = $this->outbox->trouble();
+		$failure = $this->outbox->failure();
 		try {
 			/* translators: 1: number of changes, 2: reason */
-			$message = sprintf( __( '%1$d changes are kept and sent later: %2$s', 'pilotsync' ), $this->outbox->count(), $trouble ? $trouble['message'] : __( 'another process is sending', 'pilotsync' ) );
-		} catch ( TableFault $e ) {
+			$message = sprintf( __( '%1$d changes are kept and sent later: %2$s', 'pilotsync' ), $this->outbox->count(), $failure ? $failure['message'] : __( 'another process is sending', 'pilotsync' ) );
+		} catch ( DatabaseError $e ) {
 			$message = $e->getMessage();
 		}
 		\WP_CLI::error( $message );
 	}
 
 	/**
-	 * The names that sites have by themselves, and the sites.
+	 * The own names of the sites, and the sites.
 	 *
 	 * @return array<array{string, int}>
 	 */
@@ -229,7 +229,7 @@ final class Command {
 		return $subsites;
 	}
 
-	private function need_all(): void {
+	private function require_settings(): void {
 		$problems = $this->checks->problems();
 		if ( $problems ) {
 			\WP_CLI::error( implode( ' ', $problems ) );
@@ -253,7 +253,7 @@ final class Command {
 			return array( 'reason' => $e->getMessage() ) + $row;
 		}
 		if ( null === $status ) {
-			return array( 'reason' => __( 'No worker has heard of it yet.', 'pilotsync' ) ) + $row;
+			return array( 'reason' => __( 'No worker knows it yet.', 'pilotsync' ) ) + $row;
 		}
 		return array(
 			'state'      => $status['state'],

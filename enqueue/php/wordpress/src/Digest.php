@@ -10,15 +10,18 @@ namespace Pilotsync\WordPress;
 use Pilotsync\Exception\PilotsyncException;
 
 /**
- * Once a day it looks at all mapped domains. If one needs attention that the last e-mail didn't name, or that e-mail is a
- * week old, it lists all that do. So a domain that its owner has given up isn't a reason for an e-mail each day.
+ * Checks all mapped domains once a day. It lists those that need attention if one of them wasn't in the last e-mail, or if
+ * that e-mail is a week old. So an abandoned domain doesn't cause an e-mail every day.
  */
 final class Digest {
 
-	/** How many domains an e-mail names. */
+	/** How many domains an e-mail lists. */
 	const NAMED = 50;
 
-	/** The time between two looks, in seconds: an hour less than a day, since it runs hourly and never to the minute. */
+	/**
+	 * The time between two checks, in seconds: an hour less than a day, since it runs hourly and
+	 * never to the minute.
+	 */
 	const EVERY = DAY_IN_SECONDS - HOUR_IN_SECONDS;
 
 	/** @var Settings */
@@ -34,21 +37,21 @@ final class Digest {
 		$this->mails     = $mails;
 	}
 
-	/** Looks, if it is time, and puts the e-mail into the queue. While Redis is away it waits for the next hour. */
+	/** Runs the check if it is due. While Redis is away it waits for the next hour. */
 	public function hourly(): void {
 		if ( ! $this->settings->mail_to() ) {
 			return;
 		}
 		try {
-			Lock::hold( 'digest', 0, array( $this, 'look' ) );
-		} catch ( \RuntimeException $e ) { // What else is scheduled for now must run.
+			Lock::hold( 'digest', 0, array( $this, 'check' ) );
+		} catch ( \RuntimeException $e ) { // Other scheduled work must run.
 			Log::general( $e->getMessage(), 'error' );
 		}
 	}
 
-	/** Does so; only under the lock. */
-	public function look(): bool {
-		$last = Installation::get( Schema::DIGEST ); // When it last looked and wrote, and fingerprints of what it wrote about.
+	/** Checks the domains and queues the e-mail; only under the lock. */
+	public function check(): bool {
+		$last = Installation::get( Schema::DIGEST ); // The times of the last check and e-mail, and fingerprints of the e-mail's domains.
 		$last = is_array( $last ) ? $last : array(
 			'looked_at' => 0,
 			'wrote_at'  => 0,
@@ -74,7 +77,7 @@ final class Digest {
 				'looked_at' => time(),
 				'number'    => $write ? $number : $number - 1,
 				'wrote_at'  => $write ? time() : $last['wrote_at'],
-				// One that worked meanwhile is news when it fails again.
+				// A domain that worked meanwhile is news when it fails again.
 				'about'     => $write ? $about : array_values( array_intersect( $last['about'], $about ) ),
 			)
 		);
@@ -102,7 +105,7 @@ final class Digest {
 
 	private static function needs_attention( string $domain, Standing $standing ): bool {
 		if ( 'done-without-ssl' === $standing->state && 0 === strpos( $domain, '*.' ) ) {
-			return false; // No wildcard gets a certificate, and nobody can change that.
+			return false; // A wildcard can't get a certificate.
 		}
 		return in_array( $standing->state, array( 'failed', 'rejected', 'removed', 'done-without-ssl' ), true ) || $standing->has( 'certificate-expiring' );
 	}
@@ -112,16 +115,16 @@ final class Digest {
 	}
 
 	/**
-	 * Writes the e-mail.
+	 * Queues the e-mail.
 	 *
 	 * @param array<string, Standing> $entries By name.
-	 * @param int                     $number  Which one it is, from 1; two can be of one day.
+	 * @param int                     $number  The e-mail's number, from 1; a day can have two.
 	 */
 	private function write( array $entries, int $number ): void {
 		$n = count( $entries );
 		/* translators: %d: number of domains */
 		$subject    = sprintf( _n( '%d domain needs attention', '%d domains need attention', $n, 'pilotsync' ), $n );
-		$paragraphs = array( __( 'These mapped domains do not work, or not for much longer:', 'pilotsync' ) );
+		$paragraphs = array( __( 'These mapped domains do not work, or will soon stop working:', 'pilotsync' ) );
 		foreach ( array_slice( $entries, 0, self::NAMED, true ) as $domain => $standing ) {
 			$paragraphs[] = $domain . ' (' . $standing->state . ")\n" . Mails::cause( self::cause( $standing ) ) . "\n" . Mails::remedy( self::remedy( $standing ) );
 		}
@@ -141,7 +144,7 @@ final class Digest {
 	private static function remedy( Standing $standing ): string {
 		$records = Words::is_dns( $standing ) ? Words::records( $standing ) : array();
 		if ( $records ) {
-			$lines = array( __( 'The domain\'s owner has to change these DNS records. Then it is checked again by itself.', 'pilotsync' ) );
+			$lines = array( __( 'The domain\'s owner has to change these DNS records. Then it is checked again automatically.', 'pilotsync' ) );
 			foreach ( $records as list( $set, $type, $name, $value ) ) {
 				$lines[] = '  ' . ( $set ? __( 'Set:', 'pilotsync' ) : __( 'Delete:', 'pilotsync' ) ) . " $type  $name  $value";
 			}
@@ -151,7 +154,7 @@ final class Digest {
 			case 'rejected':
 				return __( 'Fix the cause. Then run "wp pilotsync resync".', 'pilotsync' );
 			case 'removed':
-				return __( 'Run "wp pilotsync resync" to put it on the list again, or delete the mapping.', 'pilotsync' );
+				return __( 'Run "wp pilotsync resync" to add it to the list again, or delete the mapping.', 'pilotsync' );
 		}
 		$remedy = $standing->cause_and_remedy()[1];
 		return '' !== $remedy ? $remedy . '.' : __( 'Check the SSL settings of the app in ServerPilot.', 'pilotsync' );

@@ -1,6 +1,6 @@
 <?php
 /**
- * What customers see of their domains.
+ * The domains in customers' lists.
  *
  * @package Pilotsync
  */
@@ -8,15 +8,18 @@
 namespace Pilotsync\WordPress;
 
 /**
- * Says in Ultimate Multisite's lists of a site's domains why one isn't ready, and which DNS records to set. Customers have
- * such a list in their dashboard and on their account page, network administrators on the page of a site.
+ * Shows in Ultimate Multisite's lists of a site's domains why a domain isn't ready, and which DNS records to set. Customers
+ * have this list in their dashboard and on their account page, network administrators on the page of a site.
  *
- * Each row is the view base/responsive-table-row, whose variables pass the filter wp_ultimo_render_vars in all versions of
- * Ultimate Multisite from 2.0. Its filter of the row itself, wu_domain_mapping_row_info, came with 2.4.12.
+ * Each row is the view base/responsive-table-row. Its variables go through the filter wp_ultimo_render_vars in all versions
+ * of Ultimate Multisite from 2.0. The filter of the row itself, wu_domain_mapping_row_info, exists since 2.4.12.
  */
 final class DomainList {
 
-	/** Gives the cause a line of its own: the row has its parts side by side, which leaves the records a narrow column. */
+	/**
+	 * Gives the cause its own line. The row has its parts side by side, which leaves a narrow
+	 * column for the records.
+	 */
 	const STYLE = '<style>div:has(> .pilotsync-cause), div:has(> div > .pilotsync-cause) { flex-wrap: wrap } .pilotsync-cause { flex-basis: 100%; margin-left: 0 !important }</style>';
 
 	/** @var Standings */
@@ -32,14 +35,14 @@ final class DomainList {
 	}
 
 	/**
-	 * Adds to the row of a domain.
+	 * Adds the cause to a domain's row.
 	 *
 	 * @param mixed  $variables The view's.
 	 * @param string $view      Which view.
 	 * @return mixed
 	 */
 	public function filter( $variables, $view = '' ) {
-		// Sites and customers have rows of this kind, too; those of domains are told by what they say.
+		// Sites and customers have such rows, too. These fields identify the rows of domains.
 		if ( 'base/responsive-table-row' !== $view || ! isset( $variables['args']['title'], $variables['first_row']['primary'], $variables['first_row']['secure'] ) ) {
 			return $variables;
 		}
@@ -47,7 +50,7 @@ final class DomainList {
 		$html    = $mapping ? $this->html( $mapping ) : '';
 		if ( '' !== $html ) {
 			add_action( 'admin_footer', array( self::class, 'style' ) );
-			add_action( 'wp_footer', array( self::class, 'style' ) ); // The list can be on a page of the site, too.
+			add_action( 'wp_footer', array( self::class, 'style' ) ); // The list can also be on a page of the site.
 			$variables['first_row']['pilotsync'] = array(
 				'wrapper_classes' => 'pilotsync-cause',
 				'icon'            => 'dashicons-before dashicons-info-outline wu-mr-1',
@@ -58,13 +61,13 @@ final class DomainList {
 		return $variables;
 	}
 
-	/** Prints the style, on pages with a cause. */
+	/** Prints the style on pages that show a cause. */
 	public static function style(): void {
 		echo self::STYLE; // phpcs:ignore WordPress.Security.EscapeOutput
 	}
 
 	/**
-	 * The cause and the records; empty if there is nothing to say.
+	 * The cause and the records; empty if the domain is ready.
 	 *
 	 * @param object $mapping Ultimate Multisite's domain.
 	 */
@@ -77,11 +80,11 @@ final class DomainList {
 			return '';
 		}
 		/**
-		 * The DNS records that a customer is told to set or to delete, for networks where they are others, such as a CNAME.
+		 * The DNS records that a customer should set or delete, for networks that need other ones, such as a CNAME.
 		 *
-		 * @param array[]  $records Each: whether to set it, or else to delete it; type; name; value.
-		 * @param string   $domain  The name that is mapped.
-		 * @param Standing $standing What is known of it.
+		 * @param array[]  $records Each: true to set it, false to delete it; type; name; value.
+		 * @param string   $domain  The mapped name.
+		 * @param Standing $standing The domain's status.
 		 */
 		$records = apply_filters( 'pilotsync_dns_records', Words::records( $standing ), $domain, $standing );
 		$records = array_filter(
@@ -93,7 +96,7 @@ final class DomainList {
 		$html    = esc_html( implode( ' ', $sentences ) );
 		if ( $records ) {
 			$html .= '<br>' . esc_html__( 'Change these DNS records at the DNS provider of the domain:', 'pilotsync' ) . implode( '', array_map( array( self::class, 'record' ), $records ) )
-				. '<br>' . esc_html__( 'It can take some hours until a change is seen everywhere. The domain is checked again by itself.', 'pilotsync' );
+				. '<br>' . esc_html__( 'A change can take some hours to be visible everywhere. The domain is checked again automatically.', 'pilotsync' );
 		} elseif ( Words::is_dns( $standing ) ) {
 			$html .= ' ' . esc_html__( 'Set its DNS records as the instructions under "Add Domain" say.', 'pilotsync' );
 		}

@@ -1,6 +1,6 @@
 <?php
 /**
- * What the plugin remembers of each domain.
+ * The plugin's record of each domain.
  *
  * @package Pilotsync
  */
@@ -8,13 +8,13 @@
 namespace Pilotsync\WordPress;
 
 /**
- * For each domain what the last event said that was applied, whether that is a problem of a site that is still served, and
- * when its mapping got another name.
+ * Stores for each domain the last applied event, whether that is a problem of a site that is still served, and when its
+ * mapping was renamed.
  */
 final class Domains {
 
 	/**
-	 * What is known of a domain: at, renamed_at, removed_at, asked_at, state, reason, problem.
+	 * The record of a domain: at, renamed_at, removed_at, asked_at, state, reason, problem.
 	 *
 	 * @param string $domain The name.
 	 * @return object|null
@@ -25,7 +25,7 @@ final class Domains {
 	}
 
 	/**
-	 * Notes an event as applied.
+	 * Records an applied event.
 	 *
 	 * @param Event $event   The event.
 	 * @param bool  $problem Whether it is a problem of a site that is still served.
@@ -38,13 +38,13 @@ final class Domains {
 			'problem' => (int) $problem,
 		);
 		if ( ! in_array( $event->state, Stage::CHECKING, true ) ) {
-			$values['asked_at'] = 0; // It was answered.
+			$values['asked_at'] = 0; // The verification has ended.
 		}
 		$this->write( $event->domain, $values );
 	}
 
 	/**
-	 * Notes that a name is none that can be handed over.
+	 * Records that a name is not a valid host name.
 	 *
 	 * @param string $domain  The name.
 	 * @param string $reason  Why.
@@ -62,7 +62,7 @@ final class Domains {
 	}
 
 	/**
-	 * Domains with a problem whose sites were still served when it was told, the latest first.
+	 * Domains with a problem whose sites were still served at the time of the event, the latest first.
 	 *
 	 * @param int $limit How many at most.
 	 * @return object[] domain, state, reason, at.
@@ -72,7 +72,7 @@ final class Domains {
 		return (array) $wpdb->get_results( $wpdb->prepare( 'SELECT domain, state, reason, at FROM ' . Schema::domains() . ' WHERE problem = 1 ORDER BY at DESC, hash LIMIT %d', $limit ) ); // phpcs:ignore WordPress.DB.PreparedSQL
 	}
 
-	/** Notes that a verification was asked for, or an addition, which leads to one. */
+	/** Records that a verification was requested, or an addition, which leads to one. */
 	public function note_asked( string $domain ): void {
 		$this->write(
 			$domain,
@@ -83,40 +83,40 @@ final class Domains {
 		);
 	}
 
-	/** Notes that a removal was asked for. */
+	/** Records that a removal was requested. */
 	public function note_removed( string $domain ): void {
 		$this->write( $domain, array( 'removed_at' => time() ) );
 	}
 
 	/**
-	 * Names that were removed within the last 30 days, and not added since.
+	 * Names that were removed within the last 30 days and not added since.
 	 *
 	 * @return string[]
-	 * @throws TableFault If the database doesn't say.
+	 * @throws DatabaseError If the database fails.
 	 */
 	public function removed(): array {
 		global $wpdb;
-		$since = time() - 30 * DAY_IN_SECONDS; // A worker takes a name off once more for a day after it did so.
+		$since = time() - 30 * DAY_IN_SECONDS; // For a day after a removal, a worker removes a name again.
 		$names = $wpdb->get_col( $wpdb->prepare( 'SELECT domain FROM ' . Schema::domains() . ' WHERE removed_at > %d', $since ) ); // phpcs:ignore WordPress.DB.PreparedSQL
 		if ( '' !== (string) $wpdb->last_error ) {
-			throw new TableFault( $wpdb->last_error );
+			throw new DatabaseError( $wpdb->last_error );
 		}
 		return $names;
 	}
 
-	/** Whether a verification was asked for within the last $seconds whose end hasn't been told. */
+	/** Whether a verification was requested within the last $seconds and hasn't ended. */
 	public function asked_within( string $domain, int $seconds ): bool {
 		$row = $this->find( $domain );
 		return null !== $row && (int) $row->asked_at > time() - $seconds;
 	}
 
-	/** Has the next event of each domain count as new, whatever its time. */
+	/** Makes the next event of each domain count as new, regardless of its time. */
 	public static function forget_times(): void {
 		global $wpdb;
 		$wpdb->query( 'UPDATE ' . Schema::domains() . " SET at = ''" ); // phpcs:ignore WordPress.DB.PreparedSQL
 	}
 
-	/** Notes that a mapping no longer has this name. */
+	/** Records that a mapping no longer has this name. */
 	public function note_renamed( string $domain ): void {
 		$this->write( $domain, array( 'renamed_at' => time() ) );
 	}
@@ -129,7 +129,7 @@ final class Domains {
 
 	private function write( string $domain, array $values ): void {
 		global $wpdb;
-		// In one step: two processes may each find no row.
+		// One statement, because two processes may both find no row.
 		$table = Schema::domains();
 		$wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO $table (hash, domain) VALUES (%s, %s)", md5( $domain ), $domain ) ); // phpcs:ignore WordPress.DB.PreparedSQL
 		if ( false === $wpdb->update( $table, $values, array( 'hash' => md5( $domain ) ) ) ) {

@@ -7,14 +7,14 @@
 
 namespace Pilotsync\WordPress;
 
-/** One event. */
+/** An event of pilotsync. */
 final class Event {
 
-	/** @var string domain.state, app.blocked, app.recovered, ledger.lost, or one that is newer than this plugin. */
+	/** @var string domain.state, app.blocked, app.recovered, ledger.lost, or a type that is newer than this plugin. */
 	public $type;
 	/** @var string ServerPilot's id of the app. */
 	public $app_id;
-	/** @var string When it happened: in UTC with microseconds, so that text compares as time does. */
+	/** @var string When it happened: in UTC with microseconds, so that the text sorts by time. */
 	public $at;
 	/** @var string */
 	public $reason;
@@ -23,20 +23,20 @@ final class Event {
 	/** @var string */
 	public $state = '';
 
-	/** The longest reason that is kept, in characters: the database's column and a person's patience end. */
+	/** The longest stored reason, in characters; longer ones don't fit the column. */
 	private const REASON = 2000;
-	/** @var string Identity of the new ledger, of ledger.lost. */
+	/** @var string Identity of the new ledger; only in ledger.lost. */
 	public $ledger = '';
-	/** @var string The end of the certificate that was last seen, in the form of $at; empty if none was, or an older worker sent this. */
+	/** @var string When the last seen certificate expires, in the form of $at; empty if there was none, or if an older worker sent this. */
 	public $certificate_until = '';
 
-	/** Whether the certificate that was last seen had ended when this happened. */
+	/** Whether the last seen certificate had expired at the time of the event. */
 	public function certificate_over(): bool {
 		return '' !== $this->certificate_until && strcmp( $this->certificate_until, $this->at ) <= 0;
 	}
 
 	/**
-	 * Reads an event; null if it is none.
+	 * Reads an event; null if the body isn't one.
 	 *
 	 * @param mixed $body Decoded JSON.
 	 */
@@ -74,7 +74,10 @@ final class Event {
 		return '' === $event->at ? null : $event;
 	}
 
-	/** A time of RFC 3339, with any number of digits after the second, in one form; empty if it is none. */
+	/**
+	 * An RFC 3339 time, with any number of fractional digits, in one form; empty if it is
+	 * invalid.
+	 */
 	private static function utc( string $time ): string {
 		if ( ! preg_match( '/^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)$/D', $time, $part ) ) {
 			return '';

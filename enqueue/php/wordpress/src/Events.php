@@ -1,13 +1,16 @@
 <?php
 /**
- * What becomes of events.
+ * Applies events.
  *
  * @package Pilotsync
  */
 
 namespace Pilotsync\WordPress;
 
-/** Brings an event to where the network's people see it: a domain's stage and log, or a notice about the app. */
+/**
+ * Shows an event to the network's people: in a domain's stage and log, or in a notice about the
+ * app.
+ */
 final class Events {
 
 	/** @var Settings */
@@ -30,7 +33,7 @@ final class Events {
 	}
 
 	/**
-	 * Takes one event; only under the lock for its domain.
+	 * Applies one event; only under the lock for its domain.
 	 *
 	 * @param Event $event The event.
 	 * @return string applied, or why it changed nothing: ignored, old, unknown.
@@ -55,13 +58,13 @@ final class Events {
 	}
 
 	/**
-	 * An app's last event: what the notice in the network admin is made of.
+	 * An app's last event, for the notice in the network admin.
 	 *
-	 * @param string $app_id The app. The last event may be about another one: then there is none.
+	 * @param string $app_id The app. If the last event was about another one, the result is empty.
 	 */
 	public static function last_of_app( string $app_id ): array {
 		$last = Installation::get( Schema::APP );
-		// Earlier releases didn't note the app.
+		// Earlier releases didn't store the app.
 		return is_array( $last ) && ( $last['app_id'] ?? $app_id ) === $app_id ? $last : array(
 			'type'   => '',
 			'at'     => '',
@@ -74,7 +77,7 @@ final class Events {
 		if ( strcmp( $event->at, $last['at'] ) <= 0 ) {
 			return 'old';
 		}
-		// Before the event is noted: if the e-mail can't be saved, the event comes again.
+		// Before the event is stored: if the e-mail can't be saved, the event is sent again.
 		if ( 'app.blocked' === $event->type ) {
 			$this->mails->blocked( $event );
 		} elseif ( 'app.blocked' === $last['type'] ) {
@@ -96,7 +99,7 @@ final class Events {
 	private function domain( Event $event ): string {
 		$last = $this->domains->find( $event->domain );
 		if ( $last && strcmp( $event->at, $last->at ) <= 0 ) {
-			return 'old'; // No two events of an app have the same time, so one that comes again is old.
+			return 'old'; // No two events of an app have the same time, so a repeated event is old.
 		}
 		$mapping = Mapping::fresh( $event->domain );
 		$active  = $mapping && Mapping::is_active( $mapping );
@@ -105,14 +108,14 @@ final class Events {
 			$this->set( $mapping, $event, $active );
 		}
 		$this->log( $event, $mapping, $active );
-		// At last: an event whose mapping couldn't be saved comes again, and must be news then.
+		// Last: an event whose mapping couldn't be saved is sent again, and must then count as new.
 		$this->domains->note_event( $event, $problem );
 		// A subsite's own name may have no mapping.
 		return $mapping || 'removed' === $event->state ? 'applied' : 'unknown';
 	}
 
 	/**
-	 * Sets a mapping's stage and secure flag, where the event changes them.
+	 * Sets a mapping's stage and secure flag if the event changes them.
 	 *
 	 * @param object $mapping Ultimate Multisite's domain.
 	 * @param Event  $event   The event.
@@ -135,7 +138,7 @@ final class Events {
 	 * Writes an event to the domain's log.
 	 *
 	 * @param Event       $event   The event.
-	 * @param object|null $mapping Ultimate Multisite's domain, as it is by now.
+	 * @param object|null $mapping Ultimate Multisite's domain, after the change.
 	 * @param bool        $active  Whether its site was served before.
 	 */
 	private function log( Event $event, $mapping, bool $active ): void {

@@ -1,6 +1,6 @@
 <?php
 /**
- * What follows from a lost ledger.
+ * Recovery from a lost ledger.
  *
  * @package Pilotsync
  */
@@ -11,16 +11,19 @@ use Pilotsync\Client;
 use Pilotsync\Exception\PilotsyncException;
 
 /**
- * Remembers which ledger the network's domains were handed over to. If pilotsync has another one, Redis lost its data, or
- * another Redis took its place: then all mapped domains are handed over again, once, as `wp pilotsync resync --adopt` does.
- * It continues where it stopped, a few seconds at a time.
+ * Stores the identity of the ledger that has the network's domains. If pilotsync has another ledger, Redis lost its data or
+ * was replaced. Then the handover requests all mapped domains again, as `wp pilotsync resync --adopt` does. It works for a
+ * few seconds at a time and continues where it stopped.
  */
 final class Handover {
 
 	/** How many mappings are put into the outbox at a time. */
 	const PAGE = 100;
 
-	/** For how long one request hands over, in seconds; the rest follows on schedule. A webhook may take 20. */
+	/**
+	 * For how long one request works, in seconds; a scheduled request continues. A webhook may
+	 * take 20.
+	 */
 	const BUDGET = 5;
 
 	/** @var Outbox */
@@ -29,7 +32,7 @@ final class Handover {
 	/** @var Retry */
 	private $retry;
 
-	/** @var bool Whether this request hands over already. */
+	/** @var bool Whether this request is already handing over. */
 	private $running = false;
 
 	public function __construct( Outbox $outbox, Retry $retry ) {
@@ -37,17 +40,17 @@ final class Handover {
 		$this->retry  = $retry;
 	}
 
-	/** Asks Redis which ledger it has, and hands over if it is another. Redis may be away. */
+	/** Reads the ledger's identity from Redis, and hands over if it changed. Redis may be away. */
 	public function check(): void {
 		try {
 			$this->seen( $this->outbox->client()->ledger() );
 		} catch ( PilotsyncException $e ) { // phpcs:ignore Generic.CodeAnalysis.EmptyStatement
-			// The next check asks again.
+			// The next check tries again.
 		}
 	}
 
 	/**
-	 * Takes the event that tells of a lost ledger. Redis itself knows better which one it has by now.
+	 * Handles the event about a lost ledger. The identity in Redis is newer than the event's.
 	 *
 	 * @param string $ledger Its identity, as the event has it.
 	 * @return bool Whether it was news.
@@ -58,17 +61,17 @@ final class Handover {
 			$now    = $this->outbox->client()->ledger();
 			$ledger = '' === $now ? $ledger : $now;
 		} catch ( PilotsyncException $e ) { // phpcs:ignore Generic.CodeAnalysis.EmptyStatement
-			// Then the event's will do.
+			// The event's identity is good enough.
 		}
 		return $this->seen( $ledger, true );
 	}
 
 	/**
-	 * Compares a ledger with the one that is remembered.
+	 * Compares a ledger with the stored one.
 	 *
 	 * @param string $ledger Its identity; empty if it isn't known.
-	 * @param bool   $lost   Whether a worker said that the one before was lost; else the first one seen is just remembered.
-	 * @return bool Whether it is another.
+	 * @param bool   $lost   Whether a worker reported a loss; otherwise the first identity is only stored.
+	 * @return bool Whether it changed.
 	 * @throws \RuntimeException If it could not be saved.
 	 */
 	public function seen( string $ledger, bool $lost = false ): bool {
@@ -89,12 +92,12 @@ final class Handover {
 				'after' => 0,
 			) + $state
 		);
-		// The new Redis's clock may be behind the old one's, and what blocked the app may be over.
+		// The new Redis's clock may be behind the old one's, and the app may no longer be blocked.
 		Domains::forget_times();
 		Installation::delete( Schema::APP );
-		Log::general( __( 'pilotsync lost its ledger: all mapped domains are handed over again.', 'pilotsync' ), 'error' );
+		Log::general( __( 'pilotsync lost its ledger: all mapped domains are requested again.', 'pilotsync' ), 'error' );
 		/**
-		 * pilotsync lost its ledger, and the mapped domains are about to be handed over again.
+		 * pilotsync lost its ledger, and the plugin is about to request the mapped domains again.
 		 *
 		 * @param string $ledger The new ledger's identity.
 		 */
@@ -103,7 +106,7 @@ final class Handover {
 		return true;
 	}
 
-	/** Continues a handover that is not finished. */
+	/** Continues an unfinished handover. */
 	public function run(): void {
 		if ( $this->running || '' === self::state()['to'] ) {
 			return;
@@ -122,7 +125,7 @@ final class Handover {
 	/**
 	 * Hands over for some seconds; only under the lock.
 	 *
-	 * @return bool Whether all is handed over.
+	 * @return bool Whether the handover is complete.
 	 */
 	public function hand_over(): bool {
 		$until = microtime( true ) + self::BUDGET;
@@ -141,7 +144,7 @@ final class Handover {
 			}
 			$this->outbox->put( $changes );
 			if ( self::state()['to'] !== $state['to'] ) {
-				return false; // Lost once more meanwhile: restarted.
+				return false; // Another loss restarted the handover.
 			}
 			self::save( $state );
 			if ( ! $this->outbox->flush( true ) || microtime( true ) > $until ) {
@@ -152,7 +155,7 @@ final class Handover {
 	}
 
 	/**
-	 * Says that all is handed over, also to pilotsync.
+	 * Records the end of the handover, also in pilotsync.
 	 *
 	 * @param string $ledger The ledger's identity.
 	 */
@@ -169,15 +172,15 @@ final class Handover {
 				'after' => 0,
 			)
 		);
-		Log::general( __( 'All mapped domains were handed over again.', 'pilotsync' ) );
+		Log::general( __( 'All mapped domains were requested again.', 'pilotsync' ) );
 		return true;
 	}
 
 	/**
-	 * What is remembered.
+	 * The stored state.
 	 *
-	 * @return array{id: string, to: string, after: int} The ledger that has the network's domains; the one that they are
-	 *                                                   being handed over to, if any; the last mapping that was.
+	 * @return array{id: string, to: string, after: int} The ledger that has the network's domains; the target of a running
+	 *                                                   handover, if any; the last mapping that was handed over.
 	 */
 	private static function state(): array {
 		$state = Installation::get( Schema::LEDGER );

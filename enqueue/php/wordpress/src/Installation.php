@@ -1,6 +1,6 @@
 <?php
 /**
- * What all networks of one WordPress installation share.
+ * What the networks of one WordPress installation share.
  *
  * @package Pilotsync
  */
@@ -8,8 +8,8 @@
 namespace Pilotsync\WordPress;
 
 /**
- * An installation can have several networks, and still is one app of ServerPilot with one list of domains. So the plugin
- * has one set of tables, and keeps its options in the main network.
+ * An installation can have several networks, but it is one app of ServerPilot with one list of domains. So the plugin has
+ * one set of tables and stores its options in the main network.
  */
 final class Installation {
 
@@ -24,7 +24,7 @@ final class Installation {
 	}
 
 	/**
-	 * Sets one.
+	 * Sets an option of the main network.
 	 *
 	 * @param string $name  One of Schema's.
 	 * @param mixed  $value What WordPress can store.
@@ -33,7 +33,7 @@ final class Installation {
 		update_network_option( get_main_network_id(), $name, $value );
 	}
 
-	/** Deletes one. */
+	/** Deletes an option of the main network. */
 	public static function delete( string $name ): void {
 		delete_network_option( get_main_network_id(), $name );
 	}
@@ -72,7 +72,7 @@ final class Installation {
 	}
 
 	/**
-	 * Runs $work as on the main network: Ultimate Multisite stores its settings per network.
+	 * Runs $work in the context of the main network, because Ultimate Multisite stores its settings per network.
 	 *
 	 * @param callable $work What to run.
 	 * @return mixed What it returns.

@@ -1,24 +1,24 @@
 <?php
 /**
- * Where things are told.
+ * The log.
  *
  * @package Pilotsync
  */
 
 namespace Pilotsync\WordPress;
 
-/** Ultimate Multisite's log; PHP's where there is none. */
+/** Writes to Ultimate Multisite's log, or to PHP's if there is none. */
 final class Log {
 
 	/**
-	 * Writes a line to a domain's log, the one that Ultimate Multisite shows with the mapping.
+	 * Writes a line to a domain's log, which Ultimate Multisite shows with the mapping.
 	 *
 	 * @param string $domain  The name.
 	 * @param string $message What happened.
 	 * @param string $level   A PSR-3 level.
 	 */
 	public static function domain( string $domain, string $message, string $level = 'info' ): void {
-		// The name becomes a file's: what came from outside may not choose the folder.
+		// The name becomes a file name, and input must not choose the folder.
 		self::write( 'domain-' . preg_replace( '/[^\p{L}\p{N}.*-]/u', '_', $domain ), $message, $level );
 	}
 

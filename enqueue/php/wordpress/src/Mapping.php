@@ -10,12 +10,11 @@ namespace Pilotsync\WordPress;
 /** Finds mappings, and saves their stage. */
 final class Mapping {
 
-	/** How many are read at once. */
+	/** How many mappings are read at a time. */
 	const PAGE = 100;
 
 	/**
-	 * The mapping of a name, or null. pilotsync speaks of xn--mnchen-3ya.example where the network may have the name as
-	 * it was typed.
+	 * The mapping of a name, or null. pilotsync uses xn--mnchen-3ya.example, while the network may have the name as typed.
 	 *
 	 * @param string $domain The name.
 	 * @return object|null
@@ -33,42 +32,42 @@ final class Mapping {
 	}
 
 	/**
-	 * Whether a name is mapped to a site that exists. With its domain mapping off, Ultimate Multisite keeps the mappings of a
-	 * deleted site.
+	 * Whether a name is mapped to an existing site. If its domain mapping is off, Ultimate Multisite keeps the mappings of
+	 * deleted sites.
 	 *
 	 * @param string $domain The name.
-	 * @throws TableFault If the database doesn't say.
+	 * @throws DatabaseError If the database fails.
 	 */
 	public static function has_site( string $domain ): bool {
 		global $wpdb;
 		$mapping = self::fresh( $domain );
-		return null !== $mapping && 0 < (int) self::ask( 'get_var', $wpdb->prepare( "SELECT COUNT(*) FROM {$wpdb->blogs} WHERE blog_id = %d", (int) $mapping->get_blog_id() ) );
+		return null !== $mapping && 0 < (int) self::query( 'get_var', $wpdb->prepare( "SELECT COUNT(*) FROM {$wpdb->blogs} WHERE blog_id = %d", (int) $mapping->get_blog_id() ) );
 	}
 
 	/**
-	 * Asks the database about sites: a name isn't taken off, or left out, by what a cache has.
+	 * Queries the database about sites, because a cache must not decide which names are removed or skipped.
 	 *
 	 * @param string $method Of wpdb.
-	 * @param string $query  Its answer is never empty.
+	 * @param string $query  A query whose result is never empty.
 	 * @return mixed
-	 * @throws TableFault If the database doesn't say.
+	 * @throws DatabaseError If the database fails.
 	 */
-	private static function ask( string $method, string $query ) {
+	private static function query( string $method, string $query ) {
 		global $wpdb;
 		$answer = $wpdb->$method( $query );
 		if ( null === $answer || array() === $answer ) {
 			/* translators: %s: the database's message */
-			throw new TableFault( sprintf( __( 'The list of sites could not be read: %s', 'pilotsync' ), $wpdb->last_error ) );
+			throw new DatabaseError( sprintf( __( 'The list of sites could not be read: %s', 'pilotsync' ), $wpdb->last_error ) );
 		}
 		return $answer;
 	}
 
 	/**
-	 * The mapping of a name as the database has it now: a person may have changed it since this request read it first.
+	 * The mapping of a name, read from the database again: it may have changed since this request first read it.
 	 *
 	 * @param string $domain The name.
 	 * @return object|null
-	 * @throws TableFault If the database doesn't say: the name may be mapped.
+	 * @throws DatabaseError If the database fails, so that the name may be mapped.
 	 */
 	public static function fresh( string $domain ) {
 		global $wpdb;
@@ -77,11 +76,11 @@ final class Mapping {
 		} else {
 			wp_cache_flush(); // As saving a mapping does.
 		}
-		$wpdb->last_error = ''; // An error of before says nothing about this.
+		$wpdb->last_error = ''; // Clears an earlier error.
 		$mapping          = self::find( $domain );
 		if ( null === $mapping && '' !== (string) $wpdb->last_error ) {
 			/* translators: 1: domain name, 2: the database's message */
-			throw new TableFault( sprintf( __( 'The mapping of %1$s could not be read: %2$s', 'pilotsync' ), $domain, $wpdb->last_error ) );
+			throw new DatabaseError( sprintf( __( 'The mapping of %1$s could not be read: %2$s', 'pilotsync' ), $domain, $wpdb->last_error ) );
 		}
 		return $mapping;
 	}
@@ -95,13 +94,13 @@ final class Mapping {
 		return is_callable( array( $mapping, 'has_inactive_stage' ) ) ? ! $mapping->has_inactive_stage() : in_array( $mapping->get_stage(), Stage::ACTIVE, true );
 	}
 
-	/** Whether this version of Ultimate Multisite has the stage ssl-failed, as those from 2.4.10 do. */
+	/** Whether this version of Ultimate Multisite has the stage ssl-failed, as from 2.4.10 on. */
 	public static function has_ssl_failed(): bool {
 		return defined( 'WP_Ultimo\Database\Domains\Domain_Stage::SSL_FAILED' );
 	}
 
 	/**
-	 * Saves a mapping's stage. It empties WordPress's whole object cache.
+	 * Saves a mapping's stage. Ultimate Multisite then empties WordPress's whole object cache.
 	 *
 	 * @param object    $mapping Ultimate Multisite's domain.
 	 * @param string    $stage   The stage.
@@ -113,14 +112,14 @@ final class Mapping {
 		if ( null !== $secure ) {
 			$mapping->set_secure( $secure );
 		}
-		// Its validation refuses names that it took before, such as those with an IDN top-level domain.
+		// Its validation refuses names that it accepted before, such as those with an IDN top-level domain.
 		if ( is_callable( array( $mapping, 'set_skip_validation' ) ) ) {
 			$mapping->set_skip_validation( true );
 		}
-		$saved = $mapping->save(); // true or 1; false after an error of the database.
+		$saved = $mapping->save(); // true or 1; false after a database error.
 		if ( is_wp_error( $saved ) || ! $saved ) {
 			/* translators: 1: domain name, 2: reason */
-			throw new \RuntimeException( sprintf( __( 'The mapping of %1$s could not be saved: %2$s', 'pilotsync' ), $mapping->get_domain(), is_wp_error( $saved ) ? $saved->get_error_message() : __( 'the database did not take it', 'pilotsync' ) ) );
+			throw new \RuntimeException( sprintf( __( 'The mapping of %1$s could not be saved: %2$s', 'pilotsync' ), $mapping->get_domain(), is_wp_error( $saved ) ? $saved->get_error_message() : __( 'the database did not save it', 'pilotsync' ) ) );
 		}
 	}
 
@@ -138,14 +137,14 @@ final class Mapping {
 	}
 
 	/**
-	 * Those of them whose sites exist, as all() has them, and the names of the others.
+	 * The mappings whose sites exist, in the form of all(), and the names of the others.
 	 *
 	 * @return array{array<array{string, int, int}>, string[]}
-	 * @throws TableFault If the database doesn't say which sites there are.
+	 * @throws DatabaseError If the database fails.
 	 */
 	public static function with_site(): array {
 		global $wpdb;
-		$sites = array_flip( array_map( 'intval', self::ask( 'get_col', "SELECT blog_id FROM {$wpdb->blogs}" ) ) );
+		$sites = array_flip( array_map( 'intval', self::query( 'get_col', "SELECT blog_id FROM {$wpdb->blogs}" ) ) );
 		$with  = array();
 		$left  = array();
 		foreach ( self::all() as $mapping ) {
@@ -159,7 +158,7 @@ final class Mapping {
 	}
 
 	/**
-	 * The mappings of the present network's sites whose check is in progress. On another network the plugin may not be active.
+	 * The mappings of this network's sites whose check is in progress. On another network the plugin may not be active.
 	 *
 	 * @return object[]
 	 */
@@ -174,7 +173,7 @@ final class Mapping {
 	}
 
 	/**
-	 * Whether a mapping's site is one of the present network.
+	 * Whether a mapping's site belongs to this network.
 	 *
 	 * @param object $mapping Ultimate Multisite's domain.
 	 */
@@ -186,7 +185,7 @@ final class Mapping {
 	/**
 	 * Every mapping of the installation.
 	 *
-	 * @throws TableFault If the database doesn't say which there are.
+	 * @throws DatabaseError If the database doesn't say which there are.
 	 */
 	private static function each(): \Generator {
 		global $wpdb;
@@ -204,7 +203,7 @@ final class Mapping {
 			) : array();
 			if ( ! $page && '' !== (string) $wpdb->last_error ) {
 				/* translators: %s: the database's message */
-				throw new TableFault( sprintf( __( 'The mappings could not be read: %s', 'pilotsync' ), $wpdb->last_error ) );
+				throw new DatabaseError( sprintf( __( 'The mappings could not be read: %s', 'pilotsync' ), $wpdb->last_error ) );
 			}
 			foreach ( $page as $mapping ) {
 				yield $mapping;

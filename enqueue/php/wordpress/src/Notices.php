@@ -7,13 +7,13 @@
 
 namespace Pilotsync\WordPress;
 
-/** Tells network administrators what keeps domains from coming through. */
+/** Shows network administrators what prevents domains from working. */
 final class Notices {
 
 	const CAPABILITY = 'manage_network_options';
 	const SEND       = 'pilotsync_send';
 
-	/** How many domains a notice names. */
+	/** How many domains a notice lists. */
 	const NAMED = 5;
 
 	/** @var Settings */
@@ -32,13 +32,13 @@ final class Notices {
 		$this->problems = $problems;
 	}
 
-	/** Attaches the notices and the button in one of them. */
+	/** Attaches the notices and the handler of their button. */
 	public function listen(): void {
 		add_action( is_multisite() ? 'network_admin_notices' : 'admin_notices', array( $this, 'show' ) );
 		add_action( 'network_admin_edit_' . self::SEND, array( $this, 'send' ) );
 	}
 
-	/** Shows what there is. */
+	/** Shows the notices. */
 	public function show(): void {
 		if ( ! current_user_can( is_multisite() ? self::CAPABILITY : 'manage_options' ) ) {
 			return;
@@ -47,7 +47,7 @@ final class Notices {
 			self::notice( 'error', __( 'pilotsync does nothing here:', 'pilotsync' ) . ' ' . implode( ' ', $this->problems ) );
 			return;
 		}
-		foreach ( array_filter( array_merge( $this->settings->wrong(), array( $this->settings->secret_problem() ) ) ) as $text ) {
+		foreach ( array_filter( array_merge( $this->settings->invalid(), array( $this->settings->secret_problem() ) ) ) as $text ) {
 			self::notice( 'error', $text );
 		}
 		$this->show_outbox();
@@ -55,11 +55,11 @@ final class Notices {
 		$app = Events::last_of_app( $this->settings->app_id() );
 		if ( 'app.blocked' === $app['type'] ) {
 			/* translators: 1: time, 2: reason */
-			self::notice( 'error', sprintf( __( 'No domain changes go through to ServerPilot since %1$s: %2$s', 'pilotsync' ), self::local( (int) strtotime( $app['at'] ) ), $app['reason'] ) );
+			self::notice( 'error', sprintf( __( 'No domain changes have reached ServerPilot since %1$s: %2$s', 'pilotsync' ), self::local( (int) strtotime( $app['at'] ) ), $app['reason'] ) );
 		}
 	}
 
-	/** "Send now". */
+	/** Handles the button "Send now". */
 	public function send(): void {
 		check_admin_referer( self::SEND );
 		if ( ! current_user_can( self::CAPABILITY ) ) {
@@ -74,10 +74,10 @@ final class Notices {
 	}
 
 	private function show_outbox(): void {
-		$trouble = $this->outbox->trouble();
+		$failure = $this->outbox->failure();
 		try {
-			$n = $trouble ? $this->outbox->count() : 0;
-		} catch ( TableFault $e ) {
+			$n = $failure ? $this->outbox->count() : 0;
+		} catch ( DatabaseError $e ) {
 			self::notice( 'error', $e->getMessage() );
 			return;
 		}
@@ -94,23 +94,26 @@ final class Notices {
 			'warning',
 			sprintf(
 				/* translators: 1: number of changes, 2: time, 3: reason */
-				_n( '%1$d domain change waits for Redis since %2$s. It is kept, and sent as soon as Redis answers. %3$s', '%1$d domain changes wait for Redis since %2$s. They are kept, and sent in order as soon as Redis answers. %3$s', $n, 'pilotsync' ),
+				_n( '%1$d domain change has been waiting for Redis since %2$s. It is sent when Redis answers. %3$s', '%1$d domain changes have been waiting for Redis since %2$s. They are sent in order when Redis answers. %3$s', $n, 'pilotsync' ),
 				$n,
-				self::local( $trouble['since'] ),
-				$trouble['message']
+				self::local( $failure['since'] ),
+				$failure['message']
 			),
 			$button
 		);
 	}
 
-	/** Domains with a problem whose sites Ultimate Multisite serves nevertheless: their stage doesn't show it. */
+	/**
+	 * Shows domains with a problem whose sites are still served: their stage doesn't show the
+	 * problem.
+	 */
 	private function show_served(): void {
 		$items = '';
 		$n     = 0;
 		foreach ( $this->domains->problems( 100 ) as $row ) {
 			$mapping = Mapping::find( $row->domain );
 			if ( ! $mapping || ! Mapping::is_active( $mapping ) ) {
-				continue; // Unmapped, or taken off the web by a person, since.
+				continue; // It was unmapped or taken offline since.
 			}
 			++$n;
 			if ( $n <= self::NAMED ) {
@@ -135,13 +138,13 @@ final class Notices {
 	 *
 	 * @param string $kind error or warning.
 	 * @param string $text Plain text.
-	 * @param string $html What comes after it, escaped.
+	 * @param string $html HTML after the text, escaped.
 	 */
 	private static function notice( string $kind, string $text, string $html = '' ): void {
 		printf( '<div class="notice notice-%s"><p>%s</p>%s</div>', esc_attr( $kind ), esc_html( $text ), $html ); // phpcs:ignore WordPress.Security.EscapeOutput
 	}
 
-	/** A time as the network's settings have it. */
+	/** A time in the format of the network's settings. */
 	public static function local( int $time ): string {
 		return (string) wp_date( get_option( 'date_format' ) . ' ' . get_option( 'time_format' ), $time );
 	}

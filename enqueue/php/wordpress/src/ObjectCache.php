@@ -1,6 +1,6 @@
 <?php
 /**
- * Where WordPress's object cache keeps its data.
+ * The Redis database of WordPress's object cache.
  *
  * @package Pilotsync
  */
@@ -11,42 +11,42 @@ use Pilotsync\RedisUrl;
 
 /**
  * Finds out whether the object cache uses the Redis database of a URL. A cache flushes its whole database (FLUSHDB), and
- * saving a mapping flushes the cache: so a queue and ledger in the same database don't live long.
+ * saving a mapping flushes the cache. That would soon delete a queue and a ledger in the same database.
  *
- * A database has a place: "tcp HOST:PORT DB", "unix PATH DB" or "sentinel HOST:PORT MASTER DB". Two are the same if they
- * have a place in common. A host's name and its address count as two, except those of the machine itself.
+ * The location of a database is "tcp HOST:PORT DB", "unix PATH DB" or "sentinel HOST:PORT MASTER DB". Two databases are the
+ * same if they share a location. A host's name and its address are two locations, except for this machine.
  */
 final class ObjectCache {
 
-	/** The constants that say where a cache's Redis is, without their prefix WP_REDIS_. */
+	/** The constants with the location of a cache's Redis, without their prefix WP_REDIS_. */
 	const CONSTANTS = array( 'SCHEME', 'HOST', 'PORT', 'PATH', 'DATABASE', 'SERVERS', 'SHARDS', 'CLUSTER', 'SENTINEL', 'CONFIG' );
 
 	/** How deep in the cache object its client may be. */
 	const DEPTH = 3;
 
 	/**
-	 * The place that a URL and the cache have in common; empty if there is none.
+	 * The location that a URL and the cache share; empty if there is none.
 	 *
-	 * @param RedisUrl             $url       Leads to pilotsync's database.
-	 * @param array<string, mixed> $constants Those of WP_REDIS_* that are defined, by the rest of their name.
-	 * @param mixed                $cache     The global $wp_object_cache, where it isn't WordPress's own; else null.
+	 * @param RedisUrl             $url       The URL of pilotsync's database.
+	 * @param array<string, mixed> $constants The defined constants WP_REDIS_*, by the rest of their name.
+	 * @param mixed                $cache     The global $wp_object_cache, or null if it is WordPress's own.
 	 */
 	public static function shared( RedisUrl $url, array $constants, $cache ): string {
-		$places = self::live( $cache );
+		$locations = self::live( $cache );
 		if ( isset( $constants['CONFIG'] ) && is_array( $constants['CONFIG'] ) ) {
-			$places = array_merge( $places, self::configured( self::of_config( $constants['CONFIG'] ) ) );
+			$locations = array_merge( $locations, self::configured( self::of_config( $constants['CONFIG'] ) ) );
 		}
 		unset( $constants['CONFIG'] );
 		// redis-cache has defaults for each of them: 127.0.0.1:6379, database 0.
 		if ( $constants || is_object( $cache ) && method_exists( $cache, 'redis_instance' ) ) {
-			$places = array_merge( $places, self::configured( $constants ) );
+			$locations = array_merge( $locations, self::configured( $constants ) );
 		}
-		$shared = array_values( array_intersect( self::of_url( $url ), $places ) );
+		$shared = array_values( array_intersect( self::of_url( $url ), $locations ) );
 		return $shared ? $shared[0] : '';
 	}
 
 	/**
-	 * Those of the constants that are defined here.
+	 * The defined constants.
 	 *
 	 * @return array<string, mixed>
 	 */
@@ -63,29 +63,29 @@ final class ObjectCache {
 		return $values;
 	}
 
-	/** The cache object, where it isn't WordPress's own, which ends with the request. */
+	/** The cache object; null if it is WordPress's own, which ends with the request. */
 	public static function object() {
 		return wp_using_ext_object_cache() && isset( $GLOBALS['wp_object_cache'] ) ? $GLOBALS['wp_object_cache'] : null;
 	}
 
 	/**
-	 * The places of a URL: one, or one for each Sentinel.
+	 * The locations of a URL: one, or one for each Sentinel.
 	 *
 	 * @return string[]
 	 */
 	private static function of_url( RedisUrl $url ): array {
 		if ( ! $url->sentinels ) {
-			return array( self::place( $url->socket, $url->host, $url->port, $url->db ) );
+			return array( self::location( $url->socket, $url->host, $url->port, $url->db ) );
 		}
-		$places = array();
+		$locations = array();
 		foreach ( $url->sentinels as $sentinel ) {
-			$places[] = self::sentinel( $sentinel->host, $sentinel->port, $url->master, $url->db );
+			$locations[] = self::sentinel( $sentinel->host, $sentinel->port, $url->master, $url->db );
 		}
-		return $places;
+		return $locations;
 	}
 
 	/**
-	 * The places that the constants name, as redis-cache reads them.
+	 * The locations in the constants, as redis-cache reads them.
 	 *
 	 * @param array<string, mixed> $constants By the rest of their name.
 	 * @return string[]
@@ -102,26 +102,26 @@ final class ObjectCache {
 			if ( ! isset( $constants[ $name ] ) ) {
 				continue;
 			}
-			$places = array();
+			$locations = array();
 			foreach ( is_array( $constants[ $name ] ) ? $constants[ $name ] : array() as $server ) {
 				$server = self::server( $server ) + array( 'database' => 'CLUSTER' === $name ? 0 : $one['database'] );
 				if ( isset( $constants['SENTINEL'] ) && 'SERVERS' === $name ) {
 					$server  += array( 'port' => 26379 );
-					$places[] = self::sentinel( $server['host'], $server['port'], $constants['SENTINEL'], $server['database'] );
+					$locations[] = self::sentinel( $server['host'], $server['port'], $constants['SENTINEL'], $server['database'] );
 				} else {
-					$places[] = self::of_server( $server );
+					$locations[] = self::of_server( $server );
 				}
 			}
-			return $places;
+			return $locations;
 		}
 		return array( self::of_server( $one ) );
 	}
 
 	/**
-	 * WP_REDIS_CONFIG, the one constant of Object Cache Pro, as redis-cache's constants would say the same.
+	 * Converts WP_REDIS_CONFIG, the one constant of Object Cache Pro, to redis-cache's constants.
 	 *
-	 * @param array<string, mixed> $config Its keys are in small letters.
-	 * @return array<string, mixed> Of its place only: it also holds passwords.
+	 * @param array<string, mixed> $config Its keys are in lower case.
+	 * @return array<string, mixed> The location only, since the constant also has passwords.
 	 */
 	private static function of_config( array $config ): array {
 		$values = array_change_key_case( array_filter( $config, 'is_string', ARRAY_FILTER_USE_KEY ), CASE_UPPER );
@@ -148,14 +148,14 @@ final class ObjectCache {
 	}
 
 	/**
-	 * Takes a server apart: tcp://host:port?database=1, unix:/path, host:port, or an array of such parts.
+	 * Parses a server: tcp://host:port?database=1, unix:/path, host:port, or an array of such parts.
 	 *
 	 * @param mixed $server One entry of WP_REDIS_SERVERS or the like.
-	 * @return array<string, mixed> scheme, host, port, path and database, as far as they are given; host always.
+	 * @return array<string, mixed> The given ones of scheme, host, port, path and database; host always.
 	 */
 	private static function server( $server ): array {
 		if ( ! is_array( $server ) ) {
-			$text   = preg_replace( '~^unix:/+~i', 'unix:/', (string) $server ); // parse_url wants one slash.
+			$text   = preg_replace( '~^unix:/+~i', 'unix:/', (string) $server ); // parse_url needs one slash.
 			$parts  = parse_url( preg_match( '~^[a-z]+:/~i', $text ) ? $text : 'tcp://' . $text ); // phpcs:ignore WordPress.WP.AlternativeFunctions
 			$server = is_array( $parts ) ? $parts : array();
 			parse_str( isset( $server['query'] ) ? $server['query'] : '', $options );
@@ -172,37 +172,37 @@ final class ObjectCache {
 			'database' => 0,
 		);
 		$socket  = 'unix' === strtolower( (string) $server['scheme'] ) ? (string) $server['path'] : '';
-		return self::place( $socket, (string) $server['host'], (int) $server['port'], (int) $server['database'] );
+		return self::location( $socket, (string) $server['host'], (int) $server['port'], (int) $server['database'] );
 	}
 
 	/**
-	 * Where the cache object's client is connected to.
+	 * The locations to which the cache object's clients are connected.
 	 *
 	 * @param mixed $cache The cache object, or null.
 	 * @return string[]
 	 */
 	private static function live( $cache ): array {
-		$places = array();
+		$locations = array();
 		foreach ( self::clients( $cache, self::DEPTH ) as $client ) {
 			try {
 				if ( ! is_a( $client, 'Predis\Client' ) ) {
 					$host     = (string) $client->getHost();
-					$places[] = self::place( '/' === substr( $host, 0, 1 ) ? $host : '', $host, (int) $client->getPort(), (int) $client->getDbNum() );
+					$locations[] = self::location( '/' === substr( $host, 0, 1 ) ? $host : '', $host, (int) $client->getPort(), (int) $client->getDbNum() );
 				} elseif ( is_callable( array( $client->getConnection(), 'getParameters' ) ) ) {
-					$places[] = self::of_server( $client->getConnection()->getParameters()->toArray() );
+					$locations[] = self::of_server( $client->getConnection()->getParameters()->toArray() );
 				}
 			} catch ( \Throwable $e ) { // phpcs:ignore Generic.CodeAnalysis.EmptyStatement
-				// It isn't connected: then the constants tell.
+				// It isn't connected; the constants have the location.
 			}
 		}
-		return $places;
+		return $locations;
 	}
 
 	/**
-	 * The Redis clients that a cache object has, each drop-in in a property of its own.
+	 * The Redis clients of a cache object. Each drop-in has them in another property.
 	 *
-	 * @param mixed $value The object, or what is in it.
-	 * @param int   $depth How deep to look.
+	 * @param mixed $value The object, or a value in it.
+	 * @param int   $depth How deep to search.
 	 * @return object[]
 	 */
 	private static function clients( $value, int $depth ): array {
@@ -222,7 +222,7 @@ final class ObjectCache {
 		return $found;
 	}
 
-	private static function place( string $socket, string $host, int $port, int $db ): string {
+	private static function location( string $socket, string $host, int $port, int $db ): string {
 		if ( '' !== $socket ) {
 			return 'unix ' . preg_replace( '~^/var/run/~', '/run/', $socket ) . " $db";
 		}
@@ -233,7 +233,7 @@ final class ObjectCache {
 		return 'sentinel ' . self::host( (string) $host ) . ':' . (int) $port . " $master " . (int) $db;
 	}
 
-	/** A host in one form; all names of this machine are one. */
+	/** A host in one form; all names of this machine are the same. */
 	private static function host( string $host ): string {
 		$host = trim( (string) preg_replace( '~^[a-z]+://~', '', strtolower( $host ) ), '[].' );
 		return preg_match( '/^(localhost|127\.[0-9.]+|::1|0\.0\.0\.0)$/', $host ) ? '127.0.0.1' : $host;

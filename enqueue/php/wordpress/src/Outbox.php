@@ -1,6 +1,6 @@
 <?php
 /**
- * Changes on their way to Redis.
+ * The outbox: changes that aren't in Redis yet.
  *
  * @package Pilotsync
  */
@@ -13,20 +13,20 @@ use Pilotsync\Exception\PilotsyncException;
 use Pilotsync\Exception\TaskExists;
 
 /**
- * Every change goes through a table of WordPress's database, and from there into Redis at once, in the order in which it
- * came. What Redis doesn't take stays there: so no change is lost or overtaken by a later one while Redis is down. One
- * process empties the table at a time, and order numbers are taken only then.
+ * Every change goes through a table of WordPress's database and from there immediately to Redis, in order. A change that
+ * can't be sent stays in the table, so while Redis is down no change is lost or overtaken by a later one. One process at a
+ * time empties the table, and only then are order numbers taken.
  */
 class Outbox {
 
-	/** How many changes are sent at once. */
+	/** How many changes are sent at a time. */
 	const BATCH = 500;
 
-	/** How long a process waits for another that is sending, in seconds. */
+	/** How long a process waits for another one that is sending, in seconds. */
 	const WAIT = 5;
 
-	/** How long nobody tries again after a failure, in seconds, unless asked to: each try may take two. */
-	const REST = 10;
+	/** How long requests don't retry after a failure, in seconds, since each try may take two. Others can force a retry. */
+	const BACKOFF = 10;
 
 	/** @var Settings */
 	private $settings;
@@ -37,10 +37,10 @@ class Outbox {
 	/** @var Domains */
 	private $domains;
 
-	/** @var \Pilotsync\Client|null The client that sent something last; null once the ledger was checked. */
+	/** @var \Pilotsync\Client|null The client that last sent something; null after the ledger was checked. */
 	private $used;
 
-	/** @var callable|null Takes the identity of pilotsync's ledger. */
+	/** @var callable|null Receives the identity of pilotsync's ledger. */
 	private $watch;
 
 	public function __construct( Settings $settings, Retry $retry, Domains $domains ) {
@@ -50,19 +50,19 @@ class Outbox {
 	}
 
 	/**
-	 * Has the ledger's identity shown to a callback after something was sent.
+	 * Calls a callback with the ledger's identity after each send.
 	 *
-	 * @param callable $watch Takes the identity; it may send more.
+	 * @param callable $watch Receives the identity; it may send more.
 	 */
 	public function watch( callable $watch ): void {
 		$this->watch = $watch;
 	}
 
 	/**
-	 * Puts changes at the end. One that says what the last waiting one of its domain says isn't put there again.
+	 * Appends changes. A change that equals the last waiting one of its domain is skipped.
 	 *
 	 * @param array $changes Each: add, remove, adopt or verify; name; always, main_only or never; id of the site.
-	 * @throws \RuntimeException If the database doesn't take them.
+	 * @throws \RuntimeException If the database fails.
 	 */
 	public function put( array $changes ): void {
 		global $wpdb;
@@ -81,13 +81,13 @@ class Outbox {
 	}
 
 	/**
-	 * Sends what waits, in order, and says whether all of it was sent. What can't be sent is tried again later.
+	 * Sends the waiting changes in order, and returns whether all of them were sent. Others are retried later.
 	 *
-	 * @param bool $now Also right after a failure.
+	 * @param bool $now Also during the backoff after a failure.
 	 */
 	public function flush( bool $now = false ): bool {
-		$trouble = $this->trouble();
-		if ( $trouble && ! $now && time() - $trouble['last'] < self::REST ) {
+		$failure = $this->failure();
+		if ( $failure && ! $now && time() - $failure['last'] < self::BACKOFF ) {
 			$this->retry->schedule();
 			return false;
 		}
@@ -95,11 +95,11 @@ class Outbox {
 		if ( true !== $empty ) {
 			$this->retry->schedule();
 		}
-		$this->show_ledger();
+		$this->report_ledger();
 		return true === $empty;
 	}
 
-	private function show_ledger(): void {
+	private function report_ledger(): void {
 		list( $client, $this->used ) = array( $this->used, null );
 		if ( null === $client || null === $this->watch ) {
 			return;
@@ -107,16 +107,16 @@ class Outbox {
 		try {
 			call_user_func( $this->watch, $client->ledger() );
 		} catch ( PilotsyncException $e ) { // phpcs:ignore Generic.CodeAnalysis.EmptyStatement
-			// What was sent was sent.
+			// The changes were sent nevertheless.
 		} catch ( \RuntimeException $e ) {
 			Log::general( $e->getMessage(), 'error' );
 		}
 	}
 
 	/**
-	 * Sends what waits; only under the lock.
+	 * Sends the waiting changes; only under the lock.
 	 *
-	 * @return bool Whether nothing is left.
+	 * @return bool Whether the outbox is empty.
 	 */
 	public function send(): bool {
 		try {
@@ -127,78 +127,78 @@ class Outbox {
 				$this->used = $client;
 			}
 		} catch ( PilotsyncException $e ) {
-			$trouble = $this->trouble();
+			$failure = $this->failure();
 			Installation::set(
-				Schema::TROUBLE,
+				Schema::FAILURE,
 				array(
-					'since'   => $trouble ? $trouble['since'] : time(),
+					'since'   => $failure ? $failure['since'] : time(),
 					'last'    => time(),
 					'message' => $e->getMessage(),
 				)
 			);
-			if ( ! $trouble ) {
+			if ( ! $failure ) {
 				Log::general( $e->getMessage(), 'error' );
 			}
 			return false;
 		}
-		if ( $this->trouble() ) {
-			Installation::delete( Schema::TROUBLE );
+		if ( $this->failure() ) {
+			Installation::delete( Schema::FAILURE );
 		}
 		return true;
 	}
 
 	/**
-	 * The first changes that wait.
+	 * The first waiting changes.
 	 *
 	 * @param int $limit How many at most.
 	 * @return object[] id, kind, domain, www, site_id, created_at.
-	 * @throws TableFault If the database doesn't say: then the outbox may not be empty.
+	 * @throws DatabaseError If the database fails, so that the outbox may not be empty.
 	 */
 	public function waiting( int $limit ): array {
 		global $wpdb;
 		$rows = $wpdb->get_results( $wpdb->prepare( 'SELECT * FROM ' . Schema::outbox() . ' ORDER BY id LIMIT %d', $limit ) ); // phpcs:ignore WordPress.DB.PreparedSQL
-		self::need_answer();
+		self::require_answer();
 		return (array) $rows;
 	}
 
 	/**
 	 * How many changes wait.
 	 *
-	 * @throws TableFault If the database doesn't say.
+	 * @throws DatabaseError If the database fails.
 	 */
 	public function count(): int {
 		global $wpdb;
 		$n = $wpdb->get_var( 'SELECT COUNT(*) FROM ' . Schema::outbox() ); // phpcs:ignore WordPress.DB.PreparedSQL
-		self::need_answer();
+		self::require_answer();
 		return (int) $n;
 	}
 
-	/** After an error wpdb returns nothing, as it does where there is nothing. */
-	private static function need_answer(): void {
+	/** wpdb returns the same after an error as for an empty result. */
+	private static function require_answer(): void {
 		global $wpdb;
 		if ( '' !== (string) $wpdb->last_error ) {
 			/* translators: %s: the database's message */
-			throw new TableFault( sprintf( __( 'The outbox could not be read: %s', 'pilotsync' ), $wpdb->last_error ) );
+			throw new DatabaseError( sprintf( __( 'The outbox could not be read: %s', 'pilotsync' ), $wpdb->last_error ) );
 		}
 	}
 
 	/**
-	 * Why the outbox couldn't be sent when it was last tried; null if it could.
+	 * The failure of the last try to send the outbox; null if it succeeded.
 	 *
 	 * @return array{since: int, last: int, message: string}|null
 	 */
-	public function trouble() {
-		$trouble = Installation::get( Schema::TROUBLE );
-		return is_array( $trouble ) ? $trouble : null;
+	public function failure() {
+		$failure = Installation::get( Schema::FAILURE );
+		return is_array( $failure ) ? $failure : null;
 	}
 
-	/** The library's client; it connects when it is used. */
+	/** The library's client; it connects on first use. */
 	public function client(): \Pilotsync\Client {
 		return new \Pilotsync\Client( $this->settings->redis_url(), $this->settings->app_id() );
 	}
 
 	/**
-	 * Sends rows and deletes those that were sent, or that never can be.
+	 * Sends rows, and deletes those that were sent or that can never be sent.
 	 *
 	 * @param \Pilotsync\Client $client The client.
 	 * @param object[]          $rows   In order.
@@ -208,7 +208,7 @@ class Outbox {
 		$requests = array();
 		foreach ( $rows as $row ) {
 			if ( 'remove' === $row->kind && Mapping::has_site( $row->domain ) ) {
-				// It waited, and the name was mapped again meanwhile: its site is served.
+				// The name was mapped again while its removal waited, and its site is served.
 				Log::domain( $row->domain, __( 'Not removed: it is mapped again.', 'pilotsync' ) );
 				$this->delete( array( $row->id ) );
 				continue;
@@ -218,7 +218,7 @@ class Outbox {
 				'remove'  => 'remove' === $row->kind,
 				'www'     => $row->www,
 				'site_id' => (int) $row->site_id,
-				// A verification leaves the domain's names as they are.
+				// A verification must not change the domain's names.
 				'adopt'   => in_array( $row->kind, array( 'adopt', 'verify' ), true ),
 				'verify'  => 'verify' === $row->kind,
 			);
@@ -232,18 +232,18 @@ class Outbox {
 		try {
 			$this->log( $client->enqueue( $requests ) );
 		} catch ( InvalidInput $e ) {
-			$wrong = $e->errors();
-			if ( ! $wrong ) {
+			$invalid = $e->errors();
+			if ( ! $invalid ) {
 				throw $e;
 			}
-			// These would hold up all others for ever. The others are sent in the next round.
-			foreach ( $wrong as $id => $error ) {
+			// These would block all others for ever. The others are sent in the next round.
+			foreach ( $invalid as $id => $error ) {
 				$this->refuse( $requests[ $id ]['domain'], $error->getMessage() );
 			}
-			$this->delete( array_keys( $wrong ) );
+			$this->delete( array_keys( $invalid ) );
 			return;
 		} catch ( TaskExists $e ) {
-			// The same order number twice: all others were sent, and these must get new ones.
+			// An order number was given out twice. All others were sent; these need new numbers.
 			$this->delete( $this->sent( $e ) );
 			return;
 		} catch ( NotEnqueued $e ) {
@@ -254,9 +254,9 @@ class Outbox {
 	}
 
 	/**
-	 * The changes that got through before it failed.
+	 * The changes that were sent before a failure.
 	 *
-	 * @param NotEnqueued $e What the client said.
+	 * @param NotEnqueued $e The client's exception.
 	 * @return int[]
 	 */
 	private function sent( NotEnqueued $e ): array {
@@ -272,9 +272,9 @@ class Outbox {
 	}
 
 	/**
-	 * Writes the tasks' ids to the domains' logs: by them the workers' log lines of a change are found.
+	 * Writes the tasks' ids to the domains' logs. The workers' log lines of a change have the same id.
 	 *
-	 * @param \Pilotsync\Receipt[] $receipts What became of the changes.
+	 * @param \Pilotsync\Receipt[] $receipts The results of the changes.
 	 */
 	private function log( array $receipts ): void {
 		foreach ( $receipts as $receipt ) {
@@ -292,13 +292,13 @@ class Outbox {
 		}
 		$done = $wpdb->query( 'DELETE FROM ' . Schema::outbox() . ' WHERE id IN (' . implode( ',', array_map( 'intval', $ids ) ) . ')' ); // phpcs:ignore WordPress.DB.PreparedSQL
 		if ( false === $done ) {
-			// To go on would send them again and again.
+			// Otherwise they would be sent again and again.
 			/* translators: %s: the database's message */
-			throw new TableFault( sprintf( __( 'The database did not delete what was sent: %s', 'pilotsync' ), $wpdb->last_error ) );
+			throw new DatabaseError( sprintf( __( 'The database did not delete sent changes: %s', 'pilotsync' ), $wpdb->last_error ) );
 		}
 	}
 
-	/** What becomes of a name that is no host name. */
+	/** Records that a name is not a valid host name. */
 	private function refuse( string $domain, string $reason ): void {
 		$mapping = Mapping::fresh( $domain );
 		$active  = $mapping && Mapping::is_active( $mapping );
@@ -311,7 +311,7 @@ class Outbox {
 			}
 			$this->domains->note_refused( $domain, $reason, $active );
 		} catch ( \RuntimeException $e ) {
-			Log::domain( $domain, $e->getMessage(), 'error' ); // The others go on.
+			Log::domain( $domain, $e->getMessage(), 'error' ); // The other changes must continue.
 		}
 		Log::domain( $domain, $reason, 'error' );
 	}

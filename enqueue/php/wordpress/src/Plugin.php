@@ -1,13 +1,13 @@
 <?php
 /**
- * Wires everything up.
+ * The wiring of the plugin.
  *
  * @package Pilotsync
  */
 
 namespace Pilotsync\WordPress;
 
-/** The plugin as a whole: what it attaches, when, and how it gives everything back. */
+/** The plugin as a whole: what it attaches, when, and how it detaches everything. */
 final class Plugin {
 
 	/** @var Settings */
@@ -49,8 +49,8 @@ final class Plugin {
 	}
 
 	/**
-	 * Begins once all plugins are there. Ultimate Multisite attaches its provider in plugins_loaded at priority 12, the
-	 * older layout earlier.
+	 * Starts after all plugins are loaded. Ultimate Multisite attaches its provider in plugins_loaded at priority 12; its
+	 * older layout does so earlier.
 	 *
 	 * @param string $file The plugin's main file.
 	 */
@@ -58,20 +58,20 @@ final class Plugin {
 		$plugin = new self();
 		register_deactivation_hook( $file, array( $plugin, 'stop' ) );
 		if ( did_action( 'plugins_loaded' ) ) {
-			// It is being activated. A request that was under way when it was deactivated may have noted that it works.
-			self::note_idle();
+			// The plugin is being activated. A request that ran during its deactivation may have recorded that it works.
+			self::record_idle();
 			$plugin->load();
 		} else {
 			add_action( 'plugins_loaded', array( $plugin, 'load' ), 13 );
 		}
 	}
 
-	/** Attaches everything, if there is what it needs. */
+	/** Attaches everything, if the requirements are met. */
 	public function load(): void {
-		// The command line often lacks settings that the web server's environment has, so it says nothing about the network.
+		// The command line may lack settings of the web server's environment, so it doesn't count.
 		$counts = 'cli' !== PHP_SAPI;
 		if ( $this->settings->off() ) {
-			$counts && self::note_idle();
+			$counts && self::record_idle();
 			return;
 		}
 		Texts::load();
@@ -83,15 +83,15 @@ final class Plugin {
 			\WP_CLI::add_command( 'pilotsync', new Command( $this->settings, $this->outbox, $checks ) );
 		}
 		if ( $problems ) {
-			$counts && self::note_idle();
-			return; // Also the built-in provider goes on as before.
+			$counts && self::record_idle();
+			return; // The built-in provider also continues as before.
 		}
 		Schema::install();
 		$this->takeover->detach();
-		add_action( 'init', array( $this->takeover, 'detach' ), PHP_INT_MAX ); // Should it be attached late.
+		add_action( 'init', array( $this->takeover, 'detach' ), PHP_INT_MAX ); // In case it is attached late.
 		$this->changes->listen();
 		if ( $this->settings->webhook_secrets() ) {
-			// Without webhooks nobody else would set the stage.
+			// Without webhooks only this check sets the stage.
 			$this->polling->listen();
 		}
 		add_action( 'rest_api_init', array( $this->webhook, 'register' ) );
@@ -105,26 +105,26 @@ final class Plugin {
 		add_action( 'pilotsync_ledger_lost', array( $this->mails, 'ledger_lost' ) );
 		add_action( 'init', array( $this->retry, 'schedule_hourly' ) );
 		if ( did_action( 'init' ) ) {
-			$this->begin(); // It is being activated.
+			$this->begin(); // The plugin is being activated.
 		} else {
 			add_action( 'init', array( $this, 'begin' ), PHP_INT_MAX );
 		}
 	}
 
-	/** Sends the outbox, on schedule, and looks for a lost ledger. */
+	/** Sends the outbox on schedule, and checks for a lost ledger. */
 	public function flush(): void {
 		try {
 			$this->outbox->flush( true );
 			$this->handover->check();
-		} catch ( \RuntimeException $e ) { // What else is scheduled for now must run.
+		} catch ( \RuntimeException $e ) { // Other scheduled work must run.
 			Log::general( $e->getMessage(), 'error' );
 			$this->retry->schedule();
 		}
 	}
 
 	/**
-	 * Takes over what is in progress once the plugin works: when it is activated, or its settings are complete again. Nothing
-	 * else would move those mappings' stages. Names that were mapped again meanwhile stay on the list.
+	 * Takes over mappings in progress once the plugin works: after its activation, or after its settings were completed.
+	 * Nothing else would change their stages. Names that were mapped again meanwhile stay on the list.
 	 */
 	public function begin(): void {
 		if ( get_site_option( Schema::WORKS ) ) {
@@ -145,41 +145,44 @@ final class Plugin {
 		}
 	}
 
-	/** Notes that the plugin does nothing on this network, so that it takes over again once it works. */
-	private static function note_idle(): void {
+	/** Records that the plugin isn't active on this network, so that it takes over again later. */
+	private static function record_idle(): void {
 		if ( get_site_option( Schema::WORKS ) ) {
 			delete_site_option( Schema::WORKS );
 		}
 	}
 
-	/** Gives everything back when the plugin is switched off. What still waits stays for when it is switched on again. */
+	/**
+	 * Detaches everything when the plugin is deactivated. Waiting changes stay until it is
+	 * activated again.
+	 */
 	public function stop(): void {
 		if ( ! $this->problems() && ! $this->settings->off() ) {
 			$this->outbox->flush( true );
 			try {
 				if ( $this->settings->webhook_secrets() ) {
-					Polling::resume(); // Without webhooks its check was never off.
+					Polling::resume(); // Without webhooks its check was never disabled.
 				}
-			} catch ( TableFault $e ) {
-				Log::general( $e->getMessage(), 'error' ); // It is switched off nevertheless.
+			} catch ( DatabaseError $e ) {
+				Log::general( $e->getMessage(), 'error' ); // The deactivation must continue.
 			}
 		}
 		$this->changes->stop();
 		$this->polling->stop();
 		$this->takeover->give_back();
 		$this->retry->stop();
-		self::note_idle();
+		self::record_idle();
 	}
 
 	/**
-	 * Why the plugin can't do anything here.
+	 * Why the plugin can't work here.
 	 *
 	 * @return string[] Empty if it can.
 	 */
 	private function problems(): array {
 		$problems = array();
 		if ( ! is_multisite() ) {
-			$problems[] = __( 'This WordPress is no network (multisite).', 'pilotsync' );
+			$problems[] = __( 'This WordPress is not a network (multisite).', 'pilotsync' );
 		}
 		$ultimate = Ultimate::problem();
 		if ( '' !== $ultimate ) {
@@ -188,7 +191,7 @@ final class Plugin {
 			$problems = array_merge( $problems, $this->settings->missing() );
 		}
 		if ( ! self::library() ) {
-			$problems[] = __( 'The PHP library of pilotsync is missing; it belongs into the plugin\'s folder lib.', 'pilotsync' );
+			$problems[] = __( 'The PHP library of pilotsync is missing; it belongs in the plugin\'s folder lib.', 'pilotsync' );
 		}
 		if ( ! $problems && ! $this->settings->shared_redis() ) {
 			$shared   = new SharedRedis( $this->settings );
@@ -197,7 +200,10 @@ final class Plugin {
 		return $problems;
 	}
 
-	/** Loads the library: with Composer, from lib/ as it is packed, or from the folder above as it is in the repository. */
+	/**
+	 * Loads the library: with Composer, from lib/ as in the released plugin, or from the parent
+	 * folder as in the repository.
+	 */
 	private static function library(): bool {
 		if ( class_exists( 'Pilotsync\Client' ) ) {
 			return true;

@@ -7,7 +7,10 @@
 
 namespace Pilotsync\WordPress;
 
-/** Switches those checks off for domains that pilotsync verifies: two who each set the stage would fight over it. */
+/**
+ * Disables those checks for domains that pilotsync verifies, since two programs that set the
+ * stage would conflict.
+ */
 final class Polling {
 
 	const ACTION = 'wu_async_process_domain_stage';
@@ -16,7 +19,7 @@ final class Polling {
 	private $changes;
 
 	/**
-	 * What was detached for the run of the action that is under way: callback, priority, number of arguments.
+	 * The callbacks that are detached for the present run of the action: callback, priority, number of arguments.
 	 *
 	 * @var array[]
 	 */
@@ -26,19 +29,22 @@ final class Polling {
 		$this->changes = $changes;
 	}
 
-	/** Attaches the switch around all others. */
+	/** Attaches itself before and after all other callbacks. */
 	public function listen(): void {
 		add_action( self::ACTION, array( $this, 'before' ), PHP_INT_MIN );
 		add_action( self::ACTION, array( $this, 'after' ), PHP_INT_MAX );
 	}
 
-	/** Gives the action back. */
+	/** Detaches itself. */
 	public function stop(): void {
 		remove_action( self::ACTION, array( $this, 'before' ), PHP_INT_MIN );
 		remove_action( self::ACTION, array( $this, 'after' ), PHP_INT_MAX );
 	}
 
-	/** Starts Ultimate Multisite's own check for mappings in progress: from now on nothing else moves their stage. */
+	/**
+	 * Starts Ultimate Multisite's own check for mappings in progress, because pilotsync no longer
+	 * sets their stage.
+	 */
 	public static function resume(): void {
 		foreach ( Mapping::in_progress() as $mapping ) {
 			wu_enqueue_async_action( self::ACTION, array( 'domain_id' => $mapping->get_id() ), 'domain' );
@@ -46,7 +52,7 @@ final class Polling {
 	}
 
 	/**
-	 * Takes the plugin's check off the action, for this run of it, and asks for a verification in its place.
+	 * Detaches Ultimate Multisite's check for this run of the action, and requests a verification instead.
 	 *
 	 * @param int $domain_id The mapping's id.
 	 */
@@ -54,10 +60,10 @@ final class Polling {
 		global $wp_filter;
 		$mapping = function_exists( 'wu_get_domain' ) ? wu_get_domain( $domain_id ) : null;
 		/**
-		 * Whether pilotsync verifies a domain; else Ultimate Multisite goes on checking it.
+		 * Whether pilotsync verifies a domain; otherwise Ultimate Multisite checks it.
 		 *
 		 * @param bool   $verifies True.
-		 * @param string $domain   The name; empty if the mapping is gone.
+		 * @param string $domain   The name; empty if the mapping no longer exists.
 		 */
 		if ( ! apply_filters( 'pilotsync_verifies_domain', true, is_object( $mapping ) ? $mapping->get_domain() : '' ) ) {
 			return;
@@ -77,7 +83,7 @@ final class Polling {
 		}
 	}
 
-	/** Puts it back. */
+	/** Attaches the check again. */
 	public function after(): void {
 		foreach ( $this->detached as list( $function, $priority, $args ) ) {
 			add_action( self::ACTION, $function, $priority, $args );

@@ -1,24 +1,27 @@
 <?php
 /**
- * When the outbox is sent again.
+ * Retries of the outbox.
  *
  * @package Pilotsync
  */
 
 namespace Pilotsync\WordPress;
 
-/** One scheduled try at a time: with Action Scheduler where there is one, as with Ultimate Multisite, else with WP-Cron. */
+/**
+ * Schedules one retry at a time: with Action Scheduler if there is one, as in Ultimate Multisite,
+ * otherwise with WP-Cron.
+ */
 final class Retry {
 
 	const ACTION = 'pilotsync_flush';
-	/** Finds what a process left that died between putting a change into the outbox and sending it. */
+	/** Finds the changes of a process that died between storing and sending them. */
 	const HOURLY = 'pilotsync_hourly';
 	const GROUP  = 'pilotsync';
 
-	/** Sees to it that the outbox is tried again soon. */
+	/** Schedules the next retry. */
 	public function schedule(): void {
 		/**
-		 * After how many seconds a failed outbox is tried again.
+		 * After how many seconds a failed outbox is retried.
 		 *
 		 * @param int $seconds 60.
 		 */
@@ -26,7 +29,7 @@ final class Retry {
 		$this->on_main_site(
 			static function () use ( $at ) {
 				if ( self::has_action_scheduler() ) {
-					// While the action itself runs the answer is true: then the next one is due all the same.
+					// While the action itself runs, the result is true; then the next one must still be scheduled.
 					if ( ! is_int( as_next_scheduled_action( self::ACTION, array(), self::GROUP ) ) ) {
 						as_schedule_single_action( $at, self::ACTION, array(), self::GROUP );
 					}
@@ -37,14 +40,14 @@ final class Retry {
 		);
 	}
 
-	/** Sees to the hourly look. */
+	/** Schedules the hourly check. */
 	public function schedule_hourly(): void {
 		if ( is_main_site() && ! wp_next_scheduled( self::HOURLY ) ) {
 			wp_schedule_event( time() + HOUR_IN_SECONDS, 'hourly', self::HOURLY );
 		}
 	}
 
-	/** Takes everything off the schedules. */
+	/** Unschedules everything. */
 	public function stop(): void {
 		$this->on_main_site(
 			static function () {
@@ -62,7 +65,10 @@ final class Retry {
 			&& ( ! class_exists( 'ActionScheduler' ) || ! is_callable( array( 'ActionScheduler', 'is_initialized' ) ) || \ActionScheduler::is_initialized() );
 	}
 
-	/** Schedules are kept per site; a subsite's may never run. */
+	/**
+	 * Runs $work on the main site. Each site has its own schedules, and a subsite's may never
+	 * run.
+	 */
 	private function on_main_site( callable $work ): void {
 		$elsewhere = ! is_main_site();
 		if ( $elsewhere ) {

@@ -7,24 +7,24 @@
 
 namespace Pilotsync\WordPress;
 
-/** The tables, one of each for the whole installation. */
+/** The tables. The whole installation has one of each. */
 final class Schema {
 
 	const VERSION = '4';
 	const OPTION  = 'pilotsync_schema';
 
 	/** Options of the main network besides the schema's version. */
-	const TROUBLE = 'pilotsync_trouble'; // Why the outbox can't be sent: since, last (times), message.
+	const FAILURE = 'pilotsync_trouble'; // Why the outbox can't be sent: since, last (times), message.
 	const DIGEST  = 'pilotsync_digest';  // See Digest.
 	const APP     = 'pilotsync_app';     // The last event about the app: app_id, type, at, reason.
 	const ARRIVED = 'pilotsync_arrived'; // When the last event arrived, whatever it was about: seconds since 1970.
 	const LEDGER  = 'pilotsync_ledger';  // See Handover.
-	const AWAY    = 'pilotsync_redis_away'; // Redis didn't answer just now: until when no page waits for it, in seconds since 1970.
+	const AWAY    = 'pilotsync_redis_away'; // After a failure of Redis: until when no page waits for it, in seconds since 1970.
 
-	/** An option of each network: it is set while the plugin works there. */
+	/** An option of each network, which is set while the plugin works there. */
 	const WORKS = 'pilotsync_works';
 
-	/** Changes that are not in Redis yet, in their order. */
+	/** The table of changes that are not in Redis yet, in order. */
 	public static function outbox(): string {
 		global $wpdb;
 		return $wpdb->base_prefix . 'pilotsync_outbox';
@@ -42,7 +42,10 @@ final class Schema {
 		return $wpdb->base_prefix . 'pilotsync_mail';
 	}
 
-	/** Makes the tables, or brings them up to date. As a must-use plugin we are never activated: so it is looked at each time. */
+	/**
+	 * Creates or updates the tables. A must-use plugin is never activated, so every request
+	 * checks the version.
+	 */
 	public static function install(): void {
 		if ( Installation::get( self::OPTION ) === self::VERSION ) {
 			return;
@@ -104,15 +107,15 @@ final class Schema {
 		Installation::set( self::OPTION, self::VERSION );
 	}
 
-	/** Takes it all away. */
+	/** Deletes the tables and options. */
 	public static function drop(): void {
 		global $wpdb;
 		$wpdb->query( 'DROP TABLE IF EXISTS ' . self::outbox() );  // phpcs:ignore WordPress.DB
 		$wpdb->query( 'DROP TABLE IF EXISTS ' . self::domains() ); // phpcs:ignore WordPress.DB
 		$wpdb->query( 'DROP TABLE IF EXISTS ' . self::mail() );    // phpcs:ignore WordPress.DB
-		// Earlier releases kept them in each network.
+		// Earlier releases stored them in each network.
 		foreach ( Installation::networks() as $network ) {
-			foreach ( array( self::OPTION, self::TROUBLE, self::APP, self::ARRIVED, self::DIGEST, self::LEDGER, self::AWAY, self::WORKS ) as $option ) {
+			foreach ( array( self::OPTION, self::FAILURE, self::APP, self::ARRIVED, self::DIGEST, self::LEDGER, self::AWAY, self::WORKS ) as $option ) {
 				delete_network_option( $network, $option );
 			}
 		}

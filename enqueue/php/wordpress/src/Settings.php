@@ -1,6 +1,6 @@
 <?php
 /**
- * What wp-config.php, or Ultimate Multisite's wizard, says.
+ * Settings from wp-config.php and from Ultimate Multisite's wizard.
  *
  * @package Pilotsync
  */
@@ -9,26 +9,26 @@ namespace Pilotsync\WordPress;
 
 use Pilotsync\Exception\InvalidInput;
 
-/** The settings that the plugin reads: constants, and those that Ultimate Multisite stores. */
+/** The plugin's settings: constants, and those that Ultimate Multisite stores. */
 final class Settings {
 
-	/** Where the queue is: the same Redis that the workers use. */
+	/** The URL of the queue, in the same Redis that the workers use. */
 	public function redis_url(): string {
 		return self::constant( 'PILOTSYNC_REDIS_URL' );
 	}
 
-	/** ServerPilot's id of the app whose list the network's domains are on. */
+	/** ServerPilot's id of the app whose list has the network's domains. */
 	public function app_id(): string {
 		return self::serverpilot( 'WU_SERVER_PILOT_APP_ID' );
 	}
 
-	/** Whether the app's id is the one that Ultimate Multisite stored, since there is no constant. */
+	/** Whether the app's id comes from Ultimate Multisite, because there is no constant. */
 	public function app_id_is_stored(): bool {
 		return '' === self::constant( 'WU_SERVER_PILOT_APP_ID' );
 	}
 
 	/**
-	 * A setting of ServerPilot: the constant, or else what Ultimate Multisite's wizard stored.
+	 * A setting of ServerPilot: the constant, or the value from Ultimate Multisite's wizard.
 	 *
 	 * @param string $constant WU_SERVER_PILOT_APP_ID, WU_SERVER_PILOT_CLIENT_ID or WU_SERVER_PILOT_API_KEY.
 	 */
@@ -38,7 +38,7 @@ final class Settings {
 	}
 
 	/**
-	 * The secrets that webhooks may be signed with: several while one replaces another. A wrong one doesn't count.
+	 * The secrets with which webhooks may be signed; several while one replaces another. Invalid ones are skipped.
 	 *
 	 * @return string[]
 	 */
@@ -46,43 +46,46 @@ final class Settings {
 		return array_values( array_filter( self::secrets(), array( Signature::class, 'is_secret' ) ) );
 	}
 
-	/** What is wrong with PILOTSYNC_WEBHOOK_SECRET, and what to do; empty if nothing is. It doesn't show the secret. */
+	/**
+	 * What is wrong with PILOTSYNC_WEBHOOK_SECRET, and the remedy; empty if it is right. It
+	 * doesn't show the secret.
+	 */
 	public function secret_problem(): string {
 		$all = self::secrets();
 		foreach ( $all as $i => $secret ) {
 			if ( ! Signature::is_secret( $secret ) ) {
 				/* translators: 1: which secret, 2: number of secrets */
 				$text = sprintf( __( 'PILOTSYNC_WEBHOOK_SECRET in wp-config.php is wrong in secret %1$d of %2$d. It takes one or several secrets with spaces between them, each whsec_ and the base64 of 24 bytes or more, the same as the workers have.', 'pilotsync' ), $i + 1, count( $all ) );
-				return $this->webhook_secrets() ? $text : $text . ' ' . __( 'No secret is right, so Ultimate Multisite checks the domains itself.', 'pilotsync' );
+				return $this->webhook_secrets() ? $text : $text . ' ' . __( 'No secret is valid, so Ultimate Multisite checks the domains itself.', 'pilotsync' );
 			}
 		}
 		return '';
 	}
 
 	/**
-	 * Settings that are there, and that nothing can work with: changes wait in the outbox.
+	 * Settings that are set but invalid, so that changes wait in the outbox.
 	 *
 	 * @return string[] A sentence for each.
 	 */
-	public function wrong(): array {
-		$wrong = array();
+	public function invalid(): array {
+		$invalid = array();
 		try {
 			new \Pilotsync\RedisUrl( $this->redis_url() );
 		} catch ( InvalidInput $e ) {
 			/* translators: %s: what is wrong, in English */
-			$wrong[] = sprintf( __( 'PILOTSYNC_REDIS_URL in wp-config.php is wrong, so domain changes wait: %s', 'pilotsync' ), $e->getMessage() );
+			$invalid[] = sprintf( __( 'PILOTSYNC_REDIS_URL in wp-config.php is wrong, so domain changes wait: %s', 'pilotsync' ), $e->getMessage() );
 		}
 		try {
 			\Pilotsync\Change::checkAppId( $this->app_id() );
 		} catch ( InvalidInput $e ) {
-			$wrong[] = __( 'WU_SERVER_PILOT_APP_ID is wrong, so domain changes wait. It takes the id of one app: 1 to 64 letters, digits, _ or -.', 'pilotsync' );
+			$invalid[] = __( 'WU_SERVER_PILOT_APP_ID is wrong, so domain changes wait. It takes the id of one app: 1 to 64 letters, digits, _ or -.', 'pilotsync' );
 		}
-		return $wrong;
+		return $invalid;
 	}
 
 	/**
-	 * Where e-mail about trouble goes; empty if it is switched off. A value that mail_problem() objects to counts as
-	 * not set: bad news must not get lost over a typing mistake.
+	 * The recipients of e-mail; empty if it is switched off. An invalid value, see mail_problem(), counts as not set, so that
+	 * no warning is lost because of a typing mistake.
 	 *
 	 * @return string[] E-mail addresses.
 	 */
@@ -99,26 +102,26 @@ final class Settings {
 		return defined( 'PILOTSYNC_MAIL_TO' ) && ( false === PILOTSYNC_MAIL_TO || 'off' === strtolower( self::constant( 'PILOTSYNC_MAIL_TO' ) ) );
 	}
 
-	/** What is wrong with PILOTSYNC_MAIL_TO, and what to do; empty if nothing is. */
+	/** What is wrong with PILOTSYNC_MAIL_TO, and the remedy; empty if it is right. */
 	public function mail_problem(): string {
 		if ( $this->mail_off() ) {
 			return '';
 		}
 		foreach ( self::addresses( self::constant( 'PILOTSYNC_MAIL_TO' ) ) as $address ) {
 			if ( ! is_email( $address ) ) {
-				/* translators: %s: what stands in PILOTSYNC_MAIL_TO where an e-mail address belongs */
+				/* translators: %s: a value in PILOTSYNC_MAIL_TO that is not an e-mail address */
 				return sprintf( __( 'PILOTSYNC_MAIL_TO in wp-config.php has "%s", which is not an e-mail address. Set it to one or several addresses with commas between them, or to off.', 'pilotsync' ), $address );
 			}
 		}
 		return '';
 	}
 
-	/** Whether the network switched the plugin off without removing it. */
+	/** Whether the plugin is switched off by PILOTSYNC_DISABLED. */
 	public function off(): bool {
 		return self::yes( 'PILOTSYNC_DISABLED' );
 	}
 
-	/** Whether the network wants pilotsync in the object cache's own database nevertheless. */
+	/** Whether pilotsync may use the object cache's own database. */
 	public function shared_redis(): bool {
 		return self::yes( 'PILOTSYNC_SHARED_REDIS' );
 	}
@@ -129,7 +132,7 @@ final class Settings {
 	}
 
 	/**
-	 * Which settings aren't there without which nothing can be enqueued.
+	 * The missing settings that are required to enqueue anything.
 	 *
 	 * @return string[] A sentence for each.
 	 */
@@ -145,7 +148,7 @@ final class Settings {
 	}
 
 	/**
-	 * What stands in PILOTSYNC_WEBHOOK_SECRET.
+	 * The values in PILOTSYNC_WEBHOOK_SECRET.
 	 *
 	 * @return string[]
 	 */
@@ -154,7 +157,7 @@ final class Settings {
 	}
 
 	/**
-	 * What stands between the commas.
+	 * The values between the commas.
 	 *
 	 * @return string[]
 	 */

@@ -10,16 +10,16 @@ namespace Pilotsync\WordPress;
 /** Checks a webhook's signature and age. */
 final class Signature {
 
-	/** How far a webhook's time may be off, in seconds, into the past and the future. */
+	/** How far a webhook's time may be in the past or in the future, in seconds. */
 	const TOLERANCE = 300;
 
-	/** The fewest bytes of a secret: workers take no shorter one. */
+	/** The minimum length of a secret in bytes, as for workers. */
 	const BYTES = 24;
 
 	/**
-	 * Whether a secret is one that workers take, too.
+	 * Whether a secret is valid; workers have the same rule.
 	 *
-	 * @param string $secret It should be whsec_ and base64.
+	 * @param string $secret whsec_ and base64.
 	 */
 	public static function is_secret( string $secret ): bool {
 		$encoded = substr( $secret, 6 );
@@ -28,13 +28,13 @@ final class Signature {
 	}
 
 	/**
-	 * What is wrong with a webhook; empty if it is signed with one of the secrets and fresh.
+	 * What is wrong with a webhook; empty if it is recent and signed with one of the secrets.
 	 *
 	 * @param string[] $secrets    Each whsec_ and base64.
 	 * @param string   $id         Header webhook-id.
 	 * @param string   $timestamp  Header webhook-timestamp: seconds since 1970.
 	 * @param string   $signatures Header webhook-signature: one or more, with spaces; v1 and a comma before each.
-	 * @param string   $body       As it came.
+	 * @param string   $body       The body as received.
 	 * @param int      $now        Seconds since 1970.
 	 */
 	public static function problem( array $secrets, string $id, string $timestamp, string $signatures, string $body, int $now ): string {
@@ -49,7 +49,7 @@ final class Signature {
 			}
 			$expected = 'v1,' . base64_encode( hash_hmac( 'sha256', "$id.$timestamp.$body", $key, true ) ); // phpcs:ignore
 			foreach ( explode( ' ', $signatures ) as $signature ) {
-				// All are compared, whatever the outcome of the first.
+				// All are compared, even after a match, for a constant time.
 				$matches = hash_equals( $expected, $signature ) || $matches;
 			}
 		}

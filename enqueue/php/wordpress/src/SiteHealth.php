@@ -7,7 +7,7 @@
 
 namespace Pilotsync\WordPress;
 
-/** Shows the checks to those who run the network. */
+/** Shows the checks to network administrators. */
 final class SiteHealth {
 
 	/** @var Checks */
@@ -23,7 +23,7 @@ final class SiteHealth {
 	}
 
 	/**
-	 * Adds the test, on the main site and for network administrators: it tells of Redis and of ServerPilot.
+	 * Adds the test on the main site, for network administrators only, because it shows details of Redis and ServerPilot.
 	 *
 	 * @param array $tests Site Health's tests.
 	 */
@@ -39,15 +39,15 @@ final class SiteHealth {
 
 	/** Runs the checks. */
 	public function run(): array {
-		$wrong = 0;
+		$failed = 0;
 		$lines = '';
 		foreach ( $this->checks->run() as list( $what, $ok, $sentence ) ) {
-			$wrong += $ok ? 0 : 1;
+			$failed += $ok ? 0 : 1;
 			$lines .= '<li>' . ( $ok ? '' : '<strong>' ) . esc_html( $what . ': ' . $sentence ) . ( $ok ? '' : '</strong>' ) . '</li>';
 		}
 		return array(
-			'label'       => $wrong ? __( 'Domain changes may not reach ServerPilot', 'pilotsync' ) : __( 'Domain changes reach pilotsync', 'pilotsync' ),
-			'status'      => $wrong ? 'critical' : 'good',
+			'label'       => $failed ? __( 'Domain changes may not reach ServerPilot', 'pilotsync' ) : __( 'Domain changes reach pilotsync', 'pilotsync' ),
+			'status'      => $failed ? 'critical' : 'good',
 			'badge'       => array(
 				'label' => __( 'Domains', 'pilotsync' ),
 				'color' => 'blue',

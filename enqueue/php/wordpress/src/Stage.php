@@ -1,6 +1,6 @@
 <?php
 /**
- * Which stage of Ultimate Multisite a state of pilotsync is.
+ * Ultimate Multisite's stage for a state of pilotsync.
  *
  * @package Pilotsync
  */
@@ -8,10 +8,10 @@
 namespace Pilotsync\WordPress;
 
 /**
- * Decides; it neither reads nor writes anything.
+ * Pure decisions, without reads or writes.
  *
- * A stage is no label: Ultimate Multisite serves a site only while its mapping is in an active stage (done, or
- * done-without-ssl). In an inactive one visitors get the network's sign-up page.
+ * A stage has an effect: Ultimate Multisite serves a site only while its mapping is in an active stage (done or
+ * done-without-ssl). In an inactive stage visitors get the network's sign-up page.
  */
 final class Stage {
 
@@ -22,16 +22,16 @@ final class Stage {
 	const ACTIVE = array( 'done', 'done-without-ssl' );
 
 	/**
-	 * The stage that a mapping gets, and its flag secure, with which the site redirects visitors to https.
+	 * The next stage of a mapping and its flag secure, with which the site redirects visitors to https.
 	 *
-	 * An active mapping never gets an inactive stage: only a person or Ultimate Multisite itself takes a site off the web.
+	 * An active mapping never gets an inactive stage: only an administrator or Ultimate Multisite itself takes a site offline.
 	 *
 	 * @param string $state            pilotsync's state.
-	 * @param string $stage            The mapping's stage now.
-	 * @param bool   $active           Whether that is an active one.
-	 * @param bool   $certificate_over Whether the certificate that a worker last saw has ended.
+	 * @param string $stage            The mapping's present stage.
+	 * @param bool   $active           Whether that stage is active.
+	 * @param bool   $certificate_over Whether the certificate that a worker last saw has expired.
 	 * @param bool   $has_ssl_failed   Whether this version of Ultimate Multisite has the stage ssl-failed.
-	 * @return array{string, bool|null}|null The stage, and the flag, null to leave it; null if nothing changes.
+	 * @return array{string, bool|null}|null The stage and the flag (null: unchanged); null if nothing changes.
 	 */
 	public static function next( string $state, string $stage, bool $active, bool $certificate_over, bool $has_ssl_failed ): ?array {
 		if ( $active ) {
@@ -41,7 +41,7 @@ final class Stage {
 			case 'done':
 				return array( 'done', true );
 			case 'done-without-ssl':
-				// With done-without-ssl the site would redirect to http. The older versions have nothing else.
+				// In done-without-ssl the site redirects to http. Older versions have no other stage.
 				return $has_ssl_failed ? array( 'ssl-failed', null ) : array( 'done-without-ssl', false );
 			case 'pending':
 				return array( 'checking-dns', null );
@@ -50,19 +50,19 @@ final class Stage {
 			case 'failed':
 				return array( $state, null );
 			case 'rejected':
-			case 'removed': // Though it is still mapped: the name was removed elsewhere.
+			case 'removed': // It is still mapped, so the name was removed elsewhere.
 				return array( 'failed', null );
 		}
 		return null; // A state that is newer than this plugin.
 	}
 
 	/**
-	 * Whether a state is a problem of a mapping that stays active: the stage doesn't say so, and people have to hear of it.
+	 * Whether a state is a problem of a mapping that stays active. The stage doesn't show it, so a notice must.
 	 *
 	 * @param string $state pilotsync's state.
 	 * @param string $stage The mapping's stage before the event.
-	 * @param string $last  The state that the event before told; empty if there was none.
-	 * @param bool   $known Whether there is a problem already.
+	 * @param string $last  The state in the event before; empty if there was none.
+	 * @param bool   $known Whether there already is a problem.
 	 */
 	public static function is_problem( string $state, string $stage, string $last, bool $known ): bool {
 		switch ( $state ) {
@@ -74,7 +74,7 @@ final class Stage {
 				return $known || 'done-without-ssl' !== $stage;
 			case 'checking-dns':
 			case 'checking-ssl-cert':
-				// The start of a verification is no problem, but the end of a time in which the domain worked is.
+				// The start of a verification is a problem only if the domain worked before.
 				return $known || 'done' === $last;
 			case 'done':
 				return false;
@@ -86,7 +86,7 @@ final class Stage {
 		if ( 'done' === $state && 'done' !== $stage ) {
 			return array( 'done', true );
 		}
-		// Visitors sent to https would only get a warning by now.
+		// With https, visitors would now get a warning.
 		if ( 'done-without-ssl' === $state && 'done' === $stage && $certificate_over ) {
 			return array( 'done-without-ssl', false );
 		}

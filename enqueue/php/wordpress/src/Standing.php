@@ -1,35 +1,35 @@
 <?php
 /**
- * Where a domain stands.
+ * The status of a domain.
  *
  * @package Pilotsync
  */
 
 namespace Pilotsync\WordPress;
 
-/** What pilotsync says of one domain. */
+/** pilotsync's status of one domain. */
 final class Standing {
 
 	/** @var string pilotsync's state. */
 	public $state;
 
-	/** @var string The worker's sentence, in English. It may hold words for administrators only, and anything else. */
+	/** @var string The worker's sentence, in English. It may be meant for administrators, and it may contain anything. */
 	public $reason;
 
 	/**
-	 * What is wrong with each of its names: the name; a cause of the library's tasks/problem.go; the addresses that DNS
-	 * has and shouldn't have; those that it should have.
+	 * The problem of each name: the name; a cause as in tasks/problem.go; the addresses that DNS has but shouldn't have;
+	 * those that it should have.
 	 *
 	 * @var array<array{string, string, string[], string[]}>
 	 */
 	public $problems = array();
 
 	/**
-	 * Reads what Redis or an event has.
+	 * Reads the status from Redis or from an event.
 	 *
 	 * @param string $state    pilotsync's state.
 	 * @param string $reason   The worker's sentence.
-	 * @param mixed  $problems Decoded JSON; what isn't as it should be is left out.
+	 * @param mixed  $problems Decoded JSON; invalid entries are skipped.
 	 */
 	public function __construct( string $state, string $reason, $problems = array() ) {
 		$this->state  = $state;
@@ -41,12 +41,12 @@ final class Standing {
 		}
 	}
 
-	/** Whether a domain's last verification found something with this cause. */
+	/** Whether the domain's last verification found a problem with this cause. */
 	public function has( string $cause ): bool {
 		return in_array( $cause, array_column( $this->problems, 1 ), true );
 	}
 
-	/** The reason without what to do, and what to do: workers put that behind "Next:" once a verification has ended. */
+	/** The cause and the remedy, which workers put after "Next:" once a verification has ended. */
 	public function cause_and_remedy(): array {
 		$parts = explode( '. Next: ', $this->reason, 2 );
 		return array( rtrim( $parts[0], '.' ), isset( $parts[1] ) ? ucfirst( rtrim( $parts[1], '.' ) ) : '' );

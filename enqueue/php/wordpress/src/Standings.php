@@ -1,6 +1,6 @@
 <?php
 /**
- * Finds out where domains stand.
+ * The status of domains.
  *
  * @package Pilotsync
  */
@@ -11,12 +11,12 @@ use Pilotsync\Exception\InvalidInput;
 use Pilotsync\Exception\PilotsyncException;
 
 /**
- * Redis knows best: events tell of states only, and the reason changes more often. While Redis doesn't answer, the last
- * event is what there is.
+ * Redis has the current status: events contain only states, and the reason changes more often. While Redis doesn't answer,
+ * the last event is used.
  */
 final class Standings {
 
-	/** For how long no page asks again after Redis didn't answer, in seconds. */
+	/** For how long no page queries Redis after it didn't answer, in seconds. */
 	const AWAY = 30;
 
 	/** @var Settings */
@@ -32,7 +32,7 @@ final class Standings {
 	}
 
 	/**
-	 * Where a domain stands; null if nothing is known of it. It waits for Redis for up to four seconds, once in half a minute.
+	 * The status of a domain; null if it is unknown. It waits for Redis for up to four seconds, once in half a minute.
 	 *
 	 * @param string $domain The name.
 	 */
@@ -49,7 +49,7 @@ final class Standings {
 	}
 
 	/**
-	 * The same, from Redis only.
+	 * The status of a domain from Redis only.
 	 *
 	 * @param string $domain The name.
 	 * @throws PilotsyncException If Redis doesn't answer.
@@ -59,12 +59,12 @@ final class Standings {
 		try {
 			$status = $this->client->status( $domain );
 		} catch ( InvalidInput $e ) {
-			return new Standing( 'rejected', $e->getMessage() ); // It was never handed over.
+			return new Standing( 'rejected', $e->getMessage() ); // It was never enqueued.
 		}
 		return $status ? new Standing( $status['state'], $status['reason'], $status['problems'] ) : null;
 	}
 
-	/** The name as events have it. */
+	/** The name in the form that events have. */
 	private static function ascii( string $domain ): string {
 		try {
 			return \Pilotsync\Hostname::parse( $domain );

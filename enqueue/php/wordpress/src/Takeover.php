@@ -1,13 +1,16 @@
 <?php
 /**
- * Takes Ultimate Multisite's own ServerPilot provider off the four actions.
+ * Detaches Ultimate Multisite's own ServerPilot provider from the four actions.
  *
  * @package Pilotsync
  */
 
 namespace Pilotsync\WordPress;
 
-/** Two writers of one list lose domains: so its provider is detached while we are at work, and attached again afterwards. */
+/**
+ * Detaches the provider while the plugin is active, because concurrent writers of a list lose
+ * domains.
+ */
 final class Takeover {
 
 	const ACTIONS = array( 'wu_add_domain', 'wu_remove_domain', 'wu_add_subdomain', 'wu_remove_subdomain' );
@@ -19,13 +22,13 @@ final class Takeover {
 	);
 
 	/**
-	 * What was detached: action, callback, priority, number of arguments.
+	 * The detached callbacks: action, callback, priority, number of arguments.
 	 *
 	 * @var array[]
 	 */
 	private $detached = array();
 
-	/** Takes the provider off the actions; safe to call again, and from within one of them. */
+	/** Detaches the provider. It is safe to call again, and from within one of the actions. */
 	public function detach(): void {
 		global $wp_filter;
 		$capability = self::capability();
@@ -35,7 +38,7 @@ final class Takeover {
 			}
 			foreach ( $wp_filter[ $action ]->callbacks as $priority => $callbacks ) {
 				foreach ( $callbacks as $callback ) {
-					if ( self::theirs( $callback['function'], $capability ) ) {
+					if ( self::is_provider( $callback['function'], $capability ) ) {
 						remove_action( $action, $callback['function'], $priority );
 						$this->detached[] = array( $action, $callback['function'], $priority, $callback['accepted_args'] );
 					}
@@ -44,7 +47,7 @@ final class Takeover {
 		}
 	}
 
-	/** Puts back what was detached in this request. */
+	/** Attaches the callbacks again that were detached in this request. */
 	public function give_back(): void {
 		foreach ( $this->detached as list( $action, $function, $priority, $args ) ) {
 			add_action( $action, $function, $priority, $args );
@@ -56,9 +59,9 @@ final class Takeover {
 	 * Whether a callback is a method of the provider.
 	 *
 	 * @param mixed       $function   A callback.
-	 * @param object|null $capability What the registry has for ServerPilot's domains: somebody may have put another class there.
+	 * @param object|null $capability The registry's module for ServerPilot's domains, which other code may have replaced.
 	 */
-	private static function theirs( $function, $capability ): bool {
+	private static function is_provider( $function, $capability ): bool {
 		if ( ! is_array( $function ) ) {
 			return false;
 		}

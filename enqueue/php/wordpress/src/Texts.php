@@ -7,10 +7,13 @@
 
 namespace Pilotsync\WordPress;
 
-/** Loads a translation. It does so itself, since load_plugin_textdomain can't be used before init, nor for a must-use plugin. */
+/**
+ * Loads a translation itself, since load_plugin_textdomain can't be used before init, nor for a
+ * must-use plugin.
+ */
 final class Texts {
 
-	/** For each language the translation that its regional forms share. Portugal's Portuguese isn't Brazil's. */
+	/** For each language the translation of its regional forms. Portugal's Portuguese differs from Brazil's. */
 	const SHARED = array(
 		'de' => 'de_DE',
 		'es' => 'es_ES',

@@ -1,25 +1,28 @@
 <?php
 /**
- * What Ultimate Multisite says about itself.
+ * Access to Ultimate Multisite.
  *
  * @package Pilotsync
  */
 
 namespace Pilotsync\WordPress;
 
-/** Its set-up, its stored settings, and its own rules about domains, each where the version that runs has it. */
+/**
+ * Its setup, its stored settings and its own rules about domains, each in the way of the
+ * installed version.
+ */
 final class Ultimate {
 
 	const REGISTRY = 'WP_Ultimo\Integrations\Integration_Registry';
 	const MANAGER  = 'WP_Ultimo\Managers\Domain_Manager';
 
-	/** Sets the number of checks of a domain: wu_async_process_domain_stage_max_tries( 5, $domain ). */
+	/** The filter for the number of checks of a domain: wu_async_process_domain_stage_max_tries( 5, $domain ). */
 	const MAX_TRIES = 'wu_async_process_domain_stage_max_tries';
 
-	/** How often Ultimate Multisite checks a domain unless the filter says otherwise. */
+	/** Ultimate Multisite's default number of checks. */
 	const USUAL_TRIES = 5;
 
-	/** Why Ultimate Multisite does nothing here; empty if it works. */
+	/** Why Ultimate Multisite doesn't work here; empty if it works. */
 	public static function problem(): string {
 		if ( ! function_exists( 'wu_get_domain_by_domain' ) && ! class_exists( 'WP_Ultimo\WP_Ultimo', false ) ) {
 			return __( 'Ultimate Multisite is not active on this network.', 'pilotsync' );
@@ -41,11 +44,11 @@ final class Ultimate {
 	}
 
 	/**
-	 * A setting of its ServerPilot integration, as its wizard stored it, encrypted, in an option of the main
-	 * network; or else of the present one.
+	 * A setting of its ServerPilot integration. Its wizard stores it, encrypted, in an option of the main network or of this
+	 * one.
 	 *
-	 * @param string $constant The name of the constant that comes before it.
-	 * @return string Empty where there is none, or where it can't be decrypted.
+	 * @param string $constant The name of the constant that overrides it.
+	 * @return string Empty if there is none, or if it can't be decrypted.
 	 */
 	public static function credential( string $constant ): string {
 		$registry    = self::registry();
@@ -61,7 +64,7 @@ final class Ultimate {
 	 * Whether it gives a domain a www form, by its own rule.
 	 *
 	 * @param string $domain The name.
-	 * @return bool|null Null in versions that have no such rule to ask.
+	 * @return bool|null Null in versions without such a rule.
 	 */
 	public static function creates_www( string $domain ): ?bool {
 		$manager = is_callable( array( self::MANAGER, 'get_instance' ) ) ? call_user_func( array( self::MANAGER, 'get_instance' ) ) : null;
@@ -69,7 +72,7 @@ final class Ultimate {
 	}
 
 	/**
-	 * How many verification attempts the network's filter gives a domain.
+	 * The number of verification attempts that the network's filter gives a domain.
 	 *
 	 * @param string $domain The name.
 	 * @return int|null 1 to 20; null leaves it to the workers, where no filter is attached or the domain has no mapping.
@@ -82,7 +85,7 @@ final class Ultimate {
 		try {
 			$tries = max( self::tries( $mapping, 'checking-dns' ), self::tries( $mapping, 'checking-ssl-cert' ) );
 		} catch ( \Throwable $e ) {
-			// Other code's fault must not hold up the change.
+			// A bug in other code must not block the change.
 			/* translators: 1: name of a filter, 2: reason */
 			Log::domain( $domain, sprintf( __( 'The filter %1$s failed, so the workers\' setting decides on the attempts: %2$s', 'pilotsync' ), self::MAX_TRIES, $e->getMessage() ), 'error' );
 			return null;
@@ -96,11 +99,11 @@ final class Ultimate {
 	}
 
 	/**
-	 * What the filter says of a mapping in a stage: it may tell the checks of DNS and of the certificate apart.
+	 * The filter's result for a mapping in a stage, since it may distinguish checks of DNS and of the certificate.
 	 *
 	 * @param object $mapping Ultimate Multisite's domain.
 	 * @param string $stage   The stage.
-	 * @throws \UnexpectedValueException If it says no number.
+	 * @throws \UnexpectedValueException If it returns no number.
 	 */
 	private static function tries( $mapping, string $stage ): int {
 		$as = clone $mapping;

@@ -1,16 +1,19 @@
 <?php
 /**
- * The REST route that pilotsync's workers post to.
+ * The REST route for the workers' webhooks.
  *
  * @package Pilotsync
  */
 
 namespace Pilotsync\WordPress;
 
-/** POST /wp-json/pilotsync/v1/webhook on a network's main site. Each network takes the events about all domains. */
+/**
+ * POST /wp-json/pilotsync/v1/webhook on a network's main site. Each network accepts the events of
+ * all domains.
+ */
 final class Webhook {
 
-	/** How long a webhook waits for another about the same thing, in seconds. */
+	/** How long a webhook waits for another one about the same domain, in seconds. */
 	const WAIT = 10;
 
 	/** @var Settings */
@@ -45,7 +48,10 @@ final class Webhook {
 		);
 	}
 
-	/** The address that goes into the workers' PILOTSYNC_WEBHOOK_URL: the main network's, if the plugin is active there. */
+	/**
+	 * The address for the workers' PILOTSYNC_WEBHOOK_URL: the main network's, if the plugin is
+	 * active there.
+	 */
 	public static function url(): string {
 		$plugin = plugin_basename( PILOTSYNC_PLUGIN_FILE );
 		$here   = get_current_network_id();
@@ -55,7 +61,7 @@ final class Webhook {
 	}
 
 	/**
-	 * Whether a request is signed by pilotsync and fresh.
+	 * Whether a request is recent and signed by pilotsync.
 	 *
 	 * @param \WP_REST_Request $request The request.
 	 * @return true|\WP_Error
@@ -77,19 +83,19 @@ final class Webhook {
 	}
 
 	/**
-	 * Takes one event. Only an answer of 2xx tells the worker not to send it again.
+	 * Receives one event. The worker sends it again unless the response is 2xx.
 	 *
-	 * @param \WP_REST_Request $request The request, which was checked.
+	 * @param \WP_REST_Request $request The request, already checked.
 	 * @return \WP_REST_Response|\WP_Error
 	 */
 	public function receive( $request ) {
 		$event = Event::parse( json_decode( (string) $request->get_body(), true ) );
 		if ( null === $event ) {
-			return new \WP_Error( 'pilotsync_event', __( 'The body is no event of pilotsync.', 'pilotsync' ), array( 'status' => 400 ) );
+			return new \WP_Error( 'pilotsync_event', __( 'The body is not an event of pilotsync.', 'pilotsync' ), array( 'status' => 400 ) );
 		}
 		Installation::set( Schema::ARRIVED, time() );
 		try {
-			// Two at once about one domain could each find itself the newer one.
+			// Of two concurrent events about one domain, each could find itself the newer one.
 			$result = Lock::hold(
 				'event ' . $event->domain,
 				self::WAIT,
@@ -105,7 +111,7 @@ final class Webhook {
 			return new \WP_Error( 'pilotsync_busy', __( 'Another event is being saved.', 'pilotsync' ), array( 'status' => 503 ) );
 		}
 		if ( '' === $event->domain ) {
-			$this->mail->send(); // Without the lock: a mail server may take its time.
+			$this->mail->send(); // Outside the lock, since a mail server may be slow.
 		}
 		return new \WP_REST_Response( array( 'result' => $result ), 200 );
 	}

@@ -1,31 +1,31 @@
 <?php
 /**
- * Why a domain isn't ready, in plain words.
+ * Descriptions of a domain's problems for people.
  *
  * @package Pilotsync
  */
 
 namespace Pilotsync\WordPress;
 
-/** Puts what pilotsync found into sentences and DNS records. It returns plain text, nothing escaped. */
+/** Turns pilotsync's results into sentences and DNS records. It returns plain text, not escaped. */
 final class Words {
 
 	/**
-	 * What a customer should know of a domain.
+	 * The sentences for a customer about a domain.
 	 *
-	 * @param Standing $standing Where it stands.
+	 * @param Standing $standing Its status.
 	 * @param bool     $served   Whether its site is served.
-	 * @return string[] Sentences; none if all is well.
+	 * @return string[] Sentences; none if the domain works.
 	 */
 	public static function for_customer( Standing $standing, bool $served ): array {
 		switch ( $standing->state ) {
-			case 'pending': // The reason is about the app, and not for customers.
+			case 'pending': // The reason is about the app and isn't for customers.
 				return $served ? array() : array( __( 'This domain is being set up.', 'pilotsync' ) );
 			case 'rejected':
 				/* translators: %s: why, in English */
 				return array( sprintf( __( 'This domain could not be set up: %s', 'pilotsync' ), $standing->reason ) );
 			case 'removed':
-				return array( __( 'This domain was taken off the server. Please contact the support of this network.', 'pilotsync' ) );
+				return array( __( 'This domain was removed from the server. Please contact the support of this network.', 'pilotsync' ) );
 		}
 		$sentences = array_values( array_unique( array_filter( array_map( array( self::class, 'problem' ), $standing->problems ) ) ) );
 		if ( $sentences || 'done' === $standing->state ) {
@@ -38,10 +38,10 @@ final class Words {
 	}
 
 	/**
-	 * The DNS records that have to change.
+	 * The DNS records that must change.
 	 *
-	 * @param Standing $standing Where the domain stands.
-	 * @return array<array{bool, string, string, string}> Whether to set it, or else to delete it; type; name; value.
+	 * @param Standing $standing The domain's status.
+	 * @return array<array{bool, string, string, string}> True to set it, false to delete it; type; name; value.
 	 */
 	public static function records( Standing $standing ): array {
 		$records = array();
@@ -53,7 +53,7 @@ final class Words {
 			foreach ( $set as $address ) {
 				$records[] = array( true, self::type( $address ), $name, $address );
 			}
-			// What to delete is said only with what to set: otherwise the domain would be left without any.
+			// A record to delete is listed only with one to set, so that the domain isn't left without a record.
 			foreach ( $set ? array_filter( $found, array( self::class, 'is_address' ) ) : array() as $address ) {
 				$records[] = array( false, self::type( $address ), $name, $address );
 			}
@@ -61,13 +61,13 @@ final class Words {
 		return $records;
 	}
 
-	/** Whether the cause is that DNS isn't right. */
+	/** Whether the cause is in DNS. */
 	public static function is_dns( Standing $standing ): bool {
 		return $standing->has( 'dns-missing' ) || $standing->has( 'dns-elsewhere' );
 	}
 
 	/**
-	 * What is wrong with one name; empty for what the owner of the domain needn't know.
+	 * The problem of one name; empty if the domain's owner need not know it.
 	 *
 	 * @param array $problem Of a Standing.
 	 */
@@ -84,7 +84,7 @@ final class Words {
 					: sprintf( __( '%s points to another server.', 'pilotsync' ), $name );
 			case 'dns-unknown':
 				/* translators: %s: domain name */
-				return sprintf( __( 'The DNS servers of %s do not answer. They are asked again.', 'pilotsync' ), $name );
+				return sprintf( __( 'The DNS servers of %s do not answer. The domain is checked again.', 'pilotsync' ), $name );
 			case 'not-listed':
 				return __( 'This domain is being set up.', 'pilotsync' );
 			case 'certificate-pending':
@@ -98,7 +98,7 @@ final class Words {
 	}
 
 	private static function is_address( string $text ): bool {
-		return false !== filter_var( $text, FILTER_VALIDATE_IP ); // Not a network, as a proxy has.
+		return false !== filter_var( $text, FILTER_VALIDATE_IP ); // A proxy's network isn't an address.
 	}
 
 	private static function type( string $address ): string {

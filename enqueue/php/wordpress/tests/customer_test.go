@@ -14,8 +14,8 @@ import (
 
 const script = `<script>alert(1)</script>`
 
-// standing puts into Redis what a worker found out about a domain.
-func (f *fixture) standing(domain string, state tasks.State, reason string, problems ...tasks.Problem) {
+// setStatus writes a domain's record to Redis, as a worker does.
+func (f *fixture) setStatus(domain string, state tasks.State, reason string, problems ...tasks.Problem) {
 	f.t.Helper()
 	record := asJSON(f.t, listsync.Record{Domain: domain, Seq: 1, Wanted: true, State: state, Reason: reason, Problems: problems, Names: []string{domain}})
 	if err := f.rdb.HSet(f.t.Context(), "pilotsync:{"+app+"}:domains", domain, record).Err(); err != nil {
@@ -32,8 +32,8 @@ func asJSON(t *testing.T, v any) []byte {
 	return b
 }
 
-// row returns the line that a customer's list has of a domain.
-func row(t *testing.T, list, domain string) string {
+// customerRow returns a domain's line in a customer's list.
+func customerRow(t *testing.T, list, domain string) string {
 	t.Helper()
 	for line := range strings.Lines(list) {
 		if strings.HasPrefix(line, "<div>"+domain+" ") {
@@ -44,15 +44,15 @@ func row(t *testing.T, list, domain string) string {
 	return ""
 }
 
-// customers: the lists of all versions say in plain words why a domain isn't ready.
-func customers(f *fixture) {
+// customerList: the lists of all versions explain in plain words why a domain isn't ready.
+func customerList(f *fixture) {
 	here := []string{"198.51.100.4", "2001:db8::4"}
 	names := map[string]string{}
 	for name, c := range map[string]struct {
 		state    tasks.State
 		reason   string
 		problems []tasks.Problem
-		want     []string // parts of the row; none if it is to say nothing
+		want     []string // parts of the row; none if it has no explanation
 		not      string
 	}{
 		"missing": {tasks.CheckingDNS, "…", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseDNSMissing, Expected: here}},
@@ -63,24 +63,24 @@ func customers(f *fixture) {
 			[]string{"www.c.example.com has no DNS record", "Set: <code>A  www.c.example.com  198.51.100.4</code>"}, ""},
 		"behind a proxy": {tasks.CheckingDNS, "…", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseDNSElsewhere, Found: []string{"203.0.113.9"}, Expected: []string{"192.0.2.0/24"}}},
 			[]string{"points to 203.0.113.9", "instructions under &quot;Add Domain&quot;"}, "Delete"},
-		"nothing looked at yet": {tasks.CheckingDNS, "put on the list", nil, []string{"are being checked"}, "put on the list"},
-		"certificate":           {tasks.CheckingSSL, "ServerPilot has …", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseCertificatePending}}, []string{"5 to 15 minutes"}, "ServerPilot"},
-		"our fault":             {tasks.DoneWithoutSSL, "look at app1", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseCertificate}}, []string{"contact the support"}, "app1"},
-		"refused":               {tasks.Rejected, "taken: " + script, nil, []string{"could not be set up: taken: &lt;script&gt;alert(1)&lt;/script&gt;"}, "<script"},
-		"of an older worker":    {tasks.Failed, "points to " + script + ". Next: run pilotsync verify", nil, []string{"points to &lt;script&gt;alert(1)&lt;/script&gt;"}, "verify"},
+		"nothing checked yet": {tasks.CheckingDNS, "put on the list", nil, []string{"are being checked"}, "put on the list"},
+		"certificate":         {tasks.CheckingSSL, "ServerPilot has …", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseCertificatePending}}, []string{"5 to 15 minutes"}, "ServerPilot"},
+		"fault of the server": {tasks.DoneWithoutSSL, "look at app1", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseCertificate}}, []string{"contact the support"}, "app1"},
+		"refused":             {tasks.Rejected, "taken: " + script, nil, []string{"could not be set up: taken: &lt;script&gt;alert(1)&lt;/script&gt;"}, "<script"},
+		"of an older worker":  {tasks.Failed, "points to " + script + ". Next: run pilotsync verify", nil, []string{"points to &lt;script&gt;alert(1)&lt;/script&gt;"}, "verify"},
 		"script in the problem": {tasks.Failed, "…", []tasks.Problem{{Name: script, Cause: tasks.CauseDNSElsewhere, Found: []string{script, "203.0.113.9"}, Expected: []string{script, "198.51.100.4"}}},
 			[]string{"&lt;script&gt;alert(1)&lt;/script&gt; points to", "198.51.100.4"}, "<script"},
 		"of a later release": {tasks.Failed, "a new thing", []tasks.Problem{{Name: "c.example.com", Cause: "new"}}, []string{"a new thing"}, ""},
 		"fine":               {tasks.Done, "certificate valid", nil, nil, "pilotsync"},
-		"ends soon":          {tasks.Done, "its certificate ends", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseCertificateExpiring}}, nil, "pilotsync"},
+		"expires soon":       {tasks.Done, "its certificate ends", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseCertificateExpiring}}, nil, "pilotsync"},
 	} {
 		domain := strings.ReplaceAll(name, " ", "-") + ".customer.example.com"
 		f.do(step{"map", domain})
-		f.standing(domain, c.state, c.reason, c.problems...)
+		f.setStatus(domain, c.state, c.reason, c.problems...)
 		names[name] = domain
 		for _, version := range []string{"2.3.4", "2.4.10", "2.4.13"} {
 			list := f.do(step{"option", "fake_version", version}).Output + f.do(step{"customer_list", 2}).Output
-			got := row(f.t, list, domain)
+			got := customerRow(f.t, list, domain)
 			if (len(c.want) > 0) != strings.Contains(got, "pilotsync-cause") {
 				f.t.Errorf("%s, in version %s: %s", name, version, got)
 			}
@@ -92,7 +92,7 @@ func customers(f *fixture) {
 			if c.not != "" && strings.Contains(got, c.not) {
 				f.t.Errorf("%s, in version %s: the row has %q: %s", name, version, c.not, got)
 			}
-			if strings.Contains(row(f.t, list, "shop.example.com"), "pilotsync") {
+			if strings.Contains(customerRow(f.t, list, "shop.example.com"), "pilotsync") {
 				f.t.Errorf("in version %s a row of another list was changed", version)
 			}
 		}
@@ -105,18 +105,18 @@ func customers(f *fixture) {
 	}
 	for locale, want := range map[string]string{"fr_FR": "Définir\u00a0: <code>A", "de_AT": "Setzen: <code>A", "nl_NL": "Set: <code>A"} {
 		f.do(step{"option", "fake_locale", locale})
-		if got := row(f.t, f.do(step{"customer_list", 2}).Output, names["missing"]); !strings.Contains(got, want) {
+		if got := customerRow(f.t, f.do(step{"customer_list", 2}).Output, names["missing"]); !strings.Contains(got, want) {
 			f.t.Errorf("in the language %s the row lacks %q: %s", locale, want, got)
 		}
 	}
 	f.do(step{"option", "fake_locale", ""})
 
-	// While Redis is away, the last event is what there is.
+	// While Redis is away, the list uses the last event.
 	f.redis.Stop()
 	e := domainEvent(names["missing"], tasks.Rejected, time.Now().Add(4*time.Hour))
 	e.Reason = "no " + script
-	f.event("c1", time.Now(), e)
-	if got := row(f.t, f.do(step{"customer_list", 2}).Output, names["missing"]); !strings.Contains(got, "no &lt;script&gt;alert(1)&lt;/script&gt;") {
+	f.postEvent("c1", time.Now(), e)
+	if got := customerRow(f.t, f.do(step{"customer_list", 2}).Output, names["missing"]); !strings.Contains(got, "no &lt;script&gt;alert(1)&lt;/script&gt;") {
 		f.t.Errorf("while Redis is away: %s", got)
 	}
 	f.redis.Start()
@@ -128,17 +128,18 @@ func customers(f *fixture) {
 	f.sent()
 }
 
-// digest: at most one e-mail a day names the domains that need attention, with cause and remedy.
-func digest(f *fixture) {
+// dailyDigest: at most one e-mail a day lists the domains that need attention, with cause and
+// remedy.
+func dailyDigest(f *fixture) {
 	for _, domain := range []string{"dns.digest.example.com", "server.digest.example.com", "fine.digest.example.com"} {
 		f.do(step{"map", domain})
 	}
-	f.standing("fine.digest.example.com", tasks.Done, "certificate valid")
-	f.standing("dns.digest.example.com", tasks.Failed, "dns.digest.example.com points to 203.0.113.9. Next: …",
+	f.setStatus("fine.digest.example.com", tasks.Done, "certificate valid")
+	f.setStatus("dns.digest.example.com", tasks.Failed, "dns.digest.example.com points to 203.0.113.9. Next: …",
 		tasks.Problem{Name: "dns.digest.example.com", Cause: tasks.CauseDNSElsewhere, Found: []string{"203.0.113.9"}, Expected: []string{"198.51.100.4"}})
-	f.standing("server.digest.example.com", tasks.DoneWithoutSSL, "it refuses connections. Next: check that the server runs.",
+	f.setStatus("server.digest.example.com", tasks.DoneWithoutSSL, "it refuses connections. Next: check that the server runs.",
 		tasks.Problem{Name: "server.digest.example.com", Cause: tasks.CauseCertificate})
-	later := func(seconds int) { f.do(step{"age_digest", seconds}) } // as if the last look were so much longer ago
+	later := func(seconds int) { f.do(step{"age_digest", seconds}) } // moves the last check into the past
 	hour := step{"do_action", "pilotsync_hourly"}
 	f.mails()
 	later(100000)
@@ -167,13 +168,13 @@ func digest(f *fixture) {
 	if m := f.mails(); len(m) != 0 {
 		f.t.Errorf("with nothing new %q were sent", m)
 	}
-	f.standing("fine.digest.example.com", tasks.Failed, "broken")
+	f.setStatus("fine.digest.example.com", tasks.Failed, "broken")
 	later(90000)
 	f.do(hour)
 	if m := f.mails(); len(m) != 1 || !strings.Contains(m[0].Message, "fine.digest.example.com (failed)") || !strings.Contains(m[0].Message, "dns.digest.example.com") {
 		f.t.Errorf("with one more domain %q were sent", m)
 	}
-	later(8 * 86400) // a week later it is said again
+	later(8 * 86400) // a week later the e-mail is repeated
 	f.do(hour)
 	if m := f.mails(); len(m) != 1 {
 		f.t.Errorf("after a week %q were sent", m)

@@ -24,13 +24,13 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// TestALostLedgerRecoversByItself runs processes as an installation has them: Redis with
-// the shipped files and users, two workers, and the network. Redis is emptied while
-// changes are under way; nobody acts.
-func TestALostLedgerRecoversByItself(t *testing.T) {
+// TestTheNetworkRecoversFromALostLedger runs the processes of an installation: Redis with the
+// shipped files and users, two workers, and the network. Redis is emptied during changes, and
+// everything recovers automatically.
+func TestTheNetworkRecoversFromALostLedger(t *testing.T) {
 	harness.Long(t)
-	// Domains that are done by then, and those that are being mapped: with the name of
-	// the site that they belong to they fill an app's list.
+	// Domains that are done before the loss, and those that are mapped during it. With their
+	// site's name they fill an app's list.
 	const before, under = 279, 20
 	secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte("the secret of the present 012345"))
 	server := redistest.Shipped(t)
@@ -42,7 +42,7 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 	}
 	t.Cleanup(f.sim.Close)
 	f.do(step{"make_site", "two.network.example.net"}, step{"option", "fake_setting_auto_create_www_subdomain", "never"}, step{"activate"})
-	workers(f, secret)
+	startWorkers(f, secret)
 
 	name := func(i int) string { return fmt.Sprintf("n%d.example.com", i) }
 	var names []string
@@ -56,8 +56,8 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 		return !slices.ContainsFunc(names, func(name string) bool { return s.Domains[name] != "done secure" })
 	}
 	harness.AwaitTrue(f.t, "all domains to be done", func() bool { return ends(f.do()) })
-	if first := f.rememberedLedger(); first == "" {
-		t.Fatal("the plugin doesn't remember the ledger")
+	if first := f.storedLedger(); first == "" {
+		t.Fatal("the plugin hasn't stored the ledger")
 	}
 
 	var load errgroup.Group
@@ -81,7 +81,7 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 		})
 	}
 	admin := server.Client(t, "admin")
-	harness.AwaitTrue(f.t, "some of the changes to be under way", func() bool { return len(f.sim.List(app)) > before+3 })
+	harness.AwaitTrue(f.t, "some of the changes to be listed", func() bool { return len(f.sim.List(app)) > before+3 })
 	if err := admin.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -90,12 +90,12 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 	}
 
 	l := ledger.New(f.rdb)
-	// Up to a quarter of a minute until the loss is noticed, half a minute without a write,
-	// and 600 events through PHP's own web server.
+	// It takes up to 15 s until the loss is noticed, 30 s without writes, and 600 events
+	// through PHP's own web server.
 	harness.AwaitTrue(f.t, "all domains to be done again, for pilotsync and for WordPress", func() bool {
 		s := f.do()
 		for i, name := range names {
-			// What was served stays served.
+			// Served sites must stay served.
 			if stage := s.Domains[name]; i < before && stage != "done secure" {
 				t.Fatalf("%s is in stage %q after the loss", name, stage)
 			}
@@ -124,15 +124,15 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 	for _, write := range f.sim.History(app) {
 		for _, name := range write.Before {
 			if !slices.Contains(write.After, name) {
-				t.Errorf("write %d took %s off the list", write.Index, name)
+				t.Errorf("write %d removed %s from the list", write.Index, name)
 			}
 		}
 	}
-	harness.AwaitTrue(f.t, "the handover to be noted", func() bool {
+	harness.AwaitTrue(f.t, "the handover to be recorded", func() bool {
 		loss, err := l.Loss(t.Context())
 		return err == nil && !loss.At.IsZero() && len(loss.Waiting) == 0
 	})
-	// Once: each domain was adopted one time.
+	// Each domain must be imported once.
 	handed := map[string]int{}
 	for _, text := range f.sent() {
 		if kind, rest, _ := strings.Cut(text, " "); kind == "adopt" {
@@ -152,21 +152,21 @@ func TestALostLedgerRecoversByItself(t *testing.T) {
 		}
 	}
 	if lost != 1 {
-		t.Errorf("%d e-mails say that the ledger was lost; want one", lost)
+		t.Errorf("%d e-mails report the lost ledger; want one", lost)
 	}
 	if out, err := f.cli("test"); err != nil {
-		t.Errorf("wp pilotsync test says %q (%v)", out, err)
+		t.Errorf("wp pilotsync test prints %q (%v)", out, err)
 	}
 	if denied := admin.ACLLog(t.Context(), 10).Val(); slices.ContainsFunc(denied, func(e *redis.ACLLogEntry) bool { return e.Object != "scan" }) {
 		t.Errorf("denied: %+v", denied)
 	}
-	if lines := f.complaints(); lines != nil {
+	if lines := f.phpErrors(); lines != nil {
 		t.Errorf("PHP complained:\n%s", strings.Join(lines, ""))
 	}
 }
 
-// workers starts two workers as processes.
-func workers(f *fixture, secret string) {
+// startWorkers starts two workers as processes.
+func startWorkers(f *fixture, secret string) {
 	f.t.Helper()
 	settings, err := harness.Settings(f.folder, f.sim, f.redis.As("worker"), app)
 	if err != nil {
@@ -181,8 +181,8 @@ func workers(f *fixture, secret string) {
 	}
 }
 
-// rememberedLedger is the ledger that the plugin remembers.
-func (n *network) rememberedLedger() string {
+// storedLedger is the ledger's identity that the plugin has stored.
+func (n *network) storedLedger() string {
 	n.t.Helper()
 	return n.do(step{"remembered_ledger"}).Output
 }

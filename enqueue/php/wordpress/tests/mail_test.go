@@ -16,7 +16,7 @@ import (
 	"pilotsync/tasks"
 )
 
-// mail is an e-mail that WordPress sent, as site/wp-config.php writes it down.
+// mail is an e-mail that WordPress sent, as recorded by site/wp-config.php.
 type mail struct {
 	To      []string `json:"to"`
 	Subject string   `json:"subject"`
@@ -24,7 +24,7 @@ type mail struct {
 	Headers []string `json:"headers"`
 }
 
-// mails returns the e-mails that were sent since it was last called.
+// mails returns the e-mails since the last call.
 func (n *network) mails() []mail {
 	n.t.Helper()
 	path := filepath.Join(n.folder, "site", "mail.log")
@@ -82,57 +82,58 @@ func (n *network) wantMail(m []mail, to, subject string, texts ...string) {
 	}
 }
 
-// noDigest puts the next digest a day off.
+// noDigest postpones the next digest by a day.
 func (f *fixture) noDigest() {
 	f.do(step{"option", "pilotsync_digest", map[string]any{"looked_at": time.Now().Unix(), "wrote_at": 0, "about": []string{}}})
 }
 
-// mailsOnce: an app's trouble is one e-mail, though its event comes twice, and so is its end.
+// mailsOnce: a blocked app causes one e-mail even if its event is repeated, and so does its
+// recovery.
 func mailsOnce(f *fixture) {
-	now := time.Now().Add(time.Hour) // after the events of the tests before
+	now := time.Now().Add(time.Hour) // after the events of earlier tests
 	f.noDigest()
 	f.mails()
 	block := tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "the key is <wrong> & old", At: now}
 	for range 2 {
-		f.event("m1", time.Now(), block)
+		f.postEvent("m1", time.Now(), block)
 	}
 	f.wantMail(f.mails(), "admin@example.net", "[Tom's & Jo's] Domain changes are blocked",
 		"\nCause: the key is <wrong> & old\n", "\nRemedy: ", "app app1", "http://network.example.net/", "PILOTSYNC_MAIL_TO")
 
 	end := tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "fine", At: now.Add(time.Second)}
 	for range 2 {
-		f.event("m2", time.Now(), end)
+		f.postEvent("m2", time.Now(), end)
 	}
-	f.event("m1", time.Now(), block) // late
-	f.wantMail(f.mails(), "admin@example.net", "[Tom's & Jo's] Domain changes go through again", "Nothing has to be done")
-	// An end of which nobody heard the beginning.
-	f.event("m3", time.Now(), tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "fine", At: now.Add(2 * time.Second)})
+	f.postEvent("m1", time.Now(), block) // late
+	f.wantMail(f.mails(), "admin@example.net", "[Tom's & Jo's] Domain changes reach ServerPilot again", "You need not do anything")
+	// A recovery without a block before.
+	f.postEvent("m3", time.Now(), tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "fine", At: now.Add(2 * time.Second)})
 	if m := f.mails(); len(m) != 0 {
 		f.t.Errorf("%q were sent", m)
 	}
 }
 
-// mailLedgerLost: a lost ledger is one e-mail, however often and in whatever way it is noticed.
+// mailLedgerLost: a lost ledger causes one e-mail, even if it is noticed several times.
 func mailLedgerLost(f *fixture) {
 	f.noDigest()
 	f.mails()
 	lost := step{"do_action", "pilotsync_ledger_lost", "the new one"}
 	f.do(lost, lost, step{"do_action", "pilotsync_hourly"})
 	f.do(lost, step{"do_action", "pilotsync_hourly"})
-	f.wantMail(f.mails(), "admin@example.net", "[Tom's & Jo's] pilotsync lost its ledger", "\nCause: Redis ", "\nRemedy: Find out why")
+	f.wantMail(f.mails(), "admin@example.net", "[Tom's & Jo's] pilotsync lost its ledger", "\nCause: Redis ", "\nRemedy: Find the cause")
 }
 
-// mailRefused: what the mail server refuses is sent later, once.
+// mailRefused: an e-mail that the mail server refuses is sent later, once.
 func mailRefused(f *fixture) {
 	at := time.Now().Add(2 * time.Hour)
-	f.file("mail-server-down", true)
-	if status, answer := f.event("m4", time.Now(), tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "because", At: at}); status != 200 {
+	f.toggleFile("mail-server-down", true)
+	if status, answer := f.postEvent("m4", time.Now(), tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "because", At: at}); status != 200 {
 		f.t.Errorf("without a mail server an event is answered with %d %s", status, answer)
 	}
 	if out, err := f.cli("test"); err == nil || !strings.Contains(out, "WRONG  E-mail: 1 e-mail could not be sent") {
-		f.t.Errorf("wp pilotsync test says %q (%v)", out, err)
+		f.t.Errorf("wp pilotsync test prints %q (%v)", out, err)
 	}
-	f.file("mail-server-down", false)
+	f.toggleFile("mail-server-down", false)
 	f.do(step{"do_action", "pilotsync_hourly"})
 	if sent := f.mails(); len(sent) != 0 {
 		f.t.Errorf("within the hour it was tried again: %v", sent)
@@ -140,10 +141,10 @@ func mailRefused(f *fixture) {
 	f.do(step{"age_mail"}, step{"do_action", "pilotsync_hourly"})
 	f.do(step{"age_mail"}, step{"do_action", "pilotsync_hourly"})
 	f.wantMail(f.mails(), "admin@example.net", "[Tom's & Jo's] Domain changes are blocked", "Cause: because")
-	f.event("m5", time.Now(), tasks.Event{Type: tasks.AppRecovered, AppID: app, At: at.Add(time.Second)})
+	f.postEvent("m5", time.Now(), tasks.Event{Type: tasks.AppRecovered, AppID: app, At: at.Add(time.Second)})
 	f.mails()
 	if out, _ := f.cli("test"); !strings.Contains(out, "ok     E-mail: It goes to admin@example.net.") {
-		f.t.Errorf("wp pilotsync test says %q", out)
+		f.t.Errorf("wp pilotsync test prints %q", out)
 	}
 }
 
@@ -151,7 +152,7 @@ func mailTo(f *fixture) {
 	at := time.Now().Add(3 * time.Hour)
 	for _, c := range []struct {
 		name, value string
-		to          string // empty for nobody
+		to          string // empty for no e-mail
 		test        string // what wp pilotsync test says
 	}{
 		{"several addresses", " ops@example.org , Night@example.org,", "ops@example.org Night@example.org", "ok     E-mail: It goes to ops@example.org, Night@example.org."},
@@ -161,27 +162,26 @@ func mailTo(f *fixture) {
 		{"empty", "", "admin@example.net", "ok     E-mail: It goes to admin@example.net."},
 	} {
 		f.t.Run(c.name, func(t *testing.T) {
-			n := *f.network
-			n.t = t
-			n.setMailTo(c.value)
+			in := f.forTest(t)
+			in.setMailTo(c.value)
 			at = at.Add(time.Minute)
-			f.event("m6", time.Now(), tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "because", At: at})
+			f.postEvent("m6", time.Now(), tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "because", At: at})
 			if c.to != "" {
-				n.wantMail(n.mails(), c.to, "[Tom's & Jo's] Domain changes are blocked")
-			} else if m := n.mails(); len(m) != 0 {
+				in.wantMail(in.mails(), c.to, "[Tom's & Jo's] Domain changes are blocked")
+			} else if m := in.mails(); len(m) != 0 {
 				t.Errorf("%q were sent", m)
 			}
-			if out, _ := n.cli("test"); !strings.Contains(out, c.test) {
-				t.Errorf("wp pilotsync test says %q; want %q", out, c.test)
+			if out, _ := in.cli("test"); !strings.Contains(out, c.test) {
+				t.Errorf("wp pilotsync test prints %q; want %q", out, c.test)
 			}
 			if wrong, found := strings.CutPrefix(c.test, "WRONG  "); found {
 				want := strings.ReplaceAll(wrong, `"`, "&quot;")
-				if s := n.do(step{"health"}); !strings.HasPrefix(s.Output, "critical ") || !strings.Contains(s.Output, want) {
-					t.Errorf("Site Health says %q", s.Output)
+				if s := in.do(step{"health"}); !strings.HasPrefix(s.Output, "critical ") || !strings.Contains(s.Output, want) {
+					t.Errorf("Site Health shows %q", s.Output)
 				}
 			}
 		})
 	}
-	f.event("m7", time.Now(), tasks.Event{Type: tasks.AppRecovered, AppID: app, At: at.Add(time.Second)})
+	f.postEvent("m7", time.Now(), tasks.Event{Type: tasks.AppRecovered, AppID: app, At: at.Add(time.Second)})
 	f.mails()
 }

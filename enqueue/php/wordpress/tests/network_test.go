@@ -24,36 +24,36 @@ import (
 	"pilotsync/test/harness"
 )
 
-// patience is how long anything may take on a machine that is very busy.
-const patience = 2 * time.Minute
+// requestTimeout is how long a request may take on a very busy machine.
+const requestTimeout = 2 * time.Minute
 
-// Where Debian puts things.
+// debianWordPress is the folder of Debian's package wordpress.
 const debianWordPress = "/usr/share/wordpress"
 
-// network is a WordPress network with its database and web server, in a folder
-// of its own. All of it ends with the test.
+// network is a WordPress network with its own database, web server and folder. All of it ends
+// with the test.
 type network struct {
 	t      *testing.T
 	folder string
 	url    string // of the web server
-	host   string // that is asked for; the main network's if empty
+	host   string // of requests; the main network's if empty
 	env    []string
 }
 
-// state is what the network looks like after some steps.
+// state is the state of the network after some steps.
 type state struct {
 	Output  string            `json:"output"`
 	Domains map[string]string `json:"domains"` // stage, and whether secure
 	Log     []string          `json:"log"`
 	Calls   []string          `json:"calls"`  // of the built-in provider, and polling
-	Queued  int               `json:"queued"` // actions that are due
+	Queued  int               `json:"queued"` // due actions
 	Outbox  []string          `json:"outbox"`
 }
 
-// step is an order to site/orders.php.
+// step is a step of site/orders.php, with its arguments.
 type step []any
 
-// newNetwork skips the test where a package is missing.
+// newNetwork skips the test if a package is missing.
 func newNetwork(t *testing.T, redisURL, secret string) *network {
 	t.Helper()
 	for _, program := range []string{"php", "mariadbd", "mariadb-install-db", "make"} {
@@ -74,7 +74,7 @@ func newNetwork(t *testing.T, redisURL, secret string) *network {
 		}
 	}
 
-	// Not t.TempDir: the path of a socket may have 107 bytes.
+	// Not t.TempDir, because the path of a socket has at most 107 bytes.
 	folder, err := os.MkdirTemp("", "pilotsync-wp-")
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func newNetwork(t *testing.T, redisURL, secret string) *network {
 
 	n.startDatabase(socket)
 	site := filepath.Join(folder, "site")
-	// Debian replaces files by links to other packages; all are followed.
+	// Debian replaces files by links to other packages; cp -L follows them.
 	n.run("", "cp", "-rL", debianWordPress, site)
 	for _, file := range []string{"wp-config.php", "install.php", "cli.php", "ultimate-multisite.php", "domain-lists.php"} {
 		n.run("", "cp", "site/"+file, site)
@@ -121,7 +121,7 @@ func (n *network) startDatabase(socket string) {
 		options = append(options, "--user=root")
 	}
 	n.run("", "mariadb-install-db", append(options, "--auth-root-authentication-method=normal", "--skip-test-db")...)
-	// A server that starts deletes the temporary tables of all others in its folder for them.
+	// At its start a server deletes all temporary tables in its temporary folder.
 	n.start("mariadbd", append(options, "--tmpdir="+data, "--socket="+socket, "--skip-networking", "--pid-file="+filepath.Join(n.folder, "db.pid"),
 		"--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M")...)
 	harness.AwaitTrue(n.t, "the database to answer", func() bool {
@@ -152,7 +152,7 @@ func (n *network) startWeb(site string) {
 	})
 }
 
-// start starts a program that ends with the test, with all its children.
+// start starts a program that ends with the test, including its children.
 func (n *network) start(program string, args ...string) {
 	n.t.Helper()
 	cmd := exec.Command(program, args...)
@@ -160,22 +160,22 @@ func (n *network) start(program string, args ...string) {
 	harness.Start(n.t, cmd)
 }
 
-// do has the network take some steps, all in one request, and run the actions that
-// they queue in later ones. It returns how the network is then.
+// do takes some steps in one request, and runs the actions that they queue in later requests.
+// It returns the resulting state.
 func (n *network) do(steps ...step) state {
 	n.t.Helper()
-	s := n.once(steps...)
+	s := n.doOnce(steps...)
 	output := s.Output
 	for s.Queued > 0 {
-		s = n.once(step{"queue"})
+		s = n.doOnce(step{"queue"})
 		output += s.Output
 	}
 	s.Output = output
 	return s
 }
 
-// once has the network take some steps and leaves what they queue.
-func (n *network) once(steps ...step) state {
+// doOnce takes some steps and doesn't run what they queue.
+func (n *network) doOnce(steps ...step) state {
 	n.t.Helper()
 	if steps == nil {
 		steps = []step{}
@@ -194,7 +194,7 @@ func (n *network) once(steps ...step) state {
 
 func (n *network) post(path string, body []byte, header map[string]string) (status int, answer []byte) {
 	n.t.Helper()
-	ctx, cancel := context.WithTimeout(n.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(n.t.Context(), requestTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, n.url+path, bytes.NewReader(body))
 	if err != nil {
@@ -216,15 +216,15 @@ func (n *network) post(path string, body []byte, header map[string]string) (stat
 	return resp.StatusCode, answer
 }
 
-// visit asks for a page as a visitor does, and says what comes: served, sign-up page,
-// or where the visitor is sent to.
+// visit requests a page as a visitor does. It returns "served", "sign-up page", or the
+// address to which the visitor is redirected.
 func (n *network) visit(address string) string {
 	n.t.Helper()
 	u, err := url.Parse(address)
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(n.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(n.t.Context(), requestTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.url+"/", nil)
 	if err != nil {
@@ -253,9 +253,9 @@ func (n *network) visit(address string) string {
 	return fmt.Sprintf("%d %.200s", resp.StatusCode, page)
 }
 
-// complaints returns what PHP complained about in the plugin's files, or the
-// database about anybody. WordPress itself has deprecations with PHP 8.2.
-func (n *network) complaints() []string {
+// phpErrors returns PHP's messages about the plugin's files, and all database errors.
+// WordPress itself uses deprecated features of PHP 8.2.
+func (n *network) phpErrors() []string {
 	text, err := os.ReadFile(filepath.Join(n.folder, "site", "debug.log"))
 	if err != nil {
 		n.t.Fatal(err)
@@ -269,7 +269,7 @@ func (n *network) complaints() []string {
 	return found
 }
 
-// cron runs what WordPress has scheduled by now.
+// cron runs what WordPress has scheduled.
 func (n *network) cron() {
 	n.t.Helper()
 	if status, answer := n.post("/wp-cron.php?doing_wp_cron", nil, nil); status != http.StatusOK {
@@ -277,7 +277,7 @@ func (n *network) cron() {
 	}
 }
 
-// cli runs a command of wp pilotsync and returns what it printed.
+// cli runs a command of wp pilotsync and returns its output.
 func (n *network) cli(args ...string) (string, error) {
 	n.t.Helper()
 	cmd := exec.CommandContext(n.t.Context(), "php", append([]string{filepath.Join(n.folder, "site", "cli.php")}, args...)...)
@@ -290,8 +290,8 @@ func (n *network) cli(args ...string) (string, error) {
 	return string(out), err
 }
 
-// file puts a file into the site, or takes it away again.
-func (n *network) file(name string, there bool) {
+// toggleFile creates an empty file in the site, or removes it.
+func (n *network) toggleFile(name string, there bool) {
 	n.t.Helper()
 	path := filepath.Join(n.folder, "site", name)
 	err := os.Remove(path)
@@ -303,8 +303,8 @@ func (n *network) file(name string, there bool) {
 	}
 }
 
-// write puts a file with some content into the site; it is taken away when the test ends.
-func (n *network) write(name, content string) {
+// writeFile writes a file into the site until the test ends.
+func (n *network) writeFile(name, content string) {
 	n.t.Helper()
 	path := filepath.Join(n.folder, "site", name)
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
@@ -313,5 +313,7 @@ func (n *network) write(name, content string) {
 	n.t.Cleanup(func() { _ = os.Remove(path) })
 }
 
-// remove takes a file of the site away before the test ends.
-func (n *network) remove(name string) error { return os.Remove(filepath.Join(n.folder, "site", name)) }
+// removeFile removes a file of the site before the test ends.
+func (n *network) removeFile(name string) error {
+	return os.Remove(filepath.Join(n.folder, "site", name))
+}

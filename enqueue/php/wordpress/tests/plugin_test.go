@@ -38,20 +38,20 @@ import (
 
 const app = "app1"
 
-// fixture is a network with what it talks to. Its tests run one after the other:
-// there is one network, since to install one takes seconds.
+// fixture is a network with Redis and ServerPilot. Its tests run in sequence on one network,
+// because installing one takes seconds.
 type fixture struct {
 	*network
 	redis  *redistest.Server
 	rdb    *redis.Client
 	sim    *simulator.Simulator
 	signer *standardwebhooks.Webhook
-	seen   map[string]bool // tasks that a test has looked at
-	clock  time.Time       // of the events that a test makes up
+	seen   map[string]bool // tasks that sent has returned
+	clock  time.Time       // of the tests' own events
 }
 
 func TestPlugin(t *testing.T) {
-	// Two secrets, as while one is being replaced: the worker knows the second only.
+	// Two secrets, as during a rotation: the worker knows only the second.
 	secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte("the secret of the present 012345"))
 	other := "whsec_" + base64.StdEncoding.EncodeToString([]byte("the secret of the past 0123456789"))
 	signer, err := standardwebhooks.NewWebhook(secret)
@@ -73,86 +73,92 @@ func TestPlugin(t *testing.T) {
 		name string
 		test func(*fixture)
 	}{
-		{"switched off, the built-in provider does the work", switchedOff},
-		{"without Ultimate Multisite or settings it says so and does nothing", nothingToDo},
-		{"in the Redis database of the object cache it refuses to take over", sharedRedis},
-		{"switched on, it takes over in the older layout", takesOverOld},
-		{"and in the newer one", takesOverNew},
-		{"without a constant the app's id is the stored one", storedAppID},
-		{"settings that nothing can work with are told at once", wrongSettings},
+		{"while it is inactive, the built-in provider works", switchedOff},
+		{"without its requirements it shows a notice and does nothing", missingRequirements},
+		{"it refuses the object cache's Redis database", sharedRedis},
+		{"when activated, it takes over in the older layout", takesOverOldLayout},
+		{"it takes over in the newer layout", takesOverNewLayout},
+		{"without a constant it uses the stored app id", appIDFromUltimate},
+		{"invalid settings are reported immediately", invalidSettings},
 		{"the network's filter sets the attempts", attempts},
-		{"the www rule is Ultimate Multisite's own", wwwRule},
+		{"the www rule is Ultimate Multisite's", wwwRule},
 		{"a new subsite is one addition without www", subsites},
-		{"names under the network's domain get no www, others by the setting", wwwForms},
-		{"a domain keeps its www form when the mapping of that name is removed", wwwMapping},
-		{"a name whose mapping outlives its site is removed", mappingWithoutSite},
-		{"the addresses of networks and of other sites stay", addressesStay},
-		{"a change that is told twice is sent twice, but for a site's own name and its mapping", doubles},
-		{"a new mapping is no renaming", newMapping},
+		{"names below the network's domain get no www form", wwwForms},
+		{"removing the mapping of a www name keeps the www form", wwwMapping},
+		{"a mapping whose site was deleted can be removed", mappingWithoutSite},
+		{"deleting a site keeps addresses of networks and other sites", otherAddressesStay},
+		{"repeated actions are repeated changes", repeatedActions},
+		{"a new mapping isn't a renamed one", newMapping},
 		{"several networks are one installation", severalNetworks},
-		{"renaming a mapping removes the old name", renames},
-		{"a mapping that was renamed again gets no late addition", lateAddition},
-		{"what is no host name holds nothing up", wrongNames},
-		{"an outage of Redis loses nothing and keeps the order", outage},
-		{"with Action Scheduler the outbox is retried by it", actionScheduler},
-		{"a removal that waited doesn't take off a name that is mapped again", staleRemoval},
-		{"the notice's button sends, for those who may", button},
-		{"many processes at once send each change once", crowd},
-		{"an outbox that can't be read isn't empty", unreadable},
-		{"each table is made, in the end", missingTable},
-		{"its own polling is off, unless asked for", polling},
-		{"a forged or old webhook changes nothing", forgeries},
-		{"an event that comes again or late changes nothing", replays},
-		{"Site Health tells when the last event arrived", lastEvent},
-		{"the doctor tells a webhook that is blocked, or not there", doctored},
-		{"no event takes a served site off the web", servedStays},
-		{"the notice of domains with a problem names five", oneMore},
-		{"a certificate that has ended is no reason to redirect to https", certificateEnds},
-		{"an event that could not be saved comes again", notSaved},
-		{"what a person changes meanwhile counts", changedMeanwhile},
-		{"an event about a name that validation refuses is applied", skipsValidation},
-		{"saving the edit page asks for a verification", editPage},
-		{"switching it on and off leaves no mapping without a check", handsOver},
-		{"a name that is mapped again while it is off stays on the list", mappedWhileOff},
-		{"once it works again it takes over what is in progress", comesBack},
-		{"the text false disables nothing", disabledAsText},
+		{"renaming a mapping removes the old name", renamedMapping},
+		{"a renamed mapping ignores a late addition", lateAddition},
+		{"an invalid host name doesn't block others", invalidNames},
+		{"an outage of Redis loses nothing and keeps the order", redisOutage},
+		{"Action Scheduler retries the outbox if it is there", retryWithActionScheduler},
+		{"a waiting removal spares a name that is mapped again", waitingRemoval},
+		{"the notice's button sends, for administrators only", sendButton},
+		{"concurrent processes send each change once", concurrentProcesses},
+		{"an unreadable outbox isn't empty", outboxUnreadable},
+		{"missing tables are created later", missingTable},
+		{"Ultimate Multisite's checks are off unless a filter says so", ownChecksOff},
+		{"a forged or old webhook changes nothing", forgedWebhooks},
+		{"a repeated or late event changes nothing", repeatedEvents},
+		{"Site Health shows when the last event arrived", lastEvent},
+		{"the doctor finds a blocked or missing webhook", doctorChecksWebhook},
+		{"no event takes a served site offline", servedSitesStayServed},
+		{"the notice of domains with a problem lists five", noticeLimit},
+		{"an expired certificate ends the redirect to https", certificateExpires},
+		{"an event that could not be saved is applied later", eventNotSaved},
+		{"concurrent edits by an administrator win", mappingChangedMeanwhile},
+		{"events apply to names that validation refuses", eventForInvalidName},
+		{"saving the edit page requests a verification", editPageVerifies},
+		{"activation and deactivation leave every mapping checked", activationHandsOver},
+		{"a name mapped again during deactivation stays listed", mappedWhileOff},
+		{"once it works again it takes over mappings in progress", takesOverAgain},
+		{"PILOTSYNC_DISABLED as the text false disables nothing", disabledAsText},
 		{"a command line without the settings restarts nothing", commandLineWithoutSettings},
-		{"names of sites are handed over as asked", subsiteFlags},
-		{"a mapping that was never served gets the stage that its version has", neverServed},
-		{"an app that is blocked is a notice until it recovers", blocked},
-		{"a mapped domain ends in stage done, by webhook", ends},
-		{"an app's trouble and its end are one e-mail each, however often they are told", mailsOnce},
+		{"resync's flags select the names of subsites", subsiteFlags},
+		{"an unserved mapping gets the stage of its version", unservedMapping},
+		{"a blocked app has a notice until it recovers", blockedApp},
+		{"a mapped domain becomes done by webhook", endToEnd},
+		{"a blocked app and its recovery are one e-mail each", mailsOnce},
 		{"a lost ledger is one e-mail", mailLedgerLost},
 		{"an e-mail that the mail server refuses is sent later", mailRefused},
-		{"e-mail goes where PILOTSYNC_MAIL_TO says", mailTo},
-		{"a customer reads why a domain isn't ready, and which DNS records to set", customers},
-		{"domains that need attention are one e-mail a day at most", digest},
-		{"what the database refuses on schedule doesn't end other schedules", scheduled},
-		{"a mapping that can't be read isn't a name without one", unreadableMapping},
-		{"a domain that pilotsync has as done is done again when it is mapped again", alreadyDone},
-		{"handing over live domains leaves them served, whatever comes of it", resyncLive},
+		{"PILOTSYNC_MAIL_TO sets the recipients", mailTo},
+		{"a customer sees causes and DNS records", customerList},
+		{"domains that need attention are at most one e-mail a day", dailyDigest},
+		{"a failed scheduled action doesn't prevent others", scheduledFailures},
+		{"an unreadable mapping isn't a missing one", unreadableMapping},
+		{"a domain that is done becomes done when mapped again", alreadyDone},
+		{"resync leaves live domains served", resyncLive},
 		{"the commands", commands},
-		{"after the loss of a ledger the next event counts, whatever its time", newClock},
-		{"switched off again, the built-in provider is back", switchedOff},
-		{"deleted, it leaves nothing behind", uninstalled},
-		{"as a must-use plugin it takes over as well", mustUse},
+		{"after a loss the next event counts regardless of its time", clockAfterLoss},
+		{"after deactivation the built-in provider works again", switchedOff},
+		{"deletion leaves nothing behind", uninstall},
+		{"as a must-use plugin it takes over, too", mustUse},
 	} {
 		ok := t.Run(c.name, func(t *testing.T) {
-			in := *f
-			n := *f.network
-			in.network, n.t = &n, t
-			c.test(&in)
+			c.test(f.forTest(t))
 		})
 		if !ok {
-			t.Fatalf("the tests after this one build on it; PHP complained of %q", f.complaints())
+			t.Fatalf("later tests depend on this one; PHP's errors: %q", f.phpErrors())
 		}
 	}
-	if lines := f.complaints(); lines != nil {
-		t.Errorf("PHP complained:\n%s", strings.Join(lines, ""))
+	if lines := f.phpErrors(); lines != nil {
+		t.Errorf("PHP's errors:\n%s", strings.Join(lines, ""))
 	}
 }
 
-// sent returns the changes that were enqueued since it was last called, in order.
+// forTest returns the fixture with the test of a subtest.
+func (f *fixture) forTest(t *testing.T) *fixture {
+	n := *f.network
+	n.t = t
+	copied := *f
+	copied.network = &n
+	return &copied
+}
+
+// sent returns the changes that were enqueued since the last call, in order.
 func (f *fixture) sent() []string {
 	f.t.Helper()
 	inspector := asynq.NewInspectorFromRedisClient(f.rdb)
@@ -206,7 +212,7 @@ func (f *fixture) wantSent(want ...string) {
 	}
 }
 
-// switchedOff: the provider of whichever layout is called.
+// switchedOff: the provider of the present layout is called.
 func switchedOff(f *fixture) {
 	f.do(step{"deactivate"})
 	before := len(f.do().Calls)
@@ -219,7 +225,7 @@ func switchedOff(f *fixture) {
 	f.wantSent()
 }
 
-func nothingToDo(f *fixture) {
+func missingRequirements(f *fixture) {
 	if out := f.do(step{"activate"}).Output; out != "" {
 		f.t.Fatal(out)
 	}
@@ -228,21 +234,21 @@ func nothingToDo(f *fixture) {
 	}
 	for file, want := range map[string]string{"no-ultimate": "Ultimate Multisite is not active", "not-set-up": "Ultimate Multisite is not set up",
 		"no-constants": "PILOTSYNC_REDIS_URL is not set", "no-app-id": "The id of the ServerPilot app is not known"} {
-		f.file(file, true)
+		f.toggleFile(file, true)
 		before := len(f.do().Calls)
 		s := f.do(step{"notices"}, step{"do_action", "wu_add_domain", "nothing.example.com", 2}, step{"notices", 0})
 		if strings.Count(s.Output, want) != 1 {
 			f.t.Errorf("with %s the notices are %q; want one with %q, for those with the capability", file, s.Output, want)
 		}
 		if file != "no-ultimate" && len(s.Calls) != before+1 {
-			f.t.Errorf("with %s the built-in provider must go on", file)
+			f.t.Errorf("with %s the built-in provider must continue", file)
 		}
-		f.file(file, false)
+		f.toggleFile(file, false)
 	}
 	f.wantSent()
 }
 
-func takesOver(f *fixture) {
+func checkTakesOver(f *fixture) {
 	f.t.Helper()
 	before := f.do().Calls
 	s := f.do(step{"do_action", "wu_add_domain", "take.example.com", 2}, step{"do_action", "wu_remove_domain", "take.example.com", 2},
@@ -254,18 +260,18 @@ func takesOver(f *fixture) {
 		"add take.network.example.net never 2", "remove take.network.example.net never 2")
 }
 
-func takesOverOld(f *fixture) { takesOver(f) }
+func takesOverOldLayout(f *fixture) { checkTakesOver(f) }
 
-func takesOverNew(f *fixture) {
+func takesOverNewLayout(f *fixture) {
 	f.do(step{"option", "fake_version", "2.4.13"})
-	takesOver(f)
+	checkTakesOver(f)
 }
 
 func subsites(f *fixture) {
 	f.do(step{"make_site", "shop.network.example.net"})
 	f.wantSent("add shop.network.example.net never 3")
 	f.do(step{"delete_site", "shop.network.example.net"})
-	// Its mapping goes, and then its own name.
+	// First for its mapping, then for its own name.
 	f.wantSent("remove shop.network.example.net never 3", "remove shop.network.example.net never 3")
 }
 
@@ -284,7 +290,7 @@ func wwwForms(f *fixture) {
 	}
 }
 
-// wwwMapping: a removal of www.example.com by name takes that form away from example.com, too.
+// wwwMapping: the removal of www.example.com by name also removes that form of example.com.
 func wwwMapping(f *fixture) {
 	const bare, www = "both.example.com", "www.both.example.com"
 	f.do(step{"map", bare}, step{"map", www})
@@ -302,7 +308,8 @@ func wwwMapping(f *fixture) {
 	f.wantSent("remove "+bare+" always 2", "remove "+www+" never 2")
 }
 
-// mappingWithoutSite: with its domain mapping off, Ultimate Multisite deletes no mapping with a site.
+// mappingWithoutSite: if its domain mapping is off, Ultimate Multisite keeps the mappings of
+// deleted sites.
 func mappingWithoutSite(f *fixture) {
 	const name = "orphan.network.example.net"
 	f.do(step{"map", name, map[string]any{"blog_id": 99}})
@@ -310,8 +317,8 @@ func mappingWithoutSite(f *fixture) {
 	f.do(step{"do_action", "wu_remove_subdomain", name, "99"})
 	f.wantSent("remove " + name + " never 99")
 	for _, args := range [][]string{{"resync"}, {"resync", "--adopt"}} {
-		if out, err := f.cli(args...); err != nil || !strings.Contains(out, "Left out: "+name+".") {
-			f.t.Errorf("wp pilotsync %q says %q (%v)", args, out, err)
+		if out, err := f.cli(args...); err != nil || !strings.Contains(out, "Skipped: "+name+".") {
+			f.t.Errorf("wp pilotsync %q prints %q (%v)", args, out, err)
 		}
 		if sent := f.sent(); slices.ContainsFunc(sent, func(s string) bool { return strings.Contains(s, name) }) {
 			f.t.Errorf("wp pilotsync %q adds a name whose site doesn't exist: %q", args, sent)
@@ -321,9 +328,9 @@ func mappingWithoutSite(f *fixture) {
 	f.sent()
 }
 
-// addressesStay: a site is deleted whose domain is also that of a network, or of a site
-// in another path.
-func addressesStay(f *fixture) {
+// otherAddressesStay: the deleted site's domain is also that of a network, or of a site in
+// another path.
+func otherAddressesStay(f *fixture) {
 	const networkDomain, shared = "www.second.example.org", "shared.network.example.net"
 	f.do(
 		step{"sql", "INSERT INTO net_site (id, domain, path) VALUES (3, '" + networkDomain + "', '/')"},
@@ -343,21 +350,21 @@ func addressesStay(f *fixture) {
 	f.wantSent("remove " + shared + " never 97")
 }
 
-// doubles: one process works for hours, and others work beside it. What it sent before
-// says nothing about what a domain is by now.
-func doubles(f *fixture) {
+// repeatedActions: a process may run for hours beside others, so its earlier changes say
+// nothing about a domain's present state.
+func repeatedActions(f *fixture) {
 	add, remove := step{"do_action", "wu_add_domain", "Twice.example.com", 2}, step{"do_action", "wu_remove_domain", "twice.example.com", 2}
 	f.do(add, add, remove, remove, add)
 	f.wantSent("add twice.example.com always 2", "add twice.example.com always 2",
 		"remove twice.example.com always 2", "remove twice.example.com always 2", "add twice.example.com always 2")
-	// Another site's mapping of the name is no reason to leave a site's own name out.
+	// A site's own name is added even if another site has a mapping of it.
 	f.do(step{"map", "pair.network.example.net", map[string]any{"blog_id": 1}}, step{"do_action", "wu_add_subdomain", "pair.network.example.net", "2"})
 	f.wantSent("add pair.network.example.net never 2", "add pair.network.example.net never 1")
 	f.do(step{"unmap", "pair.network.example.net"})
 	f.sent()
 }
 
-func renames(f *fixture) {
+func renamedMapping(f *fixture) {
 	f.do(step{"map", "old.example.com"})
 	f.do(step{"rename", "old.example.com", "new.example.com"})
 	f.wantSent("add old.example.com always 2", "remove old.example.com always 2", "add new.example.com always 2")
@@ -366,7 +373,7 @@ func renames(f *fixture) {
 }
 
 func lateAddition(f *fixture) {
-	// There and back, and only then does the addition of the name between come.
+	// Renamed and renamed back; only then the addition of the temporary name runs.
 	f.do(step{"rename", "new.example.com", "between.example.com"})
 	f.do(step{"rename", "between.example.com", "new.example.com"})
 	f.sent()
@@ -374,18 +381,18 @@ func lateAddition(f *fixture) {
 	f.wantSent("add new.example.com always 2")
 }
 
-func wrongNames(f *fixture) {
+func invalidNames(f *fixture) {
 	s := f.do(step{"map_old", "under_score.example.com"}, step{"map", "after.example.com"})
 	f.wantSent("add after.example.com always 2")
 	if s.Domains["under_score.example.com"] != "failed" || len(s.Outbox) != 0 {
-		f.t.Errorf("the domain is %q, and in the outbox is %v", s.Domains["under_score.example.com"], s.Outbox)
+		f.t.Errorf("the domain is %q, and the outbox has %v", s.Domains["under_score.example.com"], s.Outbox)
 	}
 	if !slices.ContainsFunc(s.Log, func(line string) bool { return strings.HasPrefix(line, "domain-under_score.example.com error ") }) {
-		f.t.Errorf("no word of it in the domain's log: %q", s.Log)
+		f.t.Errorf("the domain's log doesn't have the error: %q", s.Log)
 	}
 }
 
-func outage(f *fixture) {
+func redisOutage(f *fixture) {
 	f.redis.Stop()
 	f.do(step{"do_action", "wu_add_domain", "down1.example.com", 2}, step{"do_action", "wu_add_domain", "down2.example.com", 2})
 	f.do(step{"do_action", "wu_remove_domain", "down1.example.com", 2})
@@ -394,11 +401,11 @@ func outage(f *fixture) {
 	if diff := cmp.Diff(want, s.Outbox); diff != "" {
 		f.t.Errorf("the outbox (-want +got):\n%s", diff)
 	}
-	if !strings.Contains(s.Output, "4 domain changes wait for Redis") {
+	if !strings.Contains(s.Output, "4 domain changes have been waiting for Redis") {
 		f.t.Errorf("the notices are %q", s.Output)
 	}
 	if out, err := f.cli("test"); err == nil || !strings.Contains(out, "WRONG  Redis") || !strings.Contains(out, "WRONG  Outbox: 4 changes wait") {
-		f.t.Errorf("wp pilotsync test says %q (%v)", out, err)
+		f.t.Errorf("wp pilotsync test prints %q (%v)", out, err)
 	}
 	f.redis.Start()
 	harness.AwaitTrue(f.t, "the outbox to be sent by WP-Cron", func() bool { f.cron(); return len(f.do().Outbox) == 0 })
@@ -408,12 +415,12 @@ func outage(f *fixture) {
 	}
 }
 
-func polling(f *fixture) {
+func ownChecksOff(f *fixture) {
 	before := len(f.do(step{"map", "polled.example.com"}).Calls)
 	if s := f.do(step{"poll", "polled.example.com"}, step{"poll", "polled.example.com"}); len(s.Calls) != before {
-		f.t.Errorf("it was polled: %q", s.Calls[before:])
+		f.t.Errorf("it was checked: %q", s.Calls[before:])
 	}
-	want := slices.Repeat([]string{"polled theirs.example.com"}, 3) // and once by itself, as it is new
+	want := slices.Repeat([]string{"polled theirs.example.com"}, 3) // one of them because it is new
 	s := f.do(step{"map", "theirs.example.com"}, step{"poll", "theirs.example.com"}, step{"poll", "polled.example.com"}, step{"poll", "theirs.example.com"})
 	if diff := cmp.Diff(want, s.Calls[before:]); diff != "" {
 		f.t.Errorf("polled (-want +got):\n%s", diff)
@@ -421,11 +428,11 @@ func polling(f *fixture) {
 	f.sent()
 }
 
-func actionScheduler(f *fixture) {
+func retryWithActionScheduler(f *fixture) {
 	f.do(step{"option", "fake_action_scheduler", true})
 	f.redis.Stop()
 	f.do(step{"do_action", "wu_add_domain", "scheduled1.example.com", 2}, step{"do_action", "wu_add_domain", "scheduled2.example.com", 2})
-	for range 2 { // fails, and is scheduled again by itself
+	for range 2 { // fails, and is scheduled again
 		if out := f.do(step{"actions"}).Output; out != "1 run, 1 scheduled; WP-Cron: no" {
 			f.t.Errorf("with Redis down: %s", out)
 		}
@@ -438,32 +445,32 @@ func actionScheduler(f *fixture) {
 	f.do(step{"option", "fake_action_scheduler", false})
 }
 
-// newClock: the clock of the Redis that took the lost one's place is an hour behind.
-func newClock(f *fixture) {
+// clockAfterLoss: the clock of the new Redis is an hour behind that of the lost one.
+func clockAfterLoss(f *fixture) {
 	const domain = "clock.example.com"
 	f.do(step{"map", domain})
 	at := time.Now().Add(3 * time.Hour)
-	tell := func(id string, e tasks.Event, want string) {
+	send := func(id string, e tasks.Event, want string) {
 		f.t.Helper()
-		if status, answer := f.event(id, time.Now(), e); status != http.StatusOK || !strings.Contains(answer, want) {
+		if status, answer := f.postEvent(id, time.Now(), e); status != http.StatusOK || !strings.Contains(answer, want) {
 			f.t.Errorf("the event %s is answered with %d %s; want %q", id, status, answer, want)
 		}
 	}
-	tell("clock1", domainEvent(domain, tasks.CheckingDNS, at), `"applied"`)
-	tell("clock2", domainEvent(domain, tasks.Done, at.Add(-time.Hour)), `"old"`)
+	send("clock1", domainEvent(domain, tasks.CheckingDNS, at), `"applied"`)
+	send("clock2", domainEvent(domain, tasks.Done, at.Add(-time.Hour)), `"old"`)
 	if err := f.rdb.HSet(f.t.Context(), "pilotsync:ledger", "id", "of-another-redis").Err(); err != nil {
 		f.t.Fatal(err)
 	}
-	tell("clock3", tasks.Event{Type: tasks.LedgerLost, AppID: app, Ledger: "of-another-redis", At: at}, `"applied"`)
-	tell("clock4", domainEvent(domain, tasks.Done, at.Add(-time.Hour)), `"applied"`)
+	send("clock3", tasks.Event{Type: tasks.LedgerLost, AppID: app, Ledger: "of-another-redis", At: at}, `"applied"`)
+	send("clock4", domainEvent(domain, tasks.Done, at.Add(-time.Hour)), `"applied"`)
 	f.wantStage(domain, "done secure")
 	f.do(step{"unmap", domain})
 	f.sent()
 	f.mails()
 }
 
-// staleRemoval: a removal waits, and the name is mapped again before it is sent.
-func staleRemoval(f *fixture) {
+// waitingRemoval: the name is mapped again before its removal is sent.
+func waitingRemoval(f *fixture) {
 	const domain = "again.example.com"
 	f.do(step{"map", domain})
 	f.wantSent("add " + domain + " always 2")
@@ -474,16 +481,16 @@ func staleRemoval(f *fixture) {
 	f.redis.Start()
 	f.do(step{"activate"}, step{"do_action", "pilotsync_flush"})
 	if sent := f.sent(); slices.ContainsFunc(sent, func(s string) bool { return strings.HasPrefix(s, "remove "+domain) }) {
-		f.t.Errorf("the name of a mapping is taken off the list: %q", sent)
+		f.t.Errorf("a mapped name is removed: %q", sent)
 	}
 	if out, err := f.cli("outbox"); err != nil || strings.Contains(out, domain) {
-		f.t.Errorf("wp pilotsync outbox says %q (%v)", out, err)
+		f.t.Errorf("wp pilotsync outbox prints %q (%v)", out, err)
 	}
 	f.do(step{"unmap", domain})
 	f.sent()
 }
 
-func button(f *fixture) {
+func sendButton(f *fixture) {
 	f.redis.Stop()
 	f.do(step{"do_action", "wu_add_domain", "button.example.com", 2})
 	f.redis.Start()
@@ -494,7 +501,7 @@ func button(f *fixture) {
 		want  int
 	}{
 		{"without a nonce", 1, false, http.StatusForbidden},
-		{"for nobody", 0, true, http.StatusForbidden},
+		{"without a user", 0, true, http.StatusForbidden},
 	} {
 		body, err := json.Marshal([]step{{"button", c.user, c.nonce}})
 		if err != nil {
@@ -511,9 +518,9 @@ func button(f *fixture) {
 	f.wantSent("add button.example.com always 2")
 }
 
-// crowd has several processes put changes into the outbox and send them, each
-// with a domain of its own that is added and removed in turn.
-func crowd(f *fixture) {
+// concurrentProcesses: several processes put changes into the outbox and send them. Each adds
+// and removes its own domain in turn.
+func concurrentProcesses(f *fixture) {
 	const processes, turns = 4, 6
 	want := map[string][]string{}
 	var group errgroup.Group
@@ -553,8 +560,8 @@ func crowd(f *fixture) {
 	}
 }
 
-// event posts an event, signed as the worker does, and returns the status.
-func (f *fixture) event(id string, at time.Time, e tasks.Event) (int, string) {
+// postEvent posts an event, signed as by the worker, and returns the response.
+func (f *fixture) postEvent(id string, at time.Time, e tasks.Event) (int, string) {
 	f.t.Helper()
 	body, err := json.Marshal(e)
 	if err != nil {
@@ -564,10 +571,10 @@ func (f *fixture) event(id string, at time.Time, e tasks.Event) (int, string) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return f.signed(id, at, signature, body)
+	return f.postSigned(id, at, signature, body)
 }
 
-func (f *fixture) signed(id string, at time.Time, signature string, body []byte) (int, string) {
+func (f *fixture) postSigned(id string, at time.Time, signature string, body []byte) (int, string) {
 	f.t.Helper()
 	status, answer := f.post("/wp-json/pilotsync/v1/webhook", body, map[string]string{
 		"Content-Type": "application/json", standardwebhooks.HeaderWebhookID: id,
@@ -587,7 +594,7 @@ func (f *fixture) wantStage(domain, want string) {
 	}
 }
 
-func forgeries(f *fixture) {
+func forgedWebhooks(f *fixture) {
 	f.do(step{"map", "hook.example.com"})
 	f.sent()
 	now := time.Now()
@@ -616,28 +623,28 @@ func forgeries(f *fixture) {
 	}{
 		{"no signature", "id1", now, "", body},
 		{"a signature of nothing", "id1", now, "v1,", body},
-		{"another's signature", "id1", now, "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", body},
+		{"a wrong signature", "id1", now, "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", body},
 		{"another id", "id2", now, good, body},
 		{"another time", "id1", now.Add(time.Second), good, body},
 		{"another body", "id1", now, good, append(slices.Clone(body), ' ')},
 		{"an old one", "id1", now.Add(-6 * time.Minute), old, body},
 		{"one from the future", "id1", now.Add(6 * time.Minute), early, body},
 	} {
-		if status, answer := f.signed(c.id, c.at, c.signature, c.body); status != http.StatusUnauthorized {
+		if status, answer := f.postSigned(c.id, c.at, c.signature, c.body); status != http.StatusUnauthorized {
 			f.t.Errorf("%s is answered with %d %s", c.name, status, answer)
 		}
 	}
 	f.wantStage("hook.example.com", "checking-dns")
-	if status, answer := f.signed("id1", now, "v1,AAAA "+good, body); status != http.StatusOK || !strings.Contains(answer, `"applied"`) {
-		f.t.Errorf("the right one, behind another's signature, is answered with %d %s", status, answer)
+	if status, answer := f.postSigned("id1", now, "v1,AAAA "+good, body); status != http.StatusOK || !strings.Contains(answer, `"applied"`) {
+		f.t.Errorf("a right signature after a wrong one is answered with %d %s", status, answer)
 	}
 	f.wantStage("hook.example.com", "done secure")
-	if status, _ := f.event("id3", now, tasks.Event{Type: "no such", AppID: app}); status != http.StatusOK {
+	if status, _ := f.postEvent("id3", now, tasks.Event{Type: "no such", AppID: app}); status != http.StatusOK {
 		f.t.Errorf("an event of a later version is answered with %d", status)
 	}
 }
 
-func replays(f *fixture) {
+func repeatedEvents(f *fixture) {
 	now := time.Now()
 	at := now.Truncate(time.Second).Add(time.Minute)
 	f.do(step{"set", "hook.example.com", map[string]any{"stage": "failed", "secure": 0}})
@@ -658,7 +665,7 @@ func replays(f *fixture) {
 		{"of an unknown domain", "r8", domainEvent("unknown.example.com", tasks.Done, at), "unknown", "done secure"},
 		{"of another app", "r9", tasks.Event{Type: tasks.DomainState, AppID: "app2", Domain: "hook.example.com", State: tasks.Failed, Seq: 9, At: at.Add(time.Hour)}, "ignored", "done secure"},
 	} {
-		if status, answer := f.event(c.id, now, c.event); status != http.StatusOK || !strings.Contains(answer, `"`+c.answer+`"`) {
+		if status, answer := f.postEvent(c.id, now, c.event); status != http.StatusOK || !strings.Contains(answer, `"`+c.answer+`"`) {
 			f.t.Errorf("%s: answered with %d %s; want %s", c.name, status, answer, c.answer)
 		}
 		if got := f.do().Domains["hook.example.com"]; got != c.want {
@@ -673,34 +680,34 @@ func replays(f *fixture) {
 	}
 }
 
-func blocked(f *fixture) {
+func blockedApp(f *fixture) {
 	now := time.Now()
-	f.event("b1", now, tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "the key is <wrong>", At: now})
+	f.postEvent("b1", now, tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "the key is <wrong>", At: now})
 	if s := f.do(step{"notices"}); !strings.Contains(s.Output, "the key is &lt;wrong&gt;") {
 		f.t.Errorf("the notices are %q", s.Output)
 	}
 	f.do(step{"option", "wu_hosting_credential_WU_SERVER_PILOT_APP_ID", "2ppa"})
-	f.file("no-app-id", true) // then it is app2
+	f.toggleFile("no-app-id", true) // then it is app2
 	if s := f.do(step{"notices"}); s.Output != "" {
 		f.t.Errorf("of another app the notices are %q", s.Output)
 	}
-	f.file("no-app-id", false)
+	f.toggleFile("no-app-id", false)
 	if s := f.do(step{"notices"}); !strings.Contains(s.Output, "the key is &lt;wrong&gt;") {
 		f.t.Errorf("of the app again the notices are %q", s.Output)
 	}
-	f.event("b2", now, tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "fine", At: now.Add(time.Second)})
-	f.event("b1", now, tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "the key is <wrong>", At: now})
+	f.postEvent("b2", now, tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "fine", At: now.Add(time.Second)})
+	f.postEvent("b1", now, tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "the key is <wrong>", At: now})
 	if s := f.do(step{"notices"}); s.Output != "" {
 		f.t.Errorf("the notices are still %q", s.Output)
 	}
 }
 
-// ends is the whole way: from the hook over Redis and a worker back to WordPress.
-func ends(f *fixture) {
+// endToEnd follows a change from the hook through Redis and a worker back to WordPress.
+func endToEnd(f *fixture) {
 	if out, err := f.cli("test"); err == nil || !strings.Contains(out, "WRONG  Workers") {
-		f.t.Errorf("without a worker wp pilotsync test says %q (%v)", out, err)
+		f.t.Errorf("without a worker wp pilotsync test prints %q (%v)", out, err)
 	}
-	workerLog := new(buffer)
+	workerLog := new(syncBuffer)
 	stop := f.startWorker(workerLog)
 	defer stop()
 	f.do(step{"map", "good.example.com"}, step{"map", "nodns.example.com"})
@@ -709,49 +716,49 @@ func ends(f *fixture) {
 	if list := f.sim.List(app); !slices.Contains(list, "good.example.com") || !slices.Contains(list, "www.good.example.com") {
 		f.t.Errorf("the list is %q", list)
 	}
-	f.followed("good.example.com", workerLog)
+	f.checkWorkerLog("good.example.com", workerLog)
 	if out, err := f.cli("test"); err != nil || !strings.Contains(out, "1 worker is running") {
-		f.t.Errorf("with a worker wp pilotsync test says %q (%v)", out, err)
+		f.t.Errorf("with a worker wp pilotsync test prints %q (%v)", out, err)
 	}
 	if s := f.do(step{"health"}); !strings.HasPrefix(s.Output, "good ") {
-		f.t.Errorf("Site Health says %q", s.Output)
+		f.t.Errorf("Site Health shows %q", s.Output)
 	}
 	f.do(step{"rename", "good.example.com", "better.example.com"})
-	// The mapping comes with the stage of its old name.
+	// The mapping starts with the stage of its old name.
 	harness.AwaitTrue(f.t, "better.example.com to be done", func() bool {
 		s := f.do()
 		return s.Domains["better.example.com"] == "done secure" && slices.ContainsFunc(s.Log, func(line string) bool {
 			return strings.HasPrefix(line, "domain-better.example.com info pilotsync: done")
 		})
 	})
-	harness.AwaitTrue(f.t, "the old name to leave the list", func() bool { return !slices.Contains(f.sim.List(app), "good.example.com") })
+	harness.AwaitTrue(f.t, "the old name to be removed from the list", func() bool { return !slices.Contains(f.sim.List(app), "good.example.com") })
 	if out, err := f.cli("status", "better.example.com"); err != nil || !strings.Contains(out, "better.example.com\tdone\tdone\t") || !strings.Contains(out, " of 3\t") {
-		f.t.Errorf("wp pilotsync status says %q (%v)", out, err)
+		f.t.Errorf("wp pilotsync status prints %q (%v)", out, err)
 	}
 	f.sent()
 }
 
-// buffer is a log that several goroutines write.
-type buffer struct {
+// syncBuffer is a log for concurrent writers.
+type syncBuffer struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (b *buffer) Write(p []byte) (int, error) {
+func (b *syncBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text.Write(p)
 }
 
-func (b *buffer) lines() []string {
+func (b *syncBuffer) lines() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return strings.Split(b.text.String(), "\n")
 }
 
-// followed: with the task's id from the domain's log in WordPress, the worker's
-// lines of the change are found, up to its certificate.
-func (f *fixture) followed(domain string, workerLog *buffer) {
+// checkWorkerLog: the task's id from the domain's log in WordPress is in the worker's log
+// lines of the change, up to its certificate.
+func (f *fixture) checkWorkerLog(domain string, workerLog *syncBuffer) {
 	f.t.Helper()
 	var id string
 	for _, line := range f.do().Log {
@@ -801,7 +808,7 @@ func (f *fixture) startWorker(more ...io.Writer) (stop func()) {
 func commands(f *fixture) {
 	out, err := f.cli("resync")
 	if err != nil || !strings.Contains(out, "domains enqueued") {
-		f.t.Fatalf("wp pilotsync resync says %q (%v)", out, err)
+		f.t.Fatalf("wp pilotsync resync prints %q (%v)", out, err)
 	}
 	sent := f.sent()
 	for domain := range f.do().Domains {
@@ -814,7 +821,7 @@ func commands(f *fixture) {
 	}
 	adds := len(sent)
 	if out, err := f.cli("resync", "--adopt"); err != nil || !strings.Contains(out, "domains enqueued") {
-		f.t.Fatalf("wp pilotsync resync --adopt says %q (%v)", out, err)
+		f.t.Fatalf("wp pilotsync resync --adopt prints %q (%v)", out, err)
 	}
 	if sent = f.sent(); len(sent) != adds || slices.ContainsFunc(sent, func(s string) bool { return !strings.HasPrefix(s, "adopt ") }) {
 		f.t.Errorf("wp pilotsync resync --adopt sent %q; it should be %d adoptions", sent, adds)
@@ -822,16 +829,16 @@ func commands(f *fixture) {
 	f.redis.Stop()
 	f.do(step{"do_action", "wu_add_domain", "waits.example.com", 2})
 	if out, err := f.cli("outbox"); err != nil || !strings.Contains(out, "\tadd\twaits.example.com\talways\t2\t") {
-		f.t.Errorf("wp pilotsync outbox says %q (%v)", out, err)
+		f.t.Errorf("wp pilotsync outbox prints %q (%v)", out, err)
 	}
 	f.redis.Start()
 	if out, err := f.cli("outbox", "--send"); err != nil || out != "" {
-		f.t.Errorf("wp pilotsync outbox --send says %q (%v)", out, err)
+		f.t.Errorf("wp pilotsync outbox --send prints %q (%v)", out, err)
 	}
 	f.wantSent("add waits.example.com always 2")
 }
 
-func uninstalled(f *fixture) {
+func uninstall(f *fixture) {
 	if out := f.do(step{"uninstall"}).Output; out != "" {
 		f.t.Errorf("it leaves %q", out)
 	}
@@ -843,7 +850,7 @@ func mustUse(f *fixture) {
 	f.run("", "cp", content+"/plugins/pilotsync/mu-loader.php", content+"/mu-plugins/pilotsync.php")
 	f.do()
 	f.sent() // what is in progress
-	takesOver(f)
+	checkTakesOver(f)
 	if out := f.do(step{"uninstall"}).Output; len(strings.Fields(out)) < 3 {
 		f.t.Errorf("when the copy in plugins is deleted, only %q is left", out)
 	}

@@ -25,60 +25,60 @@ func newMapping(f *fixture) {
 	f.sent()
 }
 
-// notSaved: save() returns false after an error of the database.
-func notSaved(f *fixture) {
+// eventNotSaved: save() returns false after a database error.
+func eventNotSaved(f *fixture) {
 	const domain = "unsaved.example.com"
 	f.do(step{"map", domain})
 	f.sent()
-	f.file("database-refuses", true)
+	f.toggleFile("database-refuses", true)
 	f.clock = f.clock.Add(time.Millisecond)
 	e := domainEvent(domain, tasks.Done, f.clock)
-	if status, answer := f.event("u1", time.Now(), e); status != http.StatusInternalServerError {
+	if status, answer := f.postEvent("u1", time.Now(), e); status != http.StatusInternalServerError {
 		f.t.Errorf("it is answered with %d %s; want 500", status, answer)
 	}
-	f.file("database-refuses", false)
-	if status, answer := f.event("u1", time.Now(), e); status != http.StatusOK || !strings.Contains(answer, `"applied"`) {
-		f.t.Errorf("when it comes again it is answered with %d %s", status, answer)
+	f.toggleFile("database-refuses", false)
+	if status, answer := f.postEvent("u1", time.Now(), e); status != http.StatusOK || !strings.Contains(answer, `"applied"`) {
+		f.t.Errorf("when it is repeated, it is answered with %d %s", status, answer)
 	}
 	f.wantStage(domain, "done secure")
 	f.do(step{"unmap", domain})
 	f.sent()
 }
 
-func skipsValidation(f *fixture) {
+func eventForInvalidName(f *fixture) {
 	const domain = "shop.xn--p1ai"
 	if out := f.do(step{"map", domain}).Output; !strings.Contains(out, "not valid") {
-		f.t.Errorf("its validation takes the name: %q", out)
+		f.t.Errorf("its validation accepts the name: %q", out)
 	}
 	f.do(step{"map_old", domain})
 	f.sent()
-	f.told(domainEvent(domain, tasks.Done, time.Time{}))
+	f.deliver(domainEvent(domain, tasks.Done, time.Time{}))
 	f.wantStage(domain, "done secure")
 	f.do(step{"unmap", domain})
 	f.sent()
 }
 
-// editPage: Ultimate Multisite queues its check each time, which is off.
-func editPage(f *fixture) {
+// editPageVerifies: each save queues Ultimate Multisite's check, which is off.
+func editPageVerifies(f *fixture) {
 	const domain = "edited.example.com"
 	f.do(step{"map", domain})
-	f.wantSent("add " + domain + " always 2") // its first check asks for nothing more
-	f.told(domainEvent(domain, tasks.Done, time.Time{}))
+	f.wantSent("add " + domain + " always 2") // its first check requests nothing more
+	f.deliver(domainEvent(domain, tasks.Done, time.Time{}))
 	f.do(step{"edit_page", domain, "done"})
 	f.wantSent()
 	f.do(step{"edit_page", domain, "checking-dns"})
 	f.wantSent("verify " + domain + " always 2")
 	f.do(step{"edit_page", domain, "checking-dns"}) // pressed twice
 	f.wantSent()
-	f.told(domainEvent(domain, tasks.CheckingDNS, time.Time{}))
-	f.told(domainEvent(domain, tasks.Failed, time.Time{}))
+	f.deliver(domainEvent(domain, tasks.CheckingDNS, time.Time{}))
+	f.deliver(domainEvent(domain, tasks.Failed, time.Time{}))
 	f.do(step{"edit_page", domain, "checking-dns"})
 	f.wantSent("verify " + domain + " always 2")
 	f.do(step{"unmap", domain})
 	f.sent()
 }
 
-func handsOver(f *fixture) {
+func activationHandsOver(f *fixture) {
 	f.do(step{"map", "started.example.com"}, step{"map", "live-then.example.com", map[string]any{"stage": "done", "secure": 1}})
 	f.sent()
 	before := len(f.do().Calls)
@@ -107,8 +107,8 @@ func handsOver(f *fixture) {
 	f.sent()
 }
 
-// mappedWhileOff: pilotsync removed a name, and the built-in provider lists it again. A
-// worker would take it off once more with the next change.
+// mappedWhileOff: pilotsync removed a name, and the built-in provider lists it again. With
+// the next change a worker would remove it again.
 func mappedWhileOff(f *fixture) {
 	const domain, www = "again-off.example.com", "www.form-off.example.com"
 	stop := f.startWorker()
@@ -123,7 +123,7 @@ func mappedWhileOff(f *fixture) {
 		list := f.sim.List(app)
 		return !slices.Contains(list, domain) && !slices.Contains(list, www)
 	})
-	// A request that was under way meanwhile notes that the plugin works.
+	// A concurrent request records that the plugin works.
 	f.do(step{"deactivate"}, step{"option", "pilotsync_works", 1})
 	live := map[string]any{"stage": "done", "secure": 1}
 	f.do(step{"map_old", domain, live}, step{"map_old", www, live})
@@ -135,7 +135,7 @@ func mappedWhileOff(f *fixture) {
 	f.do(step{"activate"})
 	var sent []string
 	harness.AwaitTrue(f.t, "both names to be handed over", func() bool {
-		sent = append(sent, f.sent()...) // without the one that the worker is at
+		sent = append(sent, f.sent()...) // except one that the worker processes
 		return !slices.ContainsFunc([]string{domain, www}, func(name string) bool {
 			return !slices.ContainsFunc(sent, func(s string) bool { return strings.HasPrefix(s, "adopt "+name+" ") })
 		})
@@ -152,30 +152,29 @@ func mappedWhileOff(f *fixture) {
 	f.sent()
 }
 
-// comesBack: it did nothing for a while, and mappings were made meanwhile.
-func comesBack(f *fixture) {
+// takesOverAgain: mappings are created while the plugin doesn't work.
+func takesOverAgain(f *fixture) {
 	at, err := url.Parse(f.redis.URL)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	for name, file := range map[string][2]string{
-		"Ultimate Multisite is not set up":    {"not-set-up", ""},
-		"settings are missing":                {"no-constants", ""},
-		"the object cache has the same place": {"extra.php", fmt.Sprintf("<?php define( 'WP_REDIS_PORT', %s );", at.Port())},
-		"it is disabled":                      {"extra.php", "<?php define( 'PILOTSYNC_DISABLED', true );"},
+		"Ultimate Multisite is not set up":       {"not-set-up", ""},
+		"settings are missing":                   {"no-constants", ""},
+		"the object cache has the same database": {"extra.php", fmt.Sprintf("<?php define( 'WP_REDIS_PORT', %s );", at.Port())},
+		"it is disabled":                         {"extra.php", "<?php define( 'PILOTSYNC_DISABLED', true );"},
 	} {
 		f.t.Run(name, func(t *testing.T) {
-			in, n := *f, *f.network
-			in.network, n.t = &n, t
+			in := f.forTest(t)
 			in.do(step{"map", "before.example.com", map[string]any{"stage": "done", "secure": 1}})
 			in.sent()
 			t.Run("meanwhile", func(t *testing.T) {
-				n.t = t
-				in.write(file[0], file[1])
+				in.t = t
+				in.writeFile(file[0], file[1])
 				in.do(step{"map", "waits-for-it.example.com"})
 				in.wantSent()
 			})
-			n.t = t
+			in.t = t
 			in.do()
 			in.do()
 			sent := strings.Join(in.sent(), "\n")
@@ -188,33 +187,32 @@ func comesBack(f *fixture) {
 	}
 }
 
-// disabledAsText: settings from the environment are text, and "false" is no.
-func disabledAsText(w *world) {
-	w.write("extra.php", "<?php define( 'PILOTSYNC_DISABLED', 'false' ); define( 'PILOTSYNC_SHARED_REDIS', 'false' );")
-	w.do(step{"map", "not-disabled.example.com"})
-	w.wantSent("add not-disabled.example.com always 2")
-	w.do(step{"unmap", "not-disabled.example.com"})
-	w.sent()
+// disabledAsText: settings from the environment are text, and "false" means false.
+func disabledAsText(f *fixture) {
+	f.writeFile("extra.php", "<?php define( 'PILOTSYNC_DISABLED', 'false' ); define( 'PILOTSYNC_SHARED_REDIS', 'false' );")
+	f.do(step{"map", "not-disabled.example.com"})
+	f.wantSent("add not-disabled.example.com always 2")
+	f.do(step{"unmap", "not-disabled.example.com"})
+	f.sent()
 }
 
-// commandLineWithoutSettings: a cron job whose shell lacks the settings is no sign that the
-// plugin does nothing.
-func commandLineWithoutSettings(w *world) {
-	w.do(step{"map", "still-checked.example.com"})
-	w.sent()
-	w.t.Run("cron", func(t *testing.T) {
-		in, n := *w, *w.network
-		in.network, n.t = &n, t
-		in.write("no-constants", "")
+// commandLineWithoutSettings: a cron job whose shell lacks the settings doesn't mean that the
+// plugin is inactive.
+func commandLineWithoutSettings(f *fixture) {
+	f.do(step{"map", "still-checked.example.com"})
+	f.sent()
+	f.t.Run("cron", func(t *testing.T) {
+		in := f.forTest(t)
+		in.writeFile("no-constants", "")
 		_, _ = in.cli("status")
 	})
-	w.do()
-	w.wantSent()
-	w.do(step{"unmap", "still-checked.example.com"})
-	w.sent()
+	f.do()
+	f.wantSent()
+	f.do(step{"unmap", "still-checked.example.com"})
+	f.sent()
 }
 
-// subsiteFlags: from 2.4 on a site has a mapping of its own name; an older one has none.
+// subsiteFlags: from 2.4 on a site has a mapping of its own name; an older site has none.
 func subsiteFlags(f *fixture) {
 	f.do(step{"option", "fake_version", "2.4.13"}, step{"make_site", "mapped.network.example.net"})
 	f.sent()
@@ -227,7 +225,7 @@ func subsiteFlags(f *fixture) {
 		{[]string{"--no-subsites"}, false, false},
 	} {
 		if out, err := f.cli(append([]string{"resync"}, c.flags...)...); err != nil {
-			f.t.Fatalf("wp pilotsync resync %q says %q (%v)", c.flags, out, err)
+			f.t.Fatalf("wp pilotsync resync %q prints %q (%v)", c.flags, out, err)
 		}
 		sent := strings.Join(f.sent(), "\n")
 		if got := strings.Contains(sent, "add mapped.network.example.net never "); got != c.mapped {
@@ -244,7 +242,7 @@ func subsiteFlags(f *fixture) {
 	f.sent()
 }
 
-// alreadyDone: the event that said so found no mapping, or was lost with a database.
+// alreadyDone: the event about it found no mapping, or was lost with a database.
 func alreadyDone(f *fixture) {
 	const domain = "known.example.com"
 	stop := f.startWorker()
@@ -257,12 +255,12 @@ func alreadyDone(f *fixture) {
 	harness.AwaitTrue(f.t, "its new mapping to be done", func() bool { return f.do().Domains[domain] == "done secure" })
 	f.do(step{"set", domain, map[string]any{"stage": "checking-ssl-cert", "secure": 0}}) // a backup is restored
 	if out, err := f.cli("resync"); err != nil {
-		f.t.Fatalf("wp pilotsync resync says %q (%v)", out, err)
+		f.t.Fatalf("wp pilotsync resync prints %q (%v)", out, err)
 	}
 	harness.AwaitTrue(f.t, "the restored mapping to be done", func() bool { return f.do().Domains[domain] == "done secure" })
 	f.do(step{"edit_page", domain, "checking-dns"})
 	f.wantVisit("https://"+domain, "sign-up page")
-	harness.AwaitTrue(f.t, "the verification that was asked for", func() bool { return f.visit("https://"+domain) == "served" })
+	harness.AwaitTrue(f.t, "the requested verification", func() bool { return f.visit("https://"+domain) == "served" })
 	f.do(step{"unmap", domain})
 	f.sent()
 }

@@ -13,13 +13,14 @@ import (
 	"pilotsync/test/harness"
 )
 
-// told posts an event that must be applied, each a moment later than the one before.
-func (f *fixture) told(e tasks.Event) {
+// deliver posts an event that must be applied, each a millisecond later than the previous
+// one.
+func (f *fixture) deliver(e tasks.Event) {
 	f.t.Helper()
 	f.clock = f.clock.Add(time.Millisecond)
 	e.At = f.clock
 	id := e.Domain + " " + e.At.Format(time.RFC3339Nano)
-	if status, answer := f.event(id, time.Now(), e); status != http.StatusOK || !strings.Contains(answer, `"applied"`) {
+	if status, answer := f.postEvent(id, time.Now(), e); status != http.StatusOK || !strings.Contains(answer, `"applied"`) {
 		f.t.Fatalf("%s %s is answered with %d %s", e.Domain, e.State, status, answer)
 	}
 }
@@ -31,7 +32,7 @@ func (f *fixture) wantVisit(address, want string) {
 	}
 }
 
-// inEachVersion runs a test in an old and in a new version of Ultimate Multisite.
+// inEachVersion runs a test in old and new versions of Ultimate Multisite.
 func inEachVersion(f *fixture, test func(version string)) {
 	for _, version := range []string{"2.3.4", "2.4.10", "2.4.13"} {
 		f.do(step{"option", "fake_version", version})
@@ -39,9 +40,9 @@ func inEachVersion(f *fixture, test func(version string)) {
 	}
 }
 
-// servedStays: whatever happens to a domain, its site is served as before. The
-// problem is in its log and in a notice.
-func servedStays(f *fixture) {
+// servedSitesStayServed: no event about a domain ends the serving of its site. Problems are
+// in its log and in a notice.
+func servedSitesStayServed(f *fixture) {
 	inEachVersion(f, func(version string) {
 		live, plain := "live-"+version+".example.com", "plain-"+version+".example.com"
 		f.do(step{"map", live, map[string]any{"stage": "done", "secure": 1}}, step{"map", plain, map[string]any{"stage": "done-without-ssl"}})
@@ -50,9 +51,9 @@ func servedStays(f *fixture) {
 			state tasks.State
 			known bool // as a problem
 		}{
-			{tasks.CheckingDNS, false}, // handed over for the first time
+			{tasks.CheckingDNS, false}, // after the first handover
 			{tasks.CheckingSSL, false},
-			{tasks.Failed, true}, // a proxy that isn't expected
+			{tasks.Failed, true}, // an unexpected proxy
 			{tasks.CheckingDNS, true},
 			{tasks.Done, false},
 			{tasks.CheckingSSL, true}, // after three rechecks
@@ -63,7 +64,7 @@ func servedStays(f *fixture) {
 			{tasks.Done, false},
 			{tasks.Removed, true}, // elsewhere
 		} {
-			f.told(domainEvent(live, c.state, time.Time{}))
+			f.deliver(domainEvent(live, c.state, time.Time{}))
 			f.wantStage(live, "done secure")
 			f.wantVisit("https://"+live, "served")
 			notices := f.do(step{"notices"}).Output
@@ -81,11 +82,11 @@ func servedStays(f *fixture) {
 			}
 		}
 		for _, state := range []tasks.State{tasks.CheckingDNS, tasks.Failed, tasks.DoneWithoutSSL, tasks.Rejected} {
-			f.told(domainEvent(plain, state, time.Time{}))
+			f.deliver(domainEvent(plain, state, time.Time{}))
 			f.wantStage(plain, "done-without-ssl")
 			f.wantVisit("http://"+plain, "served")
 		}
-		// A person takes it off the web: then the notice isn't true any more.
+		// An administrator takes it offline, which ends the notice.
 		f.do(step{"set", live, map[string]any{"stage": "failed"}}, step{"unmap", plain})
 		f.wantVisit("https://"+live, "sign-up page")
 		if notices := f.do(step{"notices"}).Output; strings.Contains(notices, version) {
@@ -94,12 +95,12 @@ func servedStays(f *fixture) {
 	})
 }
 
-// oneMore: the notice names five domains, and counts the others.
-func oneMore(f *fixture) {
+// noticeLimit: the notice lists five domains and counts the others.
+func noticeLimit(f *fixture) {
 	name := func(i int) string { return fmt.Sprintf("many%d.example.com", i) }
 	for i := range 7 {
 		f.do(step{"map", name(i), map[string]any{"stage": "done"}})
-		f.told(domainEvent(name(i), tasks.Failed, time.Time{}))
+		f.deliver(domainEvent(name(i), tasks.Failed, time.Time{}))
 		want := map[int]string{5: "<li>and 1 more; wp pilotsync status shows it</li>", 6: "<li>and 2 more; wp pilotsync status shows them</li>"}[i]
 		if notices := f.do(step{"notices"}).Output; !strings.Contains(notices, want) || i < 5 && strings.Contains(notices, " more; ") {
 			f.t.Errorf("of %d domains the notices are %q", i+1, notices)
@@ -111,7 +112,7 @@ func oneMore(f *fixture) {
 	f.sent()
 }
 
-// lastOf returns the last line of a log that begins with the handle.
+// lastOf returns the last line of a log with a handle.
 func lastOf(log []string, handle string) string {
 	for _, line := range slices.Backward(log) {
 		if strings.HasPrefix(line, handle+" ") {
@@ -121,8 +122,8 @@ func lastOf(log []string, handle string) string {
 	return ""
 }
 
-// certificateEnds: secure is set while the certificate may be valid, and no longer.
-func certificateEnds(f *fixture) {
+// certificateExpires: secure is set only while the certificate may be valid.
+func certificateExpires(f *fixture) {
 	const live = "ending.example.com"
 	f.do(step{"map", live, map[string]any{"stage": "done", "secure": 1}})
 	f.sent()
@@ -131,56 +132,56 @@ func certificateEnds(f *fixture) {
 		e.CertificateUntil = time.Now().Add(end)
 		return e
 	}
-	f.told(domainEvent(live, tasks.DoneWithoutSSL, time.Time{})) // as a worker of an older release tells it
+	f.deliver(domainEvent(live, tasks.DoneWithoutSSL, time.Time{})) // from a worker of an older release
 	f.wantStage(live, "done secure")
-	f.told(ended(24 * time.Hour))
+	f.deliver(ended(24 * time.Hour))
 	f.wantStage(live, "done secure")
 	checking := ended(-time.Hour)
 	checking.State = tasks.CheckingSSL
-	f.told(checking)
+	f.deliver(checking)
 	f.wantStage(live, "done secure")
-	f.told(ended(-time.Hour))
+	f.deliver(ended(-time.Hour))
 	f.wantStage(live, "done-without-ssl")
 	f.wantVisit("http://"+live, "served")
 	f.wantVisit("https://"+live, "sent to http://"+live+"/")
 	if notices := f.do(step{"notices"}).Output; !strings.Contains(notices, live+" (done-without-ssl)") {
 		f.t.Errorf("the notices are %q", notices)
 	}
-	f.told(domainEvent(live, tasks.Done, time.Time{}))
+	f.deliver(domainEvent(live, tasks.Done, time.Time{}))
 	f.wantStage(live, "done secure")
 	f.wantVisit("http://"+live, "sent to https://"+live+"/")
 
 	// A network behind a proxy that speaks plain HTTP to WordPress has secure off.
 	f.do(step{"set", live, map[string]any{"secure": 0}})
-	f.told(domainEvent(live, tasks.Done, time.Time{}))
+	f.deliver(domainEvent(live, tasks.Done, time.Time{}))
 	f.wantStage(live, "done")
 	f.do(step{"unmap", live})
 	f.sent()
 }
 
-// neverServed: without a certificate the site must not be redirected to http.
-func neverServed(f *fixture) {
+// unservedMapping: without a certificate the site must not redirect to http.
+func unservedMapping(f *fixture) {
 	inEachVersion(f, func(version string) {
 		const domain = "never-served.example.com"
 		f.do(step{"map", domain})
 		f.wantVisit("http://"+domain, "sign-up page")
-		f.told(domainEvent(domain, tasks.DoneWithoutSSL, time.Time{}))
+		f.deliver(domainEvent(domain, tasks.DoneWithoutSSL, time.Time{}))
 		if version == "2.3.4" {
-			f.wantStage(domain, "done-without-ssl") // there is nothing else
+			f.wantStage(domain, "done-without-ssl") // it has no other stage
 		} else {
 			f.wantStage(domain, "ssl-failed")
 			f.wantVisit("http://"+domain, "sign-up page")
 		}
-		f.told(domainEvent(domain, tasks.Done, time.Time{}))
+		f.deliver(domainEvent(domain, tasks.Done, time.Time{}))
 		f.wantVisit("https://"+domain, "served")
 		f.do(step{"unmap", domain})
-		f.told(domainEvent(domain, tasks.Removed, time.Time{}))
+		f.deliver(domainEvent(domain, tasks.Removed, time.Time{}))
 		f.sent()
 	})
 }
 
-// resyncLive hands domains over that the network serves: one that works, and some of
-// which pilotsync finds that they don't. A visitor asks all the while.
+// resyncLive hands over served domains; some of them then fail. Visitors must be served
+// throughout.
 func resyncLive(f *fixture) {
 	names := []string{"live.example.com", "elsewhere-live.example.com", "nocert-live.example.com"}
 	for _, name := range names {
@@ -193,7 +194,7 @@ func resyncLive(f *fixture) {
 	defer stop()
 	for _, args := range [][]string{{"resync"}, {"resync", "--adopt"}} {
 		if out, err := f.cli(args...); err != nil {
-			f.t.Fatalf("wp pilotsync %q says %q (%v)", args, out, err)
+			f.t.Fatalf("wp pilotsync %q prints %q (%v)", args, out, err)
 		}
 		ends := map[string]string{names[0]: "done", names[1]: "failed", names[2]: "done-without-ssl"}
 		harness.AwaitTrue(f.t, "each domain to come to its end", func() bool {

@@ -13,18 +13,18 @@ import (
 	"pilotsync/tasks"
 )
 
-// storedAppID: what the wizard of Ultimate Multisite stored counts where there is no constant.
-func storedAppID(f *fixture) {
+// appIDFromUltimate: without a constant, the app id from Ultimate Multisite's wizard is used.
+func appIDFromUltimate(f *fixture) {
 	if out, err := f.cli("test"); !strings.Contains(out, "ok     Settings: The app is app1, as set in wp-config.php.") {
-		f.t.Errorf("with the constant wp pilotsync test says %q (%v)", out, err)
+		f.t.Errorf("with the constant wp pilotsync test prints %q (%v)", out, err)
 	}
 	const stored = "wu_hosting_credential_WU_SERVER_PILOT_"
-	f.file("no-app-id", true)
+	f.toggleFile("no-app-id", true)
 	f.do(step{"option", stored + "APP_ID", "1ppa"}, step{"option", stored + "CLIENT_ID", "eno_dic"}, step{"option", stored + "API_KEY", "yek'eht"})
 	f.do(step{"do_action", "wu_add_domain", "stored.example.com", 2})
 	f.wantSent("add stored.example.com always 2")
 	if out, err := f.cli("test"); !strings.Contains(out, "ok     Settings: The app is app1, as stored by Ultimate Multisite's ServerPilot integration.") {
-		f.t.Errorf("without it wp pilotsync test says %q (%v)", out, err)
+		f.t.Errorf("without it wp pilotsync test prints %q (%v)", out, err)
 	}
 	secret := "'" + f.redis.As("php") + "'"
 	for flag, want := range map[string]struct{ has, lacks []string }{
@@ -44,12 +44,12 @@ func storedAppID(f *fixture) {
 			}
 		}
 	}
-	f.file("no-app-id", false)
+	f.toggleFile("no-app-id", false)
 }
 
-// wrongSettings are told before a change waits for them, with what they take. Without a
-// secret that is right, Ultimate Multisite goes on checking the domains.
-func wrongSettings(f *fixture) {
+// invalidSettings are reported before a change waits, with what they take. Without a valid
+// secret, Ultimate Multisite checks the domains itself.
+func invalidSettings(f *fixture) {
 	url, secret := f.redis.As("php"), "whsec_"+strings.Repeat("c2VjcmV0", 4)
 	f.do(step{"map", "checked.example.com"})
 	f.sent()
@@ -66,30 +66,29 @@ func wrongSettings(f *fixture) {
 		"all is right":               {url, secret, "app1", "", "ok     Settings: ", false},
 	} {
 		f.t.Run(name, func(t *testing.T) {
-			in, n := *f, *f.network
-			in.network, n.t = &n, t
-			in.file("no-constants", true)
-			in.file("no-app-id", true)
-			in.write("extra.php", "<?php define( 'PILOTSYNC_REDIS_URL', '"+c.url+"' ); define( 'PILOTSYNC_WEBHOOK_SECRET', '"+c.secret+"' ); define( 'WU_SERVER_PILOT_APP_ID', '"+c.app+"' );")
+			in := f.forTest(t)
+			in.toggleFile("no-constants", true)
+			in.toggleFile("no-app-id", true)
+			in.writeFile("extra.php", "<?php define( 'PILOTSYNC_REDIS_URL', '"+c.url+"' ); define( 'PILOTSYNC_WEBHOOK_SECRET', '"+c.secret+"' ); define( 'WU_SERVER_PILOT_APP_ID', '"+c.app+"' );")
 			if out := in.do(step{"notices"}).Output; !strings.Contains(out, c.want) || c.want == "" && out != "" || strings.Contains(out, "hush") {
 				t.Errorf("the notices are %q; want %q", out, c.want)
 			}
 			if out, _ := in.cli("test"); !strings.Contains(out, c.line) || !strings.Contains(out, c.want) {
-				t.Errorf("wp pilotsync test says %q; want %q and %q", out, c.line, c.want)
+				t.Errorf("wp pilotsync test prints %q; want %q and %q", out, c.line, c.want)
 			}
 			before := len(in.do().Calls)
 			if calls := in.do(step{"poll", "checked.example.com"}).Calls[before:]; (len(calls) == 1) != c.polls {
 				t.Errorf("Ultimate Multisite did %q", calls)
 			}
-			in.file("no-constants", false)
-			in.file("no-app-id", false)
+			in.toggleFile("no-constants", false)
+			in.toggleFile("no-app-id", false)
 		})
 	}
 	f.do(step{"do_action", "pilotsync_flush"}, step{"unmap", "checked.example.com"})
 	f.sent()
 }
 
-// attempts: the filter's value goes with the change, by the stage where it depends on that.
+// attempts: the filter's value is part of the change; it may depend on the stage.
 func attempts(f *fixture) {
 	filter := func(body string) string {
 		return "<?php add_filter( 'wu_async_process_domain_stage_max_tries', function ( $tries, $domain ) { " + body + " }, 10, 2 );"
@@ -106,9 +105,8 @@ func attempts(f *fixture) {
 		{"an exception", "throw new Exception( 'no such list' );", ""},
 	} {
 		f.t.Run(c.name, func(t *testing.T) {
-			in, n := *f, *f.network
-			in.network, n.t = &n, t
-			in.write("wp-content/mu-plugins/tries.php", filter(c.body))
+			in := f.forTest(t)
+			in.writeFile("wp-content/mu-plugins/tries.php", filter(c.body))
 			before := in.do()
 			after := in.do(step{"do_action", "wu_add_domain", "tried.example.com", 2}, step{"do_action", "wu_remove_domain", "gone.example.com", 2},
 				step{"do_action", "wu_add_domain", "unmapped.example.com", 2})
@@ -124,7 +122,7 @@ func attempts(f *fixture) {
 				t.Errorf("the domain's log says that the filter failed: %t", failed)
 			}
 			if out, err := in.cli("resync"); err != nil {
-				t.Errorf("wp pilotsync resync says %q (%v)", out, err)
+				t.Errorf("wp pilotsync resync prints %q (%v)", out, err)
 			}
 			if sent := strings.Join(in.sent(), "\n"); !strings.Contains(sent, "add tried.example.com always 2"+c.add) {
 				t.Errorf("resync sent %s", sent)
@@ -135,7 +133,7 @@ func attempts(f *fixture) {
 	f.wantSent("remove tried.example.com always 2")
 }
 
-// wwwRule: by the public suffix list x.com.ar would get a www form.
+// wwwRule: the public suffix list would give x.com.ar a www form.
 func wwwRule(f *fixture) {
 	setting := func(value string) { f.do(step{"option", "fake_setting_auto_create_www_subdomain", value}) }
 	setting("main_only")
@@ -151,23 +149,23 @@ func wwwRule(f *fixture) {
 func lastEvent(f *fixture) {
 	f.do(step{"option", "pilotsync_arrived", 0})
 	if out := f.do(step{"health"}).Output; !strings.Contains(out, "No event has arrived yet. They are expected at http://network.example.net/wp-json/pilotsync/v1/webhook") {
-		f.t.Errorf("before an event Site Health says %q", out)
+		f.t.Errorf("before an event Site Health shows %q", out)
 	}
 	now := time.Now()
-	if status, answer := f.event("last", now, domainEvent("unknown.example.com", tasks.Done, now)); status != http.StatusOK {
+	if status, answer := f.postEvent("last", now, domainEvent("unknown.example.com", tasks.Done, now)); status != http.StatusOK {
 		f.t.Errorf("the event is answered with %d %s", status, answer)
 	}
 	if out := f.do(step{"health"}).Output; !strings.Contains(out, "The last event arrived ") {
-		f.t.Errorf("after one Site Health says %q", out)
+		f.t.Errorf("after one Site Health shows %q", out)
 	}
 	f.do(step{"option", "pilotsync_arrived", 1772366400}) // 2026-03-01 12:00 UTC
 	if out := f.do(step{"health"}).Output; !strings.Contains(out, " ago, on March 1, 2026 12:00 pm.") {
-		f.t.Errorf("months after one Site Health says %q", out)
+		f.t.Errorf("months after one Site Health shows %q", out)
 	}
 }
 
-// doctored: the doctor's check of the webhook, with the real REST API.
-func doctored(f *fixture) {
+// doctorChecksWebhook: the doctor's check of the webhook, with the real REST API.
+func doctorChecksWebhook(f *fixture) {
 	const block = "<?php if ( 'OPTIONS' === $_SERVER['REQUEST_METHOD'] ) { http_response_code( 401 ); exit; }"
 	for _, c := range []struct {
 		name  string
@@ -180,10 +178,9 @@ func doctored(f *fixture) {
 		{"something in front asks for a password", map[string]string{"extra.php": block}, doctor.Failure, "answers 401; WordPress answers 200"},
 	} {
 		f.t.Run(c.name, func(t *testing.T) {
-			in, n := *f, *f.network
-			in.network, n.t = &n, t
+			in := f.forTest(t)
 			for name, content := range c.files {
-				in.write(name, content)
+				in.writeFile(name, content)
 			}
 			for _, r := range doctor.Run(t.Context(), config.Worker{Webhook: config.Webhook{URL: in.url + "/wp-json/pilotsync/v1/webhook"}}) {
 				if r.Check == doctor.CheckWebhook && (r.Status != c.want || !strings.Contains(r.Detail, c.says)) {

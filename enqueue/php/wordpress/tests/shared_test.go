@@ -15,8 +15,8 @@ import (
 	"pilotsync/test/redistest"
 )
 
-// sharedRedis: where WordPress's object cache would empty the queue, the built-in
-// provider goes on.
+// sharedRedis: if WordPress's object cache would empty the queue, the built-in provider stays
+// active.
 func sharedRedis(f *fixture) {
 	at, err := url.Parse(f.redis.URL)
 	if err != nil {
@@ -32,18 +32,17 @@ func sharedRedis(f *fixture) {
 		files map[string]string
 		taken bool
 	}{
-		{"constants that lead to the same database", map[string]string{"extra.php": cache}, false},
-		{"a cache that is connected to it", map[string]string{"wp-content/object-cache.php": string(dropIn), "cache-database": "0 " + redistest.Password("admin")}, false},
+		{"constants of the same database", map[string]string{"extra.php": cache}, false},
+		{"a cache with a connection to it", map[string]string{"wp-content/object-cache.php": string(dropIn), "cache-database": "0 " + redistest.Password("admin")}, false},
 		{"a cache in another database", map[string]string{"wp-content/object-cache.php": string(dropIn), "cache-database": "1 " + redistest.Password("admin")}, true},
-		{"the same, and another database by constant", map[string]string{"extra.php": cache + " define( 'WP_REDIS_DATABASE', '1' );"}, true},
+		{"constants of another database", map[string]string{"extra.php": cache + " define( 'WP_REDIS_DATABASE', '1' );"}, true},
 		{"a cache that is switched off", map[string]string{"extra.php": cache + " define( 'WP_REDIS_DISABLED', true );"}, true},
-		{"the same database, with leave", map[string]string{"extra.php": cache + " define( 'PILOTSYNC_SHARED_REDIS', true );"}, true},
+		{"the same database, if it is allowed", map[string]string{"extra.php": cache + " define( 'PILOTSYNC_SHARED_REDIS', true );"}, true},
 	} {
 		f.t.Run(c.name, func(t *testing.T) {
-			in, n := *f, *f.network
-			in.network, n.t = &n, t
+			in := f.forTest(t)
 			for name, content := range c.files {
-				in.write(name, content)
+				in.writeFile(name, content)
 			}
 			before := len(in.do().Calls)
 			s := in.do(step{"do_action", "wu_add_domain", "cached.example.com", 2}, step{"notices"})
@@ -65,18 +64,17 @@ func sharedRedis(f *fixture) {
 				t.Errorf("the notice %q doesn't propose %s", s.Output, change)
 			}
 			if out, err := in.cli("test"); err == nil || !strings.Contains(out, says) {
-				t.Errorf("wp pilotsync test says %q (%v)", out, err)
+				t.Errorf("wp pilotsync test prints %q (%v)", out, err)
 			}
-			if status, answer := in.event("shared", time.Now(), domainEvent("cached.example.com", tasks.Done, time.Now())); status != 404 {
+			if status, answer := in.postEvent("shared", time.Now(), domainEvent("cached.example.com", tasks.Done, time.Now())); status != 404 {
 				t.Errorf("an event is answered with %d %s", status, answer)
 			}
 		})
 	}
 	f.t.Run("keys of other programs", func(t *testing.T) {
-		in, n := *f, *f.network
-		in.network, n.t = &n, t
+		in := f.forTest(t)
 		if out, _ := in.cli("test"); !strings.Contains(out, "ok     Keys in Redis: This user of Redis may not list keys") {
-			t.Errorf("as the user php wp pilotsync test says %q", out)
+			t.Errorf("as the user php wp pilotsync test prints %q", out)
 		}
 		may := func(right string) {
 			if err := f.rdb.Do(context.Background(), "ACL", "SETUSER", "php", right).Err(); err != nil {
@@ -86,7 +84,7 @@ func sharedRedis(f *fixture) {
 		may("+scan")
 		defer may("-scan")
 		if out, _ := in.cli("test"); !strings.Contains(out, "ok     Keys in Redis: No other program") {
-			t.Errorf("without any wp pilotsync test says %q", out)
+			t.Errorf("without any wp pilotsync test prints %q", out)
 		}
 		if err := f.rdb.Set(t.Context(), "wp_cache:session:secret", 1, 0).Err(); err != nil {
 			t.Fatal(err)
@@ -94,14 +92,14 @@ func sharedRedis(f *fixture) {
 		defer f.rdb.Del(t.Context(), "wp_cache:session:secret")
 		out, _ := in.cli("test")
 		if !strings.Contains(out, "WRONG  Keys in Redis: 1 of the ") || !strings.Contains(out, "(wp_cache…)") || strings.Contains(out, "secret") {
-			t.Errorf("wp pilotsync test says %q", out)
+			t.Errorf("wp pilotsync test prints %q", out)
 		}
 		if s := in.do(step{"health"}); !strings.Contains(s.Output, "belong to other programs (wp_cache…)") {
-			t.Errorf("Site Health says %q", s.Output)
+			t.Errorf("Site Health shows %q", s.Output)
 		}
-		in.write("extra.php", "<?php define( 'PILOTSYNC_SHARED_REDIS', true );")
+		in.writeFile("extra.php", "<?php define( 'PILOTSYNC_SHARED_REDIS', true );")
 		if out, _ := in.cli("test"); !strings.Contains(out, "ok     Keys in Redis: 1 of the ") {
-			t.Errorf("with leave wp pilotsync test says %q", out)
+			t.Errorf("with leave wp pilotsync test prints %q", out)
 		}
 	})
 }

@@ -15,10 +15,10 @@ import (
 	"testing"
 )
 
-// The languages that the plugin speaks besides English.
+// The plugin's languages besides English.
 var languages = []string{"de_DE", "es_ES", "fr_FR", "it_IT", "pt_BR"}
 
-// output runs a program of gettext, or a script, and returns what it printed.
+// output runs a program and returns its output. It skips the test if the program is missing.
 func output(t *testing.T, program string, args ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
@@ -36,10 +36,11 @@ func output(t *testing.T, program string, args ...string) string {
 
 func po(language string) string { return "../languages/pilotsync-" + language + ".po" }
 
-// entry is a text with its translations: of the singular and of the plural where it has one.
+// entry is a text with its translations, of the singular and, if there is one, of the plural.
 type entry struct{ original, translated []string }
 
-// entries reads a file of texts as msgcat --no-wrap writes it: each text on one line.
+// entries reads a file of texts in the format of msgcat --no-wrap, with each text on one
+// line.
 func entries(t *testing.T, file string) []entry {
 	t.Helper()
 	var all []entry
@@ -74,14 +75,14 @@ func TestTheTemplateOfTextsIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Error("languages/pilotsync.pot isn't what the source says: run 'make texts', and translate what is new")
+		t.Error("languages/pilotsync.pot isn't current: run 'make texts', and translate the new texts")
 	}
 	if n := len(entries(t, current)); n < 100 {
 		t.Errorf("only %d texts were found", n)
 	}
 }
 
-// Each text with placeholders says to translators what they stand for.
+// Each text with placeholders has a comment for translators.
 func TestPlaceholdersAreExplained(t *testing.T) {
 	for block := range strings.SplitSeq(output(t, "msgcat", "--no-wrap", "../languages/pilotsync.pot"), "\n\n") {
 		if strings.Contains(block, "php-format") && !strings.Contains(block, "#. translators:") {

@@ -1,6 +1,6 @@
 <?php
 /**
- * Runs `wp pilotsync …` with what it needs of WP-CLI, which Debian doesn't have: php cli.php COMMAND [ARGUMENT…] [--FLAG[=VALUE]…]
+ * Runs `wp pilotsync …` with the needed parts of WP-CLI, which Debian doesn't have: php cli.php COMMAND [ARGUMENT…] [--FLAG[=VALUE]…]
  *
  * phpcs:disable
  */

@@ -1,6 +1,6 @@
 <?php
 /**
- * The lists of domains that the real Ultimate Multisite shows, with its views as far as pilotsync's part in them goes.
+ * The lists of domains of the real Ultimate Multisite, with those parts of its views that pilotsync uses.
  *
  * phpcs:disable
  */
@@ -19,7 +19,7 @@ function wu_get_template( $view, $args = array(), $default_view = false ) {
 					'secure'  => array( 'wrapper_classes' => '', 'icon' => 'i', 'label' => '', 'value' => $item->is_secure() ? 'Secure (HTTPS)' : 'Not Secure (HTTP)' ),
 				);
 				if ( ! fake_version( '2.4' ) ) {
-					$first_row['primary']['value'] = 'Alias'; // It knows no functions here.
+					$first_row['primary']['value'] = 'Alias'; // The real view can't call functions here.
 				}
 				if ( fake_version( '2.4.12' ) ) {
 					$first_row = apply_filters( 'wu_domain_mapping_row_info', $first_row, $item );
@@ -49,7 +49,7 @@ function wu_responsive_table_row( $args = array(), $first_row = array(), $second
 	wu_get_template( 'base/responsive-table-row', compact( 'args', 'first_row', 'second_row' ) );
 }
 
-// What a customer sees of a site's domains: the element Domain_Mapping_Element.
+// A customer's list of a site's domains: the element Domain_Mapping_Element.
 function fake_customer_list( $site_id ) {
 	$domains = array_map( function ( $domain ) { return array( 'domain_object' => $domain ); }, wu_get_domains( array( 'blog_id' => $site_id ) ) );
 	wu_get_template( 'dashboard-widgets/domain-mapping', compact( 'domains' ) );

@@ -1,6 +1,6 @@
 <?php
 /**
- * Makes a WordPress network in an empty database; run by the test on the command line.
+ * Installs a WordPress network in an empty database. The test runs it on the command line.
  */
 
 mysqli_report( MYSQLI_REPORT_ERROR | MYSQLI_REPORT_STRICT );
@@ -18,7 +18,7 @@ foreach ( $wpdb->tables( 'ms_global' ) as $table => $name ) {
 require ABSPATH . 'wp-admin/includes/network.php';
 install_network();
 $result = populate_network( 1, 'network.example.net', 'admin@example.net', 'Tom\'s &amp; Jo\'s', '/', true );
-// No wildcard DNS here: that is a warning, and all is done.
+// The missing wildcard DNS is only a warning.
 if ( is_wp_error( $result ) && 'no_wildcard_dns' !== $result->get_error_code() ) {
 	fwrite( STDERR, $result->get_error_message() . "\n" );
 	exit( 1 );

@@ -1,7 +1,7 @@
 <?php
 /**
- * A stand-in for the drop-in of a cache plugin: WordPress's own cache, whose flush also empties a Redis database, as that of
- * redis-cache does. It keeps nothing there. It uses the test's Redis; the file cache-database holds the number of its
+ * A stand-in for the drop-in of a cache plugin: WordPress's own cache, whose flush also empties a Redis database, like
+ * redis-cache's. It stores nothing in Redis. It uses the test's Redis; the file cache-database has the number of its
  * database and the password of its user admin.
  *
  * phpcs:disable

@@ -1,9 +1,9 @@
 <?php
 /**
- * Plugin Name: The test's orders
+ * Plugin Name: The test's steps
  *
- * Takes a list of steps by HTTP, does them all in one request, and answers with how the network is then. It also loads the
- * stand-in for Ultimate Multisite.
+ * Receives a list of steps by HTTP, takes them in one request, and returns the resulting state of the network. It also loads
+ * the stand-in for Ultimate Multisite.
  *
  * phpcs:disable
  */
@@ -14,7 +14,7 @@ if ( is_multisite() && ! is_file( ABSPATH . 'no-ultimate' ) ) {
 }
 
 if ( get_site_option( 'fake_action_scheduler' ) ) {
-	// Action Scheduler's functions, as far as one action at a time goes.
+	// Action Scheduler's functions, enough for one action at a time.
 	function as_schedule_single_action( $at, $hook, $args, $group ) {
 		update_site_option( 'fake_actions', array_merge( get_site_option( 'fake_actions', array() ), array( array( $at, $hook ) ) ) );
 	}
@@ -29,13 +29,13 @@ if ( get_site_option( 'fake_action_scheduler' ) ) {
 	function as_unschedule_all_actions( $hook, $args, $group ) { update_site_option( 'fake_actions', array() ); }
 }
 if ( is_file( ABSPATH . 'failing-queries' ) ) {
-	// The database refuses queries with this text in them.
+	// The database refuses queries that contain this text.
 	$GLOBALS['wpdb']->suppress_errors();
 	add_filter( 'query', function ( $query ) {
 		return false === strpos( $query, file_get_contents( ABSPATH . 'failing-queries' ) ) ? $query : 'SELECT disk FROM is_full';
 	} );
 }
-// The front page: there is no theme.
+// The front page, since there is no theme.
 add_action( 'template_redirect', function () {
 	echo get_bloginfo( 'name' );
 	exit;
@@ -47,11 +47,11 @@ add_filter( 'pilotsync_retry_seconds', function () { return 1; } );
 function test_step( string $do, array $step ) {
 	global $wpdb;
 	switch ( $do ) {
-		case 'map': // A name, and what else the mapping has.
+		case 'map': // A name and the mapping's other fields.
 			$domain = wu_create_domain( array( 'domain' => $step[0] ) + ( $step[1] ?? array() ) + array( 'blog_id' => 2 ) );
 			echo is_wp_error( $domain ) ? $domain->get_error_message() : '';
 			break;
-		case 'map_old': // One that was saved when the rules were others.
+		case 'map_old': // A mapping that was saved under other rules.
 			$domain = new WP_Ultimo\Models\Domain( array( 'domain' => $step[0] ) + ( $step[1] ?? array() ) + array( 'blog_id' => 2 ) );
 			$domain->set_skip_validation( true );
 			$domain->save();
@@ -61,7 +61,7 @@ function test_step( string $do, array $step ) {
 			$domain->set_domain( $step[1] );
 			$domain->save();
 			break;
-		case 'edit_page': // As an administrator saves the edit page: a check is queued each time.
+		case 'edit_page': // An administrator saves the edit page, which queues a check.
 			$domain = wu_get_domain_by_domain( $step[0] );
 			wu_enqueue_async_action( 'wu_async_process_domain_stage', array( 'domain_id' => $domain->get_id() ), 'domain' );
 			$domain->set_stage( $step[1] );
@@ -70,7 +70,7 @@ function test_step( string $do, array $step ) {
 		case 'unmap':
 			wu_get_domain_by_domain( $step[0] )->delete();
 			break;
-		case 'set': // Past Ultimate Multisite, as when a backup is restored.
+		case 'set': // Without Ultimate Multisite, as when a backup is restored.
 			$wpdb->update( 'fake_domains', $step[1], array( 'domain' => $step[0] ) );
 			wp_cache_flush();
 			break;
@@ -90,13 +90,13 @@ function test_step( string $do, array $step ) {
 			$id = wpmu_create_blog( $step[0], '/', 'Site of ' . $step[0], 1 );
 			echo is_wp_error( $id ) ? $id->get_error_message() : $id;
 			break;
-		case 'make_network': // With a main site, whose id it tells.
+		case 'make_network': // With a main site; prints its id.
 			require_once ABSPATH . 'wp-admin/includes/schema.php';
 			$wpdb->insert( $wpdb->site, array( 'id' => 2, 'domain' => $step[0], 'path' => '/' ) );
 			populate_network_meta( 2, array( 'admin_email' => "admin@$step[0]", 'site_name' => $step[0], 'site_admins' => array( 'admin' ) ) );
 			echo wp_insert_site( array( 'network_id' => 2, 'domain' => $step[0], 'path' => '/', 'title' => 'Site of ' . $step[0], 'user_id' => 1 ) );
 			break;
-		case 'options_elsewhere': // The plugin's options that are in another than the main network.
+		case 'options_elsewhere': // The plugin's options in other networks than the main one.
 			echo implode( ' ', $wpdb->get_col( "SELECT meta_key FROM {$wpdb->sitemeta} WHERE meta_key LIKE '%pilotsync%' AND meta_key NOT LIKE '%pilotsync_works' AND site_id <> 1" ) );
 			break;
 		case 'webhook_url':
@@ -153,10 +153,10 @@ function test_step( string $do, array $step ) {
 		case 'forget_redis_away':
 			delete_network_option( 1, 'pilotsync_redis_away' );
 			break;
-		case 'age_mail': // As if all that waits had been written an hour earlier.
+		case 'age_mail': // Moves waiting e-mails an hour into the past.
 			$wpdb->query( "UPDATE {$wpdb->base_prefix}pilotsync_mail SET created_at = created_at - 3600" );
 			break;
-		case 'age_digest': // As if it had last looked so many seconds earlier.
+		case 'age_digest': // Moves the last check into the past, in seconds.
 			$digest = get_site_option( 'pilotsync_digest' );
 			if ( is_array( $digest ) ) {
 				$digest['looked_at'] -= $step[0];

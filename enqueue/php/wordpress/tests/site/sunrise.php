@@ -1,8 +1,8 @@
 <?php
 /**
- * The stand-in's part that WordPress runs before it knows which site is asked for, as Ultimate Multisite's sunrise.php.
+ * The part of the stand-in that WordPress runs before it knows the requested site, like Ultimate Multisite's sunrise.php.
  *
- * A mapping is served only in an active stage: elsewhere WordPress finds no site and sends the visitor to the sign-up page.
+ * A mapping is served only in an active stage. Otherwise WordPress finds no site and redirects to the sign-up page.
  *
  * phpcs:disable
  */
@@ -20,7 +20,7 @@ if ( ! is_file( ABSPATH . 'no-ultimate' ) ) {
 		if ( ! $mapping || ! $mapping->active || in_array( $mapping->stage, FAKE_INACTIVE, true ) ) {
 			return $site;
 		}
-		// The site's URL is the mapping's: a visitor who came by another scheme is redirected.
+		// The site has the mapping's URL, so a request with the other scheme is redirected.
 		$home = ( $mapping->secure ? 'https://' : 'http://' ) . $mapping->domain;
 		foreach ( array( 'home', 'siteurl' ) as $option ) {
 			add_filter( "option_$option", function ( $url ) use ( $home, $mapping ) {

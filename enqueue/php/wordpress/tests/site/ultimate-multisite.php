@@ -2,9 +2,9 @@
 /**
  * A stand-in for Ultimate Multisite. orders.php loads it.
  *
- * It has the functions, hooks and classes that pilotsync relies on, and behaves as the real plugin does where that was seen
- * to matter. The site option fake_version says which one it is: 2.3.4, 2.4.10 (both with the older layout of host
- * providers), or 2.4.13 with the integration registry.
+ * It has the functions, hooks and classes on which pilotsync relies, with the behaviour of the real plugin where it matters.
+ * The site option fake_version is its version: 2.3.4 or 2.4.10 with the older layout of host providers, or 2.4.13 with the
+ * integration registry.
  *
  * phpcs:disable
  */
@@ -17,7 +17,7 @@ namespace {
 
 	function fake_version( $at_least ) { return version_compare( get_site_option( 'fake_version', '2.3.4' ), $at_least, '>=' ); }
 
-	// What it did that pilotsync is to do in its place.
+	// Records calls that pilotsync should make unnecessary.
 	function fake_call( $text ) {
 		global $wpdb;
 		$wpdb->insert( 'fake_calls', array( 'call_text' => $text ) );
@@ -30,7 +30,7 @@ namespace {
 
 	function wu_get_setting( $name, $default = false ) { return get_site_option( 'fake_setting_' . $name, $default ); }
 
-	// A file for each handle, with the levels that the setting lets through.
+	// A file for each handle, with the levels that the setting allows.
 	function wu_log_add( $handle, $message, $level = 'info' ) {
 		if ( 'errors' === wu_get_setting( 'error_logging_level', 'default' ) && 'error' !== $level && 'critical' !== $level ) {
 			return;
@@ -44,7 +44,7 @@ namespace {
 		}
 	}
 
-	// Action Scheduler: what is put here runs later, in another process.
+	// Action Scheduler: these actions run later, in another process.
 	function wu_enqueue_async_action( $hook, $args = array(), $group = '' ) { return wu_schedule_single_action( time(), $hook, $args, $group ); }
 	function wu_schedule_single_action( $at, $hook, $args = array(), $group = '' ) {
 		global $wpdb;
@@ -97,7 +97,7 @@ namespace {
 		public function on_add_domain( $domain, $site_id ) { fake_call( "add_domain $domain" ); }
 		public function on_remove_domain( $domain, $site_id ) { fake_call( "remove_domain $domain" ); }
 		public function on_add_subdomain( $domain, $site_id ) { fake_call( "add_subdomain $domain" ); }
-		public function on_remove_subdomain( $domain, $site_id ) {} // As in the real one.
+		public function on_remove_subdomain( $domain, $site_id ) {} // As in the real plugin.
 	}
 }
 
@@ -115,7 +115,7 @@ namespace WP_Ultimo\Models {
 
 		public static function get_by( $column, $value ) {
 			global $wpdb;
-			// As its database layer does, it reads a row once in a request.
+			// Like the real database layer, it reads a row once per request.
 			$row = wp_cache_get( "$column $value", 'fake_domains' );
 			if ( ! $row ) {
 				$row = $wpdb->get_row( $wpdb->prepare( "SELECT * FROM fake_domains WHERE $column = %s", $value ), ARRAY_A );
@@ -142,7 +142,7 @@ namespace WP_Ultimo\Models {
 		public function set_active( $active ) { $this->row['active'] = (int) $active; }
 		public function set_skip_validation( $skip = false ) { $this->skip_validation = $skip; }
 
-		/** The rules of the real one: a unique name, of a form that has no IDN top-level domain, and a stage that the version has. */
+		/** The rules of the real plugin: a unique name without an IDN top-level domain, and a stage of this version. */
 		private function problem() {
 			global $wpdb;
 			$stages = array( 'checking-dns', 'checking-ssl-cert', 'done', 'done-without-ssl', 'failed' );
@@ -207,7 +207,7 @@ namespace WP_Ultimo\Managers {
 			add_action( 'wu_async_process_domain_stage', array( $this, 'async_process_domain_stage' ), 10, 2 );
 			add_action( 'wu_transition_domain_domain', array( $this, 'send_domain_to_host' ), 10, 3 );
 			add_action( 'wp_insert_site', array( $this, 'handle_site_created' ) );
-			// First its mappings go, then its own name.
+			// First its mappings are removed, then its own name.
 			add_action( 'wp_delete_site', function ( $site ) {
 				foreach ( wu_get_domains( array( 'blog_id' => $site->blog_id ) ) as $domain ) {
 					$domain->delete();
@@ -235,7 +235,7 @@ namespace WP_Ultimo\Managers {
 			wu_enqueue_async_action( 'wu_async_process_domain_stage', array( 'domain_id' => $domain->get_id() ), 'domain' );
 		}
 
-		// The real one asks DNS over HTTPS and the domain itself; here names with "works" in them are found in order.
+		// The real plugin queries DNS over HTTPS and the domain. Here names that contain "works" pass.
 		public function async_process_domain_stage( $id, $tries = 0 ) {
 			if ( ! $domain = wu_get_domain( $id ) ) {
 				return;
@@ -262,7 +262,7 @@ namespace WP_Ultimo\Managers {
 			}
 		}
 
-		// Its own rule: it counts labels, and knows a short list.
+		// Its own rule, which counts labels and has a short list.
 		public function should_create_www_subdomain( $domain ) {
 			$labels = explode( '.', $domain );
 			$double = in_array( '.' . implode( '.', array_slice( $labels, -2 ) ), array( '.co.uk', '.com.au', '.co.nz', '.com.br', '.co.in' ), true );
@@ -291,10 +291,10 @@ namespace WP_Ultimo\Integrations\Host_Providers {
 
 namespace WP_Ultimo\Integrations {
 	if ( \fake_version( '2.4.13' ) ) {
-		// Another plugin's own class in ServerPilot's place: it is known by its place only.
+		// Another plugin's class in the place of ServerPilot's; only the registry identifies it.
 		class Module { use \Fake_Provider; }
 		class Integration {
-			// A constant, or a network option that the real one encrypts.
+			// A constant, or a network option, which the real plugin encrypts.
 			public function get_credential( $name ) { return defined( $name ) && constant( $name ) ? (string) constant( $name ) : strrev( get_network_option( null, 'wu_hosting_credential_' . $name, '' ) ); }
 		}
 		class Integration_Registry {

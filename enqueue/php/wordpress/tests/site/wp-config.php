@@ -1,6 +1,6 @@
 <?php
 /**
- * The test network's settings. All that differs from run to run is in the environment.
+ * The test network's settings. Values that differ between runs are in the environment.
  */
 
 define( 'DB_NAME', 'wordpress' );
@@ -14,7 +14,7 @@ $table_prefix = 'net_';
 define( 'WP_CONTENT_DIR', __DIR__ . '/wp-content' );
 define( 'WP_HTTP_BLOCK_EXTERNAL', true );
 define( 'AUTOMATIC_UPDATER_DISABLED', true );
-define( 'DISABLE_WP_CRON', true ); // The test asks for wp-cron.php itself.
+define( 'DISABLE_WP_CRON', true ); // The test requests wp-cron.php itself.
 define( 'WP_DEBUG', true );
 define( 'WP_DEBUG_DISPLAY', false );
 define( 'WP_DEBUG_LOG', __DIR__ . '/debug.log' );
@@ -31,7 +31,7 @@ if ( is_file( __DIR__ . '/extra.php' ) ) {
 	require __DIR__ . '/extra.php';
 }
 
-// The address of the test's web server is the network; any other host is what a visitor asked for.
+// The address of the test's web server is the network. Any other host is a visitor's.
 $test_host = isset( $_SERVER['HTTP_HOST'] ) ? preg_replace( '/:\d+$/', '', $_SERVER['HTTP_HOST'] ) : '';
 if ( '' === $test_host || '127.0.0.1' === $test_host ) {
 	$test_host = 'network.example.net';
@@ -47,7 +47,7 @@ if ( ! getenv( 'TEST_INSTALL' ) ) {
 	define( 'WP_ALLOW_MULTISITE', true );
 	define( 'MULTISITE', true );
 	define( 'SUBDOMAIN_INSTALL', true );
-	// Installations with several networks tell them apart by the host. The file holds the id of the other's main site.
+	// The host decides between several networks. The file has the id of the other network's main site.
 	$test_other = is_file( __DIR__ . '/other-network' ) && 'other.example.org' === $test_host;
 	define( 'DOMAIN_CURRENT_SITE', $test_other ? $test_host : 'network.example.net' );
 	define( 'PATH_CURRENT_SITE', '/' );
@@ -60,7 +60,7 @@ if ( is_file( __DIR__ . '/mail-to' ) ) {
 	define( 'PILOTSYNC_MAIL_TO', file_get_contents( __DIR__ . '/mail-to' ) );
 }
 
-// No mail leaves the test. WordPress takes this one in place of its own.
+// Replaces WordPress's own function, so that no mail leaves the test.
 function wp_mail( $to, $subject, $message, $headers = '' ) {
 	if ( ! is_array( $to ) ) {
 		return true; // WordPress's own, such as the one about a new site.
