@@ -148,12 +148,7 @@ func writeCommand(text *strings.Builder, level string, command *kong.Node) {
 }
 
 // flagTerm is a flag as a command line has it.
-func flagTerm(flag *kong.Flag) string {
-	if flag.Short != 0 {
-		return "-" + string(flag.Short) + ", " + flag.String()
-	}
-	return flag.String()
-}
+func flagTerm(flag *kong.Flag) string { return flag.String() }
 
 // writeHelp writes paragraphs of a help text: a blank line ends one, and lines that
 // begin with four spaces are code, as in Markdown.

@@ -34,7 +34,7 @@ type addCmd struct {
 
 type removeCmd struct{ changeFlags }
 
-const enqueueExamples = `All names are checked first: if one is wrong, nothing is enqueued. The same holds if workers run but none serves the app, unless --force is given. The names that leave the list, as far as the ledger knows them, are shown first; more than ten, or more than a tenth of the list, need confirmation, or --yes without a terminal. With --wait the command exits with 1 if a domain ends rejected or failed, or the time is up.
+const enqueueExamples = `All names are checked first: if one is wrong, nothing is enqueued. The same holds if workers run but none serves the app, unless --force is given. The names that leave the list, as far as the ledger knows them, are shown first. More than ten, or more than a tenth of the list, need confirmation; without a terminal they need --yes. With --wait the command exits with 1 if a domain ends rejected or failed, or the time is up.
 
 Examples:
 

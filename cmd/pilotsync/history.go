@@ -22,7 +22,7 @@ type historyCmd struct {
 
 // Help is shown under the command's own --help.
 func (*historyCmd) Help() string {
-	return fmt.Sprintf(`Shows the last writes of an app's list, newest first: their numbers, their outcomes, and the names that each put on the list (+) and took off it (-). The last %d are kept. The outcome is one of: written; failed, if ServerPilot refused the write; unknown, if no answer came, so that the next sync read the list again; writing, if the write is in flight and has no number yet. 'pilotsync logs' shows what happened to one domain. The command needs Redis only.
+	return fmt.Sprintf(`Shows the last writes of an app's list, newest first, with number and outcome. Each write has the names that it put on the list (+) and took off it (-). The last %d are kept. The outcome is 'written', or 'failed' if ServerPilot refused the write. It is 'unknown' if no answer came; the next sync then read the list again. It is 'writing' while the write is in flight and has no number yet. 'pilotsync logs' shows what happened to one domain. The command needs Redis only.
 
 Examples:
 

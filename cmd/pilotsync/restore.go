@@ -21,7 +21,7 @@ type restoreCmd struct {
 	operatorFlag
 	yesFlag
 
-	At     string `name:"at" required:"" placeholder:"TIME|WRITE" help:"Point to restore: the number of the last write that stays, as 'pilotsync history' shows it (0 for before the first), or a time as in RFC 3339; without its zone it is in UTC."`
+	At     string `name:"at" required:"" placeholder:"TIME|WRITE" help:"Point to restore. Either the number of the last write that stays, as 'pilotsync history' shows it (0 for before the first). Or a time as in RFC 3339, in UTC if it has no zone."`
 	DryRun bool   `name:"dry-run" help:"Only show what would be changed."`
 }
 
@@ -29,7 +29,7 @@ type restoreCmd struct {
 func (*restoreCmd) Help() string {
 	return fmt.Sprintf(`Reverses what pilotsync's own writes have changed on the list since then. The reversal is made of ordinary changes with new order numbers, so older changes can't override it; to reverse it, restore again. Names that already are as they were, and names changed by hand, are left alone. A write whose answer never came ('unknown') is reversed only where the ledger shows its effect.
 
-The last %d writes of an app are kept; a time before the first of them is refused, and the range that can be restored is shown. The changes are shown first. On a terminal the command asks for confirmation; elsewhere it needs --yes if names leave the list. It needs Redis only. WordPress isn't informed: if it still maps a domain that was taken off, 'wp pilotsync resync' puts it on the list again.
+The last %d writes of an app are kept; a time before the first of them is refused. The error says what can be restored. The changes are shown first. On a terminal the command asks for confirmation; elsewhere it needs --yes if names leave the list. It needs Redis only. WordPress isn't informed: if it still maps a domain that was taken off, 'wp pilotsync resync' puts it on the list again.
 
 Examples:
 

@@ -27,7 +27,7 @@ type retryCmd struct {
 
 // Help is shown under the command's own --help.
 func (*retryCmd) Help() string {
-	return `Enqueues again the changes of domains that ServerPilot refused, or for which the list had no room. They get new order numbers, and keep their www form, site and limit of attempts. 'pilotsync status --state=rejected' shows the domains with ServerPilot's reasons. If one of the given domains isn't rejected, nothing is enqueued. Names that refused removals take off a list are shown first; more than ten, or more than a tenth of a list, need confirmation or --yes. The command needs Redis only.
+	return `Enqueues again the changes of domains that ServerPilot refused, or for which the list had no room. They get new order numbers, and keep their www form, site and limit of attempts. 'pilotsync status --state=rejected' shows the domains with ServerPilot's reasons. If one of the given domains isn't rejected, nothing is enqueued. Names that refused removals take off a list are shown first. More than ten, or more than a tenth of a list, need confirmation or --yes. The command needs Redis only.
 
 Examples:
 

@@ -24,7 +24,7 @@ type workerCmd struct {
 
 // Help is shown under the command's own --help.
 func (*workerCmd) Help() string {
-	return `A worker runs until SIGTERM or SIGINT. Then it finishes its running calls, returns all other tasks to the queue, and exits with 0. When PILOTSYNC_CONFIG or a file of keys, secrets or users changes, and at SIGHUP, it reads all of them again; a wrong file is named in the log and changes nothing. Any number of workers can run, on any number of machines. Each setting is a flag or a variable; a flag wins.
+	return `A worker runs until SIGTERM or SIGINT. Then it finishes its running calls, returns all other tasks to the queue, and exits with 0. It reads PILOTSYNC_CONFIG and the files of keys, secrets and users again when one changes, and at SIGHUP. A wrong file is named in the log and changes nothing. Any number of workers can run, on any number of machines. Each setting is a flag or a variable; a flag wins.
 
 Examples:
 

@@ -65,7 +65,7 @@ func TestThePackagesREADMEGetsADomainFromWordPressToDone(t *testing.T) {
 	m.must("systemctl restart redis-server@pilotsync")
 	m.must(knows)
 
-	for _, command := range pasted(t, "../systemd/README.md", "The page") {
+	for _, command := range pasted(t, "../systemd/README.md", "The dashboard") {
 		if !strings.HasPrefix(command, "htpasswd ") {
 			m.must(command)
 			continue

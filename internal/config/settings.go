@@ -27,7 +27,7 @@ type AccountSettings struct {
 	APIKeyFile   string `name:"api-key-file" env:"WU_SERVER_PILOT_API_KEY_FILE" group:"ServerPilot" placeholder:"FILE" help:"File to read it from."`
 	AppID        string `name:"app-id" env:"WU_SERVER_PILOT_APP_ID" group:"ServerPilot" placeholder:"ID,…" help:"Ids of the apps to serve. No default."`
 	AppIDFile    string `name:"app-id-file" env:"WU_SERVER_PILOT_APP_ID_FILE" group:"ServerPilot" placeholder:"FILE" help:"File to read them from."`
-	Config       string `name:"config" env:"PILOTSYNC_CONFIG" group:"ServerPilot" placeholder:"FILE" help:"YAML file for several accounts, in place of the three above: 'accounts: [{client_id, api_key or api_key_file, apps: [id, …]}]', and 'webhooks: {APP: {url, secret or secret_file}}' for apps with a webhook of their own. Default: none."`
+	Config       string `name:"config" env:"PILOTSYNC_CONFIG" group:"ServerPilot" placeholder:"FILE" help:"YAML file for several accounts, in place of the three above: 'accounts: [{client_id, api_key or api_key_file, apps: [id, …]}]'. An app with a webhook of its own has it under 'webhooks: {APP: {url, secret or secret_file}}'. Default: none."`
 	Credentials  string `name:"credentials-directory" env:"CREDENTIALS_DIRECTORY" group:"ServerPilot" hidden:"" help:"Where systemd puts a unit's credentials, for paths in the YAML file."`
 }
 
