@@ -1,11 +1,10 @@
-// Package credentials makes the passwords of an installation once, keeps them, and
-// hands each service the files that it takes: Redis its users, the worker and the
-// page their URLs, the page its login. So services that are started together for the
-// first time find what they need, without a person and without a password that
-// everybody knows.
+// Package credentials makes the passwords of an installation once, keeps them, and writes
+// the files of each service: Redis's users, the URLs of the worker and the dashboard, the
+// dashboard's login. Services that are started together for the first time find what they
+// need, without a person and without a default password.
 //
-// What is made is kept in one file; all others follow from it and from the
-// options, so a new release's list of users takes effect with the passwords that are there.
+// The passwords are kept in one file; all others are made from it and from the options.
+// So a new release's list of users takes effect with the existing passwords.
 package credentials
 
 import (
@@ -23,28 +22,28 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// PageUser is who may log in to the page, and act.
+// PageUser is the dashboard's user, who may also act.
 const PageUser = "admin"
 
-// Options are what the files follow from, besides what is kept.
+// Options are what the files are made from, besides the kept passwords.
 type Options struct {
 	ACL       []byte // Redis's users, as users.acl of deployments/redis has them
 	Redis     string // host:port of Redis, as the services reach it
-	Published string // the same as it is reached from outside, for WordPress and people
+	Published string // the same Redis from outside, for WordPress and people
 	APIKey    string // ServerPilot's, for the worker; empty for none
 }
 
-// Kept is what was made, or given, and can't be found out again.
+// Kept has the passwords and what can't be found out again.
 type Kept struct {
 	Redis     map[string]string `json:"redis"` // the password of each of Redis's users, by name
 	Page      string            `json:"page"`  // PageUser's
 	PageHash  string            `json:"page_hash"`
 	Grafana   string            `json:"grafana"`
-	Published string            `json:"published"` // as Options had it last
+	Published string            `json:"published"` // the last one of Options
 }
 
-// complete returns what is kept with what was missing, and how many passwords
-// had to be made. A user that the list no longer has keeps the password.
+// complete adds missing passwords, and returns how many it made. A user that is no
+// longer on the list keeps the password.
 func (k Kept) complete(o Options) (_ Kept, made int, err error) {
 	users := usersOf(o.ACL)
 	for _, needed := range []string{"php", "worker", "page"} {
@@ -61,7 +60,7 @@ func (k Kept) complete(o Options) (_ Kept, made int, err error) {
 			return password
 		}
 		made++
-		return rand.Text() // 130 bits, and nothing that a URL or a shell would take for something else
+		return rand.Text() // 130 bits, without characters that are special in a URL or a shell
 	}
 	for _, user := range users {
 		k.Redis[user] = fresh(k.Redis[user])
@@ -77,14 +76,14 @@ func (k Kept) complete(o Options) (_ Kept, made int, err error) {
 	return k, made, nil
 }
 
-// file is one that a service takes. Only its own folder is mounted where the service
-// runs, so those that other users of the container read may be open within it.
+// file is a file of a service. A service's container has only the service's own folder,
+// so files for other users of the container may be readable for all.
 type file struct {
 	folder, name, text string
-	open               bool // to users other than ours
+	open               bool // readable for other users
 }
 
-// files are all that follow from what is kept.
+// files are all that are made from the kept passwords.
 func (k Kept) files(o Options) []file {
 	all := []file{
 		{folder: "redis", name: "users.acl", text: string(k.acl(o.ACL)), open: true},
@@ -100,7 +99,7 @@ func (k Kept) files(o Options) []file {
 	return all
 }
 
-// Show tells a person the passwords that people need.
+// Show is a text with the passwords that people need.
 func (k Kept) Show() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "page:     user %s, password %s\n", PageUser, k.Page)
@@ -117,7 +116,7 @@ func redisURL(addr, user string, passwords map[string]string) string {
 	return u.String()
 }
 
-// usersOf are the names of the users that are on, in the list's order.
+// usersOf are the names of the enabled users, in the list's order.
 func usersOf(acl []byte) (names []string) {
 	for line := range bytes.Lines(acl) {
 		if words := strings.Fields(string(line)); isOn(words) {
@@ -129,7 +128,7 @@ func usersOf(acl []byte) (names []string) {
 
 func isOn(words []string) bool { return len(words) > 2 && words[0] == "user" && words[2] == "on" }
 
-// acl is the list of users with the hash of each one's password behind its "on".
+// acl is the list of users with the hash of each one's password after its "on".
 func (k Kept) acl(list []byte) []byte {
 	var b bytes.Buffer
 	for line := range bytes.Lines(list) {
@@ -144,7 +143,7 @@ func (k Kept) acl(list []byte) []byte {
 }
 
 // defaultUser is the line that Redis's user default needs. Clients that name no user
-// come as default, so it is off. Redis replays its append-only file as default, so
+// log in as default, so it is off. Redis replays its append-only file as default, so
 // without the rights a restart loses data.
 const defaultUser = "user default off resetpass allkeys allchannels +@all"
 

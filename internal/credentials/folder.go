@@ -9,18 +9,18 @@ import (
 	"path/filepath"
 )
 
-// keptFile is within the folder that no service is given.
+// keptFile is in a folder that no service gets.
 const keptFile = "kept/passwords.json"
 
-// Make makes the passwords that aren't kept yet in folder, and writes all files
-// anew. It returns how many it made.
+// Make makes the missing passwords, keeps them in folder, and writes all files again. It
+// returns how many it made.
 func Make(folder string, o Options) (made int, err error) {
 	if err := o.check(); err != nil {
 		return 0, err
 	}
 	kept, err := Load(folder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return 0, err // never replaced by new ones: Redis and Grafana know the old
+		return 0, err // never replaced by new ones: Redis and Grafana have the old ones
 	}
 	kept, made, err = kept.complete(o)
 	if err != nil {
@@ -30,7 +30,7 @@ func Make(folder string, o Options) (made int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("put down what is kept: %w", err)
 	}
-	// First, so that no service has a password that was then forgotten.
+	// First, so that no service has a password that wasn't kept.
 	if err := write(filepath.Join(folder, keptFile), append(text, '\n'), 0o400); err != nil {
 		return 0, err
 	}
@@ -60,8 +60,7 @@ func Load(folder string) (Kept, error) {
 	return kept, nil
 }
 
-// write puts a file in its place at once and whole: who reads it meanwhile gets
-// the old one or the new.
+// write replaces a file at once: a reader gets the whole old or the whole new file.
 func write(name string, text []byte, mode fs.FileMode) (err error) {
 	folder := filepath.Dir(name)
 	if err := os.MkdirAll(folder, 0o755); err != nil {

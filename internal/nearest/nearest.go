@@ -1,4 +1,4 @@
-// Package nearest finds the word that was meant by a misspelt one.
+// Package nearest finds the word that a misspelt one is nearest to.
 package nearest
 
 import "slices"

@@ -7,9 +7,8 @@ import (
 
 const redacted = "[redacted]"
 
-// parts are the pieces of a URL, cut by hand: a URL that is wrong must be shown
-// without its password, too, and one with several hosts and ports is wrong to
-// net/url.
+// parts are the pieces of a URL. net/url can't split it: a wrong URL must be shown without
+// its password, too, and several hosts with ports are an error for net/url.
 type parts struct {
 	scheme  string // without ://
 	user    string // what is before the @
@@ -43,8 +42,8 @@ func (p parts) userAt() string {
 
 var hostPort = regexp.MustCompile(`^(\[[^\]]*\]|[^:]*)(:[0-9]*)?$`)
 
-// numericPorts reports whether what looks like ports are; if not, it may be a
-// password that lost its host.
+// numericPorts reports whether all ports are numbers; if not, one may be a password
+// without a host.
 func (p parts) numericPorts() bool {
 	for _, h := range strings.Split(p.hosts, ",") {
 		if !hostPort.MatchString(h) {
@@ -54,12 +53,12 @@ func (p parts) numericPorts() bool {
 	return true
 }
 
-// In a query, everything that could be called a password. A key's file isn't.
+// Options of a query that may hold a password; the path of a key's file doesn't.
 var secretOption = regexp.MustCompile(`(?i)([^?&=]*(?:pass|pwd|secret|token|key|auth)[^?&=]*=)[^&]*`)
 
 const keyFile = "key_file="
 
-// hideOptions hides the secret ones of a query.
+// hideOptions hides the secret options of a query.
 func hideOptions(query string) string {
 	return secretOption.ReplaceAllStringFunc(query, func(option string) string {
 		if strings.HasPrefix(strings.TrimLeft(option, "?&"), keyFile) {
@@ -69,8 +68,8 @@ func hideOptions(query string) string {
 	})
 }
 
-// Redacted returns a URL, whether right or wrong, without what is or could be a
-// password. The user's name stays where a password follows it.
+// Redacted returns a URL, right or wrong, without anything that is or could be a password.
+// The user's name stays if a password follows it.
 func Redacted(raw string) string {
 	var b strings.Builder
 	p := split(raw)

@@ -10,10 +10,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A RefusedError is a Redis that answers, but refuses this client: its login, or what
-// its user asks for. Waiting doesn't help; a person has to act.
+// A RefusedError is from a Redis that answers, but refuses this client's login or its
+// user's command. Waiting doesn't help; a person must act.
 type RefusedError struct {
-	User string // as whom the client logs in; empty if the URL names neither user nor password
+	User string // of the client's login; empty if the URL has neither user nor password
 	Err  error  // as Redis gave it, with its code, such as WRONGPASS
 }
 
@@ -36,9 +36,9 @@ func (e *RefusedError) Error() string {
 // Unwrap returns Redis's error.
 func (e *RefusedError) Unwrap() error { return e.Err }
 
-// refusals are the beginnings of the errors by which Redis, or go-redis for a Sentinel,
-// says that a login or a right is missing. Those that begin with ERR are of servers
-// without users, or with the user default only.
+// refusals are the beginnings of the errors of Redis, or of go-redis for a Sentinel, about
+// a missing login or right. Those that begin with ERR are from servers without users, or
+// with the user default only.
 var refusals = [...]string{"WRONGPASS ", "NOAUTH ", "NOPERM ", "ERR AUTH ", "ERR invalid password", "ERR Client sent AUTH", noDatabase}
 
 // noDatabase is what SELECT answers to a number beyond the setting databases.
@@ -53,7 +53,7 @@ func AsRefused(client redis.UniversalClient, err error) (*RefusedError, bool) {
 	if errors.As(err, &known) {
 		return known, true
 	}
-	// Of Sentinels the error comes as a part of a text only.
+	// A Sentinel's error is only a part of a text.
 	for _, code := range refusals {
 		if strings.Contains(err.Error(), code) {
 			return &RefusedError{User: userOf(client), Err: err}, true
@@ -62,7 +62,7 @@ func AsRefused(client redis.UniversalClient, err error) (*RefusedError, bool) {
 	return nil, false
 }
 
-// userOf is the user as whom a client logs in.
+// userOf is the user of a client's login.
 func userOf(client redis.UniversalClient) string {
 	var user, password string
 	switch c := client.(type) {
@@ -72,12 +72,12 @@ func userOf(client redis.UniversalClient) string {
 		user, password = c.Options().Username, c.Options().Password
 	}
 	if user == "" && password != "" {
-		return "default" // as Redis takes a password alone
+		return "default" // Redis's user for a password alone
 	}
 	return user
 }
 
-// NameUser has errors about missing rights (NOPERM) say which user lacks them.
+// NameUser makes a client's errors about missing rights (NOPERM) name the user.
 func NameUser(client redis.UniversalClient) { client.AddHook(namer{client}) }
 
 type namer struct{ client redis.UniversalClient }

@@ -8,9 +8,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Same reports whether two URLs lead to the same database of the same Redis, whichever
-// users they name: WordPress and a worker have users of their own. A host's name and
-// its address count as two, except those of this machine. URLs that [Open] refuses are
+// Same reports whether two URLs lead to the same database of the same Redis, whatever
+// their users: WordPress and a worker have different users. A host's name and its address
+// are different, except those of this machine. URLs that [Open] refuses are
 // the same only if they are equal.
 func Same(a, b string) bool {
 	if a == b {
@@ -35,7 +35,7 @@ func databaseOf(raw string) string {
 	return p.scheme + " " + p.hosts + " " + p.rest
 }
 
-// here gives all loopback addresses of a port one form.
+// here gives all loopback addresses of a port the same form.
 func here(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {

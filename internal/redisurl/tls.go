@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// identity is what a URL says about TLS: whom to trust, and who we are. The files
-// are read by this process; their paths are relative to its folder.
+// identity is the TLS part of a URL: which authorities to trust, and our certificate. This
+// process reads the files; their paths are relative to its folder.
 type identity struct {
 	ca        string // PEM file of the authorities to trust in place of the system's
 	cert, key string // PEM files of our own certificate, with its chain, and its key
@@ -27,8 +27,8 @@ func tlsScheme(scheme string) (plain string, secure bool) {
 	return scheme, false
 }
 
-// takeIdentity takes the options about TLS out of a URL's query, which go-redis
-// doesn't know.
+// takeIdentity removes the options about TLS, which go-redis doesn't know, from a URL's
+// query.
 func takeIdentity(query url.Values, secure bool) (identity, error) {
 	var id identity
 	for _, option := range []struct {
@@ -53,9 +53,8 @@ func takeIdentity(query url.Values, secure bool) (identity, error) {
 	return id, nil
 }
 
-// config reads the files. Without a name of its own, each server has to show a
-// certificate for the host that is dialled: for Sentinel and Cluster that is
-// what they announce, not what the URL says.
+// config reads the files. Each server must have a certificate for the host that is dialled:
+// for Sentinel and Cluster that is the announced host, not the URL's.
 func (id identity) config(skipVerify bool) (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: skipVerify}
 	if id.ca != "" {
@@ -75,13 +74,12 @@ func (id identity) config(skipVerify bool) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Redis would only break the connection off.
+	// Redis would only close the connection.
 	if end := first.Leaf.NotAfter; time.Now().After(end) {
 		return nil, fmt.Errorf("cert_file is %q; it takes a certificate that is valid, and this one ended on %s", id.cert, end.UTC().Format(time.RFC3339))
 	}
-	// Read anew for each connection: certificates of a few days are renewed while
-	// a worker runs. One that is being replaced just now, file after file, doesn't
-	// match its key.
+	// Read again for each connection: short-lived certificates are renewed while a worker
+	// runs. While the two files are replaced, the certificate doesn't match its key.
 	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		if now, err := id.load(); err == nil {
 			return now, nil

@@ -2,7 +2,7 @@ package sdnotify
 
 import "golang.org/x/sys/unix"
 
-// monotonic is the system's own clock in microseconds; that of package time begins
+// monotonic is the system's monotonic clock in microseconds; that of package time starts
 // with the process.
 func monotonic() (int64, error) {
 	var t unix.Timespec

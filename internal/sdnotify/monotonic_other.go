@@ -4,5 +4,5 @@ package sdnotify
 
 import "errors"
 
-// monotonic fails: systemd is Linux's.
+// monotonic fails: systemd runs on Linux only.
 func monotonic() (int64, error) { return 0, errors.ErrUnsupported }

@@ -1,7 +1,7 @@
-// Package sdnotify tells the service manager how a service stands, by the protocol
-// of sd_notify(3): one datagram a message, to the socket that NOTIFY_SOCKET names.
-// Where no service manager asks, nothing is sent. It is our own because libraries
-// for it read the process's own environment, which tests that run side by side share.
+// Package sdnotify reports the state of a service to the service manager, by the protocol
+// of sd_notify(3): one datagram per message, to the socket in NOTIFY_SOCKET. Without that
+// variable it sends nothing. It doesn't use coreos/go-systemd: that reads the process's
+// environment, which parallel tests share, and sends without a time limit.
 package sdnotify
 
 import (
@@ -19,7 +19,7 @@ type Notifier struct {
 	watchdog time.Duration // 0 for none
 }
 
-// New returns the notifier that the environment asks for: NOTIFY_SOCKET, and
+// New returns the notifier that the environment describes: NOTIFY_SOCKET, and
 // WATCHDOG_USEC unless WATCHDOG_PID is another process.
 func New(lookup func(string) (string, bool)) (Notifier, error) {
 	if lookup == nil {
@@ -46,14 +46,14 @@ func New(lookup func(string) (string, bool)) (Notifier, error) {
 	return n, nil
 }
 
-// Ready says that the service does its work, at the start or after a reload.
+// Ready reports that the service works, after its start or a reload.
 func (n Notifier) Ready() error { return n.send("READY=1\nSTATUS=working") }
 
-// Waiting says what a start waits for, for `systemctl status`.
+// Waiting reports what the start waits for, for `systemctl status`.
 func (n Notifier) Waiting(what string) error { return n.send("STATUS=waiting for " + what) }
 
-// Reloading says that the configuration is read again; Ready must follow, however
-// that ends. Type=notify-reload demands the time with it.
+// Reloading reports that the configuration is read again. Ready must follow, even after
+// an error. Type=notify-reload requires the time in the message.
 func (n Notifier) Reloading() error {
 	if n.socket == "" {
 		return nil
@@ -65,14 +65,14 @@ func (n Notifier) Reloading() error {
 	return n.send(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d\nSTATUS=reading the configuration again", usec))
 }
 
-// Stopping says that the service ends, with what it has in hand done first.
+// Stopping reports that the service ends once its running calls have ended.
 func (n Notifier) Stopping() error {
 	return n.send("STOPPING=1\nSTATUS=stopping: calls in hand are finished")
 }
 
 // Watch sends a sign of life at half of the time that the service manager waits for
-// one, until ctx ends. Where alive returns an error there is none that time, and
-// trouble is called with the error, as with one of sending.
+// one, until ctx ends. If alive returns an error, no sign is sent and trouble is
+// called with the error, as with one of sending.
 func (n Notifier) Watch(ctx context.Context, alive func() error, trouble func(error)) {
 	if n.watchdog == 0 {
 		return
@@ -95,9 +95,9 @@ func (n Notifier) Watch(ctx context.Context, alive func() error, trouble func(er
 	}
 }
 
-// sendLimit bounds a send: the service manager's queue may be full, and whoever
-// sends has better things to do than to wait.
-const sendLimit = time.Second
+// sendTimeout bounds a send: the service manager's queue may be full, and the sender must
+// not wait for it.
+const sendTimeout = time.Second
 
 func (n Notifier) send(message string) error {
 	if n.socket == "" {
@@ -105,14 +105,14 @@ func (n Notifier) send(message string) error {
 	}
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: n.socket, Net: "unixgram"})
 	if err != nil {
-		return fmt.Errorf("tell the service manager %q: %w", message, err)
+		return fmt.Errorf("notify the service manager of %q: %w", message, err)
 	}
 	defer conn.Close()
-	if err = conn.SetWriteDeadline(time.Now().Add(sendLimit)); err == nil {
+	if err = conn.SetWriteDeadline(time.Now().Add(sendTimeout)); err == nil {
 		_, err = conn.Write([]byte(message))
 	}
 	if err != nil {
-		return fmt.Errorf("tell the service manager %q: %w", message, err)
+		return fmt.Errorf("notify the service manager of %q: %w", message, err)
 	}
 	return nil
 }

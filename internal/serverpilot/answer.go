@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// App is what the program needs of an app. The private key in the answer's ssl
-// object is left where it is.
+// App is what the program needs of an app. The private key in the answer's ssl object
+// isn't decoded.
 type App struct {
 	ID, Name, ServerID string
 	// Domains is the whole list, in ServerPilot's order; never nil.
@@ -22,13 +22,13 @@ type App struct {
 type SSL struct {
 	// Auto: AutoSSL is on.
 	Auto bool
-	// Custom: somebody installed a certificate of their own.
+	// Custom: a certificate of the customer's own is installed.
 	Custom bool
 	// Force: HTTP is redirected to HTTPS.
 	Force bool
 }
 
-// AutoSSL is what ServerPilot could turn on.
+// AutoSSL is the certificate that AutoSSL has available.
 type AutoSSL struct {
 	Available bool
 	// Domains are the names on the certificate that is ready; it can be fewer than the app's.
@@ -42,7 +42,7 @@ type Server struct {
 	LastAddress netip.Addr
 }
 
-// presence takes note that a value is there and not empty, without keeping it.
+// presence records that a value isn't empty, without keeping it.
 type presence bool
 
 func (p *presence) UnmarshalJSON(b []byte) error {
@@ -50,7 +50,7 @@ func (p *presence) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// names is a list that must be an array of non-empty strings. encoding/json takes
+// names is a list that must be an array of non-empty strings. encoding/json accepts
 // null for a list and for a string, and leaves them empty: here that is an error.
 type names []string
 
@@ -111,7 +111,7 @@ func decodeApp(id string, body []byte) (App, error) {
 	if d.ID != id {
 		return App{}, fmt.Errorf("the answer is about app %q", d.ID)
 	}
-	if d.Domains == nil { // missing or null; never to be taken for an empty list
+	if d.Domains == nil { // missing or null; never an empty list
 		return App{}, errors.New("the answer holds no domains array")
 	}
 	app := App{

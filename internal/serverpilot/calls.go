@@ -36,10 +36,10 @@ func (c *Client) Server(ctx context.Context, id string) (Server, error) {
 	return conclude(c, OpServer, id, a, decodeServer)
 }
 
-// SetDomains replaces the app's whole list and returns the list as ServerPilot
-// answers it, for the caller to compare. Nothing is sent after notAfter, and the
-// call ends by then. Every error is an [*Error]: [ErrTooLate] if the time was over
-// before anything was sent, [Unknown] if the list may or may not have been replaced.
+// SetDomains replaces the app's whole list and returns the list of ServerPilot's answer,
+// for the caller to compare. Nothing is sent after notAfter, and the call ends by then.
+// Every error is an [*Error]: [ErrTooLate] if the time was over before anything was
+// sent, [Unknown] if the list may or may not have been replaced.
 func (c *Client) SetDomains(ctx context.Context, id string, domains []string, notAfter time.Time) ([]string, error) {
 	if err := c.checkID(OpSetDomains, id); err != nil {
 		return nil, err
@@ -70,12 +70,12 @@ func (c *Client) EnableAutoSSL(ctx context.Context, id string) error {
 		return err
 	}
 	_, err = conclude(c, OpEnableAutoSSL, id, a, func(_ string, body []byte) (struct{}, error) {
-		return data[struct{}](body) // what is in it isn't documented
+		return data[struct{}](body) // its content isn't documented
 	})
 	return err
 }
 
-// checkID keeps what can't be an id out of the URL. Servers' ids are like apps'.
+// checkID refuses what can't be an id, and could change the URL. Servers' ids are like apps'.
 func (c *Client) checkID(op, id string) error {
 	if tasks.CheckAppID(id) == nil {
 		return nil
@@ -89,8 +89,8 @@ func (c *Client) failure(kind Kind, op, id string, err error) *Error {
 	return &Error{Kind: kind, Op: op, App: id, Err: scrubError(c.scrub, err)}
 }
 
-// conclude turns an answer into the call's result, or into its error. It is all
-// that is decided about answers, and does no I/O.
+// conclude turns an answer into the call's result, or into its error. It makes all
+// decisions about answers, and does no I/O.
 func conclude[T any](c *Client, op, id string, a answer, decode func(id string, body []byte) (T, error)) (T, error) {
 	var none T
 	raw := errorMessage(a.body)

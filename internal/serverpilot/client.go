@@ -17,14 +17,14 @@ import (
 // Config is what a [Client] is made from. All but UserAgent and Observe must be set.
 type Config struct {
 	// BaseURL is where the API is, https://api.serverpilot.io/v1 for the real one.
-	// Plain http is taken for loopback addresses only.
+	// Plain http is accepted for loopback addresses only.
 	BaseURL  string
 	ClientID string
 	APIKey   string `json:"-"`
 	// UserAgent is sent with every request; "pilotsync" if empty.
 	UserAgent string
-	// Observe is told of each call once it has ended: one of the Op constants, the
-	// answer's HTTP status, 0 if none came, and how long it took.
+	// Observe is called after each call with one of the Op constants, the answer's HTTP
+	// status, 0 if none came, and the call's duration.
 	Observe func(op string, status int, took time.Duration) `json:"-"`
 }
 
@@ -45,7 +45,7 @@ type Client struct {
 	reads                     *http.Transport
 	observe                   func(op string, status int, took time.Duration)
 
-	// What a test replaces.
+	// Tests replace these.
 	now  func() time.Time
 	dial dialFunc
 	tls  *tls.Config
@@ -88,7 +88,7 @@ func newClient(base string, cfg Config, userAgent string, config *tls.Config) *C
 	}
 }
 
-// Close closes the connections that are kept for further reads. Calls under way go on.
+// Close closes the connections that are kept for further reads. Running calls continue.
 func (c *Client) Close() { c.reads.CloseIdleConnections() }
 
 // String names the account and the address.
@@ -126,8 +126,8 @@ func checkBaseURL(raw string) (string, error) {
 	return strings.TrimRight(u.String(), "/"), nil
 }
 
-// redactURL leaves out everything before the @ of a URL that carries credentials,
-// also of one that can't be parsed.
+// redactURL removes everything before the @ of a URL with credentials, even if the URL
+// can't be parsed.
 func redactURL(raw string) string {
 	if i := strings.LastIndex(raw, "@"); i >= 0 {
 		return redacted + raw[i:]

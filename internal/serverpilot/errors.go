@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Kind says what the caller of a failed call has to do.
+// Kind is what the caller of a failed call must do.
 type Kind int
 
 const (
@@ -19,13 +19,13 @@ const (
 	// took effect. Only writes fail so. Read again before anything else, and not
 	// before the write can no longer land.
 	Unknown
-	// Blocked: it will fail until a person has done what Message says.
+	// Blocked: the call fails until a person has done what Message says.
 	Blocked
-	// Refused: ServerPilot doesn't want this very request; Message is its reason.
+	// Refused: ServerPilot refuses this request itself; Message is its reason.
 	Refused
 )
 
-// String is the kind in lower case, fit for a log or a metric's label.
+// String is the kind in lower case, for a log or a metric's label.
 func (k Kind) String() string {
 	switch k {
 	case Retry:
@@ -52,29 +52,29 @@ const (
 	OpEnableAutoSSL = "enable AutoSSL"
 )
 
-// Error is the failure of one call. All its texts may be shown: they are scrubbed
-// of the API key and of whatever looks like a key, and cut.
+// Error is the failure of one call. All its texts may be shown: they are shortened, and
+// hold neither the API key nor anything that looks like a key.
 type Error struct {
 	Kind Kind
 	// Op is one of the Op constants.
 	Op string
-	// App is the id of the app, or of the server where Op is [OpServer].
+	// App is the id of the app, or of the server if Op is [OpServer].
 	App string
 	// Status is the answer's HTTP status; 0 if no answer came.
 	Status int
-	// Message is ServerPilot's own, at most 300 characters of it; where Kind is
-	// [Blocked], what a person must do, and then ServerPilot's.
+	// Message is ServerPilot's own, at most 300 characters of it; if Kind is [Blocked],
+	// it begins with what a person must do.
 	Message string
-	// RetryAfter is how long the server asks to be left alone, 0 to 1 h; 0 if it
-	// doesn't ask.
+	// RetryAfter is how long the server asks callers to wait, 0 to 1 h; 0 if it doesn't
+	// ask.
 	RetryAfter time.Duration
-	// Err is the cause where it isn't the answer's status: the network, the time
-	// limit, the caller's context, or what is wrong with the answer.
+	// Err is the cause if it isn't the answer's status: the network, the time limit, the
+	// caller's context, or a malformed answer.
 	Err error
 }
 
 // Error names the call, the app, the status, the message and the cause. Operators
-// read it on the page and in reasons.
+// read it on the dashboard and in reasons.
 func (e *Error) Error() string {
 	what := e.Op + " " + e.App // "read app ID", "read server ID"
 	if e.Op == OpSetDomains || e.Op == OpEnableAutoSSL {
@@ -96,7 +96,7 @@ func (e *Error) Error() string {
 	return strings.Join(parts, ": ")
 }
 
-// describe is an error in words. A name that can't be resolved has its own, since it is
+// describe is an error in words. A name that can't be resolved has words of its own: it is
 // neither ServerPilot's fault nor a firewall's.
 func describe(err error) string {
 	var dns *net.DNSError
@@ -118,19 +118,19 @@ func AsError(err error) *Error {
 	return nil
 }
 
-// kindOf decides by an answer's status. spoken says that ServerPilot itself spoke:
-// the body is its JSON error. Without it the answer is a gateway's.
+// kindOf decides by an answer's status. spoken means that the body is ServerPilot's own
+// JSON error; otherwise the answer is a gateway's.
 func kindOf(write bool, status int, spoken bool) Kind {
 	switch {
 	case status == 401 || status == 402 || status == 403 || status == 404:
 		return Blocked
 	case status == 400 && spoken:
 		return Refused
-	case status >= 400 && status < 500: // not taken; also 408, 409, 429
+	case status >= 400 && status < 500: // had no effect; also 408, 409, 429
 		return Retry
 	case status >= 500 && spoken:
 		return Retry
-	case write: // the backend may still be at work, or have answered what we can't read
+	case write: // the backend may still be running, or its answer is unreadable
 		return Unknown
 	}
 	return Retry

@@ -7,8 +7,8 @@ import (
 )
 
 // guard watches what one write call sends, on the raw connection below TLS. A
-// process can be stopped at any point between a check of the clock and the send,
-// and goes on as if nothing had happened; so the last check is right at the send.
+// process can be stopped at any point between a check of the clock and the send, and
+// doesn't notice; so the last check is right before the send.
 //
 // It makes late writes rare, not impossible. A stop in the instant between the
 // check and the system call gets through: measured with SIGSTOP at random moments,
@@ -23,9 +23,9 @@ type guard struct {
 
 	mu       sync.Mutex
 	request  bool // the handshake is over: what is written now is the request
-	inFlight int  // writes of request bytes under way
-	sent     bool // request bytes have left
-	sealed   bool // the call is over; nothing may leave any more
+	inFlight int  // running writes of request bytes
+	sent     bool // request bytes were sent
+	sealed   bool // the call is over; nothing may be sent any more
 }
 
 func newGuard(now func() time.Time, notAfter time.Time) *guard {
@@ -43,16 +43,15 @@ func (g *guard) late() bool {
 	return !t.Before(g.monotonic) || !t.Round(0).Before(g.wall)
 }
 
-// requestStarts tells that the next byte written belongs to the HTTP request.
+// requestStarts records that the next byte written belongs to the HTTP request.
 func (g *guard) requestStarts() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.request = true
 }
 
-// seal ends all writing and reports whether bytes of the request may have left.
-// Without the seal, a request could still go out after its caller was told that
-// it wasn't sent.
+// seal ends all writing and reports whether bytes of the request may have been sent.
+// Without it, a request could be sent after its caller got the error that it wasn't.
 func (g *guard) seal() (maybeSent bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -60,7 +59,7 @@ func (g *guard) seal() (maybeSent bool) {
 	return g.sent || g.inFlight > 0
 }
 
-// begin notes a write before it happens. counted says that it carries the request.
+// begin records a write before it happens. counted means that it carries the request.
 func (g *guard) begin() (counted bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -73,7 +72,7 @@ func (g *guard) begin() (counted bool, err error) {
 	return g.request, nil
 }
 
-// end notes the outcome of a counted write: n bytes left.
+// end records the outcome of a counted write: n bytes were sent.
 func (g *guard) end(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -13,15 +13,15 @@ import (
 )
 
 // Limiter keeps the calls of one account, by all workers together, to a rate. The
-// buckets are in Redis: after a pause they hold a second's worth of calls (at
-// least 2), so that in any time t at most that and t times the rate are let through.
+// buckets are in Redis. After an idle time they hold one second of calls (at least 2):
+// in any time t at most that many and t times the rate are made.
 //
-// Within a process those who wait queue up, so that only the first asks Redis.
+// Within a process the callers queue, and only the first asks Redis.
 type Limiter struct {
 	tokens *redis_rate.Limiter // nil: no limit
 
 	account, verify bucket
-	// One slot each: whoever holds it is the first of the queue.
+	// One slot each: its holder is the first of the queue.
 	syncTurn, verifyTurn chan struct{}
 }
 
@@ -50,8 +50,8 @@ func NewLimiter(rdb redis.UniversalClient, clientID string, perSecond int) *Limi
 	}
 }
 
-// WaitSync waits for a sync's two calls, a read and a write, together: a sync that
-// has read must not wait before it writes. It returns ctx's error, or Redis's.
+// WaitSync waits for a sync's two calls, a read and a write, together: a sync must not
+// wait between them. It returns ctx's error, or Redis's.
 func (l *Limiter) WaitSync(ctx context.Context) error {
 	if l.tokens == nil {
 		return nil
@@ -88,7 +88,7 @@ func inTurn(ctx context.Context, turn chan struct{}, f func() error) error {
 	}
 }
 
-// take waits until n tokens come out of the bucket together.
+// take waits until the bucket has n tokens at once, and takes them.
 func (l *Limiter) take(ctx context.Context, b bucket, n int) error {
 	for {
 		res, err := l.tokens.AllowN(ctx, b.key, b.limit, n)
@@ -98,7 +98,7 @@ func (l *Limiter) take(ctx context.Context, b bucket, n int) error {
 		if res.Allowed >= n {
 			return nil
 		}
-		// The jitter keeps the workers from asking all at the same moment.
+		// Jitter, so that not all workers ask at the same moment.
 		wait := max(res.RetryAfter, time.Millisecond)
 		timer := time.NewTimer(wait + rand.N(wait/10+1))
 		select {

@@ -19,26 +19,26 @@ type secret struct{ reveal func() string }
 
 func newSecret(s string) secret { return secret{reveal: func() string { return s }} }
 
-// String, GoString, Format and MarshalJSON show that there is a secret, and not which.
+// String, GoString, Format and MarshalJSON show that there is a secret, without its value.
 func (secret) String() string               { return redacted }
 func (secret) GoString() string             { return redacted }
 func (secret) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte(redacted)) }
 func (secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
-// maxText is how much of a foreign text gets into an error, in characters.
+// maxText is how many characters of a foreign text an error may have.
 const maxText = 300
 
-// looksSecret finds what must not be repeated even if it isn't our own key: Basic
+// looksSecret matches text that must not be shown even if it isn't our own key: Basic
 // credentials (also cut off ones), PEM blocks (also without their end), and long
 // runs of base64. A DNS label has at most 63 characters, so no host name is one.
 var looksSecret = regexp.MustCompile(`(?s)(?i:\bBasic)\s+[A-Za-z0-9+/=_-]{4,}` +
 	`|-----\s*BEGIN.*?(-----\s*END.*?-----|\z)` +
 	`|[A-Za-z0-9+/=]{64,}`)
 
-// newScrubber returns the function that makes a foreign text fit to be shown: the
-// key, in each form in which it could come back, and what looks like a secret are
-// replaced, then control characters, and the rest is cut to [maxText]. It is a
-// closure for the same reason as [secret].
+// newScrubber returns a function that makes a foreign text fit to show. It replaces the
+// key, in each form in which it could come back, text that looks like a secret, and
+// control characters, and limits the rest to [maxText]. It is a closure for the same
+// reason as [secret].
 func newScrubber(clientID, key string) func(string) string {
 	quoted := strconv.Quote(key) // as net/http quotes a malformed answer
 	credentials := clientID + ":" + key
@@ -53,7 +53,7 @@ func newScrubber(clientID, key string) func(string) string {
 		url.PathEscape(key),
 		key,
 	} {
-		if form != "" { // an empty one would be found everywhere
+		if form != "" { // an empty one would match everywhere
 			pairs = append(pairs, form, redacted)
 		}
 	}

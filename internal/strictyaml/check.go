@@ -150,7 +150,7 @@ func (c *checker) unknown(key *yaml.Node, fields []field) {
 	c.add(key, field{}, "unknown key %s;%s the keys here are %s", shown(key), meant, known)
 }
 
-// plainKey is a key that may be shown: others may be a secret that slipped out of its place.
+// plainKey matches keys that may be shown: another could be a misplaced secret.
 var plainKey = regexp.MustCompile(`^[A-Za-z][A-Za-z_.-]{0,31}$`)
 
 func shown(key *yaml.Node) string {
@@ -181,7 +181,7 @@ func fieldsOf(t reflect.Type) []field {
 	return all
 }
 
-// entryOf is what an entry of a list or a map takes.
+// entryOf is the field of an entry of a list or a map.
 func entryOf(f field, t reflect.Type) field {
 	if t.Kind() == reflect.Struct {
 		var keys []string
@@ -193,7 +193,7 @@ func entryOf(f field, t reflect.Type) field {
 	return f
 }
 
-// kindOf names what stands there, not its value.
+// kindOf names the kind of a value, not the value.
 func kindOf(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:

@@ -1,5 +1,5 @@
-// Package strictyaml reads a YAML file into structs, and says what is wrong with it in
-// words for a person: line, key, and what the key takes. It shows no value of the file,
+// Package strictyaml reads a YAML file into structs, and describes mistakes for a
+// person: line, key, and what the key takes. It shows no value of the file,
 // which may be a secret in the wrong place, and no name of a Go type.
 //
 // Fields are named by the tag yaml. The tag takes says what a field takes, with an example.
@@ -79,7 +79,7 @@ func syntaxError(source []byte, err error) Error {
 // themselves. The YAML package often names the line where the list or mapping began.
 func wrongLine(source []byte) int {
 	lines := bytes.SplitAfter(source, []byte("\n"))
-	const most = 1000 // lines that are looked through from the end; each try reads all before it
+	const most = 1000 // lines that are tried from the end; each try reads all lines before it
 	for n := len(lines) - 1; n > max(0, len(lines)-most); n-- {
 		if yaml.Unmarshal(bytes.Join(lines[:n], nil), new(yaml.Node)) == nil {
 			return n + 1
