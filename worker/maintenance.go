@@ -16,15 +16,16 @@ const maintenanceInterval = 15 * time.Second
 
 // maintenance runs what a worker does besides its tasks.
 type maintenance struct {
-	steps   []func(context.Context) error
-	monitor *redismonitor.Monitor
-	log     *logrus.Entry
+	interval time.Duration
+	steps    []func(context.Context) error
+	monitor  *redismonitor.Monitor
+	log      *logrus.Entry
 }
 
 // run runs all steps at once and then at each interval, until ctx ends. A step that fails
 // doesn't keep the others from being run.
 func (m *maintenance) run(ctx context.Context) {
-	ticker := time.NewTicker(maintenanceInterval)
+	ticker := time.NewTicker(m.interval)
 	defer ticker.Stop()
 	for {
 		var errs []error

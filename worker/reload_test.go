@@ -1,7 +1,6 @@
 package worker_test
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -15,25 +14,6 @@ import (
 	"pilotsync/worker/registry"
 )
 
-// run runs a worker that can be reloaded, until the test ends.
-func (w *world) run(cfg worker.Config) *worker.Worker {
-	w.t.Helper()
-	wk, err := worker.New(cfg)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- wk.Run(ctx) }()
-	w.t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			w.t.Errorf("the worker ended with: %v", err)
-		}
-	})
-	return wk
-}
-
 // Apps and accounts come and go while the worker runs, and nothing is lost.
 func TestARunningWorkerTakesItsAppsAnew(t *testing.T) {
 	t.Parallel()
@@ -42,7 +22,7 @@ func TestARunningWorkerTakesItsAppsAnew(t *testing.T) {
 		Accounts: []simulator.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1", "app2"}}, {ClientID: "two", APIKey: "key2", Apps: []string{"app3"}}},
 	})
 	cfg := w.config("app1")
-	wk := w.run(cfg)
+	wk, _ := w.run(cfg)
 
 	// Changes of apps that nobody serves wait, and say whom the worker serves.
 	w.add("app1", "www.one.example.com")
@@ -107,7 +87,7 @@ func blocked(t *testing.T, domain string) (w *world, mini *miniredis.Miniredis, 
 		both.Accounts = append(slices.Clone(cfg.Accounts), registry.Account{ClientID: "two", APIKey: key, Apps: []string{"app2"}})
 		return both
 	}
-	wk = w.run(two("wrong"))
+	wk, _ = w.run(two("wrong"))
 	w.add("app2", domain)
 	w.awaitReason("app2", domain, "status 401")
 	return w, mini, wk, two

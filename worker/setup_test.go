@@ -4,13 +4,13 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 	"github.com/sirupsen/logrus"
-	"go.uber.org/goleak"
 
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
@@ -22,8 +22,6 @@ import (
 	"pilotsync/worker/registry"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
 // world is a simulator, a Redis and, once started, workers.
 type world struct {
 	t      *testing.T
@@ -31,6 +29,8 @@ type world struct {
 	rdb    redis.UniversalClient
 	ledger *ledger.Ledger
 	client *enqueue.Client
+
+	maintenance time.Duration // the interval of workers that are started
 }
 
 func setup(t *testing.T, opt simulator.Options) *world {
@@ -49,7 +49,7 @@ func setupOn(t *testing.T, sim *simulator.Simulator, addr string) *world {
 	rdb := redis.NewClient(&redis.Options{Addr: addr, PoolSize: 200,
 		ReadTimeout: time.Minute, WriteTimeout: time.Minute, DialTimeout: time.Minute}) // the usual 3 s are too short for a busy machine
 	t.Cleanup(func() { rdb.Close() })
-	return &world{t: t, sim: sim, rdb: rdb, ledger: ledger.New(rdb), client: enqueue.New(rdb)}
+	return &world{t: t, sim: sim, rdb: rdb, ledger: ledger.New(rdb), client: enqueue.New(rdb), maintenance: maintenanceInterval}
 }
 
 // config is that of a worker which serves the simulator's apps.
@@ -71,27 +71,33 @@ func (w *world) config(apps ...string) worker.Config {
 // start runs a worker until the test ends, or until the returned function is called.
 func (w *world) start(cfg worker.Config) (stop func()) {
 	w.t.Helper()
+	_, stop = w.run(cfg)
+	return stop
+}
+
+// run is start for a test that needs the worker itself, such as to reload it.
+func (w *world) run(cfg worker.Config) (wk *worker.Worker, stop func()) {
+	w.t.Helper()
 	wk, err := worker.New(cfg)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	wk.SetMaintenanceInterval(w.maintenance)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- wk.Run(ctx) }()
-	stopped := false
-	stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			w.t.Errorf("the worker ended with: %v", err)
 		}
-	}
+	})
 	w.t.Cleanup(stop)
-	return stop
+	return wk, stop
 }
+
+// maintenanceInterval is less than a worker's usual 15 s.
+const maintenanceInterval = 300 * time.Millisecond
 
 func (w *world) add(app string, domains ...string) {
 	w.t.Helper()

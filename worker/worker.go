@@ -120,7 +120,7 @@ func New(cfg Config) (*Worker, error) {
 	recoverer := &recoverer{ledger: l, enqueuer: enqueuer, changes: changes, inspector: inspector, states: states, metrics: m, log: log}
 	w.resumer = &resumer{ledger: l, registry: w.registry, sender: w.sender, dryRuns: dryRuns, enqueuer: enqueuer,
 		inspector: inspector, states: states, pending: map[string]time.Time{}}
-	w.maintenance = &maintenance{monitor: w.monitor, log: log, steps: []func(context.Context) error{
+	w.maintenance = &maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{
 		loss.check, w.resumer.retry, dryRuns.endAll, recoverer.turn, outbox.flushAll, w.reconciler.schedule,
 	}}
 	w.announcer = newAnnouncer(l, w.registry, w.monitor, ledger.Worker{Name: w.id, DryRun: cfg.DryRun}, log)

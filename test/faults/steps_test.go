@@ -30,7 +30,7 @@ func TestAWorkerKilledAtAnyStepOfAWriteLosesNothing(t *testing.T) {
 	}{
 		{"recording the change", !api, redis("record"), []side{unsent, answered}},
 		{"enqueueing the sync", !api, is(putsSync), []side{unsent}},
-		{"taking the lease", !api, redis("take"), []side{answered}},
+		{"taking the lease", !api, redis("acquire"), []side{answered}},
 		{"reading the list", api, is(listRead), []side{answered}},
 		{"noting the write", !api, redis("begin_write"), []side{unsent, answered}},
 		{"writing the list", api, is(listWrite), []side{unsent, received, answered}},

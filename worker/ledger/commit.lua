@@ -1,76 +1,65 @@
 -- Replaces the records of a plan's outcomes.
--- KEYS: sync domains pending seqs since ours due strangers told outbox index latest
--- waiting expiry writes shown gone watch, then a log for each outcome
--- ARGV: token, events kept, number of outcomes, names that become ours and names
--- that stop to be (both lists in JSON), what is told if the app was blocked, names
--- on the list, names that are gone and that aren't any more (both in JSON), how long
--- in ms, then for each outcome: domain, order number, record as planned on (""
--- for none), new record, since ("" for none), due in ms ("" for none), line of
--- history, what is told ("" for nothing), state, end of the certificate in s ("" for
--- none), next look in ms ("" for none)
 -- Returns {"lost"}, or {"done", domains whose outcome was not committed…}.
-if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then
+local sync, domains, pending, seqs, since = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local owned, due, untracked, last_event, outbox = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local index, latest, waiting, expiry, writes = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
+local shown, tombstones, rechecks = KEYS[16], KEYS[17], KEYS[18]
+local first_log = 19 -- a key for each outcome
+local token, history_kept, recovered, listed = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local own, disown = cjson.decode(ARGV[5]), cjson.decode(ARGV[6])
+local bury, unbury, tombstone_ttl = cjson.decode(ARGV[7]), cjson.decode(ARGV[8]), ARGV[9] -- ms
+-- Each with domain, seq, old and new record, since, due and recheck (ms), expiry (s),
+-- state and event; '' for none. A line of history isn't text: it has an argument.
+local outcomes = cjson.decode(ARGV[10])
+local first_line = 11
+
+if not holds_lease(sync, token) then
   return {'lost'}
 end
 local result = {'done'}
-for i = 1, tonumber(ARGV[3]) do
-  local a = 10 + (i - 1) * 11
-  local domain, seq, old = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
-  if redis.call('HGET', KEYS[4], domain) == seq and (redis.call('HGET', KEYS[2], domain) or '') == old then
-    redis.call('HSET', KEYS[2], domain, ARGV[a + 4])
-    redis.call('HDEL', KEYS[3], domain)
-    redis.call('ZREM', KEYS[13], domain)
-    place(KEYS[11], KEYS[12], KEYS[16], domain, ARGV[a + 9])
-    if ARGV[a + 11] ~= '' then
-      redis.call('ZADD', KEYS[18], ARGV[a + 11], domain)
+for i, o in ipairs(outcomes) do
+  local domain = o.domain
+  if redis.call('HGET', seqs, domain) == o.seq and (redis.call('HGET', domains, domain) or '') == o.old then
+    redis.call('HSET', domains, domain, o.new)
+    redis.call('HDEL', pending, domain)
+    redis.call('ZREM', waiting, domain)
+    set_state(index, latest, shown, domain, o.state)
+    set_score(rechecks, domain, o.recheck)
+    set_score(expiry, domain, o.expiry)
+    set_score(due, domain, o.due)
+    if o.since ~= '' then
+      redis.call('HSET', since, domain, o.since)
     else
-      redis.call('ZREM', KEYS[18], domain)
+      redis.call('HDEL', since, domain)
     end
-    if ARGV[a + 10] ~= '' then
-      redis.call('ZADD', KEYS[14], ARGV[a + 10], domain)
-    else
-      redis.call('ZREM', KEYS[14], domain)
-    end
-    if ARGV[a + 5] ~= '' then
-      redis.call('HSET', KEYS[5], domain, ARGV[a + 5])
-    else
-      redis.call('HDEL', KEYS[5], domain)
-    end
-    if ARGV[a + 6] ~= '' then
-      redis.call('ZADD', KEYS[7], ARGV[a + 6], domain)
-    else
-      redis.call('ZREM', KEYS[7], domain)
-    end
-    redis.call('LPUSH', KEYS[18 + i], ARGV[a + 7])
-    redis.call('LTRIM', KEYS[18 + i], 0, tonumber(ARGV[2]) - 1)
-    if ARGV[a + 8] ~= '' then
-      tell(KEYS[9], KEYS[10], ARGV[a + 8])
+    push_history(KEYS[first_log + i - 1], ARGV[first_line + i - 1], history_kept)
+    if o.event ~= '' then
+      emit(last_event, outbox, o.event)
     end
   else
     result[#result + 1] = domain
   end
 end
-redis.call('DEL', KEYS[8]) -- workers of 0.1.0 keep a note there that nothing reads any more
-for _, name in ipairs(cjson.decode(ARGV[4])) do
-  redis.call('SADD', KEYS[6], name)
+redis.call('DEL', untracked) -- workers of 0.1.0 keep a note there that nothing reads any more
+for _, name in ipairs(own) do
+  redis.call('SADD', owned, name)
 end
-for _, name in ipairs(cjson.decode(ARGV[5])) do
-  redis.call('SREM', KEYS[6], name)
+for _, name in ipairs(disown) do
+  redis.call('SREM', owned, name)
 end
-if redis.call('HDEL', KEYS[1], 'alarm') == 1 then
-  tell(KEYS[9], KEYS[10], ARGV[6])
+if redis.call('HDEL', sync, 'alarm') == 1 then
+  emit(last_event, outbox, recovered)
 end
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-for _, name in ipairs(cjson.decode(ARGV[8])) do
-  redis.call('ZADD', KEYS[17], now, name)
+local now = now_ms()
+for _, name in ipairs(bury) do
+  redis.call('ZADD', tombstones, now, name)
 end
-for _, name in ipairs(cjson.decode(ARGV[9])) do
-  redis.call('ZREM', KEYS[17], name)
+for _, name in ipairs(unbury) do
+  redis.call('ZREM', tombstones, name)
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[17], '-inf', string.format('%.0f', now - ARGV[10]))
-wrote(KEYS[16], KEYS[15], ARGV[1], 'written')
-redis.call('HSET', KEYS[16], 'listed', ARGV[7], 'listed_at', string.format('%.0f', now))
-redis.call('HINCRBY', KEYS[16], 'revision', 1)
-redis.call('HDEL', KEYS[1], 'landing', 'claim', 'fails', 'trouble', 'blocked', 'trouble_since', 'dry_run')
+redis.call('ZREMRANGEBYSCORE', tombstones, '-inf', integer(now - tombstone_ttl))
+log_write(shown, writes, token, 'written')
+redis.call('HSET', shown, 'listed', listed, 'listed_at', integer(now))
+redis.call('HINCRBY', shown, 'revision', 1)
+redis.call('HDEL', sync, 'landing', 'claim', 'fails', 'trouble', 'blocked', 'trouble_since', 'dry_run')
 return result

@@ -22,15 +22,16 @@ type DryRun struct {
 // Preview implements [listsync.Ledger].
 func (l *Ledger) Preview(ctx context.Context, lease listsync.Lease, p listsync.Preview) (bool, error) {
 	keys := []string{key(lease.App, "sync"), key(lease.App, "pending"), key(lease.App, "shown"), key(lease.App, "told"), key(lease.App, "outbox")}
-	args := []any{lease.Token, p.Listed, fmt.Sprintf("%d %d", len(p.Added), len(p.Removed)), readableEvent(lease.App)}
+	changes := []previewedChange{}
 	for _, change := range p.Changes {
 		with, err := withPreview(change)
 		if err != nil {
 			return false, err
 		}
-		args = append(args, change.Domain, change.Version, with)
+		changes = append(changes, previewedChange{Domain: change.Domain, Old: change.Version, New: with})
 	}
-	switch reply, err := l.preview.Run(ctx, l.rdb, keys, args...).Text(); {
+	differences := fmt.Sprintf("%d %d", len(p.Added), len(p.Removed))
+	switch reply, err := l.preview.Run(ctx, l.rdb, keys, lease.Token, p.Listed, readableEvent(lease.App), differences, encode(changes)).Text(); {
 	case err != nil:
 		return false, err
 	case reply == "lost":
@@ -38,6 +39,13 @@ func (l *Ledger) Preview(ctx context.Context, lease listsync.Lease, p listsync.P
 	default:
 		return reply == "released", nil
 	}
+}
+
+// previewedChange is a change as preview.lua has it: as it was planned on, and with its preview.
+type previewedChange struct {
+	Domain string `json:"domain"`
+	Old    string `json:"old"`
+	New    string `json:"new"`
 }
 
 // withPreview is the change as it was read, with its preview. Fields that a later

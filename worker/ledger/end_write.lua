@@ -1,11 +1,12 @@
--- Notes that the write in flight has landed or is lost. What it claimed is kept
--- until a commit: it may have landed.
--- KEYS: sync writes shown
--- ARGV: token
+-- Records that the write in flight has taken effect or is lost. What it claimed is kept
+-- until a commit: it may have taken effect.
 -- Returns 1, or 0 if the lease is another's.
-if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then
+local sync, writes, shown = KEYS[1], KEYS[2], KEYS[3]
+local token = ARGV[1]
+
+if not holds_lease(sync, token) then
   return 0
 end
-redis.call('HDEL', KEYS[1], 'landing')
-wrote(KEYS[3], KEYS[2], ARGV[1], 'failed')
+redis.call('HDEL', sync, 'landing')
+log_write(shown, writes, token, 'failed')
 return 1

@@ -1,22 +1,25 @@
--- Gives the lease back, or notes a trouble of a sync that never got one. The wake
--- stays set: whoever calls this sees to it that a sync is tried again.
--- KEYS: sync told outbox shown
--- ARGV: token ("" for none), reason ("" for none), "1" if a person has to act, time
--- in ms, what is told of it ("" for nothing) unless it was told since the last commit
+-- Releases the lease after a failure, or records a failure of a sync that never had the
+-- lease. The wake stays set: the caller must retry the sync.
 -- Returns 1, or 0 if the lease is another's.
-if ARGV[1] ~= '' then
-  if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then
+local sync, last_event, outbox, shown = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local token = ARGV[1]               -- '' for none
+local reason = ARGV[2]              -- '' for none
+local blocked, since = ARGV[3], ARGV[4] -- '1' if a person has to act; ms
+local event = ARGV[5]               -- emitted once until the next commit; '' for none
+
+if token ~= '' then
+  if not holds_lease(sync, token) then
     return 0
   end
-  redis.call('HDEL', KEYS[1], 'token', 'until', 'taken')
+  redis.call('HDEL', sync, 'token', 'until', 'taken')
 end
-if ARGV[2] ~= '' then
-  redis.call('HINCRBY', KEYS[1], 'fails', 1)
-  redis.call('HSET', KEYS[1], 'trouble', ARGV[2], 'blocked', ARGV[3])
-  redis.call('HSETNX', KEYS[1], 'trouble_since', ARGV[4])
+if reason ~= '' then
+  redis.call('HINCRBY', sync, 'fails', 1)
+  redis.call('HSET', sync, 'trouble', reason, 'blocked', blocked)
+  redis.call('HSETNX', sync, 'trouble_since', since)
 end
-if ARGV[5] ~= '' and redis.call('HSETNX', KEYS[1], 'alarm', '1') == 1 then
-  tell(KEYS[2], KEYS[3], ARGV[5])
+if event ~= '' and redis.call('HSETNX', sync, 'alarm', '1') == 1 then
+  emit(last_event, outbox, event)
 end
-redis.call('HINCRBY', KEYS[4], 'revision', 1)
+redis.call('HINCRBY', shown, 'revision', 1)
 return 1

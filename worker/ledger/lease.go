@@ -25,7 +25,7 @@ func (l *Ledger) Acquire(ctx context.Context, app string) (listsync.Lease, error
 	}
 	span := time.Duration(ms) * time.Millisecond
 	switch reply[0] {
-	case "taken":
+	case "acquired":
 		lease.SinceLastCommit = span
 		return lease, nil
 	case "idle":
@@ -114,22 +114,15 @@ func (l *Ledger) Commit(ctx context.Context, lease listsync.Lease, c listsync.Co
 	keys := []string{key(app, "sync"), key(app, "domains"), key(app, "pending"), key(app, "seqs"),
 		key(app, "since"), key(app, "ours"), key(app, "due"), key(app, "strangers"), key(app, "told"), key(app, "outbox"),
 		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "expiry"), key(app, "writes"), key(app, "shown"), key(app, "gone"), key(app, "watch")}
-	args := []any{lease.Token, HistoryKept, len(c.Outcomes), list(c.Own), list(c.Disown), recoveredEvent(app), c.Listed,
-		list(c.Tombstones), list(c.ClearTombstones), listsync.TombstoneTTL.Milliseconds()}
+	outcomes, lines := []commitOutcome{}, []any{}
 	for _, o := range c.Outcomes {
-		r := o.Record
-		since := ""
-		if r.Since != 0 {
-			since = strconv.FormatInt(r.Since, 10)
-		}
-		told := ""
-		if o.Notify {
-			told = stateEvent(app, r)
-		}
-		event := listsync.HistoryEntry{At: r.UpdatedAt, State: r.State, Reason: o.Entry, Actor: c.WorkerID}
-		keys = append(keys, logKey(app, r.Domain))
-		args = append(args, r.Domain, r.Seq, r.Version, encode(r), since, due(r), encodeLine(app, r.Domain, event), told, string(r.State), expiry(r), recheckAt(r))
+		outcomes = append(outcomes, newCommitOutcome(app, o))
+		keys = append(keys, logKey(app, o.Record.Domain))
+		entry := listsync.HistoryEntry{At: o.Record.UpdatedAt, State: o.Record.State, Reason: o.Entry, Actor: c.WorkerID}
+		lines = append(lines, encodeLine(app, o.Record.Domain, entry))
 	}
+	args := append([]any{lease.Token, HistoryKept, recoveredEvent(app), c.Listed, list(c.Own), list(c.Disown),
+		list(c.Tombstones), list(c.ClearTombstones), listsync.TombstoneTTL.Milliseconds(), encode(outcomes)}, lines...)
 	reply, err := l.commit.Run(ctx, l.rdb, keys, args...).StringSlice()
 	if err != nil {
 		return nil, err
@@ -138,6 +131,34 @@ func (l *Ledger) Commit(ctx context.Context, lease listsync.Lease, c listsync.Co
 		return nil, listsync.ErrLeaseLost
 	}
 	return reply[1:], nil
+}
+
+// commitOutcome is an outcome as commit.lua has it. Numbers are strings, since Lua's are
+// floating point; an empty string is none.
+type commitOutcome struct {
+	Domain  string `json:"domain"`
+	Seq     string `json:"seq"`
+	Old     string `json:"old"` // the record as planned on
+	New     string `json:"new"`
+	State   string `json:"state"`
+	Since   string `json:"since"`
+	Due     string `json:"due"`     // ms
+	Recheck string `json:"recheck"` // ms
+	Expiry  string `json:"expiry"`  // s
+	Event   string `json:"event"`
+}
+
+func newCommitOutcome(app string, o listsync.Outcome) commitOutcome {
+	r := o.Record
+	c := commitOutcome{Domain: r.Domain, Seq: strconv.FormatInt(r.Seq, 10), Old: r.Version, New: encode(r), State: string(r.State),
+		Due: due(r), Recheck: recheckAt(r), Expiry: expiry(r)}
+	if r.Since != 0 {
+		c.Since = strconv.FormatInt(r.Since, 10)
+	}
+	if o.Notify {
+		c.Event = stateEvent(app, r)
+	}
+	return c
 }
 
 // list encodes names for a script; never null, which Lua couldn't walk.

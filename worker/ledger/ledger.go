@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,80 +17,17 @@ import (
 // HistoryKept is the number of events in a domain's history.
 const HistoryKept = 12
 
-var (
-	//go:embed outbox.lua
-	outboxLua string
-	//go:embed record.lua
-	recordLua string
-	//go:embed acquire.lua
-	acquireLua string
-	//go:embed renew.lua
-	renewLua string
-	//go:embed begin_write.lua
-	beginWriteLua string
-	//go:embed end_write.lua
-	endWriteLua string
-	//go:embed commit.lua
-	commitLua string
-	//go:embed release.lua
-	releaseLua string
-	//go:embed preview.lua
-	previewLua string
-	//go:embed fail.lua
-	failLua string
-	//go:embed verified.lua
-	verifiedLua string
-	//go:embed wake.lua
-	wakeLua string
-	//go:embed renew_wake.lua
-	renewWakeLua string
-	//go:embed try_lock.lua
-	tryLockLua string
-	//go:embed index.lua
-	indexLua string
-	//go:embed writelog.lua
-	writelogLua string
-	//go:embed announce.lua
-	announceLua string
-	//go:embed identify.lua
-	identifyLua string
-	//go:embed lost.lua
-	lostLua string
-)
-
 // Ledger is the record of every domain of every app. It is safe for use by any
 // number of goroutines and processes at once.
 type Ledger struct {
 	rdb redis.UniversalClient
-
-	record, acquire, renew, beginWrite, endWrite, commit,
-	release, preview, fail, verified, wake, renewWake, tryLock, announce, identify, lost *redis.Script
+	scripts
 }
 
 var _ listsync.Ledger = (*Ledger)(nil)
 
 // New returns the ledger in rdb, which stays the caller's to close.
-func New(rdb redis.UniversalClient) *Ledger {
-	return &Ledger{
-		rdb:        rdb,
-		record:     redis.NewScript(indexLua + recordLua),
-		acquire:    redis.NewScript(acquireLua),
-		renew:      redis.NewScript(renewLua),
-		beginWrite: redis.NewScript(writelogLua + beginWriteLua),
-		endWrite:   redis.NewScript(writelogLua + endWriteLua),
-		commit:     redis.NewScript(outboxLua + indexLua + writelogLua + commitLua),
-		release:    redis.NewScript(releaseLua),
-		preview:    redis.NewScript(outboxLua + previewLua),
-		fail:       redis.NewScript(outboxLua + failLua),
-		verified:   redis.NewScript(outboxLua + indexLua + verifiedLua),
-		wake:       redis.NewScript(wakeLua),
-		renewWake:  redis.NewScript(renewWakeLua),
-		tryLock:    redis.NewScript(tryLockLua),
-		announce:   redis.NewScript(announceLua),
-		identify:   redis.NewScript(identifyLua),
-		lost:       redis.NewScript(outboxLua + lostLua),
-	}
-}
+func New(rdb redis.UniversalClient) *Ledger { return &Ledger{rdb: rdb, scripts: newScripts()} }
 
 const (
 	appsKey  = "pilotsync:apps"
@@ -172,7 +108,8 @@ func (l *Ledger) Verified(ctx context.Context, app string, was, is listsync.Reco
 	}
 	keys := []string{key(app, "domains"), key(app, "due"), logKey(app, was.Domain), key(app, "told"), key(app, "outbox"),
 		key(app, "pending"), key(app, "index"), key(app, "latest"), key(app, "expiry"), key(app, "shown"), key(app, "watch")}
-	n, err := l.verified.Run(ctx, l.rdb, keys, was.Domain, was.Version, encode(is), due(is), line, HistoryKept, told, string(is.State), expiry(is), recheckAt(is)).Int()
+	n, err := l.verified.Run(ctx, l.rdb, keys, was.Domain, was.Version, encode(is), string(is.State),
+		due(is), recheckAt(is), expiry(is), line, HistoryKept, told).Int()
 	if err != nil {
 		return false, fmt.Errorf("put down the verification of %s on app %s: %w", was.Domain, app, err)
 	}

@@ -1,10 +1,11 @@
--- Tells an app's webhook once that the ledger was lost.
--- KEYS: sync told outbox
--- ARGV: the identity of the new ledger, what is told
--- Returns 1, or 0 if it was told before.
-if redis.call('HGET', KEYS[1], 'lost_told') == ARGV[1] then
+-- Notifies an app once that the ledger was lost.
+-- Returns 1, or 0 if it was notified before.
+local sync, last_event, outbox = KEYS[1], KEYS[2], KEYS[3]
+local identity, event = ARGV[1], ARGV[2] -- identity of the new ledger
+
+if redis.call('HGET', sync, 'lost_told') == identity then
   return 0
 end
-redis.call('HSET', KEYS[1], 'lost_told', ARGV[1])
-tell(KEYS[2], KEYS[3], ARGV[2])
+redis.call('HSET', sync, 'lost_told', identity)
+emit(last_event, outbox, event)
 return 1

@@ -1,33 +1,33 @@
--- Puts down what a dry run found. Gives the lease back and clears the wake, unless a
--- change that wasn't planned waits, or somebody woke the app since the lease was taken.
--- KEYS: sync pending shown told outbox
--- ARGV: token, names on the list, names that a sync would add and remove ("ADDED
--- REMOVED"), what is told if the app was blocked, then for each change: domain, the
--- change as planned on, the same with its preview
+-- Records what a dry run found. Releases the lease and clears the wake, unless a change
+-- that wasn't planned waits, or the app was woken since the lease was acquired.
 -- Returns "released", "pending" or "lost".
-if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then
+local sync, pending, shown, last_event, outbox = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local token, listed, recovered = ARGV[1], ARGV[2], ARGV[3]
+local differences = ARGV[4]           -- "ADDED REMOVED": names that a sync would change
+local changes = cjson.decode(ARGV[5]) -- each with domain, the change as planned on (old), and with its preview (new)
+
+if not holds_lease(sync, token) then
   return 'lost'
 end
 local planned = 0
-for i = 5, #ARGV, 3 do
-  if redis.call('HGET', KEYS[2], ARGV[i]) == ARGV[i + 1] then
-    redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 2])
+for _, c in ipairs(changes) do
+  if redis.call('HGET', pending, c.domain) == c.old then
+    redis.call('HSET', pending, c.domain, c.new)
     planned = planned + 1
   end
 end
-if redis.call('HDEL', KEYS[1], 'alarm') == 1 then
-  tell(KEYS[4], KEYS[5], ARGV[4])
+if redis.call('HDEL', sync, 'alarm') == 1 then
+  emit(last_event, outbox, recovered)
 end
-local t = redis.call('TIME')
-local now = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
-redis.call('HDEL', KEYS[1], 'fails', 'trouble', 'blocked', 'trouble_since')
-redis.call('HSET', KEYS[1], 'dry_run', now .. ' ' .. ARGV[3])
-redis.call('HSET', KEYS[3], 'listed', ARGV[2], 'listed_at', now)
-redis.call('HINCRBY', KEYS[3], 'revision', 1)
-local wake = redis.call('HGET', KEYS[1], 'wake') or '0'
-if redis.call('HLEN', KEYS[2]) ~= planned or redis.call('HGET', KEYS[1], 'taken') ~= wake then
-  redis.call('HSET', KEYS[1], 'taken', wake)
+local now = integer(now_ms())
+redis.call('HDEL', sync, 'fails', 'trouble', 'blocked', 'trouble_since')
+redis.call('HSET', sync, 'dry_run', now .. ' ' .. differences)
+redis.call('HSET', shown, 'listed', listed, 'listed_at', now)
+redis.call('HINCRBY', shown, 'revision', 1)
+local wake = redis.call('HGET', sync, 'wake') or '0'
+if redis.call('HLEN', pending) ~= planned or redis.call('HGET', sync, 'taken') ~= wake then
+  redis.call('HSET', sync, 'taken', wake)
   return 'pending'
 end
-redis.call('HDEL', KEYS[1], 'awake', 'token', 'until', 'taken')
+redis.call('HDEL', sync, 'awake', 'token', 'until', 'taken')
 return 'released'

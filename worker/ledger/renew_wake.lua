@@ -1,19 +1,20 @@
--- Makes a new wake for an app that has work but nobody at it, so that a new sync
--- task, with a new id, can be enqueued.
--- KEYS: sync pending
--- ARGV: the wake that was found without a live task
--- Returns the new wake, or 0 if there is nothing to do: a lease is held, the app
--- was woken meanwhile, it is paused, or nothing is pending.
-local s = redis.call('HMGET', KEYS[1], 'wake', 'awake', 'token', 'until', 'paused')
-if s[5] or (s[1] or '0') ~= ARGV[1] then
+-- Makes a new wake for an app whose sync task was lost, so that a task with a new id can
+-- be enqueued.
+-- Returns the new wake, or 0 if there is nothing to do: a lease is held, the app was
+-- woken meanwhile, it is paused, or nothing is pending.
+local sync, pending = KEYS[1], KEYS[2]
+local found = ARGV[1] -- the wake without a live task
+
+local s = redis.call('HMGET', sync, 'wake', 'awake', 'token', 'until', 'paused')
+local wake, awake, holder, ends, paused = s[1] or '0', s[2], s[3], s[4], s[5]
+if paused or wake ~= found then
   return 0
 end
-if s[2] ~= '1' and redis.call('HLEN', KEYS[2]) == 0 then
+if awake ~= '1' and redis.call('HLEN', pending) == 0 then
   return 0
 end
-local t = redis.call('TIME')
-if s[3] and tonumber(s[4]) > t[1] * 1000 + math.floor(t[2] / 1000) then
+if holder and tonumber(ends) > now_ms() then
   return 0
 end
-redis.call('HSET', KEYS[1], 'awake', '1')
-return redis.call('HINCRBY', KEYS[1], 'wake', 1)
+redis.call('HSET', sync, 'awake', '1')
+return redis.call('HINCRBY', sync, 'wake', 1)

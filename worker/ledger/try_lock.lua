@@ -1,12 +1,12 @@
--- Lets one caller through in each interval, by Redis's clock.
--- KEYS: turn
--- ARGV: interval in ms
--- Returns 1 for the one whose turn it is, else 0.
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local last = tonumber(redis.call('GET', KEYS[1]) or '0')
-if last <= now and now - last < tonumber(ARGV[1]) then
+-- Lets one caller through in each interval.
+-- Returns 1 for that caller, else 0.
+local lock = KEYS[1]
+local interval = tonumber(ARGV[1]) -- ms
+
+local now = now_ms()
+local last = tonumber(redis.call('GET', lock) or '0')
+if last <= now and now - last < interval then
   return 0
 end
-redis.call('SET', KEYS[1], string.format('%.0f', now))
+redis.call('SET', lock, integer(now))
 return 1

@@ -1,38 +1,26 @@
--- Replaces one record after a verification, if it is still the one that was checked.
--- KEYS: domains due log told outbox pending index latest expiry shown
--- watch
--- ARGV: domain, record as it was, new record, due in ms ("" for none), line of
--- history ("" for none), events kept, what is told ("" for nothing), state, end of the
--- certificate in s ("" for none), next look in ms ("" for none)
--- Returns 1, or 0 if the record is another by now.
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
+-- Replaces one record after a verification, if it still is the one that was verified.
+-- Returns 1, or 0 if it isn't.
+local domains, due, log, last_event, outbox, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local index, latest, expiry, shown, rechecks = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+local domain, old, new, state = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local due_at, recheck_at, expires_at = ARGV[5], ARGV[6], ARGV[7] -- ms, ms, s; '' for none
+local line, history_kept, event = ARGV[8], ARGV[9], ARGV[10]     -- '' for none
+
+if redis.call('HGET', domains, domain) ~= old then
   return 0
 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-if ARGV[4] ~= '' then
-  redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
-else
-  redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('HSET', domains, domain, new)
+set_score(due, domain, due_at)
+set_score(rechecks, domain, recheck_at)
+set_score(expiry, domain, expires_at)
+-- A domain with a pending change stays in the index as pending until a sync processed it.
+if redis.call('HEXISTS', pending, domain) == 0 then
+  set_state(index, latest, shown, domain, state)
 end
--- A domain whose change waits is found as pending until a sync has dealt with it.
-if redis.call('HEXISTS', KEYS[6], ARGV[1]) == 0 then
-  place(KEYS[7], KEYS[8], KEYS[10], ARGV[1], ARGV[8])
+if line ~= '' then
+  push_history(log, line, history_kept)
 end
-if ARGV[10] ~= '' then
-  redis.call('ZADD', KEYS[11], ARGV[10], ARGV[1])
-else
-  redis.call('ZREM', KEYS[11], ARGV[1])
-end
-if ARGV[9] ~= '' then
-  redis.call('ZADD', KEYS[9], ARGV[9], ARGV[1])
-else
-  redis.call('ZREM', KEYS[9], ARGV[1])
-end
-if ARGV[5] ~= '' then
-  redis.call('LPUSH', KEYS[3], ARGV[5])
-  redis.call('LTRIM', KEYS[3], 0, tonumber(ARGV[6]) - 1)
-end
-if ARGV[7] ~= '' then
-  tell(KEYS[4], KEYS[5], ARGV[7])
+if event ~= '' then
+  emit(last_event, outbox, event)
 end
 return 1

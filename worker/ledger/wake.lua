@@ -1,7 +1,8 @@
--- Wakes an app for one more sync, whether anything is pending or not. A sync that
--- is under way goes round once more.
--- KEYS: sync
+-- Wakes an app for one more sync, whether a change is pending or not. A sync that runs
+-- makes one more round.
 -- Returns the new wake.
-redis.call('HSET', KEYS[1], 'awake', '1')
-redis.call('HDEL', KEYS[1], 'look_at')
-return redis.call('HINCRBY', KEYS[1], 'wake', 1)
+local sync = KEYS[1]
+
+redis.call('HSET', sync, 'awake', '1')
+redis.call('HDEL', sync, 'look_at')
+return redis.call('HINCRBY', sync, 'wake', 1)

@@ -1,0 +1,75 @@
+-- The beginning of every script of the ledger: what several of them do. Times are by
+-- Redis's clock.
+
+local function now_us()
+  local t = redis.call('TIME')
+  return t[1] * 1000000 + t[2]
+end
+
+local function now_ms()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- Lua would write large numbers with an exponent.
+local function integer(number) return string.format('%.0f', number) end
+
+local function holds_lease(sync, token) return redis.call('HGET', sync, 'token') == token end
+
+-- Sets a member's score in a sorted set; '' removes the member.
+local function set_score(zset, member, score)
+  if score ~= '' then
+    redis.call('ZADD', zset, score, member)
+  else
+    redis.call('ZREM', zset, member)
+  end
+end
+
+local function push_history(log, line, kept)
+  redis.call('LPUSH', log, line)
+  redis.call('LTRIM', log, 0, tonumber(kept) - 1)
+end
+
+-- Puts an event into the app's outbox, in the same step as what it reports. The line is
+-- the event's time in µs, a space and the event. The time is later than that of each
+-- event before.
+local function emit(last_event, outbox, event)
+  local last = tonumber(redis.call('GET', last_event) or '0')
+  local at = integer(math.max(now_us(), last + 1))
+  redis.call('SET', last_event, at)
+  redis.call('RPUSH', outbox, at .. ' ' .. event)
+end
+
+-- Keeps what readers find domains by. An app's index holds each domain twice, as "STATE
+-- DOMAIN" and as " DOMAIN", in the order of their bytes: so the domains of a state, or
+-- those with a common beginning, are side by side.
+local states = {'pending', 'checking-dns', 'checking-ssl-cert', 'done', 'done-without-ssl', 'failed', 'rejected', 'removed'}
+local function set_state(index, latest, shown, domain, state)
+  local others = {}
+  for _, other in ipairs(states) do
+    if other ~= state then
+      others[#others + 1] = other .. ' ' .. domain
+    end
+  end
+  redis.call('ZREM', index, unpack(others))
+  redis.call('ZADD', index, 0, ' ' .. domain, 0, state .. ' ' .. domain)
+  redis.call('ZADD', latest, now_ms(), domain)
+  redis.call('ZREMRANGEBYRANK', latest, 0, -51)
+  redis.call('HINCRBY', shown, 'revision', 1)
+end
+
+-- Ends a write: moves what the write changes to the app's last writes, with its number
+-- and outcome. A line is "NUMBER µs OUTCOME CHANGES". The outcome of a write that began
+-- under another token is unknown: its worker died.
+local function log_write(shown, writes, token, outcome)
+  local write = redis.call('HGET', shown, 'write')
+  if not write then
+    return
+  end
+  local by, at, changes = string.match(write, '^(%S+) (%d+) (.*)$')
+  local number = redis.call('HINCRBY', shown, 'writes', 1)
+  redis.call('LPUSH', writes, string.format('%.0f %s %s %s', number, at, by == token and outcome or 'unknown', changes))
+  redis.call('LTRIM', writes, 0, 49)
+  redis.call('HDEL', shown, 'write')
+end
+

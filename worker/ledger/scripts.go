@@ -1,0 +1,38 @@
+package ledger
+
+import (
+	"embed"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed *.lua
+var luaFiles embed.FS
+
+// scripts are the changes of the ledger; each is one step for Redis.
+type scripts struct {
+	record, acquire, renew, beginWrite, endWrite, commit, release, preview, fail,
+	verified, wake, renewWake, tryLock, announce, identify, lost *redis.Script
+}
+
+func newScripts() scripts {
+	prelude := lua("prelude")
+	script := func(name string) *redis.Script { return redis.NewScript(prelude + lua(name)) }
+	return scripts{
+		record: script("record"), acquire: script("acquire"), renew: script("renew"),
+		beginWrite: script("begin_write"), endWrite: script("end_write"), commit: script("commit"),
+		release: script("release"), preview: script("preview"), fail: script("fail"),
+		verified: script("verified"), wake: script("wake"), renewWake: script("renew_wake"),
+		tryLock: script("try_lock"), announce: script("announce"), identify: script("identify"), lost: script("lost"),
+	}
+}
+
+// lua returns a file that is part of the program.
+func lua(name string) string {
+	text, err := luaFiles.ReadFile(name + ".lua")
+	if err != nil {
+		panic(fmt.Sprintf("ledger: %v", err))
+	}
+	return string(text)
+}

@@ -1,0 +1,23 @@
+package worker_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// parallelTests is how many tests run at once. They wait much more than they compute:
+// for delays that asynq counts in whole seconds, and for workers to stop.
+const parallelTests = 12
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", fmt.Sprint(parallelTests)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	goleak.VerifyTestMain(m)
+}
