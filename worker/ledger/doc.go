@@ -1,55 +1,54 @@
-// Package ledger keeps the record of every domain in Redis: what is wanted,
-// where it stands, its order numbers and its history; and per app the lease,
-// the wake and what is in flight.
+// Package ledger keeps the record of every domain in Redis: what is wanted, its state, its
+// order numbers and its history; and per app the lease, the wake and what is in flight.
 //
 // Each change of the ledger is one Lua script, in a file of its own beside this
-// one. The scripts compare, count and move; what a record contains is decided in
-// Go and opaque to them. All times they compare come from Redis's own clock, so
-// that no worker's clock has a say.
+// one; prelude.lua begins each. The scripts compare, count and move; what a record contains
+// is decided in Go and opaque to them. All times that they compare come from Redis's own
+// clock, never from a worker's.
 //
 // An app's keys share its hash tag, so that they live in one slot of a Redis
 // Cluster and one script can work on all of them:
 //
 //	pilotsync:{APP}:seq      string  the last order number handed out (by producers)
 //	pilotsync:{APP}:seqs     hash    domain → order number of its last recorded change
-//	pilotsync:{APP}:pending  hash    domain → that change, until a sync has dealt with it; a
+//	pilotsync:{APP}:pending  hash    domain → that change, until a sync has processed it; a
 //	                                 dry run puts its preview there
 //	pilotsync:{APP}:since    hash    domain → first addition after its last removal
 //	pilotsync:{APP}:domains  hash    domain → its record
-//	pilotsync:{APP}:ours     set     names on the list that we put there
-//	pilotsync:{APP}:gone     zset    names that we took off the list lately, by when (ms)
+//	pilotsync:{APP}:ours     set     names on the list that are owned
+//	pilotsync:{APP}:gone     zset    tombstones: names that were removed lately, by when (ms)
 //	pilotsync:{APP}:due      zset    domain, by the time of its next verification (ms)
 //	pilotsync:{APP}:watch    zset    domains whose verification ended, by the time of the next
-//	                                 look at them (ms)
+//	                                 recheck (ms)
 //	pilotsync:{APP}:autossl  string  when AutoSSL was last turned on (ms)
-//	pilotsync:{APP}:retried  string  when a start or a reload last moved the sync's retry forward (ms)
+//	pilotsync:{APP}:retried  string  when a start or a reload of a worker last retried the sync (ms)
 //	pilotsync:{APP}:log:NAME list    the domain's last events, newest first, each as line.go
 //	                                 has it (`pilotsync logs` shows them)
 //	pilotsync:{APP}:sync     hash    wake, awake; token, until, taken (the lease, and the
 //	                                 wake it was taken at); landing, claim (write in
-//	                                 flight); look_at (for the sweep); fails, trouble,
-//	                                 blocked, trouble_since; alarm (the trouble was told);
-//	                                 paused (by whom; the next sync waits to be let go on);
+//	                                 flight); look_at (when the recoverer wakes the app); fails, trouble,
+//	                                 blocked, trouble_since; alarm (the failure was notified);
+//	                                 paused (by whom);
 //	                                 dry_run ("ms ADDED REMOVED", until a commit); lost_told
-//	                                 (identity of the ledger whose predecessor's loss was told)
+//	                                 (identity of the ledger whose predecessor's loss was notified)
 //	pilotsync:{APP}:outbox   list    events to be enqueued, oldest first: "µs EVENT"
 //	pilotsync:{APP}:told     string  time of the last event (µs)
 //	pilotsync:{APP}:writes   list    the last writes, newest first: "NUMBER µs OUTCOME CHANGES"
 //	pilotsync:{APP}:shown    hash    for readers only: listed, listed_at (names on the list,
-//	                                 and when that was seen); write (what the one on its way
+//	                                 and when that was seen); write (what the write in flight
 //	                                 changes), writes (how many there were); revision (goes up
 //	                                 with all that a reader would see)
 //	pilotsync:{APP}:index    zset    "STATE DOMAIN" and " DOMAIN" of each domain, all of score 0
 //	pilotsync:{APP}:latest   zset    the domains changed last, by when (ms)
-//	pilotsync:{APP}:waiting  zset    domains whose change waits, by since when (ms)
+//	pilotsync:{APP}:waiting  zset    domains with a pending change, by since when (ms)
 //	pilotsync:{APP}:expiry   zset    domains that are done, by the end of their certificate (s)
 //	pilotsync:{APP}:handover string  identity of the ledger that a producer handed all the
 //	                                 app's domains to
 //	pilotsync:ledger         hash    id, created (ms): this ledger's identity; before, lost: the
-//	                                 identities that it took the place of, and when (ms); seen:
+//	                                 identities that it replaced, and when (ms); seen:
 //	                                 when a worker last identified it (ms)
 //	pilotsync:apps           set     every app that has a ledger
-//	pilotsync:sweep          string  when the last sweep began (ms)
+//	pilotsync:sweep          string  when a recoverer last began (ms)
 //	pilotsync:workers        hash    id of a worker → "ms {name, apps, dry_run}": when it last
 //	                                 announced itself, and what it serves
 package ledger

@@ -104,11 +104,11 @@ func InDryRun(workers []Worker) []Worker {
 	return slices.DeleteFunc(slices.Clone(workers), func(w Worker) bool { return !w.DryRun })
 }
 
-// EndOldDryRun puts right what a dry run of release 0.1.0 left. That release committed
+// EndOldDryRun repairs what a dry run of release 0.1.0 left. That release committed
 // what it hadn't written, and kept the difference to the list: names that are "on" the
 // list, or "off" it, in the ledger alone. A sync puts back what is missing; names that
-// are still there only leave if they count as gone. wake is for that sync's task; ok is
-// false where there is nothing to put right.
+// are still there only leave if they have a tombstone. wake is for that sync's task; ok is
+// false if there is nothing to repair.
 func (l *Ledger) EndOldDryRun(ctx context.Context, app string) (wake int64, ok bool, err error) {
 	names, err := l.rdb.HGetAll(ctx, key(app, "dry")).Result()
 	if err != nil {
@@ -121,15 +121,15 @@ func (l *Ledger) EndOldDryRun(ctx context.Context, app string) (wake int64, ok b
 	if err != nil {
 		return 0, false, err
 	}
-	var gone []redis.Z
+	var tombstones []redis.Z
 	for name, is := range names {
 		if is == "off" {
-			gone = append(gone, redis.Z{Score: float64(now.UnixMilli()), Member: name})
+			tombstones = append(tombstones, redis.Z{Score: float64(now.UnixMilli()), Member: name})
 		}
 	}
-	if len(gone) > 0 {
-		if err := l.rdb.ZAdd(ctx, key(app, "gone"), gone...).Err(); err != nil {
-			return 0, false, fmt.Errorf("note the names that a dry run of app %s left on its list: %w", app, err)
+	if len(tombstones) > 0 {
+		if err := l.rdb.ZAdd(ctx, key(app, "gone"), tombstones...).Err(); err != nil {
+			return 0, false, fmt.Errorf("set tombstones for the names that a dry run of app %s left on its list: %w", app, err)
 		}
 	}
 	// The key goes last, so that a crash before leaves the work to the next start.

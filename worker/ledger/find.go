@@ -191,7 +191,7 @@ func (l *Ledger) views(ctx context.Context, positions []Position) ([]View, error
 	return views, nil
 }
 
-// ExpiringWithin is how long before its end a certificate is told of. Let's Encrypt's
+// ExpiringWithin is how long before its end a certificate is notified. Let's Encrypt's
 // are renewed 30 days before.
 const ExpiringWithin = 14 * 24 * time.Hour
 
@@ -277,7 +277,7 @@ func (l *Ledger) Revisions(ctx context.Context) (map[string]string, error) {
 	return revisions, nil
 }
 
-// Owned returns the names on an app's list that we put there, sorted.
+// Owned returns the owned names on an app's list, sorted.
 func (l *Ledger) Owned(ctx context.Context, app string) ([]string, error) {
 	names, err := l.rdb.SMembers(ctx, key(app, "ours")).Result()
 	if err != nil {

@@ -92,16 +92,16 @@ func (l *Ledger) NotifyLoss(ctx context.Context, app string, is Identity) error 
 	event := encode(tasks.Event{Type: tasks.LedgerLost, AppID: app, Ledger: is.ID,
 		Reason: "Redis lost the ledger, has an older copy of it, or another Redis took its place; all domains have to be handed over again"})
 	if err := l.lost.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "told"), key(app, "outbox")}, is.ID, event).Err(); err != nil {
-		return fmt.Errorf("tell app %s of the lost ledger: %w", app, err)
+		return fmt.Errorf("notify app %s of the lost ledger: %w", app, err)
 	}
 	return nil
 }
 
-// HandedOver notes that a producer handed over all domains of an app to the ledger of
+// HandedOver records that a producer handed over all domains of an app to the ledger of
 // this identity. WordPress's plugin does the same; see docs/wire-format.md.
 func (l *Ledger) HandedOver(ctx context.Context, app, id string) error {
 	if err := l.rdb.Set(ctx, key(app, "handover"), id, 0).Err(); err != nil {
-		return fmt.Errorf("note that app %s was handed over: %w", app, err)
+		return fmt.Errorf("record that app %s was handed over: %w", app, err)
 	}
 	return nil
 }

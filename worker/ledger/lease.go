@@ -17,11 +17,11 @@ func (l *Ledger) Acquire(ctx context.Context, app string) (listsync.Lease, error
 	lease := listsync.Lease{App: app, Token: rand.Text()}
 	reply, err := l.acquire.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "shown")}, lease.Token, listsync.LeaseTTL.Milliseconds()).StringSlice()
 	if err != nil {
-		return listsync.Lease{}, fmt.Errorf("take the lease of app %s: %w", app, err)
+		return listsync.Lease{}, fmt.Errorf("acquire the lease of app %s: %w", app, err)
 	}
 	ms, err := strconv.ParseInt(reply[1], 10, 64)
 	if err != nil {
-		return listsync.Lease{}, fmt.Errorf("take the lease of app %s: %w", app, err)
+		return listsync.Lease{}, fmt.Errorf("acquire the lease of app %s: %w", app, err)
 	}
 	span := time.Duration(ms) * time.Millisecond
 	switch reply[0] {
@@ -76,36 +76,37 @@ func (l *Ledger) Release(ctx context.Context, lease listsync.Lease) (bool, error
 	}
 }
 
-// Fail implements [listsync.Ledger]. The first trouble that blocks the app is
-// told; those that follow aren't, until the next commit, which tells that it is over.
-func (l *Ledger) Fail(ctx context.Context, lease listsync.Lease, trouble *listsync.Failure) error {
-	var told string
-	if trouble != nil && trouble.Blocked {
-		told = blockedEvent(lease.App, *trouble)
+// Fail implements [listsync.Ledger]. The first failure that blocks the app gets an event.
+// Those that follow don't, until the next commit, whose event says that it is over.
+func (l *Ledger) Fail(ctx context.Context, lease listsync.Lease, failure *listsync.Failure) error {
+	var event string
+	if failure != nil && failure.Blocked {
+		event = blockedEvent(lease.App, *failure)
 	}
-	return leaseHeld(runFail(ctx, l, lease.App, lease.Token, trouble, told))
+	return leaseHeld(runFail(ctx, l, lease.App, lease.Token, failure, event))
 }
 
-// RecordFailure counts a trouble of an app whose sync could not even begin, since
-// the caller doesn't serve it. It is not told: where to is for those to know who do.
-func (l *Ledger) RecordFailure(ctx context.Context, app string, trouble listsync.Failure) error {
-	if _, err := runFail(ctx, l, app, "", &trouble, ""); err != nil {
-		return fmt.Errorf("note the trouble of app %s: %w", app, err)
+// RecordFailure counts a failure of an app whose sync could not even begin, since the
+// caller doesn't serve it. It has no event: only a worker that serves the app knows its
+// webhook.
+func (l *Ledger) RecordFailure(ctx context.Context, app string, failure listsync.Failure) error {
+	if _, err := runFail(ctx, l, app, "", &failure, ""); err != nil {
+		return fmt.Errorf("record the failure of app %s: %w", app, err)
 	}
 	return nil
 }
 
-func runFail(ctx context.Context, l *Ledger, app, token string, trouble *listsync.Failure, told string) (int, error) {
-	var t listsync.Failure
+func runFail(ctx context.Context, l *Ledger, app, token string, failure *listsync.Failure, event string) (int, error) {
+	var f listsync.Failure
 	blocked := ""
-	if trouble != nil {
-		t = *trouble
-		if t.Blocked {
+	if failure != nil {
+		f = *failure
+		if f.Blocked {
 			blocked = "1"
 		}
 	}
 	keys := []string{key(app, "sync"), key(app, "told"), key(app, "outbox"), key(app, "shown")}
-	return l.fail.Run(ctx, l.rdb, keys, token, t.Reason, blocked, t.Since.UnixMilli(), told).Int()
+	return l.fail.Run(ctx, l.rdb, keys, token, f.Reason, blocked, f.Since.UnixMilli(), event).Int()
 }
 
 // Commit implements [listsync.Ledger].
@@ -161,7 +162,7 @@ func newCommitOutcome(app string, o listsync.Outcome) commitOutcome {
 	return c
 }
 
-// list encodes names for a script; never null, which Lua couldn't walk.
+// list encodes names for a script; never null, which Lua couldn't iterate over.
 func list(names []string) string {
 	if names == nil {
 		names = []string{}
@@ -172,16 +173,16 @@ func list(names []string) string {
 // Snapshot implements [listsync.Ledger]. It is taken in one transaction.
 func (l *Ledger) Snapshot(ctx context.Context, app string) (listsync.Snapshot, error) {
 	var domains, pending, since *redis.MapStringStringCmd
-	var ours *redis.StringSliceCmd
-	var gone *redis.ZSliceCmd
+	var owned *redis.StringSliceCmd
+	var tombstones *redis.ZSliceCmd
 	var clock *redis.TimeCmd
 	var claim *redis.StringCmd
 	_, err := l.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		domains = p.HGetAll(ctx, key(app, "domains"))
 		pending = p.HGetAll(ctx, key(app, "pending"))
 		since = p.HGetAll(ctx, key(app, "since"))
-		ours = p.SMembers(ctx, key(app, "ours"))
-		gone = p.ZRangeWithScores(ctx, key(app, "gone"), 0, -1)
+		owned = p.SMembers(ctx, key(app, "ours"))
+		tombstones = p.ZRangeWithScores(ctx, key(app, "gone"), 0, -1)
 		clock = p.Time(ctx)
 		claim = p.HGet(ctx, key(app, "sync"), "claim")
 		return nil
@@ -189,8 +190,8 @@ func (l *Ledger) Snapshot(ctx context.Context, app string) (listsync.Snapshot, e
 	if err != nil && !missing(err) {
 		return listsync.Snapshot{}, err
 	}
-	s := listsync.Snapshot{Owned: members(ours), Tombstones: map[string]bool{}, At: clock.Val().UTC()}
-	for _, z := range gone.Val() {
+	s := listsync.Snapshot{Owned: members(owned), Tombstones: map[string]bool{}, At: clock.Val().UTC()}
+	for _, z := range tombstones.Val() {
 		if clock.Val().UnixMilli()-int64(z.Score) < listsync.TombstoneTTL.Milliseconds() {
 			s.Tombstones[z.Member.(string)] = true
 		}

@@ -14,7 +14,7 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// HistoryKept is the number of events in a domain's history.
+// HistoryKept is the number of entries in a domain's history.
 const HistoryKept = 12
 
 // Ledger is the record of every domain of every app. It is safe for use by any
@@ -49,17 +49,17 @@ func (l *Ledger) Now(ctx context.Context) (time.Time, error) {
 
 // Recorded is the result of recording a change.
 type Recorded struct {
-	// Superseded: a later change of the domain is known already; it stays.
+	// Superseded: a later change of the domain is known, and takes precedence.
 	Superseded bool
 	// Repeated: this very change was recorded before.
 	Repeated bool
-	// Start: the sync task for Wake is to be enqueued.
+	// Start: the caller must enqueue the sync task for Wake.
 	Start bool
 	Wake  int64
 }
 
-// Record puts a change into the ledger and sets the app's wake, in one step. A
-// change that is older than the last recorded one of its domain has no effect.
+// Record records a change and sets the app's wake, in one step. A change that is older
+// than the last recorded one of its domain has no effect.
 func (l *Ledger) Record(ctx context.Context, change listsync.Pending, event listsync.HistoryEntry) (Recorded, error) {
 	app, kind := change.AppID, "add"
 	if change.Remove {
@@ -77,46 +77,46 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, event list
 	}
 	r := Recorded{Superseded: reply[0] == "superseded", Repeated: reply[0] == "again", Start: reply[2] == "start", Wake: wake}
 	if r.Start {
-		// Not needed on every change: whoever finds the app awake was preceded by one
-		// that did this, or whose task runs again and will.
+		// Not needed on every change: before a change that finds the app awake, another
+		// one did this, or its task runs again and will.
 		if err := l.rdb.SAdd(ctx, appsKey, app).Err(); err != nil {
-			return Recorded{}, fmt.Errorf("note app %s: %w", app, err)
+			return Recorded{}, fmt.Errorf("add app %s to the list of apps: %w", app, err)
 		}
 	}
 	return r, nil
 }
 
 // Verified replaces the record of a domain after a verification, if the ledger
-// still holds the one that was verified; else it reports false and does
-// nothing. An event without a state isn't put into the history. A state that is
-// another than before is told, and so is a certificate whose end came into sight.
-func (l *Ledger) Verified(ctx context.Context, app string, was, is listsync.Record, event listsync.HistoryEntry) (bool, error) {
+// still has the one that was verified; else it reports false and does nothing. An entry
+// without a state isn't added to the history. A state that changed gets an event, and so
+// does a certificate that ends soon.
+func (l *Ledger) Verified(ctx context.Context, app string, before, after listsync.Record, entry listsync.HistoryEntry) (bool, error) {
 	var line string
-	if event.State != "" {
-		line = encodeLine(app, was.Domain, event)
+	if entry.State != "" {
+		line = encodeLine(app, before.Domain, entry)
 	}
-	before := was.State
-	if held, err := decodeRecord(was.Version); err == nil {
-		before = held.State // was may be begun anew, and not be what was told
+	notified := before.State
+	if stored, err := decodeRecord(before.Version); err == nil {
+		notified = stored.State // before may be restarted, and not be what was notified
 	}
-	expiring := is.ExpiryNotified != nil && (was.ExpiryNotified == nil || !was.ExpiryNotified.Equal(*is.ExpiryNotified))
-	var told string
-	if is.State != before {
-		told = stateEvent(app, is)
+	expiring := after.ExpiryNotified != nil && (before.ExpiryNotified == nil || !before.ExpiryNotified.Equal(*after.ExpiryNotified))
+	var event string
+	if after.State != notified {
+		event = stateEvent(app, after)
 	} else if expiring {
-		told = expiringEvent(app, is)
+		event = expiringEvent(app, after)
 	}
-	keys := []string{key(app, "domains"), key(app, "due"), logKey(app, was.Domain), key(app, "told"), key(app, "outbox"),
+	keys := []string{key(app, "domains"), key(app, "due"), logKey(app, before.Domain), key(app, "told"), key(app, "outbox"),
 		key(app, "pending"), key(app, "index"), key(app, "latest"), key(app, "expiry"), key(app, "shown"), key(app, "watch")}
-	n, err := l.verified.Run(ctx, l.rdb, keys, was.Domain, was.Version, encode(is), string(is.State),
-		due(is), recheckAt(is), expiry(is), line, HistoryKept, told).Int()
+	n, err := l.verified.Run(ctx, l.rdb, keys, before.Domain, before.Version, encode(after), string(after.State),
+		due(after), recheckAt(after), expiry(after), line, HistoryKept, event).Int()
 	if err != nil {
-		return false, fmt.Errorf("put down the verification of %s on app %s: %w", was.Domain, app, err)
+		return false, fmt.Errorf("record the verification of %s on app %s: %w", before.Domain, app, err)
 	}
 	return n == 1, nil
 }
 
-// due is when the sweep is to look for the record's next verification, in ms.
+// due is when the record's next verification is due, in ms.
 func due(r listsync.Record) string {
 	if r.NextAttemptAt == nil {
 		return ""
@@ -124,7 +124,7 @@ func due(r listsync.Record) string {
 	return strconv.FormatInt(r.NextAttemptAt.UnixMilli(), 10)
 }
 
-// recheckAt is when the record is to be looked at again, in ms.
+// recheckAt is when the record's next recheck is due, in ms.
 func recheckAt(r listsync.Record) string {
 	if r.RecheckAt == nil {
 		return ""
@@ -140,7 +140,7 @@ func expiry(r listsync.Record) string {
 	return strconv.FormatInt(r.Certificate.NotAfter.Unix(), 10)
 }
 
-// encode writes what the ledger keeps as JSON; its types always encode.
+// encode encodes what the ledger keeps as JSON; its types always encode.
 func encode(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -176,7 +176,7 @@ func decodeJSON[T any](raw string) (T, error) {
 
 func decodeNumber(raw string) (int64, error) { return strconv.ParseInt(raw, 10, 64) }
 
-// leaseHeld turns a script's 0 into listsync.ErrLost.
+// leaseHeld turns a script's 0 into listsync.ErrLeaseLost.
 func leaseHeld(n int, err error) error {
 	switch {
 	case err != nil:

@@ -19,9 +19,9 @@ type OutboxEvent struct {
 	line string
 }
 
-// Outbox returns the oldest events, at most n, that the outside is to be told
-// of. They got there in the same step as what they tell of, and stay until they
-// are [Ledger.Sent]; so none is lost, and each has the same time whoever reads it.
+// Outbox returns the oldest events of an app, at most n. They got there in the same step as
+// what they report, and stay until [Ledger.Sent]: none is lost, and each has the same time
+// for every reader.
 func (l *Ledger) Outbox(ctx context.Context, app string, n int) ([]OutboxEvent, error) {
 	lines, err := l.rdb.LRange(ctx, key(app, "outbox"), 0, int64(n)-1).Result()
 	if err != nil {
@@ -34,35 +34,35 @@ func (l *Ledger) Outbox(ctx context.Context, app string, n int) ([]OutboxEvent, 
 		if err != nil {
 			return nil, fmt.Errorf("an event in the outbox of app %s: %w", app, err)
 		}
-		told := OutboxEvent{line: line}
-		if told.Event, err = decodeJSON[tasks.Event](event); err != nil {
+		e := OutboxEvent{line: line}
+		if e.Event, err = decodeJSON[tasks.Event](event); err != nil {
 			return nil, fmt.Errorf("an event in the outbox of app %s: %w", app, err)
 		}
-		told.At = time.UnixMicro(us).UTC()
-		events = append(events, told)
+		e.At = time.UnixMicro(us).UTC()
+		events = append(events, e)
 	}
 	return events, nil
 }
 
-// Sent takes events of one app out of the outbox, in one round trip; doing it twice
-// is harmless, for no two lines of an outbox are the same.
-func (l *Ledger) Sent(ctx context.Context, app string, told ...OutboxEvent) error {
-	if len(told) == 0 {
+// Sent removes events of one app from the outbox, in one round trip. Doing it twice is
+// harmless: no two lines of an outbox are the same.
+func (l *Ledger) Sent(ctx context.Context, app string, events ...OutboxEvent) error {
+	if len(events) == 0 {
 		return nil
 	}
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for _, t := range told {
-			p.LRem(ctx, key(app, "outbox"), 1, t.line)
+		for _, e := range events {
+			p.LRem(ctx, key(app, "outbox"), 1, e.line)
 		}
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("take %d events out of the outbox of app %s: %w", len(told), app, err)
+		return fmt.Errorf("take %d events out of the outbox of app %s: %w", len(events), app, err)
 	}
 	return nil
 }
 
-// The events below get their time from Redis, when they are put into the outbox.
+// The events below get their time from Redis, in the outbox.
 
 func stateEvent(app string, r listsync.Record) string {
 	return domainEvent(tasks.DomainState, app, r)
@@ -81,15 +81,15 @@ func domainEvent(kind tasks.EventType, app string, r listsync.Record) string {
 	return encode(e)
 }
 
-func blockedEvent(app string, t listsync.Failure) string {
-	return encode(tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: t.Reason})
+func blockedEvent(app string, f listsync.Failure) string {
+	return encode(tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: f.Reason})
 }
 
 func recoveredEvent(app string) string {
 	return encode(tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "its domain list can be read and written again"})
 }
 
-// readableEvent is the end of a trouble as a dry run sees it.
+// readableEvent is that of an app which a dry run could read after a failure.
 func readableEvent(app string) string {
 	return encode(tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "its domain list can be read again; the worker is in a dry run and doesn't write it"})
 }

@@ -5,12 +5,12 @@ import (
 	"fmt"
 )
 
-// Pause has the app's syncs wait, from their next step on: changes gather, and no
-// call to ServerPilot reads or writes its list. by is who wishes it. Pausing a
-// paused app changes nothing.
+// Pause makes the app's syncs wait, from their next step on: its changes stay pending, and
+// no call to ServerPilot reads or writes its list. The name by is that of the operator.
+// Pausing a paused app changes nothing.
 func (l *Ledger) Pause(ctx context.Context, app, by string) error {
 	if err := l.rdb.SAdd(ctx, appsKey, app).Err(); err != nil {
-		return fmt.Errorf("note app %s: %w", app, err)
+		return fmt.Errorf("add app %s to the list of apps: %w", app, err)
 	}
 	if err := l.rdb.HSetNX(ctx, key(app, "sync"), "paused", by).Err(); err != nil {
 		return fmt.Errorf("pause app %s: %w", app, err)
@@ -18,12 +18,12 @@ func (l *Ledger) Pause(ctx context.Context, app, by string) error {
 	return l.revised(ctx, app)
 }
 
-// Resume lets a paused app go on; paused is false if it wasn't. A sync task is to
-// be enqueued for wake then. Should that fail, the sweep does it.
+// Resume ends an app's pause; paused is false if it wasn't paused. The caller must enqueue
+// a sync task for wake. If that fails, the recoverer does it.
 func (l *Ledger) Resume(ctx context.Context, app string) (wake int64, paused bool, err error) {
 	n, err := l.rdb.HDel(ctx, key(app, "sync"), "paused").Result()
 	if err != nil {
-		return 0, false, fmt.Errorf("let app %s go on: %w", app, err)
+		return 0, false, fmt.Errorf("resume app %s: %w", app, err)
 	}
 	if n == 0 {
 		return 0, false, nil
@@ -35,7 +35,7 @@ func (l *Ledger) Resume(ctx context.Context, app string) (wake int64, paused boo
 	return wake, true, err
 }
 
-// revised tells readers to look again.
+// revised tells readers to read the app again.
 func (l *Ledger) revised(ctx context.Context, app string) error {
 	if err := l.rdb.HIncrBy(ctx, key(app, "shown"), "revision", 1).Err(); err != nil {
 		return fmt.Errorf("note a change of app %s: %w", app, err)

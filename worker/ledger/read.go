@@ -13,8 +13,8 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// View is one domain as a reader sees it: what waits for it comes before what
-// its record says.
+// View is one domain as a reader sees it: a pending change takes precedence over its
+// record.
 type View struct {
 	AppID     string
 	Domain    string
@@ -23,10 +23,10 @@ type View struct {
 	Reason    string
 	Seq       int64
 	UpdatedAt time.Time
-	// Record is what a sync or a verification last put down; its Domain is empty
-	// where none has yet.
+	// Record is what a sync or a verification last recorded; its Domain is empty if none
+	// has yet.
 	Record listsync.Record
-	// Pending is the change that waits, nil if none does.
+	// Pending is the pending change, nil if there is none.
 	Pending *listsync.Pending
 }
 
@@ -35,13 +35,13 @@ type App struct {
 	ID      string
 	Wake    int64
 	Awake   bool // a sync is wanted
-	Leased  bool // a sync is under way
-	Pending int  // domains with a change that waits
-	// Fails counts the syncs in a row that ended in trouble.
+	Leased  bool // a sync runs
+	Pending int  // domains with a pending change
+	// Fails counts the syncs in a row that failed.
 	Fails   int
-	Failure *listsync.Failure // of the last sync, nil if it went well
+	Failure *listsync.Failure // of the last sync, nil if it succeeded
 	Paused  string            // by whom it was paused; empty if it isn't
-	WakeAt  time.Time         // when the sweep is to wake it; zero for never
+	WakeAt  time.Time         // when the recoverer wakes it; zero for never
 	DryRun  *DryRun           // nil unless a dry run was the last to plan
 
 	// Of [Ledger.AppStates] only.
@@ -51,7 +51,7 @@ type App struct {
 	Listed       int
 	ListedAt     time.Time
 	Counts       map[tasks.State]int // domains by state, as [View] has it
-	Oldest       time.Time           // since when the change waits that waits longest; zero for none
+	Oldest       time.Time           // when the oldest pending change was recorded; zero for none
 	Expiry       time.Time           // the first end of a certificate of a domain that is done; zero for none
 	ExpiryDomain string
 	// Expiring are the domains that are done by a certificate that ends within [ExpiringWithin].
@@ -85,7 +85,7 @@ func (l *Ledger) App(ctx context.Context, id string) (App, error) {
 	return decodeApp(id, fields.Val(), int(pending.Val()), clock.Val()), nil
 }
 
-// syncFields are the fields of an app's sync hash that a waiting domain's reason is of.
+// syncFields are the fields of an app's sync hash that the reason of a pending domain needs.
 // A producer's user may read these, but not the whole hash.
 func syncFields() []string { return []string{"trouble", "blocked", "trouble_since", "paused"} }
 
@@ -181,20 +181,20 @@ func merge(app string, records map[string]listsync.Record, changes map[string]li
 	return views
 }
 
-// History returns a domain's last events, newest first, at most [HistoryKept].
+// History returns a domain's last entries, newest first, at most [HistoryKept].
 func (l *Ledger) History(ctx context.Context, app, domain string) ([]listsync.HistoryEntry, error) {
 	lines, err := l.rdb.LRange(ctx, logKey(app, domain), 0, -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read the history of %s on app %s: %w", domain, app, err)
 	}
-	events := make([]listsync.HistoryEntry, 0, len(lines))
+	entries := make([]listsync.HistoryEntry, 0, len(lines))
 	reader := newLineReader(app, domain)
 	for _, line := range lines {
 		e, err := reader.decode(line)
 		if err != nil {
 			return nil, fmt.Errorf("the history of %s on app %s in the ledger: %w", domain, app, err)
 		}
-		events = append(events, e)
+		entries = append(entries, e)
 	}
-	return events, nil
+	return entries, nil
 }

@@ -9,20 +9,20 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// TryLock reports whether the caller is the one who may sweep in this interval.
+// TryLock reports whether the caller is the one recoverer of this interval.
 func (l *Ledger) TryLock(ctx context.Context, interval time.Duration) (bool, error) {
 	n, err := l.tryLock.Run(ctx, l.rdb, []string{sweepKey}, interval.Milliseconds()).Int()
 	if err != nil {
-		return false, fmt.Errorf("take the turn to sweep: %w", err)
+		return false, fmt.Errorf("take the recoverer's turn: %w", err)
 	}
 	return n == 1, nil
 }
 
-// Wake asks for one more sync of an app, whether anything is pending or not, and
-// returns the wake that its sync task is to be enqueued for.
+// Wake wakes an app for one more sync, whether a change is pending or not, and returns the
+// wake of its sync task, which the caller must enqueue.
 func (l *Ledger) Wake(ctx context.Context, app string) (wake int64, err error) {
 	if err := l.rdb.SAdd(ctx, appsKey, app).Err(); err != nil {
-		return 0, fmt.Errorf("note app %s: %w", app, err)
+		return 0, fmt.Errorf("add app %s to the list of apps: %w", app, err)
 	}
 	if wake, err = l.wake.Run(ctx, l.rdb, []string{key(app, "sync")}).Int64(); err != nil {
 		return 0, fmt.Errorf("wake app %s: %w", app, err)
@@ -30,8 +30,8 @@ func (l *Ledger) Wake(ctx context.Context, app string) (wake int64, err error) {
 	return wake, nil
 }
 
-// SetWakeAt has the sweep wake an app at the given time, by Redis's clock: a write
-// that nobody waits for may land until then.
+// SetWakeAt makes the recoverer wake an app at the given time, by Redis's clock: until then
+// a write may take effect.
 func (l *Ledger) SetWakeAt(ctx context.Context, app string, at time.Time) error {
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.SAdd(ctx, appsKey, app)
@@ -39,14 +39,14 @@ func (l *Ledger) SetWakeAt(ctx context.Context, app string, at time.Time) error 
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("note when to look at app %s: %w", app, err)
+		return fmt.Errorf("set when to wake app %s: %w", app, err)
 	}
 	return nil
 }
 
 // RenewWake gives an app a new wake, so that a sync task with a new id can be
-// enqueued; ok is false if the app was seen to meanwhile. wake is the one that
-// was found without a live task.
+// enqueued; ok is false if that isn't needed any more. wake is the one that was found
+// without a live task.
 func (l *Ledger) RenewWake(ctx context.Context, app string, wake int64) (next int64, ok bool, err error) {
 	next, err = l.renewWake.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "pending")}, wake).Int64()
 	if err != nil {
@@ -67,38 +67,37 @@ func (l *Ledger) Overdue(ctx context.Context, app string, before time.Time) ([]s
 	return domains, nil
 }
 
-// Postpone makes the sweep leave a domain alone until the given time.
+// Postpone makes [Ledger.Overdue] leave a domain out until the given time.
 func (l *Ledger) Postpone(ctx context.Context, app, domain string, until time.Time) error {
 	err := l.rdb.ZAddXX(ctx, key(app, "due"), redis.Z{Score: float64(until.UnixMilli()), Member: domain}).Err()
 	if err != nil {
-		return fmt.Errorf("postpone the sweep of %s on app %s: %w", domain, app, err)
+		return fmt.Errorf("postpone the recovery of %s on app %s: %w", domain, app, err)
 	}
 	return nil
 }
 
-// DueRechecks returns the domains of an app, at most n, whose next look is due by the
-// given time, those that are overdue longest first.
+// DueRechecks returns the domains of an app, at most n, whose next recheck is due by the
+// given time, the longest overdue first.
 func (l *Ledger) DueRechecks(ctx context.Context, app string, by time.Time, n int) ([]string, error) {
 	domains, err := l.rdb.ZRangeByScore(ctx, key(app, "watch"), &redis.ZRangeBy{
 		Min: "-inf", Max: strconv.FormatInt(by.UnixMilli(), 10), Count: int64(n),
 	}).Result()
 	if err != nil {
-		return nil, fmt.Errorf("find domains of app %s to be looked at: %w", app, err)
+		return nil, fmt.Errorf("find domains of app %s to be rechecked: %w", app, err)
 	}
 	return domains, nil
 }
 
-// PostponeRecheck has [Ledger.DueRechecks] leave a domain out until the given time.
+// PostponeRecheck makes [Ledger.DueRechecks] leave a domain out until the given time.
 func (l *Ledger) PostponeRecheck(ctx context.Context, app, domain string, until time.Time) error {
 	err := l.rdb.ZAddXX(ctx, key(app, "watch"), redis.Z{Score: float64(until.UnixMilli()), Member: domain}).Err()
 	if err != nil {
-		return fmt.Errorf("put off the look at %s on app %s: %w", domain, app, err)
+		return fmt.Errorf("postpone the recheck of %s on app %s: %w", domain, app, err)
 	}
 	return nil
 }
 
-// TryLockRetry lets one caller move an app's retry forward; others that ask for it
-// within the given time get false.
+// TryLockRetry lets one caller retry an app's sync; others get false within the given time.
 func (l *Ledger) TryLockRetry(ctx context.Context, app string, within time.Duration) (bool, error) {
 	n, err := l.tryLock.Run(ctx, l.rdb, []string{key(app, "retried")}, within.Milliseconds()).Int()
 	if err != nil {

@@ -30,7 +30,7 @@ type Worker struct {
 	SeenAt time.Time `json:"-"` // of its last announcement, by Redis's clock; set by [Ledger.Workers]
 }
 
-// Announce notes that a worker is alive and what it serves. A worker calls it every
+// Announce records that a worker is alive and what it serves. A worker calls it every
 // [AnnounceEvery], and at once when what it serves has changed.
 func (l *Ledger) Announce(ctx context.Context, w Worker) error {
 	err := l.announce.Run(ctx, l.rdb, []string{workersKey}, w.ID, encode(w), workerDeadAfter.Milliseconds()).Err()
@@ -40,10 +40,10 @@ func (l *Ledger) Announce(ctx context.Context, w Worker) error {
 	return nil
 }
 
-// Leave takes back a worker's announcement. A worker that stops calls it.
+// Leave withdraws a worker's announcement. A worker that stops calls it.
 func (l *Ledger) Leave(ctx context.Context, id string) error {
 	if err := l.rdb.HDel(ctx, workersKey, id).Err(); err != nil {
-		return fmt.Errorf("take back the announcement of a worker: %w", err)
+		return fmt.Errorf("withdraw the announcement of a worker: %w", err)
 	}
 	return nil
 }

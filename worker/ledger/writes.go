@@ -15,13 +15,13 @@ const WritesKept = 50
 const (
 	Written = "written" // ServerPilot has the list
 	Unknown = "unknown" // its worker died, or its answer never came: the next sync read the list again
-	Failed  = "failed"  // ServerPilot didn't take it
-	Writing = "writing" // it is on its way
+	Failed  = "failed"  // it had no effect
+	Writing = "writing" // it is in flight
 )
 
 // Write is one write of an app's list.
 type Write struct {
-	N              int64     `json:"write"` // counts the app's writes; 0 for one on its way
+	N              int64     `json:"write"` // counts the app's writes; 0 for one in flight
 	At             time.Time `json:"at"`    // when it began
 	Outcome        string    `json:"outcome"`
 	Added, Removed []string  `json:"-"`

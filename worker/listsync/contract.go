@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// API is what a sync needs of ServerPilot. The list it guards can be written by
-// others at any time, whole, without a condition, so an implementation must
-// neither retry a write by itself nor send one after its time.
+// API is what a sync needs of ServerPilot. Others can replace the list at any time, whole
+// and without a condition. So an implementation must neither retry a write by itself nor
+// send one after its deadline.
 //
-// Every error is, or wraps, a [*CallError]; anything else counts as [Again] for
-// List and as [Unknown] for Replace.
+// Every error is, or wraps, a [*CallError]; any other counts as [Transient] for List and
+// as [Unknown] for Replace.
 type API interface {
-	// Ready waits until one read and one write may be made, where the account's
-	// calls are limited; where that would take long, it returns [ErrYield].
+	// Ready waits until the account's rate limit allows one read and one write; if that
+	// would take long, it returns [ErrYield].
 	Ready(ctx context.Context, app string) error
 	// List returns the app's domain names in ServerPilot's order. An answer
 	// without a list is an error, never an empty list.
@@ -29,13 +29,13 @@ type API interface {
 type Verdict int
 
 const (
-	// Transient: it had no effect; a later try may go well.
+	// Transient: it had no effect; a later try may succeed.
 	Transient Verdict = iota
-	// Unknown: a write that may have landed, or may land yet.
+	// Unknown: a write that may have taken effect, or may yet.
 	Unknown
-	// Blocked: a person has to act before any call for this app can go well.
+	// Blocked: a person has to act before any call for this app can succeed.
 	Blocked
-	// Refused: ServerPilot doesn't take this list. It had no effect.
+	// Refused: ServerPilot doesn't accept this list. It had no effect.
 	Refused
 )
 
@@ -43,7 +43,7 @@ const (
 type CallError struct {
 	Verdict    Verdict
 	Message    string        // ServerPilot's own words, for Refused; else may be empty
-	RetryAfter time.Duration // not before this pause, where ServerPilot asked for one
+	RetryAfter time.Duration // the delay that ServerPilot asked for; 0 for none
 	Err        error
 }
 
@@ -56,23 +56,23 @@ const (
 	CallLimit = 20 * time.Second
 	// LeaseTTL is how long a lease lasts unless it is renewed.
 	LeaseTTL = 30 * time.Second
-	// LandingLimit is when a write counts as landed or lost for good, from its
-	// start: what is under way after CallLimit has ten seconds to get there.
+	// LandingLimit is how long a write may take effect, from its start: what was sent by
+	// CallLimit has ten seconds to arrive.
 	LandingLimit = 30 * time.Second
 )
 
-// ErrLeaseLost: the lease is somebody else's now, or nobody's. The call changed
-// nothing; but a write made before may have crossed somebody else's, so whoever
-// gets this error from a sync asks for another one.
+// ErrLeaseLost: another sync has the lease now, or none has. The call changed nothing. But
+// an earlier write may have crossed that of another sync, so after this error the app must
+// be synced again.
 var ErrLeaseLost = errors.New("the app's lease was lost")
 
-// NotAcquired tells why a lease can't be had.
+// NotAcquired says why a lease can't be acquired.
 type NotAcquired struct {
-	// Idle: nothing is to be done. Busy: another sync holds the lease and will see
-	// to all that is pending. Paused: an operator paused the app; whoever lets it go
-	// on starts a sync. None of them: a write may still land.
+	// Idle: there is nothing to do. Busy: another sync holds the lease and will process
+	// all that is pending. Paused: an operator paused the app; resuming it enqueues a
+	// sync. None of them: a write may still take effect.
 	Idle, Busy, Paused bool
-	// Wait is the time until such a write has landed or is lost.
+	// Wait is the time until such a write has taken effect or is lost.
 	Wait time.Duration
 }
 
@@ -89,50 +89,48 @@ func (e *NotAcquired) Error() string {
 }
 
 // Ledger is what a sync needs of the record of every domain. All methods but
-// Take and Snapshot return [ErrLeaseLost] if the lease is not the caller's any more.
+// Acquire and Snapshot return [ErrLeaseLost] if the lease is not the caller's any more.
 type Ledger interface {
-	// Acquire gets the app's lease for [LeaseTTL]; the error may be a [*NotAcquired].
+	// Acquire acquires the app's lease for [LeaseTTL]; the error may be a [*NotAcquired].
 	Acquire(ctx context.Context, app string) (Lease, error)
 	// Renew extends the lease by another LeaseTTL; the error may be a [*NotAcquired] of
 	// an app that was paused meanwhile.
 	Renew(ctx context.Context, lease Lease) error
 	Snapshot(ctx context.Context, app string) (Snapshot, error)
-	// BeginWrite renews the lease and notes that a write is in flight for
+	// BeginWrite renews the lease and records that a write is in flight for
 	// LandingLimit, which may put the names that it claims on the list. They stay
-	// noted, with those of earlier writes, until a commit.
+	// recorded, with those of earlier writes, until a commit.
 	BeginWrite(ctx context.Context, lease Lease, w WriteIntent) error
-	// EndWrite takes the note of the time back after a write that certainly had
-	// no effect or certainly had its effect, so that the next needn't wait.
+	// EndWrite records that a write certainly had no effect, or certainly had its effect:
+	// the next needn't wait for it.
 	EndWrite(ctx context.Context, lease Lease) error
 	// Commit replaces the records of the outcomes, each only if neither its
 	// record nor its domain's last change is newer than planned on, and clears
-	// what is in flight. It returns the domains whose turn it wasn't; their
-	// changes stay pending. What an outcome tells the outside is kept for it in the
-	// same step.
+	// what is in flight. It returns the domains that it didn't replace; their changes
+	// stay pending. The events of the outcomes get into the outbox in the same step.
 	Commit(ctx context.Context, lease Lease, c Commit) (stale []string, err error)
-	// Release gives the lease back if nothing is pending and nobody asked for one
-	// more sync meanwhile, and reports whether it did.
+	// Release releases the lease if nothing is pending and the app wasn't woken
+	// meanwhile, and reports whether it did.
 	Release(ctx context.Context, lease Lease) (released bool, err error)
-	// Preview puts down what a dry run found, at each change that still waits as it was
-	// planned, and gives the lease back. It doesn't, and returns false, if a change came
-	// meanwhile or somebody asked for one more sync. Domains, names and writes stay as
-	// they are.
+	// Preview records what a dry run found, with each change that still waits as it was
+	// planned, and releases the lease. If a change came meanwhile, or the app was woken, it
+	// keeps the lease and returns false. Domains, names and writes stay as they are.
 	Preview(ctx context.Context, lease Lease, p Preview) (released bool, err error)
-	// Fail gives the lease back although changes are pending.
-	Fail(ctx context.Context, lease Lease, trouble *Failure) error
+	// Fail releases the lease although changes are pending.
+	Fail(ctx context.Context, lease Lease, failure *Failure) error
 }
 
 // Lease is the right to sync one app.
 type Lease struct {
 	App, Token string
-	// SinceLastCommit is how long ago the app's last commit was when the lease was taken, by
-	// the ledger's clock, to 1 ms; decades where there was none.
+	// SinceLastCommit is how long before the lease was acquired the app's last commit was,
+	// by the ledger's clock, to 1 ms; decades if there was none.
 	SinceLastCommit time.Duration
 }
 
 // WriteIntent is a write that is about to be made.
 type WriteIntent struct {
-	// Claim are the names that count as ours should it land.
+	// Claim are the names that are owned should it take effect.
 	Claim []string
 	// Added and Removed are what it changes, and Size is the number of names on the
 	// list then: for the app's history, which has no line for one that changes nothing.
@@ -145,25 +143,25 @@ type WriteIntent struct {
 type Commit struct {
 	Outcomes        []Outcome
 	Listed          int      // names on the list
-	Own             []string // names that are ours from now on
-	Disown          []string // names that aren't any more
-	Tombstones      []string // names that the write took off, see [Snapshot]
-	ClearTombstones []string // names that don't count as gone any more
+	Own             []string // names that are owned from now on
+	Disown          []string // names that aren't owned any more
+	Tombstones      []string // names that the write removed, see [Snapshot]
+	ClearTombstones []string // names whose tombstone goes
 	WorkerID        string
 }
 
-// Failure is why an app's sync doesn't get on.
+// Failure is why an app's sync fails.
 type Failure struct {
 	Reason  string
 	Blocked bool      // a person has to act
-	Since   time.Time // when it began; later troubles without a success between don't move it
+	Since   time.Time // of the first failure in a row
 }
 
-// Enqueuer starts what follows from a sync. It is called before the commit;
-// starting the same thing twice must be harmless, and what was started for an
-// outcome that is then not committed must find that out and end.
+// Enqueuer enqueues what follows from a sync. It is called before the commit. Enqueueing
+// the same task twice must be harmless, and a task for an outcome that is then not
+// committed must detect that and end.
 type Enqueuer interface {
-	// Verify starts the first verification of each record at its NextAttemptAt. Its error
-	// names the record.
+	// Verify enqueues the first verification of each record for its NextAttemptAt. Its
+	// error names the record.
 	Verify(ctx context.Context, app string, records ...Record) error
 }

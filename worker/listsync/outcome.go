@@ -9,8 +9,8 @@ import (
 	"pilotsync/tasks"
 )
 
-// outcome says what the plan means for one domain; changed is false where it
-// means nothing new.
+// outcome says what the plan means for one domain; changed is false if it means nothing
+// new.
 func (p *planner) outcome(s *candidate) (o Outcome, changed bool) {
 	r := s.record
 	r.Domain = s.domain
@@ -37,7 +37,7 @@ func (p *planner) outcome(s *candidate) (o Outcome, changed bool) {
 	case !s.wanted:
 		return p.reappearedOutcome(s, r)
 	case !p.onList[s.domain]:
-		return Outcome{}, false // held back
+		return Outcome{}, false // it waits for room
 	case s.pending != nil:
 		return p.listed(s, r), true
 	default:
@@ -45,7 +45,7 @@ func (p *planner) outcome(s *candidate) (o Outcome, changed bool) {
 	}
 }
 
-// ended makes r a record of a domain that is not wanted.
+// ended makes r the record of a domain that is not wanted.
 func ended(r Record, state tasks.State, names []string, reason string) Record {
 	r.State, r.Names, r.Reason, r.Problems = state, names, reason, nil
 	r.Wanted, r.Since, r.AddSeq, r.CheckSeq, r.NextAttemptAt = false, 0, 0, 0, nil
@@ -86,22 +86,22 @@ func (p *planner) removed(s *candidate, r Record) Outcome {
 // listed is the outcome of a pending addition whose names are on the list.
 func (p *planner) listed(s *candidate, r Record) Outcome {
 	names := p.namesOnList(s)
-	// A removal in between, even one that no sync has seen, asks for a new start.
-	fresh := !s.record.Wanted || !s.record.State.Listed() || s.record.Since != s.since || !containsAll(s.record.Names, names)
+	// After a removal in between, even one that no sync has seen, it starts from scratch.
+	isNew := !s.record.Wanted || !s.record.State.Listed() || s.record.Since != s.since || !containsAll(s.record.Names, names)
 	r.Wanted, r.Since, r.AddSeq, r.WWW, r.Names = true, s.since, 0, s.www, names
 	if s.added != s.since {
 		r.AddSeq = s.added
 	}
 	limit := cmp.Or(r.Attempts, p.Rules.Attempts)
-	if !fresh && !s.pending.Verify {
+	if !isNew && !s.pending.Verify {
 		if r.State.Checking() {
-			r.Limit = max(limit, r.Attempt+1) // the attempt that is on its way is made
+			r.Limit = max(limit, r.Attempt+1) // the attempt that is enqueued is made
 		}
 		event := "asked for again: nothing changed"
 		if len(s.adds) > 0 {
 			event = "asked for again: put back " + strings.Join(s.adds, ", ")
 		}
-		// Its state is told again: the mapping may be new, restored from a backup, or
+		// Its state is notified again: the mapping may be new, restored from a backup, or
 		// have missed the event.
 		return Outcome{Record: r, Entry: event, Notify: true, AlreadyListed: true}
 	}
@@ -110,12 +110,12 @@ func (p *planner) listed(s *candidate, r Record) Outcome {
 	r.ClearRecheck()
 	event := "put on the list"
 	switch {
-	case !fresh:
+	case !isNew:
 		event = "asked to be verified anew"
 	case len(s.adds) == 0:
 		event = "was on the list already"
 	}
-	if fresh {
+	if isNew {
 		r.Certificate = nil
 	}
 	if tasks.IsWildcard(s.domain) {
@@ -126,7 +126,7 @@ func (p *planner) listed(s *candidate, r Record) Outcome {
 	}
 	r.State = tasks.CheckingDNS
 	r.Reason = event + "; DNS and the certificate are checked next"
-	return Outcome{Record: r, Entry: event, Verify: true, Immediate: !fresh, Notify: true, AlreadyListed: !fresh}
+	return Outcome{Record: r, Entry: event, Verify: true, Immediate: !isNew, Notify: true, AlreadyListed: !isNew}
 }
 
 // unchanged is the outcome of a domain that was listed before and has no change
@@ -160,7 +160,7 @@ func (p *planner) reappearedOutcome(s *candidate, r Record) (Outcome, bool) {
 	return Outcome{Record: r, Entry: "taken off once more, since nobody asked for it: " + strings.Join(back, ", ")}, true
 }
 
-// namesOnList returns those of the subject's names that are on the planned list.
+// namesOnList returns those of the candidate's names that are on the planned list.
 func (p *planner) namesOnList(s *candidate) []string {
 	return slices.DeleteFunc(slices.Clone(s.names), func(name string) bool { return !p.onList[name] })
 }

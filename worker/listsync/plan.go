@@ -32,7 +32,7 @@ type Input struct {
 	// are and their changes stay pending. Nil means all.
 	Only map[string]bool
 	// Refused holds, by domain, ServerPilot's message where it is known to refuse
-	// the domain for its own sake; such a domain ends rejected.
+	// the domain itself; such a domain ends rejected.
 	Refused map[string]string
 }
 
@@ -43,9 +43,9 @@ type Outcome struct {
 	Entry string
 	// Verify: a new verification starts; Immediate: its first attempt waits for nothing.
 	Verify, Immediate bool
-	// Notify: the state changed, or a request ended, which the outside is told of.
+	// Notify: the state changed, or a request ended, and an event says so.
 	Notify bool
-	// Transient: an addition asked for a domain that is listed already.
+	// AlreadyListed: an addition asked for a domain that is listed already.
 	AlreadyListed bool
 }
 
@@ -58,13 +58,13 @@ type Result struct {
 	// Changed are the domains whose names the write adds or removes, those that
 	// make room first; where ServerPilot refuses the write, one of them is the cause.
 	Changed []string
-	// Claim are the names that count as ours should the write land.
+	// Claim are the names that are owned should the write take effect.
 	Claim []string
-	// Own and Disown are the changes to the ledger's set of our names once the
+	// Own and Disown are the changes to the ledger's set of owned names once the
 	// list is as planned.
 	Own, Disown []string
-	// Tombstones are the names the write takes off; ClearTombstones are those that don't count as
-	// gone any more: they are wanted, or were taken off once more.
+	// Tombstones are the names that the write removes; ClearTombstones are those whose
+	// tombstone goes: they are wanted, or were removed once more.
 	Tombstones, ClearTombstones []string
 }
 
@@ -72,22 +72,22 @@ type Result struct {
 // It has no side effects and depends on nothing but in.
 //
 // Names are compared as [tasks.Canonical] has them, so a name counts as listed in
-// whatever spelling it stands there, and keeps that spelling. Names on the list that
-// are not ours stay, in their order. A name leaves only if no wanted
-// domain claims it, and we added it or a removal asks for it. Wanted names that
+// whatever spelling it is there, and keeps that spelling. Names on the list that are not
+// owned stay, in their order. A name leaves only if no wanted domain claims it, and it is
+// owned or a removal names it. Wanted names that
 // are missing are appended, those of the domains that have been wanted longest
 // first. The list never grows beyond [Limit]: a domain goes on it whole or is
-// rejected. A write also makes one of names that stand on the list twice; that alone
-// is no reason to write.
+// rejected. A write also merges names that are on the list twice; that alone is no reason
+// to write.
 func Plan(in Input) Result {
-	crowded, remote, was := map[string]string{}, make([]string, len(in.Remote)), map[string]bool{}
+	noRoom, remote, onRemote := map[string]string{}, make([]string, len(in.Remote)), map[string]bool{}
 	for i, name := range in.Remote {
 		remote[i] = tasks.Canonical(name)
-		was[remote[i]] = true
+		onRemote[remote[i]] = true
 	}
 	protected := keys(in.Rules.Protected)
 	for {
-		p := planner{Input: in, remote: remote, onRemote: was, protected: protected, noRoom: crowded,
+		p := planner{Input: in, remote: remote, onRemote: onRemote, protected: protected, noRoom: noRoom,
 			claimed: map[string]string{}, toRemove: map[string]bool{}, removalCauses: map[string]bool{}, reappeared: map[string]bool{}}
 		p.resolveClaims()
 		p.retainExisting()
@@ -105,18 +105,18 @@ type planner struct {
 	onRemote      map[string]bool // the same
 	protected     map[string]bool
 	noRoom        map[string]string // domain → why it doesn't fit, though it holds names
-	candidates    []candidate       // every domain of the ledger that has a say, longest wanted first
-	frozen        map[string]bool   // names of domains outside Only: not to be touched
+	candidates    []candidate       // every domain of the ledger that takes part, longest wanted first
+	frozen        map[string]bool   // names of domains outside Only: they stay as they are
 	claimed       map[string]string // name → the wanted domain that claims it
-	toRemove      map[string]bool   // names that pending removals ask to go
-	owned         map[string]bool   // names on the list that we put there
+	toRemove      map[string]bool   // names of pending removals
+	owned         map[string]bool   // names on the list that are owned
 	onList        map[string]bool   // names on the new list so far
-	removalCauses map[string]bool   // domains for whose sake a name leaves
-	reappeared    map[string]bool   // names that came back unasked for, and leave once more
+	removalCauses map[string]bool   // domains because of which a name leaves
+	reappeared    map[string]bool   // names that came back without a request, and leave once more
 	result        Result
 }
 
-// retainExisting walks the remote list and keeps what is to stay.
+// retainExisting keeps the names of the remote list that stay.
 func (p *planner) retainExisting() {
 	p.onList, p.owned = map[string]bool{}, map[string]bool{}
 	for name := range p.Ledger.Owned {
@@ -142,7 +142,7 @@ func (p *planner) retainExisting() {
 	}
 }
 
-// removalCause returns the domain for whose sake the name leaves the list, or "".
+// removalCause returns the domain because of which the name leaves the list, or "".
 func (p *planner) removalCause(name string) string {
 	if _, claimed := p.claimed[name]; claimed || p.protected[name] || p.frozen[name] {
 		return ""
@@ -153,8 +153,8 @@ func (p *planner) removalCause(name string) string {
 	if !p.owned[name] && !p.Ledger.Tombstones[name] {
 		return ""
 	}
-	// Owned and no longer claimed: a www form whose domain went or lost it, or what
-	// an interrupted write left behind. Or gone, and back.
+	// Owned and no longer claimed: a www form whose domain left or lost it, or what an
+	// interrupted write left behind. Or it has a tombstone, and is back.
 	owner := p.owner(name)
 	if p.Only != nil && !p.Only[owner] {
 		return ""
@@ -175,8 +175,8 @@ func (p *planner) owner(name string) string {
 
 // addMissing puts the missing names of wanted domains on the list, as far as there
 // is room. It returns false where a domain that doesn't fit keeps names on the
-// list that would leave without it: then it is noted as crowded out, and the
-// plan is to be made anew.
+// list that would leave without it: then there is no room for it, and the plan must be
+// made again.
 func (p *planner) addMissing() bool {
 	for i := range p.candidates {
 		s := &p.candidates[i]
@@ -191,10 +191,10 @@ func (p *planner) addMissing() bool {
 		}
 		if room := Limit - len(p.result.List); room < len(missing) {
 			if s.record.Wanted && p.onList[s.domain] {
-				continue // listed by its own name; its www form has to wait for room
+				continue // listed by its own name; its www form waits for room
 			}
 			if p.Only != nil {
-				s.deferred = true // a removal outside this part may make room
+				s.deferred = true // a removal outside this batch may make room
 				continue
 			}
 			s.wanted, s.refusal = false, fmt.Sprintf("the app's list holds %d names of at most %d; %s would need %d more",
@@ -227,7 +227,7 @@ func (p *planner) keepsNames(s *candidate) bool {
 	})
 }
 
-// buildResult turns what was found into outcomes and the bookkeeping of our names.
+// buildResult makes the outcomes, the list and what changes in the ledger's sets of names.
 func (p *planner) buildResult() {
 	for i := range p.candidates {
 		if o, changed := p.outcome(&p.candidates[i]); changed {
@@ -240,37 +240,41 @@ func (p *planner) buildResult() {
 	if p.result.Write = len(p.result.Added)+len(p.result.Removed) > 0; !p.result.Write {
 		p.result.List = slices.Clone(p.Remote)
 	}
+	owned := p.ownedAfter()
+	p.result.Own = difference(owned, p.Ledger.Owned)
+	p.result.Disown = difference(p.Ledger.Owned, owned)
+	p.result.Claim = slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(p.result.Added), p.result.Own...))))
+	p.setTombstones()
+}
 
-	own := map[string]bool{}
-	for name, ours := range p.owned {
-		own[name] = ours && p.onList[name]
+// ownedAfter returns the names that are owned once the list is as planned.
+func (p *planner) ownedAfter() map[string]bool {
+	owned := map[string]bool{}
+	for name, isOwned := range p.owned {
+		owned[name] = isOwned && p.onList[name]
 	}
 	for _, name := range p.result.Added {
-		own[name] = true
+		owned[name] = true
 	}
 	for i := range p.candidates {
-		if s := &p.candidates[i]; s.wanted && s.pending != nil && s.pending.Import {
-			for _, name := range p.namesOnList(s) {
-				own[name] = true
+		if c := &p.candidates[i]; c.wanted && c.pending != nil && c.pending.Import {
+			for _, name := range p.namesOnList(c) {
+				owned[name] = true
 			}
 		}
 	}
 	for domain := range p.Refused {
-		// What ServerPilot won't let us change isn't ours to change any more.
+		// A name that ServerPilot refuses to change isn't owned any more.
 		for _, name := range tasks.Names(domain, tasks.WWWAlways) {
-			delete(own, name)
+			delete(owned, name)
 		}
 	}
-	for name, ours := range own {
-		if ours && !p.Ledger.Owned[name] {
-			p.result.Own = append(p.result.Own, name)
-		}
-	}
-	for name := range p.Ledger.Owned {
-		if !own[name] {
-			p.result.Disown = append(p.result.Disown, name)
-		}
-	}
+	return owned
+}
+
+// setTombstones gives each name that leaves a tombstone, unless it reappeared, and clears
+// those that have served their purpose.
+func (p *planner) setTombstones() {
 	for _, name := range p.result.Removed {
 		if !p.reappeared[name] {
 			p.result.Tombstones = append(p.result.Tombstones, name)
@@ -282,10 +286,17 @@ func (p *planner) buildResult() {
 		}
 	}
 	slices.Sort(p.result.ClearTombstones)
-	slices.Sort(p.result.Own)
-	slices.Sort(p.result.Disown)
-	p.result.Claim = slices.Sorted(slices.Values(append(slices.Clone(p.result.Added), p.result.Own...)))
-	p.result.Claim = slices.Compact(p.result.Claim)
+}
+
+// difference returns the names of a that aren't in b, sorted; nil for none.
+func difference(a, b map[string]bool) (names []string) {
+	for name, in := range a {
+		if in && !b[name] {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // keys returns names in canonical form.

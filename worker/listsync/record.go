@@ -12,26 +12,26 @@ const (
 	RemovalRequested  = "asked to be taken off the list"
 )
 
-// Record is what the ledger holds of one domain once a sync has dealt with it.
+// Record is what the ledger has of one domain once a sync has processed it.
 type Record struct {
 	Domain string `json:"domain"`
-	// Seq is the order number of the last change that was dealt with.
+	// Seq is the order number of the last change that was processed.
 	Seq int64 `json:"seq"`
-	// Wanted: the last word is an addition, and it was not refused.
+	// Wanted: the last request is an addition, and it was not refused.
 	Wanted bool `json:"wanted"`
-	// WantedSince is the order number of the addition that made the domain wanted;
-	// asking again doesn't move it, a removal in between does.
+	// Since is the order number of the addition that made the domain wanted; another
+	// addition doesn't change it, a removal in between does.
 	Since int64 `json:"since,omitempty"`
-	// AddSeq is the order number of the domain's last addition where that isn't WantedSince.
+	// AddSeq is the order number of the domain's last addition if that isn't Since.
 	// A removal of its www form by name counts only if it is later.
 	AddSeq int64 `json:"add_seq,omitempty"`
-	// WWW is the rule this domain was put on the list by. It is resolved when the
-	// change is dealt with, so that a changed setting moves no names by itself.
+	// WWW is the rule by which this domain was listed. It is resolved when the change is
+	// processed, so that a changed setting moves no names by itself.
 	WWW    tasks.WWW   `json:"www,omitempty"`
 	SiteID int64       `json:"site_id,omitempty"`
 	State  tasks.State `json:"state"`
-	// Names are those of its names that are on the list, the domain first; for a
-	// removed or rejected domain, those it stood for.
+	// Names are those of its names that are on the list, the domain first; for a removed
+	// or rejected domain, those that it had.
 	Names  []string `json:"names"`
 	Reason string   `json:"reason"`
 	// Problems are what the last verification found wrong; each sets them anew.
@@ -55,12 +55,13 @@ type Record struct {
 	AttemptAt     *time.Time `json:"attempt_at,omitempty"`
 	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
 
-	// Once a verification has ended the domain is looked at again now and then.
+	// Once a verification has ended the domain is rechecked.
 	EndedAt   *time.Time `json:"ended_at,omitempty"` // when it ended
-	RecheckAt *time.Time `json:"watch_at,omitempty"` // when the next look is due
-	// FailedRechecks are the looks in a row at a domain that is done that didn't see it work.
+	RecheckAt *time.Time `json:"watch_at,omitempty"` // when the next recheck is due
+	// FailedRechecks counts the rechecks in a row that found a domain not to work which
+	// is done.
 	FailedRechecks int `json:"misses,omitempty"`
-	// ExpiryNotified is the end of the certificate whose approach was told.
+	// ExpiryNotified is the end of the certificate whose approach was notified.
 	ExpiryNotified *time.Time `json:"expiry_told,omitempty"`
 
 	V tasks.Version `json:"v"`

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Budget is how long one Sync goes on while new changes keep coming; then it
-// hands the rest back, so that no app keeps a worker's slot for ever.
+// Budget is how long one Sync continues while new changes keep coming. Then it yields:
+// no app keeps a worker's slot for ever.
 const Budget = 5 * time.Minute
 
 // ErrYield: the sync stopped early, between two calls, with changes still
-// pending: the worker is shutting down, [Budget] is used up, or the account's
-// calls are spoken for. Not a failure.
+// pending: the worker is shutting down, [Budget] is used up, or the account is at its rate limit.
+// Not a failure.
 var ErrYield = errors.New("handed back with changes pending")
 
 // Syncer runs syncs. Its fields are set once, before the first Sync.
@@ -22,24 +22,24 @@ type Syncer struct {
 	Ledger   Ledger
 	Enqueuer Enqueuer
 	Rules    Rules
-	// FirstDelay returns the pause between the commit and the first verification.
+	// FirstDelay returns the delay between the commit and the first verification.
 	FirstDelay func(Record) time.Duration
 	Now        func() time.Time
 	// MinInterval is the least time from an app's last commit to the next round for it, in
-	// which the changes of a burst gather: each round costs a read and a write of the
-	// whole list, however few they are. An app that has rested doesn't wait. Zero for
-	// none; well below [LeaseTTL].
+	// which the changes of a burst combine: each round costs a read and a write of the
+	// whole list, however few they are. The first change of a quiet app doesn't wait.
+	// Zero for none; well below [LeaseTTL].
 	MinInterval time.Duration
-	// CommitRetryTimeout is for how long the commit of what was written, and giving the lease
-	// back, are tried where the ledger fails: after a failover of Redis the app then
-	// needn't wait for the write to be over for certain, nor for the lease to run out.
-	// Zero for one try each; more than [LeaseTTL] is of no use.
+	// CommitRetryTimeout is for how long the commit of what was written, and the release
+	// of the lease, are retried if the ledger fails. After a failover of Redis the app then
+	// needn't wait until the write can't take effect, nor until the lease runs out. Zero for
+	// one try each; more than [LeaseTTL] is of no use.
 	CommitRetryTimeout time.Duration
-	// Stopping is closed when no new call is to be started.
+	// Stopping is closed when no new call may start.
 	Stopping <-chan struct{}
-	// Actor is this worker's name in the domains' history.
+	// WorkerID is this worker's name in the domains' history.
 	WorkerID string
-	// OnCommit is called after each commit, in the sync's own goroutine; nil for nobody.
+	// OnCommit is called after each commit, in the sync's own goroutine; it may be nil.
 	OnCommit func(context.Context, Settlement)
 }
 
@@ -51,10 +51,10 @@ type Report struct {
 }
 
 // Sync brings the app's list in step with the ledger and returns once nothing
-// is pending. It needs to be run again, later, if it returns an error: a
-// [*NotAcquired] before it began, or when the app was paused, [ErrLeaseLost], [ErrYield], a
-// [*CallError], or an error of the ledger or the follower. Wherever it stops,
-// even by a crash, the next Sync goes on from what the list and the ledger say.
+// is pending. It must be retried later if it returns an error: a [*NotAcquired] before it
+// began, or when the app was paused, [ErrLeaseLost], [ErrYield], a [*CallError], or an
+// error of the ledger or the enqueuer. Wherever it stops, even by a crash, the next Sync
+// continues from what the list and the ledger say.
 func (s *Syncer) Sync(ctx context.Context, app string) (report Report, err error) {
 	err = s.leased(ctx, app, func(r *run) error {
 		defer func() { report = r.report }()
@@ -63,7 +63,7 @@ func (s *Syncer) Sync(ctx context.Context, app string) (report Report, err error
 	return report, err
 }
 
-// leased calls do with the app's lease. Where do fails, the lease is given back.
+// leased calls do with the app's lease. If do fails, the lease is released.
 func (s *Syncer) leased(ctx context.Context, app string, do func(*run) error) error {
 	lease, err := s.Ledger.Acquire(ctx, app)
 	if err != nil {
@@ -71,15 +71,15 @@ func (s *Syncer) leased(ctx context.Context, app string, do func(*run) error) er
 	}
 	err = do(&run{Syncer: s, lease: lease, deadline: s.Now().Add(Budget)})
 	if err != nil && !errors.Is(err, ErrLeaseLost) {
-		if backErr := s.fail(context.WithoutCancel(ctx), lease, s.failureOf(err)); backErr != nil {
-			err = fmt.Errorf("%w (and its lease could not be given back: %w)", err, backErr)
+		if failErr := s.fail(context.WithoutCancel(ctx), lease, s.failureOf(err)); failErr != nil {
+			err = fmt.Errorf("%w (and its lease could not be released: %w)", err, failErr)
 		}
 	}
 	return err
 }
 
-// fail gives the lease back, also where the sync's context is over: waiting for
-// it to run out would cost the app half a minute.
+// fail releases the lease, also after the end of the sync's context: waiting for it to
+// run out would cost the app half a minute.
 func (s *Syncer) fail(ctx context.Context, lease Lease, trouble *Failure) error {
 	return s.retryLedger(ctx, func() error {
 		limited, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -88,8 +88,8 @@ func (s *Syncer) fail(ctx context.Context, lease Lease, trouble *Failure) error 
 	})
 }
 
-// retryLedger tries something again that can be done twice, where the ledger fails. A
-// worker that is stopping tries once.
+// retryLedger retries what can be done twice, if the ledger fails. A stopping worker tries
+// once.
 func (s *Syncer) retryLedger(ctx context.Context, do func() error) error {
 	const between = 500 * time.Millisecond
 	for left := s.CommitRetryTimeout; ; left -= between {
@@ -107,7 +107,7 @@ func (s *Syncer) retryLedger(ctx context.Context, do func() error) error {
 	}
 }
 
-// failureOf is what the domains' reasons are to say while err keeps them pending.
+// failureOf is what the domains' reasons say while err keeps them pending.
 func (s *Syncer) failureOf(err error) *Failure {
 	var paused *NotAcquired
 	if errors.Is(err, ErrYield) || errors.Is(err, context.Canceled) || errors.As(err, &paused) {
@@ -127,21 +127,21 @@ type run struct {
 	lease    Lease
 	deadline time.Time
 	report   Report
-	// parts are the plans to be made next. There is more than one only while a
-	// refused list is taken apart.
+	// batches are the plans to be made next. There is more than one only while a refused
+	// list is bisected.
 	batches []batch
-	// sound: ServerPilot took a control write of the list as it stands, so a
+	// controlPassed: ServerPilot accepted a control write of the current list, so a
 	// refusal is about what a plan changes.
 	controlPassed bool
 	idle          int // plans in a row that settled nothing
-	// taken is when the last snapshot was taken, by our own clock.
+	// snapshotAt is when the last snapshot was taken, by the worker's own clock.
 	snapshotAt time.Time
-	// stale: a record changed between plan and commit, so it doesn't tell yet what
-	// became of its names, even where no change of its domain is pending.
+	// stale: a record changed between plan and commit, so it doesn't say yet what became
+	// of its names, even if no change of its domain is pending.
 	stale bool
 }
 
-// batch is one plan to be made: a part of the pending changes, or all of them.
+// batch is one plan to be made: of some of the pending changes, or of all.
 type batch struct {
 	only    map[string]bool
 	refused *refusal
@@ -174,22 +174,22 @@ func (r *run) settle(ctx context.Context) error {
 	}
 }
 
-// waitInterval waits for more of a burst that is under way. It ends early where the sync
-// is to end, which the next step sees to.
-func (r *run) waitInterval(ctx context.Context, pause time.Duration) {
-	if pause <= 0 {
+// waitInterval waits for more of a burst that is under way. It ends early if the sync must
+// end; the next step notices that.
+func (r *run) waitInterval(ctx context.Context, wait time.Duration) {
+	if wait <= 0 {
 		return
 	}
-	over := time.NewTimer(min(pause, r.MinInterval)) // a clock may have been set back
-	defer over.Stop()
+	timer := time.NewTimer(min(wait, r.MinInterval)) // a clock may have been set back
+	defer timer.Stop()
 	select {
-	case <-over.C:
+	case <-timer.C:
 	case <-r.Stopping:
 	case <-ctx.Done():
 	}
 }
 
-// step makes one plan real: read, plan, write, commit.
+// step carries out one plan: read, plan, write, commit.
 func (r *run) step(ctx context.Context, p batch) error {
 	remote, err := r.read(ctx)
 	if err != nil {
@@ -247,8 +247,8 @@ func (r *run) read(ctx context.Context) ([]string, error) {
 	return remote, nil
 }
 
-// snapshot returns the ledger. It is taken after the list was read, so that changes
-// that came meanwhile take part.
+// snapshot returns the ledger. It is read after the list, so that changes that came
+// meanwhile take part.
 func (r *run) snapshot(ctx context.Context) (Snapshot, error) {
 	snapshot, err := r.Ledger.Snapshot(ctx, r.lease.App)
 	if err != nil {
@@ -258,7 +258,7 @@ func (r *run) snapshot(ctx context.Context) (Snapshot, error) {
 	return snapshot, nil
 }
 
-// checkStop ends the sync where no further call is to be started.
+// checkStop ends the sync if no further call may start.
 func (r *run) checkStop(ctx context.Context) error {
 	select {
 	case <-r.Stopping:
@@ -276,8 +276,8 @@ func (r *run) checkStop(ctx context.Context) error {
 // replace writes the list and makes sure that ServerPilot has it.
 func (r *run) replace(ctx context.Context, list []string, w WriteIntent) error {
 	app := r.lease.App
-	// Taken before the lease is renewed, so that the write ends before the lease
-	// does, however long the renewal's answer took.
+	// From before the lease is renewed: so the write ends before the lease does, however
+	// long the renewal's answer took.
 	notAfter := r.Now().Add(CallLimit)
 	if err := r.Ledger.BeginWrite(ctx, r.lease, w); err != nil {
 		return fmt.Errorf("begin a write to app %s: %w", app, err)
@@ -292,15 +292,15 @@ func (r *run) replace(ctx context.Context, list []string, w WriteIntent) error {
 	}
 	var call *CallError
 	if err == nil || !errors.As(err, &call) || call.Verdict == Unknown {
-		return err // in flight until the commit, or until it must have landed
+		return err // in flight until the commit, or until it can't take effect any more
 	}
 	if endErr := r.Ledger.EndWrite(ctx, r.lease); endErr != nil {
-		return fmt.Errorf("%w (and the ledger could not note that it ended: %w)", err, endErr)
+		return fmt.Errorf("%w (and the ledger could not record that it ended: %w)", err, endErr)
 	}
 	return err
 }
 
-// commit starts what follows and then puts the outcomes into the ledger.
+// commit enqueues the verifications and then commits the outcomes to the ledger.
 func (r *run) commit(ctx context.Context, plan Result, in Input) error {
 	app := r.lease.App
 	var listed []Record
@@ -318,8 +318,8 @@ func (r *run) commit(ctx context.Context, plan Result, in Input) error {
 	if err := r.retryLedger(ctx, func() error { return r.Enqueuer.Verify(ctx, app, listed...) }); err != nil {
 		return fmt.Errorf("start the verifications of app %s: %w", app, err)
 	}
-	// One that came through, but for its answer, finds itself stale the second time, and
-	// another plan sees that all is done.
+	// If a commit succeeded but its answer was lost, the second one is stale, and another
+	// plan finds that all is done.
 	var stale []string
 	err := r.retryLedger(ctx, func() (err error) {
 		stale, err = r.Ledger.Commit(ctx, r.lease, Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Disown: plan.Disown,
@@ -342,13 +342,13 @@ func (r *run) commit(ctx context.Context, plan Result, in Input) error {
 	return nil
 }
 
-// ledgerTime is the ledger's time now. Ours only says how long ago the snapshot was
-// taken: a verification is due by the ledger's clock, and one worker whose clock
-// is wrong must not have it made too early, or hours late.
+// ledgerTime is the ledger's time now. The worker's clock only says how long ago the
+// snapshot was taken: a verification is due by the ledger's clock, and a worker with a
+// wrong clock must not cause it too early, or hours late.
 func (r *run) ledgerTime(in Input) time.Time { return in.Ledger.At.Add(r.Now().Sub(r.snapshotAt)) }
 
-// sameNames reports whether two lists hold the same names, letter case and
-// order aside: ServerPilot may sort, but it may not lose or invent.
+// sameNames reports whether two lists hold the same names, ignoring letter case and order:
+// ServerPilot may sort, but it may not lose or invent names.
 func sameNames(a, b []string) bool {
 	inA, inB := keys(a), keys(b)
 	if len(inA) != len(inB) {
