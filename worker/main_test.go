@@ -11,7 +11,7 @@ import (
 
 // parallelTests is how many tests run at once. They wait much more than they compute:
 // for delays that asynq counts in whole seconds, and for workers to stop.
-const parallelTests = 12
+const parallelTests = 8
 
 func TestMain(m *testing.M) {
 	flag.Parse()

@@ -35,6 +35,7 @@ func setupWithClock(t *testing.T, opt simulator.Options) (*world, *miniredis.Min
 func TestWhatSomebodyTookOffTheListComesBackWithinTheHour(t *testing.T) {
 	t.Parallel()
 	w, server := setupWithClock(t, simulator.Options{})
+	w.maintenance = time.Second
 	w.start(w.config("app1"))
 	w.add("app1", "shop.example.com")
 	w.awaitState("app1", "shop.example.com", tasks.Done)
@@ -42,7 +43,6 @@ func TestWhatSomebodyTookOffTheListComesBackWithinTheHour(t *testing.T) {
 		t.Fatal(err)
 	}
 	hourPasses(server)
-	// A worker looks every 15 s whether an app's turn has come.
 	w.await("the names are back", func() bool {
 		return slices.Equal(w.sim.List("app1"), []string{"hand.example.net", "shop.example.com", "www.shop.example.com"})
 	})
@@ -89,6 +89,7 @@ func looks(t *testing.T, inspector *asynq.Inspector) []string {
 func TestAReportChangesNothingAndSaysWhatASyncWould(t *testing.T) {
 	t.Parallel()
 	w, server := setupWithClock(t, simulator.Options{})
+	w.maintenance = time.Second
 	cfg := w.config("app1")
 	cfg.Reconcile = worker.Report
 	heard := logtest.NewLocal(cfg.Log)

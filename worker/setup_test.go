@@ -30,7 +30,7 @@ type world struct {
 	ledger *ledger.Ledger
 	client *enqueue.Client
 
-	maintenance time.Duration // the interval of workers that are started
+	maintenance time.Duration // the interval of workers that are started; 0 for the usual one
 }
 
 func setup(t *testing.T, opt simulator.Options) *world {
@@ -49,7 +49,7 @@ func setupOn(t *testing.T, sim *simulator.Simulator, addr string) *world {
 	rdb := redis.NewClient(&redis.Options{Addr: addr, PoolSize: 200,
 		ReadTimeout: time.Minute, WriteTimeout: time.Minute, DialTimeout: time.Minute}) // the usual 3 s are too short for a busy machine
 	t.Cleanup(func() { rdb.Close() })
-	return &world{t: t, sim: sim, rdb: rdb, ledger: ledger.New(rdb), client: enqueue.New(rdb), maintenance: maintenanceInterval}
+	return &world{t: t, sim: sim, rdb: rdb, ledger: ledger.New(rdb), client: enqueue.New(rdb)}
 }
 
 // config is that of a worker which serves the simulator's apps.
@@ -82,7 +82,9 @@ func (w *world) run(cfg worker.Config) (wk *worker.Worker, stop func()) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	wk.SetMaintenanceInterval(w.maintenance)
+	if w.maintenance > 0 {
+		wk.SetMaintenanceInterval(w.maintenance)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- wk.Run(ctx) }()
@@ -95,9 +97,6 @@ func (w *world) run(cfg worker.Config) (wk *worker.Worker, stop func()) {
 	w.t.Cleanup(stop)
 	return wk, stop
 }
-
-// maintenanceInterval is less than a worker's usual 15 s.
-const maintenanceInterval = 300 * time.Millisecond
 
 func (w *world) add(app string, domains ...string) {
 	w.t.Helper()
