@@ -12,14 +12,14 @@ const (
 	defaultTimeout = 15 * time.Second
 	maxTimeout     = 20 * time.Second
 
-	// maxAddresses of a name are kept in a [Look]; an answer can hold thousands.
+	// maxAddresses of a name are kept in a [Probe]; an answer can hold thousands.
 	maxAddresses = 32
 	// maxDialled addresses of a name are tried, so that a name with many of them
 	// doesn't turn the worker into a port scanner.
 	maxDialled = 3
 )
 
-// Config says how to look. The zero value looks as a browser on this machine would.
+// Config says how to probe. The zero value probes as a browser on this machine would.
 type Config struct {
 	// DNS is the resolver to ask, as host:port; empty means the system's.
 	DNS string
@@ -37,7 +37,7 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Checker looks at names. It is safe for use by several goroutines at once.
+// Checker probes names. It is safe for use by several goroutines at once.
 type Checker struct {
 	cfg Config
 	// control runs before each connect to a TLS server and can refuse it.
@@ -141,13 +141,13 @@ func (c *Checker) Check(ctx context.Context, name string, expected []netip.Prefi
 	limited, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 
-	look := Probe{Name: name, TLS: NotChecked}
-	c.resolve(limited, &look, expected)
-	if look.DNS == PointsHere {
-		c.handshakes(limited, &look)
+	probe := Probe{Name: name, TLS: NotChecked}
+	c.resolve(limited, &probe, expected)
+	if probe.DNS == PointsHere {
+		c.handshakes(limited, &probe)
 	}
 	if ctx.Err() != nil {
 		return Probe{Name: name, DNS: Unknown, DNSDetail: "the check was interrupted", TLS: NotChecked}
 	}
-	return look
+	return probe
 }

@@ -10,15 +10,15 @@ import (
 	"sync"
 )
 
-// resolve fills in the DNS part of the look.
-func (c *Checker) resolve(ctx context.Context, look *Probe, expected []netip.Prefix) {
+// resolve fills in the DNS part of the probe.
+func (c *Checker) resolve(ctx context.Context, probe *Probe, expected []netip.Prefix) {
 	// A hanging name server must leave time for the handshake: where A answers
-	// and AAAA doesn't, we go on with what there is.
+	// and AAAA doesn't, the probe continues with what there is.
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout/2)
 	defer cancel()
 	r := c.resolver(ctx)
 	// The trailing dot makes the name absolute: search domains don't apply.
-	absolute := look.Name + "."
+	absolute := probe.Name + "."
 
 	var v4, v6 []netip.Addr
 	var err4, err6 error
@@ -29,21 +29,21 @@ func (c *Checker) resolve(ctx context.Context, look *Probe, expected []netip.Pre
 
 	found := slices.Concat(v4, v6)
 	if len(found) > 0 {
-		look.DNS, look.Addresses = place(found, expected)
+		probe.DNS, probe.Addresses = place(found, expected)
 		return
 	}
 	for _, err := range []error{err4, err6} {
 		if err != nil && !isNotFound(err) {
-			look.DNS, look.DNSDetail = Unknown, failureText(err)
+			probe.DNS, probe.DNSDetail = Unknown, failureText(err)
 			if !isTimeout(err) {
-				if circle := c.cnameLoop(ctx, look.Name); circle != "" {
-					look.DNS, look.DNSDetail = NoAddress, circle
+				if loop := c.cnameLoop(ctx, probe.Name); loop != "" {
+					probe.DNS, probe.DNSDetail = NoAddress, loop
 				}
 			}
 			return
 		}
 	}
-	look.DNS, look.DNSDetail = NoAddress, whyNoAddress(ctx, r, absolute)
+	probe.DNS, probe.DNSDetail = NoAddress, whyNoAddress(ctx, r, absolute)
 }
 
 // place tells whether all addresses are expected, and puts those that aren't

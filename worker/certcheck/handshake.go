@@ -29,15 +29,15 @@ type outcome struct {
 // decides reports whether the outcome settles the name: a failure of the server's own.
 func (o outcome) decides() bool { return o.status != Valid && !o.noRoute }
 
-// handshakes fills in the TLS part of the look. Only the addresses just
+// handshakes fills in the TLS part of the probe. Only the addresses just
 // resolved are dialled. All that are dialled must be valid, since a visitor may
 // get any of them; the first that fails decides. Of several valid certificates
-// the one that ends first is told.
-func (c *Checker) handshakes(ctx context.Context, look *Probe) {
-	result := c.refused(look.Addresses)
+// the one that ends first is reported.
+func (c *Checker) handshakes(ctx context.Context, probe *Probe) {
+	result := c.refused(probe.Addresses)
 	if result.status == "" {
-		for i, address := range dialled(look.Addresses) {
-			o := c.handshake(ctx, look.Name, address)
+		for i, address := range dialled(probe.Addresses) {
+			o := c.handshake(ctx, probe.Name, address)
 			if i == 0 || o.decides() || result.noRoute || o.status == Valid && o.notAfter.Before(result.notAfter) {
 				result = o
 			}
@@ -46,8 +46,8 @@ func (c *Checker) handshakes(ctx context.Context, look *Probe) {
 			}
 		}
 	}
-	look.TLS, look.TLSDetail, look.TLSAddress = result.status, sanitize(result.detail, maxDetail), result.address
-	look.Issuer, look.NotAfter = result.issuer, result.notAfter
+	probe.TLS, probe.TLSDetail, probe.TLSAddress = result.status, sanitize(result.detail, maxDetail), result.address
+	probe.Issuer, probe.NotAfter = result.issuer, result.notAfter
 }
 
 // refused looks for an address that must not be dialled; one is enough to

@@ -18,7 +18,7 @@ type problem struct {
 
 // problem finds the most actionable explanation for a name that isn't good.
 func (f Facts) problem(name string) problem {
-	look := f.Probes[name]
+	probe := f.Probes[name]
 	shown := sanitize(name, maxName)
 	if slices.Contains(f.OffList, name) {
 		return problem{
@@ -27,21 +27,21 @@ func (f Facts) problem(name string) problem {
 			tasks.CauseNotListed,
 		}
 	}
-	switch look.DNS {
+	switch probe.DNS {
 	case PointsHere:
-		return f.tlsProblem(shown, name, look)
+		return f.tlsProblem(shown, name, probe)
 	case Elsewhere:
-		return problem{f.elsewhere(shown, look), f.pointHere(shown), tasks.CauseDNSElsewhere}
+		return problem{f.elsewhere(shown, probe), f.pointHere(shown), tasks.CauseDNSElsewhere}
 	case NoAddress:
-		detail := look.DNSDetail
+		detail := probe.DNSDetail
 		if detail == "" {
 			detail = "has no A or AAAA record"
 		}
 		return problem{fmt.Sprintf("%s %s; %s", shown, sanitize(detail, maxDetail), f.appIsOn()), f.pointHere(shown), tasks.CauseDNSMissing}
 	}
 	why := ""
-	if look.DNSDetail != "" {
-		why = " (" + sanitize(look.DNSDetail, maxDetail) + ")"
+	if probe.DNSDetail != "" {
+		why = " (" + sanitize(probe.DNSDetail, maxDetail) + ")"
 	}
 	return problem{
 		fmt.Sprintf("the DNS lookup of %s failed%s, which doesn't mean that its records are wrong", shown, why),
@@ -54,13 +54,13 @@ func (f Facts) problem(name string) problem {
 func (f Facts) problems() []tasks.Problem {
 	var all []tasks.Problem
 	for _, name := range f.Names {
-		look, looked := f.Probes[name]
-		if look.Good() || !looked && !slices.Contains(f.OffList, name) {
+		probe, probed := f.Probes[name]
+		if probe.Good() || !probed && !slices.Contains(f.OffList, name) {
 			continue
 		}
 		p := tasks.Problem{Name: name, Cause: f.problem(name).cause}
 		if p.Cause == tasks.CauseDNSElsewhere {
-			for _, a := range look.Addresses {
+			for _, a := range probe.Addresses {
 				if !within(a, f.Expected) {
 					p.Found = append(p.Found, a.String())
 				}
@@ -82,9 +82,9 @@ const maxProblemAddresses = 10
 
 // elsewhere says which addresses aren't expected. AAAA records are told apart:
 // they are easily forgotten, and Let's Encrypt prefers them.
-func (f Facts) elsewhere(name string, look Probe) string {
+func (f Facts) elsewhere(name string, probe Probe) string {
 	var v4, v6 []string
-	for _, a := range look.Addresses {
+	for _, a := range probe.Addresses {
 		switch {
 		case within(a, f.Expected):
 		case a.Is4():
@@ -94,7 +94,7 @@ func (f Facts) elsewhere(name string, look Probe) string {
 		}
 	}
 	atLeast := ""
-	if len(look.Addresses) >= maxAddresses {
+	if len(probe.Addresses) >= maxAddresses {
 		atLeast = "at least "
 	}
 	if len(f.Expected) == 0 || len(v4)+len(v6) == 0 {
@@ -105,7 +105,7 @@ func (f Facts) elsewhere(name string, look Probe) string {
 		return fmt.Sprintf("%s points to %s; %s", name, to, f.appIsOn())
 	}
 
-	some := len(look.Addresses) > len(v4)+len(v6) // some addresses are right
+	some := len(probe.Addresses) > len(v4)+len(v6) // some addresses are right
 	var parts []string
 	if len(v4) > 0 {
 		verb := "points to"
@@ -162,53 +162,66 @@ func (f Facts) pointHere(name string) string {
 	return fmt.Sprintf("make %s point to %s and nowhere else", name, f.expected())
 }
 
-// tlsProblem is for a name whose DNS points here. What ServerPilot says about
-// its certificate explains more than the handshake that fails for want of it.
-func (f Facts) tlsProblem(shown, name string, look Probe) problem {
-	ssl, app := f.AutoSSL, f.app()
-	detail := sanitize(look.TLSDetail, maxDetail)
+// tlsProblem is for a name whose DNS points here. What ServerPilot says about its
+// certificate explains more than the handshake that fails because of it.
+func (f Facts) tlsProblem(shown, name string, probe Probe) problem {
+	detail := sanitize(probe.TLSDetail, maxDetail)
 	if detail == "" {
 		detail = "its certificate wasn't checked"
 	}
-	seen := slices.Contains([]TLSStatus{WrongName, Expired, NotYetValid, Untrusted}, look.TLS)
-	covered := slices.ContainsFunc(ssl.Covered, func(c string) bool { return strings.EqualFold(c, name) })
-
-	what, next := detail, fmt.Sprintf("look at the SSL settings of %s in ServerPilot", app)
-	cause := tasks.CauseCertificate
-	if look.TLS == Unreachable {
-		next = "check that the server runs and that its firewall lets HTTPS through"
+	p := problem{detail, fmt.Sprintf("look at the SSL settings of %s in ServerPilot", f.app()), tasks.CauseCertificate}
+	if probe.TLS == Unreachable {
+		p.remedy = "check that the server runs and that its firewall lets HTTPS through"
 	}
+	ssl := f.AutoSSL
 	switch {
-	case look.TLS == Refused:
-		what = detail + ", so it wasn't connected to"
-		next = "if that is meant to be, set PILOTSYNC_ALLOW_PRIVATE_ADDRESSES; otherwise give the name a public address"
-	case ssl.Known && ssl.Custom && look.TLS == WrongName:
-		what = "the app's custom certificate doesn't cover it: " + detail
-		next = fmt.Sprintf("install a certificate that covers %s on %s in ServerPilot, or remove the custom one so that AutoSSL can take over", shown, app)
-	case ssl.Known && ssl.Custom && seen:
-		what = "browsers refuse the app's custom certificate: " + detail
-		next = fmt.Sprintf("replace the custom certificate of %s in ServerPilot, or remove it so that AutoSSL can take over", app)
-	case !ssl.Known, ssl.Custom:
-		// Only the handshake has anything to say.
-	case !ssl.Available:
-		what = "ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here"
-		cause = tasks.CauseCertificatePending
-	case ssl.Refused != "":
-		what = "ServerPilot refused to turn AutoSSL on: " + sanitize(ssl.Refused, maxDetail)
-	case !covered:
-		what = fmt.Sprintf("the certificate ServerPilot has ready doesn't cover it (it covers %s)", f.covers())
-	case ssl.TurnedOn:
-		what = "AutoSSL was turned on only just now; " + detail
-		cause = tasks.CauseCertificatePending
-	case !ssl.On:
-		what = "AutoSSL is off, though a certificate is ready; " + detail
-		next = fmt.Sprintf("turn AutoSSL on for %s in ServerPilot", app)
-		if ssl.DryRun {
-			what = "AutoSSL is off, though a certificate is ready, and a dry run leaves it off; " + detail
-			next = fmt.Sprintf("end the dry run (PILOTSYNC_DRY_RUN), or turn AutoSSL on for %s in ServerPilot", app)
-		}
+	case probe.TLS == Refused:
+		p.sentence = detail + ", so it wasn't connected to"
+		p.remedy = "if that is meant to be, set PILOTSYNC_ALLOW_PRIVATE_ADDRESSES; otherwise give the name a public address"
+	case !ssl.Known: // only the handshake says something
+	case ssl.Custom:
+		f.customProblem(&p, shown, detail, probe.TLS)
+	default:
+		f.autoSSLProblem(&p, name, detail)
 	}
-	return problem{shown + " points here, but " + what, next, cause}
+	p.sentence = shown + " points here, but " + p.sentence
+	return p
+}
+
+// customProblem is that of an app with a custom certificate.
+func (f Facts) customProblem(p *problem, shown, detail string, status TLSStatus) {
+	switch status {
+	case WrongName:
+		p.sentence = "the app's custom certificate doesn't cover it: " + detail
+		p.remedy = fmt.Sprintf("install a certificate that covers %s on %s in ServerPilot, or remove the custom one so that AutoSSL can take over", shown, f.app())
+	case Expired, NotYetValid, Untrusted:
+		p.sentence = "browsers refuse the app's custom certificate: " + detail
+		p.remedy = fmt.Sprintf("replace the custom certificate of %s in ServerPilot, or remove it so that AutoSSL can take over", f.app())
+	}
+}
+
+// autoSSLProblem is that of an app which gets its certificates by AutoSSL.
+func (f Facts) autoSSLProblem(p *problem, name, detail string) {
+	ssl := f.AutoSSL
+	covered := slices.ContainsFunc(ssl.Covered, func(c string) bool { return strings.EqualFold(c, name) })
+	switch {
+	case !ssl.Available:
+		p.sentence = "ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here"
+		p.cause = tasks.CauseCertificatePending
+	case ssl.Refused != "":
+		p.sentence = "ServerPilot refused to turn AutoSSL on: " + sanitize(ssl.Refused, maxDetail)
+	case !covered:
+		p.sentence = fmt.Sprintf("the certificate ServerPilot has ready doesn't cover it (it covers %s)", f.covers())
+	case ssl.TurnedOn:
+		p.sentence = "AutoSSL was turned on only just now; " + detail
+		p.cause = tasks.CauseCertificatePending
+	case !ssl.On && ssl.DryRun:
+		p.sentence = "AutoSSL is off, though a certificate is ready, and a dry run leaves it off; " + detail
+		p.remedy = fmt.Sprintf("end the dry run (PILOTSYNC_DRY_RUN), or turn AutoSSL on for %s in ServerPilot", f.app())
+	case !ssl.On:
+		p.sentence = "AutoSSL is off, though a certificate is ready; " + detail
+		p.remedy = fmt.Sprintf("turn AutoSSL on for %s in ServerPilot", f.app())
+	}
 }
 
 func (f Facts) app() string {

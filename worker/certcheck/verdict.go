@@ -29,11 +29,11 @@ type Facts struct {
 	Domain string
 	// Names are the domain itself and its www form where it has one.
 	Names []string
-	// Probes holds a look for each name. A name without one counts as Unknown.
+	// Probes holds a probe of each name. A name without one counts as Unknown.
 	Probes  map[string]Probe
 	AutoSSL AutoSSL
 	// OffList are those of Names that ServerPilot's list lacks, and Repair is a clause
-	// about how they come back. Names that aren't on the list aren't looked at, and if
+	// about how they come back. Names that aren't on the list aren't probed, and if
 	// Domain is one, none is.
 	OffList  []string
 	Repair   string
@@ -68,15 +68,15 @@ func recheckSentence(domain string) string {
 // Evaluate decides a domain's state. Where the domain isn't on the list, that is the cause
 // of whatever doesn't work. The domain itself decides; a www form that
 // fails is only a warning in the reason. The handshake is the truth: a good
-// domain is done whatever AutoSSL says. Attempts go on until the domain is done
+// domain is done whatever AutoSSL says. Attempts continue until the domain is done
 // or the limit is reached. A wildcard isn't for here: nothing can certify it.
 func Evaluate(f Facts) Verdict {
-	look := f.Probes[f.Domain]
-	here := look.DNS == PointsHere
+	probe := f.Probes[f.Domain]
+	here := probe.DNS == PointsHere
 	v := Verdict{SeenPointing: here || f.SeenPointing, Problems: f.problems()}
-	if look.Good() {
+	if probe.Good() {
 		v.State, v.Final = tasks.Done, true
-		v.Reason = reason(validUntil(look)+f.warnings(false), "")
+		v.Reason = reason(validUntil(probe)+f.warnings(false), "")
 		return v
 	}
 
@@ -93,7 +93,7 @@ func Evaluate(f Facts) Verdict {
 		v.State = tasks.DoneWithoutSSL
 	case v.Final:
 		v.State = tasks.Failed
-	case here, noAnswer(look) && f.SeenPointing:
+	case here, noAnswer(probe) && f.SeenPointing:
 		v.State = tasks.CheckingSSL
 	default:
 		v.State = tasks.CheckingDNS
@@ -116,8 +116,8 @@ func noAnswer(l Probe) bool {
 func (f Facts) warnings(dnsOnly bool) string {
 	var s string
 	for _, name := range f.Names {
-		look := f.Probes[name]
-		if name == f.Domain || look.Good() || dnsOnly && look.DNS == PointsHere {
+		probe := f.Probes[name]
+		if name == f.Domain || probe.Good() || dnsOnly && probe.DNS == PointsHere {
 			continue
 		}
 		s += "; warning: " + f.problem(name).sentence

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Limits on text, in characters. DNS and certificates are written by strangers.
+// Limits on text, in characters. Anyone can write DNS records and certificates.
 const (
 	maxReason = 800 // the command at its end holds a name of up to 253
 	maxDetail = 240
