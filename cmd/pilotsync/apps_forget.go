@@ -56,7 +56,7 @@ func (c *appsForgetCmd) Run(ctx context.Context, s *terminal.Streams) error {
 			if err != nil {
 				return err
 			}
-			return usageError{fmt.Errorf("Redis has nothing of app %s%s", c.App, nearestApp(c.App, apps))}
+			return usageError{fmt.Errorf("no record of app %s in Redis%s", c.App, nearestApp(c.App, apps))}
 		}
 		loss, err := lossOf(ctx, db.ledger, c.App)
 		if err != nil {

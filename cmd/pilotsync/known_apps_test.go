@@ -70,7 +70,7 @@ func TestAnAppIsForgottenAfterItsLossIsShownAndConfirmed(t *testing.T) {
 		t.Errorf("left are %q", keys)
 	}
 	got = command(t, env, "", "apps", "forget", "webshpo", "--yes")
-	if got.code != exitUsage || !strings.Contains(got.err, "Redis has nothing of app webshpo") {
+	if got.code != exitUsage || !strings.Contains(got.err, "no record of app webshpo in Redis") {
 		t.Errorf("a second time: %+v", got)
 	}
 }

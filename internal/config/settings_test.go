@@ -34,14 +34,6 @@ func (v vars) lookup(name string) (string, bool) {
 	return value, ok
 }
 
-// environ has the form of os.Environ.
-func (v vars) environ() (all []string) {
-	for name, value := range v {
-		all = append(all, name+"="+value)
-	}
-	return all
-}
-
 // with returns v changed by others.
 func (v vars) with(others vars) vars {
 	all := maps.Clone(v)
