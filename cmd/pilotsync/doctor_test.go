@@ -133,7 +133,7 @@ func TestWhatIsMissingIsTakenFromWordPressAndTheRestIsCompared(t *testing.T) {
 		{"too late", "<?php\nrequire ABSPATH . 'wp-settings.php';\ndefine('PILOTSYNC_REDIS_URL', 'redis://:" + hush + "@r');\ndefine('WU_SERVER_PILOT_APP_ID', 'app1');", env,
 			[]string{"failure: WU_SERVER_PILOT_APP_ID (line 4) is defined too late", "failure: PILOTSYNC_REDIS_URL (line 3) is defined too late"}, "ok: "},
 		{"in another form", "<?php\nConfig::define('WU_SERVER_PILOT_API_KEY', '" + hush + "');", env, []string{"warning: WU_SERVER_PILOT_API_KEY (line 2) has a form that this check doesn't understand", "warning: PILOTSYNC_REDIS_URL isn't defined in PATH"}, "ok: "},
-		{"in another form, and needed", "<?php\nConfig::define('WU_SERVER_PILOT_API_KEY', '" + hush + "');", bare, []string{"failure: WU_SERVER_PILOT_CLIENT_ID isn't defined", "failure: WU_SERVER_PILOT_API_KEY (line 2) stands in a form", "failure: WU_SERVER_PILOT_APP_ID isn't defined", "warning: PILOTSYNC_REDIS_URL isn't defined in PATH"}, "failure: "},
+		{"in another form, and needed", "<?php\nConfig::define('WU_SERVER_PILOT_API_KEY', '" + hush + "');", bare, []string{"failure: WU_SERVER_PILOT_CLIENT_ID isn't defined", "failure: WU_SERVER_PILOT_API_KEY (line 2) has a form", "failure: WU_SERVER_PILOT_APP_ID isn't defined", "warning: PILOTSYNC_REDIS_URL isn't defined in PATH"}, "failure: "},
 		{"a file of something else", "hello", env, []string{"warning: PATH defines none of WU_SERVER_PILOT_CLIENT_ID, WU_SERVER_PILOT_API_KEY, WU_SERVER_PILOT_APP_ID, PILOTSYNC_REDIS_URL, PILOTSYNC_WEBHOOK_SECRET"}, "ok: "},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,10 +54,10 @@ func TestCallersAtTheSameTimeShareALoad(t *testing.T) {
 func TestACallerWaitsNoLongerThanItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		loads := 0
+		var loads atomic.Int64
 		c := &Cache[string, int]{MaxAge: time.Second, Timeout: time.Second}
 		slow := func(context.Context) (int, error) {
-			loads++
+			loads.Add(1)
 			time.Sleep(time.Minute) // it ignores its context, as asynq's inspector does
 			return 7, nil
 		}
@@ -68,8 +69,8 @@ func TestACallerWaitsNoLongerThanItsContext(t *testing.T) {
 			}
 			cancel()
 		}
-		if loads != 1 {
-			t.Errorf("%d loads are under way at once", loads)
+		if n := loads.Load(); n != 1 {
+			t.Errorf("%d loads are under way at once", n)
 		}
 		time.Sleep(48*time.Second + time.Millisecond)
 		if n, err := c.Get(t.Context(), "a", slow); n != 7 || err != nil {
