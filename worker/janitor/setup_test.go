@@ -2,6 +2,7 @@ package janitor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -238,7 +239,7 @@ func (f *fixture) contains(list, id string) bool {
 	} else {
 		err = f.rdb.ZScore(f.t.Context(), asynqKey(testQueue, list), id).Err()
 	}
-	if err != nil && err != redis.Nil {
+	if err != nil && !errors.Is(err, redis.Nil) {
 		f.t.Fatal(err)
 	}
 	return err == nil
