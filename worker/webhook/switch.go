@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,7 +39,7 @@ func (s *Sender) switchOff(ctx context.Context, e *Endpoint) (bool, error) {
 // switchedOff returns since when an endpoint is switched off; empty if it isn't.
 func (s *Sender) switchedOff(ctx context.Context, e *Endpoint) (since string, err error) {
 	since, err = s.rdb.HGet(ctx, switchedOffKey, e.urlHash).Result()
-	if err != nil && err != redis.Nil {
+	if err != nil && !errors.Is(err, redis.Nil) {
 		return "", fmt.Errorf("look up whether the webhook at %s is switched off: %w", e.host, err)
 	}
 	return since, nil
