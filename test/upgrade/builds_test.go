@@ -56,7 +56,7 @@ func buildAll(folder string) error {
 	if err := build(root, built.present); err != nil {
 		return fmt.Errorf("build the present state: %w", err)
 	}
-	overlay, err := laterForm(root, folder)
+	overlay, err := laterVersion(root, folder)
 	if err != nil {
 		return err
 	}
@@ -86,19 +86,19 @@ func build(source, program string, flags ...string) error {
 	return nil
 }
 
-// laterForm returns an overlay for go build, by which the program reads and writes
-// a later form than any there is.
-func laterForm(root, folder string) (overlay string, err error) {
+// laterVersion returns an overlay for go build, by which the program reads and writes a
+// later version of payloads than any there is.
+func laterVersion(root, folder string) (overlay string, err error) {
 	file := filepath.Join(root, "tasks/version.go")
 	source, err := os.ReadFile(file)
 	if err != nil {
 		return "", err
 	}
-	forms := regexp.MustCompile(`(?m)^\t(known|written) = \d+$`)
-	if n := len(forms.FindAll(source, -1)); n != 2 {
-		return "", fmt.Errorf("%s says %d times which form it knows or writes; it should twice", file, n)
+	versions := regexp.MustCompile(`(?m)^\t(maxReadVersion|writeVersion) +=.*$`)
+	if n := len(versions.FindAll(source, -1)); n != 2 {
+		return "", fmt.Errorf("%s defines %d of the two versions, maxReadVersion and writeVersion", file, n)
 	}
-	later := forms.ReplaceAll(source, []byte("\t$1 = 1000"))
+	later := versions.ReplaceAll(source, []byte("\t$1 = 1000"))
 	replaced, overlay := filepath.Join(folder, "version.go"), filepath.Join(folder, "overlay.json")
 	content, err := json.Marshal(map[string]map[string]string{"Replace": {file: replaced}})
 	if err != nil {
