@@ -18,6 +18,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/worker/listsync"
 )
 
@@ -48,6 +49,7 @@ func queuedChanges(t *testing.T, addr string) (map[string]tasks.Change, map[stri
 }
 
 func TestTenThousandNamesFromStandardInputAreEnqueuedInOrder(t *testing.T) {
+	harness.Long(t)
 	t.Parallel()
 	env, mini := onRedis(t)
 	liveWorker(t, mini.Addr(), "app1", "app2")
