@@ -22,8 +22,8 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// newFixture is a real Redis, a simulator in this process, and what a measure looks
-// with. Its workers are processes.
+// fixture has a real Redis, a simulator in this process, and the clients of a measure.
+// Its workers are processes.
 type fixture struct {
 	sim     *simulator.Simulator
 	redis   *redistest.Server

@@ -199,13 +199,13 @@ func live(ctx context.Context, l *ledger.Ledger, app, domain, who string, now ti
 		is := was
 		is.State, is.Reason, is.SeenPointing, is.Attempt = verdict.State, verdict.Reason, verdict.SeenPointing, facts.Attempt
 		is.AttemptAt, is.UpdatedAt, is.NextAttemptAt = &now, now, nil
-		if look := facts.Probes[domain]; !look.NotAfter.IsZero() {
-			is.Certificate = &listsync.Cert{Issuer: look.Issuer, NotAfter: look.NotAfter}
+		if probe := facts.Probes[domain]; !probe.NotAfter.IsZero() {
+			is.Certificate = &listsync.Cert{Issuer: probe.Issuer, NotAfter: probe.NotAfter}
 		}
 		event := listsync.HistoryEntry{At: now, State: is.State, Reason: is.Reason, Attempt: facts.Attempt, Actor: who, AutoSSL: facts.AutoSSL.Describe()}
 		for _, name := range facts.Names {
-			look := facts.Probes[name]
-			event.Checks = append(event.Checks, listsync.Check{Name: name, DNS: look.DescribeDNS(), TLS: look.DescribeTLS()})
+			probe := facts.Probes[name]
+			event.Checks = append(event.Checks, listsync.Check{Name: name, DNS: probe.DescribeDNS(), TLS: probe.DescribeTLS()})
 		}
 		if done, err := l.Verified(ctx, app, was, is, event); err != nil || !done {
 			return errors.Join(err, fmt.Errorf("verification of %s put down: %v", domain, done))
@@ -227,19 +227,19 @@ func sight(app string, names []string, i int, now time.Time) certcheck.Facts {
 		AutoSSL: certcheck.AutoSSL{Known: true, On: i > 3, Available: i > 3},
 	}
 	for _, name := range names {
-		look := certcheck.Probe{Name: name, DNS: certcheck.PointsHere, Addresses: []netip.Addr{here}}
+		probe := certcheck.Probe{Name: name, DNS: certcheck.PointsHere, Addresses: []netip.Addr{here}}
 		switch {
 		case i < 2:
-			look.DNS, look.Addresses, look.TLS = certcheck.Elsewhere, []netip.Addr{netip.MustParseAddr("198.51.100.23")}, certcheck.NotChecked
+			probe.DNS, probe.Addresses, probe.TLS = certcheck.Elsewhere, []netip.Addr{netip.MustParseAddr("198.51.100.23")}, certcheck.NotChecked
 		case i < 4 || i%2 == 0:
-			look.TLS, look.TLSAddress = certcheck.WrongName, here
-			look.TLSDetail = "the certificate at 203.0.113.80 is for server1.example.net only"
+			probe.TLS, probe.TLSAddress = certcheck.WrongName, here
+			probe.TLSDetail = "the certificate at 203.0.113.80 is for server1.example.net only"
 		default:
-			look.TLS, look.TLSAddress, look.Issuer = certcheck.Valid, here, "Let's Encrypt"
-			look.NotAfter = now.Add(90 * 24 * time.Hour).Truncate(time.Second)
+			probe.TLS, probe.TLSAddress, probe.Issuer = certcheck.Valid, here, "Let's Encrypt"
+			probe.NotAfter = now.Add(90 * 24 * time.Hour).Truncate(time.Second)
 			f.AutoSSL.Covered = slices.Clone(names)
 		}
-		f.Probes[name] = look
+		f.Probes[name] = probe
 	}
 	return f
 }

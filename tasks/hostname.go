@@ -83,7 +83,7 @@ func parseDomain(raw string) (string, error) {
 	}
 	ascii, err := toASCII.ToASCII(host)
 	if err != nil {
-		return refuse(violates("idna", "international names don't allow this spelling (%v); check it for stray characters", err))
+		return refuse(violates("idna", "international names don't allow this spelling (%v); check it for characters that don't belong there", err))
 	}
 	if n := len(prefix) + len(ascii); n > maxName {
 		return refuse(violates("length", "it has %d characters in ASCII; shorten it to %d", n, maxName))

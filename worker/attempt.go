@@ -129,11 +129,11 @@ func (r *verifier) record(ctx context.Context, v tasks.Verify, before listsync.R
 // checksOf says for the history what an attempt found.
 func checksOf(facts certcheck.Facts) (checks []listsync.Check, autoSSL string) {
 	for _, name := range facts.Names {
-		check := listsync.Check{Name: name, DNS: "not looked at"}
+		check := listsync.Check{Name: name, DNS: "not checked"}
 		if probe, ok := facts.Probes[name]; ok {
 			check.DNS, check.TLS = probe.DescribeDNS(), probe.DescribeTLS()
 		} else if slices.Contains(facts.OffList, name) {
-			check.DNS = "not looked at: it is not on ServerPilot's list"
+			check.DNS = "not checked: it is not on ServerPilot's list"
 		}
 		checks = append(checks, check)
 	}

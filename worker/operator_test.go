@@ -16,7 +16,7 @@ func TestAnOperatorIsToldWhatCannotBeDone(t *testing.T) {
 		do   func() error
 		want string
 	}{
-		"nobody pauses":       {func() error { return byHand.Pause(t.Context(), "app1", "") }, "by is empty"},
+		"without an operator": {func() error { return byHand.Pause(t.Context(), "app1", "") }, "by is empty"},
 		"an odd name pauses":  {func() error { return byHand.Pause(t.Context(), "app1", "a\n") }, "it takes a name of at most 64 characters"},
 		"an unknown app sync": {func() error { return byHand.Sync(t.Context(), "app1") }, "app app1 isn't known"},
 	} {

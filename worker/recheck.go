@@ -66,7 +66,7 @@ func evaluateRecheck(before listsync.Record, facts certcheck.Facts, now time.Tim
 		reason, notify = keepDone(&after, before, verdict, facts.App, now)
 	case before.State == tasks.Done && before.FailedRechecks+1 < maxFailedRechecks:
 		after.FailedRechecks++
-		reason = fmt.Sprintf("doesn't work (look %d of %d): %s", after.FailedRechecks, maxFailedRechecks, verdict.Reason)
+		reason = fmt.Sprintf("doesn't work (recheck %d of %d): %s", after.FailedRechecks, maxFailedRechecks, verdict.Reason)
 	case before.State == tasks.Done, before.State == tasks.Failed && facts.Probes[before.Domain].DNS == certcheck.PointsHere:
 		reason = verifyFromScratch(&after, before, facts, now)
 	default:
@@ -96,7 +96,7 @@ func keepDone(after *listsync.Record, before listsync.Record, verdict certcheck.
 	if end.Sub(now) >= ledger.ExpiringWithin {
 		return reason, notify
 	}
-	after.Reason = fmt.Sprintf("its certificate ends on %s and was not renewed yet; look at the SSL settings of app %s in ServerPilot", end.UTC().Format(time.DateOnly), app)
+	after.Reason = fmt.Sprintf("its certificate ends on %s and was not renewed yet; check the SSL settings of app %s in ServerPilot", end.UTC().Format(time.DateOnly), app)
 	after.Problems = append(after.Problems, tasks.Problem{Name: before.Domain, Cause: tasks.CauseCertificateExpiring})
 	if before.ExpiryNotified == nil || !before.ExpiryNotified.Equal(end) {
 		after.ExpiryNotified = &end

@@ -45,16 +45,16 @@ func TestEvaluateRecheck(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		was    listsync.Record
-		look   certcheck.Probe
+		probe  certcheck.Probe
 		state  tasks.State
 		misses int
 		event  string // a part of it; empty for none
 		check  func(listsync.Record) bool
 	}{
 		{"done stays done, without a word", endedAs(tasks.Done, 0, 0), good(fresh), tasks.Done, 0, "", nil},
-		{"a first miss takes nothing away", endedAs(tasks.Done, 0, 0), untrusted, tasks.Done, 1, "look 1 of 3", nil},
-		{"nor does a second", endedAs(tasks.Done, 1, 0), elsewhere, tasks.Done, 2, "look 2 of 3", nil},
-		{"a third does, and it is verified anew", endedAs(tasks.Done, 2, 0), untrusted, tasks.CheckingSSL, 0, "self-signed",
+		{"a first miss takes nothing away", endedAs(tasks.Done, 0, 0), untrusted, tasks.Done, 1, "recheck 1 of 3", nil},
+		{"nor does a second", endedAs(tasks.Done, 1, 0), elsewhere, tasks.Done, 2, "recheck 2 of 3", nil},
+		{"a third does, and it is verified from scratch", endedAs(tasks.Done, 2, 0), untrusted, tasks.CheckingSSL, 0, "self-signed",
 			func(r listsync.Record) bool {
 				return r.CheckSeq > 7 && r.Attempt == 1 && r.RecheckAt == nil && r.EndedAt == nil
 			}},
@@ -77,7 +77,7 @@ func TestEvaluateRecheck(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.was.SeenPointing = c.was.State != tasks.Failed
-			facts := certcheck.Facts{Domain: c.was.Domain, Names: c.was.Names, Probes: map[string]certcheck.Probe{c.was.Domain: c.look},
+			facts := certcheck.Facts{Domain: c.was.Domain, Names: c.was.Names, Probes: map[string]certcheck.Probe{c.was.Domain: c.probe},
 				Limit: 5, SeenPointing: c.was.SeenPointing, App: "app1"}
 			is, event := evaluateRecheck(c.was, facts, checkedAt)
 			got := fmt.Sprint(is.State, is.FailedRechecks)
@@ -91,7 +91,7 @@ func TestEvaluateRecheck(t *testing.T) {
 				t.Errorf("the record is %+v", is)
 			}
 			if !is.State.Checking() && !is.RecheckAt.After(checkedAt) {
-				t.Errorf("the next look is at %v", is.RecheckAt)
+				t.Errorf("the next recheck is at %v", is.RecheckAt)
 			}
 		})
 	}

@@ -29,7 +29,7 @@ func TestALostLeaseHasTheListLookedAtAgain(t *testing.T) {
 		return w.view("app1", "www.shop.example.com").State == tasks.Done
 	})
 	if reads := w.sim.Calls("app1", simulator.ReadApp); reads < 2 {
-		t.Errorf("%d reads: the list was not looked at again", reads)
+		t.Errorf("%d reads: the list was not read again", reads)
 	}
 	if app, err := w.ledger.App(t.Context(), "app1"); err != nil || app.Wake != 2 {
 		t.Errorf("wake %d (%v), want 2: one more sync was to be asked for", app.Wake, err)
@@ -59,6 +59,6 @@ func TestALostLeaseWithAnUnknownWriteRereadsTheListLater(t *testing.T) {
 	w.start(w.config("app1"))
 	w.awaitState("app1", "www.shop.example.com", tasks.Done)
 	if app, err := w.ledger.App(t.Context(), "app1"); err != nil || !app.WakeAt.IsZero() {
-		t.Errorf("a look is still planned for %s (%v)", app.WakeAt, err)
+		t.Errorf("a wake-up is still planned for %s (%v)", app.WakeAt, err)
 	}
 }

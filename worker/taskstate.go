@@ -25,7 +25,7 @@ func (s taskState) active() bool { return s.is(asynq.TaskStateActive) }
 
 func (s taskState) is(state asynq.TaskState) bool { return string(s) == state.String() }
 
-// taskStates looks up tasks.
+// taskStates finds tasks.
 type taskStates struct{ inspector *asynq.Inspector }
 
 func (t taskStates) get(queue, id string) (taskState, error) {

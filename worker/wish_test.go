@@ -9,7 +9,7 @@ import (
 	"pilotsync/tasks"
 )
 
-// wish has domains of app1 verified anew, by anna.
+// wish requests a new verification of domains of app1, by anna.
 func (w *world) wish(domains ...string) {
 	w.t.Helper()
 	targets := make([]enqueue.Target, len(domains))

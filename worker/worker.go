@@ -177,7 +177,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.registry.Close()
 	w.sender.Close()
 	if !stopped {
-		return fmt.Errorf("%w: the tasks in hand were not handed back; other workers continue them within two minutes", ErrRedisSilent)
+		return fmt.Errorf("%w: the tasks in hand were not given back; other workers continue them within two minutes", ErrRedisSilent)
 	}
 	w.log.Info("stopped")
 	return nil

@@ -85,7 +85,7 @@ func settingsResults(p *config.Parser, set config.Worker) []doctor.Result {
 	case results != nil:
 	case set.DryRun:
 		results = append(results, doctor.Result{Check: doctor.CheckSettings, Status: doctor.Warning,
-			Detail: "the settings are right, but PILOTSYNC_DRY_RUN is on: nothing is written to ServerPilot", Remedy: "Unset PILOTSYNC_DRY_RUN when the plans look right; the worker then syncs the lists at once."})
+			Detail: "the settings are right, but PILOTSYNC_DRY_RUN is on: nothing is written to ServerPilot", Remedy: "Unset PILOTSYNC_DRY_RUN when the plans are right; the worker then syncs the lists at once."})
 	default:
 		results = append(results, doctor.Result{Check: doctor.CheckSettings, Status: doctor.OK, Detail: "the settings are right"})
 	}

@@ -17,7 +17,7 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// statusInterval is how often 'status --watch' looks for changes, with one small read
+// statusInterval is how often 'status --watch' reads what changed, with one small read
 // of Redis.
 const statusInterval = 2 * time.Second
 

@@ -40,7 +40,7 @@ func (s *supervisor) ready() {
 }
 
 // watch sends signs of life while alive returns no error, until the returned function
-// is called: a stop takes a bounded time, and must not look like a hang. As soon as ctx
+// is called: a stop takes a bounded time, and must not be taken for a hang. As soon as ctx
 // ends, it reports that the worker stops.
 func (s *supervisor) watch(ctx context.Context, alive func() error) (end func()) {
 	s.logError(s.Waiting("Redis"))

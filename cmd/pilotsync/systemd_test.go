@@ -136,7 +136,7 @@ func TestAWorkerTellsSystemdHowItStands(t *testing.T) {
 	}
 	accounts("app1, app2")
 	reload()
-	poll(t, "the change goes on", func() (bool, error) {
+	poll(t, "the change continues", func() (bool, error) {
 		lists, err := f.sim.Lists(t.Context())
 		return len(lists["app2"]) == 2, err
 	})

@@ -28,7 +28,7 @@ const (
 // waitAll calls check until no domain is left, and shows on a terminal those that are.
 // Check returns the domains that are left even if it fails: a Redis that doesn't answer
 // only delays the end. An error says why the wait ended early, what happens to the
-// domains that are left, and with which command a person can look again.
+// domains that are left, and with which command a person can check them again.
 func waitAll(ctx context.Context, s *terminal.Streams, all int, limit time.Duration, nextCommand func([]waiting) string, check func(context.Context) ([]waiting, error)) error {
 	late := time.NewTimer(limit)
 	defer late.Stop()
@@ -43,7 +43,7 @@ func waitAll(ctx context.Context, s *terminal.Streams, all int, limit time.Durat
 				text += "\n  " + kind + ": " + names
 			}
 		}
-		return fmt.Errorf("%s\nTo look again:\n  %s", text, nextCommand(left))
+		return fmt.Errorf("%s\nTo check again:\n  %s", text, nextCommand(left))
 	}
 	away := false
 	for {

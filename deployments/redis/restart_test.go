@@ -56,7 +56,7 @@ func writeAll(t *testing.T, rdb *redis.Client) {
 }
 
 // inFile waits until Redis has handed all writes to the file. It holds them back while
-// the fsync of the last second goes on, for two seconds at most.
+// the fsync of the last second continues, for two seconds at most.
 func inFile(t *testing.T, server *redistest.Server) {
 	t.Helper()
 	rdb := adminOf(t, server)

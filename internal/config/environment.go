@@ -60,7 +60,7 @@ func (e *Environment) Names() []string {
 	return slices.Compact(slices.Sorted(maps.Values(e.variables)))
 }
 
-// RefuseUnknown refuses variables of environ that look like settings but are none,
+// RefuseUnknown refuses variables of environ that are named like settings but are none,
 // if the command has settings at all. Its error is an [Error].
 func (e *Environment) RefuseUnknown(ctx *kong.Context, environ []string) error {
 	if !slices.ContainsFunc(ctx.Flags(), func(f *kong.Flag) bool { return e.variables[f.Value] != "" }) {

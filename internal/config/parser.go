@@ -12,7 +12,7 @@ import (
 // ReadFile is os.ReadFile, or a replacement of it: [Files.ReadFile], or a test's.
 type ReadFile func(name string) ([]byte, error)
 
-// Parser turns the text of settings into values. It goes on after a wrong
+// Parser turns the text of settings into values. It continues after a wrong
 // setting, so that one [Error] names all of them.
 type Parser struct {
 	read     ReadFile

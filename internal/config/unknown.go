@@ -14,7 +14,7 @@ import (
 // SERVERPILOT_API_URL have none, since other programs have variables like them.
 var prefixes = []string{"PILOTSYNC_", "WU_SERVER_PILOT_"}
 
-// refuseUnknown refuses variables that look like settings but are none: a misspelt
+// refuseUnknown refuses variables that are named like settings but are none: a misspelt
 // PILOTSYNC_DRY_RUN would start a worker that writes. known are the names of the
 // program's settings. An empty variable counts as unset.
 func refuseUnknown(environ, known []string) error {

@@ -244,7 +244,7 @@ func TestDeviationsTellEachDifference(t *testing.T) {
 			[]string{"app1: one.example.com must be done, but is failed: so it is"}},
 		{"a domain the ledger lost", func(o *outcome) { delete(o.views["app1"], "two.example.com") },
 			[]string{"app1: two.example.com must be removed, but the ledger doesn't know it"}},
-		{"a domain nobody asked for", func(o *outcome) { o.views["app1"]["x.example.com"] = view(tasks.Done) },
+		{"a domain that was not requested", func(o *outcome) { o.views["app1"]["x.example.com"] = view(tasks.Done) },
 			[]string{"app1: the ledger has x.example.com (done), which no request added"}},
 		{"a name too few", func(o *outcome) { o.lists["app1"] = o.lists["app1"][:3] },
 			[]string{"app1: one.example.com is missing on ServerPilot's list"}},

@@ -306,7 +306,7 @@ func TestWorkIsJudgedByWhatWaits(t *testing.T) {
 		"an app in trouble":       {evaluateTrouble([]ledger.App{{ID: "app1", Failure: &listsync.Failure{Reason: "500"}}})[0], want{Warning, "tried again: 500"}},
 		"apps in order":           {evaluateTrouble([]ledger.App{{ID: "app1"}})[0], want{OK, "no app"}},
 		"an app that is served":   {evaluateServed([]ledger.App{app}, accounts)[0], want{OK, "every app"}},
-		"an app nobody serves":    {evaluateServed([]ledger.App{{ID: "app2", Pending: 3}}, accounts)[0], want{Warning, "3 changes wait"}},
+		"an app without a worker": {evaluateServed([]ledger.App{{ID: "app2", Pending: 3}}, accounts)[0], want{Warning, "3 changes wait"}},
 		"tasks as they should be": {evaluateTasks(10, 20, nil, nil), want{OK, "the 10 tasks that were read, of 20"}},
 		"tasks of a later form":   {evaluateTasks(10, 10, nil, []string{"a"}), want{Warning, "1 of the 10 waiting tasks that were read are of a later form than this program knows: a"}},
 		"tasks as they shouldn't": {evaluateTasks(10, 20, strings.Split("a b c d e f g", " "), []string{"h"}), want{Failure, "7 of the 10 waiting tasks that were read can't be understood: a; b; c; d; e; and 2 more"}},

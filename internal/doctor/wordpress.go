@@ -146,7 +146,7 @@ func (w *wordpress) compare(c constant, value string) {
 	}
 }
 
-// checkAppOfFile looks for WordPress's app among those of PILOTSYNC_CONFIG.
+// checkAppOfFile finds WordPress's app among those of PILOTSYNC_CONFIG.
 func (w *wordpress) checkAppOfFile(app string) {
 	accounts, err := w.settings.AccountsFile(w.read)
 	if err != nil || slices.ContainsFunc(accounts, func(a config.Account) bool { return slices.Contains(a.Apps, app) }) {

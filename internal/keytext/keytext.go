@@ -40,7 +40,7 @@ func Clean(raw string, form Form) (string, error) {
 	}
 	place := 1 + utf8.RuneCountInString(raw[:len(raw)-len(strings.TrimLeft(raw, blanks))])
 	for _, r := range text {
-		if problem, remedy := stray(r, form); problem != "" {
+		if problem, remedy := unexpected(r, form); problem != "" {
 			return "", fmt.Errorf("holds %s at character %d; %s", problem, place, remedy)
 		}
 		place++
@@ -96,9 +96,9 @@ var names = map[rune]string{
 	'\uFEFF': "a byte-order mark", '\u200E': "a left-to-right mark", '\u200F': "a right-to-left mark", '\u2028': "a line separator",
 }
 
-// stray says what is wrong with a character in a text of a form, and what to do; nothing if
+// unexpected says what is wrong with a character in a text of a form, and what to do; nothing if
 // it may be there.
-func stray(r rune, form Form) (problem, remedy string) {
+func unexpected(r rune, form Form) (problem, remedy string) {
 	const takeOut = "take it out"
 	switch {
 	case r > ' ' && r < 0x7F:

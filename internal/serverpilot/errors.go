@@ -53,7 +53,7 @@ const (
 )
 
 // Error is the failure of one call. All its texts may be shown: they are shortened, and
-// hold neither the API key nor anything that looks like a key.
+// hold neither the API key nor anything in the form of a key.
 type Error struct {
 	Kind Kind
 	// Op is one of the Op constants.

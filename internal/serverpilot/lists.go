@@ -61,7 +61,7 @@ func (l *Lists) List(ctx context.Context, app string) ([]string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	// A person's look at a list is no more urgent than a verification.
+	// A list that a person reads is no more urgent than a verification.
 	if err := account.limiter.WaitVerify(ctx, 1); err != nil {
 		return nil, fmt.Errorf("wait for app %s's turn at ServerPilot: %w", app, err)
 	}

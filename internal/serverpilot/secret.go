@@ -36,7 +36,7 @@ var looksSecret = regexp.MustCompile(`(?s)(?i:\bBasic)\s+[A-Za-z0-9+/=_-]{4,}` +
 	`|[A-Za-z0-9+/=]{64,}`)
 
 // newScrubber returns a function that makes a foreign text fit to show. It replaces the
-// key, in each form in which it could come back, text that looks like a secret, and
+// key, in each form in which it could come back, text in the form of a secret, and
 // control characters, and limits the rest to [maxText]. It is a closure for the same
 // reason as [secret].
 func newScrubber(clientID, key string) func(string) string {

@@ -61,9 +61,9 @@ func newAuthority(certificatePEM, keyPEM []byte) (*authority, error) {
 		return nil, fmt.Errorf("the certificate authority has a key of type %T; it takes ECDSA", pair.PrivateKey)
 	}
 	ca := &authority{pem: certificatePEM, cert: pair.Leaf, key: key, leaves: map[string]*tls.Certificate{}}
-	stray := certificate("default.invalid")
-	stray.DNSNames = []string{"default.invalid"}
-	ca.defaultCert, err = sign(stray, stray, key)
+	fallback := certificate("default.invalid")
+	fallback.DNSNames = []string{"default.invalid"}
+	ca.defaultCert, err = sign(fallback, fallback, key)
 	return ca, err
 }
 

@@ -31,7 +31,7 @@ func importsDefine(ts []token, i int) bool {
 }
 
 // isLookup reports whether the string at i names a constant, or a variable of the
-// environment, that is only looked up there: defined( 'NAME' ), $_ENV['NAME'].
+// environment, that is only read there: defined( 'NAME' ), $_ENV['NAME'].
 func isLookup(ts []token, i int) bool {
 	before, function := at(ts, i-1), at(ts, i-2)
 	if before.is("[") {

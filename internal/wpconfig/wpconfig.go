@@ -42,7 +42,7 @@ func takesLiteral(name string) bool {
 	return name == SharedRedis || slices.Contains(CacheNames(), name)
 }
 
-// searched lists all constants that [Parse] looks for.
+// searched lists all constants that [Parse] reads.
 func searched() []string { return append(append(Names(), SharedRedis), CacheNames()...) }
 
 // Constants lists all constants of a wp-config.php that the plugin reads. If

@@ -160,7 +160,7 @@ func everyCommand(t *testing.T, url urls) {
 		t.Errorf("the help lists %q, and the cases are for %q", listed, covered)
 	}
 	f.pages(page)
-	f.add("app2", "late.example.com") // let go on after its pause
+	f.add("app2", "late.example.com") // resumed after its pause
 	f.awaitState("app2", "late.example.com", tasks.Done)
 	if overlaps := f.sim.Overlaps(); len(overlaps) > 0 {
 		t.Errorf("writes of a list overlapped: %+v", overlaps)

@@ -66,7 +66,7 @@ func (f *fixture) settle() {
 	workload.CheckNoOverlap(f.t, f.sim)
 }
 
-// pass lets the load go on for a while.
+// pass lets the load run for a while.
 func pass(t *testing.T, d time.Duration) {
 	t.Helper()
 	select {
@@ -76,7 +76,7 @@ func pass(t *testing.T, d time.Duration) {
 	}
 }
 
-// kill has a master die under load, as the machine would, and goes on with a load of
+// kill has a master die under load, as the machine would, and continues with a load of
 // other domains: what became of those asked for last is not covered up then. It
 // returns when that was, and how to end the load.
 func (f *fixture) kill(master *redistest.Server, end func()) (killed time.Time, endNew func()) {

@@ -103,7 +103,7 @@ func (s *scaler) scale(n int) {
 		s.stopping.Go(func() {
 			began := time.Now()
 			p.Terminate()
-			took, back := time.Since(began), strings.Count(p.Written(), "handed back with changes pending")
+			took, back := time.Since(began), strings.Count(p.Written(), "the sync yielded with changes pending")
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.stop = max(s.stop, took)

@@ -67,8 +67,8 @@ func updateModel(start []string) porcupine.Model {
 	}
 }
 
-// enqueueRandom is a request for one domain, from its call to its acknowledgement, or, where
-// final is set, a look at the list after all were dealt with. enqueueModel says that the
+// enqueueOp is a request for one domain, from its call to its acknowledgement, or, where
+// final is set, a read of the list after all were handled. enqueueModel says that the
 // last that was acknowledged is what is so in the end; of two that were under way
 // at once it may be either.
 type enqueueOp struct{ final, on bool }

@@ -158,8 +158,8 @@ func (all *enqueueOps) operations(f *fixture) map[string][]porcupine.Operation {
 		if len(missing) == 1 {
 			f.t.Errorf("app %s: of %s only one name is on the list", app, domain)
 		}
-		look := porcupine.Operation{Input: enqueueOp{final: true}, Output: len(missing) == 0, Call: int64(all.end) + 1, Return: int64(all.end) + 2}
-		by[domain+" of "+app] = append(slices.Clone(ops), look)
+		read := porcupine.Operation{Input: enqueueOp{final: true}, Output: len(missing) == 0, Call: int64(all.end) + 1, Return: int64(all.end) + 2}
+		by[domain+" of "+app] = append(slices.Clone(ops), read)
 	}
 	return by
 }

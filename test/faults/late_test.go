@@ -58,7 +58,7 @@ func TestAWriteWhoseAnswerHangsLosesNoChangeAndDoublesNoName(t *testing.T) {
 }
 
 // ServerPilot may carry a write out long after its connection has ended. Until the
-// time is over in which it can land, nobody writes; then its names count as ours.
+// time is over in which it can land, no worker writes; then its names count as owned.
 func TestAWriteThatLands20SecondsLateLosesNoChangeAndDoublesNoName(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1")}, Latency: 200 * time.Millisecond})

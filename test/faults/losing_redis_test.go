@@ -54,7 +54,7 @@ func (f *fixture) awaitStates(app string, want tasks.State, domains ...string) {
 }
 
 // lose empties Redis under a running worker, and fails if anything is taken off
-// the list, or put there, for longer than the sweep takes.
+// the list, or put there, for longer than the recoverer takes.
 func (f *fixture) lose(app string, list []string) {
 	f.t.Helper()
 	if err := f.rdb.FlushAll(f.t.Context()).Err(); err != nil {

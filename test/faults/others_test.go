@@ -24,7 +24,7 @@ import (
 	"pilotsync/test/harness"
 )
 
-// otherWriter is somebody else who changes a list over the API as ServerPilot's own
+// otherWriter is another program that changes a list over the API as ServerPilot's own
 // dashboard and the WordPress plugin do: read, change, replace.
 type otherWriter struct {
 	sim           *simulator.Simulator
@@ -184,7 +184,7 @@ func TestAnotherWriterNeitherLosesNamesNorStopsConvergence(t *testing.T) {
 	explains(t, "reads and writes of all", listModel(appWithDomains("app1").Domains), accesses(f.sim.Reads("app1"), f.sim.History("app1"), zero))
 }
 
-// otherNames are the names that somebody else wants on a list.
+// otherNames are the names that another program wants on a list.
 type otherNames struct{ want, unwanted []string }
 
 // plan adds a name, and every fourth time drops one.
@@ -231,12 +231,12 @@ func (f *fixture) checkOthersNamesKept(app string) (ours, crossed int) {
 	return ours, crossed
 }
 
-// reconcileNow has the hourly look at an app made now.
+// reconcileNow starts the hourly reconciliation of an app now.
 func (f *fixture) reconcileNow(app string) {
 	f.t.Helper()
-	look := tasks.Sync{AppID: app, Hour: time.Now().Unix() / 60} // an hour that no real one has
+	hourly := tasks.Sync{AppID: app, Hour: time.Now().Unix() / 60} // an hour that no real one has
 	client := asynq.NewClientFromRedisClient(f.rdb)
-	if _, err := client.EnqueueContext(f.t.Context(), asynq.NewTask(tasks.TypeAppSync, tasks.Encode(look)), asynq.Queue(tasks.QueueLists)); err != nil {
+	if _, err := client.EnqueueContext(f.t.Context(), asynq.NewTask(tasks.TypeAppSync, tasks.Encode(hourly)), asynq.Queue(tasks.QueueLists)); err != nil {
 		f.t.Fatal(err)
 	}
 }

@@ -28,7 +28,7 @@ type transient struct {
 // blockedWait is when an app is tried again that only a person can help.
 const blockedWait = 5 * time.Minute
 
-// transients end by themselves. Where a write's outcome isn't known, nobody writes
+// transients end by themselves. Where a write's outcome isn't known, no worker writes
 // the list for 30 s.
 func transients() []transient {
 	next := func(call simulator.Call, faults ...simulator.Fault) func(*simulator.Simulator, string) {

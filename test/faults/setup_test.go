@@ -36,8 +36,8 @@ func (quiet) Printf(context.Context, string, ...any) {}
 // 15 s, and a sync. A longer wait is logged, since the machine may be busy.
 const promised = 60 * time.Second
 
-// fixture is a simulator within the test, a real Redis, and what the tests look
-// with. Its workers are processes.
+// fixture has a simulator within the test, a real Redis, and the clients of the tests.
+// Its workers are processes.
 type fixture struct {
 	t        *testing.T
 	sim      *simulator.Simulator

@@ -19,7 +19,7 @@ func TestWhatWasSeenInWords(t *testing.T) {
 		{"no answer", Probe{DNS: Unknown, DNSDetail: "no answer in time"}.DescribeDNS(), "lookup failed: no answer in time"},
 		{"a good certificate", Probe{TLS: Valid, Issuer: "Let's Encrypt", NotAfter: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)}.DescribeTLS(),
 			"certificate valid until 2026-05-01 (Let's Encrypt)"},
-		{"not looked at", Probe{TLS: NotChecked}.DescribeTLS(), ""},
+		{"not checked", Probe{TLS: NotChecked}.DescribeTLS(), ""},
 		{"a bad one", Probe{TLS: Untrusted, TLSDetail: "the certificate at 198.51.100.4 is self-signed"}.DescribeTLS(), "the certificate at 198.51.100.4 is self-signed"},
 		{"a bad one without a word", Probe{TLS: HandshakeFailed}.DescribeTLS(), "handshake failed"},
 		{"ServerPilot away", AutoSSL{}.Describe(), "ServerPilot couldn't be asked"},

@@ -169,7 +169,7 @@ func (f Facts) tlsProblem(shown, name string, probe Probe) problem {
 	if detail == "" {
 		detail = "its certificate wasn't checked"
 	}
-	p := problem{detail, fmt.Sprintf("look at the SSL settings of %s in ServerPilot", f.app()), tasks.CauseCertificate}
+	p := problem{detail, fmt.Sprintf("check the SSL settings of %s in ServerPilot", f.app()), tasks.CauseCertificate}
 	if probe.TLS == Unreachable {
 		p.remedy = "check that the server runs and that its firewall lets HTTPS through"
 	}

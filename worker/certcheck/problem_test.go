@@ -42,7 +42,7 @@ func TestProblemsAreTheReasonForPrograms(t *testing.T) {
 		"AutoSSL was turned on just now": {facts: facts(refused, good), change: func(f *Facts) { f.AutoSSL.TurnedOn = true },
 			want: []tasks.Problem{{Name: domain, Cause: tasks.CauseCertificatePending}}},
 		"the server": {facts: facts(refused, good), want: []tasks.Problem{{Name: domain, Cause: tasks.CauseCertificate}}},
-		"off the list, so not looked at": {facts: facts(Probe{}, Probe{}),
+		"off the list, so not checked": {facts: facts(Probe{}, Probe{}),
 			change: func(f *Facts) { f.OffList, f.Probes = []string{domain}, nil },
 			want:   []tasks.Problem{{Name: domain, Cause: tasks.CauseNotListed}}},
 	} {

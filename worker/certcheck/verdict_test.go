@@ -205,7 +205,7 @@ func TestVerdicts(t *testing.T) {
 		"the last attempt, no certificate": {
 			facts: facts(wrongName, good), change: func(f *Facts) { f.Attempt, f.AutoSSL = 5, AutoSSL{Known: true} },
 			want: Verdict{State: tasks.DoneWithoutSSL, Final: true, SeenPointing: true,
-				Reason: "example.com points here, but ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here. Next: look at the SSL settings of app wpnetwork1 in ServerPilot, then have it verified again (on its page, or: pilotsync verify example.com)."},
+				Reason: "example.com points here, but ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here. Next: check the SSL settings of app wpnetwork1 in ServerPilot, then have it verified again (on its page, or: pilotsync verify example.com)."},
 		},
 		"the last attempt, server down": {
 			facts: facts(refused, good), change: func(f *Facts) { f.Attempt = 5 },
@@ -248,7 +248,7 @@ func drawFacts(t *rapid.T) Facts {
 	text := rapid.OneOf(rapid.Just(""), rapid.String(), rapid.StringN(200, 600, -1), rapid.SampledFrom([]string{"\x00\x1b[2J\r\n", "a\u202eb", "\xff\xfe"}))
 	name := rapid.SampledFrom([]string{"example.com", "*.example.com", strings.Repeat(strings.Repeat("x", 62)+".", 4) + "com"})
 	address := rapid.Map(rapid.SampledFrom([]string{"198.51.100.4", "203.0.113.9", "2001:db8::1", "2001:db8:1111:2222:3333:4444:5555:6666", "10.0.0.1"}), netip.MustParseAddr)
-	look := rapid.Custom(func(t *rapid.T) Probe {
+	probe := rapid.Custom(func(t *rapid.T) Probe {
 		return Probe{
 			DNS:       rapid.SampledFrom([]DNSStatus{"", PointsHere, Elsewhere, NoAddress, Unknown}).Draw(t, "dns"),
 			Addresses: rapid.SliceOfN(address, 0, 40).Draw(t, "addresses"),
@@ -276,7 +276,7 @@ func drawFacts(t *rapid.T) Facts {
 	f.Names = []string{f.Domain, "www." + f.Domain}[:rapid.IntRange(1, 2).Draw(t, "names")]
 	for _, n := range f.Names {
 		if rapid.IntRange(0, 9).Draw(t, "looked") > 0 {
-			f.Probes[n] = look.Draw(t, "look")
+			f.Probes[n] = probe.Draw(t, "probe")
 		}
 	}
 	return f
@@ -287,8 +287,8 @@ func TestWhatHoldsOfEveryVerdict(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := drawFacts(t)
 		v := Evaluate(f)
-		look, last := f.Probes[f.Domain], f.Attempt == f.Limit
-		pointed := f.SeenPointing || look.DNS == PointsHere
+		probe, last := f.Probes[f.Domain], f.Attempt == f.Limit
+		pointed := f.SeenPointing || probe.DNS == PointsHere
 
 		checkText(t, v.Reason, maxReason)
 		if v.Final != v.State.Final() || v.Final == v.State.Checking() {
@@ -300,8 +300,8 @@ func TestWhatHoldsOfEveryVerdict(t *testing.T) {
 		if last && !v.Final {
 			t.Fatal("goes on after the last attempt")
 		}
-		if look.Good() != (v.State == tasks.Done) {
-			t.Fatalf("a domain with good = %v is %s", look.Good(), v.State)
+		if probe.Good() != (v.State == tasks.Done) {
+			t.Fatalf("a domain with good = %v is %s", probe.Good(), v.State)
 		}
 		if v.State == tasks.Failed && pointed || v.State == tasks.DoneWithoutSSL && !pointed {
 			t.Fatalf("%s, and DNS pointed here: %v", v.State, pointed)

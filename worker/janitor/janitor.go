@@ -134,7 +134,7 @@ func (j *Janitor) Register(ctx context.Context, queue string) error {
 	}
 	existing, err := j.Redis.Exists(ctx, keys...).Result()
 	if err != nil {
-		return fmt.Errorf("look for tasks of queue %s: %w", queue, err)
+		return fmt.Errorf("read the tasks of queue %s: %w", queue, err)
 	}
 	if existing > 0 { // else it is new
 		j.Count(Repair{unregistered, registered})

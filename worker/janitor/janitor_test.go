@@ -90,7 +90,7 @@ func TestAMessageHandedOutDuringTheScanLeavesNothingBehind(t *testing.T) {
 	f := setup(t)
 	f.plant(listActive, "bad", "\xffbad")
 	f.put(listLease, "bad")
-	// The active ones were looked at before it was one of them.
+	// The active ones were read before it was one of them.
 	if err := f.janitor.scanList(t.Context(), testQueue, listLease, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -311,7 +311,7 @@ func TestATaskThatChangedSinceTheScanIsLeftAlone(t *testing.T) {
 	f.plant(listActive, "task", good)
 	f.leaseEnds("task", time.Now().Add(time.Minute))
 	f.plant("pending", "moved", "not decodable \xff")
-	f.plant("pending", "handed back", f.message("handed back", testQueue))
+	f.plant("pending", "given back", f.message("given back", testQueue))
 	seen := []struct {
 		list string
 		entry
@@ -323,7 +323,7 @@ func TestATaskThatChangedSinceTheScanIsLeftAlone(t *testing.T) {
 		{listActive, entry{id: "task", raw: []byte(good), unleased: true}},
 		{listActive, entry{id: "finished", raw: []byte(f.message("finished", testQueue)), unleased: true}},
 		{listActive, entry{id: "finished", missingMessage: true}},
-		{listActive, entry{id: "handed back", raw: []byte(f.message("handed back", testQueue)), unleased: true}},
+		{listActive, entry{id: "given back", raw: []byte(f.message("given back", testQueue)), unleased: true}},
 		{listActive, entry{id: "moved", raw: []byte("not decodable \xff")}},
 	}
 	until := f.rdb.ZScore(ctx, asynqKey(testQueue, listLease), "task").Val()
@@ -337,7 +337,7 @@ func TestATaskThatChangedSinceTheScanIsLeftAlone(t *testing.T) {
 		t.Errorf("in quarantine: %+v", kept)
 	}
 	if msg := f.rdb.HGet(ctx, asynqKey(testQueue, "t:task"), "msg").Val(); msg != good || !f.contains(listActive, "task") ||
-		f.rdb.ZScore(ctx, asynqKey(testQueue, listLease), "task").Val() != until || !f.contains("pending", "moved") || f.contains(listLease, "handed back") {
+		f.rdb.ZScore(ctx, asynqKey(testQueue, listLease), "task").Val() != until || !f.contains("pending", "moved") || f.contains(listLease, "given back") {
 		t.Error("a task that is in order by now, or lies elsewhere, was touched")
 	}
 }
@@ -373,7 +373,7 @@ func TestATurnIsBoundedAndTheNextContinuesFromThere(t *testing.T) {
 			ids, next, err := f.janitor.ids(t.Context(), asynqKey(testQueue, list), isList(list), 0)
 			// A sorted set gives what is in one of its buckets together.
 			if err != nil || next == 0 || len(ids) < 300 || len(ids) > 400 {
-				t.Fatalf("one turn has %d ids and goes on at %d, %v", len(ids), next, err)
+				t.Fatalf("one turn has %d ids and continues at %d, %v", len(ids), next, err)
 			}
 			turns := 0
 			for ; !f.gone("hollow") && turns < 5; turns++ {

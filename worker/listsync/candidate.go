@@ -109,7 +109,7 @@ func (p *planner) importedWWW(s candidate) tasks.WWW {
 	return s.www
 }
 
-// rejectUnlisted ends an adoption that may add nothing: somebody took the name off after
+// rejectUnlisted ends an import that may add nothing: the name was removed after
 // the operator saw it. A domain that is wanted already is put back as ever.
 func (s *candidate) rejectUnlisted(p *planner) {
 	if !s.record.Wanted && p.importsNothing(*s.pending) {

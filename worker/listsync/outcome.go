@@ -111,7 +111,7 @@ func (p *planner) listed(s *candidate, r Record) Outcome {
 	event := "put on the list"
 	switch {
 	case !isNew:
-		event = "asked to be verified anew"
+		event = "a new verification was requested"
 	case len(s.adds) == 0:
 		event = "was on the list already"
 	}
@@ -157,7 +157,7 @@ func (p *planner) reappearedOutcome(s *candidate, r Record) (Outcome, bool) {
 		return Outcome{}, false
 	}
 	slices.Sort(back)
-	return Outcome{Record: r, Entry: "taken off once more, since nobody asked for it: " + strings.Join(back, ", ")}, true
+	return Outcome{Record: r, Entry: "removed again, since it was not requested: " + strings.Join(back, ", ")}, true
 }
 
 // namesOnList returns those of the candidate's names that are on the planned list.

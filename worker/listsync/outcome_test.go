@@ -77,9 +77,9 @@ func TestAskingAgainKeepsStateAttemptCertificateAndSite(t *testing.T) {
 func TestWhatStartsTheVerificationAnew(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name string
-		tell func(*world)
-		anew bool
+		name     string
+		tell     func(*world)
+		restarts bool
 	}{
 		{"asking again doesn't", func(w *world) { w.add("a.com", "") }, false},
 		{"a new www form does", func(w *world) { w.add("a.com", tasks.WWWAlways) }, true},
@@ -97,16 +97,16 @@ func TestWhatStartsTheVerificationAnew(t *testing.T) {
 			c.tell(w)
 			o := outcome(t, w, "a.com")
 			r := o.Record
-			if (r.Problems == nil) != c.anew {
+			if (r.Problems == nil) != c.restarts {
 				t.Errorf("the problems are %v", r.Problems)
 			}
-			if o.Verify != c.anew || c.anew != (r.State == tasks.CheckingDNS) {
+			if o.Verify != c.restarts || c.restarts != (r.State == tasks.CheckingDNS) {
 				t.Fatalf("verified %v, state %s", o.Verify, r.State)
 			}
-			if c.anew && (r.Attempt != 0 || r.Certificate != nil || r.SeenPointing || r.AttemptAt != nil || r.CheckSeq != r.Seq) {
+			if c.restarts && (r.Attempt != 0 || r.Certificate != nil || r.SeenPointing || r.AttemptAt != nil || r.CheckSeq != r.Seq) {
 				t.Errorf("something of the last verification is left: %+v", r)
 			}
-			if !c.anew && (r.Attempt != 2 || r.Certificate == nil || r.CheckSeq != 1) {
+			if !c.restarts && (r.Attempt != 2 || r.Certificate == nil || r.CheckSeq != 1) {
 				t.Errorf("something of the verification was lost: %+v", r)
 			}
 		})
@@ -248,9 +248,9 @@ func TestAWishToBeVerifiedStartsAListedDomainAnewAndMovesNoName(t *testing.T) {
 	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: seq, Import: true, Verify: true, RequestedAt: start}})
 	got := outcome(t, w, "a.com")
 	want.Version, want.Seq, want.CheckSeq = "", seq, seq
-	want.State, want.Reason = tasks.CheckingDNS, "asked to be verified anew; DNS and the certificate are checked next"
+	want.State, want.Reason = tasks.CheckingDNS, "a new verification was requested; DNS and the certificate are checked next"
 	want.Attempt, want.AttemptAt, want.SeenPointing = 0, nil, false
-	if diff := cmp.Diff(Outcome{Record: want, Entry: "asked to be verified anew", Verify: true, Immediate: true, Notify: true, AlreadyListed: true}, got); diff != "" {
+	if diff := cmp.Diff(Outcome{Record: want, Entry: "a new verification was requested", Verify: true, Immediate: true, Notify: true, AlreadyListed: true}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if w.list[0] != "a.com" || len(w.list) != 1 {

@@ -76,7 +76,7 @@ type Result struct {
 // owned stay, in their order. A name leaves only if no wanted domain claims it, and it is
 // owned or a removal names it. Wanted names that
 // are missing are appended, those of the domains that have been wanted longest
-// first. The list never grows beyond [Limit]: a domain goes on it whole or is
+// first. The list never grows beyond [Limit]: a domain is put on it whole or is
 // rejected. A write also merges names that are on the list twice; that alone is no reason
 // to write.
 func Plan(in Input) Result {

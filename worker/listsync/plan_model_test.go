@@ -20,7 +20,7 @@ var alphabet = []string{
 }
 
 // model is the requirements said again, one function a sentence and as naive as
-// can be: every question is answered anew from the ledger, whatever it costs.
+// can be: every question is answered from the ledger each time, whatever it costs.
 // It knows whole plans only: neither parts nor refused domains.
 type model struct {
 	in Input

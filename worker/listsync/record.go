@@ -34,7 +34,7 @@ type Record struct {
 	// or rejected domain, those that it had.
 	Names  []string `json:"names"`
 	Reason string   `json:"reason"`
-	// Problems are what the last verification found wrong; each sets them anew.
+	// Problems are what the last verification found wrong; each replaces them.
 	Problems []tasks.Problem `json:"problems,omitempty"`
 
 	// CheckSeq is the order number of the change that started the verification.
@@ -109,7 +109,7 @@ type Snapshot struct {
 	// WantedSince holds, for every domain whose last recorded change is an addition, the
 	// order number of the first addition after its last removal.
 	WantedSince map[string]int64
-	// Owned are the names that we put on the list and nobody took off since.
+	// Owned are the names that we put on the list and that were not removed since.
 	Owned map[string]bool
 	// Tombstones are the names that a write of ours took off the list within [TombstoneTTL], and
 	// that no write of ours has touched since. One of them that is back on the list

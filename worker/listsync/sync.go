@@ -14,7 +14,7 @@ const Budget = 5 * time.Minute
 // ErrYield: the sync stopped early, between two calls, with changes still
 // pending: the worker is shutting down, [Budget] is used up, or the account is at its rate limit.
 // Not a failure.
-var ErrYield = errors.New("handed back with changes pending")
+var ErrYield = errors.New("the sync yielded with changes pending")
 
 // Syncer runs syncs. Its fields are set once, before the first Sync.
 type Syncer struct {

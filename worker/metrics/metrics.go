@@ -70,14 +70,14 @@ func NewWorker(reg prometheus.Registerer) *Worker {
 		webhookSeconds: create.NewHistogram(prometheus.HistogramOpts{Name: "pilotsync_webhook_request_duration_seconds",
 			Help: "Time of the requests to webhooks.", Buckets: callBuckets()}),
 		recovered: create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_sweep_finds_total",
-			Help: "What the sweep found lying after a crash: change (in a dead worker's hands), sync (without a task), verification (overdue)."}, []string{"kind"}),
+			Help: "What the recoverer found after a crash: change (in a dead worker's hands), sync (without a task), verification (overdue)."}, []string{"kind"}),
 	}
 	m.dryRun = create.NewGauge(prometheus.GaugeOpts{Name: "pilotsync_dry_run",
 		Help: "Whether this worker is in a dry run: it writes nothing to ServerPilot (PILOTSYNC_DRY_RUN)."})
 	m.drift = create.NewGaugeVec(prometheus.GaugeOpts{Name: "pilotsync_app_drift_names",
-		Help: "Names that a sync would put on the app's list or take off it, as the hourly look saw it; only with PILOTSYNC_RECONCILE=report."}, []string{"app"})
+		Help: "Names that a sync would put on the app's list or take off it, as the hourly reconciliation saw it; only with PILOTSYNC_RECONCILE=report."}, []string{"app"})
 	m.rechecks = create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_looks_total",
-		Help: "Looks at domains whose verification had ended, by the state that the domain has after it."}, []string{"result"})
+		Help: "Rechecks of domains whose verification had ended, by the state that the domain has after it."}, []string{"result"})
 	m.repairs = create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_strays_total",
 		Help: "What asynq would have left for ever, by kind: unreadable (message), mislabelled (it lacks its id or queue), hollow (an id without a task), unleased (active without a lease), unregistered (queue); and by what was done: quarantined, relabelled, removed, leased, registered."}, []string{"kind", "action"})
 	m.showZeros()

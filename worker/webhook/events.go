@@ -99,7 +99,7 @@ func infoOf(t *asynq.TaskInfo) Info {
 }
 
 // Replay sends events again at once, whatever became of them, under the webhook-id that
-// they had. All are looked up first: if one isn't known, none is sent, and the error is
+// they had. All are found first: if one isn't known, none is sent, and the error is
 // an [ErrUnknown] that names those. An event that waits or is being sent is left alone.
 func (e Events) Replay(ctx context.Context, ids ...string) error {
 	var unknown, idle []string

@@ -18,7 +18,7 @@ func TestAVerificationBetweenPlanAndCommitHidesNoNameThatLeft(t *testing.T) {
 	w.ask("www.a.com", true, "", 0)
 	w.deliver(w.queue[0], false)
 	p := w.start(w.due(waiting)[0])
-	w.look("a.com")
+	w.beginVerification("a.com")
 	for !strings.HasPrefix(p.parked.name, "Commit") {
 		p.step(goesOn)
 	}

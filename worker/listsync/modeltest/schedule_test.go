@@ -102,15 +102,15 @@ func (w *world) actions() []action {
 	add(w.byOthers && len(w.processes) == 0 && !has(w.list, broken), 2, w.breakList)
 	add(len(w.processes) == 0 && has(w.list, broken), 20, w.mendList)
 	add(true, 3, w.sweep)
-	add(true, 8, func() { w.look(drawn(w, domains)) })
+	add(true, 8, func() { w.beginVerification(drawn(w, domains)) })
 	if checking := w.checkedBeforeCommit(); len(checking) > 0 {
 		add(true, 60, func() {
-			w.look(drawn(w, checking))
-			w.verified(len(w.looks)-1, false)
+			w.beginVerification(drawn(w, checking))
+			w.verified(len(w.verifications)-1, false)
 		})
 	}
-	add(len(w.looks) > 0, 10, func() {
-		i := rapid.IntRange(0, len(w.looks)-1).Draw(w.t, "look")
+	add(len(w.verifications) > 0, 10, func() {
+		i := rapid.IntRange(0, len(w.verifications)-1).Draw(w.t, "look")
 		w.verified(i, rapid.Bool().Draw(w.t, "final"))
 	})
 	add(len(w.processes) > 0, 1, func() {

@@ -70,10 +70,10 @@ type world struct {
 	started   int
 	// dryStarted are those in a dry run. Their ids begin at 1001, so that they don't
 	// move the ids of the others.
-	dryStarted int
-	looks      []listsync.Record // verifications under way
-	attempts   map[string]int    // verifications that were put down, by domain and CheckSeq
-	followed   map[string]bool   // what followed from commits
+	dryStarted    int
+	verifications []listsync.Record // verifications under way
+	attempts      map[string]int    // verifications that were recorded, by domain and CheckSeq
+	followed      map[string]bool   // what followed from commits
 
 	model   model
 	mayStay map[string]bool // names that were on the list without the ledger's doing
@@ -186,7 +186,7 @@ func (w *world) deliver(r request, crashes bool) {
 	w.past = append(w.past, r)
 }
 
-// wake is a worker that wants one more look at the list.
+// wake is a worker that wants one more read of the list.
 func (w *world) wake() {
 	wake, err := w.ledger.Wake(context.Background(), app)
 	w.must(err)
@@ -213,7 +213,7 @@ func (w *world) end(p *process) {
 	if lost {
 		if isCall && call.Verdict == listsync.Unknown {
 			w.must(w.ledger.SetWakeAt(context.Background(), app, w.now.Add(listsync.LandingLimit)))
-			w.say("a look is planned for when the write has landed")
+			w.say("a wake-up is planned for when the write has landed")
 			w.astray = true
 		} else {
 			w.wake()
@@ -281,19 +281,19 @@ func (w *world) endDryRun() {
 	}
 }
 
-// look begins a verification, verified ends it.
-func (w *world) look(domain string) {
+// beginVerification begins a verification, verified ends it.
+func (w *world) beginVerification(domain string) {
 	view, ok, err := w.ledger.Domain(context.Background(), app, domain)
 	w.must(err)
 	if ok && view.Record.Wanted && view.Record.State.Checking() {
 		w.say("a verification of %s begins", domain)
-		w.looks = append(w.looks, view.Record)
+		w.verifications = append(w.verifications, view.Record)
 	}
 }
 
 func (w *world) verified(i int, final bool) {
-	was := w.looks[i]
-	w.looks = slices.Delete(w.looks, i, i+1)
+	was := w.verifications[i]
+	w.verifications = slices.Delete(w.verifications, i, i+1)
 	is, next := was, w.now.Add(time.Minute)
 	is.Attempt, is.State, is.AttemptAt, is.NextAttemptAt = was.Attempt+1, tasks.CheckingSSL, &w.now, &next
 	if final || is.Attempt >= was.Limit {

@@ -65,7 +65,7 @@ func customerList(f *fixture) {
 			[]string{"points to 203.0.113.9", "instructions under &quot;Add Domain&quot;"}, "Delete"},
 		"nothing checked yet": {tasks.CheckingDNS, "put on the list", nil, []string{"are being checked"}, "put on the list"},
 		"certificate":         {tasks.CheckingSSL, "ServerPilot has …", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseCertificatePending}}, []string{"5 to 15 minutes"}, "ServerPilot"},
-		"fault of the server": {tasks.DoneWithoutSSL, "look at app1", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseCertificate}}, []string{"contact the support"}, "app1"},
+		"fault of the server": {tasks.DoneWithoutSSL, "check app1", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseCertificate}}, []string{"contact the support"}, "app1"},
 		"refused":             {tasks.Rejected, "taken: " + script, nil, []string{"could not be set up: taken: &lt;script&gt;alert(1)&lt;/script&gt;"}, "<script"},
 		"of an older worker":  {tasks.Failed, "points to " + script + ". Next: run pilotsync verify", nil, []string{"points to &lt;script&gt;alert(1)&lt;/script&gt;"}, "verify"},
 		"script in the problem": {tasks.Failed, "…", []tasks.Problem{{Name: script, Cause: tasks.CauseDNSElsewhere, Found: []string{script, "203.0.113.9"}, Expected: []string{script, "198.51.100.4"}}},
