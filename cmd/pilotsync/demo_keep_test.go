@@ -2,8 +2,6 @@ package main
 
 import (
 	"errors"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +14,7 @@ import (
 // The commands that the demo prints are pasted as they are, in another folder.
 func TestWhatTheDemoPrintsCanBePasted(t *testing.T) {
 	t.Parallel()
-	binary := filepath.Join(t.TempDir(), "a program's own") // a name that a shell takes apart
+	binary := filepath.Join(t.TempDir(), "a program's own") // a name that a shell splits
 	content, err := os.ReadFile(harness.Program(t))
 	if err != nil {
 		t.Fatal(err)
@@ -55,30 +53,10 @@ func TestWhatTheDemoPrintsCanBePasted(t *testing.T) {
 	if err != nil || !strings.Contains(string(said), "certificate valid") {
 		t.Errorf("%v\n%s\nsaid:\n%s", err, script, said)
 	}
-	if body := get(t, page); !strings.Contains(body, "names, read") || strings.Contains(body, "list isn't shown") {
+	if body := harness.Page(t, page); !strings.Contains(body, "names, read") || strings.Contains(body, "list isn't shown") {
 		t.Errorf("%s doesn't show ServerPilot's list:\n%s", page, body)
 	}
 	if code := demo.Terminate(); code != 0 {
 		t.Errorf("the demo ended with %d", code)
 	}
-}
-
-// get returns a page's body over a connection that isn't kept.
-func get(t *testing.T, url string) string {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Close = true
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(body)
 }

@@ -4,29 +4,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-)
 
-// keyFile makes a file in a folder, with their modes, below folders that all users may pass.
-func keyFile(t *testing.T, folder, file os.FileMode, content string) string {
-	t.Helper()
-	top := t.TempDir()
-	if err := os.Chmod(filepath.Dir(top), 0o755); err != nil { // package testing makes it for its user alone
-		t.Fatal(err)
-	}
-	path := filepath.Join(top, "keys", "key")
-	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, mode := range map[string]os.FileMode{path: file, filepath.Dir(path): folder} {
-		if err := os.Chmod(name, mode); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return path
-}
+	"pilotsync/test/harness"
+)
 
 func TestAKeyFileThatEveryUserCanReadIsExposed(t *testing.T) {
 	t.Parallel()
@@ -37,7 +17,7 @@ func TestAKeyFileThatEveryUserCanReadIsExposed(t *testing.T) {
 		{0o755, 0o644, true}, {0o711, 0o604, true}, {0o755, 0o444, true},
 		{0o755, 0o640, false}, {0o755, 0o600, false}, {0o750, 0o644, false}, {0o700, 0o644, false}, {0o744, 0o644, false},
 	} {
-		path := keyFile(t, test.folder, test.file, "key")
+		path := harness.KeyFile(t, test.folder, test.file, "key")
 		if got := ExposedKeyFiles([]string{path, path}, nil); (len(got) == 1) != test.want {
 			t.Errorf("%o in %o: %q", test.file, test.folder, got)
 		}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -22,6 +21,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/worker/ledger"
 )
 
@@ -196,33 +196,13 @@ func TestDemoKeptUpTakesNewDomains(t *testing.T) {
 		}
 		state = v.State
 	}
-	if body := get(t, page); !strings.Contains(body, "refused-later.example.com") {
+	if body := harness.Page(t, page); !strings.Contains(body, "refused-later.example.com") {
 		t.Errorf("the page doesn't show the new domain:\n%s", body)
 	}
 	cancel()
 	if err := <-ended; err != nil {
 		t.Errorf("it ended with: %v", err)
 	}
-}
-
-// get returns a page's body over a connection that isn't kept.
-func get(t *testing.T, url string) string {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Close = true
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(body)
 }
 
 func TestDeviationsTellEachDifference(t *testing.T) {
