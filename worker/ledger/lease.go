@@ -135,7 +135,8 @@ func (l *Ledger) Commit(ctx context.Context, lease listsync.Lease, c listsync.Co
 }
 
 // commitOutcome is an outcome as commit.lua has it. Numbers are strings, since Lua's are
-// floating point; an empty string is none.
+// floating point; an empty string is none. JSON keeps a record byte for byte: package json
+// wrote it, so it is valid UTF-8.
 type commitOutcome struct {
 	Domain  string `json:"domain"`
 	Seq     string `json:"seq"`
