@@ -182,7 +182,7 @@ old.example.com  pending  old.example.com  is on the queue; no worker has taken 
 new.example.com  pending  new.example.com  is on the queue; no worker has taken it yet
 `, `pilotsync: the time is up (--timeout 400ms); 0 of 2 ended
   on the queue, until a worker takes it: old.example.com, new.example.com
-To look again:
+To check again:
   pilotsync status --app=app1 old.example.com new.example.com
 `}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(outcome{})); diff != "" {
@@ -209,7 +209,7 @@ func TestAWaitCanBeInterrupted(t *testing.T) {
 	}
 	if got.code != exitFailed || got.err != `pilotsync: interrupted; 0 of 1 ended
   on the queue, until a worker takes it: example.com
-To look again:
+To check again:
   pilotsync status --app=app1 example.com
 ` {
 		t.Errorf("exit code %d: %s", got.code, got.err)

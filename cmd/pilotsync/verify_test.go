@@ -133,7 +133,7 @@ func TestWaitingForAVerificationThatNobodyMakesEnds(t *testing.T) {
 	newShelf(t, mini.Addr()).settle("app1", listsync.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
 	got := command(t, env, "", "verify", "done.example.com", "--wait", "--timeout=10ms")
 	if got.code != exitFailed || !strings.Contains(got.err, "the time is up (--timeout 10ms); 0 of 1 ended\n  for a worker to verify: done.example.com\n") ||
-		!strings.HasSuffix(got.err, "To look again:\n  pilotsync logs done.example.com\nWhether a worker is alive:\n  pilotsync doctor\n") {
+		!strings.HasSuffix(got.err, "To check again:\n  pilotsync logs done.example.com\nWhether a worker is alive:\n  pilotsync doctor\n") {
 		t.Errorf("got %+v", got)
 	}
 	got = command(t, env, "", "verify", "done.example.com")
