@@ -9,30 +9,41 @@ import (
 	"pilotsync/tasks"
 )
 
+// requested is the candidate's record with what its pending change says of itself: order
+// number, time, site and number of attempts.
+func (s *candidate) requested() Record {
+	r := s.record
+	r.Domain = s.domain
+	if s.pending == nil {
+		return r
+	}
+	r.Seq, r.RequestedAt = s.pending.Seq, s.pending.RequestedAt
+	if s.pending.SiteID != 0 {
+		r.SiteID = s.pending.SiteID
+	}
+	// An import of a domain that is wanted already keeps its number of attempts.
+	keeps := s.pending.Import && s.record.Wanted && s.pending.Attempts == 0
+	if !s.pending.Remove && !keeps {
+		r.Attempts = s.pending.Attempts
+	}
+	return r
+}
+
 // outcome says what the plan means for one domain; changed is false if it means nothing
 // new.
 func (p *planner) outcome(s *candidate) (o Outcome, changed bool) {
-	r := s.record
-	r.Domain = s.domain
-	if s.pending != nil {
-		r.Seq, r.RequestedAt = s.pending.Seq, s.pending.RequestedAt
-		if s.pending.SiteID != 0 {
-			r.SiteID = s.pending.SiteID
-		}
-		if !s.pending.Remove && !(s.pending.Import && s.record.Wanted && s.pending.Attempts == 0) {
-			r.Attempts = s.pending.Attempts
-		}
-	}
+	r := s.requested()
+	removal := s.pending != nil && s.pending.Remove
 	switch {
 	case s.deferred:
 		return Outcome{}, false
-	case s.refusal != "" && s.wanted && s.pending != nil && s.pending.Remove:
+	case s.refusal != "" && s.wanted && removal:
 		// A refused removal: the domain stays what it was.
 		r.Since, r.Names, r.Reason = s.since, p.namesOnList(s), s.refusal
 		return Outcome{Record: r, Entry: s.refusal}, true
 	case s.refusal != "":
 		return p.rejected(s, r), true
-	case s.pending != nil && s.pending.Remove:
+	case removal:
 		return p.removed(s, r), true
 	case !s.wanted:
 		return p.reappearedOutcome(s, r)
