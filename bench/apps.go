@@ -31,6 +31,6 @@ func measureApps(ctx context.Context, b *bench) ([]row, error) {
 		calls.Points = append(calls.Points, point{x, float64(s.calls) / changes})
 	}
 	b.plot("apps", plot{Title: "What a change costs, against the number of apps", X: fmt.Sprintf("apps, %d changes each, one worker", changesPerApp), Y: "a change",
-		LogX: true, LogY: true, Lines: []line{commands, cpu, calls}})
+		Lines: []line{commands, cpu, calls}})
 	return rows, nil
 }

@@ -69,7 +69,7 @@ func measureBurst(ctx context.Context, b *bench) (rows []row, err error) {
 		ours.Points = append(ours.Points, point{float64(size), all.Seconds()})
 	}
 	b.plot("burst", plot{
-		Title: "Time until a burst of names is listed", X: "names in the burst, one app", Y: "seconds", LogX: true, LogY: true,
+		Title: "Time until a burst of names is listed", X: "names in the burst, one app", Y: "seconds",
 		Lines: []line{
 			{Name: "plain asynq", Points: linear(ours.Points, plainName), Dashed: true},
 			{Name: "plugin", Points: linear(ours.Points, pluginName), Dashed: true},

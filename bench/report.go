@@ -109,7 +109,11 @@ func report(ctx context.Context, folder string, results []result, plots map[stri
 		return fmt.Errorf("write the plots: %w", err)
 	}
 	for name, p := range plots {
-		if err := os.WriteFile(filepath.Join(at, name+".svg"), []byte(p.svg()), 0o644); err != nil {
+		svg, err := p.svg()
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(at, name+".svg"), svg, 0o644); err != nil {
 			return fmt.Errorf("write a plot: %w", err)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/xml"
 	"errors"
@@ -40,37 +41,54 @@ func TestReportMarksWhatIsMissedAndCountsIt(t *testing.T) {
 func TestPlotIsWellFormedWithAnyText(t *testing.T) {
 	t.Parallel()
 	for name, p := range map[string]plot{
-		"logarithmic": {Title: "a < b & c", LogX: true, LogY: true, Lines: []line{{Name: `"x"`, Points: []point{{1, 0.4}, {300, 180}}}, {Name: "y", Points: []point{{1, 0}}}}},
-		"linear":      {Lines: []line{{Points: []point{{1, 2}, {3, 4}}, Dashed: true}}},
-		"empty":       {LogX: true},
+		"any text": {Title: "a < b & c", Lines: []line{{Name: `"x"`, Points: []point{{1, 0.4}, {300, 180}}}, {Name: "y", Points: []point{{1, 0}}}}},
+		"a point":  {Lines: []line{{Points: []point{{3, 4}}, Dashed: true}}},
+		"empty":    {},
 	} {
-		svg := p.svg()
-		if strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
-			t.Errorf("%s: a place isn't a number:\n%s", name, svg)
-		}
-		decoder := xml.NewDecoder(strings.NewReader(svg))
-		for {
-			if _, err := decoder.Token(); errors.Is(err, io.EOF) {
-				break
-			} else if err != nil {
-				t.Fatalf("%s: %v\n%s", name, err, svg)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			svg, err := p.svg()
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
+			if bytes.Contains(svg, []byte("NaN")) || bytes.Contains(svg, []byte("Inf")) {
+				t.Errorf("a coordinate isn't a number:\n%s", svg)
+			}
+			if again, err := p.svg(); err != nil || !bytes.Equal(svg, again) {
+				t.Errorf("the same plot differs the second time: %v", err)
+			}
+			decoder := xml.NewDecoder(bytes.NewReader(svg))
+			for {
+				if _, err := decoder.Token(); errors.Is(err, io.EOF) {
+					break
+				} else if err != nil {
+					t.Fatalf("%v\n%s", err, svg)
+				}
+			}
+		})
 	}
 }
 
-func TestAxisGoesFromRoundToRound(t *testing.T) {
+func TestAxisHasRoundEndsAndLabels(t *testing.T) {
 	t.Parallel()
-	a := fit([]float64{0.45, 181}, true)
-	a.from, a.to = 0, 100
-	if diff := cmp.Diff([]float64{0.2, 200}, []float64{a.low, a.high}); diff != "" {
+	low, high := roundEnds(0.45, 181)
+	if diff := cmp.Diff([]float64{0.2, 200}, []float64{low, high}); diff != "" {
 		t.Error(diff)
 	}
-	if got := []float64{a.place(0.2), a.place(200)}; !cmp.Equal(got, []float64{0, 100}) {
-		t.Errorf("the ends stand at %v", got)
-	}
-	if got := fit([]float64{3, 40}, false); got.low != 0 || got.high < 40 {
-		t.Errorf("a linear axis goes from %v to %v", got.low, got.high)
+	for _, test := range []struct {
+		low, high float64
+		labels    string
+	}{
+		{1, 10, "1 2 5 10"},
+		{0.2, 2000, "1 10 100 1,000"}, // too many for 2 and 5
+	} {
+		var labels []string
+		for _, tick := range ticks(test.low, test.high) {
+			labels = append(labels, tick.Label)
+		}
+		if diff := cmp.Diff(test.labels, strings.Join(labels, " ")); diff != "" {
+			t.Errorf("%v to %v: %s", test.low, test.high, diff)
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ func measureWorkers(ctx context.Context, b *bench) (rows []row, err error) {
 		steps = []int{1, 4}
 	}
 	most := steps[len(steps)-1]
-	ours, bound := line{Name: "pilotsync"}, line{Name: "limit: the API's latency, two calls an app", Dashed: true}
+	ours, bound := line{Name: "pilotsync"}, line{Name: "limit: two API calls an app", Dashed: true}
 	plugin := line{Name: "plugin: one call after another", Dashed: true}
 	var first time.Duration
 	for _, workers := range steps {
@@ -54,7 +54,7 @@ func measureWorkers(ctx context.Context, b *bench) (rows []row, err error) {
 		plugin.Points = append(plugin.Points, point{x, 1 / (3 * apiLatency).Seconds()})
 	}
 	b.plot("throughput", plot{Title: "Changes listed a second, " + fmt.Sprintf("%d apps with %d changes each", n, changesPerApp),
-		X: fmt.Sprintf("workers, with %d slots each", slots), Y: "changes a second", LogX: true, LogY: true, Lines: []line{bound, ours, plugin}})
+		X: fmt.Sprintf("workers, with %d slots each", slots), Y: "changes a second", Lines: []line{bound, ours, plugin}})
 	if b.quick {
 		return rows, nil
 	}
