@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
+	"pilotsync/internal/cache"
 )
 
 const (
@@ -23,56 +22,36 @@ const (
 // errNoCredentials: this process has no ServerPilot account.
 var errNoCredentials = errors.New("this dashboard runs without ServerPilot's keys; give it the account's settings, or open a worker's dashboard")
 
-// listCache reads apps' lists from ServerPilot, each at most once in [listMaxAge].
+// listCache reads apps' lists from ServerPilot, each at most once in [listMaxAge]. It keeps
+// errors, too: they cost a read as well.
 type listCache struct {
 	remote ListReader
-	flight singleflight.Group
-	mu     sync.Mutex
-	lists  map[string]cachedList
+	lists  cache.Cache[string, cachedList]
 }
 
 type cachedList struct {
-	names []string
-	err   error
-	at    time.Time
+	names  []string
+	readAt time.Time // when the read began
 }
 
 func newListCache(remote ListReader) *listCache {
-	return &listCache{remote: remote, lists: map[string]cachedList{}}
+	return &listCache{remote: remote, lists: cache.Cache[string, cachedList]{MaxAge: listMaxAge, Timeout: listLimit, KeepErrors: true, MaxEntries: maxCachedLists}}
 }
 
 // get returns an app's list and when it was read.
-func (l *listCache) get(ctx context.Context, app string, now time.Time) ([]string, time.Time, error) {
+func (l *listCache) get(ctx context.Context, app string) ([]string, time.Time, error) {
 	if l.remote == nil {
 		return nil, time.Time{}, errNoCredentials
 	}
-	l.mu.Lock()
-	k, ok := l.lists[app]
-	l.mu.Unlock()
-	if ok && now.Sub(k.at) < listMaxAge {
-		return k.names, k.at, k.err
-	}
 	ctx, cancel := context.WithTimeout(ctx, listLimit)
 	defer cancel()
-	read := l.flight.DoChan(app, func() (any, error) {
-		// Not the page's context: other pages may wait for the same list.
-		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), listLimit)
-		defer cancel()
-		names, err := l.remote.List(limited, app)
-		k := cachedList{names, err, now}
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if len(l.lists) >= maxCachedLists {
-			clear(l.lists)
-		}
-		l.lists[app] = k
-		return k, nil
+	list, err := l.lists.Get(ctx, app, func(ctx context.Context) (cachedList, error) {
+		began := time.Now()
+		names, err := l.remote.List(ctx, app)
+		return cachedList{names, began}, err
 	})
-	select {
-	case result := <-read:
-		k := result.Val.(cachedList)
-		return k.names, k.at, k.err
-	case <-ctx.Done():
-		return nil, time.Time{}, fmt.Errorf("ServerPilot didn't answer within %s", listLimit)
+	if ctx.Err() != nil {
+		err = fmt.Errorf("ServerPilot didn't answer within %s", listLimit)
 	}
+	return list.names, list.readAt, err
 }

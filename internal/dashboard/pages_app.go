@@ -112,7 +112,7 @@ func (p *pageServer) app(w http.ResponseWriter, r *http.Request) error {
 	if body.Writes, err = p.reader.Writes(ctx, id, maxWrites); err != nil {
 		return err
 	}
-	list, readAt, err := p.listCache.get(ctx, id, p.now())
+	list, readAt, err := p.listCache.get(ctx, id)
 	if err != nil {
 		body.ListError = err.Error()
 		body.Names = namesFromLedger(views)

@@ -180,7 +180,7 @@ func TestEachFaultIsFoundByItsCheck(t *testing.T) {
 		{"an app in trouble", func(w *world) { w.sim.SetAppStatus("app2", 500) }, CheckApp, Warning, "could not be read"},
 		{"a list that is nearly full", func(w *world) { w.fill(280) }, CheckRoom, Warning, "280 of 300"},
 		{"a full list", func(w *world) { w.fill(300) }, CheckRoom, Failure, "300 of 300"},
-		{"a server inside", func(w *world) { w.cfg.Check.AllowPrivate = false }, CheckOutbound, Warning, "isn't a public address"},
+		{"a server inside", func(w *world) { w.cfg.Check.AllowPrivate = false }, CheckOutbound, Warning, "127.0.0.1 isn't a public address (loopback)"},
 		{"nobody on the port", func(w *world) { w.cfg.Check.Port = port(w.t, closed(w.t)) }, CheckOutbound, Warning, "refuses connections"},
 		{"no worker", func(*world) {}, CheckWorkers, Failure, "no worker is alive"},
 		{"a change that can't be understood", func(w *world) {

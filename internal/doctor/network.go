@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"pilotsync/internal/config"
+	"pilotsync/worker/certcheck"
 )
 
 // checkDNS asks the resolver that verifications ask. "No such name" is an answer, too.
@@ -160,8 +161,8 @@ func checkOutbound(ctx context.Context, cfg config.Worker, addresses []netip.Add
 		if port == 0 {
 			port = 443
 		}
-		if inside(addr) && !cfg.Check.AllowPrivate {
-			return warning(CheckOutbound, fmt.Sprintf("%s isn't a public address, and a worker doesn't connect to it: no certificate there is ever found to be valid", addr),
+		if kind := certcheck.NotPublic(addr); kind != "" && !cfg.Check.AllowPrivate {
+			return warning(CheckOutbound, fmt.Sprintf("%s isn't a public address (%s), and a worker doesn't connect to it: no certificate there is ever found to be valid", addr, kind),
 				"If that is where the sites are, set PILOTSYNC_ALLOW_PRIVATE_ADDRESSES=on; if they are behind another address, set PILOTSYNC_EXPECTED_ADDRESSES.")
 		}
 		limited, cancel := context.WithTimeout(ctx, connectLimit)
@@ -173,10 +174,6 @@ func checkOutbound(ctx context.Context, cfg config.Worker, addresses []netip.Add
 		}
 		return evaluateOutbound(addr, port, time.Since(start), err)
 	})
-}
-
-func inside(a netip.Addr) bool {
-	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified()
 }
 
 func evaluateOutbound(addr netip.Addr, port int, took time.Duration, err error) Result {

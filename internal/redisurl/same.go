@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"pilotsync/internal/loopback"
 )
 
 // Same reports whether two URLs lead to the same database of the same Redis, whatever
@@ -41,7 +43,7 @@ func here(addr string) string {
 	if err != nil {
 		return addr // of a socket
 	}
-	if ip := net.ParseIP(host); ip.IsLoopback() || strings.EqualFold(host, "localhost") {
+	if loopback.Is(host) {
 		host = "localhost"
 	}
 	return net.JoinHostPort(strings.ToLower(host), port)

@@ -62,11 +62,7 @@ func newScrubber(clientID, key string) func(string) string {
 	return func(s string) string {
 		s = replacer.Replace(s)
 		s = looksSecret.ReplaceAllString(s, redacted)
-		s = strings.TrimSpace(text.Printable(s))
-		if chars := []rune(s); len(chars) > maxText {
-			s = string(chars[:maxText]) + "…"
-		}
-		return s
+		return text.Limit(strings.TrimSpace(text.Printable(s)), maxText)
 	}
 }
 

@@ -18,12 +18,6 @@ type Users struct {
 	Sentinel     Login  // of both files: what a Sentinel logs in to servers and other Sentinels as
 }
 
-// With is the security of a server that has users besides.
-func (s Security) With(users Users) Security {
-	s.users = users
-	return s
-}
-
 // settings are those of redis.conf, or of a Sentinel's.
 func (u Users) settings(kind kind) []string {
 	switch {

@@ -57,7 +57,7 @@ func (c *Checker) refused(addresses []netip.Addr) outcome {
 		return outcome{}
 	}
 	for _, a := range addresses {
-		if why := notPublic(a); why != "" {
+		if why := NotPublic(a); why != "" {
 			return outcome{address: a, status: Refused, detail: fmt.Sprintf("%s isn't a public address (%s)", a, why)}
 		}
 	}

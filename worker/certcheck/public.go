@@ -20,16 +20,17 @@ func refuseNonPublic(_, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return fmt.Errorf("%w: %q: %w", errNotPublic, address, err)
 	}
-	if why := notPublic(target.Addr()); why != "" {
+	if why := NotPublic(target.Addr()); why != "" {
 		return fmt.Errorf("%w: %s: %s", errNotPublic, target.Addr(), why)
 	}
 	return nil
 }
 
-// notPublic says why an address can't be that of a public web server, or ""
-// where it can. The networks are those of IANA's special-purpose registries
-// (RFC 6890). Documentation networks aren't among them: nothing is there.
-func notPublic(a netip.Addr) string {
+// NotPublic says why an address can't be that of a public web server, or ""
+// where it can. Without [Config.AllowPrivate] no such address is dialled. The
+// networks are those of IANA's special-purpose registries (RFC 6890).
+// Documentation networks aren't among them: nothing is there.
+func NotPublic(a netip.Addr) string {
 	a = a.Unmap().WithZone("")
 	switch {
 	case !a.IsValid():

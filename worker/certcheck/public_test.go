@@ -21,16 +21,16 @@ func TestWhichAddressesArePublic(t *testing.T) {
 		"64:ff9b::a00:1", "64:ff9b:1::1", "2002:a00:1::1", "2001:0:1::1",
 	}
 	for _, a := range public {
-		if why := notPublic(netip.MustParseAddr(a)); why != "" {
+		if why := NotPublic(netip.MustParseAddr(a)); why != "" {
 			t.Errorf("%s is refused (%s); it is public", a, why)
 		}
 	}
 	for _, a := range not {
-		if notPublic(netip.MustParseAddr(a)) == "" {
+		if NotPublic(netip.MustParseAddr(a)) == "" {
 			t.Errorf("%s is let through; it isn't public", a)
 		}
 	}
-	if notPublic(netip.Addr{}) == "" {
+	if NotPublic(netip.Addr{}) == "" {
 		t.Error("the zero address is let through")
 	}
 }
