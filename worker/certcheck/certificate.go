@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// certFailure tells why a certificate was not accepted. crypto/x509 looks at
-// the leaf's time first, then at its names, then at the chain.
+// certFailure says why a certificate was not accepted. crypto/x509 checks the
+// leaf's validity period first, then its names, then the chain.
 func certFailure(err *tls.CertificateVerificationError, name string, address netip.Addr, now time.Time) (TLSStatus, string) {
 	leaf := err.UnverifiedCertificates[0] // crypto/tls never reports a failure without one
 	by := ""
@@ -25,8 +25,8 @@ func certFailure(err *tls.CertificateVerificationError, name string, address net
 	case errors.As(err, &wrongName):
 		return WrongName, fmt.Sprintf("the certificate at %s is for %s, not for %s", address, certNames(leaf), sanitize(name, maxName))
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		// One reason stands for both ends of the time; the certificate may also
-		// be one in the middle of the chain.
+		// x509.Expired stands for both ends of the validity period. The certificate
+		// may also be an intermediate.
 		if now.Before(invalid.Cert.NotBefore) {
 			return NotYetValid, fmt.Sprintf("the certificate at %s isn't valid before %s%s", address, timestamp(invalid.Cert.NotBefore), by)
 		}
@@ -39,7 +39,7 @@ func certFailure(err *tls.CertificateVerificationError, name string, address net
 	return HandshakeFailed, fmt.Sprintf("the certificate at %s isn't accepted: %v", address, err.Err)
 }
 
-// certNames lists what a certificate is for, three names at most.
+// certNames lists the names on a certificate, three at most.
 func certNames(cert *x509.Certificate) string {
 	var names []string
 	for _, n := range cert.DNSNames {
@@ -54,7 +54,7 @@ func certNames(cert *x509.Certificate) string {
 	return list(names, 3, "")
 }
 
-// issuer names who signed a certificate: the organisation, or else the common name.
+// issuer returns the signer of a certificate: its organisation, or else its common name.
 func issuer(cert *x509.Certificate) string {
 	if len(cert.Issuer.Organization) > 0 {
 		if org := sanitize(cert.Issuer.Organization[0], maxName); org != "" {

@@ -12,10 +12,10 @@ const (
 	defaultTimeout = 15 * time.Second
 	maxTimeout     = 20 * time.Second
 
-	// maxAddresses of a name are kept in a [Probe]; an answer can hold thousands.
+	// maxAddresses is how many addresses a [Probe] keeps; an answer can hold thousands.
 	maxAddresses = 32
-	// maxDialled addresses of a name are tried, so that a name with many of them
-	// doesn't turn the worker into a port scanner.
+	// maxDialled is how many addresses of a name are dialled. Without a limit, a name
+	// with many addresses would turn the worker into a port scanner.
 	maxDialled = 3
 )
 
@@ -27,24 +27,24 @@ type Config struct {
 	Port int
 	// Roots are the authorities that are trusted; nil means the system's.
 	Roots *x509.CertPool
-	// AllowPrivate lets addresses through that aren't public. Otherwise anyone
-	// who can map a domain could make the worker connect into its own network.
+	// AllowPrivate permits addresses that aren't public. With it, every user who can
+	// map a domain can make the worker connect into its own network.
 	AllowPrivate bool
-	// Timeout is for everything that is done about one name; half of it at most
-	// goes into DNS. 0 means 15 s; more than 20 s is taken as 20 s.
+	// Timeout limits the whole probe of one name; DNS gets half of it at most.
+	// 0 means 15 s; more than 20 s counts as 20 s.
 	Timeout time.Duration
 	// Now is the clock for certificates' validity; nil means time.Now.
 	Now func() time.Time
 }
 
-// Checker probes names. It is safe for use by several goroutines at once.
+// Checker probes names. It is safe for concurrent use.
 type Checker struct {
 	cfg Config
 	// control runs before each connect to a TLS server and can refuse it.
 	control control
 }
 
-// New returns a Checker; what cfg leaves out gets its default.
+// New returns a Checker; zero fields of cfg get their defaults.
 func New(cfg Config) *Checker {
 	if cfg.Port == 0 {
 		cfg.Port = defaultPort
@@ -67,13 +67,13 @@ func New(cfg Config) *Checker {
 type DNSStatus string
 
 const (
-	// PointsHere: the name has addresses and every one of them is expected.
+	// PointsHere: the name has addresses, and all of them are expected.
 	PointsHere DNSStatus = "points-here"
 	// Elsewhere: at least one address isn't expected.
 	Elsewhere DNSStatus = "elsewhere"
 	// NoAddress: DNS answered, and there is no A and no AAAA record.
 	NoAddress DNSStatus = "no-address"
-	// Unknown: DNS gave no usable answer (a timeout, SERVFAIL). That isn't "wrong DNS".
+	// Unknown: DNS gave no usable answer (a timeout, SERVFAIL). The records may be right.
 	Unknown DNSStatus = "unknown"
 )
 
@@ -81,11 +81,11 @@ const (
 type TLSStatus string
 
 const (
-	// NotChecked: nothing was dialled, since DNS doesn't point here.
+	// NotChecked: no address was dialled, since DNS doesn't point here.
 	NotChecked TLSStatus = "not-checked"
 	// Valid: a browser would accept the certificate.
 	Valid TLSStatus = "valid"
-	// Refused: we didn't dial, since the address isn't public.
+	// Refused: the worker didn't dial, since the address isn't public.
 	Refused TLSStatus = "refused"
 	// Unreachable: no TCP connection.
 	Unreachable TLSStatus = "unreachable"
@@ -93,9 +93,9 @@ const (
 	NotTLS TLSStatus = "not-tls"
 	// WrongName: the certificate is for other names.
 	WrongName TLSStatus = "wrong-name"
-	// Expired: the certificate's time is over.
+	// Expired: the certificate's validity has ended.
 	Expired TLSStatus = "expired"
-	// NotYetValid: the certificate's time has not begun.
+	// NotYetValid: the certificate's validity has not begun.
 	NotYetValid TLSStatus = "not-yet-valid"
 	// Untrusted: self-signed, or from an authority that isn't known.
 	Untrusted TLSStatus = "untrusted"
@@ -103,40 +103,39 @@ const (
 	HandshakeFailed TLSStatus = "handshake-failed"
 )
 
-// Probe is what was seen of one name. Its texts hold no control characters and
-// are at most 240 characters long, whatever DNS or a certificate contains.
+// Probe is the result of one check of one name. Its texts hold no control characters
+// and are at most 240 characters long, whatever DNS or a certificate contains.
 type Probe struct {
 	Name string
 	DNS  DNSStatus
-	// Addresses are the name's addresses, at most 32, in order; of an Elsewhere
-	// those that aren't expected come first.
+	// Addresses are the name's addresses, at most 32, sorted. If DNS is Elsewhere, the
+	// unexpected ones come first.
 	Addresses []netip.Addr
-	// DNSDetail says more about NoAddress ("exists, but has no A or AAAA
-	// record") and Unknown ("no answer in time"); empty otherwise.
+	// DNSDetail explains NoAddress ("exists, but has no A or AAAA record") and Unknown
+	// ("no answer in time"); empty otherwise.
 	DNSDetail string
 
 	TLS TLSStatus
-	// TLSDetail is a clause about what failed, such as "198.51.100.4 refuses
-	// connections on port 443"; empty where nothing failed.
+	// TLSDetail is a clause about the failure, such as "198.51.100.4 refuses
+	// connections on port 443"; empty if there was none.
 	TLSDetail string
-	// Issuer (its organisation, or else its common name) and NotAfter are those
-	// of the certificate that was seen, valid or not; zero where none was.
+	// Issuer (its organisation, or else its common name) and NotAfter describe the
+	// server's certificate, valid or not; zero if it sent none.
 	Issuer   string
 	NotAfter time.Time
-	// TLSAddress is the address that decided TLS; the zero Addr where none was
-	// looked at.
+	// TLSAddress is the address that decided TLS; the zero Addr if none was checked.
 	TLSAddress netip.Addr
 }
 
 // Good reports whether the name works: DNS points here and a browser would
 // accept the certificate.
-func (l Probe) Good() bool { return l.DNS == PointsHere && l.TLS == Valid }
+func (p Probe) Good() bool { return p.DNS == PointsHere && p.TLS == Valid }
 
-// Check looks up name (in its ASCII form, without a trailing dot) and, where
-// all its addresses are in expected, does a TLS handshake with them. It never
-// fails: what went wrong is what was seen. It returns within Config.Timeout,
-// and soon after ctx ends; a Probe that ctx cut short says nothing about the
-// domain (Unknown, NotChecked), so check ctx.Err() before judging it.
+// Check resolves name, which is in ASCII form without a trailing dot. If all its
+// addresses are in expected, it does a TLS handshake with up to three of them. It
+// returns no error: the Probe says what failed. It returns within Config.Timeout, and
+// soon after ctx ends. A Probe that ctx cut short says nothing about the domain
+// (Unknown, NotChecked), so check ctx.Err() before evaluating it.
 func (c *Checker) Check(ctx context.Context, name string, expected []netip.Prefix) Probe {
 	limited, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()

@@ -9,14 +9,13 @@ import (
 	"github.com/miekg/dns"
 )
 
-// maxAliases bounds how far CNAME records are followed; resolvers give up at
-// about as many.
+// maxAliases is how many CNAME records are followed; resolvers have a similar limit.
 const maxAliases = 16
 
-// cnameLoop tells whether a name that can't be resolved is an alias that leads back
-// to itself, or to one that does; empty if not. A resolver reports that as it
-// reports its own failures (SERVFAIL), but here the records are what is wrong.
-// Package net can't ask for a CNAME record alone, hence a client of its own.
+// cnameLoop describes the loop that an unresolvable name's CNAME records lead into, or
+// returns "". Resolvers answer SERVFAIL to a loop, as they do to failures of their own,
+// but here the records are wrong. Package net can't query a CNAME record alone, hence
+// the miekg/dns client.
 func (c *Checker) cnameLoop(ctx context.Context, name string) string {
 	server := c.cfg.DNS
 	if server == "" {
@@ -50,7 +49,7 @@ func (c *Checker) cnameLoop(ctx context.Context, name string) string {
 	return ""
 }
 
-// arrows shows a chain of names, its middle left out where it is long.
+// arrows formats a chain of names; the middle of a long chain is left out.
 func arrows(chain []string) string {
 	var shown []string
 	for i, name := range chain {

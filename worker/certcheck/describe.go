@@ -2,16 +2,16 @@ package certcheck
 
 import "strings"
 
-// What was seen, in a few words each, for a domain's history.
+// Short descriptions of a probe and of AutoSSL, for a domain's history.
 
 // DescribeDNS says where the name points.
-func (l Probe) DescribeDNS() string {
+func (p Probe) DescribeDNS() string {
 	var addresses []string
-	for _, a := range l.Addresses {
+	for _, a := range p.Addresses {
 		addresses = append(addresses, a.String())
 	}
-	detail := sanitize(l.DNSDetail, maxDetail)
-	switch l.DNS {
+	detail := sanitize(p.DNSDetail, maxDetail)
+	switch p.DNS {
 	case PointsHere:
 		return "points here (" + list(addresses, 3, "") + ")"
 	case Elsewhere:
@@ -28,20 +28,20 @@ func (l Probe) DescribeDNS() string {
 	return "lookup failed: " + detail
 }
 
-// DescribeTLS says what the handshake showed; nothing where none was made.
-func (l Probe) DescribeTLS() string {
+// DescribeTLS says how the handshake went; "" if there was none.
+func (p Probe) DescribeTLS() string {
 	switch {
-	case l.TLS == Valid:
-		return validUntil(l)
-	case l.TLS == NotChecked || l.TLS == "":
+	case p.TLS == Valid:
+		return validUntil(p)
+	case p.TLS == NotChecked || p.TLS == "":
 		return ""
-	case l.TLSDetail == "":
-		return strings.ReplaceAll(string(l.TLS), "-", " ")
+	case p.TLSDetail == "":
+		return strings.ReplaceAll(string(p.TLS), "-", " ")
 	}
-	return sanitize(l.TLSDetail, maxDetail)
+	return sanitize(p.TLSDetail, maxDetail)
 }
 
-// Describe says how AutoSSL stands.
+// Describe says what state AutoSSL is in.
 func (a AutoSSL) Describe() string {
 	covered := ""
 	if names := (Facts{AutoSSL: a}).covers(); len(a.Covered) > 0 {

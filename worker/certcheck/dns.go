@@ -12,8 +12,8 @@ import (
 
 // resolve fills in the DNS part of the probe.
 func (c *Checker) resolve(ctx context.Context, probe *Probe, expected []netip.Prefix) {
-	// A hanging name server must leave time for the handshake: where A answers
-	// and AAAA doesn't, the probe continues with what there is.
+	// A hanging name server must leave time for the handshake: if only one of the A and
+	// AAAA lookups answers, the probe continues with its addresses.
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout/2)
 	defer cancel()
 	r := c.resolver(ctx)
@@ -29,7 +29,7 @@ func (c *Checker) resolve(ctx context.Context, probe *Probe, expected []netip.Pr
 
 	found := slices.Concat(v4, v6)
 	if len(found) > 0 {
-		probe.DNS, probe.Addresses = place(found, expected)
+		probe.DNS, probe.Addresses = classify(found, expected)
 		return
 	}
 	for _, err := range []error{err4, err6} {
@@ -46,9 +46,9 @@ func (c *Checker) resolve(ctx context.Context, probe *Probe, expected []netip.Pr
 	probe.DNS, probe.DNSDetail = NoAddress, whyNoAddress(ctx, r, absolute)
 }
 
-// place tells whether all addresses are expected, and puts those that aren't
-// first, so that the limit on what is kept never hides them.
-func place(found []netip.Addr, expected []netip.Prefix) (DNSStatus, []netip.Addr) {
+// classify reports whether all addresses are expected. The unexpected ones come first,
+// so the limit on kept addresses never hides them.
+func classify(found []netip.Addr, expected []netip.Prefix) (DNSStatus, []netip.Addr) {
 	var here, elsewhere []netip.Addr
 	for _, a := range found {
 		a = a.Unmap()
@@ -66,7 +66,7 @@ func place(found []netip.Addr, expected []netip.Prefix) (DNSStatus, []netip.Addr
 	return status, addresses[:min(len(addresses), maxAddresses)]
 }
 
-// ordered sorts, IPv4 first, and drops what is there twice.
+// ordered sorts addresses, IPv4 first, and drops duplicates.
 func ordered(addresses []netip.Addr) []netip.Addr {
 	slices.SortFunc(addresses, netip.Addr.Compare)
 	return slices.Compact(addresses)
@@ -76,9 +76,8 @@ func within(a netip.Addr, prefixes []netip.Prefix) bool {
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// resolver returns a resolver whose connections end with ctx. Package net
-// detaches address lookups from their context, so that they would go on for
-// seconds after we stopped waiting.
+// resolver returns a resolver whose connections end with ctx. Package net detaches
+// address lookups from their context, so they would continue for seconds after ctx ends.
 func (c *Checker) resolver(ctx context.Context) *net.Resolver {
 	return &net.Resolver{
 		PreferGo: true, // the system's own resolver ignores Dial, and can't be interrupted
@@ -99,8 +98,8 @@ func (c *Checker) resolver(ctx context.Context) *net.Resolver {
 	}
 }
 
-// isNotFound reports whether DNS said that there is nothing. Package net drops
-// IPv4 addresses from AAAA records, and says so by an AddrError where none is left.
+// isNotFound reports whether DNS answered that there is no record. Package net drops
+// IPv4 addresses from AAAA records, and returns an AddrError if no address is left.
 func isNotFound(err error) bool {
 	var dnsErr *net.DNSError
 	var unsuitable *net.AddrError
@@ -123,10 +122,10 @@ func isTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout()
 }
 
-// whyNoAddress says what can be told about a name without addresses. Package
-// net doesn't tell a name that doesn't exist from one that has other records
-// only, so two more questions are asked: a dangling alias and a registered
-// domain without an address record are what customers really have.
+// whyNoAddress explains why a name has no addresses. Package net doesn't distinguish a
+// name that doesn't exist from one that has only other records. So two more queries
+// find the cases that customers really have: a dangling alias, and a registered domain
+// without an address record.
 func whyNoAddress(ctx context.Context, r *net.Resolver, absolute string) string {
 	if target, err := r.LookupCNAME(ctx, absolute); err == nil && !strings.EqualFold(target, absolute) {
 		return "is an alias (CNAME) of " + sanitize(strings.TrimSuffix(target, "."), maxName) + ", which has no A or AAAA record"

@@ -14,19 +14,19 @@ import (
 	"github.com/miekg/dns"
 )
 
-// dnsPart leaves only what resolving is responsible for.
+// dnsPart is the part of a probe that resolving fills in.
 type dnsPart struct {
 	Status    DNSStatus
 	Addresses []string
 	Detail    string
 }
 
-func dnsOf(l Probe) dnsPart {
+func dnsOf(p Probe) dnsPart {
 	var addresses []string
-	for _, a := range l.Addresses {
+	for _, a := range p.Addresses {
 		addresses = append(addresses, a.String())
 	}
-	return dnsPart{l.DNS, addresses, l.DNSDetail}
+	return dnsPart{p.DNS, addresses, p.DNSDetail}
 }
 
 func TestWhereDNSPoints(t *testing.T) {
@@ -56,15 +56,15 @@ func TestWhereDNSPoints(t *testing.T) {
 			zone: "example.com. 60 CNAME a.example.net.\na.example.net. 60 CNAME b.example.net.\nb.example.net. 60 A 127.0.0.1",
 			want: dnsPart{Status: PointsHere, Addresses: []string{"127.0.0.1"}},
 		},
-		"an alias of a name without addresses is told with its target": {
+		"an alias of a name without addresses is reported with its target": {
 			zone: "example.com. 60 CNAME gone.example.net.",
 			want: dnsPart{Status: NoAddress, Detail: "is an alias (CNAME) of gone.example.net, which has no A or AAAA record"},
 		},
-		"an alias that leads back to itself is told with its way": {
+		"an alias that leads back to itself is reported with its chain": {
 			zone: "example.com. 60 CNAME a.example.net.\na.example.net. 60 CNAME example.com.",
 			want: dnsPart{Status: NoAddress, Detail: "is an alias (CNAME) that goes round in a circle: example.com → a.example.net → example.com"},
 		},
-		"an alias of one that leads back to itself is too, shown in short": {
+		"an alias that leads into a loop is reported with a shortened chain": {
 			zone: "example.com. 60 CNAME a.test.\na.test. 60 CNAME b.test.\nb.test. 60 CNAME c.test.\nc.test. 60 CNAME d.test.\nd.test. 60 CNAME a.test.",
 			want: dnsPart{Status: NoAddress, Detail: "is an alias (CNAME) that goes round in a circle: example.com → a.test → b.test → … → a.test"},
 		},
@@ -80,12 +80,12 @@ func TestWhereDNSPoints(t *testing.T) {
 			name: "servfail.test",
 			want: dnsPart{Status: Unknown, Detail: "server misbehaving"},
 		},
-		"A works and AAAA fails: what there is counts": {
+		"A works and AAAA fails: the A record counts": {
 			zone: "aaaa.servfail.test. 60 A 127.0.0.1",
 			name: "aaaa.servfail.test",
 			want: dnsPart{Status: PointsHere, Addresses: []string{"127.0.0.1"}},
 		},
-		"no A record, and AAAA fails: nothing is known": {
+		"no A record, and AAAA fails: the result is unknown": {
 			zone: "aaaa.servfail.test. 60 TXT x",
 			name: "aaaa.servfail.test",
 			want: dnsPart{Status: Unknown, Detail: "server misbehaving"},
@@ -108,7 +108,7 @@ func TestWhereDNSPoints(t *testing.T) {
 	}
 }
 
-func TestAResolverThatIsSilentOrGoneIsUnknown(t *testing.T) {
+func TestDNSIsUnknownWithoutAWorkingResolver(t *testing.T) {
 	t.Parallel()
 	short := func(c *Config) { c.Timeout = 600 * time.Millisecond }
 
@@ -129,7 +129,7 @@ func TestAResolverThatIsSilentOrGoneIsUnknown(t *testing.T) {
 	t.Run("a hanging AAAA lookup leaves time for the handshake", func(t *testing.T) {
 		t.Parallel()
 		ca := newAuthority(t)
-		s := startSite(t, ca.roots, withTLS(ca.issue(t, nil, "aaaa.silent.test")))
+		s := startTLSServer(t, ca.roots, withTLS(ca.issue(t, nil, "aaaa.silent.test")))
 		got := check(t, "aaaa.silent.test. 60 A 127.0.0.1", "aaaa.silent.test", s, func(c *Config) { c.Timeout = 10 * time.Second })
 		if !got.Good() {
 			t.Errorf("not good: %+v", got)
@@ -146,7 +146,7 @@ func TestAResolverThatIsSilentOrGoneIsUnknown(t *testing.T) {
 
 func TestALoopAnsweredWithoutErrorHasNoAddress(t *testing.T) {
 	t.Parallel()
-	// Some resolvers send the aliases of a loop and call it no error.
+	// Some resolvers answer with the aliases of a loop and report no error.
 	loop := func(w dns.ResponseWriter, req *dns.Msg) bool {
 		m := new(dns.Msg).SetReply(req)
 		m.RecursionAvailable = true
@@ -157,7 +157,7 @@ func TestALoopAnsweredWithoutErrorHasNoAddress(t *testing.T) {
 		w.WriteMsg(m)
 		return true
 	}
-	var s *site
+	var s *tlsServer
 	got := New(s.config(startDNS(t, "", loop))).Check(t.Context(), "example.com", loopback)
 	if got.DNS != NoAddress {
 		t.Errorf("got %+v; want NoAddress", got)
@@ -182,10 +182,10 @@ func TestManyAnswersAreCappedWithoutHidingTheWrongOne(t *testing.T) {
 	}
 }
 
-func TestAMappedAddressIsTakenAsItsIPv4Address(t *testing.T) {
+func TestAMappedAddressCountsAsItsIPv4Address(t *testing.T) {
 	t.Parallel()
 	// A hosts file can hold such addresses.
-	status, got := place([]netip.Addr{netip.MustParseAddr("::ffff:127.0.0.1"), netip.MustParseAddr("127.0.0.1")}, loopback)
+	status, got := classify([]netip.Addr{netip.MustParseAddr("::ffff:127.0.0.1"), netip.MustParseAddr("127.0.0.1")}, loopback)
 	if status != PointsHere || len(got) != 1 || !got[0].Is4() {
 		t.Errorf("%s, %v; want %s, 127.0.0.1 once", status, got, PointsHere)
 	}
@@ -200,7 +200,7 @@ func TestTheTimeoutIsBounded(t *testing.T) {
 	}
 }
 
-func TestACancelledCheckReturnsAtOnceAndClaimsNothing(t *testing.T) {
+func TestACancelledCheckReturnsEarlyAndSaysNothing(t *testing.T) {
 	t.Parallel()
 	want := Probe{DNS: Unknown, DNSDetail: "the check was interrupted", TLS: NotChecked}
 
@@ -210,7 +210,7 @@ func TestACancelledCheckReturnsAtOnceAndClaimsNothing(t *testing.T) {
 		want := want
 		want.Name = name
 		if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
-			t.Errorf("look (-want +got):\n%s", diff)
+			t.Errorf("probe (-want +got):\n%s", diff)
 		}
 	}
 
@@ -219,7 +219,7 @@ func TestACancelledCheckReturnsAtOnceAndClaimsNothing(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		address := startDNS(t, "", func(dns.ResponseWriter, *dns.Msg) bool { cancel(); return true })
-		var s *site
+		var s *tlsServer
 		cfg := s.config(address)
 		cfg.Timeout = maxTimeout
 		run(t, ctx, cfg, "example.com")
@@ -228,7 +228,7 @@ func TestACancelledCheckReturnsAtOnceAndClaimsNothing(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		s := startSite(t, nil, func(c net.Conn) { cancel(); silence(c) })
+		s := startTLSServer(t, nil, func(c net.Conn) { cancel(); silence(c) })
 		cfg := s.config(startDNS(t, "example.com. 60 A 127.0.0.1", nil))
 		cfg.Timeout = maxTimeout
 		run(t, ctx, cfg, "example.com")

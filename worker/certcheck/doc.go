@@ -1,9 +1,8 @@
-// Package certcheck verifies one domain: it looks where DNS points and whether
-// TLS really works there ([Checker.Check]), and judges what follows from what
-// was seen ([Judge]).
+// Package certcheck verifies one domain. [Checker.Check] probes where DNS points and
+// whether TLS works there. [Evaluate] decides what follows.
 //
-// The two are apart on purpose: looking is all I/O and decides nothing; judging
-// is a pure function, without a clock or a network. The TLS handshake is the
-// truth about a certificate; what ServerPilot's API says about AutoSSL only
-// explains why a handshake fails.
+// The two are separate on purpose: probing is all I/O and decides nothing; evaluating is
+// a pure function, without a clock or a network. The TLS handshake decides whether a
+// certificate works. What ServerPilot's API says about AutoSSL only explains why a
+// handshake fails.
 package certcheck

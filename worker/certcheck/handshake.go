@@ -14,25 +14,24 @@ import (
 	"time"
 )
 
-// outcome is what one address answered.
+// outcome is the result of a handshake with one address.
 type outcome struct {
 	address  netip.Addr
 	status   TLSStatus
 	detail   string
 	issuer   string
 	notAfter time.Time
-	// noRoute: this machine has no way to the address's family or network, so
-	// the failure says nothing about the server.
+	// noRoute: this machine has no route to the address's family or network, so the
+	// failure says nothing about the server.
 	noRoute bool
 }
 
-// decides reports whether the outcome settles the name: a failure of the server's own.
+// decides reports whether the outcome alone decides about the name: the server failed.
 func (o outcome) decides() bool { return o.status != Valid && !o.noRoute }
 
-// handshakes fills in the TLS part of the probe. Only the addresses just
-// resolved are dialled. All that are dialled must be valid, since a visitor may
-// get any of them; the first that fails decides. Of several valid certificates
-// the one that ends first is reported.
+// handshakes fills in the TLS part of the probe. It dials only the addresses just
+// resolved. All of them must be valid, since a visitor may get any; the first failure
+// decides. Of several valid certificates it reports the one that expires first.
 func (c *Checker) handshakes(ctx context.Context, probe *Probe) {
 	result := c.refused(probe.Addresses)
 	if result.status == "" {
@@ -50,8 +49,8 @@ func (c *Checker) handshakes(ctx context.Context, probe *Probe) {
 	probe.Issuer, probe.NotAfter = result.issuer, result.notAfter
 }
 
-// refused looks for an address that must not be dialled; one is enough to
-// refuse them all. The zero outcome means there is none.
+// refused finds an address that must not be dialled; one is enough to refuse them all.
+// The zero outcome means that there is none.
 func (c *Checker) refused(addresses []netip.Addr) outcome {
 	if c.cfg.AllowPrivate {
 		return outcome{}
@@ -124,7 +123,7 @@ func (c *Checker) dialFailure(address netip.Addr, err error, noRoute bool) (TLSS
 	return Unreachable, fmt.Sprintf("%s can't be reached on port %d: %v", address, c.cfg.Port, err)
 }
 
-// handshakeFailure is about handshakes that failed before a certificate was judged.
+// handshakeFailure explains a handshake that failed before the certificate was checked.
 func (c *Checker) handshakeFailure(address netip.Addr, err error) (TLSStatus, string) {
 	var notTLS tls.RecordHeaderError
 	switch {

@@ -19,7 +19,7 @@ const hereZone = "example.com. 60 A 127.0.0.1"
 
 func TestHowTheHandshakeGoes(t *testing.T) {
 	t.Parallel()
-	ca, stranger := newAuthority(t), newAuthority(t)
+	ca, unknownAuthority := newAuthority(t), newAuthority(t)
 	expired := ca.issue(t, func(c *x509.Certificate) {
 		c.NotBefore, c.NotAfter = now.AddDate(0, 0, -90), now.Add(-time.Hour)
 	}, "example.com")
@@ -64,7 +64,7 @@ func TestHowTheHandshakeGoes(t *testing.T) {
 			wantIssuer: "self", wantEnd: now.AddDate(0, 0, 90),
 		},
 		"a certificate of an unknown authority": {
-			serve: withTLS(stranger.issue(t, nil, "example.com")), wantStatus: Untrusted,
+			serve: withTLS(unknownAuthority.issue(t, nil, "example.com")), wantStatus: Untrusted,
 			wantDetail: "the certificate at 127.0.0.1 comes from an authority that isn't trusted (Test Authority), or an intermediate certificate is missing",
 			wantIssuer: "Test Authority", wantEnd: now.AddDate(0, 0, 90),
 		},
@@ -100,7 +100,7 @@ func TestHowTheHandshakeGoes(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := startSite(t, ca.roots, tt.serve)
+			s := startTLSServer(t, ca.roots, tt.serve)
 			got := check(t, hereZone, "example.com", s, func(c *Config) {
 				if tt.timeout > 0 {
 					c.Timeout = tt.timeout
@@ -113,7 +113,7 @@ func TestHowTheHandshakeGoes(t *testing.T) {
 				Issuer: tt.wantIssuer, NotAfter: tt.wantEnd, TLSAddress: here,
 			}
 			if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
-				t.Errorf("look (-want +got):\n%s", diff)
+				t.Errorf("probe (-want +got):\n%s", diff)
 			}
 			if got.Good() != (tt.wantStatus == Valid) {
 				t.Errorf("Good() is %v", got.Good())
@@ -139,23 +139,23 @@ func TestSeveralAddresses(t *testing.T) {
 	long, short := ca.issue(t, nil, "example.com"), ca.issue(t, func(c *x509.Certificate) { c.NotAfter = now.AddDate(0, 0, 9) }, "example.com")
 	bad := withTLS(selfSigned(t, "example.com"))
 
-	t.Run("all valid: the certificate that ends first is told", func(t *testing.T) {
+	t.Run("all valid: the certificate that expires first is reported", func(t *testing.T) {
 		t.Parallel()
-		got := check(t, zone, "example.com", startSite(t, ca.roots, withTLS(long), withTLS(short)))
+		got := check(t, zone, "example.com", startTLSServer(t, ca.roots, withTLS(long), withTLS(short)))
 		if !got.Good() || !got.NotAfter.Equal(short.Leaf.NotAfter) || got.TLSAddress.String() != "127.0.0.2" {
 			t.Errorf("got %+v", got)
 		}
 	})
 	t.Run("the second one bad: it decides", func(t *testing.T) {
 		t.Parallel()
-		got := check(t, zone, "example.com", startSite(t, ca.roots, withTLS(long), bad))
+		got := check(t, zone, "example.com", startTLSServer(t, ca.roots, withTLS(long), bad))
 		if got.TLS != Untrusted || got.TLSAddress.String() != "127.0.0.2" {
 			t.Errorf("got %+v", got)
 		}
 	})
 	t.Run("the first one bad: it decides, and the second isn't dialled", func(t *testing.T) {
 		t.Parallel()
-		s := startSite(t, ca.roots, bad, withTLS(long))
+		s := startTLSServer(t, ca.roots, bad, withTLS(long))
 		got := check(t, zone, "example.com", s)
 		if got.TLS != Untrusted || got.TLSAddress.String() != "127.0.0.1" || len(s.accepted) != 1 {
 			t.Errorf("got %+v after %d connections", got, len(s.accepted))
@@ -164,7 +164,7 @@ func TestSeveralAddresses(t *testing.T) {
 	t.Run("one without a route from here doesn't count", func(t *testing.T) {
 		t.Parallel()
 		for _, unroutable := range []string{"127.0.0.1", "127.0.0.2"} {
-			s := startSite(t, ca.roots, withTLS(long), withTLS(long))
+			s := startTLSServer(t, ca.roots, withTLS(long), withTLS(long))
 			c := New(s.config(startDNS(t, zone, nil)))
 			c.control = func(_, address string, _ syscall.RawConn) error {
 				if strings.HasPrefix(address, unroutable+":") {
@@ -179,7 +179,7 @@ func TestSeveralAddresses(t *testing.T) {
 	})
 	t.Run("none with a route from here is unreachable", func(t *testing.T) {
 		t.Parallel()
-		var s *site
+		var s *tlsServer
 		c := New(s.config(startDNS(t, zone, nil)))
 		c.control = func(string, string, syscall.RawConn) error { return syscall.ENETUNREACH }
 		if got := c.Check(t.Context(), "example.com", loopback); got.TLS != Unreachable || !strings.Contains(got.TLSDetail, "no route") {
@@ -217,7 +217,7 @@ func TestCertificateTextCannotHarm(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
 	evil := ca.issue(t, nil, strings.Repeat("x", 63)+".test", "a"+strings.Repeat(".b", 100)+".test", "b.test", "c.test")
-	got := check(t, hereZone, "example.com", startSite(t, ca.roots, withTLS(evil)))
+	got := check(t, hereZone, "example.com", startTLSServer(t, ca.roots, withTLS(evil)))
 	if got.TLS != WrongName {
 		t.Fatalf("got %+v", got)
 	}

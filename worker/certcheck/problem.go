@@ -9,14 +9,15 @@ import (
 	"pilotsync/tasks"
 )
 
-// problem is why a name isn't good: what, a clause without a full stop, and
-// next, what a person can do about it. The cause is the same for programs.
+// problem is why a name isn't good. The sentence, which has no full stop, says what is
+// wrong, and the remedy what a person can do about it. The cause is the sentence for
+// programs.
 type problem struct {
 	sentence, remedy string
 	cause            tasks.Cause
 }
 
-// problem finds the most actionable explanation for a name that isn't good.
+// problem returns the most actionable explanation for a name that isn't good.
 func (f Facts) problem(name string) problem {
 	probe := f.Probes[name]
 	shown := sanitize(name, maxName)
@@ -50,7 +51,7 @@ func (f Facts) problem(name string) problem {
 	}
 }
 
-// problems lists what is wrong with each name, the domain first, as far as it was seen.
+// problems lists what is wrong with each probed or missing name, the domain first.
 func (f Facts) problems() []tasks.Problem {
 	var all []tasks.Problem
 	for _, name := range f.Names {
@@ -77,11 +78,11 @@ func (f Facts) problems() []tasks.Problem {
 	return all
 }
 
-// maxProblemAddresses is how many addresses a [tasks.Problem] has of each kind.
+// maxProblemAddresses limits both address lists of a [tasks.Problem].
 const maxProblemAddresses = 10
 
-// elsewhere says which addresses aren't expected. AAAA records are told apart:
-// they are easily forgotten, and Let's Encrypt prefers them.
+// elsewhere says which addresses aren't expected. It names AAAA records as such: they
+// are easily forgotten, and Let's Encrypt prefers them.
 func (f Facts) elsewhere(name string, probe Probe) string {
 	var v4, v6 []string
 	for _, a := range probe.Addresses {
@@ -132,7 +133,7 @@ func (f Facts) elsewhere(name string, probe Probe) string {
 	return strings.Join(parts, "; ")
 }
 
-// appIsOn tells where DNS should point.
+// appIsOn says where DNS should point.
 func (f Facts) appIsOn() string {
 	if len(f.Expected) == 0 {
 		return "where this app's server is isn't known: set PILOTSYNC_EXPECTED_ADDRESSES"
@@ -162,8 +163,8 @@ func (f Facts) pointHere(name string) string {
 	return fmt.Sprintf("make %s point to %s and nowhere else", name, f.expected())
 }
 
-// tlsProblem is for a name whose DNS points here. What ServerPilot says about its
-// certificate explains more than the handshake that fails because of it.
+// tlsProblem explains a name whose DNS points here. What ServerPilot says about the
+// certificate explains more than the failed handshake does.
 func (f Facts) tlsProblem(shown, name string, probe Probe) problem {
 	detail := sanitize(probe.TLSDetail, maxDetail)
 	if detail == "" {
@@ -178,7 +179,7 @@ func (f Facts) tlsProblem(shown, name string, probe Probe) problem {
 	case probe.TLS == Refused:
 		p.sentence = detail + ", so it wasn't connected to"
 		p.remedy = "if that is meant to be, set PILOTSYNC_ALLOW_PRIVATE_ADDRESSES; otherwise give the name a public address"
-	case !ssl.Known: // only the handshake says something
+	case !ssl.Known: // the handshake is all that is known
 	case ssl.Custom:
 		f.customProblem(&p, shown, detail, probe.TLS)
 	default:
@@ -188,7 +189,7 @@ func (f Facts) tlsProblem(shown, name string, probe Probe) problem {
 	return p
 }
 
-// customProblem is that of an app with a custom certificate.
+// customProblem explains a failure of an app with a custom certificate.
 func (f Facts) customProblem(p *problem, shown, detail string, status TLSStatus) {
 	switch status {
 	case WrongName:
@@ -200,7 +201,7 @@ func (f Facts) customProblem(p *problem, shown, detail string, status TLSStatus)
 	}
 }
 
-// autoSSLProblem is that of an app which gets its certificates by AutoSSL.
+// autoSSLProblem explains a failure of an app that gets its certificates from AutoSSL.
 func (f Facts) autoSSLProblem(p *problem, name, detail string) {
 	ssl := f.AutoSSL
 	covered := slices.ContainsFunc(ssl.Covered, func(c string) bool { return strings.EqualFold(c, name) })

@@ -9,7 +9,7 @@ import (
 	"pilotsync/tasks"
 )
 
-func TestProblemsAreTheReasonForPrograms(t *testing.T) {
+func TestProblemsSayTheReasonToPrograms(t *testing.T) {
 	t.Parallel()
 	good := Probe{DNS: PointsHere, Addresses: addresses("198.51.100.4"), TLS: Valid}
 	refused := Probe{DNS: PointsHere, Addresses: addresses("198.51.100.4"), TLS: Unreachable, TLSDetail: "refused"}
@@ -27,14 +27,14 @@ func TestProblemsAreTheReasonForPrograms(t *testing.T) {
 		change func(*Facts)
 		want   []tasks.Problem
 	}{
-		"nothing is wrong": {facts: facts(good, good)},
+		"both names work": {facts: facts(good, good)},
 		"DNS of both names": {facts: facts(away, none), want: []tasks.Problem{
 			{Name: domain, Cause: tasks.CauseDNSElsewhere, Found: []string{"203.0.113.9", "2001:db8::1"}, Expected: here},
 			{Name: www, Cause: tasks.CauseDNSMissing, Expected: here}}},
 		"only the www form": {facts: facts(good, none), want: []tasks.Problem{{Name: www, Cause: tasks.CauseDNSMissing, Expected: here}}},
 		"networks": {facts: facts(none, good), change: func(f *Facts) { f.Expected = prefixes("198.51.100.4/32", "192.0.2.0/24") },
 			want: []tasks.Problem{{Name: domain, Cause: tasks.CauseDNSMissing, Expected: []string{"198.51.100.4", "192.0.2.0/24"}}}},
-		"nobody knows where the app is": {facts: facts(none, good), change: func(f *Facts) { f.Expected = nil },
+		"the app's address is unknown": {facts: facts(none, good), change: func(f *Facts) { f.Expected = nil },
 			want: []tasks.Problem{{Name: domain, Cause: tasks.CauseDNSMissing}}},
 		"the lookup failed": {facts: facts(Probe{DNS: Unknown}, good), want: []tasks.Problem{{Name: domain, Cause: tasks.CauseDNSUnknown}}},
 		"no certificate is ready": {facts: facts(refused, good), change: func(f *Facts) { f.AutoSSL = AutoSSL{Known: true} },

@@ -13,8 +13,8 @@ type control = func(network, address string, c syscall.RawConn) error
 // errNotPublic is wrapped by the error of a dial that the guard refused.
 var errNotPublic = errors.New("not a public address")
 
-// refuseNonPublic is a [control]. It is the second line of defence: addresses
-// are looked at before they are dialled, and here once more, at the socket.
+// refuseNonPublic is a [control]. It is the second line of defence: addresses are
+// checked before they are dialled, and again here, at the socket.
 func refuseNonPublic(_, address string, _ syscall.RawConn) error {
 	target, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -26,10 +26,10 @@ func refuseNonPublic(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
-// NotPublic says why an address can't be that of a public web server, or ""
-// where it can. Without [Config.AllowPrivate] no such address is dialled. The
-// networks are those of IANA's special-purpose registries (RFC 6890).
-// Documentation networks aren't among them: nothing is there.
+// NotPublic says why an address can't be that of a public web server, or returns "". Such
+// an address is dialled only with [Config.AllowPrivate]. The networks are those of IANA's
+// special-purpose registries (RFC 6890), without the documentation networks: those have
+// no hosts.
 func NotPublic(a netip.Addr) string {
 	a = a.Unmap().WithZone("")
 	switch {

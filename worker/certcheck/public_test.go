@@ -12,7 +12,7 @@ func TestWhichAddressesArePublic(t *testing.T) {
 		"8.8.8.8", "1.1.1.1", "172.15.0.1", "172.32.0.1", "100.63.255.255", "100.128.0.0", "198.51.100.4", "203.0.113.9",
 		"2606:4700::1111", "2001:db8::1", "2a00::1", "::ffff:8.8.8.8",
 	}
-	not := []string{
+	nonPublic := []string{
 		"0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.127.255.255", "127.0.0.1", "127.255.255.254", "169.254.169.254",
 		"172.16.0.1", "172.31.255.255", "192.0.0.8", "192.168.1.1", "198.18.0.1", "198.19.255.255", "224.0.0.1", "239.1.1.1",
 		"240.0.0.1", "255.255.255.255",
@@ -25,33 +25,33 @@ func TestWhichAddressesArePublic(t *testing.T) {
 			t.Errorf("%s is refused (%s); it is public", a, why)
 		}
 	}
-	for _, a := range not {
+	for _, a := range nonPublic {
 		if NotPublic(netip.MustParseAddr(a)) == "" {
-			t.Errorf("%s is let through; it isn't public", a)
+			t.Errorf("%s is permitted; it isn't public", a)
 		}
 	}
 	if NotPublic(netip.Addr{}) == "" {
-		t.Error("the zero address is let through")
+		t.Error("the zero address is permitted")
 	}
 }
 
-func TestANonPublicAddressIsNotDialledThoughExpected(t *testing.T) {
+func TestAnExpectedNonPublicAddressIsNotDialled(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
-	s := startSite(t, ca.roots, withTLS(ca.issue(t, nil, "example.com")))
+	s := startTLSServer(t, ca.roots, withTLS(ca.issue(t, nil, "example.com")))
 	got := check(t, hereZone, "example.com", s, func(c *Config) { c.AllowPrivate = false })
 	if got.DNS != PointsHere || got.TLS != Refused || got.TLSDetail != "127.0.0.1 isn't a public address (loopback)" {
 		t.Errorf("got %+v", got)
 	}
 	if len(s.accepted) > 0 {
-		t.Error("it was dialled all the same")
+		t.Error("it was dialled")
 	}
 }
 
 func TestTheSocketItselfRefusesNonPublicAddresses(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
-	s := startSite(t, ca.roots, withTLS(ca.issue(t, nil, "example.com")))
+	s := startTLSServer(t, ca.roots, withTLS(ca.issue(t, nil, "example.com")))
 	cfg := s.config("")
 	cfg.AllowPrivate = false
 	got := New(cfg).handshake(t.Context(), "example.com", netip.MustParseAddr("127.0.0.1"))
@@ -68,10 +68,10 @@ func TestTheSocketItselfRefusesNonPublicAddresses(t *testing.T) {
 	}
 }
 
-func TestAMappedAddressInAnAAAARecordIsNoWayAround(t *testing.T) {
+func TestAMappedAddressInAnAAAARecordIsNotDialled(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
-	s := startSite(t, ca.roots, withTLS(ca.issue(t, nil, "example.com")))
+	s := startTLSServer(t, ca.roots, withTLS(ca.issue(t, nil, "example.com")))
 	got := check(t, "example.com. 60 AAAA ::ffff:127.0.0.1", "example.com", s, func(c *Config) { c.AllowPrivate = false })
 	if got.DNS != NoAddress || len(s.accepted) > 0 {
 		t.Errorf("got %+v after %d connections", got, len(s.accepted))

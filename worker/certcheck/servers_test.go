@@ -23,15 +23,15 @@ import (
 	"pilotsync/test/freeport"
 )
 
-// now is the time of all tests.
+// now is the current time in all tests.
 var now = time.Date(2026, 11, 3, 12, 0, 0, 0, time.UTC)
 
-// loopback is where the test's servers are, so what "here" means.
+// loopback is the expected network: the test servers listen there.
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
-// check looks at name with a DNS server of the given zone and the roots and port
-// of site (nil where no TLS server matters).
-func check(t *testing.T, zone, name string, s *site, change ...func(*Config)) Probe {
+// check probes name with a DNS server of the given zone, and the roots and port of s,
+// which is nil if the test needs no TLS server.
+func check(t *testing.T, zone, name string, s *tlsServer, change ...func(*Config)) Probe {
 	t.Helper()
 	cfg := s.config(startDNS(t, zone, nil))
 	for _, c := range change {
@@ -40,7 +40,7 @@ func check(t *testing.T, zone, name string, s *site, change ...func(*Config)) Pr
 	return New(cfg).Check(t.Context(), name, loopback)
 }
 
-func (s *site) config(dnsAddress string) Config {
+func (s *tlsServer) config(dnsAddress string) Config {
 	cfg := Config{DNS: dnsAddress, AllowPrivate: true, Timeout: 10 * time.Second, Now: func() time.Time { return now }, Port: 1}
 	if s != nil {
 		cfg.Port, cfg.Roots = s.port, s.roots
@@ -48,10 +48,9 @@ func (s *site) config(dnsAddress string) Config {
 	return cfg
 }
 
-// startDNS runs a resolver that knows a zone, in zone file format. The names
-// servfail.test and silent.test, and what is under them, behave like that; a
-// type before the name ("aaaa.silent.test") limits it to that type. override
-// answers first where it returns true.
+// startDNS runs a resolver for a zone, in zone file format. servfail.test and silent.test
+// behave as named; a type before the name ("aaaa.silent.test") limits that to queries of
+// the type. A query that override handles, by returning true, isn't answered from the zone.
 func startDNS(t *testing.T, zone string, override func(dns.ResponseWriter, *dns.Msg) bool) string {
 	t.Helper()
 	records := map[string][]dns.RR{}
@@ -91,7 +90,7 @@ func startDNS(t *testing.T, zone string, override func(dns.ResponseWriter, *dns.
 	return udp.LocalAddr().String()
 }
 
-// answer does what a recursive resolver does; nil means no answer at all.
+// answer resolves like a recursive resolver; nil means no answer.
 func answer(records map[string][]dns.RR, req *dns.Msg) *dns.Msg {
 	q := req.Question[0]
 	m := new(dns.Msg).SetReply(req)
@@ -148,18 +147,18 @@ func listenBoth(t *testing.T) (net.PacketConn, net.Listener) {
 	return nil, nil
 }
 
-// site is a server on one or more loopback addresses, all on the same port.
-type site struct {
+// tlsServer listens on one or more loopback addresses, all on the same port.
+type tlsServer struct {
 	port  int
 	roots *x509.CertPool
 	// accepted gets the local address of every connection.
 	accepted chan string
 }
 
-// startSite serves each connection with serve, on 127.0.0.1, 127.0.0.2 and so on.
-func startSite(t *testing.T, roots *x509.CertPool, serve ...func(net.Conn)) *site {
+// startTLSServer serves each connection with serve, on 127.0.0.1, 127.0.0.2 and so on.
+func startTLSServer(t *testing.T, roots *x509.CertPool, serve ...func(net.Conn)) *tlsServer {
 	t.Helper()
-	s := &site{roots: roots, accepted: make(chan string, 100)}
+	s := &tlsServer{roots: roots, accepted: make(chan string, 100)}
 	var listeners []net.Listener
 	for range 20 {
 		listeners, s.port = nil, 0
@@ -209,7 +208,7 @@ func startSite(t *testing.T, roots *x509.CertPool, serve ...func(net.Conn)) *sit
 	return s
 }
 
-// withTLS does the handshake and waits until the client has gone.
+// withTLS does the handshake and waits until the client hangs up.
 func withTLS(cert tls.Certificate) func(net.Conn) {
 	return func(conn net.Conn) {
 		c := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{cert}})
@@ -263,7 +262,7 @@ func (a *authority) issue(t *testing.T, change func(*x509.Certificate), names ..
 	return sign(t, template, a.cert, a.key)
 }
 
-// selfSigned makes a certificate that no authority stands behind.
+// selfSigned makes a self-signed certificate.
 func selfSigned(t *testing.T, name string) tls.Certificate {
 	t.Helper()
 	template := &x509.Certificate{
@@ -273,7 +272,7 @@ func selfSigned(t *testing.T, name string) tls.Certificate {
 	return sign(t, template, template, nil)
 }
 
-// sign signs with the certificate's own key where key is nil.
+// sign signs with key, or with the certificate's own key if that is nil.
 func sign(t *testing.T, template, parent *x509.Certificate, key *ecdsa.PrivateKey) tls.Certificate {
 	t.Helper()
 	own, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

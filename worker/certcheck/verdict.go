@@ -9,22 +9,22 @@ import (
 
 // AutoSSL is what ServerPilot's API says about an app's certificate.
 type AutoSSL struct {
-	// Known is false where the API couldn't be asked; the rest says nothing then.
+	// Known: the API answered. Otherwise the other fields mean nothing.
 	Known bool
 	// On: AutoSSL is on. Available: a certificate is ready (autossl.available).
-	// Custom: a certificate that we must not touch is installed.
+	// Custom: a custom certificate is installed, which pilotsync must not replace.
 	On, Available, Custom bool
 	// Covered are the names on the certificate that is ready (autossl.domains).
 	Covered []string
-	// TurnedOn: we turned AutoSSL on just now. Refused is ServerPilot's message
-	// where it wouldn't let us.
+	// TurnedOn: this verification turned AutoSSL on. Refused is ServerPilot's message
+	// if it didn't allow that.
 	TurnedOn bool
 	Refused  string
-	// DryRun: it stays off, since the worker writes nothing.
+	// DryRun: AutoSSL stays off, since the worker is in a dry run.
 	DryRun bool
 }
 
-// Facts is everything a verification found out about a domain.
+// Facts is what a verification collected about a domain.
 type Facts struct {
 	Domain string
 	// Names are the domain itself and its www form where it has one.
@@ -32,26 +32,26 @@ type Facts struct {
 	// Probes holds a probe of each name. A name without one counts as Unknown.
 	Probes  map[string]Probe
 	AutoSSL AutoSSL
-	// OffList are those of Names that ServerPilot's list lacks, and Repair is a clause
-	// about how they come back. Names that aren't on the list aren't probed, and if
-	// Domain is one, none is.
+	// OffList are those of Names that aren't on ServerPilot's list, and Repair is a clause
+	// about how they get back on it. They aren't probed. If Domain is one of them, no
+	// name is.
 	OffList  []string
 	Repair   string
 	Expected []netip.Prefix
-	// Attempt counts from 1; at Limit it is the last.
+	// Attempt counts from 1; the attempt numbered Limit is the last.
 	Attempt, Limit int
 	// SeenPointing: an earlier attempt saw DNS pointing here.
 	SeenPointing bool
 	App          string
 }
 
-// Verdict is what follows from the facts.
+// Verdict is the result of an evaluation.
 type Verdict struct {
 	State tasks.State
 	// Reason is one or two plain sentences for an agency's support person:
 	// never empty, at most 800 characters, no control characters.
 	Reason string
-	// Problems are the same for programs, of all names.
+	// Problems say the same to programs, for every name.
 	Problems []tasks.Problem
 	// Final: the verification ends here.
 	Final bool
@@ -59,17 +59,17 @@ type Verdict struct {
 	SeenPointing bool
 }
 
-// recheckSentence is the end of a reason whose verification ended: how to get another one.
-// It holds the domain's name, so the command can be pasted.
+// recheckSentence ends the reason of a failed verification: it says how to start another
+// one. It contains the domain's name, so the command can be pasted.
 func recheckSentence(domain string) string {
 	return ", then have it verified again (on its page, or: pilotsync verify " + domain + ")."
 }
 
-// Evaluate decides a domain's state. Where the domain isn't on the list, that is the cause
-// of whatever doesn't work. The domain itself decides; a www form that
-// fails is only a warning in the reason. The handshake is the truth: a good
-// domain is done whatever AutoSSL says. Attempts continue until the domain is done
-// or the limit is reached. A wildcard isn't for here: nothing can certify it.
+// Evaluate decides a domain's state. If the domain isn't on the list, that is the cause
+// of every failure. The domain itself decides; a www form that fails is only a warning in
+// the reason. A domain whose handshake succeeds is done, whatever AutoSSL says. Attempts
+// continue until the domain is done or the limit is reached. Wildcards aren't verified:
+// ServerPilot can't get a certificate for them.
 func Evaluate(f Facts) Verdict {
 	probe := f.Probes[f.Domain]
 	here := probe.DNS == PointsHere
@@ -81,11 +81,11 @@ func Evaluate(f Facts) Verdict {
 	}
 
 	p := f.problem(f.Domain)
-	what := p.sentence
+	sentence := p.sentence
 	if here {
-		// A www form that DNS sends elsewhere can hold up a certificate for both.
-		// While the domain's own DNS is wrong, that is enough to tell.
-		what += f.warnings(true)
+		// A www form that points elsewhere can hold up the certificate of both names.
+		// While the domain's own DNS is wrong, that alone is enough to report.
+		sentence += f.warnings(true)
 	}
 	v.Final = f.Attempt >= f.Limit
 	switch {
@@ -98,21 +98,21 @@ func Evaluate(f Facts) Verdict {
 	default:
 		v.State = tasks.CheckingDNS
 	}
-	next := ""
+	remedy := ""
 	if v.Final {
-		next = ". Next: " + p.remedy + recheckSentence(f.Domain)
+		remedy = ". Next: " + p.remedy + recheckSentence(f.Domain)
 	}
-	v.Reason = reason(what, next)
+	v.Reason = reason(sentence, remedy)
 	return v
 }
 
-// noAnswer reports whether DNS said neither yes nor no.
-func noAnswer(l Probe) bool {
-	return l.DNS != PointsHere && l.DNS != Elsewhere && l.DNS != NoAddress
+// noAnswer reports whether DNS gave no usable answer, or the name wasn't probed.
+func noAnswer(p Probe) bool {
+	return p.DNS != PointsHere && p.DNS != Elsewhere && p.DNS != NoAddress
 }
 
-// warnings tells what is wrong with the names besides the domain; with dnsOnly
-// set it leaves out those that only lack a certificate.
+// warnings says what is wrong with the names besides the domain; with dnsOnly set it
+// leaves out those that only lack a certificate.
 func (f Facts) warnings(dnsOnly bool) string {
 	var s string
 	for _, name := range f.Names {
@@ -125,18 +125,18 @@ func (f Facts) warnings(dnsOnly bool) string {
 	return s
 }
 
-func validUntil(l Probe) string {
+func validUntil(p Probe) string {
 	s := "certificate valid"
-	if !l.NotAfter.IsZero() {
-		s += " until " + date(l.NotAfter)
+	if !p.NotAfter.IsZero() {
+		s += " until " + date(p.NotAfter)
 	}
-	if l.Issuer != "" {
-		s += " (" + sanitize(l.Issuer, maxName) + ")"
+	if p.Issuer != "" {
+		s += " (" + sanitize(p.Issuer, maxName) + ")"
 	}
 	return s
 }
 
-// reason puts the two parts together; what to do next is never cut off.
-func reason(what, next string) string {
-	return sanitize(what, maxReason-utf8.RuneCountInString(next)) + next
+// reason joins the two parts; the remedy is never cut off.
+func reason(sentence, remedy string) string {
+	return sanitize(sentence, maxReason-utf8.RuneCountInString(remedy)) + remedy
 }

@@ -28,8 +28,8 @@ func addresses(s ...string) (as []netip.Addr) {
 	return as
 }
 
-// facts are those of example.com in its second attempt of five, with a certificate
-// ready and on; domain is what was seen of it, and www of its www form.
+// facts are those of example.com in its second attempt of five, with AutoSSL on and a
+// certificate ready; domain is the probe of it, and www that of its www form.
 func facts(domain, www Probe) Facts {
 	return Facts{
 		Domain: "example.com", Names: []string{"example.com", "www.example.com"},
@@ -89,7 +89,7 @@ func TestVerdicts(t *testing.T) {
 			facts: facts(many, many),
 			want:  Verdict{State: tasks.CheckingDNS, Reason: "example.com points to 203.0.113.1, 203.0.113.2, 203.0.113.3 and 12 more; this app is on 198.51.100.4"},
 		},
-		"networks are told as such": {
+		"networks are shown as networks": {
 			facts: facts(away, away), change: func(f *Facts) { f.Expected = prefixes("198.51.100.4/32", "192.0.2.0/24") },
 			want: Verdict{State: tasks.CheckingDNS, Reason: "example.com points to 203.0.113.9; this app is on 198.51.100.4, 192.0.2.0/24"},
 		},
@@ -112,7 +112,7 @@ func TestVerdicts(t *testing.T) {
 			want: Verdict{State: tasks.CheckingDNS,
 				Reason: "example.com points to 203.0.113.9; this app is on 198.51.100.4; it also has AAAA records 2001:db8::1, 2001:db8::2, which aren't this app's server: remove them or add them to PILOTSYNC_EXPECTED_ADDRESSES"},
 		},
-		"nobody knows where the app is": {
+		"the app's address is unknown": {
 			facts: facts(away, away), change: func(f *Facts) { f.Expected = nil },
 			want: Verdict{State: tasks.CheckingDNS, Reason: "example.com points to 203.0.113.9; where this app's server is isn't known: set PILOTSYNC_EXPECTED_ADDRESSES"},
 		},
@@ -133,7 +133,7 @@ func TestVerdicts(t *testing.T) {
 			want: Verdict{State: tasks.CheckingSSL, SeenPointing: true,
 				Reason: "the DNS lookup of example.com failed (no answer in time), which doesn't mean that its records are wrong"},
 		},
-		"a name that wasn't looked at counts as a failed lookup": {
+		"a name without a probe counts as a failed lookup": {
 			facts: Facts{Domain: "example.com", Attempt: 1, Limit: 5},
 			want:  Verdict{State: tasks.CheckingDNS, Reason: "the DNS lookup of example.com failed, which doesn't mean that its records are wrong"},
 		},
@@ -142,7 +142,7 @@ func TestVerdicts(t *testing.T) {
 			want: Verdict{State: tasks.CheckingSSL, SeenPointing: true,
 				Reason: "example.com points here, but ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here"},
 		},
-		"a www form elsewhere is told while the certificate is awaited": {
+		"a www form elsewhere is reported while the certificate is awaited": {
 			facts: facts(refused, away), change: func(f *Facts) { f.AutoSSL = AutoSSL{Known: true} },
 			want: Verdict{State: tasks.CheckingSSL, SeenPointing: true,
 				Reason: "example.com points here, but ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here" +
@@ -224,7 +224,7 @@ func TestVerdicts(t *testing.T) {
 				tt.change(&tt.facts)
 			}
 			got := Evaluate(tt.facts)
-			got.Problems = nil // see TestProblemsAreTheReasonForPrograms
+			got.Problems = nil // see TestProblemsSayTheReasonToPrograms
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("verdict (-want +got):\n%s", diff)
 			}
@@ -234,16 +234,16 @@ func TestVerdicts(t *testing.T) {
 
 func TestAListCutShortSaysAtLeast(t *testing.T) {
 	t.Parallel()
-	l := Probe{DNS: Elsewhere}
+	p := Probe{DNS: Elsewhere}
 	for i := range byte(maxAddresses) {
-		l.Addresses = append(l.Addresses, netip.AddrFrom4([4]byte{203, 0, 113, i}))
+		p.Addresses = append(p.Addresses, netip.AddrFrom4([4]byte{203, 0, 113, i}))
 	}
-	if got := Evaluate(facts(l, l)).Reason; !strings.Contains(got, "and at least 29 more") {
+	if got := Evaluate(facts(p, p)).Reason; !strings.Contains(got, "and at least 29 more") {
 		t.Errorf("got %q", got)
 	}
 }
 
-// drawFacts makes any facts, with texts as nasty as can be.
+// drawFacts draws arbitrary facts, with hostile texts.
 func drawFacts(t *rapid.T) Facts {
 	text := rapid.OneOf(rapid.Just(""), rapid.String(), rapid.StringN(200, 600, -1), rapid.SampledFrom([]string{"\x00\x1b[2J\r\n", "a\u202eb", "\xff\xfe"}))
 	name := rapid.SampledFrom([]string{"example.com", "*.example.com", strings.Repeat(strings.Repeat("x", 62)+".", 4) + "com"})
@@ -275,14 +275,14 @@ func drawFacts(t *rapid.T) Facts {
 	f.Attempt = rapid.IntRange(1, f.Limit).Draw(t, "attempt")
 	f.Names = []string{f.Domain, "www." + f.Domain}[:rapid.IntRange(1, 2).Draw(t, "names")]
 	for _, n := range f.Names {
-		if rapid.IntRange(0, 9).Draw(t, "looked") > 0 {
+		if rapid.IntRange(0, 9).Draw(t, "probed") > 0 {
 			f.Probes[n] = probe.Draw(t, "probe")
 		}
 	}
 	return f
 }
 
-func TestWhatHoldsOfEveryVerdict(t *testing.T) {
+func TestPropertiesOfEveryVerdict(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		f := drawFacts(t)
@@ -298,7 +298,7 @@ func TestWhatHoldsOfEveryVerdict(t *testing.T) {
 			t.Fatalf("ended as %s in attempt %d of %d", v.State, f.Attempt, f.Limit)
 		}
 		if last && !v.Final {
-			t.Fatal("goes on after the last attempt")
+			t.Fatal("continues after the last attempt")
 		}
 		if probe.Good() != (v.State == tasks.Done) {
 			t.Fatalf("a domain with good = %v is %s", probe.Good(), v.State)
@@ -310,10 +310,10 @@ func TestWhatHoldsOfEveryVerdict(t *testing.T) {
 			t.Fatal("checks the certificate of a domain that never pointed here")
 		}
 		if v.SeenPointing != pointed {
-			t.Fatalf("PointedHere is %v", v.SeenPointing)
+			t.Fatalf("SeenPointing is %v", v.SeenPointing)
 		}
 		if v.Final && v.State != tasks.Done && !strings.HasSuffix(v.Reason, recheckSentence(f.Domain)) {
-			t.Fatalf("doesn't end with what to do next: %q", v.Reason)
+			t.Fatalf("doesn't end with the remedy: %q", v.Reason)
 		}
 	})
 }

@@ -8,22 +8,22 @@ import (
 	"pilotsync/tasks"
 )
 
-// candidate is a domain with what the plan has found out about it.
+// candidate is a domain in the plan, with what is decided about it so far.
 type candidate struct {
-	domain   string
-	record   Record // zero Domain where the ledger has none
-	pending  *Pending
-	wanted   bool
-	since    int64
-	added    int64 // the order number of its last addition
-	www      tasks.WWW
-	names    []string
-	adds     []string // names the plan appends
-	refusal  string   // why it is rejected, empty if it isn't
-	deferred bool     // no outcome: a later plan, with all domains, decides
+	domain      string
+	record      Record // its Domain is empty if the ledger has no record
+	pending     *Pending
+	wanted      bool
+	wantedSince int64
+	added       int64 // the order number of its last addition
+	www         tasks.WWW
+	names       []string
+	adds        []string // names the plan appends
+	refusal     string   // why it is rejected, empty if it isn't
+	deferred    bool     // no outcome: a later plan, with all domains, decides
 }
 
-// resolveClaims finds out which domains are wanted and which names they claim.
+// resolveClaims decides which domains are wanted and which names they claim.
 func (p *planner) resolveClaims() {
 	p.frozen = map[string]bool{}
 	domains := map[string]bool{}
@@ -34,7 +34,7 @@ func (p *planner) resolveClaims() {
 		domains[d] = true
 	}
 	for d := range p.Refused {
-		domains[d] = true // its name may be ours although its record is lost
+		domains[d] = true // its name may be owned although its record is lost
 	}
 	for d := range domains {
 		if s, ok := p.candidate(d); ok {
@@ -42,7 +42,7 @@ func (p *planner) resolveClaims() {
 		}
 	}
 	slices.SortFunc(p.candidates, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.domain, b.domain))
+		return cmp.Or(cmp.Compare(a.wantedSince, b.wantedSince), cmp.Compare(a.domain, b.domain))
 	})
 	for i := range p.candidates {
 		s := &p.candidates[i]
@@ -60,8 +60,8 @@ func (p *planner) resolveClaims() {
 	}
 }
 
-// candidate sums up what the ledger says of one domain; ok is false where the
-// plan is not to deal with it.
+// candidate collects what the ledger says about one domain; ok is false if the domain
+// takes no part in the plan.
 func (p *planner) candidate(domain string) (s candidate, ok bool) {
 	s = candidate{domain: domain, record: p.Ledger.Records[domain]}
 	if change, waits := p.Ledger.Pending[domain]; waits {
@@ -76,8 +76,8 @@ func (p *planner) candidate(domain string) (s candidate, ok bool) {
 		s.applyRemoval(p)
 	} else if s.pending != nil {
 		s.wanted = true
-		s.since = cmp.Or(p.Ledger.WantedSince[domain], s.pending.Seq)
-		if adopted := s.pending.Import && s.record.Wanted; !adopted {
+		s.wantedSince = cmp.Or(p.Ledger.WantedSince[domain], s.pending.Seq)
+		if alreadyWanted := s.pending.Import && s.record.Wanted; !alreadyWanted {
 			s.www, s.added = cmp.Or(s.pending.WWW, p.Rules.WWW), s.pending.Seq
 		}
 		if s.pending.Import {
@@ -88,15 +88,14 @@ func (p *planner) candidate(domain string) (s candidate, ok bool) {
 	if message, refused := p.Refused[domain]; refused {
 		s.refusal, s.wanted = "ServerPilot refused it: "+message, false
 		p.freeze(domain)
-	} else if reason, crowded := p.noRoom[domain]; crowded {
+	} else if reason, full := p.noRoom[domain]; full {
 		s.refusal, s.wanted = reason, false
 	}
 	return s, s.record.Domain != "" || s.pending != nil
 }
 
-// importedWWW is the www rule that leaves an adopted domain as it is: with its www form
-// where that is on the list, or where it has had one before. One that isn't on the
-// list is added as any other.
+// importedWWW returns the www rule by which an imported domain keeps the names that it
+// has. A domain that isn't on the list follows the rule of its change.
 func (p *planner) importedWWW(s candidate) tasks.WWW {
 	switch {
 	case s.record.Wanted:
@@ -109,16 +108,16 @@ func (p *planner) importedWWW(s candidate) tasks.WWW {
 	return s.www
 }
 
-// rejectUnlisted ends an import that may add nothing: the name was removed after
-// the operator saw it. A domain that is wanted already is put back as ever.
+// rejectUnlisted rejects an import that may add no name, if the name has left the list
+// since the operator saw it. A domain that is already wanted is put back as usual.
 func (s *candidate) rejectUnlisted(p *planner) {
 	if !s.record.Wanted && p.importsNothing(*s.pending) {
 		s.wanted, s.refusal = false, s.domain+" is not on the list any more, so it was not adopted; 'pilotsync enqueue add' puts it there"
 	}
 }
 
-// freeze leaves the domain's names as they are, on or off the list; its www form
-// only if that has no change of its own in this plan.
+// freeze keeps the domain's names as they are, on or off the list. Its www form is frozen
+// only if the form has no change of its own in this plan.
 func (p *planner) freeze(domain string) {
 	for _, name := range tasks.Names(domain, tasks.WWWAlways) {
 		_, waits := p.Ledger.Pending[name]
@@ -129,8 +128,8 @@ func (p *planner) freeze(domain string) {
 }
 
 // reclaimed reports whether a change removes a www form that a later addition, outside
-// this part of a plan, may claim. It waits for that one: else the form would leave the
-// list and come back.
+// this batch, may claim. The removal waits for that addition: otherwise the form would
+// leave the list and come back.
 func (p *planner) reclaimed(form string, removal Pending) bool {
 	base, isForm := strings.CutPrefix(form, "www.")
 	addition, waits := p.Ledger.Pending[base]
@@ -140,32 +139,31 @@ func (p *planner) reclaimed(form string, removal Pending) bool {
 	return addition.Import || slices.Contains(tasks.Names(base, cmp.Or(addition.WWW, p.Rules.WWW)), form)
 }
 
-// applyRemoval notes that a pending removal asks for the domain's own name to go. Its
-// www form was asked for by nobody: it leaves only if it is ours.
+// applyRemoval notes that the domain's own name is to leave. The removal doesn't name its
+// www form, so that leaves only if it is owned.
 func (s *candidate) applyRemoval(p *planner) {
 	if p.protected[s.domain] {
 		s.refusal = s.domain + " is protected (PILOTSYNC_PROTECTED): it is never taken off the list"
 		return
 	}
-	s.wanted, s.since, s.names = false, 0, []string{s.domain}
+	s.wanted, s.wantedSince, s.names = false, 0, []string{s.domain}
 	p.toRemove[s.domain] = true
 }
 
-// fromRecord has the domain stand as its record says.
+// fromRecord sets the domain's state from its record.
 func (s *candidate) fromRecord() {
-	s.wanted, s.www, s.since = s.record.Wanted, s.record.WWW, s.record.Since
+	s.wanted, s.www, s.wantedSince = s.record.Wanted, s.record.WWW, s.record.Since
 	s.added = cmp.Or(s.record.AddSeq, s.record.Since)
 }
 
-// importsNothing reports whether a change only adopts a name, which isn't on the list.
-// It ends without an effect, also on an earlier removal of the name.
+// importsNothing reports whether a change imports a name that isn't on the list, and may
+// not add it. Such a change has no effect, not even on an earlier removal of the name.
 func (p *planner) importsNothing(change Pending) bool {
 	return change.IfListed && !change.Remove && !p.onRemote[change.Domain]
 }
 
-// removedLater reports whether a www form was removed by name after the last addition
-// of its domain, which has the order number added: of the two requests the later
-// one decides.
+// removedLater reports whether a www form was removed by name after the last addition of
+// its domain, whose order number is added. The later of the two requests wins.
 func (p *planner) removedLater(name string, added int64) bool {
 	if p.frozen[name] {
 		return false

@@ -1,9 +1,8 @@
-// Package listsync brings one app's domain list on ServerPilot in step with the
-// ledger. [Plan] is the decision, a pure function from the list as it is and
-// the ledger as it stands to the list as it should be and an outcome for every
-// domain. [Syncer] is the loop around it: take the lease, read, plan, write if
-// it differs, commit, until nothing is pending.
+// Package listsync brings one app's domain list on ServerPilot in step with the ledger.
+// [Plan] is the decision: a pure function from the current list and the ledger to the
+// desired list and an outcome for each domain. [Syncer] is the loop around it: acquire the
+// lease, read, plan, write if the list differs, commit, until nothing is pending.
 //
-// The package knows neither HTTP nor Redis nor asynq: it talks to an [API], a
-// [Ledger] and a [Follower], whose contracts are written down here.
+// The package knows neither HTTP nor Redis nor asynq. It uses the interfaces [API],
+// [Ledger] and [Enqueuer], and defines their contracts.
 package listsync

@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// Drift returns the plan that a sync would carry out now. It takes no lease and
-// changes nothing, so what it says may be out of date at once. Its errors are
-// those of [API] and of the ledger.
+// Drift returns the plan that a sync would carry out now. It acquires no lease and changes
+// nothing, so the result may be outdated when it returns. Its errors are those of [API]
+// and of the ledger.
 func (s *Syncer) Drift(ctx context.Context, app string) (Result, error) {
 	remote, err := s.API.List(ctx, app)
 	if err != nil {

@@ -12,16 +12,16 @@ import (
 
 // Preview is what a sync of an app would do now.
 type Preview struct {
-	Listed         int      // names on the list as it was read
-	Added, Removed []string // names that the sync's write would change; none where it wouldn't write
-	// Changes are those that wait, each with its Preview, sorted by domain.
+	Listed         int      // number of names on the current list
+	Added, Removed []string // names that the sync's write would change; none if it wouldn't write
+	// Changes are the pending changes, each with its Preview, sorted by domain.
 	Changes []Pending
 }
 
-// DryRun plans as [Syncer.Sync] does, and notes in the ledger what each change would
-// come to. It writes nothing to ServerPilot, and changes no domain: the changes stay
-// pending, and a later Sync does what it would have done without the dry run. Its
-// errors are those of Sync.
+// DryRun plans like [Syncer.Sync], and records in the ledger what each change would lead
+// to. It writes nothing to ServerPilot and changes no domain. The changes stay pending,
+// and a later Sync does what it would have done without the dry run. Its errors are those
+// of Sync.
 func (s *Syncer) DryRun(ctx context.Context, app string) (preview Preview, err error) {
 	err = s.leased(ctx, app, func(r *run) (err error) {
 		preview, err = r.preview(ctx)
@@ -30,7 +30,7 @@ func (s *Syncer) DryRun(ctx context.Context, app string) (preview Preview, err e
 	return preview, err
 }
 
-// preview plans until no change came while it did.
+// preview plans, again and again if a change comes meanwhile.
 func (r *run) preview(ctx context.Context) (Preview, error) {
 	r.waitInterval(ctx, r.MinInterval-r.lease.SinceLastCommit)
 	for {
@@ -45,7 +45,7 @@ func (r *run) preview(ctx context.Context) (Preview, error) {
 		p := previewOf(Input{Remote: remote, Ledger: snapshot, Rules: r.Rules, Now: snapshot.At})
 		released, err := r.Ledger.Preview(ctx, r.lease, p)
 		if err != nil {
-			return p, fmt.Errorf("note the dry run of app %s: %w", r.lease.App, err)
+			return p, fmt.Errorf("record the dry run of app %s: %w", r.lease.App, err)
 		}
 		if released {
 			return p, nil
@@ -54,7 +54,7 @@ func (r *run) preview(ctx context.Context) (Preview, error) {
 	}
 }
 
-// previewOf makes a plan and puts it into words.
+// previewOf makes a plan and describes it.
 func previewOf(in Input) Preview {
 	plan := Plan(in)
 	outcomes := map[string]Outcome{}
@@ -70,8 +70,8 @@ func previewOf(in Input) Preview {
 	return p
 }
 
-// previewText says what becomes of a change if the plan is carried out, in a clause that
-// lacks its subject. r is the domain's record then.
+// previewText says what the plan does with a change, in a clause without its subject. r is
+// the record that the plan leads to.
 func previewText(change Pending, r Record, plan Result) string {
 	switch {
 	case r.State == tasks.Rejected:
@@ -86,7 +86,8 @@ func previewText(change Pending, r Record, plan Result) string {
 	return previewSentence("would be put on the list", "is on the list already", change.Domain, r.Names, plan.Added)
 }
 
-// previewSentence says which of a domain's names a write would move, and what is so already.
+// previewSentence says what a write would do with a domain's names, and what is already
+// true of them. moved are the names that the write changes.
 func previewSentence(would, is, domain string, names, moved []string) string {
 	var others []string
 	for _, name := range names {

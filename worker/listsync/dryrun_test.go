@@ -15,39 +15,39 @@ func TestADryRunSaysWhatASyncWouldDo(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
-		on   *world
-		tell func(w *world)
+		on   *fixture
+		tell func(f *fixture)
 		want map[string]string // previews by domain
 	}{
-		{"an addition", newWorld(), func(w *world) { w.add("a.com", tasks.WWWNever) },
+		{"an addition", newFixture(), func(f *fixture) { f.add("a.com", tasks.WWWNever) },
 			map[string]string{"a.com": "would be put on the list"}},
-		{"an addition with its www form", newWorld(), func(w *world) { w.add("a.com", "") },
+		{"an addition with its www form", newFixture(), func(f *fixture) { f.add("a.com", "") },
 			map[string]string{"a.com": "would be put on the list, with www.a.com"}},
-		{"an addition of what is there", newWorld("A.com", "www.a.com"), func(w *world) { w.add("a.com", "") },
+		{"an addition of what is there", newFixture("A.com", "www.a.com"), func(f *fixture) { f.add("a.com", "") },
 			map[string]string{"a.com": "is on the list already"}},
-		{"an addition of what is there without its www form", newWorld("a.com"), func(w *world) { w.add("a.com", "") },
+		{"an addition of what is there without its www form", newFixture("a.com"), func(f *fixture) { f.add("a.com", "") },
 			map[string]string{"a.com": "is on the list already; www.a.com would be put on the list"}},
-		{"a wildcard", newWorld(), func(w *world) { w.add("*.a.com", "") },
+		{"a wildcard", newFixture(), func(f *fixture) { f.add("*.a.com", "") },
 			map[string]string{"*.a.com": "would be put on the list"}},
-		{"a removal", newWorld("a.com"), func(w *world) { w.remove("a.com") },
+		{"a removal", newFixture("a.com"), func(f *fixture) { f.remove("a.com") },
 			map[string]string{"a.com": "would be taken off the list"}},
-		{"a removal with its www form", newWorld(), func(w *world) { w.add("a.com", ""); w.sync(); w.remove("a.com") },
+		{"a removal with its www form", newFixture(), func(f *fixture) { f.add("a.com", ""); f.sync(); f.remove("a.com") },
 			map[string]string{"a.com": "would be taken off the list, with www.a.com"}},
-		{"a removal whose www form was set by hand", newWorld("a.com", "www.a.com"), func(w *world) { w.remove("a.com") },
+		{"a removal whose www form was set by hand", newFixture("a.com", "www.a.com"), func(f *fixture) { f.remove("a.com") },
 			map[string]string{"a.com": "would be taken off the list"}},
-		{"a removal of what isn't there", newWorld("b.com"), func(w *world) { w.remove("a.com") },
+		{"a removal of what isn't there", newFixture("b.com"), func(f *fixture) { f.remove("a.com") },
 			map[string]string{"a.com": "is not on the list"}},
-		{"a removal of a name that another domain needs", newWorld("a.com", "www.a.com"),
-			func(w *world) { w.add("a.com", ""); w.sync(); w.remove("www.a.com"); w.add("a.com", "") },
+		{"a removal of a name that another domain needs", newFixture("a.com", "www.a.com"),
+			func(f *fixture) { f.add("a.com", ""); f.sync(); f.remove("www.a.com"); f.add("a.com", "") },
 			map[string]string{"a.com": "is on the list already",
 				"www.a.com": "would be dealt with without a write: no longer mapped by itself; the name stays on the list for a.com"}},
-		{"a protected name", newWorld("a.com"), func(w *world) {
-			w.rules.Protected = []string{"a.com"}
-			w.add("a.com", "")
-			w.sync()
-			w.remove("a.com")
+		{"a protected name", newFixture("a.com"), func(f *fixture) {
+			f.rules.Protected = []string{"a.com"}
+			f.add("a.com", "")
+			f.sync()
+			f.remove("a.com")
 		}, map[string]string{"a.com": "would be refused: a.com is protected (PILOTSYNC_PROTECTED): it is never taken off the list"}},
-		{"a full list", full(Limit), func(w *world) { w.add("a.com", "") },
+		{"a full list", full(Limit), func(f *fixture) { f.add("a.com", "") },
 			map[string]string{"a.com": "would be rejected: the app's list holds 300 names of at most 300; a.com would need 2 more"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -68,9 +68,9 @@ func TestADryRunSaysWhatASyncWouldDo(t *testing.T) {
 func TestADryRunReadsOnceAndChangesNothing(t *testing.T) {
 	t.Parallel()
 	r := setup("hand.net", "old.com")
-	r.world.add("a.com", "")
-	r.world.remove("old.com")
-	before := r.world.snapshot()
+	r.fixture.add("a.com", "")
+	r.fixture.remove("old.com")
+	before := r.fixture.snapshot()
 	p, err := r.syncer.DryRun(context.Background(), app)
 	if err != nil {
 		t.Fatal(err)
@@ -81,13 +81,13 @@ func TestADryRunReadsOnceAndChangesNothing(t *testing.T) {
 	}
 	r.holds(t, "hand.net old.com")
 	r.is(t, map[string]tasks.State{"a.com": tasks.Pending, "old.com": tasks.Pending})
-	after := r.world.snapshot()
+	after := r.fixture.snapshot()
 	for domain, change := range after.Pending {
 		change.Preview = ""
 		after.Pending[domain] = change
 	}
-	if diff := cmp.Diff(before, after); diff != "" || len(r.follow.begun) > 0 {
-		t.Errorf("the ledger was changed, or %v was started (-before +after):\n%s", r.follow.begun, diff)
+	if diff := cmp.Diff(before, after); diff != "" || len(r.enqueuer.enqueued) > 0 {
+		t.Errorf("the ledger was changed, or %v was started (-before +after):\n%s", r.enqueuer.enqueued, diff)
 	}
 	var idle *NotAcquired
 	if _, err := r.syncer.DryRun(context.Background(), app); !errors.As(err, &idle) || !idle.Idle {
@@ -98,13 +98,13 @@ func TestADryRunReadsOnceAndChangesNothing(t *testing.T) {
 func TestAChangeThatComesWithinADryRunIsPlannedToo(t *testing.T) {
 	t.Parallel()
 	r := setup()
-	r.world.add("a.com", "")
-	r.world.before = once("Preview", func() { r.world.add("b.com", "") })
+	r.fixture.add("a.com", "")
+	r.fixture.before = once("Preview", func() { r.fixture.add("b.com", "") })
 	if _, err := r.syncer.DryRun(context.Background(), app); err != nil {
 		t.Fatal(err)
 	}
 	r.made(t, "ready read ready read")
-	for domain, change := range r.world.pending {
+	for domain, change := range r.fixture.pending {
 		if change.Preview != "would be put on the list" {
 			t.Errorf("%s: %q", domain, change.Preview)
 		}
@@ -114,17 +114,17 @@ func TestAChangeThatComesWithinADryRunIsPlannedToo(t *testing.T) {
 func TestADryRunThatLostItsLeaseNotesNothing(t *testing.T) {
 	t.Parallel()
 	r := setup()
-	r.world.add("a.com", "")
+	r.fixture.add("a.com", "")
 	r.api.during = func(string) {
-		r.world.mu.Lock()
-		defer r.world.mu.Unlock()
-		r.world.until = r.clock.now() // somebody else may take the lease
-		r.world.token = "another"
+		r.fixture.mu.Lock()
+		defer r.fixture.mu.Unlock()
+		r.fixture.until = r.clock.now() // somebody else may take the lease
+		r.fixture.token = "another"
 	}
 	if _, err := r.syncer.DryRun(context.Background(), app); !errors.Is(err, ErrLeaseLost) {
 		t.Errorf("a dry run without its lease: %v", err)
 	}
-	if r.world.pending["a.com"].Preview != "" {
+	if r.fixture.pending["a.com"].Preview != "" {
 		t.Error("it was noted all the same")
 	}
 }

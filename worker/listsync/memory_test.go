@@ -41,23 +41,23 @@ func (c *clock) advance(d time.Duration) {
 // and a commit that compares before it replaces.
 type memory struct {
 	*clock
-	mu       sync.Mutex
-	records  map[string]Record
-	pending  map[string]Pending
-	seqs     map[string]int64 // last recorded order number of each domain
-	since    map[string]int64
-	ours     map[string]bool
-	gone     map[string]time.Time
-	claim    []string
-	landing  time.Time
-	awake    bool
-	token    string
-	until    time.Time
-	tokens   int           // leases given out
-	rested   time.Duration // what a lease says of the last commit
-	versions int
-	trouble  *Failure
-	history  map[string][]string
+	mu              sync.Mutex
+	records         map[string]Record
+	pending         map[string]Pending
+	seqs            map[string]int64 // last recorded order number of each domain
+	since           map[string]int64
+	owned           map[string]bool
+	tombstones      map[string]time.Time
+	claim           []string
+	landing         time.Time
+	awake           bool
+	token           string
+	until           time.Time
+	tokens          int           // leases given out
+	sinceLastCommit time.Duration // what a lease says of the last commit
+	versions        int
+	failure         *Failure
+	history         map[string][]string
 	// before is called, unlocked, when the named method is entered.
 	before func(method string)
 }
@@ -65,7 +65,7 @@ type memory struct {
 func newMemory(c *clock) *memory {
 	return &memory{
 		clock: c, records: map[string]Record{}, pending: map[string]Pending{}, seqs: map[string]int64{},
-		since: map[string]int64{}, ours: map[string]bool{}, gone: map[string]time.Time{}, history: map[string][]string{},
+		since: map[string]int64{}, owned: map[string]bool{}, tombstones: map[string]time.Time{}, history: map[string][]string{},
 	}
 }
 
@@ -73,8 +73,8 @@ func newMemory(c *clock) *memory {
 func (m *memory) clone() *memory {
 	c := newMemory(&clock{t: m.now()})
 	c.records, c.pending, c.seqs = maps.Clone(m.records), maps.Clone(m.pending), maps.Clone(m.seqs)
-	c.since, c.ours, c.claim = maps.Clone(m.since), maps.Clone(m.ours), slices.Clone(m.claim)
-	c.versions, c.awake, c.gone = m.versions, m.awake, maps.Clone(m.gone)
+	c.since, c.owned, c.claim = maps.Clone(m.since), maps.Clone(m.owned), slices.Clone(m.claim)
+	c.versions, c.awake, c.tombstones = m.versions, m.awake, maps.Clone(m.tombstones)
 	return c
 }
 
@@ -122,7 +122,7 @@ func (m *memory) enter(ctx context.Context, method string) error {
 	return ctx.Err()
 }
 
-func (m *memory) held(l Lease) error {
+func (m *memory) checkLease(l Lease) error {
 	if m.token == "" || l.Token != m.token || l.App != app {
 		return ErrLeaseLost
 	}
@@ -145,7 +145,7 @@ func (m *memory) Acquire(ctx context.Context, _ string) (Lease, error) {
 	}
 	m.tokens++
 	m.token, m.until = fmt.Sprintf("token%d", m.tokens), m.now().Add(LeaseTTL)
-	return Lease{App: app, Token: m.token, SinceLastCommit: m.rested}, nil
+	return Lease{App: app, Token: m.token, SinceLastCommit: m.sinceLastCommit}, nil
 }
 
 func (m *memory) Renew(ctx context.Context, l Lease) error {
@@ -154,7 +154,7 @@ func (m *memory) Renew(ctx context.Context, l Lease) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.held(l); err != nil {
+	if err := m.checkLease(l); err != nil {
 		return err
 	}
 	m.until = m.now().Add(LeaseTTL)
@@ -172,13 +172,13 @@ func (m *memory) Snapshot(ctx context.Context, _ string) (Snapshot, error) {
 
 func (m *memory) snapshot() Snapshot {
 	gone := map[string]bool{}
-	for name, at := range m.gone {
+	for name, at := range m.tombstones {
 		if m.now().Sub(at) < TombstoneTTL {
 			gone[name] = true
 		}
 	}
 	return Snapshot{Records: maps.Clone(m.records), Tombstones: gone, Pending: maps.Clone(m.pending), WantedSince: maps.Clone(m.since),
-		Owned: maps.Clone(m.ours), InFlight: slices.Clone(m.claim), At: m.now()}
+		Owned: maps.Clone(m.owned), InFlight: slices.Clone(m.claim), At: m.now()}
 }
 
 func (m *memory) BeginWrite(ctx context.Context, l Lease, w WriteIntent) error {
@@ -187,7 +187,7 @@ func (m *memory) BeginWrite(ctx context.Context, l Lease, w WriteIntent) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.held(l); err != nil {
+	if err := m.checkLease(l); err != nil {
 		return err
 	}
 	m.until, m.landing = m.now().Add(LeaseTTL), m.now().Add(LandingLimit)
@@ -201,7 +201,7 @@ func (m *memory) EndWrite(ctx context.Context, l Lease) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.held(l); err != nil {
+	if err := m.checkLease(l); err != nil {
 		return err
 	}
 	m.landing = time.Time{}
@@ -214,7 +214,7 @@ func (m *memory) Commit(ctx context.Context, l Lease, c Commit) ([]string, error
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.held(l); err != nil {
+	if err := m.checkLease(l); err != nil {
 		return nil, err
 	}
 	return m.commit(c), nil
@@ -237,18 +237,18 @@ func (m *memory) commit(c Commit) (stale []string) {
 		m.history[d] = append(m.history[d], o.Entry)
 	}
 	for _, name := range c.Own {
-		m.ours[name] = true
+		m.owned[name] = true
 	}
 	for _, name := range c.Disown {
-		delete(m.ours, name)
+		delete(m.owned, name)
 	}
 	for _, name := range c.Tombstones {
-		m.gone[name] = m.now()
+		m.tombstones[name] = m.now()
 	}
 	for _, name := range c.ClearTombstones {
-		delete(m.gone, name)
+		delete(m.tombstones, name)
 	}
-	m.claim, m.landing, m.trouble = nil, time.Time{}, nil
+	m.claim, m.landing, m.failure = nil, time.Time{}, nil
 	return stale
 }
 
@@ -258,7 +258,7 @@ func (m *memory) Release(ctx context.Context, l Lease) (bool, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.held(l); err != nil {
+	if err := m.checkLease(l); err != nil {
 		return false, err
 	}
 	if len(m.pending) > 0 {
@@ -274,7 +274,7 @@ func (m *memory) Preview(ctx context.Context, l Lease, p Preview) (bool, error) 
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.held(l); err != nil {
+	if err := m.checkLease(l); err != nil {
 		return false, err
 	}
 	planned := 0
@@ -284,7 +284,7 @@ func (m *memory) Preview(ctx context.Context, l Lease, p Preview) (bool, error) 
 			planned++
 		}
 	}
-	m.trouble = nil
+	m.failure = nil
 	if planned < len(m.pending) {
 		return false, nil
 	}
@@ -292,18 +292,18 @@ func (m *memory) Preview(ctx context.Context, l Lease, p Preview) (bool, error) 
 	return true, nil
 }
 
-func (m *memory) Fail(ctx context.Context, l Lease, trouble *Failure) error {
+func (m *memory) Fail(ctx context.Context, l Lease, failure *Failure) error {
 	if err := m.enter(ctx, "Abandon"); err != nil {
 		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.held(l); err != nil {
+	if err := m.checkLease(l); err != nil {
 		return err
 	}
 	m.token = ""
-	if trouble != nil {
-		m.trouble = trouble
+	if failure != nil {
+		m.failure = failure
 	}
 	return nil
 }
@@ -325,8 +325,8 @@ func TestMemoryKeepsTheLedgersPromises(t *testing.T) {
 	ctx := context.Background()
 	c := &clock{t: start}
 	m := newMemory(c)
-	var notTaken *NotAcquired
-	if _, err := m.Acquire(ctx, app); !errors.As(err, &notTaken) || !notTaken.Idle {
+	var notAcquired *NotAcquired
+	if _, err := m.Acquire(ctx, app); !errors.As(err, &notAcquired) || !notAcquired.Idle {
 		t.Fatalf("an idle app was taken: %v", err)
 	}
 	m.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: 5}})
@@ -337,7 +337,7 @@ func TestMemoryKeepsTheLedgersPromises(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Acquire(ctx, app); !errors.As(err, &notTaken) || !notTaken.Busy {
+	if _, err := m.Acquire(ctx, app); !errors.As(err, &notAcquired) || !notAcquired.Busy {
 		t.Fatalf("a lease was given out twice: %v", err)
 	}
 	if err := m.BeginWrite(ctx, first, WriteIntent{Claim: []string{"a.com"}}); err != nil {

@@ -9,8 +9,8 @@ import (
 	"pilotsync/tasks"
 )
 
-// requested is the candidate's record with what its pending change says of itself: order
-// number, time, site and number of attempts.
+// requested returns the candidate's record with the order number, time, site and limit of
+// attempts of its pending change.
 func (s *candidate) requested() Record {
 	r := s.record
 	r.Domain = s.domain
@@ -21,7 +21,7 @@ func (s *candidate) requested() Record {
 	if s.pending.SiteID != 0 {
 		r.SiteID = s.pending.SiteID
 	}
-	// An import of a domain that is wanted already keeps its number of attempts.
+	// An import of a wanted domain keeps its limit of attempts.
 	keeps := s.pending.Import && s.record.Wanted && s.pending.Attempts == 0
 	if !s.pending.Remove && !keeps {
 		r.Attempts = s.pending.Attempts
@@ -29,8 +29,8 @@ func (s *candidate) requested() Record {
 	return r
 }
 
-// outcome says what the plan means for one domain; changed is false if it means nothing
-// new.
+// outcome says what the plan means for one domain; changed is false if its record stays
+// the same.
 func (p *planner) outcome(s *candidate) (o Outcome, changed bool) {
 	r := s.requested()
 	removal := s.pending != nil && s.pending.Remove
@@ -38,8 +38,8 @@ func (p *planner) outcome(s *candidate) (o Outcome, changed bool) {
 	case s.deferred:
 		return Outcome{}, false
 	case s.refusal != "" && s.wanted && removal:
-		// A refused removal: the domain stays what it was.
-		r.Since, r.Names, r.Reason = s.since, p.namesOnList(s), s.refusal
+		// A refused removal: the domain keeps its state.
+		r.Since, r.Names, r.Reason = s.wantedSince, p.namesOnList(s), s.refusal
 		return Outcome{Record: r, Entry: s.refusal}, true
 	case s.refusal != "":
 		return p.rejected(s, r), true
@@ -56,7 +56,7 @@ func (p *planner) outcome(s *candidate) (o Outcome, changed bool) {
 	}
 }
 
-// ended makes r the record of a domain that is not wanted.
+// ended turns r into the record of a domain that isn't wanted.
 func ended(r Record, state tasks.State, names []string, reason string) Record {
 	r.State, r.Names, r.Reason, r.Problems = state, names, reason, nil
 	r.Wanted, r.Since, r.AddSeq, r.CheckSeq, r.NextAttemptAt = false, 0, 0, 0, nil
@@ -71,7 +71,7 @@ func (p *planner) rejected(s *candidate, r Record) Outcome {
 	}
 	state := tasks.Rejected
 	if s.pending != nil && p.importsNothing(*s.pending) && s.record.State == tasks.Removed {
-		state = tasks.Removed // its removal still keeps it away, as a www form, too
+		state = tasks.Removed // its removal still counts, also if it is a www form
 	}
 	r = ended(r, state, names, s.refusal)
 	return Outcome{Record: r, Entry: s.refusal, Notify: true}
@@ -97,23 +97,23 @@ func (p *planner) removed(s *candidate, r Record) Outcome {
 // listed is the outcome of a pending addition whose names are on the list.
 func (p *planner) listed(s *candidate, r Record) Outcome {
 	names := p.namesOnList(s)
-	// After a removal in between, even one that no sync has seen, it starts from scratch.
-	isNew := !s.record.Wanted || !s.record.State.Listed() || s.record.Since != s.since || !containsAll(s.record.Names, names)
-	r.Wanted, r.Since, r.AddSeq, r.WWW, r.Names = true, s.since, 0, s.www, names
-	if s.added != s.since {
+	// After a removal in between, even one that no sync saw, the domain is new.
+	isNew := !s.record.Wanted || !s.record.State.Listed() || s.record.Since != s.wantedSince || !containsAll(s.record.Names, names)
+	r.Wanted, r.Since, r.AddSeq, r.WWW, r.Names = true, s.wantedSince, 0, s.www, names
+	if s.added != s.wantedSince {
 		r.AddSeq = s.added
 	}
 	limit := cmp.Or(r.Attempts, p.Rules.Attempts)
 	if !isNew && !s.pending.Verify {
 		if r.State.Checking() {
-			r.Limit = max(limit, r.Attempt+1) // the attempt that is enqueued is made
+			r.Limit = max(limit, r.Attempt+1) // the next attempt is already enqueued
 		}
 		event := "asked for again: nothing changed"
 		if len(s.adds) > 0 {
 			event = "asked for again: put back " + strings.Join(s.adds, ", ")
 		}
-		// Its state is notified again: the mapping may be new, restored from a backup, or
-		// have missed the event.
+		// An event reports the state again: the mapping may be new, restored from a backup,
+		// or have missed the last event.
 		return Outcome{Record: r, Entry: event, Notify: true, AlreadyListed: true}
 	}
 	r.CheckSeq, r.Attempt, r.AttemptAt, r.NextAttemptAt, r.SeenPointing = r.Seq, 0, nil, nil, false
@@ -140,8 +140,8 @@ func (p *planner) listed(s *candidate, r Record) Outcome {
 	return Outcome{Record: r, Entry: event, Verify: true, Immediate: !isNew, Notify: true, AlreadyListed: !isNew}
 }
 
-// unchanged is the outcome of a domain that was listed before and has no change
-// pending: something only if its names were put back or taken away.
+// unchanged is the outcome of a listed domain without a pending change. There is one only
+// if names of the domain were put back or have left.
 func (p *planner) unchanged(s *candidate, r Record) (Outcome, bool) {
 	names := p.namesOnList(s)
 	if len(s.adds) == 0 && slices.Equal(names, r.Names) {
@@ -155,8 +155,8 @@ func (p *planner) unchanged(s *candidate, r Record) (Outcome, bool) {
 	return Outcome{Record: r, Entry: event}, true
 }
 
-// reappearedOutcome is the outcome of a domain that isn't wanted and has no change pending:
-// something only if its names came back.
+// reappearedOutcome is the outcome of an unwanted domain without a pending change. There
+// is one only if names of the domain reappeared.
 func (p *planner) reappearedOutcome(s *candidate, r Record) (Outcome, bool) {
 	var back []string
 	for name := range p.reappeared {

@@ -10,9 +10,9 @@ import (
 )
 
 // outcome makes a world's plan true and returns what it said of a domain.
-func outcome(t *testing.T, w *world, domain string) Outcome {
+func outcome(t *testing.T, f *fixture, domain string) Outcome {
 	t.Helper()
-	for _, o := range w.sync().Outcomes {
+	for _, o := range f.sync().Outcomes {
 		if o.Record.Domain == domain {
 			o.Record.Version = ""
 			return o
@@ -22,9 +22,9 @@ func outcome(t *testing.T, w *world, domain string) Outcome {
 	return Outcome{}
 }
 
-// checked makes the domain's verification end well, as one that took two attempts.
-func (w *world) checked(domain string) {
-	w.verified(domain, func(r *Record) {
+// finishVerification makes the domain's verification end well, as one that took two attempts.
+func (f *fixture) finishVerification(domain string) {
+	f.verified(domain, func(r *Record) {
 		r.State, r.Attempt, r.SeenPointing, r.Reason = tasks.Done, 2, true, "fine"
 		r.Certificate, r.AttemptAt = &Cert{Issuer: "R11", NotAfter: start}, &start
 	})
@@ -32,16 +32,16 @@ func (w *world) checked(domain string) {
 
 func TestANewDomainIsListedAndItsVerificationStarts(t *testing.T) {
 	t.Parallel()
-	w := newWorld()
-	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: 7, SiteID: 3, RequestedAt: start}})
-	w.advance(time.Minute)
+	f := newFixture()
+	f.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: 7, SiteID: 3, RequestedAt: start}})
+	f.advance(time.Minute)
 	want := Outcome{
 		Record: Record{Domain: "a.com", Seq: 7, Wanted: true, Since: 7, WWW: tasks.WWWAlways, SiteID: 3, State: tasks.CheckingDNS,
 			Names: []string{"a.com", "www.a.com"}, Reason: "put on the list; DNS and the certificate are checked next",
 			CheckSeq: 7, RequestedAt: start, UpdatedAt: start.Add(time.Minute)},
 		Entry: "put on the list", Verify: true, Notify: true,
 	}
-	if diff := cmp.Diff(want, outcome(t, w, "a.com")); diff != "" {
+	if diff := cmp.Diff(want, outcome(t, f, "a.com")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -50,23 +50,23 @@ func TestAskingAgainKeepsStateAttemptCertificateAndSite(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
-		tell  func(*world)
+		tell  func(*fixture)
 		event string
 	}{
-		{"as it stands", func(*world) {}, "asked for again: nothing changed"},
-		{"with its www form taken off", func(w *world) { w.list = []string{"a.com"} }, "asked for again: put back www.a.com"},
+		{"as it stands", func(*fixture) {}, "asked for again: nothing changed"},
+		{"with its www form taken off", func(f *fixture) { f.list = []string{"a.com"} }, "asked for again: put back www.a.com"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld()
-			w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: w.next(), SiteID: 3, RequestedAt: start}})
-			w.sync()
-			w.checked("a.com")
-			c.tell(w)
-			want := w.records["a.com"]
+			f := newFixture()
+			f.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: f.next(), SiteID: 3, RequestedAt: start}})
+			f.sync()
+			f.finishVerification("a.com")
+			c.tell(f)
+			want := f.records["a.com"]
 			want.Version, want.Seq, want.AddSeq = "", 2, 2
-			w.add("a.com", "")
-			got := outcome(t, w, "a.com")
+			f.add("a.com", "")
+			got := outcome(t, f, "a.com")
 			if diff := cmp.Diff(Outcome{Record: want, Entry: c.event, Notify: true, AlreadyListed: true}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -78,24 +78,24 @@ func TestWhatStartsTheVerificationAnew(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name     string
-		tell     func(*world)
+		tell     func(*fixture)
 		restarts bool
 	}{
-		{"asking again doesn't", func(w *world) { w.add("a.com", "") }, false},
-		{"a new www form does", func(w *world) { w.add("a.com", tasks.WWWAlways) }, true},
-		{"removing and adding does", func(w *world) { w.remove("a.com"); w.sync(); w.add("a.com", "") }, true},
-		{"removing and adding does, even if no sync came between", func(w *world) { w.remove("a.com"); w.add("a.com", "") }, true},
+		{"asking again doesn't", func(f *fixture) { f.add("a.com", "") }, false},
+		{"a new www form does", func(f *fixture) { f.add("a.com", tasks.WWWAlways) }, true},
+		{"removing and adding does", func(f *fixture) { f.remove("a.com"); f.sync(); f.add("a.com", "") }, true},
+		{"removing and adding does, even if no sync came between", func(f *fixture) { f.remove("a.com"); f.add("a.com", "") }, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld()
-			w.rules.WWW = tasks.WWWNever
-			w.add("a.com", "")
-			w.sync()
-			w.checked("a.com")
-			w.verified("a.com", func(r *Record) { r.Problems = []tasks.Problem{{Name: "www.a.com", Cause: tasks.CauseDNSMissing}} })
-			c.tell(w)
-			o := outcome(t, w, "a.com")
+			f := newFixture()
+			f.rules.WWW = tasks.WWWNever
+			f.add("a.com", "")
+			f.sync()
+			f.finishVerification("a.com")
+			f.verified("a.com", func(r *Record) { r.Problems = []tasks.Problem{{Name: "www.a.com", Cause: tasks.CauseDNSMissing}} })
+			c.tell(f)
+			o := outcome(t, f, "a.com")
 			r := o.Record
 			if (r.Problems == nil) != c.restarts {
 				t.Errorf("the problems are %v", r.Problems)
@@ -115,12 +115,12 @@ func TestWhatStartsTheVerificationAnew(t *testing.T) {
 
 func TestAWWWFormThatGoesStartsNoVerification(t *testing.T) {
 	t.Parallel()
-	w := newWorld()
-	w.add("a.com", "")
-	w.sync()
-	w.checked("a.com")
-	w.remove("www.a.com")
-	o := outcome(t, w, "a.com")
+	f := newFixture()
+	f.add("a.com", "")
+	f.sync()
+	f.finishVerification("a.com")
+	f.remove("www.a.com")
+	o := outcome(t, f, "a.com")
 	if o.Verify || o.Notify || o.Record.State != tasks.Done || o.Entry != "its names on the list are now a.com" {
 		t.Errorf("got %+v", o)
 	}
@@ -128,12 +128,12 @@ func TestAWWWFormThatGoesStartsNoVerification(t *testing.T) {
 
 func TestANamePutBackIsToldInTheHistoryAndNowhereElse(t *testing.T) {
 	t.Parallel()
-	w := newWorld()
-	w.add("a.com", "")
-	w.sync()
-	w.checked("a.com")
-	w.list = []string{"www.a.com"}
-	o := outcome(t, w, "a.com")
+	f := newFixture()
+	f.add("a.com", "")
+	f.sync()
+	f.finishVerification("a.com")
+	f.list = []string{"www.a.com"}
+	o := outcome(t, f, "a.com")
 	if o.Verify || o.Notify || o.Record.State != tasks.Done || o.Entry != "put back a.com" {
 		t.Errorf("got %+v", o)
 	}
@@ -144,25 +144,25 @@ func TestEachOutcomeSaysWhatHappened(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
-		on     *world
-		tell   func(*world)
+		on     *fixture
+		tell   func(*fixture)
 		domain string
 		state  tasks.State
 		reason string
 	}{
-		{"put on", newWorld(), func(w *world) { w.add("a.com", "") }, "a.com", tasks.CheckingDNS,
+		{"put on", newFixture(), func(f *fixture) { f.add("a.com", "") }, "a.com", tasks.CheckingDNS,
 			"put on the list; DNS and the certificate are checked next"},
-		{"there already", newWorld("A.com", "www.a.com"), func(w *world) { w.add("a.com", "") }, "a.com", tasks.CheckingDNS,
+		{"there already", newFixture("A.com", "www.a.com"), func(f *fixture) { f.add("a.com", "") }, "a.com", tasks.CheckingDNS,
 			"was on the list already; DNS and the certificate are checked next"},
-		{"a wildcard", newWorld(), func(w *world) { w.add("*.a.com", "") }, "*.a.com", tasks.DoneWithoutSSL,
+		{"a wildcard", newFixture(), func(f *fixture) { f.add("*.a.com", "") }, "*.a.com", tasks.DoneWithoutSSL,
 			"put on the list; a wildcard gets no certificate: Let's Encrypt can't certify one over HTTP, which is how ServerPilot gets its certificates. For HTTPS add each subdomain by its own name"},
-		{"taken off", newWorld("A.com"), func(w *world) { w.remove("a.com") }, "a.com", tasks.Removed, "taken off the list"},
-		{"not there", newWorld(), func(w *world) { w.remove("a.com") }, "a.com", tasks.Removed, "was not on the list"},
-		{"still claimed", newWorld(), func(w *world) { w.add("www.a.com", ""); w.sync(); w.remove("www.a.com"); w.add("a.com", "") },
+		{"taken off", newFixture("A.com"), func(f *fixture) { f.remove("a.com") }, "a.com", tasks.Removed, "taken off the list"},
+		{"not there", newFixture(), func(f *fixture) { f.remove("a.com") }, "a.com", tasks.Removed, "was not on the list"},
+		{"still claimed", newFixture(), func(f *fixture) { f.add("www.a.com", ""); f.sync(); f.remove("www.a.com"); f.add("a.com", "") },
 			"www.a.com", tasks.Removed, "no longer mapped by itself; the name stays on the list for a.com"},
-		{"no room", full(299), func(w *world) { w.add("a.com", "") }, "a.com", tasks.Rejected,
+		{"no room", full(299), func(f *fixture) { f.add("a.com", "") }, "a.com", tasks.Rejected,
 			"the app's list holds 299 names of at most 300; a.com would need 2 more"},
-		{"protected", newWorld("a.com"), func(w *world) { w.rules.Protected = []string{"a.com"}; w.remove("a.com") }, "a.com", tasks.Rejected,
+		{"protected", newFixture("a.com"), func(f *fixture) { f.rules.Protected = []string{"a.com"}; f.remove("a.com") }, "a.com", tasks.Rejected,
 			"a.com is protected (PILOTSYNC_PROTECTED): it is never taken off the list"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -181,14 +181,14 @@ func TestEachOutcomeSaysWhatHappened(t *testing.T) {
 
 func TestARemovedDomainKeepsNothingThatGoesOn(t *testing.T) {
 	t.Parallel()
-	w := newWorld()
-	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: w.next(), SiteID: 3, RequestedAt: start}})
-	w.sync()
-	w.verified("a.com", func(r *Record) {
+	f := newFixture()
+	f.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: f.next(), SiteID: 3, RequestedAt: start}})
+	f.sync()
+	f.verified("a.com", func(r *Record) {
 		r.NextAttemptAt, r.Problems = &start, []tasks.Problem{{Name: "a.com", Cause: tasks.CauseDNSMissing}}
 	})
-	w.remove("a.com")
-	r := outcome(t, w, "a.com").Record
+	f.remove("a.com")
+	r := outcome(t, f, "a.com").Record
 	if r.Wanted || r.Since != 0 || r.CheckSeq != 0 || r.NextAttemptAt != nil || r.Problems != nil {
 		t.Errorf("something goes on: %+v", r)
 	}
@@ -200,35 +200,35 @@ func TestARemovedDomainKeepsNothingThatGoesOn(t *testing.T) {
 // The last addition decides, as it does about the www form.
 func TestTheLimitOfAttempts(t *testing.T) {
 	t.Parallel()
-	add := func(w *world, attempts int, adopt bool) {
-		w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: w.next(), Attempts: attempts, Import: adopt, RequestedAt: start}})
+	add := func(f *fixture, attempts int, adopt bool) {
+		f.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: f.next(), Attempts: attempts, Import: adopt, RequestedAt: start}})
 	}
-	attempted := func(w *world, n int) {
-		w.verified("a.com", func(r *Record) { r.Attempt = n })
+	attempted := func(f *fixture, n int) {
+		f.verified("a.com", func(r *Record) { r.Attempt = n })
 	}
 	for _, c := range []struct {
 		name            string
-		tell            func(*world)
+		tell            func(*fixture)
 		attempts, limit int
 	}{
-		{"is the setting's where the addition doesn't say", func(w *world) { add(w, 0, false) }, 0, 5},
-		{"is the addition's", func(w *world) { add(w, 7, false) }, 7, 7},
-		{"is an adoption's", func(w *world) { add(w, 7, true) }, 7, 7},
-		{"follows a later addition", func(w *world) { add(w, 7, false); w.sync(); add(w, 9, false) }, 9, 9},
-		{"goes back to the setting with an addition that doesn't say", func(w *world) { add(w, 7, false); w.sync(); add(w, 0, false) }, 0, 5},
-		{"stays with an adoption that doesn't say", func(w *world) { add(w, 7, false); w.sync(); add(w, 0, true) }, 7, 7},
-		{"follows an adoption", func(w *world) { add(w, 7, false); w.sync(); add(w, 9, true) }, 9, 9},
-		{"is kept of a removed domain, to be asked for again", func(w *world) { add(w, 7, false); w.sync(); w.remove("a.com") }, 7, 7},
-		{"is that of the addition after a removal", func(w *world) { add(w, 7, false); w.remove("a.com"); w.sync(); add(w, 0, false) }, 0, 5},
-		{"leaves an attempt that is on its way, where it is lowered", func(w *world) { add(w, 7, false); w.sync(); attempted(w, 4); add(w, 3, false) }, 3, 5},
-		{"of a verification that has ended stays what it was", func(w *world) { add(w, 7, false); w.sync(); w.checked("a.com"); add(w, 3, false) }, 3, 7},
+		{"is the setting's where the addition doesn't say", func(f *fixture) { add(f, 0, false) }, 0, 5},
+		{"is the addition's", func(f *fixture) { add(f, 7, false) }, 7, 7},
+		{"is an adoption's", func(f *fixture) { add(f, 7, true) }, 7, 7},
+		{"follows a later addition", func(f *fixture) { add(f, 7, false); f.sync(); add(f, 9, false) }, 9, 9},
+		{"goes back to the setting with an addition that doesn't say", func(f *fixture) { add(f, 7, false); f.sync(); add(f, 0, false) }, 0, 5},
+		{"stays with an adoption that doesn't say", func(f *fixture) { add(f, 7, false); f.sync(); add(f, 0, true) }, 7, 7},
+		{"follows an adoption", func(f *fixture) { add(f, 7, false); f.sync(); add(f, 9, true) }, 9, 9},
+		{"is kept of a removed domain, to be asked for again", func(f *fixture) { add(f, 7, false); f.sync(); f.remove("a.com") }, 7, 7},
+		{"is that of the addition after a removal", func(f *fixture) { add(f, 7, false); f.remove("a.com"); f.sync(); add(f, 0, false) }, 0, 5},
+		{"leaves an attempt that is on its way, where it is lowered", func(f *fixture) { add(f, 7, false); f.sync(); attempted(f, 4); add(f, 3, false) }, 3, 5},
+		{"of a verification that has ended stays what it was", func(f *fixture) { add(f, 7, false); f.sync(); f.finishVerification("a.com"); add(f, 3, false) }, 3, 7},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld()
-			w.rules.Attempts = 5
-			c.tell(w)
-			if r := outcome(t, w, "a.com").Record; r.Attempts != c.attempts || r.Limit != c.limit {
+			f := newFixture()
+			f.rules.Attempts = 5
+			c.tell(f)
+			if r := outcome(t, f, "a.com").Record; r.Attempts != c.attempts || r.Limit != c.limit {
 				t.Errorf("asked for %d, limit %d; want %d and %d", r.Attempts, r.Limit, c.attempts, c.limit)
 			}
 		})
@@ -237,23 +237,23 @@ func TestTheLimitOfAttempts(t *testing.T) {
 
 func TestAWishToBeVerifiedStartsAListedDomainAnewAndMovesNoName(t *testing.T) {
 	t.Parallel()
-	w := newWorld()
-	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: w.next(), RequestedAt: start}})
-	w.sync()
-	w.checked("a.com")
-	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "www.a.com", Seq: w.next(), RequestedAt: start}, Remove: true})
-	w.sync()
-	want := w.records["a.com"]
-	seq := w.next()
-	w.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: seq, Import: true, Verify: true, RequestedAt: start}})
-	got := outcome(t, w, "a.com")
+	f := newFixture()
+	f.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: f.next(), RequestedAt: start}})
+	f.sync()
+	f.finishVerification("a.com")
+	f.record(Pending{Change: tasks.Change{AppID: app, Domain: "www.a.com", Seq: f.next(), RequestedAt: start}, Remove: true})
+	f.sync()
+	want := f.records["a.com"]
+	seq := f.next()
+	f.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: seq, Import: true, Verify: true, RequestedAt: start}})
+	got := outcome(t, f, "a.com")
 	want.Version, want.Seq, want.CheckSeq = "", seq, seq
 	want.State, want.Reason = tasks.CheckingDNS, "a new verification was requested; DNS and the certificate are checked next"
 	want.Attempt, want.AttemptAt, want.SeenPointing = 0, nil, false
 	if diff := cmp.Diff(Outcome{Record: want, Entry: "a new verification was requested", Verify: true, Immediate: true, Notify: true, AlreadyListed: true}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if w.list[0] != "a.com" || len(w.list) != 1 {
-		t.Errorf("the list is %q", w.list)
+	if f.list[0] != "a.com" || len(f.list) != 1 {
+		t.Errorf("the list is %q", f.list)
 	}
 }

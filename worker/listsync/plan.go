@@ -11,74 +11,72 @@ import (
 	"pilotsync/tasks"
 )
 
-// Limit is the number of names ServerPilot takes on one app's list (since
-// February 2024; it was 1,000 before, so older lists can be longer).
+// Limit is the number of names that ServerPilot accepts on one app's list. Until February
+// 2024 it was 1,000, so older lists can be longer.
 const Limit = 300
 
-// Rules are the settings a plan follows.
+// Rules are the settings that a plan follows.
 type Rules struct {
-	WWW       tasks.WWW // for changes that don't say
+	WWW       tasks.WWW // for changes without a rule of their own
 	Protected []string  // names that never leave a list
-	Attempts  int       // limit of verification attempts, for changes that don't say
+	Attempts  int       // limit of verification attempts, for changes without one
 }
 
 // Input is everything a plan depends on.
 type Input struct {
-	Remote []string // the list as ServerPilot answered it just now
+	Remote []string // the current list, as ServerPilot just returned it
 	Ledger Snapshot
 	Rules  Rules
 	Now    time.Time
-	// Only confines the plan to these domains: other domains' names stay as they
-	// are and their changes stay pending. Nil means all.
+	// Only limits the plan to these domains: the names of other domains stay as they are,
+	// and their changes stay pending. Nil means all.
 	Only map[string]bool
-	// Refused holds, by domain, ServerPilot's message where it is known to refuse
-	// the domain itself; such a domain ends rejected.
+	// Refused has, by domain, ServerPilot's message for domains that it is known to refuse.
+	// Such a domain is rejected.
 	Refused map[string]string
 }
 
-// Outcome is what a plan means for one domain, once the list is as planned.
+// Outcome is what a plan means for one domain, once the plan is carried out.
 type Outcome struct {
-	Record Record // as it is to be committed; Record.Version is the one planned on
-	// Entry tells the domain's history what happened.
+	Record Record // the record to commit; its Version is the one that the plan is based on
+	// Entry is the text for the domain's history.
 	Entry string
-	// Verify: a new verification starts; Immediate: its first attempt waits for nothing.
+	// Verify: a new verification starts; Immediate: its first attempt has no delay.
 	Verify, Immediate bool
-	// Notify: the state changed, or a request ended, and an event says so.
+	// Notify: the state changed, or a request ended, so there is an event.
 	Notify bool
-	// AlreadyListed: an addition asked for a domain that is listed already.
+	// AlreadyListed: the change added a domain that was already listed.
 	AlreadyListed bool
 }
 
 // Result is a plan.
 type Result struct {
-	List           []string // what the list should be
-	Write          bool     // names are added or removed; else List is Remote
+	List           []string // the desired list
+	Write          bool     // names are added or removed; otherwise List is Remote
 	Added, Removed []string
 	Outcomes       []Outcome // sorted by domain
-	// Changed are the domains whose names the write adds or removes, those that
-	// make room first; where ServerPilot refuses the write, one of them is the cause.
+	// Changed are the domains whose names the write adds or removes, those that make room
+	// first. If ServerPilot refuses the write, one of them is the cause.
 	Changed []string
-	// Claim are the names that are owned should the write take effect.
+	// Claim are the names that are owned if the write takes effect.
 	Claim []string
-	// Own and Disown are the changes to the ledger's set of owned names once the
-	// list is as planned.
+	// Own and Disown change the ledger's set of owned names, once the plan is carried out.
 	Own, Disown []string
-	// Tombstones are the names that the write removes; ClearTombstones are those whose
-	// tombstone goes: they are wanted, or were removed once more.
+	// Tombstones are the names that get a tombstone: the write removes them.
+	// ClearTombstones are those that lose it: they are wanted, or are removed once more.
 	Tombstones, ClearTombstones []string
 }
 
-// Plan decides what an app's list should be and what becomes of each domain.
-// It has no side effects and depends on nothing but in.
+// Plan decides an app's desired list and the outcome of each domain. It is a pure function
+// of in:
 //
-// Names are compared as [tasks.Canonical] has them, so a name counts as listed in
-// whatever spelling it is there, and keeps that spelling. Names on the list that are not
-// owned stay, in their order. A name leaves only if no wanted domain claims it, and it is
-// owned or a removal names it. Wanted names that
-// are missing are appended, those of the domains that have been wanted longest
-// first. The list never grows beyond [Limit]: a domain is put on it whole or is
-// rejected. A write also merges names that are on the list twice; that alone is no reason
-// to write.
+//   - Names are compared by [tasks.Canonical]. A name on the list keeps its spelling.
+//   - A name leaves only if no wanted domain claims it, and if it is owned or a removal
+//     names it. All other names stay, in their order.
+//   - Missing names of wanted domains are appended, beginning with the domains that have
+//     been wanted longest.
+//   - The list never grows beyond [Limit]: a domain gets all of its names or is rejected.
+//   - A write also drops duplicates; they alone are no reason to write.
 func Plan(in Input) Result {
 	noRoom, remote, onRemote := map[string]string{}, make([]string, len(in.Remote)), map[string]bool{}
 	for i, name := range in.Remote {
@@ -98,25 +96,25 @@ func Plan(in Input) Result {
 	}
 }
 
-// planner holds the working state of one call of Plan.
+// planner is the working state of one call of Plan.
 type planner struct {
 	Input
 	remote        []string        // the names of Remote in canonical form
 	onRemote      map[string]bool // the same
 	protected     map[string]bool
-	noRoom        map[string]string // domain → why it doesn't fit, though it holds names
-	candidates    []candidate       // every domain of the ledger that takes part, longest wanted first
-	frozen        map[string]bool   // names of domains outside Only: they stay as they are
+	noRoom        map[string]string // domain → why it doesn't fit, although names of it are listed
+	candidates    []candidate       // the domains in the plan, longest wanted first
+	frozen        map[string]bool   // names that stay as they are, such as those outside Only
 	claimed       map[string]string // name → the wanted domain that claims it
 	toRemove      map[string]bool   // names of pending removals
 	owned         map[string]bool   // names on the list that are owned
 	onList        map[string]bool   // names on the new list so far
-	removalCauses map[string]bool   // domains because of which a name leaves
-	reappeared    map[string]bool   // names that came back without a request, and leave once more
+	removalCauses map[string]bool   // domains that cause a name to leave
+	reappeared    map[string]bool   // names that came back without a request, and leave again
 	result        Result
 }
 
-// retainExisting keeps the names of the remote list that stay.
+// retainExisting begins the new list with the names of the current one that stay.
 func (p *planner) retainExisting() {
 	p.onList, p.owned = map[string]bool{}, map[string]bool{}
 	for name := range p.Ledger.Owned {
@@ -142,7 +140,7 @@ func (p *planner) retainExisting() {
 	}
 }
 
-// removalCause returns the domain because of which the name leaves the list, or "".
+// removalCause returns the domain that causes the name to leave the list, or "".
 func (p *planner) removalCause(name string) string {
 	if _, claimed := p.claimed[name]; claimed || p.protected[name] || p.frozen[name] {
 		return ""
@@ -153,8 +151,8 @@ func (p *planner) removalCause(name string) string {
 	if !p.owned[name] && !p.Ledger.Tombstones[name] {
 		return ""
 	}
-	// Owned and no longer claimed: a www form whose domain left or lost it, or what an
-	// interrupted write left behind. Or it has a tombstone, and is back.
+	// It is owned and no longer claimed: the www form of a domain that left or lost the
+	// form, or the remains of an interrupted write. Or it has a tombstone and is back.
 	owner := p.owner(name)
 	if p.Only != nil && !p.Only[owner] {
 		return ""
@@ -165,7 +163,7 @@ func (p *planner) removalCause(name string) string {
 	return owner
 }
 
-// owner returns the domain that an unclaimed name was on the list for.
+// owner returns the domain that an unclaimed name belongs to.
 func (p *planner) owner(name string) string {
 	if _, known := p.Ledger.Records[name]; known {
 		return name
@@ -173,10 +171,9 @@ func (p *planner) owner(name string) string {
 	return strings.TrimPrefix(name, "www.")
 }
 
-// addMissing puts the missing names of wanted domains on the list, as far as there
-// is room. It returns false where a domain that doesn't fit keeps names on the
-// list that would leave without it: then there is no room for it, and the plan must be
-// made again.
+// addMissing puts the missing names of wanted domains on the list, as far as there is room.
+// It returns false if a domain that doesn't fit claims listed names. Without the domain
+// these names may leave, so the plan must be made again without it.
 func (p *planner) addMissing() bool {
 	for i := range p.candidates {
 		s := &p.candidates[i]
@@ -191,7 +188,7 @@ func (p *planner) addMissing() bool {
 		}
 		if room := Limit - len(p.result.List); room < len(missing) {
 			if s.record.Wanted && p.onList[s.domain] {
-				continue // listed by its own name; its www form waits for room
+				continue // the domain's own name is listed; its www form waits for room
 			}
 			if p.Only != nil {
 				s.deferred = true // a removal outside this batch may make room
@@ -218,8 +215,8 @@ func (p *planner) addMissing() bool {
 	return true
 }
 
-// keepsNames reports whether a name is on the list for this domain alone, and
-// would leave if the domain weren't wanted.
+// keepsNames reports whether a name is on the list for this domain only, and would leave
+// if the domain weren't wanted.
 func (p *planner) keepsNames(s *candidate) bool {
 	return slices.ContainsFunc(s.names, func(name string) bool {
 		loose := p.owned[name] || p.toRemove[name] || p.Ledger.Tombstones[name]
@@ -227,7 +224,7 @@ func (p *planner) keepsNames(s *candidate) bool {
 	})
 }
 
-// buildResult makes the outcomes, the list and what changes in the ledger's sets of names.
+// buildResult completes the result: outcomes, list, owned names and tombstones.
 func (p *planner) buildResult() {
 	for i := range p.candidates {
 		if o, changed := p.outcome(&p.candidates[i]); changed {
@@ -247,7 +244,7 @@ func (p *planner) buildResult() {
 	p.setTombstones()
 }
 
-// ownedAfter returns the names that are owned once the list is as planned.
+// ownedAfter returns the names that are owned once the plan is carried out.
 func (p *planner) ownedAfter() map[string]bool {
 	owned := map[string]bool{}
 	for name, isOwned := range p.owned {
@@ -272,8 +269,8 @@ func (p *planner) ownedAfter() map[string]bool {
 	return owned
 }
 
-// setTombstones gives each name that leaves a tombstone, unless it reappeared, and clears
-// those that have served their purpose.
+// setTombstones gives each name that leaves a tombstone, unless it had reappeared. It
+// clears the tombstones of names that are removed again or wanted again.
 func (p *planner) setTombstones() {
 	for _, name := range p.result.Removed {
 		if !p.reappeared[name] {
@@ -299,7 +296,7 @@ func difference(a, b map[string]bool) (names []string) {
 	return names
 }
 
-// keys returns names in canonical form.
+// keys returns the set of names in canonical form.
 func keys(names []string) map[string]bool {
 	set := make(map[string]bool, len(names))
 	for _, name := range names {

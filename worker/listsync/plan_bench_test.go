@@ -8,27 +8,27 @@ import (
 )
 
 // listed is a world whose list is full of domains that were put there by us.
-func listed(n int) *world {
-	w := newWorld()
-	w.rules.WWW = tasks.WWWNever
+func listed(n int) *fixture {
+	f := newFixture()
+	f.rules.WWW = tasks.WWWNever
 	for i := range n {
-		w.add(fmt.Sprintf("shop%03d.example.com", i), "")
+		f.add(fmt.Sprintf("shop%03d.example.com", i), "")
 	}
-	w.sync()
-	return w
+	f.sync()
+	return f
 }
 
 func BenchmarkPlan(b *testing.B) {
 	one := listed(Limit - 1)
 	one.add("new.example.com", "")
-	all := newWorld()
+	all := newFixture()
 	all.rules.WWW = tasks.WWWNever
 	for i := range Limit {
 		all.add(fmt.Sprintf("shop%03d.example.com", i), "")
 	}
 	for _, c := range []struct {
 		name string
-		on   *world
+		on   *fixture
 		want int // outcomes
 	}{
 		{"one change of 300 names", one, 1},

@@ -25,7 +25,7 @@ var alphabet = []string{
 type model struct {
 	in Input
 	// crowded are the domains that don't fit and therefore are not wanted.
-	crowded map[string]bool
+	noRoom map[string]bool
 }
 
 func (m model) domains() []string {
@@ -55,7 +55,7 @@ func (m model) removed(d string) (Pending, bool) {
 
 // wanted: the last request wins, and what doesn't fit isn't wanted.
 func (m model) wanted(d string) bool {
-	if m.crowded[d] {
+	if m.noRoom[d] {
 		return false
 	}
 	if _, yes := m.added(d); yes {
@@ -151,19 +151,19 @@ func (m model) claimants(name string) (all []string) {
 }
 
 // toRemove: a removal asks for this very name to go.
-func (m model) asked(name string) bool {
+func (m model) removalRequested(name string) bool {
 	_, yes := m.removed(name)
 	return yes
 }
 
 // owned: we put the name on the list, for certain or with a write in flight.
-func (m model) ours(name string) bool {
+func (m model) owned(name string) bool {
 	return m.in.Ledger.Owned[name] || slices.Contains(m.in.Ledger.InFlight, name)
 }
 
-// loose: the name leaves the list if nobody claims it.
-func (m model) loose(name string) bool {
-	return !m.protected(name) && (m.asked(name) || m.ours(name) || m.in.Ledger.Tombstones[name])
+// mayLeave: the name leaves the list if nobody claims it.
+func (m model) mayLeave(name string) bool {
+	return !m.protected(name) && (m.removalRequested(name) || m.owned(name) || m.in.Ledger.Tombstones[name])
 }
 
 // list returns what the list should be, and the domains that don't fit on it.
@@ -173,14 +173,14 @@ func (m model) list() (list []string, rejected map[string]bool) {
 	}
 	left := false
 	for _, name := range m.in.Remote {
-		if n := canonical(name); m.loose(n) && len(m.claimants(n)) == 0 {
+		if n := canonical(name); m.mayLeave(n) && len(m.claimants(n)) == 0 {
 			left = true
 		} else if !on(name) {
 			list = append(list, name)
 		}
 	}
 	kept := len(list)
-	rejected = maps.Clone(m.crowded)
+	rejected = maps.Clone(m.noRoom)
 	domains := slices.DeleteFunc(m.domains(), func(d string) bool { return !m.wanted(d) })
 	slices.SortFunc(domains, func(a, b string) int {
 		return cmp.Or(cmp.Compare(m.since(a), m.since(b)), cmp.Compare(a, b))
@@ -197,9 +197,9 @@ func (m model) list() (list []string, rejected map[string]bool) {
 			rejected[d] = true
 			// What isn't wanted holds no name: think again without it.
 			for _, name := range m.names(d) {
-				if on(name) && m.loose(name) && slices.Equal(m.claimants(name), []string{d}) {
-					m.crowded = maps.Clone(m.crowded)
-					m.crowded[d] = true
+				if on(name) && m.mayLeave(name) && slices.Equal(m.claimants(name), []string{d}) {
+					m.noRoom = maps.Clone(m.noRoom)
+					m.noRoom[d] = true
 					return m.list()
 				}
 			}
@@ -238,7 +238,7 @@ func verdictOf(r Record) verdict {
 
 // verdicts returns what every record should be once the list is as planned.
 func (m model) verdicts(list []string, rejected map[string]bool) map[string]verdict {
-	m.crowded = rejected
+	m.noRoom = rejected
 	all := map[string]verdict{}
 	for _, d := range m.domains() {
 		was := m.in.Ledger.Records[d]
@@ -278,7 +278,7 @@ func (m model) own(list []string) map[string]bool {
 			c, yes := m.added(d)
 			return yes && c.Import
 		})
-		if m.ours(n) || !was[n] || adopted {
+		if m.owned(n) || !was[n] || adopted {
 			own[n] = true
 		}
 	}

@@ -16,51 +16,51 @@ import (
 	"pilotsync/tasks"
 )
 
-// world is an app's list and ledger that got to where they are as they do in
+// fixture is an app's list and ledger that got to where they are as they do in
 // life: by requests, plans, verifications, crashes, and people in the dashboard.
-type world struct {
+type fixture struct {
 	*memory
 	list  []string
 	rules Rules
 	seq   int64
 }
 
-func (w *world) clone() *world {
-	return &world{memory: w.memory.clone(), list: slices.Clone(w.list), rules: w.rules, seq: w.seq}
+func (f *fixture) clone() *fixture {
+	return &fixture{memory: f.memory.clone(), list: slices.Clone(f.list), rules: f.rules, seq: f.seq}
 }
 
-func (w *world) input() Input {
-	return Input{Remote: slices.Clone(w.list), Ledger: w.snapshot(), Rules: w.rules, Now: w.now()}
+func (f *fixture) input() Input {
+	return Input{Remote: slices.Clone(f.list), Ledger: f.snapshot(), Rules: f.rules, Now: f.now()}
 }
 
 // apply makes a plan true: the list is written and the outcomes committed.
-func (w *world) apply(p Result) (stale []string) {
-	w.list = slices.Clone(p.List)
-	return w.commit(Commit{Outcomes: p.Outcomes, Own: p.Own, Disown: p.Disown, Tombstones: p.Tombstones, ClearTombstones: p.ClearTombstones})
+func (f *fixture) apply(p Result) (stale []string) {
+	f.list = slices.Clone(p.List)
+	return f.commit(Commit{Outcomes: p.Outcomes, Own: p.Own, Disown: p.Disown, Tombstones: p.Tombstones, ClearTombstones: p.ClearTombstones})
 }
 
-func (w *world) sync() Result {
-	p := Plan(w.input())
-	w.apply(p)
+func (f *fixture) sync() Result {
+	p := Plan(f.input())
+	f.apply(p)
 	return p
 }
 
-func (w *world) next() int64 { w.seq++; return w.seq }
+func (f *fixture) next() int64 { f.seq++; return f.seq }
 
-func (w *world) add(domain string, www tasks.WWW) {
-	w.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: w.next(), WWW: www, RequestedAt: start}})
+func (f *fixture) add(domain string, www tasks.WWW) {
+	f.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: f.next(), WWW: www, RequestedAt: start}})
 }
 
-func (w *world) adopt(domain string) {
-	w.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: w.next(), Import: true, RequestedAt: start}})
+func (f *fixture) adopt(domain string) {
+	f.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: f.next(), Import: true, RequestedAt: start}})
 }
 
-func (w *world) adoptIfListed(domain string) {
-	w.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: w.next(), Import: true, IfListed: true, RequestedAt: start}})
+func (f *fixture) adoptIfListed(domain string) {
+	f.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: f.next(), Import: true, IfListed: true, RequestedAt: start}})
 }
 
-func (w *world) remove(domain string) {
-	w.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: w.next(), RequestedAt: start}, Remove: true})
+func (f *fixture) remove(domain string) {
+	f.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: f.next(), RequestedAt: start}, Remove: true})
 }
 
 var rulesOfWWW = []tasks.WWW{"", tasks.WWWAlways, tasks.WWWMainOnly, tasks.WWWNever}
@@ -122,73 +122,73 @@ var anyStep = rapid.Custom(func(t *rapid.T) step {
 	return s
 })
 
-func (w *world) change(s step) Pending {
-	return Pending{Remove: s.Remove, Change: tasks.Change{AppID: app, Domain: s.Domain, Seq: w.next(), WWW: s.WWW, SiteID: s.Site, Import: s.Adopt && !s.Remove, RequestedAt: start}}
+func (f *fixture) change(s step) Pending {
+	return Pending{Remove: s.Remove, Change: tasks.Change{AppID: app, Domain: s.Domain, Seq: f.next(), WWW: s.WWW, SiteID: s.Site, Import: s.Adopt && !s.Remove, RequestedAt: start}}
 }
 
-// live makes the step happen.
-func (w *world) live(s step) {
+// perform makes the step happen.
+func (f *fixture) perform(s step) {
 	switch s.Kind {
 	case "change":
-		w.record(w.change(s))
+		f.record(f.change(s))
 	case "plan":
-		w.sync()
+		f.sync()
 	case "part":
-		in := w.input()
+		in := f.input()
 		in.Only = keys(s.Only)
-		w.apply(Plan(in))
+		f.apply(Plan(in))
 	case "late commit": // a change comes between the snapshot and the commit
-		p := Plan(w.input())
-		w.record(w.change(s))
-		w.apply(p)
+		p := Plan(f.input())
+		f.record(f.change(s))
+		f.apply(p)
 	case "lost commit": // the write lands, and the worker dies
-		if p := Plan(w.input()); p.Write {
-			w.list, w.claim = slices.Clone(p.List), p.Claim
+		if p := Plan(f.input()); p.Write {
+			f.list, f.claim = slices.Clone(p.List), p.Claim
 		}
 	case "lost write": // the worker dies, and the write with it
-		if p := Plan(w.input()); p.Write {
-			w.claim = p.Claim
+		if p := Plan(f.input()); p.Write {
+			f.claim = p.Claim
 		}
 	case "verification":
-		w.verified(s.Domain, func(r *Record) {
+		f.verified(s.Domain, func(r *Record) {
 			if r.State.Checking() {
 				r.State, r.SeenPointing, r.Certificate = s.State, true, &Cert{Issuer: "R11", NotAfter: start}
 				r.Attempt++
 			}
 		})
 	case "put by hand":
-		w.list = slices.Insert(w.list, min(len(w.list), s.At), s.Domain)
+		f.list = slices.Insert(f.list, min(len(f.list), s.At), s.Domain)
 	case "taken by hand":
-		if s.At < len(w.list) {
-			w.list = slices.Delete(w.list, s.At, s.At+1)
+		if s.At < len(f.list) {
+			f.list = slices.Delete(f.list, s.At, s.At+1)
 		}
 	case "crowd":
-		w.crowd(s.At)
+		f.fill(s.At)
 	case "hours pass":
-		w.advance(13 * time.Hour)
+		f.advance(13 * time.Hour)
 	case "setting":
-		w.rules = Rules{WWW: s.WWW, Protected: s.Only, Attempts: 5}
+		f.rules = Rules{WWW: s.WWW, Protected: s.Only, Attempts: 5}
 	case "memory loss":
 		if s.At == 4 {
-			w.memory = newMemory(w.clock)
+			f.memory = newMemory(f.clock)
 		}
 	}
 }
 
-// drawWorld lets a world live for a while.
-func drawWorld(t *rapid.T) *world {
-	w := &world{memory: newMemory(&clock{t: start}), rules: Rules{WWW: tasks.WWWAlways, Attempts: 5}}
+// drawFixture lets a world live for a while.
+func drawFixture(t *rapid.T) *fixture {
+	f := &fixture{memory: newMemory(&clock{t: start}), rules: Rules{WWW: tasks.WWWAlways, Attempts: 5}}
 	for _, s := range rapid.SliceOfN(anyStep, 0, 30).Draw(t, "life") {
-		w.live(s)
+		f.perform(s)
 	}
-	return w
+	return f
 }
 
-// crowd fills the list with names of others, up to n.
-func (w *world) crowd(n int) {
-	for i := 0; len(w.list) < n; i++ {
-		if name := fmt.Sprintf("Full%d.net", i); !slices.Contains(w.list, name) {
-			w.list = append(w.list, name)
+// fill fills the list with names of others, up to n.
+func (f *fixture) fill(n int) {
+	for i := 0; len(f.list) < n; i++ {
+		if name := fmt.Sprintf("Full%d.net", i); !slices.Contains(f.list, name) {
+			f.list = append(f.list, name)
 		}
 	}
 }
@@ -224,10 +224,10 @@ func explain(t *rapid.T, in Input, p Result, format string, args ...any) {
 
 func TestPlanDoesWhatTheModelSays(t *testing.T) {
 	check(t, func(t *rapid.T) {
-		w := drawWorld(t)
-		in := w.input()
+		f := drawFixture(t)
+		in := f.input()
 		p := Plan(in)
-		m := model{in: in, crowded: map[string]bool{}}
+		m := model{in: in, noRoom: map[string]bool{}}
 		list, rejected := m.list()
 		if !slices.Equal(list, p.List) {
 			explain(t, in, p, "list (-model +plan):\n%s", cmp.Diff(list, p.List))
@@ -236,20 +236,20 @@ func TestPlanDoesWhatTheModelSays(t *testing.T) {
 			explain(t, in, p, "Write is %v", p.Write)
 		}
 		want := m.verdicts(list, rejected)
-		w.apply(p)
+		f.apply(p)
 		got := map[string]verdict{}
-		for d, r := range w.records {
+		for d, r := range f.records {
 			got[d] = verdictOf(r)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			explain(t, in, p, "records (-model +plan):\n%s", diff)
 		}
-		m.crowded = rejected // what is rejected adopts nothing
-		if diff := cmp.Diff(m.own(list), w.ours); diff != "" {
+		m.noRoom = rejected // what is rejected adopts nothing
+		if diff := cmp.Diff(m.own(list), f.owned); diff != "" {
 			explain(t, in, p, "our names (-model +plan):\n%s", diff)
 		}
-		if len(w.pending) > 0 {
-			explain(t, in, p, "a whole plan left changes pending: %v", w.pending)
+		if len(f.pending) > 0 {
+			explain(t, in, p, "a whole plan left changes pending: %v", f.pending)
 		}
 		for _, name := range p.Added {
 			if !slices.Contains(p.Claim, name) {
@@ -263,8 +263,8 @@ func TestPlanDoesWhatTheModelSays(t *testing.T) {
 // comes to no harm.
 func TestNoPlanHarmsTheList(t *testing.T) {
 	check(t, func(t *rapid.T) {
-		w := drawWorld(t)
-		in := w.input()
+		f := drawFixture(t)
+		in := f.input()
 		if rapid.Bool().Draw(t, "a part") {
 			in.Only = keys(rapid.SliceOf(rapid.SampledFrom(alphabet)).Draw(t, "only"))
 		}
@@ -273,7 +273,7 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 		}
 		before := in.Ledger.clone()
 		p := Plan(in)
-		if !slices.Equal(in.Remote, w.list) || !cmp.Equal(before, in.Ledger) {
+		if !slices.Equal(in.Remote, f.list) || !cmp.Equal(before, in.Ledger) {
 			t.Fatal("the plan changed its input")
 		}
 
@@ -301,8 +301,8 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 
 		// What leaves was ours, asked for, or taken off within a day; it is claimed by nobody
 		// and unprotected.
-		m := model{in: in, crowded: map[string]bool{}}
-		_, m.crowded = m.list()
+		m := model{in: in, noRoom: map[string]bool{}}
+		_, m.noRoom = m.list()
 		var gone []string
 		for name := range keys(in.Remote) {
 			if keys(p.List)[name] {
@@ -312,7 +312,7 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 			if m.protected(name) {
 				explain(t, in, p, "%s is protected and left the list", name)
 			}
-			if !m.asked(name) && !m.ours(name) && !in.Ledger.Tombstones[name] {
+			if !m.removalRequested(name) && !m.owned(name) && !in.Ledger.Tombstones[name] {
 				explain(t, in, p, "%s is none of ours and left the list unasked", name)
 			}
 			for _, d := range m.claimants(name) {
@@ -352,30 +352,30 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 		}
 
 		// Once it is true, the ledger says nothing that isn't.
-		w.apply(p)
+		f.apply(p)
 		for d := range in.Ledger.Pending {
-			if _, waits := w.pending[d]; !waits && in.Only != nil && !in.Only[d] {
+			if _, waits := f.pending[d]; !waits && in.Only != nil && !in.Only[d] {
 				explain(t, in, p, "%s is not part of the plan and its change was dealt with", d)
 			}
 		}
-		for d, r := range w.records {
+		for d, r := range f.records {
 			if !r.State.Listed() {
 				continue
 			}
 			if !r.Wanted {
 				explain(t, in, p, "%s is %s and not wanted", d, r.State)
 			}
-			if in.Only == nil && (!keys(w.list)[d] || len(r.Names) == 0 || r.Names[0] != d) {
-				explain(t, in, p, "%s is %s with names %v, and on the list: %v", d, r.State, r.Names, keys(w.list)[d])
+			if in.Only == nil && (!keys(f.list)[d] || len(r.Names) == 0 || r.Names[0] != d) {
+				explain(t, in, p, "%s is %s with names %v, and on the list: %v", d, r.State, r.Names, keys(f.list)[d])
 			}
 			for _, name := range r.Names {
-				if in.Only == nil && in.Refused == nil && !keys(w.list)[name] {
+				if in.Only == nil && in.Refused == nil && !keys(f.list)[name] {
 					explain(t, in, p, "%s of %s is not on the list", name, d)
 				}
 			}
 		}
-		for name := range w.ours {
-			if !keys(w.list)[name] {
+		for name := range f.owned {
+			if !keys(f.list)[name] {
 				explain(t, in, p, "%s counts as ours and isn't on the list", name)
 			}
 		}
@@ -389,9 +389,9 @@ func (s Snapshot) clone() Snapshot {
 
 func TestPlanningTwiceEqualsOnce(t *testing.T) {
 	check(t, func(t *rapid.T) {
-		w := drawWorld(t)
-		first, p1 := w.input(), w.sync()
-		in := w.input()
+		f := drawFixture(t)
+		first, p1 := f.input(), f.sync()
+		in := f.input()
 		if p := Plan(in); p.Write || len(p.Outcomes)+len(p.Own)+len(p.Disown)+len(p.Changed) > 0 {
 			t.Logf("the first plan:")
 			defer explain(t, in, p, "the second plan does something")
@@ -403,7 +403,7 @@ func TestPlanningTwiceEqualsOnce(t *testing.T) {
 // The map of domains has no order; a plan must not depend on the one it finds.
 func TestPlanIsTheSameEachTime(t *testing.T) {
 	check(t, func(t *rapid.T) {
-		in := drawWorld(t).input()
+		in := drawFixture(t).input()
 		p := Plan(in)
 		for range 3 {
 			if diff := cmp.Diff(p, Plan(in)); diff != "" {
@@ -415,17 +415,17 @@ func TestPlanIsTheSameEachTime(t *testing.T) {
 
 func TestTheLastRequestWinsInWhateverOrderTheyArrive(t *testing.T) {
 	check(t, func(t *rapid.T) {
-		w := drawWorld(t)
-		w.sync()
+		f := drawFixture(t)
+		f.sync()
 		var changes []Pending
 		for range rapid.IntRange(1, 8).Draw(t, "changes") {
 			s := anyChange.Draw(t, "change")
 			s.Adopt = false // which www rule that comes to depends on the list of the moment
-			changes = append(changes, w.change(s))
+			changes = append(changes, f.change(s))
 		}
 		arrivals := rapid.Permutation(append(slices.Clone(changes),
 			rapid.SliceOf(rapid.SampledFrom(changes)).Draw(t, "repeated")...)).Draw(t, "arrivals")
-		a, b := w.clone(), w
+		a, b := f.clone(), f
 		for _, c := range changes {
 			a.record(c)
 		}
@@ -453,7 +453,7 @@ func TestTheLastRequestWinsInWhateverOrderTheyArrive(t *testing.T) {
 			if ra.Seq != c.Seq || rb.Seq != c.Seq {
 				explain(t, in, p, "%s ended with %d in order and %d as they arrived; the last was %d", d, ra.Seq, rb.Seq, c.Seq)
 			}
-			protected := slices.Contains(w.rules.Protected, d)
+			protected := slices.Contains(f.rules.Protected, d)
 			// What was full in between may differ, what fits may not.
 			if !crowded && !protected && (ra.Wanted == c.Remove || rb.Wanted == c.Remove || ra.WWW != rb.WWW && !c.Remove) {
 				explain(t, in, p, "%s ended as %s in order and %s as they arrived", d, ra.State, rb.State)
@@ -465,11 +465,11 @@ func TestTheLastRequestWinsInWhateverOrderTheyArrive(t *testing.T) {
 // Without plans in between even the lists are the same, name by name.
 func TestABurstComesToTheSameListInWhateverOrderItArrives(t *testing.T) {
 	check(t, func(t *rapid.T) {
-		w := drawWorld(t)
-		a, b := w, w.clone()
+		f := drawFixture(t)
+		a, b := f, f.clone()
 		var changes []Pending
 		for range rapid.IntRange(1, 8).Draw(t, "changes") {
-			changes = append(changes, w.change(anyChange.Draw(t, "change")))
+			changes = append(changes, f.change(anyChange.Draw(t, "change")))
 		}
 		for _, c := range changes {
 			a.record(c)
@@ -496,9 +496,9 @@ func TestABurstComesToTheSameListInWhateverOrderItArrives(t *testing.T) {
 
 func TestAnEmptyLedgerRemovesNothing(t *testing.T) {
 	check(t, func(t *rapid.T) {
-		w := drawWorld(t)
-		w.memory = newMemory(w.clock)
-		in := w.input()
+		f := drawFixture(t)
+		f.memory = newMemory(f.clock)
+		in := f.input()
 		p := Plan(in)
 		if p.Write || len(p.Removed)+len(p.Added)+len(p.Outcomes) > 0 || !slices.Equal(p.List, in.Remote) {
 			explain(t, in, p, "an empty ledger did something")
@@ -510,14 +510,14 @@ func TestAnEmptyLedgerRemovesNothing(t *testing.T) {
 // the last removal of its own name; however they arrive, and whenever a sync runs.
 func TestTheLaterRequestDecidesAboutAWWWForm(t *testing.T) {
 	check(t, func(t *rapid.T) {
-		w := newWorld(rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a.com", "www.a.com", "hand.net"}), 0, 3, rapid.ID).Draw(t, "list")...)
+		f := newFixture(rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a.com", "www.a.com", "hand.net"}), 0, 3, rapid.ID).Draw(t, "list")...)
 		var changes []Pending
 		for range rapid.IntRange(1, 8).Draw(t, "changes") {
 			s := step{Domain: rapid.SampledFrom([]string{"a.com", "a.com", "www.a.com"}).Draw(t, "domain"), Remove: true}
 			if s.Domain == "a.com" && rapid.IntRange(0, 3).Draw(t, "kind") > 0 {
 				s.Remove, s.WWW = false, rapid.SampledFrom([]tasks.WWW{"", tasks.WWWAlways, tasks.WWWNever}).Draw(t, "www")
 			}
-			changes = append(changes, w.change(s))
+			changes = append(changes, f.change(s))
 		}
 		var added, removed Pending // the last addition of a.com, and the last removal of www.a.com
 		wanted := false
@@ -532,19 +532,19 @@ func TestTheLaterRequestDecidesAboutAWWWForm(t *testing.T) {
 			}
 		}
 		for _, c := range rapid.Permutation(changes).Draw(t, "arrivals") {
-			w.record(c)
+			f.record(c)
 			if rapid.Bool().Draw(t, "sync between") {
-				w.sync()
+				f.sync()
 			}
 		}
-		in := w.input()
-		p := w.sync()
+		in := f.input()
+		p := f.sync()
 		want := wanted && added.WWW != tasks.WWWNever && added.Seq > removed.Seq
-		if got := slices.Contains(w.records["a.com"].Names, "www.a.com") && w.records["a.com"].Wanted; got != want {
+		if got := slices.Contains(f.records["a.com"].Names, "www.a.com") && f.records["a.com"].Wanted; got != want {
 			explain(t, in, p, "a.com has its www form: %v", got)
 		}
-		if want && !slices.Contains(w.list, "www.a.com") {
-			explain(t, in, p, "www.a.com isn't on the list %v", w.list)
+		if want && !slices.Contains(f.list, "www.a.com") {
+			explain(t, in, p, "www.a.com isn't on the list %v", f.list)
 		}
 	})
 }
@@ -553,15 +553,15 @@ func TestTheLaterRequestDecidesAboutAWWWForm(t *testing.T) {
 // own name is asked to leave.
 func TestAWWWFormSetByHandStaysUnlessItsRemovalIsAskedForByName(t *testing.T) {
 	check(t, func(t *rapid.T) {
-		w := newWorld("www.a.com")
+		f := newFixture("www.a.com")
 		for _, s := range rapid.SliceOfN(anyStep, 0, 40).Draw(t, "life") {
 			s.Adopt = false // what is adopted is ours
 			if strings.HasSuffix(s.Kind, "by hand") || s.Domain == "www.a.com" && s.Remove {
 				continue
 			}
-			in := w.input()
-			w.live(s)
-			if !slices.Contains(w.list, "www.a.com") {
+			in := f.input()
+			f.perform(s)
+			if !slices.Contains(f.list, "www.a.com") {
 				explain(t, in, Plan(in), "www.a.com left the list with %+v", s)
 			}
 		}
@@ -573,24 +573,24 @@ func TestAWWWFormSetByHandStaysUnlessItsRemovalIsAskedForByName(t *testing.T) {
 // Nor does it if a name has left the list since the operator saw it.
 func TestAdoptingWhatIsOnTheListNeverWrites(t *testing.T) {
 	check(t, func(t *rapid.T) {
-		w := drawWorld(t)
-		w.sync()
-		if !slices.Contains(w.list, "a.com") {
-			w.list = append(w.list, rapid.SampledFrom(spellings).Draw(t, "put by hand"))
+		f := drawFixture(t)
+		f.sync()
+		if !slices.Contains(f.list, "a.com") {
+			f.list = append(f.list, rapid.SampledFrom(spellings).Draw(t, "put by hand"))
 		}
-		without, adopted := w.input(), map[string]bool{}
-		for _, name := range rapid.SliceOfN(rapid.SampledFrom(append(slices.Clone(w.list), alphabet...)), 1, -1).Draw(t, "adopted") {
+		without, adopted := f.input(), map[string]bool{}
+		for _, name := range rapid.SliceOfN(rapid.SampledFrom(append(slices.Clone(f.list), alphabet...)), 1, -1).Draw(t, "adopted") {
 			domain, err := tasks.ParseDomain(name)
 			if err != nil {
 				continue
 			}
-			if adopted[domain] = slices.ContainsFunc(w.list, func(n string) bool { return sameName(n, domain) }); adopted[domain] && rapid.Bool().Draw(t, "as WordPress does") {
-				w.adopt(domain)
+			if adopted[domain] = slices.ContainsFunc(f.list, func(n string) bool { return sameName(n, domain) }); adopted[domain] && rapid.Bool().Draw(t, "as WordPress does") {
+				f.adopt(domain)
 			} else {
-				w.adoptIfListed(domain)
+				f.adoptIfListed(domain)
 			}
 		}
-		in := w.input()
+		in := f.input()
 		before, p := Plan(without), Plan(in)
 		for _, name := range p.Added {
 			if !slices.Contains(before.Added, name) {
@@ -605,30 +605,30 @@ func TestAdoptingWhatIsOnTheListNeverWrites(t *testing.T) {
 		if p.Write && !before.Write {
 			explain(t, in, p, "it writes")
 		}
-		w.apply(p)
+		f.apply(p)
 		for domain, listed := range adopted {
-			if r := w.records[domain]; listed && (!r.Wanted || !w.ours[domain]) || !listed && r.Wanted && !without.Ledger.Records[domain].Wanted {
+			if r := f.records[domain]; listed && (!r.Wanted || !f.owned[domain]) || !listed && r.Wanted && !without.Ledger.Records[domain].Wanted {
 				explain(t, in, p, "%s, on the list %v, is taken over: %v", domain, listed, r.Wanted)
 			}
 		}
-		if p := Plan(w.input()); p.Write && !before.Write {
-			explain(t, w.input(), p, "the next sync writes")
+		if p := Plan(f.input()); p.Write && !before.Write {
+			explain(t, f.input(), p, "the next sync writes")
 		}
 	})
 }
 
 func TestAskingForWhatIsListedChangesNothing(t *testing.T) {
 	check(t, func(t *rapid.T) {
-		w := drawWorld(t)
-		w.sync()
-		before := maps.Clone(w.records)
+		f := drawFixture(t)
+		f.sync()
+		before := maps.Clone(f.records)
 		for d, r := range before {
 			if r.Wanted && len(r.Names) == len(tasks.Names(d, r.WWW)) { // one without its www form asks for that
-				w.record(Pending{Change: tasks.Change{AppID: app, Domain: d, Seq: w.next(), WWW: r.WWW, RequestedAt: start.Add(time.Hour)}})
+				f.record(Pending{Change: tasks.Change{AppID: app, Domain: d, Seq: f.next(), WWW: r.WWW, RequestedAt: start.Add(time.Hour)}})
 			}
 		}
-		in := w.input()
-		p := w.sync()
+		in := f.input()
+		p := f.sync()
 		if p.Write {
 			explain(t, in, p, "asking again for what is listed writes the list")
 		}
@@ -638,7 +638,7 @@ func TestAskingForWhatIsListedChangesNothing(t *testing.T) {
 			}
 		}
 		ignore := cmpopts.IgnoreFields(Record{}, "Seq", "AddSeq", "RequestedAt", "UpdatedAt", "Version")
-		if diff := cmp.Diff(before, w.records, ignore); diff != "" {
+		if diff := cmp.Diff(before, f.records, ignore); diff != "" {
 			explain(t, in, p, "records (-before +after):\n%s", diff)
 		}
 	})
@@ -646,13 +646,13 @@ func TestAskingForWhatIsListedChangesNothing(t *testing.T) {
 
 func TestAPlanInPartsEndsAsTheWholePlan(t *testing.T) {
 	check(t, func(t *rapid.T) {
-		w := drawWorld(t)
-		for d, c := range w.pending {
+		f := drawFixture(t)
+		for d, c := range f.pending {
 			c.Import = false // which www rule that comes to depends on the list of the moment
-			w.pending[d] = c
+			f.pending[d] = c
 		}
-		whole, parts := w, w.clone()
-		in := w.input()
+		whole, parts := f, f.clone()
+		in := f.input()
 		p := whole.sync()
 		for _, o := range p.Outcomes {
 			if o.Record.State == tasks.Rejected {
@@ -689,7 +689,7 @@ func TestAPlanInPartsEndsAsTheWholePlan(t *testing.T) {
 			t.Logf("the last plan of the parts: %v → %v", last.Remote, q.List)
 			explain(t, in, p, "list (-whole +parts):\n%s", diff)
 		}
-		if diff := cmp.Diff(whole.ours, parts.ours); diff != "" {
+		if diff := cmp.Diff(whole.owned, parts.owned); diff != "" {
 			explain(t, in, p, "our names (-whole +parts):\n%s", diff)
 		}
 		got, want := map[string]verdict{}, map[string]verdict{}
@@ -706,8 +706,8 @@ func TestAPlanInPartsEndsAsTheWholePlan(t *testing.T) {
 // A refused domain must not come back by the next plan, or a sync would never end.
 func TestARefusedDomainIsLeftAloneFromThenOn(t *testing.T) {
 	check(t, func(t *rapid.T) {
-		w := drawWorld(t)
-		in := w.input()
+		f := drawFixture(t)
+		in := f.input()
 		p := Plan(in)
 		if len(p.Changed) == 0 {
 			t.Skip("nothing moves")
@@ -718,11 +718,11 @@ func TestARefusedDomainIsLeftAloneFromThenOn(t *testing.T) {
 		if len(refused.Added)+len(refused.Removed) > 0 {
 			explain(t, in, refused, "the refused domain is the only one planned, and names move")
 		}
-		w.apply(refused)
-		if r, known := w.records[d]; known && (r.State != tasks.Rejected || !strings.Contains(r.Reason, "no such thing")) {
+		f.apply(refused)
+		if r, known := f.records[d]; known && (r.State != tasks.Rejected || !strings.Contains(r.Reason, "no such thing")) {
 			explain(t, in, refused, "%s ended %s: %s", d, r.State, r.Reason)
 		}
-		in = w.input()
+		in = f.input()
 		p = Plan(in)
 		if slices.Contains(p.Changed, d) {
 			explain(t, in, p, "%s moves names again", d)
@@ -737,17 +737,17 @@ func TestARefusedDomainIsLeftAloneFromThenOn(t *testing.T) {
 // the ledger's parts contradict each other.
 func TestHalvingEndsWhateverTheLedgerHolds(t *testing.T) {
 	check(t, func(t *rapid.T) {
-		w := drawWorld(t)
+		f := drawFixture(t)
 		name := rapid.SampledFrom(alphabet).Draw(t, "left behind")
-		w.ours[name] = true
-		w.list = append(w.list, name)
+		f.owned[name] = true
+		f.list = append(f.list, name)
 		if rapid.Bool().Draw(t, "its record is gone") {
-			delete(w.records, strings.TrimPrefix(name, "www."))
+			delete(f.records, strings.TrimPrefix(name, "www."))
 		}
 		// ServerPilot refuses every change; each round settles one domain or more.
 		rng := rand.New(rand.NewPCG(1, 2))
 		for range 3 * len(alphabet) {
-			in := w.input()
+			in := f.input()
 			p := Plan(in)
 			if len(p.Changed) == 0 {
 				return
@@ -758,9 +758,9 @@ func TestHalvingEndsWhateverTheLedgerHolds(t *testing.T) {
 			if len(q.Added)+len(q.Removed) > 0 {
 				explain(t, in, q, "%s is refused, and planned once more", d)
 			}
-			w.apply(q)
+			f.apply(q)
 		}
-		in := w.input()
+		in := f.input()
 		explain(t, in, Plan(in), "no end in sight")
 	})
 }

@@ -6,15 +6,15 @@ import (
 	"fmt"
 )
 
-// refusal is a change that ServerPilot refuses for its own sake. A later change
-// of the same domain is another matter.
+// refusal is a change that ServerPilot refuses because of the domain itself. It doesn't
+// apply to a later change of the domain.
 type refusal struct {
 	domain, message string
 	seq             int64
 }
 
-// control writes the list as it was read. If ServerPilot refuses even that, the
-// fault is in the list and no change is to blame.
+// control writes the list unchanged. If ServerPilot refuses even that, the current list is
+// at fault, not a change.
 func (r *run) control(ctx context.Context, remote []string) error {
 	err := r.replace(ctx, remote, WriteIntent{})
 	if message, refused := isRefusal(err); refused {
@@ -25,18 +25,18 @@ func (r *run) control(ctx context.Context, remote []string) error {
 	}
 	r.controlPassed = true
 	if err := r.Ledger.EndWrite(ctx, r.lease); err != nil {
-		return fmt.Errorf("note the end of a write to app %s: %w", r.lease.App, err)
+		return fmt.Errorf("record the end of a write to app %s: %w", r.lease.App, err)
 	}
 	return nil
 }
 
 func faultyList(app, message string, err error) error {
 	return &CallError{Verdict: Blocked, Message: message, Err: fmt.Errorf(
-		"ServerPilot refuses app %s's list even as it stands; mend it in ServerPilot's dashboard: %w", app, err)}
+		"ServerPilot refuses app %s's current list, even unchanged; correct the list in ServerPilot's dashboard: %w", app, err)}
 }
 
-// bisect follows up on a refused plan: it is halved until the change that
-// ServerPilot refuses is alone, and that one is rejected.
+// bisect halves a refused plan, until the change that ServerPilot refuses is alone in its
+// batch. That change is rejected.
 func (r *run) bisect(plan Result, on Snapshot, message string, err error) error {
 	var next []batch
 	if !r.controlPassed {
@@ -53,7 +53,7 @@ func (r *run) bisect(plan Result, on Snapshot, message string, err error) error 
 	return nil
 }
 
-// lastSeq is the order number of the domain's last change, 0 where there is none.
+// lastSeq returns the order number of the domain's last change, or 0.
 func (s Snapshot) lastSeq(domain string) int64 {
 	if change, waits := s.Pending[domain]; waits {
 		return change.Seq

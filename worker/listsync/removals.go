@@ -7,10 +7,10 @@ import (
 	"pilotsync/tasks"
 )
 
-// WouldRemove returns, sorted, the names that changes would take off the list, were they
-// made now, in this order. It doesn't know the list, so it takes it to hold what the
-// ledger has put there, the names of wanted domains, and those that the changes
-// remove. An addition without a rule keeps the one that its domain has.
+// WouldRemove returns, sorted, the names that these changes, in this order, would remove
+// from the list now. It doesn't know the list. It assumes that all owned names, the names
+// of wanted domains and the domains that the changes remove are on it. An addition without
+// a www rule keeps its domain's rule.
 func WouldRemove(s Snapshot, changes []Pending) []string {
 	on := maps.Clone(s.Owned)
 	if on == nil {
@@ -26,7 +26,7 @@ func WouldRemove(s Snapshot, changes []Pending) []string {
 		}
 	}
 	s.Pending, s.Tombstones, s.InFlight = map[string]Pending{}, nil, nil
-	asked := map[string]Pending{}
+	pending := map[string]Pending{}
 	for i, c := range changes {
 		c.Seq = last + int64(i) + 1
 		if c.Remove {
@@ -34,11 +34,11 @@ func WouldRemove(s Snapshot, changes []Pending) []string {
 		} else if c.WWW == "" {
 			c.WWW = s.Records[c.Domain].WWW
 		}
-		asked[c.Domain] = c
+		pending[c.Domain] = c
 	}
 	in := Input{Remote: slices.Sorted(maps.Keys(on)), Ledger: s, Rules: Rules{WWW: tasks.WWWNever}}
 	before := Plan(in)
-	in.Ledger.Pending = asked
+	in.Ledger.Pending = pending
 	leaving := slices.DeleteFunc(Plan(in).Removed, func(name string) bool { return slices.Contains(before.Removed, name) })
 	slices.Sort(leaving)
 	return leaving

@@ -18,25 +18,25 @@ func TestWhatChangesTakeOffAListIsKnownFromTheLedgerAlone(t *testing.T) {
 	remove := func(domain string) Pending { return Pending{Change: tasks.Change{Domain: domain}, Remove: true} }
 	for _, c := range []struct {
 		name    string
-		on      *world
-		tell    func(w *world)
+		on      *fixture
+		tell    func(f *fixture)
 		changes []Pending
 		want    []string
 	}{
-		{"nothing asked", newWorld(), func(w *world) { w.add("a.com", ""); w.sync() }, nil, nil},
-		{"a domain takes its www form along", newWorld(), func(w *world) { w.add("a.com", ""); w.sync() },
+		{"nothing asked", newFixture(), func(f *fixture) { f.add("a.com", ""); f.sync() }, nil, nil},
+		{"a domain takes its www form along", newFixture(), func(f *fixture) { f.add("a.com", ""); f.sync() },
 			[]Pending{remove("a.com")}, []string{"a.com", "www.a.com"}},
-		{"but for one that was set by hand", newWorld("www.a.com"), func(w *world) { w.add("a.com", ""); w.sync() },
+		{"but for one that was set by hand", newFixture("www.a.com"), func(f *fixture) { f.add("a.com", ""); f.sync() },
 			[]Pending{remove("a.com")}, []string{"a.com"}},
-		{"a www form alone", newWorld(), func(w *world) { w.add("a.com", ""); w.sync() },
+		{"a www form alone", newFixture(), func(f *fixture) { f.add("a.com", ""); f.sync() },
 			[]Pending{remove("www.a.com")}, []string{"www.a.com"}},
-		{"an unknown domain may be there", newWorld(), func(*world) {}, []Pending{remove("a.com")}, []string{"a.com"}},
-		{"the last of two changes counts", newWorld(), func(w *world) { w.add("a.com", ""); w.sync() },
+		{"an unknown domain may be there", newFixture(), func(*fixture) {}, []Pending{remove("a.com")}, []string{"a.com"}},
+		{"the last of two changes counts", newFixture(), func(f *fixture) { f.add("a.com", ""); f.sync() },
 			[]Pending{remove("a.com"), add("a.com", "")}, nil},
-		{"an addition without a www form", newWorld(), func(w *world) { w.add("a.com", ""); w.add("b.com", ""); w.sync() },
+		{"an addition without a www form", newFixture(), func(f *fixture) { f.add("a.com", ""); f.add("b.com", ""); f.sync() },
 			[]Pending{add("a.com", tasks.WWWNever)}, []string{"www.a.com"}},
-		{"an addition that doesn't say", newWorld(), func(w *world) { w.add("a.com", ""); w.sync() }, []Pending{add("a.com", "")}, nil},
-		{"what leaves anyway isn't theirs", newWorld(), func(w *world) { w.add("a.com", ""); w.sync(); w.remove("a.com"); w.ours["left.com"] = true },
+		{"an addition that doesn't say", newFixture(), func(f *fixture) { f.add("a.com", ""); f.sync() }, []Pending{add("a.com", "")}, nil},
+		{"what leaves anyway isn't theirs", newFixture(), func(f *fixture) { f.add("a.com", ""); f.sync(); f.remove("a.com"); f.owned["left.com"] = true },
 			[]Pending{remove("b.com")}, []string{"b.com"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -52,29 +52,29 @@ func TestWhatChangesTakeOffAListIsKnownFromTheLedgerAlone(t *testing.T) {
 // Whatever the changes really take off was foretold.
 func TestNoNameLeavesThatWasNotForetold(t *testing.T) {
 	check(t, func(t *rapid.T) {
-		w := drawWorld(t)
-		w.rules.Protected = nil // which only workers know
-		w.sync()
-		w.gone, w.claim = nil, nil
-		snapshot := w.snapshot()
+		f := drawFixture(t)
+		f.rules.Protected = nil // which only workers know
+		f.sync()
+		f.tombstones, f.claim = nil, nil
+		snapshot := f.snapshot()
 		var changes []Pending
 		for range rapid.IntRange(1, 5).Draw(t, "changes") {
 			s := anyChange.Draw(t, "change")
 			if s.Adopt = false; !s.Remove && s.WWW == "" {
 				s.WWW = tasks.WWWAlways // the setting, which only workers know
 			}
-			changes = append(changes, w.change(s))
+			changes = append(changes, f.change(s))
 		}
-		foretold := keys(WouldRemove(snapshot, changes))
-		before := w.input()
+		predicted := keys(WouldRemove(snapshot, changes))
+		before := f.input()
 		for _, c := range changes {
-			w.record(c)
+			f.record(c)
 		}
-		in := w.input()
+		in := f.input()
 		p, without := Plan(in), keys(Plan(before).Removed)
 		for _, name := range p.Removed {
-			if !foretold[name] && !without[name] {
-				explain(t, in, p, "%s leaves, and only %v were foretold", name, foretold)
+			if !predicted[name] && !without[name] {
+				explain(t, in, p, "%s leaves, and only %v were foretold", name, predicted)
 			}
 		}
 	})

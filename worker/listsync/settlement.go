@@ -8,37 +8,36 @@ import (
 	"pilotsync/tasks"
 )
 
-// Settlement is what one commit settled, for those who watch a [Syncer] at work.
+// Settlement is what one commit settled, see [Syncer.OnCommit].
 type Settlement struct {
 	App   string
-	Wrote bool // ServerPilot's list was written for it
-	// TakenAt is when the changes were taken from the ledger, At when what became of
-	// them was committed.
+	Wrote bool // the plan wrote ServerPilot's list
+	// TakenAt is the time of the snapshot that has the changes, At that of the commit.
 	TakenAt, At time.Time
 	Domains     []Settled // sorted by domain
 }
 
-// Settled is what became of one domain.
+// Settled is the outcome of one domain.
 type Settled struct {
 	Outcome
 	Resolution Resolution
-	// Change is the change that ended with it; nil where none was waiting.
+	// Change is the change that ended with it; nil if none was pending.
 	Change *Pending
 }
 
-// Resolution is what became of a change, in a word.
+// Resolution is how a change ended, in a word.
 type Resolution string
 
 const (
 	ResolutionListed    Resolution = "listed"    // an addition's names are on the list
-	ResolutionUnchanged Resolution = "unchanged" // an addition of what was listed before
+	ResolutionUnchanged Resolution = "unchanged" // the domain of an addition was already listed
 	ResolutionRemoved   Resolution = "removed"   // a removal is done
 	ResolutionRejected  Resolution = "rejected"  // an addition was refused
 	ResolutionKept      Resolution = "kept"      // a removal was refused: the names stay
-	ResolutionRestored  Resolution = "restored"  // no change: names of a listed domain were put back or taken away
+	ResolutionRestored  Resolution = "restored"  // no change: names of a listed domain were put back or removed
 )
 
-// Resolutions lists all there are.
+// Resolutions returns all resolutions.
 func Resolutions() []Resolution {
 	return []Resolution{ResolutionListed, ResolutionUnchanged, ResolutionRemoved, ResolutionRejected, ResolutionKept, ResolutionRestored}
 }
@@ -59,8 +58,7 @@ func resolutionOf(o Outcome, change *Pending) Resolution {
 	return ResolutionListed
 }
 
-// settled tells the watcher of a commit. stale are the domains that it left as
-// they were.
+// settled calls OnCommit after a commit, which skipped the stale domains.
 func (r *run) settled(ctx context.Context, in Input, plan Result, stale []string) {
 	if r.OnCommit == nil {
 		return

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Budget is how long one Sync continues while new changes keep coming. Then it yields:
-// no app keeps a worker's slot for ever.
+// Budget is how long one Sync continues while new changes keep coming. Then it yields, so
+// no app occupies a worker's slot for ever.
 const Budget = 5 * time.Minute
 
-// ErrYield: the sync stopped early, between two calls, with changes still
-// pending: the worker is shutting down, [Budget] is used up, or the account is at its rate limit.
-// Not a failure.
+// ErrYield: the sync stopped early, between two calls, with changes still pending. The
+// worker is shutting down, [Budget] is used up, or the account is at its rate limit. It
+// isn't a failure.
 var ErrYield = errors.New("the sync yielded with changes pending")
 
 // Syncer runs syncs. Its fields are set once, before the first Sync.
@@ -25,17 +25,16 @@ type Syncer struct {
 	// FirstDelay returns the delay between the commit and the first verification.
 	FirstDelay func(Record) time.Duration
 	Now        func() time.Time
-	// MinInterval is the least time from an app's last commit to the next round for it, in
-	// which the changes of a burst combine: each round costs a read and a write of the
-	// whole list, however few they are. The first change of a quiet app doesn't wait.
-	// Zero for none; well below [LeaseTTL].
+	// MinInterval is the least time from an app's last commit to the next plan. In it the
+	// changes of a burst combine, since each plan costs a read and a write of the whole
+	// list. The first change of an app doesn't wait. 0 means no interval; it must be well
+	// below [LeaseTTL].
 	MinInterval time.Duration
-	// CommitRetryTimeout is for how long the commit of what was written, and the release
-	// of the lease, are retried if the ledger fails. After a failover of Redis the app then
-	// needn't wait until the write can't take effect, nor until the lease runs out. Zero for
-	// one try each; more than [LeaseTTL] is of no use.
+	// CommitRetryTimeout is how long a commit and the release of the lease are retried if
+	// the ledger fails. So after a failover of Redis the app needn't wait for the end of
+	// [LandingLimit] or of the lease. 0 means one try each; more than [LeaseTTL] is useless.
 	CommitRetryTimeout time.Duration
-	// Stopping is closed when no new call may start.
+	// Stopping is closed to stop the sync: no new call starts then.
 	Stopping <-chan struct{}
 	// WorkerID is this worker's name in the domains' history.
 	WorkerID string
@@ -43,18 +42,18 @@ type Syncer struct {
 	OnCommit func(context.Context, Settlement)
 }
 
-// Report is what one Sync did.
+// Report says what one Sync did.
 type Report struct {
 	Reads, Writes  int
 	Added, Removed []string
-	Settled        int // changes and domains whose outcome was committed
+	Settled        int // number of committed outcomes
 }
 
-// Sync brings the app's list in step with the ledger and returns once nothing
-// is pending. It must be retried later if it returns an error: a [*NotAcquired] before it
-// began, or when the app was paused, [ErrLeaseLost], [ErrYield], a [*CallError], or an
-// error of the ledger or the enqueuer. Wherever it stops, even by a crash, the next Sync
-// continues from what the list and the ledger say.
+// Sync brings the app's list in step with the ledger and returns once nothing is pending.
+// After an error it must be retried later. The error can be [ErrLeaseLost], [ErrYield], a
+// [*CallError], or one of the ledger or the enqueuer. It is a [*NotAcquired] if the sync
+// couldn't begin, or if the app was paused meanwhile. Wherever a Sync stops, even by a
+// crash, the next one continues from what the list and the ledger say.
 func (s *Syncer) Sync(ctx context.Context, app string) (report Report, err error) {
 	err = s.leased(ctx, app, func(r *run) error {
 		defer func() { report = r.report }()
@@ -78,18 +77,18 @@ func (s *Syncer) leased(ctx context.Context, app string, do func(*run) error) er
 	return err
 }
 
-// fail releases the lease, also after the end of the sync's context: waiting for it to
-// run out would cost the app half a minute.
-func (s *Syncer) fail(ctx context.Context, lease Lease, trouble *Failure) error {
+// fail releases the lease. Its context must outlive the sync's: otherwise the app would
+// wait half a minute for the lease to run out.
+func (s *Syncer) fail(ctx context.Context, lease Lease, failure *Failure) error {
 	return s.retryLedger(ctx, func() error {
 		limited, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		return s.Ledger.Fail(limited, lease, trouble)
+		return s.Ledger.Fail(limited, lease, failure)
 	})
 }
 
-// retryLedger retries what can be done twice, if the ledger fails. A stopping worker tries
-// once.
+// retryLedger calls do, which must be idempotent, until the ledger works. A stopping worker
+// tries once.
 func (s *Syncer) retryLedger(ctx context.Context, do func() error) error {
 	const between = 500 * time.Millisecond
 	for left := s.CommitRetryTimeout; ; left -= between {
@@ -107,7 +106,8 @@ func (s *Syncer) retryLedger(ctx context.Context, do func() error) error {
 	}
 }
 
-// failureOf is what the domains' reasons say while err keeps them pending.
+// failureOf returns the failure that the domains' reasons name while err keeps their
+// changes pending; nil if err isn't a failure.
 func (s *Syncer) failureOf(err error) *Failure {
 	var paused *NotAcquired
 	if errors.Is(err, ErrYield) || errors.Is(err, context.Canceled) || errors.As(err, &paused) {
@@ -121,31 +121,31 @@ func (s *Syncer) failureOf(err error) *Failure {
 	}
 }
 
-// run is one Sync under way.
+// run is the state of one Sync or DryRun.
 type run struct {
 	*Syncer
 	lease    Lease
 	deadline time.Time
 	report   Report
-	// batches are the plans to be made next. There is more than one only while a refused
-	// list is bisected.
+	// batches are the next plans. There is more than one only while a refused list is
+	// bisected.
 	batches []batch
-	// controlPassed: ServerPilot accepted a control write of the current list, so a
-	// refusal is about what a plan changes.
+	// controlPassed: ServerPilot accepted a write of the unchanged list, so a change of the
+	// plan is the cause of a refusal.
 	controlPassed bool
 	idle          int // plans in a row that settled nothing
-	// snapshotAt is when the last snapshot was taken, by the worker's own clock.
+	// snapshotAt is the time of the last snapshot by the worker's own clock.
 	snapshotAt time.Time
-	// stale: a record changed between plan and commit, so it doesn't say yet what became
-	// of its names, even if no change of its domain is pending.
+	// stale: a record changed between plan and commit. So it must be planned again, even if
+	// no change of its domain is pending.
 	stale bool
 }
 
-// batch is one plan to be made: of some of the pending changes, or of all.
+// batch is one plan to make, of some of the pending changes or of all.
 type batch struct {
 	only    map[string]bool
 	refused *refusal
-	control bool // write the list as it is read
+	control bool // write the list unchanged
 }
 
 // settle plans, writes and commits until nothing is pending.
@@ -174,8 +174,8 @@ func (r *run) settle(ctx context.Context) error {
 	}
 }
 
-// waitInterval waits for more of a burst that is under way. It ends early if the sync must
-// end; the next step notices that.
+// waitInterval waits, so more changes of a burst combine. It returns early if the sync must
+// end; the next step returns the error then.
 func (r *run) waitInterval(ctx context.Context, wait time.Duration) {
 	if wait <= 0 {
 		return
@@ -189,7 +189,7 @@ func (r *run) waitInterval(ctx context.Context, wait time.Duration) {
 	}
 }
 
-// step carries out one plan: read, plan, write, commit.
+// step makes and carries out one plan: read, plan, write, commit.
 func (r *run) step(ctx context.Context, p batch) error {
 	remote, err := r.read(ctx)
 	if err != nil {
@@ -205,7 +205,7 @@ func (r *run) step(ctx context.Context, p batch) error {
 	in := Input{Remote: remote, Ledger: snapshot, Rules: r.Rules, Now: snapshot.At, Only: p.only}
 	if p.refused != nil {
 		if snapshot.lastSeq(p.refused.domain) != p.refused.seq {
-			return nil // changed meanwhile: to be planned with the others
+			return nil // there is a newer change, for a later plan
 		}
 		in.Refused = map[string]string{p.refused.domain: p.refused.message}
 	}
@@ -227,7 +227,7 @@ func (r *run) step(ctx context.Context, p batch) error {
 	return r.commit(ctx, plan, in)
 }
 
-// read returns the app's list as ServerPilot has it, under a renewed lease.
+// read renews the lease and returns ServerPilot's list.
 func (r *run) read(ctx context.Context) ([]string, error) {
 	app := r.lease.App
 	if err := r.checkStop(ctx); err != nil {
@@ -247,8 +247,8 @@ func (r *run) read(ctx context.Context) ([]string, error) {
 	return remote, nil
 }
 
-// snapshot returns the ledger. It is read after the list, so that changes that came
-// meanwhile take part.
+// snapshot returns the ledger. It must be read after the list, so changes that came during
+// that call are included.
 func (r *run) snapshot(ctx context.Context) (Snapshot, error) {
 	snapshot, err := r.Ledger.Snapshot(ctx, r.lease.App)
 	if err != nil {
@@ -258,7 +258,7 @@ func (r *run) snapshot(ctx context.Context) (Snapshot, error) {
 	return snapshot, nil
 }
 
-// checkStop ends the sync if no further call may start.
+// checkStop returns an error if no further call may start.
 func (r *run) checkStop(ctx context.Context) error {
 	select {
 	case <-r.Stopping:
@@ -273,11 +273,11 @@ func (r *run) checkStop(ctx context.Context) error {
 	return nil
 }
 
-// replace writes the list and makes sure that ServerPilot has it.
+// replace writes the list and checks ServerPilot's answer.
 func (r *run) replace(ctx context.Context, list []string, w WriteIntent) error {
 	app := r.lease.App
-	// From before the lease is renewed: so the write ends before the lease does, however
-	// long the renewal's answer took.
+	// The limit counts from before the renewal of the lease. So the write ends before the
+	// lease does, however long the renewal takes.
 	notAfter := r.Now().Add(CallLimit)
 	if err := r.Ledger.BeginWrite(ctx, r.lease, w); err != nil {
 		return fmt.Errorf("begin a write to app %s: %w", app, err)
@@ -292,7 +292,7 @@ func (r *run) replace(ctx context.Context, list []string, w WriteIntent) error {
 	}
 	var call *CallError
 	if err == nil || !errors.As(err, &call) || call.Verdict == Unknown {
-		return err // in flight until the commit, or until it can't take effect any more
+		return err // the write stays in flight until the commit, or for LandingLimit
 	}
 	if endErr := r.Ledger.EndWrite(ctx, r.lease); endErr != nil {
 		return fmt.Errorf("%w (and the ledger could not record that it ended: %w)", err, endErr)
@@ -318,8 +318,8 @@ func (r *run) commit(ctx context.Context, plan Result, in Input) error {
 	if err := r.retryLedger(ctx, func() error { return r.Enqueuer.Verify(ctx, app, listed...) }); err != nil {
 		return fmt.Errorf("start the verifications of app %s: %w", app, err)
 	}
-	// If a commit succeeded but its answer was lost, the second one is stale, and another
-	// plan finds that all is done.
+	// If a commit succeeds but its answer is lost, the retry is stale, and the next plan
+	// finds nothing to do.
 	var stale []string
 	err := r.retryLedger(ctx, func() (err error) {
 		stale, err = r.Ledger.Commit(ctx, r.lease, Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Disown: plan.Disown,
@@ -342,13 +342,12 @@ func (r *run) commit(ctx context.Context, plan Result, in Input) error {
 	return nil
 }
 
-// ledgerTime is the ledger's time now. The worker's clock only says how long ago the
-// snapshot was taken: a verification is due by the ledger's clock, and a worker with a
-// wrong clock must not cause it too early, or hours late.
+// ledgerTime returns the current time of the ledger's clock. The worker's clock only
+// measures the time since the snapshot. Otherwise a worker with a wrong clock would start
+// verifications too early, or hours late.
 func (r *run) ledgerTime(in Input) time.Time { return in.Ledger.At.Add(r.Now().Sub(r.snapshotAt)) }
 
-// sameNames reports whether two lists hold the same names, ignoring letter case and order:
-// ServerPilot may sort, but it may not lose or invent names.
+// sameNames reports whether two lists have the same names in canonical form, in any order.
 func sameNames(a, b []string) bool {
 	inA, inB := keys(a), keys(b)
 	if len(inA) != len(inB) {

@@ -83,21 +83,21 @@ func (s *server) count(call string) (n int) {
 	return n
 }
 
-// follower notes what was started, and what was committed by then.
-type follower struct {
-	rig    *rig
-	begun  []string
-	broken error
+// fakeEnqueuer notes what was started, and what was committed by then.
+type fakeEnqueuer struct {
+	rig      *rig
+	enqueued []string
+	err      error
 }
 
-func (f *follower) note(what string, r Record) error {
-	if f.broken == nil {
-		f.begun = append(f.begun, fmt.Sprintf("%s %s %s, committed: %v", what, r.Domain, r.State, f.rig.world.state(r.Domain) == r.State))
+func (f *fakeEnqueuer) note(what string, r Record) error {
+	if f.err == nil {
+		f.enqueued = append(f.enqueued, fmt.Sprintf("%s %s %s, committed: %v", what, r.Domain, r.State, f.rig.fixture.state(r.Domain) == r.State))
 	}
-	return f.broken
+	return f.err
 }
 
-func (f *follower) Verify(_ context.Context, _ string, records ...Record) error {
+func (f *fakeEnqueuer) Verify(_ context.Context, _ string, records ...Record) error {
 	for _, r := range records {
 		if r.NextAttemptAt == nil || !r.NextAttemptAt.Equal(f.rig.now().Add(time.Minute)) {
 			return fmt.Errorf("%s is to be verified at %v", r.Domain, r.NextAttemptAt)
@@ -112,9 +112,9 @@ func (f *follower) Verify(_ context.Context, _ string, records ...Record) error 
 // rig is a Syncer with all it needs. Its world gives changes to the ledger.
 type rig struct {
 	*clock
-	world    *world
+	fixture  *fixture
 	api      *server
-	follow   *follower
+	enqueuer *fakeEnqueuer
 	stopping chan struct{}
 	syncer   *Syncer
 }
@@ -122,10 +122,10 @@ type rig struct {
 func setup(list ...string) *rig {
 	c := &clock{t: start}
 	r := &rig{clock: c, api: &server{clock: c, list: list}, stopping: make(chan struct{})}
-	r.world = &world{memory: newMemory(c)}
-	r.follow = &follower{rig: r}
+	r.fixture = &fixture{memory: newMemory(c)}
+	r.enqueuer = &fakeEnqueuer{rig: r}
 	r.syncer = &Syncer{
-		API: r.api, Ledger: r.world.memory, Enqueuer: r.follow, Rules: Rules{WWW: tasks.WWWNever},
+		API: r.api, Ledger: r.fixture.memory, Enqueuer: r.enqueuer, Rules: Rules{WWW: tasks.WWWNever},
 		FirstDelay: func(Record) time.Duration { return time.Minute }, Now: c.now, Stopping: r.stopping, WorkerID: "test",
 	}
 	return r
@@ -167,7 +167,7 @@ func (r *rig) is(t *testing.T, states map[string]tasks.State) {
 	t.Helper()
 	got := map[string]tasks.State{}
 	for d := range states {
-		got[d] = r.world.state(d)
+		got[d] = r.fixture.state(d)
 	}
 	if diff := cmp.Diff(states, got); diff != "" {
 		t.Errorf("states (-want +got):\n%s", diff)
@@ -188,9 +188,9 @@ func once(what string, act func()) func(string) {
 func TestASyncReadsOnceAndWritesOnce(t *testing.T) {
 	t.Parallel()
 	r := setup("hand.net", "old.com")
-	r.world.add("a.com", tasks.WWWAlways)
-	r.world.add("b.com", "")
-	r.world.remove("old.com")
+	r.fixture.add("a.com", tasks.WWWAlways)
+	r.fixture.add("b.com", "")
+	r.fixture.remove("old.com")
 	report := r.sync(t)
 	r.made(t, "ready read write")
 	r.holds(t, "hand.net a.com www.a.com b.com")
@@ -208,8 +208,8 @@ func TestASyncReadsOnceAndWritesOnce(t *testing.T) {
 func TestASyncWritesNothingWhereNothingChanges(t *testing.T) {
 	t.Parallel()
 	r := setup("a.com")
-	r.world.add("a.com", "")
-	r.world.remove("b.com")
+	r.fixture.add("a.com", "")
+	r.fixture.remove("b.com")
 	r.sync(t)
 	r.made(t, "ready read")
 	r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.Removed})
@@ -218,10 +218,10 @@ func TestASyncWritesNothingWhereNothingChanges(t *testing.T) {
 func TestWhatFollowsIsStartedBeforeTheCommit(t *testing.T) {
 	t.Parallel()
 	r := setup()
-	r.world.add("a.com", "")
+	r.fixture.add("a.com", "")
 	r.sync(t)
 	want := []string{"verify a.com checking-dns, committed: false"}
-	if diff := cmp.Diff(want, r.follow.begun); diff != "" {
+	if diff := cmp.Diff(want, r.enqueuer.enqueued); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -242,9 +242,9 @@ func TestAWorkerWithAWrongClockStartsVerificationsAtTheRightTime(t *testing.T) {
 					own.advance(5 * time.Second)
 				}
 			}
-			r.world.add("a.com", "")
+			r.fixture.add("a.com", "")
 			r.sync(t)
-			if got := r.world.records["a.com"]; !got.UpdatedAt.Equal(start) {
+			if got := r.fixture.records["a.com"]; !got.UpdatedAt.Equal(start) {
 				t.Errorf("the record is of %s, want %s", got.UpdatedAt, start)
 			}
 		})
@@ -254,17 +254,17 @@ func TestAWorkerWithAWrongClockStartsVerificationsAtTheRightTime(t *testing.T) {
 func TestNothingIsCommittedWhereWhatFollowsCouldNotBeStarted(t *testing.T) {
 	t.Parallel()
 	r := setup()
-	r.world.add("a.com", "")
-	r.follow.broken = errors.New("no Redis")
-	if err := r.fail(t); !errors.Is(err, r.follow.broken) {
+	r.fixture.add("a.com", "")
+	r.enqueuer.err = errors.New("no Redis")
+	if err := r.fail(t); !errors.Is(err, r.enqueuer.err) {
 		t.Errorf("got %v", err)
 	}
 	r.is(t, map[string]tasks.State{"a.com": tasks.Pending})
-	r.follow.broken = nil
+	r.enqueuer.err = nil
 	r.advance(LandingLimit) // the write's note stands until then
 	r.sync(t)
 	r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS})
-	if !r.world.ours["a.com"] {
+	if !r.fixture.owned["a.com"] {
 		t.Error("a.com isn't known as ours")
 	}
 }
@@ -272,10 +272,10 @@ func TestNothingIsCommittedWhereWhatFollowsCouldNotBeStarted(t *testing.T) {
 func TestABurstThatComesDuringTheReadTakesPart(t *testing.T) {
 	t.Parallel()
 	r := setup()
-	r.world.add("a.com", "")
+	r.fixture.add("a.com", "")
 	r.api.during = once("read", func() {
 		for i := range 50 {
-			r.world.add(fmt.Sprintf("d%d.com", i), "")
+			r.fixture.add(fmt.Sprintf("d%d.com", i), "")
 		}
 	})
 	r.sync(t)
@@ -288,10 +288,10 @@ func TestABurstThatComesDuringTheReadTakesPart(t *testing.T) {
 func TestWhatComesDuringTheWriteIsDoneByTheSameSync(t *testing.T) {
 	t.Parallel()
 	r := setup()
-	r.world.add("a.com", "")
+	r.fixture.add("a.com", "")
 	r.api.during = once("write", func() {
-		r.world.add("b.com", "")
-		r.world.remove("a.com") // stale: the plan under way adds it
+		r.fixture.add("b.com", "")
+		r.fixture.remove("a.com") // stale: the plan under way adds it
 	})
 	r.sync(t)
 	r.made(t, "ready read write ready read write")
@@ -302,10 +302,10 @@ func TestWhatComesDuringTheWriteIsDoneByTheSameSync(t *testing.T) {
 func TestASyncEndsWithAnErrorWhereNothingEverSettles(t *testing.T) {
 	t.Parallel()
 	r := setup()
-	r.world.add("a.com", "")
-	r.world.before = func(method string) {
+	r.fixture.add("a.com", "")
+	r.fixture.before = func(method string) {
 		if method == "Commit" {
-			r.world.add("a.com", "") // stale, each time
+			r.fixture.add("a.com", "") // stale, each time
 		}
 	}
 	if err := r.fail(t); !strings.Contains(err.Error(), "settled nothing") {
@@ -342,10 +342,10 @@ func TestOnlyTheCulpritOfARefusedPlanIsRejected(t *testing.T) {
 					switch removal := i%3 == 2; {
 					case removal:
 						r.api.list = append(r.api.list, d)
-						r.world.remove(d)
+						r.fixture.remove(d)
 						states[d] = tasks.Removed
 					default:
-						r.world.add(d, "")
+						r.fixture.add(d, "")
 						states[d] = tasks.CheckingDNS
 					}
 					if (i%3 == 2) == (i == culprit) {
@@ -361,7 +361,7 @@ func TestOnlyTheCulpritOfARefusedPlanIsRejected(t *testing.T) {
 				if diff := cmp.Diff(list, got); diff != "" {
 					t.Errorf("culprit %d: list (-want +got):\n%s", culprit, diff)
 				}
-				if reason := r.world.records[domain(culprit)].Reason; !strings.Contains(reason, "is in use.") {
+				if reason := r.fixture.records[domain(culprit)].Reason; !strings.Contains(reason, "is in use.") {
 					t.Errorf("culprit %d: the reason is %q", culprit, reason)
 				}
 				// The whole, the control, then two for each halving.
@@ -395,7 +395,7 @@ func TestTwoCulpritsAreBothFound(t *testing.T) {
 			states := map[string]tasks.State{}
 			for i := range n {
 				d := fmt.Sprintf("d%d.com", i)
-				r.world.add(d, "")
+				r.fixture.add(d, "")
 				states[d] = tasks.CheckingDNS
 				if i == one || i == two {
 					states[d] = tasks.Rejected
@@ -417,11 +417,11 @@ func TestTwoCulpritsAreBothFound(t *testing.T) {
 func TestARefusedNameThatWasToBePutBackIsFoundAmongChanges(t *testing.T) {
 	t.Parallel()
 	r := setup()
-	r.world.add("gone.com", "")
+	r.fixture.add("gone.com", "")
 	r.sync(t)
 	r.api.list = nil // somebody took it off, and gave it to another app
 	for i := range 5 {
-		r.world.add(fmt.Sprintf("d%d.com", i), "")
+		r.fixture.add(fmt.Sprintf("d%d.com", i), "")
 	}
 	r.refusing("gone.com")
 	r.sync(t)
@@ -432,8 +432,8 @@ func TestARefusedNameThatWasToBePutBackIsFoundAmongChanges(t *testing.T) {
 func TestAnAppWhoseListIsFaultyIsBlockedAndNobodyIsRejected(t *testing.T) {
 	t.Parallel()
 	r := setup("under_score.net")
-	r.world.add("a.com", "")
-	r.world.add("b.com", "")
+	r.fixture.add("a.com", "")
+	r.fixture.add("b.com", "")
 	r.api.refuses = func([]string) string { return "under_score.net is no domain." }
 	err := r.fail(t)
 	var call *CallError
@@ -442,8 +442,8 @@ func TestAnAppWhoseListIsFaultyIsBlockedAndNobodyIsRejected(t *testing.T) {
 	}
 	r.made(t, "ready read write ready read write")
 	r.is(t, map[string]tasks.State{"a.com": tasks.Pending, "b.com": tasks.Pending})
-	if r.world.trouble == nil || !r.world.trouble.Blocked || !strings.Contains(r.world.trouble.Reason, "under_score.net") {
-		t.Errorf("trouble is %+v", r.world.trouble)
+	if r.fixture.failure == nil || !r.fixture.failure.Blocked || !strings.Contains(r.fixture.failure.Reason, "under_score.net") {
+		t.Errorf("trouble is %+v", r.fixture.failure)
 	}
 	r.api.refuses = nil // somebody mends it
 	r.sync(t)
@@ -453,8 +453,8 @@ func TestAnAppWhoseListIsFaultyIsBlockedAndNobodyIsRejected(t *testing.T) {
 func TestAnAnswerThatLacksANameIsAnErrorAndTheNextSyncRepairs(t *testing.T) {
 	t.Parallel()
 	r := setup("hand.net")
-	r.world.add("a.com", "")
-	r.world.add("b.com", "")
+	r.fixture.add("a.com", "")
+	r.fixture.add("b.com", "")
 	r.api.answer = func(list []string) ([]string, error) {
 		r.api.list = []string{"hand.net", "b.com"}
 		return r.api.list, nil
@@ -467,15 +467,15 @@ func TestAnAnswerThatLacksANameIsAnErrorAndTheNextSyncRepairs(t *testing.T) {
 	r.api.answer = nil
 	r.sync(t)
 	r.holds(t, "hand.net b.com a.com")
-	if !r.world.ours["a.com"] || !r.world.ours["b.com"] {
-		t.Errorf("ours are %v", r.world.ours)
+	if !r.fixture.owned["a.com"] || !r.fixture.owned["b.com"] {
+		t.Errorf("ours are %v", r.fixture.owned)
 	}
 }
 
 func TestAnAnswerInAnotherOrderAndOtherLettersIsGood(t *testing.T) {
 	t.Parallel()
 	r := setup("hand.net")
-	r.world.add("a.com", "")
+	r.fixture.add("a.com", "")
 	r.api.answer = func([]string) ([]string, error) { return []string{"A.com", "hand.net"}, nil }
 	r.sync(t)
 	r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS})
@@ -487,8 +487,8 @@ func TestAWriteOfUnknownOutcomeIsWaitedForAndItsNamesAreOurs(t *testing.T) {
 		t.Run(fmt.Sprintf("landed %v", landed), func(t *testing.T) {
 			t.Parallel()
 			r := setup("www.b.com")
-			r.world.add("a.com", tasks.WWWAlways)
-			r.world.add("b.com", tasks.WWWAlways)
+			r.fixture.add("a.com", tasks.WWWAlways)
+			r.fixture.add("b.com", tasks.WWWAlways)
 			r.api.answer = func([]string) ([]string, error) {
 				if !landed {
 					r.api.list = []string{"www.b.com"}
@@ -500,7 +500,7 @@ func TestAWriteOfUnknownOutcomeIsWaitedForAndItsNamesAreOurs(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 			r.is(t, map[string]tasks.State{"a.com": tasks.Pending})
-			if r.world.token != "" {
+			if r.fixture.token != "" {
 				t.Error("the lease wasn't given back")
 			}
 			r.api.answer = nil
@@ -513,8 +513,8 @@ func TestAWriteOfUnknownOutcomeIsWaitedForAndItsNamesAreOurs(t *testing.T) {
 			r.sync(t)
 			r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.CheckingDNS})
 			// Proof that they are ours: they go along when their domain goes.
-			r.world.remove("a.com")
-			r.world.remove("b.com")
+			r.fixture.remove("a.com")
+			r.fixture.remove("b.com")
 			r.sync(t)
 			r.holds(t, "www.b.com")
 		})
@@ -524,17 +524,17 @@ func TestAWriteOfUnknownOutcomeIsWaitedForAndItsNamesAreOurs(t *testing.T) {
 func TestARefusalAfterALostAnswerForgetsNoneOfOurNames(t *testing.T) {
 	t.Parallel()
 	r := setup()
-	r.world.add("a.com", tasks.WWWAlways)
+	r.fixture.add("a.com", tasks.WWWAlways)
 	r.api.answer = func([]string) ([]string, error) {
 		return nil, &CallError{Verdict: Unknown, Err: errors.New("no answer")}
 	}
 	r.fail(t)
 	r.api.answer = nil
 	r.advance(LandingLimit)
-	r.world.add("bad.com", "")
+	r.fixture.add("bad.com", "")
 	r.refusing("bad.com")
 	r.sync(t)
-	r.world.remove("a.com")
+	r.fixture.remove("a.com")
 	r.sync(t)
 	r.holds(t, "")
 }
@@ -542,14 +542,14 @@ func TestARefusalAfterALostAnswerForgetsNoneOfOurNames(t *testing.T) {
 func TestARequestThatCameAfterTheRefusedOneIsTriedForItself(t *testing.T) {
 	t.Parallel()
 	r := setup("bad.com")
-	r.world.remove("bad.com")
+	r.fixture.remove("bad.com")
 	reads := 0
 	r.api.during = func(call string) {
 		if call == "write" {
 			return
 		}
 		if reads++; reads == 3 { // before the second round
-			r.world.add("bad.com", "")
+			r.fixture.add("bad.com", "")
 		}
 	}
 	r.refusing("bad.com")
@@ -567,13 +567,13 @@ func TestWhoLostTheLeaseChangesNothing(t *testing.T) {
 		t.Run("before "+c.method, func(t *testing.T) {
 			t.Parallel()
 			r := setup()
-			r.world.add("a.com", "")
+			r.fixture.add("a.com", "")
 			var other Lease
-			r.world.before = once(c.method, func() {
+			r.fixture.before = once(c.method, func() {
 				r.advance(LandingLimit)
-				r.world.before = nil
+				r.fixture.before = nil
 				var err error
-				if other, err = r.world.Acquire(context.Background(), app); err != nil {
+				if other, err = r.fixture.Acquire(context.Background(), app); err != nil {
 					t.Error(err)
 				}
 			})
@@ -588,7 +588,7 @@ func TestWhoLostTheLeaseChangesNothing(t *testing.T) {
 				want = tasks.CheckingDNS
 			}
 			r.is(t, map[string]tasks.State{"a.com": want})
-			if err := r.world.Renew(context.Background(), other); err != nil {
+			if err := r.fixture.Renew(context.Background(), other); err != nil {
 				t.Errorf("the new holder's lease was disturbed: %v", err)
 			}
 		})
@@ -598,8 +598,8 @@ func TestWhoLostTheLeaseChangesNothing(t *testing.T) {
 func TestAWriteThatWouldEndAfterTheLeaseIsNotMade(t *testing.T) {
 	t.Parallel()
 	r := setup()
-	r.world.add("a.com", "")
-	r.world.before = once("BeginWrite", func() { r.advance(CallLimit + time.Millisecond) })
+	r.fixture.add("a.com", "")
+	r.fixture.before = once("BeginWrite", func() { r.advance(CallLimit + time.Millisecond) })
 	if err := r.fail(t); !strings.Contains(err.Error(), "too late to write") {
 		t.Errorf("got %v", err)
 	}
@@ -611,21 +611,21 @@ func TestAStoppingWorkerFinishesTheCallInHandAndHandsTheRestBack(t *testing.T) {
 	t.Run("before the first call", func(t *testing.T) {
 		t.Parallel()
 		r := setup()
-		r.world.add("a.com", "")
+		r.fixture.add("a.com", "")
 		close(r.stopping)
 		if err := r.fail(t); !errors.Is(err, ErrYield) {
 			t.Errorf("got %v", err)
 		}
 		r.made(t, "")
-		if r.world.trouble != nil || r.world.token != "" {
-			t.Errorf("trouble %v, lease %q", r.world.trouble, r.world.token)
+		if r.fixture.failure != nil || r.fixture.token != "" {
+			t.Errorf("trouble %v, lease %q", r.fixture.failure, r.fixture.token)
 		}
 	})
 	t.Run("during a write", func(t *testing.T) {
 		t.Parallel()
 		r := setup()
-		r.world.add("a.com", "")
-		r.api.during = once("write", func() { r.world.add("b.com", ""); close(r.stopping) })
+		r.fixture.add("a.com", "")
+		r.api.during = once("write", func() { r.fixture.add("b.com", ""); close(r.stopping) })
 		if err := r.fail(t); !errors.Is(err, ErrYield) {
 			t.Errorf("got %v", err)
 		}
@@ -637,11 +637,11 @@ func TestAStoppingWorkerFinishesTheCallInHandAndHandsTheRestBack(t *testing.T) {
 
 func TestTheChangesOfABurstGather(t *testing.T) {
 	t.Parallel()
-	const gather = 500 * time.Millisecond
+	const interval = 500 * time.Millisecond
 	for name, tt := range map[string]struct {
-		rested time.Duration // of the app, when its sync begins
-		stop   bool          // the worker stops at the end of the first write
-		calls  []string      // with when they are made
+		sinceLastCommit time.Duration // of the app, when its sync begins
+		stop            bool          // the worker stops at the end of the first write
+		calls           []string      // with when they are made
 	}{
 		"an app that has rested": {time.Hour, false, []string{"ready 0s", "read 0s", "write 0s", "ready 500ms", "read 500ms", "write 500ms"}},
 		"one that has not":       {100 * time.Millisecond, false, []string{"ready 400ms", "read 400ms", "write 400ms", "ready 900ms", "read 900ms", "write 900ms"}},
@@ -652,13 +652,13 @@ func TestTheChangesOfABurstGather(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r := setup()
-				r.syncer.MinInterval, r.world.rested = gather, tt.rested
+				r.syncer.MinInterval, r.fixture.sinceLastCommit = interval, tt.sinceLastCommit
 				r.syncer.Stopping = make(chan struct{}) // of this test's own time
-				r.world.add("a.com", "")
+				r.fixture.add("a.com", "")
 				began := time.Now()
 				var calls []string
 				more := once("write", func() {
-					r.world.add("b.com", "")
+					r.fixture.add("b.com", "")
 					if tt.stop {
 						stopping := make(chan struct{})
 						r.syncer.Stopping = stopping
@@ -684,31 +684,31 @@ func TestTheChangesOfABurstGather(t *testing.T) {
 	}
 }
 
-// away is a ledger that can't be reached from a read of the list on, for a while.
-type away struct {
+// unreachableLedger is a ledger that can't be reached from a read of the list on, for a while.
+type unreachableLedger struct {
 	Ledger
 	until time.Time
 	tries int
 }
 
-func (a *away) Snapshot(context.Context, string) (Snapshot, error) {
+func (a *unreachableLedger) Snapshot(context.Context, string) (Snapshot, error) {
 	return Snapshot{}, errors.New("no connection")
 }
 
-func (a *away) Fail(ctx context.Context, lease Lease, trouble *Failure) error {
+func (a *unreachableLedger) Fail(ctx context.Context, lease Lease, failure *Failure) error {
 	if a.tries++; time.Now().Before(a.until) {
 		return errors.New("no connection")
 	}
-	return a.Ledger.Fail(ctx, lease, trouble)
+	return a.Ledger.Fail(ctx, lease, failure)
 }
 
 func TestALeaseIsGivenBackAsSoonAsTheLedgerIsThereAgain(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		outage, patience time.Duration
-		stopping         bool
-		held             bool // the lease, in the end
-		took             time.Duration
+		outage, timeout time.Duration
+		stopping        bool
+		held            bool // the lease, in the end
+		took            time.Duration
 	}{
 		"an outage of some seconds":         {3 * time.Second, LeaseTTL, false, false, 3 * time.Second},
 		"one that outlasts its patience":    {time.Minute, 10 * time.Second, false, true, 10 * time.Second},
@@ -721,9 +721,9 @@ func TestALeaseIsGivenBackAsSoonAsTheLedgerIsThereAgain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := setup()
 				stopping := make(chan struct{}) // of this test's own time
-				ledger := &away{Ledger: r.world.memory, until: time.Now().Add(tt.outage)}
-				r.syncer.Stopping, r.syncer.Ledger, r.syncer.CommitRetryTimeout = stopping, ledger, tt.patience
-				r.world.add("a.com", "")
+				ledger := &unreachableLedger{Ledger: r.fixture.memory, until: time.Now().Add(tt.outage)}
+				r.syncer.Stopping, r.syncer.Ledger, r.syncer.CommitRetryTimeout = stopping, ledger, tt.timeout
+				r.fixture.add("a.com", "")
 				r.api.during = func(call string) {
 					if call == "read" && tt.stopping {
 						close(stopping)
@@ -734,7 +734,7 @@ func TestALeaseIsGivenBackAsSoonAsTheLedgerIsThereAgain(t *testing.T) {
 				if took := time.Since(began); err == nil || took != tt.took {
 					t.Errorf("the sync ended after %s with %v, want an error after %s", took, err, tt.took)
 				}
-				if held := r.world.token != ""; held != tt.held || ledger.tries == 0 {
+				if held := r.fixture.token != ""; held != tt.held || ledger.tries == 0 {
 					t.Errorf("the lease is held: %v, want %v (%d tries)", held, tt.held, ledger.tries)
 				}
 			})
@@ -742,18 +742,18 @@ func TestALeaseIsGivenBackAsSoonAsTheLedgerIsThereAgain(t *testing.T) {
 	}
 }
 
-// deaf is a ledger of which the first answers to a commit don't come.
-type deaf struct {
+// lostAnswers is a ledger of which the first answers to a commit don't come.
+type lostAnswers struct {
 	Ledger
-	unheard int
-	done    bool // what isn't heard of is done
+	lost      int
+	committed bool // what isn't heard of is done
 }
 
-func (d *deaf) Commit(ctx context.Context, lease Lease, c Commit) ([]string, error) {
-	if d.unheard--; d.unheard < 0 {
+func (d *lostAnswers) Commit(ctx context.Context, lease Lease, c Commit) ([]string, error) {
+	if d.lost--; d.lost < 0 {
 		return d.Ledger.Commit(ctx, lease, c)
 	}
-	if d.done {
+	if d.committed {
 		if _, err := d.Ledger.Commit(ctx, lease, c); err != nil {
 			return nil, err
 		}
@@ -769,8 +769,8 @@ func TestACommitFollowsTheLedgersReturnWithoutASecondWrite(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := setup()
 				r.syncer.Stopping = make(chan struct{}) // of this test's own time
-				r.syncer.Ledger, r.syncer.CommitRetryTimeout = &deaf{Ledger: r.world.memory, unheard: 3, done: done}, LeaseTTL
-				r.world.add("a.com", "")
+				r.syncer.Ledger, r.syncer.CommitRetryTimeout = &lostAnswers{Ledger: r.fixture.memory, lost: 3, committed: done}, LeaseTTL
+				r.fixture.add("a.com", "")
 				began := time.Now()
 				if _, err := r.syncer.Sync(t.Context(), app); err != nil {
 					t.Fatal(err)
@@ -791,10 +791,10 @@ func TestACommitFollowsTheLedgersReturnWithoutASecondWrite(t *testing.T) {
 func TestASyncThatKeepsGettingChangesEndsWithItsBudget(t *testing.T) {
 	t.Parallel()
 	r := setup()
-	r.world.add("d.com", "")
+	r.fixture.add("d.com", "")
 	r.api.during = func(call string) {
 		if call == "write" {
-			r.world.add(fmt.Sprintf("d%d.com", r.world.seq), "")
+			r.fixture.add(fmt.Sprintf("d%d.com", r.fixture.seq), "")
 			r.advance(time.Second)
 		}
 	}
@@ -804,8 +804,8 @@ func TestASyncThatKeepsGettingChangesEndsWithItsBudget(t *testing.T) {
 	if n, most := r.api.count("write"), int(Budget/time.Second); n < 2 || n > most {
 		t.Errorf("%d writes of a second each, want at most %d", n, most)
 	}
-	if r.world.trouble != nil || len(r.world.pending) != 1 {
-		t.Errorf("trouble %v, %d pending", r.world.trouble, len(r.world.pending))
+	if r.fixture.failure != nil || len(r.fixture.pending) != 1 {
+		t.Errorf("trouble %v, %d pending", r.fixture.failure, len(r.fixture.pending))
 	}
 }
 
@@ -815,17 +815,17 @@ func TestNothingIsWrittenOnceTheContextIsOver(t *testing.T) {
 		t.Run("over at "+when, func(t *testing.T) {
 			t.Parallel()
 			r := setup()
-			r.world.add("a.com", "")
+			r.fixture.add("a.com", "")
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
-			r.world.before, r.api.during = once(when, cancel), once(when, cancel)
+			r.fixture.before, r.api.during = once(when, cancel), once(when, cancel)
 			if _, err := r.syncer.Sync(ctx, app); !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v", err)
 			}
 			r.holds(t, "")
 			r.is(t, map[string]tasks.State{"a.com": tasks.Pending})
-			if r.world.token != "" || r.world.trouble != nil {
-				t.Errorf("lease %q, trouble %v", r.world.token, r.world.trouble)
+			if r.fixture.token != "" || r.fixture.failure != nil {
+				t.Errorf("lease %q, trouble %v", r.fixture.token, r.fixture.failure)
 			}
 		})
 	}
@@ -837,7 +837,7 @@ func TestATroubleIsNotedAndTheLeaseGivenBack(t *testing.T) {
 		t.Run(fmt.Sprint(verdict), func(t *testing.T) {
 			t.Parallel()
 			r := setup()
-			r.world.add("a.com", "")
+			r.fixture.add("a.com", "")
 			r.api.answer = func([]string) ([]string, error) {
 				r.api.list = nil
 				return nil, &CallError{Verdict: verdict, Err: errors.New("502 from ServerPilot"), RetryAfter: time.Minute}
@@ -848,7 +848,7 @@ func TestATroubleIsNotedAndTheLeaseGivenBack(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 			want := &Failure{Reason: err.Error(), Blocked: verdict == Blocked, Since: start}
-			if diff := cmp.Diff(want, r.world.trouble); diff != "" {
+			if diff := cmp.Diff(want, r.fixture.failure); diff != "" {
 				t.Errorf("trouble (-want +got):\n%s", diff)
 			}
 			r.api.answer = nil

@@ -10,19 +10,19 @@ import (
 // domain's record must not go on telling of a name that has left.
 func TestAVerificationBetweenPlanAndCommitHidesNoNameThatLeft(t *testing.T) {
 	t.Parallel()
-	w := newWorld(setup(t))
-	defer w.close()
-	w.tb, w.faults = t, false
-	w.ask("a.com", false, "", 0)
-	w.quiet(false)
-	w.ask("www.a.com", true, "", 0)
-	w.deliver(w.queue[0], false)
-	p := w.start(w.due(waiting)[0])
-	w.beginVerification("a.com")
+	h := newHarness(setup(t))
+	defer h.close()
+	h.tb, h.faults = t, false
+	h.request("a.com", false, "", 0)
+	h.runUntilIdle(false)
+	h.request("www.a.com", true, "", 0)
+	h.handleChange(h.queue[0], false)
+	p := h.start(h.due(waiting)[0])
+	h.beginVerification("a.com")
 	for !strings.HasPrefix(p.parked.name, "Commit") {
-		p.step(goesOn)
+		p.step(succeeds)
 	}
-	w.verified(0, false)
-	w.settle(false)
-	w.checkEnd()
+	h.finishVerification(0, false)
+	h.finish(false)
+	h.checkEnd()
 }

@@ -31,10 +31,10 @@ const (
 
 // model is what the ledger was told since Redis was last emptied.
 type model struct {
-	last    map[string]request // the request with the highest order number, by domain
-	removed map[string]int64   // highest order number of a request to take this very name off
-	ours    map[string]bool    // names that a write of ours put on the list, or tried to
-	gone    map[string]bool    // names that a write of ours took off, until they are taken off once more
+	last       map[string]request // the request with the highest order number, by domain
+	removed    map[string]int64   // highest order number of a request to take this very name off
+	owned      map[string]bool    // names that a write of ours put on the list, or tried to
+	tombstones map[string]bool    // names that a write of ours took off, until they are taken off once more
 }
 
 // request is a change that somebody asked for.
@@ -55,14 +55,14 @@ func (r request) String() string {
 }
 
 func newModel() model {
-	return model{last: map[string]request{}, removed: map[string]int64{}, ours: map[string]bool{}, gone: map[string]bool{}}
+	return model{last: map[string]request{}, removed: map[string]int64{}, owned: map[string]bool{}, tombstones: map[string]bool{}}
 }
 
 func (m model) clone() model {
-	return model{last: maps.Clone(m.last), removed: maps.Clone(m.removed), ours: maps.Clone(m.ours), gone: maps.Clone(m.gone)}
+	return model{last: maps.Clone(m.last), removed: maps.Clone(m.removed), owned: maps.Clone(m.owned), tombstones: maps.Clone(m.tombstones)}
 }
 
-func (m model) told(r request) {
+func (m model) events(r request) {
 	if r.seq > m.last[r.domain].seq {
 		m.last[r.domain] = r
 	}
@@ -71,9 +71,9 @@ func (m model) told(r request) {
 	}
 }
 
-func (m model) put(p *process, name string) {
-	if p.epoch == p.world.epoch {
-		m.ours[name] = true
+func (m model) own(p *process, name string) {
+	if p.epoch == p.harness.epoch {
+		m.owned[name] = true
 	}
 }
 
@@ -94,21 +94,21 @@ func (m model) claimed(name string) bool {
 	return ok && m.wants(base) && m.last[base].www != tasks.WWWNever && m.removed[name] < m.last[base].seq
 }
 
-// mayGo: somebody asked for the name to leave, or we put it there, or it left and
+// mayLeave: somebody asked for the name to leave, or we put it there, or it left and
 // came back unasked for.
-func (m model) mayGo(name string) bool {
-	return m.ours[name] || m.gone[name] || m.removed[name] != 0
+func (m model) mayLeave(name string) bool {
+	return m.owned[name] || m.tombstones[name] || m.removed[name] != 0
 }
 
-// judge checks a write when it is sent, by what its worker could know.
-func (w *world) judge(p *process, wr *write) {
-	if !w.now.Before(wr.until) {
-		w.fail("w%d sends a write at a time when it counts as landed or lost", p.id)
+// checkWrite checks a write when it is sent, by what its worker could know.
+func (h *harness) checkWrite(p *process, wr *write) {
+	if !h.now.Before(wr.until) {
+		h.fail("w%d sends a write at a time when it counts as landed or lost", p.id)
 	}
-	if p.epoch == w.epoch {
-		for _, other := range w.writes {
-			if other.epoch == w.epoch && !other.known && w.now.Before(other.until) {
-				w.fail("w%d sends a write while %s may still land", p.id, other)
+	if p.epoch == h.epoch {
+		for _, other := range h.writes {
+			if other.epoch == h.epoch && !other.answered && h.now.Before(other.until) {
+				h.fail("w%d sends a write while %s may still land", p.id, other)
 			}
 		}
 	}
@@ -121,155 +121,155 @@ func (w *world) judge(p *process, wr *write) {
 		switch {
 		case has(is, name):
 			kept = append(kept, name)
-		case p.seen.claimed(name):
-			w.fail("w%d takes %s off, which is wanted", p.id, name)
-		case !p.seen.mayGo(name):
-			w.fail("w%d takes %s off, which isn't ours, and which nobody asked for", p.id, name)
+		case p.known.claimed(name):
+			h.fail("w%d takes %s off, which is wanted", p.id, name)
+		case !p.known.mayLeave(name):
+			h.fail("w%d takes %s off, which isn't ours, and which nobody asked for", p.id, name)
 		}
 	}
 	if len(is) < len(kept) || !slices.Equal(distinct(is[:len(kept)]), kept) {
-		w.fail("w%d read %v and writes %v: what it keeps isn't in its order", p.id, wr.read, is)
+		h.fail("w%d read %v and writes %v: what it keeps isn't in its order", p.id, wr.read, is)
 	}
 	for _, name := range is[len(kept):] {
 		base := strings.TrimPrefix(name, "www.")
-		if !p.seen.claimed(name) && base != poison {
-			w.fail("w%d puts %s on, which nobody wants", p.id, name)
+		if !p.known.claimed(name) && base != poison {
+			h.fail("w%d puts %s on, which nobody wants", p.id, name)
 		}
 	}
 	if len(distinct(is)) != len(is) {
-		w.fail("w%d writes a name twice: %v", p.id, is)
+		h.fail("w%d writes a name twice: %v", p.id, is)
 	}
 }
 
 // records reads the ledger's records past the ledger.
-func (w *world) records() map[string]listsync.Record {
+func (h *harness) records() map[string]listsync.Record {
 	all := map[string]listsync.Record{}
-	keys, _ := w.redis.HKeys(ledgerKey("domains"))
+	keys, _ := h.redis.HKeys(ledgerKey("domains"))
 	for _, domain := range keys {
-		raw := w.redis.HGet(ledgerKey("domains"), domain)
+		raw := h.redis.HGet(ledgerKey("domains"), domain)
 		r := listsync.Record{Version: raw}
 		if err := json.Unmarshal([]byte(raw), &r); err != nil {
-			w.fail("the record of %s: %v", domain, err)
+			h.fail("the record of %s: %v", domain, err)
 		}
 		all[domain] = r
 	}
 	return all
 }
 
-// nothingListedVanishes is checked at each landing: a name that the ledger says
+// checkListedNames is checked at each landing: a name that the ledger says
 // is listed leaves only where a change of it waits.
-func (w *world) nothingListedVanishes(before []string) {
-	records := w.records()
-	waits := func(domain string) bool { return w.redis.HGet(ledgerKey("pending"), domain) != "" }
+func (h *harness) checkListedNames(before []string) {
+	records := h.records()
+	waits := func(domain string) bool { return h.redis.HGet(ledgerKey("pending"), domain) != "" }
 	for _, domain := range slices.Sorted(maps.Keys(records)) {
 		r := records[domain]
 		for _, name := range r.Names {
-			if r.State.Listed() && has(before, name) && !has(w.list, name) && !waits(domain) && !waits(name) {
-				w.fail("%s is %s with %v, and a write of ours took %s off", domain, r.State, r.Names, name)
+			if r.State.Listed() && has(before, name) && !has(h.list, name) && !waits(domain) && !waits(name) {
+				h.fail("%s is %s with %v, and a write of ours took %s off", domain, r.State, r.Names, name)
 			}
 		}
 	}
 }
 
-// committed checks a commit that had its effect.
-func (w *world) committed(p *process, c listsync.Commit, stale []string) {
+// checkCommit checks a commit that had its effect.
+func (h *harness) checkCommit(p *process, c listsync.Commit, stale []string) {
 	for _, name := range c.Tombstones {
-		w.model.gone[name] = true
+		h.model.tombstones[name] = true
 	}
 	for _, name := range c.ClearTombstones {
-		delete(w.model.gone, name)
+		delete(h.model.tombstones, name)
 	}
 	for _, o := range c.Outcomes {
 		r := o.Record
 		if slices.Contains(stale, r.Domain) {
-			w.say("  stale: %s", r.Domain)
+			h.logf("  stale: %s", r.Domain)
 			continue
 		}
-		if o.Verify && !w.followed[fmt.Sprintf("verify %s %d", r.Domain, r.CheckSeq)] {
-			w.fail("%s is committed before its verification was started", r.Domain)
+		if o.Verify && !h.enqueued[fmt.Sprintf("verify %s %d", r.Domain, r.CheckSeq)] {
+			h.fail("%s is committed before its verification was started", r.Domain)
 		}
-		if o.Notify && !w.tells(r) {
-			w.fail("%s is committed and not told", r.Domain)
+		if o.Notify && !h.notified(r) {
+			h.fail("%s is committed and not told", r.Domain)
 		}
-		if made := w.attempts[checkOf(r)]; r.State.Listed() && r.Attempt < made {
-			w.fail("%s has had %d verifications, and a commit of w%d says %d", r.Domain, made, p.id, r.Attempt)
+		if made := h.attempts[checkOf(r)]; r.State.Listed() && r.Attempt < made {
+			h.fail("%s has had %d verifications, and a commit of w%d says %d", r.Domain, made, p.id, r.Attempt)
 		}
 		if r.State.Checking() && r.Attempt >= r.Limit {
-			w.fail("%s is committed as %s after %d of %d verifications", r.Domain, r.State, r.Attempt, r.Limit)
+			h.fail("%s is committed as %s after %d of %d verifications", r.Domain, r.State, r.Attempt, r.Limit)
 		}
 		for _, name := range r.Names {
-			if r.State.Listed() && p.disturbed == w.edits && !has(w.list, name) {
-				w.fail("w%d commits that %s is listed as %v, and %s isn't on the list %v", p.id, r.Domain, r.Names, name, w.list)
+			if r.State.Listed() && p.editsAtRead == h.edits && !has(h.list, name) {
+				h.fail("w%d commits that %s is listed as %v, and %s isn't on the list %v", p.id, r.Domain, r.Names, name, h.list)
 			}
 		}
 	}
 }
 
-// tells reports whether the outbox, which nobody empties here, tells of the record.
-func (w *world) tells(r listsync.Record) bool {
-	told, err := w.ledger.Outbox(context.Background(), app, 10_000)
+// notified reports whether the outbox, which nobody empties here, tells of the record.
+func (h *harness) notified(r listsync.Record) bool {
+	events, err := h.ledger.Outbox(context.Background(), app, 10_000)
 	if err != nil {
-		w.fail("%v", err)
+		h.fail("%v", err)
 	}
-	return slices.ContainsFunc(told, func(e ledger.OutboxEvent) bool { return e.Domain == r.Domain && e.Seq == r.Seq && e.State == r.State })
+	return slices.ContainsFunc(events, func(e ledger.OutboxEvent) bool { return e.Domain == r.Domain && e.Seq == r.Seq && e.State == r.State })
 }
 
 func checkOf(r listsync.Record) string { return fmt.Sprintf("%s %d", r.Domain, r.CheckSeq) }
 
 // checkEnd holds list and ledger against the model once all is quiet.
-func (w *world) checkEnd() {
+func (h *harness) checkEnd() {
 	on := map[string]bool{}
-	for _, name := range distinct(w.list) {
+	for _, name := range distinct(h.list) {
 		on[name] = true
-		if !w.model.claimed(name) && !w.mayStay[name] && !strings.HasPrefix(name, "hand") {
-			w.fail("%s is left on the list %v", name, w.list)
+		if !h.model.claimed(name) && !h.mayStay[name] && !strings.HasPrefix(name, "hand") {
+			h.fail("%s is left on the list %v", name, h.list)
 		}
 	}
 	for _, domain := range domains {
 		for _, name := range tasks.Names(domain, tasks.WWWAlways) {
-			if w.model.claimed(name) && !on[name] {
-				w.fail("%s is wanted and isn't on the list %v", name, w.list)
+			if h.model.claimed(name) && !on[name] {
+				h.fail("%s is wanted and isn't on the list %v", name, h.list)
 			}
 		}
 	}
 
-	records := w.records()
-	if diff := gocmp.Diff(slices.Sorted(maps.Keys(w.model.last)), slices.Sorted(maps.Keys(records))); diff != "" {
-		w.fail("domains asked for and domains with a record (-asked +record): %s", diff)
+	records := h.records()
+	if diff := gocmp.Diff(slices.Sorted(maps.Keys(h.model.last)), slices.Sorted(maps.Keys(records))); diff != "" {
+		h.fail("domains asked for and domains with a record (-asked +record): %s", diff)
 	}
 	since, due, claimed := map[string]string{}, map[string]float64{}, map[string]bool{}
 	for _, domain := range slices.Sorted(maps.Keys(records)) {
-		r, last := records[domain], w.model.last[domain]
+		r, last := records[domain], h.model.last[domain]
 		switch {
 		case r.Seq != last.seq:
-			w.fail("%s stands at #%d; the last request was %s", domain, r.Seq-firstSeq, last)
+			h.fail("%s stands at #%d; the last request was %s", domain, r.Seq-firstSeq, last)
 		case last.remove && r.State != tasks.Removed, !last.remove && domain == poison && r.State != tasks.Rejected,
-			w.model.wants(domain) != r.State.Listed():
-			w.fail("%s is %s; the last request was %s", domain, r.State, last)
-		case w.model.wants(domain) != r.Wanted:
-			w.fail("%s is wanted: %t; the last request was %s", domain, r.Wanted, last)
-		case r.Attempt < w.attempts[checkOf(r)]:
-			w.fail("%s has had %d verifications, its record says %d", domain, w.attempts[checkOf(r)], r.Attempt)
+			h.model.wants(domain) != r.State.Listed():
+			h.fail("%s is %s; the last request was %s", domain, r.State, last)
+		case h.model.wants(domain) != r.Wanted:
+			h.fail("%s is wanted: %t; the last request was %s", domain, r.Wanted, last)
+		case r.Attempt < h.attempts[checkOf(r)]:
+			h.fail("%s has had %d verifications, its record says %d", domain, h.attempts[checkOf(r)], r.Attempt)
 		case !last.remove && r.Attempts != last.attempts:
-			w.fail("%s has a limit of %d attempts; the last request was %s", domain, r.Attempts, last)
+			h.fail("%s has a limit of %d attempts; the last request was %s", domain, r.Attempts, last)
 		case r.State.Checking() && (r.Limit < last.limit() || r.Limit > max(last.limit(), r.Attempt+1)):
-			w.fail("%s is verified %d times at most, and %d were made; the last request was %s", domain, r.Limit, r.Attempt, last)
+			h.fail("%s is verified %d times at most, and %d were made; the last request was %s", domain, r.Limit, r.Attempt, last)
 		case r.State.Checking() && r.NextAttemptAt == nil:
-			w.fail("%s is %s, and nothing follows", domain, r.State)
-		case r.State.Checking() && !w.followed[fmt.Sprintf("verify %s %d", domain, r.CheckSeq)]:
-			w.fail("%s is %s, and no verification was started", domain, r.State)
-		case (r.State == tasks.Removed || r.State == tasks.Rejected) && !w.tells(r):
-			w.fail("%s is %s, and it isn't told", domain, r.State)
+			h.fail("%s is %s, and nothing follows", domain, r.State)
+		case r.State.Checking() && !h.enqueued[fmt.Sprintf("verify %s %d", domain, r.CheckSeq)]:
+			h.fail("%s is %s, and no verification was started", domain, r.State)
+		case (r.State == tasks.Removed || r.State == tasks.Rejected) && !h.notified(r):
+			h.fail("%s is %s, and it isn't told", domain, r.State)
 		}
 		if r.Wanted {
 			since[domain] = fmt.Sprint(r.Since)
-			if r.Names[0] != domain || len(r.Names) < 2 && len(tasks.Names(domain, last.wwwRule())) > 1 && w.model.claimed("www."+domain) {
-				w.fail("%s is listed as %v; the last request was %s", domain, r.Names, last)
+			if r.Names[0] != domain || len(r.Names) < 2 && len(tasks.Names(domain, last.wwwRule())) > 1 && h.model.claimed("www."+domain) {
+				h.fail("%s is listed as %v; the last request was %s", domain, r.Names, last)
 			}
 			for _, name := range r.Names {
 				claimed[name] = true
 				if !on[name] {
-					w.fail("%s is listed as %v, and the list is %v", domain, r.Names, w.list)
+					h.fail("%s is listed as %v, and the list is %v", domain, r.Names, h.list)
 				}
 			}
 		}
@@ -277,36 +277,36 @@ func (w *world) checkEnd() {
 			due[domain] = float64(r.NextAttemptAt.UnixMilli())
 		}
 	}
-	ours, _ := w.redis.Members(ledgerKey("ours"))
-	for _, name := range ours {
+	owned, _ := h.redis.Members(ledgerKey("ours"))
+	for _, name := range owned {
 		if !on[name] || !claimed[name] {
-			w.fail("%s counts as ours; the list is %v, the domains' names are %v", name, w.list, slices.Sorted(maps.Keys(claimed)))
+			h.fail("%s counts as ours; the list is %v, the domains' names are %v", name, h.list, slices.Sorted(maps.Keys(claimed)))
 		}
 	}
-	w.same("the first additions", since, w.hash("since"))
-	w.same("what is pending", map[string]string{}, w.hash("pending"))
-	scores, _ := w.redis.SortedSet(ledgerKey("due"))
+	h.same("the first additions", since, h.hash("since"))
+	h.same("what is pending", map[string]string{}, h.hash("pending"))
+	scores, _ := h.redis.SortedSet(ledgerKey("due"))
 	if diff := gocmp.Diff(due, scores); diff != "" && len(due)+len(scores) > 0 {
-		w.fail("what is due (-records +ledger): %s", diff)
+		h.fail("what is due (-records +ledger): %s", diff)
 	}
-	state := w.hash("sync")
+	state := h.hash("sync")
 	delete(state, "wake")
-	w.same("lease, wake, flight and trouble", map[string]string{}, state)
+	h.same("lease, wake, flight and trouble", map[string]string{}, state)
 }
 
-func (w *world) same(what string, want, got map[string]string) {
+func (h *harness) same(what string, want, got map[string]string) {
 	if diff := gocmp.Diff(want, got); diff != "" {
-		w.fail("%s at the end (-want +got): %s", what, diff)
+		h.fail("%s at the end (-want +got): %s", what, diff)
 	}
 }
 
-func (w *world) hash(name string) map[string]string {
-	h := map[string]string{}
-	fields, _ := w.redis.HKeys(ledgerKey(name))
+func (h *harness) hash(name string) map[string]string {
+	values := map[string]string{}
+	fields, _ := h.redis.HKeys(ledgerKey(name))
 	for _, field := range fields {
-		h[field] = w.redis.HGet(ledgerKey(name), field)
+		values[field] = h.redis.HGet(ledgerKey(name), field)
 	}
-	return h
+	return values
 }
 
 // limit is how many attempts the domain's verification has.

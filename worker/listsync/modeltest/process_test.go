@@ -16,7 +16,7 @@ import (
 // while the scheduler waits for it; the effect of each call it makes is run by
 // the scheduler.
 type process struct {
-	*world
+	*harness
 	id       int
 	epoch    int // how often Redis had been emptied when it took its lease
 	task     *syncTask
@@ -31,14 +31,14 @@ type process struct {
 	dead   bool  // it never learns of anything again, nor does anything
 
 	// What its next write is judged by.
-	read      []string // the list as it read it
-	landings  int      // writes that had landed by then
-	disturbed int      // edits by others that had been made by then
-	seen      model    // what the ledger had been told when it read that
-	begun     time.Time
-	flight    *write
-	planned   []string // domains that its commit is about
-	again     int      // the epoch in which it asked for one more sync
+	read            []string // the list as it read it
+	landedAtRead    int      // writes that had landed by then
+	editsAtRead     int      // edits by others that had been made by then
+	known           model    // what the ledger had been told when it read that
+	writeBegan      time.Time
+	write           *write
+	planned         []string // domains that its commit is about
+	requestedSyncIn int      // the epoch in which it asked for one more sync
 }
 
 // call is one call of a process. effect runs in the scheduler.
@@ -51,18 +51,18 @@ type call struct {
 	resume  chan error
 }
 
-// mode is what becomes of a call.
-type mode int
+// callResult is what becomes of a call.
+type callResult int
 
 const (
-	goesOn      mode = iota
-	failsBefore      // it has no effect, and an error is seen
-	failsAfter       // it has its effect, and an error is seen
+	succeeds    callResult = iota
+	failsBefore            // it has no effect, and an error is seen
+	failsAfter             // it has its effect, and an error is seen
 	diesBefore
 	diesAfter
 )
 
-func (m mode) String() string {
+func (m callResult) String() string {
 	return [...]string{"", " FAILS BEFORE", " FAILS AFTER", " DIES BEFORE", " DIES AFTER"}[m]
 }
 
@@ -75,25 +75,25 @@ var (
 )
 
 // start begins a sync for a task.
-func (w *world) start(task *syncTask) *process { return w.startAs(task, false) }
+func (h *harness) start(task *syncTask) *process { return h.startAs(task, false) }
 
 // startAs begins a sync for a task, or a dry run.
-func (w *world) startAs(task *syncTask, dry bool) *process {
-	id := &w.started
+func (h *harness) startAs(task *syncTask, dry bool) *process {
+	id := &h.started
 	if dry {
-		id = &w.dryStarted
+		id = &h.dryStarted
 	}
 	*id++
-	p := &process{world: w, id: *id, epoch: w.epoch, again: -1, task: task, dry: dry, stopping: make(chan struct{}),
+	p := &process{harness: h, id: *id, epoch: h.epoch, requestedSyncIn: -1, task: task, dry: dry, stopping: make(chan struct{}),
 		calls: make(chan *call), done: make(chan struct{})}
 	syncer := &listsync.Syncer{
 		API: p, Ledger: p, Enqueuer: p, Rules: rules, Stopping: p.stopping, WorkerID: fmt.Sprint("w", p.id),
 		FirstDelay: func(listsync.Record) time.Duration { return time.Minute },
-		Now:        func() time.Time { return w.now },
+		Now:        func() time.Time { return h.now },
 	}
 	task.state = active
-	w.say("w%d starts with the task of wake %d", p.id, task.wake)
-	w.processes = append(w.processes, p)
+	h.logf("w%d starts with the task of wake %d", p.id, task.wake)
+	h.processes = append(h.processes, p)
 	go func() { // awaited by await
 		defer close(p.done)
 		if dry {
@@ -116,21 +116,21 @@ func (p *process) await() {
 }
 
 // step lets the process make the call it stands at.
-func (p *process) step(m mode) {
+func (p *process) step(m callResult) {
 	c := p.parked
-	p.pass(time.Millisecond)
+	p.advance(time.Millisecond)
 	var err error
 	switch {
-	case m == goesOn || !c.redis && m == failsAfter:
-		m = goesOn
+	case m == succeeds || !c.redis && m == failsAfter:
+		m = succeeds
 		err = c.effect()
 	case m == failsBefore && c.redis:
-		p.astray = true
+		p.needsRecoverer = true
 		err = errRedis
 	case m == failsBefore:
 		err = c.failure
 	case m == failsAfter:
-		p.astray = true
+		p.needsRecoverer = true
 		_ = c.effect()
 		err = errRedis
 	case m == diesBefore:
@@ -142,7 +142,7 @@ func (p *process) step(m mode) {
 	if p.dead {
 		err = errDead
 	}
-	p.say("w%d %s%s%s", p.id, c.name, m, arrow(err))
+	p.logf("w%d %s%s%s", p.id, c.name, m, arrow(err))
 	c.resume <- err
 	p.await()
 	if p.parked == nil {
@@ -198,7 +198,7 @@ func (p *process) Acquire(ctx context.Context, app string) (lease listsync.Lease
 		holder := p.redis.HGet(syncKey, "token")
 		until := p.redis.HGet(syncKey, "until")
 		lease, err = p.ledger.Acquire(ctx, app)
-		p.epoch = p.world.epoch
+		p.epoch = p.harness.epoch
 		if err == nil && holder != "" && until > fmt.Sprint(p.now.UnixMilli()) {
 			p.fail("w%d takes a lease that another holds", p.id)
 		}
@@ -214,7 +214,7 @@ func (p *process) Renew(ctx context.Context, lease listsync.Lease) error {
 func (p *process) Snapshot(ctx context.Context, app string) (s listsync.Snapshot, err error) {
 	err = p.call(&call{name: "Snapshot", redis: true, effect: func() (err error) {
 		s, err = p.ledger.Snapshot(ctx, app)
-		p.seen = p.model.clone()
+		p.known = p.model.clone()
 		return err
 	}})
 	return s, err
@@ -222,7 +222,7 @@ func (p *process) Snapshot(ctx context.Context, app string) (s listsync.Snapshot
 
 func (p *process) BeginWrite(ctx context.Context, lease listsync.Lease, w listsync.WriteIntent) error {
 	return p.leased(fmt.Sprint("BeginWrite ", w.Claim), lease, func() error {
-		p.begun = p.now
+		p.writeBegan = p.now
 		return p.ledger.BeginWrite(ctx, lease, w)
 	})
 }
@@ -241,7 +241,7 @@ func (p *process) Commit(ctx context.Context, lease listsync.Lease, c listsync.C
 	err = p.leased(name, lease, func() (err error) {
 		stale, err = p.ledger.Commit(ctx, lease, c)
 		if err == nil {
-			p.committed(p, c, stale)
+			p.checkCommit(p, c, stale)
 		}
 		return err
 	})
@@ -258,9 +258,9 @@ func (p *process) Release(ctx context.Context, lease listsync.Lease) (released b
 
 func (p *process) Preview(ctx context.Context, lease listsync.Lease, preview listsync.Preview) (released bool, err error) {
 	err = p.leased(fmt.Sprint("Preview +", preview.Added, " -", preview.Removed), lease, func() (err error) {
-		before := p.kept()
+		before := p.stateForDryRun()
 		released, err = p.ledger.Preview(ctx, lease, preview)
-		if diff := cmp.Diff(before, p.kept()); diff != "" {
+		if diff := cmp.Diff(before, p.stateForDryRun()); diff != "" {
 			p.fail("w%d, in a dry run, changes the ledger (-before +after): %s", p.id, diff)
 		}
 		return err
@@ -278,7 +278,7 @@ func (p *process) Fail(_ context.Context, lease listsync.Lease, trouble *listsyn
 func (p *process) Verify(_ context.Context, _ string, records ...listsync.Record) error {
 	for _, r := range records {
 		err := p.call(&call{name: "Verify " + r.Domain, redis: true, effect: func() error {
-			p.followed[fmt.Sprintf("verify %s %d", r.Domain, r.CheckSeq)] = true
+			p.enqueued[fmt.Sprintf("verify %s %d", r.Domain, r.CheckSeq)] = true
 			return nil
 		}})
 		if err != nil {
@@ -295,7 +295,7 @@ func (p *process) Ready(context.Context, string) error {
 func (p *process) List(context.Context, string) (names []string, err error) {
 	err = p.call(&call{name: "List", failure: errAgain, effect: func() error {
 		names = slices.Clone(p.list)
-		p.read, p.landings, p.disturbed = names, len(p.landed), p.edits
+		p.read, p.landedAtRead, p.editsAtRead = names, len(p.landed), p.edits
 		return nil
 	}})
 	return names, err

@@ -23,18 +23,18 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestNoScheduleLosesAChange(t *testing.T) {
 	server, l := setup(t)
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(server, l)
-		defer w.close()
-		w.t, w.tb = t, t
+		h := newHarness(server, l)
+		defer h.close()
+		h.t, h.tb = t, t
 		// In every schedule each of these would blur what the others bring about.
-		w.byOthers = rapid.IntRange(0, 2).Draw(t, "the list is edited by others") == 2
-		w.flushes = rapid.IntRange(0, 2).Draw(t, "Redis is emptied") == 2
-		w.dryRuns = rapid.IntRange(0, 2).Draw(t, "there are dry runs") == 2
+		h.othersEdit = rapid.IntRange(0, 2).Draw(t, "the list is edited by others") == 2
+		h.redisIsEmptied = rapid.IntRange(0, 2).Draw(t, "Redis is emptied") == 2
+		h.dryRuns = rapid.IntRange(0, 2).Draw(t, "there are dry runs") == 2
 		for range rapid.IntRange(5, 80).Draw(t, "length") {
-			w.act()
+			h.act()
 		}
-		w.settle(rapid.Bool().Draw(t, "the sweep finds what died"))
-		w.checkEnd()
+		h.finish(rapid.Bool().Draw(t, "the sweep finds what died"))
+		h.checkEnd()
 	})
 }
 
@@ -52,12 +52,12 @@ type action struct {
 }
 
 // act does one thing that is possible now, drawn at random.
-func (w *world) act() {
-	total, possible := 0, w.actions()
+func (h *harness) act() {
+	total, possible := 0, h.actions()
 	for _, a := range possible {
 		total += a.weight
 	}
-	n := rapid.IntRange(0, total-1).Draw(w.t, "action")
+	n := rapid.IntRange(0, total-1).Draw(h.t, "action")
 	for _, a := range possible {
 		if n -= a.weight; n < 0 {
 			a.do()
@@ -66,80 +66,80 @@ func (w *world) act() {
 	}
 }
 
-func (w *world) actions() []action {
-	all := []action{{10, w.askSome}}
+func (h *harness) actions() []action {
+	all := []action{{10, h.requestSome}}
 	add := func(possible bool, weight int, do func()) {
 		if possible {
 			all = append(all, action{weight, do})
 		}
 	}
-	due := w.due(waiting)
-	add(len(w.processes) > 0, 30, func() { w.draw(w.processes).step(w.drawMode()) })
-	add(len(w.processes) > 0, 25, func() {
-		p := w.draw(w.processes)
-		for n := rapid.IntRange(2, 16).Draw(w.t, "calls"); n > 0 && p.parked != nil; n-- {
-			p.step(goesOn)
+	due := h.due(waiting)
+	add(len(h.processes) > 0, 30, func() { h.draw(h.processes).step(h.drawCallResult()) })
+	add(len(h.processes) > 0, 25, func() {
+		p := h.draw(h.processes)
+		for n := rapid.IntRange(2, 16).Draw(h.t, "calls"); n > 0 && p.parked != nil; n-- {
+			p.step(succeeds)
 		}
 	})
-	add(len(w.queue) > 0, 15, func() {
-		r := drawn(w, w.queue)
-		w.deliver(r, rapid.IntRange(0, 9).Draw(w.t, "crash") == 9)
+	add(len(h.queue) > 0, 15, func() {
+		r := drawFrom(h, h.queue)
+		h.handleChange(r, rapid.IntRange(0, 9).Draw(h.t, "crash") == 9)
 	})
-	add(len(w.past) > 0, 2, func() { w.deliver(drawn(w, w.past), false) })
-	add(len(due) > 0 && len(w.processes) < 3, 20, func() {
-		w.startAs(drawn(w, due), w.dryRuns && rapid.Bool().Draw(w.t, "dry run"))
+	add(len(h.past) > 0, 2, func() { h.handleChange(drawFrom(h, h.past), false) })
+	add(len(due) > 0 && len(h.processes) < 3, 20, func() {
+		h.startAs(drawFrom(h, due), h.dryRuns && rapid.Bool().Draw(h.t, "dry run"))
 	})
-	add(w.dryRuns, 3, w.endDryRun)
+	add(h.dryRuns, 3, h.endDryRun)
 	add(true, 8, func() {
-		d := rapid.SampledFrom([]time.Duration{time.Second, 5 * time.Second, 15 * time.Second, 31 * time.Second}).Draw(w.t, "time")
-		w.pass(d)
-		w.say("%s pass", d)
+		d := rapid.SampledFrom([]time.Duration{time.Second, 5 * time.Second, 15 * time.Second, 31 * time.Second}).Draw(h.t, "time")
+		h.advance(d)
+		h.logf("%s pass", d)
 	})
-	flying := slices.DeleteFunc(slices.Clone(w.writes), func(wr *write) bool { return !wr.flying })
-	add(len(flying) > 0, 5, func() { w.land(drawn(w, flying)) })
-	add(w.byOthers, 4, w.byHand)
+	inFlight := slices.DeleteFunc(slices.Clone(h.writes), func(wr *write) bool { return !wr.inFlight })
+	add(len(inFlight) > 0, 5, func() { h.land(drawFrom(h, inFlight)) })
+	add(h.othersEdit, 4, h.editByHand)
 	// Not within a sync: it judges a refusal by a list that stays sound or unsound.
-	add(w.byOthers && len(w.processes) == 0 && !has(w.list, broken), 2, w.breakList)
-	add(len(w.processes) == 0 && has(w.list, broken), 20, w.mendList)
-	add(true, 3, w.sweep)
-	add(true, 8, func() { w.beginVerification(drawn(w, domains)) })
-	if checking := w.checkedBeforeCommit(); len(checking) > 0 {
+	add(h.othersEdit && len(h.processes) == 0 && !has(h.list, broken), 2, h.breakList)
+	add(len(h.processes) == 0 && has(h.list, broken), 20, h.mendList)
+	add(true, 3, h.runRecoverer)
+	add(true, 8, func() { h.beginVerification(drawFrom(h, domains)) })
+	if checking := h.checkedBeforeCommit(); len(checking) > 0 {
 		add(true, 60, func() {
-			w.beginVerification(drawn(w, checking))
-			w.verified(len(w.verifications)-1, false)
+			h.beginVerification(drawFrom(h, checking))
+			h.finishVerification(len(h.verifications)-1, false)
 		})
 	}
-	add(len(w.verifications) > 0, 10, func() {
-		i := rapid.IntRange(0, len(w.verifications)-1).Draw(w.t, "look")
-		w.verified(i, rapid.Bool().Draw(w.t, "final"))
+	add(len(h.verifications) > 0, 10, func() {
+		i := rapid.IntRange(0, len(h.verifications)-1).Draw(h.t, "look")
+		h.finishVerification(i, rapid.Bool().Draw(h.t, "final"))
 	})
-	add(len(w.processes) > 0, 1, func() {
-		if p := w.draw(w.processes); !p.stopped {
-			w.say("w%d is asked to stop", p.id)
+	add(len(h.processes) > 0, 1, func() {
+		if p := h.draw(h.processes); !p.stopped {
+			h.logf("w%d is asked to stop", p.id)
 			p.stopped = true
 			close(p.stopping)
 		}
 	})
-	orphans := w.due(orphan)
+	orphans := h.due(orphan)
 	add(len(orphans) > 0, 3, func() {
-		t := drawn(w, orphans)
+		t := drawFrom(h, orphans)
 		t.state = waiting
-		w.say("asynq recovers the task of wake %d", t.wake)
+		h.logf("asynq recovers the task of wake %d", t.wake)
 	})
-	busy := w.inState(active)
-	add(len(busy) > 0 && len(w.processes) < 3, 2, func() {
-		w.astray = true
-		w.start(drawn(w, busy))
+	busy := h.inState(active)
+	add(len(busy) > 0 && len(h.processes) < 3, 2, func() {
+		h.needsRecoverer = true
+		h.start(drawFrom(h, busy))
 	})
-	add(w.flushes, 2, w.flush)
+	add(h.redisIsEmptied, 2, h.emptyRedis)
 	return all
 }
 
 // checkedBeforeCommit are domains whose verification would be put down between
 // a plan and its commit, which is when it tells most.
-func (w *world) checkedBeforeCommit() (some []string) {
-	records := w.records()
-	for _, p := range w.processes {
+func (h *harness) checkedBeforeCommit() (some []string) {
+	records := h.records()
+	for _, p := range h.processes {
 		for _, domain := range p.planned {
 			if strings.HasPrefix(p.parked.name, "Commit") && records[domain].State.Checking() {
 				some = append(some, domain)
@@ -149,32 +149,32 @@ func (w *world) checkedBeforeCommit() (some []string) {
 	return some
 }
 
-// askSome asks for a change or a few, perhaps of one domain.
-func (w *world) askSome() {
-	for range rapid.IntRange(1, 3).Draw(w.t, "changes") {
-		www := rapid.SampledFrom([]tasks.WWW{"", "", tasks.WWWNever}).Draw(w.t, "www")
-		domain, remove, attempts := drawn(w, domains), rapid.IntRange(0, 2).Draw(w.t, "kind") == 2, 0
-		if !remove && rapid.Bool().Draw(w.t, "a limit") {
+// requestSome asks for a change or a few, perhaps of one domain.
+func (h *harness) requestSome() {
+	for range rapid.IntRange(1, 3).Draw(h.t, "changes") {
+		www := rapid.SampledFrom([]tasks.WWW{"", "", tasks.WWWNever}).Draw(h.t, "www")
+		domain, remove, attempts := drawFrom(h, domains), rapid.IntRange(0, 2).Draw(h.t, "kind") == 2, 0
+		if !remove && rapid.Bool().Draw(h.t, "a limit") {
 			// Low ones more often: a verification under way has then made as many.
-			attempts = rapid.OneOf(rapid.IntRange(1, 2), rapid.IntRange(1, tasks.MaxAttempts)).Draw(w.t, "attempts")
+			attempts = rapid.OneOf(rapid.IntRange(1, 2), rapid.IntRange(1, tasks.MaxAttempts)).Draw(h.t, "attempts")
 		}
-		w.ask(domain, remove, www, attempts)
+		h.request(domain, remove, www, attempts)
 	}
 }
 
-func drawn[T any](w *world, all []T) T {
-	return all[rapid.IntRange(0, len(all)-1).Draw(w.t, "which")]
+func drawFrom[T any](h *harness, all []T) T {
+	return all[rapid.IntRange(0, len(all)-1).Draw(h.t, "which")]
 }
 
-func (w *world) draw(all []*process) *process { return drawn(w, all) }
+func (h *harness) draw(all []*process) *process { return drawFrom(h, all) }
 
-func (w *world) drawMode() mode {
-	n := rapid.IntRange(0, 19).Draw(w.t, "mode")
-	return mode(max(0, n-15)) // each fault once in twenty
+func (h *harness) drawCallResult() callResult {
+	n := rapid.IntRange(0, 19).Draw(h.t, "mode")
+	return callResult(max(0, n-15)) // each fault once in twenty
 }
 
-func (w *world) inState(s taskState) (some []*syncTask) {
-	for _, t := range w.tasks {
+func (h *harness) inState(s taskState) (some []*syncTask) {
+	for _, t := range h.tasks {
 		if t.state == s {
 			some = append(some, t)
 		}
@@ -183,61 +183,61 @@ func (w *world) inState(s taskState) (some []*syncTask) {
 }
 
 // due are the tasks in a state that asynq would see to now.
-func (w *world) due(s taskState) []*syncTask {
-	return slices.DeleteFunc(w.inState(s), func(t *syncTask) bool { return t.notBefore.After(w.now) })
+func (h *harness) due(s taskState) []*syncTask {
+	return slices.DeleteFunc(h.inState(s), func(t *syncTask) bool { return t.notBefore.After(h.now) })
 }
 
-// settle lets everything run without further faults until all is quiet. What
+// finish lets everything run without further faults until all is quiet. What
 // died is found by the sweep, or by asynq.
-func (w *world) settle(sweeps bool) {
-	w.say("NO MORE FAULTS")
-	w.faults = false
-	if has(w.list, broken) {
-		for len(w.processes) > 0 {
-			w.processes[0].step(goesOn)
+func (h *harness) finish(recoverer bool) {
+	h.logf("NO MORE FAULTS")
+	h.faults = false
+	if has(h.list, broken) {
+		for len(h.processes) > 0 {
+			h.processes[0].step(succeeds)
 		}
-		w.mendList()
+		h.mendList()
 	}
-	w.quiet(sweeps)
-	if !w.drift {
+	h.runUntilIdle(recoverer)
+	if !h.drift {
 		return
 	}
 	// Changes that others made to the list are only seen by a reconciliation.
-	w.say("RECONCILIATION")
-	w.wake()
-	w.quiet(sweeps)
+	h.logf("RECONCILIATION")
+	h.wake()
+	h.runUntilIdle(recoverer)
 }
 
-func (w *world) quiet(sweeps bool) {
+func (h *harness) runUntilIdle(recoverer bool) {
 	for range 2000 {
-		orphans := w.inState(orphan)
-		flying := slices.ContainsFunc(w.writes, func(wr *write) bool { return wr.flying })
-		switch due := w.due(waiting); {
-		case len(w.queue) > 0:
-			w.deliver(w.queue[0], false)
-		case len(w.processes) > 0:
-			for _, p := range slices.Clone(w.processes) {
-				p.step(goesOn)
+		orphans := h.inState(orphan)
+		inFlight := slices.ContainsFunc(h.writes, func(wr *write) bool { return wr.inFlight })
+		switch due := h.due(waiting); {
+		case len(h.queue) > 0:
+			h.handleChange(h.queue[0], false)
+		case len(h.processes) > 0:
+			for _, p := range slices.Clone(h.processes) {
+				p.step(succeeds)
 			}
 		case len(due) > 0:
-			w.start(due[0])
-		case flying || len(w.inState(waiting)) > 0:
-			w.pass(time.Second)
-		case len(orphans) > 0 && !sweeps:
-			w.pass(asynqRecovers)
+			h.start(due[0])
+		case inFlight || len(h.inState(waiting)) > 0:
+			h.advance(time.Second)
+		case len(orphans) > 0 && !recoverer:
+			h.advance(asynqRecovers)
 			orphans[0].state = waiting
-			w.say("asynq recovers the task of wake %d", orphans[0].wake)
-		case sweeps || w.astray:
-			w.pass(31 * time.Second)
-			w.endDryRun()
-			if w.sweep(); len(w.inState(waiting)) == 0 {
+			h.logf("asynq recovers the task of wake %d", orphans[0].wake)
+		case recoverer || h.needsRecoverer:
+			h.advance(31 * time.Second)
+			h.endDryRun()
+			if h.runRecoverer(); len(h.inState(waiting)) == 0 {
 				return
 			}
 		default:
-			if w.endDryRun(); len(w.inState(waiting)) == 0 {
+			if h.endDryRun(); len(h.inState(waiting)) == 0 {
 				return
 			}
 		}
 	}
-	w.fail("it doesn't come to rest")
+	h.fail("it doesn't come to rest")
 }

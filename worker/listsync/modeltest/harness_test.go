@@ -1,0 +1,334 @@
+package modeltest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"pgregory.net/rapid"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
+)
+
+const (
+	// asynqRecovers is the shortest time in which asynq finds a task whose worker
+	// died; a lease of the ledger has run out by then.
+	asynqRecovers = 55 * time.Second
+
+	app = "app1"
+	// firstSeq is the size of real order numbers: microseconds since 1970.
+	firstSeq = 1772366400123456
+)
+
+func ledgerKey(name string) string { return "pilotsync:{" + app + "}:" + name }
+
+var syncKey = ledgerKey("sync")
+
+// harness is everything there is in one schedule.
+type harness struct {
+	tb interface {
+		Helper()
+		Logf(string, ...any)
+		Fatalf(string, ...any)
+	}
+	t      *rapid.T // what is drawn is drawn from it; nil where nothing is
+	redis  *miniredis.Miniredis
+	ledger *ledger.Ledger
+	begin  time.Time
+	now    time.Time // also Redis's
+	faults bool
+	lines  []string
+
+	othersEdit, redisIsEmptied, dryRuns bool // what this schedule has in it
+
+	// ServerPilot.
+	list   []string
+	writes []*write
+	landed []*write // in the order they took effect
+	edits  int      // by hand, or by a write that Redis has forgotten
+	drift  bool     // the list was edited: what stands in the ledger may not be on it
+
+	// WordPress, and the queue.
+	seq       int64
+	requested map[string]request // the last request for each domain
+	queue     []request
+	past      []request
+	tasks     []*syncTask
+	// astray: a task may be gone before its time, since it ran twice at once, or
+	// since a lease that Redis would not take back made the next one end as busy.
+	// Then only the sweep helps.
+	needsRecoverer bool
+
+	// The workers.
+	processes []*process
+	started   int
+	// dryStarted are those in a dry run. Their ids begin at 1001, so that they don't
+	// move the ids of the others.
+	dryStarted    int
+	verifications []listsync.Record // verifications under way
+	attempts      map[string]int    // verifications that were recorded, by domain and CheckSeq
+	enqueued      map[string]bool   // what followed from commits
+
+	model   model
+	mayStay map[string]bool // names that were on the list without the ledger's doing
+	handSet map[string]bool // those of them that a removal asked for
+	epoch   int             // how often Redis was emptied
+}
+
+// syncTask is an app:sync task as asynq holds it.
+type syncTask struct {
+	wake      int64
+	state     taskState
+	notBefore time.Time
+}
+
+type taskState string
+
+const (
+	waiting taskState = "waiting"
+	active  taskState = "active"
+	orphan  taskState = "orphan" // its worker died; asynq finds out in a minute or two
+)
+
+func newHarness(redis *miniredis.Miniredis, l *ledger.Ledger) *harness {
+	redis.FlushAll()
+	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	h := &harness{
+		redis: redis, ledger: l, begin: begin, now: begin, faults: true, seq: firstSeq,
+		list: []string{"hand1.net", "www.b.com", "hand2.net"}, requested: map[string]request{},
+		attempts: map[string]int{}, enqueued: map[string]bool{}, dryStarted: 1000,
+		model: newModel(), mayStay: map[string]bool{"www.b.com": true}, handSet: map[string]bool{},
+	}
+	redis.SetTime(begin)
+	return h
+}
+
+// breakList is somebody putting a name on the list by hand that ServerPilot
+// takes from no one else, so that it refuses every write; mendList takes it off.
+func (h *harness) breakList() {
+	h.edited()
+	h.list = append(slices.Clone(h.list), broken)
+	h.logf("by hand: the list is broken: %v", h.list)
+}
+
+func (h *harness) mendList() {
+	h.edited()
+	h.list = slices.DeleteFunc(slices.Clone(h.list), func(name string) bool { return name == broken })
+	h.logf("by hand: the list is mended: %v", h.list)
+}
+
+// close unwinds all goroutines.
+func (h *harness) close() {
+	for _, p := range h.processes {
+		p.kill()
+	}
+}
+
+func (h *harness) logf(format string, args ...any) {
+	h.lines = append(h.lines, fmt.Sprintf("%9.3f ", h.now.Sub(h.begin).Seconds())+fmt.Sprintf(format, args...))
+}
+
+func (h *harness) fail(format string, args ...any) {
+	h.tb.Helper()
+	h.tb.Logf("the schedule (seconds):\n%s", strings.Join(h.lines, "\n"))
+	h.tb.Fatalf(format, args...)
+}
+
+// must is for calls of the ledger that no fault was planned for.
+func (h *harness) must(err error) {
+	if err != nil {
+		h.fail("%v", err)
+	}
+}
+
+// request is WordPress asking for a change.
+func (h *harness) request(domain string, remove bool, www tasks.WWW, attempts int) {
+	h.seq += 1 + int64(len(domain)%3)
+	r := request{domain: domain, remove: remove, www: www, attempts: attempts, seq: h.seq}
+	h.requested[domain] = r
+	h.queue = append(h.queue, r)
+	form := "www." + domain
+	switch {
+	case remove && h.mayStay[domain]:
+		h.handSet[domain] = true
+		delete(h.mayStay, domain)
+	case !remove && r.wwwRule() != tasks.WWWNever && h.handSet[form]:
+		h.mayStay[form] = true // it overrules the removal of its form, which has no effect then
+	}
+	h.logf("asked: %s", r)
+}
+
+// handleChange is a worker that handles a change task.
+func (h *harness) handleChange(r request, crashes bool) {
+	pending := listsync.Pending{Remove: r.remove, RecordedAt: h.now,
+		Change: tasks.Change{AppID: app, Domain: r.domain, Seq: r.seq, WWW: r.www, Attempts: r.attempts, RequestedAt: h.now}}
+	got, err := h.ledger.Record(context.Background(), pending, listsync.HistoryEntry{At: h.now, State: tasks.Pending, Actor: "request"})
+	h.must(err)
+	h.logf("recorded: %s (superseded %t, again %t, start %t, wake %d)", r, got.Superseded, got.Repeated, got.Start, got.Wake)
+	if last := h.model.last[r.domain].seq; got.Superseded != (r.seq < last) || got.Repeated != (r.seq == last) {
+		h.fail("%s after #%d: superseded %t, again %t", r, last-firstSeq, got.Superseded, got.Repeated)
+	}
+	h.model.events(r)
+	if crashes {
+		h.logf("  and its worker dies before it starts the sync")
+		return
+	}
+	if got.Start {
+		h.enqueue(got.Wake)
+	}
+	h.queue = slices.DeleteFunc(h.queue, func(other request) bool { return other == r })
+	h.past = append(h.past, r)
+}
+
+// wake is a worker that wants one more read of the list.
+func (h *harness) wake() {
+	wake, err := h.ledger.Wake(context.Background(), app)
+	h.must(err)
+	h.logf("one more sync is asked for: wake %d", wake)
+	h.enqueue(wake)
+}
+
+// enqueue is asynq: a second task of the same id is refused.
+func (h *harness) enqueue(wake int64) {
+	if slices.ContainsFunc(h.tasks, func(t *syncTask) bool { return t.wake == wake }) {
+		return
+	}
+	h.tasks = append(h.tasks, &syncTask{wake: wake, state: waiting})
+}
+
+// end is asynq when a handler returns, or when its worker has died.
+func (h *harness) end(p *process) {
+	h.processes = slices.DeleteFunc(h.processes, func(other *process) bool { return other == p })
+	h.logf("w%d ends: %v", p.id, p.err)
+	var notAcquired *listsync.NotAcquired
+	var call *listsync.CallError
+	isNotAcquired, isCall := errors.As(p.err, &notAcquired), errors.As(p.err, &call)
+	lost := errors.Is(p.err, listsync.ErrLeaseLost) && !p.dead
+	if lost {
+		if isCall && call.Verdict == listsync.Unknown {
+			h.must(h.ledger.SetWakeAt(context.Background(), app, h.now.Add(listsync.LandingLimit)))
+			h.logf("a wake-up is planned for when the write has landed")
+			h.needsRecoverer = true
+		} else {
+			h.wake()
+		}
+		p.requestedSyncIn = h.epoch
+	} else if p.write != nil && p.write.epoch != h.epoch {
+		h.drift = true // a write that Redis forgot, and that nobody looks after
+	}
+	if p.dead && !slices.Contains(h.tasks, p.task) {
+		h.needsRecoverer = true // it may have held the lease, and no task of its is left
+	}
+	if p.task.state != active || !slices.Contains(h.tasks, p.task) {
+		return // another has dealt with the task
+	}
+	delay := time.Second
+	switch {
+	case p.dead:
+		if !slices.ContainsFunc(h.processes, func(other *process) bool { return other.task == p.task }) {
+			p.task.state, p.task.notBefore = orphan, h.now.Add(asynqRecovers)
+		}
+		return
+	case p.err == nil, lost, isNotAcquired && (notAcquired.Idle || notAcquired.Busy):
+		h.tasks = slices.DeleteFunc(h.tasks, func(t *syncTask) bool { return t == p.task })
+		return
+	case isNotAcquired:
+		delay = notAcquired.Wait
+	case isCall, errors.Is(p.err, errRedis), errors.Is(p.err, listsync.ErrYield):
+	case strings.Contains(p.err.Error(), "settled nothing"):
+	default:
+		h.fail("w%d ends with an error nobody expects: %v", p.id, p.err)
+	}
+	p.task.state, p.task.notBefore = waiting, h.now.Add(delay)
+}
+
+// runRecoverer is the worker's sweep for apps that nobody is at.
+func (h *harness) runRecoverer() {
+	state, err := h.ledger.App(context.Background(), app)
+	h.must(err)
+	if !state.WakeAt.IsZero() && !h.now.Before(state.WakeAt) {
+		h.wake()
+		return
+	}
+	if state.Leased || !state.Awake && (state.Pending == 0 || state.DryRun != nil) {
+		return
+	}
+	for _, t := range h.tasks {
+		if t.wake == state.Wake && t.state == waiting {
+			return
+		}
+	}
+	wake, ok, err := h.ledger.RenewWake(context.Background(), app, state.Wake)
+	h.must(err)
+	if ok {
+		h.logf("the sweep makes wake %d", wake)
+		h.enqueue(wake)
+	}
+}
+
+// endDryRun is a worker without a dry run that finds an app after one.
+func (h *harness) endDryRun() {
+	state, err := h.ledger.App(context.Background(), app)
+	h.must(err)
+	if state.DryRun != nil && !state.Awake {
+		h.wake()
+	}
+}
+
+// beginVerification begins a verification, verified ends it.
+func (h *harness) beginVerification(domain string) {
+	view, ok, err := h.ledger.Domain(context.Background(), app, domain)
+	h.must(err)
+	if ok && view.Record.Wanted && view.Record.State.Checking() {
+		h.logf("a verification of %s begins", domain)
+		h.verifications = append(h.verifications, view.Record)
+	}
+}
+
+func (h *harness) finishVerification(i int, final bool) {
+	was := h.verifications[i]
+	h.verifications = slices.Delete(h.verifications, i, i+1)
+	is, next := was, h.now.Add(time.Minute)
+	is.Attempt, is.State, is.AttemptAt, is.NextAttemptAt = was.Attempt+1, tasks.CheckingSSL, &h.now, &next
+	if final || is.Attempt >= was.Limit {
+		is.State, is.NextAttemptAt = tasks.Done, nil
+	}
+	current := h.redis.HGet(ledgerKey("domains"), was.Domain)
+	ok, err := h.ledger.Verified(context.Background(), app, was, is, listsync.HistoryEntry{At: h.now, State: is.State, Actor: "verification"})
+	h.must(err)
+	if h.logf("verified: %s is %s (put down %t)", was.Domain, is.State, ok); ok != (current == was.Version) {
+		h.fail("a verification of %s was put down: %t, on %s", was.Domain, ok, current)
+	}
+	if ok {
+		h.attempts[checkOf(is)] = max(h.attempts[checkOf(is)], is.Attempt)
+	}
+}
+
+// emptyRedis empties Redis: ledger, queue and all. WordPress then asks for what it
+// wants once more.
+func (h *harness) emptyRedis() {
+	h.logf("REDIS IS EMPTIED")
+	h.redis.FlushAll()
+	h.epoch++
+	h.model, h.tasks, h.queue, h.past = newModel(), nil, nil, nil
+	forgotten := slices.Clone(h.list)
+	for _, wr := range h.writes {
+		if wr.inFlight {
+			forgotten = append(forgotten, wr.names...)
+		}
+	}
+	for _, name := range forgotten {
+		h.mayStay[strings.ToLower(name)] = true
+	}
+	for _, domain := range domains {
+		if r, ok := h.requested[domain]; ok && !r.remove {
+			h.request(domain, false, r.www, r.attempts)
+		}
+	}
+}
