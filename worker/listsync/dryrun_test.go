@@ -23,9 +23,9 @@ func TestADryRunSaysWhatASyncWouldDo(t *testing.T) {
 			map[string]string{"a.com": "would be put on the list"}},
 		{"an addition with its www form", newFixture(), func(f *fixture) { f.add("a.com", "") },
 			map[string]string{"a.com": "would be put on the list, with www.a.com"}},
-		{"an addition of what is there", newFixture("A.com", "www.a.com"), func(f *fixture) { f.add("a.com", "") },
+		{"an addition of a listed domain", newFixture("A.com", "www.a.com"), func(f *fixture) { f.add("a.com", "") },
 			map[string]string{"a.com": "is on the list already"}},
-		{"an addition of what is there without its www form", newFixture("a.com"), func(f *fixture) { f.add("a.com", "") },
+		{"an addition of a listed domain without its www form", newFixture("a.com"), func(f *fixture) { f.add("a.com", "") },
 			map[string]string{"a.com": "is on the list already; www.a.com would be put on the list"}},
 		{"a wildcard", newFixture(), func(f *fixture) { f.add("*.a.com", "") },
 			map[string]string{"*.a.com": "would be put on the list"}},
@@ -35,7 +35,7 @@ func TestADryRunSaysWhatASyncWouldDo(t *testing.T) {
 			map[string]string{"a.com": "would be taken off the list, with www.a.com"}},
 		{"a removal whose www form was set by hand", newFixture("a.com", "www.a.com"), func(f *fixture) { f.remove("a.com") },
 			map[string]string{"a.com": "would be taken off the list"}},
-		{"a removal of what isn't there", newFixture("b.com"), func(f *fixture) { f.remove("a.com") },
+		{"a removal of an unlisted domain", newFixture("b.com"), func(f *fixture) { f.remove("a.com") },
 			map[string]string{"a.com": "is not on the list"}},
 		{"a removal of a name that another domain needs", newFixture("a.com", "www.a.com"),
 			func(f *fixture) { f.add("a.com", ""); f.sync(); f.remove("www.a.com"); f.add("a.com", "") },
@@ -77,7 +77,7 @@ func TestADryRunReadsOnceAndChangesNothing(t *testing.T) {
 	}
 	r.made(t, "ready read")
 	if p.Listed != 2 || !slices.Equal(p.Added, []string{"a.com"}) || !slices.Equal(p.Removed, []string{"old.com"}) {
-		t.Errorf("it foretells %+v", p)
+		t.Errorf("the preview is %+v", p)
 	}
 	r.holds(t, "hand.net old.com")
 	r.is(t, map[string]tasks.State{"a.com": tasks.Pending, "old.com": tasks.Pending})
@@ -87,15 +87,15 @@ func TestADryRunReadsOnceAndChangesNothing(t *testing.T) {
 		after.Pending[domain] = change
 	}
 	if diff := cmp.Diff(before, after); diff != "" || len(r.enqueuer.enqueued) > 0 {
-		t.Errorf("the ledger was changed, or %v was started (-before +after):\n%s", r.enqueuer.enqueued, diff)
+		t.Errorf("the ledger was changed, or %v was enqueued (-before +after):\n%s", r.enqueuer.enqueued, diff)
 	}
 	var idle *NotAcquired
 	if _, err := r.syncer.DryRun(context.Background(), app); !errors.As(err, &idle) || !idle.Idle {
-		t.Errorf("the dry run left work for another: %v", err)
+		t.Errorf("the dry run left a pending task: %v", err)
 	}
 }
 
-func TestAChangeThatComesWithinADryRunIsPlannedToo(t *testing.T) {
+func TestAChangeDuringADryRunIsPlannedToo(t *testing.T) {
 	t.Parallel()
 	r := setup()
 	r.fixture.add("a.com", "")
@@ -111,20 +111,20 @@ func TestAChangeThatComesWithinADryRunIsPlannedToo(t *testing.T) {
 	}
 }
 
-func TestADryRunThatLostItsLeaseNotesNothing(t *testing.T) {
+func TestADryRunThatLostItsLeaseRecordsNothing(t *testing.T) {
 	t.Parallel()
 	r := setup()
 	r.fixture.add("a.com", "")
 	r.api.during = func(string) {
 		r.fixture.mu.Lock()
 		defer r.fixture.mu.Unlock()
-		r.fixture.until = r.clock.now() // somebody else may take the lease
+		r.fixture.until = r.clock.now() // another sync may acquire the lease
 		r.fixture.token = "another"
 	}
 	if _, err := r.syncer.DryRun(context.Background(), app); !errors.Is(err, ErrLeaseLost) {
 		t.Errorf("a dry run without its lease: %v", err)
 	}
 	if r.fixture.pending["a.com"].Preview != "" {
-		t.Error("it was noted all the same")
+		t.Error("the preview was recorded")
 	}
 }

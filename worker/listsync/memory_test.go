@@ -18,7 +18,7 @@ const app = "app1"
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// clock is a clock that stands still unless it is moved on.
+// clock is a clock that moves only when advanced.
 type clock struct {
 	mu sync.Mutex
 	t  time.Time
@@ -36,9 +36,9 @@ func (c *clock) advance(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// memory is a ledger of one app that keeps every promise of [Ledger]: a lease
-// with a token and a time limit, a write in flight that holds up the next Acquire,
-// and a commit that compares before it replaces.
+// memory is a fake [Ledger] of one app that keeps the whole contract: a lease with a token
+// and a time limit, a write in flight that delays the next Acquire, and a commit that
+// compares before it replaces.
 type memory struct {
 	*clock
 	mu              sync.Mutex
@@ -53,8 +53,8 @@ type memory struct {
 	awake           bool
 	token           string
 	until           time.Time
-	tokens          int           // leases given out
-	sinceLastCommit time.Duration // what a lease says of the last commit
+	tokens          int           // number of leases so far
+	sinceLastCommit time.Duration // for the next lease
 	versions        int
 	failure         *Failure
 	history         map[string][]string
@@ -69,7 +69,7 @@ func newMemory(c *clock) *memory {
 	}
 }
 
-// clone returns a ledger of its own that holds the same.
+// clone returns an independent copy.
 func (m *memory) clone() *memory {
 	c := newMemory(&clock{t: m.now()})
 	c.records, c.pending, c.seqs = maps.Clone(m.records), maps.Clone(m.pending), maps.Clone(m.seqs)
@@ -78,8 +78,8 @@ func (m *memory) clone() *memory {
 	return c
 }
 
-// record is what a change's task does; it reports whether the change was
-// superseded by a later one.
+// record records a change as its task does. It reports whether a later change superseded
+// it.
 func (m *memory) record(change Pending) (superseded bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -130,7 +130,7 @@ func (m *memory) checkLease(l Lease) error {
 }
 
 func (m *memory) Acquire(ctx context.Context, _ string) (Lease, error) {
-	if err := m.enter(ctx, "Take"); err != nil {
+	if err := m.enter(ctx, "Acquire"); err != nil {
 		return Lease{}, err
 	}
 	m.mu.Lock()
@@ -293,7 +293,7 @@ func (m *memory) Preview(ctx context.Context, l Lease, p Preview) (bool, error) 
 }
 
 func (m *memory) Fail(ctx context.Context, l Lease, failure *Failure) error {
-	if err := m.enter(ctx, "Abandon"); err != nil {
+	if err := m.enter(ctx, "Fail"); err != nil {
 		return err
 	}
 	m.mu.Lock()
@@ -318,16 +318,16 @@ func (m *memory) state(domain string) tasks.State {
 	return m.records[domain].State
 }
 
-// The fake ledger has to be as strict as the real one, or what is proved on it
-// proves nothing.
-func TestMemoryKeepsTheLedgersPromises(t *testing.T) {
+// The fake ledger must be as strict as the real one. Otherwise tests that use it prove
+// nothing.
+func TestMemoryKeepsTheLedgersContract(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	c := &clock{t: start}
 	m := newMemory(c)
 	var notAcquired *NotAcquired
 	if _, err := m.Acquire(ctx, app); !errors.As(err, &notAcquired) || !notAcquired.Idle {
-		t.Fatalf("an idle app was taken: %v", err)
+		t.Fatalf("the lease of an idle app was acquired: %v", err)
 	}
 	m.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: 5}})
 	if !m.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: 4}, Remove: true}) || m.pending["a.com"].Remove {
@@ -338,7 +338,7 @@ func TestMemoryKeepsTheLedgersPromises(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := m.Acquire(ctx, app); !errors.As(err, &notAcquired) || !notAcquired.Busy {
-		t.Fatalf("a lease was given out twice: %v", err)
+		t.Fatalf("a lease was acquired twice: %v", err)
 	}
 	if err := m.BeginWrite(ctx, first, WriteIntent{Claim: []string{"a.com"}}); err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"pilotsync/tasks"
 )
 
-// outcome makes a world's plan true and returns what it said of a domain.
+// outcome carries out the fixture's plan and returns the outcome of a domain.
 func outcome(t *testing.T, f *fixture, domain string) Outcome {
 	t.Helper()
 	for _, o := range f.sync().Outcomes {
@@ -18,11 +18,11 @@ func outcome(t *testing.T, f *fixture, domain string) Outcome {
 			return o
 		}
 	}
-	t.Fatalf("the plan says nothing of %s", domain)
+	t.Fatalf("the plan has no outcome of %s", domain)
 	return Outcome{}
 }
 
-// finishVerification makes the domain's verification end well, as one that took two attempts.
+// finishVerification ends the domain's verification as done, after two attempts.
 func (f *fixture) finishVerification(domain string) {
 	f.verified(domain, func(r *Record) {
 		r.State, r.Attempt, r.SeenPointing, r.Reason = tasks.Done, 2, true, "fine"
@@ -46,15 +46,15 @@ func TestANewDomainIsListedAndItsVerificationStarts(t *testing.T) {
 	}
 }
 
-func TestAskingAgainKeepsStateAttemptCertificateAndSite(t *testing.T) {
+func TestARepeatedAdditionKeepsStateAttemptCertificateAndSite(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		tell  func(*fixture)
 		event string
 	}{
-		{"as it stands", func(*fixture) {}, "asked for again: nothing changed"},
-		{"with its www form taken off", func(f *fixture) { f.list = []string{"a.com"} }, "asked for again: put back www.a.com"},
+		{"with both names listed", func(*fixture) {}, "asked for again: nothing changed"},
+		{"with its www form removed", func(f *fixture) { f.list = []string{"a.com"} }, "asked for again: put back www.a.com"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -74,14 +74,14 @@ func TestAskingAgainKeepsStateAttemptCertificateAndSite(t *testing.T) {
 	}
 }
 
-func TestWhatStartsTheVerificationAnew(t *testing.T) {
+func TestWhichChangesStartANewVerification(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name     string
 		tell     func(*fixture)
 		restarts bool
 	}{
-		{"asking again doesn't", func(f *fixture) { f.add("a.com", "") }, false},
+		{"a repeated addition doesn't", func(f *fixture) { f.add("a.com", "") }, false},
 		{"a new www form does", func(f *fixture) { f.add("a.com", tasks.WWWAlways) }, true},
 		{"removing and adding does", func(f *fixture) { f.remove("a.com"); f.sync(); f.add("a.com", "") }, true},
 		{"removing and adding does, even if no sync came between", func(f *fixture) { f.remove("a.com"); f.add("a.com", "") }, true},
@@ -104,16 +104,16 @@ func TestWhatStartsTheVerificationAnew(t *testing.T) {
 				t.Fatalf("verified %v, state %s", o.Verify, r.State)
 			}
 			if c.restarts && (r.Attempt != 0 || r.Certificate != nil || r.SeenPointing || r.AttemptAt != nil || r.CheckSeq != r.Seq) {
-				t.Errorf("something of the last verification is left: %+v", r)
+				t.Errorf("fields of the last verification are left: %+v", r)
 			}
 			if !c.restarts && (r.Attempt != 2 || r.Certificate == nil || r.CheckSeq != 1) {
-				t.Errorf("something of the verification was lost: %+v", r)
+				t.Errorf("fields of the verification were lost: %+v", r)
 			}
 		})
 	}
 }
 
-func TestAWWWFormThatGoesStartsNoVerification(t *testing.T) {
+func TestAWWWFormThatLeavesStartsNoVerification(t *testing.T) {
 	t.Parallel()
 	f := newFixture()
 	f.add("a.com", "")
@@ -126,7 +126,7 @@ func TestAWWWFormThatGoesStartsNoVerification(t *testing.T) {
 	}
 }
 
-func TestANamePutBackIsToldInTheHistoryAndNowhereElse(t *testing.T) {
+func TestANamePutBackIsOnlyInTheHistory(t *testing.T) {
 	t.Parallel()
 	f := newFixture()
 	f.add("a.com", "")
@@ -139,7 +139,7 @@ func TestANamePutBackIsToldInTheHistoryAndNowhereElse(t *testing.T) {
 	}
 }
 
-// What support reads has to be right word by word.
+// Support staff read these texts.
 func TestEachOutcomeSaysWhatHappened(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -150,14 +150,14 @@ func TestEachOutcomeSaysWhatHappened(t *testing.T) {
 		state  tasks.State
 		reason string
 	}{
-		{"put on", newFixture(), func(f *fixture) { f.add("a.com", "") }, "a.com", tasks.CheckingDNS,
+		{"added", newFixture(), func(f *fixture) { f.add("a.com", "") }, "a.com", tasks.CheckingDNS,
 			"put on the list; DNS and the certificate are checked next"},
-		{"there already", newFixture("A.com", "www.a.com"), func(f *fixture) { f.add("a.com", "") }, "a.com", tasks.CheckingDNS,
+		{"listed already", newFixture("A.com", "www.a.com"), func(f *fixture) { f.add("a.com", "") }, "a.com", tasks.CheckingDNS,
 			"was on the list already; DNS and the certificate are checked next"},
 		{"a wildcard", newFixture(), func(f *fixture) { f.add("*.a.com", "") }, "*.a.com", tasks.DoneWithoutSSL,
 			"put on the list; a wildcard gets no certificate: Let's Encrypt can't certify one over HTTP, which is how ServerPilot gets its certificates. For HTTPS add each subdomain by its own name"},
-		{"taken off", newFixture("A.com"), func(f *fixture) { f.remove("a.com") }, "a.com", tasks.Removed, "taken off the list"},
-		{"not there", newFixture(), func(f *fixture) { f.remove("a.com") }, "a.com", tasks.Removed, "was not on the list"},
+		{"removed", newFixture("A.com"), func(f *fixture) { f.remove("a.com") }, "a.com", tasks.Removed, "taken off the list"},
+		{"not listed", newFixture(), func(f *fixture) { f.remove("a.com") }, "a.com", tasks.Removed, "was not on the list"},
 		{"still claimed", newFixture(), func(f *fixture) { f.add("www.a.com", ""); f.sync(); f.remove("www.a.com"); f.add("a.com", "") },
 			"www.a.com", tasks.Removed, "no longer mapped by itself; the name stays on the list for a.com"},
 		{"no room", full(299), func(f *fixture) { f.add("a.com", "") }, "a.com", tasks.Rejected,
@@ -173,13 +173,13 @@ func TestEachOutcomeSaysWhatHappened(t *testing.T) {
 				t.Errorf("got  %s: %s\nwant %s: %s", o.Record.State, o.Record.Reason, c.state, c.reason)
 			}
 			if !o.Notify || o.Verify != (c.state == tasks.CheckingDNS) {
-				t.Errorf("told %v, verified %v", o.Notify, o.Verify)
+				t.Errorf("notified %v, verified %v", o.Notify, o.Verify)
 			}
 		})
 	}
 }
 
-func TestARemovedDomainKeepsNothingThatGoesOn(t *testing.T) {
+func TestARemovedDomainHasNoVerificationAndNoRecheck(t *testing.T) {
 	t.Parallel()
 	f := newFixture()
 	f.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: f.next(), SiteID: 3, RequestedAt: start}})
@@ -190,14 +190,14 @@ func TestARemovedDomainKeepsNothingThatGoesOn(t *testing.T) {
 	f.remove("a.com")
 	r := outcome(t, f, "a.com").Record
 	if r.Wanted || r.Since != 0 || r.CheckSeq != 0 || r.NextAttemptAt != nil || r.Problems != nil {
-		t.Errorf("something goes on: %+v", r)
+		t.Errorf("a verification or recheck is left: %+v", r)
 	}
 	if r.SiteID != 3 || r.Seq != 2 {
 		t.Errorf("site %d, order number %d; want 3 and 2", r.SiteID, r.Seq)
 	}
 }
 
-// The last addition decides, as it does about the www form.
+// The last addition decides, as it does for the www form.
 func TestTheLimitOfAttempts(t *testing.T) {
 	t.Parallel()
 	add := func(f *fixture, attempts int, adopt bool) {
@@ -211,17 +211,17 @@ func TestTheLimitOfAttempts(t *testing.T) {
 		tell            func(*fixture)
 		attempts, limit int
 	}{
-		{"is the setting's where the addition doesn't say", func(f *fixture) { add(f, 0, false) }, 0, 5},
+		{"is the setting's if the addition has none", func(f *fixture) { add(f, 0, false) }, 0, 5},
 		{"is the addition's", func(f *fixture) { add(f, 7, false) }, 7, 7},
-		{"is an adoption's", func(f *fixture) { add(f, 7, true) }, 7, 7},
+		{"is an import's", func(f *fixture) { add(f, 7, true) }, 7, 7},
 		{"follows a later addition", func(f *fixture) { add(f, 7, false); f.sync(); add(f, 9, false) }, 9, 9},
-		{"goes back to the setting with an addition that doesn't say", func(f *fixture) { add(f, 7, false); f.sync(); add(f, 0, false) }, 0, 5},
-		{"stays with an adoption that doesn't say", func(f *fixture) { add(f, 7, false); f.sync(); add(f, 0, true) }, 7, 7},
-		{"follows an adoption", func(f *fixture) { add(f, 7, false); f.sync(); add(f, 9, true) }, 9, 9},
-		{"is kept of a removed domain, to be asked for again", func(f *fixture) { add(f, 7, false); f.sync(); f.remove("a.com") }, 7, 7},
+		{"is the setting's again after an addition without one", func(f *fixture) { add(f, 7, false); f.sync(); add(f, 0, false) }, 0, 5},
+		{"stays after an import without one", func(f *fixture) { add(f, 7, false); f.sync(); add(f, 0, true) }, 7, 7},
+		{"follows an import", func(f *fixture) { add(f, 7, false); f.sync(); add(f, 9, true) }, 9, 9},
+		{"stays in the record of a removed domain", func(f *fixture) { add(f, 7, false); f.sync(); f.remove("a.com") }, 7, 7},
 		{"is that of the addition after a removal", func(f *fixture) { add(f, 7, false); f.remove("a.com"); f.sync(); add(f, 0, false) }, 0, 5},
-		{"leaves an attempt that is on its way, where it is lowered", func(f *fixture) { add(f, 7, false); f.sync(); attempted(f, 4); add(f, 3, false) }, 3, 5},
-		{"of a verification that has ended stays what it was", func(f *fixture) { add(f, 7, false); f.sync(); f.finishVerification("a.com"); add(f, 3, false) }, 3, 7},
+		{"includes the enqueued attempt if it is lowered", func(f *fixture) { add(f, 7, false); f.sync(); attempted(f, 4); add(f, 3, false) }, 3, 5},
+		{"of an ended verification stays the same", func(f *fixture) { add(f, 7, false); f.sync(); f.finishVerification("a.com"); add(f, 3, false) }, 3, 7},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -229,13 +229,13 @@ func TestTheLimitOfAttempts(t *testing.T) {
 			f.rules.Attempts = 5
 			c.tell(f)
 			if r := outcome(t, f, "a.com").Record; r.Attempts != c.attempts || r.Limit != c.limit {
-				t.Errorf("asked for %d, limit %d; want %d and %d", r.Attempts, r.Limit, c.attempts, c.limit)
+				t.Errorf("requested %d, limit %d; want %d and %d", r.Attempts, r.Limit, c.attempts, c.limit)
 			}
 		})
 	}
 }
 
-func TestAWishToBeVerifiedStartsAListedDomainAnewAndMovesNoName(t *testing.T) {
+func TestARequestedVerificationStartsAnewAndChangesNoName(t *testing.T) {
 	t.Parallel()
 	f := newFixture()
 	f.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: f.next(), RequestedAt: start}})

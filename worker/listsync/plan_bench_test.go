@@ -7,7 +7,7 @@ import (
 	"pilotsync/tasks"
 )
 
-// listed is a world whose list is full of domains that were put there by us.
+// listed returns a fixture with n owned domains on its list.
 func listed(n int) *fixture {
 	f := newFixture()
 	f.rules.WWW = tasks.WWWNever

@@ -9,22 +9,21 @@ import (
 	"pilotsync/tasks"
 )
 
-// mains are the domains of the tests' alphabet that are registered directly
-// under a public suffix.
+// mains are the domains of the alphabet that are registered directly under a public suffix.
 var mains = map[string]bool{"a.com": true, "b.co.uk": true, "c.github.io": true, "xn--mnchen-3ya.example": true}
 
-// alphabet is small, so that domains meet each other's www forms often.
+// alphabet is small, so domains often coincide with the www form of others.
 var alphabet = []string{
 	"a.com", "www.a.com", "*.a.com", "shop.a.com", "www.shop.a.com", "b.co.uk", "www.b.co.uk", "c.github.io", "www.c.github.io",
 	"xn--mnchen-3ya.example",
 }
 
-// model is the requirements said again, one function a sentence and as naive as
-// can be: every question is answered from the ledger each time, whatever it costs.
-// It knows whole plans only: neither parts nor refused domains.
+// model restates the requirements in the simplest way, one function for each sentence. It
+// computes every answer anew from the ledger, whatever that costs. It knows only whole
+// plans: neither batches nor refused domains.
 type model struct {
 	in Input
-	// crowded are the domains that don't fit and therefore are not wanted.
+	// crowded are the domains that don't fit and are therefore not wanted.
 	noRoom map[string]bool
 }
 
@@ -40,20 +39,19 @@ func (m model) protected(name string) bool {
 	return slices.ContainsFunc(m.in.Rules.Protected, func(p string) bool { return sameName(p, name) })
 }
 
-// added returns the addition that waits for the domain.
+// added returns the domain's pending addition.
 func (m model) added(d string) (Pending, bool) {
 	c, waits := m.in.Ledger.Pending[d]
 	return c, waits && !c.Remove
 }
 
-// removed returns the removal that waits for the domain. Protected names are
-// never taken off, so no removal of one counts.
+// removed returns the domain's pending removal. Removals of protected names don't count.
 func (m model) removed(d string) (Pending, bool) {
 	c, waits := m.in.Ledger.Pending[d]
 	return c, waits && c.Remove && !m.protected(d)
 }
 
-// wanted: the last request wins, and what doesn't fit isn't wanted.
+// wanted: the last request wins, but a domain that doesn't fit isn't wanted.
 func (m model) wanted(d string) bool {
 	if m.noRoom[d] {
 		return false
@@ -74,8 +72,8 @@ func (m model) since(d string) int64 {
 	return m.in.Ledger.Records[d].Since
 }
 
-// lastAdded is the order number of the addition that the domain's www form goes by: of
-// the last one. Adopting what is wanted already asks for nothing new.
+// lastAdded is the order number of the domain's last addition, which decides about its www
+// form. Importing a wanted domain isn't an addition.
 func (m model) lastAdded(d string) int64 {
 	r := m.in.Ledger.Records[d]
 	if c, yes := m.added(d); yes && !(c.Import && r.Wanted) {
@@ -84,7 +82,7 @@ func (m model) lastAdded(d string) int64 {
 	return cmp.Or(r.AddSeq, r.Since)
 }
 
-// www is the rule the domain goes by: a request's own, else the setting.
+// www is the domain's www rule: that of its request, otherwise the setting.
 func (m model) www(d string) tasks.WWW {
 	if c, yes := m.added(d); yes && c.Import {
 		on := func(name string) bool {
@@ -122,8 +120,8 @@ func (m model) form(d string) string {
 	return ""
 }
 
-// names are what a wanted domain claims: itself and its www form, unless that
-// was removed by name since the domain was last asked for.
+// names are the claims of a wanted domain: itself and its www form, unless that was removed
+// by name after the domain's last addition.
 func (m model) names(d string) []string {
 	form := m.form(d)
 	if form == "" {
@@ -140,7 +138,7 @@ func (m model) names(d string) []string {
 	return []string{d, form}
 }
 
-// claimants are the wanted domains that the name belongs to.
+// claimants are the wanted domains that claim the name.
 func (m model) claimants(name string) (all []string) {
 	for _, d := range m.domains() {
 		if m.wanted(d) && slices.Contains(m.names(d), name) {
@@ -156,17 +154,17 @@ func (m model) removalRequested(name string) bool {
 	return yes
 }
 
-// owned: we put the name on the list, for certain or with a write in flight.
+// owned: pilotsync put the name on the list, or a write in flight may have.
 func (m model) owned(name string) bool {
 	return m.in.Ledger.Owned[name] || slices.Contains(m.in.Ledger.InFlight, name)
 }
 
-// mayLeave: the name leaves the list if nobody claims it.
+// mayLeave: the name leaves the list if no domain claims it.
 func (m model) mayLeave(name string) bool {
 	return !m.protected(name) && (m.removalRequested(name) || m.owned(name) || m.in.Ledger.Tombstones[name])
 }
 
-// list returns what the list should be, and the domains that don't fit on it.
+// list returns the desired list, and the domains that don't fit on it.
 func (m model) list() (list []string, rejected map[string]bool) {
 	on := func(name string) bool {
 		return slices.ContainsFunc(list, func(n string) bool { return sameName(n, name) })
@@ -192,10 +190,10 @@ func (m model) list() (list []string, rejected map[string]bool) {
 		case len(list)+len(missing) <= 300:
 			list = append(list, missing...)
 		case on(d) && m.in.Ledger.Records[d].Wanted:
-			// listed already: only its www form waits for room
+			// it is listed; only its www form waits for room
 		default:
 			rejected[d] = true
-			// What isn't wanted holds no name: think again without it.
+			// A domain that isn't wanted claims no name, so start again without it.
 			for _, name := range m.names(d) {
 				if on(name) && m.mayLeave(name) && slices.Equal(m.claimants(name), []string{d}) {
 					m.noRoom = maps.Clone(m.noRoom)
@@ -205,14 +203,13 @@ func (m model) list() (list []string, rejected map[string]bool) {
 			}
 		}
 	}
-	if !left && len(list) == kept { // nothing moves, so nothing is written
+	if !left && len(list) == kept { // no name changes, so there is no write
 		list = m.in.Remote
 	}
 	return list, rejected
 }
 
-// canonical is a name of the tests in the form in which names are compared. Of the
-// spellings in the tests it knows all, and of others none.
+// canonical returns a name in canonical form. It knows only the spellings in these tests.
 func canonical(name string) string {
 	name = strings.TrimSuffix(strings.ToLower(name), ".")
 	return strings.ReplaceAll(name, "münchen.", "xn--mnchen-3ya.")
@@ -220,7 +217,7 @@ func canonical(name string) string {
 
 func sameName(a, b string) bool { return canonical(a) == canonical(b) }
 
-// verdict is what the model expects of one record.
+// verdict is the part of a record that the model predicts.
 type verdict struct {
 	State  tasks.State
 	Wanted bool
@@ -236,7 +233,7 @@ func verdictOf(r Record) verdict {
 	return v
 }
 
-// verdicts returns what every record should be once the list is as planned.
+// verdicts returns the prediction for every record once the plan is carried out.
 func (m model) verdicts(list []string, rejected map[string]bool) map[string]verdict {
 	m.noRoom = rejected
 	all := map[string]verdict{}
@@ -269,16 +266,16 @@ func (m model) verdicts(list []string, rejected map[string]bool) map[string]verd
 	return all
 }
 
-// own returns the names that are ours once the list is as planned.
+// own returns the names that are owned once the plan is carried out.
 func (m model) own(list []string) map[string]bool {
 	own, was := map[string]bool{}, keys(m.in.Remote)
 	for _, name := range list {
 		n := canonical(name)
-		adopted := slices.ContainsFunc(m.claimants(n), func(d string) bool {
+		imported := slices.ContainsFunc(m.claimants(n), func(d string) bool {
 			c, yes := m.added(d)
 			return yes && c.Import
 		})
-		if m.owned(n) || !was[n] || adopted {
+		if m.owned(n) || !was[n] || imported {
 			own[n] = true
 		}
 	}

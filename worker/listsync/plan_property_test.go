@@ -16,8 +16,8 @@ import (
 	"pilotsync/tasks"
 )
 
-// fixture is an app's list and ledger that got to where they are as they do in
-// life: by requests, plans, verifications, crashes, and people in the dashboard.
+// fixture is an app's list and ledger. As in production, requests, plans, verifications,
+// crashes and people in ServerPilot's dashboard change them.
 type fixture struct {
 	*memory
 	list  []string
@@ -33,7 +33,7 @@ func (f *fixture) input() Input {
 	return Input{Remote: slices.Clone(f.list), Ledger: f.snapshot(), Rules: f.rules, Now: f.now()}
 }
 
-// apply makes a plan true: the list is written and the outcomes committed.
+// apply carries out a plan: it writes the list and commits the outcomes.
 func (f *fixture) apply(p Result) (stale []string) {
 	f.list = slices.Clone(p.List)
 	return f.commit(Commit{Outcomes: p.Outcomes, Own: p.Own, Disown: p.Disown, Tombstones: p.Tombstones, ClearTombstones: p.ClearTombstones})
@@ -65,7 +65,7 @@ func (f *fixture) remove(domain string) {
 
 var rulesOfWWW = []tasks.WWW{"", tasks.WWWAlways, tasks.WWWMainOnly, tasks.WWWNever}
 
-// step is one thing that happens to a world.
+// step is one event in a fixture's history.
 type step struct {
 	Kind   string
 	Domain string
@@ -80,11 +80,11 @@ type step struct {
 
 var (
 	kinds = []string{
-		"change", "change", "change", "plan", "plan", "part", "late commit", "lost commit", "lost write", "verification",
+		"change", "change", "change", "plan", "plan", "batch", "late commit", "lost commit", "lost write", "verification",
 		"put by hand", "taken by hand", "crowd", "setting", "memory loss", "hours pass",
 	}
 	byHand = append([]string{"byhand.net", "www.byhand.net", "Other.org"}, append(spellings, alphabet...)...)
-	// spellings are names of the alphabet as people and panels write them.
+	// spellings are names of the alphabet as people and control panels write them.
 	spellings = []string{"A.com", "WWW.A.COM", "Www.B.co.uk", "a.com.", "Www.Shop.a.com.", "münchen.example", "WWW.MÜNCHEN.example.", "XN--Mnchen-3ya.example"}
 	verified  = []tasks.State{tasks.CheckingSSL, tasks.Done, tasks.DoneWithoutSSL, tasks.Failed}
 )
@@ -103,7 +103,7 @@ var anyStep = rapid.Custom(func(t *rapid.T) step {
 	case "change", "late commit":
 		s = anyChange.Draw(t, "change")
 		s.Kind = kind
-	case "part":
+	case "batch":
 		s.Only = rapid.SliceOf(rapid.SampledFrom(alphabet)).Draw(t, "only")
 	case "verification":
 		s.Domain, s.State = rapid.SampledFrom(alphabet).Draw(t, "domain"), rapid.SampledFrom(verified).Draw(t, "state")
@@ -126,14 +126,14 @@ func (f *fixture) change(s step) Pending {
 	return Pending{Remove: s.Remove, Change: tasks.Change{AppID: app, Domain: s.Domain, Seq: f.next(), WWW: s.WWW, SiteID: s.Site, Import: s.Adopt && !s.Remove, RequestedAt: start}}
 }
 
-// perform makes the step happen.
+// perform carries out the step.
 func (f *fixture) perform(s step) {
 	switch s.Kind {
 	case "change":
 		f.record(f.change(s))
 	case "plan":
 		f.sync()
-	case "part":
+	case "batch":
 		in := f.input()
 		in.Only = keys(s.Only)
 		f.apply(Plan(in))
@@ -175,16 +175,16 @@ func (f *fixture) perform(s step) {
 	}
 }
 
-// drawFixture lets a world live for a while.
+// drawFixture draws a fixture with a random history.
 func drawFixture(t *rapid.T) *fixture {
 	f := &fixture{memory: newMemory(&clock{t: start}), rules: Rules{WWW: tasks.WWWAlways, Attempts: 5}}
-	for _, s := range rapid.SliceOfN(anyStep, 0, 30).Draw(t, "life") {
+	for _, s := range rapid.SliceOfN(anyStep, 0, 30).Draw(t, "history") {
 		f.perform(s)
 	}
 	return f
 }
 
-// fill fills the list with names of others, up to n.
+// fill adds names set by hand until the list has n names.
 func (f *fixture) fill(n int) {
 	for i := 0; len(f.list) < n; i++ {
 		if name := fmt.Sprintf("Full%d.net", i); !slices.Contains(f.list, name) {
@@ -193,14 +193,14 @@ func (f *fixture) fill(n int) {
 	}
 }
 
-// check runs a property beside the others; -rapid.checks asks for more lives.
+// check checks a property in parallel with the others; -rapid.checks draws more cases.
 func check(t *testing.T, property func(*rapid.T)) {
 	t.Helper()
 	t.Parallel()
 	rapid.Check(t, property)
 }
 
-// explain fails with the whole case in sight.
+// explain fails and logs the whole case.
 func explain(t *rapid.T, in Input, p Result, format string, args ...any) {
 	t.Helper()
 	if len(in.Remote) > 20 {
@@ -208,7 +208,7 @@ func explain(t *rapid.T, in Input, p Result, format string, args ...any) {
 	} else {
 		t.Logf("remote: %v\nlist:   %v", in.Remote, p.List)
 	}
-	t.Logf("added: %v removed: %v own: %v disown: %v movers: %v\nours: %v flight: %v since: %v rules: %+v only: %v refused: %v",
+	t.Logf("added: %v removed: %v own: %v disown: %v changed: %v\nowned: %v in flight: %v since: %v rules: %+v only: %v refused: %v",
 		p.Added, p.Removed, p.Own, p.Disown, p.Changed, in.Ledger.Owned, in.Ledger.InFlight, in.Ledger.WantedSince, in.Rules, in.Only, in.Refused)
 	for _, r := range in.Ledger.Records {
 		t.Logf("record:  %s seq %d since %d www %q %s %v", r.Domain, r.Seq, r.Since, r.WWW, r.State, r.Names)
@@ -246,26 +246,26 @@ func TestPlanDoesWhatTheModelSays(t *testing.T) {
 		}
 		m.noRoom = rejected // what is rejected adopts nothing
 		if diff := cmp.Diff(m.own(list), f.owned); diff != "" {
-			explain(t, in, p, "our names (-model +plan):\n%s", diff)
+			explain(t, in, p, "owned names (-model +plan):\n%s", diff)
 		}
 		if len(f.pending) > 0 {
 			explain(t, in, p, "a whole plan left changes pending: %v", f.pending)
 		}
 		for _, name := range p.Added {
 			if !slices.Contains(p.Claim, name) {
-				explain(t, in, p, "%s is added, but would not count as ours should the write's answer be lost", name)
+				explain(t, in, p, "%s is added, but would not count as owned if the write's answer were lost", name)
 			}
 		}
 	})
 }
 
-// Whatever is asked, and whatever part of it is planned, the rest of the list
-// comes to no harm.
+// Whatever is requested, and whatever batch of it is planned, the rest of the list stays
+// intact.
 func TestNoPlanHarmsTheList(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		f := drawFixture(t)
 		in := f.input()
-		if rapid.Bool().Draw(t, "a part") {
+		if rapid.Bool().Draw(t, "a batch") {
 			in.Only = keys(rapid.SliceOf(rapid.SampledFrom(alphabet)).Draw(t, "only"))
 		}
 		if refused := rapid.SampledFrom(alphabet).Draw(t, "refused"); in.Only[refused] {
@@ -277,7 +277,7 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 			t.Fatal("the plan changed its input")
 		}
 
-		// No duplicates in what is written, and never too long.
+		// A written list has no duplicates and is never too long.
 		if names := keys(p.List); p.Write && len(names) != len(p.List) {
 			explain(t, in, p, "%d names, but only %d different ones", len(p.List), len(names))
 		}
@@ -285,7 +285,7 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 			explain(t, in, p, "%d names after %d", len(p.List), len(in.Remote))
 		}
 
-		// What stays keeps its order and first spelling, before all that is new.
+		// Names that stay keep their order and first spelling, before all new names.
 		var stays []string
 		seen := map[string]bool{}
 		for _, name := range in.Remote {
@@ -299,8 +299,8 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 			explain(t, in, p, "moved or respelled (-want +got):\n%s", diff)
 		}
 
-		// What leaves was ours, asked for, or taken off within a day; it is claimed by nobody
-		// and unprotected.
+		// A name that leaves was owned, named by a removal, or removed within a day. It is
+		// unclaimed and unprotected.
 		m := model{in: in, noRoom: map[string]bool{}}
 		_, m.noRoom = m.list()
 		var gone []string
@@ -313,7 +313,7 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 				explain(t, in, p, "%s is protected and left the list", name)
 			}
 			if !m.removalRequested(name) && !m.owned(name) && !in.Ledger.Tombstones[name] {
-				explain(t, in, p, "%s is none of ours and left the list unasked", name)
+				explain(t, in, p, "%s is not owned and left the list without a request", name)
 			}
 			for _, d := range m.claimants(name) {
 				if _, refused := in.Refused[d]; !refused && (in.Only == nil || in.Only[d]) {
@@ -325,24 +325,24 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 			explain(t, in, p, "Removed (-want +got):\n%s", diff)
 		}
 
-		// Whoever moves a name is a suspect should ServerPilot refuse the write, and
-		// is one of those that were to be planned: so halving comes to an end.
+		// If ServerPilot refuses the write, one of Changed is the cause. All of them are in
+		// the batch, so bisecting ends.
 		for _, d := range p.Changed {
 			if in.Only != nil && !in.Only[d] {
-				explain(t, in, p, "%s moves names although it is not part of the plan", d)
+				explain(t, in, p, "%s changes names although it is not in the batch", d)
 			}
 			if _, refused := in.Refused[d]; refused {
-				explain(t, in, p, "%s moves names although it is refused", d)
+				explain(t, in, p, "%s changes names although it is refused", d)
 			}
 		}
-		if moves := len(p.Added)+len(p.Removed) > 0; moves != (len(p.Changed) > 0) {
-			explain(t, in, p, "names move: %v; movers: %v", moves, p.Changed)
+		if changes := len(p.Added)+len(p.Removed) > 0; changes != (len(p.Changed) > 0) {
+			explain(t, in, p, "names change: %v; changed domains: %v", changes, p.Changed)
 		}
 
-		// Refused: rejected, its names as they were, and nothing of them ours.
+		// A refused domain is rejected; its names stay as they are, and none of them is owned.
 		for d := range in.Refused {
 			if keys(p.List)[d] != keys(in.Remote)[d] {
-				explain(t, in, p, "%s is refused and its name was moved", d)
+				explain(t, in, p, "%s is refused and its name was changed", d)
 			}
 			if _, waits := in.Ledger.Pending[d]; waits && (in.Only == nil || in.Only[d]) {
 				if i := slices.IndexFunc(p.Outcomes, func(o Outcome) bool { return o.Record.Domain == d }); i < 0 || p.Outcomes[i].Record.State != tasks.Rejected {
@@ -351,11 +351,11 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 			}
 		}
 
-		// Once it is true, the ledger says nothing that isn't.
+		// Once the plan is carried out, the ledger agrees with the list.
 		f.apply(p)
 		for d := range in.Ledger.Pending {
 			if _, waits := f.pending[d]; !waits && in.Only != nil && !in.Only[d] {
-				explain(t, in, p, "%s is not part of the plan and its change was dealt with", d)
+				explain(t, in, p, "%s is not in the batch and its change was processed", d)
 			}
 		}
 		for d, r := range f.records {
@@ -376,7 +376,7 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 		}
 		for name := range f.owned {
 			if !keys(f.list)[name] {
-				explain(t, in, p, "%s counts as ours and isn't on the list", name)
+				explain(t, in, p, "%s counts as owned and isn't on the list", name)
 			}
 		}
 	})
@@ -394,14 +394,14 @@ func TestPlanningTwiceEqualsOnce(t *testing.T) {
 		in := f.input()
 		if p := Plan(in); p.Write || len(p.Outcomes)+len(p.Own)+len(p.Disown)+len(p.Changed) > 0 {
 			t.Logf("the first plan:")
-			defer explain(t, in, p, "the second plan does something")
+			defer explain(t, in, p, "the second plan changes something")
 			explain(t, first, p1, "")
 		}
 	})
 }
 
-// The map of domains has no order; a plan must not depend on the one it finds.
-func TestPlanIsTheSameEachTime(t *testing.T) {
+// Maps have no order, so a plan must not depend on it.
+func TestPlanIsDeterministic(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		in := drawFixture(t).input()
 		p := Plan(in)
@@ -413,14 +413,14 @@ func TestPlanIsTheSameEachTime(t *testing.T) {
 	})
 }
 
-func TestTheLastRequestWinsInWhateverOrderTheyArrive(t *testing.T) {
+func TestTheLastRequestWinsInAnyOrderOfArrival(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		f := drawFixture(t)
 		f.sync()
 		var changes []Pending
 		for range rapid.IntRange(1, 8).Draw(t, "changes") {
 			s := anyChange.Draw(t, "change")
-			s.Adopt = false // which www rule that comes to depends on the list of the moment
+			s.Adopt = false // the www rule of an import depends on the current list
 			changes = append(changes, f.change(s))
 		}
 		arrivals := rapid.Permutation(append(slices.Clone(changes),
@@ -454,7 +454,7 @@ func TestTheLastRequestWinsInWhateverOrderTheyArrive(t *testing.T) {
 				explain(t, in, p, "%s ended with %d in order and %d as they arrived; the last was %d", d, ra.Seq, rb.Seq, c.Seq)
 			}
 			protected := slices.Contains(f.rules.Protected, d)
-			// What was full in between may differ, what fits may not.
+			// Only domains without room in between may differ.
 			if !crowded && !protected && (ra.Wanted == c.Remove || rb.Wanted == c.Remove || ra.WWW != rb.WWW && !c.Remove) {
 				explain(t, in, p, "%s ended as %s in order and %s as they arrived", d, ra.State, rb.State)
 			}
@@ -462,8 +462,8 @@ func TestTheLastRequestWinsInWhateverOrderTheyArrive(t *testing.T) {
 	})
 }
 
-// Without plans in between even the lists are the same, name by name.
-func TestABurstComesToTheSameListInWhateverOrderItArrives(t *testing.T) {
+// Without plans in between, even the lists are the same.
+func TestABurstLeadsToTheSameListInAnyOrderOfArrival(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		f := drawFixture(t)
 		a, b := f, f.clone()
@@ -478,8 +478,8 @@ func TestABurstComesToTheSameListInWhateverOrderItArrives(t *testing.T) {
 			b.record(c)
 		}
 		if !maps.Equal(a.since, b.since) {
-			// A removal that arrives after a later addition leaves no trace, so the
-			// addition isn't known to be a new beginning. Only www forms differ by it.
+			// A removal that arrives after a later addition leaves no trace, so the domain
+			// counts as wanted all the time. Only www forms differ because of it.
 			t.Skip("the burst holds a removal between two additions")
 		}
 		in := a.input()
@@ -501,13 +501,13 @@ func TestAnEmptyLedgerRemovesNothing(t *testing.T) {
 		in := f.input()
 		p := Plan(in)
 		if p.Write || len(p.Removed)+len(p.Added)+len(p.Outcomes) > 0 || !slices.Equal(p.List, in.Remote) {
-			explain(t, in, p, "an empty ledger did something")
+			explain(t, in, p, "an empty ledger changed something")
 		}
 	})
 }
 
-// A www form goes by the later of two requests: the last addition of its domain, and
-// the last removal of its own name; however they arrive, and whenever a sync runs.
+// The later of two requests decides about a www form: the last addition of its domain, and
+// the last removal of its own name. The order of arrival and the syncs don't matter.
 func TestTheLaterRequestDecidesAboutAWWWForm(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		f := newFixture(rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a.com", "www.a.com", "hand.net"}), 0, 3, rapid.ID).Draw(t, "list")...)
@@ -549,13 +549,12 @@ func TestTheLaterRequestDecidesAboutAWWWForm(t *testing.T) {
 	})
 }
 
-// A www form that was set by hand stays, whatever becomes of its domain, unless its
-// own name is asked to leave.
-func TestAWWWFormSetByHandStaysUnlessItsRemovalIsAskedForByName(t *testing.T) {
+// A www form set by hand stays, whatever happens to its domain, unless a removal names it.
+func TestAWWWFormSetByHandStaysUnlessItIsRemovedByName(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		f := newFixture("www.a.com")
-		for _, s := range rapid.SliceOfN(anyStep, 0, 40).Draw(t, "life") {
-			s.Adopt = false // what is adopted is ours
+		for _, s := range rapid.SliceOfN(anyStep, 0, 40).Draw(t, "history") {
+			s.Adopt = false // an imported name is owned
 			if strings.HasSuffix(s.Kind, "by hand") || s.Domain == "www.a.com" && s.Remove {
 				continue
 			}
@@ -568,23 +567,23 @@ func TestAWWWFormSetByHandStaysUnlessItsRemovalIsAskedForByName(t *testing.T) {
 	})
 }
 
-// To adopt names, in whatever spelling they are on the list, moves no name that
-// wouldn't move without it; so where nothing else is to be done, nothing is written.
-// Nor does it if a name has left the list since the operator saw it.
-func TestAdoptingWhatIsOnTheListNeverWrites(t *testing.T) {
+// Importing names, in any spelling on the list, changes no name that wouldn't change without
+// it. So if nothing else is pending, there is no write. This also holds if a name has left
+// the list since the operator saw it.
+func TestImportingListedNamesNeverWrites(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		f := drawFixture(t)
 		f.sync()
 		if !slices.Contains(f.list, "a.com") {
 			f.list = append(f.list, rapid.SampledFrom(spellings).Draw(t, "put by hand"))
 		}
-		without, adopted := f.input(), map[string]bool{}
-		for _, name := range rapid.SliceOfN(rapid.SampledFrom(append(slices.Clone(f.list), alphabet...)), 1, -1).Draw(t, "adopted") {
+		without, imported := f.input(), map[string]bool{}
+		for _, name := range rapid.SliceOfN(rapid.SampledFrom(append(slices.Clone(f.list), alphabet...)), 1, -1).Draw(t, "imported") {
 			domain, err := tasks.ParseDomain(name)
 			if err != nil {
 				continue
 			}
-			if adopted[domain] = slices.ContainsFunc(f.list, func(n string) bool { return sameName(n, domain) }); adopted[domain] && rapid.Bool().Draw(t, "as WordPress does") {
+			if imported[domain] = slices.ContainsFunc(f.list, func(n string) bool { return sameName(n, domain) }); imported[domain] && rapid.Bool().Draw(t, "as WordPress does") {
 				f.adopt(domain)
 			} else {
 				f.adoptIfListed(domain)
@@ -603,12 +602,12 @@ func TestAdoptingWhatIsOnTheListNeverWrites(t *testing.T) {
 			}
 		}
 		if p.Write && !before.Write {
-			explain(t, in, p, "it writes")
+			explain(t, in, p, "the import causes a write")
 		}
 		f.apply(p)
-		for domain, listed := range adopted {
+		for domain, listed := range imported {
 			if r := f.records[domain]; listed && (!r.Wanted || !f.owned[domain]) || !listed && r.Wanted && !without.Ledger.Records[domain].Wanted {
-				explain(t, in, p, "%s, on the list %v, is taken over: %v", domain, listed, r.Wanted)
+				explain(t, in, p, "%s, on the list: %v, is imported: %v", domain, listed, r.Wanted)
 			}
 		}
 		if p := Plan(f.input()); p.Write && !before.Write {
@@ -617,24 +616,24 @@ func TestAdoptingWhatIsOnTheListNeverWrites(t *testing.T) {
 	})
 }
 
-func TestAskingForWhatIsListedChangesNothing(t *testing.T) {
+func TestAddingAListedDomainChangesNothing(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		f := drawFixture(t)
 		f.sync()
 		before := maps.Clone(f.records)
 		for d, r := range before {
-			if r.Wanted && len(r.Names) == len(tasks.Names(d, r.WWW)) { // one without its www form asks for that
+			if r.Wanted && len(r.Names) == len(tasks.Names(d, r.WWW)) { // otherwise the addition adds the www form
 				f.record(Pending{Change: tasks.Change{AppID: app, Domain: d, Seq: f.next(), WWW: r.WWW, RequestedAt: start.Add(time.Hour)}})
 			}
 		}
 		in := f.input()
 		p := f.sync()
 		if p.Write {
-			explain(t, in, p, "asking again for what is listed writes the list")
+			explain(t, in, p, "a repeated addition writes the list")
 		}
 		for _, o := range p.Outcomes {
-			if o.Verify || !o.Notify { // who asks again may have missed the state
-				explain(t, in, p, "%s: verified %v, told %v", o.Record.Domain, o.Verify, o.Notify)
+			if o.Verify || !o.Notify { // the requester may have missed the state
+				explain(t, in, p, "%s: verified %v, notified %v", o.Record.Domain, o.Verify, o.Notify)
 			}
 		}
 		ignore := cmpopts.IgnoreFields(Record{}, "Seq", "AddSeq", "RequestedAt", "UpdatedAt", "Version")
@@ -644,79 +643,79 @@ func TestAskingForWhatIsListedChangesNothing(t *testing.T) {
 	})
 }
 
-func TestAPlanInPartsEndsAsTheWholePlan(t *testing.T) {
+func TestAPlanInBatchesEndsAsTheWholePlan(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		f := drawFixture(t)
 		for d, c := range f.pending {
-			c.Import = false // which www rule that comes to depends on the list of the moment
+			c.Import = false // the www rule of an import depends on the current list
 			f.pending[d] = c
 		}
-		whole, parts := f, f.clone()
+		whole, batches := f, f.clone()
 		in := f.input()
 		p := whole.sync()
 		for _, o := range p.Outcomes {
 			if o.Record.State == tasks.Rejected {
-				t.Skip("not all of it goes through")
+				t.Skip("the whole plan rejects a domain")
 			}
 		}
-		movers := slices.Clone(p.Changed)
-		if rapid.Bool().Draw(t, "other parts than a sync would make") {
-			movers = rapid.Permutation(alphabet).Draw(t, "domains")
+		changed := slices.Clone(p.Changed)
+		if rapid.Bool().Draw(t, "other batches than a sync would make") {
+			changed = rapid.Permutation(alphabet).Draw(t, "domains")
 		}
-		cut := rapid.IntRange(0, len(movers)).Draw(t, "cut")
-		for _, half := range [][]string{movers[:cut], movers[cut:]} {
-			part := parts.input()
-			part.Only = keys(half)
-			q := Plan(part)
+		cut := rapid.IntRange(0, len(changed)).Draw(t, "cut")
+		for _, half := range [][]string{changed[:cut], changed[cut:]} {
+			batch := batches.input()
+			batch.Only = keys(half)
+			q := Plan(batch)
 			for _, name := range q.Removed {
 				if keys(p.List)[name] {
-					explain(t, part, q, "%s leaves in a part and not in the whole", name)
+					explain(t, batch, q, "%s leaves in a batch and not in the whole", name)
 				}
 			}
-			if len(q.List) > max(300, len(part.Remote)) {
-				explain(t, part, q, "%d names after %d", len(q.List), len(part.Remote))
+			if len(q.List) > max(300, len(batch.Remote)) {
+				explain(t, batch, q, "%d names after %d", len(q.List), len(batch.Remote))
 			}
 			for _, o := range q.Outcomes {
 				if o.Record.State == tasks.Rejected {
-					explain(t, part, q, "%s was rejected in a part and not in the whole", o.Record.Domain)
+					explain(t, batch, q, "%s was rejected in a batch and not in the whole", o.Record.Domain)
 				}
 			}
-			parts.apply(q)
+			batches.apply(q)
 		}
-		last := parts.input()
-		q := parts.sync()
-		if diff := cmp.Diff(keys(whole.list), keys(parts.list)); diff != "" {
-			t.Logf("the last plan of the parts: %v → %v", last.Remote, q.List)
-			explain(t, in, p, "list (-whole +parts):\n%s", diff)
+		last := batches.input()
+		q := batches.sync()
+		if diff := cmp.Diff(keys(whole.list), keys(batches.list)); diff != "" {
+			t.Logf("the last plan of the batches: %v → %v", last.Remote, q.List)
+			explain(t, in, p, "list (-whole +batches):\n%s", diff)
 		}
-		if diff := cmp.Diff(whole.owned, parts.owned); diff != "" {
-			explain(t, in, p, "our names (-whole +parts):\n%s", diff)
+		if diff := cmp.Diff(whole.owned, batches.owned); diff != "" {
+			explain(t, in, p, "owned names (-whole +batches):\n%s", diff)
 		}
 		got, want := map[string]verdict{}, map[string]verdict{}
 		for d, r := range whole.records {
 			want[d] = verdictOf(r)
-			got[d] = verdictOf(parts.records[d])
+			got[d] = verdictOf(batches.records[d])
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
-			explain(t, in, p, "records (-whole +parts):\n%s", diff)
+			explain(t, in, p, "records (-whole +batches):\n%s", diff)
 		}
 	})
 }
 
-// A refused domain must not come back by the next plan, or a sync would never end.
-func TestARefusedDomainIsLeftAloneFromThenOn(t *testing.T) {
+// The next plan must not change a refused domain again, or a sync would never end.
+func TestARefusedDomainStaysUnchangedAfterwards(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		f := drawFixture(t)
 		in := f.input()
 		p := Plan(in)
 		if len(p.Changed) == 0 {
-			t.Skip("nothing moves")
+			t.Skip("no name changes")
 		}
 		d := rapid.SampledFrom(p.Changed).Draw(t, "refused")
 		in.Only, in.Refused = map[string]bool{d: true}, map[string]string{d: "no such thing"}
 		refused := Plan(in)
 		if len(refused.Added)+len(refused.Removed) > 0 {
-			explain(t, in, refused, "the refused domain is the only one planned, and names move")
+			explain(t, in, refused, "the refused domain is the only one planned, and names change")
 		}
 		f.apply(refused)
 		if r, known := f.records[d]; known && (r.State != tasks.Rejected || !strings.Contains(r.Reason, "no such thing")) {
@@ -725,17 +724,17 @@ func TestARefusedDomainIsLeftAloneFromThenOn(t *testing.T) {
 		in = f.input()
 		p = Plan(in)
 		if slices.Contains(p.Changed, d) {
-			explain(t, in, p, "%s moves names again", d)
+			explain(t, in, p, "%s changes names again", d)
 		}
 		if keys(p.List)[d] != keys(in.Remote)[d] && !slices.ContainsFunc(p.Changed, func(m string) bool { return m == strings.TrimPrefix(d, "www.") }) {
-			explain(t, in, p, "%s was moved after its rejection", d)
+			explain(t, in, p, "%s was changed after its rejection", d)
 		}
 	})
 }
 
-// Every refusal that names one domain must lead to a plan without it, even where
-// the ledger's parts contradict each other.
-func TestHalvingEndsWhateverTheLedgerHolds(t *testing.T) {
+// After a refusal because of one domain the next plan must not have that domain, even if
+// the ledger contradicts itself.
+func TestBisectingEndsWhateverTheLedgerContains(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		f := drawFixture(t)
 		name := rapid.SampledFrom(alphabet).Draw(t, "left behind")
@@ -756,11 +755,11 @@ func TestHalvingEndsWhateverTheLedgerHolds(t *testing.T) {
 			in.Only, in.Refused = map[string]bool{d: true}, map[string]string{d: "no"}
 			q := Plan(in)
 			if len(q.Added)+len(q.Removed) > 0 {
-				explain(t, in, q, "%s is refused, and planned once more", d)
+				explain(t, in, q, "%s is refused, and planned again", d)
 			}
 			f.apply(q)
 		}
 		in := f.input()
-		explain(t, in, Plan(in), "no end in sight")
+		explain(t, in, Plan(in), "bisecting doesn't end")
 	})
 }

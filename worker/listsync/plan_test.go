@@ -12,29 +12,29 @@ import (
 	"pilotsync/tasks"
 )
 
-// newFixture is a world whose setting gives every domain a www form.
+// newFixture returns a fixture whose setting gives every domain a www form.
 func newFixture(list ...string) *fixture {
 	return &fixture{memory: newMemory(&clock{t: start}), list: list, rules: Rules{WWW: tasks.WWWAlways}}
 }
 
-// full returns a world with n names of others.
+// full returns a fixture with a list of n names, filled up with names set by hand.
 func full(n int, list ...string) *fixture {
 	f := newFixture(list...)
 	f.fill(n)
 	return f
 }
 
-// planCase is what happens to a world before its list is looked at.
+// planCase is a sequence of events and the list that a sync makes of it.
 type planCase struct {
 	name   string
 	from   *fixture // nil: an empty list
 	events func(f *fixture)
-	list   string // names, space between them; without those of crowd
-	// states by domain; those not named are not compared
+	list   string // names, separated by spaces, without those of fill
+	// states by domain; other domains aren't compared
 	states map[string]tasks.State
 }
 
-func TestEachChangeMovesTheNamesItShould(t *testing.T) {
+func TestEachChangeLeadsToTheRightList(t *testing.T) {
 	t.Parallel()
 	for _, c := range []planCase{
 		{name: "an added domain brings its www form",
@@ -51,11 +51,11 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 				f.add("example.co.uk", tasks.WWWMainOnly)
 				f.add("shop.example.co.uk", tasks.WWWMainOnly)
 			}, list: "example.co.uk www.example.co.uk shop.example.co.uk"},
-		{name: "new names go to the end, those asked for first before the others", from: newFixture("hand.net", "www.b.com"),
+		{name: "new names are appended in the order of their requests", from: newFixture("hand.net", "www.b.com"),
 			events: func(f *fixture) { f.add("z.com", ""); f.add("b.com", "") }, list: "hand.net www.b.com z.com www.z.com b.com"},
-		{name: "names that stand there twice are left alone", from: newFixture("B.com", "hand.net", "b.com", "HAND.net"),
+		{name: "duplicates stay without a write", from: newFixture("B.com", "hand.net", "b.com", "HAND.net"),
 			events: func(*fixture) {}, list: "B.com hand.net b.com HAND.net"},
-		{name: "a write makes one of names that stand there twice, the first", from: newFixture("B.com", "hand.net", "b.com.", "HAND.net"),
+		{name: "a write keeps the first of duplicates", from: newFixture("B.com", "hand.net", "b.com.", "HAND.net"),
 			events: func(f *fixture) { f.add("a.com", tasks.WWWNever) }, list: "B.com hand.net a.com"},
 		{name: "a name on the list in another spelling is not added again", from: newFixture("A.com.", "www.MÜNCHEN.example", "münchen.example."),
 			events: func(f *fixture) { f.add("a.com", tasks.WWWNever); f.add("xn--mnchen-3ya.example", "") },
@@ -70,30 +70,30 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 			states: map[string]tasks.State{"xn--mnchen-3ya.example": tasks.Rejected}},
 		{name: "a name on the list in other letters is not added again", from: newFixture("A.COM"),
 			events: func(f *fixture) { f.add("a.com", "") }, list: "A.COM www.a.com"},
-		{name: "a removal takes off the name in whatever letters it stands there, each time it does", from: newFixture("A.com", "x.net", "a.COM"),
+		{name: "a removal removes all duplicates in any letter case", from: newFixture("A.com", "x.net", "a.COM"),
 			events: func(f *fixture) { f.add("a.com", tasks.WWWNever); f.sync(); f.remove("a.com") }, list: "x.net"},
 
-		{name: "removing a domain takes its www form along, if we put that there",
+		{name: "removing a domain removes its owned www form",
 			events: func(f *fixture) { f.add("a.com", ""); f.sync(); f.remove("a.com") }, list: ""},
-		{name: "removing a domain leaves a www form that stands there without our doing", from: newFixture("www.a.com"),
+		{name: "removing a domain leaves a www form set by hand", from: newFixture("www.a.com"),
 			events: func(f *fixture) { f.add("a.com", ""); f.sync(); f.remove("a.com") }, list: "www.a.com"},
-		{name: "removing a domain leaves a www form that is mapped on its own",
+		{name: "removing a domain leaves a www form that is mapped by itself",
 			events: func(f *fixture) { f.add("a.com", ""); f.add("www.a.com", ""); f.sync(); f.remove("a.com") }, list: "www.a.com",
 			states: map[string]tasks.State{"a.com": tasks.Removed, "www.a.com": tasks.CheckingDNS}},
 		{name: "removing a domain that the ledger doesn't know leaves its www form", from: newFixture("a.com", "www.a.com", "hand.net"),
 			events: func(f *fixture) { f.remove("a.com") }, list: "www.a.com hand.net"},
-		{name: "removing both by name takes both off", from: newFixture("a.com", "www.a.com", "hand.net"),
+		{name: "removing both by name removes both", from: newFixture("a.com", "www.a.com", "hand.net"),
 			events: func(f *fixture) { f.remove("a.com"); f.remove("www.a.com") }, list: "hand.net"},
-		{name: "removing a domain that the ledger doesn't know leaves a www form that is mapped on its own", from: newFixture("a.com", "www.a.com"),
+		{name: "removing a domain that the ledger doesn't know leaves a www form that is mapped by itself", from: newFixture("a.com", "www.a.com"),
 			events: func(f *fixture) { f.add("www.a.com", ""); f.remove("a.com") }, list: "www.a.com"},
 		{name: "a domain added and removed before any sync leaves a www form that was set by hand", from: newFixture("www.a.com"),
 			events: func(f *fixture) { f.add("a.com", ""); f.remove("a.com") }, list: "www.a.com"},
-		{name: "removing what isn't there ends well",
+		{name: "removing an unlisted domain succeeds",
 			events: func(f *fixture) { f.remove("a.com") }, list: "", states: map[string]tasks.State{"a.com": tasks.Removed}},
 		{name: "removing one domain leaves another's name alone", from: newFixture("hand.net"),
 			events: func(f *fixture) { f.add("a.com", ""); f.add("b.com", ""); f.sync(); f.remove("a.com") }, list: "hand.net b.com www.b.com"},
 
-		{name: "a www form removed by name stays away as long as its domain isn't asked for",
+		{name: "a www form removed by name stays away until its domain is added again",
 			events: func(f *fixture) {
 				f.add("a.com", "")
 				f.sync()
@@ -102,7 +102,7 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 				f.list = nil
 				f.add("b.com", tasks.WWWNever)
 			}, list: "a.com b.com", states: map[string]tasks.State{"a.com": tasks.CheckingDNS, "www.a.com": tasks.Removed}},
-		{name: "a www form removed by name comes back when its domain is asked for again",
+		{name: "a www form removed by name comes back when its domain is added again",
 			events: func(f *fixture) {
 				f.add("a.com", "")
 				f.sync()
@@ -112,14 +112,14 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 			}, list: "a.com www.a.com", states: map[string]tasks.State{"a.com": tasks.CheckingDNS, "www.a.com": tasks.Removed}},
 		{name: "a www form removed by name comes back by the setting, too",
 			events: func(f *fixture) { f.add("a.com", ""); f.remove("www.a.com"); f.sync(); f.add("a.com", "") }, list: "a.com www.a.com"},
-		{name: "a www form removed by name stays away when its domain is asked for without one",
+		{name: "a www form removed by name stays away when its domain is added without one",
 			events: func(f *fixture) {
 				f.add("a.com", "")
 				f.remove("www.a.com")
 				f.sync()
 				f.add("a.com", tasks.WWWNever)
 			}, list: "a.com"},
-		{name: "a www form removed by name leaves again when that is asked for again",
+		{name: "a www form removed by name leaves again when it is removed again",
 			events: func(f *fixture) {
 				f.add("a.com", "")
 				f.remove("www.a.com")
@@ -135,7 +135,7 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 				f.sync()
 				f.record(Pending{Change: tasks.Change{AppID: app, Domain: "www.a.com", Seq: late, RequestedAt: start}, Remove: true})
 			}, list: "a.com www.a.com"},
-		{name: "adopting a domain doesn't bring back its www form that was removed by name",
+		{name: "importing a domain doesn't bring back its www form that was removed by name",
 			events: func(f *fixture) { f.add("a.com", ""); f.remove("www.a.com"); f.sync(); f.adopt("a.com") }, list: "a.com"},
 		{name: "a refused removal of a protected domain doesn't bring back its www form that was removed by name",
 			events: func(f *fixture) {
@@ -164,23 +164,23 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 				f.remove("a.com")
 				f.add("a.com", "")
 			}, list: "a.com www.a.com"},
-		{name: "a www form removed before its domain was wanted is claimed all the same", from: newFixture("www.a.com"),
+		{name: "a www form removed before its domain was wanted is claimed", from: newFixture("www.a.com"),
 			events: func(f *fixture) { f.remove("www.a.com"); f.sync(); f.add("a.com", "") }, list: "a.com www.a.com"},
 		{name: "a www form that is claimed again in the same plan never leaves", from: newFixture("www.a.com", "hand.net"),
 			events: func(f *fixture) { f.remove("www.a.com"); f.add("a.com", "") }, list: "www.a.com hand.net a.com"},
-		{name: "a www form mapped on its own goes by its own removal",
+		{name: "a www form mapped by itself leaves by its own removal",
 			events: func(f *fixture) { f.add("a.com", ""); f.add("www.a.com", ""); f.sync(); f.remove("www.a.com") }, list: "a.com"},
 
-		{name: "asking again with never takes our www form off",
+		{name: "adding again with never removes the owned www form",
 			events: func(f *fixture) { f.add("a.com", ""); f.sync(); f.add("a.com", tasks.WWWNever) }, list: "a.com"},
-		{name: "asking again with never leaves a www form that isn't ours", from: newFixture("www.a.com"),
+		{name: "adding again with never leaves a www form that isn't owned", from: newFixture("www.a.com"),
 			events: func(f *fixture) { f.add("a.com", ""); f.sync(); f.add("a.com", tasks.WWWNever) }, list: "www.a.com a.com"},
-		{name: "asking again with always brings the www form",
+		{name: "adding again with always adds the www form",
 			events: func(f *fixture) { f.add("a.com", tasks.WWWNever); f.sync(); f.add("a.com", tasks.WWWAlways) }, list: "a.com www.a.com"},
 		{name: "a changed setting moves no names by itself",
 			events: func(f *fixture) { f.add("a.com", ""); f.sync(); f.rules.WWW = tasks.WWWNever }, list: "a.com www.a.com"},
 
-		{name: "names that somebody took off are put back with the next change",
+		{name: "names removed by hand are put back with the next change",
 			events: func(f *fixture) {
 				f.add("a.com", "")
 				f.sync()
@@ -188,9 +188,9 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 				f.add("b.com", tasks.WWWNever)
 			},
 			list: "www.a.com hand.net a.com b.com", states: map[string]tasks.State{"a.com": tasks.CheckingDNS}},
-		{name: "names that somebody took off are put back without any change",
+		{name: "names removed by hand are put back without a change",
 			events: func(f *fixture) { f.add("a.com", ""); f.sync(); f.list = nil }, list: "a.com www.a.com"},
-		{name: "a name put back counts as ours again",
+		{name: "a name put back is owned again",
 			events: func(f *fixture) {
 				f.add("a.com", "")
 				f.sync()
@@ -198,15 +198,15 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 				f.sync()
 				f.remove("a.com")
 			}, list: ""},
-		{name: "a name of ours that left and came back within a day leaves once more",
+		{name: "a removed name that reappears within a day leaves again",
 			events: func(f *fixture) {
 				f.add("a.com", "")
 				f.sync()
 				f.remove("a.com")
 				f.sync()
-				f.list = []string{"hand.net", "www.a.com", "a.com"} // a late write of somebody's
+				f.list = []string{"hand.net", "www.a.com", "a.com"} // another program's late write
 			}, list: "hand.net"},
-		{name: "the second time it is theirs",
+		{name: "a name that reappears twice stays",
 			events: func(f *fixture) {
 				f.add("a.com", "")
 				f.sync()
@@ -216,7 +216,7 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 				f.sync()
 				f.list = []string{"hand.net", "a.com"}
 			}, list: "hand.net a.com"},
-		{name: "after a day it is theirs",
+		{name: "a name that reappears after a day stays",
 			events: func(f *fixture) {
 				f.add("a.com", "")
 				f.sync()
@@ -225,7 +225,7 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 				f.advance(TombstoneTTL)
 				f.list = []string{"a.com"}
 			}, list: "a.com"},
-		{name: "one that was asked for again meanwhile stays",
+		{name: "a reappeared name that was added again stays",
 			events: func(f *fixture) {
 				f.add("a.com", "")
 				f.sync()
@@ -235,27 +235,27 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 				f.add("a.com", tasks.WWWNever)
 			}, list: "a.com", states: map[string]tasks.State{"a.com": tasks.CheckingDNS}},
 
-		{name: "an adopted domain has its www form only if that is there", from: newFixture("b.com", "www.a.com", "a.com", "hand.net"),
+		{name: "an imported domain keeps its www form only if that is listed", from: newFixture("b.com", "www.a.com", "a.com", "hand.net"),
 			events: func(f *fixture) { f.adopt("a.com"); f.adopt("b.com") }, list: "b.com www.a.com a.com hand.net",
 			states: map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.CheckingDNS}},
-		{name: "an adopted domain that isn't there is added by the rule", from: newFixture("hand.net"),
+		{name: "an imported domain that isn't listed is added by the rule", from: newFixture("hand.net"),
 			events: func(f *fixture) { f.adopt("a.com") }, list: "hand.net a.com www.a.com"},
-		{name: "an adopted domain that left the list meanwhile is not put there", from: newFixture("hand.net"),
+		{name: "an imported domain that left the list meanwhile is not added", from: newFixture("hand.net"),
 			events: func(f *fixture) { f.adoptIfListed("a.com") }, list: "hand.net", states: map[string]tasks.State{"a.com": tasks.Rejected}},
-		{name: "an adopted domain that left the list meanwhile comes back if it is wanted already", from: newFixture("hand.net"),
+		{name: "an imported domain that left the list meanwhile comes back if it is wanted already", from: newFixture("hand.net"),
 			events: func(f *fixture) {
 				f.add("a.com", "")
 				f.sync()
 				f.list = []string{"hand.net"}
 				f.adoptIfListed("a.com")
 			}, list: "hand.net a.com www.a.com"},
-		{name: "an adopted domain that is listed in another spelling is taken over", from: newFixture("A.com.", "WWW.a.com"),
+		{name: "an imported domain that is listed in another spelling is imported", from: newFixture("A.com.", "WWW.a.com"),
 			events: func(f *fixture) { f.adoptIfListed("a.com") }, list: "A.com. WWW.a.com", states: map[string]tasks.State{"a.com": tasks.CheckingDNS}},
-		{name: "an adopted domain that is removed takes its www form along", from: newFixture("www.a.com", "a.com", "hand.net"),
+		{name: "an imported domain that is removed takes its www form with it", from: newFixture("www.a.com", "a.com", "hand.net"),
 			events: func(f *fixture) { f.adopt("a.com"); f.sync(); f.remove("a.com") }, list: "hand.net"},
-		{name: "a domain that is wanted already is adopted as it is",
+		{name: "importing a wanted domain changes nothing",
 			events: func(f *fixture) { f.add("a.com", ""); f.sync(); f.list = []string{"a.com"}; f.adopt("a.com") }, list: "a.com www.a.com"},
-		{name: "a name that somebody took off and put on again is theirs",
+		{name: "a name removed and added again by hand is not owned",
 			events: func(f *fixture) {
 				f.add("a.com", "")
 				f.sync()
@@ -266,7 +266,7 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 				f.remove("a.com")
 			}, list: "www.a.com"},
 
-		{name: "names of a write whose answer was lost count as ours if they are there",
+		{name: "listed names of a write whose answer was lost are owned",
 			events: func(f *fixture) {
 				f.add("a.com", "")
 				f.list, f.claim = []string{"a.com", "www.a.com"}, []string{"a.com", "www.a.com"}
@@ -275,7 +275,7 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 			}, list: ""},
 		{name: "names of a write that was lost are put on the list",
 			events: func(f *fixture) { f.add("a.com", ""); f.claim = []string{"a.com", "www.a.com"} }, list: "a.com www.a.com"},
-		{name: "what a lost write left behind for a domain that is removed meanwhile leaves again",
+		{name: "names of a lost write leave with a domain removed meanwhile",
 			events: func(f *fixture) {
 				f.add("a.com", tasks.WWWNever)
 				f.sync()
@@ -284,10 +284,10 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 				f.remove("a.com")
 			}, list: ""},
 
-		{name: "a protected name is never taken off", from: newFixture("network.com", "www.network.com"),
+		{name: "a protected name is never removed", from: newFixture("network.com", "www.network.com"),
 			events: func(f *fixture) { f.rules.Protected = []string{"Network.com"}; f.remove("network.com") }, list: "network.com www.network.com",
 			states: map[string]tasks.State{"network.com": tasks.Rejected}},
-		{name: "a protected domain that is wanted stays what it was",
+		{name: "a wanted protected domain keeps its state",
 			events: func(f *fixture) {
 				f.rules.Protected = []string{"network.com"}
 				f.add("network.com", "")
@@ -302,21 +302,21 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 				f.remove("a.com")
 				f.remove("www.a.com")
 			}, list: "a.com", states: map[string]tasks.State{"a.com": tasks.CheckingDNS}},
-		{name: "a protected www form stays when its domain goes",
+		{name: "a protected www form stays when its domain leaves",
 			events: func(f *fixture) {
 				f.rules.Protected = []string{"www.a.com"}
 				f.add("a.com", "")
 				f.sync()
 				f.remove("a.com")
 			}, list: "www.a.com"},
-		{name: "a protected www form can't be taken from its domain",
+		{name: "a protected www form can't be removed by name",
 			events: func(f *fixture) {
 				f.rules.Protected = []string{"www.a.com"}
 				f.add("a.com", "")
 				f.remove("www.a.com")
 			}, list: "a.com www.a.com", states: map[string]tasks.State{"www.a.com": tasks.Rejected}},
 
-		{name: "what exceeds 300 is rejected", from: full(299),
+		{name: "domains beyond 300 names are rejected", from: full(299),
 			events: func(f *fixture) { f.add("a.com", ""); f.add("b.com", tasks.WWWNever); f.add("c.com", tasks.WWWNever) }, list: "b.com",
 			states: map[string]tasks.State{"a.com": tasks.Rejected, "b.com": tasks.CheckingDNS, "c.com": tasks.Rejected}},
 		{name: "exactly 300 fit", from: full(298), events: func(f *fixture) { f.add("a.com", "") }, list: "a.com www.a.com"},
@@ -324,7 +324,7 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 			events: func(f *fixture) { f.add("a.com", ""); f.remove("old.com"); f.remove("www.old.com") }, list: "a.com www.a.com"},
 		{name: "duplicates make room", from: full(300, "x.net", "X.net"),
 			events: func(f *fixture) { f.add("a.com", tasks.WWWNever) }, list: "x.net a.com"},
-		{name: "a list that was over 300 already stays, and takes nothing", from: full(305),
+		{name: "a list that is already over 300 stays, and nothing is added", from: full(305),
 			events: func(f *fixture) { f.add("a.com", ""); f.remove("full0.net") }, list: "",
 			states: map[string]tasks.State{"a.com": tasks.Rejected, "full0.net": tasks.Removed}},
 		{name: "a domain whose www form has no room any more keeps its place",
@@ -336,7 +336,7 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 				f.add("a.com", "")
 			},
 			list: "a.com", states: map[string]tasks.State{"a.com": tasks.CheckingDNS}},
-		{name: "a www form that had no room comes once there is some",
+		{name: "a www form without room is added once there is room",
 			events: func(f *fixture) {
 				f.add("a.com", tasks.WWWNever)
 				f.sync()
@@ -348,7 +348,7 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 		{name: "a domain that doesn't fit doesn't keep a www form that was removed by name", from: full(300, "www.a.com"),
 			events: func(f *fixture) { f.remove("www.a.com"); f.add("a.com", "") }, list: "",
 			states: map[string]tasks.State{"a.com": tasks.Rejected, "www.a.com": tasks.Removed}},
-		{name: "what was rejected for want of room is not tried again unasked", from: full(300),
+		{name: "a domain rejected for lack of room is not tried again", from: full(300),
 			events: func(f *fixture) { f.add("a.com", ""); f.sync(); f.list = nil }, list: "", states: map[string]tasks.State{"a.com": tasks.Rejected}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -369,7 +369,7 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 				}
 			}
 			if p := Plan(f.input()); p.Write || len(p.Outcomes) > 0 {
-				t.Errorf("a second plan does something: %+v", p)
+				t.Errorf("a second plan changes something: %+v", p)
 			}
 		})
 	}
@@ -377,12 +377,12 @@ func TestEachChangeMovesTheNamesItShould(t *testing.T) {
 
 var equateEmpty = cmp.Transformer("names", func(names []string) string { return strings.Join(names, " ") })
 
-func TestAPartPlansItsOwnDomainsOnly(t *testing.T) {
+func TestABatchPlansItsOwnDomainsOnly(t *testing.T) {
 	t.Parallel()
 	f := newFixture("old.com", "www.old.com", "hand.net")
 	f.add("gone.com", tasks.WWWNever)
 	f.sync()
-	f.list = []string{"old.com", "www.old.com", "hand.net"} // somebody took gone.com off
+	f.list = []string{"old.com", "www.old.com", "hand.net"} // gone.com was removed by hand
 	f.add("a.com", "")
 	f.add("b.com", "")
 	f.remove("old.com")
@@ -393,7 +393,7 @@ func TestAPartPlansItsOwnDomainsOnly(t *testing.T) {
 		t.Errorf("list (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"a.com"}, p.Changed); diff != "" {
-		t.Errorf("movers (-want +got):\n%s", diff)
+		t.Errorf("changed (-want +got):\n%s", diff)
 	}
 	f.apply(p)
 	if diff := cmp.Diff([]string{"b.com", "old.com"}, slices.Sorted(maps.Keys(f.pending))); diff != "" {
@@ -401,7 +401,7 @@ func TestAPartPlansItsOwnDomainsOnly(t *testing.T) {
 	}
 }
 
-func TestAPartTakesOffNoFormThatALaterAdditionAsksFor(t *testing.T) {
+func TestABatchRemovesNoFormThatALaterAdditionClaims(t *testing.T) {
 	t.Parallel()
 	for name, first := range map[string]func(*fixture){
 		"of a listed domain": func(f *fixture) { f.add("a.com", ""); f.sync() },
@@ -418,7 +418,7 @@ func TestAPartTakesOffNoFormThatALaterAdditionAsksFor(t *testing.T) {
 				in.Only = keys([]string{only})
 				f.apply(Plan(in))
 				if !slices.Contains(f.list, "www.a.com") {
-					t.Fatalf("after the part of %s: %v", only, f.list)
+					t.Fatalf("after the batch of %s: %v", only, f.list)
 				}
 			}
 			f.sync()
@@ -429,7 +429,7 @@ func TestAPartTakesOffNoFormThatALaterAdditionAsksFor(t *testing.T) {
 	}
 }
 
-func TestAPartRejectsNothingForWantOfRoom(t *testing.T) {
+func TestABatchRejectsNothingForLackOfRoom(t *testing.T) {
 	t.Parallel()
 	f := full(300, "old.com")
 	f.add("a.com", tasks.WWWNever)
@@ -437,11 +437,11 @@ func TestAPartRejectsNothingForWantOfRoom(t *testing.T) {
 	in := f.input()
 	in.Only = keys([]string{"a.com"})
 	if p := Plan(in); p.Write || len(p.Outcomes) > 0 {
-		t.Errorf("got %+v; the removal outside may make room, so the addition has to wait", p)
+		t.Errorf("got %+v; a removal outside the batch may make room, so the addition has to wait", p)
 	}
 }
 
-func TestARefusedDomainIsRejectedAndTheOthersGoThrough(t *testing.T) {
+func TestOnlyARefusedDomainIsRejected(t *testing.T) {
 	t.Parallel()
 	f := newFixture("old.com", "www.bad.com")
 	f.add("bad.com", "")
@@ -467,6 +467,6 @@ func TestARefusedDomainIsRejectedAndTheOthersGoThrough(t *testing.T) {
 		t.Errorf("states (-want +got):\n%s", diff)
 	}
 	if p := Plan(f.input()); p.Write || len(p.Outcomes) > 0 {
-		t.Errorf("a following plan touches it again: %+v", p)
+		t.Errorf("the next plan changes it again: %+v", p)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"pilotsync/tasks"
 )
 
-func TestWhatChangesTakeOffAListIsKnownFromTheLedgerAlone(t *testing.T) {
+func TestTheLedgerPredictsWhichNamesLeave(t *testing.T) {
 	t.Parallel()
 	add := func(domain string, www tasks.WWW) Pending {
 		return Pending{Change: tasks.Change{Domain: domain, WWW: www}}
@@ -19,29 +19,29 @@ func TestWhatChangesTakeOffAListIsKnownFromTheLedgerAlone(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		on      *fixture
-		tell    func(f *fixture)
+		events  func(f *fixture)
 		changes []Pending
 		want    []string
 	}{
-		{"nothing asked", newFixture(), func(f *fixture) { f.add("a.com", ""); f.sync() }, nil, nil},
+		{"no change", newFixture(), func(f *fixture) { f.add("a.com", ""); f.sync() }, nil, nil},
 		{"a domain takes its www form along", newFixture(), func(f *fixture) { f.add("a.com", ""); f.sync() },
 			[]Pending{remove("a.com")}, []string{"a.com", "www.a.com"}},
 		{"but for one that was set by hand", newFixture("www.a.com"), func(f *fixture) { f.add("a.com", ""); f.sync() },
 			[]Pending{remove("a.com")}, []string{"a.com"}},
 		{"a www form alone", newFixture(), func(f *fixture) { f.add("a.com", ""); f.sync() },
 			[]Pending{remove("www.a.com")}, []string{"www.a.com"}},
-		{"an unknown domain may be there", newFixture(), func(*fixture) {}, []Pending{remove("a.com")}, []string{"a.com"}},
+		{"an unknown domain may be listed", newFixture(), func(*fixture) {}, []Pending{remove("a.com")}, []string{"a.com"}},
 		{"the last of two changes counts", newFixture(), func(f *fixture) { f.add("a.com", ""); f.sync() },
 			[]Pending{remove("a.com"), add("a.com", "")}, nil},
 		{"an addition without a www form", newFixture(), func(f *fixture) { f.add("a.com", ""); f.add("b.com", ""); f.sync() },
 			[]Pending{add("a.com", tasks.WWWNever)}, []string{"www.a.com"}},
-		{"an addition that doesn't say", newFixture(), func(f *fixture) { f.add("a.com", ""); f.sync() }, []Pending{add("a.com", "")}, nil},
-		{"what leaves anyway isn't theirs", newFixture(), func(f *fixture) { f.add("a.com", ""); f.sync(); f.remove("a.com"); f.owned["left.com"] = true },
+		{"an addition without a rule", newFixture(), func(f *fixture) { f.add("a.com", ""); f.sync() }, []Pending{add("a.com", "")}, nil},
+		{"names that leave anyway don't count", newFixture(), func(f *fixture) { f.add("a.com", ""); f.sync(); f.remove("a.com"); f.owned["left.com"] = true },
 			[]Pending{remove("b.com")}, []string{"b.com"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			c.tell(c.on)
+			c.events(c.on)
 			if diff := cmp.Diff(c.want, WouldRemove(c.on.snapshot(), c.changes), equateEmpty); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -49,11 +49,11 @@ func TestWhatChangesTakeOffAListIsKnownFromTheLedgerAlone(t *testing.T) {
 	}
 }
 
-// Whatever the changes really take off was foretold.
-func TestNoNameLeavesThatWasNotForetold(t *testing.T) {
+// Every name that changes remove was predicted.
+func TestEachRemovedNameWasPredicted(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		f := drawFixture(t)
-		f.rules.Protected = nil // which only workers know
+		f.rules.Protected = nil // the prediction doesn't know this setting
 		f.sync()
 		f.tombstones, f.claim = nil, nil
 		snapshot := f.snapshot()
@@ -61,7 +61,7 @@ func TestNoNameLeavesThatWasNotForetold(t *testing.T) {
 		for range rapid.IntRange(1, 5).Draw(t, "changes") {
 			s := anyChange.Draw(t, "change")
 			if s.Adopt = false; !s.Remove && s.WWW == "" {
-				s.WWW = tasks.WWWAlways // the setting, which only workers know
+				s.WWW = tasks.WWWAlways // the prediction doesn't know this setting
 			}
 			changes = append(changes, f.change(s))
 		}
@@ -74,14 +74,14 @@ func TestNoNameLeavesThatWasNotForetold(t *testing.T) {
 		p, without := Plan(in), keys(Plan(before).Removed)
 		for _, name := range p.Removed {
 			if !predicted[name] && !without[name] {
-				explain(t, in, p, "%s leaves, and only %v were foretold", name, predicted)
+				explain(t, in, p, "%s leaves, and only %v were predicted", name, predicted)
 			}
 		}
 	})
 }
 
-// RetryAfter a loss the ledger knows nothing of an app's list. Until its domains are handed
-// over again, a www form counts as set by hand.
+// After a loss the ledger knows nothing about an app's list. Until its domains are enqueued
+// again, a www form counts as set by hand.
 func TestAfterALossARemovalIncludesTheWWWFormOnceReenqueued(t *testing.T) {
 	t.Parallel()
 	const domain, form = "shop.example.com", "www.shop.example.com"
@@ -91,18 +91,18 @@ func TestAfterALossARemovalIncludesTheWWWFormOnceReenqueued(t *testing.T) {
 	in := Input{Remote: []string{domain, form}, Rules: Rules{WWW: tasks.WWWAlways}}
 	in.Ledger.Pending = pending(1, true)
 	if got := Plan(in).List; !slices.Equal(got, []string{form}) {
-		t.Errorf("before the handover a removal leaves %q", got)
+		t.Errorf("before they are enqueued again a removal leaves %q", got)
 	}
 	in.Ledger.Pending = pending(1, false)
 	handed := Plan(in)
 	if handed.Write || len(handed.Outcomes) != 1 {
-		t.Fatalf("the handover is %+v", handed)
+		t.Fatalf("the outcome is %+v", handed)
 	}
 	in.Ledger = Snapshot{Records: map[string]Record{domain: handed.Outcomes[0].Record}, Owned: map[string]bool{}, Pending: pending(2, true)}
 	for _, name := range handed.Own {
 		in.Ledger.Owned[name] = true
 	}
 	if got := Plan(in); len(got.List) != 0 {
-		t.Errorf("after the handover a removal leaves %q", got.List)
+		t.Errorf("after they are enqueued again a removal leaves %q", got.List)
 	}
 }

@@ -18,17 +18,17 @@ import (
 	"pilotsync/tasks"
 )
 
-// server is ServerPilot with one app: it takes whole lists.
+// server is a fake ServerPilot with one app.
 type server struct {
 	*clock
 	mu    sync.Mutex
 	list  []string
-	calls []string // in order: ready, read, write; a write that was refused, too
-	// refuses returns why the list isn't taken, "" if it is.
+	calls []string // in order: ready, read, write (refused writes included)
+	// refuses returns ServerPilot's message if it refuses the list, otherwise "".
 	refuses func(list []string) string
-	// during is called, unlocked, while a call is under way, before its effect.
+	// during is called, unlocked, during each call, before its effect.
 	during func(call string)
-	// answer replaces the answer to a write that has had its effect.
+	// answer replaces the answer to a write, after its effect.
 	answer func(list []string) ([]string, error)
 }
 
@@ -83,7 +83,7 @@ func (s *server) count(call string) (n int) {
 	return n
 }
 
-// fakeEnqueuer notes what was started, and what was committed by then.
+// fakeEnqueuer records what was enqueued, and whether its outcome was committed by then.
 type fakeEnqueuer struct {
 	rig      *rig
 	enqueued []string
@@ -109,7 +109,7 @@ func (f *fakeEnqueuer) Verify(_ context.Context, _ string, records ...Record) er
 	return nil
 }
 
-// rig is a Syncer with all it needs. Its world gives changes to the ledger.
+// rig is a Syncer with its fakes. The fixture records changes in the ledger.
 type rig struct {
 	*clock
 	fixture  *fixture
@@ -144,7 +144,7 @@ func (r *rig) fail(t *testing.T) error {
 	t.Helper()
 	_, err := r.syncer.Sync(context.Background(), app)
 	if err == nil {
-		t.Fatal("the sync ended well")
+		t.Fatal("the sync succeeded")
 	}
 	return err
 }
@@ -174,7 +174,7 @@ func (r *rig) is(t *testing.T, states map[string]tasks.State) {
 	}
 }
 
-// once returns a hook that acts the first time it is called for what.
+// once returns a hook that calls act the first time it is called with what.
 func once(what string, act func()) func(string) {
 	return func(call string) {
 		if call == what && act != nil {
@@ -215,7 +215,7 @@ func TestASyncWritesNothingWhereNothingChanges(t *testing.T) {
 	r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.Removed})
 }
 
-func TestWhatFollowsIsStartedBeforeTheCommit(t *testing.T) {
+func TestVerificationsAreEnqueuedBeforeTheCommit(t *testing.T) {
 	t.Parallel()
 	r := setup()
 	r.fixture.add("a.com", "")
@@ -226,8 +226,8 @@ func TestWhatFollowsIsStartedBeforeTheCommit(t *testing.T) {
 	}
 }
 
-// A verification is due by the ledger's clock (the follower checks that), after
-// whatever the write took.
+// A verification is due by the ledger's clock (fakeEnqueuer checks that), after
+// the time that the write took.
 func TestAWorkerWithAWrongClockStartsVerificationsAtTheRightTime(t *testing.T) {
 	t.Parallel()
 	for name, by := range map[string]time.Duration{"ahead": time.Hour, "behind": -time.Hour} {
@@ -251,7 +251,7 @@ func TestAWorkerWithAWrongClockStartsVerificationsAtTheRightTime(t *testing.T) {
 	}
 }
 
-func TestNothingIsCommittedWhereWhatFollowsCouldNotBeStarted(t *testing.T) {
+func TestNothingIsCommittedIfTheEnqueuerFails(t *testing.T) {
 	t.Parallel()
 	r := setup()
 	r.fixture.add("a.com", "")
@@ -261,15 +261,15 @@ func TestNothingIsCommittedWhereWhatFollowsCouldNotBeStarted(t *testing.T) {
 	}
 	r.is(t, map[string]tasks.State{"a.com": tasks.Pending})
 	r.enqueuer.err = nil
-	r.advance(LandingLimit) // the write's note stands until then
+	r.advance(LandingLimit) // the write is in flight until then
 	r.sync(t)
 	r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS})
 	if !r.fixture.owned["a.com"] {
-		t.Error("a.com isn't known as ours")
+		t.Error("a.com isn't owned")
 	}
 }
 
-func TestABurstThatComesDuringTheReadTakesPart(t *testing.T) {
+func TestChangesThatComeDuringTheReadArePlanned(t *testing.T) {
 	t.Parallel()
 	r := setup()
 	r.fixture.add("a.com", "")
@@ -285,13 +285,13 @@ func TestABurstThatComesDuringTheReadTakesPart(t *testing.T) {
 	}
 }
 
-func TestWhatComesDuringTheWriteIsDoneByTheSameSync(t *testing.T) {
+func TestTheSameSyncProcessesChangesThatComeDuringTheWrite(t *testing.T) {
 	t.Parallel()
 	r := setup()
 	r.fixture.add("a.com", "")
 	r.api.during = once("write", func() {
 		r.fixture.add("b.com", "")
-		r.fixture.remove("a.com") // stale: the plan under way adds it
+		r.fixture.remove("a.com") // stale: the current plan adds it
 	})
 	r.sync(t)
 	r.made(t, "ready read write ready read write")
@@ -299,7 +299,7 @@ func TestWhatComesDuringTheWriteIsDoneByTheSameSync(t *testing.T) {
 	r.is(t, map[string]tasks.State{"a.com": tasks.Removed, "b.com": tasks.CheckingDNS})
 }
 
-func TestASyncEndsWithAnErrorWhereNothingEverSettles(t *testing.T) {
+func TestASyncFailsIfItNeverSettlesAnything(t *testing.T) {
 	t.Parallel()
 	r := setup()
 	r.fixture.add("a.com", "")
@@ -313,8 +313,7 @@ func TestASyncEndsWithAnErrorWhereNothingEverSettles(t *testing.T) {
 	}
 }
 
-// refusing makes ServerPilot refuse lists that differ from the one it has in one
-// of these domains.
+// refusing makes ServerPilot refuse lists that add or remove one of these domains.
 func (r *rig) refusing(culprits ...string) {
 	r.api.refuses = func(list []string) string {
 		for _, c := range culprits {
@@ -364,7 +363,7 @@ func TestOnlyTheCulpritOfARefusedPlanIsRejected(t *testing.T) {
 				if reason := r.fixture.records[domain(culprit)].Reason; !strings.Contains(reason, "is in use.") {
 					t.Errorf("culprit %d: the reason is %q", culprit, reason)
 				}
-				// The whole, the control, then two for each halving.
+				// The whole plan, the control write, then two for each halving.
 				if writes, most := r.api.count("write"), 2*bits.Len(uint(n-1))+3; writes > most {
 					t.Errorf("culprit %d: %d writes, want at most %d", culprit, writes, most)
 				}
@@ -414,12 +413,12 @@ func TestTwoCulpritsAreBothFound(t *testing.T) {
 	}
 }
 
-func TestARefusedNameThatWasToBePutBackIsFoundAmongChanges(t *testing.T) {
+func TestARefusedMissingNameIsFoundAmongChanges(t *testing.T) {
 	t.Parallel()
 	r := setup()
 	r.fixture.add("gone.com", "")
 	r.sync(t)
-	r.api.list = nil // somebody took it off, and gave it to another app
+	r.api.list = nil // a person removed it, and added it to another app
 	for i := range 5 {
 		r.fixture.add(fmt.Sprintf("d%d.com", i), "")
 	}
@@ -429,7 +428,7 @@ func TestARefusedNameThatWasToBePutBackIsFoundAmongChanges(t *testing.T) {
 	r.is(t, map[string]tasks.State{"gone.com": tasks.Rejected, "d0.com": tasks.CheckingDNS, "d4.com": tasks.CheckingDNS})
 }
 
-func TestAnAppWhoseListIsFaultyIsBlockedAndNobodyIsRejected(t *testing.T) {
+func TestAnAppWithAFaultyListIsBlockedAndNoDomainRejected(t *testing.T) {
 	t.Parallel()
 	r := setup("under_score.net")
 	r.fixture.add("a.com", "")
@@ -443,9 +442,9 @@ func TestAnAppWhoseListIsFaultyIsBlockedAndNobodyIsRejected(t *testing.T) {
 	r.made(t, "ready read write ready read write")
 	r.is(t, map[string]tasks.State{"a.com": tasks.Pending, "b.com": tasks.Pending})
 	if r.fixture.failure == nil || !r.fixture.failure.Blocked || !strings.Contains(r.fixture.failure.Reason, "under_score.net") {
-		t.Errorf("trouble is %+v", r.fixture.failure)
+		t.Errorf("the failure is %+v", r.fixture.failure)
 	}
-	r.api.refuses = nil // somebody mends it
+	r.api.refuses = nil // a person corrects the list
 	r.sync(t)
 	r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.CheckingDNS})
 }
@@ -468,11 +467,11 @@ func TestAnAnswerThatLacksANameIsAnErrorAndTheNextSyncRepairs(t *testing.T) {
 	r.sync(t)
 	r.holds(t, "hand.net b.com a.com")
 	if !r.fixture.owned["a.com"] || !r.fixture.owned["b.com"] {
-		t.Errorf("ours are %v", r.fixture.owned)
+		t.Errorf("the owned names are %v", r.fixture.owned)
 	}
 }
 
-func TestAnAnswerInAnotherOrderAndOtherLettersIsGood(t *testing.T) {
+func TestAnAnswerInAnotherOrderAndSpellingIsAccepted(t *testing.T) {
 	t.Parallel()
 	r := setup("hand.net")
 	r.fixture.add("a.com", "")
@@ -481,7 +480,7 @@ func TestAnAnswerInAnotherOrderAndOtherLettersIsGood(t *testing.T) {
 	r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS})
 }
 
-func TestAWriteOfUnknownOutcomeIsWaitedForAndItsNamesAreOurs(t *testing.T) {
+func TestAWriteOfUnknownOutcomeIsAwaitedAndItsNamesAreOwned(t *testing.T) {
 	t.Parallel()
 	for _, landed := range []bool{true, false} {
 		t.Run(fmt.Sprintf("landed %v", landed), func(t *testing.T) {
@@ -501,7 +500,7 @@ func TestAWriteOfUnknownOutcomeIsWaitedForAndItsNamesAreOurs(t *testing.T) {
 			}
 			r.is(t, map[string]tasks.State{"a.com": tasks.Pending})
 			if r.fixture.token != "" {
-				t.Error("the lease wasn't given back")
+				t.Error("the lease wasn't released")
 			}
 			r.api.answer = nil
 			r.advance(LandingLimit - time.Second)
@@ -512,7 +511,7 @@ func TestAWriteOfUnknownOutcomeIsWaitedForAndItsNamesAreOurs(t *testing.T) {
 			r.advance(time.Second)
 			r.sync(t)
 			r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.CheckingDNS})
-			// Proof that they are ours: they go along when their domain goes.
+			// They are owned: they leave with their domain.
 			r.fixture.remove("a.com")
 			r.fixture.remove("b.com")
 			r.sync(t)
@@ -521,7 +520,7 @@ func TestAWriteOfUnknownOutcomeIsWaitedForAndItsNamesAreOurs(t *testing.T) {
 	}
 }
 
-func TestARefusalAfterALostAnswerForgetsNoneOfOurNames(t *testing.T) {
+func TestARefusalAfterALostAnswerForgetsNoOwnedName(t *testing.T) {
 	t.Parallel()
 	r := setup()
 	r.fixture.add("a.com", tasks.WWWAlways)
@@ -539,7 +538,7 @@ func TestARefusalAfterALostAnswerForgetsNoneOfOurNames(t *testing.T) {
 	r.holds(t, "")
 }
 
-func TestARequestThatCameAfterTheRefusedOneIsTriedForItself(t *testing.T) {
+func TestAChangeAfterARefusedOneIsTriedSeparately(t *testing.T) {
 	t.Parallel()
 	r := setup("bad.com")
 	r.fixture.remove("bad.com")
@@ -558,11 +557,11 @@ func TestARequestThatCameAfterTheRefusedOneIsTriedForItself(t *testing.T) {
 	r.is(t, map[string]tasks.State{"bad.com": tasks.CheckingDNS})
 }
 
-func TestWhoLostTheLeaseChangesNothing(t *testing.T) {
+func TestASyncThatLostItsLeaseChangesNothing(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		method string
-		writes int // of the one who lost it
+		writes int // by the sync that lost it
 	}{{"Renew", 0}, {"BeginWrite", 0}, {"Commit", 1}, {"Release", 1}} {
 		t.Run("before "+c.method, func(t *testing.T) {
 			t.Parallel()
@@ -606,7 +605,7 @@ func TestAWriteThatWouldEndAfterTheLeaseIsNotMade(t *testing.T) {
 	r.holds(t, "")
 }
 
-func TestAStoppingWorkerFinishesTheCallInHandAndHandsTheRestBack(t *testing.T) {
+func TestAStoppingWorkerFinishesItsCallAndYields(t *testing.T) {
 	t.Parallel()
 	t.Run("before the first call", func(t *testing.T) {
 		t.Parallel()
@@ -618,7 +617,7 @@ func TestAStoppingWorkerFinishesTheCallInHandAndHandsTheRestBack(t *testing.T) {
 		}
 		r.made(t, "")
 		if r.fixture.failure != nil || r.fixture.token != "" {
-			t.Errorf("trouble %v, lease %q", r.fixture.failure, r.fixture.token)
+			t.Errorf("failure %v, lease %q", r.fixture.failure, r.fixture.token)
 		}
 	})
 	t.Run("during a write", func(t *testing.T) {
@@ -635,25 +634,25 @@ func TestAStoppingWorkerFinishesTheCallInHandAndHandsTheRestBack(t *testing.T) {
 	})
 }
 
-func TestTheChangesOfABurstGather(t *testing.T) {
+func TestTheChangesOfABurstCombine(t *testing.T) {
 	t.Parallel()
 	const interval = 500 * time.Millisecond
 	for name, tt := range map[string]struct {
-		sinceLastCommit time.Duration // of the app, when its sync begins
+		sinceLastCommit time.Duration // when the sync begins
 		stop            bool          // the worker stops at the end of the first write
-		calls           []string      // with when they are made
+		calls           []string      // with their times
 	}{
-		"an app that has rested": {time.Hour, false, []string{"ready 0s", "read 0s", "write 0s", "ready 500ms", "read 500ms", "write 500ms"}},
-		"one that has not":       {100 * time.Millisecond, false, []string{"ready 400ms", "read 400ms", "write 400ms", "ready 900ms", "read 900ms", "write 900ms"}},
-		"a clock set back":       {-time.Hour, false, []string{"ready 500ms", "read 500ms", "write 500ms", "ready 1s", "read 1s", "write 1s"}},
-		"a worker that stops":    {time.Hour, true, []string{"ready 0s", "read 0s", "write 0s"}},
+		"a quiet app":                 {time.Hour, false, []string{"ready 0s", "read 0s", "write 0s", "ready 500ms", "read 500ms", "write 500ms"}},
+		"an app with a recent commit": {100 * time.Millisecond, false, []string{"ready 400ms", "read 400ms", "write 400ms", "ready 900ms", "read 900ms", "write 900ms"}},
+		"a clock set back":            {-time.Hour, false, []string{"ready 500ms", "read 500ms", "write 500ms", "ready 1s", "read 1s", "write 1s"}},
+		"a worker that stops":         {time.Hour, true, []string{"ready 0s", "read 0s", "write 0s"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r := setup()
 				r.syncer.MinInterval, r.fixture.sinceLastCommit = interval, tt.sinceLastCommit
-				r.syncer.Stopping = make(chan struct{}) // of this test's own time
+				r.syncer.Stopping = make(chan struct{}) // in the test's synthetic time
 				r.fixture.add("a.com", "")
 				began := time.Now()
 				var calls []string
@@ -684,7 +683,7 @@ func TestTheChangesOfABurstGather(t *testing.T) {
 	}
 }
 
-// unreachableLedger is a ledger that can't be reached from a read of the list on, for a while.
+// unreachableLedger is a ledger that fails after the list was read, until a certain time.
 type unreachableLedger struct {
 	Ledger
 	until time.Time
@@ -702,7 +701,7 @@ func (a *unreachableLedger) Fail(ctx context.Context, lease Lease, failure *Fail
 	return a.Ledger.Fail(ctx, lease, failure)
 }
 
-func TestALeaseIsGivenBackAsSoonAsTheLedgerIsThereAgain(t *testing.T) {
+func TestTheLeaseIsReleasedOnceTheLedgerIsBack(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		outage, timeout time.Duration
@@ -711,16 +710,16 @@ func TestALeaseIsGivenBackAsSoonAsTheLedgerIsThereAgain(t *testing.T) {
 		took            time.Duration
 	}{
 		"an outage of some seconds":         {3 * time.Second, LeaseTTL, false, false, 3 * time.Second},
-		"one that outlasts its patience":    {time.Minute, 10 * time.Second, false, true, 10 * time.Second},
-		"without patience":                  {time.Second, 0, false, true, 0},
+		"an outage longer than the timeout": {time.Minute, 10 * time.Second, false, true, 10 * time.Second},
+		"without a timeout":                 {time.Second, 0, false, true, 0},
 		"a worker that stops doesn't wait":  {time.Second, LeaseTTL, true, true, 0},
-		"no outage but of the sync's reads": {0, LeaseTTL, false, false, 0},
+		"an outage of reads only":           {0, LeaseTTL, false, false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r := setup()
-				stopping := make(chan struct{}) // of this test's own time
+				stopping := make(chan struct{}) // in the test's synthetic time
 				ledger := &unreachableLedger{Ledger: r.fixture.memory, until: time.Now().Add(tt.outage)}
 				r.syncer.Stopping, r.syncer.Ledger, r.syncer.CommitRetryTimeout = stopping, ledger, tt.timeout
 				r.fixture.add("a.com", "")
@@ -742,11 +741,11 @@ func TestALeaseIsGivenBackAsSoonAsTheLedgerIsThereAgain(t *testing.T) {
 	}
 }
 
-// lostAnswers is a ledger of which the first answers to a commit don't come.
+// lostAnswers is a ledger whose first answers to commits are lost.
 type lostAnswers struct {
 	Ledger
 	lost      int
-	committed bool // what isn't heard of is done
+	committed bool // commits without an answer take effect
 }
 
 func (d *lostAnswers) Commit(ctx context.Context, lease Lease, c Commit) ([]string, error) {
@@ -761,14 +760,14 @@ func (d *lostAnswers) Commit(ctx context.Context, lease Lease, c Commit) ([]stri
 	return nil, errors.New("no connection")
 }
 
-func TestACommitFollowsTheLedgersReturnWithoutASecondWrite(t *testing.T) {
+func TestACommitIsRetriedWithoutASecondWrite(t *testing.T) {
 	t.Parallel()
-	for name, done := range map[string]bool{"none came in": false, "all came in, and their answers got lost": true} {
+	for name, done := range map[string]bool{"the commits were lost": false, "only their answers were lost": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r := setup()
-				r.syncer.Stopping = make(chan struct{}) // of this test's own time
+				r.syncer.Stopping = make(chan struct{}) // in the test's synthetic time
 				r.syncer.Ledger, r.syncer.CommitRetryTimeout = &lostAnswers{Ledger: r.fixture.memory, lost: 3, committed: done}, LeaseTTL
 				r.fixture.add("a.com", "")
 				began := time.Now()
@@ -788,7 +787,7 @@ func TestACommitFollowsTheLedgersReturnWithoutASecondWrite(t *testing.T) {
 	}
 }
 
-func TestASyncThatKeepsGettingChangesEndsWithItsBudget(t *testing.T) {
+func TestASyncWithNewChangesAllTheTimeEndsWithItsBudget(t *testing.T) {
 	t.Parallel()
 	r := setup()
 	r.fixture.add("d.com", "")
@@ -805,14 +804,14 @@ func TestASyncThatKeepsGettingChangesEndsWithItsBudget(t *testing.T) {
 		t.Errorf("%d writes of a second each, want at most %d", n, most)
 	}
 	if r.fixture.failure != nil || len(r.fixture.pending) != 1 {
-		t.Errorf("trouble %v, %d pending", r.fixture.failure, len(r.fixture.pending))
+		t.Errorf("failure %v, %d pending", r.fixture.failure, len(r.fixture.pending))
 	}
 }
 
-func TestNothingIsWrittenOnceTheContextIsOver(t *testing.T) {
+func TestNothingIsWrittenAfterTheContextEnds(t *testing.T) {
 	t.Parallel()
-	for _, when := range []string{"Take", "Renew", "read", "Snapshot", "BeginWrite", "write"} {
-		t.Run("over at "+when, func(t *testing.T) {
+	for _, when := range []string{"Acquire", "Renew", "read", "Snapshot", "BeginWrite", "write"} {
+		t.Run("ended at "+when, func(t *testing.T) {
 			t.Parallel()
 			r := setup()
 			r.fixture.add("a.com", "")
@@ -825,13 +824,13 @@ func TestNothingIsWrittenOnceTheContextIsOver(t *testing.T) {
 			r.holds(t, "")
 			r.is(t, map[string]tasks.State{"a.com": tasks.Pending})
 			if r.fixture.token != "" || r.fixture.failure != nil {
-				t.Errorf("lease %q, trouble %v", r.fixture.token, r.fixture.failure)
+				t.Errorf("lease %q, failure %v", r.fixture.token, r.fixture.failure)
 			}
 		})
 	}
 }
 
-func TestATroubleIsNotedAndTheLeaseGivenBack(t *testing.T) {
+func TestAFailureIsRecordedAndTheLeaseReleased(t *testing.T) {
 	t.Parallel()
 	for _, verdict := range []Verdict{Transient, Blocked} {
 		t.Run(fmt.Sprint(verdict), func(t *testing.T) {
@@ -849,10 +848,10 @@ func TestATroubleIsNotedAndTheLeaseGivenBack(t *testing.T) {
 			}
 			want := &Failure{Reason: err.Error(), Blocked: verdict == Blocked, Since: start}
 			if diff := cmp.Diff(want, r.fixture.failure); diff != "" {
-				t.Errorf("trouble (-want +got):\n%s", diff)
+				t.Errorf("failure (-want +got):\n%s", diff)
 			}
 			r.api.answer = nil
-			r.sync(t) // at once: the write had no effect, so nothing is in flight
+			r.sync(t) // without a wait: no write is in flight
 			r.holds(t, "a.com")
 		})
 	}

@@ -5,10 +5,10 @@ import (
 	"testing"
 )
 
-// Random schedules hardly ever get here: a www form is removed by name, and
-// between that plan and its commit a verification of the domain is put down. The
-// domain's record must not go on telling of a name that has left.
-func TestAVerificationBetweenPlanAndCommitHidesNoNameThatLeft(t *testing.T) {
+// Random schedules hardly ever reach this case: a www form is removed by name, and a
+// verification of the domain is recorded between that plan and its commit. Afterwards the
+// domain's record must not list the removed name.
+func TestAVerificationBetweenPlanAndCommitKeepsNoRemovedName(t *testing.T) {
 	t.Parallel()
 	h := newHarness(setup(t))
 	defer h.close()

@@ -1,10 +1,9 @@
-// Package modeltest holds the test that runs the real sync over the real ledger
-// through random schedules, and nothing else.
+// Package modeltest has only the model test of the sync, which runs the real sync on the
+// real ledger through random schedules.
 //
-// A scheduler steps virtual workers one call at a time: each runs
-// [listsync.Syncer.Sync] and stands still at every call it makes until the
-// scheduler lets it go on, die there, or fail. Time is virtual, too. Against
-// them stands a simple model of what was asked for; it knows nothing of plans.
-// Everything is drawn by rapid, so a failing schedule repeats, is made shorter
-// and is printed step by step.
+// A scheduler steps virtual workers one call at a time. Each runs [listsync.Syncer.Sync]
+// and stops at every call until the scheduler lets the call succeed, lets it fail, or lets
+// the worker die there. Time is virtual, too. The result is compared with a simple model
+// of the requests, which knows nothing about plans. rapid draws everything, so a failing
+// schedule can be repeated, is shortened, and is printed step by step.
 package modeltest

@@ -14,9 +14,9 @@ import (
 	"pilotsync/tasks"
 )
 
-// stateForDryRun is what a dry run must leave as it is: ServerPilot's list, and the ledger but for
-// the lease, the trouble, what readers are shown, and the previews themselves. An app
-// that was blocked and whose list can be read again has recovered: a dry run says so.
+// stateForDryRun is the state that a dry run must not change: ServerPilot's list, and the
+// ledger except the lease, the failure, what readers see, and the previews. The event
+// app.recovered is an exception: a dry run sends it if a blocked app can be read again.
 func (h *harness) stateForDryRun() map[string]any {
 	all := map[string]any{"the list": slices.Clone(h.list)}
 	for _, name := range []string{"domains", "seqs", "since"} {
@@ -36,7 +36,7 @@ func (h *harness) stateForDryRun() map[string]any {
 	for domain, raw := range h.hash("pending") {
 		var change map[string]any
 		if err := json.Unmarshal([]byte(raw), &change); err != nil {
-			h.fail("the pending change of %s: %v", domain, err)
+			h.fail("decode the pending change of %s: %v", domain, err)
 		}
 		delete(change, "preview")
 		pending[domain] = change
@@ -57,8 +57,8 @@ func logs() (names []string) {
 	return names
 }
 
-// However many dry runs there were: the first sync that is none comes to the same list
-// and the same ledger as if there had been none.
+// However many dry runs there were, the next real sync leads to the same list and the same
+// ledger as it would have without them.
 func TestAfterDryRunsASyncDoesWhatItWouldHaveDoneWithoutThem(t *testing.T) {
 	server, l := setup(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -103,7 +103,7 @@ func TestAfterDryRunsASyncDoesWhatItWouldHaveDoneWithoutThem(t *testing.T) {
 			defer h.close()
 			h.t, h.tb, h.faults = t, t, false
 			for i, event := range events {
-				h.now = h.begin.Add(time.Duration(i) * time.Minute) // a dry run takes time, and nothing else differs
+				h.now = h.begin.Add(time.Duration(i) * time.Minute) // with and without dry runs
 				h.redis.SetTime(h.now)
 				event(h, dry)
 			}
@@ -122,7 +122,7 @@ func TestAfterDryRunsASyncDoesWhatItWouldHaveDoneWithoutThem(t *testing.T) {
 	})
 }
 
-// dryRunAll lets a worker in a dry run take what is due.
+// dryRunAll lets a worker in a dry run process all due tasks.
 func (h *harness) dryRunAll() {
 	for range 100 {
 		due := h.due(waiting)
@@ -134,7 +134,7 @@ func (h *harness) dryRunAll() {
 			p.step(succeeds)
 		}
 	}
-	h.fail("dry runs don't come to rest")
+	h.fail("the dry runs don't end")
 }
 
 func (h *harness) dryRunIf(dry bool) {
@@ -143,11 +143,11 @@ func (h *harness) dryRunIf(dry bool) {
 		h.dryRunAll()
 		for domain, raw := range h.hash("pending") {
 			if !strings.Contains(raw, `"preview":`) {
-				h.fail("the dry run says nothing of %s: %s", domain, raw)
+				h.fail("the dry run has no preview of %s: %s", domain, raw)
 			}
 		}
 		if state := fmt.Sprint(h.hash("sync")); strings.Contains(state, "awake") || strings.Contains(state, "token") {
-			h.fail("the dry run leaves work: %s", state)
+			h.fail("the dry run leaves a task or a lease: %s", state)
 		}
 	}
 }

@@ -17,12 +17,12 @@ import (
 )
 
 const (
-	// asynqRecovers is the shortest time in which asynq finds a task whose worker
-	// died; a lease of the ledger has run out by then.
+	// asynqRecovers is the shortest time after which asynq finds a dead worker's task; the
+	// ledger's lease has run out by then.
 	asynqRecovers = 55 * time.Second
 
 	app = "app1"
-	// firstSeq is the size of real order numbers: microseconds since 1970.
+	// firstSeq is as large as real order numbers: microseconds since 1970.
 	firstSeq = 1772366400123456
 )
 
@@ -30,29 +30,29 @@ func ledgerKey(name string) string { return "pilotsync:{" + app + "}:" + name }
 
 var syncKey = ledgerKey("sync")
 
-// harness is everything there is in one schedule.
+// harness is the state of one schedule.
 type harness struct {
 	tb interface {
 		Helper()
 		Logf(string, ...any)
 		Fatalf(string, ...any)
 	}
-	t      *rapid.T // what is drawn is drawn from it; nil where nothing is
+	t      *rapid.T // source of random values; nil in directed tests
 	redis  *miniredis.Miniredis
 	ledger *ledger.Ledger
 	begin  time.Time
-	now    time.Time // also Redis's
+	now    time.Time // also the time of Redis
 	faults bool
 	lines  []string
 
-	othersEdit, redisIsEmptied, dryRuns bool // what this schedule has in it
+	othersEdit, redisIsEmptied, dryRuns bool // what may happen in this schedule
 
 	// ServerPilot.
 	list   []string
 	writes []*write
 	landed []*write // in the order they took effect
 	edits  int      // by hand, or by a write that Redis has forgotten
-	drift  bool     // the list was edited: what stands in the ledger may not be on it
+	drift  bool     // the list was edited: it may differ from the ledger
 
 	// WordPress, and the queue.
 	seq       int64
@@ -60,24 +60,24 @@ type harness struct {
 	queue     []request
 	past      []request
 	tasks     []*syncTask
-	// astray: a task may be gone before its time, since it ran twice at once, or
-	// since a lease that Redis would not take back made the next one end as busy.
-	// Then only the sweep helps.
+	// needsRecoverer: a task may be missing, since it ran twice concurrently, or since a
+	// lease that couldn't be released ended the next task as busy. Only the recoverer
+	// helps then.
 	needsRecoverer bool
 
 	// The workers.
 	processes []*process
 	started   int
-	// dryStarted are those in a dry run. Their ids begin at 1001, so that they don't
-	// move the ids of the others.
+	// dryStarted counts workers in a dry run. Their ids begin at 1001, so the ids of the
+	// others stay the same without them.
 	dryStarted    int
-	verifications []listsync.Record // verifications under way
-	attempts      map[string]int    // verifications that were recorded, by domain and CheckSeq
-	enqueued      map[string]bool   // what followed from commits
+	verifications []listsync.Record // running verifications
+	attempts      map[string]int    // recorded attempts, by domain and CheckSeq
+	enqueued      map[string]bool   // tasks that were enqueued before commits
 
 	model   model
-	mayStay map[string]bool // names that were on the list without the ledger's doing
-	handSet map[string]bool // those of them that a removal asked for
+	mayStay map[string]bool // names that were put on the list by hand
+	handSet map[string]bool // names set by hand that a removal request names
 	epoch   int             // how often Redis was emptied
 }
 
@@ -93,7 +93,7 @@ type taskState string
 const (
 	waiting taskState = "waiting"
 	active  taskState = "active"
-	orphan  taskState = "orphan" // its worker died; asynq finds out in a minute or two
+	orphan  taskState = "orphan" // its worker died; asynq finds it in a minute or two
 )
 
 func newHarness(redis *miniredis.Miniredis, l *ledger.Ledger) *harness {
@@ -109,8 +109,8 @@ func newHarness(redis *miniredis.Miniredis, l *ledger.Ledger) *harness {
 	return h
 }
 
-// breakList is somebody putting a name on the list by hand that ServerPilot
-// takes from no one else, so that it refuses every write; mendList takes it off.
+// breakList puts a name on the list because of which ServerPilot refuses every write;
+// mendList removes it.
 func (h *harness) breakList() {
 	h.edited()
 	h.list = append(slices.Clone(h.list), broken)
@@ -120,10 +120,10 @@ func (h *harness) breakList() {
 func (h *harness) mendList() {
 	h.edited()
 	h.list = slices.DeleteFunc(slices.Clone(h.list), func(name string) bool { return name == broken })
-	h.logf("by hand: the list is mended: %v", h.list)
+	h.logf("by hand: the list is correct again: %v", h.list)
 }
 
-// close unwinds all goroutines.
+// close ends all goroutines.
 func (h *harness) close() {
 	for _, p := range h.processes {
 		p.kill()
@@ -140,7 +140,7 @@ func (h *harness) fail(format string, args ...any) {
 	h.tb.Fatalf(format, args...)
 }
 
-// must is for calls of the ledger that no fault was planned for.
+// must checks calls of the ledger without a planned fault.
 func (h *harness) must(err error) {
 	if err != nil {
 		h.fail("%v", err)
@@ -159,12 +159,12 @@ func (h *harness) request(domain string, remove bool, www tasks.WWW, attempts in
 		h.handSet[domain] = true
 		delete(h.mayStay, domain)
 	case !remove && r.wwwRule() != tasks.WWWNever && h.handSet[form]:
-		h.mayStay[form] = true // it overrules the removal of its form, which has no effect then
+		h.mayStay[form] = true // it overrides the removal of its form
 	}
-	h.logf("asked: %s", r)
+	h.logf("requested: %s", r)
 }
 
-// handleChange is a worker that handles a change task.
+// handleChange is a worker that processes a change task.
 func (h *harness) handleChange(r request, crashes bool) {
 	pending := listsync.Pending{Remove: r.remove, RecordedAt: h.now,
 		Change: tasks.Change{AppID: app, Domain: r.domain, Seq: r.seq, WWW: r.www, Attempts: r.attempts, RequestedAt: h.now}}
@@ -176,7 +176,7 @@ func (h *harness) handleChange(r request, crashes bool) {
 	}
 	h.model.events(r)
 	if crashes {
-		h.logf("  and its worker dies before it starts the sync")
+		h.logf("  and its worker dies before it enqueues the sync")
 		return
 	}
 	if got.Start {
@@ -186,15 +186,15 @@ func (h *harness) handleChange(r request, crashes bool) {
 	h.past = append(h.past, r)
 }
 
-// wake is a worker that wants one more read of the list.
+// wake is a worker that requests one more sync.
 func (h *harness) wake() {
 	wake, err := h.ledger.Wake(context.Background(), app)
 	h.must(err)
-	h.logf("one more sync is asked for: wake %d", wake)
+	h.logf("one more sync is requested: wake %d", wake)
 	h.enqueue(wake)
 }
 
-// enqueue is asynq: a second task of the same id is refused.
+// enqueue is asynq, which refuses a second task with the same id.
 func (h *harness) enqueue(wake int64) {
 	if slices.ContainsFunc(h.tasks, func(t *syncTask) bool { return t.wake == wake }) {
 		return
@@ -202,7 +202,7 @@ func (h *harness) enqueue(wake int64) {
 	h.tasks = append(h.tasks, &syncTask{wake: wake, state: waiting})
 }
 
-// end is asynq when a handler returns, or when its worker has died.
+// end is asynq when a handler returns or its worker dies.
 func (h *harness) end(p *process) {
 	h.processes = slices.DeleteFunc(h.processes, func(other *process) bool { return other == p })
 	h.logf("w%d ends: %v", p.id, p.err)
@@ -220,13 +220,13 @@ func (h *harness) end(p *process) {
 		}
 		p.requestedSyncIn = h.epoch
 	} else if p.write != nil && p.write.epoch != h.epoch {
-		h.drift = true // a write that Redis forgot, and that nobody looks after
+		h.drift = true // Redis forgot the write, and no worker waits for it
 	}
 	if p.dead && !slices.Contains(h.tasks, p.task) {
-		h.needsRecoverer = true // it may have held the lease, and no task of its is left
+		h.needsRecoverer = true // it may have the lease, and its task no longer exists
 	}
 	if p.task.state != active || !slices.Contains(h.tasks, p.task) {
-		return // another has dealt with the task
+		return // another worker has finished the task
 	}
 	delay := time.Second
 	switch {
@@ -243,12 +243,12 @@ func (h *harness) end(p *process) {
 	case isCall, errors.Is(p.err, errRedis), errors.Is(p.err, listsync.ErrYield):
 	case strings.Contains(p.err.Error(), "settled nothing"):
 	default:
-		h.fail("w%d ends with an error nobody expects: %v", p.id, p.err)
+		h.fail("w%d ends with an unexpected error: %v", p.id, p.err)
 	}
 	p.task.state, p.task.notBefore = waiting, h.now.Add(delay)
 }
 
-// runRecoverer is the worker's sweep for apps that nobody is at.
+// runRecoverer is the recoverer, which finds apps that no worker processes.
 func (h *harness) runRecoverer() {
 	state, err := h.ledger.App(context.Background(), app)
 	h.must(err)
@@ -267,12 +267,12 @@ func (h *harness) runRecoverer() {
 	wake, ok, err := h.ledger.RenewWake(context.Background(), app, state.Wake)
 	h.must(err)
 	if ok {
-		h.logf("the sweep makes wake %d", wake)
+		h.logf("the recoverer makes wake %d", wake)
 		h.enqueue(wake)
 	}
 }
 
-// endDryRun is a worker without a dry run that finds an app after one.
+// endDryRun is a worker that isn't in a dry run and finds an app after one.
 func (h *harness) endDryRun() {
 	state, err := h.ledger.App(context.Background(), app)
 	h.must(err)
@@ -281,7 +281,7 @@ func (h *harness) endDryRun() {
 	}
 }
 
-// beginVerification begins a verification, verified ends it.
+// beginVerification begins an attempt, finishVerification records it.
 func (h *harness) beginVerification(domain string) {
 	view, ok, err := h.ledger.Domain(context.Background(), app, domain)
 	h.must(err)
@@ -302,16 +302,15 @@ func (h *harness) finishVerification(i int, final bool) {
 	current := h.redis.HGet(ledgerKey("domains"), was.Domain)
 	ok, err := h.ledger.Verified(context.Background(), app, was, is, listsync.HistoryEntry{At: h.now, State: is.State, Actor: "verification"})
 	h.must(err)
-	if h.logf("verified: %s is %s (put down %t)", was.Domain, is.State, ok); ok != (current == was.Version) {
-		h.fail("a verification of %s was put down: %t, on %s", was.Domain, ok, current)
+	if h.logf("verified: %s is %s (recorded %t)", was.Domain, is.State, ok); ok != (current == was.Version) {
+		h.fail("a verification of %s was recorded: %t, on %s", was.Domain, ok, current)
 	}
 	if ok {
 		h.attempts[checkOf(is)] = max(h.attempts[checkOf(is)], is.Attempt)
 	}
 }
 
-// emptyRedis empties Redis: ledger, queue and all. WordPress then asks for what it
-// wants once more.
+// emptyRedis empties Redis, with ledger and queue. WordPress then requests its domains again.
 func (h *harness) emptyRedis() {
 	h.logf("REDIS IS EMPTIED")
 	h.redis.FlushAll()

@@ -16,8 +16,8 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// The names there are. Domains are asked for, by hand are put on by a person;
-// some are both.
+// The names in the test. domains are those of requests; byHand are names that people put on
+// the list. Some are both.
 var (
 	domains = []string{"a.com", "www.a.com", "b.com", "www.b.com", "c.com", "*.d.com", poison}
 	byHand  = []string{"hand1.net", "hand2.net", "HAND1.net", "a.com", "www.a.com", "www.b.com", "www.c.com"}
@@ -25,19 +25,19 @@ var (
 )
 
 const (
-	poison = "bad.com"    // what ServerPilot refuses where it is new on a list
-	broken = "broken.net" // what it refuses on every list
+	poison = "bad.com"    // ServerPilot refuses to add this name
+	broken = "broken.net" // ServerPilot refuses every list with this name
 )
 
-// model is what the ledger was told since Redis was last emptied.
+// model is what the ledger should know since Redis was last emptied.
 type model struct {
 	last       map[string]request // the request with the highest order number, by domain
-	removed    map[string]int64   // highest order number of a request to take this very name off
-	owned      map[string]bool    // names that a write of ours put on the list, or tried to
-	tombstones map[string]bool    // names that a write of ours took off, until they are taken off once more
+	removed    map[string]int64   // the highest order number of a request to remove this name
+	owned      map[string]bool    // names that a worker's write added, or tried to add
+	tombstones map[string]bool    // names that a worker's write removed, until they are removed again
 }
 
-// request is a change that somebody asked for.
+// request is a request for a change.
 type request struct {
 	domain   string
 	remove   bool
@@ -77,15 +77,14 @@ func (m model) own(p *process, name string) {
 	}
 }
 
-// wants reports whether a domain is to be on the list.
+// wants reports whether a domain should be on the list.
 func (m model) wants(domain string) bool {
-	last, asked := m.last[domain]
-	return asked && !last.remove && domain != poison
+	last, requested := m.last[domain]
+	return requested && !last.remove && domain != poison
 }
 
-// claimed: the name is to be on the list, for itself or as the www form of a domain.
-// Of a removal of that form by name and the last addition of the domain, the later
-// one decides.
+// claimed reports whether a name should be on the list, for itself or as the www form of a
+// domain. The later of the form's removal by name and the domain's last addition decides.
 func (m model) claimed(name string) bool {
 	if m.wants(name) {
 		return true
@@ -94,16 +93,16 @@ func (m model) claimed(name string) bool {
 	return ok && m.wants(base) && m.last[base].www != tasks.WWWNever && m.removed[name] < m.last[base].seq
 }
 
-// mayLeave: somebody asked for the name to leave, or we put it there, or it left and
-// came back unasked for.
+// mayLeave reports whether a write may remove the name: it is owned, has a tombstone, or
+// its removal was requested.
 func (m model) mayLeave(name string) bool {
 	return m.owned[name] || m.tombstones[name] || m.removed[name] != 0
 }
 
-// checkWrite checks a write when it is sent, by what its worker could know.
+// checkWrite checks a write when it is sent, by what its worker could know then.
 func (h *harness) checkWrite(p *process, wr *write) {
 	if !h.now.Before(wr.until) {
-		h.fail("w%d sends a write at a time when it counts as landed or lost", p.id)
+		h.fail("w%d sends a write after its landing limit", p.id)
 	}
 	if p.epoch == h.epoch {
 		for _, other := range h.writes {
@@ -122,18 +121,18 @@ func (h *harness) checkWrite(p *process, wr *write) {
 		case has(is, name):
 			kept = append(kept, name)
 		case p.known.claimed(name):
-			h.fail("w%d takes %s off, which is wanted", p.id, name)
+			h.fail("w%d removes %s, which is wanted", p.id, name)
 		case !p.known.mayLeave(name):
-			h.fail("w%d takes %s off, which isn't ours, and which nobody asked for", p.id, name)
+			h.fail("w%d removes %s, which isn't owned, and whose removal wasn't requested", p.id, name)
 		}
 	}
 	if len(is) < len(kept) || !slices.Equal(distinct(is[:len(kept)]), kept) {
-		h.fail("w%d read %v and writes %v: what it keeps isn't in its order", p.id, wr.read, is)
+		h.fail("w%d read %v and writes %v: the kept names changed their order", p.id, wr.read, is)
 	}
 	for _, name := range is[len(kept):] {
 		base := strings.TrimPrefix(name, "www.")
 		if !p.known.claimed(name) && base != poison {
-			h.fail("w%d puts %s on, which nobody wants", p.id, name)
+			h.fail("w%d adds %s, which isn't wanted", p.id, name)
 		}
 	}
 	if len(distinct(is)) != len(is) {
@@ -141,7 +140,7 @@ func (h *harness) checkWrite(p *process, wr *write) {
 	}
 }
 
-// records reads the ledger's records past the ledger.
+// records reads the records directly from Redis.
 func (h *harness) records() map[string]listsync.Record {
 	all := map[string]listsync.Record{}
 	keys, _ := h.redis.HKeys(ledgerKey("domains"))
@@ -149,15 +148,15 @@ func (h *harness) records() map[string]listsync.Record {
 		raw := h.redis.HGet(ledgerKey("domains"), domain)
 		r := listsync.Record{Version: raw}
 		if err := json.Unmarshal([]byte(raw), &r); err != nil {
-			h.fail("the record of %s: %v", domain, err)
+			h.fail("decode the record of %s: %v", domain, err)
 		}
 		all[domain] = r
 	}
 	return all
 }
 
-// checkListedNames is checked at each landing: a name that the ledger says
-// is listed leaves only where a change of it waits.
+// checkListedNames runs when a write lands: a name that is listed by the ledger leaves only
+// if a change of it is pending.
 func (h *harness) checkListedNames(before []string) {
 	records := h.records()
 	waits := func(domain string) bool { return h.redis.HGet(ledgerKey("pending"), domain) != "" }
@@ -165,13 +164,13 @@ func (h *harness) checkListedNames(before []string) {
 		r := records[domain]
 		for _, name := range r.Names {
 			if r.State.Listed() && has(before, name) && !has(h.list, name) && !waits(domain) && !waits(name) {
-				h.fail("%s is %s with %v, and a write of ours took %s off", domain, r.State, r.Names, name)
+				h.fail("%s is %s with %v, and a worker's write removed %s", domain, r.State, r.Names, name)
 			}
 		}
 	}
 }
 
-// checkCommit checks a commit that had its effect.
+// checkCommit checks a commit that succeeded.
 func (h *harness) checkCommit(p *process, c listsync.Commit, stale []string) {
 	for _, name := range c.Tombstones {
 		h.model.tombstones[name] = true
@@ -186,16 +185,16 @@ func (h *harness) checkCommit(p *process, c listsync.Commit, stale []string) {
 			continue
 		}
 		if o.Verify && !h.enqueued[fmt.Sprintf("verify %s %d", r.Domain, r.CheckSeq)] {
-			h.fail("%s is committed before its verification was started", r.Domain)
+			h.fail("%s is committed before its verification was enqueued", r.Domain)
 		}
 		if o.Notify && !h.notified(r) {
-			h.fail("%s is committed and not told", r.Domain)
+			h.fail("%s is committed without an event", r.Domain)
 		}
 		if made := h.attempts[checkOf(r)]; r.State.Listed() && r.Attempt < made {
-			h.fail("%s has had %d verifications, and a commit of w%d says %d", r.Domain, made, p.id, r.Attempt)
+			h.fail("%s has had %d attempts, and a commit of w%d says %d", r.Domain, made, p.id, r.Attempt)
 		}
 		if r.State.Checking() && r.Attempt >= r.Limit {
-			h.fail("%s is committed as %s after %d of %d verifications", r.Domain, r.State, r.Attempt, r.Limit)
+			h.fail("%s is committed as %s after %d of %d attempts", r.Domain, r.State, r.Attempt, r.Limit)
 		}
 		for _, name := range r.Names {
 			if r.State.Listed() && p.editsAtRead == h.edits && !has(h.list, name) {
@@ -205,7 +204,8 @@ func (h *harness) checkCommit(p *process, c listsync.Commit, stale []string) {
 	}
 }
 
-// notified reports whether the outbox, which nobody empties here, tells of the record.
+// notified reports whether the outbox, which this test never empties, has an event of the
+// record.
 func (h *harness) notified(r listsync.Record) bool {
 	events, err := h.ledger.Outbox(context.Background(), app, 10_000)
 	if err != nil {
@@ -216,13 +216,13 @@ func (h *harness) notified(r listsync.Record) bool {
 
 func checkOf(r listsync.Record) string { return fmt.Sprintf("%s %d", r.Domain, r.CheckSeq) }
 
-// checkEnd holds list and ledger against the model once all is quiet.
+// checkEnd compares list and ledger with the model once nothing is left to do.
 func (h *harness) checkEnd() {
 	on := map[string]bool{}
 	for _, name := range distinct(h.list) {
 		on[name] = true
 		if !h.model.claimed(name) && !h.mayStay[name] && !strings.HasPrefix(name, "hand") {
-			h.fail("%s is left on the list %v", name, h.list)
+			h.fail("%s is still on the list %v", name, h.list)
 		}
 	}
 	for _, domain := range domains {
@@ -235,31 +235,31 @@ func (h *harness) checkEnd() {
 
 	records := h.records()
 	if diff := gocmp.Diff(slices.Sorted(maps.Keys(h.model.last)), slices.Sorted(maps.Keys(records))); diff != "" {
-		h.fail("domains asked for and domains with a record (-asked +record): %s", diff)
+		h.fail("requested domains and domains with a record (-requested +record): %s", diff)
 	}
 	since, due, claimed := map[string]string{}, map[string]float64{}, map[string]bool{}
 	for _, domain := range slices.Sorted(maps.Keys(records)) {
 		r, last := records[domain], h.model.last[domain]
 		switch {
 		case r.Seq != last.seq:
-			h.fail("%s stands at #%d; the last request was %s", domain, r.Seq-firstSeq, last)
+			h.fail("the record of %s has #%d; the last request was %s", domain, r.Seq-firstSeq, last)
 		case last.remove && r.State != tasks.Removed, !last.remove && domain == poison && r.State != tasks.Rejected,
 			h.model.wants(domain) != r.State.Listed():
 			h.fail("%s is %s; the last request was %s", domain, r.State, last)
 		case h.model.wants(domain) != r.Wanted:
 			h.fail("%s is wanted: %t; the last request was %s", domain, r.Wanted, last)
 		case r.Attempt < h.attempts[checkOf(r)]:
-			h.fail("%s has had %d verifications, its record says %d", domain, h.attempts[checkOf(r)], r.Attempt)
+			h.fail("%s has had %d attempts, its record says %d", domain, h.attempts[checkOf(r)], r.Attempt)
 		case !last.remove && r.Attempts != last.attempts:
 			h.fail("%s has a limit of %d attempts; the last request was %s", domain, r.Attempts, last)
 		case r.State.Checking() && (r.Limit < last.limit() || r.Limit > max(last.limit(), r.Attempt+1)):
-			h.fail("%s is verified %d times at most, and %d were made; the last request was %s", domain, r.Limit, r.Attempt, last)
+			h.fail("%s has a limit of %d attempts, and %d were made; the last request was %s", domain, r.Limit, r.Attempt, last)
 		case r.State.Checking() && r.NextAttemptAt == nil:
-			h.fail("%s is %s, and nothing follows", domain, r.State)
+			h.fail("%s is %s, and no attempt is due", domain, r.State)
 		case r.State.Checking() && !h.enqueued[fmt.Sprintf("verify %s %d", domain, r.CheckSeq)]:
-			h.fail("%s is %s, and no verification was started", domain, r.State)
+			h.fail("%s is %s, and no verification was enqueued", domain, r.State)
 		case (r.State == tasks.Removed || r.State == tasks.Rejected) && !h.notified(r):
-			h.fail("%s is %s, and it isn't told", domain, r.State)
+			h.fail("%s is %s, and there is no event", domain, r.State)
 		}
 		if r.Wanted {
 			since[domain] = fmt.Sprint(r.Since)
@@ -280,18 +280,18 @@ func (h *harness) checkEnd() {
 	owned, _ := h.redis.Members(ledgerKey("ours"))
 	for _, name := range owned {
 		if !on[name] || !claimed[name] {
-			h.fail("%s counts as ours; the list is %v, the domains' names are %v", name, h.list, slices.Sorted(maps.Keys(claimed)))
+			h.fail("%s counts as owned; the list is %v, the domains' names are %v", name, h.list, slices.Sorted(maps.Keys(claimed)))
 		}
 	}
 	h.same("the first additions", since, h.hash("since"))
-	h.same("what is pending", map[string]string{}, h.hash("pending"))
+	h.same("the pending changes", map[string]string{}, h.hash("pending"))
 	scores, _ := h.redis.SortedSet(ledgerKey("due"))
 	if diff := gocmp.Diff(due, scores); diff != "" && len(due)+len(scores) > 0 {
-		h.fail("what is due (-records +ledger): %s", diff)
+		h.fail("the due verifications (-records +ledger): %s", diff)
 	}
 	state := h.hash("sync")
 	delete(state, "wake")
-	h.same("lease, wake, flight and trouble", map[string]string{}, state)
+	h.same("lease, wake, write in flight and failure", map[string]string{}, state)
 }
 
 func (h *harness) same(what string, want, got map[string]string) {
@@ -309,7 +309,7 @@ func (h *harness) hash(name string) map[string]string {
 	return values
 }
 
-// limit is how many attempts the domain's verification has.
+// limit is the domain's limit of attempts.
 func (r request) limit() int { return cmp.Or(r.attempts, rules.Attempts) }
 
 func (r request) wwwRule() tasks.WWW {

@@ -12,13 +12,12 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// process is a virtual worker that runs one sync. Its goroutine only ever runs
-// while the scheduler waits for it; the effect of each call it makes is run by
-// the scheduler.
+// process is a virtual worker that runs one sync. Its goroutine runs only while the
+// scheduler waits for it; the scheduler runs the effect of each call.
 type process struct {
 	*harness
 	id       int
-	epoch    int // how often Redis had been emptied when it took its lease
+	epoch    int // how often Redis had been emptied when it acquired the lease
 	task     *syncTask
 	stopping chan struct{}
 	stopped  bool
@@ -27,18 +26,18 @@ type process struct {
 	calls  chan *call
 	done   chan struct{}
 	err    error
-	parked *call // the call it stands at
-	dead   bool  // it never learns of anything again, nor does anything
+	parked *call // the call that waits for the scheduler
+	dead   bool  // it gets no more answers, and its calls have no effect
 
-	// What its next write is judged by.
+	// What its next write is checked against.
 	read            []string // the list as it read it
 	landedAtRead    int      // writes that had landed by then
 	editsAtRead     int      // edits by others that had been made by then
-	known           model    // what the ledger had been told when it read that
+	known           model    // the model when it read the ledger
 	writeBegan      time.Time
 	write           *write
 	planned         []string // domains that its commit is about
-	requestedSyncIn int      // the epoch in which it asked for one more sync
+	requestedSyncIn int      // the epoch in which it requested one more sync
 }
 
 // call is one call of a process. effect runs in the scheduler.
@@ -51,13 +50,13 @@ type call struct {
 	resume  chan error
 }
 
-// callResult is what becomes of a call.
+// callResult is how a call ends.
 type callResult int
 
 const (
 	succeeds    callResult = iota
-	failsBefore            // it has no effect, and an error is seen
-	failsAfter             // it has its effect, and an error is seen
+	failsBefore            // it has no effect and returns an error
+	failsAfter             // it has its effect and returns an error
 	diesBefore
 	diesAfter
 )
@@ -106,7 +105,7 @@ func (h *harness) startAs(task *syncTask, dry bool) *process {
 	return p
 }
 
-// await waits until the process stands at its next call or has ended.
+// await waits until the process makes its next call or ends.
 func (p *process) await() {
 	select {
 	case p.parked = <-p.calls:
@@ -115,7 +114,7 @@ func (p *process) await() {
 	}
 }
 
-// step lets the process make the call it stands at.
+// step carries out the parked call.
 func (p *process) step(m callResult) {
 	c := p.parked
 	p.advance(time.Millisecond)
@@ -157,7 +156,7 @@ func arrow(err error) string {
 	return ": " + err.Error()
 }
 
-// call stands still until the scheduler has let the call happen.
+// call blocks until the scheduler has carried out the call.
 func (p *process) call(c *call) error {
 	if p.dead {
 		return errDead
@@ -167,7 +166,7 @@ func (p *process) call(c *call) error {
 	return <-c.resume
 }
 
-// kill unwinds the goroutine, whatever state it is in.
+// kill ends the goroutine, in any state.
 func (p *process) kill() {
 	for p.parked != nil {
 		p.dead = true
@@ -176,7 +175,7 @@ func (p *process) kill() {
 	}
 }
 
-// leased makes a call that only the holder of the lease may have an effect with.
+// leased makes a call that may have an effect only if the process has the lease.
 func (p *process) leased(name string, lease listsync.Lease, effect func() error) error {
 	return p.call(&call{name: name, redis: true, effect: func() error {
 		if p.redis.HGet(syncKey, "token") == lease.Token {
@@ -184,23 +183,23 @@ func (p *process) leased(name string, lease listsync.Lease, effect func() error)
 		}
 		before := p.redis.Dump()
 		if err := effect(); !errors.Is(err, listsync.ErrLeaseLost) {
-			p.fail("w%d, which has lost its lease, gets %v from %s", p.id, err, name)
+			p.fail("w%d has lost its lease and gets %v from %s", p.id, err, name)
 		}
 		if p.redis.Dump() != before {
-			p.fail("w%d, which has lost its lease, changes the ledger by %s", p.id, name)
+			p.fail("w%d has lost its lease and changes the ledger by %s", p.id, name)
 		}
 		return listsync.ErrLeaseLost
 	}})
 }
 
 func (p *process) Acquire(ctx context.Context, app string) (lease listsync.Lease, err error) {
-	err = p.call(&call{name: "Take", redis: true, effect: func() (err error) {
+	err = p.call(&call{name: "Acquire", redis: true, effect: func() (err error) {
 		holder := p.redis.HGet(syncKey, "token")
 		until := p.redis.HGet(syncKey, "until")
 		lease, err = p.ledger.Acquire(ctx, app)
 		p.epoch = p.harness.epoch
 		if err == nil && holder != "" && until > fmt.Sprint(p.now.UnixMilli()) {
-			p.fail("w%d takes a lease that another holds", p.id)
+			p.fail("w%d acquires a lease that another process has", p.id)
 		}
 		return err
 	}})
@@ -268,10 +267,10 @@ func (p *process) Preview(ctx context.Context, lease listsync.Lease, preview lis
 	return released, err
 }
 
-func (p *process) Fail(_ context.Context, lease listsync.Lease, trouble *listsync.Failure) error {
-	return p.leased("Abandon", lease, func() error {
-		// Not under the caller's time limit, which is of the real clock.
-		return p.ledger.Fail(context.Background(), lease, trouble)
+func (p *process) Fail(_ context.Context, lease listsync.Lease, failure *listsync.Failure) error {
+	return p.leased("Fail", lease, func() error {
+		// Without the caller's time limit, which goes by the real clock.
+		return p.ledger.Fail(context.Background(), lease, failure)
 	})
 }
 
@@ -301,7 +300,7 @@ func (p *process) List(context.Context, string) (names []string, err error) {
 	return names, err
 }
 
-// Replace is two calls: the one sends the write, the other learns of its answer.
+// Replace is two calls: one sends the write, the other receives the answer.
 func (p *process) Replace(_ context.Context, _ string, names []string, notAfter time.Time) (answer []string, err error) {
 	err = p.call(&call{name: fmt.Sprint("Replace ", names), failure: errAgain, effect: func() error {
 		return p.send(p, names, notAfter)

@@ -17,23 +17,22 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// However workers, crashes, answers and Redis behave: in the end every wanted
-// domain is on the list, and no change was lost on the way. -rapid.checks=N
-// tries more schedules than the usual.
+// However workers, crashes, answers and Redis behave, in the end every wanted domain is on
+// the list, and no change is lost. -rapid.checks=N tries more schedules than the default.
 func TestNoScheduleLosesAChange(t *testing.T) {
 	server, l := setup(t)
 	rapid.Check(t, func(t *rapid.T) {
 		h := newHarness(server, l)
 		defer h.close()
 		h.t, h.tb = t, t
-		// In every schedule each of these would blur what the others bring about.
+		// Only some schedules have each of these: each hides effects of the others.
 		h.othersEdit = rapid.IntRange(0, 2).Draw(t, "the list is edited by others") == 2
 		h.redisIsEmptied = rapid.IntRange(0, 2).Draw(t, "Redis is emptied") == 2
 		h.dryRuns = rapid.IntRange(0, 2).Draw(t, "there are dry runs") == 2
 		for range rapid.IntRange(5, 80).Draw(t, "length") {
 			h.act()
 		}
-		h.finish(rapid.Bool().Draw(t, "the sweep finds what died"))
+		h.finish(rapid.Bool().Draw(t, "the recoverer finds what dead workers left"))
 		h.checkEnd()
 	})
 }
@@ -45,13 +44,13 @@ func setup(t *testing.T) (*miniredis.Miniredis, *ledger.Ledger) {
 	return server, ledger.New(rdb)
 }
 
-// action is something that can happen next.
+// action is a possible next step of the schedule.
 type action struct {
 	weight int
 	do     func()
 }
 
-// act does one thing that is possible now, drawn at random.
+// act draws one of the possible actions and does it.
 func (h *harness) act() {
 	total, possible := 0, h.actions()
 	for _, a := range possible {
@@ -98,7 +97,7 @@ func (h *harness) actions() []action {
 	inFlight := slices.DeleteFunc(slices.Clone(h.writes), func(wr *write) bool { return !wr.inFlight })
 	add(len(inFlight) > 0, 5, func() { h.land(drawFrom(h, inFlight)) })
 	add(h.othersEdit, 4, h.editByHand)
-	// Not within a sync: it judges a refusal by a list that stays sound or unsound.
+	// Not within a sync: it takes a list for faulty or not for as long as it runs.
 	add(h.othersEdit && len(h.processes) == 0 && !has(h.list, broken), 2, h.breakList)
 	add(len(h.processes) == 0 && has(h.list, broken), 20, h.mendList)
 	add(true, 3, h.runRecoverer)
@@ -115,7 +114,7 @@ func (h *harness) actions() []action {
 	})
 	add(len(h.processes) > 0, 1, func() {
 		if p := h.draw(h.processes); !p.stopped {
-			h.logf("w%d is asked to stop", p.id)
+			h.logf("w%d is stopped", p.id)
 			p.stopped = true
 			close(p.stopping)
 		}
@@ -135,8 +134,8 @@ func (h *harness) actions() []action {
 	return all
 }
 
-// checkedBeforeCommit are domains whose verification would be put down between
-// a plan and its commit, which is when it tells most.
+// checkedBeforeCommit returns domains that are about to be committed. Recording a
+// verification between plan and commit finds the most mistakes.
 func (h *harness) checkedBeforeCommit() (some []string) {
 	records := h.records()
 	for _, p := range h.processes {
@@ -149,13 +148,13 @@ func (h *harness) checkedBeforeCommit() (some []string) {
 	return some
 }
 
-// requestSome asks for a change or a few, perhaps of one domain.
+// requestSome requests one to three changes, perhaps of one domain.
 func (h *harness) requestSome() {
 	for range rapid.IntRange(1, 3).Draw(h.t, "changes") {
 		www := rapid.SampledFrom([]tasks.WWW{"", "", tasks.WWWNever}).Draw(h.t, "www")
 		domain, remove, attempts := drawFrom(h, domains), rapid.IntRange(0, 2).Draw(h.t, "kind") == 2, 0
 		if !remove && rapid.Bool().Draw(h.t, "a limit") {
-			// Low ones more often: a verification under way has then made as many.
+			// Low limits more often: a running verification may have made as many attempts.
 			attempts = rapid.OneOf(rapid.IntRange(1, 2), rapid.IntRange(1, tasks.MaxAttempts)).Draw(h.t, "attempts")
 		}
 		h.request(domain, remove, www, attempts)
@@ -182,13 +181,13 @@ func (h *harness) inState(s taskState) (some []*syncTask) {
 	return some
 }
 
-// due are the tasks in a state that asynq would see to now.
+// due returns the tasks in state s whose time has come.
 func (h *harness) due(s taskState) []*syncTask {
 	return slices.DeleteFunc(h.inState(s), func(t *syncTask) bool { return t.notBefore.After(h.now) })
 }
 
-// finish lets everything run without further faults until all is quiet. What
-// died is found by the sweep, or by asynq.
+// finish runs everything without further faults until nothing is left to do. The recoverer
+// or asynq finds what dead workers left.
 func (h *harness) finish(recoverer bool) {
 	h.logf("NO MORE FAULTS")
 	h.faults = false
@@ -202,7 +201,7 @@ func (h *harness) finish(recoverer bool) {
 	if !h.drift {
 		return
 	}
-	// Changes that others made to the list are only seen by a reconciliation.
+	// Only a reconciliation detects changes of the list by other programs.
 	h.logf("RECONCILIATION")
 	h.wake()
 	h.runUntilIdle(recoverer)
@@ -239,5 +238,5 @@ func (h *harness) runUntilIdle(recoverer bool) {
 			}
 		}
 	}
-	h.fail("it doesn't come to rest")
+	h.fail("there is always something left to do")
 }

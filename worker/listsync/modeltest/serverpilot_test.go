@@ -12,7 +12,7 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// write is a list on its way to ServerPilot, or one that has got there.
+// write is a write that was sent to ServerPilot.
 type write struct {
 	by           *process
 	epoch        int
@@ -22,10 +22,10 @@ type write struct {
 	until        time.Time // it lands before this, or never
 	inFlight     bool
 	answered     bool // its worker has a certain answer
-	lost         bool // if nobody makes it land before until, it never does
+	lost         bool // it never lands, unless an action lets it land before until
 }
 
-// What may become of a write that is sent.
+// writeResult is what happens to a write that is sent.
 type writeResult string
 
 const (
@@ -40,10 +40,10 @@ const (
 
 var writeResults = []writeResult{lands, lands, lands, lands, lands, retryable, retryableAfterEffect, dropped, droppedAfterEffect, landsLate, otherAnswer}
 
-// send takes a write as ServerPilot does, without any condition but poison.
+// send accepts a write like ServerPilot, which refuses only poison and broken.
 func (h *harness) send(p *process, names []string, notAfter time.Time) error {
 	if h.now.After(notAfter) {
-		h.logf("  not sent: it is past its time")
+		h.logf("  not sent: its deadline is over")
 		verdict := listsync.Transient
 		if h.faults && rapid.Bool().Draw(h.t, "seems sent") {
 			verdict = listsync.Unknown
@@ -96,7 +96,7 @@ func (h *harness) send(p *process, names []string, notAfter time.Time) error {
 	return nil
 }
 
-// answer is what the worker hears of the write it has sent.
+// answer returns ServerPilot's answer to the worker's write.
 func (h *harness) answer(p *process, notAfter time.Time) ([]string, error) {
 	wr := p.write
 	if wr.answered { // answered with another list
@@ -112,15 +112,15 @@ func (h *harness) answer(p *process, notAfter time.Time) ([]string, error) {
 	return wr.names, nil
 }
 
-// land makes a write the list.
+// land lets a write take effect.
 func (h *harness) land(wr *write) {
 	before := h.list
 	wr.inFlight = false
 	h.list = slices.Clone(wr.names)
 	h.logf("  the write of w%d lands: %v", wr.by.id, wr.names)
 	if wr.epoch != h.epoch {
-		// Nothing is known any more of this write: what it changes is as if by hand.
-		// A worker that is still at it finds its lease lost and asks for one more sync.
+		// Redis has forgotten this write, so its changes count as made by hand. A worker
+		// that still waits for it finds its lease lost and requests one more sync.
 		h.edits++
 		if !slices.Contains(h.processes, wr.by) && wr.by.requestedSyncIn != h.epoch {
 			h.drift = true
@@ -139,7 +139,7 @@ func (h *harness) land(wr *write) {
 	h.checkListedNames(before)
 }
 
-// advance lets time go by; what flies lands in time, or never.
+// advance moves the clock. Writes in flight land in time, or never.
 func (h *harness) advance(d time.Duration) {
 	then := h.now.Add(d)
 	for _, wr := range h.writes {
@@ -156,7 +156,7 @@ func (h *harness) advance(d time.Duration) {
 	h.redis.SetTime(then)
 }
 
-// editByHand is somebody editing the list in the dashboard.
+// editByHand is a person editing the list in ServerPilot's dashboard.
 func (h *harness) editByHand() {
 	h.edited()
 	if len(h.list) > 0 && rapid.Bool().Draw(h.t, "takes one off") {
