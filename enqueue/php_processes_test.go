@@ -2,7 +2,6 @@ package enqueue
 
 import (
 	"bytes"
-	"context"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
@@ -142,15 +141,7 @@ func runWorker(t *testing.T, sim *simulator.Simulator, url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- w.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("the worker ended with: %v", err)
-		}
-	})
+	harness.Run(t, w.Run)
 }
 
 // compareStatus compares Client::status with `pilotsync status --json`.

@@ -20,6 +20,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/worker/listsync"
 	"pilotsync/worker/webhook"
 )
@@ -258,7 +259,7 @@ func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
 	s.answer(http.StatusGone)
 	cfg := w.config("app1")
 	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
-	var log buffer
+	var log harness.Log
 	cfg.Log.SetOutput(&log)
 	stop := w.start(cfg)
 	w.tell("app1", 1)

@@ -12,12 +12,13 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 )
 
-// lines are those of a JSON log.
-func (b *buffer) lines(t *testing.T) (all []map[string]any) {
+// logLines are those of a JSON log.
+func logLines(t *testing.T, log *harness.Log) (all []map[string]any) {
 	t.Helper()
-	for line := range strings.Lines(b.String()) {
+	for line := range strings.Lines(log.String()) {
 		var fields map[string]any
 		if err := json.Unmarshal([]byte(line), &fields); err != nil {
 			t.Fatalf("%q: %v", line, err)
@@ -31,7 +32,7 @@ func TestAChangeIsFollowedThroughTheLogByTheIDOfItsTask(t *testing.T) {
 	t.Parallel()
 	w := setup(t, simulator.Options{})
 	cfg := w.config("app1")
-	var log buffer
+	var log harness.Log
 	cfg.Log.SetOutput(&log)
 	cfg.Log.SetFormatter(&logrus.JSONFormatter{})
 	site := newSite(t)
@@ -65,7 +66,7 @@ func TestAChangeIsFollowedThroughTheLogByTheIDOfItsTask(t *testing.T) {
 	// the next step is under way.
 	follow := func(id string) map[string]int {
 		kinds := map[string]int{}
-		for _, line := range log.lines(t) {
+		for _, line := range logLines(t, &log) {
 			if line["change"] != id {
 				continue
 			}
@@ -96,7 +97,7 @@ func TestAChangeIsFollowedThroughTheLogByTheIDOfItsTask(t *testing.T) {
 		}
 	}
 	lines := 0
-	for _, line := range log.lines(t) {
+	for _, line := range logLines(t, &log) {
 		if domain, of := line["domain"]; of {
 			for _, field := range []string{"app", "seq", "task_id", "change"} {
 				if line[field] == nil || line[field] == "" {

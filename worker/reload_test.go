@@ -9,6 +9,7 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/worker"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/registry"
@@ -134,7 +135,7 @@ func TestAWorkerHandsOnWhatAnotherServes(t *testing.T) {
 	}
 	t.Cleanup(sim.Close)
 	w := setupOn(t, sim, miniredis.RunT(t).Addr())
-	var log buffer
+	var log harness.Log
 	for _, app := range []string{"app1", "app2"} {
 		cfg := w.config(app)
 		cfg.Log.SetOutput(&log)

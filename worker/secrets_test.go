@@ -1,9 +1,7 @@
 package worker_test
 
 import (
-	"bytes"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
@@ -11,27 +9,10 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 	"pilotsync/worker/webhook"
 )
-
-// buffer is a log that several goroutines write.
-type buffer struct {
-	mu sync.Mutex
-	bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.String()
-}
 
 func TestSecretsReachNeitherRedisNorTheLog(t *testing.T) {
 	t.Parallel()
@@ -43,7 +24,7 @@ func TestSecretsReachNeitherRedisNorTheLog(t *testing.T) {
 	redis := miniredis.RunT(t)
 	w := setupOn(t, sim, redis.Addr())
 	cfg := w.config("app1", "app2")
-	var log buffer
+	var log harness.Log
 	cfg.Log.SetOutput(&log)
 	cfg.Log.SetLevel(logrus.TraceLevel)
 	// One webhook that takes nothing, and one that isn't there: their errors are kept.

@@ -1,10 +1,8 @@
 package worker_test
 
 import (
-	"context"
 	"crypto/x509"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/worker"
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
@@ -85,16 +84,7 @@ func (w *world) run(cfg worker.Config) (wk *worker.Worker, stop func()) {
 	if w.maintenance > 0 {
 		wk.SetMaintenanceInterval(w.maintenance)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- wk.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			w.t.Errorf("the worker ended with: %v", err)
-		}
-	})
-	w.t.Cleanup(stop)
+	stop = harness.Run(w.t, wk.Run)
 	return wk, stop
 }
 

@@ -24,9 +24,9 @@ func byHand(t *testing.T, sim *simulator.Simulator, edit func([]string) []string
 	}
 }
 
-func (v vars) ledger(t *testing.T) *ledger.Ledger {
+func ledgerOf(t *testing.T, env vars) *ledger.Ledger {
 	t.Helper()
-	rdb := redis.NewClient(&redis.Options{Addr: strings.TrimPrefix(v["REDIS_URL"], "redis://")})
+	rdb := redis.NewClient(&redis.Options{Addr: strings.TrimPrefix(env["REDIS_URL"], "redis://")})
 	t.Cleanup(func() { rdb.Close() })
 	return ledger.New(rdb)
 }
@@ -46,7 +46,7 @@ func TestNamesOnTheListAreAdoptedWithoutAWriteAndVerified(t *testing.T) {
 	if got := command(t, env, "", "adopt", "--all", "--by=ada"); got.code != exitDone || !strings.Contains(got.out, "3 domains imported into the ledger of app app1\n") {
 		t.Fatalf("adopt: %+v", got)
 	}
-	l := env.ledger(t)
+	l := ledgerOf(t, env)
 	poll(t, "all are verified", func() (bool, error) {
 		views, err := l.Domains(t.Context(), "app1")
 		done := len(views) == 3
@@ -141,7 +141,7 @@ func TestAdoptingAWholeListEndsTheReportOfALostLedger(t *testing.T) {
 	t.Parallel()
 	env, sim := simulated(t)
 	byHand(t, sim, func([]string) []string { return []string{"shop.example.com", "blog.example.com"} })
-	l := env.ledger(t)
+	l := ledgerOf(t, env)
 	if _, err := l.Identify(t.Context(), ledger.Identity{ID: "of before"}); err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func TestTheDoctorFindsEverythingInOrder(t *testing.T) {
 func TestWrongSettingsAreFailedChecksAndTheRestIsCheckedNevertheless(t *testing.T) {
 	t.Parallel()
 	env, _ := simulated(t)
-	results, got := examined(t, env.with(vars{"PILOTSYNC_WWW": "sometimes", "PILOTSYNC_API_RATE": "many"}))
+	results, got := examined(t, env.With(vars{"PILOTSYNC_WWW": "sometimes", "PILOTSYNC_API_RATE": "many"}))
 	want := []string{`failure: PILOTSYNC_API_RATE (--api-rate) is "many"; it takes a whole number from 0 to 1000`,
 		`failure: PILOTSYNC_WWW (--www) is "sometimes"; it takes always, main_only or never`}
 	if diff := cmp.Diff(want, of(results, doctor.CheckSettings)); diff != "" || got.code != exitFailed {
@@ -85,7 +85,7 @@ func TestWrongSettingsAreFailedChecksAndTheRestIsCheckedNevertheless(t *testing.
 	if len(of(results, doctor.CheckSettings)) < 4 || of(results, doctor.CheckRedis) != nil || of(results, doctor.CheckCredentials) != nil || got.code != exitFailed {
 		t.Errorf("without Redis and account: %+v", results)
 	}
-	results, _ = examined(t, env.with(vars{"PILOTSYNC_DRY_RUN": "on"}))
+	results, _ = examined(t, env.With(vars{"PILOTSYNC_DRY_RUN": "on"}))
 	if s := of(results, doctor.CheckSettings); len(s) != 1 || !strings.HasPrefix(s[0], "warning: ") || !strings.Contains(s[0], "PILOTSYNC_DRY_RUN is on") {
 		t.Errorf("a dry run: %v", s)
 	}
@@ -97,7 +97,7 @@ func TestWhatIsMissingIsTakenFromWordPressAndTheRestIsCompared(t *testing.T) {
 	const secret, other = "whsec_aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMg==", "whsec_b3RoZXJvdGhlcm90aGVyb3RoZXJvdGhlcm90aGVy"
 	hook := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(hook.Close)
-	bare := env.with(vars{"PILOTSYNC_WEBHOOK_URL": hook.URL})
+	bare := env.With(vars{"PILOTSYNC_WEBHOOK_URL": hook.URL})
 	for _, name := range []string{"WU_SERVER_PILOT_CLIENT_ID", "WU_SERVER_PILOT_API_KEY", "WU_SERVER_PILOT_APP_ID", "REDIS_URL"} {
 		delete(bare, name)
 	}
@@ -114,14 +114,14 @@ func TestWhatIsMissingIsTakenFromWordPressAndTheRestIsCompared(t *testing.T) {
 		settings     string   // of the first result about the settings
 	}{
 		{"all is taken", usual, bare, []string{"ok: PATH: taken from it: WU_SERVER_PILOT_CLIENT_ID, WU_SERVER_PILOT_API_KEY, WU_SERVER_PILOT_APP_ID, PILOTSYNC_REDIS_URL, PILOTSYNC_WEBHOOK_SECRET"}, "ok: "},
-		{"all is the same", usual, env.with(vars{"PILOTSYNC_WEBHOOK_SECRET": other + " " + secret, "WU_SERVER_PILOT_APP_ID": "app1, app2"}),
+		{"all is the same", usual, env.With(vars{"PILOTSYNC_WEBHOOK_SECRET": other + " " + secret, "WU_SERVER_PILOT_APP_ID": "app1, app2"}),
 			[]string{"ok: PATH: the same as the worker's: WU_SERVER_PILOT_CLIENT_ID, WU_SERVER_PILOT_API_KEY, WU_SERVER_PILOT_APP_ID, PILOTSYNC_REDIS_URL, PILOTSYNC_WEBHOOK_SECRET"}, "ok: "},
 		{"all is different", strings.NewReplacer("'sim'", "'a'", "sim-key", hush, "app1", "app9", env["REDIS_URL"], "redis://:"+hush+"@r", secret, other).Replace(usual),
-			env.with(vars{"PILOTSYNC_WEBHOOK_SECRET": secret}), []string{
+			env.With(vars{"PILOTSYNC_WEBHOOK_SECRET": secret}), []string{
 				"warning: WU_SERVER_PILOT_CLIENT_ID is another", "warning: WU_SERVER_PILOT_API_KEY is another",
 				`failure: WU_SERVER_PILOT_APP_ID is "app9", which is not among the worker's (app1)`,
 				"warning: PILOTSYNC_REDIS_URL is redis://:[redacted]@r, and the worker's is redis://127.0.0.1:", "warning: PILOTSYNC_WEBHOOK_SECRET has no secret in common"}, "ok: "},
-		{"the accounts are in a file", strings.Replace(usual, "app1", "app9", 1), bare.with(vars{"PILOTSYNC_CONFIG": config}),
+		{"the accounts are in a file", strings.Replace(usual, "app1", "app9", 1), bare.With(vars{"PILOTSYNC_CONFIG": config}),
 			[]string{"ok: PATH: taken from it: PILOTSYNC_REDIS_URL, PILOTSYNC_WEBHOOK_SECRET", `failure: WU_SERVER_PILOT_APP_ID is "app9", which is in no account of`}, "ok: "},
 		{"from the environment", "<?php define('WU_SERVER_PILOT_CLIENT_ID', 'sim');define('WU_SERVER_PILOT_API_KEY', getenv('" + hush + "'));define('PILOTSYNC_WEBHOOK_SECRET', $s);define('PILOTSYNC_REDIS_URL', '" + env["REDIS_URL"] + "');",
 			bare, []string{"ok: PATH: taken from it: WU_SERVER_PILOT_CLIENT_ID, PILOTSYNC_REDIS_URL", "failure: WU_SERVER_PILOT_API_KEY (line 1) is taken from the environment",
@@ -169,7 +169,7 @@ func TestWhatIsMissingIsTakenFromWordPressAndTheRestIsCompared(t *testing.T) {
 func report(t *testing.T, onTerminal bool, env vars, results ...doctor.Result) string {
 	t.Helper()
 	var out bytes.Buffer
-	s := &terminal.Streams{Out: &out, Err: io.Discard, LookupEnv: env.lookup}
+	s := &terminal.Streams{Out: &out, Err: io.Discard, LookupEnv: env.Lookup}
 	if onTerminal {
 		s.OutSize = sized(80, 24)
 	}

@@ -59,7 +59,7 @@ func TestTenThousandNamesFromStandardInputAreEnqueuedInOrder(t *testing.T) {
 	for i := range n {
 		fmt.Fprintf(&names, "  D%d.example.com\r\n", i)
 	}
-	got := command(t, env.with(vars{"WU_SERVER_PILOT_APP_ID": "app1"}), names.String(), "enqueue", "remove", "--file=-", "--www=never", "--site-id=7", "--yes")
+	got := command(t, env.With(vars{"WU_SERVER_PILOT_APP_ID": "app1"}), names.String(), "enqueue", "remove", "--file=-", "--www=never", "--site-id=7", "--yes")
 	if got.code != exitDone || got.out != "enqueued 10000 changes for app app1\n" || strings.Count(got.err, "\n") != 2*n+1 || !strings.HasPrefix(got.err, "D0.example.com → d0.example.com\n") {
 		t.Fatalf("code %d, %q, %.200q", got.code, got.out, got.err)
 	}
@@ -245,7 +245,7 @@ func TestTheWaitShowsOnATerminalWhatIsLeftAndWhy(t *testing.T) {
 func TestTheWaitDrawsNothingOnADumbTerminal(t *testing.T) {
 	t.Parallel()
 	var errs bytes.Buffer
-	block := &terminal.Block{Streams: &terminal.Streams{Err: &errs, ErrSize: sized(80, 24), LookupEnv: vars{"TERM": "dumb"}.lookup}}
+	block := &terminal.Block{Streams: &terminal.Streams{Err: &errs, ErrSize: sized(80, 24), LookupEnv: vars{"TERM": "dumb"}.Lookup}}
 	block.Draw([]string{"a"})
 	block.Clear()
 	if errs.Len() > 0 {

@@ -11,20 +11,20 @@ import (
 func TestHealthyAsksTheProcessBesideIt(t *testing.T) {
 	t.Parallel()
 	env, _ := onRedis(t)
-	settings := env.with(vars{"PILOTSYNC_LISTEN": "0.0.0.0:0", "PILOTSYNC_AUTH": passwords(t), "PILOTSYNC_HEALTH_LISTEN": ":0"})
+	settings := env.With(vars{"PILOTSYNC_LISTEN": "0.0.0.0:0", "PILOTSYNC_AUTH": passwords(t), "PILOTSYNC_HEALTH_LISTEN": ":0"})
 	w := start(t, settings, "web")
 	_, port, err := net.SplitHostPort(strings.TrimSuffix(strings.TrimPrefix(w.logged(healthURL), "http://"), "/"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, listen := range []string{":" + port, "0.0.0.0:" + port, "127.0.0.1:" + port, "[::]:" + port} {
-		got := command(t, settings.with(vars{"PILOTSYNC_HEALTH_LISTEN": listen, "PILOTSYNC_AUTH": "/not/for/us"}), "", "healthy")
+		got := command(t, settings.With(vars{"PILOTSYNC_HEALTH_LISTEN": listen, "PILOTSYNC_AUTH": "/not/for/us"}), "", "healthy")
 		if got.code != exitDone || !strings.HasPrefix(got.out, "healthy: http://") || strings.Count(got.out, "\n") != 1 || got.err != "" {
 			t.Errorf("%s: %+v", listen, got)
 		}
 	}
 	w.stop()
-	got := command(t, settings.with(vars{"PILOTSYNC_HEALTH_LISTEN": ":" + port}), "", "healthy")
+	got := command(t, settings.With(vars{"PILOTSYNC_HEALTH_LISTEN": ":" + port}), "", "healthy")
 	if got.code != exitFailed || !strings.HasPrefix(got.err, "pilotsync: not healthy: ") || strings.Count(got.err, "\n") != 1 || got.out != "" {
 		t.Errorf("once it is gone: %+v", got)
 	}

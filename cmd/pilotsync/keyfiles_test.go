@@ -25,7 +25,7 @@ func TestWorkerAndDoctorWarnOfAnExposedKeyFile(t *testing.T) {
 	// A key in PILOTSYNC_CONFIG itself counts, and so does a webhook's secret.
 	delete(env, "WU_SERVER_PILOT_API_KEY_FILE")
 	config := harness.KeyFile(t, 0o755, 0o644, "accounts: [{client_id: sim, api_key: sim-key, apps: [app1]}]")
-	results, _ = examined(t, env.with(vars{"PILOTSYNC_CONFIG": config}))
+	results, _ = examined(t, env.With(vars{"PILOTSYNC_CONFIG": config}))
 	if got := of(results, doctor.CheckSettings); len(got) != 2 || !strings.Contains(got[1], config) {
 		t.Errorf("the doctor says %q", got)
 	}

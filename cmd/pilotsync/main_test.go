@@ -3,10 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
-	"io"
 	"pilotsync/internal/terminal"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/alecthomas/kong"
@@ -34,7 +32,7 @@ func command(t *testing.T, env vars, stdin string, args ...string) outcome {
 
 func commandUnder(ctx context.Context, env vars, stdin string, args ...string) outcome {
 	var out, errs bytes.Buffer
-	code := run(ctx, args, &terminal.Streams{In: strings.NewReader(stdin), Out: &out, Err: &errs, LookupEnv: env.lookup, Environ: env.environ})
+	code := run(ctx, args, &terminal.Streams{In: strings.NewReader(stdin), Out: &out, Err: &errs, LookupEnv: env.Lookup, Environ: env.Environ})
 	return outcome{code, out.String(), errs.String()}
 }
 
@@ -49,26 +47,6 @@ func onRedis(t *testing.T) (vars, *miniredis.Miniredis) {
 	mini := miniredis.RunT(t)
 	return vars{"REDIS_URL": "redis://" + mini.Addr()}, mini
 }
-
-// log is an io.Writer for several goroutines.
-type log struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-var _ io.Writer = (*log)(nil)
 
 func TestWithoutArgumentsItShowsHelpAndFails(t *testing.T) {
 	t.Parallel()

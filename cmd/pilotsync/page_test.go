@@ -13,6 +13,7 @@ import (
 	"pilotsync/internal/config"
 	"pilotsync/internal/dashboard"
 	"pilotsync/internal/terminal"
+	"pilotsync/test/harness"
 )
 
 // openPage opens a page of an address, as a worker does, whose page is optional, or as
@@ -22,7 +23,7 @@ func openPage(t *testing.T, set config.Dashboard, optional bool) (p *servedDashb
 	env, _ := onRedis(t)
 	rdb := config.RedisSettings{RedisURL: env["REDIS_URL"]}.Parse(config.NewParser(nil)).Client
 	t.Cleanup(func() { rdb.Close() })
-	out := &log{}
+	out := &harness.Log{}
 	if p, err = openDashboard(t.Context(), set, dashboard.Config{Redis: rdb}, optional, newLogger(&terminal.Streams{Err: out}, config.Log{Level: logrus.InfoLevel})); err == nil {
 		t.Cleanup(p.close)
 	}

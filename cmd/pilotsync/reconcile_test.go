@@ -34,7 +34,7 @@ func TestReconcileShowsTheDifferenceAndThenPutsTheListRight(t *testing.T) {
 	enqueued(t, env, "add --www=never a.example.com gone.example.com")
 	enqueued(t, env, "remove gone.example.com")
 	dry := func(args ...string) outcome {
-		return command(t, env.with(vars{"WU_SERVER_PILOT_APP_ID": ""}), "", append([]string{"reconcile", "--app=app1", "--dry-run"}, args...)...)
+		return command(t, env.With(vars{"WU_SERVER_PILOT_APP_ID": ""}), "", append([]string{"reconcile", "--app=app1", "--dry-run"}, args...)...)
 	}
 	if got := dry(); got != (outcome{exitDone, "app app1 is in sync: a sync would change nothing on its list of 1 name\n", ""}) {
 		t.Errorf("in step: %+v", got)
@@ -50,7 +50,7 @@ func TestReconcileShowsTheDifferenceAndThenPutsTheListRight(t *testing.T) {
 	if got := command(t, env, "", "enqueue", "remove", "--app=app1", "--by=bob", "leaves.example.com", "--yes"); got.code != exitDone {
 		t.Fatalf("enqueue: %+v", got)
 	}
-	l := env.ledger(t)
+	l := ledgerOf(t, env)
 	poll(t, "both are recorded", func() (bool, error) {
 		app, err := l.App(t.Context(), "app1")
 		return app.Pending == 2, err
@@ -108,7 +108,7 @@ func TestReconcileTellsOfAnAppThatIsNotKnown(t *testing.T) {
 	if got := command(t, env, "", "reconcile", "--app=app9"); got.code != exitFailed || !strings.Contains(got.err, "app app9 isn't known") {
 		t.Errorf("got %+v", got)
 	}
-	got := command(t, env.with(vars{"WU_SERVER_PILOT_CLIENT_ID": "sim", "WU_SERVER_PILOT_API_KEY": "k", "WU_SERVER_PILOT_APP_ID": "app1"}), "", "reconcile", "--app=app9", "--dry-run")
+	got := command(t, env.With(vars{"WU_SERVER_PILOT_CLIENT_ID": "sim", "WU_SERVER_PILOT_API_KEY": "k", "WU_SERVER_PILOT_APP_ID": "app1"}), "", "reconcile", "--app=app9", "--dry-run")
 	if got.code != exitFailed || !strings.Contains(got.err, "no account is configured for app app9") {
 		t.Errorf("dry: %+v", got)
 	}

@@ -63,7 +63,7 @@ func TestNamesThatLeaveAreShownFirstAndMuchOfAListIsConfirmed(t *testing.T) {
 				args = append(args, "--app=app1")
 			}
 			var out, errs bytes.Buffer
-			code := run(t.Context(), args, &terminal.Streams{In: strings.NewReader(test.stdin), Out: &out, Err: &errs, LookupEnv: env.lookup, Interactive: test.interactive})
+			code := run(t.Context(), args, &terminal.Streams{In: strings.NewReader(test.stdin), Out: &out, Err: &errs, LookupEnv: env.Lookup, Interactive: test.interactive})
 			want := strings.ReplaceAll(test.err, "%d", fmt.Sprint(test.listed))
 			if code != test.code || !strings.Contains(errs.String(), want) || strings.Contains(out.String(), "  - ") {
 				t.Errorf("code %d, out %q, err:\n%s\nwant code %d and\n%s", code, out.String(), errs.String(), test.code, want)

@@ -25,7 +25,7 @@ func TestWritesAreUndoneAndTheUndoingIsUndone(t *testing.T) {
 	byHand(t, sim, func(list []string) []string { return append(list, "later.example.com") })
 	after := sim.List("app1")
 
-	l := env.ledger(t)
+	l := ledgerOf(t, env)
 	got := command(t, env, "", "history", "--json")
 	var writes []writeStatus
 	if err := json.Unmarshal([]byte(got.out), &writes); err != nil || len(writes) != 4 || writes[0].Write != 4 || writes[1].Outcome != "written" ||

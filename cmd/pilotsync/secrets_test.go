@@ -23,6 +23,7 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 	"pilotsync/worker/ledger"
 )
@@ -110,7 +111,7 @@ func TestNoSecretIsFoundInAnythingThatAFullRunLeavesBehind(t *testing.T) {
 	rdb := redis.NewClient(&redis.Options{Addr: mini.Addr(), Password: leakRedis})
 	t.Cleanup(func() { _ = rdb.Close() })
 
-	var sent log // what the webhook got, with its headers
+	var sent harness.Log // what the webhook got, with its headers
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		fmt.Fprintln(&sent, r.Header, string(body))
@@ -132,7 +133,7 @@ func TestNoSecretIsFoundInAnythingThatAFullRunLeavesBehind(t *testing.T) {
 		return path
 	}
 	signing := "whsec_" + leakSigning[0] + " whsec_" + leakSigning[1]
-	env = env.with(vars{
+	env = env.With(vars{
 		"REDIS_URL": "redis://:" + leakRedis + "@" + mini.Addr(), "SERVERPILOT_API_URL": api,
 		"WU_SERVER_PILOT_CLIENT_ID": "sim", "WU_SERVER_PILOT_API_KEY": leakKey, "WU_SERVER_PILOT_APP_ID": "app1,app2,app3",
 		"PILOTSYNC_DNS": sim.DNSAddr(), "PILOTSYNC_TLS_PORT": fmt.Sprint(sim.TLSPort()), "PILOTSYNC_TLS_ROOTS": file("ca.pem", string(sim.CAPEM())),
@@ -201,8 +202,8 @@ func TestNoSecretIsFoundInAnythingThatAFullRunLeavesBehind(t *testing.T) {
 		{"WU_SERVER_PILOT_API_KEY": leakKey + "\nx"}, {"WU_SERVER_PILOT_CLIENT_ID": ""}, {"PILOTSYNC_AUTH": file("wrong", "ada "+string(hash)+"\nbob:"+leakOperator+"\n")},
 		{"PILOTSYNC_CONFIG": file("accounts.yml", "accounts: [{client_id: sim, api_key: "+leakKey+", apps: app1}]\nwebhook: "+leakURL)},
 	} {
-		run(env.with(wrong), "worker", "--concurrency=0")
-		run(env.with(wrong), "doctor", "--json")
+		run(env.With(wrong), "worker", "--concurrency=0")
+		run(env.With(wrong), "doctor", "--json")
 	}
 	for _, user := range []string{"ada", ""} {
 		for _, path := range []string{"/", "/apps", "/apps/app1", "/apps/app2", "/apps/app3", "/apps/none", "/domains", "/domains?q=s", "/domains/app1/shop.example.com",

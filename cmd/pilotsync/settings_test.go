@@ -1,7 +1,6 @@
 package main
 
 import (
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,40 +11,20 @@ import (
 
 	"pilotsync/internal/config"
 	"pilotsync/internal/wpconfig"
+	"pilotsync/test/harness"
 
 	"github.com/alecthomas/kong"
 )
 
-// Secrets in these tests hold this word, which must turn up nowhere.
-const hush = "hunter2"
+const (
+	hush     = harness.Secret
+	userFile = harness.UserFile
+)
 
-type vars map[string]string
-
-func (v vars) lookup(name string) (string, bool) {
-	value, ok := v[name]
-	return value, ok
-}
-
-// environ has the form of os.Environ.
-func (v vars) environ() (all []string) {
-	for name, value := range v {
-		all = append(all, name+"="+value)
-	}
-	return all
-}
-
-// with returns v changed by others.
-func (v vars) with(others vars) vars {
-	all := maps.Clone(v)
-	maps.Copy(all, others)
-	return all
-}
+type vars = harness.Variables
 
 // account is the least that a worker needs.
-var account = vars{"WU_SERVER_PILOT_CLIENT_ID": "cid", "WU_SERVER_PILOT_API_KEY": "key-" + hush, "WU_SERVER_PILOT_APP_ID": "app1"}
-
-// userFile is a PILOTSYNC_AUTH: viewer, with the password "password", and actor with the same.
-const userFile = "viewer:$2y$04$1vHlWrZImz6Pikh.9t.GuO1ocJv7lE06YEiVAtBd6OktJci6KpPI6\nactor:$2y$04$1vHlWrZImz6Pikh.9t.GuO1ocJv7lE06YEiVAtBd6OktJci6KpPI6:act\n"
+var account = harness.Account()
 
 func TestAllWrongSettingsAreReportedAtOnce(t *testing.T) {
 	t.Parallel()

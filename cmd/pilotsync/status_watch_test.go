@@ -13,17 +13,18 @@ import (
 
 	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/worker/listsync"
 )
 
 // background runs the program in this process until stop is called.
-func background(t *testing.T, env vars, args ...string) (out *log, stop func() (code int, errs string)) {
+func background(t *testing.T, env vars, args ...string) (out *harness.Log, stop func() (code int, errs string)) {
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
-	out, errs := &log{}, &log{}
+	out, errs := &harness.Log{}, &harness.Log{}
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, args, &terminal.Streams{In: strings.NewReader(""), Out: out, Err: errs, LookupEnv: env.lookup})
+		ended <- run(ctx, args, &terminal.Streams{In: strings.NewReader(""), Out: out, Err: errs, LookupEnv: env.Lookup})
 	}()
 	return out, func() (int, string) {
 		cancel()
@@ -31,7 +32,7 @@ func background(t *testing.T, env vars, args ...string) (out *log, stop func() (
 	}
 }
 
-func says(out *log, text string) func() (bool, error) {
+func says(out *harness.Log, text string) func() (bool, error) {
 	return func() (bool, error) { return strings.Contains(out.String(), text), nil }
 }
 

@@ -33,7 +33,7 @@ func onTerminal(t *testing.T, columns uint16, env vars, args ...string) string {
 		shown <- string(text)
 	}()
 	s := terminal.New(tty, tty, tty)
-	s.LookupEnv = env.lookup
+	s.LookupEnv = env.Lookup
 	run(t.Context(), args, s)
 	tty.Close()
 	return strings.ReplaceAll(<-shown, "\r\n", "\n")

@@ -69,7 +69,7 @@ func visit(t *testing.T, url, user, password string) (int, string) {
 func TestThePageAloneShowsDomainsToItsUsers(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
-	w := start(t, env.with(vars{"PILOTSYNC_LISTEN": "0.0.0.0:0", "PILOTSYNC_AUTH": passwords(t), "PILOTSYNC_HEALTH_LISTEN": "127.0.0.1:0"}), "web")
+	w := start(t, env.With(vars{"PILOTSYNC_LISTEN": "0.0.0.0:0", "PILOTSYNC_AUTH": passwords(t), "PILOTSYNC_HEALTH_LISTEN": "127.0.0.1:0"}), "web")
 	_, port, err := net.SplitHostPort(strings.TrimSuffix(strings.TrimPrefix(w.logged(pageURL), "http://"), "/"))
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +113,7 @@ func TestThePageAloneWaitsForRedisButNotForOneThatRefusesIt(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
 	mini.RequireAuth("other")
-	got := command(t, env.with(vars{"REDIS_URL": "redis://:" + hush + "@" + mini.Addr(), "PILOTSYNC_LISTEN": "127.0.0.1:0"}), "", "web")
+	got := command(t, env.With(vars{"REDIS_URL": "redis://:" + hush + "@" + mini.Addr(), "PILOTSYNC_LISTEN": "127.0.0.1:0"}), "", "web")
 	if got.code != exitUsage || !strings.Contains(got.err, "REDIS_URL (--redis-url) is ") || strings.Contains(got.err, hush) {
 		t.Errorf("got %+v", got)
 	}
@@ -154,7 +154,7 @@ func TestListsAreReadWithTheAccountsKeyOnly(t *testing.T) {
 func TestTheWorkersPageHasAsynqmon(t *testing.T) {
 	t.Parallel()
 	env, _ := simulated(t)
-	w := start(t, env.with(vars{"PILOTSYNC_AUTH": passwords(t), "PILOTSYNC_HEALTH_LISTEN": "127.0.0.1:0"}), "worker")
+	w := start(t, env.With(vars{"PILOTSYNC_AUTH": passwords(t), "PILOTSYNC_HEALTH_LISTEN": "127.0.0.1:0"}), "worker")
 	page, health := w.logged(pageURL), w.logged(healthURL)
 	got := command(t, env, "", "enqueue", "add", "--wait", "--timeout=2m", "www.shop.example.com")
 	if got.code != exitDone {

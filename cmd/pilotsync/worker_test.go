@@ -19,12 +19,13 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/internal/terminal"
+	"pilotsync/test/harness"
 )
 
 // running is a worker, or another command that runs on, in this process.
 type running struct {
 	t      *testing.T
-	log    *log
+	log    *harness.Log
 	cancel context.CancelFunc
 	ended  chan int
 }
@@ -33,9 +34,9 @@ func startWorker(t *testing.T, env vars) *running { return start(t, env, "worker
 
 func start(t *testing.T, env vars, args ...string) *running {
 	ctx, cancel := context.WithCancel(t.Context())
-	r := &running{t: t, log: &log{}, cancel: cancel, ended: make(chan int, 1)}
+	r := &running{t: t, log: &harness.Log{}, cancel: cancel, ended: make(chan int, 1)}
 	go func() {
-		r.ended <- run(ctx, args, &terminal.Streams{Out: io.Discard, Err: r.log, LookupEnv: env.lookup, Environ: env.environ})
+		r.ended <- run(ctx, args, &terminal.Streams{Out: io.Discard, Err: r.log, LookupEnv: env.Lookup, Environ: env.Environ})
 	}()
 	t.Cleanup(cancel)
 	return r
@@ -67,7 +68,7 @@ func simulated(t *testing.T) (vars, *simulator.Simulator) {
 		t.Fatal(err)
 	}
 	env, _ := onRedis(t)
-	return env.with(vars{
+	return env.With(vars{
 		"SERVERPILOT_API_URL": sim.APIURL(), "WU_SERVER_PILOT_CLIENT_ID": "sim", "WU_SERVER_PILOT_API_KEY": "sim-key",
 		"WU_SERVER_PILOT_APP_ID": "app1", "PILOTSYNC_DNS": sim.DNSAddr(), "PILOTSYNC_TLS_PORT": strconv.Itoa(sim.TLSPort()),
 		"PILOTSYNC_TLS_ROOTS": ca, "PILOTSYNC_ALLOW_PRIVATE_ADDRESSES": "on", "PILOTSYNC_SSL_DELAYS": "1s,1s,1s",
@@ -150,7 +151,7 @@ func TestTheWorkerTellsOfATakenPort(t *testing.T) {
 	}
 	defer taken.Close()
 	env, _ := onRedis(t)
-	got := command(t, account.with(env).with(vars{"PILOTSYNC_LISTEN": taken.Addr().String()}), "", "worker")
+	got := command(t, account.With(env).With(vars{"PILOTSYNC_LISTEN": taken.Addr().String()}), "", "worker")
 	if got.code != exitFailed || !strings.Contains(got.err, `PILOTSYNC_LISTEN (--listen) is "`+taken.Addr().String()+`", where the page can't be served; it takes a free address, or off`) {
 		t.Errorf("got %+v", got)
 	}
@@ -161,7 +162,7 @@ func TestTheWorkerEndsWhereRedisRefusesIt(t *testing.T) {
 	env, mini := onRedis(t)
 	mini.RequireAuth("other")
 	env["REDIS_URL"] = "redis://:" + hush + "@" + mini.Addr()
-	got := command(t, account.with(env).with(vars{"PILOTSYNC_LISTEN": "off"}), "", "worker")
+	got := command(t, account.With(env).With(vars{"PILOTSYNC_LISTEN": "off"}), "", "worker")
 	if got.code != exitUsage || !strings.Contains(got.err, "REDIS_URL (--redis-url) is ") || strings.Contains(got.err, hush) {
 		t.Errorf("got %+v", got)
 	}
@@ -171,7 +172,7 @@ func TestTheWorkerWaitsForRedisAndSaysSoOnThePage(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
 	mini.Close()
-	w := startWorker(t, account.with(env).with(vars{"PILOTSYNC_LISTEN": "127.0.0.1:0"}))
+	w := startWorker(t, account.With(env).With(vars{"PILOTSYNC_LISTEN": "127.0.0.1:0"}))
 	poll(t, "a word about Redis", func() (bool, error) {
 		return strings.Contains(w.log.String(), "Redis is away; waiting for it"), nil
 	})

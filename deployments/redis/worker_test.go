@@ -2,7 +2,6 @@ package redis_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -10,7 +9,6 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -33,26 +31,6 @@ import (
 	"pilotsync/worker/registry"
 	"pilotsync/worker/webhook"
 )
-
-// log is a worker's, kept and shown with the test.
-type log struct {
-	t    *testing.T
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.text.Write(p)
-	return l.t.Output().Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
 
 // A domain goes all its way as it does in real use: asked for as php, brought to
 // its certificate as worker, shown and acted on as page; and beside it what goes
@@ -77,7 +55,7 @@ func wholeWay(t *testing.T, g *guarded) {
 		t.Fatal(err)
 	}
 	t.Cleanup(sim.Close)
-	said := &log{t: t}
+	said := &harness.Log{Also: t.Output()}
 	out := logrus.New()
 	out.SetOutput(said)
 	wp := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -227,16 +205,7 @@ func runWorker(t *testing.T, rdb redis.UniversalClient, sim *simulator.Simulator
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- w.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("the worker ended with: %v", err)
-		}
-	})
-	t.Cleanup(stop)
+	stop = harness.Run(t, w.Run)
 	return stop
 }
 

@@ -28,7 +28,7 @@ func TestAKeyFileThatEveryUserCanReadIsExposed(t *testing.T) {
 		if got := ExposedKeyFiles([]string{link}, nil); (len(got) == 1) != test.want {
 			t.Errorf("a link to %o in %o: %q", test.file, test.folder, got)
 		}
-		if got := ExposedKeyFiles([]string{path}, vars{"KUBERNETES_SERVICE_HOST": "10.0.0.1"}.lookup); got != nil {
+		if got := ExposedKeyFiles([]string{path}, vars{"KUBERNETES_SERVICE_HOST": "10.0.0.1"}.Lookup); got != nil {
 			t.Errorf("in Kubernetes: %q", got)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"math/big"
 	"net/netip"
 	"strings"
@@ -21,31 +20,19 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/worker/listsync"
 )
 
-// Secrets in these tests hold this word, which must turn up nowhere.
-const hush = "hunter2"
+const (
+	hush     = harness.Secret
+	userFile = harness.UserFile
+)
 
-type vars map[string]string
-
-func (v vars) lookup(name string) (string, bool) {
-	value, ok := v[name]
-	return value, ok
-}
-
-// with returns v changed by others.
-func (v vars) with(others vars) vars {
-	all := maps.Clone(v)
-	maps.Copy(all, others)
-	return all
-}
+type vars = harness.Variables
 
 // account is the least that a worker needs.
-var account = vars{"WU_SERVER_PILOT_CLIENT_ID": "cid", "WU_SERVER_PILOT_API_KEY": "key-" + hush, "WU_SERVER_PILOT_APP_ID": "app1"}
-
-// userFile is a PILOTSYNC_AUTH: viewer, with the password "password", and actor with the same.
-const userFile = "viewer:$2y$04$1vHlWrZImz6Pikh.9t.GuO1ocJv7lE06YEiVAtBd6OktJci6KpPI6\nactor:$2y$04$1vHlWrZImz6Pikh.9t.GuO1ocJv7lE06YEiVAtBd6OktJci6KpPI6:act\n"
+var account = harness.Account()
 
 // files are what readFile finds.
 type files map[string]string
@@ -62,7 +49,7 @@ func (f files) read(name string) ([]byte, error) {
 func parsed(t *testing.T, env vars, args ...string) WorkerSettings {
 	t.Helper()
 	var settings WorkerSettings
-	parser, err := kong.New(&settings, NewEnvironment(env.lookup).Options()...)
+	parser, err := kong.New(&settings, NewEnvironment(env.Lookup).Options()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +88,7 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 func TestEverySettingIsTaken(t *testing.T) {
 	t.Parallel()
 	secret := "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
-	set := configured(t, files{"ca.pem": authority(t), "users": userFile, "/run/redis": "redis://:" + hush + "@r/3\n"}, account.with(vars{
+	set := configured(t, files{"ca.pem": authority(t), "users": userFile, "/run/redis": "redis://:" + hush + "@r/3\n"}, account.With(vars{
 		"REDIS_URL_FILE": "/run/redis", "SERVERPILOT_API_URL": "http://[::1]:9/v1", "WU_SERVER_PILOT_APP_ID": "app1, app2",
 		"PILOTSYNC_WWW": "main_only", "PILOTSYNC_SSL_DELAYS": "1s, 1s,90s", "PILOTSYNC_PROTECTED": "Example.com., münchen.de",
 		"PILOTSYNC_EXPECTED_ADDRESSES": "198.51.100.4,::ffff:198.51.100.5, 2001:db8::1/32", "PILOTSYNC_DRY_RUN": "YES",
@@ -139,7 +126,7 @@ func authority(t *testing.T) string {
 
 func TestAFlagWinsOverTheEnvironment(t *testing.T) {
 	t.Parallel()
-	set := configured(t, files{"key": "from-file"}, account.with(vars{"PILOTSYNC_WWW": "never", "PILOTSYNC_DRY_RUN": "on", "REDIS_URL_FILE": "/nowhere"}),
+	set := configured(t, files{"key": "from-file"}, account.With(vars{"PILOTSYNC_WWW": "never", "PILOTSYNC_DRY_RUN": "on", "REDIS_URL_FILE": "/nowhere"}),
 		"--www=always", "--dry-run=false", "--allow-private-addresses", "--api-key-file=key", "--redis-url=redis://r")
 	got := []any{set.Rules.WWW, set.DryRun, set.Check.AllowPrivate, set.Accounts[0].APIKey, set.Redis.Shown}
 	if diff := cmp.Diff([]any{tasks.WWWAlways, false, true, "from-file", "redis://r"}, got); diff != "" {
@@ -149,7 +136,7 @@ func TestAFlagWinsOverTheEnvironment(t *testing.T) {
 
 func TestAnEmptyVariableIsUnset(t *testing.T) {
 	t.Parallel()
-	set := configured(t, nil, account.with(vars{"PILOTSYNC_WWW": "", "REDIS_URL": "", "REDIS_URL_FILE": "", "PILOTSYNC_TLS_PORT": ""}))
+	set := configured(t, nil, account.With(vars{"PILOTSYNC_WWW": "", "REDIS_URL": "", "REDIS_URL_FILE": "", "PILOTSYNC_TLS_PORT": ""}))
 	if set.Rules.WWW != tasks.WWWAlways || set.Check.Port != 443 || set.Redis.Shown != DefaultRedisURL {
 		t.Errorf("settings are %+v; want the defaults", set)
 	}
@@ -281,7 +268,7 @@ func TestEachWrongSettingIsNamedWithWhatItTakes(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(test.env), func(t *testing.T) {
 			t.Parallel()
-			_, err := parsed(t, account.with(test.env)).Parse(f.read)
+			_, err := parsed(t, account.With(test.env)).Parse(f.read)
 			var wrong Error
 			if !errors.As(err, &wrong) {
 				t.Fatalf("error is %v; want an Error", err)
@@ -307,7 +294,7 @@ func TestAccountsFile(t *testing.T) {
   - {client_id: c3, api_key_file: /run/c3, apps: [c1]}
 `
 	set := configured(t, files{path: good, "/etc/pilotsync/keys/c2": "k2\n", "/run/c3": "k3"},
-		account.with(vars{"PILOTSYNC_CONFIG": path, "WU_SERVER_PILOT_CLIENT_ID": "", "WU_SERVER_PILOT_APP_ID": "replaced"}))
+		account.With(vars{"PILOTSYNC_CONFIG": path, "WU_SERVER_PILOT_CLIENT_ID": "", "WU_SERVER_PILOT_APP_ID": "replaced"}))
 	want := []Account{
 		{ClientID: "c1", APIKey: "k1-" + hush, Apps: []string{"a1", "22"}},
 		{ClientID: "c2", APIKey: "k2", Apps: []string{"b1"}},
@@ -385,7 +372,7 @@ func TestAnAddressCountsAsSetWhateverSetsIt(t *testing.T) {
 		{vars{"PILOTSYNC_LISTEN": defaultListen}, nil, false},
 		{nil, []string{"--listen=" + defaultListen}, false},
 	} {
-		set := configured(t, nil, account.with(test.env), test.args...)
+		set := configured(t, nil, account.With(test.env), test.args...)
 		if set.Dashboard.Listen != defaultListen || set.Dashboard.IsDefault != test.unset {
 			t.Errorf("%v %v: %+v", test.env, test.args, set.Dashboard)
 		}

@@ -10,7 +10,7 @@ func TestWebSettingsNeedNoAccount(t *testing.T) {
 	t.Parallel()
 	parse := func(env vars) (Web, error) {
 		var settings WebSettings
-		parser, err := kong.New(&settings, NewEnvironment(env.lookup).Options()...)
+		parser, err := kong.New(&settings, NewEnvironment(env.Lookup).Options()...)
 		if err != nil {
 			t.Fatal(err)
 		}

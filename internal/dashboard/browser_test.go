@@ -24,7 +24,7 @@ import (
 
 func TestPagesFollowADomainWithoutReloading(t *testing.T) {
 	t.Parallel()
-	w := newHarness(t, simulator.Options{CertDelay: 1500 * time.Millisecond}, nil)
+	w := newFixture(t, simulator.Options{CertDelay: 1500 * time.Millisecond}, nil)
 	b := tab{t, browsertest.New(t)}
 	b.do(noIntervals())
 	b.open(w.url + "/")
@@ -63,7 +63,7 @@ func TestPagesFollowADomainWithoutReloading(t *testing.T) {
 
 func TestDomainsAreFoundByTypingAndFiltering(t *testing.T) {
 	t.Parallel()
-	w := newHarness(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}}, nil)
+	w := newFixture(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}}, nil)
 	names := make([]string, 0, 70)
 	for i := range 60 {
 		names = append(names, fmt.Sprintf("kunde%02d.example.com", i))
@@ -127,7 +127,7 @@ func TestOnlyActorsActAndTheHistoryNamesThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newHarness(t, simulator.Options{}, func(cfg *Config) { cfg.Users = users })
+	w := newFixture(t, simulator.Options{}, func(cfg *Config) { cfg.Users = users })
 	w.startWorker("app1")
 	w.enqueue("app1", false, "nodns-shop.example.com")
 	w.awaitState("app1", "nodns-shop.example.com", tasks.Failed)
@@ -193,7 +193,7 @@ func TestOnlyActorsActAndTheHistoryNamesThem(t *testing.T) {
 func TestScriptsInDataAreShownAsText(t *testing.T) {
 	t.Parallel()
 	const script = `<script>window.hacked=1</script><img src=x onerror="window.hacked=1">`
-	w := newHarness(t, simulator.Options{}, nil)
+	w := newFixture(t, simulator.Options{}, nil)
 	w.startWorker("app1")
 	w.enqueue("app1", false, "shop.example.com")
 	w.awaitState("app1", "shop.example.com", tasks.Done)
@@ -239,7 +239,7 @@ func TestScriptsInDataAreShownAsText(t *testing.T) {
 
 func TestPagesRecoverAfterAnOutageOfRedis(t *testing.T) {
 	t.Parallel()
-	w := newHarness(t, simulator.Options{}, nil)
+	w := newFixture(t, simulator.Options{}, nil)
 	b := tab{t, browsertest.New(t, "503 (Service Unavailable)")}
 	b.open(w.url + "/")
 	b.awaitTrue(`document.getElementById("live").textContent === "Live"`)
@@ -256,7 +256,7 @@ func TestPagesRecoverAfterAnOutageOfRedis(t *testing.T) {
 
 func TestTheLiveStatusShowsThatRedisRefuses(t *testing.T) {
 	t.Parallel()
-	w := newHarness(t, simulator.Options{}, nil)
+	w := newFixture(t, simulator.Options{}, nil)
 	b := tab{t, browsertest.New(t, "503 (Service Unavailable)")}
 	light := `document.getElementById("live").textContent`
 	b.open(w.url + "/")
@@ -284,7 +284,7 @@ func TestAsynqmonShowsATaskThatPHPEnqueued(t *testing.T) {
 	if out, err := exec.Command(php, "-m").Output(); err != nil || !strings.Contains(string(out), "redis") || !strings.Contains(string(out), "intl") {
 		t.Skip("needs PHP's extensions redis and intl (Debian: php-redis, php-intl)")
 	}
-	w := newHarness(t, simulator.Options{}, nil)
+	w := newFixture(t, simulator.Options{}, nil)
 	cmd := exec.CommandContext(t.Context(), php, "../../enqueue/php/tests/scripts/enqueue.php", w.redis.URL, "app1")
 	cmd.Stdin = strings.NewReader(`[{"domain": "from-php.example.com", "site_id": 7}]`)
 	out, err := cmd.Output()
@@ -311,7 +311,7 @@ func TestAsynqmonShowsATaskThatPHPEnqueued(t *testing.T) {
 
 func TestPagesWorkWithoutJavaScript(t *testing.T) {
 	t.Parallel()
-	w := newHarness(t, simulator.Options{}, nil)
+	w := newFixture(t, simulator.Options{}, nil)
 	w.startWorker("app1")
 	w.enqueue("app1", false, "shop.example.com")
 	w.awaitState("app1", "shop.example.com", tasks.Done)

@@ -26,7 +26,7 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 	for i := range 270 {
 		full = append(full, "kunde"+formatNumber(1000 + i)[2:]+".example.net")
 	}
-	w := newHarness(t, simulator.Options{CertDelay: time.Millisecond, Apps: []simulator.App{
+	w := newFixture(t, simulator.Options{CertDelay: time.Millisecond, Apps: []simulator.App{
 		{ID: "agency-berlin", Domains: full}, {ID: "agency-lisbon"}, {ID: "studio-oslo"}, {ID: "werkstatt"}}}, nil)
 	w.sim.SetAppStatus("studio-oslo", 402)
 	w.sim.SetAppStatus("werkstatt", 503)

@@ -23,6 +23,7 @@ import (
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/test/freeport"
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 	"pilotsync/worker"
 	"pilotsync/worker/certcheck"
@@ -100,15 +101,7 @@ func TestWhereAllIsInOrderEachCheckSaysSo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- wk.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Errorf("the worker ended with: %v", err)
-		}
-	})
+	harness.Run(t, wk.Run)
 	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
 	late, tick := time.After(time.Minute), time.NewTicker(10*time.Millisecond)
 	defer tick.Stop()

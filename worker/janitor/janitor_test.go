@@ -36,7 +36,7 @@ func TestAnUndecodableMessageNoLongerStopsRecovery(t *testing.T) {
 	f.enqueue("next")
 	f.abandon("next")
 	_, stop = f.serve(nil)
-	f.await("plain asynq gives the recovery up", func() bool { return f.log.has("could not list lease expired tasks") })
+	f.await("plain asynq gives the recovery up", func() bool { return f.logged("could not list lease expired tasks") })
 	stop()
 	if !f.contains(listActive, "next") {
 		t.Error("the dead worker's task was recovered")
@@ -114,7 +114,7 @@ func TestAMislabelledMessageIsRelabelledAndFinished(t *testing.T) {
 			f.plant("pending", "task", f.message(c.id, c.queue))
 			handled, stop := f.serve(nil)
 			f.awaitTask(handled, c.id)
-			f.await("plain asynq can't put it away", func() bool { return f.log.has("NOT FOUND") })
+			f.await("plain asynq can't put it away", func() bool { return f.logged("NOT FOUND") })
 			stop()
 			if !f.contains(listActive, "task") {
 				t.Fatal("it isn't active any more")
@@ -185,7 +185,7 @@ func TestARunningTaskWithoutALeaseGetsOneAndFinishes(t *testing.T) {
 			if scanned {
 				f.await("it is done", func() bool { return f.gone("task") })
 			} else {
-				f.await("plain asynq can't put it away", func() bool { return f.log.has("NOT FOUND") })
+				f.await("plain asynq can't put it away", func() bool { return f.logged("NOT FOUND") })
 			}
 		})
 	}
@@ -427,8 +427,8 @@ func TestTheLogShowsLittleOfAMessage(t *testing.T) {
 	f.plant("pending", "long", "\x00beginning\n"+strings.Repeat("\xffx", 500)+"the end")
 	f.plant("pending", "labels", f.message(strings.Repeat("y", 1000), "z"))
 	f.scan()
-	if !f.log.has("level=error") || !f.log.has("task_id=long") || !f.log.has(".beginning.") || f.log.has("the end") ||
-		f.log.has(strings.Repeat(".x", 110)) || f.log.has(strings.Repeat("y", 201)) {
+	if !f.logged("level=error") || !f.logged("task_id=long") || !f.logged(".beginning.") || f.logged("the end") ||
+		f.logged(strings.Repeat(".x", 110)) || f.logged(strings.Repeat("y", 201)) {
 		t.Error("got the log above")
 	}
 	f.checkRepairs(map[Repair]int{{unreadable, quarantined}: 1, {mislabelled, relabelled}: 1})

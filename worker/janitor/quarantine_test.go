@@ -24,12 +24,12 @@ func TestAFullQuarantineKeepsTheNewestAndLogsIt(t *testing.T) {
 		f.plant("pending", fmt.Sprint("bad-", i), "\xff")
 		f.scan()
 	}
-	if f.log.has("quarantine is full") {
+	if f.logged("quarantine is full") {
 		t.Error("said to be full before it was")
 	}
 	f.plant("pending", "bad-3", "\xff")
 	f.scan()
-	if !f.log.has("quarantine is full") {
+	if !f.logged("quarantine is full") {
 		t.Error("nothing was said of the one that was dropped")
 	}
 	if diff := cmp.Diff([]string{"bad-3", "bad-2", "bad-1"}, tasksOf(f.quarantine())); diff != "" {

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 )
 
@@ -30,7 +31,7 @@ type fixture struct {
 	client    *asynq.Client
 	inspector *asynq.Inspector
 	janitor   *Janitor
-	log       *lines
+	log       *harness.Log
 
 	mu      sync.Mutex
 	repairs map[Repair]int
@@ -47,7 +48,7 @@ func setup(t *testing.T) *fixture {
 	}
 	rdb := redis.NewClient(opt)
 	t.Cleanup(func() { _ = rdb.Close() })
-	f := &fixture{t: t, rdb: rdb, client: asynq.NewClientFromRedisClient(rdb), inspector: asynq.NewInspectorFromRedisClient(rdb), log: &lines{}, repairs: map[Repair]int{}}
+	f := &fixture{t: t, rdb: rdb, client: asynq.NewClientFromRedisClient(rdb), inspector: asynq.NewInspectorFromRedisClient(rdb), log: &harness.Log{}, repairs: map[Repair]int{}}
 	f.janitor = f.another()
 	return f
 }
@@ -254,23 +255,8 @@ func (f *fixture) quarantine() []Quarantined {
 	return all
 }
 
-// lines is what was logged.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) has(piece string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Contains(l.text.String(), piece)
-}
+// logged reports whether the log has a piece of text.
+func (f *fixture) logged(piece string) bool { return strings.Contains(f.log.String(), piece) }
 
 // asynqLog is an asynq.Logger.
 type asynqLog struct{ io.Writer }

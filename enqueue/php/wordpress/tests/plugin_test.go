@@ -4,7 +4,6 @@ package wordpress
 
 import (
 	"bytes"
-	"context"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -14,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -707,7 +705,7 @@ func endToEnd(f *fixture) {
 	if out, err := f.cli("test"); err == nil || !strings.Contains(out, "WRONG  Workers") {
 		f.t.Errorf("without a worker wp pilotsync test prints %q (%v)", out, err)
 	}
-	workerLog := new(syncBuffer)
+	workerLog := new(harness.Log)
 	stop := f.startWorker(workerLog)
 	defer stop()
 	f.do(step{"map", "good.example.com"}, step{"map", "nodns.example.com"})
@@ -738,27 +736,9 @@ func endToEnd(f *fixture) {
 	f.sent()
 }
 
-// syncBuffer is a log for concurrent writers.
-type syncBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *syncBuffer) lines() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return strings.Split(b.text.String(), "\n")
-}
-
 // checkWorkerLog: the task's id from the domain's log in WordPress is in the worker's log
 // lines of the change, up to its certificate.
-func (f *fixture) checkWorkerLog(domain string, workerLog *syncBuffer) {
+func (f *fixture) checkWorkerLog(domain string, workerLog *harness.Log) {
 	f.t.Helper()
 	var id string
 	for _, line := range f.do().Log {
@@ -771,7 +751,7 @@ func (f *fixture) checkWorkerLog(domain string, workerLog *syncBuffer) {
 	}
 	for _, what := range []string{"change recorded", "change settled", "verified: ", "webhook told"} {
 		harness.AwaitTrue(f.t, "a worker's line \""+what+"\" with the id", func() bool {
-			return slices.ContainsFunc(workerLog.lines(), func(line string) bool { return strings.Contains(line, id) && strings.Contains(line, what) })
+			return slices.ContainsFunc(strings.Split(workerLog.String(), "\n"), func(line string) bool { return strings.Contains(line, id) && strings.Contains(line, what) })
 		})
 	}
 }
@@ -794,15 +774,7 @@ func (f *fixture) startWorker(more ...io.Writer) (stop func()) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- wk.Run(ctx) }()
-	return func() {
-		cancel()
-		if err := <-done; err != nil {
-			f.t.Errorf("the worker ended with: %v", err)
-		}
-	}
+	return harness.Run(f.t, wk.Run)
 }
 
 func commands(f *fixture) {

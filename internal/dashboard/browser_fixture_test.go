@@ -20,6 +20,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 	"pilotsync/worker"
 	"pilotsync/worker/certcheck"
@@ -31,9 +32,9 @@ import (
 // testTimeout is how long tests wait for what takes a second or two on an idle machine.
 const testTimeout = 2 * time.Minute
 
-// harness has a real Redis, a simulator, the dashboard on its own port, and on demand a
+// fixture has a real Redis, a simulator, the dashboard on its own port, and on demand a
 // worker.
-type harness struct {
+type fixture struct {
 	t         *testing.T
 	redis     *redistest.Server
 	rdb       *redis.Client
@@ -44,7 +45,7 @@ type harness struct {
 	url       string // of the dashboard, without a slash at the end
 }
 
-func newHarness(t *testing.T, opt simulator.Options, change func(*Config)) *harness {
+func newFixture(t *testing.T, opt simulator.Options, change func(*Config)) *fixture {
 	t.Helper()
 	server := redistest.New(t)
 	sim, err := simulator.Start(opt)
@@ -59,13 +60,13 @@ func newHarness(t *testing.T, opt simulator.Options, change func(*Config)) *harn
 	options.PoolSize = 200
 	rdb := redis.NewClient(options)
 	t.Cleanup(func() { _ = rdb.Close() })
-	w := &harness{t: t, redis: server, rdb: rdb, sim: sim, ledger: ledger.New(rdb), client: enqueue.New(rdb)}
+	w := &fixture{t: t, redis: server, rdb: rdb, sim: sim, ledger: ledger.New(rdb), client: enqueue.New(rdb)}
 	w.url, w.dashboard = w.serve(change)
 	return w
 }
 
 // serve serves another dashboard over the same Redis.
-func (w *harness) serve(change func(*Config)) (page string, site *Dashboard) {
+func (w *fixture) serve(change func(*Config)) (page string, site *Dashboard) {
 	w.t.Helper()
 	cfg := Config{Redis: w.rdb, Version: "test", Log: testLog(w.t.Output()).WithField("test", w.t.Name()), Open: Act, Remote: simLists{w.sim}}
 	if change != nil {
@@ -103,7 +104,7 @@ func (l simLists) List(_ context.Context, app string) ([]string, error) {
 }
 
 // startWorker runs a worker for the apps until the test ends.
-func (w *harness) startWorker(apps ...string) {
+func (w *fixture) startWorker(apps ...string) {
 	w.t.Helper()
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(w.sim.CAPEM())
@@ -118,18 +119,10 @@ func (w *harness) startWorker(apps ...string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- wk.Run(ctx) }()
-	w.t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			w.t.Errorf("the worker ended with: %v", err)
-		}
-	})
+	harness.Run(w.t, wk.Run)
 }
 
-func (w *harness) enqueue(app string, remove bool, domains ...string) {
+func (w *fixture) enqueue(app string, remove bool, domains ...string) {
 	w.t.Helper()
 	reqs := make([]enqueue.Request, len(domains))
 	for i, d := range domains {
@@ -156,7 +149,7 @@ func await(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func (w *harness) awaitState(app, domain string, want tasks.State) {
+func (w *fixture) awaitState(app, domain string, want tasks.State) {
 	w.t.Helper()
 	await(w.t, domain+" is "+string(want), func() bool {
 		v, _, err := w.ledger.Domain(w.t.Context(), app, domain)
