@@ -170,8 +170,28 @@ type pod struct {
 	t     *testing.T
 	d     *appsv1.Deployment
 	cmd   *exec.Cmd
-	log   *harness.Log
+	log   *log
 	ended chan error
+}
+
+// log keeps what a process says, and shows it with the test.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	out  io.Writer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Write(p)
+	return l.out.Write(p)
+}
+
+func (l *log) find(re *regexp.Regexp) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return re.FindStringSubmatch(l.text.String())
 }
 
 // newPod prepares the example's deployment of that name. secrets are the contents
@@ -224,7 +244,7 @@ func newPod(t *testing.T, program, name string, secrets map[string]string, webho
 // begin starts the process; it ends with the test at the latest.
 func (p *pod) begin() {
 	p.t.Helper()
-	p.log, p.ended = &harness.Log{Also: p.t.Output()}, make(chan error, 1)
+	p.log, p.ended = &log{out: p.t.Output()}, make(chan error, 1)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
@@ -237,8 +257,8 @@ func (p *pod) begin() {
 func (p *pod) address(what string) string {
 	p.t.Helper()
 	said := regexp.MustCompile(regexp.QuoteMeta(what) + ` at http://([0-9.:]+)/`)
-	await(p.t, "the log tells where "+what, func() bool { return said.FindStringSubmatch(p.log.String()) != nil })
-	return said.FindStringSubmatch(p.log.String())[1]
+	await(p.t, "the log tells where "+what, func() bool { return p.log.find(said) != nil })
+	return p.log.find(said)[1]
 }
 
 // probed is the status that a probe's path answers with, as the kubelet sees it;
@@ -361,7 +381,7 @@ func simulate(t *testing.T, program, key string) []string {
 	for _, app := range file.Accounts[0].Apps {
 		args = append(args, "--app="+app)
 	}
-	said := &harness.Log{Also: t.Output()}
+	said := &log{out: t.Output()}
 	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr = said, said
 	if err := cmd.Start(); err != nil {
@@ -369,9 +389,9 @@ func simulate(t *testing.T, program, key string) []string {
 	}
 	t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() })
 	ready := regexp.MustCompile(`(?s)(.*)# ready`)
-	await(t, "the simulator is up", func() bool { return ready.FindStringSubmatch(said.String()) != nil })
+	await(t, "the simulator is up", func() bool { return said.find(ready) != nil })
 	var env []string
-	for _, m := range regexp.MustCompile(`(?m)^export (\w+)=(.*)$`).FindAllStringSubmatch(ready.FindStringSubmatch(said.String())[1], -1) {
+	for _, m := range regexp.MustCompile(`(?m)^export (\w+)=(.*)$`).FindAllStringSubmatch(said.find(ready)[1], -1) {
 		if !strings.HasPrefix(m[1], "WU_") { // those are the pod's own affair
 			env = append(env, m[1]+"="+strings.Trim(m[2], "'"))
 		}
