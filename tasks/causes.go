@@ -1,0 +1,272 @@
+package tasks
+
+import "slices"
+
+// Actor is who can remove a cause.
+type Actor string
+
+const (
+	ByOwner    Actor = "owner"    // the domain's owner, in DNS
+	ByOperator Actor = "operator" // the operator of pilotsync or of the ServerPilot app
+	ByNobody   Actor = "nobody"   // pilotsync or time does it, or nothing is wrong
+)
+
+// Entry is one code of the catalogue.
+type Entry struct {
+	Code Code
+	// Sentence is a clause without a full stop, Remedy full sentences. {name} stands for a
+	// parameter, by its name in JSON. A part in [brackets] is shown only if its parameters
+	// aren't empty.
+	Sentence, Remedy string
+	// Detected says how pilotsync finds the cause out, for the documentation.
+	Detected string
+	Actor    Actor
+	// Works: the name is served with a certificate that browsers accept.
+	Works bool
+}
+
+// Codes of a domain's way to the list.
+const (
+	CauseAdditionRequested Code = "AdditionRequested"
+	CauseRemovalRequested  Code = "RemovalRequested"
+	CauseWaitsToBeListed   Code = "WaitsToBeListed"
+	CauseWaitsToBeRemoved  Code = "WaitsToBeRemoved"
+	CauseAppPaused         Code = "AppPaused"
+	CauseAppFailing        Code = "AppFailing"
+	CauseAppBlocked        Code = "AppBlocked"
+	CauseDryRun            Code = "DryRun"
+
+	CauseListed                Code = "Listed"
+	CauseAlreadyListed         Code = "AlreadyListed"
+	CauseVerificationRequested Code = "VerificationRequested"
+	CauseNothingChanged        Code = "NothingChanged"
+	CausePutBack               Code = "PutBack"
+	CauseNamesChanged          Code = "NamesChanged"
+	CauseRemovedAgain          Code = "RemovedAgain"
+	CauseRemoved               Code = "Removed"
+	CauseKeptForAnother        Code = "KeptForAnother"
+	CauseWasNotListed          Code = "WasNotListed"
+
+	CauseListFull             Code = "ListFull"
+	CauseRefusedByServerPilot Code = "RefusedByServerPilot"
+	CauseNoLongerListed       Code = "NoLongerListed"
+	CauseNameProtected        Code = "NameProtected"
+)
+
+// Codes of a verification, in the order in which they are looked for.
+const (
+	CauseNameNotCertifiable Code = "NameNotCertifiable"
+	CauseServerDisconnected Code = "ServerDisconnected"
+	CauseCouldNotCheck      Code = "CouldNotCheck"
+	CauseNotOnList          Code = "NotOnList"
+
+	CauseDNSMissing           Code = "DNSMissing"
+	CauseDNSAliasDangling     Code = "DNSAliasDangling"
+	CauseDNSElsewhere         Code = "DNSElsewhere"
+	CauseIPv6Elsewhere        Code = "IPv6Elsewhere"
+	CauseServerAddressUnknown Code = "ServerAddressUnknown"
+	CauseDNSSECBogus          Code = "DNSSECBogus"
+	CauseDNSUnknown           Code = "DNSUnknown"
+	CauseBehindProxy          Code = "BehindProxy"
+	CauseOtherSite            Code = "OtherSite"
+	CauseCAAForbids           Code = "CAAForbids"
+	CauseCAAUnknown           Code = "CAAUnknown"
+
+	CauseCertificateNotReady     Code = "CertificateNotReady"
+	CauseAutoSSLRefused          Code = "AutoSSLRefused"
+	CauseAutoSSLStarted          Code = "AutoSSLStarted"
+	CauseAutoSSLOff              Code = "AutoSSLOff"
+	CauseAutoSSLDryRun           Code = "AutoSSLDryRun"
+	CauseCertificateDoesNotCover Code = "CertificateDoesNotCover"
+	CauseCustomDoesNotCover      Code = "CustomDoesNotCover"
+	CauseCustomNotAccepted       Code = "CustomNotAccepted"
+	CauseCertificateWrongName    Code = "CertificateWrongName"
+	CauseCertificateExpired      Code = "CertificateExpired"
+	CauseCertificateNotYetValid  Code = "CertificateNotYetValid"
+	CauseCertificateUntrusted    Code = "CertificateUntrusted"
+	CauseAddressNotPublic        Code = "AddressNotPublic"
+	CauseServerUnreachable       Code = "ServerUnreachable"
+	CauseNoTLS                   Code = "NoTLS"
+	CauseHandshakeFailed         Code = "HandshakeFailed"
+
+	CauseCertificateExpiring Code = "CertificateExpiring"
+	CauseWorks               Code = "Works"
+)
+
+// Rule is why Let's Encrypt never certifies a name, or not in the way that ServerPilot uses.
+type Rule string
+
+const (
+	RuleWildcard     Rule = "wildcard"
+	RuleHyphens      Rule = "hyphens"
+	RuleLabels       Rule = "labels"
+	RuleLength       Rule = "length"
+	RulePublicSuffix Rule = "public-suffix"
+)
+
+// Rules returns all rules.
+func Rules() []Rule {
+	return []Rule{RuleWildcard, RuleHyphens, RuleLabels, RuleLength, RulePublicSuffix}
+}
+
+// Text describes the rule, as a clause.
+func (r Rule) Text() string {
+	switch r {
+	case RuleWildcard:
+		return "a wildcard needs a check over DNS, and ServerPilot's certificates are checked over HTTP"
+	case RuleHyphens:
+		return "a label has hyphens in the third and fourth place, and isn't an internationalized name (xn--)"
+	case RuleLabels:
+		return "a name may have at most 10 labels"
+	case RuleLength:
+		return "a name may have at most 253 bytes, and each label 63"
+	case RulePublicSuffix:
+		return "it doesn't end in a public suffix, such as .com"
+	}
+	return sanitize(string(r))
+}
+
+// Lookup returns a code's entry; ok is false if this release doesn't know the code.
+func Lookup(code Code) (e Entry, ok bool) {
+	for _, table := range [][]Entry{verificationCauses[:], listCauses[:]} {
+		for _, e := range table {
+			if e.Code == code {
+				return e, true
+			}
+		}
+	}
+	return Entry{}, false
+}
+
+// Causes is the catalogue: every code, with its texts.
+func Causes() []Entry { return slices.Concat(listCauses[:], verificationCauses[:]) }
+
+// Both tables are read only.
+var (
+	listCauses = [...]Entry{
+		{CauseAdditionRequested, "asked to be put on the list", "", "A task domain:add was recorded.", ByNobody, false},
+		{CauseRemovalRequested, "asked to be taken off the list", "", "A task domain:remove was recorded.", ByNobody, false},
+		{CauseWaitsToBeListed, "waits to be put on the list", "", "The change is recorded, and no sync has handled it yet.", ByNobody, false},
+		{CauseWaitsToBeRemoved, "waits to be taken off the list", "", "The change is recorded, and no sync has handled it yet.", ByNobody, false},
+		{CauseAppPaused, "waits: the app was paused by {by}",
+			"Resume the app when its list may be written again: pilotsync apps resume {app}.", "An operator paused the app.", ByOperator, false},
+		{CauseAppFailing, "waits: {message}", "pilotsync tries again by itself. If it lasts, see the worker's log.",
+			"The last sync of the app failed.", ByNobody, false},
+		{CauseAppBlocked, "waits: {message}", "Remove what blocks the app, then run: pilotsync apps retry {app}. It is also tried again hourly.",
+			"ServerPilot refuses the app's calls, and no retry can help.", ByOperator, false},
+		{CauseDryRun, "dry run: {would}", "End the dry run (PILOTSYNC_DRY_RUN) to have it done.", "A worker in a dry run planned the change.", ByOperator, false},
+
+		{CauseListed, "put on the list; DNS and the certificate are checked next", "", "A sync wrote the list.", ByNobody, false},
+		{CauseAlreadyListed, "was on the list already; DNS and the certificate are checked next", "", "A sync found the name on the list.", ByNobody, false},
+		{CauseVerificationRequested, "a new verification was requested; DNS and the certificate are checked next", "",
+			"An addition or an operator requested it.", ByNobody, false},
+		{CauseNothingChanged, "asked for again: nothing changed", "", "An addition of a listed domain changed nothing.", ByNobody, false},
+		{CausePutBack, "put back {names}", "", "A sync found names missing from the list.", ByNobody, false},
+		{CauseNamesChanged, "its names on the list are now {names}", "", "A sync added or removed one of the domain's names.", ByNobody, false},
+		{CauseRemovedAgain, "removed again, since it was not requested: {names}", "",
+			"A name that pilotsync had removed came back within a day, as after a late write.", ByNobody, false},
+		{CauseRemoved, "taken off the list", "", "A sync wrote the list.", ByNobody, false},
+		{CauseKeptForAnother, "no longer mapped by itself; the name stays on the list for {name}", "",
+			"Another domain has the name as its www form.", ByNobody, false},
+		{CauseWasNotListed, "was not on the list", "", "A sync found nothing to remove.", ByNobody, false},
+
+		{CauseListFull, "the app's list holds {count} names of at most {limit}; {name} would need {need} more",
+			"Remove domains from the app, or map {name} on another app. Then add it again.",
+			"The plan would exceed ServerPilot's limit.", ByOperator, false},
+		{CauseRefusedByServerPilot, "ServerPilot refused it: {message}", "Do what the message says, then add the domain again.",
+			"ServerPilot refused a write in which only this domain changed, and accepted the list without it.", ByOperator, false},
+		{CauseNoLongerListed, "{name} is not on the list any more, so it was not adopted", "To put it on the list, run: pilotsync enqueue add {name}.",
+			"An import with if_listed found no such name.", ByOperator, false},
+		{CauseNameProtected, "{name} is protected (PILOTSYNC_PROTECTED): it is never taken off the list",
+			"If it is to leave the list, take it out of PILOTSYNC_PROTECTED and remove the domain again.", "The setting names it.", ByOperator, false},
+	}
+
+	verificationCauses = [...]Entry{
+		{CauseNameNotCertifiable, "Let's Encrypt never certifies {name}: {rule}",
+			"Map another name. Or install a certificate of your own on the app in ServerPilot.",
+			"The name breaks a rule of Let's Encrypt; nothing is looked up.", ByOperator, false},
+		{CauseServerDisconnected, "the app's server has not been connected to ServerPilot since {since}",
+			"Check that the server runs and that its ServerPilot agent reaches ServerPilot. Until then no change takes effect.",
+			"The server's lastconn is older than ten minutes.", ByOperator, false},
+		{CauseCouldNotCheck, "could not be checked yet: {message}", "pilotsync tries again by itself.",
+			"ServerPilot did not answer what the verification needs to know.", ByNobody, false},
+		{CauseNotOnList, "{name} is not on the domain list of app {app} right now[; {message}]",
+			"If it lasts, see what holds up the syncs of app {app}: pilotsync apps.",
+			"The list was read, and lacks a name that was written.", ByNobody, false},
+
+		{CauseDNSMissing, "{name} has no A or AAAA record in DNS[; this app is on {expected}]",
+			"Create a DNS record of {name} with the address {expected}.",
+			"DNS answered, and there is no address.", ByOwner, false},
+		{CauseDNSAliasDangling, "{name} is an alias (CNAME) of {target}, which has no address[; this app is on {expected}]",
+			"Replace the CNAME record of {name} by a record with the address {expected}.",
+			"The name's CNAME record leads to no address, or in a circle.", ByOwner, false},
+		{CauseDNSElsewhere, "{name} points to {found}; this app is on {expected}",
+			"Make {name} point to {expected} and nowhere else. If a proxy or load balancer of yours has the address, the operator sets PILOTSYNC_EXPECTED_ADDRESSES={found}.",
+			"The name has an address that is neither the server's nor in PILOTSYNC_EXPECTED_ADDRESSES.", ByOwner, false},
+		{CauseIPv6Elsewhere, "{name} has the IPv6 address {found}, which isn't this app's server; Let's Encrypt checks IPv6 first",
+			"Delete the AAAA record {found} of {name}. If the address belongs to the app's server, the operator sets PILOTSYNC_EXPECTED_ADDRESSES={found}.",
+			"The A records are right, and an AAAA record isn't.", ByOwner, false},
+		{CauseServerAddressUnknown, "{name} points to {found}; the address of this app's server isn't known",
+			"Set PILOTSYNC_EXPECTED_ADDRESSES to the address of the app's server.",
+			"ServerPilot names no address for the server, and the setting is empty.", ByOperator, false},
+		{CauseDNSSECBogus, "the DNSSEC signatures of {name} are wrong, so no certificate can be issued[ ({message})]",
+			"Repair the signatures of the zone, or delete its DS record at the registrar.",
+			"The resolver answers SERVFAIL, and with the CD bit (RFC 4035) it answers; or it says so by an extended error (RFC 8914).", ByOwner, false},
+		{CauseDNSUnknown, "the DNS lookup of {name} failed[ ({message})], which doesn't mean that its records are wrong",
+			"If it lasts, check that the domain's name servers answer.", "The resolver gave no usable answer.", ByOwner, false},
+		{CauseBehindProxy, "{name} is behind {provider}, and visitors see no valid certificate there[: {message}]",
+			"Let the proxy connect to {expected} and let it pass requests below /.well-known/acme-challenge/. Or switch the proxy off for {name}.",
+			"All addresses of the name are a proxy's (Cloudflare's published ranges, PILOTSYNC_PROXIES).", ByOwner, false},
+		{CauseOtherSite, "{name} is behind {provider}, and the site that answers there isn't of this network",
+			"In the proxy's settings, set the origin of {name} to {expected}.",
+			"The site did not answer the signed challenge at /wp-json/pilotsync/v1/here.", ByOwner, false},
+		{CauseCAAForbids, "the CAA record of {record} allows only {issuers} to issue certificates for {name}",
+			"Add the CAA record 0 issue \"letsencrypt.org\" to {record}, or delete its CAA records.",
+			"CAA records (RFC 8659) of the name or the nearest parent that has some.", ByOwner, false},
+		{CauseCAAUnknown, "the CAA records of {name} can't be read[ ({message})]; Let's Encrypt then issues nothing",
+			"Check that the domain's name servers answer questions for CAA records.",
+			"The resolver answers questions for addresses, but fails for CAA.", ByOwner, false},
+
+		{CauseCertificateNotReady, "{name} points here, but ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here",
+			"Nothing needs to be done: ServerPilot requests the certificate by itself.", "autossl.available of ServerPilot's API is false.", ByNobody, false},
+		{CauseAutoSSLRefused, "{name} points here, but ServerPilot refused to turn AutoSSL on: {message}",
+			"Do what the message says, for app {app} in ServerPilot.", "ServerPilot refused the call that enables AutoSSL.", ByOperator, false},
+		{CauseAutoSSLStarted, "{name} points here, but AutoSSL was turned on only just now",
+			"Nothing needs to be done: the certificate is installed within minutes.", "pilotsync enabled AutoSSL during this verification.", ByNobody, false},
+		{CauseAutoSSLOff, "{name} points here, but AutoSSL is off, though a certificate is ready",
+			"Turn AutoSSL on for app {app} in ServerPilot, or let pilotsync do it (PILOTSYNC_AUTOSSL).",
+			"ssl.auto is false, and PILOTSYNC_AUTOSSL is off for the app.", ByOperator, false},
+		{CauseAutoSSLDryRun, "{name} points here, but AutoSSL is off, though a certificate is ready, and a dry run leaves it off",
+			"End the dry run (PILOTSYNC_DRY_RUN), or turn AutoSSL on for app {app} in ServerPilot.",
+			"ssl.auto is false, and the worker is in a dry run.", ByOperator, false},
+		{CauseCertificateDoesNotCover, "{name} points here, but the certificate that ServerPilot has ready doesn't cover it[ (it covers {names})]",
+			"ServerPilot issues a new certificate by itself after the list changed. If it lasts, check the SSL settings of app {app} in ServerPilot.",
+			"autossl.domains of ServerPilot's API lacks the name.", ByOperator, false},
+		{CauseCustomDoesNotCover, "{name} points here, but the app's custom certificate doesn't cover it[ (it covers {names})]",
+			"Install a certificate that covers {name} on app {app} in ServerPilot, or remove the custom one so that AutoSSL can take over.",
+			"The app has a custom certificate, and the TLS handshake shows other names.", ByOperator, false},
+		{CauseCustomNotAccepted, "{name} points here, but browsers refuse the app's custom certificate: {message}",
+			"Replace the custom certificate of app {app} in ServerPilot, or remove it so that AutoSSL can take over.",
+			"The app has a custom certificate, and the TLS handshake fails with it.", ByOperator, false},
+		{CauseCertificateWrongName, "{name} points here, but the certificate at {address} is for other names[: {names}]",
+			"Check the SSL settings of app {app} in ServerPilot.", "TLS handshake.", ByOperator, false},
+		{CauseCertificateExpired, "{name} points here, but the certificate at {address} expired on {until}[ ({issuer})]",
+			"Check the SSL settings of app {app} in ServerPilot.", "TLS handshake.", ByOperator, false},
+		{CauseCertificateNotYetValid, "{name} points here, but the certificate at {address} isn't valid before {until}[ ({issuer})]",
+			"Check the clock of the app's server.", "TLS handshake.", ByOperator, false},
+		{CauseCertificateUntrusted, "{name} points here, but browsers don't trust the certificate at {address}: {message}",
+			"Check the SSL settings of app {app} in ServerPilot.", "TLS handshake.", ByOperator, false},
+		{CauseAddressNotPublic, "{name} points to {address}, which isn't a public address[: {message}]",
+			"If that is meant to be, set PILOTSYNC_ALLOW_PRIVATE_ADDRESSES. Otherwise give {name} a public address.",
+			"The address is in a range that is reserved (IANA's special-purpose registries).", ByOperator, false},
+		{CauseServerUnreachable, "{name} points here, but {message}",
+			"Check that the server runs and that its firewall lets HTTPS through.", "TCP connection to port 443.", ByOperator, false},
+		{CauseNoTLS, "{name} points here, but {message}", "Check the web server's configuration of app {app}.", "TLS handshake.", ByOperator, false},
+		{CauseHandshakeFailed, "{name} points here, but {message}", "Check the SSL settings of app {app} in ServerPilot.", "TLS handshake.", ByOperator, false},
+
+		{CauseCertificateExpiring, "the certificate of {name} ends on {until} and was not renewed yet",
+			"Check the SSL settings of app {app} in ServerPilot.",
+			"Less than a quarter of the certificate's lifetime is left; renewal is due at a third.", ByOperator, true},
+		{CauseWorks, "certificate valid[ until {until}][ ({issuer})][, seen behind {provider}]", "", "A TLS handshake as a browser makes it.", ByNobody, true},
+	}
+)
