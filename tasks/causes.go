@@ -197,7 +197,7 @@ var (
 		{CauseDNSMissing, "{name} has no A or AAAA record in DNS[; this app is on {expected}]",
 			"Create a DNS record of {name} with the address {expected}.",
 			"DNS answered, and there is no address.", ByOwner, false},
-		{CauseDNSAliasDangling, "{name} is an alias (CNAME) of {target}, which has no address[; this app is on {expected}]",
+		{CauseDNSAliasDangling, "{name} is an alias (CNAME) of {target}, which leads to no address[; this app is on {expected}]",
 			"Replace the CNAME record of {name} by a record with the address {expected}.",
 			"The name's CNAME record leads to no address, or in a circle.", ByOwner, false},
 		{CauseDNSElsewhere, "{name} points to {found}; this app is on {expected}",

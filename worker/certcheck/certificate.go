@@ -6,13 +6,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
+
+	"pilotsync/tasks"
 )
 
-// certFailure says why a certificate was not accepted. crypto/x509 checks the
-// leaf's validity period first, then its names, then the chain.
-func certFailure(err *tls.CertificateVerificationError, name string, address netip.Addr, now time.Time) (TLSStatus, string) {
+// certFailure tells why a certificate was not accepted. crypto/x509 looks at
+// the leaf's time first, then at its names, then at the chain.
+func certFailure(err *tls.CertificateVerificationError, now time.Time) (TLSStatus, string) {
 	leaf := err.UnverifiedCertificates[0] // crypto/tls never reports a failure without one
 	by := ""
 	if from := issuer(leaf); from != "" {
@@ -23,35 +24,32 @@ func certFailure(err *tls.CertificateVerificationError, name string, address net
 	var unknown x509.UnknownAuthorityError
 	switch {
 	case errors.As(err, &wrongName):
-		return WrongName, fmt.Sprintf("the certificate at %s is for %s, not for %s", address, certNames(leaf), sanitize(name, maxName))
+		return WrongName, ""
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && !invalid.Cert.Equal(leaf):
+		return Untrusted, fmt.Sprintf("an intermediate certificate (%s) is valid from %s to %s only", issuer(invalid.Cert), date(invalid.Cert.NotBefore), date(invalid.Cert.NotAfter))
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		// x509.Expired stands for both ends of the validity period. The certificate
-		// may also be an intermediate.
+		// One reason stands for both ends of the time.
 		if now.Before(invalid.Cert.NotBefore) {
-			return NotYetValid, fmt.Sprintf("the certificate at %s isn't valid before %s%s", address, timestamp(invalid.Cert.NotBefore), by)
+			return NotYetValid, ""
 		}
-		return Expired, fmt.Sprintf("the certificate at %s expired on %s%s", address, timestamp(invalid.Cert.NotAfter), by)
+		return Expired, ""
 	case errors.As(err, &unknown) && bytes.Equal(leaf.RawIssuer, leaf.RawSubject):
-		return Untrusted, fmt.Sprintf("the certificate at %s is self-signed%s", address, by)
+		return Untrusted, fmt.Sprintf("it is self-signed%s", by)
 	case errors.As(err, &unknown):
-		return Untrusted, fmt.Sprintf("the certificate at %s comes from an authority that isn't trusted%s, or an intermediate certificate is missing", address, by)
+		return Untrusted, fmt.Sprintf("it comes from an authority that isn't trusted%s, or an intermediate certificate is missing", by)
 	}
-	return HandshakeFailed, fmt.Sprintf("the certificate at %s isn't accepted: %v", address, err.Err)
+	return HandshakeFailed, fmt.Sprintf("its certificate isn't accepted: %v", err.Err)
 }
 
-// certNames lists the names on a certificate, three at most.
-func certNames(cert *x509.Certificate) string {
-	var names []string
+// certNames lists what a certificate is for, ten names at most.
+func certNames(cert *x509.Certificate) (names []string) {
 	for _, n := range cert.DNSNames {
 		names = append(names, sanitize(n, maxShownName))
 	}
 	for _, ip := range cert.IPAddresses {
 		names = append(names, ip.String())
 	}
-	if len(names) == 0 {
-		return "no host name"
-	}
-	return list(names, 3, "")
+	return names[:min(len(names), tasks.MaxParamItems)]
 }
 
 // issuer returns the signer of a certificate: its organisation, or else its common name.
@@ -63,7 +61,5 @@ func issuer(cert *x509.Certificate) string {
 	}
 	return sanitize(cert.Issuer.CommonName, maxName)
 }
-
-func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 func date(t time.Time) string { return t.UTC().Format(time.DateOnly) }

@@ -111,19 +111,22 @@ type Probe struct {
 	// Addresses are the name's addresses, at most 32, sorted. If DNS is Elsewhere, the
 	// unexpected ones come first.
 	Addresses []netip.Addr
-	// DNSDetail explains NoAddress ("exists, but has no A or AAAA record") and Unknown
-	// ("no answer in time"); empty otherwise.
+	// Alias is, of NoAddress, the name that a CNAME record leads to; empty if there is none.
+	Alias string
+	// DNSDetail says more about Unknown ("no answer in time"); empty otherwise.
 	DNSDetail string
 
 	TLS TLSStatus
 	// TLSDetail is a clause about the failure, such as "198.51.100.4 refuses
 	// connections on port 443"; empty if there was none.
 	TLSDetail string
-	// Issuer (its organisation, or else its common name) and NotAfter describe the
-	// server's certificate, valid or not; zero if it sent none.
-	Issuer   string
-	NotAfter time.Time
-	// TLSAddress is the address that decided TLS; the zero Addr if none was checked.
+	// Issuer (its organisation, or else its common name) and NotAfter are those
+	// of the certificate that was seen, valid or not; zero where none was.
+	Issuer              string
+	NotBefore, NotAfter time.Time
+	CertNames           []string // at most 10
+	// TLSAddress is the address that decided TLS; the zero Addr where none was
+	// looked at.
 	TLSAddress netip.Addr
 }
 

@@ -12,10 +12,10 @@ import (
 // maxAliases is how many CNAME records are followed; resolvers have a similar limit.
 const maxAliases = 16
 
-// cnameLoop describes the loop that an unresolvable name's CNAME records lead into, or
-// returns "". Resolvers answer SERVFAIL to a loop, as they do to failures of their own,
-// but here the records are wrong. Package net can't query a CNAME record alone, hence
-// the miekg/dns client.
+// cnameLoop tells whether a name that can't be resolved is an alias that leads back
+// to itself, or to one that does, and returns the names on its way; empty if not. A resolver reports that as it
+// reports its own failures (SERVFAIL), but here the records are what is wrong.
+// Package net can't ask for a CNAME record alone, hence a client of its own.
 func (c *Checker) cnameLoop(ctx context.Context, name string) string {
 	server := c.cfg.DNS
 	if server == "" {
@@ -43,7 +43,7 @@ func (c *Checker) cnameLoop(ctx context.Context, name string) string {
 		back := slices.Contains(chain, next)
 		chain = append(chain, next)
 		if back {
-			return "is an alias (CNAME) that goes round in a circle: " + arrows(chain)
+			return arrows(chain[1:])
 		}
 	}
 	return ""

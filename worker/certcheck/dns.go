@@ -37,13 +37,13 @@ func (c *Checker) resolve(ctx context.Context, probe *Probe, expected []netip.Pr
 			probe.DNS, probe.DNSDetail = Unknown, failureText(err)
 			if !isTimeout(err) {
 				if loop := c.cnameLoop(ctx, probe.Name); loop != "" {
-					probe.DNS, probe.DNSDetail = NoAddress, loop
+					probe.DNS, probe.DNSDetail, probe.Alias = NoAddress, "", loop
 				}
 			}
 			return
 		}
 	}
-	probe.DNS, probe.DNSDetail = NoAddress, whyNoAddress(ctx, r, absolute)
+	probe.DNS, probe.Alias = NoAddress, danglingAlias(ctx, r, absolute)
 }
 
 // classify reports whether all addresses are expected. The unexpected ones come first,
@@ -122,16 +122,11 @@ func isTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout()
 }
 
-// whyNoAddress explains why a name has no addresses. Package net doesn't distinguish a
-// name that doesn't exist from one that has only other records. So two more queries
-// find the cases that customers really have: a dangling alias, and a registered domain
-// without an address record.
-func whyNoAddress(ctx context.Context, r *net.Resolver, absolute string) string {
+// danglingAlias returns the name that the CNAME record of a name without addresses leads to;
+// empty if it has none.
+func danglingAlias(ctx context.Context, r *net.Resolver, absolute string) string {
 	if target, err := r.LookupCNAME(ctx, absolute); err == nil && !strings.EqualFold(target, absolute) {
-		return "is an alias (CNAME) of " + sanitize(strings.TrimSuffix(target, "."), maxName) + ", which has no A or AAAA record"
+		return sanitize(strings.TrimSuffix(target, "."), maxName)
 	}
-	if servers, err := r.LookupNS(ctx, absolute); err == nil && len(servers) > 0 {
-		return "exists, but has no A or AAAA record"
-	}
-	return "doesn't exist in DNS, or has no A or AAAA record"
+	return ""
 }

@@ -11,18 +11,17 @@ import (
 	"net/netip"
 	"slices"
 	"syscall"
-	"time"
 )
 
 // outcome is the result of a handshake with one address.
 type outcome struct {
-	address  netip.Addr
-	status   TLSStatus
-	detail   string
-	issuer   string
-	notAfter time.Time
-	// noRoute: this machine has no route to the address's family or network, so the
-	// failure says nothing about the server.
+	address netip.Addr
+	status  TLSStatus
+	detail  string
+	// leaf is the certificate that the server showed; nil if it showed none.
+	leaf *x509.Certificate
+	// noRoute: this machine has no way to the address's family or network, so
+	// the failure says nothing about the server.
 	noRoute bool
 }
 
@@ -37,7 +36,7 @@ func (c *Checker) handshakes(ctx context.Context, probe *Probe) {
 	if result.status == "" {
 		for i, address := range dialled(probe.Addresses) {
 			o := c.handshake(ctx, probe.Name, address)
-			if i == 0 || o.decides() || result.noRoute || o.status == Valid && o.notAfter.Before(result.notAfter) {
+			if i == 0 || o.decides() || result.noRoute || o.status == Valid && result.leaf != nil && o.leaf.NotAfter.Before(result.leaf.NotAfter) {
 				result = o
 			}
 			if result.decides() {
@@ -46,7 +45,9 @@ func (c *Checker) handshakes(ctx context.Context, probe *Probe) {
 		}
 	}
 	probe.TLS, probe.TLSDetail, probe.TLSAddress = result.status, sanitize(result.detail, maxDetail), result.address
-	probe.Issuer, probe.NotAfter = result.issuer, result.notAfter
+	if leaf := result.leaf; leaf != nil {
+		probe.Issuer, probe.NotBefore, probe.NotAfter, probe.CertNames = issuer(leaf), leaf.NotBefore, leaf.NotAfter, certNames(leaf)
+	}
 }
 
 // refused finds an address that must not be dialled; one is enough to refuse them all.
@@ -98,13 +99,13 @@ func (c *Checker) handshake(ctx context.Context, name string, address netip.Addr
 		o.status = Valid
 		chain = client.ConnectionState().PeerCertificates
 	case errors.As(err, &certErr):
-		o.status, o.detail = certFailure(certErr, name, address, c.cfg.Now())
+		o.status, o.detail = certFailure(certErr, c.cfg.Now())
 		chain = certErr.UnverifiedCertificates
 	default:
 		o.status, o.detail = c.handshakeFailure(address, err)
 	}
 	if len(chain) > 0 {
-		o.issuer, o.notAfter = issuer(chain[0]), chain[0].NotAfter
+		o.leaf = chain[0]
 	}
 	return o
 }

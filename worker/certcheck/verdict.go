@@ -2,7 +2,6 @@ package certcheck
 
 import (
 	"net/netip"
-	"unicode/utf8"
 
 	"pilotsync/tasks"
 )
@@ -48,44 +47,33 @@ type Facts struct {
 // Verdict is the result of an evaluation.
 type Verdict struct {
 	State tasks.State
-	// Reason is one or two plain sentences for an agency's support person:
-	// never empty, at most 800 characters, no control characters.
-	Reason string
-	// Problems say the same to programs, for every name.
-	Problems []tasks.Problem
+	// Cause explains what was seen of the domain itself, Warnings what is wrong with its
+	// other names.
+	Cause    tasks.Cause
+	Warnings []tasks.Cause
 	// Final: the verification ends here.
 	Final bool
 	// SeenPointing: DNS pointed here in this attempt or before.
 	SeenPointing bool
 }
 
-// recheckSentence ends the reason of a failed verification: it says how to start another
-// one. It contains the domain's name, so the command can be pasted.
-func recheckSentence(domain string) string {
-	return ", then have it verified again (on its page, or: pilotsync verify " + domain + ")."
-}
-
-// Evaluate decides a domain's state. If the domain isn't on the list, that is the cause
-// of every failure. The domain itself decides; a www form that fails is only a warning in
-// the reason. A domain whose handshake succeeds is done, whatever AutoSSL says. Attempts
-// continue until the domain is done or the limit is reached. Wildcards aren't verified:
-// ServerPilot can't get a certificate for them.
+// Evaluate decides a domain's state. Where the domain isn't on the list, that is the cause
+// of whatever doesn't work. The domain itself decides; a www form that
+// fails is only a warning. The handshake is the truth: a good
+// domain is done whatever AutoSSL says. Attempts continue until the domain is done
+// or the limit is reached. A wildcard isn't for here: nothing can certify it.
 func Evaluate(f Facts) Verdict {
 	probe := f.Probes[f.Domain]
 	here := probe.DNS == PointsHere
-	v := Verdict{SeenPointing: here || f.SeenPointing, Problems: f.problems()}
+	v := Verdict{Cause: f.Cause(f.Domain), SeenPointing: here || f.SeenPointing}
 	if probe.Good() {
-		v.State, v.Final = tasks.Done, true
-		v.Reason = reason(validUntil(probe)+f.warnings(false), "")
+		v.State, v.Final, v.Warnings = tasks.Done, true, f.warnings(false)
 		return v
 	}
-
-	p := f.problem(f.Domain)
-	sentence := p.sentence
 	if here {
-		// A www form that points elsewhere can hold up the certificate of both names.
-		// While the domain's own DNS is wrong, that alone is enough to report.
-		sentence += f.warnings(true)
+		// A www form that DNS sends elsewhere can hold up a certificate for both.
+		// While the domain's own DNS is wrong, that is enough to tell.
+		v.Warnings = f.warnings(true)
 	}
 	v.Final = f.Attempt >= f.Limit
 	switch {
@@ -98,11 +86,6 @@ func Evaluate(f Facts) Verdict {
 	default:
 		v.State = tasks.CheckingDNS
 	}
-	remedy := ""
-	if v.Final {
-		remedy = ". Next: " + p.remedy + recheckSentence(f.Domain)
-	}
-	v.Reason = reason(sentence, remedy)
 	return v
 }
 
@@ -111,32 +94,15 @@ func noAnswer(p Probe) bool {
 	return p.DNS != PointsHere && p.DNS != Elsewhere && p.DNS != NoAddress
 }
 
-// warnings says what is wrong with the names besides the domain; with dnsOnly set it
-// leaves out those that only lack a certificate.
-func (f Facts) warnings(dnsOnly bool) string {
-	var s string
+// warnings explains what is wrong with the names besides the domain; with dnsOnly
+// set it leaves out those that only lack a certificate.
+func (f Facts) warnings(dnsOnly bool) (all []tasks.Cause) {
 	for _, name := range f.Names {
 		probe := f.Probes[name]
 		if name == f.Domain || probe.Good() || dnsOnly && probe.DNS == PointsHere {
 			continue
 		}
-		s += "; warning: " + f.problem(name).sentence
+		all = append(all, f.Cause(name))
 	}
-	return s
-}
-
-func validUntil(p Probe) string {
-	s := "certificate valid"
-	if !p.NotAfter.IsZero() {
-		s += " until " + date(p.NotAfter)
-	}
-	if p.Issuer != "" {
-		s += " (" + sanitize(p.Issuer, maxName) + ")"
-	}
-	return s
-}
-
-// reason joins the two parts; the remedy is never cut off.
-func reason(sentence, remedy string) string {
-	return sanitize(sentence, maxReason-utf8.RuneCountInString(remedy)) + remedy
+	return all
 }

@@ -1,0 +1,186 @@
+package certcheck
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"pilotsync/tasks"
+)
+
+// Cause finds the most useful explanation of what was seen of one name: what comes first
+// has to be repaired first.
+func (f Facts) Cause(name string) tasks.Cause {
+	probe := f.Probes[name]
+	p := tasks.Params{Name: sanitize(name, maxName)}
+	if slices.Contains(f.OffList, name) {
+		p.App, p.Message = f.App, f.Repair
+		return tasks.Cause{Code: tasks.CauseNotOnList, Params: p}
+	}
+	switch probe.DNS {
+	case PointsHere:
+		return f.tlsCause(p, name, probe)
+	case Elsewhere:
+		return f.elsewhere(p, probe)
+	case NoAddress:
+		p.Expected = f.expected()
+		if probe.Alias != "" {
+			p.Target = sanitize(probe.Alias, maxName)
+			return tasks.Cause{Code: tasks.CauseDNSAliasDangling, Params: p}
+		}
+		return tasks.Cause{Code: tasks.CauseDNSMissing, Params: p}
+	}
+	p.Message = sanitize(probe.DNSDetail, maxDetail)
+	return tasks.Cause{Code: tasks.CauseDNSUnknown, Params: p}
+}
+
+// elsewhere says which addresses aren't expected. AAAA records beside right A records have
+// a cause of their own: they are easily forgotten, and Let's Encrypt prefers them.
+func (f Facts) elsewhere(p tasks.Params, probe Probe) tasks.Cause {
+	var v4 bool
+	for _, a := range probe.Addresses {
+		if within(a, f.Expected) {
+			continue
+		}
+		v4 = v4 || a.Is4()
+		if len(p.Found) < tasks.MaxParamItems {
+			p.Found = append(p.Found, a.String())
+		}
+	}
+	p.Expected = f.expected()
+	right := slices.ContainsFunc(probe.Addresses, func(a netip.Addr) bool { return within(a, f.Expected) })
+	switch {
+	case len(f.Expected) == 0:
+		return tasks.Cause{Code: tasks.CauseServerAddressUnknown, Params: p}
+	case !v4 && right:
+		return tasks.Cause{Code: tasks.CauseIPv6Elsewhere, Params: p}
+	}
+	return tasks.Cause{Code: tasks.CauseDNSElsewhere, Params: p}
+}
+
+// expected are the addresses and networks that DNS should have.
+func (f Facts) expected() (shown []string) {
+	for _, e := range f.Expected[:min(len(f.Expected), tasks.MaxParamItems)] {
+		shown = append(shown, shownPrefix(e))
+	}
+	return shown
+}
+
+func shownPrefix(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}
+
+// tlsCause is for a name whose DNS points here. What ServerPilot says about its certificate
+// explains more than the handshake that fails because of it.
+func (f Facts) tlsCause(p tasks.Params, name string, probe Probe) tasks.Cause {
+	p.App = f.App
+	switch probe.TLS {
+	case Valid:
+		p.App, p.Until, p.Issuer = "", probe.NotAfter, sanitize(probe.Issuer, maxName)
+		return tasks.Cause{Code: tasks.CauseWorks, Params: p}
+	case Refused:
+		p.App, p.Address, p.Message = "", probe.TLSAddress.String(), sanitize(probe.TLSDetail, maxDetail)
+		return tasks.Cause{Code: tasks.CauseAddressNotPublic, Params: p}
+	}
+	seen := f.handshakeCause(p, probe)
+	switch {
+	case !f.AutoSSL.Known: // only the handshake says something
+		return seen
+	case f.AutoSSL.Custom:
+		return customCause(seen, probe.TLS)
+	}
+	return f.autoSSLCause(seen, name)
+}
+
+// handshakeCause is what the handshake alone says.
+func (f Facts) handshakeCause(p tasks.Params, probe Probe) tasks.Cause {
+	if probe.TLSAddress.IsValid() {
+		p.Address = probe.TLSAddress.String()
+	}
+	code := tasks.CauseHandshakeFailed
+	switch probe.TLS {
+	case WrongName:
+		p.Names = probe.CertNames
+		return tasks.Cause{Code: tasks.CauseCertificateWrongName, Params: p}
+	case Expired:
+		p.Until, p.Issuer = probe.NotAfter, sanitize(probe.Issuer, maxName)
+		return tasks.Cause{Code: tasks.CauseCertificateExpired, Params: p}
+	case NotYetValid:
+		p.Until, p.Issuer = probe.NotBefore, sanitize(probe.Issuer, maxName)
+		return tasks.Cause{Code: tasks.CauseCertificateNotYetValid, Params: p}
+	case Untrusted:
+		code = tasks.CauseCertificateUntrusted
+	case Unreachable:
+		code = tasks.CauseServerUnreachable
+	case NotTLS:
+		code = tasks.CauseNoTLS
+	}
+	if p.Message = sanitize(probe.TLSDetail, maxDetail); p.Message == "" {
+		p.Message = "its certificate wasn't checked"
+	}
+	return tasks.Cause{Code: code, Params: p}
+}
+
+// customCause is that of an app with a custom certificate.
+func customCause(seen tasks.Cause, status TLSStatus) tasks.Cause {
+	switch status {
+	case WrongName:
+		seen.Code = tasks.CauseCustomDoesNotCover
+	case Expired, NotYetValid, Untrusted:
+		seen.Params.Message = seen.Sentence()
+		_, after, found := strings.Cut(seen.Params.Message, "points here, but ")
+		if found {
+			seen.Params.Message = after
+		}
+		seen.Code = tasks.CauseCustomNotAccepted
+	}
+	return seen
+}
+
+// autoSSLCause is that of an app which gets its certificates by AutoSSL.
+func (f Facts) autoSSLCause(seen tasks.Cause, name string) tasks.Cause {
+	ssl := f.AutoSSL
+	p := tasks.Params{Name: seen.Params.Name, App: f.App}
+	covered := slices.ContainsFunc(ssl.Covered, func(c string) bool { return strings.EqualFold(c, name) })
+	switch {
+	case !ssl.Available:
+		return tasks.Cause{Code: tasks.CauseCertificateNotReady, Params: p}
+	case ssl.Refused != "":
+		p.Message = sanitize(ssl.Refused, maxDetail)
+		return tasks.Cause{Code: tasks.CauseAutoSSLRefused, Params: p}
+	case !covered:
+		for _, n := range ssl.Covered[:min(len(ssl.Covered), tasks.MaxParamItems)] {
+			p.Names = append(p.Names, sanitize(n, maxShownName))
+		}
+		return tasks.Cause{Code: tasks.CauseCertificateDoesNotCover, Params: p}
+	case ssl.TurnedOn:
+		return tasks.Cause{Code: tasks.CauseAutoSSLStarted, Params: p}
+	case !ssl.On && ssl.DryRun:
+		return tasks.Cause{Code: tasks.CauseAutoSSLDryRun, Params: p}
+	case !ssl.On:
+		return tasks.Cause{Code: tasks.CauseAutoSSLOff, Params: p}
+	}
+	return seen
+}
+
+// Status says in a word or two how AutoSSL stands, for a domain's history.
+func (a AutoSSL) Status() string {
+	switch {
+	case !a.Known:
+		return "unknown"
+	case a.Custom:
+		return "custom certificate"
+	case a.Refused != "":
+		return "refused"
+	case a.TurnedOn:
+		return "turned on"
+	case a.On:
+		return "on"
+	case !a.Available:
+		return "no certificate ready"
+	}
+	return "off"
+}
