@@ -197,15 +197,15 @@ func live(ctx context.Context, l *ledger.Ledger, app, domain, who string, now ti
 		verdict := certcheck.Evaluate(facts)
 		now = now.Add(time.Duration(i+1)*time.Minute + 123456*time.Microsecond)
 		is := was
-		is.State, is.Reason, is.SeenPointing, is.Attempt = verdict.State, verdict.Reason, verdict.SeenPointing, facts.Attempt
+		is.State, is.SeenPointing, is.Attempt = verdict.State, verdict.SeenPointing, facts.Attempt
+		is.Explain(verdict.Cause, verdict.Warnings...)
 		is.AttemptAt, is.UpdatedAt, is.NextAttemptAt = &now, now, nil
 		if probe := facts.Probes[domain]; !probe.NotAfter.IsZero() {
 			is.Certificate = &listsync.Cert{Issuer: probe.Issuer, NotAfter: probe.NotAfter}
 		}
-		event := listsync.HistoryEntry{At: now, State: is.State, Reason: is.Reason, Attempt: facts.Attempt, Actor: who, AutoSSL: facts.AutoSSL.Describe()}
+		event := listsync.HistoryEntry{At: now, State: is.State, Action: listsync.ActionVerify, Cause: is.Cause, Attempt: facts.Attempt, Actor: who, AutoSSL: facts.AutoSSL.Status()}
 		for _, name := range facts.Names {
-			probe := facts.Probes[name]
-			event.Checks = append(event.Checks, listsync.Check{Name: name, DNS: probe.DescribeDNS(), TLS: probe.DescribeTLS()})
+			event.Checks = append(event.Checks, listsync.Check{Name: name, Cause: facts.Cause(name)})
 		}
 		if done, err := l.Verified(ctx, app, was, is, event); err != nil || !done {
 			return errors.Join(err, fmt.Errorf("verification of %s put down: %v", domain, done))

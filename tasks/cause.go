@@ -65,6 +65,13 @@ func (c Cause) Remedy() string {
 	return c.render(func(e Entry) string { return e.Remedy })
 }
 
+// IsProblem reports whether somebody has to act or wait: the zero Cause and working names
+// aren't problems, unless a certificate is about to expire.
+func (c Cause) IsProblem() bool {
+	e, known := Lookup(c.Code)
+	return known && e.Problem
+}
+
 func (c Cause) render(template func(Entry) string) string {
 	e, known := Lookup(c.Code)
 	if !known {

@@ -157,7 +157,10 @@ type Event struct {
 	// Ledger is the identity of the new ledger; only in LedgerLost.
 	Ledger string `json:"ledger,omitempty"`
 
+	// Reason describes Cause in words, and Remedy says what to do; see [Causes].
 	Reason string `json:"reason"`
+	Cause
+	Remedy string `json:"remedy,omitempty"`
 	// At is when it happened, by Redis's clock in whole microseconds. No two events of an
 	// app have the same time, and their times are in the order of the events.
 	At time.Time `json:"at"`

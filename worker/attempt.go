@@ -10,6 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/internal/serverpilot"
+	"pilotsync/internal/text"
 	"pilotsync/tasks"
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/followup"
@@ -75,14 +76,15 @@ func evaluateAttempt(v tasks.Verify, before listsync.Record, facts certcheck.Fac
 		after.NextAttemptAt = &next
 	}
 	after = scheduleRecheck(after, now)
-	entry := listsync.HistoryEntry{At: now, State: after.State, Reason: after.Reason, Attempt: v.Attempt, Actor: v.By}
-	entry.Checks, entry.AutoSSL = checksOf(facts)
+	entry := listsync.HistoryEntry{At: now, State: after.State, Action: listsync.ActionVerify, Cause: after.Cause, Attempt: v.Attempt, Actor: v.By}
+	entry.Checks, entry.AutoSSL = checksOf(facts), facts.AutoSSL.Status()
 	return after, entry
 }
 
 // apply puts a verdict into a record.
 func apply(r *listsync.Record, v certcheck.Verdict) {
-	r.State, r.Reason, r.SeenPointing, r.Problems = v.State, v.Reason, v.SeenPointing, v.Problems
+	r.State, r.SeenPointing = v.State, v.SeenPointing
+	r.Explain(v.Cause, v.Warnings...)
 }
 
 // setCertificate puts the domain's certificate into a record, if it was seen.
@@ -122,22 +124,18 @@ func (r *verifier) record(ctx context.Context, v tasks.Verify, before listsync.R
 	}
 	r.metrics.Verified(before, after, now)
 	r.outbox.flushNow(ctx, v.AppID)
-	log.WithField("state", after.State).Info("verified: " + after.Reason)
+	log.WithField("state", after.State).Info("verified: " + after.Reason())
 	return nil
 }
 
-// checksOf says for the history what an attempt found.
-func checksOf(facts certcheck.Facts) (checks []listsync.Check, autoSSL string) {
+// checksOf says for the history what an attempt found of each name.
+func checksOf(facts certcheck.Facts) (checks []listsync.Check) {
 	for _, name := range facts.Names {
-		check := listsync.Check{Name: name, DNS: "not checked"}
-		if probe, ok := facts.Probes[name]; ok {
-			check.DNS, check.TLS = probe.DescribeDNS(), probe.DescribeTLS()
-		} else if slices.Contains(facts.OffList, name) {
-			check.DNS = "not checked: it is not on ServerPilot's list"
+		if _, probed := facts.Probes[name]; probed || slices.Contains(facts.OffList, name) {
+			checks = append(checks, listsync.Check{Name: name, Cause: facts.Cause(name)})
 		}
-		checks = append(checks, check)
 	}
-	return checks, facts.AutoSSL.Describe()
+	return checks
 }
 
 // postpone ends an attempt that could not be made, since ServerPilot could not be asked.
@@ -152,9 +150,9 @@ func (r *verifier) postpone(ctx context.Context, v tasks.Verify, before listsync
 	if failed := serverpilot.AsError(cause); failed != nil {
 		delay = max(delay, failed.RetryAfter+taskerr.Rounding)
 		after := before
-		after.Reason = "could not be checked yet: " + cause.Error()
+		after.Explain(tasks.Cause{Code: tasks.CauseCouldNotCheck, Params: tasks.Params{Message: text.Limit(cause.Error(), tasks.MaxParamText)}})
 		after.UpdatedAt = now
-		if after.Reason != before.Reason {
+		if after.Reason() != before.Reason() {
 			if _, err := r.ledger.Verified(ctx, v.AppID, before, after, listsync.HistoryEntry{}); err != nil {
 				return errors.Join(cause, err)
 			}

@@ -61,14 +61,14 @@ func (h *changeHandler) record(ctx context.Context, kind string, payload []byte)
 		return c, "was recorded before", nil
 	}
 	h.metrics.ChangeRecorded(metrics.Recorded)
-	return c, entry.Reason, nil
+	return c, entry.Sentence(), nil
 }
 
 // requestEntry is what a domain's history says of a request.
 func requestEntry(p listsync.Pending) listsync.HistoryEntry {
-	entry := listsync.HistoryEntry{At: p.RecordedAt, State: tasks.Pending, Reason: listsync.AdditionRequested, Actor: "request"}
+	entry := listsync.HistoryEntry{At: p.RecordedAt, State: tasks.Pending, Action: listsync.ActionAdd, Cause: tasks.Cause{Code: tasks.CauseAdditionRequested}, Actor: "request"}
 	if p.Remove {
-		entry.Reason = listsync.RemovalRequested
+		entry.Action, entry.Code = listsync.ActionRemove, tasks.CauseRemovalRequested
 	}
 	switch {
 	case p.By != "":

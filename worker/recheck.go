@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -12,10 +11,6 @@ import (
 	"pilotsync/worker/listsync"
 	"pilotsync/worker/taskerr"
 )
-
-// maxFailedRechecks is how many rechecks in a row must fail until a domain that is done
-// is verified from scratch: a server that restarts isn't a lost certificate.
-const maxFailedRechecks = 3
 
 // recheck checks a domain whose verification has ended.
 func (r *verifier) recheck(ctx context.Context, v tasks.Verify, before listsync.Record) error {
@@ -46,7 +41,7 @@ func (r *verifier) recheck(ctx context.Context, v tasks.Verify, before listsync.
 	r.metrics.Rechecked(after.State)
 	if entry.State != "" {
 		r.outbox.flushNow(ctx, v.AppID)
-		taskLog(ctx, r.log, v.AppID).WithFields(verifyFields(v, before)).WithField("state", after.State).Info("rechecked: " + entry.Reason)
+		taskLog(ctx, r.log, v.AppID).WithFields(verifyFields(v, before)).WithField("state", after.State).Info("rechecked: " + entry.Describe())
 	}
 	return nil
 }
@@ -58,17 +53,19 @@ func evaluateRecheck(before listsync.Record, facts certcheck.Facts, now time.Tim
 	after.Limit = max(facts.Limit, before.Attempt)
 	setCertificate(&after, facts)
 	last := facts
-	last.Attempt = facts.Limit // the reason of the last attempt says what to do
+	last.Attempt = facts.Limit
 	verdict := certcheck.Evaluate(last)
-	reason, notify := verdict.Reason, true
+	entry = listsync.HistoryEntry{Action: listsync.ActionRecheck, Cause: verdict.Cause}
+	notify := true
 	switch {
 	case verdict.State == tasks.Done:
-		reason, notify = keepDone(&after, before, verdict, facts.App, now)
-	case before.State == tasks.Done && before.FailedRechecks+1 < maxFailedRechecks:
+		entry.Cause, notify = keepDone(&after, before, verdict, facts.App, now)
+	case before.State == tasks.Done && before.FailedRechecks+1 < listsync.MaxFailedRechecks:
 		after.FailedRechecks++
-		reason = fmt.Sprintf("doesn't work (recheck %d of %d): %s", after.FailedRechecks, maxFailedRechecks, verdict.Reason)
+		entry.Action, entry.Attempt = listsync.ActionFailedRecheck, after.FailedRechecks
 	case before.State == tasks.Done, before.State == tasks.Failed && facts.Probes[before.Domain].DNS == certcheck.PointsHere:
-		reason = verifyFromScratch(&after, before, facts, now)
+		verifyFromScratch(&after, before, facts, now)
+		entry.Cause = after.Cause
 	default:
 		apply(&after, verdict)
 		notify = verdict.State != before.State
@@ -78,39 +75,38 @@ func evaluateRecheck(before listsync.Record, facts certcheck.Facts, now time.Tim
 	}
 	after = scheduleRecheck(after, now)
 	after.AttemptAt = &now
-	if notify {
-		after.UpdatedAt = now
-		entry.At, entry.State, entry.Reason = now, after.State, reason
-		entry.Checks, entry.AutoSSL = checksOf(facts)
+	if !notify {
+		return after, listsync.HistoryEntry{}
 	}
+	after.UpdatedAt = now
+	entry.At, entry.State = now, after.State
+	entry.Checks, entry.AutoSSL = checksOf(facts), facts.AutoSSL.Status()
 	return after, entry
 }
 
 // keepDone records that a domain works. It is to be notified if it didn't work before,
 // and once for a certificate that ends soon.
-func keepDone(after *listsync.Record, before listsync.Record, verdict certcheck.Verdict, app string, now time.Time) (reason string, notify bool) {
+func keepDone(after *listsync.Record, before listsync.Record, verdict certcheck.Verdict, app string, now time.Time) (cause tasks.Cause, notify bool) {
 	apply(after, verdict)
 	after.SeenPointing, after.FailedRechecks = true, 0
-	reason, notify = verdict.Reason, before.State != tasks.Done || before.FailedRechecks > 0
+	notify = before.State != tasks.Done || before.FailedRechecks > 0
 	end := after.Certificate.NotAfter
 	if end.Sub(now) >= ledger.ExpiringWithin {
-		return reason, notify
+		return verdict.Cause, notify
 	}
-	after.Reason = fmt.Sprintf("its certificate ends on %s and was not renewed yet; check the SSL settings of app %s in ServerPilot", end.UTC().Format(time.DateOnly), app)
-	after.Problems = append(after.Problems, tasks.Problem{Name: before.Domain, Cause: tasks.CauseCertificateExpiring})
+	cause = tasks.Cause{Code: tasks.CauseCertificateExpiring, Params: tasks.Params{Name: before.Domain, App: app, Until: end, Issuer: after.Certificate.Issuer}}
+	after.Explain(cause, verdict.Warnings...)
 	if before.ExpiryNotified == nil || !before.ExpiryNotified.Equal(end) {
 		after.ExpiryNotified = &end
-		return after.Reason, true
+		return cause, true
 	}
-	return reason, notify
+	return verdict.Cause, notify
 }
 
 // verifyFromScratch verifies a domain like a new one. What was broken is often repaired
 // within minutes, and a name that finally points here gets its certificate in minutes.
-func verifyFromScratch(after *listsync.Record, before listsync.Record, facts certcheck.Facts, now time.Time) (reason string) {
+func verifyFromScratch(after *listsync.Record, before listsync.Record, facts certcheck.Facts, now time.Time) {
 	facts.Attempt = min(1, facts.Limit-1)
-	verdict := certcheck.Evaluate(facts)
-	apply(after, verdict)
+	apply(after, certcheck.Evaluate(facts))
 	after.CheckSeq, after.Attempt, after.Limit = max(before.CheckSeq+1, now.UnixMicro()), facts.Attempt, facts.Limit
-	return verdict.Reason
 }

@@ -141,11 +141,7 @@ func printHistory(s *terminal.Streams, history []listsync.HistoryEntry) error {
 func checkLines(e listsync.HistoryEntry, indent string) string {
 	var b strings.Builder
 	for _, check := range e.Checks {
-		result := check.DNS
-		if check.TLS != "" {
-			result += "; " + check.TLS
-		}
-		fmt.Fprintf(&b, "%s%s: %s\n", indent, text.Printable(check.Name), text.Printable(result))
+		fmt.Fprintf(&b, "%s%s: %s\n", indent, text.Printable(check.Name), text.Printable(check.Result))
 	}
 	if e.AutoSSL != "" {
 		fmt.Fprintf(&b, "%sAutoSSL: %s\n", indent, text.Printable(e.AutoSSL))

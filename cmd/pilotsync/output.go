@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,41 +16,57 @@ import (
 	"pilotsync/internal/text"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 // What several commands print.
 
 // domainStatus is the state of a domain, as --json prints it. The keys are a contract.
 type domainStatus struct {
-	AppID         string      `json:"app_id"`
-	Domain        string      `json:"domain"`
-	State         tasks.State `json:"state"`
-	Names         []string    `json:"names"`
-	Reason        string      `json:"reason"`
-	Seq           int64       `json:"seq"`
-	Attempt       int         `json:"attempt"`
-	Attempts      *int        `json:"attempts"` // their limit; null if it isn't known
-	NextAttemptAt *time.Time  `json:"next_attempt_at"`
-	UpdatedAt     time.Time   `json:"updated_at"`
-	// Problems are the reason for programs: of each name that doesn't work.
-	Problems []tasks.Problem `json:"problems"`
+	AppID  string      `json:"app_id"`
+	Domain string      `json:"domain"`
+	State  tasks.State `json:"state"`
+	Names  []string    `json:"names"`
+	Reason string      `json:"reason"`
+	tasks.Cause
+	Remedy        string     `json:"remedy"`
+	Seq           int64      `json:"seq"`
+	Attempt       int        `json:"attempt"`
+	Attempts      *int       `json:"attempts"` // their limit; null if it isn't known
+	NextAttemptAt *time.Time `json:"next_attempt_at"`
+	UpdatedAt     time.Time  `json:"updated_at"`
+	// Problems are the causes of the names that don't work.
+	Problems []problem `json:"problems"`
 	// AttemptAt is the time of the last verification; only the table shows it.
 	AttemptAt *time.Time `json:"-"`
 }
 
+// problem is why a name doesn't work, or won't soon. The keys are a contract.
+type problem struct {
+	Name string `json:"name"`
+	tasks.Cause
+	Reason string `json:"reason"`
+	Remedy string `json:"remedy"`
+}
+
+func problemsOf(r listsync.Record) []problem {
+	all := []problem{} // [] in JSON, not null
+	for _, c := range r.Problems() {
+		all = append(all, problem{Name: cmp.Or(c.Params.Name, r.Domain), Cause: c, Reason: c.Sentence(), Remedy: c.Remedy()})
+	}
+	return all
+}
+
 func statusOf(v ledger.View) domainStatus {
 	d := domainStatus{
-		AppID: v.AppID, Domain: v.Domain, State: v.State, Names: v.Names, Reason: v.Reason, Seq: v.Seq,
-		Problems: v.Record.Problems, Attempt: v.Record.Attempt, NextAttemptAt: utc(v.Record.NextAttemptAt), UpdatedAt: v.UpdatedAt.UTC(), AttemptAt: utc(v.Record.AttemptAt),
+		AppID: v.AppID, Domain: v.Domain, State: v.State, Names: v.Names, Reason: v.Reason, Cause: v.Cause, Remedy: v.Cause.Remedy(), Seq: v.Seq,
+		Problems: problemsOf(v.Record), Attempt: v.Record.Attempt, NextAttemptAt: utc(v.Record.NextAttemptAt), UpdatedAt: v.UpdatedAt.UTC(), AttemptAt: utc(v.Record.AttemptAt),
 	}
 	if d.Names == nil {
 		d.Names = []string{} // [] in JSON, not null
 	}
 	if v.Record.Limit > 0 {
 		d.Attempts = &v.Record.Limit
-	}
-	if d.Problems == nil {
-		d.Problems = []tasks.Problem{}
 	}
 	return d
 }

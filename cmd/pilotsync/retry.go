@@ -148,6 +148,10 @@ func (c *retryCmd) allRejected(ctx context.Context, l *ledger.Ledger) ([]ledger.
 	return slices.DeleteFunc(views, func(v ledger.View) bool { return v.State != tasks.Rejected }), nil
 }
 
+// oldRemovalRequested is what histories of earlier releases, which had no codes, say of a
+// removal.
+const oldRemovalRequested = "asked to be taken off the list"
+
 // refusedRequest is the request that ended rejected. A record's names are those that
 // the domain would have had, whichever rule made them. A removal can be refused, too.
 func refusedRequest(v ledger.View, history []listsync.HistoryEntry, by string) (enqueue.Request, error) {
@@ -158,7 +162,7 @@ func refusedRequest(v ledger.View, history []listsync.HistoryEntry, by string) (
 			return r, fmt.Errorf("the history of %s on app %s: %s; update this one", v.Domain, v.AppID, e.Reason)
 		}
 		if e.State == tasks.Pending {
-			if e.Reason == listsync.RemovalRequested {
+			if e.Code == tasks.CauseRemovalRequested || e.Code == "" && e.Reason == oldRemovalRequested {
 				r.Remove, r.Attempts = true, 0
 			}
 			break

@@ -44,6 +44,17 @@ func (d domainPage) Requested() time.Time {
 	return d.Record.RequestedAt
 }
 
+// NextCheck is when a domain that doesn't work is checked next; nil if it isn't.
+func (d domainPage) NextCheck() *time.Time {
+	switch {
+	case d.Pending != nil || d.State == tasks.Done:
+		return nil
+	case d.Record.NextAttemptAt != nil:
+		return d.Record.NextAttemptAt
+	}
+	return d.Record.RecheckAt
+}
+
 func (p *pageServer) domain(w http.ResponseWriter, r *http.Request) error {
 	ctx, app, domain := r.Context(), r.PathValue("app"), r.PathValue("domain")
 	view, err := p.findDomain(r)
@@ -65,10 +76,7 @@ func (p *pageServer) domain(w http.ResponseWriter, r *http.Request) error {
 	if body.History, err = p.reader.History(ctx, app, domain); err != nil {
 		return err
 	}
-	body.Reason, body.Remedy = causeAndRemedy(view, body.App.Failure)
-	if view.State == tasks.Pending && body.App.Paused != "" {
-		body.Remedy = fmt.Sprintf("Resume the app, on its page or with 'pilotsync resume --app=%s'. Its changes wait until then; none is lost.", app)
-	}
+	body.Reason, body.Remedy = sentence(view.Reason), view.Cause.Remedy()
 	body.CanVerify = canVerify(view)
 	body.CanAdd, body.CanRemove = true, view.State != tasks.Removed
 	if body.Tasks, err = p.queues.Tasks(ctx, tasksOf(view)...); err != nil {
@@ -108,50 +116,6 @@ func (p *pageServer) findDomain(r *http.Request) (ledger.View, error) {
 // canVerify reports whether a domain can be verified: it is listed and can have a
 // certificate.
 func canVerify(v ledger.View) bool { return v.State.Listed() && !tasks.IsWildcard(v.Domain) }
-
-// causeAndRemedy splits a domain's reason into the cause and the remedy. If the reason names
-// no remedy, it follows from the state.
-func causeAndRemedy(v ledger.View, failure *listsync.Failure) (cause, remedy string) {
-	cause, remedy, found := strings.Cut(v.Reason, ". Next: ")
-	if !found {
-		return sentence(cause), defaultRemedy(v, failure)
-	}
-	for _, name := range []string{v.Domain, "DOMAIN"} { // reasons of release 0.2 have no name
-		remedy = strings.Replace(remedy, "(on its page, or: pilotsync verify "+name+")", "with the button below", 1)
-	}
-	return sentence(cause), sentence(remedy)
-}
-
-// defaultRemedy is the remedy for a domain's state, or "" if there is nothing to do.
-func defaultRemedy(v ledger.View, failure *listsync.Failure) string {
-	switch v.State {
-	case tasks.Pending:
-		return pendingRemedy(v, failure)
-	case tasks.CheckingDNS, tasks.CheckingSSL:
-		if v.Record.Attempt == 0 {
-			return "Nothing: the first check starts automatically."
-		}
-		if v.State == tasks.CheckingDNS {
-			return "If DNS was just changed, wait for the next check. Otherwise make each name point to this app's server."
-		}
-		return "Nothing yet: a certificate usually takes 5–15 minutes once DNS points here."
-	case tasks.Rejected:
-		return "Fix the cause, then add the domain again."
-	}
-	return ""
-}
-
-func pendingRemedy(v ledger.View, failure *listsync.Failure) string {
-	switch {
-	case failure != nil && failure.Blocked:
-		return "Fix this cause, which blocks the app. Its changes then continue automatically; none is lost."
-	case failure != nil:
-		return "Nothing yet: syncs of the app are retried automatically, and its changes wait."
-	case v.Pending != nil && v.Pending.Preview != "":
-		return "A dry run writes nothing. A worker without PILOTSYNC_DRY_RUN makes the change immediately."
-	}
-	return "Nothing: the app's next sync processes it."
-}
 
 // sentence turns a clause into a sentence. A host name at its start stays unchanged.
 func sentence(s string) string {

@@ -119,8 +119,8 @@ func (l *Ledger) Commit(ctx context.Context, lease listsync.Lease, c listsync.Co
 	for _, o := range c.Outcomes {
 		outcomes = append(outcomes, newCommitOutcome(app, o))
 		keys = append(keys, logKey(app, o.Record.Domain))
-		entry := listsync.HistoryEntry{At: o.Record.UpdatedAt, State: o.Record.State, Reason: o.Entry, Actor: c.WorkerID}
-		lines = append(lines, encodeLine(app, o.Record.Domain, entry))
+		entry := listsync.HistoryEntry{At: o.Record.UpdatedAt, State: o.Record.State, Action: listsync.ActionSync, Cause: o.Entry, Actor: c.WorkerID}
+		lines = append(lines, encodeLine(o.Record.Domain, entry))
 	}
 	args := append([]any{lease.Token, HistoryKept, recoveredEvent(app), c.Listed, list(c.Own), list(c.Disown),
 		list(c.Tombstones), list(c.ClearTombstones), listsync.TombstoneTTL.Milliseconds(), encode(outcomes)}, lines...)

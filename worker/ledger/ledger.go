@@ -67,7 +67,7 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, event list
 	}
 	keys := []string{key(app, "seqs"), key(app, "pending"), key(app, "since"), key(app, "sync"), logKey(app, change.Domain),
 		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "shown")}
-	reply, err := l.record.Run(ctx, l.rdb, keys, change.Domain, kind, change.Seq, encode(change), encodeLine(app, change.Domain, event), HistoryKept).StringSlice()
+	reply, err := l.record.Run(ctx, l.rdb, keys, change.Domain, kind, change.Seq, encode(change), encodeLine(change.Domain, event), HistoryKept).StringSlice()
 	if err != nil {
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
 	}
@@ -93,7 +93,7 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, event list
 func (l *Ledger) Verified(ctx context.Context, app string, before, after listsync.Record, entry listsync.HistoryEntry) (bool, error) {
 	var line string
 	if entry.State != "" {
-		line = encodeLine(app, before.Domain, entry)
+		line = encodeLine(before.Domain, entry)
 	}
 	notified := before.State
 	if stored, err := decodeRecord(before.Version); err == nil {

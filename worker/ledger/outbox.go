@@ -74,7 +74,7 @@ func expiringEvent(app string, r listsync.Record) string {
 
 func domainEvent(kind tasks.EventType, app string, r listsync.Record) string {
 	e := tasks.Event{Type: kind, AppID: app, Domain: r.Domain, Seq: r.Seq, State: r.State,
-		Names: r.Names, Reason: r.Reason, SiteID: r.SiteID}
+		Names: r.Names, Reason: r.Reason(), Cause: r.Cause, Remedy: r.Remedy(), SiteID: r.SiteID}
 	if r.Certificate != nil {
 		e.CertificateUntil = r.Certificate.NotAfter
 	}
@@ -82,7 +82,8 @@ func domainEvent(kind tasks.EventType, app string, r listsync.Record) string {
 }
 
 func blockedEvent(app string, f listsync.Failure) string {
-	return encode(tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: f.Reason})
+	return encode(tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: f.Reason,
+		Cause: tasks.Cause{Code: tasks.CauseAppBlocked, Params: tasks.Params{App: app, Message: f.Reason}}})
 }
 
 func recoveredEvent(app string) string {

@@ -20,7 +20,8 @@ type View struct {
 	Domain    string
 	State     tasks.State
 	Names     []string
-	Reason    string
+	Cause     tasks.Cause // of State; zero where an earlier release recorded it
+	Reason    string      // the cause in words
 	Seq       int64
 	UpdatedAt time.Time
 	// Record is what a sync or a verification last recorded; its Domain is empty if none
@@ -155,30 +156,37 @@ func merge(app string, records map[string]listsync.Record, changes map[string]li
 	for domain, r := range records {
 		if _, waits := changes[domain]; !waits {
 			views = append(views, View{AppID: app, Domain: domain, State: r.State, Names: r.Names,
-				Reason: r.Reason, Seq: r.Seq, UpdatedAt: r.UpdatedAt, Record: r})
+				Cause: r.Cause, Reason: r.Reason(), Seq: r.Seq, UpdatedAt: r.UpdatedAt, Record: r})
 		}
 	}
 	for domain, change := range changes {
-		v := View{AppID: app, Domain: domain, State: tasks.Pending, Names: []string{domain},
-			Reason: "waits to be put on the list", Seq: change.Seq, UpdatedAt: change.RecordedAt, Record: records[domain], Pending: &change}
+		v := View{AppID: app, Domain: domain, State: tasks.Pending, Names: []string{domain}, Cause: pendingCause(app, change, t, paused),
+			Seq: change.Seq, UpdatedAt: change.RecordedAt, Record: records[domain], Pending: &change}
+		v.Reason = v.Cause.Sentence()
 		if len(v.Record.Names) > 0 {
 			v.Names = v.Record.Names
-		}
-		if change.Remove {
-			v.Reason = "waits to be taken off the list"
-		}
-		switch {
-		case paused != "":
-			v.Reason += ": the app was paused by " + paused
-		case t != nil:
-			v.Reason += ": " + t.Reason
-		case change.Preview != "":
-			v.Reason = "dry run: " + change.Preview
 		}
 		views = append(views, v)
 	}
 	slices.SortFunc(views, func(a, b View) int { return cmp.Compare(a.Domain, b.Domain) })
 	return views
+}
+
+// pendingCause is what a pending change waits for.
+func pendingCause(app string, change listsync.Pending, t *listsync.Failure, paused string) tasks.Cause {
+	switch {
+	case paused != "":
+		return tasks.Cause{Code: tasks.CauseAppPaused, Params: tasks.Params{App: app, By: paused}}
+	case t != nil && t.Blocked:
+		return tasks.Cause{Code: tasks.CauseAppBlocked, Params: tasks.Params{App: app, Message: t.Reason}}
+	case t != nil:
+		return tasks.Cause{Code: tasks.CauseAppFailing, Params: tasks.Params{App: app, Message: t.Reason}}
+	case change.Preview != "":
+		return tasks.Cause{Code: tasks.CauseDryRun, Params: tasks.Params{Would: change.Preview}}
+	case change.Remove:
+		return tasks.Cause{Code: tasks.CauseWaitsToBeRemoved}
+	}
+	return tasks.Cause{Code: tasks.CauseWaitsToBeListed}
 }
 
 // History returns a domain's last entries, newest first, at most [HistoryKept].

@@ -10,17 +10,17 @@ import (
 
 // candidate is a domain in the plan, with what is decided about it so far.
 type candidate struct {
-	domain      string
-	record      Record // its Domain is empty if the ledger has no record
-	pending     *Pending
-	wanted      bool
-	wantedSince int64
-	added       int64 // the order number of its last addition
-	www         tasks.WWW
-	names       []string
-	adds        []string // names the plan appends
-	refusal     string   // why it is rejected, empty if it isn't
-	deferred    bool     // no outcome: a later plan, with all domains, decides
+	domain   string
+	record   Record // zero Domain where the ledger has none
+	pending  *Pending
+	wanted   bool
+	since    int64
+	added    int64 // the order number of its last addition
+	www      tasks.WWW
+	names    []string
+	adds     []string    // names the plan appends
+	refusal  tasks.Cause // why it is rejected, zero if it isn't
+	deferred bool        // no outcome: a later plan, with all domains, decides
 }
 
 // resolveClaims decides which domains are wanted and which names they claim.
@@ -86,7 +86,7 @@ func (p *planner) candidate(domain string) (s candidate, ok bool) {
 		}
 	}
 	if message, refused := p.Refused[domain]; refused {
-		s.refusal, s.wanted = "ServerPilot refused it: "+message, false
+		s.refusal, s.wanted = tasks.Cause{Code: tasks.CauseRefusedByServerPilot, Params: tasks.Params{Message: message}}, false
 		p.freeze(domain)
 	} else if reason, full := p.noRoom[domain]; full {
 		s.refusal, s.wanted = reason, false
@@ -112,7 +112,7 @@ func (p *planner) importedWWW(s candidate) tasks.WWW {
 // since the operator saw it. A domain that is already wanted is put back as usual.
 func (s *candidate) rejectUnlisted(p *planner) {
 	if !s.record.Wanted && p.importsNothing(*s.pending) {
-		s.wanted, s.refusal = false, s.domain+" is not on the list any more, so it was not adopted; 'pilotsync enqueue add' puts it there"
+		s.wanted, s.refusal = false, tasks.Cause{Code: tasks.CauseNoLongerListed, Params: tasks.Params{Name: s.domain}}
 	}
 }
 
@@ -143,7 +143,7 @@ func (p *planner) reclaimed(form string, removal Pending) bool {
 // www form, so that leaves only if it is owned.
 func (s *candidate) applyRemoval(p *planner) {
 	if p.protected[s.domain] {
-		s.refusal = s.domain + " is protected (PILOTSYNC_PROTECTED): it is never taken off the list"
+		s.refusal = tasks.Cause{Code: tasks.CauseNameProtected, Params: tasks.Params{Name: s.domain}}
 		return
 	}
 	s.wanted, s.wantedSince, s.names = false, 0, []string{s.domain}

@@ -75,11 +75,11 @@ func previewOf(in Input) Preview {
 func previewText(change Pending, r Record, plan Result) string {
 	switch {
 	case r.State == tasks.Rejected:
-		return "would be rejected: " + r.Reason
+		return "would be rejected: " + r.Sentence()
 	case change.Remove && r.State != tasks.Removed:
-		return "would be refused: " + r.Reason
+		return "would be refused: " + r.Sentence()
 	case change.Remove && !slices.Contains(plan.Removed, change.Domain) && has(plan.List, change.Domain):
-		return "would be dealt with without a write: " + r.Reason
+		return "would be dealt with without a write: " + r.Sentence()
 	case change.Remove:
 		return previewSentence("would be taken off the list", "is not on the list", change.Domain, tasks.Names(change.Domain, tasks.WWWAlways), plan.Removed)
 	}

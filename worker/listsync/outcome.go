@@ -2,9 +2,7 @@ package listsync
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strings"
 
 	"pilotsync/tasks"
 )
@@ -37,11 +35,11 @@ func (p *planner) outcome(s *candidate) (o Outcome, changed bool) {
 	switch {
 	case s.deferred:
 		return Outcome{}, false
-	case s.refusal != "" && s.wanted && removal:
-		// A refused removal: the domain keeps its state.
-		r.Since, r.Names, r.Reason = s.wantedSince, p.namesOnList(s), s.refusal
+	case s.refusal.Code != "" && s.wanted && removal:
+		// A refused removal: the domain stays what it was.
+		r.Since, r.Names, r.Cause = s.since, p.namesOnList(s), s.refusal
 		return Outcome{Record: r, Entry: s.refusal}, true
-	case s.refusal != "":
+	case s.refusal.Code != "":
 		return p.rejected(s, r), true
 	case removal:
 		return p.removed(s, r), true
@@ -56,9 +54,10 @@ func (p *planner) outcome(s *candidate) (o Outcome, changed bool) {
 	}
 }
 
-// ended turns r into the record of a domain that isn't wanted.
-func ended(r Record, state tasks.State, names []string, reason string) Record {
-	r.State, r.Names, r.Reason, r.Problems = state, names, reason, nil
+// ended makes r the record of a domain that is not wanted.
+func ended(r Record, state tasks.State, names []string, cause tasks.Cause) Record {
+	r.State, r.Names = state, names
+	r.Explain(cause)
 	r.Wanted, r.Since, r.AddSeq, r.CheckSeq, r.NextAttemptAt = false, 0, 0, 0, nil
 	r.ClearRecheck()
 	return r
@@ -78,20 +77,18 @@ func (p *planner) rejected(s *candidate, r Record) Outcome {
 }
 
 func (p *planner) removed(s *candidate, r Record) Outcome {
-	var reason string
+	cause := tasks.Cause{Code: tasks.CauseWasNotListed}
 	switch {
 	case p.claimed[s.domain] != "":
-		reason = fmt.Sprintf("no longer mapped by itself; the name stays on the list for %s", p.claimed[s.domain])
+		cause = tasks.Cause{Code: tasks.CauseKeptForAnother, Params: tasks.Params{Name: p.claimed[s.domain]}}
 	case p.onRemote[s.domain]:
-		reason = "taken off the list"
-	default:
-		reason = "was not on the list"
+		cause = tasks.Cause{Code: tasks.CauseRemoved}
 	}
 	names := s.names
 	if s.record.Wanted {
 		names = s.record.Names
 	}
-	return Outcome{Record: ended(r, tasks.Removed, names, reason), Entry: reason, Notify: true}
+	return Outcome{Record: ended(r, tasks.Removed, names, cause), Entry: cause, Notify: true}
 }
 
 // listed is the outcome of a pending addition whose names are on the list.
@@ -108,35 +105,34 @@ func (p *planner) listed(s *candidate, r Record) Outcome {
 		if r.State.Checking() {
 			r.Limit = max(limit, r.Attempt+1) // the next attempt is already enqueued
 		}
-		event := "asked for again: nothing changed"
+		event := tasks.Cause{Code: tasks.CauseNothingChanged}
 		if len(s.adds) > 0 {
-			event = "asked for again: put back " + strings.Join(s.adds, ", ")
+			event = tasks.Cause{Code: tasks.CausePutBack, Params: tasks.Params{Names: s.adds}}
 		}
 		// An event reports the state again: the mapping may be new, restored from a backup,
 		// or have missed the last event.
 		return Outcome{Record: r, Entry: event, Notify: true, AlreadyListed: true}
 	}
 	r.CheckSeq, r.Attempt, r.AttemptAt, r.NextAttemptAt, r.SeenPointing = r.Seq, 0, nil, nil, false
-	r.Limit, r.Problems = limit, nil
+	r.Limit = limit
 	r.ClearRecheck()
-	event := "put on the list"
+	event := tasks.Cause{Code: tasks.CauseListed}
 	switch {
 	case !isNew:
-		event = "a new verification was requested"
+		event.Code = tasks.CauseVerificationRequested
 	case len(s.adds) == 0:
-		event = "was on the list already"
+		event.Code = tasks.CauseAlreadyListed
 	}
 	if isNew {
 		r.Certificate = nil
 	}
 	if tasks.IsWildcard(s.domain) {
 		r.State = tasks.DoneWithoutSSL
-		r.Reason = event + "; a wildcard gets no certificate: Let's Encrypt can't certify one over HTTP, " +
-			"which is how ServerPilot gets its certificates. For HTTPS add each subdomain by its own name"
-		return Outcome{Record: r, Entry: r.Reason, Notify: true}
+		r.Explain(tasks.Cause{Code: tasks.CauseNameNotCertifiable, Params: tasks.Params{Name: s.domain, Rule: tasks.RuleWildcard}})
+		return Outcome{Record: r, Entry: event, Notify: true}
 	}
 	r.State = tasks.CheckingDNS
-	r.Reason = event + "; DNS and the certificate are checked next"
+	r.Explain(event)
 	return Outcome{Record: r, Entry: event, Verify: true, Immediate: !isNew, Notify: true, AlreadyListed: !isNew}
 }
 
@@ -147,9 +143,9 @@ func (p *planner) unchanged(s *candidate, r Record) (Outcome, bool) {
 	if len(s.adds) == 0 && slices.Equal(names, r.Names) {
 		return Outcome{}, false
 	}
-	event := "its names on the list are now " + strings.Join(names, ", ")
+	event := tasks.Cause{Code: tasks.CauseNamesChanged, Params: tasks.Params{Names: names}}
 	if len(s.adds) > 0 {
-		event = "put back " + strings.Join(s.adds, ", ")
+		event = tasks.Cause{Code: tasks.CausePutBack, Params: tasks.Params{Names: s.adds}}
 	}
 	r.Names = names
 	return Outcome{Record: r, Entry: event}, true
@@ -168,7 +164,7 @@ func (p *planner) reappearedOutcome(s *candidate, r Record) (Outcome, bool) {
 		return Outcome{}, false
 	}
 	slices.Sort(back)
-	return Outcome{Record: r, Entry: "removed again, since it was not requested: " + strings.Join(back, ", ")}, true
+	return Outcome{Record: r, Entry: tasks.Cause{Code: tasks.CauseRemovedAgain, Params: tasks.Params{Names: back}}}, true
 }
 
 // namesOnList returns those of the candidate's names that are on the planned list.

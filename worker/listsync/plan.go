@@ -2,7 +2,6 @@ package listsync
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -38,10 +37,10 @@ type Input struct {
 
 // Outcome is what a plan means for one domain, once the plan is carried out.
 type Outcome struct {
-	Record Record // the record to commit; its Version is the one that the plan is based on
-	// Entry is the text for the domain's history.
-	Entry string
-	// Verify: a new verification starts; Immediate: its first attempt has no delay.
+	Record Record // as it is to be committed; Record.Version is the one planned on
+	// Entry tells the domain's history what happened.
+	Entry tasks.Cause
+	// Verify: a new verification starts; Immediate: its first attempt waits for nothing.
 	Verify, Immediate bool
 	// Notify: the state changed, or a request ended, so there is an event.
 	Notify bool
@@ -78,7 +77,7 @@ type Result struct {
 //   - The list never grows beyond [Limit]: a domain gets all of its names or is rejected.
 //   - A write also drops duplicates; they alone are no reason to write.
 func Plan(in Input) Result {
-	noRoom, remote, onRemote := map[string]string{}, make([]string, len(in.Remote)), map[string]bool{}
+	noRoom, remote, onRemote := map[string]tasks.Cause{}, make([]string, len(in.Remote)), map[string]bool{}
 	for i, name := range in.Remote {
 		remote[i] = tasks.Canonical(name)
 		onRemote[remote[i]] = true
@@ -102,15 +101,15 @@ type planner struct {
 	remote        []string        // the names of Remote in canonical form
 	onRemote      map[string]bool // the same
 	protected     map[string]bool
-	noRoom        map[string]string // domain → why it doesn't fit, although names of it are listed
-	candidates    []candidate       // the domains in the plan, longest wanted first
-	frozen        map[string]bool   // names that stay as they are, such as those outside Only
-	claimed       map[string]string // name → the wanted domain that claims it
-	toRemove      map[string]bool   // names of pending removals
-	owned         map[string]bool   // names on the list that are owned
-	onList        map[string]bool   // names on the new list so far
-	removalCauses map[string]bool   // domains that cause a name to leave
-	reappeared    map[string]bool   // names that came back without a request, and leave again
+	noRoom        map[string]tasks.Cause // domain → why it doesn't fit, though it holds names
+	candidates    []candidate            // every domain of the ledger that takes part, longest wanted first
+	frozen        map[string]bool        // names of domains outside Only: they stay as they are
+	claimed       map[string]string      // name → the wanted domain that claims it
+	toRemove      map[string]bool        // names of pending removals
+	owned         map[string]bool        // names on the list that are owned
+	onList        map[string]bool        // names on the new list so far
+	removalCauses map[string]bool        // domains because of which a name leaves
+	reappeared    map[string]bool        // names that came back without a request, and leave once more
 	result        Result
 }
 
@@ -194,8 +193,8 @@ func (p *planner) addMissing() bool {
 				s.deferred = true // a removal outside this batch may make room
 				continue
 			}
-			s.wanted, s.refusal = false, fmt.Sprintf("the app's list holds %d names of at most %d; %s would need %d more",
-				len(p.result.List), Limit, s.domain, len(missing))
+			s.wanted, s.refusal = false, tasks.Cause{Code: tasks.CauseListFull, Params: tasks.Params{
+				Name: s.domain, Count: len(p.result.List), Limit: Limit, Need: len(missing)}}
 			if p.keepsNames(s) {
 				p.noRoom[s.domain] = s.refusal
 				return false

@@ -1,18 +1,13 @@
 package listsync
 
 import (
+	"fmt"
 	"time"
 
 	"pilotsync/tasks"
 )
 
-// History texts of requests, the same as in earlier releases.
-const (
-	AdditionRequested = "asked to be put on the list"
-	RemovalRequested  = "asked to be taken off the list"
-)
-
-// Record is a domain's state in the ledger, once a sync has processed the domain.
+// Record is what the ledger has of one domain once a sync has processed it.
 type Record struct {
 	Domain string `json:"domain"`
 	// Seq is the order number of the last change that was processed.
@@ -30,12 +25,15 @@ type Record struct {
 	WWW    tasks.WWW   `json:"www,omitempty"`
 	SiteID int64       `json:"site_id,omitempty"`
 	State  tasks.State `json:"state"`
-	// Names are the domain's names on the list, the domain first; for a removed or rejected
-	// domain, the names that it had.
-	Names  []string `json:"names"`
-	Reason string   `json:"reason"`
-	// Problems are those that the last attempt found.
-	Problems []tasks.Problem `json:"problems,omitempty"`
+	// Names are those of its names that are on the list, the domain first; for a removed
+	// or rejected domain, those that it had.
+	Names []string `json:"names"`
+	// Cause explains State, and Warnings say what the last verification found wrong with
+	// its other names.
+	tasks.Cause
+	Warnings []tasks.Cause `json:"warnings,omitempty"`
+	// OldReason explains State in a record of an earlier release, which has no Cause.
+	OldReason string `json:"reason,omitempty"`
 
 	// CheckSeq is the order number of the change that started the verification.
 	CheckSeq int64 `json:"check_seq,omitempty"`
@@ -75,7 +73,32 @@ func (r *Record) ClearRecheck() {
 	r.EndedAt, r.RecheckAt, r.FailedRechecks, r.ExpiryNotified = nil, nil, 0, nil
 }
 
-// Cert is the certificate that a verification found for the domain itself.
+// Explain replaces the record's explanation.
+func (r *Record) Explain(cause tasks.Cause, warnings ...tasks.Cause) {
+	r.Cause, r.Warnings, r.OldReason = cause, warnings, ""
+}
+
+// Reason is the record's explanation in words, a clause without a full stop.
+func (r Record) Reason() string {
+	if r.Code == "" {
+		return r.OldReason
+	}
+	reason := r.Sentence()
+	for _, w := range r.Warnings {
+		reason += "; warning: " + w.Sentence()
+	}
+	return reason
+}
+
+// Problems are the names that don't work, or won't soon, the domain first.
+func (r Record) Problems() (all []tasks.Cause) {
+	if r.IsProblem() {
+		all = append(all, r.Cause)
+	}
+	return append(all, r.Warnings...)
+}
+
+// Cert is what a verification saw of the certificate of the domain itself.
 type Cert struct {
 	Issuer   string    `json:"issuer"`
 	NotAfter time.Time `json:"not_after"`
@@ -84,8 +107,8 @@ type Cert struct {
 // Check is what a verification found for one name, in words.
 type Check struct {
 	Name string `json:"name"`
-	DNS  string `json:"dns"`
-	TLS  string `json:"tls,omitempty"` // empty if it wasn't checked
+	tasks.Cause
+	Result string `json:"result"` // in words
 }
 
 // Pending is a recorded change that no sync has processed yet.
@@ -125,17 +148,55 @@ type Snapshot struct {
 // without a request. After that it counts as set by hand.
 const TombstoneTTL = 24 * time.Hour
 
+// Action is what a history entry is about.
+type Action string
+
+const (
+	ActionAdd    Action = "add"    // an addition was requested
+	ActionRemove Action = "remove" // a removal was requested
+	ActionSync   Action = "sync"
+	ActionVerify Action = "verify" // an attempt of a verification
+	// ActionRecheck is the check of a domain whose verification has ended. Only those that
+	// change something have an entry.
+	ActionRecheck Action = "recheck"
+	// ActionFailedRecheck is a recheck of a domain that stays done for the moment. Attempt
+	// counts those in a row.
+	ActionFailedRecheck Action = "failed-recheck"
+)
+
+// MaxFailedRechecks is how many rechecks in a row must fail until a domain that is done is
+// verified from scratch: a server that restarts isn't a lost certificate.
+const MaxFailedRechecks = 3
+
+// Describe says in words what the entry's cause is about.
+func (e HistoryEntry) Describe() string {
+	reason := e.Sentence()
+	for _, check := range e.Checks {
+		if check.IsProblem() && check.Name != e.Params.Name {
+			reason += "; warning: " + check.Sentence()
+		}
+	}
+	if e.Action == ActionFailedRecheck {
+		return fmt.Sprintf("doesn't work (recheck %d of %d): %s", e.Attempt, MaxFailedRechecks, reason)
+	}
+	return reason
+}
+
 // HistoryEntry is one line of a domain's history.
 type HistoryEntry struct {
 	At time.Time `json:"at"`
 	// State is empty if a later release wrote the line: then only At can be read.
 	State   tasks.State `json:"state"`
-	Reason  string      `json:"reason"`
+	Action  Action      `json:"action,omitempty"` // empty in entries of earlier releases
 	Attempt int         `json:"attempt,omitempty"`
 	// Actor is who caused it: the operator, "site 7" or "request" for a change, otherwise
 	// the worker's name.
 	Actor string `json:"who"`
-	// Checks and AutoSSL describe what a verification found.
+	tasks.Cause
+	// Reason is the cause in words. It is set when an entry is read, and stored only in
+	// entries of earlier releases.
+	Reason string `json:"reason"`
+	// What a verification saw of each name, and of the app's AutoSSL.
 	Checks  []Check `json:"checks,omitempty"`
 	AutoSSL string  `json:"autossl,omitempty"`
 }
