@@ -10,17 +10,17 @@ import (
 
 // candidate is a domain in the plan, with what is decided about it so far.
 type candidate struct {
-	domain   string
-	record   Record // zero Domain where the ledger has none
-	pending  *Pending
-	wanted   bool
-	since    int64
-	added    int64 // the order number of its last addition
-	www      tasks.WWW
-	names    []string
-	adds     []string    // names the plan appends
-	refusal  tasks.Cause // why it is rejected, zero if it isn't
-	deferred bool        // no outcome: a later plan, with all domains, decides
+	domain      string
+	record      Record // its Domain is empty if the ledger has no record
+	pending     *Pending
+	wanted      bool
+	wantedSince int64
+	added       int64 // the order number of its last addition
+	www         tasks.WWW
+	names       []string
+	adds        []string    // names the plan appends
+	refusal     tasks.Cause // why it is rejected, zero if it isn't
+	deferred    bool        // no outcome: a later plan, with all domains, decides
 }
 
 // resolveClaims decides which domains are wanted and which names they claim.
