@@ -161,6 +161,8 @@ type Event struct {
 	Reason string `json:"reason"`
 	Cause
 	Remedy string `json:"remedy,omitempty"`
+	// Warnings are the causes of the domain's other names that don't work, or won't soon.
+	Warnings []Cause `json:"warnings,omitempty"`
 	// At is when it happened, by Redis's clock in whole microseconds. No two events of an
 	// app have the same time, and their times are in the order of the events.
 	At time.Time `json:"at"`

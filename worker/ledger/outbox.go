@@ -74,7 +74,7 @@ func expiringEvent(app string, r listsync.Record) string {
 
 func domainEvent(kind tasks.EventType, app string, r listsync.Record) string {
 	e := tasks.Event{Type: kind, AppID: app, Domain: r.Domain, Seq: r.Seq, State: r.State,
-		Names: r.Names, Reason: r.Reason(), Cause: r.Cause, Remedy: r.Remedy(), SiteID: r.SiteID}
+		Names: r.Names, Reason: r.Reason(), Cause: r.Cause, Remedy: r.Remedy(), Warnings: r.Warnings, SiteID: r.SiteID}
 	if r.Certificate != nil {
 		e.CertificateUntil = r.Certificate.NotAfter
 	}

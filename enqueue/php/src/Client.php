@@ -125,9 +125,11 @@ final class Client
     /**
      * The status of a domain, as `pilotsync status --json` prints it; null if no worker knows it yet.
      *
-     * @return array{app_id: string, domain: string, state: string, names: list<string>, reason: string, seq: int,
+     * @return array{app_id: string, domain: string, state: string, names: list<string>, reason: string,
+     *               cause?: string, params?: array<string, mixed>, remedy: string, seq: int,
      *               attempt: int, attempts: ?int, next_attempt_at: ?string, updated_at: string,
-     *               problems: list<array{name: string, cause: string, found?: list<string>, expected?: list<string>}>}|null
+     *               problems: list<array{name: string, cause?: string, params?: array<string, mixed>, reason: string, remedy: string}>}|null
+     *         cause is missing if a worker of release 0.1.0 wrote the record
      * @throws InvalidInput
      * @throws RedisUnavailable
      * @throws RedisRefused
@@ -141,6 +143,7 @@ final class Client
             ['HGET', $prefix . 'domains', $domain],
             ['HGET', $prefix . 'pending', $domain],
             ['HGET', $prefix . 'sync', 'trouble'],
+            ['HGET', $prefix . 'sync', 'blocked'],
             ['HGET', $prefix . 'sync', 'paused'],
             ['EXEC'],
         ]);
@@ -150,9 +153,9 @@ final class Client
                 throw $reply->exception($tried);
             }
         }
-        $values = $replies[5];
-        if (!is_array($values) || count($values) !== 4) {
-            throw new RedisRefused($tried . ': Redis answered something else than four values');
+        $values = $replies[6];
+        if (!is_array($values) || count($values) !== 5) {
+            throw new RedisRefused($tried . ': Redis answered something else than five values');
         }
         return Status::of($this->appId, $domain, ...array_map('strval', $values)); // nil becomes empty
     }

@@ -13,44 +13,89 @@ final class Status
      * @param string $record  JSON from the hash domains; empty for none
      * @param string $pending JSON from the hash pending; empty for none
      * @param string $failure why the app's last sync failed; empty if it didn't
+     * @param string $blocked "1" if no retry can help
      * @param string $paused  the operator who paused the app; empty if it isn't paused
      * @return array<string, mixed>|null
      */
-    public static function of(string $appId, string $domain, string $record, string $pending, string $failure, string $paused): ?array
+    public static function of(string $appId, string $domain, string $record, string $pending, string $failure, string $blocked, string $paused): ?array
     {
         if ($record === '' && $pending === '') {
             return null;
         }
         $r = self::decode($record);
+        $cause = Cause::read($r);
+        $warnings = array_map([Cause::class, 'read'], $r['warnings'] ?? []);
         $status = [
             'app_id' => $appId,
             'domain' => $domain,
             'state' => $r['state'] ?? '',
             'names' => $r['names'] ?? [],
-            'reason' => $r['reason'] ?? '',
-            'seq' => $r['seq'] ?? 0,
+            'reason' => $cause->code === '' ? $r['reason'] ?? '' : self::reason($cause, $warnings),
+        ];
+        $times = ['seq' => $r['seq'] ?? 0, 'updated_at' => $r['updated_at'] ?? null];
+        if ($pending !== '') {
+            $change = self::decode($pending);
+            $cause = self::pendingCause($appId, $change, $failure, $blocked, $paused);
+            $status['state'] = 'pending';
+            $status['names'] = $status['names'] === [] ? [$domain] : $status['names'];
+            $status['reason'] = $cause->sentence();
+            $times = ['seq' => $change['seq'] ?? 0, 'updated_at' => $change['recorded_at'] ?? null];
+        }
+        return $status + $cause->members() + [
+            'remedy' => $cause->remedy(),
+            'seq' => $times['seq'],
             'attempt' => $r['attempt'] ?? 0,
             'attempts' => $r['limit'] ?? null,
             'next_attempt_at' => self::utc($r['next_attempt_at'] ?? null),
-            'updated_at' => self::utc($r['updated_at'] ?? null),
-            'problems' => $r['problems'] ?? [],
+            'updated_at' => self::utc($times['updated_at']),
+            'problems' => self::problems($domain, Cause::read($r), $warnings),
         ];
-        if ($pending !== '') {
-            $change = self::decode($pending);
-            $status['state'] = 'pending';
-            $status['names'] = $status['names'] === [] ? [$domain] : $status['names'];
-            $status['reason'] = empty($change['remove']) ? 'waits to be put on the list' : 'waits to be taken off the list';
-            if ($paused !== '') {
-                $status['reason'] .= ': the app was paused by ' . $paused;
-            } elseif ($failure !== '') {
-                $status['reason'] .= ': ' . $failure;
-            } elseif (($change['preview'] ?? '') !== '') {
-                $status['reason'] = 'dry run: ' . $change['preview'];
-            }
-            $status['seq'] = $change['seq'] ?? 0;
-            $status['updated_at'] = self::utc($change['recorded_at'] ?? null);
+    }
+
+    /** @param list<Cause> $warnings */
+    private static function reason(Cause $cause, array $warnings): string
+    {
+        $reason = $cause->sentence();
+        foreach ($warnings as $warning) {
+            $reason .= '; warning: ' . $warning->sentence();
         }
-        return $status;
+        return $reason;
+    }
+
+    /**
+     * What a pending change waits for.
+     *
+     * @param array<string, mixed> $change
+     */
+    private static function pendingCause(string $appId, array $change, string $failure, string $blocked, string $paused): Cause
+    {
+        if ($paused !== '') {
+            return new Cause('AppPaused', ['app' => $appId, 'by' => $paused]);
+        }
+        if ($failure !== '') {
+            return new Cause($blocked === '1' ? 'AppBlocked' : 'AppFailing', ['app' => $appId, 'message' => $failure]);
+        }
+        if (($change['preview'] ?? '') !== '') {
+            return new Cause('DryRun', ['would' => $change['preview']]);
+        }
+        return new Cause(empty($change['remove']) ? 'WaitsToBeListed' : 'WaitsToBeRemoved');
+    }
+
+    /**
+     * The names that don't work, or won't soon.
+     *
+     * @param list<Cause> $warnings
+     * @return list<array<string, mixed>>
+     */
+    private static function problems(string $domain, Cause $cause, array $warnings): array
+    {
+        $problems = [];
+        foreach (array_merge($cause->isProblem() ? [$cause] : [], $warnings) as $problem) {
+            $name = $problem->params['name'] ?? '';
+            $problems[] = ['name' => $name === '' ? $domain : $name] + $problem->members()
+                + ['reason' => $problem->sentence(), 'remedy' => $problem->remedy()];
+        }
+        return $problems;
     }
 
     /** @return array<string, mixed> */

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Pilotsync\Tests;
 
 use PHPUnit\Framework\TestCase;
+use Pilotsync\Causes;
 use Pilotsync\Client;
 use Pilotsync\Connection;
 use Pilotsync\Exception\InvalidDomain;
@@ -416,39 +417,69 @@ change z: it takes a domain as a string', $e->getMessage());
     public function testStatusComesFromTheLedger(): void
     {
         $redis = $this->server->redis();
+        $missing = ['name' => 'example.com', 'expected' => ['198.51.100.4']];
+        $hasNone = 'www.example.com has no A or AAAA record in DNS';
         $redis->hSet('pilotsync:{app1}:domains', 'example.com', '{"domain":"example.com","seq":1772366400123457,"wanted":true,"state":"checking-dns",'
-            . '"names":["example.com","www.example.com"],"reason":"points nowhere","attempt":2,"limit":7,"requested_at":"2026-03-01T12:00:00Z",'
-            . '"problems":[{"name":"example.com","cause":"dns-missing","expected":["198.51.100.4"]}],'
+            . '"names":["example.com","www.example.com"],"cause":"DNSMissing","params":{"name":"example.com","expected":["198.51.100.4"]},'
+            . '"warnings":[{"cause":"DNSMissing","params":{"name":"www.example.com"}}],"attempt":2,"limit":7,"requested_at":"2026-03-01T12:00:00Z",'
             . '"updated_at":"2026-03-01T13:00:00.123456789+01:00","next_attempt_at":"2026-03-01T12:04:00Z"}');
+        $reason = 'example.com has no A or AAAA record in DNS; this app is on 198.51.100.4';
+        $remedy = 'Create a DNS record of example.com with the address 198.51.100.4.';
         $want = ['app_id' => 'app1', 'domain' => 'example.com', 'state' => 'checking-dns', 'names' => ['example.com', 'www.example.com'],
-            'reason' => 'points nowhere', 'seq' => 1772366400123457, 'attempt' => 2, 'attempts' => 7, 'next_attempt_at' => '2026-03-01T12:04:00Z',
+            'reason' => "$reason; warning: $hasNone", 'cause' => 'DNSMissing', 'params' => $missing, 'remedy' => $remedy,
+            'seq' => 1772366400123457, 'attempt' => 2, 'attempts' => 7, 'next_attempt_at' => '2026-03-01T12:04:00Z',
             'updated_at' => '2026-03-01T12:00:00.123456789Z',
-            'problems' => [['name' => 'example.com', 'cause' => 'dns-missing', 'expected' => ['198.51.100.4']]]];
+            'problems' => [
+                ['name' => 'example.com', 'cause' => 'DNSMissing', 'params' => $missing, 'reason' => $reason, 'remedy' => $remedy],
+                ['name' => 'www.example.com', 'cause' => 'DNSMissing', 'params' => ['name' => 'www.example.com'], 'reason' => $hasNone,
+                    'remedy' => 'Create a DNS record of www.example.com with the address .'],
+            ]];
         self::assertSame($want, $this->client()->status('Example.com'));
 
-        $redis->hSet('pilotsync:{app1}:pending', 'example.com', '{"app_id":"app1","domain":"example.com","seq":1772366400123999,'
-            . '"requested_at":"2026-03-01T12:05:00Z","remove":true,"recorded_at":"2026-03-01T12:05:01Z"}');
+        $change = '{"app_id":"app1","domain":"example.com","seq":1772366400123999,"requested_at":"2026-03-01T12:05:00Z","remove":true,'
+            . '"recorded_at":"2026-03-01T12:05:01Z"';
+        $redis->hSet('pilotsync:{app1}:pending', 'example.com', $change . '}');
+        $waits = ['state' => 'pending', 'seq' => 1772366400123999, 'updated_at' => '2026-03-01T12:05:01Z'];
+        $this->checkStatus(array_merge($want, $waits), 'WaitsToBeRemoved', [], 'waits to be taken off the list');
+        $redis->hSet('pilotsync:{app1}:pending', 'example.com', $change . ',"preview":"would be taken off the list"}');
+        $this->checkStatus(array_merge($want, $waits), 'DryRun', ['would' => 'would be taken off the list'], 'dry run: would be taken off the list');
         $redis->hSet('pilotsync:{app1}:sync', 'trouble', 'ServerPilot is away');
-        $waits = ['state' => 'pending', 'reason' => 'waits to be taken off the list: ServerPilot is away', 'seq' => 1772366400123999,
-            'updated_at' => '2026-03-01T12:05:01Z'];
-        self::assertSame(array_merge($want, $waits), $this->client()->status('example.com'));
-
-        $redis->hSet('pilotsync:{app1}:pending', 'example.com', '{"app_id":"app1","domain":"example.com","seq":1772366400123999,'
-            . '"requested_at":"2026-03-01T12:05:00Z","remove":true,"recorded_at":"2026-03-01T12:05:01Z","preview":"would be taken off the list"}');
-        self::assertSame(array_merge($want, $waits), $this->client()->status('example.com'));
-        $redis->hDel('pilotsync:{app1}:sync', 'trouble');
-        $dry = ['reason' => 'dry run: would be taken off the list'];
-        self::assertSame(array_merge($want, $waits, $dry), $this->client()->status('example.com'));
-
+        $trouble = ['app' => 'app1', 'message' => 'ServerPilot is away'];
+        $this->checkStatus(array_merge($want, $waits), 'AppFailing', $trouble, 'waits: ServerPilot is away');
+        $redis->hSet('pilotsync:{app1}:sync', 'blocked', '1');
+        $this->checkStatus(array_merge($want, $waits), 'AppBlocked', $trouble, 'waits: ServerPilot is away');
         $redis->hSet('pilotsync:{app1}:sync', 'paused', 'ada');
-        $paused = ['reason' => 'waits to be taken off the list: the app was paused by ada'];
-        self::assertSame(array_merge($want, $waits, $paused), $this->client()->status('example.com'));
+        $this->checkStatus(array_merge($want, $waits), 'AppPaused', ['app' => 'app1', 'by' => 'ada'], 'waits: the app was paused by ada');
 
         $redis->hDel('pilotsync:{app1}:domains', 'example.com');
         $redis->del('pilotsync:{app1}:sync');
-        $redis->hSet('pilotsync:{app1}:pending', 'example.com', '{"app_id":"app1","domain":"example.com","seq":1772366400123999,'
-            . '"requested_at":"2026-03-01T12:05:00Z","remove":true,"recorded_at":"2026-03-01T12:05:01Z"}');
-        $alone = ['reason' => 'waits to be taken off the list', 'names' => ['example.com'], 'attempt' => 0, 'attempts' => null, 'next_attempt_at' => null, 'problems' => []];
-        self::assertSame(array_merge($want, $waits, $alone), $this->client()->status('example.com'));
+        $redis->hSet('pilotsync:{app1}:pending', 'example.com', str_replace('"remove":true', '"remove":false', $change) . '}');
+        $alone = ['names' => ['example.com'], 'attempt' => 0, 'attempts' => null, 'next_attempt_at' => null, 'problems' => []];
+        $this->checkStatus(array_merge($want, $waits, $alone), 'WaitsToBeListed', [], 'waits to be put on the list');
+    }
+
+    /**
+     * Compares the status of example.com, which has this cause.
+     *
+     * @param array<string, mixed> $want
+     * @param array<string, mixed> $params
+     */
+    private function checkStatus(array $want, string $code, array $params, string $reason): void
+    {
+        $want = array_merge($want, ['cause' => $code, 'params' => $params, 'reason' => $reason, 'remedy' => Causes::ALL[$code][1]]);
+        $want['remedy'] = strtr($want['remedy'], ['{app}' => 'app1']);
+        if ($params === []) {
+            unset($want['params']);
+        }
+        self::assertSame($want, $this->client()->status('example.com'));
+    }
+
+    public function testStatusHasTheReasonOfRelease010(): void
+    {
+        $this->server->redis()->hSet('pilotsync:{app1}:domains', 'example.com', '{"domain":"example.com","seq":7,"state":"failed","names":["example.com"],'
+            . '"reason":"points nowhere","attempt":2,"problems":[{"name":"example.com","cause":"dns-missing"}],"updated_at":"2026-03-01T12:00:00Z"}');
+        $status = $this->client()->status('example.com');
+        self::assertSame(['points nowhere', '', []], [$status['reason'], $status['remedy'], $status['problems']]);
+        self::assertArrayNotHasKey('cause', $status);
     }
 }

@@ -1,0 +1,161 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Pilotsync;
+
+/**
+ * Why a domain, or one of its names, is as it is: a code of the catalogue with its parameters. It
+ * is rendered as in tasks/cause.go. Later releases may add codes.
+ */
+final class Cause
+{
+    /** What a list of more than three items ends with. */
+    public const MORE = '{items} and {count} more';
+
+    private const SHOWN = 3; // items of a list
+    private const LIMIT = 240; // characters of a text
+
+    /** @var string empty for none */
+    public $code;
+    /** @var array<string, mixed> */
+    public $params;
+
+    /** @param array<string, mixed> $params as in JSON; those of another type count as missing */
+    public function __construct(string $code, array $params = [])
+    {
+        $this->code = $code;
+        $this->params = $params;
+    }
+
+    /**
+     * Reads the members cause and params.
+     *
+     * @param mixed $json decoded JSON; anything else than a cause gives one without a code
+     */
+    public static function read($json): self
+    {
+        $code = is_array($json) && is_string($json['cause'] ?? null) ? $json['cause'] : '';
+        return new self($code, $code !== '' && is_array($json['params'] ?? null) ? $json['params'] : []);
+    }
+
+    /** A clause without a full stop. A code that this release doesn't know is its own description. */
+    public function sentence(): string
+    {
+        return isset(Causes::ALL[$this->code]) ? $this->fill(Causes::ALL[$this->code][0]) : self::sanitize($this->code);
+    }
+
+    /** What to do, in full sentences; empty if the code isn't known. */
+    public function remedy(): string
+    {
+        return $this->fill(Causes::ALL[$this->code][1] ?? '');
+    }
+
+    /** Who can remove the cause: owner, operator or nobody; empty if the code isn't known. */
+    public function actor(): string
+    {
+        return Causes::ALL[$this->code][2] ?? '';
+    }
+
+    /** Whether the name doesn't work yet, or won't soon. */
+    public function isProblem(): bool
+    {
+        return Causes::ALL[$this->code][3] ?? false;
+    }
+
+    /**
+     * The members cause and params of JSON; none if there is no code.
+     *
+     * @return array{cause?: string, params?: array<string, mixed>}
+     */
+    public function members(): array
+    {
+        return array_filter(['cause' => $this->code, 'params' => $this->params]);
+    }
+
+    /** A text parameter as it is shown; empty if it is missing. */
+    public function text(string $param): string
+    {
+        return isset($this->params[$param]) && is_string($this->params[$param]) ? self::sanitize($this->params[$param]) : '';
+    }
+
+    /**
+     * All items of a list parameter, as they are shown.
+     *
+     * @return list<string>
+     */
+    public function texts(string $param): array
+    {
+        $items = isset($this->params[$param]) && is_array($this->params[$param]) ? $this->params[$param] : [];
+        return array_map([self::class, 'sanitize'], array_values(array_filter($items, 'is_string')));
+    }
+
+    /**
+     * Puts the parameters in the places that a template names in braces. A part in brackets is left
+     * out if a parameter in it is empty.
+     *
+     * @param string                $template of the catalogue, or a translation
+     * @param array<string, string> $rules    the texts of the rules
+     * @param string                $more     what a long list ends with
+     */
+    public function fill(string $template, array $rules = Causes::RULES, string $more = self::MORE): string
+    {
+        $texts = [];
+        foreach (Causes::PARAMS as $name => $kind) {
+            $texts[$name] = $this->shown($name, $kind, $rules, $more);
+        }
+        $optional = static function (array $part) use ($texts): string {
+            preg_match_all('/\{([^}]*)\}/', $part[1], $params);
+            foreach ($params[1] as $name) {
+                if (in_array($texts[$name] ?? '', ['', '0'], true)) {
+                    return '';
+                }
+            }
+            return $part[1];
+        };
+        $param = static function (array $part) use ($texts): string {
+            return $texts[$part[1]] ?? '';
+        };
+        return (string) preg_replace_callback('/\{([^}]*)\}/', $param, (string) preg_replace_callback('/\[([^\]]*)\]/', $optional, $template));
+    }
+
+    /** @param array<string, string> $rules */
+    private function shown(string $name, string $kind, array $rules, string $more): string
+    {
+        switch ($kind) {
+            case 'texts':
+                $items = $this->texts($name);
+                $first = implode(', ', array_slice($items, 0, self::SHOWN));
+                $rest = count($items) - self::SHOWN;
+                return $rest > 0 ? strtr($more, ['{items}' => $first, '{count}' => (string) $rest]) : $first;
+            case 'rule':
+                $rule = is_string($this->params[$name] ?? null) ? $this->params[$name] : '';
+                return $rules[$rule] ?? $this->text($name);
+            case 'number':
+                return (string) (is_int($this->params[$name] ?? null) ? $this->params[$name] : 0);
+            case 'time':
+                return self::time($this->text($name));
+        }
+        return $this->text($name);
+    }
+
+    /** A time of RFC 3339 in UTC, to the minute; empty if it isn't one. */
+    private static function time(string $time): string
+    {
+        if (preg_match('/^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)\z/', $time, $parts) !== 1) {
+            return '';
+        }
+        $date = date_create_immutable($parts[1] . $parts[2]);
+        return $date === false ? '' : $date->setTimezone(new \DateTimeZone('UTC'))->format('Y-m-d H:i \U\T\C');
+    }
+
+    /**
+     * Makes a text from outside fit to show: on one line, without invisible characters or runs of
+     * spaces, not too long.
+     */
+    private static function sanitize(string $text): string
+    {
+        $text = trim((string) preg_replace('/[^\p{L}\p{M}\p{N}\p{P}\p{S}]+/u', ' ', $text));
+        return preg_match('/^(.{' . (self::LIMIT - 1) . '}).{2}/u', $text, $parts) === 1 ? $parts[1] . '…' : $text;
+    }
+}
