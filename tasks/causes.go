@@ -121,7 +121,7 @@ func (r Rule) Text() string {
 	case RuleLength:
 		return "a name may have at most 253 bytes, and each label 63"
 	case RulePublicSuffix:
-		return "it doesn't end in a public suffix, such as .com"
+		return "it isn't below a public suffix, such as .com"
 	}
 	return sanitize(string(r))
 }
@@ -184,7 +184,7 @@ var (
 	verificationCauses = [...]Entry{
 		{CauseNameNotCertifiable, "Let's Encrypt never certifies {name}: {rule}",
 			"Map another name. Or install a certificate of your own on the app in ServerPilot.",
-			"The name breaks a rule of Let's Encrypt; nothing is looked up.", ByOperator, true},
+			"The name breaks a rule of Let's Encrypt, and shows no valid certificate.", ByOperator, true},
 		{CauseServerDisconnected, "the app's server has not been connected to ServerPilot since {since}",
 			"Check that the server runs and that its ServerPilot agent reaches ServerPilot. Until then no change takes effect.",
 			"The server's lastconn is older than ten minutes.", ByOperator, true},
@@ -215,12 +215,12 @@ var (
 		{CauseDNSUnknown, "the DNS lookup of {name} failed[ ({message})], which doesn't mean that its records are wrong",
 			"If it lasts, check that the domain's name servers answer.", "The resolver gave no usable answer.", ByOwner, true},
 		{CauseBehindProxy, "{name} is behind {provider}, and visitors see no valid certificate there[: {message}]",
-			"Let the proxy connect to {expected} and let it pass requests below /.well-known/acme-challenge/. Or switch the proxy off for {name}.",
+			"Let the proxy pass requests below /.well-known/acme-challenge/ to the app's server[, {expected}]. Or switch the proxy off for {name}.",
 			"All addresses of the name are a proxy's (Cloudflare's published ranges, PILOTSYNC_PROXIES).", ByOwner, true},
 		{CauseOtherSite, "{name} is behind {provider}, and the site that answers there isn't of this network",
-			"In the proxy's settings, set the origin of {name} to {expected}.",
-			"The site did not answer the signed challenge at /wp-json/pilotsync/v1/here.", ByOwner, true},
-		{CauseCAAForbids, "the CAA record of {record} allows only {issuers} to issue certificates for {name}",
+			"In the proxy's settings, set the origin of {name} to the app's server[, {expected}].",
+			"The site answers the challenge at /wp-json/pilotsync/v1/here with a wrong signature, or as a site without pilotsync does.", ByOwner, true},
+		{CauseCAAForbids, "the CAA record of {record} doesn't let Let's Encrypt certify {name}[; it allows only {issuers}][; {message}]",
 			"Add the CAA record 0 issue \"letsencrypt.org\" to {record}, or delete its CAA records.",
 			"CAA records (RFC 8659) of the name or the nearest parent that has some.", ByOwner, true},
 		{CauseCAAUnknown, "the CAA records of {name} can't be read[ ({message})]; Let's Encrypt then issues nothing",

@@ -48,9 +48,10 @@ func jitter(r listsync.Record, delay time.Duration) time.Duration {
 	return time.Duration(float64(delay) / 10 * float64(h.Sum32()) / (1 << 32))
 }
 
-// scheduleRecheck sets when a record is rechecked, if its verification has ended.
+// scheduleRecheck sets when a record is rechecked, if its verification has ended. A name
+// that Let's Encrypt never certifies isn't, unless it works by another certificate.
 func scheduleRecheck(r listsync.Record, now time.Time) listsync.Record {
-	if !r.State.Listed() || r.State.Checking() || tasks.IsWildcard(r.Domain) {
+	if !r.State.Listed() || r.State.Checking() || tasks.IsWildcard(r.Domain) || r.Code == tasks.CauseNameNotCertifiable {
 		r.ClearRecheck()
 		return r
 	}

@@ -133,6 +133,10 @@ func (p *planner) listed(s *candidate, r Record) Outcome {
 	}
 	r.State = tasks.CheckingDNS
 	r.Explain(event)
+	if rule, never := tasks.NotCertifiable(s.domain); never {
+		// The one attempt tells whether a certificate of the app's own covers the name.
+		r.Explain(tasks.Cause{Code: tasks.CauseNameNotCertifiable, Params: tasks.Params{Name: s.domain, Rule: rule}})
+	}
 	return Outcome{Record: r, Entry: event, Verify: true, Immediate: !isNew, Notify: true, AlreadyListed: !isNew}
 }
 
