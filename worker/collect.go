@@ -65,11 +65,12 @@ func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Reco
 
 // probe probes the names that are on the list, at the same time.
 func (c *collector) probe(ctx context.Context, facts certcheck.Facts) {
-	names := namesToProbe(facts)
+	served := c.registry.Load()
+	names, keys, checker := namesToProbe(facts), served.Keys[facts.App], c.checker.WithProxies(served.Proxies)
 	probes := make([]certcheck.Probe, len(names))
 	var all sync.WaitGroup
 	for i, name := range names {
-		all.Go(func() { probes[i] = c.checker.Check(ctx, name, facts.Expected) })
+		all.Go(func() { probes[i] = checker.Check(ctx, name, facts.Expected, keys...) })
 	}
 	all.Wait()
 	for _, p := range probes {

@@ -50,7 +50,7 @@ type Config struct {
 
 // served is the part of a Config that a reload replaces.
 func (c Config) served() registry.Config {
-	return registry.Config{APIURL: c.APIURL, Accounts: c.Accounts, APIRate: c.APIRate, Webhook: c.Webhook, Webhooks: c.Webhooks}
+	return registry.Config{APIURL: c.APIURL, Accounts: c.Accounts, APIRate: c.APIRate, Webhook: c.Webhook, Webhooks: c.Webhooks, Proxies: c.Check.Proxies}
 }
 
 // workerID is what this process calls itself in the ledger's history and in logs.

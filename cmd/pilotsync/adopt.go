@@ -70,7 +70,7 @@ func (c *adoptCmd) Run(ctx context.Context, s *terminal.Streams) error {
 	c.notes.print(s.Err)
 	p := config.NewParser(os.ReadFile)
 	api := c.APISettings.Parse(p)
-	accounts, _ := c.AccountSettings.Parse(p)
+	accounts := c.AccountSettings.Parse(p)
 	if err := p.Err(); err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ func (c *reconcileCmd) plannerConfig() (worker.Config, error) {
 		API: c.APISettings.Parse(p), Rules: c.ListSettings.Parse(p),
 		SSLDelays: []time.Duration{time.Minute}, // nothing is verified
 	}
-	set.Accounts, _ = c.AccountSettings.Parse(p)
+	set.Accounts = c.AccountSettings.Parse(p)
 	cfg := workerConfig(set)
 	cfg.Log = logrus.New()
 	cfg.Log.SetOutput(io.Discard)

@@ -20,12 +20,15 @@ func (s AccountSettings) given() bool {
 }
 
 // Parse returns the accounts of PILOTSYNC_CONFIG if it is set, or else the one of
-// the three variables. Only the file can have webhooks, by app.
-func (s AccountSettings) Parse(p *Parser) ([]Account, map[string]Webhook) {
+// the three variables.
+func (s AccountSettings) Parse(p *Parser) []Account { return s.parse(p).accounts }
+
+// parse is Parse with what only the file can have besides accounts.
+func (s AccountSettings) parse(p *Parser) accountsFile {
 	if s.Config != "" {
 		file := parseSetting(p, "PILOTSYNC_CONFIG", s.Config, func(string) (accountsFile, error) { return s.readFile(p.read) })
 		p.keyFiles = append(p.keyFiles, file.keyFiles...)
-		return file.accounts, file.webhooks
+		return file
 	}
 	account := Account{}
 	if id, ok := p.Text("WU_SERVER_PILOT_CLIENT_ID", s.ClientID, s.ClientIDFile); ok {
@@ -47,7 +50,7 @@ func (s AccountSettings) Parse(p *Parser) ([]Account, map[string]Webhook) {
 	if err := checkUnique(accounts); err != nil {
 		p.rejectSecret("WU_SERVER_PILOT_APP_ID", "is wrong: "+err.Error())
 	}
-	return accounts, nil
+	return accountsFile{accounts: accounts}
 }
 
 // AccountsFile returns the accounts of PILOTSYNC_CONFIG alone.

@@ -14,6 +14,7 @@ import (
 	"pilotsync/internal/keytext"
 	"pilotsync/internal/strictyaml"
 	"pilotsync/tasks"
+	"pilotsync/worker/certcheck"
 )
 
 // accountsYAML is the form of PILOTSYNC_CONFIG.
@@ -21,6 +22,8 @@ type accountsYAML struct {
 	Accounts []accountEntry `yaml:"accounts" takes:"a list of accounts such as - {client_id: cid_one, api_key_file: /run/secrets/one, apps: [appA, appB]}"`
 	// Webhooks are those of apps that don't use PILOTSYNC_WEBHOOK_URL, by app.
 	Webhooks map[string]webhookEntry `yaml:"webhooks" takes:"webhooks by app, such as appA: {url: https://example.com/hook, secret_file: /run/secrets/hook}"`
+	// Proxies are known besides those of PILOTSYNC_PROXIES: networks by provider.
+	Proxies map[string][]string `yaml:"proxies" takes:"networks by provider, such as Fastly: [151.101.0.0/16, 2a04:4e40::/32]"`
 }
 
 type accountEntry struct {
@@ -58,6 +61,7 @@ func (h *webhookEntry) UnmarshalYAML(n *yaml.Node) error {
 type accountsFile struct {
 	accounts []Account
 	webhooks map[string]Webhook
+	proxies  []certcheck.Proxy
 	keyFiles []string // that hold keys or secrets
 }
 
@@ -83,6 +87,13 @@ func (read ReadFile) accounts(path string, keys keyFolders) (accountsFile, error
 	}
 	for _, app := range slices.Sorted(maps.Keys(parsed.Webhooks)) {
 		b.addWebhook(app, parsed.Webhooks[app])
+	}
+	for _, name := range slices.Sorted(maps.Keys(parsed.Proxies)) {
+		proxy, err := parseProxy(name, strings.Join(parsed.Proxies[name], ","))
+		if err != nil {
+			b.problems = append(b.problems, "in proxies, "+err.Error())
+		}
+		b.file.proxies = append(b.file.proxies, proxy)
 	}
 	if b.problems != nil {
 		return accountsFile{}, errors.New(strings.Join(b.problems, "; "))
@@ -178,7 +189,7 @@ func (b *fileBuilder) webhook(entry webhookEntry) (hook Webhook, err error) {
 	if hook.URL, err = parseWebhookURL(entry.URL); err != nil {
 		return hook, fmt.Errorf("has a wrong url; %w", err)
 	}
-	hook.Secrets, err = parseSecrets(secrets)
+	hook.Secrets, hook.Keys, err = parseSecrets(secrets)
 	return hook, err
 }
 

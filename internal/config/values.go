@@ -13,12 +13,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"pilotsync/internal/keytext"
 	"pilotsync/internal/loopback"
+	"pilotsync/internal/text"
 	"pilotsync/tasks"
+	"pilotsync/worker/certcheck"
 )
 
 // What a setting's text means. Each error says what the setting takes.
@@ -109,6 +112,47 @@ func parseNetworks(value string) ([]netip.Prefix, error) {
 	return networks, nil
 }
 
+// parseProxies reads NAME=NETWORK,…;NAME=….
+func parseProxies(value string) ([]certcheck.Proxy, error) {
+	var proxies []certcheck.Proxy
+	for _, entry := range strings.Split(value, ";") {
+		name, networks, named := strings.Cut(entry, "=")
+		switch name = strings.TrimSpace(name); {
+		case strings.TrimSpace(entry) == "":
+			continue
+		case !named:
+			return nil, fmt.Errorf("%q has no name; it takes NAME=NETWORK,NETWORK;NAME=…, such as Fastly=151.101.0.0/16", strings.TrimSpace(entry))
+		}
+		proxy, err := parseProxy(name, networks)
+		if err != nil {
+			return nil, err
+		}
+		proxies = append(proxies, proxy)
+	}
+	return proxies, nil
+}
+
+const maxProxyName = 40 // characters, for sentences that name the provider
+
+func parseProxy(name, networks string) (certcheck.Proxy, error) {
+	if name == "" || text.Printable(name) != name || utf8.RuneCountInString(name) > maxProxyName {
+		return certcheck.Proxy{}, fmt.Errorf("the name %q is refused; it takes 1 to %d characters, all of them visible", name, maxProxyName)
+	}
+	prefixes, err := parseNetworks(networks)
+	if err != nil {
+		return certcheck.Proxy{}, fmt.Errorf("in the networks of %s, %w", name, err)
+	}
+	if len(prefixes) == 0 {
+		return certcheck.Proxy{}, fmt.Errorf("%s has no networks; it takes one or more, such as 151.101.0.0/16", name)
+	}
+	for _, p := range prefixes {
+		if p.Bits() == 0 {
+			return certcheck.Proxy{}, fmt.Errorf("in the networks of %s, %s is every address; it takes the provider's own", name, p)
+		}
+	}
+	return certcheck.Proxy{Name: name, Networks: prefixes}, nil
+}
+
 func parseDomains(value string) ([]string, error) {
 	var domains []string
 	for _, f := range Fields(value) {
@@ -169,22 +213,21 @@ func parseWebhookURL(value string) (string, error) {
 const secretForm = "it takes one or several of whsec_ and the base64 of 24 bytes or more, separated by spaces"
 
 // parseSecrets' errors don't show the secrets.
-func parseSecrets(value string) ([]*standardwebhooks.Webhook, error) {
-	var secrets []*standardwebhooks.Webhook
+func parseSecrets(value string) (secrets []*standardwebhooks.Webhook, keys [][]byte, err error) {
 	all := strings.Fields(value)
 	for i, f := range all {
 		encoded, ok := strings.CutPrefix(f, "whsec_")
 		key, err := base64.StdEncoding.DecodeString(encoded)
 		if !ok || err != nil || len(key) < 24 {
-			return nil, fmt.Errorf("is wrong in secret %d of %d; %s", i+1, len(all), secretForm)
+			return nil, nil, fmt.Errorf("is wrong in secret %d of %d; %s", i+1, len(all), secretForm)
 		}
 		secret, err := standardwebhooks.NewWebhook(f)
 		if err != nil {
-			return nil, fmt.Errorf("is wrong in secret %d of %d; %s", i+1, len(all), secretForm)
+			return nil, nil, fmt.Errorf("is wrong in secret %d of %d; %s", i+1, len(all), secretForm)
 		}
-		secrets = append(secrets, secret)
+		secrets, keys = append(secrets, secret), append(keys, key)
 	}
-	return secrets, nil
+	return secrets, keys, nil
 }
 
 const resolverRule = "it takes host[:port] of a resolver, such as 127.0.0.1:5353"

@@ -20,7 +20,7 @@ func (s WebSettings) Parse(read ReadFile) (Web, error) {
 	}
 	set.API = s.APISettings.Parse(p)
 	if s.given() {
-		set.Accounts, _ = s.AccountSettings.Parse(p)
+		set.Accounts = s.AccountSettings.Parse(p)
 	}
 	set.Redis = s.RedisSettings.Parse(p)
 	set.KeyFiles = p.keyFiles

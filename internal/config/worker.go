@@ -36,6 +36,7 @@ type Worker struct {
 type Webhook struct {
 	URL     string
 	Secrets []*standardwebhooks.Webhook
+	Keys    [][]byte // of the secrets
 }
 
 // Parse returns what the settings mean, with a Redis client that hasn't connected
@@ -53,9 +54,9 @@ func (s WorkerSettings) Parse(read ReadFile) (Worker, error) {
 // ones are left out. The parser has the problems. The caller closes Redis.
 func (s WorkerSettings) ParseAll(read ReadFile) (Worker, *Parser) {
 	p := NewParser(read)
-	accounts, webhooks := s.AccountSettings.Parse(p)
+	file := s.AccountSettings.parse(p)
 	set := Worker{
-		Accounts:  accounts,
+		Accounts:  file.accounts,
 		API:       s.APISettings.Parse(p),
 		Rules:     s.ListSettings.Parse(p),
 		SSLDelays: parseSetting(p, "PILOTSYNC_SSL_DELAYS", s.SSLDelays, parseDelays),
@@ -65,12 +66,13 @@ func (s WorkerSettings) ParseAll(read ReadFile) (Worker, *Parser) {
 			Port:         parseSetting(p, "PILOTSYNC_TLS_PORT", s.TLSPort, wholeNumber(1, 65535)),
 			Roots:        parseSetting(p, "PILOTSYNC_TLS_ROOTS", s.TLSRoots, read.roots),
 			AllowPrivate: parseSetting(p, "PILOTSYNC_ALLOW_PRIVATE_ADDRESSES", string(s.AllowPrivateAddresses), parseToggle),
+			Proxies:      append(parseSetting(p, "PILOTSYNC_PROXIES", s.Proxies, parseProxies), file.proxies...),
 		},
 		Reconcile:   parseSetting(p, "PILOTSYNC_RECONCILE", s.Reconcile, oneOf("repair", "report", "off")),
 		DryRun:      parseSetting(p, "PILOTSYNC_DRY_RUN", string(s.DryRun), parseToggle),
 		Concurrency: parseSetting(p, "PILOTSYNC_CONCURRENCY", s.Concurrency, wholeNumber(1, 1000)),
 		Webhook:     s.webhook(p),
-		Webhooks:    webhooks,
+		Webhooks:    file.webhooks,
 		Dashboard:   s.DashboardSettings.Parse(p),
 		Log:         s.LogSettings.Parse(p),
 		Redis:       s.RedisSettings.Parse(p),
@@ -88,7 +90,7 @@ func (s WorkerSettings) webhook(p *Parser) Webhook {
 		p.rejectSecret("PILOTSYNC_WEBHOOK_SECRET", "is not set; PILOTSYNC_WEBHOOK_URL needs it to sign what it sends: "+secretForm)
 	default:
 		var err error
-		if hook.Secrets, err = parseSecrets(secrets); err != nil {
+		if hook.Secrets, hook.Keys, err = parseSecrets(secrets); err != nil {
 			p.rejectSecret("PILOTSYNC_WEBHOOK_SECRET", err.Error())
 		}
 	}

@@ -17,9 +17,19 @@ func (f Facts) Cause(name string) tasks.Cause {
 		p.App, p.Message = f.App, f.Repair
 		return tasks.Cause{Code: tasks.CauseNotOnList, Params: p}
 	}
+	// The app's own certificate doesn't come from Let's Encrypt.
+	if rule, never := tasks.NotCertifiable(name); never && !probe.Good() && !f.AutoSSL.Custom {
+		p.Rule = rule
+		return tasks.Cause{Code: tasks.CauseNameNotCertifiable, Params: p}
+	}
 	switch probe.DNS {
 	case PointsHere:
 		return f.tlsCause(p, name, probe)
+	case Proxied:
+		return f.proxiedCause(p, probe)
+	case Bogus:
+		p.Message = sanitize(probe.DNSDetail, maxDetail)
+		return tasks.Cause{Code: tasks.CauseDNSSECBogus, Params: p}
 	case Elsewhere:
 		return f.elsewhere(p, probe)
 	case NoAddress:
@@ -82,17 +92,58 @@ func (f Facts) tlsCause(p tasks.Params, name string, probe Probe) tasks.Cause {
 		p.App, p.Until, p.Issuer = "", probe.NotAfter, sanitize(probe.Issuer, maxName)
 		return tasks.Cause{Code: tasks.CauseWorks, Params: p}
 	case Refused:
-		p.App, p.Address, p.Message = "", probe.TLSAddress.String(), sanitize(probe.TLSDetail, maxDetail)
-		return tasks.Cause{Code: tasks.CauseAddressNotPublic, Params: p}
+		return refusedCause(p, probe)
+	}
+	if f.caaDecides(name, probe) {
+		return caaCause(p, probe.CAA)
 	}
 	seen := f.handshakeCause(p, probe)
 	switch {
 	case !f.AutoSSL.Known: // only the handshake says something
 		return seen
 	case f.AutoSSL.Custom:
-		return customCause(seen, probe.TLS)
+		return customCause(seen, probe)
 	}
 	return f.autoSSLCause(seen, name)
+}
+
+// caaDecides tells whether CAA records keep the name from its certificate. They don't
+// matter to a certificate of the app's own, or to one that is ready and lasts.
+func (f Facts) caaDecides(name string, probe Probe) bool {
+	ready := f.AutoSSL.Known && f.AutoSSL.Available && f.AutoSSL.covers(name) && probe.TLS != Expired
+	return (probe.CAA.Status == CAAForbids || probe.CAA.Status == CAAUnknown) && !f.AutoSSL.Custom && !ready
+}
+
+func caaCause(p tasks.Params, caa CAA) tasks.Cause {
+	p.App, p.Message = "", sanitize(caa.Detail, maxDetail)
+	if caa.Status == CAAUnknown {
+		return tasks.Cause{Code: tasks.CauseCAAUnknown, Params: p}
+	}
+	p.Record, p.Issuers = caa.Record, caa.Issuers
+	return tasks.Cause{Code: tasks.CauseCAAForbids, Params: p}
+}
+
+// proxiedCause is for a name whose visitors see a proxy. The proxy's certificate says
+// nothing of the app's.
+func (f Facts) proxiedCause(p tasks.Params, probe Probe) tasks.Cause {
+	p.Provider, p.Expected = probe.Provider, f.expected()
+	switch {
+	case probe.Good():
+		p.Expected, p.Until, p.Issuer = nil, probe.NotAfter, sanitize(probe.Issuer, maxName)
+		return tasks.Cause{Code: tasks.CauseWorks, Params: p}
+	case probe.TLS == Valid:
+		return tasks.Cause{Code: tasks.CauseOtherSite, Params: p}
+	case probe.TLS == Refused:
+		return refusedCause(p, probe)
+	}
+	p.Message = probe.tlsProblem()
+	return tasks.Cause{Code: tasks.CauseBehindProxy, Params: p}
+}
+
+// refusedCause is for an address that isn't dialled.
+func refusedCause(p tasks.Params, probe Probe) tasks.Cause {
+	return tasks.Cause{Code: tasks.CauseAddressNotPublic, Params: tasks.Params{
+		Name: p.Name, Address: probe.TLSAddress.String(), Message: sanitize(probe.TLSDetail, maxDetail)}}
 }
 
 // handshakeCause is what the handshake alone says.
@@ -125,33 +176,44 @@ func (f Facts) handshakeCause(p tasks.Params, probe Probe) tasks.Cause {
 }
 
 // customCause is that of an app with a custom certificate.
-func customCause(seen tasks.Cause, status TLSStatus) tasks.Cause {
-	switch status {
+func customCause(seen tasks.Cause, probe Probe) tasks.Cause {
+	switch probe.TLS {
 	case WrongName:
 		seen.Code = tasks.CauseCustomDoesNotCover
 	case Expired, NotYetValid, Untrusted:
-		seen.Params.Message = seen.Sentence()
-		_, after, found := strings.Cut(seen.Params.Message, "points here, but ")
-		if found {
-			seen.Params.Message = after
-		}
-		seen.Code = tasks.CauseCustomNotAccepted
+		seen.Code, seen.Params.Message = tasks.CauseCustomNotAccepted, probe.tlsProblem()
 	}
 	return seen
+}
+
+// tlsProblem describes a failed handshake, as a clause.
+func (p Probe) tlsProblem() string {
+	by := ""
+	if p.Issuer != "" {
+		by = " (" + p.Issuer + ")"
+	}
+	switch p.TLS {
+	case WrongName:
+		return "the certificate is for other names"
+	case Expired:
+		return "the certificate expired on " + date(p.NotAfter) + by
+	case NotYetValid:
+		return "the certificate isn't valid before " + date(p.NotBefore) + by
+	}
+	return sanitize(p.TLSDetail, maxDetail)
 }
 
 // autoSSLCause is that of an app which gets its certificates by AutoSSL.
 func (f Facts) autoSSLCause(seen tasks.Cause, name string) tasks.Cause {
 	ssl := f.AutoSSL
 	p := tasks.Params{Name: seen.Params.Name, App: f.App}
-	covered := slices.ContainsFunc(ssl.Covered, func(c string) bool { return strings.EqualFold(c, name) })
 	switch {
 	case !ssl.Available:
 		return tasks.Cause{Code: tasks.CauseCertificateNotReady, Params: p}
 	case ssl.Refused != "":
 		p.Message = sanitize(ssl.Refused, maxDetail)
 		return tasks.Cause{Code: tasks.CauseAutoSSLRefused, Params: p}
-	case !covered:
+	case !ssl.covers(name):
 		for _, n := range ssl.Covered[:min(len(ssl.Covered), tasks.MaxParamItems)] {
 			p.Names = append(p.Names, sanitize(n, maxShownName))
 		}
@@ -164,6 +226,11 @@ func (f Facts) autoSSLCause(seen tasks.Cause, name string) tasks.Cause {
 		return tasks.Cause{Code: tasks.CauseAutoSSLOff, Params: p}
 	}
 	return seen
+}
+
+// covers reports whether the certificate that is ready is for the name.
+func (a AutoSSL) covers(name string) bool {
+	return slices.ContainsFunc(a.Covered, func(c string) bool { return strings.EqualFold(c, name) })
 }
 
 // Status says in a word or two how AutoSSL stands, for a domain's history.

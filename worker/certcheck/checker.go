@@ -30,6 +30,8 @@ type Config struct {
 	// AllowPrivate permits addresses that aren't public. With it, every user who can
 	// map a domain can make the worker connect into its own network.
 	AllowPrivate bool
+	// Proxies are known besides Cloudflare, and looked for before it.
+	Proxies []Proxy
 	// Timeout limits the whole probe of one name; DNS gets half of it at most.
 	// 0 means 15 s; more than 20 s counts as 20 s.
 	Timeout time.Duration
@@ -42,6 +44,7 @@ type Checker struct {
 	cfg Config
 	// control runs before each connect to a TLS server and can refuse it.
 	control control
+	proxies []Proxy
 }
 
 // New returns a Checker; zero fields of cfg get their defaults.
@@ -56,11 +59,18 @@ func New(cfg Config) *Checker {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	c := &Checker{cfg: cfg}
+	c := &Checker{cfg: cfg, proxies: knownProxies(cfg.Proxies)}
 	if !cfg.AllowPrivate {
 		c.control = refuseNonPublic
 	}
 	return c
+}
+
+// WithProxies returns a Checker that knows these proxies instead of those of its Config.
+func (c *Checker) WithProxies(proxies []Proxy) *Checker {
+	other := *c
+	other.proxies = knownProxies(proxies)
+	return &other
 }
 
 // DNSStatus says where a name's addresses are.
@@ -71,8 +81,12 @@ const (
 	PointsHere DNSStatus = "points-here"
 	// Elsewhere: at least one address isn't expected.
 	Elsewhere DNSStatus = "elsewhere"
+	// Proxied: none is expected of the app's server, and all are those of one proxy.
+	Proxied DNSStatus = "proxied"
 	// NoAddress: DNS answered, and there is no A and no AAAA record.
 	NoAddress DNSStatus = "no-address"
+	// Bogus: the resolver refuses the records, since their DNSSEC signatures are wrong.
+	Bogus DNSStatus = "dnssec-bogus"
 	// Unknown: DNS gave no usable answer (a timeout, SERVFAIL). The records may be right.
 	Unknown DNSStatus = "unknown"
 )
@@ -81,7 +95,7 @@ const (
 type TLSStatus string
 
 const (
-	// NotChecked: no address was dialled, since DNS doesn't point here.
+	// NotChecked: no address was dialled, since DNS points neither here nor to a proxy.
 	NotChecked TLSStatus = "not-checked"
 	// Valid: a browser would accept the certificate.
 	Valid TLSStatus = "valid"
@@ -113,8 +127,10 @@ type Probe struct {
 	Addresses []netip.Addr
 	// Alias is, of NoAddress, the name that a CNAME record leads to; empty if there is none.
 	Alias string
-	// DNSDetail says more about Unknown ("no answer in time"); empty otherwise.
+	// DNSDetail says more about Unknown ("no answer in time") and Bogus; empty otherwise.
 	DNSDetail string
+	// Provider is the name of the proxy, of Proxied.
+	Provider string
 
 	TLS TLSStatus
 	// TLSDetail is a clause about the failure, such as "198.51.100.4 refuses
@@ -128,25 +144,45 @@ type Probe struct {
 	// TLSAddress is the address that decided TLS; the zero Addr where none was
 	// looked at.
 	TLSAddress netip.Addr
+
+	// CAA is read only if DNS points here, and no server shows a valid certificate.
+	CAA CAA
+	// Site is asked only behind a proxy that shows a valid certificate.
+	Site SiteStatus
 }
 
-// Good reports whether the name works: DNS points here and a browser would
-// accept the certificate.
-func (p Probe) Good() bool { return p.DNS == PointsHere && p.TLS == Valid }
+// Good reports whether the name works: DNS points here, or to a proxy that isn't another
+// site's, and a browser would accept the certificate.
+func (p Probe) Good() bool {
+	return p.TLS == Valid && (p.DNS == PointsHere || p.DNS == Proxied && p.Site != OtherSite)
+}
 
 // Check resolves name, which is in ASCII form without a trailing dot. If all its
-// addresses are in expected, it does a TLS handshake with up to three of them. It
-// returns no error: the Probe says what failed. It returns within Config.Timeout, and
+// addresses are in expected, or are one proxy's, it does a TLS handshake with up to three
+// of them. Where that fails it reads the CAA records. Behind a proxy it sends the site a
+// challenge that one of secrets answers; without secrets the certificate alone decides.
+//
+// It returns no error: the Probe says what failed. It returns within Config.Timeout, and
 // soon after ctx ends. A Probe that ctx cut short says nothing about the domain
 // (Unknown, NotChecked), so check ctx.Err() before evaluating it.
-func (c *Checker) Check(ctx context.Context, name string, expected []netip.Prefix) Probe {
+func (c *Checker) Check(ctx context.Context, name string, expected []netip.Prefix, secrets ...[]byte) Probe {
 	limited, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 
 	probe := Probe{Name: name, TLS: NotChecked}
+	start := time.Now()
 	c.resolve(limited, &probe, expected)
-	if probe.DNS == PointsHere {
-		c.handshakes(limited, &probe)
+	if probe.DNS == PointsHere || probe.DNS == Proxied {
+		// What follows a handshake gets a fifth of the time.
+		until, cancel := context.WithDeadline(limited, start.Add(c.cfg.Timeout*4/5))
+		c.handshakes(until, &probe)
+		cancel()
+	}
+	switch {
+	case probe.DNS == Proxied && probe.TLS == Valid && len(secrets) > 0:
+		probe.Site = c.askSite(limited, name, probe.TLSAddress, secrets)
+	case probe.DNS == PointsHere && probe.TLS != Valid && probe.TLS != Refused:
+		probe.CAA = c.lookUpCAA(limited, name)
 	}
 	if ctx.Err() != nil {
 		return Probe{Name: name, DNS: Unknown, DNSDetail: "the check was interrupted", TLS: NotChecked}

@@ -2,7 +2,6 @@ package certcheck
 
 import (
 	"context"
-	"net"
 	"slices"
 	"strings"
 
@@ -15,21 +14,11 @@ const maxAliases = 16
 // cnameLoop tells whether a name that can't be resolved is an alias that leads back
 // to itself, or to one that does, and returns the names on its way; empty if not. A resolver reports that as it
 // reports its own failures (SERVFAIL), but here the records are what is wrong.
-// Package net can't ask for a CNAME record alone, hence a client of its own.
 func (c *Checker) cnameLoop(ctx context.Context, name string) string {
-	server := c.cfg.DNS
-	if server == "" {
-		system, err := dns.ClientConfigFromFile("/etc/resolv.conf")
-		if err != nil || len(system.Servers) == 0 {
-			return ""
-		}
-		server = net.JoinHostPort(system.Servers[0], system.Port)
-	}
 	chain := []string{dns.CanonicalName(name)}
 	for range maxAliases {
 		last := chain[len(chain)-1]
-		query := new(dns.Msg).SetQuestion(last, dns.TypeCNAME)
-		reply, _, err := new(dns.Client).ExchangeContext(ctx, query, server)
+		reply, err := c.query(ctx, last, dns.TypeCNAME, false)
 		if err != nil {
 			return ""
 		}

@@ -30,6 +30,11 @@ func (c *Checker) resolve(ctx context.Context, probe *Probe, expected []netip.Pr
 	found := slices.Concat(v4, v6)
 	if len(found) > 0 {
 		probe.DNS, probe.Addresses = classify(found, expected)
+		if probe.DNS == Elsewhere {
+			if probe.Provider = c.provider(found); probe.Provider != "" {
+				probe.DNS = Proxied
+			}
+		}
 		return
 	}
 	for _, err := range []error{err4, err6} {
@@ -38,6 +43,8 @@ func (c *Checker) resolve(ctx context.Context, probe *Probe, expected []netip.Pr
 			if !isTimeout(err) {
 				if loop := c.cnameLoop(ctx, probe.Name); loop != "" {
 					probe.DNS, probe.DNSDetail, probe.Alias = NoAddress, "", loop
+				} else if text, bogus := c.bogus(ctx, probe.Name); bogus {
+					probe.DNS, probe.DNSDetail = Bogus, text
 				}
 			}
 			return

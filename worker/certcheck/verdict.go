@@ -61,11 +61,11 @@ type Verdict struct {
 // of whatever doesn't work. The domain itself decides; a www form that
 // fails is only a warning. The handshake is the truth: a good
 // domain is done whatever AutoSSL says. Attempts continue until the domain is done
-// or the limit is reached. A wildcard isn't for here: nothing can certify it.
+// or the limit is reached, or Let's Encrypt never certifies it.
 func Evaluate(f Facts) Verdict {
 	probe := f.Probes[f.Domain]
 	here := probe.DNS == PointsHere
-	v := Verdict{Cause: f.Cause(f.Domain), SeenPointing: here || f.SeenPointing}
+	v := Verdict{Cause: f.Cause(f.Domain), SeenPointing: here || probe.Good() || f.SeenPointing}
 	if probe.Good() {
 		v.State, v.Final, v.Warnings = tasks.Done, true, f.warnings(false)
 		return v
@@ -75,7 +75,7 @@ func Evaluate(f Facts) Verdict {
 		// While the domain's own DNS is wrong, that is enough to tell.
 		v.Warnings = f.warnings(true)
 	}
-	v.Final = f.Attempt >= f.Limit
+	v.Final = f.Attempt >= f.Limit || v.Cause.Code == tasks.CauseNameNotCertifiable
 	switch {
 	case v.Final && v.SeenPointing:
 		v.State = tasks.DoneWithoutSSL
@@ -91,7 +91,7 @@ func Evaluate(f Facts) Verdict {
 
 // noAnswer reports whether DNS gave no usable answer, or the name wasn't probed.
 func noAnswer(p Probe) bool {
-	return p.DNS != PointsHere && p.DNS != Elsewhere && p.DNS != NoAddress
+	return p.DNS == Unknown || p.DNS == ""
 }
 
 // warnings explains what is wrong with the names besides the domain; with dnsOnly

@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/internal/serverpilot"
+	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/taskerr"
 	"pilotsync/worker/webhook"
@@ -37,6 +38,7 @@ type Config struct {
 	// Webhook receives the events of all apps but those in Webhooks, which have their own.
 	Webhook  webhook.Target
 	Webhooks map[string]webhook.Target
+	Proxies  []certcheck.Proxy
 }
 
 // Client is an Account in use.
@@ -53,6 +55,9 @@ type Served struct {
 	Apps      []string // sorted
 	Clients   map[string]*Client
 	Endpoints map[string]*webhook.Endpoint // an app without a webhook has none
+	// Keys are those of each app's webhook secrets, also if no event is sent anywhere.
+	Keys    map[string][][]byte
+	Proxies []certcheck.Proxy
 }
 
 // Registry holds what is served at the moment.
@@ -94,7 +99,7 @@ func (r *Registry) Replace(cfg Config) (now, before *Served, err error) {
 }
 
 func (r *Registry) serve(cfg Config, before *Served) (*Served, error) {
-	s := &Served{Clients: map[string]*Client{}}
+	s := &Served{Clients: map[string]*Client{}, Keys: map[string][][]byte{}, Proxies: cfg.Proxies}
 	for _, a := range cfg.Accounts {
 		client, err := r.client(cfg, a, before)
 		if err != nil {
@@ -102,6 +107,10 @@ func (r *Registry) serve(cfg Config, before *Served) (*Served, error) {
 		}
 		for _, app := range a.Apps {
 			s.Clients[app] = client
+			s.Keys[app] = cfg.Webhook.Keys
+			if own, isOwn := cfg.Webhooks[app]; isOwn {
+				s.Keys[app] = own.Keys
+			}
 			s.Apps = append(s.Apps, app)
 		}
 	}

@@ -17,6 +17,9 @@ type Target struct {
 	// Secrets sign each event, by Standard Webhooks 1.0; several while one replaces
 	// another.
 	Secrets []*standardwebhooks.Webhook
+	// Keys are the same secrets as bytes. By them the sites of the network prove that they
+	// are of it (certcheck.SignChallenge).
+	Keys [][]byte
 }
 
 // Endpoint is a Target in use.

@@ -42,9 +42,9 @@ final class Causes
         'ServerAddressUnknown' => ['{name} points to {found}; the address of this app\'s server isn\'t known', 'Set PILOTSYNC_EXPECTED_ADDRESSES to the address of the app\'s server.', 'operator', true],
         'DNSSECBogus' => ['the DNSSEC signatures of {name} are wrong, so no certificate can be issued[ ({message})]', 'Repair the signatures of the zone, or delete its DS record at the registrar.', 'owner', true],
         'DNSUnknown' => ['the DNS lookup of {name} failed[ ({message})], which doesn\'t mean that its records are wrong', 'If it lasts, check that the domain\'s name servers answer.', 'owner', true],
-        'BehindProxy' => ['{name} is behind {provider}, and visitors see no valid certificate there[: {message}]', 'Let the proxy connect to {expected} and let it pass requests below /.well-known/acme-challenge/. Or switch the proxy off for {name}.', 'owner', true],
-        'OtherSite' => ['{name} is behind {provider}, and the site that answers there isn\'t of this network', 'In the proxy\'s settings, set the origin of {name} to {expected}.', 'owner', true],
-        'CAAForbids' => ['the CAA record of {record} allows only {issuers} to issue certificates for {name}', 'Add the CAA record 0 issue "letsencrypt.org" to {record}, or delete its CAA records.', 'owner', true],
+        'BehindProxy' => ['{name} is behind {provider}, and visitors see no valid certificate there[: {message}]', 'Let the proxy pass requests below /.well-known/acme-challenge/ to the app\'s server[, {expected}]. Or switch the proxy off for {name}.', 'owner', true],
+        'OtherSite' => ['{name} is behind {provider}, and the site that answers there isn\'t of this network', 'In the proxy\'s settings, set the origin of {name} to the app\'s server[, {expected}].', 'owner', true],
+        'CAAForbids' => ['the CAA record of {record} doesn\'t let Let\'s Encrypt certify {name}[; it allows only {issuers}][; {message}]', 'Add the CAA record 0 issue "letsencrypt.org" to {record}, or delete its CAA records.', 'owner', true],
         'CAAUnknown' => ['the CAA records of {name} can\'t be read[ ({message})]; Let\'s Encrypt then issues nothing', 'Check that the domain\'s name servers answer questions for CAA records.', 'owner', true],
         'CertificateNotReady' => ['{name} points here, but ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here', 'Nothing: ServerPilot requests the certificate by itself.', 'nobody', true],
         'AutoSSLRefused' => ['{name} points here, but ServerPilot refused to turn AutoSSL on: {message}', 'Do what the message says, for app {app} in ServerPilot.', 'operator', true],
@@ -72,7 +72,7 @@ final class Causes
         'hyphens' => 'a label has hyphens in the third and fourth place, and isn\'t an internationalized name (xn--)',
         'labels' => 'a name may have at most 10 labels',
         'length' => 'a name may have at most 253 bytes, and each label 63',
-        'public-suffix' => 'it doesn\'t end in a public suffix, such as .com',
+        'public-suffix' => 'it isn\'t below a public suffix, such as .com',
     ];
 
     /** The kind of each parameter. */

@@ -218,19 +218,19 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} is behind {provider}, and visitors see no valid certificate there[: {message}]', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Let the proxy connect to {expected} and let it pass requests below /.well-known/acme-challenge/. Or switch the proxy off for {name}.', 'pilotsync' ),
+					__( 'Let the proxy pass requests below /.well-known/acme-challenge/ to the app\'s server[, {expected}]. Or switch the proxy off for {name}.', 'pilotsync' ),
 				);
 			case 'OtherSite':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} is behind {provider}, and the site that answers there isn\'t of this network', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'In the proxy\'s settings, set the origin of {name} to {expected}.', 'pilotsync' ),
+					__( 'In the proxy\'s settings, set the origin of {name} to the app\'s server[, {expected}].', 'pilotsync' ),
 				);
 			case 'CAAForbids':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'the CAA record of {record} allows only {issuers} to issue certificates for {name}', 'pilotsync' ),
+					__( 'the CAA record of {record} doesn\'t let Let\'s Encrypt certify {name}[; it allows only {issuers}][; {message}]', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( 'Add the CAA record 0 issue "letsencrypt.org" to {record}, or delete its CAA records.', 'pilotsync' ),
 				);
@@ -376,7 +376,7 @@ final class CauseTexts {
 			'hyphens' => __( 'a label has hyphens in the third and fourth place, and isn\'t an internationalized name (xn--)', 'pilotsync' ),
 			'labels' => __( 'a name may have at most 10 labels', 'pilotsync' ),
 			'length' => __( 'a name may have at most 253 bytes, and each label 63', 'pilotsync' ),
-			'public-suffix' => __( 'it doesn\'t end in a public suffix, such as .com', 'pilotsync' ),
+			'public-suffix' => __( 'it isn\'t below a public suffix, such as .com', 'pilotsync' ),
 		);
 	}
 }

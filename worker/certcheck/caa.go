@@ -1,0 +1,109 @@
+package certcheck
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"pilotsync/tasks"
+)
+
+// letsEncrypt is how CAA records name Let's Encrypt.
+const letsEncrypt = "letsencrypt.org"
+
+// CAAStatus says whether CAA records let Let's Encrypt issue a certificate.
+type CAAStatus string
+
+const (
+	// CAANotChecked: the name works, or something else must be repaired first.
+	CAANotChecked CAAStatus = ""
+	// CAAAllows: there are no records, or they allow it.
+	CAAAllows CAAStatus = "allows"
+	// CAAForbids: the records forbid it.
+	CAAForbids CAAStatus = "forbids"
+	// CAAUnknown: the resolver can't read the records, which stops Let's Encrypt as well.
+	CAAUnknown CAAStatus = "unknown"
+)
+
+// CAA is what the CAA records (RFC 8659) say that apply to a name.
+type CAA struct {
+	Status CAAStatus
+	// Record is the domain whose records forbid, Issuers what they allow instead, and
+	// Detail a clause that says more of them, or of the resolver's failure.
+	Record  string
+	Issuers []string
+	Detail  string
+}
+
+// lookUpCAA reads the records of a name, or else of the nearest parent that has some. The
+// resolver follows aliases. A lookup that ctx cuts short counts as not checked.
+func (c *Checker) lookUpCAA(ctx context.Context, name string) CAA {
+	for owner := name; owner != ""; _, owner, _ = strings.Cut(owner, ".") {
+		reply, err := c.query(ctx, owner, dns.TypeCAA, false)
+		switch {
+		case ctx.Err() != nil, errors.Is(err, errNoResolver):
+			return CAA{}
+		case err != nil:
+			return CAA{Status: CAAUnknown, Detail: failureText(err)}
+		case reply.Rcode != dns.RcodeSuccess && reply.Rcode != dns.RcodeNameError:
+			return CAA{Status: CAAUnknown, Detail: "the resolver answers " + dns.RcodeToString[reply.Rcode]}
+		}
+		var records []*dns.CAA
+		for _, rr := range reply.Answer {
+			if record, ok := rr.(*dns.CAA); ok {
+				records = append(records, record)
+			}
+		}
+		if len(records) > 0 {
+			return evaluateCAA(records)
+		}
+	}
+	return CAA{Status: CAAAllows}
+}
+
+// evaluateCAA decides by a set of records as Let's Encrypt does for a name that isn't a
+// wildcard. Without a record for issuing, everybody may.
+func evaluateCAA(records []*dns.CAA) CAA {
+	result := CAA{Status: CAAAllows, Record: sanitize(strings.TrimSuffix(records[0].Hdr.Name, "."), maxName)}
+	var restricted, allowed bool
+	for _, record := range records {
+		switch tag := strings.ToLower(record.Tag); tag {
+		case "issue":
+			restricted = true
+			allowed = allowed || allowsLetsEncrypt(record.Value)
+			if issuer := strings.TrimSpace(record.Value); issuer != "" && issuer != ";" && len(result.Issuers) < tasks.MaxParamItems {
+				result.Issuers = append(result.Issuers, sanitize(issuer, maxDetail))
+			}
+		case "issuewild", "iodef", "issuemail":
+		default:
+			// The critical bit is 128. Let's Encrypt takes 1 for it as well, a common mistake.
+			if record.Flag&(128|1) != 0 && result.Detail == "" {
+				result.Detail = fmt.Sprintf("Let's Encrypt doesn't know its critical property %q", sanitize(tag, maxShownName))
+			}
+		}
+	}
+	if result.Detail == "" && (allowed || !restricted) {
+		return CAA{Status: CAAAllows}
+	}
+	result.Status = CAAForbids
+	return result
+}
+
+// allowsLetsEncrypt tells whether the value of an issue property names Let's Encrypt, and
+// allows the method that ServerPilot uses (RFC 8657).
+func allowsLetsEncrypt(value string) bool {
+	issuer, parameters, _ := strings.Cut(value, ";")
+	if !strings.EqualFold(strings.TrimSpace(issuer), letsEncrypt) {
+		return false
+	}
+	for parameter := range strings.SplitSeq(parameters, ";") {
+		tag, methods, _ := strings.Cut(strings.TrimSpace(parameter), "=")
+		if strings.EqualFold(tag, "validationmethods") && !strings.Contains(","+methods+",", ",http-01,") {
+			return false
+		}
+	}
+	return true
+}
