@@ -195,10 +195,10 @@ var (
 			"The list was read, and lacks a name that was written.", ByNobody, true},
 
 		{CauseDNSMissing, "{name} has no A or AAAA record in DNS[; this app is on {expected}]",
-			"Create a DNS record of {name} with the address {expected}.",
+			"Create a DNS record of {name}[ with the address {expected}].",
 			"DNS answered, and there is no address.", ByOwner, true},
 		{CauseDNSAliasDangling, "{name} is an alias (CNAME) of {target}, which leads to no address[; this app is on {expected}]",
-			"Replace the CNAME record of {name} by a record with the address {expected}.",
+			"Replace the CNAME record of {name} by an address record[: {expected}].",
 			"The name's CNAME record leads to no address, or in a circle.", ByOwner, true},
 		{CauseDNSElsewhere, "{name} points to {found}; this app is on {expected}",
 			"Make {name} point to {expected} and nowhere else. If a proxy or load balancer of yours has the address, the operator sets PILOTSYNC_EXPECTED_ADDRESSES={found}.",

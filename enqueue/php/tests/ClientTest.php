@@ -432,7 +432,7 @@ change z: it takes a domain as a string', $e->getMessage());
             'problems' => [
                 ['name' => 'example.com', 'cause' => 'DNSMissing', 'params' => $missing, 'reason' => $reason, 'remedy' => $remedy],
                 ['name' => 'www.example.com', 'cause' => 'DNSMissing', 'params' => ['name' => 'www.example.com'], 'reason' => $hasNone,
-                    'remedy' => 'Create a DNS record of www.example.com with the address .'],
+                    'remedy' => 'Create a DNS record of www.example.com.'],
             ]];
         self::assertSame($want, $this->client()->status('Example.com'));
 

@@ -172,14 +172,14 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} has no A or AAAA record in DNS[; this app is on {expected}]', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Create a DNS record of {name} with the address {expected}.', 'pilotsync' ),
+					__( 'Create a DNS record of {name}[ with the address {expected}].', 'pilotsync' ),
 				);
 			case 'DNSAliasDangling':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} is an alias (CNAME) of {target}, which leads to no address[; this app is on {expected}]', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Replace the CNAME record of {name} by a record with the address {expected}.', 'pilotsync' ),
+					__( 'Replace the CNAME record of {name} by an address record[: {expected}].', 'pilotsync' ),
 				);
 			case 'DNSElsewhere':
 				return array(

@@ -7,6 +7,7 @@
 
 namespace Pilotsync\WordPress;
 
+use Pilotsync\Cause;
 use Pilotsync\Exception\PilotsyncException;
 
 /**
@@ -74,7 +75,7 @@ final class Command {
 		} catch ( PilotsyncException $e ) {
 			\WP_CLI::error( $e->getMessage() );
 		}
-		\WP_CLI\Utils\format_items( isset( $assoc['format'] ) ? $assoc['format'] : 'table', $rows, array( 'domain', 'state', 'stage', 'names', 'attempt', 'reason', 'updated_at' ) );
+		\WP_CLI\Utils\format_items( isset( $assoc['format'] ) ? $assoc['format'] : 'table', $rows, array( 'domain', 'state', 'stage', 'names', 'attempt', 'cause', 'reason', 'remedy', 'updated_at' ) );
 	}
 
 	/**
@@ -244,7 +245,9 @@ final class Command {
 			'stage'      => $mapping ? $mapping->get_stage() : '',
 			'names'      => '',
 			'attempt'    => '',
+			'cause'      => '',
 			'reason'     => '',
+			'remedy'     => '',
 			'updated_at' => '',
 		);
 		try {
@@ -255,12 +258,15 @@ final class Command {
 		if ( null === $status ) {
 			return array( 'reason' => __( 'No worker knows it yet.', 'pilotsync' ) ) + $row;
 		}
+		list( $reason, $remedy ) = Words::texts( Cause::read( $status ), $status['reason'] );
 		return array(
 			'state'      => $status['state'],
 			'names'      => implode( ' ', $status['names'] ),
 			/* translators: 1: number of an attempt, 2: how many there are */
 			'attempt'    => null === $status['attempts'] ? (string) $status['attempt'] : sprintf( __( '%1$d of %2$d', 'pilotsync' ), $status['attempt'], $status['attempts'] ),
-			'reason'     => $status['reason'],
+			'cause'      => $status['cause'] ?? '',
+			'reason'     => $reason,
+			'remedy'     => $remedy,
 			'updated_at' => $status['updated_at'],
 		) + $row;
 	}

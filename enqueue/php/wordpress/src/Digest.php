@@ -107,7 +107,7 @@ final class Digest {
 		if ( 'done-without-ssl' === $standing->state && 0 === strpos( $domain, '*.' ) ) {
 			return false; // A wildcard can't get a certificate.
 		}
-		return in_array( $standing->state, array( 'failed', 'rejected', 'removed', 'done-without-ssl' ), true ) || $standing->has( 'certificate-expiring' );
+		return in_array( $standing->state, array( 'failed', 'rejected', 'removed', 'done-without-ssl' ), true ) || $standing->has( 'CertificateExpiring' );
 	}
 
 	private static function fingerprint( string $domain, Standing $standing ): string {
@@ -126,7 +126,9 @@ final class Digest {
 		$subject    = sprintf( _n( '%d domain needs attention', '%d domains need attention', $n, 'pilotsync' ), $n );
 		$paragraphs = array( __( 'These mapped domains do not work, or will soon stop working:', 'pilotsync' ) );
 		foreach ( array_slice( $entries, 0, self::NAMED, true ) as $domain => $standing ) {
-			$paragraphs[] = $domain . ' (' . $standing->state . ")\n" . Mails::cause( self::cause( $standing ) ) . "\n" . Mails::remedy( self::remedy( $standing ) );
+			list( $cause, $remedy ) = Words::for_operator( $standing );
+			$remedy                 = self::remedy( $standing->state, $remedy ) . self::records( $domain, $standing );
+			$paragraphs[]           = $domain . ' (' . $standing->state . ")\n" . Mails::cause( $cause ) . ( '' === $remedy ? '' : "\n" . Mails::remedy( $remedy ) );
 		}
 		if ( $n > self::NAMED ) {
 			$more = $n - self::NAMED;
@@ -136,27 +138,19 @@ final class Digest {
 		$this->mails->put( 'digest ' . $number, $subject, $paragraphs );
 	}
 
-	private static function cause( Standing $standing ): string {
-		return Words::is_dns( $standing ) ? implode( ' ', array_filter( array_map( array( Words::class, 'problem' ), $standing->problems ) ) )
-			: $standing->cause_and_remedy()[0];
+	private static function remedy( string $state, string $remedy ): string {
+		if ( 'removed' === $state ) {
+			return __( 'Run "wp pilotsync resync" to add it to the list again, or delete the mapping.', 'pilotsync' );
+		}
+		return 'rejected' === $state && '' === $remedy ? __( 'Fix the cause. Then run "wp pilotsync resync".', 'pilotsync' ) : $remedy;
 	}
 
-	private static function remedy( Standing $standing ): string {
-		$records = Words::is_dns( $standing ) ? Words::records( $standing ) : array();
-		if ( $records ) {
-			$lines = array( __( 'The domain\'s owner has to change these DNS records. Then it is checked again automatically.', 'pilotsync' ) );
-			foreach ( $records as list( $set, $type, $name, $value ) ) {
-				$lines[] = '  ' . ( $set ? __( 'Set:', 'pilotsync' ) : __( 'Delete:', 'pilotsync' ) ) . " $type  $name  $value";
-			}
-			return implode( "\n", $lines );
+	/** The DNS records to change, each on a line of its own. */
+	private static function records( string $domain, Standing $standing ): string {
+		$lines = '';
+		foreach ( Records::of( $domain, $standing ) as $record ) {
+			$lines .= "\n  " . implode( ' ', Records::shown( $record ) );
 		}
-		switch ( $standing->state ) {
-			case 'rejected':
-				return __( 'Fix the cause. Then run "wp pilotsync resync".', 'pilotsync' );
-			case 'removed':
-				return __( 'Run "wp pilotsync resync" to add it to the list again, or delete the mapping.', 'pilotsync' );
-		}
-		$remedy = $standing->cause_and_remedy()[1];
-		return '' !== $remedy ? $remedy . '.' : __( 'Check the SSL settings of the app in ServerPilot.', 'pilotsync' );
+		return '' === $lines ? '' : "\n" . __( 'The domain\'s owner has to change these DNS records. Then it is checked again automatically.', 'pilotsync' ) . $lines;
 	}
 }

@@ -79,32 +79,14 @@ final class DomainList {
 		if ( ! $sentences ) {
 			return '';
 		}
-		/**
-		 * The DNS records that a customer should set or delete, for networks that need other ones, such as a CNAME.
-		 *
-		 * @param array[]  $records Each: true to set it, false to delete it; type; name; value.
-		 * @param string   $domain  The mapped name.
-		 * @param Standing $standing The domain's status.
-		 */
-		$records = apply_filters( 'pilotsync_dns_records', Words::records( $standing ), $domain, $standing );
-		$records = array_filter(
-			is_array( $records ) ? $records : array(),
-			static function ( $record ) {
-				return is_array( $record ) && array( 0, 1, 2, 3 ) === array_keys( $record );
-			}
-		);
 		$html    = esc_html( implode( ' ', $sentences ) );
+		$records = Records::of( $domain, $standing );
 		if ( $records ) {
-			$html .= '<br>' . esc_html__( 'Change these DNS records at the DNS provider of the domain:', 'pilotsync' ) . implode( '', array_map( array( self::class, 'record' ), $records ) )
+			$html .= '<br>' . esc_html__( 'Change these DNS records at the DNS provider of the domain:', 'pilotsync' ) . Records::html( $records )
 				. '<br>' . esc_html__( 'A change can take some hours to be visible everywhere. The domain is checked again automatically.', 'pilotsync' );
-		} elseif ( Words::is_dns( $standing ) ) {
+		} elseif ( Records::are_wrong( $standing ) ) {
 			$html .= ' ' . esc_html__( 'Set its DNS records as the instructions under "Add Domain" say.', 'pilotsync' );
 		}
 		return "<span>$html</span>";
-	}
-
-	private static function record( array $record ): string {
-		list( $set, $type, $name, $value ) = $record;
-		return '<br>' . esc_html( $set ? __( 'Set:', 'pilotsync' ) : __( 'Delete:', 'pilotsync' ) ) . ' <code>' . esc_html( "$type  $name  $value" ) . '</code>';
 	}
 }

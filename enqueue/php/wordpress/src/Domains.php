@@ -7,6 +7,8 @@
 
 namespace Pilotsync\WordPress;
 
+use Pilotsync\Cause;
+
 /**
  * Stores for each domain the last applied event, whether that is a problem of a site that is still served, and when its
  * mapping was renamed.
@@ -14,7 +16,35 @@ namespace Pilotsync\WordPress;
 final class Domains {
 
 	/**
-	 * The record of a domain: at, renamed_at, removed_at, asked_at, state, reason, problem.
+	 * The status that the last event of a domain gave.
+	 *
+	 * @param object $row The domain's record.
+	 */
+	public static function standing( $row ): Standing {
+		$causes = json_decode( (string) $row->causes, true );
+		$causes = array_map( array( Cause::class, 'read' ), is_array( $causes ) ? $causes : array() );
+		return new Standing( $row->state, (string) $row->reason, array_shift( $causes ), $causes );
+	}
+
+	/**
+	 * Causes as JSON; empty if they don't fit the column. Then only the reason is shown.
+	 *
+	 * @param Cause[] $causes The causes.
+	 */
+	private static function json( array $causes ): string {
+		$json = (string) wp_json_encode(
+			array_map(
+				static function ( Cause $cause ) {
+					return (object) $cause->members();
+				},
+				$causes
+			)
+		);
+		return strlen( $json ) <= Schema::TEXT ? $json : '';
+	}
+
+	/**
+	 * The record of a domain: at, renamed_at, removed_at, asked_at, state, reason, causes, problem.
 	 *
 	 * @param string $domain The name.
 	 * @return object|null
@@ -35,6 +65,7 @@ final class Domains {
 			'at'      => $event->at,
 			'state'   => $event->state,
 			'reason'  => $event->reason,
+			'causes'  => self::json( array_merge( array( $event->cause ), $event->warnings ) ),
 			'problem' => (int) $problem,
 		);
 		if ( ! in_array( $event->state, Stage::CHECKING, true ) ) {
@@ -56,6 +87,7 @@ final class Domains {
 			array(
 				'state'   => 'rejected',
 				'reason'  => $reason,
+				'causes'  => '',
 				'problem' => (int) $problem,
 			)
 		);
@@ -65,11 +97,11 @@ final class Domains {
 	 * Domains with a problem whose sites were still served at the time of the event, the latest first.
 	 *
 	 * @param int $limit How many at most.
-	 * @return object[] domain, state, reason, at.
+	 * @return object[] domain, state, reason, causes, at.
 	 */
 	public function problems( int $limit ): array {
 		global $wpdb;
-		return (array) $wpdb->get_results( $wpdb->prepare( 'SELECT domain, state, reason, at FROM ' . Schema::domains() . ' WHERE problem = 1 ORDER BY at DESC, hash LIMIT %d', $limit ) ); // phpcs:ignore WordPress.DB.PreparedSQL
+		return (array) $wpdb->get_results( $wpdb->prepare( 'SELECT domain, state, reason, causes, at FROM ' . Schema::domains() . ' WHERE problem = 1 ORDER BY at DESC, hash LIMIT %d', $limit ) ); // phpcs:ignore WordPress.DB.PreparedSQL
 	}
 
 	/** Records that a verification was requested, or an addition, which leads to one. */

@@ -7,6 +7,8 @@
 
 namespace Pilotsync\WordPress;
 
+use Pilotsync\Cause;
+
 /** An event of pilotsync. */
 final class Event {
 
@@ -16,8 +18,12 @@ final class Event {
 	public $app_id;
 	/** @var string When it happened: in UTC with microseconds, so that the text sorts by time. */
 	public $at;
-	/** @var string */
+	/** @var string The worker's sentence, in English. */
 	public $reason;
+	/** @var Cause Its code and parameters; without a code if a worker of release 0.1.0 sent this. */
+	public $cause;
+	/** @var Cause[] The causes of the domain's other names that don't work, or won't soon. */
+	public $warnings = array();
 	/** @var string Empty for an event about the app. */
 	public $domain = '';
 	/** @var string */
@@ -53,7 +59,11 @@ final class Event {
 		$event->type   = $body['type'];
 		$event->app_id = $body['app_id'];
 		$event->reason = isset( $body['reason'] ) && is_string( $body['reason'] ) ? mb_substr( $body['reason'], 0, self::REASON ) : '';
+		$event->cause  = Cause::read( $body );
 		$event->at     = self::utc( $body['at'] );
+		if ( isset( $body['warnings'] ) && is_array( $body['warnings'] ) ) {
+			$event->warnings = array_map( array( Cause::class, 'read' ), array_values( $body['warnings'] ) );
+		}
 		if ( 'domain.state' === $event->type ) {
 			foreach ( array( 'domain', 'state' ) as $field ) {
 				if ( ! isset( $body[ $field ] ) || ! is_string( $body[ $field ] ) || '' === $body[ $field ] ) {

@@ -117,7 +117,9 @@ final class Notices {
 			}
 			++$n;
 			if ( $n <= self::NAMED ) {
-				$items .= '<li>' . esc_html( $mapping->get_domain() . ' (' . $row->state . '): ' . $row->reason ) . '</li>';
+				$standing = Domains::standing( $row );
+				$text     = implode( '. ', array_filter( Words::for_operator( $standing ) ) );
+				$items   .= '<li>' . esc_html( $mapping->get_domain() . ' (' . $row->state . '): ' . $text ) . Records::html( Records::of( $mapping->get_domain(), $standing ) ) . '</li>';
 			}
 		}
 		if ( 0 === $n ) {

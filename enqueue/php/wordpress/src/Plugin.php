@@ -95,6 +95,7 @@ final class Plugin {
 			$this->polling->listen();
 		}
 		add_action( 'rest_api_init', array( $this->webhook, 'register' ) );
+		add_action( 'rest_api_init', array( new Here( $this->settings ), 'register' ) );
 		add_action( Retry::ACTION, array( $this, 'flush' ) );
 		add_action( Retry::HOURLY, array( $this, 'flush' ) );
 		$standings = new Standings( $this->settings, $this->domains );
@@ -206,7 +207,7 @@ final class Plugin {
 	 */
 	private static function library(): bool {
 		if ( class_exists( 'Pilotsync\Client' ) ) {
-			return true;
+			return class_exists( 'Pilotsync\Cause' ); // Releases before 0.2 lack it.
 		}
 		foreach ( array( dirname( __DIR__ ) . '/lib', dirname( __DIR__, 2 ) ) as $folder ) {
 			if ( is_file( $folder . '/autoload.php' ) && is_file( $folder . '/src/Client.php' ) ) {

@@ -10,8 +10,11 @@ namespace Pilotsync\WordPress;
 /** The tables. The whole installation has one of each. */
 final class Schema {
 
-	const VERSION = '4';
+	const VERSION = '5';
 	const OPTION  = 'pilotsync_schema';
+
+	/** How many bytes a column of type text holds. */
+	const TEXT = 65535;
 
 	/** Options of the main network besides the schema's version. */
 	const FAILURE = 'pilotsync_trouble'; // Why the outbox can't be sent: since, last (times), message.
@@ -78,6 +81,7 @@ final class Schema {
 			asked_at bigint(20) unsigned NOT NULL DEFAULT 0,
 			state varchar(20) NOT NULL DEFAULT '',
 			reason text NULL,
+			causes text NULL,
 			problem tinyint(1) NOT NULL DEFAULT 0,
 			PRIMARY KEY  (hash),
 			KEY problem (problem)
@@ -101,8 +105,8 @@ final class Schema {
 				return; // The next request tries again.
 			}
 		}
-		if ( null === $wpdb->get_var( "SHOW COLUMNS FROM $domains LIKE 'removed_at'" ) ) { // phpcs:ignore WordPress.DB.PreparedSQL
-			return; // It came with version 4.
+		if ( null === $wpdb->get_var( "SHOW COLUMNS FROM $domains LIKE 'causes'" ) ) { // phpcs:ignore WordPress.DB.PreparedSQL
+			return; // It came with version 5.
 		}
 		Installation::set( self::OPTION, self::VERSION );
 	}

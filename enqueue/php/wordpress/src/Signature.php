@@ -28,6 +28,15 @@ final class Signature {
 	}
 
 	/**
+	 * The key that signs: the bytes that a secret encodes; empty if it is invalid.
+	 *
+	 * @param string $secret whsec_ and base64.
+	 */
+	public static function key( string $secret ): string {
+		return (string) base64_decode( (string) preg_replace( '/^whsec_/', '', $secret ), true ); // phpcs:ignore
+	}
+
+	/**
 	 * What is wrong with a webhook; empty if it is recent and signed with one of the secrets.
 	 *
 	 * @param string[] $secrets    Each whsec_ and base64.
@@ -43,8 +52,8 @@ final class Signature {
 		}
 		$matches = false;
 		foreach ( $secrets as $secret ) {
-			$key = base64_decode( (string) preg_replace( '/^whsec_/', '', $secret ), true ); // phpcs:ignore
-			if ( false === $key || '' === $key ) {
+			$key = self::key( $secret );
+			if ( '' === $key ) {
 				continue;
 			}
 			$expected = 'v1,' . base64_encode( hash_hmac( 'sha256', "$id.$timestamp.$body", $key, true ) ); // phpcs:ignore

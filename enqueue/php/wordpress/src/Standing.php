@@ -7,6 +7,8 @@
 
 namespace Pilotsync\WordPress;
 
+use Pilotsync\Cause;
+
 /** pilotsync's status of one domain. */
 final class Standing {
 
@@ -16,44 +18,29 @@ final class Standing {
 	/** @var string The worker's sentence, in English. It may be meant for administrators, and it may contain anything. */
 	public $reason;
 
-	/**
-	 * The problem of each name: the name; a cause as in tasks/problem.go; the addresses that DNS has but shouldn't have;
-	 * those that it should have.
-	 *
-	 * @var array<array{string, string, string[], string[]}>
-	 */
-	public $problems = array();
+	/** @var Cause The explanation of the state; without a code if a worker of release 0.1.0 recorded it. */
+	public $cause;
+
+	/** @var Cause[] The causes of the names that don't work, or won't soon. */
+	public $problems;
 
 	/**
-	 * Reads the status from Redis or from an event.
+	 * The parts as in Redis or in an event.
 	 *
-	 * @param string $state    pilotsync's state.
-	 * @param string $reason   The worker's sentence.
-	 * @param mixed  $problems Decoded JSON; invalid entries are skipped.
+	 * @param string     $state    pilotsync's state.
+	 * @param string     $reason   The worker's sentence.
+	 * @param Cause|null $cause    The explanation of the state.
+	 * @param Cause[]    $warnings The causes of the domain's other names that don't work.
 	 */
-	public function __construct( string $state, string $reason, $problems = array() ) {
-		$this->state  = $state;
-		$this->reason = $reason;
-		foreach ( is_array( $problems ) ? $problems : array() as $problem ) {
-			if ( is_array( $problem ) && isset( $problem['name'], $problem['cause'] ) && is_string( $problem['name'] ) && is_string( $problem['cause'] ) ) {
-				$this->problems[] = array( $problem['name'], $problem['cause'], self::texts( $problem, 'found' ), self::texts( $problem, 'expected' ) );
-			}
-		}
+	public function __construct( string $state, string $reason, ?Cause $cause = null, array $warnings = array() ) {
+		$this->state    = $state;
+		$this->reason   = $reason;
+		$this->cause    = $cause ? $cause : new Cause( '' );
+		$this->problems = array_merge( $this->cause->isProblem() ? array( $this->cause ) : array(), $warnings );
 	}
 
-	/** Whether the domain's last verification found a problem with this cause. */
-	public function has( string $cause ): bool {
-		return in_array( $cause, array_column( $this->problems, 1 ), true );
-	}
-
-	/** The cause and the remedy, which workers put after "Next:" once a verification has ended. */
-	public function cause_and_remedy(): array {
-		$parts = explode( '. Next: ', $this->reason, 2 );
-		return array( rtrim( $parts[0], '.' ), isset( $parts[1] ) ? ucfirst( rtrim( $parts[1], '.' ) ) : '' );
-	}
-
-	/** @return string[] */
-	private static function texts( array $problem, string $field ): array {
-		return isset( $problem[ $field ] ) && is_array( $problem[ $field ] ) ? array_values( array_filter( $problem[ $field ], 'is_string' ) ) : array();
+	/** Whether the domain's last verification found a problem with this code. */
+	public function has( string $code ): bool {
+		return in_array( $code, array_column( $this->problems, 'code' ), true );
 	}
 }

@@ -7,6 +7,7 @@
 
 namespace Pilotsync\WordPress;
 
+use Pilotsync\Cause;
 use Pilotsync\Exception\InvalidInput;
 use Pilotsync\Exception\PilotsyncException;
 
@@ -45,7 +46,7 @@ final class Standings {
 			}
 		}
 		$row = $this->domains->find( self::ascii( $domain ) );
-		return $row && '' !== (string) $row->state ? new Standing( $row->state, (string) $row->reason ) : null;
+		return $row && '' !== (string) $row->state ? Domains::standing( $row ) : null;
 	}
 
 	/**
@@ -61,7 +62,14 @@ final class Standings {
 		} catch ( InvalidInput $e ) {
 			return new Standing( 'rejected', $e->getMessage() ); // It was never enqueued.
 		}
-		return $status ? new Standing( $status['state'], $status['reason'], $status['problems'] ) : null;
+		if ( ! $status ) {
+			return null;
+		}
+		$problems = array_map( array( Cause::class, 'read' ), $status['problems'] );
+		// While a change waits, its cause isn't one of the problems, which the last verification found.
+		$standing           = new Standing( $status['state'], $status['reason'], Cause::read( $status ) );
+		$standing->problems = $problems;
+		return $standing;
 	}
 
 	/** The name in the form that events have. */

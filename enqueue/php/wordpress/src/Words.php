@@ -7,8 +7,19 @@
 
 namespace Pilotsync\WordPress;
 
-/** Turns pilotsync's results into sentences and DNS records. It returns plain text, not escaped. */
+use Pilotsync\Cause;
+
+/** Turns pilotsync's results into sentences in the user's language. It returns plain text, not escaped. */
 final class Words {
+
+	/** Codes of names whose DNS is right, and whose certificate is on its way. */
+	const ISSUING = array( 'CertificateNotReady', 'AutoSSLStarted' );
+
+	/** Codes of names whose DNS is right, and whose certificate or server needs the operator. */
+	const NO_CERTIFICATE = array( 'AutoSSLRefused', 'AutoSSLOff', 'AutoSSLDryRun', 'CertificateDoesNotCover', 'CustomDoesNotCover', 'CustomNotAccepted', 'CertificateWrongName', 'CertificateExpired', 'CertificateNotYetValid', 'CertificateUntrusted', 'ServerUnreachable', 'NoTLS', 'HandshakeFailed' );
+
+	/** Codes of names that pilotsync is still working on. */
+	const SETTING_UP = array( 'CouldNotCheck', 'NotOnList' );
 
 	/**
 	 * The sentences for a customer about a domain.
@@ -22,8 +33,8 @@ final class Words {
 			case 'pending': // The reason is about the app and isn't for customers.
 				return $served ? array() : array( __( 'This domain is being set up.', 'pilotsync' ) );
 			case 'rejected':
-				/* translators: %s: why, in English */
-				return array( sprintf( __( 'This domain could not be set up: %s', 'pilotsync' ), $standing->reason ) );
+				/* translators: %s: why */
+				return array( sprintf( __( 'This domain could not be set up: %s', 'pilotsync' ), self::texts( $standing->cause, $standing->reason )[0] ) );
 			case 'removed':
 				return array( __( 'This domain was removed from the server. Please contact the support of this network.', 'pilotsync' ) );
 		}
@@ -34,74 +45,73 @@ final class Words {
 		if ( in_array( $standing->state, array( 'checking-dns', 'checking-ssl-cert' ), true ) ) {
 			return array( __( 'The DNS records of this domain are being checked.', 'pilotsync' ) );
 		}
-		return array_filter( array( $standing->cause_and_remedy()[0] ) );
+		return array( self::unknown( '' ) );
 	}
 
 	/**
-	 * The DNS records that must change.
+	 * The cause and the remedy for an administrator. The remedy is empty if there is nothing to do.
 	 *
 	 * @param Standing $standing The domain's status.
-	 * @return array<array{bool, string, string, string}> True to set it, false to delete it; type; name; value.
+	 * @return array{string, string} Clauses without a full stop, and full sentences.
 	 */
-	public static function records( Standing $standing ): array {
-		$records = array();
-		foreach ( $standing->problems as list( $name, $cause, $found, $expected ) ) {
-			if ( 'dns-missing' !== $cause && 'dns-elsewhere' !== $cause ) {
-				continue;
-			}
-			$set = array_filter( $expected, array( self::class, 'is_address' ) );
-			foreach ( $set as $address ) {
-				$records[] = array( true, self::type( $address ), $name, $address );
-			}
-			// A record to delete is listed only with one to set, so that the domain isn't left without a record.
-			foreach ( $set ? array_filter( $found, array( self::class, 'is_address' ) ) : array() as $address ) {
-				$records[] = array( false, self::type( $address ), $name, $address );
-			}
+	public static function for_operator( Standing $standing ): array {
+		if ( ! $standing->problems || 'rejected' === $standing->state ) {
+			list( $sentence, $remedy ) = self::texts( $standing->cause, $standing->reason );
+			return array( $sentence, 'nobody' === $standing->cause->actor() && ! $standing->cause->isProblem() ? '' : $remedy );
 		}
-		return $records;
-	}
-
-	/** Whether the cause is in DNS. */
-	public static function is_dns( Standing $standing ): bool {
-		return $standing->has( 'dns-missing' ) || $standing->has( 'dns-elsewhere' );
+		$sentences = array();
+		$remedies  = array();
+		foreach ( $standing->problems as $cause ) {
+			list( $sentences[], $remedies[] ) = self::texts( $cause, $standing->reason );
+		}
+		return array( implode( '; ', array_unique( $sentences ) ), implode( ' ', array_unique( array_filter( $remedies ) ) ) );
 	}
 
 	/**
-	 * The problem of one name; empty if the domain's owner need not know it.
+	 * The sentence and the remedy of a cause. What this release has no text for keeps the worker's sentence.
 	 *
-	 * @param array $problem Of a Standing.
+	 * @param Cause  $cause  The cause.
+	 * @param string $reason The worker's sentence.
+	 * @return array{string, string}
 	 */
-	public static function problem( array $problem ): string {
-		list( $name, $cause, $found ) = $problem;
-		switch ( $cause ) {
-			case 'dns-missing':
-				/* translators: %s: domain name */
-				return sprintf( __( '%s has no DNS record with an address.', 'pilotsync' ), $name );
-			case 'dns-elsewhere':
-				/* translators: 1: domain name, 2: IP addresses */
-				return $found ? sprintf( __( '%1$s points to %2$s, which is not the server of this site.', 'pilotsync' ), $name, implode( ', ', $found ) )
-					/* translators: %s: domain name */
-					: sprintf( __( '%s points to another server.', 'pilotsync' ), $name );
-			case 'dns-unknown':
-				/* translators: %s: domain name */
-				return sprintf( __( 'The DNS servers of %s do not answer. The domain is checked again.', 'pilotsync' ), $name );
-			case 'not-listed':
+	public static function texts( Cause $cause, string $reason ): array {
+		list( $sentence, $remedy ) = CauseTexts::of( $cause->code );
+		return '' === $sentence ? array( rtrim( $reason, '.' ), '' ) : array( self::fill( $cause, $sentence ), self::fill( $cause, $remedy ) );
+	}
+
+	/**
+	 * The problem of one name for a customer; empty if the domain's owner need not know it.
+	 *
+	 * @param Cause $cause The problem.
+	 */
+	public static function problem( Cause $cause ): string {
+		$name = $cause->text( 'name' );
+		switch ( true ) {
+			case 'owner' === $cause->actor():
+				list( $sentence, $remedy ) = CauseTexts::of( $cause->code );
+				return self::fill( $cause, ucfirst( $sentence ) ) . '. ' . self::fill( $cause, $remedy );
+			case 'CertificateExpiring' === $cause->code:
+				return '';
+			case in_array( $cause->code, self::SETTING_UP, true ):
 				return __( 'This domain is being set up.', 'pilotsync' );
-			case 'certificate-pending':
+			case in_array( $cause->code, self::ISSUING, true ):
 				/* translators: %s: domain name */
 				return sprintf( __( 'The DNS records of %s are right. Its certificate is being issued; that usually takes 5 to 15 minutes.', 'pilotsync' ), $name );
-			case 'certificate':
+			case in_array( $cause->code, self::NO_CERTIFICATE, true ):
 				/* translators: %s: domain name */
 				return sprintf( __( 'The DNS records of %s are right, but it has no working certificate yet. Please contact the support of this network.', 'pilotsync' ), $name );
 		}
-		return '';
+		return self::unknown( $name );
 	}
 
-	private static function is_address( string $text ): bool {
-		return false !== filter_var( $text, FILTER_VALIDATE_IP ); // A proxy's network isn't an address.
+	private static function unknown( string $name ): string {
+		return '' === $name ? __( 'This domain does not work yet. Please contact the support of this network.', 'pilotsync' )
+			/* translators: %s: domain name */
+			: sprintf( __( '%s does not work yet. Please contact the support of this network.', 'pilotsync' ), $name );
 	}
 
-	private static function type( string $address ): string {
-		return false === strpos( $address, ':' ) ? 'A' : 'AAAA';
+	private static function fill( Cause $cause, string $template ): string {
+		/* translators: keep what is in {braces}: the first items of a list, and how many others there are */
+		return $cause->fill( $template, CauseTexts::rules(), __( '{items} and {count} more', 'pilotsync' ) );
 	}
 }

@@ -3,6 +3,7 @@
 package wordpress
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -15,12 +16,22 @@ import (
 const script = `<script>alert(1)</script>`
 
 // setStatus writes a domain's record to Redis, as a worker does.
-func (f *fixture) setStatus(domain string, state tasks.State, reason string, problems ...tasks.Problem) {
+func (f *fixture) setStatus(domain string, state tasks.State, cause tasks.Cause, warnings ...tasks.Cause) {
 	f.t.Helper()
-	record := asJSON(f.t, listsync.Record{Domain: domain, Seq: 1, Wanted: true, State: state, Reason: reason, Problems: problems, Names: []string{domain}})
-	if err := f.rdb.HSet(f.t.Context(), "pilotsync:{"+app+"}:domains", domain, record).Err(); err != nil {
+	f.setRecord(listsync.Record{Domain: domain, Seq: 1, Wanted: true, State: state, Cause: cause, Warnings: warnings, Names: []string{domain}})
+}
+
+func (f *fixture) setRecord(r listsync.Record) {
+	f.t.Helper()
+	if err := f.rdb.HSet(f.t.Context(), "pilotsync:{"+app+"}:domains", r.Domain, asJSON(f.t, r)).Err(); err != nil {
 		f.t.Fatal(err)
 	}
+}
+
+// cause is one about c.example.com.
+func cause(code tasks.Code, p tasks.Params) tasks.Cause {
+	p.Name = cmp.Or(p.Name, "c.example.com")
+	return tasks.Cause{Code: code, Params: p}
 }
 
 func asJSON(t *testing.T, v any) []byte {
@@ -47,36 +58,49 @@ func customerRow(t *testing.T, list, domain string) string {
 // customerList: the lists of all versions explain in plain words why a domain isn't ready.
 func customerList(f *fixture) {
 	here := []string{"198.51.100.4", "2001:db8::4"}
+	found := []string{"203.0.113.9"}
 	names := map[string]string{}
 	for name, c := range map[string]struct {
-		state    tasks.State
-		reason   string
-		problems []tasks.Problem
-		want     []string // parts of the row; none if it has no explanation
-		not      string
+		state tasks.State
+		cause tasks.Cause
+		warn  []tasks.Cause
+		want  []string // parts of the row; none if it has no explanation
+		not   string
 	}{
-		"missing": {tasks.CheckingDNS, "…", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseDNSMissing, Expected: here}},
-			[]string{"c.example.com has no DNS record with an address.", "Set: <code>A  c.example.com  198.51.100.4</code>", "Set: <code>AAAA  c.example.com  2001:db8::4</code>"}, "Delete"},
-		"elsewhere": {tasks.Failed, "… Next: pilotsync verify", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseDNSElsewhere, Found: []string{"203.0.113.9"}, Expected: here[:1]}},
-			[]string{"c.example.com points to 203.0.113.9, which is not the server of this site.", "Set: <code>A  c.example.com  198.51.100.4</code>", "Delete: <code>A  c.example.com  203.0.113.9</code>"}, "pilotsync verify"},
-		"only www": {tasks.Done, "certificate valid", []tasks.Problem{{Name: "www.c.example.com", Cause: tasks.CauseDNSMissing, Expected: here[:1]}},
-			[]string{"www.c.example.com has no DNS record", "Set: <code>A  www.c.example.com  198.51.100.4</code>"}, ""},
-		"behind a proxy": {tasks.CheckingDNS, "…", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseDNSElsewhere, Found: []string{"203.0.113.9"}, Expected: []string{"192.0.2.0/24"}}},
+		"missing": {tasks.CheckingDNS, cause(tasks.CauseDNSMissing, tasks.Params{Expected: here}), nil,
+			[]string{"c.example.com has no A or AAAA record in DNS", "Set: <code>A  c.example.com  198.51.100.4</code>", "Set: <code>AAAA  c.example.com  2001:db8::4</code>"}, "Delete"},
+		"elsewhere": {tasks.Failed, cause(tasks.CauseDNSElsewhere, tasks.Params{Found: found, Expected: here[:1]}), nil,
+			[]string{"c.example.com points to 203.0.113.9; this app is on 198.51.100.4. Make c.example.com point to 198.51.100.4", "Set: <code>A  c.example.com  198.51.100.4</code>", "Delete: <code>A  c.example.com  203.0.113.9</code>"}, "verify"},
+		"only www": {tasks.Done, cause(tasks.CauseWorks, tasks.Params{}), []tasks.Cause{cause(tasks.CauseDNSMissing, tasks.Params{Name: "www.c.example.com", Expected: here[:1]})},
+			[]string{"www.c.example.com has no A or AAAA record", "Set: <code>A  www.c.example.com  198.51.100.4</code>"}, "valid"},
+		"IPv6": {tasks.Failed, cause(tasks.CauseIPv6Elsewhere, tasks.Params{Found: []string{"2001:db8::9"}, Expected: here}), nil,
+			[]string{"Delete: <code>AAAA  c.example.com  2001:db8::9</code>"}, "Set:"},
+		"dangling": {tasks.Failed, cause(tasks.CauseDNSAliasDangling, tasks.Params{Target: "gone.example.net", Expected: here[:1]}), nil,
+			[]string{"Set: <code>A  c.example.com  198.51.100.4</code>", "Delete: <code>CNAME  c.example.com  gone.example.net</code>"}, ""},
+		"CAA": {tasks.CheckingSSL, cause(tasks.CauseCAAForbids, tasks.Params{Record: "example.com", Issuers: []string{"ca.example"}}), nil,
+			[]string{"Set: <code>CAA  example.com  0 issue &quot;letsencrypt.org&quot;</code>"}, "Delete:"},
+		"DNSSEC": {tasks.CheckingDNS, cause(tasks.CauseDNSSECBogus, tasks.Params{}), nil, []string{"The DNSSEC signatures of c.example.com are wrong", "Repair the signatures"}, "Set:"},
+		"expected is a network": {tasks.CheckingDNS, cause(tasks.CauseDNSElsewhere, tasks.Params{Found: found, Expected: []string{"192.0.2.0/24"}}), nil,
 			[]string{"points to 203.0.113.9", "instructions under &quot;Add Domain&quot;"}, "Delete"},
-		"nothing checked yet": {tasks.CheckingDNS, "put on the list", nil, []string{"are being checked"}, "put on the list"},
-		"certificate":         {tasks.CheckingSSL, "ServerPilot has …", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseCertificatePending}}, []string{"5 to 15 minutes"}, "ServerPilot"},
-		"fault of the server": {tasks.DoneWithoutSSL, "check app1", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseCertificate}}, []string{"contact the support"}, "app1"},
-		"refused":             {tasks.Rejected, "taken: " + script, nil, []string{"could not be set up: taken: &lt;script&gt;alert(1)&lt;/script&gt;"}, "<script"},
-		"of an older worker":  {tasks.Failed, "points to " + script + ". Next: run pilotsync verify", nil, []string{"points to &lt;script&gt;alert(1)&lt;/script&gt;"}, "verify"},
-		"script in the problem": {tasks.Failed, "…", []tasks.Problem{{Name: script, Cause: tasks.CauseDNSElsewhere, Found: []string{script, "203.0.113.9"}, Expected: []string{script, "198.51.100.4"}}},
+		"nothing checked yet": {tasks.CheckingDNS, cause(tasks.CauseListed, tasks.Params{}), nil, []string{"are being checked"}, "put on the list"},
+		"certificate":         {tasks.CheckingSSL, cause(tasks.CauseCertificateNotReady, tasks.Params{}), nil, []string{"5 to 15 minutes"}, "ServerPilot"},
+		"fault of the server": {tasks.DoneWithoutSSL, cause(tasks.CauseCertificateUntrusted, tasks.Params{App: "app1"}), nil, []string{"DNS records of c.example.com are right", "contact the support"}, "app1"},
+		"disconnected":        {tasks.CheckingDNS, tasks.Cause{Code: tasks.CauseServerDisconnected}, nil, []string{"This domain does not work yet. Please contact the support"}, "ServerPilot"},
+		"never certified":     {tasks.DoneWithoutSSL, cause(tasks.CauseNameNotCertifiable, tasks.Params{Rule: tasks.RuleWildcard}), nil, []string{"c.example.com does not work yet. Please contact the support"}, "ServerPilot"},
+		"refused":             {tasks.Rejected, cause(tasks.CauseRefusedByServerPilot, tasks.Params{Message: "taken: " + script}), nil, []string{"could not be set up: ServerPilot refused it: taken: &lt;script&gt;alert(1)&lt;/script&gt;"}, "<script"},
+		"script in the problem": {tasks.Failed, cause(tasks.CauseDNSElsewhere, tasks.Params{Name: script, Found: []string{script, "203.0.113.9"}, Expected: []string{script, "198.51.100.4"}}), nil,
 			[]string{"&lt;script&gt;alert(1)&lt;/script&gt; points to", "198.51.100.4"}, "<script"},
-		"of a later release": {tasks.Failed, "a new thing", []tasks.Problem{{Name: "c.example.com", Cause: "new"}}, []string{"a new thing"}, ""},
-		"fine":               {tasks.Done, "certificate valid", nil, nil, "pilotsync"},
-		"expires soon":       {tasks.Done, "its certificate ends", []tasks.Problem{{Name: "c.example.com", Cause: tasks.CauseCertificateExpiring}}, nil, "pilotsync"},
+		"of a later release": {tasks.Failed, cause("ANewThing", tasks.Params{}), nil, []string{"This domain does not work yet."}, "ANewThing"},
+		"of an older worker": {tasks.Failed, tasks.Cause{}, nil, []string{"This domain does not work yet."}, "pilotsync verify"},
+		"fine":               {tasks.Done, cause(tasks.CauseWorks, tasks.Params{}), nil, nil, "pilotsync"},
+		"expires soon":       {tasks.Done, cause(tasks.CauseCertificateExpiring, tasks.Params{}), nil, nil, "pilotsync"},
 	} {
-		domain := strings.ReplaceAll(name, " ", "-") + ".customer.example.com"
+		domain := strings.ToLower(strings.ReplaceAll(name, " ", "-")) + ".customer.example.com"
 		f.do(step{"map", domain})
-		f.setStatus(domain, c.state, c.reason, c.problems...)
+		f.setStatus(domain, c.state, c.cause, c.warn...)
+		if c.cause.Code == "" {
+			f.setRecord(listsync.Record{Domain: domain, State: c.state, OldReason: "points to " + script + ". Next: run pilotsync verify"})
+		}
 		names[name] = domain
 		for _, version := range []string{"2.3.4", "2.4.10", "2.4.13"} {
 			list := f.do(step{"option", "fake_version", version}).Output + f.do(step{"customer_list", 2}).Output
@@ -103,7 +127,7 @@ func customerList(f *fixture) {
 			f.t.Errorf("a page with the step %s has the style of causes: %t; want %t", list, !want, want)
 		}
 	}
-	for locale, want := range map[string]string{"fr_FR": "Définir\u00a0: <code>A", "de_AT": "Setzen: <code>A", "nl_NL": "Set: <code>A"} {
+	for locale, want := range map[string]string{"fr_FR": "Définir\u00a0: <code>A", "de_AT": "hat keinen A- oder AAAA-Eintrag", "nl_NL": "Set: <code>A"} {
 		f.do(step{"option", "fake_locale", locale})
 		if got := customerRow(f.t, f.do(step{"customer_list", 2}).Output, names["missing"]); !strings.Contains(got, want) {
 			f.t.Errorf("in the language %s the row lacks %q: %s", locale, want, got)
@@ -118,6 +142,16 @@ func customerList(f *fixture) {
 	f.postEvent("c1", time.Now(), e)
 	if got := customerRow(f.t, f.do(step{"customer_list", 2}).Output, names["missing"]); !strings.Contains(got, "no &lt;script&gt;alert(1)&lt;/script&gt;") {
 		f.t.Errorf("while Redis is away: %s", got)
+	}
+	e = domainEvent(names["missing"], tasks.Failed, time.Now().Add(5*time.Hour))
+	e.Cause = cause(tasks.CauseDNSMissing, tasks.Params{Expected: here[:1]})
+	e.Warnings = []tasks.Cause{cause(tasks.CauseDNSMissing, tasks.Params{Name: "www.c.example.com", Expected: here[:1]})}
+	f.postEvent("c2", time.Now(), e)
+	got := customerRow(f.t, f.do(step{"customer_list", 2}).Output, names["missing"])
+	for _, want := range []string{"www.c.example.com has no A or AAAA record", "Set: <code>A  c.example.com  198.51.100.4</code>", "Set: <code>A  www.c.example.com  198.51.100.4</code>"} {
+		if !strings.Contains(got, want) {
+			f.t.Errorf("while Redis is away the row lacks %q: %s", want, got)
+		}
 	}
 	f.redis.Start()
 	f.do(step{"forget_redis_away"})
@@ -134,11 +168,11 @@ func dailyDigest(f *fixture) {
 	for _, domain := range []string{"dns.digest.example.com", "server.digest.example.com", "fine.digest.example.com"} {
 		f.do(step{"map", domain})
 	}
-	f.setStatus("fine.digest.example.com", tasks.Done, "certificate valid")
-	f.setStatus("dns.digest.example.com", tasks.Failed, "dns.digest.example.com points to 203.0.113.9. Next: …",
-		tasks.Problem{Name: "dns.digest.example.com", Cause: tasks.CauseDNSElsewhere, Found: []string{"203.0.113.9"}, Expected: []string{"198.51.100.4"}})
-	f.setStatus("server.digest.example.com", tasks.DoneWithoutSSL, "it refuses connections. Next: check that the server runs.",
-		tasks.Problem{Name: "server.digest.example.com", Cause: tasks.CauseCertificate})
+	f.setStatus("fine.digest.example.com", tasks.Done, cause(tasks.CauseWorks, tasks.Params{}))
+	f.setStatus("dns.digest.example.com", tasks.Failed,
+		cause(tasks.CauseDNSElsewhere, tasks.Params{Name: "dns.digest.example.com", Found: []string{"203.0.113.9"}, Expected: []string{"198.51.100.4"}}))
+	f.setStatus("server.digest.example.com", tasks.DoneWithoutSSL,
+		cause(tasks.CauseServerUnreachable, tasks.Params{Name: "server.digest.example.com", Message: "it refuses connections"}))
 	later := func(seconds int) { f.do(step{"age_digest", seconds}) } // moves the last check into the past
 	hour := step{"do_action", "pilotsync_hourly"}
 	f.mails()
@@ -156,9 +190,9 @@ func dailyDigest(f *fixture) {
 		f.t.Fatalf("%d e-mails were sent: %q", len(m), m)
 	}
 	f.wantMail(m, "admin@example.net", m[0].Subject,
-		"\ndns.digest.example.com (failed)\nCause: dns.digest.example.com points to 203.0.113.9, which is not the server of this site.\nRemedy: ",
+		"\ndns.digest.example.com (failed)\nCause: dns.digest.example.com points to 203.0.113.9; this app is on 198.51.100.4\nRemedy: Make dns.digest.example.com point to 198.51.100.4",
 		"\n  Set: A  dns.digest.example.com  198.51.100.4\n  Delete: A  dns.digest.example.com  203.0.113.9\n",
-		"\nserver.digest.example.com (done-without-ssl)\nCause: it refuses connections\nRemedy: Check that the server runs.\n")
+		"\nserver.digest.example.com (done-without-ssl)\nCause: server.digest.example.com points here, but it refuses connections\nRemedy: Check that the server runs")
 	if strings.Contains(m[0].Message, "fine.digest") || !strings.Contains(m[0].Subject, "[Tom's & Jo's] ") || !strings.HasSuffix(m[0].Subject, " need attention") {
 		f.t.Errorf("the e-mail is %q:\n%s", m[0].Subject, m[0].Message)
 	}
@@ -168,7 +202,7 @@ func dailyDigest(f *fixture) {
 	if m := f.mails(); len(m) != 0 {
 		f.t.Errorf("with nothing new %q were sent", m)
 	}
-	f.setStatus("fine.digest.example.com", tasks.Failed, "broken")
+	f.setRecord(listsync.Record{Domain: "fine.digest.example.com", State: tasks.Failed, OldReason: "broken"})
 	later(90000)
 	f.do(hour)
 	if m := f.mails(); len(m) != 1 || !strings.Contains(m[0].Message, "fine.digest.example.com (failed)") || !strings.Contains(m[0].Message, "dns.digest.example.com") {

@@ -44,6 +44,7 @@ type fixture struct {
 	rdb    *redis.Client
 	sim    *simulator.Simulator
 	signer *standardwebhooks.Webhook
+	secret string          // PILOTSYNC_WEBHOOK_SECRET of the network
 	seen   map[string]bool // tasks that sent has returned
 	clock  time.Time       // of the tests' own events
 }
@@ -56,8 +57,8 @@ func TestPlugin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{redis: redistest.Shipped(t), signer: signer, seen: map[string]bool{}, clock: time.Now()}
-	f.network = newNetwork(t, f.redis.As("php"), other+" "+secret)
+	f := &fixture{redis: redistest.Shipped(t), signer: signer, secret: other + " " + secret, seen: map[string]bool{}, clock: time.Now()}
+	f.network = newNetwork(t, f.redis.As("php"), f.secret)
 	f.rdb = f.redis.Client(t, "admin")
 	if f.sim, err = simulator.Start(simulator.Options{CertDelay: 100 * time.Millisecond}); err != nil {
 		t.Fatal(err)
@@ -99,6 +100,8 @@ func TestPlugin(t *testing.T) {
 		{"an unreadable outbox isn't empty", outboxUnreadable},
 		{"missing tables are created later", missingTable},
 		{"Ultimate Multisite's checks are off unless a filter says so", ownChecksOff},
+		{"the network's names answer the signed challenge", answersChallenge},
+		{"with here.php a name answers before it is served", answersBeforeServed},
 		{"a forged or old webhook changes nothing", forgedWebhooks},
 		{"a repeated or late event changes nothing", repeatedEvents},
 		{"Site Health shows when the last event arrived", lastEvent},

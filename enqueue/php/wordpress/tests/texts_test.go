@@ -5,14 +5,18 @@ package wordpress
 import (
 	"archive/zip"
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"pilotsync/tasks"
 )
 
 // The plugin's languages besides English.
@@ -96,8 +100,16 @@ func TestEveryLanguageIsComplete(t *testing.T) {
 	for _, e := range entries(t, "../languages/pilotsync.pot") {
 		texts = append(texts, strings.Join(e.original, "|"))
 	}
-	placeholder := regexp.MustCompile(`%(?:\d+\$)?[sd]`)
-	placeholders := func(text string) []string { return slices.Sorted(slices.Values(placeholder.FindAllString(text, -1))) }
+	// A part in brackets is left out if a parameter in it is empty, so each has the same ones.
+	placeholder := regexp.MustCompile(`%(?:\d+\$)?[sd]|\{\w+\}`)
+	optional := regexp.MustCompile(`\[[^\]]*\]`)
+	placeholders := func(text string) []string {
+		all := placeholder.FindAllString(text, -1)
+		for _, part := range optional.FindAllString(text, -1) {
+			all = append(all, fmt.Sprint("optional", slices.Sorted(slices.Values(placeholder.FindAllString(part, -1)))))
+		}
+		return slices.Sorted(slices.Values(all))
+	}
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
 			if fuzzy := output(t, "msgattrib", "--only-fuzzy", po(language)); fuzzy != "" {
@@ -127,6 +139,50 @@ func TestEveryLanguageIsComplete(t *testing.T) {
 	files, err := filepath.Glob("../languages/*.po")
 	if err != nil || len(files) != len(languages) {
 		t.Errorf("the languages are %q (%v)", files, err)
+	}
+}
+
+// TestEveryLanguageIsComplete has the rest: that each text of the template is translated.
+func TestTheTemplateHasTheCatalogueOfCauses(t *testing.T) {
+	var texts []string
+	for _, e := range entries(t, "../languages/pilotsync.pot") {
+		text, err := strconv.Unquote(e.original[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, text)
+	}
+	for _, e := range tasks.Causes() {
+		for _, text := range []string{e.Sentence, e.Remedy} {
+			if text == "" || !slices.Contains(texts, text) {
+				t.Errorf("%s: the template lacks %q", e.Code, text)
+			}
+		}
+	}
+	for _, rule := range tasks.Rules() {
+		if !slices.Contains(texts, rule.Text()) {
+			t.Errorf("the template lacks the rule %q", rule)
+		}
+	}
+}
+
+// The plugin treats some codes in its own way.
+func TestThePluginNamesOnlyKnownCodes(t *testing.T) {
+	found := 0
+	for _, file := range []string{"Words.php", "Records.php", "Digest.php"} {
+		source, err := os.ReadFile("../src/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range regexp.MustCompile(`'([A-Z]\w*[a-z0-9A-Z][A-Z]\w*)'`).FindAllSubmatch(source, -1) {
+			found++
+			if _, known := tasks.Lookup(tasks.Code(match[1])); !known {
+				t.Errorf("%s has the unknown code %s", file, match[1])
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d codes were found", found)
 	}
 }
 

@@ -1,0 +1,96 @@
+<?php
+/**
+ * The signed challenge of the workers.
+ *
+ * @package Pilotsync
+ */
+
+namespace Pilotsync\WordPress;
+
+/**
+ * Proves to a worker that a name's visitors reach this network: behind a proxy, DNS can't show it.
+ *
+ * GET /wp-json/pilotsync/v1/here?name=HOST&nonce=NONCE on each of the network's names. The answer has an HMAC of both with the
+ * webhooks' secret, so that no other site can give it, and none can be used again.
+ */
+final class Here {
+
+	/** The path of the route; here.php answers it where WordPress serves no site. */
+	const PATH = '/wp-json/pilotsync/v1/here';
+
+	/** @var Settings */
+	private $settings;
+
+	public function __construct( Settings $settings ) {
+		$this->settings = $settings;
+	}
+
+	/** Registers the route, on each site. */
+	public function register(): void {
+		register_rest_route(
+			'pilotsync/v1',
+			'/here',
+			array(
+				'methods'             => 'GET',
+				'callback'            => array( $this, 'answer' ),
+				'permission_callback' => '__return_true',
+				'show_in_index'       => false,
+			)
+		);
+	}
+
+	/**
+	 * Answers a challenge.
+	 *
+	 * @param \WP_REST_Request $request The request.
+	 */
+	public function answer( $request ): \WP_REST_Response {
+		if ( ! defined( 'DONOTCACHEPAGE' ) ) {
+			define( 'DONOTCACHEPAGE', true ); // Cache plugins respect it.
+		}
+		$params = $request->get_query_params();
+		$body   = $this->body( $params, array( self::class, 'is_name_of_network' ) );
+		return new \WP_REST_Response( $body ? $body : array( 'code' => 'pilotsync_not_here' ), $body ? 200 : 404, array( 'Cache-Control' => 'no-store' ) );
+	}
+
+	/**
+	 * The answer; null if the challenge isn't for this host, or the host isn't a name of the network.
+	 *
+	 * @param array    $params   Of the query.
+	 * @param callable $is_known Whether a host is a name of the network.
+	 * @return array{pilotsync: int, signature: string}|null
+	 */
+	public function body( array $params, callable $is_known ): ?array {
+		$name    = isset( $params['name'] ) && is_string( $params['name'] ) ? $params['name'] : '';
+		$nonce   = isset( $params['nonce'] ) && is_string( $params['nonce'] ) ? $params['nonce'] : '';
+		$secrets = $this->settings->webhook_secrets();
+		if ( ! $secrets || '' === $name || $name !== self::host() || ! preg_match( '/^[A-Za-z0-9_-]{16,64}$/D', $nonce ) || ! $is_known( $name ) ) {
+			return null;
+		}
+		return array(
+			'pilotsync' => 1,
+			'signature' => hash_hmac( 'sha256', "here:$name:$nonce", Signature::key( $secrets[0] ) ),
+		);
+	}
+
+	/** Whether a name is mapped, is the www form of a mapped name, or is that of a site. */
+	public static function is_name_of_network( string $name ): bool {
+		$query = array(
+			'domain' => $name,
+			'number' => 1,
+			'fields' => 'ids',
+		);
+		return null !== Mapping::find( $name ) || null !== Mapping::find( self::bare( $name ) ) || array() !== get_sites( $query );
+	}
+
+	/** A name without www; empty if it has none. */
+	public static function bare( string $name ): string {
+		return 0 === strpos( $name, 'www.' ) ? substr( $name, 4 ) : '';
+	}
+
+	/** The host that was requested, without its port. */
+	private static function host(): string {
+		$host = isset( $_SERVER['HTTP_HOST'] ) && is_string( $_SERVER['HTTP_HOST'] ) ? $_SERVER['HTTP_HOST'] : ''; // phpcs:ignore
+		return (string) preg_replace( '/:\d+$/D', '', strtolower( $host ) );
+	}
+}
