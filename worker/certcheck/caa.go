@@ -18,10 +18,9 @@ const letsEncrypt = "letsencrypt.org"
 type CAAStatus string
 
 const (
-	// CAANotChecked: the name works, or something else must be repaired first.
-	CAANotChecked CAAStatus = ""
-	// CAAAllows: there are no records, or they allow it.
-	CAAAllows CAAStatus = "allows"
+	// CAAAllows: there are no records, they allow it, or they weren't looked up, since the
+	// name works or something else must be repaired first.
+	CAAAllows CAAStatus = ""
 	// CAAForbids: the records forbid it.
 	CAAForbids CAAStatus = "forbids"
 	// CAAUnknown: the resolver can't read the records, which stops Let's Encrypt as well.
@@ -39,13 +38,13 @@ type CAA struct {
 }
 
 // lookUpCAA reads the records of a name, or else of the nearest parent that has some. The
-// resolver follows aliases. A lookup that ctx cuts short counts as not checked.
+// resolver follows aliases. A lookup that ctx cuts short forbids nothing.
 func (c *Checker) lookUpCAA(ctx context.Context, name string) CAA {
 	for owner := name; owner != ""; _, owner, _ = strings.Cut(owner, ".") {
 		reply, err := c.query(ctx, owner, dns.TypeCAA, false)
 		switch {
 		case ctx.Err() != nil, errors.Is(err, errNoResolver):
-			return CAA{}
+			return CAA{Status: CAAAllows}
 		case err != nil:
 			return CAA{Status: CAAUnknown, Detail: failureText(err)}
 		case reply.Rcode != dns.RcodeSuccess && reply.Rcode != dns.RcodeNameError:

@@ -142,8 +142,7 @@ func (f Facts) proxiedCause(p tasks.Params, probe Probe) tasks.Cause {
 
 // refusedCause is for an address that isn't dialled.
 func refusedCause(p tasks.Params, probe Probe) tasks.Cause {
-	return tasks.Cause{Code: tasks.CauseAddressNotPublic, Params: tasks.Params{
-		Name: p.Name, Address: probe.TLSAddress.String(), Message: sanitize(probe.TLSDetail, maxDetail)}}
+	return tasks.Cause{Code: tasks.CauseAddressNotPublic, Params: tasks.Params{Name: p.Name, Message: sanitize(probe.TLSDetail, maxDetail)}}
 }
 
 // handshakeCause is what the handshake alone says.
@@ -188,17 +187,20 @@ func customCause(seen tasks.Cause, probe Probe) tasks.Cause {
 
 // tlsProblem describes a failed handshake, as a clause.
 func (p Probe) tlsProblem() string {
-	by := ""
+	cert, by := "the certificate", ""
+	if p.TLSAddress.IsValid() {
+		cert += " at " + p.TLSAddress.String()
+	}
 	if p.Issuer != "" {
 		by = " (" + p.Issuer + ")"
 	}
 	switch p.TLS {
 	case WrongName:
-		return "the certificate is for other names"
+		return cert + " is for other names"
 	case Expired:
-		return "the certificate expired on " + date(p.NotAfter) + by
+		return cert + " expired on " + date(p.NotAfter) + by
 	case NotYetValid:
-		return "the certificate isn't valid before " + date(p.NotBefore) + by
+		return cert + " isn't valid before " + date(p.NotBefore) + by
 	}
 	return sanitize(p.TLSDetail, maxDetail)
 }

@@ -1,0 +1,117 @@
+package certcheck
+
+import (
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+func TestCAARecordsAreReadAsLetsEncryptDoes(t *testing.T) {
+	t.Parallel()
+	for records, want := range map[string]struct {
+		status  CAAStatus
+		issuers []string
+		detail  string
+	}{
+		`0 issue "letsencrypt.org"`:                                   {status: CAAAllows},
+		`0 issue " LetsEncrypt.org ; a=b"`:                            {status: CAAAllows},
+		`0 issue "ca.example.net" | 0 issue "letsencrypt.org"`:        {status: CAAAllows},
+		`0 issue "letsencrypt.org; validationmethods=dns-01,http-01"`: {status: CAAAllows},
+		`0 iodef "mailto:a@example.com"`:                              {status: CAAAllows},
+		`0 issuewild ";"`:                                             {status: CAAAllows},
+		`0 issuewild "ca.example.net" | 128 issuemail ";"`:            {status: CAAAllows},
+		`0 future "x"`: {status: CAAAllows},
+		`0 issue ";"`:  {status: CAAForbids},
+		`0 issue ""`:   {status: CAAForbids},
+		`0 issue "ca.example.net" | 0 issue "x.example"`:      {status: CAAForbids, issuers: []string{"ca.example.net", "x.example"}},
+		`0 issue "notletsencrypt.org"`:                        {status: CAAForbids, issuers: []string{"notletsencrypt.org"}},
+		`0 issue "letsencrypt.org; validationmethods=dns-01"`: {status: CAAForbids, issuers: []string{"letsencrypt.org; validationmethods=dns-01"}},
+		`128 future "x"`: {status: CAAForbids, detail: `Let's Encrypt doesn't know its critical property "future"`},
+		`1 future "x" | 0 issue "letsencrypt.org"`:                               {status: CAAForbids, issuers: []string{"letsencrypt.org"}, detail: `Let's Encrypt doesn't know its critical property "future"`},
+		`0 issue "` + strings.Repeat("a", 200) + `" | 0 issue "b" | 0 issue "c"`: {status: CAAForbids, issuers: []string{strings.Repeat("a", 200), "b", "c"}},
+	} {
+		var set []*dns.CAA
+		for record := range strings.SplitSeq(records, " | ") {
+			rr, err := dns.NewRR("example.com. 60 CAA " + record)
+			if err != nil {
+				t.Fatal(err)
+			}
+			set = append(set, rr.(*dns.CAA))
+		}
+		got := evaluateCAA(set)
+		if got.Status != want.status || !slices.Equal(got.Issuers, want.issuers) || got.Detail != want.detail {
+			t.Errorf("%s: %+v; want %+v", records, got, want)
+		}
+	}
+}
+
+func TestCAAIsLookedUpFromTheNameUpwards(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 100)
+	record := func(w dns.ResponseWriter, req *dns.Msg) bool {
+		if req.Question[0].Qtype == dns.TypeCAA {
+			asked <- req.Question[0].Name
+		}
+		return false
+	}
+	ca := newAuthority(t)
+	s := startTLSServer(t, ca.roots, withTLS(ca.issue(t, nil, "other.example.net")))
+	cfg := s.config(startDNS(t, "a.b.example.com. 60 A 127.0.0.1\nb.example.com. 60 CAA 0 issue \"letsencrypt.org\"\nexample.com. 60 CAA 0 issue \";\"", record))
+	if got := New(cfg).Check(t.Context(), "a.b.example.com", loopback); got.CAA.Status != CAAAllows {
+		t.Errorf("the nearest set must decide: %+v", got.CAA)
+	}
+	close(asked)
+	var names []string
+	for name := range asked {
+		names = append(names, name)
+	}
+	if want := []string{"a.b.example.com.", "b.example.com."}; !slices.Equal(names, want) {
+		t.Errorf("asked for %q; want %q", names, want)
+	}
+}
+
+func TestAHangingHandshakeLeavesTimeForCAA(t *testing.T) {
+	t.Parallel()
+	s := startTLSServer(t, nil, silence)
+	got := check(t, pointsHere+`example.com. 60 CAA 0 issue ";"`, "example.com", s, func(c *Config) { c.Timeout = 5 * time.Second })
+	if got.TLS != HandshakeFailed || got.CAA.Status != CAAForbids {
+		t.Errorf("got %s, CAA %+v", got.TLS, got.CAA)
+	}
+}
+
+func TestAWorkingNameCostsNoQueryForCAA(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	s := startTLSServer(t, ca.roots, withTLS(ca.issue(t, nil, "example.com")))
+	queries := make(chan uint16, 100)
+	cfg := s.config(startDNS(t, pointsHere, func(w dns.ResponseWriter, req *dns.Msg) bool {
+		queries <- req.Question[0].Qtype
+		return false
+	}))
+	if got := New(cfg).Check(t.Context(), "example.com", loopback); !got.Good() {
+		t.Errorf("not good: %+v", got)
+	}
+	close(queries)
+	for kind := range queries {
+		if kind != dns.TypeA && kind != dns.TypeAAAA {
+			t.Errorf("asked for %s", dns.TypeToString[kind])
+		}
+	}
+}
+
+func TestALongAnswerIsReadOverTCP(t *testing.T) {
+	t.Parallel()
+	zone := pointsHere
+	for range 60 {
+		zone += "example.com. 60 CAA 0 iodef \"mailto:a-long-address-for-reports@example.com\"\n"
+	}
+	zone += `example.com. 60 CAA 0 issue "ca.example.net"`
+	s := startTLSServer(t, nil, func(net.Conn) {})
+	if got := check(t, zone, "example.com", s); got.CAA.Status != CAAForbids {
+		t.Errorf("CAA: %+v", got.CAA)
+	}
+}
