@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ type simulateCmd struct {
 	Latency   time.Duration `help:"How long each API call takes." default:"200ms"`
 	CertDelay time.Duration `name:"cert-delay" help:"How long a name waits for its certificate, once it is listed and DNS points here." default:"10s"`
 	CAFile    string        `name:"ca-file" help:"File of the certificate authority, PEM, with its key in FILE.key. Made if it doesn't exist. Default: a temporary file, removed at the end." type:"path"`
+	Secret    string        `name:"webhook-secret" placeholder:"SECRET" help:"Webhook secret of the network, whsec_…. By it sites behind the proxy prove that they are of the network. Default: none; a worker then judges them by the certificate alone."`
 	Config    string        `name:"config-file" help:"File to write the accounts to, for PILOTSYNC_CONFIG. Default: a temporary file, removed at the end, if there are several accounts." type:"path"`
 
 	Fault5xx        float64       `name:"fault-5xx" help:"Probability, 0 to 1, that a call is answered with 500." default:"0"`
@@ -70,6 +72,9 @@ func (c *simulateCmd) Validate() error {
 			return fmt.Errorf("--%s is %s; it takes 0s or more", flag, duration)
 		}
 	}
+	if _, err := c.siteSecret(); err != nil {
+		return err
+	}
 	if c.Config != "" && len(c.Account) == 0 {
 		return errors.New("--config-file is for several accounts; it takes --account with it")
 	}
@@ -90,6 +95,19 @@ func (c *simulateCmd) Validate() error {
 		}
 	}
 	return nil
+}
+
+// siteSecret is the key of the webhook secret; its error doesn't show the secret.
+func (c *simulateCmd) siteSecret() ([]byte, error) {
+	if c.Secret == "" {
+		return nil, nil
+	}
+	encoded, ok := strings.CutPrefix(c.Secret, "whsec_")
+	key, err := base64.StdEncoding.DecodeString(encoded)
+	if !ok || err != nil {
+		return nil, errors.New("--webhook-secret is wrong; it takes whsec_ and base64")
+	}
+	return key, nil
 }
 
 // accounts are all accounts, each with its apps.
@@ -120,6 +138,9 @@ func (c *simulateCmd) Run(ctx context.Context, s *terminal.Streams) (err error) 
 	}
 	opt := c.options(accounts)
 	if opt.CACertificate, opt.CAKey, err = c.authority(); err != nil {
+		return err
+	}
+	if opt.SiteSecret, err = c.siteSecret(); err != nil {
 		return err
 	}
 	sim, err := simulator.Start(opt)

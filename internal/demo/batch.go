@@ -31,6 +31,7 @@ type domainCase struct {
 	www  tasks.WWW
 	ends tasks.State
 	puts forms
+	why  tasks.Code // of the end; not checked if empty
 }
 
 // forms says which names of a domain must be on its app's list at the end, besides
@@ -57,7 +58,8 @@ func batch() []appCase {
 			{name: "xn--bckerei-mnchen-5hb60b.example.com", as: "bäckerei-münchen.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
 			{name: "brauhaus.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
 			{name: "altes-cafe.example.org", asks: "remove", ends: tasks.Removed}, // set by hand; its www form stays, since no request removes it
-			{name: "elsewhere-hotel.example.com", asks: "add", ends: tasks.Failed, puts: bothForms},
+			{name: "elsewhere-hotel.example.com", asks: "add", ends: tasks.Failed, puts: bothForms, why: tasks.CauseDNSElsewhere},
+			{name: "ipv6-kino.example.net", asks: "add", ends: tasks.Failed, puts: bothForms, why: tasks.CauseIPv6Elsewhere},
 			{name: "zahnarzt.example.com", as: "Zahnarzt.EXAMPLE.com.", asks: "add", ends: tasks.Done, puts: bothForms},
 			{name: "messe-2025.example.com", asks: "add remove", ends: tasks.Removed},
 			{name: "tischlerei.example.net", asks: "add", ends: tasks.Done, puts: itself}, // the next one removes its www form
@@ -76,9 +78,12 @@ func batch() []appCase {
 			{name: "refused-casino.example.net", asks: "add", ends: tasks.Rejected},
 			{name: "padaria.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
 			{name: "xn--corao-dra1a.example.com", as: "coração.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "nodns-surf.example.com", asks: "add", ends: tasks.Failed, puts: bothForms},
+			{name: "nodns-surf.example.com", asks: "add", ends: tasks.Failed, puts: bothForms, why: tasks.CauseDNSMissing},
 			{name: "nocert-fado.example.com", asks: "add", ends: tasks.DoneWithoutSSL, puts: bothForms},
-			{name: "*.eventos.example.net", asks: "add", ends: tasks.DoneWithoutSSL, puts: itself},
+			{name: "caa-banco.example.com", asks: "add", ends: tasks.DoneWithoutSSL, puts: bothForms, why: tasks.CauseCAAForbids},
+			{name: "bogus-farol.example.org", asks: "add", ends: tasks.Failed, puts: bothForms, why: tasks.CauseDNSSECBogus},
+			{name: "proxied-livraria.example.com", asks: "add", ends: tasks.Done, puts: bothForms, why: tasks.CauseWorks},
+			{name: "*.eventos.example.net", asks: "add", ends: tasks.DoneWithoutSSL, puts: itself, why: tasks.CauseNameNotCertifiable},
 			{name: "eventos.example.net", asks: "add", ends: tasks.Done, puts: bothForms},
 			{name: "loja.example.net", asks: "add remove add", ends: tasks.Done, puts: bothForms},
 			{name: "praia.example.org", asks: "add", ends: tasks.Done, puts: bothForms},
@@ -106,6 +111,8 @@ func batch() []appCase {
 			{name: "bento.example.net", asks: "add", ends: tasks.Done, puts: bothForms},
 			{name: "karaoke.example.org", asks: "add", ends: tasks.Done, puts: bothForms},
 			{name: "kombini.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
+			{name: "othersite-sento.example.org", asks: "add", ends: tasks.Failed, puts: bothForms, why: tasks.CauseOtherSite},
+			{name: "my--nocert-shop.example.net", asks: "add", ends: tasks.DoneWithoutSSL, puts: bothForms, why: tasks.CauseNameNotCertifiable},
 		},
 	}}
 }

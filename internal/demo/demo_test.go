@@ -30,7 +30,7 @@ func smallBatch() []appCase {
 	return []appCase{{
 		id: "app1", byHand: []string{"b.example.org", "a.example.org"}, stays: []string{"b.example.org", "a.example.org"},
 		domains: []domainCase{
-			{name: "one.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
+			{name: "one.example.com", asks: "add", ends: tasks.Done, puts: bothForms, why: tasks.CauseWorks},
 			{name: "two.example.com", asks: "add remove", ends: tasks.Removed},
 		},
 	}}
@@ -51,19 +51,24 @@ func TestDemoEndsAsExpected(t *testing.T) {
 		t.Errorf("on standard error:\n%s", &errs)
 	}
 	for _, want := range []string{
-		"46 of 46 changes settled: 31 done, 2 done-without-ssl, 2 failed, 1 rejected, 5 removed\n",
+		"52 of 52 changes settled: 32 done, 4 done-without-ssl, 5 failed, 1 rejected, 5 removed\n",
 		"\nAPP            DOMAIN                        STATE             REASON\n",
 		"\nagency-berlin  bäckerei-münchen.example.com  done              certificate valid until ",
 		"\nagency-tokyo   寿司.example.com              done              certificate valid until ",
-		"\nagency-berlin  elsewhere-hotel.example.com   failed            points to 203.0.113.9; this app is on 127.0.0.1. Next: ",
+		"\nagency-berlin  elsewhere-hotel.example.com   failed            points to 203.0.113.9; this app is on 127.0.0.1\n",
+		"\nagency-berlin  ipv6-kino.example.net         failed            has the IPv6 address 2001:db8::9, ",
+		"\nagency-lisbon  bogus-farol.example.org       failed            the DNSSEC signatures of bogus-farol.example.org are wrong",
+		"\nagency-lisbon  caa-banco.example.com         done-without-ssl  the CAA record of caa-banco.example.com doesn't let Let's Encrypt certify",
+		"\nagency-tokyo   my--nocert-shop.example.net   done-without-ssl  Let's Encrypt never certifies my--nocert-shop.example.net: ",
+		"\nagency-tokyo   othersite-sento.example.org   failed            is behind Simulated CDN, and the site that answers there isn't of this network\n",
 		"\nagency-lisbon  refused-casino.example.net    rejected          ServerPilot refused it: ",
-		"\nAll 41 domains and 3 lists are as expected.\n",
+		"\nAll 47 domains and 3 lists are as expected.\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the output lacks %q", want)
 		}
 	}
-	writes := regexp.MustCompile(`46 changes took (\d+) list writes`).FindStringSubmatch(out.String())
+	writes := regexp.MustCompile(`52 changes took (\d+) list writes`).FindStringSubmatch(out.String())
 	if writes == nil {
 		t.Error("the output doesn't say how many writes it took")
 	} else if n, _ := strconv.Atoi(writes[1]); n < 3 || n > 30 {
@@ -207,7 +212,9 @@ func TestDemoKeptUpTakesNewDomains(t *testing.T) {
 
 func TestDeviationsTellEachDifference(t *testing.T) {
 	t.Parallel()
-	view := func(state tasks.State) ledger.View { return ledger.View{State: state, Reason: "so it is"} }
+	view := func(state tasks.State) ledger.View {
+		return ledger.View{State: state, Cause: tasks.Cause{Code: tasks.CauseWorks}, Reason: "so it is"}
+	}
 	good := func() outcome {
 		return outcome{
 			views: map[string]map[string]ledger.View{"app1": {"one.example.com": view(tasks.Done), "two.example.com": view(tasks.Removed)}},
@@ -222,6 +229,9 @@ func TestDeviationsTellEachDifference(t *testing.T) {
 		{"none where all is as it must be", func(*outcome) {}, nil},
 		{"another state", func(o *outcome) { o.views["app1"]["one.example.com"] = view(tasks.Failed) },
 			[]string{"app1: one.example.com must be done, but is failed: so it is"}},
+		{"another cause", func(o *outcome) {
+			o.views["app1"]["one.example.com"] = ledger.View{State: tasks.Done, Cause: tasks.Cause{Code: tasks.CauseOtherSite}, Reason: "so it is"}
+		}, []string{"app1: one.example.com must be done by the cause Works, but has OtherSite: so it is"}},
 		{"a domain the ledger lost", func(o *outcome) { delete(o.views["app1"], "two.example.com") },
 			[]string{"app1: two.example.com must be removed, but the ledger doesn't know it"}},
 		{"a domain that was not requested", func(o *outcome) { o.views["app1"]["x.example.com"] = view(tasks.Done) },

@@ -24,11 +24,14 @@ import (
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
 	"pilotsync/worker/registry"
+	"pilotsync/worker/webhook"
 )
 
 const (
 	clientID = "sim"
 	apiKey   = "sim-key"
+	// The sites prove by it that they are of the network.
+	siteSecret = "the key of the demo's webhook"
 
 	latency   = 150 * time.Millisecond // long enough that changes gather during a call
 	certDelay = 700 * time.Millisecond // a late certificate takes ten times as long
@@ -69,7 +72,7 @@ func start(apps []appCase, version string, log io.Writer) (_ *services, err erro
 	if err := w.redis.Start(); err != nil {
 		return nil, fmt.Errorf("start the embedded Redis: %w", err)
 	}
-	options := simulator.Options{Latency: latency, CertDelay: certDelay}
+	options := simulator.Options{Latency: latency, CertDelay: certDelay, SiteSecret: []byte(siteSecret)}
 	var ids []string
 	for _, app := range apps {
 		options.Apps = append(options.Apps, simulator.App{ID: app.id, Domains: app.byHand})
@@ -100,7 +103,9 @@ func (w *services) run(apps []string, version string) error {
 		Rules:     listsync.Rules{WWW: tasks.WWWAlways},
 		SSLDelays: sslDelays(),
 		// The simulated web servers are on loopback.
-		Check:       certcheck.Config{DNS: w.sim.DNSAddr(), Port: w.sim.TLSPort(), Roots: roots, AllowPrivate: true},
+		Check: certcheck.Config{DNS: w.sim.DNSAddr(), Port: w.sim.TLSPort(), Roots: roots, AllowPrivate: true,
+			Proxies: []certcheck.Proxy{w.sim.Proxy()}},
+		Webhook:     webhook.Target{Keys: [][]byte{[]byte(siteSecret)}}, // events go nowhere
 		Concurrency: 64, Log: w.log,
 	})
 	if err != nil {

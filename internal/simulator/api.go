@@ -65,7 +65,7 @@ func (s *Simulator) startAPI(address string) error {
 	})
 	s.handleControl(mux)
 	s.api = &http.Server{Handler: mux}
-	s.serveHTTP(listener, s.api)
+	s.serveHTTP(s.api, listener)
 	return nil
 }
 

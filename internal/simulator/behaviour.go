@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 // Behaviour is how a name behaves in DNS, at the API and for AutoSSL. With the zero value the
@@ -15,12 +17,28 @@ type Behaviour struct {
 	NoDNS bool `json:"no_dns,omitempty"`
 	// DNSError: the resolver fails (SERVFAIL).
 	DNSError bool `json:"dns_error,omitempty"`
+	// DNSSECBogus: the resolver fails unless it is asked not to check (the CD bit).
+	DNSSECBogus bool `json:"dnssec_bogus,omitempty"`
+	// ExtendedError is the code that goes with a failure of the resolver (RFC 8914) if the
+	// question allows that; 0 for none.
+	ExtendedError uint16 `json:"extended_error,omitempty"`
 	// DNSSilent: the resolver doesn't answer at all.
 	DNSSilent bool `json:"dns_silent,omitempty"`
 	// CNAME is the name of which this name is an alias.
 	CNAME string `json:"cname,omitempty"`
 	// PointsTo lists the name's addresses, IPv4 and IPv6. Default: the server's address.
 	PointsTo []netip.Addr `json:"points_to,omitempty"`
+	// PointsAlsoTo lists addresses besides those, such as that of a forgotten AAAA record.
+	PointsAlsoTo []netip.Addr `json:"points_also_to,omitempty"`
+	// CAA lists the name's CAA records as in a zone file: 0 issue "ca.example.net".
+	CAA []string `json:"caa,omitempty"`
+	// CAAError: the resolver fails for CAA records alone.
+	CAAError bool `json:"caa_error,omitempty"`
+	// Proxied: the name points to the proxy, whose certificate is always valid. It passes
+	// requests to the site.
+	Proxied bool `json:"proxied,omitempty"`
+	// OtherSite: the site isn't of the network that has Options.SiteSecret.
+	OtherSite bool `json:"other_site,omitempty"`
 	// Refused is why the API refuses a list to which this name was added (400).
 	Refused string `json:"refused,omitempty"`
 	// CertDelay overrides Options.CertDelay unless it is 0.
@@ -33,8 +51,11 @@ type Behaviour struct {
 	TLS TLSFault `json:"tls,omitempty"`
 }
 
-// elsewhereAddr is an address of a documentation network (RFC 5737).
-var elsewhereAddr = netip.AddrFrom4([4]byte{203, 0, 113, 9})
+// elsewhereAddr and elsewhereAddr6 are of documentation networks (RFC 5737, RFC 3849).
+var (
+	elsewhereAddr  = netip.AddrFrom4([4]byte{203, 0, 113, 9})
+	elsewhereAddr6 = netip.MustParseAddr("2001:db8::9")
+)
 
 type convention struct {
 	word, meaning string
@@ -45,7 +66,12 @@ func conventions() []convention {
 	return []convention{
 		{"nodns", "has no DNS record", Behaviour{NoDNS: true}},
 		{"elsewhere", "points to " + elsewhereAddr.String(), Behaviour{PointsTo: []netip.Addr{elsewhereAddr}}},
+		{"ipv6", "points here, and by a forgotten AAAA record to " + elsewhereAddr6.String(), Behaviour{PointsAlsoTo: []netip.Addr{elsewhereAddr6}, NoCert: true}},
 		{"servfail", "makes the resolver fail", Behaviour{DNSError: true}},
+		{"bogus", "has wrong DNSSEC signatures", Behaviour{DNSSECBogus: true, ExtendedError: dns.ExtendedErrorCodeDNSBogus, NoCert: true}},
+		{"caa", "has a CAA record for another authority", Behaviour{CAA: []string{`0 issue "ca.example.net"`}, NoCert: true}},
+		{"proxied", "is behind a proxy", Behaviour{Proxied: true}},
+		{"othersite", "is behind a proxy, with a site of another network", Behaviour{Proxied: true, OtherSite: true}},
 		{"refused", "is refused by the API", Behaviour{Refused: "this domain is not allowed"}},
 		{"latecert", "gets its certificate after ten times the delay", Behaviour{LateCert: true}},
 		{"nocert", "never gets a certificate", Behaviour{NoCert: true}},

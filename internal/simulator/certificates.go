@@ -10,8 +10,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
-	"net"
-	"net/http"
 	"sync"
 	"time"
 )
@@ -109,18 +107,4 @@ func (ca *authority) leaf(name string) (*tls.Certificate, error) {
 	}
 	ca.leaves[name] = leaf
 	return leaf, nil
-}
-
-// startWeb serves HTTPS for every name.
-func (s *Simulator) startWeb(address string) error {
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return fmt.Errorf("listening for TLS on %s: %w", address, err)
-	}
-	s.webAddr = listener.Addr()
-	s.web = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "pilotsync simulator: this is %s\n", r.Host)
-	})}
-	s.serveHTTP(tls.NewListener(listener, &tls.Config{GetCertificate: s.certificateFor}), s.web)
-	return nil
 }

@@ -42,6 +42,11 @@ func (s *Simulator) handleControl(mux *http.ServeMux) {
 		if o.Name == "" {
 			return fmt.Errorf("name is missing")
 		}
+		for _, text := range o.Behaviour.CAA {
+			if _, err := caaRecord(".", text); err != nil {
+				return err
+			}
+		}
 		s.SetBehaviour(o.Name, o.Behaviour)
 		return nil
 	}))

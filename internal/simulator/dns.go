@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -17,20 +18,28 @@ const maxAliases = 8
 type resolution struct {
 	aliases   []string // the targets of the chain of CNAME records
 	addresses []netip.Addr
+	caa       []string
 	rcode     int
-	silent    bool // there is no response
+	extended  uint16 // goes with the rcode unless it is 0
+	silent    bool   // there is no response
 }
 
-// resolve is called with the lock held.
+// resolve resolves a name for a resolver that checks DNSSEC's signatures. It is called with
+// the lock held.
 func (s *Simulator) resolve(name string) resolution {
+	return s.resolveFor(name, new(dns.Msg))
+}
+
+// resolveFor is resolve for a question.
+func (s *Simulator) resolveFor(name string, query *dns.Msg) resolution {
 	var r resolution
 	for range maxAliases {
 		b := s.behaviour(name)
 		switch {
 		case b.DNSSilent:
 			return resolution{silent: true}
-		case b.DNSError:
-			return resolution{rcode: dns.RcodeServerFailure}
+		case b.DNSError, b.DNSSECBogus && !query.CheckingDisabled, b.CAAError && asks(query, dns.TypeCAA):
+			return resolution{rcode: dns.RcodeServerFailure, extended: b.ExtendedError}
 		case b.NoDNS:
 			r.rcode = dns.RcodeNameError
 			return r
@@ -39,10 +48,14 @@ func (s *Simulator) resolve(name string) resolution {
 			r.aliases = append(r.aliases, name)
 			continue
 		}
-		r.addresses = b.PointsTo
-		if len(r.addresses) == 0 {
+		r.addresses, r.caa = b.PointsTo, b.CAA
+		switch {
+		case b.Proxied:
+			r.addresses = []netip.Addr{proxyAddress}
+		case len(r.addresses) == 0:
 			r.addresses = []netip.Addr{s.opt.ServerAddress}
 		}
+		r.addresses = slices.Concat(r.addresses, b.PointsAlsoTo)
 		return r
 	}
 	return resolution{rcode: dns.RcodeServerFailure}
@@ -54,7 +67,7 @@ func (s *Simulator) answerDNS(w dns.ResponseWriter, query *dns.Msg) {
 	if len(query.Question) == 1 {
 		question := query.Question[0]
 		s.mu.Lock()
-		r := s.resolve(canonical(question.Name))
+		r := s.resolveFor(canonical(question.Name), query)
 		if alias := s.behaviour(question.Name).CNAME; alias != "" && question.Qtype == dns.TypeCNAME {
 			r = resolution{aliases: []string{alias}} // a resolver doesn't follow it for a CNAME question
 		}
@@ -64,6 +77,10 @@ func (s *Simulator) answerDNS(w dns.ResponseWriter, query *dns.Msg) {
 		}
 		reply.Rcode = r.rcode
 		reply.Answer = records(question, r)
+		if opt := query.IsEdns0(); opt != nil && r.extended != 0 {
+			reply.SetEdns0(opt.UDPSize(), false)
+			reply.IsEdns0().Option = append(reply.IsEdns0().Option, &dns.EDNS0_EDE{InfoCode: r.extended})
+		}
 	} else {
 		reply.Rcode = dns.RcodeFormatError
 	}
@@ -77,8 +94,13 @@ func (s *Simulator) answerDNS(w dns.ResponseWriter, query *dns.Msg) {
 	_ = w.WriteMsg(reply) // the client repeats a lost query
 }
 
+// asks reports whether a query asks for records of a type.
+func asks(query *dns.Msg, kind uint16) bool {
+	return len(query.Question) == 1 && query.Question[0].Qtype == kind
+}
+
 // records returns the records of a resolution that answer a question: the aliases, and the
-// addresses of the family in question.
+// addresses of the family in question or the CAA records.
 func records(question dns.Question, r resolution) []dns.RR {
 	owner := question.Name // in the question's letter case
 	header := func(kind uint16) dns.RR_Header {
@@ -97,7 +119,24 @@ func records(question dns.Question, r resolution) []dns.RR {
 			rrs = append(rrs, &dns.AAAA{Hdr: header(dns.TypeAAAA), AAAA: address.AsSlice()})
 		}
 	}
+	if question.Qtype == dns.TypeCAA {
+		for _, text := range r.caa {
+			rr, err := caaRecord(owner, text)
+			if err != nil {
+				panic(err) // no test can continue
+			}
+			rrs = append(rrs, rr)
+		}
+	}
 	return rrs
+}
+
+func caaRecord(owner, text string) (dns.RR, error) {
+	rr, err := dns.NewRR(owner + " 0 CAA " + text)
+	if err != nil {
+		return nil, fmt.Errorf("simulator: the CAA record %q: %w", text, err)
+	}
+	return rr, nil
 }
 
 // startDNS serves UDP and TCP on the same port.

@@ -38,6 +38,10 @@ func TestDNSFollowsTheBehaviourOfNames(t *testing.T) {
 		{name: "alias.example.com", want: []string{"198.51.100.4", "2001:db8::1"}},
 		{name: "aliasalias.example.com", want: []string{"198.51.100.4", "2001:db8::1"}},
 		{name: "www.alias.example.com", want: []string{"198.51.100.4", "2001:db8::1"}},
+		{name: "ipv6.example.com", want: []string{"127.0.0.1", "2001:db8::9"}},
+		{name: "proxied.example.com", want: []string{"127.0.0.2"}},
+		{name: "bogus.example.com", err: failed},
+		{name: "caa.example.com", want: []string{"127.0.0.1"}},
 		{name: "nodns.example.com", err: notFound},
 		{name: "www.shop.example.com", err: notFound},
 		{name: "dangling.example.com", err: notFound},
@@ -79,6 +83,11 @@ func TestByNameFindsTheWordInTheFirstLabel(t *testing.T) {
 		"refused.example.com":           {Refused: "this domain is not allowed"},
 		"latecert.example.com":          {LateCert: true},
 		"nocert.example.com":            {NoCert: true},
+		"ipv6.example.com":              {PointsAlsoTo: []netip.Addr{netip.MustParseAddr("2001:db8::9")}, NoCert: true},
+		"bogus.example.com":             {DNSSECBogus: true, ExtendedError: 6, NoCert: true},
+		"caa.example.com":               {CAA: []string{`0 issue "ca.example.net"`}, NoCert: true},
+		"proxied.example.com":           {Proxied: true},
+		"othersite.example.com":         {Proxied: true, OtherSite: true},
 	} {
 		if diff := cmp.Diff(want, ByName(name), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -32,12 +32,12 @@ var errIntended = errors.New("simulator: intended failure of a handshake")
 func (s *Simulator) certificateFor(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	name := canonical(hello.ServerName)
 	s.mu.Lock()
-	fault := s.behaviour(name).TLS
+	b := s.behaviour(name)
 	s.mu.Unlock()
 	ca := s.authority
-	switch fault {
+	switch b.TLS {
 	case NoTLSFault:
-		if !s.hasValidCertificate(name) {
+		if !b.Proxied && !s.hasValidCertificate(name) {
 			return ca.defaultCert, nil
 		}
 		return ca.leaf(name)
@@ -59,7 +59,7 @@ func (s *Simulator) certificateFor(hello *tls.ClientHelloInfo) (*tls.Certificate
 		_, _ = io.WriteString(hello.Conn, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 	case HangsUp:
 	default:
-		return nil, fmt.Errorf("simulator: unknown TLS fault %q", fault)
+		return nil, fmt.Errorf("simulator: unknown TLS fault %q", b.TLS)
 	}
 	_ = hello.Conn.Close()
 	return nil, errIntended

@@ -18,6 +18,7 @@ func (s *Simulator) WorkerSettings(account [][2]string, caFile string) [][2]stri
 		{"PILOTSYNC_TLS_PORT", strconv.Itoa(s.TLSPort())},
 		{"PILOTSYNC_TLS_ROOTS", caFile},
 		{"PILOTSYNC_ALLOW_PRIVATE_ADDRESSES", "true"},
+		{"PILOTSYNC_PROXIES", ProxyName + "=" + proxyAddress.String()},
 	}...)
 }
 

@@ -53,6 +53,9 @@ type Options struct {
 	// CACertificate and CAKey are the certificate authority of all valid certificates, as
 	// returned by MakeCA. Default: a new one.
 	CACertificate, CAKey []byte
+	// SiteSecret is the key of a webhook secret of the network. By it all sites but those
+	// with OtherSite prove that they are of the network. Default: no site can.
+	SiteSecret []byte
 	// Now is the clock that decides when certificates become available. Default: time.Now.
 	Now func() time.Time
 }
@@ -201,7 +204,7 @@ func (s *Simulator) APIURL() string { return "http://" + s.apiAddr.String() + "/
 // DNSAddr is the resolver's host:port, the same for UDP and TCP.
 func (s *Simulator) DNSAddr() string { return s.dnsAddr.String() }
 
-// TLSPort is the port of the web servers' TLS.
+// TLSPort is the port of the web servers' TLS, and of the proxy's.
 func (s *Simulator) TLSPort() int { return s.webAddr.(*net.TCPAddr).Port }
 
 // CAPEM is the certificate of the authority of all valid certificates.
@@ -209,7 +212,7 @@ func (s *Simulator) CAPEM() []byte { return s.authority.pem }
 
 // serveHTTP runs an HTTP server. It also counts the connections' goroutines, for which
 // http.Server's Close doesn't wait.
-func (s *Simulator) serveHTTP(listener net.Listener, server *http.Server) {
+func (s *Simulator) serveHTTP(server *http.Server, listeners ...net.Listener) {
 	server.ErrorLog = log.New(io.Discard, "", 0) // some tests provoke failing handshakes
 	server.ReadHeaderTimeout = time.Minute
 	server.ConnState = func(_ net.Conn, state http.ConnState) {
@@ -220,11 +223,13 @@ func (s *Simulator) serveHTTP(listener net.Listener, server *http.Server) {
 			s.running.Done()
 		}
 	}
-	s.running.Go(func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			panic(fmt.Sprintf("simulator: serving on %s: %v", listener.Addr(), err)) // no test can continue
-		}
-	})
+	for _, listener := range listeners {
+		s.running.Go(func() {
+			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				panic(fmt.Sprintf("simulator: serving on %s: %v", listener.Addr(), err)) // no test can continue
+			}
+		})
+	}
 }
 
 // wait waits for d. It returns false if the simulator was closed meanwhile.
