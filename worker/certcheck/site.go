@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -94,9 +95,12 @@ func evaluateSite(status int, body []byte, name, nonce string, secrets [][]byte)
 	if json.Unmarshal(body, &answer) != nil || answer.Pilotsync != 1 {
 		return OtherSite
 	}
-	for _, secret := range secrets {
-		if hmac.Equal([]byte(answer.Signature), []byte(SignChallenge(secret, name, nonce))) {
-			return Proven
+	// Both sides may have several secrets while one replaces another.
+	for signature := range strings.FieldsSeq(answer.Signature) {
+		for _, secret := range secrets {
+			if hmac.Equal([]byte(signature), []byte(SignChallenge(secret, name, nonce))) {
+				return Proven
+			}
 		}
 	}
 	return OtherSite

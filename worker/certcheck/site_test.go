@@ -20,9 +20,13 @@ func TestASiteIsJudgedByItsAnswerToTheChallenge(t *testing.T) {
 		"a right signature":  {signing("secret"), Proven},
 		"of an older secret": {signing("old"), Proven},
 		"a wrong signature":  {signing("guess"), OtherSite},
-		"no signature":       {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"pilotsync":1}`) }, OtherSite},
-		"another form":       {func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `{"pilotsync":2}`) }, OtherSite},
-		"a page of HTML":     {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>shop</html>") }, OtherSite},
+		"one of several": {func(w http.ResponseWriter, r *http.Request) {
+			nonce := r.URL.Query().Get("nonce")
+			fmt.Fprintf(w, `{"pilotsync":1,"signature":"%s %s"}`, SignChallenge([]byte("older"), "example.com", nonce), SignChallenge([]byte("old"), "example.com", nonce))
+		}, Proven},
+		"no signature":   {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"pilotsync":1}`) }, OtherSite},
+		"another form":   {func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `{"pilotsync":2}`) }, OtherSite},
+		"a page of HTML": {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>shop</html>") }, OtherSite},
 		"an endless page": {func(w http.ResponseWriter, r *http.Request) {
 			io.WriteString(w, strings.Repeat(" ", maxSiteAnswer))
 			signing("secret")(w, r)

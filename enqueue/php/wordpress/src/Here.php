@@ -10,13 +10,11 @@ namespace Pilotsync\WordPress;
 /**
  * Proves to a worker that a name's visitors reach this network: behind a proxy, DNS can't show it.
  *
- * GET /wp-json/pilotsync/v1/here?name=HOST&nonce=NONCE on each of the network's names. The answer has an HMAC of both with the
- * webhooks' secret, so that no other site can give it, and none can be used again.
+ * GET /wp-json/pilotsync/v1/here?name=HOST&nonce=NONCE on each of the network's names. The answer has an HMAC of both with each
+ * of the webhooks' secrets, so that no other site can give it, and none can be used again. A mapped domain that isn't served
+ * yet redirects to the sign-up page before WordPress loads plugins; to a worker that proves nothing.
  */
 final class Here {
-
-	/** The path of the route; here.php answers it where WordPress serves no site. */
-	const PATH = '/wp-json/pilotsync/v1/here';
 
 	/** @var Settings */
 	private $settings;
@@ -48,44 +46,41 @@ final class Here {
 		if ( ! defined( 'DONOTCACHEPAGE' ) ) {
 			define( 'DONOTCACHEPAGE', true ); // Cache plugins respect it.
 		}
-		$params = $request->get_query_params();
-		$body   = $this->body( $params, array( self::class, 'is_name_of_network' ) );
+		$body = $this->body( $request->get_query_params() );
 		return new \WP_REST_Response( $body ? $body : array( 'code' => 'pilotsync_not_here' ), $body ? 200 : 404, array( 'Cache-Control' => 'no-store' ) );
 	}
 
 	/**
 	 * The answer; null if the challenge isn't for this host, or the host isn't a name of the network.
 	 *
-	 * @param array    $params   Of the query.
-	 * @param callable $is_known Whether a host is a name of the network.
+	 * @param array $params Of the query.
 	 * @return array{pilotsync: int, signature: string}|null
 	 */
-	public function body( array $params, callable $is_known ): ?array {
+	private function body( array $params ): ?array {
 		$name    = isset( $params['name'] ) && is_string( $params['name'] ) ? $params['name'] : '';
 		$nonce   = isset( $params['nonce'] ) && is_string( $params['nonce'] ) ? $params['nonce'] : '';
 		$secrets = $this->settings->webhook_secrets();
-		if ( ! $secrets || '' === $name || $name !== self::host() || ! preg_match( '/^[A-Za-z0-9_-]{16,64}$/D', $nonce ) || ! $is_known( $name ) ) {
+		if ( ! $secrets || '' === $name || $name !== self::host() || ! preg_match( '/^[A-Za-z0-9_-]{16,64}$/D', $nonce ) || ! self::is_name_of_network( $name ) ) {
 			return null;
 		}
+		$sign = static function ( string $secret ) use ( $name, $nonce ): string {
+			return hash_hmac( 'sha256', "here:$name:$nonce", Signature::key( $secret ) );
+		};
 		return array(
 			'pilotsync' => 1,
-			'signature' => hash_hmac( 'sha256', "here:$name:$nonce", Signature::key( $secrets[0] ) ),
+			'signature' => implode( ' ', array_map( $sign, $secrets ) ), // Several while one secret replaces another.
 		);
 	}
 
 	/** Whether a name is mapped, is the www form of a mapped name, or is that of a site. */
-	public static function is_name_of_network( string $name ): bool {
+	private static function is_name_of_network( string $name ): bool {
+		$bare  = 0 === strpos( $name, 'www.' ) ? substr( $name, 4 ) : '';
 		$query = array(
 			'domain' => $name,
 			'number' => 1,
 			'fields' => 'ids',
 		);
-		return null !== Mapping::find( $name ) || null !== Mapping::find( self::bare( $name ) ) || array() !== get_sites( $query );
-	}
-
-	/** A name without www; empty if it has none. */
-	public static function bare( string $name ): string {
-		return 0 === strpos( $name, 'www.' ) ? substr( $name, 4 ) : '';
+		return null !== Mapping::find( $name ) || null !== Mapping::find( $bare ) || array() !== get_sites( $query );
 	}
 
 	/** The host that was requested, without its port. */

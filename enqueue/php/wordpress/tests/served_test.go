@@ -95,6 +95,28 @@ func servedSitesStayServed(f *fixture) {
 	})
 }
 
+// noticeSaysWhatToDo: the notice has the remedy and the DNS records.
+func noticeSaysWhatToDo(f *fixture) {
+	const domain = "elsewhere-notice.example.com"
+	f.do(step{"map", domain, map[string]any{"stage": "done"}})
+	f.sent()
+	e := domainEvent(domain, tasks.Failed, time.Time{})
+	e.Cause = cause(tasks.CauseDNSElsewhere, tasks.Params{Name: domain, Found: []string{"203.0.113.9", script}, Expected: []string{"198.51.100.4"}})
+	f.deliver(e)
+	notices := f.do(step{"notices"}).Output
+	for _, want := range []string{domain + " (failed): " + domain + " points to 203.0.113.9, &lt;script&gt;", ". Make " + domain + " point to 198.51.100.4",
+		"<br>Set: <code>A  " + domain + "  198.51.100.4</code><br>Delete: <code>A  " + domain + "  203.0.113.9</code></li>"} {
+		if !strings.Contains(notices, want) {
+			f.t.Errorf("the notices lack %q: %s", want, notices)
+		}
+	}
+	if last := lastOf(f.do().Log, "domain-"+domain); !strings.Contains(last, "failed: "+domain+" points to 203.0.113.9") {
+		f.t.Errorf("the domain's log ends with %q", last)
+	}
+	f.do(step{"unmap", domain})
+	f.sent()
+}
+
 // noticeLimit: the notice lists five domains and counts the others.
 func noticeLimit(f *fixture) {
 	name := func(i int) string { return fmt.Sprintf("many%d.example.com", i) }
