@@ -127,7 +127,7 @@ func customerList(f *fixture) {
 			f.t.Errorf("a page with the step %s has the style of causes: %t; want %t", list, !want, want)
 		}
 	}
-	for locale, want := range map[string]string{"fr_FR": "Définir\u00a0: <code>A", "de_AT": "hat keinen A- oder AAAA-Eintrag", "nl_NL": "Set: <code>A"} {
+	for locale, want := range map[string]string{"fr_FR": "Définir\u00a0: <code>A", "de_AT": "keinen A- oder AAAA-Eintrag", "nl_NL": "Set: <code>A"} {
 		f.do(step{"option", "fake_locale", locale})
 		if got := customerRow(f.t, f.do(step{"customer_list", 2}).Output, names["missing"]); !strings.Contains(got, want) {
 			f.t.Errorf("in the language %s the row lacks %q: %s", locale, want, got)
