@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"reflect"
 	"strings"
 	"testing"
@@ -13,6 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
+	"pilotsync/test/redistest"
+	"pilotsync/worker/listsync"
 )
 
 // The PHP library and the plugin have the catalogue of causes, too. Their copies are made from
@@ -187,6 +191,74 @@ func causeCases(t *testing.T) string {
 		lines = append(lines, string(b))
 	}
 	return "[\n" + strings.Join(lines, ",\n") + "\n]\n"
+}
+
+// The PHP library makes the status that 'pilotsync status' prints, with each code and for each
+// reason to wait.
+func TestPHPsStatusOfEveryCodeEqualsGos(t *testing.T) {
+	t.Parallel()
+	php := requirePHP(t)
+	url := redistest.Start(t)
+	rdb := connect(t, url)
+	random := rand.New(rand.NewPCG(15, 2))
+	set := func(key, field string, value any) {
+		t.Helper()
+		b, err := json.Marshal(value)
+		if err == nil {
+			err = rdb.HSet(t.Context(), key, field, b).Err()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.FixedZone("", 3600))
+	for app, sync := range map[string][]any{"app1": nil, "app2": {"paused", "ada"}, "app3": {"trouble", "no card", "blocked", "1"}, "app4": {"trouble", "it is away"}} {
+		var names []string
+		rdb.SAdd(t.Context(), "pilotsync:apps", app)
+		if sync != nil {
+			rdb.HSet(t.Context(), "pilotsync:{"+app+"}:sync", sync...)
+		}
+		for i, e := range append(tasks.Causes(), tasks.Entry{Code: "OfALaterRelease"}, tasks.Entry{}) {
+			name := fmt.Sprintf("d%02d.example.com", i)
+			names = append(names, name)
+			r := listsync.Record{Domain: name, Seq: int64(i + 1), Wanted: true, State: tasks.Failed, Names: []string{name}, UpdatedAt: at}
+			if e.Code == "" {
+				r.OldReason = "what release 0.1.0 said. Next: wait"
+			} else {
+				r.Cause = tasks.Cause{Code: e.Code, Params: randomParams(random)}
+			}
+			for range random.IntN(3) {
+				r.Warnings = append(r.Warnings, tasks.Cause{Code: tasks.CauseDNSElsewhere, Params: randomParams(random)})
+			}
+			if i%3 < 2 {
+				set("pilotsync:{"+app+"}:domains", name, r)
+			}
+			if i%3 > 0 {
+				c := listsync.Pending{Change: tasks.Change{AppID: app, Domain: name, Seq: int64(i + 100)}, Remove: i%2 == 0, RecordedAt: at}
+				if i%5 == 0 {
+					c.Preview = "would be listed"
+				}
+				set("pilotsync:{"+app+"}:pending", name, c)
+			}
+		}
+		cmd := exec.CommandContext(t.Context(), harness.Program(t), append([]string{"status", "--json", "--app=" + app}, names...)...)
+		cmd.Env = append(cmd.Environ(), "REDIS_URL="+url)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("pilotsync status: %v\n%s", err, out)
+		}
+		var want, got []map[string]any
+		if err := json.Unmarshal(out, &want); err != nil {
+			t.Fatal(err)
+		}
+		php.run(t, names, &got, "status.php", url, app)
+		if len(want) != len(names) {
+			t.Fatalf("%d names have %d states", len(names), len(want))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("status on %s (-pilotsync +PHP):\n%.3000s", app, diff)
+		}
+	}
 }
 
 // Whatever the parameters are, PHP says what Go says.

@@ -21,7 +21,7 @@ final class Domains {
 	 * @param object $row The domain's record.
 	 */
 	public static function standing( $row ): Standing {
-		$causes = json_decode( (string) $row->causes, true );
+		$causes = json_decode( (string) ( $row->causes ?? '' ), true );
 		$causes = array_map( array( Cause::class, 'read' ), is_array( $causes ) ? $causes : array() );
 		return new Standing( $row->state, (string) $row->reason, array_shift( $causes ), $causes );
 	}

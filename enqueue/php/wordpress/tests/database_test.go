@@ -69,6 +69,12 @@ func missingTable(f *fixture) {
 			f.t.Errorf("the table %s is missing: %q", table, out)
 		}
 	}
+	// An earlier release has no column for causes.
+	f.do(step{"sql", "ALTER TABLE net_pilotsync_domains DROP COLUMN causes"}, step{"option", "pilotsync_schema", "4"})
+	f.withFailingDatabase("ALTER TABLE", func(f *fixture) { f.do() })
+	if out := f.do(step{"sql", "SHOW COLUMNS FROM net_pilotsync_domains LIKE 'causes'"}).Output; out != "causes" {
+		f.t.Errorf("the column for causes is missing: %q", out)
+	}
 }
 
 // unreadableMapping: a database error doesn't mean that a name isn't mapped. It causes no
