@@ -1,6 +1,8 @@
 package config
 
 import (
+	"bytes"
+	"encoding/base64"
 	"net/netip"
 	"strings"
 	"testing"
@@ -58,4 +60,18 @@ func TestWrongProxiesAreRefused(t *testing.T) {
 
 func (f files) parse(name string) ([]Account, error) {
 	return AccountSettings{Config: name}.AccountsFile(f.read)
+}
+
+func TestTheKeysAreTheBytesOfTheSecrets(t *testing.T) {
+	t.Parallel()
+	one, two := bytes.Repeat([]byte{1}, 24), bytes.Repeat([]byte{2}, 32)
+	encode := func(key []byte) string { return "whsec_" + base64.StdEncoding.EncodeToString(key) }
+	f := files{"accounts.yml": "accounts: [{client_id: cid, api_key: key, apps: [app1]}]\nwebhooks: {app1: {url: https://example.com/, secret: " + encode(two) + "}}"}
+	set := configured(t, f, vars{"PILOTSYNC_CONFIG": "accounts.yml", "PILOTSYNC_WEBHOOK_SECRET": encode(one) + " " + encode(two)})
+	if diff := cmp.Diff([][]byte{one, two}, set.Webhook.Keys); diff != "" {
+		t.Errorf("without a webhook's URL (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([][]byte{two}, set.Webhooks["app1"].Keys); diff != "" {
+		t.Errorf("of an app (-want +got):\n%s", diff)
+	}
 }

@@ -115,3 +115,24 @@ func TestALongAnswerIsReadOverTCP(t *testing.T) {
 		t.Errorf("CAA: %+v", got.CAA)
 	}
 }
+
+func TestAWWWFormThatNobodyMayCertifyIsAWarning(t *testing.T) {
+	t.Parallel()
+	allowed := Probe{DNS: PointsHere, TLS: WrongName}
+	forbidden := Probe{DNS: PointsHere, TLS: WrongName, CAA: CAA{Status: CAAForbids, Record: "www.example.com"}}
+	for name, c := range map[string]struct {
+		domain, www Probe
+		want        int
+	}{
+		"CAA of the www form":      {allowed, forbidden, 1},
+		"CAA of both":              {forbidden, forbidden, 0},
+		"it lacks one as well":     {allowed, allowed, 0},
+		"the domain works already": {Probe{DNS: PointsHere, TLS: Valid}, allowed, 1},
+	} {
+		f := Facts{Domain: "example.com", Names: []string{"example.com", "www.example.com"}, Attempt: 1, Limit: 5,
+			Probes: map[string]Probe{"example.com": c.domain, "www.example.com": c.www}}
+		if got := Evaluate(f).Warnings; len(got) != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

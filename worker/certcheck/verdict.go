@@ -71,8 +71,8 @@ func Evaluate(f Facts) Verdict {
 		return v
 	}
 	if here {
-		// A www form that DNS sends elsewhere can hold up a certificate for both.
-		// While the domain's own DNS is wrong, that is enough to tell.
+		// A www form that DNS sends elsewhere, or that nobody may certify, can hold up a
+		// certificate for both. While the domain's own DNS is wrong, that is enough to tell.
 		v.Warnings = f.warnings(true)
 	}
 	v.Final = f.Attempt >= f.Limit || v.Cause.Code == tasks.CauseNameNotCertifiable
@@ -99,10 +99,20 @@ func noAnswer(p Probe) bool {
 func (f Facts) warnings(dnsOnly bool) (all []tasks.Cause) {
 	for _, name := range f.Names {
 		probe := f.Probes[name]
-		if name == f.Domain || probe.Good() || dnsOnly && probe.DNS == PointsHere {
+		if name == f.Domain || probe.Good() {
 			continue
 		}
-		all = append(all, f.Cause(name))
+		cause := f.Cause(name)
+		if dnsOnly && probe.DNS == PointsHere && (!forbidsIssuing(cause.Code) || cause.Code == f.Cause(f.Domain).Code) {
+			continue
+		}
+		all = append(all, cause)
 	}
 	return all
+}
+
+// forbidsIssuing reports whether no certificate can be issued for a name with the cause,
+// though its DNS points here.
+func forbidsIssuing(code tasks.Code) bool {
+	return code == tasks.CauseNameNotCertifiable || code == tasks.CauseCAAForbids || code == tasks.CauseCAAUnknown
 }
