@@ -23,7 +23,7 @@ final class Domains {
 	public static function standing( $row ): Standing {
 		$causes = json_decode( (string) ( $row->causes ?? '' ), true );
 		$causes = array_map( array( Cause::class, 'read' ), is_array( $causes ) ? $causes : array() );
-		return new Standing( $row->state, (string) $row->reason, array_shift( $causes ), $causes );
+		return Standing::of_event( $row->state, (string) $row->reason, $causes ? array_shift( $causes ) : new Cause( '' ), $causes );
 	}
 
 	/**

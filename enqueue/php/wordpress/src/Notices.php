@@ -118,8 +118,7 @@ final class Notices {
 			++$n;
 			if ( $n <= self::NAMED ) {
 				$standing = Domains::standing( $row );
-				$text     = implode( '. ', array_filter( Words::for_operator( $standing ) ) );
-				$items   .= '<li>' . esc_html( $mapping->get_domain() . ' (' . $row->state . '): ' . $text ) . Records::html( Records::of( $mapping->get_domain(), $standing ) ) . '</li>';
+				$items   .= '<li>' . esc_html( $mapping->get_domain() . ' (' . $row->state . '): ' . Words::line( $standing ) ) . Records::html( Records::of( $mapping->get_domain(), $standing ) ) . '</li>';
 			}
 		}
 		if ( 0 === $n ) {

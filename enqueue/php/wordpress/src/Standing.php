@@ -25,18 +25,30 @@ final class Standing {
 	public $problems;
 
 	/**
-	 * The parts as in Redis or in an event.
+	 * The parts as in Redis.
 	 *
 	 * @param string     $state    pilotsync's state.
 	 * @param string     $reason   The worker's sentence.
 	 * @param Cause|null $cause    The explanation of the state.
-	 * @param Cause[]    $warnings The causes of the domain's other names that don't work.
+	 * @param Cause[]    $problems The causes of the names that don't work, or won't soon.
 	 */
-	public function __construct( string $state, string $reason, ?Cause $cause = null, array $warnings = array() ) {
+	public function __construct( string $state, string $reason, ?Cause $cause = null, array $problems = array() ) {
 		$this->state    = $state;
 		$this->reason   = $reason;
 		$this->cause    = $cause ? $cause : new Cause( '' );
-		$this->problems = array_merge( $this->cause->isProblem() ? array( $this->cause ) : array(), $warnings );
+		$this->problems = $problems;
+	}
+
+	/**
+	 * The status that an event gives.
+	 *
+	 * @param string  $state    pilotsync's state.
+	 * @param string  $reason   The worker's sentence.
+	 * @param Cause   $cause    The explanation of the state.
+	 * @param Cause[] $warnings The causes of the domain's other names that don't work, or won't soon.
+	 */
+	public static function of_event( string $state, string $reason, Cause $cause, array $warnings ): self {
+		return new self( $state, $reason, $cause, array_merge( $cause->isProblem() ? array( $cause ) : array(), $warnings ) );
 	}
 
 	/** Whether the domain's last verification found a problem with this code. */

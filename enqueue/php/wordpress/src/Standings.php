@@ -62,14 +62,7 @@ final class Standings {
 		} catch ( InvalidInput $e ) {
 			return new Standing( 'rejected', $e->getMessage() ); // It was never enqueued.
 		}
-		if ( ! $status ) {
-			return null;
-		}
-		$problems = array_map( array( Cause::class, 'read' ), $status['problems'] );
-		// While a change waits, its cause isn't one of the problems, which the last verification found.
-		$standing           = new Standing( $status['state'], $status['reason'], Cause::read( $status ) );
-		$standing->problems = $problems;
-		return $standing;
+		return $status ? new Standing( $status['state'], $status['reason'], Cause::read( $status ), array_map( array( Cause::class, 'read' ), $status['problems'] ) ) : null;
 	}
 
 	/** The name in the form that events have. */

@@ -67,6 +67,11 @@ final class Words {
 		return array( implode( '; ', array_unique( $sentences ) ), implode( ' ', array_unique( array_filter( $remedies ) ) ) );
 	}
 
+	/** The cause and the remedy for an administrator, in one line. */
+	public static function line( Standing $standing ): string {
+		return implode( '. ', array_filter( self::for_operator( $standing ) ) );
+	}
+
 	/**
 	 * The sentence and the remedy of a cause. What this release has no text for keeps the worker's sentence.
 	 *
