@@ -96,13 +96,21 @@ func (p Params) texts() map[string]string {
 		case int:
 			texts[name] = strconv.Itoa(value)
 		case time.Time:
-			texts[name] = ""
-			if !value.IsZero() {
-				texts[name] = value.UTC().Format("2006-01-02 15:04 UTC")
-			}
+			texts[name] = timeText(name, value)
 		}
 	}
 	return texts
+}
+
+// timeText is a date for what lasts for weeks, and a time for what lasts for hours.
+func timeText(name string, t time.Time) string {
+	switch {
+	case t.IsZero():
+		return ""
+	case name == "since":
+		return t.UTC().Format("2006-01-02 15:04 UTC")
+	}
+	return t.UTC().Format(time.DateOnly)
 }
 
 // fill puts the parameters in the places that a template names in braces. A part in brackets
@@ -167,7 +175,10 @@ func someOf(items []string) string {
 		clean = append(clean, sanitize(item))
 	}
 	s := strings.Join(clean, ", ")
-	if len(items) > shown {
+	switch {
+	case len(items) >= MaxParamItems: // the rest was left out
+		s += " and at least " + strconv.Itoa(len(items)-shown) + " more"
+	case len(items) > shown:
 		s += " and " + strconv.Itoa(len(items)-shown) + " more"
 	}
 	return s

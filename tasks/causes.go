@@ -256,7 +256,7 @@ var (
 			"Check the clock of the app's server.", "TLS handshake.", ByOperator, true},
 		{CauseCertificateUntrusted, "{name} points here, but browsers don't trust the certificate at {address}: {message}",
 			"Check the SSL settings of app {app} in ServerPilot.", "TLS handshake.", ByOperator, true},
-		{CauseAddressNotPublic, "{name} points to {address}, which isn't a public address[: {message}]",
+		{CauseAddressNotPublic, "{name} points here, but {message}; it was not connected to",
 			"If that is meant to be, set PILOTSYNC_ALLOW_PRIVATE_ADDRESSES. Otherwise give {name} a public address.",
 			"The address is in a range that is reserved (IANA's special-purpose registries).", ByOperator, true},
 		{CauseServerUnreachable, "{name} points here, but {message}",

@@ -40,32 +40,32 @@ func TestHowTheHandshakeGoes(t *testing.T) {
 		"a certificate for other names": {
 			serve:      withTLS(ca.issue(t, nil, "a.test", "b.test", "c.test", "d.test", "e.test")),
 			wantStatus: WrongName,
-			wantDetail: "the certificate at 127.0.0.1 is for a.test, b.test, c.test and 2 more, not for example.com",
+			wantDetail: "the certificate at 127.0.0.1 is for other names: a.test, b.test, c.test and 2 more",
 			wantIssuer: "Test Authority", wantEnd: now.AddDate(0, 0, 90),
 		},
 		"a certificate for no name": {
 			serve: withTLS(ca.issue(t, nil)), wantStatus: WrongName,
-			wantDetail: "the certificate at 127.0.0.1 is for no host name, not for example.com",
+			wantDetail: "the certificate at 127.0.0.1 is for other names",
 			wantIssuer: "Test Authority", wantEnd: now.AddDate(0, 0, 90),
 		},
 		"an expired certificate": {
 			serve: withTLS(expired), wantStatus: Expired,
-			wantDetail: "the certificate at 127.0.0.1 expired on 2026-11-03 11:00 UTC (Test Authority)",
+			wantDetail: "the certificate at 127.0.0.1 expired on 2026-11-03 (Test Authority)",
 			wantIssuer: "Test Authority", wantEnd: now.Add(-time.Hour),
 		},
 		"a certificate that isn't valid yet": {
 			serve: withTLS(early), wantStatus: NotYetValid,
-			wantDetail: "the certificate at 127.0.0.1 isn't valid before 2026-11-03 13:00 UTC (Test Authority)",
+			wantDetail: "the certificate at 127.0.0.1 isn't valid before 2026-11-03 (Test Authority)",
 			wantIssuer: "Test Authority", wantEnd: now.AddDate(0, 0, 90),
 		},
 		"a self-signed certificate": {
 			serve: withTLS(selfSigned(t, "example.com")), wantStatus: Untrusted,
-			wantDetail: "the certificate at 127.0.0.1 is self-signed (self)",
+			wantDetail: "browsers don't trust the certificate at 127.0.0.1: it is self-signed (self)",
 			wantIssuer: "self", wantEnd: now.AddDate(0, 0, 90),
 		},
 		"a certificate of an unknown authority": {
 			serve: withTLS(unknownAuthority.issue(t, nil, "example.com")), wantStatus: Untrusted,
-			wantDetail: "the certificate at 127.0.0.1 comes from an authority that isn't trusted (Test Authority), or an intermediate certificate is missing",
+			wantDetail: "browsers don't trust the certificate at 127.0.0.1: it comes from an authority that isn't trusted (Test Authority), or an intermediate certificate is missing",
 			wantIssuer: "Test Authority", wantEnd: now.AddDate(0, 0, 90),
 		},
 		"a certificate not meant for servers": {
@@ -73,7 +73,7 @@ func TestHowTheHandshakeGoes(t *testing.T) {
 				c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 			}, "example.com")),
 			wantStatus: HandshakeFailed,
-			wantDetail: "the certificate at 127.0.0.1 isn't accepted: x509: certificate specifies an incompatible key usage",
+			wantDetail: "its certificate isn't accepted: x509: certificate specifies an incompatible key usage",
 			wantIssuer: "Test Authority", wantEnd: now.AddDate(0, 0, 90),
 		},
 		"plain HTTP on the port": {
@@ -109,10 +109,14 @@ func TestHowTheHandshakeGoes(t *testing.T) {
 			here := netip.MustParseAddr("127.0.0.1")
 			want := Probe{
 				Name: "example.com", DNS: PointsHere, Addresses: []netip.Addr{here},
-				TLS: tt.wantStatus, TLSDetail: strings.ReplaceAll(tt.wantDetail, "PORT", fmt.Sprint(s.port)),
-				Issuer: tt.wantIssuer, NotAfter: tt.wantEnd, TLSAddress: here,
+				TLS: tt.wantStatus, Issuer: tt.wantIssuer, NotAfter: tt.wantEnd, TLSAddress: here,
 			}
-			if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+			cause := Facts{Domain: got.Name, Probes: map[string]Probe{got.Name: got}}.Cause(got.Name)
+			wantReason := strings.ReplaceAll("example.com points here, but "+tt.wantDetail, "PORT", fmt.Sprint(s.port))
+			if reason := cause.Sentence(); tt.wantDetail != "" && reason != wantReason {
+				t.Errorf("the reason is %q, want %q", reason, wantReason)
+			}
+			if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{}), cmpopts.IgnoreFields(Probe{}, "NotBefore", "CertNames", "TLSDetail")); diff != "" {
 				t.Errorf("probe (-want +got):\n%s", diff)
 			}
 			if got.Good() != (tt.wantStatus == Valid) {
@@ -221,8 +225,9 @@ func TestCertificateTextCannotHarm(t *testing.T) {
 	if got.TLS != WrongName {
 		t.Fatalf("got %+v", got)
 	}
-	checkText(t, got.TLSDetail, maxDetail)
-	if !strings.HasSuffix(got.TLSDetail, "b.test and 1 more, not for example.com") {
-		t.Errorf("long names hide the rest: %q", got.TLSDetail)
+	sentence := Facts{Domain: got.Name, Probes: map[string]Probe{got.Name: got}}.Cause(got.Name).Sentence()
+	checkText(t, sentence, 300)
+	if !strings.HasSuffix(sentence, "b.test and 1 more") {
+		t.Errorf("long names hide the rest: %q", sentence)
 	}
 }
