@@ -190,7 +190,7 @@ var (
 			"The server's lastconn is older than ten minutes.", ByOperator, true},
 		{CauseCouldNotCheck, "could not be checked yet: {message}", "Nothing: pilotsync tries again by itself.",
 			"ServerPilot did not answer what the verification needs to know.", ByNobody, true},
-		{CauseNotOnList, "{name} is not on the domain list of app {app} right now[; {message}]",
+		{CauseNotOnList, "{name} is not on ServerPilot's list of app {app} right now[; {message}]",
 			"If it lasts, see what holds up the syncs of app {app}: pilotsync apps.",
 			"The list was read, and lacks a name that was written.", ByNobody, true},
 

@@ -148,7 +148,7 @@ func TestADryRunShowsTroubleAndItsEnd(t *testing.T) {
 	w.start(cfg)
 	w.add("app1", "a.example.com")
 	w.await("the trouble is shown", func() bool {
-		return strings.HasPrefix(w.view("app1", "a.example.com").Reason, "waits to be put on the list: ")
+		return strings.HasPrefix(w.view("app1", "a.example.com").Reason, "waits: ")
 	})
 	w.awaitReason("app1", "a.example.com", "dry run: would be put on the list, with www.a.example.com")
 }

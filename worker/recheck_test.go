@@ -20,15 +20,15 @@ var (
 func endedAs(state tasks.State, misses int, ended time.Duration) listsync.Record {
 	at, due := checkedAt.Add(-ended), checkedAt
 	return listsync.Record{Domain: "a.example.com", Wanted: true, State: state, FailedRechecks: misses, CheckSeq: 7, Attempt: 5,
-		Problems: []tasks.Problem{{Name: "a.example.com", Cause: tasks.CauseDNSMissing}},
-		Names:    []string{"a.example.com"}, EndedAt: &at, RecheckAt: &due, Reason: "as it was"}
+		Cause: tasks.Cause{Code: tasks.CauseDNSMissing, Params: tasks.Params{Name: "a.example.com"}},
+		Names: []string{"a.example.com"}, EndedAt: &at, RecheckAt: &due}
 }
 
 // causes are those of the record's problems.
 func causes(r listsync.Record) string {
 	var all []string
-	for _, p := range r.Problems {
-		all = append(all, string(p.Cause))
+	for _, p := range r.Problems() {
+		all = append(all, string(p.Code))
 	}
 	return strings.Join(all, " ")
 }
@@ -62,11 +62,11 @@ func TestEvaluateRecheck(t *testing.T) {
 		{"misses in a row only", endedAs(tasks.Done, 2, 0), good(fresh), tasks.Done, 0, "certificate valid", nil},
 		{"a certificate that ends soon is told", endedAs(tasks.Done, 0, 0), good(ending), tasks.Done, 0, "ends on 2026-03-14",
 			func(r listsync.Record) bool {
-				return r.ExpiryNotified != nil && strings.Contains(r.Reason, "2026-03-14") && causes(r) == "certificate-expiring"
+				return r.ExpiryNotified != nil && strings.Contains(r.Reason(), "2026-03-14") && causes(r) == "CertificateExpiring"
 			}},
 		{"once", told, good(ending), tasks.Done, 0, "", nil},
 		{"failed stays failed, without a word", endedAs(tasks.Failed, 0, 0), elsewhere, tasks.Failed, 0, "",
-			func(r listsync.Record) bool { return causes(r) == "dns-elsewhere" }},
+			func(r listsync.Record) bool { return causes(r) == "ServerAddressUnknown" }},
 		{"DNS that points here at last starts a verification", endedAs(tasks.Failed, 0, 0), untrusted, tasks.CheckingSSL, 0, "self-signed",
 			func(r listsync.Record) bool { return r.CheckSeq > 7 && r.Attempt == 1 }},
 		{"or finds all well", endedAs(tasks.Failed, 0, 0), good(fresh), tasks.Done, 0, "certificate valid",
@@ -84,7 +84,7 @@ func TestEvaluateRecheck(t *testing.T) {
 			if want := fmt.Sprint(c.state, c.misses); c.state != tasks.CheckingDNS && c.state != tasks.CheckingSSL && got != want || is.State != c.state {
 				t.Errorf("got %s, want %s", got, want)
 			}
-			if (event.State != "") != (c.event != "") || !strings.Contains(event.Reason, c.event) {
+			if (event.State != "") != (c.event != "") || !strings.Contains(event.Describe(), c.event) {
 				t.Errorf("the event is %+v, want one with %q", event, c.event)
 			}
 			if c.check != nil && !c.check(is) {

@@ -42,7 +42,7 @@ func TestAFailedDomainIsVerifiedAnewWhenAnOperatorWishesIt(t *testing.T) {
 		}
 	}
 	if last.Actor != "anna" || last.Attempt != 1 || len(last.Checks) != 2 ||
-		!strings.HasPrefix(last.Checks[0].DNS, "points here") || last.AutoSSL == "" {
+		last.Checks[0].Code == "" || last.AutoSSL == "" {
 		t.Errorf("the history doesn't hold anna's verification with what was seen: %+v", history)
 	}
 }

@@ -119,7 +119,7 @@ func TestAWallClockThatIsAnHourWrongDoesNoHarm(t *testing.T) {
 				harness.Await(t, domain+" is done", func() error {
 					v, _, err := f.ledger.Domain(t.Context(), "app1", domain)
 					if err == nil && v.State != tasks.Done {
-						err = fmt.Errorf("it is %s after %d attempts: %s", v.State, v.Record.Attempt, v.Record.Reason)
+						err = fmt.Errorf("it is %s after %d attempts: %s", v.State, v.Record.Attempt, v.Reason)
 					}
 					if v.Record.Attempt > 1 || v.State == tasks.CheckingSSL {
 						t.Fatalf("an attempt at %s was burnt: %+v", domain, v.Record)

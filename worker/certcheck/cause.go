@@ -250,6 +250,8 @@ func (a AutoSSL) Status() string {
 		return "on"
 	case !a.Available:
 		return "no certificate ready"
+	case a.DryRun:
+		return "off, and a dry run leaves it off"
 	}
 	return "off"
 }

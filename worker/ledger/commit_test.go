@@ -20,7 +20,8 @@ func committing(c listsync.Commit) func(context.Context, *Ledger) string {
 
 // line is what a commit puts into the history.
 func line(r listsync.Record, text string) string {
-	return encode(listsync.HistoryEntry{At: r.UpdatedAt, State: r.State, Reason: text, Actor: "worker"})
+	return encode(listsync.HistoryEntry{At: r.UpdatedAt, State: r.State, Action: listsync.ActionSync,
+		Cause: tasks.Cause{Code: tasks.Code(text)}, Reason: text, Actor: "worker"})
 }
 
 func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
@@ -29,10 +30,10 @@ func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
 	listed, gone := record(a, first), ended(a, first+1)
 	planned := func(r listsync.Record, version string) listsync.Outcome {
 		r.Version = version
-		return listsync.Outcome{Record: r, Entry: "done"}
+		return listsync.Outcome{Record: r, Entry: tasks.Cause{Code: "done"}}
 	}
 	again := listed
-	again.Seq, again.Reason = first+1, "asked again"
+	again.Seq, again.Code = first+1, "asked again"
 	// What a verification made of it after the plan was made.
 	verified := listed
 	verified.State, verified.Attempt, verified.NextAttemptAt = tasks.Done, 1, nil
@@ -68,10 +69,10 @@ func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
 			name:   "a rejected addition loses its since",
 			before: fresh,
 			do: committing(listsync.Commit{Outcomes: []listsync.Outcome{planned(
-				listsync.Record{Domain: a, Seq: first, State: tasks.Rejected}, "")}}), want: "stale []",
+				listsync.Record{Domain: a, Seq: first, State: tasks.Rejected, UpdatedAt: start}, "")}}), want: "stale []",
 			after: state{"sync": leased(nil), "seqs": hash{a: number(first)},
-				"domains":  hash{a: encode(listsync.Record{Domain: a, Seq: first, State: tasks.Rejected})},
-				"log:" + a: lines{line(listsync.Record{State: tasks.Rejected}, "done")}},
+				"domains":  hash{a: encode(listsync.Record{Domain: a, Seq: first, State: tasks.Rejected, UpdatedAt: start})},
+				"log:" + a: lines{line(listsync.Record{State: tasks.Rejected, UpdatedAt: start}, "done")}},
 		},
 		{
 			name:   "a record that a verification changed meanwhile stays, and so does the change",

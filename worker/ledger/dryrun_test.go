@@ -121,7 +121,7 @@ func TestAPreviewIsTheReasonOfWhatWaitsUntilTheNextCommit(t *testing.T) {
 	if err := l.Pause(ctx, testApp, "ada"); err != nil {
 		t.Fatal(err)
 	}
-	if got := reason(); got != "waits to be put on the list: the app was paused by ada" {
+	if got := reason(); got != "waits: the app was paused by ada" {
 		t.Errorf("of a paused app the reason is %q", got)
 	}
 	if _, _, err := l.Resume(ctx, testApp); err != nil {

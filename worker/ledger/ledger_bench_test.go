@@ -110,8 +110,8 @@ func BenchmarkVerified(b *testing.B) {
 		now = now.Add(time.Minute)
 		is := was
 		is.UpdatedAt, is.AttemptAt = now, &now
-		event := listsync.HistoryEntry{At: now, State: is.State, Reason: "no certificate yet", Actor: "bench",
-			Checks: []listsync.Check{{Name: is.Domain, DNS: "points here (203.0.113.80)", TLS: "the certificate is for other names"}}}
+		event := listsync.HistoryEntry{At: now, State: is.State, Cause: tasks.Cause{Code: tasks.CauseCertificateNotReady}, Actor: "bench",
+			Checks: []listsync.Check{{Name: is.Domain, Cause: tasks.Cause{Code: tasks.CauseCertificateNotReady}}}}
 		if done, err := l.Verified(b.Context(), testApp, was, is, event); err != nil || !done {
 			b.Fatal(done, err)
 		}

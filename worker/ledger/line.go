@@ -77,7 +77,7 @@ func (b *lineBody) add(domain string, check listsync.Check) {
 }
 
 func shorten(c tasks.Cause, name string) lineCause {
-	if c.Params.Name == name {
+	if name != "" && c.Params.Name == name {
 		c.Params.Name = self
 	}
 	return lineCause{Code: c.Code, Params: c.Params}

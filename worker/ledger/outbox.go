@@ -82,8 +82,8 @@ func domainEvent(kind tasks.EventType, app string, r listsync.Record) string {
 }
 
 func blockedEvent(app string, f listsync.Failure) string {
-	return encode(tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: f.Reason,
-		Cause: tasks.Cause{Code: tasks.CauseAppBlocked, Params: tasks.Params{App: app, Message: f.Reason}}})
+	cause := tasks.Cause{Code: tasks.CauseAppBlocked, Params: tasks.Params{App: app, Message: f.Reason}}
+	return encode(tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: f.Reason, Cause: cause, Remedy: cause.Remedy()})
 }
 
 func recoveredEvent(app string) string {

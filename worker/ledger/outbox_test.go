@@ -44,7 +44,9 @@ func TestTheOutboxKeepsEachEventWithATimeOfItsOwnUntilItIsSent(t *testing.T) {
 	sync(nil, listsync.Outcome{Record: r, Notify: true})
 	at := func(us int) time.Time { return start.Add(time.Duration(us) * time.Microsecond) }
 	want := []OutboxEvent{
-		{Event: tasks.Event{Type: tasks.AppBlocked, AppID: testApp, Reason: "no card", At: at(0)}},
+		{Event: tasks.Event{Type: tasks.AppBlocked, AppID: testApp, Reason: "no card", At: at(0),
+			Cause:  tasks.Cause{Code: tasks.CauseAppBlocked, Params: tasks.Params{App: testApp, Message: "no card"}},
+			Remedy: "Remove this cause, which blocks the app. Its changes then continue by themselves; none is lost."}},
 		{Event: tasks.Event{Type: tasks.DomainState, AppID: testApp, Domain: "a.example.com", Seq: first, State: tasks.CheckingDNS,
 			Names: []string{"a.example.com"}, SiteID: 7, CertificateUntil: start, At: at(1)}},
 		{Event: tasks.Event{Type: tasks.AppRecovered, AppID: testApp, Reason: "its domain list can be read and written again", At: at(2)}},

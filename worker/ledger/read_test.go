@@ -81,8 +81,8 @@ func TestTheTroubleOfAnAppIsInTheReasonOfWhatWaits(t *testing.T) {
 		"trouble_since": number(start.UnixMilli())})
 	want := map[string]string{
 		"listed.example.com":  "",
-		"leaving.example.com": "waits to be taken off the list: the card was declined",
-		"new.example.com":     "waits to be put on the list: the card was declined",
+		"leaving.example.com": "waits: the card was declined",
+		"new.example.com":     "waits: the card was declined",
 	}
 	for domain, reason := range want {
 		v, _, err := l.Domain(t.Context(), testApp, domain)

@@ -25,7 +25,7 @@ func outcome(t *testing.T, f *fixture, domain string) Outcome {
 // finishVerification ends the domain's verification as done, after two attempts.
 func (f *fixture) finishVerification(domain string) {
 	f.verified(domain, func(r *Record) {
-		r.State, r.Attempt, r.SeenPointing, r.Reason = tasks.Done, 2, true, "fine"
+		r.State, r.Attempt, r.SeenPointing, r.Cause = tasks.Done, 2, true, tasks.Cause{Code: tasks.CauseWorks}
 		r.Certificate, r.AttemptAt = &Cert{Issuer: "R11", NotAfter: start}, &start
 	})
 }
@@ -37,9 +37,9 @@ func TestANewDomainIsListedAndItsVerificationStarts(t *testing.T) {
 	f.advance(time.Minute)
 	want := Outcome{
 		Record: Record{Domain: "a.com", Seq: 7, Wanted: true, Since: 7, WWW: tasks.WWWAlways, SiteID: 3, State: tasks.CheckingDNS,
-			Names: []string{"a.com", "www.a.com"}, Reason: "put on the list; DNS and the certificate are checked next",
+			Names: []string{"a.com", "www.a.com"}, Cause: tasks.Cause{Code: tasks.CauseListed},
 			CheckSeq: 7, RequestedAt: start, UpdatedAt: start.Add(time.Minute)},
-		Entry: "put on the list", Verify: true, Notify: true,
+		Entry: tasks.Cause{Code: tasks.CauseListed}, Verify: true, Notify: true,
 	}
 	if diff := cmp.Diff(want, outcome(t, f, "a.com")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -51,10 +51,11 @@ func TestARepeatedAdditionKeepsStateAttemptCertificateAndSite(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		tell  func(*fixture)
-		event string
+		event tasks.Cause
 	}{
-		{"with both names listed", func(*fixture) {}, "asked for again: nothing changed"},
-		{"with its www form removed", func(f *fixture) { f.list = []string{"a.com"} }, "asked for again: put back www.a.com"},
+		{"with both names listed", func(*fixture) {}, tasks.Cause{Code: tasks.CauseNothingChanged}},
+		{"with its www form removed", func(f *fixture) { f.list = []string{"a.com"} },
+			tasks.Cause{Code: tasks.CausePutBack, Params: tasks.Params{Names: []string{"www.a.com"}}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -93,12 +94,14 @@ func TestWhichChangesStartANewVerification(t *testing.T) {
 			f.add("a.com", "")
 			f.sync()
 			f.finishVerification("a.com")
-			f.verified("a.com", func(r *Record) { r.Problems = []tasks.Problem{{Name: "www.a.com", Cause: tasks.CauseDNSMissing}} })
+			f.verified("a.com", func(r *Record) {
+				r.Warnings = []tasks.Cause{{Code: tasks.CauseDNSMissing, Params: tasks.Params{Name: "www.a.com"}}}
+			})
 			c.tell(f)
 			o := outcome(t, f, "a.com")
 			r := o.Record
-			if (r.Problems == nil) != c.restarts {
-				t.Errorf("the problems are %v", r.Problems)
+			if (r.Warnings == nil) != c.restarts {
+				t.Errorf("the problems are %v", r.Warnings)
 			}
 			if o.Verify != c.restarts || c.restarts != (r.State == tasks.CheckingDNS) {
 				t.Fatalf("verified %v, state %s", o.Verify, r.State)
@@ -121,7 +124,7 @@ func TestAWWWFormThatLeavesStartsNoVerification(t *testing.T) {
 	f.finishVerification("a.com")
 	f.remove("www.a.com")
 	o := outcome(t, f, "a.com")
-	if o.Verify || o.Notify || o.Record.State != tasks.Done || o.Entry != "its names on the list are now a.com" {
+	if o.Verify || o.Notify || o.Record.State != tasks.Done || o.Entry.Sentence() != "its names on the list are now a.com" {
 		t.Errorf("got %+v", o)
 	}
 }
@@ -134,7 +137,7 @@ func TestANamePutBackIsOnlyInTheHistory(t *testing.T) {
 	f.finishVerification("a.com")
 	f.list = []string{"www.a.com"}
 	o := outcome(t, f, "a.com")
-	if o.Verify || o.Notify || o.Record.State != tasks.Done || o.Entry != "put back a.com" {
+	if o.Verify || o.Notify || o.Record.State != tasks.Done || o.Entry.Sentence() != "put back a.com" {
 		t.Errorf("got %+v", o)
 	}
 }
@@ -155,7 +158,7 @@ func TestEachOutcomeSaysWhatHappened(t *testing.T) {
 		{"listed already", newFixture("A.com", "www.a.com"), func(f *fixture) { f.add("a.com", "") }, "a.com", tasks.CheckingDNS,
 			"was on the list already; DNS and the certificate are checked next"},
 		{"a wildcard", newFixture(), func(f *fixture) { f.add("*.a.com", "") }, "*.a.com", tasks.DoneWithoutSSL,
-			"put on the list; a wildcard gets no certificate: Let's Encrypt can't certify one over HTTP, which is how ServerPilot gets its certificates. For HTTPS add each subdomain by its own name"},
+			"Let's Encrypt never certifies *.a.com: a wildcard needs a check over DNS, and ServerPilot's certificates are checked over HTTP"},
 		{"removed", newFixture("A.com"), func(f *fixture) { f.remove("a.com") }, "a.com", tasks.Removed, "taken off the list"},
 		{"not listed", newFixture(), func(f *fixture) { f.remove("a.com") }, "a.com", tasks.Removed, "was not on the list"},
 		{"still claimed", newFixture(), func(f *fixture) { f.add("www.a.com", ""); f.sync(); f.remove("www.a.com"); f.add("a.com", "") },
@@ -169,8 +172,8 @@ func TestEachOutcomeSaysWhatHappened(t *testing.T) {
 			t.Parallel()
 			c.tell(c.on)
 			o := outcome(t, c.on, c.domain)
-			if o.Record.State != c.state || o.Record.Reason != c.reason {
-				t.Errorf("got  %s: %s\nwant %s: %s", o.Record.State, o.Record.Reason, c.state, c.reason)
+			if o.Record.State != c.state || o.Record.Reason() != c.reason {
+				t.Errorf("got  %s: %s\nwant %s: %s", o.Record.State, o.Record.Reason(), c.state, c.reason)
 			}
 			if !o.Notify || o.Verify != (c.state == tasks.CheckingDNS) {
 				t.Errorf("notified %v, verified %v", o.Notify, o.Verify)
@@ -185,11 +188,11 @@ func TestARemovedDomainHasNoVerificationAndNoRecheck(t *testing.T) {
 	f.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: f.next(), SiteID: 3, RequestedAt: start}})
 	f.sync()
 	f.verified("a.com", func(r *Record) {
-		r.NextAttemptAt, r.Problems = &start, []tasks.Problem{{Name: "a.com", Cause: tasks.CauseDNSMissing}}
+		r.NextAttemptAt, r.Cause = &start, tasks.Cause{Code: tasks.CauseDNSMissing, Params: tasks.Params{Name: "a.com"}}
 	})
 	f.remove("a.com")
 	r := outcome(t, f, "a.com").Record
-	if r.Wanted || r.Since != 0 || r.CheckSeq != 0 || r.NextAttemptAt != nil || r.Problems != nil {
+	if r.Wanted || r.Since != 0 || r.CheckSeq != 0 || r.NextAttemptAt != nil || r.Problems() != nil {
 		t.Errorf("a verification or recheck is left: %+v", r)
 	}
 	if r.SiteID != 3 || r.Seq != 2 {
@@ -248,9 +251,9 @@ func TestARequestedVerificationStartsAnewAndChangesNoName(t *testing.T) {
 	f.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: seq, Import: true, Verify: true, RequestedAt: start}})
 	got := outcome(t, f, "a.com")
 	want.Version, want.Seq, want.CheckSeq = "", seq, seq
-	want.State, want.Reason = tasks.CheckingDNS, "a new verification was requested; DNS and the certificate are checked next"
+	want.State, want.Cause = tasks.CheckingDNS, tasks.Cause{Code: tasks.CauseVerificationRequested}
 	want.Attempt, want.AttemptAt, want.SeenPointing = 0, nil, false
-	if diff := cmp.Diff(Outcome{Record: want, Entry: "a new verification was requested", Verify: true, Immediate: true, Notify: true, AlreadyListed: true}, got); diff != "" {
+	if diff := cmp.Diff(Outcome{Record: want, Entry: want.Cause, Verify: true, Immediate: true, Notify: true, AlreadyListed: true}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if f.list[0] != "a.com" || len(f.list) != 1 {

@@ -217,7 +217,7 @@ func explain(t *rapid.T, in Input, p Result, format string, args ...any) {
 		t.Logf("pending: %s seq %d www %q remove %v", c.Domain, c.Seq, c.WWW, c.Remove)
 	}
 	for _, o := range p.Outcomes {
-		t.Logf("outcome: %s %s %v: %s", o.Record.Domain, o.Record.State, o.Record.Names, o.Entry)
+		t.Logf("outcome: %s %s %v: %s", o.Record.Domain, o.Record.State, o.Record.Names, o.Entry.Sentence())
 	}
 	t.Fatalf(format, args...)
 }
@@ -718,8 +718,8 @@ func TestARefusedDomainStaysUnchangedAfterwards(t *testing.T) {
 			explain(t, in, refused, "the refused domain is the only one planned, and names change")
 		}
 		f.apply(refused)
-		if r, known := f.records[d]; known && (r.State != tasks.Rejected || !strings.Contains(r.Reason, "no such thing")) {
-			explain(t, in, refused, "%s ended %s: %s", d, r.State, r.Reason)
+		if r, known := f.records[d]; known && (r.State != tasks.Rejected || !strings.Contains(r.Reason(), "no such thing")) {
+			explain(t, in, refused, "%s ended %s: %s", d, r.State, r.Reason())
 		}
 		in = f.input()
 		p = Plan(in)

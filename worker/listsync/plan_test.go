@@ -365,7 +365,7 @@ func TestEachChangeLeadsToTheRightList(t *testing.T) {
 			}
 			for d, want := range c.states {
 				if got := f.state(d); got != want {
-					t.Errorf("%s is %s, want %s: %s", d, got, want, f.records[d].Reason)
+					t.Errorf("%s is %s, want %s: %s", d, got, want, f.records[d].Reason())
 				}
 			}
 			if p := Plan(f.input()); p.Write || len(p.Outcomes) > 0 {
@@ -461,7 +461,7 @@ func TestOnlyARefusedDomainIsRejected(t *testing.T) {
 	}
 	got := map[string]string{}
 	for d, r := range f.records {
-		got[d] = fmt.Sprintf("%s: %s", r.State, r.Reason)
+		got[d] = fmt.Sprintf("%s: %s", r.State, r.Reason())
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("states (-want +got):\n%s", diff)

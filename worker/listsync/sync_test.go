@@ -360,7 +360,7 @@ func TestOnlyTheCulpritOfARefusedPlanIsRejected(t *testing.T) {
 				if diff := cmp.Diff(list, got); diff != "" {
 					t.Errorf("culprit %d: list (-want +got):\n%s", culprit, diff)
 				}
-				if reason := r.fixture.records[domain(culprit)].Reason; !strings.Contains(reason, "is in use.") {
+				if reason := r.fixture.records[domain(culprit)].Reason(); !strings.Contains(reason, "is in use.") {
 					t.Errorf("culprit %d: the reason is %q", culprit, reason)
 				}
 				// The whole plan, the control write, then two for each halving.
