@@ -69,7 +69,7 @@ func newFilledDashboard(b *testing.B, apps, n int) http.Handler {
 				state := []tasks.State{tasks.Done, tasks.Done, tasks.Done, tasks.Failed, tasks.CheckingSSL}[i%5]
 				domain := fmt.Sprintf("kunde%d.%s.example.com", i, id)
 				record, err := json.Marshal(listsync.Record{Domain: domain, Seq: int64(i + 1), Wanted: true, State: state, Names: []string{domain, "www." + domain},
-					Reason: "certificate valid until 2026-06-01 (Let's Encrypt)", RequestedAt: at, UpdatedAt: at})
+					Cause: tasks.Cause{Code: tasks.CauseWorks, Params: tasks.Params{Name: domain, Until: at, Issuer: "Let's Encrypt"}}, RequestedAt: at, UpdatedAt: at})
 				if err != nil {
 					return err
 				}

@@ -40,35 +40,36 @@ func TestStepsShowADomainsProgress(t *testing.T) {
 	}
 }
 
-func TestAReasonIsShownAsCauseAndRemedy(t *testing.T) {
+func TestAClauseBecomesASentence(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		name           string
-		view           ledger.View
-		trouble        *listsync.Failure
-		reason, remedy string
-	}{
-		{"the remedy that the reason names", ledger.View{State: tasks.Failed, Reason: "example.com points to 203.0.113.9. Next: make it point here, then have it verified again (on its page, or: pilotsync verify DOMAIN)."}, nil,
-			"example.com points to 203.0.113.9.", "Make it point here, then have it verified again with the button below."},
-		{"the remedy with the domain's name", ledger.View{Domain: "example.com", State: tasks.Failed, Reason: "it points elsewhere. Next: make it point here, then have it verified again (on its page, or: pilotsync verify example.com)."}, nil,
-			"It points elsewhere.", "Make it point here, then have it verified again with the button below."},
-		{"blocked", ledger.View{State: tasks.Pending, Reason: "waits to be put on the list: no card"}, &listsync.Failure{Blocked: true},
-			"Waits to be put on the list: no card.", "Fix this cause, which blocks the app. Its changes then continue automatically; none is lost."},
-		{"failing", ledger.View{State: tasks.Pending, Reason: "waits"}, &listsync.Failure{}, "Waits.", "Nothing yet: syncs of the app are retried automatically, and its changes wait."},
-		{"waiting", ledger.View{State: tasks.Pending, Reason: "waits"}, nil, "Waits.", "Nothing: the app's next sync processes it."},
-		{"done has none", ledger.View{State: tasks.Done, Reason: "certificate valid"}, nil, "Certificate valid.", ""},
-		{"no reason at all", ledger.View{State: tasks.Removed}, nil, "", ""},
-		{"a reason that ends in a parenthesis", ledger.View{State: tasks.Removed, Reason: "taken off (by hand.)"}, nil, "Taken off (by hand.)", ""},
-		{"a first letter of several bytes", ledger.View{State: tasks.Removed, Reason: "österreich"}, nil, "Österreich.", ""},
+	for clause, want := range map[string]string{
+		"example.com points to 203.0.113.9": "example.com points to 203.0.113.9.",
+		"certificate valid":                 "Certificate valid.",
+		"":                                  "",
+		"taken off (by hand.)":              "Taken off (by hand.)",
+		"österreich":                        "Österreich.",
 	} {
-		reason, remedy := causeAndRemedy(test.view, test.trouble)
-		if diff := cmp.Diff([]string{test.reason, test.remedy}, []string{reason, remedy}); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		if got := sentence(clause); got != want {
+			t.Errorf("%q became %q, want %q", clause, got, want)
 		}
 	}
-	for _, state := range []tasks.State{tasks.CheckingDNS, tasks.CheckingSSL, tasks.Rejected} {
-		if _, remedy := causeAndRemedy(ledger.View{State: state, Reason: "x", Record: listsync.Record{Attempt: 1}}, nil); remedy == "" {
-			t.Errorf("%s has no remedy", state)
+}
+
+func TestADomainThatDoesNotWorkShowsItsNextCheck(t *testing.T) {
+	t.Parallel()
+	attempt, recheck := time.Unix(100, 0), time.Unix(200, 0)
+	for _, test := range []struct {
+		name string
+		view ledger.View
+		want *time.Time
+	}{
+		{"checking", ledger.View{State: tasks.CheckingDNS, Record: listsync.Record{NextAttemptAt: &attempt}}, &attempt},
+		{"failed", ledger.View{State: tasks.Failed, Record: listsync.Record{RecheckAt: &recheck}}, &recheck},
+		{"done", ledger.View{State: tasks.Done, Record: listsync.Record{RecheckAt: &recheck}}, nil},
+		{"pending", ledger.View{State: tasks.Pending, Pending: &listsync.Pending{}, Record: listsync.Record{RecheckAt: &recheck}}, nil},
+	} {
+		if got := (domainPage{View: test.view}).NextCheck(); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
 	}
 }
