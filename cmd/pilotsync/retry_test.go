@@ -78,9 +78,16 @@ func TestOnlyRejectedDomainsAreSentAgain(t *testing.T) {
 func TestARefusedRemovalIsSentAgainAsARemoval(t *testing.T) {
 	t.Parallel()
 	v := ledger.View{AppID: "app1", Domain: "a.example.com", State: tasks.Rejected, Record: listsync.Record{Names: []string{"a.example.com"}, Attempts: 9}}
-	history := []listsync.HistoryEntry{{State: tasks.Rejected}, {State: tasks.Pending, Reason: listsync.RemovalRequested}, {State: tasks.Pending, Reason: "asked to be put on the list"}}
-	if r, err := refusedRequest(v, history, "ada"); !r.Remove || r.Attempts != 0 || err != nil {
-		t.Errorf("got %+v, %v", r, err)
+	addition := listsync.HistoryEntry{State: tasks.Pending, Cause: tasks.Cause{Code: tasks.CauseAdditionRequested}}
+	removal := listsync.HistoryEntry{State: tasks.Pending, Cause: tasks.Cause{Code: tasks.CauseRemovalRequested}}
+	// As earlier releases stored it. The text of an entry with a code means nothing.
+	old := listsync.HistoryEntry{State: tasks.Pending, Reason: "asked to be taken off the list"}
+	addition.Reason = old.Reason
+	history := []listsync.HistoryEntry{{State: tasks.Rejected}, removal, addition}
+	for _, entry := range []listsync.HistoryEntry{removal, old} {
+		if r, err := refusedRequest(v, []listsync.HistoryEntry{{State: tasks.Rejected}, entry, addition}, "ada"); !r.Remove || r.Attempts != 0 || err != nil {
+			t.Errorf("got %+v, %v", r, err)
+		}
 	}
 	if r, err := refusedRequest(v, history[2:], "ada"); r.Remove || r.Attempts != 9 || err != nil {
 		t.Errorf("of an addition: %+v, %v", r, err)

@@ -45,7 +45,7 @@ func (s *shelf) recordRemoval(app, domain string) {
 	s.t.Helper()
 	s.seq++
 	change := listsync.Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: s.seq, RequestedAt: at}, RecordedAt: at, Remove: true}
-	if _, err := s.ledger.Record(context.Background(), change, listsync.HistoryEntry{At: at, State: tasks.Pending, Reason: listsync.RemovalRequested}); err != nil {
+	if _, err := s.ledger.Record(context.Background(), change, listsync.HistoryEntry{At: at, State: tasks.Pending, Cause: tasks.Cause{Code: tasks.CauseRemovalRequested}}); err != nil {
 		s.t.Fatal(err)
 	}
 }

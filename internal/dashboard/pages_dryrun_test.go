@@ -13,7 +13,7 @@ import (
 func TestEveryPageShowsADryRun(t *testing.T) {
 	t.Parallel()
 	waits := ledger.View{AppID: "app1", Domain: "new.example.com", State: tasks.Pending, Names: []string{"new.example.com"},
-		Reason: "dry run: would be put on the list", Pending: &listsync.Pending{Preview: "would be put on the list"}}
+		Cause: tasks.Cause{Code: tasks.CauseDryRun, Params: tasks.Params{Would: "would be put on the list"}}, Pending: &listsync.Pending{Preview: "would be put on the list"}}
 	s := &fakeLedger{views: []ledger.View{waits}, apps: []ledger.App{{ID: "app1", DryRun: &ledger.DryRun{At: noon, Added: 2}}},
 		workers: []ledger.Worker{{Name: "host/1", Apps: []string{"app1"}, DryRun: true}, {Name: "host/2", Apps: []string{"app2"}}}}
 	h := newPages(t, s, fakeQueues{}, User{Role: View})

@@ -26,12 +26,12 @@ func TestRecordsOfANewerWorkerAreNamedAsSuch(t *testing.T) {
 		t.Fatal(err)
 	}
 	const record = `{"domain":"shop.example.com","seq":7,"wanted":true,"state":"done","names":["shop.example.com"],"reason":"fine"`
-	put(record+`}`, `{"at":"2026-03-01T12:00:00Z","state":"pending","reason":"asked to be put on the list","who":"ada"}`, "\x02\x02 and so on")
+	put(record+`}`, `{"at":"2026-03-01T12:00:00Z","state":"pending","reason":"asked to be put on the list","who":"ada"}`, "\x03\x02 and so on")
 	page := sendRequest(h, http.MethodGet, "/domains/app1/shop.example.com", nil)
-	checkAnswer(t, page, http.StatusOK, "this line is of form 2, which only a newer pilotsync can read")
+	checkAnswer(t, page, http.StatusOK, "this line is of form 3, which only a newer pilotsync can read")
 	checkAnswer(t, page, http.StatusOK, "asked to be put on the list")
 
-	put(record+`,"v":1000}`, "\x02\x02")
+	put(record+`,"v":1000}`, "\x03\x02")
 	page = sendRequest(h, http.MethodGet, "/domains/app1/shop.example.com", nil)
 	checkAnswer(t, page, http.StatusInternalServerError, "Only a newer pilotsync can show this")
 	if strings.Contains(page.Body.String(), "Redis doesn") {

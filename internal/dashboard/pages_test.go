@@ -311,7 +311,8 @@ func TestOnlyActorsPauseAndResumeAnApp(t *testing.T) {
 			}
 		})
 	}
-	s := &fakeLedger{apps: []ledger.App{{ID: "app1", Paused: "ada", Pending: 2}}, views: []ledger.View{{AppID: "app1", Domain: "new.example.com", State: tasks.Pending, Pending: &listsync.Pending{}}}}
+	s := &fakeLedger{apps: []ledger.App{{ID: "app1", Paused: "ada", Pending: 2}}, views: []ledger.View{{AppID: "app1", Domain: "new.example.com", State: tasks.Pending, Pending: &listsync.Pending{},
+		Cause: tasks.Cause{Code: tasks.CauseAppPaused, Params: tasks.Params{App: "app1", By: "ada"}}}}}
 	for user, form := range map[User]bool{{"ada", Act}: true, {"viola", View}: false} {
 		rec := sendRequest(newPages(t, s, fakeQueues{}, user), "GET", "/apps/app1?asked=pause", nil)
 		for _, want := range []string{"Paused by ada", "2 changes wait, and no sync reads or writes the list", "App paused."} {

@@ -170,16 +170,10 @@ const MaxFailedRechecks = 3
 
 // Describe says in words what the entry's cause is about.
 func (e HistoryEntry) Describe() string {
-	reason := e.Sentence()
-	for _, check := range e.Checks {
-		if check.IsProblem() && check.Name != e.Params.Name {
-			reason += "; warning: " + check.Sentence()
-		}
-	}
 	if e.Action == ActionFailedRecheck {
-		return fmt.Sprintf("doesn't work (recheck %d of %d): %s", e.Attempt, MaxFailedRechecks, reason)
+		return fmt.Sprintf("doesn't work (recheck %d of %d): %s", e.Attempt, MaxFailedRechecks, e.Sentence())
 	}
-	return reason
+	return e.Sentence()
 }
 
 // HistoryEntry is one line of a domain's history.
