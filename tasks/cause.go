@@ -72,6 +72,12 @@ func (c Cause) IsProblem() bool {
 	return known && e.Problem
 }
 
+// Uses reports whether the cause's texts have a parameter, by its name in JSON.
+func (c Cause) Uses(param string) bool {
+	e, _ := Lookup(c.Code)
+	return strings.Contains(e.Sentence+e.Remedy, "{"+param+"}")
+}
+
 func (c Cause) render(template func(Entry) string) string {
 	e, known := Lookup(c.Code)
 	if !known {

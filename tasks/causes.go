@@ -200,7 +200,7 @@ var (
 		{CauseDNSAliasDangling, "{name} is an alias (CNAME) of {target}, which leads to no address[; this app is on {expected}]",
 			"Replace the CNAME record of {name} by an address record[: {expected}].",
 			"The name's CNAME record leads to no address, or in a circle.", ByOwner, true},
-		{CauseDNSElsewhere, "{name} points to {found}; this app is on {expected}",
+		{CauseDNSElsewhere, "{name} points to {found}[; this app is on {expected}]",
 			"Make {name} point to {expected} and nowhere else. If a proxy or load balancer of yours has the address, the operator sets PILOTSYNC_EXPECTED_ADDRESSES={found}.",
 			"The name has an address that is neither the server's nor in PILOTSYNC_EXPECTED_ADDRESSES.", ByOwner, true},
 		{CauseIPv6Elsewhere, "{name} has the IPv6 address {found}, which isn't this app's server; Let's Encrypt checks IPv6 first",

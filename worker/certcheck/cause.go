@@ -235,7 +235,8 @@ func (a AutoSSL) covers(name string) bool {
 	return slices.ContainsFunc(a.Covered, func(c string) bool { return strings.EqualFold(c, name) })
 }
 
-// Status says in a word or two how AutoSSL stands, for a domain's history.
+// Status says in a few words how AutoSSL stands, for a domain's history; empty if it is on, or
+// waits for its certificate.
 func (a AutoSSL) Status() string {
 	switch {
 	case !a.Known:
@@ -246,10 +247,8 @@ func (a AutoSSL) Status() string {
 		return "refused"
 	case a.TurnedOn:
 		return "turned on"
-	case a.On:
-		return "on"
-	case !a.Available:
-		return "no certificate ready"
+	case a.On, !a.Available:
+		return ""
 	case a.DryRun:
 		return "off, and a dry run leaves it off"
 	}

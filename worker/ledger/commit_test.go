@@ -18,10 +18,18 @@ func committing(c listsync.Commit) func(context.Context, *Ledger) string {
 	}
 }
 
+// causeOf is a cause as a history gives it back.
+func causeOf(r listsync.Record, text string) tasks.Cause {
+	if text == "" {
+		return tasks.Cause{}
+	}
+	return tasks.Cause{Code: tasks.Code(text), Params: tasks.Params{Name: r.Domain}}
+}
+
 // line is what a commit puts into the history.
 func line(r listsync.Record, text string) string {
 	return encode(listsync.HistoryEntry{At: r.UpdatedAt, State: r.State, Action: listsync.ActionSync,
-		Cause: tasks.Cause{Code: tasks.Code(text)}, Reason: text, Actor: "worker"})
+		Cause: causeOf(r, text), Reason: text, Actor: "worker"})
 }
 
 func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
@@ -72,7 +80,7 @@ func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
 				listsync.Record{Domain: a, Seq: first, State: tasks.Rejected, UpdatedAt: start}, "")}}), want: "stale []",
 			after: state{"sync": leased(nil), "seqs": hash{a: number(first)},
 				"domains":  hash{a: encode(listsync.Record{Domain: a, Seq: first, State: tasks.Rejected, UpdatedAt: start})},
-				"log:" + a: lines{line(listsync.Record{State: tasks.Rejected, UpdatedAt: start}, "done")}},
+				"log:" + a: lines{line(listsync.Record{Domain: a, State: tasks.Rejected, UpdatedAt: start}, "done")}},
 		},
 		{
 			name:   "a record that a verification changed meanwhile stays, and so does the change",

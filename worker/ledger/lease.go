@@ -120,7 +120,7 @@ func (l *Ledger) Commit(ctx context.Context, lease listsync.Lease, c listsync.Co
 		outcomes = append(outcomes, newCommitOutcome(app, o))
 		keys = append(keys, logKey(app, o.Record.Domain))
 		entry := listsync.HistoryEntry{At: o.Record.UpdatedAt, State: o.Record.State, Action: listsync.ActionSync, Cause: o.Entry, Actor: c.WorkerID}
-		lines = append(lines, encodeLine(o.Record.Domain, entry))
+		lines = append(lines, newLineCodec(app, o.Record.Domain).encode(entry))
 	}
 	args := append([]any{lease.Token, HistoryKept, recoveredEvent(app), c.Listed, list(c.Own), list(c.Disown),
 		list(c.Tombstones), list(c.ClearTombstones), listsync.TombstoneTTL.Milliseconds(), encode(outcomes)}, lines...)

@@ -14,8 +14,9 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// HistoryKept is the number of entries in a domain's history.
-const HistoryKept = 12
+// HistoryKept is the number of entries in a domain's history. With ten, 100,000 domains with
+// full histories take less than 3 KiB each (bench measures it).
+const HistoryKept = 10
 
 // Ledger is the record of every domain of every app. It is safe for use by any
 // number of goroutines and processes at once.
@@ -67,7 +68,7 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, event list
 	}
 	keys := []string{key(app, "seqs"), key(app, "pending"), key(app, "since"), key(app, "sync"), logKey(app, change.Domain),
 		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "shown")}
-	reply, err := l.record.Run(ctx, l.rdb, keys, change.Domain, kind, change.Seq, encode(change), encodeLine(change.Domain, event), HistoryKept).StringSlice()
+	reply, err := l.record.Run(ctx, l.rdb, keys, change.Domain, kind, change.Seq, encode(change), newLineCodec(app, change.Domain).encode(event), HistoryKept).StringSlice()
 	if err != nil {
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
 	}
@@ -93,7 +94,7 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, event list
 func (l *Ledger) Verified(ctx context.Context, app string, before, after listsync.Record, entry listsync.HistoryEntry) (bool, error) {
 	var line string
 	if entry.State != "" {
-		line = encodeLine(before.Domain, entry)
+		line = newLineCodec(app, before.Domain).encode(entry)
 	}
 	notified := before.State
 	if stored, err := decodeRecord(before.Version); err == nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
 	"time"
@@ -16,96 +17,113 @@ import (
 //
 //	form  one byte, [lineForm]
 //	At    a varint (that of encoding/binary): ns since 1970
-//	rest  JSON, see [lineBody]
+//	rest  JSON, an array: actor, state, action, attempt, causes (the entry's own first), AutoSSL,
+//	      reason of an entry without a code. Empty values at its end are left out
+//
+// A cause is an array: code, parameters, and the names that a check found so, with [self] for
+// the domain. Parameters that the reader knows are left out: the name and the app that the
+// line is about, and the addresses that DNS should have, which the record has.
 //
 // Every form begins with its number and At, for programs that don't know it. A line that
 // begins with "{" is the whole entry as JSON, as release 0.1.0 wrote it.
 const lineForm = 2
 
-// lineBody is the JSON of a line.
-type lineBody struct {
-	Actor   string          `json:"w,omitempty"`
-	State   tasks.State     `json:"s,omitempty"`
-	Action  listsync.Action `json:"a,omitempty"`
-	Attempt int             `json:"n,omitempty"`
-	AutoSSL string          `json:"l,omitempty"`
-	Reason  string          `json:"r,omitempty"` // of an entry without a code
-	Causes  []lineCause     `json:"c,omitempty"` // the first is the entry's own
-}
-
-// lineCause is a cause, with the names that a check found so. In a name, and in the
-// parameter name, [self] stands for the domain; in the parameter of a checked name, for that.
-type lineCause struct {
-	Code   tasks.Code   `json:"c,omitempty"`
-	Params tasks.Params `json:"p,omitzero"`
-	Checks []string     `json:"n,omitempty"`
-}
-
 // self is no part of any host name.
 const self = "@"
 
-// encodeLine writes an entry of a domain as a line of its history.
-func encodeLine(domain string, e listsync.HistoryEntry) string {
-	body := lineBody{Actor: e.Actor, State: e.State, Action: e.Action, Attempt: e.Attempt, AutoSSL: e.AutoSSL}
-	if e.Code == "" {
-		body.Reason = e.Reason
-	}
+// lineCodec writes and reads the lines of one domain's history.
+type lineCodec struct {
+	app, domain string
+	old         oldLineReader
+}
+
+func newLineCodec(app, domain string) *lineCodec {
+	return &lineCodec{app: app, domain: domain, old: oldLineReader{dictionary: lineDictionary(app, domain)}}
+}
+
+// lineCause is a cause without what the reader knows.
+type lineCause struct {
+	code   tasks.Code
+	params tasks.Params
+	checks []string
+}
+
+// encode writes an entry.
+func (l *lineCodec) encode(e listsync.HistoryEntry) string {
+	var causes []lineCause
 	if e.Code != "" || len(e.Checks) > 0 {
-		body.Causes = []lineCause{shorten(e.Cause, domain)}
+		causes = []lineCause{l.shorten(e.Cause, l.domain)}
 	}
 	for _, check := range e.Checks {
-		body.add(domain, check)
+		causes = l.addCheck(causes, check)
+	}
+	reason := ""
+	if e.Code == "" {
+		reason = e.Reason
+	}
+	body := []any{e.Actor, e.State, e.Action, e.Attempt, encodeCauses(causes), e.AutoSSL, reason}
+	for len(body) > 5 && body[len(body)-1] == "" {
+		body = body[:len(body)-1]
 	}
 	head := binary.AppendVarint([]byte{lineForm}, e.At.UnixNano())
 	return string(head) + encode(body)
 }
 
-func (b *lineBody) add(domain string, check listsync.Check) {
-	name := check.Name
-	if base, ok := strings.CutSuffix(name, domain); ok {
-		name = base + self
-	}
-	found := shorten(check.Cause, check.Name)
-	for i, c := range b.Causes {
-		if c.Code == found.Code && reflect.DeepEqual(c.Params, found.Params) {
-			b.Causes[i].Checks = append(c.Checks, name)
-			return
+func encodeCauses(causes []lineCause) [][]any {
+	all := make([][]any, len(causes))
+	for i, c := range causes {
+		all[i] = []any{c.code, c.params}
+		for _, name := range c.checks {
+			all[i] = append(all[i], name)
 		}
 	}
-	found.Checks = []string{name}
-	b.Causes = append(b.Causes, found)
+	return all
 }
 
-func shorten(c tasks.Cause, name string) lineCause {
-	if name != "" && c.Params.Name == name {
-		c.Params.Name = self
+func (l *lineCodec) addCheck(causes []lineCause, check listsync.Check) []lineCause {
+	name := check.Name
+	if base, ok := strings.CutSuffix(name, l.domain); ok {
+		name = base + self
 	}
-	return lineCause{Code: c.Code, Params: c.Params}
-}
-
-func (c lineCause) cause(name string) tasks.Cause {
-	if c.Params.Name == self {
-		c.Params.Name = name
+	found := l.shorten(check.Cause, check.Name)
+	for i, c := range causes {
+		if c.code == found.code && reflect.DeepEqual(c.params, found.params) {
+			causes[i].checks = append(c.checks, name)
+			return causes
+		}
 	}
-	return tasks.Cause{Code: c.Code, Params: c.Params}
+	found.checks = []string{name}
+	return append(causes, found)
 }
 
-// lineReader reads the lines of one domain's history.
-type lineReader struct {
-	domain string
-	old    oldLineReader
+func (l *lineCodec) shorten(c tasks.Cause, name string) lineCause {
+	if c.Params.Name == name {
+		c.Params.Name = ""
+	}
+	if c.Params.App == l.app {
+		c.Params.App = ""
+	}
+	c.Params.Expected = nil
+	return lineCause{code: c.Code, params: c.Params}
 }
 
-func newLineReader(app, domain string) *lineReader {
-	return &lineReader{domain: domain, old: oldLineReader{dictionary: lineDictionary(app, domain)}}
+func (l *lineCodec) restore(c lineCause, name string) tasks.Cause {
+	cause := tasks.Cause{Code: c.code, Params: c.params}
+	if c.code != "" && c.params.Name == "" {
+		cause.Params.Name = name
+	}
+	if cause.Uses("app") && c.params.App == "" {
+		cause.Params.App = l.app
+	}
+	return cause
 }
 
-func (r *lineReader) decode(line string) (listsync.HistoryEntry, error) {
+func (l *lineCodec) decode(line string) (listsync.HistoryEntry, error) {
 	switch {
 	case line == "" || line[0] == 0 || line[0] >= ' ':
 		return decodeFirstRelease(line)
 	case line[0] == oldLineForm:
-		return r.old.decode(line)
+		return l.old.decode(line)
 	}
 	rest := strings.NewReader(line[1:])
 	at, err := binary.ReadVarint(rest)
@@ -118,31 +136,68 @@ func (r *lineReader) decode(line string) (listsync.HistoryEntry, error) {
 		e.Reason = fmt.Sprintf("this line is of form %d, which only a newer pilotsync can read", line[0])
 		return e, nil
 	}
-	var body lineBody
-	if err := json.NewDecoder(rest).Decode(&body); err != nil {
+	if err := l.decodeBody(&e, rest); err != nil {
 		return listsync.HistoryEntry{}, fmt.Errorf("the text of a line: %w", err)
 	}
-	body.fill(&e, r.domain)
 	return e, nil
 }
 
-func (b lineBody) fill(e *listsync.HistoryEntry, domain string) {
-	e.Actor, e.State, e.Action, e.Attempt, e.AutoSSL, e.Reason = b.Actor, b.State, b.Action, b.Attempt, b.AutoSSL, b.Reason
-	for i, c := range b.Causes {
-		if i == 0 {
-			e.Cause = c.cause(domain)
+func (l *lineCodec) decodeBody(e *listsync.HistoryEntry, r io.Reader) error {
+	var parts []json.RawMessage
+	if err := json.NewDecoder(r).Decode(&parts); err != nil {
+		return err
+	}
+	var causes []json.RawMessage
+	if err := decodeArray(parts, &e.Actor, &e.State, &e.Action, &e.Attempt, &causes, &e.AutoSSL, &e.Reason); err != nil {
+		return err
+	}
+	for i, raw := range causes {
+		c, err := decodeLineCause(raw)
+		if err != nil {
+			return err
 		}
-		for _, name := range c.Checks {
+		if i == 0 {
+			e.Cause = l.restore(c, l.domain)
+		}
+		for _, name := range c.checks {
 			if base, ok := strings.CutSuffix(name, self); ok {
-				name = base + domain
+				name = base + l.domain
 			}
-			found := c.cause(name)
+			found := l.restore(c, name)
 			e.Checks = append(e.Checks, listsync.Check{Name: name, Cause: found, Result: found.Sentence()})
 		}
 	}
 	if e.Code != "" {
 		e.Reason = e.Describe()
 	}
+	return nil
+}
+
+func decodeLineCause(raw json.RawMessage) (c lineCause, err error) {
+	var parts []json.RawMessage
+	if err := json.Unmarshal(raw, &parts); err != nil {
+		return c, err
+	}
+	if err := decodeArray(parts, &c.code, &c.params); err != nil {
+		return c, err
+	}
+	c.checks = make([]string, len(parts[min(len(parts), 2):]))
+	for i := range c.checks {
+		if err := json.Unmarshal(parts[2+i], &c.checks[i]); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// decodeArray decodes the first elements of an array; those that are missing stay zero.
+func decodeArray(parts []json.RawMessage, into ...any) error {
+	for i, part := range parts[:min(len(parts), len(into))] {
+		if err := json.Unmarshal(part, into[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // decodeFirstRelease reads a line of release 0.1.0.

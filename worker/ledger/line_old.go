@@ -15,7 +15,7 @@ import (
 )
 
 // Lines of form 1 were written before entries had codes. They are still read: Redis keeps a
-// line until twelve newer ones follow. Such a line holds the time of the entry and its
+// line until ten newer ones follow. Such a line holds the time of the entry and its
 // attempt, as varints, and then sentences in DEFLATE (RFC 1951) with a dictionary.
 
 // oldLineForm is the first byte of such a line.

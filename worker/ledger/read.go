@@ -196,7 +196,7 @@ func (l *Ledger) History(ctx context.Context, app, domain string) ([]listsync.Hi
 		return nil, fmt.Errorf("read the history of %s on app %s: %w", domain, app, err)
 	}
 	entries := make([]listsync.HistoryEntry, 0, len(lines))
-	reader := newLineReader(app, domain)
+	reader := newLineCodec(app, domain)
 	for _, line := range lines {
 		e, err := reader.decode(line)
 		if err != nil {

@@ -175,7 +175,7 @@ func dump(t *testing.T, rdb *redis.Client) state {
 				}
 				if domain, is := strings.CutPrefix(short, "log:"); is {
 					// As JSON, which every form of a line can be compared in.
-					if e, err := newLineReader(testApp, domain).decode(line); err == nil {
+					if e, err := newLineCodec(testApp, domain).decode(line); err == nil {
 						all[i] = encode(e)
 					}
 				}
