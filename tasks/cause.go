@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"pilotsync/internal/text"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Code names a cause for programs, as the reason of a Kubernetes condition does. Codes are a
@@ -193,5 +193,9 @@ func someOf(items []string) string {
 // sanitize makes a text from outside fit to show: on one line, without invisible characters
 // or runs of spaces, at most [MaxParamText] characters.
 func sanitize(s string) string {
-	return text.Limit(strings.Join(strings.Fields(text.Printable(s)), " "), MaxParamText)
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) }), " ")
+	if utf8.RuneCountInString(s) > MaxParamText {
+		s = string([]rune(s)[:MaxParamText-1]) + "…"
+	}
+	return s
 }

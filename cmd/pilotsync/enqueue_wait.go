@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ func (f *changeFlags) wait(ctx context.Context, s *terminal.Streams, l *ledger.L
 	} else {
 		t := terminal.Table{Columns: []terminal.Column{terminal.DomainColumn(), terminal.StateColumn(), {Title: "NAMES", Rank: 1, Min: 24}, terminal.ReasonColumn()}}
 		for _, d := range states {
-			t.Add(d.Domain, string(d.State), strings.Join(d.Names, ", "), d.Reason)
+			t.Add(d.Domain, string(d.State), strings.Join(d.Names, ", "), cmp.Or(d.Advice, d.Reason))
 		}
 		err = t.Print(s)
 	}

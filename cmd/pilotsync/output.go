@@ -36,7 +36,10 @@ type domainStatus struct {
 	NextAttemptAt *time.Time `json:"next_attempt_at"`
 	UpdatedAt     time.Time  `json:"updated_at"`
 	// Problems are the causes of the names that don't work.
-	Problems []problem `json:"problems"`
+	Problems    []problem  `json:"problems"`
+	NextCheckAt *time.Time `json:"next_check_at"` // the next attempt, or the next recheck
+	// Advice is the reason with the remedy; only text output shows it.
+	Advice string `json:"-"`
 	// AttemptAt is the time of the last verification; only the table shows it.
 	AttemptAt *time.Time `json:"-"`
 }
@@ -59,7 +62,7 @@ func problemsOf(r listsync.Record) []problem {
 
 func statusOf(v ledger.View) domainStatus {
 	d := domainStatus{
-		AppID: v.AppID, Domain: v.Domain, State: v.State, Names: v.Names, Reason: v.Reason, Cause: v.Cause, Remedy: v.Cause.Remedy(), Seq: v.Seq,
+		AppID: v.AppID, Domain: v.Domain, State: v.State, Names: v.Names, Reason: v.Reason, Advice: v.Advice(), NextCheckAt: utc(v.NextCheck()), Cause: v.Cause, Remedy: v.Cause.Remedy(), Seq: v.Seq,
 		Problems: problemsOf(v.Record), Attempt: v.Record.Attempt, NextAttemptAt: utc(v.Record.NextAttemptAt), UpdatedAt: v.UpdatedAt.UTC(), AttemptAt: utc(v.Record.AttemptAt),
 	}
 	if d.Names == nil {
@@ -73,7 +76,7 @@ func statusOf(v ledger.View) domainStatus {
 
 // describe is the state with its reason, if it has one.
 func (d domainStatus) describe() string {
-	return strings.TrimSuffix(string(d.State)+", "+d.Reason, ", ")
+	return strings.TrimSuffix(string(d.State)+", "+cmp.Or(d.Advice, d.Reason), ", ")
 }
 
 // describeAttempt is the attempt and the limit: "3 of 7".

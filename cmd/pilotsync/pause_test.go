@@ -20,7 +20,7 @@ func TestAnAppIsPausedOnceAndGoesOn(t *testing.T) {
 			t.Errorf("%s: %+v", step.args, got)
 		}
 		if step.args == "pause --app=app1 --by=ada" {
-			if got := command(t, env, "", "status"); !strings.Contains(got.out, "waits to be put on the list: the app was paused by ada") {
+			if got := command(t, env, "", "status"); !strings.Contains(got.out, "waits: the app was paused by ada") {
 				t.Errorf("status: %+v", got)
 			}
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -143,7 +144,7 @@ func statusTable(domains []domainStatus, now time.Time) *terminal.Table {
 	t := &terminal.Table{Columns: statusColumns()}
 	for _, d := range domains {
 		t.Add(d.AppID, d.Domain, string(d.State), strings.Join(d.Names, ", "), d.describeAttempt(),
-			relative(d.AttemptAt, now), relative(d.NextAttemptAt, now), d.Reason)
+			relative(d.AttemptAt, now), relative(d.NextCheckAt, now), cmp.Or(d.Advice, d.Reason))
 	}
 	return t
 }

@@ -95,10 +95,10 @@ func stocked(t *testing.T) vars {
 	next := time.Now().Add(3*time.Minute + time.Second)
 	last := time.Now().Add(-2 * time.Minute)
 	s.settle("app1", listsync.Record{Domain: "done.example.com", State: tasks.Done, Names: []string{"done.example.com", "www.done.example.com"},
-		Reason: "certificate <valid>", Attempt: 2, AttemptAt: &last})
+		OldReason: "certificate <valid>", Attempt: 2, AttemptAt: &last})
 	s.settle("app1", listsync.Record{Domain: "wait.example.com", State: tasks.CheckingDNS, Names: []string{"wait.example.com"},
-		Reason: "points nowhere", Attempt: 1, Attempts: 7, Limit: 7, AttemptAt: &last, NextAttemptAt: &next})
-	s.settle("app2", listsync.Record{Domain: "bad.example.com", State: tasks.Rejected, Reason: "taken\x1b[1m elsewhere"})
+		OldReason: "points nowhere", Attempt: 1, Attempts: 7, Limit: 7, AttemptAt: &last, NextAttemptAt: &next})
+	s.settle("app2", listsync.Record{Domain: "bad.example.com", State: tasks.Rejected, OldReason: "taken\x1b[1m elsewhere"})
 	s.record("app2", "new.example.com")
 	return env
 }
@@ -169,10 +169,10 @@ func TestStatusInJSONHasExactlyItsKeys(t *testing.T) {
 	want := []map[string]any{
 		{"app_id": "app1", "domain": "done.example.com", "state": "done", "names": []any{"done.example.com", "www.done.example.com"},
 			"reason": "certificate <valid>", "seq": 1001.0, "attempt": 2.0, "attempts": nil, "next_attempt_at": nil, "updated_at": "2026-03-01T11:00:00Z",
-			"problems": []any{}},
+			"remedy": "", "next_check_at": nil, "problems": []any{}},
 		{"app_id": "app2", "domain": "bad.example.com", "state": "rejected", "names": []any{},
 			"reason": "taken\x1b[1m elsewhere", "seq": 1003.0, "attempt": 0.0, "attempts": nil, "next_attempt_at": nil, "updated_at": "2026-03-01T11:00:00Z",
-			"problems": []any{}},
+			"remedy": "", "next_check_at": nil, "problems": []any{}},
 	}
 	if diff := cmp.Diff(want, []map[string]any{raw[0], raw[2]}); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)

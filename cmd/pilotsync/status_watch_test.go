@@ -40,14 +40,14 @@ func TestTheWatchedStatusPrintsChangesInAPipe(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
 	s := newShelf(t, mini.Addr())
-	s.settle("app1", listsync.Record{Domain: "a.example.com", State: tasks.Done, Reason: "certificate <valid>"})
+	s.settle("app1", listsync.Record{Domain: "a.example.com", State: tasks.Done, OldReason: "certificate <valid>"})
 	s.settle("app2", listsync.Record{Domain: "b.example.com", State: tasks.Done})
 	text, stopText := background(t, env, "status", "--watch", "--app=app1")
 	objects, stopObjects := background(t, env, "status", "--watch", "--app=app1", "--json")
 	const first = "2026-03-01T11:00:00Z  app1  a.example.com  done  certificate <valid>\n"
 	poll(t, "the first state", says(text, first))
 	poll(t, "the first object", says(objects, `"certificate <valid>"`))
-	s.settle("app1", listsync.Record{Domain: "c.example.com", State: tasks.Rejected, Reason: "taken"})
+	s.settle("app1", listsync.Record{Domain: "c.example.com", State: tasks.Rejected, OldReason: "taken"})
 	poll(t, "the change", says(text, "c.example.com  rejected  taken\n"))
 	poll(t, "the changed object", says(objects, `"c.example.com"`))
 	for _, stop := range []func() (int, string){stopText, stopObjects} {

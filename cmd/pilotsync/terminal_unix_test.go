@@ -46,9 +46,9 @@ func TestNoCommandIsWiderThanItsTerminal(t *testing.T) {
 	next := time.Now().Add(time.Hour)
 	long := strings.Repeat("label-of-a-long-name.", 9) + "example.com"
 	for _, app := range []string{"app1", "aBcDeFgHiJkLmNoP"} {
-		s.settle(app, listsync.Record{Domain: "shop.example.com", State: tasks.Failed, Names: []string{"shop.example.com", "www.shop.example.com"}, Reason: pointsElsewhere, NextAttemptAt: &next})
-		s.settle(app, listsync.Record{Domain: long, State: tasks.DoneWithoutSSL, Names: []string{long}, Reason: long + " 例え.jp 例え.jp 例え.jp 例え.jp 例え.jp 例え.jp ❤️"})
-		s.settle(app, listsync.Record{Domain: "bad.example.com", State: tasks.Rejected, Reason: "taken\x1b[2J elsewhere"})
+		s.settle(app, listsync.Record{Domain: "shop.example.com", State: tasks.Failed, Names: []string{"shop.example.com", "www.shop.example.com"}, OldReason: pointsElsewhere, NextAttemptAt: &next})
+		s.settle(app, listsync.Record{Domain: long, State: tasks.DoneWithoutSSL, Names: []string{long}, OldReason: long + " 例え.jp 例え.jp 例え.jp 例え.jp 例え.jp 例え.jp ❤️"})
+		s.settle(app, listsync.Record{Domain: "bad.example.com", State: tasks.Rejected, OldReason: "taken\x1b[2J elsewhere"})
 		s.record(app, "new.example.com")
 		if err := s.ledger.Fail(t.Context(), s.take(app), &listsync.Failure{Reason: "the API key was refused, and a sentence follows that needs more than one line", Blocked: true, Since: at}); err != nil {
 			t.Fatal(err)

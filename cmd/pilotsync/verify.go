@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -195,7 +196,7 @@ func (c *verifyCmd) print(s *terminal.Streams, results []*verifyResult) error {
 	for _, result := range results {
 		d := statusOf(result.view)
 		states = append(states, d)
-		t.Add(d.AppID, d.Domain, string(d.State), d.Reason)
+		t.Add(d.AppID, d.Domain, string(d.State), cmp.Or(d.Advice, d.Reason))
 		if d.State == tasks.Done {
 			done++
 		}

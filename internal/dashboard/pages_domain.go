@@ -44,17 +44,6 @@ func (d domainPage) Requested() time.Time {
 	return d.Record.RequestedAt
 }
 
-// NextCheck is when a domain that doesn't work is checked next; nil if it isn't.
-func (d domainPage) NextCheck() *time.Time {
-	switch {
-	case d.Pending != nil || d.State == tasks.Done:
-		return nil
-	case d.Record.NextAttemptAt != nil:
-		return d.Record.NextAttemptAt
-	}
-	return d.Record.RecheckAt
-}
-
 func (p *pageServer) domain(w http.ResponseWriter, r *http.Request) error {
 	ctx, app, domain := r.Context(), r.PathValue("app"), r.PathValue("domain")
 	view, err := p.findDomain(r)

@@ -65,10 +65,10 @@ func TestADomainThatDoesNotWorkShowsItsNextCheck(t *testing.T) {
 	}{
 		{"checking", ledger.View{State: tasks.CheckingDNS, Record: listsync.Record{NextAttemptAt: &attempt}}, &attempt},
 		{"failed", ledger.View{State: tasks.Failed, Record: listsync.Record{RecheckAt: &recheck}}, &recheck},
-		{"done", ledger.View{State: tasks.Done, Record: listsync.Record{RecheckAt: &recheck}}, nil},
+		{"done", ledger.View{State: tasks.Done, Record: listsync.Record{RecheckAt: &recheck}}, &recheck},
 		{"pending", ledger.View{State: tasks.Pending, Pending: &listsync.Pending{}, Record: listsync.Record{RecheckAt: &recheck}}, nil},
 	} {
-		if got := (domainPage{View: test.view}).NextCheck(); got != test.want {
+		if got := test.view.NextCheck(); got != test.want {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
 	}

@@ -16,7 +16,7 @@ func printTable(s *terminal.Streams, apps []appCase, views map[string]map[string
 	for _, app := range apps {
 		var part [][]string
 		for _, v := range views[app.id] {
-			reason := strings.TrimPrefix(v.Reason, v.Domain+" ") // the row says which
+			reason := strings.TrimPrefix(v.Advice(), v.Domain+" ") // the row says which
 			part = append(part, []string{app.id, readable(v.Domain), string(v.State), reason})
 		}
 		slices.SortFunc(part, func(a, b []string) int { return strings.Compare(a[1], b[1]) })

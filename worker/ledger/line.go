@@ -1,11 +1,13 @@
 package ledger
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -167,6 +169,8 @@ func (l *lineCodec) decodeBody(e *listsync.HistoryEntry, r io.Reader) error {
 			e.Checks = append(e.Checks, listsync.Check{Name: name, Cause: found, Result: found.Sentence()})
 		}
 	}
+	// Names that share the entry's cause come first in a line.
+	slices.SortStableFunc(e.Checks, func(a, b listsync.Check) int { return cmp.Compare(len(a.Name), len(b.Name)) })
 	if e.Code != "" {
 		e.Reason = e.Describe()
 	}

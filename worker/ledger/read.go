@@ -31,6 +31,26 @@ type View struct {
 	Pending *listsync.Pending
 }
 
+// Advice is the reason. If a request or a verification ended without success, the remedy
+// follows.
+func (v View) Advice() string {
+	if remedy := v.Cause.Remedy(); v.State.Final() && v.Cause.IsProblem() && remedy != "" {
+		return v.Reason + ". Next: " + remedy
+	}
+	return v.Reason
+}
+
+// NextCheck is when the domain is next verified or rechecked; nil if that isn't planned.
+func (v View) NextCheck() *time.Time {
+	switch {
+	case v.Pending != nil:
+		return nil
+	case v.Record.NextAttemptAt != nil:
+		return v.Record.NextAttemptAt
+	}
+	return v.Record.RecheckAt
+}
+
 // App is where one app stands.
 type App struct {
 	ID      string
