@@ -91,7 +91,7 @@ func TestALineHoldsAnyEvent(t *testing.T) {
 
 func TestABrokenLineIsAnErrorThatNamesTheDomain(t *testing.T) {
 	t.Parallel()
-	l, server := still(t)
+	l, server := frozen(t)
 	good := encodeLine(testApp, lineDomain, seen())
 	packed := func(text string) string {
 		b := bytes.NewBuffer([]byte{lineForm, 0, 0})
@@ -125,7 +125,7 @@ func TestABrokenLineIsAnErrorThatNamesTheDomain(t *testing.T) {
 // A page of before an upgrade shows what it can read, and says what it can't.
 func TestALineOfALaterFormHidesNoOther(t *testing.T) {
 	t.Parallel()
-	l, server := still(t)
+	l, server := frozen(t)
 	good := encodeLine(testApp, lineDomain, seen())
 	for _, line := range []string{encode(seen()), "\x02" + good[1:], good} {
 		if _, err := server.Lpush(logKey(testApp, lineDomain), line); err != nil {

@@ -11,9 +11,9 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-func TestTheOutboxKeepsEachEventWithATimeOfItsOwnUntilItIsSent(t *testing.T) {
+func TestTheOutboxKeepsEachEventUnderItsTimeUntilItIsSent(t *testing.T) {
 	t.Parallel()
-	l, _ := still(t)
+	l, _ := frozen(t)
 	ctx := t.Context()
 	lease := listsync.Lease{}
 	sync := func(trouble *listsync.Failure, outcomes ...listsync.Outcome) {
@@ -66,7 +66,7 @@ func TestTheOutboxKeepsEachEventWithATimeOfItsOwnUntilItIsSent(t *testing.T) {
 	}
 	for _, told := range got {
 		if _, err := tasks.Decode[tasks.Event](tasks.Encode(told.Event)); err != nil {
-			t.Errorf("an event that nobody takes: %v", err)
+			t.Errorf("an unknown event: %v", err)
 		}
 	}
 }
