@@ -44,25 +44,25 @@ var recordedDomains = map[string]tasks.State{
 func TestRecordARelease(t *testing.T) {
 	t.Parallel()
 	file := cmp.Or(os.Getenv("RECORD"), filepath.Join(t.TempDir(), "unused.json"))
-	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"hand.example.com"}}}})
-	w.sim.SetBehaviour("www.broken.example.com", simulator.Behaviour{NoDNS: true})
-	w.sim.SetBehaviour("www.late.example.com", simulator.Behaviour{NoDNS: true})
-	stop := w.start(w.config("app1"))
-	w.add("app1", "www.done.example.com", "www.gone.example.com", "www.broken.example.com")
-	w.awaitState("app1", "www.done.example.com", tasks.Done)
-	w.awaitState("app1", "www.broken.example.com", tasks.Failed)
-	if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.gone.example.com", Remove: true}); err != nil {
+	h := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"hand.example.com"}}}})
+	h.sim.SetBehaviour("www.broken.example.com", simulator.Behaviour{NoDNS: true})
+	h.sim.SetBehaviour("www.late.example.com", simulator.Behaviour{NoDNS: true})
+	stop := h.start(h.config("app1"))
+	h.add("app1", "www.done.example.com", "www.gone.example.com", "www.broken.example.com")
+	h.awaitState("app1", "www.done.example.com", tasks.Done)
+	h.awaitState("app1", "www.broken.example.com", tasks.Failed)
+	if _, err := h.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.gone.example.com", Remove: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitState("app1", "www.gone.example.com", tasks.Removed)
-	w.add("app1", "www.late.example.com")
-	w.awaitState("app1", "www.late.example.com", tasks.CheckingDNS)
+	h.awaitState("app1", "www.gone.example.com", tasks.Removed)
+	h.add("app1", "www.late.example.com")
+	h.awaitState("app1", "www.late.example.com", tasks.CheckingDNS)
 	stop()
-	w.add("app1", "www.queued.example.com")
+	h.add("app1", "www.queued.example.com")
 
 	all := recording{}
-	for _, key := range w.rdb.Keys(t.Context(), "*").Val() {
-		all[key] = w.record(key)
+	for _, key := range h.rdb.Keys(t.Context(), "*").Val() {
+		all[key] = h.record(key)
 	}
 	b, err := json.MarshalIndent(all, "", " ")
 	if err != nil {
@@ -73,36 +73,36 @@ func TestRecordARelease(t *testing.T) {
 	}
 }
 
-func (w *world) record(key string) (r recorded) {
-	w.t.Helper()
-	ctx := w.t.Context()
-	switch kind := w.rdb.Type(ctx, key).Val(); kind {
+func (h *fixture) record(key string) (r recorded) {
+	h.t.Helper()
+	ctx := h.t.Context()
+	switch kind := h.rdb.Type(ctx, key).Val(); kind {
 	case "string":
-		r.String = []byte(w.rdb.Get(ctx, key).Val())
+		r.String = []byte(h.rdb.Get(ctx, key).Val())
 	case "hash":
 		r.Hash = map[string][]byte{}
-		for field, value := range w.rdb.HGetAll(ctx, key).Val() {
+		for field, value := range h.rdb.HGetAll(ctx, key).Val() {
 			r.Hash[field] = []byte(value)
 		}
 	case "list":
-		for _, value := range w.rdb.LRange(ctx, key, 0, -1).Val() {
+		for _, value := range h.rdb.LRange(ctx, key, 0, -1).Val() {
 			r.List = append(r.List, []byte(value))
 		}
 	case "set":
-		r.Set = w.rdb.SMembers(ctx, key).Val()
+		r.Set = h.rdb.SMembers(ctx, key).Val()
 	case "zset":
-		r.ZSet = w.rdb.ZRangeWithScores(ctx, key, 0, -1).Val()
+		r.ZSet = h.rdb.ZRangeWithScores(ctx, key, 0, -1).Val()
 	default:
-		w.t.Fatalf("%s is a %q", key, kind)
+		h.t.Fatalf("%s is a %q", key, kind)
 	}
 	return r
 }
 
-func (w *world) replay(all recording) {
-	w.t.Helper()
-	_, err := w.rdb.TxPipelined(w.t.Context(), func(p redis.Pipeliner) error {
+func (h *fixture) replay(all recording) {
+	h.t.Helper()
+	_, err := h.rdb.TxPipelined(h.t.Context(), func(p redis.Pipeliner) error {
 		for key, r := range all {
-			ctx := w.t.Context()
+			ctx := h.t.Context()
 			if r.String != nil {
 				p.Set(ctx, key, r.String, 0)
 			}
@@ -122,7 +122,7 @@ func (w *world) replay(all recording) {
 		return nil
 	})
 	if err != nil {
-		w.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 }
 
@@ -150,24 +150,24 @@ func TestWhatEachReleaseLeftGoesOn(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(sim.Close)
-			w := setupOn(t, sim, miniredis.RunT(t).Addr())
-			w.replay(all)
+			h := setupOn(t, sim, miniredis.RunT(t).Addr())
+			h.replay(all)
 			for domain, state := range recordedDomains {
-				if got := w.view("app1", domain); got.State != state {
+				if got := h.view("app1", domain); got.State != state {
 					t.Errorf("%s was left as %q and is read as %q", domain, state, got.State)
 				}
 				if state == "" {
 					continue
 				}
-				if events, err := w.ledger.History(t.Context(), "app1", domain); err != nil || len(events) < 2 || events[0].Reason == "" {
+				if events, err := h.ledger.History(t.Context(), "app1", domain); err != nil || len(events) < 2 || events[0].Reason == "" {
 					t.Errorf("the history of %s is read as %+v (%v)", domain, events, err)
 				}
 			}
 
-			w.start(w.config("app1"))
+			h.start(h.config("app1"))
 			for domain, state := range recordedDomains {
 				if state != tasks.Removed && state != tasks.Failed { // what failed is looked at again hours later
-					w.awaitState("app1", domain, tasks.Done)
+					h.awaitState("app1", domain, tasks.Done)
 				}
 			}
 			want := "[hand.example.com www.done.example.com www.broken.example.com www.late.example.com www.queued.example.com]"

@@ -37,24 +37,24 @@ func TestARedisThatRefusesIsNotAskedWithoutAPause(t *testing.T) {
 	}
 	t.Cleanup(sim.Close)
 	mini := miniredis.RunT(t)
-	w := setupOn(t, sim, mini.Addr())
+	h := setupOn(t, sim, mini.Addr())
 	sent := &commands{}
-	w.rdb.AddHook(sent)
+	h.rdb.AddHook(sent)
 	ready := make(chan struct{})
-	cfg := w.config("app1")
+	cfg := h.config("app1")
 	cfg.Ready = func() { close(ready) }
-	w.start(cfg)
+	h.start(cfg)
 	<-ready
 
 	mini.SetError("OOM command not allowed when used memory > 'maxmemory'.")
 	before, began := sent.n.Load(), time.Now()
-	w.await("two seconds are over", func() bool { return time.Since(began) > 2*time.Second })
+	h.await("two seconds are over", func() bool { return time.Since(began) > 2*time.Second })
 	rate := float64(sent.n.Load()-before) / time.Since(began).Seconds()
 	mini.SetError("")
 	t.Logf("%.0f commands a second", rate)
 	if rate > 200 { // asynq alone would send some 20,000
 		t.Errorf("%.0f commands a second were sent to a Redis that refuses them all", rate)
 	}
-	w.add("app1", "www.late.example.com")
-	w.awaitState("app1", "www.late.example.com", tasks.Done)
+	h.add("app1", "www.late.example.com")
+	h.awaitState("app1", "www.late.example.com", tasks.Done)
 }
