@@ -18,7 +18,7 @@ type Process struct {
 	t     testing.TB
 	cmd   *exec.Cmd
 	log   string        // file with what it wrote
-	ended chan struct{} // closed once it has been waited for
+	ended chan struct{} // closed once it has ended
 }
 
 // Start starts cmd, which must not be started yet. The end of the test kills it with its children.

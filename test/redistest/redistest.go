@@ -263,7 +263,7 @@ func (s *Server) end(sig syscall.Signal) {
 	if s.cmd == nil {
 		return
 	}
-	_ = s.cmd.Process.Signal(sig) // fails only if it has ended by itself
+	_ = s.cmd.Process.Signal(sig) // fails only if it has ended
 	select {
 	case <-s.ended:
 	case <-time.After(answerLimit):
