@@ -261,9 +261,13 @@ func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
 	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
 	var log harness.Log
 	cfg.Log.SetOutput(&log)
+	if err := h.ledger.RecordFailure(t.Context(), "app1", listsync.Failure{Reason: "a test", Since: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
 	stop := h.start(cfg)
 	h.enqueueEvents("app1", 1)
 	h.await("it is said", func() bool { return strings.Contains(log.String(), "level=error") })
+	h.await("what waits for a start is retried", func() bool { return h.rdb.Exists(t.Context(), "pilotsync:{app1}:retried").Val() == 1 })
 	h.enqueueEvents("app1", 5)
 	waits := func() bool {
 		events := h.events(false)

@@ -32,12 +32,14 @@ type resumer struct {
 	inspector *asynq.Inspector
 	states    taskStates
 
-	mu      sync.Mutex
-	pending map[string]time.Time // apps that could not be resumed yet, since the start or reload
+	mu       sync.Mutex
+	pending  map[string]time.Time // apps that could not be resumed yet, since the start or reload
+	webhooks bool                 // webhooks could not be switched on yet
 }
 
-// resume retries apps after resumeDelay. After an error the next maintenance continues.
-func (r *resumer) resume(ctx context.Context, apps []string) error {
+// resume retries apps after resumeDelay, and before that switches webhooks on if asked.
+// After an error the next maintenance continues.
+func (r *resumer) resume(ctx context.Context, apps []string, webhooks bool) error {
 	if len(apps) == 0 {
 		return nil
 	}
@@ -53,6 +55,7 @@ func (r *resumer) resume(ctx context.Context, apps []string) error {
 	for _, app := range apps {
 		r.pending[app] = since
 	}
+	r.webhooks = r.webhooks || webhooks
 	r.mu.Unlock()
 	return r.retry(ctx)
 }
@@ -65,7 +68,12 @@ func (r *resumer) retry(ctx context.Context) error {
 		return nil
 	}
 	apps := slices.Sorted(maps.Keys(r.pending))
-	if err := errors.Join(r.sender.SwitchOn(ctx, r.registry.Load().Endpoints), r.retryFailing(ctx), r.dryRuns.endOld(ctx, apps)); err != nil {
+	var switchErr error
+	if r.webhooks {
+		switchErr = r.sender.SwitchOn(ctx, r.registry.Load().Endpoints)
+		r.webhooks = switchErr != nil
+	}
+	if err := errors.Join(switchErr, r.retryFailing(ctx), r.dryRuns.endOld(ctx, apps)); err != nil {
 		return err
 	}
 	clear(r.pending)

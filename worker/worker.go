@@ -145,8 +145,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err := w.monitor.Await(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
-	if err := w.sender.SwitchOn(ctx, w.registry.Load().Endpoints); err != nil {
-		w.log.WithError(err).Warn("webhooks that are switched off stay so")
+	switchErr := w.sender.SwitchOn(ctx, w.registry.Load().Endpoints)
+	if switchErr != nil {
+		w.log.WithError(switchErr).Warn("webhooks that are switched off stay so for now")
 	}
 	for i, q := range w.queues {
 		if err := q.Start(q.handlers); err != nil {
@@ -164,7 +165,8 @@ func (w *Worker) Run(ctx context.Context) error {
 		running.Go(func() { loop(ctx) })
 	}
 	running.Go(func() {
-		w.resume(ctx, apps, "apps in trouble could not be tried at once; the next maintenance does it")
+		// Not the webhooks again: one may have answered since that it is gone.
+		w.resume(ctx, apps, switchErr != nil, "apps in trouble could not be tried at once; the next maintenance does it")
 	})
 	<-ctx.Done()
 
@@ -199,13 +201,14 @@ func (w *Worker) Reload(ctx context.Context, cfg Config) error {
 	added, dropped := difference(now.Apps, before.Apps), difference(before.Apps, now.Apps)
 	w.log.WithField("apps", now.Apps).Infof("configuration read again: %d apps served, new: [%s], no longer served: [%s]",
 		len(now.Apps), strings.Join(added, ", "), strings.Join(dropped, ", "))
-	w.resume(ctx, append(dropped, now.Apps...), "what waits for the configuration could not be started at once; the next maintenance does it")
+	w.resume(ctx, append(dropped, now.Apps...), true, "what waits for the configuration could not be started at once; the next maintenance does it")
 	return nil
 }
 
-// resume retries the apps, and logs a warning if that fails.
-func (w *Worker) resume(ctx context.Context, apps []string, warning string) {
-	if err := w.resumer.resume(ctx, apps); err != nil && ctx.Err() == nil {
+// resume retries the apps, also switches webhooks on if asked, and logs a warning if that
+// fails.
+func (w *Worker) resume(ctx context.Context, apps []string, webhooks bool, warning string) {
+	if err := w.resumer.resume(ctx, apps, webhooks); err != nil && ctx.Err() == nil {
 		w.log.WithError(err).Warn(warning)
 	}
 }

@@ -22,7 +22,7 @@ import (
 //	form     one byte, [lineForm]
 //	At       a varint (that of encoding/binary): ns since 1970
 //	Attempt  a varint
-//	text     in DEFLATE (RFC 1951), with [lineWords] as its dictionary: WorkerID, State, Reason,
+//	text     in DEFLATE (RFC 1951), with [lineWords] as its dictionary: Actor, State, Reason,
 //	         AutoSSL, and for each check Name, DNS, TLS; with a zero byte between any two
 //
 // It stands on its own, since older lines are trimmed away. An event that doesn't fit
