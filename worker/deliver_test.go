@@ -128,50 +128,50 @@ func (s *receiver) states(domain string) (way []tasks.State) {
 }
 
 // enqueueEvents enqueues events as a worker does.
-func (h *fixture) enqueueEvents(app string, n int) (ids []string) {
-	h.t.Helper()
-	client := asynq.NewClientFromRedisClient(h.rdb)
+func (f *fixture) enqueueEvents(app string, n int) (ids []string) {
+	f.t.Helper()
+	client := asynq.NewClientFromRedisClient(f.rdb)
 	for range n {
 		e := tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "a test", At: time.Now().Truncate(time.Microsecond).UTC()}
 		_, err := client.Enqueue(asynq.NewTask(tasks.TypeEventDeliver, tasks.Encode(e)), asynq.Queue(tasks.QueueEvents),
 			asynq.TaskID(e.ID()), asynq.MaxRetry(10), asynq.Retention(time.Hour))
 		if err != nil {
-			h.t.Fatal(err)
+			f.t.Fatal(err)
 		}
 		ids = append(ids, e.ID())
 	}
 	return ids
 }
 
-func (h *fixture) events(failed bool) []webhook.Info {
-	h.t.Helper()
-	events, err := webhook.NewEvents(h.rdb).List(h.t.Context(), failed)
+func (f *fixture) events(failed bool) []webhook.Info {
+	f.t.Helper()
+	events, err := webhook.NewEvents(f.rdb).List(f.t.Context(), failed)
 	if err != nil {
-		h.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	return events
 }
 
 func TestEveryStateOfADomainsLifeIsToldOnce(t *testing.T) {
 	t.Parallel()
-	h, s := setup(t, simulator.Options{CertDelay: 2 * time.Second}), newReceiver(t)
-	cfg := h.config("app1")
+	f, s := setup(t, simulator.Options{CertDelay: 2 * time.Second}), newReceiver(t)
+	cfg := f.config("app1")
 	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
 	for range 2 {
-		h.start(cfg)
+		f.start(cfg)
 	}
-	h.add("app1", "good.example.com", "nodns.example.com", "refused.example.com")
-	h.await("all have come to an end", func() bool {
-		return cmp.Equal(h.states("app1"), map[string]tasks.State{"good.example.com": tasks.Done, "nodns.example.com": tasks.Failed, "refused.example.com": tasks.Rejected})
+	f.add("app1", "good.example.com", "nodns.example.com", "refused.example.com")
+	f.await("all have come to an end", func() bool {
+		return cmp.Equal(f.states("app1"), map[string]tasks.State{"good.example.com": tasks.Done, "nodns.example.com": tasks.Failed, "refused.example.com": tasks.Rejected})
 	})
-	if _, err := h.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "good.example.com", Remove: true, SiteID: 7}); err != nil {
+	if _, err := f.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "good.example.com", Remove: true, SiteID: 7}); err != nil {
 		t.Fatal(err)
 	}
-	h.awaitState("app1", "good.example.com", tasks.Removed)
+	f.awaitState("app1", "good.example.com", tasks.Removed)
 	want := map[string][]tasks.State{}
 	total := 0
-	for domain := range h.states("app1") {
-		history, err := h.ledger.History(t.Context(), "app1", domain)
+	for domain := range f.states("app1") {
+		history, err := f.ledger.History(t.Context(), "app1", domain)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,7 +182,7 @@ func TestEveryStateOfADomainsLifeIsToldOnce(t *testing.T) {
 			}
 		}
 	}
-	h.await("all is told", func() bool { got, _ := s.delivered(); return len(got) >= total })
+	f.await("all is told", func() bool { got, _ := s.delivered(); return len(got) >= total })
 	for domain, way := range want {
 		if diff := cmp.Diff(way, s.states(domain)); diff != "" {
 			t.Errorf("what was told of %s (-want +got):\n%s", domain, diff)
@@ -191,41 +191,41 @@ func TestEveryStateOfADomainsLifeIsToldOnce(t *testing.T) {
 	if got, _ := s.delivered(); len(got) != total || got[len(got)-1].event.SiteID != 7 {
 		t.Errorf("told were %+v", got)
 	}
-	h.await("the outbox is empty", func() bool { return h.rdb.LLen(t.Context(), "pilotsync:{app1}:outbox").Val() == 0 })
+	f.await("the outbox is empty", func() bool { return f.rdb.LLen(t.Context(), "pilotsync:{app1}:outbox").Val() == 0 })
 }
 
 func TestEventsThatADeadWorkerLeftInTheOutboxAreToldOnce(t *testing.T) {
 	t.Parallel()
-	h, s := setup(t, simulator.Options{}), newReceiver(t)
+	f, s := setup(t, simulator.Options{}), newReceiver(t)
 	ctx := t.Context()
 	lease := listsync.Lease{}
 	steps := []func() error{
-		func() error { _, err := h.ledger.Wake(ctx, "app1"); return err },
-		func() (err error) { lease, err = h.ledger.Acquire(ctx, "app1"); return err },
-		func() error { return h.ledger.Fail(ctx, lease, &listsync.Failure{Reason: "no card", Blocked: true}) },
-		func() (err error) { lease, err = h.ledger.Acquire(ctx, "app1"); return err },
-		func() error { _, err := h.ledger.Commit(ctx, lease, listsync.Commit{}); return err },
-		func() error { _, err := h.ledger.Release(ctx, lease); return err },
+		func() error { _, err := f.ledger.Wake(ctx, "app1"); return err },
+		func() (err error) { lease, err = f.ledger.Acquire(ctx, "app1"); return err },
+		func() error { return f.ledger.Fail(ctx, lease, &listsync.Failure{Reason: "no card", Blocked: true}) },
+		func() (err error) { lease, err = f.ledger.Acquire(ctx, "app1"); return err },
+		func() error { _, err := f.ledger.Commit(ctx, lease, listsync.Commit{}); return err },
+		func() error { _, err := f.ledger.Release(ctx, lease); return err },
 	}
 	for i, step := range steps {
 		if err := step(); err != nil {
 			t.Fatalf("step %d: %v", i, err)
 		}
 	}
-	outbox, err := h.ledger.Outbox(ctx, "app1", 10)
+	outbox, err := f.ledger.Outbox(ctx, "app1", 10)
 	if err != nil || len(outbox) != 2 {
 		t.Fatalf("the outbox: %+v, %v", outbox, err)
 	}
 	// It got as far as enqueueing the first.
-	if _, err := asynq.NewClientFromRedisClient(h.rdb).Enqueue(asynq.NewTask(tasks.TypeEventDeliver, tasks.Encode(outbox[0].Event)),
+	if _, err := asynq.NewClientFromRedisClient(f.rdb).Enqueue(asynq.NewTask(tasks.TypeEventDeliver, tasks.Encode(outbox[0].Event)),
 		asynq.Queue(tasks.QueueEvents), asynq.TaskID(outbox[0].ID()), asynq.Retention(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	cfg := h.config("app1")
+	cfg := f.config("app1")
 	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
-	h.start(cfg)
-	h.await("both are told", func() bool { got, _ := s.delivered(); return len(got) == 2 })
-	h.await("the outbox is empty", func() bool { return h.rdb.LLen(ctx, "pilotsync:{app1}:outbox").Val() == 0 })
+	f.start(cfg)
+	f.await("both are told", func() bool { got, _ := s.delivered(); return len(got) == 2 })
+	f.await("the outbox is empty", func() bool { return f.rdb.LLen(ctx, "pilotsync:{app1}:outbox").Val() == 0 })
 	if got, calls := s.delivered(); calls != 2 || got[0].id != outbox[0].ID() || got[1].id != outbox[1].ID() {
 		t.Errorf("told were %+v", got)
 	}
@@ -233,21 +233,21 @@ func TestEventsThatADeadWorkerLeftInTheOutboxAreToldOnce(t *testing.T) {
 
 func TestAWebhookThatIsDownLosesNothing(t *testing.T) {
 	t.Parallel()
-	h, s := setup(t, simulator.Options{}), newReceiver(t)
+	f, s := setup(t, simulator.Options{}), newReceiver(t)
 	s.answer(http.StatusServiceUnavailable)
-	cfg := h.config("app1")
+	cfg := f.config("app1")
 	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
-	stop := h.start(cfg)
-	ids := h.enqueueEvents("app1", 20)
-	h.add("app1", "good.example.com")
-	h.awaitState("app1", "good.example.com", tasks.Done) // whatever the webhook does
+	stop := f.start(cfg)
+	ids := f.enqueueEvents("app1", 20)
+	f.add("app1", "good.example.com")
+	f.awaitState("app1", "good.example.com", tasks.Done) // whatever the webhook does
 	if got, calls := s.delivered(); calls == 0 || len(got) != 0 {
 		t.Fatalf("%d calls, of which %d went well: the test tests nothing", calls, len(got))
 	}
 	stop() // and another worker knows no more of its health than Redis does
 	s.answer(0)
-	h.start(cfg)
-	h.await("all is told", func() bool { got, _ := s.delivered(); return len(got) == len(ids)+2 })
+	f.start(cfg)
+	f.await("all is told", func() bool { got, _ := s.delivered(); return len(got) == len(ids)+2 })
 	if got := s.states("good.example.com"); !cmp.Equal(got, []tasks.State{tasks.CheckingDNS, tasks.Done}) {
 		t.Errorf("of good.example.com it was told %v", got)
 	}
@@ -255,27 +255,27 @@ func TestAWebhookThatIsDownLosesNothing(t *testing.T) {
 
 func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
 	t.Parallel()
-	h, s := setup(t, simulator.Options{}), newReceiver(t)
+	f, s := setup(t, simulator.Options{}), newReceiver(t)
 	s.answer(http.StatusGone)
-	cfg := h.config("app1")
+	cfg := f.config("app1")
 	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
 	var log harness.Log
 	cfg.Log.SetOutput(&log)
-	if err := h.ledger.RecordFailure(t.Context(), "app1", listsync.Failure{Reason: "a test", Since: time.Now()}); err != nil {
+	if err := f.ledger.RecordFailure(t.Context(), "app1", listsync.Failure{Reason: "a test", Since: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	stop := h.start(cfg)
-	h.enqueueEvents("app1", 1)
-	h.await("it is said", func() bool { return strings.Contains(log.String(), "level=error") })
-	h.await("what waits for a start is retried", func() bool { return h.rdb.Exists(t.Context(), "pilotsync:{app1}:retried").Val() == 1 })
-	h.enqueueEvents("app1", 5)
+	stop := f.start(cfg)
+	f.enqueueEvents("app1", 1)
+	f.await("the log has an error", func() bool { return strings.Contains(log.String(), "level=error") })
+	f.await("the failing app is retried", func() bool { return f.rdb.Exists(t.Context(), "pilotsync:{app1}:retried").Val() == 1 })
+	f.enqueueEvents("app1", 5)
 	waits := func() bool {
-		events := h.events(false)
+		events := f.events(false)
 		return len(events) == 6 && !slices.ContainsFunc(events, func(e webhook.Info) bool {
 			return e.Delivery != webhook.Retrying || !strings.Contains(e.Error, "410")
 		})
 	}
-	h.await("all wait, and say why", waits)
+	f.await("all wait, and say why", waits)
 	if _, calls := s.delivered(); calls != 1 {
 		t.Errorf("it was called %d times", calls)
 	}
@@ -284,32 +284,32 @@ func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
 	}
 	stop()
 	// As if they had waited for hours: only a worker's start can bring them soon.
-	for _, id := range h.rdb.ZRange(t.Context(), "asynq:{events}:retry", 0, -1).Val() {
-		h.rdb.ZAdd(t.Context(), "asynq:{events}:retry", redis.Z{Score: float64(time.Now().Add(time.Hour).Unix()), Member: id})
+	for _, id := range f.rdb.ZRange(t.Context(), "asynq:{events}:retry", 0, -1).Val() {
+		f.rdb.ZAdd(t.Context(), "asynq:{events}:retry", redis.Z{Score: float64(time.Now().Add(time.Hour).Unix()), Member: id})
 	}
 	s.answer(0)
-	h.start(cfg)
-	h.await("all is told", func() bool { got, _ := s.delivered(); return len(got) == 6 })
+	f.start(cfg)
+	f.await("all is told", func() bool { got, _ := s.delivered(); return len(got) == 6 })
 }
 
 func TestAWebhookThatAsksForAPauseGetsIt(t *testing.T) {
 	t.Parallel()
-	h, s := setup(t, simulator.Options{}), newReceiver(t)
+	f, s := setup(t, simulator.Options{}), newReceiver(t)
 	s.answer(http.StatusTooManyRequests)
-	cfg := h.config("app1")
+	cfg := f.config("app1")
 	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
-	h.start(cfg)
+	f.start(cfg)
 	retried := func(n int) func() bool {
 		return func() bool {
-			events := h.events(false)
+			events := f.events(false)
 			return len(events) == n && !slices.ContainsFunc(events, func(e webhook.Info) bool { return e.Delivery != webhook.Retrying })
 		}
 	}
-	h.enqueueEvents("app1", 1)
-	h.await("the first is put off", retried(1))
-	h.enqueueEvents("app1", 3)
-	h.await("so are the others", retried(4))
-	for _, e := range h.events(false) {
+	f.enqueueEvents("app1", 1)
+	f.await("the first is put off", retried(1))
+	f.enqueueEvents("app1", 3)
+	f.await("so are the others", retried(4))
+	for _, e := range f.events(false) {
 		if wait := time.Until(e.NextAt); wait < 29*time.Minute || wait > 34*time.Minute || !strings.Contains(e.Error, "429") {
 			t.Errorf("%s is sent again in %s: %s", e.ID, wait, e.Error)
 		}
@@ -321,7 +321,7 @@ func TestAWebhookThatAsksForAPauseGetsIt(t *testing.T) {
 
 func TestNoEventGoesWhereItWasNotMeantToGo(t *testing.T) {
 	t.Parallel()
-	h, away := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}, {ID: "app3"}, {ID: "app4"}}}), newReceiver(t)
+	f, away := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}, {ID: "app3"}, {ID: "app4"}}}), newReceiver(t)
 	away.answer(http.StatusPermanentRedirect)
 	strange := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		t.Error("an event was sent to a server whose certificate nobody vouches for")
@@ -329,15 +329,15 @@ func TestNoEventGoesWhereItWasNotMeantToGo(t *testing.T) {
 	strange.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of the handshake, as it should
 	strange.StartTLS()
 	t.Cleanup(strange.Close)
-	cfg := h.config("app1", "app2", "app3")
+	cfg := f.config("app1", "app2", "app3")
 	cfg.Webhooks = map[string]webhook.Target{"app1": target(t, away.URL, oldSecret, newSecret), "app2": target(t, strange.URL, oldSecret)}
-	h.start(cfg)
+	f.start(cfg)
 	want := map[string]string{"app1": "a redirect", "app2": "certificate", "app3": "no webhook is configured", "app4": "no account is configured"}
 	for app := range want {
-		h.enqueueEvents(app, 1)
+		f.enqueueEvents(app, 1)
 	}
-	h.await("each says why it was not sent", func() bool {
-		events := h.events(false)
+	f.await("each says why it was not sent", func() bool {
+		events := f.events(false)
 		return len(events) == len(want) && !slices.ContainsFunc(events, func(e webhook.Info) bool {
 			return !strings.Contains(e.Error, want[e.Event.AppID])
 		})
@@ -345,36 +345,36 @@ func TestNoEventGoesWhereItWasNotMeantToGo(t *testing.T) {
 	if _, calls := away.delivered(); calls != 1 {
 		t.Errorf("the redirect was followed: %d calls", calls)
 	}
-	if failed := h.events(true); len(failed) != 1 || failed[0].Event.AppID != "app3" || failed[0].Delivery != webhook.Failed {
+	if failed := f.events(true); len(failed) != 1 || failed[0].Event.AppID != "app3" || failed[0].Delivery != webhook.Failed {
 		t.Errorf("failed are %+v", failed)
 	}
 }
 
 func TestABlockedAppIsToldOnceAndSoIsItsRecovery(t *testing.T) {
 	t.Parallel()
-	h, s := setup(t, simulator.Options{}), newReceiver(t)
-	cfg := h.config("app1")
+	f, s := setup(t, simulator.Options{}), newReceiver(t)
+	cfg := f.config("app1")
 	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
-	h.sim.SetAccountStatus(402)
-	h.add("app1", "shop.example.com")
+	f.sim.SetAccountStatus(402)
+	f.add("app1", "shop.example.com")
 	for fails := range 3 { // a worker that starts tries blocked apps at once
-		stop := h.start(cfg)
-		h.await("it failed again", func() bool {
-			app, err := h.ledger.App(t.Context(), "app1")
+		stop := f.start(cfg)
+		f.await("it failed again", func() bool {
+			app, err := f.ledger.App(t.Context(), "app1")
 			return err == nil && app.Fails > fails
 		})
-		h.await("it is told", func() bool { got, _ := s.delivered(); return len(got) > 0 })
+		f.await("it is told", func() bool { got, _ := s.delivered(); return len(got) > 0 })
 		stop()
 	}
-	h.sim.SetAccountStatus(0)
-	stop := h.start(cfg)
-	h.awaitState("app1", "shop.example.com", tasks.Done)
-	h.await("all is told", func() bool { got, _ := s.delivered(); return len(got) >= 4 })
+	f.sim.SetAccountStatus(0)
+	stop := f.start(cfg)
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	f.await("all is told", func() bool { got, _ := s.delivered(); return len(got) >= 4 })
 	stop()
-	h.start(cfg)
-	h.add("app1", "shop.example.com") // asked for again: one more sync, of which nothing is to be told
-	h.await("it is dealt with", func() bool {
-		app, err := h.ledger.App(t.Context(), "app1")
+	f.start(cfg)
+	f.add("app1", "shop.example.com") // asked for again: one more sync, of which nothing is to be told
+	f.await("it is dealt with", func() bool {
+		app, err := f.ledger.App(t.Context(), "app1")
 		return err == nil && app.Pending == 0 && !app.Awake
 	})
 	got, _ := s.delivered()
@@ -394,20 +394,20 @@ func TestABlockedAppIsToldOnceAndSoIsItsRecovery(t *testing.T) {
 
 func TestAReplayedEventIsTheSameAsBefore(t *testing.T) {
 	t.Parallel()
-	h, s := setup(t, simulator.Options{}), newReceiver(t)
-	if events := h.events(false); len(events) != 0 {
+	f, s := setup(t, simulator.Options{}), newReceiver(t)
+	if events := f.events(false); len(events) != 0 {
 		t.Errorf("an empty Redis has the events %+v", events)
 	}
-	cfg := h.config("app1")
+	cfg := f.config("app1")
 	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
-	h.start(cfg)
-	ids := h.enqueueEvents("app1", 2)
+	f.start(cfg)
+	ids := f.enqueueEvents("app1", 2)
 	delivered := func() bool {
-		events := h.events(false)
+		events := f.events(false)
 		return !slices.ContainsFunc(events, func(e webhook.Info) bool { return e.Delivery != webhook.Delivered || e.Delivered.IsZero() })
 	}
-	h.await("both are delivered", delivered)
-	events := webhook.NewEvents(h.rdb)
+	f.await("both are delivered", delivered)
+	events := webhook.NewEvents(f.rdb)
 	if err := events.Replay(t.Context(), ids[0], "event:app1:1", "nonsense"); !errors.Is(err, webhook.ErrUnknown) ||
 		!strings.Contains(err.Error(), "event:app1:1, nonsense") {
 		t.Errorf("replaying what isn't there: %v", err)
@@ -415,25 +415,25 @@ func TestAReplayedEventIsTheSameAsBefore(t *testing.T) {
 	if err := events.Replay(t.Context(), ids[0], ids[0]); err != nil {
 		t.Fatal(err)
 	}
-	h.await("one is delivered again", func() bool { got, _ := s.delivered(); return len(got) > 2 && delivered() })
+	f.await("one is delivered again", func() bool { got, _ := s.delivered(); return len(got) > 2 && delivered() })
 	if got, _ := s.delivered(); len(got) != 3 || got[0].id != ids[0] || got[1].id != ids[0] || got[0].body != got[1].body {
 		t.Errorf("told were %+v", got)
 	}
 
 	s.answer(http.StatusNotFound)
-	failing := h.enqueueEvents("app1", 1)[0]
-	h.await("one waits", func() bool {
-		return slices.ContainsFunc(h.events(false), func(e webhook.Info) bool { return e.ID == failing && e.Delivery == webhook.Retrying })
+	failing := f.enqueueEvents("app1", 1)[0]
+	f.await("one waits", func() bool {
+		return slices.ContainsFunc(f.events(false), func(e webhook.Info) bool { return e.ID == failing && e.Delivery == webhook.Retrying })
 	})
-	if err := asynq.NewInspectorFromRedisClient(h.rdb).ArchiveTask(tasks.QueueEvents, failing); err != nil {
+	if err := asynq.NewInspectorFromRedisClient(f.rdb).ArchiveTask(tasks.QueueEvents, failing); err != nil {
 		t.Fatal(err)
 	}
-	if failed := h.events(true); len(failed) != 1 || failed[0].ID != failing || !strings.Contains(failed[0].Error, "404") {
+	if failed := f.events(true); len(failed) != 1 || failed[0].ID != failing || !strings.Contains(failed[0].Error, "404") {
 		t.Errorf("failed are %+v", failed)
 	}
 	s.answer(0)
 	if err := events.Replay(t.Context(), failing); err != nil {
 		t.Fatal(err)
 	}
-	h.await("what failed is delivered", func() bool { got, _ := s.delivered(); return len(got) == 4 })
+	f.await("what failed is delivered", func() bool { got, _ := s.delivered(); return len(got) == 4 })
 }

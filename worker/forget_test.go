@@ -16,15 +16,15 @@ import (
 )
 
 // keysOf are the keys in Redis that name an app, and "apps" if the list of apps does.
-func (h *fixture) keysOf(app string) []string {
-	h.t.Helper()
-	keys, err := h.rdb.Keys(h.t.Context(), "*"+app+"*").Result()
+func (f *fixture) keysOf(app string) []string {
+	f.t.Helper()
+	keys, err := f.rdb.Keys(f.t.Context(), "*"+app+"*").Result()
 	if err != nil {
-		h.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	apps, err := h.ledger.Apps(h.t.Context())
+	apps, err := f.ledger.Apps(f.t.Context())
 	if err != nil {
-		h.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	for _, id := range apps {
 		if id == app {
@@ -40,69 +40,69 @@ func TestNothingIsLeftOfAForgottenApp(t *testing.T) {
 	t.Parallel()
 	hook := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(hook.Close)
-	h := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
-	cfg := h.config("app1", "app2")
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
+	cfg := f.config("app1", "app2")
 	cfg.Webhook = target(t, hook.URL, oldSecret)
-	stop := h.start(cfg)
-	h.add("app1", "shop.example.com", "old.example.com")
-	h.add("app2", "other.example.com")
-	h.awaitState("app1", "shop.example.com", tasks.Done)
-	h.awaitState("app1", "old.example.com", tasks.Done)
-	h.awaitState("app2", "other.example.com", tasks.Done)
-	if _, err := h.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "old.example.com", Remove: true}); err != nil {
+	stop := f.start(cfg)
+	f.add("app1", "shop.example.com", "old.example.com")
+	f.add("app2", "other.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	f.awaitState("app1", "old.example.com", tasks.Done)
+	f.awaitState("app2", "other.example.com", tasks.Done)
+	if _, err := f.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "old.example.com", Remove: true}); err != nil {
 		t.Fatal(err)
 	}
-	h.awaitState("app1", "old.example.com", tasks.Removed)
-	byHand := operator.New(h.rdb)
-	if err := byHand.Forget(t.Context(), "app1"); !errors.Is(err, operator.ErrServed) || len(h.keysOf("app1")) == 0 {
-		t.Fatalf("an app that is served: %v, and there is %q", err, h.keysOf("app1"))
+	f.awaitState("app1", "old.example.com", tasks.Removed)
+	byHand := operator.New(f.rdb)
+	if err := byHand.Forget(t.Context(), "app1"); !errors.Is(err, operator.ErrServed) || len(f.keysOf("app1")) == 0 {
+		t.Fatalf("an app that is served: %v, and there is %q", err, f.keysOf("app1"))
 	}
 	stop()
-	h.add("app1", "waiting.example.com") // stays on the queue
+	f.add("app1", "waiting.example.com") // stays on the queue
 	if err := byHand.Pause(t.Context(), "app1", "ada"); err != nil {
 		t.Fatal(err)
 	}
-	before := len(h.keysOf("app2"))
+	before := len(f.keysOf("app2"))
 	if err := byHand.Forget(t.Context(), "app1"); err != nil {
 		t.Fatal(err)
 	}
-	if left := h.keysOf("app1"); len(left) > 0 {
+	if left := f.keysOf("app1"); len(left) > 0 {
 		t.Errorf("left are %q", left)
 	}
 	if found, err := byHand.Tasks(t.Context(), "app1"); err != nil || len(found) > 0 {
 		t.Errorf("on the queues are %+v, %v", found, err)
 	}
-	if after := len(h.keysOf("app2")); after != before {
+	if after := len(f.keysOf("app2")); after != before {
 		t.Errorf("of the other app there were %d keys, and are %d", before, after)
 	}
-	if names := h.sim.List("app1"); !strings.Contains(strings.Join(names, " "), "shop.example.com") {
+	if names := f.sim.List("app1"); !strings.Contains(strings.Join(names, " "), "shop.example.com") {
 		t.Errorf("ServerPilot's list is %q", names)
 	}
 }
 
 func TestAMistypedAppDoesNotComeBackAfterItIsForgotten(t *testing.T) {
 	t.Parallel()
-	h := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
-	h.add("nosuchapp", "queued.example.com")
-	byHand := operator.New(h.rdb)
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
+	f.add("nosuchapp", "queued.example.com")
+	byHand := operator.New(f.rdb)
 	if err := byHand.Forget(t.Context(), "nosuchapp"); err != nil {
 		t.Fatal(err)
 	}
-	if left := h.keysOf("nosuchapp"); len(left) > 0 {
+	if left := f.keysOf("nosuchapp"); len(left) > 0 {
 		t.Errorf("it was only on the queue, and left are %q", left)
 	}
-	h.start(h.config("app1"))
-	h.add("nosuchapp", "shop.example.com")
-	h.await("its sync is retried", func() bool {
-		retries, err := asynq.NewInspectorFromRedisClient(h.rdb).ListRetryTasks(tasks.QueueLists)
+	f.start(f.config("app1"))
+	f.add("nosuchapp", "shop.example.com")
+	f.await("its sync is retried", func() bool {
+		retries, err := asynq.NewInspectorFromRedisClient(f.rdb).ListRetryTasks(tasks.QueueLists)
 		return err == nil && len(retries) > 0
 	})
 	if err := byHand.Forget(t.Context(), "nosuchapp"); err != nil {
 		t.Fatal(err)
 	}
-	h.add("app1", "right.example.com") // the worker goes on
-	h.awaitState("app1", "right.example.com", tasks.Done)
-	if left := h.keysOf("nosuchapp"); len(left) > 0 {
+	f.add("app1", "right.example.com") // the worker goes on
+	f.awaitState("app1", "right.example.com", tasks.Done)
+	if left := f.keysOf("nosuchapp"); len(left) > 0 {
 		t.Errorf("left are %q", left)
 	}
 }

@@ -30,21 +30,21 @@ func logLines(t *testing.T, log *harness.Log) (all []map[string]any) {
 
 func TestAChangeIsFollowedThroughTheLogByTheIDOfItsTask(t *testing.T) {
 	t.Parallel()
-	h := setup(t, simulator.Options{})
-	cfg := h.config("app1")
+	f := setup(t, simulator.Options{})
+	cfg := f.config("app1")
 	var log harness.Log
 	cfg.Log.SetOutput(&log)
 	cfg.Log.SetFormatter(&logrus.JSONFormatter{})
 	site := newReceiver(t)
 	cfg.Webhook = target(t, site.URL, oldSecret, newSecret)
-	receipts, err := h.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.shop.example.com"},
+	receipts, err := f.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.shop.example.com"},
 		enqueue.Request{AppID: "app1", Domain: "www.refused.example.com"}, enqueue.Request{AppID: "app1", Domain: "nodns.example.com"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.start(cfg)
-	h.awaitState("app1", "www.shop.example.com", tasks.Done)
-	h.awaitState("app1", "nodns.example.com", tasks.Failed)
+	f.start(cfg)
+	f.awaitState("app1", "www.shop.example.com", tasks.Done)
+	f.awaitState("app1", "nodns.example.com", tasks.Failed)
 	// How many attempts it takes until the certificate is there, and so how many
 	// states are told, isn't settled.
 	ends := func(domain string, with tasks.State) func() bool {
@@ -53,14 +53,14 @@ func TestAChangeIsFollowedThroughTheLogByTheIDOfItsTask(t *testing.T) {
 			return len(way) > 1 && way[0] == tasks.CheckingDNS && way[len(way)-1] == with
 		}
 	}
-	h.await("the webhook was told of the addition", ends("www.shop.example.com", tasks.Done))
-	h.await("the webhook was told of the failure", ends("nodns.example.com", tasks.Failed))
-	attempts, told := h.view("app1", "www.shop.example.com").Record.Attempt, len(site.states("www.shop.example.com"))
-	removal, err := h.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.shop.example.com", Remove: true})
+	f.await("the webhook was told of the addition", ends("www.shop.example.com", tasks.Done))
+	f.await("the webhook was told of the failure", ends("nodns.example.com", tasks.Failed))
+	attempts, told := f.view("app1", "www.shop.example.com").Record.Attempt, len(site.states("www.shop.example.com"))
+	removal, err := f.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.shop.example.com", Remove: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.await("the webhook was told of the removal", ends("www.shop.example.com", tasks.Removed))
+	f.await("the webhook was told of the removal", ends("www.shop.example.com", tasks.Removed))
 
 	// The kinds of lines of a change, whatever their order: a webhook is told while
 	// the next step is under way.

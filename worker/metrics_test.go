@@ -24,20 +24,20 @@ import (
 )
 
 // withMetrics gives a worker's configuration a registry of its own.
-func (h *fixture) withMetrics(cfg *worker.Config) *prometheus.Registry {
-	reg := metrics.NewRegistry(h.rdb, "v1.2.3")
+func (f *fixture) withMetrics(cfg *worker.Config) *prometheus.Registry {
+	reg := metrics.NewRegistry(f.rdb, "v1.2.3")
 	cfg.Metrics = metrics.NewWorker(reg)
 	return reg
 }
 
 // scrape returns what Prometheus would get, by the series as they are written,
 // such as `pilotsync_syncs_total{result="settled"}`.
-func (h *fixture) scrape(reg *prometheus.Registry) map[string]float64 {
-	h.t.Helper()
+func (f *fixture) scrape(reg *prometheus.Registry) map[string]float64 {
+	f.t.Helper()
 	answer := httptest.NewRecorder()
-	metrics.Handler(reg, h.config("app1").Log).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	metrics.Handler(reg, f.config("app1").Log).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	if answer.Code != http.StatusOK {
-		h.t.Fatalf("/metrics answers %d: %s", answer.Code, answer.Body)
+		f.t.Fatalf("/metrics answers %d: %s", answer.Code, answer.Body)
 	}
 	series := map[string]float64{}
 	lines := bufio.NewScanner(answer.Body)
@@ -49,7 +49,7 @@ func (h *fixture) scrape(reg *prometheus.Registry) map[string]float64 {
 		at := strings.LastIndexByte(line, ' ')
 		value, err := strconv.ParseFloat(line[at+1:], 64)
 		if err != nil {
-			h.t.Fatalf("%q: %v", line, err)
+			f.t.Fatalf("%q: %v", line, err)
 		}
 		series[line[:at]] = value
 	}
@@ -58,11 +58,11 @@ func (h *fixture) scrape(reg *prometheus.Registry) map[string]float64 {
 
 // change enqueues a change as a producer would, with an order number and a task id
 // of the test's choosing.
-func (h *fixture) change(id string, c tasks.Change) {
-	h.t.Helper()
-	client := asynq.NewClientFromRedisClient(h.rdb)
+func (f *fixture) change(id string, c tasks.Change) {
+	f.t.Helper()
+	client := asynq.NewClientFromRedisClient(f.rdb)
 	if _, err := client.Enqueue(asynq.NewTask(tasks.TypeDomainAdd, tasks.Encode(c)), asynq.Queue(tasks.QueueDomains), asynq.TaskID(id)); err != nil {
-		h.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 }
 
@@ -70,53 +70,53 @@ func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
 	apps := []simulator.App{{ID: "app1", Domains: []string{"by-hand.example.com"}}, {ID: "lost"}, {ID: "vague"}, {ID: "blocked"}, {ID: "limited"}}
-	h := setup(t, simulator.Options{Apps: apps, Latency: 50 * time.Millisecond})
-	cfg := h.config("app1", "lost", "vague", "blocked", "limited")
-	reg := h.withMetrics(&cfg)
+	f := setup(t, simulator.Options{Apps: apps, Latency: 50 * time.Millisecond})
+	cfg := f.config("app1", "lost", "vague", "blocked", "limited")
+	reg := f.withMetrics(&cfg)
 	webhooks := newReceiver(t)
 	cfg.Webhook = target(t, webhooks.URL, oldSecret, newSecret)
 
-	h.sim.FailNext("app1", simulator.ReadApp, simulator.Fault{Kind: simulator.Error5xx})
-	h.sim.FailNext("limited", simulator.ReadApp, simulator.Fault{Kind: simulator.Error429, For: time.Second})
-	h.sim.FailNext("vague", simulator.WriteList, simulator.Fault{Kind: simulator.DropAfter})
+	f.sim.FailNext("app1", simulator.ReadApp, simulator.Fault{Kind: simulator.Error5xx})
+	f.sim.FailNext("limited", simulator.ReadApp, simulator.Fault{Kind: simulator.Error429, For: time.Second})
+	f.sim.FailNext("vague", simulator.WriteList, simulator.Fault{Kind: simulator.DropAfter})
 	answer := make(chan struct{})
-	h.sim.FailNext("lost", simulator.WriteList, simulator.Fault{Kind: simulator.Slow, Until: answer})
-	h.sim.SetAppStatus("blocked", http.StatusNotFound)
-	h.add("app1", "www.one.example.com", "www.two.example.com", "nodns.example.com", "www.refused.example.com")
-	h.add("lost", "www.lost.example.com")
-	h.add("vague", "www.vague.example.com")
-	h.add("blocked", "www.blocked.example.com")
-	h.add("limited", "www.limited.example.com")
-	h.add("stranger", "www.stranger.example.com")
-	before := h.scrape(reg)
-	h.start(cfg)
+	f.sim.FailNext("lost", simulator.WriteList, simulator.Fault{Kind: simulator.Slow, Until: answer})
+	f.sim.SetAppStatus("blocked", http.StatusNotFound)
+	f.add("app1", "www.one.example.com", "www.two.example.com", "nodns.example.com", "www.refused.example.com")
+	f.add("lost", "www.lost.example.com")
+	f.add("vague", "www.vague.example.com")
+	f.add("blocked", "www.blocked.example.com")
+	f.add("limited", "www.limited.example.com")
+	f.add("stranger", "www.stranger.example.com")
+	before := f.scrape(reg)
+	f.start(cfg)
 
-	h.await("a write is under way", func() bool { return h.sim.Calls("lost", simulator.WriteList) == 1 })
-	h.rdb.HSet(t.Context(), "pilotsync:{lost}:sync", "token", "another", "until", "0")
-	h.rdb.HDel(t.Context(), "pilotsync:{lost}:sync", "landing")
+	f.await("a write is under way", func() bool { return f.sim.Calls("lost", simulator.WriteList) == 1 })
+	f.rdb.HSet(t.Context(), "pilotsync:{lost}:sync", "token", "another", "until", "0")
+	f.rdb.HDel(t.Context(), "pilotsync:{lost}:sync", "landing")
 	close(answer)
-	h.await("a write has an unknown outcome", func() bool { return h.scrape(reg)["pilotsync_ambiguous_writes_total"] == 1 })
-	h.sim.SetAppStatus("vague", http.StatusInternalServerError) // so that its change waits until the test ends
+	f.await("a write has an unknown outcome", func() bool { return f.scrape(reg)["pilotsync_ambiguous_writes_total"] == 1 })
+	f.sim.SetAppStatus("vague", http.StatusInternalServerError) // so that its change waits until the test ends
 	for domain, state := range map[string]tasks.State{"www.one.example.com": tasks.Done, "www.two.example.com": tasks.Done,
 		"nodns.example.com": tasks.Failed, "www.refused.example.com": tasks.Rejected} {
-		h.awaitState("app1", domain, state)
+		f.awaitState("app1", domain, state)
 	}
-	h.awaitState("lost", "www.lost.example.com", tasks.Done)
-	h.awaitState("limited", "www.limited.example.com", tasks.Done)
-	known := h.view("app1", "www.two.example.com")
+	f.awaitState("lost", "www.lost.example.com", tasks.Done)
+	f.awaitState("limited", "www.limited.example.com", tasks.Done)
+	known := f.view("app1", "www.two.example.com")
 	c := tasks.Change{AppID: "app1", Domain: known.Domain, Seq: known.Seq, RequestedAt: time.Now()}
-	h.change("again", c)
+	f.change("again", c)
 	c.Seq--
-	h.change("superseded", c)
+	f.change("superseded", c)
 	webhooks.answer(http.StatusInternalServerError)
-	if _, err := h.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.one.example.com", Remove: true}); err != nil {
+	if _, err := f.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.one.example.com", Remove: true}); err != nil {
 		t.Fatal(err)
 	}
-	h.awaitState("app1", "www.one.example.com", tasks.Removed)
-	if err := h.sim.EditByHand("app1", func([]string) []string { return []string{"by-hand.example.com"} }); err != nil {
+	f.awaitState("app1", "www.one.example.com", tasks.Removed)
+	if err := f.sim.EditByHand("app1", func([]string) []string { return []string{"by-hand.example.com"} }); err != nil {
 		t.Fatal(err)
 	}
-	h.add("app1", "www.two.example.com")
+	f.add("app1", "www.two.example.com")
 
 	// What is to have moved, and to how much at least; most by exactly that.
 	want := map[string]float64{
@@ -190,7 +190,7 @@ func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
 	}
 	var got map[string]float64
 	missing := func() (lines []string) {
-		got = h.scrape(reg)
+		got = f.scrape(reg)
 		for _, series := range slices.Sorted(maps.Keys(want)) {
 			if v := got[series]; v < want[series] || exactly(series) && v != want[series] {
 				lines = append(lines, series+" is "+strconv.FormatFloat(v, 'g', -1, 64)+", want "+strconv.FormatFloat(want[series], 'g', -1, 64))
@@ -222,12 +222,12 @@ func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
 
 func TestMetricsAreNamedAsPrometheusHasIt(t *testing.T) {
 	t.Parallel()
-	h := setup(t, simulator.Options{})
-	cfg := h.config("app1")
-	reg := h.withMetrics(&cfg)
-	h.start(cfg)
-	h.add("app1", "www.shop.example.com")
-	h.awaitState("app1", "www.shop.example.com", tasks.Done)
+	f := setup(t, simulator.Options{})
+	cfg := f.config("app1")
+	reg := f.withMetrics(&cfg)
+	f.start(cfg)
+	f.add("app1", "www.shop.example.com")
+	f.awaitState("app1", "www.shop.example.com", tasks.Done)
 	problems, err := testutil.GatherAndLint(reg)
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +239,7 @@ func TestMetricsAreNamedAsPrometheusHasIt(t *testing.T) {
 		}
 	}
 	// On a busy machine Redis may be too slow for a scrape, which then lacks the queues.
-	h.await("all of the registry's collectors have their series", func() bool {
+	f.await("all of the registry's collectors have their series", func() bool {
 		n, err := testutil.GatherAndCount(reg, "pilotsync_build_info", "pilotsync_domains", "asynq_queue_size", "go_goroutines", "process_open_fds")
 		return err == nil && n == 1+len(tasks.States())+4+1+1
 	})
@@ -248,17 +248,17 @@ func TestMetricsAreNamedAsPrometheusHasIt(t *testing.T) {
 func TestSeriesDoNotGrowWithTheDomains(t *testing.T) {
 	t.Parallel()
 	series := func(n int) []string {
-		h := setup(t, simulator.Options{})
-		cfg := h.config("app1")
+		f := setup(t, simulator.Options{})
+		cfg := f.config("app1")
 		cfg.Webhook = target(t, newReceiver(t).URL, oldSecret, newSecret)
-		reg := h.withMetrics(&cfg)
-		h.add("app1", names(n)...)
-		stop := h.start(cfg)
-		h.await("all domains are done", func() bool {
-			return h.scrape(reg)[`pilotsync_domains{app="app1",state="done"}`] == float64(n)
+		reg := f.withMetrics(&cfg)
+		f.add("app1", names(n)...)
+		stop := f.start(cfg)
+		f.await("all domains are done", func() bool {
+			return f.scrape(reg)[`pilotsync_domains{app="app1",state="done"}`] == float64(n)
 		})
 		stop()
-		got := h.scrape(reg)
+		got := f.scrape(reg)
 		// What Go's own collectors show is theirs.
 		maps.DeleteFunc(got, func(name string, _ float64) bool {
 			return strings.HasPrefix(name, "go_") || strings.HasPrefix(name, "process_")

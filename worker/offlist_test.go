@@ -15,20 +15,20 @@ import (
 )
 
 // verify has a domain verified, and returns what its history says of that attempt.
-func (h *fixture) verify(app, domain string) (event listsync.HistoryEntry) {
-	h.t.Helper()
-	receipts, err := h.client.Verify(h.t.Context(), "ada", enqueue.Target{AppID: app, Domain: domain})
+func (f *fixture) verify(app, domain string) (event listsync.HistoryEntry) {
+	f.t.Helper()
+	receipts, err := f.client.Verify(f.t.Context(), "ada", enqueue.Target{AppID: app, Domain: domain})
 	if err != nil {
-		h.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	h.await(domain+" was verified", func() bool {
-		v := h.view(app, domain)
+	f.await(domain+" was verified", func() bool {
+		v := f.view(app, domain)
 		if v.Record.CheckSeq < receipts[0].Seq || v.Record.Attempt < 1 {
 			return false
 		}
-		history, err := h.ledger.History(h.t.Context(), app, domain)
+		history, err := f.ledger.History(f.t.Context(), app, domain)
 		if err != nil {
-			h.t.Fatal(err)
+			f.t.Fatal(err)
 		}
 		i := slices.IndexFunc(history, func(e listsync.HistoryEntry) bool { return e.Actor == "ada" })
 		if i >= 0 {
@@ -41,27 +41,27 @@ func (h *fixture) verify(app, domain string) (event listsync.HistoryEntry) {
 
 // configWithoutAppCache is the configuration of a worker that doesn't take an app's details for
 // granted: they may be half as old as the shortest pause before a verification.
-func (h *fixture) configWithoutAppCache(app string) worker.Config {
-	cfg := h.config(app)
+func (f *fixture) configWithoutAppCache(app string) worker.Config {
+	cfg := f.config(app)
 	cfg.SSLDelays = []time.Duration{time.Millisecond, time.Second, time.Second}
 	return cfg
 }
 
-func (h *fixture) edit(app string, names ...string) {
-	h.t.Helper()
-	if err := h.sim.EditByHand(app, func([]string) []string { return names }); err != nil {
-		h.t.Fatal(err)
+func (f *fixture) edit(app string, names ...string) {
+	f.t.Helper()
+	if err := f.sim.EditByHand(app, func([]string) []string { return names }); err != nil {
+		f.t.Fatal(err)
 	}
 }
 
 func TestAVerificationReportsThatTheDomainIsOffTheListFirst(t *testing.T) {
 	t.Parallel()
-	h := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
-	h.start(h.configWithoutAppCache("app1"))
-	h.add("app1", "shop.example.com")
-	h.awaitState("app1", "shop.example.com", tasks.Done)
-	h.edit("app1", "hand.example.net")
-	event := h.verify("app1", "shop.example.com")
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
+	f.start(f.configWithoutAppCache("app1"))
+	f.add("app1", "shop.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	f.edit("app1", "hand.example.net")
+	event := f.verify("app1", "shop.example.com")
 	if want := "shop.example.com is not on ServerPilot's list of app app1 right now; a sync puts it back"; event.Reason != want {
 		t.Errorf("the reason is %q, want %q", event.Reason, want)
 	}
@@ -70,20 +70,20 @@ func TestAVerificationReportsThatTheDomainIsOffTheListFirst(t *testing.T) {
 			t.Errorf("of %s it says %+v", check.Name, check)
 		}
 	}
-	h.await("the names are back", func() bool {
-		return slices.Equal(h.sim.List("app1"), []string{"hand.example.net", "shop.example.com", "www.shop.example.com"})
+	f.await("the names are back", func() bool {
+		return slices.Equal(f.sim.List("app1"), []string{"hand.example.net", "shop.example.com", "www.shop.example.com"})
 	})
-	h.awaitState("app1", "shop.example.com", tasks.Done)
+	f.awaitState("app1", "shop.example.com", tasks.Done)
 }
 
 func TestAMissingWWWFormIsSaidAndPutBack(t *testing.T) {
 	t.Parallel()
-	h := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
-	h.start(h.configWithoutAppCache("app1"))
-	h.add("app1", "shop.example.com")
-	h.awaitState("app1", "shop.example.com", tasks.Done)
-	h.edit("app1", "shop.example.com")
-	event := h.verify("app1", "shop.example.com")
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
+	f.start(f.configWithoutAppCache("app1"))
+	f.add("app1", "shop.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	f.edit("app1", "shop.example.com")
+	event := f.verify("app1", "shop.example.com")
 	if event.State != tasks.Done || !strings.Contains(event.Reason, "warning: www.shop.example.com is not on ServerPilot's list of app app1 right now; a sync puts it back") {
 		t.Errorf("it is %s: %s", event.State, event.Reason)
 	}
@@ -91,39 +91,39 @@ func TestAMissingWWWFormIsSaidAndPutBack(t *testing.T) {
 	if len(event.Checks) != 2 || event.Checks[1] != want[1] || !strings.HasPrefix(event.Checks[0].DNS, "points here") {
 		t.Errorf("it saw %+v", event.Checks)
 	}
-	h.await("the www form is back", func() bool {
-		return slices.Equal(h.sim.List("app1"), []string{"shop.example.com", "www.shop.example.com"})
+	f.await("the www form is back", func() bool {
+		return slices.Equal(f.sim.List("app1"), []string{"shop.example.com", "www.shop.example.com"})
 	})
 }
 
 func TestOffTheListOfAPausedAppOrInADryRunNothingIsPutBack(t *testing.T) {
 	t.Parallel()
-	h := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
-	cfg := h.configWithoutAppCache("app1")
-	stop := h.start(cfg)
-	h.add("app1", "www.shop.example.com")
-	h.awaitState("app1", "www.shop.example.com", tasks.Done)
-	operator := operator.New(h.rdb)
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
+	cfg := f.configWithoutAppCache("app1")
+	stop := f.start(cfg)
+	f.add("app1", "www.shop.example.com")
+	f.awaitState("app1", "www.shop.example.com", tasks.Done)
+	operator := operator.New(f.rdb)
 	if err := operator.Pause(t.Context(), "app1", "ada"); err != nil {
 		t.Fatal(err)
 	}
-	h.edit("app1")
-	if event := h.verify("app1", "www.shop.example.com"); !strings.HasSuffix(event.Reason, "right now; a sync puts it back once the app is resumed") {
+	f.edit("app1")
+	if event := f.verify("app1", "www.shop.example.com"); !strings.HasSuffix(event.Reason, "right now; a sync puts it back once the app is resumed") {
 		t.Errorf("paused: %s", event.Reason)
 	}
 	stop()
 	cfg.DryRun = true
-	h.start(cfg)
+	f.start(cfg)
 	if _, err := operator.Resume(t.Context(), "app1"); err != nil {
 		t.Fatal(err)
 	}
-	h.awaitNoSyncs()
-	h.await("the dry run's own", func() bool {
-		event := h.verify("app1", "www.shop.example.com")
+	f.awaitNoSyncs()
+	f.await("the dry run's own", func() bool {
+		event := f.verify("app1", "www.shop.example.com")
 		return strings.HasSuffix(event.Reason, "right now; a dry run doesn't put it back")
 	})
-	h.awaitNoSyncs()
-	if list := h.sim.List("app1"); len(list) != 0 {
+	f.awaitNoSyncs()
+	if list := f.sim.List("app1"); len(list) != 0 {
 		t.Errorf("the list is %v", list)
 	}
 }
@@ -132,14 +132,14 @@ func TestOffTheListOfAPausedAppOrInADryRunNothingIsPutBack(t *testing.T) {
 // meanwhile isn't missing.
 func TestAnAbsenceIsNotBelievedFromMemory(t *testing.T) {
 	t.Parallel()
-	h := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
-	cfg := h.configWithoutAppCache("app1")
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
+	cfg := f.configWithoutAppCache("app1")
 	cfg.SSLDelays = []time.Duration{time.Hour, time.Hour} // so they are kept for 10 s
-	h.start(cfg)
+	f.start(cfg)
 	for _, domain := range names(3) {
-		h.add("app1", domain)
-		h.awaitState("app1", domain, tasks.CheckingDNS)
-		if event := h.verify("app1", domain); strings.Contains(event.Reason, "right now") {
+		f.add("app1", domain)
+		f.awaitState("app1", domain, tasks.CheckingDNS)
+		if event := f.verify("app1", domain); strings.Contains(event.Reason, "right now") {
 			t.Errorf("%s: %s", domain, event.Reason)
 		}
 	}

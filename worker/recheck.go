@@ -23,7 +23,7 @@ func (r *verifier) recheck(ctx context.Context, v tasks.Verify, before listsync.
 		return nil // removed, verified again, or rechecked already
 	}
 	facts, err := r.collector.collect(ctx, v, before)
-	if err != nil { // no user waits for it
+	if err != nil { // rechecks aren't urgent
 		return taskerr.RetryAfter(taskerr.MaxBackoff+rand.N(taskerr.MaxBackoff), err)
 	}
 	now, err := r.ledger.Now(ctx)
@@ -40,7 +40,7 @@ func (r *verifier) recheck(ctx context.Context, v tasks.Verify, before listsync.
 	}
 	entry.Actor = r.workerID
 	ok, err := r.ledger.Verified(ctx, v.AppID, before, after, entry)
-	if err != nil || !ok { // after a change its next recheck has a task of its own
+	if err != nil || !ok { // after a change another task rechecks the domain
 		return err
 	}
 	r.metrics.Rechecked(after.State)
@@ -52,13 +52,13 @@ func (r *verifier) recheck(ctx context.Context, v tasks.Verify, before listsync.
 }
 
 // evaluateRecheck decides what the facts of a recheck mean for a record. The entry has a
-// state if there is something to notify of.
+// state only if the history needs a line.
 func evaluateRecheck(before listsync.Record, facts certcheck.Facts, now time.Time) (after listsync.Record, entry listsync.HistoryEntry) {
 	after = before
 	after.Limit = max(facts.Limit, before.Attempt)
 	setCertificate(&after, facts)
 	last := facts
-	last.Attempt = facts.Limit // the reason of the last attempt says what to do
+	last.Attempt = facts.Limit // so the reason has the remedy
 	verdict := certcheck.Evaluate(last)
 	reason, notify := verdict.Reason, true
 	switch {
@@ -86,8 +86,8 @@ func evaluateRecheck(before listsync.Record, facts certcheck.Facts, now time.Tim
 	return after, entry
 }
 
-// keepDone records that a domain works. It is to be notified if it didn't work before,
-// and once for a certificate that ends soon.
+// keepDone records that a domain works. notify is true if it didn't work before, and once for
+// a certificate that ends soon.
 func keepDone(after *listsync.Record, before listsync.Record, verdict certcheck.Verdict, app string, now time.Time) (reason string, notify bool) {
 	apply(after, verdict)
 	after.SeenPointing, after.FailedRechecks = true, 0
@@ -105,8 +105,8 @@ func keepDone(after *listsync.Record, before listsync.Record, verdict certcheck.
 	return reason, notify
 }
 
-// verifyFromScratch verifies a domain like a new one. What was broken is often repaired
-// within minutes, and a name that finally points here gets its certificate in minutes.
+// verifyFromScratch restarts the verification of a domain. Failures are often repaired within
+// minutes, and a name that finally points here gets its certificate in minutes.
 func verifyFromScratch(after *listsync.Record, before listsync.Record, facts certcheck.Facts, now time.Time) (reason string) {
 	facts.Attempt = min(1, facts.Limit-1)
 	verdict := certcheck.Evaluate(facts)

@@ -34,37 +34,37 @@ func setupWithClock(t *testing.T, opt simulator.Options) (*fixture, *miniredis.M
 
 func TestWhatSomebodyTookOffTheListComesBackWithinTheHour(t *testing.T) {
 	t.Parallel()
-	h, server := setupWithClock(t, simulator.Options{})
-	h.maintenance = time.Second
-	h.start(h.config("app1"))
-	h.add("app1", "shop.example.com")
-	h.awaitState("app1", "shop.example.com", tasks.Done)
-	if err := h.sim.EditByHand("app1", func([]string) []string { return []string{"hand.example.net"} }); err != nil {
+	f, server := setupWithClock(t, simulator.Options{})
+	f.maintenance = time.Second
+	f.start(f.config("app1"))
+	f.add("app1", "shop.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	if err := f.sim.EditByHand("app1", func([]string) []string { return []string{"hand.example.net"} }); err != nil {
 		t.Fatal(err)
 	}
 	hourPasses(server)
-	h.await("the names are back", func() bool {
-		return slices.Equal(h.sim.List("app1"), []string{"hand.example.net", "shop.example.com", "www.shop.example.com"})
+	f.await("the names are back", func() bool {
+		return slices.Equal(f.sim.List("app1"), []string{"hand.example.net", "shop.example.com", "www.shop.example.com"})
 	})
-	h.await("the history says so", func() bool {
-		history, err := h.ledger.History(t.Context(), "app1", "shop.example.com")
+	f.await("the history says so", func() bool {
+		history, err := f.ledger.History(t.Context(), "app1", "shop.example.com")
 		return err == nil && strings.HasPrefix(history[0].Reason, "put back")
 	})
-	if v := h.view("app1", "shop.example.com"); v.State != tasks.Done {
+	if v := f.view("app1", "shop.example.com"); v.State != tasks.Done {
 		t.Errorf("the domain is %s", v.State)
 	}
 }
 
 func TestManyWorkersMakeOneLookAnHour(t *testing.T) {
 	t.Parallel()
-	h := setup(t, simulator.Options{})
+	f := setup(t, simulator.Options{})
 	for range 3 {
-		h.start(h.config("app1"))
+		f.start(f.config("app1"))
 	}
-	h.add("app1", "shop.example.com")
-	h.awaitState("app1", "shop.example.com", tasks.Done)
-	inspector := asynq.NewInspectorFromRedisClient(h.rdb)
-	h.await("the look is made", func() bool { return len(reconcileTasks(t, inspector)) > 0 })
+	f.add("app1", "shop.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	inspector := asynq.NewInspectorFromRedisClient(f.rdb)
+	f.await("the look is made", func() bool { return len(reconcileTasks(t, inspector)) > 0 })
 	if ids := reconcileTasks(t, inspector); len(ids) > 2 { // two where an hour began meanwhile
 		t.Errorf("looks of one hour: %v", ids)
 	}
@@ -88,39 +88,39 @@ func reconcileTasks(t *testing.T, inspector *asynq.Inspector) []string {
 
 func TestAReportChangesNothingAndSaysWhatASyncWould(t *testing.T) {
 	t.Parallel()
-	h, server := setupWithClock(t, simulator.Options{})
-	h.maintenance = time.Second
-	cfg := h.config("app1")
+	f, server := setupWithClock(t, simulator.Options{})
+	f.maintenance = time.Second
+	cfg := f.config("app1")
 	cfg.Reconcile = worker.Report
 	heard := logtest.NewLocal(cfg.Log)
-	h.start(cfg)
-	h.add("app1", "shop.example.com")
-	h.awaitState("app1", "shop.example.com", tasks.Done)
-	if err := h.sim.EditByHand("app1", func([]string) []string { return []string{"hand.example.net"} }); err != nil {
+	f.start(cfg)
+	f.add("app1", "shop.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	if err := f.sim.EditByHand("app1", func([]string) []string { return []string{"hand.example.net"} }); err != nil {
 		t.Fatal(err)
 	}
 	hourPasses(server)
-	h.await("the log says what is missing", func() bool {
+	f.await("the log says what is missing", func() bool {
 		return slices.ContainsFunc(heard.AllEntries(), func(e *logrus.Entry) bool {
 			return e.Level == logrus.WarnLevel && strings.Contains(e.Message, "missing [shop.example.com, www.shop.example.com], too many []")
 		})
 	})
-	if list := h.sim.List("app1"); !slices.Equal(list, []string{"hand.example.net"}) {
+	if list := f.sim.List("app1"); !slices.Equal(list, []string{"hand.example.net"}) {
 		t.Errorf("the list is %v", list)
 	}
 }
 
 func TestADomainWhoseDNSComesADayLateGetsItsCertificateByItself(t *testing.T) {
 	t.Parallel()
-	h, server := setupWithClock(t, simulator.Options{})
+	f, server := setupWithClock(t, simulator.Options{})
 	// The recheck must come after the certificate: a verification that it restarts would be
 	// due only by the clock of Redis.
-	h.maintenance = 5 * time.Second
-	h.start(h.config("app1"))
-	h.add("app1", "nodns.example.com")
-	h.awaitState("app1", "nodns.example.com", tasks.Failed)
-	h.sim.SetBehaviour("nodns.example.com", simulator.Behaviour{})
-	h.sim.SetBehaviour("www.nodns.example.com", simulator.Behaviour{})
+	f.maintenance = 5 * time.Second
+	f.start(f.config("app1"))
+	f.add("app1", "nodns.example.com")
+	f.awaitState("app1", "nodns.example.com", tasks.Failed)
+	f.sim.SetBehaviour("nodns.example.com", simulator.Behaviour{})
+	f.sim.SetBehaviour("www.nodns.example.com", simulator.Behaviour{})
 	server.SetTime(time.Now().Add(25 * time.Hour))
-	h.awaitState("app1", "nodns.example.com", tasks.Done)
+	f.awaitState("app1", "nodns.example.com", tasks.Done)
 }

@@ -44,25 +44,25 @@ var recordedDomains = map[string]tasks.State{
 func TestRecordARelease(t *testing.T) {
 	t.Parallel()
 	file := cmp.Or(os.Getenv("RECORD"), filepath.Join(t.TempDir(), "unused.json"))
-	h := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"hand.example.com"}}}})
-	h.sim.SetBehaviour("www.broken.example.com", simulator.Behaviour{NoDNS: true})
-	h.sim.SetBehaviour("www.late.example.com", simulator.Behaviour{NoDNS: true})
-	stop := h.start(h.config("app1"))
-	h.add("app1", "www.done.example.com", "www.gone.example.com", "www.broken.example.com")
-	h.awaitState("app1", "www.done.example.com", tasks.Done)
-	h.awaitState("app1", "www.broken.example.com", tasks.Failed)
-	if _, err := h.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.gone.example.com", Remove: true}); err != nil {
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"hand.example.com"}}}})
+	f.sim.SetBehaviour("www.broken.example.com", simulator.Behaviour{NoDNS: true})
+	f.sim.SetBehaviour("www.late.example.com", simulator.Behaviour{NoDNS: true})
+	stop := f.start(f.config("app1"))
+	f.add("app1", "www.done.example.com", "www.gone.example.com", "www.broken.example.com")
+	f.awaitState("app1", "www.done.example.com", tasks.Done)
+	f.awaitState("app1", "www.broken.example.com", tasks.Failed)
+	if _, err := f.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.gone.example.com", Remove: true}); err != nil {
 		t.Fatal(err)
 	}
-	h.awaitState("app1", "www.gone.example.com", tasks.Removed)
-	h.add("app1", "www.late.example.com")
-	h.awaitState("app1", "www.late.example.com", tasks.CheckingDNS)
+	f.awaitState("app1", "www.gone.example.com", tasks.Removed)
+	f.add("app1", "www.late.example.com")
+	f.awaitState("app1", "www.late.example.com", tasks.CheckingDNS)
 	stop()
-	h.add("app1", "www.queued.example.com")
+	f.add("app1", "www.queued.example.com")
 
 	all := recording{}
-	for _, key := range h.rdb.Keys(t.Context(), "*").Val() {
-		all[key] = h.record(key)
+	for _, key := range f.rdb.Keys(t.Context(), "*").Val() {
+		all[key] = f.record(key)
 	}
 	b, err := json.MarshalIndent(all, "", " ")
 	if err != nil {
@@ -73,36 +73,36 @@ func TestRecordARelease(t *testing.T) {
 	}
 }
 
-func (h *fixture) record(key string) (r recorded) {
-	h.t.Helper()
-	ctx := h.t.Context()
-	switch kind := h.rdb.Type(ctx, key).Val(); kind {
+func (f *fixture) record(key string) (r recorded) {
+	f.t.Helper()
+	ctx := f.t.Context()
+	switch kind := f.rdb.Type(ctx, key).Val(); kind {
 	case "string":
-		r.String = []byte(h.rdb.Get(ctx, key).Val())
+		r.String = []byte(f.rdb.Get(ctx, key).Val())
 	case "hash":
 		r.Hash = map[string][]byte{}
-		for field, value := range h.rdb.HGetAll(ctx, key).Val() {
+		for field, value := range f.rdb.HGetAll(ctx, key).Val() {
 			r.Hash[field] = []byte(value)
 		}
 	case "list":
-		for _, value := range h.rdb.LRange(ctx, key, 0, -1).Val() {
+		for _, value := range f.rdb.LRange(ctx, key, 0, -1).Val() {
 			r.List = append(r.List, []byte(value))
 		}
 	case "set":
-		r.Set = h.rdb.SMembers(ctx, key).Val()
+		r.Set = f.rdb.SMembers(ctx, key).Val()
 	case "zset":
-		r.ZSet = h.rdb.ZRangeWithScores(ctx, key, 0, -1).Val()
+		r.ZSet = f.rdb.ZRangeWithScores(ctx, key, 0, -1).Val()
 	default:
-		h.t.Fatalf("%s is a %q", key, kind)
+		f.t.Fatalf("%s is a %q", key, kind)
 	}
 	return r
 }
 
-func (h *fixture) replay(all recording) {
-	h.t.Helper()
-	_, err := h.rdb.TxPipelined(h.t.Context(), func(p redis.Pipeliner) error {
+func (f *fixture) replay(all recording) {
+	f.t.Helper()
+	_, err := f.rdb.TxPipelined(f.t.Context(), func(p redis.Pipeliner) error {
 		for key, r := range all {
-			ctx := h.t.Context()
+			ctx := f.t.Context()
 			if r.String != nil {
 				p.Set(ctx, key, r.String, 0)
 			}
@@ -122,7 +122,7 @@ func (h *fixture) replay(all recording) {
 		return nil
 	})
 	if err != nil {
-		h.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 }
 
@@ -150,24 +150,24 @@ func TestWhatEachReleaseLeftGoesOn(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(sim.Close)
-			h := setupOn(t, sim, miniredis.RunT(t).Addr())
-			h.replay(all)
+			f := setupOn(t, sim, miniredis.RunT(t).Addr())
+			f.replay(all)
 			for domain, state := range recordedDomains {
-				if got := h.view("app1", domain); got.State != state {
+				if got := f.view("app1", domain); got.State != state {
 					t.Errorf("%s was left as %q and is read as %q", domain, state, got.State)
 				}
 				if state == "" {
 					continue
 				}
-				if events, err := h.ledger.History(t.Context(), "app1", domain); err != nil || len(events) < 2 || events[0].Reason == "" {
+				if events, err := f.ledger.History(t.Context(), "app1", domain); err != nil || len(events) < 2 || events[0].Reason == "" {
 					t.Errorf("the history of %s is read as %+v (%v)", domain, events, err)
 				}
 			}
 
-			h.start(h.config("app1"))
+			f.start(f.config("app1"))
 			for domain, state := range recordedDomains {
 				if state != tasks.Removed && state != tasks.Failed { // what failed is looked at again hours later
-					h.awaitState("app1", domain, tasks.Done)
+					f.awaitState("app1", domain, tasks.Done)
 				}
 			}
 			want := "[hand.example.com www.done.example.com www.broken.example.com www.late.example.com www.queued.example.com]"

@@ -10,28 +10,28 @@ import (
 )
 
 // requestVerification requests a new verification of domains of app1, by anna.
-func (h *fixture) requestVerification(domains ...string) {
-	h.t.Helper()
+func (f *fixture) requestVerification(domains ...string) {
+	f.t.Helper()
 	targets := make([]enqueue.Target, len(domains))
 	for i, d := range domains {
 		targets[i] = enqueue.Target{AppID: "app1", Domain: d}
 	}
-	if _, err := h.client.Verify(h.t.Context(), "anna", targets...); err != nil {
-		h.t.Fatal(err)
+	if _, err := f.client.Verify(f.t.Context(), "anna", targets...); err != nil {
+		f.t.Fatal(err)
 	}
 }
 
 func TestAFailedDomainIsVerifiedAnewWhenAnOperatorWishesIt(t *testing.T) {
 	t.Parallel()
-	h := setup(t, simulator.Options{})
-	h.start(h.config("app1"))
-	h.add("app1", "nodns.example.com")
-	h.awaitState("app1", "nodns.example.com", tasks.Failed)
-	h.sim.SetBehaviour("nodns.example.com", simulator.Behaviour{})
-	h.sim.SetBehaviour("www.nodns.example.com", simulator.Behaviour{})
-	h.requestVerification("nodns.example.com")
-	h.awaitState("app1", "nodns.example.com", tasks.Done)
-	history, err := h.ledger.History(t.Context(), "app1", "nodns.example.com")
+	f := setup(t, simulator.Options{})
+	f.start(f.config("app1"))
+	f.add("app1", "nodns.example.com")
+	f.awaitState("app1", "nodns.example.com", tasks.Failed)
+	f.sim.SetBehaviour("nodns.example.com", simulator.Behaviour{})
+	f.sim.SetBehaviour("www.nodns.example.com", simulator.Behaviour{})
+	f.requestVerification("nodns.example.com")
+	f.awaitState("app1", "nodns.example.com", tasks.Done)
+	history, err := f.ledger.History(t.Context(), "app1", "nodns.example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,43 +49,43 @@ func TestAFailedDomainIsVerifiedAnewWhenAnOperatorWishesIt(t *testing.T) {
 
 func TestAWishForAVerificationLeavesAloneWhatIsDoneAndWhatIsNotListed(t *testing.T) {
 	t.Parallel()
-	h := setup(t, simulator.Options{})
-	h.start(h.config("app1"))
-	h.add("app1", "shop.example.com", "refused.example.com")
-	h.awaitState("app1", "shop.example.com", tasks.Done)
-	h.awaitState("app1", "refused.example.com", tasks.Rejected)
-	before := h.view("app1", "shop.example.com").Record.CheckSeq
-	h.requestVerification("refused.example.com", "unknown.example.com", "shop.example.com")
-	h.await("it was looked at again", func() bool {
-		v := h.view("app1", "shop.example.com")
+	f := setup(t, simulator.Options{})
+	f.start(f.config("app1"))
+	f.add("app1", "shop.example.com", "refused.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	f.awaitState("app1", "refused.example.com", tasks.Rejected)
+	before := f.view("app1", "shop.example.com").Record.CheckSeq
+	f.requestVerification("refused.example.com", "unknown.example.com", "shop.example.com")
+	f.await("it was looked at again", func() bool {
+		v := f.view("app1", "shop.example.com")
 		return v.Record.CheckSeq > before && v.State == tasks.Done && v.Record.Attempt == 1
 	})
-	if v := h.view("app1", "refused.example.com"); v.State != tasks.Rejected {
+	if v := f.view("app1", "refused.example.com"); v.State != tasks.Rejected {
 		t.Errorf("a rejected domain became %s", v.State)
 	}
-	if v := h.view("app1", "unknown.example.com"); v.Domain != "" {
+	if v := f.view("app1", "unknown.example.com"); v.Domain != "" {
 		t.Errorf("an unknown domain is known now: %+v", v)
 	}
 }
 
 func TestAWishDoesNotTakeDoneAwayWhileServerPilotIsAway(t *testing.T) {
 	t.Parallel()
-	h := setup(t, simulator.Options{})
-	h.start(h.config("app1"))
-	h.add("app1", "shop.example.com")
-	h.awaitState("app1", "shop.example.com", tasks.Done)
-	h.sim.SetAccountStatus(401)
+	f := setup(t, simulator.Options{})
+	f.start(f.config("app1"))
+	f.add("app1", "shop.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	f.sim.SetAccountStatus(401)
 	// What was read for the first verification is still fresh enough to be used; it
 	// isn't any more once a look at the app fails.
-	h.await("ServerPilot couldn't be asked", func() bool {
-		h.requestVerification("shop.example.com")
-		return strings.HasPrefix(h.view("app1", "shop.example.com").Reason, "could not be checked yet")
+	f.await("ServerPilot couldn't be asked", func() bool {
+		f.requestVerification("shop.example.com")
+		return strings.HasPrefix(f.view("app1", "shop.example.com").Reason, "could not be checked yet")
 	})
-	if v := h.view("app1", "shop.example.com"); v.State != tasks.Done {
+	if v := f.view("app1", "shop.example.com"); v.State != tasks.Done {
 		t.Errorf("the domain is %s", v.State)
 	}
-	h.sim.SetAccountStatus(0)
-	h.await("it is verified once ServerPilot is back", func() bool {
-		return strings.HasPrefix(h.view("app1", "shop.example.com").Reason, "certificate valid")
+	f.sim.SetAccountStatus(0)
+	f.await("it is verified once ServerPilot is back", func() bool {
+		return strings.HasPrefix(f.view("app1", "shop.example.com").Reason, "certificate valid")
 	})
 }

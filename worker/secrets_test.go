@@ -22,8 +22,8 @@ func TestSecretsReachNeitherRedisNorTheLog(t *testing.T) {
 	}
 	t.Cleanup(sim.Close)
 	redis := miniredis.RunT(t)
-	h := setupOn(t, sim, redis.Addr())
-	cfg := h.config("app1", "app2")
+	f := setupOn(t, sim, redis.Addr())
+	cfg := f.config("app1", "app2")
 	var log harness.Log
 	cfg.Log.SetOutput(&log)
 	cfg.Log.SetLevel(logrus.TraceLevel)
@@ -36,25 +36,25 @@ func TestSecretsReachNeitherRedisNorTheLog(t *testing.T) {
 		"app2": target(t, gone.URL+"/?key=url-key", oldSecret, newSecret)}
 	sim.SetAccountStatus(401)         // an answer about the credentials, first
 	sim.SetAppStatus("app2", 500)     // one app stays in trouble
-	h.add("app1", "shop.example.com") // its app's answers hold a private key
-	h.add("app2", "broken.example.com")
-	stop := h.start(cfg)
+	f.add("app1", "shop.example.com") // its app's answers hold a private key
+	f.add("app2", "broken.example.com")
+	stop := f.start(cfg)
 	// Each app has an event then, for its webhook. app2 gets no other.
-	h.await("both apps are blocked", func() bool {
-		return strings.Contains(h.view("app1", "shop.example.com").Reason, "401") && strings.Contains(h.view("app2", "broken.example.com").Reason, "401")
+	f.await("both apps are blocked", func() bool {
+		return strings.Contains(f.view("app1", "shop.example.com").Reason, "401") && strings.Contains(f.view("app2", "broken.example.com").Reason, "401")
 	})
 	stop()
 	sim.SetAccountStatus(0)
-	h.start(cfg)
-	h.awaitState("app1", "shop.example.com", tasks.Done)
-	h.await("both webhooks failed", func() bool {
+	f.start(cfg)
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	f.await("both webhooks failed", func() bool {
 		failed := map[string]bool{}
-		for _, e := range h.events(false) {
+		for _, e := range f.events(false) {
 			failed[e.Event.AppID] = failed[e.Event.AppID] || e.Error != ""
 		}
 		return failed["app1"] && failed["app2"]
 	})
-	for where, text := range map[string]string{"Redis": redistest.Dump(t, h.rdb), "the log": log.String()} {
+	for where, text := range map[string]string{"Redis": redistest.Dump(t, f.rdb), "the log": log.String()} {
 		if !strings.Contains(text, "shop.example.com") {
 			t.Errorf("%s says nothing of the domain: the test tests nothing", where)
 		}

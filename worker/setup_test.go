@@ -52,50 +52,50 @@ func setupOn(t *testing.T, sim *simulator.Simulator, addr string) *fixture {
 }
 
 // config is that of a worker which serves the simulator's apps.
-func (h *fixture) config(apps ...string) worker.Config {
+func (f *fixture) config(apps ...string) worker.Config {
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(h.sim.CAPEM())
+	roots.AppendCertsFromPEM(f.sim.CAPEM())
 	log := logrus.New()
-	log.SetOutput(h.t.Output())
+	log.SetOutput(f.t.Output())
 	return worker.Config{
-		Redis: h.rdb, APIURL: h.sim.APIURL(),
+		Redis: f.rdb, APIURL: f.sim.APIURL(),
 		Accounts:    []registry.Account{{ClientID: "sim", APIKey: "sim-key", Apps: apps}},
 		Rules:       listsync.Rules{WWW: tasks.WWWAlways},
 		SSLDelays:   []time.Duration{time.Second, time.Second, time.Second},
-		Check:       certcheck.Config{DNS: h.sim.DNSAddr(), Port: h.sim.TLSPort(), Roots: roots, AllowPrivate: true},
+		Check:       certcheck.Config{DNS: f.sim.DNSAddr(), Port: f.sim.TLSPort(), Roots: roots, AllowPrivate: true},
 		Concurrency: 64, Log: log,
 	}
 }
 
 // start runs a worker until the test ends, or until the returned function is called.
-func (h *fixture) start(cfg worker.Config) (stop func()) {
-	h.t.Helper()
-	_, stop = h.run(cfg)
+func (f *fixture) start(cfg worker.Config) (stop func()) {
+	f.t.Helper()
+	_, stop = f.run(cfg)
 	return stop
 }
 
 // run is start for a test that needs the worker itself, such as to reload it.
-func (h *fixture) run(cfg worker.Config) (wk *worker.Worker, stop func()) {
-	h.t.Helper()
+func (f *fixture) run(cfg worker.Config) (wk *worker.Worker, stop func()) {
+	f.t.Helper()
 	wk, err := worker.New(cfg)
 	if err != nil {
-		h.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	if h.maintenance > 0 {
-		wk.SetMaintenanceInterval(h.maintenance)
+	if f.maintenance > 0 {
+		wk.SetMaintenanceInterval(f.maintenance)
 	}
-	stop = harness.Run(h.t, wk.Run)
+	stop = harness.Run(f.t, wk.Run)
 	return wk, stop
 }
 
-func (h *fixture) add(app string, domains ...string) {
-	h.t.Helper()
+func (f *fixture) add(app string, domains ...string) {
+	f.t.Helper()
 	reqs := make([]enqueue.Request, len(domains))
 	for i, d := range domains {
 		reqs[i] = enqueue.Request{AppID: app, Domain: d}
 	}
-	if _, err := h.client.Enqueue(h.t.Context(), reqs...); err != nil {
-		h.t.Fatal(err)
+	if _, err := f.client.Enqueue(f.t.Context(), reqs...); err != nil {
+		f.t.Fatal(err)
 	}
 }
 
@@ -103,34 +103,34 @@ func (h *fixture) add(app string, domains ...string) {
 const awaitTimeout = 3 * time.Minute
 
 // await polls until ok is true.
-func (h *fixture) await(what string, ok func() bool) {
-	h.t.Helper()
+func (f *fixture) await(what string, ok func() bool) {
+	f.t.Helper()
 	deadline := time.Now().Add(awaitTimeout)
 	for !ok() {
 		if time.Now().After(deadline) {
-			h.t.Fatalf("%s: not within %s", what, awaitTimeout)
+			f.t.Fatalf("%s: not within %s", what, awaitTimeout)
 		}
 		select {
-		case <-h.t.Context().Done():
-			h.t.Fatal(h.t.Context().Err())
+		case <-f.t.Context().Done():
+			f.t.Fatal(f.t.Context().Err())
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
 
 // view is one domain as the ledger has it; the zero View if it hasn't.
-func (h *fixture) view(app, domain string) ledger.View {
-	h.t.Helper()
-	v, _, err := h.ledger.Domain(h.t.Context(), app, domain)
+func (f *fixture) view(app, domain string) ledger.View {
+	f.t.Helper()
+	v, _, err := f.ledger.Domain(f.t.Context(), app, domain)
 	if err != nil {
-		h.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	return v
 }
 
-func (h *fixture) awaitState(app, domain string, want tasks.State) {
-	h.t.Helper()
-	h.await(domain+" is "+string(want), func() bool { return h.view(app, domain).State == want })
+func (f *fixture) awaitState(app, domain string, want tasks.State) {
+	f.t.Helper()
+	f.await(domain+" is "+string(want), func() bool { return f.view(app, domain).State == want })
 }
 
 // names are n domains that need no www form.
@@ -142,11 +142,11 @@ func names(n int) []string {
 	return all
 }
 
-func (h *fixture) states(app string) map[string]tasks.State {
-	h.t.Helper()
-	views, err := h.ledger.Domains(h.t.Context(), app)
+func (f *fixture) states(app string) map[string]tasks.State {
+	f.t.Helper()
+	views, err := f.ledger.Domains(f.t.Context(), app)
 	if err != nil {
-		h.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	states := map[string]tasks.State{}
 	for _, v := range views {

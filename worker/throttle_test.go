@@ -37,24 +37,24 @@ func TestARedisThatRefusesIsNotAskedWithoutAPause(t *testing.T) {
 	}
 	t.Cleanup(sim.Close)
 	mini := miniredis.RunT(t)
-	h := setupOn(t, sim, mini.Addr())
+	f := setupOn(t, sim, mini.Addr())
 	sent := &commands{}
-	h.rdb.AddHook(sent)
+	f.rdb.AddHook(sent)
 	ready := make(chan struct{})
-	cfg := h.config("app1")
+	cfg := f.config("app1")
 	cfg.Ready = func() { close(ready) }
-	h.start(cfg)
+	f.start(cfg)
 	<-ready
 
 	mini.SetError("OOM command not allowed when used memory > 'maxmemory'.")
 	before, began := sent.n.Load(), time.Now()
-	h.await("two seconds are over", func() bool { return time.Since(began) > 2*time.Second })
+	f.await("two seconds are over", func() bool { return time.Since(began) > 2*time.Second })
 	rate := float64(sent.n.Load()-before) / time.Since(began).Seconds()
 	mini.SetError("")
 	t.Logf("%.0f commands a second", rate)
 	if rate > 200 { // asynq alone would send some 20,000
 		t.Errorf("%.0f commands a second were sent to a Redis that refuses them all", rate)
 	}
-	h.add("app1", "www.late.example.com")
-	h.awaitState("app1", "www.late.example.com", tasks.Done)
+	f.add("app1", "www.late.example.com")
+	f.awaitState("app1", "www.late.example.com", tasks.Done)
 }

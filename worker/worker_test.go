@@ -19,15 +19,15 @@ import (
 
 func TestADomainGoesFromRequestToCertificate(t *testing.T) {
 	t.Parallel()
-	h := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"byhand.example.net"}}}})
-	h.start(h.config("app1"))
-	h.add("app1", "good.example.com", "nodns.example.com", "nocert.example.com", "refused.example.com", "*.wild.example.com")
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"byhand.example.net"}}}})
+	f.start(f.config("app1"))
+	f.add("app1", "good.example.com", "nodns.example.com", "nocert.example.com", "refused.example.com", "*.wild.example.com")
 	want := map[string]tasks.State{
 		"good.example.com": tasks.Done, "nodns.example.com": tasks.Failed, "nocert.example.com": tasks.DoneWithoutSSL,
 		"refused.example.com": tasks.Rejected, "*.wild.example.com": tasks.DoneWithoutSSL,
 	}
-	h.await("all states are final", func() bool { return cmp.Equal(h.states("app1"), want) })
-	list := h.sim.List("app1")
+	f.await("all states are final", func() bool { return cmp.Equal(f.states("app1"), want) })
+	list := f.sim.List("app1")
 	if list[0] != "byhand.example.net" {
 		t.Errorf("the name set by hand moved: %v", list)
 	}
@@ -37,10 +37,10 @@ func TestADomainGoesFromRequestToCertificate(t *testing.T) {
 	if diff := cmp.Diff(wantList, list); diff != "" {
 		t.Errorf("the list (-want +got):\n%s", diff)
 	}
-	if n := h.sim.Calls("app1", simulator.WriteSSL); n != 1 {
+	if n := f.sim.Calls("app1", simulator.WriteSSL); n != 1 {
 		t.Errorf("AutoSSL was turned on %d times", n)
 	}
-	history, err := h.ledger.History(t.Context(), "app1", "nodns.example.com")
+	history, err := f.ledger.History(t.Context(), "app1", "nodns.example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,48 +69,48 @@ func TestABurstOnOneAppTakesFewWritesAndDelaysNoOther(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s held, %d workers", tt.held, tt.workers), func(t *testing.T) {
 			t.Parallel()
-			h := setup(t, simulator.Options{Apps: []simulator.App{{ID: "big"}, {ID: "small"}}})
-			cfg := h.config("big", "small")
+			f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "big"}, {ID: "small"}}})
+			cfg := f.config("big", "small")
 			cfg.SSLDelays = []time.Duration{time.Hour}
 			for range tt.workers {
-				h.start(cfg)
+				f.start(cfg)
 			}
 			burst := func() ledger.App {
-				app, err := h.ledger.App(t.Context(), "big")
+				app, err := f.ledger.App(t.Context(), "big")
 				if err != nil {
 					t.Fatal(err)
 				}
 				return app
 			}
 			release := make(chan struct{})
-			h.sim.FailNext("big", tt.held, simulator.Fault{Kind: simulator.Slow, Until: release})
+			f.sim.FailNext("big", tt.held, simulator.Fault{Kind: simulator.Slow, Until: release})
 
 			// Most of the burst is recorded before the call is held, since a worker gives
 			// a call up after 20 s.
-			operator := operator.New(h.rdb)
+			operator := operator.New(f.rdb)
 			if err := operator.Pause(t.Context(), "big", "test"); err != nil {
 				t.Fatal(err)
 			}
 			all := names(60)
-			h.add("big", all[:50]...)
-			h.await("most of the burst is recorded", func() bool { return burst().Pending == 50 })
+			f.add("big", all[:50]...)
+			f.await("most of the burst is recorded", func() bool { return burst().Pending == 50 })
 			if _, err := operator.Resume(t.Context(), "big"); err != nil {
 				t.Fatal(err)
 			}
-			h.await("the call is held", func() bool { return h.sim.Calls("big", tt.held) == 1 })
-			h.add("big", all[50:]...)
-			h.add("small", "www.single.example.com")
-			h.awaitState("small", "www.single.example.com", tasks.CheckingDNS)
+			f.await("the call is held", func() bool { return f.sim.Calls("big", tt.held) == 1 })
+			f.add("big", all[50:]...)
+			f.add("small", "www.single.example.com")
+			f.awaitState("small", "www.single.example.com", tasks.CheckingDNS)
 			if app := burst(); !app.Leased || app.Failure != nil {
 				t.Errorf("the burst's sync ended before the other app's change was done: %+v, trouble %+v", app, app.Failure)
 			}
-			h.await("all of the burst is recorded", func() bool { return burst().Pending == len(all) })
+			f.await("all of the burst is recorded", func() bool { return burst().Pending == len(all) })
 			close(release)
-			h.await("the burst is listed", func() bool { return len(h.sim.List("big")) == len(all) && burst().Pending == 0 })
-			if writes := h.sim.Calls("big", simulator.WriteList); writes > tt.writes {
+			f.await("the burst is listed", func() bool { return len(f.sim.List("big")) == len(all) && burst().Pending == 0 })
+			if writes := f.sim.Calls("big", simulator.WriteList); writes > tt.writes {
 				t.Errorf("%d names took %d list writes; at most %d are allowed", len(all), writes, tt.writes)
 			}
-			if o := h.sim.Overlaps(); len(o) > 0 {
+			if o := f.sim.Overlaps(); len(o) > 0 {
 				t.Errorf("%d list writes overlapped, the first: %+v", len(o), o[0])
 			}
 		})
@@ -121,16 +121,16 @@ func TestABurstOnOneAppTakesFewWritesAndDelaysNoOther(t *testing.T) {
 // new configuration of the web server.
 func TestAListIsWrittenAtMostTwiceASecond(t *testing.T) {
 	t.Parallel()
-	h := setup(t, simulator.Options{})
+	f := setup(t, simulator.Options{})
 	for range 4 {
-		h.start(h.config("app1"))
+		f.start(f.config("app1"))
 	}
-	for i := 0; len(h.sim.History("app1")) < 4; i++ {
+	for i := 0; len(f.sim.History("app1")) < 4; i++ {
 		domain := fmt.Sprintf("www.shop%03d.example.com", i%300)
-		h.add("app1", domain)
-		h.await(domain+" is recorded", func() bool { return h.view("app1", domain).Seq > 0 })
+		f.add("app1", domain)
+		f.await(domain+" is recorded", func() bool { return f.view("app1", domain).Seq > 0 })
 	}
-	history := h.sim.History("app1")
+	history := f.sim.History("app1")
 	for i, next := range history[1:] {
 		// Redis counts in milliseconds.
 		if pause := next.ReceivedAt.Sub(history[i].AnsweredAt); pause < 495*time.Millisecond {
@@ -141,45 +141,45 @@ func TestAListIsWrittenAtMostTwiceASecond(t *testing.T) {
 
 func TestAskingAgainChangesNothing(t *testing.T) {
 	t.Parallel()
-	h := setup(t, simulator.Options{})
-	h.start(h.config("app1"))
-	h.add("app1", "shop.example.com")
-	h.awaitState("app1", "shop.example.com", tasks.Done)
-	before, writes := h.view("app1", "shop.example.com"), h.sim.Calls("app1", simulator.WriteList)
-	h.add("app1", "shop.example.com")
-	h.await("the second request is dealt with", func() bool {
-		v := h.view("app1", "shop.example.com")
+	f := setup(t, simulator.Options{})
+	f.start(f.config("app1"))
+	f.add("app1", "shop.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	before, writes := f.view("app1", "shop.example.com"), f.sim.Calls("app1", simulator.WriteList)
+	f.add("app1", "shop.example.com")
+	f.await("the second request is dealt with", func() bool {
+		v := f.view("app1", "shop.example.com")
 		return v.Pending == nil && v.Seq > before.Seq
 	})
-	after := h.view("app1", "shop.example.com")
+	after := f.view("app1", "shop.example.com")
 	if after.State != tasks.Done || after.Record.Attempt != before.Record.Attempt || after.Reason != before.Reason {
 		t.Errorf("asking again changed the domain: %+v, was %+v", after, before)
 	}
-	if n := h.sim.Calls("app1", simulator.WriteList); n != writes {
+	if n := f.sim.Calls("app1", simulator.WriteList); n != writes {
 		t.Errorf("asking again wrote the list: %d writes, was %d", n, writes)
 	}
 }
 
 func TestWhatIsRemovedIsNotVerifiedAndCanComeBack(t *testing.T) {
 	t.Parallel()
-	h := setup(t, simulator.Options{})
-	h.start(h.config("app1"))
-	h.add("app1", "nodns.example.com")
-	h.await("one attempt was made", func() bool { return h.view("app1", "nodns.example.com").Record.Attempt == 1 })
-	if _, err := h.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "nodns.example.com", Remove: true}); err != nil {
+	f := setup(t, simulator.Options{})
+	f.start(f.config("app1"))
+	f.add("app1", "nodns.example.com")
+	f.await("one attempt was made", func() bool { return f.view("app1", "nodns.example.com").Record.Attempt == 1 })
+	if _, err := f.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "nodns.example.com", Remove: true}); err != nil {
 		t.Fatal(err)
 	}
-	h.awaitState("app1", "nodns.example.com", tasks.Removed)
-	if list := h.sim.List("app1"); len(list) != 0 {
+	f.awaitState("app1", "nodns.example.com", tasks.Removed)
+	if list := f.sim.List("app1"); len(list) != 0 {
 		t.Errorf("still on the list: %v", list)
 	}
-	h.add("app1", "nodns.example.com")
-	h.await("it starts from the first attempt", func() bool {
-		v := h.view("app1", "nodns.example.com")
+	f.add("app1", "nodns.example.com")
+	f.await("it starts from the first attempt", func() bool {
+		v := f.view("app1", "nodns.example.com")
 		return v.State.Checking() && v.Record.Attempt == 1
 	})
-	h.awaitState("app1", "nodns.example.com", tasks.Failed)
-	history, err := h.ledger.History(t.Context(), "app1", "nodns.example.com")
+	f.awaitState("app1", "nodns.example.com", tasks.Failed)
+	history, err := f.ledger.History(t.Context(), "app1", "nodns.example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,47 +196,47 @@ func TestWhatIsRemovedIsNotVerifiedAndCanComeBack(t *testing.T) {
 
 func TestAnAppThatNoAccountOwnsWaitsAndSaysSo(t *testing.T) {
 	t.Parallel()
-	h := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
-	stop := h.start(h.config("app1"))
-	h.add("app2", "shop.example.com")
-	h.await("the reason names the apps", func() bool {
-		v := h.view("app2", "shop.example.com")
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
+	stop := f.start(f.config("app1"))
+	f.add("app2", "shop.example.com")
+	f.await("the reason names the apps", func() bool {
+		v := f.view("app2", "shop.example.com")
 		return v.State == tasks.Pending && strings.Contains(v.Reason, "app2") && strings.Contains(v.Reason, "the apps served are app1")
 	})
 	stop()
-	h.start(h.config("app1", "app2"))
-	h.awaitState("app2", "shop.example.com", tasks.Done)
+	f.start(f.config("app1", "app2"))
+	f.awaitState("app2", "shop.example.com", tasks.Done)
 }
 
 func TestABlockedAccountKeepsItsChangesAndGoesOnByItself(t *testing.T) {
 	t.Parallel()
-	h := setup(t, simulator.Options{})
-	h.sim.SetAccountStatus(402)
-	stop := h.start(h.config("app1"))
-	h.add("app1", "shop.example.com")
-	h.await("the reason tells what to do", func() bool {
-		v := h.view("app1", "shop.example.com")
+	f := setup(t, simulator.Options{})
+	f.sim.SetAccountStatus(402)
+	stop := f.start(f.config("app1"))
+	f.add("app1", "shop.example.com")
+	f.await("the reason tells what to do", func() bool {
+		v := f.view("app1", "shop.example.com")
 		return v.State == tasks.Pending && strings.Contains(v.Reason, "card")
 	})
-	app, err := h.ledger.App(t.Context(), "app1")
+	app, err := f.ledger.App(t.Context(), "app1")
 	if err != nil || app.Failure == nil || !app.Failure.Blocked {
 		t.Fatalf("the app isn't blocked: %+v, %v", app, err)
 	}
-	h.sim.SetAccountStatus(0)
+	f.sim.SetAccountStatus(0)
 	// A worker that starts tries blocked apps at once: who restarts it has mended something.
 	stop()
-	h.start(h.config("app1"))
-	h.awaitState("app1", "shop.example.com", tasks.Done)
-	if app, err = h.ledger.App(t.Context(), "app1"); err != nil || app.Failure != nil {
+	f.start(f.config("app1"))
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	if app, err = f.ledger.App(t.Context(), "app1"); err != nil || app.Failure != nil {
 		t.Errorf("the trouble is still noted: %+v, %v", app.Failure, err)
 	}
 }
 
 func TestPoisonIsArchivedAtOnceWithItsReason(t *testing.T) {
 	t.Parallel()
-	h := setup(t, simulator.Options{})
-	h.start(h.config("app1"))
-	client, inspector := asynq.NewClientFromRedisClient(h.rdb), asynq.NewInspectorFromRedisClient(h.rdb)
+	f := setup(t, simulator.Options{})
+	f.start(f.config("app1"))
+	client, inspector := asynq.NewClientFromRedisClient(f.rdb), asynq.NewInspectorFromRedisClient(f.rdb)
 	poison := []struct{ queue, kind, payload, reason string }{
 		{tasks.QueueDomains, tasks.TypeDomainAdd, "not JSON", "not the JSON"},
 		{tasks.QueueDomains, tasks.TypeDomainAdd, `{"app_id":"app1","domain":"x","seq":1,"requested_at":"2026-01-01T00:00:00Z"}`, "domain"},
@@ -251,30 +251,30 @@ func TestPoisonIsArchivedAtOnceWithItsReason(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.await(p.kind+" "+p.payload+" is archived", func() bool {
+		f.await(p.kind+" "+p.payload+" is archived", func() bool {
 			now, err := inspector.GetTaskInfo(p.queue, info.ID)
 			return err == nil && now.State == asynq.TaskStateArchived && strings.Contains(now.LastErr, p.reason)
 		})
 	}
-	h.add("app1", "shop.example.com")
-	h.awaitState("app1", "shop.example.com", tasks.Done)
+	f.add("app1", "shop.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
 }
 
 func TestAStoppingWorkerHandsBackWhatAnotherThenDoes(t *testing.T) {
 	t.Parallel()
-	h := setup(t, simulator.Options{Latency: 300 * time.Millisecond})
-	cfg := h.config("app1")
-	stop := h.start(cfg)
-	h.add("app1", names(5)...)
-	h.await("a call is under way", func() bool { return h.sim.Calls("app1", simulator.ReadApp) > 0 })
+	f := setup(t, simulator.Options{Latency: 300 * time.Millisecond})
+	cfg := f.config("app1")
+	stop := f.start(cfg)
+	f.add("app1", names(5)...)
+	f.await("a call is under way", func() bool { return f.sim.Calls("app1", simulator.ReadApp) > 0 })
 	stop()
-	app, err := h.ledger.App(t.Context(), "app1")
+	app, err := f.ledger.App(t.Context(), "app1")
 	if err != nil || app.Leased {
 		t.Errorf("the lease is still held: %+v, %v", app, err)
 	}
-	h.start(cfg)
-	h.await("the rest is listed", func() bool { return len(h.sim.List("app1")) == 5 })
-	if o := h.sim.Overlaps(); len(o) > 0 {
+	f.start(cfg)
+	f.await("the rest is listed", func() bool { return len(f.sim.List("app1")) == 5 })
+	if o := f.sim.Overlaps(); len(o) > 0 {
 		t.Errorf("%d list writes overlapped, the first: %+v", len(o), o[0])
 	}
 }
