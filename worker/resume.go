@@ -37,8 +37,8 @@ type resumer struct {
 	webhooks bool                 // webhooks must still be switched on
 }
 
-// resume retries apps after resumeDelay. If webhooks is set, it first switches them on. After
-// an error the next maintenance continues.
+// resume waits for resumeDelay, switches webhooks on if asked, and retries apps. After an
+// error the next maintenance continues.
 func (r *resumer) resume(ctx context.Context, apps []string, webhooks bool) error {
 	if len(apps) == 0 {
 		return nil
