@@ -29,14 +29,7 @@ func TestACrashOfAClustersMasterLosesAtMostItsLastMoment(t *testing.T) {
 	t.Logf("its replica was master after %s", time.Since(killed).Round(100*time.Millisecond))
 	f.awaitAcked(f.workload.Acked() + 100)
 	t.Logf("nothing was taken for %s", f.workload.LongestGap(killed).Round(100*time.Millisecond))
-	old.Start()
-	harness.Await(t, "the old master is a replica", func() error { return replicates(t, old.Addr) })
-	t.Logf("the old master was a replica %s after it was killed", time.Since(killed).Round(100*time.Millisecond))
-	f.awaitAcked(f.workload.Acked() + 100)
-	end()
-	f.settle()
-	f.slowest(killed.Add(-time.Second))
-	f.lost()
+	f.rejoin(old, killed, end)
 }
 
 // loadedCluster is a Cluster of three masters with workers on it, under load until end is called.

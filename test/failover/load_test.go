@@ -90,6 +90,20 @@ func (f *fixture) kill(master *redistest.Server, end func()) (killed time.Time, 
 	return killed, endNew
 }
 
+// rejoin starts a killed master again, which becomes a replica. Then it ends the load, and waits
+// until all is listed.
+func (f *fixture) rejoin(master *redistest.Server, killed time.Time, end func()) {
+	f.t.Helper()
+	master.Start()
+	harness.Await(f.t, "the old master is a replica", func() error { return replicates(f.t, master.Addr) })
+	f.t.Logf("the old master was a replica %s after it was killed", time.Since(killed).Round(100*time.Millisecond))
+	f.awaitAcked(f.workload.Acked() + 100)
+	end()
+	f.settle()
+	f.slowest(killed.Add(-time.Second))
+	f.lost()
+}
+
 // lost logs how many of the changes that Redis may lose were lost.
 func (f *fixture) lost() {
 	f.t.Helper()

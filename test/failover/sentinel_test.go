@@ -28,14 +28,7 @@ func TestACrashOfSentinelsMasterLosesAtMostItsLastMoment(t *testing.T) {
 	voted := time.Since(killed)
 	f.awaitAcked(f.workload.Acked() + 100)
 	t.Logf("another was master after %s; nothing was taken for %s", voted.Round(100*time.Millisecond), f.workload.LongestGap(killed).Round(100*time.Millisecond))
-	s.Master.Start()
-	harness.Await(t, "the old master is a replica", func() error { return replicates(t, s.Master.Addr) })
-	t.Logf("the old master was a replica %s after it was killed", time.Since(killed).Round(100*time.Millisecond))
-	f.awaitAcked(f.workload.Acked() + 100)
-	end()
-	f.settle()
-	f.slowest(killed.Add(-time.Second))
-	f.lost()
+	f.rejoin(s.Master, killed, end)
 }
 
 // SENTINEL FAILOVER alone doesn't stop clients. The old master still takes writes, which are lost:
