@@ -9,7 +9,7 @@ import (
 	"pilotsync/worker"
 )
 
-func TestAWorkerAnnouncesWhatItServes(t *testing.T) {
+func TestAWorkerAnnouncesItsApps(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
 	serves := func(what string, dryRun bool, apps ...string) {

@@ -12,7 +12,7 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// syncs are the sync tasks of an app that are still to run, or run just now.
+// syncs returns the waiting and running sync tasks of an app.
 func (f *fixture) syncs(app string) (ids []string) {
 	f.t.Helper()
 	inspector := asynq.NewInspectorFromRedisClient(f.rdb)
@@ -40,8 +40,8 @@ func (f *fixture) app(id string) ledger.App {
 	return app
 }
 
-// Each start once added a sync task, and all of them counted the same failures: with
-// five workers the backoff was at its limit within seconds.
+// In an earlier version each start added a sync task, and all of them counted the same
+// failures: with five workers the backoff was at its limit within seconds.
 func TestWorkersThatStartTogetherMoveARetryForwardOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
@@ -73,7 +73,7 @@ func TestAnAppThatNoWorkerServesIsRetriedByOneTaskWithTheUsualBackoff(t *testing
 	}
 	f.add("app2", "www.shop.example.com")
 	f.await("its sync was tried three times", func() bool { return f.app("app2").Fails >= 3 })
-	// As an operator, an hour's look or an older release does it: another task.
+	// A second task, as an operator, a reconciliation or an older release makes it.
 	wake, err := f.ledger.Wake(t.Context(), "app2")
 	if err != nil {
 		t.Fatal(err)
@@ -90,8 +90,8 @@ func TestAnAppThatNoWorkerServesIsRetriedByOneTaskWithTheUsualBackoff(t *testing
 	f.await("the name is on the list", func() bool { return len(f.sim.List("app2")) == 1 })
 }
 
-// Where workers serve different apps, a task may come to one that doesn't serve its app.
-func TestAnAppThatAnotherWorkerServesIsInNoTrouble(t *testing.T) {
+// If workers serve different apps, a worker may get a task of an app that it doesn't serve.
+func TestAnAppThatAnotherWorkerServesIsNotFailing(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
 	f.start(f.config("app1"))

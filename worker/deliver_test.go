@@ -43,15 +43,15 @@ func target(t *testing.T, url string, secrets ...string) webhook.Target {
 	return hook
 }
 
-// receiver is a WordPress that is told of events.
+// receiver is a WordPress that receives events.
 type receiver struct {
 	*httptest.Server
 	t *testing.T
 
 	mu         sync.Mutex
-	status     int // what it answers; 0 for success
+	status     int // its answer; 0 for success
 	calls      int
-	deliveries []delivery // those it took
+	deliveries []delivery // the accepted events
 }
 
 type delivery struct {
@@ -107,7 +107,7 @@ func (s *receiver) answer(status int) {
 	s.status = status
 }
 
-// delivered returns what it took, by the time of the events, and the number of calls.
+// delivered returns the accepted events, sorted by their time, and the number of calls.
 func (s *receiver) delivered() (got []delivery, calls int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,7 +152,7 @@ func (f *fixture) events(failed bool) []webhook.Info {
 	return events
 }
 
-func TestEveryStateOfADomainsLifeIsToldOnce(t *testing.T) {
+func TestEveryStateOfADomainIsDeliveredOnce(t *testing.T) {
 	t.Parallel()
 	f, s := setup(t, simulator.Options{CertDelay: 2 * time.Second}), newReceiver(t)
 	cfg := f.config("app1")
@@ -194,7 +194,7 @@ func TestEveryStateOfADomainsLifeIsToldOnce(t *testing.T) {
 	f.await("the outbox is empty", func() bool { return f.rdb.LLen(t.Context(), "pilotsync:{app1}:outbox").Val() == 0 })
 }
 
-func TestEventsThatADeadWorkerLeftInTheOutboxAreToldOnce(t *testing.T) {
+func TestEventsOfADeadWorkersOutboxAreDeliveredOnce(t *testing.T) {
 	t.Parallel()
 	f, s := setup(t, simulator.Options{}), newReceiver(t)
 	ctx := t.Context()
@@ -216,7 +216,7 @@ func TestEventsThatADeadWorkerLeftInTheOutboxAreToldOnce(t *testing.T) {
 	if err != nil || len(outbox) != 2 {
 		t.Fatalf("the outbox: %+v, %v", outbox, err)
 	}
-	// It got as far as enqueueing the first.
+	// The worker died after it enqueued the first.
 	if _, err := asynq.NewClientFromRedisClient(f.rdb).Enqueue(asynq.NewTask(tasks.TypeEventDeliver, tasks.Encode(outbox[0].Event)),
 		asynq.Queue(tasks.QueueEvents), asynq.TaskID(outbox[0].ID()), asynq.Retention(time.Hour)); err != nil {
 		t.Fatal(err)
@@ -231,7 +231,7 @@ func TestEventsThatADeadWorkerLeftInTheOutboxAreToldOnce(t *testing.T) {
 	}
 }
 
-func TestAWebhookThatIsDownLosesNothing(t *testing.T) {
+func TestAWebhookThatIsDownLosesNoEvent(t *testing.T) {
 	t.Parallel()
 	f, s := setup(t, simulator.Options{}), newReceiver(t)
 	s.answer(http.StatusServiceUnavailable)
@@ -283,7 +283,7 @@ func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
 		t.Errorf("it was said %d times", n)
 	}
 	stop()
-	// As if they had waited for hours: only a worker's start can bring them soon.
+	// They are due in hours, so only a worker's start can send them sooner.
 	for _, id := range f.rdb.ZRange(t.Context(), "asynq:{events}:retry", 0, -1).Val() {
 		f.rdb.ZAdd(t.Context(), "asynq:{events}:retry", redis.Z{Score: float64(time.Now().Add(time.Hour).Unix()), Member: id})
 	}
@@ -292,7 +292,7 @@ func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
 	f.await("all is told", func() bool { got, _ := s.delivered(); return len(got) == 6 })
 }
 
-func TestAWebhookThatAsksForAPauseGetsIt(t *testing.T) {
+func TestADelayThatAWebhookAsksForIsKept(t *testing.T) {
 	t.Parallel()
 	f, s := setup(t, simulator.Options{}), newReceiver(t)
 	s.answer(http.StatusTooManyRequests)
@@ -319,7 +319,7 @@ func TestAWebhookThatAsksForAPauseGetsIt(t *testing.T) {
 	}
 }
 
-func TestNoEventGoesWhereItWasNotMeantToGo(t *testing.T) {
+func TestNoEventIsSentToAnotherAddress(t *testing.T) {
 	t.Parallel()
 	f, away := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}, {ID: "app3"}, {ID: "app4"}}}), newReceiver(t)
 	away.answer(http.StatusPermanentRedirect)
@@ -350,7 +350,7 @@ func TestNoEventGoesWhereItWasNotMeantToGo(t *testing.T) {
 	}
 }
 
-func TestABlockedAppIsToldOnceAndSoIsItsRecovery(t *testing.T) {
+func TestABlockedAppAndItsRecoveryHaveOneEventEach(t *testing.T) {
 	t.Parallel()
 	f, s := setup(t, simulator.Options{}), newReceiver(t)
 	cfg := f.config("app1")

@@ -35,7 +35,7 @@ func (f *fixture) awaitNoSyncs() {
 	})
 }
 
-func TestADryRunLeavesChangesPendingWithWhatWouldBeDone(t *testing.T) {
+func TestADryRunLeavesChangesPendingWithAPreview(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"hand.example.net", "old.example.net", "there.example.net"}}}})
 	cfg := f.config("app1")
@@ -78,7 +78,7 @@ func TestADryRunLeavesChangesPendingWithWhatWouldBeDone(t *testing.T) {
 		t.Error("the log doesn't say what a write would change")
 	}
 
-	// Asked for once more, it plans again, though nothing new came.
+	// After another request it plans again, although nothing changed.
 	if err := f.sim.EditByHand("app1", func([]string) []string { return []string{"hand.example.net", "there.example.net"} }); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestADryRunLeavesChangesPendingWithWhatWouldBeDone(t *testing.T) {
 	f.awaitReason("app1", "old.example.net", "dry run: is not on the list")
 	stop()
 
-	// A worker without the dry run does it all at once: nothing new comes in.
+	// A worker that isn't in a dry run carries out the pending changes.
 	f.start(f.config("app1"))
 	f.awaitState("app1", "shop.example.com", tasks.Done)
 	f.awaitState("app1", "there.example.net", tasks.Done)
@@ -99,8 +99,8 @@ func TestADryRunLeavesChangesPendingWithWhatWouldBeDone(t *testing.T) {
 	}
 }
 
-// The sweep finds changes without a task. After a dry run that is as it should be.
-func TestTheSweepDoesNotRepeatADryRun(t *testing.T) {
+// The recoverer finds changes without a task, but not those after a dry run.
+func TestTheRecovererDoesNotRepeatADryRun(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
 	cfg := f.config("app1", "app2")
@@ -117,14 +117,14 @@ func TestTheSweepDoesNotRepeatADryRun(t *testing.T) {
 	f.recordOnly("app2", "b.example.com")
 	f.rdb.Del(t.Context(), "pilotsync:sweep") // so that the next worker sweeps at once
 	f.start(cfg)
-	// The sweep looks at one app after the other.
+	// The recoverer processes one app after the other.
 	f.awaitReason("app2", "b.example.com", "dry run: would be put on the list, with www.b.example.com")
 	if app, err := f.ledger.App(t.Context(), "app1"); err != nil || app.Wake != before.Wake {
 		t.Errorf("the sweep made wake %d of %d, %v", app.Wake, before.Wake, err)
 	}
 }
 
-// Which of the two takes a sync is chance. The other worker requests syncs until one is its own.
+// Chance decides which worker gets a sync. The other worker requests syncs until it gets one.
 func TestBesideADryRunTheOtherWorkersSyncsWin(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
@@ -139,7 +139,7 @@ func TestBesideADryRunTheOtherWorkersSyncsWin(t *testing.T) {
 	f.await("the names are on the list", func() bool { return slices.Equal(f.sim.List("app1"), want) })
 }
 
-func TestADryRunShowsTroubleAndItsEnd(t *testing.T) {
+func TestADryRunRecordsAFailureAndItsEnd(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
 	f.sim.FailNext("app1", simulator.ReadApp, simulator.Fault{Kind: simulator.Error5xx})
@@ -153,9 +153,9 @@ func TestADryRunShowsTroubleAndItsEnd(t *testing.T) {
 	f.awaitReason("app1", "a.example.com", "dry run: would be put on the list, with www.a.example.com")
 }
 
-// Release 0.1.0 committed in a dry run what it hadn't written. That is put right by the
-// first worker that isn't in a dry run.
-func TestWhatADryRunOfAnOldReleaseLeftIsPutRight(t *testing.T) {
+// In a dry run, release 0.1.0 committed changes that it hadn't written. The first worker that
+// isn't in a dry run repairs that.
+func TestADryRunOfAnOldReleaseIsRepaired(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"hand.example.net"}}}})
 	stop := f.start(f.config("app1"))

@@ -15,7 +15,7 @@ import (
 	"pilotsync/worker/operator"
 )
 
-// keysOf are the keys in Redis that name an app, and "apps" if the list of apps does.
+// keysOf returns the keys in Redis that name an app, and "apps" if the list of apps has it.
 func (f *fixture) keysOf(app string) []string {
 	f.t.Helper()
 	keys, err := f.rdb.Keys(f.t.Context(), "*"+app+"*").Result()
@@ -34,8 +34,8 @@ func (f *fixture) keysOf(app string) []string {
 	return keys
 }
 
-// The keys are compared with those that a worker really wrote. So a key that a later
-// change adds without telling the ledger's Forget fails this test.
+// The keys are compared with those that a worker really wrote. So this test fails if a new key
+// is missing in the ledger's Forget.
 func TestNothingIsLeftOfAForgottenApp(t *testing.T) {
 	t.Parallel()
 	hook := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

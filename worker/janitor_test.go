@@ -12,7 +12,7 @@ import (
 	"pilotsync/worker/janitor"
 )
 
-func TestAWorkerGetsOnWithQueuesFullOfStrays(t *testing.T) {
+func TestAWorkerContinuesWithDefectiveQueues(t *testing.T) {
 	t.Parallel()
 	opt, err := redis.ParseURL(redistest.Start(t))
 	if err != nil {
@@ -32,7 +32,7 @@ func TestAWorkerGetsOnWithQueuesFullOfStrays(t *testing.T) {
 		f.rdb.ZAdd(ctx, key+"lease", redis.Z{Score: float64(time.Now().Add(-time.Hour).Unix()), Member: "unreadable"})
 		f.rdb.SAdd(ctx, "asynq:queues", queue)
 	}
-	// A worker died with it in hand, and will be found dead after the strays are gone.
+	// Its worker died. asynq can detect that only after the janitor's repairs.
 	f.add("app1", "shop.example.com")
 	id := f.rdb.LMove(ctx, "asynq:{domains}:pending", "asynq:{domains}:active", "RIGHT", "LEFT").Val()
 	f.rdb.HSet(ctx, "asynq:{domains}:t:"+id, "state", "active")
@@ -48,7 +48,7 @@ func TestAWorkerGetsOnWithQueuesFullOfStrays(t *testing.T) {
 	if all, total, err := janitor.NewQuarantine(f.rdb).List(ctx, 10); err != nil || total != 4 || len(all) != 4 {
 		t.Errorf("%+v, %d, %v", all, total, err)
 	}
-	// As when nobody renewed that lease.
+	// The lease has run out.
 	f.rdb.ZAddXX(ctx, "asynq:{domains}:lease", redis.Z{Score: float64(time.Now().Add(-time.Second).Unix()), Member: id})
 	f.awaitState("app1", "shop.example.com", tasks.Done)
 }

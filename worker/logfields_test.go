@@ -28,7 +28,7 @@ func logLines(t *testing.T, log *harness.Log) (all []map[string]any) {
 	return all
 }
 
-func TestAChangeIsFollowedThroughTheLogByTheIDOfItsTask(t *testing.T) {
+func TestAllLogLinesOfAChangeHaveTheIDOfItsTask(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	cfg := f.config("app1")
@@ -45,8 +45,8 @@ func TestAChangeIsFollowedThroughTheLogByTheIDOfItsTask(t *testing.T) {
 	f.start(cfg)
 	f.awaitState("app1", "www.shop.example.com", tasks.Done)
 	f.awaitState("app1", "nodns.example.com", tasks.Failed)
-	// How many attempts it takes until the certificate is there, and so how many
-	// states are told, isn't settled.
+	// The number of attempts until the certificate is ready varies, and so does the number
+	// of events.
 	ends := func(domain string, with tasks.State) func() bool {
 		return func() bool {
 			way := site.states(domain)
@@ -62,8 +62,8 @@ func TestAChangeIsFollowedThroughTheLogByTheIDOfItsTask(t *testing.T) {
 	}
 	f.await("the webhook was told of the removal", ends("www.shop.example.com", tasks.Removed))
 
-	// The kinds of lines of a change, whatever their order: a webhook is told while
-	// the next step is under way.
+	// The kinds of lines of a change. Their order varies, since events are delivered while
+	// the next step runs.
 	follow := func(id string) map[string]int {
 		kinds := map[string]int{}
 		for _, line := range logLines(t, &log) {

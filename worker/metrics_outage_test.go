@@ -13,7 +13,7 @@ import (
 	"pilotsync/worker/metrics"
 )
 
-// Not parallel: it looks at what reaches the standard log.
+// Not parallel, since it reads the standard log.
 func TestMetricsOfAWorkerAreServedWhileRedisIsAway(t *testing.T) {
 	var said bytes.Buffer
 	was := log.Writer()
@@ -75,7 +75,7 @@ func TestAQueueThatCannotBeReadHidesNoOther(t *testing.T) {
 	}
 }
 
-func TestALedgerThatCannotBeReadIsTold(t *testing.T) {
+func TestAnUnreadableLedgerIsReported(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	reg := metrics.NewRegistry(f.rdb, "v1.2.3")

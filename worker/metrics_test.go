@@ -23,15 +23,14 @@ import (
 	"pilotsync/worker/metrics"
 )
 
-// withMetrics gives a worker's configuration a registry of its own.
+// withMetrics adds a new registry to a worker's configuration.
 func (f *fixture) withMetrics(cfg *worker.Config) *prometheus.Registry {
 	reg := metrics.NewRegistry(f.rdb, "v1.2.3")
 	cfg.Metrics = metrics.NewWorker(reg)
 	return reg
 }
 
-// scrape returns what Prometheus would get, by the series as they are written,
-// such as `pilotsync_syncs_total{result="settled"}`.
+// scrape returns the values that Prometheus would get, by series, such as `pilotsync_syncs_total{result="settled"}`.
 func (f *fixture) scrape(reg *prometheus.Registry) map[string]float64 {
 	f.t.Helper()
 	answer := httptest.NewRecorder()
@@ -56,8 +55,7 @@ func (f *fixture) scrape(reg *prometheus.Registry) map[string]float64 {
 	return series
 }
 
-// change enqueues a change as a producer would, with an order number and a task id
-// of the test's choosing.
+// change enqueues a change like a producer, with a given order number and task id.
 func (f *fixture) change(id string, c tasks.Change) {
 	f.t.Helper()
 	client := asynq.NewClientFromRedisClient(f.rdb)
@@ -66,7 +64,7 @@ func (f *fixture) change(id string, c tasks.Change) {
 	}
 }
 
-func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
+func TestEachMetricCountsItsEvents(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
 	apps := []simulator.App{{ID: "app1", Domains: []string{"by-hand.example.com"}}, {ID: "lost"}, {ID: "vague"}, {ID: "blocked"}, {ID: "limited"}}
@@ -118,7 +116,7 @@ func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
 	}
 	f.add("app1", "www.two.example.com")
 
-	// What is to have moved, and to how much at least; most by exactly that.
+	// The expected values, most of them exact, the others minimums.
 	want := map[string]float64{
 		`pilotsync_changes_recorded_total{result="recorded"}`:                  11,
 		`pilotsync_changes_recorded_total{result="again"}`:                     1,
@@ -220,7 +218,7 @@ func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
 	}
 }
 
-func TestMetricsAreNamedAsPrometheusHasIt(t *testing.T) {
+func TestMetricsHaveNamesInPrometheusStyle(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	cfg := f.config("app1")
@@ -233,7 +231,7 @@ func TestMetricsAreNamedAsPrometheusHasIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range problems {
-		// asynq's names are asynq's.
+		// asynq chose its names.
 		if !strings.HasPrefix(p.Metric, "asynq_") {
 			t.Errorf("%s: %s", p.Metric, p.Text)
 		}
@@ -259,7 +257,7 @@ func TestSeriesDoNotGrowWithTheDomains(t *testing.T) {
 		})
 		stop()
 		got := f.scrape(reg)
-		// What Go's own collectors show is theirs.
+		// The number of Go's own series varies.
 		maps.DeleteFunc(got, func(name string, _ float64) bool {
 			return strings.HasPrefix(name, "go_") || strings.HasPrefix(name, "process_")
 		})

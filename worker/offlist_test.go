@@ -14,7 +14,7 @@ import (
 	"pilotsync/worker/operator"
 )
 
-// verify has a domain verified, and returns what its history says of that attempt.
+// verify verifies a domain and returns the history entry of that attempt.
 func (f *fixture) verify(app, domain string) (event listsync.HistoryEntry) {
 	f.t.Helper()
 	receipts, err := f.client.Verify(f.t.Context(), "ada", enqueue.Target{AppID: app, Domain: domain})
@@ -54,7 +54,7 @@ func (f *fixture) edit(app string, names ...string) {
 	}
 }
 
-func TestAVerificationReportsThatTheDomainIsOffTheListFirst(t *testing.T) {
+func TestAVerificationFirstReportsAnUnlistedDomain(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
 	f.start(f.configWithoutAppCache("app1"))
@@ -76,7 +76,7 @@ func TestAVerificationReportsThatTheDomainIsOffTheListFirst(t *testing.T) {
 	f.awaitState("app1", "shop.example.com", tasks.Done)
 }
 
-func TestAMissingWWWFormIsSaidAndPutBack(t *testing.T) {
+func TestAMissingWWWFormIsReportedAndPutBack(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
 	f.start(f.configWithoutAppCache("app1"))
@@ -96,7 +96,7 @@ func TestAMissingWWWFormIsSaidAndPutBack(t *testing.T) {
 	})
 }
 
-func TestOffTheListOfAPausedAppOrInADryRunNothingIsPutBack(t *testing.T) {
+func TestAPausedAppOrADryRunPutsNoNameBack(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
 	cfg := f.configWithoutAppCache("app1")
@@ -128,9 +128,8 @@ func TestOffTheListOfAPausedAppOrInADryRunNothingIsPutBack(t *testing.T) {
 	}
 }
 
-// The details of an app are kept for some seconds. A name that was put on the list
-// meanwhile isn't missing.
-func TestAnAbsenceIsNotBelievedFromMemory(t *testing.T) {
+// An app is cached for some seconds. A name that was added meanwhile isn't missing.
+func TestAMissingNameIsNotConcludedFromTheCache(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
 	cfg := f.configWithoutAppCache("app1")

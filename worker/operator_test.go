@@ -8,7 +8,7 @@ import (
 	"pilotsync/worker/operator"
 )
 
-func TestAnOperatorIsToldWhatCannotBeDone(t *testing.T) {
+func TestAnOperatorGetsClearErrors(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	byHand := operator.New(f.rdb)

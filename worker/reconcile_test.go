@@ -16,8 +16,8 @@ import (
 	"pilotsync/worker"
 )
 
-// hourPasses puts Redis's clock on by an hour and a bit, so that each app's turn
-// comes with the next look of a worker.
+// hourPasses advances Redis's clock by more than an hour, so the next maintenance of a worker
+// reconciles each app.
 func hourPasses(server *miniredis.Miniredis) { server.SetTime(time.Now().Add(65 * time.Minute)) }
 
 // setupWithClock is setup with a Redis whose clock the test sets.
@@ -32,7 +32,7 @@ func setupWithClock(t *testing.T, opt simulator.Options) (*fixture, *miniredis.M
 	return setupOn(t, sim, server.Addr()), server
 }
 
-func TestWhatSomebodyTookOffTheListComesBackWithinTheHour(t *testing.T) {
+func TestANameRemovedByHandComesBackWithinTheHour(t *testing.T) {
 	t.Parallel()
 	f, server := setupWithClock(t, simulator.Options{})
 	f.maintenance = time.Second
@@ -55,7 +55,7 @@ func TestWhatSomebodyTookOffTheListComesBackWithinTheHour(t *testing.T) {
 	}
 }
 
-func TestManyWorkersMakeOneLookAnHour(t *testing.T) {
+func TestManyWorkersMakeOneReconciliationAnHour(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	for range 3 {
@@ -70,7 +70,7 @@ func TestManyWorkersMakeOneLookAnHour(t *testing.T) {
 	}
 }
 
-// reconcileTasks are the hourly tasks that were made.
+// reconcileTasks returns the hourly tasks so far.
 func reconcileTasks(t *testing.T, inspector *asynq.Inspector) []string {
 	t.Helper()
 	done, err := inspector.ListCompletedTasks(tasks.QueueLists)
@@ -86,7 +86,7 @@ func reconcileTasks(t *testing.T, inspector *asynq.Inspector) []string {
 	return ids
 }
 
-func TestAReportChangesNothingAndSaysWhatASyncWould(t *testing.T) {
+func TestAReportOnlySaysWhatASyncWouldChange(t *testing.T) {
 	t.Parallel()
 	f, server := setupWithClock(t, simulator.Options{})
 	f.maintenance = time.Second
@@ -110,7 +110,7 @@ func TestAReportChangesNothingAndSaysWhatASyncWould(t *testing.T) {
 	}
 }
 
-func TestADomainWhoseDNSComesADayLateGetsItsCertificateByItself(t *testing.T) {
+func TestADomainWithLateDNSGetsItsCertificateByItself(t *testing.T) {
 	t.Parallel()
 	f, server := setupWithClock(t, simulator.Options{})
 	// The recheck must come after the certificate: a verification that it restarts would be

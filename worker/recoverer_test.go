@@ -24,7 +24,7 @@ func (f *fixture) recordOnly(app, domain string) {
 	}
 }
 
-func TestTheSweepWakesAnAppWhoseSyncWasNeverEnqueued(t *testing.T) {
+func TestTheRecovererWakesAnAppWithoutASync(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	f.recordOnly("app1", "shop.example.com")
@@ -32,7 +32,7 @@ func TestTheSweepWakesAnAppWhoseSyncWasNeverEnqueued(t *testing.T) {
 	f.awaitState("app1", "shop.example.com", tasks.Done)
 }
 
-func TestTheSweepLeavesAnAppAloneWhoseSyncWaits(t *testing.T) {
+func TestTheRecovererIgnoresAnAppWithAWaitingSync(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	f.recordOnly("app1", "shop.example.com")
@@ -43,7 +43,7 @@ func TestTheSweepLeavesAnAppAloneWhoseSyncWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.start(f.config("app2"))
-	// The turn is taken when the sweep begins; what the sweep does takes no time.
+	// The lock is taken when the recoverer begins, and it takes no time.
 	f.await("a sweep has begun", func() bool { return f.rdb.Exists(t.Context(), "pilotsync:sweep").Val() == 1 })
 	f.add("app2", "other.example.com")
 	f.awaitState("app2", "other.example.com", tasks.Pending)
@@ -52,7 +52,7 @@ func TestTheSweepLeavesAnAppAloneWhoseSyncWaits(t *testing.T) {
 	}
 }
 
-func TestTheSweepEnqueuesALostVerificationAgain(t *testing.T) {
+func TestTheRecovererEnqueuesALostVerificationAgain(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	stop := f.start(f.config("app1"))
@@ -76,7 +76,7 @@ func TestTheSweepEnqueuesALostVerificationAgain(t *testing.T) {
 	f.awaitState("app1", "nodns.example.com", tasks.Failed)
 }
 
-func TestTheSweepRecordsAChangeThatADeadWorkerHadInHand(t *testing.T) {
+func TestTheRecovererRecordsADeadWorkersChange(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	f.add("app1", "shop.example.com")
@@ -87,7 +87,7 @@ func TestTheSweepRecordsAChangeThatADeadWorkerHadInHand(t *testing.T) {
 }
 
 // In an upgrade, a worker of each release may have died.
-func TestADeadWorkersChangeOfALaterFormKeepsTheSweepFromNoOther(t *testing.T) {
+func TestAChangeOfALaterFormatStopsNoRecovery(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	payload := []byte(`{"app_id":"app1","domain":"later.example.com","seq":1772366400123457,"requested_at":"2026-03-01T12:00:00Z","v":1000}`)
@@ -105,8 +105,8 @@ func TestADeadWorkersChangeOfALaterFormKeepsTheSweepFromNoOther(t *testing.T) {
 	}
 }
 
-// awaitRecovered waits until the change of a domain is in the ledger, and checks that the
-// sweep put it there: asynq hasn't handed its task out again.
+// awaitRecovered waits until the change of a domain is in the ledger. It checks that asynq
+// hasn't handed the task out again, so the recoverer recorded the change.
 func (f *fixture) awaitRecovered(domain, id string) {
 	f.t.Helper()
 	f.await("the change of "+domain+" is in the ledger", func() bool { return f.view("app1", domain).Seq != 0 })
@@ -115,8 +115,8 @@ func (f *fixture) awaitRecovered(domain, id string) {
 	}
 }
 
-// dieWithChange is a worker that took the next change and died, ten seconds after its
-// lease on the task ran out: asynq waits another twenty and more. It returns the task's id.
+// dieWithChange takes the next change like a worker that died. Its lease on the task ran out
+// ten seconds ago; asynq waits at least another twenty. It returns the task's id.
 func (f *fixture) dieWithChange() string {
 	f.t.Helper()
 	ctx := f.t.Context()

@@ -16,8 +16,8 @@ import (
 	"pilotsync/tasks"
 )
 
-// A recording is what Redis holds, by key. Bytes that aren't UTF-8, as asynq's
-// messages have, are kept as JSON keeps them: in base64.
+// A recording is the content of Redis, by key. Bytes that aren't UTF-8, as in asynq's
+// messages, are in base64.
 type recording map[string]recorded
 
 type recorded struct {
@@ -32,15 +32,15 @@ type recorded struct {
 // that lasts, changes on the queue, and verifications that are due.
 const releases = "testdata/releases"
 
-// The domains of a recording, by what had become of them.
+// The domains of a recording, by their state.
 var recordedDomains = map[string]tasks.State{
 	"www.done.example.com": tasks.Done, "www.gone.example.com": tasks.Removed,
 	"www.broken.example.com": tasks.Failed, "www.queued.example.com": "", "www.late.example.com": tasks.CheckingDNS,
 }
 
 // To record a release, run this with RECORD=testdata/releases/VERSION.json at its
-// commit; without RECORD the recording is made and thrown away. Recordings are never
-// changed: they are what is out there.
+// commit; without RECORD the recording is made and discarded. Recordings are never changed,
+// since users have such data.
 func TestRecordARelease(t *testing.T) {
 	t.Parallel()
 	file := cmp.Or(os.Getenv("RECORD"), filepath.Join(t.TempDir(), "unused.json"))
@@ -126,8 +126,8 @@ func (f *fixture) replay(all recording) {
 	}
 }
 
-// What any release left is read, and goes on where it was.
-func TestWhatEachReleaseLeftGoesOn(t *testing.T) {
+// The recording of each release is read, and its work continues.
+func TestTheWorkOfEachReleaseContinues(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(releases + "/*.json")
 	if err != nil || len(files) == 0 {

@@ -16,7 +16,7 @@ import (
 )
 
 // Apps and accounts come and go while the worker runs, and nothing is lost.
-func TestARunningWorkerTakesItsAppsAnew(t *testing.T) {
+func TestARunningWorkerReloadsItsApps(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{
 		Apps:     []simulator.App{{ID: "app1"}, {ID: "app2"}, {ID: "app3"}},
@@ -25,7 +25,7 @@ func TestARunningWorkerTakesItsAppsAnew(t *testing.T) {
 	cfg := f.config("app1")
 	wk, _ := f.run(cfg)
 
-	// Changes of apps that nobody serves wait, and say whom the worker serves.
+	// Changes of unserved apps wait, and their reason names the served apps.
 	f.add("app1", "www.one.example.com")
 	f.add("app2", "www.two.example.com")
 	f.add("app3", "www.three.example.com")
@@ -55,7 +55,7 @@ func TestARunningWorkerTakesItsAppsAnew(t *testing.T) {
 	f.add("app3", "www.four.example.com")
 	f.awaitState("app3", "www.four.example.com", tasks.Done)
 
-	// An app that is taken out waits for another worker.
+	// A removed app waits for another worker.
 	cfg.Accounts = cfg.Accounts[:1]
 	if err := wk.Reload(t.Context(), cfg); err != nil {
 		t.Fatal(err)
@@ -68,8 +68,8 @@ func TestARunningWorkerTakesItsAppsAnew(t *testing.T) {
 	f.awaitState("app2", "www.six.example.com", tasks.Done)
 }
 
-// blocked is a running worker with an app whose account's key is wrong: it is tried
-// again in five minutes. two is its configuration with another key.
+// blocked starts a worker with an app whose account's key is wrong, so it is retried in five
+// minutes. two is its configuration with another key.
 func blocked(t *testing.T, domain string) (f *fixture, mini *miniredis.Miniredis, wk *worker.Worker, two func(key string) worker.Config) {
 	t.Helper()
 	sim, err := simulator.Start(simulator.Options{
@@ -99,7 +99,7 @@ func (f *fixture) awaitReason(app, domain, says string) {
 	f.await("the reason says "+says, func() bool { return strings.Contains(f.view(app, domain).Reason, says) })
 }
 
-func TestWhatWaitsForAnAccountThatIsGoneSaysSoAtOnce(t *testing.T) {
+func TestChangesOfARemovedAccountSaySoWithoutDelay(t *testing.T) {
 	t.Parallel()
 	f, _, wk, two := blocked(t, "www.two.example.com")
 	one := two("")
@@ -110,7 +110,7 @@ func TestWhatWaitsForAnAccountThatIsGoneSaysSoAtOnce(t *testing.T) {
 	f.awaitReason("app2", "www.two.example.com", "no account is configured for app app2; the apps served are app1")
 }
 
-func TestAKeyThatIsPutRightWhileRedisIsAwayIsUsedOnceItIsBack(t *testing.T) {
+func TestAKeyCorrectedWhileRedisIsAwayIsUsedLater(t *testing.T) {
 	t.Parallel()
 	f, mini, wk, two := blocked(t, "www.two.example.com")
 	f.await("its task is put away", func() bool { return f.rdb.ZCard(t.Context(), "asynq:{lists}:retry").Val() == 1 })
@@ -122,9 +122,9 @@ func TestAKeyThatIsPutRightWhileRedisIsAwayIsUsedOnceItIsBack(t *testing.T) {
 	f.awaitState("app2", "www.two.example.com", tasks.Done)
 }
 
-// Each of two workers is handed tasks of the other's app. It hands them on at once, and
-// its log doesn't show that as trouble.
-func TestAWorkerHandsOnWhatAnotherServes(t *testing.T) {
+// Each of two workers gets tasks of the other's app. It leaves them to the other one, and
+// doesn't log that as a failure.
+func TestAWorkerLeavesTasksToTheWorkerThatServesThem(t *testing.T) {
 	t.Parallel()
 	sim, err := simulator.Start(simulator.Options{
 		Apps:     []simulator.App{{ID: "app1"}, {ID: "app2"}},

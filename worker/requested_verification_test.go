@@ -21,7 +21,7 @@ func (f *fixture) requestVerification(domains ...string) {
 	}
 }
 
-func TestAFailedDomainIsVerifiedAnewWhenAnOperatorWishesIt(t *testing.T) {
+func TestAFailedDomainIsVerifiedAgainOnRequest(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	f.start(f.config("app1"))
@@ -47,7 +47,7 @@ func TestAFailedDomainIsVerifiedAnewWhenAnOperatorWishesIt(t *testing.T) {
 	}
 }
 
-func TestAWishForAVerificationLeavesAloneWhatIsDoneAndWhatIsNotListed(t *testing.T) {
+func TestARequestedVerificationKeepsDoneAndUnlistedDomains(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	f.start(f.config("app1"))
@@ -68,7 +68,7 @@ func TestAWishForAVerificationLeavesAloneWhatIsDoneAndWhatIsNotListed(t *testing
 	}
 }
 
-func TestAWishDoesNotTakeDoneAwayWhileServerPilotIsAway(t *testing.T) {
+func TestADoneDomainStaysDoneWhileServerPilotIsAway(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	f.start(f.config("app1"))

@@ -27,7 +27,7 @@ func TestSecretsReachNeitherRedisNorTheLog(t *testing.T) {
 	var log harness.Log
 	cfg.Log.SetOutput(&log)
 	cfg.Log.SetLevel(logrus.TraceLevel)
-	// One webhook that takes nothing, and one that isn't there: their errors are kept.
+	// One webhook that refuses events, and one that doesn't exist: their errors are kept.
 	site := newReceiver(t)
 	site.answer(500)
 	gone := newReceiver(t)

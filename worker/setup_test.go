@@ -21,7 +21,7 @@ import (
 	"pilotsync/worker/registry"
 )
 
-// fixture is a simulator, a Redis and, once started, workers.
+// fixture is a simulator, a Redis and the workers that the test starts.
 type fixture struct {
 	t      *testing.T
 	sim    *simulator.Simulator
@@ -29,7 +29,7 @@ type fixture struct {
 	ledger *ledger.Ledger
 	client *enqueue.Client
 
-	maintenance time.Duration // the interval of workers that are started; 0 for the usual one
+	maintenance time.Duration // maintenance interval of started workers; 0 for the usual one
 }
 
 func setup(t *testing.T, opt simulator.Options) *fixture {
@@ -42,7 +42,7 @@ func setup(t *testing.T, opt simulator.Options) *fixture {
 	return setupOn(t, sim, miniredis.RunT(t).Addr())
 }
 
-// setupOn is setup with a Redis of the test's own.
+// setupOn is setup with the given simulator and Redis.
 func setupOn(t *testing.T, sim *simulator.Simulator, addr string) *fixture {
 	t.Helper()
 	rdb := redis.NewClient(&redis.Options{Addr: addr, PoolSize: 200,
@@ -118,7 +118,7 @@ func (f *fixture) await(what string, ok func() bool) {
 	}
 }
 
-// view is one domain as the ledger has it; the zero View if it hasn't.
+// view returns one domain from the ledger; the zero View if it is unknown.
 func (f *fixture) view(app, domain string) ledger.View {
 	f.t.Helper()
 	v, _, err := f.ledger.Domain(f.t.Context(), app, domain)
@@ -133,7 +133,7 @@ func (f *fixture) awaitState(app, domain string, want tasks.State) {
 	f.await(domain+" is "+string(want), func() bool { return f.view(app, domain).State == want })
 }
 
-// names are n domains that need no www form.
+// names returns n domains without a www form.
 func names(n int) []string {
 	all := make([]string, n)
 	for i := range all {

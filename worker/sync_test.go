@@ -9,7 +9,7 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-func TestALostLeaseHasTheListLookedAtAgain(t *testing.T) {
+func TestALostLeaseLeadsToAnotherSync(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	answer := make(chan struct{})
@@ -53,7 +53,7 @@ func TestALostLeaseWithAnUnknownWriteRereadsTheListLater(t *testing.T) {
 		return err == nil && app.WakeAt.After(began.Add(listsync.LandingLimit-5*time.Second))
 	})
 	stop()
-	// As if that time had come.
+	// The wake time has come.
 	f.rdb.HSet(t.Context(), "pilotsync:{app1}:sync", "look_at", 1)
 	f.rdb.Del(t.Context(), "pilotsync:sweep")
 	f.start(f.config("app1"))

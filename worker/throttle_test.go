@@ -13,7 +13,7 @@ import (
 	"pilotsync/tasks"
 )
 
-// commands counts those that a client sends.
+// commands counts a client's commands.
 type commands struct{ n atomic.Int64 }
 
 func (c *commands) DialHook(next redis.DialHook) redis.DialHook { return next }
@@ -29,7 +29,7 @@ func (c *commands) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 	return next
 }
 
-func TestARedisThatRefusesIsNotAskedWithoutAPause(t *testing.T) {
+func TestARefusingRedisIsAskedWithThrottling(t *testing.T) {
 	t.Parallel()
 	sim, err := simulator.Start(simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
 	if err != nil {

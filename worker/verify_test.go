@@ -16,7 +16,7 @@ import (
 	"pilotsync/tasks"
 )
 
-func TestAVerificationHandedOutMuchTooEarlyBurnsNoAttempt(t *testing.T) {
+func TestAVerificationHandedOutTooEarlyUsesNoAttempt(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	cfg := f.config("app1")
@@ -77,7 +77,7 @@ func values[K comparable, V any](m map[K]V) []V {
 	return all
 }
 
-func TestACustomCertificateIsNeverTouched(t *testing.T) {
+func TestACustomCertificateIsNeverReplaced(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", CustomCertificate: true}}})
 	f.start(f.config("app1"))
@@ -128,7 +128,7 @@ func TestADeclaredProxyCountsAsHere(t *testing.T) {
 	f.awaitState("app1", "shop.example.com", tasks.DoneWithoutSSL)
 }
 
-func TestAnOutageOfServerPilotBurnsNoAttempt(t *testing.T) {
+func TestAnOutageOfServerPilotUsesNoAttempt(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	f.start(f.config("app1"))
@@ -143,8 +143,8 @@ func TestAnOutageOfServerPilotBurnsNoAttempt(t *testing.T) {
 	f.awaitState("app1", "shop.example.com", tasks.Done)
 }
 
-// Of two domains that never get a certificate each has the attempts that were asked for.
-func TestEachDomainHasTheAttemptsItsRequestAskedFor(t *testing.T) {
+// Two domains never get a certificate. Each has the requested number of attempts.
+func TestEachDomainHasItsRequestedAttempts(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	f.start(f.config("app1")) // three delays

@@ -53,10 +53,9 @@ func TestADomainGoesFromRequestToCertificate(t *testing.T) {
 	}
 }
 
-// A change of another app begins and ends while the first read or write for the burst
-// is held back: the order of events shows that it doesn't wait for the burst. How long it
-// takes is measured in bench.
-func TestABurstOnOneAppTakesFewWritesAndDelaysNoOther(t *testing.T) {
+// A change of another app begins and ends while the burst's first read or write is held. So it
+// doesn't wait for the burst. bench measures how long it takes.
+func TestABurstOnOneAppNeedsFewWritesAndDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		held    simulator.Call
@@ -117,8 +116,8 @@ func TestABurstOnOneAppTakesFewWritesAndDelaysNoOther(t *testing.T) {
 	}
 }
 
-// However many workers there are, and however fast: each write costs ServerPilot a
-// new configuration of the web server.
+// This holds for any number of workers, since each write makes ServerPilot configure the web
+// server anew.
 func TestAListIsWrittenAtMostTwiceASecond(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
@@ -139,7 +138,7 @@ func TestAListIsWrittenAtMostTwiceASecond(t *testing.T) {
 	}
 }
 
-func TestAskingAgainChangesNothing(t *testing.T) {
+func TestARepeatedAdditionChangesNothing(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	f.start(f.config("app1"))
@@ -160,7 +159,7 @@ func TestAskingAgainChangesNothing(t *testing.T) {
 	}
 }
 
-func TestWhatIsRemovedIsNotVerifiedAndCanComeBack(t *testing.T) {
+func TestARemovedDomainIsNotVerifiedAndCanComeBack(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	f.start(f.config("app1"))
@@ -194,7 +193,7 @@ func TestWhatIsRemovedIsNotVerifiedAndCanComeBack(t *testing.T) {
 	}
 }
 
-func TestAnAppThatNoAccountOwnsWaitsAndSaysSo(t *testing.T) {
+func TestAnAppWithoutAnAccountWaitsAndSaysSo(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
 	stop := f.start(f.config("app1"))
@@ -208,7 +207,7 @@ func TestAnAppThatNoAccountOwnsWaitsAndSaysSo(t *testing.T) {
 	f.awaitState("app2", "shop.example.com", tasks.Done)
 }
 
-func TestABlockedAccountKeepsItsChangesAndGoesOnByItself(t *testing.T) {
+func TestABlockedAccountKeepsItsChangesAndRecovers(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	f.sim.SetAccountStatus(402)
@@ -223,7 +222,7 @@ func TestABlockedAccountKeepsItsChangesAndGoesOnByItself(t *testing.T) {
 		t.Fatalf("the app isn't blocked: %+v, %v", app, err)
 	}
 	f.sim.SetAccountStatus(0)
-	// A worker that starts tries blocked apps at once: who restarts it has mended something.
+	// A starting worker retries blocked apps without delay: the cause may be fixed.
 	stop()
 	f.start(f.config("app1"))
 	f.awaitState("app1", "shop.example.com", tasks.Done)
@@ -232,7 +231,7 @@ func TestABlockedAccountKeepsItsChangesAndGoesOnByItself(t *testing.T) {
 	}
 }
 
-func TestPoisonIsArchivedAtOnceWithItsReason(t *testing.T) {
+func TestABadPayloadIsArchivedWithItsReason(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
 	f.start(f.config("app1"))
@@ -260,7 +259,7 @@ func TestPoisonIsArchivedAtOnceWithItsReason(t *testing.T) {
 	f.awaitState("app1", "shop.example.com", tasks.Done)
 }
 
-func TestAStoppingWorkerHandsBackWhatAnotherThenDoes(t *testing.T) {
+func TestAnotherWorkerContinuesAStoppedWorkersTasks(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{Latency: 300 * time.Millisecond})
 	cfg := f.config("app1")
