@@ -65,7 +65,7 @@ func TestWorkersThatStartTogetherMoveARetryForwardOnce(t *testing.T) {
 	f.awaitState("app1", "www.shop.example.com", tasks.Done)
 }
 
-func TestAnAppThatNoWorkerServesIsRetriedByOneTaskWithTheUsualBackoff(t *testing.T) {
+func TestAnUnservedAppIsRetriedByOneTaskWithTheUsualBackoff(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
 	for range 3 {

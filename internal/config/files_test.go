@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-func TestAChangedFileOfTheSettingsIsFoundHoweverItWasChanged(t *testing.T) {
+func TestAFileOfTheSettingsThatChangedInAnyWayIsFound(t *testing.T) {
 	t.Parallel()
 	do := func(t *testing.T, err error) {
 		t.Helper()
@@ -105,7 +105,7 @@ func TestAFileThatComesLaterIsAChange(t *testing.T) {
 	}
 }
 
-// As of --api-key-file=<(secret-tool …): a second read would wait for ever.
+// Such as --api-key-file=<(secret-tool …): a second read would wait for ever.
 func TestAPipeIsReadOnceAndNeverPolled(t *testing.T) {
 	t.Parallel()
 	pipe := filepath.Join(t.TempDir(), "pipe")

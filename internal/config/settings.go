@@ -1,9 +1,9 @@
-// Package config has pilotsync's settings: their definitions, their values from
-// flags, the environment and files, and what they mean.
+// Package config has pilotsync's settings: their definitions, their text from flags, the
+// environment and files, and their values.
 //
-// A struct of settings holds the text as it was given, with the definition of
-// each setting in its tags. Its Parse method returns the values; a [Parser]
-// records every wrong setting, so that a person can correct all at once.
+// A struct of settings has the given text, and the definition of each setting in its tags. Its
+// Parse method returns the values. A [Parser] records every wrong setting, so a person can
+// correct all of them together.
 package config
 
 import (
@@ -12,8 +12,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// RedisSettings say where Redis is. The default isn't in a tag: a default would
-// hide whether the variable was set beside its …_FILE form.
+// RedisSettings say where Redis is. The default isn't in a tag: it would hide whether both the
+// variable and its …_FILE form were set.
 type RedisSettings struct {
 	RedisURL     string `name:"redis-url" env:"REDIS_URL" group:"Redis" placeholder:"URL" help:"Where Redis is; also rediss://, redis-socket:///path, redis-sentinel://h1,h2/0?master=NAME and redis-cluster://h1,h2. Default: redis://127.0.0.1:6379/0."`
 	RedisURLFile string `name:"redis-url-file" env:"REDIS_URL_FILE" group:"Redis" placeholder:"FILE" help:"File to read the URL from. Default: none."`

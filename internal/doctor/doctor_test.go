@@ -39,10 +39,10 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
 }
 
-// hush is in every secret of these tests, and must be in no result.
+// hush is part of every secret in these tests, and must not be in a result.
 const hush = "hunter2"
 
-// fixture is what a doctor looks at. A test spoils it before it looks.
+// fixture is a healthy environment, which a test changes before it runs the doctor.
 type fixture struct {
 	t   *testing.T
 	sim *simulator.Simulator
@@ -91,7 +91,7 @@ func (f *fixture) run() []Result {
 	return results
 }
 
-func TestWhereAllIsInOrderEachCheckSaysSo(t *testing.T) {
+func TestEachCheckOfAHealthyEnvironmentSaysSo(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, redistest.New(t, "--appendonly", "yes").Addr)
 	log := logrus.New()
@@ -247,7 +247,7 @@ func (f *fixture) put(queue, kind, payload string, opts ...asynq.Option) {
 	}
 }
 
-// change leaves a change of the app pending, and the app in trouble if there is any.
+// change leaves a change of the app pending, and records the failure if there is one.
 func (f *fixture) change(app string, trouble *listsync.Failure) {
 	f.t.Helper()
 	ctx, l := f.t.Context(), ledger.New(f.rdb)
@@ -271,14 +271,14 @@ func (f *fixture) change(app string, trouble *listsync.Failure) {
 	}
 }
 
-// answering has the webhook answer with a status.
+// answering makes the webhook answer with a status.
 func (f *fixture) answering(status int) {
 	hook := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(status) }))
 	f.t.Cleanup(hook.Close)
 	f.cfg.Webhook.URL = hook.URL + "/" + hush
 }
 
-// closed is an address where nobody listens, neither for TCP nor for UDP.
+// closed returns an address without a listener for TCP or UDP.
 func closed(t *testing.T) string {
 	t.Helper()
 	addr, err := freeport.Addr()
@@ -317,7 +317,7 @@ func TestACustomCertificateIsFound(t *testing.T) {
 	}
 }
 
-func TestARealRedisIsJudgedByItsSettings(t *testing.T) {
+func TestARealRedisIsEvaluatedByItsSettings(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name   string
@@ -366,7 +366,7 @@ func TestAUserWithFewRightsGetsWarnings(t *testing.T) {
 	}
 }
 
-func TestWhatItCannotLookAtItLeavesOutOrSaysSo(t *testing.T) {
+func TestChecksThatCannotRunAreSkippedOrSaySo(t *testing.T) {
 	t.Parallel()
 	results := Run(t.Context(), config.Worker{Check: certcheck.Config{DNS: closed(t)}})
 	var checks []string

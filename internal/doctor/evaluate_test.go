@@ -22,7 +22,7 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// want is an outcome, and a piece of its detail.
+// want is a status, and a part of the detail.
 type want struct {
 	status Status
 	detail string
@@ -38,7 +38,7 @@ func (w want) check(t *testing.T, got Result) {
 	}
 }
 
-func TestRedisIsJudgedByWhatItTells(t *testing.T) {
+func TestRedisIsEvaluatedByItsAnswers(t *testing.T) {
 	t.Parallel()
 	refused := errors.New("NOPERM this user has no permissions to run the 'info' command")
 	info := func(pairs ...string) node {
@@ -105,7 +105,7 @@ func TestRedisIsJudgedByWhatItTells(t *testing.T) {
 	}
 }
 
-func TestOfAClustersMastersTheWorstIsTold(t *testing.T) {
+func TestTheWorstOfAClustersMastersIsReported(t *testing.T) {
 	t.Parallel()
 	master := func(name, version string) node {
 		return node{name: name, info: map[string]string{"redis_version": version}}
@@ -114,7 +114,7 @@ func TestOfAClustersMastersTheWorstIsTold(t *testing.T) {
 	want{OK, "Redis is 7.0.0 (a:6379, first of 2 masters"}.check(t, worst([]node{master("a:6379", "7.0.0"), master("b:6379", "7.2.0")}, evaluateVersion))
 }
 
-func TestServerPilotIsJudgedByItsAnswers(t *testing.T) {
+func TestServerPilotIsEvaluatedByItsAnswers(t *testing.T) {
 	t.Parallel()
 	failed := func(kind serverpilot.Kind, status int) error {
 		return &serverpilot.Error{Kind: kind, Op: serverpilot.OpServer, App: "s1", Status: status}
@@ -168,7 +168,7 @@ func TestServerPilotsClockIsReadFromItsAnswer(t *testing.T) {
 	want{Failure, "behind"}.check(t, evaluateAPIClock(at(-time.Minute)))
 }
 
-func TestAWebhookIsJudgedByItsAnswer(t *testing.T) {
+func TestAWebhookIsEvaluatedByItsAnswer(t *testing.T) {
 	t.Parallel()
 	const unknown, page = "[]", "<!DOCTYPE html><title>Log in</title>"
 	for _, c := range []struct {
@@ -265,7 +265,7 @@ func TestEventsThatKeepFailingAreFoundWithTheLastAnswer(t *testing.T) {
 	}
 }
 
-func TestWorkIsJudgedByWhatWaits(t *testing.T) {
+func TestQueuesAreEvaluatedByWaitingWork(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	server := func(pid int, status string, queues ...string) *asynq.ServerInfo {
