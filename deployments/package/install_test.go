@@ -186,7 +186,7 @@ const correctHorse = "$2y$04$zRD5FPITe4M/LnmHK1UYaO96VAl4718CwgFSjn4gsxHtcWd9Zwp
 func (m *machine) page() {
 	m.t.Helper()
 	if out, err := m.sh("systemctl start pilotsync-web"); err == nil {
-		m.t.Errorf("the page starts without users: %s", out)
+		m.t.Errorf("the dashboard starts without users: %s", out)
 	}
 	m.put("/etc/pilotsync/users", "ada:"+correctHorse+":act\n", 0o600)
 	m.must("systemctl enable --now pilotsync-web")
@@ -194,6 +194,6 @@ func (m *machine) page() {
 	ask := func(header string) string {
 		return "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET / HTTP/1.0\\r\\nHost: 127.0.0.1:8080\\r\\n" + header + "\\r\\n' >&3 && head -1 <&3"
 	}
-	m.await("the page wants a password", ask(""), " 401 ")
-	m.await("the page takes ada's password", ask("Authorization: Basic YWRhOmNvcnJlY3QtaG9yc2U=\\r\\n"), " 200 ")
+	m.await("the dashboard requires a password", ask(""), " 401 ")
+	m.await("the dashboard accepts ada's password", ask("Authorization: Basic YWRhOmNvcnJlY3QtaG9yc2U=\\r\\n"), " 200 ")
 }

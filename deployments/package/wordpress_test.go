@@ -72,7 +72,7 @@ func TestThePackagesREADMEGetsADomainFromWordPressToDone(t *testing.T) {
 		}
 		m.must("echo 'ada:" + correctHorse + "' >/etc/pilotsync/users")
 	}
-	m.await("the page shows the domain", `exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /domains HTTP/1.0\r\nHost: 127.0.0.1:8080\r\nAuthorization: Basic YWRhOmNvcnJlY3QtaG9yc2U=\r\n\r\n' >&3 && cat <&3`, "shop.example.com")
+	m.await("the dashboard shows the domain", `exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /domains HTTP/1.0\r\nHost: 127.0.0.1:8080\r\nAuthorization: Basic YWRhOmNvcnJlY3QtaG9yc2U=\r\n\r\n' >&3 && cat <&3`, "shop.example.com")
 	for _, command := range pasted(t, "../systemd/README.md", "Back up") {
 		m.must(command)
 	}

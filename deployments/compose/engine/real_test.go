@@ -43,7 +43,7 @@ func theRealThing(e *engine) {
 	if n := len(p.containers("worker")); n != 4 {
 		p.t.Errorf("there are %d workers", n)
 	}
-	await(p.t, "Prometheus has four workers and the page", func() bool { up, all := targets(p.t); return up == 5 && all == 5 })
+	await(p.t, "Prometheus has four workers and the dashboard", func() bool { up, all := targets(p.t); return up == 5 && all == 5 })
 
 	for _, day := range []struct {
 		what    string
@@ -86,7 +86,7 @@ func (p *project) onlyThisMachineReachesIt(known passwords) {
 	}
 	for _, password := range []string{"", "wrong"} {
 		if got := login(p.t, "http://127.0.0.1:8080/", "admin", password); got != 401 {
-			p.t.Errorf("the page with the password %q: status %d", password, got)
+			p.t.Errorf("the dashboard with the password %q: status %d", password, got)
 		}
 	}
 	for _, port := range []string{"8080", "3000", "9090", "6380"} {

@@ -484,11 +484,11 @@ func aPageRuns(t *testing.T, program string) {
 		"users": "ada:$2y$04$zRD5FPITe4M/LnmHK1UYaO96VAl4718CwgFSjn4gsxHtcWd9Zwp92:act\n"}, "")
 	p.start()
 	c := container(t, p.d)
-	await(t, "the page is ready", func() bool {
+	await(t, "the dashboard is ready", func() bool {
 		return p.probed(c.ReadinessProbe) == http.StatusOK && p.probed(c.LivenessProbe) == http.StatusOK
 	})
 	for password, want := range map[string]int{"": http.StatusUnauthorized, "correct-horse": http.StatusOK} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.address("the page is")+"/", nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.address("the dashboard is")+"/", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -501,13 +501,13 @@ func aPageRuns(t *testing.T, program string) {
 		}
 		_ = resp.Body.Close()
 		if resp.StatusCode != want {
-			t.Errorf("with the password %q the page answers %d, want %d", password, resp.StatusCode, want)
+			t.Errorf("with the password %q the dashboard answers %d, want %d", password, resp.StatusCode, want)
 		}
 	}
 	redis.stop()
-	await(t, "the page isn't ready while Redis is away", func() bool { return p.probed(c.ReadinessProbe) == http.StatusServiceUnavailable })
+	await(t, "the dashboard isn't ready while Redis is away", func() bool { return p.probed(c.ReadinessProbe) == http.StatusServiceUnavailable })
 	if status := p.probed(c.LivenessProbe); status != http.StatusOK {
-		t.Errorf("while Redis is away the page's liveness probe gets %d", status)
+		t.Errorf("while Redis is away the dashboard's liveness probe gets %d", status)
 	}
 	p.stop()
 }
