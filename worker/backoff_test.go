@@ -106,7 +106,7 @@ func TestAnAppThatAnotherWorkerServesIsNotFailing(t *testing.T) {
 	for _, app := range []string{"app1", "app2"} {
 		f.await("the names are on the list", func() bool { return len(f.sim.List(app)) == 3 })
 		if state := f.app(app); state.Failure != nil || state.Fails != 0 {
-			t.Errorf("%s: %d failures, trouble %+v", app, state.Fails, state.Failure)
+			t.Errorf("%s: %d failures, last %+v", app, state.Fails, state.Failure)
 		}
 	}
 }

@@ -116,7 +116,7 @@ func (s *receiver) delivered() (got []delivery, calls int) {
 	return got, s.calls
 }
 
-// states is the way of a domain as it was told, in the order of the events' times.
+// states returns the delivered states of a domain, in the order of the events' times.
 func (s *receiver) states(domain string) (way []tasks.State) {
 	got, _ := s.delivered()
 	for _, d := range got {
@@ -182,14 +182,14 @@ func TestEveryStateOfADomainIsDeliveredOnce(t *testing.T) {
 			}
 		}
 	}
-	f.await("all is told", func() bool { got, _ := s.delivered(); return len(got) >= total })
+	f.await("all events are delivered", func() bool { got, _ := s.delivered(); return len(got) >= total })
 	for domain, way := range want {
 		if diff := cmp.Diff(way, s.states(domain)); diff != "" {
-			t.Errorf("what was told of %s (-want +got):\n%s", domain, diff)
+			t.Errorf("the delivered states of %s (-want +got):\n%s", domain, diff)
 		}
 	}
 	if got, _ := s.delivered(); len(got) != total || got[len(got)-1].event.SiteID != 7 {
-		t.Errorf("told were %+v", got)
+		t.Errorf("the delivered events are %+v", got)
 	}
 	f.await("the outbox is empty", func() bool { return f.rdb.LLen(t.Context(), "pilotsync:{app1}:outbox").Val() == 0 })
 }
@@ -224,10 +224,10 @@ func TestEventsOfADeadWorkersOutboxAreDeliveredOnce(t *testing.T) {
 	cfg := f.config("app1")
 	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
 	f.start(cfg)
-	f.await("both are told", func() bool { got, _ := s.delivered(); return len(got) == 2 })
+	f.await("both events are delivered", func() bool { got, _ := s.delivered(); return len(got) == 2 })
 	f.await("the outbox is empty", func() bool { return f.rdb.LLen(ctx, "pilotsync:{app1}:outbox").Val() == 0 })
 	if got, calls := s.delivered(); calls != 2 || got[0].id != outbox[0].ID() || got[1].id != outbox[1].ID() {
-		t.Errorf("told were %+v", got)
+		t.Errorf("the delivered events are %+v", got)
 	}
 }
 
@@ -247,9 +247,9 @@ func TestAWebhookThatIsDownLosesNoEvent(t *testing.T) {
 	stop() // and another worker knows no more of its health than Redis does
 	s.answer(0)
 	f.start(cfg)
-	f.await("all is told", func() bool { got, _ := s.delivered(); return len(got) == len(ids)+2 })
+	f.await("all events are delivered", func() bool { got, _ := s.delivered(); return len(got) == len(ids)+2 })
 	if got := s.states("good.example.com"); !cmp.Equal(got, []tasks.State{tasks.CheckingDNS, tasks.Done}) {
-		t.Errorf("of good.example.com it was told %v", got)
+		t.Errorf("the delivered states of good.example.com are %v", got)
 	}
 }
 
@@ -289,7 +289,7 @@ func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
 	}
 	s.answer(0)
 	f.start(cfg)
-	f.await("all is told", func() bool { got, _ := s.delivered(); return len(got) == 6 })
+	f.await("all events are delivered", func() bool { got, _ := s.delivered(); return len(got) == 6 })
 }
 
 func TestADelayThatAWebhookAsksForIsKept(t *testing.T) {
@@ -324,7 +324,7 @@ func TestNoEventIsSentToAnotherAddress(t *testing.T) {
 	f, away := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}, {ID: "app3"}, {ID: "app4"}}}), newReceiver(t)
 	away.answer(http.StatusPermanentRedirect)
 	strange := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		t.Error("an event was sent to a server whose certificate nobody vouches for")
+		t.Error("an event was sent to a server with an untrusted certificate")
 	}))
 	strange.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of the handshake, as it should
 	strange.StartTLS()
@@ -357,22 +357,22 @@ func TestABlockedAppAndItsRecoveryHaveOneEventEach(t *testing.T) {
 	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
 	f.sim.SetAccountStatus(402)
 	f.add("app1", "shop.example.com")
-	for fails := range 3 { // a worker that starts tries blocked apps at once
+	for fails := range 3 { // a starting worker retries blocked apps without delay
 		stop := f.start(cfg)
 		f.await("it failed again", func() bool {
 			app, err := f.ledger.App(t.Context(), "app1")
 			return err == nil && app.Fails > fails
 		})
-		f.await("it is told", func() bool { got, _ := s.delivered(); return len(got) > 0 })
+		f.await("the event is delivered", func() bool { got, _ := s.delivered(); return len(got) > 0 })
 		stop()
 	}
 	f.sim.SetAccountStatus(0)
 	stop := f.start(cfg)
 	f.awaitState("app1", "shop.example.com", tasks.Done)
-	f.await("all is told", func() bool { got, _ := s.delivered(); return len(got) >= 4 })
+	f.await("all events are delivered", func() bool { got, _ := s.delivered(); return len(got) >= 4 })
 	stop()
 	f.start(cfg)
-	f.add("app1", "shop.example.com") // asked for again: one more sync, of which nothing is to be told
+	f.add("app1", "shop.example.com") // a repeated addition: one more sync, without an app event
 	f.await("it is dealt with", func() bool {
 		app, err := f.ledger.App(t.Context(), "app1")
 		return err == nil && app.Pending == 0 && !app.Awake
@@ -385,7 +385,7 @@ func TestABlockedAppAndItsRecoveryHaveOneEventEach(t *testing.T) {
 	slices.Sort(kinds) // the domain's first state and the recovery are of one step
 	want := []string{"app.blocked ", "app.recovered ", "domain.state checking-dns", "domain.state done"}
 	if diff := cmp.Diff(want, kinds); diff != "" {
-		t.Errorf("told (-want +got):\n%s", diff)
+		t.Errorf("events (-want +got):\n%s", diff)
 	}
 	if got[0].event.Type != tasks.AppBlocked || !strings.Contains(got[0].event.Reason, "card") {
 		t.Errorf("the first is %+v; want why the app is blocked", got[0].event)
@@ -417,7 +417,7 @@ func TestAReplayedEventIsTheSameAsBefore(t *testing.T) {
 	}
 	f.await("one is delivered again", func() bool { got, _ := s.delivered(); return len(got) > 2 && delivered() })
 	if got, _ := s.delivered(); len(got) != 3 || got[0].id != ids[0] || got[1].id != ids[0] || got[0].body != got[1].body {
-		t.Errorf("told were %+v", got)
+		t.Errorf("the delivered events are %+v", got)
 	}
 
 	s.answer(http.StatusNotFound)

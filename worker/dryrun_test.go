@@ -62,7 +62,7 @@ func TestADryRunLeavesChangesPendingWithAPreview(t *testing.T) {
 		t.Errorf("its history is %+v, %v", history, err)
 	}
 	if events, err := f.ledger.Outbox(t.Context(), "app1", 10); err != nil || len(events) != 0 {
-		t.Errorf("events were told: %+v, %v", events, err)
+		t.Errorf("there are events: %+v, %v", events, err)
 	}
 	for what, look := range map[string]func() (int, error){
 		"writes": func() (int, error) { all, err := f.ledger.Writes(t.Context(), "app1", 10); return len(all), err },
@@ -115,7 +115,7 @@ func TestTheRecovererDoesNotRepeatADryRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.recordOnly("app2", "b.example.com")
-	f.rdb.Del(t.Context(), "pilotsync:sweep") // so that the next worker sweeps at once
+	f.rdb.Del(t.Context(), "pilotsync:sweep") // so the next worker runs its recoverer without delay
 	f.start(cfg)
 	// The recoverer processes one app after the other.
 	f.awaitReason("app2", "b.example.com", "dry run: would be put on the list, with www.b.example.com")
@@ -147,7 +147,7 @@ func TestADryRunRecordsAFailureAndItsEnd(t *testing.T) {
 	cfg.DryRun = true
 	f.start(cfg)
 	f.add("app1", "a.example.com")
-	f.await("the trouble is shown", func() bool {
+	f.await("the failure is recorded", func() bool {
 		return strings.HasPrefix(f.view("app1", "a.example.com").Reason, "waits to be put on the list: ")
 	})
 	f.awaitReason("app1", "a.example.com", "dry run: would be put on the list, with www.a.example.com")

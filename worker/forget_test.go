@@ -100,7 +100,7 @@ func TestAMistypedAppDoesNotComeBackAfterItIsForgotten(t *testing.T) {
 	if err := byHand.Forget(t.Context(), "nosuchapp"); err != nil {
 		t.Fatal(err)
 	}
-	f.add("app1", "right.example.com") // the worker goes on
+	f.add("app1", "right.example.com") // the worker continues
 	f.awaitState("app1", "right.example.com", tasks.Done)
 	if left := f.keysOf("nosuchapp"); len(left) > 0 {
 		t.Errorf("left are %q", left)

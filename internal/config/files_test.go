@@ -56,7 +56,7 @@ func TestAFileOfTheSettingsThatChangedInAnyWayIsFound(t *testing.T) {
 			change(t, folder, file)
 			is("just changed: it may be half written")
 			is("it rests", file)
-			is("nobody has read it again", file)
+			is("it was not read again", file)
 			f.Reset()
 			_, _ = f.ReadFile(file)
 			is("read again, wrong or right")
@@ -98,7 +98,7 @@ func TestAFileThatComesLaterIsAChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := f.Changed(); len(got) > 0 {
-		t.Errorf("at once: %q", got)
+		t.Errorf("at the first poll: %q", got)
 	}
 	if got := f.Changed(); !slices.Equal(got, []string{file}) {
 		t.Errorf("then: %q", got)

@@ -164,17 +164,17 @@ func TestEachFaultIsFoundByItsCheck(t *testing.T) {
 		{"a wrong key", func(f *fixture) { f.cfg.Accounts[0].APIKey = hush }, CheckCredentials, Failure, "(401)"},
 		{"a revoked key", func(f *fixture) { f.sim.SetAccountStatus(401) }, CheckCredentials, Failure, "(401)"},
 		{"no card", func(f *fixture) { f.sim.SetAccountStatus(402) }, CheckCard, Failure, "(402)"},
-		{"ServerPilot in trouble", func(f *fixture) {
+		{"ServerPilot fails", func(f *fixture) {
 			f.sim.FailNext("app1", simulator.ReadApp, simulator.Fault{Kind: simulator.Error5xx})
 		}, CheckCredentials, Warning, "could not be checked"},
 		{"an unknown app, the first", func(f *fixture) { f.cfg.Accounts[0].Apps = []string{"nowhere", "app1"} }, CheckApp, Failure, "no such app"},
 		{"an unknown app, another", func(f *fixture) { f.cfg.Accounts[0].Apps = []string{"app1", "nowhere"} }, CheckApp, Failure, "no such app"},
 		{"a protected app", func(f *fixture) { f.sim.SetAppStatus("app2", 403) }, CheckApp, Failure, "(403)"},
-		{"an app in trouble", func(f *fixture) { f.sim.SetAppStatus("app2", 500) }, CheckApp, Warning, "could not be read"},
+		{"a failing app", func(f *fixture) { f.sim.SetAppStatus("app2", 500) }, CheckApp, Warning, "could not be read"},
 		{"a list that is nearly full", func(f *fixture) { f.fill(280) }, CheckRoom, Warning, "280 of 300"},
 		{"a full list", func(f *fixture) { f.fill(300) }, CheckRoom, Failure, "300 of 300"},
 		{"a server inside", func(f *fixture) { f.cfg.Check.AllowPrivate = false }, CheckOutbound, Warning, "127.0.0.1 isn't a public address (loopback)"},
-		{"nobody on the port", func(f *fixture) { f.cfg.Check.Port = port(f.t, closed(f.t)) }, CheckOutbound, Warning, "refuses connections"},
+		{"no listener on the port", func(f *fixture) { f.cfg.Check.Port = port(f.t, closed(f.t)) }, CheckOutbound, Warning, "refuses connections"},
 		{"no worker", func(*fixture) {}, CheckWorkers, Failure, "no worker is alive"},
 		{"a change that can't be understood", func(f *fixture) {
 			f.put(tasks.QueueDomains, tasks.TypeDomainAdd, `{"app_id":"app1","domain":"a/b","seq":1,"requested_at":"2026-03-01T12:00:00Z"}`)
@@ -196,13 +196,13 @@ func TestEachFaultIsFoundByItsCheck(t *testing.T) {
 		{"a blocked app", func(f *fixture) {
 			f.change("app1", &listsync.Failure{Reason: "no card", Blocked: true, Since: time.Now()})
 		}, CheckTrouble, Failure, "no card"},
-		{"an app in trouble, for the workers", func(f *fixture) { f.change("app1", &listsync.Failure{Reason: "slow", Since: time.Now()}) }, CheckTrouble, Warning, "slow"},
-		{"an app that nobody serves", func(f *fixture) { f.change("app3", nil) }, CheckServed, Warning, "1 changes wait"},
+		{"an app that fails for the workers", func(f *fixture) { f.change("app1", &listsync.Failure{Reason: "slow", Since: time.Now()}) }, CheckTrouble, Warning, "slow"},
+		{"an unserved app", func(f *fixture) { f.change("app3", nil) }, CheckServed, Warning, "1 changes wait"},
 		{"no webhook", func(f *fixture) { f.cfg.Webhook = config.Webhook{} }, CheckWebhook, OK, "none is set"},
 		{"a webhook that is down", func(f *fixture) { f.cfg.Webhook.URL = "http://" + closed(f.t) + "/" + hush }, CheckWebhook, Failure, "can't be reached"},
 		{"a webhook that isn't there", func(f *fixture) { f.answering(404) }, CheckWebhook, Failure, "answers 404"},
 		{"a webhook that refuses everything", func(f *fixture) { f.answering(403) }, CheckWebhook, Failure, "answers 403"},
-		{"a webhook in trouble", func(f *fixture) { f.answering(500) }, CheckWebhook, Failure, "answers 500"},
+		{"a failing webhook", func(f *fixture) { f.answering(500) }, CheckWebhook, Failure, "answers 500"},
 		{"an app's own webhook that isn't there", func(f *fixture) {
 			gone := httptest.NewServer(http.NotFoundHandler())
 			f.t.Cleanup(gone.Close)
@@ -248,7 +248,7 @@ func (f *fixture) put(queue, kind, payload string, opts ...asynq.Option) {
 }
 
 // change leaves a change of the app pending, and records the failure if there is one.
-func (f *fixture) change(app string, trouble *listsync.Failure) {
+func (f *fixture) change(app string, failure *listsync.Failure) {
 	f.t.Helper()
 	ctx, l := f.t.Context(), ledger.New(f.rdb)
 	if _, err := enqueue.New(f.rdb).Enqueue(ctx, enqueue.Request{AppID: app, Domain: "new.example.com"}); err != nil {
@@ -259,14 +259,14 @@ func (f *fixture) change(app string, trouble *listsync.Failure) {
 	if _, err := l.Record(ctx, change, listsync.HistoryEntry{At: now, State: tasks.Pending}); err != nil {
 		f.t.Fatal(err)
 	}
-	if trouble == nil {
+	if failure == nil {
 		return
 	}
 	lease, err := l.Acquire(ctx, app)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	if err := l.Fail(ctx, lease, trouble); err != nil {
+	if err := l.Fail(ctx, lease, failure); err != nil {
 		f.t.Fatal(err)
 	}
 }

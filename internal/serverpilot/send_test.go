@@ -225,7 +225,7 @@ func TestDroppedConnections(t *testing.T) {
 		write    Kind
 		sentinel error
 	}{
-		"nobody listens": {func(t *testing.T) *Client {
+		"no listener": {func(t *testing.T) *Client {
 			s := startAPI(t, hang)
 			s.Close()
 			return testClientOf(t, s.URL)

@@ -222,39 +222,39 @@ func TestReleaseEndsASyncOnlyIfNothingIsPending(t *testing.T) {
 
 func TestFailReleasesTheLeaseAndKeepsTheWake(t *testing.T) {
 	t.Parallel()
-	abandon := func(trouble *listsync.Failure) func(context.Context, *Ledger) string {
+	fail := func(failure *listsync.Failure) func(context.Context, *Ledger) string {
 		return func(ctx context.Context, l *Ledger) string {
-			return outcome("given back", l.Fail(ctx, mine, trouble))
+			return outcome("released", l.Fail(ctx, mine, failure))
 		}
 	}
 	away := &listsync.Failure{Reason: "ServerPilot is away", Since: start}
 	unpaid := &listsync.Failure{Reason: "no card", Blocked: true, Since: start.Add(time.Hour)}
 	since := number(start.UnixMilli())
 	runScripts(t, []script{
-		{name: "without a trouble only the lease goes", before: state{"sync": leased(hash{"landing": "+20s", "claim": `["x"]`, "fails": "2"})},
-			do: abandon(nil), want: "given back",
+		{name: "without a failure only the lease is released", before: state{"sync": leased(hash{"landing": "+20s", "claim": `["x"]`, "fails": "2"})},
+			do: fail(nil), want: "released",
 			after: state{"sync": hash{"awake": "1", "wake": "1", "landing": "+20s", "claim": `["x"]`, "fails": "2"}}},
-		{name: "a first trouble is kept with its time", before: state{"sync": leased(nil)}, do: abandon(away), want: "given back",
+		{name: "the first failure is kept with its time", before: state{"sync": leased(nil)}, do: fail(away), want: "released",
 			after: state{"sync": hash{"awake": "1", "wake": "1", "fails": "1", "trouble": "ServerPilot is away", "blocked": "", "trouble_since": since}}},
-		{name: "a later trouble counts, and keeps the time of the first",
+		{name: "a later failure counts, and keeps the time of the first",
 			before: state{"sync": leased(hash{"fails": "1", "trouble": "ServerPilot is away", "blocked": "", "trouble_since": since})},
-			do:     abandon(unpaid), want: "given back",
+			do:     fail(unpaid), want: "released",
 			after: state{"sync": hash{"awake": "1", "wake": "1", "fails": "2", "trouble": "no card", "blocked": "1", "trouble_since": since, "alarm": "1"},
 				"told": str("+0s"), "outbox": lines{"+0s " + blockedEvent(testApp, *unpaid)}}},
-		{name: "a trouble that blocks is told once, even if it was another for a while",
+		{name: "a blocking failure has one event, even after another failure in between",
 			before: state{"sync": leased(hash{"fails": "3", "trouble": "ServerPilot is away", "blocked": "", "trouble_since": since, "alarm": "1"})},
-			do:     abandon(unpaid), want: "given back",
+			do:     fail(unpaid), want: "released",
 			after: state{"sync": hash{"awake": "1", "wake": "1", "fails": "4", "trouble": "no card", "blocked": "1", "trouble_since": since, "alarm": "1"}}},
-		{name: "a trouble that needs nobody replaces one that does",
+		{name: "a transient failure replaces a blocking one",
 			before: state{"sync": leased(hash{"fails": "8", "trouble": "no card", "blocked": "1", "trouble_since": since})},
-			do:     abandon(away), want: "given back",
+			do:     fail(away), want: "released",
 			after: state{"sync": hash{"awake": "1", "wake": "1", "fails": "9", "trouble": "ServerPilot is away", "blocked": "", "trouble_since": since}}},
-		{name: "a stale holder says nothing", before: state{"sync": leased(hash{"token": "other"})}, do: abandon(away), want: listsync.ErrLeaseLost.Error()},
-		{name: "in an emptied Redis nothing is said", before: state{}, do: abandon(away), want: listsync.ErrLeaseLost.Error()},
-		{name: "a trouble can be noted without a lease, beside another's", before: state{"sync": leased(hash{"token": "other"})},
+		{name: "a stale holder records nothing", before: state{"sync": leased(hash{"token": "other"})}, do: fail(away), want: listsync.ErrLeaseLost.Error()},
+		{name: "in an emptied Redis nothing is recorded", before: state{}, do: fail(away), want: listsync.ErrLeaseLost.Error()},
+		{name: "a failure can be recorded without a lease, beside another sync's", before: state{"sync": leased(hash{"token": "other"})},
 			do: func(ctx context.Context, l *Ledger) string {
-				return outcome("noted", l.RecordFailure(ctx, testApp, *unpaid))
-			}, want: "noted",
+				return outcome("recorded", l.RecordFailure(ctx, testApp, *unpaid))
+			}, want: "recorded",
 			after: state{"sync": leased(hash{"token": "other", "fails": "1", "trouble": "no card", "blocked": "1",
 				"trouble_since": number(start.Add(time.Hour).UnixMilli())})}},
 	})
