@@ -53,7 +53,7 @@ func TestThePackageFromInstallingToPurging(t *testing.T) {
 		t.Errorf("in /etc/pilotsync there is\n%s", out)
 	}
 	if out := m.must("systemctl list-units --plain --no-legend 'pilotsync*'"); out != "" {
-		t.Errorf("nobody asked for it, but there runs %s", out)
+		t.Errorf("nothing enabled it, but it runs: %s", out)
 	}
 
 	// This machine has no WordPress, so pilotsync can use the default Redis.

@@ -99,7 +99,7 @@ func evaluate(t *testing.T, folder string, file *ast.File, e ast.Expr) time.Dura
 		}
 		for _, imported := range file.Imports {
 			path, _ := strconv.Unquote(imported.Path.Value)
-			if inside, ours := strings.CutPrefix(path, "pilotsync/"); ours && filepath.Base(path) == pkg {
+			if inside, own := strings.CutPrefix(path, "pilotsync/"); own && filepath.Base(path) == pkg {
 				return duration(t, inside, e.Sel.Name)
 			}
 		}
@@ -135,7 +135,7 @@ func prefixesOf(t *testing.T, path string) (prefixes []netip.Prefix) {
 func TestAPodHasTheTimeThatTheProgramTakesToStop(t *testing.T) {
 	t.Parallel()
 	page := duration(t, "internal/dashboard", "shutdownLimit")
-	work := duration(t, "worker", "shutdownLimit")
+	work := duration(t, "worker", "shutdownTimeout")
 	for variant := range variants() {
 		for _, d := range build(t, variant).deployments {
 			needs := page
