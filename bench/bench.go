@@ -12,7 +12,7 @@ import (
 // apiLatency is how long each call to ServerPilot takes, unless a measure says so.
 const apiLatency = 200 * time.Millisecond
 
-// bench is what the measures of one run share.
+// bench is the state that the measures of one run share.
 type bench struct {
 	quick  bool
 	folder string // of this run, removed at its end
@@ -29,9 +29,8 @@ func (b *bench) plot(name string, p plot) {
 	b.plots[name] = p
 }
 
-// margin is how much worse than its goal a ratio may be under -quick, where the
-// sizes are small and the machine may be busy. It is wide: what it is to catch
-// is a regression of the design, not of a few percent.
+// margin is how much worse than its goal a ratio may be under -quick, with small sizes on a busy
+// machine. It is wide, to catch a regression of the design, not of a few percent.
 const margin = 2
 
 // atMost reports whether got is within the limit, given the run's margin.
@@ -50,8 +49,8 @@ func (b *bench) atLeast(got, limit float64) bool {
 	return got >= limit
 }
 
-// atLeastYet is atLeast for a goal that is known to be missed: what -quick guards,
-// with its margin, is what was reached when it was written.
+// atLeastYet is atLeast for a goal known to be missed: -quick guards the ratio reached so far, with
+// its margin.
 func (b *bench) atLeastYet(got, limit, reached float64) bool {
 	if b.quick {
 		limit = reached
@@ -77,8 +76,7 @@ func (b *bench) build(ctx context.Context) error {
 	return nil
 }
 
-// quantile is the value below which the share q, 0 to 1, of the durations lies:
-// one that was measured, none in between. It sorts them.
+// quantile is the measured duration below which the share q, 0 to 1, of all lies. It sorts them.
 func quantile(all []time.Duration, q float64) time.Duration {
 	if len(all) == 0 {
 		return 0

@@ -9,8 +9,8 @@ import (
 	"pilotsync/tasks"
 )
 
-// The parts of a burst that the slow ways are measured over. Both take each
-// name in turn, so a burst takes them that much longer as it is larger.
+// The sizes at which the slow ways are measured. Both take one name after the other, so their time
+// grows linearly.
 const (
 	pluginPart = 15
 	plainPart  = 12
@@ -19,7 +19,7 @@ const (
 // burstRuns is how often a burst is repeated with pilotsync; the median counts.
 const burstRuns = 5
 
-// measureBurst asks for many names on one app at once, in each way.
+// measureBurst adds many names to one app at once, in each way.
 func measureBurst(ctx context.Context, b *bench) (rows []row, err error) {
 	const burst = 300 // ServerPilot's limit for an app
 	f, err := b.newFixture(simulator.Options{Apps: apps("app", 64), Latency: apiLatency})
@@ -49,7 +49,7 @@ func measureBurst(ctx context.Context, b *bench) (rows []row, err error) {
 	if err := f.start(ctx, 1); err != nil {
 		return nil, err
 	}
-	ours := line{Name: "pilotsync"}
+	measured := line{Name: "pilotsync"}
 	var all time.Duration
 	var most int // writes
 	sizes := []int{1, 10, 30, 100, burst}
@@ -66,21 +66,21 @@ func measureBurst(ctx context.Context, b *bench) (rows []row, err error) {
 			runs, most = append(runs, took), max(most, writes)
 		}
 		all = quantile(runs, 0.5)
-		ours.Points = append(ours.Points, point{float64(size), all.Seconds()})
+		measured.Points = append(measured.Points, point{float64(size), all.Seconds()})
 	}
 	b.plot("burst", plot{
 		Title: "Time until a burst of names is listed", X: "names in the burst, one app", Y: "seconds",
 		Lines: []line{
-			{Name: "plain asynq", Points: linear(ours.Points, plainName), Dashed: true},
-			{Name: "plugin", Points: linear(ours.Points, pluginName), Dashed: true},
-			ours,
-			{Name: "limit: one read, one write", Points: linear(ours.Points, 0, limit), Dashed: true},
+			{Name: "plain asynq", Points: linear(measured.Points, plainName), Dashed: true},
+			{Name: "plugin", Points: linear(measured.Points, pluginName), Dashed: true},
+			measured,
+			{Name: "limit: one read, one write", Points: linear(measured.Points, 0, limit), Dashed: true},
 		},
 	})
 
 	plugin, plain := burst*pluginName, burst*plainName
 	soon, few := "≤ 3 × the limit", "≤ 4"
-	if b.quick { // both grow with what a busy machine takes to record 300 names
+	if b.quick { // both depend on how fast a busy machine records 300 names
 		soon, few = "", ""
 	}
 	overLimit, overPlugin, overPlain := ratio(all, limit), ratio(plugin, all), ratio(plain, all)
@@ -96,15 +96,15 @@ func measureBurst(ctx context.Context, b *bench) (rows []row, err error) {
 	}, nil
 }
 
-// burst asks for n names on an app that has none, and returns how long it took
-// until all were listed, and with how many list writes.
+// burst enqueues n names for an app without any. It returns the time until all were listed, and the
+// number of list writes.
 func (f *fixture) burst(ctx context.Context, app string, n int) (time.Duration, int, error) {
-	wanted := names("burst", n)
+	requested := names("burst", n)
 	began := time.Now()
-	if err := f.ask(ctx, app, wanted...); err != nil {
+	if err := f.enqueue(ctx, app, requested...); err != nil {
 		return 0, 0, err
 	}
-	at, err := f.listed(ctx, app, wanted, time.Minute)
+	at, err := f.listed(ctx, app, requested, time.Minute)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -114,7 +114,7 @@ func (f *fixture) burst(ctx context.Context, app string, n int) (time.Duration, 
 	return at.Sub(began), len(f.sim.History(app)), nil
 }
 
-// settled waits until the ledger has nothing pending of an app and its sync is over.
+// settled waits until an app has nothing pending and its sync has ended.
 func (f *fixture) settled(ctx context.Context, app string) error {
 	return until(ctx, app+" is settled", time.Minute, func() (bool, error) {
 		states, err := f.ledger.AppStates(ctx, app)
@@ -125,27 +125,27 @@ func (f *fixture) settled(ctx context.Context, app string) error {
 	})
 }
 
-// plainBurst is a burst of n names in plain asynq's way; it returns the time a name.
+// plainBurst is a burst of n names in plain asynq's way. It returns the time per name.
 func (f *fixture) plainBurst(ctx context.Context, app string, n int) (time.Duration, error) {
 	p, err := f.plain()
 	if err != nil {
 		return 0, err
 	}
 	defer p.stop()
-	wanted := names("plain", n)
+	requested := names("plain", n)
 	began := time.Now()
-	if err := p.add(ctx, app, wanted...); err != nil {
+	if err := p.add(ctx, app, requested...); err != nil {
 		return 0, err
 	}
-	at, err := f.listed(ctx, app, wanted, time.Duration(n)*10*time.Second)
+	at, err := f.listed(ctx, app, requested, time.Duration(n)*10*time.Second)
 	if err != nil {
 		return 0, err
 	}
 	return at.Sub(began) / time.Duration(n), nil
 }
 
-// linear is the line of a way that takes each name the same time, after what it
-// takes anyway, at the X of the given points.
+// linear returns the points of a way with a fixed time plus a constant time per name, at the X of
+// the given points.
 func linear(at []point, each time.Duration, base ...time.Duration) []point {
 	var sum time.Duration
 	for _, d := range base {

@@ -14,11 +14,11 @@ import (
 	"pilotsync/tasks"
 )
 
-// clients compares our client with asynq's own on tasks with the same payload and
-// options. asynq's has no call for many at once, so it is given as many goroutines
-// as our client uses; one after the other is there for comparison.
+// clients compares pilotsync's client with asynq's on tasks with the same payload and options.
+// asynq's has no bulk call, so it runs in as many goroutines as pilotsync's uses, and once in a
+// single one.
 func clients(ctx context.Context, b *bench) (rows []row, err error) {
-	f, err := b.newFixture(simulator.Options{Apps: sites(1)})
+	f, err := b.newFixture(simulator.Options{Apps: emptyApps(1)})
 	if err != nil {
 		return nil, err
 	}
@@ -28,9 +28,9 @@ func clients(ctx context.Context, b *bench) (rows []row, err error) {
 	requests := requests(1, many)
 	payloads := asynqTasks(requests)
 
-	var ourSingle, plainSingle []time.Duration
+	var pilotsyncSingle, plainSingle []time.Duration
 	var ourBulk, plainBulk, plainSerial []time.Duration
-	for range b.size(5, 3) { // in turns, so that a busy spell of the machine hits all
+	for range b.size(5, 3) { // in turns, so that a slow moment of the machine affects all
 		if err := f.rdb.FlushAll(ctx).Err(); err != nil {
 			return nil, fmt.Errorf("empty Redis: %w", err)
 		}
@@ -39,7 +39,7 @@ func clients(ctx context.Context, b *bench) (rows []row, err error) {
 			if err != nil {
 				return nil, err
 			}
-			ourSingle = append(ourSingle, took)
+			pilotsyncSingle = append(pilotsyncSingle, took)
 			if took, err = timed(func() error { return enqueuePlain(ctx, plain, payloads[i%many]) }); err != nil {
 				return nil, err
 			}
@@ -63,7 +63,7 @@ func clients(ctx context.Context, b *bench) (rows []row, err error) {
 			*way.took = append(*way.took, took)
 		}
 	}
-	single := quantile(plainSingle, 0.5).Seconds() / quantile(ourSingle, 0.5).Seconds()
+	single := quantile(plainSingle, 0.5).Seconds() / quantile(pilotsyncSingle, 0.5).Seconds()
 	rate := func(all []time.Duration) float64 { return float64(many) / quantile(all, 0.5).Seconds() }
 	bulk := rate(ourBulk) / rate(plainBulk)
 	micros := func(all []time.Duration) string {
@@ -71,17 +71,17 @@ func clients(ctx context.Context, b *bench) (rows []row, err error) {
 	}
 	return []row{
 		{What: "asynq's client, one task", Got: micros(plainSingle), Met: true, Note: fmt.Sprintf("median of %d", len(plainSingle))},
-		{What: "our client, one change", Goal: "≥ 50 % of asynq's speed", Got: micros(ourSingle), Ratio: single, Met: b.atLeastYet(single, 0.5, 0.4), Yet: "40 %",
+		{What: "pilotsync's client, one change", Goal: "≥ 50 % of asynq's speed", Got: micros(pilotsyncSingle), Ratio: single, Met: b.atLeastYet(single, 0.5, 0.4), Yet: "40 %",
 			Note: "two round trips, where asynq's client has one: the order number, together with making the queue known, and the task, whose id and payload hold that number. " +
 				"They lie in different slots of a Cluster, so that one script can't do both; half of asynq's speed is the most that this can come to"},
 		{What: fmt.Sprintf("asynq's client, %d tasks one by one", many), Got: fmt.Sprintf("%.0f/s", rate(plainSerial)), Met: true},
 		{What: fmt.Sprintf("asynq's client, %d tasks from %d goroutines", many, clientGoroutines), Got: fmt.Sprintf("%.0f/s", rate(plainBulk)), Met: true},
-		{What: fmt.Sprintf("our client, %d changes in one call", many), Goal: "≥ 50 % of asynq's speed", Got: fmt.Sprintf("%.0f/s", rate(ourBulk)),
+		{What: fmt.Sprintf("pilotsync's client, %d changes in one call", many), Goal: "≥ 50 % of asynq's speed", Got: fmt.Sprintf("%.0f/s", rate(ourBulk)),
 			Ratio: bulk, Met: b.atLeast(bulk, 0.5), Note: "against asynq's client from as many goroutines"},
 	}, nil
 }
 
-// clientGoroutines is how many tasks our client has on their way at once.
+// clientGoroutines is the number of tasks that pilotsync's client sends at once.
 const clientGoroutines = 16
 
 func timed(f func() error) (time.Duration, error) {
@@ -90,13 +90,13 @@ func timed(f func() error) (time.Duration, error) {
 	return time.Since(began), err
 }
 
-// plainTask is a task as asynq's own client is given it.
+// plainTask is a task for asynq's own client.
 type plainTask struct {
 	*asynq.Task
 	opts []asynq.Option
 }
 
-// asynqTasks are tasks like those that our client would make. Ids are asynq's own.
+// asynqTasks are tasks like those of pilotsync's client, with asynq's own ids.
 func asynqTasks(requests []enqueue.Request) []plainTask {
 	all := make([]plainTask, len(requests))
 	now := time.Now().UTC()

@@ -15,10 +15,10 @@ import (
 	"pilotsync/internal/simulator"
 )
 
-// commands counts what Redis is sent: for changes, and by a worker that has nothing
-// to do. A script counts as one; the calls within it are given beside.
+// commands counts the commands sent to Redis: for changes, and by an idle worker. A script counts
+// as one; the report also lists its calls.
 func commands(ctx context.Context, b *bench) (rows []row, err error) {
-	f, err := b.newFixture(simulator.Options{Apps: sites(1)})
+	f, err := b.newFixture(simulator.Options{Apps: emptyApps(1)})
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +26,7 @@ func commands(ctx context.Context, b *bench) (rows []row, err error) {
 	if err := f.start(ctx, 1); err != nil {
 		return nil, err
 	}
-	// The first ones bring the scripts along.
+	// The first changes load the scripts.
 	if _, err := f.changes(ctx, 0, 1, true); err != nil {
 		return nil, err
 	}
@@ -70,8 +70,8 @@ func commands(ctx context.Context, b *bench) (rows []row, err error) {
 	return rows, nil
 }
 
-// changes enqueues n additions, together or one at a time, each once the one
-// before is listed, and returns the commands until all are.
+// changes enqueues n additions, and returns the commands until all are listed. One at a time, each
+// waits until the previous one is listed.
 func (f *fixture) changes(ctx context.Context, from, n int, together bool) ([]command, error) {
 	stop, err := f.monitor(ctx)
 	if err != nil {
@@ -87,7 +87,7 @@ func (f *fixture) changes(ctx context.Context, from, n int, together bool) ([]co
 			return nil, err
 		}
 		last := some[len(some)-1].Domain
-		// The simulator is asked, since questions to Redis would be counted.
+		// It polls the simulator, since reads of Redis would be counted.
 		err := until(ctx, "the changes are listed", time.Minute, func() (bool, error) {
 			return slices.Contains(f.sim.List(appID(0)), last), nil
 		})
@@ -101,7 +101,7 @@ func (f *fixture) changes(ctx context.Context, from, n int, together bool) ([]co
 	return stop()
 }
 
-// sent are the commands that clients sent; what a script calls is noted with it.
+// sent are the commands that clients sent, each script with its calls.
 func sent(all []command) []command {
 	var sent []command
 	for _, c := range all {
@@ -120,7 +120,7 @@ func ofWork(all []command) []command {
 	return slices.DeleteFunc(sent(all), func(c command) bool { return c.purpose(work) == "" && c.purpose(idle) != "" })
 }
 
-// purpose is what a command is for, by its shape.
+// purpose maps the shape of commands to their use.
 type purpose struct {
 	pattern *regexp.Regexp
 	words   string
@@ -130,14 +130,13 @@ func serves(pattern, words string) purpose {
 	return purpose{regexp.MustCompile("^(?:" + pattern + ")"), words}
 }
 
-// idlePurposes are those of commands that are sent whether there is anything to do
-// or not, and why they are. They are tried in their order.
+// idlePurposes are the purposes of commands that an idle worker sends, too. The first match counts.
 func idlePurposes() []purpose {
 	return []purpose{
 		serves(`script asynq:\{(domains|lists)\}:pending`, "asynq looks for changes and lists, for which a person waits: 10 times a second each"),
 		serves(`script asynq:\{(ssl|events)\}:pending`, "asynq looks for verifications and events: once a second each"),
 		serves(`script asynq:\{\w+\}:(scheduled|retry) asynq`, "asynq moves what is due to its queue: two lists a queue, once a second each"),
-		serves(`script asynq:servers:|zadd asynq:(servers|workers)`, "asynq's heartbeat, 3 a queue each 5 s: the page and asynqmon know by it who is at work"),
+		serves(`script asynq:servers:|zadd asynq:(servers|workers)`, "asynq's heartbeat, 3 a queue each 5 s: dashboard and asynqmon list workers by it"),
 		serves(`ping`, "a ping a queue each 3 s: the connection by which asynq hears of cancelled tasks would not be missed otherwise"),
 		serves(`script asynq:\{\w+\}:completed`, "asynq deletes completed tasks whose time is over: 1 a queue each 8 s"),
 		serves(`(script|zrangebyscore) asynq:\{\w+\}:(lease|aggregation_sets)`, "asynq takes up tasks whose worker died: 3 a queue each minute"),
@@ -149,7 +148,7 @@ func idlePurposes() []purpose {
 	}
 }
 
-// workPurposes are those of commands that are sent because something changes.
+// workPurposes are the purposes of commands sent for changes.
 func workPurposes() []purpose {
 	return []purpose{
 		serves(`script pilotsync:\{\w+\}:seq\b`, "the client: the order number and Redis's time"),
@@ -168,7 +167,7 @@ func workPurposes() []purpose {
 	}
 }
 
-// purpose is the first of the purposes that a command serves, or empty.
+// purpose is the first purpose that matches a command, or empty.
 func (c command) purpose(known []purpose) string {
 	shape := c.shape()
 	if i := slices.IndexFunc(known, func(p purpose) bool { return p.pattern.MatchString(shape) }); i >= 0 {
@@ -177,8 +176,8 @@ func (c command) purpose(known []purpose) string {
 	return ""
 }
 
-// parts has a row for each purpose, the most frequent first. What serves none of
-// them is shown as it is.
+// parts has a row for each purpose, the most frequent first. A command without a purpose has a row
+// of its own.
 func parts(all []command, per float64, unit string, known []purpose) []row {
 	digits := regexp.MustCompile(`\d+`)
 	counts := map[string]int{}
@@ -194,8 +193,7 @@ func parts(all []command, per float64, unit string, known []purpose) []row {
 	return rows
 }
 
-// shape is a command's name, "script" for one of those, its first two keys, and
-// what it calls.
+// shape is a command's name ("script" for a script), its first two keys, and its calls.
 func (c command) shape() string {
 	name, keys := c.args[0], c.args[1:]
 	if (name == "evalsha" || name == "eval") && len(c.args) > 2 {

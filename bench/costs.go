@@ -2,7 +2,7 @@ package main
 
 import "pilotsync/internal/simulator"
 
-// costMeasures are those of one worker's resources, and of the clients.
+// costMeasures are the measures of a worker's resources, and of the clients.
 func costMeasures() []measure {
 	return []measure{
 		{"throughput", "API latency 0: changes a second in one worker", throughput, speed},
@@ -15,8 +15,8 @@ func costMeasures() []measure {
 	}
 }
 
-// sites are n apps of the simulator without a name.
-func sites(n int) []simulator.App {
+// emptyApps are n apps of the simulator without names.
+func emptyApps(n int) []simulator.App {
 	apps := make([]simulator.App, n)
 	for i := range apps {
 		apps[i].ID = appID(i)

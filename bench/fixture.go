@@ -22,8 +22,8 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// fixture has a real Redis, a simulator in this process, and the clients of a measure.
-// Its workers are processes.
+// fixture is a real Redis, a simulator in this process, the clients of a measure, and workers as
+// processes.
 type fixture struct {
 	sim     *simulator.Simulator
 	redis   *redistest.Server
@@ -67,10 +67,10 @@ func (b *bench) newFixture(opt simulator.Options, redisArgs ...string) (_ *fixtu
 		return nil, err
 	}
 	f.env = append(f.env, "PILOTSYNC_LOG_FORMAT=text",
-		// No www forms, so that a domain is one name. A measure's own settings win.
+		// No www forms, so that a domain is one name. A measure's own settings come last, and win.
 		"PILOTSYNC_WWW=never",
-		// A worker that starts would reconcile each app within its first 15 s, and then
-		// once an hour: calls that depend on the moment, and not on the work.
+		// A worker would reconcile each app within its first 15 s, and then every hour: calls that
+		// don't belong to the work.
 		"PILOTSYNC_RECONCILE=off")
 	return f, nil
 }
@@ -90,12 +90,12 @@ func (f *fixture) close() error {
 	return err
 }
 
-// process is a worker's.
+// process is a worker process.
 type process struct {
 	cmd   *exec.Cmd
 	ready chan struct{} // closed once it takes tasks
-	ended chan struct{} // closed once it has been waited for
-	last  string        // its last line, to be read once it has ended
+	ended chan struct{} // closed once it has ended
+	last  string        // its last line, valid once it has ended
 }
 
 // start starts n workers, with the fixture's environment and env, and returns once
@@ -124,7 +124,7 @@ func (f *fixture) start(ctx context.Context, n int, env ...string) error {
 	return nil
 }
 
-// launch starts one worker and doesn't wait for it; stop ends it.
+// launch starts one worker without waiting until it is ready; stop ends it.
 func (f *fixture) launch(env ...string) (*process, error) {
 	p := &process{cmd: tether.Command(exec.Command(f.binary, "worker")), ready: make(chan struct{}), ended: make(chan struct{})}
 	p.cmd.Env = append(append(os.Environ(), f.env...), env...)
@@ -139,7 +139,7 @@ func (f *fixture) launch(env ...string) (*process, error) {
 	go func() {
 		defer close(p.ended)
 		p.follow(out)
-		_ = p.cmd.Wait() // how it ended is in its last line
+		_ = p.cmd.Wait() // its last line has the reason
 	}()
 	return p, nil
 }
@@ -161,7 +161,7 @@ func (p *process) follow(out io.Reader) {
 // stop ends all workers with SIGTERM and waits for them.
 func (f *fixture) stop() error {
 	for _, p := range f.workers {
-		_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails only if it has ended by itself
+		_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails only if it has ended
 	}
 	var err error
 	for _, p := range f.workers {
@@ -177,7 +177,7 @@ func (f *fixture) stop() error {
 	return err
 }
 
-// until polls every few milliseconds until ok, at most for limit.
+// until polls ok every few milliseconds until it returns true, at most for limit.
 func until(ctx context.Context, what string, limit time.Duration, ok func() (bool, error)) error {
 	late := time.NewTimer(limit)
 	defer late.Stop()
@@ -198,5 +198,5 @@ func until(ctx context.Context, what string, limit time.Duration, ok func() (boo
 	}
 }
 
-// closing is for a defer: it runs end, whose error joins what is returned.
+// closing is for a defer: it runs end and joins its error to the returned one.
 func closing(end func() error, err *error) { *err = errors.Join(*err, end()) }

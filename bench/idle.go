@@ -9,9 +9,8 @@ import (
 	"pilotsync/internal/simulator"
 )
 
-// measureIdle asks for one name at a time, each on an app of its own, of a worker
-// that has nothing else to do. Between two it waits for a random while, since a
-// request comes at any point of the worker's polling.
+// measureIdle enqueues one name at a time for an idle worker, each on an app of its own. Random
+// delays between them meet all moments of the worker's poll interval.
 func measureIdle(ctx context.Context, b *bench) (rows []row, err error) {
 	changes := b.size(100, 6)
 	f, err := b.newFixture(simulator.Options{Apps: append(apps("app", changes), apps("other", 40)...), Latency: apiLatency})
@@ -45,8 +44,8 @@ func measureIdle(ctx context.Context, b *bench) (rows []row, err error) {
 		took = append(took, one)
 	}
 	median, late := quantile(took, 0.5), quantile(took, 0.99)
-	// The margin of -quick is over what the goal allows on top of the two calls: of
-	// the whole it would hide a second.
+	// The margin of -quick applies to the time beyond the two calls: applied to the whole it would
+	// hide a second.
 	return []row{
 		{What: "limit: one read and one write", Got: seconds(limit)},
 		{What: "plain asynq: median", Got: seconds(plain), Note: "asynq looks for work each second while it is idle"},
@@ -69,12 +68,12 @@ func (f *fixture) plainIdle(ctx context.Context, app func() string, n int) (time
 		if err := pause(ctx, 50*time.Millisecond+rand.N(time.Second)); err != nil {
 			return 0, err
 		}
-		id, wanted := app(), names("plain", 1)
+		id, requested := app(), names("plain", 1)
 		began := time.Now()
-		if err := p.add(ctx, id, wanted...); err != nil {
+		if err := p.add(ctx, id, requested...); err != nil {
 			return 0, err
 		}
-		at, err := f.listed(ctx, id, wanted, time.Minute)
+		at, err := f.listed(ctx, id, requested, time.Minute)
 		if err != nil {
 			return 0, err
 		}

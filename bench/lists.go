@@ -1,6 +1,6 @@
 package main
 
-// listMeasures are those of the way from a request to the list.
+// listMeasures are the measures of the path from a request to the list.
 func listMeasures() []measure {
 	return []measure{
 		{"loss", "Names that are lost, with writers at once and failing calls", measureLoss, waits},

@@ -15,8 +15,8 @@ import (
 // measure; the call has no effect then.
 const lossFaults = 0.1
 
-// measureLoss counts names that were asked for and are missing from the list: with two
-// writers at once, as two requests to WordPress are, and where some calls fail.
+// measureLoss counts requested names that are missing from the list: with two concurrent writers,
+// like two requests to WordPress, and with failing calls.
 func measureLoss(ctx context.Context, b *bench) (rows []row, err error) {
 	each := b.size(30, 8) // names of each writer
 	f, err := b.newFixture(simulator.Options{Apps: apps("app", 4), Latency: apiLatency})
@@ -26,8 +26,8 @@ func measureLoss(ctx context.Context, b *bench) (rows []row, err error) {
 	defer closing(f.close, &err)
 	app := appsOf("app")
 
-	calm, failing := app(), app()
-	atOnce, err := f.pluginLoss(ctx, calm, names("first", each), names("second", each))
+	faultless, failing := app(), app()
+	atOnce, err := f.pluginLoss(ctx, faultless, names("first", each), names("second", each))
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func measureLoss(ctx context.Context, b *bench) (rows []row, err error) {
 	for _, prefix := range []string{"first", "second"} {
 		producers.Go(func() error {
 			for _, name := range names(prefix, each) {
-				if err := f.ask(ctx, id, name); err != nil {
+				if err := f.enqueue(ctx, id, name); err != nil {
 					return err
 				}
 			}
@@ -55,24 +55,24 @@ func measureLoss(ctx context.Context, b *bench) (rows []row, err error) {
 	if err := producers.Wait(); err != nil {
 		return nil, err
 	}
-	wanted := slices.Concat(names("first", each), names("second", each))
-	if _, err := f.listed(ctx, id, wanted, 2*time.Minute); err != nil {
+	requested := slices.Concat(names("first", each), names("second", each))
+	if _, err := f.listed(ctx, id, requested, 2*time.Minute); err != nil {
 		return nil, err
 	}
 	if err := f.settled(ctx, id); err != nil {
 		return nil, err
 	}
-	ours := missing(f.sim.List(id), wanted)
+	pilotsync := missing(f.sim.List(id), requested)
 	share := func(lost int) string { return fmt.Sprintf("%d of %d lost", lost, 2*each) }
 	return []row{
 		{What: "plugin: two writers at once", Got: share(atOnce), Note: "each adds a name at a time, as two PHP processes do"},
 		{What: "plugin: one writer, and one call in ten fails", Got: share(failed), Note: "a name whose read or write fails isn't tried again"},
-		{What: "pilotsync: two producers at once, and one call in ten fails", Got: share(ours), Goal: "none", Met: ours == 0},
+		{What: "pilotsync: two producers at once, and one call in ten fails", Got: share(pilotsync), Goal: "none", Met: pilotsync == 0},
 	}, nil
 }
 
-// pluginLoss has writers put their names on a list at once, in the plugin's way, and
-// returns how many of the names are missing then. A call that fails is not repeated.
+// pluginLoss has concurrent writers add their names to a list as the plugin does, and returns the
+// number of missing names. A failed call isn't repeated.
 func (f *fixture) pluginLoss(ctx context.Context, app string, writers ...[]string) (int, error) {
 	api, err := f.api()
 	if err != nil {

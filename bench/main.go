@@ -1,6 +1,5 @@
-// Command bench measures pilotsync against the other ways of doing the same
-// work, side by side in one run, and writes what it saw: bench/BENCHMARKS.md,
-// and plots beside it. Nothing in the report is remembered from an earlier run.
+// Command bench measures pilotsync against other ways of doing the same work, in one run. It writes
+// bench/BENCHMARKS.md and plots beside it, from this run alone.
 //
 //	go run ./bench                 everything; some eight minutes on two cores
 //	go run ./bench -quick          small sizes, wide margins, no absolute times; fails if a guard is broken
@@ -25,7 +24,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A measure is one line of the goals, or several that share a set-up.
+// A measure has one goal, or several that share a fixture.
 type measure struct {
 	name string // for -only
 	goal string // what is measured, as the heading of its table
@@ -33,30 +32,30 @@ type measure struct {
 	room room
 }
 
-// room is how far a measure may share the machine with others of its kind.
+// room says which measures may run at the same time.
 type room int
 
 const (
-	alone  room = iota // its times are the machine's
-	waits              // it mostly waits, and its times stand the wide margins of -quick
-	counts             // it counts things or bytes, which other work doesn't change
+	alone  room = iota // its times depend on the machine
+	waits              // it mostly waits, and -quick's wide margins cover its times
+	counts             // it counts things or bytes, independent of other work
 	speed              // like alone, and its goals are absolute times: a busy machine misses them, so -quick leaves it out
 )
 
-// together reports whether a measure is one of those that are run at once.
+// together reports whether a measure may run with others of its kind.
 func (b *bench) together(m measure) bool {
 	return m.room == counts || m.room == waits && b.quick
 }
 
-// A row is one result. What makes the goal is decided by the measure that knows
-// it, by [bench.atMost] or [bench.atLeast], so that -quick has its margin.
+// A row is one result. The measure decides whether the goal is met, by [bench.atMost] or
+// [bench.atLeast], which apply -quick's margin.
 type row struct {
 	What  string
 	Goal  string  // empty for a row that is there for comparison only; Met is true then
 	Got   string  // with its unit
-	Ratio float64 // of what the goal compares, 0 where it compares nothing
+	Ratio float64 // of what the goal compares, 0 for no comparison
 	Met   bool
-	Yet   string // of a goal that is known to be missed, what -quick guards in its place
+	Yet   string // for a goal known to be missed, the limit that -quick guards instead
 	Note  string // how it was measured, or why it isn't met
 }
 
@@ -75,7 +74,7 @@ func main() {
 	}
 }
 
-// errBroken: a goal isn't met with the wide margin of -quick.
+// errBroken means that a goal is missed by more than -quick's margin.
 var errBroken = errors.New("guards are broken, even with the margins of -quick")
 
 func run(ctx context.Context) (err error) {
@@ -112,8 +111,8 @@ func run(ctx context.Context) (err error) {
 	return nil
 }
 
-// measureAll runs the measures: those that can at once, and then the others in
-// turn. The results are in the measures' own order.
+// measureAll runs the measures: first those that may run together, then the others in turn. The
+// results have the measures' order.
 func (b *bench) measureAll(ctx context.Context, chosen []measure) ([]result, error) {
 	results := make([]result, len(chosen))
 	group, going := errgroup.WithContext(ctx)
@@ -140,7 +139,7 @@ func (b *bench) measureAll(ctx context.Context, chosen []measure) ([]result, err
 	return results, nil
 }
 
-// verdict is the end of a quick run.
+// verdict prints a quick run's end, and returns its error.
 func verdict(results []result, took time.Duration) error {
 	var broken []string
 	held := 0

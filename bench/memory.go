@@ -27,11 +27,11 @@ func memory(ctx context.Context, b *bench) ([]row, error) {
 	return append(redis, idle, waiting), err
 }
 
-// memoryPeriod is how long a worker's memory is looked at: a sweep, each 15 s, and
-// the scan of the queues, at its start, are within.
+// memoryPeriod is how long a worker's memory is observed. It includes a run of the recoverer, every
+// 15 s, and the scan of the queues at the start.
 const memoryPeriod = 16 * time.Second
 
-// resident is the resident memory of a process in bytes: now, and the most it was.
+// resident is a process's resident memory in bytes: now, and its peak.
 func (p *process) resident() (now, peak int64, err error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
@@ -48,10 +48,10 @@ func (p *process) resident() (now, peak int64, err error) {
 	return read("VmRSS"), read("VmHWM"), err
 }
 
-// idleMemory is that of a worker with nothing to do, with its pages on, as it
-// stands after a sweep and a scan of the queues.
+// idleMemory measures an idle worker with its dashboard, after a run of the recoverer and a scan of
+// the queues.
 func (b *bench) idleMemory(ctx context.Context) (r row, err error) {
-	f, err := b.newFixture(simulator.Options{Apps: sites(1)})
+	f, err := b.newFixture(simulator.Options{Apps: emptyApps(1)})
 	if err != nil {
 		return row{}, err
 	}
@@ -72,11 +72,11 @@ func memoryRow(b *bench, what string, bytes int64, limit float64, note string) r
 		Ratio: got / limit, Met: b.atMost(got, limit), Note: note + "; resident memory"}
 }
 
-// waitingMemory is that of a worker that records changes which can't be made, since
-// ServerPilot answers each call with 503, and that tries their apps again and again.
+// waitingMemory measures a worker that records changes while ServerPilot answers each call with
+// 503, and retries their apps.
 func (b *bench) waitingMemory(ctx context.Context) (r row, err error) {
 	apps, each := b.size(1000, 100), 10
-	f, err := b.newFixture(simulator.Options{Apps: sites(apps), Latency: apiLatency})
+	f, err := b.newFixture(simulator.Options{Apps: emptyApps(apps), Latency: apiLatency})
 	if err != nil {
 		return row{}, err
 	}
@@ -107,7 +107,7 @@ func (b *bench) waitingMemory(ctx context.Context) (r row, err error) {
 		fmt.Sprintf("the most from its start until %s after the last was recorded, with ServerPilot down", memoryPeriod)), err
 }
 
-// pass lets time pass.
+// pass waits.
 func pass(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):

@@ -20,16 +20,15 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// perApp is how many domains each app of the ledger's measure has: 150 with their
-// www forms fill ServerPilot's list.
+// perApp is the number of domains of each app: 150 with their www forms fill ServerPilot's list.
 const perApp = 150
 
-// ledgerMemory fills a ledger with domains that have gone through all there is,
-// and asks Redis what they take. A few apps are filled by the ledger's own scripts;
-// the others are copies of them under other ids, made by Redis, which saves minutes.
+// ledgerMemory fills a ledger with domains with full histories, and reads the memory that Redis
+// uses for them. The ledger's own scripts fill a few apps. Redis copies these to the other apps,
+// which saves minutes.
 func (b *bench) ledgerMemory(ctx context.Context) (rows []row, err error) {
 	apps, made := b.size(667, 20), b.size(8, 2)
-	f, err := b.newFixture(simulator.Options{Apps: sites(1)})
+	f, err := b.newFixture(simulator.Options{Apps: emptyApps(1)})
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +110,7 @@ func (f *fixture) copyApp(ctx context.Context, from, to string) error {
 	return nil
 }
 
-// historyMemory is what the history of one of an app's domains takes, in bytes.
+// historyMemory is the memory of the history of one domain, in bytes.
 func (f *fixture) historyMemory(ctx context.Context, app string) (float64, error) {
 	keys, err := f.keysOf(ctx, app)
 	if err != nil {
@@ -131,10 +130,9 @@ func (f *fixture) historyMemory(ctx context.Context, app string) (float64, error
 	return float64(bytes) / float64(max(domains, 1)), nil
 }
 
-// fillLedger gives an app its domains and takes each through a whole life: asked
-// for, listed, verified in vain five times as its DNS is still elsewhere and then
-// has no certificate, looked at later until it works, and now and then not; then
-// once more, until the history has lost its beginning.
+// fillLedger gives an app its domains and takes each through a whole life. It is added and listed;
+// five attempts fail, first for DNS, then for the certificate; rechecks follow, mostly with
+// success. All of it is repeated until the history drops its oldest entries.
 func fillLedger(ctx context.Context, l *ledger.Ledger, app string) error {
 	now := time.Now().UTC()
 	const who = "worker-7d9f8b6c5-x2x9q/1"
@@ -172,7 +170,7 @@ func fillLedger(ctx context.Context, l *ledger.Ledger, app string) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	// What was told would have been sent long ago.
+	// The events of the outbox would have been sent by now.
 	for {
 		events, err := l.Outbox(ctx, app, 100)
 		if err != nil || len(events) == 0 {
@@ -184,8 +182,8 @@ func fillLedger(ctx context.Context, l *ledger.Ledger, app string) error {
 	}
 }
 
-// live takes a domain through looks, each with an event, until its history is full
-// and has lost its beginning.
+// live takes a domain through verifications, each with an event, until its history has dropped its
+// oldest entries.
 func live(ctx context.Context, l *ledger.Ledger, app, domain, who string, now time.Time) error {
 	view, _, err := l.Domain(ctx, app, domain)
 	if err != nil {
@@ -193,7 +191,7 @@ func live(ctx context.Context, l *ledger.Ledger, app, domain, who string, now ti
 	}
 	for i := range ledger.HistoryKept {
 		was := view.Record
-		facts := sight(app, was.Names, i, now)
+		facts := observation(app, was.Names, i, now)
 		verdict := certcheck.Evaluate(facts)
 		now = now.Add(time.Duration(i+1)*time.Minute + 123456*time.Microsecond)
 		is := was
@@ -217,9 +215,9 @@ func live(ctx context.Context, l *ledger.Ledger, app, domain, who string, now ti
 	return nil
 }
 
-// sight is what the i-th look at a domain sees: for two attempts DNS elsewhere, then
-// no certificate yet, then one; and later one that comes and goes.
-func sight(app string, names []string, i int, now time.Time) certcheck.Facts {
+// observation is the result of a domain's i-th verification: twice DNS elsewhere, then no
+// certificate, then one, which later comes and goes.
+func observation(app string, names []string, i int, now time.Time) certcheck.Facts {
 	here := netip.MustParseAddr("203.0.113.80")
 	f := certcheck.Facts{
 		Domain: names[0], Names: names, Probes: map[string]certcheck.Probe{}, Expected: []netip.Prefix{netip.PrefixFrom(here, 32)},

@@ -10,15 +10,15 @@ import (
 	"sync"
 )
 
-// command is one that Redis was sent, or that a script called.
+// command is a command sent to Redis, or called by a script.
 type command struct {
 	script bool     // called by a script
 	args   []string // the command's name, in lower case, and what follows
 	calls  []string // the names of the commands that it called, if it runs a script
 }
 
-// monitor records the commands that Redis is sent, with MONITOR, until the
-// returned function is called, which returns them.
+// monitor records the commands sent to Redis, with MONITOR, until the returned function is called.
+// That returns the commands.
 func (f *fixture) monitor(ctx context.Context) (stop func() ([]command, error), err error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", f.redis.Addr)
 	if err != nil {
@@ -50,7 +50,7 @@ func (f *fixture) monitor(ctx context.Context) (stop func() ([]command, error), 
 		}
 	})
 	return func() ([]command, error) {
-		// The mark comes after all that came before it.
+		// The mark follows all earlier commands.
 		if err := f.rdb.Echo(ctx, mark).Err(); err != nil {
 			_ = conn.Close() // ends the reader
 			running.Wait()

@@ -14,14 +14,13 @@ import (
 
 const (
 	neighbours = 100
-	// neighbourly is how long it takes until each of them has asked for its change.
+	// neighbourly is the time in which each of them enqueues its change.
 	neighbourly = 2 * time.Second
 )
 
-// measureNeighbours compares how long single changes of other apps take: without
-// trouble, while an app is in a burst of 300, and while one fails with as many
-// changes waiting. The three take turns, so that a slow moment of the machine
-// hits none of them more than the others.
+// measureNeighbours compares the times of single changes of other apps: without trouble, while an
+// app has a burst of 300, and while one fails with 300 changes waiting. The three take turns, so
+// that a slow moment of the machine affects all of them.
 func measureNeighbours(ctx context.Context, b *bench) (rows []row, err error) {
 	rounds := b.size(4, 1)
 	f, err := b.newFixture(simulator.Options{Apps: slices.Concat(apps("app", 3*rounds*neighbours), apps("busy", rounds), apps("failing", rounds)), Latency: apiLatency})
@@ -33,14 +32,14 @@ func measureNeighbours(ctx context.Context, b *bench) (rows []row, err error) {
 		return nil, err
 	}
 	app, busy, failing := appsOf("app"), appsOf("busy"), appsOf("failing")
-	var calm, burst, failure []time.Duration
+	var undisturbed, burst, failure []time.Duration
 	for round := range rounds {
-		if calm, err = f.neighbours(ctx, app, calm); err != nil {
+		if undisturbed, err = f.neighbours(ctx, app, undisturbed); err != nil {
 			return nil, err
 		}
 
 		id := busy()
-		if err := f.ask(ctx, id, names("burst", 300)...); err != nil {
+		if err := f.enqueue(ctx, id, names("burst", 300)...); err != nil {
 			return nil, err
 		}
 		if burst, err = f.neighbours(ctx, app, burst); err != nil {
@@ -52,7 +51,7 @@ func measureNeighbours(ctx context.Context, b *bench) (rows []row, err error) {
 
 		id = failing()
 		f.sim.SetAppStatus(id, http.StatusInternalServerError)
-		if err := f.ask(ctx, id, names("waiting", 300)...); err != nil {
+		if err := f.enqueue(ctx, id, names("waiting", 300)...); err != nil {
 			return nil, err
 		}
 		if failure, err = f.neighbours(ctx, app, failure); err != nil {
@@ -61,22 +60,22 @@ func measureNeighbours(ctx context.Context, b *bench) (rows []row, err error) {
 		if round == rounds-1 {
 			break
 		}
-		f.sim.SetAppStatus(id, 0) // or it would still be failing in the next round
+		f.sim.SetAppStatus(id, 0) // otherwise it would still fail in the next round
 		if err := f.settled(ctx, id); err != nil {
 			return nil, err
 		}
 	}
 
-	p99 := quantile(calm, 0.99)
+	p99 := quantile(undisturbed, 0.99)
 	rows = []row{{What: "without trouble: 99th of 100", Got: seconds(p99),
-		Note: fmt.Sprintf("%d apps, %d changes, over %s; median %s", neighbours, len(calm), neighbourly, seconds(quantile(calm, 0.5)))}}
+		Note: fmt.Sprintf("%d apps, %d changes, over %s; median %s", neighbours, len(undisturbed), neighbourly, seconds(quantile(undisturbed, 0.5)))}}
 	for _, other := range []struct {
 		what string
 		took []time.Duration
 	}{{"while one app is in a burst of 300", burst}, {"while one app fails with 300 waiting", failure}} {
 		got, what, to := quantile(other.took, 0.99), "99th of 100", p99
-		if b.quick { // in one round, a busy moment of the machine makes the 99th
-			got, what, to = quantile(other.took, 0.5), "median of 100", quantile(calm, 0.5)
+		if b.quick { // in one round, a slow moment of the machine would decide the 99th
+			got, what, to = quantile(other.took, 0.5), "median of 100", quantile(undisturbed, 0.5)
 		}
 		rows = append(rows, row{What: other.what + ": " + what, Goal: "≤ 1.3 × without trouble", Got: seconds(got), Ratio: ratio(got, to),
 			Met: b.atMost(ratio(got, to), 1.3), Note: "median " + seconds(quantile(other.took, 0.5))})
@@ -84,8 +83,8 @@ func measureNeighbours(ctx context.Context, b *bench) (rows []row, err error) {
 	return rows, nil
 }
 
-// neighbours has each of some apps ask for one name, one after another in equal
-// pauses, and appends to took how long each took to be listed.
+// neighbours enqueues one name for each of some apps at equal intervals, and appends to took how
+// long each took to be listed.
 func (f *fixture) neighbours(ctx context.Context, app func() string, took []time.Duration) ([]time.Duration, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	each := make([]time.Duration, neighbours)
@@ -95,11 +94,11 @@ func (f *fixture) neighbours(ctx context.Context, app func() string, took []time
 			if err := pause(ctx, neighbourly*time.Duration(i)/neighbours); err != nil {
 				return err
 			}
-			wanted, began := names("single", 1), time.Now()
-			if err := f.ask(ctx, id, wanted...); err != nil {
+			requested, began := names("single", 1), time.Now()
+			if err := f.enqueue(ctx, id, requested...); err != nil {
 				return err
 			}
-			at, err := f.listed(ctx, id, wanted, time.Minute)
+			at, err := f.listed(ctx, id, requested, time.Minute)
 			each[i] = at.Sub(began)
 			return err
 		})

@@ -13,14 +13,13 @@ import (
 	"pilotsync/internal/simulator"
 )
 
-// phpQuiet is how long PHP must have sent nothing to count as waiting for an answer.
+// phpQuiet is the silence after which PHP counts as waiting for an answer.
 const phpQuiet = 200 * time.Millisecond
 
-// phpTrips counts the round trips of the PHP client, by a proxy between it and
-// Redis. A Redis that has just started knows none of the scripts; each that it has
-// to be told costs one more.
+// phpTrips counts the PHP client's round trips with a proxy before Redis. Each script that a new
+// Redis doesn't have yet costs one more.
 func phpTrips(ctx context.Context, b *bench) (rows []row, err error) {
-	f, err := b.newFixture(simulator.Options{Apps: sites(1)})
+	f, err := b.newFixture(simulator.Options{Apps: emptyApps(1)})
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +63,7 @@ func (f *fixture) phpEnqueue(ctx context.Context, changes int) (trips int, took 
 	return between.roundTrips(), took, err
 }
 
-// runPHP runs the script of the PHP library's tests that enqueues what it reads.
+// runPHP runs the PHP library's test script that enqueues its standard input.
 func runPHP(ctx context.Context, url string, changes int) error {
 	type request struct {
 		Domain string `json:"domain"`

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// proxy passes TCP connections on and counts them.
+// proxy forwards TCP connections and counts them.
 type proxy struct {
 	addr string
 
@@ -21,16 +21,15 @@ type proxy struct {
 
 	mu      sync.Mutex
 	open    map[net.Conn]bool // each of the callers' connections
-	waiting int               // for the target to be reached
-	most    int               // waited at once
+	waiting int               // for the target
+	most    int               // that waited at once
 	arrived []time.Time
 	turns   int
 }
 
-// newProxy starts a proxy for target. If quiet isn't 0, what a caller sends is held
-// until nothing more has come for that long, and then passed on at once: that is
-// one turn. A caller that waits for an answer is quiet, so turns are round trips.
-// The target is reached after far, as one that isn't on this machine.
+// newProxy starts a proxy for target. If quiet isn't 0, a caller's bytes are held until none has
+// come for that long, and then forwarded as one turn. A caller that waits for an answer is quiet,
+// so turns are round trips. far delays each connection, as to a target on another machine.
 func newProxy(target string, quiet, far time.Duration) (*proxy, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -48,9 +47,8 @@ func (p *proxy) roundTrips() int {
 	return p.turns
 }
 
-// connections are the times at which each connection came, and how many at once
-// waited at most for the target to be reached. Those are certain to be in use; one
-// whose caller is done with it stands open until the proxy hears of it.
+// connections are the times of all connections, and the most that waited for the target at once.
+// Only those are certain to be in use: a closed one stays open until the proxy notices.
 func (p *proxy) connections() (arrived []time.Time, most int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,7 +80,7 @@ func (p *proxy) accept() {
 	}
 }
 
-// pass ends when either side does.
+// pass forwards bytes until either side closes.
 func (p *proxy) pass(conn net.Conn) {
 	defer func() {
 		_ = conn.Close()
@@ -110,7 +108,7 @@ func (p *proxy) pass(conn net.Conn) {
 	back.Wait()
 }
 
-// reach takes as long as the target is far.
+// reach connects to the target after the delay.
 func (p *proxy) reach() {
 	add := func(n int) {
 		p.mu.Lock()
@@ -131,7 +129,7 @@ func (p *proxy) inTurns(conn, server net.Conn) {
 		if len(held) > 0 {
 			limit = time.Now().Add(p.quiet)
 		}
-		_ = conn.SetReadDeadline(limit) // fails only if it is closed; then the read tells
+		_ = conn.SetReadDeadline(limit) // fails only if it is closed, which the read reports
 		n, err := conn.Read(buffer)
 		held = append(held, buffer[:n]...)
 		var timeout net.Error
@@ -139,7 +137,7 @@ func (p *proxy) inTurns(conn, server net.Conn) {
 		case err == nil:
 			continue
 		case !errors.As(err, &timeout) || !timeout.Timeout():
-			_, _ = server.Write(held) // a goodbye that nobody waits for: no turn
+			_, _ = server.Write(held) // a close, which has no answer: no turn
 			return
 		}
 		p.mu.Lock()

@@ -59,7 +59,7 @@ func (r row) Times() string {
 	return fmt.Sprintf("%.3g", r.Ratio)
 }
 
-// aside is what else there is to say of a row, on a terminal.
+// aside is the rest of a row on a terminal: ratio, goal and note.
 func (r row) aside() string {
 	s := ""
 	if r.Goal != "" {
@@ -71,7 +71,7 @@ func (r row) aside() string {
 	return s
 }
 
-// printed is the result for a terminal; of a quick run, a line for each guard.
+// printed is the result for a terminal; for a quick run, a line for each guard.
 func (r result) printed(quick bool) string {
 	var b strings.Builder
 	if !quick {
@@ -91,7 +91,7 @@ func (r result) printed(quick bool) string {
 	return b.String()
 }
 
-// guard is what a quick run demands, before its margin.
+// guard is the goal of a quick run, without its margin.
 func (r row) guard() string {
 	if r.Yet == "" {
 		return r.Goal

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// machine says in a line what the run was made on. What can't be found out is left out.
+// machine describes the machine in a line. It leaves out what it can't read.
 func machine(ctx context.Context) string {
 	parts := []string{fmt.Sprintf("%d cores", runtime.NumCPU())}
 	if model := field("/proc/cpuinfo", "model name"); model != "" {

@@ -11,10 +11,10 @@ import (
 	"pilotsync/internal/simulator"
 )
 
-// startStop times a worker from the start of its process until it has recorded a
-// change that waits, and from SIGTERM to its end when it has nothing to do.
+// startStop times a worker from its start until it has recorded a waiting change, and, once idle,
+// from SIGTERM to its end.
 func startStop(ctx context.Context, b *bench) (rows []row, err error) {
-	f, err := b.newFixture(simulator.Options{Apps: sites(1), Latency: apiLatency})
+	f, err := b.newFixture(simulator.Options{Apps: emptyApps(1), Latency: apiLatency})
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func startStop(ctx context.Context, b *bench) (rows []row, err error) {
 		if err != nil {
 			return nil, err
 		}
-		// At another moment of its pauses each time.
+		// At a different moment of its poll interval each time.
 		if err := pass(ctx, time.Duration(1000+70*i)*time.Millisecond); err != nil {
 			return nil, err
 		}

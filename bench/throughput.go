@@ -15,33 +15,32 @@ import (
 	"pilotsync/tasks"
 )
 
-// throughput lets one worker loose on a queue full of changes, with an API that
-// takes no time, and then asynq with a handler that does nothing on as many tasks
-// of the same size. Both find the queue paused and full, and are timed from the
-// moment it is let go.
+// throughput gives one worker a queue full of changes, with an API without latency, and then asynq
+// with an empty handler as many tasks of the same size. Both start with a full, paused queue, and
+// are timed from its resumption.
 func throughput(ctx context.Context, b *bench) ([]row, error) {
 	apps, each := b.size(40, 10), b.size(250, 100)
 	changes := apps * each
 	rounds := b.size(3, 1)
-	var ours, asynqs []time.Duration
-	for range rounds { // in turns, so that a busy spell of the machine hits both
+	var pilotsync, asynqs []time.Duration
+	for range rounds { // in turns, so that a slow moment of the machine affects both
 		took, err := b.drainByPilotsync(ctx, apps, each)
 		if err != nil {
 			return nil, err
 		}
-		ours = append(ours, took)
+		pilotsync = append(pilotsync, took)
 		if took, err = b.drainByAsynq(ctx, apps, each); err != nil {
 			return nil, err
 		}
 		asynqs = append(asynqs, took)
 	}
 	rate := func(all []time.Duration) float64 { return float64(changes) / quantile(all, 0.5).Seconds() }
-	ratio := rate(ours) / rate(asynqs)
+	ratio := rate(pilotsync) / rate(asynqs)
 	return []row{
 		{What: fmt.Sprintf("asynq, empty handler, %d tasks", changes), Got: fmt.Sprintf("%.0f/s", rate(asynqs)), Met: true,
 			Note: fmt.Sprintf("median of %d; %d slots, as a worker has for changes", rounds, asynqSlots)},
 		{What: fmt.Sprintf("pilotsync, %d changes of %d apps until all are listed", changes, apps), Goal: "≥ 40 % of asynq",
-			Got: fmt.Sprintf("%.0f/s", rate(ours)), Ratio: ratio, Met: b.atLeastYet(ratio, 0.4, 0.2), Yet: "20 %",
+			Got: fmt.Sprintf("%.0f/s", rate(pilotsync)), Ratio: ratio, Met: b.atLeastYet(ratio, 0.4, 0.2), Yet: "20 %",
 			Note: fmt.Sprintf("median of %d; the simulator shares the machine. "+
 				"What is missing to the goal is work that asynq's empty handler doesn't have: beside its two scripts for a task, a change has one that records it, "+
 				"one that enqueues its verification, and its share of the snapshot, the plan, the write and the commit. No one of them stands out in a profile: "+
@@ -50,13 +49,12 @@ func throughput(ctx context.Context, b *bench) ([]row, error) {
 	}, nil
 }
 
-// asynqSlots is the concurrency of the asynq servers that are compared with: a
-// worker has as many for changes.
+// asynqSlots is the concurrency of the asynq servers: a worker has as many for changes.
 const asynqSlots = 32
 
-// drainByPilotsync returns how long one worker takes to have all changes listed.
+// drainByPilotsync returns how long one worker takes to list all changes.
 func (b *bench) drainByPilotsync(ctx context.Context, apps, each int) (took time.Duration, err error) {
-	f, err := b.newFixture(simulator.Options{Apps: sites(apps)})
+	f, err := b.newFixture(simulator.Options{Apps: emptyApps(apps)})
 	if err != nil {
 		return 0, err
 	}
@@ -73,7 +71,7 @@ func (b *bench) drainByPilotsync(ctx context.Context, apps, each int) (took time
 		return 0, fmt.Errorf("let the queue go: %w", err)
 	}
 	err = until(ctx, "all changes are listed", 2*time.Minute, func() (bool, error) {
-		if err := pass(ctx, 20*time.Millisecond); err != nil { // to ask costs Redis and this machine something
+		if err := pass(ctx, 20*time.Millisecond); err != nil { // each poll costs time of Redis and this machine
 			return false, err
 		}
 		return f.allListed(ctx, apps, each)
@@ -81,8 +79,7 @@ func (b *bench) drainByPilotsync(ctx context.Context, apps, each int) (took time
 	return time.Since(began), err
 }
 
-// allListed reports whether each of the first apps has that many names listed, as
-// the ledger has it.
+// allListed reports whether the ledger has that many names of each of the first apps as listed.
 func (f *fixture) allListed(ctx context.Context, apps, each int) (bool, error) {
 	counts := make([]*redis.IntCmd, 0, 2*apps)
 	_, err := f.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -105,7 +102,7 @@ func (f *fixture) allListed(ctx context.Context, apps, each int) (bool, error) {
 
 // drainByAsynq returns how long asynq alone takes to run the same tasks.
 func (b *bench) drainByAsynq(ctx context.Context, apps, each int) (took time.Duration, err error) {
-	f, err := b.newFixture(simulator.Options{Apps: sites(1)})
+	f, err := b.newFixture(simulator.Options{Apps: emptyApps(1)})
 	if err != nil {
 		return 0, err
 	}
@@ -134,7 +131,7 @@ func (b *bench) drainByAsynq(ctx context.Context, apps, each int) (took time.Dur
 // fillPaused pauses the queue of changes and puts some for each of the first apps on it.
 func (f *fixture) fillPaused(ctx context.Context, apps, each int) (*asynq.Inspector, error) {
 	inspector := asynq.NewInspectorFromRedisClient(f.rdb)
-	if err := f.rdb.SAdd(ctx, "asynq:queues", tasks.QueueDomains).Err(); err != nil { // asynq pauses only what it knows
+	if err := f.rdb.SAdd(ctx, "asynq:queues", tasks.QueueDomains).Err(); err != nil { // asynq pauses only queues that exist
 		return nil, fmt.Errorf("make the queue known: %w", err)
 	}
 	if err := inspector.PauseQueue(tasks.QueueDomains); err != nil {
@@ -146,8 +143,8 @@ func (f *fixture) fillPaused(ctx context.Context, apps, each int) (*asynq.Inspec
 	return inspector, nil
 }
 
-// requests are additions, some for each of the first apps, one app after the other
-// in turn as they come from many networks.
+// requests are additions for the first apps. The apps take turns, as if the requests came from many
+// networks.
 func requests(apps, each int) []enqueue.Request {
 	all := make([]enqueue.Request, 0, apps*each)
 	for i := range each {
@@ -160,5 +157,5 @@ func requests(apps, each int) []enqueue.Request {
 
 func appID(app int) string { return fmt.Sprintf("site%04d", app) }
 
-// domainOf is an app's i-th domain, as long as customers' names are.
+// domainOf is an app's i-th domain, of the usual length.
 func domainOf(app, i int) string { return fmt.Sprintf("shop%03d-customer%04d.example.com", i, app) }

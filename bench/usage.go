@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// usage is what has been used up to a moment.
+// usage is what was used so far.
 type usage struct {
 	at       time.Time
 	cpu      time.Duration // of all workers
-	commands int           // of Redis, those inside scripts counted
+	commands int           // of Redis, including those inside scripts
 }
 
 func (f *fixture) usage(ctx context.Context) (u usage, err error) {
@@ -26,7 +26,7 @@ func (f *fixture) usage(ctx context.Context) (u usage, err error) {
 	return u, err
 }
 
-// clockTicks is the unit of /proc's CPU times on Linux, whatever the kernel's own.
+// clockTicks is the unit of /proc's CPU times on Linux, a fixed one.
 const clockTicks = 100
 
 // cpu is the CPU time that all workers have used so far, to 10 ms each.
@@ -60,8 +60,7 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(user+system) * time.Second / clockTicks, nil
 }
 
-// commands is the number of commands that Redis has carried out so far, those
-// inside scripts counted.
+// commands is the number of commands that Redis has run, including those inside scripts.
 func (f *fixture) commands(ctx context.Context) (int, error) {
 	info, err := f.rdb.Info(ctx, "stats").Result()
 	if err != nil {

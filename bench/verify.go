@@ -19,20 +19,19 @@ import (
 // verifySlots is how many verifications a worker makes at once.
 const verifySlots = 32
 
-// verifyDelays bring the second attempt, in which the certificate is there, soon,
-// and are long enough for a worker to keep what it knows of an app for its 10 s.
+// verifyDelays make the second attempt, which finds the certificate, come soon. They let a worker
+// cache an app's details for the full 10 s.
 const verifyDelays = "20s,20s"
 
-// certificateFar is how far away each certificate is: with some ms to the simulator
-// on the same machine, no two checks would be under way together for long.
+// certificateFar is the latency of each certificate check. Without it, checks on the same machine
+// would hardly overlap.
 const certificateFar = 50 * time.Millisecond
 
-// verification has the domains of many apps come due at once, as after an outage,
-// and one worker verify them all. The reads are counted by the simulator, the
-// certificate checks by a proxy before its TLS.
+// verification makes the domains of many apps due at once, as after an outage, for one worker. The
+// simulator counts the reads, and a proxy before its TLS the certificate checks.
 func verification(ctx context.Context, b *bench) (rows []row, err error) {
 	apps, each := b.size(40, 8), b.size(250, 50)
-	listed := sites(apps)
+	listed := emptyApps(apps)
 	for a := range listed {
 		for i := range each {
 			listed[a].Domains = append(listed[a].Domains, domainOf(a, i))
@@ -60,7 +59,7 @@ func verification(ctx context.Context, b *bench) (rows []row, err error) {
 		return nil, err
 	}
 	err = until(ctx, "all domains are done", 3*time.Minute, func() (bool, error) {
-		if err := pass(ctx, 50*time.Millisecond); err != nil { // to ask costs Redis something
+		if err := pass(ctx, 50*time.Millisecond); err != nil { // each poll costs Redis time
 			return false, err
 		}
 		done := 0
@@ -99,7 +98,7 @@ func readTimes(sim *simulator.Simulator, app string) []time.Time {
 	return all
 }
 
-// mostWithin is the largest number of times, which are in order, within a span.
+// mostWithin is the largest number of the sorted times within a span.
 func mostWithin(times []time.Time, span time.Duration) int {
 	most, first := 0, 0
 	for i, t := range times {
@@ -111,8 +110,8 @@ func mostWithin(times []time.Time, span time.Duration) int {
 	return most
 }
 
-// fillDue puts the simulator's domains into the ledger as listed, with a first
-// verification that is due now, and that verification on the queue.
+// fillDue records the simulator's domains as listed, and enqueues a first verification of each that
+// is due now.
 func (f *fixture) fillDue(ctx context.Context, apps, each int) error {
 	queue := asynq.NewClientFromRedisClient(f.rdb)
 	group, ctx := errgroup.WithContext(ctx)

@@ -16,10 +16,10 @@ import (
 	"pilotsync/internal/simulator"
 )
 
-// The other ways of doing the work. They use the same API client as pilotsync
-// does, and are built in their own favour where there is a choice.
+// The other ways of doing the work. They use pilotsync's API client, and choices are made in their
+// favor.
 
-// api is a client of the fixture's simulator; the caller must Close it.
+// api is a client of the fixture's simulator; the caller must close it.
 func (f *fixture) api() (*serverpilot.Client, error) {
 	return serverpilot.New(serverpilot.Config{BaseURL: f.sim.APIURL(), ClientID: "sim", APIKey: "sim-key"})
 }
@@ -55,8 +55,8 @@ func (f *fixture) plugin(ctx context.Context, app string, names []string) (time.
 	return time.Since(began), nil
 }
 
-// limit is what nobody can be faster than: one read and one write, the median of
-// some, measured with the client that the others use.
+// limit is the shortest possible time: one read and one write with the same client, the median of
+// several.
 func (f *fixture) limit(ctx context.Context, app string) (time.Duration, error) {
 	api, err := f.api()
 	if err != nil {
@@ -77,23 +77,23 @@ func (f *fixture) limit(ctx context.Context, app string) (time.Duration, error) 
 const (
 	plainType  = "domain:add"
 	plainQueue = "plain"
-	// plainRetry is the pause of a task that found its app's lock taken. asynq's
-	// own, which grows from some 30 s, would make the burst last for days.
+	// plainRetry is the delay of a task that finds its app's lock taken. With asynq's own, which
+	// grows from some 30 s, the burst would take days.
 	plainRetry = time.Second
 )
 
-// plainServer is the ordinary way to do this with asynq: one task a change, and
-// a lock per app in Redis. A task that finds the lock taken is tried again.
+// plainServer is the usual way with asynq: one task a change, and a lock per app in Redis. A task
+// that finds the lock taken is retried.
 type plainServer struct {
 	server *asynq.Server
 	client *asynq.Client
 	close  func()
 }
 
-// errLocked: another task of the app is at work.
+// errLocked means that another task holds the app's lock.
 var errLocked = errors.New("the app's lock is taken")
 
-// plain starts such a server; the caller must stop it.
+// plain starts a plainServer; the caller must stop it.
 func (f *fixture) plain() (*plainServer, error) {
 	api, err := f.api()
 	if err != nil {
@@ -104,10 +104,10 @@ func (f *fixture) plain() (*plainServer, error) {
 	p.server = asynq.NewServerFromRedisClient(rdb, asynq.Config{
 		Concurrency: 64, // asynq's own is the number of cores; this is pilotsync's
 		Queues:      map[string]int{plainQueue: 1},
-		// asynq's own is 5 s, and would be most of what is measured.
+		// asynq's default of 5 s would be most of the measured time.
 		DelayedTaskCheckInterval: time.Second,
 		RetryDelayFunc:           func(int, error, *asynq.Task) time.Duration { return plainRetry },
-		// Not counted as failures, or most of a burst would end in the archive.
+		// Not counted as failures: otherwise most of a burst would end in the archive.
 		IsFailure: func(err error) bool { return !errors.Is(err, errLocked) },
 		LogLevel:  asynq.FatalLevel,
 	})
@@ -145,8 +145,8 @@ func (p *plainServer) stop() {
 	p.close()
 }
 
-// ask enqueues additions for pilotsync.
-func (f *fixture) ask(ctx context.Context, app string, names ...string) error {
+// enqueue enqueues additions for pilotsync.
+func (f *fixture) enqueue(ctx context.Context, app string, names ...string) error {
 	reqs := make([]enqueue.Request, len(names))
 	for i, name := range names {
 		reqs[i] = enqueue.Request{AppID: app, Domain: name}
@@ -157,8 +157,8 @@ func (f *fixture) ask(ctx context.Context, app string, names ...string) error {
 	return nil
 }
 
-// listed waits until an app's list holds all names, and returns when the write
-// took effect that put the last of them there.
+// listed waits until an app's list holds all names. It returns the time of the write that added the
+// last one.
 func (f *fixture) listed(ctx context.Context, app string, names []string, limit time.Duration) (time.Time, error) {
 	err := until(ctx, fmt.Sprintf("%d names on the list of %s", len(names), app), limit, func() (bool, error) {
 		return holds(f.sim.List(app), names), nil
@@ -173,8 +173,7 @@ func (f *fixture) listed(ctx context.Context, app string, names []string, limit 
 	return at, nil
 }
 
-// since is when the first write took effect that left all names on the list;
-// zero if none did.
+// since is the time of the first write after which the list holds all names; zero for none.
 func (f *fixture) since(app string, names []string) time.Time {
 	for _, write := range f.sim.History(app) {
 		if holds(write.After, names) {

@@ -12,15 +12,15 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// changesPerApp is the number of changes of each app where many apps have some.
+// changesPerApp is the number of changes of each app in measures with many apps.
 const changesPerApp = 3
 
-// slots is the number of apps that a worker of this measure syncs at once. Fewer
-// than its default of 64, so that with 8 workers it is still the API's latency
-// that everybody waits for: all of them, Redis and the simulator share the machine.
+// slots is the number of apps that a worker of this measure syncs at once. It is below the default
+// of 64, so that the API's latency stays the limit with 8 workers, which share the machine with
+// Redis and the simulator.
 const slots = 8
 
-// measureWorkers gives the same work to more and more workers.
+// measureWorkers gives the same work to a growing number of workers.
 func measureWorkers(ctx context.Context, b *bench) (rows []row, err error) {
 	n := b.size(1000, 128)
 	steps := []int{1, 2, 4, 8}
@@ -28,11 +28,11 @@ func measureWorkers(ctx context.Context, b *bench) (rows []row, err error) {
 		steps = []int{1, 4}
 	}
 	most := steps[len(steps)-1]
-	ours, bound := line{Name: "pilotsync"}, line{Name: "limit: two API calls an app", Dashed: true}
+	measured, bound := line{Name: "pilotsync"}, line{Name: "limit: two API calls an app", Dashed: true}
 	plugin := line{Name: "plugin: one call after another", Dashed: true}
 	var first time.Duration
 	for _, workers := range steps {
-		s, err := b.spread(ctx, n, workers, slots)
+		s, err := b.manyApps(ctx, n, workers, slots)
 		if err != nil {
 			return nil, err
 		}
@@ -49,19 +49,19 @@ func measureWorkers(ctx context.Context, b *bench) (rows []row, err error) {
 				Got: times(speedup), Ratio: speedup, Met: b.atLeast(speedup, goal)})
 		}
 		x := float64(workers)
-		ours.Points = append(ours.Points, point{x, float64(n*changesPerApp) / s.took.Seconds()})
+		measured.Points = append(measured.Points, point{x, float64(n*changesPerApp) / s.took.Seconds()})
 		bound.Points = append(bound.Points, point{x, float64(n*changesPerApp) / limit.Seconds()})
 		plugin.Points = append(plugin.Points, point{x, 1 / (3 * apiLatency).Seconds()})
 	}
 	b.plot("throughput", plot{Title: "Changes listed a second, " + fmt.Sprintf("%d apps with %d changes each", n, changesPerApp),
-		X: fmt.Sprintf("workers, with %d slots each", slots), Y: "changes a second", Lines: []line{bound, ours, plugin}})
+		X: fmt.Sprintf("workers, with %d slots each", slots), Y: "changes a second", Lines: []line{bound, measured, plugin}})
 	if b.quick {
 		return rows, nil
 	}
-	// What the default number of slots makes of the same work, where the machine's
-	// two cores have their say as well.
+	// The same work with the default number of slots, where the machine's two cores are a limit,
+	// too.
 	for _, workers := range []int{1, 8} {
-		s, err := b.spread(ctx, n, workers, 64)
+		s, err := b.manyApps(ctx, n, workers, 64)
 		if err != nil {
 			return nil, err
 		}
@@ -77,22 +77,22 @@ func ideal(n, slots int) time.Duration {
 	return 2 * apiLatency * time.Duration(n) / time.Duration(slots)
 }
 
-// spread is what changes of many apps took.
-type spread struct {
+// cost is what changes of many apps took.
+type cost struct {
 	apps  int
 	took  time.Duration // until the last was listed
 	calls int           // to the API, for lists
-	// What the work itself needed, less what idle workers need in the same time:
+	// What the work needed, without what idle workers need in the same time:
 	cpu      time.Duration // of all workers
-	commands float64       // of Redis, those inside scripts counted
+	commands float64       // of Redis, including those inside scripts
 }
 
-func (s spread) callsPerApp() float64 { return float64(s.calls) / float64(s.apps) }
+func (s cost) callsPerApp() float64 { return float64(s.calls) / float64(s.apps) }
 
-// spread asks for [changesPerApp] names on each of n apps, of so many workers with so
-// many slots, in a fixture of its own. All that is asked for is on the queue first,
-// as far as one process can be ahead of many.
-func (b *bench) spread(ctx context.Context, n, workers, slots int) (s spread, err error) {
+// manyApps enqueues [changesPerApp] names for each of n apps and measures the given workers, with
+// the given slots, in a fixture of its own. One process enqueues, mostly faster than the workers
+// list.
+func (b *bench) manyApps(ctx context.Context, n, workers, slots int) (s cost, err error) {
 	f, err := b.newFixture(simulator.Options{Apps: apps("app", n), Latency: apiLatency})
 	if err != nil {
 		return s, err
@@ -101,10 +101,10 @@ func (b *bench) spread(ctx context.Context, n, workers, slots int) (s spread, er
 	if err := f.start(ctx, workers, fmt.Sprint("PILOTSYNC_CONCURRENCY=", slots)); err != nil {
 		return s, err
 	}
-	wanted := names("shop", changesPerApp)
+	requested := names("shop", changesPerApp)
 	var requests []enqueue.Request
 	for _, app := range apps("app", n) {
-		for _, name := range wanted {
+		for _, name := range requested {
 			requests = append(requests, enqueue.Request{AppID: app.ID, Domain: name})
 		}
 	}
@@ -119,7 +119,7 @@ func (b *bench) spread(ctx context.Context, n, workers, slots int) (s spread, er
 	}
 	var last time.Time
 	for _, app := range apps("app", n) {
-		at, err := f.listed(ctx, app.ID, wanted, 5*time.Minute)
+		at, err := f.listed(ctx, app.ID, requested, 5*time.Minute)
 		if err != nil {
 			return s, err
 		}
@@ -141,9 +141,8 @@ func (b *bench) spread(ctx context.Context, n, workers, slots int) (s spread, er
 	return s, nil
 }
 
-// afterwards waits until nothing is pending of n apps, and no sync is under way.
-// It returns what was used until then, and what had been used a while later, when
-// all workers had been idle. Its own looks at the ledger are in neither.
+// afterwards waits until n apps have nothing pending and no sync. It returns the usage until then,
+// and the usage after a while with idle workers. Neither includes its own reads of the ledger.
 func (f *fixture) afterwards(ctx context.Context, n int) (after, idle usage, err error) {
 	for range 20 {
 		if err := pause(ctx, 500*time.Millisecond); err != nil {

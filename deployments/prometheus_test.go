@@ -29,8 +29,7 @@ type server struct {
 	url string
 }
 
-// binary returns the path of one of the Debian package prometheus's programs, or
-// skips the test.
+// binary returns the path of a program of the Debian package prometheus, or skips the test.
 func binary(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -40,8 +39,8 @@ func binary(t *testing.T, name string) string {
 	return path
 }
 
-// startPrometheus runs a server that scrapes target and evaluates our rules, both
-// twice a second.
+// startPrometheus runs a server that scrapes target and evaluates pilotsync's rules, both twice a
+// second.
 func startPrometheus(t *testing.T, target string) *server {
 	t.Helper()
 	program := binary(t, "prometheus")

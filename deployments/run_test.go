@@ -32,7 +32,7 @@ import (
 	"pilotsync/worker/webhook"
 )
 
-// fixture is a worker with everything that it needs, where some things go wrong.
+// fixture is a worker with its services, some of which fail.
 type fixture struct {
 	t       *testing.T
 	sim     *simulator.Simulator
@@ -97,7 +97,7 @@ func (r *fixture) start() {
 	})
 }
 
-// exercise lets everything happen that a metric tells of, while it is scraped.
+// exercise causes everything that a metric counts, while Prometheus scrapes.
 func (r *fixture) exercise() {
 	t := r.t
 	r.sim.FailNext("good", simulator.ReadApp, simulator.Fault{Kind: simulator.Error5xx})
@@ -115,10 +115,10 @@ func (r *fixture) exercise() {
 		t.Fatal(err)
 	}
 	if _, err := asynq.NewClientFromRedisClient(r.rdb).Enqueue(asynq.NewTask(tasks.TypeDomainAdd, []byte("{}")), asynq.Queue(tasks.QueueDomains)); err != nil {
-		t.Fatal(err) // a task that ends in the archive
+		t.Fatal(err) // archived
 	}
 	harness.AwaitTrue(r.t, "a write is under way", func() bool { return r.sim.Calls("lost", simulator.WriteList) == 1 })
-	// As after a stall: the lease is another's, who has given it back.
+	// As after a stall: another worker has taken and released the lease.
 	r.rdb.HSet(t.Context(), "pilotsync:{lost}:sync", "token", "another", "until", "0")
 	r.rdb.HDel(t.Context(), "pilotsync:{lost}:sync", "landing")
 	close(answer)
@@ -142,7 +142,7 @@ func TestEveryQueryFindsMetricsOfARealRun(t *testing.T) {
 	r.start()
 	r.exercise()
 
-	waiting := queries(t) // by what is to be told of each
+	waiting := queries(t) // by the label that each must have
 	var last map[string]string
 	for deadline := time.Now().Add(time.Minute); len(waiting) > 0 && time.Now().Before(deadline); <-time.After(200 * time.Millisecond) {
 		last = map[string]string{}
@@ -165,8 +165,8 @@ func TestEveryQueryFindsMetricsOfARealRun(t *testing.T) {
 	prometheus.checkRules()
 }
 
-// queries returns the expressions of the dashboard and of the rules, the latter
-// without their thresholds, which a healthy run is on the right side of.
+// queries returns the expressions of the dashboard and of the rules. It removes the rules'
+// thresholds, which a healthy run doesn't cross.
 func queries(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -184,7 +184,7 @@ func queries(t *testing.T) map[string]string {
 	return all
 }
 
-// checkVariables looks for the values that the dashboard's variables offer.
+// checkVariables checks the values that the dashboard's variables offer.
 func (s *server) checkVariables() {
 	s.t.Helper()
 	var d dashboard
@@ -206,8 +206,8 @@ func (s *server) checkVariables() {
 	}
 }
 
-// checkRules makes sure that the rules are evaluated without error, that the
-// alert on the app that is blocked has noticed, and that nothing is said of what is well.
+// checkRules checks that the rules are evaluated without error, that the blocked app's alert fires,
+// and that no other does.
 func (s *server) checkRules() {
 	s.t.Helper()
 	var data struct {

@@ -15,7 +15,7 @@ import (
 // leaveTimeout bounds how long a stopping worker tries to withdraw its announcement.
 const leaveTimeout = time.Second
 
-// announcer says in Redis that this worker is alive and what it serves.
+// announcer announces in Redis that this worker is alive, and which apps it serves.
 type announcer struct {
 	ledger   *ledger.Ledger
 	registry *registry.Registry
@@ -30,11 +30,11 @@ func newAnnouncer(l *ledger.Ledger, r *registry.Registry, m *redismonitor.Monito
 	return &announcer{ledger: l, registry: r, monitor: m, worker: worker, now: make(chan struct{}, 1), log: log}
 }
 
-// announceNow announces at once what the worker serves.
+// announceNow announces the worker without waiting for the interval.
 func (a *announcer) announceNow() {
 	select {
 	case a.now <- struct{}{}:
-	default: // it is about to be announced
+	default: // an announcement is already due
 	}
 }
 
@@ -46,7 +46,7 @@ func (a *announcer) run(ctx context.Context) {
 		worker := a.worker
 		worker.Apps = a.registry.Load().Apps
 		if err := a.ledger.Announce(ctx, worker); err != nil && ctx.Err() == nil && !a.monitor.Down(ctx) {
-			a.log.WithError(err).Warn("the worker could not be announced; tried again in " + ledger.AnnounceEvery.String())
+			a.log.WithError(err).Warn("the worker could not be announced; next try in " + ledger.AnnounceEvery.String())
 		}
 		select {
 		case <-ctx.Done():

@@ -9,17 +9,17 @@ import (
 	"pilotsync/worker"
 )
 
-func TestAWorkerAnnouncesWhatItServes(t *testing.T) {
+func TestAWorkerAnnouncesItsApps(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
 	serves := func(what string, dryRun bool, apps ...string) {
 		t.Helper()
-		w.await(what, func() bool {
-			all, err := w.ledger.Workers(t.Context())
+		f.await(what, func() bool {
+			all, err := f.ledger.Workers(t.Context())
 			return err == nil && len(all) == 1 && slices.Equal(all[0].Apps, apps) && all[0].DryRun == dryRun
 		})
 	}
-	cfg := w.config("app1")
+	cfg := f.config("app1")
 	cfg.DryRun = true
 	wk, err := worker.New(cfg)
 	if err != nil {
@@ -30,7 +30,7 @@ func TestAWorkerAnnouncesWhatItServes(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- wk.Run(ctx) }()
 	serves("it is announced at its start", true, "app1")
-	if err := wk.Reload(t.Context(), w.config("app1", "app2")); err != nil {
+	if err := wk.Reload(t.Context(), f.config("app1", "app2")); err != nil {
 		t.Fatal(err)
 	}
 	serves("its new app is announced", true, "app1", "app2")
@@ -38,7 +38,7 @@ func TestAWorkerAnnouncesWhatItServes(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	if all, err := w.ledger.Workers(t.Context()); err != nil || len(all) != 0 {
+	if all, err := f.ledger.Workers(t.Context()); err != nil || len(all) != 0 {
 		t.Errorf("after its stop there are %+v, %v", all, err)
 	}
 }

@@ -33,7 +33,7 @@ type verifier struct {
 	log       *logrus.Entry
 }
 
-// attempt makes one numbered attempt to see a listed domain work.
+// attempt makes one numbered attempt to verify a listed domain.
 func (r *verifier) attempt(ctx context.Context, v tasks.Verify, current listsync.Record) error {
 	before := restarted(current, v)
 	if !isDue(before, v) {
@@ -46,14 +46,14 @@ func (r *verifier) attempt(ctx context.Context, v tasks.Verify, current listsync
 	return r.record(ctx, v, before, facts)
 }
 
-// isDue reports whether an attempt is the one that a record waits for.
+// isDue reports whether an attempt is the record's next one.
 func isDue(r listsync.Record, v tasks.Verify) bool {
 	return r.Wanted && r.CheckSeq == v.Seq && r.Attempt == v.Attempt-1 && r.State.Checking()
 }
 
-// restarted returns the record that an attempt starts from. It is the one in the ledger,
-// unless an operator asked for a verification later than that of the record: then the
-// verification restarts, whatever its result.
+// restarted returns the record that an attempt starts from. That is the one in the ledger,
+// unless an operator requested a later verification than the record's: then the
+// verification restarts, whatever its result was.
 func restarted(r listsync.Record, v tasks.Verify) listsync.Record {
 	if v.By == "" || v.Seq <= r.CheckSeq || !r.State.Listed() || tasks.IsWildcard(r.Domain) {
 		return r
@@ -87,7 +87,7 @@ func apply(r *listsync.Record, v certcheck.Verdict) {
 	r.Explain(v.Cause, v.Warnings...)
 }
 
-// setCertificate puts the domain's certificate into a record, if it was seen.
+// setCertificate puts the domain's certificate into a record, if the probe got one.
 func setCertificate(r *listsync.Record, facts certcheck.Facts) {
 	if probe := facts.Probes[r.Domain]; !probe.NotAfter.IsZero() {
 		r.Certificate = &listsync.Cert{Issuer: probe.Issuer, NotAfter: probe.NotAfter}
@@ -116,7 +116,7 @@ func (r *verifier) record(ctx context.Context, v tasks.Verify, before listsync.R
 	log := taskLog(ctx, r.log, v.AppID).WithFields(verifyFields(v, before))
 	if !ok {
 		if current, found, err := r.ledger.Domain(ctx, v.AppID, v.Domain); err != nil || found && isDue(restarted(current.Record, v), v) {
-			// Only its names or its reason changed meanwhile: verify it with those.
+			// Only its names or its reason changed meanwhile: verify it again with those.
 			return taskerr.RetryAfter(taskerr.Soon, errors.Join(fmt.Errorf("%s changed while it was verified", v.Domain), err))
 		}
 		log.Debug("the verification has no effect: the domain was changed meanwhile")
@@ -138,8 +138,8 @@ func checksOf(facts certcheck.Facts) (checks []listsync.Check) {
 	return checks
 }
 
-// postpone ends an attempt that could not be made, since ServerPilot could not be asked.
-// The delay grows with the time that the attempt is overdue.
+// postpone delays an attempt, since ServerPilot could not be asked. The delay grows with the
+// time that the attempt is overdue.
 func (r *verifier) postpone(ctx context.Context, v tasks.Verify, before listsync.Record, cause error) error {
 	now, err := r.ledger.Now(ctx)
 	if err != nil {

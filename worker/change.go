@@ -30,13 +30,13 @@ func (h *changeHandler) handle(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return err
 	}
-	// It isn't stored as asynq's result too: the domain's history has it, for longer.
+	// It isn't also stored as asynq's result: the domain's history keeps it longer.
 	taskLog(ctx, h.log, c.AppID).WithFields(changeFields(c.AppID, c.Domain, c.Seq)).Info("change recorded: " + result)
 	return nil
 }
 
-// record records the change of a task and wakes its app. Doing it twice is harmless. The
-// result says in words what was recorded.
+// record records the change of a task and wakes its app. Repeating it is harmless. The result
+// is a text for the log.
 func (h *changeHandler) record(ctx context.Context, kind string, payload []byte) (c tasks.Change, result string, err error) {
 	if c, err = tasks.Decode[tasks.Change](payload); err != nil {
 		return c, "", taskerr.Undecodable(err)
@@ -64,7 +64,7 @@ func (h *changeHandler) record(ctx context.Context, kind string, payload []byte)
 	return c, entry.Sentence(), nil
 }
 
-// requestEntry is what a domain's history says of a request.
+// requestEntry returns the history entry of a request.
 func requestEntry(p listsync.Pending) listsync.HistoryEntry {
 	entry := listsync.HistoryEntry{At: p.RecordedAt, State: tasks.Pending, Action: listsync.ActionAdd, Cause: tasks.Cause{Code: tasks.CauseAdditionRequested}, Actor: "request"}
 	if p.Remove {

@@ -18,7 +18,7 @@ import (
 	"pilotsync/worker/registry"
 )
 
-// collector finds out everything that a verification is evaluated by.
+// collector collects the facts of a verification.
 type collector struct {
 	apps     *appcache.Cache
 	registry *registry.Registry
@@ -26,13 +26,13 @@ type collector struct {
 	enqueuer followup.Enqueuer
 	checker  *certcheck.Checker
 	expected []netip.Prefix // where DNS should point; empty: the server's address
-	attempts int            // of a domain whose last addition asked for no other number
+	attempts int            // limit, unless the domain's last addition has its own
 	dryRun   bool
 	log      *logrus.Entry
 }
 
-// collect fails only if ServerPilot can't be asked for what the evaluation needs; that
-// uses up no attempt.
+// collect fails only if ServerPilot can't be asked for needed facts; that uses up no
+// attempt.
 func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Record) (certcheck.Facts, error) {
 	facts := certcheck.Facts{
 		Domain: r.Domain, Names: r.Names, Probes: map[string]certcheck.Probe{}, Expected: c.expected,
@@ -55,7 +55,7 @@ func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Reco
 		if err != nil {
 			return facts, err
 		}
-		if address.IsValid() { // ServerPilot doesn't know a new server's address at once
+		if address.IsValid() { // ServerPilot doesn't know a new server's address immediately
 			facts.Expected = []netip.Prefix{netip.PrefixFrom(address, address.BitLen())}
 		}
 	}
@@ -63,7 +63,7 @@ func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Reco
 	return facts, ctx.Err() // a canceled probe says nothing
 }
 
-// probe probes the names that are on the list, at the same time.
+// probe probes the names on the list, in parallel.
 func (c *collector) probe(ctx context.Context, facts certcheck.Facts) {
 	served := c.registry.Load()
 	names, keys, checker := namesToProbe(facts), served.Keys[facts.App], c.checker.WithProxies(served.Proxies)
@@ -78,7 +78,7 @@ func (c *collector) probe(ctx context.Context, facts certcheck.Facts) {
 	}
 }
 
-// enableAutoSSL enables AutoSSL where that is possible, and returns its status.
+// enableAutoSSL turns AutoSSL on if that is possible, and returns its status.
 func (c *collector) enableAutoSSL(ctx context.Context, app serverpilot.App) (certcheck.AutoSSL, error) {
 	a := certcheck.AutoSSL{
 		Known: true, On: app.SSL.Auto, Custom: app.SSL.Custom,
@@ -97,7 +97,7 @@ func (c *collector) enableAutoSSL(ctx context.Context, app serverpilot.App) (cer
 		return a, err
 	}
 	if !locked {
-		a.TurnedOn = true // just now, by another verification, or since the app was fetched
+		a.TurnedOn = true // another verification is doing it, or did it after the app was fetched
 		return a, nil
 	}
 	log := taskLog(ctx, c.log, app.ID)

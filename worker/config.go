@@ -16,9 +16,9 @@ import (
 	"pilotsync/worker/webhook"
 )
 
-// Config is what a [Worker] is made from. It is taken as checked.
+// Config configures a [Worker]. New doesn't check it.
 type Config struct {
-	Redis    redis.UniversalClient // stays the caller's to close
+	Redis    redis.UniversalClient // the caller must close it
 	APIURL   string
 	Accounts []registry.Account
 	// APIRate is the number of ServerPilot calls a second for each account, over all
@@ -31,12 +31,12 @@ type Config struct {
 	// Expected is where DNS should point; empty means the server's own address.
 	Expected []netip.Prefix
 	Check    certcheck.Config
-	// DryRun writes nothing to ServerPilot: changes stay pending, with what would be
-	// done. Domains that are on the list are verified as usual.
+	// DryRun writes nothing to ServerPilot: changes stay pending, with a preview. Domains
+	// on the list are verified as usual.
 	DryRun bool
 	// Reconcile is what the hourly reconciliation does; empty means Repair.
 	Reconcile Reconcile
-	// Concurrency is the number of apps that are synced at once.
+	// Concurrency is the number of apps that are synced in parallel.
 	Concurrency int
 	// Webhook receives the events of all apps but those in Webhooks, which have their own.
 	Webhook  webhook.Target
@@ -53,7 +53,7 @@ func (c Config) served() registry.Config {
 	return registry.Config{APIURL: c.APIURL, Accounts: c.Accounts, APIRate: c.APIRate, Webhook: c.Webhook, Webhooks: c.Webhooks, Proxies: c.Check.Proxies}
 }
 
-// workerID is what this process calls itself in the ledger's history and in logs.
+// workerID returns the name of this process in histories and logs.
 func workerID() string {
 	host, err := os.Hostname()
 	if err != nil {

@@ -15,10 +15,9 @@ const (
 	weekly = 7 * daily
 )
 
-// verifyDelay is the delay before a domain's given attempt, counted from 1: as configured,
-// with jitter. Attempts beyond the configured delays repeat the last one. The jitter is
-// the same for each of a domain's attempts, so its delays decrease as little as the
-// configured ones do.
+// verifyDelay returns the configured delay before an attempt, counted from 1, with jitter.
+// Attempts beyond the configured delays repeat the last one. A domain's jitter is always the
+// same share, so delays that never decrease in the configuration don't decrease here.
 func verifyDelay(delays []time.Duration, attempt int, r listsync.Record) time.Duration {
 	delay := delays[min(attempt, len(delays))-1]
 	return delay + jitter(r, delay)
@@ -27,7 +26,7 @@ func verifyDelay(delays []time.Duration, attempt int, r listsync.Record) time.Du
 // recheckDelay is the delay before the next recheck of a domain whose verification has
 // ended. A domain that is done is rechecked daily, and hourly while it seems not to work.
 // Another is rechecked hourly for a day, daily for 30 days, then weekly: customers point
-// their DNS late, and then get their certificate without asking.
+// their DNS late, and then get their certificate without another request.
 func recheckDelay(r listsync.Record, now time.Time) time.Duration {
 	delay := weekly
 	age := now.Sub(*r.EndedAt)
@@ -40,8 +39,8 @@ func recheckDelay(r listsync.Record, now time.Time) time.Duration {
 	return delay + jitter(r, delay)
 }
 
-// jitter is a domain's own share of up to a tenth of a delay: domains that were added
-// together don't all come due together.
+// jitter is up to a tenth of a delay, fixed for each verification of a domain. So domains
+// that were added together don't all come due together.
 func jitter(r listsync.Record, delay time.Duration) time.Duration {
 	h := fnv.New32a()
 	fmt.Fprintf(h, "%s %d", r.Domain, r.CheckSeq)

@@ -43,15 +43,15 @@ func target(t *testing.T, url string, secrets ...string) webhook.Target {
 	return hook
 }
 
-// site is a WordPress that is told of events.
-type site struct {
+// receiver is a WordPress that receives events.
+type receiver struct {
 	*httptest.Server
 	t *testing.T
 
-	mu     sync.Mutex
-	status int // what it answers; 0 for success
-	calls  int
-	got    []delivery // those it took
+	mu         sync.Mutex
+	status     int // its answer; 0 for success
+	calls      int
+	deliveries []delivery // the accepted events
 }
 
 type delivery struct {
@@ -59,14 +59,14 @@ type delivery struct {
 	event    tasks.Event
 }
 
-func newSite(t *testing.T) *site {
-	s := &site{t: t}
+func newReceiver(t *testing.T) *receiver {
+	s := &receiver{t: t}
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(s.Close)
 	return s
 }
 
-func (s *site) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+func (s *receiver) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		s.t.Error(err)
@@ -98,27 +98,27 @@ func (s *site) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		rw.WriteHeader(s.status)
 		return
 	}
-	s.got = append(s.got, delivery{id, string(body), e})
+	s.deliveries = append(s.deliveries, delivery{id, string(body), e})
 }
 
-func (s *site) answer(status int) {
+func (s *receiver) answer(status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.status = status
 }
 
-// told returns what it took, by the time of the events, and the number of calls.
-func (s *site) told() (got []delivery, calls int) {
+// delivered returns the accepted events, sorted by their time, and the number of calls.
+func (s *receiver) delivered() (got []delivery, calls int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	got = slices.Clone(s.got)
+	got = slices.Clone(s.deliveries)
 	slices.SortStableFunc(got, func(a, b delivery) int { return a.event.At.Compare(b.event.At) })
 	return got, s.calls
 }
 
-// life is the way of a domain as it was told, in the order of the events' times.
-func (s *site) life(domain string) (way []tasks.State) {
-	got, _ := s.told()
+// states returns the delivered states of a domain, in the order of the events' times.
+func (s *receiver) states(domain string) (way []tasks.State) {
+	got, _ := s.delivered()
 	for _, d := range got {
 		if d.event.Domain == domain {
 			way = append(way, d.event.State)
@@ -127,51 +127,51 @@ func (s *site) life(domain string) (way []tasks.State) {
 	return way
 }
 
-// tell enqueues events as a worker does.
-func (w *world) tell(app string, n int) (ids []string) {
-	w.t.Helper()
-	client := asynq.NewClientFromRedisClient(w.rdb)
+// enqueueEvents enqueues events as a worker does.
+func (f *fixture) enqueueEvents(app string, n int) (ids []string) {
+	f.t.Helper()
+	client := asynq.NewClientFromRedisClient(f.rdb)
 	for range n {
 		e := tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "a test", At: time.Now().Truncate(time.Microsecond).UTC()}
 		_, err := client.Enqueue(asynq.NewTask(tasks.TypeEventDeliver, tasks.Encode(e)), asynq.Queue(tasks.QueueEvents),
 			asynq.TaskID(e.ID()), asynq.MaxRetry(10), asynq.Retention(time.Hour))
 		if err != nil {
-			w.t.Fatal(err)
+			f.t.Fatal(err)
 		}
 		ids = append(ids, e.ID())
 	}
 	return ids
 }
 
-func (w *world) events(failed bool) []webhook.Info {
-	w.t.Helper()
-	events, err := webhook.NewEvents(w.rdb).List(w.t.Context(), failed)
+func (f *fixture) events(failed bool) []webhook.Info {
+	f.t.Helper()
+	events, err := webhook.NewEvents(f.rdb).List(f.t.Context(), failed)
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	return events
 }
 
-func TestEveryStateOfADomainsLifeIsToldOnce(t *testing.T) {
+func TestEveryStateOfADomainIsDeliveredOnce(t *testing.T) {
 	t.Parallel()
-	w, s := setup(t, simulator.Options{CertDelay: 2 * time.Second}), newSite(t)
-	cfg := w.config("app1")
+	f, s := setup(t, simulator.Options{CertDelay: 2 * time.Second}), newReceiver(t)
+	cfg := f.config("app1")
 	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
 	for range 2 {
-		w.start(cfg)
+		f.start(cfg)
 	}
-	w.add("app1", "good.example.com", "nodns.example.com", "refused.example.com")
-	w.await("all have come to an end", func() bool {
-		return cmp.Equal(w.states("app1"), map[string]tasks.State{"good.example.com": tasks.Done, "nodns.example.com": tasks.Failed, "refused.example.com": tasks.Rejected})
+	f.add("app1", "good.example.com", "nodns.example.com", "refused.example.com")
+	f.await("all have come to an end", func() bool {
+		return cmp.Equal(f.states("app1"), map[string]tasks.State{"good.example.com": tasks.Done, "nodns.example.com": tasks.Failed, "refused.example.com": tasks.Rejected})
 	})
-	if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "good.example.com", Remove: true, SiteID: 7}); err != nil {
+	if _, err := f.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "good.example.com", Remove: true, SiteID: 7}); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitState("app1", "good.example.com", tasks.Removed)
+	f.awaitState("app1", "good.example.com", tasks.Removed)
 	want := map[string][]tasks.State{}
 	total := 0
-	for domain := range w.states("app1") {
-		history, err := w.ledger.History(t.Context(), "app1", domain)
+	for domain := range f.states("app1") {
+		history, err := f.ledger.History(t.Context(), "app1", domain)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,198 +182,202 @@ func TestEveryStateOfADomainsLifeIsToldOnce(t *testing.T) {
 			}
 		}
 	}
-	w.await("all is told", func() bool { got, _ := s.told(); return len(got) >= total })
+	f.await("all events are delivered", func() bool { got, _ := s.delivered(); return len(got) >= total })
 	for domain, way := range want {
-		if diff := cmp.Diff(way, s.life(domain)); diff != "" {
-			t.Errorf("what was told of %s (-want +got):\n%s", domain, diff)
+		if diff := cmp.Diff(way, s.states(domain)); diff != "" {
+			t.Errorf("the delivered states of %s (-want +got):\n%s", domain, diff)
 		}
 	}
-	if got, _ := s.told(); len(got) != total || got[len(got)-1].event.SiteID != 7 {
-		t.Errorf("told were %+v", got)
+	if got, _ := s.delivered(); len(got) != total || got[len(got)-1].event.SiteID != 7 {
+		t.Errorf("the delivered events are %+v", got)
 	}
-	w.await("the outbox is empty", func() bool { return w.rdb.LLen(t.Context(), "pilotsync:{app1}:outbox").Val() == 0 })
+	f.await("the outbox is empty", func() bool { return f.rdb.LLen(t.Context(), "pilotsync:{app1}:outbox").Val() == 0 })
 }
 
-func TestEventsThatADeadWorkerLeftInTheOutboxAreToldOnce(t *testing.T) {
+func TestEventsOfADeadWorkersOutboxAreDeliveredOnce(t *testing.T) {
 	t.Parallel()
-	w, s := setup(t, simulator.Options{}), newSite(t)
+	f, s := setup(t, simulator.Options{}), newReceiver(t)
 	ctx := t.Context()
 	lease := listsync.Lease{}
 	steps := []func() error{
-		func() error { _, err := w.ledger.Wake(ctx, "app1"); return err },
-		func() (err error) { lease, err = w.ledger.Acquire(ctx, "app1"); return err },
-		func() error { return w.ledger.Fail(ctx, lease, &listsync.Failure{Reason: "no card", Blocked: true}) },
-		func() (err error) { lease, err = w.ledger.Acquire(ctx, "app1"); return err },
-		func() error { _, err := w.ledger.Commit(ctx, lease, listsync.Commit{}); return err },
-		func() error { _, err := w.ledger.Release(ctx, lease); return err },
+		func() error { _, err := f.ledger.Wake(ctx, "app1"); return err },
+		func() (err error) { lease, err = f.ledger.Acquire(ctx, "app1"); return err },
+		func() error { return f.ledger.Fail(ctx, lease, &listsync.Failure{Reason: "no card", Blocked: true}) },
+		func() (err error) { lease, err = f.ledger.Acquire(ctx, "app1"); return err },
+		func() error { _, err := f.ledger.Commit(ctx, lease, listsync.Commit{}); return err },
+		func() error { _, err := f.ledger.Release(ctx, lease); return err },
 	}
 	for i, step := range steps {
 		if err := step(); err != nil {
 			t.Fatalf("step %d: %v", i, err)
 		}
 	}
-	outbox, err := w.ledger.Outbox(ctx, "app1", 10)
+	outbox, err := f.ledger.Outbox(ctx, "app1", 10)
 	if err != nil || len(outbox) != 2 {
 		t.Fatalf("the outbox: %+v, %v", outbox, err)
 	}
-	// It got as far as enqueueing the first.
-	if _, err := asynq.NewClientFromRedisClient(w.rdb).Enqueue(asynq.NewTask(tasks.TypeEventDeliver, tasks.Encode(outbox[0].Event)),
+	// The worker died after it enqueued the first.
+	if _, err := asynq.NewClientFromRedisClient(f.rdb).Enqueue(asynq.NewTask(tasks.TypeEventDeliver, tasks.Encode(outbox[0].Event)),
 		asynq.Queue(tasks.QueueEvents), asynq.TaskID(outbox[0].ID()), asynq.Retention(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	cfg := w.config("app1")
+	cfg := f.config("app1")
 	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
-	w.start(cfg)
-	w.await("both are told", func() bool { got, _ := s.told(); return len(got) == 2 })
-	w.await("the outbox is empty", func() bool { return w.rdb.LLen(ctx, "pilotsync:{app1}:outbox").Val() == 0 })
-	if got, calls := s.told(); calls != 2 || got[0].id != outbox[0].ID() || got[1].id != outbox[1].ID() {
-		t.Errorf("told were %+v", got)
+	f.start(cfg)
+	f.await("both events are delivered", func() bool { got, _ := s.delivered(); return len(got) == 2 })
+	f.await("the outbox is empty", func() bool { return f.rdb.LLen(ctx, "pilotsync:{app1}:outbox").Val() == 0 })
+	if got, calls := s.delivered(); calls != 2 || got[0].id != outbox[0].ID() || got[1].id != outbox[1].ID() {
+		t.Errorf("the delivered events are %+v", got)
 	}
 }
 
-func TestAWebhookThatIsDownLosesNothing(t *testing.T) {
+func TestAWebhookThatIsDownLosesNoEvent(t *testing.T) {
 	t.Parallel()
-	w, s := setup(t, simulator.Options{}), newSite(t)
+	f, s := setup(t, simulator.Options{}), newReceiver(t)
 	s.answer(http.StatusServiceUnavailable)
-	cfg := w.config("app1")
+	cfg := f.config("app1")
 	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
-	stop := w.start(cfg)
-	ids := w.tell("app1", 20)
-	w.add("app1", "good.example.com")
-	w.awaitState("app1", "good.example.com", tasks.Done) // whatever the webhook does
-	if got, calls := s.told(); calls == 0 || len(got) != 0 {
+	stop := f.start(cfg)
+	ids := f.enqueueEvents("app1", 20)
+	f.add("app1", "good.example.com")
+	f.awaitState("app1", "good.example.com", tasks.Done) // whatever the webhook does
+	if got, calls := s.delivered(); calls == 0 || len(got) != 0 {
 		t.Fatalf("%d calls, of which %d went well: the test tests nothing", calls, len(got))
 	}
 	stop() // and another worker knows no more of its health than Redis does
 	s.answer(0)
-	w.start(cfg)
-	w.await("all is told", func() bool { got, _ := s.told(); return len(got) == len(ids)+2 })
-	if got := s.life("good.example.com"); !cmp.Equal(got, []tasks.State{tasks.CheckingDNS, tasks.Done}) {
-		t.Errorf("of good.example.com it was told %v", got)
+	f.start(cfg)
+	f.await("all events are delivered", func() bool { got, _ := s.delivered(); return len(got) == len(ids)+2 })
+	if got := s.states("good.example.com"); !cmp.Equal(got, []tasks.State{tasks.CheckingDNS, tasks.Done}) {
+		t.Errorf("the delivered states of good.example.com are %v", got)
 	}
 }
 
 func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
 	t.Parallel()
-	w, s := setup(t, simulator.Options{}), newSite(t)
+	f, s := setup(t, simulator.Options{}), newReceiver(t)
 	s.answer(http.StatusGone)
-	cfg := w.config("app1")
+	cfg := f.config("app1")
 	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
 	var log harness.Log
 	cfg.Log.SetOutput(&log)
-	stop := w.start(cfg)
-	w.tell("app1", 1)
-	w.await("it is said", func() bool { return strings.Contains(log.String(), "level=error") })
-	w.tell("app1", 5)
+	if err := f.ledger.RecordFailure(t.Context(), "app1", listsync.Failure{Reason: "a test", Since: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	stop := f.start(cfg)
+	f.enqueueEvents("app1", 1)
+	f.await("the log has an error", func() bool { return strings.Contains(log.String(), "level=error") })
+	f.await("the failing app is retried", func() bool { return f.rdb.Exists(t.Context(), "pilotsync:{app1}:retried").Val() == 1 })
+	f.enqueueEvents("app1", 5)
 	waits := func() bool {
-		events := w.events(false)
+		events := f.events(false)
 		return len(events) == 6 && !slices.ContainsFunc(events, func(e webhook.Info) bool {
 			return e.Delivery != webhook.Retrying || !strings.Contains(e.Error, "410")
 		})
 	}
-	w.await("all wait, and say why", waits)
-	if _, calls := s.told(); calls != 1 {
+	f.await("all wait, and say why", waits)
+	if _, calls := s.delivered(); calls != 1 {
 		t.Errorf("it was called %d times", calls)
 	}
 	if n := strings.Count(log.String(), "level=error"); n != 1 {
 		t.Errorf("it was said %d times", n)
 	}
 	stop()
-	// As if they had waited for hours: only a worker's start can bring them soon.
-	for _, id := range w.rdb.ZRange(t.Context(), "asynq:{events}:retry", 0, -1).Val() {
-		w.rdb.ZAdd(t.Context(), "asynq:{events}:retry", redis.Z{Score: float64(time.Now().Add(time.Hour).Unix()), Member: id})
+	// They are due in hours, so only a worker's start can send them sooner.
+	for _, id := range f.rdb.ZRange(t.Context(), "asynq:{events}:retry", 0, -1).Val() {
+		f.rdb.ZAdd(t.Context(), "asynq:{events}:retry", redis.Z{Score: float64(time.Now().Add(time.Hour).Unix()), Member: id})
 	}
 	s.answer(0)
-	w.start(cfg)
-	w.await("all is told", func() bool { got, _ := s.told(); return len(got) == 6 })
+	f.start(cfg)
+	f.await("all events are delivered", func() bool { got, _ := s.delivered(); return len(got) == 6 })
 }
 
-func TestAWebhookThatAsksForAPauseGetsIt(t *testing.T) {
+func TestADelayThatAWebhookAsksForIsKept(t *testing.T) {
 	t.Parallel()
-	w, s := setup(t, simulator.Options{}), newSite(t)
+	f, s := setup(t, simulator.Options{}), newReceiver(t)
 	s.answer(http.StatusTooManyRequests)
-	cfg := w.config("app1")
+	cfg := f.config("app1")
 	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
-	w.start(cfg)
+	f.start(cfg)
 	retried := func(n int) func() bool {
 		return func() bool {
-			events := w.events(false)
+			events := f.events(false)
 			return len(events) == n && !slices.ContainsFunc(events, func(e webhook.Info) bool { return e.Delivery != webhook.Retrying })
 		}
 	}
-	w.tell("app1", 1)
-	w.await("the first is put off", retried(1))
-	w.tell("app1", 3)
-	w.await("so are the others", retried(4))
-	for _, e := range w.events(false) {
+	f.enqueueEvents("app1", 1)
+	f.await("the first is put off", retried(1))
+	f.enqueueEvents("app1", 3)
+	f.await("so are the others", retried(4))
+	for _, e := range f.events(false) {
 		if wait := time.Until(e.NextAt); wait < 29*time.Minute || wait > 34*time.Minute || !strings.Contains(e.Error, "429") {
 			t.Errorf("%s is sent again in %s: %s", e.ID, wait, e.Error)
 		}
 	}
-	if _, calls := s.told(); calls != 1 {
+	if _, calls := s.delivered(); calls != 1 {
 		t.Errorf("it was called %d times", calls)
 	}
 }
 
-func TestNoEventGoesWhereItWasNotMeantToGo(t *testing.T) {
+func TestNoEventIsSentToAnotherAddress(t *testing.T) {
 	t.Parallel()
-	w, away := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}, {ID: "app3"}, {ID: "app4"}}}), newSite(t)
+	f, away := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}, {ID: "app3"}, {ID: "app4"}}}), newReceiver(t)
 	away.answer(http.StatusPermanentRedirect)
 	strange := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		t.Error("an event was sent to a server whose certificate nobody vouches for")
+		t.Error("an event was sent to a server with an untrusted certificate")
 	}))
 	strange.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of the handshake, as it should
 	strange.StartTLS()
 	t.Cleanup(strange.Close)
-	cfg := w.config("app1", "app2", "app3")
+	cfg := f.config("app1", "app2", "app3")
 	cfg.Webhooks = map[string]webhook.Target{"app1": target(t, away.URL, oldSecret, newSecret), "app2": target(t, strange.URL, oldSecret)}
-	w.start(cfg)
+	f.start(cfg)
 	want := map[string]string{"app1": "a redirect", "app2": "certificate", "app3": "no webhook is configured", "app4": "no account is configured"}
 	for app := range want {
-		w.tell(app, 1)
+		f.enqueueEvents(app, 1)
 	}
-	w.await("each says why it was not sent", func() bool {
-		events := w.events(false)
+	f.await("each says why it was not sent", func() bool {
+		events := f.events(false)
 		return len(events) == len(want) && !slices.ContainsFunc(events, func(e webhook.Info) bool {
 			return !strings.Contains(e.Error, want[e.Event.AppID])
 		})
 	})
-	if _, calls := away.told(); calls != 1 {
+	if _, calls := away.delivered(); calls != 1 {
 		t.Errorf("the redirect was followed: %d calls", calls)
 	}
-	if failed := w.events(true); len(failed) != 1 || failed[0].Event.AppID != "app3" || failed[0].Delivery != webhook.Failed {
+	if failed := f.events(true); len(failed) != 1 || failed[0].Event.AppID != "app3" || failed[0].Delivery != webhook.Failed {
 		t.Errorf("failed are %+v", failed)
 	}
 }
 
-func TestABlockedAppIsToldOnceAndSoIsItsRecovery(t *testing.T) {
+func TestABlockedAppAndItsRecoveryHaveOneEventEach(t *testing.T) {
 	t.Parallel()
-	w, s := setup(t, simulator.Options{}), newSite(t)
-	cfg := w.config("app1")
+	f, s := setup(t, simulator.Options{}), newReceiver(t)
+	cfg := f.config("app1")
 	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
-	w.sim.SetAccountStatus(402)
-	w.add("app1", "shop.example.com")
-	for fails := range 3 { // a worker that starts tries blocked apps at once
-		stop := w.start(cfg)
-		w.await("it failed again", func() bool {
-			app, err := w.ledger.App(t.Context(), "app1")
+	f.sim.SetAccountStatus(402)
+	f.add("app1", "shop.example.com")
+	for fails := range 3 { // a starting worker retries blocked apps without delay
+		stop := f.start(cfg)
+		f.await("it failed again", func() bool {
+			app, err := f.ledger.App(t.Context(), "app1")
 			return err == nil && app.Fails > fails
 		})
-		w.await("it is told", func() bool { got, _ := s.told(); return len(got) > 0 })
+		f.await("the event is delivered", func() bool { got, _ := s.delivered(); return len(got) > 0 })
 		stop()
 	}
-	w.sim.SetAccountStatus(0)
-	stop := w.start(cfg)
-	w.awaitState("app1", "shop.example.com", tasks.Done)
-	w.await("all is told", func() bool { got, _ := s.told(); return len(got) >= 4 })
+	f.sim.SetAccountStatus(0)
+	stop := f.start(cfg)
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	f.await("all events are delivered", func() bool { got, _ := s.delivered(); return len(got) >= 4 })
 	stop()
-	w.start(cfg)
-	w.add("app1", "shop.example.com") // asked for again: one more sync, of which nothing is to be told
-	w.await("it is dealt with", func() bool {
-		app, err := w.ledger.App(t.Context(), "app1")
+	f.start(cfg)
+	f.add("app1", "shop.example.com") // a repeated addition: one more sync, without an app event
+	f.await("it is dealt with", func() bool {
+		app, err := f.ledger.App(t.Context(), "app1")
 		return err == nil && app.Pending == 0 && !app.Awake
 	})
-	got, _ := s.told()
+	got, _ := s.delivered()
 	var kinds []string
 	for _, d := range got {
 		kinds = append(kinds, string(d.event.Type)+" "+string(d.event.State))
@@ -381,7 +385,7 @@ func TestABlockedAppIsToldOnceAndSoIsItsRecovery(t *testing.T) {
 	slices.Sort(kinds) // the domain's first state and the recovery are of one step
 	want := []string{"app.blocked ", "app.recovered ", "domain.state checking-dns", "domain.state done"}
 	if diff := cmp.Diff(want, kinds); diff != "" {
-		t.Errorf("told (-want +got):\n%s", diff)
+		t.Errorf("events (-want +got):\n%s", diff)
 	}
 	if got[0].event.Type != tasks.AppBlocked || !strings.Contains(got[0].event.Reason, "card") {
 		t.Errorf("the first is %+v; want why the app is blocked", got[0].event)
@@ -390,20 +394,20 @@ func TestABlockedAppIsToldOnceAndSoIsItsRecovery(t *testing.T) {
 
 func TestAReplayedEventIsTheSameAsBefore(t *testing.T) {
 	t.Parallel()
-	w, s := setup(t, simulator.Options{}), newSite(t)
-	if events := w.events(false); len(events) != 0 {
+	f, s := setup(t, simulator.Options{}), newReceiver(t)
+	if events := f.events(false); len(events) != 0 {
 		t.Errorf("an empty Redis has the events %+v", events)
 	}
-	cfg := w.config("app1")
+	cfg := f.config("app1")
 	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
-	w.start(cfg)
-	ids := w.tell("app1", 2)
+	f.start(cfg)
+	ids := f.enqueueEvents("app1", 2)
 	delivered := func() bool {
-		events := w.events(false)
+		events := f.events(false)
 		return !slices.ContainsFunc(events, func(e webhook.Info) bool { return e.Delivery != webhook.Delivered || e.Delivered.IsZero() })
 	}
-	w.await("both are delivered", delivered)
-	events := webhook.NewEvents(w.rdb)
+	f.await("both are delivered", delivered)
+	events := webhook.NewEvents(f.rdb)
 	if err := events.Replay(t.Context(), ids[0], "event:app1:1", "nonsense"); !errors.Is(err, webhook.ErrUnknown) ||
 		!strings.Contains(err.Error(), "event:app1:1, nonsense") {
 		t.Errorf("replaying what isn't there: %v", err)
@@ -411,25 +415,25 @@ func TestAReplayedEventIsTheSameAsBefore(t *testing.T) {
 	if err := events.Replay(t.Context(), ids[0], ids[0]); err != nil {
 		t.Fatal(err)
 	}
-	w.await("one is delivered again", func() bool { got, _ := s.told(); return len(got) > 2 && delivered() })
-	if got, _ := s.told(); len(got) != 3 || got[0].id != ids[0] || got[1].id != ids[0] || got[0].body != got[1].body {
-		t.Errorf("told were %+v", got)
+	f.await("one is delivered again", func() bool { got, _ := s.delivered(); return len(got) > 2 && delivered() })
+	if got, _ := s.delivered(); len(got) != 3 || got[0].id != ids[0] || got[1].id != ids[0] || got[0].body != got[1].body {
+		t.Errorf("the delivered events are %+v", got)
 	}
 
 	s.answer(http.StatusNotFound)
-	failing := w.tell("app1", 1)[0]
-	w.await("one waits", func() bool {
-		return slices.ContainsFunc(w.events(false), func(e webhook.Info) bool { return e.ID == failing && e.Delivery == webhook.Retrying })
+	failing := f.enqueueEvents("app1", 1)[0]
+	f.await("one waits", func() bool {
+		return slices.ContainsFunc(f.events(false), func(e webhook.Info) bool { return e.ID == failing && e.Delivery == webhook.Retrying })
 	})
-	if err := asynq.NewInspectorFromRedisClient(w.rdb).ArchiveTask(tasks.QueueEvents, failing); err != nil {
+	if err := asynq.NewInspectorFromRedisClient(f.rdb).ArchiveTask(tasks.QueueEvents, failing); err != nil {
 		t.Fatal(err)
 	}
-	if failed := w.events(true); len(failed) != 1 || failed[0].ID != failing || !strings.Contains(failed[0].Error, "404") {
+	if failed := f.events(true); len(failed) != 1 || failed[0].ID != failing || !strings.Contains(failed[0].Error, "404") {
 		t.Errorf("failed are %+v", failed)
 	}
 	s.answer(0)
 	if err := events.Replay(t.Context(), failing); err != nil {
 		t.Fatal(err)
 	}
-	w.await("what failed is delivered", func() bool { got, _ := s.told(); return len(got) == 4 })
+	f.await("what failed is delivered", func() bool { got, _ := s.delivered(); return len(got) == 4 })
 }

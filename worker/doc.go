@@ -1,5 +1,5 @@
 // Package worker is the consumer: it takes tasks off the queues and handles them. Each
-// task type has a handler in a file of its own. A change passes through them:
+// task type has its handler in a separate file. A change passes through them:
 //
 //	change.go    domain:add, domain:remove: record the change in the ledger, wake the app
 //	sync.go      app:sync: bring the app's list in step (worker/listsync), enqueue the first verification
@@ -11,6 +11,6 @@
 // detects a lost ledger, resume.go retries blocked apps after a start or a reload, and
 // reconcile.go schedules the hourly reconciliation.
 //
-// worker.go wires it all up. Each queue has an asynq server with slots of its own: a slow
-// kind of work never holds up another.
+// worker.go wires everything up. Each queue has a separate asynq server with separate slots,
+// so a slow queue never delays another.
 package worker

@@ -14,8 +14,7 @@ import (
 	"pilotsync/worker/registry"
 )
 
-// preview is what a worker in a dry run does in place of a sync: it records and logs what
-// a sync would do.
+// preview replaces a sync in a dry run: it records and logs what a sync would do.
 func (h *syncHandler) preview(ctx context.Context, s tasks.Sync) error {
 	app := s.AppID
 	began := time.Now()
@@ -44,8 +43,8 @@ func (h *syncHandler) preview(ctx context.Context, s tasks.Sync) error {
 	return nil
 }
 
-// dryRunEnder wakes the apps whose changes wait since a dry run. A worker that is in a dry
-// run doesn't.
+// dryRunEnder wakes the apps whose changes are pending after a dry run. It does nothing in a
+// worker that is in a dry run.
 type dryRunEnder struct {
 	enabled  bool
 	ledger   *ledger.Ledger
@@ -54,9 +53,9 @@ type dryRunEnder struct {
 	log      *logrus.Entry
 }
 
-// endAll wakes each app of this worker that a dry run was the last to plan. That is so
-// after a dry run has ended, and if a worker in a dry run runs beside this one. A paused
-// app waits until it is resumed; an app that is awake has its task.
+// endAll wakes each app of this worker whose last plan was a dry run. There are such apps
+// after a dry run, and while a worker in a dry run runs beside this one. A paused app waits
+// until it is resumed; an awake app has its task.
 func (e *dryRunEnder) endAll(ctx context.Context) error {
 	if !e.enabled {
 		return nil
@@ -81,7 +80,7 @@ func (e *dryRunEnder) endAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// endOld does the same for apps of which release 0.1.0 made a dry run.
+// endOld does the same for apps after a dry run of release 0.1.0.
 func (e *dryRunEnder) endOld(ctx context.Context, apps []string) error {
 	if !e.enabled {
 		return nil
@@ -93,7 +92,7 @@ func (e *dryRunEnder) endOld(ctx context.Context, apps []string) error {
 			err = e.enqueuer.Sync(ctx, tasks.Sync{AppID: id, Wake: wake})
 		}
 		if err == nil && ok {
-			e.log.WithField("app", id).Warn("a dry run of release 0.1.0 left domains that were never put on the list, or taken off it: the list is synced now")
+			e.log.WithField("app", id).Warn("the ledger differs from the list since a dry run of release 0.1.0; the list is synced now")
 		}
 		errs = append(errs, err)
 	}

@@ -15,16 +15,16 @@ import (
 	"pilotsync/worker/operator"
 )
 
-// keysOf are the keys in Redis that name an app, and "apps" if the list of apps does.
-func (w *world) keysOf(app string) []string {
-	w.t.Helper()
-	keys, err := w.rdb.Keys(w.t.Context(), "*"+app+"*").Result()
+// keysOf returns the keys in Redis that name an app, and "apps" if the list of apps has it.
+func (f *fixture) keysOf(app string) []string {
+	f.t.Helper()
+	keys, err := f.rdb.Keys(f.t.Context(), "*"+app+"*").Result()
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	apps, err := w.ledger.Apps(w.t.Context())
+	apps, err := f.ledger.Apps(f.t.Context())
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	for _, id := range apps {
 		if id == app {
@@ -34,75 +34,75 @@ func (w *world) keysOf(app string) []string {
 	return keys
 }
 
-// The keys are compared with those that a worker really wrote. So a key that a later
-// change adds without telling the ledger's Forget fails this test.
+// The keys are compared with those that a worker really wrote. So this test fails if a new key
+// is missing in the ledger's Forget.
 func TestNothingIsLeftOfAForgottenApp(t *testing.T) {
 	t.Parallel()
 	hook := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(hook.Close)
-	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
-	cfg := w.config("app1", "app2")
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
+	cfg := f.config("app1", "app2")
 	cfg.Webhook = target(t, hook.URL, oldSecret)
-	stop := w.start(cfg)
-	w.add("app1", "shop.example.com", "old.example.com")
-	w.add("app2", "other.example.com")
-	w.awaitState("app1", "shop.example.com", tasks.Done)
-	w.awaitState("app1", "old.example.com", tasks.Done)
-	w.awaitState("app2", "other.example.com", tasks.Done)
-	if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "old.example.com", Remove: true}); err != nil {
+	stop := f.start(cfg)
+	f.add("app1", "shop.example.com", "old.example.com")
+	f.add("app2", "other.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	f.awaitState("app1", "old.example.com", tasks.Done)
+	f.awaitState("app2", "other.example.com", tasks.Done)
+	if _, err := f.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "old.example.com", Remove: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitState("app1", "old.example.com", tasks.Removed)
-	byHand := operator.New(w.rdb)
-	if err := byHand.Forget(t.Context(), "app1"); !errors.Is(err, operator.ErrServed) || len(w.keysOf("app1")) == 0 {
-		t.Fatalf("an app that is served: %v, and there is %q", err, w.keysOf("app1"))
+	f.awaitState("app1", "old.example.com", tasks.Removed)
+	byHand := operator.New(f.rdb)
+	if err := byHand.Forget(t.Context(), "app1"); !errors.Is(err, operator.ErrServed) || len(f.keysOf("app1")) == 0 {
+		t.Fatalf("an app that is served: %v, and there is %q", err, f.keysOf("app1"))
 	}
 	stop()
-	w.add("app1", "waiting.example.com") // stays on the queue
+	f.add("app1", "waiting.example.com") // stays on the queue
 	if err := byHand.Pause(t.Context(), "app1", "ada"); err != nil {
 		t.Fatal(err)
 	}
-	before := len(w.keysOf("app2"))
+	before := len(f.keysOf("app2"))
 	if err := byHand.Forget(t.Context(), "app1"); err != nil {
 		t.Fatal(err)
 	}
-	if left := w.keysOf("app1"); len(left) > 0 {
+	if left := f.keysOf("app1"); len(left) > 0 {
 		t.Errorf("left are %q", left)
 	}
 	if found, err := byHand.Tasks(t.Context(), "app1"); err != nil || len(found) > 0 {
 		t.Errorf("on the queues are %+v, %v", found, err)
 	}
-	if after := len(w.keysOf("app2")); after != before {
+	if after := len(f.keysOf("app2")); after != before {
 		t.Errorf("of the other app there were %d keys, and are %d", before, after)
 	}
-	if names := w.sim.List("app1"); !strings.Contains(strings.Join(names, " "), "shop.example.com") {
+	if names := f.sim.List("app1"); !strings.Contains(strings.Join(names, " "), "shop.example.com") {
 		t.Errorf("ServerPilot's list is %q", names)
 	}
 }
 
 func TestAMistypedAppDoesNotComeBackAfterItIsForgotten(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
-	w.add("nosuchapp", "queued.example.com")
-	byHand := operator.New(w.rdb)
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
+	f.add("nosuchapp", "queued.example.com")
+	byHand := operator.New(f.rdb)
 	if err := byHand.Forget(t.Context(), "nosuchapp"); err != nil {
 		t.Fatal(err)
 	}
-	if left := w.keysOf("nosuchapp"); len(left) > 0 {
+	if left := f.keysOf("nosuchapp"); len(left) > 0 {
 		t.Errorf("it was only on the queue, and left are %q", left)
 	}
-	w.start(w.config("app1"))
-	w.add("nosuchapp", "shop.example.com")
-	w.await("its sync is retried", func() bool {
-		retries, err := asynq.NewInspectorFromRedisClient(w.rdb).ListRetryTasks(tasks.QueueLists)
+	f.start(f.config("app1"))
+	f.add("nosuchapp", "shop.example.com")
+	f.await("its sync is retried", func() bool {
+		retries, err := asynq.NewInspectorFromRedisClient(f.rdb).ListRetryTasks(tasks.QueueLists)
 		return err == nil && len(retries) > 0
 	})
 	if err := byHand.Forget(t.Context(), "nosuchapp"); err != nil {
 		t.Fatal(err)
 	}
-	w.add("app1", "right.example.com") // the worker goes on
-	w.awaitState("app1", "right.example.com", tasks.Done)
-	if left := w.keysOf("nosuchapp"); len(left) > 0 {
+	f.add("app1", "right.example.com") // the worker continues
+	f.awaitState("app1", "right.example.com", tasks.Done)
+	if left := f.keysOf("nosuchapp"); len(left) > 0 {
 		t.Errorf("left are %q", left)
 	}
 }

@@ -11,21 +11,21 @@ import (
 	"pilotsync/worker/registry"
 )
 
-// listAPI is ServerPilot as a sync needs it: by the app's account, within its rate limit,
-// with errors in the sync's own terms.
+// listAPI implements the sync's API with the client of the app's account, within its rate
+// limit.
 type listAPI struct {
 	registry       *registry.Registry
-	ambiguousWrite func() // is called for each write whose outcome isn't known
+	ambiguousWrite func() // called for each write of unknown outcome
 }
 
 var _ listsync.API = listAPI{}
 
-// readyTimeout is how long a sync may wait for its account's rate limit, in a worker's
-// slot and with the app's lease.
+// readyTimeout is how long a sync may wait for its account's rate limit while it occupies
+// a slot and the app's lease.
 const readyTimeout = 10 * time.Second
 
-// Ready implements [listsync.API]. It takes the tokens for the read and the write
-// together: no write waits for one after its read.
+// Ready implements [listsync.API]. It waits for the read and the write together, so no write
+// waits after its read.
 func (a listAPI) Ready(ctx context.Context, app string) error {
 	client, err := a.client(app)
 	if err != nil {
@@ -40,11 +40,11 @@ func (a listAPI) Ready(ctx context.Context, app string) error {
 	case limited.Err() != nil && ctx.Err() == nil:
 		return fmt.Errorf("app %s's account is at its rate limit (PILOTSYNC_API_RATE): %w", app, listsync.ErrYield)
 	}
-	return fmt.Errorf("wait for app %s's turn at ServerPilot: %w", app, err)
+	return fmt.Errorf("wait for the rate limit of app %s's account: %w", app, err)
 }
 
 // client returns the client of the app's account. There is none if the configuration was
-// read again in the middle of a sync; nothing was sent then.
+// reloaded during a sync; nothing was sent then.
 func (a listAPI) client(app string) (*registry.Client, error) {
 	client, err := a.registry.Client(app)
 	if err != nil {
@@ -82,7 +82,7 @@ func (a listAPI) Replace(ctx context.Context, app string, names []string, notAft
 	return answer, nil
 }
 
-// callError says in a sync's terms what the client's error means.
+// callError converts an error of the client for the sync.
 func callError(err error) error {
 	var failed *serverpilot.Error
 	if !errors.As(err, &failed) {

@@ -11,22 +11,21 @@ import (
 	"pilotsync/worker/metrics"
 )
 
-// changeFields are those of a line about a change. The field change, the id of the task
-// that a producer enqueued, is in all its lines: from the request, over the sync and each
-// verification, which are tasks of their own, to the webhook.
+// changeFields are the log fields of a change. All lines about a change have the field change,
+// the id of the producer's task, although sync, verification and webhook are other tasks.
 func changeFields(app, domain string, seq int64) logrus.Fields {
 	return logrus.Fields{"app": app, "domain": domain, "seq": seq, "change": tasks.Change{AppID: app, Domain: domain, Seq: seq}.ID()}
 }
 
-// verifyFields are those of a line about a verification of a record. The change is the
-// one that started it; if an operator did, the last one before.
+// verifyFields are the log fields of a verification. The change is the one that started it,
+// or the last one before an operator did.
 func verifyFields(v tasks.Verify, r listsync.Record) logrus.Fields {
 	fields := changeFields(v.AppID, v.Domain, min(v.Seq, r.Seq))
 	fields["seq"], fields["attempt"] = v.Seq, v.Attempt
 	return fields
 }
 
-// taskFields are what a task's payload says; none if it can't be decoded.
+// taskFields are the log fields of a task; none if its payload can't be decoded.
 func taskFields(t *asynq.Task) logrus.Fields {
 	switch t.Type() {
 	case tasks.TypeDomainAdd, tasks.TypeDomainRemove:
@@ -59,13 +58,13 @@ func eventFields(e tasks.Event) logrus.Fields {
 	return fields
 }
 
-// taskLog is the log with the fields that every line about a task has.
+// taskLog returns the log with the fields of every line about a task.
 func taskLog(ctx context.Context, log *logrus.Entry, app string) *logrus.Entry {
 	id, _ := asynq.GetTaskID(ctx)
 	return log.WithField("app", app).WithField("task_id", id)
 }
 
-// settlementObserver logs and counts what became of each change in a commit.
+// settlementObserver logs and counts the outcomes of a commit.
 type settlementObserver struct {
 	metrics *metrics.Worker
 	log     *logrus.Entry

@@ -28,42 +28,42 @@ func logLines(t *testing.T, log *harness.Log) (all []map[string]any) {
 	return all
 }
 
-func TestAChangeIsFollowedThroughTheLogByTheIDOfItsTask(t *testing.T) {
+func TestAllLogLinesOfAChangeHaveTheIDOfItsTask(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{})
-	cfg := w.config("app1")
+	f := setup(t, simulator.Options{})
+	cfg := f.config("app1")
 	var log harness.Log
 	cfg.Log.SetOutput(&log)
 	cfg.Log.SetFormatter(&logrus.JSONFormatter{})
-	site := newSite(t)
+	site := newReceiver(t)
 	cfg.Webhook = target(t, site.URL, oldSecret, newSecret)
-	receipts, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.shop.example.com"},
+	receipts, err := f.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.shop.example.com"},
 		enqueue.Request{AppID: "app1", Domain: "www.refused.example.com"}, enqueue.Request{AppID: "app1", Domain: "nodns.example.com"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.start(cfg)
-	w.awaitState("app1", "www.shop.example.com", tasks.Done)
-	w.awaitState("app1", "nodns.example.com", tasks.Failed)
-	// How many attempts it takes until the certificate is there, and so how many
-	// states are told, isn't settled.
+	f.start(cfg)
+	f.awaitState("app1", "www.shop.example.com", tasks.Done)
+	f.awaitState("app1", "nodns.example.com", tasks.Failed)
+	// The number of attempts until the certificate is ready varies, and so does the number
+	// of events.
 	ends := func(domain string, with tasks.State) func() bool {
 		return func() bool {
-			way := site.life(domain)
+			way := site.states(domain)
 			return len(way) > 1 && way[0] == tasks.CheckingDNS && way[len(way)-1] == with
 		}
 	}
-	w.await("the webhook was told of the addition", ends("www.shop.example.com", tasks.Done))
-	w.await("the webhook was told of the failure", ends("nodns.example.com", tasks.Failed))
-	attempts, told := w.view("app1", "www.shop.example.com").Record.Attempt, len(site.life("www.shop.example.com"))
-	removal, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.shop.example.com", Remove: true})
+	f.await("the webhook was told of the addition", ends("www.shop.example.com", tasks.Done))
+	f.await("the webhook was told of the failure", ends("nodns.example.com", tasks.Failed))
+	attempts, told := f.view("app1", "www.shop.example.com").Record.Attempt, len(site.states("www.shop.example.com"))
+	removal, err := f.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.shop.example.com", Remove: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.await("the webhook was told of the removal", ends("www.shop.example.com", tasks.Removed))
+	f.await("the webhook was told of the removal", ends("www.shop.example.com", tasks.Removed))
 
-	// The kinds of lines of a change, whatever their order: a webhook is told while
-	// the next step is under way.
+	// The kinds of lines of a change. Their order varies, since events are delivered while
+	// the next step runs.
 	follow := func(id string) map[string]int {
 		kinds := map[string]int{}
 		for _, line := range logLines(t, &log) {

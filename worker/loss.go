@@ -15,8 +15,8 @@ import (
 	"pilotsync/worker/registry"
 )
 
-// lossDetector is the ledger as syncs see it, and what this worker knows of its identity:
-// it detects that the ledger was lost.
+// lossDetector detects that the ledger was lost. It is the ledger for syncs, and keeps the
+// identity that this worker knows.
 type lossDetector struct {
 	*ledger.Ledger
 	registry *registry.Registry
@@ -25,14 +25,14 @@ type lossDetector struct {
 
 	mu       sync.Mutex
 	identity ledger.Identity
-	notified map[string]string // app → the identity of whose loss this worker notified it
+	notified map[string]string // app → the identity of its last event of a loss
 }
 
 func newLossDetector(l *ledger.Ledger, r *registry.Registry, j *janitor.Janitor, log *logrus.Entry) *lossDetector {
 	return &lossDetector{Ledger: l, registry: r, janitor: j, log: log, notified: map[string]string{}}
 }
 
-// identify checks whether the ledger still is the one that this worker knew.
+// identify checks whether the ledger is still the one that this worker knew.
 func (d *lossDetector) identify(ctx context.Context) (ledger.Identity, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -42,14 +42,14 @@ func (d *lossDetector) identify(ctx context.Context) (ledger.Identity, error) {
 	}
 	if d.identity.ID != "" && current.ID != d.identity.ID {
 		d.log.Error("the ledger was lost: Redis lost its data, has an older copy of it, or another Redis took its place. " +
-			"An empty ledger changes no list; an older copy puts back what was removed since. " +
+			"An empty ledger changes no list; an older copy puts back names that were removed since. " +
 			"WordPress's plugin hands its domains over again; for other producers see 'pilotsync doctor'")
 	}
 	d.identity = current
 	return current, nil
 }
 
-// notify notifies the apps of a loss that weren't notified yet.
+// notify puts an event of the loss into the outboxes of apps that have none yet.
 func (d *lossDetector) notify(ctx context.Context, current ledger.Identity, apps []string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -65,9 +65,9 @@ func (d *lossDetector) notify(ctx context.Context, current ledger.Identity, apps
 	return nil
 }
 
-// Acquire implements [listsync.Ledger]. A lost ledger doesn't know which writes are in
-// flight: after a loss no worker writes a list for as long as one may still take effect.
-// After a loss the app's last commit, if the ledger has one, is longer ago than that.
+// Acquire implements [listsync.Ledger]. After a loss the ledger doesn't know which writes are
+// in flight. So no worker writes a list while an earlier write may still take effect. A
+// more recent commit than that shows that the ledger wasn't lost.
 func (d *lossDetector) Acquire(ctx context.Context, app string) (listsync.Lease, error) {
 	lease, err := d.Ledger.Acquire(ctx, app)
 	if err != nil || lease.SinceLastCommit < listsync.LandingLimit {
@@ -83,7 +83,7 @@ func (d *lossDetector) Acquire(ctx context.Context, app string) (listsync.Lease,
 	return listsync.Lease{}, errors.Join(err, d.Fail(context.WithoutCancel(ctx), lease, nil))
 }
 
-// unknownWrites returns for how long a write of before a loss may still take effect.
+// unknownWrites returns how long a write from before a loss may still take effect.
 func (d *lossDetector) unknownWrites(ctx context.Context) (time.Duration, error) {
 	current, err := d.identify(ctx)
 	if err != nil || current.Lost.IsZero() {
@@ -105,7 +105,7 @@ func (d *lossDetector) check(ctx context.Context) error {
 	}
 	var errs []error
 	if now.Sub(current.Lost) < time.Minute {
-		// Without that asynq's inspector finds no task, and the recoverer would take each for lost.
+		// Otherwise asynq's inspector finds no task, and the recoverer takes all for lost.
 		for _, queue := range tasks.Queues() {
 			errs = append(errs, d.janitor.Register(ctx, queue))
 		}

@@ -22,7 +22,7 @@ import (
 	"pilotsync/worker/registry"
 )
 
-// newTestDetector is the loss detector of a worker that serves app1. log is what it logs.
+// newTestDetector is the loss detector of a worker that serves app1. log has what it logs.
 func newTestDetector(t *testing.T, rdb redis.UniversalClient) (d testDetector, log *bytes.Buffer) {
 	t.Helper()
 	log = &bytes.Buffer{}
@@ -75,7 +75,7 @@ func (d testDetector) commit(t *testing.T) {
 	}
 }
 
-// redisAt is a Redis whose clock stands still.
+// redisAt returns a Redis with a frozen clock.
 func redisAt(t *testing.T, at time.Time) (*miniredis.Miniredis, *redis.Client) {
 	t.Helper()
 	server := miniredis.RunT(t)
@@ -147,7 +147,7 @@ func TestAfterALossTheQueuesAreRegisteredAgain(t *testing.T) {
 	}
 }
 
-// A copy has the identity that the workers know, so only its age tells.
+// A copy has the identity that the workers know, so only its age distinguishes it.
 func TestARestoredCopyOfTheLedgerIsDetected(t *testing.T) {
 	t.Parallel()
 	server := redistest.Shipped(t, "--appendonly", "no") // with an append-only file a copy isn't read
@@ -160,7 +160,7 @@ func TestARestoredCopyOfTheLedgerIsDetected(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Redis's clock can't be set, so the copy is made to be two minutes old.
+	// Redis's clock can't be set, so the test makes the copy two minutes old.
 	if err := errors.Join(admin.HSet(ctx, "pilotsync:ledger", "seen", before.Seen.Add(-2*time.Minute).UnixMilli()).Err(), admin.Save(ctx).Err()); err != nil {
 		t.Fatal(err)
 	}

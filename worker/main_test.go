@@ -9,8 +9,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// parallelTests is how many tests run at once. They wait much more than they compute:
-// for delays that asynq counts in whole seconds, and for workers to stop.
+// parallelTests is how many tests run in parallel. They mostly wait: for delays that asynq
+// counts in whole seconds, and for workers to stop.
 const parallelTests = 8
 
 func TestMain(m *testing.M) {

@@ -10,11 +10,11 @@ import (
 	"pilotsync/worker/redismonitor"
 )
 
-// maintenanceInterval is the time between two maintenances of a worker. With the lease's
-// 30 s it bounds how long a dead worker's app stands still.
+// maintenanceInterval is the time between two maintenances of a worker. Together with the
+// lease's 30 s it limits how long a dead worker's app waits.
 const maintenanceInterval = 15 * time.Second
 
-// maintenance runs what a worker does besides its tasks.
+// maintenance runs a worker's periodic work besides its tasks.
 type maintenance struct {
 	interval time.Duration
 	steps    []func(context.Context) error
@@ -22,8 +22,8 @@ type maintenance struct {
 	log      *logrus.Entry
 }
 
-// run runs all steps at once and then at each interval, until ctx ends. A step that fails
-// doesn't keep the others from being run.
+// run runs all steps at the start and at each interval, until ctx ends. A failed step
+// doesn't stop the others.
 func (m *maintenance) run(ctx context.Context) {
 	ticker := time.NewTicker(m.interval)
 	defer ticker.Stop()

@@ -13,7 +13,7 @@ import (
 	"pilotsync/worker/metrics"
 )
 
-// Not parallel: it looks at what reaches the standard log.
+// Not parallel, since it reads the standard log.
 func TestMetricsOfAWorkerAreServedWhileRedisIsAway(t *testing.T) {
 	var said bytes.Buffer
 	was := log.Writer()
@@ -25,16 +25,16 @@ func TestMetricsOfAWorkerAreServedWhileRedisIsAway(t *testing.T) {
 	}
 	t.Cleanup(sim.Close)
 	redis := miniredis.RunT(t)
-	w := setupOn(t, sim, redis.Addr())
-	cfg := w.config("app1")
-	reg := w.metered(&cfg)
-	if got := w.scrape(reg); got["pilotsync_redis_up"] != 1 || got["pilotsync_ledger_up"] != 1 {
+	f := setupOn(t, sim, redis.Addr())
+	cfg := f.config("app1")
+	reg := f.withMetrics(&cfg)
+	if got := f.scrape(reg); got["pilotsync_redis_up"] != 1 || got["pilotsync_ledger_up"] != 1 {
 		t.Errorf("while Redis is there: redis_up %v, ledger_up %v", got["pilotsync_redis_up"], got["pilotsync_ledger_up"])
 	}
 	redis.Close()
 	var got map[string]float64
-	w.await("Redis is seen to be away", func() bool {
-		got = w.scrape(reg)
+	f.await("Redis is seen to be away", func() bool {
+		got = f.scrape(reg)
 		return got["pilotsync_redis_up"] == 0
 	})
 	for _, series := range []string{`pilotsync_syncs_total{result="settled"}`, "pilotsync_ledger_up", "go_goroutines"} {
@@ -50,7 +50,7 @@ func TestMetricsOfAWorkerAreServedWhileRedisIsAway(t *testing.T) {
 	if err := redis.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	w.await("Redis is seen to be back", func() bool { return w.scrape(reg)["pilotsync_redis_up"] == 1 })
+	f.await("Redis is seen to be back", func() bool { return f.scrape(reg)["pilotsync_redis_up"] == 1 })
 	if said.Len() > 0 {
 		t.Errorf("the standard log has: %s", said.String())
 	}
@@ -58,13 +58,13 @@ func TestMetricsOfAWorkerAreServedWhileRedisIsAway(t *testing.T) {
 
 func TestAQueueThatCannotBeReadHidesNoOther(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{})
-	reg := metrics.NewRegistry(w.rdb, "v1.2.3")
+	f := setup(t, simulator.Options{})
+	reg := metrics.NewRegistry(f.rdb, "v1.2.3")
 	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists} {
-		w.rdb.SAdd(t.Context(), "asynq:queues", queue)
+		f.rdb.SAdd(t.Context(), "asynq:queues", queue)
 	}
-	w.rdb.Set(t.Context(), "asynq:{lists}:pending", "not a list", 0)
-	got := w.scrape(reg)
+	f.rdb.Set(t.Context(), "asynq:{lists}:pending", "not a list", 0)
+	got := f.scrape(reg)
 	for series, want := range map[string]float64{`pilotsync_queue_up{queue="domains"}`: 1, `pilotsync_queue_up{queue="lists"}`: 0} {
 		if v, there := got[series]; !there || v != want {
 			t.Errorf("%s is %v (there: %v), want %v", series, v, there, want)
@@ -75,12 +75,12 @@ func TestAQueueThatCannotBeReadHidesNoOther(t *testing.T) {
 	}
 }
 
-func TestALedgerThatCannotBeReadIsTold(t *testing.T) {
+func TestAnUnreadableLedgerIsReported(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{})
-	reg := metrics.NewRegistry(w.rdb, "v1.2.3")
-	w.rdb.Set(t.Context(), "pilotsync:apps", "not a set", 0)
-	got := w.scrape(reg)
+	f := setup(t, simulator.Options{})
+	reg := metrics.NewRegistry(f.rdb, "v1.2.3")
+	f.rdb.Set(t.Context(), "pilotsync:apps", "not a set", 0)
+	got := f.scrape(reg)
 	if up, ledger := got["pilotsync_redis_up"], got["pilotsync_ledger_up"]; up != 1 || ledger != 0 {
 		t.Errorf("redis_up %v, ledger_up %v, want 1 and 0", up, ledger)
 	}

@@ -23,21 +23,20 @@ import (
 	"pilotsync/worker/metrics"
 )
 
-// metered gives a worker's configuration a registry of its own.
-func (w *world) metered(cfg *worker.Config) *prometheus.Registry {
-	reg := metrics.NewRegistry(w.rdb, "v1.2.3")
+// withMetrics adds a new registry to a worker's configuration.
+func (f *fixture) withMetrics(cfg *worker.Config) *prometheus.Registry {
+	reg := metrics.NewRegistry(f.rdb, "v1.2.3")
 	cfg.Metrics = metrics.NewWorker(reg)
 	return reg
 }
 
-// scrape returns what Prometheus would get, by the series as they are written,
-// such as `pilotsync_syncs_total{result="settled"}`.
-func (w *world) scrape(reg *prometheus.Registry) map[string]float64 {
-	w.t.Helper()
+// scrape returns the values that Prometheus would get, by series, such as `pilotsync_syncs_total{result="settled"}`.
+func (f *fixture) scrape(reg *prometheus.Registry) map[string]float64 {
+	f.t.Helper()
 	answer := httptest.NewRecorder()
-	metrics.Handler(reg, w.config("app1").Log).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	metrics.Handler(reg, f.config("app1").Log).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	if answer.Code != http.StatusOK {
-		w.t.Fatalf("/metrics answers %d: %s", answer.Code, answer.Body)
+		f.t.Fatalf("/metrics answers %d: %s", answer.Code, answer.Body)
 	}
 	series := map[string]float64{}
 	lines := bufio.NewScanner(answer.Body)
@@ -49,76 +48,75 @@ func (w *world) scrape(reg *prometheus.Registry) map[string]float64 {
 		at := strings.LastIndexByte(line, ' ')
 		value, err := strconv.ParseFloat(line[at+1:], 64)
 		if err != nil {
-			w.t.Fatalf("%q: %v", line, err)
+			f.t.Fatalf("%q: %v", line, err)
 		}
 		series[line[:at]] = value
 	}
 	return series
 }
 
-// change enqueues a change as a producer would, with an order number and a task id
-// of the test's choosing.
-func (w *world) change(id string, c tasks.Change) {
-	w.t.Helper()
-	client := asynq.NewClientFromRedisClient(w.rdb)
+// change enqueues a change like a producer, with a given order number and task id.
+func (f *fixture) change(id string, c tasks.Change) {
+	f.t.Helper()
+	client := asynq.NewClientFromRedisClient(f.rdb)
 	if _, err := client.Enqueue(asynq.NewTask(tasks.TypeDomainAdd, tasks.Encode(c)), asynq.Queue(tasks.QueueDomains), asynq.TaskID(id)); err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 }
 
-func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
+func TestEachMetricCountsItsEvents(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
 	apps := []simulator.App{{ID: "app1", Domains: []string{"by-hand.example.com"}}, {ID: "lost"}, {ID: "vague"}, {ID: "blocked"}, {ID: "limited"}}
-	w := setup(t, simulator.Options{Apps: apps, Latency: 50 * time.Millisecond})
-	cfg := w.config("app1", "lost", "vague", "blocked", "limited")
-	reg := w.metered(&cfg)
-	webhooks := newSite(t)
+	f := setup(t, simulator.Options{Apps: apps, Latency: 50 * time.Millisecond})
+	cfg := f.config("app1", "lost", "vague", "blocked", "limited")
+	reg := f.withMetrics(&cfg)
+	webhooks := newReceiver(t)
 	cfg.Webhook = target(t, webhooks.URL, oldSecret, newSecret)
 
-	w.sim.FailNext("app1", simulator.ReadApp, simulator.Fault{Kind: simulator.Error5xx})
-	w.sim.FailNext("limited", simulator.ReadApp, simulator.Fault{Kind: simulator.Error429, For: time.Second})
-	w.sim.FailNext("vague", simulator.WriteList, simulator.Fault{Kind: simulator.DropAfter})
+	f.sim.FailNext("app1", simulator.ReadApp, simulator.Fault{Kind: simulator.Error5xx})
+	f.sim.FailNext("limited", simulator.ReadApp, simulator.Fault{Kind: simulator.Error429, For: time.Second})
+	f.sim.FailNext("vague", simulator.WriteList, simulator.Fault{Kind: simulator.DropAfter})
 	answer := make(chan struct{})
-	w.sim.FailNext("lost", simulator.WriteList, simulator.Fault{Kind: simulator.Slow, Until: answer})
-	w.sim.SetAppStatus("blocked", http.StatusNotFound)
-	w.add("app1", "www.one.example.com", "www.two.example.com", "nodns.example.com", "www.refused.example.com")
-	w.add("lost", "www.lost.example.com")
-	w.add("vague", "www.vague.example.com")
-	w.add("blocked", "www.blocked.example.com")
-	w.add("limited", "www.limited.example.com")
-	w.add("stranger", "www.stranger.example.com")
-	before := w.scrape(reg)
-	w.start(cfg)
+	f.sim.FailNext("lost", simulator.WriteList, simulator.Fault{Kind: simulator.Slow, Until: answer})
+	f.sim.SetAppStatus("blocked", http.StatusNotFound)
+	f.add("app1", "www.one.example.com", "www.two.example.com", "nodns.example.com", "www.refused.example.com")
+	f.add("lost", "www.lost.example.com")
+	f.add("vague", "www.vague.example.com")
+	f.add("blocked", "www.blocked.example.com")
+	f.add("limited", "www.limited.example.com")
+	f.add("stranger", "www.stranger.example.com")
+	before := f.scrape(reg)
+	f.start(cfg)
 
-	w.await("a write is under way", func() bool { return w.sim.Calls("lost", simulator.WriteList) == 1 })
-	w.rdb.HSet(t.Context(), "pilotsync:{lost}:sync", "token", "another", "until", "0")
-	w.rdb.HDel(t.Context(), "pilotsync:{lost}:sync", "landing")
+	f.await("a write is under way", func() bool { return f.sim.Calls("lost", simulator.WriteList) == 1 })
+	f.rdb.HSet(t.Context(), "pilotsync:{lost}:sync", "token", "another", "until", "0")
+	f.rdb.HDel(t.Context(), "pilotsync:{lost}:sync", "landing")
 	close(answer)
-	w.await("a write has an unknown outcome", func() bool { return w.scrape(reg)["pilotsync_ambiguous_writes_total"] == 1 })
-	w.sim.SetAppStatus("vague", http.StatusInternalServerError) // so that its change waits until the test ends
+	f.await("a write has an unknown outcome", func() bool { return f.scrape(reg)["pilotsync_ambiguous_writes_total"] == 1 })
+	f.sim.SetAppStatus("vague", http.StatusInternalServerError) // so that its change waits until the test ends
 	for domain, state := range map[string]tasks.State{"www.one.example.com": tasks.Done, "www.two.example.com": tasks.Done,
 		"nodns.example.com": tasks.Failed, "www.refused.example.com": tasks.Rejected} {
-		w.awaitState("app1", domain, state)
+		f.awaitState("app1", domain, state)
 	}
-	w.awaitState("lost", "www.lost.example.com", tasks.Done)
-	w.awaitState("limited", "www.limited.example.com", tasks.Done)
-	known := w.view("app1", "www.two.example.com")
+	f.awaitState("lost", "www.lost.example.com", tasks.Done)
+	f.awaitState("limited", "www.limited.example.com", tasks.Done)
+	known := f.view("app1", "www.two.example.com")
 	c := tasks.Change{AppID: "app1", Domain: known.Domain, Seq: known.Seq, RequestedAt: time.Now()}
-	w.change("again", c)
+	f.change("again", c)
 	c.Seq--
-	w.change("superseded", c)
+	f.change("superseded", c)
 	webhooks.answer(http.StatusInternalServerError)
-	if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.one.example.com", Remove: true}); err != nil {
+	if _, err := f.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.one.example.com", Remove: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitState("app1", "www.one.example.com", tasks.Removed)
-	if err := w.sim.EditByHand("app1", func([]string) []string { return []string{"by-hand.example.com"} }); err != nil {
+	f.awaitState("app1", "www.one.example.com", tasks.Removed)
+	if err := f.sim.EditByHand("app1", func([]string) []string { return []string{"by-hand.example.com"} }); err != nil {
 		t.Fatal(err)
 	}
-	w.add("app1", "www.two.example.com")
+	f.add("app1", "www.two.example.com")
 
-	// What is to have moved, and to how much at least; most by exactly that.
+	// The expected values, most of them exact, the others minimums.
 	want := map[string]float64{
 		`pilotsync_changes_recorded_total{result="recorded"}`:                  11,
 		`pilotsync_changes_recorded_total{result="again"}`:                     1,
@@ -190,7 +188,7 @@ func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
 	}
 	var got map[string]float64
 	missing := func() (lines []string) {
-		got = w.scrape(reg)
+		got = f.scrape(reg)
 		for _, series := range slices.Sorted(maps.Keys(want)) {
 			if v := got[series]; v < want[series] || exactly(series) && v != want[series] {
 				lines = append(lines, series+" is "+strconv.FormatFloat(v, 'g', -1, 64)+", want "+strconv.FormatFloat(want[series], 'g', -1, 64))
@@ -220,26 +218,26 @@ func TestEachMetricMovesWithWhatItCounts(t *testing.T) {
 	}
 }
 
-func TestMetricsAreNamedAsPrometheusHasIt(t *testing.T) {
+func TestMetricsHaveNamesInPrometheusStyle(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{})
-	cfg := w.config("app1")
-	reg := w.metered(&cfg)
-	w.start(cfg)
-	w.add("app1", "www.shop.example.com")
-	w.awaitState("app1", "www.shop.example.com", tasks.Done)
+	f := setup(t, simulator.Options{})
+	cfg := f.config("app1")
+	reg := f.withMetrics(&cfg)
+	f.start(cfg)
+	f.add("app1", "www.shop.example.com")
+	f.awaitState("app1", "www.shop.example.com", tasks.Done)
 	problems, err := testutil.GatherAndLint(reg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range problems {
-		// asynq's names are asynq's.
+		// asynq chose its names.
 		if !strings.HasPrefix(p.Metric, "asynq_") {
 			t.Errorf("%s: %s", p.Metric, p.Text)
 		}
 	}
 	// On a busy machine Redis may be too slow for a scrape, which then lacks the queues.
-	w.await("all of the registry's collectors have their series", func() bool {
+	f.await("all of the registry's collectors have their series", func() bool {
 		n, err := testutil.GatherAndCount(reg, "pilotsync_build_info", "pilotsync_domains", "asynq_queue_size", "go_goroutines", "process_open_fds")
 		return err == nil && n == 1+len(tasks.States())+4+1+1
 	})
@@ -248,18 +246,18 @@ func TestMetricsAreNamedAsPrometheusHasIt(t *testing.T) {
 func TestSeriesDoNotGrowWithTheDomains(t *testing.T) {
 	t.Parallel()
 	series := func(n int) []string {
-		w := setup(t, simulator.Options{})
-		cfg := w.config("app1")
-		cfg.Webhook = target(t, newSite(t).URL, oldSecret, newSecret)
-		reg := w.metered(&cfg)
-		w.add("app1", names(n)...)
-		stop := w.start(cfg)
-		w.await("all domains are done", func() bool {
-			return w.scrape(reg)[`pilotsync_domains{app="app1",state="done"}`] == float64(n)
+		f := setup(t, simulator.Options{})
+		cfg := f.config("app1")
+		cfg.Webhook = target(t, newReceiver(t).URL, oldSecret, newSecret)
+		reg := f.withMetrics(&cfg)
+		f.add("app1", names(n)...)
+		stop := f.start(cfg)
+		f.await("all domains are done", func() bool {
+			return f.scrape(reg)[`pilotsync_domains{app="app1",state="done"}`] == float64(n)
 		})
 		stop()
-		got := w.scrape(reg)
-		// What Go's own collectors show is theirs.
+		got := f.scrape(reg)
+		// The number of Go's own series varies.
 		maps.DeleteFunc(got, func(name string, _ float64) bool {
 			return strings.HasPrefix(name, "go_") || strings.HasPrefix(name, "process_")
 		})

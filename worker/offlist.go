@@ -10,9 +10,9 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// offList returns which of a record's names ServerPilot's list lacks right now. If there
-// are any, it wakes the app and says how they come back. The app may be some seconds old:
-// an absence counts only if the list is read afresh, and while no other change of the
+// offList returns those of a record's names that aren't on ServerPilot's list. If there are
+// any, it wakes the app and says how they get back. app may be some seconds old, so a missing
+// name counts only if a new read confirms it. It doesn't count while another change of the
 // domain is pending.
 func (c *collector) offList(ctx context.Context, app serverpilot.App, r listsync.Record) (names []string, repair string, err error) {
 	if len(missing(r.Names, app.Domains)) == 0 {
@@ -54,7 +54,7 @@ func missing(names, list []string) []string {
 	})
 }
 
-// namesToProbe are the names on the list; none if the domain itself is off it.
+// namesToProbe returns the names on the list; none if the domain itself isn't on it.
 func namesToProbe(f certcheck.Facts) []string {
 	if slices.Contains(f.OffList, f.Domain) {
 		return nil

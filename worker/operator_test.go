@@ -8,10 +8,10 @@ import (
 	"pilotsync/worker/operator"
 )
 
-func TestAnOperatorIsToldWhatCannotBeDone(t *testing.T) {
+func TestAnOperatorGetsClearErrors(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{})
-	byHand := operator.New(w.rdb)
+	f := setup(t, simulator.Options{})
+	byHand := operator.New(f.rdb)
 	for name, test := range map[string]struct {
 		do   func() error
 		want string
@@ -24,7 +24,7 @@ func TestAnOperatorIsToldWhatCannotBeDone(t *testing.T) {
 			t.Errorf("%s: %v; want %s", name, err, test.want)
 		}
 	}
-	if app, err := w.ledger.App(t.Context(), "app1"); err != nil || app.Paused != "" || app.Awake {
+	if app, err := f.ledger.App(t.Context(), "app1"); err != nil || app.Paused != "" || app.Awake {
 		t.Errorf("something was done all the same: %+v, %v", app, err)
 	}
 }

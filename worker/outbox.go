@@ -11,11 +11,11 @@ import (
 	"pilotsync/worker/registry"
 )
 
-// outboxPage is how many events are read at once.
+// outboxPage is how many events are read together.
 const outboxPage = 100
 
-// outbox makes tasks of the events in apps' outboxes. An event gets there by the very
-// script that makes it true.
+// outbox turns the events in apps' outboxes into tasks. An event gets into an outbox in the
+// same script as the change that it reports.
 type outbox struct {
 	ledger   *ledger.Ledger
 	registry *registry.Registry
@@ -23,9 +23,9 @@ type outbox struct {
 	log      *logrus.Entry
 }
 
-// flush enqueues the events in an app's outbox. If the worker dies meanwhile, the next
-// flush continues: an event that is enqueued twice has the same id, so asynq refuses it.
-// The events of an app without a webhook are dropped.
+// flush enqueues the events in an app's outbox. If the worker dies meanwhile, the next flush
+// continues; asynq refuses an event that is enqueued twice, since it has the same id. The
+// events of an app without a webhook are dropped.
 func (o *outbox) flush(ctx context.Context, app string) error {
 	for {
 		events, err := o.ledger.Outbox(ctx, app, outboxPage)
@@ -48,17 +48,16 @@ func (o *outbox) flush(ctx context.Context, app string) error {
 	}
 }
 
-// flushNow is flush after a sync or a verification. If it fails, the next maintenance
-// does it.
+// flushNow flushes after a sync or a verification. If it fails, the next maintenance tries
+// again.
 func (o *outbox) flushNow(ctx context.Context, app string) {
 	if err := o.flush(ctx, app); err != nil {
 		taskLog(ctx, o.log, app).WithError(err).Warn("events could not be enqueued yet")
 	}
 }
 
-// flushAll enqueues the events that a crash left in the outboxes of this worker's apps,
-// and those of a long sync. Each worker does it for its own apps: only it knows their
-// webhooks.
+// flushAll flushes the outboxes of this worker's apps, after a crash or during a long sync.
+// A worker doesn't flush those of other apps, since it doesn't know their webhooks.
 func (o *outbox) flushAll(ctx context.Context) error {
 	var errs []error
 	for _, app := range o.registry.Load().Apps {

@@ -9,7 +9,7 @@ import (
 	"pilotsync/worker/webhook"
 )
 
-func (w *world) awaitCause(app, domain string, want tasks.Code) {
+func (w *fixture) awaitCause(app, domain string, want tasks.Code) {
 	w.t.Helper()
 	w.await(domain+" has the cause "+string(want), func() bool { return w.view(app, domain).Cause.Code == want })
 }

@@ -17,8 +17,8 @@ import (
 	"pilotsync/worker/taskerr"
 )
 
-// Slots of each queue but that of app:sync, whose number is a setting. Changes are one
-// Redis call each; verifications and events wait for other people's servers.
+// Slots of each queue except lists, whose number is a setting. A change is one Redis call;
+// verifications and events wait for other servers.
 const (
 	changeSlots = 32
 	verifySlots = 32
@@ -29,7 +29,7 @@ const (
 // lists; the other queues can be slower.
 const (
 	fastPoll = 100 * time.Millisecond
-	slowPoll = 600 * time.Millisecond // half as long again at most, and a stopping worker waits it out
+	slowPoll = 600 * time.Millisecond // a stopping worker waits for its end, at most 900 ms
 )
 
 // queueServer is the asynq server of one queue.
@@ -38,11 +38,11 @@ type queueServer struct {
 	handlers handlers
 }
 
-// handlers are by task type.
+// handlers maps task types to handlers.
 type handlers map[string]asynq.HandlerFunc
 
-// ProcessTask implements [asynq.Handler]. asynq's own mux would retry an unknown type
-// again and again.
+// ProcessTask implements [asynq.Handler]. asynq's mux would retry an unknown type again and
+// again.
 func (h handlers) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	handle, known := h[t.Type()]
 	if !known {
@@ -51,7 +51,7 @@ func (h handlers) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	return handle(ctx, t)
 }
 
-// serverConfig is what the servers of all queues have in common.
+// serverConfig is the common configuration of all queues' servers.
 type serverConfig struct {
 	redis   redis.UniversalClient
 	base    context.Context // of all tasks
@@ -75,7 +75,7 @@ func (c serverConfig) server(queue string, slots int, poll time.Duration, h hand
 	})}
 }
 
-// logError is the one place where a task's error is logged.
+// logError is the only place that logs a task's error.
 func (c serverConfig) logError(ctx context.Context, t *asynq.Task, err error) {
 	id, _ := asynq.GetTaskID(ctx)
 	log := c.log.WithFields(taskFields(t)).WithField("task_id", id).WithField("type", fmt.Sprintf("%.80s", t.Type()))
@@ -84,7 +84,7 @@ func (c serverConfig) logError(ctx context.Context, t *asynq.Task, err error) {
 	switch {
 	case errors.Is(err, listsync.ErrYield):
 		log.Info(err)
-	case errors.Is(err, registry.ErrElsewhere): // each second, until that worker takes it
+	case errors.Is(err, registry.ErrElsewhere): // each second, until the other worker takes it
 		log.Debug(err)
 	case errors.As(err, &call) && call.Verdict == listsync.Blocked:
 		log.Error("blocked until a person acts: " + err.Error())

@@ -18,7 +18,7 @@ func (r *verifier) recheck(ctx context.Context, v tasks.Verify, before listsync.
 		return nil // removed, verified again, or rechecked already
 	}
 	facts, err := r.collector.collect(ctx, v, before)
-	if err != nil { // no user waits for it
+	if err != nil { // rechecks aren't urgent
 		return taskerr.RetryAfter(taskerr.MaxBackoff+rand.N(taskerr.MaxBackoff), err)
 	}
 	now, err := r.ledger.Now(ctx)
@@ -35,7 +35,7 @@ func (r *verifier) recheck(ctx context.Context, v tasks.Verify, before listsync.
 	}
 	entry.Actor = r.workerID
 	ok, err := r.ledger.Verified(ctx, v.AppID, before, after, entry)
-	if err != nil || !ok { // after a change its next recheck has a task of its own
+	if err != nil || !ok { // after a change another task rechecks the domain
 		return err
 	}
 	r.metrics.Rechecked(after.State)
@@ -47,7 +47,7 @@ func (r *verifier) recheck(ctx context.Context, v tasks.Verify, before listsync.
 }
 
 // evaluateRecheck decides what the facts of a recheck mean for a record. The entry has a
-// state if there is something to notify of.
+// state only if the history needs a line.
 func evaluateRecheck(before listsync.Record, facts certcheck.Facts, now time.Time) (after listsync.Record, entry listsync.HistoryEntry) {
 	after = before
 	after.Limit = max(facts.Limit, before.Attempt)

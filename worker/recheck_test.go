@@ -24,7 +24,7 @@ func endedAs(state tasks.State, misses int, ended time.Duration) listsync.Record
 		Names: []string{"a.example.com"}, EndedAt: &at, RecheckAt: &due}
 }
 
-// causes are those of the record's problems.
+// causes returns the causes of the record's problems.
 func causes(r listsync.Record) string {
 	var all []string
 	for _, p := range r.Problems() {

@@ -20,7 +20,7 @@ import (
 	"pilotsync/worker/taskerr"
 )
 
-// Reconcile is what is done, each hour, about a list with drift.
+// Reconcile is what the hourly reconciliation does about drift.
 type Reconcile string
 
 const (
@@ -40,20 +40,20 @@ type reconciler struct {
 	log      *logrus.Entry
 
 	mu    sync.Mutex
-	hours map[string]int64 // by app: of the last task that was enqueued
+	hours map[string]int64 // by app: the hour of the last enqueued task
 }
 
-// appHour is an app's hour, counted from 1970, at now. The hours of each app begin at
-// minutes and seconds of its own: a thousand apps don't all reconcile at once.
+// appHour returns an app's current hour, counted from 1970. Each app's hours begin at
+// different minutes and seconds, so a thousand apps don't reconcile at the same time.
 func appHour(app string, now time.Time) int64 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(app)) // never fails
 	return (now.Unix() + int64(h.Sum32()%3600)) / 3600
 }
 
-// schedule enqueues the reconciliation of each app of this worker whose hour has come.
-// All workers of an app do it, and asynq takes the first: the task's id is made from app
-// and hour.
+// schedule enqueues the reconciliation of each app of this worker whose hour has begun. All
+// workers of an app do that, and asynq accepts the first: the task's id is made from app and
+// hour.
 func (r *reconciler) schedule(ctx context.Context) error {
 	if r.mode == ReconcileOff {
 		return nil
@@ -79,8 +79,8 @@ func (r *reconciler) schedule(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// reconcile wakes an app: its sync plans with whatever is pending, mostly nothing. An app
-// that is awake or paused, or that the ledger doesn't know, needs none.
+// reconcile wakes an app; its sync repairs drift, usually with nothing pending. An app that
+// is awake, paused or unknown to the ledger needs no reconciliation.
 func (r *reconciler) reconcile(ctx context.Context, app string) error {
 	state, err := r.ledger.App(ctx, app)
 	if err != nil || state.Awake || state.Paused != "" || state.Wake == 0 {
@@ -96,7 +96,7 @@ func (r *reconciler) reconcile(ctx context.Context, app string) error {
 	names := len(plan.Added) + len(plan.Removed)
 	r.metrics.Drift(app, names)
 	if names > 0 {
-		taskLog(ctx, r.log, app).Warnf("the list isn't as it should be, and is left so (PILOTSYNC_RECONCILE=report): missing [%s], too many [%s]",
+		taskLog(ctx, r.log, app).Warnf("the list differs from the ledger, and stays so (PILOTSYNC_RECONCILE=report): missing [%s], too many [%s]",
 			strings.Join(plan.Added, ", "), strings.Join(plan.Removed, ", "))
 	}
 	return nil

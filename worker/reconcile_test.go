@@ -16,12 +16,12 @@ import (
 	"pilotsync/worker"
 )
 
-// hourPasses puts Redis's clock on by an hour and a bit, so that each app's turn
-// comes with the next look of a worker.
+// hourPasses advances Redis's clock by more than an hour, so the next maintenance of a worker
+// reconciles each app.
 func hourPasses(server *miniredis.Miniredis) { server.SetTime(time.Now().Add(65 * time.Minute)) }
 
 // setupWithClock is setup with a Redis whose clock the test sets.
-func setupWithClock(t *testing.T, opt simulator.Options) (*world, *miniredis.Miniredis) {
+func setupWithClock(t *testing.T, opt simulator.Options) (*fixture, *miniredis.Miniredis) {
 	t.Helper()
 	sim, err := simulator.Start(opt)
 	if err != nil {
@@ -32,46 +32,46 @@ func setupWithClock(t *testing.T, opt simulator.Options) (*world, *miniredis.Min
 	return setupOn(t, sim, server.Addr()), server
 }
 
-func TestWhatSomebodyTookOffTheListComesBackWithinTheHour(t *testing.T) {
+func TestANameRemovedByHandComesBackWithinTheHour(t *testing.T) {
 	t.Parallel()
-	w, server := setupWithClock(t, simulator.Options{})
-	w.maintenance = time.Second
-	w.start(w.config("app1"))
-	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", tasks.Done)
-	if err := w.sim.EditByHand("app1", func([]string) []string { return []string{"hand.example.net"} }); err != nil {
+	f, server := setupWithClock(t, simulator.Options{})
+	f.maintenance = time.Second
+	f.start(f.config("app1"))
+	f.add("app1", "shop.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	if err := f.sim.EditByHand("app1", func([]string) []string { return []string{"hand.example.net"} }); err != nil {
 		t.Fatal(err)
 	}
 	hourPasses(server)
-	w.await("the names are back", func() bool {
-		return slices.Equal(w.sim.List("app1"), []string{"hand.example.net", "shop.example.com", "www.shop.example.com"})
+	f.await("the names are back", func() bool {
+		return slices.Equal(f.sim.List("app1"), []string{"hand.example.net", "shop.example.com", "www.shop.example.com"})
 	})
-	w.await("the history says so", func() bool {
-		history, err := w.ledger.History(t.Context(), "app1", "shop.example.com")
+	f.await("the history says so", func() bool {
+		history, err := f.ledger.History(t.Context(), "app1", "shop.example.com")
 		return err == nil && strings.HasPrefix(history[0].Reason, "put back")
 	})
-	if v := w.view("app1", "shop.example.com"); v.State != tasks.Done {
+	if v := f.view("app1", "shop.example.com"); v.State != tasks.Done {
 		t.Errorf("the domain is %s", v.State)
 	}
 }
 
-func TestManyWorkersMakeOneLookAnHour(t *testing.T) {
+func TestManyWorkersMakeOneReconciliationAnHour(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{})
+	f := setup(t, simulator.Options{})
 	for range 3 {
-		w.start(w.config("app1"))
+		f.start(f.config("app1"))
 	}
-	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", tasks.Done)
-	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
-	w.await("the look is made", func() bool { return len(looks(t, inspector)) > 0 })
-	if ids := looks(t, inspector); len(ids) > 2 { // two where an hour began meanwhile
+	f.add("app1", "shop.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	inspector := asynq.NewInspectorFromRedisClient(f.rdb)
+	f.await("the look is made", func() bool { return len(reconcileTasks(t, inspector)) > 0 })
+	if ids := reconcileTasks(t, inspector); len(ids) > 2 { // two where an hour began meanwhile
 		t.Errorf("looks of one hour: %v", ids)
 	}
 }
 
-// looks are the hourly tasks that were made.
-func looks(t *testing.T, inspector *asynq.Inspector) []string {
+// reconcileTasks returns the hourly tasks so far.
+func reconcileTasks(t *testing.T, inspector *asynq.Inspector) []string {
 	t.Helper()
 	done, err := inspector.ListCompletedTasks(tasks.QueueLists)
 	if err != nil {
@@ -86,41 +86,41 @@ func looks(t *testing.T, inspector *asynq.Inspector) []string {
 	return ids
 }
 
-func TestAReportChangesNothingAndSaysWhatASyncWould(t *testing.T) {
+func TestAReportOnlySaysWhatASyncWouldChange(t *testing.T) {
 	t.Parallel()
-	w, server := setupWithClock(t, simulator.Options{})
-	w.maintenance = time.Second
-	cfg := w.config("app1")
+	f, server := setupWithClock(t, simulator.Options{})
+	f.maintenance = time.Second
+	cfg := f.config("app1")
 	cfg.Reconcile = worker.Report
 	heard := logtest.NewLocal(cfg.Log)
-	w.start(cfg)
-	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", tasks.Done)
-	if err := w.sim.EditByHand("app1", func([]string) []string { return []string{"hand.example.net"} }); err != nil {
+	f.start(cfg)
+	f.add("app1", "shop.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	if err := f.sim.EditByHand("app1", func([]string) []string { return []string{"hand.example.net"} }); err != nil {
 		t.Fatal(err)
 	}
 	hourPasses(server)
-	w.await("the log says what is missing", func() bool {
+	f.await("the log says what is missing", func() bool {
 		return slices.ContainsFunc(heard.AllEntries(), func(e *logrus.Entry) bool {
 			return e.Level == logrus.WarnLevel && strings.Contains(e.Message, "missing [shop.example.com, www.shop.example.com], too many []")
 		})
 	})
-	if list := w.sim.List("app1"); !slices.Equal(list, []string{"hand.example.net"}) {
+	if list := f.sim.List("app1"); !slices.Equal(list, []string{"hand.example.net"}) {
 		t.Errorf("the list is %v", list)
 	}
 }
 
-func TestADomainWhoseDNSComesADayLateGetsItsCertificateByItself(t *testing.T) {
+func TestADomainWithLateDNSGetsItsCertificateByItself(t *testing.T) {
 	t.Parallel()
-	w, server := setupWithClock(t, simulator.Options{})
+	f, server := setupWithClock(t, simulator.Options{})
 	// The recheck must come after the certificate: a verification that it restarts would be
 	// due only by the clock of Redis.
-	w.maintenance = 5 * time.Second
-	w.start(w.config("app1"))
-	w.add("app1", "nodns.example.com")
-	w.awaitState("app1", "nodns.example.com", tasks.Failed)
-	w.sim.SetBehaviour("nodns.example.com", simulator.Behaviour{})
-	w.sim.SetBehaviour("www.nodns.example.com", simulator.Behaviour{})
+	f.maintenance = 5 * time.Second
+	f.start(f.config("app1"))
+	f.add("app1", "nodns.example.com")
+	f.awaitState("app1", "nodns.example.com", tasks.Failed)
+	f.sim.SetBehaviour("nodns.example.com", simulator.Behaviour{})
+	f.sim.SetBehaviour("www.nodns.example.com", simulator.Behaviour{})
 	server.SetTime(time.Now().Add(25 * time.Hour))
-	w.awaitState("app1", "nodns.example.com", tasks.Done)
+	f.awaitState("app1", "nodns.example.com", tasks.Done)
 }

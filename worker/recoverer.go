@@ -19,18 +19,18 @@ const (
 	// overdueAfter is when a verification counts as lost. It is more than asynq needs to
 	// hand out a task that is due, and one attempt to be made.
 	overdueAfter = time.Minute
-	// recheckPage is how many rechecks a turn enqueues for an app; the next turn enqueues
-	// more, so that the overdue rechecks of a whole network are spread over time.
+	// recheckPage is how many rechecks a turn enqueues for an app. The next turn enqueues
+	// more, so the overdue rechecks of a whole network are spread over time.
 	recheckPage = 100
-	// recheckLostAfter is when a recheck that was enqueued is enqueued again, should its
-	// task be lost.
+	// recheckLostAfter is when an enqueued recheck is enqueued again, in case its task was
+	// lost.
 	recheckLostAfter = 30 * time.Minute
 )
 
-// recoverer finds what a dead worker left: changes that it had in hand, apps with pending
-// changes but without a sync, and overdue verifications. asynq hands out a dead worker's
-// tasks again too, but only after one to two minutes, and never those that were not
-// enqueued before the crash. It also enqueues the rechecks that are due.
+// recoverer finds what a dead worker left: active changes, apps with pending changes but
+// without a sync, and overdue verifications. asynq also hands out a dead worker's tasks again,
+// but only after one to two minutes, and only tasks that were enqueued before the crash. The
+// recoverer also enqueues the rechecks that are due.
 type recoverer struct {
 	ledger    *ledger.Ledger
 	enqueuer  followup.Enqueuer
@@ -41,9 +41,9 @@ type recoverer struct {
 	log       *logrus.Entry
 }
 
-// turn recovers if no other worker did lately.
+// turn recovers unless another worker did so recently.
 func (r *recoverer) turn(ctx context.Context) error {
-	// A little less than the interval, so that a worker doesn't miss its own turn.
+	// A little less than the interval: otherwise a worker would miss its next turn.
 	locked, err := r.ledger.TryLock(ctx, maintenanceInterval-time.Second)
 	if err != nil || !locked {
 		return err
@@ -111,7 +111,7 @@ func (r *recoverer) recoverSync(ctx context.Context, id string, now time.Time) e
 	if !app.WakeAt.IsZero() && !now.Before(app.WakeAt) {
 		return r.enqueuer.Wake(ctx, id)
 	}
-	// After a dry run changes wait without a task until the dry run is over.
+	// After a dry run, pending changes have no task until dryRunEnder wakes the app.
 	if app.Leased || !app.Awake && (app.Pending == 0 || app.DryRun != nil) {
 		return nil
 	}
@@ -119,8 +119,8 @@ func (r *recoverer) recoverSync(ctx context.Context, id string, now time.Time) e
 	if err != nil || state.waiting() {
 		return err
 	}
-	// The worker of an active task without a lease has died, or is about to acquire it:
-	// then the new task finds the lease taken and ends.
+	// The worker of an active task without a lease has died, or is about to acquire the
+	// lease: then the new task finds the app busy and ends.
 	ok, err := r.enqueuer.RenewWake(ctx, id, app.Wake)
 	if err != nil || !ok {
 		return err

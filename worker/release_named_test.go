@@ -11,9 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// missingOf returns what is missing of the releases that a changelog names: the
-// recording of each, and the commit of each but the newest, which isn't known before
-// there is one.
+// missingOf returns what is missing for the releases in a changelog: recordings, and commits
+// of all but the newest, whose commit isn't known before it is made.
 func missingOf(changelog, commits string, recordings []string) (missing []string) {
 	named := map[string]bool{}
 	for line := range strings.Lines(commits) {
@@ -33,7 +32,7 @@ func missingOf(changelog, commits string, recordings []string) (missing []string
 	return missing
 }
 
-func TestARecordingOrACommitThatIsMissingIsFound(t *testing.T) {
+func TestAMissingRecordingOrCommitIsFound(t *testing.T) {
 	t.Parallel()
 	const changelog = "# Changelog\n\n## Unreleased\n\n## 0.3.0 - 2027-01-01\n### Added\n## [0.2.0] - 2026-12-01\n\n## 0.1.0\n"
 	for _, test := range []struct {

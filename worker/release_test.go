@@ -16,8 +16,8 @@ import (
 	"pilotsync/tasks"
 )
 
-// A recording is what Redis holds, by key. Bytes that aren't UTF-8, as asynq's
-// messages have, are kept as JSON keeps them: in base64.
+// A recording is the content of Redis, by key. Bytes that aren't UTF-8, as in asynq's
+// messages, are in base64.
 type recording map[string]recorded
 
 type recorded struct {
@@ -32,37 +32,37 @@ type recorded struct {
 // that lasts, changes on the queue, and verifications that are due.
 const releases = "testdata/releases"
 
-// The domains of a recording, by what had become of them.
+// The domains of a recording, by their state.
 var recordedDomains = map[string]tasks.State{
 	"www.done.example.com": tasks.Done, "www.gone.example.com": tasks.Removed,
 	"www.broken.example.com": tasks.Failed, "www.queued.example.com": "", "www.late.example.com": tasks.CheckingDNS,
 }
 
 // To record a release, run this with RECORD=testdata/releases/VERSION.json at its
-// commit; without RECORD the recording is made and thrown away. Recordings are never
-// changed: they are what is out there.
+// commit; without RECORD the recording is made and discarded. Recordings are never changed,
+// since users have such data.
 func TestRecordARelease(t *testing.T) {
 	t.Parallel()
 	file := cmp.Or(os.Getenv("RECORD"), filepath.Join(t.TempDir(), "unused.json"))
-	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"hand.example.com"}}}})
-	w.sim.SetBehaviour("www.broken.example.com", simulator.Behaviour{NoDNS: true})
-	w.sim.SetBehaviour("www.late.example.com", simulator.Behaviour{NoDNS: true})
-	stop := w.start(w.config("app1"))
-	w.add("app1", "www.done.example.com", "www.gone.example.com", "www.broken.example.com")
-	w.awaitState("app1", "www.done.example.com", tasks.Done)
-	w.awaitState("app1", "www.broken.example.com", tasks.Failed)
-	if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.gone.example.com", Remove: true}); err != nil {
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"hand.example.com"}}}})
+	f.sim.SetBehaviour("www.broken.example.com", simulator.Behaviour{NoDNS: true})
+	f.sim.SetBehaviour("www.late.example.com", simulator.Behaviour{NoDNS: true})
+	stop := f.start(f.config("app1"))
+	f.add("app1", "www.done.example.com", "www.gone.example.com", "www.broken.example.com")
+	f.awaitState("app1", "www.done.example.com", tasks.Done)
+	f.awaitState("app1", "www.broken.example.com", tasks.Failed)
+	if _, err := f.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.gone.example.com", Remove: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitState("app1", "www.gone.example.com", tasks.Removed)
-	w.add("app1", "www.late.example.com")
-	w.awaitState("app1", "www.late.example.com", tasks.CheckingDNS)
+	f.awaitState("app1", "www.gone.example.com", tasks.Removed)
+	f.add("app1", "www.late.example.com")
+	f.awaitState("app1", "www.late.example.com", tasks.CheckingDNS)
 	stop()
-	w.add("app1", "www.queued.example.com")
+	f.add("app1", "www.queued.example.com")
 
 	all := recording{}
-	for _, key := range w.rdb.Keys(t.Context(), "*").Val() {
-		all[key] = w.record(key)
+	for _, key := range f.rdb.Keys(t.Context(), "*").Val() {
+		all[key] = f.record(key)
 	}
 	b, err := json.MarshalIndent(all, "", " ")
 	if err != nil {
@@ -73,36 +73,36 @@ func TestRecordARelease(t *testing.T) {
 	}
 }
 
-func (w *world) record(key string) (r recorded) {
-	w.t.Helper()
-	ctx := w.t.Context()
-	switch kind := w.rdb.Type(ctx, key).Val(); kind {
+func (f *fixture) record(key string) (r recorded) {
+	f.t.Helper()
+	ctx := f.t.Context()
+	switch kind := f.rdb.Type(ctx, key).Val(); kind {
 	case "string":
-		r.String = []byte(w.rdb.Get(ctx, key).Val())
+		r.String = []byte(f.rdb.Get(ctx, key).Val())
 	case "hash":
 		r.Hash = map[string][]byte{}
-		for field, value := range w.rdb.HGetAll(ctx, key).Val() {
+		for field, value := range f.rdb.HGetAll(ctx, key).Val() {
 			r.Hash[field] = []byte(value)
 		}
 	case "list":
-		for _, value := range w.rdb.LRange(ctx, key, 0, -1).Val() {
+		for _, value := range f.rdb.LRange(ctx, key, 0, -1).Val() {
 			r.List = append(r.List, []byte(value))
 		}
 	case "set":
-		r.Set = w.rdb.SMembers(ctx, key).Val()
+		r.Set = f.rdb.SMembers(ctx, key).Val()
 	case "zset":
-		r.ZSet = w.rdb.ZRangeWithScores(ctx, key, 0, -1).Val()
+		r.ZSet = f.rdb.ZRangeWithScores(ctx, key, 0, -1).Val()
 	default:
-		w.t.Fatalf("%s is a %q", key, kind)
+		f.t.Fatalf("%s is a %q", key, kind)
 	}
 	return r
 }
 
-func (w *world) replay(all recording) {
-	w.t.Helper()
-	_, err := w.rdb.TxPipelined(w.t.Context(), func(p redis.Pipeliner) error {
+func (f *fixture) replay(all recording) {
+	f.t.Helper()
+	_, err := f.rdb.TxPipelined(f.t.Context(), func(p redis.Pipeliner) error {
 		for key, r := range all {
-			ctx := w.t.Context()
+			ctx := f.t.Context()
 			if r.String != nil {
 				p.Set(ctx, key, r.String, 0)
 			}
@@ -122,12 +122,12 @@ func (w *world) replay(all recording) {
 		return nil
 	})
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 }
 
-// What any release left is read, and goes on where it was.
-func TestWhatEachReleaseLeftGoesOn(t *testing.T) {
+// The recording of each release is read, and its work continues.
+func TestTheWorkOfEachReleaseContinues(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(releases + "/*.json")
 	if err != nil || len(files) == 0 {
@@ -150,24 +150,24 @@ func TestWhatEachReleaseLeftGoesOn(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(sim.Close)
-			w := setupOn(t, sim, miniredis.RunT(t).Addr())
-			w.replay(all)
+			f := setupOn(t, sim, miniredis.RunT(t).Addr())
+			f.replay(all)
 			for domain, state := range recordedDomains {
-				if got := w.view("app1", domain); got.State != state {
+				if got := f.view("app1", domain); got.State != state {
 					t.Errorf("%s was left as %q and is read as %q", domain, state, got.State)
 				}
 				if state == "" {
 					continue
 				}
-				if events, err := w.ledger.History(t.Context(), "app1", domain); err != nil || len(events) < 2 || events[0].Reason == "" {
+				if events, err := f.ledger.History(t.Context(), "app1", domain); err != nil || len(events) < 2 || events[0].Reason == "" {
 					t.Errorf("the history of %s is read as %+v (%v)", domain, events, err)
 				}
 			}
 
-			w.start(w.config("app1"))
+			f.start(f.config("app1"))
 			for domain, state := range recordedDomains {
 				if state != tasks.Removed && state != tasks.Failed { // what failed is looked at again hours later
-					w.awaitState("app1", domain, tasks.Done)
+					f.awaitState("app1", domain, tasks.Done)
 				}
 			}
 			want := "[hand.example.com www.done.example.com www.broken.example.com www.late.example.com www.queued.example.com]"

@@ -16,23 +16,23 @@ import (
 )
 
 // Apps and accounts come and go while the worker runs, and nothing is lost.
-func TestARunningWorkerTakesItsAppsAnew(t *testing.T) {
+func TestARunningWorkerReloadsItsApps(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{
+	f := setup(t, simulator.Options{
 		Apps:     []simulator.App{{ID: "app1"}, {ID: "app2"}, {ID: "app3"}},
 		Accounts: []simulator.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1", "app2"}}, {ClientID: "two", APIKey: "key2", Apps: []string{"app3"}}},
 	})
-	cfg := w.config("app1")
-	wk, _ := w.run(cfg)
+	cfg := f.config("app1")
+	wk, _ := f.run(cfg)
 
-	// Changes of apps that nobody serves wait, and say whom the worker serves.
-	w.add("app1", "www.one.example.com")
-	w.add("app2", "www.two.example.com")
-	w.add("app3", "www.three.example.com")
-	w.awaitState("app1", "www.one.example.com", tasks.Done)
+	// Changes of unserved apps wait, and their reason names the served apps.
+	f.add("app1", "www.one.example.com")
+	f.add("app2", "www.two.example.com")
+	f.add("app3", "www.three.example.com")
+	f.awaitState("app1", "www.one.example.com", tasks.Done)
 	for app, domain := range map[string]string{"app2": "www.two.example.com", "app3": "www.three.example.com"} {
-		w.await("the reason names the apps that are served", func() bool {
-			v := w.view(app, domain)
+		f.await("the reason names the apps that are served", func() bool {
+			v := f.view(app, domain)
 			return v.State == tasks.Pending && strings.Contains(v.Reason, "no account is configured for app "+app+"; the apps served are app1")
 		})
 	}
@@ -43,8 +43,8 @@ func TestARunningWorkerTakesItsAppsAnew(t *testing.T) {
 	if err := wk.Reload(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitState("app2", "www.two.example.com", tasks.Done)
-	w.awaitState("app3", "www.three.example.com", tasks.Done)
+	f.awaitState("app2", "www.two.example.com", tasks.Done)
+	f.awaitState("app3", "www.three.example.com", tasks.Done)
 
 	// A wrong configuration changes nothing.
 	wrong := cfg
@@ -52,25 +52,25 @@ func TestARunningWorkerTakesItsAppsAnew(t *testing.T) {
 	if err := wk.Reload(t.Context(), wrong); err == nil {
 		t.Error("a client id that can't be one was taken")
 	}
-	w.add("app3", "www.four.example.com")
-	w.awaitState("app3", "www.four.example.com", tasks.Done)
+	f.add("app3", "www.four.example.com")
+	f.awaitState("app3", "www.four.example.com", tasks.Done)
 
-	// An app that is taken out waits for another worker.
+	// A removed app waits for another worker.
 	cfg.Accounts = cfg.Accounts[:1]
 	if err := wk.Reload(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	w.add("app3", "www.five.example.com")
-	w.await("the reason names the apps that are served", func() bool {
-		return strings.Contains(w.view("app3", "www.five.example.com").Reason, "the apps served are app1, app2")
+	f.add("app3", "www.five.example.com")
+	f.await("the reason names the apps that are served", func() bool {
+		return strings.Contains(f.view("app3", "www.five.example.com").Reason, "the apps served are app1, app2")
 	})
-	w.add("app2", "www.six.example.com")
-	w.awaitState("app2", "www.six.example.com", tasks.Done)
+	f.add("app2", "www.six.example.com")
+	f.awaitState("app2", "www.six.example.com", tasks.Done)
 }
 
-// blocked is a running worker with an app whose account's key is wrong: it is tried
-// again in five minutes. two is its configuration with another key.
-func blocked(t *testing.T, domain string) (w *world, mini *miniredis.Miniredis, wk *worker.Worker, two func(key string) worker.Config) {
+// blocked starts a worker with an app whose account's key is wrong, so it is retried in five
+// minutes. two is its configuration with another key.
+func blocked(t *testing.T, domain string) (f *fixture, mini *miniredis.Miniredis, wk *worker.Worker, two func(key string) worker.Config) {
 	t.Helper()
 	sim, err := simulator.Start(simulator.Options{
 		Apps:     []simulator.App{{ID: "app1"}, {ID: "app2"}},
@@ -81,50 +81,50 @@ func blocked(t *testing.T, domain string) (w *world, mini *miniredis.Miniredis, 
 	}
 	t.Cleanup(sim.Close)
 	mini = miniredis.RunT(t)
-	w = setupOn(t, sim, mini.Addr())
-	cfg := w.config("app1")
+	f = setupOn(t, sim, mini.Addr())
+	cfg := f.config("app1")
 	two = func(key string) worker.Config {
 		both := cfg
 		both.Accounts = append(slices.Clone(cfg.Accounts), registry.Account{ClientID: "two", APIKey: key, Apps: []string{"app2"}})
 		return both
 	}
-	wk, _ = w.run(two("wrong"))
-	w.add("app2", domain)
-	w.awaitReason("app2", domain, "status 401")
-	return w, mini, wk, two
+	wk, _ = f.run(two("wrong"))
+	f.add("app2", domain)
+	f.awaitReason("app2", domain, "status 401")
+	return f, mini, wk, two
 }
 
-func (w *world) awaitReason(app, domain, says string) {
-	w.t.Helper()
-	w.await("the reason says "+says, func() bool { return strings.Contains(w.view(app, domain).Reason, says) })
+func (f *fixture) awaitReason(app, domain, says string) {
+	f.t.Helper()
+	f.await("the reason says "+says, func() bool { return strings.Contains(f.view(app, domain).Reason, says) })
 }
 
-func TestWhatWaitsForAnAccountThatIsGoneSaysSoAtOnce(t *testing.T) {
+func TestChangesOfARemovedAccountSaySoWithoutDelay(t *testing.T) {
 	t.Parallel()
-	w, _, wk, two := blocked(t, "www.two.example.com")
+	f, _, wk, two := blocked(t, "www.two.example.com")
 	one := two("")
 	one.Accounts = one.Accounts[:1]
 	if err := wk.Reload(t.Context(), one); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitReason("app2", "www.two.example.com", "no account is configured for app app2; the apps served are app1")
+	f.awaitReason("app2", "www.two.example.com", "no account is configured for app app2; the apps served are app1")
 }
 
-func TestAKeyThatIsPutRightWhileRedisIsAwayIsUsedOnceItIsBack(t *testing.T) {
+func TestAKeyCorrectedWhileRedisIsAwayIsUsedLater(t *testing.T) {
 	t.Parallel()
-	w, mini, wk, two := blocked(t, "www.two.example.com")
-	w.await("its task is put away", func() bool { return w.rdb.ZCard(t.Context(), "asynq:{lists}:retry").Val() == 1 })
+	f, mini, wk, two := blocked(t, "www.two.example.com")
+	f.await("its task is put away", func() bool { return f.rdb.ZCard(t.Context(), "asynq:{lists}:retry").Val() == 1 })
 	mini.SetError("ERR away for a moment")
 	if err := wk.Reload(t.Context(), two("right")); err != nil {
 		t.Errorf("a configuration that can be served isn't Redis's to refuse: %v", err)
 	}
 	mini.SetError("")
-	w.awaitState("app2", "www.two.example.com", tasks.Done)
+	f.awaitState("app2", "www.two.example.com", tasks.Done)
 }
 
-// Each of two workers is handed tasks of the other's app. It hands them on at once, and
-// its log doesn't show that as trouble.
-func TestAWorkerHandsOnWhatAnotherServes(t *testing.T) {
+// Each of two workers gets tasks of the other's app. It leaves them to the other one, and
+// doesn't log that as a failure.
+func TestAWorkerLeavesTasksToTheWorkerThatServesThem(t *testing.T) {
 	t.Parallel()
 	sim, err := simulator.Start(simulator.Options{
 		Apps:     []simulator.App{{ID: "app1"}, {ID: "app2"}},
@@ -134,22 +134,22 @@ func TestAWorkerHandsOnWhatAnotherServes(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(sim.Close)
-	w := setupOn(t, sim, miniredis.RunT(t).Addr())
+	f := setupOn(t, sim, miniredis.RunT(t).Addr())
 	var log harness.Log
 	for _, app := range []string{"app1", "app2"} {
-		cfg := w.config(app)
+		cfg := f.config(app)
 		cfg.Log.SetOutput(&log)
-		w.start(cfg)
+		f.start(cfg)
 	}
-	w.await("both workers are known", func() bool {
-		live, err := w.ledger.Workers(t.Context())
+	f.await("both workers are known", func() bool {
+		live, err := f.ledger.Workers(t.Context())
 		return err == nil && len(ledger.ServedBy(live, "app1")) == 1 && len(ledger.ServedBy(live, "app2")) == 1
 	})
 	for i, domain := range names(20) {
-		w.add([]string{"app1", "app2"}[i%2], domain)
+		f.add([]string{"app1", "app2"}[i%2], domain)
 	}
 	for i, domain := range names(20) {
-		w.awaitState([]string{"app1", "app2"}[i%2], domain, tasks.Done)
+		f.awaitState([]string{"app1", "app2"}[i%2], domain, tasks.Done)
 	}
 	if strings.Contains(log.String(), "no account is configured") || strings.Contains(log.String(), "left to another worker") {
 		t.Errorf("the log says:\n%s", log.String())

@@ -17,12 +17,12 @@ import (
 	"pilotsync/worker/webhook"
 )
 
-// resumeDelay is how long a worker waits before it resumes apps. Of several workers that
-// start together, or see the same file change, the first does it for all.
+// resumeDelay is how long a worker waits before it retries apps. So of several workers that
+// start or reload together, the first one retries an app for all.
 const resumeDelay = 2 * time.Second
 
-// resumer retries at once what a person may just have fixed, by a start of the worker or
-// by a new configuration: webhooks that were gone, and apps that are failing or blocked.
+// resumer retries, after a start or a reload, what a person may just have fixed: webhooks
+// that were gone, and apps that are failing or blocked.
 type resumer struct {
 	ledger    *ledger.Ledger
 	registry  *registry.Registry
@@ -32,12 +32,14 @@ type resumer struct {
 	inspector *asynq.Inspector
 	states    taskStates
 
-	mu      sync.Mutex
-	pending map[string]time.Time // apps that could not be resumed yet, since the start or reload
+	mu       sync.Mutex
+	pending  map[string]time.Time // apps to retry, by the time of the start or reload
+	webhooks bool                 // webhooks must still be switched on
 }
 
-// resume retries apps after resumeDelay. After an error the next maintenance continues.
-func (r *resumer) resume(ctx context.Context, apps []string) error {
+// resume waits for resumeDelay, switches webhooks on if asked, and retries apps. After an
+// error the next maintenance continues.
+func (r *resumer) resume(ctx context.Context, apps []string, webhooks bool) error {
 	if len(apps) == 0 {
 		return nil
 	}
@@ -53,11 +55,12 @@ func (r *resumer) resume(ctx context.Context, apps []string) error {
 	for _, app := range apps {
 		r.pending[app] = since
 	}
+	r.webhooks = r.webhooks || webhooks
 	r.mu.Unlock()
 	return r.retry(ctx)
 }
 
-// retry resumes the apps that are pending; it does nothing if none are.
+// retry retries the pending apps, if there are any.
 func (r *resumer) retry(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -65,15 +68,20 @@ func (r *resumer) retry(ctx context.Context) error {
 		return nil
 	}
 	apps := slices.Sorted(maps.Keys(r.pending))
-	if err := errors.Join(r.sender.SwitchOn(ctx, r.registry.Load().Endpoints), r.retryFailing(ctx), r.dryRuns.endOld(ctx, apps)); err != nil {
+	var switchErr error
+	if r.webhooks {
+		switchErr = r.sender.SwitchOn(ctx, r.registry.Load().Endpoints)
+		r.webhooks = switchErr != nil
+	}
+	if err := errors.Join(switchErr, r.retryFailing(ctx), r.dryRuns.endOld(ctx, apps)); err != nil {
 		return err
 	}
 	clear(r.pending)
 	return nil
 }
 
-// retryFailing retries each pending app that is failing, unless another worker did since
-// the start or reload.
+// retryFailing retries each pending app that is failing, unless another worker has done so
+// since the start or reload.
 func (r *resumer) retryFailing(ctx context.Context) error {
 	var errs []error
 	for id, since := range r.pending {
@@ -91,7 +99,7 @@ func (r *resumer) retryFailing(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// syncNow runs the one sync task of an app at once, and enqueues one if there is none.
+// syncNow runs an app's sync task without its delay, or enqueues one if there is none.
 func (r *resumer) syncNow(ctx context.Context, app ledger.App) error {
 	id := tasks.Sync{AppID: app.ID, Wake: app.Wake}.ID()
 	state, err := r.states.get(tasks.QueueLists, id)

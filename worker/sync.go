@@ -19,9 +19,8 @@ import (
 	"pilotsync/worker/taskerr"
 )
 
-// syncHandler handles app:sync. It succeeds only when nothing is pending, or when another
-// sync of the app runs; else asynq hands the task out again later, without end and
-// without counting failures.
+// syncHandler handles app:sync. It succeeds only if nothing is pending, or if another sync of
+// the app runs. Otherwise asynq hands the task out again later, without a limit.
 type syncHandler struct {
 	registry   *registry.Registry
 	ledger     *ledger.Ledger
@@ -60,15 +59,15 @@ func (h *syncHandler) handle(ctx context.Context, t *asynq.Task) error {
 	log := taskLog(ctx, h.log, s.AppID).WithFields(logrus.Fields{"reads": report.Reads, "writes": report.Writes,
 		"added": len(report.Added), "removed": len(report.Removed), "settled": report.Settled})
 	if report.Writes == 0 && report.Settled == 0 {
-		log.Debug("list in step: nothing to do") // as each hour
+		log.Debug("list in step: nothing to do") // after most reconciliations
 	} else {
 		log.Info("list in step")
 	}
 	return nil
 }
 
-// unfinished is the end of a sync, or of a dry run, that returned an error. It returns
-// nil if nothing is left to do for this task.
+// unfinished handles the error of a sync or a dry run. It returns nil if nothing is left to
+// do for this task.
 func (h *syncHandler) unfinished(ctx context.Context, s tasks.Sync, err error) error {
 	log := taskLog(ctx, h.log, s.AppID)
 	var notAcquired *listsync.NotAcquired
@@ -91,8 +90,8 @@ func (h *syncHandler) unfinished(ctx context.Context, s tasks.Sync, err error) e
 	return taskerr.RetryAfter(taskerr.SyncBackoff(err, app.Fails, rand.Float64()), err)
 }
 
-// syncAgain wakes an app whose lease was lost: this sync's writes may have crossed those
-// of the next holder. If one may still take effect, the recoverer wakes the app after that.
+// syncAgain wakes an app whose lease was lost, since this sync's writes may overlap with those
+// of the next holder. If a write may still take effect, the recoverer wakes the app later.
 func (h *syncHandler) syncAgain(ctx context.Context, app string, cause error) error {
 	var call *listsync.CallError
 	var err error
@@ -110,9 +109,9 @@ func (h *syncHandler) syncAgain(ctx context.Context, app string, cause error) er
 	return nil
 }
 
-// superseded reports whether the task of a later wake waits. That one retries the sync,
-// and this task ends: two would count each failure twice, and the backoff would grow with
-// their number.
+// superseded reports whether the task of a later wake is waiting. That task retries the sync,
+// and this one ends: two tasks would count each failure twice, so the backoff would grow too
+// fast.
 func (h *syncHandler) superseded(s tasks.Sync, wake int64) bool {
 	if s.Wake >= wake {
 		return false
@@ -121,10 +120,9 @@ func (h *syncHandler) superseded(s tasks.Sync, wake int64) bool {
 	return err == nil && later.waiting()
 }
 
-// unserved leaves a change pending whose app has no account on this worker. Another live
-// worker may have it, and get the task within seconds. If none does, the domain's reason
-// says so, and the sync is retried with the usual backoff until the app is added to a
-// configuration.
+// unserved handles the sync of an app that this worker doesn't serve. If another live worker
+// serves it, that one gets the task within seconds. Otherwise the domains' reasons say so, and
+// the sync is retried with the usual backoff until the app is in a configuration.
 func (h *syncHandler) unserved(ctx context.Context, s tasks.Sync, err error) error {
 	if elsewhere := h.registry.LeaveToAnother(ctx, s.AppID); elsewhere != nil {
 		return elsewhere

@@ -10,7 +10,7 @@ import (
 // taskState is asynq's state of a task, or "gone".
 type taskState string
 
-// waiting reports whether asynq will hand the task out by itself.
+// waiting reports whether asynq will still hand the task out.
 func (s taskState) waiting() bool {
 	return s.is(asynq.TaskStatePending) || s.delayed()
 }
@@ -20,7 +20,7 @@ func (s taskState) delayed() bool {
 	return s.is(asynq.TaskStateScheduled) || s.is(asynq.TaskStateRetry)
 }
 
-// active reports whether a worker has the task in hand.
+// active reports whether a worker processes the task.
 func (s taskState) active() bool { return s.is(asynq.TaskStateActive) }
 
 func (s taskState) is(state asynq.TaskState) bool { return string(s) == state.String() }

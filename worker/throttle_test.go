@@ -13,7 +13,7 @@ import (
 	"pilotsync/tasks"
 )
 
-// commands counts those that a client sends.
+// commands counts a client's commands.
 type commands struct{ n atomic.Int64 }
 
 func (c *commands) DialHook(next redis.DialHook) redis.DialHook { return next }
@@ -29,7 +29,7 @@ func (c *commands) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 	return next
 }
 
-func TestARedisThatRefusesIsNotAskedWithoutAPause(t *testing.T) {
+func TestARefusingRedisIsAskedWithThrottling(t *testing.T) {
 	t.Parallel()
 	sim, err := simulator.Start(simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
 	if err != nil {
@@ -37,24 +37,24 @@ func TestARedisThatRefusesIsNotAskedWithoutAPause(t *testing.T) {
 	}
 	t.Cleanup(sim.Close)
 	mini := miniredis.RunT(t)
-	w := setupOn(t, sim, mini.Addr())
+	f := setupOn(t, sim, mini.Addr())
 	sent := &commands{}
-	w.rdb.AddHook(sent)
+	f.rdb.AddHook(sent)
 	ready := make(chan struct{})
-	cfg := w.config("app1")
+	cfg := f.config("app1")
 	cfg.Ready = func() { close(ready) }
-	w.start(cfg)
+	f.start(cfg)
 	<-ready
 
 	mini.SetError("OOM command not allowed when used memory > 'maxmemory'.")
 	before, began := sent.n.Load(), time.Now()
-	w.await("two seconds are over", func() bool { return time.Since(began) > 2*time.Second })
+	f.await("two seconds are over", func() bool { return time.Since(began) > 2*time.Second })
 	rate := float64(sent.n.Load()-before) / time.Since(began).Seconds()
 	mini.SetError("")
 	t.Logf("%.0f commands a second", rate)
 	if rate > 200 { // asynq alone would send some 20,000
 		t.Errorf("%.0f commands a second were sent to a Redis that refuses them all", rate)
 	}
-	w.add("app1", "www.late.example.com")
-	w.awaitState("app1", "www.late.example.com", tasks.Done)
+	f.add("app1", "www.late.example.com")
+	f.awaitState("app1", "www.late.example.com", tasks.Done)
 }

@@ -14,7 +14,7 @@ import (
 	"pilotsync/worker/taskerr"
 )
 
-// unservedVerifyDelay is how long a verification waits that no worker can make.
+// unservedVerifyDelay is the delay of a verification that no worker can make.
 const unservedVerifyDelay = time.Minute
 
 // verifyHandler handles ssl:verify: an attempt, or a recheck, of one domain.
@@ -46,9 +46,8 @@ func (h *verifyHandler) handle(ctx context.Context, t *asynq.Task) error {
 		return err
 	}
 	if now.Before(v.DueAt) {
-		// The clock of the worker that handed it out is fast. asynq adds the delay to
-		// that same clock, so the delay is measured by it; by a correct clock it ends
-		// when the attempt is due.
+		// The clock of this worker is fast. asynq adds the delay to that same clock, so the
+		// delay must be measured by it.
 		return taskerr.RetryAfter(time.Until(v.DueAt), fmt.Errorf("attempt %d for %s is due at %s; Redis has %s",
 			v.Attempt, v.Domain, v.DueAt.Format(time.RFC3339), now.Format(time.RFC3339)))
 	}

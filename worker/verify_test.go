@@ -16,44 +16,44 @@ import (
 	"pilotsync/tasks"
 )
 
-func TestAVerificationHandedOutMuchTooEarlyBurnsNoAttempt(t *testing.T) {
+func TestAVerificationHandedOutTooEarlyUsesNoAttempt(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{})
-	cfg := w.config("app1")
+	f := setup(t, simulator.Options{})
+	cfg := f.config("app1")
 	cfg.SSLDelays = []time.Duration{time.Hour}
-	w.start(cfg)
-	w.add("app1", "nodns.example.com")
-	w.awaitState("app1", "nodns.example.com", tasks.CheckingDNS)
+	f.start(cfg)
+	f.add("app1", "nodns.example.com")
+	f.awaitState("app1", "nodns.example.com", tasks.CheckingDNS)
 	// A worker whose clock is an hour ahead would hand it out now.
-	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
-	id := fmt.Sprintf("verify:app1:nodns.example.com:%d:1", w.view("app1", "nodns.example.com").Record.CheckSeq)
+	inspector := asynq.NewInspectorFromRedisClient(f.rdb)
+	id := fmt.Sprintf("verify:app1:nodns.example.com:%d:1", f.view("app1", "nodns.example.com").Record.CheckSeq)
 	if err := inspector.RunTask(tasks.QueueSSL, id); err != nil {
 		t.Fatal(err)
 	}
-	w.await("it waits again for when it is due", func() bool {
+	f.await("it waits again for when it is due", func() bool {
 		info, err := inspector.GetTaskInfo(tasks.QueueSSL, id)
 		return err == nil && info.State == asynq.TaskStateRetry && time.Until(info.NextProcessAt) > 50*time.Minute
 	})
-	if v := w.view("app1", "nodns.example.com"); v.Record.Attempt != 0 || v.State != tasks.CheckingDNS {
+	if v := f.view("app1", "nodns.example.com"); v.Record.Attempt != 0 || v.State != tasks.CheckingDNS {
 		t.Errorf("an attempt was burnt: %+v", v)
 	}
 }
 
 func TestConcurrentVerificationsFetchTheAppAndEnableAutoSSLOnce(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{Latency: 50 * time.Millisecond})
-	cfg := w.config("app1")
+	f := setup(t, simulator.Options{Latency: 50 * time.Millisecond})
+	cfg := f.config("app1")
 	cfg.SSLDelays = []time.Duration{2 * time.Second, 2 * time.Second, 2 * time.Second}
 	for range 2 {
-		w.start(cfg)
+		f.start(cfg)
 	}
-	w.add("app1", names(60)...)
-	w.await("all are listed", func() bool {
-		return len(w.states("app1")) == 60 && !slices.Contains(values(w.states("app1")), tasks.Pending)
+	f.add("app1", names(60)...)
+	f.await("all are listed", func() bool {
+		return len(f.states("app1")) == 60 && !slices.Contains(values(f.states("app1")), tasks.Pending)
 	})
-	listReads := w.sim.Calls("app1", simulator.ReadApp)
-	w.await("all are done", func() bool {
-		for _, s := range w.states("app1") {
+	listReads := f.sim.Calls("app1", simulator.ReadApp)
+	f.await("all are done", func() bool {
+		for _, s := range f.states("app1") {
 			if s != tasks.Done {
 				return false
 			}
@@ -61,10 +61,10 @@ func TestConcurrentVerificationsFetchTheAppAndEnableAutoSSLOnce(t *testing.T) {
 		return true
 	})
 	// Two workers, at most a handful of seconds: not one read for each of 60 domains.
-	if reads := w.sim.Calls("app1", simulator.ReadApp) - listReads; reads > 14 {
+	if reads := f.sim.Calls("app1", simulator.ReadApp) - listReads; reads > 14 {
 		t.Errorf("60 verifications took %d reads of the app", reads)
 	}
-	if n := w.sim.Calls("app1", simulator.WriteSSL); n != 1 {
+	if n := f.sim.Calls("app1", simulator.WriteSSL); n != 1 {
 		t.Errorf("AutoSSL was turned on %d times", n)
 	}
 }
@@ -77,24 +77,24 @@ func values[K comparable, V any](m map[K]V) []V {
 	return all
 }
 
-func TestACustomCertificateIsNeverTouched(t *testing.T) {
+func TestACustomCertificateIsNeverReplaced(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", CustomCertificate: true}}})
-	w.start(w.config("app1"))
-	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", tasks.Done)
-	if n := w.sim.Calls("app1", simulator.WriteSSL) + w.sim.Calls("app1", simulator.DeleteSSL); n != 0 {
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", CustomCertificate: true}}})
+	f.start(f.config("app1"))
+	f.add("app1", "shop.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	if n := f.sim.Calls("app1", simulator.WriteSSL) + f.sim.Calls("app1", simulator.DeleteSSL); n != 0 {
 		t.Errorf("%d calls changed the SSL settings", n)
 	}
 }
 
 func TestDNSAtAnotherHostIsNamedInTheReason(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{})
-	w.start(w.config("app1"))
-	w.add("app1", "elsewhere.example.com")
-	w.awaitState("app1", "elsewhere.example.com", tasks.Failed)
-	reason := w.view("app1", "elsewhere.example.com").Reason
+	f := setup(t, simulator.Options{})
+	f.start(f.config("app1"))
+	f.add("app1", "elsewhere.example.com")
+	f.awaitState("app1", "elsewhere.example.com", tasks.Failed)
+	reason := f.view("app1", "elsewhere.example.com").Reason
 	for _, part := range []string{"elsewhere.example.com points to 203.0.113.9", "this app is on 127.0.0.1"} {
 		if !strings.Contains(reason, part) {
 			t.Errorf("the reason %q doesn't say %q", reason, part)
@@ -104,61 +104,61 @@ func TestDNSAtAnotherHostIsNamedInTheReason(t *testing.T) {
 
 func TestAddressesThatAreNotPublicAreRefusedUnlessAllowed(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{})
-	cfg := w.config("app1")
+	f := setup(t, simulator.Options{})
+	cfg := f.config("app1")
 	cfg.Check.AllowPrivate = false
-	w.start(cfg)
-	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", tasks.DoneWithoutSSL)
-	if reason := w.view("app1", "shop.example.com").Reason; !strings.Contains(reason, "127.0.0.1") {
+	f.start(cfg)
+	f.add("app1", "shop.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.DoneWithoutSSL)
+	if reason := f.view("app1", "shop.example.com").Reason; !strings.Contains(reason, "127.0.0.1") {
 		t.Errorf("the reason doesn't name the address: %s", reason)
 	}
 }
 
 func TestADeclaredProxyCountsAsHere(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{ServerAddress: netip.MustParseAddr("198.51.100.4")})
-	cfg := w.config("app1")
+	f := setup(t, simulator.Options{ServerAddress: netip.MustParseAddr("198.51.100.4")})
+	cfg := f.config("app1")
 	cfg.Expected = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-	w.start(cfg)
-	w.sim.SetBehaviour("shop.example.com", simulator.Behaviour{PointsTo: []netip.Addr{netip.MustParseAddr("127.0.0.1")}})
-	w.add("app1", "shop.example.com")
+	f.start(cfg)
+	f.sim.SetBehaviour("shop.example.com", simulator.Behaviour{PointsTo: []netip.Addr{netip.MustParseAddr("127.0.0.1")}})
+	f.add("app1", "shop.example.com")
 	// The certificate never comes (ServerPilot doesn't see DNS pointing to itself),
 	// but DNS counts as right.
-	w.awaitState("app1", "shop.example.com", tasks.DoneWithoutSSL)
+	f.awaitState("app1", "shop.example.com", tasks.DoneWithoutSSL)
 }
 
-func TestAnOutageOfServerPilotBurnsNoAttempt(t *testing.T) {
+func TestAnOutageOfServerPilotUsesNoAttempt(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{})
-	w.start(w.config("app1"))
-	w.add("app1", "shop.example.com")
-	w.await("it is listed", func() bool { return w.view("app1", "shop.example.com").State.Listed() })
-	w.sim.SetAppStatus("app1", 503)
-	w.await("the reason says so", func() bool {
-		v := w.view("app1", "shop.example.com")
+	f := setup(t, simulator.Options{})
+	f.start(f.config("app1"))
+	f.add("app1", "shop.example.com")
+	f.await("it is listed", func() bool { return f.view("app1", "shop.example.com").State.Listed() })
+	f.sim.SetAppStatus("app1", 503)
+	f.await("the reason says so", func() bool {
+		v := f.view("app1", "shop.example.com")
 		return v.State == tasks.CheckingDNS && v.Record.Attempt == 0 && strings.Contains(v.Reason, "could not be checked yet")
 	})
-	w.sim.SetAppStatus("app1", 0)
-	w.awaitState("app1", "shop.example.com", tasks.Done)
+	f.sim.SetAppStatus("app1", 0)
+	f.awaitState("app1", "shop.example.com", tasks.Done)
 }
 
-// Of two domains that never get a certificate each has the attempts that were asked for.
-func TestEachDomainHasTheAttemptsItsRequestAskedFor(t *testing.T) {
+// Two domains never get a certificate. Each has the requested number of attempts.
+func TestEachDomainHasItsRequestedAttempts(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{})
-	w.start(w.config("app1")) // three delays
+	f := setup(t, simulator.Options{})
+	f.start(f.config("app1")) // three delays
 	limits := map[string]int{"nodns1.example.com": 1, "nodns5.example.com": 5, "nodns.example.com": 0}
 	for domain, limit := range limits {
-		w.sim.SetBehaviour(domain, simulator.Behaviour{NoDNS: true})
-		if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: domain, Attempts: limit}); err != nil {
+		f.sim.SetBehaviour(domain, simulator.Behaviour{NoDNS: true})
+		if _, err := f.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: domain, Attempts: limit}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for domain, limit := range limits {
-		w.awaitState("app1", domain, tasks.Failed)
+		f.awaitState("app1", domain, tasks.Failed)
 		want := cmp.Or(limit, 3)
-		if r := w.view("app1", domain).Record; r.Attempt != want || r.Limit != want || r.Attempts != limit {
+		if r := f.view("app1", domain).Record; r.Attempt != want || r.Limit != want || r.Attempts != limit {
 			t.Errorf("%s failed after attempt %d of %d, asked for %d; want %d", domain, r.Attempt, r.Limit, r.Attempts, want)
 		}
 	}

@@ -28,24 +28,23 @@ import (
 	"pilotsync/worker/webhook"
 )
 
-// shutdownTimeout is how long a stopping worker waits for tasks under way: a call to
-// ServerPilot ends within 20 s. Then asynq puts the task back.
+// shutdownTimeout is how long a stopping worker waits for its active tasks: a call to
+// ServerPilot ends within 20 s. Then asynq puts the tasks back.
 const shutdownTimeout = serverpilot.CallTimeout + 2*time.Second
 
-// exitTimeout is when a stopping worker exits though asynq still waits for Redis. Its
-// loops stop one after the other, and each may wait through several dials of a host
-// that drops packets. It leaves the rest of the process some seconds of half a minute.
+// exitTimeout is when a stopping worker exits although asynq still waits for Redis. asynq's
+// loops stop one after the other, and each may dial an unreachable host several times. The
+// process has half a minute to stop, so this leaves some seconds for the rest of it.
 const exitTimeout = shutdownTimeout + 4*time.Second
 
-// minSyncInterval is the least time between two rounds of an app's sync: its list is read
-// and written at most twice a second. A single request never waits for it. A lasting
-// burst is combined into fewer writes, each of the whole list, after each of which
-// ServerPilot renews the web server's configuration.
+// minSyncInterval is the least time between two plans of an app: its list is read and written
+// at most twice a second. A single request never waits for it. A long burst is combined into
+// fewer writes, since ServerPilot renews the web server's configuration after each.
 const minSyncInterval = 500 * time.Millisecond
 
-// ErrRedisSilent: the worker stopped while Redis didn't answer. Loops of asynq's still
-// wait for it: the process must exit without closing [Config.Redis], since a closed
-// client makes asynq panic.
+// ErrRedisSilent: the worker stopped while Redis didn't answer. Goroutines of asynq still
+// wait for it. So the process must exit without closing [Config.Redis]: a closed client makes
+// asynq panic.
 var ErrRedisSilent = errors.New("stopped without an answer from Redis")
 
 // Worker takes tasks off the queues and handles them.
@@ -135,8 +134,8 @@ func New(cfg Config) (*Worker, error) {
 	return w, nil
 }
 
-// Run works until ctx ends. Then it takes no new task, lets the calls under way finish,
-// puts the rest back and returns; that takes at most half a minute. It waits for Redis
+// Run processes tasks until ctx ends. Then it takes no new task, finishes the current calls,
+// puts the other tasks back and returns; that takes at most half a minute. It waits for Redis
 // if that is away, at the start as well as later. It returns an error only if Redis
 // refuses the worker ([redismonitor.ErrRefused]), or doesn't answer while the worker
 // stops ([ErrRedisSilent]).
@@ -145,8 +144,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err := w.monitor.Await(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
-	if err := w.sender.SwitchOn(ctx, w.registry.Load().Endpoints); err != nil {
-		w.log.WithError(err).Warn("webhooks that are switched off stay so")
+	switchErr := w.sender.SwitchOn(ctx, w.registry.Load().Endpoints)
+	if switchErr != nil {
+		w.log.WithError(switchErr).Warn("webhooks that are switched off stay so for now")
 	}
 	for i, q := range w.queues {
 		if err := q.Start(q.handlers); err != nil {
@@ -164,7 +164,8 @@ func (w *Worker) Run(ctx context.Context) error {
 		running.Go(func() { loop(ctx) })
 	}
 	running.Go(func() {
-		w.resume(ctx, apps, "apps in trouble could not be tried at once; the next maintenance does it")
+		// Not the webhooks again: since then one may have answered that it is gone.
+		w.resume(ctx, apps, switchErr != nil, "failing apps could not be retried yet; the next maintenance does it")
 	})
 	<-ctx.Done()
 
@@ -177,35 +178,36 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.registry.Close()
 	w.sender.Close()
 	if !stopped {
-		return fmt.Errorf("%w: the tasks in hand were not given back; other workers continue them within two minutes", ErrRedisSilent)
+		return fmt.Errorf("%w: the active tasks were not put back; other workers continue them within two minutes", ErrRedisSilent)
 	}
 	w.log.Info("stopped")
 	return nil
 }
 
-// Reload serves the accounts, apps and webhooks of cfg from now on, and ignores its other
-// fields. What waits for a new app starts at once, and so does a blocked app: its key may
-// just have been corrected. A call under way for an app that is no longer served ends as
-// it would have. Then the app waits for a worker that serves it, and its reason says so.
-// While Redis is away, all of that happens once it is back.
+// Reload replaces the accounts, apps and webhooks by those of cfg, and ignores its other
+// fields. Pending changes of new apps and blocked apps are retried without delay, since a key
+// may just have been corrected. A current call for an app that is no longer served is
+// finished; then the app waits for a worker that serves it, and its reason says so. If Redis
+// is away, all of that happens once it is back.
 //
-// If cfg can't be served, the error says why, and all stays as it was.
+// If cfg can't be served, the error says why, and nothing changes.
 func (w *Worker) Reload(ctx context.Context, cfg Config) error {
 	now, before, err := w.registry.Replace(cfg.served())
 	if err != nil {
-		return fmt.Errorf("serve the accounts that were read: %w", err)
+		return fmt.Errorf("use the new configuration: %w", err)
 	}
 	w.announcer.announceNow()
 	added, dropped := difference(now.Apps, before.Apps), difference(before.Apps, now.Apps)
 	w.log.WithField("apps", now.Apps).Infof("configuration read again: %d apps served, new: [%s], no longer served: [%s]",
 		len(now.Apps), strings.Join(added, ", "), strings.Join(dropped, ", "))
-	w.resume(ctx, append(dropped, now.Apps...), "what waits for the configuration could not be started at once; the next maintenance does it")
+	w.resume(ctx, append(dropped, now.Apps...), true, "waiting apps could not be retried yet; the next maintenance does it")
 	return nil
 }
 
-// resume retries the apps, and logs a warning if that fails.
-func (w *Worker) resume(ctx context.Context, apps []string, warning string) {
-	if err := w.resumer.resume(ctx, apps); err != nil && ctx.Err() == nil {
+// resume retries the apps, also switches webhooks on if asked, and logs a warning if that
+// fails.
+func (w *Worker) resume(ctx context.Context, apps []string, webhooks bool, warning string) {
+	if err := w.resumer.resume(ctx, apps, webhooks); err != nil && ctx.Err() == nil {
 		w.log.WithError(err).Warn(warning)
 	}
 }
@@ -219,7 +221,7 @@ func (w *Worker) Drift(ctx context.Context, app string) (listsync.Result, error)
 // Alive returns an error if the worker hangs.
 func (w *Worker) Alive() error {
 	select {
-	case <-w.stopping: // bounded by exitTimeout
+	case <-w.stopping: // exitTimeout limits it
 		return nil
 	default:
 		return w.monitor.Alive()

@@ -19,15 +19,15 @@ import (
 
 func TestADomainGoesFromRequestToCertificate(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"byhand.example.net"}}}})
-	w.start(w.config("app1"))
-	w.add("app1", "good.example.com", "nodns.example.com", "nocert.example.com", "refused.example.com", "*.wild.example.com")
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"byhand.example.net"}}}})
+	f.start(f.config("app1"))
+	f.add("app1", "good.example.com", "nodns.example.com", "nocert.example.com", "refused.example.com", "*.wild.example.com")
 	want := map[string]tasks.State{
 		"good.example.com": tasks.Done, "nodns.example.com": tasks.Failed, "nocert.example.com": tasks.DoneWithoutSSL,
 		"refused.example.com": tasks.Rejected, "*.wild.example.com": tasks.DoneWithoutSSL,
 	}
-	w.await("all states are final", func() bool { return cmp.Equal(w.states("app1"), want) })
-	list := w.sim.List("app1")
+	f.await("all states are final", func() bool { return cmp.Equal(f.states("app1"), want) })
+	list := f.sim.List("app1")
 	if list[0] != "byhand.example.net" {
 		t.Errorf("the name set by hand moved: %v", list)
 	}
@@ -37,10 +37,10 @@ func TestADomainGoesFromRequestToCertificate(t *testing.T) {
 	if diff := cmp.Diff(wantList, list); diff != "" {
 		t.Errorf("the list (-want +got):\n%s", diff)
 	}
-	if n := w.sim.Calls("app1", simulator.WriteSSL); n != 1 {
+	if n := f.sim.Calls("app1", simulator.WriteSSL); n != 1 {
 		t.Errorf("AutoSSL was turned on %d times", n)
 	}
-	history, err := w.ledger.History(t.Context(), "app1", "nodns.example.com")
+	history, err := f.ledger.History(t.Context(), "app1", "nodns.example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,10 +53,9 @@ func TestADomainGoesFromRequestToCertificate(t *testing.T) {
 	}
 }
 
-// A change of another app begins and ends while the first read or write for the burst
-// is held back: the order of events shows that it doesn't wait for the burst. How long it
-// takes is measured in bench.
-func TestABurstOnOneAppTakesFewWritesAndDelaysNoOther(t *testing.T) {
+// A change of another app begins and ends while the burst's first read or write is held. So it
+// doesn't wait for the burst. bench measures how long it takes.
+func TestABurstOnOneAppNeedsFewWritesAndDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		held    simulator.Call
@@ -69,68 +68,68 @@ func TestABurstOnOneAppTakesFewWritesAndDelaysNoOther(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s held, %d workers", tt.held, tt.workers), func(t *testing.T) {
 			t.Parallel()
-			w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "big"}, {ID: "small"}}})
-			cfg := w.config("big", "small")
+			f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "big"}, {ID: "small"}}})
+			cfg := f.config("big", "small")
 			cfg.SSLDelays = []time.Duration{time.Hour}
 			for range tt.workers {
-				w.start(cfg)
+				f.start(cfg)
 			}
 			burst := func() ledger.App {
-				app, err := w.ledger.App(t.Context(), "big")
+				app, err := f.ledger.App(t.Context(), "big")
 				if err != nil {
 					t.Fatal(err)
 				}
 				return app
 			}
 			release := make(chan struct{})
-			w.sim.FailNext("big", tt.held, simulator.Fault{Kind: simulator.Slow, Until: release})
+			f.sim.FailNext("big", tt.held, simulator.Fault{Kind: simulator.Slow, Until: release})
 
 			// Most of the burst is recorded before the call is held, since a worker gives
 			// a call up after 20 s.
-			operator := operator.New(w.rdb)
+			operator := operator.New(f.rdb)
 			if err := operator.Pause(t.Context(), "big", "test"); err != nil {
 				t.Fatal(err)
 			}
 			all := names(60)
-			w.add("big", all[:50]...)
-			w.await("most of the burst is recorded", func() bool { return burst().Pending == 50 })
+			f.add("big", all[:50]...)
+			f.await("most of the burst is recorded", func() bool { return burst().Pending == 50 })
 			if _, err := operator.Resume(t.Context(), "big"); err != nil {
 				t.Fatal(err)
 			}
-			w.await("the call is held", func() bool { return w.sim.Calls("big", tt.held) == 1 })
-			w.add("big", all[50:]...)
-			w.add("small", "www.single.example.com")
-			w.awaitState("small", "www.single.example.com", tasks.CheckingDNS)
+			f.await("the call is held", func() bool { return f.sim.Calls("big", tt.held) == 1 })
+			f.add("big", all[50:]...)
+			f.add("small", "www.single.example.com")
+			f.awaitState("small", "www.single.example.com", tasks.CheckingDNS)
 			if app := burst(); !app.Leased || app.Failure != nil {
 				t.Errorf("the burst's sync ended before the other app's change was done: %+v, trouble %+v", app, app.Failure)
 			}
-			w.await("all of the burst is recorded", func() bool { return burst().Pending == len(all) })
+			f.await("all of the burst is recorded", func() bool { return burst().Pending == len(all) })
 			close(release)
-			w.await("the burst is listed", func() bool { return len(w.sim.List("big")) == len(all) && burst().Pending == 0 })
-			if writes := w.sim.Calls("big", simulator.WriteList); writes > tt.writes {
+			f.await("the burst is listed", func() bool { return len(f.sim.List("big")) == len(all) && burst().Pending == 0 })
+			if writes := f.sim.Calls("big", simulator.WriteList); writes > tt.writes {
 				t.Errorf("%d names took %d list writes; at most %d are allowed", len(all), writes, tt.writes)
 			}
-			if o := w.sim.Overlaps(); len(o) > 0 {
+			if o := f.sim.Overlaps(); len(o) > 0 {
 				t.Errorf("%d list writes overlapped, the first: %+v", len(o), o[0])
 			}
 		})
 	}
 }
 
-// However many workers there are, and however fast: each write costs ServerPilot a
-// new configuration of the web server.
+// This holds for any number of workers, since each write makes ServerPilot configure the web
+// server anew.
 func TestAListIsWrittenAtMostTwiceASecond(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{})
+	f := setup(t, simulator.Options{})
 	for range 4 {
-		w.start(w.config("app1"))
+		f.start(f.config("app1"))
 	}
-	for i := 0; len(w.sim.History("app1")) < 4; i++ {
+	for i := 0; len(f.sim.History("app1")) < 4; i++ {
 		domain := fmt.Sprintf("www.shop%03d.example.com", i%300)
-		w.add("app1", domain)
-		w.await(domain+" is recorded", func() bool { return w.view("app1", domain).Seq > 0 })
+		f.add("app1", domain)
+		f.await(domain+" is recorded", func() bool { return f.view("app1", domain).Seq > 0 })
 	}
-	history := w.sim.History("app1")
+	history := f.sim.History("app1")
 	for i, next := range history[1:] {
 		// Redis counts in milliseconds.
 		if pause := next.ReceivedAt.Sub(history[i].AnsweredAt); pause < 495*time.Millisecond {
@@ -139,47 +138,47 @@ func TestAListIsWrittenAtMostTwiceASecond(t *testing.T) {
 	}
 }
 
-func TestAskingAgainChangesNothing(t *testing.T) {
+func TestARepeatedAdditionChangesNothing(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{})
-	w.start(w.config("app1"))
-	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", tasks.Done)
-	before, writes := w.view("app1", "shop.example.com"), w.sim.Calls("app1", simulator.WriteList)
-	w.add("app1", "shop.example.com")
-	w.await("the second request is dealt with", func() bool {
-		v := w.view("app1", "shop.example.com")
+	f := setup(t, simulator.Options{})
+	f.start(f.config("app1"))
+	f.add("app1", "shop.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	before, writes := f.view("app1", "shop.example.com"), f.sim.Calls("app1", simulator.WriteList)
+	f.add("app1", "shop.example.com")
+	f.await("the second request is dealt with", func() bool {
+		v := f.view("app1", "shop.example.com")
 		return v.Pending == nil && v.Seq > before.Seq
 	})
-	after := w.view("app1", "shop.example.com")
+	after := f.view("app1", "shop.example.com")
 	if after.State != tasks.Done || after.Record.Attempt != before.Record.Attempt || after.Reason != before.Reason {
 		t.Errorf("asking again changed the domain: %+v, was %+v", after, before)
 	}
-	if n := w.sim.Calls("app1", simulator.WriteList); n != writes {
+	if n := f.sim.Calls("app1", simulator.WriteList); n != writes {
 		t.Errorf("asking again wrote the list: %d writes, was %d", n, writes)
 	}
 }
 
-func TestWhatIsRemovedIsNotVerifiedAndCanComeBack(t *testing.T) {
+func TestARemovedDomainIsNotVerifiedAndCanComeBack(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{})
-	w.start(w.config("app1"))
-	w.add("app1", "nodns.example.com")
-	w.await("one attempt was made", func() bool { return w.view("app1", "nodns.example.com").Record.Attempt == 1 })
-	if _, err := w.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "nodns.example.com", Remove: true}); err != nil {
+	f := setup(t, simulator.Options{})
+	f.start(f.config("app1"))
+	f.add("app1", "nodns.example.com")
+	f.await("one attempt was made", func() bool { return f.view("app1", "nodns.example.com").Record.Attempt == 1 })
+	if _, err := f.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "nodns.example.com", Remove: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitState("app1", "nodns.example.com", tasks.Removed)
-	if list := w.sim.List("app1"); len(list) != 0 {
+	f.awaitState("app1", "nodns.example.com", tasks.Removed)
+	if list := f.sim.List("app1"); len(list) != 0 {
 		t.Errorf("still on the list: %v", list)
 	}
-	w.add("app1", "nodns.example.com")
-	w.await("it starts from the first attempt", func() bool {
-		v := w.view("app1", "nodns.example.com")
+	f.add("app1", "nodns.example.com")
+	f.await("it starts from the first attempt", func() bool {
+		v := f.view("app1", "nodns.example.com")
 		return v.State.Checking() && v.Record.Attempt == 1
 	})
-	w.awaitState("app1", "nodns.example.com", tasks.Failed)
-	history, err := w.ledger.History(t.Context(), "app1", "nodns.example.com")
+	f.awaitState("app1", "nodns.example.com", tasks.Failed)
+	history, err := f.ledger.History(t.Context(), "app1", "nodns.example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,49 +193,49 @@ func TestWhatIsRemovedIsNotVerifiedAndCanComeBack(t *testing.T) {
 	}
 }
 
-func TestAnAppThatNoAccountOwnsWaitsAndSaysSo(t *testing.T) {
+func TestAnAppWithoutAnAccountWaitsAndSaysSo(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
-	stop := w.start(w.config("app1"))
-	w.add("app2", "shop.example.com")
-	w.await("the reason names the apps", func() bool {
-		v := w.view("app2", "shop.example.com")
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
+	stop := f.start(f.config("app1"))
+	f.add("app2", "shop.example.com")
+	f.await("the reason names the apps", func() bool {
+		v := f.view("app2", "shop.example.com")
 		return v.State == tasks.Pending && strings.Contains(v.Reason, "app2") && strings.Contains(v.Reason, "the apps served are app1")
 	})
 	stop()
-	w.start(w.config("app1", "app2"))
-	w.awaitState("app2", "shop.example.com", tasks.Done)
+	f.start(f.config("app1", "app2"))
+	f.awaitState("app2", "shop.example.com", tasks.Done)
 }
 
-func TestABlockedAccountKeepsItsChangesAndGoesOnByItself(t *testing.T) {
+func TestABlockedAccountKeepsItsChangesAndRecovers(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{})
-	w.sim.SetAccountStatus(402)
-	stop := w.start(w.config("app1"))
-	w.add("app1", "shop.example.com")
-	w.await("the reason tells what to do", func() bool {
-		v := w.view("app1", "shop.example.com")
+	f := setup(t, simulator.Options{})
+	f.sim.SetAccountStatus(402)
+	stop := f.start(f.config("app1"))
+	f.add("app1", "shop.example.com")
+	f.await("the reason tells what to do", func() bool {
+		v := f.view("app1", "shop.example.com")
 		return v.State == tasks.Pending && strings.Contains(v.Reason, "card")
 	})
-	app, err := w.ledger.App(t.Context(), "app1")
+	app, err := f.ledger.App(t.Context(), "app1")
 	if err != nil || app.Failure == nil || !app.Failure.Blocked {
 		t.Fatalf("the app isn't blocked: %+v, %v", app, err)
 	}
-	w.sim.SetAccountStatus(0)
-	// A worker that starts tries blocked apps at once: who restarts it has mended something.
+	f.sim.SetAccountStatus(0)
+	// A starting worker retries blocked apps without delay: the cause may be fixed.
 	stop()
-	w.start(w.config("app1"))
-	w.awaitState("app1", "shop.example.com", tasks.Done)
-	if app, err = w.ledger.App(t.Context(), "app1"); err != nil || app.Failure != nil {
+	f.start(f.config("app1"))
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	if app, err = f.ledger.App(t.Context(), "app1"); err != nil || app.Failure != nil {
 		t.Errorf("the trouble is still noted: %+v, %v", app.Failure, err)
 	}
 }
 
-func TestPoisonIsArchivedAtOnceWithItsReason(t *testing.T) {
+func TestABadPayloadIsArchivedWithItsReason(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{})
-	w.start(w.config("app1"))
-	client, inspector := asynq.NewClientFromRedisClient(w.rdb), asynq.NewInspectorFromRedisClient(w.rdb)
+	f := setup(t, simulator.Options{})
+	f.start(f.config("app1"))
+	client, inspector := asynq.NewClientFromRedisClient(f.rdb), asynq.NewInspectorFromRedisClient(f.rdb)
 	poison := []struct{ queue, kind, payload, reason string }{
 		{tasks.QueueDomains, tasks.TypeDomainAdd, "not JSON", "not the JSON"},
 		{tasks.QueueDomains, tasks.TypeDomainAdd, `{"app_id":"app1","domain":"x","seq":1,"requested_at":"2026-01-01T00:00:00Z"}`, "domain"},
@@ -251,30 +250,30 @@ func TestPoisonIsArchivedAtOnceWithItsReason(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.await(p.kind+" "+p.payload+" is archived", func() bool {
+		f.await(p.kind+" "+p.payload+" is archived", func() bool {
 			now, err := inspector.GetTaskInfo(p.queue, info.ID)
 			return err == nil && now.State == asynq.TaskStateArchived && strings.Contains(now.LastErr, p.reason)
 		})
 	}
-	w.add("app1", "shop.example.com")
-	w.awaitState("app1", "shop.example.com", tasks.Done)
+	f.add("app1", "shop.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
 }
 
-func TestAStoppingWorkerHandsBackWhatAnotherThenDoes(t *testing.T) {
+func TestAnotherWorkerContinuesAStoppedWorkersTasks(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{Latency: 300 * time.Millisecond})
-	cfg := w.config("app1")
-	stop := w.start(cfg)
-	w.add("app1", names(5)...)
-	w.await("a call is under way", func() bool { return w.sim.Calls("app1", simulator.ReadApp) > 0 })
+	f := setup(t, simulator.Options{Latency: 300 * time.Millisecond})
+	cfg := f.config("app1")
+	stop := f.start(cfg)
+	f.add("app1", names(5)...)
+	f.await("a call is under way", func() bool { return f.sim.Calls("app1", simulator.ReadApp) > 0 })
 	stop()
-	app, err := w.ledger.App(t.Context(), "app1")
+	app, err := f.ledger.App(t.Context(), "app1")
 	if err != nil || app.Leased {
 		t.Errorf("the lease is still held: %+v, %v", app, err)
 	}
-	w.start(cfg)
-	w.await("the rest is listed", func() bool { return len(w.sim.List("app1")) == 5 })
-	if o := w.sim.Overlaps(); len(o) > 0 {
+	f.start(cfg)
+	f.await("the rest is listed", func() bool { return len(f.sim.List("app1")) == 5 })
+	if o := f.sim.Overlaps(); len(o) > 0 {
 		t.Errorf("%d list writes overlapped, the first: %+v", len(o), o[0])
 	}
 }

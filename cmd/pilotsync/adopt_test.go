@@ -16,7 +16,7 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// byHand sets names on app1's list as a person does.
+// byHand sets names on app1's list, as a person does in the panel.
 func byHand(t *testing.T, sim *simulator.Simulator, edit func([]string) []string) {
 	t.Helper()
 	if err := sim.EditByHand("app1", edit); err != nil {
@@ -39,7 +39,7 @@ func TestNamesOnTheListAreAdoptedWithoutAWriteAndVerified(t *testing.T) {
 
 	got := command(t, env, "", "adopt", "--all", "--dry-run")
 	want := "shop.example.com, with www.shop.example.com\nwww.lone.example.com\nblog.example.com\n3 domains to be imported into the ledger of app app1; nothing was enqueued (--dry-run)\n"
-	if got != (outcome{exitDone, want, ""}) {
+	if got != (output{exitDone, want, ""}) {
 		t.Errorf("dry run: %+v", got)
 	}
 	w := startWorker(t, env)
@@ -55,8 +55,8 @@ func TestNamesOnTheListAreAdoptedWithoutAWriteAndVerified(t *testing.T) {
 		}
 		return done, err
 	})
-	ours, err := l.Owned(t.Context(), "app1")
-	if diff := cmp.Diff([]string{"blog.example.com", "shop.example.com", "www.lone.example.com", "www.shop.example.com"}, ours); err != nil || diff != "" {
+	owned, err := l.Owned(t.Context(), "app1")
+	if diff := cmp.Diff([]string{"blog.example.com", "shop.example.com", "www.lone.example.com", "www.shop.example.com"}, owned); err != nil || diff != "" {
 		t.Errorf("%v; ours (-want +got):\n%s", err, diff)
 	}
 	v, _, err := l.Domain(t.Context(), "app1", "shop.example.com")
@@ -70,14 +70,14 @@ func TestNamesOnTheListAreAdoptedWithoutAWriteAndVerified(t *testing.T) {
 	if n := sim.Calls("app1", simulator.WriteList); n != 0 || !slices.Equal(sim.List("app1"), list) {
 		t.Errorf("%d writes were made; the list is %v", n, sim.List("app1"))
 	}
-	if got := command(t, env, "", "adopt", "--all"); got != (outcome{exitDone, "0 domains imported into the ledger of app app1\n", "4 names skipped: the ledger already has them\n"}) {
+	if got := command(t, env, "", "adopt", "--all"); got != (output{exitDone, "0 domains imported into the ledger of app app1\n", "4 names skipped: the ledger already has them\n"}) {
 		t.Errorf("once more: %+v", got)
 	}
 	if got := command(t, env, "blog.example.com\nelsewhere.example.com\n", "adopt", "--file=-"); got.code != exitFailed || got.out != "" ||
 		!strings.Contains(got.err, "nothing was imported from app app1's list: not on it: elsewhere.example.com (") {
 		t.Errorf("of a name that isn't there: %+v", got)
 	}
-	// What was adopted leaves like any other, www form and all.
+	// An imported domain is removed like any other, with its www form.
 	if got := command(t, env, "", "enqueue", "remove", "shop.example.com", "--yes", "--wait", "--timeout=2m"); got.code != exitDone {
 		t.Errorf("remove: %+v", got)
 	}
@@ -91,13 +91,13 @@ func TestNamesOnTheListAreAdoptedWithoutAWriteAndVerified(t *testing.T) {
 
 func TestOnlyWhatIsOnTheListAndNotInTheLedgerIsAdopted(t *testing.T) {
 	t.Parallel()
-	wanted := func(domain string, names ...string) ledger.View {
+	desired := func(domain string, names ...string) ledger.View {
 		return ledger.View{Domain: domain, Record: listsync.Record{Domain: domain, Wanted: true, Names: names}}
 	}
 	pending := func(domain string, www tasks.WWW, remove bool) ledger.View {
 		return ledger.View{Domain: domain, Pending: &listsync.Pending{Change: tasks.Change{WWW: www}, Remove: remove}}
 	}
-	removed := wanted("back.example.com", "back.example.com")
+	removed := desired("back.example.com", "back.example.com")
 	removed.Record.Wanted = false
 	list := []string{"a.example.com", "WWW.A.example.com", "www.b.example.com", "under_score.example.com", "a.example.com", "bücher.example", "www.www.c.example.com", "www.c.example.com", "com"}
 	for _, test := range []struct {
@@ -115,8 +115,8 @@ func TestOnlyWhatIsOnTheListAndNotInTheLedgerIsAdopted(t *testing.T) {
 		{"both are one", list, []string{"www.a.example.com", "a.example.com"}, nil, []string{"a.example.com"}, []string{"a.example.com"}, 0, 0, ""},
 		{"a www form alone stays alone", list, []string{"www.a.example.com"}, nil, []string{"www.a.example.com"}, nil, 0, 0, ""},
 		{"not on the list", list, []string{"b.example.com", "a.example.com"}, nil, nil, nil, 0, 0, "not on it: b.example.com ("},
-		{"in the ledger", list[:2], nil, []ledger.View{wanted("a.example.com", "a.example.com", "www.a.example.com")}, nil, nil, 2, 0, ""},
-		{"in the ledger without its www form", list[:2], nil, []ledger.View{wanted("a.example.com", "a.example.com")}, []string{"www.a.example.com"}, nil, 1, 0, ""},
+		{"in the ledger", list[:2], nil, []ledger.View{desired("a.example.com", "a.example.com", "www.a.example.com")}, nil, nil, 2, 0, ""},
+		{"in the ledger without its www form", list[:2], nil, []ledger.View{desired("a.example.com", "a.example.com")}, []string{"www.a.example.com"}, nil, 1, 0, ""},
 		{"about to be", list[:2], nil, []ledger.View{pending("a.example.com", "", false)}, nil, nil, 2, 0, ""},
 		{"about to be without its www form", list[:2], nil, []ledger.View{pending("a.example.com", tasks.WWWNever, false)}, []string{"www.a.example.com"}, nil, 1, 0, ""},
 		{"about to leave", list[:1], nil, []ledger.View{pending("a.example.com", "", true)}, []string{"a.example.com"}, nil, 0, 0, ""},

@@ -41,7 +41,7 @@ type appsShowCmd struct {
 
 // Help is shown under the command's own --help.
 func (*appsShowCmd) Help() string {
-	return fmt.Sprintf(`Shows for each app its domains by state, how many of the %d names of its list are used, how many changes wait and since when, the last write of its list, and its trouble or who paused it. The command reads Redis only, so it works without a worker and needs no key.
+	return fmt.Sprintf(`Shows each app's domains by state, its used names of %d, its waiting changes with the oldest one's age, and its list's last write. It also shows the app's trouble, and the operator who paused it. The command reads Redis only, so it works without a worker and needs no key.
 
 Examples:
 

@@ -13,8 +13,8 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// written puts down a write of the app's list, which has so many names then.
-func (s *shelf) written(app string, size int, added ...string) {
+// written records a write of the app's list, which then has size names.
+func (s *ledgerFixture) written(app string, size int, added ...string) {
 	s.t.Helper()
 	s.record(app, "written.example.com")
 	ctx, lease := context.Background(), s.take(app)
@@ -30,11 +30,11 @@ func (s *shelf) written(app string, size int, added ...string) {
 	}
 }
 
-// stockedApps are an app in order and one in trouble.
+// stockedApps is a ledger with a healthy app and a failing one.
 func stockedApps(t *testing.T) vars {
 	t.Helper()
 	env, mini := onRedis(t)
-	s := newShelf(t, mini.Addr())
+	s := newLedgerFixture(t, mini.Addr())
 	s.settle("app1", listsync.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
 	s.written("app1", 173, "written.example.com")
 	s.record("app2", "new.example.com")
@@ -47,7 +47,7 @@ func stockedApps(t *testing.T) vars {
 	return env
 }
 
-func TestAppsShowsWhereEachAppStands(t *testing.T) {
+func TestAppsShowsEachAppsState(t *testing.T) {
 	t.Parallel()
 	env := stockedApps(t)
 	got := command(t, env, "", "apps")
@@ -100,14 +100,14 @@ func TestAppsInJSONHasExactlyItsKeys(t *testing.T) {
 	}
 }
 
-func TestAppsTellsOfAnAppThatIsNotKnown(t *testing.T) {
+func TestAppsReportsAnUnknownApp(t *testing.T) {
 	t.Parallel()
 	got := command(t, stockedApps(t), "", "apps", "app2", "app3", "--json")
 	if got.code != exitFailed || !strings.Contains(got.err, "not known: app3 (") || strings.Contains(got.out, "app1") || !strings.Contains(got.out, "app2") || strings.Contains(got.out, "app3") {
 		t.Errorf("got %+v", got)
 	}
 	env, _ := onRedis(t)
-	if got := command(t, env, "", "apps", "--json"); got != (outcome{exitDone, "[]\n", ""}) {
+	if got := command(t, env, "", "apps", "--json"); got != (output{exitDone, "[]\n", ""}) {
 		t.Errorf("without apps: %+v", got)
 	}
 }

@@ -14,8 +14,7 @@ import (
 	"pilotsync/test/harness"
 )
 
-// COMP_LINE is read from the process's own environment, so this asks a process, as
-// a shell does.
+// COMP_LINE is read from the process's environment, so this runs a process, as a shell does.
 func TestAShellCompletesCommandsFlagsStatesAndApps(t *testing.T) {
 	t.Parallel()
 	bash, err := exec.LookPath("bash")
@@ -46,7 +45,7 @@ func TestAShellCompletesCommandsFlagsStatesAndApps(t *testing.T) {
 	} {
 		t.Run(line, func(t *testing.T) {
 			t.Parallel()
-			// What bash does on a tab: it runs the command that `complete` named.
+			// As bash does on a tab: it runs the command that `complete` named.
 			cmd := exec.Command(bash, "--norc", "--noprofile", "-c", `
 				source <(pilotsync completion bash --code) || exit 1
 				spec=$(complete -p pilotsync) || exit 1
@@ -80,7 +79,7 @@ func TestAShellCompletesCommandsFlagsStatesAndApps(t *testing.T) {
 	})
 }
 
-// cmpEmpty takes nil and an empty slice for the same.
+// cmpEmpty treats nil and an empty slice as equal.
 func cmpEmpty() cmp.Option {
 	return cmp.Transformer("empty", func(s []string) []string { return append([]string{}, s...) })
 }

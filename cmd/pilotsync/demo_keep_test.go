@@ -11,7 +11,7 @@ import (
 	"pilotsync/test/harness"
 )
 
-// The commands that the demo prints are pasted as they are, in another folder.
+// The test pastes the commands that the demo prints, in another folder.
 func TestWhatTheDemoPrintsCanBePasted(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "a program's own") // a name that a shell splits
@@ -24,7 +24,7 @@ func TestWhatTheDemoPrintsCanBePasted(t *testing.T) {
 	}
 	demo := harness.Start(t, exec.Command(binary, "demo", "--keep"))
 	printed := ""
-	harness.Await(t, "the demo prints the page's address", func() error {
+	harness.Await(t, "the demo prints the dashboard's address", func() error {
 		var isWhole bool
 		printed = demo.Written()
 		if _, rest, found := strings.Cut(printed, "the ledger: "); found {
@@ -36,10 +36,10 @@ func TestWhatTheDemoPrintsCanBePasted(t *testing.T) {
 		return nil
 	})
 	var script, page string
-	begun := false
+	started := false
 	for line := range strings.Lines(printed) {
-		begun = begun || strings.Contains(line, "Paste this")
-		if command, ok := strings.CutPrefix(line, "  "); begun && ok {
+		started = started || strings.Contains(line, "Paste this")
+		if command, ok := strings.CutPrefix(line, "  "); started && ok {
 			script += command
 		}
 		if _, address, ok := strings.Cut(line, "the ledger: "); ok {

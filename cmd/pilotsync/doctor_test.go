@@ -19,15 +19,15 @@ import (
 	"pilotsync/test/redistest"
 )
 
-// examined runs the doctor and returns its results, of which none may show a secret.
-func examined(t *testing.T, env vars, args ...string) ([]doctor.Result, outcome) {
+// examined runs the doctor and returns its results. None of them may contain a secret.
+func examined(t *testing.T, env vars, args ...string) ([]doctor.Result, output) {
 	t.Helper()
 	got := command(t, env, "", append([]string{"doctor", "--json"}, args...)...)
 	var results []doctor.Result
 	if err := json.Unmarshal([]byte(got.out), &results); err != nil {
 		t.Fatalf("%v: %+v", err, got)
 	}
-	if strings.Contains(got.out+got.err, hush) || strings.Contains(got.out, "sim-key") {
+	if strings.Contains(got.out+got.err, secretWord) || strings.Contains(got.out, "sim-key") {
 		t.Errorf("a secret is shown: %+v", got)
 	}
 	return results, got
@@ -81,7 +81,7 @@ func TestWrongSettingsAreFailedChecksAndTheRestIsCheckedNevertheless(t *testing.
 		t.Errorf("the rest wasn't checked: %+v", results)
 	}
 
-	results, got = examined(t, vars{"REDIS_URL": "x://:" + hush + "@h", "PILOTSYNC_DNS": env["PILOTSYNC_DNS"], "SERVERPILOT_API_URL": env["SERVERPILOT_API_URL"]})
+	results, got = examined(t, vars{"REDIS_URL": "x://:" + secretWord + "@h", "PILOTSYNC_DNS": env["PILOTSYNC_DNS"], "SERVERPILOT_API_URL": env["SERVERPILOT_API_URL"]})
 	if len(of(results, doctor.CheckSettings)) < 4 || of(results, doctor.CheckRedis) != nil || of(results, doctor.CheckCredentials) != nil || got.code != exitFailed {
 		t.Errorf("without Redis and account: %+v", results)
 	}
@@ -116,24 +116,24 @@ func TestWhatIsMissingIsTakenFromWordPressAndTheRestIsCompared(t *testing.T) {
 		{"all is taken", usual, bare, []string{"ok: PATH: taken from it: WU_SERVER_PILOT_CLIENT_ID, WU_SERVER_PILOT_API_KEY, WU_SERVER_PILOT_APP_ID, PILOTSYNC_REDIS_URL, PILOTSYNC_WEBHOOK_SECRET"}, "ok: "},
 		{"all is the same", usual, env.With(vars{"PILOTSYNC_WEBHOOK_SECRET": other + " " + secret, "WU_SERVER_PILOT_APP_ID": "app1, app2"}),
 			[]string{"ok: PATH: the same as the worker's: WU_SERVER_PILOT_CLIENT_ID, WU_SERVER_PILOT_API_KEY, WU_SERVER_PILOT_APP_ID, PILOTSYNC_REDIS_URL, PILOTSYNC_WEBHOOK_SECRET"}, "ok: "},
-		{"all is different", strings.NewReplacer("'sim'", "'a'", "sim-key", hush, "app1", "app9", env["REDIS_URL"], "redis://:"+hush+"@r", secret, other).Replace(usual),
+		{"all is different", strings.NewReplacer("'sim'", "'a'", "sim-key", secretWord, "app1", "app9", env["REDIS_URL"], "redis://:"+secretWord+"@r", secret, other).Replace(usual),
 			env.With(vars{"PILOTSYNC_WEBHOOK_SECRET": secret}), []string{
 				"warning: WU_SERVER_PILOT_CLIENT_ID is another", "warning: WU_SERVER_PILOT_API_KEY is another",
 				`failure: WU_SERVER_PILOT_APP_ID is "app9", which is not among the worker's (app1)`,
 				"warning: PILOTSYNC_REDIS_URL is redis://:[redacted]@r, and the worker's is redis://127.0.0.1:", "warning: PILOTSYNC_WEBHOOK_SECRET has no secret in common"}, "ok: "},
 		{"the accounts are in a file", strings.Replace(usual, "app1", "app9", 1), bare.With(vars{"PILOTSYNC_CONFIG": config}),
 			[]string{"ok: PATH: taken from it: PILOTSYNC_REDIS_URL, PILOTSYNC_WEBHOOK_SECRET", `failure: WU_SERVER_PILOT_APP_ID is "app9", which is in no account of`}, "ok: "},
-		{"from the environment", "<?php define('WU_SERVER_PILOT_CLIENT_ID', 'sim');define('WU_SERVER_PILOT_API_KEY', getenv('" + hush + "'));define('PILOTSYNC_WEBHOOK_SECRET', $s);define('PILOTSYNC_REDIS_URL', '" + env["REDIS_URL"] + "');",
+		{"from the environment", "<?php define('WU_SERVER_PILOT_CLIENT_ID', 'sim');define('WU_SERVER_PILOT_API_KEY', getenv('" + secretWord + "'));define('PILOTSYNC_WEBHOOK_SECRET', $s);define('PILOTSYNC_REDIS_URL', '" + env["REDIS_URL"] + "');",
 			bare, []string{"ok: PATH: taken from it: WU_SERVER_PILOT_CLIENT_ID, PILOTSYNC_REDIS_URL", "failure: WU_SERVER_PILOT_API_KEY (line 1) is taken from the environment",
 				"failure: WU_SERVER_PILOT_APP_ID isn't defined in PATH", "warning: PILOTSYNC_WEBHOOK_SECRET (line 1) is a variable"}, "failure: WU_SERVER_PILOT_API_KEY (--api-key) is not set"},
 		{"from the environment, and set", "<?php define('WU_SERVER_PILOT_API_KEY', getenv('K'));", env, []string{"warning: WU_SERVER_PILOT_API_KEY (line 1)", "warning: PILOTSYNC_REDIS_URL isn't defined in PATH"}, "ok: "},
 		{"a misspelt constant", strings.Replace(usual, "'PILOTSYNC_REDIS_URL'", "'PILOTSYNC_REDIS_UR'", 1), env, []string{
 			"ok: PATH: taken from it: PILOTSYNC_WEBHOOK_SECRET; the same as the worker's: WU_SERVER_PILOT_CLIENT_ID, WU_SERVER_PILOT_API_KEY, WU_SERVER_PILOT_APP_ID",
 			"warning: PILOTSYNC_REDIS_URL isn't defined in PATH (files that it includes are not read): without it the plugin does nothing", "warning: PILOTSYNC_REDIS_UR (line "}, "ok: "},
-		{"too late", "<?php\nrequire ABSPATH . 'wp-settings.php';\ndefine('PILOTSYNC_REDIS_URL', 'redis://:" + hush + "@r');\ndefine('WU_SERVER_PILOT_APP_ID', 'app1');", env,
+		{"too late", "<?php\nrequire ABSPATH . 'wp-settings.php';\ndefine('PILOTSYNC_REDIS_URL', 'redis://:" + secretWord + "@r');\ndefine('WU_SERVER_PILOT_APP_ID', 'app1');", env,
 			[]string{"failure: WU_SERVER_PILOT_APP_ID (line 4) is defined too late", "failure: PILOTSYNC_REDIS_URL (line 3) is defined too late"}, "ok: "},
-		{"in another form", "<?php\nConfig::define('WU_SERVER_PILOT_API_KEY', '" + hush + "');", env, []string{"warning: WU_SERVER_PILOT_API_KEY (line 2) has a form that this check doesn't understand", "warning: PILOTSYNC_REDIS_URL isn't defined in PATH"}, "ok: "},
-		{"in another form, and needed", "<?php\nConfig::define('WU_SERVER_PILOT_API_KEY', '" + hush + "');", bare, []string{"failure: WU_SERVER_PILOT_CLIENT_ID isn't defined", "failure: WU_SERVER_PILOT_API_KEY (line 2) has a form", "failure: WU_SERVER_PILOT_APP_ID isn't defined", "warning: PILOTSYNC_REDIS_URL isn't defined in PATH"}, "failure: "},
+		{"in another form", "<?php\nConfig::define('WU_SERVER_PILOT_API_KEY', '" + secretWord + "');", env, []string{"warning: WU_SERVER_PILOT_API_KEY (line 2) has a form that this check doesn't understand", "warning: PILOTSYNC_REDIS_URL isn't defined in PATH"}, "ok: "},
+		{"in another form, and needed", "<?php\nConfig::define('WU_SERVER_PILOT_API_KEY', '" + secretWord + "');", bare, []string{"failure: WU_SERVER_PILOT_CLIENT_ID isn't defined", "failure: WU_SERVER_PILOT_API_KEY (line 2) has a form", "failure: WU_SERVER_PILOT_APP_ID isn't defined", "warning: PILOTSYNC_REDIS_URL isn't defined in PATH"}, "failure: "},
 		{"a file of something else", "hello", env, []string{"warning: PATH defines none of WU_SERVER_PILOT_CLIENT_ID, WU_SERVER_PILOT_API_KEY, WU_SERVER_PILOT_APP_ID, PILOTSYNC_REDIS_URL, PILOTSYNC_WEBHOOK_SECRET"}, "ok: "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -165,7 +165,7 @@ func TestWhatIsMissingIsTakenFromWordPressAndTheRestIsCompared(t *testing.T) {
 	}
 }
 
-// report is what a person sees of results.
+// report is the results' text for people.
 func report(t *testing.T, onTerminal bool, env vars, results ...doctor.Result) string {
 	t.Helper()
 	var out bytes.Buffer

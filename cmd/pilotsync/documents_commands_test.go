@@ -11,8 +11,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// What a document shows of the program's command line is understood by it: commands and
-// flags exist, and none that is needed is missing.
+// The program accepts the command lines in documents: commands and flags exist, and no required one
+// is missing.
 func TestCommandsInDocumentsAreUnderstood(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..")
@@ -34,7 +34,7 @@ func TestCommandsInDocumentsAreUnderstood(t *testing.T) {
 		}
 		for _, command := range shownCommands(string(content)) {
 			found++
-			if err := understood(t, command); err != nil {
+			if err := checkCall(t, command); err != nil {
 				t.Errorf("%s shows 'pilotsync %s': %v", file, strings.Join(command, " "), err)
 			}
 		}
@@ -47,19 +47,19 @@ func TestCommandsInDocumentsAreUnderstood(t *testing.T) {
 func TestWrongCommandsInDocumentsAreFound(t *testing.T) {
 	t.Parallel()
 	got := shownCommands("Run `pilotsync pauze --app A`.\n\n    X=1 pilotsync status --all | head   # all of them\n    wp pilotsync test\n")
-	if len(got) != 2 || understood(t, got[0]) == nil || understood(t, got[1]) == nil {
+	if len(got) != 2 || checkCall(t, got[0]) == nil || checkCall(t, got[1]) == nil {
 		t.Errorf("got %q", got)
 	}
 }
 
-// understood parses a command line's arguments as the program does, without running it.
-func understood(t *testing.T, args []string) error {
+// checkCall parses a command line's arguments as the program does, without running it.
+func checkCall(t *testing.T, args []string) error {
 	t.Helper()
 	parser, err := kong.New(&commands{}, kong.Name("pilotsync"), kong.Vars{"version": versionLine()}, kong.Exit(func(int) {}), kong.Writers(&strings.Builder{}, &strings.Builder{}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if last := args[len(args)-1]; args[0] == "help" || last == "--help" || last == "--version" { // shown, and nothing is parsed
+	if last := args[len(args)-1]; args[0] == "help" || last == "--help" || last == "--version" { // help is shown, nothing is parsed
 		return nil
 	}
 	_, err = parser.Parse(args)
@@ -70,7 +70,8 @@ var (
 	codeLine = regexp.MustCompile(`(?m)^ {4,}.*$`)
 	comment  = regexp.MustCompile(`\s+# .*`)
 	codeSpan = regexp.MustCompile("`pilotsync ([^`]+)`")
-	// programCall finds the program where a command begins: not in 'wp pilotsync' and the like.
+	// programCall matches the program at the start of a command, not in 'wp pilotsync' and the
+	// like.
 	programCall = regexp.MustCompile(`(?:^|[;&|(] ?|[A-Z_]=\S* |/|worker |-E \S+ |show )pilotsync (.*)`)
 	shellWord   = regexp.MustCompile(`'[^']*'|"[^"]*"|[^\s'"]+`)
 )
@@ -103,8 +104,8 @@ func shownCommands(text string) (commands [][]string) {
 	return commands
 }
 
-// arguments are a command's words up to what the shell takes as its end. Words in capitals
-// that stand for a domain are one.
+// arguments are a command's words, up to its end for the shell. Placeholders in capitals become a
+// domain.
 func arguments(call string) (args []string) {
 	call = strings.ReplaceAll(comment.ReplaceAllString(call, ""), "DOMAIN", "example.com")
 	call = regexp.MustCompile(`\$\([^)]*\)`).ReplaceAllString(call, "2026-03-01T12:00:00Z")

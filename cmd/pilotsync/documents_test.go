@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The parts of documents that are made from the program's own definitions. With
-// WRITE_DOCS=1, as 'make docs' has it, the test writes them instead.
+// The generated parts of documents equal the program's definitions. With WRITE_DOCS=1, which 'make
+// docs' sets, the test writes them instead.
 func TestGeneratedDocumentsAreCurrent(t *testing.T) {
 	t.Parallel()
 	parser, err := kong.New(&commands{}, kong.Name("pilotsync"), kong.Description(description), kong.Vars{"version": versionLine()})

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Who types a name that is taken in another form sees which one, before anything is done.
+// A user who types a name that is changed to another form sees that form before anything is done.
 func TestNamesThatAreTakenInAnotherFormAreShown(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)

@@ -120,7 +120,7 @@ line 4 of standard input: domain "http://example.com" is refused: it has a schem
 line 5 of standard input: domain "localhost" is refused: it has one label only; give the full name, such as localhost.example.com
 Try: pilotsync enqueue add --help
 `
-	if diff := cmp.Diff(outcome{exitUsage, "", want}, got, cmp.AllowUnexported(outcome{})); diff != "" {
+	if diff := cmp.Diff(output{exitUsage, "", want}, got, cmp.AllowUnexported(output{})); diff != "" {
 		t.Errorf("outcome (-want +got):\n%s", diff)
 	}
 	if keys := mini.Keys(); len(keys) != 0 {
@@ -158,7 +158,7 @@ func TestAnAdditionTakesALimitOfAttempts(t *testing.T) {
 func TestAnEmptyListIsNoMistake(t *testing.T) {
 	t.Parallel()
 	env, _ := onRedis(t)
-	for args, want := range map[string]outcome{
+	for args, want := range map[string]output{
 		"":        {exitDone, "", "enqueued 0 changes: no domain was given\n"},
 		" --json": {exitDone, "[]\n", ""},
 	} {
@@ -173,11 +173,11 @@ func TestTheWaitEndsWhenItsTimeIsUp(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
 	liveWorker(t, mini.Addr(), "app1", "app2")
-	s := newShelf(t, mini.Addr())
-	// The end of an earlier change of the domain isn't ours.
+	s := newLedgerFixture(t, mini.Addr())
+	// The end of an earlier change doesn't count.
 	s.settle("app1", listsync.Record{Domain: "old.example.com", State: tasks.Done, Names: []string{"old.example.com"}})
 	got := command(t, env, "", "enqueue", "add", "--app=app1", "old.example.com", "new.example.com", "--wait", "--timeout=400ms")
-	want := outcome{exitFailed, `DOMAIN           STATE    NAMES            REASON
+	want := output{exitFailed, `DOMAIN           STATE    NAMES            REASON
 old.example.com  pending  old.example.com  is on the queue; no worker has taken it yet
 new.example.com  pending  new.example.com  is on the queue; no worker has taken it yet
 `, `pilotsync: the time is up (--timeout 400ms); 0 of 2 ended
@@ -185,7 +185,7 @@ new.example.com  pending  new.example.com  is on the queue; no worker has taken 
 To check again:
   pilotsync status --app=app1 old.example.com new.example.com
 `}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(outcome{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(output{})); diff != "" {
 		t.Errorf("outcome (-want +got):\n%s", diff)
 	}
 }
@@ -196,7 +196,7 @@ func TestAWaitCanBeInterrupted(t *testing.T) {
 	liveWorker(t, mini.Addr(), "app1", "app2")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	ended := make(chan outcome, 1)
+	ended := make(chan output, 1)
 	go func() {
 		ended <- commandUnder(ctx, env, "", "enqueue", "add", "--app=app1", "example.com", "--wait", "--json")
 	}()
@@ -253,7 +253,7 @@ func TestTheWaitDrawsNothingOnADumbTerminal(t *testing.T) {
 	}
 }
 
-func TestTheCommandToLookAgainNamesDomainsUpToALimit(t *testing.T) {
+func TestTheNextCommandNamesDomainsUpToALimit(t *testing.T) {
 	t.Parallel()
 	f := followed{app: "app1"}
 	if got, want := f.nextCommand([]waiting{{domain: "a.example.com"}, {domain: "b.example.com"}}), "pilotsync status --app=app1 a.example.com b.example.com"; got != want {
@@ -265,7 +265,7 @@ func TestTheCommandToLookAgainNamesDomainsUpToALimit(t *testing.T) {
 	}
 }
 
-func TestWhatIsLeftIsSaidToGoOnAsItDoes(t *testing.T) {
+func TestTheOutcomeOfUnfinishedDomainsIsDescribed(t *testing.T) {
 	t.Parallel()
 	f := newFollowed([]enqueue.Receipt{{AppID: "app1", Domain: "a.example.com", Seq: 1}, {AppID: "app1", Domain: "b.example.com", Seq: 2}})
 	f.last["b.example.com"] = domainStatus{Domain: "b.example.com", State: tasks.CheckingDNS, Reason: "points elsewhere"}

@@ -16,8 +16,8 @@ import (
 	"pilotsync/tasks"
 )
 
-// happened puts an event on the queue and returns its id.
-func happened(t *testing.T, mini *miniredis.Miniredis, e tasks.Event) string {
+// addEvent puts an event on the queue, and returns its id.
+func addEvent(t *testing.T, mini *miniredis.Miniredis, e tasks.Event) string {
 	t.Helper()
 	client := asynq.NewClient(asynq.RedisClientOpt{Addr: mini.Addr()})
 	defer client.Close()
@@ -28,8 +28,8 @@ func happened(t *testing.T, mini *miniredis.Miniredis, e tasks.Event) string {
 	return e.ID()
 }
 
-// eventful is a Redis with three events, of which one failed.
-func eventful(t *testing.T) (env vars, ids []string, inspector *asynq.Inspector) {
+// withEvents returns the environment of a Redis with three events, of which one failed.
+func withEvents(t *testing.T) (env vars, ids []string, inspector *asynq.Inspector) {
 	t.Helper()
 	env, mini := onRedis(t)
 	rdb := redis.NewClient(&redis.Options{Addr: mini.Addr()})
@@ -41,7 +41,7 @@ func eventful(t *testing.T) (env vars, ids []string, inspector *asynq.Inspector)
 		{Type: tasks.AppRecovered, AppID: "app2", Reason: "paid"},
 	} {
 		e.At = at.Add(time.Duration(i) * time.Microsecond)
-		ids = append(ids, happened(t, mini, e))
+		ids = append(ids, addEvent(t, mini, e))
 	}
 	inspector = asynq.NewInspectorFromRedisClient(rdb)
 	if err := inspector.ArchiveTask(tasks.QueueEvents, ids[1]); err != nil {
@@ -50,9 +50,9 @@ func eventful(t *testing.T) (env vars, ids []string, inspector *asynq.Inspector)
 	return env, ids, inspector
 }
 
-func TestEventsShowsWhatTheWebhookIsTold(t *testing.T) {
+func TestEventsShowsTheWebhooksEvents(t *testing.T) {
 	t.Parallel()
-	env, ids, _ := eventful(t)
+	env, ids, _ := withEvents(t)
 	got := command(t, env, "", "events")
 	pad := strings.Repeat(" ", len(ids[0])-2)
 	want := fmt.Sprintf(`ID%s  APP   HAPPENED  WHAT           DOMAIN            DELIVERY  NEXT  ERROR
@@ -60,14 +60,14 @@ func TestEventsShowsWhatTheWebhookIsTold(t *testing.T) {
 %s  app2  3h ago    app.blocked    -                 failed    -     -
 %s  app2  3h ago    app.recovered  -                 waiting   -     -
 `, pad, ids[0], ids[1], ids[2])
-	if diff := cmp.Diff(outcome{exitDone, want, ""}, got, cmp.AllowUnexported(outcome{})); diff != "" {
+	if diff := cmp.Diff(output{exitDone, want, ""}, got, cmp.AllowUnexported(output{})); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
 
-func TestEventsShowsOnlyWhatWasAskedFor(t *testing.T) {
+func TestEventsShowsOnlyTheSelectedEvents(t *testing.T) {
 	t.Parallel()
-	env, ids, _ := eventful(t)
+	env, ids, _ := withEvents(t)
 	for args, want := range map[string][]string{
 		"":                      ids,
 		"--failed":              ids[1:2],
@@ -100,7 +100,7 @@ func TestEventsShowsOnlyWhatWasAskedFor(t *testing.T) {
 
 func TestEventsInJSONHasExactlyItsKeys(t *testing.T) {
 	t.Parallel()
-	env, ids, _ := eventful(t)
+	env, ids, _ := withEvents(t)
 	got := command(t, env, "", "events", "--json", "--app=app1")
 	var raw []map[string]any
 	if err := json.Unmarshal([]byte(got.out), &raw); err != nil {
@@ -117,14 +117,14 @@ func TestEventsInJSONHasExactlyItsKeys(t *testing.T) {
 func TestEventsOfNothingIsAnEmptyArray(t *testing.T) {
 	t.Parallel()
 	env, _ := onRedis(t)
-	if got := command(t, env, "", "events", "--json"); got != (outcome{exitDone, "[]\n", ""}) {
+	if got := command(t, env, "", "events", "--json"); got != (output{exitDone, "[]\n", ""}) {
 		t.Errorf("got %+v", got)
 	}
 }
 
 func TestEventsAreReplayedAllOrNone(t *testing.T) {
 	t.Parallel()
-	env, ids, inspector := eventful(t)
+	env, ids, inspector := withEvents(t)
 	state := func() asynq.TaskState {
 		info, err := inspector.GetTaskInfo(tasks.QueueEvents, ids[1])
 		if err != nil {
@@ -135,16 +135,16 @@ func TestEventsAreReplayedAllOrNone(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		args []string
-		want outcome
+		want output
 		then asynq.TaskState
 	}{
-		{"an id that isn't known", []string{ids[1], "event:app1:7", "x"}, outcome{exitFailed, "", "pilotsync: no such event: event:app1:7, x\n" +
+		{"an id that isn't known", []string{ids[1], "event:app1:7", "x"}, output{exitFailed, "", "pilotsync: no such event: event:app1:7, x\n" +
 			"Nothing was sent. 'pilotsync events' lists the events; delivered ones are kept for a day\n"}, asynq.TaskStateArchived},
-		{"one that failed", ids[1:2], outcome{exitDone, "1 event enqueued for delivery: see 'pilotsync events'\n", ""}, asynq.TaskStatePending},
-		{"all, which wait anyway", ids, outcome{exitDone, "3 events enqueued for delivery: see 'pilotsync events'\n", ""}, asynq.TaskStatePending},
+		{"one that failed", ids[1:2], output{exitDone, "1 event enqueued for delivery: see 'pilotsync events'\n", ""}, asynq.TaskStatePending},
+		{"all, which wait anyway", ids, output{exitDone, "3 events enqueued for delivery: see 'pilotsync events'\n", ""}, asynq.TaskStatePending},
 	} {
 		got := command(t, env, "", append([]string{"events", "replay"}, test.args...)...)
-		if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(outcome{})); diff != "" || state() != test.then {
+		if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(output{})); diff != "" || state() != test.then {
 			t.Errorf("%s: the event is %s (-want +got):\n%s", test.name, state(), diff)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestHealthyAsksTheProcessBesideIt(t *testing.T) {
+func TestHealthyRequestsTheLocalProcess(t *testing.T) {
 	t.Parallel()
 	env, _ := onRedis(t)
 	settings := env.With(vars{"PILOTSYNC_LISTEN": "0.0.0.0:0", "PILOTSYNC_AUTH": passwords(t), "PILOTSYNC_HEALTH_LISTEN": ":0"})
@@ -30,7 +30,7 @@ func TestHealthyAsksTheProcessBesideIt(t *testing.T) {
 	}
 }
 
-func TestHealthyIsAskedOnLoopback(t *testing.T) {
+func TestHealthyUsesLoopback(t *testing.T) {
 	t.Parallel()
 	for addr, want := range map[string]string{
 		":8080": "127.0.0.1:8080", "0.0.0.0:8080": "127.0.0.1:8080", "[::]:8080": "localhost:8080",

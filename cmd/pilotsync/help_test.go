@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestAWrongCallSaysWhoseHelpToReadAndWhatWasMeant(t *testing.T) {
+func TestAWrongCallNamesTheHelpAndWhatWasMeant(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
 		"statsu":               "unexpected argument statsu, did you mean \"status\"?\nTry: pilotsync --help\n",

@@ -13,9 +13,9 @@ import (
 func TestHistoryInJSONHasExactlyItsKeys(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
-	s := newShelf(t, mini.Addr())
+	s := newLedgerFixture(t, mini.Addr())
 	s.written("app1", 12, "a.example.com")
-	if err := s.ledger.BeginWrite(t.Context(), s.awake("app1"), listsync.WriteIntent{Removed: []string{"b.example.com"}, Size: 11, WorkerID: "w/2"}); err != nil {
+	if err := s.ledger.BeginWrite(t.Context(), s.lease("app1"), listsync.WriteIntent{Removed: []string{"b.example.com"}, Size: 11, WorkerID: "w/2"}); err != nil {
 		t.Fatal(err)
 	}
 	got := command(t, env, "", "history", "--app=app1", "--json")
@@ -44,8 +44,8 @@ func TestHistoryInJSONHasExactlyItsKeys(t *testing.T) {
 func TestHistoryOfNothingSaysSo(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
-	newShelf(t, mini.Addr()).record("app1", "new.example.com")
-	if got := command(t, env, "", "history", "--app=app1"); got != (outcome{exitDone, "", "No write of app1's list is known.\n"}) {
+	newLedgerFixture(t, mini.Addr()).record("app1", "new.example.com")
+	if got := command(t, env, "", "history", "--app=app1"); got != (output{exitDone, "", "No write of app1's list is known.\n"}) {
 		t.Errorf("got %+v", got)
 	}
 	if got := command(t, env, "", "history", "--app=app9"); got.code != exitFailed || !strings.Contains(got.err, "not known: app9 (") {
@@ -53,8 +53,8 @@ func TestHistoryOfNothingSaysSo(t *testing.T) {
 	}
 }
 
-// awake takes the lease of an app, which has something to do then.
-func (s *shelf) awake(app string) listsync.Lease {
+// lease acquires the lease of an app that has a pending change.
+func (s *ledgerFixture) lease(app string) listsync.Lease {
 	s.t.Helper()
 	s.record(app, "more.example.com")
 	return s.take(app)

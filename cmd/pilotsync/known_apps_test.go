@@ -25,7 +25,7 @@ func TestChangesForAMistypedAppAreRefusedUnlessForced(t *testing.T) {
 	env, mini := onRedis(t)
 	liveWorker(t, mini.Addr(), "app1", "webshop")
 	got := command(t, env, "", "enqueue", "add", "--app=webshpo", "shop.example.com")
-	want := outcome{exitUsage, "", `pilotsync: nothing was enqueued: no running worker serves app webshpo; the nearest known app is webshop
+	want := output{exitUsage, "", `pilotsync: nothing was enqueued: no running worker serves app webshpo; the nearest known app is webshop
 If one is going to serve it, give --force
 Try: pilotsync enqueue add --help
 `}
@@ -36,7 +36,7 @@ Try: pilotsync enqueue add --help
 		t.Errorf("Redis holds %q", keys)
 	}
 	got = command(t, env, "", "enqueue", "add", "--app=webshpo", "--force", "shop.example.com")
-	if got != (outcome{exitDone, "enqueued 1 change for app webshpo\n", "note: no running worker serves app webshpo; the changes wait for one that does\n"}) {
+	if got != (output{exitDone, "enqueued 1 change for app webshpo\n", "note: no running worker serves app webshpo; the changes wait for one that does\n"}) {
 		t.Errorf("forced: %+v", got)
 	}
 }
@@ -45,7 +45,7 @@ func TestWithoutWorkersChangesAreEnqueuedWithANotice(t *testing.T) {
 	t.Parallel()
 	env, _ := onRedis(t)
 	got := command(t, env, "", "enqueue", "add", "--app=app1", "shop.example.com")
-	if got != (outcome{exitDone, "enqueued 1 change for app app1\n", "note: no worker is running; the changes wait for one that serves app app1\n"}) {
+	if got != (output{exitDone, "enqueued 1 change for app app1\n", "note: no worker is running; the changes wait for one that serves app app1\n"}) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -53,7 +53,7 @@ func TestWithoutWorkersChangesAreEnqueuedWithANotice(t *testing.T) {
 func TestAnAppIsForgottenAfterItsLossIsShownAndConfirmed(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
-	newShelf(t, mini.Addr()).record("webshpo", "shop.example.com")
+	newLedgerFixture(t, mini.Addr()).record("webshpo", "shop.example.com")
 	if got := command(t, env, "", "pause", "--app=webshpo", "--by=ada"); got.code != exitDone {
 		t.Fatalf("pause: %+v", got)
 	}
@@ -63,7 +63,7 @@ func TestAnAppIsForgottenAfterItsLossIsShownAndConfirmed(t *testing.T) {
 	if got.code != exitUsage || got.out != "" || !strings.HasPrefix(got.err, loss) || !strings.Contains(got.err, "give --yes") || !mini.Exists("pilotsync:{webshpo}:sync") {
 		t.Errorf("without --yes: %+v", got)
 	}
-	if got := command(t, env, "", "apps", "forget", "webshpo", "--yes"); got != (outcome{exitDone, "app webshpo is forgotten\n", loss}) {
+	if got := command(t, env, "", "apps", "forget", "webshpo", "--yes"); got != (output{exitDone, "app webshpo is forgotten\n", loss}) {
 		t.Errorf("got %+v", got)
 	}
 	if keys := mini.Keys(); strings.Contains(strings.Join(keys, " "), "webshpo") {
@@ -90,7 +90,7 @@ func TestAnAppThatIsOnlyOnTheQueueIsForgotten(t *testing.T) {
 func TestAnAppThatALiveWorkerServesIsNotForgotten(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
-	newShelf(t, mini.Addr()).record("app1", "shop.example.com")
+	newLedgerFixture(t, mini.Addr()).record("app1", "shop.example.com")
 	liveWorker(t, mini.Addr(), "app1")
 	got := command(t, env, "", "apps", "forget", "app1", "--yes")
 	if got.code != exitUsage || !strings.Contains(got.err, "app app1 isn't forgotten: a live worker serves it: host/1;") || !mini.Exists("pilotsync:{app1}:pending") {

@@ -20,7 +20,7 @@ type logsCmd struct {
 	domainsFlag
 
 	Follow bool   `help:"Also show new entries, until Ctrl-C."`
-	JSON   bool   `name:"json" help:"Print one JSON array, with an object for each app that has the domain; with --follow, an object a line for each entry of the history."`
+	JSON   bool   `name:"json" help:"Print one JSON array, with an object for each app that has the domain. With --follow, print each history entry as an object on one line."`
 	Domain string `arg:"" name:"domain" help:"Domain to show."`
 }
 

@@ -18,22 +18,22 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
 }
 
-// outcome is what a command left behind.
-type outcome struct {
+// output is a command's exit code and output.
+type output struct {
 	code     int
 	out, err string
 }
 
 // command runs the program in this process.
-func command(t *testing.T, env vars, stdin string, args ...string) outcome {
+func command(t *testing.T, env vars, stdin string, args ...string) output {
 	t.Helper()
 	return commandUnder(t.Context(), env, stdin, args...)
 }
 
-func commandUnder(ctx context.Context, env vars, stdin string, args ...string) outcome {
+func commandUnder(ctx context.Context, env vars, stdin string, args ...string) output {
 	var out, errs bytes.Buffer
 	code := run(ctx, args, &terminal.Streams{In: strings.NewReader(stdin), Out: &out, Err: &errs, LookupEnv: env.Lookup, Environ: env.Environ})
-	return outcome{code, out.String(), errs.String()}
+	return output{code, out.String(), errs.String()}
 }
 
 // sized is a terminal's size.

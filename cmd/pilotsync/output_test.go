@@ -7,7 +7,7 @@ import (
 
 const pointsElsewhere = "shop.example.com points to 203.0.113.9; this app is on 198.51.100.4. Next: make shop.example.com point to 198.51.100.4 and nowhere else."
 
-func TestRelativeTimesAreToldRoughly(t *testing.T) {
+func TestRelativeTimesAreRounded(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for _, test := range []struct {

@@ -15,7 +15,7 @@ func TestPasswordsAreMadeOnceAndShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := vars{}
-	run := func() outcome {
+	run := func() output {
 		return command(t, env, "", "passwords", "make", "--folder="+folder, "--acl=../../deployments/redis/users.acl", "--published=127.0.0.1:6380", "--api-key-file="+key)
 	}
 	first := run()

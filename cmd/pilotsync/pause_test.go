@@ -9,14 +9,14 @@ func TestAnAppIsPausedOnceAndGoesOn(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
 	liveWorker(t, mini.Addr(), "app2") // before its first change
-	newShelf(t, mini.Addr()).record("app1", "new.example.com")
+	newLedgerFixture(t, mini.Addr()).record("app1", "new.example.com")
 	for _, step := range []struct{ args, want string }{
 		{"pause --app=app1 --by=ada", "app1 is paused by ada: its changes wait until 'pilotsync resume --app=app1'\n"},
 		{"pause --app=app1 --app=app2 --by=bob", "app1 was already paused by ada\napp2 is paused by bob: its changes wait until 'pilotsync resume --app=app2'\n"},
 		{"resume --app=app1 --app=app2", "app1 is resumed; 1 of its domains have a change that waited\napp2 is resumed; 0 of its domains have a change that waited\n"},
 		{"resume --app=app1", "app1 was not paused\n"},
 	} {
-		if got := command(t, env, "", strings.Fields(step.args)...); got != (outcome{exitDone, step.want, ""}) {
+		if got := command(t, env, "", strings.Fields(step.args)...); got != (output{exitDone, step.want, ""}) {
 			t.Errorf("%s: %+v", step.args, got)
 		}
 		if step.args == "pause --app=app1 --by=ada" {
@@ -30,10 +30,10 @@ func TestAnAppIsPausedOnceAndGoesOn(t *testing.T) {
 	}
 }
 
-func TestPauseAndResumeRefuseAnAppThatNobodyKnows(t *testing.T) {
+func TestPauseAndResumeRefuseAnUnknownApp(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
-	newShelf(t, mini.Addr()).record("app1", "shop.example.com")
+	newLedgerFixture(t, mini.Addr()).record("app1", "shop.example.com")
 	liveWorker(t, mini.Addr(), "webshop")
 	before := len(mini.Keys())
 	for args, nearest := range map[string]string{"pause --app=app1 --app=webshpo": "webshop", "pause --app=ap1": "app1", "resume --app=ap1": "app1"} {

@@ -22,13 +22,13 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// The tests in this file run the program as its users do: as processes, against
-// a real Redis, that are killed, stopped and started again.
+// The tests in this file run the program as its users do: as processes, against a real Redis, that
+// are killed, stopped and restarted.
 
 // fixture is a Redis, a simulator process and worker processes.
 type fixture struct {
 	t      *testing.T
-	env    []string // what `pilotsync simulate` told a worker to have
+	env    []string // the worker's settings from `pilotsync simulate`
 	redis  *redistest.Server
 	rdb    *redis.Client
 	ledger *ledger.Ledger
@@ -66,7 +66,7 @@ func (f *fixture) start(args ...string) *harness.Process {
 	return harness.Start(f.t, cmd)
 }
 
-// poll asks until the answer is yes. An error counts as no, since Redis and others may be away.
+// poll waits until ok returns true. An error counts as false, since Redis and others may be away.
 func poll(t *testing.T, what string, ok func() (bool, error)) {
 	t.Helper()
 	harness.Await(t, what, func() error {
@@ -89,15 +89,14 @@ func (f *fixture) settled(apps []string) (bool, error) {
 	return true, nil
 }
 
-// wanted is what the tests expect, kept apart from anything the program has:
-// the last request of each domain.
-type wanted struct {
+// expected is each domain's last request, kept apart from the program.
+type expected struct {
 	mu   sync.Mutex
 	last map[string]map[string]enqueue.Receipt // app → domain → the receipt with the highest number
 	on   map[string]map[string]bool
 }
 
-func (w *wanted) note(r enqueue.Receipt, remove bool) {
+func (w *expected) note(r enqueue.Receipt, remove bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.last[r.AppID] == nil {
@@ -108,8 +107,8 @@ func (w *wanted) note(r enqueue.Receipt, remove bool) {
 	}
 }
 
-// list is what an app's list must hold besides what was set by hand, sorted.
-func (w *wanted) list(app string) []string {
+// list is the sorted names that an app's list must hold besides those set by hand.
+func (w *expected) list(app string) []string {
 	var all []string
 	for domain, on := range w.on[app] {
 		if on {
@@ -120,10 +119,9 @@ func (w *wanted) list(app string) []string {
 	return all
 }
 
-// TestManyProcessesKilledAtRandomLoseNothing is the promise of the whole
-// program: 800 changes of 20 apps from four producers, four workers that are
-// killed all the while, an API with faults. In the end each list is right, and no two list
-// writes of an app ever overlapped. `make faults` has more of this, and for longer.
+// TestManyProcessesKilledAtRandomLoseNothing makes 800 changes of 20 apps from four producers, with
+// four workers that are killed at random, and an API with faults. In the end each list is correct,
+// and no two writes of an app have overlapped. `make faults` does more of this, for longer.
 func TestManyProcessesKilledAtRandomLoseNothing(t *testing.T) {
 	harness.Long(t)
 	t.Parallel()
@@ -147,7 +145,7 @@ func TestManyProcessesKilledAtRandomLoseNothing(t *testing.T) {
 		running[i] = f.start("worker")
 	}
 
-	want := &wanted{last: map[string]map[string]enqueue.Receipt{}, on: map[string]map[string]bool{}}
+	want := &expected{last: map[string]map[string]enqueue.Receipt{}, on: map[string]map[string]bool{}}
 	produced := make(chan struct{})
 	var producing sync.WaitGroup
 	for p := range producers {
@@ -155,7 +153,7 @@ func TestManyProcessesKilledAtRandomLoseNothing(t *testing.T) {
 	}
 	go func() { producing.Wait(); close(produced) }()
 
-	// A worker dies every three seconds while changes come in, and a few times more.
+	// A worker is killed every three seconds while changes arrive, and a few times more.
 	random := rand.New(rand.NewPCG(7, 7))
 	kills := 0
 	for after := 0; after < 3; {
@@ -204,7 +202,7 @@ func TestManyProcessesKilledAtRandomLoseNothing(t *testing.T) {
 }
 
 // produce enqueues n random changes in small batches.
-func produce(t *testing.T, rdb redis.UniversalClient, want *wanted, apps []string, n int, seed uint64) {
+func produce(t *testing.T, rdb redis.UniversalClient, want *expected, apps []string, n int, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	client := enqueue.New(rdb)
 	for n > 0 {

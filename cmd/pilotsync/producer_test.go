@@ -19,7 +19,7 @@ func TestAProducersUserMayWaitForItsChange(t *testing.T) {
 	}
 }
 
-// A user who may not read the ledger is told so, at once: waiting can't help.
+// A user without the right to read the ledger gets an error at once: waiting can't help.
 func TestWaitingEndsWhereTheLedgerMayNotBeRead(t *testing.T) {
 	t.Parallel()
 	server := redistest.Shipped(t)

@@ -10,8 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// confined is a Redis with messages in quarantine, as a worker puts them there.
-func confined(t *testing.T, n int) vars {
+// withQuarantine returns the environment of a Redis with n messages in quarantine, stored as a
+// worker does.
+func withQuarantine(t *testing.T, n int) vars {
 	t.Helper()
 	env, mini := onRedis(t)
 	for i := range n {
@@ -28,18 +29,18 @@ func confined(t *testing.T, n int) vars {
 
 func TestQuarantineShowsWhatWasTakenOffTheQueues(t *testing.T) {
 	t.Parallel()
-	env := confined(t, 2)
+	env := withQuarantine(t, 2)
 	want := `ID   FOUND   QUEUE    LIST    TASK   BYTES  WHY
 id1  3h ago  domains  active  task1  3      asynq can't decode it: <broken>
 id0  3h ago  domains  active  task0  3      asynq can't decode it: <broken>
 `
-	if diff := cmp.Diff(outcome{exitDone, want, ""}, command(t, env, "", "quarantine"), cmp.AllowUnexported(outcome{})); diff != "" {
+	if diff := cmp.Diff(output{exitDone, want, ""}, command(t, env, "", "quarantine"), cmp.AllowUnexported(output{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if got := command(t, env, "", "quarantine", "list", "-n1"); strings.Contains(got.out, "id0") || !strings.Contains(got.err, "1 of 2") {
 		t.Errorf("got %+v", got)
 	}
-	if got := command(t, confined(t, 0), "", "quarantine"); got != (outcome{exitDone, "", "Nothing is in quarantine.\n"}) {
+	if got := command(t, withQuarantine(t, 0), "", "quarantine"); got != (output{exitDone, "", "Nothing is in quarantine.\n"}) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -47,7 +48,7 @@ id0  3h ago  domains  active  task0  3      asynq can't decode it: <broken>
 func TestQuarantineInJSONHasExactlyItsKeys(t *testing.T) {
 	t.Parallel()
 	var got []map[string]any
-	out := command(t, confined(t, 1), "", "quarantine", "--json")
+	out := command(t, withQuarantine(t, 1), "", "quarantine", "--json")
 	if err := json.Unmarshal([]byte(out.out), &got); err != nil || len(got) != 1 {
 		t.Fatalf("%v: %+v", err, out)
 	}
@@ -59,19 +60,19 @@ func TestQuarantineInJSONHasExactlyItsKeys(t *testing.T) {
 	if diff := cmp.Diff(want, got[0]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if out := command(t, confined(t, 0), "", "quarantine", "--json"); out.out != "[]\n" {
+	if out := command(t, withQuarantine(t, 0), "", "quarantine", "--json"); out.out != "[]\n" {
 		t.Errorf("without any it is %q", out.out)
 	}
 }
 
-func TestQuarantineDropDeletesAllItIsToldOrNone(t *testing.T) {
+func TestQuarantineDropDeletesAllNamedMessagesOrNone(t *testing.T) {
 	t.Parallel()
-	env := confined(t, 3)
+	env := withQuarantine(t, 3)
 	got := command(t, env, "", "quarantine", "drop", "id0", "id7")
 	if got.code != exitFailed || !strings.Contains(got.err, "id7: not in the quarantine") || !strings.Contains(got.err, "Nothing was deleted") {
 		t.Errorf("got %+v", got)
 	}
-	if got := command(t, env, "", "quarantine", "drop", "id0", "id2"); got != (outcome{exitDone, "2 messages deleted\n", ""}) {
+	if got := command(t, env, "", "quarantine", "drop", "id0", "id2"); got != (output{exitDone, "2 messages deleted\n", ""}) {
 		t.Errorf("got %+v", got)
 	}
 	if got := command(t, env, "", "quarantine"); strings.Contains(got.out, "id0") || strings.Contains(got.out, "id2") || !strings.Contains(got.out, "id1") {

@@ -19,8 +19,8 @@ func without(name string) func([]string) []string {
 	}
 }
 
-// enqueued puts changes through to their end.
-func enqueued(t *testing.T, env vars, args string) {
+// enqueueAndWork enqueues changes and processes them to their final states.
+func enqueueAndWork(t *testing.T, env vars, args string) {
 	t.Helper()
 	if got := command(t, env, "", append([]string{"enqueue"}, strings.Fields(args+" --yes --wait --timeout=2m")...)...); got.code != exitDone {
 		t.Fatalf("enqueue %s: %+v", args, got)
@@ -31,12 +31,12 @@ func TestReconcileShowsTheDifferenceAndThenPutsTheListRight(t *testing.T) {
 	t.Parallel()
 	env, sim := simulated(t)
 	w := startWorker(t, env)
-	enqueued(t, env, "add --www=never a.example.com gone.example.com")
-	enqueued(t, env, "remove gone.example.com")
-	dry := func(args ...string) outcome {
+	enqueueAndWork(t, env, "add --www=never a.example.com gone.example.com")
+	enqueueAndWork(t, env, "remove gone.example.com")
+	dry := func(args ...string) output {
 		return command(t, env.With(vars{"WU_SERVER_PILOT_APP_ID": ""}), "", append([]string{"reconcile", "--app=app1", "--dry-run"}, args...)...)
 	}
-	if got := dry(); got != (outcome{exitDone, "app app1 is in sync: a sync would change nothing on its list of 1 name\n", ""}) {
+	if got := dry(); got != (output{exitDone, "app app1 is in sync: a sync would change nothing on its list of 1 name\n", ""}) {
 		t.Errorf("in step: %+v", got)
 	}
 
@@ -79,7 +79,7 @@ func TestReconcileShowsTheDifferenceAndThenPutsTheListRight(t *testing.T) {
 		t.Errorf("%d writes were made", n-writes)
 	}
 
-	if got := command(t, env, "", "resume", "--app=app1"); got != (outcome{exitDone, "app1 is resumed; 2 of its domains have a change that waited\n", ""}) {
+	if got := command(t, env, "", "resume", "--app=app1"); got != (output{exitDone, "app1 is resumed; 2 of its domains have a change that waited\n", ""}) {
 		t.Errorf("resume: %+v", got)
 	}
 	inStep := func() (bool, error) {
@@ -102,7 +102,7 @@ func TestReconcileShowsTheDifferenceAndThenPutsTheListRight(t *testing.T) {
 	}
 }
 
-func TestReconcileTellsOfAnAppThatIsNotKnown(t *testing.T) {
+func TestReconcileReportsAnUnknownApp(t *testing.T) {
 	t.Parallel()
 	env, _ := onRedis(t)
 	if got := command(t, env, "", "reconcile", "--app=app9"); got.code != exitFailed || !strings.Contains(got.err, "app app9 isn't known") {

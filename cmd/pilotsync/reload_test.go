@@ -17,8 +17,8 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// Two accounts with their keys in files; apps come and go in a worker's process when
-// its files change, and at SIGHUP.
+// Two accounts with their keys in files. A running worker starts and stops serving apps when its
+// files change, and at SIGHUP.
 func TestAccountsAreReadAgainWhenTheirFilesChange(t *testing.T) {
 	t.Parallel()
 	server := redistest.New(t)
@@ -94,7 +94,7 @@ func TestAccountsAreReadAgainWhenTheirFilesChange(t *testing.T) {
 	is("app3", three, tasks.Done, "")
 	is("app5", five, tasks.Done, "")
 
-	// Wrong files are named, and change nothing.
+	// Invalid files are named, and change nothing.
 	write("accounts.yml", "accounts:\n- {client_id: one, api_key_file: one.key, aps: [app1]}\n")
 	says("not reloaded", 1)
 	worker.Signal(syscall.SIGHUP)
@@ -104,12 +104,12 @@ func TestAccountsAreReadAgainWhenTheirFilesChange(t *testing.T) {
 	}
 	is("app5", add("app5", 2), tasks.Done, "")
 
-	// A key that was replaced, in its file alone.
+	// A key that was replaced in its file only.
 	if err := sim.SetAPIKey("two", "key-new"); err != nil {
 		t.Fatal(err)
 	}
 	write("two.key", "key-new\n")
-	five = add("app5", 3) // it waits for the right key
+	five = add("app5", 3) // it waits for the correct key
 	accounts("app1, app2", "app4, app5")
 	says("no longer served: [app3]", 1)
 	is("app5", five, tasks.Done, "")

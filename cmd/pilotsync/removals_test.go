@@ -16,7 +16,7 @@ import (
 func threeShops(t *testing.T, listed int) (env vars, redis string) {
 	t.Helper()
 	env, mini := onRedis(t)
-	s := newShelf(t, mini.Addr())
+	s := newLedgerFixture(t, mini.Addr())
 	var names []string
 	for i := range 3 {
 		both := tasks.Names(fmt.Sprintf("shop%d.example.com", i+1), tasks.WWWAlways)
@@ -39,7 +39,7 @@ func TestNamesThatLeaveAreShownFirstAndMuchOfAListIsConfirmed(t *testing.T) {
 		listed            int
 		interactive       bool
 		code, enqueued    int
-		err               string // in what is written to standard error, %d being the size of the list
+		err               string // a part of standard error, with %d for the size of the list
 	}{
 		{"little of a list", "enqueue remove shop1.example.com", "", 20, false, exitDone, 1, shown},
 		{"more than a tenth", "enqueue remove shop1.example.com", "", 19, false, exitUsage, 0, shown + "pilotsync: nothing was changed: this has to be confirmed"},
@@ -78,7 +78,7 @@ func TestNamesThatLeaveAreShownFirstAndMuchOfAListIsConfirmed(t *testing.T) {
 func TestRefusedRemovalsAreConfirmedBeforeTheyAreSentAgain(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
-	s := newShelf(t, mini.Addr())
+	s := newLedgerFixture(t, mini.Addr())
 	s.refusedRemoval("app1", "stuck.example.com")
 	s.written("app1", 9)
 	got := command(t, env, "", "retry", "stuck.example.com")
@@ -93,7 +93,7 @@ func TestRefusedRemovalsAreConfirmedBeforeTheyAreSentAgain(t *testing.T) {
 func TestReconcileConfirmsWhatWaitingChangesTakeOff(t *testing.T) {
 	t.Parallel()
 	env, redis := threeShops(t, 19)
-	s := newShelf(t, redis)
+	s := newLedgerFixture(t, redis)
 	s.seq = 2000
 	s.recordRemoval("app1", "shop1.example.com")
 	got := command(t, env, "", "reconcile", "--app=app1")

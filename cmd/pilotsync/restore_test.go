@@ -12,16 +12,16 @@ import (
 	"pilotsync/worker/restore"
 )
 
-func TestWritesAreUndoneAndTheUndoingIsUndone(t *testing.T) {
+func TestRestoreReversesWritesAndItself(t *testing.T) {
 	t.Parallel()
 	env, sim := simulated(t)
 	byHand(t, sim, func([]string) []string { return []string{"hand.example.com"} })
 	w := startWorker(t, env)
-	enqueued(t, env, "add --www=always a.example.com")
-	enqueued(t, env, "add --www=never b.example.com")
+	enqueueAndWork(t, env, "add --www=always a.example.com")
+	enqueueAndWork(t, env, "add --www=never b.example.com")
 	before := sim.List("app1")
-	enqueued(t, env, "remove a.example.com")
-	enqueued(t, env, "add --www=never c.example.com")
+	enqueueAndWork(t, env, "remove a.example.com")
+	enqueueAndWork(t, env, "add --www=never c.example.com")
 	byHand(t, sim, func(list []string) []string { return append(list, "later.example.com") })
 	after := sim.List("app1")
 
@@ -46,7 +46,7 @@ as changes:
   remove c.example.com
   add a.example.com, with its www form
 `
-	if got := command(t, env, "", "restore", "--at=2", "--dry-run"); got != (outcome{exitDone, want + "nothing was enqueued (--dry-run)\n", ""}) {
+	if got := command(t, env, "", "restore", "--at=2", "--dry-run"); got != (output{exitDone, want + "nothing was enqueued (--dry-run)\n", ""}) {
 		t.Errorf("dry run: %+v", got)
 	}
 	if got := command(t, env, "", "restore", "--at=2"); got.code != exitUsage || got.out != want || !strings.Contains(got.err, `"Take 1 of the 3 names off the list of app app1, and put 2 on?" is yes, give --yes`) {
@@ -55,7 +55,7 @@ as changes:
 	if n, err := l.App(t.Context(), "app1"); err != nil || n.Pending > 0 || !slices.Equal(sim.List("app1"), after) {
 		t.Errorf("without --yes: %+v, %v, the list is %v", n, err, sim.List("app1"))
 	}
-	if got := command(t, env, "", "restore", "--at="+writes[2].At.Format(time.RFC3339Nano), "--by=ada", "--yes"); got != (outcome{exitDone, want + "2 changes enqueued for app app1\n", ""}) {
+	if got := command(t, env, "", "restore", "--at="+writes[2].At.Format(time.RFC3339Nano), "--by=ada", "--yes"); got != (output{exitDone, want + "2 changes enqueued for app app1\n", ""}) {
 		t.Errorf("restore: %+v", got)
 	}
 	settled := func(want []string) {

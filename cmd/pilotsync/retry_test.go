@@ -48,7 +48,7 @@ func TestOnlyRejectedDomainsAreSentAgain(t *testing.T) {
 		t.Run(test.args, func(t *testing.T) {
 			t.Parallel()
 			env, mini := onRedis(t)
-			s := newShelf(t, mini.Addr())
+			s := newLedgerFixture(t, mini.Addr())
 			s.settle("app1", listsync.Record{Domain: "bad.example.com", State: tasks.Rejected, OldReason: "taken", Names: []string{"bad.example.com", "www.bad.example.com"}, SiteID: 7, Attempts: 9})
 			s.settle("app1", listsync.Record{Domain: "worse.example.com", State: tasks.Rejected, Names: []string{"worse.example.com"}})
 			s.settle("app1", listsync.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})

@@ -37,7 +37,7 @@ const (
 
 var leakSigning = []string{"c2lnbmluZy1zZWNyZXQtb25lLTAwMDAx", "c2lnbmluZy1zZWNyZXQtdHdvLTAwMDAy"}
 
-// secrets are all that may be found nowhere, in each form that it could take.
+// secrets are the texts that must appear nowhere, in every form that they can have.
 func secrets(t *testing.T, passwordHash string) []string {
 	t.Helper()
 	pair := "sim:" + leakKey
@@ -54,8 +54,7 @@ func secrets(t *testing.T, passwordHash string) []string {
 	return all
 }
 
-// gossip is a ServerPilot that repeats in the words of each error what it was
-// sent, and a private key beside it.
+// gossip is a ServerPilot whose errors repeat what it was sent, and contain a private key.
 func gossip(t *testing.T, sim *simulator.Simulator) (apiURL string, repeated func() int) {
 	t.Helper()
 	target, err := url.Parse(strings.TrimSuffix(sim.APIURL(), "/v1"))
@@ -66,7 +65,7 @@ func gossip(t *testing.T, sim *simulator.Simulator) (apiURL string, repeated fun
 	times := 0
 	proxy := &httputil.ReverseProxy{
 		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(target) },
-		ErrorLog: stdlog.New(t.Output(), "", 0), // it tells of answers that are cut short
+		ErrorLog: stdlog.New(t.Output(), "", 0), // it reports truncated answers
 		ModifyResponse: func(r *http.Response) error {
 			if r.StatusCode < 400 {
 				return nil
@@ -95,8 +94,8 @@ func gossip(t *testing.T, sim *simulator.Simulator) (apiURL string, repeated fun
 	return server.URL + "/v1", func() int { mu.Lock(); defer mu.Unlock(); return times }
 }
 
-// Everything that the program writes, says or shows in a run in which most things
-// go wrong once, searched for every secret that it was given or was sent.
+// The test searches everything that the program writes, logs or shows for every secret that it got.
+// In the run most things fail once.
 func TestNoSecretIsFoundInAnythingThatAFullRunLeavesBehind(t *testing.T) {
 	t.Parallel()
 	sim, err := simulator.Start(simulator.Options{CertDelay: 300 * time.Millisecond, Accounts: []simulator.Account{{ClientID: "sim", APIKey: leakKey}},
@@ -144,8 +143,8 @@ func TestNoSecretIsFoundInAnythingThatAFullRunLeavesBehind(t *testing.T) {
 	wordpress := file("wp-config.php", "<?php\ndefine('WU_SERVER_PILOT_API_KEY', '"+leakKey+"');\ndefine('WU_SERVER_PILOT_CLIENT_ID', 'other');\n"+
 		"define('PILOTSYNC_REDIS_URL', 'redis://:"+leakRedis+"@127.0.0.1:1/0');\ndefine('PILOTSYNC_WEBHOOK_SECRET', 'whsec_"+leakSigning[1]+"');\n")
 
-	texts := map[string]string{} // what was said, by where
-	run := func(env vars, args ...string) outcome {
+	texts := map[string]string{} // the outputs, by source
+	run := func(env vars, args ...string) output {
 		got := command(t, env, "", args...)
 		texts[fmt.Sprintf("%d. pilotsync %s", len(texts), strings.Join(args, " "))] = got.out + got.err
 		return got
@@ -161,7 +160,7 @@ func TestNoSecretIsFoundInAnythingThatAFullRunLeavesBehind(t *testing.T) {
 	run(env, "enqueue", "add", "--app=app1", "shop.example.com", "nodns.example.com", "refused.example.com")
 	run(env, "enqueue", "add", "--app=app2", "broken.example.com")
 
-	// The key is refused, then the card; then one app stays in trouble.
+	// First the key is refused, then the card. After that one app keeps failing.
 	sim.SetAppStatus("app2", http.StatusInternalServerError)
 	for _, status := range []int{http.StatusUnauthorized, http.StatusPaymentRequired} {
 		sim.SetAccountStatus(status)
@@ -194,7 +193,7 @@ func TestNoSecretIsFoundInAnythingThatAFullRunLeavesBehind(t *testing.T) {
 		"adopt --app=app3 --all --dry-run", "adopt --app=app2 --all", "retry --app=app1 refused.example.com", "verify --app=app1 shop.example.com"} {
 		run(env, strings.Fields(args)...)
 	}
-	// Settings that are refused: their errors name them, and show nothing of them.
+	// Refused settings: the errors name them without their values.
 	for _, wrong := range []vars{
 		{"REDIS_URL": "redis://:" + leakRedis + "@127.0.0.1:1/0"}, {"REDIS_URL": "x://:" + leakRedis + "@h"}, {"REDIS_URL": "redis://:not-" + leakRedis + "@" + mini.Addr()},
 		{"REDIS_URL": "redis://user:" + leakRedis + "%zz@h"}, {"PILOTSYNC_WEBHOOK_SECRET": "whsec_" + leakSigning[0][:10] + " " + leakSigning[1]},

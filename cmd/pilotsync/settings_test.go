@@ -17,18 +17,18 @@ import (
 )
 
 const (
-	hush     = harness.Secret
-	userFile = harness.UserFile
+	secretWord = harness.Secret
+	userFile   = harness.UserFile
 )
 
 type vars = harness.Variables
 
-// account is the least that a worker needs.
+// account are the settings that a worker requires.
 var account = harness.Account()
 
 func TestAllWrongSettingsAreReportedAtOnce(t *testing.T) {
 	t.Parallel()
-	got := command(t, vars{"PILOTSYNC_TLS_PORT": "0", "REDIS_URL": "nonsense", "WU_SERVER_PILOT_API_KEY": "a " + hush}, "", "worker", "--www=x")
+	got := command(t, vars{"PILOTSYNC_TLS_PORT": "0", "REDIS_URL": "nonsense", "WU_SERVER_PILOT_API_KEY": "a " + secretWord}, "", "worker", "--www=x")
 	lines := strings.Split(strings.TrimSpace(got.err), "\n")
 	if got.code != exitUsage || len(lines) != 8 || lines[0] != "pilotsync: 6 settings are wrong:" {
 		t.Errorf("exit code %d and %d lines:\n%s", got.code, len(lines), got.err)
@@ -43,19 +43,19 @@ func TestAllWrongSettingsAreReportedAtOnce(t *testing.T) {
 func TestSettingsDoNotPrintTheirSecrets(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"worker", "--apikey=" + hush},
-		{"worker", "--api-key=" + hush, "--www=x"},
-		{"worker", "--api-key=" + hush, "--no-such-flag"},
-		{"worker", "--redis-url=redis://:" + hush + "@:x"},
-		{"worker", "--webhook-secret=" + hush},
-		{"worker", "--client-id=x:" + hush, "--help"},
-		{"status", "--redis-url=http://:" + hush + "@h"},
-		{"enqueue", "add", "example.com", "--app=a", "--redis-url=redis://u:" + hush + "@127.0.0.1:1/9"},
+		{"worker", "--apikey=" + secretWord},
+		{"worker", "--api-key=" + secretWord, "--www=x"},
+		{"worker", "--api-key=" + secretWord, "--no-such-flag"},
+		{"worker", "--redis-url=redis://:" + secretWord + "@:x"},
+		{"worker", "--webhook-secret=" + secretWord},
+		{"worker", "--client-id=x:" + secretWord, "--help"},
+		{"status", "--redis-url=http://:" + secretWord + "@h"},
+		{"enqueue", "add", "example.com", "--app=a", "--redis-url=redis://u:" + secretWord + "@127.0.0.1:1/9"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			t.Parallel()
-			got := command(t, vars{"WU_SERVER_PILOT_API_KEY": hush, "PILOTSYNC_WEBHOOK_SECRET": hush}, "", args...)
-			if strings.Contains(got.out+got.err, hush) || got.out+got.err == "" {
+			got := command(t, vars{"WU_SERVER_PILOT_API_KEY": secretWord, "PILOTSYNC_WEBHOOK_SECRET": secretWord}, "", args...)
+			if strings.Contains(got.out+got.err, secretWord) || got.out+got.err == "" {
 				t.Errorf("exit code %d\n%s%s", got.code, got.out, got.err)
 			}
 		})
@@ -89,7 +89,7 @@ func TestEachCommandWithSettingsRefusesUnknownOnes(t *testing.T) {
 	}
 }
 
-// What we ship mustn't be refused, and what the documents name must exist.
+// Shipped settings must be accepted, and settings in documents must exist.
 func TestShippedFilesNameKnownSettingsOnly(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..")

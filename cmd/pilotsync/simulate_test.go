@@ -30,8 +30,8 @@ func parseSimulate(args ...string) (*simulateCmd, error) {
 	return &c, err
 }
 
-// startSimulate runs the command and returns what it printed up to "# ready",
-// and what ends it and returns its error.
+// startSimulate runs the command. It returns the output up to "# ready", and a function that ends
+// the command and returns its error.
 func startSimulate(t *testing.T, args ...string) (lines []string, stop func() error) {
 	t.Helper()
 	c, err := parseSimulate(args...)
@@ -96,7 +96,7 @@ test -n "$PILOTSYNC_DNS" && test "$PILOTSYNC_TLS_PORT" -gt 0 && echo "$SERVERPIL
 	}
 }
 
-// A worker trusts a simulator that was started again, without a start of its own.
+// A worker trusts a restarted simulator without a restart of its own.
 func TestSimulateKeepsItsAuthority(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "ca.pem")
@@ -126,7 +126,7 @@ func TestSimulateKeepsItsAuthority(t *testing.T) {
 	}
 }
 
-// A worker is told of several accounts as of real ones, by a file.
+// A worker gets several accounts by a file, like real ones.
 func TestSimulateHasSeveralAccounts(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "accounts.yml")

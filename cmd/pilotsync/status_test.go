@@ -15,23 +15,23 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// shelf fills a ledger by its own means.
-type shelf struct {
+// ledgerFixture fills a ledger through its own methods.
+type ledgerFixture struct {
 	t      *testing.T
 	ledger *ledger.Ledger
 	seq    int64
 }
 
-func newShelf(t *testing.T, addr string) *shelf {
+func newLedgerFixture(t *testing.T, addr string) *ledgerFixture {
 	rdb := redis.NewClient(&redis.Options{Addr: addr})
 	t.Cleanup(func() { rdb.Close() })
-	return &shelf{t: t, ledger: ledger.New(rdb), seq: 1000}
+	return &ledgerFixture{t: t, ledger: ledger.New(rdb), seq: 1000}
 }
 
 var at = time.Date(2026, 3, 1, 12, 0, 0, 0, time.FixedZone("CET", 3600))
 
 // record leaves an addition of the domain pending.
-func (s *shelf) record(app, domain string) {
+func (s *ledgerFixture) record(app, domain string) {
 	s.t.Helper()
 	s.seq++
 	change := listsync.Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: s.seq, RequestedAt: at}, RecordedAt: at}
@@ -41,7 +41,7 @@ func (s *shelf) record(app, domain string) {
 }
 
 // recordRemoval leaves a removal of the domain pending.
-func (s *shelf) recordRemoval(app, domain string) {
+func (s *ledgerFixture) recordRemoval(app, domain string) {
 	s.t.Helper()
 	s.seq++
 	change := listsync.Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: s.seq, RequestedAt: at}, RecordedAt: at, Remove: true}
@@ -51,7 +51,7 @@ func (s *shelf) recordRemoval(app, domain string) {
 }
 
 // refusedRemoval leaves a domain rejected whose removal was refused.
-func (s *shelf) refusedRemoval(app, domain string) {
+func (s *ledgerFixture) refusedRemoval(app, domain string) {
 	s.t.Helper()
 	s.recordRemoval(app, domain)
 	lease := s.take(app)
@@ -64,8 +64,8 @@ func (s *shelf) refusedRemoval(app, domain string) {
 	}
 }
 
-// settle records the domain and puts down what became of it.
-func (s *shelf) settle(app string, r listsync.Record) {
+// settle records a domain and its outcome.
+func (s *ledgerFixture) settle(app string, r listsync.Record) {
 	s.t.Helper()
 	s.record(app, r.Domain)
 	r.Seq, r.RequestedAt, r.UpdatedAt = s.seq, at, at
@@ -79,7 +79,7 @@ func (s *shelf) settle(app string, r listsync.Record) {
 	}
 }
 
-func (s *shelf) take(app string) listsync.Lease {
+func (s *ledgerFixture) take(app string) listsync.Lease {
 	s.t.Helper()
 	lease, err := s.ledger.Acquire(context.Background(), app)
 	if err != nil {
@@ -88,10 +88,10 @@ func (s *shelf) take(app string) listsync.Lease {
 	return lease
 }
 
-// stocked is a ledger with a domain in each kind of state.
-func stocked(t *testing.T) vars {
+// withDomains returns the environment of a ledger with a domain in each kind of state.
+func withDomains(t *testing.T) vars {
 	env, mini := onRedis(t)
-	s := newShelf(t, mini.Addr())
+	s := newLedgerFixture(t, mini.Addr())
 	next := time.Now().Add(3*time.Minute + time.Second)
 	last := time.Now().Add(-2 * time.Minute)
 	s.settle("app1", listsync.Record{Domain: "done.example.com", State: tasks.Done, Names: []string{"done.example.com", "www.done.example.com"},
@@ -103,23 +103,23 @@ func stocked(t *testing.T) vars {
 	return env
 }
 
-func TestStatusShowsWhereEachDomainStands(t *testing.T) {
+func TestStatusShowsEachDomainsState(t *testing.T) {
 	t.Parallel()
-	got := command(t, stocked(t), "", "status")
+	got := command(t, withDomains(t), "", "status")
 	want := `APP   DOMAIN            STATE         NAMES                                   ATTEMPT  LAST ATTEMPT  NEXT ATTEMPT  REASON
 app1  done.example.com  done          done.example.com, www.done.example.com  2        2m ago        -             certificate <valid>
 app1  wait.example.com  checking-dns  wait.example.com                        1 of 7   2m ago        in 3m         points nowhere
 app2  bad.example.com   rejected      -                                       0        -             -             taken [1m elsewhere
 app2  new.example.com   pending       new.example.com                         0        -             -             waits to be put on the list
 `
-	if diff := cmp.Diff(outcome{exitDone, want, ""}, got, cmp.AllowUnexported(outcome{})); diff != "" {
+	if diff := cmp.Diff(output{exitDone, want, ""}, got, cmp.AllowUnexported(output{})); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
 	}
 }
 
-func TestStatusShowsOnlyWhatWasAskedFor(t *testing.T) {
+func TestStatusShowsOnlyTheSelectedDomains(t *testing.T) {
 	t.Parallel()
-	env := stocked(t)
+	env := withDomains(t)
 	for _, test := range []struct {
 		args    string
 		code    int
@@ -154,7 +154,7 @@ func TestStatusShowsOnlyWhatWasAskedFor(t *testing.T) {
 
 func TestStatusInJSONHasExactlyItsKeys(t *testing.T) {
 	t.Parallel()
-	got := command(t, stocked(t), "", "status", "--json", "--app=app1", "--app=app2")
+	got := command(t, withDomains(t), "", "status", "--json", "--app=app1", "--app=app2")
 	var raw []map[string]any
 	if err := json.Unmarshal([]byte(got.out), &raw); err != nil {
 		t.Fatalf("%v: %s", err, got.out)
@@ -188,15 +188,15 @@ func TestStatusInJSONHasExactlyItsKeys(t *testing.T) {
 func TestStatusOfNothingIsAnEmptyArray(t *testing.T) {
 	t.Parallel()
 	env, _ := onRedis(t)
-	if got := command(t, env, "", "status", "--json"); got != (outcome{exitDone, "[]\n", ""}) {
+	if got := command(t, env, "", "status", "--json"); got != (output{exitDone, "[]\n", ""}) {
 		t.Errorf("got %+v", got)
 	}
 }
 
-func TestStatusTellsOfAnAppsTrouble(t *testing.T) {
+func TestStatusShowsAnAppsTrouble(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
-	s := newShelf(t, mini.Addr())
+	s := newLedgerFixture(t, mini.Addr())
 	for app, trouble := range map[string]listsync.Failure{
 		"app1": {Reason: "the API key was refused", Blocked: true, Since: time.Now().Add(-5 * time.Minute)},
 		"app2": {Reason: "ServerPilot answered 500", Since: time.Now().Add(-3 * time.Hour)},
@@ -222,7 +222,7 @@ func TestCommandsSayWhichRedisDoesNotAnswer(t *testing.T) {
 	env, mini := onRedis(t)
 	mini.RequireUserAuth("u", "other")
 	addr := mini.Addr()
-	url := "redis://u:" + hush + "@" + addr
+	url := "redis://u:" + secretWord + "@" + addr
 	got := command(t, env, "", "status", "--redis-url="+url)
 	if got.code != exitUsage || !strings.Contains(got.err, `REDIS_URL (--redis-url) is "redis://u:[redacted]@`+addr+`"; it takes the user and password that this Redis knows: Redis refuses the login of user "u": WRONGPASS`) {
 		t.Errorf("with a wrong password: %+v", got)

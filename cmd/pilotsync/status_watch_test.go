@@ -39,7 +39,7 @@ func says(out *harness.Log, text string) func() (bool, error) {
 func TestTheWatchedStatusPrintsChangesInAPipe(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
-	s := newShelf(t, mini.Addr())
+	s := newLedgerFixture(t, mini.Addr())
 	s.settle("app1", listsync.Record{Domain: "a.example.com", State: tasks.Done, OldReason: "certificate <valid>"})
 	s.settle("app2", listsync.Record{Domain: "b.example.com", State: tasks.Done})
 	text, stopText := background(t, env, "status", "--watch", "--app=app1")
@@ -100,7 +100,7 @@ func TestTheWatchedStatusFillsTheScreenWithTroubleFirst(t *testing.T) {
 func TestLogsFollowADomainUntilCtrlC(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
-	s := newShelf(t, mini.Addr())
+	s := newLedgerFixture(t, mini.Addr())
 	s.record("app1", "a.example.com")
 	text, stopText := background(t, env, "logs", "a.example.com", "--follow")
 	objects, stopObjects := background(t, env, "logs", "a.example.com", "--follow", "--json")

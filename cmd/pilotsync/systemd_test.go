@@ -14,7 +14,7 @@ import (
 	"pilotsync/enqueue"
 )
 
-// serviceManager is systemd's side: a socket, and all that came there.
+// serviceManager is a fake systemd: a socket, and the messages sent to it.
 type serviceManager struct {
 	t      *testing.T
 	socket string
@@ -46,7 +46,7 @@ func newServiceManager(t *testing.T) *serviceManager {
 	return m
 }
 
-// since returns what was said from the n-th message on, without signs of life, and their number.
+// since returns the messages from the n-th on, without signs of life, and the number of all.
 func (m *serviceManager) since(n int) (said string, signs int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -66,7 +66,7 @@ func (m *serviceManager) count() int {
 	return len(m.said)
 }
 
-// await waits until what was said from the n-th message on is as the pattern has it.
+// await waits until the messages from the n-th on match the pattern.
 func (m *serviceManager) await(n int, pattern string) {
 	m.t.Helper()
 	re := regexp.MustCompile("^" + pattern + "$")
@@ -76,9 +76,9 @@ func (m *serviceManager) await(n int, pattern string) {
 	})
 }
 
-// A worker as pilotsync@.service runs it: with the unit's own variables, its
-// credentials, and a systemd that listens.
-func TestAWorkerTellsSystemdHowItStands(t *testing.T) {
+// A worker as pilotsync@.service runs it: with the unit's variables and credentials, and a fake
+// systemd.
+func TestAWorkerReportsItsStateToSystemd(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil, "--app", "app1", "--app", "app2")
 	f.redis.Kill()
@@ -141,7 +141,7 @@ func TestAWorkerTellsSystemdHowItStands(t *testing.T) {
 		return len(lists["app2"]) == 2, err
 	})
 	accounts("app1, app/2")
-	reload() // it has ended, in failure: systemd mustn't wait for it
+	reload() // it has failed: systemd mustn't wait for it
 	if !strings.Contains(worker.Written(), `app_id is \"app/2\"`) {
 		t.Errorf("it doesn't say what is wrong:\n%s", worker.Written())
 	}

@@ -16,7 +16,7 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// onTerminal runs the program on a pseudo terminal, and returns what it shows.
+// onTerminal runs the program on a pseudo terminal, and returns its output.
 func onTerminal(t *testing.T, columns uint16, env vars, args ...string) string {
 	t.Helper()
 	screen, tty, err := pty.Open()
@@ -42,7 +42,7 @@ func onTerminal(t *testing.T, columns uint16, env vars, args ...string) string {
 func TestNoCommandIsWiderThanItsTerminal(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
-	s := newShelf(t, mini.Addr())
+	s := newLedgerFixture(t, mini.Addr())
 	next := time.Now().Add(time.Hour)
 	long := strings.Repeat("label-of-a-long-name.", 9) + "example.com"
 	for _, app := range []string{"app1", "aBcDeFgHiJkLmNoP"} {
@@ -74,7 +74,7 @@ func TestNoCommandIsWiderThanItsTerminal(t *testing.T) {
 
 func TestColorIsForTerminalsThatWantIt(t *testing.T) {
 	t.Parallel()
-	env := stocked(t)
+	env := withDomains(t)
 	with := func(name, value string) vars {
 		more := vars{name: value}
 		for name, value := range env {

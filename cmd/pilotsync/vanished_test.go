@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// vanishingHost forwards connections to Redis until its host vanishes: from then on
-// nothing is answered, not even an attempt to connect.
+// vanishingHost forwards connections to Redis until its host vanishes. From then on nothing
+// answers, not even a connection attempt.
 type vanishingHost struct {
 	t        *testing.T
 	listener *net.TCPListener
 	mu       sync.Mutex
 	conns    []net.Conn
-	gone     bool
+	vanished bool
 }
 
 func newVanishingHost(t *testing.T, redis string) *vanishingHost {
@@ -63,9 +63,9 @@ func (h *vanishingHost) forward(from, to net.Conn) {
 	for {
 		n, err := from.Read(buf)
 		h.mu.Lock()
-		gone := h.gone
+		vanished := h.vanished
 		h.mu.Unlock()
-		if gone {
+		if vanished {
 			return // both connections stay open
 		}
 		if _, writeErr := to.Write(buf[:n]); err != nil || writeErr != nil {
@@ -75,12 +75,12 @@ func (h *vanishingHost) forward(from, to net.Conn) {
 	}
 }
 
-// vanish stops the forwarding, and fills the queue of connections that wait to be
-// accepted: Linux drops further attempts then, and they wait for their time limits.
+// vanish stops the forwarding, and fills the listener's accept queue. Linux then drops further
+// attempts, which wait for their time limits.
 func (h *vanishingHost) vanish() {
 	h.t.Helper()
 	h.mu.Lock()
-	h.gone = true
+	h.vanished = true
 	h.mu.Unlock()
 	addr := h.listener.Addr().(*net.TCPAddr)
 	_ = h.listener.Close()
@@ -109,8 +109,8 @@ func (h *vanishingHost) vanish() {
 	}
 }
 
-// asynq's loops end one after the other, and each may wait through several dials.
-// Without a limit of its own the worker takes minutes.
+// asynq's loops end one after the other, and each may wait for several dials. Without a limit of
+// its own the worker would take minutes.
 func TestAWorkerStopsInTimeThoughTheHostOfRedisHasVanished(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)

@@ -79,7 +79,7 @@ func TestADomainIsVerifiedAndItsHistorySaysByWhomAndWhatWasSeen(t *testing.T) {
 func TestOnlyListedDomainsAreVerified(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
-	s := newShelf(t, mini.Addr())
+	s := newLedgerFixture(t, mini.Addr())
 	for app, domain := range map[string]string{"app1": "done.example.com", "app2": "done.example.com", "app3": "other.example.com"} {
 		s.settle(app, listsync.Record{Domain: domain, State: tasks.Done, Wanted: true})
 	}
@@ -127,24 +127,24 @@ func TestOnlyListedDomainsAreVerified(t *testing.T) {
 	}
 }
 
-func TestWaitingForAVerificationThatNobodyMakesEnds(t *testing.T) {
+func TestWaitingForAVerificationWithoutAWorkerEnds(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
-	newShelf(t, mini.Addr()).settle("app1", listsync.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
+	newLedgerFixture(t, mini.Addr()).settle("app1", listsync.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
 	got := command(t, env, "", "verify", "done.example.com", "--wait", "--timeout=10ms")
 	if got.code != exitFailed || !strings.Contains(got.err, "the time is up (--timeout 10ms); 0 of 1 ended\n  for a worker to verify: done.example.com\n") ||
 		!strings.HasSuffix(got.err, "To check again:\n  pilotsync logs done.example.com\nWhether a worker is alive:\n  pilotsync doctor\n") {
 		t.Errorf("got %+v", got)
 	}
 	got = command(t, env, "", "verify", "done.example.com")
-	if want := "done.example.com on app app1 is verified now\n"; got != (outcome{exitDone, want, "'pilotsync logs done.example.com' shows the result.\n"}) {
+	if want := "done.example.com on app app1 is verified now\n"; got != (output{exitDone, want, "'pilotsync logs done.example.com' shows the result.\n"}) {
 		t.Errorf("got %+v", got)
 	}
 }
 
 func TestLogsNamesTheTasksOfADomain(t *testing.T) {
 	t.Parallel()
-	got := command(t, stocked(t), "", "logs", "wait.example.com")
+	got := command(t, withDomains(t), "", "logs", "wait.example.com")
 	lines := strings.SplitN(got.out, "\n", 4)
 	if got.code != exitDone || lines[0] != "wait.example.com on app app1 is checking-dns" || lines[1] != "last change: task change:app1:wait.example.com:1002" ||
 		lines[2] != "next verification: in 3m, task verify:app1:wait.example.com:0:2" {
@@ -152,9 +152,9 @@ func TestLogsNamesTheTasksOfADomain(t *testing.T) {
 	}
 }
 
-func TestLogsTellsOfADomainThatIsNotKnown(t *testing.T) {
+func TestLogsReportsAnUnknownDomain(t *testing.T) {
 	t.Parallel()
-	got := command(t, stocked(t), "", "logs", "nowhere.example.com")
+	got := command(t, withDomains(t), "", "logs", "nowhere.example.com")
 	if got.code != exitFailed || got.out != "" || !strings.Contains(got.err, "not known: nowhere.example.com (") {
 		t.Errorf("got %+v", got)
 	}
@@ -162,7 +162,7 @@ func TestLogsTellsOfADomainThatIsNotKnown(t *testing.T) {
 
 func TestLogsShowsNoControlCharacters(t *testing.T) {
 	t.Parallel()
-	got := command(t, stocked(t), "", "logs", "bad.example.com")
+	got := command(t, withDomains(t), "", "logs", "bad.example.com")
 	if got.code != exitDone || !strings.Contains(got.out, "bad.example.com on app app2 is rejected\n") || strings.Contains(got.out, "\x1b") {
 		t.Errorf("got %+v", got)
 	}

@@ -113,8 +113,8 @@ func TestThePageAloneWaitsForRedisButNotForOneThatRefusesIt(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
 	mini.RequireAuth("other")
-	got := command(t, env.With(vars{"REDIS_URL": "redis://:" + hush + "@" + mini.Addr(), "PILOTSYNC_LISTEN": "127.0.0.1:0"}), "", "web")
-	if got.code != exitUsage || !strings.Contains(got.err, "REDIS_URL (--redis-url) is ") || strings.Contains(got.err, hush) {
+	got := command(t, env.With(vars{"REDIS_URL": "redis://:" + secretWord + "@" + mini.Addr(), "PILOTSYNC_LISTEN": "127.0.0.1:0"}), "", "web")
+	if got.code != exitUsage || !strings.Contains(got.err, "REDIS_URL (--redis-url) is ") || strings.Contains(got.err, secretWord) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -150,7 +150,7 @@ func TestListsAreReadWithTheAccountsKeyOnly(t *testing.T) {
 	}
 }
 
-// A task that somebody enqueued is found in asynqmon, beside a real worker.
+// An enqueued task appears in asynqmon, beside a real worker.
 func TestTheWorkersPageHasAsynqmon(t *testing.T) {
 	t.Parallel()
 	env, _ := simulated(t)

@@ -22,7 +22,7 @@ import (
 	"pilotsync/test/harness"
 )
 
-// running is a worker, or another command that runs on, in this process.
+// running is a worker or another long-running command in this process.
 type running struct {
 	t      *testing.T
 	log    *harness.Log
@@ -55,7 +55,7 @@ func (r *running) stop() int {
 	}
 }
 
-// simulated is an environment with a Redis and a ServerPilot of its own.
+// simulated returns an environment with a Redis and a simulated ServerPilot of its own.
 func simulated(t *testing.T) (vars, *simulator.Simulator) {
 	t.Helper()
 	sim, err := simulator.Start(simulator.Options{Latency: 20 * time.Millisecond, CertDelay: 300 * time.Millisecond})
@@ -111,7 +111,7 @@ func TestAChangeIsFollowedFromTheCommandLineToItsCertificate(t *testing.T) {
 	page := regexp.MustCompile(`http://127\.0\.0\.1:\d+/`).FindString(strings.ReplaceAll(w.log.String(), sim.APIURL(), ""))
 	body, err := fetch(t, page)
 	if err != nil || !strings.Contains(body, "shop.example.com") {
-		t.Errorf("the page at %q: %v\n%s", page, err, body)
+		t.Errorf("the dashboard at %q: %v\n%s", page, err, body)
 	}
 	if code := w.stop(); code != exitDone {
 		t.Errorf("exit code %d", code)
@@ -143,7 +143,7 @@ func fetch(t *testing.T, url string) (string, error) {
 	return string(body), err
 }
 
-func TestTheWorkerTellsOfATakenPort(t *testing.T) {
+func TestTheWorkerReportsATakenPort(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -152,7 +152,7 @@ func TestTheWorkerTellsOfATakenPort(t *testing.T) {
 	defer taken.Close()
 	env, _ := onRedis(t)
 	got := command(t, account.With(env).With(vars{"PILOTSYNC_LISTEN": taken.Addr().String()}), "", "worker")
-	if got.code != exitFailed || !strings.Contains(got.err, `PILOTSYNC_LISTEN (--listen) is "`+taken.Addr().String()+`", where the page can't be served; it takes a free address, or off`) {
+	if got.code != exitFailed || !strings.Contains(got.err, `PILOTSYNC_LISTEN (--listen) is "`+taken.Addr().String()+`", where the dashboard can't be served; it takes a free address, or off`) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -161,9 +161,9 @@ func TestTheWorkerEndsWhereRedisRefusesIt(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
 	mini.RequireAuth("other")
-	env["REDIS_URL"] = "redis://:" + hush + "@" + mini.Addr()
+	env["REDIS_URL"] = "redis://:" + secretWord + "@" + mini.Addr()
 	got := command(t, account.With(env).With(vars{"PILOTSYNC_LISTEN": "off"}), "", "worker")
-	if got.code != exitUsage || !strings.Contains(got.err, "REDIS_URL (--redis-url) is ") || strings.Contains(got.err, hush) {
+	if got.code != exitUsage || !strings.Contains(got.err, "REDIS_URL (--redis-url) is ") || strings.Contains(got.err, secretWord) {
 		t.Errorf("got %+v", got)
 	}
 }

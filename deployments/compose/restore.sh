@@ -1,9 +1,9 @@
 #!/bin/sh
-# Puts the snapshot from standard input in the place of Redis's data, which stays beside it
-# as appendonlydir.before. The service restore of docker-compose.yml runs it, in /data.
+# Replaces Redis's data by the snapshot from standard input. The former data stays beside it as
+# appendonlydir.before. The service restore of docker-compose.yml runs it, in /data.
 #
-# Redis 7 reads its append-only files and nothing else, and their base is a snapshot. So a
-# base alone is whole data, and Redis never runs without its file.
+# Redis 7 reads only its append-only files, whose base is a snapshot. So a base alone is complete
+# data, and Redis never runs without its file.
 set -eu
 
 if redis-cli -s redis.sock ping >/dev/null 2>&1; then

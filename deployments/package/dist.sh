@@ -1,8 +1,8 @@
 #!/bin/sh
-# Builds what is released into DIST: for each target a .tar.gz, for Linux a .deb, too,
-# and their checksums. The same source and VERSION give the same bytes, wherever the
-# source is. It takes Go and GNU's tar, and git unless VERSION and SOURCE_DATE_EPOCH are set.
-# `dist.sh debian-version` only says which version the .deb would have.
+# Builds a release into DIST: a .tar.gz for each target, a .deb for Linux, and their checksums.
+# The same source and VERSION give the same bytes, wherever the source is. It takes Go and GNU's
+# tar, and git unless VERSION and SOURCE_DATE_EPOCH are set. `dist.sh debian-version` only prints
+# the version of the .deb.
 #
 #   VERSION            v1.2.3, or what `git describe` says of another commit, which is the default
 #   DIST               the folder that it all goes to (dist)
@@ -21,8 +21,8 @@ SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 MAINTAINER=${MAINTAINER:-The pilotsync authors <pilotsync@localhost>}
 export SOURCE_DATE_EPOCH MAINTAINER
 
-# debian_version makes of git's words a version that dpkg sorts as it should:
-# v1.2.3-rc1 comes before v1.2.3, and v1.2.3-5-gabc1234, five commits on, after it.
+# debian_version turns git's version into one that dpkg sorts correctly: v1.2.3-rc1 comes before
+# v1.2.3, and v1.2.3-5-gabc1234, five commits on, after it.
 debian_version() {
 	given=${1%-dirty}
 	dirty=${1#"$given"}
@@ -54,12 +54,12 @@ step() { # WHAT
 rm -f "$DIST"/pilotsync_*.tar.gz "$DIST"/pilotsync_*.deb "$DIST/SHA256SUMS"
 
 build() { # OS ARCHITECTURE FILE
-	# Without the state of a repository, which a release's source doesn't have.
+	# Without the repository's state, which a release's source doesn't have.
 	GOOS=$1 GOARCH=$2 CGO_ENABLED=0 $GO build -trimpath -buildvcs=false -ldflags "-s -w -X main.release=$VERSION" -o "$3" ./cmd/pilotsync
 }
 
 # The program writes its own path into its completions; where it's installed it is on PATH.
-# zsh's own way is a function in a file, which asks as the code for ~/.zshrc would.
+# zsh needs a function in a file, with the same request as the code for ~/.zshrc.
 completions() { # PROGRAM FOLDER
 	mkdir -p "$2"
 	"$1" completion bash --code | sed "s,$1,pilotsync,g" >"$2/pilotsync.bash"
@@ -86,8 +86,8 @@ tree() { # FOLDER
 	chmod -R u=rwX,go=rX "$1"
 }
 
-# In the .deb, what is used rather than read is in /usr/share/pilotsync. The documents'
-# folder has links to it where a document links to it.
+# In the .deb, files to use are in /usr/share/pilotsync. The documents' folder has links to those
+# that documents link to.
 debian() { # TREE FOLDER
 	mkdir -p "$2/share/php" "$2/share/redis"
 	cp -r "$1" "$2/doc"
@@ -113,7 +113,7 @@ build "$($GO env GOHOSTOS)" "$($GO env GOHOSTARCH)" "$work/here"
 completions "$work/here" "$work/completions"
 mkdir "$work/man"
 "$work/here" man --date="$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%d)" "$work/man"
-# Debian's own form, which tells what the other file has.
+# Debian's own format, which refers to the other file.
 cat <<END | gzip -9n >"$work/changelog.gz"
 pilotsync ($DEB_VERSION) unstable; urgency=medium
 

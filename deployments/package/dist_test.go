@@ -1,4 +1,4 @@
-// Package package_test builds what is released, and runs it from a Debian of its own.
+// Package package_test builds a release, and runs it in a Debian of its own.
 package package_test
 
 import (
@@ -40,7 +40,7 @@ func released(t *testing.T, version string, targets ...string) string {
 	return folder
 }
 
-// unpacked is what is in a .tar.gz, by name.
+// unpacked is the content of a .tar.gz, by name.
 func unpacked(t *testing.T, file string) map[string][]byte {
 	t.Helper()
 	f, err := os.Open(file)
@@ -163,7 +163,7 @@ func isStatic(t *testing.T, name, program string, machine elf.Machine) {
 	}
 }
 
-// copyTracked copies what is in the repository, as it is in the folder now.
+// copyTracked copies the repository's files with their present content.
 func copyTracked(t *testing.T, to string) {
 	t.Helper()
 	list := exec.CommandContext(t.Context(), "git", "ls-files", "-z")

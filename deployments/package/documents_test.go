@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// links finds a document's links and pictures; headings are what their fragments name.
+// links matches a document's links and pictures; headings are the targets of their fragments.
 var (
 	links    = regexp.MustCompile(`\]\(([^)\s]+)\)|(?:src|srcset)="([^"]+)"`)
 	headings = regexp.MustCompile(`(?m)^#+ (.+)$`)
@@ -52,7 +52,7 @@ func brokenLinks(t *testing.T, folder string) (broken []string, documents int) {
 	return broken, documents
 }
 
-// leads reports whether a file or folder exists and has a heading, unless none is named.
+// leads reports whether a file or folder exists, and has the heading if one is named.
 func leads(file, fragment string) bool {
 	if fragment == "" {
 		_, err := os.Stat(file)
@@ -83,7 +83,7 @@ func slug(heading string) string {
 	}, strings.ToLower(heading))
 }
 
-// hasWhatAnInstallationNeeds tests the .deb and the archive of release 1.2.3 in a folder.
+// hasWhatAnInstallationNeeds checks the .deb and the archive of release 1.2.3 in a folder.
 func hasWhatAnInstallationNeeds(t *testing.T, folder string) {
 	installed := filepath.Join(t.TempDir(), "installed")
 	run(t, "dpkg-deb", "-x", filepath.Join(folder, "pilotsync_1.2.3_"+runtime.GOARCH+".deb"), installed)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// simulated are the settings for the simulator, as it's started below.
+// simulated are the settings for the simulator that is started below.
 const simulated = `SERVERPILOT_API_URL=http://127.0.0.1:7001/v1
 PILOTSYNC_DNS=127.0.0.1:7002
 PILOTSYNC_TLS_PORT=7003
@@ -53,10 +53,10 @@ func TestThePackageFromInstallingToPurging(t *testing.T) {
 		t.Errorf("in /etc/pilotsync there is\n%s", out)
 	}
 	if out := m.must("systemctl list-units --plain --no-legend 'pilotsync*'"); out != "" {
-		t.Errorf("nobody asked for it, but there runs %s", out)
+		t.Errorf("nothing enabled it, but it runs: %s", out)
 	}
 
-	// This machine has no WordPress, so the usual Redis is pilotsync's own.
+	// This machine has no WordPress, so pilotsync can use the default Redis.
 	m.must("sed -i 's,127.0.0.1:6380,127.0.0.1:6379,' /etc/pilotsync/pilotsync.env /etc/pilotsync/pilotsync-web.env")
 	m.must("systemd-run -q --unit=simulator pilotsync simulate --listen=127.0.0.1:7001 --dns-listen=127.0.0.1:7002 --tls-listen=127.0.0.1:7003 " +
 		"--app=app1 --app=app2 --latency=0s --cert-delay=0s --ca-file=/etc/pilotsync/simulator.pem")
@@ -65,7 +65,7 @@ func TestThePackageFromInstallingToPurging(t *testing.T) {
 	m.put("/etc/pilotsync/accounts.yml", accounts+"app1]}\n", 0o644)
 	m.put("/etc/pilotsync/credentials/one", "sim-key\n", 0o600)
 
-	// A webhook's secret, as README.md of the units has it; nobody listens there.
+	// A webhook's secret, as the units' README.md has it; the URL has no server.
 	m.must("mkdir /etc/systemd/system/pilotsync@.service.d && echo PILOTSYNC_WEBHOOK_URL=http://127.0.0.1:7009/ >>/etc/pilotsync/pilotsync.env")
 	m.put("/etc/pilotsync/credentials/webhook-secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", 0o600)
 	m.put("/etc/systemd/system/pilotsync@.service.d/override.conf", "[Service]\nEnvironment=PILOTSYNC_WEBHOOK_SECRET_FILE=%d/pilotsync_webhook-secret\n", 0o644)
@@ -117,8 +117,8 @@ func TestThePackageFromInstallingToPurging(t *testing.T) {
 	}
 }
 
-// ends adds a domain and waits for its certificate. It is forced, since a worker says a
-// moment after a reload that it serves a new app.
+// ends adds a domain and waits for its certificate. It uses --force, since a worker announces a new
+// app shortly after a reload.
 func (m *machine) ends(app, domain string) {
 	m.t.Helper()
 	m.must("pilotsync enqueue add " + domain + " --app " + app + " --force --wait")
@@ -127,8 +127,7 @@ func (m *machine) ends(app, domain string) {
 	}
 }
 
-// isUnprivileged looks at the process, and asks systemd, which knows what this
-// system really gives the unit.
+// isUnprivileged checks the process, and what systemd reports of the unit's rights.
 func (m *machine) isUnprivileged(unit string) {
 	m.t.Helper()
 	status := m.must("cat /proc/$(systemctl show -P MainPID " + unit + ")/status")
@@ -143,7 +142,7 @@ func (m *machine) isUnprivileged(unit string) {
 	m.must("systemd-analyze security --no-pager --threshold=20 " + unit)
 }
 
-// doctor looks as README.md of the units says.
+// doctor runs the doctor as the units' README.md says.
 func (m *machine) doctor() {
 	m.t.Helper()
 	readme, err := os.ReadFile("../systemd/README.md")
@@ -154,7 +153,7 @@ func (m *machine) doctor() {
 	if command == nil {
 		m.t.Fatal("README.md doesn't say how to run the doctor")
 	}
-	out, _ := m.sh(string(command[1])) // the simulator isn't all that it looks at
+	out, _ := m.sh(string(command[1])) // it checks more than the simulator
 	for _, want := range []string{"ok       settings:", "ok       credentials:", "ok       workers:"} {
 		if !strings.Contains(out, want) {
 			m.t.Errorf("the doctor doesn't say %q:\n%s", want, out)
@@ -162,7 +161,7 @@ func (m *machine) doctor() {
 	}
 }
 
-// redisAway restarts a worker while there is no Redis.
+// redisAway restarts a worker without Redis.
 func (m *machine) redisAway() {
 	m.t.Helper()
 	m.must("systemctl stop redis-server && systemctl restart --no-block pilotsync@1")
@@ -171,7 +170,7 @@ func (m *machine) redisAway() {
 	m.await("it works once Redis is there", "systemctl show -P StatusText pilotsync@1; systemctl show -P ActiveState pilotsync@1", "working\nactive")
 }
 
-// hangs stops a worker's process, with less patience than the unit has.
+// hangs suspends a worker's process, with a shorter watchdog than the unit's.
 func (m *machine) hangs() {
 	m.t.Helper()
 	m.must("mkdir -p /run/systemd/system/pilotsync@2.service.d && printf '[Service]\\nWatchdogSec=2\\nTimeoutAbortSec=1\\n' >/run/systemd/system/pilotsync@2.service.d/test.conf && " +
@@ -183,11 +182,11 @@ func (m *machine) hangs() {
 // correctHorse is the password "correct-horse", hashed with the least cost.
 const correctHorse = "$2y$04$zRD5FPITe4M/LnmHK1UYaO96VAl4718CwgFSjn4gsxHtcWd9Zwp92"
 
-// page starts the page's unit, which takes users.
+// page starts the dashboard's unit, with users.
 func (m *machine) page() {
 	m.t.Helper()
 	if out, err := m.sh("systemctl start pilotsync-web"); err == nil {
-		m.t.Errorf("the page starts without users: %s", out)
+		m.t.Errorf("the dashboard starts without users: %s", out)
 	}
 	m.put("/etc/pilotsync/users", "ada:"+correctHorse+":act\n", 0o600)
 	m.must("systemctl enable --now pilotsync-web")
@@ -195,6 +194,6 @@ func (m *machine) page() {
 	ask := func(header string) string {
 		return "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET / HTTP/1.0\\r\\nHost: 127.0.0.1:8080\\r\\n" + header + "\\r\\n' >&3 && head -1 <&3"
 	}
-	m.await("the page wants a password", ask(""), " 401 ")
-	m.await("the page takes ada's password", ask("Authorization: Basic YWRhOmNvcnJlY3QtaG9yc2U=\\r\\n"), " 200 ")
+	m.await("the dashboard requires a password", ask(""), " 401 ")
+	m.await("the dashboard accepts ada's password", ask("Authorization: Basic YWRhOmNvcnJlY3QtaG9yc2U=\\r\\n"), " 200 ")
 }

@@ -14,19 +14,19 @@ import (
 	"time"
 )
 
-// patience is for what takes a second or two where the machine isn't busy.
-const patience = 2 * time.Minute
+// stepLimit is for what takes a second or two on an idle machine.
+const stepLimit = 2 * time.Minute
 
-// machine is a fresh Debian with systemd, in namespaces of its own, without a network
-// but its loopback: each port is free, and nothing leaves it.
+// machine is a fresh Debian with systemd, in namespaces of its own. Its only network is loopback,
+// with all ports free.
 type machine struct {
 	t    *testing.T
 	root string
 	init int // systemd's process id
 }
 
-// newMachine unpacks a Debian and boots it. It takes root, and says so: a package
-// that nobody installed isn't tested.
+// newMachine unpacks a Debian and boots it. It fails without root, since the test must install the
+// package.
 func newMachine(t *testing.T) *machine {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -61,9 +61,9 @@ func newMachine(t *testing.T) *machine {
 	return m
 }
 
-// sh runs a script in the machine and returns what it says.
+// sh runs a script in the machine and returns its output.
 func (m *machine) sh(script string) (string, error) {
-	ctx, cancel := context.WithTimeout(m.t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(m.t.Context(), 2*stepLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "nsenter", "-t", fmt.Sprint(m.init), "-m", "-p", "-u", "-i", "-C", "-n", "--", "/bin/bash", "-c", script)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"}
@@ -71,7 +71,7 @@ func (m *machine) sh(script string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// must is sh for what has to go well.
+// must is sh for a script that has to succeed.
 func (m *machine) must(script string) string {
 	m.t.Helper()
 	out, err := m.sh(script)
@@ -82,16 +82,16 @@ func (m *machine) must(script string) string {
 	return out
 }
 
-// await runs a script until what it says contains want; exit codes don't matter.
+// await runs a script until its output contains want, whatever its exit code.
 func (m *machine) await(what, script, want string) {
 	m.t.Helper()
-	for deadline := time.Now().Add(patience); ; <-time.After(100 * time.Millisecond) {
+	for deadline := time.Now().Add(stepLimit); ; <-time.After(100 * time.Millisecond) {
 		out, err := m.sh(script)
 		if strings.Contains(out, want) {
 			return
 		}
 		if time.Now().After(deadline) {
-			m.t.Fatalf("%s: not within %s; %s: %v\n%s", what, patience, script, err, out)
+			m.t.Fatalf("%s: not within %s; %s: %v\n%s", what, stepLimit, script, err, out)
 		}
 	}
 }
@@ -108,9 +108,8 @@ func (m *machine) put(path, content string, mode os.FileMode) {
 	}
 }
 
-// debian returns a .tar of this machine's own Debian in small, with what the package
-// is used with. It's made from where this machine's apt gets its packages, and kept
-// among the user's caches for the next time.
+// debian returns a .tar of a small Debian with what the package needs. It is made from the mirror
+// of this machine's apt, and kept in the user's cache folder.
 func debian(t *testing.T) string {
 	t.Helper()
 	suite := run(t, "sh", "-c", ". /etc/os-release && echo $VERSION_CODENAME")
@@ -118,9 +117,9 @@ func debian(t *testing.T) string {
 	if err != nil {
 		t.Fatalf("find the folder for caches, for the Debian that is kept there: %v", err)
 	}
-	// The plugin's way needs PHP and a database; WordPress itself is the host's.
+	// The plugin needs PHP and a database; WordPress itself is the host's.
 	const packages = "ca-certificates,dbus,mariadb-client-core,mariadb-server-core,openssl,php-cli,php-mysql,php-redis,redis-server,systemd,systemd-sysv"
-	file := filepath.Join(cache, "pilotsync", fmt.Sprintf("debian-%s-%s-2.tar", suite, runtime.GOARCH)) // another number for other packages
+	file := filepath.Join(cache, "pilotsync", fmt.Sprintf("debian-%s-%s-2.tar", suite, runtime.GOARCH)) // a change of the packages needs another number
 	if _, err := os.Stat(file); err == nil {
 		return file
 	}

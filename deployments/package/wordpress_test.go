@@ -9,12 +9,12 @@ import (
 	"testing"
 )
 
-// site are the test network's own files: WordPress's settings, and the stand-in for
-// Ultimate Multisite.
-const site = root + "/enqueue/php/wordpress/tests/site"
+// networkFiles are the test network's own files: WordPress's settings, and the stand-in for Ultimate
+// Multisite.
+const networkFiles = root + "/enqueue/php/wordpress/tests/site"
 
-// A Debian administrator pastes the commands of deployments/systemd/README.md, with
-// nothing but the package at hand, and maps a domain in WordPress.
+// A Debian administrator with the package alone pastes the commands of
+// deployments/systemd/README.md, and maps a domain in WordPress.
 func TestThePackagesREADMEGetsADomainFromWordPressToDone(t *testing.T) {
 	t.Parallel()
 	debs, err := filepath.Glob(filepath.Join(released(t, "v1.0.0", "linux/"+runtime.GOARCH), "*.deb"))
@@ -60,7 +60,7 @@ func TestThePackagesREADMEGetsADomainFromWordPressToDone(t *testing.T) {
 		`"shop.example.com":"done secure"`)
 	m.must(`REDIS_URL=$(sed -n 's/^REDIS_URL=//p' /etc/pilotsync/pilotsync.env) pilotsync status shop.example.com --json | grep -q '"done"'`)
 
-	// The Redis instance keeps what it acknowledged.
+	// The Redis instance keeps its acknowledged data.
 	const knows = `REDIS_URL=$(sed -n 's/^REDIS_URL=//p' /etc/pilotsync/pilotsync.env) pilotsync status shop.example.com --json | grep -q '"done"'`
 	m.must("systemctl restart redis-server@pilotsync")
 	m.must(knows)
@@ -72,13 +72,13 @@ func TestThePackagesREADMEGetsADomainFromWordPressToDone(t *testing.T) {
 		}
 		m.must("echo 'ada:" + correctHorse + "' >/etc/pilotsync/users")
 	}
-	m.await("the page shows the domain", `exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /domains HTTP/1.0\r\nHost: 127.0.0.1:8080\r\nAuthorization: Basic YWRhOmNvcnJlY3QtaG9yc2U=\r\n\r\n' >&3 && cat <&3`, "shop.example.com")
+	m.await("the dashboard shows the domain", `exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /domains HTTP/1.0\r\nHost: 127.0.0.1:8080\r\nAuthorization: Basic YWRhOmNvcnJlY3QtaG9yc2U=\r\n\r\n' >&3 && cat <&3`, "shop.example.com")
 	for _, command := range pasted(t, "../systemd/README.md", "Back up") {
 		m.must(command)
 	}
 	m.must("redis-check-rdb /var/backups/pilotsync.rdb && test $(stat -c %s /var/backups/pilotsync.rdb) -gt 1000")
 
-	// It is the administrator's, and outlives the package.
+	// It belongs to the administrator, and stays when the package is removed.
 	m.must("apt-get remove -y pilotsync && systemctl restart redis-server@pilotsync")
 	m.must(`redis-cli -u "$(sed -n 's/^REDIS_URL=//p' /etc/pilotsync/pilotsync.env)" hget 'pilotsync:{app1}:domains' shop.example.com | grep -q '"done"'`)
 }
@@ -110,10 +110,10 @@ func pasted(t *testing.T, file, section string) (commands []string) {
 func (m *machine) wordPress(lines string) {
 	m.t.Helper()
 	run(m.t, "cp", "-rL", "/usr/share/wordpress", filepath.Join(m.root, "srv/site"))
-	run(m.t, "sh", "-c", `cp "$0"/*.php "$1"`, site, filepath.Join(m.root, "srv/site")) // each test of the plugin puts some of them elsewhere, too
+	run(m.t, "sh", "-c", `cp "$0"/*.php "$1"`, networkFiles, filepath.Join(m.root, "srv/site")) // each test of the plugin also uses other places for some of them
 	m.must("mkdir -p /srv/site/wp-content/mu-plugins")
-	run(m.t, "cp", filepath.Join(site, "orders.php"), filepath.Join(m.root, "srv/site/wp-content/mu-plugins"))
-	run(m.t, "cp", filepath.Join(site, "sunrise.php"), filepath.Join(m.root, "srv/site/wp-content"))
+	run(m.t, "cp", filepath.Join(networkFiles, "orders.php"), filepath.Join(m.root, "srv/site/wp-content/mu-plugins"))
+	run(m.t, "cp", filepath.Join(networkFiles, "sunrise.php"), filepath.Join(m.root, "srv/site/wp-content"))
 	m.put("/srv/lines.php", lines+"\n", 0o600)
 	m.must("sed -i '/^require_once ABSPATH/e cat /srv/lines.php' /srv/site/wp-config.php")
 	const environment = "export TEST_DB_SOCKET=/srv/db.sock; "
@@ -135,7 +135,7 @@ exit( is_wp_error( $result ) ? $result->get_error_message() : 0 );
 	m.step(`["activate"]`)
 }
 
-// step gives the network some orders, all in one request.
+// step sends the network several instructions in one request.
 func (m *machine) step(steps ...string) {
 	m.t.Helper()
 	m.put("/srv/steps.json", "["+strings.Join(steps, ",")+"]", 0o600)

@@ -48,7 +48,7 @@ func TestTheGoClientMayEnqueueAsPHP(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t)
 	client := enqueue.New(g.as("php"))
-	for range 2 { // the second time Redis knows the scripts
+	for range 2 { // the second time Redis has the scripts
 		receipts, err := client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "shop.example.com"},
 			enqueue.Request{AppID: "app2", Domain: "blog.example.com", Remove: true})
 		if err != nil || receipts[0].TaskID == "" || receipts[1].TaskID == "" {
@@ -63,7 +63,7 @@ func TestTheGoClientMayEnqueueAsPHP(t *testing.T) {
 func TestThePHPLibraryMayEnqueueAndAskForAStateAsPHP(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t)
-	// As a worker would: so that there is a state to be asked for.
+	// Recorded as by a worker, so that there is a state to read.
 	change := listsync.Pending{Change: tasks.Change{AppID: "app1", Domain: "known.example.com", Seq: 1}}
 	if _, err := ledger.New(g.as("worker")).Record(t.Context(), change, listsync.HistoryEntry{}); err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func TestThePHPLibraryMayEnqueueAndAskForAStateAsPHP(t *testing.T) {
 	var receipts []struct {
 		TaskID string `json:"taskId"`
 	}
-	// One by one: the first brings the scripts along, the second finds them.
+	// One by one: the first call loads the scripts, the second finds them.
 	php(t, []map[string]any{{"domain": "shop.example.com", "site_id": 3}, {"domain": "blog.example.com", "remove": true}, {"domain": "shop2.example.com"}},
 		&receipts, "enqueue.php", g.url("php"), "app1", "each")
 	if len(receipts) != 3 || receipts[2].TaskID == "" {
@@ -85,7 +85,7 @@ func TestThePHPLibraryMayEnqueueAndAskForAStateAsPHP(t *testing.T) {
 	if n := g.admin.LLen(t.Context(), "asynq:{domains}:pending").Val(); n != 3 {
 		t.Errorf("%d tasks wait, want 3", n)
 	}
-	// What the plugin's check of everything asks for besides; see Checks.php.
+	// What the plugin's checks read besides; see Checks.php.
 	rdb := g.as("php")
 	if err := rdb.Do(t.Context(), "ZRANGEBYSCORE", "asynq:servers", "0", "+inf").Err(); err != nil {
 		t.Error(err)
@@ -108,8 +108,8 @@ func TestThePHPLibraryMayEnqueueAndAskForAStateAsPHP(t *testing.T) {
 	}
 }
 
-// php runs a script of the PHP library's tests with in on its input, and reads
-// what it prints into out.
+// php runs a script of the PHP library's tests with in as its input, and decodes its output into
+// out.
 func php(t *testing.T, in, out any, script string, args ...string) {
 	t.Helper()
 	binary, err := exec.LookPath("php")
@@ -150,32 +150,32 @@ func TestWhatPHPMayNotDo(t *testing.T) {
 		"FLUSHALL", "FLUSHDB", "KEYS *", "SCAN 0", "RANDOMKEY", "DBSIZE", "CONFIG GET *", "CONFIG SET dir /tmp", "INFO", "ACL LIST", "ACL SETUSER x on",
 		"CLIENT LIST", "CLIENT KILL TYPE normal", "CLIENT TRACKING ON BCAST", "CLIENT PAUSE 1", "MONITOR", "SAVE", "BGSAVE", "SHUTDOWN", "SCRIPT FLUSH", "SCRIPT LOAD return", "FUNCTION FLUSH",
 		"REPLICAOF 127.0.0.1 1", "SWAPDB 0 1", "MIGRATE 127.0.0.1 1 other 0 5", "SUBSCRIBE asynq:cancel", "PUBLISH asynq:cancel x",
-		// Tasks that are there already: neither what is in them nor which there are.
+		// Existing tasks: neither their contents nor their ids.
 		"HGET " + task + " msg", "HGETALL " + task, "DEL " + task, "LRANGE asynq:{domains}:pending 0 -1", "DEL asynq:{domains}:pending", "RPOP asynq:{domains}:pending",
 		"SMEMBERS asynq:queues", "DEL asynq:queues", "HSET asynq:{domains}:t:other msg m", "HSET asynq:{ssl}:t:x msg m", "HGET asynq:{ssl}:t:x msg", "LPUSH asynq:{lists}:pending x",
-		// The ledger: the state of a domain whose name is known, and nothing else.
+		// The ledger: only the state of a domain whose name is known.
 		"HGETALL pilotsync:{app1}:domains", "HKEYS pilotsync:{app1}:domains", "HSET pilotsync:{app1}:domains shop.example.com {}", "HSET pilotsync:{app1}:pending x {}",
 		"HSET pilotsync:{app1}:sync token mine", "DEL pilotsync:{app1}:sync", "SADD pilotsync:{app1}:ours x", "HGET pilotsync:{app1}:shown listed",
 		"LRANGE pilotsync:{app1}:log:shop.example.com 0 -1", "LPUSH pilotsync:{app1}:outbox x", "SADD pilotsync:apps x", "DEL pilotsync:{app1}:seq",
 		"HSET pilotsync:ledger id mine", "DEL pilotsync:ledger", "GET pilotsync:{app1}:handover",
 		"GET other", "SET other 2", "SET rate:app1 9", "HSET pilotsync:webhooks:off x y",
 	} {
-		denied(t, rdb, strings.Fields(c)...)
+		requireDenied(t, rdb, strings.Fields(c)...)
 	}
-	// No script may more than its caller, whichever keys it says that it touches.
+	// A script has only its caller's rights, whatever keys it declares.
 	for _, c := range []string{
 		`redis.call('HGETALL', 'pilotsync:{app1}:domains')`, `redis.call('HSET', 'pilotsync:{app1}:sync', 'token', 'mine')`, `redis.call('KEYS', '*')`,
 		`redis.call('HGET', '` + task + `', 'msg')`, `redis.call('FLUSHALL')`, `redis.call('GET', 'other')`,
 	} {
-		denied(t, rdb, "EVAL", "return "+c, "0")
-		denied(t, rdb, "EVAL", "return "+c, "1", "pilotsync:{app1}:seq")
+		requireDenied(t, rdb, "EVAL", "return "+c, "0")
+		requireDenied(t, rdb, "EVAL", "return "+c, "1", "pilotsync:{app1}:seq")
 	}
 	if got := g.admin.HGet(t.Context(), "pilotsync:{app1}:sync", "token").Val(); got != "t" {
 		t.Errorf("the token is %q now", got)
 	}
 }
 
-// all has an administrator set up what the denied commands would reach.
+// all has the administrator create what the denied commands would access.
 func all(t *testing.T, rdb *redis.Client, commands []string) {
 	t.Helper()
 	for _, c := range commands {
@@ -185,8 +185,8 @@ func all(t *testing.T, rdb *redis.Client, commands []string) {
 	}
 }
 
-// denied reports a command that Redis lets a user have.
-func denied(t *testing.T, rdb *redis.Client, command ...string) {
+// requireDenied reports a command that Redis allows a user.
+func requireDenied(t *testing.T, rdb *redis.Client, command ...string) {
 	t.Helper()
 	err := rdb.Do(t.Context(), words(command)...).Err()
 	if err == nil || !strings.Contains(err.Error(), "NOPERM") && !strings.Contains(err.Error(), "The user executing the script can't") {

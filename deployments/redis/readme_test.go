@@ -12,7 +12,7 @@ import (
 	"pilotsync/test/redistest"
 )
 
-// printed is the command in the documents that writes the configuration of an instance.
+// printed is the documents' command that writes an instance's configuration.
 var printed = regexp.MustCompile(`(?m)^ +(printf .*) >/etc/redis/redis-pilotsync\.conf$`)
 
 func TestTheDocumentsInstanceKeepsItsData(t *testing.T) {
@@ -39,7 +39,7 @@ func keepsItsData(t *testing.T, document string) {
 	var args []string
 	for line := range strings.Lines(string(content)) {
 		switch name, value, _ := strings.Cut(strings.TrimSpace(line), " "); name {
-		case "bind", "port", "dir": // a server of a test has its own
+		case "bind", "port", "dir": // each test's server has its own
 		default:
 			args = append(args, "--"+name, value)
 		}

@@ -12,8 +12,8 @@ import (
 	"pilotsync/test/redistest"
 )
 
-// defaultUser is the first line of both ACL files. Redis replays its append-only file
-// as this user, so the user needs every right, although nobody can log in as it.
+// defaultUser is the first line of both ACL files. Redis replays its append-only file as this user,
+// so the user needs every right, although it has no login.
 const defaultUser = "user default off resetpass allkeys allchannels +@all\n"
 
 // formerDefaultUser is that line as 0.1.0 shipped it.
@@ -35,8 +35,8 @@ func TestBothFilesGiveTheDefaultUserEveryRightAndNoLogin(t *testing.T) {
 // written are the keys that writeAll sets.
 var written = []string{"pilotsync:multi1", "pilotsync:multi2", "pilotsync:script1", "pilotsync:script2", "pilotsync:single"}
 
-// writeAll writes in each way that Redis puts into its file differently: one command,
-// a transaction, and a script with two writes.
+// writeAll writes in all ways that Redis's file records differently: a command, a transaction, and
+// a script with two writes.
 func writeAll(t *testing.T, rdb *redis.Client) {
 	t.Helper()
 	if err := rdb.Set(t.Context(), "pilotsync:single", 1, 0).Err(); err != nil {
@@ -55,8 +55,8 @@ func writeAll(t *testing.T, rdb *redis.Client) {
 	}
 }
 
-// inFile waits until Redis has handed all writes to the file. It holds them back while
-// the fsync of the last second continues, for two seconds at most.
+// inFile waits until Redis has written everything to the file. Redis delays writes while an fsync
+// runs, for two seconds at most.
 func inFile(t *testing.T, server *redistest.Server) {
 	t.Helper()
 	rdb := adminOf(t, server)
@@ -66,8 +66,8 @@ func inFile(t *testing.T, server *redistest.Server) {
 	})
 }
 
-// holds fails the test if Redis has other keys than want.
-func holds(t *testing.T, server *redistest.Server, when string, want []string) {
+// requireKeys fails the test if Redis has other keys than want.
+func requireKeys(t *testing.T, server *redistest.Server, when string, want []string) {
 	t.Helper()
 	got, err := adminOf(t, server).Keys(t.Context(), "*").Result()
 	if slices.Sort(got); err != nil || !slices.Equal(got, want) {
@@ -94,7 +94,7 @@ func TestARestartKeepsWhatTransactionsAndScriptsWrote(t *testing.T) {
 			inFile(t, server)
 			end(server)
 			server.Start()
-			holds(t, server, "after the restart", written)
+			requireKeys(t, server, "after the restart", written)
 		})
 	}
 }
@@ -108,7 +108,7 @@ func former(t *testing.T) *redistest.Server {
 	return server
 }
 
-// replaceInACL does what an administrator does to the ACL file with an editor.
+// replaceInACL edits the ACL file as an administrator does.
 func replaceInACL(t *testing.T, server *redistest.Server, before, after string) {
 	t.Helper()
 	answer, err := adminOf(t, server).ConfigGet(t.Context(), "aclfile").Result()
@@ -127,7 +127,7 @@ func replaceInACL(t *testing.T, server *redistest.Server, before, after string) 
 	}
 }
 
-// rewrite has Redis rewrite its append-only file and waits until that is done.
+// rewrite makes Redis rewrite its append-only file and waits for the end.
 func rewrite(t *testing.T, server *redistest.Server) {
 	t.Helper()
 	rdb := adminOf(t, server)
@@ -152,7 +152,7 @@ func TestTheRescueFromTheFormerLine(t *testing.T) {
 		rewrite(t, server)
 		server.Stop()
 		server.Start()
-		holds(t, server, "after the restart", written)
+		requireKeys(t, server, "after the restart", written)
 	})
 	t.Run("after a restart another one brings all back", func(t *testing.T) {
 		t.Parallel()
@@ -160,11 +160,11 @@ func TestTheRescueFromTheFormerLine(t *testing.T) {
 		writeAll(t, adminOf(t, server))
 		server.Stop()
 		server.Start()
-		holds(t, server, "after a restart with the former line", []string{single})
+		requireKeys(t, server, "after a restart with the former line", []string{single})
 		replaceInACL(t, server, formerDefaultUser, defaultUser)
 		server.Stop()
 		server.Start()
-		holds(t, server, "after a restart with the new line", written)
+		requireKeys(t, server, "after a restart with the new line", written)
 	})
 	t.Run("once the file was rewritten, it is too late", func(t *testing.T) {
 		t.Parallel()
@@ -176,6 +176,6 @@ func TestTheRescueFromTheFormerLine(t *testing.T) {
 		replaceInACL(t, server, formerDefaultUser, defaultUser)
 		server.Stop()
 		server.Start()
-		holds(t, server, "after a restart with the new line", []string{single})
+		requireKeys(t, server, "after a restart with the new line", []string{single})
 	})
 }

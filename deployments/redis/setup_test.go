@@ -16,14 +16,14 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
 }
 
-// guarded is a real Redis with the sample's settings and users: one server, a
-// Sentinel set or a Cluster. Each user's password is redistest.Password.
+// guarded is a real Redis with the shipped settings and users: one server, a Sentinel set or a
+// Cluster. Each user's password is redistest.Password.
 type guarded struct {
 	t        *testing.T
 	addr     string          // of the server, or of the first of several
 	admin    *redis.Client   // there
 	admins   []*redis.Client // of each server, and of each Sentinel
-	replicas []*redis.Client // of those, the ones of servers that begin as replicas
+	replicas []*redis.Client // those of servers that start as replicas
 	url      func(user string) string
 }
 
@@ -64,7 +64,7 @@ func guard(t *testing.T, url func(string) string, addrs ...string) *guarded {
 	return g
 }
 
-// as is a client of the server, or of the first of several, that logs in as one of the users.
+// as returns a user's client of the server, or of the first of several.
 func (g *guarded) as(user string) *redis.Client {
 	g.t.Helper()
 	return g.client(g.addr, user)
@@ -76,7 +76,7 @@ func (g *guarded) client(addr, user string) *redis.Client {
 	return rdb
 }
 
-// open is a user's client, as a process of the program has it.
+// open returns a user's client that is configured like the program's.
 func (g *guarded) open(user string) redis.UniversalClient {
 	g.t.Helper()
 	rdb, err := redisurl.Open(g.url(user))
@@ -87,7 +87,7 @@ func (g *guarded) open(user string) redis.UniversalClient {
 	return rdb
 }
 
-// denied are the commands and keys that a server or Sentinel denied a user so far.
+// denied lists the commands and keys that a server or Sentinel has denied a user.
 func (g *guarded) denied(user string) []string {
 	g.t.Helper()
 	var all []string

@@ -32,9 +32,8 @@ import (
 	"pilotsync/worker/webhook"
 )
 
-// A domain goes all its way as it does in real use: asked for as php, brought to
-// its certificate as worker, shown and acted on as page; and beside it what goes
-// wrong, so that those ways are gone, too.
+// A domain goes its whole way as in production: requested as php, verified as worker, shown and
+// acted on as page. Faults and their remedies are part of it.
 func TestAWorkerAndThePageNeedNoMoreThanTheirUsersMay(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(*testing.T) *guarded{"one server": newGuarded, "Sentinel": newGuardedSentinel, "Cluster": newGuardedCluster} {
@@ -68,7 +67,7 @@ func wholeWay(t *testing.T, g *guarded) {
 	page := httptest.NewServer(newPage(t, g.open("page"), out).Handler())
 	t.Cleanup(page.Close)
 
-	sim.SetAppStatus("app2", http.StatusNotFound) // blocked, and let go on
+	sim.SetAppStatus("app2", http.StatusNotFound) // blocked, and retried
 	asker := enqueue.New(g.open("php"))
 	ask := func(reqs ...enqueue.Request) {
 		t.Helper()
@@ -127,22 +126,22 @@ func wholeWay(t *testing.T, g *guarded) {
 			t.Errorf("the log has: %s", line)
 		}
 	}
-	keysAreThoseOfTheFile(t, g)
+	requireDocumentedKeys(t, g)
 }
 
-// keysAreThoseOfTheFile fails if the run left a key that README.md doesn't name.
-func keysAreThoseOfTheFile(t *testing.T, g *guarded) {
+// requireDocumentedKeys fails if the run left a key that README.md doesn't name.
+func requireDocumentedKeys(t *testing.T, g *guarded) {
 	t.Helper()
 	var keys []string
 	for _, admin := range g.admins {
-		if found, err := admin.Keys(t.Context(), "*").Result(); err == nil { // a Sentinel has none, nor the command
+		if found, err := admin.Keys(t.Context(), "*").Result(); err == nil { // a Sentinel has neither keys nor the command
 			keys = append(keys, found...)
 		}
 	}
-	ours := func(key string) bool {
+	known := func(key string) bool {
 		return slices.ContainsFunc([]string{"asynq:", "pilotsync:", "rate:"}, func(p string) bool { return strings.HasPrefix(key, p) })
 	}
-	if strange := slices.DeleteFunc(slices.Clone(keys), ours); len(keys) == 0 || len(strange) > 0 {
+	if strange := slices.DeleteFunc(slices.Clone(keys), known); len(keys) == 0 || len(strange) > 0 {
 		t.Errorf("%d keys, and these are of no known kind: %q", len(keys), strange)
 	}
 }
@@ -154,17 +153,17 @@ func TestWhatAWorkerAndThePageMayNotDo(t *testing.T) {
 		rdb := g.as(user)
 		for _, c := range []string{"FLUSHALL", "FLUSHDB", "KEYS *", "SCAN 0", "CONFIG GET *", "CONFIG SET dir /tmp", "ACL LIST", "ACL GETUSER default", "ACL SETUSER x on", "MONITOR", "SAVE",
 			"SHUTDOWN", "SCRIPT FLUSH", "FUNCTION FLUSH", "REPLICAOF 127.0.0.1 1", "GET other", "SET other 2", "CLIENT KILL TYPE normal", "CLIENT TRACKING ON BCAST"} {
-			denied(t, rdb, strings.Fields(c)...)
+			requireDenied(t, rdb, strings.Fields(c)...)
 		}
 	}
 	rdb := g.as("page")
 	for _, c := range []string{"HSET pilotsync:{app1}:domains x {}", "HSET pilotsync:{app1}:pending x {}", "SADD pilotsync:{app1}:ours x", "DEL pilotsync:{app1}:domains",
 		"LPUSH pilotsync:{app1}:outbox x", "LPUSH pilotsync:{app1}:log:x y", "LPUSH pilotsync:{app1}:writes y"} {
-		denied(t, rdb, strings.Fields(c)...)
+		requireDenied(t, rdb, strings.Fields(c)...)
 	}
 }
 
-// A worker that is given another service's login fails in all it does, so it doesn't begin.
+// With another service's login each command of a worker would fail, so it doesn't start.
 func TestAWorkerWithAnotherLoginEndsAtOnceAndNamesTheUser(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t)
@@ -181,7 +180,7 @@ func TestAWorkerWithAnotherLoginEndsAtOnceAndNamesTheUser(t *testing.T) {
 	}
 }
 
-// runWorker runs a worker for both apps; it ends with the returned function, or with the test.
+// runWorker runs a worker for both apps until the returned function is called or the test ends.
 func runWorker(t *testing.T, rdb redis.UniversalClient, sim *simulator.Simulator, wordpress string, out *logrus.Logger) (stop func()) {
 	t.Helper()
 	roots := x509.NewCertPool()
@@ -194,7 +193,7 @@ func runWorker(t *testing.T, rdb redis.UniversalClient, sim *simulator.Simulator
 		return webhook.Target{URL: wordpress + path, Secrets: []*standardwebhooks.Webhook{secret}}
 	}
 	w, err := worker.New(worker.Config{
-		Redis: rdb, APIURL: sim.APIURL(), APIRate: 100, // with a limit, since its keys are its own
+		Redis: rdb, APIURL: sim.APIURL(), APIRate: 100, // with a rate limit, which has keys of its own
 		Accounts:    []registry.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1", "app2"}}},
 		Rules:       listsync.Rules{WWW: tasks.WWWAlways},
 		SSLDelays:   []time.Duration{time.Second, time.Second},
@@ -209,7 +208,7 @@ func runWorker(t *testing.T, rdb redis.UniversalClient, sim *simulator.Simulator
 	return stop
 }
 
-// newPage is the page where everybody on the machine may act.
+// newPage returns a dashboard that needs no login and allows actions.
 func newPage(t *testing.T, rdb redis.UniversalClient, out *logrus.Logger) *dashboard.Dashboard {
 	t.Helper()
 	site, err := dashboard.New(dashboard.Config{Redis: rdb, Open: dashboard.Act, Version: "test", Log: logrus.NewEntry(out),
@@ -221,7 +220,7 @@ func newPage(t *testing.T, rdb redis.UniversalClient, out *logrus.Logger) *dashb
 	return site
 }
 
-// request sends one to the page, without a body, and returns the status of its answer.
+// request sends the dashboard a request without a body, and returns the answer's status.
 func request(t *testing.T, page *httptest.Server, method, path string) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, page.URL+path, nil)

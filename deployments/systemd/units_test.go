@@ -1,5 +1,5 @@
-// Package systemd_test checks the units by systemd's own tools, and their settings
-// against the program. That they run is tested with the package, under a real systemd.
+// Package systemd_test checks the units with systemd's own tools, and their settings against the
+// program. The package's tests run them under a real systemd.
 package systemd_test
 
 import (
@@ -39,7 +39,7 @@ func TestSystemdTakesEachUnit(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	for _, unit := range units() {
-		// It wants to see the program, which isn't installed here.
+		// It needs the program, which isn't installed here.
 		text := strings.ReplaceAll(read(t, unit.file), "/usr/bin/pilotsync", "/bin/sh")
 		if err := os.WriteFile(filepath.Join(folder, unit.file), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -61,7 +61,7 @@ func TestEachUnitIsHardened(t *testing.T) {
 	}
 }
 
-// A setting with another name, or one of another command, would be without effect.
+// A setting with another name, or of another command, would have no effect.
 func TestEachSettingIsOneOfItsCommand(t *testing.T) {
 	t.Parallel()
 	program := harness.Program(t)
@@ -84,7 +84,7 @@ func TestEachSettingIsOneOfItsCommand(t *testing.T) {
 				set = append(set, strings.Fields(pairs)...)
 			}
 		}
-		// Those that are commented out are to be taken as they are, too.
+		// Those that are commented out must be valid, too.
 		set = append(set, regexp.MustCompile(`(?m)^#?[A-Z_]+=`).FindAllString(read(t, unit.settings), -1)...)
 		for _, pair := range set {
 			name, _, _ := strings.Cut(strings.TrimPrefix(pair, "#"), "=")

@@ -9,11 +9,11 @@ import (
 	"pilotsync/internal/serverpilot"
 )
 
-// Account is an account of ServerPilot with those of its apps that are served.
+// Account is a ServerPilot account with its served apps.
 type Account = serverpilot.Account
 
-// given reports whether any setting names an account. The folder for credentials
-// doesn't count: every systemd unit with credentials has one.
+// given reports whether any setting names an account. The credentials directory doesn't
+// count: every systemd unit with credentials has one.
 func (s AccountSettings) given() bool {
 	s.Credentials = ""
 	return s != (AccountSettings{})
@@ -64,8 +64,8 @@ func (s AccountSettings) readFile(read ReadFile) (accountsFile, error) {
 	return read.accounts(s.Config, keyFolders{beside: filepath.Dir(s.Config), credentials: s.Credentials})
 }
 
-// checkUnique refuses an app that is listed twice, since two accounts would write
-// its list with different keys, and two keys of one account, which has only one.
+// checkUnique refuses duplicates. If an app is listed twice, two accounts would write its
+// list; and an account has only one key.
 func checkUnique(accounts []Account) error {
 	owner, first := map[string]string{}, map[string]int{}
 	for i, a := range accounts {

@@ -57,7 +57,7 @@ func (h *webhookEntry) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*plain)(h))
 }
 
-// accountsFile is what PILOTSYNC_CONFIG means.
+// accountsFile has the values of PILOTSYNC_CONFIG.
 type accountsFile struct {
 	accounts []Account
 	webhooks map[string]Webhook
@@ -65,7 +65,7 @@ type accountsFile struct {
 	keyFiles []string // that hold keys or secrets
 }
 
-// accounts reads a PILOTSYNC_CONFIG; its error names all that is wrong in one line.
+// accounts reads a PILOTSYNC_CONFIG; its error names all mistakes in one line.
 func (read ReadFile) accounts(path string, keys keyFolders) (accountsFile, error) {
 	content, err := read(path)
 	if err != nil {
@@ -104,7 +104,7 @@ func (read ReadFile) accounts(path string, keys keyFolders) (accountsFile, error
 	return b.file, nil
 }
 
-// fileBuilder makes an accountsFile, and gathers what is wrong.
+// fileBuilder builds an accountsFile and collects mistakes.
 type fileBuilder struct {
 	read     ReadFile
 	keys     keyFolders
@@ -193,7 +193,7 @@ func (b *fileBuilder) webhook(entry webhookEntry) (hook Webhook, err error) {
 	return hook, err
 }
 
-// atLine is the beginning of an error; an entry that is null has no line.
+// atLine returns the beginning of an error; an entry that is null has no line.
 func atLine(line int) string {
 	if line == 0 {
 		return ""
@@ -201,19 +201,18 @@ func atLine(line int) string {
 	return fmt.Sprintf("line %d: ", line)
 }
 
-// keyFolders are the folders that the accounts file's paths of keys and secrets
-// start from.
+// keyFolders are the directories to which paths of keys and secrets are relative.
 type keyFolders struct {
 	beside      string // the accounts file's own, for relative paths
 	credentials string // that of the systemd unit's credentials; empty outside of a unit
 }
 
-// inCredentials begins a path in a unit's credentials. Their folder has the
-// instance's name in it, but several workers share one accounts file.
+// inCredentials is the prefix of a path in a unit's credentials. Their directory contains the
+// instance's name, but several workers share one accounts file.
 const inCredentials = "$CREDENTIALS_DIRECTORY/"
 
-// find returns where the file is that a path of the accounts file means. Without
-// a folder for credentials a path in it stays as it is, for the error to show.
+// find returns the absolute path for a path of the accounts file. Without a credentials
+// directory, a path in it stays as it is, so the error shows it.
 func (k keyFolders) find(path string) string {
 	name, credential := strings.CutPrefix(path, inCredentials)
 	switch {

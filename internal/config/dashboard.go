@@ -13,7 +13,7 @@ import (
 	"pilotsync/internal/loopback"
 )
 
-// Dashboard is where the dashboard is, and who may use it.
+// Dashboard has the dashboard's addresses and users.
 type Dashboard struct {
 	Listen    string           // empty for no dashboard
 	IsDefault bool             // Listen is the default: no address was set
@@ -33,7 +33,7 @@ func (s DashboardSettings) Parse(p *Parser) Dashboard {
 	return set
 }
 
-// Addresses is Parse without the users, whose file may be unreadable for the caller.
+// Addresses is Parse without the users, whose file the caller may be unable to read.
 func (s DashboardSettings) Addresses(p *Parser) Dashboard {
 	return Dashboard{
 		Listen: parseSetting(p, "PILOTSYNC_LISTEN", cmp.Or(s.Listen, defaultListen), parseListen), IsDefault: s.Listen == "",
@@ -83,10 +83,10 @@ func IsHostPort(value string) bool {
 	return err == nil && badPort == nil
 }
 
-// Log is what is logged, and in which format.
+// Log has the level and format of the log.
 type Log struct {
 	Level  logrus.Level
-	Format string // text, json, or empty for text on a terminal and json elsewhere
+	Format string // text, json, or empty: text on a terminal, otherwise json
 }
 
 // Parse returns the log's settings.

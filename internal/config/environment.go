@@ -9,8 +9,8 @@ import (
 )
 
 // Environment gives kong the flags' variables from a function instead of the
-// process's environment, so that tests can run side by side. An empty variable
-// counts as unset: Compose files leave such behind.
+// process's environment, so that tests can run in parallel. An empty variable
+// counts as unset, since Compose files set such variables.
 type Environment struct {
 	lookup    func(string) (string, bool)
 	variables map[*kong.Value]string // of the flags that have one
@@ -26,7 +26,7 @@ func (e *Environment) Options() []kong.Option {
 	return []kong.Option{kong.PostBuild(e.takeVariables), kong.Resolvers(kong.ResolverFunc(e.resolve)), kong.ValueFormatter(e.help)}
 }
 
-// takeVariables takes the variables from kong's model: kong would look them up itself.
+// takeVariables removes the variables from kong's model: otherwise kong would read them.
 func (e *Environment) takeVariables(k *kong.Kong) error {
 	return kong.Visit(k.Model, func(node kong.Visitable, next kong.Next) error {
 		if flag, ok := node.(*kong.Flag); ok && len(flag.Tag.Envs) > 0 {
@@ -71,8 +71,8 @@ func (e *Environment) RefuseUnknown(ctx *kong.Context, environ []string) error {
 
 const fileForm = "-file"
 
-// otherForm is the name of the flag that sets the same thing: a flag wins over
-// the environment, whichever of the two forms each has.
+// otherForm returns the name of the other flag of a setting, with or without -file: a flag in
+// either form wins over the environment.
 func otherForm(flag string) string {
 	if value, ok := strings.CutSuffix(flag, fileForm); ok {
 		return value

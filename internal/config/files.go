@@ -8,10 +8,10 @@ import (
 )
 
 // Files reads the files that the settings name, and finds those that changed later. It
-// compares content: that also works for a file that was replaced by rename, for
-// Kubernetes' symbolic links, and where the system reports no changes.
+// compares content, which also works for files replaced by rename, for Kubernetes' symbolic
+// links, and for file systems that don't report changes.
 type Files struct {
-	read   map[string]string // digest of each file as last read for the settings
+	read   map[string]string // digest of each file when the settings were read
 	polled map[string]string // digest of each file at the last poll
 	once   map[string][]byte // content of pipes and the like, which can be read only once
 }
@@ -21,7 +21,7 @@ func NewFiles() *Files {
 	return &Files{read: map[string]string{}, once: map[string][]byte{}}
 }
 
-// Reset forgets which files the settings name: they are about to be read again.
+// Reset forgets the files of the settings, before the settings are read again.
 func (f *Files) Reset() { f.read, f.polled = map[string]string{}, nil }
 
 // ReadFile is os.ReadFile that remembers the file.
@@ -40,8 +40,8 @@ func (f *Files) ReadFile(name string) ([]byte, error) {
 	return content, err
 }
 
-// Changed returns the files that differ from what was read, sorted. While one of
-// them still changes from poll to poll it returns none: it may be half written.
+// Changed returns the files that have changed since they were read, sorted. While one of them
+// still changes between polls, it returns none: the file may be half written.
 func (f *Files) Changed() []string {
 	var names []string
 	settled, polled := true, map[string]string{}

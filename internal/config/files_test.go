@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-func TestAChangedFileOfTheSettingsIsFoundHoweverItWasChanged(t *testing.T) {
+func TestAFileOfTheSettingsThatChangedInAnyWayIsFound(t *testing.T) {
 	t.Parallel()
 	do := func(t *testing.T, err error) {
 		t.Helper()
@@ -56,7 +56,7 @@ func TestAChangedFileOfTheSettingsIsFoundHoweverItWasChanged(t *testing.T) {
 			change(t, folder, file)
 			is("just changed: it may be half written")
 			is("it rests", file)
-			is("nobody has read it again", file)
+			is("it was not read again", file)
 			f.Reset()
 			_, _ = f.ReadFile(file)
 			is("read again, wrong or right")
@@ -98,14 +98,14 @@ func TestAFileThatComesLaterIsAChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := f.Changed(); len(got) > 0 {
-		t.Errorf("at once: %q", got)
+		t.Errorf("at the first poll: %q", got)
 	}
 	if got := f.Changed(); !slices.Equal(got, []string{file}) {
 		t.Errorf("then: %q", got)
 	}
 }
 
-// As of --api-key-file=<(secret-tool …): a second read would wait for ever.
+// Such as --api-key-file=<(secret-tool …): a second read would wait for ever.
 func TestAPipeIsReadOnceAndNeverPolled(t *testing.T) {
 	t.Parallel()
 	pipe := filepath.Join(t.TempDir(), "pipe")

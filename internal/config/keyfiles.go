@@ -9,10 +9,10 @@ import (
 	"slices"
 )
 
-// ExposedKeyFiles describes the key files that every user of this machine can read:
-// others may read the file, and pass all folders above it. Group rights are the
-// administrator's decision. In a container pilotsync is the only user, and Docker
-// and Kubernetes make secrets readable for all users there, so none is reported.
+// ExposedKeyFiles describes the key files that every user of this machine can read: others may
+// read the file and enter all directories above it. Group rights are the administrator's
+// decision. In a container it reports none: pilotsync is the only user, and Docker and
+// Kubernetes make secrets readable for all users.
 func ExposedKeyFiles(keyFiles []string, lookupEnv func(string) (string, bool)) []string {
 	if isOnlyUser(lookupEnv) {
 		return nil
@@ -26,18 +26,18 @@ func ExposedKeyFiles(keyFiles []string, lookupEnv func(string) (string, bool)) [
 	return all
 }
 
-// ExposedRemedy is what to do about an exposed key file.
+// ExposedRemedy is the remedy for an exposed key file.
 const ExposedRemedy = "Make it readable for pilotsync's user only: chmod 600, and chown to that user. Renew the key if others have accounts here."
 
 // isExposed reports whether a user who is neither the owner nor in the group can read a
-// file, by its mode and that of each folder on the way to it.
+// file, by its mode and those of the directories above it.
 func isExposed(path string) (mode os.FileMode, exposed bool) {
 	path, err := filepath.Abs(path)
 	if err == nil {
 		path, err = filepath.EvalSymlinks(path)
 	}
 	if err != nil {
-		return 0, false // the settings' check says so
+		return 0, false // the check of the settings reports that
 	}
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o004 == 0 {

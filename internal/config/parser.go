@@ -9,11 +9,11 @@ import (
 	"pilotsync/internal/wpconfig"
 )
 
-// ReadFile is os.ReadFile, or a replacement of it: [Files.ReadFile], or a test's.
+// ReadFile is os.ReadFile, [Files.ReadFile], or a replacement in tests.
 type ReadFile func(name string) ([]byte, error)
 
-// Parser turns the text of settings into values. It continues after a wrong
-// setting, so that one [Error] names all of them.
+// Parser turns the text of settings into values. It continues after a wrong setting, so one
+// [Error] names all of them.
 type Parser struct {
 	read     ReadFile
 	problems []string
@@ -37,7 +37,7 @@ func (p *Parser) Err() error {
 	return Error(p.problems)
 }
 
-// Error names settings that are wrong, a line for each. It shows no secret.
+// Error names the wrong settings, one in each line. It shows no secret.
 type Error []string
 
 // Error implements error.
@@ -82,8 +82,8 @@ func FlagOf(variable string) string {
 	return strings.ReplaceAll(strings.ToLower(variable), "_", "-")
 }
 
-// Text returns what a variable or its …_FILE form holds, empty if both are unset.
-// ok is false if the parser has recorded a problem.
+// Text returns the value of a variable or of its …_FILE form; empty if both are unset. ok is
+// false if the parser has recorded a problem.
 func (p *Parser) Text(variable, value, file string) (text string, ok bool) {
 	form := formOf(variable)
 	switch {
@@ -108,7 +108,7 @@ func (p *Parser) Text(variable, value, file string) (text string, ok bool) {
 	return text, true
 }
 
-// formOf is what the text of a variable may be made of.
+// formOf returns the form of a variable's text.
 func formOf(variable string) keytext.Form {
 	switch variable {
 	case "REDIS_URL", wpconfig.RedisURL:

@@ -1,9 +1,9 @@
-// Package config has pilotsync's settings: their definitions, their values from
-// flags, the environment and files, and what they mean.
+// Package config has pilotsync's settings: their definitions, their text from flags, the
+// environment and files, and their values.
 //
-// A struct of settings holds the text as it was given, with the definition of
-// each setting in its tags. Its Parse method returns the values; a [Parser]
-// records every wrong setting, so that a person can correct all at once.
+// A struct of settings has the given text, and the definition of each setting in its tags. Its
+// Parse method returns the values. A [Parser] records every wrong setting, so a person can
+// correct all of them together.
 package config
 
 import (
@@ -12,8 +12,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// RedisSettings say where Redis is. The default isn't in a tag: a default would
-// hide whether the variable was set beside its …_FILE form.
+// RedisSettings say where Redis is. The default isn't in a tag: it would hide whether both the
+// variable and its …_FILE form were set.
 type RedisSettings struct {
 	RedisURL     string `name:"redis-url" env:"REDIS_URL" group:"Redis" placeholder:"URL" help:"Where Redis is; also rediss://, redis-socket:///path, redis-sentinel://h1,h2/0?master=NAME and redis-cluster://h1,h2. Default: redis://127.0.0.1:6379/0."`
 	RedisURLFile string `name:"redis-url-file" env:"REDIS_URL_FILE" group:"Redis" placeholder:"FILE" help:"File to read the URL from. Default: none."`
@@ -69,7 +69,7 @@ type WorkerSettings struct {
 	DryRun    Toggle `name:"dry-run" env:"PILOTSYNC_DRY_RUN" group:"Domain lists" default:"off" help:"Write nothing to ServerPilot: changes stay pending, with what would be written. Default: off."`
 	Reconcile string `name:"reconcile" env:"PILOTSYNC_RECONCILE" group:"Domain lists" default:"repair" help:"What to do about drift, which each list is checked for every hour: repair, report or off."`
 
-	SSLDelays             string `name:"ssl-delays" env:"PILOTSYNC_SSL_DELAYS" group:"Verification" default:"1m,2m,4m,8m,15m" help:"Delay before each verification; their number is the limit of attempts, unless a request sets its own. 1 to 20, each 1s or more, none shorter than the one before."`
+	SSLDelays             string `name:"ssl-delays" env:"PILOTSYNC_SSL_DELAYS" group:"Verification" default:"1m,2m,4m,8m,15m" help:"Delay before each verification. Their number is the limit of attempts, unless a request sets its own. 1 to 20, each 1s or more, none shorter than the one before."`
 	ExpectedAddresses     string `name:"expected-addresses" env:"PILOTSYNC_EXPECTED_ADDRESSES" group:"Verification" placeholder:"ADDRESS,…" help:"Addresses and networks where DNS should point, for load balancers and proxies. Default: the server's own address."`
 	Proxies               string `name:"proxies" env:"PILOTSYNC_PROXIES" group:"Verification" placeholder:"NAME=NETWORK,…" help:"Providers of proxies besides Cloudflare, each with its networks: 'Fastly=151.101.0.0/16,2a04:4e40::/32;Other=…'. A domain behind one is judged by the certificate that visitors see. Default: none."`
 	DNS                   string `name:"dns" env:"PILOTSYNC_DNS" group:"Verification" placeholder:"HOST[:PORT]" help:"Resolver to ask. Default: the system's."`

@@ -31,10 +31,10 @@ const (
 
 type vars = harness.Variables
 
-// account is the least that a worker needs.
+// account has the settings that every worker needs.
 var account = harness.Account()
 
-// files are what readFile finds.
+// files are the files that readFile finds.
 type files map[string]string
 
 func (f files) read(name string) ([]byte, error) {
@@ -59,7 +59,7 @@ func parsed(t *testing.T, env vars, args ...string) WorkerSettings {
 	return settings
 }
 
-// configured returns what the settings come to, which must be right.
+// configured returns the values of valid settings.
 func configured(t *testing.T, f files, env vars, args ...string) Worker {
 	t.Helper()
 	set, err := parsed(t, env, args...).Parse(f.read)
@@ -85,7 +85,7 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 	}
 }
 
-func TestEverySettingIsTaken(t *testing.T) {
+func TestEverySettingHasItsEffect(t *testing.T) {
 	t.Parallel()
 	secret := "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 	set := configured(t, files{"ca.pem": authority(t), "users": userFile, "/run/redis": "redis://:" + hush + "@r/3\n"}, account.With(vars{
@@ -360,7 +360,7 @@ func TestAccountsFile(t *testing.T) {
 	}
 }
 
-func TestAnAddressCountsAsSetWhateverSetsIt(t *testing.T) {
+func TestAnAddressCountsAsSetFromEverySource(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		env   vars

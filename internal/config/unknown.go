@@ -14,8 +14,8 @@ import (
 // SERVERPILOT_API_URL have none, since other programs have variables like them.
 var prefixes = []string{"PILOTSYNC_", "WU_SERVER_PILOT_"}
 
-// refuseUnknown refuses variables that are named like settings but are none: a misspelt
-// PILOTSYNC_DRY_RUN would start a worker that writes. known are the names of the
+// refuseUnknown refuses variables that are named like settings but are none: with a misspelt
+// PILOTSYNC_DRY_RUN a worker would write. known are the names of the
 // program's settings. An empty variable counts as unset.
 func refuseUnknown(environ, known []string) error {
 	var lines []string
@@ -60,9 +60,9 @@ func isServiceLink(name string, environ []string) bool {
 	return false
 }
 
-// NearestSetting is the one of known whose name is spelt most like name. Prefixes
-// hardly count: PILOTSYNC_API_KEY leads to WU_SERVER_PILOT_API_KEY. Words in common
-// count more than letters: PILOTSYNC_DNS_SERVER leads to PILOTSYNC_DNS.
+// NearestSetting returns the name in known that is most similar to name. Prefixes hardly
+// count: PILOTSYNC_API_KEY leads to WU_SERVER_PILOT_API_KEY. Common words count more than
+// letters: PILOTSYNC_DNS_SERVER leads to PILOTSYNC_DNS.
 func NearestSetting(name string, known []string) string {
 	known = slices.DeleteFunc(slices.Clone(known), func(k string) bool { return k == "CREDENTIALS_DIRECTORY" }) // systemd sets it
 	distance := func(a, b string) int {

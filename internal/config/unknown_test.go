@@ -47,7 +47,7 @@ func TestAnUnknownSettingIsRefusedWithTheNearestOne(t *testing.T) {
 	}
 }
 
-func TestOtherVariablesAreLetAlone(t *testing.T) {
+func TestOtherVariablesAreIgnored(t *testing.T) {
 	t.Parallel()
 	known := variables()
 	for _, environ := range [][]string{

@@ -24,7 +24,7 @@ import (
 	"pilotsync/worker/certcheck"
 )
 
-// What a setting's text means. Each error says what the setting takes.
+// Parsers of the values of settings. Each error says what the setting takes.
 
 func oneOf(words ...string) func(string) (string, error) {
 	return func(value string) (string, error) {
@@ -232,8 +232,8 @@ func parseSecrets(value string) (secrets []*standardwebhooks.Webhook, keys [][]b
 
 const resolverRule = "it takes host[:port] of a resolver, such as 127.0.0.1:5353"
 
-// parseResolver refuses what can't be the address of a resolver. The doctor finds out
-// whether one answers there.
+// parseResolver refuses an invalid address of a resolver. The doctor checks whether a resolver
+// answers there.
 func parseResolver(value string) (string, error) {
 	if value == "" {
 		return "", nil
@@ -279,14 +279,14 @@ func checkResolverHost(host string) error {
 }
 
 var (
-	// hostName is a name as resolvers of local networks have it, too: with underscores.
+	// hostName also matches names of local networks, with underscores.
 	hostName = regexp.MustCompile(`^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$`)
-	// numeric is what a wrong IPv4 address looks like.
+	// numeric matches text that looks like an IPv4 address.
 	numeric = regexp.MustCompile(`^[0-9]+(?:\.[0-9]+)*\.?$`)
 )
 
-// Text returns a file's content without the white space around it. Its error is a
-// phrase about the file, which doesn't show the content.
+// Text returns a file's content without surrounding white space. Its error is a phrase about
+// the file, and doesn't show the content.
 func (read ReadFile) Text(file string, form keytext.Form) (string, error) {
 	content, err := read(file)
 	if err != nil {
@@ -313,7 +313,7 @@ func (read ReadFile) roots(file string) (*x509.CertPool, error) {
 	}
 	pool, err := x509.SystemCertPool()
 	if err != nil {
-		pool = x509.NewCertPool() // a machine without authorities of its own
+		pool = x509.NewCertPool() // the machine has no authorities
 	}
 	if !pool.AppendCertsFromPEM(content) {
 		return nil, errors.New("it takes a PEM file with one certificate or more")

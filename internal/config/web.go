@@ -1,6 +1,6 @@
 package config
 
-// Web is what the settings of a dashboard without a worker mean.
+// Web has the values of a dashboard without a worker.
 type Web struct {
 	Redis     Redis
 	Dashboard Dashboard
@@ -10,8 +10,8 @@ type Web struct {
 	KeyFiles []string // that keys and passwords were read from
 }
 
-// Parse returns what the settings mean, with a Redis client that hasn't connected
-// and is the caller's to close. Its error is an [Error].
+// Parse returns the values, with a Redis client that isn't connected yet; the caller must close
+// it. Its error is an [Error].
 func (s WebSettings) Parse(read ReadFile) (Web, error) {
 	p := NewParser(read)
 	set := Web{Dashboard: s.DashboardSettings.Parse(p), Log: s.LogSettings.Parse(p)}

@@ -13,7 +13,7 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// Worker is what the settings of a worker mean.
+// Worker has the values of a worker's settings.
 type Worker struct {
 	Redis    Redis
 	Accounts []Account
@@ -39,8 +39,8 @@ type Webhook struct {
 	Keys    [][]byte // of the secrets
 }
 
-// Parse returns what the settings mean, with a Redis client that hasn't connected
-// and is the caller's to close. Its error is an [Error].
+// Parse returns the values, with a Redis client that isn't connected yet; the caller must close
+// it. Its error is an [Error].
 func (s WorkerSettings) Parse(read ReadFile) (Worker, error) {
 	set, p := s.ParseAll(read)
 	if err := p.Err(); err != nil {
@@ -50,8 +50,8 @@ func (s WorkerSettings) Parse(read ReadFile) (Worker, error) {
 	return set, nil
 }
 
-// ParseAll is Parse for a caller that can use the settings that are right: wrong
-// ones are left out. The parser has the problems. The caller closes Redis.
+// ParseAll is Parse for a caller that can use incomplete settings: wrong ones are left out, and
+// the parser has the problems. The caller must close Redis.
 func (s WorkerSettings) ParseAll(read ReadFile) (Worker, *Parser) {
 	p := NewParser(read)
 	file := s.AccountSettings.parse(p)
@@ -105,7 +105,7 @@ func (s ListSettings) Parse(p *Parser) listsync.Rules {
 	}
 }
 
-// API is where ServerPilot's API is, and how often an account may call it.
+// API has the URL of ServerPilot's API and the rate of calls.
 type API struct {
 	APIURL  string
 	APIRate int // calls per second, over all workers; 0 for no limit
@@ -119,10 +119,10 @@ func (s APISettings) Parse(p *Parser) API {
 	}
 }
 
-// DefaultRedisURL is that of a Redis on this machine.
+// DefaultRedisURL leads to a Redis on this machine.
 const DefaultRedisURL = "redis://127.0.0.1:6379/0"
 
-// Redis is a client that hasn't connected, nil if a setting is wrong.
+// Redis has a client that isn't connected yet, nil if a setting is wrong.
 type Redis struct {
 	Client redis.UniversalClient
 	Shown  string // its URL without secrets
@@ -135,7 +135,7 @@ func (r Redis) Close() {
 	}
 }
 
-// Parse returns the client, which is the caller's to close.
+// Parse returns the client, which the caller must close.
 func (s RedisSettings) Parse(p *Parser) Redis {
 	url, ok := p.Text("REDIS_URL", s.RedisURL, s.RedisURLFile)
 	if !ok {

@@ -192,8 +192,8 @@ func (u *Users) check(ctx context.Context, address, name, password string) (User
 func (f *passwordFile) isVerified(name string, mac [sha256.Size]byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	proven, ok := f.verified[name]
-	return ok && hmac.Equal(proven[:], mac[:])
+	verified, ok := f.verified[name]
+	return ok && hmac.Equal(verified[:], mac[:])
 }
 
 func (u *Users) mac(name, password string) [sha256.Size]byte {

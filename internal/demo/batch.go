@@ -25,13 +25,13 @@ type appCase struct {
 
 // domainCase is what is requested for one domain, and the expected end.
 type domainCase struct {
-	name string // in the ledger
-	as   string // as the customer writes it, if different
-	asks string // "add" and "remove", in order
-	www  tasks.WWW
-	ends tasks.State
-	puts forms
-	why  tasks.Code // of the end; not checked if empty
+	name       string // in the ledger
+	as         string // as the customer writes it, if different
+	operations string // "add" and "remove", in order
+	www        tasks.WWW
+	ends       tasks.State
+	puts       forms
+	why        tasks.Code // of the end; not checked if empty
 }
 
 // forms says which names of a domain must be on its app's list at the end, besides
@@ -55,43 +55,43 @@ func batch() []appCase {
 		stays: []string{"zentrale.example.org", "www.zentrale.example.org",
 			"Archiv.example.org", "www.altes-cafe.example.org", "atelier.example.org", "www.atelier.example.org"},
 		domains: []domainCase{
-			{name: "xn--bckerei-mnchen-5hb60b.example.com", as: "bäckerei-münchen.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "brauhaus.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "altes-cafe.example.org", asks: "remove", ends: tasks.Removed}, // set by hand; its www form stays, since no request removes it
-			{name: "elsewhere-hotel.example.com", asks: "add", ends: tasks.Failed, puts: bothForms, why: tasks.CauseDNSElsewhere},
-			{name: "ipv6-kino.example.net", asks: "add", ends: tasks.Failed, puts: bothForms, why: tasks.CauseIPv6Elsewhere},
-			{name: "zahnarzt.example.com", as: "Zahnarzt.EXAMPLE.com.", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "messe-2025.example.com", asks: "add remove", ends: tasks.Removed},
-			{name: "tischlerei.example.net", asks: "add", ends: tasks.Done, puts: itself}, // the next one removes its www form
-			{name: "www.tischlerei.example.net", asks: "remove", ends: tasks.Removed},
-			{name: "xn--strae-42-tya.example.com", as: "straße-42.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "atelier.example.org", asks: "add", ends: tasks.Done}, // set by hand, and stays in its place
-			{name: "latecert-galerie.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "garten.example.org", asks: "add add", ends: tasks.Done, puts: bothForms},
-			{name: "blog.zentrale.example.org", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "nie-da.example.net", asks: "remove", ends: tasks.Removed}, // was never there
-			{name: "www.kiosk.example.net", asks: "add", ends: tasks.Done, puts: itself},
+			{name: "xn--bckerei-mnchen-5hb60b.example.com", as: "bäckerei-münchen.example.com", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "brauhaus.example.com", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "altes-cafe.example.org", operations: "remove", ends: tasks.Removed}, // set by hand; its www form stays, since no request removes it
+			{name: "elsewhere-hotel.example.com", operations: "add", ends: tasks.Failed, puts: bothForms, why: tasks.CauseDNSElsewhere},
+			{name: "ipv6-kino.example.net", operations: "add", ends: tasks.Failed, puts: bothForms, why: tasks.CauseIPv6Elsewhere},
+			{name: "zahnarzt.example.com", as: "Zahnarzt.EXAMPLE.com.", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "messe-2025.example.com", operations: "add remove", ends: tasks.Removed},
+			{name: "tischlerei.example.net", operations: "add", ends: tasks.Done, puts: itself}, // the next one removes its www form
+			{name: "www.tischlerei.example.net", operations: "remove", ends: tasks.Removed},
+			{name: "xn--strae-42-tya.example.com", as: "straße-42.example.com", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "atelier.example.org", operations: "add", ends: tasks.Done}, // set by hand, and stays in its place
+			{name: "latecert-galerie.example.com", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "garten.example.org", operations: "add add", ends: tasks.Done, puts: bothForms},
+			{name: "blog.zentrale.example.org", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "nie-da.example.net", operations: "remove", ends: tasks.Removed}, // was never there
+			{name: "www.kiosk.example.net", operations: "add", ends: tasks.Done, puts: itself},
 		},
 	}, {
 		id: "agency-lisbon",
 		domains: []domainCase{
-			{name: "refused-casino.example.net", asks: "add", ends: tasks.Rejected},
-			{name: "padaria.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "xn--corao-dra1a.example.com", as: "coração.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "nodns-surf.example.com", asks: "add", ends: tasks.Failed, puts: bothForms, why: tasks.CauseDNSMissing},
-			{name: "nocert-fado.example.com", asks: "add", ends: tasks.DoneWithoutSSL, puts: bothForms},
-			{name: "caa-banco.example.com", asks: "add", ends: tasks.DoneWithoutSSL, puts: bothForms, why: tasks.CauseCAAForbids},
-			{name: "bogus-farol.example.org", asks: "add", ends: tasks.Failed, puts: bothForms, why: tasks.CauseDNSSECBogus},
-			{name: "proxied-livraria.example.com", asks: "add", ends: tasks.Done, puts: bothForms, why: tasks.CauseWorks},
-			{name: "*.eventos.example.net", asks: "add", ends: tasks.DoneWithoutSSL, puts: itself, why: tasks.CauseNameNotCertifiable},
-			{name: "eventos.example.net", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "loja.example.net", asks: "add remove add", ends: tasks.Done, puts: bothForms},
-			{name: "praia.example.org", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "azulejo.example.org", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "xn--eltrico-28-c7a.example.com", as: "elétrico-28.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "hostel.example.net", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "vinho.example.com", asks: "add", www: tasks.WWWNever, ends: tasks.Done, puts: itself},
-			{name: "pastel.example.net", asks: "add", ends: tasks.Done, puts: bothForms},
+			{name: "refused-casino.example.net", operations: "add", ends: tasks.Rejected},
+			{name: "padaria.example.com", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "xn--corao-dra1a.example.com", as: "coração.example.com", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "nodns-surf.example.com", operations: "add", ends: tasks.Failed, puts: bothForms, why: tasks.CauseDNSMissing},
+			{name: "nocert-fado.example.com", operations: "add", ends: tasks.DoneWithoutSSL, puts: bothForms},
+			{name: "caa-banco.example.com", operations: "add", ends: tasks.DoneWithoutSSL, puts: bothForms, why: tasks.CauseCAAForbids},
+			{name: "bogus-farol.example.org", operations: "add", ends: tasks.Failed, puts: bothForms, why: tasks.CauseDNSSECBogus},
+			{name: "proxied-livraria.example.com", operations: "add", ends: tasks.Done, puts: bothForms, why: tasks.CauseWorks},
+			{name: "*.eventos.example.net", operations: "add", ends: tasks.DoneWithoutSSL, puts: itself, why: tasks.CauseNameNotCertifiable},
+			{name: "eventos.example.net", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "loja.example.net", operations: "add remove add", ends: tasks.Done, puts: bothForms},
+			{name: "praia.example.org", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "azulejo.example.org", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "xn--eltrico-28-c7a.example.com", as: "elétrico-28.example.com", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "hostel.example.net", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "vinho.example.com", operations: "add", www: tasks.WWWNever, ends: tasks.Done, puts: itself},
+			{name: "pastel.example.net", operations: "add", ends: tasks.Done, puts: bothForms},
 		},
 	}, {
 		id:      "agency-tokyo",
@@ -99,20 +99,20 @@ func batch() []appCase {
 		stays:   []string{"tokyo.example.org"},
 		trouble: true,
 		domains: []domainCase{
-			{name: "xn----87tuw5a3cwcw367a.example.net", as: "例え-ラーメン.example.net", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "xn--sprr0q.example.com", as: "寿司.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "xn----ux6an75iubenq1b.example.org", as: "着物-京都.example.org", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "sakura.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "onsen.example.net", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "hanami-2024.example.net", asks: "add remove", ends: tasks.Removed},
-			{name: "matcha.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "shinkansen.example.org", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "ryokan.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "bento.example.net", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "karaoke.example.org", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "kombini.example.com", asks: "add", ends: tasks.Done, puts: bothForms},
-			{name: "othersite-sento.example.org", asks: "add", ends: tasks.Failed, puts: bothForms, why: tasks.CauseOtherSite},
-			{name: "my--nocert-shop.example.net", asks: "add", ends: tasks.DoneWithoutSSL, puts: bothForms, why: tasks.CauseNameNotCertifiable},
+			{name: "xn----87tuw5a3cwcw367a.example.net", as: "例え-ラーメン.example.net", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "xn--sprr0q.example.com", as: "寿司.example.com", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "xn----ux6an75iubenq1b.example.org", as: "着物-京都.example.org", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "sakura.example.com", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "onsen.example.net", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "hanami-2024.example.net", operations: "add remove", ends: tasks.Removed},
+			{name: "matcha.example.com", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "shinkansen.example.org", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "ryokan.example.com", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "bento.example.net", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "karaoke.example.org", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "kombini.example.com", operations: "add", ends: tasks.Done, puts: bothForms},
+			{name: "othersite-sento.example.org", operations: "add", ends: tasks.Failed, puts: bothForms, why: tasks.CauseOtherSite},
+			{name: "my--nocert-shop.example.net", operations: "add", ends: tasks.DoneWithoutSSL, puts: bothForms, why: tasks.CauseNameNotCertifiable},
 		},
 	}}
 }
@@ -129,7 +129,7 @@ func (d domainCase) requests(app string) []enqueue.Request {
 		name = d.as
 	}
 	var reqs []enqueue.Request
-	for _, ask := range strings.Fields(d.asks) {
+	for _, ask := range strings.Fields(d.operations) {
 		reqs = append(reqs, enqueue.Request{AppID: app, Domain: name, Remove: ask == "remove", WWW: d.www})
 	}
 	return reqs

@@ -30,8 +30,8 @@ func smallBatch() []appCase {
 	return []appCase{{
 		id: "app1", byHand: []string{"b.example.org", "a.example.org"}, stays: []string{"b.example.org", "a.example.org"},
 		domains: []domainCase{
-			{name: "one.example.com", asks: "add", ends: tasks.Done, puts: bothForms, why: tasks.CauseWorks},
-			{name: "two.example.com", asks: "add remove", ends: tasks.Removed},
+			{name: "one.example.com", operations: "add", ends: tasks.Done, puts: bothForms, why: tasks.CauseWorks},
+			{name: "two.example.com", operations: "add remove", ends: tasks.Removed},
 		},
 	}}
 }
@@ -210,7 +210,7 @@ func TestDemoKeptUpTakesNewDomains(t *testing.T) {
 	}
 }
 
-func TestDeviationsTellEachDifference(t *testing.T) {
+func TestDeviationsHaveEachDifference(t *testing.T) {
 	t.Parallel()
 	view := func(state tasks.State) ledger.View {
 		return ledger.View{State: state, Cause: tasks.Cause{Code: tasks.CauseWorks}, Reason: "so it is"}

@@ -119,7 +119,7 @@ func (w *services) run(apps []string, version string) error {
 		return fmt.Errorf("open a port for the dashboard: %w", err)
 	}
 	w.dashboard = "http://" + listener.Addr().String() + "/"
-	// Nothing here is real, so everybody may use the buttons.
+	// Nothing here is real, so every visitor may use the buttons.
 	site, err := dashboard.New(dashboard.Config{Redis: w.rdb, Remote: w.lists, Open: dashboard.Act, Version: version, Log: logrus.NewEntry(w.log)})
 	if err != nil {
 		_ = listener.Close()

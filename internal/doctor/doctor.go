@@ -19,8 +19,8 @@ const (
 	httpLimit    = 10 * time.Second
 )
 
-// Run makes every check that the settings allow, independent ones side by side, and
-// returns the results in a fixed order. Wrong settings may be left out of cfg, as
+// Run makes every check that the settings allow, independent ones in parallel, and returns the
+// results in a fixed order. cfg may lack wrong settings, as
 // [config.WorkerSettings.ParseAll] does: a nil Redis client, an empty APIURL, accounts
 // without a key.
 //
@@ -52,8 +52,8 @@ func Run(ctx context.Context, cfg config.Worker) []Result {
 	return results
 }
 
-// each calls read for every item, at most so many at once, and returns the results in
-// the order of the items.
+// each calls read for every item, with limited parallelism, and returns the results in the
+// order of the items.
 func each[T, R any](items []T, most int, read func(T) R) []R {
 	results := make([]R, len(items))
 	slots := make(chan struct{}, most)

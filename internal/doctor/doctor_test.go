@@ -39,18 +39,18 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
 }
 
-// hush is in every secret of these tests, and must be in no result.
+// hush is part of every secret in these tests, and must not be in a result.
 const hush = "hunter2"
 
-// world is what a doctor looks at. A test spoils it before it looks.
-type world struct {
+// fixture is a healthy environment, which a test changes before it runs the doctor.
+type fixture struct {
 	t   *testing.T
 	sim *simulator.Simulator
 	rdb *redis.Client
 	cfg config.Worker
 }
 
-func newWorld(t *testing.T, addr string) *world {
+func newFixture(t *testing.T, addr string) *fixture {
 	t.Helper()
 	sim, err := simulator.Start(simulator.Options{
 		Accounts: []simulator.Account{{ClientID: "sim", APIKey: "key-" + hush}},
@@ -60,7 +60,7 @@ func newWorld(t *testing.T, addr string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(sim.Close)
-	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	hook := httptest.NewServer(http.HandlerFunc(func(f http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodOptions {
 			t.Errorf("the webhook got a %s", r.Method)
 		}
@@ -68,7 +68,7 @@ func newWorld(t *testing.T, addr string) *world {
 	t.Cleanup(hook.Close)
 	rdb := redis.NewClient(&redis.Options{Addr: addr})
 	t.Cleanup(func() { rdb.Close() })
-	return &world{t: t, sim: sim, rdb: rdb, cfg: config.Worker{
+	return &fixture{t: t, sim: sim, rdb: rdb, cfg: config.Worker{
 		Redis: config.Redis{Client: rdb, Shown: "redis://somewhere"}, API: config.API{APIURL: sim.APIURL(), APIRate: 100},
 		Accounts: []config.Account{{ClientID: "sim", APIKey: "key-" + hush, Apps: []string{"app1", "app2"}}},
 		Check:    certcheck.Config{DNS: sim.DNSAddr(), Port: sim.TLSPort(), AllowPrivate: true},
@@ -77,32 +77,32 @@ func newWorld(t *testing.T, addr string) *world {
 }
 
 // run returns the results, none of which shows a secret.
-func (w *world) run() []Result {
-	w.t.Helper()
-	results := Run(w.t.Context(), w.cfg)
+func (f *fixture) run() []Result {
+	f.t.Helper()
+	results := Run(f.t.Context(), f.cfg)
 	for _, r := range results {
 		if strings.Contains(r.Detail+r.Remedy, hush) {
-			w.t.Errorf("a secret is shown: %+v", r)
+			f.t.Errorf("a secret is shown: %+v", r)
 		}
 		if (r.Remedy == "") != (r.Status == OK) || r.Detail == "" {
-			w.t.Errorf("%+v needs a detail, and a remedy unless it is ok", r)
+			f.t.Errorf("%+v needs a detail, and a remedy unless it is ok", r)
 		}
 	}
 	return results
 }
 
-func TestWhereAllIsInOrderEachCheckSaysSo(t *testing.T) {
+func TestEachCheckOfAHealthyEnvironmentSaysSo(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, redistest.New(t, "--appendonly", "yes").Addr)
+	f := newFixture(t, redistest.New(t, "--appendonly", "yes").Addr)
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	wk, err := worker.New(worker.Config{Redis: w.rdb, APIURL: w.cfg.APIURL, APIRate: w.cfg.APIRate, Accounts: []registry.Account{registry.Account(w.cfg.Accounts[0])},
-		SSLDelays: []time.Duration{time.Minute}, Check: w.cfg.Check, Webhook: webhook.Target(w.cfg.Webhook), Concurrency: 4, Log: log})
+	wk, err := worker.New(worker.Config{Redis: f.rdb, APIURL: f.cfg.APIURL, APIRate: f.cfg.APIRate, Accounts: []registry.Account{registry.Account(f.cfg.Accounts[0])},
+		SSLDelays: []time.Duration{time.Minute}, Check: f.cfg.Check, Webhook: webhook.Target(f.cfg.Webhook), Concurrency: 4, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	harness.Run(t, wk.Run)
-	inspector := asynq.NewInspectorFromRedisClient(w.rdb)
+	inspector := asynq.NewInspectorFromRedisClient(f.rdb)
 	late, tick := time.After(time.Minute), time.NewTicker(10*time.Millisecond)
 	defer tick.Stop()
 	for servers, _ := inspector.Servers(); len(servers) < 4; servers, _ = inspector.Servers() {
@@ -119,7 +119,7 @@ func TestWhereAllIsInOrderEachCheckSaysSo(t *testing.T) {
 		CheckApp + " app2", CheckRoom + " app2", CheckCertificate + " app2", CheckAddress + " app2",
 		CheckOutbound, CheckWorkers, CheckDryRun, CheckLedger, CheckBacklog, CheckTasks, CheckArchive, CheckTrouble, CheckServed, CheckWebhook, CheckEvents}
 	var got []string
-	results := w.run()
+	results := f.run()
 	for _, r := range results {
 		got = append(got, strings.TrimSpace(r.Check+" "+r.App))
 		if r.Status != OK {
@@ -138,82 +138,82 @@ func TestEachFaultIsFoundByItsCheck(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name   string
-		spoil  func(*world)
+		change func(*fixture)
 		check  string
 		status Status
 		detail string
 	}{
-		{"no Redis", func(w *world) { w.rdb.Close() }, CheckRedis, Failure, "no answer from redis://somewhere"},
-		{"a wrong password", func(w *world) {
-			mini := miniredis.RunT(w.t)
+		{"no Redis", func(f *fixture) { f.rdb.Close() }, CheckRedis, Failure, "no answer from redis://somewhere"},
+		{"a wrong password", func(f *fixture) {
+			mini := miniredis.RunT(f.t)
 			mini.RequireAuth("other")
 			rdb := redis.NewClient(&redis.Options{Addr: mini.Addr(), Password: hush})
-			w.t.Cleanup(func() { rdb.Close() })
-			w.cfg.Redis.Client = rdb
+			f.t.Cleanup(func() { rdb.Close() })
+			f.cfg.Redis.Client = rdb
 		}, CheckRedis, Failure, "answers, but not to us"},
-		{"a Redis that tells nothing", func(*world) {}, CheckVersion, Warning, "could not be checked"},
-		{"keys of a cache", func(w *world) {
-			w.rdb.Set(w.t.Context(), "wp:session:"+hush, 1, 0)
-			w.rdb.Set(w.t.Context(), "wp:options", 1, 0)
-			w.rdb.Set(w.t.Context(), "Some key", 1, 0)
-			w.rdb.Set(w.t.Context(), "rate:account", 1, 0)
+		{"a Redis that tells nothing", func(*fixture) {}, CheckVersion, Warning, "could not be checked"},
+		{"keys of a cache", func(f *fixture) {
+			f.rdb.Set(f.t.Context(), "wp:session:"+hush, 1, 0)
+			f.rdb.Set(f.t.Context(), "wp:options", 1, 0)
+			f.rdb.Set(f.t.Context(), "Some key", 1, 0)
+			f.rdb.Set(f.t.Context(), "rate:account", 1, 0)
 		}, CheckKeys, Warning, "3 of the 4 keys that were checked in this database belong to other programs (wp…, Some…)"},
-		{"no resolver", func(w *world) { w.cfg.Check.DNS = closed(w.t) }, CheckDNS, Failure, "gives no usable answer"},
-		{"no way to the API", func(w *world) { w.cfg.APIURL = "http://" + closed(w.t) + "/v1" }, CheckAPI, Failure, "can't be reached"},
-		{"no way to the API, seen from the account", func(w *world) { w.cfg.APIURL = "http://" + closed(w.t) + "/v1" }, CheckCredentials, Warning, "could not be checked"},
-		{"a wrong key", func(w *world) { w.cfg.Accounts[0].APIKey = hush }, CheckCredentials, Failure, "(401)"},
-		{"a revoked key", func(w *world) { w.sim.SetAccountStatus(401) }, CheckCredentials, Failure, "(401)"},
-		{"no card", func(w *world) { w.sim.SetAccountStatus(402) }, CheckCard, Failure, "(402)"},
-		{"ServerPilot in trouble", func(w *world) {
-			w.sim.FailNext("app1", simulator.ReadApp, simulator.Fault{Kind: simulator.Error5xx})
+		{"no resolver", func(f *fixture) { f.cfg.Check.DNS = closed(f.t) }, CheckDNS, Failure, "gives no usable answer"},
+		{"no way to the API", func(f *fixture) { f.cfg.APIURL = "http://" + closed(f.t) + "/v1" }, CheckAPI, Failure, "can't be reached"},
+		{"no way to the API, seen from the account", func(f *fixture) { f.cfg.APIURL = "http://" + closed(f.t) + "/v1" }, CheckCredentials, Warning, "could not be checked"},
+		{"a wrong key", func(f *fixture) { f.cfg.Accounts[0].APIKey = hush }, CheckCredentials, Failure, "(401)"},
+		{"a revoked key", func(f *fixture) { f.sim.SetAccountStatus(401) }, CheckCredentials, Failure, "(401)"},
+		{"no card", func(f *fixture) { f.sim.SetAccountStatus(402) }, CheckCard, Failure, "(402)"},
+		{"ServerPilot fails", func(f *fixture) {
+			f.sim.FailNext("app1", simulator.ReadApp, simulator.Fault{Kind: simulator.Error5xx})
 		}, CheckCredentials, Warning, "could not be checked"},
-		{"an unknown app, the first", func(w *world) { w.cfg.Accounts[0].Apps = []string{"nowhere", "app1"} }, CheckApp, Failure, "no such app"},
-		{"an unknown app, another", func(w *world) { w.cfg.Accounts[0].Apps = []string{"app1", "nowhere"} }, CheckApp, Failure, "no such app"},
-		{"a protected app", func(w *world) { w.sim.SetAppStatus("app2", 403) }, CheckApp, Failure, "(403)"},
-		{"an app in trouble", func(w *world) { w.sim.SetAppStatus("app2", 500) }, CheckApp, Warning, "could not be read"},
-		{"a list that is nearly full", func(w *world) { w.fill(280) }, CheckRoom, Warning, "280 of 300"},
-		{"a full list", func(w *world) { w.fill(300) }, CheckRoom, Failure, "300 of 300"},
-		{"a server inside", func(w *world) { w.cfg.Check.AllowPrivate = false }, CheckOutbound, Warning, "127.0.0.1 isn't a public address (loopback)"},
-		{"nobody on the port", func(w *world) { w.cfg.Check.Port = port(w.t, closed(w.t)) }, CheckOutbound, Warning, "refuses connections"},
-		{"no worker", func(*world) {}, CheckWorkers, Failure, "no worker is alive"},
-		{"a change that can't be understood", func(w *world) {
-			w.put(tasks.QueueDomains, tasks.TypeDomainAdd, `{"app_id":"app1","domain":"a/b","seq":1,"requested_at":"2026-03-01T12:00:00Z"}`)
+		{"an unknown app, the first", func(f *fixture) { f.cfg.Accounts[0].Apps = []string{"nowhere", "app1"} }, CheckApp, Failure, "no such app"},
+		{"an unknown app, another", func(f *fixture) { f.cfg.Accounts[0].Apps = []string{"app1", "nowhere"} }, CheckApp, Failure, "no such app"},
+		{"a protected app", func(f *fixture) { f.sim.SetAppStatus("app2", 403) }, CheckApp, Failure, "(403)"},
+		{"a failing app", func(f *fixture) { f.sim.SetAppStatus("app2", 500) }, CheckApp, Warning, "could not be read"},
+		{"a list that is nearly full", func(f *fixture) { f.fill(280) }, CheckRoom, Warning, "280 of 300"},
+		{"a full list", func(f *fixture) { f.fill(300) }, CheckRoom, Failure, "300 of 300"},
+		{"a server inside", func(f *fixture) { f.cfg.Check.AllowPrivate = false }, CheckOutbound, Warning, "127.0.0.1 isn't a public address (loopback)"},
+		{"no listener on the port", func(f *fixture) { f.cfg.Check.Port = port(f.t, closed(f.t)) }, CheckOutbound, Warning, "refuses connections"},
+		{"no worker", func(*fixture) {}, CheckWorkers, Failure, "no worker is alive"},
+		{"a change that can't be understood", func(f *fixture) {
+			f.put(tasks.QueueDomains, tasks.TypeDomainAdd, `{"app_id":"app1","domain":"a/b","seq":1,"requested_at":"2026-03-01T12:00:00Z"}`)
 		}, CheckTasks, Failure, `1 of the 1 waiting tasks that were read can't be understood: "odd" on domains: bad payload: domain "a/b"`},
-		{"an unknown kind of task", func(w *world) { w.put(tasks.QueueEvents, "mail:send", `{}`) }, CheckTasks, Failure, `no such task type on this queue: "mail:send"`},
-		{"a delayed task that can't be understood", func(w *world) { w.put(tasks.QueueSSL, tasks.TypeSSLVerify, `null`, asynq.ProcessIn(time.Hour)) }, CheckTasks, Failure, `"odd" on ssl`},
-		{"a task that failed for good", func(w *world) {
-			w.put(tasks.QueueLists, tasks.TypeAppSync, `{}`)
-			if err := asynq.NewInspectorFromRedisClient(w.rdb).ArchiveTask(tasks.QueueLists, "odd"); err != nil {
-				w.t.Fatal(err)
+		{"an unknown kind of task", func(f *fixture) { f.put(tasks.QueueEvents, "mail:send", `{}`) }, CheckTasks, Failure, `no such task type on this queue: "mail:send"`},
+		{"a delayed task that can't be understood", func(f *fixture) { f.put(tasks.QueueSSL, tasks.TypeSSLVerify, `null`, asynq.ProcessIn(time.Hour)) }, CheckTasks, Failure, `"odd" on ssl`},
+		{"a task that failed for good", func(f *fixture) {
+			f.put(tasks.QueueLists, tasks.TypeAppSync, `{}`)
+			if err := asynq.NewInspectorFromRedisClient(f.rdb).ArchiveTask(tasks.QueueLists, "odd"); err != nil {
+				f.t.Fatal(err)
 			}
 		}, CheckArchive, Warning, "lists 1"},
-		{"a paused queue", func(w *world) {
-			w.put(tasks.QueueLists, tasks.TypeAppSync, `{}`)
-			if err := asynq.NewInspectorFromRedisClient(w.rdb).PauseQueue(tasks.QueueLists); err != nil {
-				w.t.Fatal(err)
+		{"a paused queue", func(f *fixture) {
+			f.put(tasks.QueueLists, tasks.TypeAppSync, `{}`)
+			if err := asynq.NewInspectorFromRedisClient(f.rdb).PauseQueue(tasks.QueueLists); err != nil {
+				f.t.Fatal(err)
 			}
 		}, CheckBacklog, Failure, "paused: lists"},
-		{"a blocked app", func(w *world) {
-			w.change("app1", &listsync.Failure{Reason: "no card", Blocked: true, Since: time.Now()})
+		{"a blocked app", func(f *fixture) {
+			f.change("app1", &listsync.Failure{Reason: "no card", Blocked: true, Since: time.Now()})
 		}, CheckTrouble, Failure, "no card"},
-		{"an app in trouble, for the workers", func(w *world) { w.change("app1", &listsync.Failure{Reason: "slow", Since: time.Now()}) }, CheckTrouble, Warning, "slow"},
-		{"an app that nobody serves", func(w *world) { w.change("app3", nil) }, CheckServed, Warning, "1 changes wait"},
-		{"no webhook", func(w *world) { w.cfg.Webhook = config.Webhook{} }, CheckWebhook, OK, "none is set"},
-		{"a webhook that is down", func(w *world) { w.cfg.Webhook.URL = "http://" + closed(w.t) + "/" + hush }, CheckWebhook, Failure, "can't be reached"},
-		{"a webhook that isn't there", func(w *world) { w.answering(404) }, CheckWebhook, Failure, "answers 404"},
-		{"a webhook that refuses everything", func(w *world) { w.answering(403) }, CheckWebhook, Failure, "answers 403"},
-		{"a webhook in trouble", func(w *world) { w.answering(500) }, CheckWebhook, Failure, "answers 500"},
-		{"an app's own webhook that isn't there", func(w *world) {
+		{"an app that fails for the workers", func(f *fixture) { f.change("app1", &listsync.Failure{Reason: "slow", Since: time.Now()}) }, CheckTrouble, Warning, "slow"},
+		{"an unserved app", func(f *fixture) { f.change("app3", nil) }, CheckServed, Warning, "1 changes wait"},
+		{"no webhook", func(f *fixture) { f.cfg.Webhook = config.Webhook{} }, CheckWebhook, OK, "none is set"},
+		{"a webhook that is down", func(f *fixture) { f.cfg.Webhook.URL = "http://" + closed(f.t) + "/" + hush }, CheckWebhook, Failure, "can't be reached"},
+		{"a webhook that isn't there", func(f *fixture) { f.answering(404) }, CheckWebhook, Failure, "answers 404"},
+		{"a webhook that refuses everything", func(f *fixture) { f.answering(403) }, CheckWebhook, Failure, "answers 403"},
+		{"a failing webhook", func(f *fixture) { f.answering(500) }, CheckWebhook, Failure, "answers 500"},
+		{"an app's own webhook that isn't there", func(f *fixture) {
 			gone := httptest.NewServer(http.NotFoundHandler())
-			w.t.Cleanup(gone.Close)
-			w.cfg.Webhooks = map[string]config.Webhook{"app2": {URL: gone.URL}}
+			f.t.Cleanup(gone.Close)
+			f.cfg.Webhooks = map[string]config.Webhook{"app2": {URL: gone.URL}}
 		}, CheckWebhook, Failure, "(apps app2) answers 404"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, miniredis.RunT(t).Addr())
-			test.spoil(w)
-			results := w.run()
+			f := newFixture(t, miniredis.RunT(t).Addr())
+			test.change(f)
+			results := f.run()
 			if !slices.ContainsFunc(results, func(r Result) bool {
 				return r.Check == test.check && r.Status == test.status && strings.Contains(r.Detail, test.detail)
 			}) {
@@ -231,54 +231,54 @@ func TestEachFaultIsFoundByItsCheck(t *testing.T) {
 	}
 }
 
-func (w *world) fill(n int) {
-	if err := w.sim.EditByHand("app1", func([]string) []string {
+func (f *fixture) fill(n int) {
+	if err := f.sim.EditByHand("app1", func([]string) []string {
 		return slices.Repeat([]string{"a.example.com"}, n)
 	}); err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 }
 
-func (w *world) put(queue, kind, payload string, opts ...asynq.Option) {
-	w.t.Helper()
+func (f *fixture) put(queue, kind, payload string, opts ...asynq.Option) {
+	f.t.Helper()
 	opts = append(opts, asynq.Queue(queue), asynq.TaskID("odd"))
-	if _, err := asynq.NewClientFromRedisClient(w.rdb).EnqueueContext(w.t.Context(), asynq.NewTask(kind, []byte(payload)), opts...); err != nil {
-		w.t.Fatal(err)
+	if _, err := asynq.NewClientFromRedisClient(f.rdb).EnqueueContext(f.t.Context(), asynq.NewTask(kind, []byte(payload)), opts...); err != nil {
+		f.t.Fatal(err)
 	}
 }
 
-// change leaves a change of the app pending, and the app in trouble if there is any.
-func (w *world) change(app string, trouble *listsync.Failure) {
-	w.t.Helper()
-	ctx, l := w.t.Context(), ledger.New(w.rdb)
-	if _, err := enqueue.New(w.rdb).Enqueue(ctx, enqueue.Request{AppID: app, Domain: "new.example.com"}); err != nil {
-		w.t.Fatal(err)
+// change leaves a change of the app pending, and records the failure if there is one.
+func (f *fixture) change(app string, failure *listsync.Failure) {
+	f.t.Helper()
+	ctx, l := f.t.Context(), ledger.New(f.rdb)
+	if _, err := enqueue.New(f.rdb).Enqueue(ctx, enqueue.Request{AppID: app, Domain: "new.example.com"}); err != nil {
+		f.t.Fatal(err)
 	}
 	now := time.Now()
 	change := listsync.Pending{Change: tasks.Change{AppID: app, Domain: "new.example.com", Seq: 1000, RequestedAt: now}, RecordedAt: now}
 	if _, err := l.Record(ctx, change, listsync.HistoryEntry{At: now, State: tasks.Pending}); err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	if trouble == nil {
+	if failure == nil {
 		return
 	}
 	lease, err := l.Acquire(ctx, app)
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	if err := l.Fail(ctx, lease, trouble); err != nil {
-		w.t.Fatal(err)
+	if err := l.Fail(ctx, lease, failure); err != nil {
+		f.t.Fatal(err)
 	}
 }
 
-// answering has the webhook answer with a status.
-func (w *world) answering(status int) {
+// answering makes the webhook answer with a status.
+func (f *fixture) answering(status int) {
 	hook := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(status) }))
-	w.t.Cleanup(hook.Close)
-	w.cfg.Webhook.URL = hook.URL + "/" + hush
+	f.t.Cleanup(hook.Close)
+	f.cfg.Webhook.URL = hook.URL + "/" + hush
 }
 
-// closed is an address where nobody listens, neither for TCP nor for UDP.
+// closed returns an address without a listener for TCP or UDP.
 func closed(t *testing.T) string {
 	t.Helper()
 	addr, err := freeport.Addr()
@@ -299,15 +299,15 @@ func port(t *testing.T, addr string) int {
 
 func TestACustomCertificateIsFound(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, miniredis.RunT(t).Addr())
+	f := newFixture(t, miniredis.RunT(t).Addr())
 	sim, err := simulator.Start(simulator.Options{Apps: []simulator.App{{ID: "app1", CustomCertificate: true}, {ID: "app2", AutoSSL: true}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(sim.Close)
-	w.cfg.APIURL, w.cfg.Accounts[0].APIKey = sim.APIURL(), "sim-key"
+	f.cfg.APIURL, f.cfg.Accounts[0].APIKey = sim.APIURL(), "sim-key"
 	var got []string
-	for _, r := range w.run() {
+	for _, r := range f.run() {
 		if r.Check == CheckCertificate {
 			got = append(got, r.App+" "+string(r.Status))
 		}
@@ -317,7 +317,7 @@ func TestACustomCertificateIsFound(t *testing.T) {
 	}
 }
 
-func TestARealRedisIsJudgedByItsSettings(t *testing.T) {
+func TestARealRedisIsEvaluatedByItsSettings(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name   string
@@ -366,7 +366,7 @@ func TestAUserWithFewRightsGetsWarnings(t *testing.T) {
 	}
 }
 
-func TestWhatItCannotLookAtItLeavesOutOrSaysSo(t *testing.T) {
+func TestChecksThatCannotRunAreSkippedOrSaySo(t *testing.T) {
 	t.Parallel()
 	results := Run(t.Context(), config.Worker{Check: certcheck.Config{DNS: closed(t)}})
 	var checks []string
@@ -378,8 +378,8 @@ func TestWhatItCannotLookAtItLeavesOutOrSaysSo(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	w := newWorld(t, miniredis.RunT(t).Addr())
-	for _, r := range Run(ctx, w.cfg) {
+	f := newFixture(t, miniredis.RunT(t).Addr())
+	for _, r := range Run(ctx, f.cfg) {
 		if r.Status == OK {
 			t.Errorf("after the end of its context: %+v", r)
 		}

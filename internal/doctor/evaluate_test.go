@@ -22,7 +22,7 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// want is an outcome, and a piece of its detail.
+// want is a status, and a part of the detail.
 type want struct {
 	status Status
 	detail string
@@ -38,7 +38,7 @@ func (w want) check(t *testing.T, got Result) {
 	}
 }
 
-func TestRedisIsJudgedByWhatItTells(t *testing.T) {
+func TestRedisIsEvaluatedByItsAnswers(t *testing.T) {
 	t.Parallel()
 	refused := errors.New("NOPERM this user has no permissions to run the 'info' command")
 	info := func(pairs ...string) node {
@@ -65,7 +65,7 @@ func TestRedisIsJudgedByWhatItTells(t *testing.T) {
 		{"the next major version", evaluateVersion, info("redis_version=10.0.1"), want{OK, "10.0.1"}},
 		{"Valkey", evaluateVersion, info("redis_version=7.2.4", "server_name=valkey", "valkey_version=8.0.1"), want{OK, "(Valkey 8.0.1)"}},
 		{"an old version", evaluateVersion, info("redis_version=6.0.16"), want{Failure, "Redis is 6.0.16"}},
-		{"a version that isn't told", evaluateVersion, node{infoErr: refused}, want{Warning, "Redis refuses INFO: NOPERM"}},
+		{"an unknown version", evaluateVersion, node{infoErr: refused}, want{Warning, "Redis refuses INFO: NOPERM"}},
 		{"a version that can't be read", evaluateVersion, info("redis_version=six"), want{Warning, "doesn't tell"}},
 
 		{"the append-only file, synced each second", evaluatePersistence, info("aof_enabled=1", "aof_last_write_status=ok", "config appendfsync=everysec", "config save="), want{OK, "appendfsync everysec"}},
@@ -76,27 +76,27 @@ func TestRedisIsJudgedByWhatItTells(t *testing.T) {
 		{"snapshots only", evaluatePersistence, info("aof_enabled=0", "rdb_last_bgsave_status=ok", "config save=3600 1"), want{Warning, "only snapshots (RDB) are on, 'save 3600 1'"}},
 		{"snapshots that fail", evaluatePersistence, info("aof_enabled=0", "rdb_last_bgsave_status=err", "config save=3600 1"), want{Failure, "the last snapshot (RDB) failed"}},
 		{"nothing is kept", evaluatePersistence, info("aof_enabled=0", "rdb_last_bgsave_status=ok", "config save="), want{Failure, "Redis keeps nothing"}},
-		{"no append-only file, and no settings told", evaluatePersistence, noConfig(info("aof_enabled=0")), want{Warning, "is not known"}},
-		{"persistence that isn't told", evaluatePersistence, node{infoErr: refused}, want{Warning, "could not be checked"}},
+		{"no append-only file, and no readable settings", evaluatePersistence, noConfig(info("aof_enabled=0")), want{Warning, "is not known"}},
+		{"unknown persistence", evaluatePersistence, node{infoErr: refused}, want{Warning, "could not be checked"}},
 
 		{"nothing is dropped", evaluateEviction, info("maxmemory_policy=noeviction", limit), want{OK, "noeviction"}},
 		{"keys are dropped", evaluateEviction, info("maxmemory_policy=volatile-lru", limit), want{Failure, "volatile-lru"}},
 		{"keys would be dropped", evaluateEviction, info("maxmemory_policy=allkeys-lru", "maxmemory=0"), want{Warning, "no effect"}},
-		{"a policy that isn't told", evaluateEviction, node{infoErr: refused}, want{Warning, "could not be checked"}},
+		{"an unknown policy", evaluateEviction, node{infoErr: refused}, want{Warning, "could not be checked"}},
 
 		{"room in memory", evaluateMemory, info("used_memory=79", limit), want{OK, "79 %"}},
 		{"little room in memory", evaluateMemory, info("used_memory=80", limit), want{Warning, "80 %"}},
 		{"no room in memory", evaluateMemory, info(full, limit), want{Failure, "95 %"}},
 		{"the machine's memory", evaluateMemory, info(full, "maxmemory=0", "total_system_memory=100"), want{Failure, "of the machine"}},
 		{"a machine that isn't known", evaluateMemory, info(full, "maxmemory=0"), want{OK, "maxmemory isn't set"}},
-		{"memory that isn't told", evaluateMemory, node{infoErr: refused}, want{Warning, "could not be checked"}},
+		{"unknown memory", evaluateMemory, node{infoErr: refused}, want{Warning, "could not be checked"}},
 
 		{"a right clock", evaluateClock, node{ahead: time.Millisecond}, want{OK, "agree to within 1ms"}},
 		{"a clock that is ahead", evaluateClock, node{ahead: 2 * time.Second}, want{Warning, "Redis's clock is 2s ahead of this machine's"}},
 		{"a clock that is behind", evaluateClock, node{ahead: -2 * time.Second}, want{Warning, "Redis's clock is 2s behind this machine's"}},
 		{"a clock that is perhaps ahead", evaluateClock, node{ahead: 2 * time.Second, about: 100 * time.Millisecond}, want{OK, "agree to within 2.1s"}},
 		{"a wrong clock", evaluateClock, node{ahead: -15 * time.Second}, want{Failure, "15s behind"}},
-		{"a clock that isn't told", evaluateClock, node{clockErr: refused}, want{Warning, "Redis refuses TIME"}},
+		{"an unreadable clock", evaluateClock, node{clockErr: refused}, want{Warning, "Redis refuses TIME"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -105,7 +105,7 @@ func TestRedisIsJudgedByWhatItTells(t *testing.T) {
 	}
 }
 
-func TestOfAClustersMastersTheWorstIsTold(t *testing.T) {
+func TestTheWorstOfAClustersMastersIsReported(t *testing.T) {
 	t.Parallel()
 	master := func(name, version string) node {
 		return node{name: name, info: map[string]string{"redis_version": version}}
@@ -114,7 +114,7 @@ func TestOfAClustersMastersTheWorstIsTold(t *testing.T) {
 	want{OK, "Redis is 7.0.0 (a:6379, first of 2 masters"}.check(t, worst([]node{master("a:6379", "7.0.0"), master("b:6379", "7.2.0")}, evaluateVersion))
 }
 
-func TestServerPilotIsJudgedByItsAnswers(t *testing.T) {
+func TestServerPilotIsEvaluatedByItsAnswers(t *testing.T) {
 	t.Parallel()
 	failed := func(kind serverpilot.Kind, status int) error {
 		return &serverpilot.Error{Kind: kind, Op: serverpilot.OpServer, App: "s1", Status: status}
@@ -138,9 +138,9 @@ func TestServerPilotIsJudgedByItsAnswers(t *testing.T) {
 		"a server without an address":   {evaluateAddress(serverpilot.Server{}, nil, nil), want{Failure, "no address"}},
 		"an address by settings":        {evaluateAddress(serverpilot.Server{}, nil, []netip.Prefix{network}), want{OK, "198.51.100.0/24"}},
 		"a server that is gone":         {evaluateAddress(serverpilot.Server{}, failed(serverpilot.Blocked, 404), nil), want{Failure, "can't be read"}},
-		"a server that isn't told now":  {evaluateAddress(serverpilot.Server{}, failed(serverpilot.Retry, 500), nil), want{Warning, "could not be read"}},
+		"a server that is unknown now":  {evaluateAddress(serverpilot.Server{}, failed(serverpilot.Retry, 500), nil), want{Warning, "could not be read"}},
 		"an API that answers":           {evaluateAPI("h", answer{status: 401}), want{OK, "answers in"}},
-		"an API in trouble":             {evaluateAPI("h", answer{status: 503}), want{Warning, "answers 503"}},
+		"a failing API":                 {evaluateAPI("h", answer{status: 503}), want{Warning, "answers 503"}},
 		"an API without a DNS name":     {evaluateAPI("h", answer{err: &net.DNSError{Err: "no such host", Name: "h", IsNotFound: true}}), want{Failure, "DNS can't resolve h"}},
 		"an API out of reach":           {evaluateAPI("h", answer{err: context.DeadlineExceeded}), want{Failure, "can't be reached"}},
 		"a clock without a date":        {evaluateAPIClock(answer{}), want{Warning, "doesn't tell"}},
@@ -168,7 +168,7 @@ func TestServerPilotsClockIsReadFromItsAnswer(t *testing.T) {
 	want{Failure, "behind"}.check(t, evaluateAPIClock(at(-time.Minute)))
 }
 
-func TestAWebhookIsJudgedByItsAnswer(t *testing.T) {
+func TestAWebhookIsEvaluatedByItsAnswer(t *testing.T) {
 	t.Parallel()
 	const unknown, page = "[]", "<!DOCTYPE html><title>Log in</title>"
 	for _, c := range []struct {
@@ -265,7 +265,7 @@ func TestEventsThatKeepFailingAreFoundWithTheLastAnswer(t *testing.T) {
 	}
 }
 
-func TestWorkIsJudgedByWhatWaits(t *testing.T) {
+func TestQueuesAreEvaluatedByWaitingWork(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	server := func(pid int, status string, queues ...string) *asynq.ServerInfo {
@@ -283,13 +283,13 @@ func TestWorkIsJudgedByWhatWaits(t *testing.T) {
 		got  Result
 		want want
 	}{
-		"a worker":                 {evaluateWorkers([]*asynq.ServerInfo{server(1, "active", "domains", "lists"), server(1, "active", "ssl", "events")}, now, nil), want{OK, "alive: h/1 (for 1h0m0s)"}},
-		"no worker":                {evaluateWorkers(nil, now, nil), want{Failure, "no worker is alive"}},
-		"a worker that stops":      {evaluateWorkers([]*asynq.ServerInfo{server(1, "stopped", tasks.Queues()...)}, now, nil), want{Failure, "no worker is alive"}},
-		"a worker of others":       {evaluateWorkers([]*asynq.ServerInfo{server(1, "active", "domains", "mail")}, now, nil), want{Failure, "no worker serves the queues lists, ssl, events"}},
-		"workers that aren't told": {evaluateWorkers(nil, now, errors.New("NOPERM")), want{Warning, "NOPERM"}},
-		"no dry run":               {evaluateDryRun([]ledger.Worker{{Name: "h/1", Apps: []string{"app1"}}}, nil), want{OK, "no worker is in a dry run"}},
-		"a dry run":                {evaluateDryRun([]ledger.Worker{{Name: "h/1", Apps: []string{"app1"}, DryRun: true}}, nil), want{Warning, "nothing is written to ServerPilot: h/1"}},
+		"a worker":            {evaluateWorkers([]*asynq.ServerInfo{server(1, "active", "domains", "lists"), server(1, "active", "ssl", "events")}, now, nil), want{OK, "alive: h/1 (for 1h0m0s)"}},
+		"no worker":           {evaluateWorkers(nil, now, nil), want{Failure, "no worker is alive"}},
+		"a worker that stops": {evaluateWorkers([]*asynq.ServerInfo{server(1, "stopped", tasks.Queues()...)}, now, nil), want{Failure, "no worker is alive"}},
+		"a worker of others":  {evaluateWorkers([]*asynq.ServerInfo{server(1, "active", "domains", "mail")}, now, nil), want{Failure, "no worker serves the queues lists, ssl, events"}},
+		"unreadable workers":  {evaluateWorkers(nil, now, errors.New("NOPERM")), want{Warning, "NOPERM"}},
+		"no dry run":          {evaluateDryRun([]ledger.Worker{{Name: "h/1", Apps: []string{"app1"}}}, nil), want{OK, "no worker is in a dry run"}},
+		"a dry run":           {evaluateDryRun([]ledger.Worker{{Name: "h/1", Apps: []string{"app1"}, DryRun: true}}, nil), want{Warning, "nothing is written to ServerPilot: h/1"}},
 		"a dry run beside a worker that writes": {evaluateDryRun([]ledger.Worker{{Name: "h/1", Apps: []string{"app1", "app2"}, DryRun: true}, {Name: "h/2", Apps: []string{"app2"}}}, nil),
 			want{Warning, "other workers do write the lists of app2"}},
 		"workers that can't be read": {evaluateDryRun(nil, errors.New("NOPERM")), want{Warning, "NOPERM"}},
@@ -303,7 +303,7 @@ func TestWorkIsJudgedByWhatWaits(t *testing.T) {
 		"an empty archive":        {evaluateArchive(queues{"lists": {}}), want{OK, "no task"}},
 		"a full archive":          {evaluateArchive(queues{"lists": {Archived: 2}, "events": {Archived: 1}}), want{Warning, "lists 2, events 1"}},
 		"a blocked app":           {evaluateTrouble([]ledger.App{{ID: "app1", Failure: &listsync.Failure{Blocked: true, Reason: "no card"}}})[0], want{Failure, "blocked until a person acts: no card"}},
-		"an app in trouble":       {evaluateTrouble([]ledger.App{{ID: "app1", Failure: &listsync.Failure{Reason: "500"}}})[0], want{Warning, "tried again: 500"}},
+		"a failing app":           {evaluateTrouble([]ledger.App{{ID: "app1", Failure: &listsync.Failure{Reason: "500"}}})[0], want{Warning, "tried again: 500"}},
 		"apps in order":           {evaluateTrouble([]ledger.App{{ID: "app1"}})[0], want{OK, "no app"}},
 		"an app that is served":   {evaluateServed([]ledger.App{app}, accounts)[0], want{OK, "every app"}},
 		"an app without a worker": {evaluateServed([]ledger.App{{ID: "app2", Pending: 3}}, accounts)[0], want{Warning, "3 changes wait"}},

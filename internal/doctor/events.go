@@ -17,7 +17,7 @@ const (
 	keepsFailing = time.Minute
 )
 
-// checkEvents finds the events that their receivers refuse.
+// checkEvents finds events that their receivers refuse.
 func checkEvents(inspector *asynq.Inspector, now time.Time) Result {
 	retrying, err := inspector.ListRetryTasks(tasks.QueueEvents, asynq.PageSize(eventsRead))
 	if errors.Is(err, asynq.ErrQueueNotFound) {
@@ -33,7 +33,7 @@ func checkEvents(inspector *asynq.Inspector, now time.Time) Result {
 	return evaluateEvents(retrying, failed, now)
 }
 
-// evaluateEvents judges by the retried events and by the failed ones.
+// evaluateEvents evaluates the retried and the failed events.
 func evaluateEvents(retrying, failed []*asynq.TaskInfo, now time.Time) Result {
 	var last *asynq.TaskInfo // the last one that was sent
 	note := func(t *asynq.TaskInfo) {

@@ -9,7 +9,7 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// checkLedger reads whether Redis still has the ledger that the workers knew.
+// checkLedger checks whether the ledger was lost.
 func checkLedger(ctx context.Context, l *ledger.Ledger) Result {
 	is, err := l.Identity(ctx)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"pilotsync/worker/certcheck"
 )
 
-// checkDNS asks the resolver that verifications ask. "No such name" is an answer, too.
+// checkDNS queries the resolver of verifications. "No such name" is an answer, too.
 func checkDNS(ctx context.Context, cfg config.Worker) []Result {
 	name := "serverpilot.io"
 	if u, err := url.Parse(cfg.APIURL); err == nil {
@@ -141,8 +141,8 @@ func evaluateAPIClock(a answer) Result {
 	return evaluateSkew(CheckAPIClock, "ServerPilot's", ahead, about)
 }
 
-// skew is by how much the clock that the header Date comes from is ahead of this
-// machine's, and by how much that may be wrong.
+// skew returns how far the clock of the header Date is ahead of this machine's, and the
+// uncertainty of that.
 func (a answer) skew() (ahead, about time.Duration, err error) {
 	at, err := http.ParseTime(a.date)
 	if err != nil {

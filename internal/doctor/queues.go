@@ -14,7 +14,7 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// checkQueues reads what waits in Redis, and which workers are alive.
+// checkQueues reads the queues and the live workers.
 func checkQueues(ctx context.Context, cfg config.Worker) []Result {
 	inspector := asynq.NewInspectorFromRedisClient(cfg.Redis.Client) // not closed: the client isn't its own
 	servers, err := inspector.Servers()
@@ -88,7 +88,7 @@ func evaluateWorkers(servers []*asynq.ServerInfo, now time.Time, err error) Resu
 	return ok(CheckWorkers, "alive: "+strings.Join(names, ", "))
 }
 
-// evaluateDryRun judges by the live workers. One in a dry run beside one that writes is a
+// evaluateDryRun evaluates the live workers. A worker in a dry run beside one that writes is a
 // mistake: chance decides which of them processes a change.
 func evaluateDryRun(live []ledger.Worker, err error) Result {
 	if err != nil {
@@ -171,7 +171,7 @@ func evaluateBacklog(queues map[string]*asynq.QueueInfo, apps []ledger.App, now 
 	return ok(CheckBacklog, detail)
 }
 
-// evaluateArchive: an archived task is one that failed for good. Failed events have a command of their own.
+// evaluateArchive: an archived task is one that failed for good. Failed events have a separate command.
 func evaluateArchive(queues map[string]*asynq.QueueInfo) Result {
 	var parts []string
 	for _, name := range tasks.Queues() {
@@ -203,7 +203,7 @@ func evaluateTrouble(apps []ledger.App) []Result {
 	return results
 }
 
-// evaluateServed: changes for an app that no worker serves wait for ever.
+// evaluateServed: changes of an app that no worker serves wait for ever.
 func evaluateServed(apps []ledger.App, accounts []config.Account) []Result {
 	served := map[string]bool{}
 	for _, a := range accounts {

@@ -16,9 +16,9 @@ import (
 	"pilotsync/internal/redisurl"
 )
 
-// node is what was read from one Redis server.
+// node has the facts about one Redis server.
 type node struct {
-	name string // its address if there are several, else empty
+	name string // its address if there are several, otherwise empty
 	// info is INFO's answer, settings CONFIG GET's; each is nil if Redis refuses
 	// the command, as managed ones do, and the error says why.
 	info, settings       map[string]string
@@ -38,7 +38,7 @@ func checkRedis(ctx context.Context, set config.Redis) []Result {
 	}
 	limited, cancel := context.WithTimeout(ctx, redisLimit)
 	defer cancel()
-	if err := rdb.Ping(limited).Err(); err != nil { // the first may have to connect
+	if err := rdb.Ping(limited).Err(); err != nil { // the first call may have to connect
 		return []Result{evaluatePing(set.Shown, 0, named(rdb, err))}
 	}
 	start := time.Now()
@@ -123,8 +123,8 @@ func parseInfo(text string) map[string]string {
 	return info
 }
 
-// worst evaluates each node and returns the gravest result, with the node's name if there
-// are several.
+// worst evaluates each node and returns the worst result, with the node's name if there are
+// several.
 func worst(nodes []node, judge func(node) Result) Result {
 	rank := []Status{OK, Warning, Failure}
 	var gravest Result

@@ -79,8 +79,7 @@ func evaluatePersistence(n node) Result {
 	return warning(CheckPersistence, "the append-only file is off, and CONFIG GET isn't allowed, so whether there are snapshots (RDB) is not known", persistenceRemedy)
 }
 
-// evaluateEviction: with any other policy Redis drops keys when it is full, and with
-// them domains and tasks.
+// evaluateEviction: with any other policy a full Redis drops keys, and so domains and tasks.
 func evaluateEviction(n node) Result {
 	policy := n.info["maxmemory_policy"]
 	const remedy = "Set 'maxmemory-policy noeviction' in redis.conf and by CONFIG SET."
@@ -147,8 +146,8 @@ func evaluateClock(n node) Result {
 	return evaluateSkew(CheckRedisClock, "Redis's", n.ahead, n.about)
 }
 
-// evaluateSkew compares a clock with this machine's. about is by how much the
-// difference itself may be wrong, and counts in its favour.
+// evaluateSkew compares a clock with this machine's. about is the uncertainty of the
+// difference, which is subtracted from it.
 func evaluateSkew(check, whose string, ahead, about time.Duration) Result {
 	apart, which := ahead, "ahead of"
 	if apart < 0 {

@@ -9,9 +9,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Reading the keys ends after so many calls of SCAN. Each takes Redis about a
-// millisecond. Redis scans in an order that has nothing to do with names, so the
-// part that is read shows what other programs have in quantity.
+// Limits of the calls of SCAN, each of which takes Redis about a millisecond. Redis scans in an
+// order that doesn't depend on names, so a sample shows keys that other programs have in
+// quantity.
 const (
 	scanCount  = 1000
 	scanRounds = 20
@@ -49,8 +49,8 @@ func ownKey(key string) bool {
 	return slices.ContainsFunc([]string{"asynq:", "pilotsync:", "rate:"}, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
 }
 
-// beginning is the part of a foreign key that can be shown. What is behind its first
-// colon may be a secret, such as the id of a session.
+// beginning returns the part of a foreign key that can be shown. The text after its first colon
+// may be a secret, such as the id of a session.
 func beginning(key string) string {
 	end := strings.IndexFunc(key, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-' && r != '.'

@@ -14,7 +14,7 @@ import (
 	"pilotsync/test/redistest"
 )
 
-// before7 has ACL DRYRUN answered as Redis 6.2 answers it, which doesn't know it.
+// before7 makes ACL DRYRUN answer like Redis 6.2, which doesn't know it.
 type before7 struct{}
 
 func (before7) DialHook(next redis.DialHook) redis.DialHook          { return next }
@@ -94,7 +94,7 @@ func TestTheRightsOfTheUserWhoReplaysTheFileAreChecked(t *testing.T) {
 	}
 }
 
-func TestRightsOnAServerThatTellsNothingAreAWarning(t *testing.T) {
+func TestUnreadableRightsAreAWarning(t *testing.T) {
 	t.Parallel()
 	n := node{replay: replayRights{lacks: "SET on pilotsync:x"}, infoErr: errors.New("NOPERM")}
 	want{Warning, "whether there is such a file is not known"}.check(t, evaluateReplay(n))

@@ -2,9 +2,8 @@
 // idea: each check has a part that reads, which does the I/O and can't fail, and a pure
 // evaluation of what was read, which says what a person must do.
 //
-// Nothing is changed anywhere: Redis and ServerPilot are only read (the calls count
-// towards the account's rate, though), and the webhook gets no event. What
-// couldn't be read is a warning, never silence.
+// It changes nothing: it only reads Redis and ServerPilot (the calls count towards the account's
+// rate, though), and the webhook gets no event. If something can't be read, there is a warning.
 package doctor
 
 import "slices"
@@ -58,7 +57,7 @@ type Result struct {
 	Check  string `json:"check"`
 	Status Status `json:"status"`
 	Detail string `json:"detail"`
-	// Remedy is what a person has to do; empty if nothing has to be done.
+	// Remedy is what a person has to do; empty for nothing.
 	Remedy string `json:"remedy"`
 	App    string `json:"app,omitempty"` // the app that it is about, if it is about one
 }

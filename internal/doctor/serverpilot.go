@@ -17,8 +17,8 @@ import (
 // roomWarning is the number of names from which a list counts as nearly full.
 const roomWarning = listsync.Limit - 20
 
-// checkAccounts reads every app of every account. answers tells once whether Redis
-// is there to keep to the accounts' rate.
+// checkAccounts reads every app of every account. answers says once whether Redis answers,
+// which the rate limit needs.
 func checkAccounts(ctx context.Context, cfg config.Worker, answers <-chan bool) []Result {
 	if cfg.APIURL == "" {
 		return nil
@@ -69,7 +69,7 @@ type reader struct {
 	limiter *serverpilot.Limiter
 }
 
-// read is the result of reading something.
+// read is the result of one read.
 type read[T any] struct {
 	value T
 	err   error
@@ -129,7 +129,7 @@ func (r reader) account(ctx context.Context, a config.Account, cfg config.Worker
 	return results, addresses
 }
 
-// evaluateAccount says by the error of a first call whether the account can be used.
+// evaluateAccount evaluates the error of an account's first call.
 func evaluateAccount(clientID string, err error) (results []Result, usable bool) {
 	e := serverpilot.AsError(err)
 	switch {

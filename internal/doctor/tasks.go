@@ -15,8 +15,8 @@ const (
 	tasksNamed = 5
 )
 
-// checkTasks decodes the waiting tasks as a worker will, and finds a malformed task before
-// asynq archives it.
+// checkTasks decodes the waiting tasks like a worker, so it finds a malformed task before asynq
+// archives it.
 func checkTasks(inspector *asynq.Inspector, queues map[string]*asynq.QueueInfo) Result {
 	read, all := 0, 0
 	var bad, newer []string
@@ -68,7 +68,7 @@ func decode(queue, kind string, payload []byte) (err error) {
 	return err
 }
 
-// evaluateTasks judges by what is wrong with tasks, and by those of a newer program.
+// evaluateTasks evaluates malformed tasks and those of a newer release.
 func evaluateTasks(read, all int, bad, newer []string) Result {
 	if len(bad) > 0 {
 		return failure(CheckTasks, fmt.Sprintf("%d of the %d waiting tasks that were read can't be understood: %s", len(bad), read, someOf(bad)),
@@ -90,7 +90,7 @@ func evaluateTasks(read, all int, bad, newer []string) Result {
 	return ok(CheckTasks, detail)
 }
 
-// someOf names the first ones.
+// someOf lists the first few.
 func someOf(found []string) string {
 	named := strings.Join(found[:min(len(found), tasksNamed)], "; ")
 	if more := len(found) - tasksNamed; more > 0 {

@@ -21,8 +21,8 @@ const signatureAge = 5 * time.Minute
 // clockWarning is the difference of clocks that leaves little of signatureAge.
 const clockWarning = time.Minute
 
-// checkWebhooks asks each webhook for its options: any event that it didn't get before
-// would be false.
+// checkWebhooks sends an OPTIONS request to each webhook, since every test event would be
+// false.
 func checkWebhooks(ctx context.Context, cfg config.Worker) []Result {
 	of := map[string][]string{} // apps by URL
 	for _, a := range cfg.Accounts {
@@ -56,7 +56,7 @@ func isWordPress(address string) bool {
 	return err == nil && (strings.Contains(u.Path, "/wp-json/") || u.Query().Has("rest_route"))
 }
 
-// evaluateWebhook judges by the answer to a request for the options. WordPress's REST API
+// evaluateWebhook evaluates the answer to the OPTIONS request. WordPress's REST API
 // answers 200 to it, without a login. Other receivers needn't know the method.
 func evaluateWebhook(name string, wordpress bool, a answer) Result {
 	detail := fmt.Sprintf("the webhook at %s answers %d", name, a.status)
@@ -89,7 +89,7 @@ func evaluateWebhook(name string, wordpress bool, a answer) Result {
 	return evaluateReceiversClock(name, detail+", so it is there (no event was sent)", a)
 }
 
-// routeProblem is what is wrong with WordPress's answer about the plugin's route. WordPress
+// routeProblem says what is wrong with WordPress's answer about the plugin's route. WordPress
 // says nothing about a route that isn't in its index, as the plugin's, and answers with an
 // empty array for one that it doesn't know; the status is 200 for both.
 func (a answer) routeProblem() string {

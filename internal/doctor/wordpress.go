@@ -34,7 +34,7 @@ func constants(s *config.WorkerSettings) []constant {
 	secret := func(problem string) func(string, string) string {
 		return func(string, string) string { return problem }
 	}
-	one := s.Config == "" // else the accounts are in that file
+	one := s.Config == "" // otherwise the accounts are in that file
 	return []constant{
 		{wpconfig.ClientID, &s.ClientID, &s.ClientIDFile, one, one, Warning, same, secret("is another client id than the worker's")},
 		{wpconfig.APIKey, &s.APIKey, &s.APIKeyFile, one, one, Warning, same, secret("is another key than the worker's; an account has one active key")},
@@ -73,7 +73,7 @@ func CheckWordPress(settings *config.WorkerSettings, path string, read config.Re
 	return w.all()
 }
 
-// wordpress gathers the results of the comparison with one wp-config.php.
+// wordpress collects the results of the comparison with one wp-config.php.
 type wordpress struct {
 	settings *config.WorkerSettings
 	path     string
@@ -136,7 +136,7 @@ const writePlainly = "Write the constant as a plain string, or give its value to
 func (w *wordpress) compare(c constant, value string) {
 	worker, ok := config.NewParser(w.read).Text(c.name, *c.value, *c.file)
 	switch {
-	case !ok: // the settings' own check says so
+	case !ok: // the check of the settings reports that
 	case c.agrees(value, worker):
 		w.agreed = append(w.agreed, c.name)
 	case c.severity == Failure:
@@ -150,13 +150,13 @@ func (w *wordpress) compare(c constant, value string) {
 func (w *wordpress) checkAppOfFile(app string) {
 	accounts, err := w.settings.AccountsFile(w.read)
 	if err != nil || slices.ContainsFunc(accounts, func(a config.Account) bool { return slices.Contains(a.Apps, app) }) {
-		return // the settings' own check tells an error
+		return // the check of the settings reports an error
 	}
 	w.fail(fmt.Sprintf("%s is %q, which is in no account of %s: WordPress's changes will wait for ever", wpconfig.AppID, app, w.settings.Config),
 		"Add the app to its account in PILOTSYNC_CONFIG.")
 }
 
-// all are the results, after one that names the constants that are in order.
+// all returns the results. The first one names the constants that are in order.
 func (w *wordpress) all() []Result {
 	var summary []string
 	if w.copied != nil {

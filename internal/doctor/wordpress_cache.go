@@ -69,7 +69,7 @@ func cachePlace(values map[string]string) (place map[string]string, single bool)
 	return place, true
 }
 
-// cacheURL is where the constants lead, with the defaults of redis-cache.
+// cacheURL returns the URL that the constants describe, with the defaults of redis-cache.
 func cacheURL(values map[string]string) string {
 	db := cmp.Or(values["WP_REDIS_DATABASE"], "0")
 	if strings.EqualFold(values["WP_REDIS_SCHEME"], "unix") {

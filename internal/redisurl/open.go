@@ -13,8 +13,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// minPool is the smallest pool of connections to a server: a worker runs about 150 tasks
-// at once, and each sometimes needs a connection.
+// minPool is the smallest pool of connections to a server: a worker runs about 150 concurrent
+// tasks, each of which sometimes needs a connection.
 const minPool = 100
 
 // slotsMaxAge is how old a client's map of a Cluster's slots may be. A master that
@@ -35,9 +35,9 @@ const Forms = "redis://[user:password@]host[:port][/db], redis-socket:///path[?d
 	"each with [?ca_file=PATH][&cert_file=PATH&key_file=PATH]"
 
 // Open returns a client of the Redis that the URL names; see [Forms]. Options of
-// go-redis can follow as a query, such as ?pool_size=20&read_timeout=5s. It
-// reads the files that the URL names, and doesn't connect. An error names the
-// rule that the URL breaks, and holds no password.
+// go-redis can follow as a query, such as ?pool_size=20&read_timeout=5s. Open reads the files
+// that the URL names, and doesn't connect. An error names the rule that the URL breaks, and
+// shows no password.
 func Open(raw string) (redis.UniversalClient, error) {
 	client, err := open(raw)
 	if err != nil {
@@ -48,8 +48,8 @@ func Open(raw string) (redis.UniversalClient, error) {
 
 func open(raw string) (redis.UniversalClient, error) {
 	p := split(raw)
-	// Checked first: after this, no error that a library quotes can have a piece of a
-	// password in it.
+	// This is checked first. After it, no text that a library's error quotes can be a part
+	// of a password.
 	switch {
 	case strings.ContainsRune(p.rest, '@'), strings.ContainsRune(raw, '#'):
 		return nil, errors.New("it has an @ behind the host, or a #; in a user or password write % / ? # @ : as %25 %2F %3F %23 %40 %3A")
@@ -86,7 +86,7 @@ func open(raw string) (redis.UniversalClient, error) {
 	return nil, fmt.Errorf("the scheme %q is unknown; it takes %s", given, Forms)
 }
 
-// client makes a client of its options, unless they are wrong.
+// client makes a client from its options, unless err is set.
 func client[O any, C redis.UniversalClient](opt O, err error, open func(O) C) (redis.UniversalClient, error) {
 	if err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func serverOptions(raw string, secure bool) (*redis.Options, error) {
 	return sized(opt), err
 }
 
-// takeOut is takeIdentity of a whole URL, with the scheme that go-redis wants.
+// takeOut is takeIdentity for a whole URL, which also gets the scheme that go-redis expects.
 func takeOut(u *url.URL, secure bool) (identity, error) {
 	q := u.Query()
 	id, err := takeIdentity(q, secure)
@@ -223,8 +223,8 @@ func clusterOptions(p parts, secure bool) (*redis.ClusterOptions, error) {
 	return opt, nil
 }
 
-// several reads a URL with several hosts, which net/url doesn't know: it returns
-// the URL as one of go-redis's without a host, and the addresses.
+// several parses a URL with several hosts, which net/url doesn't support. It returns the URL
+// with a placeholder host, and the addresses.
 func (p parts) several(defaultPort string) (*url.URL, []string, error) {
 	u, err := url.Parse("redis://" + p.userAt() + "host" + p.rest)
 	if err != nil {
@@ -241,8 +241,8 @@ func (p parts) several(defaultPort string) (*url.URL, []string, error) {
 	return u, addrs, nil
 }
 
-// sized sets the pool's size, and makes each read and write honour its context's
-// deadline; go-redis otherwise uses its own time limits. The others do the same.
+// sized sets the pool's size, and makes each read and write honour its context's deadline;
+// otherwise go-redis uses only its own time limits.
 func sized(opt *redis.Options) *redis.Options {
 	opt.ContextTimeoutEnabled = true
 	if opt.PoolSize == 0 {
@@ -254,8 +254,8 @@ func sized(opt *redis.Options) *redis.Options {
 // poolSize is go-redis's default, but not below minPool.
 func poolSize() int { return max(minPool, 10*runtime.GOMAXPROCS(0)) }
 
-// reason is a library's error about the URL. Errors of net/url quote the URL, or a piece
-// of it that may be of a password, so they aren't used.
+// reason returns a library's error about the URL. It replaces errors of net/url: they quote
+// the URL or a part of it, which may belong to a password.
 func reason(err error) error {
 	var ofURL *url.Error
 	if errors.As(err, &ofURL) {

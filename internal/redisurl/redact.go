@@ -7,11 +7,11 @@ import (
 
 const redacted = "[redacted]"
 
-// parts are the pieces of a URL. net/url can't split it: a wrong URL must be shown without
-// its password, too, and several hosts with ports are an error for net/url.
+// parts are the parts of a URL. net/url can't split it: it rejects several hosts with ports,
+// and even a wrong URL must be shown without its password.
 type parts struct {
 	scheme  string // without ://
-	user    string // what is before the @
+	user    string // the text before the @
 	hasUser bool
 	hosts   string
 	rest    string // path, query and fragment
@@ -42,8 +42,8 @@ func (p parts) userAt() string {
 
 var hostPort = regexp.MustCompile(`^(\[[^\]]*\]|[^:]*)(:[0-9]*)?$`)
 
-// numericPorts reports whether all ports are numbers; if not, one may be a password
-// without a host.
+// numericPorts reports whether all ports are numbers; otherwise one may be a password without
+// a host.
 func (p parts) numericPorts() bool {
 	for _, h := range strings.Split(p.hosts, ",") {
 		if !hostPort.MatchString(h) {
@@ -68,8 +68,8 @@ func hideOptions(query string) string {
 	})
 }
 
-// Redacted returns a URL, right or wrong, without anything that is or could be a password.
-// The user's name stays if a password follows it.
+// Redacted returns a URL, valid or not, without anything that may be a password. A user's name
+// stays if a password follows it.
 func Redacted(raw string) string {
 	var b strings.Builder
 	p := split(raw)

@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// seen is what a URL was understood as.
+// seen has the options of a URL.
 type seen struct {
 	Kind               string
 	Addrs              []string

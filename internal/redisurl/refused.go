@@ -10,11 +10,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A RefusedError is from a Redis that answers, but refuses this client's login or its
-// user's command. Waiting doesn't help; a person must act.
+// RefusedError: Redis answers, but refuses the client's login or its user's command. Waiting
+// doesn't help; a person must act.
 type RefusedError struct {
 	User string // of the client's login; empty if the URL has neither user nor password
-	Err  error  // as Redis gave it, with its code, such as WRONGPASS
+	Err  error  // Redis's error with its code, such as WRONGPASS
 }
 
 // Error names the user and the rule.
@@ -36,9 +36,8 @@ func (e *RefusedError) Error() string {
 // Unwrap returns Redis's error.
 func (e *RefusedError) Unwrap() error { return e.Err }
 
-// refusals are the beginnings of the errors of Redis, or of go-redis for a Sentinel, about
-// a missing login or right. Those that begin with ERR are from servers without users, or
-// with the user default only.
+// refusals are prefixes of errors about a missing login or right, from Redis or from go-redis
+// for a Sentinel. Servers without users, or with the user default only, use those with ERR.
 var refusals = [...]string{"WRONGPASS ", "NOAUTH ", "NOPERM ", "ERR AUTH ", "ERR invalid password", "ERR Client sent AUTH", noDatabase}
 
 // noDatabase is what SELECT answers to a number beyond the setting databases.
@@ -62,7 +61,7 @@ func AsRefused(client redis.UniversalClient, err error) (*RefusedError, bool) {
 	return nil, false
 }
 
-// userOf is the user of a client's login.
+// userOf returns the user of a client's login.
 func userOf(client redis.UniversalClient) string {
 	var user, password string
 	switch c := client.(type) {

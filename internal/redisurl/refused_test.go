@@ -11,7 +11,7 @@ import (
 	"pilotsync/test/redistest"
 )
 
-// opened is a client of a URL, as each command and worker opens it.
+// opened returns a client of a URL, opened as by commands and workers.
 func opened(t *testing.T, url string) redis.UniversalClient {
 	t.Helper()
 	client, err := Open(url)
@@ -62,7 +62,7 @@ func cmpErr(refused *RefusedError, err error) error {
 	return err
 }
 
-func TestOtherTroubleIsNoRefusal(t *testing.T) {
+func TestOtherErrorsAreNoRefusal(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{nil, redis.Nil, errors.New("EOF"), errors.New("OOM command not allowed"), errors.New("LOADING Redis is loading the dataset in memory"),
 		errors.New("READONLY You can't write against a read only replica."), errors.New("dial tcp 127.0.0.1:1: connect: connection refused")} {

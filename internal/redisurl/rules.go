@@ -14,8 +14,8 @@ var (
 	masterName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`) // Redis's own rule
 )
 
-// rules are those of the PHP library's RedisUrl; go-redis is less strict.
-// testdata/urls.json has the cases for both.
+// rules checks the rules of the PHP library's RedisUrl; go-redis is less strict.
+// testdata/urls.json has the test cases for both.
 func (p parts) rules(raw, scheme string) error {
 	if strings.ContainsFunc(raw, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
 		return errors.New("it has white space or a control character in it, at its end perhaps; take it out, or write it in a password as %20")

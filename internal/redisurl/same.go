@@ -10,10 +10,9 @@ import (
 	"pilotsync/internal/loopback"
 )
 
-// Same reports whether two URLs lead to the same database of the same Redis, whatever
-// their users: WordPress and a worker have different users. A host's name and its address
-// are different, except those of this machine. URLs that [Open] refuses are
-// the same only if they are equal.
+// Same reports whether two URLs lead to the same database of the same Redis. It ignores users,
+// since WordPress and a worker have different ones. A host's name and its address count as
+// different, except for this machine. URLs that [Open] refuses must be equal.
 func Same(a, b string) bool {
 	if a == b {
 		return true
@@ -22,7 +21,7 @@ func Same(a, b string) bool {
 	return first != "" && first == second
 }
 
-// databaseOf names the database that a URL leads to; "" if the URL is refused.
+// databaseOf returns an identifier of the URL's database; "" if the URL is refused.
 func databaseOf(raw string) string {
 	client, err := Open(raw)
 	if err != nil {

@@ -2,7 +2,7 @@ package redisurl
 
 import "testing"
 
-func TestTheSameDatabaseIsKnownWhicheverUserAURLNames(t *testing.T) {
+func TestTheSameDatabaseIsRecognizedForAnyUser(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		a, b string

@@ -12,7 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// urlCase is one of testdata/urls.json, which the PHP library's test follows, too.
+// urlCase is a case of testdata/urls.json, which the PHP library's test also reads.
 type urlCase struct {
 	URL, Host, Socket, User, Password, Master string
 	Port, DB                                  int

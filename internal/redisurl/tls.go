@@ -11,15 +11,14 @@ import (
 	"time"
 )
 
-// identity is the TLS part of a URL: which authorities to trust, and our certificate. This
-// process reads the files; their paths are relative to its folder.
+// identity is the TLS part of a URL: the trusted authorities and the client's certificate.
+// Paths are relative to the process's working directory.
 type identity struct {
-	ca        string // PEM file of the authorities to trust in place of the system's
-	cert, key string // PEM files of our own certificate, with its chain, and its key
+	ca        string // PEM file of trusted authorities, instead of the system's
+	cert, key string // PEM files of the client's certificate, with its chain, and of its key
 }
 
-// tlsScheme cuts the s off a scheme that asks for TLS: rediss-cluster is
-// redis-cluster with it.
+// tlsScheme removes the second s of a scheme with TLS: rediss-cluster becomes redis-cluster.
 func tlsScheme(scheme string) (plain string, secure bool) {
 	if rest, ok := strings.CutPrefix(scheme, "rediss"); ok && (rest == "" || rest[0] == '-') {
 		return "redis" + rest, true
@@ -74,7 +73,7 @@ func (id identity) config(skipVerify bool) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Redis would only close the connection.
+	// Redis would close the connection without an explanation.
 	if end := first.Leaf.NotAfter; time.Now().After(end) {
 		return nil, fmt.Errorf("cert_file is %q; it takes a certificate that is valid, and this one ended on %s", id.cert, end.UTC().Format(time.RFC3339))
 	}

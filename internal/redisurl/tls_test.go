@@ -72,7 +72,7 @@ func TestARenewedCertificateIsUsedAndAHalfRenewedOneIsNot(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongAboutTLSIsNamed(t *testing.T) {
+func TestMistakesInTLSOptionsAreNamed(t *testing.T) {
 	t.Parallel()
 	ca := redistest.NewAuthority(t)
 	id, old := ca.Issue("client", time.Now().Add(time.Hour)), ca.Issue("old", time.Now().Add(-time.Hour))

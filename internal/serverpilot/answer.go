@@ -22,7 +22,7 @@ type App struct {
 type SSL struct {
 	// Auto: AutoSSL is on.
 	Auto bool
-	// Custom: a certificate of the customer's own is installed.
+	// Custom: a custom certificate is installed.
 	Custom bool
 	// Force: HTTP is redirected to HTTPS.
 	Force bool
@@ -50,8 +50,8 @@ func (p *presence) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// names is a list that must be an array of non-empty strings. encoding/json accepts
-// null for a list and for a string, and leaves them empty: here that is an error.
+// names is a list that must be an array of non-empty strings. encoding/json accepts null for
+// a list and for a string and leaves them empty; here that is an error.
 type names []string
 
 func (n *names) UnmarshalJSON(b []byte) error {
@@ -78,7 +78,7 @@ func data[T any](body []byte) (T, error) {
 		Data *T `json:"data"`
 	}
 	if err := json.Unmarshal(body, &a); err != nil {
-		return *new(T), fmt.Errorf("the answer isn't the JSON it should be: %w", err)
+		return *new(T), fmt.Errorf("the answer isn't the expected JSON: %w", err)
 	}
 	if a.Data == nil {
 		return *new(T), errors.New("the answer holds no data")

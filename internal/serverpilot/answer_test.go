@@ -41,18 +41,18 @@ func TestDecodeApp(t *testing.T) {
 		"domains with a null":         {body: app(`"domains":["a",null]`), err: "empty name"},
 		"domains with an empty name":  {body: app(`"domains":[""]`), err: "empty name"},
 		"domains with a number":       {body: app(`"domains":[1]`), err: "array of strings"},
-		"ssl a string":                {body: app(`"domains":["a"],"ssl":"MIIE"`), err: "isn't the JSON"},
+		"ssl a string":                {body: app(`"domains":["a"],"ssl":"MIIE"`), err: "isn't the expected JSON"},
 		"another app":                 {body: `{"data":{"id":"app2","domains":[]}}`, err: `about app "app2"`},
 		"no id":                       {body: `{"data":{"domains":[]}}`, err: `about app ""`},
 		"no data":                     {body: `{}`, err: "no data"},
 		"data null":                   {body: `{"data":null}`, err: "no data"},
-		"data a list":                 {body: `{"data":[` + app(`"domains":[]`) + `]}`, err: "isn't the JSON"},
+		"data a list":                 {body: `{"data":[` + app(`"domains":[]`) + `]}`, err: "isn't the expected JSON"},
 		"an error in a good answer":   {body: `{"error":{"message":"no"}}`, err: "no data"},
 		"null":                        {body: `null`, err: "no data"},
-		"nothing":                     {body: ``, err: "isn't the JSON"},
-		"HTML":                        {body: `<html>`, err: "isn't the JSON"},
-		"cut off":                     {body: goodApp[:len(goodApp)-1], err: "isn't the JSON"},
-		"something behind the answer": {body: goodApp + `x`, err: "isn't the JSON"},
+		"nothing":                     {body: ``, err: "isn't the expected JSON"},
+		"HTML":                        {body: `<html>`, err: "isn't the expected JSON"},
+		"cut off":                     {body: goodApp[:len(goodApp)-1], err: "isn't the expected JSON"},
+		"something behind the answer": {body: goodApp + `x`, err: "isn't the expected JSON"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -85,8 +85,8 @@ func TestDecodeServer(t *testing.T) {
 		"none known yet":     {body: `{"data":{"id":"s1","lastaddress":null}}`, want: Server{ID: "s1"}},
 		"not an address":     {body: `{"data":{"id":"s1","lastaddress":"web1"}}`, err: "no address"},
 		"another server":     {body: `{"data":{"id":"s2","lastaddress":"198.51.100.4"}}`, err: `about server "s2"`},
-		"not a JSON answer":  {body: `<html>`, err: "isn't the JSON"},
-		"an address in list": {body: `{"data":{"id":"s1","lastaddress":["198.51.100.4"]}}`, err: "isn't the JSON"},
+		"not a JSON answer":  {body: `<html>`, err: "isn't the expected JSON"},
+		"an address in list": {body: `{"data":{"id":"s1","lastaddress":["198.51.100.4"]}}`, err: "isn't the expected JSON"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -38,8 +38,8 @@ func (c *Client) Server(ctx context.Context, id string) (Server, error) {
 
 // SetDomains replaces the app's whole list and returns the list of ServerPilot's answer,
 // for the caller to compare. Nothing is sent after notAfter, and the call ends by then.
-// Every error is an [*Error]: [ErrTooLate] if the time was over before anything was
-// sent, [Unknown] if the list may or may not have been replaced.
+// Every error is an [*Error]. It wraps [ErrTooLate] if the deadline was over before a byte was
+// sent; its kind is [Unknown] if the list may have been replaced.
 func (c *Client) SetDomains(ctx context.Context, id string, domains []string, notAfter time.Time) ([]string, error) {
 	if err := c.checkID(OpSetDomains, id); err != nil {
 		return nil, err
@@ -75,13 +75,13 @@ func (c *Client) EnableAutoSSL(ctx context.Context, id string) error {
 	return err
 }
 
-// checkID refuses what can't be an id, and could change the URL. Servers' ids are like apps'.
+// checkID refuses an invalid id, which could change the URL. Servers' ids are like apps'.
 func (c *Client) checkID(op, id string) error {
 	if tasks.CheckAppID(id) == nil {
 		return nil
 	}
 	return &Error{Kind: Blocked, Op: op, App: c.scrub(fmt.Sprintf("%q", id)),
-		Message: "this can't be an id; it takes 1 to 64 letters, digits, _ or -"}
+		Message: "this is not a valid id; it takes 1 to 64 letters, digits, _ or -"}
 }
 
 // failure is the error of a call that got no answer.

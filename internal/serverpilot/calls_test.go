@@ -119,7 +119,7 @@ func TestKindOfEveryAnswer(t *testing.T) {
 
 func TestABlockedErrorSaysWhatToDo(t *testing.T) {
 	t.Parallel()
-	for status, want := range map[int]string{401: "API key", 402: "card", 403: "protects", 404: "app id"} {
+	for status, want := range map[int]string{401: "API key", 402: "card", 403: "over the API", 404: "app id"} {
 		s := startAPI(t, answers(status, jsonError))
 		_, err := s.client(t).App(t.Context(), "app1")
 		if e := AsError(err); e == nil || !strings.Contains(e.Message, want) || !strings.Contains(e.Message, "(ServerPilot: Domain a") {
@@ -281,7 +281,7 @@ func TestNoAnswerBringsTheKeyIntoAnError(t *testing.T) {
 	}
 }
 
-// raw answers with bytes that needn't be HTTP, and closes the connection.
+// raw answers with any bytes, and closes the connection.
 func raw(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -324,7 +324,7 @@ func TestACanceledContextIsRecognized(t *testing.T) {
 	}
 }
 
-func TestAHostThatCannotBeResolvedIsSaidToBeThat(t *testing.T) {
+func TestAnUnresolvableHostIsNamed(t *testing.T) {
 	t.Parallel()
 	err := &Error{Kind: Retry, Op: OpApp, App: "app1", Err: fmt.Errorf("dial tcp: %w", &net.DNSError{Err: "no such host", Name: "api.example.invalid", IsNotFound: true})}
 	const want = "read app app1: DNS can't resolve api.example.invalid (no such host); check SERVERPILOT_API_URL and this machine's resolver"

@@ -14,9 +14,9 @@ import (
 	"unicode"
 )
 
-// Config is what a [Client] is made from. All but UserAgent and Observe must be set.
+// Config configures a [Client]. All fields but UserAgent and Observe must be set.
 type Config struct {
-	// BaseURL is where the API is, https://api.serverpilot.io/v1 for the real one.
+	// BaseURL is the API's URL, https://api.serverpilot.io/v1 for the real one.
 	// Plain http is accepted for loopback addresses only.
 	BaseURL  string
 	ClientID string
@@ -24,7 +24,7 @@ type Config struct {
 	// UserAgent is sent with every request; "pilotsync" if empty.
 	UserAgent string
 	// Observe is called after each call with one of the Op constants, the answer's HTTP
-	// status, 0 if none came, and the call's duration.
+	// status (0 without an answer) and the call's duration.
 	Observe func(op string, status int, took time.Duration) `json:"-"`
 }
 
@@ -37,7 +37,7 @@ func (c Config) Format(f fmt.State, _ rune) {
 
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// Client calls the API for one account. It is safe for use by many goroutines at once.
+// Client calls the API for one account. It is safe for concurrent use.
 type Client struct {
 	base, clientID, userAgent string
 	key                       secret
@@ -88,7 +88,7 @@ func newClient(base string, cfg Config, userAgent string, config *tls.Config) *C
 	}
 }
 
-// Close closes the connections that are kept for further reads. Running calls continue.
+// Close closes idle connections. Running calls continue.
 func (c *Client) Close() { c.reads.CloseIdleConnections() }
 
 // String names the account and the address.

@@ -15,13 +15,13 @@ type Kind int
 const (
 	// Retry: try again, after RetryAfter if that is set. A write didn't take effect.
 	Retry Kind = iota + 1
-	// Unknown: the request was sent, or may have been, and no answer tells whether it
-	// took effect. Only writes fail so. Read again before anything else, and not
-	// before the write can no longer land.
+	// Unknown: the request was or may have been sent, and it isn't known whether it took
+	// effect. Only writes fail so. Before anything else, wait until the write can't take
+	// effect any more, and read again.
 	Unknown
 	// Blocked: the call fails until a person has done what Message says.
 	Blocked
-	// Refused: ServerPilot refuses this request itself; Message is its reason.
+	// Refused: ServerPilot refuses this request; Message is its reason.
 	Refused
 )
 
@@ -40,8 +40,8 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %d", int(k))
 }
 
-// ErrTooLate is wrapped by the error of a write whose time was over before any
-// byte of its request was sent. Its Kind is [Retry].
+// ErrTooLate: the deadline of a write was over before a byte of its request was sent. The
+// [Error] that wraps it has the kind [Retry].
 var ErrTooLate = errors.New("too late: the write's time was over before it was sent")
 
 // The calls, as Error.Op names them.
@@ -53,7 +53,7 @@ const (
 )
 
 // Error is the failure of one call. All its texts may be shown: they are shortened, and
-// hold neither the API key nor anything in the form of a key.
+// contain neither the API key nor any text that looks like a key.
 type Error struct {
 	Kind Kind
 	// Op is one of the Op constants.
@@ -65,8 +65,7 @@ type Error struct {
 	// Message is ServerPilot's own, at most 300 characters of it; if Kind is [Blocked],
 	// it begins with what a person must do.
 	Message string
-	// RetryAfter is how long the server asks callers to wait, 0 to 1 h; 0 if it doesn't
-	// ask.
+	// RetryAfter is the delay that the server asked for, at most 1 h; 0 for none.
 	RetryAfter time.Duration
 	// Err is the cause if it isn't the answer's status: the network, the time limit, the
 	// caller's context, or a malformed answer.
@@ -96,7 +95,7 @@ func (e *Error) Error() string {
 	return strings.Join(parts, ": ")
 }
 
-// describe is an error in words. A name that can't be resolved has words of its own: it is
+// describe returns the text of an error. It explains a name that can't be resolved, which is
 // neither ServerPilot's fault nor a firewall's.
 func describe(err error) string {
 	var dns *net.DNSError
@@ -106,7 +105,7 @@ func describe(err error) string {
 	return err.Error()
 }
 
-// Unwrap returns the cause, so that errors.Is finds [ErrTooLate] and the context's errors.
+// Unwrap returns the cause, such as [ErrTooLate] or the context's error.
 func (e *Error) Unwrap() error { return e.Err }
 
 // AsError returns the [*Error] in err's chain, or nil.
@@ -118,8 +117,8 @@ func AsError(err error) *Error {
 	return nil
 }
 
-// kindOf decides by an answer's status. spoken means that the body is ServerPilot's own
-// JSON error; otherwise the answer is a gateway's.
+// kindOf returns the kind for an answer's status. spoken means that the body is ServerPilot's
+// JSON error; otherwise the answer comes from a gateway.
 func kindOf(write bool, status int, spoken bool) Kind {
 	switch {
 	case status == 401 || status == 402 || status == 403 || status == 404:
@@ -136,7 +135,7 @@ func kindOf(write bool, status int, spoken bool) Kind {
 	return Retry
 }
 
-// advice is what a person must do about a [Blocked] status.
+// advice returns what a person must do about a [Blocked] status.
 func advice(op string, status int) string {
 	switch status {
 	case http.StatusUnauthorized:
@@ -144,7 +143,7 @@ func advice(op string, status int) string {
 	case http.StatusPaymentRequired:
 		return "ServerPilot asks for payment; put a valid card on the account"
 	case http.StatusForbidden:
-		return "ServerPilot protects this and lets nobody change it over the API; check it in its dashboard"
+		return "ServerPilot doesn't allow changing this over the API; check it in its dashboard"
 	case http.StatusNotFound:
 		if op == OpServer {
 			return "the account has no such server; check in ServerPilot's dashboard whether it was removed"

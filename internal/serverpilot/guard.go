@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// guard watches what one write call sends, on the raw connection below TLS. A
-// process can be stopped at any point between a check of the clock and the send, and
-// doesn't notice; so the last check is right before the send.
+// guard checks what one write call sends, on the raw connection below TLS. A process can be
+// stopped at any point between a check of the clock and the send without noticing, so the last
+// check is right before the send.
 //
 // It makes late writes rare, not impossible. A stop in the instant between the
 // check and the system call gets through: measured with SIGSTOP at random moments,
 // 1 in 2,106 stops, and with the race detector on a busy machine 5 in 2,104. A
-// check inside the system call's retry loop did not measurably better. Nor can it
-// hold back what the kernel already has and still sends while the process is stopped.
+// check inside the system call's retry loop was not measurably better. The guard can't stop
+// bytes that the kernel already has and sends while the process is stopped, either.
 type guard struct {
 	now func() time.Time
 	// Two limits: the monotonic clock stands still while the machine is suspended,
@@ -22,10 +22,10 @@ type guard struct {
 	monotonic, wall time.Time
 
 	mu       sync.Mutex
-	request  bool // the handshake is over: what is written now is the request
+	request  bool // the handshake is over: further bytes are the request
 	inFlight int  // running writes of request bytes
 	sent     bool // request bytes were sent
-	sealed   bool // the call is over; nothing may be sent any more
+	sealed   bool // the call is over; no byte may be sent any more
 }
 
 func newGuard(now func() time.Time, notAfter time.Time) *guard {
@@ -37,7 +37,7 @@ func newGuard(now func() time.Time, notAfter time.Time) *guard {
 	}
 }
 
-// late reports whether the time is over by either clock.
+// late reports whether the deadline is over by either clock.
 func (g *guard) late() bool {
 	t := g.now()
 	return !t.Before(g.monotonic) || !t.Round(0).Before(g.wall)
@@ -80,7 +80,7 @@ func (g *guard) end(n int) {
 	g.sent = g.sent || n > 0
 }
 
-// guardedConn is a raw connection whose Write asks the guard each time.
+// guardedConn is a raw connection whose Write is checked by the guard.
 type guardedConn struct {
 	net.Conn
 	guard *guard

@@ -12,16 +12,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Limiter keeps the calls of one account, by all workers together, to a rate. The
-// buckets are in Redis. After an idle time they hold one second of calls (at least 2):
-// in any time t at most that many and t times the rate are made.
+// Limiter limits the rate of one account's calls over all workers. Its token buckets are in
+// Redis. A full bucket holds the calls of one second, at least 2. So in t seconds there are at
+// most that many calls plus t times the rate.
 //
-// Within a process the callers queue, and only the first asks Redis.
+// Within a process callers queue, and only the first asks Redis.
 type Limiter struct {
 	tokens *redis_rate.Limiter // nil: no limit
 
 	account, verify bucket
-	// One slot each: its holder is the first of the queue.
+	// One slot each, for the first caller in the queue.
 	syncTurn, verifyTurn chan struct{}
 }
 
@@ -41,17 +41,17 @@ func NewLimiter(rdb redis.UniversalClient, clientID string, perSecond int) *Limi
 	key := "pilotsync:rate:{" + hex.EncodeToString(sum[:8]) + "}"
 	return &Limiter{
 		tokens: redis_rate.NewLimiter(rdb),
-		// A sync takes 2 tokens at once: a smaller bucket could never hold them.
+		// A sync takes 2 tokens together, so a bucket must hold them.
 		account: bucket{key, redis_rate.Limit{Rate: perSecond, Period: time.Second, Burst: max(perSecond, 2)}},
-		// Half the rate, also of an odd one.
+		// Half the rate, exact for odd rates, too.
 		verify:     bucket{key + ":verify", redis_rate.Limit{Rate: perSecond, Period: 2 * time.Second, Burst: max(perSecond/2, 1)}},
 		syncTurn:   make(chan struct{}, 1),
 		verifyTurn: make(chan struct{}, 1),
 	}
 }
 
-// WaitSync waits for a sync's two calls, a read and a write, together: a sync must not
-// wait between them. It returns ctx's error, or Redis's.
+// WaitSync waits for a sync's read and write together, since a sync must not wait between
+// them. It returns ctx's error, or Redis's.
 func (l *Limiter) WaitSync(ctx context.Context) error {
 	if l.tokens == nil {
 		return nil
@@ -88,7 +88,7 @@ func inTurn(ctx context.Context, turn chan struct{}, f func() error) error {
 	}
 }
 
-// take waits until the bucket has n tokens at once, and takes them.
+// take waits until the bucket has n tokens, and takes them.
 func (l *Limiter) take(ctx context.Context, b bucket, n int) error {
 	for {
 		res, err := l.tokens.AllowN(ctx, b.key, b.limit, n)
@@ -98,7 +98,7 @@ func (l *Limiter) take(ctx context.Context, b bucket, n int) error {
 		if res.Allowed >= n {
 			return nil
 		}
-		// Jitter, so that not all workers ask at the same moment.
+		// With jitter, workers don't all ask at the same time.
 		wait := max(res.RetryAfter, time.Millisecond)
 		timer := time.NewTimer(wait + rand.N(wait/10+1))
 		select {

@@ -104,7 +104,7 @@ func TestASyncGetsItsTwoTokensAtOneCallASecond(t *testing.T) {
 	}
 }
 
-func TestAccountsHaveBucketsOfTheirOwn(t *testing.T) {
+func TestAccountsHaveSeparateBuckets(t *testing.T) {
 	t.Parallel()
 	m, connect := startRedis(t)
 	rdb := connect()

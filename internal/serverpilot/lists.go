@@ -9,14 +9,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Account is an account of ServerPilot with those of its apps that are served.
+// Account is a ServerPilot account with its served apps.
 type Account struct {
 	ClientID, APIKey string
 	Apps             []string
 }
 
-// Lists reads the domain lists of several accounts' apps for people, within the rate
-// limit that all workers share, and after the workers' own calls.
+// Lists reads apps' domain lists for users, with several accounts. It shares the workers' rate
+// limit, and has only as much of it as verifications.
 type Lists struct {
 	mu       sync.RWMutex
 	accounts map[string]listAccount // by app
@@ -27,7 +27,7 @@ type listAccount struct {
 	limiter *Limiter
 }
 
-// listTimeout is how long a person waits for a list.
+// listTimeout is how long a user waits for a list.
 const listTimeout = 8 * time.Second
 
 // NewLists returns nil for no accounts. url and rate are those of [Config] and
@@ -61,9 +61,9 @@ func (l *Lists) List(ctx context.Context, app string) ([]string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	// A list that a person reads is no more urgent than a verification.
+	// A list for a user is no more urgent than a verification.
 	if err := account.limiter.WaitVerify(ctx, 1); err != nil {
-		return nil, fmt.Errorf("wait for app %s's turn at ServerPilot: %w", app, err)
+		return nil, fmt.Errorf("wait for the rate limit of app %s's account: %w", app, err)
 	}
 	got, err := account.client.App(ctx, app)
 	if err != nil {
@@ -72,8 +72,8 @@ func (l *Lists) List(ctx context.Context, app string) ([]string, error) {
 	return got.Domains, nil
 }
 
-// Replace gives l the accounts of others, and closes the clients of its own. Others
-// must not be used any more; nil stands for no accounts.
+// Replace moves the accounts of others to l, and closes the clients that l had. others must
+// not be used any more; nil stands for no accounts.
 func (l *Lists) Replace(others *Lists) {
 	if others == nil {
 		others = &Lists{}

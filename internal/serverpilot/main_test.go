@@ -42,7 +42,7 @@ func startAPI(t *testing.T, handler http.HandlerFunc) *api {
 	return a
 }
 
-// startTLSAPI speaks HTTP/2 too, for whoever asks for it.
+// startTLSAPI also speaks HTTP/2, if a client asks for it.
 func startTLSAPI(t *testing.T, handler http.HandlerFunc) *api {
 	t.Helper()
 	a := &api{}
@@ -61,7 +61,7 @@ func (a *api) counting(handler http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// client is a client of the stand-in that trusts its certificate.
+// client returns a client that trusts the stand-in's certificate.
 func (a *api) client(t *testing.T) *Client {
 	t.Helper()
 	c := testClientOf(t, a.URL)
@@ -97,8 +97,8 @@ func answers(status int, body string) http.HandlerFunc {
 	}
 }
 
-// hang never answers. It reads the body first: only then does net/http notice that
-// the client has gone.
+// hang never answers. It reads the body first: only then net/http notices that the client hung
+// up.
 func hang(_ http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()

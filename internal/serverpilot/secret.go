@@ -25,19 +25,19 @@ func (secret) GoString() string             { return redacted }
 func (secret) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte(redacted)) }
 func (secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
-// maxText is how many characters of a foreign text an error may have.
+// maxText is how many characters of a foreign text an error shows.
 const maxText = 300
 
-// looksSecret matches text that must not be shown even if it isn't our own key: Basic
+// looksSecret matches text that must not be shown, even if it isn't the API key: Basic
 // credentials (also cut off ones), PEM blocks (also without their end), and long
 // runs of base64. A DNS label has at most 63 characters, so no host name is one.
 var looksSecret = regexp.MustCompile(`(?s)(?i:\bBasic)\s+[A-Za-z0-9+/=_-]{4,}` +
 	`|-----\s*BEGIN.*?(-----\s*END.*?-----|\z)` +
 	`|[A-Za-z0-9+/=]{64,}`)
 
-// newScrubber returns a function that makes a foreign text fit to show. It replaces the
-// key, in each form in which it could come back, text in the form of a secret, and
-// control characters, and limits the rest to [maxText]. It is a closure for the same
+// newScrubber returns a function that makes a foreign text safe to show. It replaces the key
+// in each form that an answer could contain, text that looks like a secret, and control
+// characters. It limits the rest to [maxText]. It is a closure for the same
 // reason as [secret].
 func newScrubber(clientID, key string) func(string) string {
 	quoted := strconv.Quote(key) // as net/http quotes a malformed answer
@@ -66,8 +66,8 @@ func newScrubber(clientID, key string) func(string) string {
 	}
 }
 
-// scrubError keeps err, with its chain, if its text may be shown, and else only
-// the scrubbed text: net/http quotes a malformed answer in its errors.
+// scrubError returns err, with its chain, if its text may be shown. Otherwise it returns only
+// the scrubbed text: net/http quotes malformed answers in its errors.
 func scrubError(scrub func(string) string, err error) error {
 	if err == nil {
 		return nil

@@ -20,7 +20,7 @@ const CallTimeout = 20 * time.Second
 // maxBody is how much of an answer is read, in bytes.
 const maxBody = 4 << 20
 
-// answer is what came back. problem says why body isn't whole; nil if it is.
+// answer is ServerPilot's answer. problem says why body is missing; nil if it is complete.
 type answer struct {
 	status  int
 	header  http.Header
@@ -28,8 +28,8 @@ type answer struct {
 	problem error
 }
 
-// newTransport speaks HTTP/1.1 only: over HTTP/2 a request shares its connection
-// with others, and no check at the connection could tell them apart.
+// newTransport uses HTTP/1.1 only: over HTTP/2 a request shares its connection with others,
+// and a check at the connection couldn't distinguish them.
 func newTransport(config *tls.Config, dial dialFunc) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -59,7 +59,7 @@ func (c *Client) read(ctx context.Context, op, id, path string) (a answer, err e
 	return a, nil
 }
 
-// write sends a POST over a connection of its own, no byte of it after notAfter.
+// write sends a POST over a separate connection, and no byte of it after notAfter.
 func (c *Client) write(ctx context.Context, op, id, path string, body []byte, notAfter time.Time) (a answer, err error) {
 	defer c.observed(op, &a, time.Now())
 	guard := newGuard(c.now, notAfter)
@@ -75,7 +75,7 @@ func (c *Client) write(ctx context.Context, op, id, path string, body []byte, no
 		return c.dialGuarded(callCtx, guard, network, addr)
 	})
 	transport.DisableKeepAlives = true
-	// Room for the whole request: it leaves in one write, or in as few as TLS allows.
+	// The whole request fits, so it is sent in one write, or in as few as TLS allows.
 	transport.WriteBufferSize = len(body) + 16<<10
 	transport.TLSClientConfig.DynamicRecordSizingDisabled = true
 	defer transport.CloseIdleConnections()
@@ -102,13 +102,13 @@ func (c *Client) write(ctx context.Context, op, id, path string, body []byte, no
 	}
 }
 
-// observed is deferred by each call: what it returns is seen only then.
+// observed is deferred by each call, since the answer is known only then.
 func (c *Client) observed(op string, a *answer, began time.Time) {
 	c.observe(op, a.status, time.Since(began))
 }
 
-// unlessTooLate keeps ErrTooLate to what it says, that nothing was sent: here a
-// part of a long request was, and only the rest was held back.
+// unlessTooLate replaces ErrTooLate, which says that nothing was sent: here a part of a long
+// request was sent, and only the rest was stopped.
 func unlessTooLate(err error) error {
 	if errors.Is(err, ErrTooLate) {
 		return errors.New("the write's time was over while it was being sent")
@@ -116,8 +116,8 @@ func unlessTooLate(err error) error {
 	return err
 }
 
-// dialGuarded connects within the call's time; ctx is the call's own, since
-// http.Transport lets a dial live on after its call.
+// dialGuarded connects within the call's time limit. ctx is the call's: http.Transport would
+// continue to dial after its call.
 func (c *Client) dialGuarded(ctx context.Context, guard *guard, network, addr string) (net.Conn, error) {
 	conn, err := c.dial(ctx, network, addr)
 	if err != nil {
@@ -128,8 +128,8 @@ func (c *Client) dialGuarded(ctx context.Context, guard *guard, network, addr st
 			return nil, errors.Join(err, conn.Close())
 		}
 	}
-	// Closing throws away what the kernel hasn't sent yet. Without this it would go
-	// on trying for minutes, and the request could land long after its time.
+	// Closing discards what the kernel hasn't sent yet. Otherwise it would try for minutes,
+	// and the request could take effect long after its deadline.
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		if err := tcp.SetLinger(0); err != nil {
 			return nil, errors.Join(err, conn.Close())
@@ -168,12 +168,12 @@ func roundTrip(t *http.Transport, req *http.Request) (answer, error) {
 		a.problem = fmt.Errorf("the answer is longer than %d MiB", maxBody>>20)
 	}
 	if a.problem != nil {
-		a.body = nil // a part of an answer is no answer
+		a.body = nil // an incomplete answer is useless
 	}
 	return a, nil
 }
 
-// cause says who ended a call that failed: its caller, its time limit, or err itself.
+// cause returns why a call failed: its caller ended it, its time limit was over, or err.
 func cause(caller, call context.Context, err error) error {
 	switch {
 	case err == nil:

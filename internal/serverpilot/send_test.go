@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// jumpingClock is the real clock until it jumps far ahead, as the clock does for a
-// process that was stopped.
+// jumpingClock is the real clock until it jumps far ahead, like the clock of a process that was
+// stopped.
 type jumpingClock struct{ jumped atomic.Bool }
 
 func (c *jumpingClock) now() time.Time {
@@ -36,7 +36,7 @@ func wantTooLate(t *testing.T, s *api, err error) {
 	}
 }
 
-func TestAWriteAfterItsTimeIsNotSent(t *testing.T) {
+func TestAWriteAfterItsDeadlineIsNotSent(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t, answers(200, goodApp))
 	c := s.client(t)
@@ -81,7 +81,7 @@ func TestAWriteStalledBeforeTheSendIsNotSent(t *testing.T) {
 	}
 }
 
-func TestTheGuardLooksAtBothClocks(t *testing.T) {
+func TestTheGuardChecksBothClocks(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	before, after := now.Add(-time.Second), now.Add(time.Second)
@@ -225,7 +225,7 @@ func TestDroppedConnections(t *testing.T) {
 		write    Kind
 		sentinel error
 	}{
-		"nobody listens": {func(t *testing.T) *Client {
+		"no listener": {func(t *testing.T) *Client {
 			s := startAPI(t, hang)
 			s.Close()
 			return testClientOf(t, s.URL)
@@ -257,8 +257,8 @@ func TestDroppedConnections(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// What hangs has to end by the limit; the rest ends by itself, however busy
-			// the machine is.
+			// Calls that hang must end by the limit; the others end without it, even on a busy
+			// machine.
 			limit := time.Minute
 			if tc.sentinel != nil {
 				limit = 2 * time.Second
@@ -279,7 +279,7 @@ func TestDroppedConnections(t *testing.T) {
 				if tc.sentinel != nil && !errors.Is(err, tc.sentinel) {
 					t.Errorf("write: %v, want %v", err, tc.sentinel)
 				}
-				// Of the two limits notAfter has to end it; the other is ten times as long.
+				// notAfter must end it; the other limit is ten times as long.
 				if tc.sentinel == nil || time.Since(began) < CallTimeout {
 					return
 				}
@@ -289,7 +289,7 @@ func TestDroppedConnections(t *testing.T) {
 	}
 }
 
-// silent takes connections and says nothing; it returns its address.
+// silent accepts connections and sends nothing; it returns its address.
 func silent(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -39,8 +39,8 @@ func writeUntilStdinCloses(url string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	// The request waits in the buffer for a while, so that many stops fall between
-	// the first check of the clock and the send.
+	// The request waits in the buffer for a while, so many stops fall between the first check
+	// of the clock and the send.
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteRequest: func(httptrace.WroteRequestInfo) { <-time.After(3 * time.Millisecond) },
 	})
@@ -58,13 +58,13 @@ func writeUntilStdinCloses(url string) int {
 }
 
 // A process that is stopped between its first check of the clock and its send must
-// not send when it goes on. Only real processes show it.
+// not send when it continues. Only real processes show that.
 //
-// It can't ask for none at all: a stop right between the guard's check and the
+// The test can't require zero late writes: a stop right between the guard's check and the
 // system call gets through, about 1 in 1,000 of these stops (see guard). Of some 50
 // stops, 13 to 17 got through without the guard and the connection's deadline, and
-// 1 to 3 with the deadline alone. So the bound shows that both together are gone;
-// that the guard is there is shown, each time, by the tests with stalls.
+// 1 to 3 with the deadline alone. So the limit detects that both are missing; the
+// tests with stalls detect a missing guard.
 func TestAStoppedProcessSendsNothingLate(t *testing.T) {
 	t.Parallel()
 	const (

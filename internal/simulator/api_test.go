@@ -53,6 +53,22 @@ func TestAWriteReplacesTheWholeList(t *testing.T) {
 	}
 }
 
+func TestARequestThatIsCutOffHasNoEffect(t *testing.T) {
+	t.Parallel()
+	s := startSimulator(t, Options{Apps: []App{{ID: "app1", Domains: []string{"a.example.com"}}}})
+	tooLong := `{"domains":["` + strings.Repeat("b", maxBody) + `"]}`
+	if got := send(request(t, s, "POST", "/apps/app1", tooLong)); got.status != 0 {
+		t.Errorf("a body of more than %d bytes is answered: %+v", maxBody, got)
+	}
+	s.FailNext("app1", ReadApp, Fault{Kind: ApplyLate}) // of a read there is nothing to apply
+	if got := send(request(t, s, "GET", "/apps/app1", "")); got.status != 0 {
+		t.Errorf("it is answered: %+v", got)
+	}
+	if got := call(t, s, "GET", "/apps/app1", "").app(t).Domains; !cmp.Equal(got, []string{"a.example.com"}) || len(s.History("app1")) != 0 {
+		t.Errorf("the list is %v, after %d writes", got, len(s.History("app1")))
+	}
+}
+
 func TestRequestsAreValidatedAsDocumented(t *testing.T) {
 	t.Parallel()
 	s := startSimulator(t, Options{Apps: []App{{ID: "app1", Domains: []string{"old-refused.example.com"}}}})

@@ -1,7 +1,6 @@
-// Package browsertest runs a headless Chromium for tests of pages. Each test has
-// one of its own, which can reach this machine only, and which ends with it. What
-// the browser complains of, such as a violated content security policy, fails the
-// test. Where there is no Chromium, the test is skipped.
+// Package browsertest runs a headless Chromium for tests of pages. Each test has its own, which can
+// reach only this machine and ends with the test. An error in the browser's console, such as a
+// violated content security policy, fails the test. Without Chromium the test is skipped.
 package browsertest
 
 import (
@@ -22,9 +21,9 @@ import (
 )
 
 const (
-	// patience is how long a test may use its browser. It ends a browser that hangs: on
-	// a busy machine each step takes seconds, and a test takes hundreds of steps.
-	patience = 10 * time.Minute
+	// testLimit is how long a test may use its browser; it ends a browser that hangs. A test has
+	// hundreds of steps, each of which takes seconds on a busy machine.
+	testLimit = 10 * time.Minute
 	// endLimit is how long a browser may take to end by itself.
 	endLimit = 10 * time.Second
 )
@@ -46,7 +45,7 @@ func New(t testing.TB, allowed ...string) context.Context {
 	return ctx
 }
 
-// Login has the browser send a name and a password with all it asks for from now on.
+// Login makes the browser send a name and a password with each later request.
 func Login(name, password string) chromedp.Action[chromedp.Void] {
 	credentials := base64.StdEncoding.EncodeToString([]byte(name + ":" + password))
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
@@ -63,7 +62,7 @@ func open(t testing.TB) (context.Context, *complaints) {
 	if path == "" {
 		t.Skip("needs chromium on PATH (Debian: apt install chromium), to look at pages as a browser shows them")
 	}
-	limited, stop := context.WithTimeout(context.Background(), patience)
+	limited, stop := context.WithTimeout(context.Background(), testLimit)
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),
 		chromedp.UserDataDir(t.TempDir()),
@@ -71,7 +70,7 @@ func open(t testing.TB) (context.Context, *complaints) {
 		chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
-		// Nothing but this machine has a name or an address.
+		// Only this machine can be resolved and reached.
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost"),
 		chromedp.WindowSize(1280, 900),
 	)
@@ -80,7 +79,7 @@ func open(t testing.TB) (context.Context, *complaints) {
 	t.Cleanup(func() {
 		ending, cancel := context.WithTimeout(ctx, endLimit)
 		defer cancel()
-		_ = chromedp.Cancel(ending) // if it doesn't end well, what follows kills it
+		_ = chromedp.Cancel(ending) // the lines below kill one that doesn't end
 		free()
 		stop()
 		if c := chromedp.FromContext(ctx); c != nil && c.Allocator != nil {

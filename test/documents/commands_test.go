@@ -34,7 +34,7 @@ func section(t *testing.T, document, heading string) (code []string) {
 	return code
 }
 
-// shell is a shell that finds the program as a user's does, in a folder of its own.
+// shell is a shell with the program in its PATH, in a folder of its own.
 type shell struct {
 	t      *testing.T
 	folder string
@@ -66,8 +66,8 @@ func (s *shell) run(line string) (output string, code int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// The trial of the guide, and then the commands of daily work, as they are shown. Only
-// delays are shorter, no call fails, and removals are confirmed.
+// The guide's trial, and then the commands of daily work, as the documents have them. Only delays
+// are shorter, no call fails, and removals are confirmed.
 func TestTheTrialAndDailyWorkRunAsShown(t *testing.T) {
 	harness.Long(t)
 	t.Parallel()
@@ -114,7 +114,7 @@ func TestTheTrialAndDailyWorkRunAsShown(t *testing.T) {
 	}
 }
 
-// The lines of PHP that are shown leave what they ask for on the queue.
+// The documents' lines of PHP put their requests on the queue.
 func TestThePHPThatIsShownRuns(t *testing.T) {
 	t.Parallel()
 	if out, err := exec.CommandContext(t.Context(), "php", "-r", "exit(extension_loaded('redis') && extension_loaded('intl') ? 0 : 1);").CombinedOutput(); err != nil {

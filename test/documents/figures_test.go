@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// README's reason why has the figures of the last benchmarks.
+// The README's section Why has the figures of the last benchmarks.
 func TestFiguresOfTheREADMEAreMeasured(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile(filepath.Join(root, "README.md"))

@@ -27,8 +27,8 @@ func TestImportsGoAsTheArchitectureSays(t *testing.T) {
 			t.Errorf("docs/architecture.md doesn't say what the package %s is for", from)
 		}
 		for _, imported := range words[1:] {
-			to, ours := strings.CutPrefix(imported, module)
-			if !ours {
+			to, internal := strings.CutPrefix(imported, module)
+			if !internal {
 				continue
 			}
 			found++

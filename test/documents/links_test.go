@@ -1,5 +1,5 @@
-// Package documents_test holds the documents to the project: every link leads somewhere,
-// and commands that are shown do what the text says.
+// Package documents_test checks the documents: every link leads somewhere, and the commands in them
+// do what the text says.
 package documents_test
 
 import (

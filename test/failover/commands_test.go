@@ -33,7 +33,7 @@ func TestEveryCommandWorksOnACluster(t *testing.T) {
 	}
 }
 
-// On a single server as well, where a script that leaves its slot does no harm yet.
+// A single server doesn't refuse a script that uses two slots; this test does.
 func TestEveryCommandKeepsEachScriptToOneSlot(t *testing.T) {
 	t.Parallel()
 	server := redistest.Shipped(t)
@@ -44,8 +44,8 @@ func TestEveryCommandKeepsEachScriptToOneSlot(t *testing.T) {
 	}
 }
 
-// everyCommand has domains go their whole way with two workers and a webhook, and
-// runs each command of the program.
+// everyCommand takes domains through all states with two workers and a webhook, and runs each
+// command of the program.
 func everyCommand(t *testing.T, url urls) {
 	t.Helper()
 	hook := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
@@ -56,7 +56,7 @@ func everyCommand(t *testing.T, url urls) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Before the workers start, since they look for such things at once, and then each half minute.
+	// Before the workers start: they check for such messages at their start, then every 30 s.
 	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists} { // what asynq can't read
 		err := f.rdb.LPush(t.Context(), "asynq:{"+queue+"}:pending", "poison").Err()
 		if err == nil {
@@ -160,14 +160,14 @@ func everyCommand(t *testing.T, url urls) {
 		t.Errorf("the help lists %q, and the cases are for %q", listed, covered)
 	}
 	f.pages(page)
-	f.add("app2", "late.example.com") // resumed after its pause
+	f.add("app2", "late.example.com") // after the app is resumed
 	f.awaitState("app2", "late.example.com", tasks.Done)
 	if overlaps := f.sim.Overlaps(); len(overlaps) > 0 {
 		t.Errorf("writes of a list overlapped: %+v", overlaps)
 	}
 }
 
-// pages looks at every kind of page.
+// pages fetches each kind of page.
 func (f *fixture) pages(addr string) {
 	f.t.Helper()
 	api := "/asynqmon/api/"

@@ -1,6 +1,5 @@
-// Package failover has tests only: the whole program as processes, on Redis as it
-// is run for real. Here are a Cluster with every command, one slot for each script,
-// TLS with client certificates; under load the failovers of Sentinel and Cluster, slots
-// that move, and workers that come and go with the load. Users are tested beside
-// their file, in deployments/redis.
+// Package failover has tests only. They run the program as processes on Redis as in production:
+// every command on a Cluster, each script within one slot, TLS with client certificates. Under
+// load, Sentinel and Cluster fail over, slots move, and the number of workers changes. Users are
+// tested beside their file, in deployments/redis.
 package failover

@@ -21,8 +21,8 @@ func appsWithDomains(n int) (all []simulator.App) {
 	return all
 }
 
-// newLoaded is a fixture with apps that changes come in for all the while, and workers
-// that list them. Its verifications are hours away.
+// newLoaded is a fixture with apps that changes arrive for all the time, and workers that list
+// them. No verification is due during the test.
 func newLoaded(t *testing.T, url urls, workers int) *fixture {
 	t.Helper()
 	f := newFixtureOf(t, url, simulator.Options{Apps: appsWithDomains(6), Latency: 50 * time.Millisecond})
@@ -33,17 +33,17 @@ func newLoaded(t *testing.T, url urls, workers int) *fixture {
 	return f
 }
 
-// load has producers ask for changes until the returned function is called; they go
-// on whatever the answer.
+// load has producers enqueue changes until the returned function is called. They continue after
+// errors.
 func (f *fixture) load() (end func()) {
-	return f.workload.Load(f.t, 3, 50*time.Millisecond, f.ask)
+	return f.workload.Load(f.t, 3, 50*time.Millisecond, f.enqueue)
 }
 
-func (f *fixture) ask(ctx context.Context, reqs ...enqueue.Request) error {
+func (f *fixture) enqueue(ctx context.Context, reqs ...enqueue.Request) error {
 	return f.workload.Enqueue(ctx, f.client, reqs...)
 }
 
-// awaitAcked waits until more changes were acknowledged than n, and returns how many.
+// awaitAcked waits until more than n changes are acknowledged, and returns their number.
 func (f *fixture) awaitAcked(n int) int {
 	f.t.Helper()
 	harness.Await(f.t, fmt.Sprintf("more than %d changes are acknowledged", n), func() error {
@@ -55,8 +55,8 @@ func (f *fixture) awaitAcked(n int) int {
 	return f.workload.Acked()
 }
 
-// settle waits until every change that was acknowledged is dealt with, and holds
-// the lists against what was asked for.
+// settle waits until every acknowledged change is processed, and compares the lists with the
+// requests.
 func (f *fixture) settle() {
 	f.t.Helper()
 	began := time.Now()
@@ -76,30 +76,43 @@ func pass(t *testing.T, d time.Duration) {
 	}
 }
 
-// kill has a master die under load, as the machine would, and continues with a load of
-// other domains: what became of those asked for last is not covered up then. It
-// returns when that was, and how to end the load.
+// kill kills a master under load, and continues with a load of other domains, which can't hide what
+// became of the first ones. It returns the time of the kill, and a function that ends the load.
 func (f *fixture) kill(master *redistest.Server, end func()) (killed time.Time, endNew func()) {
 	f.t.Helper()
 	master.Kill()
-	killed = time.Now() // from here on, none of its answers comes in
+	killed = time.Now() // no later answer of it arrives
 	if f.workload.AckedSince(killed.Add(-time.Second)) == 0 {
-		f.t.Error("nothing was asked for in the second before: the test tested nothing")
+		f.t.Error("no request came in the second before: the test proves nothing")
 	}
 	endNew = f.load()
 	end()
 	return killed, endNew
 }
 
-// lost logs what became of the changes that Redis was allowed to lose.
+// rejoin starts a killed master again, which becomes a replica. Then it ends the load, and waits
+// until all is listed.
+func (f *fixture) rejoin(master *redistest.Server, killed time.Time, end func()) {
+	f.t.Helper()
+	master.Start()
+	harness.Await(f.t, "the old master is a replica", func() error { return replicates(f.t, master.Addr) })
+	f.t.Logf("the old master was a replica %s after it was killed", time.Since(killed).Round(100*time.Millisecond))
+	f.awaitAcked(f.workload.Acked() + 100)
+	end()
+	f.settle()
+	f.slowest(killed.Add(-time.Second))
+	f.lost()
+}
+
+// lost logs how many of the changes that Redis may lose were lost.
 func (f *fixture) lost() {
 	f.t.Helper()
 	lost, unsure := f.workload.Lost(f.t, f.ledger)
 	f.t.Logf("of %d domains whose last change was acknowledged in the second before, %d lost it", unsure, lost)
 }
 
-// slowest logs how long the slowest change from then on took to be listed, and fails the
-// test if none was listed.
+// slowest logs the longest time that a change took to be listed since then. It fails the test if
+// none was listed.
 func (f *fixture) slowest(from time.Time) {
 	f.t.Helper()
 	var slowest time.Duration

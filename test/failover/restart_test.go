@@ -11,8 +11,8 @@ import (
 	"pilotsync/test/redistest"
 )
 
-// Redis restarts with the shipped files while changes come in, and never rewrites its
-// append-only file. Everything then comes from replaying that file.
+// Redis restarts with the shipped files under load, and never rewrites its append-only file: all of
+// its data then comes from replaying that file.
 func TestARestartOfRedisLosesNothingAcknowledged(t *testing.T) {
 	harness.Long(t)
 	t.Parallel()
@@ -37,8 +37,8 @@ func TestARestartOfRedisLosesNothingAcknowledged(t *testing.T) {
 	}
 }
 
-// Sentinel's master restarts before the Sentinels notice: it stays master, and its
-// replicas copy what it replayed.
+// Sentinel's master restarts before the Sentinels notice. It stays master, and its replicas copy
+// what it replayed.
 func TestARestartOfSentinelsMasterLosesNothingAcknowledged(t *testing.T) {
 	harness.Long(t)
 	t.Parallel()
@@ -60,8 +60,8 @@ func TestARestartOfSentinelsMasterLosesNothingAcknowledged(t *testing.T) {
 	neverRewritten(t, s.Master)
 }
 
-// Sentinel's master is killed, and the replica that takes over restarts later on. The
-// others then copy what it replayed.
+// Sentinel's master is killed, and the promoted replica restarts later. The others copy what it
+// replayed.
 func TestARestartOfTheNewMasterKeepsWhatItHas(t *testing.T) {
 	harness.Long(t)
 	t.Parallel()

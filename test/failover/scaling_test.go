@@ -17,63 +17,62 @@ import (
 	"pilotsync/test/workload"
 )
 
-// What follows is KEDA's rule, and that of the autoscaler behind it, as they are set in
-// deployments/kubernetes/components/keda, with seconds in place of minutes.
+// KEDA's rule and the autoscaler's, as deployments/kubernetes/components/keda sets them, with
+// seconds in place of minutes.
 const (
 	fewest, most  = 1, 8
-	threshold     = time.Second // of the waiting time; there 15 s
-	stepUp        = 2           // workers more at once
+	threshold     = time.Second // of the waiting time; 15 s in production
+	stepUp        = 2           // the most workers added at once
 	stepDown      = 1
-	tolerance     = 0.1             // so much about the threshold is as good as at it
-	stabilization = 2 * time.Second // the most that was wanted within counts; there 600 s
-	turn          = time.Second     // how often it is decided; there 15 s, and a minute for a step
+	tolerance     = 0.1             // a deviation from the threshold that changes nothing
+	stabilization = 2 * time.Second // scaling down follows the highest count within this time; 600 s in production
+	turn          = time.Second     // between decisions; 15 s in production, a minute between steps
 )
 
-// scaler runs as many workers as the waiting time asks for.
+// scaler scales the workers by the waiting time.
 type scaler struct {
 	f        *fixture
 	running  []*harness.Process
 	stopping sync.WaitGroup
-	wanted   []int         // in the last turns
-	longest  time.Duration // that a task waited
-	writes   int           // of lists, by the last turn
+	desired  []int         // in the last turns
+	longest  time.Duration // that a task has waited
+	writes   int           // list writes so far
 	best     map[int]int   // number of workers → most writes in a turn
 
-	mu         sync.Mutex    // guards all below
-	stop       time.Duration // the longest that a worker took to stop
-	handedBack int           // syncs that a stopping worker left to another
+	mu      sync.Mutex    // guards what follows
+	stop    time.Duration // the longest that a worker took to stop
+	yielded int           // syncs that a stopping worker yielded
 }
 
-// wait is how long the oldest task has been waiting that could run at once.
+// wait is the longest time that a ready task has been waiting.
 func (s *scaler) wait() (longest time.Duration) {
 	s.f.t.Helper()
 	inspector := asynq.NewInspectorFromRedisClient(s.f.rdb)
 	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL} {
-		if info, err := inspector.GetQueueInfo(queue); err == nil { // one that nobody used yet isn't there
+		if info, err := inspector.GetQueueInfo(queue); err == nil { // an unused queue doesn't exist
 			longest = max(longest, info.Latency)
 		}
 	}
 	return longest
 }
 
-// decide is how many workers there should be: n workers, where tasks wait for k
-// times the threshold, become n × k, in steps, and fewer only after a while.
+// decide returns the desired number of workers. If tasks wait for k times the threshold, n workers
+// become n × k, in steps. Scaling down is delayed.
 func (s *scaler) decide(wait time.Duration) int {
 	n, ratio := len(s.running), float64(wait)/float64(threshold)
 	want := n
 	if math.Abs(ratio-1) > tolerance {
 		want = int(math.Ceil(float64(n) * ratio))
 	}
-	s.wanted = append(s.wanted, want)
-	s.wanted = s.wanted[max(0, len(s.wanted)-int(stabilization/turn)-1):]
+	s.desired = append(s.desired, want)
+	s.desired = s.desired[max(0, len(s.desired)-int(stabilization/turn)-1):]
 	if want < n {
-		want = min(slices.Max(s.wanted), n)
+		want = min(slices.Max(s.desired), n)
 	}
 	return min(max(want, n-stepDown, fewest), n+stepUp, most)
 }
 
-// until takes turns until there are n workers, and enough: on the way up, tasks may
-// still wait for more than the threshold.
+// until scales until there are n workers and tasks wait for less than the threshold.
 func (s *scaler) until(n int, limit time.Duration) {
 	s.f.t.Helper()
 	tick := time.NewTicker(turn)
@@ -92,7 +91,7 @@ func (s *scaler) until(n int, limit time.Duration) {
 	}
 }
 
-// scale starts workers, or has the oldest stop, which nobody waits for here.
+// scale starts workers, or stops the oldest without waiting for their end.
 func (s *scaler) scale(n int) {
 	for len(s.running) < n {
 		s.running = append(s.running, s.f.start(nil, "worker"))
@@ -107,13 +106,12 @@ func (s *scaler) scale(n int) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.stop = max(s.stop, took)
-			s.handedBack += back
+			s.yielded += back
 		})
 	}
 }
 
-// A load that one worker is too slow for, until eight are there and fast enough; then
-// lighter and lighter ones, until there is one worker again. Changes come in all the while.
+// The load grows until eight workers are needed, and then shrinks until one is enough.
 func TestFromOneWorkerToEightAndBackUnderLoadLosesNothing(t *testing.T) {
 	harness.Long(t)
 	t.Parallel()
@@ -122,13 +120,13 @@ func TestFromOneWorkerToEightAndBackUnderLoadLosesNothing(t *testing.T) {
 	f.env = append(f.env, "PILOTSYNC_SSL_DELAYS=1h", "PILOTSYNC_API_RATE=0", "PILOTSYNC_CONCURRENCY="+slots)
 	s := &scaler{f: f, best: map[int]int{}}
 	s.scale(fewest)
-	light := f.workload.Load(t, 1, 3*time.Second, f.ask)
+	light := f.workload.Load(t, 1, 3*time.Second, f.enqueue)
 	var down time.Time
 	for _, stage := range []struct {
 		pace    time.Duration
-		workers int // that are enough for it
+		workers int // enough for the load
 	}{{100 * time.Millisecond, most}, {300 * time.Millisecond, 6}, {500 * time.Millisecond, 4}} {
-		end := f.workload.Load(t, 1, stage.pace, f.ask)
+		end := f.workload.Load(t, 1, stage.pace, f.enqueue)
 		s.until(stage.workers, 2*time.Minute)
 		end()
 		if down.IsZero() {
@@ -142,7 +140,7 @@ func TestFromOneWorkerToEightAndBackUnderLoadLosesNothing(t *testing.T) {
 	workload.CheckNoOverlap(t, f.sim)
 	f.slowest(down)
 	t.Logf("tasks waited for up to %s; %d syncs were handed back, and a worker took up to %s to stop",
-		s.longest.Round(100*time.Millisecond), s.handedBack, s.stop.Round(100*time.Millisecond))
+		s.longest.Round(100*time.Millisecond), s.yielded, s.stop.Round(100*time.Millisecond))
 	if s.longest < 2*threshold {
 		t.Error("one worker was fast enough: the test tested nothing")
 	}

@@ -42,8 +42,7 @@ type fixture struct {
 // urls are the URLs of a Redis with the shipped files, by user.
 type urls func(user string) string
 
-// newFixture has the program use Redis as the worker, and the test itself as the worker
-// and, to enqueue, as php.
+// newFixture gives the program Redis's user worker. The test has the same user, and php to enqueue.
 func newFixture(t *testing.T, url urls) *fixture {
 	t.Helper()
 	return newFixtureOf(t, url, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"byhand.example.org"}}, {ID: "app2"}}, CertDelay: 10 * time.Millisecond})
@@ -74,9 +73,9 @@ func newFixtureOf(t *testing.T, url urls, opt simulator.Options) *fixture {
 		env: append(settings, "PILOTSYNC_API_RATE=100", "PILOTSYNC_SSL_DELAYS=1s,1s")}
 }
 
-// start runs the program until the test ends, or is terminated before; env wins over the
-// fixture's environment. It fails the test if the program isn't there at the test's end,
-// ends with an error, or writes that Redis refused it.
+// start runs the program until it is terminated or the test ends. env wins over the fixture's
+// environment. The test fails if the program ends earlier or with an error, or writes that Redis
+// refused it.
 func (f *fixture) start(env []string, args ...string) *harness.Process {
 	f.t.Helper()
 	cmd := exec.Command(harness.Program(f.t), args...)
@@ -95,7 +94,7 @@ func (f *fixture) start(env []string, args ...string) *harness.Process {
 	return p
 }
 
-// run runs a command to its end, and returns what it wrote and its exit code.
+// run runs a command and returns its output and exit code.
 func (f *fixture) run(env []string, args ...string) (written string, code int) {
 	f.t.Helper()
 	cmd := exec.Command(harness.Program(f.t), args...)
@@ -125,7 +124,7 @@ func (f *fixture) awaitState(app, domain string, want tasks.State) {
 	})
 }
 
-// get asks a page.
+// get fetches a page.
 func get(ctx context.Context, url string) (int, string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

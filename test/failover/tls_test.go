@@ -55,7 +55,7 @@ func TestSentinelAndClusterOverTLS(t *testing.T) {
 	for _, form := range []struct {
 		name string
 		url  func(*testing.T, redistest.Security) urls
-		next string // what options begin with
+		next string // of the options
 	}{
 		{"Sentinel", func(t *testing.T, s redistest.Security) urls { return redistest.NewSentinel(t, s).As }, "&"},
 		{"Cluster", func(t *testing.T, s redistest.Security) urls { return redistest.NewCluster(t, 3, s).As }, "?"},

@@ -19,9 +19,9 @@ import (
 	"pilotsync/test/tether"
 )
 
-// clockSource becomes a part of the package time in the program that wrongClock
-// builds. Go reads the clock without the C library, so libfaketime can't reach it.
-// Only the wall clock is wrong: a monotonic one has no hour.
+// clockSource becomes part of package time in the program that wrongClock builds. libfaketime can't
+// change Go's clock, since Go reads it without the C library. Only the wall clock is wrong; a
+// monotonic one has no absolute time.
 const clockSource = `package time
 
 import "syscall"
@@ -36,8 +36,8 @@ var skew = func() (s int64) {
 }()
 `
 
-// wrongClock builds the program with a wall clock that is wrong by what FAULTS_CLOCK
-// says; nothing of the program's own code is changed for it.
+// wrongClock builds the program with a wall clock that is off by FAULTS_CLOCK. The program's own
+// code is unchanged.
 func wrongClock(t *testing.T) (program string) {
 	t.Helper()
 	root, err := exec.Command("go", "env", "GOROOT").Output()
@@ -82,7 +82,7 @@ func wrongClock(t *testing.T) (program string) {
 	return program
 }
 
-// hasClock fails the test if what the worker logs isn't as wrong as it should be.
+// hasClock fails the test unless the worker's log is off by the given time.
 func (f *fixture) hasClock(p *harness.Process, by string) {
 	f.t.Helper()
 	p.AwaitWritten("is ready")
@@ -104,14 +104,14 @@ func TestAWallClockThatIsAnHourWrongDoesNoHarm(t *testing.T) {
 	for name, by := range map[string]string{"ahead": "1h", "behind": "-1h"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// A certificate takes longer than a verification that comes too early could
-			// wait for, and less than one that comes in its time.
+			// A certificate takes too long for a verification that comes early, but not for one on
+			// time.
 			f := newFixture(t, simulator.Options{Apps: apps(3), Latency: 100 * time.Millisecond, CertDelay: 3 * time.Second})
 			delays, clock := "PILOTSYNC_SSL_DELAYS=8s,1h", "FAULTS_CLOCK="+by
 			wrong := f.program(program, []string{delays, clock}, "worker")
 			f.hasClock(wrong, by)
 
-			// Alone, it lists domains, and so says when they are to be verified.
+			// It is the only worker, so it lists the domains and schedules their verifications.
 			f.add("app1", "one.example.com", "two.example.com")
 			f.awaitSettled()
 			f.worker(delays)
@@ -136,7 +136,7 @@ func TestAWallClockThatIsAnHourWrongDoesNoHarm(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			// Both at work, leases are what keeps them apart.
+			// With both at work, leases keep their writes apart.
 			end := f.load(2, 200*time.Millisecond)
 			pass(t, 12*time.Second)
 			end()

@@ -14,21 +14,21 @@ import (
 	"pilotsync/test/harness"
 )
 
-// brokenSite is a way in which a domain doesn't work, and what its reason must say.
-type brokenSite struct {
+// brokenDomain is a way in which a domain fails, and the reason that must be given.
+type brokenDomain struct {
 	name      string
 	behaviour simulator.Behaviour
 	state     tasks.State
 	reason    string // % stands for the name
 }
 
-func brokenSites() []brokenSite {
+func brokenDomains() []brokenDomain {
 	hundred := make([]netip.Addr, 100)
 	for i := range hundred {
 		hundred[i] = netip.AddrFrom4([4]byte{203, 0, 113, byte(i + 1)})
 	}
 	here := netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	return []brokenSite{
+	return []brokenDomain{
 		{"good.example.com", simulator.Behaviour{}, tasks.Done, "certificate valid until"},
 		{"gone.example.com", simulator.Behaviour{NoDNS: true}, tasks.Failed, "% has no A or AAAA record in DNS"},
 		{"dangling.example.com", simulator.Behaviour{CNAME: "gone.example.com"}, tasks.Failed, "% is an alias (CNAME) of gone.example.com, which leads to no address"},
@@ -52,16 +52,16 @@ func TestEachWayInWhichDNSAndTLSFailHasItsOwnReason(t *testing.T) {
 	f := newFixture(t, simulator.Options{Apps: []simulator.App{{ID: "app1", AutoSSL: true}}})
 	f.sim.SetBehaviour("other.example.net", simulator.Behaviour{CNAME: "round.example.com"})
 	var all []string
-	for _, s := range brokenSites() {
+	for _, s := range brokenDomains() {
 		f.sim.SetBehaviour(s.name, s.behaviour)
 		all = append(all, s.name)
 	}
-	// One attempt: what it sees is final. All run at once, as in a burst.
+	// With one attempt its result is final. All run at once, as in a burst.
 	f.worker("PILOTSYNC_SSL_DELAYS=1s", "PILOTSYNC_WWW=never")
 	f.add("app1", all...)
 
-	reasons := map[string]string{} // by reason, the name in it left out
-	for _, s := range brokenSites() {
+	reasons := map[string]string{} // by reason without the name
+	for _, s := range brokenDomains() {
 		var reason string
 		harness.Await(t, s.name+" is "+string(s.state), func() error {
 			v, _, err := f.ledger.Domain(t.Context(), "app1", s.name)
@@ -75,7 +75,8 @@ func TestEachWayInWhichDNSAndTLSFailHasItsOwnReason(t *testing.T) {
 		if err != nil || len(history) < 2 {
 			t.Fatalf("%s: history %+v, %v", s.name, history, err)
 		}
-		// From being listed: the delay of 1 s, up to a tenth more, asynq's whole seconds and a poll are in it.
+		// Measured from the listing: the delay of 1 s and a tenth of jitter, asynq's whole seconds,
+		// and a poll.
 		took := history[0].At.Sub(history[1].At)
 		t.Logf("%-24s after %5.1f s: %s", s.name, took.Seconds(), reason)
 		if want := strings.ReplaceAll(s.reason, "%", s.name); !strings.Contains(reason, want) {

@@ -16,14 +16,13 @@ import (
 	"pilotsync/internal/simulator"
 )
 
-// Three models, and for each the operations that a history of a run comes to. A
-// history that no order of its operations explains, each at one moment between its
-// beginning and its end, is refused. They are about one app, or one domain, each.
+// Three models of an app or a domain, each with its operations. A history is refused if no order of
+// its operations explains it, where each operation takes effect at one moment between its start and
+// its end.
 
-// access is a read or a write of a list, as ServerPilot sees it. listModel is a
-// register: a write replaces all, by whomever; a read returns what is there. It
-// holds for every API that isn't broken; with the other two it says that they are
-// about the lists there really were.
+// access is a read or a write of a list, as ServerPilot sees it. listModel is a register: a write
+// replaces the list, and a read returns the last one written. It holds for every correct API, so it
+// shows that the other two models judge the real lists.
 type access struct {
 	write bool
 	list  string // of a write
@@ -47,10 +46,9 @@ func listModel(start []string) porcupine.Model {
 	}
 }
 
-// update is a worker's read of a list together with the write it was made for.
-// updateModel says that nothing comes between the two: the list is at one moment
-// exactly as it was read, and from then on as it was written. That is more than the
-// API offers, and is what "no update is lost" means.
+// update is a worker's read of a list and the write that follows from it. updateModel says that no
+// other write comes between the two. The API doesn't promise that much; it is what "no update is
+// lost" means.
 type update struct{ from, to string }
 
 func updateModel(start []string) porcupine.Model {
@@ -67,10 +65,9 @@ func updateModel(start []string) porcupine.Model {
 	}
 }
 
-// enqueueOp is a request for one domain, from its call to its acknowledgement, or, where
-// final is set, a read of the list after all were handled. enqueueModel says that the
-// last that was acknowledged is what is so in the end; of two that were under way
-// at once it may be either.
+// enqueueOp is a request for one domain, from its call to its acknowledgement. With final set it is
+// a read of the list after all requests were processed. enqueueModel says that the last
+// acknowledged request wins; of two concurrent ones either may.
 type enqueueOp struct{ final, on bool }
 
 func enqueueModel() porcupine.Model {
@@ -94,13 +91,13 @@ func enqueueModel() porcupine.Model {
 // joined makes a list into a value that can be compared.
 func joined(list []string) string { return strings.Join(list, "\n") }
 
-// shown is a list's end: that is where things happen.
+// shown is the end of a list, where names are added.
 func shown(list string) string {
 	all := strings.Split(list, "\n")
 	return fmt.Sprintf("%d names … %s", len(all), strings.Join(all[max(0, len(all)-3):], ", "))
 }
 
-// span puts an operation at its time. What never ended may take effect at any time.
+// span sets an operation's times. One that never ended may take effect at any later time.
 func span(op porcupine.Operation, from, to, zero time.Time) porcupine.Operation {
 	op.Call, op.Return = int64(from.Sub(zero)), int64(to.Sub(zero))
 	if to.IsZero() {
@@ -109,7 +106,7 @@ func span(op porcupine.Operation, from, to, zero time.Time) porcupine.Operation 
 	return op
 }
 
-// over is when a write was over for everybody: answered and in effect.
+// over is when a write was both answered and in effect.
 func over(w simulator.Write) time.Time {
 	if w.AnsweredAt.IsZero() || w.AnsweredAt.After(w.AppliedAt) {
 		return w.AnsweredAt
@@ -131,7 +128,7 @@ func accesses(reads []simulator.Read, writes []simulator.Write, zero time.Time) 
 	return ops
 }
 
-// updates pairs each write with the last read that its writer had the answer of.
+// updates pairs each write with the last read that its writer got an answer to.
 func updates(t *testing.T, reads []simulator.Read, writes []simulator.Write, zero time.Time) (ops []porcupine.Operation) {
 	t.Helper()
 	who := clients{}
@@ -162,11 +159,11 @@ func (c clients) number(id string) int {
 	return c[id]
 }
 
-// checkLimit is how long one history may be looked at; those here take milliseconds.
+// checkLimit is how long the check of one history may take; these take milliseconds.
 const checkLimit = 2 * time.Minute
 
-// explains fails the test unless the model explains the history. With go test's
-// -artifacts a picture of one that it doesn't is kept.
+// explains fails the test unless the model explains the history. go test's -artifacts keeps a
+// picture of an unexplained one.
 func explains(t *testing.T, what string, model porcupine.Model, ops []porcupine.Operation) {
 	t.Helper()
 	result, info := porcupine.CheckOperationsVerbose(model, ops, checkLimit)
@@ -217,11 +214,11 @@ func TestTheCheckerTellsGoodHistoriesFromBadOnes(t *testing.T) {
 		{"the second didn't see the first: an update is lost", changes, []porcupine.Operation{change("a", "a b", 0, 20), change("a", "a c", 10, 30)}, porcupine.Illegal},
 		{"a worker that was stopped writes what it read long ago", changes, []porcupine.Operation{change("a", "a b", 0, 10), change("a b", "a b c", 20, 30), change("a b", "a b d", 15, 90)}, porcupine.Illegal},
 
-		{"the last request is what is so", wishes, []porcupine.Operation{ask(true, 0, 10), ask(false, 20, 30), end(false)}, porcupine.Ok},
+		{"the last request wins", wishes, []porcupine.Operation{ask(true, 0, 10), ask(false, 20, 30), end(false)}, porcupine.Ok},
 		{"the first request wins", wishes, []porcupine.Operation{ask(true, 0, 10), ask(false, 20, 30), end(true)}, porcupine.Illegal},
 		{"a request is lost", wishes, []porcupine.Operation{ask(true, 0, 10), end(false)}, porcupine.Illegal},
-		{"of two at once either may win", wishes, []porcupine.Operation{ask(true, 0, 20), ask(false, 10, 30), end(true)}, porcupine.Ok},
-		{"nobody asked for it", wishes, []porcupine.Operation{end(true)}, porcupine.Illegal},
+		{"of two concurrent requests either may win", wishes, []porcupine.Operation{ask(true, 0, 20), ask(false, 10, 30), end(true)}, porcupine.Ok},
+		{"an addition without a request", wishes, []porcupine.Operation{end(true)}, porcupine.Illegal},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -20,14 +20,14 @@ import (
 	"pilotsync/test/harness"
 )
 
-// TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther runs several workers, each with
-// an account of its own so that the simulator can tell them apart, kills and stops
-// them, lets the API fail, and gives what the simulator saw to the checker.
+// TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther runs several workers, kills and suspends them,
+// and lets the API fail. Each has an account of its own, so that the simulator can tell them apart.
+// The checker then gets what the simulator saw.
 func TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	const apps, workers, producers = 4, 3, 4
 	// Each start of a worker takes the next account.
-	opt := simulator.Options{Latency: 60 * time.Millisecond, Faults: trouble()}
+	opt := simulator.Options{Latency: 60 * time.Millisecond, Faults: troubles()}
 	for i := range 30 {
 		opt.Accounts = append(opt.Accounts, simulator.Account{ClientID: fmt.Sprintf("worker%02d", i), APIKey: "key"})
 	}
@@ -51,17 +51,17 @@ func TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var asked enqueueOps
+	var requests enqueueOps
 	var producing sync.WaitGroup
 	for i := range producers {
-		producing.Go(func() { f.enqueueRandom(ctx, i, zero, &asked) })
+		producing.Go(func() { f.enqueueRandom(ctx, i, zero, &requests) })
 	}
 	enough := func() bool {
-		asked.mu.Lock()
-		defer asked.mu.Unlock()
-		return asked.n >= 100 && len(f.sim.History("")) >= 20
+		requests.mu.Lock()
+		defer requests.mu.Unlock()
+		return requests.n >= 100 && len(f.sim.History("")) >= 20
 	}
-	// On a busy machine it takes more turns; there are accounts for 30.
+	// A busy machine needs more rounds; there are accounts for 30.
 	kills, stops := 0, 0
 	for turn := 0; turn < 6 || turn < 30 && !enough(); turn++ {
 		select {
@@ -87,14 +87,14 @@ func TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther(t *testing.T) {
 			running[victim] = start()
 		}
 	}
-	pass(t, 6*time.Second) // so that there is something to take over
+	pass(t, 6*time.Second) // the next worker takes it over
 	cancel()
 	producing.Wait()
 	f.sim.SetFaults(simulator.Faults{})
 	f.awaitSettled()
 	f.check()
 
-	reads, writes, ops := 0, 0, asked.operations(f)
+	reads, writes, ops := 0, 0, requests.operations(f)
 	for i, app := range f.apps {
 		r, all := f.sim.Reads(app), f.sim.History(app)
 		reads, writes = reads+len(r), writes+len(all)
@@ -105,7 +105,7 @@ func TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther(t *testing.T) {
 		explains(t, "requests for "+domain, enqueueModel(), of)
 	}
 	t.Logf("%d reads, %d writes and %d requests for %d domains by %d workers, of which %d were killed and %d stopped for 4 s",
-		reads, writes, asked.n, len(ops), started, kills, stops)
+		reads, writes, requests.n, len(ops), started, kills, stops)
 	if !enough() {
 		t.Error("there was too little of it: the test tested nothing")
 	}
@@ -119,8 +119,8 @@ type enqueueOps struct {
 	end time.Duration
 }
 
-// enqueueRandom asks for one domain after the other until ctx ends, and takes down when each
-// request was made and when it was acknowledged. Producers share the domains.
+// enqueueRandom enqueues one random change after the other until ctx ends, and records the times of
+// request and acknowledgement. Producers share the domains.
 func (f *fixture) enqueueRandom(ctx context.Context, producer int, zero time.Time, all *enqueueOps) {
 	random := rand.New(rand.NewPCG(uint64(producer), 5))
 	for ctx.Err() == nil {
@@ -147,7 +147,7 @@ func (f *fixture) enqueueRandom(ctx context.Context, producer int, zero time.Tim
 	}
 }
 
-// operations are the requests for each domain with a last one: what the list says now.
+// operations are each domain's requests, and a final read of the list.
 func (all *enqueueOps) operations(f *fixture) map[string][]porcupine.Operation {
 	all.mu.Lock()
 	defer all.mu.Unlock()
@@ -164,8 +164,8 @@ func (all *enqueueOps) operations(f *fixture) map[string][]porcupine.Operation {
 	return by
 }
 
-// TestTheCheckerSeesTheUpdateThatNaiveWritersLose is the reason for this program,
-// and shows that the checker can fail on what a simulator really saw.
+// TestTheCheckerSeesTheUpdateThatNaiveWritersLose shows that the checker fails on what a simulator
+// saw of writers without a lease.
 func TestTheCheckerSeesTheUpdateThatNaiveWritersLose(t *testing.T) {
 	t.Parallel()
 	zero := time.Now()
@@ -180,7 +180,7 @@ func TestTheCheckerSeesTheUpdateThatNaiveWritersLose(t *testing.T) {
 			transport := &http.Transport{}
 			defer transport.CloseIdleConnections()
 			naive := otherWriter{sim, &http.Client{Transport: transport}, id, "key"}
-			// Each takes long enough for the other to have read, too.
+			// Each waits until the other has read, too.
 			err := naive.change(t.Context(), "app1", time.Second, func(list []string) []string { return append(list, id+".example.com") })
 			if err != nil {
 				t.Error(err)

@@ -12,8 +12,8 @@ import (
 	"pilotsync/test/harness"
 )
 
-// trouble is an API with a little of everything that goes wrong with one.
-func trouble() simulator.Faults {
+// troubless are an API's faults, some of each kind.
+func troubles() simulator.Faults {
 	return simulator.Faults{Error5xx: 0.02, Error429: 0.02, RetryAfter: time.Second, Slow: 0.01, SlowFor: 2 * time.Second,
 		HTML: 0.005, DropBefore: 0.01, DropAfter: 0.005, TruncatedJSON: 0.005, NoDomains: 0.005}
 }
@@ -28,10 +28,10 @@ func TestWorkersKilledAtRandomLoseNoChange(t *testing.T) {
 	killAtRandom(t, 8, 3, 24*time.Second)
 }
 
-// killAtRandom kills one of the workers with SIGKILL every two to four seconds,
-// while changes of all apps come in and the API has its troubles.
+// killAtRandom kills a worker with SIGKILL every two to four seconds, while changes of all apps
+// arrive and the API has faults.
 func killAtRandom(t *testing.T, apps, workers int, lasting time.Duration) {
-	opt := simulator.Options{Latency: 100 * time.Millisecond, Faults: trouble()}
+	opt := simulator.Options{Latency: 100 * time.Millisecond, Faults: troubles()}
 	for i := range apps {
 		opt.Apps = append(opt.Apps, appWithDomains(fmt.Sprintf("app%02d", i)))
 	}
@@ -56,7 +56,7 @@ func killAtRandom(t *testing.T, apps, workers int, lasting time.Duration) {
 		kills++
 	}
 	end()
-	// An app in trouble at the API is tried again later and later, beside the takeover.
+	// Besides the takeover, an app whose calls fail is retried with growing delays.
 	f.sim.SetFaults(simulator.Faults{})
 	f.awaitSettled()
 	t.Logf("%d changes, %d workers killed; settled %s after the last death", f.workload.Acked(), kills, time.Since(death).Round(time.Second))

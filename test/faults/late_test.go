@@ -57,8 +57,8 @@ func TestAWriteWhoseAnswerHangsLosesNoChangeAndDoublesNoName(t *testing.T) {
 	f.checkAddedOnce("app1")
 }
 
-// ServerPilot may carry a write out long after its connection has ended. Until the
-// time is over in which it can land, no worker writes; then its names count as owned.
+// ServerPilot may apply a write long after its connection has ended. No worker writes while it
+// still can be applied; then its names count as owned.
 func TestAWriteThatLands20SecondsLateLosesNoChangeAndDoublesNoName(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1")}, Latency: 200 * time.Millisecond})

@@ -53,8 +53,8 @@ func (f *fixture) awaitStates(app string, want tasks.State, domains ...string) {
 	})
 }
 
-// lose empties Redis under a running worker, and fails if anything is taken off
-// the list, or put there, for longer than the recoverer takes.
+// lose empties Redis under a running worker. The test fails if the list changes before the
+// recoverer has run.
 func (f *fixture) lose(app string, list []string) {
 	f.t.Helper()
 	if err := f.rdb.FlushAll(f.t.Context()).Err(); err != nil {
@@ -92,8 +92,8 @@ func TestAnEmptyRedisRemovesNothingAndAResyncRestoresTheStates(t *testing.T) {
 	f.check()
 }
 
-// What is only enqueued again was there already, by whomever, and a www form of
-// it isn't ours then: hence adopt, before it.
+// A name that is enqueued again is on the list already, so its www form wouldn't count as owned:
+// hence adopt first.
 func TestAfterALossAdoptMakesNamesOwnedAgain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1")}})
@@ -135,7 +135,7 @@ func TestABackupIsRestoredAndWorkGoesOn(t *testing.T) {
 	f.awaitStates("app1", tasks.Done, domains...)
 	backup := f.backup()
 
-	// What happened after the backup, and is lost with it.
+	// Changes after the backup, which a restored copy lacks.
 	f.add("app1", "later.example.com")
 	f.awaitStates("app1", tasks.Done, "later.example.com")
 	if err := f.enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: domains[0], Remove: true}); err != nil {
@@ -145,7 +145,7 @@ func TestABackupIsRestoredAndWorkGoesOn(t *testing.T) {
 	worker.Terminate()
 	f.redis.Kill()
 
-	// Restored, on another machine, without an append-only file: it would win over the copy.
+	// Restored on another machine, without an append-only file, which would win over the copy.
 	folder := t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, "dump.rdb"), backup, 0o600); err != nil {
 		t.Fatal(err)
@@ -164,7 +164,7 @@ func TestABackupIsRestoredAndWorkGoesOn(t *testing.T) {
 		return err
 	})
 
-	// Before any worker runs, the old ledger is asked what it would do: put back what left since.
+	// Before any worker runs, a dry run shows what the old ledger would do: put removed names back.
 	said := f.run(harness.Program(t), nil, "reconcile", "--app=app1", "--dry-run")
 	if !strings.Contains(said, domains[0]) || strings.Contains(said, "later.example.com") {
 		t.Errorf("reconcile --dry-run should show %s and not later.example.com:\n%s", domains[0], said)
@@ -172,7 +172,7 @@ func TestABackupIsRestoredAndWorkGoesOn(t *testing.T) {
 	if diff := cmp.Diff(before, f.sim.List("app1")); diff != "" {
 		t.Errorf("the list changed without a worker (-before +after):\n%s", diff)
 	}
-	// So WordPress hands over what it has, and what left since is removed once more.
+	// So WordPress enqueues its domains, and the names removed since are removed again.
 	f.add("app1", append(slices.Clone(domains[1:]), "later.example.com")...)
 	if err := f.enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: domains[0], Remove: true}); err != nil {
 		t.Fatal(err)
@@ -183,7 +183,7 @@ func TestABackupIsRestoredAndWorkGoesOn(t *testing.T) {
 	f.check()
 }
 
-// backup makes a copy of all that Redis has, as the runbook does.
+// backup copies Redis's data as the runbook does.
 func (f *fixture) backup() []byte {
 	f.t.Helper()
 	ctx := f.t.Context()

@@ -22,7 +22,8 @@ type link struct {
 	proxy *toxiproxy.Proxy
 }
 
-// link puts a network before the fixture's Redis, and returns what a worker needs to use it.
+// link puts a network before the fixture's Redis, and returns the settings of a worker that uses
+// it.
 func (f *fixture) link() (*link, string) {
 	f.t.Helper()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
@@ -34,7 +35,7 @@ func (f *fixture) link() (*link, string) {
 	return l, f.redisURL(l.proxy.Listen)
 }
 
-// toxic makes the network bad in both directions.
+// toxic adds a fault to both directions of the network.
 func (l *link) toxic(kind string, attributes map[string]any) {
 	l.t.Helper()
 	for _, direction := range []string{"upstream", "downstream"} {
@@ -48,13 +49,13 @@ func (l *link) toxic(kind string, attributes map[string]any) {
 	}
 }
 
-// heal makes it good again. Connections that were half-open end, as they would
-// when the other side hears of them again.
+// heal ends the faults. Half-open connections end, as they do when the other side gets a packet for
+// them.
 func (l *link) heal() { l.proxy.Toxics.ResetToxics(l.t.Context()) }
 
 func (l *link) cut() { l.proxy.Stop() }
 
-func (l *link) mend() {
+func (l *link) restore() {
 	l.t.Helper()
 	if err := l.proxy.Start(); err != nil {
 		l.t.Fatal(err)
@@ -75,8 +76,8 @@ func TestAWorkerWithASlowNetworkToRedisListsEverything(t *testing.T) {
 	f.check()
 }
 
-// The network to Redis goes away while a worker holds a lease and writes all the
-// time: by the time its lease ends, and another worker may write, it doesn't any more.
+// The network to Redis fails while a worker holds a lease and keeps writing. When the lease ends
+// and another worker may write, the first one has stopped.
 func TestAWorkerWithoutRedisStopsWritingBeforeItsLeaseEnds(t *testing.T) {
 	t.Parallel()
 	halfOpen := func(l *link) { l.toxic("timeout", map[string]any{"timeout": 0}) }
@@ -87,9 +88,9 @@ func TestAWorkerWithoutRedisStopsWritingBeforeItsLeaseEnds(t *testing.T) {
 		lose    func(*link)
 		recover func(*link)
 	}{
-		{"cut before a write was noted", unsent, notesWrite, (*link).cut, (*link).mend},
-		{"cut within a write", answered, listWrite, (*link).cut, (*link).mend},
-		{"half-open before a write was noted", unsent, notesWrite, halfOpen, (*link).heal},
+		{"cut before a write was recorded", unsent, notesWrite, (*link).cut, (*link).restore},
+		{"cut within a write", answered, listWrite, (*link).cut, (*link).restore},
+		{"half-open before a write was recorded", unsent, notesWrite, halfOpen, (*link).heal},
 		{"half-open within a write", answered, listWrite, halfOpen, (*link).heal},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -124,10 +125,10 @@ func TestAWorkerWithoutRedisStopsWritingBeforeItsLeaseEnds(t *testing.T) {
 				return nil
 			})
 			t.Logf("another worker wrote %s after the loss", time.Since(lost).Round(100*time.Millisecond))
-			// It could note none after that, so it must send none.
+			// It could record no write after that, so it must send none.
 			for _, write := range onAPI.listWrites() {
 				if write.at.After(lost) {
-					t.Errorf("a list write left the lonely worker %s after it lost Redis", write.at.Sub(lost))
+					t.Errorf("the worker sent a list write %s after it lost Redis", write.at.Sub(lost))
 				}
 			}
 			c.recover(l)

@@ -24,16 +24,15 @@ import (
 	"pilotsync/test/harness"
 )
 
-// otherWriter is another program that changes a list over the API as ServerPilot's own
-// dashboard and the WordPress plugin do: read, change, replace.
+// otherWriter changes a list over the API as ServerPilot's own dashboard and the WordPress plugin
+// do: read, change, replace.
 type otherWriter struct {
 	sim           *simulator.Simulator
 	client        *http.Client
 	clientID, key string
 }
 
-// change replaces the list by what edit makes of it. Between its read and its
-// write it takes its time.
+// change replaces the list by what edit returns, with a delay between read and write.
 func (o otherWriter) change(ctx context.Context, app string, think time.Duration, edit func([]string) []string) error {
 	var got struct {
 		Data struct {
@@ -75,16 +74,15 @@ func (o otherWriter) call(ctx context.Context, method, app string, body, answer 
 	return json.NewDecoder(response.Body).Decode(answer)
 }
 
-// TestAnotherWriterNeitherLosesNamesNorStopsConvergence has a person in the dashboard and a plugin of
-// the old kind at the same list. What can be promised without conditional writes
-// is this: no write of ours takes off a name of theirs that was there when we read
-// the list, none moves one, and once they rest, one look puts all of ours on the
-// list, beside all of theirs. What they write between our read and our write can be
-// lost; how much that is here is in the log of the test.
+// TestAnotherWriterNeitherLosesNamesNorStopsConvergence has a person in the dashboard and the
+// built-in integration change the same list. Without conditional writes, this much can be promised:
+// no write of a worker removes or moves a name of theirs that its read returned. Once they stop,
+// one reconciliation puts all owned names on the list beside theirs. What they write between a
+// worker's read and write can be lost; the test logs how much.
 func TestAnotherWriterNeitherLosesNamesNorStopsConvergence(t *testing.T) {
 	t.Parallel()
-	// All write until each wrote this much: on a busy machine that takes minutes.
-	const leastOurs, leastTheirs, limit = 8, 150, 3 * time.Minute
+	// Each of them writes this often, which takes minutes on a busy machine.
+	const leastOwn, leastTheirs, limit = 8, 150, 3 * time.Minute
 	zero := time.Now()
 	f := newFixture(t, simulator.Options{
 		Accounts: []simulator.Account{{ClientID: "sim", APIKey: "sim-key"}, {ClientID: "plugin", APIKey: "plugin-key"}},
@@ -107,7 +105,7 @@ func TestAnotherWriterNeitherLosesNamesNorStopsConvergence(t *testing.T) {
 			return true
 		}
 	}
-	// Each looks after names of his own: those that got lost he puts on again.
+	// Each writer adds its own names again after a loss.
 	var person, robot otherNames
 	running.Go(func() {
 		random := rand.New(rand.NewPCG(1, 1))
@@ -134,14 +132,14 @@ func TestAnotherWriterNeitherLosesNamesNorStopsConvergence(t *testing.T) {
 	})
 	harness.Await(t, "each wrote enough", func() error {
 		history := f.sim.History("app1")
-		ours := 0
+		own := 0
 		for _, write := range history {
 			if write.By == "sim" {
-				ours++
+				own++
 			}
 		}
-		if ours < leastOurs || len(history)-ours < leastTheirs {
-			return fmt.Errorf("%d writes of ours, %d of others", ours, len(history)-ours)
+		if own < leastOwn || len(history)-own < leastTheirs {
+			return fmt.Errorf("%d writes of the worker, %d of others", own, len(history)-own)
 		}
 		return nil
 	})
@@ -149,14 +147,14 @@ func TestAnotherWriterNeitherLosesNamesNorStopsConvergence(t *testing.T) {
 	running.Wait()
 	f.awaitSettled()
 
-	// They rest now, each once he has seen that his names are there.
+	// Each stops once its names are on the list.
 	if err := f.sim.EditByHand("app1", func(list []string) []string { return robot.edit(person.edit(list)) }); err != nil {
 		t.Fatal(err)
 	}
 	beside := f.sim.History("app1")
 	f.reconcileNow("app1")
 	var missing []string
-	harness.Await(t, "all of ours are on the list", func() error {
+	harness.Await(t, "all of the worker's names are on the list", func() error {
 		list := f.sim.List("app1")
 		if missing = without(f.workload.Names("app1", true), list); len(missing) > 0 {
 			return fmt.Errorf("missing: %v", missing)
@@ -171,21 +169,21 @@ func TestAnotherWriterNeitherLosesNamesNorStopsConvergence(t *testing.T) {
 	if twice := repeated(list); len(twice) > 0 {
 		t.Errorf("on the list twice: %v", twice)
 	}
-	// A removed name is there only where somebody else brought it back, and more than once.
+	// A removed name is there only if another writer brought it back more than once.
 	for _, name := range f.workload.Names("app1", false) {
-		if n := broughtBack(beside, name); slices.Contains(list, name) && n < 2 {
+		if n := readded(beside, name); slices.Contains(list, name) && n < 2 {
 			t.Errorf("%s was taken off, somebody else brought it back %d times, and it is there", name, n)
 		}
 	}
-	ours, crossed := f.checkOthersNamesKept("app1")
-	t.Logf("%d writes of ours among %d of others; %d names of theirs fell between our read and our write, and had to be put on again",
-		ours, len(beside)-ours, crossed)
+	own, crossed := f.checkOthersNamesKept("app1")
+	t.Logf("%d writes of the worker among %d of others; %d names of theirs were lost between its read and its write, and added again",
+		own, len(beside)-own, crossed)
 	f.checkOwnWritesDoNotOverlap("app1")
 	explains(t, "reads and writes of all", listModel(appWithDomains("app1").Domains), accesses(f.sim.Reads("app1"), f.sim.History("app1"), zero))
 }
 
 // otherNames are the names that another program wants on a list.
-type otherNames struct{ want, unwanted []string }
+type otherNames struct{ want, dropped []string }
 
 // plan adds a name, and every fourth time drops one.
 func (o *otherNames) plan(name string, random *rand.Rand) {
@@ -194,44 +192,43 @@ func (o *otherNames) plan(name string, random *rand.Rand) {
 		return
 	}
 	i := random.IntN(len(o.want))
-	o.unwanted = append(o.unwanted, o.want[i])
+	o.dropped = append(o.dropped, o.want[i])
 	o.want = slices.Delete(o.want, i, i+1)
 }
 
 func (o *otherNames) edit(list []string) []string {
-	list = without(list, o.unwanted)
+	list = without(list, o.dropped)
 	return append(list, without(o.want, list)...)
 }
 
-// checkOthersNamesKept holds each write of ours against the read it was made from. It
-// returns how many there were, and how many names of others came onto the list
-// between the two and were lost.
-func (f *fixture) checkOthersNamesKept(app string) (ours, crossed int) {
+// checkOthersNamesKept compares each write of a worker with the read that it was made from. It
+// returns the number of writes, and of names that others added between the two and that were lost.
+func (f *fixture) checkOthersNamesKept(app string) (own, crossed int) {
 	f.t.Helper()
 	reads := slices.DeleteFunc(f.sim.Reads(app), func(r simulator.Read) bool { return r.By != "sim" })
 	for _, write := range f.sim.History(app) {
 		if write.By != "sim" {
 			continue
 		}
-		ours++
+		own++
 		var base []string
 		for _, r := range reads {
 			if r.AnsweredAt.Before(write.ReceivedAt) {
 				base = r.List
 			}
 		}
-		notOurs := func(list []string) []string {
+		foreign := func(list []string) []string {
 			return slices.DeleteFunc(slices.Clone(list), func(name string) bool { return strings.HasSuffix(name, ".example.com") })
 		}
-		if want, got := notOurs(base), notOurs(write.After); !slices.Equal(want, got) {
+		if want, got := foreign(base), foreign(write.After); !slices.Equal(want, got) {
 			f.t.Errorf("write %d of app %s: others' names (-as we read them +as we wrote them):\n%s", write.Index, app, cmp.Diff(want, got))
 		}
-		crossed += len(without(notOurs(write.Before), write.After))
+		crossed += len(without(foreign(write.Before), write.After))
 	}
-	return ours, crossed
+	return own, crossed
 }
 
-// reconcileNow starts the hourly reconciliation of an app now.
+// reconcileNow enqueues an app's hourly reconciliation.
 func (f *fixture) reconcileNow(app string) {
 	f.t.Helper()
 	hourly := tasks.Sync{AppID: app, Hour: time.Now().Unix() / 60} // an hour that no real one has
@@ -241,8 +238,8 @@ func (f *fixture) reconcileNow(app string) {
 	}
 }
 
-// broughtBack counts the writes of others that put a name on a list that it wasn't on.
-func broughtBack(history []simulator.Write, name string) (n int) {
+// readded counts the writes of others that put a name on a list that it wasn't on.
+func readded(history []simulator.Write, name string) (n int) {
 	for _, write := range history {
 		if write.By != "sim" && slices.Contains(without(write.After, write.Before), name) {
 			n++
@@ -263,12 +260,12 @@ func repeated(list []string) (twice []string) {
 	return twice
 }
 
-// checkOwnWritesDoNotOverlap is checkNoOverlap for an app at which others write, too.
+// checkOwnWritesDoNotOverlap is checkNoOverlap for an app that others write, too.
 func (f *fixture) checkOwnWritesDoNotOverlap(app string) {
 	f.t.Helper()
 	for _, o := range f.sim.Overlaps() {
 		if o.First.App == app && o.First.By == "sim" && o.Second.By == "sim" {
-			f.t.Errorf("two writes of ours overlapped: %+v", o)
+			f.t.Errorf("two writes of the worker overlapped: %+v", o)
 		}
 	}
 }

@@ -16,11 +16,11 @@ import (
 	"pilotsync/test/harness"
 )
 
-// maxReasonShown is how long the reason of an archived task may be, in bytes: a
-// person reads it in a line of the page, and it stands in the log once a task.
+// maxReasonShown is the most bytes of an archived task's reason: the dashboard shows it in a line,
+// and the log has it once a task.
 const maxReasonShown = 1000
 
-// poison is a task that nothing can be made of.
+// poison is a task that can't be processed.
 type poison struct{ what, queue, kind, payload, reason string }
 
 func poisons() []poison {
@@ -54,9 +54,9 @@ func poisons() []poison {
 	kinds := map[string]string{tasks.QueueDomains: tasks.TypeDomainAdd, tasks.QueueLists: tasks.TypeAppSync,
 		tasks.QueueSSL: tasks.TypeSSLVerify, tasks.QueueEvents: tasks.TypeEventDeliver}
 	for queue, kind := range kinds {
-		stray := tasks.TypeAppSync // a type of another queue
+		wrongType := tasks.TypeAppSync // a type of another queue
 		if queue == tasks.QueueLists {
-			stray = tasks.TypeDomainAdd
+			wrongType = tasks.TypeDomainAdd
 		}
 		all = append(all,
 			poison{queue + ": not JSON", queue, kind, "\x00\xff<xml/>", "not the JSON"},
@@ -65,7 +65,7 @@ func poisons() []poison {
 			poison{queue + ": an array", queue, kind, "[]", "not the JSON"},
 			poison{queue + ": a megabyte of nothing", queue, kind, strings.Repeat("\x00", 1<<20), "not the JSON"},
 			poison{queue + ": an unknown type", queue, "domain:rename", "{}", `no such task type on this queue: "domain:rename"`},
-			poison{queue + ": a type of another queue", queue, stray, add + "}", "no such task type"},
+			poison{queue + ": a type of another queue", queue, wrongType, add + "}", "no such task type"},
 		)
 	}
 	return all
@@ -82,7 +82,7 @@ func TestPoisonIsArchivedWithItsReasonAndTheRestGoesOn(t *testing.T) {
 			t.Fatalf("%s: %v", p.what, err)
 		}
 		ids[info.ID] = p
-		if i%2 == 0 { // real changes, before, between and behind
+		if i%2 == 0 { // real changes before, between and after
 			f.add(f.apps[i/2%2], fmt.Sprintf("shop%02d.example.com", i))
 		}
 	}

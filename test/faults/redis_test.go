@@ -30,8 +30,8 @@ func TestACrashOfRedisLosesNothingWithAppendfsyncAlways(t *testing.T) {
 	killRedis(t, "always")
 }
 
-// With everysec, a change is with the system before Redis answers: it outlives
-// Redis, though not a power cut.
+// With everysec, the operating system has a change before Redis answers: it survives a crash of
+// Redis, but not a power cut.
 func TestACrashOfRedisLosesNothingWithAppendfsyncEverysec(t *testing.T) {
 	t.Parallel()
 	killRedis(t, "everysec")
@@ -59,7 +59,7 @@ func killRedis(t *testing.T, fsync string) {
 	}
 }
 
-// pass lets the load go on for a while.
+// pass lets the load run for a while.
 func pass(t *testing.T, d time.Duration) {
 	t.Helper()
 	select {
@@ -69,9 +69,8 @@ func pass(t *testing.T, d time.Duration) {
 	}
 }
 
-// A power cut takes what the system had not put on the disk: with everysec, the
-// last second, and two if the disk is slow. Here the file is cut back to what it
-// was two seconds before.
+// A power cut loses what isn't on the disk yet: with everysec, the last second, or two if the disk
+// is slow. The test truncates the file to its length two seconds before.
 func TestAPowerCutWithAppendfsyncEverysecLosesAtMostTheLastSeconds(t *testing.T) {
 	t.Parallel()
 	const lost = 2 * time.Second
@@ -81,14 +80,14 @@ func TestAPowerCutWithAppendfsyncEverysecLosesAtMostTheLastSeconds(t *testing.T)
 	end := f.load(3, 60*time.Millisecond)
 	pass(t, 4*time.Second)
 	file, size := aof(t, f.redis.Folder())
-	durable := time.Now() // what was acknowledged before that is within size
+	durable := time.Now() // size includes what was acknowledged before that
 	pass(t, lost)
 	f.redis.Kill()
 	if err := os.Truncate(file, size); err != nil {
 		t.Fatal(err)
 	}
 	pass(t, time.Second)
-	unsure := f.workload.AckedSince(durable.Add(-100 * time.Millisecond)) // the file is measured a little before
+	unsure := f.workload.AckedSince(durable.Add(-100 * time.Millisecond)) // the file is measured slightly earlier
 	f.redis.Start()
 	pass(t, 3*time.Second)
 	end()
@@ -100,7 +99,7 @@ func TestAPowerCutWithAppendfsyncEverysecLosesAtMostTheLastSeconds(t *testing.T)
 	f.check()
 }
 
-// aof is the file that Redis appends to, and how long it is.
+// aof is Redis's append-only file and its length.
 func aof(t *testing.T, folder string) (file string, size int64) {
 	t.Helper()
 	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {

@@ -17,8 +17,8 @@ import (
 	"pilotsync/test/redistest"
 )
 
-// Redis answers, but refuses to be written to. A producer gets an error that says
-// so; nothing is half-done; and all goes on by itself as soon as it may.
+// Redis answers, but refuses writes. A producer gets an error that says so, nothing is half-done,
+// and everything continues once writes are allowed.
 func TestARedisThatRefusesWritesSaysSoToProducersAndNothingIsHalfDone(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -51,7 +51,7 @@ func TestARedisThatRefusesWritesSaysSoToProducersAndNothingIsHalfDone(t *testing
 			f.add("app1", "before.example.com")
 			f.awaitSettled()
 
-			// It is refused while a sync is in hand, right before a write is noted.
+			// Redis refuses writes during a sync, right before a list write is recorded.
 			trap := onRedis.hold(unsent, notesWrite)
 			f.add("app1", "meanwhile.example.com")
 			trap.await(t)
@@ -89,7 +89,7 @@ func TestARedisThatRefusesWritesSaysSoToProducersAndNothingIsHalfDone(t *testing
 	}
 }
 
-// tasks is the number of changes' tasks that Redis holds.
+// tasks is the number of change tasks in Redis.
 func (f *fixture) tasks() int {
 	f.t.Helper()
 	keys, err := f.rdb.Keys(f.t.Context(), "asynq:{domains}:t:*").Result()
@@ -99,7 +99,7 @@ func (f *fixture) tasks() int {
 	return len(keys)
 }
 
-// The password is rotated while a worker and a producer have the old one.
+// The password changes while a worker and a producer use the old one.
 func TestARotatedPasswordLeavesNothingHalfDone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1")}, Latency: time.Second})
@@ -117,7 +117,7 @@ func TestARotatedPasswordLeavesNothingHalfDone(t *testing.T) {
 	f.add("app1", "meanwhile.example.com")
 	trap.await(t)
 
-	// With resetpass, clients that are connected stay so; a rotation that means it ends these connections.
+	// After resetpass, clients stay connected; a rotation has to end their connections.
 	for _, user := range []string{"php", "worker"} {
 		password(user, "new")
 		if err := f.rdb.Do(t.Context(), "CLIENT", "KILL", "USER", user).Err(); err != nil {
@@ -146,7 +146,7 @@ func TestARotatedPasswordLeavesNothingHalfDone(t *testing.T) {
 	if !p.Alive() {
 		t.Errorf("the worker with the old password ended:\n%s", p.Written())
 	}
-	// Should the old one be valid again, the worker that has it goes on, too.
+	// If the old password becomes valid again, the worker that has it continues.
 	if err := f.rdb.Do(t.Context(), "ACL", "SETUSER", "worker", ">"+redistest.Password("worker")).Err(); err != nil {
 		t.Fatal(err)
 	}

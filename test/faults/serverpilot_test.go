@@ -18,18 +18,18 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// transient is a trouble of one app at ServerPilot, and what must become of it.
+// transient is a fault of one app at ServerPilot, and the outcome that must follow.
 type transient struct {
-	app   string // its name, too
+	app   string // also the app's name
 	begin func(*simulator.Simulator, string)
-	from  time.Duration // how long it takes at least from the request to the list
+	from  time.Duration // the least time from the request to the list
 }
 
-// blockedWait is when an app is tried again that only a person can help.
+// blockedWait is the delay before the next attempt for an app that needs a person.
 const blockedWait = 5 * time.Minute
 
-// transients end by themselves. Where a write's outcome isn't known, no worker writes
-// the list for 30 s.
+// transients end by themselves. After a write of unknown outcome, no worker writes the list for 30
+// 30 s.
 func transients() []transient {
 	next := func(call simulator.Call, faults ...simulator.Fault) func(*simulator.Simulator, string) {
 		return func(sim *simulator.Simulator, app string) { sim.FailNext(app, call, faults...) }
@@ -44,7 +44,7 @@ func transients() []transient {
 	three := func(kind simulator.FaultKind) []simulator.Fault {
 		return slices.Repeat([]simulator.Fault{{Kind: kind}}, 3)
 	}
-	// Tried again after 1, 2 and 4 s, each of which asynq may round down by one.
+	// Retried after 1, 2 and 4 s, each of which asynq may shorten by up to a second.
 	const least = 4 * time.Second
 	const unknown = listsync.LandingLimit
 	return []transient{
@@ -60,7 +60,7 @@ func transients() []transient {
 		{"writes-truncated", next(write, simulator.Fault{Kind: simulator.TruncatedJSON}), unknown},
 		{"reads-without-domains", next(read, three(simulator.NoDomains)...), least},
 		{"writes-without-domains", next(write, simulator.Fault{Kind: simulator.NoDomains}), unknown},
-		// Go's client asks again by itself, on other connections: a read does no harm.
+		// Go's client retries a read by itself, on another connection.
 		{"reads-dropped", next(read, three(simulator.DropBefore)...), 0},
 		{"writes-dropped", next(write, simulator.Fault{Kind: simulator.DropBefore}), unknown},
 		{"writes-unanswered", next(write, simulator.Fault{Kind: simulator.DropAfter}), unknown},
@@ -71,13 +71,12 @@ func transients() []transient {
 	}
 }
 
-// blockingFault is a trouble that a person has to end. The reason says what it is about.
+// blockingFault is a fault that a person has to end. reason must be part of what the program says.
 type blockingFault struct {
 	begin, end func(*simulator.Simulator, string)
 	reason     string
 }
 
-// blockingFaults are the troubles of that kind, by app.
 func blockingFaults() map[string]blockingFault {
 	status := func(code int) func(*simulator.Simulator, string) {
 		return func(sim *simulator.Simulator, app string) { sim.SetAppStatus(app, code) }
@@ -86,7 +85,7 @@ func blockingFaults() map[string]blockingFault {
 		"card-expired": {status(402), status(0), "card"},
 		"protected":    {status(403), status(0), "403"},
 		"deleted":      {status(404), status(0), "404"},
-		// The new key comes with the worker's next start.
+		// A restarted worker gets the new key.
 		"key-rotated": {func(sim *simulator.Simulator, _ string) { _ = sim.SetAPIKey("rotated", "new-key") }, func(*simulator.Simulator, string) {}, "key"},
 	}
 }
@@ -118,8 +117,8 @@ func TestEachFailureOfServerPilotDelaysNoOtherApp(t *testing.T) {
 	worker := f.worker()
 	worker.AwaitWritten("is ready")
 
-	// What a change takes for an app that nothing is wrong with: before, and meanwhile.
-	calm := func(n int) time.Duration {
+	// The time of a change for a healthy app: before, and meanwhile.
+	healthy := func(n int) time.Duration {
 		began, name := time.Now(), fmt.Sprintf("www.calm%03d.example.com", n)
 		f.add("calm", name)
 		harness.Await(t, name+" is listed", func() error { return f.listed("calm", name) })
@@ -127,7 +126,7 @@ func TestEachFailureOfServerPilotDelaysNoOtherApp(t *testing.T) {
 	}
 	var idle, beside []time.Duration
 	for n := range 10 {
-		idle = append(idle, calm(n))
+		idle = append(idle, healthy(n))
 	}
 	for _, a := range transients() {
 		a.begin(f.sim, a.app)
@@ -143,7 +142,7 @@ func TestEachFailureOfServerPilotDelaysNoOtherApp(t *testing.T) {
 	settled := map[string]time.Duration{}
 	for n := 10; len(settled) < len(transients()) && time.Since(began) < blockedWait; n++ {
 		if n < 60 {
-			beside = append(beside, calm(n))
+			beside = append(beside, healthy(n))
 		}
 		for _, a := range transients() {
 			v, _, err := f.ledger.Domain(t.Context(), a.app, "shop.example.com")
@@ -160,10 +159,10 @@ func TestEachFailureOfServerPilotDelaysNoOtherApp(t *testing.T) {
 	slices.Sort(idle)
 	slices.Sort(beside)
 	half := func(all []time.Duration) time.Duration { return all[len(all)/2].Round(time.Millisecond) }
-	t.Logf("a change of the calm app took %s (longest %s), beside %d apps in trouble %s (longest %s)", half(idle), idle[len(idle)-1].Round(time.Millisecond),
+	t.Logf("a change of the healthy app took %s (longest %s), beside %d failing apps %s (longest %s)", half(idle), idle[len(idle)-1].Round(time.Millisecond),
 		len(f.apps)-1, half(beside), beside[len(beside)-1].Round(time.Millisecond))
-	if len(beside) < 10 { // behind calls of 30 s it would be two or three
-		t.Errorf("only %d changes of the calm app were listed while the others were in trouble", len(beside))
+	if len(beside) < 10 { // one that waited for calls of 30 s would have two or three
+		t.Errorf("only %d changes of the healthy app were listed while the others failed", len(beside))
 	}
 
 	for _, a := range transients() {
@@ -187,13 +186,13 @@ func TestEachFailureOfServerPilotDelaysNoOtherApp(t *testing.T) {
 		if n, since := f.sim.Calls(app, simulator.ReadApp), time.Since(began); n != 1 && since < blockedWait {
 			t.Errorf("%s was tried %d times within %s; it has %s", app, n, since.Round(time.Second), blockedWait)
 		}
-		if !saysLoudly(worker.Written(), app) {
+		if !logsBlocked(worker.Written(), app) {
 			t.Errorf("%s: the log doesn't say as an error that it is blocked", app)
 		}
 		t.Logf("%-24s %s", app, v.Reason)
 		b.end(f.sim, app)
 	}
-	// Who has mended it starts the worker again.
+	// The person who corrected it restarts the worker.
 	setKey("new-key")
 	if code := worker.Terminate(); code != 0 {
 		t.Errorf("the worker ended with %d", code)
@@ -211,8 +210,8 @@ func (f *fixture) listed(app, name string) error {
 	return nil
 }
 
-// saysLoudly reports whether a log has an error that says an app is blocked.
-func saysLoudly(log, app string) bool {
+// logsBlocked reports whether a log has an error about a blocked app.
+func logsBlocked(log, app string) bool {
 	for line := range strings.Lines(log) {
 		if strings.Contains(line, `"level":"error"`) && strings.Contains(line, `"app":"`+app+`"`) && strings.Contains(line, "blocked until a person acts") {
 			return true

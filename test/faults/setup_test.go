@@ -32,12 +32,12 @@ type quiet struct{}
 // Printf implements go-redis's logging interface.
 func (quiet) Printf(context.Context, string, ...any) {}
 
-// promised is how long a dead worker's app may wait: the lease's 30 s, the recoverer's
-// 15 s, and a sync. A longer wait is logged, since the machine may be busy.
+// promised is how long a dead worker's app may wait: the lease's 30 s, the recoverer's 15 s, and a
+// sync. A longer wait is only logged, since the machine may be busy.
 const promised = 60 * time.Second
 
-// fixture has a simulator within the test, a real Redis, and the clients of the tests.
-// Its workers are processes.
+// fixture is a simulator within the test, a real Redis, the test's clients, and workers as
+// processes.
 type fixture struct {
 	t        *testing.T
 	sim      *simulator.Simulator
@@ -72,8 +72,8 @@ func newFixture(t *testing.T, opt simulator.Options, redisArgs ...string) *fixtu
 	return f
 }
 
-// use has the test itself use a Redis: as the administrator, and through the ledger
-// and the client as the users who have these in real use.
+// use connects the test to a Redis: its administrator's client, and ledger and enqueuing client
+// with the shipped users' rights.
 func (f *fixture) use(server *redistest.Server) {
 	f.redis, f.rdb = server, server.Client(f.t, "admin")
 	f.ledger, f.client = ledger.New(server.Client(f.t, "worker")), enqueue.New(server.Client(f.t, "php"))
@@ -90,8 +90,8 @@ func (f *fixture) worker(env ...string) *harness.Process {
 	return f.program(harness.Program(f.t), env, "worker")
 }
 
-// run runs a build of the program to its end and returns what it wrote. It fails the test
-// if the exit code isn't 0.
+// run runs a build of the program and returns its output. It fails the test if the exit code isn't
+// 0.
 func (f *fixture) run(program string, env []string, args ...string) string {
 	f.t.Helper()
 	p := f.program(program, env, args...)
@@ -123,7 +123,7 @@ func (f *fixture) awaitSettled() {
 // settled is nil if every acknowledged change has been recorded and none waits.
 func (f *fixture) settled() error { return f.workload.Settled(f.t.Context(), f.ledger) }
 
-// appWithDomains is an app of the simulator with names set by hand, and a few of them many.
+// appWithDomains is an app of the simulator with names set by hand.
 func appWithDomains(id string) simulator.App {
 	return simulator.App{ID: id, Domains: []string{"intranet.example.org", "Mail.example.org"}}
 }

@@ -14,9 +14,9 @@ import (
 	"pilotsync/test/harness"
 )
 
-// TestSoak goes on for as long as SOAK says. In each round of two minutes all the
-// faults come at random, at once and to all workers, then there is peace, and
-// everything has to be right before the next round begins.
+// TestSoak runs for the time that SOAK gives. In each round of two minutes all faults happen at
+// random, to all workers at once. Then they end, and everything must be correct before the next
+// round.
 func TestSoak(t *testing.T) {
 	lasting, err := time.ParseDuration(os.Getenv("SOAK"))
 	if err != nil {
@@ -31,7 +31,7 @@ func TestSoak(t *testing.T) {
 		hosts[i].process = f.worker(redisURL)
 	}
 	for began, round := time.Now(), 1; time.Since(began) < lasting && !t.Failed(); round++ {
-		f.sim.SetFaults(trouble())
+		f.sim.SetFaults(troubles())
 		end := f.load(4, 300*time.Millisecond)
 		faults := map[string]int{}
 		for chaos := time.Now(); time.Since(chaos) < time.Minute; {
@@ -82,7 +82,7 @@ type host struct {
 	process       *harness.Process
 	link          *link
 	env           []string
-	stopped       time.Time // until when it is; zero if it runs
+	stopped       time.Time // until when it is stopped; zero if it runs
 	isCut, isDeaf bool
 }
 
@@ -98,14 +98,14 @@ func (h *host) resumeIfDue() {
 	}
 }
 
-// recover has the worker run, with a good network.
+// recover lets the worker run, on a working network.
 func (h *host) recover() {
 	if !h.stopped.IsZero() {
 		h.process.Signal(syscall.SIGCONT)
 		h.stopped = time.Time{}
 	}
 	if h.isCut {
-		h.link.mend()
+		h.link.restore()
 	}
 	if h.isDeaf {
 		h.link.heal()

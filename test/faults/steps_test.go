@@ -10,9 +10,8 @@ import (
 	"pilotsync/internal/simulator"
 )
 
-// A worker is killed exactly at each step of a write; another worker, which came
-// after it, has to find out and finish. What a step's request asked for may have
-// happened or not when the worker dies: hence the two sides of each.
+// A worker is killed at each step of a write, and another one has to detect that and finish. The
+// step's request may have taken effect or not when the worker dies: hence the two sides of each.
 func TestAWorkerKilledAtAnyStepOfAWriteLosesNothing(t *testing.T) {
 	t.Parallel()
 	redis := func(name string) func(*testing.T) func([]byte) bool {
@@ -24,7 +23,7 @@ func TestAWorkerKilledAtAnyStepOfAWriteLosesNothing(t *testing.T) {
 	const api = true
 	for _, step := range []struct {
 		name  string
-		api   bool // of the API, else of Redis
+		api   bool // a request to the API, else to Redis
 		match func(*testing.T) func([]byte) bool
 		sides []side
 	}{

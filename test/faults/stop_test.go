@@ -12,15 +12,15 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// A worker is stopped in the middle of a write and goes on when its lease is long
-// over, and another worker has written the list meanwhile.
+// A worker is suspended during a write. It continues long after its lease has ended and another
+// worker has written the list.
 func TestAWorkerStoppedInAWriteWritesNothingAfterItsLease(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		api   bool
 		match func(*testing.T) func([]byte) bool
-		// writes are how many list writes of the stopped worker may have left it.
+		// writes is the number of list writes that the suspended worker may have sent.
 		writes int
 	}{
 		{"stopped when it was about to write", false, func(t *testing.T) func([]byte) bool { return script(t, "begin_write") }, 0},
@@ -42,7 +42,7 @@ func TestAWorkerStoppedInAWriteWritesNothingAfterItsLease(t *testing.T) {
 			trap.await(t)
 			stopped.Signal(syscall.SIGSTOP)
 			began := time.Now()
-			trap.release() // what it waits for is there, when it can look again
+			trap.release() // the answer it waits for has come before it continues
 			other := f.worker()
 			f.awaitSettled()
 			f.add("app1", "three.example.com")
@@ -56,8 +56,8 @@ func TestAWorkerStoppedInAWriteWritesNothingAfterItsLease(t *testing.T) {
 
 			stopped.Signal(syscall.SIGCONT)
 			other.Terminate()
-			// It does go on: it lists what is asked for next, for there is no other. What
-			// it was at before has had the time to fail, too.
+			// It does continue: it lists the next change, as the only worker. Its earlier call has
+			// failed by then.
 			f.add("app1", "four.example.com")
 			f.awaitSettled()
 			pass(t, 5*time.Second)

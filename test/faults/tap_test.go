@@ -16,8 +16,7 @@ import (
 	"pilotsync/test/harness"
 )
 
-// tap stands between one worker and a server, passes on what they say, and can
-// hold the worker's conversation at one exact request.
+// tap is a proxy between one worker and a server that can hold one exact request, or its answer.
 type tap struct {
 	t        *testing.T
 	addr     string
@@ -32,25 +31,25 @@ type tap struct {
 	conns map[net.Conn]bool
 }
 
-// sighting is a list write that went by.
+// sighting is a list write that the tap forwarded.
 type sighting struct{ at time.Time }
 
-// trap is where a conversation is to be held.
+// trap is the request at which the tap holds the connection.
 type trap struct {
 	match func(request []byte) bool
 	side  side
-	hit   chan struct{} // closed when it has snapped
-	free  chan struct{} // closed when what is held may go on its way
+	hit   chan struct{} // closed when the request has come
+	free  chan struct{} // closed when what is held may be forwarded
 	once  sync.Once
 }
 
-// side says what of the request has happened when it is held.
+// side is the stage of a request at which it is held.
 type side string
 
 const (
-	unsent   side = "before it is sent"          // the server never hears of it unless freed
-	received side = "when it is received"        // the server is at it; the answer is held
-	answered side = "before its answer is heard" // the server has done it; the answer is held
+	unsent   side = "before it is sent"          // before the server gets it
+	received side = "when it is received"        // the server has it; its answer is held
+	answered side = "before its answer is heard" // the server has answered; the answer is held
 )
 
 func newTap(t *testing.T, upstream string) *tap {
@@ -66,13 +65,13 @@ func newTap(t *testing.T, upstream string) *tap {
 	return p
 }
 
-// tapRedis is a tap before the fixture's Redis, and what a worker needs to use it.
+// tapRedis returns a tap before the fixture's Redis, and the settings of a worker that uses it.
 func (f *fixture) tapRedis() (*tap, string) {
 	p := newTap(f.t, f.redis.Addr)
 	return p, f.redisURL(p.addr)
 }
 
-// tapAPI is a tap before the simulator's API, and what a worker needs to use it.
+// tapAPI returns a tap before the simulator's API, and the settings of a worker that uses it.
 func (f *fixture) tapAPI() (*tap, string) {
 	u, err := url.Parse(f.sim.APIURL())
 	if err != nil {
@@ -92,7 +91,7 @@ func (p *tap) hold(s side, match func([]byte) bool) *trap {
 	return trap
 }
 
-// await waits until the trap has snapped.
+// await waits until the trap holds its request.
 func (x *trap) await(t *testing.T) {
 	t.Helper()
 	select {
@@ -104,7 +103,7 @@ func (x *trap) await(t *testing.T) {
 
 func (x *trap) release() { x.once.Do(func() { close(x.free) }) }
 
-// listWrites are the times of the list writes that went by.
+// listWrites are the times of the forwarded list writes.
 func (p *tap) listWrites() []sighting {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -133,14 +132,14 @@ func (p *tap) accept() {
 			_ = down.Close()
 			continue
 		}
-		p.keep(down, up)
-		held := make(chan *trap, 1) // the answer to what was sent is to be held
+		p.track(down, up)
+		held := make(chan *trap, 1) // the answer to the request is to be held
 		p.running.Go(func() { p.requests(down, up, held) })
 		p.running.Go(func() { p.answers(down, up, held) })
 	}
 }
 
-func (p *tap) keep(conns ...net.Conn) {
+func (p *tap) track(conns ...net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, conn := range conns {
@@ -148,8 +147,8 @@ func (p *tap) keep(conns ...net.Conn) {
 	}
 }
 
-// requests passes the worker's words on. A request comes in one piece: it is
-// written by one system call, and the buffer is larger than any.
+// requests forwards the worker's requests. Each is read whole: one system call writes it, and the
+// buffer is larger than any request.
 func (p *tap) requests(down, up net.Conn, held chan *trap) {
 	defer up.Close()
 	buffer := make([]byte, 1<<20)
@@ -176,7 +175,7 @@ func (p *tap) requests(down, up net.Conn, held chan *trap) {
 	}
 }
 
-// answers passes the server's words on.
+// answers forwards the server's answers.
 func (p *tap) answers(down, up net.Conn, held chan *trap) {
 	defer down.Close()
 	buffer := make([]byte, 1<<20)
@@ -212,7 +211,7 @@ func (p *tap) wait(x *trap) bool {
 	}
 }
 
-// caught returns the trap if this is the request that it waits for.
+// caught returns the trap if this is its request.
 func (p *tap) caught(request []byte) *trap {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -230,12 +229,12 @@ func (p *tap) caught(request []byte) *trap {
 	return x
 }
 
-// listWrite and listRead know the calls for app1.
+// listWrite and listRead recognize the calls for app1.
 func listWrite(request []byte) bool { return bytes.HasPrefix(request, []byte("POST /v1/apps/app1 ")) }
 func listRead(request []byte) bool  { return bytes.HasPrefix(request, []byte("GET /v1/apps/app1 ")) }
 
-// script knows the first call of one of the ledger's scripts in a Redis that
-// hasn't seen it yet: that call holds the script's text.
+// script recognizes the first call of one of the ledger's scripts: Redis doesn't have it yet, so
+// the call holds the script's text.
 func script(t *testing.T, name string) func([]byte) bool {
 	t.Helper()
 	text, err := os.ReadFile("../../worker/ledger/" + name + ".lua")
@@ -246,17 +245,15 @@ func script(t *testing.T, name string) func([]byte) bool {
 	return func(request []byte) bool { return bytes.Contains(request, []byte(first+"\n")) }
 }
 
-// notesWrite knows each noting of a write that changes a list: of all that goes to
-// Redis, it alone holds both the key and what is added or removed. The commit
-// has the key, too, and one of its own.
+// notesWrite recognizes the record of a write that changes a list: only it has both the key and the
+// names added or removed. The commit has the key and another one.
 func notesWrite(request []byte) bool {
 	has := func(text string) bool { return bytes.Contains(request, []byte(text)) }
 	return has("evalsha\r\n") && has("}:writes\r\n") && !has("}:gone\r\n") && (has(`"added":[`) || has(`"removed":[`))
 }
 
-// putsSync knows the enqueueing of an app's sync, putsVerification the first
-// enqueueing of a verification that takes effect: in a Redis that hasn't seen it
-// yet, that is the call with the script's text.
+// putsSync recognizes the enqueueing of an app's sync, and putsVerification the first enqueueing of
+// a verification: the call that holds the script's text.
 func putsSync(request []byte) bool {
 	return bytes.Contains(request, []byte("asynq:{lists}:t:")) && bytes.Contains(request, []byte(tasks.TypeAppSync))
 }

@@ -11,12 +11,12 @@ import (
 	"pilotsync/test/workload"
 )
 
-// enqueue asks for changes, once, and notes what came of it.
+// enqueue enqueues changes once, and records the outcome.
 func (f *fixture) enqueue(ctx context.Context, reqs ...enqueue.Request) error {
 	return f.workload.Enqueue(ctx, f.client, reqs...)
 }
 
-// add asks for domains to be put on an app's list.
+// add enqueues the addition of domains.
 func (f *fixture) add(app string, domains ...string) {
 	f.t.Helper()
 	reqs := make([]enqueue.Request, len(domains))
@@ -28,29 +28,28 @@ func (f *fixture) add(app string, domains ...string) {
 	}
 }
 
-// check holds all that was asked for against what has become of it: each wanted
-// name is on its list once, no other is but those set by hand, which are where they
-// were; states say the same; and no two writes of an app overlapped.
+// check compares lists and states with the requests: each desired name is listed once, and else
+// only names set by hand, in their places. No two writes of an app overlapped.
 func (f *fixture) check() {
 	f.t.Helper()
 	f.checkLists()
 	f.checkNoOverlap()
 }
 
-// checkNoOverlap fails the test if two writes of an app were ever under way at once.
+// checkNoOverlap fails the test if two writes of an app overlapped.
 func (f *fixture) checkNoOverlap() {
 	f.t.Helper()
 	workload.CheckNoOverlap(f.t, f.sim)
 }
 
-// checkLists is check but for the overlaps.
+// checkLists is check without the overlaps.
 func (f *fixture) checkLists() {
 	f.t.Helper()
 	f.workload.Check(f.t, f.sim, f.ledger)
 }
 
-// checkAddedOnce holds the history of an app whose domains were only ever added:
-// each name came onto the list once and never left it, by whomever.
+// checkAddedOnce checks the writes of an app whose domains were only added: each name joined the
+// list once and never left it.
 func (f *fixture) checkAddedOnce(app string) {
 	f.t.Helper()
 	came := map[string]int{}
@@ -60,8 +59,8 @@ func (f *fixture) checkAddedOnce(app string) {
 				f.t.Errorf("app %s: %s came onto the list twice", app, name)
 			}
 		}
-		if left := without(write.Before, write.After); len(left) > 0 {
-			f.t.Errorf("app %s: %v left the list (write %d)", app, left, write.Index)
+		if removed := without(write.Before, write.After); len(removed) > 0 {
+			f.t.Errorf("app %s: %v left the list (write %d)", app, removed, write.Index)
 		}
 	}
 }
@@ -71,7 +70,7 @@ func without(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(name string) bool { return slices.Contains(b, name) })
 }
 
-// sent are the writes of an app that came over the API.
+// sent are an app's writes over the API.
 func (f *fixture) sent(app string) []simulator.Write {
 	return slices.DeleteFunc(f.sim.History(app), func(x simulator.Write) bool { return x.ByHand })
 }

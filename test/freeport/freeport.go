@@ -1,6 +1,6 @@
-// Package freeport finds addresses on loopback for processes that are told theirs
-// on the command line, and so can't let the system choose: servers that tests and
-// benchmarks run. What is found does as well for an address where nobody is to be.
+// Package freeport finds loopback addresses for servers of tests and benchmarks that get theirs on
+// the command line, so that the system can't choose. Such an address also serves where no server
+// must answer.
 package freeport
 
 import (
@@ -12,18 +12,17 @@ import (
 	"syscall"
 )
 
-// The ports that are tried. They lie below those that systems give to who asks for
-// any, outgoing connections above all (from 32768 on Linux, from 49152 elsewhere): one
-// of those could take a port between our look and the process's start, or while the
-// process is stopped for a while, and one on a busy machine does.
+// The ports that are tried. They are below the ephemeral ports (from 32768 on Linux, from 49152
+// elsewhere). An outgoing connection could take one of those before the process starts, or while
+// it is stopped.
 const (
 	first = 10000
 	last  = 32767
 	tries = 100
 )
 
-// Addr returns a 127.0.0.1:PORT on which nobody listens, for TCP. Another process
-// can still choose the same; so who starts a server should try again with another.
+// Addr returns a 127.0.0.1:PORT on which no process listens, for TCP. Another process can still
+// take it, so the caller should try again with another address if its server can't start.
 func Addr() (string, error) {
 	for range tries {
 		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(last-first+1)))
@@ -32,7 +31,7 @@ func Addr() (string, error) {
 		case errors.Is(err, syscall.EADDRINUSE):
 			continue
 		case err != nil:
-			return "", fmt.Errorf("look whether %s is free: %w", addr, err)
+			return "", fmt.Errorf("check whether %s is free: %w", addr, err)
 		}
 		if err := l.Close(); err != nil {
 			return "", fmt.Errorf("let go of %s: %w", addr, err)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Limit is how long a test waits for what takes seconds on an idle machine: after it, the
-// test hangs, and isn't merely slow.
+// Limit is how long a test waits for what takes seconds on an idle machine. A test that reaches it
+// hangs.
 const Limit = 5 * time.Minute
 
 // Await calls ok every few milliseconds until it returns nil. After Limit it fails the
@@ -31,7 +31,7 @@ func Await(t testing.TB, what string, ok func() error) {
 	}
 }
 
-// AwaitTrue is Await for an ok that has nothing more to say.
+// AwaitTrue is Await for a condition without an error.
 func AwaitTrue(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	Await(t, what, func() error {

@@ -38,7 +38,7 @@ func TestAProcessIsTerminatedKilledAndRead(t *testing.T) {
 
 func TestTheChildrenOfAProcessAreKilledWithIt(t *testing.T) {
 	t.Parallel()
-	read, write, err := os.Pipe() // which ends when none has it open for writing
+	read, write, err := os.Pipe() // which ends once no process has it open for writing
 	if err != nil {
 		t.Fatal(err)
 	}

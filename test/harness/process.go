@@ -13,17 +13,17 @@ import (
 	"pilotsync/test/tether"
 )
 
-// Process is a program that runs until its test ends, or a method ends it before.
+// Process is a program that runs until a method or the end of its test ends it.
 type Process struct {
 	t     testing.TB
 	cmd   *exec.Cmd
 	log   string        // file with what it wrote
-	ended chan struct{} // closed once it has been waited for
+	ended chan struct{} // closed once it has ended
 }
 
-// Start starts cmd, which must not be started yet, and has it killed with its children
-// when the test ends. If the test fails, its log has the last of what the process wrote;
-// with the environment variable HARNESS_LOGS set, it always has all of it.
+// Start starts cmd, which must not be started yet. The end of the test kills it with its children.
+// If the test fails, its log has the last part of the process's output. With the environment
+// variable HARNESS_LOGS set, it always has all of it.
 func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Helper()
 	log, err := os.CreateTemp(t.TempDir(), filepath.Base(cmd.Path)+"-*.log")
@@ -117,7 +117,7 @@ func (p *Process) Alive() bool {
 	}
 }
 
-// Written is all that the process has written to standard output and standard error.
+// Written is the process's output so far, standard error included.
 func (p *Process) Written() string {
 	b, err := os.ReadFile(p.log)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package harness runs pilotsync, and what it needs, as processes: it builds the program
-// once, starts processes, and waits for what they write or for a state. Whatever it
-// started ends with its test, also where the whole run is killed.
+// Package harness runs pilotsync, and what it needs, as processes. It builds the program once,
+// starts processes, and waits for their output or for a state. All of them end with their test,
+// even if the whole run is killed.
 package harness
 
 import (
@@ -43,10 +43,10 @@ var program = sync.OnceValues(func() (string, error) {
 	return strings.TrimSpace(string(out)), nil
 })
 
-// Settings are the environment variables of a program that has a simulator in place of
-// ServerPilot, DNS and web servers, and redisURL as its Redis. It writes the simulator's
-// certificate authority into folder. Verifications are an hour away, the API has no rate
-// limit, and no worker listens. Of two settings with one name, the last one counts.
+// Settings are the environment variables of a program that uses Redis at redisURL, and a simulator
+// in place of ServerPilot, DNS and web servers. It writes the simulator's certificate authority
+// into folder. Verifications are an hour away, the API has no rate limit, and no worker listens. Of
+// two settings with one name, the last one counts.
 func Settings(folder string, sim *simulator.Simulator, redisURL string, apps ...string) ([]string, error) {
 	roots := filepath.Join(folder, "roots.pem")
 	if err := os.WriteFile(roots, sim.CAPEM(), 0o600); err != nil {

@@ -16,8 +16,7 @@ import (
 	"time"
 )
 
-// Authority is a certificate authority of a test's own, in a folder that goes
-// with the test.
+// Authority is a certificate authority of one test, in the test's temporary folder.
 type Authority struct {
 	File string // its certificate, PEM
 
@@ -42,15 +41,15 @@ func NewAuthority(t testing.TB) *Authority {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.cert, err = x509.ParseCertificate(der); err != nil { // with the key's id, which a chain is built by
+	if a.cert, err = x509.ParseCertificate(der); err != nil { // with the key's id, by which chains are built
 		t.Fatal(err)
 	}
 	a.File = a.write("ca.pem", "CERTIFICATE", der)
 	return a
 }
 
-// Issue makes a certificate for 127.0.0.1, for servers and clients alike, that is
-// valid until then. The name is that of its files.
+// Issue makes a certificate for 127.0.0.1, for servers and clients, that is valid until the given
+// time. name is that of its files.
 func (a *Authority) Issue(name string, until time.Time) Identity {
 	a.t.Helper()
 	key := newKey(a.t)
@@ -70,8 +69,8 @@ func (a *Authority) Issue(name string, until time.Time) Identity {
 	return Identity{Cert: a.write(name+".pem", "CERTIFICATE", der), Key: a.write(name+".key", "PRIVATE KEY", private)}
 }
 
-// TLS is a server whose certificate is of the authority and who takes none but
-// clients with one of it, too. It has no port without TLS.
+// TLS is a server with a certificate of the authority, which accepts only clients with another one.
+// It has no port without TLS.
 func (a *Authority) TLS() Security {
 	a.t.Helper()
 	id := a.Issue("server", time.Now().Add(time.Hour))
@@ -92,7 +91,7 @@ func (a *Authority) TLS() Security {
 // zero value is a server with none of them.
 type Security struct {
 	settings [][2]string // of redis.conf
-	client   *tls.Config // for looking whether it answers
+	client   *tls.Config // to check whether it answers
 	users    Users
 	conf     string // the text of redis.conf that servers start with; empty for Redis's defaults without a file
 }

@@ -15,16 +15,15 @@ import (
 // slots is how many hash slots a Cluster has.
 const slots = 16384
 
-// Cluster is a Redis Cluster on loopback: the first half of its nodes are
-// masters, the node n places behind one is its replica.
+// Cluster is a Redis Cluster on loopback: the first half of its nodes are masters, and each is
+// followed by its replica at the same index of the second half.
 type Cluster struct {
 	Nodes []*Server
 	URL   string // redis-cluster://…, or rediss-cluster:// with TLS
 }
 
-// NewCluster runs a Cluster of that many masters with a replica each, and returns
-// once all nodes are in agreement. A master that is gone for a second is voted
-// out. args are redis-server's, for each node.
+// NewCluster runs a Cluster of masters with a replica each, and returns once all nodes agree. A
+// master that is away for a second is replaced. args are redis-server's, for each node.
 func NewCluster(t testing.TB, masters int, secure Security, args ...string) *Cluster {
 	t.Helper()
 	c := &Cluster{}
@@ -49,13 +48,13 @@ func NewCluster(t testing.TB, masters int, secure Security, args ...string) *Clu
 	return c
 }
 
-// client is one for setting a server up.
+// client is the administrator's client of a server.
 func (s *Server) client() *redis.Client {
 	admin := s.secure.users.Admin
 	return redis.NewClient(&redis.Options{Addr: s.Addr, TLSConfig: s.secure.client, MaxRetries: -1, Username: admin.User, Password: admin.Password})
 }
 
-// join makes nodes a Cluster, as redis-cli --cluster create does, but quicker.
+// join makes nodes a Cluster as redis-cli --cluster create does, but faster.
 func join(ctx context.Context, nodes []*Server, clients []*redis.Client) error {
 	masters := len(nodes) / 2
 	for i, rdb := range clients {
@@ -119,11 +118,11 @@ func join(ctx context.Context, nodes []*Server, clients []*redis.Client) error {
 	})
 }
 
-// within asks until it hears no error, for as long as a server may take.
+// within calls its function until it returns nil, for as long as a server may take.
 func within(ok func() error) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for late := time.Now().Add(2 * patience); ; <-tick.C {
+	for late := time.Now().Add(2 * answerLimit); ; <-tick.C {
 		err := ok()
 		if err == nil || time.Now().After(late) {
 			return err

@@ -9,9 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Dump is all that a Redis holds in its database 0: every key, and every
-// value in full and as it is, for tests that look for what mustn't be there.
-// (miniredis's own Dump cuts values off after some 60 characters.)
+// Dump is every key and whole value of Redis's database 0, for tests that search it. miniredis's
+// own Dump cuts values off after some 60 characters.
 func Dump(t testing.TB, rdb redis.Cmdable) string {
 	t.Helper()
 	ctx := t.Context()
@@ -27,7 +26,7 @@ func Dump(t testing.TB, rdb redis.Cmdable) string {
 		}
 		var value any
 		switch kind {
-		case "none": // it went away just now
+		case "none": // it has expired meanwhile
 			continue
 		case "string":
 			value, err = rdb.Get(ctx, key).Result()

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// Slot is the slot of a Redis Cluster that a key is in: CRC16 (XMODEM) of what is
-// between the first { and the next }, or of the whole key if that is nothing.
+// Slot is the slot of a Redis Cluster that a key is in: CRC16 (XMODEM) of what is between the first
+// { and the next }, or of the whole key if there is no such part.
 func Slot(key string) int {
 	if i := strings.IndexByte(key, '{'); i >= 0 {
 		if n := strings.IndexByte(key[i+1:], '}'); n > 0 {
@@ -34,25 +34,24 @@ func Slot(key string) int {
 	return int(crc % slots)
 }
 
-// OneSlot watches that each command, each MULTI block and each script, with all
-// that it really touches, keeps to one slot: a Cluster refuses it otherwise, but
-// only where the slots are on different nodes.
+// OneSlot checks that all keys of a command, of a MULTI block and of a script are in one slot. A
+// Cluster refuses others only if their slots are on different nodes.
 type OneSlot struct {
-	mu     sync.Mutex
-	multi  map[string]*unit // by client
-	script *unit            // the last that began; what it does follows at once
-	count  map[string]int
-	wrong  []string
+	mu         sync.Mutex
+	multi      map[string]*unit // by client
+	script     *unit            // the last that began; its commands follow at once
+	count      map[string]int
+	violations []string
 }
 
-// unit is what has to keep to one slot.
+// unit is a command, block or script, which must use one slot.
 type unit struct {
 	what string
 	key  string // the first
 }
 
-// WatchSlots watches all commands of a server without TLS by its MONITOR, until
-// the test ends, which fails if anything left its slot.
+// WatchSlots checks all commands of a server without TLS by its MONITOR until the test ends. The
+// test fails if any of them uses two slots.
 func WatchSlots(t testing.TB, server *Server) *OneSlot {
 	t.Helper()
 	o := &OneSlot{multi: map[string]*unit{}, count: map[string]int{}}
@@ -84,21 +83,21 @@ func WatchSlots(t testing.TB, server *Server) *OneSlot {
 	t.Cleanup(func() {
 		_ = conn.Close()
 		<-ended
-		for _, w := range o.wrong {
+		for _, w := range o.violations {
 			t.Errorf("%s: %s", server.Addr, w)
 		}
 	})
 	return o
 }
 
-// Scripts are how many scripts and MULTI blocks were seen so far.
+// Scripts is the number of scripts and MULTI blocks so far.
 func (o *OneSlot) Scripts() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.count["EVAL"] + o.count["EVALSHA"] + o.count["MULTI"]
 }
 
-// line takes one of MONITOR's: +TIME [DB CLIENT] "COMMAND" "ARG" …
+// line parses a line of MONITOR: +TIME [DB CLIENT] "COMMAND" "ARG" …
 func (o *OneSlot) line(line string) {
 	head, rest, ok := strings.Cut(line, "] ")
 	if !ok {
@@ -159,13 +158,12 @@ func (o *OneSlot) command(client string, args []string) {
 }
 
 func (o *OneSlot) say(what string) {
-	if len(o.wrong) < 20 && !slices.Contains(o.wrong, what) {
-		o.wrong = append(o.wrong, what)
+	if len(o.violations) < 20 && !slices.Contains(o.violations, what) {
+		o.violations = append(o.violations, what)
 	}
 }
 
-// keysOf are a command's keys. What isn't known is reported, so that no command
-// of more than one key goes by unseen.
+// keysOf are a command's keys. It reports an unknown command, which could have several keys.
 func keysOf(name string, args []string) (found []string, known bool) {
 	switch name {
 	case "EVAL", "EVALSHA":

@@ -5,9 +5,9 @@ import (
 	"os/exec"
 )
 
-// Run runs a server for a program that isn't a test, in an existing folder that
-// nobody else uses. The caller must Kill or Stop it. Errors of the returned
-// server's methods are panics: without its Redis such a program can't go on.
+// Run runs a server for a program that isn't a test, in an existing folder of its own. The caller
+// must Kill or Stop it. The returned server's methods panic on an error, since such a program needs
+// its Redis.
 func Run(folder string, args ...string) (*Server, error) {
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -20,7 +20,7 @@ func Run(folder string, args ...string) (*Server, error) {
 	return s, nil
 }
 
-// program is the reporter where there is no test.
+// program is the reporter of a program that isn't a test.
 type program struct{}
 
 func (program) Helper()                           {}

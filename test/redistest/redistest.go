@@ -1,7 +1,6 @@
-// Package redistest runs real redis-server processes for tests in which Redis's
-// own behaviour matters: its Lua, its clock, its outages and what it still
-// knows after one. Each server has a port and a folder of its own and ends with
-// its test. Where Redis isn't installed, the test is skipped.
+// Package redistest runs real redis-server processes for tests in which Redis's own behavior
+// matters: its Lua, its clock, its outages and what survives them. Each server has a port and a
+// folder of its own and ends with its test. Where Redis isn't installed, the test is skipped.
 package redistest
 
 import (
@@ -24,12 +23,12 @@ import (
 	"pilotsync/test/tether"
 )
 
-// patience is how long a server may take to answer or to end; both take
-// milliseconds where the machine isn't busy.
-const patience = time.Minute
+// answerLimit is how long a server may take to answer or to end. Both take milliseconds on an idle
+// machine.
+const answerLimit = time.Minute
 
-// Server is a redis-server process. Its methods are for the test's own
-// goroutine, one at a time: they fail the test where they fail.
+// Server is a redis-server process. Its methods are for the test's own goroutine, and fail the test
+// on an error.
 type Server struct {
 	URL  string // redis://127.0.0.1:PORT/0
 	Addr string // 127.0.0.1:PORT
@@ -40,15 +39,15 @@ type Server struct {
 	secure Security
 	kind   kind
 	args   []string
-	// configured is whether the configuration file of a server with the shipped files
-	// is there, with its address in it.
+	// configured reports whether a server with the shipped files has its configuration file, with
+	// its address.
 	configured bool
-	bus        string        // port of a Cluster's node for the others
+	bus        string        // port of a Cluster's node for the other nodes
 	cmd        *exec.Cmd     // nil while stopped
-	ended      chan struct{} // closed once cmd has been waited for
+	ended      chan struct{} // closed once cmd has ended
 }
 
-// kind is what a redis-server is run as.
+// kind is the role of a redis-server.
 type kind int
 
 const (
@@ -57,7 +56,7 @@ const (
 	sentinel      // its args are lines of a configuration file, which it writes to
 )
 
-// reporter is what a server needs of its test.
+// reporter is the part of testing.TB that a server needs.
 type reporter interface {
 	Helper()
 	Errorf(format string, args ...any)
@@ -79,8 +78,8 @@ func New(t testing.TB, args ...string) *Server {
 	return NewSecure(t, Security{}, args...)
 }
 
-// NewSecure is New for a server with TLS, and without a port for plain text. Its
-// URL lacks who the client is and whom it trusts.
+// NewSecure is New for a server with TLS, and without a port for plain text. Its URL lacks the
+// client's certificate and the trusted authority.
 func NewSecure(t testing.TB, secure Security, args ...string) *Server {
 	t.Helper()
 	return newServer(t, single, secure, args...)
@@ -100,15 +99,15 @@ func newServer(t testing.TB, kind kind, secure Security, args ...string) *Server
 	return s
 }
 
-// startOnFreePort runs the server on ports of its own.
+// startOnFreePort runs the server on free ports.
 func (s *Server) startOnFreePort() (err error) {
 	for range 5 {
-		// Between our look at a port and Redis's taking it, somebody else may
-		// have it: hence several tries, and the look at who answers.
+		// Another process can take a port before Redis does: so there are several attempts, and a
+		// check that this server answers.
 		if s.Addr, err = freeport.Addr(); err != nil {
 			return err
 		}
-		if s.kind == node { // a port 10,000 above the other, as is usual, may not exist
+		if s.kind == node { // the default, 10,000 above the other, may not exist
 			bus, err := freeport.Addr()
 			if err != nil {
 				return err
@@ -125,15 +124,15 @@ func (s *Server) startOnFreePort() (err error) {
 	return err
 }
 
-// Stop ends the server in good order (SIGTERM, as SHUTDOWN does) and waits for it.
+// Stop shuts the server down (SIGTERM, which acts like SHUTDOWN) and waits for it.
 func (s *Server) Stop() { s.end(syscall.SIGTERM) }
 
 // Kill ends the server as a crash would (SIGKILL) and waits for it. It does
 // nothing if the server isn't running.
 func (s *Server) Kill() { s.end(syscall.SIGKILL) }
 
-// Start runs a stopped server again, on the same port and in the same folder,
-// and returns once it answers and has read what it kept.
+// Start runs a stopped server again, on the same port and in the same folder, and returns once it
+// answers and has loaded its data.
 func (s *Server) Start() {
 	s.t.Helper()
 	if s.cmd != nil {
@@ -156,10 +155,10 @@ func (s *Server) run() error {
 	s.cmd, s.ended = cmd, ended
 	go func() { // waited for by end
 		defer close(ended)
-		_ = cmd.Wait() // how it ended is in its log
+		_ = cmd.Wait() // its log has the reason
 	}()
 
-	late := time.After(patience)
+	late := time.After(answerLimit)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -171,13 +170,13 @@ func (s *Server) run() error {
 		case <-ended:
 			return fmt.Errorf("it ended: %v", cmd.ProcessState)
 		case <-late:
-			return fmt.Errorf("no answer within %v: %w", patience, err)
+			return fmt.Errorf("no answer within %v: %w", answerLimit, err)
 		case <-tick.C:
 		}
 	}
 }
 
-// arguments are those of the process. What the caller gave comes last, and wins.
+// arguments are those of the process. The caller's come last, and win.
 func (s *Server) arguments() ([]string, error) {
 	_, port, err := net.SplitHostPort(s.Addr)
 	if err != nil {
@@ -198,9 +197,9 @@ func (s *Server) arguments() ([]string, error) {
 	return append(append(args, "--save", "", "--appendonly", "no"), s.args...), nil
 }
 
-// ping checks that the server is ready, and that it is ours. It speaks to it
-// over a plain connection, since a go-redis client whose dial failed leaves a
-// goroutine behind for a second, which the callers' leak checks would find.
+// ping checks that the server is ready, and that it is this one. It uses a plain connection: a
+// go-redis client whose dial failed leaves a goroutine for a second, which the callers' leak checks
+// would find.
 func (s *Server) ping() error {
 	conn, err := s.secure.dial(s.Addr)
 	if err != nil {
@@ -217,7 +216,7 @@ func (s *Server) ping() error {
 		return err
 	}
 	lines := bufio.NewScanner(conn)
-	if lines.Scan(); lines.Text() != "+PONG" { // as long as it reads what it kept: -LOADING
+	if lines.Scan(); lines.Text() != "+PONG" { // -LOADING while it loads its data
 		return cmp.Or(lines.Err(), fmt.Errorf("answer to PING: %q", lines.Text()))
 	}
 	for lines.Scan() {
@@ -264,11 +263,11 @@ func (s *Server) end(sig syscall.Signal) {
 	if s.cmd == nil {
 		return
 	}
-	_ = s.cmd.Process.Signal(sig) // fails only if it has ended by itself
+	_ = s.cmd.Process.Signal(sig) // fails only if it has ended
 	select {
 	case <-s.ended:
-	case <-time.After(patience):
-		s.t.Errorf("redis-server doesn't end on %v within %v; killing it\n%s", sig, patience, s.log())
+	case <-time.After(answerLimit):
+		s.t.Errorf("redis-server doesn't end on %v within %v; killing it\n%s", sig, answerLimit, s.log())
 		_ = s.cmd.Process.Kill()
 		<-s.ended
 	}

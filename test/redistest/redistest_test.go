@@ -71,7 +71,7 @@ func TestServersAreApart(t *testing.T) {
 	}
 }
 
-// skipper is a test that notes that it was skipped, without being one.
+// skipper is a fake test that records that it was skipped.
 type skipper struct {
 	testing.TB
 	why string

@@ -21,9 +21,9 @@ type Sentinel struct {
 	secure Security
 }
 
-// NewSentinel runs a master with two replicas and three Sentinels, which call it
-// main, and returns once all know each other. A master that is gone for a second
-// is down. args are redis-server's, for the master and the replicas.
+// NewSentinel runs a master with two replicas and three Sentinels, which call it main. It returns
+// once all know each other. A master that is away for a second is down. args are redis-server's,
+// for the master and the replicas.
 func NewSentinel(t testing.TB, secure Security, args ...string) *Sentinel {
 	t.Helper()
 	args = append([]string{"--repl-diskless-sync-delay", "0"}, args...)
@@ -58,7 +58,7 @@ func (s *Server) sentinelFile(settings []string) ([]string, error) {
 	return []string{file, "--sentinel"}, os.WriteFile(file, []byte(conf.String()), 0o600)
 }
 
-func (s *Sentinel) ask(addr string) *redis.SentinelClient {
+func (s *Sentinel) client(addr string) *redis.SentinelClient {
 	admin := s.secure.users.Admin
 	return redis.NewSentinelClient(&redis.Options{Addr: addr, TLSConfig: s.secure.client, MaxRetries: -1, Username: admin.User, Password: admin.Password})
 }
@@ -66,7 +66,7 @@ func (s *Sentinel) ask(addr string) *redis.SentinelClient {
 // ready is nil when each Sentinel knows the others and the replicas.
 func (s *Sentinel) ready(t testing.TB) error {
 	for _, addr := range s.Sentinels {
-		c := s.ask(addr)
+		c := s.client(addr)
 		others, err := c.Sentinels(t.Context(), "main").Result()
 		replicas, err2 := c.Replicas(t.Context(), "main").Result()
 		_ = c.Close()
@@ -84,7 +84,7 @@ func (s *Sentinel) ready(t testing.TB) error {
 
 // Current is the address of the master, as the first Sentinel knows it.
 func (s *Sentinel) Current(t testing.TB) (string, error) {
-	c := s.ask(s.Sentinels[0])
+	c := s.client(s.Sentinels[0])
 	defer c.Close()
 	parts, err := c.GetMasterAddrByName(t.Context(), "main").Result()
 	return strings.Join(parts, ":"), err

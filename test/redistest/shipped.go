@@ -20,9 +20,8 @@ func Shipped(t testing.TB, args ...string) *Server {
 	return NewSecure(t, Security{}.Shipped(t), args...)
 }
 
-// Shipped is the security of servers that run with the files of deployments/redis:
-// redis.conf, users.acl and, for Sentinels, sentinel-users.acl. Each user's password
-// is [Password].
+// Shipped is the security of servers that run with the files of deployments/redis: redis.conf,
+// users.acl and, for Sentinels, sentinel-users.acl. Each user's password is [Password].
 func (s Security) Shipped(t testing.TB) Security {
 	t.Helper()
 	folder := t.TempDir()
@@ -45,7 +44,7 @@ func (s Security) Shipped(t testing.TB) Security {
 // Password is a shipped user's password in tests.
 func Password(user string) string { return "secret-" + user }
 
-// WithPasswords gives each user of an ACL file that is on the password [Password].
+// WithPasswords gives each enabled user of an ACL file the password [Password].
 func WithPasswords(acl string) string {
 	var all strings.Builder
 	for line := range strings.Lines(acl) {
@@ -60,8 +59,8 @@ func WithPasswords(acl string) string {
 // As is the server's URL for a shipped user.
 func (s *Server) As(user string) string { return as(s.URL, user) }
 
-// As is the set's URL for a shipped user of the servers. The Sentinels are asked as
-// their own user, pilotsync.
+// As is the set's URL for a shipped user of the servers. The Sentinels have a user of their own,
+// pilotsync.
 func (s *Sentinel) As(user string) string {
 	return as(s.URL, user) + "&sentinel_user=pilotsync&sentinel_password=" + Password("pilotsync")
 }
@@ -82,13 +81,11 @@ func as(raw, user string) string {
 	return strings.Replace(raw, "://", "://"+url.UserPassword(user, Password(user)).String()+"@", 1)
 }
 
-// places are the settings of redis.conf that say where a server is. Each server of
-// a test has its own.
+// places are redis.conf's addresses and folders. Each server of a test has its own.
 var places = map[string]bool{"bind": true, "port": true, "dir": true, "aclfile": true}
 
-// configFile writes the shipped redis.conf into the server's folder, with settings in
-// the form of arguments in place of its places. At a restart the file stays as it is,
-// since Sentinels have servers rewrite it.
+// configFile writes the shipped redis.conf into the server's folder, with the given settings
+// instead of its places. A restart keeps the file, since Sentinels have servers rewrite it.
 func (s *Server) configFile(settings []string) (string, error) {
 	file := filepath.Join(s.folder, "redis.conf")
 	if s.configured {

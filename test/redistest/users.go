@@ -6,16 +6,16 @@ import (
 	"net"
 )
 
-// Login is a user and the password.
+// Login is a user's name and password.
 type Login struct{ User, Password string }
 
-// Users is who gets into servers where nobody does without a name.
+// Users are the logins of servers without a default user.
 type Users struct {
 	File         string // the users of a server, as its aclfile has them
 	SentinelFile string // those of a Sentinel
-	Admin        Login  // of both files: may everything, and is what a server is set up and looked at as
-	Replica      Login  // what a replica logs in to its master as
-	Sentinel     Login  // of both files: what a Sentinel logs in to servers and other Sentinels as
+	Admin        Login  // of both files, with all rights; it sets servers up
+	Replica      Login  // with which a replica logs in to its master
+	Sentinel     Login  // of both files; with which a Sentinel logs in to servers and other Sentinels
 }
 
 // settings are those of redis.conf, or of a Sentinel's.
@@ -29,7 +29,7 @@ func (u Users) settings(kind kind) []string {
 	return []string{"--aclfile", u.File, "--masteruser", u.Replica.User, "--masterauth", u.Replica.Password}
 }
 
-// sentinelLines are those of a Sentinel's configuration that name what it logs in as.
+// sentinelLines are the lines of a Sentinel's configuration with its logins.
 func (u Users) sentinelLines() []string {
 	if u.File == "" {
 		return nil
@@ -38,7 +38,7 @@ func (u Users) sentinelLines() []string {
 		"sentinel sentinel-user " + u.Sentinel.User, "sentinel sentinel-pass " + u.Sentinel.Password}
 }
 
-// logIn says over a connection who is there, where a server wants to know.
+// logIn authenticates a connection if the server needs that.
 func (u Users) logIn(conn net.Conn) error {
 	if u.File == "" {
 		return nil

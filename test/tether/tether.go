@@ -1,3 +1,3 @@
-// Package tether ends the processes that tests start together with what started them, also
-// where that is killed. It works on Linux; elsewhere it does nothing.
+// Package tether ends the processes that tests start when their parent ends, even if it is killed.
+// It works on Linux; elsewhere it does nothing.
 package tether

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// roleEnv has the test binary be the go command, or the test that this one runs.
+// roleEnv tells the test binary to act as the go command, or as the test that it runs.
 const roleEnv = "PILOTSYNC_TETHER_ROLE"
 
 func TestMain(m *testing.M) {

@@ -70,7 +70,7 @@ func buildAll(folder string) error {
 	if built.noPrevious = unpack(root, commit, built.source); built.noPrevious != nil {
 		return nil
 	}
-	// With -trimpath its compiled packages are found again, although its folder is new each time.
+	// With -trimpath the build cache serves each new folder.
 	if err := build(built.source, built.previous, "-trimpath"); err != nil {
 		return fmt.Errorf("build release %s: %w", release, err)
 	}

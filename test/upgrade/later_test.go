@@ -13,9 +13,8 @@ import (
 	"pilotsync/test/harness"
 )
 
-// What a release to come asks for in a form that this one doesn't know waits for a
-// worker that does. It is given up neither by a worker nor by the watch over the
-// queues, it holds up nothing else, and it goes on by itself.
+// A task in a later release's format waits for a worker that can read it. Neither a worker nor the
+// janitor gives it up, and it delays nothing else. It continues by itself.
 func TestALaterFormWaitsForAWorkerThatKnowsIt(t *testing.T) {
 	harness.Long(t)
 	t.Parallel()
@@ -38,22 +37,23 @@ func TestALaterFormWaitsForAWorkerThatKnowsIt(t *testing.T) {
 		t.Errorf("the doctor doesn't say that a task waits for a newer worker:\n%s", out)
 	}
 	next := f.start(built.next, nil, "worker")
-	f.stop(present) // as long as both run, either of them may be handed it each time
+	f.stop(present) // while both run, either may get the task each time
 	harness.Await(f.t, "the next release's worker does it", func() error {
 		if list := fmt.Sprint(f.sim.List("app1")); !strings.Contains(list, "later.example.com") {
 			return errors.New(list)
 		}
 		return nil
 	})
-	harness.Await(f.t, "no task is left", f.idle)
+	harness.Await(f.t, "no task remains", f.idle)
 	f.stop(next)
 	present = f.start(built.present, nil, "worker")
 
-	// A record: its app waits, for a plan needs all of an app's records; others don't.
+	// With such a record its app waits, since a plan needs all of an app's records; other apps
+	// don't.
 	add(built.present, "app1", "waits.example.com")
 	add(built.present, "app2", "other.example.com")
 	f.awaitState("app2", "other.example.com", tasks.Done, "")
-	harness.Await(f.t, "app1's trouble says why", func() error {
+	harness.Await(f.t, "app1's failure has the reason", func() error {
 		app, err := f.ledger.App(f.t.Context(), "app1")
 		if err == nil && (app.Failure == nil || !strings.Contains(app.Failure.Reason, tasks.ErrNewer.Error())) {
 			err = fmt.Errorf("it is in %+v", app.Failure)

@@ -13,11 +13,11 @@ import (
 	"pilotsync/enqueue"
 )
 
-// producer hands over changes of an app: additions, or removals.
+// producer enqueues changes of an app: additions, or removals.
 type producer func(ctx context.Context, app string, remove bool, domains []string) ([]receipt, error)
 
-// producers are all who may hand over changes in an upgrade: the command line and the
-// PHP library of both releases, and a program with the present Go client in it.
+// producers are all that may enqueue changes during an upgrade: command line and PHP library of
+// both releases, and a program with the present Go client.
 func (f *fixture) producers() map[string]producer {
 	present, err := filepath.Abs("../..")
 	if err != nil {
@@ -54,7 +54,7 @@ func (f *fixture) commandLine(program string) producer {
 			kind = "remove"
 		}
 		args := []string{"enqueue", kind, "--json", "--app", app}
-		if remove && program != built.previous { // which asks for nothing to be confirmed
+		if remove && program != built.previous { // which never asks for confirmation
 			args = append(args, "--yes")
 		}
 		out, says, code := f.run(program, append(args, domains...)...)
@@ -108,7 +108,7 @@ func (f *fixture) php(source string) producer {
 	}
 }
 
-// produce has one producer hand over random changes until stop is closed.
+// produce has one producer enqueue random changes until stop is closed.
 func (f *fixture) produce(hand producer, name string, want *workload, random *rand.Rand, stop <-chan struct{}) {
 	for {
 		app, remove := f.apps[random.IntN(len(f.apps))], random.IntN(3) == 0

@@ -18,9 +18,8 @@ import (
 	"pilotsync/test/harness"
 )
 
-// The promise of a release: its workers and those of the release before work beside
-// each other on the same Redis, in an upgrade and on the way back, whoever hands over
-// the changes.
+// A release promises that its workers and the previous release's work side by side on one Redis, in
+// an upgrade and on the way back, with producers of both.
 func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 	harness.Long(t)
 	t.Parallel()
@@ -55,7 +54,7 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 			})
 		}
 	}
-	// What only the previous release sees; of the second one the present one sees more.
+	// The patterns match the previous release's output only; the present one prints more.
 	add("before.example.com", "through.example.com")
 
 	stop := make(chan struct{})
@@ -68,7 +67,7 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(7, 7))
 	restarts := 0
-	// An upgrade one worker after the other, and the way back.
+	// A rolling upgrade, and the way back.
 	for _, phase := range [][2]string{
 		{built.previous, built.present}, {built.present, built.present}, {built.present, built.previous}, {built.previous, built.previous},
 	} {
@@ -79,7 +78,7 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 			case <-randomly(random):
 			}
 			i := random.IntN(2)
-			for j := range running { // the one that isn't of this phase, if there is one
+			for j := range running { // the one that isn't of this phase, if any
 				if running[j].Path() != phase[j] {
 					i = j
 				}
@@ -96,12 +95,12 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 	producing.Wait()
 	harness.Await(f.t, "every change is dealt with by the previous release", func() error { return f.settled(f.t.Context(), want) })
 	t.Logf("%d changes by %d producers, %d workers stopped and started", want.n, len(hands), restarts)
-	harness.Await(f.t, "the webhook was told of it", func() error { return heard.lacks(want) })
+	harness.Await(f.t, "the webhook has the events", func() error { return heard.lacks(want) })
 	f.check(want, byHand)
 	f.reads(want)
 }
 
-// reads holds what both releases show against each other.
+// reads compares what both releases show.
 func (f *fixture) reads(want *workload) {
 	f.t.Helper()
 	for _, command := range []string{"status", "apps"} {
@@ -130,7 +129,7 @@ func (f *fixture) reads(want *workload) {
 	for domain := range want.last["app1"] {
 		f.must(built.present, "logs", domain, "--app", "app1")
 	}
-	// What docs/operations/upgrading.md says of histories that the present release has added to.
+	// docs/operations/upgrading.md says this of histories that the present release has added to.
 	f.same("logs of before.example.com", f.must(built.previous, "logs", "before.example.com"), f.must(built.present, "logs", "before.example.com"))
 	_, says, code := f.run(built.previous, "logs", "through.example.com")
 	if want := "invalid character '\\x01' looking for beginning of value"; code != 1 || !strings.Contains(says, want) {
@@ -155,7 +154,7 @@ func get(ctx context.Context, url string) (string, error) {
 	return string(body), err
 }
 
-// randomly ends within a second: the pace of people and of a rolling upgrade.
+// randomly waits up to a second, as between the steps of a rolling upgrade.
 func randomly(random *rand.Rand) <-chan time.Time {
 	return time.After(time.Duration(100+random.IntN(500)) * time.Millisecond)
 }

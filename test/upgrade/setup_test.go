@@ -22,7 +22,7 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// fixture is a simulator within the test, a real Redis, and processes of any release.
+// fixture is a simulator within the test, a real Redis, and processes of several releases.
 type fixture struct {
 	t      *testing.T
 	redis  *redistest.Server // with the shipped files
@@ -55,7 +55,7 @@ func newFixture(t *testing.T, apps ...simulator.App) *fixture {
 	return f
 }
 
-// start runs a program until the test's end at the latest; env wins over the fixture's.
+// start runs a program until the test ends at the latest; env wins over the fixture's environment.
 func (f *fixture) start(program string, env []string, args ...string) *harness.Process {
 	f.t.Helper()
 	cmd := exec.Command(program, args...)
@@ -80,8 +80,8 @@ func (f *fixture) stop(p *harness.Process) {
 	}
 }
 
-// run runs a command to its end and returns what it printed, what it complained of,
-// and its exit code. It may be called by any goroutine.
+// run runs a command and returns its standard output, its standard error and its exit code. Any
+// goroutine may call it.
 func (f *fixture) run(program string, args ...string) (out, says string, code int) {
 	cmd := exec.CommandContext(f.t.Context(), program, args...)
 	var stdout, stderr bytes.Buffer
@@ -93,7 +93,7 @@ func (f *fixture) run(program string, args ...string) (out, says string, code in
 	return stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()
 }
 
-// must is run for what has to go well; it returns what was printed.
+// must is run for a command that has to succeed; it returns the standard output.
 func (f *fixture) must(program string, args ...string) string {
 	f.t.Helper()
 	out, says, code := f.run(program, args...)
@@ -103,7 +103,7 @@ func (f *fixture) must(program string, args ...string) string {
 	return out
 }
 
-// awaitState waits for a domain's state, by a reason that holds some words.
+// awaitState waits until a domain has a state, with a reason that contains a text.
 func (f *fixture) awaitState(app, domain string, state tasks.State, reason string) {
 	f.t.Helper()
 	harness.Await(f.t, fmt.Sprintf("%s is %s, %q", domain, state, reason), func() error {

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// told is what a webhook was told, by whichever release.
-type told struct {
-	mu   sync.Mutex
-	byID map[string]event // by webhook-id
-	odd  []string         // ids that came with another content
+// received are the events that a webhook got from workers of all releases.
+type received struct {
+	mu         sync.Mutex
+	byID       map[string]event // by webhook-id
+	mismatched []string         // ids that came again with other content
 }
 
 type event struct {
@@ -23,10 +23,10 @@ type event struct {
 	At     time.Time `json:"at"`
 }
 
-// webhook has the fixture's workers tell a webhook from now on.
-func (f *fixture) webhook() *told {
+// webhook starts a webhook for the fixture's later workers.
+func (f *fixture) webhook() *received {
 	f.t.Helper()
-	heard := &told{byID: map[string]event{}}
+	heard := &received{byID: map[string]event{}}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		var e event
 		if err := json.NewDecoder(r.Body).Decode(&e); err != nil {
@@ -36,7 +36,7 @@ func (f *fixture) webhook() *told {
 		defer heard.mu.Unlock()
 		id := r.Header.Get("webhook-id")
 		if before, again := heard.byID[id]; again && before != e {
-			heard.odd = append(heard.odd, id)
+			heard.mismatched = append(heard.mismatched, id)
 		}
 		heard.byID[id] = e
 	}))
@@ -46,7 +46,7 @@ func (f *fixture) webhook() *told {
 }
 
 // last returns the latest event of each domain, by "APP DOMAIN".
-func (h *told) last() map[string]event {
+func (h *received) last() map[string]event {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	last := map[string]event{}

@@ -17,7 +17,7 @@ import (
 	"pilotsync/worker/janitor"
 )
 
-// receipt is what any producer says of a change that it handed over.
+// receipt is a producer's answer about a change.
 type receipt struct {
 	App    string
 	Domain string
@@ -25,7 +25,7 @@ type receipt struct {
 	Remove bool
 }
 
-// workload is what the requests come to, kept apart from anything that a program has.
+// workload is what the requests add up to, kept apart from the programs.
 type workload struct {
 	mu   sync.Mutex
 	last map[string]map[string]receipt // by app and domain: the one with the highest number
@@ -46,7 +46,7 @@ func (w *workload) note(receipts ...receipt) {
 	}
 }
 
-// settled is nil once all that was asked for has come to its end.
+// settled is nil once every request has reached a final state.
 func (f *fixture) settled(ctx context.Context, want *workload) error {
 	for _, app := range f.apps {
 		views, err := f.ledger.Domains(ctx, app)
@@ -73,8 +73,8 @@ func (f *fixture) settled(ctx context.Context, want *workload) error {
 	return nil
 }
 
-// lacks is nil if the last that a webhook was told of each domain is its end.
-func (h *told) lacks(want *workload) error {
+// lacks is nil if each domain's last event has its final state.
+func (h *received) lacks(want *workload) error {
 	last := h.last()
 	for app, domains := range want.last {
 		for domain, r := range domains {
@@ -82,18 +82,18 @@ func (h *told) lacks(want *workload) error {
 			if r.Remove {
 				end = tasks.Removed
 			}
-			if e := last[app+" "+domain]; e.State != string(end) { // asking again need not be told
-				return fmt.Errorf("%s on %s: it was told %+v last, want %s", domain, app, e, end)
+			if e := last[app+" "+domain]; e.State != string(end) { // a repeated request needs no event
+				return fmt.Errorf("%s on %s: its last event is %+v, want %s", domain, app, e, end)
 			}
 		}
 	}
-	if len(h.odd) > 0 {
-		return fmt.Errorf("these ids came with two contents: %v", h.odd)
+	if len(h.mismatched) > 0 {
+		return fmt.Errorf("these ids came with different contents: %v", h.mismatched)
 	}
 	return nil
 }
 
-// check holds lists, writes, archive and quarantine against what is wanted.
+// check compares lists, writes, archive and quarantine with what must be.
 func (f *fixture) check(want *workload, byHand []string) {
 	f.t.Helper()
 	for _, app := range f.apps {
@@ -102,14 +102,14 @@ func (f *fixture) check(want *workload, byHand []string) {
 			f.t.Errorf("%s: the names set by hand are not where they were: %v", app, list)
 			continue
 		}
-		ours, expected := slices.Sorted(slices.Values(list[len(byHand):])), []string(nil)
+		added, expected := slices.Sorted(slices.Values(list[len(byHand):])), []string(nil)
 		for domain, last := range want.last[app] {
 			if !last.Remove {
 				expected = append(expected, domain)
 			}
 		}
 		slices.Sort(expected)
-		if diff := cmp.Diff(expected, ours); diff != "" {
+		if diff := cmp.Diff(expected, added); diff != "" {
 			f.t.Errorf("the list of %s (-want +got):\n%s", app, diff)
 		}
 	}

@@ -11,9 +11,8 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// Check holds all that was asked for against what has become of it: each wanted
-// name is on its list once, no other is but those set by hand, which are where they
-// were; and states say the same. What is unsure may be either way.
+// Check compares lists and states with the requests. Each desired name is listed once, and else
+// only names set by hand, in their places. A domain whose last request is unsure may be either way.
 func (w *Workload) Check(t testing.TB, sim *simulator.Simulator, l *ledger.Ledger) {
 	t.Helper()
 	w.mu.Lock()
@@ -65,12 +64,12 @@ func (w *Workload) Check(t testing.TB, sim *simulator.Simulator, l *ledger.Ledge
 			}
 		}
 		if len(count) > 0 {
-			t.Errorf("app %s: nobody asked for %v", app, slices.Sorted(maps.Keys(count)))
+			t.Errorf("app %s: %v were never requested", app, slices.Sorted(maps.Keys(count)))
 		}
 	}
 }
 
-// CheckNoOverlap fails the test if two writes of an app were ever under way at once.
+// CheckNoOverlap fails the test if two writes of an app overlapped.
 func CheckNoOverlap(t testing.TB, sim *simulator.Simulator) {
 	t.Helper()
 	if overlaps := sim.Overlaps(); len(overlaps) > 0 {
@@ -78,8 +77,7 @@ func CheckNoOverlap(t testing.TB, sim *simulator.Simulator) {
 	}
 }
 
-// Lost is for how many of the domains whose last request is unsure the ledger doesn't
-// know that request.
+// Lost is the number of domains whose last request is unsure and isn't in the ledger.
 func (w *Workload) Lost(t testing.TB, l *ledger.Ledger) (lost, unsure int) {
 	t.Helper()
 	w.mu.Lock()

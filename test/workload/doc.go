@@ -1,4 +1,4 @@
-// Package workload is for tests of the whole program: it puts requests on the queue
-// all the while, remembers each that was acknowledged, and holds what has become of
-// them against that. It is kept apart from anything that the program has.
+// Package workload is for tests of the whole program. It enqueues requests, remembers each
+// acknowledged one, and compares the outcome with them. It uses nothing of the program's own
+// records.
 package workload

@@ -11,11 +11,10 @@ import (
 	"pilotsync/enqueue"
 )
 
-// Load runs n producers until the returned function is called, or the test ends.
-// Each asks for random changes of the apps in small batches, of ten domains three
-// are taken off; where Redis fails, it goes on with the next batch. pace is the mean
-// pause between two. Each load has domains of its own.
-func (w *Workload) Load(t testing.TB, n int, pace time.Duration, ask func(context.Context, ...enqueue.Request) error) (end func()) {
+// Load runs n producers until the returned function is called, or the test ends. Each enqueues
+// small batches of random changes, of which three in ten are removals. If Redis fails, it continues
+// with the next batch. pace is the mean time between two. Each load has domains of its own.
+func (w *Workload) Load(t testing.TB, n int, pace time.Duration, submit func(context.Context, ...enqueue.Request) error) (end func()) {
 	w.mu.Lock()
 	w.loads++
 	load := w.loads
@@ -24,21 +23,21 @@ func (w *Workload) Load(t testing.TB, n int, pace time.Duration, ask func(contex
 	var running sync.WaitGroup
 	for i := range n {
 		random := rand.New(rand.NewPCG(load, uint64(i)))
-		running.Go(func() { w.produce(t.Context(), load, random, pace, ask, stop) })
+		running.Go(func() { w.produce(t.Context(), load, random, pace, submit, stop) })
 	}
 	end = sync.OnceFunc(func() { close(stop); running.Wait() })
 	t.Cleanup(end)
 	return end
 }
 
-func (w *Workload) produce(ctx context.Context, load uint64, random *rand.Rand, pace time.Duration, ask func(context.Context, ...enqueue.Request) error, stop <-chan struct{}) {
+func (w *Workload) produce(ctx context.Context, load uint64, random *rand.Rand, pace time.Duration, submit func(context.Context, ...enqueue.Request) error, stop <-chan struct{}) {
 	for {
 		batch := make([]enqueue.Request, 1+random.IntN(5))
 		for i := range batch {
 			batch[i] = enqueue.Request{AppID: w.apps[random.IntN(len(w.apps))],
 				Domain: fmt.Sprintf("shop%02d.load%d.example.com", random.IntN(40), load), Remove: random.IntN(10) < 3}
 		}
-		_ = ask(ctx, batch...) // noted
+		_ = submit(ctx, batch...) // recorded by the workload
 		select {
 		case <-stop:
 			return

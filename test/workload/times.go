@@ -7,8 +7,7 @@ import (
 	"pilotsync/internal/simulator"
 )
 
-// LongestGap is the longest time from then on in which nothing was acknowledged,
-// until the last answer so far.
+// LongestGap is the longest time without an acknowledgement, from then until the last one.
 func (w *Workload) LongestGap(from time.Time) (longest time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -21,9 +20,8 @@ func (w *Workload) LongestGap(from time.Time) (longest time.Duration) {
 	return longest
 }
 
-// Listings is how long each acknowledged request took to be on its list, or off it, in
-// the order of their answers. Those that a later request of their domain overtook
-// before, and those that found their name as they want it, are left out.
+// Listings is how long each acknowledged request took to be on its list, or off it, in the order of
+// the answers. It leaves out requests that a later one overtook, and those that changed nothing.
 func (w *Workload) Listings(sim *simulator.Simulator) (all []Listing) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -50,7 +48,7 @@ func (w *Workload) Listings(sim *simulator.Simulator) (all []Listing) {
 	return all
 }
 
-// Listings is one request: when it was acknowledged, and how long after that ServerPilot had it.
+// Listing is one request: when it was acknowledged, and how long after that ServerPilot had it.
 type Listing struct {
 	At  time.Time
 	For time.Duration

@@ -13,21 +13,21 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// Workload is what was asked for. It is safe for concurrent use.
+// Workload is what was requested. It is safe for concurrent use.
 type Workload struct {
 	mu     sync.Mutex
 	apps   []string
-	last   map[string]map[string]request // app → domain → the last that was acknowledged
-	unsure map[string]map[string]int64   // app → domain → highest number of a request that Redis may have or not
+	last   map[string]map[string]request // app → domain → the last acknowledged request
+	unsure map[string]map[string]int64   // app → domain → highest number of a request that Redis may have lost
 	byHand map[string][]string           // app → names set by hand, in their order
-	// byHandNow are names that count as set by hand, since Redis forgot that we put
-	// them on the list: the www form of a domain stays when the domain is removed.
+	// byHandNow are names that count as set by hand, since Redis has lost that they are owned: the
+	// www form of a domain stays when the domain is removed.
 	byHandNow map[string]bool // "app name"
 	acked     []request       // in the order of their answers
-	loads     uint64          // that were started
+	loads     uint64          // loads started so far
 }
 
-// request is one that was acknowledged.
+// request is an acknowledged request.
 type request struct {
 	app, domain string
 	seq         int64
@@ -36,7 +36,7 @@ type request struct {
 	www         tasks.WWW
 }
 
-// New wants nothing yet of these apps, whose lists hold names set by hand.
+// New returns a workload without requests for apps whose lists hold names set by hand.
 func New(apps []simulator.App) *Workload {
 	w := &Workload{last: map[string]map[string]request{}, unsure: map[string]map[string]int64{}, byHand: map[string][]string{}, byHandNow: map[string]bool{}}
 	for _, app := range apps {
@@ -48,15 +48,15 @@ func New(apps []simulator.App) *Workload {
 // Apps are the ids of the apps.
 func (w *Workload) Apps() []string { return w.apps }
 
-// Enqueue asks for changes, once, and notes what came of it.
+// Enqueue enqueues changes once, and records the outcome.
 func (w *Workload) Enqueue(ctx context.Context, client *enqueue.Client, reqs ...enqueue.Request) error {
 	receipts, err := client.Enqueue(ctx, reqs...)
 	w.note(reqs, receipts)
 	return err
 }
 
-// note takes down what came of requests: those without a task id were not
-// acknowledged, and may have come in or not.
+// note records the outcome of requests. Those without a task id weren't acknowledged, but may be in
+// Redis.
 func (w *Workload) note(reqs []enqueue.Request, receipts []enqueue.Receipt) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -68,16 +68,16 @@ func (w *Workload) note(reqs []enqueue.Request, receipts []enqueue.Receipt) {
 			w.unsure[r.AppID][r.Domain] = max(r.Seq, w.unsure[r.AppID][r.Domain])
 			continue
 		}
-		asked := request{r.AppID, r.Domain, r.Seq, time.Now(), !reqs[i].Remove, reqs[i].WWW}
+		acked := request{r.AppID, r.Domain, r.Seq, time.Now(), !reqs[i].Remove, reqs[i].WWW}
 		if r.Seq > w.last[r.AppID][r.Domain].seq {
-			w.last[r.AppID][r.Domain] = asked
+			w.last[r.AppID][r.Domain] = acked
 		}
-		w.acked = append(w.acked, asked)
+		w.acked = append(w.acked, acked)
 	}
 }
 
-// AckedSince makes unsure what was acknowledged from then until now: Redis doesn't
-// promise to have it any more. It returns for how many domains that is so.
+// AckedSince makes unsure what was acknowledged since then, which Redis may have lost. It returns
+// the number of domains concerned.
 func (w *Workload) AckedSince(from time.Time) (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -93,14 +93,15 @@ func (w *Workload) AckedSince(from time.Time) (n int) {
 	return n
 }
 
-// Acked is how many requests were acknowledged so far.
+// Acked is the number of acknowledged requests.
 func (w *Workload) Acked() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.acked)
 }
 
-// Names are the names of an app that were asked for last, or those that were asked to leave.
+// Names are the names of an app whose last request adds them, or those whose last request removes
+// them.
 func (w *Workload) Names(app string, on bool) (all []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -116,7 +117,7 @@ func (w *Workload) Names(app string, on bool) (all []string) {
 func (w *Workload) Settled(ctx context.Context, l *ledger.Ledger) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	// First, since a change that is recorded in between waits.
+	// Checked first, since a change recorded in between is pending.
 	if err := w.recorded(ctx, l); err != nil {
 		return err
 	}
@@ -132,8 +133,7 @@ func (w *Workload) Settled(ctx context.Context, l *ledger.Ledger) error {
 	return nil
 }
 
-// recorded is nil if the ledger knows of each acknowledged request, or of a later
-// one of its domain.
+// recorded is nil if the ledger knows each acknowledged request, or a later one of its domain.
 func (w *Workload) recorded(ctx context.Context, l *ledger.Ledger) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

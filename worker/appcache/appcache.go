@@ -1,5 +1,5 @@
 // Package appcache fetches from ServerPilot what verifications need to know of an app.
-// Those that run together share one fetch: a whole network's domains come due at once.
+// Concurrent verifications share one fetch, since a whole network's domains come due together.
 package appcache
 
 import (
@@ -18,9 +18,8 @@ const (
 	fetchTimeout  = 2 * serverpilot.CallTimeout // with the wait for the account's rate limit
 )
 
-// Cache has apps and the addresses of servers. That a verification enables AutoSSL is no
-// reason to fetch its app again: for so short a time the other verifications know it from
-// [ledger.Ledger.TryLockAutoSSL].
+// Cache has apps and the addresses of servers. An app isn't fetched again after a verification
+// has turned AutoSSL on: other verifications know that from [ledger.Ledger.TryLockAutoSSL].
 type Cache struct {
 	registry  *registry.Registry
 	apps      cache.Cache[string, serverpilot.App]
@@ -37,13 +36,13 @@ func New(base context.Context, r *registry.Registry, shortest time.Duration) *Ca
 	}
 }
 
-// App returns an app as ServerPilot answered it lately.
+// App returns an app, at most as old as [New] says.
 func (c *Cache) App(ctx context.Context, app string) (serverpilot.App, error) {
 	return c.apps.Get(ctx, app, c.fetchApp(app))
 }
 
-// FreshApp returns an app as ServerPilot answers a request that is sent from now on.
-// Callers at the same time share it.
+// FreshApp returns an app from a request that is sent after the call. Concurrent callers
+// share it.
 func (c *Cache) FreshApp(ctx context.Context, app string) (serverpilot.App, error) {
 	return c.apps.GetSince(ctx, app, time.Now(), c.fetchApp(app))
 }

@@ -1,5 +1,5 @@
-// Package followup puts the tasks that follow from others on the queues. Their ids are
-// made from what they are about, so enqueueing one twice is harmless.
+// Package followup enqueues the tasks that follow from others. Their ids are made from app,
+// domain and number, so enqueueing a task twice is harmless.
 package followup
 
 import (
@@ -17,10 +17,9 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// Limits of the follow-up tasks. Only failures of our own code count against maxRetry
-// (see taskerr.IsFailure); it is bounded so that a task which makes a handler panic
-// ends in the archive, where a person sees it. Timeouts are a last resort beyond the
-// limits that the handlers keep themselves.
+// Limits of the follow-up tasks. Only bad payloads and panics count against maxRetry (see
+// taskerr.IsFailure): a task that makes a handler panic ends in the archive, where a person
+// sees it. Timeouts are a last resort beyond the handlers' own limits.
 const (
 	maxRetry         = 10
 	syncTimeout      = listsync.Budget + time.Minute
@@ -34,12 +33,12 @@ const (
 	eventRetention = 24 * time.Hour
 	// reconcileRetention keeps the id of an hour's task taken until after the hour.
 	reconcileRetention = 2 * time.Hour
-	// parallel is how many follow-up tasks of one sync are on their way to Redis at
-	// once: enough that a burst doesn't wait for each round trip.
+	// parallel is how many follow-up tasks of one sync are enqueued in parallel: enough that
+	// a burst doesn't wait for each round trip.
 	parallel = 8
 )
 
-// Enqueuer enqueues follow-up tasks. A context that has ended enqueues nothing.
+// Enqueuer enqueues follow-up tasks; not after the context has ended.
 type Enqueuer struct {
 	client *asynq.Client
 	ledger *ledger.Ledger
@@ -47,7 +46,7 @@ type Enqueuer struct {
 
 var _ listsync.Enqueuer = Enqueuer{}
 
-// New returns an Enqueuer on rdb, which stays the caller's to close.
+// New returns an Enqueuer on rdb, which the caller must close.
 func New(rdb redis.UniversalClient) Enqueuer {
 	return Enqueuer{client: asynq.NewClientFromRedisClient(rdb), ledger: ledger.New(rdb)}
 }
@@ -61,8 +60,8 @@ func (e Enqueuer) Wake(ctx context.Context, app string) error {
 	return e.Sync(ctx, tasks.Sync{AppID: app, Wake: wake})
 }
 
-// RenewWake does the same if the app's wake still is the given one, and reports whether
-// it was. The sync gets another task id: a dead worker's task may hold that of the wake.
+// RenewWake does the same if the app's wake is still the given one, and reports whether it
+// was. The sync gets a new task id, since a dead worker's task may have the old one.
 func (e Enqueuer) RenewWake(ctx context.Context, app string, wake int64) (bool, error) {
 	next, ok, err := e.ledger.RenewWake(ctx, app, wake)
 	if err != nil || !ok {
@@ -96,15 +95,14 @@ func (e Enqueuer) Verify(ctx context.Context, app string, records ...listsync.Re
 	return group.Wait()
 }
 
-// VerifyAgain enqueues an attempt whose task was lost. It has an id of its own, made
-// from now: a dead worker's task may hold that of the attempt. If both run, the second
-// finds the attempt made.
+// VerifyAgain enqueues an attempt whose task was lost. It makes a new id from now, since a
+// dead worker's task may have the old one. If both run, the second finds the attempt made.
 func (e Enqueuer) VerifyAgain(ctx context.Context, v tasks.Verify, now time.Time) error {
 	return e.attempt(ctx, v, fmt.Sprintf("%s:again:%d", v.ID(), now.Unix()))
 }
 
-// attempt enqueues an attempt under an id. asynq counts in whole seconds and rounds
-// down; rounded up, the attempt never comes early.
+// attempt enqueues an attempt. asynq rounds down to whole seconds, so the time is rounded up:
+// the attempt never comes early.
 func (e Enqueuer) attempt(ctx context.Context, v tasks.Verify, id string) error {
 	return e.enqueue(ctx, tasks.TypeSSLVerify, id, tasks.Encode(v),
 		asynq.Queue(tasks.QueueSSL), asynq.Timeout(verifyTimeout), asynq.ProcessAt(v.DueAt.Add(time.Second-1).Truncate(time.Second)))

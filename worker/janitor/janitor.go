@@ -1,5 +1,5 @@
-// Package janitor finds in our queues what asynq would leave for ever: messages that it
-// can't decode or finish, ids without a message, active tasks without a lease. It repairs
+// Package janitor finds what asynq would leave in pilotsync's queues for ever: messages that
+// it can't decode or finish, ids without a message, active tasks without a lease. It repairs
 // what it can and moves the rest to the quarantine.
 package janitor
 
@@ -18,11 +18,11 @@ import (
 const (
 	// interval is how often one of the workers scans asynq's queues.
 	interval = 30 * time.Second
-	// scanLimit is how many ids of a list a turn scans, and pageSize how many at once:
-	// a hundred thousand waiting tasks take ten minutes, and no turn takes a second.
+	// scanLimit is how many ids of a list a turn scans, and pageSize how many it reads
+	// together. A hundred thousand waiting tasks take ten minutes, and no turn takes a second.
 	scanLimit = 5000
 	pageSize  = 200
-	// taskLease is for how long asynq hands a task out; its worker renews it.
+	// taskLease is asynq's lease of a task, which its worker renews.
 	taskLease = 30 * time.Second
 )
 
@@ -31,13 +31,13 @@ const (
 	positionsKey = "pilotsync:strays:at" // hash: asynq's key → position in it
 )
 
-// Janitor scans the queues. One message that can't be decoded ends the recovery of all
-// dead workers' tasks on its queue, and the recoverer's. The janitor isn't a task, since
-// it is there for queues that stand still.
+// Janitor scans the queues. One undecodable message stops asynq's recovery of all dead
+// workers' tasks on its queue, and the recoverer's. The janitor isn't a task, since it must
+// work while queues stand still.
 //
-// Each repair is one script that checks again what was found. So two workers at once do
-// no harm, and what asynq moved meanwhile is left alone. asynq's own scripts never show a
-// task half moved.
+// Each repair is one script that checks the finding again. So two workers do no harm, and an
+// id that asynq moved meanwhile is left alone. asynq's own scripts never show a task half
+// moved.
 type Janitor struct {
 	Config
 	quarantine Quarantine
@@ -52,13 +52,13 @@ type Janitor struct {
 type Config struct {
 	Redis redis.UniversalClient
 	Log   *logrus.Entry
-	// Count is called for each thing that was found and dealt with.
+	// Count is called for each repair.
 	Count func(Repair)
 	// Down reports whether Redis is away. Then the janitor's errors aren't logged.
 	Down func(context.Context) bool
 }
 
-// New fails only with an asynq whose message has another name.
+// New fails only if asynq's message type has changed its name.
 func New(cfg Config) (*Janitor, error) {
 	format, err := newMessageFormat()
 	if err != nil {
@@ -86,23 +86,22 @@ func (j *Janitor) Run(ctx context.Context) {
 	}
 }
 
-// turn scans if no other worker did lately.
+// turn scans unless another worker did so recently.
 func (j *Janitor) turn(ctx context.Context) error {
-	// A little less than the interval, so that a worker doesn't miss its own turn.
+	// A little less than the interval: otherwise a worker would miss its next turn.
 	err := j.Redis.SetArgs(ctx, turnKey, 1, redis.SetArgs{Mode: "NX", TTL: j.interval * 9 / 10}).Err()
 	if errors.Is(err, redis.Nil) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("take the janitor's turn: %w", err)
+		return fmt.Errorf("take the janitor's lock: %w", err)
 	}
 	limited, cancel := context.WithTimeout(ctx, j.interval)
 	defer cancel()
 	return j.scanAll(limited)
 }
 
-// scanAll scans every queue once. An error of one list doesn't keep the others from being
-// scanned.
+// scanAll scans every queue once. An error of one list doesn't stop the others.
 func (j *Janitor) scanAll(ctx context.Context) error {
 	at, err := j.positions(ctx)
 	if err != nil {
@@ -118,8 +117,8 @@ func (j *Janitor) scanAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Register makes a queue known to asynq's inspector. asynq does it once a process. After
-// Redis lost its data asynqmon would show none of our queues, nor the tasks that came since.
+// Register makes a queue known to asynq's inspector. asynq does that once in each process, so
+// after Redis lost its data asynqmon would show none of the queues, nor their new tasks.
 func (j *Janitor) Register(ctx context.Context, queue string) error {
 	added, err := j.Redis.SAdd(ctx, "asynq:queues", queue).Result()
 	if err != nil {
@@ -136,7 +135,7 @@ func (j *Janitor) Register(ctx context.Context, queue string) error {
 	if err != nil {
 		return fmt.Errorf("read the tasks of queue %s: %w", queue, err)
 	}
-	if existing > 0 { // else it is new
+	if existing > 0 { // otherwise the queue is new
 		j.Count(Repair{unregistered, registered})
 		j.Log.WithField("queue", queue).Error("asynq didn't know a queue that has tasks; it does again (did Redis lose its data?)")
 	}
@@ -160,7 +159,7 @@ func (j *Janitor) scanList(ctx context.Context, queue, list string, from uint64)
 		}
 	}
 	if next != from {
-		errs = append(errs, wrap("note the janitor's position in the queues", j.Redis.HSet(ctx, positionsKey, key, next).Err()))
+		errs = append(errs, wrap("record the janitor's position in the queues", j.Redis.HSet(ctx, positionsKey, key, next).Err()))
 	}
 	return errors.Join(append(errs, ctx.Err())...)
 }

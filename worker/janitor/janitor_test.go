@@ -16,8 +16,8 @@ import (
 	"pilotsync/tasks"
 )
 
-// Each of the first tests shows what plain asynq does, and then what it does after
-// the janitor's scan.
+// Each of the first tests shows the behaviour of plain asynq, and then after the janitor's
+// scan.
 
 func TestAnUndecodableMessageNoLongerStopsRecovery(t *testing.T) {
 	t.Parallel()
@@ -90,7 +90,7 @@ func TestAMessageHandedOutDuringTheScanLeavesNothingBehind(t *testing.T) {
 	f := setup(t)
 	f.plant(listActive, "bad", "\xffbad")
 	f.put(listLease, "bad")
-	// The active ones were read before it was one of them.
+	// It became active after the scan of the active list.
 	if err := f.janitor.scanList(t.Context(), testQueue, listLease, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestAnIDWithoutAMessageNoLongerBreaksTheInspector(t *testing.T) {
 			t.Errorf("%s: the id is there still, or the good one gone", list)
 		}
 	}
-	// asynq leaves a hash with nothing but a state where it hands such an id out.
+	// asynq leaves a hash with only a state if it hands out such an id.
 	f.put(listActive, "handed-out")
 	f.leaseEnds("handed-out", time.Now())
 	f.rdb.HSet(t.Context(), asynqKey(testQueue, "t:handed-out"), "state", "active")
@@ -371,7 +371,7 @@ func TestATurnIsBoundedAndTheNextContinuesFromThere(t *testing.T) {
 			}
 			f.janitor.scanLimit, f.janitor.pageSize = 300, 50
 			ids, next, err := f.janitor.ids(t.Context(), asynqKey(testQueue, list), isList(list), 0)
-			// A sorted set gives what is in one of its buckets together.
+			// A scan of a sorted set returns a whole bucket.
 			if err != nil || next == 0 || len(ids) < 300 || len(ids) > 400 {
 				t.Fatalf("one turn has %d ids and continues at %d, %v", len(ids), next, err)
 			}
@@ -421,7 +421,7 @@ func TestTheJanitorScansUntilItIsStopped(t *testing.T) {
 	running.Wait()
 }
 
-func TestTheLogShowsLittleOfAMessage(t *testing.T) {
+func TestTheLogShowsTheBeginningOfAMessageOnly(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	f.plant("pending", "long", "\x00beginning\n"+strings.Repeat("\xffx", 500)+"the end")

@@ -1,5 +1,5 @@
--- Puts a message into the quarantine, unless the same is there already, and drops
--- the oldest where it has too many.
+-- Puts a message into the quarantine, unless it is there already. Drops the oldest if there
+-- are too many.
 -- Returns whether it is new (1 or 0), and how many were dropped.
 local order = KEYS[1] -- zset: id, by when it was found (µs)
 local kept = KEYS[2]  -- hash: id → message as JSON

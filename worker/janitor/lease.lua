@@ -1,6 +1,5 @@
--- Gives an active task the lease that asynq gives when it hands a task out, if it
--- still has none.
--- Returns 1 if it got one, else 0.
+-- Gives an active task the lease that asynq gives with each task, if it still has none.
+-- Returns 1 if it got one, otherwise 0.
 local active, leases, task = KEYS[1], KEYS[2], KEYS[3] -- list, zset by end (s), hash
 local id, seconds = ARGV[1], ARGV[2]
 

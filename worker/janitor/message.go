@@ -9,14 +9,13 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// messageFormat is asynq's own message type, which asynq doesn't export: it decodes
-// exactly what asynq decodes.
+// messageFormat is asynq's unexported message type: it decodes exactly what asynq decodes.
 type messageFormat struct {
 	kind      protoreflect.MessageType
 	id, queue protoreflect.FieldDescriptor
 }
 
-// newMessageFormat fails only with an asynq whose message has another name.
+// newMessageFormat fails only if asynq's message type has changed its name.
 func newMessageFormat() (messageFormat, error) {
 	kind, err := protoregistry.GlobalTypes.FindMessageByName("asynq.TaskMessage")
 	if err != nil {
@@ -30,18 +29,18 @@ func newMessageFormat() (messageFormat, error) {
 	return f, nil
 }
 
-// defect is what keeps asynq from ever finishing a message.
+// defect is the reason why asynq can never finish a message.
 type defect struct {
 	kind       string // empty for a message without one
 	reason     string
-	relabelled []byte // the message as it should be; nil if it can't be repaired
+	relabelled []byte // the repaired message; nil if it can't be repaired
 }
 
-// examine judges the message that is stored under an id in a queue.
+// examine finds the defect of the message that is stored under an id in a queue.
 func (f messageFormat) examine(queue, id string, raw []byte) defect {
 	msg := f.kind.New()
 	if err := proto.Unmarshal(raw, msg.Interface()); err != nil {
-		// The library varies its spaces, so that no program relies on its words.
+		// protobuf varies its spaces, so programs don't rely on the text.
 		return defect{kind: unreadable, reason: "asynq can't decode it: " + strings.ReplaceAll(err.Error(), "\u00a0", " ")}
 	}
 	msgID, msgQueue := msg.Get(f.id).String(), msg.Get(f.queue).String()
@@ -49,9 +48,9 @@ func (f messageFormat) examine(queue, id string, raw []byte) defect {
 		return defect{}
 	}
 	d := defect{kind: mislabelled, reason: fmt.Sprintf("asynq can't put it away: its message says id %.60q and queue %.60q", msgID, msgQueue)}
-	// The key and list where it is stored decide: by those asynq finds it, hands it out
-	// and finishes it. Running it again is harmless, as for every task of ours; one that
-	// is defective in another way goes to the archive with that reason.
+	// The key and list where it is stored decide, since asynq finds it, hands it out and
+	// finishes it by them. Running it again is harmless, as for every task of pilotsync. If
+	// it has another defect, the handler archives it with that reason.
 	msg.Set(f.id, protoreflect.ValueOfString(id))
 	msg.Set(f.queue, protoreflect.ValueOfString(queue))
 	relabelled, err := proto.Marshal(msg.Interface())

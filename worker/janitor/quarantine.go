@@ -13,45 +13,45 @@ import (
 )
 
 const (
-	// QuarantineLimit is the number of messages that the quarantine holds; beyond it
-	// the oldest are dropped, which the worker's log says.
+	// QuarantineLimit is the number of messages that the quarantine holds; beyond it the
+	// oldest are dropped and logged.
 	QuarantineLimit = 1000
-	// rawLimit is how many bytes are kept of one, so that the quarantine can't fill
-	// Redis. Messages of ours have some hundred.
+	// rawLimit is how many bytes of a message are kept, so the quarantine can't fill Redis.
+	// pilotsync's messages have some hundred.
 	rawLimit = 64 << 10
 )
 
-// Their braces put both into one slot of a Redis Cluster. No app has such keys.
+// The braces put both keys into one slot of a Redis Cluster. No app has such keys.
 const (
 	orderKey = "pilotsync:quarantine:{all}:order" // zset: id, by when it was found (µs)
 	keptKey  = "pilotsync:quarantine:{all}:kept"  // hash: id → Quarantined as JSON
 )
 
-// ErrNotQuarantined: there is no such message in the quarantine, or not any more.
+// ErrNotQuarantined: the message isn't in the quarantine, or not any more.
 var ErrNotQuarantined = errors.New("not in the quarantine")
 
-// Quarantined is a message that asynq could do nothing with, as it was found.
+// Quarantined is a message that asynq could never finish.
 type Quarantined struct {
-	ID    string    `json:"id"`          // made from what it is: the same message found twice has the same
+	ID    string    `json:"id"`          // a hash of queue, task and message
 	At    time.Time `json:"at,omitzero"` // when it was found, by Redis's clock
 	Queue string    `json:"queue"`
 	List  string    `json:"list"`    // where in the queue: active, pending, …
-	Task  string    `json:"task_id"` // under which it lay there
+	Task  string    `json:"task_id"` // its id in the list
 	Why   string    `json:"why"`
-	Size  int       `json:"size"` // of the message in bytes; more than Raw has where it was cut at 64 KiB
-	// Raw are the bytes; of what wasn't even a task's hash they are Redis's DUMP of it.
+	Size  int       `json:"size"` // of the message in bytes; Raw has at most 64 KiB of it
+	// Raw is the message, or Redis's DUMP of a key that isn't a hash.
 	Raw []byte `json:"raw"`
 }
 
-// Quarantine has the messages that the janitor took out of asynq's queues. It needs
-// Redis only, no worker.
+// Quarantine has the messages that the janitor removed from asynq's queues. It needs Redis,
+// but no worker.
 type Quarantine struct {
 	rdb   redis.UniversalClient
 	keep  *redis.Script
 	limit int
 }
 
-// NewQuarantine returns the quarantine in rdb, which stays the caller's to close.
+// NewQuarantine returns the quarantine in rdb, which the caller must close.
 func NewQuarantine(rdb redis.UniversalClient) Quarantine {
 	return Quarantine{rdb, redis.NewScript(keepLua), QuarantineLimit}
 }
@@ -59,11 +59,10 @@ func NewQuarantine(rdb redis.UniversalClient) Quarantine {
 // Count returns how many messages there are.
 func (q Quarantine) Count(ctx context.Context) (int, error) {
 	total, err := q.rdb.ZCard(ctx, orderKey).Result()
-	return int(total), wrap("count what is in quarantine", err)
+	return int(total), wrap("count the messages in quarantine", err)
 }
 
-// List returns the newest n messages at most, newest first, and how many there are in
-// all.
+// List returns at most n messages, newest first, and the total number.
 func (q Quarantine) List(ctx context.Context, n int) (found []Quarantined, total int, err error) {
 	total, err = q.Count(ctx)
 	if err != nil || total == 0 || n < 1 {
@@ -96,15 +95,15 @@ func (q Quarantine) List(ctx context.Context, n int) (found []Quarantined, total
 	return found, total, nil
 }
 
-// Drop deletes messages from the quarantine. If one isn't there it is an
-// [ErrNotQuarantined], and none is deleted.
+// Drop deletes messages from the quarantine. If one isn't there, it returns
+// [ErrNotQuarantined] and deletes none.
 func (q Quarantine) Drop(ctx context.Context, ids ...string) error {
 	if len(ids) == 0 {
 		return nil
 	}
 	kept, err := q.rdb.HMGet(ctx, keptKey, ids...).Result()
 	if err != nil {
-		return fmt.Errorf("look into the quarantine: %w", err)
+		return fmt.Errorf("read the quarantine: %w", err)
 	}
 	for i, text := range kept {
 		if text == nil {
@@ -121,15 +120,15 @@ func (q Quarantine) Drop(ctx context.Context, ids ...string) error {
 	return wrap("drop from the quarantine", err)
 }
 
-// newQuarantined makes an entry of a message; raw isn't empty.
+// newQuarantined makes the entry of a message; raw must not be empty.
 func newQuarantined(queue, list, task, reason string, raw []byte) Quarantined {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", queue, task, raw))
 	return Quarantined{ID: hex.EncodeToString(sum[:8]), Queue: queue, List: list, Task: task, Why: reason,
 		Size: len(raw), Raw: raw[:min(len(raw), rawLimit)]}
 }
 
-// put puts a message into the quarantine. It reports whether it is new there, and how
-// many were dropped for it.
+// put puts a message into the quarantine. It returns whether the message is new there, and
+// how many were dropped for it.
 func (q Quarantine) put(ctx context.Context, message Quarantined) (added bool, dropped int64, err error) {
 	line, err := json.Marshal(message)
 	if err != nil {

@@ -50,7 +50,7 @@ func TestAFullQuarantineKeepsTheNewestAndLogsIt(t *testing.T) {
 func TestTheSameMessageIsQuarantinedOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	// As by a worker that died between putting it there and taking it out.
+	// A worker died after it put the message there, before it removed it from the queue.
 	q := newQuarantined(testQueue, "pending", "bad", "why", []byte("\xff"))
 	for i := range 2 {
 		if added, _, err := f.janitor.quarantine.put(t.Context(), q); err != nil || added != (i == 0) {

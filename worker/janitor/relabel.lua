@@ -1,5 +1,5 @@
--- Replaces a task's message, if it still is the one that was found.
--- Returns 1 if it was replaced, else 0.
+-- Replaces a task's message, if it is still the one that was found.
+-- Returns 1 if it was replaced, otherwise 0.
 local task = KEYS[1] -- hash
 local found, relabelled = ARGV[1], ARGV[2]
 

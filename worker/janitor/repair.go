@@ -13,8 +13,7 @@ import (
 // shownBytes is how much of a message the log shows.
 const shownBytes = 200
 
-// Repair is a kind of thing that the janitor finds, and what it did about it: the labels
-// of a metric.
+// Repair is a kind of finding and what the janitor did about it: the labels of a metric.
 type Repair struct{ Kind, Action string }
 
 const (
@@ -31,7 +30,7 @@ const (
 	registered  = "registered"
 )
 
-// Repairs are all that there are.
+// Repairs returns all repairs.
 func Repairs() []Repair {
 	return []Repair{{unreadable, quarantined}, {mislabelled, relabelled}, {mislabelled, quarantined},
 		{hollow, removed}, {unleased, leased}, {unregistered, registered}}
@@ -43,11 +42,11 @@ func (j *Janitor) repair(ctx context.Context, queue, list string, e entry) error
 	case e.missingMessage:
 		ok, err := j.remove(ctx, queue, list, e, "none")
 		if err == nil && ok {
-			j.report(queue, list, e, Repair{hollow, removed}, "the list has an id without a task; it was taken out")
+			j.report(queue, list, e, Repair{hollow, removed}, "the list has an id without a task; it was removed")
 		}
 		return err
 	case e.wrongType:
-		return j.moveToQuarantine(ctx, queue, list, e, "foreign", defect{kind: unreadable, reason: "what lies under its id isn't a task"})
+		return j.moveToQuarantine(ctx, queue, list, e, "foreign", defect{kind: unreadable, reason: "the key of its id isn't a task"})
 	}
 	found := j.format.examine(queue, e.id, e.raw)
 	if found.kind != "" && found.relabelled == nil {
@@ -68,9 +67,9 @@ func (j *Janitor) repair(ctx context.Context, queue, list string, e entry) error
 	return nil
 }
 
-// lend gives an active task a lease. If its worker lives, that renews it and can finish
-// the task; else asynq hands the task out again, one to two minutes later, as any dead
-// worker's.
+// lend gives an active task a lease. If its worker is alive, it renews the lease and can
+// finish the task. Otherwise asynq hands the task out again, one to two minutes later, like
+// those of other dead workers.
 func (j *Janitor) lend(ctx context.Context, queue, list string, e entry) error {
 	keys := []string{asynqKey(queue, listActive), asynqKey(queue, listLease), asynqKey(queue, "t:"+e.id)}
 	n, err := j.scripts.lease.Run(ctx, j.Redis, keys, e.id, int(j.lease/time.Second)).Int()
@@ -83,8 +82,8 @@ func (j *Janitor) lend(ctx context.Context, queue, list string, e entry) error {
 	return nil
 }
 
-// moveToQuarantine puts an entry into the quarantine and then removes it from the list:
-// a crash in between loses nothing.
+// moveToQuarantine puts an entry into the quarantine and then removes it from the list, so a
+// crash in between loses nothing.
 func (j *Janitor) moveToQuarantine(ctx context.Context, queue, list string, e entry, expected string, found defect) error {
 	q := newQuarantined(queue, list, e.id, found.reason, e.raw)
 	added, dropped, err := j.quarantine.put(ctx, q)
@@ -100,24 +99,24 @@ func (j *Janitor) moveToQuarantine(ctx context.Context, queue, list string, e en
 		return err
 	case ok:
 		j.report(queue, list, e, Repair{found.kind, quarantined}, found.reason+"; it is in quarantine as "+q.ID)
-	case added: // asynq moved it, or it was repaired meanwhile: it is found again if need be
+	case added: // asynq moved it, or it was repaired meanwhile; the next scan finds it if needed
 		return j.quarantine.Drop(ctx, q.ID)
 	}
 	return nil
 }
 
-// remove takes an entry out of the queue, if it still is what was found: 'message',
-// 'none' or 'foreign', as remove.lua has it.
+// remove removes an entry from the queue, if it is still the expected one: 'message', 'none'
+// or 'foreign', see remove.lua.
 func (j *Janitor) remove(ctx context.Context, queue, list string, e entry, expected string) (bool, error) {
 	keys := []string{asynqKey(queue, list), asynqKey(queue, "t:"+e.id), asynqKey(queue, listLease), asynqKey(queue, listActive)}
 	n, err := j.scripts.remove.Run(ctx, j.Redis, keys, e.id, expected, e.raw).Int()
 	if err != nil {
-		return false, fmt.Errorf("take task %q out of queue %s: %w", e.id, queue, err)
+		return false, fmt.Errorf("remove task %q from queue %s: %w", e.id, queue, err)
 	}
 	return n == 1, nil
 }
 
-// report counts and logs a repair. The log shows the beginning of the message at most.
+// report counts and logs a repair, with the beginning of the message.
 func (j *Janitor) report(queue, list string, e entry, r Repair, text string) {
 	j.Count(r)
 	log := j.Log.WithFields(logrus.Fields{"queue": queue, "list": list, "task_id": printable([]byte(e.id)), "stray": r.Kind, "action": r.Action})
@@ -127,7 +126,7 @@ func (j *Janitor) report(queue, list string, e entry, r Repair, text string) {
 	log.Error(text)
 }
 
-// printable makes one short line of any bytes.
+// printable makes a short printable line of any bytes.
 func printable(raw []byte) string {
 	return strings.Map(func(r rune) rune {
 		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {

@@ -9,7 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// asynqKey is one of asynq's keys of a queue.
+// asynqKey returns one of asynq's keys of a queue.
 func asynqKey(queue, name string) string { return "asynq:{" + queue + "}:" + name }
 
 // Lists of ids that asynq has of a queue.
@@ -18,27 +18,27 @@ const (
 	listLease  = "lease" // zset, by when the lease ends
 )
 
-// taskLists are those in which an id can be, first those that stop others: the recovery
-// of dead workers' tasks reads all that has a lease.
+// taskLists returns the lists that can contain an id. Those whose defects stop the recovery of
+// dead workers' tasks come first: that reads all tasks with a lease.
 func taskLists() []string {
 	return []string{listActive, listLease, "pending", "retry", "scheduled", "archived", "completed"}
 }
 
-// isList tells Redis's lists from its sorted sets.
+// isList reports whether it is a list of Redis, not a sorted set.
 func isList(list string) bool { return list == listActive || list == "pending" }
 
 // entry is an id in a list, and what is stored under it.
 type entry struct {
 	id             string
-	raw            []byte // the message, or Redis's DUMP of what has the wrong type
+	raw            []byte // the message, or Redis's DUMP of a key of the wrong type
 	missingMessage bool
-	wrongType      bool // not a task's hash
+	wrongType      bool // the key isn't a hash
 	unleased       bool // active, without a lease
 }
 
-// ids returns the ids of a list from a position on, at most about most of them,
-// and the position to continue from; 0 is the beginning. What stays in the list
-// is seen in one round; what moves may be seen twice, or in the next round.
+// ids returns about scanLimit ids of a list at most, from a position on, and the position to
+// continue from; 0 is the beginning. An id that stays in the list is found in one round; one
+// that moves may be found twice, or in the next round.
 func (j *Janitor) ids(ctx context.Context, key string, list bool, from uint64) (ids []string, next uint64, err error) {
 	for next = from; len(ids) < j.scanLimit; {
 		var some []string
@@ -64,7 +64,7 @@ func (j *Janitor) ids(ctx context.Context, key string, list bool, from uint64) (
 	return ids, next, nil
 }
 
-// load reads what is stored under ids of a list.
+// load reads the entries of ids in a list.
 func (j *Janitor) load(ctx context.Context, queue, list string, ids []string) ([]entry, error) {
 	messages, leases := make([]*redis.StringCmd, len(ids)), make([]*redis.FloatCmd, len(ids))
 	_, err := j.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -89,7 +89,7 @@ func (j *Janitor) load(ctx context.Context, queue, list string, ids []string) ([
 			entries[i].wrongType = true
 			dump, err := j.Redis.Dump(ctx, asynqKey(queue, "t:"+id)).Result()
 			if err != nil && !errors.Is(err, redis.Nil) {
-				return nil, fmt.Errorf("read what is stored under task %q of queue %s: %w", id, queue, err)
+				return nil, fmt.Errorf("dump the key of task %q of queue %s: %w", id, queue, err)
 			}
 			entries[i].raw = []byte(dump)
 		case err != nil:
@@ -106,12 +106,12 @@ func (j *Janitor) load(ctx context.Context, queue, list string, ids []string) ([
 	return entries, nil
 }
 
-// answered reports whether an error of a pipeline is one of its commands' own.
+// answered reports whether a pipeline's error is Redis's answer to one of its commands.
 func answered(err error) bool {
 	return errors.Is(err, redis.Nil) || redis.HasErrorPrefix(err, "WRONGTYPE")
 }
 
-// positions are those where the last turn of any worker stopped, by key.
+// positions returns where the last turn of any worker stopped, by key.
 func (j *Janitor) positions(ctx context.Context) (map[string]uint64, error) {
 	kept, err := j.Redis.HGetAll(ctx, positionsKey).Result()
 	if err != nil {
@@ -119,7 +119,7 @@ func (j *Janitor) positions(ctx context.Context) (map[string]uint64, error) {
 	}
 	positions := map[string]uint64{}
 	for key, position := range kept {
-		positions[key], _ = strconv.ParseUint(position, 10, 64) // what can't be read is the beginning
+		positions[key], _ = strconv.ParseUint(position, 10, 64) // an undecodable one counts as 0, the beginning
 	}
 	return positions, nil
 }

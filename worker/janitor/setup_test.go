@@ -24,7 +24,7 @@ import (
 	"pilotsync/test/redistest"
 )
 
-// fixture is a real Redis with asynq's queues in it, and a janitor.
+// fixture is a real Redis with asynq's queues, and a janitor.
 type fixture struct {
 	t         *testing.T
 	rdb       *redis.Client
@@ -37,7 +37,7 @@ type fixture struct {
 	repairs map[Repair]int
 }
 
-// testQueue is the queue of tests that need only one.
+// testQueue is the queue of tests with one queue.
 const testQueue = tasks.QueueLists
 
 func setup(t *testing.T) *fixture {
@@ -53,7 +53,7 @@ func setup(t *testing.T) *fixture {
 	return f
 }
 
-// another is the janitor of one more worker.
+// another returns the janitor of another worker.
 func (f *fixture) another() *Janitor {
 	f.t.Helper()
 	log := logrus.New()
@@ -71,7 +71,7 @@ func (f *fixture) count(r Repair) {
 	f.repairs[r]++
 }
 
-// scan has the janitor scan all queues once.
+// scan lets the janitor scan all queues once.
 func (f *fixture) scan() {
 	f.t.Helper()
 	if err := f.janitor.scanAll(f.t.Context()); err != nil {
@@ -79,7 +79,7 @@ func (f *fixture) scan() {
 	}
 }
 
-// checkRepairs checks how often the janitor did what since the start.
+// checkRepairs checks the number of each repair since the start.
 func (f *fixture) checkRepairs(want map[Repair]int) {
 	f.t.Helper()
 	f.mu.Lock()
@@ -119,7 +119,7 @@ func (f *fixture) put(list, id string) {
 	if isList(list) {
 		err = f.rdb.LPush(ctx, asynqKey(testQueue, list), id).Err()
 	} else {
-		// In an hour, so that asynq leaves it where it is.
+		// Due in an hour, so asynq doesn't move it.
 		err = f.rdb.ZAdd(ctx, asynqKey(testQueue, list), redis.Z{Score: float64(time.Now().Add(time.Hour).Unix()), Member: id}).Err()
 	}
 	if err != nil {
@@ -127,7 +127,7 @@ func (f *fixture) put(list, id string) {
 	}
 }
 
-// abandon makes the task that would be handed out next one whose worker died an hour ago.
+// abandon makes the next task one whose worker died an hour ago.
 func (f *fixture) abandon(id string) {
 	f.t.Helper()
 	ctx := f.t.Context()
@@ -146,7 +146,7 @@ func (f *fixture) leaseEnds(id string, at time.Time) {
 	}
 }
 
-// message is one as asynq encodes it, under the labels given.
+// message returns a message in asynq's encoding, with the given labels.
 func (f *fixture) message(id, queue string) string {
 	f.t.Helper()
 	m := f.janitor.format
@@ -165,7 +165,7 @@ func (f *fixture) message(id, queue string) string {
 }
 
 // serve runs a plain asynq server, which recovers dead workers' tasks at its start,
-// until stop. What it hands out is told on the channel.
+// until stop. The channel gets the ids of the tasks that it hands out.
 func (f *fixture) serve(handle func(context.Context, *asynq.Task) error) (handled chan string, stop func()) {
 	f.t.Helper()
 	handled = make(chan string, 100)

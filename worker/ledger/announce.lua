@@ -1,4 +1,4 @@
--- Announces that a worker is alive, and forgets those that died.
+-- Announces that a worker is alive, and removes dead ones.
 -- Returns 1.
 local workers = KEYS[1] -- hash: id → "ms SERVES"
 local id, serves = ARGV[1], ARGV[2]

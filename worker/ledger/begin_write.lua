@@ -1,9 +1,9 @@
--- Renews the lease and records a write in flight. What earlier writes claimed stays
--- claimed until a commit: they may have taken effect.
--- Returns 1, or 0 if the lease is another's.
+-- Renews the lease and records a write in flight. Names that earlier writes claimed stay
+-- claimed until a commit, since those writes may have taken effect.
+-- Returns 1, or 0 if the caller doesn't have the lease.
 local sync, writes, shown = KEYS[1], KEYS[2], KEYS[3]
-local token, ttl, landing = ARGV[1], ARGV[2], ARGV[3] -- ms, ms until the write can't take effect
-local names = cjson.decode(ARGV[4])                   -- that the write claims
+local token, ttl, landing = ARGV[1], ARGV[2], ARGV[3] -- ms, ms in which the write can take effect
+local names = cjson.decode(ARGV[4])                   -- claimed by the write
 local changes = ARGV[5]                               -- what the write changes; '' for nothing
 
 if not holds_lease(sync, token) then

@@ -7,7 +7,7 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-func TestWhatAWriteClaimedStaysClaimedUntilACommit(t *testing.T) {
+func TestClaimedNamesStayClaimedUntilACommit(t *testing.T) {
 	t.Parallel()
 	begin := func(claim ...string) func(context.Context, *Ledger) string {
 		return func(ctx context.Context, l *Ledger) string {
@@ -23,6 +23,6 @@ func TestWhatAWriteClaimedStaysClaimedUntilACommit(t *testing.T) {
 			after: after(`["a.example.com","b.example.com","c.example.com"]`)},
 		{name: "a write that claims nothing leaves them", before: earlier, do: begin(), want: "begun",
 			after: after(`["a.example.com","b.example.com"]`)},
-		{name: "where nothing was claimed nothing is", before: state{"sync": leased(hash{"claim": `[]`})}, do: begin(), want: "begun", after: after(`[]`)},
+		{name: "without claims there are still none", before: state{"sync": leased(hash{"claim": `[]`})}, do: begin(), want: "begun", after: after(`[]`)},
 	})
 }

@@ -8,8 +8,8 @@ local first_log = 19 -- a key for each outcome
 local token, history_kept, recovered, listed = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local own, disown = cjson.decode(ARGV[5]), cjson.decode(ARGV[6])
 local bury, unbury, tombstone_ttl = cjson.decode(ARGV[7]), cjson.decode(ARGV[8]), ARGV[9] -- ms
--- Each with domain, seq, old and new record, since, due and recheck (ms), expiry (s),
--- state and event; '' for none. A line of history isn't text: it has an argument.
+-- Each has domain, seq, old and new record, since, due and recheck (ms), expiry (s),
+-- state and event; '' for none. History lines are binary, so they are arguments.
 local outcomes = cjson.decode(ARGV[10])
 local first_line = 11
 
@@ -40,7 +40,7 @@ for i, o in ipairs(outcomes) do
     result[#result + 1] = domain
   end
 end
-redis.call('DEL', untracked) -- workers of 0.1.0 keep a note there that nothing reads any more
+redis.call('DEL', untracked) -- workers of 0.1.0 write it; nothing reads it any more
 for _, name in ipairs(own) do
   redis.call('SADD', owned, name)
 end

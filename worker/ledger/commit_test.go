@@ -11,7 +11,7 @@ import (
 
 func committing(c listsync.Commit) func(context.Context, *Ledger) string {
 	return func(ctx context.Context, l *Ledger) string {
-		c := c // two backends run a case at once
+		c := c // two backends run the case in parallel
 		c.WorkerID = "worker"
 		stale, err := l.Commit(ctx, mine, c)
 		return outcome(fmt.Sprint("stale ", stale), err)
@@ -32,7 +32,7 @@ func line(r listsync.Record, text string) string {
 		Cause: causeOf(r, text), Reason: text, Actor: "worker"})
 }
 
-func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
+func TestCommitReplacesOnlyRecordsThatArePlannedOn(t *testing.T) {
 	t.Parallel()
 	const a, b, c = "a.example.com", "b.example.com", "c.example.com"
 	listed, gone := record(a, first), ended(a, first+1)
@@ -63,12 +63,12 @@ func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
 				"domains": hash{a: encode(listed)}, "due": zset{a: nextMs}, "log:" + a: lines{line(listed, "done")}},
 		},
 		{
-			name:   "what a worker of 0.1.0 noted of unknown domains goes",
+			name:   "the unknown domains of a 0.1.0 worker are deleted",
 			before: state{"sync": leased(nil), "strangers": set{b}}, do: committing(listsync.Commit{}), want: "stale []",
 			after: state{"sync": leased(nil)},
 		},
 		{
-			name:   "a removed domain is not due any more and has no since",
+			name:   "a removed domain has no due time and no since",
 			before: known(removal(a, first+1), listed),
 			do:     committing(listsync.Commit{Outcomes: []listsync.Outcome{planned(gone, encode(listed))}}), want: "stale []",
 			after: state{"sync": leased(nil), "seqs": hash{a: number(first + 1)}, "domains": hash{a: encode(gone)}, "log:" + a: lines{line(gone, "done")}},
@@ -103,12 +103,12 @@ func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
 			do:     committing(listsync.Commit{Outcomes: []listsync.Outcome{planned(listed, "")}}), want: "stale [a.example.com]",
 		},
 		{
-			name:   "a record that vanished meanwhile isn't made up",
+			name:   "a record that vanished meanwhile stays away",
 			before: fresh,
 			do:     committing(listsync.Commit{Outcomes: []listsync.Outcome{planned(listed, encode(listed))}}), want: "stale [a.example.com]",
 		},
 		{
-			name: "one stale domain doesn't hold up the others",
+			name: "one stale domain does not delay the others",
 			before: state{"sync": leased(nil), "seqs": hash{a: number(first + 1), b: number(first)},
 				"pending": hash{a: encode(removal(a, first+1)), b: encode(change(b, first))}, "since": hash{b: number(first)}},
 			do: committing(listsync.Commit{Outcomes: []listsync.Outcome{planned(listed, ""), planned(record(b, first), "")}}), want: "stale [a.example.com]",
@@ -117,32 +117,32 @@ func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
 				"domains": hash{b: encode(record(b, first))}, "due": zset{b: nextMs}, "log:" + b: lines{line(record(b, first), "done")}},
 		},
 		{
-			name:   "names become ours and stop to be",
+			name:   "names become owned and stop being owned",
 			before: state{"sync": leased(nil), "ours": set{a, "www." + a}},
 			do:     committing(listsync.Commit{Own: []string{b, "www." + b}, Disown: []string{"www." + a, "never.example.com"}}), want: "stale []",
 			after: state{"sync": leased(nil), "ours": set{a, b, "www." + b}},
 		},
 		{
-			name: "what was in flight and the trouble are over",
+			name: "the write in flight and the failure are cleared",
 			before: state{"sync": leased(hash{"landing": "+20s", "claim": `["x"]`, "fails": "3", "trouble": "away", "blocked": "1",
 				"trouble_since": number(start.UnixMilli())})},
 			do: committing(listsync.Commit{}), want: "stale []",
 			after: state{"sync": leased(nil)},
 		},
 		{
-			name:   "that it goes on for a blocked app is told",
+			name:   "the recovery of a blocked app has an event",
 			before: state{"sync": leased(hash{"fails": "3", "trouble": "no card", "blocked": "1", "trouble_since": "1", "alarm": "1"})},
 			do:     committing(listsync.Commit{}), want: "stale []",
 			after: state{"sync": leased(nil), "told": str("+0s"), "outbox": lines{"+0s " + recoveredEvent(testApp)}},
 		},
 		{
-			name:   "a trouble that was not told isn't told to be over",
+			name:   "a failure without an event has no recovery event",
 			before: state{"sync": leased(hash{"fails": "3", "trouble": "not served", "blocked": "1", "trouble_since": "1"})},
 			do:     committing(listsync.Commit{}), want: "stale []",
 			after: state{"sync": leased(nil)},
 		},
 		{
-			name: "what is told is told of what was committed, in its order, after what was told before, by a clock that stood still or ran back",
+			name: "events follow in the order of commits, even if the clock stands still or runs back",
 			before: state{"sync": leased(nil), "seqs": hash{a: number(first), b: number(first), c: number(first + 1)},
 				"told": str("+60s"), "outbox": lines{"+60s {}"}},
 			do: committing(listsync.Commit{Outcomes: []listsync.Outcome{
@@ -154,14 +154,14 @@ func TestCommitReplacesWhatIsStillAsPlanned(t *testing.T) {
 				"told": str("+60s"), "outbox": lines{"+60s {}", "+60s " + stateEvent(testApp, ended(a, first))}},
 		},
 		{
-			name: "a stale holder commits nothing at all",
-			before: state{"sync": leased(hash{"token": "theirs", "landing": "+20s", "claim": `["x"]`, "fails": "3"}), "ours": set{a},
+			name: "a stale holder commits nothing",
+			before: state{"sync": leased(hash{"token": "other", "landing": "+20s", "claim": `["x"]`, "fails": "3"}), "ours": set{a},
 				"seqs": hash{a: number(first)}, "pending": hash{a: encode(change(a, first))}},
 			do:   committing(listsync.Commit{Own: []string{b}, Disown: []string{a}, Outcomes: []listsync.Outcome{planned(listed, "")}}),
 			want: listsync.ErrLeaseLost.Error(),
 		},
 		{
-			name:   "a holder that gave its lease back commits nothing at all",
+			name:   "a holder that released its lease commits nothing",
 			before: state{"sync": hash{"awake": "1", "wake": "1"}, "seqs": hash{a: number(first)}, "pending": hash{a: encode(change(a, first))}},
 			do:     committing(listsync.Commit{Own: []string{b}, Outcomes: []listsync.Outcome{planned(listed, "")}}),
 			want:   listsync.ErrLeaseLost.Error(),
@@ -192,14 +192,14 @@ func TestAVerificationReplacesOnlyTheRecordItChecked(t *testing.T) {
 	}
 	before := state{"domains": hash{a: encode(was)}, "due": zset{a: nextMs}, "log:" + a: lines{"older"}}
 	runScripts(t, []script{
-		{name: "a last attempt ends the waiting", before: before, do: verify(done, fact), want: "true",
+		{name: "the last attempt clears the due time", before: before, do: verify(done, fact), want: "true",
 			after: state{"domains": hash{a: encode(done)}, "log:" + a: lines{encode(fact), "older"},
 				"told": str("+0s"), "outbox": lines{"+0s " + stateEvent(testApp, done)}}},
 		{name: "another attempt is due later", before: before, do: verify(next, fact), want: "true",
 			after: state{"domains": hash{a: encode(next)}, "due": zset{a: float64(later.UnixMilli())}, "log:" + a: lines{encode(fact), "older"}}},
-		{name: "without an event the history stays", before: before, do: verify(next, listsync.HistoryEntry{}), want: "true",
+		{name: "without an entry the history stays", before: before, do: verify(next, listsync.HistoryEntry{}), want: "true",
 			after: state{"domains": hash{a: encode(next)}, "due": zset{a: float64(later.UnixMilli())}, "log:" + a: lines{"older"}}},
-		{name: "a record that is another by now stays", before: state{"domains": hash{a: encode(ended(a, first+1))}}, do: verify(done, fact), want: "false"},
+		{name: "a record that changed meanwhile stays", before: state{"domains": hash{a: encode(ended(a, first+1))}}, do: verify(done, fact), want: "false"},
 		{name: "in an emptied Redis no record comes back", before: state{}, do: verify(done, fact), want: "false"},
 	})
 }

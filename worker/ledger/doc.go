@@ -1,13 +1,13 @@
-// Package ledger keeps the record of every domain in Redis: what is wanted, its state, its
-// order numbers and its history; and per app the lease, the wake and what is in flight.
+// Package ledger keeps the record of every domain in Redis: its request, state, order numbers
+// and history. For each app it also keeps the lease, the wake and the write in flight.
 //
-// Each change of the ledger is one Lua script, in a file of its own beside this
-// one; prelude.lua begins each. The scripts compare, count and move; what a record contains
-// is decided in Go and opaque to them. All times that they compare come from Redis's own
-// clock, never from a worker's.
+// Each change of the ledger is one Lua script in a file of this directory, preceded by
+// prelude.lua. The scripts compare, count and move; the content of a record is decided in Go
+// and opaque to them. All times that they compare come from Redis's clock, never from a
+// worker's.
 //
-// An app's keys share its hash tag, so that they live in one slot of a Redis
-// Cluster and one script can work on all of them:
+// An app's keys share its hash tag, so they are in one slot of a Redis Cluster, and one
+// script can use all of them:
 //
 //	pilotsync:{APP}:seq      string  the last order number handed out (by producers)
 //	pilotsync:{APP}:seqs     hash    domain → order number of its last recorded change
@@ -25,25 +25,25 @@
 //	pilotsync:{APP}:log:NAME list    the domain's last events, newest first, each as line.go
 //	                                 has it (`pilotsync logs` shows them)
 //	pilotsync:{APP}:sync     hash    wake, awake; token, until, taken (the lease, and the
-//	                                 wake it was taken at); landing, claim (write in
+//	                                 wake at its begin); landing, claim (write in
 //	                                 flight); look_at (when the recoverer wakes the app); fails, trouble,
-//	                                 blocked, trouble_since; alarm (the failure was notified);
+//	                                 blocked, trouble_since; alarm (the failure has an event);
 //	                                 paused (by whom);
 //	                                 dry_run ("ms ADDED REMOVED", until a commit); lost_told
-//	                                 (identity of the ledger whose predecessor's loss was notified)
+//	                                 (identity of the ledger that has an event of its predecessor's loss)
 //	pilotsync:{APP}:outbox   list    events to be enqueued, oldest first: "µs EVENT"
 //	pilotsync:{APP}:told     string  time of the last event (µs)
 //	pilotsync:{APP}:writes   list    the last writes, newest first: "NUMBER µs OUTCOME CHANGES"
 //	pilotsync:{APP}:shown    hash    for readers only: listed, listed_at (names on the list,
-//	                                 and when that was seen); write (what the write in flight
-//	                                 changes), writes (how many there were); revision (goes up
-//	                                 with all that a reader would see)
+//	                                 and when that was read); write (what the write in flight
+//	                                 changes), writes (how many there were); revision (grows
+//	                                 with every change that readers see)
 //	pilotsync:{APP}:index    zset    "STATE DOMAIN" and " DOMAIN" of each domain, all of score 0
-//	pilotsync:{APP}:latest   zset    the domains changed last, by when (ms)
+//	pilotsync:{APP}:latest   zset    the last changed domains, by when (ms)
 //	pilotsync:{APP}:waiting  zset    domains with a pending change, by since when (ms)
 //	pilotsync:{APP}:expiry   zset    domains that are done, by the end of their certificate (s)
-//	pilotsync:{APP}:handover string  identity of the ledger that a producer handed all the
-//	                                 app's domains to
+//	pilotsync:{APP}:handover string  identity of the ledger to which a producer handed over
+//	                                 all domains of the app
 //	pilotsync:ledger         hash    id, created (ms): this ledger's identity; before, lost: the
 //	                                 identities that it replaced, and when (ms); seen:
 //	                                 when a worker last identified it (ms)

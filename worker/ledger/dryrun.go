@@ -13,7 +13,7 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// DryRun is what the last dry run of an app found. No sync has committed since.
+// DryRun is the result of an app's last dry run, if no sync has committed since.
 type DryRun struct {
 	At             time.Time
 	Added, Removed int // names that a sync would have changed on the list
@@ -41,15 +41,15 @@ func (l *Ledger) Preview(ctx context.Context, lease listsync.Lease, p listsync.P
 	}
 }
 
-// previewedChange is a change as preview.lua has it: as it was planned on, and with its preview.
+// previewedChange is a change for preview.lua: the planned one, and the same with its preview.
 type previewedChange struct {
 	Domain string `json:"domain"`
 	Old    string `json:"old"`
 	New    string `json:"new"`
 }
 
-// withPreview is the change as it was read, with its preview. Fields that a later
-// program put there stay.
+// withPreview returns the JSON of the change with its preview. Fields of later releases
+// stay.
 func withPreview(change listsync.Pending) (string, error) {
 	var fields map[string]any
 	reader := json.NewDecoder(strings.NewReader(change.Version))
@@ -67,7 +67,7 @@ func decodePending(raw string) (listsync.Pending, error) {
 	return p, err
 }
 
-// decodeDryRun reads the field dry_run; nil where there is none.
+// decodeDryRun reads the field dry_run; nil if there is none.
 func decodeDryRun(s string) *DryRun {
 	var ms int64
 	var d DryRun
@@ -78,8 +78,7 @@ func decodeDryRun(s string) *DryRun {
 	return &d
 }
 
-// DryRuns returns those of the apps named that a dry run was the last to plan. No sync
-// has committed since.
+// DryRuns returns those of the named apps whose last plan was a dry run.
 func (l *Ledger) DryRuns(ctx context.Context, apps ...string) ([]string, error) {
 	marks := make([]*redis.StringCmd, len(apps))
 	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -88,7 +87,7 @@ func (l *Ledger) DryRuns(ctx context.Context, apps ...string) ([]string, error) 
 		}
 		return nil
 	}); err != nil && !missing(err) {
-		return nil, fmt.Errorf("look for dry runs: %w", err)
+		return nil, fmt.Errorf("find dry runs: %w", err)
 	}
 	var found []string
 	for i, app := range apps {
@@ -99,20 +98,20 @@ func (l *Ledger) DryRuns(ctx context.Context, apps ...string) ([]string, error) 
 	return found, nil
 }
 
-// InDryRun returns the workers that write nothing.
+// InDryRun returns the workers that are in a dry run.
 func InDryRun(workers []Worker) []Worker {
 	return slices.DeleteFunc(slices.Clone(workers), func(w Worker) bool { return !w.DryRun })
 }
 
-// EndOldDryRun repairs what a dry run of release 0.1.0 left. That release committed
-// what it hadn't written, and kept the difference to the list: names that are "on" the
-// list, or "off" it, in the ledger alone. A sync puts back what is missing; names that
-// are still there only leave if they have a tombstone. wake is for that sync's task; ok is
-// false if there is nothing to repair.
+// EndOldDryRun repairs the ledger after a dry run of release 0.1.0. That release committed
+// changes that it hadn't written, and kept the difference: names that are "on" or "off" the
+// list in the ledger only. A sync puts back missing names, but it removes the others only if
+// they have a tombstone. wake is for that sync's task; ok is false if there is nothing to
+// repair.
 func (l *Ledger) EndOldDryRun(ctx context.Context, app string) (wake int64, ok bool, err error) {
 	names, err := l.rdb.HGetAll(ctx, key(app, "dry")).Result()
 	if err != nil {
-		return 0, false, fmt.Errorf("look for a dry run of app %s: %w", app, err)
+		return 0, false, fmt.Errorf("read the old dry run of app %s: %w", app, err)
 	}
 	if len(names) == 0 {
 		return 0, false, nil
@@ -132,12 +131,12 @@ func (l *Ledger) EndOldDryRun(ctx context.Context, app string) (wake int64, ok b
 			return 0, false, fmt.Errorf("set tombstones for the names that a dry run of app %s left on its list: %w", app, err)
 		}
 	}
-	// The key goes last, so that a crash before leaves the work to the next start.
+	// The key is deleted last, so after a crash the next start repeats the repair.
 	if wake, err = l.Wake(ctx, app); err != nil {
 		return 0, false, err
 	}
 	if err := l.rdb.Del(ctx, key(app, "dry")).Err(); err != nil {
-		return 0, false, fmt.Errorf("forget the dry run of app %s: %w", app, err)
+		return 0, false, fmt.Errorf("delete the old dry run of app %s: %w", app, err)
 	}
 	return wake, true, nil
 }

@@ -12,8 +12,8 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// previewed puts down what a dry run foretells of changes, and takes the mark of it
-// away, whose time differs, and says it in words.
+// previewed records the previews of changes. It removes the dry run's mark, whose time
+// varies, and returns it as text.
 func previewed(changes ...listsync.Pending) func(context.Context, *Ledger) string {
 	return func(ctx context.Context, l *Ledger) string {
 		changes := slices.Clone(changes)
@@ -34,7 +34,7 @@ func previewed(changes ...listsync.Pending) func(context.Context, *Ledger) strin
 	}
 }
 
-func TestADryRunNotesWhatItFoundAndGivesTheLeaseBack(t *testing.T) {
+func TestADryRunRecordsPreviewsAndReleasesTheLease(t *testing.T) {
 	t.Parallel()
 	a := change("a.example.com", first)
 	b := change("b.example.com", first+1)
@@ -49,7 +49,7 @@ func TestADryRunNotesWhatItFoundAndGivesTheLeaseBack(t *testing.T) {
 		{name: "the change stays pending, with its preview", before: state{"sync": leased(nil), "pending": hash{a.Domain: encode(a)}},
 			do: previewed(a), want: "released true" + done,
 			after: state{"sync": hash{"wake": "1"}, "pending": hash{a.Domain: foretold(a, "")}}},
-		{name: "with nothing pending only the lease and the wake go", before: state{"sync": leased(nil)}, do: previewed(), want: "released true" + done,
+		{name: "with nothing pending only the lease and the wake are cleared", before: state{"sync": leased(nil)}, do: previewed(), want: "released true" + done,
 			after: state{"sync": hash{"wake": "1"}}},
 		{name: "a write in flight and what it claims stay", before: state{"sync": leased(hash{"landing": "-5s", "claim": `["x"]`})}, do: previewed(), want: "released true" + done,
 			after: state{"sync": hash{"wake": "1", "landing": "-5s", "claim": `["x"]`}}},
@@ -58,14 +58,14 @@ func TestADryRunNotesWhatItFoundAndGivesTheLeaseBack(t *testing.T) {
 			after: state{"sync": leased(nil), "pending": hash{a.Domain: foretold(a, ""), b.Domain: encode(b)}}},
 		{name: "a change that replaced the one planned gets no preview of it", before: state{"sync": leased(nil), "pending": hash{a.Domain: encode(change(a.Domain, first+9))}},
 			do: previewed(a), want: "released false" + done},
-		{name: "whoever woke the app meanwhile gets one more round", before: state{"sync": leased(hash{"wake": "4"})}, do: previewed(), want: "released false" + done,
+		{name: "a wake meanwhile keeps the lease", before: state{"sync": leased(hash{"wake": "4"})}, do: previewed(), want: "released false" + done,
 			after: state{"sync": leased(hash{"wake": "4", "taken": "4"})}},
-		{name: "a trouble is over, and its end is told where it was told",
+		{name: "a failure is cleared, with an event if it had one",
 			before: state{"sync": leased(hash{"fails": "2", "trouble": "no card", "blocked": "1", "trouble_since": "1", "alarm": "1"})}, do: previewed(), want: "released true" + done,
 			after: state{"sync": hash{"wake": "1"}, "told": str("+0s"), "outbox": lines{"+0s " + readableEvent(testApp)}}},
-		{name: "a stale holder notes nothing", before: state{"sync": leased(hash{"token": "theirs"}), "pending": hash{a.Domain: encode(a)}},
+		{name: "a stale holder records nothing", before: state{"sync": leased(hash{"token": "other"}), "pending": hash{a.Domain: encode(a)}},
 			do: previewed(a), want: listsync.ErrLeaseLost.Error()},
-		{name: "fields that a later program put there stay", before: state{"sync": leased(nil), "pending": hash{a.Domain: later}},
+		{name: "fields of a later release stay", before: state{"sync": leased(nil), "pending": hash{a.Domain: later}},
 			do: func(ctx context.Context, l *Ledger) string {
 				s, err := l.Snapshot(ctx, testApp)
 				if err != nil {
@@ -81,9 +81,9 @@ func TestADryRunNotesWhatItFoundAndGivesTheLeaseBack(t *testing.T) {
 	})
 }
 
-func TestAPreviewIsTheReasonOfWhatWaitsUntilTheNextCommit(t *testing.T) {
+func TestAPreviewIsThePendingReasonUntilTheNextCommit(t *testing.T) {
 	t.Parallel()
-	l, _ := still(t)
+	l, _ := frozen(t)
 	ctx := t.Context()
 	full(t, l, leased(nil))
 	s, err := l.Snapshot(ctx, testApp)
@@ -135,13 +135,13 @@ func TestAPreviewIsTheReasonOfWhatWaitsUntilTheNextCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := dry(); len(got) != 0 {
-		t.Errorf("after a commit these still count as after a dry run: %v", got)
+		t.Errorf("after a commit these apps still have a dry run: %v", got)
 	}
 }
 
-func TestWhatAnOldDryRunLeftIsMarkedToBePutRight(t *testing.T) {
+func TestAnOldDryRunIsRepaired(t *testing.T) {
 	t.Parallel()
-	l, server := still(t)
+	l, server := frozen(t)
 	ctx := t.Context()
 	if wake, ok, err := l.EndOldDryRun(ctx, testApp); wake != 0 || ok || err != nil {
 		t.Errorf("without one: wake %d, %t, %v", wake, ok, err)
@@ -152,7 +152,7 @@ func TestWhatAnOldDryRunLeftIsMarkedToBePutRight(t *testing.T) {
 	}
 	gone, err := l.rdb.ZRangeWithScores(ctx, key(testApp, "gone"), 0, -1).Result()
 	if err != nil || len(gone) != 1 || gone[0] != (redis.Z{Score: float64(start.UnixMilli()), Member: "off.example.com"}) {
-		t.Errorf("gone are %v, %v", gone, err)
+		t.Errorf("the tombstones are %v, %v", gone, err)
 	}
 	if server.Exists(key(testApp, "dry")) {
 		t.Error("the key is still there")

@@ -1,6 +1,6 @@
--- Records that the write in flight has taken effect or is lost. What it claimed is kept
--- until a commit: it may have taken effect.
--- Returns 1, or 0 if the lease is another's.
+-- Records that the outcome of the write in flight is certain. Its claimed names are kept
+-- until a commit, since it may have taken effect.
+-- Returns 1, or 0 if the caller doesn't have the lease.
 local sync, writes, shown = KEYS[1], KEYS[2], KEYS[3]
 local token = ARGV[1]
 

@@ -1,6 +1,6 @@
 -- Releases the lease after a failure, or records a failure of a sync that never had the
 -- lease. The wake stays set: the caller must retry the sync.
--- Returns 1, or 0 if the lease is another's.
+-- Returns 1, or 0 if the caller doesn't have the lease.
 local sync, last_event, outbox, shown = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local token = ARGV[1]               -- '' for none
 local reason = ARGV[2]              -- '' for none

@@ -14,33 +14,32 @@ import (
 	"pilotsync/tasks"
 )
 
-// Query says which domains to find; what is empty doesn't limit it.
+// Query says which domains to find; an empty field is no limit.
 type Query struct {
 	Apps   []string
 	States []tasks.State
 	Prefix string // beginning of the name, in its canonical form
-	// After is where the page before ended; nil for the first page.
+	// After is the end of the previous page; nil for the first page.
 	After *Position
 	Limit int // domains on a page, at least 1
 }
 
-// Position is a place in the order of what is found: by domain, then by app.
+// Position is a place in the order of results: by domain, then by app.
 type Position struct{ Domain, App string }
 
 func (p Position) compare(other Position) int {
 	return cmp.Or(strings.Compare(p.Domain, other.Domain), strings.Compare(p.App, other.App))
 }
 
-// Page is a part of what a [Query] finds.
+// Page is a part of a [Query]'s results.
 type Page struct {
 	Views []View
 	Total int       // of all pages
-	Next  *Position // for the page that follows; nil if none does
+	Next  *Position // After of the next page; nil if there is none
 }
 
-// Find returns the domains that a query asks for, sorted by name and app. It
-// takes three round trips, and reads no more of an app than a page, however many
-// domains there are.
+// Find returns the domains that match a query, sorted by name and app. It takes three
+// round trips and reads at most one page of each app.
 func (l *Ledger) Find(ctx context.Context, q Query) (Page, error) {
 	apps := q.Apps
 	if len(apps) == 0 {
@@ -62,9 +61,9 @@ func (l *Ledger) Find(ctx context.Context, q Query) (Page, error) {
 	return page, err
 }
 
-// search looks for the positions of one page and one more, and counts all.
+// search returns the positions of one page and one more, and counts all.
 func (l *Ledger) search(ctx context.Context, apps []string, q Query) (found []Position, total int, err error) {
-	groups := []string{""} // the beginnings of members, up to their space
+	groups := []string{""} // the first words of members
 	if len(q.States) > 0 {
 		groups = groups[:0]
 		for _, state := range q.States {
@@ -87,7 +86,7 @@ func (l *Ledger) search(ctx context.Context, apps []string, q Query) (found []Po
 				if q.After != nil && q.After.Domain >= q.Prefix {
 					from = "[" + group + " " + q.After.Domain
 					if app <= q.After.App {
-						from = "(" + from[1:] // that one of this app was on the page before
+						from = "(" + from[1:] // the previous page has this app's domain
 					}
 				}
 				parts = append(parts, part{app, p.ZRangeByLex(ctx, key(app, "index"),
@@ -108,12 +107,12 @@ func (l *Ledger) search(ctx context.Context, apps []string, q Query) (found []Po
 		}
 	}
 	slices.SortFunc(found, Position.compare)
-	found = slices.Compact(found) // one that changed its state between two reads
+	found = slices.Compact(found) // a domain may change its state between two reads
 	return found[:min(len(found), q.Limit+1)], total, nil
 }
 
-// Latest returns the domains that changed last, at most n and at most 50 of an
-// app, newest first.
+// Latest returns the last changed domains, at most n and at most 50 of each app, newest
+// first.
 func (l *Ledger) Latest(ctx context.Context, n int) ([]View, error) {
 	apps, err := l.Apps(ctx)
 	if err != nil {
@@ -148,8 +147,8 @@ func (l *Ledger) Latest(ctx context.Context, n int) ([]View, error) {
 	return l.views(ctx, positions)
 }
 
-// views reads the domains at the given positions, in their order. One that the
-// ledger doesn't hold any more is left out.
+// views reads the domains at the given positions, in their order, without those that the
+// ledger doesn't have any more.
 func (l *Ledger) views(ctx context.Context, positions []Position) ([]View, error) {
 	names := map[string][]string{}
 	for _, p := range positions {
@@ -191,12 +190,12 @@ func (l *Ledger) views(ctx context.Context, positions []Position) ([]View, error
 	return views, nil
 }
 
-// ExpiringWithin is how long before its end a certificate is notified. Let's Encrypt's
+// ExpiringWithin is how long before a certificate's end there is an event. Let's Encrypt's
 // are renewed 30 days before.
 const ExpiringWithin = 14 * 24 * time.Hour
 
-// AppStates returns where the apps named stand, or all that have a ledger if
-// none is, sorted by id. Of an unknown app it is the zero App with its id.
+// AppStates returns the states of the named apps, or of all apps if none is named, sorted
+// by id. An unknown app has the zero App with its id.
 func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
 	if len(ids) == 0 {
 		var err error
@@ -207,12 +206,12 @@ func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
 	type answer struct {
 		sync, shown     *redis.MapStringStringCmd
 		pending         *redis.IntCmd
-		counts          []*redis.IntCmd // by state, in their order
+		counts          []*redis.IntCmd // in the order of tasks.States
 		waiting, expiry *redis.ZSliceCmd
 		expiring        *redis.IntCmd
-		clock           *redis.TimeCmd // each from the node that holds the app
+		clock           *redis.TimeCmd // from the node that has the app
 	}
-	soon := time.Now().Add(ExpiringWithin) // days: no worker's clock is that wrong
+	soon := time.Now().Add(ExpiringWithin) // an error of the worker's clock doesn't matter for days
 	answers := make([]answer, len(ids))
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range ids {
@@ -254,8 +253,8 @@ func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
 	return apps, nil
 }
 
-// Revisions returns a text for each app that changes with everything that a
-// reader would see of the app.
+// Revisions returns a text for each app, which changes whenever readers would see a
+// difference.
 func (l *Ledger) Revisions(ctx context.Context) (map[string]string, error) {
 	apps, err := l.Apps(ctx)
 	if err != nil {
@@ -268,7 +267,7 @@ func (l *Ledger) Revisions(ctx context.Context) (map[string]string, error) {
 		}
 		return nil
 	}); err != nil && !missing(err) {
-		return nil, fmt.Errorf("look for changes: %w", err)
+		return nil, fmt.Errorf("read the revisions of the apps: %w", err)
 	}
 	revisions := map[string]string{}
 	for i, app := range apps {
@@ -281,13 +280,13 @@ func (l *Ledger) Revisions(ctx context.Context) (map[string]string, error) {
 func (l *Ledger) Owned(ctx context.Context, app string) ([]string, error) {
 	names, err := l.rdb.SMembers(ctx, key(app, "ours")).Result()
 	if err != nil {
-		return nil, fmt.Errorf("read our names of app %s: %w", app, err)
+		return nil, fmt.Errorf("read the owned names of app %s: %w", app, err)
 	}
 	slices.Sort(names)
 	return names, nil
 }
 
-// decodeApp makes an App of its sync hash.
+// decodeApp decodes an app's sync hash.
 func decodeApp(id string, f map[string]string, pending int, now time.Time) App {
 	app := App{ID: id, Awake: f["awake"] == "1", Pending: pending, Failure: failureOf(f), Paused: f["paused"]}
 	app.Wake, _ = strconv.ParseInt(f["wake"], 10, 64)
@@ -298,7 +297,7 @@ func decodeApp(id string, f map[string]string, pending int, now time.Time) App {
 	return app
 }
 
-// parseTime decodes a time in ms; the zero time where there is none.
+// parseTime decodes a time in ms; the zero time if there is none.
 func parseTime(s string) time.Time {
 	ms, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
@@ -307,7 +306,7 @@ func parseTime(s string) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// decodeViews makes views of what the ledger holds of some domains of an app.
+// decodeViews decodes some domains of an app.
 func decodeViews(app string, domains, pending, sync map[string]string) ([]View, error) {
 	records, err := decodeAll(app, "the record", domains, decodeRecord)
 	if err != nil {

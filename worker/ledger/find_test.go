@@ -14,9 +14,9 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// TestWhatReadersFindIsWhatTheLedgerHolds makes random changes of some apps and
-// compares each way to find domains with a plain look at all of them.
-func TestWhatReadersFindIsWhatTheLedgerHolds(t *testing.T) {
+// TestReadersFindWhatTheLedgerHas makes random changes of some apps and
+// compares each way to find domains with a search through all of them.
+func TestReadersFindWhatTheLedgerHas(t *testing.T) {
 	t.Parallel()
 	rdb := backends()["miniredis"](t)
 	rapid.Check(t, func(r *rapid.T) {
@@ -56,12 +56,12 @@ func (s step) take(r *rapid.T, l *Ledger, seq int64) {
 	switch s.what {
 	case "add", "remove", "late":
 		if s.what == "late" {
-			seq = first - 10 // superseded by any other
+			seq = first - 10 // superseded by every other change
 		}
 		c := listsync.Pending{Change: tasks.Change{AppID: s.app, Domain: s.domain, Seq: seq, RequestedAt: start}, Remove: s.what == "remove", RecordedAt: start}
 		_, err := l.Record(ctx, c, event(s.what))
 		fail(err)
-	case "sync": // that settles what waits of the app
+	case "sync": // settles the pending changes of the app
 		if _, err := l.Wake(ctx, s.app); err != nil {
 			r.Fatal(err)
 		}
@@ -176,7 +176,7 @@ func compareApps(r *rapid.T, l *Ledger, all []View) {
 
 func position(v View) Position { return Position{Domain: v.Domain, App: v.AppID} }
 
-func TestWritesTellWhatEachChangedAndHowItEnded(t *testing.T) {
+func TestWritesHaveTheirChangesAndOutcome(t *testing.T) {
 	t.Parallel()
 	for name, connect := range backends() {
 		t.Run(name, func(t *testing.T) {
@@ -222,7 +222,7 @@ func TestWritesTellWhatEachChangedAndHowItEnded(t *testing.T) {
 				t.Fatal(err)
 			}
 			check("refused", "2 failed +b -gone.example.com 3 w1", "1 written +a -gone.example.com 3 w1")
-			if err := l.BeginWrite(ctx, lease, listsync.WriteIntent{}); err != nil { // one that changes nothing
+			if err := l.BeginWrite(ctx, lease, listsync.WriteIntent{}); err != nil { // a write without changes
 				t.Fatal(err)
 			}
 			check("without a change", "2 failed +b -gone.example.com 3 w1", "1 written +a -gone.example.com 3 w1")

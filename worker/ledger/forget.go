@@ -7,8 +7,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// appKeys are an app's keys, without those of its domains' histories. The package's
-// documentation lists them; releases up to 0.1.0 also wrote strangers and dry.
+// appKeys returns an app's keys except its domains' histories. The package's documentation
+// lists them; releases up to 0.1.0 also wrote strangers and dry.
 func appKeys(app string) []string {
 	names := []string{"seq", "seqs", "pending", "since", "domains", "ours", "gone", "due", "watch", "autossl", "retried", "sync",
 		"outbox", "told", "writes", "shown", "index", "latest", "waiting", "expiry", "handover", "strangers", "dry"}
@@ -19,7 +19,7 @@ func appKeys(app string) []string {
 	return keys
 }
 
-// Known reports whether Redis holds anything of an app, apart from tasks.
+// Known reports whether Redis has anything of an app besides tasks.
 func (l *Ledger) Known(ctx context.Context, app string) (bool, error) {
 	var listed *redis.BoolCmd
 	var keys *redis.IntCmd
@@ -46,7 +46,7 @@ func (l *Ledger) Forget(ctx context.Context, app string) error {
 			logs = append(logs, logKey(app, domain))
 		}
 	}
-	// The histories go first: they are found by the other keys.
+	// The histories are deleted first, since the other keys are needed to find them.
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, log := range logs {
 			p.Del(ctx, log)
@@ -63,7 +63,7 @@ func (l *Ledger) Forget(ctx context.Context, app string) error {
 		return fmt.Errorf("remove app %s: %w", app, err)
 	}
 	if err := l.rdb.SRem(ctx, appsKey, app).Err(); err != nil {
-		return fmt.Errorf("take app %s off the list of apps: %w", app, err)
+		return fmt.Errorf("remove app %s from the list of apps: %w", app, err)
 	}
 	return nil
 }

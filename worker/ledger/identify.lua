@@ -1,14 +1,14 @@
--- Gives the ledger an identity if it has none. If the caller knew another ledger, or this
--- one as it was later, the ledger that it knew is lost. Then the loss is recorded, and the
--- ledger gets a new identity, by which every other worker detects the loss. The field
--- before has the identities that this one replaces: a caller that knew one of those learns
--- the new one, and records nothing. The field seen never runs backwards, so that a copy has
--- an earlier one. A caller that knew no ledger leaves it: otherwise the others would take a
--- copy for current.
+-- Gives the ledger an identity if it has none. If the caller knew another ledger, or a later
+-- state of this one, the ledger that it knew is lost. Then the script records the loss and
+-- gives the ledger a new identity, by which every other worker detects the loss. The field
+-- before has the replaced identities: a caller that knew one of them gets the new identity,
+-- and no loss is recorded. The field seen never runs backwards, so an older copy has an
+-- earlier one. A caller that knew no ledger doesn't change seen: otherwise other workers
+-- would take a copy for current.
 -- Returns {identity, time of the loss in ms, or "" if none was recorded, seen in ms}
 local ledger = KEYS[1]
 local known, known_seen = ARGV[1], ARGV[2] -- identity that the caller knew ('' for none), and its seen (ms)
-local allowed = ARGV[3]                    -- by how much less of it is no loss (ms)
+local allowed = ARGV[3]                    -- how much earlier seen may be without a loss (ms)
 local new_id = ARGV[4]                     -- never used before
 
 local stored = redis.call('HMGET', ledger, 'id', 'before', 'lost', 'seen')

@@ -13,36 +13,34 @@ import (
 	"pilotsync/tasks"
 )
 
-// ledgerKey holds what tells this ledger from every other one.
+// ledgerKey has the ledger's identity.
 const ledgerKey = "pilotsync:ledger"
 
 const (
-	// LossKept is for how long a loss is reported at most.
+	// LossKept is how long a loss is reported at most.
 	LossKept = 7 * 24 * time.Hour
 	// setbackAllowed is how much older a ledger may become without being lost. A crash of
-	// Redis or a failover costs a second or two of it, and a copy is older than a minute.
+	// Redis or a failover loses a second or two; a restored copy is older than a minute.
 	setbackAllowed = time.Minute
 )
 
-// Identity tells a ledger from every other one. It is made once and kept in Redis, so it
-// goes with the ledger: a Redis that lost its data has none, and another Redis has
-// another. All times are Redis's.
+// Identity distinguishes ledgers. It is made once and kept with the ledger: a Redis that lost
+// its data has none, and another Redis has another one. All times are Redis's.
 type Identity struct {
 	ID      string    // empty until a worker gives the ledger one
 	Created time.Time // when it got its ID
-	// Lost is when a worker that knew another ledger found this one in its place; zero
-	// if none did.
+	// Lost is when a worker that knew another ledger found this one instead; zero for
+	// never.
 	Lost time.Time
-	// Seen is when a worker last identified the ledger. It never runs backwards, so
-	// a ledger whose Seen is earlier than before is an older copy.
+	// Seen is when a worker last identified the ledger. It never runs backwards, so a
+	// ledger with an earlier Seen is an older copy.
 	Seen time.Time
 }
 
-// Identify returns the ledger's identity, and gives it one where it has none. known is
-// what the caller's last call returned, or the zero Identity. If the ledger is another
-// than that one, or an older copy of it, it gets a new identity and its time of loss, in
-// one step. Of several callers that knew the same one, the first does that. The time of
-// creation isn't returned.
+// Identify returns the ledger's identity without Created, and makes one if there is none.
+// known is the result of the caller's last call, or the zero Identity. If the ledger is a
+// different one, or an older copy, it gets a new identity and the time of the loss in one
+// step. Of several callers that knew the same ledger, the first does that.
 func (l *Ledger) Identify(ctx context.Context, known Identity) (Identity, error) {
 	reply, err := l.identify.Run(ctx, l.rdb, []string{ledgerKey}, known.ID, known.Seen.UnixMilli(), setbackAllowed.Milliseconds(), rand.Text()).StringSlice()
 	if err != nil {
@@ -58,7 +56,7 @@ func (l *Ledger) Identify(ctx context.Context, known Identity) (Identity, error)
 	return is, nil
 }
 
-// Identity returns the ledger's identity as it is.
+// Identity returns the ledger's identity and changes nothing.
 func (l *Ledger) Identity(ctx context.Context) (Identity, error) {
 	fields, err := l.rdb.HMGet(ctx, ledgerKey, "id", "created", "lost", "seen").Result()
 	if err != nil {
@@ -86,8 +84,7 @@ func parseMillis(text string) (time.Time, error) {
 	return time.UnixMilli(ms).UTC(), err
 }
 
-// NotifyLoss puts the event ledger.lost into the outbox of an app, unless that was done
-// before for this identity.
+// NotifyLoss puts the event ledger.lost into an app's outbox, once for each identity.
 func (l *Ledger) NotifyLoss(ctx context.Context, app string, is Identity) error {
 	event := encode(tasks.Event{Type: tasks.LedgerLost, AppID: app, Ledger: is.ID,
 		Reason: "Redis lost the ledger, has an older copy of it, or another Redis took its place; all domains have to be handed over again"})
@@ -109,8 +106,8 @@ func (l *Ledger) HandedOver(ctx context.Context, app, id string) error {
 // Loss is a loss of the ledger within [LossKept].
 type Loss struct {
 	At time.Time // by Redis's clock; zero if there was none
-	// Waiting are the apps whose domains weren't handed over since, sorted: of those that
-	// live workers serve, and those that the ledger knows.
+	// Waiting are the apps whose domains weren't handed over since, sorted. It counts the
+	// apps that live workers serve or the ledger knows.
 	Waiting []string
 }
 
@@ -144,7 +141,7 @@ func (l *Ledger) Loss(ctx context.Context) (Loss, error) {
 		}
 		return nil
 	}); err != nil && !missing(err) {
-		return Loss{}, fmt.Errorf("look up which apps were handed over: %w", err)
+		return Loss{}, fmt.Errorf("read which apps were handed over: %w", err)
 	}
 	loss := Loss{At: is.Lost}
 	for i, app := range apps {

@@ -10,7 +10,7 @@ import (
 	"pilotsync/tasks"
 )
 
-func TestALedgerGetsOneIdentityHoweverManyWorkersStartAtOnce(t *testing.T) {
+func TestConcurrentWorkersGiveALedgerOneIdentity(t *testing.T) {
 	t.Parallel()
 	l, _ := newLedger(t)
 	ids := make([]string, 8)
@@ -35,7 +35,7 @@ func TestALedgerGetsOneIdentityHoweverManyWorkersStartAtOnce(t *testing.T) {
 	}
 }
 
-func TestALossIsNotedOnceAndEndsForEveryWorker(t *testing.T) {
+func TestALossIsRecordedOnceForAllWorkers(t *testing.T) {
 	t.Parallel()
 	l, rdb := newLedger(t)
 	identify := func(known string) Identity {
@@ -58,33 +58,33 @@ func TestALossIsNotedOnceAndEndsForEveryWorker(t *testing.T) {
 	}
 	for _, known := range []string{first.ID, second.ID, ""} {
 		if is := identify(known); is.ID != second.ID || is.Lost != second.Lost {
-			t.Errorf("who knew %q sees %+v, want %+v", known, is, second)
+			t.Errorf("a worker that knew %q sees %+v, want %+v", known, is, second)
 		}
 	}
-	// A backup of the first ledger takes the place of the second. It isn't what anybody
-	// knows, although it has the identity of before.
+	// A backup of the first ledger replaces the second. No worker knows it, although it has
+	// the first identity.
 	rdb.FlushAll(t.Context())
 	rdb.HSet(t.Context(), ledgerKey, backup)
 	third := identify(second.ID)
 	if third.ID == first.ID || third.ID == second.ID || third.Lost.IsZero() {
 		t.Errorf("after a restore it is %+v", third)
 	}
-	// Workers that slept through one or both of the losses learn the last ledger.
+	// Workers that missed one or both losses get the last identity.
 	for _, known := range []string{first.ID, second.ID, third.ID} {
 		if is := identify(known); is.ID != third.ID || is.Lost != third.Lost {
-			t.Errorf("who knew %q sees %+v, want %+v", known, is, third)
+			t.Errorf("a worker that knew %q sees %+v, want %+v", known, is, third)
 		}
 	}
-	// One that knew another ledger yet makes one more, and then all agree.
+	// A worker that knew yet another ledger makes one more identity, and then all agree.
 	fourth := identify("unheard-of")
 	for _, known := range []string{"unheard-of", first.ID, second.ID, third.ID} {
 		if is := identify(known); is.ID != fourth.ID {
-			t.Errorf("who knew %q sees %+v, want %+v", known, is, fourth)
+			t.Errorf("a worker that knew %q sees %+v, want %+v", known, is, fourth)
 		}
 	}
 }
 
-func TestALossIsToldToEachAppOnceAndWaitsForItsHandover(t *testing.T) {
+func TestALossHasOneEventForEachAppAndEndsWithTheHandover(t *testing.T) {
 	t.Parallel()
 	l, rdb := newLedger(t)
 	ctx := t.Context()
@@ -135,7 +135,7 @@ func TestAnOlderCopyOfTheLedgerCountsAsLost(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
-		// passed is how much later than the copy a worker identified the ledger.
+		// passed is the time from the copy until a worker identified the ledger.
 		passed time.Duration
 		lost   bool
 	}{
@@ -144,7 +144,7 @@ func TestAnOlderCopyOfTheLedgerCountsAsLost(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			l, server := still(t)
+			l, server := frozen(t)
 			identify := func(known Identity, at time.Time) Identity {
 				t.Helper()
 				server.SetTime(at)
@@ -158,7 +158,7 @@ func TestAnOlderCopyOfTheLedgerCountsAsLost(t *testing.T) {
 			backup := l.rdb.HGetAll(t.Context(), ledgerKey).Val()
 			later := start.Add(c.passed)
 			first = identify(first, later)
-			another := identify(Identity{ID: first.ID}, later.Add(-time.Second)) // its Redis's clock is behind
+			another := identify(Identity{ID: first.ID}, later.Add(-time.Second)) // a Redis clock that is behind
 			if !first.Lost.IsZero() || !first.Seen.Equal(later) || another != first {
 				t.Fatalf("before a loss: %+v, then %+v", first, another)
 			}
@@ -172,7 +172,7 @@ func TestAnOlderCopyOfTheLedgerCountsAsLost(t *testing.T) {
 			}
 			is := identify(first, at)
 			if lost := is.ID != first.ID && is.Lost.Equal(at); lost != c.lost {
-				t.Fatalf("it is %+v after %+v; lost: %t", is, first, lost)
+				t.Fatalf("the identity is %+v after %+v; lost: %t", is, first, lost)
 			}
 			if again := identify(another, at.Add(time.Second)); again.ID != is.ID || again.Lost != is.Lost {
 				t.Errorf("the next worker sees %+v after %+v", again, is)

@@ -86,8 +86,8 @@ func (l *Ledger) Fail(ctx context.Context, lease listsync.Lease, failure *listsy
 	return leaseHeld(runFail(ctx, l, lease.App, lease.Token, failure, event))
 }
 
-// RecordFailure counts a failure of an app whose sync could not even begin, since the
-// caller doesn't serve it. It has no event: only a worker that serves the app knows its
+// RecordFailure counts a failure of an app whose sync couldn't begin, since the caller
+// doesn't serve the app. It emits no event: only a worker that serves the app knows its
 // webhook.
 func (l *Ledger) RecordFailure(ctx context.Context, app string, failure listsync.Failure) error {
 	if _, err := runFail(ctx, l, app, "", &failure, ""); err != nil {
@@ -134,13 +134,13 @@ func (l *Ledger) Commit(ctx context.Context, lease listsync.Lease, c listsync.Co
 	return reply[1:], nil
 }
 
-// commitOutcome is an outcome as commit.lua has it. Numbers are strings, since Lua's are
-// floating point; an empty string is none. JSON keeps a record byte for byte: package json
-// wrote it, so it is valid UTF-8.
+// commitOutcome is an outcome for commit.lua. Numbers are strings, since Lua's are floating
+// point; an empty string means none. JSON keeps a record byte for byte: package json wrote
+// it, so it is valid UTF-8.
 type commitOutcome struct {
 	Domain  string `json:"domain"`
 	Seq     string `json:"seq"`
-	Old     string `json:"old"` // the record as planned on
+	Old     string `json:"old"` // the record that the plan is based on
 	New     string `json:"new"`
 	State   string `json:"state"`
 	Since   string `json:"since"`
@@ -163,7 +163,7 @@ func newCommitOutcome(app string, o listsync.Outcome) commitOutcome {
 	return c
 }
 
-// list encodes names for a script; never null, which Lua couldn't iterate over.
+// list encodes names for a script. It returns [] for none: Lua can't iterate over null.
 func list(names []string) string {
 	if names == nil {
 		names = []string{}
@@ -171,7 +171,7 @@ func list(names []string) string {
 	return encode(names)
 }
 
-// Snapshot implements [listsync.Ledger]. It is taken in one transaction.
+// Snapshot implements [listsync.Ledger], in one transaction.
 func (l *Ledger) Snapshot(ctx context.Context, app string) (listsync.Snapshot, error) {
 	var domains, pending, since *redis.MapStringStringCmd
 	var owned *redis.StringSliceCmd

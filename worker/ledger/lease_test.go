@@ -10,7 +10,7 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-func taking(ctx context.Context, l *Ledger) string {
+func acquiring(ctx context.Context, l *Ledger) string {
 	lease, err := l.Acquire(ctx, testApp)
 	var not *listsync.NotAcquired
 	switch {
@@ -22,47 +22,47 @@ func taking(ctx context.Context, l *Ledger) string {
 	return fmt.Sprint(lease, err)
 }
 
-func TestTakeGivesTheLeaseToOneWhoHasWork(t *testing.T) {
+func TestAcquireGivesTheLeaseIfThereIsWork(t *testing.T) {
 	t.Parallel()
 	runScripts(t, []script{
-		{name: "an unknown app is idle", before: state{}, do: taking, want: "idle true, busy false, wait 0s"},
-		{name: "an app that sleeps is idle", before: state{"sync": hash{"wake": "3"}}, do: taking, want: "idle true, busy false, wait 0s"},
+		{name: "an unknown app is idle", before: state{}, do: acquiring, want: "idle true, busy false, wait 0s"},
+		{name: "an app that sleeps is idle", before: state{"sync": hash{"wake": "3"}}, do: acquiring, want: "idle true, busy false, wait 0s"},
 		{
-			name:   "an app that is awake is taken",
+			name:   "an awake app's lease is acquired",
 			before: state{"sync": hash{"awake": "1", "wake": "3"}},
-			do:     taking,
+			do:     acquiring,
 			want:   "taken",
 			after:  state{"sync": hash{"awake": "1", "wake": "3", "token": "new", "until": "+30s", "taken": "3"}},
 		},
 		{
-			name:   "a lease that runs is left alone, in flight or not",
+			name:   "a held lease stays, with or without a write in flight",
 			before: state{"sync": leased(hash{"landing": "+25s"})},
-			do:     taking,
+			do:     acquiring,
 			want:   "idle false, busy true, wait 0s",
 		},
 		{
-			name:   "a lease that ran out goes to the next",
+			name:   "a lease that ran out is acquired",
 			before: state{"sync": leased(hash{"until": "-5s", "landing": "-5s", "claim": `["x"]`})},
-			do:     taking,
+			do:     acquiring,
 			want:   "taken",
 			after:  state{"sync": leased(hash{"token": "new", "until": "+30s", "landing": "-5s", "claim": `["x"]`})},
 		},
 		{
-			name:   "a write that may still land is waited for, even where nobody holds the lease",
+			name:   "a write that may still land is awaited, even without a lease",
 			before: state{"sync": hash{"awake": "1", "wake": "1", "landing": "+20s", "claim": `["x"]`}},
-			do:     taking,
+			do:     acquiring,
 			want:   "idle false, busy false, wait 20s",
 		},
 		{
-			name:   "a write that may still land is waited for when its lease ran out",
+			name:   "a write that may still land is awaited after its lease ran out",
 			before: state{"sync": leased(hash{"until": "-5s", "landing": "+10s"})},
-			do:     taking,
+			do:     acquiring,
 			want:   "idle false, busy false, wait 10s",
 		},
 		{
-			name:   "an app in trouble is taken as any other",
+			name:   "a failing app is acquired like any other",
 			before: state{"sync": hash{"awake": "1", "wake": "1", "fails": "3", "trouble": "away", "blocked": "", "trouble_since": "1"}},
-			do:     taking,
+			do:     acquiring,
 			want:   "taken",
 			after: state{"sync": hash{"awake": "1", "wake": "1", "fails": "3", "trouble": "away", "blocked": "", "trouble_since": "1",
 				"token": "new", "until": "+30s", "taken": "1"}},
@@ -70,12 +70,12 @@ func TestTakeGivesTheLeaseToOneWhoHasWork(t *testing.T) {
 	})
 }
 
-// The milliseconds around the end of a lease and of a landing, by a clock that stands still.
-func TestTakeCountsMilliseconds(t *testing.T) {
+// The milliseconds around the end of a lease and of a landing, by a frozen clock.
+func TestAcquireCountsMilliseconds(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
-		begun time.Duration // after the taking
+		begun time.Duration // after acquiring
 		at    time.Duration
 		want  string
 	}{
@@ -86,7 +86,7 @@ func TestTakeCountsMilliseconds(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			l, server := still(t)
+			l, server := frozen(t)
 			if _, err := l.Record(t.Context(), change("a.example.com", first), event("asked")); err != nil {
 				t.Fatal(err)
 			}
@@ -101,17 +101,17 @@ func TestTakeCountsMilliseconds(t *testing.T) {
 				}
 			}
 			server.SetTime(start.Add(c.at))
-			if got := taking(t.Context(), l); got != c.want {
+			if got := acquiring(t.Context(), l); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
 	}
 }
 
-// A write given back with its outcome unknown holds up the next to the millisecond.
-func TestAWriteOfUnknownOutcomeIsWaitedForExactly(t *testing.T) {
+// A write of unknown outcome delays the next one, exact to the millisecond.
+func TestAWriteOfUnknownOutcomeIsAwaitedExactly(t *testing.T) {
 	t.Parallel()
-	l, server := still(t)
+	l, server := frozen(t)
 	ctx := t.Context()
 	if _, err := l.Record(ctx, change("a.example.com", first), event("asked")); err != nil {
 		t.Fatal(err)
@@ -133,10 +133,10 @@ func TestAWriteOfUnknownOutcomeIsWaitedForExactly(t *testing.T) {
 	}
 }
 
-// A lease says how long ago the last commit was, whoever made it, by Redis's clock.
-func TestALeaseSaysHowLongItsAppHasRested(t *testing.T) {
+// A lease has the time since the last commit of any worker, by Redis's clock.
+func TestALeaseHasTheTimeSinceTheLastCommit(t *testing.T) {
 	t.Parallel()
-	l, server := still(t)
+	l, server := frozen(t)
 	ctx := t.Context()
 	take := func(domain string, at time.Time) listsync.Lease {
 		t.Helper()
@@ -152,7 +152,7 @@ func TestALeaseSaysHowLongItsAppHasRested(t *testing.T) {
 	}
 	lease := take("a.example.com", start)
 	if lease.SinceLastCommit < 365*24*time.Hour {
-		t.Errorf("an app without a commit rested for %s, want years", lease.SinceLastCommit)
+		t.Errorf("without a commit the lease has %s, want years", lease.SinceLastCommit)
 	}
 	if _, err := l.Commit(ctx, lease, listsync.Commit{}); err != nil {
 		t.Fatal(err)
@@ -161,11 +161,11 @@ func TestALeaseSaysHowLongItsAppHasRested(t *testing.T) {
 		t.Fatal(err)
 	}
 	if lease := take("b.example.com", start.Add(123*time.Millisecond)); lease.SinceLastCommit != 123*time.Millisecond {
-		t.Errorf("it rested for %s, want 123ms", lease.SinceLastCommit)
+		t.Errorf("the lease has %s, want 123ms", lease.SinceLastCommit)
 	}
 }
 
-func TestTheHolderAloneRenewsAndWrites(t *testing.T) {
+func TestOnlyTheHolderRenewsAndWrites(t *testing.T) {
 	t.Parallel()
 	renew := func(ctx context.Context, l *Ledger) string { return outcome("renewed", l.Renew(ctx, mine)) }
 	begin := func(claim ...string) func(context.Context, *Ledger) string {
@@ -174,33 +174,33 @@ func TestTheHolderAloneRenewsAndWrites(t *testing.T) {
 		}
 	}
 	end := func(ctx context.Context, l *Ledger) string { return outcome("ended", l.EndWrite(ctx, mine)) }
-	theirs := state{"sync": leased(hash{"token": "theirs", "landing": "+10s", "claim": `["x"]`})}
+	theirs := state{"sync": leased(hash{"token": "other", "landing": "+10s", "claim": `["x"]`})}
 	lost := listsync.ErrLeaseLost.Error()
 	runScripts(t, []script{
 		{name: "renewing moves the end of the lease", before: state{"sync": leased(nil)}, do: renew, want: "renewed",
 			after: state{"sync": leased(hash{"until": "+30s"})}},
-		{name: "a lease that ran out unseen can be renewed", before: state{"sync": leased(hash{"until": "-60s"})}, do: renew, want: "renewed",
+		{name: "a lease that ran out, but was not acquired, can be renewed", before: state{"sync": leased(hash{"until": "-60s"})}, do: renew, want: "renewed",
 			after: state{"sync": leased(hash{"until": "+30s"})}},
-		{name: "another's lease can't be renewed", before: theirs, do: renew, want: lost},
-		{name: "what nobody holds can't be renewed", before: state{"sync": hash{"awake": "1", "wake": "1"}}, do: renew, want: lost},
+		{name: "the lease of another sync can't be renewed", before: theirs, do: renew, want: lost},
+		{name: "without a lease nothing can be renewed", before: state{"sync": hash{"awake": "1", "wake": "1"}}, do: renew, want: lost},
 		{name: "in an emptied Redis no lease can be renewed", before: state{}, do: renew, want: lost},
 
-		{name: "a write is noted with what it claims, and renews the lease", before: state{"sync": leased(nil)},
+		{name: "a write is recorded with its claims and renews the lease", before: state{"sync": leased(nil)},
 			do: begin("a.example.com", "b.example.com"), want: "begun",
 			after: state{"sync": leased(hash{"until": "+30s", "landing": "+30s", "claim": `["a.example.com","b.example.com"]`})}},
-		{name: "a write that claims nothing is noted too", before: state{"sync": leased(nil)}, do: begin(), want: "begun",
+		{name: "a write without claims is recorded too", before: state{"sync": leased(nil)}, do: begin(), want: "begun",
 			after: state{"sync": leased(hash{"until": "+30s", "landing": "+30s", "claim": `[]`})}},
-		{name: "another's write isn't touched", before: theirs, do: begin("a.example.com"), want: lost},
+		{name: "the write of another sync isn't changed", before: theirs, do: begin("a.example.com"), want: lost},
 		{name: "in an emptied Redis no write begins", before: state{}, do: begin("a.example.com"), want: lost},
 
-		{name: "a write that ended needs no waiting, but keeps its claim", before: state{"sync": leased(hash{"landing": "+20s", "claim": `["x"]`})},
+		{name: "an ended write needs no wait, but keeps its claim", before: state{"sync": leased(hash{"landing": "+20s", "claim": `["x"]`})},
 			do: end, want: "ended", after: state{"sync": leased(hash{"claim": `["x"]`})}},
-		{name: "another's write doesn't end", before: theirs, do: end, want: lost},
+		{name: "the write of another sync doesn't end", before: theirs, do: end, want: lost},
 		{name: "in an emptied Redis no write ends", before: state{}, do: end, want: lost},
 	})
 }
 
-func TestReleaseEndsASyncOnlyWhenNothingIsPending(t *testing.T) {
+func TestReleaseEndsASyncOnlyIfNothingIsPending(t *testing.T) {
 	t.Parallel()
 	release := func(ctx context.Context, l *Ledger) string {
 		released, err := l.Release(ctx, mine)
@@ -208,54 +208,54 @@ func TestReleaseEndsASyncOnlyWhenNothingIsPending(t *testing.T) {
 	}
 	waiting := hash{"a.example.com": encode(change("a.example.com", first))}
 	runScripts(t, []script{
-		{name: "with nothing pending the lease and the wake go together", before: state{"sync": leased(nil)}, do: release, want: "released true",
+		{name: "with nothing pending the lease and the wake are cleared", before: state{"sync": leased(nil)}, do: release, want: "released true",
 			after: state{"sync": hash{"wake": "1"}}},
 		{name: "with a change pending nothing happens", before: state{"sync": leased(nil), "pending": waiting}, do: release, want: "released false"},
-		{name: "whoever woke the app meanwhile gets one more round, and only one", before: state{"sync": leased(hash{"wake": "4"})}, do: release, want: "released false",
+		{name: "a wake meanwhile causes one more plan, and only one", before: state{"sync": leased(hash{"wake": "4"})}, do: release, want: "released false",
 			after: state{"sync": leased(hash{"wake": "4", "taken": "4"})}},
-		{name: "another's lease is not given back", before: state{"sync": leased(hash{"token": "theirs"})}, do: release, want: listsync.ErrLeaseLost.Error()},
-		{name: "another's lease is not given back, whatever is pending",
-			before: state{"sync": leased(hash{"token": "theirs"}), "pending": waiting}, do: release, want: listsync.ErrLeaseLost.Error()},
-		{name: "in an emptied Redis there is nothing to give back", before: state{}, do: release, want: listsync.ErrLeaseLost.Error()},
+		{name: "the lease of another sync is not released", before: state{"sync": leased(hash{"token": "other"})}, do: release, want: listsync.ErrLeaseLost.Error()},
+		{name: "the lease of another sync is not released, whatever is pending",
+			before: state{"sync": leased(hash{"token": "other"}), "pending": waiting}, do: release, want: listsync.ErrLeaseLost.Error()},
+		{name: "in an emptied Redis there is no lease to release", before: state{}, do: release, want: listsync.ErrLeaseLost.Error()},
 	})
 }
 
-func TestAbandonGivesTheLeaseBackAndKeepsTheWake(t *testing.T) {
+func TestFailReleasesTheLeaseAndKeepsTheWake(t *testing.T) {
 	t.Parallel()
-	abandon := func(trouble *listsync.Failure) func(context.Context, *Ledger) string {
+	fail := func(failure *listsync.Failure) func(context.Context, *Ledger) string {
 		return func(ctx context.Context, l *Ledger) string {
-			return outcome("given back", l.Fail(ctx, mine, trouble))
+			return outcome("released", l.Fail(ctx, mine, failure))
 		}
 	}
 	away := &listsync.Failure{Reason: "ServerPilot is away", Since: start}
 	unpaid := &listsync.Failure{Reason: "no card", Blocked: true, Since: start.Add(time.Hour)}
 	since := number(start.UnixMilli())
 	runScripts(t, []script{
-		{name: "without a trouble only the lease goes", before: state{"sync": leased(hash{"landing": "+20s", "claim": `["x"]`, "fails": "2"})},
-			do: abandon(nil), want: "given back",
+		{name: "without a failure only the lease is released", before: state{"sync": leased(hash{"landing": "+20s", "claim": `["x"]`, "fails": "2"})},
+			do: fail(nil), want: "released",
 			after: state{"sync": hash{"awake": "1", "wake": "1", "landing": "+20s", "claim": `["x"]`, "fails": "2"}}},
-		{name: "a first trouble is kept with its time", before: state{"sync": leased(nil)}, do: abandon(away), want: "given back",
+		{name: "the first failure is kept with its time", before: state{"sync": leased(nil)}, do: fail(away), want: "released",
 			after: state{"sync": hash{"awake": "1", "wake": "1", "fails": "1", "trouble": "ServerPilot is away", "blocked": "", "trouble_since": since}}},
-		{name: "a later trouble counts, and keeps the time of the first",
+		{name: "a later failure counts, and keeps the time of the first",
 			before: state{"sync": leased(hash{"fails": "1", "trouble": "ServerPilot is away", "blocked": "", "trouble_since": since})},
-			do:     abandon(unpaid), want: "given back",
+			do:     fail(unpaid), want: "released",
 			after: state{"sync": hash{"awake": "1", "wake": "1", "fails": "2", "trouble": "no card", "blocked": "1", "trouble_since": since, "alarm": "1"},
 				"told": str("+0s"), "outbox": lines{"+0s " + blockedEvent(testApp, *unpaid)}}},
-		{name: "a trouble that blocks is told once, even if it was another for a while",
+		{name: "a blocking failure has one event, even after another failure in between",
 			before: state{"sync": leased(hash{"fails": "3", "trouble": "ServerPilot is away", "blocked": "", "trouble_since": since, "alarm": "1"})},
-			do:     abandon(unpaid), want: "given back",
+			do:     fail(unpaid), want: "released",
 			after: state{"sync": hash{"awake": "1", "wake": "1", "fails": "4", "trouble": "no card", "blocked": "1", "trouble_since": since, "alarm": "1"}}},
-		{name: "a trouble that needs nobody replaces one that does",
+		{name: "a transient failure replaces a blocking one",
 			before: state{"sync": leased(hash{"fails": "8", "trouble": "no card", "blocked": "1", "trouble_since": since})},
-			do:     abandon(away), want: "given back",
+			do:     fail(away), want: "released",
 			after: state{"sync": hash{"awake": "1", "wake": "1", "fails": "9", "trouble": "ServerPilot is away", "blocked": "", "trouble_since": since}}},
-		{name: "a stale holder says nothing", before: state{"sync": leased(hash{"token": "theirs"})}, do: abandon(away), want: listsync.ErrLeaseLost.Error()},
-		{name: "in an emptied Redis nothing is said", before: state{}, do: abandon(away), want: listsync.ErrLeaseLost.Error()},
-		{name: "a trouble can be noted without a lease, beside another's", before: state{"sync": leased(hash{"token": "theirs"})},
+		{name: "a stale holder records nothing", before: state{"sync": leased(hash{"token": "other"})}, do: fail(away), want: listsync.ErrLeaseLost.Error()},
+		{name: "in an emptied Redis nothing is recorded", before: state{}, do: fail(away), want: listsync.ErrLeaseLost.Error()},
+		{name: "a failure can be recorded without a lease, beside another sync's", before: state{"sync": leased(hash{"token": "other"})},
 			do: func(ctx context.Context, l *Ledger) string {
-				return outcome("noted", l.RecordFailure(ctx, testApp, *unpaid))
-			}, want: "noted",
-			after: state{"sync": leased(hash{"token": "theirs", "fails": "1", "trouble": "no card", "blocked": "1",
+				return outcome("recorded", l.RecordFailure(ctx, testApp, *unpaid))
+			}, want: "recorded",
+			after: state{"sync": leased(hash{"token": "other", "fails": "1", "trouble": "no card", "blocked": "1",
 				"trouble_since": number(start.Add(time.Hour).UnixMilli())})}},
 	})
 }

@@ -18,8 +18,8 @@ import (
 // full histories take less than 3 KiB each (bench measures it).
 const HistoryKept = 10
 
-// Ledger is the record of every domain of every app. It is safe for use by any
-// number of goroutines and processes at once.
+// Ledger is the record of every domain of every app. It is safe for concurrent use by
+// goroutines and processes.
 type Ledger struct {
 	rdb redis.UniversalClient
 	scripts
@@ -27,7 +27,7 @@ type Ledger struct {
 
 var _ listsync.Ledger = (*Ledger)(nil)
 
-// New returns the ledger in rdb, which stays the caller's to close.
+// New returns the ledger in rdb, which the caller must close.
 func New(rdb redis.UniversalClient) *Ledger { return &Ledger{rdb: rdb, scripts: newScripts()} }
 
 const (
@@ -50,9 +50,9 @@ func (l *Ledger) Now(ctx context.Context) (time.Time, error) {
 
 // Recorded is the result of recording a change.
 type Recorded struct {
-	// Superseded: a later change of the domain is known, and takes precedence.
+	// Superseded: a later change of the domain was recorded before.
 	Superseded bool
-	// Repeated: this very change was recorded before.
+	// Repeated: the same change was recorded before.
 	Repeated bool
 	// Start: the caller must enqueue the sync task for Wake.
 	Start bool
@@ -78,8 +78,8 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, event list
 	}
 	r := Recorded{Superseded: reply[0] == "superseded", Repeated: reply[0] == "again", Start: reply[2] == "start", Wake: wake}
 	if r.Start {
-		// Not needed on every change: before a change that finds the app awake, another
-		// one did this, or its task runs again and will.
+		// Other changes don't need this: if the app is already awake, an earlier change did
+		// it, or will do it when its task runs again.
 		if err := l.rdb.SAdd(ctx, appsKey, app).Err(); err != nil {
 			return Recorded{}, fmt.Errorf("add app %s to the list of apps: %w", app, err)
 		}
@@ -87,8 +87,8 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, event list
 	return r, nil
 }
 
-// Verified replaces the record of a domain after a verification, if the ledger
-// still has the one that was verified; else it reports false and does nothing. An entry
+// Verified replaces the record of a domain after a verification, if the ledger still has
+// before.Version; otherwise it returns false and does nothing. An entry
 // without a state isn't added to the history. A state that changed gets an event, and so
 // does a certificate that ends soon.
 func (l *Ledger) Verified(ctx context.Context, app string, before, after listsync.Record, entry listsync.HistoryEntry) (bool, error) {
@@ -98,7 +98,7 @@ func (l *Ledger) Verified(ctx context.Context, app string, before, after listsyn
 	}
 	notified := before.State
 	if stored, err := decodeRecord(before.Version); err == nil {
-		notified = stored.State // before may be restarted, and not be what was notified
+		notified = stored.State // the worker may have restarted the verification in before
 	}
 	expiring := after.ExpiryNotified != nil && (before.ExpiryNotified == nil || !before.ExpiryNotified.Equal(*after.ExpiryNotified))
 	var event string
@@ -133,7 +133,7 @@ func recheckAt(r listsync.Record) string {
 	return strconv.FormatInt(r.RecheckAt.UnixMilli(), 10)
 }
 
-// expiry is the end of the certificate that a domain is done by, in s.
+// expiry is when the certificate of a domain that is done ends, in s.
 func expiry(r listsync.Record) string {
 	if r.State != tasks.Done || r.Certificate == nil {
 		return ""
@@ -141,7 +141,7 @@ func expiry(r listsync.Record) string {
 	return strconv.FormatInt(r.Certificate.NotAfter.Unix(), 10)
 }
 
-// encode encodes what the ledger keeps as JSON; its types always encode.
+// encode encodes the ledger's types as JSON, which can't fail.
 func encode(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -188,5 +188,5 @@ func leaseHeld(n int, err error) error {
 	return nil
 }
 
-// missing is redis.Nil, which isn't an error to us.
+// missing reports whether err is redis.Nil, which means an absent key or field.
 func missing(err error) bool { return errors.Is(err, redis.Nil) }

@@ -132,7 +132,7 @@ func expanded(c tasks.Cause, name string) tasks.Cause {
 
 func TestABrokenLineIsAnErrorThatNamesTheDomain(t *testing.T) {
 	t.Parallel()
-	l, server := still(t)
+	l, server := frozen(t)
 	good := newLineCodec(testApp, lineDomain).encode(seen())
 	packed := func(text string) string {
 		b := bytes.NewBuffer([]byte{oldLineForm, 0, 0})
@@ -165,7 +165,7 @@ func TestABrokenLineIsAnErrorThatNamesTheDomain(t *testing.T) {
 
 func TestALineOfALaterFormHidesNoOther(t *testing.T) {
 	t.Parallel()
-	l, server := still(t)
+	l, server := frozen(t)
 	good := newLineCodec(testApp, lineDomain).encode(seen())
 	old := `{"at":"2026-03-01T12:00:00Z","state":"done","reason":"certificate valid","who":"w","checks":[{"name":"a.example.com","dns":"points here","tls":"certificate valid"}],"autossl":"on"}`
 	for _, line := range []string{old, "\x03" + good[1:], good} {

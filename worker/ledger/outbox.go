@@ -19,9 +19,9 @@ type OutboxEvent struct {
 	line string
 }
 
-// Outbox returns the oldest events of an app, at most n. They got there in the same step as
-// what they report, and stay until [Ledger.Sent]: none is lost, and each has the same time
-// for every reader.
+// Outbox returns the oldest events of an app, at most n. Each was put there in the same step
+// as the change that it reports, and stays until [Ledger.Sent]. So none is lost, and each
+// has the same time for every reader.
 func (l *Ledger) Outbox(ctx context.Context, app string, n int) ([]OutboxEvent, error) {
 	lines, err := l.rdb.LRange(ctx, key(app, "outbox"), 0, int64(n)-1).Result()
 	if err != nil {
@@ -44,8 +44,8 @@ func (l *Ledger) Outbox(ctx context.Context, app string, n int) ([]OutboxEvent, 
 	return events, nil
 }
 
-// Sent removes events of one app from the outbox, in one round trip. Doing it twice is
-// harmless: no two lines of an outbox are the same.
+// Sent removes events of one app from the outbox, in one round trip. Repeating that
+// is harmless: no two lines of an outbox are the same.
 func (l *Ledger) Sent(ctx context.Context, app string, events ...OutboxEvent) error {
 	if len(events) == 0 {
 		return nil
@@ -57,7 +57,7 @@ func (l *Ledger) Sent(ctx context.Context, app string, events ...OutboxEvent) er
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("take %d events out of the outbox of app %s: %w", len(events), app, err)
+		return fmt.Errorf("remove %d events from the outbox of app %s: %w", len(events), app, err)
 	}
 	return nil
 }
@@ -90,7 +90,7 @@ func recoveredEvent(app string) string {
 	return encode(tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "its domain list can be read and written again"})
 }
 
-// readableEvent is that of an app which a dry run could read after a failure.
+// readableEvent reports that a dry run could read the app's list after a failure.
 func readableEvent(app string) string {
 	return encode(tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "its domain list can be read again; the worker is in a dry run and doesn't write it"})
 }

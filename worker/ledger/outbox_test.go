@@ -11,23 +11,23 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-func TestTheOutboxKeepsEachEventWithATimeOfItsOwnUntilItIsSent(t *testing.T) {
+func TestTheOutboxKeepsEachEventUnderItsTimeUntilItIsSent(t *testing.T) {
 	t.Parallel()
-	l, _ := still(t)
+	l, _ := frozen(t)
 	ctx := t.Context()
 	lease := listsync.Lease{}
-	sync := func(trouble *listsync.Failure, outcomes ...listsync.Outcome) {
+	sync := func(failure *listsync.Failure, outcomes ...listsync.Outcome) {
 		t.Helper()
 		var err error
 		if lease, err = l.Acquire(ctx, testApp); err != nil {
 			t.Fatal(err)
 		}
-		if trouble == nil {
+		if failure == nil {
 			if _, err = l.Commit(ctx, lease, listsync.Commit{Outcomes: outcomes}); err == nil {
 				_, err = l.Release(ctx, lease)
 			}
 		} else {
-			err = l.Fail(ctx, lease, trouble)
+			err = l.Fail(ctx, lease, failure)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -66,18 +66,18 @@ func TestTheOutboxKeepsEachEventWithATimeOfItsOwnUntilItIsSent(t *testing.T) {
 	if diff := cmp.Diff([]OutboxEvent{want[0], want[2]}, outbox(t, l, 10), cmpopts.IgnoreUnexported(OutboxEvent{})); diff != "" {
 		t.Errorf("the outbox after one was sent (-want +got):\n%s", diff)
 	}
-	for _, told := range got {
-		if _, err := tasks.Decode[tasks.Event](tasks.Encode(told.Event)); err != nil {
-			t.Errorf("an event that nobody takes: %v", err)
+	for _, event := range got {
+		if _, err := tasks.Decode[tasks.Event](tasks.Encode(event.Event)); err != nil {
+			t.Errorf("an unknown event: %v", err)
 		}
 	}
 }
 
 func outbox(t *testing.T, l *Ledger, n int) []OutboxEvent {
 	t.Helper()
-	told, err := l.Outbox(t.Context(), testApp, n)
+	events, err := l.Outbox(t.Context(), testApp, n)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return told
+	return events
 }

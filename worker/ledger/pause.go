@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Pause makes the app's syncs wait, from their next step on: its changes stay pending, and
-// no call to ServerPilot reads or writes its list. The name by is that of the operator.
+// Pause stops the app's syncs before their next step: its changes stay pending, and its list
+// is neither read nor written. by is the operator's name.
 // Pausing a paused app changes nothing.
 func (l *Ledger) Pause(ctx context.Context, app, by string) error {
 	if err := l.rdb.SAdd(ctx, appsKey, app).Err(); err != nil {
@@ -35,10 +35,10 @@ func (l *Ledger) Resume(ctx context.Context, app string) (wake int64, paused boo
 	return wake, true, err
 }
 
-// revised tells readers to read the app again.
+// revised makes readers read the app again.
 func (l *Ledger) revised(ctx context.Context, app string) error {
 	if err := l.rdb.HIncrBy(ctx, key(app, "shown"), "revision", 1).Err(); err != nil {
-		return fmt.Errorf("note a change of app %s: %w", app, err)
+		return fmt.Errorf("record a change of app %s: %w", app, err)
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-func TestAPausedAppWaitsUntilItIsLetGoOn(t *testing.T) {
+func TestAPausedAppWaitsUntilItIsResumed(t *testing.T) {
 	t.Parallel()
 	pause := func(ctx context.Context, l *Ledger) string { return outcome("paused", l.Pause(ctx, testApp, "bert")) }
 	resume := func(ctx context.Context, l *Ledger) string {
@@ -26,23 +26,23 @@ func TestAPausedAppWaitsUntilItIsLetGoOn(t *testing.T) {
 		{name: "pausing", before: state{"sync": hash{"awake": "1", "wake": "3"}}, do: pause, want: "paused",
 			after: state{"sync": hash{"awake": "1", "wake": "3", "paused": "bert"}, appsKey: apps}},
 		{name: "pausing twice keeps the first name", before: state{"sync": stopped, appsKey: apps}, do: pause, want: "paused"},
-		{name: "a paused app's lease can't be had", before: state{"sync": stopped}, do: take, want: "the app is paused"},
-		{name: "its holder stops at the next step", before: state{"sync": leased(hash{"paused": "anna"})},
+		{name: "a paused app's lease can't be acquired", before: state{"sync": stopped}, do: take, want: "the app is paused"},
+		{name: "the holder of its lease stops at the next step", before: state{"sync": leased(hash{"paused": "anna"})},
 			do: func(ctx context.Context, l *Ledger) string { return outcome("renewed", l.Renew(ctx, mine)) }, want: "the app is paused"},
-		{name: "but puts down what it wrote", before: state{"sync": leased(hash{"paused": "anna", "landing": "+10s", "claim": `["x"]`})},
+		{name: "but the holder commits its write", before: state{"sync": leased(hash{"paused": "anna", "landing": "+10s", "claim": `["x"]`})},
 			do: func(ctx context.Context, l *Ledger) string {
 				_, err := l.Commit(ctx, mine, listsync.Commit{})
 				return outcome("committed", err)
 			}, want: "committed", after: state{"sync": leased(hash{"paused": "anna"})}},
-		{name: "going on starts a sync", before: state{"sync": stopped, appsKey: apps}, do: resume, want: "4 true",
+		{name: "resuming starts a sync", before: state{"sync": stopped, appsKey: apps}, do: resume, want: "4 true",
 			after: state{"sync": hash{"awake": "1", "wake": "4"}, appsKey: apps}},
-		{name: "what isn't paused goes on as it is", before: state{"sync": hash{"wake": "3"}}, do: resume, want: "0 false"},
+		{name: "resuming an app that isn't paused changes nothing", before: state{"sync": hash{"wake": "3"}}, do: resume, want: "0 false"},
 	})
 }
 
 func TestAChangeOfAPausedAppSaysWhoPausedIt(t *testing.T) {
 	t.Parallel()
-	l, _ := still(t)
+	l, _ := frozen(t)
 	ctx := t.Context()
 	if _, err := l.Record(ctx, change("a.example.com", first), event("asked")); err != nil {
 		t.Fatal(err)

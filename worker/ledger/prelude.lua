@@ -1,5 +1,4 @@
--- The beginning of every script of the ledger: what several of them do. Times are by
--- Redis's clock.
+-- Precedes every script of the ledger. Times are by Redis's clock.
 
 local function now_us()
   local t = redis.call('TIME')
@@ -30,9 +29,8 @@ local function push_history(log, line, kept)
   redis.call('LTRIM', log, 0, tonumber(kept) - 1)
 end
 
--- Puts an event into the app's outbox, in the same step as what it reports. The line is
--- the event's time in µs, a space and the event. The time is later than that of each
--- event before.
+-- Puts an event into the app's outbox, in the same step as the change that it reports. The
+-- line is the event's time in µs, a space and the event. No two events have the same time.
 local function emit(last_event, outbox, event)
   local last = tonumber(redis.call('GET', last_event) or '0')
   local at = integer(math.max(now_us(), last + 1))
@@ -40,9 +38,9 @@ local function emit(last_event, outbox, event)
   redis.call('RPUSH', outbox, at .. ' ' .. event)
 end
 
--- Keeps what readers find domains by. An app's index holds each domain twice, as "STATE
--- DOMAIN" and as " DOMAIN", in the order of their bytes: so the domains of a state, or
--- those with a common beginning, are side by side.
+-- Updates the index by which readers find domains. It has each domain twice, as "STATE
+-- DOMAIN" and as " DOMAIN", in byte order. So domains with the same state or prefix are
+-- side by side.
 local states = {'pending', 'checking-dns', 'checking-ssl-cert', 'done', 'done-without-ssl', 'failed', 'rejected', 'removed'}
 local function set_state(index, latest, shown, domain, state)
   local others = {}
@@ -58,8 +56,7 @@ local function set_state(index, latest, shown, domain, state)
   redis.call('HINCRBY', shown, 'revision', 1)
 end
 
--- Ends a write: moves what the write changes to the app's last writes, with its number
--- and outcome. A line is "NUMBER µs OUTCOME CHANGES". The outcome of a write that began
+-- Ends a write: moves its changes to the app's last writes, with its number and outcome. A line is "NUMBER µs OUTCOME CHANGES". The outcome of a write that began
 -- under another token is unknown: its worker died.
 local function log_write(shown, writes, token, outcome)
   local write = redis.call('HGET', shown, 'write')

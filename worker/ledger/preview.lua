@@ -1,10 +1,10 @@
--- Records what a dry run found. Releases the lease and clears the wake, unless a change
--- that wasn't planned waits, or the app was woken since the lease was acquired.
+-- Records the previews of a dry run. Releases the lease and clears the wake, unless an
+-- unplanned change is pending, or the app was woken since the lease was acquired.
 -- Returns "released", "pending" or "lost".
 local sync, pending, shown, last_event, outbox = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local token, listed, recovered = ARGV[1], ARGV[2], ARGV[3]
 local differences = ARGV[4]           -- "ADDED REMOVED": names that a sync would change
-local changes = cjson.decode(ARGV[5]) -- each with domain, the change as planned on (old), and with its preview (new)
+local changes = cjson.decode(ARGV[5]) -- each with domain, the planned change (old), and the same with its preview (new)
 
 if not holds_lease(sync, token) then
   return 'lost'

@@ -13,8 +13,7 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// View is one domain as a reader sees it: a pending change takes precedence over its
-// record.
+// View is one domain for readers: a pending change takes precedence over its record.
 type View struct {
 	AppID     string
 	Domain    string
@@ -24,8 +23,8 @@ type View struct {
 	Reason    string      // the cause in words
 	Seq       int64
 	UpdatedAt time.Time
-	// Record is what a sync or a verification last recorded; its Domain is empty if none
-	// has yet.
+	// Record is the last record of a sync or a verification; its Domain is empty if there
+	// is none yet.
 	Record listsync.Record
 	// Pending is the pending change, nil if there is none.
 	Pending *listsync.Pending
@@ -55,7 +54,7 @@ func (v View) NextCheck() *time.Time {
 type App struct {
 	ID      string
 	Wake    int64
-	Awake   bool // a sync is wanted
+	Awake   bool // a sync is needed
 	Leased  bool // a sync runs
 	Pending int  // domains with a pending change
 	// Fails counts the syncs in a row that failed.
@@ -63,19 +62,20 @@ type App struct {
 	Failure *listsync.Failure // of the last sync, nil if it succeeded
 	Paused  string            // by whom it was paused; empty if it isn't
 	WakeAt  time.Time         // when the recoverer wakes it; zero for never
-	DryRun  *DryRun           // nil unless a dry run was the last to plan
+	DryRun  *DryRun           // nil unless the last plan was a dry run
 
-	// Of [Ledger.AppStates] only.
+	// The fields below are set by [Ledger.AppStates] only.
 
-	// Listed is the number of names on the list, as the last sync saw it at
-	// ListedAt; zero if none did yet.
+	// Listed is the number of names on the list that the last sync read at ListedAt; zero
+	// if there was no sync yet.
 	Listed       int
 	ListedAt     time.Time
 	Counts       map[tasks.State]int // domains by state, as [View] has it
 	Oldest       time.Time           // when the oldest pending change was recorded; zero for none
-	Expiry       time.Time           // the first end of a certificate of a domain that is done; zero for none
+	Expiry       time.Time           // the earliest end of a certificate of the domains that are done; zero for none
 	ExpiryDomain string
-	// Expiring are the domains that are done by a certificate that ends within [ExpiringWithin].
+	// Expiring is the number of domains that are done with a certificate that ends within
+	// [ExpiringWithin].
 	Expiring int
 }
 
@@ -89,7 +89,7 @@ func (l *Ledger) Apps(ctx context.Context) ([]string, error) {
 	return apps, nil
 }
 
-// App returns where one app stands; of an unknown app, the zero App.
+// App returns the state of one app; an unknown app has an empty one.
 func (l *Ledger) App(ctx context.Context, id string) (App, error) {
 	var fields *redis.MapStringStringCmd
 	var pending *redis.IntCmd
@@ -117,7 +117,7 @@ func failureOf(f map[string]string) *listsync.Failure {
 	return &listsync.Failure{Reason: f["trouble"], Blocked: f["blocked"] == "1", Since: parseTime(f["trouble_since"])}
 }
 
-// Domain returns one domain; ok is false where the ledger doesn't know it.
+// Domain returns one domain; ok is false if the ledger doesn't know it.
 func (l *Ledger) Domain(ctx context.Context, app, domain string) (v View, ok bool, err error) {
 	views, err := l.read(ctx, app, []string{domain})
 	if err != nil || len(views) == 0 {
@@ -126,8 +126,8 @@ func (l *Ledger) Domain(ctx context.Context, app, domain string) (v View, ok boo
 	return views[0], true, nil
 }
 
-// Domains returns the domains named, or all of the app if none is, sorted by
-// name. Names that the ledger doesn't know are left out.
+// Domains returns the named domains, or all of the app if none is named, sorted by name.
+// Unknown ones are left out.
 func (l *Ledger) Domains(ctx context.Context, app string, names ...string) ([]View, error) {
 	return l.read(ctx, app, names)
 }
@@ -159,7 +159,7 @@ func (l *Ledger) read(ctx context.Context, app string, names []string) ([]View, 
 	return decodeViews(app, domains, pending, foundFields(syncFields(), sync.Val()))
 }
 
-// foundFields pairs the fields asked for with the values that were there.
+// foundFields maps the requested fields to their values, without the missing ones.
 func foundFields(fields []string, values []any) map[string]string {
 	m := map[string]string{}
 	for i, v := range values {
@@ -170,7 +170,7 @@ func foundFields(fields []string, values []any) map[string]string {
 	return m
 }
 
-// merge puts the pending changes on top of the records.
+// merge combines records and pending changes, which take precedence.
 func merge(app string, records map[string]listsync.Record, changes map[string]listsync.Pending, t *listsync.Failure, paused string) []View {
 	views := make([]View, 0, len(records)+len(changes))
 	for domain, r := range records {

@@ -13,7 +13,7 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// full fills a ledger with a listed domain, one to be removed, a new one and one gone.
+// full fills a ledger with four domains: listed, to be removed, new and removed.
 func full(t *testing.T, l *Ledger, sync hash) {
 	t.Helper()
 	if sync == nil {
@@ -32,9 +32,9 @@ func full(t *testing.T, l *Ledger, sync hash) {
 	})
 }
 
-func TestViewsPutWhatIsPendingOnTop(t *testing.T) {
+func TestPendingChangesTakePrecedenceInViews(t *testing.T) {
 	t.Parallel()
-	l, _ := still(t)
+	l, _ := frozen(t)
 	full(t, l, nil)
 	type short struct {
 		Domain, State, Names, Reason string
@@ -74,9 +74,9 @@ func TestViewsPutWhatIsPendingOnTop(t *testing.T) {
 	}
 }
 
-func TestTheTroubleOfAnAppIsInTheReasonOfWhatWaits(t *testing.T) {
+func TestAnAppsFailureIsInTheReasonOfPendingDomains(t *testing.T) {
 	t.Parallel()
-	l, _ := still(t)
+	l, _ := frozen(t)
 	full(t, l, hash{"awake": "1", "wake": "7", "fails": "3", "trouble": "the card was declined", "blocked": "1",
 		"trouble_since": number(start.UnixMilli())})
 	want := map[string]string{
@@ -97,9 +97,9 @@ func TestTheTroubleOfAnAppIsInTheReasonOfWhatWaits(t *testing.T) {
 	}
 }
 
-func TestAppSaysWhetherASyncIsUnderWay(t *testing.T) {
+func TestAppSaysWhetherASyncRuns(t *testing.T) {
 	t.Parallel()
-	l, server := still(t)
+	l, server := frozen(t)
 	full(t, l, leased(nil))
 	look := func(want App) {
 		t.Helper()
@@ -115,9 +115,9 @@ func TestAppSaysWhetherASyncIsUnderWay(t *testing.T) {
 	look(App{ID: testApp})
 }
 
-func TestSnapshotHoldsTheWholeLedger(t *testing.T) {
+func TestSnapshotHasTheWholeLedger(t *testing.T) {
 	t.Parallel()
-	l, server := still(t)
+	l, server := frozen(t)
 	full(t, l, leased(hash{"claim": `["new.example.com"]`}))
 	got, err := l.Snapshot(t.Context(), testApp)
 	if err != nil {
@@ -154,7 +154,7 @@ func TestSnapshotHoldsTheWholeLedger(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeReadIsNamed(t *testing.T) {
+func TestUndecodableDataIsNamed(t *testing.T) {
 	t.Parallel()
 	for key, want := range map[string]string{
 		"domains": "the record of bad.example.com on app app1 in the ledger: ",
@@ -163,7 +163,7 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 	} {
 		t.Run(key, func(t *testing.T) {
 			t.Parallel()
-			l, _ := still(t)
+			l, _ := frozen(t)
 			seed(t, client(t, addr(l)), state{key: hash{"bad.example.com": "{"}})
 			if _, err := l.Snapshot(t.Context(), testApp); err == nil || !strings.HasPrefix(err.Error(), want) {
 				t.Errorf("got %v, want %s…", err, want)
@@ -174,7 +174,7 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 
 func TestHistoryIsReadNewestFirst(t *testing.T) {
 	t.Parallel()
-	l, _ := still(t)
+	l, _ := frozen(t)
 	const d = "a.example.com"
 	var want []listsync.HistoryEntry
 	for i := range int64(HistoryKept + 3) {

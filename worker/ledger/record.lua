@@ -1,4 +1,4 @@
--- Records one change and sets the app's wake: from here on the change outlives its task.
+-- Records one change and sets the app's wake. From then on the change doesn't need its task.
 -- Returns {"recorded"|"again"|"superseded", wake, "start" or ""}. "start": a sync task for
 -- this wake must be enqueued.
 local seqs, pending, since, sync, log = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -13,8 +13,8 @@ if tonumber(seq) <= last then
   if redis.call('HEXISTS', pending, domain) == 0 then
     return {result, '0', ''}
   end
-  -- This task may have been here before and died before it enqueued the sync that the
-  -- domain's change still waits for.
+  -- An earlier run of this task may have died before it enqueued the sync, which the
+  -- domain's pending change still needs.
 else
   redis.call('HSET', seqs, domain, seq)
   redis.call('HSET', pending, domain, change)

@@ -52,7 +52,7 @@ func TestRecordPutsAChangeIntoTheLedgerOnce(t *testing.T) {
 	apps := state{appsKey: set{testApp}}
 	runScripts(t, []script{
 		{
-			name:   "a first addition wakes its app and is to be followed by a sync",
+			name:   "a first addition wakes its app and needs a sync",
 			before: state{},
 			do:     recording(change(d, first), "asked"),
 			want:   "superseded false, again false, start true, wake 1",
@@ -68,7 +68,7 @@ func TestRecordPutsAChangeIntoTheLedgerOnce(t *testing.T) {
 				"sync": hash{"awake": "1", "wake": "1"}, "log:" + d: lines{encode(event("asked"))}, appsKey: set{testApp}},
 		},
 		{
-			name:   "an app that is awake already needs no other sync",
+			name:   "an awake app needs no other sync",
 			before: state{"sync": awake},
 			do:     recording(change(d, first), "asked"),
 			want:   "superseded false, again false, start false, wake 4",
@@ -76,7 +76,7 @@ func TestRecordPutsAChangeIntoTheLedgerOnce(t *testing.T) {
 				"sync": awake, "log:" + d: lines{encode(event("asked"))}},
 		},
 		{
-			name:   "an app that fell asleep gets a new wake",
+			name:   "a sleeping app gets a new wake",
 			before: state{"sync": hash{"wake": "4"}},
 			do:     recording(removal(d, first), "asked"),
 			want:   "superseded false, again false, start true, wake 5",
@@ -84,27 +84,27 @@ func TestRecordPutsAChangeIntoTheLedgerOnce(t *testing.T) {
 				"sync": hash{"awake": "1", "wake": "5"}, "log:" + d: lines{encode(event("asked"))}}, apps),
 		},
 		{
-			name:   "the same task once more changes nothing but asks for its sync again",
+			name:   "a repeated task changes nothing but needs its sync again",
 			before: held(change(d, first), first, awake),
 			do:     recording(change(d, first), "asked"),
 			want:   "superseded false, again true, start true, wake 4",
 			after:  with(held(change(d, first), first, awake), apps),
 		},
 		{
-			name:   "the same task once more wakes an app whose wake was lost",
+			name:   "a repeated task wakes an app whose wake was lost",
 			before: held(change(d, first), first, hash{"wake": "4"}),
 			do:     recording(change(d, first), "asked"),
 			want:   "superseded false, again true, start true, wake 5",
 			after:  with(held(change(d, first), first, hash{"awake": "1", "wake": "5"}), apps),
 		},
 		{
-			name:   "the same task once more, after a sync dealt with it, does nothing",
+			name:   "a repeated task, already processed by a sync, does nothing",
 			before: state{"seqs": hash{d: number(first)}, "sync": hash{"wake": "4"}},
 			do:     recording(change(d, first), "asked"),
 			want:   "superseded false, again true, start false, wake 0",
 		},
 		{
-			name:   "an older change is superseded, however close the numbers are, but starts the sync that may be missing",
+			name:   "an older change is superseded, but starts a sync that may be missing",
 			before: held(change(d, first), first, awake),
 			do:     recording(removal(d, first-1), "late"),
 			want:   "superseded true, again false, start true, wake 4",
@@ -118,13 +118,13 @@ func TestRecordPutsAChangeIntoTheLedgerOnce(t *testing.T) {
 			after:  with(held(change(d, first), first, hash{"awake": "1", "wake": "5"}), apps),
 		},
 		{
-			name:   "an older change is superseded by one that was dealt with, too",
+			name:   "an older change is superseded by a processed one, too",
 			before: state{"seqs": hash{d: number(first)}, "sync": hash{"wake": "4"}},
 			do:     recording(change(d, first-1), "late"),
 			want:   "superseded true, again false, start false, wake 0",
 		},
 		{
-			name:   "asking again keeps since",
+			name:   "a repeated addition keeps since",
 			before: held(change(d, first), first, awake),
 			do:     recording(change(d, first+1), "again"),
 			want:   "superseded false, again false, start false, wake 4",
@@ -148,7 +148,7 @@ func TestRecordPutsAChangeIntoTheLedgerOnce(t *testing.T) {
 				state{"log:" + d: lines{encode(event("back")), encode(event("before"))}}),
 		},
 		{
-			name:   "the history keeps its last events",
+			name:   "the history keeps its last entries",
 			before: state{"sync": awake, "log:" + d: full},
 			do:     recording(removal(d, first), "the newest"),
 			want:   "superseded false, again false, start false, wake 4",
@@ -156,7 +156,7 @@ func TestRecordPutsAChangeIntoTheLedgerOnce(t *testing.T) {
 				"log:" + d: append(lines{encode(event("the newest"))}, full[:HistoryKept-1]...)},
 		},
 		{
-			name:   "the largest order number there may be survives",
+			name:   "the largest possible order number is kept",
 			before: state{"sync": awake, "seqs": hash{d: number(1<<53 - 1)}},
 			do:     recording(removal(d, 1<<53), "asked"),
 			want:   "superseded false, again false, start false, wake 4",
@@ -166,10 +166,9 @@ func TestRecordPutsAChangeIntoTheLedgerOnce(t *testing.T) {
 	})
 }
 
-// However changes of one domain reach the ledger, the one with the highest
-// order number stays, and they wake the app once; exactly one of those that
-// aren't superseded starts the sync.
-func TestTheHighestOrderNumberWinsInWhateverOrderChangesCome(t *testing.T) {
+// In whatever order changes of one domain arrive, the one with the highest order number
+// stays. They wake the app once, and exactly one that isn't superseded starts the sync.
+func TestTheHighestOrderNumberWinsInAnyOrder(t *testing.T) {
 	t.Parallel()
 	for name, connect := range backends() {
 		t.Run(name, func(t *testing.T) {
@@ -218,7 +217,7 @@ func TestTheHighestOrderNumberWinsInWhateverOrderChangesCome(t *testing.T) {
 	}
 }
 
-// Cluster runs a script only if all its keys live in one slot.
+// Redis Cluster runs a script only if all of its keys are in one slot.
 func TestAllKeysOfAnAppCarryItsHashTag(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -258,7 +257,7 @@ func TestAllKeysOfAnAppCarryItsHashTag(t *testing.T) {
 	}
 	for _, name := range []string{"seqs", "pending", "since", "domains", "ours", "due", "autossl", "sync"} {
 		if !slices.Contains(keys, key(testApp, name)) {
-			t.Errorf("the run left no %s: it shows too little", name)
+			t.Errorf("the test left no %s, so it checks too little", name)
 		}
 	}
 }

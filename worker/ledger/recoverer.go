@@ -13,7 +13,7 @@ import (
 func (l *Ledger) TryLock(ctx context.Context, interval time.Duration) (bool, error) {
 	n, err := l.tryLock.Run(ctx, l.rdb, []string{sweepKey}, interval.Milliseconds()).Int()
 	if err != nil {
-		return false, fmt.Errorf("take the recoverer's turn: %w", err)
+		return false, fmt.Errorf("take the recoverer's lock: %w", err)
 	}
 	return n == 1, nil
 }
@@ -30,8 +30,8 @@ func (l *Ledger) Wake(ctx context.Context, app string) (wake int64, err error) {
 	return wake, nil
 }
 
-// SetWakeAt makes the recoverer wake an app at the given time, by Redis's clock: until then
-// a write may take effect.
+// SetWakeAt makes the recoverer wake an app at the given time, by Redis's clock, when a
+// write in flight can't take effect any more.
 func (l *Ledger) SetWakeAt(ctx context.Context, app string, at time.Time) error {
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.SAdd(ctx, appsKey, app)
@@ -44,9 +44,8 @@ func (l *Ledger) SetWakeAt(ctx context.Context, app string, at time.Time) error 
 	return nil
 }
 
-// RenewWake gives an app a new wake, so that a sync task with a new id can be
-// enqueued; ok is false if that isn't needed any more. wake is the one that was found
-// without a live task.
+// RenewWake gives an app a new wake, for a sync task with a new id; ok is false if that
+// isn't needed any more. wake is the one without a live task.
 func (l *Ledger) RenewWake(ctx context.Context, app string, wake int64) (next int64, ok bool, err error) {
 	next, err = l.renewWake.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "pending")}, wake).Int64()
 	if err != nil {
@@ -101,7 +100,7 @@ func (l *Ledger) PostponeRecheck(ctx context.Context, app, domain string, until 
 func (l *Ledger) TryLockRetry(ctx context.Context, app string, within time.Duration) (bool, error) {
 	n, err := l.tryLock.Run(ctx, l.rdb, []string{key(app, "retried")}, within.Milliseconds()).Int()
 	if err != nil {
-		return false, fmt.Errorf("take the turn to retry app %s: %w", app, err)
+		return false, fmt.Errorf("take the lock to retry app %s: %w", app, err)
 	}
 	return n == 1, nil
 }
@@ -110,7 +109,7 @@ func (l *Ledger) TryLockRetry(ctx context.Context, app string, within time.Durat
 func (l *Ledger) TryLockAutoSSL(ctx context.Context, app string) (bool, error) {
 	n, err := l.tryLock.Run(ctx, l.rdb, []string{key(app, "autossl")}, (30 * time.Second).Milliseconds()).Int()
 	if err != nil {
-		return false, fmt.Errorf("take the turn to enable AutoSSL on app %s: %w", app, err)
+		return false, fmt.Errorf("take the lock to turn AutoSSL on for app %s: %w", app, err)
 	}
 	return n == 1, nil
 }

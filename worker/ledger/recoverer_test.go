@@ -12,15 +12,15 @@ import (
 
 const sweepInterval = 15 * time.Second
 
-// still returns a ledger in a Redis whose clock the test sets.
-func still(t *testing.T) (*Ledger, *miniredis.Miniredis) {
+// frozen returns a ledger in a Redis whose clock the test sets.
+func frozen(t *testing.T) (*Ledger, *miniredis.Miniredis) {
 	t.Helper()
 	server := miniredis.RunT(t)
 	server.SetTime(start)
 	return New(client(t, server.Addr())), server
 }
 
-func TestRewakeMakesANewWakeForWorkThatNobodyDoes(t *testing.T) {
+func TestRenewWakeMakesANewWakeForAnAbandonedApp(t *testing.T) {
 	t.Parallel()
 	rewake := func(found int64) func(context.Context, *Ledger) string {
 		return func(ctx context.Context, l *Ledger) string {
@@ -30,23 +30,23 @@ func TestRewakeMakesANewWakeForWorkThatNobodyDoes(t *testing.T) {
 	}
 	waiting := hash{"a.example.com": encode(change("a.example.com", first))}
 	runScripts(t, []script{
-		{name: "an app that is awake with nobody at it", before: state{"sync": hash{"awake": "1", "wake": "3"}}, do: rewake(3), want: "4 true",
+		{name: "an awake app without a lease", before: state{"sync": hash{"awake": "1", "wake": "3"}}, do: rewake(3), want: "4 true",
 			after: state{"sync": hash{"awake": "1", "wake": "4"}}},
-		{name: "an app whose holder died", before: state{"sync": leased(hash{"until": "-5s", "landing": "-5s"})}, do: rewake(1), want: "2 true",
+		{name: "an app whose lease ran out", before: state{"sync": leased(hash{"until": "-5s", "landing": "-5s"})}, do: rewake(1), want: "2 true",
 			after: state{"sync": leased(hash{"wake": "2", "until": "-5s", "landing": "-5s"})}},
 		{name: "an app with changes whose wake was lost", before: state{"sync": hash{"wake": "3"}, "pending": waiting}, do: rewake(3), want: "4 true",
 			after: state{"sync": hash{"awake": "1", "wake": "4"}, "pending": waiting}},
 		{name: "changes without any wake", before: state{"pending": waiting}, do: rewake(0), want: "1 true",
 			after: state{"sync": hash{"awake": "1", "wake": "1"}, "pending": waiting}},
 		{name: "an app that was woken meanwhile", before: state{"sync": hash{"awake": "1", "wake": "4"}}, do: rewake(3), want: "0 false"},
-		{name: "an app that sleeps", before: state{"sync": hash{"wake": "3"}}, do: rewake(3), want: "0 false"},
+		{name: "a sleeping app", before: state{"sync": hash{"wake": "3"}}, do: rewake(3), want: "0 false"},
 		{name: "an app that is being synced", before: state{"sync": leased(nil), "pending": waiting}, do: rewake(1), want: "0 false"},
 		{name: "a paused app", before: state{"sync": hash{"awake": "1", "wake": "3", "paused": "anna"}, "pending": waiting}, do: rewake(3), want: "0 false"},
 		{name: "an unknown app", before: state{}, do: rewake(0), want: "0 false"},
 	})
 }
 
-func TestTurnLetsOneThroughInEachInterval(t *testing.T) {
+func TestTryLockSucceedsOnceInEachInterval(t *testing.T) {
 	t.Parallel()
 	turn := func(ctx context.Context, l *Ledger) string {
 		mine, err := l.TryLock(ctx, sweepInterval)
@@ -57,7 +57,7 @@ func TestTurnLetsOneThroughInEachInterval(t *testing.T) {
 		{name: "one too early", before: state{sweepKey: str("-10s")}, do: turn, want: "false"},
 		{name: "one in time", before: state{sweepKey: str("-20s")}, do: turn, want: "true", after: state{sweepKey: str("+0s")}},
 		{name: "one after the clock was set back", before: state{sweepKey: str("+3600s")}, do: turn, want: "true", after: state{sweepKey: str("+0s")}},
-		{name: "AutoSSL has a turn of its own for each app", before: state{sweepKey: str("-10s"), "pilotsync:{app2}:autossl": str("-5s")},
+		{name: "AutoSSL has a separate lock for each app", before: state{sweepKey: str("-10s"), "pilotsync:{app2}:autossl": str("-5s")},
 			do: func(ctx context.Context, l *Ledger) string {
 				got, err := l.TryLockAutoSSL(ctx, testApp)
 				again, _ := l.TryLockAutoSSL(ctx, testApp)
@@ -67,7 +67,7 @@ func TestTurnLetsOneThroughInEachInterval(t *testing.T) {
 	})
 }
 
-func TestOverdueFindsWhatWasDueBeforeAndPostponeMovesIt(t *testing.T) {
+func TestOverdueDomainsAreFoundAndPostponed(t *testing.T) {
 	t.Parallel()
 	at := func(d time.Duration) float64 { return float64(start.Add(d).UnixMilli()) }
 	due := zset{"early": at(-time.Hour), "just before": at(-time.Millisecond), "now": at(0), "later": at(time.Minute)}
@@ -82,8 +82,8 @@ func TestOverdueFindsWhatWasDueBeforeAndPostponeMovesIt(t *testing.T) {
 	}
 	moved := zset{"early": at(time.Minute), "just before": at(-time.Millisecond), "now": at(0), "later": at(time.Minute)}
 	runScripts(t, []script{
-		{name: "only what was due before, the longest overdue first", before: state{"due": due}, do: overdue, want: `["early" "just before"]`},
-		{name: "nothing in an app that nobody knows", before: state{}, do: overdue, want: `[]`},
+		{name: "only overdue domains, the longest overdue first", before: state{"due": due}, do: overdue, want: `["early" "just before"]`},
+		{name: "nothing in an unknown app", before: state{}, do: overdue, want: `[]`},
 		{name: "a domain is postponed", before: state{"due": due}, do: postpone("early"), want: "done", after: state{"due": moved}},
 		{name: "a domain that isn't due any more doesn't become due again", before: state{"due": due}, do: postpone("gone"), want: "done"},
 	})
@@ -91,7 +91,7 @@ func TestOverdueFindsWhatWasDueBeforeAndPostponeMovesIt(t *testing.T) {
 
 func TestNowIsTheTimeOfRedis(t *testing.T) {
 	t.Parallel()
-	l, server := still(t)
+	l, server := frozen(t)
 	server.SetTime(start.Add(42 * time.Microsecond))
 	got, err := l.Now(t.Context())
 	if err != nil || !got.Equal(start.Add(42*time.Microsecond)) || got.Location() != time.UTC {
@@ -101,7 +101,7 @@ func TestNowIsTheTimeOfRedis(t *testing.T) {
 
 func TestAppsAreListedInOrder(t *testing.T) {
 	t.Parallel()
-	l, _ := still(t)
+	l, _ := frozen(t)
 	for _, app := range []string{"c", "a", "b", "a"} {
 		c := change(app+".example.com", first)
 		c.AppID = app
@@ -115,7 +115,7 @@ func TestAppsAreListedInOrder(t *testing.T) {
 	}
 }
 
-func TestWakeAsksForASyncEvenWhereNothingIsPending(t *testing.T) {
+func TestWakeNeedsNoPendingChange(t *testing.T) {
 	t.Parallel()
 	wake := func(ctx context.Context, l *Ledger) string {
 		n, err := l.Wake(ctx, testApp)
@@ -123,10 +123,10 @@ func TestWakeAsksForASyncEvenWhereNothingIsPending(t *testing.T) {
 	}
 	known := set{testApp}
 	runScripts(t, []script{
-		{name: "an app that rests", before: state{"sync": hash{"wake": "3"}}, do: wake, want: "4", after: state{"sync": hash{"wake": "4", "awake": "1"}, "pilotsync:apps": known}},
-		{name: "an app nobody heard of", before: state{}, do: wake, want: "1", after: state{"sync": hash{"wake": "1", "awake": "1"}, "pilotsync:apps": known}},
-		{name: "an app that was to be looked at", before: state{"sync": hash{"wake": "3", "look_at": "7"}}, do: wake, want: "4",
+		{name: "a sleeping app", before: state{"sync": hash{"wake": "3"}}, do: wake, want: "4", after: state{"sync": hash{"wake": "4", "awake": "1"}, "pilotsync:apps": known}},
+		{name: "an unknown app, which is added", before: state{}, do: wake, want: "1", after: state{"sync": hash{"wake": "1", "awake": "1"}, "pilotsync:apps": known}},
+		{name: "an app with a planned wake", before: state{"sync": hash{"wake": "3", "look_at": "7"}}, do: wake, want: "4",
 			after: state{"sync": hash{"wake": "4", "awake": "1"}, "pilotsync:apps": known}},
-		{name: "an app under way", before: state{"sync": leased(nil)}, do: wake, want: "2", after: state{"sync": leased(hash{"wake": "2"}), "pilotsync:apps": known}},
+		{name: "an app with a running sync", before: state{"sync": leased(nil)}, do: wake, want: "2", after: state{"sync": leased(hash{"wake": "2"}), "pilotsync:apps": known}},
 	})
 }

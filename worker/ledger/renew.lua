@@ -1,5 +1,5 @@
 -- Renews the lease.
--- Returns 1, 0 if the lease is another's, or 2 if the app is paused.
+-- Returns 1, 0 if the caller doesn't have the lease, or 2 if the app is paused.
 local sync = KEYS[1]
 local token, ttl = ARGV[1], ARGV[2] -- ms
 

@@ -10,7 +10,7 @@ import (
 //go:embed *.lua
 var luaFiles embed.FS
 
-// scripts are the changes of the ledger; each is one step for Redis.
+// scripts are the changes of the ledger, each of which is atomic.
 type scripts struct {
 	record, acquire, renew, beginWrite, endWrite, commit, release, preview, fail,
 	verified, wake, renewWake, tryLock, announce, identify, lost *redis.Script
@@ -28,7 +28,7 @@ func newScripts() scripts {
 	}
 }
 
-// lua returns a file that is part of the program.
+// lua returns an embedded file.
 func lua(name string) string {
 	text, err := luaFiles.ReadFile(name + ".lua")
 	if err != nil {

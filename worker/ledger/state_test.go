@@ -19,7 +19,7 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// state is all that Redis holds, by key. Keys of app1 go by their short name.
+// state is the content of Redis, by key. Keys of app1 have their short names.
 // Times of Redis's clock are written as their distance from now ("+30s"), in
 // steps of five seconds, since the clock of a real Redis can't be stopped. Those of
 // told and outbox are in microseconds, the others in milliseconds.
@@ -34,7 +34,7 @@ type (
 	script struct {
 		name   string
 		before state
-		do     func(ctx context.Context, l *Ledger) string // says in words what came back
+		do     func(ctx context.Context, l *Ledger) string // returns the result as text
 		want   string
 		after  state
 	}
@@ -42,8 +42,8 @@ type (
 
 const testApp = "app1"
 
-// first is an order number as producers hand them out: microseconds, above what
-// a 32 bit integer or Lua's own formatting of numbers could hold.
+// first is a realistic order number in microseconds. It exceeds 32 bit integers and Lua's
+// own formatting of numbers.
 const first = 1772366400123457
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -94,11 +94,11 @@ func client(t *testing.T, addr string) *redis.Client {
 	return rdb
 }
 
-// forReaders are the keys that say once more, so that it is found quickly, what the
-// others hold; a test of its own compares them with those.
+// forReaders are keys that repeat, for quick searches, what other keys have. Another test
+// compares them with those.
 var forReaders = []string{"index", "latest", "waiting", "expiry", "shown", "writes"}
 
-// timed are the fields that hold times of Redis's clock.
+// timed are the fields with times of Redis's clock.
 var timed = []string{"until", "landing"}
 
 func seed(t *testing.T, rdb *redis.Client, s state) {
@@ -137,7 +137,7 @@ func seed(t *testing.T, rdb *redis.Client, s state) {
 			}
 			err = rdb.Set(ctx, k, at, 0).Err()
 		default:
-			t.Fatalf("%s: what is a %T?", short, value)
+			t.Fatalf("%s: unknown type %T", short, value)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -164,7 +164,7 @@ func dump(t *testing.T, rdb *redis.Client) state {
 				}
 			}
 			if token := h["token"]; len(token) > 20 {
-				h["token"] = "new" // drawn at random
+				h["token"] = "new" // random
 			}
 			s[short] = h
 		case "list":
@@ -229,7 +229,8 @@ func relative(t *testing.T, now int64, ms string) string {
 
 var mine = listsync.Lease{App: testApp, Token: "mine"}
 
-// leased is the state of an app whose lease is mine, with other fields set, or left out where empty.
+// leased is the sync hash of an app whose lease the test has, changed by more; an empty value
+// removes a field.
 func leased(more hash) hash {
 	h := hash{"awake": "1", "wake": "1", "token": "mine", "until": "+20s", "taken": "1"}
 	for field, value := range more {
@@ -251,7 +252,7 @@ func removal(domain string, seq int64) listsync.Pending {
 	return c
 }
 
-// record is that of a listed domain whose verification is due a minute on.
+// record returns that of a listed domain whose verification is due in a minute.
 func record(domain string, seq int64) listsync.Record {
 	next := start.Add(time.Minute)
 	return listsync.Record{Domain: domain, Seq: seq, Wanted: true, Since: seq, WWW: tasks.WWWAlways, State: tasks.CheckingDNS,
@@ -270,7 +271,7 @@ func event(reason string) listsync.HistoryEntry {
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }
 
-// outcome says in words what a call of the ledger returned.
+// outcome formats the result of a call of the ledger.
 func outcome(ok string, err error) string {
 	if err != nil {
 		return err.Error()

@@ -1,5 +1,5 @@
--- Lets one caller through in each interval.
--- Returns 1 for that caller, else 0.
+-- Gives a lock to one caller in each interval.
+-- Returns 1 for that caller, otherwise 0.
 local lock = KEYS[1]
 local interval = tonumber(ARGV[1]) -- ms
 

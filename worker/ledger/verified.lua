@@ -1,5 +1,5 @@
--- Replaces one record after a verification, if it still is the one that was verified.
--- Returns 1, or 0 if it isn't.
+-- Replaces a record after a verification, if it hasn't changed since.
+-- Returns 1, or 0 if it has.
 local domains, due, log, last_event, outbox, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local index, latest, expiry, shown, rechecks = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local domain, old, new, state = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -13,7 +13,7 @@ redis.call('HSET', domains, domain, new)
 set_score(due, domain, due_at)
 set_score(rechecks, domain, recheck_at)
 set_score(expiry, domain, expires_at)
--- A domain with a pending change stays in the index as pending until a sync processed it.
+-- A domain with a pending change stays in the index as pending until a sync has processed it.
 if redis.call('HEXISTS', pending, domain) == 0 then
   set_state(index, latest, shown, domain, state)
 end

@@ -1,5 +1,5 @@
--- Wakes an app for one more sync, whether a change is pending or not. A sync that runs
--- makes one more round.
+-- Wakes an app for one more sync, whether a change is pending or not. A running sync
+-- plans once more.
 -- Returns the new wake.
 local sync = KEYS[1]
 

@@ -14,8 +14,8 @@ import (
 
 const workersKey = "pilotsync:workers"
 
-// How often a worker announces itself, and after which silence it counts as dead.
-// A worker that was killed is therefore listed for up to a minute.
+// How often a worker announces itself, and how long after its last announcement it counts
+// as dead. So a killed worker is listed for up to a minute.
 const (
 	AnnounceEvery   = 15 * time.Second
 	workerDeadAfter = time.Minute
@@ -31,7 +31,7 @@ type Worker struct {
 }
 
 // Announce records that a worker is alive and what it serves. A worker calls it every
-// [AnnounceEvery], and at once when what it serves has changed.
+// [AnnounceEvery], and immediately when its apps have changed.
 func (l *Ledger) Announce(ctx context.Context, w Worker) error {
 	err := l.announce.Run(ctx, l.rdb, []string{workersKey}, w.ID, encode(w), workerDeadAfter.Milliseconds()).Err()
 	if err != nil {

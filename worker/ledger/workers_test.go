@@ -7,9 +7,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestWorkersAreThoseThatAnnouncedThemselvesLately(t *testing.T) {
+func TestWorkersAreThoseThatAnnouncedThemselvesRecently(t *testing.T) {
 	t.Parallel()
-	l, server := still(t)
+	l, server := frozen(t)
 	announce := func(w Worker) {
 		t.Helper()
 		if err := l.Announce(t.Context(), w); err != nil {
@@ -48,7 +48,7 @@ func TestWorkersAreThoseThatAnnouncedThemselvesLately(t *testing.T) {
 	live()
 }
 
-func TestAWorkersAnnouncementIsWrittenAlikeEverywhere(t *testing.T) {
+func TestAnAnnouncementIsTheSameOnEveryServer(t *testing.T) {
 	t.Parallel()
 	for name, connect := range backends() {
 		t.Run(name, func(t *testing.T) {

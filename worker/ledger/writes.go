@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// WritesKept is the number of an app's writes whose changes are kept.
+// WritesKept is how many writes of an app are kept.
 const WritesKept = 50
 
 // How a write ended.
 const (
 	Written = "written" // ServerPilot has the list
-	Unknown = "unknown" // its worker died, or its answer never came: the next sync read the list again
+	Unknown = "unknown" // its worker died, or the answer never came; the next sync read the list again
 	Failed  = "failed"  // it had no effect
 	Writing = "writing" // it is in flight
 )
@@ -25,11 +25,11 @@ type Write struct {
 	At             time.Time `json:"at"`    // when it began
 	Outcome        string    `json:"outcome"`
 	Added, Removed []string  `json:"-"`
-	Size           int       `json:"size"` // names on the list with it
+	Size           int       `json:"size"` // names on the list after it
 	WorkerID       string    `json:"who"`  // the worker
 }
 
-// writeChanges is what a write changes, as the ledger keeps it.
+// writeChanges is the JSON of a write's changes.
 type writeChanges struct {
 	Added    []string `json:"added,omitempty"`
 	Removed  []string `json:"removed,omitempty"`
@@ -38,15 +38,15 @@ type writeChanges struct {
 }
 
 // Writes returns an app's last writes, at most n, newest first. Writes that
-// change no name aren't among them.
+// change no name aren't recorded.
 func (l *Ledger) Writes(ctx context.Context, app string, n int) ([]Write, error) {
 	p := l.rdb.TxPipeline()
-	flight, lines := p.HGet(ctx, key(app, "shown"), "write"), p.LRange(ctx, key(app, "writes"), 0, int64(n)-1)
+	inFlight, lines := p.HGet(ctx, key(app, "shown"), "write"), p.LRange(ctx, key(app, "writes"), 0, int64(n)-1)
 	if _, err := p.Exec(ctx); err != nil && !missing(err) {
 		return nil, fmt.Errorf("read the writes of app %s: %w", app, err)
 	}
 	all := lines.Val()
-	if _, note, ok := strings.Cut(flight.Val(), " "); ok { // the lease's token comes first
+	if _, note, ok := strings.Cut(inFlight.Val(), " "); ok { // the lease's token comes first
 		at, changes, _ := strings.Cut(note, " ")
 		all = append([]string{"0 " + at + " " + Writing + " " + changes}, all...)
 	}

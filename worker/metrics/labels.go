@@ -10,22 +10,22 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// RecordResult is what became of a change that was taken off the queue.
+// RecordResult is the result of recording a change.
 type RecordResult string
 
 const (
 	Recorded      RecordResult = "recorded"
 	RecordedAgain RecordResult = "again"      // it was recorded before
-	Superseded    RecordResult = "superseded" // a later change of the domain is known
+	Superseded    RecordResult = "superseded" // a later change of the domain was recorded before
 )
 
-// Lost is what a dead worker left.
+// Lost is a kind of work that a dead worker left.
 type Lost string
 
 const (
-	LostChange       Lost = "change"       // it had the change in hand
-	LostSync         Lost = "sync"         // an app awake without a task
-	LostVerification Lost = "verification" // overdue
+	LostChange       Lost = "change"       // an active task
+	LostSync         Lost = "sync"         // an awake app without a task
+	LostVerification Lost = "verification" // an overdue attempt
 )
 
 // Results of a sync.
@@ -37,18 +37,18 @@ const (
 	syncLater   = "later"
 )
 
-const postponed = "postponed" // of a verification, besides the states
+const postponed = "postponed" // a result of verifications, besides the states
 
-// Causes for which a sync is handed out again later.
+// Causes of a sync's backoff.
 const (
 	causeRateLimited  = "rate_limited" // by ServerPilot (429)
-	causeUnavailable  = "unavailable"  // ServerPilot, for now
+	causeUnavailable  = "unavailable"  // ServerPilot fails
 	causeBlocked      = "blocked"      // until a person acts
 	causeUnknownWrite = "unknown_write"
-	causeInFlight     = "write_in_flight" // an earlier write may take effect yet
+	causeInFlight     = "write_in_flight" // an earlier write may still take effect
 	causeYield        = "handed_back"     // the worker stops, or the account is at PILOTSYNC_API_RATE
-	causeUnserved     = "unserved"        // the app has no account here
-	causeOther        = "other"           // Redis, mostly
+	causeUnserved     = "unserved"        // the app has no account on this worker
+	causeOther        = "other"           // usually Redis
 )
 
 func backoffCauses() []string {
@@ -56,7 +56,7 @@ func backoffCauses() []string {
 		causeUnserved, causeOther}
 }
 
-// backoffCause says in a word why a sync that ended with err is to be run again.
+// backoffCause returns the cause of the backoff after a sync's error.
 func backoffCause(err error) string {
 	var notAcquired *listsync.NotAcquired
 	var call *listsync.CallError

@@ -15,8 +15,8 @@ import (
 	"pilotsync/worker/webhook"
 )
 
-// ledgerCollector says where the apps stand, from the ledger. Its gauges are the same in
-// every worker: over workers use max(), not sum().
+// ledgerCollector collects the apps' states from the ledger. Gauges are the same on every
+// instance: use max(), not sum().
 type ledgerCollector struct {
 	state *scraped[ledgerState]
 
@@ -66,21 +66,21 @@ func newLedgerCollector(rdb redis.UniversalClient) *ledgerCollector {
 		up:          desc("redis_up", "Whether Redis answered this scrape."),
 		ledgerUp:    desc("ledger_up", "Whether the ledger could be read for this scrape; if not, the figures of the apps are missing."),
 		webhooksOff: desc("webhooks_switched_off", "Webhooks that answered that they are gone (410): nothing is sent there until a worker is started."),
-		quarantined: desc("quarantined", "Messages in quarantine: asynq could do nothing with them, and a person has to look at them ('pilotsync quarantine')."),
+		quarantined: desc("quarantined", "Messages in quarantine, which asynq could never finish: a person has to check them ('pilotsync quarantine')."),
 		domains:     desc("domains", "Domains by app and state.", "app", "state"),
-		names:       desc("app_list_names", "Names on the app's list, as the last sync saw it.", "app"),
-		room:        desc("app_list_room", "Names that there is room for on the app's list; below zero for a list beyond the limit.", "app"),
-		blocked:     desc("app_blocked", "Whether the app waits for a person: a wrong key, an unpaid card, a list that is refused as it stands.", "app"),
-		pending:     desc("app_pending_changes", "Changes that wait to be made.", "app"),
-		failing:     desc("app_failing_syncs", "Syncs of the app in a row that ended in trouble.", "app"),
-		oldest:      desc("app_oldest_change_timestamp_seconds", "When the change was recorded that waits longest; absent where none waits.", "app"),
-		listedAt:    desc("app_list_seen_timestamp_seconds", "When a sync last saw the app's list; absent if none did yet.", "app"),
-		expiry:      desc("certificate_earliest_expiry_timestamp_seconds", "The first end of a certificate of a domain that is done; absent if the app has none.", "app"),
-		expiring:    desc("certificates_expiring", "Domains that are done by a certificate that ends within 14 days.", "app"),
+		names:       desc("app_list_names", "Names on the app's list when a sync last read it.", "app"),
+		room:        desc("app_list_room", "Names that still fit on the app's list; below zero if the list is beyond the limit.", "app"),
+		blocked:     desc("app_blocked", "Whether the app waits for a person: a wrong key, an unpaid account, a list that is refused even unchanged.", "app"),
+		pending:     desc("app_pending_changes", "Pending changes.", "app"),
+		failing:     desc("app_failing_syncs", "Failed syncs of the app in a row.", "app"),
+		oldest:      desc("app_oldest_change_timestamp_seconds", "When the oldest pending change was recorded; absent if none is pending.", "app"),
+		listedAt:    desc("app_list_seen_timestamp_seconds", "When a sync last read the app's list; absent before the first sync.", "app"),
+		expiry:      desc("certificate_earliest_expiry_timestamp_seconds", "The earliest end of a certificate of the domains that are done; absent if there is none.", "app"),
+		expiring:    desc("certificates_expiring", "Domains that are done with a certificate that ends within 14 days.", "app"),
 		paused:      desc("app_paused", "Whether an operator paused the app.", "app"),
-		lost:        desc("ledger_lost_timestamp_seconds", "When a worker last found another ledger in the place of the one that it knew; 0 if none did."),
-		handover:    desc("app_handover_due", "Whether the ledger was lost, and the app's domains weren't all handed over again since.", "app"),
-		dryRun:      desc("app_dry_run", "Whether a dry run was the last to plan the app's list: its changes wait until a worker without PILOTSYNC_DRY_RUN syncs it.", "app"),
+		lost:        desc("ledger_lost_timestamp_seconds", "When a worker last detected that the ledger was lost; 0 if never."),
+		handover:    desc("app_handover_due", "Whether the ledger was lost and the app's domains weren't all handed over again since.", "app"),
+		dryRun:      desc("app_dry_run", "Whether the app's last plan was a dry run: its changes wait until a worker without PILOTSYNC_DRY_RUN syncs it.", "app"),
 	}
 }
 

@@ -1,6 +1,5 @@
-// Package metrics has the program's Prometheus metrics: what a worker counts and times,
-// and collectors that read at each scrape what all workers share. No label grows with the
-// number of domains.
+// Package metrics has the Prometheus metrics: what a worker counts and times, and collectors
+// that read at each scrape what all workers share. No label grows with the number of domains.
 package metrics
 
 import (
@@ -33,16 +32,16 @@ type Worker struct {
 	dryRun                      prometheus.Gauge
 }
 
-// NewWorker registers a worker's metrics with reg. It panics if that has them already.
+// NewWorker registers a worker's metrics with reg. It panics if they are already registered.
 func NewWorker(reg prometheus.Registerer) *Worker {
 	create := promauto.With(reg)
 	m := &Worker{
 		recorded: create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_changes_recorded_total",
 			Help: "Changes taken off the queue by result: recorded, again (recorded before), superseded (a later one is known)."}, []string{"result"}),
 		settled: create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_changes_settled_total",
-			Help: "Changes that a sync ended by outcome: listed, unchanged, removed, rejected, kept (a removal that was refused), restored (no change: drift was mended)."}, []string{"outcome"}),
+			Help: "Changes that a sync ended by outcome: listed, unchanged, removed, rejected, kept (a removal that was refused), restored (no change: drift was repaired)."}, []string{"outcome"}),
 		wait: create.NewHistogram(prometheus.HistogramOpts{Name: "pilotsync_change_wait_seconds",
-			Help: "Time from the recording of a change until a sync that ended it took it up.", Buckets: requestBuckets()}),
+			Help: "Time from the recording of a change until the start of the plan that settled it.", Buckets: requestBuckets()}),
 		toListed: create.NewHistogram(prometheus.HistogramOpts{Name: "pilotsync_request_to_listed_seconds",
 			Help: "Time from the request for a domain until its names were on the list.", Buckets: requestBuckets()}),
 		toCertified: create.NewHistogram(prometheus.HistogramOpts{Name: "pilotsync_request_to_certificate_seconds",
@@ -50,32 +49,32 @@ func NewWorker(reg prometheus.Registerer) *Worker {
 		perWrite: create.NewHistogram(prometheus.HistogramOpts{Name: "pilotsync_changes_per_write",
 			Help: "Changes that one write of a list settled.", Buckets: []float64{1, 2, 5, 10, 20, 50, 100, 200, 300}}),
 		apiCalls: create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_api_requests_total",
-			Help: "Calls to ServerPilot by endpoint and HTTP status; status none where no answer came."}, []string{"endpoint", "status"}),
+			Help: "Calls to ServerPilot by endpoint and HTTP status; status none without an answer."}, []string{"endpoint", "status"}),
 		apiSeconds: create.NewHistogramVec(prometheus.HistogramOpts{Name: "pilotsync_api_request_duration_seconds",
 			Help: "Time of calls to ServerPilot by endpoint.", Buckets: callBuckets()}, []string{"endpoint"}),
 		syncs: create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_syncs_total",
-			Help: "Syncs by result: settled, dry-run (planned only), idle (nothing to do, or another sync is at it), lost (its lease), later (handed out again)."}, []string{"result"}),
+			Help: "Syncs by result: settled, dry-run (planned only), idle (nothing to do, or another sync runs), lost (its lease), later (handed out again)."}, []string{"result"}),
 		backoffs: create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_cool_offs_total",
 			Help: "Syncs that were handed out again later, by cause."}, []string{"cause"}),
 		syncSeconds: create.NewHistogram(prometheus.HistogramOpts{Name: "pilotsync_sync_duration_seconds",
-			Help: "Time of the syncs that did anything, from taking the lease to giving it back.", Buckets: requestBuckets()}),
+			Help: "Time of the syncs that acquired the lease, until they released it.", Buckets: requestBuckets()}),
 		leasesLost: create.NewCounter(prometheus.CounterOpts{Name: "pilotsync_lease_losses_total",
-			Help: "Syncs that lost their app's lease while they were at it."}),
+			Help: "Syncs that lost their app's lease."}),
 		ambiguousWrites: create.NewCounter(prometheus.CounterOpts{Name: "pilotsync_ambiguous_writes_total",
-			Help: "Writes of a list of which it isn't known whether they took effect."}),
+			Help: "Writes of a list whose outcome is unknown."}),
 		verifications: create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_verifications_total",
-			Help: "Verification attempts by result: the state that the domain has after it, or postponed where ServerPilot could not be asked."}, []string{"result"}),
+			Help: "Verification attempts by result: the state that the domain has after it, or postponed if ServerPilot could not be asked."}, []string{"result"}),
 		webhooks: create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_webhook_requests_total",
 			Help: "Events sent to webhooks by result: delivered, declined, failing (5xx, 408, 429 or no answer), gone (410), interrupted."}, []string{"result"}),
 		webhookSeconds: create.NewHistogram(prometheus.HistogramOpts{Name: "pilotsync_webhook_request_duration_seconds",
 			Help: "Time of the requests to webhooks.", Buckets: callBuckets()}),
 		recovered: create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_sweep_finds_total",
-			Help: "What the recoverer found after a crash: change (in a dead worker's hands), sync (without a task), verification (overdue)."}, []string{"kind"}),
+			Help: "What the recoverer found after a crash: change (an active task of a dead worker), sync (without a task), verification (overdue)."}, []string{"kind"}),
 	}
 	m.dryRun = create.NewGauge(prometheus.GaugeOpts{Name: "pilotsync_dry_run",
 		Help: "Whether this worker is in a dry run: it writes nothing to ServerPilot (PILOTSYNC_DRY_RUN)."})
 	m.drift = create.NewGaugeVec(prometheus.GaugeOpts{Name: "pilotsync_app_drift_names",
-		Help: "Names that a sync would put on the app's list or take off it, as the hourly reconciliation saw it; only with PILOTSYNC_RECONCILE=report."}, []string{"app"})
+		Help: "Names that a sync would add to the app's list or remove from it, at the last hourly reconciliation; only with PILOTSYNC_RECONCILE=report."}, []string{"app"})
 	m.rechecks = create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_looks_total",
 		Help: "Rechecks of domains whose verification had ended, by the state that the domain has after it."}, []string{"result"})
 	m.repairs = create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_strays_total",
@@ -84,8 +83,8 @@ func NewWorker(reg prometheus.Registerer) *Worker {
 	return m
 }
 
-// showZeros creates the series whose labels are known: a rate over a counter that
-// appears with its first event misses that event.
+// showZeros creates the series whose labels are known. Otherwise a rate over a counter would
+// miss the first event, with which the series appears.
 func (m *Worker) showZeros() {
 	show := func(vec *prometheus.CounterVec, labels ...string) {
 		for _, label := range labels {
@@ -116,8 +115,8 @@ func (m *Worker) showZeros() {
 	}
 }
 
-// requestBuckets are upper bounds in seconds. Mostly a list is in step within a second
-// or two; one that waits for hours needs a person.
+// requestBuckets are upper bounds in seconds. Usually a list is in step within two seconds; a
+// list that waits for hours needs a person.
 func requestBuckets() []float64 {
 	return []float64{.1, .25, .5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 4 * 3600, 24 * 3600}
 }
@@ -128,5 +127,5 @@ func certificateBuckets() []float64 {
 	return []float64{1, 5, 15, 30, 60, 120, 300, 480, 960, 1920, 3600, 4 * 3600, 24 * 3600}
 }
 
-// callBuckets go up to the 20 s that any call may take.
+// callBuckets end with the 20 s time limit of calls.
 func callBuckets() []float64 { return []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20} }

@@ -9,10 +9,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// queueCollector has the queues' figures under the names of asynq's own exporter
-// (asynq/x/metrics), which dashboards for asynq expect, also asynqmon. That exporter
-// writes a line to the standard log at each scrape while Redis is away, waits without
-// limit, and shows no queue at all if one can't be read.
+// queueCollector has the queues' figures under the names of asynq's exporter
+// (asynq/x/metrics), which asynqmon and other dashboards expect. That exporter itself logs a
+// line at each scrape while Redis is away, waits without a limit, and shows no queue at all
+// if one can't be read.
 type queueCollector struct {
 	state *scraped[queueState]
 
@@ -21,7 +21,7 @@ type queueCollector struct {
 
 type queueState struct {
 	workers int
-	queues  map[string]*asynq.QueueInfo // nil for one that can't be read
+	queues  map[string]*asynq.QueueInfo // nil if it can't be read
 }
 
 func newQueueCollector(rdb redis.UniversalClient) *queueCollector {
@@ -43,12 +43,12 @@ func newQueueCollector(rdb redis.UniversalClient) *queueCollector {
 	}
 }
 
-// readQueues reads what asynq knows. The inspector takes no context: the time limits of
-// the Redis client end its calls.
+// readQueues reads asynq's figures. The inspector takes no context, so the time limits of the
+// Redis client end its calls.
 func readQueues(ctx context.Context, rdb redis.UniversalClient, inspector *asynq.Inspector) (queueState, error) {
 	s := queueState{queues: map[string]*asynq.QueueInfo{}}
 	if err := rdb.Ping(ctx).Err(); err != nil {
-		return s, err // rather than many calls that wait
+		return s, err // otherwise many calls would wait
 	}
 	servers, err := inspector.Servers()
 	if err != nil {
@@ -80,8 +80,8 @@ func (c *queueCollector) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements [prometheus.Collector]. It reports nothing while Redis is away,
-// which pilotsync_redis_up says.
+// Collect implements [prometheus.Collector]. It reports nothing while Redis is away;
+// pilotsync_redis_up says that.
 func (c *queueCollector) Collect(ch chan<- prometheus.Metric) {
 	s, err := c.state.get()
 	if err != nil {

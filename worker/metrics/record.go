@@ -12,10 +12,10 @@ import (
 // SetDryRun says whether the worker is in a dry run.
 func (m *Worker) SetDryRun(on bool) { m.dryRun.Set(boolValue(on)) }
 
-// ChangeRecorded counts a change that was taken off the queue.
+// ChangeRecorded counts a change task.
 func (m *Worker) ChangeRecorded(r RecordResult) { m.recorded.WithLabelValues(string(r)).Inc() }
 
-// Settled counts what a commit settled.
+// Settled counts the outcomes of a commit.
 func (m *Worker) Settled(s listsync.Settlement) {
 	changes := 0
 	for _, d := range s.Domains {
@@ -81,11 +81,11 @@ func (m *Worker) Unserved() { m.backoffs.WithLabelValues(causeUnserved).Inc() }
 // Drift says how many names a sync would change on an app's list.
 func (m *Worker) Drift(app string, names int) { m.drift.WithLabelValues(app).Set(float64(names)) }
 
-// Verified counts an attempt. The order number that started it gives the time of its
-// request by the clock that says now, Redis's, and a repeated request doesn't move it.
+// Verified counts an attempt. The time of its request is the order number that started it,
+// which comes from Redis's clock, like now, and stays the same after a repeated request.
 func (m *Worker) Verified(before, after listsync.Record, now time.Time) {
 	m.verifications.WithLabelValues(string(after.State)).Inc()
-	// A verification that an operator started says nothing of a request.
+	// A verification that an operator started doesn't belong to a request.
 	if after.State == tasks.Done && before.State != tasks.Done && before.CheckSeq <= before.Seq {
 		m.toCertified.Observe(seconds(time.UnixMicro(before.CheckSeq), now))
 	}
@@ -109,5 +109,5 @@ func (m *Worker) Recovered(l Lost) { m.recovered.WithLabelValues(string(l)).Inc(
 // Repaired counts a repair of the janitor.
 func (m *Worker) Repaired(r janitor.Repair) { m.repairs.WithLabelValues(r.Kind, r.Action).Inc() }
 
-// seconds is the time from begin to end, and never below zero: clocks differ.
+// seconds returns the time from begin to end, never below zero, since clocks differ.
 func seconds(begin, end time.Time) float64 { return max(end.Sub(begin), 0).Seconds() }

@@ -11,9 +11,9 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// NewRegistry returns a registry of what every process of ours can report: where the
-// apps stand by the ledger in rdb, the queues, the build and the process. A worker adds
-// what it does itself, with [NewWorker].
+// NewRegistry returns a registry of what every pilotsync process can report: the apps' states
+// from the ledger in rdb, the queues, the build and the process. A worker adds its own figures
+// with [NewWorker].
 func NewRegistry(rdb redis.UniversalClient, version string) *prometheus.Registry {
 	reg := prometheus.NewRegistry()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "pilotsync_build_info", Help: "The build; its value is always 1.",
@@ -24,8 +24,8 @@ func NewRegistry(rdb redis.UniversalClient, version string) *prometheus.Registry
 	return reg
 }
 
-// Handler serves a registry's metrics to Prometheus. What can't be collected is left out
-// and logged; the rest is served.
+// Handler serves a registry's metrics to Prometheus. Metrics that can't be collected
+// are left out and logged.
 func Handler(reg *prometheus.Registry, log *logrus.Logger) http.Handler {
 	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, ErrorLog: log.WithField("path", "/metrics"), MaxRequestsInFlight: 4,

@@ -8,14 +8,14 @@ import (
 )
 
 const (
-	// scrapeAge is how long what a scrape read is good for.
+	// scrapeAge is how long the values of a scrape are used again.
 	scrapeAge = time.Second
-	// scrapeTimeout is well within the 10 s that Prometheus waits by default.
+	// scrapeTimeout is well below the 10 s that Prometheus waits by default.
 	scrapeTimeout = 4 * time.Second
 )
 
-// scraped is read at most once at a time and is then good for a while: several Prometheus
-// servers, or a person with a browser, must not cost Redis more.
+// scraped shares one read among concurrent scrapes and keeps it for a while, so several
+// Prometheus servers cost Redis no more than one.
 type scraped[T any] struct {
 	cache cache.Cache[struct{}, T]
 	read  func(context.Context) (T, error)
@@ -25,8 +25,8 @@ func newScraped[T any](read func(context.Context) (T, error)) *scraped[T] {
 	return &scraped[T]{read: read, cache: cache.Cache[struct{}, T]{MaxAge: scrapeAge, Timeout: scrapeTimeout, KeepErrors: true}}
 }
 
-// get returns what was read, or the error of the read. It returns within scrapeTimeout:
-// asynq's inspector can't be canceled, so a read may outlast that.
+// get returns the values or the error of a read. It returns within scrapeTimeout, although
+// the read may take longer: asynq's inspector can't be canceled.
 func (s *scraped[T]) get() (T, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()

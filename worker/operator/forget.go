@@ -16,18 +16,18 @@ import (
 	"pilotsync/worker/tasklist"
 )
 
-// ErrServed: an app can't be forgotten, since a live worker serves it or may serve it.
+// ErrServed: the app can't be forgotten, since a live worker serves it or may serve it.
 var ErrServed = errors.New("a live worker serves it")
 
-// How long Forget waits for workers to end their tasks of the app, and how often it
+// How long Forget waits until workers have ended their tasks of the app, and how often it
 // checks. A worker ends a task of an app that it doesn't serve within a second.
 const (
 	activeTimeout      = 10 * time.Second
 	activePollInterval = 100 * time.Millisecond
 )
 
-// Forget removes everything that Redis has of an app: its ledger, and its tasks, which
-// would create the ledger again. The names on its list stay there. If a worker serves
+// Forget removes everything that Redis has of an app: its ledger, and its tasks, which would
+// create the ledger again. It doesn't change the list. If a worker serves
 // the app, it returns [ErrServed] and removes nothing. After another error it can be
 // called again.
 func (o Operator) Forget(ctx context.Context, app string) error {
@@ -54,7 +54,7 @@ func (o Operator) Forget(ctx context.Context, app string) error {
 			continue // a worker may have enqueued another task meanwhile
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("app %s isn't forgotten yet: a worker has task %s in hand, or died with it; try again in a minute, while a worker runs", app, active)
+			return fmt.Errorf("app %s isn't forgotten yet: a worker processes task %s, or died with it; try again in a minute, while a worker runs", app, active)
 		}
 		select {
 		case <-ctx.Done():
@@ -64,23 +64,23 @@ func (o Operator) Forget(ctx context.Context, app string) error {
 	}
 }
 
-// CheckUnserved returns [ErrServed] if a live worker serves the app, or doesn't say what
-// it serves.
+// CheckUnserved returns [ErrServed] if a live worker serves the app, or hasn't announced its
+// apps.
 func (o Operator) CheckUnserved(ctx context.Context, app string) error {
 	live, err := o.ledger.Workers(ctx)
 	if err != nil {
 		return err
 	}
 	if by := ledger.ServedBy(live, app); len(by) > 0 {
-		return fmt.Errorf("%w: %s; take app %s out of the worker's configuration first", ErrServed, strings.Join(by, ", "), app)
+		return fmt.Errorf("%w: %s; remove app %s from the worker's configuration first", ErrServed, strings.Join(by, ", "), app)
 	}
 	servers, err := o.inspector.Servers()
 	if err != nil {
 		return fmt.Errorf("list the workers: %w", err)
 	}
 	for _, s := range servers {
-		if _, isOurs := s.Queues[tasks.QueueDomains]; !isOurs {
-			continue // of another program
+		if _, isWorker := s.Queues[tasks.QueueDomains]; !isWorker {
+			continue // another program's server
 		}
 		name := fmt.Sprintf("%s/%d", s.Host, s.PID)
 		if !slices.ContainsFunc(live, func(w ledger.Worker) bool { return w.Name == name }) {
@@ -93,7 +93,7 @@ func (o Operator) CheckUnserved(ctx context.Context, app string) error {
 // Task is a task of an app on one of the queues.
 type Task struct{ Queue, ID string }
 
-// Tasks returns an app's tasks on all queues, whatever their state.
+// Tasks returns an app's tasks on all queues, in any state.
 func (o Operator) Tasks(ctx context.Context, app string) ([]Task, error) {
 	var found []Task
 	for _, queue := range tasks.Queues() {
@@ -103,7 +103,7 @@ func (o Operator) Tasks(ctx context.Context, app string) ([]Task, error) {
 		} {
 			all, err := tasklist.All(ctx, queue, list)
 			if err != nil {
-				return nil, fmt.Errorf("look for tasks of app %s on queue %s: %w", app, queue, err)
+				return nil, fmt.Errorf("find tasks of app %s on queue %s: %w", app, queue, err)
 			}
 			for _, t := range all {
 				var payload struct {
@@ -118,8 +118,8 @@ func (o Operator) Tasks(ctx context.Context, app string) ([]Task, error) {
 	return found, nil
 }
 
-// deleteTasks deletes tasks. It returns the id of one that a worker has in hand, which
-// can't be deleted; empty if there is none.
+// deleteTasks deletes tasks. It returns the id of an active one, which can't be deleted; ""
+// if there is none.
 func (o Operator) deleteTasks(ctx context.Context, all []Task) (active string, err error) {
 	for _, t := range all {
 		if err := ctx.Err(); err != nil {
@@ -129,7 +129,7 @@ func (o Operator) deleteTasks(ctx context.Context, all []Task) (active string, e
 		if err == nil || errors.Is(err, asynq.ErrTaskNotFound) {
 			continue
 		}
-		// An active task can't be deleted. Its worker may have ended it since.
+		// An active task can't be deleted, unless its worker has ended it since.
 		switch _, infoErr := o.inspector.GetTaskInfo(t.Queue, t.ID); {
 		case errors.Is(infoErr, asynq.ErrTaskNotFound):
 		case infoErr != nil:

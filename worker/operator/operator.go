@@ -1,5 +1,5 @@
-// Package operator has what a person does to a whole app by hand: pause and resume it,
-// sync it now, forget it. It needs Redis only, no worker and no key.
+// Package operator has what an operator does to a whole app: pause and resume it, sync it
+// now, forget it. It needs Redis, but no worker and no key.
 package operator
 
 import (
@@ -21,7 +21,7 @@ type Operator struct {
 	inspector *asynq.Inspector
 }
 
-// New returns an Operator on rdb, which stays the caller's to close.
+// New returns an Operator on rdb, which the caller must close.
 func New(rdb redis.UniversalClient) Operator {
 	return Operator{ledger: ledger.New(rdb), enqueuer: followup.New(rdb), inspector: asynq.NewInspectorFromRedisClient(rdb)}
 }
@@ -36,17 +36,16 @@ func (o Operator) Sync(ctx context.Context, app string) error {
 	case state.Paused != "":
 		return fmt.Errorf("app %s was paused by %s, so it isn't synced; resume it first", app, state.Paused)
 	case state.Wake == 0:
-		return fmt.Errorf("app %s isn't known: no worker has taken a change for it yet, so there is nothing to put right", app)
+		return fmt.Errorf("app %s isn't known: no worker has recorded a change for it yet, so there is nothing to sync", app)
 	}
 	return o.enqueuer.Wake(ctx, app)
 }
 
-// Pause makes an app's changes wait until [Operator.Resume]. The name by is that of the
-// person, and must not be empty. An app that is paused already stays paused by the first
-// name.
+// Pause makes an app's changes wait until [Operator.Resume]. by is the
+// operator's name and must not be empty. A paused app stays paused under the first name.
 func (o Operator) Pause(ctx context.Context, app, by string) error {
 	if by == "" {
-		return fmt.Errorf("pause app %s: by is empty; it takes the name of who asks", app)
+		return fmt.Errorf("pause app %s: by is empty; it takes the operator's name", app)
 	}
 	if err := tasks.CheckBy(by); err != nil {
 		return fmt.Errorf("pause app %s: %w", app, err)

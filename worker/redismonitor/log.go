@@ -6,8 +6,8 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// QueueLog is asynq's log of one queue. While Redis is away asynq's loops complain all
-// the time; what the monitor logs is enough then.
+// QueueLog is asynq's log of one queue. While Redis is away, asynq logs errors all the time;
+// then the monitor's lines are enough.
 type QueueLog struct {
 	*logrus.Entry
 	Monitor *Monitor

@@ -1,6 +1,6 @@
-// Package redismonitor watches a worker's connection to Redis: it waits for Redis at the
-// start, logs once when Redis goes away and when it is back, and keeps asynq from asking
-// a Redis that refuses without a pause.
+// Package redismonitor monitors a worker's connection to Redis. It waits for Redis at the
+// start, logs once when Redis is away and when it is back, and throttles asynq while Redis
+// refuses commands.
 package redismonitor
 
 import (
@@ -18,28 +18,28 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// ErrRefused: Redis answers, but refuses this worker: the password or user is wrong, or
-// lacks a right that a worker needs. Waiting wouldn't help.
+// ErrRefused: Redis answers, but refuses this worker. The user or password is wrong, or the
+// user lacks a right that a worker needs. Waiting doesn't help.
 var ErrRefused = errors.New("this worker is not let in")
 
 const (
 	checkInterval = time.Second
-	// checkTimeout leaves the client time for its own retries: only then does its
-	// error say what is wrong, such as "connection refused".
+	// checkTimeout is long enough for the client's retries: only after those does its error
+	// say what is wrong, such as "connection refused".
 	checkTimeout = 5 * time.Second
 	logInterval  = 15 * time.Second
-	// hangLimit is the longest time between two turns of the monitor's loop. One takes
-	// a second, and some six while Redis is away; so it tells a hang from waiting.
+	// hangLimit is the longest time between two turns of the monitor's loop. A turn takes a
+	// second, and about six while Redis is away, so a longer time is a hang.
 	hangLimit = 30 * time.Second
 )
 
-// Monitor says when Redis goes away and when it is back: once for the whole worker,
-// while each of asynq's loops would say it every second.
+// Monitor logs when Redis is away and when it is back: once for the whole worker. Each of
+// asynq's loops would log it every second.
 type Monitor struct {
 	rdb      redis.UniversalClient
 	ledger   *ledger.Ledger
 	log      *logrus.Entry
-	lastTurn atomic.Pointer[time.Time] // of its loop; nil before it began
+	lastTurn atomic.Pointer[time.Time] // of the loop; nil before the first
 
 	mu        sync.Mutex
 	checkedAt time.Time
@@ -64,7 +64,7 @@ func (m *Monitor) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			_ = m.Check(ctx) // it logs what there is to log
+			_ = m.Check(ctx) // it logs the error
 		}
 	}
 }
@@ -93,8 +93,8 @@ func (m *Monitor) Await(ctx context.Context) error {
 	}
 }
 
-// mayWrite asks for a right that only a worker's user has, without changing anything. A
-// worker with the login of WordPress or of a dashboard would fail in everything else.
+// mayWrite checks a right that only a worker's user has, without changing anything. A worker
+// with the login of WordPress or of a dashboard would fail later.
 func (m *Monitor) mayWrite(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
@@ -104,8 +104,8 @@ func (m *Monitor) mayWrite(ctx context.Context) error {
 	return nil
 }
 
-// Check asks Redis whether it is there, at most a few times a second, and logs what has
-// changed. It returns the error of the last check.
+// Check checks whether Redis answers, at most four times a second, and logs changes. It
+// returns the error of the last check.
 func (m *Monitor) Check(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -124,14 +124,14 @@ func (m *Monitor) Check(ctx context.Context) error {
 	return err
 }
 
-// logChange logs what a check's error means after the last one's.
+// logChange logs the difference between the last check and this one.
 func (m *Monitor) logChange(err error, now time.Time) {
 	if m.err == nil && err != nil {
 		m.downSince, m.loggedAt = now, time.Time{}
 	}
 	refused, isRefused := redisurl.AsRefused(m.rdb, err)
 	switch {
-	case isRefused && !m.connected: // Await's error says it
+	case isRefused && !m.connected: // Await returns it
 	case err == nil && m.err != nil:
 		m.log.Infof("Redis is back, after %s", time.Since(m.downSince).Round(time.Second))
 	case err != nil && now.Sub(m.loggedAt) >= logInterval:
@@ -144,26 +144,25 @@ func (m *Monitor) logChange(err error, now time.Time) {
 	}
 }
 
-// Down reports whether Redis doesn't answer. Then the monitor has logged it, and nothing
-// else needs to.
+// Down reports whether Redis doesn't answer. The monitor has logged it then, so callers
+// needn't.
 func (m *Monitor) Down(ctx context.Context) bool { return m.Check(ctx) != nil }
 
-// Alive returns an error if the monitor's loop doesn't turn any more. All loops of the
-// worker call the monitor when something fails, so the worker hangs then. It is no hang
-// that Redis is away, nor that ServerPilot is slow: asynq ends each task at its own time
-// limit.
+// Alive returns an error if the monitor's loop doesn't turn any more. All loops of the worker
+// call the monitor after a failure, so then the worker hangs. It isn't a hang if Redis is
+// away, or if ServerPilot is slow: asynq ends each task at its time limit.
 func (m *Monitor) Alive() error {
 	at := m.lastTurn.Load()
-	if at == nil { // it didn't start yet
+	if at == nil { // the loop hasn't started yet
 		return nil
 	}
 	if age := time.Since(*at); age > hangLimit {
-		return fmt.Errorf("the worker hangs: its watch over Redis last turned %s ago; it may take %s", age.Round(time.Second), hangLimit)
+		return fmt.Errorf("the worker hangs: its monitor of Redis last ran %s ago; the limit is %s", age.Round(time.Second), hangLimit)
 	}
 	return nil
 }
 
-// turn notes that the loop turned.
+// turn records the time of a turn of the loop.
 func (m *Monitor) turn() {
 	now := time.Now()
 	m.lastTurn.Store(&now)

@@ -9,21 +9,20 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// throttleDelay is how long asynq is kept from asking for a task again after Redis
-// refused.
+// throttleDelay is the delay after Redis refused to hand out a task.
 const throttleDelay = 250 * time.Millisecond
 
-// Throttled is the Redis client of asynq's servers. After an error asynq asks for the
-// next task at once. Where Redis refuses, as with a changed password or full memory,
-// go-redis doesn't wait either, and four servers would take a whole core, and half of
-// one of Redis's.
+// Throttled is the Redis client of asynq's servers. After an error asynq asks for the next
+// task without a delay. If Redis refuses, because of a changed password or full memory,
+// go-redis doesn't wait either. Then four servers would use a whole core, and half a core of
+// Redis.
 type Throttled struct {
 	redis.UniversalClient
-	Stopping <-chan struct{} // closed when the worker stops: then it doesn't wait
+	Stopping <-chan struct{} // closed when the worker stops; ends the delay
 }
 
-// EvalSha waits after an error of asynq's script that takes a task off a queue, whose
-// first key is the list of those that are ready. No other script has that first.
+// EvalSha waits after an error of the script by which asynq takes a task off a queue. Only
+// that script's first key is the list of pending tasks.
 func (t Throttled) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
 	cmd := t.UniversalClient.EvalSha(ctx, sha, keys, args...)
 	err := cmd.Err()

@@ -1,4 +1,4 @@
-// Package registry knows which apps a worker serves, each with its ServerPilot account and
+// Package registry has the apps that a worker serves, each with its ServerPilot account and
 // its webhook. A reload replaces them while the worker runs.
 package registry
 
@@ -22,13 +22,13 @@ import (
 	"pilotsync/worker/webhook"
 )
 
-// Account is a ServerPilot account with the apps of it that are served.
+// Account is a ServerPilot account with its served apps.
 type Account struct {
 	ClientID, APIKey string
 	Apps             []string
 }
 
-// Config says what is served.
+// Config configures a [Registry].
 type Config struct {
 	APIURL   string
 	Accounts []Account
@@ -41,7 +41,7 @@ type Config struct {
 	Proxies  []certcheck.Proxy
 }
 
-// Client is an Account in use.
+// Client is the client of an Account.
 type Client struct {
 	*serverpilot.Client
 	Limiter *serverpilot.Limiter
@@ -49,8 +49,8 @@ type Client struct {
 	account Account
 }
 
-// Served is what a worker serves. It doesn't change; [Registry.Replace] sets another.
-// Load it once per decision.
+// Served is what a worker serves. It is immutable; [Registry.Replace] replaces it. Load it
+// once per decision.
 type Served struct {
 	Apps      []string // sorted
 	Clients   map[string]*Client
@@ -60,7 +60,7 @@ type Served struct {
 	Proxies []certcheck.Proxy
 }
 
-// Registry holds what is served at the moment.
+// Registry has the current [Served].
 type Registry struct {
 	rdb     redis.UniversalClient
 	ledger  *ledger.Ledger
@@ -68,8 +68,7 @@ type Registry struct {
 	current atomic.Pointer[Served]
 }
 
-// New returns a Registry of what cfg says. Observe is called after each call to
-// ServerPilot.
+// New returns a Registry for cfg. observe is called after each call to ServerPilot.
 func New(rdb redis.UniversalClient, cfg Config, observe func(op string, status int, took time.Duration)) (*Registry, error) {
 	r := &Registry{rdb: rdb, ledger: ledger.New(rdb), observe: observe}
 	r.current.Store(&Served{})
@@ -77,13 +76,13 @@ func New(rdb redis.UniversalClient, cfg Config, observe func(op string, status i
 	return r, err
 }
 
-// Load returns what is served at the moment.
+// Load returns what is currently served.
 func (r *Registry) Load() *Served { return r.current.Load() }
 
-// Replace serves what cfg says from now on, and returns what is served now and what was
-// before. Of that it keeps accounts with the same key, for their connections, and
-// webhooks' circuit breakers. Idle connections of accounts that are no longer served are
-// closed; calls under way continue. If cfg can't be served, all stays as it was.
+// Replace replaces the configuration by cfg, and returns what is served now and what was
+// served before. It keeps the clients of accounts with the same key, and the webhooks'
+// circuit breakers. It closes idle connections of accounts that are no longer served; current
+// calls continue. After an error nothing has changed.
 func (r *Registry) Replace(cfg Config) (now, before *Served, err error) {
 	before = r.Load()
 	if now, err = r.serve(cfg, before); err != nil {
@@ -120,7 +119,7 @@ func (r *Registry) serve(cfg Config, before *Served) (*Served, error) {
 	return s, err
 }
 
-// client reuses the client of an account that is served already.
+// client returns the client of an account, the previous one if the key is the same.
 func (r *Registry) client(cfg Config, a Account, before *Served) (*Client, error) {
 	for _, c := range before.Clients {
 		if c.account.ClientID == a.ClientID && c.account.APIKey == a.APIKey {
@@ -141,11 +140,11 @@ func (r *Registry) Close() {
 	}
 }
 
-// ErrUnserved is wrapped by the error about an app that has no account.
+// ErrUnserved: the app has no account on this worker.
 var ErrUnserved = errors.New("no account is configured")
 
-// Client returns the client of an app's account, or an [ErrUnserved] that names the apps
-// that are served.
+// Client returns the client of an app's account, or an [ErrUnserved] that names the served
+// apps.
 func (r *Registry) Client(app string) (*Client, error) {
 	s := r.Load()
 	if c := s.Clients[app]; c != nil {
@@ -154,12 +153,12 @@ func (r *Registry) Client(app string) (*Client, error) {
 	return nil, fmt.Errorf("%w for app %s; the apps served are %s", ErrUnserved, app, cmp.Or(strings.Join(s.Apps, ", "), "none"))
 }
 
-// ErrElsewhere is wrapped by the error about a task that another worker does.
+// ErrElsewhere: another live worker serves the app and will process the task.
 var ErrElsewhere = errors.New("left to another worker, which serves the app")
 
-// LeaveToAnother returns the error by which a task of an app that this worker doesn't
-// serve is handed out again soon, until a worker takes it that does. It returns nil if no
-// live worker serves the app, and another error if that can't be found out.
+// LeaveToAnother returns the error after which asynq soon hands a task out again, until a
+// worker that serves its app gets it. It returns nil if no live worker serves the app, and
+// another error if that can't be read.
 func (r *Registry) LeaveToAnother(ctx context.Context, app string) error {
 	live, err := r.ledger.Workers(ctx)
 	switch {

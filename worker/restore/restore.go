@@ -1,5 +1,5 @@
-// Package restore finds out what takes back the last writes of a list: it reads the
-// differences that the ledger keeps, and asks for nothing itself.
+// Package restore computes what reverses the last writes of a list, from the differences that
+// the ledger keeps. It does no I/O.
 package restore
 
 import (
@@ -16,18 +16,17 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// Point is a moment between two writes: right after write number N or, where Time
-// is set, at that time.
+// Point is a moment between two writes: right after write number N, or at Time if that is
+// set.
 type Point struct {
 	N    int64
 	Time time.Time
 }
 
-// After returns the writes, of those given newest first, that came after the point.
-// kept are all that the ledger has. A time before the first of them is refused: it may
-// be mistyped, and all that the ledger ever put on the list would leave. The number
-// before the first, or 0, stands for the moment before it. The error says which points
-// can be reached.
+// After returns the writes after a point. kept are all writes that the ledger has, newest
+// first. The number before the first write stands for the moment before it. A time before the
+// first write is refused: it may be mistyped, and all names of kept writes would leave. The
+// error says which points are possible.
 func After(kept []ledger.Write, p Point) ([]ledger.Write, error) {
 	ended := slices.DeleteFunc(slices.Clone(kept), func(w ledger.Write) bool { return w.N == 0 })
 	if len(ended) == 0 {
@@ -49,7 +48,7 @@ func After(kept []ledger.Write, p Point) ([]ledger.Write, error) {
 	return kept[:n], nil
 }
 
-// reach says which points can be reached.
+// reach says which points are possible.
 func reach(first, last ledger.Write) string {
 	return fmt.Sprintf("Kept are write %d, of %s, to write %d, of %s\n--at takes a number from %d to %d, or a time from the first on",
 		first.N, first.At.UTC().Format(TimeFormat), last.N, last.At.UTC().Format(TimeFormat), first.N-1, last.N)
@@ -58,19 +57,18 @@ func reach(first, last ledger.Write) string {
 // TimeFormat is how the time of a write is shown, in UTC.
 const TimeFormat = "2006-01-02T15:04:05.000Z"
 
-// later reports whether a write came after a time. It compares what is shown of the
-// write's time, so that one that was copied from there means the state after the write.
+// later reports whether a write came after a time. It compares the write's time as it is
+// shown, so a copied time means the state after the write.
 func later(w ledger.Write, t time.Time) bool { return w.At.Truncate(time.Millisecond).After(t) }
 
-// Names returns, sorted, what is to be put on the list and taken off it so that the
-// names that the writes changed, newest first, are as they were before the oldest of
-// them. is tells whether a name is on the list as the ledger has it now; what is as
-// it was already needs nothing.
+// Names returns, sorted, the names to add and to remove, so that the names that the writes
+// changed are as they were before the oldest write. The writes are sorted newest first.
+// onList reports whether a name is on the list now, by the ledger.
 //
-// A write that failed changed nothing. One whose outcome isn't known, or that is on
-// its way, says what the list was before it; where it didn't land, or was made good
-// later, that is what the names are now, and nothing is asked for.
-func Names(writes []ledger.Write, is func(name string) bool) (add, remove []string) {
+// A failed write changed nothing. A write in flight or of unknown outcome counts: it says what
+// the list was before it. If it had no effect, its names are already so, and nothing is
+// returned for them.
+func Names(writes []ledger.Write, onList func(name string) bool) (add, remove []string) {
 	was := map[string]bool{}
 	for _, w := range writes {
 		if w.Outcome == ledger.Failed {
@@ -85,18 +83,18 @@ func Names(writes []ledger.Write, is func(name string) bool) (add, remove []stri
 	}
 	for _, name := range slices.Sorted(maps.Keys(was)) {
 		switch {
-		case was[name] && !is(name):
+		case was[name] && !onList(name):
 			add = append(add, name)
-		case !was[name] && is(name):
+		case !was[name] && onList(name):
 			remove = append(remove, name)
 		}
 	}
 	return add, remove
 }
 
-// On returns the names that are on the list as the ledger has it, once what waits
-// is dealt with; ours are the names that we put there.
-func On(views []ledger.View, ours []string) map[string]bool {
+// On returns the names that are on the list by the ledger, once the pending changes are
+// processed.
+func On(views []ledger.View, owned []string) map[string]bool {
 	on, leaving := map[string]bool{}, map[string]bool{}
 	for _, v := range views {
 		if !wanted(v) {
@@ -112,7 +110,7 @@ func On(views []ledger.View, ours []string) map[string]bool {
 			}
 		}
 	}
-	for _, name := range ours {
+	for _, name := range owned {
 		on[name] = on[name] || !leaving[name]
 	}
 	for _, v := range views {
@@ -123,9 +121,9 @@ func On(views []ledger.View, ours []string) map[string]bool {
 	return on
 }
 
-// Requests makes requests for the domains that names stand for. A name and its www
-// form that both go on the list are one domain; a www form whose domain is on the
-// list for good, or isn't to be, is a domain of its own. by is who asks.
+// Requests returns requests for the domains of the names. A name and its www form that are
+// both added are one domain. A www form whose domain stays as it is is a domain by itself. by
+// is the operator's name.
 func Requests(app, by string, add, remove []string, views []ledger.View) []enqueue.Request {
 	known := map[string]ledger.View{}
 	for _, v := range views {
@@ -153,7 +151,7 @@ func Requests(app, by string, add, remove []string, views []ledger.View) []enque
 	return reqs
 }
 
-// order has removals first, so that they make room.
+// order puts removals first, since they make room.
 func order(r enqueue.Request) int {
 	if r.Remove {
 		return 0
@@ -168,8 +166,7 @@ func wanted(v ledger.View) bool {
 	return v.Record.Wanted
 }
 
-// Domains returns the domains that names stand for if each www form is paired with
-// its domain where both are among them, in their order.
+// Domains returns the names in their order, without www forms whose domain is among them.
 func Domains(names []string) []string {
 	var domains []string
 	for _, name := range names {

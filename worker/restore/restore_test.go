@@ -21,7 +21,7 @@ import (
 var began = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // randomWrites changes list at random, n times, and returns the writes, newest first,
-// and what the list was before each.
+// and the list before each.
 func randomWrites(random *rand.Rand, list map[string]bool, n int) (writes []ledger.Write, before []map[string]bool) {
 	for i := range n {
 		was := maps.Clone(list)
@@ -46,7 +46,7 @@ func randomWrites(random *rand.Rand, list map[string]bool, n int) (writes []ledg
 	return writes, before
 }
 
-func TestUndoGivesBackTheListAsItWasBeforeAnyOfItsWrites(t *testing.T) {
+func TestRestoreReversesTheListToAnyOfItsWrites(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 3000 {
@@ -74,7 +74,7 @@ func TestUndoGivesBackTheListAsItWasBeforeAnyOfItsWrites(t *testing.T) {
 	}
 }
 
-func TestAWriteThatFailedIsNotUndone(t *testing.T) {
+func TestAFailedWriteIsNotReversed(t *testing.T) {
 	t.Parallel()
 	writes := []ledger.Write{
 		{N: 2, Outcome: ledger.Failed, Added: []string{"hand.example.com"}},
@@ -87,7 +87,7 @@ func TestAWriteThatFailedIsNotUndone(t *testing.T) {
 	}
 }
 
-func TestThePointLiesBetweenTwoWritesThatAreKept(t *testing.T) {
+func TestThePointIsBetweenTwoKeptWrites(t *testing.T) {
 	t.Parallel()
 	kept := []ledger.Write{
 		{Outcome: ledger.Writing, At: began.Add(4 * time.Minute)},
@@ -132,7 +132,7 @@ func TestThePointLiesBetweenTwoWritesThatAreKept(t *testing.T) {
 	}
 }
 
-// view is a domain that is wanted, by its record.
+// view returns a wanted domain.
 func view(domain string, names ...string) ledger.View {
 	return ledger.View{AppID: "app1", Domain: domain, Record: listsync.Record{Domain: domain, Wanted: true, Names: names, SiteID: 7, Attempts: 9, WWW: tasks.WWWAlways}}
 }
@@ -142,7 +142,7 @@ func waits(v ledger.View, remove bool) ledger.View {
 	return v
 }
 
-func TestWhatWaitsCountsAsDone(t *testing.T) {
+func TestPendingChangesCountAsProcessed(t *testing.T) {
 	t.Parallel()
 	gone := view("gone.example.com", "gone.example.com", "www.gone.example.com")
 	gone.Record.Wanted = false

@@ -12,21 +12,19 @@ import (
 )
 
 const (
-	// MaxBackoff is the longest backoff, and that of an app which is blocked until a
-	// person acts.
+	// MaxBackoff is the longest backoff, and that of a blocked app.
 	MaxBackoff = 5 * time.Minute
-	// Soon is the delay of a task that another worker or attempt can take at once.
-	// asynq counts in whole seconds.
+	// Soon is the shortest delay of a task, since asynq counts in whole seconds.
 	Soon = time.Second
-	// Rounding is what asynq may take off a delay, since it rounds down. It is added
-	// where a delay must not be shorter.
+	// Rounding is by how much asynq may shorten a delay, since it rounds down. It is added
+	// to delays that must not be shorter.
 	Rounding = time.Second
 
-	newerDelay = 5 * time.Second // of a task that waits for a worker that knows a later form
+	newerDelay = 5 * time.Second // of a task in a format that only newer workers know
 )
 
-// RetryDelay is asynq's RetryDelayFunc. An error that names no delay is mostly one of
-// Redis: the task is retried soon.
+// RetryDelay is asynq's RetryDelayFunc. An error without a delay is usually one of Redis, so
+// the task is retried soon.
 func RetryDelay(retried int, err error, _ *asynq.Task) time.Duration {
 	var retry *RetryAfterError
 	if errors.As(err, &retry) {
@@ -35,11 +33,10 @@ func RetryDelay(retried int, err error, _ *asynq.Task) time.Duration {
 	return exponential(min(retried, 8)) + rand.N(time.Second)
 }
 
-// SyncBackoff is the delay before an app's next sync after the given number of failures
-// in a row: 1 s doubling to 5 min, and up to a tenth more, since apps that failed
-// together must not retry together. A delay that ServerPilot asked for takes
-// precedence, and the delay of a task for a newer worker doesn't grow. jitter is in
-// [0, 1).
+// SyncBackoff returns the delay before an app's next sync after the given number of failures
+// in a row: 1 s, doubled up to 5 min. Up to a tenth is added, so apps that failed together
+// don't retry together. A delay that ServerPilot asked for takes precedence, and the delay of
+// a task for a newer worker doesn't grow. jitter is in [0, 1).
 func SyncBackoff(err error, fails int, jitter float64) time.Duration {
 	var notAcquired *listsync.NotAcquired
 	var call *listsync.CallError
@@ -53,7 +50,7 @@ func SyncBackoff(err error, fails int, jitter float64) time.Duration {
 		delay = call.RetryAfter + Rounding
 	case errors.As(err, &call) && call.Verdict == listsync.Blocked:
 		delay = MaxBackoff
-	case errors.Is(err, tasks.ErrNewer): // the next worker that is handed it may know the form
+	case errors.Is(err, tasks.ErrNewer): // the next worker may know the format
 		delay = newerDelay
 	default:
 		delay = exponential(max(fails, 1) - 1)

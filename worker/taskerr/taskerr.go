@@ -12,8 +12,8 @@ import (
 	"pilotsync/tasks"
 )
 
-// RetryAfterError is an error after which asynq hands the task out again, after a delay
-// of the handler's choosing, without counting a failure.
+// RetryAfterError is an error after which asynq hands the task out again after a given delay,
+// without counting a failure.
 type RetryAfterError struct {
 	After time.Duration
 	Err   error
@@ -27,12 +27,11 @@ func RetryAfter(after time.Duration, err error) error {
 func (e *RetryAfterError) Error() string { return e.Err.Error() }
 func (e *RetryAfterError) Unwrap() error { return e.Err }
 
-// Permanent returns an error after which asynq archives the task at once: no retry can
-// help.
+// Permanent returns an error after which asynq archives the task without a retry.
 func Permanent(err error) error { return fmt.Errorf("%w: %w", err, asynq.SkipRetry) }
 
 // Undecodable returns the error for a task whose payload can't be decoded. One of a newer
-// program waits for a worker that knows its form: during an upgrade there is one.
+// release waits for a worker that knows its format; during an upgrade there is one.
 func Undecodable(err error) error {
 	if errors.Is(err, tasks.ErrNewer) {
 		return RetryAfter(newerDelay, err)
@@ -41,8 +40,7 @@ func Undecodable(err error) error {
 }
 
 // IsFailure tells asynq which errors count against a task's retry limit: only those
-// whose cause is the task or our own code. An outage of any length and a worker that
-// died don't count.
+// whose cause is the task or the handler's code. Outages and dead workers don't count.
 func IsFailure(err error) bool {
 	return errors.Is(err, tasks.ErrPayload) || errors.Is(err, asynq.SkipRetry) || asynq.IsPanicError(err)
 }

@@ -25,14 +25,14 @@ func TestSyncBackoff(t *testing.T) {
 		{"the first failure waits a second", again, 1, 0, time.Second},
 		{"each further failure doubles the delay", again, 4, 0, 8 * time.Second},
 		{"up to five minutes", again, 12, 0, 5 * time.Minute},
-		{"however many there were", again, 1 << 30, 0, 5 * time.Minute},
+		{"after any number of failures", again, 1 << 30, 0, 5 * time.Minute},
 		{"a tenth more at most", again, 1, 1, 1100 * time.Millisecond},
 		{"a delay that ServerPilot asked for takes precedence, whatever asynq rounds off", &listsync.CallError{RetryAfter: 42 * time.Second, Err: errors.New("429")}, 1, 0, 43 * time.Second},
 		{"a blocked app is retried every five minutes", &listsync.CallError{Verdict: listsync.Blocked, Err: errors.New("402")}, 1, 0, 5 * time.Minute},
-		{"a write in flight is waited for exactly", &listsync.NotAcquired{Wait: 17 * time.Second}, 3, 1, 17 * time.Second},
-		{"a sync that yielded continues at once", fmt.Errorf("stop: %w", listsync.ErrYield), 3, 0, 0},
+		{"a write in flight is awaited exactly", &listsync.NotAcquired{Wait: 17 * time.Second}, 3, 1, 17 * time.Second},
+		{"a sync that yielded continues without delay", fmt.Errorf("stop: %w", listsync.ErrYield), 3, 0, 0},
 		{"a failure of Redis is like any other", errors.New("i/o timeout"), 2, 0, 2 * time.Second},
-		{"the delay of a later form doesn't grow", fmt.Errorf("read: %w", tasks.ErrNewer), 9, 0, newerDelay},
+		{"the delay of a later format doesn't grow", fmt.Errorf("read: %w", tasks.ErrNewer), 9, 0, newerDelay},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -43,7 +43,7 @@ func TestSyncBackoff(t *testing.T) {
 	}
 }
 
-func TestFailuresAreFaultsOfTheTaskOrOurCode(t *testing.T) {
+func TestOnlyFaultsOfTheTaskOrItsHandlerCount(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string

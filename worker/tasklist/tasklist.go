@@ -1,5 +1,4 @@
-// Package tasklist reads whole lists of tasks with asynq's inspector, which hands them
-// out in pages.
+// Package tasklist reads whole lists of tasks with asynq's inspector, which returns pages.
 package tasklist
 
 import (
@@ -9,12 +8,12 @@ import (
 	"github.com/hibiken/asynq"
 )
 
-// pageSize is how many tasks are read at once.
+// pageSize is how many tasks are read together.
 const pageSize = 1000
 
 // All returns all tasks of one of a queue's lists, such as
 // [asynq.Inspector.ListPendingTasks]; none of a queue that doesn't exist. A task that
-// moves meanwhile may be missing, or there twice.
+// moves meanwhile may be missing or appear twice.
 func All(ctx context.Context, queue string, list func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error)) (all []*asynq.TaskInfo, err error) {
 	for page := 1; ; page++ {
 		if err := ctx.Err(); err != nil {

@@ -10,19 +10,19 @@ const (
 	openMax = 5 * time.Minute
 )
 
-// breaker is a circuit breaker: it keeps an endpoint in trouble from taking all the
-// slots for events. After a failure it opens, and nothing is sent for a while. Then it
-// lets one event at a time through until one is delivered. Each worker has its own.
+// breaker is a circuit breaker: it prevents that a failing endpoint occupies all slots for
+// events. After a failure it opens, and nothing is sent for a while. Then it lets one event
+// at a time through, until one is delivered. Each worker has its own breakers.
 type breaker struct {
 	mu        sync.Mutex
-	fails     int       // in a row; those of requests that were under way together count once
+	fails     int       // in a row; failures of concurrent requests count once
 	openUntil time.Time // nothing is sent before
-	probing   bool      // the one event is under way
+	probing   bool      // the one event is being sent
 	cause     error     // of the last failure
 }
 
-// allow asks for permission to send. If wait isn't 0, nothing may be sent for that long,
-// because of cause; else record must be called with the outcome.
+// allow returns 0 if an event may be sent; then record must be called with the outcome.
+// Otherwise nothing may be sent for wait, because of cause.
 func (b *breaker) allow(now time.Time) (wait time.Duration, cause error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -38,7 +38,7 @@ func (b *breaker) allow(now time.Time) (wait time.Duration, cause error) {
 	return 0, nil
 }
 
-// record notes the outcome of a request. After a failure of the endpoint the breaker
+// record records the outcome of a request. After a failure of the endpoint the breaker
 // opens for a while, at least as long as the endpoint asked for.
 func (b *breaker) record(now time.Time, o outcome) {
 	b.mu.Lock()

@@ -1,5 +1,5 @@
 // Package webhook delivers events to the webhooks of apps: it signs and sends them, stops
-// sending to an endpoint in trouble, and lists and replays what is on the queue.
+// sending to a failing endpoint, and lists and replays events.
 package webhook
 
 import (
@@ -30,9 +30,8 @@ type Endpoint struct {
 	*breaker        // of the URL
 }
 
-// Endpoints returns the endpoint of each app that has one: that in own, or else common.
-// Apps with the same URL share its circuit breaker, whatever their secrets, also with
-// those of before.
+// Endpoints returns the endpoint of each app that has one: that in own, otherwise common.
+// Endpoints with the same URL share its circuit breaker, also with those in before.
 func Endpoints(apps []string, common Target, own map[string]Target, before map[string]*Endpoint) (map[string]*Endpoint, error) {
 	breakers, byApp := map[string]*breaker{}, map[string]*Endpoint{}
 	for _, e := range before {

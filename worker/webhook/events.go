@@ -16,42 +16,41 @@ import (
 	"pilotsync/worker/tasklist"
 )
 
-// Events are the webhook events in Redis: those that wait, those that failed, and
-// those delivered in the last 24 hours. It needs no worker.
+// Events are the webhook events in Redis: waiting, failed, and delivered within the last 24
+// hours. It needs no worker.
 type Events struct{ inspector *asynq.Inspector }
 
-// NewEvents returns the events in rdb, which stays the caller's to close.
+// NewEvents returns the events in rdb, which the caller must close.
 func NewEvents(rdb redis.UniversalClient) Events {
 	return Events{asynq.NewInspectorFromRedisClient(rdb)}
 }
 
-// Delivery is where an event's delivery stands.
+// Delivery is the state of an event's delivery.
 type Delivery string
 
 const (
-	Waiting   Delivery = "waiting"   // to be sent for the first time, or in a replay
-	Sending   Delivery = "sending"   // just now
-	Retrying  Delivery = "retrying"  // was not delivered; is sent again later
+	Waiting   Delivery = "waiting"   // not sent yet, or being replayed
+	Sending   Delivery = "sending"   // a worker sends it
+	Retrying  Delivery = "retrying"  // it failed and is sent again later
 	Delivered Delivery = "delivered" // within the last 24 hours
-	Failed    Delivery = "failed"    // is not sent any more
+	Failed    Delivery = "failed"    // it is not sent any more
 )
 
-// Info is one event, as [Events.List] has it.
+// Info is one event of [Events.List].
 type Info struct {
 	ID string
-	// Event is what is sent; the zero Event of a task that can't be decoded.
+	// Event is the event; the zero Event if its task can't be decoded.
 	Event     tasks.Event
 	Delivery  Delivery
 	Error     string    // why the last request failed
-	NextAt    time.Time // when it is sent again; zero if it isn't
-	Delivered time.Time // zero if it wasn't
+	NextAt    time.Time // when it is sent again; zero if never
+	Delivered time.Time // zero if never
 }
 
-// ErrUnknown: there is no such event, or no longer.
+// ErrUnknown: the event isn't in Redis, or not any more.
 var ErrUnknown = errors.New("no such event")
 
-// List returns the events, oldest first; with failed only those that are not sent any
-// more.
+// List returns the events, oldest first; with failed, only the failed ones.
 func (e Events) List(ctx context.Context, failed bool) ([]Info, error) {
 	lists := []func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error){e.inspector.ListArchivedTasks}
 	if !failed {
@@ -98,9 +97,9 @@ func infoOf(t *asynq.TaskInfo) Info {
 	return info
 }
 
-// Replay sends events again at once, whatever became of them, under the webhook-id that
-// they had. All are found first: if one isn't known, none is sent, and the error is
-// an [ErrUnknown] that names those. An event that waits or is being sent is left alone.
+// Replay sends events again without delay, in any state, under the same webhook-id. If one is
+// unknown, none is sent, and the error is an [ErrUnknown] that names all unknown ones. Events
+// that are waiting or being sent stay as they are.
 func (e Events) Replay(ctx context.Context, ids ...string) error {
 	var unknown, idle []string
 	for _, id := range ids {

@@ -20,15 +20,15 @@ import (
 // requestTimeout ends one request.
 const requestTimeout = 20 * time.Second
 
-// result is what the answer to a request says.
+// result is how a request ended.
 type result int
 
 const (
-	canceled  result = iota // nothing: the worker cut it short
-	delivered               // the endpoint took the event
-	gone                    // the endpoint wants no events any more
-	failing                 // the endpoint is in trouble, whatever is sent
-	declined                // the endpoint doesn't take this event, or not yet
+	canceled  result = iota // the worker canceled the request
+	delivered               // the endpoint accepted the event
+	gone                    // the endpoint doesn't want events any more
+	failing                 // the endpoint fails for any event
+	declined                // the endpoint doesn't accept this event
 )
 
 // Results are the labels of all results.
@@ -55,7 +55,7 @@ func (r result) label() string {
 	return "interrupted"
 }
 
-// resultOf tells what an HTTP status means.
+// resultOf returns the result for an HTTP status.
 func resultOf(status int) result {
 	switch {
 	case status >= 200 && status <= 299:
@@ -68,11 +68,11 @@ func resultOf(status int) result {
 	return declined
 }
 
-// outcome is what became of one request.
+// outcome is the outcome of one request.
 type outcome struct {
 	result     result
 	retryAfter time.Duration // the delay that the webhook asked for; 0 for none
-	err        error         // unless it was delivered; names the host only
+	err        error         // nil if it was delivered; names the host only
 }
 
 // post sends a signed body.
@@ -96,7 +96,7 @@ func (s *Sender) post(ctx context.Context, to *Endpoint, id string, body []byte)
 		return o
 	}
 	defer resp.Body.Close()
-	// Reading it lets the connection be used again; what is in the body doesn't matter.
+	// The connection can be reused only if the body was read.
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
 	o := outcome{result: resultOf(resp.StatusCode), retryAfter: retryafter.Parse(resp.Header, time.Now())}
 	switch {

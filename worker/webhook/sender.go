@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// maxAge is how long an event is retried: a WordPress that is down for a weekend
-	// misses nothing.
+	// maxAge is how long an event is retried: a WordPress that is down for a weekend misses
+	// no event.
 	maxAge = 48 * time.Hour
 	// maxDelay is the longest delay between two requests for an event, unless the webhook
 	// asks for more.
@@ -32,14 +32,14 @@ type Sender struct {
 	log     *logrus.Entry
 }
 
-// NewSender returns a Sender that sends at most parallel events at once. Observe is
-// called after each request, with one of [Results]. rdb stays the caller's to close.
+// NewSender returns a Sender for at most parallel concurrent events. observe is called after
+// each request, with one of [Results]. The caller must close rdb.
 func NewSender(rdb redis.UniversalClient, parallel int, observe func(result string, took time.Duration), log *logrus.Entry) *Sender {
 	return &Sender{rdb: rdb, client: newClient(parallel), observe: observe, log: log}
 }
 
-// newClient returns a client that follows no redirect: a signed event is for the address
-// that was configured.
+// newClient returns a client that follows no redirects: a signed event is only for the
+// configured address.
 func newClient(parallel int) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = parallel
@@ -52,9 +52,9 @@ func newClient(parallel int) *http.Client {
 // Close closes idle connections.
 func (s *Sender) Close() { s.client.CloseIdleConnections() }
 
-// Deliver posts an event to its app's webhook. Only a 2xx answer is success. All else is
-// retried for two days and then archived: the error is one of package taskerr. log is
-// that of the event.
+// Deliver posts an event to its app's webhook. Only a 2xx answer is success. Otherwise it is
+// retried for two days and then archived, by an error of package taskerr. log is that of the
+// event.
 func (s *Sender) Deliver(ctx context.Context, to *Endpoint, e tasks.Event, payload []byte, log *logrus.Entry) error {
 	if to == nil {
 		return taskerr.Permanent(fmt.Errorf("no webhook is configured for app %s (PILOTSYNC_WEBHOOK_URL)", e.AppID))
@@ -67,9 +67,9 @@ func (s *Sender) Deliver(ctx context.Context, to *Endpoint, e tasks.Event, paylo
 		return RetryLater(e, 0, fmt.Errorf("the webhook at %s said at %s that it is gone (410); nothing is sent there until a worker is started", to.host, since))
 	}
 	if wait, cause := to.allow(time.Now()); wait > 0 {
-		return RetryLater(e, wait, fmt.Errorf("not sent, for an event before it failed: %w", cause))
+		return RetryLater(e, wait, fmt.Errorf("not sent, since an earlier event failed: %w", cause))
 	}
-	// The breaker is told of every outcome, even a panic.
+	// The breaker must know every outcome, even a panic.
 	o := outcome{result: canceled}
 	defer func() { to.record(time.Now(), o) }()
 	began := time.Now()
@@ -91,8 +91,8 @@ func (s *Sender) Deliver(ctx context.Context, to *Endpoint, e tasks.Event, paylo
 	return RetryLater(e, o.retryAfter, o.err)
 }
 
-// RetryLater returns the error by which an event is sent again after a delay, or archived
-// if it is too old.
+// RetryLater returns the error after which an event is sent again later, or archived if it is
+// too old.
 func RetryLater(e tasks.Event, atLeast time.Duration, err error) error {
 	age := time.Since(e.At)
 	if age >= maxAge {
@@ -104,9 +104,9 @@ func RetryLater(e tasks.Event, atLeast time.Duration, err error) error {
 	return taskerr.RetryAfter(delay(age, atLeast, rand.Float64()), err)
 }
 
-// delay is the time before an event of the given age is sent again: half its age, 5 s to
-// an hour, longer if the webhook asks for it, and up to a tenth more. The last delay
-// ends with maxAge, so that an event has all of it. jitter is in [0, 1).
+// delay returns the delay before an event is sent again: half its age, between 5 s and an
+// hour, and at least as long as the webhook asked for. Up to a tenth is added as jitter, which
+// is in [0, 1). The last delay ends at maxAge, so each event is retried for the whole time.
 func delay(age, atLeast time.Duration, jitter float64) time.Duration {
 	d := max(min(max(age/2, 5*time.Second), maxDelay), atLeast)
 	d += time.Duration(jitter * float64(d) / 10)

@@ -14,8 +14,8 @@ import (
 	"pilotsync/tasks"
 )
 
-// switchedOffKey holds, by the hash of its URL, when an endpoint answered that it is gone
-// for good. No worker sends anything there until one is started.
+// switchedOffKey has, by the hash of its URL, when an endpoint answered that it is gone. No
+// worker sends events there until one is started or reloaded.
 const switchedOffKey = "pilotsync:webhooks:off"
 
 // SwitchedOff returns how many webhooks answered that they are gone.
@@ -27,7 +27,7 @@ func SwitchedOff(ctx context.Context, rdb redis.UniversalClient) (int, error) {
 	return int(n), nil
 }
 
-// switchOff reports whether this call did it, and not one before.
+// switchOff reports whether the endpoint wasn't switched off before.
 func (s *Sender) switchOff(ctx context.Context, e *Endpoint) (bool, error) {
 	first, err := s.rdb.HSetNX(ctx, switchedOffKey, e.urlHash, time.Now().UTC().Format(time.RFC3339)).Result()
 	if err != nil {
@@ -36,17 +36,17 @@ func (s *Sender) switchOff(ctx context.Context, e *Endpoint) (bool, error) {
 	return first, nil
 }
 
-// switchedOff returns since when an endpoint is switched off; empty if it isn't.
+// switchedOff returns when an endpoint was switched off; "" if it isn't.
 func (s *Sender) switchedOff(ctx context.Context, e *Endpoint) (since string, err error) {
 	since, err = s.rdb.HGet(ctx, switchedOffKey, e.urlHash).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
-		return "", fmt.Errorf("look up whether the webhook at %s is switched off: %w", e.host, err)
+		return "", fmt.Errorf("read whether the webhook at %s is switched off: %w", e.host, err)
 	}
 	return since, nil
 }
 
-// SwitchOn is for a worker that starts or reads its configuration again: a webhook that
-// was gone may have been repaired. Waiting events are then sent at once.
+// SwitchOn switches the endpoints on again after a start or a reload, since a webhook may have
+// been repaired. Waiting events are then sent without delay.
 func (s *Sender) SwitchOn(ctx context.Context, endpoints map[string]*Endpoint) error {
 	fields := map[string]bool{}
 	for _, e := range endpoints {
@@ -64,7 +64,7 @@ func (s *Sender) SwitchOn(ctx context.Context, endpoints map[string]*Endpoint) e
 	}
 	s.log.Info("a webhook that was gone is tried again")
 	if _, err := asynq.NewInspectorFromRedisClient(s.rdb).RunAllRetryTasks(tasks.QueueEvents); err != nil {
-		return fmt.Errorf("send at once what waits for the webhook: %w", err)
+		return fmt.Errorf("send the waiting events of the webhook: %w", err)
 	}
 	return nil
 }

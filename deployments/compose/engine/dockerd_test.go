@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// patience is for what takes seconds where the machine isn't busy.
-	patience = 5 * time.Minute
-	gateway  = "172.31.255.1" // of the network that images are built on
+	// stepLimit is for what takes seconds on an idle machine.
+	stepLimit = 5 * time.Minute
+	gateway   = "172.31.255.1" // of the network that images are built on
 )
 
 // engine is a dockerd with folders and a socket of its own.
@@ -34,7 +34,7 @@ func newEngine(t *testing.T) *engine {
 	}
 	e.start()
 	t.Cleanup(e.stop)
-	// What an earlier test left that was ended.
+	// The remains of an earlier test that was killed.
 	e.run(".", "docker ps -aq | xargs -r docker rm -f; docker volume prune -f; docker network prune -f; docker images -q pilotsync | xargs -r docker rmi -f")
 	return e
 }
@@ -49,7 +49,7 @@ func (e *engine) start() {
 	name := filepath.Base(e.scratch)
 	e.daemon = exec.Command("dockerd", "--data-root", e.data, "--exec-root", filepath.Join(e.scratch, "exec"),
 		"--host", "unix://"+filepath.Join(e.scratch, "docker.sock"), "--pidfile", filepath.Join(e.scratch, "dockerd.pid"),
-		// No name server is there: names that aren't containers' are refused at once.
+		// There is no name server: names other than containers' fail at once.
 		"--bip", gateway+"/24", "--dns", gateway, "--cgroup-parent", "/"+name)
 	e.daemon.Stdout, e.daemon.Stderr = log, log
 	if err := e.daemon.Start(); err != nil {
@@ -69,7 +69,7 @@ func (e *engine) start() {
 	})
 }
 
-// stop ends the engine and, as it does, its containers.
+// stop ends the engine and its containers.
 func (e *engine) stop() {
 	e.t.Helper()
 	if err := e.daemon.Process.Signal(syscall.SIGTERM); err != nil {
@@ -81,12 +81,12 @@ func (e *engine) stop() {
 		if err != nil {
 			e.t.Errorf("dockerd ended with: %v", err)
 		}
-	case <-time.After(patience):
-		e.t.Errorf("dockerd hasn't ended within %s", patience)
+	case <-time.After(stepLimit):
+		e.t.Errorf("dockerd hasn't ended within %s", stepLimit)
 	}
 }
 
-// crash ends the engine as the kernel does; containers go on without it.
+// crash kills the engine; its containers continue.
 func (e *engine) crash() {
 	e.t.Helper()
 	if err := e.daemon.Process.Kill(); err != nil {
@@ -95,12 +95,12 @@ func (e *engine) crash() {
 	<-e.ended
 }
 
-// try runs a script in a folder as a user of the engine does, and returns all it says.
+// try runs a script in a folder as a user of the engine does, and returns its output.
 func (e *engine) try(folder, script string, env ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-ec", script)
-	// Debian's own client comes first: it has BuildKit's client in it.
+	// Debian's own client comes first, since it contains BuildKit's.
 	cmd.Env = append([]string{"PATH=/usr/bin:/usr/sbin:/bin:/sbin:/usr/local/bin", "HOME=" + e.scratch, "DOCKER_CONFIG=" + filepath.Join(e.scratch, "docker"),
 		"DOCKER_HOST=unix://" + filepath.Join(e.scratch, "docker.sock")}, env...)
 	var out bytes.Buffer
@@ -111,9 +111,9 @@ func (e *engine) try(folder, script string, env ...string) (string, error) {
 
 func (e *engine) run(folder, script string, env ...string) string {
 	e.t.Helper()
-	begun := time.Now()
+	started := time.Now()
 	out, err := e.try(folder, script, env...)
-	if took := time.Since(begun); took > 5*time.Second {
+	if took := time.Since(started); took > 5*time.Second {
 		e.t.Logf("%.1f s: %s", took.Seconds(), script)
 	}
 	if err != nil {
@@ -124,9 +124,9 @@ func (e *engine) run(folder, script string, env ...string) string {
 
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); <-time.After(200 * time.Millisecond) {
+	for deadline := time.Now().Add(stepLimit); !ok(); <-time.After(200 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within %s", what, patience)
+			t.Fatalf("%s: not within %s", what, stepLimit)
 		}
 	}
 }

@@ -48,7 +48,7 @@ func (l layer) text(name, content string, mode int64) {
 	l.write(tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: int64(len(content))}, strings.NewReader(content))
 }
 
-// copy puts a file of this machine in its place.
+// copy adds a file of this machine at the same path.
 func (l layer) copy(from, to string) {
 	l.t.Helper()
 	file, err := os.Open(from)
@@ -63,7 +63,7 @@ func (l layer) copy(from, to string) {
 	l.write(tar.Header{Typeflag: tar.TypeReg, Name: to, Mode: int64(info.Mode().Perm()), Size: info.Size()}, file)
 }
 
-// program puts one of this machine's in /bin, with its libraries.
+// program adds a program of this machine to /bin, with its libraries.
 func (l layer) program(name string) {
 	l.t.Helper()
 	from, err := exec.LookPath(name)
@@ -80,7 +80,7 @@ func (l layer) program(name string) {
 	}
 }
 
-// tree copies a folder, but for some of what is in it.
+// tree copies a folder without some of its entries.
 func (l layer) tree(from, to string, without ...string) {
 	l.t.Helper()
 	err := filepath.WalkDir(from, func(name string, entry fs.DirEntry, err error) error {
@@ -103,7 +103,7 @@ func (l layer) tree(from, to string, without ...string) {
 	}
 }
 
-// baseImage makes an image of busybox, a user, and what fill adds.
+// baseImage makes an image with busybox, a user, and what fill adds.
 func (e *engine) baseImage(name string, settings []string, user, group string, fill func(layer)) {
 	e.t.Helper()
 	args := []string{"import"}
@@ -140,8 +140,8 @@ func (e *engine) baseImage(name string, settings []string, user, group string, f
 	}
 }
 
-// baseImages makes those that docker-compose.yml and the Dockerfile name. They are the
-// official ones in what matters here: users, folders, entry points, and Redis's umask.
+// baseImages makes the images that docker-compose.yml and the Dockerfile name. They match the
+// official ones in users, folders, entry points, and Redis's umask.
 func (e *engine) baseImages(compose string) {
 	e.t.Helper()
 	name := func(repository string) string {
@@ -163,7 +163,7 @@ func (e *engine) baseImages(compose string) {
 		l.program("promtool")
 		l.folder("/prometheus", 0o755, 65534, 65534)
 	})
-	// A stub: it says that it is well, and ends when it is told to.
+	// A stub: it reports that it is healthy, and ends at SIGTERM.
 	e.baseImage(name("grafana/grafana"), []string{"ENV PATH=/bin", `ENTRYPOINT ["sh","-c","trap 'exit 0' TERM; httpd -f -p 3000 -h /www & wait"]`}, "grafana:x:472:0::/:/bin/sh", "root:x:0:", func(l layer) {
 		l.folder("/var/lib/grafana", 0o777, 472, 0)
 		l.text("/www/api/health", "ok\n", 0o644)
@@ -174,7 +174,7 @@ func (e *engine) baseImages(compose string) {
 	})
 }
 
-// moduleProxy serves the modules that this machine has to the building of images.
+// moduleProxy serves this machine's modules to the build of images.
 func (e *engine) moduleProxy() string {
 	e.t.Helper()
 	l, err := net.Listen("tcp", net.JoinHostPort(gateway, "0"))

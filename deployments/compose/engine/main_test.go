@@ -1,9 +1,9 @@
-// Package engine runs docker-compose.yml and the image in a real engine: dockerd, with
-// Docker Compose built from its module, and by the commands that the README has.
+// Package engine runs docker-compose.yml and the image in a real engine: dockerd, with Docker
+// Compose built from its module, by the README's commands.
 //
-// No registry is asked: the base images are made of this machine's own programs. The test
-// runs in namespaces of its own, so that its containers, mounts, networks and ports are
-// nobody else's, and end with it however it ends.
+// No registry is used: the base images are made from this machine's programs. The test runs in
+// namespaces of its own. So its containers, mounts, networks and ports are separate, and end with
+// it even if it is killed.
 package engine
 
 import (
@@ -25,7 +25,7 @@ import (
 
 const (
 	root = "../../.."
-	// scratchVariable is set inside the namespaces: the folder that is the test's own.
+	// scratchVariable is set inside the namespaces, to the test's folder.
 	scratchVariable = "PILOTSYNC_ENGINE_TEST"
 	composeModule   = "github.com/docker/compose/v2/cmd"
 )
@@ -40,8 +40,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// enter runs the test binary again in namespaces of its own, after it has fetched all
-// that takes the network.
+// enter runs the test binary again in namespaces of its own, after it has fetched what needs the
+// network.
 func enter() (err error) {
 	if os.Getuid() != 0 {
 		return errors.New("it takes root, to run an engine: sudo make compose")
@@ -79,8 +79,8 @@ func enter() (err error) {
 	if err := os.Symlink(compose, filepath.Join(plugins, "docker-compose")); err != nil {
 		return err
 	}
-	// A shell is the first process: it waits for those that lost their parents. Another
-	// engine's containerd, below /run, is out of sight.
+	// A shell is the first process: it waits for orphans. Another engine's containerd, below /run,
+	// is hidden.
 	args := append([]string{"--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
 		"sh", "-ec", `mount -t tmpfs tmpfs /run; ip link set lo up; status=0; "$@" || status=$?; exit $status`, "sh", os.Args[0]}, os.Args[1:]...)
 	runtime.LockOSThread() // Pdeathsig is about the thread
@@ -101,8 +101,8 @@ func output(ctx context.Context, folder, name string, args ...string) (string, e
 	return strings.TrimSpace(string(out)), nil
 }
 
-// removeCgroups removes what the engine made below a name of its own; the kernel keeps
-// the groups of processes that are gone.
+// removeCgroups removes the engine's control groups; the kernel keeps them after their processes
+// end.
 func removeCgroups(name string) error {
 	var found []string
 	err := filepath.WalkDir("/sys/fs/cgroup", func(path string, entry fs.DirEntry, err error) error {
@@ -111,7 +111,7 @@ func removeCgroups(name string) error {
 		}
 		return nil
 	})
-	for _, path := range slices.Backward(found) { // what is inside comes first
+	for _, path := range slices.Backward(found) { // the inner ones first
 		err = errors.Join(err, os.Remove(path))
 	}
 	return err

@@ -14,8 +14,7 @@ import (
 	"testing"
 )
 
-// project is a copy of the repository, as somebody has it who cloned it, in which
-// Compose's commands are run.
+// project is a copy of the repository, like a clone, in which Compose's commands run.
 type project struct {
 	*engine
 	folder  string
@@ -49,7 +48,7 @@ func (p *project) read(name string) string {
 	return string(text)
 }
 
-// put replaces a file as editors do: another takes its place.
+// put replaces a file as editors do, by a new file.
 func (p *project) put(name, text string) {
 	p.t.Helper()
 	p.mkdir(filepath.Dir(name))
@@ -62,7 +61,7 @@ func (p *project) put(name, text string) {
 	}
 }
 
-// section is README.md's below a heading.
+// section is the part of README.md below a heading.
 func (p *project) section(heading string) string {
 	p.t.Helper()
 	_, rest, found := strings.Cut(p.readme, "\n## "+heading+"\n")
@@ -73,8 +72,7 @@ func (p *project) section(heading string) string {
 	return text
 }
 
-// documented is the one command of a section that has a text in it, or is that text;
-// what stands for a value is replaced.
+// documented is the one command of a section that contains a text, with its placeholders replaced.
 func (p *project) documented(heading, with string, replace ...string) string {
 	p.t.Helper()
 	var found []string
@@ -96,7 +94,7 @@ func (p *project) documented(heading, with string, replace ...string) string {
 	return command
 }
 
-// override is the YAML that a section shows.
+// override is the YAML in a section.
 func (p *project) override(heading string) string {
 	p.t.Helper()
 	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(p.section(heading), -1)
@@ -117,7 +115,7 @@ func (p *project) compose(args string) string {
 	return p.run(p.folder, "docker compose "+p.options+args)
 }
 
-// container is what Compose says of one.
+// container is Compose's description of one.
 type container struct {
 	ID, Service, State, Health string
 	ExitCode                   int
@@ -138,7 +136,7 @@ func (p *project) containers(service string) (all []container) {
 	return all
 }
 
-// awaitUp waits until every container runs and is healthy, or has done its work.
+// awaitUp waits until every container is healthy or has finished.
 func (p *project) awaitUp() {
 	p.t.Helper()
 	var waiting []container
@@ -161,8 +159,8 @@ func (p *project) awaitUp() {
 	ended = true
 }
 
-// crash ends the first process of a service's container as the kernel does. (What
-// `docker kill` was used on counts as stopped by hand.)
+// crash kills the first process of a service's container. (A container ended by `docker kill`
+// counts as stopped by hand.)
 func (p *project) crash(service string) {
 	p.t.Helper()
 	c := p.containers(service)[0]
@@ -179,7 +177,7 @@ func (p *project) crash(service string) {
 	p.awaitUp()
 }
 
-// states are those of the domains of an app, as a worker's container tells them.
+// states are the states of an app's domains, as a worker's container reports them.
 func (p *project) states(worker, app string) map[string]string {
 	p.t.Helper()
 	var all []struct{ Domain, State string }
@@ -199,7 +197,7 @@ func (p *project) awaitState(worker, app, domain, state string) {
 	await(p.t, domain+" is "+state, func() bool { return p.states(worker, app)[domain] == state })
 }
 
-// passwords are what `passwords show` tells.
+// passwords are those that `passwords show` prints.
 type passwords struct{ page, php, admin string }
 
 func (p *project) passwords() passwords {
@@ -223,8 +221,8 @@ $c->addMany(explode(' ', getenv('DOMAINS')));
 	p.run(p.folder, "php map.php", "URL="+url, "APP="+app, "DOMAINS="+strings.Join(domains, " "))
 }
 
-// load maps one domain after the other, at most 40, until the returned function is
-// called, which returns those that were acknowledged. A failed attempt is tried again.
+// load maps one domain after the other, at most 40, until the returned function is called. That
+// returns the acknowledged ones. A failed attempt is repeated.
 func (p *project) load(url, app, prefix string) (stop func() []string) {
 	p.t.Helper()
 	p.put("load.php", `<?php
@@ -262,7 +260,7 @@ for ($i = 0; !file_exists('load.stop'); usleep(100000)) {
 	}
 }
 
-// login is the status of a page, asked for by a user, or by nobody.
+// login is the status of a page for a user; an empty name sends no login.
 func login(t *testing.T, url, user, password string) int {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -280,7 +278,7 @@ func login(t *testing.T, url, user, password string) int {
 	return response.StatusCode
 }
 
-// targets are the addresses from which Prometheus has metrics now.
+// targets are the addresses that Prometheus scrapes now.
 func targets(t *testing.T) (up, all int) {
 	t.Helper()
 	response, err := http.Get("http://127.0.0.1:9090/api/v1/targets")
@@ -312,8 +310,8 @@ func hosts(app string, n int) (domains []string) {
 	return domains
 }
 
-// nothingIsLeft looks for what `down --volumes` should have removed.
-func (p *project) nothingIsLeft(name string) {
+// requireRemoved fails the test if `down --volumes` left something.
+func (p *project) requireRemoved(name string) {
 	p.t.Helper()
 	for _, list := range []string{"docker ps --all --quiet", "docker volume ls --quiet", "docker network ls --quiet"} {
 		if out := p.run(p.folder, list+" --filter label=com.docker.compose.project="+name); out != "" {

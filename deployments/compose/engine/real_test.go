@@ -21,7 +21,7 @@ func (p *project) env(key string, others ...string) {
 	p.put(".env", "WU_SERVER_PILOT_CLIENT_ID=sim\nWU_SERVER_PILOT_API_KEY="+key+"\nWU_SERVER_PILOT_APP_ID=app1\n"+strings.Join(others, "\n")+"\n")
 }
 
-// theRealThing is what three variables start. ServerPilot can't be reached from here.
+// theRealThing starts what three variables start. ServerPilot can't be reached from here.
 func theRealThing(e *engine) {
 	p := newProject(e, "real", "")
 	p.env("first")
@@ -43,7 +43,7 @@ func theRealThing(e *engine) {
 	if n := len(p.containers("worker")); n != 4 {
 		p.t.Errorf("there are %d workers", n)
 	}
-	await(p.t, "Prometheus has four workers and the page", func() bool { up, all := targets(p.t); return up == 5 && all == 5 })
+	await(p.t, "Prometheus has four workers and the dashboard", func() bool { up, all := targets(p.t); return up == 5 && all == 5 })
 
 	for _, day := range []struct {
 		what    string
@@ -74,7 +74,7 @@ func theRealThing(e *engine) {
 	p.severalAccounts(known)
 	p.upgrade()
 	p.compose("down --volumes")
-	p.nothingIsLeft("pilotsync")
+	p.requireRemoved("pilotsync")
 }
 
 func (p *project) onlyThisMachineReachesIt(known passwords) {
@@ -86,7 +86,7 @@ func (p *project) onlyThisMachineReachesIt(known passwords) {
 	}
 	for _, password := range []string{"", "wrong"} {
 		if got := login(p.t, "http://127.0.0.1:8080/", "admin", password); got != 401 {
-			p.t.Errorf("the page with the password %q: status %d", password, got)
+			p.t.Errorf("the dashboard with the password %q: status %d", password, got)
 		}
 	}
 	for _, port := range []string{"8080", "3000", "9090", "6380"} {
@@ -101,7 +101,7 @@ func (p *project) users(password string) {
 	p.put("login/users", p.run(p.folder, `php -r 'echo "ada:".password_hash(getenv("PASSWORD"), PASSWORD_BCRYPT).":act";'`, "PASSWORD="+password)+"\n")
 }
 
-// ownUsers are taken as they are shown, and anew when the file is replaced.
+// ownUsers uses the users that README.md shows, and new ones after the file is replaced.
 func (p *project) ownUsers() {
 	p.t.Helper()
 	p.users("one")
@@ -118,8 +118,7 @@ func (p *project) awaitLogin(password string) {
 	await(p.t, "ada may log in", func() bool { return login(p.t, "http://127.0.0.1:8080/", "ada", password) == 200 })
 }
 
-// simulated leads workers to a simulator on their own network. It is no part of the
-// project: there a worker has ServerPilot.
+// simulated points workers to a simulator on their own network, in place of ServerPilot.
 const simulated = `
 services:
   worker:
@@ -132,7 +131,7 @@ services:
     healthcheck: {test: [CMD, /pilotsync, healthy, "--url=http://127.0.0.1:9000/_simulator/apps"], interval: 1s}
 `
 
-// keyChange goes the documented way: workers take the key without a restart.
+// keyChange follows the document: workers use the new key without a restart.
 func (p *project) keyChange(known passwords) {
 	p.t.Helper()
 	const files = "COMPOSE_FILE=docker-compose.yml:docker-compose.override.yml:simulated.yml"
@@ -159,8 +158,8 @@ func (p *project) keyChange(known passwords) {
 	}
 }
 
-// severalAccounts goes the documented way; an account is added to the running worker,
-// which the engine still starts again after that.
+// severalAccounts follows the document. It adds an account to the running worker, which the engine
+// can still restart.
 func (p *project) severalAccounts(known passwords) {
 	p.t.Helper()
 	const one = "accounts:\n  - {client_id: sim, api_key_file: key-one, apps: [app1]}\n"
@@ -181,7 +180,7 @@ func (p *project) severalAccounts(known passwords) {
 	p.crash("worker")
 }
 
-// upgrade builds another version and goes the documented way to it.
+// upgrade builds another version and follows the document to it.
 func (p *project) upgrade() {
 	p.t.Helper()
 	before := p.states("worker", "app1")
@@ -205,7 +204,7 @@ func keys(states map[string]string) map[string]bool {
 	return all
 }
 
-// theImage is built by the README's command, and holds little more than the program.
+// theImage builds the image by the README's command; it contains little more than the program.
 func theImage(e *engine) {
 	p := newProject(e, "image", "")
 	command := p.documented("The image", "docker build")

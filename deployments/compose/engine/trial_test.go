@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// theTrial goes README.md's way, with nothing set.
+// theTrial follows README.md, without any setting.
 func theTrial(e *engine) {
 	const heading, options = "Try it without ServerPilot", "--env-file deployments/compose/try.env "
 	p := newProject(e, "trial", options)
@@ -27,10 +27,10 @@ func theTrial(e *engine) {
 	p.awaitState("try-worker", "app1", "shop.example.com", "done")
 	p.compose("exec try-worker /pilotsync enqueue add --app app1 restarted.example.com --wait")
 	p.asDocumented(heading, "down --volumes")
-	p.nothingIsLeft("pilotsync-try")
+	p.requireRemoved("pilotsync-try")
 }
 
-// aBackupIsPutBack goes README.md's way, with the trial's worker.
+// aBackupIsPutBack follows README.md, with the trial's worker.
 func (p *project) aBackupIsPutBack(options string) {
 	p.t.Helper()
 	replace := []string{"docker compose ", "docker compose " + options, "worker ", "try-worker ", "your-app-id", "app1", "admin:…", "admin:" + p.passwords().admin}
@@ -56,7 +56,7 @@ func (p *project) aBackupIsPutBack(options string) {
 	if _, there := after["later.example.com"]; there || len(after) != len(before)-1 {
 		p.t.Errorf("before there were %v, after it was put back %v", before, after)
 	}
-	// What is asked for from then on stays, through a restart, too.
+	// Later changes stay, through a restart, too.
 	p.compose("exec try-worker /pilotsync enqueue add --app app1 later.example.com --wait")
 	p.compose("restart redis")
 	p.awaitUp()

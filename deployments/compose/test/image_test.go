@@ -42,7 +42,7 @@ func stages(t *testing.T) (build, final instructions.Stage) {
 	return all[0], all[1]
 }
 
-// sent are the files that an engine is sent: those that .dockerignore leaves.
+// sent are the files that an engine gets: all but those in .dockerignore.
 func sent(t *testing.T) []string {
 	t.Helper()
 	file, err := os.Open(root + "/.dockerignore")
@@ -67,7 +67,7 @@ func sent(t *testing.T) []string {
 	})
 }
 
-// sources are all files below root but git's and those that are built.
+// sources are all files below root except git's and built ones.
 func sources(t *testing.T) (names []string) {
 	t.Helper()
 	err := fs.WalkDir(os.DirFS(root), ".", func(name string, entry fs.DirEntry, err error) error {

@@ -15,7 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// strictly decodes a file of which each field is known.
+// strictly decodes a file and refuses unknown fields.
 func strictly(t *testing.T, name string, into any) {
 	t.Helper()
 	text, err := os.ReadFile(name)
@@ -29,7 +29,7 @@ func strictly(t *testing.T, name string, into any) {
 	}
 }
 
-// scrapes is Prometheus's configuration, as far as ours has it.
+// scrapes is the part of Prometheus's configuration that pilotsync uses.
 type scrapes struct {
 	Global struct {
 		ScrapeInterval     string `yaml:"scrape_interval"`
@@ -47,7 +47,7 @@ type scrapes struct {
 	} `yaml:"scrape_configs"`
 }
 
-// mounted is the file on this machine that a service finds at a path.
+// mounted is the file of this machine that a service has at a path.
 func mounted(t *testing.T, s types.ServiceConfig, at string) string {
 	t.Helper()
 	for _, v := range s.Volumes {
@@ -87,7 +87,7 @@ func TestPrometheusLooksWhereTheMetricsAre(t *testing.T) {
 			}
 		}
 	}
-	// Each process that tells metrics is found under one of the names, and each name is one's.
+	// Each process with metrics has one of the names, and each name belongs to one.
 	found := map[string]bool{}
 	for name, s := range project.Services {
 		listen := s.Environment["PILOTSYNC_HEALTH_LISTEN"]
@@ -174,7 +174,7 @@ func TestGrafanaFindsItsDataAndItsDashboard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The dashboard has a variable for its source, which opens with the default one of that type.
+	// The dashboard has a variable for its source, with the default source of that type.
 	first := dashboard.Templating.List[0]
 	if first.Type != "datasource" || first.Query != source.Type || !source.IsDefault {
 		t.Errorf("the dashboard takes a %v of type %v, and the source is of type %s, default %v", first.Type, first.Query, source.Type, source.IsDefault)

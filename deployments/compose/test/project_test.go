@@ -1,5 +1,5 @@
-// Package test holds docker-compose.yml, the image and what they use to Compose's
-// own rules, to the program, and to each other. Beside it, engine runs them.
+// Package test checks docker-compose.yml, the image and their files against Compose's own rules,
+// the program, and each other. Package engine runs them.
 package test
 
 import (
@@ -20,13 +20,13 @@ const (
 	tryFile     = "deployments/compose/try.env"
 )
 
-// three are the variables that are all it takes.
+// three are the only variables needed.
 func three() map[string]string {
 	return map[string]string{"WU_SERVER_PILOT_CLIENT_ID": "cid_test", "WU_SERVER_PILOT_API_KEY": "key_test", "WU_SERVER_PILOT_APP_ID": "app1"}
 }
 
-// load does what docker compose does before it starts anything: with these
-// variables and no others, and with a file of --env-file, if one is named.
+// load loads the project as docker compose does, with these variables only, and with an --env-file
+// if one is named.
 func load(t *testing.T, variables map[string]string, envFiles ...string) (*types.Project, error) {
 	t.Helper()
 	return loadFile(t, composeFile, variables, envFiles...)
@@ -46,7 +46,7 @@ func loadFile(t *testing.T, file string, variables map[string]string, envFiles .
 		envFiles[i] = filepath.Join(folder, name)
 	}
 	if len(envFiles) == 0 {
-		envFiles = []string{os.DevNull} // not a .env that somebody has beside the file
+		envFiles = []string{os.DevNull} // not a developer's .env beside the file
 	}
 	// In the order of docker compose.
 	options, err := cli.NewProjectOptions([]string{file}, cli.WithWorkingDirectory(folder), cli.WithEnv(env), cli.WithEnvFiles(envFiles...),
@@ -57,7 +57,7 @@ func loadFile(t *testing.T, file string, variables map[string]string, envFiles .
 	return options.LoadProject(t.Context())
 }
 
-// whole is the project with every service, whatever its profile.
+// whole is the project with the services of all profiles.
 func whole(t *testing.T) *types.Project {
 	t.Helper()
 	project, err := load(t, three())
@@ -169,13 +169,13 @@ func TestEachFileAndVolumeThatIsNamedExists(t *testing.T) {
 	if declared := slices.Sorted(maps.Keys(project.Volumes)); !slices.Equal(declared, slices.Sorted(maps.Keys(used))) {
 		t.Errorf("volumes %q are declared, %q are mounted", declared, slices.Sorted(maps.Keys(used)))
 	}
-	if len(project.Secrets) > 0 { // Compose doesn't notice that one has changed
+	if len(project.Secrets) > 0 { // Compose doesn't detect that one has changed
 		t.Errorf("there are the secrets %+v", project.Secrets)
 	}
 }
 
-// A folder of secrets is one service's: it alone may read it, and only the service
-// that makes them may write.
+// A folder of secrets belongs to one service, which alone may read it. Only the service that makes
+// the secrets may write it.
 func TestEachServiceHasItsOwnSecretsAlone(t *testing.T) {
 	t.Parallel()
 	owners := map[string][]string{"kept": nil, "redis": {"redis"}, "worker": {"try-worker", "worker"}, "page": {"web"}, "grafana": {"grafana"}}

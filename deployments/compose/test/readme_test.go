@@ -53,7 +53,7 @@ func TestTheReadmesCommandsNameWhatIsThere(t *testing.T) {
 	}
 }
 
-// The overrides that are shown, each beside the file.
+// The README's overrides, each with the file.
 func TestTheReadmesOverridesFit(t *testing.T) {
 	t.Parallel()
 	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(readme(t), -1)

@@ -44,7 +44,7 @@ func TestEachVariableIsASettingOfItsCommand(t *testing.T) {
 			continue
 		}
 		for variable := range s.Environment {
-			// Grafana has no list to hold them to; this is its rule for names.
+			// Grafana has no list of its settings; this is its rule for names.
 			if name != "grafana" || !regexp.MustCompile(`^GF_[A-Z]+_[A-Z_]+$`).MatchString(variable) {
 				t.Errorf("%s sets %s, which no test looks at", name, variable)
 			}

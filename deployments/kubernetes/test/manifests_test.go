@@ -1,5 +1,5 @@
-// Package test holds the manifests beside it to the types of the API they are
-// for, to the program whose pods they describe, and to each other.
+// Package test checks the manifests against the types of their API, against the program, and
+// against each other.
 package test
 
 import (
@@ -21,8 +21,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// variants are what is built: by name, the kustomization. Each component is
-// also built alone, since a cluster may have any of them.
+// variants are the kustomizations to build, by name. Each component is also built alone, since a
+// cluster may use any of them.
 func variants() map[string]string {
 	const with = "resources: [../base]\ncomponents: [../components/"
 	return map[string]string{
@@ -134,8 +134,7 @@ func TestEachVariantIsBuiltAndDecodedStrictly(t *testing.T) {
 	}
 }
 
-// The files as they are written: what kustomize makes of them might hide a field
-// that is given twice.
+// The source files, since kustomize's output could hide a field that is given twice.
 func TestEachFileIsDecodedStrictly(t *testing.T) {
 	t.Parallel()
 	decoder, files := strictDecoder(t), 0

@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// container returns a deployment's only one.
+// container returns a deployment's only container.
 func container(t *testing.T, d *appsv1.Deployment) corev1.Container {
 	t.Helper()
 	if all := d.Spec.Template.Spec.Containers; len(all) != 1 {
@@ -22,8 +22,7 @@ func container(t *testing.T, d *appsv1.Deployment) corev1.Container {
 	return d.Spec.Template.Spec.Containers[0]
 }
 
-// selects says whether a selector, which must ask for something, means a
-// deployment's pods.
+// selects reports whether a selector, which must not be empty, matches a deployment's pods.
 func selects(t *testing.T, selector *metav1.LabelSelector, d *appsv1.Deployment) bool {
 	t.Helper()
 	s, err := metav1.LabelSelectorAsSelector(selector)
@@ -33,7 +32,7 @@ func selects(t *testing.T, selector *metav1.LabelSelector, d *appsv1.Deployment)
 	return !s.Empty() && s.Matches(labels.Set(d.Spec.Template.Labels))
 }
 
-// selected returns the names of the deployments that a selector means.
+// selected returns the names of the deployments that a selector matches.
 func (m manifests) selected(t *testing.T, selector *metav1.LabelSelector) (names []string) {
 	t.Helper()
 	for _, d := range m.deployments {
@@ -76,7 +75,7 @@ func TestSelectorsMeanTheirOwnPodsAndNoOthers(t *testing.T) {
 	}
 }
 
-// port looks for a named port of a deployment's pods.
+// port returns a named port of a deployment's pods.
 func port(d *appsv1.Deployment, name string) (int32, bool) {
 	for _, c := range d.Spec.Template.Spec.Containers {
 		for _, p := range c.Ports {
@@ -193,7 +192,7 @@ func TestNoImageMovesUnderItsTag(t *testing.T) {
 	}
 }
 
-// allows says whether a policy lets its pods connect to an address and port by an ipBlock.
+// allows reports whether a policy's ipBlock lets its pods connect to an address and port.
 func allows(t *testing.T, p *networkingv1.NetworkPolicy, to netip.Addr, port int) bool {
 	t.Helper()
 	prefix := func(text string) netip.Prefix {
@@ -228,8 +227,8 @@ func allows(t *testing.T, p *networkingv1.NetworkPolicy, to netip.Addr, port int
 	return false
 }
 
-// A worker looks at customers' addresses. Which of them it takes for public is in
-// its source; the policy has to say the same.
+// A worker probes customers' addresses. Its source says which of them are public; the policy must
+// agree.
 func TestWorkersReachWhatTheyTakeForPublicAndNothingElse(t *testing.T) {
 	t.Parallel()
 	m := build(t, "page")
@@ -257,7 +256,7 @@ func TestWorkersReachWhatTheyTakeForPublicAndNothingElse(t *testing.T) {
 				t.Errorf("%s: may connect to %s, which no worker takes for public", p.Name, a)
 			}
 		}
-		// Just outside of each: the policy must not take more away than the worker does.
+		// Just outside of each: the policy must not exclude more than the worker does.
 		for _, s := range special {
 			if next := last(s).Next(); next.IsValid() && !page && public(next, special) && !allows(t, p, next, 443) {
 				t.Errorf("%s: may not connect to %s, which is public", p.Name, next)

@@ -25,8 +25,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// patience is for what takes a second or two where the machine isn't busy.
-const patience = 2 * time.Minute
+// stepLimit is for what takes a second or two on an idle machine.
+const stepLimit = 2 * time.Minute
 
 // buildProgram builds the program from the source beside.
 func buildProgram(t *testing.T) string {
@@ -43,7 +43,7 @@ func buildProgram(t *testing.T) string {
 	return binary
 }
 
-// Everything that needs the program, which is built once.
+// All tests that need the program, which is built once.
 func TestTheProgramIsAsItsPodsTakeIt(t *testing.T) {
 	t.Parallel()
 	program := buildProgram(t)
@@ -79,7 +79,7 @@ func variablesAreSettings(t *testing.T, program string) {
 	}
 }
 
-// secretKeys are the keys of the Secrets that README.md has made, by name.
+// secretKeys are the keys of the Secrets that README.md creates, by name.
 func secretKeys(t *testing.T) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile("../README.md")
@@ -95,8 +95,8 @@ func secretKeys(t *testing.T) map[string][]string {
 	return keys
 }
 
-// files are those of a deployment's mounted volumes, by their path in the pod: a
-// ConfigMap's with its content, a Secret's, of which only the keys are known, empty.
+// files are those of a deployment's mounted volumes, by their path in the pod. A ConfigMap's have
+// their content; a Secret's are empty, since only the keys are known.
 func (m manifests) files(t *testing.T, d *appsv1.Deployment) map[string]string {
 	t.Helper()
 	mounts, files := map[string]string{}, map[string]string{}
@@ -163,9 +163,9 @@ func TestEachFileThatIsNamedIsMounted(t *testing.T) {
 	}
 }
 
-// pod is a deployment's container as a plain process: with its variables and
-// files alone, where each mounted folder is one below a temporary folder, and each
-// port a free one of the loopback address. What is posted goes to the test.
+// pod is a deployment's container as a plain process, with only its variables and files. Each
+// mounted folder is one below a temporary folder, and each port a free one on loopback. Webhooks
+// are sent to the test.
 type pod struct {
 	t     *testing.T
 	d     *appsv1.Deployment
@@ -174,7 +174,7 @@ type pod struct {
 	ended chan error
 }
 
-// log keeps what a process says, and shows it with the test.
+// log keeps a process's output, and shows it with the test.
 type log struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -194,9 +194,8 @@ func (l *log) find(re *regexp.Regexp) []string {
 	return re.FindStringSubmatch(l.text.String())
 }
 
-// newPod prepares the example's deployment of that name. secrets are the contents
-// of the Secret's keys, webhook is what takes the place of each https URL, and more
-// are variables for what a test has in place of the real services.
+// newPod prepares the example's deployment of that name. secrets are the contents of the Secret's
+// keys, webhook replaces each https URL, and more are variables for the test's own services.
 func newPod(t *testing.T, program, name string, secrets map[string]string, webhook string, more ...string) *pod {
 	t.Helper()
 	m := build(t, "example")
@@ -241,8 +240,8 @@ func newPod(t *testing.T, program, name string, secrets map[string]string, webho
 	return &pod{t: t, d: d, cmd: &exec.Cmd{Path: program, Args: append([]string{program}, c.Args...), Env: env, Dir: folder}}
 }
 
-// begin starts the process; it ends with the test at the latest.
-func (p *pod) begin() {
+// start starts the process, which ends with the test at the latest.
+func (p *pod) start() {
 	p.t.Helper()
 	p.log, p.ended = &log{out: p.t.Output()}, make(chan error, 1)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
@@ -253,7 +252,7 @@ func (p *pod) begin() {
 	p.t.Cleanup(func() { _ = p.cmd.Process.Kill(); <-p.ended })
 }
 
-// address is where the log says that something is served.
+// address is the served address that the log names.
 func (p *pod) address(what string) string {
 	p.t.Helper()
 	said := regexp.MustCompile(regexp.QuoteMeta(what) + ` at http://([0-9.:]+)/`)
@@ -261,8 +260,8 @@ func (p *pod) address(what string) string {
 	return p.log.find(said)[1]
 }
 
-// probed is the status that a probe's path answers with, as the kubelet sees it;
-// 0 where no answer comes within the probe's time limit.
+// probed is the status of a probe's path, as the kubelet sees it; 0 without an answer within the
+// probe's time limit.
 func (p *pod) probed(probe *corev1.Probe) int {
 	client := http.Client{Timeout: time.Duration(probe.TimeoutSeconds) * time.Second}
 	defer client.CloseIdleConnections()
@@ -274,7 +273,7 @@ func (p *pod) probed(probe *corev1.Probe) int {
 	return resp.StatusCode
 }
 
-// stop sends SIGTERM and waits for a good end, within the grace period.
+// stop sends SIGTERM and waits for a successful end within the grace period.
 func (p *pod) stop() {
 	p.t.Helper()
 	grace := time.Duration(*p.d.Spec.Template.Spec.TerminationGracePeriodSeconds) * time.Second
@@ -295,14 +294,14 @@ func (p *pod) stop() {
 
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); <-time.After(50 * time.Millisecond) {
+	for deadline := time.Now().Add(stepLimit); !ok(); <-time.After(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within %s", what, patience)
+			t.Fatalf("%s: not within %s", what, stepLimit)
 		}
 	}
 }
 
-// redisServer is a real Redis on a socket, so that no port can be taken from it.
+// redisServer is a real Redis on a socket, which needs no port.
 type redisServer struct {
 	t      *testing.T
 	binary string
@@ -316,7 +315,7 @@ func startRedis(t *testing.T) *redisServer {
 	if err != nil {
 		t.Skip("needs redis-server on PATH (Debian: redis-server): ", err)
 	}
-	// A socket's path is short by rule; that of a test's own folder may not be.
+	// A socket's path has a length limit, which a test's folder can exceed.
 	folder, err := os.MkdirTemp("", "k8s")
 	if err != nil {
 		t.Fatal(err)
@@ -360,8 +359,8 @@ func (r *redisServer) stop() {
 	}
 }
 
-// simulate runs the program's simulator for the example's account, and returns
-// the variables that lead a worker to it in place of ServerPilot, DNS and the web.
+// simulate runs the program's simulator for the example's account. It returns the variables with
+// which a worker uses it in place of ServerPilot, DNS and the web.
 func simulate(t *testing.T, program, key string) []string {
 	t.Helper()
 	var file struct {
@@ -392,7 +391,7 @@ func simulate(t *testing.T, program, key string) []string {
 	await(t, "the simulator is up", func() bool { return said.find(ready) != nil })
 	var env []string
 	for _, m := range regexp.MustCompile(`(?m)^export (\w+)=(.*)$`).FindAllStringSubmatch(said.find(ready)[1], -1) {
-		if !strings.HasPrefix(m[1], "WU_") { // those are the pod's own affair
+		if !strings.HasPrefix(m[1], "WU_") { // the pod sets those itself
 			env = append(env, m[1]+"="+strings.Trim(m[2], "'"))
 		}
 	}
@@ -402,17 +401,17 @@ func simulate(t *testing.T, program, key string) []string {
 func aWorkerRuns(t *testing.T, program string) {
 	redis := startRedis(t)
 	const key = "key-of-the-secret"
-	told := make(chan string, 100)
+	signatures := make(chan string, 100)
 	wordpress := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		select {
-		case told <- r.Header.Get("webhook-signature"):
+		case signatures <- r.Header.Get("webhook-signature"):
 		default: // the first is enough
 		}
 	}))
 	t.Cleanup(wordpress.Close)
 	p := newPod(t, program, "pilotsync-worker", map[string]string{"redis-url": redis.url() + "\n", "api-key": key + "\n",
 		"webhook-secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n"}, wordpress.URL, simulate(t, program, key)...)
-	p.begin()
+	p.start()
 	live, ready := container(t, p.d).LivenessProbe, container(t, p.d).ReadinessProbe
 	await(t, "the worker is ready", func() bool { return p.probed(ready) == http.StatusOK && p.probed(live) == http.StatusOK })
 
@@ -430,16 +429,16 @@ func aWorkerRuns(t *testing.T, program string) {
 		return json.Valid(out) && regexp.MustCompile(`"checking-|"done"`).Match(out)
 	})
 	select {
-	case signature := <-told:
+	case signature := <-signatures:
 		if signature == "" {
 			t.Error("the event isn't signed with the mounted secret")
 		}
-	case <-time.After(patience):
-		t.Errorf("no event came to the webhook within %s", patience)
+	case <-time.After(stepLimit):
+		t.Errorf("no event came to the webhook within %s", stepLimit)
 	}
-	metricsAreThoseOfTheQuery(t, p)
+	checkQueryMetrics(t, p)
 
-	// Redis goes: the worker isn't ready, and that is all.
+	// Redis ends: the worker isn't ready, but continues.
 	redis.stop()
 	await(t, "the worker isn't ready while Redis is away", func() bool { return p.probed(ready) == http.StatusServiceUnavailable })
 	for range live.FailureThreshold {
@@ -452,9 +451,8 @@ func aWorkerRuns(t *testing.T, program string) {
 	p.stop()
 }
 
-// metricsAreThoseOfTheQuery fails if the scaler's query asks for a metric, or a
-// queue, that a worker doesn't tell.
-func metricsAreThoseOfTheQuery(t *testing.T, p *pod) {
+// checkQueryMetrics fails if the scaler's query uses a metric, or a queue, that workers don't have.
+func checkQueryMetrics(t *testing.T, p *pod) {
 	t.Helper()
 	_, trigger := scaler(t)
 	query := trigger.Metadata["query"]
@@ -484,13 +482,13 @@ func aPageRuns(t *testing.T, program string) {
 	// ada's password is "correct-horse", hashed with the least cost.
 	p := newPod(t, program, "pilotsync-page", map[string]string{"redis-url": redis.url(),
 		"users": "ada:$2y$04$zRD5FPITe4M/LnmHK1UYaO96VAl4718CwgFSjn4gsxHtcWd9Zwp92:act\n"}, "")
-	p.begin()
+	p.start()
 	c := container(t, p.d)
-	await(t, "the page is ready", func() bool {
+	await(t, "the dashboard is ready", func() bool {
 		return p.probed(c.ReadinessProbe) == http.StatusOK && p.probed(c.LivenessProbe) == http.StatusOK
 	})
 	for password, want := range map[string]int{"": http.StatusUnauthorized, "correct-horse": http.StatusOK} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.address("the page is")+"/", nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.address("the dashboard is")+"/", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -503,13 +501,13 @@ func aPageRuns(t *testing.T, program string) {
 		}
 		_ = resp.Body.Close()
 		if resp.StatusCode != want {
-			t.Errorf("with the password %q the page answers %d, want %d", password, resp.StatusCode, want)
+			t.Errorf("with the password %q the dashboard answers %d, want %d", password, resp.StatusCode, want)
 		}
 	}
 	redis.stop()
-	await(t, "the page isn't ready while Redis is away", func() bool { return p.probed(c.ReadinessProbe) == http.StatusServiceUnavailable })
+	await(t, "the dashboard isn't ready while Redis is away", func() bool { return p.probed(c.ReadinessProbe) == http.StatusServiceUnavailable })
 	if status := p.probed(c.LivenessProbe); status != http.StatusOK {
-		t.Errorf("while Redis is away the page's liveness probe gets %d", status)
+		t.Errorf("while Redis is away the dashboard's liveness probe gets %d", status)
 	}
 	p.stop()
 }

@@ -113,7 +113,7 @@ func TestTheScalerScalesTheWorkersWhoseCountIsLeftToIt(t *testing.T) {
 	}
 }
 
-// What the query says of what workers tell, by Prometheus's own test tool.
+// The query's results for workers' metrics, by Prometheus's own test tool.
 func TestTheQueryIsTheLongestWaitThatWorkersCanShorten(t *testing.T) {
 	t.Parallel()
 	promtool, err := exec.LookPath("promtool")
@@ -139,22 +139,22 @@ func TestTheQueryIsTheLongestWaitThatWorkersCanShorten(t *testing.T) {
 		InputSeries []series      `json:"input_series"`
 		Expressions []expectation `json:"promql_expr_test"`
 	}
-	told := func(job, instance, queue string, waits, paused float64) []series {
+	metrics := func(job, instance, queue string, waits, paused float64) []series {
 		of := fmt.Sprintf(`{job=%q, instance=%q, namespace="pilotsync", queue=%q}`, job, instance, queue)
 		return []series{{"asynq_queue_latency_seconds" + of, fmt.Sprint(waits)}, {"asynq_queue_paused_total" + of, fmt.Sprint(paused)}}
 	}
 	var groups []group
 	for _, test := range []struct {
-		told []series
-		want []sample
+		series []series
+		want   []sample
 	}{
-		{slices.Concat(told("pilotsync", "a", "domains", 3, 0), told("pilotsync", "a", "lists", 40, 0), told("pilotsync", "b", "lists", 41, 0), told("pilotsync", "b", "ssl", 0, 0)), []sample{{"{}", 41}}},
-		{slices.Concat(told("pilotsync", "a", "ssl", 7, 0), told("pilotsync", "a", "events", 900, 0)), []sample{{"{}", 7}}},
-		{slices.Concat(told("pilotsync", "a", "lists", 900, 1), told("pilotsync", "a", "domains", 2, 0)), []sample{{"{}", 2}}},
-		{told("pilotsync", "a", "lists", 900, 1), []sample{{"{}", 0}}},
-		{told("another", "a", "lists", 900, 0), nil}, // no figures: the fallback's turn
+		{slices.Concat(metrics("pilotsync", "a", "domains", 3, 0), metrics("pilotsync", "a", "lists", 40, 0), metrics("pilotsync", "b", "lists", 41, 0), metrics("pilotsync", "b", "ssl", 0, 0)), []sample{{"{}", 41}}},
+		{slices.Concat(metrics("pilotsync", "a", "ssl", 7, 0), metrics("pilotsync", "a", "events", 900, 0)), []sample{{"{}", 7}}},
+		{slices.Concat(metrics("pilotsync", "a", "lists", 900, 1), metrics("pilotsync", "a", "domains", 2, 0)), []sample{{"{}", 2}}},
+		{metrics("pilotsync", "a", "lists", 900, 1), []sample{{"{}", 0}}},
+		{metrics("another", "a", "lists", 900, 0), nil}, // no figures: the fallback applies
 	} {
-		groups = append(groups, group{"15s", test.told, []expectation{{trigger.Metadata["query"], "0", test.want}}})
+		groups = append(groups, group{"15s", test.series, []expectation{{trigger.Metadata["query"], "0", test.want}}})
 	}
 	text, err := yaml.Marshal(map[string]any{"rule_files": []string{}, "evaluation_interval": "15s", "tests": groups})
 	if err != nil {
@@ -169,7 +169,7 @@ func TestTheQueryIsTheLongestWaitThatWorkersCanShorten(t *testing.T) {
 	}
 }
 
-// The job that the query asks for is the one that the monitor makes.
+// The query's job is the one that the monitor creates.
 func TestTheMonitorMakesTheJobThatTheQueryNames(t *testing.T) {
 	t.Parallel()
 	m := build(t, "example")

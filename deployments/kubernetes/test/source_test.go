@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// root is the program's module, seen from here.
+// root is the path to the program's module.
 const root = "../../.."
 
 // source parses the Go files of a folder of the program, or one file, without tests.
@@ -45,8 +45,8 @@ func source(t *testing.T, path string) []*ast.File {
 	return files
 }
 
-// duration is the value of a constant in a package of the program, by its source:
-// it isn't exported, and a copy of the number would grow old.
+// duration is the value of a constant in a package of the program, read from its source: it isn't
+// exported, and a copied number would become outdated.
 func duration(t *testing.T, folder, name string) time.Duration {
 	t.Helper()
 	for _, file := range source(t, folder) {
@@ -99,7 +99,7 @@ func evaluate(t *testing.T, folder string, file *ast.File, e ast.Expr) time.Dura
 		}
 		for _, imported := range file.Imports {
 			path, _ := strconv.Unquote(imported.Path.Value)
-			if inside, ours := strings.CutPrefix(path, "pilotsync/"); ours && filepath.Base(path) == pkg {
+			if inside, own := strings.CutPrefix(path, "pilotsync/"); own && filepath.Base(path) == pkg {
 				return duration(t, inside, e.Sel.Name)
 			}
 		}
@@ -108,7 +108,7 @@ func evaluate(t *testing.T, folder string, file *ast.File, e ast.Expr) time.Dura
 	return 0
 }
 
-// prefixesOf are the networks that a source file has below its list named special.
+// prefixesOf are the networks in a source file's list named special.
 func prefixesOf(t *testing.T, path string) (prefixes []netip.Prefix) {
 	t.Helper()
 	ast.Inspect(source(t, path)[0], func(n ast.Node) bool {
@@ -135,12 +135,12 @@ func prefixesOf(t *testing.T, path string) (prefixes []netip.Prefix) {
 func TestAPodHasTheTimeThatTheProgramTakesToStop(t *testing.T) {
 	t.Parallel()
 	page := duration(t, "internal/dashboard", "shutdownLimit")
-	work := duration(t, "worker", "shutdownLimit")
+	work := duration(t, "worker", "shutdownTimeout")
 	for variant := range variants() {
 		for _, d := range build(t, variant).deployments {
 			needs := page
 			if container(t, d).Args[0] == "worker" {
-				needs += work // the page ends after the work
+				needs += work // the dashboard ends after the work
 			}
 			given := d.Spec.Template.Spec.TerminationGracePeriodSeconds
 			if given == nil {
@@ -152,7 +152,7 @@ func TestAPodHasTheTimeThatTheProgramTakesToStop(t *testing.T) {
 	}
 }
 
-// The benchmark's goals are in its source, as the limits in MiB that memoryRow is given.
+// The benchmark's goals are in its source, as memoryRow's limits in MiB.
 func TestAPodHasTheMemoryThatTheBenchmarkAllows(t *testing.T) {
 	t.Parallel()
 	most := int64(0)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes a folder the root of the namespaces that this runs in, and systemd their first
-# process, as a container's runtime would. /dev has what services may use, no disks.
+# Makes a folder the root of its namespaces, and systemd their first process, as a container
+# runtime does. /dev has what services may use, no disks.
 set -e
 root=$1
 mount --make-rprivate /
@@ -23,6 +23,6 @@ ip link set lo up
 mkdir -p .before
 pivot_root . .before
 umount -l .before
-mount --make-rshared / # or else services get no credentials
+mount --make-rshared / # otherwise services get no credentials
 exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin SYSTEMD_PROC_CMDLINE=systemd.unified_cgroup_hierarchy=1 \
 	/lib/systemd/systemd --log-target=console --show-status=no --unit=multi-user.target

@@ -16,7 +16,7 @@ import (
 	"pilotsync/test/harness"
 )
 
-// openPage opens a page of an address, as a worker does, whose page is optional, or as
+// openPage opens a dashboard at an address: as a worker does, for which it is optional, or as
 // `pilotsync web` does.
 func openPage(t *testing.T, set config.Dashboard, optional bool) (p *servedDashboard, logged string, err error) {
 	t.Helper()
@@ -32,7 +32,7 @@ func openPage(t *testing.T, set config.Dashboard, optional bool) (p *servedDashb
 
 func TestASecondWorkerOnAHostRunsWithoutADashboard(t *testing.T) {
 	t.Parallel()
-	// The default's own port isn't a test's to take: the developer's worker may have it.
+	// A test can't use the default port: the developer's worker may have it.
 	env, _ := simulated(t)
 	first := start(t, env, "worker")
 	pilotsync := strings.Trim(strings.TrimPrefix(first.logged(pageURL), "http://"), "/")

@@ -44,7 +44,7 @@ func openDashboard(ctx context.Context, set config.Dashboard, cfg dashboard.Conf
 		return nil, err
 	}
 	if p.site, err = dashboard.New(cfg); err != nil {
-		return nil, fmt.Errorf("set up the page: %w", err)
+		return nil, fmt.Errorf("set up the dashboard: %w", err)
 	}
 	return p, nil
 }
@@ -54,7 +54,7 @@ func listenForDashboard(set config.Dashboard, optional bool) (net.Listener, erro
 	if optional {
 		takes += ", or off"
 	}
-	return listen("PILOTSYNC_LISTEN", set.Listen, "the page", takes)
+	return listen("PILOTSYNC_LISTEN", set.Listen, "the dashboard", takes)
 }
 
 // withoutDashboard says what is missing because another pilotsync has the default address.
@@ -93,7 +93,7 @@ func (p *servedDashboard) serve(ctx context.Context) error {
 	return serving.Wait()
 }
 
-// close closes what is open; after serve, that is the site alone.
+// close closes what is open; after serve, only the handlers are.
 func (p *servedDashboard) close() {
 	for _, l := range []net.Listener{p.page, p.health} {
 		if l != nil {
