@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// queryTimeout limits one try of a query, and queryTries are made.
+	// queryTimeout limits one try of a query. At least queryTries are made, and one with
+	// each of the system's resolvers.
 	queryTimeout = 1200 * time.Millisecond
 	queryTries   = 2
 	// udpSize is the size of answers that no network fragments (DNS Flag Day 2020).
@@ -23,19 +24,15 @@ var errNoResolver = errors.New("this machine has no resolver")
 // following aliases, or for the details of a failure. With unchecked, the resolver leaves
 // out DNSSEC's checks (the CD bit, RFC 4035). An error means that there was no answer.
 func (c *Checker) query(ctx context.Context, name string, kind uint16, unchecked bool) (*dns.Msg, error) {
-	server := c.cfg.DNS
-	if server == "" {
-		system, err := dns.ClientConfigFromFile("/etc/resolv.conf")
-		if err != nil || len(system.Servers) == 0 {
-			return nil, errNoResolver
-		}
-		server = net.JoinHostPort(system.Servers[0], system.Port)
+	servers, err := c.resolvers()
+	if err != nil {
+		return nil, err
 	}
 	question := new(dns.Msg).SetQuestion(dns.Fqdn(name), kind).SetEdns0(udpSize, false)
 	question.CheckingDisabled = unchecked
-	var reply *dns.Msg
-	var err error
-	for try := 0; try < queryTries && ctx.Err() == nil; try++ {
+	for try := 0; try < max(queryTries, len(servers)) && ctx.Err() == nil; try++ {
+		server := servers[try%len(servers)]
+		var reply *dns.Msg
 		reply, err = exchange(ctx, "udp", server, question)
 		if err == nil && reply.Truncated {
 			reply, err = exchange(ctx, "tcp", server, question)
@@ -48,6 +45,21 @@ func (c *Checker) query(ctx context.Context, name string, kind uint16, unchecked
 		err = ctx.Err()
 	}
 	return nil, err
+}
+
+// resolvers are the resolvers to ask, as host:port, the first one first.
+func (c *Checker) resolvers() (servers []string, err error) {
+	if c.cfg.DNS != "" {
+		return []string{c.cfg.DNS}, nil
+	}
+	system, err := dns.ClientConfigFromFile("/etc/resolv.conf")
+	if err != nil || len(system.Servers) == 0 {
+		return nil, errNoResolver
+	}
+	for _, server := range system.Servers {
+		servers = append(servers, net.JoinHostPort(server, system.Port))
+	}
+	return servers, nil
 }
 
 // exchange sends a question and reads its answer. Its connection ends with ctx, which
