@@ -193,6 +193,7 @@ func someOf(items []string) string {
 // sanitize makes a text from outside fit to show: on one line, without invisible characters
 // or runs of spaces, at most [MaxParamText] characters.
 func sanitize(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) }), " ")
 	if utf8.RuneCountInString(s) > MaxParamText {
 		s = string([]rune(s)[:MaxParamText-1]) + "…"

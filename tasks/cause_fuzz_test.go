@@ -28,13 +28,14 @@ func FuzzCause(f *testing.F) {
 			f.Add(encoded)
 		}
 	}
+	f.Add([]byte("\xff\xfe \x1b[2J\r\n a\u202eb"))
 	f.Add([]byte(`{"cause":"FromALaterRelease\n","params":{"name":"\u0000{name}","rule":"new\u202e","since":"0001-01-01T00:00:00Z","other":[1]}}`))
 	f.Fuzz(func(t *testing.T, encoded []byte) {
 		var c Cause
-		if json.Unmarshal(encoded, &c) != nil {
-			return
-		}
-		for name, text := range map[string]string{"sentence": c.Sentence(), "remedy": c.Remedy()} {
+		_ = json.Unmarshal(encoded, &c) // what could be read
+		// What a server says needn't be UTF-8 before it is stored.
+		raw := Cause{Code: CauseAutoSSLRefused, Params: Params{Name: string(encoded), Message: string(encoded)}}
+		for name, text := range map[string]string{"sentence": c.Sentence(), "remedy": c.Remedy(), "raw text's sentence": raw.Sentence()} {
 			if !utf8.ValidString(text) || utf8.RuneCountInString(text) > maxRendered {
 				t.Errorf("the %s has %d characters, valid UTF-8: %v", name, utf8.RuneCountInString(text), utf8.ValidString(text))
 			}
