@@ -287,7 +287,7 @@ func TestPHPRendersCausesAsGoDoes(t *testing.T) {
 
 // randomParams fills each parameter in half of the cases.
 func randomParams(random *rand.Rand) (p tasks.Params) {
-	pieces := []string{"example.com", " ", "\n", "\x1b[2J", "\u200b", "\u00a0", "ü", "寿司", "{name}", "[x]", "0", "<b>", "\"", "\u202e", "e\u0301", "\ufffd", "😀", strings.Repeat("long ", 30), strings.Repeat("…", 119)}
+	pieces := []string{"example.com", " ", "\n", "\x1b[2J", "\u200b", "\u00a0", "ü", "寿司", "{name}", "[x]", "0", "<b>", "\"", "\u202e", "e\u0301", "\ufffd", "😀", strings.Repeat("long ", 30), strings.Repeat("…", 119), "198.51.100.4", "2001:db8::9", "203.0.113.0/24"}
 	text := func() string {
 		var b strings.Builder
 		for range random.IntN(5) {

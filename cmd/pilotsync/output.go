@@ -36,8 +36,10 @@ type domainStatus struct {
 	NextAttemptAt *time.Time `json:"next_attempt_at"`
 	UpdatedAt     time.Time  `json:"updated_at"`
 	// Problems are the causes of the names that don't work.
-	Problems    []problem  `json:"problems"`
-	NextCheckAt *time.Time `json:"next_check_at"` // the next attempt, or the next recheck
+	Problems []problem `json:"problems"`
+	// Records are the DNS records to set, of the names whose DNS is wrong.
+	Records     []tasks.DNSRecord `json:"records"`
+	NextCheckAt *time.Time        `json:"next_check_at"` // the next attempt, or the next recheck
 	// Advice is the reason with the remedy; only text output shows it.
 	Advice string `json:"-"`
 	// AttemptAt is the time of the last verification; only the table shows it.
@@ -63,7 +65,7 @@ func problemsOf(r listsync.Record) []problem {
 func statusOf(v ledger.View) domainStatus {
 	d := domainStatus{
 		AppID: v.AppID, Domain: v.Domain, State: v.State, Names: v.Names, Reason: v.Reason, Advice: v.Advice(), NextCheckAt: utc(v.NextCheck()), Cause: v.Cause, Remedy: v.Cause.Remedy(), Seq: v.Seq,
-		Problems: problemsOf(v.Record), Attempt: v.Record.Attempt, NextAttemptAt: utc(v.Record.NextAttemptAt), UpdatedAt: v.UpdatedAt.UTC(), AttemptAt: utc(v.Record.AttemptAt),
+		Problems: problemsOf(v.Record), Records: tasks.RecordsToSet(v.Names, v.Record.Problems()), Attempt: v.Record.Attempt, NextAttemptAt: utc(v.Record.NextAttemptAt), UpdatedAt: v.UpdatedAt.UTC(), AttemptAt: utc(v.Record.AttemptAt),
 	}
 	if d.Names == nil {
 		d.Names = []string{} // [] in JSON, not null

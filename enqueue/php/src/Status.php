@@ -48,7 +48,8 @@ final class Status
             'attempts' => $r['limit'] ?? null,
             'next_attempt_at' => self::utc($r['next_attempt_at'] ?? null),
             'updated_at' => self::utc($times['updated_at']),
-            'problems' => self::problems($domain, Cause::read($r), $warnings),
+            'problems' => $problems = self::problems($domain, Cause::read($r), $warnings),
+            'records' => DnsRecords::toSet($status['names'], $problems),
         ];
     }
 

@@ -433,6 +433,10 @@ change z: it takes a domain as a string', $e->getMessage());
                 ['name' => 'example.com', 'cause' => 'DNSMissing', 'params' => $missing, 'reason' => $reason, 'remedy' => $remedy],
                 ['name' => 'www.example.com', 'cause' => 'DNSMissing', 'params' => ['name' => 'www.example.com'], 'reason' => $hasNone,
                     'remedy' => 'Create a DNS record of www.example.com.'],
+            ],
+            'records' => [
+                ['type' => 'A', 'name' => 'example.com', 'value' => '198.51.100.4'],
+                ['type' => 'CNAME', 'name' => 'www.example.com', 'value' => 'example.com'],
             ]];
         self::assertSame($want, $this->client()->status('Example.com'));
 
@@ -454,7 +458,7 @@ change z: it takes a domain as a string', $e->getMessage());
         $redis->hDel('pilotsync:{app1}:domains', 'example.com');
         $redis->del('pilotsync:{app1}:sync');
         $redis->hSet('pilotsync:{app1}:pending', 'example.com', str_replace('"remove":true', '"remove":false', $change) . '}');
-        $alone = ['names' => ['example.com'], 'attempt' => 0, 'attempts' => null, 'next_attempt_at' => null, 'problems' => []];
+        $alone = ['names' => ['example.com'], 'attempt' => 0, 'attempts' => null, 'next_attempt_at' => null, 'problems' => [], 'records' => []];
         $this->checkStatus(array_merge($want, $waits, $alone), 'WaitsToBeListed', [], 'waits to be put on the list');
     }
 

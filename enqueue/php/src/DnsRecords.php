@@ -1,0 +1,55 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Pilotsync;
+
+/** DNS records to set, as tasks/dnsrecord.go makes them. */
+final class DnsRecords
+{
+    private const WRONG_ADDRESSES = ['DNSMissing', 'DNSAliasDangling', 'DNSElsewhere', 'IPv6Elsewhere'];
+
+    /**
+     * The records of the names whose addresses are missing or wrong; none if the server's address isn't known.
+     *
+     * @param list<string>               $names    the domain first
+     * @param list<array<string, mixed>> $problems of the domain, each with name, cause and params
+     * @return list<array{type: string, name: string, value: string}>
+     */
+    public static function toSet(array $names, array $problems): array
+    {
+        $expected = [];
+        $wrong = [];
+        foreach ($problems as $problem) {
+            if (in_array($problem['cause'] ?? '', self::WRONG_ADDRESSES, true)) {
+                $wrong[] = $problem['name'];
+                $expected = $expected ?: self::addresses($problem['params']['expected'] ?? []);
+            }
+        }
+        $records = [];
+        foreach (array_intersect($names, $wrong) as $name) {
+            $domain = strpos($name, 'www.') === 0 ? substr($name, 4) : '';
+            if ($expected !== [] && in_array($domain, $names, true)) {
+                $records[] = ['type' => 'CNAME', 'name' => $name, 'value' => $domain];
+                continue;
+            }
+            foreach ($expected as $address) {
+                $records[] = ['type' => strpos($address, ':') === false ? 'A' : 'AAAA', 'name' => $name, 'value' => $address];
+            }
+        }
+        return $records;
+    }
+
+    /**
+     * A network isn't an address.
+     *
+     * @param mixed $texts
+     * @return list<string>
+     */
+    private static function addresses($texts): array
+    {
+        return array_values(array_filter(is_array($texts) ? $texts : [], static function ($text): bool {
+            return filter_var($text, FILTER_VALIDATE_IP) !== false;
+        }));
+    }
+}
