@@ -3,7 +3,6 @@ package worker
 import (
 	"cmp"
 	"context"
-	"net/netip"
 	"sync"
 
 	"github.com/sirupsen/logrus"
@@ -25,8 +24,7 @@ type collector struct {
 	ledger   *ledger.Ledger
 	enqueuer followup.Enqueuer
 	checker  *certcheck.Checker
-	expected []netip.Prefix // where DNS should point; empty: the server's address
-	attempts int            // limit, unless the domain's last addition has its own
+	attempts int // limit, unless the domain's last addition has its own
 	dryRun   bool
 	log      *logrus.Entry
 }
@@ -34,8 +32,9 @@ type collector struct {
 // collect fails only if ServerPilot can't be asked for needed facts; that uses up no
 // attempt.
 func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Record) (certcheck.Facts, error) {
+	settings := c.registry.Load().AppSettings[v.AppID]
 	facts := certcheck.Facts{
-		Domain: r.Domain, Names: r.Names, Probes: map[string]certcheck.Probe{}, Expected: c.expected,
+		Domain: r.Domain, Names: r.Names, Probes: map[string]certcheck.Probe{}, Expected: settings.Expected.Networks,
 		Attempt: v.Attempt, Limit: cmp.Or(r.Attempts, c.attempts), SeenPointing: r.SeenPointing, App: v.AppID,
 	}
 	app, err := c.apps.App(ctx, v.AppID)
@@ -47,17 +46,15 @@ func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Reco
 		if facts.AutoSSL, err = c.enableAutoSSL(ctx, app); err != nil {
 			return facts, err
 		}
-	case len(facts.Expected) == 0 || ctx.Err() != nil:
+	case !settings.Expected.Only || ctx.Err() != nil:
 		return facts, err
 	}
-	if len(facts.Expected) == 0 {
+	if !settings.Expected.Only {
 		address, err := c.apps.Address(ctx, app)
 		if err != nil {
 			return facts, err
 		}
-		if address.IsValid() { // ServerPilot doesn't know a new server's address immediately
-			facts.Expected = []netip.Prefix{netip.PrefixFrom(address, address.BitLen())}
-		}
+		facts.Expected = settings.Expected.With(address)
 	}
 	c.probe(ctx, facts)
 	return facts, ctx.Err() // a canceled probe says nothing

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"fmt"
-	"net/netip"
 	"os"
 	"time"
 
@@ -28,9 +27,10 @@ type Config struct {
 	// SSLDelays are the delays before each verification attempt; their number is the
 	// limit of attempts.
 	SSLDelays []time.Duration
-	// Expected is where DNS should point; empty means the server's own address.
-	Expected []netip.Prefix
-	Check    certcheck.Config
+	Check     certcheck.Config
+	// AppDefaults are the settings of all apps but those in AppSettings.
+	AppDefaults certcheck.AppSettings
+	AppSettings map[string]certcheck.AppSettings
 	// DryRun writes nothing to ServerPilot: changes stay pending, with a preview. Domains
 	// on the list are verified as usual.
 	DryRun bool
@@ -50,7 +50,8 @@ type Config struct {
 
 // served is the part of a Config that a reload replaces.
 func (c Config) served() registry.Config {
-	return registry.Config{APIURL: c.APIURL, Accounts: c.Accounts, APIRate: c.APIRate, Webhook: c.Webhook, Webhooks: c.Webhooks, Proxies: c.Check.Proxies}
+	return registry.Config{APIURL: c.APIURL, Accounts: c.Accounts, APIRate: c.APIRate, Webhook: c.Webhook, Webhooks: c.Webhooks,
+		Proxies: c.Check.Proxies, AppDefaults: c.AppDefaults, AppSettings: c.AppSettings}
 }
 
 // workerID returns the name of this process in histories and logs.

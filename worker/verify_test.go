@@ -14,6 +14,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/worker/certcheck"
 )
 
 func TestAVerificationHandedOutTooEarlyUsesNoAttempt(t *testing.T) {
@@ -119,13 +120,37 @@ func TestADeclaredProxyCountsAsHere(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{ServerAddress: netip.MustParseAddr("198.51.100.4")})
 	cfg := f.config("app1")
-	cfg.Expected = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	cfg.AppDefaults.Expected.Networks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	f.start(cfg)
 	f.sim.SetBehaviour("shop.example.com", simulator.Behaviour{PointsTo: []netip.Addr{netip.MustParseAddr("127.0.0.1")}})
 	f.add("app1", "shop.example.com")
 	// The certificate never comes (ServerPilot doesn't see DNS pointing to itself),
 	// but DNS counts as right.
 	f.awaitState("app1", "shop.example.com", tasks.DoneWithoutSSL)
+}
+
+func TestExpectedAddressesAddToTheServersOwn(t *testing.T) {
+	t.Parallel()
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}, {ID: "app3"}}})
+	cfg := f.config("app1", "app2", "app3")
+	balancer := []netip.Prefix{netip.MustParsePrefix("198.51.100.9/32")}
+	cfg.AppDefaults.Expected.Networks = balancer
+	cfg.AppSettings = map[string]certcheck.AppSettings{
+		"app2": {Expected: certcheck.Expected{Networks: balancer, Only: true}},
+		"app3": {},
+	}
+	f.start(cfg)
+	f.sim.SetBehaviour("balanced.example.net", simulator.Behaviour{PointsTo: []netip.Addr{netip.MustParseAddr("198.51.100.9")}})
+	f.add("app1", "shop.example.com")
+	f.add("app2", "shop.example.org")
+	f.add("app3", "balanced.example.net")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	for app, domain := range map[string]string{"app2": "shop.example.org", "app3": "balanced.example.net"} {
+		f.awaitState(app, domain, tasks.Failed)
+		if got := f.view(app, domain).Cause; got.Code != tasks.CauseDNSElsewhere || len(got.Params.Expected) != 1 {
+			t.Errorf("%s: %+v", domain, got)
+		}
+	}
 }
 
 func TestAnOutageOfServerPilotUsesNoAttempt(t *testing.T) {

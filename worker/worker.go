@@ -109,7 +109,7 @@ func New(cfg Config) (*Worker, error) {
 	verifications := &verifyHandler{registry: w.registry, ledger: l, stopping: w.stopping, verifier: &verifier{
 		collector: &collector{
 			apps: appcache.New(base, w.registry, slices.Min(cfg.SSLDelays)), registry: w.registry, ledger: l, enqueuer: enqueuer,
-			checker: certcheck.New(cfg.Check), expected: cfg.Expected, attempts: len(cfg.SSLDelays), dryRun: cfg.DryRun, log: log,
+			checker: certcheck.New(cfg.Check), attempts: len(cfg.SSLDelays), dryRun: cfg.DryRun, log: log,
 		},
 		ledger: l, enqueuer: enqueuer, outbox: outbox, metrics: m, delays: cfg.SSLDelays, workerID: w.id, log: log,
 	}}

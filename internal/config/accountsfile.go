@@ -24,6 +24,8 @@ type accountsYAML struct {
 	Webhooks map[string]webhookEntry `yaml:"webhooks" takes:"webhooks by app, such as appA: {url: https://example.com/hook, secret_file: /run/secrets/hook}"`
 	// Proxies are known besides those of PILOTSYNC_PROXIES: networks by provider.
 	Proxies map[string][]string `yaml:"proxies" takes:"networks by provider, such as Fastly: [151.101.0.0/16, 2a04:4e40::/32]"`
+	// Expected are those of apps that don't use PILOTSYNC_EXPECTED_ADDRESSES, by app.
+	Expected map[string]string `yaml:"expected_addresses" takes:"addresses by app, such as appA: \"198.51.100.4, 2001:db8::/32\""`
 }
 
 type accountEntry struct {
@@ -62,6 +64,7 @@ type accountsFile struct {
 	accounts []Account
 	webhooks map[string]Webhook
 	proxies  []certcheck.Proxy
+	expected map[string]certcheck.Expected
 	keyFiles []string // that hold keys or secrets
 }
 
@@ -78,7 +81,7 @@ func (read ReadFile) accounts(path string, keys keyFolders) (accountsFile, error
 	if len(parsed.Accounts) == 0 {
 		return accountsFile{}, errors.New("the file has no accounts; it takes accounts: [{client_id, api_key or api_key_file, apps: [id, …]}]")
 	}
-	b := fileBuilder{read: read, keys: keys, file: accountsFile{webhooks: map[string]Webhook{}}}
+	b := fileBuilder{read: read, keys: keys, file: accountsFile{webhooks: map[string]Webhook{}, expected: map[string]certcheck.Expected{}}}
 	for i, entry := range parsed.Accounts {
 		b.addAccount(i+1, entry)
 	}
@@ -87,6 +90,9 @@ func (read ReadFile) accounts(path string, keys keyFolders) (accountsFile, error
 	}
 	for _, app := range slices.Sorted(maps.Keys(parsed.Webhooks)) {
 		b.addWebhook(app, parsed.Webhooks[app])
+	}
+	for _, app := range slices.Sorted(maps.Keys(parsed.Expected)) {
+		b.file.expected[app] = appSetting(&b, "expected_addresses", app, parsed.Expected[app], parseExpected)
 	}
 	for _, name := range slices.Sorted(maps.Keys(parsed.Proxies)) {
 		proxy, err := parseProxy(name, strings.Join(parsed.Proxies[name], ","))
@@ -154,8 +160,8 @@ func (b *fileBuilder) apiKey(entry accountEntry) (key, field string, err error) 
 
 func (b *fileBuilder) addWebhook(app string, entry webhookEntry) {
 	hook, err := b.webhook(entry)
-	if !slices.ContainsFunc(b.file.accounts, func(a Account) bool { return slices.Contains(a.Apps, app) }) {
-		err = errors.New("is for no app of these accounts; it takes one of their apps")
+	if !b.hasApp(app) {
+		err = errUnknownApp
 	}
 	if err != nil {
 		b.problems = append(b.problems, fmt.Sprintf("%sthe webhook of %q %v", atLine(entry.line), app, err))
@@ -165,6 +171,39 @@ func (b *fileBuilder) addWebhook(app string, entry webhookEntry) {
 		b.file.keyFiles = append(b.file.keyFiles, b.keys.find(entry.SecretFile))
 	}
 	b.file.webhooks[app] = hook
+}
+
+var errUnknownApp = errors.New("is for no app of these accounts; it takes one of their apps")
+
+func (b *fileBuilder) hasApp(app string) bool {
+	return slices.ContainsFunc(b.file.accounts, func(a Account) bool { return slices.Contains(a.Apps, app) })
+}
+
+// appSetting reads one app's value of a setting that is given by app.
+func appSetting[T any](b *fileBuilder, field, app, value string, parse func(string) (T, error)) T {
+	parsed, err := parse(value)
+	switch {
+	case !b.hasApp(app):
+		err = errUnknownApp
+	case err != nil:
+		err = fmt.Errorf("is %q; %w", value, err)
+	}
+	if err != nil {
+		b.problems = append(b.problems, fmt.Sprintf("%s of %q %v", field, app, err))
+	}
+	return parsed
+}
+
+// settings returns the settings of the apps that have some of their own; what an app
+// doesn't set it has from the defaults.
+func (f accountsFile) settings(defaults certcheck.AppSettings) map[string]certcheck.AppSettings {
+	all := map[string]certcheck.AppSettings{}
+	for app, expected := range f.expected {
+		own := defaults
+		own.Expected = expected
+		all[app] = own
+	}
+	return all
 }
 
 // webhook reads an entry of webhooks. Its errors don't show the secret.

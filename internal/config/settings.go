@@ -70,7 +70,7 @@ type WorkerSettings struct {
 	Reconcile string `name:"reconcile" env:"PILOTSYNC_RECONCILE" group:"Domain lists" default:"repair" help:"What to do about drift, which each list is checked for every hour: repair, report or off."`
 
 	SSLDelays             string `name:"ssl-delays" env:"PILOTSYNC_SSL_DELAYS" group:"Verification" default:"1m,2m,4m,8m,15m" help:"Delay before each verification. Their number is the limit of attempts, unless a request sets its own. 1 to 20, each 1s or more, none shorter than the one before."`
-	ExpectedAddresses     string `name:"expected-addresses" env:"PILOTSYNC_EXPECTED_ADDRESSES" group:"Verification" placeholder:"ADDRESS,…" help:"Addresses and networks where DNS should point, for load balancers and proxies. Default: the server's own address."`
+	ExpectedAddresses     string `name:"expected-addresses" env:"PILOTSYNC_EXPECTED_ADDRESSES" group:"Verification" placeholder:"[only:]ADDRESS,…" help:"Addresses and networks where DNS may point besides the app's server, such as a load balancer's. After 'only:' they replace the server's address. Default: none."`
 	Proxies               string `name:"proxies" env:"PILOTSYNC_PROXIES" group:"Verification" placeholder:"NAME=NETWORK,…" help:"Providers of proxies besides Cloudflare, each with its networks: 'Fastly=151.101.0.0/16,2a04:4e40::/32;Other=…'. A domain behind one is judged by the certificate that visitors see. Default: none."`
 	DNS                   string `name:"dns" env:"PILOTSYNC_DNS" group:"Verification" placeholder:"HOST[:PORT]" help:"Resolver to ask. Default: the system's."`
 	TLSPort               string `name:"tls-port" env:"PILOTSYNC_TLS_PORT" group:"Verification" default:"443" help:"Port of the web servers' TLS."`

@@ -21,6 +21,7 @@ import (
 
 	"pilotsync/tasks"
 	"pilotsync/test/harness"
+	"pilotsync/worker/certcheck"
 	"pilotsync/worker/listsync"
 )
 
@@ -74,11 +75,11 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 	t.Parallel()
 	set := configured(t, nil, account)
 	w := set
-	got := []any{w.APIURL, w.Accounts, w.APIRate, w.Rules, w.SSLDelays, w.Expected, w.Check.DNS, w.Check.Port, w.Check.Roots == nil,
+	got := []any{w.APIURL, w.Accounts, w.APIRate, w.Rules, w.SSLDelays, w.AppDefaults, w.Check.DNS, w.Check.Port, w.Check.Roots == nil,
 		w.Check.AllowPrivate, w.DryRun, w.Concurrency, w.Webhook.URL, len(w.Webhook.Secrets), set.Redis.Shown, set.Dashboard, set.Log}
 	want := []any{"https://api.serverpilot.io/v1", []Account{{ClientID: "cid", APIKey: "key-" + hush, Apps: []string{"app1"}}}, 5,
 		listsync.Rules{WWW: tasks.WWWAlways},
-		[]time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute}, []netip.Prefix(nil), "", 443, true,
+		[]time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute}, certcheck.AppSettings{}, "", 443, true,
 		false, false, 64, "", 0, "redis://127.0.0.1:6379/0", Dashboard{Listen: "127.0.0.1:8080", IsDefault: true}, Log{Level: logrus.InfoLevel}}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
@@ -98,7 +99,7 @@ func TestEverySettingHasItsEffect(t *testing.T) {
 		"PILOTSYNC_HEALTH_LISTEN": ":8081", "PILOTSYNC_LOG_LEVEL": "debug", "PILOTSYNC_LOG_FORMAT": "json",
 	}))
 	w := set
-	got := []any{set.Redis.Shown, w.APIURL, w.Accounts[0].Apps, w.APIRate, w.Rules, w.SSLDelays, fmt.Sprint(w.Expected), w.Check.DNS, w.Check.Port,
+	got := []any{set.Redis.Shown, w.APIURL, w.Accounts[0].Apps, w.APIRate, w.Rules, w.SSLDelays, fmt.Sprint(w.AppDefaults.Expected.Networks), w.Check.DNS, w.Check.Port,
 		w.Check.Roots != nil, w.Check.AllowPrivate, w.DryRun, w.Concurrency, w.Webhook.URL, len(w.Webhook.Secrets), set.Dashboard.Listen, set.Dashboard.Health, set.Dashboard.Users != nil, set.Log}
 	want := []any{"redis://:[redacted]@r/3", "http://[::1]:9/v1", []string{"app1", "app2"}, 0,
 		listsync.Rules{WWW: tasks.WWWMainOnly, Protected: []string{"example.com", "xn--mnchen-3ya.de"}},

@@ -112,6 +112,19 @@ func parseNetworks(value string) ([]netip.Prefix, error) {
 	return networks, nil
 }
 
+// onlyPrefix begins expected addresses that don't include the app's server.
+const onlyPrefix = "only:"
+
+// parseExpected reads ADDRESS,… or only:ADDRESS,….
+func parseExpected(value string) (certcheck.Expected, error) {
+	rest, only := strings.CutPrefix(strings.TrimSpace(value), onlyPrefix)
+	networks, err := parseNetworks(rest)
+	if err == nil && only && len(networks) == 0 {
+		err = errors.New("it names no address; only: takes one or more, such as only:198.51.100.4")
+	}
+	return certcheck.Expected{Networks: networks, Only: only}, err
+}
+
 // parseProxies reads NAME=NETWORK,…;NAME=….
 func parseProxies(value string) ([]certcheck.Proxy, error) {
 	var proxies []certcheck.Proxy

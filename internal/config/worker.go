@@ -1,7 +1,6 @@
 package config
 
 import (
-	"net/netip"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -20,7 +19,8 @@ type Worker struct {
 	API
 	Rules       listsync.Rules
 	SSLDelays   []time.Duration
-	Expected    []netip.Prefix // where DNS should point; empty for the server's own address
+	AppDefaults certcheck.AppSettings            // of all apps but those in AppSettings
+	AppSettings map[string]certcheck.AppSettings // by app
 	Check       certcheck.Config
 	DryRun      bool
 	Reconcile   string // repair, report or off
@@ -60,7 +60,9 @@ func (s WorkerSettings) ParseAll(read ReadFile) (Worker, *Parser) {
 		API:       s.APISettings.Parse(p),
 		Rules:     s.ListSettings.Parse(p),
 		SSLDelays: parseSetting(p, "PILOTSYNC_SSL_DELAYS", s.SSLDelays, parseDelays),
-		Expected:  parseSetting(p, "PILOTSYNC_EXPECTED_ADDRESSES", s.ExpectedAddresses, parseNetworks),
+		AppDefaults: certcheck.AppSettings{
+			Expected: parseSetting(p, "PILOTSYNC_EXPECTED_ADDRESSES", s.ExpectedAddresses, parseExpected),
+		},
 		Check: certcheck.Config{
 			DNS:          parseSetting(p, "PILOTSYNC_DNS", s.DNS, parseResolver),
 			Port:         parseSetting(p, "PILOTSYNC_TLS_PORT", s.TLSPort, wholeNumber(1, 65535)),
@@ -77,8 +79,17 @@ func (s WorkerSettings) ParseAll(read ReadFile) (Worker, *Parser) {
 		Log:         s.LogSettings.Parse(p),
 		Redis:       s.RedisSettings.Parse(p),
 	}
+	set.AppSettings = file.settings(set.AppDefaults)
 	set.KeyFiles = p.keyFiles
 	return set, p
+}
+
+// SettingsOf returns the settings by which an app's domains are verified.
+func (w Worker) SettingsOf(app string) certcheck.AppSettings {
+	if own, isOwn := w.AppSettings[app]; isOwn {
+		return own
+	}
+	return w.AppDefaults
 }
 
 func (s WorkerSettings) webhook(p *Parser) Webhook {

@@ -18,6 +18,7 @@ import (
 	"pilotsync/internal/config"
 	"pilotsync/internal/serverpilot"
 	"pilotsync/tasks"
+	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
 )
@@ -127,28 +128,30 @@ func TestServerPilotIsEvaluatedByItsAnswers(t *testing.T) {
 		got  Result
 		want want
 	}{
-		"a list with room":              {evaluateRoom(279), want{OK, "279 of 300"}},
-		"a list with little room":       {evaluateRoom(280), want{Warning, "280 of 300"}},
-		"a list with a name's room":     {evaluateRoom(299), want{Warning, "299 of 300"}},
-		"a full list":                   {evaluateRoom(300), want{Failure, "no domain can be added"}},
-		"a custom certificate":          {evaluateCertificate(serverpilot.App{SSL: serverpilot.SSL{Custom: true}}), want{Warning, "a custom certificate"}},
-		"AutoSSL":                       {evaluateCertificate(serverpilot.App{SSL: serverpilot.SSL{Auto: true}}), want{OK, "AutoSSL is on"}},
-		"AutoSSL could be on":           {evaluateCertificate(serverpilot.App{AutoSSL: serverpilot.AutoSSL{Available: true}}), want{OK, "is turned on with"}},
-		"a server's address":            {evaluateAddress(known, nil, nil), want{OK, "198.51.100.4"}},
-		"a server without an address":   {evaluateAddress(serverpilot.Server{}, nil, nil), want{Failure, "no address"}},
-		"an address by settings":        {evaluateAddress(serverpilot.Server{}, nil, []netip.Prefix{network}), want{OK, "198.51.100.0/24"}},
-		"a server that is gone":         {evaluateAddress(serverpilot.Server{}, failed(serverpilot.Blocked, 404), nil), want{Failure, "can't be read"}},
-		"a server that is unknown now":  {evaluateAddress(serverpilot.Server{}, failed(serverpilot.Retry, 500), nil), want{Warning, "could not be read"}},
-		"an API that answers":           {evaluateAPI("h", answer{status: 401}), want{OK, "answers in"}},
-		"a failing API":                 {evaluateAPI("h", answer{status: 503}), want{Warning, "answers 503"}},
-		"an API without a DNS name":     {evaluateAPI("h", answer{err: &net.DNSError{Err: "no such host", Name: "h", IsNotFound: true}}), want{Failure, "DNS can't resolve h"}},
-		"an API out of reach":           {evaluateAPI("h", answer{err: context.DeadlineExceeded}), want{Failure, "can't be reached"}},
-		"a clock without a date":        {evaluateAPIClock(answer{}), want{Warning, "doesn't tell"}},
-		"a resolver without an answer":  {evaluateDNS("r", "do", "n", 0, &net.DNSError{Err: "server misbehaving", Server: "192.0.2.53:53"}), want{Failure, "r gives no usable answer about n: server misbehaving"}},
-		"a resolver that knows nothing": {evaluateDNS("r", "do", "n", 0, &net.DNSError{IsNotFound: true}), want{OK, "r answers"}},
-		"a server that takes calls":     {evaluateOutbound(addr, 443, time.Second, nil), want{OK, "on port 443"}},
-		"a server that takes no calls":  {evaluateOutbound(addr, 443, 0, dial(os.NewSyscallError("connect", syscall.ECONNREFUSED))), want{Warning, "refuses connections on port 443"}},
-		"a firewall":                    {evaluateOutbound(addr, 443, 0, dial(context.DeadlineExceeded)), want{Failure, "can't be reached on port 443"}},
+		"a list with room":                {evaluateRoom(279), want{OK, "279 of 300"}},
+		"a list with little room":         {evaluateRoom(280), want{Warning, "280 of 300"}},
+		"a list with a name's room":       {evaluateRoom(299), want{Warning, "299 of 300"}},
+		"a full list":                     {evaluateRoom(300), want{Failure, "no domain can be added"}},
+		"a custom certificate":            {evaluateCertificate(serverpilot.App{SSL: serverpilot.SSL{Custom: true}}), want{Warning, "a custom certificate"}},
+		"AutoSSL":                         {evaluateCertificate(serverpilot.App{SSL: serverpilot.SSL{Auto: true}}), want{OK, "AutoSSL is on"}},
+		"AutoSSL could be on":             {evaluateCertificate(serverpilot.App{AutoSSL: serverpilot.AutoSSL{Available: true}}), want{OK, "is turned on with"}},
+		"a server's address":              {evaluateAddress(known, nil, certcheck.Expected{}), want{OK, "198.51.100.4"}},
+		"a server without an address":     {evaluateAddress(serverpilot.Server{}, nil, certcheck.Expected{}), want{Failure, "no address"}},
+		"an address by settings":          {evaluateAddress(serverpilot.Server{}, nil, certcheck.Expected{Networks: []netip.Prefix{network}}), want{OK, "198.51.100.0/24"}},
+		"an address besides the server's": {evaluateAddress(known, nil, certcheck.Expected{Networks: []netip.Prefix{network}}), want{OK, "its server is 198.51.100.4; DNS may also point to 198.51.100.0/24"}},
+		"an address instead of it":        {evaluateAddress(known, nil, certcheck.Expected{Networks: []netip.Prefix{network}, Only: true}), want{OK, "DNS is to point to 198.51.100.0/24"}},
+		"a server that is gone":           {evaluateAddress(serverpilot.Server{}, failed(serverpilot.Blocked, 404), certcheck.Expected{}), want{Failure, "can't be read"}},
+		"a server that is unknown now":    {evaluateAddress(serverpilot.Server{}, failed(serverpilot.Retry, 500), certcheck.Expected{}), want{Warning, "could not be read"}},
+		"an API that answers":             {evaluateAPI("h", answer{status: 401}), want{OK, "answers in"}},
+		"a failing API":                   {evaluateAPI("h", answer{status: 503}), want{Warning, "answers 503"}},
+		"an API without a DNS name":       {evaluateAPI("h", answer{err: &net.DNSError{Err: "no such host", Name: "h", IsNotFound: true}}), want{Failure, "DNS can't resolve h"}},
+		"an API out of reach":             {evaluateAPI("h", answer{err: context.DeadlineExceeded}), want{Failure, "can't be reached"}},
+		"a clock without a date":          {evaluateAPIClock(answer{}), want{Warning, "doesn't tell"}},
+		"a resolver without an answer":    {evaluateDNS("r", "do", "n", 0, &net.DNSError{Err: "server misbehaving", Server: "192.0.2.53:53"}), want{Failure, "r gives no usable answer about n: server misbehaving"}},
+		"a resolver that knows nothing":   {evaluateDNS("r", "do", "n", 0, &net.DNSError{IsNotFound: true}), want{OK, "r answers"}},
+		"a server that takes calls":       {evaluateOutbound(addr, 443, time.Second, nil), want{OK, "on port 443"}},
+		"a server that takes no calls":    {evaluateOutbound(addr, 443, 0, dial(os.NewSyscallError("connect", syscall.ECONNREFUSED))), want{Warning, "refuses connections on port 443"}},
+		"a firewall":                      {evaluateOutbound(addr, 443, 0, dial(context.DeadlineExceeded)), want{Failure, "can't be reached on port 443"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

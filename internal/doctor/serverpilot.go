@@ -11,6 +11,7 @@ import (
 
 	"pilotsync/internal/config"
 	"pilotsync/internal/serverpilot"
+	"pilotsync/worker/certcheck"
 	"pilotsync/worker/listsync"
 )
 
@@ -83,7 +84,7 @@ func reading[T any](ctx context.Context, r reader, id string, get func(context.C
 	return read[T]{value, err}
 }
 
-// account checks one account, and returns the addresses of its servers, too.
+// account checks one account, and returns the addresses where its sites are, too.
 func (r reader) account(ctx context.Context, a config.Account, cfg config.Worker) ([]Result, []netip.Addr) {
 	// If the first can't be read because of the account, no other can.
 	first := reading(ctx, r, a.Apps[0], r.api.App)
@@ -111,20 +112,14 @@ func (r reader) account(ctx context.Context, a config.Account, cfg config.Worker
 			continue
 		}
 		server := servers[app.value.ServerID]
-		if address := server.value.LastAddress; server.err == nil && address.IsValid() {
-			addresses = append(addresses, address)
+		expected := cfg.SettingsOf(id).Expected
+		for _, p := range expected.With(server.value.LastAddress) {
+			if p.IsSingleIP() {
+				addresses = append(addresses, p.Addr())
+			}
 		}
 		results = append(results, about(id, evaluateApp(app.value), evaluateRoom(len(app.value.Domains)),
-			evaluateCertificate(app.value), evaluateAddress(server.value, server.err, cfg.Expected))...)
-	}
-	var expected []netip.Addr
-	for _, p := range cfg.Expected {
-		if p.IsSingleIP() {
-			expected = append(expected, p.Addr())
-		}
-	}
-	if expected != nil { // sites are reached over these, not over the servers' own
-		return results, expected
+			evaluateCertificate(app.value), evaluateAddress(server.value, server.err, expected))...)
 	}
 	return results, addresses
 }
@@ -194,26 +189,31 @@ func evaluateCertificate(app serverpilot.App) Result {
 	return ok(CheckCertificate, "AutoSSL has no certificate yet")
 }
 
-func evaluateAddress(server serverpilot.Server, err error, expected []netip.Prefix) Result {
-	if len(expected) > 0 {
-		var all []string
-		for _, p := range expected {
-			if p.IsSingleIP() {
-				all = append(all, p.Addr().String())
-			} else {
-				all = append(all, p.String())
-			}
+func evaluateAddress(server serverpilot.Server, err error, expected certcheck.Expected) Result {
+	var named []string
+	for _, p := range expected.Networks {
+		if p.IsSingleIP() {
+			named = append(named, p.Addr().String())
+		} else {
+			named = append(named, p.String())
 		}
-		return ok(CheckAddress, "DNS is to point to "+strings.Join(all, ", ")+" (PILOTSYNC_EXPECTED_ADDRESSES)")
 	}
-	const remedy = "Look at the server in ServerPilot's dashboard, or set PILOTSYNC_EXPECTED_ADDRESSES; where DNS should point isn't known otherwise."
+	setting := strings.Join(named, ", ") + " (PILOTSYNC_EXPECTED_ADDRESSES)"
+	if expected.Only {
+		return ok(CheckAddress, "DNS is to point to "+setting)
+	}
+	const remedy = "Look at the server in ServerPilot's dashboard, or set PILOTSYNC_EXPECTED_ADDRESSES=only:ADDRESS; where DNS should point isn't known otherwise."
 	switch e := serverpilot.AsError(err); {
 	case e != nil && e.Kind == serverpilot.Blocked:
 		return failure(CheckAddress, fmt.Sprintf("its server can't be read: %v", err), remedy)
 	case err != nil:
 		return warning(CheckAddress, fmt.Sprintf("its server could not be read: %v", err), "Try again later; workers do so by themselves.")
-	case !server.LastAddress.IsValid():
-		return failure(CheckAddress, "ServerPilot knows no address of its server", remedy)
+	case server.LastAddress.IsValid() && len(named) > 0:
+		return ok(CheckAddress, fmt.Sprintf("its server is %s; DNS may also point to %s", server.LastAddress, setting))
+	case server.LastAddress.IsValid():
+		return ok(CheckAddress, "its server is "+server.LastAddress.String())
+	case len(named) > 0:
+		return ok(CheckAddress, "ServerPilot knows no address of its server; DNS is to point to "+setting)
 	}
-	return ok(CheckAddress, "its server is "+server.LastAddress.String())
+	return failure(CheckAddress, "ServerPilot knows no address of its server", remedy)
 }

@@ -43,7 +43,7 @@ func (c *checker) check(n *yaml.Node, t reflect.Type, f field) {
 	case t.Kind() == reflect.Struct:
 		c.mapping(n, fieldsOf(t))
 	case t.Kind() == reflect.Map:
-		c.entries(n, t.Elem())
+		c.entries(n, t.Elem(), f)
 	case t.Kind() == reflect.Slice:
 		c.list(n, t.Elem(), f)
 	}
@@ -61,11 +61,11 @@ func nodeKind(t reflect.Type) yaml.Kind {
 }
 
 // entries compares the values of a map with their type.
-func (c *checker) entries(n *yaml.Node, t reflect.Type) {
+func (c *checker) entries(n *yaml.Node, t reflect.Type, f field) {
 	c.eachOnce(n)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Tag != "!!merge" {
-			c.check(n.Content[i+1], t, entryOf(field{key: n.Content[i].Value}, t))
+			c.check(n.Content[i+1], t, entryOf(field{key: n.Content[i].Value, takes: f.takes}, t))
 		}
 	}
 }

@@ -39,6 +39,9 @@ type Config struct {
 	Webhook  webhook.Target
 	Webhooks map[string]webhook.Target
 	Proxies  []certcheck.Proxy
+	// AppDefaults are the settings of all apps but those in AppSettings.
+	AppDefaults certcheck.AppSettings
+	AppSettings map[string]certcheck.AppSettings
 }
 
 // Client is the client of an Account.
@@ -56,8 +59,9 @@ type Served struct {
 	Clients   map[string]*Client
 	Endpoints map[string]*webhook.Endpoint // an app without a webhook has none
 	// Keys are those of each app's webhook secrets, also if no event is sent anywhere.
-	Keys    map[string][][]byte
-	Proxies []certcheck.Proxy
+	Keys        map[string][][]byte
+	Proxies     []certcheck.Proxy
+	AppSettings map[string]certcheck.AppSettings
 }
 
 // Registry has the current [Served].
@@ -98,7 +102,7 @@ func (r *Registry) Replace(cfg Config) (now, before *Served, err error) {
 }
 
 func (r *Registry) serve(cfg Config, before *Served) (*Served, error) {
-	s := &Served{Clients: map[string]*Client{}, Keys: map[string][][]byte{}, Proxies: cfg.Proxies}
+	s := &Served{Clients: map[string]*Client{}, Keys: map[string][][]byte{}, Proxies: cfg.Proxies, AppSettings: map[string]certcheck.AppSettings{}}
 	for _, a := range cfg.Accounts {
 		client, err := r.client(cfg, a, before)
 		if err != nil {
@@ -109,6 +113,10 @@ func (r *Registry) serve(cfg Config, before *Served) (*Served, error) {
 			s.Keys[app] = cfg.Webhook.Keys
 			if own, isOwn := cfg.Webhooks[app]; isOwn {
 				s.Keys[app] = own.Keys
+			}
+			s.AppSettings[app] = cfg.AppDefaults
+			if own, isOwn := cfg.AppSettings[app]; isOwn {
+				s.AppSettings[app] = own
 			}
 			s.Apps = append(s.Apps, app)
 		}
