@@ -40,7 +40,7 @@ func TestACertificateOfTheAppsOwnMayCoverAnyName(t *testing.T) {
 
 func TestSuchANameCanBeVerifiedAgainOnRequest(t *testing.T) {
 	t.Parallel()
-	w := setup(t, simulator.Options{})
+	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", AutoSSL: true}}})
 	w.sim.SetBehaviour("ab--c.example.com", simulator.Behaviour{NoCert: true})
 	w.start(w.config("app1"))
 	w.add("app1", "ab--c.example.com")
