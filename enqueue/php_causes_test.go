@@ -68,7 +68,7 @@ final class Causes
 	}
 	b.WriteString("    ];\n\n    /** The kind of each parameter. */\n    public const PARAMS = [\n")
 	for field := range reflect.TypeFor[tasks.Params]().Fields() {
-		fmt.Fprintf(&b, "        %s => %s,\n", phpQuote(jsonName(field)), phpQuote(paramKind(field.Type)))
+		fmt.Fprintf(&b, "        %s => %s,\n", phpQuote(jsonName(field)), phpQuote(paramKind(field)))
 	}
 	b.WriteString("    ];\n}\n")
 	return b.String()
@@ -136,12 +136,14 @@ func jsonName(field reflect.StructField) string {
 	return name
 }
 
-func paramKind(t reflect.Type) string {
-	switch {
+func paramKind(field reflect.StructField) string {
+	switch t := field.Type; {
 	case t == reflect.TypeFor[tasks.Rule]():
 		return "rule"
-	case t == reflect.TypeFor[time.Time]():
+	case t == reflect.TypeFor[time.Time]() && field.Name == "Since":
 		return "time"
+	case t == reflect.TypeFor[time.Time]():
+		return "date"
 	case t.Kind() == reflect.Slice:
 		return "texts"
 	case t.Kind() == reflect.Int:
@@ -300,18 +302,18 @@ func randomParams(random *rand.Rand) (p tasks.Params) {
 		if random.IntN(2) == 0 {
 			continue
 		}
-		switch field := v.Field(i); paramKind(field.Type()) {
+		switch field := v.Field(i); paramKind(v.Type().Field(i)) {
 		case "text":
 			field.SetString(text())
 		case "rule":
 			field.SetString(string(append(tasks.Rules(), tasks.Rule(text()))[random.IntN(len(tasks.Rules())+1)]))
 		case "texts":
-			for range random.IntN(6) {
+			for range random.IntN(tasks.MaxParamItems + 2) {
 				field.Set(reflect.Append(field, reflect.ValueOf(text())))
 			}
 		case "number":
 			field.SetInt(int64(random.IntN(3)))
-		case "time":
+		case "date", "time":
 			at := time.Unix(random.Int64N(1<<33), random.Int64N(1e9)).In(time.FixedZone("", 60*(random.IntN(1600)-800)))
 			field.Set(reflect.ValueOf(at))
 		}

@@ -10,10 +10,11 @@ namespace Pilotsync;
  */
 final class Cause
 {
-    /** What a list of more than three items ends with. */
-    public const MORE = '{items} and {count} more';
+    /** What a list of more than three items ends with, and one from which items were left out. */
+    public const MORE = ['{items} and {count} more', '{items} and at least {count} more'];
 
     private const SHOWN = 3; // items of a list
+    private const KEPT = 10; // items; others were left out
     private const LIMIT = 240; // characters of a text
 
     /** @var string empty for none */
@@ -96,9 +97,9 @@ final class Cause
      *
      * @param string                $template of the catalogue, or a translation
      * @param array<string, string> $rules    the texts of the rules
-     * @param string                $more     what a long list ends with
+     * @param array{string, string} $more     what a long list ends with, as in MORE
      */
-    public function fill(string $template, array $rules = Causes::RULES, string $more = self::MORE): string
+    public function fill(string $template, array $rules = Causes::RULES, array $more = self::MORE): string
     {
         $texts = [];
         foreach (Causes::PARAMS as $name => $kind) {
@@ -119,34 +120,40 @@ final class Cause
         return (string) preg_replace_callback('/\{([^}]*)\}/', $param, (string) preg_replace_callback('/\[([^\]]*)\]/', $optional, $template));
     }
 
-    /** @param array<string, string> $rules */
-    private function shown(string $name, string $kind, array $rules, string $more): string
+    /**
+     * @param array<string, string> $rules
+     * @param array{string, string} $more
+     */
+    private function shown(string $name, string $kind, array $rules, array $more): string
     {
         switch ($kind) {
             case 'texts':
                 $items = $this->texts($name);
                 $first = implode(', ', array_slice($items, 0, self::SHOWN));
                 $rest = count($items) - self::SHOWN;
-                return $rest > 0 ? strtr($more, ['{items}' => $first, '{count}' => (string) $rest]) : $first;
+                $template = $more[count($items) < self::KEPT ? 0 : 1];
+                return $rest > 0 ? strtr($template, ['{items}' => $first, '{count}' => (string) $rest]) : $first;
             case 'rule':
                 $rule = is_string($this->params[$name] ?? null) ? $this->params[$name] : '';
                 return $rules[$rule] ?? $this->text($name);
             case 'number':
                 return (string) (is_int($this->params[$name] ?? null) ? $this->params[$name] : 0);
+            case 'date':
+                return self::utc($this->text($name), 'Y-m-d');
             case 'time':
-                return self::time($this->text($name));
+                return self::utc($this->text($name), 'Y-m-d H:i \U\T\C');
         }
         return $this->text($name);
     }
 
-    /** A time of RFC 3339 in UTC, to the minute; empty if it isn't one. */
-    private static function time(string $time): string
+    /** A time of RFC 3339 in UTC, in a format of PHP's; empty if it isn't one. */
+    private static function utc(string $time, string $format): string
     {
         if (preg_match('/^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)\z/', $time, $parts) !== 1) {
             return '';
         }
         $date = date_create_immutable($parts[1] . $parts[2]);
-        return $date === false ? '' : $date->setTimezone(new \DateTimeZone('UTC'))->format('Y-m-d H:i \U\T\C');
+        return $date === false ? '' : $date->setTimezone(new \DateTimeZone('UTC'))->format($format);
     }
 
     /**

@@ -116,7 +116,12 @@ final class Words {
 	}
 
 	private static function fill( Cause $cause, string $template ): string {
-		/* translators: keep what is in {braces}: the first items of a list, and how many others there are */
-		return $cause->fill( $template, CauseTexts::rules(), __( '{items} and {count} more', 'pilotsync' ) );
+		$more = array(
+			/* translators: keep what is in {braces}: the first items of a list, and how many others there are */
+			__( '{items} and {count} more', 'pilotsync' ),
+			/* translators: keep what is in {braces}: the first items of a list, and how many others there are at least */
+			__( '{items} and at least {count} more', 'pilotsync' ),
+		);
+		return $cause->fill( $template, CauseTexts::rules(), $more );
 	}
 }
