@@ -232,6 +232,13 @@ func TestPHPsStatusOfEveryCodeEqualsGos(t *testing.T) {
 			for range random.IntN(3) {
 				r.Warnings = append(r.Warnings, tasks.Cause{Code: tasks.CauseDNSElsewhere, Params: randomParams(random)})
 			}
+			if random.IntN(2) == 0 {
+				r.NextAttemptAt = &at
+			}
+			if random.IntN(2) == 0 {
+				later := at.Add(time.Hour)
+				r.RecheckAt = &later
+			}
 			if i%3 < 2 {
 				set("pilotsync:{"+app+"}:domains", name, r)
 			}

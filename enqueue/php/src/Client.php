@@ -128,7 +128,8 @@ final class Client
      * @return array{app_id: string, domain: string, state: string, names: list<string>, reason: string,
      *               cause?: string, params?: array<string, mixed>, remedy: string, seq: int,
      *               attempt: int, attempts: ?int, next_attempt_at: ?string, updated_at: string,
-     *               problems: list<array{name: string, cause?: string, params?: array<string, mixed>, reason: string, remedy: string}>}|null
+     *               problems: list<array{name: string, cause?: string, params?: array<string, mixed>, reason: string, remedy: string}>,
+     *               next_check_at: ?string}|null
      *         cause is missing if a worker of release 0.1.0 wrote the record
      * @throws InvalidInput
      * @throws RedisUnavailable

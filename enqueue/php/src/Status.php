@@ -32,14 +32,14 @@ final class Status
             'names' => $r['names'] ?? [],
             'reason' => $cause->code === '' ? $r['reason'] ?? '' : self::reason($cause, $warnings),
         ];
-        $times = ['seq' => $r['seq'] ?? 0, 'updated_at' => $r['updated_at'] ?? null];
+        $times = ['seq' => $r['seq'] ?? 0, 'updated_at' => $r['updated_at'] ?? null, 'check' => $r['next_attempt_at'] ?? $r['watch_at'] ?? null];
         if ($pending !== '') {
             $change = self::decode($pending);
             $cause = self::pendingCause($appId, $change, $failure, $blocked, $paused);
             $status['state'] = 'pending';
             $status['names'] = $status['names'] === [] ? [$domain] : $status['names'];
             $status['reason'] = $cause->sentence();
-            $times = ['seq' => $change['seq'] ?? 0, 'updated_at' => $change['recorded_at'] ?? null];
+            $times = ['seq' => $change['seq'] ?? 0, 'updated_at' => $change['recorded_at'] ?? null, 'check' => null];
         }
         return $status + $cause->members() + [
             'remedy' => $cause->remedy(),
@@ -50,6 +50,7 @@ final class Status
             'updated_at' => self::utc($times['updated_at']),
             'problems' => $problems = self::problems($domain, Cause::read($r), $warnings),
             'records' => DnsRecords::toSet($status['names'], $problems),
+            'next_check_at' => self::utc($times['check']),
         ];
     }
 

@@ -32,7 +32,7 @@ final class CauseTest extends TestCase
             $cause = new Cause($code, $params);
             self::assertStringNotContainsString('{', $cause->sentence() . $cause->remedy());
         }
-        self::assertSame(' points to 203.0.113.9; this app is on ', (new Cause('DNSElsewhere', $params))->sentence());
+        self::assertSame(' points to 203.0.113.9', (new Cause('DNSElsewhere', $params))->sentence());
     }
 
     public function testFillsTranslations(): void

@@ -437,13 +437,14 @@ change z: it takes a domain as a string', $e->getMessage());
             'records' => [
                 ['type' => 'A', 'name' => 'example.com', 'value' => '198.51.100.4'],
                 ['type' => 'CNAME', 'name' => 'www.example.com', 'value' => 'example.com'],
-            ]];
+            ],
+            'next_check_at' => '2026-03-01T12:04:00Z'];
         self::assertSame($want, $this->client()->status('Example.com'));
 
         $change = '{"app_id":"app1","domain":"example.com","seq":1772366400123999,"requested_at":"2026-03-01T12:05:00Z","remove":true,'
             . '"recorded_at":"2026-03-01T12:05:01Z"';
         $redis->hSet('pilotsync:{app1}:pending', 'example.com', $change . '}');
-        $waits = ['state' => 'pending', 'seq' => 1772366400123999, 'updated_at' => '2026-03-01T12:05:01Z'];
+        $waits = ['state' => 'pending', 'seq' => 1772366400123999, 'updated_at' => '2026-03-01T12:05:01Z', 'next_check_at' => null];
         $this->checkStatus(array_merge($want, $waits), 'WaitsToBeRemoved', [], 'waits to be taken off the list');
         $redis->hSet('pilotsync:{app1}:pending', 'example.com', $change . ',"preview":"would be taken off the list"}');
         $this->checkStatus(array_merge($want, $waits), 'DryRun', ['would' => 'would be taken off the list'], 'dry run: would be taken off the list');

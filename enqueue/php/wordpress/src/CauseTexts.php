@@ -163,7 +163,7 @@ final class CauseTexts {
 			case 'NotOnList':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( '{name} is not on the domain list of app {app} right now[; {message}]', 'pilotsync' ),
+					__( '{name} is not on ServerPilot\'s list of app {app} right now[; {message}]', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( 'If it lasts, see what holds up the syncs of app {app}: pilotsync apps.', 'pilotsync' ),
 				);
@@ -184,7 +184,7 @@ final class CauseTexts {
 			case 'DNSElsewhere':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( '{name} points to {found}; this app is on {expected}', 'pilotsync' ),
+					__( '{name} points to {found}[; this app is on {expected}]', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( 'Make {name} point to {expected} and nowhere else. If a proxy or load balancer of yours has the address, the operator sets PILOTSYNC_EXPECTED_ADDRESSES={found}.', 'pilotsync' ),
 				);
@@ -324,7 +324,7 @@ final class CauseTexts {
 			case 'AddressNotPublic':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( '{name} points to {address}, which isn\'t a public address[: {message}]', 'pilotsync' ),
+					__( '{name} points here, but {message}; it was not connected to', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( 'If that is meant to be, set PILOTSYNC_ALLOW_PRIVATE_ADDRESSES. Otherwise give {name} a public address.', 'pilotsync' ),
 				);

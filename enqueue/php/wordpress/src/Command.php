@@ -75,7 +75,7 @@ final class Command {
 		} catch ( PilotsyncException $e ) {
 			\WP_CLI::error( $e->getMessage() );
 		}
-		\WP_CLI\Utils\format_items( isset( $assoc['format'] ) ? $assoc['format'] : 'table', $rows, array( 'domain', 'state', 'stage', 'names', 'attempt', 'cause', 'reason', 'remedy', 'updated_at' ) );
+		\WP_CLI\Utils\format_items( isset( $assoc['format'] ) ? $assoc['format'] : 'table', $rows, array( 'domain', 'state', 'stage', 'names', 'attempt', 'cause', 'reason', 'remedy', 'updated_at', 'next_check_at' ) );
 	}
 
 	/**
@@ -240,15 +240,16 @@ final class Command {
 	private static function row( string $name, \Pilotsync\Client $client ): array {
 		$mapping = Mapping::find( $name );
 		$row     = array(
-			'domain'     => $name,
-			'state'      => '',
-			'stage'      => $mapping ? $mapping->get_stage() : '',
-			'names'      => '',
-			'attempt'    => '',
-			'cause'      => '',
-			'reason'     => '',
-			'remedy'     => '',
-			'updated_at' => '',
+			'domain'        => $name,
+			'state'         => '',
+			'stage'         => $mapping ? $mapping->get_stage() : '',
+			'names'         => '',
+			'attempt'       => '',
+			'cause'         => '',
+			'reason'        => '',
+			'remedy'        => '',
+			'updated_at'    => '',
+			'next_check_at' => '',
 		);
 		try {
 			$status = $client->status( $name );
@@ -260,14 +261,15 @@ final class Command {
 		}
 		list( $reason, $remedy ) = Words::texts( Cause::read( $status ), $status['reason'] );
 		return array(
-			'state'      => $status['state'],
-			'names'      => implode( ' ', $status['names'] ),
+			'state'         => $status['state'],
+			'names'         => implode( ' ', $status['names'] ),
 			/* translators: 1: number of an attempt, 2: how many there are */
-			'attempt'    => null === $status['attempts'] ? (string) $status['attempt'] : sprintf( __( '%1$d of %2$d', 'pilotsync' ), $status['attempt'], $status['attempts'] ),
-			'cause'      => $status['cause'] ?? '',
-			'reason'     => $reason,
-			'remedy'     => $remedy,
-			'updated_at' => $status['updated_at'],
+			'attempt'       => null === $status['attempts'] ? (string) $status['attempt'] : sprintf( __( '%1$d of %2$d', 'pilotsync' ), $status['attempt'], $status['attempts'] ),
+			'cause'         => $status['cause'] ?? '',
+			'reason'        => $reason,
+			'remedy'        => $remedy,
+			'updated_at'    => $status['updated_at'],
+			'next_check_at' => (string) $status['next_check_at'],
 		) + $row;
 	}
 }
