@@ -7,7 +7,6 @@
 
 namespace Pilotsync\WordPress;
 
-use Pilotsync\Cause;
 use Pilotsync\Exception\PilotsyncException;
 
 /**
@@ -259,7 +258,7 @@ final class Command {
 		if ( null === $status ) {
 			return array( 'reason' => __( 'No worker knows it yet.', 'pilotsync' ) ) + $row;
 		}
-		list( $reason, $remedy ) = Words::texts( Cause::read( $status ), $status['reason'] );
+		list( $reason, $remedy ) = Words::for_operator( Standing::of_status( $status ) );
 		return array(
 			'state'         => $status['state'],
 			'names'         => implode( ' ', $status['names'] ),

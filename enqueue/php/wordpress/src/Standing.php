@@ -25,7 +25,7 @@ final class Standing {
 	public $problems;
 
 	/**
-	 * The parts as in Redis.
+	 * The parts of a status.
 	 *
 	 * @param string     $state    pilotsync's state.
 	 * @param string     $reason   The worker's sentence.
@@ -37,6 +37,11 @@ final class Standing {
 		$this->reason   = $reason;
 		$this->cause    = $cause ? $cause : new Cause( '' );
 		$this->problems = $problems;
+	}
+
+	/** The status that the library's client returned. */
+	public static function of_status( array $status ): self {
+		return new self( $status['state'], $status['reason'], Cause::read( $status ), array_map( array( Cause::class, 'read' ), $status['problems'] ) );
 	}
 
 	/**

@@ -7,7 +7,6 @@
 
 namespace Pilotsync\WordPress;
 
-use Pilotsync\Cause;
 use Pilotsync\Exception\InvalidInput;
 use Pilotsync\Exception\PilotsyncException;
 
@@ -62,7 +61,7 @@ final class Standings {
 		} catch ( InvalidInput $e ) {
 			return new Standing( 'rejected', $e->getMessage() ); // It was never enqueued.
 		}
-		return $status ? new Standing( $status['state'], $status['reason'], Cause::read( $status ), array_map( array( Cause::class, 'read' ), $status['problems'] ) ) : null;
+		return $status ? Standing::of_status( $status ) : null;
 	}
 
 	/** The name in the form that events have. */

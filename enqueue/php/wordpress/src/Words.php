@@ -55,7 +55,8 @@ final class Words {
 	 * @return array{string, string} Clauses without a full stop, and full sentences.
 	 */
 	public static function for_operator( Standing $standing ): array {
-		if ( ! $standing->problems || 'rejected' === $standing->state ) {
+		// While a change waits, the problems are those before it.
+		if ( ! $standing->problems || in_array( $standing->state, array( 'pending', 'rejected' ), true ) ) {
 			list( $sentence, $remedy ) = self::texts( $standing->cause, $standing->reason );
 			return array( $sentence, 'nobody' === $standing->cause->actor() && ! $standing->cause->isProblem() ? '' : $remedy );
 		}
