@@ -8,6 +8,7 @@
 namespace Pilotsync\WordPress;
 
 use Pilotsync\Cause;
+use Pilotsync\DnsRecords;
 
 /** Turns causes in DNS into the records to set and to delete. Each is: true to set it, false to delete it; type; name; value. */
 final class Records {
@@ -26,10 +27,7 @@ final class Records {
 	 * @return array<array{bool, string, string, string}>
 	 */
 	public static function of( string $domain, Standing $standing ): array {
-		$records = array();
-		foreach ( $standing->problems as $cause ) {
-			$records = array_merge( $records, self::of_cause( $cause ) );
-		}
+		$records = self::all( $domain, $standing );
 		/**
 		 * The DNS records to set or delete, for networks that need other ones, such as a CNAME.
 		 *
@@ -52,26 +50,58 @@ final class Records {
 	}
 
 	/**
-	 * The records of one name.
+	 * The records to set, as `pilotsync status` has them, and those to delete.
 	 *
-	 * @param Cause $cause Its cause.
+	 * @param string   $domain   The mapped name.
+	 * @param Standing $standing Its status.
 	 * @return array<array{bool, string, string, string}>
 	 */
-	public static function of_cause( Cause $cause ): array {
-		$name = $cause->text( 'name' );
-		if ( 'CAAForbids' === $cause->code ) {
-			return array( array( true, 'CAA', $cause->text( 'record' ), self::CAA ) );
+	private static function all( string $domain, Standing $standing ): array {
+		$problems = array();
+		foreach ( $standing->problems as $cause ) {
+			$name       = $cause->text( 'name' );
+			$problems[] = array(
+				'name'   => '' === $name ? $domain : $name,
+				'cause'  => $cause->code,
+				'params' => $cause->params,
+			);
 		}
-		$set    = 'IPv6Elsewhere' === $cause->code ? array() : self::addresses( true, $name, $cause->texts( 'expected' ) );
-		$delete = self::addresses( false, $name, $cause->texts( 'found' ) );
+		$names   = array_values( array_unique( array_merge( array( $domain ), array_column( $problems, 'name' ) ) ) );
+		$records = array();
+		foreach ( DnsRecords::toSet( $names, $problems ) as $record ) {
+			$records[] = array( true, $record['type'], $record['name'], $record['value'] );
+		}
+		$set = array_column( $records, 2 );
+		foreach ( $standing->problems as $i => $cause ) {
+			$name = $problems[ $i ]['name'];
+			// A record to delete is listed only if another one stays or is set, so that the name isn't left without a record.
+			if ( 'IPv6Elsewhere' === $cause->code || in_array( $name, $set, true ) ) {
+				$records = array_merge( $records, self::to_delete( $name, $cause ) );
+			} elseif ( 'CAAForbids' === $cause->code ) {
+				$records[] = array( true, 'CAA', $cause->text( 'record' ), self::CAA );
+			}
+		}
+		return $records;
+	}
+
+	/**
+	 * The records of a name to delete.
+	 *
+	 * @param string $name  The name.
+	 * @param Cause  $cause Its cause.
+	 * @return array<array{bool, string, string, string}>
+	 */
+	private static function to_delete( string $name, Cause $cause ): array {
 		if ( 'DNSAliasDangling' === $cause->code ) {
-			$delete = array( array( false, 'CNAME', $name, $cause->text( 'target' ) ) );
+			return array( array( false, 'CNAME', $name, $cause->text( 'target' ) ) );
 		}
-		if ( ! in_array( $cause->code, self::ADDRESSES, true ) ) {
-			return array();
+		$records = array();
+		foreach ( $cause->texts( 'found' ) as $text ) {
+			if ( false !== filter_var( $text, FILTER_VALIDATE_IP ) ) {
+				$records[] = array( false, false === strpos( $text, ':' ) ? 'A' : 'AAAA', $name, $text );
+			}
 		}
-		// A record to delete is listed only if another one stays or is set, so that the name isn't left without a record.
-		return $set || 'IPv6Elsewhere' === $cause->code ? array_merge( $set, $delete ) : array();
+		return $records;
 	}
 
 	/**
@@ -97,22 +127,5 @@ final class Records {
 			$html               .= '<br>' . esc_html( $what ) . ' <code>' . esc_html( $text ) . '</code>';
 		}
 		return $html;
-	}
-
-	/**
-	 * Address records. A proxy's network isn't an address.
-	 *
-	 * @param bool     $set   Whether to set them.
-	 * @param string   $name  The name.
-	 * @param string[] $texts Addresses and networks.
-	 */
-	private static function addresses( bool $set, string $name, array $texts ): array {
-		$records = array();
-		foreach ( $texts as $text ) {
-			if ( false !== filter_var( $text, FILTER_VALIDATE_IP ) ) {
-				$records[] = array( $set, false === strpos( $text, ':' ) ? 'A' : 'AAAA', $name, $text );
-			}
-		}
-		return $records;
 	}
 }
