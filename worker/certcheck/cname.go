@@ -12,8 +12,9 @@ import (
 const maxAliases = 16
 
 // cnameLoop tells whether a name that can't be resolved is an alias that leads back
-// to itself, or to one that does, and returns the names on its way; empty if not. A resolver reports that as it
-// reports its own failures (SERVFAIL), but here the records are what is wrong.
+// to itself, or to one that does, and returns the names on its way; empty if not. A
+// resolver reports that as it reports its own failures (SERVFAIL), but here the records are
+// what is wrong.
 func (c *Checker) cnameLoop(ctx context.Context, name string) string {
 	chain := []string{dns.CanonicalName(name)}
 	for range maxAliases {
