@@ -41,6 +41,7 @@ func TestTheOutboxKeepsEachEventUnderItsTimeUntilItIsSent(t *testing.T) {
 	sync(unpaid)
 	r := record("a.example.com", first)
 	r.SiteID, r.Certificate = 7, &listsync.Cert{NotAfter: start}
+	r.Warnings = []tasks.Cause{{Code: tasks.CauseDNSMissing, Params: tasks.Params{Name: "www.a.example.com"}}}
 	sync(nil, listsync.Outcome{Record: r, Notify: true})
 	at := func(us int) time.Time { return start.Add(time.Duration(us) * time.Microsecond) }
 	want := []OutboxEvent{
@@ -48,7 +49,7 @@ func TestTheOutboxKeepsEachEventUnderItsTimeUntilItIsSent(t *testing.T) {
 			Cause:  tasks.Cause{Code: tasks.CauseAppBlocked, Params: tasks.Params{App: testApp, Message: "no card"}},
 			Remedy: "Remove this cause, which blocks the app. Its changes then continue by themselves; none is lost."}},
 		{Event: tasks.Event{Type: tasks.DomainState, AppID: testApp, Domain: "a.example.com", Seq: first, State: tasks.CheckingDNS,
-			Names: []string{"a.example.com"}, SiteID: 7, CertificateUntil: start, At: at(1)}},
+			Names: []string{"a.example.com"}, SiteID: 7, CertificateUntil: start, Warnings: r.Warnings, At: at(1)}},
 		{Event: tasks.Event{Type: tasks.AppRecovered, AppID: testApp, Reason: "its domain list can be read and written again", At: at(2)}},
 	}
 	got := outbox(t, l, 10)
