@@ -50,7 +50,7 @@ wordpress: ## the plugin in a real WordPress network
 texts: ## the plugin's template of texts and its translations; then translate what is new
 	@enqueue/php/wordpress/languages/update.sh
 
-docs: ## the generated parts of docs/configuration.md and docs/cli.md, and the causes in PHP
+docs: ## the generated parts of docs/configuration.md, cli.md and states.md, and the causes in PHP
 	@WRITE_DOCS=1 go test -count 1 ./cmd/pilotsync ./enqueue -run '^TestGenerated(Documents|Causes)AreCurrent$$'
 
 plugin: ## the plugin as a folder and a zip, in PLUGIN (bin/wordpress)

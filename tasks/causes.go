@@ -93,6 +93,13 @@ const (
 	CauseWorks               Code = "Works"
 )
 
+// Codes of a check before a domain is added. The others are those of a verification.
+const (
+	CauseOnAnotherApp      Code = "OnAnotherApp"
+	CauseCustomCertificate Code = "CustomCertificate"
+	CauseWouldWork         Code = "WouldWork"
+)
+
 // Rule is why Let's Encrypt never certifies a name, or not in the way that ServerPilot uses.
 type Rule string
 
@@ -128,7 +135,7 @@ func (r Rule) Text() string {
 
 // Lookup returns a code's entry; ok is false if this release doesn't know the code.
 func Lookup(code Code) (e Entry, ok bool) {
-	for _, table := range [][]Entry{verificationCauses[:], listCauses[:]} {
+	for _, table := range [][]Entry{verificationCauses[:], listCauses[:], checkCauses[:]} {
 		for _, e := range table {
 			if e.Code == code {
 				return e, true
@@ -139,9 +146,9 @@ func Lookup(code Code) (e Entry, ok bool) {
 }
 
 // Causes is the catalogue: every code, with its texts.
-func Causes() []Entry { return slices.Concat(listCauses[:], verificationCauses[:]) }
+func Causes() []Entry { return slices.Concat(listCauses[:], verificationCauses[:], checkCauses[:]) }
 
-// Both tables are read only.
+// The tables are read only.
 var (
 	listCauses = [...]Entry{
 		{CauseAdditionRequested, "asked to be put on the list", "Nothing: the next sync of the app handles it.", "A task domain:add was recorded.", ByNobody, false},
@@ -268,5 +275,17 @@ var (
 			"Check the SSL settings of app {app} in ServerPilot.",
 			"Less than a quarter of the certificate's lifetime is left; renewal is due at a third.", ByOperator, true},
 		{CauseWorks, "certificate valid[ until {until}][ ({issuer})][, seen behind {provider}]", "Nothing.", "A TLS handshake as a browser makes it.", ByNobody, false},
+	}
+
+	checkCauses = [...]Entry{
+		{CauseOnAnotherApp, "{name} is on the list of app {app} already",
+			"Remove it from app {app} first: of two apps on a server, ServerPilot serves the one whose name comes first in the alphabet.",
+			"pilotsync check found the name on the list of another app of these settings.", ByOperator, true},
+		{CauseCustomCertificate, "{name} points here, and works only if the custom certificate of app {app} covers it",
+			"Check that the certificate covers {name}. Or remove it from app {app} in ServerPilot, so that AutoSSL can take over.",
+			"pilotsync check found a custom certificate on the app, and the name isn't on its list yet.", ByOperator, true},
+		{CauseWouldWork, "{name} would work: it points here, and nothing forbids a certificate",
+			"Add the domain if it isn't mapped yet. ServerPilot then requests the certificate by itself.",
+			"pilotsync check found DNS right, no CAA record that forbids a certificate, and room on the list.", ByNobody, false},
 	}
 )

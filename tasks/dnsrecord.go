@@ -3,6 +3,7 @@ package tasks
 import (
 	"cmp"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -13,33 +14,43 @@ type DNSRecord struct {
 	Value string `json:"value"` // an address, or the name that a CNAME leads to
 }
 
-// DNSRecords returns the records that point names to a server: A and AAAA records of each
-// name, or a CNAME where a name is the www form of another. Only single addresses become
-// records, not networks. There are none if no address is known.
+// DNSRecords returns the records that point names to a server: an A and an AAAA record of
+// each name, or a CNAME where a name is the www form of another. Their values are the first
+// single address of each family in expected: the others are alternatives, and a network is
+// no address. There are no records if no address is known.
 func DNSRecords(names []string, expected []netip.Prefix) []DNSRecord {
 	records := []DNSRecord{} // [] in JSON, not null
-	known := map[string]bool{}
-	for _, name := range names {
-		known[name] = true
+	v4, v6 := firstAddresses(expected)
+	if v4+v6 == "" {
+		return records
 	}
 	for _, name := range names {
-		var own []DNSRecord
-		for _, e := range expected {
-			switch {
-			case !e.IsSingleIP():
-			case e.Addr().Unmap().Is4():
-				own = append(own, DNSRecord{"A", name, e.Addr().Unmap().String()})
-			default:
-				own = append(own, DNSRecord{"AAAA", name, e.Addr().String()})
-			}
+		if domain, isForm := strings.CutPrefix(name, "www."); isForm && slices.Contains(names, domain) {
+			records = append(records, DNSRecord{"CNAME", name, domain})
+			continue
 		}
-		domain, isForm := strings.CutPrefix(name, "www.")
-		if isForm && known[domain] && own != nil {
-			own = []DNSRecord{{"CNAME", name, domain}}
+		if v4 != "" {
+			records = append(records, DNSRecord{"A", name, v4})
 		}
-		records = append(records, own...)
+		if v6 != "" {
+			records = append(records, DNSRecord{"AAAA", name, v6})
+		}
 	}
 	return records
+}
+
+// firstAddresses are the first single addresses of both families; empty for none.
+func firstAddresses(expected []netip.Prefix) (v4, v6 string) {
+	for _, e := range expected {
+		switch a := e.Addr().Unmap(); {
+		case !e.IsSingleIP():
+		case a.Is4():
+			v4 = cmp.Or(v4, a.String())
+		default:
+			v6 = cmp.Or(v6, a.String())
+		}
+	}
+	return v4, v6
 }
 
 // RecordsToSet returns the records that repair DNS, by the causes of a domain's problems:

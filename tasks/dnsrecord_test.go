@@ -28,6 +28,8 @@ func TestDNSRecordsPointNamesToAServer(t *testing.T) {
 			"A example.com 198.51.100.4; CNAME www.example.com example.com"},
 		{"a server with both families", []string{"example.com", "www.example.com"}, networks("198.51.100.4/32", "2001:db8::4/128"),
 			"A example.com 198.51.100.4; AAAA example.com 2001:db8::4; CNAME www.example.com example.com"},
+		{"alternatives", []string{"example.com"}, networks("198.51.100.4/32", "203.0.113.9/32", "2001:db8::4/128", "2001:db8::5/128"),
+			"A example.com 198.51.100.4; AAAA example.com 2001:db8::4"},
 		{"www alone", []string{"www.example.com"}, networks("198.51.100.4/32"), "A www.example.com 198.51.100.4"},
 		{"a wildcard", []string{"*.example.com"}, networks("198.51.100.4/32"), "A *.example.com 198.51.100.4"},
 		{"an address in IPv6's form", []string{"example.com"}, networks("::ffff:198.51.100.4/128"), "A example.com 198.51.100.4"},

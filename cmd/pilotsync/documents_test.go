@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"pilotsync/internal/config"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
+
+	"pilotsync/internal/config"
+	"pilotsync/tasks"
 )
 
 // The generated parts of documents equal the program's definitions. With WRITE_DOCS=1, which 'make
@@ -24,6 +26,7 @@ func TestGeneratedDocumentsAreCurrent(t *testing.T) {
 	for name, generated := range map[string]string{
 		"configuration.md": settingTables(),
 		"cli.md":           commandReference(parser.Model),
+		"states.md":        causeTables(),
 	} {
 		path := filepath.Join("..", "..", "docs", name)
 		content, err := os.ReadFile(path)
@@ -93,6 +96,25 @@ func settingText(setting config.Setting) (meaning, value string) {
 		value = "`" + setting.Default + "`"
 	}
 	return tableCell(meaning), tableCell(value)
+}
+
+// causeTables returns the catalogue of causes, and the rules of names.
+func causeTables() string {
+	var text strings.Builder
+	text.WriteString("| code | meaning | remedy | detected by | who acts |\n| --- | --- | --- | --- | --- |\n")
+	for _, e := range tasks.Causes() {
+		fmt.Fprintf(&text, "| `%s` | %s | %s | %s | %s |\n", e.Code, tableCell(e.Sentence), tableCell(e.Remedy), tableCell(e.Detected), e.Actor)
+	}
+	return text.String() + "\n### Names that are never certified\n\n| rule | meaning |\n| --- | --- |\n" + strings.TrimSuffix(rules(), "\n")
+}
+
+// rules has a row for each rule of names that are never certified.
+func rules() string {
+	var rows strings.Builder
+	for _, r := range tasks.Rules() {
+		fmt.Fprintf(&rows, "| `%s` | %s |\n", r, tableCell(r.Text()))
+	}
+	return rows.String()
 }
 
 // tableCell is text in a Markdown table.

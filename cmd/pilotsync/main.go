@@ -38,6 +38,8 @@ type commands struct {
 	Logs       logsCmd       `cmd:"" help:"Show what happened to a domain, and the result of each verification."`
 	Apps       appsCmd       `cmd:"" help:"Show the state of apps: domains by state, room on the list, waiting changes, trouble."`
 	Verify     verifyCmd     `cmd:"" help:"Verify domains now: DNS, AutoSSL, certificate."`
+	Check      checkCmd      `cmd:"" help:"Check whether domains would work, before they are added."`
+	DNS        dnsCmd        `cmd:"" name:"dns" help:"Show the DNS records that domains need, and what DNS has."`
 	Doctor     doctorCmd     `cmd:"" help:"Check that everything is in order, and say what to do if it isn't."`
 	History    historyCmd    `cmd:"" help:"Show the last writes of an app's list, and what each changed."`
 	Restore    restoreCmd    `cmd:"" help:"Undo what the last writes of an app's list changed."`

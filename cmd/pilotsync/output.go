@@ -16,7 +16,6 @@ import (
 	"pilotsync/internal/text"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
-	"pilotsync/worker/listsync"
 )
 
 // What several commands print.
@@ -54,18 +53,10 @@ type problem struct {
 	Remedy string `json:"remedy"`
 }
 
-func problemsOf(r listsync.Record) []problem {
-	all := []problem{} // [] in JSON, not null
-	for _, c := range r.Problems() {
-		all = append(all, problem{Name: cmp.Or(c.Params.Name, r.Domain), Cause: c, Reason: c.Sentence(), Remedy: c.Remedy()})
-	}
-	return all
-}
-
 func statusOf(v ledger.View) domainStatus {
 	d := domainStatus{
 		AppID: v.AppID, Domain: v.Domain, State: v.State, Names: v.Names, Reason: v.Reason, Advice: v.Advice(), NextCheckAt: utc(v.NextCheck()), Cause: v.Cause, Remedy: v.Cause.Remedy(), Seq: v.Seq,
-		Problems: problemsOf(v.Record), Records: tasks.RecordsToSet(v.Names, v.Record.Problems()), Attempt: v.Record.Attempt, NextAttemptAt: utc(v.Record.NextAttemptAt), UpdatedAt: v.UpdatedAt.UTC(), AttemptAt: utc(v.Record.AttemptAt),
+		Problems: problemsFrom(v.Record.Domain, v.Record.Problems()), Records: tasks.RecordsToSet(v.Names, v.Record.Problems()), Attempt: v.Record.Attempt, NextAttemptAt: utc(v.Record.NextAttemptAt), UpdatedAt: v.UpdatedAt.UTC(), AttemptAt: utc(v.Record.AttemptAt),
 	}
 	if d.Names == nil {
 		d.Names = []string{} // [] in JSON, not null

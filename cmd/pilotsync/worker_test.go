@@ -56,9 +56,9 @@ func (r *running) stop() int {
 }
 
 // simulated returns an environment with a Redis and a simulated ServerPilot of its own.
-func simulated(t *testing.T) (vars, *simulator.Simulator) {
+func simulated(t *testing.T, apps ...simulator.App) (vars, *simulator.Simulator) {
 	t.Helper()
-	sim, err := simulator.Start(simulator.Options{Latency: 20 * time.Millisecond, CertDelay: 300 * time.Millisecond})
+	sim, err := simulator.Start(simulator.Options{Latency: 20 * time.Millisecond, CertDelay: 300 * time.Millisecond, Apps: apps})
 	if err != nil {
 		t.Fatal(err)
 	}

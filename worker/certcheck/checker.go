@@ -157,6 +157,13 @@ func (p Probe) Good() bool {
 	return p.TLS == Valid && (p.DNS == PointsHere || p.DNS == Proxied && p.Site != OtherSite)
 }
 
+// Resolve is the DNS part of [Checker.Check] alone.
+func (c *Checker) Resolve(ctx context.Context, name string, expected []netip.Prefix) Probe {
+	probe := Probe{Name: name, TLS: NotChecked}
+	c.resolve(ctx, &probe, expected)
+	return probe
+}
+
 // Check resolves name, which is in ASCII form without a trailing dot. If all its
 // addresses are in expected, or are one proxy's, it does a TLS handshake with up to three
 // of them. Where that fails it reads the CAA records. Behind a proxy it sends the site a

@@ -33,23 +33,29 @@ final class DnsRecords
                 $records[] = ['type' => 'CNAME', 'name' => $name, 'value' => $domain];
                 continue;
             }
-            foreach ($expected as $address) {
-                $records[] = ['type' => strpos($address, ':') === false ? 'A' : 'AAAA', 'name' => $name, 'value' => $address];
+            foreach ($expected as $type => $address) {
+                $records[] = ['type' => $type, 'name' => $name, 'value' => $address];
             }
         }
         return $records;
     }
 
     /**
-     * A network isn't an address.
+     * The first address of each family. A network isn't an address.
      *
      * @param mixed $texts
-     * @return list<string>
+     * @return array<string, string> by type of record
      */
     private static function addresses($texts): array
     {
-        return array_values(array_filter(is_array($texts) ? $texts : [], static function ($text): bool {
-            return filter_var($text, FILTER_VALIDATE_IP) !== false;
-        }));
+        $first = [];
+        foreach (['A' => FILTER_FLAG_IPV4, 'AAAA' => FILTER_FLAG_IPV6] as $type => $family) {
+            foreach (is_array($texts) ? $texts : [] as $text) {
+                if (!isset($first[$type]) && filter_var($text, FILTER_VALIDATE_IP, $family) !== false) {
+                    $first[$type] = $text;
+                }
+            }
+        }
+        return $first;
     }
 }

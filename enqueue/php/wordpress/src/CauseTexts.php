@@ -361,6 +361,26 @@ final class CauseTexts {
 					__( 'certificate valid[ until {until}][ ({issuer})][, seen behind {provider}]', 'pilotsync' ),
 					__( 'Nothing.', 'pilotsync' ),
 				);
+			case 'OnAnotherApp':
+				return array(
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( '{name} is on the list of app {app} already', 'pilotsync' ),
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( 'Remove it from app {app} first: of two apps on a server, ServerPilot serves the one whose name comes first in the alphabet.', 'pilotsync' ),
+				);
+			case 'CustomCertificate':
+				return array(
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( '{name} points here, and works only if the custom certificate of app {app} covers it', 'pilotsync' ),
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( 'Check that the certificate covers {name}. Or remove it from app {app} in ServerPilot, so that AutoSSL can take over.', 'pilotsync' ),
+				);
+			case 'WouldWork':
+				return array(
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( '{name} would work: it points here, and nothing forbids a certificate', 'pilotsync' ),
+					__( 'Add the domain if it isn\'t mapped yet. ServerPilot then requests the certificate by itself.', 'pilotsync' ),
+				);
 		}
 		return array( '', '' );
 	}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"pilotsync/internal/config"
+	"pilotsync/internal/terminal"
+	"pilotsync/tasks"
+	"pilotsync/worker/certcheck"
+	"pilotsync/worker/precheck"
+)
+
+type checkCmd struct {
+	lookupFlags
+}
+
+// Help is shown under the command's own --help.
+func (*checkCmd) Help() string {
+	return `Checks what a verification checks, before a domain is added: the name's rules, room on the app's list, lists of the account's other apps, DNS, proxies, CAA records and the certificate. It changes nothing. It takes the same settings as 'pilotsync worker', and reads the app from ServerPilot. Without an account it compares DNS with PILOTSYNC_EXPECTED_ADDRESSES only. Exits with 0 if all domains would work, 1 if one wouldn't, and 2 if a name breaks a rule. docs/states.md lists the causes.
+
+Examples:
+
+    pilotsync check example.com --app=app1
+
+    pilotsync check example.com --json | jq -r '.[].problems[] | .cause + ": " + .remedy'`
+}
+
+// domainCheck is what --json prints of a domain. The keys are a contract.
+type domainCheck struct {
+	Domain string   `json:"domain"`
+	Names  []string `json:"names"`
+	OK     bool     `json:"ok"`
+	tasks.Cause
+	Reason   string            `json:"reason"`
+	Remedy   string            `json:"remedy"`
+	Problems []problem         `json:"problems"`
+	Records  []tasks.DNSRecord `json:"records"`
+}
+
+// Run checks the domains, and prints whether they would work.
+func (c *checkCmd) Run(ctx context.Context, s *terminal.Streams) error {
+	return c.lookup(ctx, s, true, func(set config.Worker, target precheck.Target) error {
+		checker, ok := certcheck.New(set.Check), true
+		var all []domainCheck
+		t := terminal.Table{Columns: []terminal.Column{terminal.DomainColumn(), {Title: "WOULD WORK", Color: yesColor}, {Title: "CAUSE", Rank: 1}, terminal.ReasonColumn()}}
+		for _, domain := range c.Domains {
+			result, err := precheck.Check(ctx, checker, target, domain)
+			if err != nil {
+				return fmt.Errorf("check %s: %w", domain, err)
+			}
+			ok = ok && result.OK
+			d := describeCheck(result)
+			all = append(all, d)
+			t.Add(d.Domain, yes(d.OK), string(d.Code), d.Reason+". "+d.Remedy)
+			for _, p := range d.Problems {
+				if p.Name != d.Domain {
+					t.Add(p.Name, yes(false), string(p.Code), p.Reason+". "+p.Remedy)
+				}
+			}
+		}
+		err := error(nil)
+		if c.JSON {
+			err = printJSON(s.Out, all)
+		} else {
+			err = t.Print(s)
+		}
+		switch {
+		case err != nil:
+			return fmt.Errorf("print the results: %w", err)
+		case !ok:
+			return errShown
+		}
+		return nil
+	})
+}
+
+func describeCheck(r precheck.Result) domainCheck {
+	return domainCheck{Domain: r.Domain, Names: r.Names, OK: r.OK, Cause: r.Cause, Reason: r.Cause.Sentence(), Remedy: r.Cause.Remedy(),
+		Problems: problemsFrom(r.Domain, r.Problems), Records: r.Records}
+}
+
+// problemsFrom describes causes; those without a name are about the domain.
+func problemsFrom(domain string, causes []tasks.Cause) []problem {
+	all := []problem{} // [] in JSON, not null
+	for _, c := range causes {
+		all = append(all, problem{Name: cmp.Or(c.Params.Name, domain), Cause: c, Reason: c.Sentence(), Remedy: c.Remedy()})
+	}
+	return all
+}
+
+func yes(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
+}
+
+func yesColor(cell string) terminal.Color {
+	if cell == yes(true) {
+		return terminal.Green
+	}
+	return terminal.Red
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"pilotsync/internal/config"
+	"pilotsync/internal/terminal"
+	"pilotsync/tasks"
+	"pilotsync/worker/certcheck"
+	"pilotsync/worker/precheck"
+)
+
+type dnsCmd struct {
+	lookupFlags
+}
+
+// Help is shown under the command's own --help.
+func (*dnsCmd) Help() string {
+	return `Shows the DNS records that a domain and its www form need, and what DNS has now: right, missing, wrong, proxied, or unknown if there is no answer. A CNAME is right if the name has the server's addresses, whatever record they come from. It changes nothing. It takes the same settings as 'pilotsync worker', and reads the server's address from ServerPilot. Without an account the addresses are those of PILOTSYNC_EXPECTED_ADDRESSES. Networks aren't shown. Exits with 1 if no address is known.
+
+Examples:
+
+    pilotsync dns example.com --app=app1
+
+    pilotsync dns example.com --json | jq -r '.[].records[] | [.type, .name, .value] | @tsv'`
+}
+
+// domainRecords is what --json prints of a domain. The keys are a contract.
+type domainRecords struct {
+	Domain string `json:"domain"`
+	// Known: the server's address is known. Otherwise there are no records.
+	Known   bool           `json:"address_known"`
+	Records []recordStatus `json:"records"`
+	// Delete are the records that DNS has and must not have, of a type that isn't set.
+	Delete []tasks.DNSRecord `json:"delete"`
+}
+
+// recordStatus is a record to set, and what DNS has in its place.
+type recordStatus struct {
+	tasks.DNSRecord
+	Status string   `json:"status"` // right, missing, wrong, proxied or unknown
+	Found  []string `json:"found"`  // addresses
+}
+
+// Run prints the records.
+func (c *dnsCmd) Run(ctx context.Context, s *terminal.Streams) error {
+	return c.lookup(ctx, s, false, func(set config.Worker, target precheck.Target) error {
+		checker, known := certcheck.New(set.Check), true
+		var all []domainRecords
+		t := terminal.Table{Columns: []terminal.Column{{Title: "", Color: markColor}, {Title: "TYPE"}, {Title: "NAME", Min: 16}, {Title: "VALUE", Min: 15}, {Title: "DNS HAS NOW", Min: 15}}}
+		for _, domain := range c.Domains {
+			d := domainRecords{Domain: domain, Records: []recordStatus{}, Delete: []tasks.DNSRecord{}}
+			probes := map[string]certcheck.Probe{}
+			for _, r := range tasks.DNSRecords(tasks.Names(domain, target.WWW), target.Expected) {
+				probe, probed := probes[r.Name]
+				if !probed {
+					probe = checker.Resolve(ctx, r.Name, target.Expected)
+					probes[r.Name] = probe
+				}
+				status := statusOfRecord(r, probe, target.Expected)
+				d.Records, d.Known = append(d.Records, status), true
+				t.Add(mark(status.Status), r.Type, r.Name, r.Value, describeFound(status, probe))
+			}
+			for _, name := range tasks.Names(domain, target.WWW) {
+				for _, r := range strayRecords(name, d.Records, probes[name], target.Expected) {
+					d.Delete = append(d.Delete, r)
+					t.Add(mark("wrong"), r.Type, r.Name, "(delete)", r.Value)
+				}
+			}
+			known = known && d.Known
+			all = append(all, d)
+		}
+		err := ctx.Err()
+		switch {
+		case err != nil:
+		case c.JSON:
+			err = printJSON(s.Out, all)
+		default:
+			err = t.Print(s)
+		}
+		switch {
+		case err != nil:
+			return fmt.Errorf("print the records: %w", err)
+		case !known:
+			return errShown
+		}
+		return nil
+	})
+}
+
+// statusOfRecord compares a record with what DNS has for its name.
+func statusOfRecord(r tasks.DNSRecord, probe certcheck.Probe, expected []netip.Prefix) recordStatus {
+	s := recordStatus{DNSRecord: r, Found: []string{}}
+	right, wrong := false, false
+	for _, a := range probe.Addresses {
+		if r.Type == "A" && !a.Is4() || r.Type == "AAAA" && a.Is4() {
+			continue
+		}
+		s.Found = append(s.Found, a.String())
+		isExpected := slices.ContainsFunc(expected, func(p netip.Prefix) bool { return p.Contains(a) })
+		right = right || a.String() == r.Value || r.Type == "CNAME" && isExpected
+		wrong = wrong || !isExpected
+	}
+	switch {
+	case probe.DNS == certcheck.Proxied:
+		s.Status = "proxied"
+	case probe.DNS == certcheck.Unknown || probe.DNS == certcheck.Bogus:
+		s.Status = "unknown"
+	case len(s.Found) == 0:
+		s.Status = "missing"
+	case right && !wrong:
+		s.Status = "right"
+	default:
+		s.Status = "wrong"
+	}
+	return s
+}
+
+// strayRecords are the addresses of a name that aren't the server's, of a type that none of
+// its records to set has: a forgotten AAAA record, for example.
+func strayRecords(name string, set []recordStatus, probe certcheck.Probe, expected []netip.Prefix) (stray []tasks.DNSRecord) {
+	if probe.DNS != certcheck.Elsewhere {
+		return nil
+	}
+	for _, a := range probe.Addresses {
+		kind := "A"
+		if !a.Is4() {
+			kind = "AAAA"
+		}
+		isSet := slices.ContainsFunc(set, func(r recordStatus) bool { return r.Name == name && (r.Type == kind || r.Type == "CNAME") })
+		if !isSet && !slices.ContainsFunc(expected, func(p netip.Prefix) bool { return p.Contains(a) }) {
+			stray = append(stray, tasks.DNSRecord{Type: kind, Name: name, Value: a.String()})
+		}
+	}
+	return stray
+}
+
+// describeFound says what DNS has in a record's place.
+func describeFound(s recordStatus, probe certcheck.Probe) string {
+	switch found := strings.Join(s.Found, ", "); s.Status {
+	case "proxied":
+		return found + " (" + probe.Provider + ")"
+	case "unknown":
+		return "no answer: " + probe.DNSDetail
+	case "missing":
+		if probe.Alias != "" {
+			return "an alias of " + probe.Alias + ", which has no address"
+		}
+		return "nothing"
+	default:
+		return found
+	}
+}
+
+// mark is a tick, a cross, or a question mark where DNS can't tell.
+func mark(status string) string {
+	switch status {
+	case "right":
+		return "✓"
+	case "missing", "wrong":
+		return "✗"
+	}
+	return "?"
+}
+
+func markColor(mark string) terminal.Color {
+	switch mark {
+	case "✓":
+		return terminal.Green
+	case "✗":
+		return terminal.Red
+	}
+	return terminal.Yellow
+}

@@ -1,0 +1,184 @@
+// Package precheck answers whether a domain would work on an app, before it is added. It asks
+// what a verification asks, and changes nothing.
+package precheck
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+
+	"pilotsync/internal/serverpilot"
+	"pilotsync/tasks"
+	"pilotsync/worker/certcheck"
+	"pilotsync/worker/listsync"
+)
+
+// Source reads apps and servers; a [serverpilot.Client] is one.
+type Source interface {
+	App(ctx context.Context, id string) (serverpilot.App, error)
+	Server(ctx context.Context, id string) (serverpilot.Server, error)
+}
+
+// Prober probes a name; a [certcheck.Checker] is one.
+type Prober interface {
+	Check(ctx context.Context, name string, expected []netip.Prefix, secrets ...[]byte) certcheck.Probe
+}
+
+// Target is what a domain is checked against.
+type Target struct {
+	// App is the app that the domain would be on. Without one only names, DNS and the
+	// certificate are checked.
+	App string
+	// Listed are the names on the app's list, and Elsewhere has the app of each name on
+	// another app's list; both in the form of [tasks.Canonical].
+	Listed    map[string]bool
+	Elsewhere map[string]string
+	AutoSSL   certcheck.AutoSSL
+	// EnableAutoSSL: pilotsync would turn AutoSSL on.
+	EnableAutoSSL bool
+	// Expected is where DNS should point; empty if that isn't known.
+	Expected []netip.Prefix
+	Keys     [][]byte // of the webhook's secrets, for sites behind a proxy
+	WWW      tasks.WWW
+}
+
+// Load reads an app, and the address of its server. The address is the zero Addr if
+// ServerPilot knows none. Names on the lists of others are those of other apps. If one of
+// those can't be read, the error says so, and the Target is complete otherwise.
+func Load(ctx context.Context, source Source, id string, others []string) (Target, netip.Addr, error) {
+	t := Target{App: id, Listed: map[string]bool{}, Elsewhere: map[string]string{}}
+	app, err := source.App(ctx, id)
+	if err != nil {
+		return Target{}, netip.Addr{}, fmt.Errorf("read app %s: %w", id, err)
+	}
+	for _, name := range app.Domains {
+		t.Listed[tasks.Canonical(name)] = true
+	}
+	t.AutoSSL = certcheck.AutoSSL{Known: true, On: app.SSL.Auto, Custom: app.SSL.Custom, Available: app.AutoSSL.Available, Covered: app.AutoSSL.Domains}
+	server, err := source.Server(ctx, app.ServerID)
+	if err != nil {
+		return Target{}, netip.Addr{}, fmt.Errorf("read the server of app %s: %w", id, err)
+	}
+	var unread []error
+	for _, other := range others {
+		app, err := source.App(ctx, other)
+		if err != nil {
+			unread = append(unread, fmt.Errorf("%w: %s: %w", ErrOther, other, err))
+		}
+		for _, name := range app.Domains {
+			name = tasks.Canonical(name)
+			t.Elsewhere[name] = cmp.Or(t.Elsewhere[name], other)
+		}
+	}
+	return t, server.LastAddress, errors.Join(unread...)
+}
+
+// ErrOther is wrapped by the error about an app that the domain wouldn't be on.
+var ErrOther = errors.New("another app could not be read")
+
+// Result answers whether a domain would work.
+type Result struct {
+	Domain string
+	Names  []string
+	// OK: the domain would work, or works.
+	OK bool
+	// Cause is about the domain, and Problems are the causes of all its names that
+	// wouldn't work.
+	Cause    tasks.Cause
+	Problems []tasks.Cause
+	// Records are those that the names need in DNS; none if the server's address isn't known.
+	Records []tasks.DNSRecord
+}
+
+// Check probes a canonical domain and its www form, and evaluates what it found. Its
+// error is that of ctx.
+func Check(ctx context.Context, prober Prober, t Target, domain string) (Result, error) {
+	facts := certcheck.Facts{Domain: domain, Names: tasks.Names(domain, t.WWW), Probes: map[string]certcheck.Probe{},
+		AutoSSL: t.AutoSSL, Expected: t.Expected, App: t.App}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, name := range facts.Names {
+		all.Go(func() {
+			keys := t.Keys
+			if !t.Listed[name] { // ServerPilot answers for another app until the name is listed
+				keys = nil
+			}
+			probe := prober.Check(ctx, name, t.Expected, keys...)
+			mu.Lock()
+			defer mu.Unlock()
+			facts.Probes[name] = probe
+		})
+	}
+	all.Wait()
+	return Evaluate(t, facts), ctx.Err()
+}
+
+// Evaluate decides by the facts. The domain itself decides; what is wrong with its www form
+// is only among the problems, as in a verification.
+func Evaluate(t Target, facts certcheck.Facts) Result {
+	r := Result{Domain: facts.Domain, Names: facts.Names, Records: tasks.DNSRecords(facts.Names, t.Expected), Problems: []tasks.Cause{}}
+	for _, name := range facts.Names {
+		cause := t.cause(facts, name)
+		if name == facts.Domain {
+			r.Cause, r.OK = cause, works(cause.Code)
+		}
+		if !works(cause.Code) {
+			r.Problems = append(r.Problems, cause)
+		}
+	}
+	return r
+}
+
+// works reports whether nobody has to act on a cause.
+func works(code tasks.Code) bool {
+	switch code {
+	case tasks.CauseWorks, tasks.CauseWouldWork, tasks.CauseCertificateNotReady, tasks.CauseAutoSSLStarted:
+		return true
+	}
+	return false
+}
+
+// cause explains what was found of one name. What has to be repaired first comes first.
+func (t Target) cause(facts certcheck.Facts, name string) tasks.Cause {
+	seen := facts.Cause(name)
+	switch {
+	case seen.Code == tasks.CauseNameNotCertifiable:
+		return seen
+	case t.Elsewhere[name] != "" && !t.Listed[name]:
+		return tasks.Cause{Code: tasks.CauseOnAnotherApp, Params: tasks.Params{Name: name, App: t.Elsewhere[name]}}
+	case t.missing(facts.Names) > max(0, listsync.Limit-len(t.Listed)):
+		return tasks.Cause{Code: tasks.CauseListFull, Params: tasks.Params{Name: facts.Domain, Count: len(t.Listed), Limit: listsync.Limit, Need: t.missing(facts.Names)}}
+	case seen.Code == tasks.CauseAutoSSLOff && t.EnableAutoSSL:
+		return tasks.Cause{Code: tasks.CauseWouldWork, Params: tasks.Params{Name: name}}
+	case t.Listed[name] || !awaitsCertificate(facts.Probes[name], seen.Code):
+		return seen
+	case t.AutoSSL.Custom:
+		return tasks.Cause{Code: tasks.CauseCustomCertificate, Params: tasks.Params{Name: name, App: t.App}}
+	case t.AutoSSL.Available && !t.AutoSSL.On && !t.EnableAutoSSL:
+		return tasks.Cause{Code: tasks.CauseAutoSSLOff, Params: tasks.Params{Name: name, App: t.App}}
+	}
+	return tasks.Cause{Code: tasks.CauseWouldWork, Params: tasks.Params{Name: name}}
+}
+
+// missing is the number of names that the app's list would need besides those on it.
+func (t Target) missing(names []string) (n int) {
+	for _, name := range names {
+		if t.App != "" && !t.Listed[name] {
+			n++
+		}
+	}
+	return n
+}
+
+// awaitsCertificate reports whether DNS is right and only a certificate is missing. What a
+// server shows for a name that isn't on its list says nothing about the name.
+func awaitsCertificate(probe certcheck.Probe, code tasks.Code) bool {
+	switch code {
+	case tasks.CauseWorks, tasks.CauseAddressNotPublic, tasks.CauseCAAForbids, tasks.CauseCAAUnknown:
+		return false
+	}
+	return probe.DNS == certcheck.PointsHere
+}
