@@ -149,7 +149,7 @@ func (t Target) cause(facts certcheck.Facts, name string) tasks.Cause {
 		return seen
 	case t.Elsewhere[name] != "" && !t.Listed[name]:
 		return tasks.Cause{Code: tasks.CauseOnAnotherApp, Params: tasks.Params{Name: name, App: t.Elsewhere[name]}}
-	case t.missing(facts.Names) > max(0, listsync.Limit-len(t.Listed)):
+	case name == facts.Domain && !t.Listed[name] && t.missing(facts.Names) > listsync.Limit-len(t.Listed):
 		return tasks.Cause{Code: tasks.CauseListFull, Params: tasks.Params{Name: facts.Domain, Count: len(t.Listed), Limit: listsync.Limit, Need: t.missing(facts.Names)}}
 	case seen.Code == tasks.CauseAutoSSLOff && t.EnableAutoSSL:
 		return tasks.Cause{Code: tasks.CauseWouldWork, Params: tasks.Params{Name: name}}
