@@ -240,7 +240,7 @@ var (
 			"Do what the message says, for app {app} in ServerPilot.", "ServerPilot refused the call that enables AutoSSL.", ByOperator, true},
 		{CauseAutoSSLStarted, "{name} points here, but AutoSSL was turned on only just now",
 			"Nothing: the certificate is installed within minutes.", "pilotsync enabled AutoSSL during this verification.", ByNobody, true},
-		{CauseAutoSSLOff, "{name} points here, but AutoSSL is off, though a certificate is ready",
+		{CauseAutoSSLOff, "{name} points here, but AutoSSL is off",
 			"Turn AutoSSL on for app {app} in ServerPilot, or let pilotsync do it (PILOTSYNC_AUTOSSL).",
 			"ssl.auto is false, and PILOTSYNC_AUTOSSL is off for the app.", ByOperator, true},
 		{CauseAutoSSLDryRun, "{name} points here, but AutoSSL is off, though a certificate is ready, and a dry run leaves it off",

@@ -7,7 +7,6 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"pilotsync/internal/serverpilot"
 	"pilotsync/tasks"
 	"pilotsync/worker/appcache"
 	"pilotsync/worker/certcheck"
@@ -43,9 +42,7 @@ func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Reco
 		if facts.OffList, facts.Repair, err = c.offList(ctx, app, r); err != nil {
 			return facts, err
 		}
-		if facts.AutoSSL, err = c.enableAutoSSL(ctx, app); err != nil {
-			return facts, err
-		}
+		facts.AutoSSL = statusOfAutoSSL(app, settings)
 	case !settings.Expected.Only || ctx.Err() != nil:
 		return facts, err
 	}
@@ -57,6 +54,14 @@ func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Reco
 		facts.Expected = settings.Expected.With(address)
 	}
 	c.probe(ctx, facts)
+	if facts.AutoSSL.CanEnable() && facts.NeedsCertificate() && ctx.Err() == nil {
+		if facts.AutoSSL, err = c.enableAutoSSL(ctx, v.AppID, facts.AutoSSL); err != nil {
+			return facts, err
+		}
+		if facts.AutoSSL.TurnedOn { // what was seen before it says little now
+			c.probe(ctx, facts)
+		}
+	}
 	return facts, ctx.Err() // a canceled probe says nothing
 }
 
@@ -73,46 +78,4 @@ func (c *collector) probe(ctx context.Context, facts certcheck.Facts) {
 	for _, p := range probes {
 		facts.Probes[p.Name] = p
 	}
-}
-
-// enableAutoSSL turns AutoSSL on if that is possible, and returns its status.
-func (c *collector) enableAutoSSL(ctx context.Context, app serverpilot.App) (certcheck.AutoSSL, error) {
-	a := certcheck.AutoSSL{
-		Known: true, On: app.SSL.Auto, Custom: app.SSL.Custom,
-		Available: app.AutoSSL.Available, Covered: app.AutoSSL.Domains,
-	}
-	if a.On || a.Custom || !a.Available {
-		return a, nil
-	}
-	if c.dryRun {
-		a.DryRun = true
-		return a, nil
-	}
-	// Verifications of a whole app run together; one of them makes the call.
-	locked, err := c.ledger.TryLockAutoSSL(ctx, app.ID)
-	if err != nil {
-		return a, err
-	}
-	if !locked {
-		a.TurnedOn = true // another verification is doing it, or did it after the app was fetched
-		return a, nil
-	}
-	log := taskLog(ctx, c.log, app.ID)
-	client, err := c.registry.Client(app.ID)
-	if err != nil {
-		return a, err
-	}
-	if err := client.Limiter.WaitVerify(ctx, 1); err != nil {
-		return a, err
-	}
-	err = client.EnableAutoSSL(ctx, app.ID)
-	if failed := serverpilot.AsError(err); failed != nil {
-		// The next attempt tries again; the handshake shows whether it is needed.
-		log.WithError(err).Warn("AutoSSL could not be turned on")
-		a.Refused = failed.Message
-		return a, nil
-	}
-	log.Info("AutoSSL turned on")
-	a.TurnedOn = true
-	return a, nil
 }

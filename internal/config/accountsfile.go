@@ -26,6 +26,8 @@ type accountsYAML struct {
 	Proxies map[string][]string `yaml:"proxies" takes:"networks by provider, such as Fastly: [151.101.0.0/16, 2a04:4e40::/32]"`
 	// Expected are those of apps that don't use PILOTSYNC_EXPECTED_ADDRESSES, by app.
 	Expected map[string]string `yaml:"expected_addresses" takes:"addresses by app, such as appA: \"198.51.100.4, 2001:db8::/32\""`
+	// AutoSSL is on or off for apps that don't use PILOTSYNC_AUTOSSL.
+	AutoSSL map[string]string `yaml:"autossl" takes:"on or off by app, such as appA: off"`
 }
 
 type accountEntry struct {
@@ -65,6 +67,7 @@ type accountsFile struct {
 	webhooks map[string]Webhook
 	proxies  []certcheck.Proxy
 	expected map[string]certcheck.Expected
+	autoSSL  map[string]bool
 	keyFiles []string // that hold keys or secrets
 }
 
@@ -81,7 +84,7 @@ func (read ReadFile) accounts(path string, keys keyFolders) (accountsFile, error
 	if len(parsed.Accounts) == 0 {
 		return accountsFile{}, errors.New("the file has no accounts; it takes accounts: [{client_id, api_key or api_key_file, apps: [id, …]}]")
 	}
-	b := fileBuilder{read: read, keys: keys, file: accountsFile{webhooks: map[string]Webhook{}, expected: map[string]certcheck.Expected{}}}
+	b := fileBuilder{read: read, keys: keys, file: accountsFile{webhooks: map[string]Webhook{}, expected: map[string]certcheck.Expected{}, autoSSL: map[string]bool{}}}
 	for i, entry := range parsed.Accounts {
 		b.addAccount(i+1, entry)
 	}
@@ -93,6 +96,9 @@ func (read ReadFile) accounts(path string, keys keyFolders) (accountsFile, error
 	}
 	for _, app := range slices.Sorted(maps.Keys(parsed.Expected)) {
 		b.file.expected[app] = appSetting(&b, "expected_addresses", app, parsed.Expected[app], parseExpected)
+	}
+	for _, app := range slices.Sorted(maps.Keys(parsed.AutoSSL)) {
+		b.file.autoSSL[app] = appSetting(&b, "autossl", app, parsed.AutoSSL[app], parseToggle)
 	}
 	for _, name := range slices.Sorted(maps.Keys(parsed.Proxies)) {
 		proxy, err := parseProxy(name, strings.Join(parsed.Proxies[name], ","))
@@ -201,6 +207,14 @@ func (f accountsFile) settings(defaults certcheck.AppSettings) map[string]certch
 	for app, expected := range f.expected {
 		own := defaults
 		own.Expected = expected
+		all[app] = own
+	}
+	for app, on := range f.autoSSL {
+		own, has := all[app]
+		if !has {
+			own = defaults
+		}
+		own.AutoSSLOff = !on
 		all[app] = own
 	}
 	return all

@@ -61,7 +61,8 @@ func (s WorkerSettings) ParseAll(read ReadFile) (Worker, *Parser) {
 		Rules:     s.ListSettings.Parse(p),
 		SSLDelays: parseSetting(p, "PILOTSYNC_SSL_DELAYS", s.SSLDelays, parseDelays),
 		AppDefaults: certcheck.AppSettings{
-			Expected: parseSetting(p, "PILOTSYNC_EXPECTED_ADDRESSES", s.ExpectedAddresses, parseExpected),
+			Expected:   parseSetting(p, "PILOTSYNC_EXPECTED_ADDRESSES", s.ExpectedAddresses, parseExpected),
+			AutoSSLOff: !parseSetting(p, "PILOTSYNC_AUTOSSL", string(s.AutoSSL), parseToggle),
 		},
 		Check: certcheck.Config{
 			DNS:          parseSetting(p, "PILOTSYNC_DNS", s.DNS, parseResolver),

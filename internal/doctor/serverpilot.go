@@ -119,7 +119,7 @@ func (r reader) account(ctx context.Context, a config.Account, cfg config.Worker
 			}
 		}
 		results = append(results, about(id, evaluateApp(app.value), evaluateRoom(len(app.value.Domains)),
-			evaluateCertificate(app.value), evaluateAddress(server.value, server.err, expected))...)
+			evaluateCertificate(app.value, cfg.SettingsOf(id).AutoSSLOff), evaluateAddress(server.value, server.err, expected))...)
 	}
 	return results, addresses
 }
@@ -176,15 +176,17 @@ func evaluateRoom(names int) Result {
 	return ok(CheckRoom, detail)
 }
 
-func evaluateCertificate(app serverpilot.App) Result {
+func evaluateCertificate(app serverpilot.App, keepOff bool) Result {
 	switch {
 	case app.SSL.Custom:
 		return warning(CheckCertificate, "a custom certificate is installed: AutoSSL stays off, and new domains get no certificate",
 			"Remove the custom certificate in ServerPilot's dashboard, and AutoSSL is turned on by itself; or see to it that the certificate covers each domain.")
 	case app.SSL.Auto:
 		return ok(CheckCertificate, "AutoSSL is on")
+	case keepOff:
+		return ok(CheckCertificate, "AutoSSL is off, and stays off (PILOTSYNC_AUTOSSL)")
 	case app.AutoSSL.Available:
-		return ok(CheckCertificate, "AutoSSL is off, and is turned on with the next verification")
+		return ok(CheckCertificate, "AutoSSL is off, and is turned on by the next verification that finds a name without a certificate")
 	}
 	return ok(CheckCertificate, "AutoSSL has no certificate yet")
 }

@@ -130,6 +130,8 @@ func (s *Simulator) applyUnlessFailed(x *exchange, fault Fault, respond func(*ex
 	switch fault.Kind {
 	case Error5xx:
 		return errorResponse(http.StatusInternalServerError, "Something unexpected happened.")
+	case Error400:
+		return errorResponse(http.StatusBadRequest, "This is not allowed.")
 	case Error429:
 		a := errorResponse(http.StatusTooManyRequests, "Too many requests.")
 		a.retryAfter = fault.For

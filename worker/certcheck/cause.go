@@ -210,6 +210,8 @@ func (f Facts) autoSSLCause(seen tasks.Cause, name string) tasks.Cause {
 	ssl := f.AutoSSL
 	p := tasks.Params{Name: seen.Params.Name, App: f.App}
 	switch {
+	case !ssl.On && ssl.KeepOff:
+		return tasks.Cause{Code: tasks.CauseAutoSSLOff, Params: p}
 	case !ssl.Available:
 		return tasks.Cause{Code: tasks.CauseCertificateNotReady, Params: p}
 	case ssl.Refused != "":
@@ -224,10 +226,23 @@ func (f Facts) autoSSLCause(seen tasks.Cause, name string) tasks.Cause {
 		return tasks.Cause{Code: tasks.CauseAutoSSLStarted, Params: p}
 	case !ssl.On && ssl.DryRun:
 		return tasks.Cause{Code: tasks.CauseAutoSSLDryRun, Params: p}
-	case !ssl.On:
-		return tasks.Cause{Code: tasks.CauseAutoSSLOff, Params: p}
 	}
 	return seen
+}
+
+// CanEnable reports whether ServerPilot is likely to let AutoSSL be turned on.
+func (a AutoSSL) CanEnable() bool {
+	return a.Known && !a.On && !a.Custom && a.Available && !a.KeepOff
+}
+
+// NeedsCertificate reports whether a name was probed that doesn't work.
+func (f Facts) NeedsCertificate() bool {
+	for _, p := range f.Probes {
+		if !p.Good() {
+			return true
+		}
+	}
+	return false
 }
 
 // covers reports whether the certificate that is ready is for the name.

@@ -6,7 +6,11 @@ import (
 )
 
 // AppSettings say how an app's domains are verified. The zero value has the defaults.
-type AppSettings struct{ Expected Expected }
+type AppSettings struct {
+	Expected Expected
+	// AutoSSLOff: pilotsync never turns AutoSSL on.
+	AutoSSLOff bool
+}
 
 // Expected says where the DNS of an app's domains should point.
 type Expected struct {

@@ -19,6 +19,8 @@ type AutoSSL struct {
 	// if it didn't allow that.
 	TurnedOn bool
 	Refused  string
+	// KeepOff: AutoSSL stays off unless somebody else turns it on (PILOTSYNC_AUTOSSL).
+	KeepOff bool
 	// DryRun: AutoSSL stays off, since the worker is in a dry run.
 	DryRun bool
 }

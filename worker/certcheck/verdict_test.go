@@ -177,9 +177,9 @@ func TestVerdicts(t *testing.T) {
 				Reason: "example.com points here, but AutoSSL was turned on only just now"},
 		},
 		"AutoSSL is off and stayed off": {
-			facts: facts(refused, refused), change: func(f *Facts) { f.AutoSSL.On = false },
+			facts: facts(refused, refused), change: func(f *Facts) { f.AutoSSL.On, f.AutoSSL.KeepOff = false, true },
 			want: verdict{State: tasks.CheckingSSL, SeenPointing: true,
-				Reason: "example.com points here, but AutoSSL is off, though a certificate is ready"},
+				Reason: "example.com points here, but AutoSSL is off"},
 		},
 		"only the handshake fails": {
 			facts: facts(refused, refused),

@@ -21,6 +21,8 @@
 //	pilotsync:{APP}:watch    zset    domains whose verification ended, by the time of the next
 //	                                 recheck (ms)
 //	pilotsync:{APP}:autossl  string  when AutoSSL was last turned on (ms)
+//	pilotsync:{APP}:autossl_answer
+//	                         string  ServerPilot's answer to that: empty, or why it refused; expires
 //	pilotsync:{APP}:retried  string  when a start or a reload of a worker last retried the sync (ms)
 //	pilotsync:{APP}:log:NAME list    the domain's last events, newest first, each as line.go
 //	                                 has it (`pilotsync logs` shows them)

@@ -10,7 +10,7 @@ import (
 // appKeys returns an app's keys except its domains' histories. The package's documentation
 // lists them; releases up to 0.1.0 also wrote strangers and dry.
 func appKeys(app string) []string {
-	names := []string{"seq", "seqs", "pending", "since", "domains", "ours", "gone", "due", "watch", "autossl", "retried", "sync",
+	names := []string{"seq", "seqs", "pending", "since", "domains", "ours", "gone", "due", "watch", "autossl", "autossl_answer", "retried", "sync",
 		"outbox", "told", "writes", "shown", "index", "latest", "waiting", "expiry", "handover", "strangers", "dry"}
 	keys := make([]string, len(names))
 	for i, name := range names {

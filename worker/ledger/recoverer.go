@@ -104,12 +104,3 @@ func (l *Ledger) TryLockRetry(ctx context.Context, app string, within time.Durat
 	}
 	return n == 1, nil
 }
-
-// TryLockAutoSSL lets one caller in half a minute turn AutoSSL on for an app.
-func (l *Ledger) TryLockAutoSSL(ctx context.Context, app string) (bool, error) {
-	n, err := l.tryLock.Run(ctx, l.rdb, []string{key(app, "autossl")}, (30 * time.Second).Milliseconds()).Int()
-	if err != nil {
-		return false, fmt.Errorf("take the lock to turn AutoSSL on for app %s: %w", app, err)
-	}
-	return n == 1, nil
-}

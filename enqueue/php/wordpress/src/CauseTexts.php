@@ -262,7 +262,7 @@ final class CauseTexts {
 			case 'AutoSSLOff':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( '{name} points here, but AutoSSL is off, though a certificate is ready', 'pilotsync' ),
+					__( '{name} points here, but AutoSSL is off', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( 'Turn AutoSSL on for app {app} in ServerPilot, or let pilotsync do it (PILOTSYNC_AUTOSSL).', 'pilotsync' ),
 				);

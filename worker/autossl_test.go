@@ -1,0 +1,78 @@
+package worker_test
+
+import (
+	"slices"
+	"testing"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/worker/certcheck"
+)
+
+func TestARefusedAutoSSLIsTheCauseOfEveryDomain(t *testing.T) {
+	t.Parallel()
+	f := setup(t, simulator.Options{})
+	f.sim.FailNext("app1", simulator.WriteSSL, slices.Repeat([]simulator.Fault{{Kind: simulator.Error400}}, 100)...)
+	for range 2 {
+		f.start(f.config("app1"))
+	}
+	all := names(20)
+	f.add("app1", all...)
+	for _, name := range all {
+		f.awaitState("app1", name, tasks.DoneWithoutSSL)
+		c := f.view("app1", name).Cause
+		if c.Code != tasks.CauseAutoSSLRefused || c.Params.Message != "This is not allowed." {
+			t.Errorf("%s: %s (%q)", name, c.Code, c.Params.Message)
+		}
+		history, err := f.ledger.History(t.Context(), "app1", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, entry := range history {
+			if entry.Cause.Code == tasks.CauseAutoSSLStarted {
+				t.Errorf("%s, attempt %d: AutoSSL was turned on, it says", name, entry.Attempt)
+			}
+		}
+	}
+	if calls := f.sim.Calls("app1", simulator.WriteSSL); calls > 5 {
+		t.Errorf("20 domains asked ServerPilot %d times", calls)
+	}
+}
+
+func TestAutoSSLIsTurnedOnOnlyForANameThatLacksACertificate(t *testing.T) {
+	t.Parallel()
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: []string{"www.ready.example.com"}}}})
+	cfg := f.config("app1")
+	cfg.Check.Proxies = []certcheck.Proxy{f.sim.Proxy()}
+	f.start(cfg)
+	f.add("app1", "proxied.example.com")
+	f.awaitState("app1", "proxied.example.com", tasks.Done)
+	if calls := f.sim.Calls("app1", simulator.WriteSSL); calls != 0 {
+		t.Errorf("%d calls turned AutoSSL on for a domain that works without", calls)
+	}
+	f.add("app1", "shop.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	if calls := f.sim.Calls("app1", simulator.WriteSSL); calls != 1 {
+		t.Errorf("%d calls turned AutoSSL on for a domain without a certificate", calls)
+	}
+}
+
+func TestAutoSSLStaysOffWhereTheSettingSaysSo(t *testing.T) {
+	t.Parallel()
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
+	cfg := f.config("app1", "app2")
+	cfg.Check.Proxies = []certcheck.Proxy{f.sim.Proxy()}
+	cfg.AppSettings = map[string]certcheck.AppSettings{"app2": {AutoSSLOff: true}}
+	f.start(cfg)
+	f.add("app1", "shop.example.com")
+	f.add("app2", "shop.example.net", "proxied.example.net", "nocert.example.net")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+	f.awaitState("app2", "proxied.example.net", tasks.Done)
+	for _, domain := range []string{"shop.example.net", "nocert.example.net"} {
+		f.awaitState("app2", domain, tasks.DoneWithoutSSL)
+		f.awaitCause("app2", domain, tasks.CauseAutoSSLOff)
+	}
+	if calls := f.sim.Calls("app2", simulator.WriteSSL); calls != 0 {
+		t.Errorf("%d calls turned AutoSSL on", calls)
+	}
+}
