@@ -18,7 +18,8 @@ type domainPage struct {
 	ledger.View
 	App     ledger.App
 	Reason  string
-	Remedy  string // what the operator can do
+	Remedy  string            // what the operator can do
+	Records []tasks.DNSRecord // to set, if DNS is wrong
 	Steps   []progressStep
 	History []listsync.HistoryEntry
 	Tasks   []taskLink
@@ -66,6 +67,7 @@ func (p *pageServer) domain(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	body.Reason, body.Remedy = sentence(view.Reason), view.Cause.Remedy()
+	body.Records = tasks.RecordsToSet(view.Names, view.Record.Problems())
 	body.CanVerify = canVerify(view)
 	body.CanAdd, body.CanRemove = true, view.State != tasks.Removed
 	if body.Tasks, err = p.queues.Tasks(ctx, tasksOf(view)...); err != nil {

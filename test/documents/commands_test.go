@@ -98,7 +98,7 @@ func TestTheTrialAndDailyWorkRunAsShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	const both = "pilotsync enqueue add example.com --app app1 --www always --wait" // the names that are imported later
-	for _, heading := range []string{"Add and remove domains", "See where domains stand", "Repair a list", "Import names that are on a list", "Undo", "Pause an app"} {
+	for _, heading := range []string{"Check before you add", "Add and remove domains", "See where domains stand", "Repair a list", "Import names that are on a list", "Undo", "Pause an app"} {
 		if out, code := s.run(". ./sim.env; " + both); code != 0 {
 			t.Fatalf("%s: exit code %d\n%s", both, code, out)
 		}

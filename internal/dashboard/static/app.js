@@ -114,6 +114,23 @@
     form.addEventListener("submit", (e) => { e.preventDefault(); search(); });
   }
 
+  // Copies what is before a button. Over plain HTTP a browser has no clipboard API.
+  document.addEventListener("click", async ({ target }) => {
+    const button = target.closest("[data-copy]");
+    if (!button) return;
+    const code = button.previousElementSibling;
+    let copied = true;
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+    } catch {
+      getSelection().selectAllChildren(code); // stays selected for Ctrl-C if copying fails
+      copied = document.execCommand("copy");
+    }
+    const label = button.firstChild;
+    label.data = copied ? "Copied" : "Press Ctrl-C";
+    setTimeout(() => { label.data = "Copy"; }, 2 * minInterval);
+  });
+
   // A slash focuses the search, and Escape closes an open menu.
   addEventListener("keydown", (e) => {
     if (e.key === "Escape") {

@@ -1,0 +1,41 @@
+package dashboard
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/test/browsertest"
+)
+
+func TestDNSRecordsCanBeCopied(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t, simulator.Options{}, nil)
+	w.startWorker("app1")
+	w.enqueue("app1", false, "elsewhere-hotel.example.com", "shop.example.com")
+	w.awaitState("app1", "elsewhere-hotel.example.com", tasks.Failed)
+	w.awaitState("app1", "shop.example.com", tasks.Done)
+	b := tab{t, browsertest.New(t)}
+
+	b.open(w.url + "/domains/app1/elsewhere-hotel.example.com")
+	want := "A|elsewhere-hotel.example.com|127.0.0.1"
+	if got := b.text(`[...document.querySelectorAll(".records tbody tr:first-child td")].map(td => (td.querySelector("code") || td).textContent).join("|")`); got != want {
+		t.Errorf("the record is %q, want %q", got, want)
+	}
+	const button = `document.querySelector(".records tr:first-child td:last-child button")`
+	b.do(chromedp.Evaluate[chromedp.Void](`Object.defineProperty(navigator, "clipboard", { value: { writeText: async (text) => { window.copied = text; } } }); undefined`),
+		click(".records tr:first-child td:last-child button"))
+	b.awaitTrue(`window.copied === "127.0.0.1" && ` + button + `.textContent.startsWith("Copied")`)
+
+	// Without a clipboard API, as over plain HTTP, the value is at least selected.
+	b.do(chromedp.Evaluate[chromedp.Void](`navigator.clipboard.writeText = undefined; undefined`),
+		click(".records tr:first-child td:nth-child(2) button"))
+	b.awaitTrue(`getSelection().toString() === "elsewhere-hotel.example.com"`)
+
+	b.open(w.url + "/domains/app1/shop.example.com")
+	if b.holds(`document.querySelector(".records")`) {
+		t.Error("a domain whose DNS is right has records to set")
+	}
+}
