@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"pilotsync/internal/serverpilot"
@@ -97,5 +98,7 @@ func callError(err error) error {
 	case serverpilot.Refused:
 		verdict = listsync.Refused
 	}
-	return &listsync.CallError{Verdict: verdict, Message: failed.Message, RetryAfter: failed.RetryAfter, Err: err}
+	// A gateway's 409 has no message of ServerPilot's, and says nothing of a name.
+	conflict := failed.Status == http.StatusConflict && failed.Message != ""
+	return &listsync.CallError{Verdict: verdict, Conflict: conflict, Message: failed.Message, RetryAfter: failed.RetryAfter, Err: err}
 }

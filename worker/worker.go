@@ -42,6 +42,9 @@ const exitTimeout = shutdownTimeout + 4*time.Second
 // fewer writes, since ServerPilot renews the web server's configuration after each.
 const minSyncInterval = 500 * time.Millisecond
 
+// conflictDelay is the delay before a list is written again that ServerPilot answered by 409.
+const conflictDelay = time.Second
+
 // ErrRedisSilent: the worker stopped while Redis didn't answer. Goroutines of asynq still
 // wait for it. So the process must exit without closing [Config.Redis]: a closed client makes
 // asynq panic.
@@ -98,7 +101,7 @@ func New(cfg Config) (*Worker, error) {
 	syncer := &listsync.Syncer{
 		API: listAPI{registry: w.registry, ambiguousWrite: m.AmbiguousWrite}, Ledger: loss, Enqueuer: enqueuer, Rules: rules,
 		FirstDelay: func(r listsync.Record) time.Duration { return verifyDelay(cfg.SSLDelays, 1, r) },
-		Now:        time.Now, MinInterval: minSyncInterval, CommitRetryTimeout: listsync.LeaseTTL,
+		Now:        time.Now, MinInterval: minSyncInterval, ConflictDelay: conflictDelay, CommitRetryTimeout: listsync.LeaseTTL,
 		Stopping: w.stopping, WorkerID: w.id, OnCommit: settled.observe,
 	}
 	w.reconciler = &reconciler{mode: cmp.Or(cfg.Reconcile, Repair), ledger: l, registry: w.registry, syncer: syncer,

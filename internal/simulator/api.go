@@ -132,6 +132,8 @@ func (s *Simulator) applyUnlessFailed(x *exchange, fault Fault, respond func(*ex
 		return errorResponse(http.StatusInternalServerError, "Something unexpected happened.")
 	case Error400:
 		return errorResponse(http.StatusBadRequest, "This is not allowed.")
+	case Error409:
+		return errorResponse(http.StatusConflict, "Another change is under way.")
 	case Error429:
 		a := errorResponse(http.StatusTooManyRequests, "Too many requests.")
 		a.retryAfter = fault.For

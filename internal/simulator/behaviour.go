@@ -41,6 +41,8 @@ type Behaviour struct {
 	OtherSite bool `json:"other_site,omitempty"`
 	// Refused is why the API refuses a list to which this name was added (400).
 	Refused string `json:"refused,omitempty"`
+	// Conflict is why the API answers 409 to a list to which this name was added.
+	Conflict string `json:"conflict,omitempty"`
 	// CertDelay overrides Options.CertDelay unless it is 0.
 	CertDelay time.Duration `json:"cert_delay_ns,omitempty"`
 	// LateCert: the certificate takes ten times Options.CertDelay, at least 1 s.

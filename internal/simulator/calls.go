@@ -48,6 +48,9 @@ func (s *Simulator) writeList(x *exchange, a *app) response {
 		if reason := s.behaviour(name).Refused; reason != "" && !known {
 			return errorResponse(http.StatusBadRequest, "%s: %s", name, reason)
 		}
+		if reason := s.behaviour(name).Conflict; reason != "" && !known {
+			return errorResponse(http.StatusConflict, "%s", reason)
+		}
 	}
 	changed := !slices.Equal(a.list, list)
 	x.write = s.setList(a, list, x.received)

@@ -30,6 +30,7 @@ const (
 	NoFault       FaultKind = ""               // success; in a script it lets one call pass
 	Error5xx      FaultKind = "error-5xx"      // no effect; status 500
 	Error400      FaultKind = "error-400"      // no effect; status 400
+	Error409      FaultKind = "error-409"      // no effect; status 409
 	Error429      FaultKind = "error-429"      // no effect; status 429, Retry-After if For isn't 0
 	Slow          FaultKind = "slow"           // takes longer, by For
 	HTML          FaultKind = "html"           // takes effect; a gateway answers with a 502 page

@@ -41,8 +41,11 @@ const (
 
 // CallError is a failed call.
 type CallError struct {
-	Verdict    Verdict
-	Message    string        // ServerPilot's own words, for Refused; otherwise may be empty
+	Verdict Verdict
+	Message string // ServerPilot's own words, for Refused; otherwise may be empty
+	// Conflict: ServerPilot answered 409 to a write, of verdict Transient. The conflict may
+	// pass, or be one of the list's names for as long as that is on it.
+	Conflict   bool
 	RetryAfter time.Duration // the delay that ServerPilot asked for; 0 for none
 	Err        error
 }

@@ -37,7 +37,7 @@ func faultyList(app, message string, err error) error {
 
 // bisect halves a refused plan, until the change that ServerPilot refuses is alone in its
 // batch. That change is rejected.
-func (r *run) bisect(plan Result, on Snapshot, message string, err error) error {
+func (r *run) bisect(plan Result, on Snapshot, message string) error {
 	var next []batch
 	if !r.controlPassed {
 		next = append(next, batch{control: true})
@@ -51,6 +51,35 @@ func (r *run) bisect(plan Result, on Snapshot, message string, err error) error 
 	}
 	r.batches = append(next, r.batches...)
 	return nil
+}
+
+// conflictLimit is how many answers 409 in a row to a write count as a refusal.
+const conflictLimit = 3
+
+// conflict tries a batch again that got the answer 409, since that may be a passing
+// conflict. If it repeats, one of the names may always conflict: then the batch is
+// bisected. No change is rejected before ServerPilot accepted the unchanged list and
+// answered 409 to the change again.
+func (r *run) conflict(ctx context.Context, p batch, plan Result, on Snapshot, err error) error {
+	p.conflicts++
+	switch {
+	case p.conflicts < conflictLimit:
+		r.batches = append([]batch{p}, r.batches...)
+		r.wait(ctx, r.ConflictDelay)
+		return nil
+	case len(plan.Changed) == 1 && !r.controlPassed:
+		p.conflicts = 0
+		r.batches = append([]batch{{control: true}, p}, r.batches...)
+		return nil
+	}
+	var call *CallError
+	errors.As(err, &call)
+	return r.bisect(plan, on, call.Message)
+}
+
+func isConflict(err error) bool {
+	var call *CallError
+	return errors.As(err, &call) && call.Conflict
 }
 
 // lastSeq returns the order number of the domain's last change, or 0.

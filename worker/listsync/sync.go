@@ -34,6 +34,9 @@ type Syncer struct {
 	// the ledger fails. So after a failover of Redis the app needn't wait for the end of
 	// [LandingLimit] or of the lease. 0 means one try each; more than [LeaseTTL] is useless.
 	CommitRetryTimeout time.Duration
+	// ConflictDelay is the delay before a write that conflicted is tried again; it must be
+	// well below [LeaseTTL].
+	ConflictDelay time.Duration
 	// Stopping is closed to stop the sync: no new call starts then.
 	Stopping <-chan struct{}
 	// WorkerID is this worker's name in the domains' history.
@@ -146,6 +149,8 @@ type batch struct {
 	only    map[string]bool
 	refused *refusal
 	control bool // write the list unchanged
+	// conflicts is how often in a row ServerPilot answered a write of the batch by 409.
+	conflicts int
 }
 
 // settle plans, writes and commits until nothing is pending.
@@ -177,10 +182,15 @@ func (r *run) settle(ctx context.Context) error {
 // waitInterval waits, so more changes of a burst combine. It returns early if the sync must
 // end; the next step returns the error then.
 func (r *run) waitInterval(ctx context.Context, wait time.Duration) {
+	r.wait(ctx, min(wait, r.MinInterval)) // a clock may have been set back
+}
+
+// wait waits, or returns early if the sync must end.
+func (r *run) wait(ctx context.Context, wait time.Duration) {
 	if wait <= 0 {
 		return
 	}
-	timer := time.NewTimer(min(wait, r.MinInterval)) // a clock may have been set back
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -215,8 +225,11 @@ func (r *run) step(ctx context.Context, p batch) error {
 			return err
 		}
 		err := r.replace(ctx, plan.List, WriteIntent{Claim: plan.Claim, Added: plan.Added, Removed: plan.Removed, Size: len(plan.List), WorkerID: r.WorkerID})
+		if isConflict(err) {
+			return r.conflict(ctx, p, plan, snapshot, err)
+		}
 		if message, refused := isRefusal(err); refused {
-			return r.bisect(plan, snapshot, message, err)
+			return r.bisect(plan, snapshot, message)
 		}
 		if err != nil {
 			return err
