@@ -55,8 +55,9 @@ func firstAddresses(expected []netip.Prefix) (v4, v6 string) {
 
 // RecordsToSet returns the records that repair DNS, by the causes of a domain's problems:
 // those of the names whose addresses are missing or wrong. Names has the domain first, which
-// a cause without a name is about. There are no records if DNS is right, or if the server's
-// address isn't known.
+// a cause without a name is about. If the domain's own addresses are wrong, the records are
+// those of all names, since a verification then doesn't report the others. There are no
+// records if DNS is right, or if the server's address isn't known.
 func RecordsToSet(names []string, problems []Cause) []DNSRecord {
 	var expected []netip.Prefix
 	wrong := map[string]bool{}
@@ -76,7 +77,7 @@ func RecordsToSet(names []string, problems []Cause) []DNSRecord {
 	}
 	records := []DNSRecord{} // [] in JSON, not null
 	for _, r := range DNSRecords(names, expected) {
-		if wrong[r.Name] {
+		if wrong[r.Name] || wrong[names[0]] {
 			records = append(records, r)
 		}
 	}

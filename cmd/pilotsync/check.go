@@ -44,7 +44,7 @@ func (c *checkCmd) Run(ctx context.Context, s *terminal.Streams) error {
 	return c.lookup(ctx, s, true, func(set config.Worker, target precheck.Target) error {
 		checker, ok := certcheck.New(set.Check), true
 		var all []domainCheck
-		t := terminal.Table{Columns: []terminal.Column{terminal.DomainColumn(), {Title: "WOULD WORK", Color: yesColor}, {Title: "CAUSE", Rank: 1}, terminal.ReasonColumn()}}
+		t := terminal.Table{Columns: []terminal.Column{terminal.DomainColumn(), {Title: "OK", Color: yesColor}, {Title: "CAUSE", Rank: 1}, terminal.ReasonColumn()}}
 		for _, domain := range c.Domains {
 			result, err := precheck.Check(ctx, checker, target, domain)
 			if err != nil {

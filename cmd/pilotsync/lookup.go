@@ -62,7 +62,11 @@ func (f *lookupFlags) lookup(ctx context.Context, s *terminal.Streams, readOther
 	}
 	target := precheck.Target{Expected: expectedAt(set, app, netip.Addr{})}
 	if app == "" {
-		s.Noticef("No account is set, or --app doesn't say which of several apps is meant. So no list is read, and DNS is compared with PILOTSYNC_EXPECTED_ADDRESSES only.")
+		why := "No account is set"
+		if len(set.Accounts) > 0 {
+			why = "Several apps are configured, and --app names none"
+		}
+		s.Noticef("%s: no list is read, and DNS is compared with PILOTSYNC_EXPECTED_ADDRESSES only.", why)
 	} else {
 		var others []string
 		if readOthers {
@@ -77,7 +81,8 @@ func (f *lookupFlags) lookup(ctx context.Context, s *terminal.Streams, readOther
 	if len(target.Expected) == 0 {
 		s.Noticef("Where DNS should point isn't known: set PILOTSYNC_EXPECTED_ADDRESSES to the address of the app's server.")
 	}
-	target.EnableAutoSSL, target.WWW, target.Keys = true, set.Rules.WWW, set.Webhook.Keys
+	target.AutoSSL.KeepOff = set.SettingsOf(app).AutoSSLOff
+	target.WWW, target.Keys = set.Rules.WWW, set.Webhook.Keys
 	if own, isOwn := set.Webhooks[app]; isOwn {
 		target.Keys = own.Keys
 	}

@@ -37,8 +37,6 @@ type Target struct {
 	Listed    map[string]bool
 	Elsewhere map[string]string
 	AutoSSL   certcheck.AutoSSL
-	// EnableAutoSSL: pilotsync would turn AutoSSL on.
-	EnableAutoSSL bool
 	// Expected is where DNS should point; empty if that isn't known.
 	Expected []netip.Prefix
 	Keys     [][]byte // of the webhook's secrets, for sites behind a proxy
@@ -98,6 +96,7 @@ type Result struct {
 func Check(ctx context.Context, prober Prober, t Target, domain string) (Result, error) {
 	facts := certcheck.Facts{Domain: domain, Names: tasks.Names(domain, t.WWW), Probes: map[string]certcheck.Probe{},
 		AutoSSL: t.AutoSSL, Expected: t.Expected, App: t.App}
+	facts.AutoSSL.TurnedOn = t.AutoSSL.CanEnable() // a verification would do it
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	for _, name := range facts.Names {
@@ -135,7 +134,7 @@ func Evaluate(t Target, facts certcheck.Facts) Result {
 // works reports whether nobody has to act on a cause.
 func works(code tasks.Code) bool {
 	switch code {
-	case tasks.CauseWorks, tasks.CauseWouldWork, tasks.CauseCertificateNotReady, tasks.CauseAutoSSLStarted:
+	case tasks.CauseWorks, tasks.CauseWouldWork, tasks.CauseCertificateNotReady:
 		return true
 	}
 	return false
@@ -151,13 +150,13 @@ func (t Target) cause(facts certcheck.Facts, name string) tasks.Cause {
 		return tasks.Cause{Code: tasks.CauseOnAnotherApp, Params: tasks.Params{Name: name, App: t.Elsewhere[name]}}
 	case name == facts.Domain && !t.Listed[name] && t.missing(facts.Names) > listsync.Limit-len(t.Listed):
 		return tasks.Cause{Code: tasks.CauseListFull, Params: tasks.Params{Name: facts.Domain, Count: len(t.Listed), Limit: listsync.Limit, Need: t.missing(facts.Names)}}
-	case seen.Code == tasks.CauseAutoSSLOff && t.EnableAutoSSL:
+	case seen.Code == tasks.CauseAutoSSLStarted:
 		return tasks.Cause{Code: tasks.CauseWouldWork, Params: tasks.Params{Name: name}}
 	case t.Listed[name] || !awaitsCertificate(facts.Probes[name], seen.Code):
 		return seen
 	case t.AutoSSL.Custom:
 		return tasks.Cause{Code: tasks.CauseCustomCertificate, Params: tasks.Params{Name: name, App: t.App}}
-	case t.AutoSSL.Available && !t.AutoSSL.On && !t.EnableAutoSSL:
+	case !t.AutoSSL.On && t.AutoSSL.KeepOff:
 		return tasks.Cause{Code: tasks.CauseAutoSSLOff, Params: tasks.Params{Name: name, App: t.App}}
 	}
 	return tasks.Cause{Code: tasks.CauseWouldWork, Params: tasks.Params{Name: name}}

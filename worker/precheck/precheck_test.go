@@ -56,6 +56,7 @@ func full(n int) map[string]bool {
 func TestWhetherADomainWouldWork(t *testing.T) {
 	t.Parallel()
 	ready := certcheck.AutoSSL{Known: true, Available: true, Covered: []string{"example.com"}}
+	off := certcheck.AutoSSL{Known: true, Available: true, KeepOff: true}
 	both := listed("example.com", "www.example.com")
 	forbidden := here
 	forbidden.CAA = certcheck.CAA{Status: certcheck.CAAForbids, Record: "example.com"}
@@ -67,14 +68,14 @@ func TestWhetherADomainWouldWork(t *testing.T) {
 		want   string // the causes of the domain, and then of the problems
 		ok     bool
 	}{
-		{"a new domain", Target{App: "app1", EnableAutoSSL: true}, nil, "WouldWork", true},
+		{"a new domain", Target{App: "app1"}, nil, "WouldWork", true},
 		{"without an app", Target{}, nil, "WouldWork", true},
 		{"a certificate is there", Target{App: "app1"}, probes{"example.com": valid, "www.example.com": valid}, "Works", true},
 		{"a listed domain waits", Target{App: "app1", Listed: both, AutoSSL: certcheck.AutoSSL{Known: true}}, nil, "CertificateNotReady", true},
 		{"a listed domain isn't covered", Target{App: "app1", Listed: both, AutoSSL: ready}, probes{"example.com": valid}, "Works CertificateDoesNotCover:www", true},
-		{"AutoSSL would be turned on", Target{App: "app1", Listed: both, AutoSSL: ready, EnableAutoSSL: true}, probes{"www.example.com": valid}, "WouldWork", true},
-		{"AutoSSL stays off", Target{App: "app1", Listed: both, AutoSSL: ready}, probes{"www.example.com": valid}, "AutoSSLOff AutoSSLOff", false},
-		{"AutoSSL stays off for a new domain", Target{App: "app1", AutoSSL: ready}, probes{"www.example.com": valid}, "AutoSSLOff AutoSSLOff", false},
+		{"AutoSSL would be turned on", Target{App: "app1", Listed: both, AutoSSL: ready}, probes{"www.example.com": valid}, "WouldWork", true},
+		{"AutoSSL stays off", Target{App: "app1", Listed: both, AutoSSL: off}, probes{"www.example.com": valid}, "AutoSSLOff AutoSSLOff", false},
+		{"AutoSSL stays off for a new domain", Target{App: "app1", AutoSSL: off}, probes{"www.example.com": valid}, "AutoSSLOff AutoSSLOff", false},
 		{"no DNS", Target{App: "app1"}, probes{"example.com": nowhere}, "DNSMissing DNSMissing", false},
 		{"no DNS of www", Target{App: "app1"}, probes{"www.example.com": nowhere}, "WouldWork DNSMissing:www", true},
 		{"CAA", Target{App: "app1"}, probes{"example.com": forbidden}, "CAAForbids CAAForbids", false},

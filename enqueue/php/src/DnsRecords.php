@@ -10,7 +10,7 @@ final class DnsRecords
     private const WRONG_ADDRESSES = ['DNSMissing', 'DNSAliasDangling', 'DNSElsewhere', 'IPv6Elsewhere'];
 
     /**
-     * The records of the names whose addresses are missing or wrong; none if the server's address isn't known.
+     * The records of the names whose addresses are missing or wrong, or of all if the domain's are; none if the server's address isn't known.
      *
      * @param list<string>               $names    the domain first
      * @param list<array<string, mixed>> $problems of the domain, each with name, cause and params
@@ -27,7 +27,8 @@ final class DnsRecords
             }
         }
         $records = [];
-        foreach (array_intersect($names, $wrong) as $name) {
+        // If the domain's own addresses are wrong, a verification doesn't report its other names.
+        foreach (in_array($names[0] ?? '', $wrong, true) ? $names : array_intersect($names, $wrong) as $name) {
             $domain = strpos($name, 'www.') === 0 ? substr($name, 4) : '';
             if ($expected !== [] && in_array($domain, $names, true)) {
                 $records[] = ['type' => 'CNAME', 'name' => $name, 'value' => $domain];
