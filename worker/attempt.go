@@ -90,7 +90,7 @@ func apply(r *listsync.Record, v certcheck.Verdict) {
 // setCertificate puts the domain's certificate into a record, if the probe got one.
 func setCertificate(r *listsync.Record, facts certcheck.Facts) {
 	if probe := facts.Probes[r.Domain]; !probe.NotAfter.IsZero() {
-		r.Certificate = &listsync.Cert{Issuer: probe.Issuer, NotAfter: probe.NotAfter}
+		r.Certificate = &listsync.Cert{Issuer: probe.Issuer, NotAfter: probe.NotAfter, NotBefore: probe.NotBefore}
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"pilotsync/tasks"
 	"pilotsync/worker/certcheck"
-	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
 	"pilotsync/worker/taskerr"
 )
@@ -91,7 +90,7 @@ func keepDone(after *listsync.Record, before listsync.Record, verdict certcheck.
 	after.SeenPointing, after.FailedRechecks = true, 0
 	notify = before.State != tasks.Done || before.FailedRechecks > 0
 	end := after.Certificate.NotAfter
-	if end.Sub(now) >= ledger.ExpiringWithin {
+	if now.Before(after.Certificate.AlarmAt()) {
 		return verdict.Cause, notify
 	}
 	cause = tasks.Cause{Code: tasks.CauseCertificateExpiring, Params: tasks.Params{Name: before.Domain, App: app, Until: end, Issuer: after.Certificate.Issuer}}

@@ -64,6 +64,9 @@ func TestEvaluateRecheck(t *testing.T) {
 			func(r listsync.Record) bool {
 				return r.ExpiryNotified != nil && strings.Contains(r.Reason(), "2026-03-14") && causes(r) == "CertificateExpiring"
 			}},
+		{"20 days of 90 are less than a quarter", endedAs(tasks.Done, 0, 0), lasting(90, 20), tasks.Done, 0, "ends on", nil},
+		{"2 days of 6 are more", endedAs(tasks.Done, 0, 0), lasting(6, 2), tasks.Done, 0, "", nil},
+		{"1 day of 6 is less", endedAs(tasks.Done, 0, 0), lasting(6, 1), tasks.Done, 0, "ends on", nil},
 		{"once", told, good(ending), tasks.Done, 0, "", nil},
 		{"failed stays failed, without a word", endedAs(tasks.Failed, 0, 0), elsewhere, tasks.Failed, 0, "",
 			func(r listsync.Record) bool { return causes(r) == "ServerAddressUnknown" }},
@@ -108,4 +111,10 @@ func TestARestartedVerificationHasItsAttempts(t *testing.T) {
 			t.Errorf("limit %d: %s, %s; want %s", limit, got, is.State, want)
 		}
 	}
+}
+
+// lasting is a good probe whose certificate has some days left of its lifetime.
+func lasting(lifetime, left int) certcheck.Probe {
+	end := checkedAt.AddDate(0, 0, left)
+	return certcheck.Probe{DNS: certcheck.PointsHere, TLS: certcheck.Valid, NotBefore: end.AddDate(0, 0, -lifetime), NotAfter: end}
 }

@@ -190,8 +190,7 @@ func (l *Ledger) views(ctx context.Context, positions []Position) ([]View, error
 	return views, nil
 }
 
-// ExpiringWithin is how long before a certificate's end there is an event. Let's Encrypt's
-// are renewed 30 days before.
+// ExpiringWithin is how long before its end a certificate counts in [App.Expiring].
 const ExpiringWithin = 14 * 24 * time.Hour
 
 // AppStates returns the states of the named apps, or of all apps if none is named, sorted

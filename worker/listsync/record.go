@@ -100,8 +100,22 @@ func (r Record) Problems() (all []tasks.Cause) {
 
 // Cert is what a verification saw of the certificate of the domain itself.
 type Cert struct {
-	Issuer   string    `json:"issuer"`
-	NotAfter time.Time `json:"not_after"`
+	Issuer    string    `json:"issuer"`
+	NotAfter  time.Time `json:"not_after"`
+	NotBefore time.Time `json:"not_before,omitzero"` // zero in records of earlier releases
+}
+
+// oldLifetime is assumed of a certificate whose beginning isn't known.
+const oldLifetime = 90 * 24 * time.Hour
+
+// AlarmAt is when a certificate that wasn't renewed is reported: a quarter of its lifetime
+// is left. Renewal is due when a third is left (letsencrypt.org/docs/integration-guide).
+func (c Cert) AlarmAt() time.Time {
+	lifetime := c.NotAfter.Sub(c.NotBefore)
+	if c.NotBefore.IsZero() {
+		lifetime = oldLifetime
+	}
+	return c.NotAfter.Add(-lifetime / 4)
 }
 
 // Check is what a verification found for one name, in words.
