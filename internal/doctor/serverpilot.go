@@ -135,7 +135,7 @@ func evaluateAccount(clientID string, err error) (results []Result, usable bool)
 	case e != nil && e.Status == http.StatusPaymentRequired:
 		return []Result{
 			ok(CheckCredentials, "ServerPilot accepts the credentials of "+clientID),
-			failure(CheckCard, fmt.Sprintf("ServerPilot asks for payment by %s (402): nothing can be read or changed", clientID), "Put a valid card on the account, in ServerPilot under Account → Billing."),
+			failure(CheckCard, fmt.Sprintf("ServerPilot asks for payment by %s (402): nothing can be read or changed", clientID), "Check the card and the plan of the account, in ServerPilot under Account → Billing."),
 		}, false
 	default:
 		return []Result{warning(CheckCredentials, fmt.Sprintf("the credentials of %s could not be checked: %v", clientID, err), "Try again later; workers do so by themselves.")}, false

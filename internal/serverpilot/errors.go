@@ -141,7 +141,7 @@ func advice(op string, status int) string {
 	case http.StatusUnauthorized:
 		return "ServerPilot doesn't accept these credentials; check the client id and the API key (an account has one active key)"
 	case http.StatusPaymentRequired:
-		return "ServerPilot asks for payment; put a valid card on the account"
+		return "ServerPilot asks for payment; check the card and the plan of the account"
 	case http.StatusForbidden:
 		return "ServerPilot doesn't allow changing this over the API; check it in its dashboard"
 	case http.StatusNotFound:
