@@ -42,15 +42,10 @@ func NotCertifiable(name string) (rule Rule, never bool) {
 // belowPublicSuffix reports whether a name is below a suffix of the ICANN section of the
 // public suffix list. Suffixes of the private section, such as github.io, are below one.
 func belowPublicSuffix(name string) bool {
-	for {
-		suffix, icann := publicsuffix.PublicSuffix(name)
-		switch {
-		case icann:
+	for part, more := name, true; more; _, part, more = strings.Cut(part, ".") {
+		if suffix, icann := publicsuffix.PublicSuffix(part); icann {
 			return suffix != name
-		case !strings.Contains(suffix, "."):
-			return false // the list doesn't have it
 		}
-		_, name, _ = strings.Cut(suffix, ".")
-		name = "x." + name // the part below may be a suffix itself
 	}
+	return false
 }
