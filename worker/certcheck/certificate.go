@@ -62,4 +62,17 @@ func issuer(cert *x509.Certificate) string {
 	return sanitize(cert.Issuer.CommonName, maxName)
 }
 
+// storable returns the time in UTC, in the years 1 to 9999. JSON has no others, and none with a
+// zone offset of a day or more; a certificate may have both (time.Time.MarshalJSON).
+func storable(t time.Time) time.Time {
+	t = t.UTC()
+	switch {
+	case t.Year() < 1:
+		return time.Time{}
+	case t.Year() > 9999:
+		return time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
+	}
+	return t
+}
+
 func date(t time.Time) string { return t.UTC().Format(time.DateOnly) }

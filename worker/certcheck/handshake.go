@@ -46,7 +46,7 @@ func (c *Checker) handshakes(ctx context.Context, probe *Probe) {
 	}
 	probe.TLS, probe.TLSDetail, probe.TLSAddress = result.status, sanitize(result.detail, maxDetail), result.address
 	if leaf := result.leaf; leaf != nil {
-		probe.Issuer, probe.NotBefore, probe.NotAfter, probe.CertNames = issuer(leaf), leaf.NotBefore, leaf.NotAfter, certNames(leaf)
+		probe.Issuer, probe.NotBefore, probe.NotAfter, probe.CertNames = issuer(leaf), storable(leaf.NotBefore), storable(leaf.NotAfter), certNames(leaf)
 	}
 }
 
