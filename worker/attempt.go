@@ -138,6 +138,18 @@ func checksOf(facts certcheck.Facts) (checks []listsync.Check) {
 	return checks
 }
 
+// explainPostponed records why an attempt could not be made. What the last attempt found
+// wrong stays: it is what the domain's owner has to repair.
+func explainPostponed(r *listsync.Record, cause error) {
+	c := tasks.Cause{Code: tasks.CauseCouldNotCheck, Params: tasks.Params{Message: text.Limit(cause.Error(), tasks.MaxParamText)}}
+	if !r.IsProblem() || r.Code == c.Code {
+		r.Explain(c)
+		return
+	}
+	warnings := slices.DeleteFunc(slices.Clone(r.Warnings), func(w tasks.Cause) bool { return w.Code == c.Code })
+	r.Explain(r.Cause, append(warnings, c)...)
+}
+
 // postpone delays an attempt, since ServerPilot could not be asked. The delay grows with the
 // time that the attempt is overdue.
 func (r *verifier) postpone(ctx context.Context, v tasks.Verify, before listsync.Record, cause error) error {
@@ -150,7 +162,7 @@ func (r *verifier) postpone(ctx context.Context, v tasks.Verify, before listsync
 	if failed := serverpilot.AsError(cause); failed != nil {
 		delay = max(delay, failed.RetryAfter+taskerr.Rounding)
 		after := before
-		after.Explain(tasks.Cause{Code: tasks.CauseCouldNotCheck, Params: tasks.Params{Message: text.Limit(cause.Error(), tasks.MaxParamText)}})
+		explainPostponed(&after, cause)
 		after.UpdatedAt = now
 		if after.Reason() != before.Reason() {
 			if _, err := r.ledger.Verified(ctx, v.AppID, before, after, listsync.HistoryEntry{}); err != nil {

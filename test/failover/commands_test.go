@@ -116,6 +116,8 @@ func everyCommand(t *testing.T, url urls) {
 		{"apps show", "", "app2", 0},
 		{"apps forget", "nosuchapp --yes", "app nosuchapp is forgotten", 0},
 		{"verify", "shop.example.com --wait", "done", 0},
+		{"check", "shop.example.com --app app1", "shop.example.com", 0},
+		{"dns", "shop.example.com --app app1", "shop.example.com", 0},
 		{"doctor", "", "Everything is in order", 0},
 		{"history", "--app app1", "shop.example.com", 0},
 		{"restore", "--app app1 --at 0 --dry-run", "shop.example.com", 0},

@@ -63,23 +63,24 @@ func previewOf(in Input) Preview {
 	}
 	p := Preview{Listed: len(in.Remote), Added: plan.Added, Removed: plan.Removed}
 	for domain, change := range in.Ledger.Pending {
-		change.Preview = previewText(change, outcomes[domain].Record, plan)
+		change.Preview = previewText(change, outcomes[domain], plan)
 		p.Changes = append(p.Changes, change)
 	}
 	slices.SortFunc(p.Changes, func(a, b Pending) int { return cmp.Compare(a.Domain, b.Domain) })
 	return p
 }
 
-// previewText says what the plan does with a change, in a clause without its subject. r is
-// the record that the plan leads to.
-func previewText(change Pending, r Record, plan Result) string {
+// previewText says what the plan does with a change, in a clause without its subject. o is
+// what the plan leads to.
+func previewText(change Pending, o Outcome, plan Result) string {
+	r, why := o.Record, o.Entry.Sentence()
 	switch {
 	case r.State == tasks.Rejected:
-		return "would be rejected: " + r.Sentence()
+		return "would be rejected: " + why
 	case change.Remove && r.State != tasks.Removed:
-		return "would be refused: " + r.Sentence()
+		return "would be refused: " + why
 	case change.Remove && !slices.Contains(plan.Removed, change.Domain) && has(plan.List, change.Domain):
-		return "would be dealt with without a write: " + r.Sentence()
+		return "would be dealt with without a write: " + why
 	case change.Remove:
 		return previewSentence("would be taken off the list", "is not on the list", change.Domain, tasks.Names(change.Domain, tasks.WWWAlways), plan.Removed)
 	}

@@ -37,7 +37,7 @@ func (p *planner) outcome(s *candidate) (o Outcome, changed bool) {
 		return Outcome{}, false
 	case s.refusal.Code != "" && s.wanted && removal:
 		// A refused removal: the domain stays what it was.
-		r.Since, r.Names, r.Cause = s.wantedSince, p.namesOnList(s), s.refusal
+		r.Since, r.Names = s.wantedSince, p.namesOnList(s)
 		return Outcome{Record: r, Entry: s.refusal}, true
 	case s.refusal.Code != "":
 		return p.rejected(s, r), true
