@@ -8,8 +8,9 @@ import (
 )
 
 // bogus tells whether a resolver that fails for a name (SERVFAIL) does so because DNSSEC's
-// signatures are wrong. It says so by an extended error (RFC 8914), which is the text, or
-// it answers as soon as it is asked not to check them.
+// signatures are wrong. It says so by an extended error (RFC 8914), which is the text. Or it
+// answers as soon as it is asked not to check them, and the zone is signed: without that,
+// the resolver may only have recovered.
 func (c *Checker) bogus(ctx context.Context, name string) (text string, yes bool) {
 	checked, err := c.query(ctx, name, dns.TypeA, false)
 	if err != nil || checked.Rcode != dns.RcodeServerFailure {
@@ -23,5 +24,34 @@ func (c *Checker) bogus(ctx context.Context, name string) (text string, yes bool
 		}
 	}
 	unchecked, err := c.query(ctx, name, dns.TypeA, true)
-	return "", err == nil && (unchecked.Rcode == dns.RcodeSuccess || unchecked.Rcode == dns.RcodeNameError)
+	if err != nil || unchecked.Rcode != dns.RcodeSuccess && unchecked.Rcode != dns.RcodeNameError {
+		return "", false
+	}
+	if c.signed(ctx, name) {
+		return "", true
+	}
+	for _, rr := range unchecked.Answer { // the fault may be that of an alias's target
+		if alias, ok := rr.(*dns.CNAME); ok && c.signed(ctx, alias.Target) {
+			return "", true
+		}
+	}
+	return "", false
+}
+
+// signed tells whether the zone of a name is signed: its parent has a DS record for it.
+func (c *Checker) signed(ctx context.Context, name string) bool {
+	for owner := strings.TrimSuffix(name, "."); strings.Contains(owner, "."); _, owner, _ = strings.Cut(owner, ".") {
+		for _, kind := range []uint16{dns.TypeDS, dns.TypeSOA} {
+			reply, err := c.query(ctx, owner, kind, true)
+			if err != nil || reply.Rcode != dns.RcodeSuccess && reply.Rcode != dns.RcodeNameError {
+				return false
+			}
+			for _, rr := range reply.Answer {
+				if rr.Header().Rrtype == kind && strings.EqualFold(rr.Header().Name, dns.Fqdn(owner)) {
+					return kind == dns.TypeDS // the SOA record is at the zone's cut
+				}
+			}
+		}
+	}
+	return false
 }

@@ -125,6 +125,7 @@ func waysToCauses() map[string]reached {
 		change(&a)
 		return autoSSL(a)
 	}
+	const ds = "example.com. 60 DS 1 13 2 00\n"
 	bogusA, bogusAAAA := fails(dns.TypeA, 0, true), fails(dns.TypeAAAA, 0, true)
 	return map[string]reached{
 		"a name with hyphens": {name: "ab--c.example.com", zone: "ab--c.example.com. 60 A 127.0.0.1", serve: other,
@@ -134,13 +135,20 @@ func waysToCauses() map[string]reached {
 		"such a name whose own certificate is wrong":      {name: "shop.local", zone: "shop.local. 60 A 127.0.0.1", serve: other, facts: custom, want: tasks.CauseCustomDoesNotCover},
 		"off the list": {facts: func(f *Facts) { f.OffList, f.Probes = []string{"example.com"}, nil }, want: tasks.CauseNotOnList},
 
-		"no record":                {zone: "other.example.com. 60 A 127.0.0.1", want: tasks.CauseDNSMissing},
-		"a dangling alias":         {zone: "example.com. 60 CNAME gone.example.net.", want: tasks.CauseDNSAliasDangling},
-		"another address":          {zone: "example.com. 60 A 203.0.113.9", want: tasks.CauseDNSElsewhere},
-		"another IPv6 address":     {zone: pointsHere + "example.com. 60 AAAA 2001:db8::9", want: tasks.CauseIPv6Elsewhere, sentence: "2001:db8::9"},
-		"the server's is unknown":  {expected: "none", want: tasks.CauseServerAddressUnknown},
-		"an extended error":        {override: both(fails(dns.TypeA, 7, false), fails(dns.TypeAAAA, 7, false)), want: tasks.CauseDNSSECBogus, sentence: "(Signature Expired: signature [31mexpired)"},
-		"an answer with CD only":   {override: both(bogusA, bogusAAAA), want: tasks.CauseDNSSECBogus},
+		"no record":               {zone: "other.example.com. 60 A 127.0.0.1", want: tasks.CauseDNSMissing},
+		"a dangling alias":        {zone: "example.com. 60 CNAME gone.example.net.", want: tasks.CauseDNSAliasDangling},
+		"another address":         {zone: "example.com. 60 A 203.0.113.9", want: tasks.CauseDNSElsewhere},
+		"another IPv6 address":    {zone: pointsHere + "example.com. 60 AAAA 2001:db8::9", want: tasks.CauseIPv6Elsewhere, sentence: "2001:db8::9"},
+		"the server's is unknown": {expected: "none", want: tasks.CauseServerAddressUnknown},
+		"an extended error":       {override: both(fails(dns.TypeA, 7, false), fails(dns.TypeAAAA, 7, false)), want: tasks.CauseDNSSECBogus, sentence: "(Signature Expired: signature [31mexpired)"},
+		"an answer with CD only":  {override: both(bogusA, bogusAAAA), zone: pointsHere + ds, want: tasks.CauseDNSSECBogus},
+		"its zone is unsigned":    {override: both(bogusA, bogusAAAA), want: tasks.CauseDNSUnknown},
+		"its parent zone is signed": {override: both(bogusA, bogusAAAA), name: "shop.example.com", want: tasks.CauseDNSSECBogus,
+			zone: "shop.example.com. 60 A 127.0.0.1\n" + ds},
+		"only the parent of its zone is signed": {override: both(bogusA, bogusAAAA), name: "shop.example.com", want: tasks.CauseDNSUnknown,
+			zone: "shop.example.com. 60 A 127.0.0.1\nshop.example.com. 60 SOA a.example. b.example. 1 2 3 4 5\n" + ds},
+		"an alias into a signed zone": {override: both(bogusA, bogusAAAA), name: "shop.example.net", want: tasks.CauseDNSSECBogus,
+			zone: "shop.example.net. 60 CNAME example.com.\n" + pointsHere + ds},
 		"a resolver that fails":    {override: both(fails(dns.TypeA, 0, false), fails(dns.TypeAAAA, 0, false)), want: tasks.CauseDNSUnknown},
 		"another extended error":   {override: both(fails(dns.TypeA, 22, false), fails(dns.TypeAAAA, 22, false)), want: tasks.CauseDNSUnknown},
 		"a proxy, and no TLS":      {config: proxied, expected: "198.51.100.4/32", want: tasks.CauseBehindProxy, sentence: "behind Relay"},
