@@ -226,7 +226,7 @@ var (
 			"All addresses of the name are a proxy's (Cloudflare's published ranges, PILOTSYNC_PROXIES).", ByOwner, true},
 		{CauseOtherSite, "{name} is behind {provider}, and the site that answers there isn't of this network",
 			"In the proxy's settings, set the origin of {name} to the app's server[, {expected}].",
-			"The site answers the challenge at /wp-json/pilotsync/v1/here with a wrong signature, or as a site without pilotsync does.", ByOwner, true},
+			"The site answers the challenge at /wp-json/pilotsync/v1/here with a signature of another network.", ByOwner, true},
 		{CauseCAAForbids, "the CAA record of {record} doesn't let Let's Encrypt certify {name}[; it allows only {issuers}][; {message}]",
 			"Add the CAA record 0 issue \"letsencrypt.org\" to {record}, or delete its CAA records.",
 			"CAA records (RFC 8659) of the name or the nearest parent that has some.", ByOwner, true},

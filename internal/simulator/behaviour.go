@@ -37,7 +37,8 @@ type Behaviour struct {
 	// Proxied: the name points to the proxy, whose certificate is always valid. It passes
 	// requests to the site.
 	Proxied bool `json:"proxied,omitempty"`
-	// OtherSite: the site isn't of the network that has Options.SiteSecret.
+	// OtherSite: the site is of another network, and signs challenges with another secret
+	// than Options.SiteSecret.
 	OtherSite bool `json:"other_site,omitempty"`
 	// Refused is why the API refuses a list to which this name was added (400).
 	Refused string `json:"refused,omitempty"`

@@ -156,7 +156,7 @@ func waysToCauses() map[string]reached {
 		"a proxy before our site":  {config: proxied, expected: "198.51.100.4/32", serve: site(signing("s2")), secret: "s2", want: tasks.CauseWorks, sentence: "seen behind Relay"},
 		"a proxy without a secret": {config: proxied, expected: "198.51.100.4/32", serve: good(), want: tasks.CauseWorks, sentence: "seen behind Relay"},
 		"a proxy, other secret":    {config: proxied, expected: "198.51.100.4/32", serve: site(signing("theirs")), secret: "s1", want: tasks.CauseOtherSite},
-		"a proxy, another program": {config: proxied, expected: "198.51.100.4/32", serve: site(http.NotFound), secret: "s1", want: tasks.CauseOtherSite},
+		"a proxy, another program": {config: proxied, expected: "198.51.100.4/32", serve: site(http.NotFound), secret: "s1", want: tasks.CauseWorks},
 		"an expected proxy":        {config: proxied, serve: good(), secret: "s1", want: tasks.CauseWorks, sentence: "certificate valid"},
 
 		"CAA for another authority": {zone: pointsHere + `example.com. 60 CAA 0 issue "ca.example.net"`, serve: other, want: tasks.CauseCAAForbids, sentence: "it allows only ca.example.net"},

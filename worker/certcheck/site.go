@@ -29,12 +29,12 @@ const (
 type SiteStatus string
 
 const (
-	// NotAsked: there is no secret to prove it with, or no answer that proves anything,
-	// such as a redirect, a refusal of the proxy or an outage.
+	// NotAsked: there is no secret to prove it with, or no answer that proves anything: a
+	// redirect, an outage, or a page of the proxy or of a firewall.
 	NotAsked SiteStatus = ""
 	// Proven: the site signed the challenge.
 	Proven SiteStatus = "proven"
-	// OtherSite: the site signed it with another secret, or is one without pilotsync.
+	// OtherSite: the site answered as the plugin does, and signed with another secret.
 	OtherSite SiteStatus = "other"
 )
 
@@ -81,19 +81,12 @@ func (c *Checker) askSite(ctx context.Context, name string, address netip.Addr, 
 
 // evaluateSite decides by the answer to a challenge.
 func evaluateSite(status int, body []byte, name, nonce string, secrets [][]byte) SiteStatus {
-	switch status {
-	case http.StatusNotFound, http.StatusGone:
-		return OtherSite
-	case http.StatusOK:
-	default:
-		return NotAsked
-	}
 	var answer struct {
 		Pilotsync int    `json:"pilotsync"`
 		Signature string `json:"signature"`
 	}
-	if json.Unmarshal(body, &answer) != nil || answer.Pilotsync != 1 {
-		return OtherSite
+	if status != http.StatusOK || json.Unmarshal(body, &answer) != nil || answer.Pilotsync != 1 || answer.Signature == "" {
+		return NotAsked
 	}
 	// Both sides may have several secrets while one replaces another.
 	for signature := range strings.FieldsSeq(answer.Signature) {

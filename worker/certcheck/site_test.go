@@ -24,14 +24,14 @@ func TestASiteIsJudgedByItsAnswerToTheChallenge(t *testing.T) {
 			nonce := r.URL.Query().Get("nonce")
 			fmt.Fprintf(w, `{"pilotsync":1,"signature":"%s %s"}`, SignChallenge([]byte("older"), "example.com", nonce), SignChallenge([]byte("old"), "example.com", nonce))
 		}, Proven},
-		"no signature":   {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"pilotsync":1}`) }, OtherSite},
-		"another form":   {func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `{"pilotsync":2}`) }, OtherSite},
-		"a page of HTML": {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>shop</html>") }, OtherSite},
+		"no signature":   {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"pilotsync":1}`) }, NotAsked},
+		"another form":   {func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `{"pilotsync":2}`) }, NotAsked},
+		"a page of HTML": {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>shop</html>") }, NotAsked},
 		"an endless page": {func(w http.ResponseWriter, r *http.Request) {
 			io.WriteString(w, strings.Repeat(" ", maxSiteAnswer))
 			signing("secret")(w, r)
-		}, OtherSite},
-		"not found": {http.NotFound, OtherSite},
+		}, NotAsked},
+		"not found": {http.NotFound, NotAsked},
 		"a signature in a redirect": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "https://example.com/")
 			w.WriteHeader(http.StatusFound)

@@ -46,21 +46,23 @@ final class Here {
 		if ( ! defined( 'DONOTCACHEPAGE' ) ) {
 			define( 'DONOTCACHEPAGE', true ); // Cache plugins respect it.
 		}
-		$body = $this->body( $request->get_query_params() );
-		return new \WP_REST_Response( $body ? $body : array( 'code' => 'pilotsync_not_here' ), $body ? 200 : 404, array( 'Cache-Control' => 'no-store' ) );
+		$secrets = $this->settings->webhook_secrets();
+		$body    = $secrets ? self::body( $request->get_query_params(), $secrets ) : null;
+		$status  = $secrets ? 404 : 503; // Without a secret it can't tell whether the name is here.
+		return new \WP_REST_Response( $body ? $body : array( 'code' => 'pilotsync_not_here' ), $body ? 200 : $status, array( 'Cache-Control' => 'no-store' ) );
 	}
 
 	/**
 	 * The answer; null if the challenge isn't for this host, or the host isn't a name of the network.
 	 *
-	 * @param array $params Of the query.
+	 * @param array    $params  Of the query.
+	 * @param string[] $secrets Of the webhooks.
 	 * @return array{pilotsync: int, signature: string}|null
 	 */
-	private function body( array $params ): ?array {
-		$name    = isset( $params['name'] ) && is_string( $params['name'] ) ? $params['name'] : '';
-		$nonce   = isset( $params['nonce'] ) && is_string( $params['nonce'] ) ? $params['nonce'] : '';
-		$secrets = $this->settings->webhook_secrets();
-		if ( ! $secrets || '' === $name || $name !== self::host() || ! preg_match( '/^[A-Za-z0-9_-]{16,64}$/D', $nonce ) || ! self::is_name_of_network( $name ) ) {
+	private static function body( array $params, array $secrets ): ?array {
+		$name  = isset( $params['name'] ) && is_string( $params['name'] ) ? $params['name'] : '';
+		$nonce = isset( $params['nonce'] ) && is_string( $params['nonce'] ) ? $params['nonce'] : '';
+		if ( '' === $name || $name !== self::host() || ! preg_match( '/^[A-Za-z0-9_-]{16,64}$/D', $nonce ) || ! self::is_name_of_network( $name ) ) {
 			return null;
 		}
 		$sign = static function ( string $secret ) use ( $name, $nonce ): string {

@@ -99,7 +99,7 @@ func answersChallenge(f *fixture) {
 	}
 	f.do(step{"set", "here.example.com", map[string]any{"stage": "checking-dns"}})
 	if status, to := f.here("here.example.com", challenge("here.example.com", nonce)); status/100 != 3 || !strings.Contains(to, "wp-signup.php") {
-		f.t.Errorf("a site that isn't served answers with %d %q; for a worker only a redirect proves nothing", status, to)
+		f.t.Errorf("a site that isn't served answers with %d %q, not with a redirect", status, to)
 	}
 	f.do(step{"unmap", "here.example.com"}, step{"unmap", "xn--mnchen-3ya.example.com"})
 	f.sent()
