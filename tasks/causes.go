@@ -232,7 +232,7 @@ var (
 			"CAA records (RFC 8659) of the name or the nearest parent that has some.", ByOwner, true},
 		{CauseCAAUnknown, "the CAA records of {name} can't be read[ ({message})]; Let's Encrypt then issues nothing",
 			"Check that the domain's name servers answer questions for CAA records.",
-			"The resolver answers questions for addresses, but fails for CAA.", ByOwner, true},
+			"The resolver answers questions for addresses, but twice SERVFAIL for CAA.", ByOwner, true},
 
 		{CauseCertificateNotReady, "{name} points here, but ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here",
 			"Nothing: ServerPilot requests the certificate by itself.", "autossl.available of ServerPilot's API is false.", ByNobody, true},

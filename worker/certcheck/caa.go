@@ -2,7 +2,6 @@ package certcheck
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -23,7 +22,7 @@ const (
 	CAAAllows CAAStatus = ""
 	// CAAForbids: the records forbid it.
 	CAAForbids CAAStatus = "forbids"
-	// CAAUnknown: the resolver can't read the records, which stops Let's Encrypt as well.
+	// CAAUnknown: the resolver fails (SERVFAIL) twice, which stops Let's Encrypt as well.
 	CAAUnknown CAAStatus = "unknown"
 )
 
@@ -38,17 +37,21 @@ type CAA struct {
 }
 
 // lookUpCAA reads the records of a name, or else of the nearest parent that has some. The
-// resolver follows aliases. A lookup that ctx cuts short forbids nothing.
+// resolver follows aliases. Failures other than SERVFAIL, such as a timeout or a resolver that
+// doesn't know the type, say nothing of Let's Encrypt's resolver: they forbid nothing.
 func (c *Checker) lookUpCAA(ctx context.Context, name string) CAA {
 	for owner := name; owner != ""; _, owner, _ = strings.Cut(owner, ".") {
 		reply, err := c.query(ctx, owner, dns.TypeCAA, false)
+		if err == nil && reply.Rcode == dns.RcodeServerFailure {
+			reply, err = c.query(ctx, owner, dns.TypeCAA, false)
+		}
 		switch {
-		case ctx.Err() != nil, errors.Is(err, errNoResolver):
-			return CAA{Status: CAAAllows}
 		case err != nil:
-			return CAA{Status: CAAUnknown, Detail: failureText(err)}
+			return CAA{Status: CAAAllows}
+		case reply.Rcode == dns.RcodeServerFailure:
+			return CAA{Status: CAAUnknown, Detail: "the resolver answers SERVFAIL"}
 		case reply.Rcode != dns.RcodeSuccess && reply.Rcode != dns.RcodeNameError:
-			return CAA{Status: CAAUnknown, Detail: "the resolver answers " + dns.RcodeToString[reply.Rcode]}
+			return CAA{Status: CAAAllows}
 		}
 		var records []*dns.CAA
 		for _, rr := range reply.Answer {
@@ -74,7 +77,7 @@ func evaluateCAA(records []*dns.CAA) CAA {
 			restricted = true
 			allowed = allowed || allowsLetsEncrypt(record.Value)
 			if issuer := strings.TrimSpace(record.Value); issuer != "" && issuer != ";" && len(result.Issuers) < tasks.MaxParamItems {
-				result.Issuers = append(result.Issuers, sanitize(issuer, maxDetail))
+				result.Issuers = append(result.Issuers, sanitize(issuer, maxShownName))
 			}
 		case "issuewild", "iodef", "issuemail":
 		default:

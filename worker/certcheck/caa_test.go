@@ -4,6 +4,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,10 +30,10 @@ func TestCAARecordsAreReadAsLetsEncryptDoes(t *testing.T) {
 		`0 issue ""`:   {status: CAAForbids},
 		`0 issue "ca.example.net" | 0 issue "x.example"`:      {status: CAAForbids, issuers: []string{"ca.example.net", "x.example"}},
 		`0 issue "notletsencrypt.org"`:                        {status: CAAForbids, issuers: []string{"notletsencrypt.org"}},
-		`0 issue "letsencrypt.org; validationmethods=dns-01"`: {status: CAAForbids, issuers: []string{"letsencrypt.org; validationmethods=dns-01"}},
+		`0 issue "letsencrypt.org; validationmethods=dns-01"`: {status: CAAForbids, issuers: []string{"letsencrypt.org; validationmethods=dns-…"}},
 		`128 future "x"`: {status: CAAForbids, detail: `Let's Encrypt doesn't know its critical property "future"`},
 		`1 future "x" | 0 issue "letsencrypt.org"`:                               {status: CAAForbids, issuers: []string{"letsencrypt.org"}, detail: `Let's Encrypt doesn't know its critical property "future"`},
-		`0 issue "` + strings.Repeat("a", 200) + `" | 0 issue "b" | 0 issue "c"`: {status: CAAForbids, issuers: []string{strings.Repeat("a", 200), "b", "c"}},
+		`0 issue "` + strings.Repeat("a", 200) + `" | 0 issue "b" | 0 issue "c"`: {status: CAAForbids, issuers: []string{strings.Repeat("a", 39) + "…", "b", "c"}},
 	} {
 		var set []*dns.CAA
 		for record := range strings.SplitSeq(records, " | ") {
@@ -71,6 +72,35 @@ func TestCAAIsLookedUpFromTheNameUpwards(t *testing.T) {
 	}
 	if want := []string{"a.b.example.com.", "b.example.com."}; !slices.Equal(names, want) {
 		t.Errorf("asked for %q; want %q", names, want)
+	}
+}
+
+func TestOnlyServerFailureTwiceStopsCAA(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		rcodes []int // of the answers in turn; the last one stays
+		want   CAAStatus
+	}{
+		"SERVFAIL":        {[]int{dns.RcodeServerFailure}, CAAUnknown},
+		"once":            {[]int{dns.RcodeServerFailure, dns.RcodeSuccess}, CAAAllows},
+		"the type is new": {[]int{dns.RcodeNotImplemented}, CAAAllows},
+		"refused":         {[]int{dns.RcodeRefused}, CAAAllows},
+		"EDNS is new":     {[]int{dns.RcodeFormatError}, CAAAllows},
+		"then refused":    {[]int{dns.RcodeServerFailure, dns.RcodeRefused}, CAAAllows},
+	} {
+		var asked atomic.Int32
+		resolver := startDNS(t, pointsHere, func(w dns.ResponseWriter, req *dns.Msg) bool {
+			i := int(asked.Add(1)) - 1
+			w.WriteMsg(new(dns.Msg).SetRcode(req, c.rcodes[min(i, len(c.rcodes)-1)]))
+			return true
+		})
+		if got := New((*tlsServer)(nil).config(resolver)).lookUpCAA(t.Context(), "example.com"); got.Status != c.want {
+			t.Errorf("%s: %+v; want %q", name, got, c.want)
+		}
+	}
+	silent := New((*tlsServer)(nil).config(startDNS(t, "", nil)))
+	if got := silent.lookUpCAA(t.Context(), "silent.test"); got.Status != CAAAllows {
+		t.Errorf("a timeout: %+v", got)
 	}
 }
 
