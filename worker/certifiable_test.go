@@ -2,12 +2,13 @@ package worker_test
 
 import (
 	"testing"
+	"time"
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 )
 
-func TestANameThatIsNeverCertifiedIsReportedAtOnceAndLeftAlone(t *testing.T) {
+func TestANameThatIsNeverCertifiedHasOneAttempt(t *testing.T) {
 	t.Parallel()
 	w := setup(t, simulator.Options{})
 	w.sim.SetBehaviour("shop.local", simulator.Behaviour{NoDNS: true})
@@ -21,7 +22,7 @@ func TestANameThatIsNeverCertifiedIsReportedAtOnceAndLeftAlone(t *testing.T) {
 		}
 		w.awaitState("app1", domain, ends)
 		r := w.view("app1", domain).Record
-		if r.Cause.Code != tasks.CauseNameNotCertifiable || r.Attempt != 1 || r.NextAttemptAt != nil || r.RecheckAt != nil {
+		if r.Cause.Code != tasks.CauseNameNotCertifiable || r.Attempt != 1 || r.NextAttemptAt != nil || r.RecheckAt == nil || r.RecheckAt.Before(r.EndedAt.Add(7*24*time.Hour)) {
 			t.Errorf("%s: %s after %d attempts; next attempt %v, recheck %v", domain, r.Cause.Code, r.Attempt, r.NextAttemptAt, r.RecheckAt)
 		}
 	}

@@ -26,11 +26,13 @@ func verifyDelay(delays []time.Duration, attempt int, r listsync.Record) time.Du
 // recheckDelay is the delay before the next recheck of a domain whose verification has
 // ended. A domain that is done is rechecked daily, and hourly while it seems not to work.
 // Another is rechecked hourly for a day, daily for 30 days, then weekly: customers point
-// their DNS late, and then get their certificate without another request.
+// their DNS late, and then get their certificate without another request. A name that Let's
+// Encrypt never certifies is rechecked weekly: a custom certificate may come to cover it.
 func recheckDelay(r listsync.Record, now time.Time) time.Duration {
 	delay := weekly
 	age := now.Sub(*r.EndedAt)
 	switch {
+	case r.State != tasks.Done && r.Code == tasks.CauseNameNotCertifiable: // weekly
 	case r.State == tasks.Done && r.FailedRechecks > 0, r.State != tasks.Done && age < daily:
 		delay = hourly
 	case r.State == tasks.Done, age < 31*daily:
@@ -47,10 +49,10 @@ func jitter(r listsync.Record, delay time.Duration) time.Duration {
 	return time.Duration(float64(delay) / 10 * float64(h.Sum32()) / (1 << 32))
 }
 
-// scheduleRecheck sets when a record is rechecked, if its verification has ended. A name
-// that Let's Encrypt never certifies isn't, unless it works by another certificate.
+// scheduleRecheck sets when a record is rechecked, if its verification has ended. Wildcards
+// can't be probed.
 func scheduleRecheck(r listsync.Record, now time.Time) listsync.Record {
-	if !r.State.Listed() || r.State.Checking() || tasks.IsWildcard(r.Domain) || r.Code == tasks.CauseNameNotCertifiable {
+	if !r.State.Listed() || r.State.Checking() || tasks.IsWildcard(r.Domain) {
 		r.ClearRecheck()
 		return r
 	}

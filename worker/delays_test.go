@@ -12,6 +12,8 @@ import (
 func TestRecheckDelay(t *testing.T) {
 	t.Parallel()
 	const hour, day = time.Hour, 24 * time.Hour
+	notCertifiable := endedAs(tasks.Failed, 0, hour)
+	notCertifiable.Code = tasks.CauseNameNotCertifiable
 	for _, c := range []struct {
 		name string
 		r    listsync.Record
@@ -23,6 +25,7 @@ func TestRecheckDelay(t *testing.T) {
 		{"failed: then daily", endedAs(tasks.Failed, 0, 25*hour), day},
 		{"failed: for 30 days", endedAs(tasks.Failed, 0, 30*day), day},
 		{"failed: then weekly", endedAs(tasks.Failed, 0, 31*day), 7 * day},
+		{"never certified: weekly", notCertifiable, 7 * day},
 		{"without a certificate: the same", endedAs(tasks.DoneWithoutSSL, 0, hour), hour},
 	} {
 		if got := recheckDelay(c.r, checkedAt); got < c.want || got > c.want+c.want/10 {

@@ -128,9 +128,9 @@ func waysToCauses() map[string]reached {
 	const ds = "example.com. 60 DS 1 13 2 00\n"
 	bogusA, bogusAAAA := fails(dns.TypeA, 0, true), fails(dns.TypeAAAA, 0, true)
 	return map[string]reached{
-		"a name with hyphens": {name: "ab--c.example.com", zone: "ab--c.example.com. 60 A 127.0.0.1", serve: other,
+		"a name with hyphens": {name: "ab--c.example.com", zone: "ab--c.example.com. 60 A 127.0.0.1", serve: other, facts: autoSSL(AutoSSL{}),
 			want: tasks.CauseNameNotCertifiable, sentence: "never certifies ab--c.example.com: a label has hyphens"},
-		"a name that only a local network has":            {name: "shop.local", zone: "other.local. 60 A 127.0.0.1", want: tasks.CauseNameNotCertifiable},
+		"a name that only a local network has":            {name: "shop.local", zone: "other.local. 60 A 127.0.0.1", facts: autoSSL(AutoSSL{}), want: tasks.CauseNameNotCertifiable},
 		"such a name with a certificate of the app's own": {name: "shop.local", zone: "shop.local. 60 A 127.0.0.1", serve: cert(nil, "shop.local"), want: tasks.CauseWorks},
 		"such a name whose own certificate is wrong":      {name: "shop.local", zone: "shop.local. 60 A 127.0.0.1", serve: other, facts: custom, want: tasks.CauseCustomDoesNotCover},
 		"off the list": {facts: func(f *Facts) { f.OffList, f.Probes = []string{"example.com"}, nil }, want: tasks.CauseNotOnList},

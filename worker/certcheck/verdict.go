@@ -63,7 +63,8 @@ type Verdict struct {
 // of whatever doesn't work. The domain itself decides; a www form that
 // fails is only a warning. The handshake is the truth: a good
 // domain is done whatever AutoSSL says. Attempts continue until the domain is done
-// or the limit is reached, or Let's Encrypt never certifies it.
+// or the limit is reached. They end at once if Let's Encrypt never certifies it, and both DNS
+// and ServerPilot's API answered: otherwise a certificate of the app's own may cover it.
 func Evaluate(f Facts) Verdict {
 	probe := f.Probes[f.Domain]
 	here := probe.DNS == PointsHere
@@ -77,7 +78,7 @@ func Evaluate(f Facts) Verdict {
 		// certificate for both. While the domain's own DNS is wrong, that is enough to tell.
 		v.Warnings = f.warnings(true)
 	}
-	v.Final = f.Attempt >= f.Limit || v.Cause.Code == tasks.CauseNameNotCertifiable
+	v.Final = f.Attempt >= f.Limit || v.Cause.Code == tasks.CauseNameNotCertifiable && f.AutoSSL.Known && !noAnswer(probe)
 	switch {
 	case v.Final && v.SeenPointing:
 		v.State = tasks.DoneWithoutSSL

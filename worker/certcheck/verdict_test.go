@@ -303,6 +303,19 @@ func drawFacts(t *rapid.T) Facts {
 	return f
 }
 
+func TestANameNeverCertifiedEndsOnlyIfAllAnswered(t *testing.T) {
+	t.Parallel()
+	for _, known := range []bool{true, false} {
+		for status, answered := range map[DNSStatus]bool{PointsHere: true, Elsewhere: true, NoAddress: true, Unknown: false, "": false} {
+			f := Facts{Domain: "shop.local", Names: []string{"shop.local"}, Attempt: 1, Limit: 5, AutoSSL: AutoSSL{Known: known},
+				Probes: map[string]Probe{"shop.local": {DNS: status, TLS: NotChecked}}}
+			if got := Evaluate(f); got.Cause.Code != tasks.CauseNameNotCertifiable || got.Final != (known && answered) {
+				t.Errorf("AutoSSL known %v, DNS %q: %s, final %v", known, status, got.Cause.Code, got.Final)
+			}
+		}
+	}
+}
+
 func TestPropertiesOfEveryVerdict(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
