@@ -99,7 +99,7 @@ func (l *lineCodec) addCheck(causes []lineCause, check listsync.Check) []lineCau
 }
 
 func (l *lineCodec) shorten(c tasks.Cause, name string) lineCause {
-	if c.Params.Name == name {
+	if c.Params.Name == name && aboutName(c) {
 		c.Params.Name = ""
 	}
 	if c.Params.App == l.app {
@@ -109,9 +109,16 @@ func (l *lineCodec) shorten(c tasks.Cause, name string) lineCause {
 	return lineCause{code: c.Code, params: c.Params}
 }
 
+// aboutName tells whether a cause has the name that it is about, so a line can leave it out.
+// Codes of later releases count as such.
+func aboutName(c tasks.Cause) bool {
+	_, known := tasks.Lookup(c.Code)
+	return c.Code == tasks.CauseWorks || c.Code != "" && !known || c.Uses("name")
+}
+
 func (l *lineCodec) restore(c lineCause, name string) tasks.Cause {
 	cause := tasks.Cause{Code: c.code, Params: c.params}
-	if c.code != "" && c.params.Name == "" {
+	if c.params.Name == "" && aboutName(cause) {
 		cause.Params.Name = name
 	}
 	if cause.Uses("app") && c.params.App == "" {

@@ -115,9 +115,22 @@ func TestALineHoldsAnyEntry(t *testing.T) {
 	})
 }
 
+func TestACauseGainsAndLosesNoNameInALine(t *testing.T) {
+	t.Parallel()
+	named := tasks.Params{Name: lineDomain}
+	for _, c := range []tasks.Cause{{Code: tasks.CauseListed}, {Code: tasks.CauseListed, Params: named}, {Code: tasks.CauseWorks, Params: named},
+		{Code: tasks.CauseDNSMissing, Params: named}, {Code: "OfALaterRelease", Params: named}} {
+		e := listsync.HistoryEntry{At: start, Cause: c}
+		got, err := newLineCodec(testApp, lineDomain).decode(newLineCodec(testApp, lineDomain).encode(e))
+		if diff := cmp.Diff(c, got.Cause); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", c.Code, err, diff)
+		}
+	}
+}
+
 // expanded is a cause as it is read again: with the name and the app that a line is about.
 func expanded(c tasks.Cause, name string) tasks.Cause {
-	if c.Code != "" && c.Params.Name == "" {
+	if c.Params.Name == "" && aboutName(c) {
 		c.Params.Name = name
 	}
 	if c.Params.App == testApp || c.Params.App == "" {
