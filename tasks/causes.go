@@ -38,6 +38,7 @@ const (
 
 	CauseListed                Code = "Listed"
 	CauseAlreadyListed         Code = "AlreadyListed"
+	CauseListedWildcard        Code = "ListedWildcard"
 	CauseVerificationRequested Code = "VerificationRequested"
 	CauseNothingChanged        Code = "NothingChanged"
 	CausePutBack               Code = "PutBack"
@@ -165,6 +166,7 @@ var (
 
 		{CauseListed, "put on the list; DNS and the certificate are checked next", "Nothing: the first check starts by itself.", "A sync wrote the list.", ByNobody, false},
 		{CauseAlreadyListed, "was on the list already; DNS and the certificate are checked next", "Nothing: the first check starts by itself.", "A sync found the name on the list.", ByNobody, false},
+		{CauseListedWildcard, "on the list; a wildcard isn't checked", "Nothing.", "A sync handled the addition of a wildcard.", ByNobody, false},
 		{CauseVerificationRequested, "a new verification was requested; DNS and the certificate are checked next", "Nothing: the first check starts by itself.",
 			"An addition or an operator requested it.", ByNobody, false},
 		{CauseNothingChanged, "asked for again: nothing changed", "Nothing.", "An addition of a listed domain changed nothing.", ByNobody, false},
@@ -208,13 +210,13 @@ var (
 			"Replace the CNAME record of {name} by an address record[: {expected}].",
 			"The name's CNAME record leads to no address, or in a circle.", ByOwner, true},
 		{CauseDNSElsewhere, "{name} points to {found}[; this app is on {expected}]",
-			"Make {name} point to {expected} and nowhere else. If a proxy or load balancer of yours has the address, the operator sets PILOTSYNC_EXPECTED_ADDRESSES={found}.",
+			"Make {name} point to {expected} and nowhere else. If a proxy or load balancer of yours has the address, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES.",
 			"The name has an address that is neither the server's nor in PILOTSYNC_EXPECTED_ADDRESSES.", ByOwner, true},
 		{CauseIPv6Elsewhere, "{name} has the IPv6 address {found}, which isn't this app's server; Let's Encrypt checks IPv6 first",
-			"Delete the AAAA record {found} of {name}. If the address belongs to the app's server, the operator sets PILOTSYNC_EXPECTED_ADDRESSES={found}.",
+			"Delete the AAAA record {found} of {name}. If the address belongs to the app's server, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES.",
 			"The A records are right, and an AAAA record isn't.", ByOwner, true},
 		{CauseServerAddressUnknown, "{name} points to {found}; the address of this app's server isn't known",
-			"Set PILOTSYNC_EXPECTED_ADDRESSES to the address of the app's server.",
+			"Add the address of the app's server to PILOTSYNC_EXPECTED_ADDRESSES.",
 			"ServerPilot names no address for the server, and the setting is empty.", ByOperator, true},
 		{CauseDNSSECBogus, "the DNSSEC signatures of {name} are wrong, so no certificate can be issued[ ({message})]",
 			"Repair the signatures of the zone, or delete its DS record at the registrar.",
@@ -228,7 +230,7 @@ var (
 			"In the proxy's settings, set the origin of {name} to the app's server[, {expected}].",
 			"The site answers the challenge at /wp-json/pilotsync/v1/here with a signature of another network.", ByOwner, true},
 		{CauseCAAForbids, "the CAA record of {record} doesn't let Let's Encrypt certify {name}[; it allows only {issuers}][; {message}]",
-			"Add the CAA record 0 issue \"letsencrypt.org\" to {record}, or delete its CAA records.",
+			"Add the CAA record 0 issue \"letsencrypt.org\" to {record}, or delete its CAA records[; in any case, delete the critical property: {message}].",
 			"CAA records (RFC 8659) of the name or the nearest parent that has some.", ByOwner, true},
 		{CauseCAAUnknown, "the CAA records of {name} can't be read[ ({message})]; Let's Encrypt then issues nothing",
 			"Check that the domain's name servers answer questions for CAA records.",

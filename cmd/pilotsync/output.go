@@ -55,7 +55,7 @@ type problem struct {
 
 func statusOf(v ledger.View) domainStatus {
 	d := domainStatus{
-		AppID: v.AppID, Domain: v.Domain, State: v.State, Names: v.Names, Reason: v.Reason, Advice: v.Advice(), NextCheckAt: utc(v.NextCheck()), Cause: v.Cause, Remedy: v.Cause.Remedy(), Seq: v.Seq,
+		AppID: v.AppID, Domain: v.Domain, State: v.State, Names: v.Names, Reason: v.Reason, Advice: v.Advice(), NextCheckAt: utc(v.NextCheck()), Cause: v.Cause, Remedy: v.Remedy(), Seq: v.Seq,
 		Problems: problemsFrom(v.Record.Domain, v.Record.Problems()), Records: tasks.RecordsToSet(v.Names, v.Record.Problems()), Attempt: v.Record.Attempt, NextAttemptAt: utc(v.Record.NextAttemptAt), UpdatedAt: v.UpdatedAt.UTC(), AttemptAt: utc(v.Record.AttemptAt),
 	}
 	if d.Names == nil {

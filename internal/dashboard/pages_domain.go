@@ -18,7 +18,6 @@ type domainPage struct {
 	ledger.View
 	App     ledger.App
 	Reason  string
-	Remedy  string            // what the operator can do
 	Records []tasks.DNSRecord // to set, if DNS is wrong
 	Steps   []progressStep
 	History []listsync.HistoryEntry
@@ -66,7 +65,7 @@ func (p *pageServer) domain(w http.ResponseWriter, r *http.Request) error {
 	if body.History, err = p.reader.History(ctx, app, domain); err != nil {
 		return err
 	}
-	body.Reason, body.Remedy = sentence(view.Reason), view.Cause.Remedy()
+	body.Reason = sentence(view.Reason)
 	body.Records = tasks.RecordsToSet(view.Names, view.Record.Problems())
 	body.CanVerify = canVerify(view)
 	body.CanAdd, body.CanRemove = true, view.State != tasks.Removed

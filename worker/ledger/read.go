@@ -30,10 +30,18 @@ type View struct {
 	Pending *listsync.Pending
 }
 
-// Advice is the reason. If a request or a verification ended without success, the remedy
-// follows.
+// Remedy says what to do, in full sentences; empty if there is nothing to do.
+func (v View) Remedy() string {
+	if v.Pending != nil {
+		return v.Cause.Remedy()
+	}
+	return v.Record.Remedy()
+}
+
+// Advice is the reason. If a request or a verification ended and one of the domain's names
+// doesn't work, the remedy follows.
 func (v View) Advice() string {
-	if remedy := v.Cause.Remedy(); v.State.Final() && v.Cause.IsProblem() && remedy != "" {
+	if remedy := v.Remedy(); v.State.Final() && remedy != "" {
 		return v.Reason + ". Next: " + remedy
 	}
 	return v.Reason

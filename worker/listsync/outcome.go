@@ -129,7 +129,7 @@ func (p *planner) listed(s *candidate, r Record) Outcome {
 	if tasks.IsWildcard(s.domain) {
 		r.State = tasks.DoneWithoutSSL
 		r.Explain(tasks.Cause{Code: tasks.CauseNameNotCertifiable, Params: tasks.Params{Name: s.domain, Rule: tasks.RuleWildcard}})
-		return Outcome{Record: r, Entry: event, Notify: true}
+		return Outcome{Record: r, Entry: tasks.Cause{Code: tasks.CauseListedWildcard}, Notify: true}
 	}
 	r.State = tasks.CheckingDNS
 	r.Explain(event)

@@ -182,6 +182,42 @@ func TestEachOutcomeSaysWhatHappened(t *testing.T) {
 	}
 }
 
+func TestTheHistoryOfAWildcardAnnouncesNoCheck(t *testing.T) {
+	t.Parallel()
+	for name, f := range map[string]*fixture{"added": newFixture(), "listed already": newFixture("*.a.com")} {
+		f.add("*.a.com", "")
+		if got := outcome(t, f, "*.a.com").Entry.Code; got != tasks.CauseListedWildcard {
+			t.Errorf("%s: the entry is %s", name, got)
+		}
+	}
+}
+
+func TestTheRemedyIsThatOfAllProblems(t *testing.T) {
+	t.Parallel()
+	www := tasks.Cause{Code: tasks.CauseDNSMissing, Params: tasks.Params{Name: "www.a.com"}}
+	apex := tasks.Cause{Code: tasks.CauseDNSMissing, Params: tasks.Params{Name: "a.com"}}
+	const createWWW = "Create a DNS record of www.a.com."
+	for _, c := range []struct {
+		name     string
+		state    tasks.State
+		cause    tasks.Cause
+		warnings []tasks.Cause
+		want     string
+	}{
+		{"a www form without a record", tasks.Done, tasks.Cause{Code: tasks.CauseWorks}, []tasks.Cause{www}, createWWW},
+		{"both names", tasks.Failed, apex, []tasks.Cause{www}, "Create a DNS record of a.com. " + createWWW},
+		{"the same remedy twice", tasks.Failed, www, []tasks.Cause{www}, createWWW},
+		{"works", tasks.Done, tasks.Cause{Code: tasks.CauseWorks}, nil, ""},
+		{"being checked", tasks.CheckingDNS, tasks.Cause{Code: tasks.CauseListed}, nil, "Nothing: the first check starts by itself."},
+	} {
+		r := Record{State: c.state}
+		r.Explain(c.cause, c.warnings...)
+		if got := r.Remedy(); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
 func TestARemovedDomainHasNoVerificationAndNoRecheck(t *testing.T) {
 	t.Parallel()
 	f := newFixture()

@@ -2,6 +2,8 @@ package listsync
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"pilotsync/tasks"
@@ -96,6 +98,22 @@ func (r Record) Problems() (all []tasks.Cause) {
 		all = append(all, r.Cause)
 	}
 	return append(all, r.Warnings...)
+}
+
+// Remedy says what to do about the record's problems, in full sentences. Without a problem
+// it is what to do while the domain is checked, and then empty. It hides the remedy of the
+// cause alone.
+func (r Record) Remedy() string {
+	var remedies []string
+	for _, problem := range r.Problems() {
+		if remedy := problem.Remedy(); remedy != "" && !slices.Contains(remedies, remedy) {
+			remedies = append(remedies, remedy)
+		}
+	}
+	if len(remedies) == 0 && r.State.Checking() {
+		return r.Cause.Remedy()
+	}
+	return strings.Join(remedies, " ")
 }
 
 // Cert is what a verification saw of the certificate of the domain itself.

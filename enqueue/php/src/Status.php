@@ -24,7 +24,7 @@ final class Status
         }
         $r = self::decode($record);
         $cause = Cause::read($r);
-        $warnings = array_map([Cause::class, 'read'], $r['warnings'] ?? []);
+        $warnings = is_array($r['warnings'] ?? null) ? array_values(array_map([Cause::class, 'read'], $r['warnings'])) : [];
         $status = [
             'app_id' => $appId,
             'domain' => $domain,
@@ -32,6 +32,7 @@ final class Status
             'names' => $r['names'] ?? [],
             'reason' => $cause->code === '' ? $r['reason'] ?? '' : self::reason($cause, $warnings),
         ];
+        $remedy = self::remedy($cause, $warnings, $status['state']);
         $times = ['seq' => $r['seq'] ?? 0, 'updated_at' => $r['updated_at'] ?? null, 'check' => $r['next_attempt_at'] ?? $r['watch_at'] ?? null];
         if ($pending !== '') {
             $change = self::decode($pending);
@@ -39,10 +40,11 @@ final class Status
             $status['state'] = 'pending';
             $status['names'] = $status['names'] === [] ? [$domain] : $status['names'];
             $status['reason'] = $cause->sentence();
+            $remedy = $cause->remedy();
             $times = ['seq' => $change['seq'] ?? 0, 'updated_at' => $change['recorded_at'] ?? null, 'check' => null];
         }
         return $status + $cause->members() + [
-            'remedy' => $cause->remedy(),
+            'remedy' => $remedy,
             'seq' => $times['seq'],
             'attempt' => $r['attempt'] ?? 0,
             'attempts' => $r['limit'] ?? null,
@@ -62,6 +64,35 @@ final class Status
             $reason .= '; warning: ' . $warning->sentence();
         }
         return $reason;
+    }
+
+    /**
+     * What to do about the problems. Without one it is what to do while the domain is checked, and
+     * then empty.
+     *
+     * @param list<Cause> $warnings
+     * @param mixed       $state
+     */
+    private static function remedy(Cause $cause, array $warnings, $state): string
+    {
+        $remedies = [];
+        foreach (self::causes($cause, $warnings) as $problem) {
+            $remedies[] = $problem->remedy();
+        }
+        $remedies = array_unique(array_filter($remedies, 'strlen'));
+        $checked = in_array($state, ['checking-dns', 'checking-ssl'], true);
+        return $remedies === [] && $checked ? $cause->remedy() : implode(' ', $remedies);
+    }
+
+    /**
+     * The causes that are problems, the domain's first.
+     *
+     * @param list<Cause> $warnings
+     * @return list<Cause>
+     */
+    private static function causes(Cause $cause, array $warnings): array
+    {
+        return array_merge($cause->isProblem() ? [$cause] : [], $warnings);
     }
 
     /**
@@ -92,7 +123,7 @@ final class Status
     private static function problems(string $domain, Cause $cause, array $warnings): array
     {
         $problems = [];
-        foreach (array_merge($cause->isProblem() ? [$cause] : [], $warnings) as $problem) {
+        foreach (self::causes($cause, $warnings) as $problem) {
             $name = $problem->params['name'] ?? '';
             $problems[] = ['name' => $name === '' ? $domain : $name] + $problem->members()
                 + ['reason' => $problem->sentence(), 'remedy' => $problem->remedy()];

@@ -17,6 +17,7 @@ use Pilotsync\Exception\TaskExists;
 use Pilotsync\PhpredisConnection;
 use Pilotsync\RedisUrl;
 use Pilotsync\Scripts;
+use Pilotsync\Status;
 
 /** The client over phpredis, against a real Redis. */
 final class ClientTest extends TestCase
@@ -414,6 +415,27 @@ change z: it takes a domain as a string', $e->getMessage());
         self::assertSame(1, $this->trips());
     }
 
+    /** @return array<string, array{string, string}> */
+    public static function remedies(): array
+    {
+        $www = '{"cause":"DNSMissing","params":{"name":"www.example.com"}}';
+        return [
+            'a www form without a record' => ['"state":"done","cause":"Works","warnings":[' . $www . ']', 'Create a DNS record of www.example.com.'],
+            'the same remedy twice' => ['"state":"failed","cause":"DNSMissing","params":{"name":"www.example.com"},"warnings":[' . $www . ']',
+                'Create a DNS record of www.example.com.'],
+            'works' => ['"state":"done","cause":"Works"', ''],
+            'being checked' => ['"state":"checking-dns","cause":"Listed"', 'Nothing: the first check starts by itself.'],
+            'warnings of a later release' => ['"state":"done","cause":"Works","warnings":"none"', ''],
+        ];
+    }
+
+    /** @dataProvider remedies */
+    public function testRemedyIsThatOfAllProblems(string $members, string $remedy): void
+    {
+        $status = Status::of('app1', 'example.com', '{"names":["example.com"],' . $members . '}', '', '', '', '');
+        self::assertSame($remedy, $status['remedy'] ?? null);
+    }
+
     public function testStatusComesFromTheLedger(): void
     {
         $redis = $this->server->redis();
@@ -426,7 +448,7 @@ change z: it takes a domain as a string', $e->getMessage());
         $reason = 'example.com has no A or AAAA record in DNS; this app is on 198.51.100.4';
         $remedy = 'Create a DNS record of example.com with the address 198.51.100.4.';
         $want = ['app_id' => 'app1', 'domain' => 'example.com', 'state' => 'checking-dns', 'names' => ['example.com', 'www.example.com'],
-            'reason' => "$reason; warning: $hasNone", 'cause' => 'DNSMissing', 'params' => $missing, 'remedy' => $remedy,
+            'reason' => "$reason; warning: $hasNone", 'cause' => 'DNSMissing', 'params' => $missing, 'remedy' => "$remedy Create a DNS record of www.example.com.",
             'seq' => 1772366400123457, 'attempt' => 2, 'attempts' => 7, 'next_attempt_at' => '2026-03-01T12:04:00Z',
             'updated_at' => '2026-03-01T12:00:00.123456789Z',
             'problems' => [

@@ -72,6 +72,11 @@ final class CauseTexts {
 					__( 'was on the list already; DNS and the certificate are checked next', 'pilotsync' ),
 					__( 'Nothing: the first check starts by itself.', 'pilotsync' ),
 				);
+			case 'ListedWildcard':
+				return array(
+					__( 'on the list; a wildcard isn\'t checked', 'pilotsync' ),
+					__( 'Nothing.', 'pilotsync' ),
+				);
 			case 'VerificationRequested':
 				return array(
 					__( 'a new verification was requested; DNS and the certificate are checked next', 'pilotsync' ),
@@ -186,20 +191,20 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} points to {found}[; this app is on {expected}]', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Make {name} point to {expected} and nowhere else. If a proxy or load balancer of yours has the address, the operator sets PILOTSYNC_EXPECTED_ADDRESSES={found}.', 'pilotsync' ),
+					__( 'Make {name} point to {expected} and nowhere else. If a proxy or load balancer of yours has the address, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES.', 'pilotsync' ),
 				);
 			case 'IPv6Elsewhere':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} has the IPv6 address {found}, which isn\'t this app\'s server; Let\'s Encrypt checks IPv6 first', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Delete the AAAA record {found} of {name}. If the address belongs to the app\'s server, the operator sets PILOTSYNC_EXPECTED_ADDRESSES={found}.', 'pilotsync' ),
+					__( 'Delete the AAAA record {found} of {name}. If the address belongs to the app\'s server, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES.', 'pilotsync' ),
 				);
 			case 'ServerAddressUnknown':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} points to {found}; the address of this app\'s server isn\'t known', 'pilotsync' ),
-					__( 'Set PILOTSYNC_EXPECTED_ADDRESSES to the address of the app\'s server.', 'pilotsync' ),
+					__( 'Add the address of the app\'s server to PILOTSYNC_EXPECTED_ADDRESSES.', 'pilotsync' ),
 				);
 			case 'DNSSECBogus':
 				return array(
@@ -232,7 +237,7 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( 'the CAA record of {record} doesn\'t let Let\'s Encrypt certify {name}[; it allows only {issuers}][; {message}]', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Add the CAA record 0 issue "letsencrypt.org" to {record}, or delete its CAA records.', 'pilotsync' ),
+					__( 'Add the CAA record 0 issue "letsencrypt.org" to {record}, or delete its CAA records[; in any case, delete the critical property: {message}].', 'pilotsync' ),
 				);
 			case 'CAAUnknown':
 				return array(
