@@ -279,7 +279,7 @@ func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
 	if _, calls := s.delivered(); calls != 1 {
 		t.Errorf("it was called %d times", calls)
 	}
-	if n := strings.Count(log.String(), "says that it is gone (410)"); n != 1 {
+	if n := strings.Count(log.String(), "level=error"); n != 1 {
 		t.Errorf("it was said %d times:\n%s", n, &log)
 	}
 	stop()
