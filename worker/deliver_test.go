@@ -266,7 +266,7 @@ func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
 	}
 	stop := f.start(cfg)
 	f.enqueueEvents("app1", 1)
-	f.await("the log has an error", func() bool { return strings.Contains(log.String(), "level=error") })
+	f.await("the log has the error", func() bool { return strings.Contains(log.String(), "says that it is gone (410)") })
 	f.await("the failing app is retried", func() bool { return f.rdb.Exists(t.Context(), "pilotsync:{app1}:retried").Val() == 1 })
 	f.enqueueEvents("app1", 5)
 	waits := func() bool {
@@ -280,7 +280,7 @@ func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
 		t.Errorf("it was called %d times", calls)
 	}
 	if n := strings.Count(log.String(), "level=error"); n != 1 {
-		t.Errorf("it was said %d times", n)
+		t.Errorf("it was said %d times:\n%s", n, &log)
 	}
 	stop()
 	// They are due in hours, so only a worker's start can send them sooner.

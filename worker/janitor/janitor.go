@@ -120,20 +120,22 @@ func (j *Janitor) scanAll(ctx context.Context) error {
 // Register makes a queue known to asynq's inspector. asynq does that once in each process, so
 // after Redis lost its data asynqmon would show none of the queues, nor their new tasks.
 func (j *Janitor) Register(ctx context.Context, queue string) error {
+	var keys []string
+	for _, list := range taskLists() {
+		keys = append(keys, asynqKey(queue, list))
+	}
+	// Producers register a queue before its first task. Tasks that come after this check have
+	// registered theirs, and are no sign of a loss.
+	existing, err := j.Redis.Exists(ctx, keys...).Result()
+	if err != nil {
+		return fmt.Errorf("read the tasks of queue %s: %w", queue, err)
+	}
 	added, err := j.Redis.SAdd(ctx, "asynq:queues", queue).Result()
 	if err != nil {
 		return fmt.Errorf("register queue %s: %w", queue, err)
 	}
 	if added == 0 {
 		return nil
-	}
-	var keys []string
-	for _, list := range taskLists() {
-		keys = append(keys, asynqKey(queue, list))
-	}
-	existing, err := j.Redis.Exists(ctx, keys...).Result()
-	if err != nil {
-		return fmt.Errorf("read the tasks of queue %s: %w", queue, err)
 	}
 	if existing > 0 { // otherwise the queue is new
 		j.Count(Repair{unregistered, registered})
