@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,7 +89,7 @@ func settingTables() string {
 // settingText is a setting's meaning and default, as cells of a table. A default that
 // isn't a value is at the end of the help.
 func settingText(setting config.Setting) (meaning, value string) {
-	meaning = strings.TrimSuffix(setting.Help, " No default.")
+	meaning = setting.Help
 	if parts := regexp.MustCompile(`^(.*) Default: (.*)\.$`).FindStringSubmatch(meaning); parts != nil {
 		meaning, value = parts[1], parts[2]
 	}
@@ -151,10 +152,10 @@ func writeCommand(text *strings.Builder, level string, command *kong.Node) {
 		rows = append(rows, fmt.Sprintf("| `%s` | %s |\n", argument.Summary(), tableCell(argument.Help)))
 	}
 	for _, flag := range shown(command.Flags) {
-		switch {
-		case len(flag.Tag.Envs) > 0:
+		if len(flag.Tag.Envs) > 0 {
 			settings = append(settings, "`"+flag.Tag.Envs[0]+"`")
-		case flag.Name != "version":
+		}
+		if flag.Name != "version" && !isSetting(flag) {
 			rows = append(rows, fmt.Sprintf("| `%s` | %s |\n", flagTerm(flag), tableCell(flag.Help)))
 		}
 	}
@@ -167,6 +168,14 @@ func writeCommand(text *strings.Builder, level string, command *kong.Node) {
 	if len(settings) > 0 {
 		writeHelp(text, "[Settings](configuration.md): "+strings.Join(settings, ", ")+".")
 	}
+}
+
+// isSetting reports whether configuration.md has the flag. It lacks flags with a meaning of their
+// own, such as --app of commands about one app, which takes the variable of --app-id.
+func isSetting(flag *kong.Flag) bool {
+	return slices.ContainsFunc(config.Settings(), func(s config.Setting) bool {
+		return s.Flag == flag.Name && slices.Contains(flag.Tag.Envs, s.Variable)
+	})
 }
 
 // flagTerm is a flag as a command line has it.

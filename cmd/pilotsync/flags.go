@@ -17,8 +17,8 @@ import (
 
 // appFlag is the app of a command that is about one app.
 type appFlag struct {
-	App     string `name:"app" predictor:"app" env:"WU_SERVER_PILOT_APP_ID" placeholder:"ID" help:"The app. Default: the one of the variable, if it is one."`
-	AppFile string `name:"app-file" env:"WU_SERVER_PILOT_APP_ID_FILE" placeholder:"FILE" help:"File to read it from."`
+	App     string `name:"app" predictor:"app" env:"WU_SERVER_PILOT_APP_ID" placeholder:"ID" help:"The app. Default: the one of WU_SERVER_PILOT_APP_ID, if it is one."`
+	AppFile string `name:"app-file" env:"WU_SERVER_PILOT_APP_ID_FILE" placeholder:"FILE" help:"File to read the app's id from."`
 }
 
 // app is the app's id. Its error is one of usage.

@@ -40,7 +40,7 @@ type passwordsMakeCmd struct {
 	Redis      string `default:"redis:6379" placeholder:"HOST:PORT" help:"Redis, as the worker and the dashboard reach it."`
 	Published  string `default:"127.0.0.1:6379" placeholder:"HOST:PORT" help:"The same Redis, as WordPress reaches it."`
 	APIKey     string `name:"api-key" env:"WU_SERVER_PILOT_API_KEY" placeholder:"KEY" help:"ServerPilot's API key, for the worker. Other users of the machine can see a flag: prefer the variable or the file. Default: none."`
-	APIKeyFile string `name:"api-key-file" placeholder:"FILE" help:"File to read it from."`
+	APIKeyFile string `name:"api-key-file" placeholder:"FILE" help:"File to read the API key from."`
 }
 
 // Help is shown under the command's own --help.

@@ -21,13 +21,13 @@ type RedisSettings struct {
 
 // AccountSettings say which apps are served, and with which keys.
 type AccountSettings struct {
-	ClientID     string `name:"client-id" env:"WU_SERVER_PILOT_CLIENT_ID" group:"ServerPilot" placeholder:"ID" help:"Client id of the account. No default."`
-	ClientIDFile string `name:"client-id-file" env:"WU_SERVER_PILOT_CLIENT_ID_FILE" group:"ServerPilot" placeholder:"FILE" help:"File to read it from."`
-	APIKey       string `name:"api-key" env:"WU_SERVER_PILOT_API_KEY" group:"ServerPilot" placeholder:"KEY" help:"API key of the account. Other users of the machine can see a flag: prefer the variable or the file. No default."`
-	APIKeyFile   string `name:"api-key-file" env:"WU_SERVER_PILOT_API_KEY_FILE" group:"ServerPilot" placeholder:"FILE" help:"File to read it from."`
-	AppID        string `name:"app-id" env:"WU_SERVER_PILOT_APP_ID" group:"ServerPilot" placeholder:"ID,…" help:"Ids of the apps to serve. No default."`
-	AppIDFile    string `name:"app-id-file" env:"WU_SERVER_PILOT_APP_ID_FILE" group:"ServerPilot" placeholder:"FILE" help:"File to read them from."`
-	Config       string `name:"config" env:"PILOTSYNC_CONFIG" group:"ServerPilot" placeholder:"FILE" help:"YAML file for several accounts, in place of the three above: 'accounts: [{client_id, api_key or api_key_file, apps: [id, …]}]'. An app with a webhook of its own has it under 'webhooks: {APP: {url, secret or secret_file}}'. Default: none."`
+	ClientID     string `name:"client-id" env:"WU_SERVER_PILOT_CLIENT_ID" group:"ServerPilot" placeholder:"ID" help:"Client id of the account. Default: none; needed unless PILOTSYNC_CONFIG is set."`
+	ClientIDFile string `name:"client-id-file" env:"WU_SERVER_PILOT_CLIENT_ID_FILE" group:"ServerPilot" placeholder:"FILE" help:"File to read the client id from. Default: none."`
+	APIKey       string `name:"api-key" env:"WU_SERVER_PILOT_API_KEY" group:"ServerPilot" placeholder:"KEY" help:"API key of the account. Other users of the machine can see a flag: prefer the variable or the file. Default: none; needed unless PILOTSYNC_CONFIG is set."`
+	APIKeyFile   string `name:"api-key-file" env:"WU_SERVER_PILOT_API_KEY_FILE" group:"ServerPilot" placeholder:"FILE" help:"File to read the API key from. Default: none."`
+	AppID        string `name:"app-id" env:"WU_SERVER_PILOT_APP_ID" group:"ServerPilot" placeholder:"ID,…" help:"Ids of the apps to serve, separated by commas. Default: none; needed unless PILOTSYNC_CONFIG is set."`
+	AppIDFile    string `name:"app-id-file" env:"WU_SERVER_PILOT_APP_ID_FILE" group:"ServerPilot" placeholder:"FILE" help:"File to read the ids from. Default: none."`
+	Config       string `name:"config" env:"PILOTSYNC_CONFIG" group:"ServerPilot" placeholder:"FILE" help:"YAML file for several accounts, in place of client id, API key and app ids: 'accounts: [{client_id, api_key or api_key_file, apps: [id, …]}]'. An app with a webhook of its own has it under 'webhooks: {APP: {url, secret or secret_file}}'. Default: none."`
 	Credentials  string `name:"credentials-directory" env:"CREDENTIALS_DIRECTORY" group:"ServerPilot" hidden:"" help:"Where systemd puts a unit's credentials, for paths in the YAML file."`
 }
 
@@ -54,7 +54,7 @@ type LogSettings struct {
 // ListSettings are the rules of the domain lists.
 type ListSettings struct {
 	WWW       string `name:"www" env:"PILOTSYNC_WWW" group:"Domain lists" default:"always" help:"Which domains get a www form, unless the request says so: always, main_only or never."`
-	Protected string `name:"protected" env:"PILOTSYNC_PROTECTED" group:"Domain lists" placeholder:"NAME,…" help:"Names that are never taken off a list. Default: none."`
+	Protected string `name:"protected" env:"PILOTSYNC_PROTECTED" group:"Domain lists" placeholder:"NAME,…" help:"Names that are never taken off a list, separated by commas. Default: none."`
 }
 
 // WorkerSettings are all settings of a worker.
@@ -70,17 +70,17 @@ type WorkerSettings struct {
 	Reconcile string `name:"reconcile" env:"PILOTSYNC_RECONCILE" group:"Domain lists" default:"repair" help:"What to do about drift, which each list is checked for every hour: repair, report or off."`
 
 	SSLDelays             string `name:"ssl-delays" env:"PILOTSYNC_SSL_DELAYS" group:"Verification" default:"1m,2m,4m,8m,15m" help:"Delay before each verification. Their number is the limit of attempts, unless a request sets its own. 1 to 20, each 1s or more, none shorter than the one before."`
-	ExpectedAddresses     string `name:"expected-addresses" env:"PILOTSYNC_EXPECTED_ADDRESSES" group:"Verification" placeholder:"[only:]ADDRESS,…" help:"Addresses and networks where DNS may point besides the app's server, such as a load balancer's. After 'only:' they replace the server's address. Default: none."`
+	ExpectedAddresses     string `name:"expected-addresses" env:"PILOTSYNC_EXPECTED_ADDRESSES" group:"Verification" placeholder:"[only:]ADDRESS,…" help:"Addresses and networks where DNS may point besides the app's server, such as a load balancer's, separated by commas. After 'only:' they replace the server's address. Default: none."`
 	Proxies               string `name:"proxies" env:"PILOTSYNC_PROXIES" group:"Verification" placeholder:"NAME=NETWORK,…" help:"Providers of proxies besides Cloudflare, each with its networks: 'Fastly=151.101.0.0/16,2a04:4e40::/32;Other=…'. A domain behind one is judged by the certificate that visitors see. Default: none."`
 	AutoSSL               Toggle `name:"autossl" env:"PILOTSYNC_AUTOSSL" group:"Verification" default:"on" help:"Turn AutoSSL on in ServerPilot as soon as a domain needs its certificate. Off is for networks with certificates of their own. Default: on."`
-	DNS                   string `name:"dns" env:"PILOTSYNC_DNS" group:"Verification" placeholder:"HOST[:PORT]" help:"Resolver to ask. Default: the system's."`
+	DNS                   string `name:"dns" env:"PILOTSYNC_DNS" group:"Verification" placeholder:"HOST[:PORT]" help:"DNS resolver to ask: a host, with or without a port. Default: the system's."`
 	TLSPort               string `name:"tls-port" env:"PILOTSYNC_TLS_PORT" group:"Verification" default:"443" help:"Port of the web servers' TLS."`
 	TLSRoots              string `name:"tls-roots" env:"PILOTSYNC_TLS_ROOTS" group:"Verification" placeholder:"FILE" help:"PEM file of authorities to trust besides the system's. Default: none."`
 	AllowPrivateAddresses Toggle `name:"allow-private-addresses" env:"PILOTSYNC_ALLOW_PRIVATE_ADDRESSES" group:"Verification" default:"off" help:"Also connect to private, loopback and link-local addresses. Default: off."`
 
 	WebhookURL        string `name:"webhook-url" env:"PILOTSYNC_WEBHOOK_URL" group:"Webhook" placeholder:"URL" help:"Where events are sent when states change; plain http only to loopback addresses. Default: nowhere."`
-	WebhookSecret     string `name:"webhook-secret" env:"PILOTSYNC_WEBHOOK_SECRET" group:"Webhook" placeholder:"SECRET" help:"Signs the events: whsec_ and base64 of 24 bytes or more; several, separated by spaces, while one is being replaced. No default."`
-	WebhookSecretFile string `name:"webhook-secret-file" env:"PILOTSYNC_WEBHOOK_SECRET_FILE" group:"Webhook" placeholder:"FILE" help:"File to read it from."`
+	WebhookSecret     string `name:"webhook-secret" env:"PILOTSYNC_WEBHOOK_SECRET" group:"Webhook" placeholder:"SECRET" help:"Signs the events: whsec_ and base64 of 24 bytes or more; several, separated by spaces, while one is being replaced. Default: none; needed for a webhook."`
+	WebhookSecretFile string `name:"webhook-secret-file" env:"PILOTSYNC_WEBHOOK_SECRET_FILE" group:"Webhook" placeholder:"FILE" help:"File to read the secret from. Default: none."`
 
 	Concurrency string `name:"concurrency" env:"PILOTSYNC_CONCURRENCY" group:"Worker" default:"64" help:"Apps that are synced at once, 1 to 1000."`
 }
