@@ -99,6 +99,7 @@ const (
 	CauseOnAnotherApp      Code = "OnAnotherApp"
 	CauseCustomCertificate Code = "CustomCertificate"
 	CauseWouldWork         Code = "WouldWork"
+	CauseCheckFailed       Code = "CheckFailed"
 )
 
 // Rule is why Let's Encrypt never certifies a name, or not in the way that ServerPilot uses.
@@ -289,5 +290,8 @@ var (
 		{CauseWouldWork, "{name} would work: it points here, and nothing forbids a certificate",
 			"Add the domain if it isn't mapped yet. ServerPilot then requests the certificate by itself.",
 			"pilotsync check found DNS right, no CAA record that forbids a certificate, and room on the list.", ByNobody, false},
+		{CauseCheckFailed, "{name} could not be checked: {message}",
+			"Check it again in a minute. If it lasts, do what the message says.",
+			"A worker was asked to check the name, and ServerPilot or Redis did not answer what it needs to know.", ByOperator, true},
 	}
 )

@@ -386,6 +386,12 @@ final class CauseTexts {
 					__( '{name} would work: it points here, and nothing forbids a certificate', 'pilotsync' ),
 					__( 'Add the domain if it isn\'t mapped yet. ServerPilot then requests the certificate by itself.', 'pilotsync' ),
 				);
+			case 'CheckFailed':
+				return array(
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( '{name} could not be checked: {message}', 'pilotsync' ),
+					__( 'Check it again in a minute. If it lasts, do what the message says.', 'pilotsync' ),
+				);
 		}
 		return array( '', '' );
 	}
