@@ -19,6 +19,7 @@ const (
 	TypeAppSync      = "app:sync"
 	TypeSSLVerify    = "ssl:verify"
 	TypeEventDeliver = "event:deliver"
+	TypeDomainCheck  = "domain:check"
 )
 
 // Queues. Each has its own slots in a worker, so one kind of work never delays another.
@@ -27,10 +28,11 @@ const (
 	QueueLists   = "lists"   // app:sync
 	QueueSSL     = "ssl"     // ssl:verify
 	QueueEvents  = "events"  // event:deliver
+	QueueChecks  = "checks"  // domain:check
 )
 
 // Queues returns the names of all queues.
-func Queues() []string { return []string{QueueDomains, QueueLists, QueueSSL, QueueEvents} }
+func Queues() []string { return []string{QueueDomains, QueueLists, QueueSSL, QueueEvents, QueueChecks} }
 
 // WWW is the rule for which domains also get a www form on the list. The values are
 // those of Ultimate Multisite's setting auto_create_www_subdomain.
@@ -177,7 +179,7 @@ var ErrPayload = errors.New("bad payload")
 // fields, so newer producers can work with older workers. A missing or wrong field is an
 // [ErrPayload] that names the field and the rule, and quotes the value shortened to fit a
 // line. A payload of a later version is an [ErrNewer].
-func Decode[T Change | Sync | Verify | Event](payload []byte) (T, error) {
+func Decode[T Change | Sync | Verify | Event | Check](payload []byte) (T, error) {
 	var p T
 	if err := json.Unmarshal(payload, &p); err != nil {
 		if errors.Is(err, ErrNewer) {
@@ -211,9 +213,10 @@ func fieldError(payload []byte, err error) error {
 		RequestedAt json.RawMessage `json:"requested_at"`
 		DueAt       json.RawMessage `json:"due_at"`
 		At          json.RawMessage `json:"at"`
+		AskedAt     json.RawMessage `json:"asked_at"`
 	}
 	if json.Unmarshal(payload, &times) == nil {
-		for field, raw := range map[string]json.RawMessage{"requested_at": times.RequestedAt, "due_at": times.DueAt, "at": times.At} {
+		for field, raw := range map[string]json.RawMessage{"requested_at": times.RequestedAt, "due_at": times.DueAt, "at": times.At, "asked_at": times.AskedAt} {
 			if raw != nil && json.Unmarshal(raw, new(time.Time)) != nil {
 				return fmt.Errorf("%s is %.60s; it takes a time as in RFC 3339", field, raw)
 			}
@@ -223,7 +226,7 @@ func fieldError(payload []byte, err error) error {
 }
 
 // Encode writes a payload. The types of this package always encode.
-func Encode[T Change | Sync | Verify | Event](p T) []byte {
+func Encode[T Change | Sync | Verify | Event | Check](p T) []byte {
 	b, err := json.Marshal(p)
 	if err != nil {
 		panic("tasks: payload types always encode: " + err.Error()) // only a time beyond year 9999 gets here

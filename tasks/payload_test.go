@@ -19,6 +19,7 @@ var (
 		Reason: "the certificate is valid", SiteID: 7, At: at}
 	blocked = Event{Type: AppBlocked, AppID: "app1", Reason: "the key was refused", At: at.Add(time.Microsecond)}
 	wake    = Sync{AppID: "app1", Wake: 3}
+	ask     = Check{AppID: "app1", Domain: "example.com", WWW: WWWNever, AskedAt: at, By: "anna"}
 )
 
 // Fields, spelling and order are a contract with the PHP library.
@@ -35,6 +36,9 @@ func TestPayloadsAreEncodedAsDocumented(t *testing.T) {
 		{"sync", `{"app_id":"app1","wake":3,"v":1}`, string(Encode(wake))},
 		{"verify", `{"app_id":"app1","domain":"example.com","seq":1772366400123456,"attempt":2,"due_at":"2026-03-01T12:00:00.123456Z","v":1}`, string(Encode(verify))},
 		{"event", `{"type":"domain.state","app_id":"app1","domain":"example.com","seq":5,"state":"done","names":["example.com","www.example.com"],"site_id":7,"reason":"the certificate is valid","at":"2026-03-01T12:00:00.123456Z","v":1}`, string(Encode(event))},
+		{"check", `{"app_id":"app1","domain":"example.com","www":"never","asked_at":"2026-03-01T12:00:00.123456Z","by":"anna","v":1}`, string(Encode(ask))},
+		{"check without optional fields", `{"app_id":"app1","domain":"example.com","asked_at":"2026-03-01T12:00:00.123456Z","v":1}`,
+			string(Encode(Check{AppID: "app1", Domain: "example.com", AskedAt: at}))},
 		{"event of an app", `{"type":"app.blocked","app_id":"app1","reason":"the key was refused","at":"2026-03-01T12:00:00.123457Z","v":1}`, string(Encode(blocked))},
 	} {
 		if diff := cmp.Diff(c.want, c.got); diff != "" {
@@ -50,9 +54,10 @@ func TestDecodeReversesEncode(t *testing.T) {
 	roundTrip(t, verify)
 	roundTrip(t, event)
 	roundTrip(t, blocked)
+	roundTrip(t, ask)
 }
 
-func roundTrip[T Change | Sync | Verify | Event](t *testing.T, p T) {
+func roundTrip[T Change | Sync | Verify | Event | Check](t *testing.T, p T) {
 	t.Helper()
 	got, err := Decode[T](Encode(p))
 	if err != nil {
@@ -89,6 +94,7 @@ func TestDecodeNamesAMissingOrWrongField(t *testing.T) {
 	decodeSync := func(b []byte) error { _, err := Decode[Sync](b); return err }
 	decodeVerify := func(b []byte) error { _, err := Decode[Verify](b); return err }
 	decodeEvent := func(b []byte) error { _, err := Decode[Event](b); return err }
+	decodeCheck := func(b []byte) error { _, err := Decode[Check](b); return err }
 	kinds := []struct {
 		name   string
 		good   []byte
@@ -98,6 +104,7 @@ func TestDecodeNamesAMissingOrWrongField(t *testing.T) {
 		{"change", Encode(change), decodeChange, []string{"app_id", "domain", "seq", "requested_at"}},
 		{"sync", Encode(wake), decodeSync, []string{"app_id", "wake"}},
 		{"verify", Encode(verify), decodeVerify, []string{"app_id", "domain", "seq", "attempt", "due_at"}},
+		{"check", Encode(ask), decodeCheck, []string{"app_id", "domain", "asked_at"}},
 		{"event", Encode(event), decodeEvent, []string{"type", "app_id", "domain", "seq", "state", "at"}},
 		{"event of an app", Encode(blocked), decodeEvent, []string{"type", "app_id", "at"}},
 	}
@@ -128,6 +135,8 @@ func TestDecodeNamesAMissingOrWrongField(t *testing.T) {
 		})
 	}
 	checkNamesField(t, decodeVerify(withField(t, Encode(verify), "by", "\u202e")), "by")
+	checkNamesField(t, decodeCheck(withField(t, Encode(ask), "www", "sometimes")), "www")
+	checkNamesField(t, decodeCheck(withField(t, Encode(ask), "by", "anna\nis done")), "by")
 	checkNamesField(t, decodeEvent(withField(t, Encode(event), "names", []int{1})), "names")
 	checkNamesField(t, decodeEvent(withField(t, Encode(event), "state", "mislaid")), "state")
 	checkNamesField(t, decodeEvent(withField(t, Encode(event), "type", "app.gone")), "type")

@@ -44,6 +44,10 @@ func taskFields(t *asynq.Task) logrus.Fields {
 		if e, err := tasks.Decode[tasks.Event](t.Payload()); err == nil {
 			return eventFields(e)
 		}
+	case tasks.TypeDomainCheck:
+		if c, err := tasks.Decode[tasks.Check](t.Payload()); err == nil {
+			return logrus.Fields{"app": c.AppID, "domain": c.Domain}
+		}
 	}
 	return nil
 }

@@ -135,7 +135,7 @@ func TestAfterALossTheQueuesAreRegisteredAgain(t *testing.T) {
 	d.check(t)
 	queues, err := rdb.SMembers(t.Context(), "asynq:queues").Result()
 	slices.Sort(queues)
-	if want := []string{tasks.QueueDomains, tasks.QueueEvents, tasks.QueueLists, tasks.QueueSSL}; err != nil || !slices.Equal(queues, want) {
+	if want := []string{tasks.QueueChecks, tasks.QueueDomains, tasks.QueueEvents, tasks.QueueLists, tasks.QueueSSL}; err != nil || !slices.Equal(queues, want) {
 		t.Errorf("asynq knows the queues %v (%v), want %v", queues, err, want)
 	}
 	if n := strings.Count(log.String(), "the ledger was lost"); n != 1 {

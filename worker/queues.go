@@ -18,11 +18,13 @@ import (
 )
 
 // Slots of each queue except lists, whose number is a setting. A change is one Redis call;
-// verifications and events wait for other servers.
+// verifications, events and checks wait for other servers. Checks have few slots, since any
+// user may ask for them.
 const (
 	changeSlots = 32
 	verifySlots = 32
 	eventSlots  = 16
+	checkSlots  = 8
 )
 
 // Poll intervals of an idle queue; asynq varies them by half. Users wait for changes and

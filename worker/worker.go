@@ -109,14 +109,16 @@ func New(cfg Config) (*Worker, error) {
 	changes := &changeHandler{ledger: l, enqueuer: enqueuer, metrics: m, log: log}
 	syncs := &syncHandler{registry: w.registry, ledger: l, syncer: syncer, reconciler: w.reconciler, enqueuer: enqueuer,
 		outbox: outbox, states: states, metrics: m, dryRun: cfg.DryRun, log: log}
+	apps, checker := appcache.New(base, w.registry, slices.Min(cfg.SSLDelays)), certcheck.New(cfg.Check)
 	verifications := &verifyHandler{registry: w.registry, ledger: l, stopping: w.stopping, verifier: &verifier{
 		collector: &collector{
-			apps: appcache.New(base, w.registry, slices.Min(cfg.SSLDelays)), registry: w.registry, ledger: l, enqueuer: enqueuer,
-			checker: certcheck.New(cfg.Check), attempts: len(cfg.SSLDelays), dryRun: cfg.DryRun, log: log,
+			apps: apps, registry: w.registry, ledger: l, enqueuer: enqueuer,
+			checker: checker, attempts: len(cfg.SSLDelays), dryRun: cfg.DryRun, log: log,
 		},
 		ledger: l, enqueuer: enqueuer, outbox: outbox, metrics: m, delays: cfg.SSLDelays, workerID: w.id, log: log,
 	}}
 	events := &eventHandler{registry: w.registry, sender: w.sender, log: log}
+	checks := &checkHandler{apps: apps, registry: w.registry, ledger: l, checker: checker, www: rules.WWW, log: log}
 
 	dryRuns := &dryRunEnder{enabled: !cfg.DryRun, ledger: l, registry: w.registry, enqueuer: enqueuer, log: log}
 	recoverer := &recoverer{ledger: l, enqueuer: enqueuer, changes: changes, inspector: inspector, states: states, metrics: m, log: log}
@@ -133,6 +135,7 @@ func New(cfg Config) (*Worker, error) {
 		servers.server(tasks.QueueLists, cfg.Concurrency, fastPoll, handlers{tasks.TypeAppSync: syncs.handle}),
 		servers.server(tasks.QueueSSL, verifySlots, slowPoll, handlers{tasks.TypeSSLVerify: verifications.handle}),
 		servers.server(tasks.QueueEvents, eventSlots, slowPoll, handlers{tasks.TypeEventDeliver: events.handle}),
+		servers.server(tasks.QueueChecks, checkSlots, slowPoll, handlers{tasks.TypeDomainCheck: checks.handle}),
 	}
 	return w, nil
 }

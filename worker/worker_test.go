@@ -244,6 +244,7 @@ func TestABadPayloadIsArchivedWithItsReason(t *testing.T) {
 		{tasks.QueueLists, tasks.TypeAppSync, `{"app_id":"a/b","wake":1}`, "app_id"},
 		{tasks.QueueSSL, tasks.TypeSSLVerify, `{"app_id":"app1","domain":"x.example.com","seq":1,"attempt":0}`, "attempt"},
 		{tasks.QueueEvents, tasks.TypeEventDeliver, `[]`, "JSON"},
+		{tasks.QueueChecks, tasks.TypeDomainCheck, `{"app_id":"app1","domain":"x.example.com"}`, "asked_at"},
 	}
 	for _, p := range poison {
 		info, err := client.Enqueue(asynq.NewTask(p.kind, []byte(p.payload)), asynq.Queue(p.queue))

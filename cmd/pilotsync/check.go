@@ -76,7 +76,7 @@ func (c *checkCmd) Run(ctx context.Context, s *terminal.Streams) error {
 	})
 }
 
-func describeCheck(r precheck.Result) domainCheck {
+func describeCheck(r tasks.CheckResult) domainCheck {
 	return domainCheck{Domain: r.Domain, Names: r.Names, OK: r.OK, Cause: r.Cause, Reason: r.Cause.Sentence(), Remedy: r.Cause.Remedy(),
 		Problems: problemsFrom(r.Domain, r.Problems), Records: r.Records}
 }

@@ -51,6 +51,8 @@ func (q queue) Purpose() string {
 		return "checks of DNS and certificates"
 	case tasks.QueueEvents:
 		return "webhook events"
+	case tasks.QueueChecks:
+		return "checks before a domain is added"
 	}
 	return ""
 }
@@ -95,17 +97,13 @@ type queueInspector struct {
 // disabledWebhooksKey is the worker's hash of webhooks that answered 410 Gone.
 const disabledWebhooksKey = "pilotsync:webhooks:off"
 
-func queueNames() []string {
-	return []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL, tasks.QueueEvents}
-}
-
 func (i queueInspector) Queues(ctx context.Context) ([]queue, error) {
 	known, err := i.Inspector.Queues()
 	if err != nil {
 		return nil, fmt.Errorf("list the queues: %w", err)
 	}
-	all := make([]queue, 0, 4)
-	for _, name := range queueNames() {
+	all := make([]queue, 0, len(tasks.Queues()))
+	for _, name := range tasks.Queues() {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -146,7 +144,7 @@ func groupByProcess(servers []*asynq.ServerInfo) []process {
 	}
 	all, served := map[id]*process{}, map[id]map[string]bool{}
 	for _, s := range servers {
-		for _, name := range queueNames() {
+		for _, name := range tasks.Queues() {
 			if _, ok := s.Queues[name]; !ok || s.Status != "active" {
 				continue
 			}
@@ -163,7 +161,7 @@ func groupByProcess(servers []*asynq.ServerInfo) []process {
 	}
 	sorted := make([]process, 0, len(all))
 	for key, p := range all {
-		for _, name := range queueNames() {
+		for _, name := range tasks.Queues() {
 			if !served[key][name] {
 				p.Missing = append(p.Missing, name)
 			}

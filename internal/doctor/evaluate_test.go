@@ -287,10 +287,11 @@ func TestQueuesAreEvaluatedByWaitingWork(t *testing.T) {
 		got  Result
 		want want
 	}{
-		"a worker":            {evaluateWorkers([]*asynq.ServerInfo{server(1, "active", "domains", "lists"), server(1, "active", "ssl", "events")}, now, nil), want{OK, "alive: h/1 (for 1h0m0s)"}},
+		"a worker":            {evaluateWorkers([]*asynq.ServerInfo{server(1, "active", "domains", "lists", "checks"), server(1, "active", "ssl", "events")}, now, nil), want{OK, "alive: h/1 (for 1h0m0s)"}},
 		"no worker":           {evaluateWorkers(nil, now, nil), want{Failure, "no worker is alive"}},
 		"a worker that stops": {evaluateWorkers([]*asynq.ServerInfo{server(1, "stopped", tasks.Queues()...)}, now, nil), want{Failure, "no worker is alive"}},
-		"a worker of others":  {evaluateWorkers([]*asynq.ServerInfo{server(1, "active", "domains", "mail")}, now, nil), want{Failure, "no worker serves the queues lists, ssl, events"}},
+		"a worker of others":  {evaluateWorkers([]*asynq.ServerInfo{server(1, "active", "domains", "mail")}, now, nil), want{Failure, "no worker serves the queues lists, ssl, events, checks"}},
+		"an earlier worker":   {evaluateWorkers([]*asynq.ServerInfo{server(1, "active", "domains", "lists", "ssl", "events")}, now, nil), want{Warning, "of an earlier release"}},
 		"unreadable workers":  {evaluateWorkers(nil, now, errors.New("NOPERM")), want{Warning, "NOPERM"}},
 		"no dry run":          {evaluateDryRun([]ledger.Worker{{Name: "h/1", Apps: []string{"app1"}}}, nil), want{OK, "no worker is in a dry run"}},
 		"a dry run":           {evaluateDryRun([]ledger.Worker{{Name: "h/1", Apps: []string{"app1"}, DryRun: true}}, nil), want{Warning, "nothing is written to ServerPilot: h/1"}},
@@ -328,7 +329,7 @@ func TestATaskBelongsOnItsQueue(t *testing.T) {
 	if err := decode(tasks.QueueLists, tasks.TypeAppSync, payload); err != nil {
 		t.Error(err)
 	}
-	for _, queue := range []string{tasks.QueueDomains, tasks.QueueSSL, tasks.QueueEvents} {
+	for _, queue := range []string{tasks.QueueDomains, tasks.QueueSSL, tasks.QueueEvents, tasks.QueueChecks} {
 		if err := decode(queue, tasks.TypeAppSync, payload); err == nil {
 			t.Errorf("%s takes an app:sync", queue)
 		}

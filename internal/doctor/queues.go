@@ -80,6 +80,8 @@ func evaluateWorkers(servers []*asynq.ServerInfo, now time.Time, err error) Resu
 	switch {
 	case len(names) == 0:
 		return failure(CheckWorkers, "no worker is alive: changes wait on the queue", "Start one: pilotsync worker.")
+	case slices.Equal(idle, []string{tasks.QueueChecks}): // workers of 0.1.0
+		return warning(CheckWorkers, "no worker checks domains before they are added: the workers are of an earlier release", "Update the workers.")
 	case len(idle) > 0:
 		return failure(CheckWorkers, "no worker serves the queues "+strings.Join(idle, ", "), "Restart the workers; if that doesn't help, other programs use these queues of this Redis.")
 	case len(names) > 5:

@@ -62,6 +62,8 @@ func decode(queue, kind string, payload []byte) (err error) {
 		_, err = tasks.Decode[tasks.Verify](payload)
 	case [2]string{tasks.QueueEvents, tasks.TypeEventDeliver}:
 		_, err = tasks.Decode[tasks.Event](payload)
+	case [2]string{tasks.QueueChecks, tasks.TypeDomainCheck}:
+		_, err = tasks.Decode[tasks.Check](payload)
 	default:
 		err = fmt.Errorf("no such task type on this queue: %q", kind)
 	}

@@ -77,23 +77,9 @@ func Load(ctx context.Context, source Source, id string, others []string) (Targe
 // ErrOther is wrapped by the error about an app that the domain wouldn't be on.
 var ErrOther = errors.New("another app could not be read")
 
-// Result answers whether a domain would work.
-type Result struct {
-	Domain string
-	Names  []string
-	// OK: the domain would work, or works.
-	OK bool
-	// Cause is about the domain, and Problems are the causes of all its names that
-	// wouldn't work.
-	Cause    tasks.Cause
-	Problems []tasks.Cause
-	// Records are those that the names need in DNS; none if the server's address isn't known.
-	Records []tasks.DNSRecord
-}
-
 // Check probes a canonical domain and its www form, and evaluates what it found. Its
 // error is that of ctx.
-func Check(ctx context.Context, prober Prober, t Target, domain string) (Result, error) {
+func Check(ctx context.Context, prober Prober, t Target, domain string) (tasks.CheckResult, error) {
 	facts := certcheck.Facts{Domain: domain, Names: tasks.Names(domain, t.WWW), Probes: map[string]certcheck.Probe{},
 		AutoSSL: t.AutoSSL, Expected: t.Expected, App: t.App}
 	facts.AutoSSL.TurnedOn = t.AutoSSL.CanEnable() // a verification would do it
@@ -117,8 +103,8 @@ func Check(ctx context.Context, prober Prober, t Target, domain string) (Result,
 
 // Evaluate decides by the facts. The domain itself decides; what is wrong with its www form
 // is only among the problems, as in a verification.
-func Evaluate(t Target, facts certcheck.Facts) Result {
-	r := Result{Domain: facts.Domain, Names: facts.Names, Records: tasks.DNSRecords(facts.Names, t.Expected), Problems: []tasks.Cause{}}
+func Evaluate(t Target, facts certcheck.Facts) tasks.CheckResult {
+	r := tasks.CheckResult{Domain: facts.Domain, Names: facts.Names, Records: tasks.DNSRecords(facts.Names, t.Expected), Problems: []tasks.Cause{}}
 	for _, name := range facts.Names {
 		cause := t.cause(facts, name)
 		if name == facts.Domain {
