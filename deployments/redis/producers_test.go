@@ -2,12 +2,15 @@ package redis_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/enqueue"
@@ -108,6 +111,51 @@ func TestThePHPLibraryMayEnqueueAndAskForAStateAsPHP(t *testing.T) {
 	}
 }
 
+func TestClientsMayHaveDomainsCheckedAsPHP(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	server := asynq.NewServerFromRedisClient(g.as("worker"), asynq.Config{Queues: map[string]int{tasks.QueueChecks: 1}, LogLevel: asynq.FatalLevel, TaskCheckInterval: 10 * time.Millisecond})
+	if err := server.Start(asynq.HandlerFunc(func(_ context.Context, task *asynq.Task) error {
+		c, err := tasks.Decode[tasks.Check](task.Payload())
+		if err != nil {
+			return err
+		}
+		missing := tasks.Cause{Code: tasks.CauseDNSMissing, Params: tasks.Params{Name: c.Domain, Expected: []string{"198.51.100.4"}}}
+		result, err := json.Marshal(tasks.CheckResult{Domain: c.Domain, Names: tasks.Names(c.Domain, c.WWW), Cause: missing, Problems: []tasks.Cause{missing},
+			Records: []tasks.DNSRecord{{Type: "A", Name: c.Domain, Value: "198.51.100.4"}}})
+		if err != nil {
+			return err
+		}
+		_, err = task.ResultWriter().Write(result)
+		return err
+	})); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Shutdown)
+
+	for range 2 { // the second time Redis has the script, and the checks are perhaps the same tasks
+		results, err := enqueue.New(g.as("php")).Check(t.Context(), "anna", enqueue.Target{AppID: "app1", Domain: "shop.example.com"})
+		if err != nil || results[0].Code != tasks.CauseDNSMissing {
+			t.Fatalf("%+v, %v", results, err)
+		}
+	}
+	var results []map[string]any
+	php(t, []string{"shop.example.com", "München.de"}, &results, "check.php", g.url("php"), "app1", "20")
+	if len(results) != 2 {
+		t.Fatalf("results: %v", results)
+	}
+	r := results[1]
+	problems, _ := r["problems"].([]any)
+	records, _ := r["records"].([]any)
+	if r["domain"] != "xn--mnchen-3ya.de" || r["ok"] != false || r["cause"] != "DNSMissing" || len(problems) != 1 || len(records) != 1 ||
+		r["reason"] != "xn--mnchen-3ya.de has no A or AAAA record in DNS; this app is on 198.51.100.4" || r["remedy"] == "" {
+		t.Errorf("the result is %v", r)
+	}
+	if denied := g.denied("php"); len(denied) > 0 {
+		t.Errorf("denied: %q", denied)
+	}
+}
+
 // php runs a script of the PHP library's tests with in as its input, and decodes its output into
 // out.
 func php(t *testing.T, in, out any, script string, args ...string) {
@@ -152,6 +200,7 @@ func TestWhatPHPMayNotDo(t *testing.T) {
 		"REPLICAOF 127.0.0.1 1", "SWAPDB 0 1", "MIGRATE 127.0.0.1 1 other 0 5", "SUBSCRIBE asynq:cancel", "PUBLISH asynq:cancel x",
 		// Existing tasks: neither their contents nor their ids.
 		"HGET " + task + " msg", "HGETALL " + task, "DEL " + task, "LRANGE asynq:{domains}:pending 0 -1", "DEL asynq:{domains}:pending", "RPOP asynq:{domains}:pending",
+		"LRANGE asynq:{checks}:pending 0 -1", "DEL asynq:{checks}:pending", "DEL asynq:{checks}:t:check:x", "HGET asynq:{checks}:t:other msg", "LPUSH asynq:{checks}:active x",
 		"SMEMBERS asynq:queues", "DEL asynq:queues", "HSET asynq:{domains}:t:other msg m", "HSET asynq:{ssl}:t:x msg m", "HGET asynq:{ssl}:t:x msg", "LPUSH asynq:{lists}:pending x",
 		// The ledger: only the state of a domain whose name is known.
 		"HGETALL pilotsync:{app1}:domains", "HKEYS pilotsync:{app1}:domains", "HSET pilotsync:{app1}:domains shop.example.com {}", "HSET pilotsync:{app1}:pending x {}",

@@ -5,19 +5,23 @@ declare(strict_types=1);
 namespace Pilotsync;
 
 use Pilotsync\Exception\InvalidInput;
+use Pilotsync\Exception\NoResult;
 use Pilotsync\Exception\NotEnqueued;
 use Pilotsync\Exception\RedisRefused;
 use Pilotsync\Exception\RedisUnavailable;
 use Pilotsync\Exception\TaskExists;
 
 /**
- * Puts changes of one app's domains on pilotsync's queue, and returns the status of a domain. It
- * connects on first use. docs/wire-format.md describes what it writes to Redis.
+ * Puts changes of one app's domains on pilotsync's queue, and returns the status of a domain, or
+ * whether one would work. It connects on first use. docs/wire-format.md describes what it writes to Redis.
  */
 final class Client
 {
     /** Tasks in one pipeline: 1,000 take ten round trips, each far below the time limit. */
     private const CHUNK = 100;
+    /** Seconds for a result. A check takes 15 if the domain's name servers don't answer. */
+    public const CHECK_WAIT = 20.0;
+    private const CHECK_POLL = 200000; // microseconds between two reads of the result
 
     /** @var string */
     private $appId;
@@ -149,16 +153,67 @@ final class Client
             ['EXEC'],
         ]);
         $tried = 'looking up ' . $domain . ' on app ' . $this->appId;
-        foreach ($replies as $reply) {
-            if ($reply instanceof ErrorReply) {
-                throw $reply->exception($tried);
-            }
-        }
+        self::refuseErrors($replies, $tried);
         $values = $replies[6];
         if (!is_array($values) || count($values) !== 5) {
             throw new RedisRefused($tried . ': Redis answered something else than five values');
         }
         return Status::of($this->appId, $domain, ...array_map('strval', $values)); // nil becomes empty
+    }
+
+    /**
+     * Asks the workers whether a domain would work, before it is added: its name, room on the list, DNS, proxies, CAA
+     * records and the certificate. It changes nothing, and takes a second or two.
+     *
+     * @param string               $domain  as people write it
+     * @param array<string, mixed> $options www: always, main_only or never, overrides the worker's setting
+     * @param float                $wait    seconds to wait for the result, up to 20
+     * @return array{domain: string, names: list<string>, ok: bool, cause?: string, params?: array<string, mixed>,
+     *               reason: string, remedy: string,
+     *               problems: list<array{name: string, cause?: string, params?: array<string, mixed>, reason: string, remedy: string}>,
+     *               records: list<array{type: string, name: string, value: string}>}
+     *         records are those that the names need in DNS; none if the server's address isn't known
+     * @throws InvalidInput     if the input is invalid; {@see Exception\InvalidDomain} for the domain
+     * @throws NoResult         if no worker answers in time
+     * @throws RedisUnavailable
+     * @throws RedisRefused
+     */
+    public function check(string $domain, array $options = [], float $wait = self::CHECK_WAIT): array
+    {
+        $check = new Check($this->appId, $domain, $options);
+        $tried = 'checking ' . $check->domain . ' for app ' . $this->appId;
+        $deadline = microtime(true) + min($wait, self::CHECK_WAIT);
+        $replies = $this->pipelineWithRetry([['TIME'], Task::register(Task::CHECKS)]);
+        self::refuseErrors($replies, $tried);
+        if (!is_array($replies[0]) || count($replies[0]) !== 2) {
+            throw new RedisRefused($tried . ': Redis answered something else than its time');
+        }
+        $check = $check->at((int) $replies[0][0]);
+        $task = Task::check($check, $replies[0][0] . str_pad((string) $replies[0][1], 6, '0', STR_PAD_LEFT) . '000');
+        self::refuseErrors($this->retryWithScript([$task], $this->pipelineWithRetry(self::calls([$task], false))), $tried);
+        do {
+            $replies = $this->pipelineWithRetry([['HGET', Task::key(Task::CHECKS, $check->id()), 'result']]);
+            self::refuseErrors($replies, $tried);
+            if (is_string($replies[0])) {
+                return Check::result($replies[0]);
+            }
+            usleep(self::CHECK_POLL);
+        } while (microtime(true) < $deadline);
+        throw new NoResult($tried . ": no worker answered in time; see 'pilotsync doctor': a worker must run, serve the app, and be as new as this client");
+    }
+
+    /**
+     * @param list<mixed> $replies
+     * @throws RedisUnavailable
+     * @throws RedisRefused
+     */
+    private static function refuseErrors(array $replies, string $tried): void
+    {
+        foreach ($replies as $reply) {
+            if ($reply instanceof ErrorReply) {
+                throw $reply->exception($tried);
+            }
+        }
     }
 
     /**

@@ -10,6 +10,7 @@ use Pilotsync\Client;
 use Pilotsync\Connection;
 use Pilotsync\Exception\InvalidDomain;
 use Pilotsync\Exception\InvalidInput;
+use Pilotsync\Exception\NoResult;
 use Pilotsync\Exception\PilotsyncException;
 use Pilotsync\Exception\RedisRefused;
 use Pilotsync\Exception\RedisUnavailable;
@@ -93,6 +94,52 @@ final class ClientTest extends TestCase
         self::assertStringStartsWith("\x0a\x0ddomain:remove\x12", $msg);
         self::assertStringNotContainsString('www"', $msg);
         self::assertStringNotContainsString('site_id', $msg);
+    }
+
+    public function testACheckIsOneTaskAndReturnsItsResult(): void
+    {
+        $redis = $this->server->redis();
+        $client = $this->client();
+        try {
+            $client->check('München.de', ['www' => 'never'], 0.0); // nobody answers
+            self::fail('there is no worker');
+        } catch (NoResult $e) {
+            self::assertStringContainsString('pilotsync doctor', $e->getMessage());
+        }
+        [$id] = $redis->lRange('asynq:{checks}:pending', 0, -1);
+        self::assertMatchesRegularExpression('/^check:app1:xn--mnchen-3ya\.de:never:\d+$/', $id);
+        self::assertSame(['checks'], $redis->sMembers('asynq:queues'));
+        self::assertStringContainsString('{"app_id":"app1","domain":"xn--mnchen-3ya.de","www":"never","asked_at":"', $redis->hGet('asynq:{checks}:t:' . $id, 'msg'));
+        // Whichever interval the next call falls into, a worker has answered.
+        $result = ['domain' => 'xn--mnchen-3ya.de', 'names' => ['xn--mnchen-3ya.de', 7], 'ok' => false, 'cause' => 'DNSMissing',
+            'params' => ['name' => 'xn--mnchen-3ya.de'], 'problems' => [['cause' => 'ALaterCode', 'params' => ['name' => 'www.xn--mnchen-3ya.de']]],
+            'records' => [['type' => 'A', 'name' => 'a', 'value' => '198.51.100.4'], ['type' => 'A'], 'x']];
+        $bucket = (int) substr($id, (int) strrpos($id, ':') + 1);
+        for ($i = 0; $i < 60; $i++) {
+            $redis->hMSet('asynq:{checks}:t:check:app1:xn--mnchen-3ya.de:never:' . ($bucket + $i), ['result' => json_encode($result)]);
+        }
+        $got = $client->check('münchen.de', ['www' => 'never']);
+        self::assertSame(['xn--mnchen-3ya.de'], $got['names']);
+        self::assertFalse($got['ok']);
+        self::assertSame('DNSMissing', $got['cause']);
+        self::assertSame('xn--mnchen-3ya.de has no A or AAAA record in DNS', $got['reason']);
+        self::assertSame('Create a DNS record of xn--mnchen-3ya.de.', $got['remedy']);
+        self::assertSame('www.xn--mnchen-3ya.de', $got['problems'][0]['name']);
+        self::assertSame('ALaterCode', $got['problems'][0]['reason']);
+        self::assertSame([['type' => 'A', 'name' => 'a', 'value' => '198.51.100.4']], $got['records']);
+        self::assertSame(1, $redis->lLen('asynq:{checks}:pending'));
+    }
+
+    public function testACheckThatIsInvalidAsksNothing(): void
+    {
+        foreach ([['a/b', []], ['example.com', ['www' => 'sometimes']], ['example.com', ['site_id' => 7]], ['example.com', ['other' => 1]]] as [$domain, $options]) {
+            try {
+                $this->client()->check($domain, $options);
+                self::fail($domain . ' was checked');
+            } catch (InvalidInput $e) {
+                self::assertSame(0, $this->trips());
+            }
+        }
     }
 
     /** @return iterable<string, array{list<string>, int}> */
