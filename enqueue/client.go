@@ -18,9 +18,9 @@ import (
 // Options of a change's task. asynq's defaults, 25 retries, 30 minutes and no retention,
 // don't suit it.
 const (
-	// MaxRetry is how often asynq retries the task. Failures of Redis don't count. A
-	// worker that is killed during a task costs a retry, and a change must survive a worker
-	// that crashes in a loop.
+	// MaxRetry is how often asynq retries the task after its handler panicked. Workers count
+	// nothing else against it (taskerr.IsFailure): neither a failure of Redis nor a killed
+	// worker.
 	MaxRetry = 100
 	// Timeout is how long one run may take. Recording a change is one script in Redis,
 	// which takes milliseconds.
@@ -71,7 +71,7 @@ type Client struct {
 
 // New returns a client on rdb. The caller closes rdb.
 func New(rdb redis.UniversalClient) *Client {
-	return &Client{rdb: rdb, asynq: asynq.NewClientFromRedisClient(causeRecorder{rdb})}
+	return &Client{rdb: rdb, asynq: asynq.NewClientFromRedisClient(errorRecorder{rdb})}
 }
 
 // changeTask is the task of one request.
@@ -85,7 +85,7 @@ type changeTask struct {
 //
 // If a request is invalid, Enqueue enqueues nothing: the error wraps [ErrInvalid] and has
 // a line for each invalid request. If Redis fails, or ctx ends, some requests may have
-// been enqueued. The error then gives their number and wraps the first cause, with
+// been enqueued. The error then gives their number and wraps the first failure, with
 // [ErrUnavailable] if Redis couldn't be reached; the other receipts have no TaskID.
 // Enqueueing all requests again is safe, since the later order number wins.
 func (c *Client) Enqueue(ctx context.Context, reqs ...Request) ([]Receipt, error) {
@@ -148,10 +148,10 @@ func validateRequest(r Request) (domain string, err error) {
 		}
 	}
 	if r.Import && r.Remove {
-		return "", errors.New("adopt is set in a removal; it takes it in an addition only")
+		return "", errors.New("adopt is set in a removal; only an addition takes it")
 	}
 	if r.Attempts != 0 && r.Remove {
-		return "", fmt.Errorf("attempts is %d in a removal; it takes it in an addition only", r.Attempts)
+		return "", fmt.Errorf("attempts is %d in a removal; only an addition takes it", r.Attempts)
 	}
 	if err := errors.Join(tasks.CheckAttempts(r.Attempts), tasks.CheckBy(r.By)); err != nil {
 		return "", err
@@ -214,14 +214,14 @@ func (c *Client) sendOne(ctx context.Context, ch changeTask) error {
 }
 
 func (c *Client) enqueue(ctx context.Context, task *asynq.Task, opts ...asynq.Option) error {
-	var cause error
-	_, err := c.asynq.EnqueueContext(withCause(ctx, &cause), task, opts...)
+	var scriptErr error
+	_, err := c.asynq.EnqueueContext(withScriptError(ctx, &scriptErr), task, opts...)
 	switch {
 	case err == nil, errors.Is(err, asynq.ErrTaskIDConflict):
 		// A conflict: go-redis sent it twice because the first answer was lost.
 		return nil
-	case cause != nil:
-		return classify(ctx, cause)
+	case scriptErr != nil:
+		return classify(ctx, scriptErr)
 	}
 	return err
 }

@@ -81,10 +81,10 @@ func TestOneInvalidRequestRejectsTheWholeCall(t *testing.T) {
 request 2 of 8: domain "https://example.com" is refused: it has a scheme; leave out everything up to :// (did you mean example.com?)
 request 3 of 8: app_id is "app 1"; it takes 1 to 64 letters, digits, _ or -
 request 4 of 8: www is "sometimes"; it takes always, main_only or never
-request 5 of 8: adopt is set in a removal; it takes it in an addition only
+request 5 of 8: adopt is set in a removal; only an addition takes it
 request 6 of 8: attempts is 21; it takes a whole number from 1 to 20
 request 7 of 8: attempts is -1; it takes a whole number from 1 to 20
-request 8 of 8: attempts is 7 in a removal; it takes it in an addition only`
+request 8 of 8: attempts is 7 in a removal; only an addition takes it`
 	if err == nil || !errors.Is(err, ErrInvalid) || errors.Is(err, ErrUnavailable) {
 		t.Fatalf("got %v; want an ErrInvalid", err)
 	}

@@ -31,29 +31,30 @@ func classify(ctx context.Context, err error) error {
 	return err
 }
 
-// causeRecorder is a Redis client for asynq that records the errors of its scripts. asynq
+// errorRecorder is a Redis client for asynq that records the errors of its scripts. asynq
 // converts them to text, so errors.Is and errors.As can't find them.
-type causeRecorder struct{ redis.UniversalClient }
+type errorRecorder struct{ redis.UniversalClient }
 
-type causeKey struct{}
+type scriptErrorKey struct{}
 
-// withCause returns a context under which the error of the last script is stored in cause.
-func withCause(ctx context.Context, cause *error) context.Context {
-	return context.WithValue(ctx, causeKey{}, cause)
+// withScriptError returns a context under which the error of the last script is stored in
+// scriptErr.
+func withScriptError(ctx context.Context, scriptErr *error) context.Context {
+	return context.WithValue(ctx, scriptErrorKey{}, scriptErr)
 }
 
-func (c causeRecorder) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
-	return recordCause(ctx, c.UniversalClient.EvalSha(ctx, sha, keys, args...))
+func (c errorRecorder) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	return recordError(ctx, c.UniversalClient.EvalSha(ctx, sha, keys, args...))
 }
 
-// Eval follows EvalSha if Redis doesn't have the script yet.
-func (c causeRecorder) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
-	return recordCause(ctx, c.UniversalClient.Eval(ctx, script, keys, args...))
+// Eval is what asynq calls if Redis doesn't have the script yet.
+func (c errorRecorder) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
+	return recordError(ctx, c.UniversalClient.Eval(ctx, script, keys, args...))
 }
 
-func recordCause(ctx context.Context, cmd *redis.Cmd) *redis.Cmd {
-	if cause, ok := ctx.Value(causeKey{}).(*error); ok {
-		*cause = cmd.Err()
+func recordError(ctx context.Context, cmd *redis.Cmd) *redis.Cmd {
+	if scriptErr, ok := ctx.Value(scriptErrorKey{}).(*error); ok {
+		*scriptErr = cmd.Err()
 	}
 	return cmd
 }

@@ -15,8 +15,8 @@ const (
 	// VerifyTimeout is how long one verification may take: concurrent probes of the names,
 	// at most 20 s each, and some calls to ServerPilot.
 	VerifyTimeout = 2 * time.Minute
-	// VerifyMaxRetry is how often asynq retries a verification after a bug or a worker's
-	// crash. ServerPilot's failures don't count.
+	// VerifyMaxRetry is how often asynq retries a verification after its handler panicked;
+	// nothing else counts, as for [MaxRetry].
 	VerifyMaxRetry = 10
 )
 

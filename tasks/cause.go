@@ -37,20 +37,20 @@ type Params struct {
 	Address  string    `json:"address,omitempty"`  // the server that was asked
 	Issuer   string    `json:"issuer,omitempty"`   // of a certificate
 	Until    time.Time `json:"until,omitzero"`     // when a certificate ends, or begins
-	Since    time.Time `json:"since,omitzero"`
-	Message  string    `json:"message,omitempty"` // what another program said
-	By       string    `json:"by,omitempty"`      // a person's name
-	Would    string    `json:"would,omitempty"`   // what a sync would do, in words
-	Count    int       `json:"count,omitempty"`
-	Need     int       `json:"need,omitempty"`
-	Limit    int       `json:"limit,omitempty"`
+	Since    time.Time `json:"since,omitzero"`     // when a server was last connected
+	Message  string    `json:"message,omitempty"`  // what another program said
+	By       string    `json:"by,omitempty"`       // the operator's name
+	Would    string    `json:"would,omitempty"`    // what a sync would do, in words
+	Count    int       `json:"count,omitempty"`    // names on a list
+	Need     int       `json:"need,omitempty"`     // names that would still have to fit on it
+	Limit    int       `json:"limit,omitempty"`    // names that it can hold
 }
 
-// Limits of what a [Params] holds, for those who fill one in. Anyone can write DNS records
-// and certificates.
+// Limits of a [Params]. The code that fills one in must keep to them, since anyone can write
+// DNS records and certificates.
 const (
-	MaxParamItems = 10
-	MaxParamText  = 240 // characters
+	MaxParamItems = 10  // of each list
+	MaxParamText  = 240 // characters of each text
 )
 
 // Sentence describes the cause, as a clause without a full stop. A code that this release
@@ -65,8 +65,8 @@ func (c Cause) Remedy() string {
 	return c.render(func(e Entry) string { return e.Remedy })
 }
 
-// IsProblem reports whether somebody has to act or wait: the zero Cause and working names
-// aren't problems, unless a certificate is about to expire.
+// IsProblem reports whether a name doesn't work yet, or won't soon; see [Entry.Problem]. The
+// zero Cause and codes that this release doesn't know are no problems.
 func (c Cause) IsProblem() bool {
 	e, known := Lookup(c.Code)
 	return known && e.Problem
@@ -86,7 +86,7 @@ func (c Cause) render(template func(Entry) string) string {
 	return fill(template(e), c.Params.texts())
 }
 
-// texts are the parameters as they are shown, by their names in JSON.
+// texts returns the parameters as they are shown, by their names in JSON.
 func (p Params) texts() map[string]string {
 	texts := map[string]string{}
 	v := reflect.ValueOf(p)
@@ -108,7 +108,8 @@ func (p Params) texts() map[string]string {
 	return texts
 }
 
-// timeText is a date for what lasts for weeks, and a time for what lasts for hours.
+// timeText returns the date of a certificate's end, and the minute of other times; empty for
+// the zero time.
 func timeText(name string, t time.Time) string {
 	switch {
 	case t.IsZero():
@@ -161,7 +162,7 @@ func lacksParam(template string, texts map[string]string) bool {
 	return false
 }
 
-// placeholders are the names of the parameters in a template.
+// placeholders returns the names of the parameters in a template.
 func placeholders(template string) (names []string) {
 	for {
 		_, rest, found := strings.Cut(template, "{")

@@ -8,7 +8,7 @@ type Actor string
 const (
 	ByOwner    Actor = "owner"    // the domain's owner, in DNS
 	ByOperator Actor = "operator" // the operator of pilotsync or of the ServerPilot app
-	ByNobody   Actor = "nobody"   // pilotsync or time does it, or nothing is wrong
+	ByNobody   Actor = "nobody"   // pilotsync removes it, or it passes, or nothing is wrong
 )
 
 // Entry is one code of the catalogue.
@@ -54,7 +54,7 @@ const (
 	CauseNameProtected        Code = "NameProtected"
 )
 
-// Codes of a verification, in the order in which they are looked for.
+// Codes of a verification, in the order in which it checks for them.
 const (
 	CauseNameNotCertifiable Code = "NameNotCertifiable"
 	CauseServerDisconnected Code = "ServerDisconnected"

@@ -10,8 +10,8 @@ import (
 const maxCertifiedLabels = 10
 
 // NotCertifiable reports whether Let's Encrypt never certifies a canonical name in the way
-// that ServerPilot uses (HTTP-01), and by which rule. The rules are those of Boulder, the
-// authority's program: policy/pa.go.
+// that ServerPilot uses (HTTP-01), and by which rule. The rules are those of policy/pa.go in
+// Boulder, the program of Let's Encrypt.
 func NotCertifiable(name string) (rule Rule, never bool) {
 	if IsWildcard(name) {
 		return RuleWildcard, true

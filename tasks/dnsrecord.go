@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// DNSRecord is a record of the domain name system. The keys are a contract.
+// DNSRecord is a record in DNS. Its JSON is a contract.
 type DNSRecord struct {
 	Type  string `json:"type"` // A, AAAA or CNAME
 	Name  string `json:"name"`
@@ -39,7 +39,7 @@ func DNSRecords(names []string, expected []netip.Prefix) []DNSRecord {
 	return records
 }
 
-// firstAddresses are the first single addresses of both families; empty for none.
+// firstAddresses returns the first single address of each family; empty for none.
 func firstAddresses(expected []netip.Prefix) (v4, v6 string) {
 	for _, e := range expected {
 		switch a := e.Addr().Unmap(); {
@@ -54,9 +54,9 @@ func firstAddresses(expected []netip.Prefix) (v4, v6 string) {
 }
 
 // RecordsToSet returns the records that repair DNS, by the causes of a domain's problems:
-// those of the names whose addresses are missing or wrong. Names has the domain first, which
-// a cause without a name is about. If the domain's own addresses are wrong, the records are
-// those of all names, since a verification then doesn't report the others. There are no
+// those of the names whose addresses are missing or wrong. The first of names is the domain;
+// a cause without a name is about it. If the domain's own addresses are wrong, the records
+// are those of all names, since a verification then doesn't report the others. There are no
 // records if DNS is right, or if the server's address isn't known.
 func RecordsToSet(names []string, problems []Cause) []DNSRecord {
 	var expected []netip.Prefix

@@ -75,7 +75,7 @@ final class Change
             throw new InvalidInput('attempts is ' . self::quoted($attempts) . '; it takes a whole number from 1 to ' . self::MAX_ATTEMPTS);
         }
         if ($attempts !== null && $remove) {
-            throw new InvalidInput('attempts is ' . self::quoted($attempts) . ' in a removal; it takes it in an addition only');
+            throw new InvalidInput('attempts is ' . self::quoted($attempts) . ' in a removal; only an addition takes it');
         }
         $this->attempts = $attempts ?? 0;
         $verify = $options['verify'] ?? false;

@@ -36,7 +36,7 @@ final class ChangeTest extends TestCase
             'too many' => [21, false, 'attempts is 21; it takes a whole number from 1 to 20'],
             'a string' => ['7', false, 'attempts is "7"; it takes a whole number from 1 to 20'],
             'a fraction' => [1.5, false, 'attempts is 1.5; it takes a whole number from 1 to 20'],
-            'in a removal' => [7, true, 'attempts is 7 in a removal; it takes it in an addition only'],
+            'in a removal' => [7, true, 'attempts is 7 in a removal; only an addition takes it'],
         ];
     }
 
