@@ -78,6 +78,6 @@ func (o settlementObserver) observe(ctx context.Context, s listsync.Settlement) 
 	o.metrics.Settled(s)
 	for _, d := range s.Domains {
 		taskLog(ctx, o.log, s.App).WithFields(changeFields(s.App, d.Record.Domain, d.Record.Seq)).
-			WithField("state", d.Record.State).WithField("outcome", d.Resolution).Info("change settled: " + d.Entry.Sentence())
+			WithField("state", d.Record.State).WithField("outcome", d.Resolution).Info("change settled: " + d.Cause.Sentence())
 	}
 }

@@ -194,7 +194,7 @@ func findDrift(ctx context.Context, db database, cfg worker.Config, app string) 
 	}
 	for _, o := range plan.Outcomes {
 		if o.Record.State == tasks.Rejected {
-			found.refused = append(found.refused, fmt.Sprintf("%s would be rejected: %s", o.Record.Domain, o.Entry.Sentence()))
+			found.refused = append(found.refused, fmt.Sprintf("%s would be rejected: %s", o.Record.Domain, o.Cause.Sentence()))
 		}
 	}
 	return found, nil

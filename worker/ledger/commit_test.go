@@ -38,7 +38,7 @@ func TestCommitReplacesOnlyRecordsThatArePlannedOn(t *testing.T) {
 	listed, gone := record(a, first), ended(a, first+1)
 	planned := func(r listsync.Record, version string) listsync.Outcome {
 		r.Version = version
-		return listsync.Outcome{Record: r, Entry: tasks.Cause{Code: "done"}}
+		return listsync.Outcome{Record: r, Cause: tasks.Cause{Code: "done"}}
 	}
 	again := listed
 	again.Seq, again.Code = first+1, "asked again"

@@ -73,7 +73,7 @@ func (s step) take(r *rapid.T, l *Ledger, seq int64) {
 		for domain, change := range snapshot.Pending {
 			record := snapshot.Records[domain]
 			record.Domain, record.Seq, record.State, record.Certificate = domain, change.Seq, s.state, nil
-			c.Outcomes = append(c.Outcomes, listsync.Outcome{Record: record, Entry: tasks.Cause{Code: "settled"}})
+			c.Outcomes = append(c.Outcomes, listsync.Outcome{Record: record, Cause: tasks.Cause{Code: "settled"}})
 		}
 		fail(l.BeginWrite(ctx, lease, listsync.WriteIntent{Added: []string{s.domain}, Size: 7, WorkerID: "w1"}))
 		_, err = l.Commit(ctx, lease, c)

@@ -119,7 +119,7 @@ func (l *Ledger) Commit(ctx context.Context, lease listsync.Lease, c listsync.Co
 	for _, o := range c.Outcomes {
 		outcomes = append(outcomes, newCommitOutcome(app, o))
 		keys = append(keys, logKey(app, o.Record.Domain))
-		entry := listsync.HistoryEntry{At: o.Record.UpdatedAt, State: o.Record.State, Action: listsync.ActionSync, Cause: o.Entry, Actor: c.WorkerID}
+		entry := listsync.HistoryEntry{At: o.Record.UpdatedAt, State: o.Record.State, Action: listsync.ActionSync, Cause: o.Cause, Actor: c.WorkerID}
 		lines = append(lines, newLineCodec(app, o.Record.Domain).encode(entry))
 	}
 	args := append([]any{lease.Token, HistoryKept, recoveredEvent(app), c.Listed, list(c.Own), list(c.Disown),

@@ -18,8 +18,8 @@ type candidate struct {
 	added       int64 // the order number of its last addition
 	www         tasks.WWW
 	names       []string
-	adds        []string    // names the plan appends
-	refusal     tasks.Cause // why it is rejected, zero if it isn't
+	adds        []string    // names that the plan appends
+	refusal     tasks.Cause // why its change is refused; zero if it isn't
 	deferred    bool        // no outcome: a later plan, with all domains, decides
 }
 
@@ -37,24 +37,24 @@ func (p *planner) resolveClaims() {
 		domains[d] = true // its name may be owned although its record is lost
 	}
 	for d := range domains {
-		if s, ok := p.candidate(d); ok {
-			p.candidates = append(p.candidates, s)
+		if c, ok := p.candidate(d); ok {
+			p.candidates = append(p.candidates, c)
 		}
 	}
 	slices.SortFunc(p.candidates, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.wantedSince, b.wantedSince), cmp.Compare(a.domain, b.domain))
 	})
 	for i := range p.candidates {
-		s := &p.candidates[i]
-		if !s.wanted {
+		c := &p.candidates[i]
+		if !c.wanted {
 			continue
 		}
-		s.names = slices.DeleteFunc(tasks.Names(s.domain, s.www), func(name string) bool {
-			return name != s.domain && p.removedLater(name, s.added)
+		c.names = slices.DeleteFunc(tasks.Names(c.domain, c.www), func(name string) bool {
+			return name != c.domain && p.removedLater(name, c.added)
 		})
-		for _, name := range s.names {
-			if _, taken := p.claimed[name]; !taken || name == s.domain {
-				p.claimed[name] = s.domain
+		for _, name := range c.names {
+			if _, taken := p.claimed[name]; !taken || name == c.domain {
+				p.claimed[name] = c.domain
 			}
 		}
 	}
@@ -62,57 +62,57 @@ func (p *planner) resolveClaims() {
 
 // candidate collects what the ledger says about one domain; ok is false if the domain
 // takes no part in the plan.
-func (p *planner) candidate(domain string) (s candidate, ok bool) {
-	s = candidate{domain: domain, record: p.Ledger.Records[domain]}
+func (p *planner) candidate(domain string) (c candidate, ok bool) {
+	c = candidate{domain: domain, record: p.Ledger.Records[domain]}
 	if change, waits := p.Ledger.Pending[domain]; waits {
-		s.pending = &change
+		c.pending = &change
 	}
-	if p.Only != nil && s.pending != nil && (!p.Only[domain] || p.reclaimed(domain, *s.pending)) {
+	if p.Only != nil && c.pending != nil && (!p.Only[domain] || p.reclaimed(domain, *c.pending)) {
 		p.freeze(domain)
-		s.pending = nil
+		c.pending = nil
 	}
-	s.fromRecord()
-	if s.pending != nil && s.pending.Remove {
-		s.applyRemoval(p)
-	} else if s.pending != nil {
-		s.wanted = true
-		s.wantedSince = cmp.Or(p.Ledger.WantedSince[domain], s.pending.Seq)
-		if alreadyWanted := s.pending.Import && s.record.Wanted; !alreadyWanted {
-			s.www, s.added = cmp.Or(s.pending.WWW, p.Rules.WWW), s.pending.Seq
+	c.fromRecord()
+	if c.pending != nil && c.pending.Remove {
+		c.applyRemoval(p)
+	} else if c.pending != nil {
+		c.wanted = true
+		c.wantedSince = cmp.Or(p.Ledger.WantedSince[domain], c.pending.Seq)
+		if alreadyWanted := c.pending.Import && c.record.Wanted; !alreadyWanted {
+			c.www, c.added = cmp.Or(c.pending.WWW, p.Rules.WWW), c.pending.Seq
 		}
-		if s.pending.Import {
-			s.www = p.importedWWW(s)
-			s.rejectUnlisted(p)
+		if c.pending.Import {
+			c.www = p.importedWWW(c)
+			c.rejectUnlisted(p)
 		}
 	}
 	if message, refused := p.Refused[domain]; refused {
-		s.refusal, s.wanted = tasks.Cause{Code: tasks.CauseRefusedByServerPilot, Params: tasks.Params{Message: message}}, false
+		c.refusal, c.wanted = tasks.Cause{Code: tasks.CauseRefusedByServerPilot, Params: tasks.Params{Message: message}}, false
 		p.freeze(domain)
-	} else if reason, full := p.noRoom[domain]; full {
-		s.refusal, s.wanted = reason, false
+	} else if cause, full := p.noRoom[domain]; full {
+		c.refusal, c.wanted = cause, false
 	}
-	return s, s.record.Domain != "" || s.pending != nil
+	return c, c.record.Domain != "" || c.pending != nil
 }
 
 // importedWWW returns the www rule by which an imported domain keeps the names that it
 // has. A domain that isn't on the list follows the rule of its change.
-func (p *planner) importedWWW(s candidate) tasks.WWW {
+func (p *planner) importedWWW(c candidate) tasks.WWW {
 	switch {
-	case s.record.Wanted:
-		return s.record.WWW
-	case p.onRemote["www."+s.domain]:
+	case c.record.Wanted:
+		return c.record.WWW
+	case p.onRemote["www."+c.domain]:
 		return tasks.WWWAlways
-	case p.onRemote[s.domain]:
+	case p.onRemote[c.domain]:
 		return tasks.WWWNever
 	}
-	return s.www
+	return c.www
 }
 
 // rejectUnlisted rejects an import that may add no name, if the name has left the list
 // since the operator saw it. A domain that is already wanted is put back as usual.
-func (s *candidate) rejectUnlisted(p *planner) {
-	if !s.record.Wanted && p.importsNothing(*s.pending) {
-		s.wanted, s.refusal = false, tasks.Cause{Code: tasks.CauseNoLongerListed, Params: tasks.Params{Name: s.domain}}
+func (c *candidate) rejectUnlisted(p *planner) {
+	if !c.record.Wanted && p.importsNothing(*c.pending) {
+		c.wanted, c.refusal = false, tasks.Cause{Code: tasks.CauseNoLongerListed, Params: tasks.Params{Name: c.domain}}
 	}
 }
 
@@ -141,19 +141,19 @@ func (p *planner) reclaimed(form string, removal Pending) bool {
 
 // applyRemoval notes that the domain's own name is to leave. The removal doesn't name its
 // www form, so that leaves only if it is owned.
-func (s *candidate) applyRemoval(p *planner) {
-	if p.protected[s.domain] {
-		s.refusal = tasks.Cause{Code: tasks.CauseNameProtected, Params: tasks.Params{Name: s.domain}}
+func (c *candidate) applyRemoval(p *planner) {
+	if p.protected[c.domain] {
+		c.refusal = tasks.Cause{Code: tasks.CauseNameProtected, Params: tasks.Params{Name: c.domain}}
 		return
 	}
-	s.wanted, s.wantedSince, s.names = false, 0, []string{s.domain}
-	p.toRemove[s.domain] = true
+	c.wanted, c.wantedSince, c.names = false, 0, []string{c.domain}
+	p.toRemove[c.domain] = true
 }
 
 // fromRecord sets the domain's state from its record.
-func (s *candidate) fromRecord() {
-	s.wanted, s.www, s.wantedSince = s.record.Wanted, s.record.WWW, s.record.Since
-	s.added = cmp.Or(s.record.AddSeq, s.record.Since)
+func (c *candidate) fromRecord() {
+	c.wanted, c.www, c.wantedSince = c.record.Wanted, c.record.WWW, c.record.Since
+	c.added = cmp.Or(c.record.AddSeq, c.record.Since)
 }
 
 // importsNothing reports whether a change imports a name that isn't on the list, and may

@@ -33,7 +33,7 @@ const (
 	Transient Verdict = iota
 	// Unknown: the write may have taken effect, or may still do so.
 	Unknown
-	// Blocked: no call for this app can succeed before a person acts.
+	// Blocked: no call for this app can succeed before an operator acts.
 	Blocked
 	// Refused: ServerPilot doesn't accept this list. The write had no effect.
 	Refused
@@ -88,7 +88,7 @@ func (e *NotAcquired) Error() string {
 	case e.Paused:
 		return "the app is paused"
 	}
-	return fmt.Sprintf("a write of unknown outcome may land within %s", e.Wait.Round(time.Millisecond))
+	return fmt.Sprintf("a write of unknown outcome may still take effect within %s", e.Wait.Round(time.Millisecond))
 }
 
 // Ledger is what a sync needs from the ledger. All methods but Acquire and Snapshot return

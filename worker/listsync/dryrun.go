@@ -73,14 +73,14 @@ func previewOf(in Input) Preview {
 // previewText says what the plan does with a change, in a clause without its subject. o is
 // what the plan leads to.
 func previewText(change Pending, o Outcome, plan Result) string {
-	r, why := o.Record, o.Entry.Sentence()
+	r, why := o.Record, o.Cause.Sentence()
 	switch {
 	case r.State == tasks.Rejected:
 		return "would be rejected: " + why
 	case change.Remove && r.State != tasks.Removed:
 		return "would be refused: " + why
 	case change.Remove && !slices.Contains(plan.Removed, change.Domain) && has(plan.List, change.Domain):
-		return "would be dealt with without a write: " + why
+		return "would end without a write: " + why
 	case change.Remove:
 		return previewSentence("would be taken off the list", "is not on the list", change.Domain, tasks.Names(change.Domain, tasks.WWWAlways), plan.Removed)
 	}

@@ -40,7 +40,7 @@ func TestADryRunSaysWhatASyncWouldDo(t *testing.T) {
 		{"a removal of a name that another domain needs", newFixture("a.com", "www.a.com"),
 			func(f *fixture) { f.add("a.com", ""); f.sync(); f.remove("www.a.com"); f.add("a.com", "") },
 			map[string]string{"a.com": "is on the list already",
-				"www.a.com": "would be dealt with without a write: no longer mapped by itself; the name stays on the list for a.com"}},
+				"www.a.com": "would end without a write: no longer mapped by itself; the name stays on the list for a.com"}},
 		{"a protected name", newFixture("a.com"), func(f *fixture) {
 			f.rules.Protected = []string{"a.com"}
 			f.add("a.com", "")

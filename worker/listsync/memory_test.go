@@ -234,7 +234,7 @@ func (m *memory) commit(c Commit) (stale []string) {
 		} else {
 			delete(m.since, d)
 		}
-		m.history[d] = append(m.history[d], o.Entry.Sentence())
+		m.history[d] = append(m.history[d], o.Cause.Sentence())
 	}
 	for _, name := range c.Own {
 		m.owned[name] = true

@@ -39,7 +39,7 @@ func TestANewDomainIsListedAndItsVerificationStarts(t *testing.T) {
 		Record: Record{Domain: "a.com", Seq: 7, Wanted: true, Since: 7, WWW: tasks.WWWAlways, SiteID: 3, State: tasks.CheckingDNS,
 			Names: []string{"a.com", "www.a.com"}, Cause: tasks.Cause{Code: tasks.CauseListed},
 			CheckSeq: 7, RequestedAt: start, UpdatedAt: start.Add(time.Minute)},
-		Entry: tasks.Cause{Code: tasks.CauseListed}, Verify: true, Notify: true,
+		Cause: tasks.Cause{Code: tasks.CauseListed}, Verify: true, Notify: true,
 	}
 	if diff := cmp.Diff(want, outcome(t, f, "a.com")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -68,7 +68,7 @@ func TestARepeatedAdditionKeepsStateAttemptCertificateAndSite(t *testing.T) {
 			want.Version, want.Seq, want.AddSeq = "", 2, 2
 			f.add("a.com", "")
 			got := outcome(t, f, "a.com")
-			if diff := cmp.Diff(Outcome{Record: want, Entry: c.event, Notify: true, AlreadyListed: true}, got); diff != "" {
+			if diff := cmp.Diff(Outcome{Record: want, Cause: c.event, Notify: true, AlreadyListed: true}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -124,7 +124,7 @@ func TestAWWWFormThatLeavesStartsNoVerification(t *testing.T) {
 	f.finishVerification("a.com")
 	f.remove("www.a.com")
 	o := outcome(t, f, "a.com")
-	if o.Verify || o.Notify || o.Record.State != tasks.Done || o.Entry.Sentence() != "its names on the list are now a.com" {
+	if o.Verify || o.Notify || o.Record.State != tasks.Done || o.Cause.Sentence() != "its names on the list are now a.com" {
 		t.Errorf("got %+v", o)
 	}
 }
@@ -137,7 +137,7 @@ func TestANamePutBackIsOnlyInTheHistory(t *testing.T) {
 	f.finishVerification("a.com")
 	f.list = []string{"www.a.com"}
 	o := outcome(t, f, "a.com")
-	if o.Verify || o.Notify || o.Record.State != tasks.Done || o.Entry.Sentence() != "put back a.com" {
+	if o.Verify || o.Notify || o.Record.State != tasks.Done || o.Cause.Sentence() != "put back a.com" {
 		t.Errorf("got %+v", o)
 	}
 }
@@ -186,7 +186,7 @@ func TestTheHistoryOfAWildcardAnnouncesNoCheck(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]*fixture{"added": newFixture(), "listed already": newFixture("*.a.com")} {
 		f.add("*.a.com", "")
-		if got := outcome(t, f, "*.a.com").Entry.Code; got != tasks.CauseListedWildcard {
+		if got := outcome(t, f, "*.a.com").Cause.Code; got != tasks.CauseListedWildcard {
 			t.Errorf("%s: the entry is %s", name, got)
 		}
 	}
@@ -289,7 +289,7 @@ func TestARequestedVerificationStartsAnewAndChangesNoName(t *testing.T) {
 	want.Version, want.Seq, want.CheckSeq = "", seq, seq
 	want.State, want.Cause = tasks.CheckingDNS, tasks.Cause{Code: tasks.CauseVerificationRequested}
 	want.Attempt, want.AttemptAt, want.SeenPointing = 0, nil, false
-	if diff := cmp.Diff(Outcome{Record: want, Entry: want.Cause, Verify: true, Immediate: true, Notify: true, AlreadyListed: true}, got); diff != "" {
+	if diff := cmp.Diff(Outcome{Record: want, Cause: want.Cause, Verify: true, Immediate: true, Notify: true, AlreadyListed: true}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if f.list[0] != "a.com" || len(f.list) != 1 {

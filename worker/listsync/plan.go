@@ -38,8 +38,8 @@ type Input struct {
 // Outcome is what a plan means for one domain, once the plan is carried out.
 type Outcome struct {
 	Record Record // as it is to be committed; Record.Version is the one planned on
-	// Entry tells the domain's history what happened.
-	Entry tasks.Cause
+	// Cause is what happened, for the domain's history. Record.Cause explains its state.
+	Cause tasks.Cause
 	// Verify: a new verification starts; Immediate: its first attempt waits for nothing.
 	Verify, Immediate bool
 	// Notify: the state changed, or a request ended, so there is an event.
@@ -95,7 +95,9 @@ func Plan(in Input) Result {
 	}
 }
 
-// planner is the working state of one call of Plan.
+// planner is the working state of one call of Plan. Its methods are in the file of their
+// step: candidate.go decides which domains are wanted, this file the list, and outcome.go what
+// it means for each domain.
 type planner struct {
 	Input
 	remote        []string        // the names of Remote in canonical form
@@ -175,40 +177,40 @@ func (p *planner) owner(name string) string {
 // these names may leave, so the plan must be made again without it.
 func (p *planner) addMissing() bool {
 	for i := range p.candidates {
-		s := &p.candidates[i]
-		if !s.wanted || p.Only != nil && !p.Only[s.domain] {
+		c := &p.candidates[i]
+		if !c.wanted || p.Only != nil && !p.Only[c.domain] {
 			continue
 		}
-		missing := slices.DeleteFunc(slices.Clone(s.names), func(name string) bool {
+		missing := slices.DeleteFunc(slices.Clone(c.names), func(name string) bool {
 			return p.onList[name] || p.frozen[name]
 		})
-		if len(missing) == 0 || s.deferred {
+		if len(missing) == 0 || c.deferred {
 			continue
 		}
 		if room := Limit - len(p.result.List); room < len(missing) {
-			if s.record.Wanted && p.onList[s.domain] {
+			if c.record.Wanted && p.onList[c.domain] {
 				continue // the domain's own name is listed; its www form waits for room
 			}
 			if p.Only != nil {
-				s.deferred = true // a removal outside this batch may make room
+				c.deferred = true // a removal outside this batch may make room
 				continue
 			}
-			s.wanted, s.refusal = false, tasks.Cause{Code: tasks.CauseListFull, Params: tasks.Params{
-				Name: s.domain, Count: len(p.result.List), Limit: Limit, Need: len(missing)}}
-			if p.keepsNames(s) {
-				p.noRoom[s.domain] = s.refusal
+			c.wanted, c.refusal = false, tasks.Cause{Code: tasks.CauseListFull, Params: tasks.Params{
+				Name: c.domain, Count: len(p.result.List), Limit: Limit, Need: len(missing)}}
+			if p.keepsNames(c) {
+				p.noRoom[c.domain] = c.refusal
 				return false
 			}
 			continue
 		}
-		s.adds = missing
+		c.adds = missing
 		for _, name := range missing {
 			p.onList[name] = true
 		}
 		p.result.List = append(p.result.List, missing...)
 		p.result.Added = append(p.result.Added, missing...)
-		if !p.removalCauses[s.domain] {
-			p.result.Changed = append(p.result.Changed, s.domain)
+		if !p.removalCauses[c.domain] {
+			p.result.Changed = append(p.result.Changed, c.domain)
 		}
 	}
 	return true
@@ -216,10 +218,10 @@ func (p *planner) addMissing() bool {
 
 // keepsNames reports whether a name is on the list for this domain only, and would leave
 // if the domain weren't wanted.
-func (p *planner) keepsNames(s *candidate) bool {
-	return slices.ContainsFunc(s.names, func(name string) bool {
+func (p *planner) keepsNames(c *candidate) bool {
+	return slices.ContainsFunc(c.names, func(name string) bool {
 		loose := p.owned[name] || p.toRemove[name] || p.Ledger.Tombstones[name]
-		return loose && p.onList[name] && p.claimed[name] == s.domain && !p.protected[name] && !p.frozen[name]
+		return loose && p.onList[name] && p.claimed[name] == c.domain && !p.protected[name] && !p.frozen[name]
 	})
 }
 

@@ -217,7 +217,7 @@ func explain(t *rapid.T, in Input, p Result, format string, args ...any) {
 		t.Logf("pending: %s seq %d www %q remove %v", c.Domain, c.Seq, c.WWW, c.Remove)
 	}
 	for _, o := range p.Outcomes {
-		t.Logf("outcome: %s %s %v: %s", o.Record.Domain, o.Record.State, o.Record.Names, o.Entry.Sentence())
+		t.Logf("outcome: %s %s %v: %s", o.Record.Domain, o.Record.State, o.Record.Names, o.Cause.Sentence())
 	}
 	t.Fatalf(format, args...)
 }

@@ -1,7 +1,6 @@
 package listsync
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -80,7 +79,7 @@ func (r *Record) Explain(cause tasks.Cause, warnings ...tasks.Cause) {
 	r.Cause, r.Warnings, r.OldReason = cause, warnings, ""
 }
 
-// Reason is the record's explanation in words, a clause without a full stop.
+// Reason returns the record's explanation in words, a clause without a full stop.
 func (r Record) Reason() string {
 	if r.Code == "" {
 		return r.OldReason
@@ -92,7 +91,7 @@ func (r Record) Reason() string {
 	return reason
 }
 
-// Problems are the names that don't work, or won't soon, the domain first.
+// Problems returns the causes of the names that don't work, or won't soon, the domain's first.
 func (r Record) Problems() (all []tasks.Cause) {
 	if r.IsProblem() {
 		all = append(all, r.Cause)
@@ -101,8 +100,8 @@ func (r Record) Problems() (all []tasks.Cause) {
 }
 
 // Remedy says what to do about the record's problems, in full sentences. Without a problem
-// it is what to do while the domain is checked, and then empty. It hides the remedy of the
-// cause alone.
+// it is what to do while the domain is checked, and then empty. It shadows
+// [tasks.Cause.Remedy], the remedy of the cause alone.
 func (r Record) Remedy() string {
 	var remedies []string
 	for _, problem := range r.Problems() {
@@ -126,7 +125,7 @@ type Cert struct {
 // oldLifetime is assumed of a certificate whose beginning isn't known.
 const oldLifetime = 90 * 24 * time.Hour
 
-// AlarmAt is when a certificate that wasn't renewed is reported: a quarter of its lifetime
+// AlarmAt returns when a certificate that wasn't renewed is reported: a quarter of its lifetime
 // is left. Renewal is due when a third is left (letsencrypt.org/docs/integration-guide).
 func (c Cert) AlarmAt() time.Time {
 	lifetime := c.NotAfter.Sub(c.NotBefore)
@@ -134,95 +133,4 @@ func (c Cert) AlarmAt() time.Time {
 		lifetime = oldLifetime
 	}
 	return c.NotAfter.Add(-lifetime / 4)
-}
-
-// Check is what a verification found for one name, in words.
-type Check struct {
-	Name string `json:"name"`
-	tasks.Cause
-	Result string `json:"result"` // in words
-}
-
-// Pending is a recorded change that no sync has processed yet.
-type Pending struct {
-	tasks.Change
-	Remove     bool      `json:"remove"`
-	RecordedAt time.Time `json:"recorded_at"`
-	// Preview says what a sync would do about it, by the last dry run; empty without one.
-	Preview string `json:"preview,omitempty"`
-
-	// Version is the JSON that was read, with fields that only a later release knows.
-	Version string `json:"-"`
-}
-
-// Snapshot is the whole ledger of one app at one moment.
-type Snapshot struct {
-	Records map[string]Record
-	Pending map[string]Pending // the last pending change of each domain
-	// WantedSince has, for each domain whose last recorded change is an addition, the order
-	// number of the first addition after its last removal.
-	WantedSince map[string]int64
-	// Owned are the names that pilotsync put on the list, or was asked to own.
-	Owned map[string]bool
-	// Tombstones are the names that pilotsync removed from the list within [TombstoneTTL]
-	// and has not written since. If one is back on the list, another program's late write
-	// usually put it there, which was based on an older list.
-	Tombstones map[string]bool
-	// InFlight are names that a write without a known outcome may have put on the list.
-	// Those that are on it count as owned.
-	InFlight []string
-	// At is the time of the snapshot by the ledger's clock, which all workers share; a
-	// worker's own clock may be wrong.
-	At time.Time
-}
-
-// TombstoneTTL is how long after its removal a name is removed again if it reappears
-// without a request. After that it counts as set by hand.
-const TombstoneTTL = 24 * time.Hour
-
-// Action is what a history entry is about.
-type Action string
-
-const (
-	ActionAdd    Action = "add"    // an addition was requested
-	ActionRemove Action = "remove" // a removal was requested
-	ActionSync   Action = "sync"
-	ActionVerify Action = "verify" // an attempt of a verification
-	// ActionRecheck is the check of a domain whose verification has ended. Only those that
-	// change something have an entry.
-	ActionRecheck Action = "recheck"
-	// ActionFailedRecheck is a recheck of a domain that stays done for the moment. Attempt
-	// counts those in a row.
-	ActionFailedRecheck Action = "failed-recheck"
-)
-
-// MaxFailedRechecks is how many rechecks in a row must fail until a domain that is done is
-// verified from scratch: a server that restarts isn't a lost certificate.
-const MaxFailedRechecks = 3
-
-// Describe says in words what the entry's cause is about.
-func (e HistoryEntry) Describe() string {
-	if e.Action == ActionFailedRecheck {
-		return fmt.Sprintf("doesn't work (recheck %d of %d): %s", e.Attempt, MaxFailedRechecks, e.Sentence())
-	}
-	return e.Sentence()
-}
-
-// HistoryEntry is one line of a domain's history.
-type HistoryEntry struct {
-	At time.Time `json:"at"`
-	// State is empty if a later release wrote the line: then only At can be read.
-	State   tasks.State `json:"state"`
-	Action  Action      `json:"action,omitempty"` // empty in entries of earlier releases
-	Attempt int         `json:"attempt,omitempty"`
-	// Actor is who caused it: the operator, "site 7" or "request" for a change, otherwise
-	// the worker's name.
-	Actor string `json:"who"`
-	tasks.Cause
-	// Reason is the cause in words. It is set when an entry is read, and stored only in
-	// entries of earlier releases.
-	Reason string `json:"reason"`
-	// What a verification saw of each name, and of the app's AutoSSL.
-	Checks  []Check `json:"checks,omitempty"`
-	AutoSSL string  `json:"autossl,omitempty"`
 }

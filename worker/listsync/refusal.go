@@ -37,20 +37,18 @@ func faultyList(app, message string, err error) error {
 
 // bisect halves a refused plan, until the change that ServerPilot refuses is alone in its
 // batch. That change is rejected.
-func (r *run) bisect(plan Result, on Snapshot, message string) error {
+func (r *run) bisect(plan Result, snapshot Snapshot, message string) {
 	var next []batch
 	if !r.controlPassed {
 		next = append(next, batch{control: true})
 	}
-	switch n := len(plan.Changed); n {
-	case 1:
+	if n := len(plan.Changed); n == 1 {
 		domain := plan.Changed[0]
-		next = append(next, batch{only: keys(plan.Changed), refused: &refusal{domain, message, on.lastSeq(domain)}})
-	default:
+		next = append(next, batch{only: keys(plan.Changed), refused: &refusal{domain, message, snapshot.lastSeq(domain)}})
+	} else {
 		next = append(next, batch{only: keys(plan.Changed[:n/2])}, batch{only: keys(plan.Changed[n/2:])})
 	}
 	r.batches = append(next, r.batches...)
-	return nil
 }
 
 // conflictLimit is how many answers 409 in a row to a write count as a refusal.
@@ -60,34 +58,26 @@ const conflictLimit = 3
 // conflict. If it repeats, one of the names may always conflict: then the batch is
 // bisected. No change is rejected before ServerPilot accepted the unchanged list and
 // answered 409 to the change again.
-func (r *run) conflict(ctx context.Context, p batch, plan Result, on Snapshot, err error) error {
-	p.conflicts++
+func (r *run) conflict(ctx context.Context, b batch, plan Result, snapshot Snapshot, err error) {
+	b.conflicts++
 	switch {
-	case p.conflicts < conflictLimit:
-		r.batches = append([]batch{p}, r.batches...)
+	case b.conflicts < conflictLimit:
+		r.batches = append([]batch{b}, r.batches...)
 		r.wait(ctx, r.ConflictDelay)
-		return nil
+		return
 	case len(plan.Changed) == 1 && !r.controlPassed:
-		p.conflicts = 0
-		r.batches = append([]batch{{control: true}, p}, r.batches...)
-		return nil
+		b.conflicts = 0
+		r.batches = append([]batch{{control: true}, b}, r.batches...)
+		return
 	}
 	var call *CallError
 	errors.As(err, &call)
-	return r.bisect(plan, on, call.Message)
+	r.bisect(plan, snapshot, call.Message)
 }
 
 func isConflict(err error) bool {
 	var call *CallError
 	return errors.As(err, &call) && call.Conflict
-}
-
-// lastSeq returns the order number of the domain's last change, or 0.
-func (s Snapshot) lastSeq(domain string) int64 {
-	if change, waits := s.Pending[domain]; waits {
-		return change.Seq
-	}
-	return s.Records[domain].Seq
 }
 
 func isRefusal(err error) (message string, refused bool) {

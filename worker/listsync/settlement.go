@@ -17,7 +17,7 @@ type Settlement struct {
 	Domains     []Settled // sorted by domain
 }
 
-// Settled is the outcome of one domain.
+// Settled is the committed outcome of one domain.
 type Settled struct {
 	Outcome
 	Resolution Resolution

@@ -200,24 +200,24 @@ func (r *run) wait(ctx context.Context, wait time.Duration) {
 }
 
 // step makes and carries out one plan: read, plan, write, commit.
-func (r *run) step(ctx context.Context, p batch) error {
+func (r *run) step(ctx context.Context, b batch) error {
 	remote, err := r.read(ctx)
 	if err != nil {
 		return err
 	}
-	if p.control {
+	if b.control {
 		return r.control(ctx, remote)
 	}
 	snapshot, err := r.snapshot(ctx)
 	if err != nil {
 		return err
 	}
-	in := Input{Remote: remote, Ledger: snapshot, Rules: r.Rules, Now: snapshot.At, Only: p.only}
-	if p.refused != nil {
-		if snapshot.lastSeq(p.refused.domain) != p.refused.seq {
+	in := Input{Remote: remote, Ledger: snapshot, Rules: r.Rules, Now: snapshot.At, Only: b.only}
+	if b.refused != nil {
+		if snapshot.lastSeq(b.refused.domain) != b.refused.seq {
 			return nil // there is a newer change, for a later plan
 		}
-		in.Refused = map[string]string{p.refused.domain: p.refused.message}
+		in.Refused = map[string]string{b.refused.domain: b.refused.message}
 	}
 	plan := Plan(in)
 	if plan.Write {
@@ -226,10 +226,12 @@ func (r *run) step(ctx context.Context, p batch) error {
 		}
 		err := r.replace(ctx, plan.List, WriteIntent{Claim: plan.Claim, Added: plan.Added, Removed: plan.Removed, Size: len(plan.List), WorkerID: r.WorkerID})
 		if isConflict(err) {
-			return r.conflict(ctx, p, plan, snapshot, err)
+			r.conflict(ctx, b, plan, snapshot, err)
+			return nil
 		}
 		if message, refused := isRefusal(err); refused {
-			return r.bisect(plan, snapshot, message)
+			r.bisect(plan, snapshot, message)
+			return nil
 		}
 		if err != nil {
 			return err
