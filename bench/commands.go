@@ -133,17 +133,17 @@ func serves(pattern, words string) purpose {
 // idlePurposes are the purposes of commands that an idle worker sends, too. The first match counts.
 func idlePurposes() []purpose {
 	return []purpose{
-		serves(`script asynq:\{(domains|lists)\}:pending`, "asynq looks for changes and lists, for which a person waits: 10 times a second each"),
-		serves(`script asynq:\{(ssl|events)\}:pending`, "asynq looks for verifications and events: once a second each"),
-		serves(`script asynq:\{\w+\}:(scheduled|retry) asynq`, "asynq moves what is due to its queue: two lists a queue, once a second each"),
+		serves(`script asynq:\{(domains|lists)\}:pending`, "asynq polls changes and lists, for which users wait: 10 times a second each"),
+		serves(`script asynq:\{(ssl|events)\}:pending`, "asynq polls verifications and events: once a second each"),
+		serves(`script asynq:\{\w+\}:(scheduled|retry) asynq`, "asynq moves due tasks to their queue: two sets a queue, once a second each"),
 		serves(`script asynq:servers:|zadd asynq:(servers|workers)`, "asynq's heartbeat, 3 a queue each 5 s: dashboard and asynqmon list workers by it"),
-		serves(`ping`, "a ping a queue each 3 s: the connection by which asynq hears of cancelled tasks would not be missed otherwise"),
-		serves(`script asynq:\{\w+\}:completed`, "asynq deletes completed tasks whose time is over: 1 a queue each 8 s"),
-		serves(`(script|zrangebyscore) asynq:\{\w+\}:(lease|aggregation_sets)`, "asynq takes up tasks whose worker died: 3 a queue each minute"),
-		serves(`time`, "Redis's clock, once a second: whether Redis is there"),
-		serves(`(lrange|zscan|hget|dump) asynq:|sadd asynq:queues|(set|hset|hgetall) pilotsync:strays`, "the scan of the queues, each 30 s by one worker: messages that would stop asynq, tasks without a lease"),
+		serves(`ping`, "a ping a queue each 3 s: it detects a broken connection for asynq's cancellations"),
+		serves(`script asynq:\{\w+\}:completed`, "asynq deletes completed tasks after their retention: 1 a queue each 8 s"),
+		serves(`(script|zrangebyscore) asynq:\{\w+\}:(lease|aggregation_sets)`, "asynq recovers tasks of dead workers: 3 a queue each minute"),
+		serves(`time`, "Redis's clock, once a second: a check that Redis answers"),
+		serves(`(lrange|zscan|hget|dump) asynq:|sadd asynq:queues|(set|hset|hgetall) pilotsync:strays`, "the janitor, each 30 s by one worker: messages that would stop asynq, tasks without a lease"),
 		serves(`(script|sismember|smembers|hlen|hgetall|hget|hmget|lrange|zrange|zrangebyscore|zcard|exists|set|multi|exec) ?(pilotsync:|asynq:queues|asynq:\{\w+\}:(active|t:)|$)`,
-			"the sweep, each 15 s by one worker: what a crash left lying"),
+			"the recoverer, each 15 s by one worker: work of dead workers"),
 		serves(`hello|client|auth|select`, "a new connection"),
 	}
 }
@@ -152,17 +152,17 @@ func idlePurposes() []purpose {
 func workPurposes() []purpose {
 	return []purpose{
 		serves(`script pilotsync:\{\w+\}:seq\b`, "the client: the order number and Redis's time"),
-		serves(`sadd asynq:queues domains`, "the client: the queue is known, also after Redis lost its memory"),
+		serves(`sadd asynq:queues domains`, "the client: registers the queue, since Redis may have lost its data"),
 		serves(`script asynq:\{domains\}:t:`, "the client: the change's task"),
 		serves(`script asynq:\{\w+\}:pending .*→.* zadd`, "asynq takes a task"),
 		serves(`script pilotsync:\{\w+\}:seqs`, "the change is recorded, in one step"),
-		serves(`sadd pilotsync:apps`, "the app is known: once for each start of a sync"),
-		serves(`hset asynq:\{\w+\}:t:`, "what became of the change, for asynqmon"),
-		serves(`script asynq:\{\w+\}:active asynq`, "asynq puts a finished task away"),
+		serves(`sadd pilotsync:apps`, "registers the app: once for each start of a sync"),
+		serves(`hset asynq:\{\w+\}:t:`, "the change's outcome, for asynqmon"),
+		serves(`script asynq:\{\w+\}:active asynq`, "asynq moves a finished task"),
 		serves(`script asynq:\{lists\}:t:`, "the sync's task"),
-		serves(`script pilotsync:\{\w+\}:sync`, "the sync's steps: take the lease, renew it, begin the write, commit, release"),
+		serves(`script pilotsync:\{\w+\}:sync`, "the sync's steps: acquire the lease, renew it, begin the write, commit, release"),
 		serves(`multi|exec|hget pilotsync:\{\w+\}:sync|hgetall pilotsync:\{|smembers pilotsync:\{|zrange pilotsync:\{\w+\}:gone`, "the snapshot of the app's ledger, in one round trip"),
-		serves(`script asynq:\{(ssl|events)\}:t:`, "the task that follows, so that it exists before the commit"),
+		serves(`script asynq:\{(ssl|events)\}:t:`, "the follow-up task, which must exist before the commit"),
 		serves(`(lrange|lrem|ltrim) pilotsync:\{\w+\}:outbox`, "the app's events leave its outbox"),
 	}
 }

@@ -48,7 +48,7 @@ func measureIdle(ctx context.Context, b *bench) (rows []row, err error) {
 	// hide a second.
 	return []row{
 		{What: "limit: one read and one write", Got: seconds(limit)},
-		{What: "plain asynq: median", Got: seconds(plain), Note: "asynq looks for work each second while it is idle"},
+		{What: "plain asynq: median", Got: seconds(plain), Note: "asynq polls once a second while it is idle"},
 		{What: "pilotsync: median", Goal: "≤ limit + 250 ms", Got: seconds(median), Ratio: ratio(median, limit),
 			Met: b.atMost((median - limit).Seconds(), 0.25), Note: fmt.Sprintf("%d changes; %s over the limit", changes, seconds(median-limit))},
 		{What: "pilotsync: 99th of 100", Goal: "≤ limit + 500 ms", Got: seconds(late), Ratio: ratio(late, limit),

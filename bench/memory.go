@@ -63,7 +63,7 @@ func (b *bench) idleMemory(ctx context.Context) (r row, err error) {
 		return row{}, err
 	}
 	_, peak, err := f.workers[0].resident()
-	return memoryRow(b, "idle worker with its pages", peak, 40, fmt.Sprintf("the most within %s of its start", memoryPeriod)), err
+	return memoryRow(b, "idle worker with its dashboard", peak, 40, fmt.Sprintf("the most within %s of its start", memoryPeriod)), err
 }
 
 func memoryRow(b *bench, what string, bytes int64, limit float64, note string) row {

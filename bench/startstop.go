@@ -64,7 +64,7 @@ func startStop(ctx context.Context, b *bench) (rows []row, err error) {
 	return []row{
 		line("start of the process to its first change recorded", starts, 300*time.Millisecond, "≤ 300 ms", ""),
 		line("SIGTERM to the end of an idle worker", stops, time.Second, "≤ 1 s",
-			"; one of asynq's loops that found nothing sleeps for half to one and a half of its pause before it ends, and that for verifications and events is 0.6 s"),
+			"; an idle loop of asynq sleeps for up to 1.5 of its intervals before it ends, and the interval of verifications and events is 0.6 s"),
 	}, nil
 }
 

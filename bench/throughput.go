@@ -42,10 +42,9 @@ func throughput(ctx context.Context, b *bench) ([]row, error) {
 		{What: fmt.Sprintf("pilotsync, %d changes of %d apps until all are listed", changes, apps), Goal: "≥ 40 % of asynq",
 			Got: fmt.Sprintf("%.0f/s", rate(pilotsync)), Ratio: ratio, Met: b.atLeastYet(ratio, 0.4, 0.2), Yet: "20 %",
 			Note: fmt.Sprintf("median of %d; the simulator shares the machine. "+
-				"What is missing to the goal is work that asynq's empty handler doesn't have: beside its two scripts for a task, a change has one that records it, "+
-				"one that enqueues its verification, and its share of the snapshot, the plan, the write and the commit. No one of them stands out in a profile: "+
-				"of the worker's CPU a third is syncs, a fifth recording, a fifth asynq; Redis is busy half of the time. "+
-				"It was three times slower before changes gathered for half a second (the list was read and written per handful of names)", rounds)},
+				"The goal is missed by work that asynq's empty handler doesn't have. Beside asynq's two scripts for a task, a script records the change and another enqueues its verification. "+
+				"A share of the snapshot, the plan, the write and the commit adds to that. "+
+				"No part stands out in a profile: a third of the worker's CPU is syncs, a fifth recording, a fifth asynq. Redis is busy half of the time", rounds)},
 	}, nil
 }
 
