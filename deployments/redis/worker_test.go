@@ -112,6 +112,12 @@ func wholeWay(t *testing.T, g *guarded) {
 	if paused, err := byHand.Resume(t.Context(), "app1"); err != nil || !paused {
 		t.Errorf("paused %v, %v", paused, err)
 	}
+	for user, rdb := range map[string]redis.UniversalClient{"php": g.open("php"), "page": g.open("page")} {
+		results, err := enqueue.New(rdb).Check(t.Context(), "ada", enqueue.Target{AppID: "app1", Domain: "nodns-new.example.com"})
+		if err != nil && !errors.Is(err, enqueue.ErrNoResult) || err == nil && results[0].Code != tasks.CauseDNSMissing { // a busy machine may answer too late
+			t.Errorf("a check as %s: %+v, %v", user, results, err)
+		}
+	}
 	ask(enqueue.Request{AppID: "app1", Domain: "last.example.com"})
 	awaitState(t, l, "app1", "last.example.com", tasks.Done)
 	stop()

@@ -107,6 +107,8 @@ func confirmation(action string) string {
 		return "Addition requested. A worker adds the domain to the list, and this page updates itself."
 	case "remove":
 		return "Removal requested. A worker removes the domain from the list, and this page updates itself."
+	case "additions":
+		return "Additions requested. A worker adds the domains to the list, and this page updates itself."
 	case "pause":
 		return "App paused. Its changes wait until it is resumed. A running sync stops before its next step."
 	case "resume":

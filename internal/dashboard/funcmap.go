@@ -29,6 +29,8 @@ func funcMap() template.FuncMap {
 		"tilesOf":    func(a ledger.App) []tile { return nonEmptyTiles(tiles([]ledger.App{a})) },
 		"appRows":    func(now time.Time, apps []ledger.App) appRows { return appRows{now, apps} },
 		"writeLabel": writeLabel,
+		"addForm":    func(app string) addPage { return addPage{App: app} },
+		"join":       func(lines []string) string { return strings.Join(lines, "\n") },
 		"stateURL":   func(s tasks.State) string { return search{States: []tasks.State{s}}.url(nil) },
 		"appStateURL": func(app string, s tasks.State) string {
 			return search{Apps: []string{app}, States: []tasks.State{s}}.url(nil)

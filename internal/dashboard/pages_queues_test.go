@@ -19,10 +19,10 @@ func TestServersOfOneProcessAreOneWorker(t *testing.T) {
 		return s
 	}
 	got := groupByProcess([]*asynq.ServerInfo{
-		server("b", 7, "active", 0, "domains"), server("b", 7, "active", 0, "lists"), server("b", 7, "active", 0, "ssl"), server("b", 7, "active", -time.Second, "events"),
+		server("b", 7, "active", 0, "domains"), server("b", 7, "active", 0, "lists"), server("b", 7, "active", 0, "ssl"), server("b", 7, "active", -time.Second, "events"), server("b", 7, "active", 0, "checks"),
 		server("a", 9, "active", 0, "domains"), server("a", 9, "active", 0, "ssl"), server("a", 9, "closed", 0, "lists"), server("a", 8, "active", 0, "other-program"),
 	})
-	if diff := cmp.Diff([]process{{Host: "a", PID: 9, Started: began, Missing: []string{"lists", "events"}}, {Host: "b", PID: 7, Started: began.Add(-time.Second)}}, got); diff != "" {
+	if diff := cmp.Diff([]process{{Host: "a", PID: 9, Started: began, Missing: []string{"lists", "events", "checks"}}, {Host: "b", PID: 7, Started: began.Add(-time.Second)}}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

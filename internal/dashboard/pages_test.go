@@ -30,6 +30,9 @@ type fakeLedger struct {
 	enqueueErr error // of each request
 	requests   []enqueue.Request
 	verified   []string
+	checked    []string // by whom, and the domain
+	results    []tasks.CheckResult
+	checkErr   error
 }
 
 func (s *fakeLedger) AppStates(_ context.Context, ids ...string) ([]ledger.App, error) {
@@ -90,6 +93,13 @@ func (s *fakeLedger) Verify(_ context.Context, by string, targets ...enqueue.Tar
 		s.verified = append(s.verified, by+" "+t.AppID+" "+t.Domain)
 	}
 	return nil, s.enqueueErr
+}
+
+func (s *fakeLedger) Check(_ context.Context, by string, targets ...enqueue.Target) ([]tasks.CheckResult, error) {
+	for _, t := range targets {
+		s.checked = append(s.checked, by+" "+t.AppID+" "+t.Domain)
+	}
+	return s.results, s.checkErr
 }
 
 func (s *fakeLedger) Pause(_ context.Context, app, by string) error {

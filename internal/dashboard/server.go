@@ -8,13 +8,18 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/enqueue"
+	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
 	"pilotsync/worker/operator"
 )
 
-// readLimit is how long one page may read from Redis.
-const readLimit = 5 * time.Second
+// readLimit is how long one page may read from Redis, and checkLimit how long one may wait for
+// workers: longer than [enqueue.Client.Check] does, and shorter than a response may take.
+const (
+	readLimit  = 5 * time.Second
+	checkLimit = enqueue.CheckWait + readLimit
+)
 
 // Reader is what the pages read from the ledger; [*ledger.Ledger] in production.
 type Reader interface {
@@ -37,6 +42,7 @@ var _ Reader = (*ledger.Ledger)(nil)
 type Enqueuer interface {
 	Enqueue(ctx context.Context, reqs ...enqueue.Request) ([]enqueue.Receipt, error)
 	Verify(ctx context.Context, by string, targets ...enqueue.Target) ([]enqueue.Receipt, error)
+	Check(ctx context.Context, by string, targets ...enqueue.Target) ([]tasks.CheckResult, error)
 }
 
 var _ Enqueuer = (*enqueue.Client)(nil)
@@ -79,25 +85,30 @@ func (s *Dashboard) registerPages(mux *http.ServeMux) {
 
 func (p *pageServer) register(mux *http.ServeMux) {
 	page := func(pattern string, h func(http.ResponseWriter, *http.Request) error) {
-		mux.HandleFunc(pattern, p.handle(h))
+		mux.HandleFunc(pattern, p.handle(readLimit, h))
 	}
 	page("GET /{$}", p.overview)
 	page("GET /apps", p.apps)
 	page("GET /apps/{app}", p.app)
 	page("GET /domains", p.domains)
 	page("GET /domains/{app}/{domain}", p.domain)
-	mux.HandleFunc("POST /apps/{app}/{action}", p.requireAct(p.handle(p.actOnApp)))
-	mux.HandleFunc("POST /domains/{app}/{domain}/{action}", p.requireAct(p.handle(p.actOnDomain)))
+	act := func(pattern string, limit time.Duration, h func(http.ResponseWriter, *http.Request) error) {
+		mux.HandleFunc(pattern, p.requireAct(p.handle(limit, h)))
+	}
+	act("POST /apps/{app}/check", checkLimit, p.checkDomains)
+	act("POST /apps/{app}/add", readLimit, p.addDomains)
+	act("POST /apps/{app}/{action}", readLimit, p.actOnApp)
+	act("POST /domains/{app}/{domain}/{action}", readLimit, p.actOnDomain)
 	mux.HandleFunc("GET /live", p.live)
 	page("/", func(http.ResponseWriter, *http.Request) error {
 		return &notFound{"This page doesn't exist."}
 	})
 }
 
-// handle shows a page's error as a page.
-func (p *pageServer) handle(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+// handle limits the time of a page, and shows its error as a page.
+func (p *pageServer) handle(limit time.Duration, h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), readLimit)
+		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
 		if err := h(w, r.WithContext(ctx)); err != nil {
 			p.showError(w, r, err)

@@ -19,7 +19,7 @@ type pageTemplates struct{ byName map[string]*template.Template }
 
 func newPageTemplates() *pageTemplates {
 	l := &pageTemplates{map[string]*template.Template{}}
-	for _, name := range []string{"overview", "apps", "app", "domains", "domain", "error"} {
+	for _, name := range []string{"overview", "apps", "app", "add", "domains", "domain", "error"} {
 		t := template.New(name).Funcs(funcMap())
 		l.byName[name] = template.Must(t.ParseFS(templates, "templates/layout.html", "templates/parts.html", "templates/"+name+".html"))
 	}

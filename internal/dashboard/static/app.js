@@ -114,6 +114,15 @@
     form.addEventListener("submit", (e) => { e.preventDefault(); search(); });
   }
 
+  // A check takes some seconds, so its button says that it is under way.
+  addEventListener("submit", ({ target }) => {
+    const button = target.querySelector("[data-busy]");
+    if (!button) return;
+    const label = button.textContent;
+    button.textContent = button.dataset.busy;
+    addEventListener("pagehide", () => { button.textContent = label; }, { once: true }); // the page may be shown again
+  });
+
   // Copies what is before a button. Over plain HTTP a browser has no clipboard API.
   document.addEventListener("click", async ({ target }) => {
     const button = target.closest("[data-copy]");
