@@ -46,15 +46,16 @@ func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Reco
 	case !settings.Expected.Only || ctx.Err() != nil:
 		return facts, err
 	}
-	if !settings.Expected.Only {
-		address, err := c.apps.Address(ctx, app)
-		if err != nil {
+	if app.ServerID != "" || !settings.Expected.Only {
+		server, err := c.apps.Server(ctx, v.AppID, app.ServerID)
+		if err != nil && (!settings.Expected.Only || ctx.Err() != nil) {
 			return facts, err
 		}
-		facts.Expected = settings.Expected.With(address)
+		facts.Expected, facts.DisconnectedSince = settings.Expected.With(server.LastAddress), server.DisconnectedSince()
 	}
 	c.probe(ctx, facts)
-	if facts.AutoSSL.CanEnable() && facts.NeedsCertificate() && ctx.Err() == nil {
+	// A disconnected server would not learn of it.
+	if facts.DisconnectedSince.IsZero() && facts.AutoSSL.CanEnable() && facts.NeedsCertificate() && ctx.Err() == nil {
 		if facts.AutoSSL, err = c.enableAutoSSL(ctx, v.AppID, facts.AutoSSL); err != nil {
 			return facts, err
 		}

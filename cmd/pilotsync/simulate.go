@@ -28,6 +28,7 @@ type simulateCmd struct {
 	Latency   time.Duration `help:"How long each API call takes." default:"200ms"`
 	CertDelay time.Duration `name:"cert-delay" help:"How long a name waits for its certificate, once it is listed and DNS points here." default:"10s"`
 	CAFile    string        `name:"ca-file" help:"File of the certificate authority, PEM, with its key in FILE.key. Made if it doesn't exist. Default: a temporary file, removed at the end." type:"path"`
+	Offline   time.Duration `name:"disconnected-for" placeholder:"DURATION" help:"How long the servers have not been connected to ServerPilot. Default: they are connected."`
 	Secret    string        `name:"webhook-secret" placeholder:"SECRET" help:"Webhook secret of the network, whsec_…. By it sites behind the proxy prove that they are of the network. Default: none; a worker then judges them by the certificate alone."`
 	Config    string        `name:"config-file" help:"File to write the accounts to, for PILOTSYNC_CONFIG. Default: a temporary file, removed at the end, if there are several accounts." type:"path"`
 
@@ -66,7 +67,7 @@ func (c *simulateCmd) Validate() error {
 		}
 	}
 	for flag, duration := range map[string]time.Duration{
-		"latency": c.Latency, "cert-delay": c.CertDelay, "retry-after": c.RetryAfter, "slow-for": c.SlowFor,
+		"latency": c.Latency, "cert-delay": c.CertDelay, "retry-after": c.RetryAfter, "slow-for": c.SlowFor, "disconnected-for": c.Offline,
 	} {
 		if duration < 0 {
 			return fmt.Errorf("--%s is %s; it takes 0s or more", flag, duration)
@@ -207,6 +208,9 @@ func (c *simulateCmd) options(accounts []simulator.Account) simulator.Options {
 			Slow: c.FaultSlow, SlowFor: c.SlowFor, HTML: c.FaultHTML,
 			DropBefore: c.FaultDropBefore, DropAfter: c.FaultDropAfter,
 		},
+	}
+	if c.Offline > 0 {
+		opt.LastConn = time.Now().Add(-c.Offline)
 	}
 	for _, a := range accounts {
 		for _, id := range a.Apps {

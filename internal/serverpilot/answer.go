@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // App is what the program needs of an app. The private key in the answer's ssl object
@@ -40,6 +42,23 @@ type Server struct {
 	ID, Name string
 	// LastAddress is the server's public address; the zero Addr if ServerPilot knows none yet.
 	LastAddress netip.Addr
+	// LastConn is when its agent was last connected to ServerPilot, to 1 s; zero if
+	// ServerPilot doesn't know. ReadAt is ServerPilot's time of the answer.
+	LastConn, ReadAt time.Time
+}
+
+// disconnectedAfter is how old the last connection of a connected server may be
+// (serverpilot.io/docs, the field lastconn).
+const disconnectedAfter = 10 * time.Minute
+
+// DisconnectedSince returns when a server that isn't connected was connected last; the zero
+// time if it is connected, or if ServerPilot doesn't know. ServerPilot accepts writes for a
+// disconnected server, and they have no effect until it is back.
+func (s Server) DisconnectedSince() time.Time {
+	if s.LastConn.IsZero() || s.ReadAt.Sub(s.LastConn) <= disconnectedAfter {
+		return time.Time{}
+	}
+	return s.LastConn
 }
 
 // presence records that a value isn't empty, without keeping it.
@@ -47,6 +66,18 @@ type presence bool
 
 func (p *presence) UnmarshalJSON(b []byte) error {
 	*p = string(b) != "null" && string(b) != `""`
+	return nil
+}
+
+// second is a time in seconds since 1970. Anything but a number counts as unknown: a server's
+// address is of use without it.
+type second int64
+
+func (s *second) UnmarshalJSON(b []byte) error {
+	seconds, err := strconv.ParseInt(string(b), 10, 64)
+	if err == nil {
+		*s = second(seconds)
+	}
 	return nil
 }
 
@@ -132,6 +163,7 @@ func decodeServer(id string, body []byte) (Server, error) {
 		ID          string `json:"id"`
 		Name        string `json:"name"`
 		LastAddress string `json:"lastaddress"`
+		LastConn    second `json:"lastconn"`
 	}](body)
 	if err != nil {
 		return Server{}, err
@@ -140,6 +172,9 @@ func decodeServer(id string, body []byte) (Server, error) {
 		return Server{}, fmt.Errorf("the answer is about server %q", d.ID)
 	}
 	s := Server{ID: d.ID, Name: d.Name}
+	if d.LastConn > 0 {
+		s.LastConn = time.Unix(int64(d.LastConn), 0).UTC()
+	}
 	if d.LastAddress == "" {
 		return s, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"pilotsync/internal/retryafter"
 
@@ -80,9 +81,12 @@ func TestDecodeServer(t *testing.T) {
 		want Server
 		err  string
 	}{
-		"IPv4":               {body: `{"data":{"id":"s1","name":"n","lastaddress":"198.51.100.4"}}`, want: Server{"s1", "n", netip.MustParseAddr("198.51.100.4")}},
-		"IPv6":               {body: `{"data":{"id":"s1","lastaddress":"2001:db8::1"}}`, want: Server{"s1", "", netip.MustParseAddr("2001:db8::1")}},
+		"IPv4":               {body: `{"data":{"id":"s1","name":"n","lastaddress":"198.51.100.4"}}`, want: Server{ID: "s1", Name: "n", LastAddress: netip.MustParseAddr("198.51.100.4")}},
+		"IPv6":               {body: `{"data":{"id":"s1","lastaddress":"2001:db8::1"}}`, want: Server{ID: "s1", LastAddress: netip.MustParseAddr("2001:db8::1")}},
 		"none known yet":     {body: `{"data":{"id":"s1","lastaddress":null}}`, want: Server{ID: "s1"}},
+		"lastconn":           {body: `{"data":{"id":"s1","lastconn":1403130551}}`, want: Server{ID: "s1", LastConn: time.Unix(1403130551, 0).UTC()}},
+		"no lastconn yet":    {body: `{"data":{"id":"s1","lastconn":null}}`, want: Server{ID: "s1"}},
+		"another lastconn":   {body: `{"data":{"id":"s1","lastconn":"now"}}`, want: Server{ID: "s1"}},
 		"not an address":     {body: `{"data":{"id":"s1","lastaddress":"web1"}}`, err: "no address"},
 		"another server":     {body: `{"data":{"id":"s2","lastaddress":"198.51.100.4"}}`, err: `about server "s2"`},
 		"not a JSON answer":  {body: `<html>`, err: "isn't the expected JSON"},
@@ -140,4 +144,18 @@ func FuzzAnswer(f *testing.F) {
 		}
 		mustNotLeak(t, err.Error())
 	})
+}
+
+func TestAServerIsDisconnectedAfterTenMinutes(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2028, 3, 1, 12, 0, 0, 0, time.UTC)
+	for ago, disconnected := range map[time.Duration]bool{-time.Minute: false, 0: false, 10 * time.Minute: false, 10*time.Minute + time.Second: true} {
+		s := Server{LastConn: now.Add(-ago), ReadAt: now}
+		if got := s.DisconnectedSince(); got.IsZero() == disconnected || disconnected && got != s.LastConn {
+			t.Errorf("%s ago: %s", ago, got)
+		}
+	}
+	if got := (Server{ReadAt: now}).DisconnectedSince(); !got.IsZero() {
+		t.Errorf("a server of which ServerPilot knows no connection: %s", got)
+	}
 }

@@ -33,7 +33,14 @@ func (c *Client) Server(ctx context.Context, id string) (Server, error) {
 	if err != nil {
 		return Server{}, err
 	}
-	return conclude(c, OpServer, id, a, decodeServer)
+	server, err := conclude(c, OpServer, id, a, decodeServer)
+	if err != nil {
+		return Server{}, err
+	}
+	if server.ReadAt, err = http.ParseTime(a.header.Get("Date")); err != nil {
+		server.ReadAt = c.now().UTC()
+	}
+	return server, nil
 }
 
 // SetDomains replaces the app's whole list and returns the list of ServerPilot's answer,

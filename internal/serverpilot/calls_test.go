@@ -164,7 +164,8 @@ func TestRequestsAreAsTheAPIWantsThem(t *testing.T) {
 		user, key, _ := r.BasicAuth()
 		got = append(got, request{r.Method, r.URL.Path, string(b), r.Header.Get("Content-Type"), r.UserAgent(), user, key})
 		if strings.HasPrefix(r.URL.Path, "/v1/servers") {
-			answers(200, `{"data":{"id":"srv1","name":"web","lastaddress":"198.51.100.4"}}`)(w, r)
+			w.Header().Set("Date", "Wed, 01 Mar 2028 12:00:00 GMT")
+			answers(200, `{"data":{"id":"srv1","name":"web","lastaddress":"198.51.100.4","lastconn":1835523000}}`)(w, r)
 			return
 		}
 		answers(200, goodApp)(w, r)
@@ -183,6 +184,9 @@ func TestRequestsAreAsTheAPIWantsThem(t *testing.T) {
 	server, err := c.Server(ctx, "srv1")
 	if err != nil || server.LastAddress.String() != "198.51.100.4" {
 		t.Fatalf("Server: %+v, %v", server, err)
+	}
+	if at := server.DisconnectedSince(); !at.Equal(time.Date(2028, 3, 1, 11, 30, 0, 0, time.UTC)) {
+		t.Errorf("by ServerPilot's own clock it is disconnected since %s", at)
 	}
 	list, err := c.SetDomains(ctx, "app1", []string{"x.example.com", "y.example.com"}, soon())
 	if diff := cmp.Diff([]string{"a.example.com", "b.example.com"}, list); err != nil || diff != "" {

@@ -108,6 +108,14 @@ func (s *Simulator) SetAccountStatus(status int) {
 	s.accountStatus = status
 }
 
+// Disconnect makes all servers appear not connected to ServerPilot since a time. The zero
+// time connects them.
+func (s *Simulator) Disconnect(since time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lastConn = since
+}
+
 // setList replaces an app's list and records it. It is called with the lock held.
 func (s *Simulator) setList(a *app, list []string, received time.Time) *Write {
 	w := &Write{

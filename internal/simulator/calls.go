@@ -90,9 +90,13 @@ func (s *Simulator) readServer(x *exchange, _ *app) response {
 	account := s.accountOf(x.request)
 	for _, id := range s.order {
 		if a := s.apps[id]; a.serverID == x.id && account.has(id) {
+			lastConn := s.lastConn
+			if lastConn.IsZero() {
+				lastConn = time.Now()
+			}
 			return response{data: map[string]any{
 				"id": x.id, "name": "simulated-" + x.id, "autoupdates": true, "firewall": true,
-				"lastaddress": s.opt.ServerAddress, "lastconn": time.Now().Unix(), "datecreated": a.created.Unix(),
+				"lastaddress": s.opt.ServerAddress, "lastconn": lastConn.Unix(), "datecreated": a.created.Unix(),
 			}}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // The control endpoints give other processes access to the methods of [Simulator]. They are
@@ -22,6 +23,10 @@ type behaviourCommand struct {
 type listCommand struct {
 	App     string   `json:"app"`
 	Domains []string `json:"domains"`
+}
+
+type disconnectCommand struct {
+	Since time.Time `json:"since"`
 }
 
 func (s *Simulator) handleControl(mux *http.ServeMux) {
@@ -52,6 +57,10 @@ func (s *Simulator) handleControl(mux *http.ServeMux) {
 	}))
 	mux.HandleFunc("POST /_simulator/lists", commandHandler(func(o listCommand) error {
 		return s.EditByHand(o.App, func([]string) []string { return o.Domains })
+	}))
+	mux.HandleFunc("POST /_simulator/disconnect", commandHandler(func(o disconnectCommand) error {
+		s.Disconnect(o.Since)
+		return nil
 	}))
 }
 

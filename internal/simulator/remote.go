@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // Remote controls a simulator in another process through its control endpoints. Its methods
@@ -63,6 +64,11 @@ func (r *Remote) SetBehaviour(ctx context.Context, name string, b Behaviour) err
 // SetListByHand replaces an app's list as [Simulator.EditByHand] does.
 func (r *Remote) SetListByHand(ctx context.Context, app string, domains []string) error {
 	return r.do(ctx, http.MethodPost, "/lists", listCommand{App: app, Domains: domains}, nil)
+}
+
+// Disconnect is [Simulator.Disconnect].
+func (r *Remote) Disconnect(ctx context.Context, since time.Time) error {
+	return r.do(ctx, http.MethodPost, "/disconnect", disconnectCommand{Since: since}, nil)
 }
 
 func (r *Remote) do(ctx context.Context, method, path string, command, report any) error {

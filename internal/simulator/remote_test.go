@@ -60,6 +60,15 @@ func TestRemoteMatchesTheMethods(t *testing.T) {
 	if got := write(t, s, "b.example.com"); got.status != 400 {
 		t.Errorf("status %d", got.status)
 	}
+	for _, since := range []time.Time{time.Unix(1403130551, 0), {}} {
+		if err := remote.Disconnect(ctx, since); err != nil {
+			t.Fatal(err)
+		}
+		old := strings.Contains(call(t, s, "GET", "/servers/server1", "").raw, `"lastconn":1403130551`)
+		if old == since.IsZero() {
+			t.Errorf("disconnected since %s: %v", since, old)
+		}
+	}
 	if err := remote.SetFaults(ctx, Faults{Error5xx: 1}); err != nil {
 		t.Fatal(err)
 	}

@@ -53,6 +53,9 @@ type Options struct {
 	// CACertificate and CAKey are the certificate authority of all valid certificates, as
 	// returned by MakeCA. Default: a new one.
 	CACertificate, CAKey []byte
+	// LastConn is when each server was last connected to ServerPilot. Default: it is
+	// connected.
+	LastConn time.Time
 	// SiteSecret is the key of a webhook secret of the network. By it all sites but those
 	// with OtherSite prove that they are of the network. Default: no site can.
 	SiteSecret []byte
@@ -103,6 +106,7 @@ type Simulator struct {
 	scripts       map[target][]Fault
 	calls         map[target]int
 	actions       map[string]action
+	lastConn      time.Time // of the servers; zero if they are connected
 }
 
 // target is a kind of call to one app. app is empty for calls that belong to no app.
@@ -124,6 +128,7 @@ func Start(opt Options) (_ *Simulator, err error) {
 		scripts:    map[target][]Fault{},
 		calls:      map[target]int{},
 		actions:    map[string]action{},
+		lastConn:   opt.LastConn,
 	}
 	if err := opt.Faults.Check(); err != nil {
 		return nil, err

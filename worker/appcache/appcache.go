@@ -4,7 +4,6 @@ package appcache
 
 import (
 	"context"
-	"net/netip"
 	"time"
 
 	"pilotsync/internal/cache"
@@ -13,26 +12,26 @@ import (
 )
 
 const (
-	appMaxAge     = 10 * time.Second
-	addressMaxAge = 10 * time.Minute
-	fetchTimeout  = 2 * serverpilot.CallTimeout // with the wait for the account's rate limit
+	appMaxAge    = 10 * time.Second
+	serverMaxAge = time.Minute                 // so that a server which is connected again soon counts as that
+	fetchTimeout = 2 * serverpilot.CallTimeout // with the wait for the account's rate limit
 )
 
-// Cache has apps and the addresses of servers. An app isn't fetched again after a verification
+// Cache has apps and servers. An app isn't fetched again after a verification
 // has turned AutoSSL on: other verifications know that from [ledger.Ledger.TryLockAutoSSL].
 type Cache struct {
-	registry  *registry.Registry
-	apps      cache.Cache[string, serverpilot.App]
-	addresses cache.Cache[string, netip.Addr] // by server id
+	registry *registry.Registry
+	apps     cache.Cache[string, serverpilot.App]
+	servers  cache.Cache[string, serverpilot.Server]
 }
 
-// New returns a Cache whose apps are at most half as old as the shortest delay between
-// verifications. Fetches end with base.
+// New returns a Cache whose apps and servers are at most half as old as the shortest delay
+// between verifications. Fetches end with base.
 func New(base context.Context, r *registry.Registry, shortest time.Duration) *Cache {
 	return &Cache{
-		registry:  r,
-		apps:      cache.Cache[string, serverpilot.App]{MaxAge: min(appMaxAge, shortest/2), Timeout: fetchTimeout, Base: base},
-		addresses: cache.Cache[string, netip.Addr]{MaxAge: addressMaxAge, Timeout: fetchTimeout, Base: base},
+		registry: r,
+		apps:     cache.Cache[string, serverpilot.App]{MaxAge: min(appMaxAge, shortest/2), Timeout: fetchTimeout, Base: base},
+		servers:  cache.Cache[string, serverpilot.Server]{MaxAge: min(serverMaxAge, shortest/2), Timeout: fetchTimeout, Base: base},
 	}
 }
 
@@ -57,15 +56,14 @@ func (c *Cache) fetchApp(app string) func(context.Context) (serverpilot.App, err
 	}
 }
 
-// Address returns the address of an app's server; the zero Addr if ServerPilot knows none.
-func (c *Cache) Address(ctx context.Context, app serverpilot.App) (netip.Addr, error) {
-	return c.addresses.Get(ctx, app.ServerID, func(ctx context.Context) (netip.Addr, error) {
-		client, err := c.client(ctx, app.ID)
+// Server returns the server of an app, at most as old as [New] says.
+func (c *Cache) Server(ctx context.Context, app, server string) (serverpilot.Server, error) {
+	return c.servers.Get(ctx, server, func(ctx context.Context) (serverpilot.Server, error) {
+		client, err := c.client(ctx, app)
 		if err != nil {
-			return netip.Addr{}, err
+			return serverpilot.Server{}, err
 		}
-		server, err := client.Server(ctx, app.ServerID)
-		return server.LastAddress, err
+		return client.Server(ctx, server)
 	})
 }
 

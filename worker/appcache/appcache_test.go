@@ -11,11 +11,10 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
-	"pilotsync/internal/serverpilot"
 	"pilotsync/worker/registry"
 )
 
-// newCache is a cache whose apps are good for an hour, and counts ServerPilot's answers.
+// newCache is a cache whose entries are good for an hour, and counts ServerPilot's answers.
 func newCache(t *testing.T) (c *Cache, answers *atomic.Int32) {
 	t.Helper()
 	answers = &atomic.Int32{}
@@ -40,7 +39,7 @@ func newCache(t *testing.T) (c *Cache, answers *atomic.Int32) {
 	}
 	t.Cleanup(r.Close)
 	c = New(t.Context(), r, time.Hour)
-	c.apps.MaxAge = time.Hour // so that a busy machine doesn't fetch again
+	c.apps.MaxAge, c.servers.MaxAge = time.Hour, time.Hour // so that a busy machine doesn't fetch again
 	return c, answers
 }
 
@@ -52,8 +51,8 @@ func TestVerificationsShareWhatServerPilotSaid(t *testing.T) {
 		if err != nil || len(app.Domains) != 1 {
 			t.Fatalf("%+v, %v", app, err)
 		}
-		if address, err := c.Address(t.Context(), app); err != nil || address.String() != "192.0.2.7" {
-			t.Errorf("the address is %s, %v", address, err)
+		if server, err := c.Server(t.Context(), app.ID, app.ServerID); err != nil || server.LastAddress.String() != "192.0.2.7" {
+			t.Errorf("the server is %+v, %v", server, err)
 		}
 	}
 	if n := answers.Load(); n != 2 {
@@ -70,8 +69,8 @@ func TestAnAppThatIsNotServedIsNotFetched(t *testing.T) {
 	if _, err := c.App(t.Context(), "app2"); !errors.Is(err, registry.ErrUnserved) {
 		t.Errorf("the app: %v", err)
 	}
-	if _, err := c.Address(t.Context(), serverpilot.App{ID: "app2", ServerID: "srv1"}); !errors.Is(err, registry.ErrUnserved) {
-		t.Errorf("its address: %v", err)
+	if _, err := c.Server(t.Context(), "app2", "srv1"); !errors.Is(err, registry.ErrUnserved) {
+		t.Errorf("its server: %v", err)
 	}
 	if n := answers.Load(); n != 0 {
 		t.Errorf("ServerPilot was asked %d times", n)

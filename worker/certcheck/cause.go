@@ -9,8 +9,16 @@ import (
 )
 
 // Cause finds the most useful explanation of what was seen of one name: what comes first
-// has to be repaired first.
+// has to be repaired first. No change reaches a disconnected server.
 func (f Facts) Cause(name string) tasks.Cause {
+	if !f.DisconnectedSince.IsZero() && !f.Probes[name].Good() {
+		return tasks.Cause{Code: tasks.CauseServerDisconnected, Params: tasks.Params{Since: f.DisconnectedSince}}
+	}
+	return f.Seen(name)
+}
+
+// Seen is [Facts.Cause] without regard to whether the server is connected.
+func (f Facts) Seen(name string) tasks.Cause {
 	probe := f.Probes[name]
 	p := tasks.Params{Name: sanitize(name, maxName)}
 	if slices.Contains(f.OffList, name) {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -133,6 +134,9 @@ func waysToCauses() map[string]reached {
 		"a name that only a local network has":            {name: "shop.local", zone: "other.local. 60 A 127.0.0.1", facts: autoSSL(AutoSSL{}), want: tasks.CauseNameNotCertifiable},
 		"such a name with a certificate of the app's own": {name: "shop.local", zone: "shop.local. 60 A 127.0.0.1", serve: cert(nil, "shop.local"), want: tasks.CauseWorks},
 		"such a name whose own certificate is wrong":      {name: "shop.local", zone: "shop.local. 60 A 127.0.0.1", serve: other, facts: custom, want: tasks.CauseCustomDoesNotCover},
+		"a disconnected server": {serve: other, facts: func(f *Facts) { f.DisconnectedSince = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) },
+			want: tasks.CauseServerDisconnected, sentence: "since 2026-03-01 12:00 UTC"},
+		"a disconnected server of a site that works": {serve: good(), facts: func(f *Facts) { f.DisconnectedSince = time.Unix(1, 0) }, want: tasks.CauseWorks},
 		"off the list": {facts: func(f *Facts) { f.OffList, f.Probes = []string{"example.com"}, nil }, want: tasks.CauseNotOnList},
 
 		"no record":               {zone: "other.example.com. 60 A 127.0.0.1", want: tasks.CauseDNSMissing},
@@ -240,7 +244,7 @@ func TestEveryCauseIsFoundByResolverAndServer(t *testing.T) {
 	t.Parallel()
 	// What isn't about DNS, TLS or AutoSSL is decided by package worker, and what is about a
 	// domain that isn't added yet by package precheck.
-	found := []tasks.Code{tasks.CauseServerDisconnected, tasks.CauseCouldNotCheck, tasks.CauseCertificateExpiring,
+	found := []tasks.Code{tasks.CauseCouldNotCheck, tasks.CauseCertificateExpiring,
 		tasks.CauseOnAnotherApp, tasks.CauseCustomCertificate, tasks.CauseWouldWork, tasks.CauseCheckFailed}
 	for name, way := range waysToCauses() {
 		found = append(found, way.want)

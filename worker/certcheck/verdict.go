@@ -2,6 +2,7 @@ package certcheck
 
 import (
 	"net/netip"
+	"time"
 
 	"pilotsync/tasks"
 )
@@ -33,6 +34,11 @@ type Facts struct {
 	// Probes holds a probe of each name. A name without one counts as Unknown.
 	Probes  map[string]Probe
 	AutoSSL AutoSSL
+	// DisconnectedSince is when the app's server was last connected to ServerPilot; zero if
+	// it is connected, or if that isn't known.
+	DisconnectedSince time.Time
+	// Shared are warnings of other apps that have names of the domain, too.
+	Shared []tasks.Cause
 	// OffList are those of Names that aren't on ServerPilot's list, and Repair is a clause
 	// about how they get back on it. They aren't probed. If Domain is one of them, no
 	// name is.
@@ -49,8 +55,8 @@ type Facts struct {
 // Verdict is the result of an evaluation.
 type Verdict struct {
 	State tasks.State
-	// Cause explains what was seen of the domain itself, Warnings what is wrong with its
-	// other names.
+	// Cause explains what was seen of the domain itself, Warnings what is wrong besides:
+	// with its other names, or on other apps.
 	Cause    tasks.Cause
 	Warnings []tasks.Cause
 	// Final: the verification ends here.
@@ -59,25 +65,27 @@ type Verdict struct {
 	SeenPointing bool
 }
 
-// Evaluate decides a domain's state. Where the domain isn't on the list, that is the cause
-// of whatever doesn't work. The domain itself decides; a www form that
-// fails is only a warning. The handshake is the truth: a good
-// domain is done whatever AutoSSL says. Attempts continue until the domain is done
-// or the limit is reached. They end at once if Let's Encrypt never certifies it, and both DNS
-// and ServerPilot's API answered: otherwise a certificate of the app's own may cover it.
+// Evaluate decides a domain's state. If the app's server is disconnected, that is the cause of
+// whatever doesn't work; next comes that the domain isn't on the list. The domain itself
+// decides; a www form that fails is only a warning. The handshake is the truth: a good domain
+// is done whatever AutoSSL says, and with a disconnected server, too. Attempts continue until
+// the domain is done or the limit is reached. They end at once if Let's Encrypt never certifies
+// it, and both DNS and ServerPilot's API answered: otherwise a certificate of the app's own may
+// cover it.
 func Evaluate(f Facts) Verdict {
 	probe := f.Probes[f.Domain]
 	here := probe.DNS == PointsHere
 	v := Verdict{Cause: f.Cause(f.Domain), SeenPointing: here || probe.Good() || f.SeenPointing}
 	if probe.Good() {
-		v.State, v.Final, v.Warnings = tasks.Done, true, f.warnings(false)
+		v.State, v.Final, v.Warnings = tasks.Done, true, append(f.warnings(false), f.Shared...)
 		return v
 	}
-	if here {
+	if here || !f.DisconnectedSince.IsZero() {
 		// A www form that DNS sends elsewhere, or that nobody may certify, can hold up a
 		// certificate for both. While the domain's own DNS is wrong, that is enough to tell.
 		v.Warnings = f.warnings(true)
 	}
+	v.Warnings = append(v.Warnings, f.Shared...)
 	v.Final = f.Attempt >= f.Limit || v.Cause.Code == tasks.CauseNameNotCertifiable && f.AutoSSL.Known && !noAnswer(probe)
 	switch {
 	case v.Final && v.SeenPointing:
@@ -100,6 +108,9 @@ func noAnswer(p Probe) bool {
 // warnings explains what is wrong with the names besides the domain; with dnsOnly
 // set it leaves out those that only lack a certificate.
 func (f Facts) warnings(dnsOnly bool) (all []tasks.Cause) {
+	if !f.DisconnectedSince.IsZero() {
+		return f.warningsOffline()
+	}
 	for _, name := range f.Names {
 		probe := f.Probes[name]
 		if name == f.Domain || probe.Good() {
@@ -110,6 +121,24 @@ func (f Facts) warnings(dnsOnly bool) (all []tasks.Cause) {
 			continue
 		}
 		all = append(all, cause)
+	}
+	return all
+}
+
+// warningsOffline are the warnings while the server is disconnected. What a domain's owner has
+// to repair is among them: it doesn't wait for the server.
+func (f Facts) warningsOffline() (all []tasks.Cause) {
+	for _, name := range f.Names {
+		if f.Probes[name].Good() {
+			continue
+		}
+		if f.Probes[f.Domain].Good() && len(all) == 0 {
+			all = append(all, f.Cause(name))
+		}
+		seen := f.Seen(name)
+		if entry, _ := tasks.Lookup(seen.Code); entry.Actor == tasks.ByOwner {
+			all = append(all, seen)
+		}
 	}
 	return all
 }

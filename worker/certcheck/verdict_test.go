@@ -370,3 +370,41 @@ func checkText(t interface{ Fatalf(string, ...any) }, s string, limit int) {
 		t.Fatalf("unprintable character in %q", s)
 	}
 }
+
+func TestADisconnectedServerComesBeforeOtherCauses(t *testing.T) {
+	t.Parallel()
+	good := Probe{DNS: PointsHere, TLS: Valid}
+	missing := Probe{DNS: NoAddress, TLS: NotChecked}
+	bare := Probe{DNS: PointsHere, TLS: WrongName}
+	for name, c := range map[string]struct {
+		domain, www Probe
+		change      func(*Facts)
+		want        string
+		state       tasks.State
+	}{
+		"both work":                       {good, good, nil, "Works", tasks.Done},
+		"the www form doesn't":            {good, bare, nil, "Works ServerDisconnected", tasks.Done},
+		"the www form's owner has to act": {good, missing, nil, "Works ServerDisconnected DNSMissing", tasks.Done},
+		"no certificate":                  {bare, bare, nil, "ServerDisconnected", tasks.CheckingSSL},
+		"no DNS record":                   {missing, missing, nil, "ServerDisconnected DNSMissing DNSMissing", tasks.CheckingDNS},
+		"off the list":                    {Probe{}, Probe{}, func(f *Facts) { f.OffList, f.Probes = f.Names, nil }, "ServerDisconnected", tasks.CheckingDNS},
+		"a name that is never certified":  {bare, bare, func(f *Facts) { f.Domain, f.Names = "*.example.com", []string{"*.example.com"} }, "ServerDisconnected", tasks.CheckingDNS},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := facts(c.domain, c.www)
+			f.DisconnectedSince = time.Unix(1403130551, 0)
+			if c.change != nil {
+				c.change(&f)
+			}
+			got := Evaluate(f)
+			codes := string(got.Cause.Code)
+			for _, w := range got.Warnings {
+				codes += " " + string(w.Code)
+			}
+			if codes != c.want || got.State != c.state || got.Final != (c.state == tasks.Done) {
+				t.Errorf("got %s, %s, final: %v; want %s, %s", codes, got.State, got.Final, c.want, c.state)
+			}
+		})
+	}
+}

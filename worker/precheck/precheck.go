@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"time"
 
 	"pilotsync/internal/serverpilot"
 	"pilotsync/tasks"
@@ -39,8 +40,11 @@ type Target struct {
 	AutoSSL   certcheck.AutoSSL
 	// Expected is where DNS should point; empty if that isn't known.
 	Expected []netip.Prefix
-	Keys     [][]byte // of the webhook's secrets, for sites behind a proxy
-	WWW      tasks.WWW
+	// DisconnectedSince is when the app's server was last connected to ServerPilot; zero if
+	// it is connected, or if that isn't known.
+	DisconnectedSince time.Time
+	Keys              [][]byte // of the webhook's secrets, for sites behind a proxy
+	WWW               tasks.WWW
 }
 
 // Load reads an app, and the address of its server. The address is the zero Addr if
@@ -60,6 +64,7 @@ func Load(ctx context.Context, source Source, id string, others []string) (Targe
 	if err != nil {
 		return Target{}, netip.Addr{}, fmt.Errorf("read the server of app %s: %w", id, err)
 	}
+	t.DisconnectedSince = server.DisconnectedSince()
 	var unread []error
 	for _, other := range others {
 		app, err := source.App(ctx, other)
@@ -102,7 +107,8 @@ func Check(ctx context.Context, prober Prober, t Target, domain string) (tasks.C
 }
 
 // Evaluate decides by the facts. The domain itself decides; what is wrong with its www form
-// is only among the problems, as in a verification.
+// is only among the problems, as in a verification. If the server is disconnected, that is the
+// first problem, and the cause of a domain that doesn't work already.
 func Evaluate(t Target, facts certcheck.Facts) tasks.CheckResult {
 	r := tasks.CheckResult{Domain: facts.Domain, Names: facts.Names, Records: tasks.DNSRecords(facts.Names, t.Expected), Problems: []tasks.Cause{}}
 	for _, name := range facts.Names {
@@ -112,6 +118,13 @@ func Evaluate(t Target, facts certcheck.Facts) tasks.CheckResult {
 		}
 		if !works(cause.Code) {
 			r.Problems = append(r.Problems, cause)
+		}
+	}
+	if !t.DisconnectedSince.IsZero() {
+		offline := tasks.Cause{Code: tasks.CauseServerDisconnected, Params: tasks.Params{Since: t.DisconnectedSince}}
+		r.Problems = append([]tasks.Cause{offline}, r.Problems...)
+		if r.Cause.Code != tasks.CauseWorks || !t.Listed[r.Domain] {
+			r.Cause, r.OK = offline, false
 		}
 	}
 	return r

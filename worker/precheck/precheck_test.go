@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -80,6 +81,9 @@ func TestWhetherADomainWouldWork(t *testing.T) {
 		{"no DNS of www", Target{App: "app1"}, probes{"www.example.com": nowhere}, "WouldWork DNSMissing:www", true},
 		{"CAA", Target{App: "app1"}, probes{"example.com": forbidden}, "CAAForbids CAAForbids", false},
 		{"another app", Target{App: "app1", Elsewhere: map[string]string{"example.com": "app2"}}, nil, "OnAnotherApp OnAnotherApp", false},
+		{"a disconnected server", Target{App: "app1", DisconnectedSince: time.Unix(1, 0)}, nil, "ServerDisconnected ServerDisconnected", false},
+		{"a disconnected server, no DNS", Target{App: "app1", DisconnectedSince: time.Unix(1, 0)}, probes{"example.com": nowhere}, "ServerDisconnected ServerDisconnected DNSMissing", false},
+		{"a disconnected server of a site that works", Target{App: "app1", Listed: both, DisconnectedSince: time.Unix(1, 0)}, probes{"example.com": valid, "www.example.com": valid}, "Works ServerDisconnected", true},
 		{"both apps, of which one is meant", Target{App: "app1", Listed: both, Elsewhere: map[string]string{"example.com": "app2"}}, probes{"example.com": valid, "www.example.com": valid}, "Works", true},
 		{"a full list", Target{App: "app1", Listed: full(listsync.Limit - 1)}, nil, "ListFull ListFull", false},
 		{"an old list that is too long", Target{App: "app1", Listed: full(listsync.Limit + 9)}, nil, "ListFull ListFull", false},
