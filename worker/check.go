@@ -97,13 +97,11 @@ func (h *checkHandler) target(ctx context.Context, c tasks.Check) (t precheck.Ta
 	if c.WWW != "" {
 		t.WWW = c.WWW
 	}
-	if !settings.Expected.Only {
-		address, err := h.apps.Address(ctx, app)
-		if err != nil {
-			return t, err
-		}
-		t.Expected = settings.Expected.With(address)
+	server, err := h.apps.Server(ctx, c.AppID, app.ServerID)
+	if err != nil {
+		return t, err
 	}
+	t.Expected, t.DisconnectedSince = settings.Expected.With(server.LastAddress), server.DisconnectedSince()
 	t.Elsewhere, err = h.ledger.OwnedElsewhere(ctx, c.AppID, tasks.Names(c.Domain, t.WWW))
 	return t, err
 }
