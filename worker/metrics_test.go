@@ -169,6 +169,7 @@ func TestEachMetricCountsItsEvents(t *testing.T) {
 		`pilotsync_app_oldest_change_timestamp_seconds{app="vague"}`:           float64(began.Add(-time.Minute).Unix()),
 		`pilotsync_app_list_seen_timestamp_seconds{app="app1"}`:                float64(began.Add(-time.Minute).Unix()),
 		`pilotsync_certificate_earliest_expiry_timestamp_seconds{app="app1"}`:  float64(time.Now().Unix()),
+		`pilotsync_certificates_expiring{app="app1"}`:                          1,
 		`pilotsync_redis_up`:                                                   1,
 		`pilotsync_ledger_up`:                                                  1,
 		`pilotsync_workers`:                                                    1,

@@ -65,7 +65,7 @@ type appStatus struct {
 	Waiting  int                 `json:"waiting"`
 	Oldest   *time.Time          `json:"oldest_waiting_since"`
 	Expiry   *time.Time          `json:"first_certificate_ends_at"`
-	Expiring int                 `json:"certificates_that_end_soon"` // within 14 days, of domains that are done
+	Expiring int                 `json:"certificates_that_end_soon"` // of domains that are done: a quarter of the lifetime is left, or less
 	Trouble  *appTrouble         `json:"trouble"`
 	PausedBy string              `json:"paused_by"` // empty if it isn't
 	Write    *writeSummary       `json:"last_write"`
@@ -145,7 +145,7 @@ func (c *appsShowCmd) read(ctx context.Context, l *ledger.Ledger, known []string
 }
 
 func appStatusOf(app ledger.App, writes []ledger.Write) appStatus {
-	a := appStatus{ID: app.ID, Domains: map[tasks.State]int{}, Listed: app.Listed, Limit: listsync.Limit, Waiting: app.Pending, Expiring: app.Expiring, PausedBy: app.Paused,
+	a := appStatus{ID: app.ID, Domains: map[tasks.State]int{}, Listed: app.Listed, Limit: listsync.Limit, Waiting: app.Pending, Expiring: app.Expiring.Count, PausedBy: app.Paused,
 		ListedAt: utc(nonZero(app.ListedAt)), Oldest: utc(nonZero(app.Oldest)), Expiry: utc(nonZero(app.Expiry))}
 	for state, n := range app.Counts {
 		if n > 0 {

@@ -30,10 +30,9 @@ type domainPage struct {
 	CanRemove    bool
 }
 
-// CertificateExpires reports whether the certificate expires within two weeks. That is
-// unusual, since ServerPilot renews certificates a month before.
+// CertificateExpires reports whether the certificate should have been renewed by now.
 func (d domainPage) CertificateExpires(now time.Time) bool {
-	return d.Record.Certificate != nil && d.Record.Certificate.NotAfter.Before(now.Add(14*24*time.Hour))
+	return d.Record.Certificate != nil && !now.Before(d.Record.Certificate.AlarmAt())
 }
 
 // Requested is when the last change was requested.

@@ -100,13 +100,23 @@ func TestOnlyListedDomainsAndNoWildcardsCanBeVerified(t *testing.T) {
 	}
 }
 
-func TestCertificateExpiresWithinTwoWeeks(t *testing.T) {
+func TestCertificateExpiresInItsLastQuarter(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	for days, want := range map[int]bool{-1: true, 13: true, 15: false} {
-		d := domainPage{View: ledger.View{Record: listsync.Record{Certificate: &listsync.Cert{NotAfter: now.AddDate(0, 0, days)}}}}
-		if got := d.CertificateExpires(now); got != want {
-			t.Errorf("in %d days: %t", days, got)
+	for _, c := range []struct {
+		lifetime, left int // days; a lifetime of 0 isn't known
+		want           bool
+	}{
+		{90, -1, true}, {90, 22, true}, {90, 23, false}, {64, 16, true}, {64, 17, false}, {45, 11, true}, {45, 12, false},
+		{6, 1, true}, {6, 2, false}, {0, 22, true}, {0, 23, false},
+	} {
+		cert := listsync.Cert{NotAfter: now.AddDate(0, 0, c.left)}
+		if c.lifetime > 0 {
+			cert.NotBefore = cert.NotAfter.AddDate(0, 0, -c.lifetime)
+		}
+		d := domainPage{View: ledger.View{Record: listsync.Record{Certificate: &cert}}}
+		if got := d.CertificateExpires(now); got != c.want {
+			t.Errorf("%d of %d days are left: %t", c.left, c.lifetime, got)
 		}
 	}
 	if (domainPage{}).CertificateExpires(now) {

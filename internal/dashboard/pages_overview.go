@@ -22,7 +22,7 @@ type overview struct {
 	Domains              int // without the removed ones
 	Failing              []ledger.App
 	Paused               []ledger.App
-	Expiring             []ledger.App // apps with certificates that expire soon, the earliest first
+	Expiring             []ledger.App // apps with certificates that weren't renewed in time, the earliest end first
 	ExpiringCertificates int          // in these apps
 	Latest               []ledger.View
 	Apps                 []ledger.App // the most urgent first
@@ -37,9 +37,6 @@ type overview struct {
 	DisabledWebhooks          int
 	Quarantined               int // messages that asynq couldn't process
 }
-
-// ExpiringDays is how many days before its expiry a certificate counts as expiring.
-func (overview) ExpiringDays() int { return int(ledger.ExpiringWithin.Hours() / 24) }
 
 // tile is the number of domains in one state.
 type tile struct {
@@ -134,8 +131,8 @@ func summarize(apps []ledger.App) overview {
 		if a.Paused != "" {
 			o.Paused = append(o.Paused, a)
 		}
-		if a.Expiring > 0 {
-			o.Expiring, o.ExpiringCertificates = append(o.Expiring, a), o.ExpiringCertificates+a.Expiring
+		if n := a.Expiring.Count; n > 0 {
+			o.Expiring, o.ExpiringCertificates = append(o.Expiring, a), o.ExpiringCertificates+n
 		}
 		if !a.Oldest.IsZero() && (o.Oldest.IsZero() || a.Oldest.Before(o.Oldest)) {
 			o.Oldest, o.OldestApp = a.Oldest, a.ID
@@ -144,7 +141,7 @@ func summarize(apps []ledger.App) overview {
 	slices.SortStableFunc(o.Failing, func(a, b ledger.App) int {
 		return cmp.Or(urgency(a)-urgency(b), a.Failure.Since.Compare(b.Failure.Since))
 	})
-	slices.SortStableFunc(o.Expiring, func(a, b ledger.App) int { return a.Expiry.Compare(b.Expiry) })
+	slices.SortStableFunc(o.Expiring, func(a, b ledger.App) int { return a.Expiring.First.Compare(b.Expiring.First) })
 	slices.SortStableFunc(apps, byUrgency)
 	o.Apps = apps[:min(len(apps), maxApps)]
 	return o

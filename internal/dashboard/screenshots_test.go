@@ -56,9 +56,11 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.enqueue("agency-lisbon", false, "wartet.example.com")
-	// The simulator's certificates are new, so the ledger's index gets an earlier expiry.
-	if err := w.rdb.ZAdd(t.Context(), "pilotsync:{agency-berlin}:expiry", redis.Z{Member: bistro, Score: float64(time.Now().Add(80 * time.Hour).Unix())}).Err(); err != nil {
-		t.Fatal(err)
+	// The simulator's certificates are new, so the ledger's indexes get earlier times.
+	for index, at := range map[string]time.Time{"expiry": time.Now().Add(80 * time.Hour), "renew_by": time.Now().Add(-time.Hour)} {
+		if err := w.rdb.ZAdd(t.Context(), "pilotsync:{agency-berlin}:"+index, redis.Z{Member: bistro, Score: float64(at.Unix())}).Err(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	folder := "screenshots"
 	if err := os.MkdirAll(folder, 0o755); err != nil {

@@ -3,13 +3,13 @@
 local sync, domains, pending, seqs, since = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local owned, due, untracked, last_event, outbox = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local index, latest, waiting, expiry, writes = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
-local shown, tombstones, rechecks = KEYS[16], KEYS[17], KEYS[18]
-local first_log = 19 -- a key for each outcome
+local shown, tombstones, rechecks, renew_by = KEYS[16], KEYS[17], KEYS[18], KEYS[19]
+local first_log = 20 -- a key for each outcome
 local token, history_kept, recovered, listed = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local own, disown = cjson.decode(ARGV[5]), cjson.decode(ARGV[6])
 local bury, unbury, tombstone_ttl = cjson.decode(ARGV[7]), cjson.decode(ARGV[8]), ARGV[9] -- ms
--- Each has domain, seq, old and new record, since, due and recheck (ms), expiry (s),
--- state and event; '' for none. History lines are binary, so they are arguments.
+-- Each has domain, seq, old and new record, since, due and recheck (ms), expiry and
+-- renew_by (s), state and event; '' for none. History lines are binary, so they are arguments.
 local outcomes = cjson.decode(ARGV[10])
 local first_line = 11
 
@@ -25,7 +25,7 @@ for i, o in ipairs(outcomes) do
     redis.call('ZREM', waiting, domain)
     set_state(index, latest, shown, domain, o.state)
     set_score(rechecks, domain, o.recheck)
-    set_score(expiry, domain, o.expiry)
+    set_certificate(expiry, renew_by, domain, o.expiry, o.renew_by)
     set_score(due, domain, o.due)
     if o.since ~= '' then
       redis.call('HSET', since, domain, o.since)

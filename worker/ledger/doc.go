@@ -44,6 +44,7 @@
 //	pilotsync:{APP}:latest   zset    the last changed domains, by when (ms)
 //	pilotsync:{APP}:waiting  zset    domains with a pending change, by since when (ms)
 //	pilotsync:{APP}:expiry   zset    domains that are done, by the end of their certificate (s)
+//	pilotsync:{APP}:renew_by zset    the same, by when the certificate should have been renewed (s)
 //	pilotsync:{APP}:handover string  identity of the ledger to which a producer handed over
 //	                                 all domains of the app
 //	pilotsync:ledger         hash    id, created (ms): this ledger's identity; before, lost: the

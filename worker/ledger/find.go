@@ -190,9 +190,6 @@ func (l *Ledger) views(ctx context.Context, positions []Position) ([]View, error
 	return views, nil
 }
 
-// ExpiringWithin is how long before its end a certificate counts in [App.Expiring].
-const ExpiringWithin = 14 * 24 * time.Hour
-
 // AppStates returns the states of the named apps, or of all apps if none is named, sorted
 // by id. An unknown app has the zero App with its id.
 func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
@@ -207,17 +204,17 @@ func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
 		pending         *redis.IntCmd
 		counts          []*redis.IntCmd // in the order of tasks.States
 		waiting, expiry *redis.ZSliceCmd
-		expiring        *redis.IntCmd
+		renewals        renewals
 		clock           *redis.TimeCmd // from the node that has the app
 	}
-	soon := time.Now().Add(ExpiringWithin) // an error of the worker's clock doesn't matter for days
+	now := time.Now() // certificates last for days: an error of this machine's clock matters little
 	answers := make([]answer, len(ids))
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range ids {
 			a := answer{sync: p.HGetAll(ctx, key(id, "sync")), shown: p.HGetAll(ctx, key(id, "shown")), pending: p.HLen(ctx, key(id, "pending")),
 				waiting: p.ZRangeWithScores(ctx, key(id, "waiting"), 0, 0),
 				expiry:  p.ZRangeWithScores(ctx, key(id, "expiry"), 0, 0), clock: p.Time(ctx)}
-			a.expiring = p.ZCount(ctx, key(id, "expiry"), "-inf", strconv.FormatInt(soon.Unix(), 10))
+			a.renewals = readRenewals(ctx, p, id, now)
 			for _, state := range tasks.States() {
 				a.counts = append(a.counts, p.ZLexCount(ctx, key(id, "index"), "["+string(state)+" ", "["+string(state)+" \xff"))
 			}
@@ -229,10 +226,10 @@ func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
 		return nil, fmt.Errorf("look up %d apps: %w", len(ids), err)
 	}
 	apps := make([]App, len(ids))
+	all := make([]renewals, len(ids))
 	for i, a := range answers {
 		app := decodeApp(ids[i], a.sync.Val(), int(a.pending.Val()), a.clock.Val())
 		app.Counts = map[tasks.State]int{}
-		app.Expiring = int(a.expiring.Val())
 		app.Listed, _ = strconv.Atoi(a.shown.Val()["listed"])
 		app.ListedAt = parseTime(a.shown.Val()["listed_at"])
 		for j, state := range tasks.States() {
@@ -246,7 +243,14 @@ func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
 		if z := a.expiry.Val(); len(z) > 0 {
 			app.Expiry, app.ExpiryDomain = time.Unix(int64(z[0].Score), 0).UTC(), z[0].Member.(string)
 		}
-		apps[i] = app
+		apps[i], all[i] = app, a.renewals
+	}
+	expiring, err := l.expiring(ctx, ids, all, now)
+	if err != nil {
+		return nil, err
+	}
+	for i := range apps {
+		apps[i].Expiring = expiring[i]
 	}
 	slices.SortFunc(apps, func(a, b App) int { return strings.Compare(a.ID, b.ID) })
 	return apps, nil

@@ -29,7 +29,8 @@ func TestReadersFindWhatTheLedgerHas(t *testing.T) {
 		seq := int64(first)
 		steps := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) step {
 			return step{app: rapid.SampledFrom(apps).Draw(r, "app"), domain: rapid.SampledFrom(domains).Draw(r, "domain"),
-				what: rapid.SampledFrom([]string{"add", "remove", "late", "sync", "verify"}).Draw(r, "what"), state: rapid.SampledFrom(tasks.States()[1:]).Draw(r, "state")}
+				what: rapid.SampledFrom([]string{"add", "remove", "late", "sync", "verify"}).Draw(r, "what"), state: rapid.SampledFrom(tasks.States()[1:]).Draw(r, "state"),
+				lifetime: rapid.SampledFrom([]int{0, 6, 45, 90}).Draw(r, "lifetime"), left: rapid.IntRange(-1, 30).Draw(r, "left")}
 		}), 10, 60).Draw(r, "steps")
 		for i, s := range steps {
 			seq++
@@ -44,6 +45,7 @@ func TestReadersFindWhatTheLedgerHas(t *testing.T) {
 type step struct {
 	app, domain, what string
 	state             tasks.State
+	lifetime, left    int // days, of the certificate
 }
 
 func (s step) take(r *rapid.T, l *Ledger, seq int64) {
@@ -87,7 +89,7 @@ func (s step) take(r *rapid.T, l *Ledger, seq int64) {
 			return
 		}
 		is := v.Record
-		is.State, is.Certificate = s.state, &listsync.Cert{Issuer: "CA", NotAfter: start.Add(time.Duration(seq-first) * time.Hour)}
+		is.State, is.Certificate = s.state, certificate(s.lifetime, s.left)
 		_, err = l.Verified(ctx, s.app, v.Record, is, listsync.HistoryEntry{At: start, State: is.State})
 		fail(err)
 	}
@@ -154,7 +156,7 @@ func compareApps(r *rapid.T, l *Ledger, all []View) {
 		r.Fatal(err)
 	}
 	for _, app := range states {
-		counts, pending, expiry := map[tasks.State]int{}, 0, time.Time{}
+		counts, pending, expiry, expiring := map[tasks.State]int{}, 0, time.Time{}, Expiring{}
 		for _, v := range all {
 			if v.AppID != app.ID {
 				continue
@@ -163,12 +165,24 @@ func compareApps(r *rapid.T, l *Ledger, all []View) {
 			if v.Pending != nil {
 				pending++
 			}
-			if c := v.Record.Certificate; c != nil && v.Record.State == tasks.Done && (expiry.IsZero() || c.NotAfter.Before(expiry)) {
-				expiry = c.NotAfter
+			c := v.Record.Certificate
+			if c == nil || v.Record.State != tasks.Done {
+				continue
+			}
+			end := c.NotAfter.UTC().Truncate(time.Second) // as Redis has it
+			if expiry.IsZero() || end.Before(expiry) {
+				expiry = end
+			}
+			if time.Now().Before(c.AlarmAt()) {
+				continue
+			}
+			if expiring.Count++; expiring.First.IsZero() || end.Before(expiring.First) {
+				expiring.First = end
 			}
 		}
-		got := fmt.Sprint(app.Counts, app.Pending, !app.Oldest.IsZero(), app.Expiry)
-		if want := fmt.Sprint(counts, pending, pending > 0, expiry); got != want {
+		app.Expiring.Domain = "" // several may end in the same second
+		got := fmt.Sprint(app.Counts, app.Pending, !app.Oldest.IsZero(), app.Expiry, app.Expiring)
+		if want := fmt.Sprint(counts, pending, pending > 0, expiry, expiring); got != want {
 			r.Errorf("app %s: got %s, want %s", app.ID, got, want)
 		}
 	}

@@ -114,7 +114,7 @@ func (l *Ledger) Commit(ctx context.Context, lease listsync.Lease, c listsync.Co
 	app := lease.App
 	keys := []string{key(app, "sync"), key(app, "domains"), key(app, "pending"), key(app, "seqs"),
 		key(app, "since"), key(app, "ours"), key(app, "due"), key(app, "strangers"), key(app, "told"), key(app, "outbox"),
-		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "expiry"), key(app, "writes"), key(app, "shown"), key(app, "gone"), key(app, "watch")}
+		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "expiry"), key(app, "writes"), key(app, "shown"), key(app, "gone"), key(app, "watch"), key(app, "renew_by")}
 	outcomes, lines := []commitOutcome{}, []any{}
 	for _, o := range c.Outcomes {
 		outcomes = append(outcomes, newCommitOutcome(app, o))
@@ -144,16 +144,17 @@ type commitOutcome struct {
 	New     string `json:"new"`
 	State   string `json:"state"`
 	Since   string `json:"since"`
-	Due     string `json:"due"`     // ms
-	Recheck string `json:"recheck"` // ms
-	Expiry  string `json:"expiry"`  // s
+	Due     string `json:"due"`      // ms
+	Recheck string `json:"recheck"`  // ms
+	Expiry  string `json:"expiry"`   // s
+	RenewBy string `json:"renew_by"` // s
 	Event   string `json:"event"`
 }
 
 func newCommitOutcome(app string, o listsync.Outcome) commitOutcome {
 	r := o.Record
 	c := commitOutcome{Domain: r.Domain, Seq: strconv.FormatInt(r.Seq, 10), Old: r.Version, New: encode(r), State: string(r.State),
-		Due: due(r), Recheck: recheckAt(r), Expiry: expiry(r)}
+		Due: due(r), Recheck: recheckAt(r), Expiry: expiry(r), RenewBy: renewBy(r)}
 	if r.Since != 0 {
 		c.Since = strconv.FormatInt(r.Since, 10)
 	}

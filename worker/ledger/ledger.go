@@ -108,9 +108,9 @@ func (l *Ledger) Verified(ctx context.Context, app string, before, after listsyn
 		event = expiringEvent(app, after)
 	}
 	keys := []string{key(app, "domains"), key(app, "due"), logKey(app, before.Domain), key(app, "told"), key(app, "outbox"),
-		key(app, "pending"), key(app, "index"), key(app, "latest"), key(app, "expiry"), key(app, "shown"), key(app, "watch")}
+		key(app, "pending"), key(app, "index"), key(app, "latest"), key(app, "expiry"), key(app, "shown"), key(app, "watch"), key(app, "renew_by")}
 	n, err := l.verified.Run(ctx, l.rdb, keys, before.Domain, before.Version, encode(after), string(after.State),
-		due(after), recheckAt(after), expiry(after), line, HistoryKept, event).Int()
+		due(after), recheckAt(after), expiry(after), renewBy(after), line, HistoryKept, event).Int()
 	if err != nil {
 		return false, fmt.Errorf("record the verification of %s on app %s: %w", before.Domain, app, err)
 	}
@@ -139,6 +139,14 @@ func expiry(r listsync.Record) string {
 		return ""
 	}
 	return strconv.FormatInt(r.Certificate.NotAfter.Unix(), 10)
+}
+
+// renewBy is when the certificate of a domain that is done should have been renewed, in s.
+func renewBy(r listsync.Record) string {
+	if r.State != tasks.Done || r.Certificate == nil {
+		return ""
+	}
+	return strconv.FormatInt(r.Certificate.AlarmAt().Unix(), 10)
 }
 
 // encode encodes the ledger's types as JSON, which can't fail.

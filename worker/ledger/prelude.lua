@@ -24,6 +24,18 @@ local function set_score(zset, member, score)
   end
 end
 
+-- Sets when a domain's certificate ends, and by when it should have been renewed, in s; '' for
+-- none. Workers of 0.1.0 don't know the second: what they removed is left there, and comes
+-- first sooner or later.
+local function set_certificate(expiry, renew_by, domain, ends, renewal)
+  set_score(expiry, domain, ends)
+  set_score(renew_by, domain, renewal)
+  local first = redis.call('ZRANGE', renew_by, 0, 0)[1]
+  if first and not redis.call('ZSCORE', expiry, first) then
+    redis.call('ZREM', renew_by, first)
+  end
+end
+
 local function push_history(log, line, kept)
   redis.call('LPUSH', log, line)
   redis.call('LTRIM', log, 0, tonumber(kept) - 1)

@@ -82,9 +82,7 @@ type App struct {
 	Oldest       time.Time           // when the oldest pending change was recorded; zero for none
 	Expiry       time.Time           // the earliest end of a certificate of the domains that are done; zero for none
 	ExpiryDomain string
-	// Expiring is the number of domains that are done with a certificate that ends within
-	// [ExpiringWithin].
-	Expiring int
+	Expiring     Expiring
 }
 
 // Apps returns the id of every app that has a ledger, sorted.

@@ -96,7 +96,7 @@ func client(t *testing.T, addr string) *redis.Client {
 
 // forReaders are keys that repeat, for quick searches, what other keys have. Another test
 // compares them with those.
-var forReaders = []string{"index", "latest", "waiting", "expiry", "shown", "writes"}
+var forReaders = []string{"index", "latest", "waiting", "expiry", "renew_by", "shown", "writes"}
 
 // timed are the fields with times of Redis's clock.
 var timed = []string{"until", "landing"}

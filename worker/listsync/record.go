@@ -122,15 +122,19 @@ type Cert struct {
 	NotBefore time.Time `json:"not_before,omitzero"` // zero in records of earlier releases
 }
 
-// oldLifetime is assumed of a certificate whose beginning isn't known.
-const oldLifetime = 90 * 24 * time.Hour
+// A lifetime of 90 days is assumed of a certificate whose beginning isn't known.
+const (
+	assumedLifetime = 90 * 24 * time.Hour
+	// AssumedAlarm is how long before its end such a certificate is reported.
+	AssumedAlarm = assumedLifetime / 4
+)
 
 // AlarmAt returns when a certificate that wasn't renewed is reported: a quarter of its lifetime
 // is left. Renewal is due when a third is left (letsencrypt.org/docs/integration-guide).
 func (c Cert) AlarmAt() time.Time {
 	lifetime := c.NotAfter.Sub(c.NotBefore)
 	if c.NotBefore.IsZero() {
-		lifetime = oldLifetime
+		lifetime = assumedLifetime
 	}
 	return c.NotAfter.Add(-lifetime / 4)
 }

@@ -76,7 +76,7 @@ func newLedgerCollector(rdb redis.UniversalClient) *ledgerCollector {
 		oldest:      desc("app_oldest_change_timestamp_seconds", "When the oldest pending change was recorded; absent if none is pending.", "app"),
 		listedAt:    desc("app_list_seen_timestamp_seconds", "When a sync last read the app's list; absent before the first sync.", "app"),
 		expiry:      desc("certificate_earliest_expiry_timestamp_seconds", "The earliest end of a certificate of the domains that are done; absent if there is none.", "app"),
-		expiring:    desc("certificates_expiring", "Domains that are done with a certificate that ends within 14 days.", "app"),
+		expiring:    desc("certificates_expiring", "Domains that are done and whose certificate wasn't renewed though at most a quarter of its lifetime is left.", "app"),
 		paused:      desc("app_paused", "Whether an operator paused the app.", "app"),
 		lost:        desc("ledger_lost_timestamp_seconds", "When a worker last detected that the ledger was lost; 0 if never."),
 		handover:    desc("app_handover_due", "Whether the ledger was lost and the app's domains weren't all handed over again since.", "app"),
@@ -120,7 +120,7 @@ func (c *ledgerCollector) Collect(ch chan<- prometheus.Metric) {
 		for _, state := range tasks.States() {
 			gauge(c.domains, float64(app.Counts[state]), app.ID, string(state))
 		}
-		gauge(c.expiring, float64(app.Expiring), app.ID)
+		gauge(c.expiring, float64(app.Expiring.Count), app.ID)
 		gauge(c.paused, boolValue(app.Paused != ""), app.ID)
 		gauge(c.dryRun, boolValue(app.DryRun != nil), app.ID)
 		gauge(c.blocked, boolValue(app.Failure != nil && app.Failure.Blocked), app.ID)

@@ -25,7 +25,7 @@ func (h *harness) stateForDryRun() map[string]any {
 	for _, name := range []string{"ours", "strangers"} {
 		all[name], _ = h.redis.Members(ledgerKey(name))
 	}
-	for _, name := range []string{"gone", "due", "watch", "index", "expiry", "waiting"} {
+	for _, name := range []string{"gone", "due", "watch", "index", "expiry", "renew_by", "waiting"} {
 		all[name], _ = h.redis.SortedSet(ledgerKey(name))
 	}
 	for _, name := range append([]string{"outbox", "writes"}, logs()...) {
