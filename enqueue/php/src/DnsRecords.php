@@ -10,7 +10,8 @@ final class DnsRecords
     private const WRONG_ADDRESSES = ['DNSMissing', 'DNSAliasDangling', 'DNSElsewhere', 'IPv6Elsewhere'];
 
     /**
-     * The records of the names whose addresses are missing or wrong, or of all if the domain's are; none if the server's address isn't known.
+     * The records of the names whose addresses are missing or wrong, or of all names if the domain's own are. None if the
+     * server's address isn't known.
      *
      * @param list<string>               $names    the domain first
      * @param list<array<string, mixed>> $problems of the domain, each with name, cause and params

@@ -177,7 +177,7 @@ final class RedisUrl
         }
         $port = isset($p[2]) ? (int) $p[2] : $port;
         if ($port < 1 || $port > 65535) {
-            throw self::invalid('a port is none; it takes 1 to 65535');
+            throw self::invalid('a port is out of range; it takes 1 to 65535');
         }
         return [$p[1] === '' ? 'localhost' : trim($p[1], '[]'), $port];
     }

@@ -80,7 +80,7 @@ final class Status
             $remedies[] = $problem->remedy();
         }
         $remedies = array_unique(array_filter($remedies, 'strlen'));
-        $checked = in_array($state, ['checking-dns', 'checking-ssl'], true);
+        $checked = in_array($state, ['checking-dns', 'checking-ssl-cert'], true);
         return $remedies === [] && $checked ? $cause->remedy() : implode(' ', $remedies);
     }
 

@@ -472,6 +472,7 @@ change z: it takes a domain as a string', $e->getMessage());
                 'Create a DNS record of www.example.com.'],
             'works' => ['"state":"done","cause":"Works"', ''],
             'being checked' => ['"state":"checking-dns","cause":"Listed"', 'Nothing: the first check starts by itself.'],
+            'its certificate being checked' => ['"state":"checking-ssl-cert","cause":"VerificationRequested"', 'Nothing: the first check starts by itself.'],
             'warnings of a later release' => ['"state":"done","cause":"Works","warnings":"none"', ''],
         ];
     }

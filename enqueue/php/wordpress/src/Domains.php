@@ -166,7 +166,7 @@ final class Domains {
 		$wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO $table (hash, domain) VALUES (%s, %s)", md5( $domain ), $domain ) ); // phpcs:ignore WordPress.DB.PreparedSQL
 		if ( false === $wpdb->update( $table, $values, array( 'hash' => md5( $domain ) ) ) ) {
 			/* translators: 1: domain name, 2: the database's message */
-			throw new \RuntimeException( sprintf( __( 'The database did not take a note about %1$s: %2$s', 'pilotsync' ), $domain, $wpdb->last_error ) );
+			throw new \RuntimeException( sprintf( __( 'The record of %1$s could not be saved: %2$s', 'pilotsync' ), $domain, $wpdb->last_error ) );
 		}
 	}
 }

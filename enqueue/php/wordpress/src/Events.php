@@ -8,8 +8,8 @@
 namespace Pilotsync\WordPress;
 
 /**
- * Shows an event to the network's people: in a domain's stage and log, or in a notice about the
- * app.
+ * Shows an event to administrators and customers: in a domain's stage and log, or in a notice
+ * about the app.
  */
 final class Events {
 
@@ -39,7 +39,7 @@ final class Events {
 	 * @return string applied, or why it changed nothing: ignored, old, unknown.
 	 * @throws \RuntimeException If it could not be saved.
 	 */
-	public function take( Event $event ): string {
+	public function apply( Event $event ): string {
 		if ( $event->app_id !== $this->settings->app_id() ) {
 			/* translators: 1: kind of event, 2: id of an app */
 			Log::general( sprintf( __( 'Event %1$s ignored: it is about the app %2$s.', 'pilotsync' ), $event->type, $event->app_id ), 'warning' );

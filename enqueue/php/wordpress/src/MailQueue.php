@@ -8,8 +8,8 @@
 namespace Pilotsync\WordPress;
 
 /**
- * E-mail to the network administrator goes through a table. A refused e-mail is retried hourly for a day. Each subject
- * matter gets one e-mail, even if it is reported often: sent e-mails stay in the table for a month.
+ * E-mail to the network administrator goes through a table. A refused e-mail is retried hourly for a day. Each matter, such
+ * as one event, gets one e-mail, even if it is reported often: sent e-mails stay in the table for a month.
  */
 final class MailQueue {
 

@@ -185,7 +185,7 @@ final class Mapping {
 	/**
 	 * Every mapping of the installation.
 	 *
-	 * @throws DatabaseError If the database doesn't say which there are.
+	 * @throws DatabaseError If the mappings can't be read.
 	 */
 	private static function each(): \Generator {
 		global $wpdb;

@@ -95,7 +95,7 @@ final class Plugin {
 			$this->polling->listen();
 		}
 		add_action( 'rest_api_init', array( $this->webhook, 'register' ) );
-		add_action( 'rest_api_init', array( new Here( $this->settings ), 'register' ) );
+		add_action( 'rest_api_init', array( new Challenge( $this->settings ), 'register' ) );
 		add_action( Retry::ACTION, array( $this, 'flush' ) );
 		add_action( Retry::HOURLY, array( $this, 'flush' ) );
 		$standings = new Standings( $this->settings, $this->domains );

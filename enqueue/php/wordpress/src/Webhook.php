@@ -100,7 +100,7 @@ final class Webhook {
 				'event ' . $event->domain,
 				self::WAIT,
 				function () use ( $event ) {
-					return $this->events->take( $event );
+					return $this->events->apply( $event );
 				}
 			);
 		} catch ( \RuntimeException $e ) {

@@ -14,7 +14,7 @@ namespace Pilotsync\WordPress;
  * of the webhooks' secrets, so that no other site can give it, and none can be used again. A mapped domain that isn't served
  * yet redirects to the sign-up page before WordPress loads plugins; to a worker that proves nothing.
  */
-final class Here {
+final class Challenge {
 
 	/** @var Settings */
 	private $settings;
