@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -14,22 +13,22 @@ import (
 	"pilotsync/tasks"
 )
 
-// clients compares pilotsync's client with asynq's on tasks with the same payload and options.
-// asynq's has no bulk call, so it runs in as many goroutines as pilotsync's uses, and once in a
-// single one.
-func clients(ctx context.Context, b *bench) (rows []row, err error) {
+// measureClients compares pilotsync's client with asynq's on tasks with the same payload and
+// options. asynq's has no bulk call, so it runs in as many goroutines as pilotsync's uses, and once
+// in a single one.
+func measureClients(ctx context.Context, b *bench) (rows []row, err error) {
 	f, err := b.newFixture(simulator.Options{Apps: emptyApps(1)})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
+	defer closing(f.close, &err)
 	plain := asynq.NewClientFromRedisClient(f.rdb)
 	singles, many := b.size(3000, 500), b.size(10_000, 2_000)
 	requests := requests(1, many)
 	payloads := asynqTasks(requests)
 
 	var pilotsyncSingle, plainSingle []time.Duration
-	var ourBulk, plainBulk, plainSerial []time.Duration
+	var pilotsyncBulk, plainBulk, plainSerial []time.Duration
 	for range b.size(5, 3) { // in turns, so that a slow moment of the machine affects all
 		if err := f.rdb.FlushAll(ctx).Err(); err != nil {
 			return nil, fmt.Errorf("empty Redis: %w", err)
@@ -49,7 +48,7 @@ func clients(ctx context.Context, b *bench) (rows []row, err error) {
 			took *[]time.Duration
 			run  func() error
 		}{
-			{&ourBulk, func() error { _, err := f.client.Enqueue(ctx, requests...); return err }},
+			{&pilotsyncBulk, func() error { _, err := f.client.Enqueue(ctx, requests...); return err }},
 			{&plainBulk, func() error { return enqueueTogether(ctx, plain, payloads, clientGoroutines) }},
 			{&plainSerial, func() error { return enqueueTogether(ctx, plain, payloads, 1) }},
 		} {
@@ -65,7 +64,7 @@ func clients(ctx context.Context, b *bench) (rows []row, err error) {
 	}
 	single := quantile(plainSingle, 0.5).Seconds() / quantile(pilotsyncSingle, 0.5).Seconds()
 	rate := func(all []time.Duration) float64 { return float64(many) / quantile(all, 0.5).Seconds() }
-	bulk := rate(ourBulk) / rate(plainBulk)
+	bulk := rate(pilotsyncBulk) / rate(plainBulk)
 	micros := func(all []time.Duration) string {
 		return fmt.Sprintf("%.0f µs", float64(quantile(all, 0.5).Nanoseconds())/1e3)
 	}
@@ -77,7 +76,7 @@ func clients(ctx context.Context, b *bench) (rows []row, err error) {
 				"Their keys lie in different slots of a Cluster, so one script can't do both. Half of asynq's speed is the limit"},
 		{What: fmt.Sprintf("asynq's client, %d tasks one by one", many), Got: fmt.Sprintf("%.0f/s", rate(plainSerial)), Met: true},
 		{What: fmt.Sprintf("asynq's client, %d tasks from %d goroutines", many, clientGoroutines), Got: fmt.Sprintf("%.0f/s", rate(plainBulk)), Met: true},
-		{What: fmt.Sprintf("pilotsync's client, %d changes in one call", many), Goal: "≥ 50 % of asynq's speed", Got: fmt.Sprintf("%.0f/s", rate(ourBulk)),
+		{What: fmt.Sprintf("pilotsync's client, %d changes in one call", many), Goal: "≥ 50 % of asynq's speed", Got: fmt.Sprintf("%.0f/s", rate(pilotsyncBulk)),
 			Ratio: bulk, Met: b.atLeast(bulk, 0.5), Note: "against asynq's client from as many goroutines"},
 	}, nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -15,14 +14,14 @@ import (
 	"pilotsync/internal/simulator"
 )
 
-// commands counts the commands sent to Redis: for changes, and by an idle worker. A script counts
-// as one; the report also lists its calls.
-func commands(ctx context.Context, b *bench) (rows []row, err error) {
+// measureCommands counts the commands sent to Redis: for changes, and by an idle worker. A script
+// counts as one; the report also lists its calls.
+func measureCommands(ctx context.Context, b *bench) (rows []row, err error) {
 	f, err := b.newFixture(simulator.Options{Apps: emptyApps(1)})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
+	defer closing(f.close, &err)
 	if err := f.start(ctx, 1); err != nil {
 		return nil, err
 	}
@@ -35,7 +34,7 @@ func commands(ctx context.Context, b *bench) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := pass(ctx, period); err != nil {
+	if err := sleep(ctx, period); err != nil {
 		return nil, err
 	}
 	idle, err := stop()
@@ -94,7 +93,7 @@ func (f *fixture) changes(ctx context.Context, from, n int, together bool) ([]co
 		if err != nil {
 			return nil, err
 		}
-		if err := pass(ctx, 300*time.Millisecond); err != nil { // the commit, and the task's end
+		if err := sleep(ctx, 300*time.Millisecond); err != nil { // the commit, and the task's end
 			return nil, err
 		}
 	}
@@ -120,12 +119,13 @@ func ofWork(all []command) []command {
 	return slices.DeleteFunc(sent(all), func(c command) bool { return c.purpose(work) == "" && c.purpose(idle) != "" })
 }
 
-// purpose maps the shape of commands to their use.
+// purpose is what commands of a shape are sent for.
 type purpose struct {
 	pattern *regexp.Regexp
 	words   string
 }
 
+// serves makes a purpose; pattern matches the beginning of the commands' shape.
 func serves(pattern, words string) purpose {
 	return purpose{regexp.MustCompile("^(?:" + pattern + ")"), words}
 }

@@ -198,5 +198,15 @@ func until(ctx context.Context, what string, limit time.Duration, ok func() (boo
 	}
 }
 
+// sleep waits for d, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
 // closing is for a defer: it runs end and joins its error to the returned one.
 func closing(end func() error, err *error) { *err = errors.Join(*err, end()) }

@@ -33,7 +33,7 @@ func measureIdle(ctx context.Context, b *bench) (rows []row, err error) {
 	}
 	var took []time.Duration
 	for range changes {
-		if err := pause(ctx, 50*time.Millisecond+rand.N(200*time.Millisecond)); err != nil {
+		if err := sleep(ctx, 50*time.Millisecond+rand.N(200*time.Millisecond)); err != nil {
 			return nil, err
 		}
 		id := app()
@@ -65,7 +65,7 @@ func (f *fixture) plainIdle(ctx context.Context, app func() string, n int) (time
 	defer p.stop()
 	var took []time.Duration
 	for range n {
-		if err := pause(ctx, 50*time.Millisecond+rand.N(time.Second)); err != nil {
+		if err := sleep(ctx, 50*time.Millisecond+rand.N(time.Second)); err != nil {
 			return 0, err
 		}
 		id, requested := app(), names("plain", 1)
@@ -80,14 +80,4 @@ func (f *fixture) plainIdle(ctx context.Context, app func() string, n int) (time
 		took = append(took, at.Sub(began))
 	}
 	return quantile(took, 0.5), nil
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }

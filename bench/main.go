@@ -29,14 +29,14 @@ type measure struct {
 	name string // for -only
 	goal string // what is measured, as the heading of its table
 	run  func(ctx context.Context, b *bench) ([]row, error)
-	room room
+	kind kind
 }
 
-// room says which measures may run at the same time.
-type room int
+// kind says which measures may run at the same time.
+type kind int
 
 const (
-	alone  room = iota // its times depend on the machine
+	alone  kind = iota // its times depend on the machine
 	waits              // it mostly waits, and -quick's wide margins cover its times
 	counts             // it counts things or bytes, independent of other work
 	speed              // like alone, and its goals are absolute times: a busy machine misses them, so -quick leaves it out
@@ -44,7 +44,7 @@ const (
 
 // together reports whether a measure may run with others of its kind.
 func (b *bench) together(m measure) bool {
-	return m.room == counts || m.room == waits && b.quick
+	return m.kind == counts || m.kind == waits && b.quick
 }
 
 // A row is one result. The measure decides whether the goal is met, by [bench.atMost] or
@@ -92,7 +92,7 @@ func run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	if *quick && *only == "" {
-		chosen = slices.DeleteFunc(chosen, func(m measure) bool { return m.room == speed })
+		chosen = slices.DeleteFunc(chosen, func(m measure) bool { return m.kind == speed })
 	}
 	b := &bench{quick: *quick, folder: folder, binary: filepath.Join(folder, "pilotsync"), plots: map[string]plot{}}
 	began := time.Now()
@@ -115,11 +115,11 @@ func run(ctx context.Context) (err error) {
 // results have the measures' order.
 func (b *bench) measureAll(ctx context.Context, chosen []measure) ([]result, error) {
 	results := make([]result, len(chosen))
-	group, going := errgroup.WithContext(ctx)
+	group, groupCtx := errgroup.WithContext(ctx)
 	for i, m := range chosen {
 		if b.together(m) {
 			group.Go(func() (err error) {
-				results[i], err = b.measure(going, m)
+				results[i], err = b.measure(groupCtx, m)
 				return err
 			})
 		}

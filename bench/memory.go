@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -16,7 +15,8 @@ import (
 
 const mib = 1 << 20
 
-func memory(ctx context.Context, b *bench) ([]row, error) {
+// measureMemory measures workers and a ledger, all at once.
+func measureMemory(ctx context.Context, b *bench) ([]row, error) {
 	var idle, waiting row
 	var redis []row
 	group, ctx := errgroup.WithContext(ctx)
@@ -55,11 +55,11 @@ func (b *bench) idleMemory(ctx context.Context) (r row, err error) {
 	if err != nil {
 		return row{}, err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
+	defer closing(f.close, &err)
 	if err := f.start(ctx, 1, "PILOTSYNC_LISTEN=127.0.0.1:0"); err != nil {
 		return row{}, err
 	}
-	if err := pass(ctx, memoryPeriod); err != nil {
+	if err := sleep(ctx, memoryPeriod); err != nil {
 		return row{}, err
 	}
 	_, peak, err := f.workers[0].resident()
@@ -80,7 +80,7 @@ func (b *bench) waitingMemory(ctx context.Context) (r row, err error) {
 	if err != nil {
 		return row{}, err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
+	defer closing(f.close, &err)
 	f.sim.SetAccountStatus(503)
 	if _, err := f.client.Enqueue(ctx, requests(apps, each)...); err != nil {
 		return row{}, err
@@ -99,20 +99,10 @@ func (b *bench) waitingMemory(ctx context.Context) (r row, err error) {
 	if err != nil {
 		return row{}, err
 	}
-	if err := pass(ctx, memoryPeriod); err != nil {
+	if err := sleep(ctx, memoryPeriod); err != nil {
 		return row{}, err
 	}
 	_, peak, err := f.workers[0].resident()
 	return memoryRow(b, fmt.Sprintf("worker with %d changes waiting over %d apps", apps*each, apps), peak, 100,
 		fmt.Sprintf("the most from its start until %s after the last was recorded, with ServerPilot down", memoryPeriod)), err
-}
-
-// pass waits.
-func pass(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

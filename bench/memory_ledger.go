@@ -32,7 +32,7 @@ func (b *bench) ledgerMemory(ctx context.Context) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
+	defer closing(f.close, &err)
 	empty, err := f.usedMemory(ctx)
 	if err != nil {
 		return nil, err
@@ -135,12 +135,12 @@ func (f *fixture) historyMemory(ctx context.Context, app string) (float64, error
 // success. All of it is repeated until the history drops its oldest entries.
 func fillLedger(ctx context.Context, l *ledger.Ledger, app string) error {
 	now := time.Now().UTC()
-	const who = "worker-7d9f8b6c5-x2x9q/1"
+	const workerID = "worker-7d9f8b6c5-x2x9q/1"
 	for i := range perApp {
 		domain := fmt.Sprintf("shop%03d-%s.example.com", i, app)
 		change := listsync.Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: now.UnixMicro() + int64(i), SiteID: int64(i + 2), RequestedAt: now}, RecordedAt: now}
-		event := listsync.HistoryEntry{At: now, State: tasks.Pending, Reason: "asked to be put on the list", Actor: fmt.Sprintf("site %d", i+2)}
-		if _, err := l.Record(ctx, change, event); err != nil {
+		entry := listsync.HistoryEntry{At: now, State: tasks.Pending, Reason: "asked to be put on the list", Actor: fmt.Sprintf("site %d", i+2)}
+		if _, err := l.Record(ctx, change, entry); err != nil {
 			return err
 		}
 	}
@@ -153,19 +153,19 @@ func fillLedger(ctx context.Context, l *ledger.Ledger, app string) error {
 		return err
 	}
 	plan := listsync.Plan(listsync.Input{Ledger: snapshot, Rules: listsync.Rules{WWW: tasks.WWWAlways}, Now: now})
-	if err := l.BeginWrite(ctx, lease, listsync.WriteIntent{Claim: plan.Claim, Added: plan.Added, Size: len(plan.List), WorkerID: who}); err != nil {
+	if err := l.BeginWrite(ctx, lease, listsync.WriteIntent{Claim: plan.Claim, Added: plan.Added, Size: len(plan.List), WorkerID: workerID}); err != nil {
 		return fmt.Errorf("begin the write: %w", err)
 	}
-	if _, err := l.Commit(ctx, lease, listsync.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, WorkerID: who}); err != nil {
+	if _, err := l.Commit(ctx, lease, listsync.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, WorkerID: workerID}); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	if _, err := l.Release(ctx, lease); err != nil {
 		return fmt.Errorf("release: %w", err)
 	}
-	group, going := errgroup.WithContext(ctx)
+	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(16)
 	for _, o := range plan.Outcomes {
-		group.Go(func() error { return live(going, l, app, o.Record.Domain, who, now) })
+		group.Go(func() error { return verifyRepeatedly(groupCtx, l, app, o.Record.Domain, workerID, now) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -182,31 +182,31 @@ func fillLedger(ctx context.Context, l *ledger.Ledger, app string) error {
 	}
 }
 
-// live takes a domain through verifications, each with an event, until its history has dropped its
-// oldest entries.
-func live(ctx context.Context, l *ledger.Ledger, app, domain, who string, now time.Time) error {
+// verifyRepeatedly takes a domain through verifications, each with a history entry, until the
+// history has dropped its oldest entries.
+func verifyRepeatedly(ctx context.Context, l *ledger.Ledger, app, domain, workerID string, now time.Time) error {
 	view, _, err := l.Domain(ctx, app, domain)
 	if err != nil {
 		return err
 	}
 	for i := range ledger.HistoryKept {
-		was := view.Record
-		facts := observation(app, was.Names, i, now)
+		before := view.Record
+		facts := observation(app, before.Names, i, now)
 		verdict := certcheck.Evaluate(facts)
 		now = now.Add(time.Duration(i+1)*time.Minute + 123456*time.Microsecond)
-		is := was
-		is.State, is.SeenPointing, is.Attempt = verdict.State, verdict.SeenPointing, facts.Attempt
-		is.Explain(verdict.Cause, verdict.Warnings...)
-		is.AttemptAt, is.UpdatedAt, is.NextAttemptAt = &now, now, nil
+		after := before
+		after.State, after.SeenPointing, after.Attempt = verdict.State, verdict.SeenPointing, facts.Attempt
+		after.Explain(verdict.Cause, verdict.Warnings...)
+		after.AttemptAt, after.UpdatedAt, after.NextAttemptAt = &now, now, nil
 		if probe := facts.Probes[domain]; !probe.NotAfter.IsZero() {
-			is.Certificate = &listsync.Cert{Issuer: probe.Issuer, NotAfter: probe.NotAfter}
+			after.Certificate = &listsync.Cert{Issuer: probe.Issuer, NotAfter: probe.NotAfter}
 		}
-		event := listsync.HistoryEntry{At: now, State: is.State, Action: listsync.ActionVerify, Cause: is.Cause, Attempt: facts.Attempt, Actor: who, AutoSSL: facts.AutoSSL.Status()}
+		entry := listsync.HistoryEntry{At: now, State: after.State, Action: listsync.ActionVerify, Cause: after.Cause, Attempt: facts.Attempt, Actor: workerID, AutoSSL: facts.AutoSSL.Status()}
 		for _, name := range facts.Names {
-			event.Checks = append(event.Checks, listsync.Check{Name: name, Cause: facts.Cause(name)})
+			entry.Checks = append(entry.Checks, listsync.Check{Name: name, Cause: facts.Cause(name)})
 		}
-		if done, err := l.Verified(ctx, app, was, is, event); err != nil || !done {
-			return errors.Join(err, fmt.Errorf("verification of %s put down: %v", domain, done))
+		if done, err := l.Verified(ctx, app, before, after, entry); err != nil || !done {
+			return errors.Join(err, fmt.Errorf("verification of %s recorded: %v", domain, done))
 		}
 		if view, _, err = l.Domain(ctx, app, domain); err != nil {
 			return err

@@ -39,7 +39,7 @@ func (f *fixture) monitor(ctx context.Context) (stop func() ([]command, error), 
 		for {
 			line, err := lines.ReadString('\n')
 			if err != nil {
-				failed = fmt.Errorf("read what MONITOR tells: %w", err)
+				failed = fmt.Errorf("read MONITOR's lines: %w", err)
 				return
 			}
 			c := parseMonitor(line)

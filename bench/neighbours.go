@@ -14,8 +14,8 @@ import (
 
 const (
 	neighbours = 100
-	// neighbourly is the time in which each of them enqueues its change.
-	neighbourly = 2 * time.Second
+	// neighboursPeriod is the time in which each of them enqueues its change.
+	neighboursPeriod = 2 * time.Second
 )
 
 // measureNeighbours compares the times of single changes of other apps: without trouble, while an
@@ -68,7 +68,7 @@ func measureNeighbours(ctx context.Context, b *bench) (rows []row, err error) {
 
 	p99 := quantile(undisturbed, 0.99)
 	rows = []row{{What: "without trouble: 99th of 100", Got: seconds(p99),
-		Note: fmt.Sprintf("%d apps, %d changes, over %s; median %s", neighbours, len(undisturbed), neighbourly, seconds(quantile(undisturbed, 0.5)))}}
+		Note: fmt.Sprintf("%d apps, %d changes, over %s; median %s", neighbours, len(undisturbed), neighboursPeriod, seconds(quantile(undisturbed, 0.5)))}}
 	for _, other := range []struct {
 		what string
 		took []time.Duration
@@ -91,7 +91,7 @@ func (f *fixture) neighbours(ctx context.Context, app func() string, took []time
 	for i := range each {
 		id := app()
 		group.Go(func() error {
-			if err := pause(ctx, neighbourly*time.Duration(i)/neighbours); err != nil {
+			if err := sleep(ctx, neighboursPeriod*time.Duration(i)/neighbours); err != nil {
 				return err
 			}
 			requested, began := names("single", 1), time.Now()

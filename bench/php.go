@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -16,14 +15,14 @@ import (
 // phpQuiet is the silence after which PHP counts as waiting for an answer.
 const phpQuiet = 200 * time.Millisecond
 
-// phpTrips counts the PHP client's round trips with a proxy before Redis. Each script that a new
-// Redis doesn't have yet costs one more.
-func phpTrips(ctx context.Context, b *bench) (rows []row, err error) {
+// measurePHP counts the PHP client's round trips with a proxy in front of Redis. Each script that a
+// new Redis doesn't have yet costs one more.
+func measurePHP(ctx context.Context, b *bench) (rows []row, err error) {
 	f, err := b.newFixture(simulator.Options{Apps: emptyApps(1)})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
+	defer closing(f.close, &err)
 	for _, of := range []struct {
 		what    string
 		changes int

@@ -15,8 +15,8 @@ type proxy struct {
 
 	listener net.Listener
 	target   string
-	quiet    time.Duration
-	far      time.Duration
+	quiet    time.Duration // silence of a caller that ends a turn; 0 for no turns
+	latency  time.Duration // before each connection to the target
 	running  sync.WaitGroup
 
 	mu      sync.Mutex
@@ -29,13 +29,13 @@ type proxy struct {
 
 // newProxy starts a proxy for target. If quiet isn't 0, a caller's bytes are held until none has
 // come for that long, and then forwarded as one turn. A caller that waits for an answer is quiet,
-// so turns are round trips. far delays each connection, as to a target on another machine.
-func newProxy(target string, quiet, far time.Duration) (*proxy, error) {
+// so turns are round trips. latency delays each connection, as to a target on another machine.
+func newProxy(target string, quiet, latency time.Duration) (*proxy, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start a proxy: %w", err)
 	}
-	p := &proxy{addr: l.Addr().String(), listener: l, target: target, quiet: quiet, far: far, open: map[net.Conn]bool{}}
+	p := &proxy{addr: l.Addr().String(), listener: l, target: target, quiet: quiet, latency: latency, open: map[net.Conn]bool{}}
 	p.running.Go(p.accept)
 	return p, nil
 }
@@ -76,19 +76,19 @@ func (p *proxy) accept() {
 		p.open[conn] = true
 		p.arrived = append(p.arrived, time.Now())
 		p.mu.Unlock()
-		p.running.Go(func() { p.pass(conn) })
+		p.running.Go(func() { p.forward(conn) })
 	}
 }
 
-// pass forwards bytes until either side closes.
-func (p *proxy) pass(conn net.Conn) {
+// forward forwards bytes until either side closes.
+func (p *proxy) forward(conn net.Conn) {
 	defer func() {
 		_ = conn.Close()
 		p.mu.Lock()
 		delete(p.open, conn)
 		p.mu.Unlock()
 	}()
-	p.reach()
+	p.delay()
 	server, err := net.Dial("tcp", p.target)
 	if err != nil {
 		return // the caller sees its connection end
@@ -108,8 +108,8 @@ func (p *proxy) pass(conn net.Conn) {
 	back.Wait()
 }
 
-// reach connects to the target after the delay.
-func (p *proxy) reach() {
+// delay waits for the latency, and counts the connections that wait at once.
+func (p *proxy) delay() {
 	add := func(n int) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -118,9 +118,10 @@ func (p *proxy) reach() {
 	}
 	add(1)
 	defer add(-1)
-	time.Sleep(p.far)
+	time.Sleep(p.latency)
 }
 
+// inTurns forwards the caller's bytes turn by turn.
 func (p *proxy) inTurns(conn, server net.Conn) {
 	var held []byte
 	buffer := make([]byte, 64<<10)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"syscall"
 	"time"
@@ -11,14 +10,14 @@ import (
 	"pilotsync/internal/simulator"
 )
 
-// startStop times a worker from its start until it has recorded a waiting change, and, once idle,
+// measureStartStop times a worker from its start until it has recorded a waiting change, and, once idle,
 // from SIGTERM to its end.
-func startStop(ctx context.Context, b *bench) (rows []row, err error) {
+func measureStartStop(ctx context.Context, b *bench) (rows []row, err error) {
 	f, err := b.newFixture(simulator.Options{Apps: emptyApps(1), Latency: apiLatency})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
+	defer closing(f.close, &err)
 	var starts, stops []time.Duration
 	times := b.size(12, 4)
 	for i := range times {
@@ -46,7 +45,7 @@ func startStop(ctx context.Context, b *bench) (rows []row, err error) {
 			return nil, err
 		}
 		// At a different moment of its poll interval each time.
-		if err := pass(ctx, time.Duration(1000+70*i)*time.Millisecond); err != nil {
+		if err := sleep(ctx, time.Duration(1000+70*i)*time.Millisecond); err != nil {
 			return nil, err
 		}
 		took, err := timed(func() error { return p.terminate(ctx) })

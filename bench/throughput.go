@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -15,10 +14,10 @@ import (
 	"pilotsync/tasks"
 )
 
-// throughput gives one worker a queue full of changes, with an API without latency, and then asynq
-// with an empty handler as many tasks of the same size. Both start with a full, paused queue, and
-// are timed from its resumption.
-func throughput(ctx context.Context, b *bench) ([]row, error) {
+// measureThroughput gives one worker a queue full of changes, with an API without latency, and then
+// asynq with an empty handler as many tasks of the same size. Both start with a full, paused queue,
+// and are timed from its resumption.
+func measureThroughput(ctx context.Context, b *bench) ([]row, error) {
 	apps, each := b.size(40, 10), b.size(250, 100)
 	changes := apps * each
 	rounds := b.size(3, 1)
@@ -57,7 +56,7 @@ func (b *bench) drainByPilotsync(ctx context.Context, apps, each int) (took time
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
+	defer closing(f.close, &err)
 	inspector, err := f.fillPaused(ctx, apps, each)
 	if err != nil {
 		return 0, err
@@ -67,10 +66,10 @@ func (b *bench) drainByPilotsync(ctx context.Context, apps, each int) (took time
 	}
 	began := time.Now()
 	if err := inspector.UnpauseQueue(tasks.QueueDomains); err != nil {
-		return 0, fmt.Errorf("let the queue go: %w", err)
+		return 0, fmt.Errorf("resume the queue: %w", err)
 	}
 	err = until(ctx, "all changes are listed", 2*time.Minute, func() (bool, error) {
-		if err := pass(ctx, 20*time.Millisecond); err != nil { // each poll costs time of Redis and this machine
+		if err := sleep(ctx, 20*time.Millisecond); err != nil { // each poll costs time of Redis and this machine
 			return false, err
 		}
 		return f.allListed(ctx, apps, each)
@@ -105,7 +104,7 @@ func (b *bench) drainByAsynq(ctx context.Context, apps, each int) (took time.Dur
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
+	defer closing(f.close, &err)
 	inspector, err := f.fillPaused(ctx, apps, each)
 	if err != nil {
 		return 0, err
@@ -121,7 +120,7 @@ func (b *bench) drainByAsynq(ctx context.Context, apps, each int) (took time.Dur
 	defer server.Shutdown()
 	began := time.Now()
 	if err := inspector.UnpauseQueue(tasks.QueueDomains); err != nil {
-		return 0, fmt.Errorf("let the queue go: %w", err)
+		return 0, fmt.Errorf("resume the queue: %w", err)
 	}
 	err = until(ctx, "asynq has run all tasks", 2*time.Minute, func() (bool, error) { return done.Load() >= int64(apps*each), nil })
 	return time.Since(began), err

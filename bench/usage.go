@@ -71,5 +71,5 @@ func (f *fixture) commands(ctx context.Context) (int, error) {
 			return strconv.Atoi(n)
 		}
 	}
-	return 0, errors.New("ask Redis for its number of commands: INFO doesn't tell")
+	return 0, errors.New("ask Redis for its number of commands: INFO doesn't have it")
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -23,13 +22,13 @@ const verifySlots = 32
 // cache an app's details for the full 10 s.
 const verifyDelays = "20s,20s"
 
-// certificateFar is the latency of each certificate check. Without it, checks on the same machine
-// would hardly overlap.
-const certificateFar = 50 * time.Millisecond
+// certificateLatency is the latency of each certificate check. Without it, checks on the same
+// machine would hardly overlap.
+const certificateLatency = 50 * time.Millisecond
 
-// verification makes the domains of many apps due at once, as after an outage, for one worker. The
-// simulator counts the reads, and a proxy before its TLS the certificate checks.
-func verification(ctx context.Context, b *bench) (rows []row, err error) {
+// measureVerification makes the domains of many apps due at once, as after an outage, for one
+// worker. The simulator counts the reads, and a proxy in front of its TLS the certificate checks.
+func measureVerification(ctx context.Context, b *bench) (rows []row, err error) {
 	apps, each := b.size(40, 8), b.size(250, 50)
 	listed := emptyApps(apps)
 	for a := range listed {
@@ -41,13 +40,13 @@ func verification(ctx context.Context, b *bench) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
-	before, err := newProxy(net.JoinHostPort("127.0.0.1", strconv.Itoa(f.sim.TLSPort())), 0, certificateFar)
+	defer closing(f.close, &err)
+	tlsProxy, err := newProxy(net.JoinHostPort("127.0.0.1", strconv.Itoa(f.sim.TLSPort())), 0, certificateLatency)
 	if err != nil {
 		return nil, err
 	}
-	defer before.close()
-	_, port, err := net.SplitHostPort(before.addr)
+	defer tlsProxy.close()
+	_, port, err := net.SplitHostPort(tlsProxy.addr)
 	if err != nil {
 		return nil, fmt.Errorf("the proxy's address: %w", err)
 	}
@@ -59,7 +58,7 @@ func verification(ctx context.Context, b *bench) (rows []row, err error) {
 		return nil, err
 	}
 	err = until(ctx, "all domains are done", 3*time.Minute, func() (bool, error) {
-		if err := pass(ctx, 50*time.Millisecond); err != nil { // each poll costs Redis time
+		if err := sleep(ctx, 50*time.Millisecond); err != nil { // each poll costs Redis time
 			return false, err
 		}
 		done := 0
@@ -77,7 +76,7 @@ func verification(ctx context.Context, b *bench) (rows []row, err error) {
 	for a := range apps {
 		reads = max(reads, mostWithin(readTimes(f.sim, appID(a)), 10*time.Second))
 	}
-	arrived, most := before.connections()
+	arrived, most := tlsProxy.connections()
 	return []row{
 		{What: fmt.Sprintf("%d domains of %d apps due at once: reads of one app within 10 s", apps*each, apps), Goal: "≤ 1",
 			Got: strconv.Itoa(reads), Ratio: float64(reads), Met: reads <= 1,
@@ -86,7 +85,7 @@ func verification(ctx context.Context, b *bench) (rows []row, err error) {
 			Ratio: float64(most) / verifySlots, Met: most <= verifySlots, Note: "one name a domain; with www forms twice as many"},
 		{What: "certificate checks, the most in any second", Got: fmt.Sprintf("%d/s", mostWithin(arrived, time.Second)), Met: true,
 			Note: fmt.Sprintf("%.0f/s in the mean; each certificate is %d ms away, so the slots allow %d/s. Only the slots spread domains that are due at one moment, as after an outage. Domains that are added together get different delays; that isn't measured here",
-				float64(len(arrived))/took.Seconds(), certificateFar.Milliseconds(), int(verifySlots/certificateFar.Seconds()))},
+				float64(len(arrived))/took.Seconds(), certificateLatency.Milliseconds(), int(verifySlots/certificateLatency.Seconds()))},
 	}, nil
 }
 

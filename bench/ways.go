@@ -152,7 +152,7 @@ func (f *fixture) enqueue(ctx context.Context, app string, names ...string) erro
 		reqs[i] = enqueue.Request{AppID: app, Domain: name}
 	}
 	if _, err := f.client.Enqueue(ctx, reqs...); err != nil {
-		return fmt.Errorf("ask for %d names: %w", len(names), err)
+		return fmt.Errorf("request %d names: %w", len(names), err)
 	}
 	return nil
 }

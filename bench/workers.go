@@ -115,7 +115,7 @@ func (b *bench) manyApps(ctx context.Context, n, workers, slots int) (s cost, er
 
 	began := time.Now()
 	if _, err := f.client.Enqueue(ctx, requests...); err != nil {
-		return s, fmt.Errorf("ask for %d names: %w", len(requests), err)
+		return s, fmt.Errorf("request %d names: %w", len(requests), err)
 	}
 	var last time.Time
 	for _, app := range apps("app", n) {
@@ -145,13 +145,13 @@ func (b *bench) manyApps(ctx context.Context, n, workers, slots int) (s cost, er
 // and the usage after a while with idle workers. Neither includes its own reads of the ledger.
 func (f *fixture) afterwards(ctx context.Context, n int) (after, idle usage, err error) {
 	for range 20 {
-		if err := pause(ctx, 500*time.Millisecond); err != nil {
+		if err := sleep(ctx, 500*time.Millisecond); err != nil {
 			return after, idle, err
 		}
 		if after, err = f.usage(ctx); err != nil {
 			return after, idle, err
 		}
-		if err := pause(ctx, 1500*time.Millisecond); err != nil {
+		if err := sleep(ctx, 1500*time.Millisecond); err != nil {
 			return after, idle, err
 		}
 		if idle, err = f.usage(ctx); err != nil {

@@ -26,11 +26,11 @@ type timed struct {
 
 // summary sums up the events of a run.
 type summary struct {
-	out                          io.Writer
-	passed, failed, skipped, cut int
-	tests                        []timed           // without subtests
-	output                       map[string]string // of a test that runs, by its name
-	missing                      []string          // why tests were skipped
+	out                           io.Writer
+	passed, failed, skipped, long int               // long: left out by -short
+	tests                         []timed           // without subtests
+	output                        map[string]string // of a test that runs, by its name
+	missing                       []string          // why tests were skipped
 }
 
 func newSummary(out io.Writer) *summary { return &summary{out: out, output: map[string]string{}} }
@@ -64,7 +64,7 @@ func (s *summary) note(e event) {
 		s.failed++
 		fmt.Fprintf(s.out, "\nFAIL %s\n%s\n", name, last(output, 200))
 	case strings.Contains(output, harness.TooLong):
-		s.cut++
+		s.long++
 	default:
 		s.skipped++
 		s.missing = append(s.missing, output)
@@ -90,11 +90,11 @@ func (s *summary) end() bool {
 	if s.skipped > 0 {
 		fmt.Fprintf(s.out, "skipped, though everything they need should be there (see make setup):\n%s", strings.Join(s.missing, ""))
 	}
-	fmt.Fprintf(s.out, "%d passed, %d failed, %d skipped, %d left to make more\n", s.passed, s.failed, s.skipped, s.cut)
+	fmt.Fprintf(s.out, "%d passed, %d failed, %d skipped, %d left to make more\n", s.passed, s.failed, s.skipped, s.long)
 	return s.failed == 0 && s.skipped == 0
 }
 
-// last is the end of a text, at most n lines, without the program's chatter.
+// last is the end of a text, at most n lines, without log lines of the levels info and debug.
 func last(text string, n int) string {
 	var lines []string
 	for line := range strings.Lines(text) {

@@ -34,7 +34,7 @@ func Addr() (string, error) {
 			return "", fmt.Errorf("check whether %s is free: %w", addr, err)
 		}
 		if err := l.Close(); err != nil {
-			return "", fmt.Errorf("let go of %s: %w", addr, err)
+			return "", fmt.Errorf("close %s: %w", addr, err)
 		}
 		return addr, nil
 	}

@@ -39,7 +39,7 @@ func Dump(t testing.TB, rdb redis.Cmdable) string {
 		case "zset":
 			value, err = rdb.ZRange(ctx, key, 0, -1).Result()
 		default:
-			t.Fatalf("%s is a %s, which Everything can't read", key, kind)
+			t.Fatalf("%s is a %s, which Dump can't read", key, kind)
 		}
 		if err != nil && !errors.Is(err, redis.Nil) {
 			t.Fatalf("read %s: %v", key, err)

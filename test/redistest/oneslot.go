@@ -145,21 +145,21 @@ func (o *OneSlot) command(client string, args []string) {
 	}
 	found, known := keysOf(name, args)
 	if !known {
-		o.say(name + " is no command whose keys this test knows: see keysOf")
+		o.report(name + " is no command whose keys this test knows: see keysOf")
 	}
 	for _, key := range found {
 		switch {
 		case in.key == "":
 			in.key = key
 		case Slot(in.key) != Slot(key):
-			o.say(fmt.Sprintf("%s touches %q and, in %s, %q: they are in slots %d and %d", in.what, in.key, name, key, Slot(in.key), Slot(key)))
+			o.report(fmt.Sprintf("%s touches %q and, in %s, %q: they are in slots %d and %d", in.what, in.key, name, key, Slot(in.key), Slot(key)))
 		}
 	}
 }
 
-func (o *OneSlot) say(what string) {
-	if len(o.violations) < 20 && !slices.Contains(o.violations, what) {
-		o.violations = append(o.violations, what)
+func (o *OneSlot) report(violation string) {
+	if len(o.violations) < 20 && !slices.Contains(o.violations, violation) {
+		o.violations = append(o.violations, violation)
 	}
 }
 

@@ -76,9 +76,9 @@ func (w *Workload) note(reqs []enqueue.Request, receipts []enqueue.Receipt) {
 	}
 }
 
-// AckedSince makes unsure what was acknowledged since then, which Redis may have lost. It returns
-// the number of domains concerned.
-func (w *Workload) AckedSince(from time.Time) (n int) {
+// MarkUnsure records that Redis may have lost what was acknowledged since then. It returns the
+// number of domains concerned.
+func (w *Workload) MarkUnsure(from time.Time) (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for app, domains := range w.last {
