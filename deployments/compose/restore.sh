@@ -7,15 +7,15 @@
 set -eu
 
 if redis-cli -s redis.sock ping >/dev/null 2>&1; then
-	echo "restore: Redis runs; stop it first, with those that use it: docker compose stop worker web redis" >&2
+	echo "restore: Redis runs; stop it first, with what uses it: docker compose stop worker web redis" >&2
 	exit 1
 fi
 rm -rf restored
 mkdir restored
 cat >restored/appendonly.aof.1.base.rdb
 echo "file appendonly.aof.1.base.rdb seq 1 type b" >restored/appendonly.aof.manifest
-if ! said=$([ "$(head -c 5 restored/appendonly.aof.1.base.rdb)" = REDIS ] && redis-check-aof restored/appendonly.aof.manifest 2>&1); then
-	echo "$said" >&2
+if ! report=$([ "$(head -c 5 restored/appendonly.aof.1.base.rdb)" = REDIS ] && redis-check-aof restored/appendonly.aof.manifest 2>&1); then
+	echo "$report" >&2
 	echo "restore: that is no whole snapshot; Redis's data is as it was" >&2
 	rm -r restored
 	exit 1

@@ -7,8 +7,8 @@
 #   VERSION            v1.2.3, or what `git describe` says of another commit, which is the default
 #   DIST               the folder that it all goes to (dist)
 #   TARGETS            the systems: linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
-#   MAINTAINER         who stands for the .deb: Name <address>
-#   SOURCE_DATE_EPOCH  the time that all files bear, in seconds since 1970: the commit's
+#   MAINTAINER         the .deb's maintainer: Name <address>
+#   SOURCE_DATE_EPOCH  the time of all files, in seconds since 1970; default: the commit's
 set -eu
 umask 022
 cd "$(dirname "$0")/../.."
@@ -141,7 +141,7 @@ for target in $TARGETS; do
 	cp -r "$work/completions" "$work/man" "$STAGE"
 	tar -C "$work" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -cf - "$name" | gzip -9n >"$DIST/$name.tar.gz"
 	if [ "$os" = linux ]; then
-		WORK=$work STAGE=$STAGE ARCH=$arch "$(cat "$work/nfpm")" package -f deployments/package/nfpm.yaml -p deb -t "$DIST/pilotsync_${VERSION#v}_$arch.deb" >"$work/said" || { cat "$work/said" >&2; exit 1; }
+		WORK=$work STAGE=$STAGE ARCH=$arch "$(cat "$work/nfpm")" package -f deployments/package/nfpm.yaml -p deb -t "$DIST/pilotsync_${VERSION#v}_$arch.deb" >"$work/output" || { cat "$work/output" >&2; exit 1; }
 	fi
 done
 

@@ -179,7 +179,7 @@ func TestAWorkerWithAnotherLoginEndsAtOnceAndNamesTheUser(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Run(t.Context()); !errors.Is(err, redismonitor.ErrRefused) || !strings.Contains(err.Error(), `lets user "`+user+`" in, but not do this`) ||
+		if err := w.Run(t.Context()); !errors.Is(err, redismonitor.ErrRefused) || !strings.Contains(err.Error(), `lets user "`+user+`" in, but doesn't allow this command`) ||
 			!strings.Contains(err.Error(), "NOPERM") {
 			t.Errorf("as %s the worker ended with: %v", user, err)
 		}

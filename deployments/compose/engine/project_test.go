@@ -203,7 +203,7 @@ type passwords struct{ page, php, admin string }
 func (p *project) passwords() passwords {
 	p.t.Helper()
 	out := p.compose("run --rm passwords passwords show")
-	found := regexp.MustCompile(`(?s)page: +user admin, password (\S+)\n.*PHP: +(redis://php:\S+)\nRedis: +redis://admin:(\S+)@`).FindStringSubmatch(out)
+	found := regexp.MustCompile(`(?s)dashboard: +user admin, password (\S+)\n.*PHP: +(redis://php:\S+)\nRedis: +redis://admin:(\S+)@`).FindStringSubmatch(out)
 	if found == nil {
 		p.t.Fatalf("passwords show:\n%s", out)
 	}
