@@ -121,7 +121,7 @@ func (c *appsShowCmd) Run(ctx context.Context, s *terminal.Streams) error {
 }
 
 func unknownApps(apps []string) error {
-	return fmt.Errorf("not known: %s (no worker has taken a change for it yet)", strings.Join(apps, ", "))
+	return fmt.Errorf("not known: %s (no worker has taken such an app's change yet)", strings.Join(apps, ", "))
 }
 
 // read returns those of the apps asked for that are known.

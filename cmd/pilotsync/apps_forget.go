@@ -58,11 +58,11 @@ func (c *appsForgetCmd) Run(ctx context.Context, s *terminal.Streams) error {
 			}
 			return usageError{fmt.Errorf("no record of app %s in Redis%s", c.App, nearestApp(c.App, apps))}
 		}
-		loss, err := lossOf(ctx, db.ledger, c.App)
+		contents, err := contentsOf(ctx, db.ledger, c.App)
 		if err != nil {
 			return err
 		}
-		s.Noticef("This will be lost of app %s: %s, %s on the queues.\nNames on its list at ServerPilot stay there.", c.App, loss, counted(len(found), "task"))
+		s.Noticef("Redis will lose what it has of app %s: %s, %s on the queues.\nNames on its list at ServerPilot stay there.", c.App, contents, counted(len(found), "task"))
 		if err := c.confirm(ctx, s, fmt.Sprintf("Forget app %s?", c.App)); err != nil {
 			return err
 		}
@@ -73,8 +73,8 @@ func (c *appsForgetCmd) Run(ctx context.Context, s *terminal.Streams) error {
 	})
 }
 
-// lossOf says what the ledger holds of an app.
-func lossOf(ctx context.Context, l *ledger.Ledger, id string) (string, error) {
+// contentsOf says what the ledger holds of an app.
+func contentsOf(ctx context.Context, l *ledger.Ledger, id string) (string, error) {
 	states, err := l.AppStates(ctx, id)
 	if err != nil {
 		return "", err
@@ -91,9 +91,9 @@ func lossOf(ctx context.Context, l *ledger.Ledger, id string) (string, error) {
 	if total > 0 {
 		domains += " (" + terminal.StateCounts(app.Counts) + ")"
 	}
-	loss := []string{domains, counted(app.Pending, "pending change"), counted(len(writes), "kept write")}
+	contents := []string{domains, counted(app.Pending, "pending change"), counted(len(writes), "kept write")}
 	if app.Paused != "" {
-		loss = append(loss, "the pause by "+text.Printable(app.Paused))
+		contents = append(contents, "the pause by "+text.Printable(app.Paused))
 	}
-	return strings.Join(loss, ", "), nil
+	return strings.Join(contents, ", "), nil
 }

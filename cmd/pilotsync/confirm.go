@@ -5,8 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"pilotsync/internal/terminal"
 	"strings"
+
+	"pilotsync/internal/terminal"
 )
 
 // needsConfirmation reports whether a command that takes so many names off a list

@@ -18,9 +18,9 @@ import (
 
 // servedDashboard is the dashboard with its open ports.
 type servedDashboard struct {
-	site         *dashboard.Dashboard
-	page, health net.Listener // nil for none
-	log          *logrus.Logger
+	dashboard     *dashboard.Dashboard
+	pages, health net.Listener // nil for none
+	log           *logrus.Logger
 }
 
 // openDashboard opens the ports, so that a taken one is known at the start. An
@@ -28,25 +28,25 @@ type servedDashboard struct {
 // caller closes the result.
 func openDashboard(ctx context.Context, set config.Dashboard, cfg dashboard.Config, optional bool, log *logrus.Logger) (_ *servedDashboard, err error) {
 	cfg.Users, cfg.HealthApart, cfg.Version, cfg.Log = set.Users, set.Health != "", version(), logrus.NewEntry(log)
-	p := &servedDashboard{log: log}
+	d := &servedDashboard{log: log}
 	defer func() {
 		if err != nil {
-			p.close()
+			d.close()
 		}
 	}()
-	p.page, err = listenForDashboard(set, optional)
+	d.pages, err = listenForDashboard(set, optional)
 	if optional && set.IsDefault && errors.Is(err, syscall.EADDRINUSE) && dashboard.ServedAt(ctx, set.Listen) {
 		log.Warn(withoutDashboard(set))
 	} else if err != nil {
 		return nil, err
 	}
-	if p.health, err = listen("PILOTSYNC_HEALTH_LISTEN", set.Health, "health and metrics", "a free address, or nothing"); err != nil {
+	if d.health, err = listen("PILOTSYNC_HEALTH_LISTEN", set.Health, "health and metrics", "a free address, or nothing"); err != nil {
 		return nil, err
 	}
-	if p.site, err = dashboard.New(cfg); err != nil {
+	if d.dashboard, err = dashboard.New(cfg); err != nil {
 		return nil, fmt.Errorf("set up the dashboard: %w", err)
 	}
-	return p, nil
+	return d, nil
 }
 
 func listenForDashboard(set config.Dashboard, optional bool) (net.Listener, error) {
@@ -79,28 +79,28 @@ func listen(variable, addr, what, takes string) (net.Listener, error) {
 }
 
 // serve answers until ctx ends.
-func (p *servedDashboard) serve(ctx context.Context) error {
+func (d *servedDashboard) serve(ctx context.Context) error {
 	serving, ctx := errgroup.WithContext(ctx)
 	start := func(l net.Listener, h http.Handler, what string) {
 		if l == nil {
 			return
 		}
-		p.log.Infof(what, l.Addr())
-		serving.Go(func() error { return dashboard.Serve(ctx, l, h, stdlog.New(warnings{p.log}, "", 0)) })
+		d.log.Infof(what, l.Addr())
+		serving.Go(func() error { return dashboard.Serve(ctx, l, h, stdlog.New(warnings{d.log}, "", 0)) })
 	}
-	start(p.page, p.site.Handler(), "the dashboard is at http://%s/")
-	start(p.health, p.site.Health(), "health and metrics are at http://%s/")
+	start(d.pages, d.dashboard.Handler(), "the dashboard is at http://%s/")
+	start(d.health, d.dashboard.Health(), "health and metrics are at http://%s/")
 	return serving.Wait()
 }
 
 // close closes what is open; after serve, only the handlers are.
-func (p *servedDashboard) close() {
-	for _, l := range []net.Listener{p.page, p.health} {
+func (d *servedDashboard) close() {
+	for _, l := range []net.Listener{d.pages, d.health} {
 		if l != nil {
 			_ = l.Close() // serve has closed it already
 		}
 	}
-	if p.site != nil {
-		_ = p.site.Close()
+	if d.dashboard != nil {
+		_ = d.dashboard.Close()
 	}
 }

@@ -61,7 +61,7 @@ func TestASecondWorkerOnAHostRunsWithoutADashboard(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || p.page != nil || (p.health == nil) != (test.set.Health == "") || strings.Count(logged, "\n") != 1 ||
+		if err != nil || p.pages != nil || (p.health == nil) != (test.set.Health == "") || strings.Count(logged, "\n") != 1 ||
 			!strings.Contains(logged, "another pilotsync has "+pilotsync) || !strings.Contains(logged, test.missing) {
 			t.Errorf("%s: %v, %+v, and the log is %s", test.name, err, p, logged)
 		}

@@ -64,11 +64,11 @@ func (c *addCmd) Validate() error {
 
 // Run enqueues additions.
 func (c *addCmd) Run(ctx context.Context, s *terminal.Streams) error {
-	var like enqueue.Request
+	var template enqueue.Request
 	if c.Attempts != nil {
-		like.Attempts = *c.Attempts
+		template.Attempts = *c.Attempts
 	}
-	return c.enqueue(ctx, s, like)
+	return c.enqueue(ctx, s, template)
 }
 
 // Run enqueues removals.
@@ -93,8 +93,10 @@ type changeFlags struct {
 	Domains []string      `arg:"" optional:"" name:"domain" help:"Domains."`
 }
 
-func (f *changeFlags) enqueue(ctx context.Context, s *terminal.Streams, like enqueue.Request) error {
-	reqs, notes, err := f.requests(s.In, like)
+// enqueue enqueues a request for each domain. template has what differs between additions
+// and removals.
+func (f *changeFlags) enqueue(ctx context.Context, s *terminal.Streams, template enqueue.Request) error {
+	reqs, notes, err := f.requests(s.In, template)
 	if err != nil {
 		return err
 	}
@@ -105,9 +107,9 @@ func (f *changeFlags) enqueue(ctx context.Context, s *terminal.Streams, like enq
 				return err
 			}
 		}
-		asking := *s
-		asking.Interactive = s.Interactive && f.File != "-" // an answer would be taken from the names
-		if err := f.confirmRemovals(ctx, &asking, db.ledger, reqs); err != nil {
+		streams := *s
+		streams.Interactive = s.Interactive && f.File != "-" // an answer would be taken from the names
+		if err := f.confirmRemovals(ctx, &streams, db.ledger, reqs); err != nil {
 			return err
 		}
 		receipts, err := db.enqueue(ctx, "enqueue all of them", reqs...)
@@ -126,9 +128,9 @@ func (f *changeFlags) enqueue(ctx context.Context, s *terminal.Streams, like enq
 	})
 }
 
-// requests checks all flags and names; its error names all that is wrong. like has
-// what differs between additions and removals.
-func (f *changeFlags) requests(in io.Reader, like enqueue.Request) ([]enqueue.Request, canonicalNotes, error) {
+// requests checks all flags and names, and makes a request like template for each domain.
+// Its error names all that is wrong.
+func (f *changeFlags) requests(in io.Reader, template enqueue.Request) ([]enqueue.Request, canonicalNotes, error) {
 	app, appErr := f.app()
 	by, byErr := f.operator()
 	errs := []error{appErr, f.check(), byErr}
@@ -141,7 +143,7 @@ func (f *changeFlags) requests(in io.Reader, like enqueue.Request) ([]enqueue.Re
 			return
 		}
 		notes.add(raw, domain)
-		req := like
+		req := template
 		req.AppID, req.Domain, req.WWW, req.SiteID, req.By = app, domain, tasks.WWW(f.WWW), f.SiteID, by
 		reqs = append(reqs, req)
 	}

@@ -17,7 +17,7 @@ import (
 
 // appFlag is the app of a command that is about one app.
 type appFlag struct {
-	App     string `name:"app" predictor:"app" env:"WU_SERVER_PILOT_APP_ID" placeholder:"ID" help:"The app. Default: the one of WU_SERVER_PILOT_APP_ID, if it is one."`
+	App     string `name:"app" predictor:"app" env:"WU_SERVER_PILOT_APP_ID" placeholder:"ID" help:"The app's id. Default: that of WU_SERVER_PILOT_APP_ID, if it names a single app."`
 	AppFile string `name:"app-file" env:"WU_SERVER_PILOT_APP_ID_FILE" placeholder:"FILE" help:"File to read the app's id from."`
 }
 
@@ -53,18 +53,19 @@ type accountFlags struct {
 	config.AccountSettings
 	config.APISettings
 
-	App string `name:"app" predictor:"app" placeholder:"ID" help:"The app. Default: the one of WU_SERVER_PILOT_APP_ID, if it is one."`
+	App string `name:"app" predictor:"app" placeholder:"ID" help:"The app's id. Default: that of WU_SERVER_PILOT_APP_ID, if it names a single app."`
 }
 
-// app is the app's id. The account settings then serve it if they name no app.
+// app is the app's id. If the account settings name no app, it becomes theirs.
 func (f *accountFlags) app() (string, error) {
 	if f.App != "" {
 		if err := checkOneApp(f.App); err != nil {
 			return "", usageError{err}
 		}
 	}
-	id, err := f.App, error(nil)
+	id := f.App
 	if id == "" {
+		var err error
 		if id, err = oneApp(f.AppID, f.AppIDFile); err != nil {
 			return "", err
 		}

@@ -105,7 +105,7 @@ func printWrites(s *terminal.Streams, app string, writes []ledger.Write) error {
 			number = "in flight"
 		}
 		outcome := s.Palette().Paint(outcomeColor(w.Outcome), text.Printable(w.Outcome))
-		fmt.Fprintf(&b, "%s  %s  %s  %d names with it  (%s)\n", number, w.At.UTC().Format(restore.TimeFormat), outcome, w.Size, text.Printable(w.WorkerID))
+		fmt.Fprintf(&b, "%s  %s  %s  a list of %d names  (%s)\n", number, w.At.UTC().Format(restore.TimeFormat), outcome, w.Size, text.Printable(w.WorkerID))
 		if err := printDiff(&b, w.Added, w.Removed); err != nil {
 			return err
 		}

@@ -130,7 +130,7 @@ func printHistory(s *terminal.Streams, history []listsync.HistoryEntry) error {
 		if e.Attempt > 0 {
 			reason = strings.TrimSuffix(fmt.Sprintf("attempt %d: %s", e.Attempt, reason), ": ")
 		}
-		state := s.Palette().Paint(terminal.StateColor(string(e.State)), string(e.State)) + strings.Repeat(" ", max(17-len(e.State), 0))
+		state := s.Palette().Paint(terminal.StateColor(string(e.State)), string(e.State)) + strings.Repeat(" ", max(len(tasks.CheckingSSL)-len(e.State), 0)) // the longest
 		b.WriteString(terminal.WrapAfter(fmt.Sprintf("%s  %s  ", e.At.UTC().Format(time.RFC3339), state), fmt.Sprintf("%s  (%s)", text.Printable(reason), text.Printable(e.Actor)), s.Width()) + "\n")
 		b.WriteString(checkLines(e, "    "))
 	}

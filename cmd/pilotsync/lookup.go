@@ -22,7 +22,7 @@ import (
 type lookupFlags struct {
 	config.WorkerSettings `embed:""`
 
-	App     string   `name:"app" predictor:"app" placeholder:"ID" help:"The app. Default: the configured one, if it is one."`
+	App     string   `name:"app" predictor:"app" placeholder:"ID" help:"The app's id. Default: the configured app, if it is the only one."`
 	JSON    bool     `name:"json" help:"Print one JSON array."`
 	Domains []string `arg:"" name:"domain" help:"Domains."`
 
@@ -72,7 +72,7 @@ func (f *lookupFlags) lookup(ctx context.Context, s *terminal.Streams, readOther
 		if readOthers {
 			others = slices.DeleteFunc(slices.Clone(account.Apps), func(id string) bool { return id == app })
 		}
-		if target, err = load(ctx, set, account, app, others); err != nil && !errors.Is(err, precheck.ErrOther) {
+		if target, err = loadTarget(ctx, set, account, app, others); err != nil && !errors.Is(err, precheck.ErrOther) {
 			return err
 		} else if err != nil {
 			s.Noticef("%s", text.Printable(err.Error()))
@@ -105,8 +105,8 @@ func (f *lookupFlags) account(accounts []config.Account) (config.Account, string
 	return config.Account{}, "", usageError{fmt.Errorf("--app is %q; it takes one of the apps that the settings name", f.App)}
 }
 
-// load reads an app, within the account's rate if Redis answers.
-func load(ctx context.Context, set config.Worker, account config.Account, app string, others []string) (precheck.Target, error) {
+// loadTarget reads an app, within the account's rate limit if Redis answers.
+func loadTarget(ctx context.Context, set config.Worker, account config.Account, app string, others []string) (precheck.Target, error) {
 	api, err := serverpilot.New(serverpilot.Config{BaseURL: set.APIURL, ClientID: account.ClientID, APIKey: account.APIKey, UserAgent: "pilotsync check"})
 	if err != nil {
 		return precheck.Target{}, err

@@ -83,7 +83,7 @@ func (c *passwordsMakeCmd) Run(s *terminal.Streams) error {
 	}
 	made, err := credentials.Make(c.Folder, opt)
 	if err != nil {
-		return fmt.Errorf("making the passwords in %s: %w", c.Folder, err)
+		return fmt.Errorf("make the passwords in %s: %w", c.Folder, err)
 	}
 	_, err = fmt.Fprintf(s.Out, "%d passwords were made; all files are written in %s\n", made, c.Folder)
 	return err

@@ -33,7 +33,7 @@ func TestRestoreReversesWritesAndItself(t *testing.T) {
 		t.Fatalf("history: %v: %+v", err, got)
 	}
 	got = command(t, env, "", "history", "-n", "2")
-	if !strings.HasPrefix(got.out, "write 4  20") || !strings.Contains(got.out, "Z  written  3 names with it  (") || strings.Contains(got.out, "write 2") ||
+	if !strings.HasPrefix(got.out, "write 4  20") || !strings.Contains(got.out, "Z  written  a list of 3 names  (") || strings.Contains(got.out, "write 2") ||
 		!strings.Contains(got.out, "\n  + c.example.com\nwrite 3  20") || !strings.HasSuffix(got.out, ")\n  - a.example.com\n  - www.a.example.com\n") {
 		t.Errorf("history: %+v", got)
 	}

@@ -29,7 +29,7 @@ type simulateCmd struct {
 	CertDelay time.Duration `name:"cert-delay" help:"How long a name waits for its certificate, once it is listed and DNS points here." default:"10s"`
 	CAFile    string        `name:"ca-file" help:"File of the certificate authority, PEM, with its key in FILE.key. Made if it doesn't exist. Default: a temporary file, removed at the end." type:"path"`
 	Offline   time.Duration `name:"disconnected-for" placeholder:"DURATION" help:"How long the servers have not been connected to ServerPilot. Default: they are connected."`
-	Secret    string        `name:"webhook-secret" placeholder:"SECRET" help:"Webhook secret of the network, whsec_…. By it sites behind the proxy prove that they are of the network. Default: none; a worker then judges them by the certificate alone."`
+	Secret    string        `name:"webhook-secret" placeholder:"SECRET" help:"Webhook secret of the network, whsec_…. Sites behind the proxy prove with it that they belong to the network. Default: none; a worker then judges them by the certificate alone."`
 	Config    string        `name:"config-file" help:"File to write the accounts to, for PILOTSYNC_CONFIG. Default: a temporary file, removed at the end, if there are several accounts." type:"path"`
 
 	Fault5xx        float64       `name:"fault-5xx" help:"Probability, 0 to 1, that a call is answered with 500." default:"0"`

@@ -151,7 +151,7 @@ func statusTable(domains []domainStatus, now time.Time) *terminal.Table {
 
 func statusColumns() []terminal.Column {
 	return []terminal.Column{terminal.AppColumn(), terminal.DomainColumn(), terminal.StateColumn(), {Title: "NAMES", Rank: 4, Min: 24}, {Title: "ATTEMPT", Rank: 2},
-		{Title: "LAST ATTEMPT", Rank: 3}, {Title: "NEXT ATTEMPT", Rank: 1}, terminal.ReasonColumn()}
+		{Title: "LAST ATTEMPT", Rank: 3}, {Title: "NEXT CHECK", Rank: 1}, terminal.ReasonColumn()}
 }
 
 // describe is an app's trouble in a line.

@@ -106,11 +106,11 @@ func withDomains(t *testing.T) vars {
 func TestStatusShowsEachDomainsState(t *testing.T) {
 	t.Parallel()
 	got := command(t, withDomains(t), "", "status")
-	want := `APP   DOMAIN            STATE         NAMES                                   ATTEMPT  LAST ATTEMPT  NEXT ATTEMPT  REASON
-app1  done.example.com  done          done.example.com, www.done.example.com  2        2m ago        -             certificate <valid>
-app1  wait.example.com  checking-dns  wait.example.com                        1 of 7   2m ago        in 3m         points nowhere
-app2  bad.example.com   rejected      -                                       0        -             -             taken [1m elsewhere
-app2  new.example.com   pending       new.example.com                         0        -             -             waits to be put on the list
+	want := `APP   DOMAIN            STATE         NAMES                                   ATTEMPT  LAST ATTEMPT  NEXT CHECK  REASON
+app1  done.example.com  done          done.example.com, www.done.example.com  2        2m ago        -           certificate <valid>
+app1  wait.example.com  checking-dns  wait.example.com                        1 of 7   2m ago        in 3m       points nowhere
+app2  bad.example.com   rejected      -                                       0        -             -           taken [1m elsewhere
+app2  new.example.com   pending       new.example.com                         0        -             -           waits to be put on the list
 `
 	if diff := cmp.Diff(output{exitDone, want, ""}, got, cmp.AllowUnexported(output{})); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)

@@ -39,7 +39,7 @@ func (s *supervisor) ready() {
 	s.logError(s.Ready())
 }
 
-// watch sends signs of life while alive returns no error, until the returned function
+// watch resets systemd's watchdog while alive returns no error, until the returned function
 // is called: a stop takes a bounded time, and must not be taken for a hang. As soon as ctx
 // ends, it reports that the worker stops.
 func (s *supervisor) watch(ctx context.Context, alive func() error) (end func()) {

@@ -46,7 +46,7 @@ func newServiceManager(t *testing.T) *serviceManager {
 	return m
 }
 
-// since returns the messages from the n-th on, without signs of life, and the number of all.
+// since returns the messages from the n-th on, without the watchdog's, and the number of all.
 func (m *serviceManager) since(n int) (said string, signs int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -111,7 +111,7 @@ func TestAWorkerReportsItsStateToSystemd(t *testing.T) {
 
 	worker := f.start("worker")
 	manager.await(0, "STATUS=waiting for Redis\n")
-	poll(t, "it gives signs of life while it waits", func() (bool, error) {
+	poll(t, "it resets the watchdog while it waits", func() (bool, error) {
 		said, signs := manager.since(0)
 		if strings.Contains(said, "READY") {
 			t.Fatalf("it says that it's ready, without Redis: %s", said)
@@ -150,5 +150,5 @@ func TestAWorkerReportsItsStateToSystemd(t *testing.T) {
 	if code := worker.Terminate(); code != exitDone {
 		t.Errorf("exit code %d:\n%s", code, worker.Written())
 	}
-	manager.await(n, "STOPPING=1 STATUS=stopping: calls in hand are finished\n")
+	manager.await(n, "STOPPING=1 STATUS=stopping: waiting for running calls\n")
 }

@@ -78,9 +78,9 @@ func (c *verifyCmd) Run(ctx context.Context, s *terminal.Streams) error {
 		case c.JSON:
 			return printReceipts(s, receipts)
 		case len(receipts) == 1:
-			err = s.Printf("%s on app %s is verified now\n", receipts[0].Domain, receipts[0].AppID)
+			err = s.Printf("a worker verifies %s on app %s now\n", receipts[0].Domain, receipts[0].AppID)
 		default:
-			err = s.Printf("%d domains are verified now\n", len(receipts))
+			err = s.Printf("workers verify %d domains now\n", len(receipts))
 		}
 		s.Noticef("'pilotsync logs %s' shows the result.", receipts[0].Domain)
 		return err
@@ -117,7 +117,7 @@ func verifiable(views []ledger.View) ([]enqueue.Target, error) {
 func unverifiable(v ledger.View) string {
 	switch r := v.Record; {
 	case tasks.IsWildcard(v.Domain):
-		return "a wildcard gets no certificate, so that there is nothing to verify"
+		return "a wildcard gets no certificate, so there is nothing to verify"
 	case r.Domain != "" && r.State.Listed():
 		return ""
 	}

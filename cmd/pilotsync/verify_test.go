@@ -137,7 +137,7 @@ func TestWaitingForAVerificationWithoutAWorkerEnds(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	got = command(t, env, "", "verify", "done.example.com")
-	if want := "done.example.com on app app1 is verified now\n"; got != (output{exitDone, want, "'pilotsync logs done.example.com' shows the result.\n"}) {
+	if want := "a worker verifies done.example.com on app app1 now\n"; got != (output{exitDone, want, "'pilotsync logs done.example.com' shows the result.\n"}) {
 		t.Errorf("got %+v", got)
 	}
 }

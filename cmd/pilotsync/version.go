@@ -2,9 +2,10 @@ package main
 
 import (
 	"fmt"
-	"pilotsync/internal/terminal"
 	"runtime"
 	"runtime/debug"
+
+	"pilotsync/internal/terminal"
 )
 
 type versionCmd struct{}

@@ -3,10 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"pilotsync/internal/terminal"
-	"pilotsync/internal/text"
 	"strings"
 	"time"
+
+	"pilotsync/internal/terminal"
+	"pilotsync/internal/text"
 )
 
 // followInterval is how often a command that follows domains reads the ledger.
@@ -16,11 +17,12 @@ const followInterval = 300 * time.Millisecond
 type waiting struct {
 	domain string
 	reason string // what the domain waits for
-	left   string // what happens to it after the command: the words before a list of such domains
+	left   string // what happens to it after the command, one of the left… constants
 }
 
+// What happens to a domain after the command: the words before a list of such domains.
 const (
-	leftToWorkers = "the workers go on with"
+	leftToWorkers = "the workers continue with"
 	leftOnQueue   = "on the queue, until a worker takes it"
 	leftToVerify  = "for a worker to verify"
 )

@@ -50,11 +50,11 @@ func (c *webCmd) Run(ctx context.Context, s *terminal.Streams) error {
 		defer lists.Close()
 		cfg.Remote = lists
 	}
-	page, err := openDashboard(ctx, set.Dashboard, cfg, false, log)
+	served, err := openDashboard(ctx, set.Dashboard, cfg, false, log)
 	if err != nil {
 		return err
 	}
-	defer page.close()
+	defer served.close()
 	log.Infof("pilotsync %s: Redis is %s", version(), set.Redis.Shown)
 	warnOfExposed(s, log, set.KeyFiles)
 	watch := func(ctx context.Context) error { return watchRedis(ctx, rdb, log, set.Redis.Shown) }
@@ -64,7 +64,7 @@ func (c *webCmd) Run(ctx context.Context, s *terminal.Streams) error {
 		warnOfExposed(s, log, set.KeyFiles)
 		return err
 	}}.run(ctx)
-	err = alongside(ctx, watch, page.serve)
+	err = alongside(ctx, watch, served.serve)
 	stop()
 	waitReloads()
 	return err

@@ -70,13 +70,13 @@ func (c *workerCmd) Run(ctx context.Context, s *terminal.Streams) error {
 		return usageError{err}
 	}
 	defer lists.Close()
-	page, err := openDashboard(ctx, set.Dashboard, dashboard.Config{
+	served, err := openDashboard(ctx, set.Dashboard, dashboard.Config{
 		Redis: rdb, Remote: lists, Metrics: metrics.Handler(registry, log),
 	}, true, log)
 	if err != nil {
 		return err
 	}
-	defer page.close()
+	defer served.close()
 	log.Infof("pilotsync %s: Redis is %s, ServerPilot is %s", version(), set.Redis.Shown, set.APIURL)
 	warnOfExposed(s, log, set.KeyFiles)
 	if set.DryRun {
@@ -92,7 +92,7 @@ func (c *workerCmd) Run(ctx context.Context, s *terminal.Streams) error {
 			return err
 		})
 	}}.run(ctx)
-	err = alongside(ctx, w.Run, page.serve)
+	err = alongside(ctx, w.Run, served.serve)
 	stop()
 	waitReloads()
 	switch {

@@ -6,7 +6,7 @@ func (s WorkerSettings) ParseOptional(read ReadFile) (Worker, error) {
 	if s.AccountSettings.given() {
 		return s.Parse(read)
 	}
-	// Without them they would be wrong settings.
+	// Parse refuses settings without an account, so it gets placeholders.
 	s.ClientID, s.APIKey, s.AppID = "none", "none", "none"
 	set, err := s.Parse(read)
 	set.Accounts = nil

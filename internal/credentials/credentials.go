@@ -22,8 +22,8 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// PageUser is the dashboard's user, who may also act.
-const PageUser = "admin"
+// DashboardUser is the dashboard's user, with the role act.
+const DashboardUser = "admin"
 
 // Options are what the files are made from, besides the kept passwords.
 type Options struct {
@@ -33,22 +33,22 @@ type Options struct {
 	APIKey    string // ServerPilot's, for the worker; empty for none
 }
 
-// Kept has the passwords and what can't be found out again.
-type Kept struct {
-	Redis     map[string]string `json:"redis"` // the password of each of Redis's users, by name
-	Page      string            `json:"page"`  // PageUser's
-	PageHash  string            `json:"page_hash"`
-	Grafana   string            `json:"grafana"`
-	Published string            `json:"published"` // the last one of Options
+// Passwords are what is kept: the passwords, and what the files are made from besides them.
+type Passwords struct {
+	Redis         map[string]string `json:"redis"` // the password of each of Redis's users, by name
+	Dashboard     string            `json:"page"`  // DashboardUser's
+	DashboardHash string            `json:"page_hash"`
+	Grafana       string            `json:"grafana"`
+	Published     string            `json:"published"` // the last one of Options
 }
 
 // complete adds missing passwords, and returns how many it made. A user that is no
 // longer on the list keeps the password.
-func (k Kept) complete(o Options) (_ Kept, made int, err error) {
+func (k Passwords) complete(o Options) (_ Passwords, made int, err error) {
 	users := usersOf(o.ACL)
 	for _, needed := range []string{"php", "worker", "page"} {
 		if !slices.Contains(users, needed) {
-			return Kept{}, 0, fmt.Errorf("the list of Redis's users has no line that begins with 'user %s on'; it takes one, as deployments/redis/users.acl has it", needed)
+			return Passwords{}, 0, fmt.Errorf("the list of Redis's users has no line that begins with 'user %s on'; it takes one, as deployments/redis/users.acl has it", needed)
 		}
 	}
 	k.Redis = maps.Clone(k.Redis)
@@ -65,13 +65,13 @@ func (k Kept) complete(o Options) (_ Kept, made int, err error) {
 	for _, user := range users {
 		k.Redis[user] = fresh(k.Redis[user])
 	}
-	k.Page, k.Grafana, k.Published = fresh(k.Page), fresh(k.Grafana), o.Published
-	if bcrypt.CompareHashAndPassword([]byte(k.PageHash), []byte(k.Page)) != nil {
-		hash, err := bcrypt.GenerateFromPassword([]byte(k.Page), bcrypt.DefaultCost)
+	k.Dashboard, k.Grafana, k.Published = fresh(k.Dashboard), fresh(k.Grafana), o.Published
+	if bcrypt.CompareHashAndPassword([]byte(k.DashboardHash), []byte(k.Dashboard)) != nil {
+		hash, err := bcrypt.GenerateFromPassword([]byte(k.Dashboard), bcrypt.DefaultCost)
 		if err != nil {
-			return Kept{}, 0, fmt.Errorf("hash the page's password: %w", err)
+			return Passwords{}, 0, fmt.Errorf("hash the dashboard's password: %w", err)
 		}
-		k.PageHash = string(hash)
+		k.DashboardHash = string(hash)
 	}
 	return k, made, nil
 }
@@ -84,13 +84,13 @@ type file struct {
 }
 
 // files are all that are made from the kept passwords.
-func (k Kept) files(o Options) []file {
+func (k Passwords) files(o Options) []file {
 	all := []file{
 		{folder: "redis", name: "users.acl", text: string(k.acl(o.ACL)), open: true},
 		{folder: "redis", name: "php-password", text: k.Redis["php"], open: true}, // for the health check
 		{folder: "worker", name: "redis-url", text: redisURL(o.Redis, "worker", k.Redis)},
 		{folder: "page", name: "redis-url", text: redisURL(o.Redis, "page", k.Redis)},
-		{folder: "page", name: "users", text: PageUser + ":" + k.PageHash + ":act\n"},
+		{folder: "page", name: "users", text: DashboardUser + ":" + k.DashboardHash + ":act\n"},
 		{folder: "grafana", name: "password", text: k.Grafana, open: true},
 	}
 	if o.APIKey != "" {
@@ -100,13 +100,13 @@ func (k Kept) files(o Options) []file {
 }
 
 // Show is a text with the passwords that people need.
-func (k Kept) Show() string {
+func (k Passwords) Show() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "page:     user %s, password %s\n", PageUser, k.Page)
-	fmt.Fprintf(&b, "Grafana:  user admin, password %s\n", k.Grafana)
-	fmt.Fprintf(&b, "PHP:      %s\n", redisURL(k.Published, "php", k.Redis))
+	fmt.Fprintf(&b, "dashboard: user %s, password %s\n", DashboardUser, k.Dashboard)
+	fmt.Fprintf(&b, "Grafana:   user admin, password %s\n", k.Grafana)
+	fmt.Fprintf(&b, "PHP:       %s\n", redisURL(k.Published, "php", k.Redis))
 	if k.Redis["admin"] != "" {
-		fmt.Fprintf(&b, "Redis:    %s\n", redisURL(k.Published, "admin", k.Redis))
+		fmt.Fprintf(&b, "Redis:     %s\n", redisURL(k.Published, "admin", k.Redis))
 	}
 	return b.String()
 }
@@ -129,7 +129,7 @@ func usersOf(acl []byte) (names []string) {
 func isOn(words []string) bool { return len(words) > 2 && words[0] == "user" && words[2] == "on" }
 
 // acl is the list of users with the hash of each one's password after its "on".
-func (k Kept) acl(list []byte) []byte {
+func (k Passwords) acl(list []byte) []byte {
 	var b bytes.Buffer
 	for line := range bytes.Lines(list) {
 		words := strings.Fields(string(line))
@@ -152,7 +152,7 @@ func (o Options) check() error {
 	if !slices.ContainsFunc(slices.Collect(bytes.Lines(o.ACL)), func(line []byte) bool {
 		return slices.Equal(strings.Fields(string(line)), strings.Fields(defaultUser))
 	}) {
-		return fmt.Errorf("the list of Redis's users has no line '%s'; without it anybody gets in, or a restart of Redis loses data", defaultUser)
+		return fmt.Errorf("the list of Redis's users has no line '%s'; without it any client gets in, or a restart of Redis loses data", defaultUser)
 	}
 	for line := range bytes.Lines(o.ACL) {
 		if words := strings.Fields(string(line)); isOn(words) && slices.Contains(words, "nopass") {

@@ -88,17 +88,17 @@ func TestThePageTakesThePasswordThatIsShown(t *testing.T) {
 	}
 	name, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
 	hash, role, _ := strings.Cut(rest, ":")
-	if err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(kept.Page)); err != nil || name != PageUser || role != "act" {
+	if err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(kept.Dashboard)); err != nil || name != DashboardUser || role != "act" {
 		t.Errorf("user %q, role %q: %v", name, role, err)
 	}
 	shown := kept.Show()
-	for _, want := range []string{"user admin, password " + kept.Page + "\n", "redis://php:" + kept.Redis["php"] + "@127.0.0.1:6380/0\n",
+	for _, want := range []string{"user admin, password " + kept.Dashboard + "\n", "redis://php:" + kept.Redis["php"] + "@127.0.0.1:6380/0\n",
 		"redis://admin:" + kept.Redis["admin"] + "@127.0.0.1:6380/0\n", "password " + kept.Grafana + "\n"} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%q isn't in:\n%s", want, shown)
 		}
 	}
-	for _, other := range []string{kept.Redis["worker"], kept.Redis["page"], kept.PageHash} {
+	for _, other := range []string{kept.Redis["worker"], kept.Redis["page"], kept.DashboardHash} {
 		if strings.Contains(shown, other) {
 			t.Errorf("what no person needs is shown:\n%s", shown)
 		}

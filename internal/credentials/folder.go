@@ -28,7 +28,7 @@ func Make(folder string, o Options) (made int, err error) {
 	}
 	text, err := json.MarshalIndent(kept, "", "  ")
 	if err != nil {
-		return 0, fmt.Errorf("put down what is kept: %w", err)
+		return 0, fmt.Errorf("encode the passwords: %w", err)
 	}
 	// First, so that no service has a password that wasn't kept.
 	if err := write(filepath.Join(folder, keptFile), append(text, '\n'), 0o400); err != nil {
@@ -47,15 +47,15 @@ func Make(folder string, o Options) (made int, err error) {
 }
 
 // Load reads what Make has kept in folder. Its error is fs.ErrNotExist if there is nothing.
-func Load(folder string) (Kept, error) {
+func Load(folder string) (Passwords, error) {
 	name := filepath.Join(folder, keptFile)
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return Kept{}, fmt.Errorf("read the passwords that are kept: %w", err)
+		return Passwords{}, fmt.Errorf("read the kept passwords: %w", err)
 	}
-	var kept Kept
+	var kept Passwords
 	if err := json.Unmarshal(text, &kept); err != nil {
-		return Kept{}, fmt.Errorf("read the passwords that are kept: %s isn't as it was written: %w", name, err)
+		return Passwords{}, fmt.Errorf("read the kept passwords: %s was changed or is damaged: %w", name, err)
 	}
 	return kept, nil
 }

@@ -31,10 +31,10 @@ func newLoginLimiter() *loginLimiter {
 // try counts a try of a sender for a user. Call forgive if the password was right: then the
 // try doesn't count. If the sender or the user has no tries left, try counts nothing and
 // returns the time to wait.
-func (b *loginLimiter) try(now time.Time, address, user string) (wait time.Duration, forgive func()) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	sender, target := b.addresses.get(address), b.users.get(user)
+func (l *loginLimiter) try(now time.Time, address, user string) (wait time.Duration, forgive func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	sender, target := l.addresses.get(address), l.users.get(user)
 	if wait := max(untilToken(sender, now), untilToken(target, now)); wait > 0 {
 		return wait, nil
 	}

@@ -36,24 +36,24 @@ type snapshotReader struct {
 // queuesTopic is the topic of everything that doesn't belong to one app. No app has this id.
 const queuesTopic = "*"
 
-func (o snapshotReader) take(ctx context.Context) (snapshot, error) {
-	revisions, err := o.ledger.Revisions(ctx)
+func (r snapshotReader) take(ctx context.Context) (snapshot, error) {
+	revisions, err := r.ledger.Revisions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	l := snapshot(maps.Clone(revisions))
-	if l == nil {
-		l = snapshot{}
+	taken := snapshot(maps.Clone(revisions))
+	if taken == nil {
+		taken = snapshot{}
 	}
-	queues, err := o.queues.Queues(ctx)
+	queues, err := r.queues.Queues(ctx)
 	if err != nil {
 		return nil, err
 	}
-	workers, err := o.queues.Workers(ctx)
+	workers, err := r.queues.Workers(ctx)
 	if err != nil {
 		return nil, err
 	}
-	quarantined, err := o.queues.Quarantined(ctx)
+	quarantined, err := r.queues.Quarantined(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +64,8 @@ func (o snapshotReader) take(ctx context.Context) (snapshot, error) {
 	for i := range workers {
 		workers[i].Busy = 0
 	}
-	l[queuesTopic] = fmt.Sprint(queues, workers, quarantined)
-	return l, nil
+	taken[queuesTopic] = fmt.Sprint(queues, workers, quarantined)
+	return taken, nil
 }
 
 // hub notifies subscribers of changes. It polls only while there are subscribers, and once

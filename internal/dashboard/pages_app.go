@@ -104,7 +104,7 @@ func (p *pageServer) app(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ours, err := p.reader.Owned(ctx, id)
+	owned, err := p.reader.Owned(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (p *pageServer) app(w http.ResponseWriter, r *http.Request) error {
 		body.Names = namesFromLedger(views)
 	} else {
 		body.ReadAt, body.ListSize = readAt, len(list)
-		body.Names = classifyNames(list, ours, views)
+		body.Names = classifyNames(list, owned, views)
 	}
 	body.Kinds = countKinds(body.Names)
 	return p.render(w, r, http.StatusOK, "app", layoutData{Title: id, Section: "/apps", Watch: id, Reload: 15, Body: body})

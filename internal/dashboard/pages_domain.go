@@ -71,11 +71,11 @@ func (p *pageServer) domain(w http.ResponseWriter, r *http.Request) error {
 	if body.Tasks, err = p.queues.Tasks(ctx, tasksOf(view)...); err != nil {
 		body.TasksError = err.Error()
 	}
-	f := layoutData{Title: domain, Section: "/domains", Watch: app, Reload: 10, Body: body}
+	data := layoutData{Title: domain, Section: "/domains", Watch: app, Reload: 10, Body: body}
 	if name := unicodeName(domain); name != "" {
-		f.Title = name
+		data.Title = name
 	}
-	return p.render(w, r, http.StatusOK, "domain", f)
+	return p.render(w, r, http.StatusOK, "domain", data)
 }
 
 // findDomain returns the domain in a request's path, in any spelling. The error is a

@@ -134,7 +134,7 @@ type filterOption struct {
 }
 
 // State is the option's value as a state.
-func (c filterOption) State() tasks.State { return tasks.State(c.Value) }
+func (f filterOption) State() tasks.State { return tasks.State(f.Value) }
 
 // First is the URL of the first page, and Following that of the next page.
 func (d domainsPage) First() string     { return d.url(nil) }

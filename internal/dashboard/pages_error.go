@@ -32,18 +32,18 @@ type errorPage struct {
 
 // showError responds with a page about err.
 func (p *pageServer) showError(w http.ResponseWriter, r *http.Request, err error) {
-	f := p.errorFor(r, err)
+	page := p.errorFor(r, err)
 	reload := 0
-	if f.Status == http.StatusServiceUnavailable {
+	if page.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "5")
 		if r.Method == http.MethodGet {
 			reload = 5
 		}
 	}
-	if f.Status >= 500 && !errors.Is(err, context.Canceled) {
+	if page.Status >= 500 && !errors.Is(err, context.Canceled) {
 		p.log.WithError(err).WithField("path", r.URL.Path).Warn("a page can't be shown")
 	}
-	if err := p.render(w, r, f.Status, "error", layoutData{Title: f.Heading, Reload: reload, Body: f}); err != nil {
+	if err := p.render(w, r, page.Status, "error", layoutData{Title: page.Heading, Reload: reload, Body: page}); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
 }
@@ -58,13 +58,13 @@ func (p *pageServer) errorFor(r *http.Request, err error) errorPage {
 	case errors.As(err, &missing):
 		return errorPage{Status: http.StatusNotFound, Heading: "Not found", Cause: missing.cause, Search: r.PathValue("domain")}
 	case errors.As(err, &failed):
-		f := errorPage{Status: http.StatusServiceUnavailable, Heading: "Not done", Back: failed.back,
+		page := errorPage{Status: http.StatusServiceUnavailable, Heading: "Not done", Back: failed.back,
 			Cause:  fmt.Sprintf("%s failed: %s.", failed.action, strings.TrimSuffix(failed.err.Error(), ".")),
 			Remedy: "The request may not have been sent. Go back to see the present state, and try again. A second request is harmless."}
 		if errors.Is(err, enqueue.ErrInvalid) {
-			f.Status, f.Remedy = http.StatusUnprocessableEntity, "A retry won't help, because the request itself is refused."
+			page.Status, page.Remedy = http.StatusUnprocessableEntity, "A retry won't help, because the request itself is refused."
 		}
-		return f
+		return page
 	case errors.Is(err, errBadQuery):
 		return errorPage{Status: http.StatusBadRequest, Heading: "Invalid address", Cause: err.Error(), Back: "/domains"}
 	case errors.Is(err, tasks.ErrNewer):

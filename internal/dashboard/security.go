@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"pilotsync/internal/loopback"
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"pilotsync/internal/loopback"
 )
 
 // pagePolicy allows scripts, style sheets, images and streams of the dashboard, and
@@ -116,19 +117,19 @@ type startedResponse struct {
 }
 
 // WriteHeader implements [http.ResponseWriter].
-func (b *startedResponse) WriteHeader(status int) {
-	b.started = true
-	b.ResponseWriter.WriteHeader(status)
+func (r *startedResponse) WriteHeader(status int) {
+	r.started = true
+	r.ResponseWriter.WriteHeader(status)
 }
 
 // Write implements [http.ResponseWriter].
-func (b *startedResponse) Write(p []byte) (int, error) {
-	b.started = true
-	return b.ResponseWriter.Write(p)
+func (r *startedResponse) Write(p []byte) (int, error) {
+	r.started = true
+	return r.ResponseWriter.Write(p)
 }
 
 // Unwrap gives [http.ResponseController] the server's own writer.
-func (b *startedResponse) Unwrap() http.ResponseWriter { return b.ResponseWriter }
+func (r *startedResponse) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // writeText responds with plain text.
 func writeText(w http.ResponseWriter, status int, body string) {

@@ -44,7 +44,7 @@ func newAssets(files fs.FS) (assets, error) {
 	return all, nil
 }
 
-// url returns the URL of a file under static/, such as /static/page.css?v=0123…. For an
+// url returns the URL of a file under static/, such as /static/style.css?v=0123…. For an
 // unknown file it returns the path without a hash.
 func (a assets) url(name string) string {
 	path := "/static/" + name

@@ -18,12 +18,12 @@ var templates embed.FS
 type pageTemplates struct{ byName map[string]*template.Template }
 
 func newPageTemplates() *pageTemplates {
-	l := &pageTemplates{map[string]*template.Template{}}
+	all := &pageTemplates{map[string]*template.Template{}}
 	for _, name := range []string{"overview", "apps", "app", "add", "domains", "domain", "error"} {
 		t := template.New(name).Funcs(funcMap())
-		l.byName[name] = template.Must(t.ParseFS(templates, "templates/layout.html", "templates/parts.html", "templates/"+name+".html"))
+		all.byName[name] = template.Must(t.ParseFS(templates, "templates/layout.html", "templates/parts.html", "templates/"+name+".html"))
 	}
-	return l
+	return all
 }
 
 // layoutData is the data of the layout around a page.
@@ -47,30 +47,30 @@ type layoutData struct {
 }
 
 // Asset returns the URL of a file under static/.
-func (f layoutData) Asset(name string) string { return f.files.url(name) }
+func (d layoutData) Asset(name string) string { return d.files.url(name) }
 
 // MayAct reports whether the page offers actions.
-func (f layoutData) MayAct() bool { return f.User.Role == Act }
+func (d layoutData) MayAct() bool { return d.User.Role == Act }
 
 // render responds with a page. It renders into memory first, so that an error can't leave
 // half a page.
-func (p *pageServer) render(w http.ResponseWriter, r *http.Request, status int, name string, f layoutData) error {
-	f.User, f.Version, f.files = userOf(r.Context()), p.version, p.files
-	if f.Now.IsZero() {
-		f.Now = p.now()
+func (p *pageServer) render(w http.ResponseWriter, r *http.Request, status int, name string, data layoutData) error {
+	data.User, data.Version, data.files = userOf(r.Context()), p.version, p.files
+	if data.Now.IsZero() {
+		data.Now = p.now()
 	}
 	if status < http.StatusInternalServerError { // otherwise Redis may be down
 		workers, err := p.reader.Workers(r.Context())
 		if err != nil {
 			return err
 		}
-		f.DryRun = ledger.InDryRun(workers)
-		if f.Loss, err = p.reader.Loss(r.Context()); err != nil {
+		data.DryRun = ledger.InDryRun(workers)
+		if data.Loss, err = p.reader.Loss(r.Context()); err != nil {
 			return err
 		}
 	}
 	var b bytes.Buffer
-	if err := p.templates.byName[name].ExecuteTemplate(&b, "layout", f); err != nil {
+	if err := p.templates.byName[name].ExecuteTemplate(&b, "layout", data); err != nil {
 		return fmt.Errorf("%w %s: %w", errRender, name, err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

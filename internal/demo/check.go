@@ -39,8 +39,8 @@ func stateDeviations(app appCase, views map[string]ledger.View) []string {
 		switch {
 		case !known:
 			lines = append(lines, fmt.Sprintf("%s: %s must be %s, but the ledger doesn't know it", app.id, d.name, d.ends))
-		case v.State == d.ends && d.why != "" && v.Cause.Code != d.why:
-			lines = append(lines, fmt.Sprintf("%s: %s must be %s by the cause %s, but has %s: %s", app.id, d.name, d.ends, d.why, v.Cause.Code, v.Reason))
+		case v.State == d.ends && d.cause != "" && v.Cause.Code != d.cause:
+			lines = append(lines, fmt.Sprintf("%s: %s must be %s by the cause %s, but has %s: %s", app.id, d.name, d.ends, d.cause, v.Cause.Code, v.Reason))
 		case v.State != d.ends:
 			lines = append(lines, fmt.Sprintf("%s: %s must be %s, but is %s: %s", app.id, d.name, d.ends, v.State, v.Reason))
 		}
@@ -60,7 +60,7 @@ func listDeviations(app appCase, list []string) []string {
 	var lines []string
 	want := slices.Clone(app.stays)
 	for _, d := range app.domains {
-		want = append(want, d.appends()...)
+		want = append(want, d.names()...)
 	}
 	for _, name := range minus(want, list) {
 		lines = append(lines, fmt.Sprintf("%s: %s is missing on ServerPilot's list", app.id, name))

@@ -23,8 +23,8 @@ type Demo struct {
 }
 
 const (
-	momentInterval = 40 * time.Millisecond  // between two moments of the batch
-	readInterval   = 200 * time.Millisecond // between two reads of the ledger
+	roundInterval = 40 * time.Millisecond  // between two rounds
+	readInterval  = 200 * time.Millisecond // between two reads of the ledger
 	// timeout is for a very slow machine; a normal one needs 20 s.
 	timeout = time.Minute
 )
@@ -35,9 +35,9 @@ var errEnded = errors.New("the worker or its dashboard ended")
 // printed what differs.
 var ErrUnexpected = errors.New("the demo ended differently than expected")
 
-// Run plays the batch, prints its progress and its end, and compares the end with what
-// is expected.
-func (d Demo) Run(ctx context.Context, s *terminal.Streams) error { return d.run(ctx, s, batch()) }
+// Run enqueues the requests of all cases, prints the progress and the end, and compares the
+// end with what is expected.
+func (d Demo) Run(ctx context.Context, s *terminal.Streams) error { return d.run(ctx, s, appCases()) }
 
 func (d Demo) run(ctx context.Context, s *terminal.Streams, apps []appCase) (err error) {
 	log, endLog, err := d.openLog(s)
@@ -45,20 +45,20 @@ func (d Demo) run(ctx context.Context, s *terminal.Streams, apps []appCase) (err
 		return err
 	}
 	defer func() { endLog(err != nil && ctx.Err() == nil) }()
-	w, err := start(apps, d.Version, log)
+	svc, err := start(apps, d.Version, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.close()) }()
+	defer func() { err = errors.Join(err, svc.close()) }()
 
-	if err := d.play(ctx, s, w, apps); err != nil {
+	if err := d.play(ctx, s, svc, apps); err != nil {
 		if ctx.Err() != nil {
 			return errors.New("interrupted before the end")
 		}
 		return err
 	}
 	if d.Keep {
-		return w.keep(ctx, s, apps)
+		return svc.keep(ctx, s, apps)
 	}
 	return nil
 }
@@ -83,10 +83,10 @@ func (d Demo) openLog(s *terminal.Streams) (log io.Writer, end func(failed bool)
 	}, nil
 }
 
-// play enqueues the batch, follows it to its end, prints the end and checks it.
-func (d Demo) play(ctx context.Context, s *terminal.Streams, w *services, apps []appCase) error {
-	printIntroduction(s.Out, w.dashboard, apps)
-	sent, err := w.enqueue(ctx, moments(apps))
+// play enqueues the requests, follows them to their end, prints the end and checks it.
+func (d Demo) play(ctx context.Context, s *terminal.Streams, svc *services, apps []appCase) error {
+	printIntroduction(s.Out, svc.dashboard, apps)
+	sent, err := svc.enqueue(ctx, rounds(apps))
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (d Demo) play(ctx context.Context, s *terminal.Streams, w *services, apps [
 		show, hide = progressBar(s, len(sent))
 	}
 	start := time.Now()
-	p, err := w.follow(ctx, apps, sent, show)
+	p, err := svc.follow(ctx, apps, sent, show)
 	hide()
 	if err != nil {
 		return err
@@ -105,8 +105,8 @@ func (d Demo) play(ctx context.Context, s *terminal.Streams, w *services, apps [
 	if err := printTable(s, apps, p.views); err != nil {
 		return fmt.Errorf("print the domains: %w", err)
 	}
-	fmt.Fprintf(s.Out, "\n%s\n", w.writes(apps, len(sent)))
-	return w.check(s, apps, p)
+	fmt.Fprintf(s.Out, "\n%s\n", svc.writes(apps, len(sent)))
+	return svc.check(s, apps, p)
 }
 
 func printIntroduction(out io.Writer, dashboard string, apps []appCase) {
@@ -134,13 +134,13 @@ The dashboard shows it, too: %s
 	fmt.Fprintf(out, "\nEnqueueing %d changes for %d domains, of all apps at once.\n", changes, countDomains(apps))
 }
 
-// enqueue sends the requests moment by moment.
-func (w *services) enqueue(ctx context.Context, moments [][]enqueue.Request) ([]enqueue.Receipt, error) {
-	ticker := time.NewTicker(momentInterval)
+// enqueue sends the requests round by round.
+func (svc *services) enqueue(ctx context.Context, rounds [][]enqueue.Request) ([]enqueue.Receipt, error) {
+	ticker := time.NewTicker(roundInterval)
 	defer ticker.Stop()
 	var sent []enqueue.Receipt
-	for _, moment := range moments {
-		receipts, err := w.client.Enqueue(ctx, moment...)
+	for _, round := range rounds {
+		receipts, err := svc.client.Enqueue(ctx, round...)
 		if err != nil {
 			return nil, err
 		}
@@ -156,13 +156,13 @@ func (w *services) enqueue(ctx context.Context, moments [][]enqueue.Request) ([]
 
 // follow shows the progress until every change is settled or the time is up, and
 // returns the last progress.
-func (w *services) follow(ctx context.Context, apps []appCase, sent []enqueue.Receipt, show func(progress)) (progress, error) {
+func (svc *services) follow(ctx context.Context, apps []appCase, sent []enqueue.Receipt, show func(progress)) (progress, error) {
 	ticker := time.NewTicker(readInterval)
 	defer ticker.Stop()
 	limit := time.NewTimer(timeout)
 	defer limit.Stop()
 	for {
-		p, err := w.read(ctx, apps, sent)
+		p, err := svc.read(ctx, apps, sent)
 		if err != nil {
 			return p, err
 		}
@@ -173,7 +173,7 @@ func (w *services) follow(ctx context.Context, apps []appCase, sent []enqueue.Re
 		select {
 		case <-ctx.Done():
 			return p, ctx.Err()
-		case <-w.failed:
+		case <-svc.failed:
 			return p, errEnded
 		case <-limit.C:
 			return p, nil // the check reports what is missing
@@ -183,21 +183,21 @@ func (w *services) follow(ctx context.Context, apps []appCase, sent []enqueue.Re
 }
 
 // writes says how many list writes the changes took.
-func (w *services) writes(apps []appCase, changes int) string {
+func (svc *services) writes(apps []appCase, changes int) string {
 	calls, accepted := 0, 0
 	for _, app := range apps {
-		calls += w.sim.Calls(app.id, simulator.WriteList)
-		accepted += len(w.sim.History(app.id))
+		calls += svc.sim.Calls(app.id, simulator.WriteList)
+		accepted += len(svc.sim.History(app.id))
 	}
 	return fmt.Sprintf("%d changes took %d list writes, %d of which failed or were refused.\nOne by one it would have been %d.",
 		changes, calls, calls-accepted, changes)
 }
 
 // check compares the outcome with what is expected, and prints the differences.
-func (w *services) check(s *terminal.Streams, apps []appCase, p progress) error {
-	o := outcome{views: p.views, lists: map[string][]string{}, overlaps: len(w.sim.Overlaps())}
+func (svc *services) check(s *terminal.Streams, apps []appCase, p progress) error {
+	o := outcome{views: p.views, lists: map[string][]string{}, overlaps: len(svc.sim.Overlaps())}
 	for _, app := range apps {
-		o.lists[app.id] = w.sim.List(app.id)
+		o.lists[app.id] = svc.sim.List(app.id)
 	}
 	differences := o.deviations(apps)
 	if len(differences) == 0 {

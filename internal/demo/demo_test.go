@@ -25,12 +25,12 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// smallBatch is a batch that is settled within a few seconds.
-func smallBatch() []appCase {
+// smallCases are cases that are settled within a few seconds.
+func smallCases() []appCase {
 	return []appCase{{
 		id: "app1", byHand: []string{"b.example.org", "a.example.org"}, stays: []string{"b.example.org", "a.example.org"},
 		domains: []domainCase{
-			{name: "one.example.com", operations: "add", ends: tasks.Done, puts: bothForms, why: tasks.CauseWorks},
+			{name: "one.example.com", operations: "add", ends: tasks.Done, adds: bothForms, cause: tasks.CauseWorks},
 			{name: "two.example.com", operations: "add remove", ends: tasks.Removed},
 		},
 	}}
@@ -81,10 +81,10 @@ func TestDemoEndsAsExpected(t *testing.T) {
 
 func TestDemoFailsWhereTheEndIsNotAsItMustBe(t *testing.T) {
 	t.Parallel()
-	apps := smallBatch()
+	apps := smallCases()
 	apps[0].stays = []string{"a.example.org", "b.example.org"}
 	apps[0].domains[0].ends = tasks.Failed
-	apps[0].domains[1].puts = itself
+	apps[0].domains[1].adds = itself
 	var out, errs bytes.Buffer
 	if err := (Demo{}).run(t.Context(), &terminal.Streams{Out: &out, Err: &errs}, apps); !errors.Is(err, ErrUnexpected) {
 		t.Fatalf("the error is %v", err)
@@ -116,7 +116,7 @@ func TestDemoFailsWhereTheEndIsNotAsItMustBe(t *testing.T) {
 func TestDemoShowsABarOnATerminal(t *testing.T) {
 	t.Parallel()
 	var out, errs bytes.Buffer
-	if err := (Demo{}).run(t.Context(), &terminal.Streams{Out: &out, Err: &errs, Terminal: true, OutSize: sized(80, 24), ErrSize: sized(80, 24)}, smallBatch()); err != nil {
+	if err := (Demo{}).run(t.Context(), &terminal.Streams{Out: &out, Err: &errs, Terminal: true, OutSize: sized(80, 24), ErrSize: sized(80, 24)}, smallCases()); err != nil {
 		t.Fatalf("%v\n%s", err, &errs)
 	}
 	if !strings.Contains(errs.String(), "(3/3)") {
@@ -170,7 +170,7 @@ func TestDemoKeptUpTakesNewDomains(t *testing.T) {
 	read, write := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := Demo{Keep: true}.run(ctx, &terminal.Streams{Out: write, Err: io.Discard}, smallBatch())
+		err := Demo{Keep: true}.run(ctx, &terminal.Streams{Out: write, Err: io.Discard}, smallCases())
 		write.Close()
 		ended <- err
 	}()
@@ -251,7 +251,7 @@ func TestDeviationsHaveEachDifference(t *testing.T) {
 			t.Parallel()
 			o := good()
 			test.spoil(&o)
-			if diff := cmp.Diff(test.want, o.deviations(smallBatch())); diff != "" {
+			if diff := cmp.Diff(test.want, o.deviations(smallCases())); diff != "" {
 				t.Errorf("deviations (-want +got):\n%s", diff)
 			}
 		})

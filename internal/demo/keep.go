@@ -13,30 +13,30 @@ import (
 )
 
 // keep says what to try, and returns when ctx ends.
-func (w *services) keep(ctx context.Context, s *terminal.Streams, apps []appCase) (err error) {
+func (svc *services) keep(ctx context.Context, s *terminal.Streams, apps []appCase) (err error) {
 	program, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program's path: %w", err)
 	}
-	ca, remove, err := simulator.WriteFile("", "the certificate authority", "pilotsync-demo-ca-*.pem", w.sim.CAPEM(), 0o644) // not a secret
+	ca, remove, err := simulator.WriteFile("", "the certificate authority", "pilotsync-demo-ca-*.pem", svc.sim.CAPEM(), 0o644) // not a secret
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	if err := w.printSuggestions(s.Out, program, ca, apps); err != nil {
+	if err := svc.printSuggestions(s.Out, program, ca, apps); err != nil {
 		return fmt.Errorf("print what to try: %w", err)
 	}
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-w.failed:
+	case <-svc.failed:
 		return errEnded
 	}
 }
 
 // printSuggestions prints what can be tried while the demo stays up. The commands work
 // in a shell in any folder: go run keeps the program in a temporary one.
-func (w *services) printSuggestions(out io.Writer, program, ca string, apps []appCase) error {
+func (svc *services) printSuggestions(out io.Writer, program, ca string, apps []appCase) error {
 	var b strings.Builder
 	b.WriteString("\nThe demo stays up until Ctrl-C. Paste this into another terminal first:\n\n")
 	fmt.Fprintf(&b, "  pilotsync() { %s \"$@\"; }\n", simulator.ShellQuote(program))
@@ -47,8 +47,8 @@ func (w *services) printSuggestions(out io.Writer, program, ca string, apps []ap
 	for _, app := range apps {
 		ids = append(ids, app.id)
 	}
-	fmt.Fprintf(&b, "  export REDIS_URL=%s\n", w.redisURL())
-	for _, setting := range w.sim.WorkerSettings([][2]string{{"WU_SERVER_PILOT_CLIENT_ID", clientID},
+	fmt.Fprintf(&b, "  export REDIS_URL=%s\n", svc.redisURL())
+	for _, setting := range svc.sim.WorkerSettings([][2]string{{"WU_SERVER_PILOT_CLIENT_ID", clientID},
 		{"WU_SERVER_PILOT_API_KEY", apiKey}, {"WU_SERVER_PILOT_APP_ID", strings.Join(ids, ",")}}, ca) {
 		fmt.Fprintf(&b, "  export %s=%s\n", setting[0], simulator.ShellQuote(setting[1]))
 	}
@@ -65,7 +65,7 @@ The page of an app shows ServerPilot's list beside the ledger: %[2]sapps/%[1]s
 
 The simulation takes any domain. A word in its first label decides how it behaves:
 
-`, apps[0].id, w.dashboard)
+`, apps[0].id, svc.dashboard)
 	for _, line := range simulator.Conventions() {
 		fmt.Fprintf(&b, "  %s\n", line)
 	}

@@ -14,7 +14,7 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// progress is how far the batch has come.
+// progress is how far the changes have come.
 type progress struct {
 	views map[string]map[string]ledger.View // by app and domain
 	// settled counts the changes that have ended: their domain is in a final state, or
@@ -24,11 +24,11 @@ type progress struct {
 }
 
 // read reads the ledger of all apps.
-func (w *services) read(ctx context.Context, apps []appCase, sent []enqueue.Receipt) (progress, error) {
+func (svc *services) read(ctx context.Context, apps []appCase, sent []enqueue.Receipt) (progress, error) {
 	p := progress{views: map[string]map[string]ledger.View{}, states: map[tasks.State]int{}}
 	known := 0
 	for _, app := range apps {
-		views, err := w.ledger.Domains(ctx, app.id)
+		views, err := svc.ledger.Domains(ctx, app.id)
 		if err != nil {
 			return progress{}, err
 		}

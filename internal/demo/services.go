@@ -30,7 +30,7 @@ import (
 const (
 	clientID = "sim"
 	apiKey   = "sim-key"
-	// The sites prove by it that they are of the network.
+	// With it the sites prove that they belong to the network.
 	siteSecret = "the key of the demo's webhook"
 
 	latency   = 150 * time.Millisecond // long enough that changes gather during a call
@@ -63,13 +63,13 @@ type services struct {
 
 // start starts the services; the caller must close them.
 func start(apps []appCase, version string, log io.Writer) (_ *services, err error) {
-	w := &services{redis: miniredis.NewMiniRedis(), log: newLogger(log), stop: func() {}, running: &errgroup.Group{}}
+	svc := &services{redis: miniredis.NewMiniRedis(), log: newLogger(log), stop: func() {}, running: &errgroup.Group{}}
 	defer func() {
 		if err != nil {
-			_ = w.close()
+			_ = svc.close()
 		}
 	}()
-	if err := w.redis.Start(); err != nil {
+	if err := svc.redis.Start(); err != nil {
 		return nil, fmt.Errorf("start the embedded Redis: %w", err)
 	}
 	options := simulator.Options{Latency: latency, CertDelay: certDelay, SiteSecret: []byte(siteSecret)}
@@ -78,49 +78,49 @@ func start(apps []appCase, version string, log io.Writer) (_ *services, err erro
 		options.Apps = append(options.Apps, simulator.App{ID: app.id, Domains: app.byHand})
 		ids = append(ids, app.id)
 	}
-	if w.sim, err = simulator.Start(options); err != nil {
+	if svc.sim, err = simulator.Start(options); err != nil {
 		return nil, fmt.Errorf("start the simulator: %w", err)
 	}
 	for _, app := range apps {
 		if app.trouble {
-			w.sim.FailNext(app.id, simulator.WriteList, simulator.Fault{Kind: simulator.Error5xx},
+			svc.sim.FailNext(app.id, simulator.WriteList, simulator.Fault{Kind: simulator.Error5xx},
 				simulator.Fault{Kind: simulator.Error429, For: time.Second})
 		}
 	}
-	w.rdb = redis.NewClient(&redis.Options{Addr: w.redis.Addr(), PoolSize: 200})
-	w.ledger, w.client = ledger.New(w.rdb), enqueue.New(w.rdb)
-	return w, w.run(ids, version)
+	svc.rdb = redis.NewClient(&redis.Options{Addr: svc.redis.Addr(), PoolSize: 200})
+	svc.ledger, svc.client = ledger.New(svc.rdb), enqueue.New(svc.rdb)
+	return svc, svc.run(ids, version)
 }
 
 // run starts the worker, the dashboard and the clock.
-func (w *services) run(apps []string, version string) error {
+func (svc *services) run(apps []string, version string) error {
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(w.sim.CAPEM())
+	roots.AppendCertsFromPEM(svc.sim.CAPEM())
 	accounts := []registry.Account{{ClientID: clientID, APIKey: apiKey, Apps: apps}}
 	wk, err := worker.New(worker.Config{
-		Redis: w.rdb, APIURL: w.sim.APIURL(),
+		Redis: svc.rdb, APIURL: svc.sim.APIURL(),
 		Accounts:  accounts,
 		Rules:     listsync.Rules{WWW: tasks.WWWAlways},
 		SSLDelays: sslDelays(),
 		// The simulated web servers are on loopback.
-		Check: certcheck.Config{DNS: w.sim.DNSAddr(), Port: w.sim.TLSPort(), Roots: roots, AllowPrivate: true,
-			Proxies: []certcheck.Proxy{w.sim.Proxy()}},
+		Check: certcheck.Config{DNS: svc.sim.DNSAddr(), Port: svc.sim.TLSPort(), Roots: roots, AllowPrivate: true,
+			Proxies: []certcheck.Proxy{svc.sim.Proxy()}},
 		Webhook:     webhook.Target{Keys: [][]byte{[]byte(siteSecret)}}, // events go nowhere
-		Concurrency: 64, Log: w.log,
+		Concurrency: 64, Log: svc.log,
 	})
 	if err != nil {
 		return fmt.Errorf("start the worker: %w", err)
 	}
-	if w.lists, err = serverpilot.NewLists(w.rdb, w.sim.APIURL(), 0, []serverpilot.Account{serverpilot.Account(accounts[0])}); err != nil {
+	if svc.lists, err = serverpilot.NewLists(svc.rdb, svc.sim.APIURL(), 0, []serverpilot.Account{serverpilot.Account(accounts[0])}); err != nil {
 		return fmt.Errorf("make the dashboard's clients: %w", err)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("open a port for the dashboard: %w", err)
 	}
-	w.dashboard = "http://" + listener.Addr().String() + "/"
+	svc.dashboard = "http://" + listener.Addr().String() + "/"
 	// Nothing here is real, so every visitor may use the buttons.
-	site, err := dashboard.New(dashboard.Config{Redis: w.rdb, Remote: w.lists, Open: dashboard.Act, Version: version, Log: logrus.NewEntry(w.log)})
+	site, err := dashboard.New(dashboard.Config{Redis: svc.rdb, Remote: svc.lists, Open: dashboard.Act, Version: version, Log: logrus.NewEntry(svc.log)})
 	if err != nil {
 		_ = listener.Close()
 		return fmt.Errorf("make the dashboard: %w", err)
@@ -128,18 +128,18 @@ func (w *services) run(apps []string, version string) error {
 
 	ctx, stop := context.WithCancel(context.Background())
 	running, ctx := errgroup.WithContext(ctx)
-	w.stop, w.running, w.failed = stop, running, ctx.Done()
+	svc.stop, svc.running, svc.failed = stop, running, ctx.Done()
 	running.Go(func() error { return wk.Run(ctx) })
 	running.Go(func() error {
 		defer func() { _ = site.Close() }()
-		return dashboard.Serve(ctx, listener, site.Handler(), stdlog.New(w.log.Out, "dashboard: ", stdlog.LstdFlags))
+		return dashboard.Serve(ctx, listener, site.Handler(), stdlog.New(svc.log.Out, "dashboard: ", stdlog.LstdFlags))
 	})
-	running.Go(func() error { w.moveClock(ctx); return nil })
+	running.Go(func() error { svc.moveClock(ctx); return nil })
 	return nil
 }
 
 // moveClock moves the clock of miniredis, which doesn't move by itself.
-func (w *services) moveClock(ctx context.Context) {
+func (svc *services) moveClock(ctx context.Context) {
 	ticker := time.NewTicker(500 * time.Millisecond)
 	defer ticker.Stop()
 	last := time.Now()
@@ -148,29 +148,29 @@ func (w *services) moveClock(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-ticker.C:
-			w.redis.FastForward(now.Sub(last))
+			svc.redis.FastForward(now.Sub(last))
 			last = now
 		}
 	}
 }
 
-func (w *services) redisURL() string { return "redis://" + w.redis.Addr() + "/0" }
+func (svc *services) redisURL() string { return "redis://" + svc.redis.Addr() + "/0" }
 
 // close stops the worker first, since it needs everything else, and returns the error
 // of the worker or the dashboard.
-func (w *services) close() error {
-	w.stop()
-	err := w.running.Wait()
-	if w.lists != nil {
-		w.lists.Close()
+func (svc *services) close() error {
+	svc.stop()
+	err := svc.running.Wait()
+	if svc.lists != nil {
+		svc.lists.Close()
 	}
-	if w.rdb != nil {
-		_ = w.rdb.Close() // nothing of it is kept
+	if svc.rdb != nil {
+		_ = svc.rdb.Close() // nothing of it is kept
 	}
-	if w.sim != nil {
-		w.sim.Close()
+	if svc.sim != nil {
+		svc.sim.Close()
 	}
-	w.redis.Close()
+	svc.redis.Close()
 	return err
 }
 

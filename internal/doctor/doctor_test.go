@@ -150,7 +150,7 @@ func TestEachFaultIsFoundByItsCheck(t *testing.T) {
 			rdb := redis.NewClient(&redis.Options{Addr: mini.Addr(), Password: hush})
 			f.t.Cleanup(func() { rdb.Close() })
 			f.cfg.Redis.Client = rdb
-		}, CheckRedis, Failure, "answers, but not to us"},
+		}, CheckRedis, Failure, "answers, but refuses this client"},
 		{"a Redis that tells nothing", func(*fixture) {}, CheckVersion, Warning, "could not be checked"},
 		{"keys of a cache", func(f *fixture) {
 			f.rdb.Set(f.t.Context(), "wp:session:"+hush, 1, 0)

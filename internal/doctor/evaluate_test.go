@@ -67,7 +67,7 @@ func TestRedisIsEvaluatedByItsAnswers(t *testing.T) {
 		{"Valkey", evaluateVersion, info("redis_version=7.2.4", "server_name=valkey", "valkey_version=8.0.1"), want{OK, "(Valkey 8.0.1)"}},
 		{"an old version", evaluateVersion, info("redis_version=6.0.16"), want{Failure, "Redis is 6.0.16"}},
 		{"an unknown version", evaluateVersion, node{infoErr: refused}, want{Warning, "Redis refuses INFO: NOPERM"}},
-		{"a version that can't be read", evaluateVersion, info("redis_version=six"), want{Warning, "doesn't tell"}},
+		{"a version that can't be read", evaluateVersion, info("redis_version=six"), want{Warning, "doesn't have"}},
 
 		{"the append-only file, synced each second", evaluatePersistence, info("aof_enabled=1", "aof_last_write_status=ok", "config appendfsync=everysec", "config save="), want{OK, "appendfsync everysec"}},
 		{"the append-only file, always synced", evaluatePersistence, info("aof_enabled=1", "config appendfsync=always"), want{OK, "appendfsync always"}},
@@ -95,7 +95,7 @@ func TestRedisIsEvaluatedByItsAnswers(t *testing.T) {
 		{"a right clock", evaluateClock, node{ahead: time.Millisecond}, want{OK, "agree to within 1ms"}},
 		{"a clock that is ahead", evaluateClock, node{ahead: 2 * time.Second}, want{Warning, "Redis's clock is 2s ahead of this machine's"}},
 		{"a clock that is behind", evaluateClock, node{ahead: -2 * time.Second}, want{Warning, "Redis's clock is 2s behind this machine's"}},
-		{"a clock that is perhaps ahead", evaluateClock, node{ahead: 2 * time.Second, about: 100 * time.Millisecond}, want{OK, "agree to within 2.1s"}},
+		{"a clock that is perhaps ahead", evaluateClock, node{ahead: 2 * time.Second, uncertainty: 100 * time.Millisecond}, want{OK, "agree to within 2.1s"}},
 		{"a wrong clock", evaluateClock, node{ahead: -15 * time.Second}, want{Failure, "15s behind"}},
 		{"an unreadable clock", evaluateClock, node{clockErr: refused}, want{Warning, "Redis refuses TIME"}},
 	} {
@@ -147,7 +147,7 @@ func TestServerPilotIsEvaluatedByItsAnswers(t *testing.T) {
 		"a failing API":                   {evaluateAPI("h", answer{status: 503}), want{Warning, "answers 503"}},
 		"an API without a DNS name":       {evaluateAPI("h", answer{err: &net.DNSError{Err: "no such host", Name: "h", IsNotFound: true}}), want{Failure, "DNS can't resolve h"}},
 		"an API out of reach":             {evaluateAPI("h", answer{err: context.DeadlineExceeded}), want{Failure, "can't be reached"}},
-		"a clock without a date":          {evaluateAPIClock(answer{}), want{Warning, "doesn't tell"}},
+		"a clock without a date":          {evaluateAPIClock(answer{}), want{Warning, "doesn't have"}},
 		"a resolver without an answer":    {evaluateDNS("r", "do", "n", 0, &net.DNSError{Err: "server misbehaving", Server: "192.0.2.53:53"}), want{Failure, "r gives no usable answer about n: server misbehaving"}},
 		"a resolver that knows nothing":   {evaluateDNS("r", "do", "n", 0, &net.DNSError{IsNotFound: true}), want{OK, "r answers"}},
 		"a server that takes calls":       {evaluateOutbound(addr, 443, time.Second, nil), want{OK, "on port 443"}},

@@ -44,5 +44,5 @@ func evaluateLedger(is ledger.Identity, loss ledger.Loss, now time.Time) Result 
 	if is.ID == "" {
 		return ok(CheckLedger, "the ledger has no identity yet; the next worker gives it one")
 	}
-	return ok(CheckLedger, fmt.Sprintf("the ledger is the one that was begun on %s", is.Created.Format("2 January 2006")))
+	return ok(CheckLedger, fmt.Sprintf("the ledger has existed since %s", is.Created.Format("2 January 2006")))
 }

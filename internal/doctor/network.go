@@ -134,16 +134,16 @@ func evaluateAPI(host string, a answer) Result {
 }
 
 func evaluateAPIClock(a answer) Result {
-	ahead, about, err := a.skew()
+	ahead, uncertainty, err := a.skew()
 	if err != nil {
-		return warning(CheckAPIClock, "ServerPilot's answer doesn't tell its time", "Check by yourself that this machine's clock is right (timedatectl).")
+		return warning(CheckAPIClock, "ServerPilot's answer doesn't have its time", "Check by yourself that this machine's clock is right (timedatectl).")
 	}
-	return evaluateSkew(CheckAPIClock, "ServerPilot's", ahead, about)
+	return evaluateSkew(CheckAPIClock, "ServerPilot's", ahead, uncertainty)
 }
 
 // skew returns how far the clock of the header Date is ahead of this machine's, and the
 // uncertainty of that.
-func (a answer) skew() (ahead, about time.Duration, err error) {
+func (a answer) skew() (ahead, uncertainty time.Duration, err error) {
 	at, err := http.ParseTime(a.date)
 	if err != nil {
 		return 0, 0, fmt.Errorf("the header Date: %w", err)

@@ -112,12 +112,12 @@ func evaluateDryRun(live []ledger.Worker, err error) Result {
 		}
 	}
 	slices.Sort(both)
-	says := fmt.Sprintf("in a dry run, so that nothing is written to ServerPilot: %s", strings.Join(names, ", "))
+	detail := "in a dry run, so nothing is written to ServerPilot: " + strings.Join(names, ", ")
 	if both = slices.Compact(both); len(both) > 0 {
-		return warning(CheckDryRun, says+"; other workers do write the lists of "+strings.Join(both, ", "),
+		return warning(CheckDryRun, detail+"; other workers do write the lists of "+strings.Join(both, ", "),
 			"Stop the workers in the dry run, or the others: beside each other they delay every change.")
 	}
-	return warning(CheckDryRun, says, "Restart the worker without PILOTSYNC_DRY_RUN once you have seen enough; it syncs the lists at once.")
+	return warning(CheckDryRun, detail, "Restart the worker without PILOTSYNC_DRY_RUN once you have seen enough; it syncs the lists at once.")
 }
 
 // backlogAge is how long a change may wait without a warning: a sync takes

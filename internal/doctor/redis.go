@@ -23,11 +23,11 @@ type node struct {
 	// the command, as managed ones do, and the error says why.
 	info, settings       map[string]string
 	infoErr, settingsErr error
-	// ahead is by how much its clock is ahead of ours, exact to within about.
-	ahead, about time.Duration
-	clockErr     error
-	replay       replayRights
-	keys         keySample
+	// ahead is by how much its clock is ahead of ours, exact to within uncertainty.
+	ahead, uncertainty time.Duration
+	clockErr           error
+	replay             replayRights
+	keys               keySample
 }
 
 // checkRedis reads Redis; the first result says whether it answers at all.
@@ -48,8 +48,8 @@ func checkRedis(ctx context.Context, set config.Redis) []Result {
 		return results
 	}
 	nodes := readNodes(ctx, rdb)
-	for _, judge := range []func(node) Result{evaluateVersion, evaluatePersistence, evaluateReplay, evaluateEviction, evaluateMemory, evaluateClock, evaluateKeys} {
-		results = append(results, worst(nodes, judge))
+	for _, evaluate := range []func(node) Result{evaluateVersion, evaluatePersistence, evaluateReplay, evaluateEviction, evaluateMemory, evaluateClock, evaluateKeys} {
+		results = append(results, worst(nodes, evaluate))
 	}
 	return results
 }
@@ -68,12 +68,12 @@ func readNodes(ctx context.Context, rdb redis.UniversalClient) []node {
 	defer cancel()
 	cluster, isCluster := rdb.(*redis.ClusterClient)
 	if !isCluster {
-		return []node{look(limited, rdb)}
+		return []node{readNode(limited, rdb)}
 	}
 	var mu sync.Mutex
 	var nodes []node
 	err := cluster.ForEachMaster(limited, func(ctx context.Context, master *redis.Client) error {
-		n := look(ctx, master)
+		n := readNode(ctx, master)
 		n.name = master.Options().Addr
 		mu.Lock()
 		defer mu.Unlock()
@@ -87,7 +87,8 @@ func readNodes(ctx context.Context, rdb redis.UniversalClient) []node {
 	return nodes
 }
 
-func look(ctx context.Context, rdb redis.UniversalClient) node {
+// readNode collects the facts about one server. What can't be read leaves its error.
+func readNode(ctx context.Context, rdb redis.UniversalClient) node {
 	var n node
 	text, err := rdb.Info(ctx).Result()
 	if n.infoErr = err; err == nil {
@@ -107,7 +108,7 @@ func look(ctx context.Context, rdb redis.UniversalClient) node {
 	before := time.Now()
 	at, err := rdb.Time(ctx).Result()
 	took := time.Since(before)
-	n.clockErr, n.about = err, took/2
+	n.clockErr, n.uncertainty = err, took/2
 	n.ahead = at.Sub(before.Add(took / 2))
 	return n
 }
@@ -125,11 +126,11 @@ func parseInfo(text string) map[string]string {
 
 // worst evaluates each node and returns the worst result, with the node's name if there are
 // several.
-func worst(nodes []node, judge func(node) Result) Result {
+func worst(nodes []node, evaluate func(node) Result) Result {
 	rank := []Status{OK, Warning, Failure}
 	var gravest Result
 	for i, n := range nodes {
-		r := judge(n)
+		r := evaluate(n)
 		if n.name != "" && r.Status != OK {
 			r.Detail = n.name + ": " + r.Detail
 		}

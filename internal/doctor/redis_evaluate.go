@@ -16,7 +16,7 @@ func evaluatePing(shown string, took time.Duration, err error) Result {
 	case err == nil:
 		return ok(CheckRedis, fmt.Sprintf("%s answers in %s", shown, took.Round(10*time.Microsecond)))
 	case errors.As(err, &refused):
-		return failure(CheckRedis, fmt.Sprintf("%s answers, but not to us: %v", shown, err),
+		return failure(CheckRedis, fmt.Sprintf("%s answers, but refuses this client: %v", shown, err),
 			"Set REDIS_URL to a user and password that this Redis knows, and let the user use all commands on keys that begin with pilotsync:, asynq: and rate:.")
 	}
 	return failure(CheckRedis, fmt.Sprintf("no answer from %s: %s", shown, reason(err)),
@@ -34,7 +34,7 @@ func evaluateVersion(n node) Result {
 	y, errY := strconv.Atoi(minor)
 	switch {
 	case errX != nil || errY != nil:
-		return warning(CheckVersion, unseen("INFO", "Redis's version", n.infoErr), fmt.Sprintf("See to it that Redis is %d.%d or later.", leastMajor, leastMinor))
+		return warning(CheckVersion, unseen("INFO", "Redis's version", n.infoErr), fmt.Sprintf("Make sure that Redis is %d.%d or later.", leastMajor, leastMinor))
 	case x < leastMajor || x == leastMajor && y < leastMinor:
 		return failure(CheckVersion, "Redis is "+version, fmt.Sprintf("Update Redis to %d.%d or later.", leastMajor, leastMinor))
 	}
@@ -50,7 +50,7 @@ const persistenceRemedy = "Set 'appendonly yes' in redis.conf and by CONFIG SET;
 func evaluatePersistence(n node) Result {
 	aof, known := n.info["aof_enabled"]
 	if !known {
-		return warning(CheckPersistence, unseen("INFO", "whether Redis keeps its data", n.infoErr), "See to it that Redis keeps its data: 'appendonly yes'.")
+		return warning(CheckPersistence, unseen("INFO", "whether Redis keeps its data", n.infoErr), "Make sure that Redis keeps its data: 'appendonly yes'.")
 	}
 	if aof == "1" {
 		fsync := n.settings["appendfsync"]
@@ -61,7 +61,7 @@ func evaluatePersistence(n node) Result {
 		case fsync == "no":
 			return warning(CheckPersistence, "the append-only file is on with 'appendfsync no': a crash of the machine can lose half a minute of changes", "Set 'appendfsync everysec'.")
 		case fsync == "":
-			return ok(CheckPersistence, "the append-only file is on (appendfsync isn't told: CONFIG GET isn't allowed)")
+			return ok(CheckPersistence, "the append-only file is on (appendfsync isn't known: CONFIG GET isn't allowed)")
 		case fsync == "everysec":
 			return ok(CheckPersistence, "the append-only file is on, appendfsync everysec: a crash of the machine can lose a second or two")
 		}
@@ -85,7 +85,7 @@ func evaluateEviction(n node) Result {
 	const remedy = "Set 'maxmemory-policy noeviction' in redis.conf and by CONFIG SET."
 	switch {
 	case policy == "":
-		return warning(CheckEviction, unseen("INFO", "maxmemory-policy", n.infoErr), "See to it that Redis drops nothing when it is full: 'maxmemory-policy noeviction'.")
+		return warning(CheckEviction, unseen("INFO", "maxmemory-policy", n.infoErr), "Make sure that Redis drops nothing when it is full: 'maxmemory-policy noeviction'.")
 	case policy == "noeviction":
 		return ok(CheckEviction, "maxmemory-policy is noeviction")
 	case n.info["maxmemory"] == "0":
@@ -104,7 +104,7 @@ func evaluateMemory(n node) Result {
 	used, err := strconv.ParseInt(n.info["used_memory"], 10, 64)
 	limit, limitErr := strconv.ParseInt(n.info["maxmemory"], 10, 64)
 	if err != nil || limitErr != nil {
-		return warning(CheckMemory, unseen("INFO", "how much memory Redis uses", n.infoErr), "See to it that Redis has memory left; 50,000 domains need some 100 MiB.")
+		return warning(CheckMemory, unseen("INFO", "how much memory Redis uses", n.infoErr), "Make sure that Redis has memory left; 50,000 domains need some 100 MiB.")
 	}
 	what := "maxmemory"
 	if limit == 0 {
@@ -141,19 +141,19 @@ const (
 
 func evaluateClock(n node) Result {
 	if n.clockErr != nil {
-		return warning(CheckRedisClock, unseen("TIME", "Redis's clock", n.clockErr), "See to it that the clocks of Redis and of all workers are right (NTP).")
+		return warning(CheckRedisClock, unseen("TIME", "Redis's clock", n.clockErr), "Make sure that the clocks of Redis and of all workers are right (NTP).")
 	}
-	return evaluateSkew(CheckRedisClock, "Redis's", n.ahead, n.about)
+	return evaluateSkew(CheckRedisClock, "Redis's", n.ahead, n.uncertainty)
 }
 
-// evaluateSkew compares a clock with this machine's. about is the uncertainty of the
-// difference, which is subtracted from it.
-func evaluateSkew(check, whose string, ahead, about time.Duration) Result {
+// evaluateSkew compares a clock with this machine's. The uncertainty of the difference is
+// subtracted from it.
+func evaluateSkew(check, whose string, ahead, uncertainty time.Duration) Result {
 	apart, which := ahead, "ahead of"
 	if apart < 0 {
 		apart, which = -apart, "behind"
 	}
-	sure := apart - about
+	sure := apart - uncertainty
 	detail := fmt.Sprintf("%s clock is %s %s this machine's", whose, roundly(apart), which)
 	const remedy = "Let NTP set the clocks of this machine, of Redis's and of all workers' (timedatectl set-ntp true)."
 	switch {
@@ -162,7 +162,7 @@ func evaluateSkew(check, whose string, ahead, about time.Duration) Result {
 	case sure >= skewWarning:
 		return warning(check, detail, remedy)
 	}
-	return ok(check, fmt.Sprintf("%s clock and this machine's agree to within %s", whose, roundly(apart+about)))
+	return ok(check, fmt.Sprintf("%s clock and this machine's agree to within %s", whose, roundly(apart+uncertainty)))
 }
 
 func roundly(d time.Duration) string {
@@ -182,5 +182,5 @@ func unseen(command, what string, err error) string {
 	if err != nil {
 		return fmt.Sprintf("%s could not be checked: Redis refuses %s: %v", what, command, err)
 	}
-	return fmt.Sprintf("%s could not be checked: Redis doesn't tell by %s", what, command)
+	return fmt.Sprintf("%s could not be checked: Redis's answer to %s doesn't have it", what, command)
 }

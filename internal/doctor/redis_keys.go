@@ -69,7 +69,7 @@ func evaluateKeys(n node) Result {
 	case redis.IsPermissionError(k.err):
 		return ok(CheckKeys, "keys of other programs were not looked for: this user of Redis may not list keys (SCAN)")
 	case k.err != nil:
-		return warning(CheckKeys, unseen("SCAN", "whether other programs use this database", k.err), "See to it that nothing else uses this database of Redis.")
+		return warning(CheckKeys, unseen("SCAN", "whether other programs use this database", k.err), "Make sure that nothing else uses this database of Redis.")
 	case len(k.foreign) == 0:
 		return ok(CheckKeys, fmt.Sprintf("no other program has keys in this database (%d were checked)", k.seen))
 	}

@@ -152,7 +152,7 @@ func evaluateUnread(err error) Result {
 	case e != nil && e.Status == http.StatusNotFound:
 		return failure(CheckApp, "ServerPilot knows no such app on this account (404)", "Check the app id (it is in the address of the app's page in ServerPilot's dashboard), and that the client id is of the account that has it.")
 	case e != nil && e.Status == http.StatusForbidden:
-		return failure(CheckApp, "ServerPilot lets nobody see or change this app over the API (403)", "Take the app's protection away in ServerPilot's dashboard.")
+		return failure(CheckApp, "ServerPilot doesn't allow reading or changing this app over the API (403)", "Turn the app's protection off in ServerPilot's dashboard.")
 	}
 	return warning(CheckApp, fmt.Sprintf("it could not be read: %v", err), "Try again later; workers do so by themselves.")
 }

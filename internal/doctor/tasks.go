@@ -38,12 +38,12 @@ func checkTasks(inspector *asynq.Inspector, queues map[string]*asynq.QueueInfo) 
 			read += len(waiting)
 			for _, t := range waiting {
 				err := decode(queue, t.Type, t.Payload)
-				says := fmt.Sprintf("%q on %s: %v", t.ID, queue, err)
+				problem := fmt.Sprintf("%q on %s: %v", t.ID, queue, err)
 				switch {
 				case errors.Is(err, tasks.ErrNewer):
-					newer = append(newer, says)
+					newer = append(newer, problem)
 				case err != nil:
-					bad = append(bad, says)
+					bad = append(bad, problem)
 				}
 			}
 		}
@@ -74,10 +74,10 @@ func decode(queue, kind string, payload []byte) (err error) {
 func evaluateTasks(read, all int, bad, newer []string) Result {
 	if len(bad) > 0 {
 		return failure(CheckTasks, fmt.Sprintf("%d of the %d waiting tasks that were read can't be understood: %s", len(bad), read, someOf(bad)),
-			"Find the program that wrote them (docs/wire-format.md tells the format) and correct it; a worker archives such tasks. Ask for their domains again.")
+			"Find the program that wrote them (docs/wire-format.md has the format) and correct it; a worker archives such tasks. Request their domains again.")
 	}
 	if len(newer) > 0 {
-		return warning(CheckTasks, fmt.Sprintf("%d of the %d waiting tasks that were read are of a later form than this program knows: %s", len(newer), read, someOf(newer)),
+		return warning(CheckTasks, fmt.Sprintf("%d of the %d waiting tasks that were read are in a later format than this program knows: %s", len(newer), read, someOf(newer)),
 			"They wait for a worker that knows it, and nothing of them is lost: update the workers, and this program.")
 	}
 	detail := fmt.Sprintf("the %d tasks that wait are as they should be", read)

@@ -24,27 +24,27 @@ const clockWarning = time.Minute
 // checkWebhooks sends an OPTIONS request to each webhook, since every test event would be
 // false.
 func checkWebhooks(ctx context.Context, cfg config.Worker) []Result {
-	of := map[string][]string{} // apps by URL
+	apps := map[string][]string{} // by URL
 	for _, a := range cfg.Accounts {
 		for _, app := range a.Apps {
 			hook, own := cfg.Webhooks[app]
 			if !own {
 				hook = cfg.Webhook
 			}
-			of[hook.URL] = append(of[hook.URL], app)
+			apps[hook.URL] = append(apps[hook.URL], app)
 		}
 	}
-	if len(of) == 0 && cfg.Webhook.URL != "" { // no app is known, but a webhook is
-		of[cfg.Webhook.URL] = nil
+	if len(apps) == 0 && cfg.Webhook.URL != "" { // no app is known, but a webhook is
+		apps[cfg.Webhook.URL] = nil
 	}
-	delete(of, "")
-	if len(of) == 0 {
+	delete(apps, "")
+	if len(apps) == 0 {
 		return []Result{ok(CheckWebhook, "none is set (PILOTSYNC_WEBHOOK_URL): no events are sent, and WordPress polls by itself")}
 	}
-	return each(slices.Sorted(maps.Keys(of)), 8, func(address string) Result {
+	return each(slices.Sorted(maps.Keys(apps)), 8, func(address string) Result {
 		name := host(address)
-		if len(of) > 1 {
-			name += " (apps " + strings.Join(of[address], ", ") + ")"
+		if len(apps) > 1 {
+			name += " (apps " + strings.Join(apps[address], ", ") + ")"
 		}
 		return evaluateWebhook(name, isWordPress(address), call(ctx, http.MethodOptions, address))
 	})
@@ -110,7 +110,7 @@ func (a answer) routeProblem() string {
 // evaluateReceiversClock compares the header Date of an answer with the age that a
 // signature may have. Without that header there is no result.
 func evaluateReceiversClock(name, fine string, a answer) Result {
-	ahead, about, err := a.skew()
+	ahead, uncertainty, err := a.skew()
 	if err != nil {
 		return ok(CheckWebhook, fine)
 	}
@@ -120,7 +120,7 @@ func evaluateReceiversClock(name, fine string, a answer) Result {
 	}
 	detail := fmt.Sprintf("the clock of the webhook at %s is %s %s this machine's", name, roundly(apart), which)
 	const remedy = "Let NTP set the clocks of both machines (timedatectl set-ntp true)."
-	switch sure := apart - about; {
+	switch sure := apart - uncertainty; {
 	case sure >= signatureAge:
 		return failure(CheckWebhook, detail+": it refuses all events, since a signature may be five minutes old", remedy)
 	case sure >= clockWarning:

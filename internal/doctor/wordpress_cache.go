@@ -31,7 +31,7 @@ func checkCache(found wpconfig.Config, url string) []Result {
 		return nil
 	case len(unclear) > 0 || !single || slices.ContainsFunc(several, func(name string) bool { return slices.Contains(names, name) }):
 		return []Result{warning(CheckWPConfig, "whether WordPress's object cache uses pilotsync's Redis database is not known: this check doesn't understand "+
-			cmp.Or(strings.Join(unclear, ", "), strings.Join(names, ", ")), "'wp pilotsync test' compares them; see to it that pilotsync has a Redis of its own.")}
+			cmp.Or(strings.Join(unclear, ", "), strings.Join(names, ", ")), "'wp pilotsync test' compares them; make sure that pilotsync has a Redis of its own.")}
 	case !redisurl.Same(cacheURL(values), url):
 		return nil
 	}
@@ -43,8 +43,9 @@ func checkCache(found wpconfig.Config, url string) []Result {
 	return []Result{failure(CheckWPConfig, detail+", so the plugin doesn't take over", remedy)}
 }
 
-// cachePlace is the same with the entries of Object Cache Pro's array in the place of
-// redis-cache's constants, which that plugin doesn't read, and whether they name one server.
+// cachePlace returns the constants that say where the cache's Redis is, and whether they name
+// one server. Object Cache Pro reads its array instead of redis-cache's constants, so the
+// array's entries then take their place.
 func cachePlace(values map[string]string) (place map[string]string, single bool) {
 	config, found := values[wpconfig.CacheConfig]
 	if !found {

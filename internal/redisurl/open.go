@@ -108,7 +108,7 @@ func socketOptions(raw string) (*redis.Options, error) {
 	if err != nil {
 		return nil, reason(err)
 	}
-	return sized(opt), nil
+	return withDefaults(opt), nil
 }
 
 // serverOptions are those of a single server over TCP.
@@ -117,7 +117,7 @@ func serverOptions(raw string, secure bool) (*redis.Options, error) {
 	if err != nil {
 		return nil, reason(err)
 	}
-	id, err := takeOut(u, secure)
+	id, err := identityOf(u, secure)
 	if err != nil {
 		return nil, err
 	}
@@ -128,11 +128,12 @@ func serverOptions(raw string, secure bool) (*redis.Options, error) {
 	if secure {
 		opt.TLSConfig, err = id.config(opt.TLSConfig.InsecureSkipVerify)
 	}
-	return sized(opt), err
+	return withDefaults(opt), err
 }
 
-// takeOut is takeIdentity for a whole URL, which also gets the scheme that go-redis expects.
-func takeOut(u *url.URL, secure bool) (identity, error) {
+// identityOf is takeIdentity for a whole URL, which also gets the scheme that go-redis
+// expects.
+func identityOf(u *url.URL, secure bool) (identity, error) {
 	q := u.Query()
 	id, err := takeIdentity(q, secure)
 	u.Scheme, u.RawQuery = "redis", q.Encode()
@@ -145,11 +146,11 @@ func takeOut(u *url.URL, secure bool) (identity, error) {
 // sentinelOptions builds a URL for go-redis: its host is the first Sentinel with the
 // Sentinels' password, everything else is in its query.
 func sentinelOptions(p parts, secure bool) (*redis.FailoverOptions, error) {
-	u, addrs, err := p.several(sentinelPort)
+	u, addrs, err := p.parseHosts(sentinelPort)
 	if err != nil {
 		return nil, err
 	}
-	id, err := takeOut(u, secure)
+	id, err := identityOf(u, secure)
 	if err != nil {
 		return nil, err
 	}
@@ -191,14 +192,14 @@ func sentinelOptions(p parts, secure bool) (*redis.FailoverOptions, error) {
 }
 
 func clusterOptions(p parts, secure bool) (*redis.ClusterOptions, error) {
-	u, addrs, err := p.several(serverPort)
+	u, addrs, err := p.parseHosts(serverPort)
 	if err != nil {
 		return nil, err
 	}
 	if db := strings.Trim(u.Path, "/"); db != "" && db != "0" {
 		return nil, fmt.Errorf("it asks for database %q; a Cluster has database 0 only", db)
 	}
-	id, err := takeOut(u, secure)
+	id, err := identityOf(u, secure)
 	if err != nil {
 		return nil, err
 	}
@@ -223,9 +224,9 @@ func clusterOptions(p parts, secure bool) (*redis.ClusterOptions, error) {
 	return opt, nil
 }
 
-// several parses a URL with several hosts, which net/url doesn't support. It returns the URL
-// with a placeholder host, and the addresses.
-func (p parts) several(defaultPort string) (*url.URL, []string, error) {
+// parseHosts parses a URL with several hosts, which net/url doesn't support. It returns the
+// URL with a placeholder host, and the addresses.
+func (p parts) parseHosts(defaultPort string) (*url.URL, []string, error) {
 	u, err := url.Parse("redis://" + p.userAt() + "host" + p.rest)
 	if err != nil {
 		return nil, nil, reason(err)
@@ -241,9 +242,9 @@ func (p parts) several(defaultPort string) (*url.URL, []string, error) {
 	return u, addrs, nil
 }
 
-// sized sets the pool's size, and makes each read and write honour its context's deadline;
-// otherwise go-redis uses only its own time limits.
-func sized(opt *redis.Options) *redis.Options {
+// withDefaults sets the pool's size, and makes each read and write honour its context's
+// deadline; otherwise go-redis uses only its own time limits.
+func withDefaults(opt *redis.Options) *redis.Options {
 	opt.ContextTimeoutEnabled = true
 	if opt.PoolSize == 0 {
 		opt.PoolSize = poolSize()

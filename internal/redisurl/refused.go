@@ -24,7 +24,7 @@ func (e *RefusedError) Error() string {
 	case strings.Contains(text, "sentinels"):
 		return "a Sentinel refuses the login, see sentinel_user and sentinel_password: " + text
 	case strings.Contains(text, "NOPERM"):
-		return fmt.Sprintf("Redis lets user %q in, but not do this: %s", cmp.Or(e.User, "default"), text)
+		return fmt.Sprintf("Redis lets user %q in, but doesn't allow this command: %s", cmp.Or(e.User, "default"), text)
 	case strings.Contains(text, noDatabase):
 		return "Redis has no database of this number: " + text
 	case e.User == "":
@@ -40,10 +40,11 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 // for a Sentinel. Servers without users, or with the user default only, use those with ERR.
 var refusals = [...]string{"WRONGPASS ", "NOAUTH ", "NOPERM ", "ERR AUTH ", "ERR invalid password", "ERR Client sent AUTH", noDatabase}
 
-// noDatabase is what SELECT answers to a number beyond the setting databases.
+// noDatabase is what SELECT answers to a number beyond Redis's setting "databases".
 const noDatabase = "DB index is out of range"
 
-// AsRefused returns the error of a client as a [RefusedError], if it is one.
+// AsRefused returns the error of a client as a [RefusedError], if it is one. The client may
+// be nil; then a new RefusedError has no user.
 func AsRefused(client redis.UniversalClient, err error) (*RefusedError, bool) {
 	if err == nil {
 		return nil, false

@@ -36,7 +36,7 @@ func TestARefusedLoginNamesTheUserAndRedissReason(t *testing.T) {
 		{"a user who is off", server.As("closed"), `refuses the login of user "closed"`, "WRONGPASS"},
 		{"a password alone", strings.Replace(server.URL, "://", "://:wrong@", 1), `refuses the login of user "default"`, "WRONGPASS"},
 		{"no login", server.URL, "wants a user and a password, and none is given", "NOAUTH"},
-		{"a user without the right", server.As("replica"), `lets user "replica" in, but not do this`, "NOPERM"},
+		{"a user without the right", server.As("replica"), `lets user "replica" in, but doesn't allow this command`, "NOPERM"},
 		{"Sentinel, a wrong password for the servers", wrong(set.As("worker"), "worker"), `refuses the login of user "worker"`, "WRONGPASS"},
 		{"Sentinel, a wrong password for the Sentinels", wrong(set.As("worker"), "pilotsync"), "a Sentinel refuses the login, see sentinel_user", "WRONGPASS"},
 		{"Sentinel, none for the Sentinels", strings.Split(set.As("worker"), "&")[0], "a Sentinel refuses the login, see sentinel_user", "NOAUTH"},

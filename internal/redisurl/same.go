@@ -30,14 +30,14 @@ func databaseOf(raw string) string {
 	defer client.Close() // it never connected
 	if single, ok := client.(*redis.Client); ok && single.Options().Network != "" && single.Options().Addr != "FailoverClient" {
 		opt := single.Options()
-		return opt.Network + " " + here(opt.Addr) + " " + strconv.Itoa(opt.DB)
+		return opt.Network + " " + comparableAddr(opt.Addr) + " " + strconv.Itoa(opt.DB)
 	}
 	p := split(raw)
 	return p.scheme + " " + p.hosts + " " + p.rest
 }
 
-// here gives all loopback addresses of a port the same form.
-func here(addr string) string {
+// comparableAddr gives all loopback addresses of a port the same form.
+func comparableAddr(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return addr // of a socket

@@ -67,12 +67,12 @@ func (n Notifier) Reloading() error {
 
 // Stopping reports that the service ends once its running calls have ended.
 func (n Notifier) Stopping() error {
-	return n.send("STOPPING=1\nSTATUS=stopping: calls in hand are finished")
+	return n.send("STOPPING=1\nSTATUS=stopping: waiting for running calls")
 }
 
-// Watch sends a sign of life at half of the time that the service manager waits for
-// one, until ctx ends. If alive returns an error, no sign is sent and trouble is
-// called with the error, as with one of sending.
+// Watch resets the service manager's watchdog, at half of the time that it waits, until ctx
+// ends. If alive returns an error, it isn't reset, and trouble is called with the error, as
+// with one of sending.
 func (n Notifier) Watch(ctx context.Context, alive func() error, trouble func(error)) {
 	if n.watchdog == 0 {
 		return

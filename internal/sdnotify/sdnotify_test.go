@@ -119,7 +119,7 @@ func TestASignOfLifeIsSentOnlyByWhatLives(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := next(); !strings.HasPrefix(got, "READY=1") {
-		t.Errorf("after the third sign of life came %q", got)
+		t.Errorf("after the third reset of the watchdog came %q", got)
 	}
 }
 
@@ -131,7 +131,7 @@ func TestNothingIsSentWhereNobodyAsks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n.Watch(t.Context(), func() error { t.Error("it was asked for a sign of life"); return nil }, func(error) {}) // returns at once
+		n.Watch(t.Context(), func() error { t.Error("it was asked whether the service is alive"); return nil }, func(error) {}) // returns at once
 	}
 	var none sdnotify.Notifier
 	if err := errors.Join(none.Ready(), none.Waiting("x"), none.Reloading(), none.Stopping()); err != nil {

@@ -125,7 +125,7 @@ func FuzzAnswer(f *testing.F) {
 			op = OpSetDomains
 		}
 		a := answer{status: status, header: http.Header{"Retry-After": {after}}, body: body}
-		app, err := conclude(c, op, "app1", a, decodeApp)
+		app, err := resultOf(c, op, "app1", a, decodeApp)
 		if err == nil {
 			if app.Domains == nil || app.ID != "app1" {
 				t.Fatalf("a success without a list, or for another app: %+v", app)

@@ -21,7 +21,7 @@ func (c *Client) App(ctx context.Context, id string) (App, error) {
 	if err != nil {
 		return App{}, err
 	}
-	return conclude(c, OpApp, id, a, decodeApp)
+	return resultOf(c, OpApp, id, a, decodeApp)
 }
 
 // Server reads one server. Every error is an [*Error].
@@ -33,7 +33,7 @@ func (c *Client) Server(ctx context.Context, id string) (Server, error) {
 	if err != nil {
 		return Server{}, err
 	}
-	server, err := conclude(c, OpServer, id, a, decodeServer)
+	server, err := resultOf(c, OpServer, id, a, decodeServer)
 	if err != nil {
 		return Server{}, err
 	}
@@ -62,7 +62,7 @@ func (c *Client) SetDomains(ctx context.Context, id string, domains []string, no
 	if err != nil {
 		return nil, err
 	}
-	app, err := conclude(c, OpSetDomains, id, a, decodeApp)
+	app, err := resultOf(c, OpSetDomains, id, a, decodeApp)
 	return app.Domains, err
 }
 
@@ -76,7 +76,7 @@ func (c *Client) EnableAutoSSL(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	_, err = conclude(c, OpEnableAutoSSL, id, a, func(_ string, body []byte) (struct{}, error) {
+	_, err = resultOf(c, OpEnableAutoSSL, id, a, func(_ string, body []byte) (struct{}, error) {
 		return data[struct{}](body) // its content isn't documented
 	})
 	return err
@@ -96,9 +96,9 @@ func (c *Client) failure(kind Kind, op, id string, err error) *Error {
 	return &Error{Kind: kind, Op: op, App: id, Err: scrubError(c.scrub, err)}
 }
 
-// conclude turns an answer into the call's result, or into its error. It makes all
+// resultOf turns an answer into the call's result, or into its error. It makes all
 // decisions about answers, and does no I/O.
-func conclude[T any](c *Client, op, id string, a answer, decode func(id string, body []byte) (T, error)) (T, error) {
+func resultOf[T any](c *Client, op, id string, a answer, decode func(id string, body []byte) (T, error)) (T, error) {
 	var none T
 	raw := errorMessage(a.body)
 	message := c.scrub(raw)

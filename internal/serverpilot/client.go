@@ -8,10 +8,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"pilotsync/internal/loopback"
 	"strings"
 	"time"
 	"unicode"
+
+	"pilotsync/internal/loopback"
 )
 
 // Config configures a [Client]. All fields but UserAgent and Observe must be set.

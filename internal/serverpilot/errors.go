@@ -117,17 +117,17 @@ func AsError(err error) *Error {
 	return nil
 }
 
-// kindOf returns the kind for an answer's status. spoken means that the body is ServerPilot's
-// JSON error; otherwise the answer comes from a gateway.
-func kindOf(write bool, status int, spoken bool) Kind {
+// kindOf returns the kind for an answer's status. hasMessage means that the body is
+// ServerPilot's JSON error; otherwise the answer comes from a gateway.
+func kindOf(write bool, status int, hasMessage bool) Kind {
 	switch {
 	case status == 401 || status == 402 || status == 403 || status == 404:
 		return Blocked
-	case status == 400 && spoken:
+	case status == 400 && hasMessage:
 		return Refused
 	case status >= 400 && status < 500: // had no effect; also 408, 409, 429
 		return Retry
-	case status >= 500 && spoken:
+	case status >= 500 && hasMessage:
 		return Retry
 	case write: // the backend may still be running, or its answer is unreadable
 		return Unknown

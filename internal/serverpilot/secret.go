@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"pilotsync/internal/text"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"pilotsync/internal/text"
 )
 
 const redacted = "[redacted]"

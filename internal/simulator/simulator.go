@@ -56,8 +56,8 @@ type Options struct {
 	// LastConn is when each server was last connected to ServerPilot. Default: it is
 	// connected.
 	LastConn time.Time
-	// SiteSecret is the key of a webhook secret of the network. By it all sites but those
-	// with OtherSite prove that they are of the network. Default: no site can.
+	// SiteSecret is the key of a webhook secret of the network. With it all sites but those
+	// with OtherSite prove that they belong to the network. Default: no site can.
 	SiteSecret []byte
 	// Now is the clock that decides when certificates become available. Default: time.Now.
 	Now func() time.Time

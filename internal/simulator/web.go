@@ -20,7 +20,7 @@ import (
 const ProxyName = "Simulated CDN"
 
 // proxyAddress is where the proxy is, on the web servers' port. A system whose loopback has
-// one address only, such as macOS, has no proxy: its names then reach nobody.
+// one address only, such as macOS, has no proxy: its names then can't be reached.
 var proxyAddress = netip.AddrFrom4([4]byte{127, 0, 0, 2})
 
 // Proxy is the proxy, for certcheck's configuration.

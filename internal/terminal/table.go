@@ -3,11 +3,12 @@ package terminal
 import (
 	"fmt"
 	"io"
-	"pilotsync/internal/text"
 	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"pilotsync/internal/text"
 )
 
 // Table is rows in columns. In a pipe each row is one line with all columns. On a

@@ -51,7 +51,7 @@ func pieces(word string, width int) (all []string) {
 }
 
 // WrapLines breaks each line of a text that is wider than width; what follows is
-// indented like the line's beginning and two columns more. A command of ours on a
+// indented like the line's beginning and two columns more. A pilotsync command on a
 // line of its own stays whole, so that it can be pasted. 0 is any width.
 func WrapLines(text string, width int) string {
 	if width <= 0 {

@@ -65,8 +65,8 @@ func (s *scanner) quoted(quote byte) {
 	s.emit(malformed, "", from)
 }
 
-// skipBraces skips code within a string, which may hold strings itself. What it
-// is made of belongs to nobody.
+// skipBraces skips code within a string, which may hold strings itself. Its tokens are
+// dropped.
 func (s *scanner) skipBraces(dollarFirst bool) {
 	s.pos++
 	if dollarFirst {
