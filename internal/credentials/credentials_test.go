@@ -152,7 +152,7 @@ func TestWhatIsWrongIsSaidAndNothingIsWritten(t *testing.T) {
 		want   string
 	}{
 		"a user is missing":     {func(o *Options) { o.ACL = []byte(strings.Replace(users, "user page on +get\n", "", 1)) }, "user page on"},
-		"default has no line":   {func(o *Options) { o.ACL = []byte(users[strings.Index(users, "\n")+1:]) }, "anybody gets in"},
+		"default has no line":   {func(o *Options) { o.ACL = []byte(users[strings.Index(users, "\n")+1:]) }, "any client gets in"},
 		"default has no rights": {func(o *Options) { o.ACL = []byte(strings.Replace(users, "allchannels +@all", "allchannels -@all", 1)) }, "a restart of Redis loses data"},
 		"a user is off":         {func(o *Options) { o.ACL = []byte(strings.Replace(users, "page on", "page off", 1)) }, "user page on"},
 		"any password is let":   {func(o *Options) { o.ACL = []byte(strings.Replace(users, "php on", "php on nopass", 1)) }, "nopass"},

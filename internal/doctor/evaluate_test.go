@@ -313,7 +313,7 @@ func TestQueuesAreEvaluatedByWaitingWork(t *testing.T) {
 		"an app that is served":   {evaluateServed([]ledger.App{app}, accounts)[0], want{OK, "every app"}},
 		"an app without a worker": {evaluateServed([]ledger.App{{ID: "app2", Pending: 3}}, accounts)[0], want{Warning, "3 changes wait"}},
 		"tasks as they should be": {evaluateTasks(10, 20, nil, nil), want{OK, "the 10 tasks that were read, of 20"}},
-		"tasks of a later form":   {evaluateTasks(10, 10, nil, []string{"a"}), want{Warning, "1 of the 10 waiting tasks that were read are of a later form than this program knows: a"}},
+		"tasks of a later form":   {evaluateTasks(10, 10, nil, []string{"a"}), want{Warning, "1 of the 10 waiting tasks that were read are in a later format than this program knows: a"}},
 		"tasks as they shouldn't": {evaluateTasks(10, 20, strings.Split("a b c d e f g", " "), []string{"h"}), want{Failure, "7 of the 10 waiting tasks that were read can't be understood: a; b; c; d; e; and 2 more"}},
 	} {
 		t.Run(name, func(t *testing.T) {
