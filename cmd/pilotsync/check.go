@@ -24,7 +24,7 @@ Examples:
 
     pilotsync check example.com --app=app1
 
-    pilotsync check example.com --json | jq -r '.[].problems[] | .cause + ": " + .remedy'`
+    pilotsync check example.com --json | jq -r '.[].problems[].remedy'`
 }
 
 // domainCheck is what --json prints of a domain. The keys are a contract.

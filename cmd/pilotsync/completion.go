@@ -26,7 +26,7 @@ Examples:
 
     source <(pilotsync completion zsh --code)       # in ~/.zshrc
 
-    pilotsync completion fish --code | source       # in ~/.config/fish/config.fish`
+    pilotsync completion fish --code | source       # in fish's config.fish`
 }
 
 // completeLine answers the shell's request for completions of a line: the shell runs

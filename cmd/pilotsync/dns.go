@@ -26,7 +26,7 @@ Examples:
 
     pilotsync dns example.com --app=app1
 
-    pilotsync dns example.com --json | jq -r '.[].records[] | [.type, .name, .value] | @tsv'`
+    pilotsync dns example.com --json | jq -c '.[].records[]'`
 }
 
 // domainRecords is what --json prints of a domain. The keys are a contract.

@@ -42,11 +42,11 @@ Examples:
 
     pilotsync enqueue %[1]s --app=app1 --file=domains.txt --wait
 
-    wp site list --field=domain | pilotsync enqueue %[1]s --app=app1 --file=- --json
+    wp site list --field=domain | pilotsync enqueue %[1]s --app=app1 --file=-
 
-    pilotsync enqueue %[1]s example.com --app=app1 --by=ada      # the history then says who asked
+    pilotsync enqueue %[1]s example.com --app=app1 --by=ada     # who asked
 
-    pilotsync enqueue %[1]s example.com --app=newapp --force     # a worker will serve newapp later`
+    pilotsync enqueue %[1]s example.com --app=newapp --force    # served later`
 
 // Help is shown under the command's own --help.
 func (*addCmd) Help() string { return fmt.Sprintf(enqueueExamples, "add") }

@@ -46,7 +46,8 @@ Examples:
 
     pilotsync events --failed --app=app1
 
-    pilotsync events --failed --json | jq -r '.[].id' | xargs -r pilotsync events replay`
+    pilotsync events --failed --json | jq -r '.[].id' |
+      xargs -r pilotsync events replay`
 }
 
 // Validate is called by kong after parsing.

@@ -78,7 +78,7 @@ func (f *accountFlags) app() (string, error) {
 
 // appsFlag are the apps of a command that is about one or more.
 type appsFlag struct {
-	App []string `required:"" predictor:"app" placeholder:"ID" help:"The app; give it again for more."`
+	App []string `required:"" predictor:"app" placeholder:"ID" help:"The app's id; give it again for more."`
 }
 
 // Validate is called by kong after parsing.

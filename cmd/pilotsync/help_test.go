@@ -3,6 +3,9 @@ package main
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"github.com/alecthomas/kong"
 )
 
 func TestAWrongCallNamesTheHelpAndWhatWasMeant(t *testing.T) {
@@ -44,5 +47,23 @@ func TestHelpAndVersionHaveMoreThanOneName(t *testing.T) {
 				t.Errorf("got %+v; want %+v", got, want)
 			}
 		})
+	}
+}
+
+// kong wraps the help's paragraphs, but not its examples.
+func TestExamplesFitATerminalOf80Columns(t *testing.T) {
+	t.Parallel()
+	parser, err := kong.New(&commands{}, kong.Vars{"version": "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range parser.Model.Children {
+		for _, node := range append(command.Leaves(false), command) {
+			for line := range strings.Lines(node.Detail) {
+				if line = strings.TrimRight(line, "\n"); strings.HasPrefix(line, "    ") && utf8.RuneCountInString(line) > 80 {
+					t.Errorf("%s: %q", node.FullPath(), line)
+				}
+			}
+		}
 	}
 }

@@ -28,7 +28,7 @@ Examples:
 
     pilotsync history --app=app1
 
-    pilotsync history --app=app1 -n 50 --json | jq '.[] | select(.removed != [])'`, ledger.WritesKept)
+    pilotsync history --app=app1 --json | jq '.[] | select(.removed != [])'`, ledger.WritesKept)
 }
 
 // Validate is called by kong after parsing.

@@ -30,15 +30,15 @@ func (*passwordsCmd) Help() string {
 
 // passwordsFolder is where the folders of the services are.
 type passwordsFolder struct {
-	Folder string `default:"/var/lib/pilotsync" placeholder:"FOLDER" help:"Folder with a folder for each service, and the folder kept."`
+	Folder string `default:"/var/lib/pilotsync" placeholder:"FOLDER" help:"Folder with a folder for each service, and the folder kept with the passwords. Default: /var/lib/pilotsync."`
 }
 
 type passwordsMakeCmd struct {
 	passwordsFolder
 
 	ACL        string `name:"acl" required:"" placeholder:"FILE" help:"Redis's users without passwords, as deployments/redis/users.acl has them."`
-	Redis      string `default:"redis:6379" placeholder:"HOST:PORT" help:"Redis, as the worker and the dashboard reach it."`
-	Published  string `default:"127.0.0.1:6379" placeholder:"HOST:PORT" help:"The same Redis, as WordPress reaches it."`
+	Redis      string `default:"redis:6379" placeholder:"HOST:PORT" help:"Redis, as the worker and the dashboard reach it. Default: redis:6379."`
+	Published  string `default:"127.0.0.1:6379" placeholder:"HOST:PORT" help:"The same Redis, as WordPress reaches it. Default: 127.0.0.1:6379."`
 	APIKey     string `name:"api-key" env:"WU_SERVER_PILOT_API_KEY" placeholder:"KEY" help:"ServerPilot's API key, for the worker. Other users of the machine can see a flag: prefer the variable or the file. Default: none."`
 	APIKeyFile string `name:"api-key-file" placeholder:"FILE" help:"File to read the API key from."`
 }
@@ -49,7 +49,7 @@ func (*passwordsMakeCmd) Help() string {
 
 Examples:
 
-    pilotsync passwords make --acl=/etc/redis/users.acl --api-key-file=/run/secrets/api-key`
+    pilotsync passwords make --acl=users.acl --api-key-file=/run/secrets/api-key`
 }
 
 // Validate is called by kong after parsing.

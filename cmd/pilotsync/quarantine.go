@@ -101,7 +101,8 @@ Examples:
 
     pilotsync quarantine drop 5f2d0c9a7be41366
 
-    pilotsync quarantine --json | jq -r '.[].id' | xargs -r pilotsync quarantine drop`
+    pilotsync quarantine --json | jq -r '.[].id' |
+      xargs -r pilotsync quarantine drop`
 }
 
 // Run deletes the messages.

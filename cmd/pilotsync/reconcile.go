@@ -35,7 +35,7 @@ type reconcileCmd struct {
 
 // Help is shown under the command's own --help.
 func (*reconcileCmd) Help() string {
-	return `Each app's list is checked for drift every hour (PILOTSYNC_RECONCILE); this command requests a sync now. If it has the account's key, it first reads the list and shows what a sync will change. Without the key it needs Redis only, and shows the names that waiting changes take off. If more than ten names leave, or more than a tenth of the list, it asks for confirmation; without a terminal it needs --yes. With --dry-run it takes the same settings as 'pilotsync worker', and reads the list from ServerPilot. It shows what a sync would take off (-) and put on (+), with reasons. Then nothing is written and no task is enqueued.
+	return `Each app's list is checked for drift every hour (PILOTSYNC_RECONCILE); this command requests a sync now. If it has the account's key, it first reads the list and shows what a sync will change. Without the key it needs Redis only, and shows the names that waiting changes take off. If more than ten names leave, or more than a tenth of the list, it asks for confirmation; without a terminal it needs --yes. With --dry-run it takes the same settings as 'pilotsync worker', and reads the list from ServerPilot. It shows what a sync would take off (-) and put on (+), with reasons. Then nothing is written and no task is enqueued. With --json a list in sync is an empty array.
 
 Examples:
 
@@ -43,7 +43,7 @@ Examples:
 
     pilotsync reconcile --app=app1 --dry-run
 
-    pilotsync reconcile --app=app1 --dry-run --json | jq -e 'length == 0'      # in sync?`
+    pilotsync reconcile --app=app1 --dry-run --json | jq -e 'length == 0'`
 }
 
 // Run requests a sync, or shows what it would do.

@@ -27,17 +27,17 @@ type restoreCmd struct {
 
 // Help is shown under the command's own --help.
 func (*restoreCmd) Help() string {
-	return fmt.Sprintf(`Reverses what pilotsync's own writes have changed on the list since then. The reversal is made of ordinary changes with new order numbers, so older changes can't override it; to reverse it, restore again. Names that already are as they were, and names changed by hand, are left alone. A write whose answer never came ('unknown') is reversed only where the ledger shows its effect.
+	return fmt.Sprintf(`Reverses what pilotsync's own writes have changed on the list since the point --at. The reversal is made of ordinary changes with new order numbers, so older changes can't override it; to reverse it, restore again. Names that already are as they were, and names changed by hand, are left alone. A write whose answer never came ('unknown') is reversed only where the ledger shows its effect.
 
 The last %d writes of an app are kept; a time before the first of them is refused. The error says what can be restored. The changes are shown first. On a terminal the command asks for confirmation; elsewhere it needs --yes if names leave the list. It needs Redis only. WordPress isn't informed: if it still maps a domain that was taken off, 'wp pilotsync resync' puts it on the list again.
 
 Examples:
 
-    pilotsync restore --app=app1 --at=41 --dry-run      # as it was right after write 41
+    pilotsync restore --app=app1 --at=41 --dry-run   # as after write 41
 
     pilotsync restore --app=app1 --at=41 --by=ada
 
-    pilotsync restore --app=app1 --at=2026-03-01T09:30:00Z --yes      # in a script`, ledger.WritesKept)
+    pilotsync restore --app=app1 --at=2026-03-01T09:30:00Z --yes   # scripted`, ledger.WritesKept)
 }
 
 // parsePoint reads --at.

@@ -51,9 +51,9 @@ Examples:
 
     pilotsync simulate --app=app1 --cert-delay=10s > sim.env
 
-    pilotsync simulate --app=app1 --account=two:key-two=app2,app3 --config-file=accounts.yml > sim.env
+    pilotsync simulate --app=app1 --account=two:key-two=app2,app3 > sim.env
 
-    pilotsync simulate --app=app1 --app=app2 --fault-5xx=0.1 --fault-429=0.05 --retry-after=2s`
+    pilotsync simulate --fault-5xx=0.1 --fault-429=0.05 --retry-after=2s`
 }
 
 // Validate is called by kong after parsing; its error is one of usage.

@@ -37,7 +37,8 @@ Examples:
 
     pilotsync verify shop.example.com shop.example.net --wait
 
-    pilotsync status --state=failed --json | jq -r '.[].domain' | xargs -r pilotsync verify`
+    pilotsync status --state=failed --json | jq -r '.[].domain' |
+      xargs -r pilotsync verify`
 }
 
 // Validate is called by kong after parsing; it puts the domains into their canonical form.

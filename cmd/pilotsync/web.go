@@ -27,8 +27,8 @@ Examples:
 
     pilotsync web --redis-url=redis://redis:6379/0
 
-    htpasswd -B -c pilotsync.users ada      # a user whose line ends in :act may also act
-    pilotsync web --listen=0.0.0.0:8080 --auth=pilotsync.users --health-listen=:8081`
+    htpasswd -B -c pilotsync.users ada      # with :act at its end, ada may act
+    pilotsync web --listen=0.0.0.0:8080 --auth=pilotsync.users`
 }
 
 // Run serves the dashboard until ctx ends.

@@ -28,9 +28,9 @@ func (*workerCmd) Help() string {
 
 Examples:
 
-    pilotsync worker --client-id=cid_… --api-key-file=/run/secrets/key --app-id=app1,app2
+    pilotsync worker --client-id=cid_… --api-key-file=/run/key --app-id=app1
 
-    pilotsync worker --config=/etc/pilotsync.yml --redis-url=redis://redis:6379/0
+    pilotsync worker --config=/etc/pilotsync.yml --redis-url=redis://redis
 
     pilotsync worker --dry-run --log-level=debug`
 }
