@@ -18,19 +18,19 @@ import (
 
 // simulateCmd runs the simulator as a process of its own, in place of ServerPilot.
 type simulateCmd struct {
-	Listen    string        `help:"Address of the API and of the control endpoints under /_simulator/." default:"127.0.0.1:0"`
-	DNSListen string        `name:"dns-listen" help:"Address of the DNS server, UDP and TCP." default:"127.0.0.1:0"`
-	TLSListen string        `name:"tls-listen" help:"Address of the web servers' TLS." default:"127.0.0.1:0"`
-	App       []string      `help:"Id of an app; give it again for more." default:"app1"`
-	ClientID  string        `name:"client-id" help:"The account's client id." default:"sim"`
-	APIKey    string        `name:"api-key" help:"The account's API key." default:"sim-key"`
-	Account   []string      `sep:"none" placeholder:"CLIENT_ID:KEY=APP,…" help:"One more account, with apps of its own; give it again for more."`
-	Latency   time.Duration `help:"How long each API call takes." default:"200ms"`
-	CertDelay time.Duration `name:"cert-delay" help:"How long a name waits for its certificate, once it is listed and DNS points here." default:"10s"`
-	CAFile    string        `name:"ca-file" help:"File of the certificate authority, PEM, with its key in FILE.key. Made if it doesn't exist. Default: a temporary file, removed at the end." type:"path"`
-	Offline   time.Duration `name:"disconnected-for" placeholder:"DURATION" help:"How long the servers have not been connected to ServerPilot. Default: they are connected."`
-	Secret    string        `name:"webhook-secret" placeholder:"SECRET" help:"Webhook secret of the network, whsec_…. Sites behind the proxy prove with it that they belong to the network. Default: none; a worker then judges them by the certificate alone."`
-	Config    string        `name:"config-file" help:"File to write the accounts to, for PILOTSYNC_CONFIG. Default: a temporary file, removed at the end, if there are several accounts." type:"path"`
+	Listen       string        `help:"Address of the API and of the control endpoints under /_simulator/." default:"127.0.0.1:0"`
+	DNSListen    string        `name:"dns-listen" help:"Address of the DNS server, UDP and TCP." default:"127.0.0.1:0"`
+	TLSListen    string        `name:"tls-listen" help:"Address of the web servers' TLS." default:"127.0.0.1:0"`
+	App          []string      `help:"Id of an app; give it again for more." default:"app1"`
+	ClientID     string        `name:"client-id" help:"The account's client id." default:"sim"`
+	APIKey       string        `name:"api-key" help:"The account's API key." default:"sim-key"`
+	Account      []string      `sep:"none" placeholder:"CLIENT_ID:KEY=APP,…" help:"One more account, with apps of its own; give it again for more."`
+	Latency      time.Duration `help:"How long each API call takes." default:"200ms"`
+	CertDelay    time.Duration `name:"cert-delay" help:"How long a name waits for its certificate, once it is listed and DNS points here." default:"10s"`
+	CAFile       string        `name:"ca-file" help:"File of the certificate authority, PEM, with its key in FILE.key. Made if it doesn't exist. Default: a temporary file, removed at the end." type:"path"`
+	Disconnected time.Duration `name:"disconnected-for" placeholder:"DURATION" help:"How long the servers have not been connected to ServerPilot. Default: they are connected."`
+	Secret       string        `name:"webhook-secret" placeholder:"SECRET" help:"Webhook secret of the network, whsec_…. Sites behind the proxy prove with it that they belong to the network. Default: none; a worker then judges them by the certificate alone."`
+	Config       string        `name:"config-file" help:"File to write the accounts to, for PILOTSYNC_CONFIG. Default: a temporary file, removed at the end, if there are several accounts." type:"path"`
 
 	Fault5xx        float64       `name:"fault-5xx" help:"Probability, 0 to 1, that a call is answered with 500." default:"0"`
 	Fault429        float64       `name:"fault-429" help:"Probability that a call is answered with 429." default:"0"`
@@ -67,7 +67,7 @@ func (c *simulateCmd) Validate() error {
 		}
 	}
 	for flag, duration := range map[string]time.Duration{
-		"latency": c.Latency, "cert-delay": c.CertDelay, "retry-after": c.RetryAfter, "slow-for": c.SlowFor, "disconnected-for": c.Offline,
+		"latency": c.Latency, "cert-delay": c.CertDelay, "retry-after": c.RetryAfter, "slow-for": c.SlowFor, "disconnected-for": c.Disconnected,
 	} {
 		if duration < 0 {
 			return fmt.Errorf("--%s is %s; it takes 0s or more", flag, duration)
@@ -209,8 +209,8 @@ func (c *simulateCmd) options(accounts []simulator.Account) simulator.Options {
 			DropBefore: c.FaultDropBefore, DropAfter: c.FaultDropAfter,
 		},
 	}
-	if c.Offline > 0 {
-		opt.LastConn = time.Now().Add(-c.Offline)
+	if c.Disconnected > 0 {
+		opt.LastConn = time.Now().Add(-c.Disconnected)
 	}
 	for _, a := range accounts {
 		for _, id := range a.Apps {

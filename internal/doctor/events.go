@@ -24,11 +24,11 @@ func checkEvents(inspector *asynq.Inspector, now time.Time) Result {
 		return evaluateEvents(nil, nil, now)
 	}
 	if err != nil {
-		return unread(CheckEvents, err)
+		return redisUnreadable(CheckEvents, err)
 	}
 	failed, err := inspector.ListArchivedTasks(tasks.QueueEvents, asynq.PageSize(eventsRead))
 	if err != nil {
-		return unread(CheckEvents, err)
+		return redisUnreadable(CheckEvents, err)
 	}
 	return evaluateEvents(retrying, failed, now)
 }
@@ -65,10 +65,10 @@ func evaluateEvents(retrying, failed []*asynq.TaskInfo, now time.Time) Result {
 	case again == 0:
 		return warning(CheckEvents, fmt.Sprintf("%s given up; %s", counted(len(failed), "event was", "events were"), answer), remedy)
 	case len(failed) == 0:
-		return warning(CheckEvents, fmt.Sprintf("%s failing, the oldest for %s; %s", counted(again, "event keeps", "events keep"), roundly(now.Sub(oldest)), answer), remedy)
+		return warning(CheckEvents, fmt.Sprintf("%s failing, the oldest for %s; %s", counted(again, "event keeps", "events keep"), rounded(now.Sub(oldest)), answer), remedy)
 	}
 	return warning(CheckEvents, fmt.Sprintf("%s failing, the oldest for %s, and %s given up; %s", counted(again, "event keeps", "events keep"),
-		roundly(now.Sub(oldest)), counted(len(failed), "was", "were"), answer), remedy)
+		rounded(now.Sub(oldest)), counted(len(failed), "was", "were"), answer), remedy)
 }
 
 // counted is a number with the words that go with it.

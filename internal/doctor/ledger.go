@@ -13,15 +13,15 @@ import (
 func checkLedger(ctx context.Context, l *ledger.Ledger) Result {
 	is, err := l.Identity(ctx)
 	if err != nil {
-		return unread(CheckLedger, err)
+		return redisUnreadable(CheckLedger, err)
 	}
 	loss, err := l.Loss(ctx)
 	if err != nil {
-		return unread(CheckLedger, err)
+		return redisUnreadable(CheckLedger, err)
 	}
 	now, err := l.Now(ctx)
 	if err != nil {
-		return unread(CheckLedger, err)
+		return redisUnreadable(CheckLedger, err)
 	}
 	return evaluateLedger(is, loss, now)
 }
@@ -32,7 +32,7 @@ const lossReportTime = 24 * time.Hour
 func evaluateLedger(is ledger.Identity, loss ledger.Loss, now time.Time) Result {
 	const findOut = "Find out why: Redis lost its data, has an older copy of it, or another Redis took its place (docs/operations/recovery.md)."
 	if ago := now.Sub(loss.At); !loss.At.IsZero() {
-		detail := fmt.Sprintf("the ledger was lost %s ago", roundly(ago))
+		detail := fmt.Sprintf("the ledger was lost %s ago", rounded(ago))
 		switch {
 		case len(loss.Waiting) > 0:
 			return failure(CheckLedger, detail+", and not all domains were handed over again, of "+strings.Join(loss.Waiting, ", "),

@@ -47,7 +47,7 @@ func evaluateDNS(which, remedy, name string, took time.Duration, err error) Resu
 	var dnsErr *net.DNSError
 	switch {
 	case err == nil, errors.As(err, &dnsErr) && dnsErr.IsNotFound:
-		return ok(CheckDNS, fmt.Sprintf("%s answers in %s", which, roundly(took)))
+		return ok(CheckDNS, fmt.Sprintf("%s answers in %s", which, rounded(took)))
 	case dnsErr != nil: // its text names the system's resolver even if another was asked
 		err = errors.New(dnsErr.Err)
 	}
@@ -130,7 +130,7 @@ func evaluateAPI(host string, a answer) Result {
 	case a.status >= 500:
 		return warning(CheckAPI, fmt.Sprintf("ServerPilot's API at %s answers %d", host, a.status), "Try again later; if it stays so, look at ServerPilot's status page. Changes wait meanwhile.")
 	}
-	return ok(CheckAPI, fmt.Sprintf("ServerPilot's API at %s answers in %s", host, roundly(a.after.Sub(a.before))))
+	return ok(CheckAPI, fmt.Sprintf("ServerPilot's API at %s answers in %s", host, rounded(a.after.Sub(a.before))))
 }
 
 func evaluateAPIClock(a answer) Result {
@@ -179,7 +179,7 @@ func checkOutbound(ctx context.Context, cfg config.Worker, addresses []netip.Add
 func evaluateOutbound(addr netip.Addr, port int, took time.Duration, err error) Result {
 	switch {
 	case err == nil:
-		return ok(CheckOutbound, fmt.Sprintf("%s takes connections on port %d, in %s", addr, port, roundly(took)))
+		return ok(CheckOutbound, fmt.Sprintf("%s takes connections on port %d, in %s", addr, port, rounded(took)))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return warning(CheckOutbound, fmt.Sprintf("%s can be reached, but refuses connections on port %d", addr, port),
 			"That is so as long as no site there has a certificate. If one has, look at the server's firewall and web server.")

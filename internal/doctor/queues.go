@@ -25,7 +25,7 @@ func checkQueues(ctx context.Context, cfg config.Worker) []Result {
 
 	known, err := inspector.Queues() // for a missing queue asynq has no error to decide on
 	if err != nil {
-		return append(results, unread(CheckBacklog, err))
+		return append(results, redisUnreadable(CheckBacklog, err))
 	}
 	queues := map[string]*asynq.QueueInfo{} // the existing ones
 	for _, name := range tasks.Queues() {
@@ -33,30 +33,31 @@ func checkQueues(ctx context.Context, cfg config.Worker) []Result {
 			continue
 		}
 		if queues[name], err = inspector.GetQueueInfo(name); err != nil {
-			return append(results, unread(CheckBacklog, err))
+			return append(results, redisUnreadable(CheckBacklog, err))
 		}
 	}
 	now, err := l.Now(ctx)
 	if err != nil {
-		return append(results, unread(CheckBacklog, err))
+		return append(results, redisUnreadable(CheckBacklog, err))
 	}
 	apps, err := l.AppStates(ctx)
 	if err != nil {
-		return append(results, unread(CheckBacklog, err))
+		return append(results, redisUnreadable(CheckBacklog, err))
 	}
 	results = append(results, evaluateBacklog(queues, apps, now), checkTasks(inspector, queues), evaluateArchive(queues))
 	results = append(results, evaluateTrouble(apps)...)
 	return append(results, evaluateServed(apps, cfg.Accounts)...)
 }
 
-func unread(check string, err error) Result {
+// redisUnreadable is the result of a check whose data in Redis could not be read.
+func redisUnreadable(check string, err error) Result {
 	return warning(check, fmt.Sprintf("what is in Redis could not be read: %v", err), "See what the error says; a user of Redis needs the keys that begin with asynq: and pilotsync:.")
 }
 
 // evaluateWorkers: a worker is a process that has an asynq server for each queue.
 func evaluateWorkers(servers []*asynq.ServerInfo, now time.Time, err error) Result {
 	if err != nil {
-		return unread(CheckWorkers, err)
+		return redisUnreadable(CheckWorkers, err)
 	}
 	since, served := map[string]time.Time{}, map[string]bool{}
 	for _, s := range servers {
@@ -73,7 +74,7 @@ func evaluateWorkers(servers []*asynq.ServerInfo, now time.Time, err error) Resu
 	}
 	var names []string
 	for name, at := range since {
-		names = append(names, fmt.Sprintf("%s (for %s)", name, roundly(now.Sub(at))))
+		names = append(names, fmt.Sprintf("%s (for %s)", name, rounded(now.Sub(at))))
 	}
 	slices.Sort(names)
 	idle := slices.DeleteFunc(tasks.Queues(), func(q string) bool { return served[q] })
@@ -94,7 +95,7 @@ func evaluateWorkers(servers []*asynq.ServerInfo, now time.Time, err error) Resu
 // mistake: chance decides which of them processes a change.
 func evaluateDryRun(live []ledger.Worker, err error) Result {
 	if err != nil {
-		return unread(CheckDryRun, err)
+		return redisUnreadable(CheckDryRun, err)
 	}
 	var names, apps []string
 	for _, w := range ledger.InDryRun(live) {
@@ -162,7 +163,7 @@ func evaluateBacklog(queues map[string]*asynq.QueueInfo, apps []ledger.App, now 
 		detail = "waiting: " + strings.Join(parts, ", ")
 	}
 	if oldest > 0 {
-		detail += fmt.Sprintf("; the oldest has waited for %s", roundly(oldest))
+		detail += fmt.Sprintf("; the oldest has waited for %s", rounded(oldest))
 	}
 	switch {
 	case len(paused) > 0:

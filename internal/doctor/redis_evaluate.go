@@ -154,7 +154,7 @@ func evaluateSkew(check, whose string, ahead, uncertainty time.Duration) Result 
 		apart, which = -apart, "behind"
 	}
 	sure := apart - uncertainty
-	detail := fmt.Sprintf("%s clock is %s %s this machine's", whose, roundly(apart), which)
+	detail := fmt.Sprintf("%s clock is %s %s this machine's", whose, rounded(apart), which)
 	const remedy = "Let NTP set the clocks of this machine, of Redis's and of all workers' (timedatectl set-ntp true)."
 	switch {
 	case sure >= skewFailure:
@@ -162,10 +162,11 @@ func evaluateSkew(check, whose string, ahead, uncertainty time.Duration) Result 
 	case sure >= skewWarning:
 		return warning(check, detail, remedy)
 	}
-	return ok(check, fmt.Sprintf("%s clock and this machine's agree to within %s", whose, roundly(apart+uncertainty)))
+	return ok(check, fmt.Sprintf("%s clock and this machine's agree to within %s", whose, rounded(apart+uncertainty)))
 }
 
-func roundly(d time.Duration) string {
+// rounded is a duration with as many digits as a person needs.
+func rounded(d time.Duration) string {
 	switch {
 	case d < time.Millisecond:
 		return "1ms"

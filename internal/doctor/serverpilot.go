@@ -70,29 +70,29 @@ type reader struct {
 	limiter *serverpilot.Limiter
 }
 
-// read is the result of one read.
-type read[T any] struct {
+// readResult is the value of one read, or its error.
+type readResult[T any] struct {
 	value T
 	err   error
 }
 
-func reading[T any](ctx context.Context, r reader, id string, get func(context.Context, string) (T, error)) read[T] {
+func readByID[T any](ctx context.Context, r reader, id string, get func(context.Context, string) (T, error)) readResult[T] {
 	if err := r.limiter.WaitVerify(ctx, 1); err != nil {
-		return read[T]{err: err}
+		return readResult[T]{err: err}
 	}
 	value, err := get(ctx, id)
-	return read[T]{value, err}
+	return readResult[T]{value, err}
 }
 
 // account checks one account, and returns the addresses where its sites are, too.
 func (r reader) account(ctx context.Context, a config.Account, cfg config.Worker) ([]Result, []netip.Addr) {
 	// If the first can't be read because of the account, no other can.
-	first := reading(ctx, r, a.Apps[0], r.api.App)
+	first := readByID(ctx, r, a.Apps[0], r.api.App)
 	results, usable := evaluateAccount(a.ClientID, first.err)
 	if !usable {
 		return results, nil
 	}
-	apps := append([]read[serverpilot.App]{first}, each(a.Apps[1:], 4, func(id string) read[serverpilot.App] { return reading(ctx, r, id, r.api.App) })...)
+	apps := append([]readResult[serverpilot.App]{first}, each(a.Apps[1:], 4, func(id string) readResult[serverpilot.App] { return readByID(ctx, r, id, r.api.App) })...)
 
 	var ids []string
 	for _, app := range apps {
@@ -100,8 +100,8 @@ func (r reader) account(ctx context.Context, a config.Account, cfg config.Worker
 			ids = append(ids, app.value.ServerID)
 		}
 	}
-	servers := map[string]read[serverpilot.Server]{}
-	for i, server := range each(ids, 4, func(id string) read[serverpilot.Server] { return reading(ctx, r, id, r.api.Server) }) {
+	servers := map[string]readResult[serverpilot.Server]{}
+	for i, server := range each(ids, 4, func(id string) readResult[serverpilot.Server] { return readByID(ctx, r, id, r.api.Server) }) {
 		servers[ids[i]] = server
 	}
 	var addresses []netip.Addr

@@ -33,7 +33,7 @@ func checkTasks(inspector *asynq.Inspector, queues map[string]*asynq.QueueInfo) 
 				continue
 			}
 			if err != nil {
-				return unread(CheckTasks, err)
+				return redisUnreadable(CheckTasks, err)
 			}
 			read += len(waiting)
 			for _, t := range waiting {

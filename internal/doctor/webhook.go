@@ -118,7 +118,7 @@ func evaluateReceiversClock(name, fine string, a answer) Result {
 	if apart < 0 {
 		apart, which = -apart, "behind"
 	}
-	detail := fmt.Sprintf("the clock of the webhook at %s is %s %s this machine's", name, roundly(apart), which)
+	detail := fmt.Sprintf("the clock of the webhook at %s is %s %s this machine's", name, rounded(apart), which)
 	const remedy = "Let NTP set the clocks of both machines (timedatectl set-ntp true)."
 	switch sure := apart - uncertainty; {
 	case sure >= signatureAge:

@@ -69,14 +69,14 @@ func (p *presence) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// second is a time in seconds since 1970. Anything but a number counts as unknown: a server's
+// unixSeconds is a time in seconds since 1970. Anything but a number counts as unknown: a server's
 // address is of use without it.
-type second int64
+type unixSeconds int64
 
-func (s *second) UnmarshalJSON(b []byte) error {
+func (s *unixSeconds) UnmarshalJSON(b []byte) error {
 	seconds, err := strconv.ParseInt(string(b), 10, 64)
 	if err == nil {
-		*s = second(seconds)
+		*s = unixSeconds(seconds)
 	}
 	return nil
 }
@@ -160,10 +160,10 @@ func decodeApp(id string, body []byte) (App, error) {
 // decodeServer reads the answer to a call about the server with the given id.
 func decodeServer(id string, body []byte) (Server, error) {
 	d, err := data[struct {
-		ID          string `json:"id"`
-		Name        string `json:"name"`
-		LastAddress string `json:"lastaddress"`
-		LastConn    second `json:"lastconn"`
+		ID          string      `json:"id"`
+		Name        string      `json:"name"`
+		LastAddress string      `json:"lastaddress"`
+		LastConn    unixSeconds `json:"lastconn"`
 	}](body)
 	if err != nil {
 		return Server{}, err
