@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Pilotsync;
 
 /**
- * Why a domain, or one of its names, is as it is: a code of the catalogue with its parameters. It
- * is rendered as in tasks/cause.go. Later releases may add codes.
+ * Why a domain is in its state, or why one of its names doesn't work: a code of the catalogue with
+ * its parameters. It is rendered as in tasks/cause.go. Later releases may add codes.
  */
 final class Cause
 {

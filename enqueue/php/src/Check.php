@@ -37,6 +37,7 @@ final class Check
         $this->www = $options['www'] ?? '';
     }
 
+    /** A copy with the time of the question, in seconds since 1970 by Redis's clock. */
     public function at(int $askedAt): self
     {
         $check = clone $this;

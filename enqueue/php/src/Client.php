@@ -153,7 +153,7 @@ final class Client
             ['EXEC'],
         ]);
         $tried = 'looking up ' . $domain . ' on app ' . $this->appId;
-        self::refuseErrors($replies, $tried);
+        self::throwFirstError($replies, $tried);
         $values = $replies[6];
         if (!is_array($values) || count($values) !== 5) {
             throw new RedisRefused($tried . ': Redis answered something else than five values');
@@ -184,16 +184,16 @@ final class Client
         $tried = 'checking ' . $check->domain . ' for app ' . $this->appId;
         $deadline = microtime(true) + min($wait, self::CHECK_WAIT);
         $replies = $this->pipelineWithRetry([['TIME'], Task::register(Task::CHECKS)]);
-        self::refuseErrors($replies, $tried);
+        self::throwFirstError($replies, $tried);
         if (!is_array($replies[0]) || count($replies[0]) !== 2) {
             throw new RedisRefused($tried . ': Redis answered something else than its time');
         }
         $check = $check->at((int) $replies[0][0]);
         $task = Task::check($check, $replies[0][0] . str_pad((string) $replies[0][1], 6, '0', STR_PAD_LEFT) . '000');
-        self::refuseErrors($this->retryWithScript([$task], $this->pipelineWithRetry(self::calls([$task], false))), $tried);
+        self::throwFirstError($this->retryWithScript([$task], $this->pipelineWithRetry(self::calls([$task], false))), $tried);
         do {
             $replies = $this->pipelineWithRetry([['HGET', Task::key(Task::CHECKS, $check->id()), 'result']]);
-            self::refuseErrors($replies, $tried);
+            self::throwFirstError($replies, $tried);
             if (is_string($replies[0])) {
                 return Check::result($replies[0]);
             }
@@ -203,11 +203,13 @@ final class Client
     }
 
     /**
+     * Throws the first error reply, if there is one.
+     *
      * @param list<mixed> $replies
      * @throws RedisUnavailable
      * @throws RedisRefused
      */
-    private static function refuseErrors(array $replies, string $tried): void
+    private static function throwFirstError(array $replies, string $tried): void
     {
         foreach ($replies as $reply) {
             if ($reply instanceof ErrorReply) {

@@ -16,7 +16,7 @@ final class Task
     private const TIMEOUT = 30; // seconds
     private const RETENTION = 86400; // seconds
 
-    // Of a check: whoever asks doesn't wait for longer.
+    // Of a check: its caller waits for 20 s at most (Client::CHECK_WAIT).
     private const CHECK_RETRY = 3;
     private const CHECK_TIMEOUT = 25; // seconds
     private const CHECK_RETENTION = 120; // seconds
