@@ -176,7 +176,7 @@ func fillLedger(ctx context.Context, l *ledger.Ledger, app string) error {
 		if err != nil || len(events) == 0 {
 			return err
 		}
-		if err := l.Sent(ctx, app, events...); err != nil {
+		if err := l.RemoveFromOutbox(ctx, app, events...); err != nil {
 			return err
 		}
 	}

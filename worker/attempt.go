@@ -128,7 +128,7 @@ func (r *verifier) record(ctx context.Context, v tasks.Verify, before listsync.R
 	return nil
 }
 
-// checksOf says for the history what an attempt found of each name.
+// checksOf returns what a verification found of each name, for the history.
 func checksOf(facts certcheck.Facts) (checks []listsync.Check) {
 	for _, name := range facts.Names {
 		if _, probed := facts.Probes[name]; probed || slices.Contains(facts.OffList, name) {
@@ -138,10 +138,10 @@ func checksOf(facts certcheck.Facts) (checks []listsync.Check) {
 	return checks
 }
 
-// explainPostponed records why an attempt could not be made. What the last attempt found
-// wrong stays: it is what the domain's owner has to repair.
-func explainPostponed(r *listsync.Record, cause error) {
-	c := tasks.Cause{Code: tasks.CauseCouldNotCheck, Params: tasks.Params{Message: text.Limit(cause.Error(), tasks.MaxParamText)}}
+// explainPostponed records why an attempt could not be made. A problem that the last attempt
+// found stays the cause: it is what the domain's owner has to repair.
+func explainPostponed(r *listsync.Record, collectErr error) {
+	c := tasks.Cause{Code: tasks.CauseCouldNotCheck, Params: tasks.Params{Message: text.Limit(collectErr.Error(), tasks.MaxParamText)}}
 	if !r.IsProblem() || r.Code == c.Code {
 		r.Explain(c)
 		return
@@ -152,23 +152,23 @@ func explainPostponed(r *listsync.Record, cause error) {
 
 // postpone delays an attempt, since ServerPilot could not be asked. The delay grows with the
 // time that the attempt is overdue.
-func (r *verifier) postpone(ctx context.Context, v tasks.Verify, before listsync.Record, cause error) error {
+func (r *verifier) postpone(ctx context.Context, v tasks.Verify, before listsync.Record, collectErr error) error {
 	now, err := r.ledger.Now(ctx)
 	if err != nil {
-		return errors.Join(cause, err)
+		return errors.Join(collectErr, err)
 	}
 	r.metrics.VerificationPostponed()
 	delay := min(max(now.Sub(v.DueAt)/2, 5*time.Second), taskerr.MaxBackoff)
-	if failed := serverpilot.AsError(cause); failed != nil {
+	if failed := serverpilot.AsError(collectErr); failed != nil {
 		delay = max(delay, failed.RetryAfter+taskerr.Rounding)
 		after := before
-		explainPostponed(&after, cause)
+		explainPostponed(&after, collectErr)
 		after.UpdatedAt = now
 		if after.Reason() != before.Reason() {
 			if _, err := r.ledger.Verified(ctx, v.AppID, before, after, listsync.HistoryEntry{}); err != nil {
-				return errors.Join(cause, err)
+				return errors.Join(collectErr, err)
 			}
 		}
 	}
-	return taskerr.RetryAfter(delay, cause)
+	return taskerr.RetryAfter(delay, collectErr)
 }

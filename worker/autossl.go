@@ -9,13 +9,14 @@ import (
 	"pilotsync/worker/certcheck"
 )
 
-// Another verification's answer from ServerPilot is waited for so long, and looked for so often.
 const (
+	// autoSSLAnswerWait is how long a verification waits for the answer that another one gets
+	// from ServerPilot.
 	autoSSLAnswerWait = 10 * time.Second
 	autoSSLAnswerPoll = 200 * time.Millisecond
 )
 
-// statusOfAutoSSL is what ServerPilot says about AutoSSL on an app.
+// statusOfAutoSSL returns what ServerPilot says about AutoSSL on an app.
 func statusOfAutoSSL(app serverpilot.App, settings certcheck.AppSettings) certcheck.AutoSSL {
 	return certcheck.AutoSSL{
 		Known: true, On: app.SSL.Auto, Custom: app.SSL.Custom,
@@ -53,7 +54,8 @@ func (c *collector) enableAutoSSL(ctx context.Context, app string, a certcheck.A
 	return a, nil
 }
 
-// callAutoSSL asks ServerPilot to turn AutoSSL on, and records its answer.
+// callAutoSSL asks ServerPilot to turn AutoSSL on, and records its answer. refused is empty, or
+// ServerPilot's message.
 func (c *collector) callAutoSSL(ctx context.Context, app string) (refused string, err error) {
 	client, err := c.registry.Client(app)
 	if err != nil {

@@ -28,8 +28,8 @@ type collector struct {
 	log      *logrus.Entry
 }
 
-// collect fails only if ServerPilot can't be asked for needed facts; that uses up no
-// attempt.
+// collect collects the facts about a record's names. It fails only if ServerPilot can't be
+// asked for needed facts; that uses up no attempt.
 func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Record) (certcheck.Facts, error) {
 	settings := c.registry.Load().AppSettings[v.AppID]
 	facts := certcheck.Facts{

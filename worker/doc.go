@@ -9,7 +9,7 @@
 //	check.go     domain:check: whether a domain would work (worker/precheck), for whoever asks before adding it
 //
 // maintenance.go runs what isn't a task: recoverer.go finds what a dead worker left, loss.go
-// detects a lost ledger, resume.go retries blocked apps after a start or a reload, and
+// detects a lost ledger, retry.go retries blocked apps after a start or a reload, and
 // reconcile.go schedules the hourly reconciliation.
 //
 // worker.go wires everything up. Each queue has a separate asynq server with separate slots,

@@ -82,10 +82,10 @@ func TestAllLogLinesOfAChangeHaveTheIDOfItsTask(t *testing.T) {
 		what, id string
 		want     map[string]int
 	}{
-		{"an addition", receipts[0].TaskID, map[string]int{"change recorded": 1, "change settled as listed": 1, "verified": attempts, "webhook told": told}},
-		{"a refused addition", receipts[1].TaskID, map[string]int{"change recorded": 1, "change settled as rejected": 1, "webhook told": 1}},
-		{"one that fails", receipts[2].TaskID, map[string]int{"change recorded": 1, "change settled as listed": 1, "verified": 3, "webhook told": 2}},
-		{"a removal", removal[0].TaskID, map[string]int{"change recorded": 1, "change settled as removed": 1, "webhook told": 1}},
+		{"an addition", receipts[0].TaskID, map[string]int{"change recorded": 1, "change settled as listed": 1, "verified": attempts, "event delivered": told}},
+		{"a refused addition", receipts[1].TaskID, map[string]int{"change recorded": 1, "change settled as rejected": 1, "event delivered": 1}},
+		{"one that fails", receipts[2].TaskID, map[string]int{"change recorded": 1, "change settled as listed": 1, "verified": 3, "event delivered": 2}},
+		{"a removal", removal[0].TaskID, map[string]int{"change recorded": 1, "change settled as removed": 1, "event delivered": 1}},
 	} {
 		var diff string
 		deadline := time.Now().Add(time.Minute) // a line is written after what it tells

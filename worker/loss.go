@@ -73,7 +73,7 @@ func (d *lossDetector) Acquire(ctx context.Context, app string) (listsync.Lease,
 	if err != nil || lease.SinceLastCommit < listsync.LandingLimit {
 		return lease, err
 	}
-	wait, err := d.unknownWrites(ctx)
+	wait, err := d.lateWriteWait(ctx)
 	if err == nil && wait == 0 {
 		return lease, nil
 	}
@@ -83,8 +83,8 @@ func (d *lossDetector) Acquire(ctx context.Context, app string) (listsync.Lease,
 	return listsync.Lease{}, errors.Join(err, d.Fail(context.WithoutCancel(ctx), lease, nil))
 }
 
-// unknownWrites returns how long a write from before a loss may still take effect.
-func (d *lossDetector) unknownWrites(ctx context.Context) (time.Duration, error) {
+// lateWriteWait returns how long a write from before a loss may still take effect.
+func (d *lossDetector) lateWriteWait(ctx context.Context) (time.Duration, error) {
 	current, err := d.identify(ctx)
 	if err != nil || current.Lost.IsZero() {
 		return 0, err

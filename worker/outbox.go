@@ -39,7 +39,7 @@ func (o *outbox) flush(ctx context.Context, app string) error {
 				}
 			}
 		}
-		if err := o.ledger.Sent(ctx, app, events...); err != nil {
+		if err := o.ledger.RemoveFromOutbox(ctx, app, events...); err != nil {
 			return err
 		}
 		if len(events) < outboxPage {

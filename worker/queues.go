@@ -31,7 +31,7 @@ const (
 // lists; the other queues can be slower.
 const (
 	fastPoll = 100 * time.Millisecond
-	slowPoll = 600 * time.Millisecond // a stopping worker waits for its end, at most 900 ms
+	slowPoll = 600 * time.Millisecond // a stopping worker waits for the end of one, at most 900 ms
 )
 
 // queueServer is the asynq server of one queue.
@@ -53,7 +53,7 @@ func (h handlers) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	return handle(ctx, t)
 }
 
-// serverConfig is the common configuration of all queues' servers.
+// serverConfig is what the servers of all queues have in common.
 type serverConfig struct {
 	redis   redis.UniversalClient
 	base    context.Context // of all tasks
@@ -61,7 +61,7 @@ type serverConfig struct {
 	log     *logrus.Entry
 }
 
-func (c serverConfig) server(queue string, slots int, poll time.Duration, h handlers) queueServer {
+func (c serverConfig) newServer(queue string, slots int, poll time.Duration, h handlers) queueServer {
 	return queueServer{handlers: h, Server: asynq.NewServerFromRedisClient(c.redis, asynq.Config{
 		Concurrency:              slots,
 		Queues:                   map[string]int{queue: 1},
@@ -93,8 +93,8 @@ func (c serverConfig) logError(ctx context.Context, t *asynq.Task, err error) {
 	case errors.Is(err, asynq.SkipRetry):
 		log.Error("archived: " + err.Error())
 	case errors.As(err, &retry):
-		log.WithField("pause", retry.After.Round(time.Millisecond).String()).Warn("tried again later: " + err.Error())
+		log.WithField("delay", retry.After.Round(time.Millisecond).String()).Warn("retried after a delay: " + err.Error())
 	default:
-		log.Warn("tried again: " + err.Error())
+		log.Warn("retried: " + err.Error())
 	}
 }

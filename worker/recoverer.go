@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	// overdueAfter is when a verification counts as lost. It is more than asynq needs to
-	// hand out a task that is due, and one attempt to be made.
+	// overdueAfter is how long after its due time a verification counts as lost. It is more
+	// than asynq needs to hand out a task that is due, and one attempt to be made.
 	overdueAfter = time.Minute
 	// recheckPage is how many rechecks a turn enqueues for an app. The next turn enqueues
 	// more, so the overdue rechecks of a whole network are spread over time.
 	recheckPage = 100
-	// recheckLostAfter is when an enqueued recheck is enqueued again, in case its task was
-	// lost.
+	// recheckLostAfter is how long after it was enqueued a recheck is enqueued again, in case
+	// its task was lost.
 	recheckLostAfter = 30 * time.Minute
 )
 
@@ -70,15 +70,15 @@ func (r *recoverer) recoverAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// recoverChanges records the changes that a dead worker had in hand. asynq hands their
-// tasks out again later and finds them recorded.
+// recoverChanges records the active changes of dead workers. asynq hands their tasks out
+// again later; their handler then finds the changes recorded.
 func (r *recoverer) recoverChanges(ctx context.Context) error {
 	active, err := r.inspector.ListActiveTasks(tasks.QueueDomains, asynq.PageSize(1000))
 	if errors.Is(err, asynq.ErrQueueNotFound) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("list the changes in hand: %w", err)
+		return fmt.Errorf("list the active changes: %w", err)
 	}
 	for _, t := range active {
 		if !t.IsOrphaned {
@@ -93,7 +93,7 @@ func (r *recoverer) recoverChanges(ctx context.Context) error {
 		}
 		r.metrics.Recovered(metrics.LostChange)
 		r.log.WithFields(changeFields(c.AppID, c.Domain, c.Seq)).WithField("task_id", t.ID).
-			Warn("a dead worker's change: " + result)
+			Warn("recovered the change of a dead worker: " + result)
 	}
 	return nil
 }

@@ -92,10 +92,10 @@ func (h *syncHandler) unfinished(ctx context.Context, s tasks.Sync, err error) e
 
 // syncAgain wakes an app whose lease was lost, since this sync's writes may overlap with those
 // of the next holder. If a write may still take effect, the recoverer wakes the app later.
-func (h *syncHandler) syncAgain(ctx context.Context, app string, cause error) error {
+func (h *syncHandler) syncAgain(ctx context.Context, app string, syncErr error) error {
 	var call *listsync.CallError
 	var err error
-	if errors.As(cause, &call) && call.Verdict == listsync.Unknown {
+	if errors.As(syncErr, &call) && call.Verdict == listsync.Unknown {
 		var now time.Time
 		if now, err = h.ledger.Now(ctx); err == nil {
 			err = h.ledger.SetWakeAt(ctx, app, now.Add(listsync.LandingLimit))
@@ -104,7 +104,7 @@ func (h *syncHandler) syncAgain(ctx context.Context, app string, cause error) er
 		err = h.enqueuer.Wake(ctx, app)
 	}
 	if err != nil {
-		return fmt.Errorf("%w (and then: %w)", cause, err)
+		return fmt.Errorf("%w (and then: %w)", syncErr, err)
 	}
 	return nil
 }

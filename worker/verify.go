@@ -14,7 +14,7 @@ import (
 	"pilotsync/worker/taskerr"
 )
 
-// unservedVerifyDelay is the delay of a verification that no worker can make.
+// unservedVerifyDelay is the delay of a verification of an app that no live worker serves.
 const unservedVerifyDelay = time.Minute
 
 // verifyHandler handles ssl:verify: an attempt, or a recheck, of one domain.

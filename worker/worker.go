@@ -42,11 +42,11 @@ const exitTimeout = shutdownTimeout + 4*time.Second
 // fewer writes, since ServerPilot renews the web server's configuration after each.
 const minSyncInterval = 500 * time.Millisecond
 
-// conflictDelay is the delay before a list is written again that ServerPilot answered by 409.
+// conflictDelay is the delay before a write is tried again that ServerPilot answered by 409.
 const conflictDelay = time.Second
 
 // ErrRedisSilent: the worker stopped while Redis didn't answer. Goroutines of asynq still
-// wait for it. So the process must exit without closing [Config.Redis]: a closed client makes
+// wait for Redis. So the process must exit without closing [Config.Redis]: a closed client makes
 // asynq panic.
 var ErrRedisSilent = errors.New("stopped without an answer from Redis")
 
@@ -59,7 +59,7 @@ type Worker struct {
 	monitor     *redismonitor.Monitor
 	sender      *webhook.Sender
 	reconciler  *reconciler
-	resumer     *resumer
+	retrier     *retrier
 	maintenance *maintenance
 	janitor     *janitor.Janitor
 	announcer   *announcer
@@ -122,20 +122,20 @@ func New(cfg Config) (*Worker, error) {
 
 	dryRuns := &dryRunEnder{enabled: !cfg.DryRun, ledger: l, registry: w.registry, enqueuer: enqueuer, log: log}
 	recoverer := &recoverer{ledger: l, enqueuer: enqueuer, changes: changes, inspector: inspector, states: states, metrics: m, log: log}
-	w.resumer = &resumer{ledger: l, registry: w.registry, sender: w.sender, dryRuns: dryRuns, enqueuer: enqueuer,
+	w.retrier = &retrier{ledger: l, registry: w.registry, sender: w.sender, dryRuns: dryRuns, enqueuer: enqueuer,
 		inspector: inspector, states: states, pending: map[string]time.Time{}}
 	w.maintenance = &maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{
-		loss.check, w.resumer.retry, dryRuns.endAll, recoverer.turn, outbox.flushAll, w.reconciler.schedule,
+		loss.check, w.retrier.retryPending, dryRuns.endAll, recoverer.turn, outbox.flushAll, w.reconciler.schedule,
 	}}
 	w.announcer = newAnnouncer(l, w.registry, w.monitor, ledger.Worker{Name: w.id, DryRun: cfg.DryRun}, log)
 
 	servers := serverConfig{redis: redismonitor.Throttled{UniversalClient: cfg.Redis, Stopping: w.stopping}, base: base, monitor: w.monitor, log: log}
 	w.queues = []queueServer{
-		servers.server(tasks.QueueDomains, changeSlots, fastPoll, handlers{tasks.TypeDomainAdd: changes.handle, tasks.TypeDomainRemove: changes.handle}),
-		servers.server(tasks.QueueLists, cfg.Concurrency, fastPoll, handlers{tasks.TypeAppSync: syncs.handle}),
-		servers.server(tasks.QueueSSL, verifySlots, slowPoll, handlers{tasks.TypeSSLVerify: verifications.handle}),
-		servers.server(tasks.QueueEvents, eventSlots, slowPoll, handlers{tasks.TypeEventDeliver: events.handle}),
-		servers.server(tasks.QueueChecks, checkSlots, slowPoll, handlers{tasks.TypeDomainCheck: checks.handle}),
+		servers.newServer(tasks.QueueDomains, changeSlots, fastPoll, handlers{tasks.TypeDomainAdd: changes.handle, tasks.TypeDomainRemove: changes.handle}),
+		servers.newServer(tasks.QueueLists, cfg.Concurrency, fastPoll, handlers{tasks.TypeAppSync: syncs.handle}),
+		servers.newServer(tasks.QueueSSL, verifySlots, slowPoll, handlers{tasks.TypeSSLVerify: verifications.handle}),
+		servers.newServer(tasks.QueueEvents, eventSlots, slowPoll, handlers{tasks.TypeEventDeliver: events.handle}),
+		servers.newServer(tasks.QueueChecks, checkSlots, slowPoll, handlers{tasks.TypeDomainCheck: checks.handle}),
 	}
 	return w, nil
 }
@@ -152,7 +152,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	switchErr := w.sender.SwitchOn(ctx, w.registry.Load().Endpoints)
 	if switchErr != nil {
-		w.log.WithError(switchErr).Warn("webhooks that are switched off stay so for now")
+		w.log.WithError(switchErr).Warn("webhooks that answered 410 (gone) could not be switched on again; the next maintenance does it")
 	}
 	for i, q := range w.queues {
 		if err := q.Start(q.handlers); err != nil {
@@ -170,8 +170,8 @@ func (w *Worker) Run(ctx context.Context) error {
 		running.Go(func() { loop(ctx) })
 	}
 	running.Go(func() {
-		// Not the webhooks again: since then one may have answered that it is gone.
-		w.resume(ctx, apps, switchErr != nil, "failing apps could not be retried yet; the next maintenance does it")
+		// Not the webhooks again: since SwitchOn one may have answered that it is gone.
+		w.retryApps(ctx, apps, switchErr != nil, "failing apps could not be retried yet; the next maintenance does it")
 	})
 	<-ctx.Done()
 
@@ -206,14 +206,14 @@ func (w *Worker) Reload(ctx context.Context, cfg Config) error {
 	added, dropped := difference(now.Apps, before.Apps), difference(before.Apps, now.Apps)
 	w.log.WithField("apps", now.Apps).Infof("configuration read again: %d apps served, new: [%s], no longer served: [%s]",
 		len(now.Apps), strings.Join(added, ", "), strings.Join(dropped, ", "))
-	w.resume(ctx, append(dropped, now.Apps...), true, "waiting apps could not be retried yet; the next maintenance does it")
+	w.retryApps(ctx, append(dropped, now.Apps...), true, "waiting apps could not be retried yet; the next maintenance does it")
 	return nil
 }
 
-// resume retries the apps, also switches webhooks on if asked, and logs a warning if that
+// retryApps retries the apps, also switches webhooks on if asked, and logs a warning if that
 // fails.
-func (w *Worker) resume(ctx context.Context, apps []string, webhooks bool, warning string) {
-	if err := w.resumer.resume(ctx, apps, webhooks); err != nil && ctx.Err() == nil {
+func (w *Worker) retryApps(ctx context.Context, apps []string, webhooks bool, warning string) {
+	if err := w.retrier.retryApps(ctx, apps, webhooks); err != nil && ctx.Err() == nil {
 		w.log.WithError(err).Warn(warning)
 	}
 }
@@ -224,7 +224,7 @@ func (w *Worker) Drift(ctx context.Context, app string) (listsync.Result, error)
 	return w.reconciler.drift(ctx, app)
 }
 
-// Alive returns an error if the worker hangs.
+// Alive returns an error if the worker hangs, see [redismonitor.Monitor.Alive].
 func (w *Worker) Alive() error {
 	select {
 	case <-w.stopping: // exitTimeout limits it

@@ -117,7 +117,7 @@ func planRestore(ctx context.Context, l *ledger.Ledger, app, by string, point re
 	if err != nil {
 		return restorePlan{}, err
 	}
-	on := restore.On(views, owned)
+	on := restore.OnList(views, owned)
 	add, remove := restore.Names(writes, func(name string) bool { return on[name] })
 	return restorePlan{writes, add, remove, restore.Requests(app, by, add, remove, views)}, nil
 }

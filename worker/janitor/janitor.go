@@ -94,7 +94,7 @@ func (j *Janitor) turn(ctx context.Context) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("take the janitor's lock: %w", err)
+		return fmt.Errorf("acquire the janitor's lock: %w", err)
 	}
 	limited, cancel := context.WithTimeout(ctx, j.interval)
 	defer cancel()

@@ -11,34 +11,34 @@ import (
 
 // messageFormat is asynq's unexported message type: it decodes exactly what asynq decodes.
 type messageFormat struct {
-	kind      protoreflect.MessageType
+	message   protoreflect.MessageType
 	id, queue protoreflect.FieldDescriptor
 }
 
 // newMessageFormat fails only if asynq's message type has changed its name.
 func newMessageFormat() (messageFormat, error) {
-	kind, err := protoregistry.GlobalTypes.FindMessageByName("asynq.TaskMessage")
+	message, err := protoregistry.GlobalTypes.FindMessageByName("asynq.TaskMessage")
 	if err != nil {
 		return messageFormat{}, fmt.Errorf("find asynq's message type: %w", err)
 	}
-	fields := kind.Descriptor().Fields()
-	f := messageFormat{kind, fields.ByName("id"), fields.ByName("queue")}
+	fields := message.Descriptor().Fields()
+	f := messageFormat{message, fields.ByName("id"), fields.ByName("queue")}
 	if f.id == nil || f.queue == nil {
-		return messageFormat{}, fmt.Errorf("asynq's message type has no id or no queue: %v", kind.Descriptor())
+		return messageFormat{}, fmt.Errorf("asynq's message type has no id or no queue: %v", message.Descriptor())
 	}
 	return f, nil
 }
 
 // defect is the reason why asynq can never finish a message.
 type defect struct {
-	kind       string // empty for a message without one
+	kind       string // of a [Repair]; empty for a message without a defect
 	reason     string
 	relabelled []byte // the repaired message; nil if it can't be repaired
 }
 
 // examine finds the defect of the message that is stored under an id in a queue.
 func (f messageFormat) examine(queue, id string, raw []byte) defect {
-	msg := f.kind.New()
+	msg := f.message.New()
 	if err := proto.Unmarshal(raw, msg.Interface()); err != nil {
 		// protobuf varies its spaces, so programs don't rely on the text.
 		return defect{kind: unreadable, reason: "asynq can't decode it: " + strings.ReplaceAll(err.Error(), "\u00a0", " ")}

@@ -5,14 +5,14 @@
 -- Returns 1 if the id was removed, otherwise 0.
 local list, task, leases, active = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local id = ARGV[1]
-local found = ARGV[2]   -- 'message', 'none' (no message) or 'foreign' (no hash)
+local found = ARGV[2]   -- 'message', 'none' (no message) or 'other' (no hash)
 local message = ARGV[3] -- where found is 'message'
 
 local kind = redis.call('TYPE', task).ok
 local current = kind == 'hash' and redis.call('HGET', task, 'msg')
 if found == 'message' and current ~= message
   or found == 'none' and (current or kind ~= 'none' and kind ~= 'hash')
-  or found == 'foreign' and (kind == 'none' or kind == 'hash') then
+  or found == 'other' and (kind == 'none' or kind == 'hash') then
   return 0
 end
 local removed

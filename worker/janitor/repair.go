@@ -46,7 +46,7 @@ func (j *Janitor) repair(ctx context.Context, queue, list string, e entry) error
 		}
 		return err
 	case e.wrongType:
-		return j.moveToQuarantine(ctx, queue, list, e, "foreign", defect{kind: unreadable, reason: "the key of its id isn't a task"})
+		return j.moveToQuarantine(ctx, queue, list, e, "other", defect{kind: unreadable, reason: "the key of its id isn't a task"})
 	}
 	found := j.format.examine(queue, e.id, e.raw)
 	if found.kind != "" && found.relabelled == nil {
@@ -62,15 +62,15 @@ func (j *Janitor) repair(ctx context.Context, queue, list string, e entry) error
 		}
 	}
 	if e.unleased {
-		return j.lend(ctx, queue, list, e)
+		return j.giveLease(ctx, queue, list, e)
 	}
 	return nil
 }
 
-// lend gives an active task a lease. If its worker is alive, it renews the lease and can
+// giveLease gives an active task a lease. If its worker is alive, it renews the lease and can
 // finish the task. Otherwise asynq hands the task out again, one to two minutes later, like
 // those of other dead workers.
-func (j *Janitor) lend(ctx context.Context, queue, list string, e entry) error {
+func (j *Janitor) giveLease(ctx context.Context, queue, list string, e entry) error {
 	keys := []string{asynqKey(queue, listActive), asynqKey(queue, listLease), asynqKey(queue, "t:"+e.id)}
 	n, err := j.scripts.lease.Run(ctx, j.Redis, keys, e.id, int(j.lease/time.Second)).Int()
 	if err != nil {
@@ -106,7 +106,7 @@ func (j *Janitor) moveToQuarantine(ctx context.Context, queue, list string, e en
 }
 
 // remove removes an entry from the queue, if it is still the expected one: 'message', 'none'
-// or 'foreign', see remove.lua.
+// or 'other', see remove.lua.
 func (j *Janitor) remove(ctx context.Context, queue, list string, e entry, expected string) (bool, error) {
 	keys := []string{asynqKey(queue, list), asynqKey(queue, "t:"+e.id), asynqKey(queue, listLease), asynqKey(queue, listActive)}
 	n, err := j.scripts.remove.Run(ctx, j.Redis, keys, e.id, expected, e.raw).Int()
@@ -119,7 +119,7 @@ func (j *Janitor) remove(ctx context.Context, queue, list string, e entry, expec
 // report counts and logs a repair, with the beginning of the message.
 func (j *Janitor) report(queue, list string, e entry, r Repair, text string) {
 	j.Count(r)
-	log := j.Log.WithFields(logrus.Fields{"queue": queue, "list": list, "task_id": printable([]byte(e.id)), "stray": r.Kind, "action": r.Action})
+	log := j.Log.WithFields(logrus.Fields{"queue": queue, "list": list, "task_id": printable([]byte(e.id)), "kind": r.Kind, "action": r.Action})
 	if r.Kind == unreadable || r.Kind == mislabelled {
 		log = log.WithField("size", len(e.raw)).WithField("begins", printable(e.raw))
 	}

@@ -150,7 +150,7 @@ func (f *fixture) leaseEnds(id string, at time.Time) {
 func (f *fixture) message(id, queue string) string {
 	f.t.Helper()
 	m := f.janitor.format
-	msg, fields := m.kind.New(), m.kind.Descriptor().Fields()
+	msg, fields := m.message.New(), m.message.Descriptor().Fields()
 	msg.Set(fields.ByName("type"), protoreflect.ValueOfString("kind"))
 	msg.Set(fields.ByName("payload"), protoreflect.ValueOfBytes([]byte("payload")))
 	msg.Set(fields.ByName("retry"), protoreflect.ValueOfInt32(3))

@@ -20,7 +20,7 @@ const (
 func (l *Ledger) TryLockAutoSSL(ctx context.Context, app string) (bool, error) {
 	n, err := l.tryLock.Run(ctx, l.rdb, []string{key(app, "autossl")}, autoSSLInterval.Milliseconds()).Int()
 	if err != nil {
-		return false, fmt.Errorf("take the turn to enable AutoSSL on app %s: %w", app, err)
+		return false, fmt.Errorf("acquire the lock to enable AutoSSL on app %s: %w", app, err)
 	}
 	return n == 1, nil
 }
@@ -34,7 +34,7 @@ func (l *Ledger) SetAutoSSLAnswer(ctx context.Context, app, refused string) erro
 	return nil
 }
 
-// AutoSSLAnswer returns what SetAutoSSLAnswer keeps; ok is false if there is nothing.
+// AutoSSLAnswer returns what [Ledger.SetAutoSSLAnswer] keeps; ok is false if that is nothing.
 func (l *Ledger) AutoSSLAnswer(ctx context.Context, app string) (refused string, ok bool, err error) {
 	refused, err = l.rdb.Get(ctx, key(app, "autossl_answer")).Result()
 	switch {

@@ -7,7 +7,7 @@ local shown, tombstones, rechecks, renew_by = KEYS[16], KEYS[17], KEYS[18], KEYS
 local first_log = 20 -- a key for each outcome
 local token, history_kept, recovered, listed = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local own, disown = cjson.decode(ARGV[5]), cjson.decode(ARGV[6])
-local bury, unbury, tombstone_ttl = cjson.decode(ARGV[7]), cjson.decode(ARGV[8]), ARGV[9] -- ms
+local new_tombstones, cleared, tombstone_ttl = cjson.decode(ARGV[7]), cjson.decode(ARGV[8]), ARGV[9] -- ms
 -- Each has domain, seq, old and new record, since, due and recheck (ms), expiry and
 -- renew_by (s), state and event; '' for none. History lines are binary, so they are arguments.
 local outcomes = cjson.decode(ARGV[10])
@@ -51,10 +51,10 @@ if redis.call('HDEL', sync, 'alarm') == 1 then
   emit(last_event, outbox, recovered)
 end
 local now = now_ms()
-for _, name in ipairs(bury) do
+for _, name in ipairs(new_tombstones) do
   redis.call('ZADD', tombstones, now, name)
 end
-for _, name in ipairs(unbury) do
+for _, name in ipairs(cleared) do
   redis.call('ZREM', tombstones, name)
 end
 redis.call('ZREMRANGEBYSCORE', tombstones, '-inf', integer(now - tombstone_ttl))

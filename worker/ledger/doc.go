@@ -2,8 +2,8 @@
 // and history. For each app it also keeps the lease, the wake and the write in flight.
 //
 // Each change of the ledger is one Lua script in a file of this directory, preceded by
-// prelude.lua. The scripts compare, count and move; the content of a record is decided in Go
-// and opaque to them. All times that they compare come from Redis's clock, never from a
+// prelude.lua. The scripts compare, count and move; Go decides the content of a record, which
+// they don't look into. All times that they compare come from Redis's clock, never from a
 // worker's.
 //
 // An app's keys share its hash tag, so they are in one slot of a Redis Cluster, and one
@@ -20,12 +20,12 @@
 //	pilotsync:{APP}:due      zset    domain, by the time of its next verification (ms)
 //	pilotsync:{APP}:watch    zset    domains whose verification ended, by the time of the next
 //	                                 recheck (ms)
-//	pilotsync:{APP}:autossl  string  when AutoSSL was last turned on (ms)
+//	pilotsync:{APP}:autossl  string  when a verification last tried to turn AutoSSL on (ms)
 //	pilotsync:{APP}:autossl_answer
 //	                         string  ServerPilot's answer to that: empty, or why it refused; expires
 //	pilotsync:{APP}:retried  string  when a start or a reload of a worker last retried the sync (ms)
-//	pilotsync:{APP}:log:NAME list    the domain's last events, newest first, each as line.go
-//	                                 has it (`pilotsync logs` shows them)
+//	pilotsync:{APP}:log:NAME list    the history of domain NAME, newest first; line.go has the
+//	                                 format (`pilotsync logs` shows it)
 //	pilotsync:{APP}:sync     hash    wake, awake; token, until, taken (the lease, and the
 //	                                 wake at its begin); landing, claim (write in
 //	                                 flight); look_at (when the recoverer wakes the app); fails, trouble,

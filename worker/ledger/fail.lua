@@ -4,7 +4,7 @@
 local sync, last_event, outbox, shown = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local token = ARGV[1]               -- '' for none
 local reason = ARGV[2]              -- '' for none
-local blocked, since = ARGV[3], ARGV[4] -- '1' if a person has to act; ms
+local blocked, since = ARGV[3], ARGV[4] -- '1' if an operator has to act; ms
 local event = ARGV[5]               -- emitted once until the next commit; '' for none
 
 if token ~= '' then

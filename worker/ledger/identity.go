@@ -17,7 +17,7 @@ import (
 const ledgerKey = "pilotsync:ledger"
 
 const (
-	// LossKept is how long a loss is reported at most.
+	// LossKept is how long after it a loss is reported.
 	LossKept = 7 * 24 * time.Hour
 	// setbackAllowed is how much older a ledger may become without being lost. A crash of
 	// Redis or a failover loses a second or two; a restored copy is older than a minute.
@@ -46,14 +46,14 @@ func (l *Ledger) Identify(ctx context.Context, known Identity) (Identity, error)
 	if err != nil {
 		return Identity{}, fmt.Errorf("identify the ledger: %w", err)
 	}
-	is := Identity{ID: reply[0]}
-	if is.Lost, err = parseMillis(reply[1]); err == nil {
-		is.Seen, err = parseMillis(reply[2])
+	current := Identity{ID: reply[0]}
+	if current.Lost, err = parseMillis(reply[1]); err == nil {
+		current.Seen, err = parseMillis(reply[2])
 	}
 	if err != nil {
 		return Identity{}, fmt.Errorf("identify the ledger: %w", err)
 	}
-	return is, nil
+	return current, nil
 }
 
 // Identity returns the ledger's identity and changes nothing.
@@ -85,10 +85,10 @@ func parseMillis(text string) (time.Time, error) {
 }
 
 // NotifyLoss puts the event ledger.lost into an app's outbox, once for each identity.
-func (l *Ledger) NotifyLoss(ctx context.Context, app string, is Identity) error {
-	event := encode(tasks.Event{Type: tasks.LedgerLost, AppID: app, Ledger: is.ID,
+func (l *Ledger) NotifyLoss(ctx context.Context, app string, current Identity) error {
+	event := encode(tasks.Event{Type: tasks.LedgerLost, AppID: app, Ledger: current.ID,
 		Reason: "Redis lost the ledger, has an older copy of it, or another Redis took its place; all domains have to be handed over again"})
-	if err := l.lost.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "told"), key(app, "outbox")}, is.ID, event).Err(); err != nil {
+	if err := l.lost.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "told"), key(app, "outbox")}, current.ID, event).Err(); err != nil {
 		return fmt.Errorf("notify app %s of the lost ledger: %w", app, err)
 	}
 	return nil
@@ -106,19 +106,19 @@ func (l *Ledger) HandedOver(ctx context.Context, app, id string) error {
 // Loss is a loss of the ledger within [LossKept].
 type Loss struct {
 	At time.Time // by Redis's clock; zero if there was none
-	// Waiting are the apps whose domains weren't handed over since, sorted. It counts the
-	// apps that live workers serve or the ledger knows.
+	// Waiting are the apps whose domains weren't handed over since, sorted: of those that live
+	// workers serve or the ledger knows.
 	Waiting []string
 }
 
 // Loss returns the last loss of the ledger.
 func (l *Ledger) Loss(ctx context.Context) (Loss, error) {
-	is, err := l.Identity(ctx)
-	if err != nil || is.Lost.IsZero() {
+	current, err := l.Identity(ctx)
+	if err != nil || current.Lost.IsZero() {
 		return Loss{}, err
 	}
 	now, err := l.Now(ctx)
-	if err != nil || now.Sub(is.Lost) > LossKept {
+	if err != nil || now.Sub(current.Lost) > LossKept {
 		return Loss{}, err
 	}
 	apps, err := l.Apps(ctx)
@@ -143,9 +143,9 @@ func (l *Ledger) Loss(ctx context.Context) (Loss, error) {
 	}); err != nil && !missing(err) {
 		return Loss{}, fmt.Errorf("read which apps were handed over: %w", err)
 	}
-	loss := Loss{At: is.Lost}
+	loss := Loss{At: current.Lost}
 	for i, app := range apps {
-		if handed[i].Val() != is.ID {
+		if handed[i].Val() != current.ID {
 			loss.Waiting = append(loss.Waiting, app)
 		}
 	}

@@ -59,16 +59,16 @@ type Recorded struct {
 	Wake  int64
 }
 
-// Record records a change and sets the app's wake, in one step. A change that is older
-// than the last recorded one of its domain has no effect.
-func (l *Ledger) Record(ctx context.Context, change listsync.Pending, event listsync.HistoryEntry) (Recorded, error) {
+// Record records a change, adds entry to its domain's history, and sets the app's wake, in
+// one step. A change that is older than the last recorded one of its domain has no effect.
+func (l *Ledger) Record(ctx context.Context, change listsync.Pending, entry listsync.HistoryEntry) (Recorded, error) {
 	app, kind := change.AppID, "add"
 	if change.Remove {
 		kind = "remove"
 	}
 	keys := []string{key(app, "seqs"), key(app, "pending"), key(app, "since"), key(app, "sync"), logKey(app, change.Domain),
 		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "shown")}
-	reply, err := l.record.Run(ctx, l.rdb, keys, change.Domain, kind, change.Seq, encode(change), newLineCodec(app, change.Domain).encode(event), HistoryKept).StringSlice()
+	reply, err := l.record.Run(ctx, l.rdb, keys, change.Domain, kind, change.Seq, encode(change), newLineCodec(app, change.Domain).encode(entry), HistoryKept).StringSlice()
 	if err != nil {
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
 	}
@@ -88,9 +88,9 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, event list
 }
 
 // Verified replaces the record of a domain after a verification, if the ledger still has
-// before.Version; otherwise it returns false and does nothing. An entry
-// without a state isn't added to the history. A state that changed gets an event, and so
-// does a certificate that ends soon.
+// before.Version; otherwise it returns false and does nothing. An entry without a state isn't
+// added to the history. A state that changed gets an event, and so does a certificate that
+// ends soon.
 func (l *Ledger) Verified(ctx context.Context, app string, before, after listsync.Record, entry listsync.HistoryEntry) (bool, error) {
 	var line string
 	if entry.State != "" {
@@ -117,7 +117,7 @@ func (l *Ledger) Verified(ctx context.Context, app string, before, after listsyn
 	return n == 1, nil
 }
 
-// due is when the record's next verification is due, in ms.
+// due returns when the record's next verification is due, in ms; empty for never.
 func due(r listsync.Record) string {
 	if r.NextAttemptAt == nil {
 		return ""
@@ -125,7 +125,7 @@ func due(r listsync.Record) string {
 	return strconv.FormatInt(r.NextAttemptAt.UnixMilli(), 10)
 }
 
-// recheckAt is when the record's next recheck is due, in ms.
+// recheckAt returns when the record's next recheck is due, in ms; empty for never.
 func recheckAt(r listsync.Record) string {
 	if r.RecheckAt == nil {
 		return ""
@@ -133,7 +133,7 @@ func recheckAt(r listsync.Record) string {
 	return strconv.FormatInt(r.RecheckAt.UnixMilli(), 10)
 }
 
-// expiry is when the certificate of a domain that is done ends, in s.
+// expiry returns when the certificate of a domain that is done ends, in s; empty for others.
 func expiry(r listsync.Record) string {
 	if r.State != tasks.Done || r.Certificate == nil {
 		return ""

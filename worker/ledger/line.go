@@ -22,15 +22,15 @@ import (
 //	rest  JSON, an array: actor, state, action, attempt, causes (the entry's own first), AutoSSL,
 //	      reason of an entry without a code. Empty values at its end are left out
 //
-// A cause is an array: code, parameters, and the names that a check found so, with [self] for
-// the domain. Parameters that the reader knows are left out: the name and the app that the
+// A cause is an array: code, parameters, and the names whose check has this cause, with [self]
+// for the domain. Parameters that the reader knows are left out: the name and the app that the
 // line is about, and the addresses that DNS should have, which the record has.
 //
 // Every form begins with its number and At, for programs that don't know it. A line that
 // begins with "{" is the whole entry as JSON, as release 0.1.0 wrote it.
 const lineForm = 2
 
-// self is no part of any host name.
+// self stands for the domain. It is no part of any host name.
 const self = "@"
 
 // lineCodec writes and reads the lines of one domain's history.
@@ -43,14 +43,15 @@ func newLineCodec(app, domain string) *lineCodec {
 	return &lineCodec{app: app, domain: domain, old: oldLineReader{dictionary: lineDictionary(app, domain)}}
 }
 
-// lineCause is a cause without what the reader knows.
+// lineCause is a cause in a line, without the parameters that the reader knows. checks are the
+// names whose check has this cause.
 type lineCause struct {
 	code   tasks.Code
 	params tasks.Params
 	checks []string
 }
 
-// encode writes an entry.
+// encode returns the line of an entry.
 func (l *lineCodec) encode(e listsync.HistoryEntry) string {
 	var causes []lineCause
 	if e.Code != "" || len(e.Checks) > 0 {
@@ -109,8 +110,8 @@ func (l *lineCodec) shorten(c tasks.Cause, name string) lineCause {
 	return lineCause{code: c.Code, params: c.Params}
 }
 
-// aboutName tells whether a cause has the name that it is about, so a line can leave it out.
-// Codes of later releases count as such.
+// aboutName reports whether a cause is about a name, which a line can leave out. Codes of later
+// releases count as such.
 func aboutName(c tasks.Cause) bool {
 	_, known := tasks.Lookup(c.Code)
 	return c.Code == tasks.CauseWorks || c.Code != "" && !known || c.Uses("name")

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -22,11 +21,11 @@ import (
 const oldLineForm = 1
 
 // maxLineText is how long the text of a line may be, in bytes: several times what a
-// verification says. A broken line of this form can't blow up to more.
+// verification says. So a broken line can't fill the memory.
 const maxLineText = 16 << 10
 
-// lineWords is what events say, with @ for the domain and # for the app; the most usual
-// last, since what is near is shorter to point at. It never changes, or the lines can't be read.
+// lineWords has the sentences of entries, with @ for the domain and # for the app. It never
+// changes: otherwise the lines couldn't be read.
 const lineWords = "isn't a public address (private network), so it wasn't connected to" +
 	"; if that is meant to be, set PILOTSYNC_ALLOW_PRIVATE_ADDRESSES; otherwise give the name a public address" +
 	"where this app's server is isn't known: set PILOTSYNC_EXPECTED_ADDRESSES to the address of the app's server" +
@@ -60,7 +59,7 @@ const lineWords = "isn't a public address (private network), so it wasn't connec
 	"worker-\x00done\x00certificate valid until 202 (Let's Encrypt)\x00on for @, www.@\x00@\x00points here (" +
 	")\x00certificate valid until 202 (Let's Encrypt)\x00www.@\x00points here ("
 
-// lineDictionary are the words as they are about one domain.
+// lineDictionary returns lineWords for one domain.
 func lineDictionary(app, domain string) []byte {
 	return []byte(strings.NewReplacer("@", domain, "#", app).Replace(lineWords))
 }
@@ -97,7 +96,7 @@ func (r *oldLineReader) decode(line string) (listsync.HistoryEntry, error) {
 	return e, nil
 }
 
-// oldCheck is a check as earlier releases stored it: what DNS and TLS showed, in words.
+// oldCheck returns a check as earlier releases stored it: what DNS and TLS showed, in words.
 func oldCheck(name, dns, tls string) listsync.Check {
 	return listsync.Check{Name: name, Result: strings.TrimSuffix(dns+"; "+tls, "; ")}
 }
@@ -113,7 +112,7 @@ func (r *oldLineReader) inflate(packed io.Reader) (string, error) {
 		return "", err
 	}
 	if len(text) > maxLineText {
-		return "", errors.New("it unpacks to more than an event ever says")
+		return "", fmt.Errorf("it unpacks to more than %d bytes", maxLineText)
 	}
 	return string(text), nil
 }

@@ -163,7 +163,7 @@ func TestABrokenLineIsAnErrorThatNamesTheDomain(t *testing.T) {
 		"\x01":                             "the time of a line: EOF",
 		packed("three\x00texts\x00only"):   "the text of a line has 3 parts",
 		packed("a\x00b\x00c\x00d\x00name"): "the text of a line has 5 parts",
-		packed(strings.Repeat(" ", 10e6)):  "the text of a line: it unpacks to more than an event ever says",
+		packed(strings.Repeat(" ", 10e6)):  "the text of a line: it unpacks to more than 16384 bytes",
 	} {
 		server.Del(logKey(testApp, lineDomain))
 		if _, err := server.Lpush(logKey(testApp, lineDomain), line); err != nil {

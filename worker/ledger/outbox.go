@@ -20,7 +20,8 @@ type OutboxEvent struct {
 }
 
 // Outbox returns the oldest events of an app, at most n. Each was put there in the same step
-// as the change that it reports, and stays until [Ledger.Sent]. So none is lost, and each
+// as the change that it reports, and stays until
+// [Ledger.RemoveFromOutbox]. So none is lost, and each
 // has the same time for every reader.
 func (l *Ledger) Outbox(ctx context.Context, app string, n int) ([]OutboxEvent, error) {
 	lines, err := l.rdb.LRange(ctx, key(app, "outbox"), 0, int64(n)-1).Result()
@@ -44,9 +45,9 @@ func (l *Ledger) Outbox(ctx context.Context, app string, n int) ([]OutboxEvent, 
 	return events, nil
 }
 
-// Sent removes events of one app from the outbox, in one round trip. Repeating that
-// is harmless: no two lines of an outbox are the same.
-func (l *Ledger) Sent(ctx context.Context, app string, events ...OutboxEvent) error {
+// RemoveFromOutbox removes events of one app, in one round trip. Repeating that is harmless:
+// no two lines of an outbox are the same.
+func (l *Ledger) RemoveFromOutbox(ctx context.Context, app string, events ...OutboxEvent) error {
 	if len(events) == 0 {
 		return nil
 	}

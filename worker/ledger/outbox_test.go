@@ -61,7 +61,7 @@ func TestTheOutboxKeepsEachEventUnderItsTimeUntilItIsSent(t *testing.T) {
 		t.Errorf("read again, the first two are %+v", again)
 	}
 	for range 2 { // a second one finds it sent
-		if err := l.Sent(ctx, testApp, got[1]); err != nil {
+		if err := l.RemoveFromOutbox(ctx, testApp, got[1]); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -6,8 +6,7 @@ import (
 )
 
 // Pause stops the app's syncs before their next step: its changes stay pending, and its list
-// is neither read nor written. by is the operator's name.
-// Pausing a paused app changes nothing.
+// is neither read nor written. by is the operator's name. Pausing a paused app changes nothing.
 func (l *Ledger) Pause(ctx context.Context, app, by string) error {
 	if err := l.rdb.SAdd(ctx, appsKey, app).Err(); err != nil {
 		return fmt.Errorf("add app %s to the list of apps: %w", app, err)

@@ -68,8 +68,8 @@ local function set_state(index, latest, shown, domain, state)
   redis.call('HINCRBY', shown, 'revision', 1)
 end
 
--- Ends a write: moves its changes to the app's last writes, with its number and outcome. A line is "NUMBER µs OUTCOME CHANGES". The outcome of a write that began
--- under another token is unknown: its worker died.
+-- Ends a write: moves its changes to the app's last writes, as "NUMBER µs OUTCOME CHANGES".
+-- The outcome of a write that began under another token is unknown: its worker died.
 local function log_write(shown, writes, token, outcome)
   local write = redis.call('HGET', shown, 'write')
   if not write then

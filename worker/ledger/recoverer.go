@@ -9,11 +9,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// TryLock reports whether the caller is the one recoverer of this interval.
+// TryLock lets one caller in each interval be the recoverer, and reports whether it is this
+// one.
 func (l *Ledger) TryLock(ctx context.Context, interval time.Duration) (bool, error) {
 	n, err := l.tryLock.Run(ctx, l.rdb, []string{sweepKey}, interval.Milliseconds()).Int()
 	if err != nil {
-		return false, fmt.Errorf("take the recoverer's lock: %w", err)
+		return false, fmt.Errorf("acquire the recoverer's lock: %w", err)
 	}
 	return n == 1, nil
 }
@@ -100,7 +101,7 @@ func (l *Ledger) PostponeRecheck(ctx context.Context, app, domain string, until 
 func (l *Ledger) TryLockRetry(ctx context.Context, app string, within time.Duration) (bool, error) {
 	n, err := l.tryLock.Run(ctx, l.rdb, []string{key(app, "retried")}, within.Milliseconds()).Int()
 	if err != nil {
-		return false, fmt.Errorf("take the lock to retry app %s: %w", app, err)
+		return false, fmt.Errorf("acquire the lock to retry app %s: %w", app, err)
 	}
 	return n == 1, nil
 }

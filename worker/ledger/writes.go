@@ -14,7 +14,7 @@ const WritesKept = 50
 // How a write ended.
 const (
 	Written = "written" // ServerPilot has the list
-	Unknown = "unknown" // its worker died, or the answer never came; the next sync read the list again
+	Unknown = "unknown" // its worker died, or the answer never came; the next sync reads the list again
 	Failed  = "failed"  // it had no effect
 	Writing = "writing" // it is in flight
 )
@@ -26,7 +26,7 @@ type Write struct {
 	Outcome        string    `json:"outcome"`
 	Added, Removed []string  `json:"-"`
 	Size           int       `json:"size"` // names on the list after it
-	WorkerID       string    `json:"who"`  // the worker
+	WorkerID       string    `json:"who"`  // the worker that wrote it
 }
 
 // writeChanges is the JSON of a write's changes.
@@ -37,8 +37,8 @@ type writeChanges struct {
 	WorkerID string   `json:"who"`
 }
 
-// Writes returns an app's last writes, at most n, newest first. Writes that
-// change no name aren't recorded.
+// Writes returns an app's last writes, at most n, newest first. Writes that change no name
+// aren't recorded.
 func (l *Ledger) Writes(ctx context.Context, app string, n int) ([]Write, error) {
 	p := l.rdb.TxPipeline()
 	inFlight, lines := p.HGet(ctx, key(app, "shown"), "write"), p.LRange(ctx, key(app, "writes"), 0, int64(n)-1)
@@ -64,7 +64,7 @@ func (l *Ledger) Writes(ctx context.Context, app string, n int) ([]Write, error)
 func decodeWrite(line string) (Write, error) {
 	parts := strings.SplitN(line, " ", 4)
 	if len(parts) != 4 {
-		return Write{}, fmt.Errorf("%q isn't one", line)
+		return Write{}, fmt.Errorf("%q isn't a line of a write", line)
 	}
 	n, err := strconv.ParseInt(parts[0], 10, 64)
 	if err != nil {

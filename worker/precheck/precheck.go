@@ -130,7 +130,7 @@ func Evaluate(t Target, facts certcheck.Facts) tasks.CheckResult {
 	return r
 }
 
-// works reports whether nobody has to act on a cause.
+// works reports whether a cause needs no action.
 func works(code tasks.Code) bool {
 	switch code {
 	case tasks.CauseWorks, tasks.CauseWouldWork, tasks.CauseCertificateNotReady:

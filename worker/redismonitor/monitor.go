@@ -20,7 +20,7 @@ import (
 
 // ErrRefused: Redis answers, but refuses this worker. The user or password is wrong, or the
 // user lacks a right that a worker needs. Waiting doesn't help.
-var ErrRefused = errors.New("this worker is not let in")
+var ErrRefused = errors.New("this worker has no access to Redis")
 
 const (
 	checkInterval = time.Second
@@ -46,7 +46,7 @@ type Monitor struct {
 	connected bool      // Redis has answered before
 	err       error     // of the last check
 	downSince time.Time // when Redis went away
-	loggedAt  time.Time // when that was last logged
+	loggedAt  time.Time // when an error was last logged
 }
 
 // New returns a monitor of rdb.
@@ -59,7 +59,7 @@ func (m *Monitor) Run(ctx context.Context) {
 	ticker := time.NewTicker(checkInterval)
 	defer ticker.Stop()
 	for {
-		m.turn()
+		m.recordTurn()
 		select {
 		case <-ctx.Done():
 			return
@@ -74,10 +74,10 @@ func (m *Monitor) Await(ctx context.Context) error {
 	ticker := time.NewTicker(checkInterval / 2)
 	defer ticker.Stop()
 	for {
-		m.turn()
+		m.recordTurn()
 		err := m.Check(ctx)
 		if err == nil {
-			err = m.mayWrite(ctx)
+			err = m.checkWriteAccess(ctx)
 		}
 		if err == nil {
 			return nil
@@ -93,9 +93,9 @@ func (m *Monitor) Await(ctx context.Context) error {
 	}
 }
 
-// mayWrite checks a right that only a worker's user has, without changing anything. A worker
+// checkWriteAccess checks a right that only a worker's user has, without changing anything. A worker
 // with the login of WordPress or of a dashboard would fail later.
-func (m *Monitor) mayWrite(ctx context.Context) error {
+func (m *Monitor) checkWriteAccess(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	if err := m.rdb.HDel(limited, "pilotsync:{}:domains", "-").Err(); err != nil {
@@ -136,7 +136,7 @@ func (m *Monitor) logChange(err error, now time.Time) {
 		m.log.Infof("Redis is back, after %s", time.Since(m.downSince).Round(time.Second))
 	case err != nil && now.Sub(m.loggedAt) >= logInterval:
 		if isRefused {
-			m.log.WithError(refused).Error("Redis answers, but refuses this worker; trying again until it is let in")
+			m.log.WithError(refused).Error("Redis answers, but refuses this worker; it keeps trying")
 		} else {
 			m.log.WithError(err).Error("Redis is away; waiting for it")
 		}
@@ -162,8 +162,8 @@ func (m *Monitor) Alive() error {
 	return nil
 }
 
-// turn records the time of a turn of the loop.
-func (m *Monitor) turn() {
+// recordTurn records the time of a turn of the loop.
+func (m *Monitor) recordTurn() {
 	now := time.Now()
 	m.lastTurn.Store(&now)
 }

@@ -90,7 +90,7 @@ func TestAMonitorThatNoLongerTurnsHangs(t *testing.T) {
 	if err := m.Alive(); err != nil {
 		t.Errorf("before its start: %v", err)
 	}
-	m.turn()
+	m.recordTurn()
 	if err := m.Alive(); err != nil {
 		t.Errorf("after a turn: %v", err)
 	}

@@ -69,32 +69,32 @@ func later(w ledger.Write, t time.Time) bool { return w.At.Truncate(time.Millise
 // the list was before it. If it had no effect, its names are already so, and nothing is
 // returned for them.
 func Names(writes []ledger.Write, onList func(name string) bool) (add, remove []string) {
-	was := map[string]bool{}
+	wasOnList := map[string]bool{}
 	for _, w := range writes {
 		if w.Outcome == ledger.Failed {
 			continue
 		}
 		for _, name := range w.Added {
-			was[name] = false
+			wasOnList[name] = false
 		}
 		for _, name := range w.Removed {
-			was[name] = true
+			wasOnList[name] = true
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(was)) {
+	for _, name := range slices.Sorted(maps.Keys(wasOnList)) {
 		switch {
-		case was[name] && !onList(name):
+		case wasOnList[name] && !onList(name):
 			add = append(add, name)
-		case !was[name] && onList(name):
+		case !wasOnList[name] && onList(name):
 			remove = append(remove, name)
 		}
 	}
 	return add, remove
 }
 
-// On returns the names that are on the list by the ledger, once the pending changes are
+// OnList returns the names that are on the list by the ledger, once the pending changes are
 // processed.
-func On(views []ledger.View, owned []string) map[string]bool {
+func OnList(views []ledger.View, owned []string) map[string]bool {
 	on, leaving := map[string]bool{}, map[string]bool{}
 	for _, v := range views {
 		if !wanted(v) {
@@ -122,7 +122,7 @@ func On(views []ledger.View, owned []string) map[string]bool {
 }
 
 // Requests returns requests for the domains of the names. A name and its www form that are
-// both added are one domain. A www form whose domain stays as it is is a domain by itself. by
+// both added are one domain. A www form whose domain doesn't change is a domain by itself. by
 // is the operator's name.
 func Requests(app, by string, add, remove []string, views []ledger.View) []enqueue.Request {
 	known := map[string]ledger.View{}

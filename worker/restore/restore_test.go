@@ -146,7 +146,7 @@ func TestPendingChangesCountAsProcessed(t *testing.T) {
 	t.Parallel()
 	gone := view("gone.example.com", "gone.example.com", "www.gone.example.com")
 	gone.Record.Wanted = false
-	on := restore.On([]ledger.View{
+	on := restore.OnList([]ledger.View{
 		view("a.example.com", "a.example.com", "www.a.example.com"),
 		waits(view("www.a.example.com"), true),
 		waits(view("leaves.example.com", "leaves.example.com", "www.leaves.example.com"), true),

@@ -77,7 +77,7 @@ func (s *Sender) Deliver(ctx context.Context, to *Endpoint, e tasks.Event, paylo
 	s.observe(o.result.label(), time.Since(began))
 	switch o.result {
 	case delivered:
-		log.Info("webhook told")
+		log.Info("event delivered")
 		return nil
 	case gone:
 		first, err := s.switchOff(ctx, to)

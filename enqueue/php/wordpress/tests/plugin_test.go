@@ -752,7 +752,7 @@ func (f *fixture) checkWorkerLog(domain string, workerLog *harness.Log) {
 	if !strings.HasPrefix(id, "change:"+app+":"+domain+":") {
 		f.t.Fatalf("the log of %s in WordPress has the task's id %q", domain, id)
 	}
-	for _, what := range []string{"change recorded", "change settled", "verified: ", "webhook told"} {
+	for _, what := range []string{"change recorded", "change settled", "verified: ", "event delivered"} {
 		harness.AwaitTrue(f.t, "a worker's line \""+what+"\" with the id", func() bool {
 			return slices.ContainsFunc(strings.Split(workerLog.String(), "\n"), func(line string) bool { return strings.Contains(line, id) && strings.Contains(line, what) })
 		})

@@ -17,13 +17,13 @@ import (
 	"pilotsync/worker/webhook"
 )
 
-// resumeDelay is how long a worker waits before it retries apps. So of several workers that
+// retryDelay is how long a worker waits before it retries apps. So of several workers that
 // start or reload together, the first one retries an app for all.
-const resumeDelay = 2 * time.Second
+const retryDelay = 2 * time.Second
 
-// resumer retries, after a start or a reload, what a person may just have fixed: webhooks
+// retrier retries, after a start or a reload, what an operator may just have fixed: webhooks
 // that were gone, and apps that are failing or blocked.
-type resumer struct {
+type retrier struct {
 	ledger    *ledger.Ledger
 	registry  *registry.Registry
 	sender    *webhook.Sender
@@ -37,14 +37,14 @@ type resumer struct {
 	webhooks bool                 // webhooks must still be switched on
 }
 
-// resume waits for resumeDelay, switches webhooks on if asked, and retries apps. After an
+// retryApps waits for retryDelay, switches webhooks on if asked, and retries apps. After an
 // error the next maintenance continues.
-func (r *resumer) resume(ctx context.Context, apps []string, webhooks bool) error {
+func (r *retrier) retryApps(ctx context.Context, apps []string, webhooks bool) error {
 	if len(apps) == 0 {
 		return nil
 	}
 	since := time.Now()
-	delay := time.NewTimer(resumeDelay)
+	delay := time.NewTimer(retryDelay)
 	defer delay.Stop()
 	select {
 	case <-delay.C:
@@ -57,11 +57,11 @@ func (r *resumer) resume(ctx context.Context, apps []string, webhooks bool) erro
 	}
 	r.webhooks = r.webhooks || webhooks
 	r.mu.Unlock()
-	return r.retry(ctx)
+	return r.retryPending(ctx)
 }
 
-// retry retries the pending apps, if there are any.
-func (r *resumer) retry(ctx context.Context) error {
+// retryPending retries the pending apps, if there are any.
+func (r *retrier) retryPending(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.pending) == 0 {
@@ -82,7 +82,7 @@ func (r *resumer) retry(ctx context.Context) error {
 
 // retryFailing retries each pending app that is failing, unless another worker has done so
 // since the start or reload.
-func (r *resumer) retryFailing(ctx context.Context) error {
+func (r *retrier) retryFailing(ctx context.Context) error {
 	var errs []error
 	for id, since := range r.pending {
 		app, err := r.ledger.App(ctx, id)
@@ -100,7 +100,7 @@ func (r *resumer) retryFailing(ctx context.Context) error {
 }
 
 // syncNow runs an app's sync task without its delay, or enqueues one if there is none.
-func (r *resumer) syncNow(ctx context.Context, app ledger.App) error {
+func (r *retrier) syncNow(ctx context.Context, app ledger.App) error {
 	id := tasks.Sync{AppID: app.ID, Wake: app.Wake}.ID()
 	state, err := r.states.get(tasks.QueueLists, id)
 	switch {
