@@ -246,7 +246,7 @@ func TestAQueueThatRedisForgotIsRegisteredAgain(t *testing.T) {
 	if info, err := f.inspector.GetQueueInfo(testQueue); err != nil || info.Pending != 1 {
 		t.Errorf("%+v, %v", info, err)
 	}
-	if queues, err := f.inspector.Queues(); err != nil || len(queues) != 4 {
+	if queues, err := f.inspector.Queues(); err != nil || len(queues) != len(tasks.Queues()) {
 		t.Errorf("%v, %v", queues, err)
 	}
 }
