@@ -105,7 +105,26 @@ func (p Params) texts() map[string]string {
 			texts[name] = timeText(name, value)
 		}
 	}
+	texts["value"], texts["ipv6"] = p.addressTexts()
 	return texts
+}
+
+// addressTexts returns what remedies tell to set, by the parameter expected: the addresses, or
+// "an address in" its networks; and the IPv6 address alone.
+func (p Params) addressTexts() (value, ipv6 string) {
+	var values, networks []string
+	for _, r := range addressRecords(parseExpected(p.Expected)) {
+		if networks = append(networks, r.Networks...); r.Value != "" {
+			values = append(values, r.Value)
+		}
+		if r.Type == "AAAA" {
+			ipv6 = r.Value
+		}
+	}
+	if len(networks) > 0 {
+		return addressIn(networks), ""
+	}
+	return strings.Join(values, ", "), ipv6
 }
 
 // timeText returns the date of a certificate's end, and the minute of other times; empty for

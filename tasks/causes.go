@@ -16,7 +16,8 @@ type Entry struct {
 	Code Code
 	// Sentence is a clause without a full stop, Remedy full sentences. {name} stands for a
 	// parameter, by its name in JSON. A part in [brackets] is shown only if its parameters
-	// aren't empty.
+	// aren't empty. {value} is what to set by the parameter expected: its first address of each
+	// family, or an address in its networks; {ipv6} is that of IPv6 alone.
 	Sentence, Remedy string
 	// Detected says how pilotsync finds the cause out, for the documentation.
 	Detected string
@@ -71,10 +72,12 @@ const (
 	CauseBehindProxy          Code = "BehindProxy"
 	CauseOtherSite            Code = "OtherSite"
 	CauseCAAForbids           Code = "CAAForbids"
+	CauseCAACritical          Code = "CAACritical"
 	CauseCAAUnknown           Code = "CAAUnknown"
 
 	CauseCertificateNotReady     Code = "CertificateNotReady"
 	CauseAutoSSLRefused          Code = "AutoSSLRefused"
+	CauseAutoSSLFailed           Code = "AutoSSLFailed"
 	CauseAutoSSLStarted          Code = "AutoSSLStarted"
 	CauseAutoSSLOff              Code = "AutoSSLOff"
 	CauseAutoSSLDryRun           Code = "AutoSSLDryRun"
@@ -205,33 +208,36 @@ var (
 			"The list was read, and lacks a name that was written.", ByNobody, true},
 
 		{CauseDNSMissing, "{name} has no A or AAAA record in DNS[; this app is on {expected}]",
-			"Create a DNS record of {name}[ with the address {expected}].",
+			"Create an address record of {name}[: {value}].",
 			"DNS answered, and there is no address.", ByOwner, true},
 		{CauseDNSAliasDangling, "{name} is an alias (CNAME) of {target}, which leads to no address[; this app is on {expected}]",
-			"Replace the CNAME record of {name} by an address record[: {expected}].",
+			"Replace the CNAME record of {name} by an address record[: {value}].",
 			"The name's CNAME record leads to no address, or in a circle.", ByOwner, true},
 		{CauseDNSElsewhere, "{name} points to {found}[; this app is on {expected}]",
-			"Make {name} point to {expected} and nowhere else. If a proxy or load balancer of yours has the address, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES.",
+			"Make {name} point to {value} and nowhere else. If a proxy or load balancer of yours has the address, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES.",
 			"The name has an address that is neither the server's nor in PILOTSYNC_EXPECTED_ADDRESSES.", ByOwner, true},
 		{CauseIPv6Elsewhere, "{name} has the IPv6 address {found}, which isn't this app's server; Let's Encrypt checks IPv6 first",
-			"Delete the AAAA record {found} of {name}. If the address belongs to the app's server, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES.",
-			"The A records are right, and an AAAA record isn't.", ByOwner, true},
+			"Delete the AAAA record {found} of {name}[, or change it to {ipv6}]. If the address belongs to the app's server, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES.",
+			"Another address is right, and all that aren't are IPv6.", ByOwner, true},
 		{CauseServerAddressUnknown, "{name} points to {found}; the address of this app's server isn't known",
 			"Add the address of the app's server to PILOTSYNC_EXPECTED_ADDRESSES.",
 			"ServerPilot names no address for the server, and the setting is empty.", ByOperator, true},
-		{CauseDNSSECBogus, "the DNSSEC signatures of {name} are wrong, so no certificate can be issued[ ({message})]",
+		{CauseDNSSECBogus, "the DNSSEC signatures of {name} are wrong, so many resolvers refuse its records[ ({message})]",
 			"Repair the signatures of the zone, or delete its DS record at the registrar.",
 			"The resolver answers SERVFAIL, and with the CD bit (RFC 4035) it answers for a zone with a DS record; or it says so by an extended error (RFC 8914).", ByOwner, true},
 		{CauseDNSUnknown, "the DNS lookup of {name} failed[ ({message})], which doesn't mean that its records are wrong",
 			"If it lasts, check that the domain's name servers answer.", "The resolver gave no usable answer.", ByOwner, true},
 		{CauseBehindProxy, "{name} is behind {provider}, and visitors see no valid certificate there[: {message}]",
-			"Let the proxy pass requests below /.well-known/acme-challenge/ to the app's server[, {expected}]. Or switch the proxy off for {name}.",
+			"Have {provider} install a certificate for {name}. If it shows the app's own, let requests below /.well-known/acme-challenge/ pass to the app's server[, {value}]. Or switch the proxy off for {name}.",
 			"All addresses of the name are a proxy's (Cloudflare's published ranges, PILOTSYNC_PROXIES).", ByOwner, true},
 		{CauseOtherSite, "{name} is behind {provider}, and the site that answers there isn't of this network",
-			"In the proxy's settings, set the origin of {name} to the app's server[, {expected}].",
+			"In the proxy's settings, set the origin of {name} to the app's server[, {value}].",
 			"The site answers the challenge at /wp-json/pilotsync/v1/here with a signature of another network.", ByOwner, true},
-		{CauseCAAForbids, "the CAA record of {record} doesn't let Let's Encrypt certify {name}[; it allows only {issuers}][; {message}]",
-			"Add the CAA record 0 issue \"letsencrypt.org\" to {record}, or delete its CAA records[; in any case, delete the critical property: {message}].",
+		{CauseCAAForbids, "the CAA record of {record} doesn't let Let's Encrypt certify {name}[; it allows only {issuers}]",
+			"Add the CAA record 0 issue \"letsencrypt.org\" to {record}, or delete its CAA records.",
+			"CAA records (RFC 8659) of the name or the nearest parent that has some.", ByOwner, true},
+		{CauseCAACritical, "{record} has a CAA record with the critical property {message}, which Let's Encrypt doesn't know, so it certifies nothing there",
+			"Delete the CAA record with the property {message} of {record}.",
 			"CAA records (RFC 8659) of the name or the nearest parent that has some.", ByOwner, true},
 		{CauseCAAUnknown, "the CAA records of {name} can't be read[ ({message})]; Let's Encrypt then issues nothing",
 			"Check that the domain's name servers answer questions for CAA records.",
@@ -241,10 +247,12 @@ var (
 			"Nothing: ServerPilot requests the certificate by itself.", "autossl.available of ServerPilot's API is false.", ByNobody, true},
 		{CauseAutoSSLRefused, "{name} points here, but ServerPilot refused to turn AutoSSL on: {message}",
 			"Do what the message says, for app {app} in ServerPilot.", "ServerPilot refused the call that enables AutoSSL.", ByOperator, true},
+		{CauseAutoSSLFailed, "{name} points here, but AutoSSL could not be turned on yet: {message}",
+			"Nothing: pilotsync tries again by itself.", "The call that enables AutoSSL got no answer, 429 or an error of ServerPilot's own (5xx).", ByNobody, true},
 		{CauseAutoSSLStarted, "{name} points here, but AutoSSL was turned on only just now",
 			"Nothing: the certificate is installed within minutes.", "pilotsync enabled AutoSSL during this verification.", ByNobody, true},
 		{CauseAutoSSLOff, "{name} points here, but AutoSSL is off",
-			"Turn AutoSSL on for app {app} in ServerPilot, or let pilotsync do it (PILOTSYNC_AUTOSSL).",
+			"Turn AutoSSL on for app {app} in ServerPilot, or let pilotsync do it (PILOTSYNC_AUTOSSL). If the network has certificates of its own, install one for {name}.",
 			"ssl.auto is false, and PILOTSYNC_AUTOSSL is off for the app.", ByOperator, true},
 		{CauseAutoSSLDryRun, "{name} points here, but AutoSSL is off, though a certificate is ready, and a dry run leaves it off",
 			"End the dry run (PILOTSYNC_DRY_RUN), or turn AutoSSL on for app {app} in ServerPilot.",
@@ -263,14 +271,14 @@ var (
 		{CauseCertificateExpired, "{name} points here, but the certificate at {address} expired on {until}[ ({issuer})]",
 			"Check the SSL settings of app {app} in ServerPilot.", "TLS handshake.", ByOperator, true},
 		{CauseCertificateNotYetValid, "{name} points here, but the certificate at {address} isn't valid before {until}[ ({issuer})]",
-			"Check the clock of the app's server.", "TLS handshake.", ByOperator, true},
+			"Check the clock of the worker's machine. If it is right, install a certificate that is valid already.", "TLS handshake.", ByOperator, true},
 		{CauseCertificateUntrusted, "{name} points here, but browsers don't trust the certificate at {address}: {message}",
 			"Check the SSL settings of app {app} in ServerPilot.", "TLS handshake.", ByOperator, true},
-		{CauseAddressNotPublic, "{name} points here, but {message}; it was not connected to",
-			"If that is meant to be, set PILOTSYNC_ALLOW_PRIVATE_ADDRESSES. Otherwise give {name} a public address.",
+		{CauseAddressNotPublic, "{name} was not connected to: {message}",
+			"If that is meant to be, set PILOTSYNC_ALLOW_PRIVATE_ADDRESSES=on. Otherwise give {name} a public address.",
 			"The address is in a range that is reserved (IANA's special-purpose registries).", ByOperator, true},
 		{CauseServerUnreachable, "{name} points here, but {message}",
-			"Check that the server runs and that its firewall lets HTTPS through.", "TCP connection to port 443.", ByOperator, true},
+			"Check that the server runs, that its firewall lets HTTPS through, and that the worker's machine has a route to it.", "TCP connection to port 443.", ByOperator, true},
 		{CauseNoTLS, "{name} points here, but {message}", "Check the web server's configuration of app {app}.", "TLS handshake.", ByOperator, true},
 		{CauseHandshakeFailed, "{name} points here, but {message}", "Check the SSL settings of app {app} in ServerPilot.", "TLS handshake.", ByOperator, true},
 

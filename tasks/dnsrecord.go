@@ -7,81 +7,193 @@ import (
 	"strings"
 )
 
+// RecordAction is what to do about a DNS record.
+type RecordAction string
+
+const (
+	RecordKeep   RecordAction = "keep"   // it is there
+	RecordSet    RecordAction = "set"    // it is missing
+	RecordChange RecordAction = "change" // it takes the place of what is there
+	RecordDelete RecordAction = "delete"
+)
+
 // DNSRecord is a record in DNS. Its JSON is a contract.
 type DNSRecord struct {
-	Type  string `json:"type"` // A, AAAA or CNAME
-	Name  string `json:"name"`
-	Value string `json:"value"` // an address, or the name that a CNAME leads to
+	// Action is empty if it isn't known what DNS has.
+	Action RecordAction `json:"action,omitempty"`
+	Type   string       `json:"type"` // A, AAAA, CNAME or CAA
+	Name   string       `json:"name"`
+	// Value is an address, the name that a CNAME leads to, or what a CAA record says. It is
+	// empty if any address of Networks is right.
+	Value    string   `json:"value"`
+	Networks []string `json:"networks,omitempty"`
+	// Found are the addresses or the name that DNS has in place of the value.
+	Found []string `json:"found,omitempty"`
 }
+
+// ValueText returns the value for people.
+func (r DNSRecord) ValueText() string {
+	if len(r.Networks) > 0 {
+		return addressIn(r.Networks)
+	}
+	return r.Value
+}
+
+func addressIn(networks []string) string { return "an address in " + someOf(networks) }
+
+// caaForLetsEncrypt is the record that lets Let's Encrypt issue certificates (RFC 8659).
+const caaForLetsEncrypt = `0 issue "letsencrypt.org"`
 
 // DNSRecords returns the records that point names to a server: an A and an AAAA record of
 // each name, or a CNAME where a name is the www form of another. Their values are the first
-// single address of each family in expected: the others are alternatives, and a network is
-// no address. There are no records if no address is known.
+// single address of each family in expected: the others are alternatives. Networks count
+// only if no single address is known. There are no records if nothing is expected.
 func DNSRecords(names []string, expected []netip.Prefix) []DNSRecord {
-	records := []DNSRecord{} // [] in JSON, not null
-	v4, v6 := firstAddresses(expected)
-	if v4+v6 == "" {
-		return records
-	}
+	records, right := []DNSRecord{}, addressRecords(expected) // [] in JSON, not null
 	for _, name := range names {
-		if domain, isForm := strings.CutPrefix(name, "www."); isForm && slices.Contains(names, domain) {
-			records = append(records, DNSRecord{"CNAME", name, domain})
-			continue
+		records = append(records, recordsOf(name, names, right)...)
+	}
+	return records
+}
+
+func recordsOf(name string, names []string, right []DNSRecord) (records []DNSRecord) {
+	if domain, isForm := strings.CutPrefix(name, "www."); isForm && slices.Contains(names, domain) && len(right) > 0 {
+		return []DNSRecord{{Type: "CNAME", Name: name, Value: domain}}
+	}
+	for _, r := range right {
+		r.Name = name
+		records = append(records, r)
+	}
+	return records
+}
+
+// addressRecords returns the A and the AAAA record that lead to a server, without a name.
+func addressRecords(expected []netip.Prefix) (records []DNSRecord) {
+	values, networks := map[string]string{}, map[string][]string{}
+	for _, e := range expected {
+		a := e.Addr().Unmap()
+		if e.IsSingleIP() {
+			values[addressType(a)] = cmp.Or(values[addressType(a)], a.String())
+		} else {
+			networks[addressType(a)] = append(networks[addressType(a)], e.String())
 		}
-		if v4 != "" {
-			records = append(records, DNSRecord{"A", name, v4})
-		}
-		if v6 != "" {
-			records = append(records, DNSRecord{"AAAA", name, v6})
+	}
+	for _, kind := range []string{"A", "AAAA"} {
+		switch {
+		case values[kind] != "":
+			records = append(records, DNSRecord{Type: kind, Value: values[kind]})
+		case len(values) == 0 && len(networks[kind]) > 0:
+			records = append(records, DNSRecord{Type: kind, Networks: networks[kind]})
 		}
 	}
 	return records
 }
 
-// firstAddresses returns the first single address of each family; empty for none.
-func firstAddresses(expected []netip.Prefix) (v4, v6 string) {
-	for _, e := range expected {
-		switch a := e.Addr().Unmap(); {
-		case !e.IsSingleIP():
-		case a.Is4():
-			v4 = cmp.Or(v4, a.String())
-		default:
-			v6 = cmp.Or(v6, a.String())
-		}
+func addressType(a netip.Addr) string {
+	if a.Is4() {
+		return "A"
 	}
-	return v4, v6
+	return "AAAA"
 }
 
-// RecordsToSet returns the records that repair DNS, by the causes of a domain's problems:
-// those of the names whose addresses are missing or wrong. The first of names is the domain;
-// a cause without a name is about it. If the domain's own addresses are wrong, the records
-// are those of all names, since a verification then doesn't report the others. There are no
-// records if DNS is right, or if the server's address isn't known.
-func RecordsToSet(names []string, problems []Cause) []DNSRecord {
-	var expected []netip.Prefix
-	wrong := map[string]bool{}
+// RecordsToChange returns what repairs DNS, by the causes of a domain's problems: the records
+// to set, to change and to delete. The first of names is the domain; a cause without a name is
+// about it. If the domain's own addresses are wrong, a verification doesn't report its other
+// names, so the records are those of all names. There are none if DNS is right, or if it isn't
+// known where it should point.
+func RecordsToChange(names []string, problems []Cause) []DNSRecord {
+	records := []DNSRecord{} // [] in JSON, not null
+	var right []DNSRecord
+	wrong := map[string]Cause{}
 	for _, c := range problems {
 		if !c.Code.wrongAddresses() || len(names) == 0 {
 			continue
 		}
-		wrong[cmp.Or(c.Params.Name, names[0])] = true
-		if expected != nil {
-			continue // each of the domain's names has the same
+		if name := cmp.Or(c.Params.Name, names[0]); wrong[name].Code == "" {
+			wrong[name] = c
 		}
-		for _, text := range c.Params.Expected {
-			if a, err := netip.ParseAddr(text); err == nil {
-				expected = append(expected, netip.PrefixFrom(a, a.BitLen()))
-			}
+		if right == nil { // each of the domain's names has the same
+			right = addressRecords(parseExpected(c.Params.Expected))
 		}
 	}
-	records := []DNSRecord{} // [] in JSON, not null
-	for _, r := range DNSRecords(names, expected) {
-		if wrong[r.Name] || wrong[names[0]] {
-			records = append(records, r)
+	for i, name := range names {
+		c, isWrong := wrong[name]
+		switch all := wrong[names[0]].Code; {
+		case slices.Contains(names[:i], name):
+		case isWrong, all != "" && all != CauseIPv6Elsewhere:
+			records = append(records, changesOf(c, name, names, right)...)
+		}
+	}
+	for _, c := range problems {
+		if caa := (DNSRecord{Action: RecordSet, Type: "CAA", Name: c.Params.Record, Value: caaForLetsEncrypt}); c.Code == CauseCAAForbids && caa.Name != "" && !holdsRecord(records, caa) {
+			records = append(records, caa)
 		}
 	}
 	return records
+}
+
+func holdsRecord(records []DNSRecord, caa DNSRecord) bool {
+	return slices.ContainsFunc(records, func(r DNSRecord) bool { return r.Type == caa.Type && r.Name == caa.Name })
+}
+
+// changesOf repairs one name. A zero cause means that it isn't known what DNS has.
+func changesOf(c Cause, name string, names []string, right []DNSRecord) (records []DNSRecord) {
+	found := map[string][]string{} // by type
+	for _, text := range c.Params.Found {
+		if a, ok := parseAddress(text); ok {
+			found[addressType(a)] = append(found[addressType(a)], a.String())
+		}
+	}
+	target, _, _ := strings.Cut(c.Params.Target, " ") // of an alias in a circle, the first step
+	records = recordsOf(name, names, right)
+	switch {
+	case c.Code == CauseIPv6Elsewhere: // the other addresses are right
+		records = slices.DeleteFunc(recordsOf(name, nil, right), func(r DNSRecord) bool { return r.Type != "AAAA" || r.Value == "" })
+	case c.Code == CauseDNSAliasDangling && target != "":
+		found["CNAME"] = []string{target}
+	}
+	isAlias := len(records) > 0 && records[0].Type == "CNAME"
+	for i := range records {
+		r := &records[i]
+		r.Action, r.Found = RecordSet, found[r.Type]
+		if isAlias { // it takes the place of all that is there
+			r.Found = slices.Concat(found["CNAME"], found["A"], found["AAAA"])
+			clear(found)
+		}
+		if len(r.Found) > 0 {
+			r.Action = RecordChange
+		}
+		delete(found, r.Type)
+	}
+	if len(records) == 0 && c.Code != CauseIPv6Elsewhere {
+		return nil // a name isn't left without a record
+	}
+	// What isn't replaced is deleted first: no record may stand beside a CNAME record.
+	var deleted []DNSRecord
+	for _, kind := range []string{"CNAME", "A", "AAAA"} {
+		for _, value := range found[kind] {
+			deleted = append(deleted, DNSRecord{Action: RecordDelete, Type: kind, Name: name, Value: value})
+		}
+	}
+	return append(deleted, records...)
+}
+
+// parseExpected reads the parameter of that name. What isn't an address or a network is left out.
+func parseExpected(texts []string) (expected []netip.Prefix) {
+	for _, text := range texts {
+		if a, ok := parseAddress(text); ok {
+			expected = append(expected, netip.PrefixFrom(a, a.BitLen()))
+		} else if p, err := netip.ParsePrefix(text); err == nil {
+			expected = append(expected, p)
+		}
+	}
+	return expected
+}
+
+// parseAddress reads an address that DNS can have.
+func parseAddress(text string) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(text)
+	return a.Unmap(), err == nil && a.Zone() == ""
 }
 
 // wrongAddresses reports whether a code says that a name's addresses are missing or wrong.

@@ -3,10 +3,12 @@ package worker
 import (
 	"cmp"
 	"context"
+	"net/http"
 	"time"
 
 	"pilotsync/internal/serverpilot"
 	"pilotsync/worker/certcheck"
+	"pilotsync/worker/ledger"
 )
 
 const (
@@ -26,13 +28,14 @@ func statusOfAutoSSL(app serverpilot.App, settings certcheck.AppSettings) certch
 
 // enableAutoSSL turns AutoSSL on, and returns its status after that. Verifications of a
 // whole app run together, in all workers: one of them makes the call, and the others learn
-// the answer. After a refusal it is made again a minute later.
+// the answer. After a refusal it is made again a minute later, and half a minute after a
+// failure.
 func (c *collector) enableAutoSSL(ctx context.Context, app string, a certcheck.AutoSSL) (certcheck.AutoSSL, error) {
 	if c.dryRun {
 		a.DryRun = true
 		return a, nil
 	}
-	refused, known, err := c.ledger.AutoSSLAnswer(ctx, app)
+	answer, known, err := c.ledger.AutoSSLAnswer(ctx, app)
 	if err != nil {
 		return a, err
 	}
@@ -42,54 +45,67 @@ func (c *collector) enableAutoSSL(ctx context.Context, app string, a certcheck.A
 			return a, err
 		}
 		if locked {
-			refused, err = c.callAutoSSL(ctx, app)
+			answer, err = c.callAutoSSL(ctx, app)
 		} else {
-			refused, err = c.awaitAutoSSL(ctx, app)
+			answer, err = c.awaitAutoSSL(ctx, app)
 		}
 		if err != nil {
 			return a, err
 		}
 	}
-	a.Refused, a.TurnedOn = refused, refused == ""
+	a.Refused, a.Failed, a.TurnedOn = answer.Refused, answer.Failed, answer == ledger.AutoSSLAnswer{}
 	return a, nil
 }
 
-// callAutoSSL asks ServerPilot to turn AutoSSL on, and records its answer. refused is empty, or
-// ServerPilot's message.
-func (c *collector) callAutoSSL(ctx context.Context, app string) (refused string, err error) {
+// callAutoSSL asks ServerPilot to turn AutoSSL on, and records its answer.
+func (c *collector) callAutoSSL(ctx context.Context, app string) (answer ledger.AutoSSLAnswer, err error) {
 	client, err := c.registry.Client(app)
 	if err != nil {
-		return "", err
+		return answer, err
 	}
 	if err := client.Limiter.WaitVerify(ctx, 1); err != nil {
-		return "", err
+		return answer, err
 	}
 	err = client.EnableAutoSSL(ctx, app)
 	log := taskLog(ctx, c.log, app)
-	if failed := serverpilot.AsError(err); failed != nil {
-		log.WithError(err).Warn("AutoSSL could not be turned on")
-		refused = cmp.Or(failed.Message, failed.Error())
-	} else {
+	switch failed := serverpilot.AsError(err); {
+	case failed == nil:
 		log.Info("AutoSSL turned on")
+	case refusesAutoSSL(failed):
+		log.WithError(err).Warn("AutoSSL could not be turned on: ServerPilot refuses it")
+		answer.Refused = cmp.Or(failed.Message, failed.Error())
+	default:
+		log.WithError(err).Warn("AutoSSL could not be turned on yet")
+		answer.Failed = failed.Error()
 	}
-	return refused, c.ledger.SetAutoSSLAnswer(ctx, app, refused)
+	return answer, c.ledger.SetAutoSSLAnswer(ctx, app, answer)
+}
+
+// refusesAutoSSL reports whether ServerPilot refused the call, so that a person has to act.
+// Anything else passes: an outage, a gateway's answer, a rate limit.
+func refusesAutoSSL(e *serverpilot.Error) bool {
+	switch e.Status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return false
+	}
+	return e.Kind == serverpilot.Refused || e.Kind == serverpilot.Blocked || e.Status >= 400 && e.Status < 500 && e.Message != ""
 }
 
 // awaitAutoSSL waits for the answer that another verification gets. If none comes, that
 // one's worker is of an earlier release, or died: the next attempt finds out more.
-func (c *collector) awaitAutoSSL(ctx context.Context, app string) (refused string, err error) {
+func (c *collector) awaitAutoSSL(ctx context.Context, app string) (answer ledger.AutoSSLAnswer, err error) {
 	wait, cancel := context.WithTimeout(ctx, autoSSLAnswerWait)
 	defer cancel()
 	poll := time.NewTicker(autoSSLAnswerPoll)
 	defer poll.Stop()
 	for {
-		refused, known, err := c.ledger.AutoSSLAnswer(ctx, app)
+		answer, known, err := c.ledger.AutoSSLAnswer(ctx, app)
 		if known || err != nil {
-			return refused, err
+			return answer, err
 		}
 		select {
 		case <-wait.Done():
-			return "", ctx.Err()
+			return answer, ctx.Err()
 		case <-poll.C:
 		}
 	}

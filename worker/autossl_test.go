@@ -76,3 +76,30 @@ func TestAutoSSLStaysOffWhereTheSettingSaysSo(t *testing.T) {
 		t.Errorf("%d calls turned AutoSSL on", calls)
 	}
 }
+
+// Only ServerPilot's refusal is one. What passes by itself is told as such, to every domain.
+func TestAFailedCallOfAutoSSLIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[simulator.FaultKind]tasks.Code{
+		simulator.Error5xx: tasks.CauseAutoSSLFailed, simulator.Error429: tasks.CauseAutoSSLFailed, simulator.DropBefore: tasks.CauseAutoSSLFailed,
+		simulator.Error400: tasks.CauseAutoSSLRefused, simulator.Error409: tasks.CauseAutoSSLRefused,
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			f := setup(t, simulator.Options{})
+			f.sim.FailNext("app1", simulator.WriteSSL, slices.Repeat([]simulator.Fault{{Kind: kind}}, 100)...)
+			f.start(f.config("app1"))
+			all := names(5)
+			f.add("app1", all...)
+			for _, name := range all {
+				f.awaitCause("app1", name, want)
+				if c := f.view("app1", name).Cause; c.Params.Message == "" {
+					t.Errorf("%s: %+v has no message", name, c)
+				}
+			}
+			if calls := f.sim.Calls("app1", simulator.WriteSSL); calls > 3 {
+				t.Errorf("5 domains asked ServerPilot %d times", calls)
+			}
+		})
+	}
+}

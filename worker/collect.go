@@ -35,6 +35,7 @@ func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Reco
 	facts := certcheck.Facts{
 		Domain: r.Domain, Names: r.Names, Probes: map[string]certcheck.Probe{}, Expected: settings.Expected.Networks,
 		Attempt: v.Attempt, Limit: cmp.Or(r.Attempts, c.attempts), SeenPointing: r.SeenPointing, App: v.AppID,
+		AutoSSL: certcheck.AutoSSL{KeepOff: settings.AutoSSLOff},
 	}
 	app, err := c.apps.App(ctx, v.AppID)
 	switch {

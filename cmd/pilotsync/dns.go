@@ -20,7 +20,7 @@ type dnsCmd struct {
 
 // Help is shown under the command's own --help.
 func (*dnsCmd) Help() string {
-	return `Shows the DNS records that a domain and its www form need, and what DNS has now: right, missing, wrong, proxied, or unknown if there is no answer. A CNAME is right if the name has the server's addresses, whatever record they come from. It changes nothing. It takes the same settings as 'pilotsync worker', and reads the server's address from ServerPilot. Without an account the addresses are those of PILOTSYNC_EXPECTED_ADDRESSES. Networks aren't shown. Exits with 1 if no address is known.
+	return `Shows the DNS records that a domain and its www form need, and what DNS has now: right, missing, wrong, proxied, or unknown if there is no answer. A CNAME is right if the name has the server's addresses, whatever record they come from. It changes nothing. It takes the same settings as 'pilotsync worker', and reads the server's address from ServerPilot. Without an account the addresses are those of PILOTSYNC_EXPECTED_ADDRESSES. If only networks are known, any address in them is right. Exits with 1 if nothing is known.
 
 Examples:
 
@@ -32,7 +32,7 @@ Examples:
 // domainRecords is what --json prints of a domain. The keys are a contract.
 type domainRecords struct {
 	Domain string `json:"domain"`
-	// Known: the server's address is known. Otherwise there are no records.
+	// Known: it is known where DNS should point. Otherwise there are no records.
 	Known   bool           `json:"address_known"`
 	Records []recordStatus `json:"records"`
 	// Delete are the records that DNS has and must not have, of a type that isn't set.
@@ -63,7 +63,7 @@ func (c *dnsCmd) Run(ctx context.Context, s *terminal.Streams) error {
 				}
 				status := statusOfRecord(r, probe, target.Expected)
 				d.Records, d.Known = append(d.Records, status), true
-				t.Add(mark(status.Status), r.Type, r.Name, r.Value, describeFound(status, probe))
+				t.Add(mark(status.Status), r.Type, r.Name, r.ValueText(), describeFound(status, probe))
 			}
 			for _, name := range tasks.Names(domain, target.WWW) {
 				for _, r := range strayRecords(name, d.Records, probes[name], target.Expected) {
@@ -102,7 +102,7 @@ func statusOfRecord(r tasks.DNSRecord, probe certcheck.Probe, expected []netip.P
 		}
 		s.Found = append(s.Found, a.String())
 		isExpected := slices.ContainsFunc(expected, func(p netip.Prefix) bool { return p.Contains(a) })
-		right = right || a.String() == r.Value || r.Type == "CNAME" && isExpected
+		right = right || a.String() == r.Value || isExpected && (r.Type == "CNAME" || len(r.Networks) > 0)
 		wrong = wrong || !isExpected
 	}
 	switch {
@@ -111,11 +111,11 @@ func statusOfRecord(r tasks.DNSRecord, probe certcheck.Probe, expected []netip.P
 	case probe.DNS == certcheck.Unknown || probe.DNS == certcheck.Bogus:
 		s.Status = "unknown"
 	case len(s.Found) == 0:
-		s.Status = "missing"
+		s.Status, s.Action = "missing", tasks.RecordSet
 	case right && !wrong:
-		s.Status = "right"
+		s.Status, s.Action = "right", tasks.RecordKeep
 	default:
-		s.Status = "wrong"
+		s.Status, s.Action = "wrong", tasks.RecordChange
 	}
 	return s
 }
@@ -133,7 +133,7 @@ func strayRecords(name string, set []recordStatus, probe certcheck.Probe, expect
 		}
 		isSet := slices.ContainsFunc(set, func(r recordStatus) bool { return r.Name == name && (r.Type == kind || r.Type == "CNAME") })
 		if !isSet && !slices.ContainsFunc(expected, func(p netip.Prefix) bool { return p.Contains(a) }) {
-			stray = append(stray, tasks.DNSRecord{Type: kind, Name: name, Value: a.String()})
+			stray = append(stray, tasks.DNSRecord{Action: tasks.RecordDelete, Type: kind, Name: name, Value: a.String()})
 		}
 	}
 	return stray

@@ -36,7 +36,7 @@ type domainStatus struct {
 	UpdatedAt     time.Time  `json:"updated_at"`
 	// Problems are the causes of the names that don't work.
 	Problems []problem `json:"problems"`
-	// Records are the DNS records to set, of the names whose DNS is wrong.
+	// Records are what repairs DNS: the records to set, to change and to delete.
 	Records     []tasks.DNSRecord `json:"records"`
 	NextCheckAt *time.Time        `json:"next_check_at"` // the next attempt, or the next recheck
 	// Advice is the reason with the remedy; only text output shows it.
@@ -56,7 +56,7 @@ type problem struct {
 func statusOf(v ledger.View) domainStatus {
 	d := domainStatus{
 		AppID: v.AppID, Domain: v.Domain, State: v.State, Names: v.Names, Reason: v.Reason, Advice: v.Advice(), NextCheckAt: utc(v.NextCheck()), Cause: v.Cause, Remedy: v.Remedy(), Seq: v.Seq,
-		Problems: problemsFrom(v.Record.Domain, v.Record.Problems()), Records: tasks.RecordsToSet(v.Names, v.Record.Problems()), Attempt: v.Record.Attempt, NextAttemptAt: utc(v.Record.NextAttemptAt), UpdatedAt: v.UpdatedAt.UTC(), AttemptAt: utc(v.Record.AttemptAt),
+		Problems: problemsFrom(v.Record.Domain, v.Record.Problems()), Records: tasks.RecordsToChange(v.Names, v.Record.Problems()), Attempt: v.Record.Attempt, NextAttemptAt: utc(v.Record.NextAttemptAt), UpdatedAt: v.UpdatedAt.UTC(), AttemptAt: utc(v.Record.AttemptAt),
 	}
 	if d.Names == nil {
 		d.Names = []string{} // [] in JSON, not null

@@ -31,8 +31,8 @@ type addPage struct {
 // checkedDomain is a domain with a worker's result. Without a Code there is none.
 type checkedDomain struct {
 	tasks.CheckResult
-	// Set are the DNS records to set, if DNS is wrong.
-	Set []tasks.DNSRecord
+	// Changes are the DNS records to change, if DNS is wrong.
+	Changes []tasks.DNSRecord
 }
 
 // Sentence is the cause as a sentence.
@@ -93,7 +93,7 @@ func (p *pageServer) checkDomains(w http.ResponseWriter, r *http.Request) error 
 	}
 	for i, result := range results {
 		result.Domain = targets[i].Domain
-		body.Checked = append(body.Checked, checkedDomain{result, tasks.RecordsToSet(result.Names, result.Problems)})
+		body.Checked = append(body.Checked, checkedDomain{result, tasks.RecordsToChange(result.Names, result.Problems)})
 	}
 	return p.render(w, r, http.StatusOK, "add", layoutData{Title: "Add domains to " + app, Section: "/apps", Body: body})
 }

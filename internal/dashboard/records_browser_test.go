@@ -20,7 +20,7 @@ func TestDNSRecordsCanBeCopied(t *testing.T) {
 	b := tab{t, browsertest.New(t)}
 
 	b.open(w.url + "/domains/app1/elsewhere-hotel.example.com")
-	want := "A|elsewhere-hotel.example.com|127.0.0.1"
+	want := "A|elsewhere-hotel.example.com|127.0.0.1|change (now 203.0.113.9)"
 	if got := b.text(`[...document.querySelectorAll(".records tbody tr:first-child td")].map(td => (td.querySelector("code") || td).textContent).join("|")`); got != want {
 		t.Errorf("the record is %q, want %q", got, want)
 	}
@@ -30,7 +30,7 @@ func TestDNSRecordsCanBeCopied(t *testing.T) {
 		return `document.querySelector(".records tr:first-child td:` + column + ` button")`
 	}
 	b.do(chromedp.Evaluate[chromedp.Void](`Object.defineProperty(navigator, "clipboard", { value: { writeText: async (text) => { window.copied = text; } } }); undefined`))
-	b.awaitTrue(`window.copied === "127.0.0.1" && ` + button("last-child") + `.textContent.startsWith("Copied") || (` + button("last-child") + `.click(), false)`)
+	b.awaitTrue(`window.copied === "127.0.0.1" && ` + button("nth-child(3)") + `.textContent.startsWith("Copied") || (` + button("nth-child(3)") + `.click(), false)`)
 
 	// Without a clipboard API, as over plain HTTP, the value is at least selected.
 	b.do(chromedp.Evaluate[chromedp.Void](`navigator.clipboard.writeText = undefined; undefined`))

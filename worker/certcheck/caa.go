@@ -22,6 +22,8 @@ const (
 	CAAAllows CAAStatus = ""
 	// CAAForbids: the records forbid it.
 	CAAForbids CAAStatus = "forbids"
+	// CAACritical: a record has a critical property that Let's Encrypt doesn't know.
+	CAACritical CAAStatus = "critical"
 	// CAAUnknown: the resolver fails (SERVFAIL) twice, which stops Let's Encrypt as well.
 	CAAUnknown CAAStatus = "unknown"
 )
@@ -29,8 +31,8 @@ const (
 // CAA is what the CAA records (RFC 8659) say that apply to a name.
 type CAA struct {
 	Status CAAStatus
-	// Record is the domain whose records forbid, Issuers what they allow instead, and
-	// Detail a clause that says more of them, or of the resolver's failure.
+	// Record is the domain whose records forbid, and Issuers what they allow instead. Detail
+	// is the critical property, or a clause about the resolver's failure.
 	Record  string
 	Issuers []string
 	Detail  string
@@ -83,14 +85,18 @@ func evaluateCAA(records []*dns.CAA) CAA {
 		default:
 			// The critical bit is 128. Let's Encrypt takes 1 for it as well, a common mistake.
 			if record.Flag&(128|1) != 0 && result.Detail == "" {
-				result.Detail = fmt.Sprintf("Let's Encrypt doesn't know its critical property %q", sanitize(tag, maxShownName))
+				result.Detail = fmt.Sprintf("%q", sanitize(tag, maxShownName))
 			}
 		}
 	}
-	if result.Detail == "" && (allowed || !restricted) {
+	switch {
+	case result.Detail != "":
+		result.Status = CAACritical
+	case allowed || !restricted:
 		return CAA{Status: CAAAllows}
+	default:
+		result.Status = CAAForbids
 	}
-	result.Status = CAAForbids
 	return result
 }
 

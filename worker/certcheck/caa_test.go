@@ -31,8 +31,8 @@ func TestCAARecordsAreReadAsLetsEncryptDoes(t *testing.T) {
 		`0 issue "ca.example.net" | 0 issue "x.example"`:      {status: CAAForbids, issuers: []string{"ca.example.net", "x.example"}},
 		`0 issue "notletsencrypt.org"`:                        {status: CAAForbids, issuers: []string{"notletsencrypt.org"}},
 		`0 issue "letsencrypt.org; validationmethods=dns-01"`: {status: CAAForbids, issuers: []string{"letsencrypt.org; validationmethods=dns-…"}},
-		`128 future "x"`: {status: CAAForbids, detail: `Let's Encrypt doesn't know its critical property "future"`},
-		`1 future "x" | 0 issue "letsencrypt.org"`:                               {status: CAAForbids, issuers: []string{"letsencrypt.org"}, detail: `Let's Encrypt doesn't know its critical property "future"`},
+		`128 future "x"`: {status: CAACritical, detail: `"future"`},
+		`1 future "x" | 0 issue "letsencrypt.org"`:                               {status: CAACritical, issuers: []string{"letsencrypt.org"}, detail: `"future"`},
 		`0 issue "` + strings.Repeat("a", 200) + `" | 0 issue "b" | 0 issue "c"`: {status: CAAForbids, issuers: []string{strings.Repeat("a", 39) + "…", "b", "c"}},
 	} {
 		var set []*dns.CAA

@@ -25,8 +25,7 @@ func (f Facts) Seen(name string) tasks.Cause {
 		p.App, p.Message = f.App, f.Repair
 		return tasks.Cause{Code: tasks.CauseNotOnList, Params: p}
 	}
-	// The app's own certificate doesn't come from Let's Encrypt.
-	if rule, never := tasks.NotCertifiable(name); never && !probe.Good() && !f.AutoSSL.Custom {
+	if rule, never := tasks.NotCertifiable(name); never && !probe.Good() && !f.AutoSSL.ownCertificates() {
 		p.Rule = rule
 		return tasks.Cause{Code: tasks.CauseNameNotCertifiable, Params: p}
 	}
@@ -111,15 +110,17 @@ func (f Facts) tlsCause(p tasks.Params, name string, probe Probe) tasks.Cause {
 		return seen
 	case f.AutoSSL.Custom:
 		return customCause(seen, probe)
+	case f.AutoSSL.ownCertificates() && probe.showsOwn():
+		return seen
 	}
 	return f.autoSSLCause(seen, name)
 }
 
 // caaDecides tells whether CAA records keep the name from its certificate. They don't
-// matter to a certificate of the app's own, or to one that is ready and lasts.
+// matter to certificates of the app's own, or to one that is ready and lasts.
 func (f Facts) caaDecides(name string, probe Probe) bool {
 	ready := f.AutoSSL.Known && f.AutoSSL.Available && f.AutoSSL.covers(name) && probe.TLS != Expired
-	return (probe.CAA.Status == CAAForbids || probe.CAA.Status == CAAUnknown) && !f.AutoSSL.Custom && !ready
+	return probe.CAA.Status != CAAAllows && !f.AutoSSL.ownCertificates() && !ready
 }
 
 func caaCause(p tasks.Params, caa CAA) tasks.Cause {
@@ -127,7 +128,11 @@ func caaCause(p tasks.Params, caa CAA) tasks.Cause {
 	if caa.Status == CAAUnknown {
 		return tasks.Cause{Code: tasks.CauseCAAUnknown, Params: p}
 	}
-	p.Record, p.Issuers = caa.Record, caa.Issuers
+	p.Record = caa.Record
+	if caa.Status == CAACritical {
+		return tasks.Cause{Code: tasks.CauseCAACritical, Params: p}
+	}
+	p.Issuers = caa.Issuers
 	return tasks.Cause{Code: tasks.CauseCAAForbids, Params: p}
 }
 
@@ -225,6 +230,9 @@ func (f Facts) autoSSLCause(seen tasks.Cause, name string) tasks.Cause {
 	case ssl.Refused != "":
 		p.Message = sanitize(ssl.Refused, maxDetail)
 		return tasks.Cause{Code: tasks.CauseAutoSSLRefused, Params: p}
+	case ssl.Failed != "":
+		p.Message = sanitize(ssl.Failed, maxDetail)
+		return tasks.Cause{Code: tasks.CauseAutoSSLFailed, Params: p}
 	case !ssl.covers(name):
 		for _, n := range ssl.Covered[:min(len(ssl.Covered), tasks.MaxParamItems)] {
 			p.Names = append(p.Names, sanitize(n, maxShownName))
@@ -236,6 +244,18 @@ func (f Facts) autoSSLCause(seen tasks.Cause, name string) tasks.Cause {
 		return tasks.Cause{Code: tasks.CauseAutoSSLDryRun, Params: p}
 	}
 	return seen
+}
+
+// ownCertificates reports whether the app has certificates of its own: nothing requests one
+// of Let's Encrypt.
+func (a AutoSSL) ownCertificates() bool {
+	return a.Custom || a.KeepOff && !a.On
+}
+
+// showsOwn reports whether the server showed a certificate that was made for the name, though
+// browsers refuse it.
+func (p Probe) showsOwn() bool {
+	return p.TLS == Expired || p.TLS == NotYetValid || p.TLS == Untrusted
 }
 
 // CanEnable reports whether ServerPilot is likely to let AutoSSL be turned on.
@@ -268,6 +288,8 @@ func (a AutoSSL) Status() string {
 		return "custom certificate"
 	case a.Refused != "":
 		return "refused"
+	case a.Failed != "":
+		return "not turned on yet"
 	case a.TurnedOn:
 		return "turned on"
 	case a.On, !a.Available:

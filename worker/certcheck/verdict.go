@@ -17,10 +17,11 @@ type AutoSSL struct {
 	// Covered are the names on the certificate that is ready (autossl.domains).
 	Covered []string
 	// TurnedOn: this verification turned AutoSSL on. Refused is ServerPilot's message
-	// if it didn't allow that.
-	TurnedOn bool
-	Refused  string
-	// KeepOff: AutoSSL stays off unless somebody else turns it on (PILOTSYNC_AUTOSSL).
+	// if it didn't allow that, and Failed says why there was no answer, or none that decides.
+	TurnedOn        bool
+	Refused, Failed string
+	// KeepOff: AutoSSL stays off unless somebody else turns it on (PILOTSYNC_AUTOSSL). It is
+	// also set if the API didn't answer.
 	KeepOff bool
 	// DryRun: AutoSSL stays off, since the worker is in a dry run.
 	DryRun bool
@@ -146,5 +147,9 @@ func (f Facts) warningsOffline() (all []tasks.Cause) {
 // forbidsIssuing reports whether no certificate can be issued for a name with the cause,
 // though its DNS points here.
 func forbidsIssuing(code tasks.Code) bool {
-	return code == tasks.CauseNameNotCertifiable || code == tasks.CauseCAAForbids || code == tasks.CauseCAAUnknown
+	switch code {
+	case tasks.CauseNameNotCertifiable, tasks.CauseCAAForbids, tasks.CauseCAACritical, tasks.CauseCAAUnknown:
+		return true
+	}
+	return false
 }

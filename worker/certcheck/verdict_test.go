@@ -192,7 +192,7 @@ func TestVerdicts(t *testing.T) {
 		"an address that isn't public": {
 			facts: facts(here(Refused, "10.0.0.1 isn't a public address (private network)"), good), change: func(f *Facts) { f.AutoSSL = AutoSSL{Known: true} },
 			want: verdict{State: tasks.CheckingSSL, SeenPointing: true,
-				Reason: "example.com points here, but 10.0.0.1 isn't a public address (private network); it was not connected to"},
+				Reason: "example.com was not connected to: 10.0.0.1 isn't a public address (private network)"},
 		},
 		"the last attempt, DNS never here": {
 			facts: facts(away, away), change: func(f *Facts) { f.Attempt = 5 },
@@ -270,7 +270,7 @@ func drawFacts(t *rapid.T) Facts {
 			DNS:      rapid.SampledFrom([]DNSStatus{"", PointsHere, Elsewhere, Proxied, NoAddress, Bogus, Unknown}).Draw(t, "dns"),
 			Provider: text.Draw(t, "provider"),
 			Site:     rapid.SampledFrom([]SiteStatus{NotAsked, Proven, OtherSite}).Draw(t, "site"),
-			CAA: CAA{Status: rapid.SampledFrom([]CAAStatus{CAAAllows, CAAForbids, CAAUnknown}).Draw(t, "caa"), Record: text.Draw(t, "record"),
+			CAA: CAA{Status: rapid.SampledFrom([]CAAStatus{CAAAllows, CAAForbids, CAACritical, CAAUnknown}).Draw(t, "caa"), Record: text.Draw(t, "record"),
 				Issuers: rapid.SliceOfN(text, 0, 10).Draw(t, "issuers"), Detail: text.Draw(t, "caa detail")},
 			Addresses: rapid.SliceOfN(address, 0, 40).Draw(t, "addresses"),
 			DNSDetail: text.Draw(t, "dns detail"),
@@ -285,7 +285,7 @@ func drawFacts(t *rapid.T) Facts {
 		AutoSSL: AutoSSL{
 			Known: rapid.Bool().Draw(t, "known"), On: rapid.Bool().Draw(t, "on"), Available: rapid.Bool().Draw(t, "available"),
 			Custom: rapid.Bool().Draw(t, "custom"), Covered: rapid.SliceOfN(text, 0, 5).Draw(t, "covered"),
-			TurnedOn: rapid.Bool().Draw(t, "turned on"), Refused: text.Draw(t, "refused"),
+			TurnedOn: rapid.Bool().Draw(t, "turned on"), Refused: text.Draw(t, "refused"), Failed: text.Draw(t, "failed"), KeepOff: rapid.Bool().Draw(t, "keep off"),
 		},
 		Expected:     rapid.SliceOfN(rapid.SampledFrom(prefixes("198.51.100.4/32", "203.0.113.0/24", "2001:db8::/32")), 0, 5).Draw(t, "expected"),
 		Limit:        rapid.IntRange(1, 6).Draw(t, "limit"),

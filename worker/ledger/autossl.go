@@ -11,10 +11,16 @@ import (
 
 const (
 	autoSSLInterval = 30 * time.Second
-	// autoSSLAnswerAge is how long an answer counts. After a refusal it is the time until
-	// ServerPilot is asked again.
+	// autoSSLAnswerAge is how long an answer counts; a failure counts until the call may be
+	// made again. After a refusal it is the time until ServerPilot is asked again.
 	autoSSLAnswerAge = time.Minute
 )
+
+// AutoSSLAnswer is what came of the call that turns AutoSSL on; zero for success.
+type AutoSSLAnswer struct {
+	Refused string `json:"refused,omitempty"` // ServerPilot's message
+	Failed  string `json:"failed,omitempty"`  // why there was no answer, or none that decides
+}
 
 // TryLockAutoSSL lets one caller in half a minute turn AutoSSL on for an app.
 func (l *Ledger) TryLockAutoSSL(ctx context.Context, app string) (bool, error) {
@@ -26,22 +32,29 @@ func (l *Ledger) TryLockAutoSSL(ctx context.Context, app string) (bool, error) {
 }
 
 // SetAutoSSLAnswer keeps ServerPilot's answer to the call that turns AutoSSL on, for a
-// minute: empty for success, or the message of the refusal.
-func (l *Ledger) SetAutoSSLAnswer(ctx context.Context, app, refused string) error {
-	if err := l.rdb.Set(ctx, key(app, "autossl_answer"), refused, autoSSLAnswerAge).Err(); err != nil {
+// minute at most.
+func (l *Ledger) SetAutoSSLAnswer(ctx context.Context, app string, a AutoSSLAnswer) error {
+	age := autoSSLAnswerAge
+	if a.Failed != "" {
+		age = autoSSLInterval
+	}
+	if err := l.rdb.Set(ctx, key(app, "autossl_answer"), encode(a), age).Err(); err != nil {
 		return fmt.Errorf("record ServerPilot's answer about AutoSSL on app %s: %w", app, err)
 	}
 	return nil
 }
 
-// AutoSSLAnswer returns what [Ledger.SetAutoSSLAnswer] keeps; ok is false if that is nothing.
-func (l *Ledger) AutoSSLAnswer(ctx context.Context, app string) (refused string, ok bool, err error) {
-	refused, err = l.rdb.Get(ctx, key(app, "autossl_answer")).Result()
-	switch {
-	case errors.Is(err, redis.Nil):
-		return "", false, nil
-	case err != nil:
-		return "", false, fmt.Errorf("read ServerPilot's answer about AutoSSL on app %s: %w", app, err)
+// AutoSSLAnswer returns what SetAutoSSLAnswer keeps; ok is false if there is nothing.
+func (l *Ledger) AutoSSLAnswer(ctx context.Context, app string) (a AutoSSLAnswer, ok bool, err error) {
+	line, err := l.rdb.Get(ctx, key(app, "autossl_answer")).Result()
+	if errors.Is(err, redis.Nil) {
+		return a, false, nil
 	}
-	return refused, true, nil
+	if err == nil {
+		a, err = decodeJSON[AutoSSLAnswer](line)
+	}
+	if err != nil {
+		return a, false, fmt.Errorf("read ServerPilot's answer about AutoSSL on app %s: %w", app, err)
+	}
+	return a, true, nil
 }

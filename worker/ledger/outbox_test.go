@@ -50,7 +50,7 @@ func TestTheOutboxKeepsEachEventUnderItsTimeUntilItIsSent(t *testing.T) {
 			Remedy: "Remove this cause, which blocks the app. Its changes then continue by themselves; none is lost."}},
 		{Event: tasks.Event{Type: tasks.DomainState, AppID: testApp, Domain: "a.example.com", Seq: first, State: tasks.CheckingDNS,
 			Names: []string{"a.example.com"}, SiteID: 7, CertificateUntil: start, Warnings: r.Warnings,
-			Remedy: "Create a DNS record of www.a.example.com.", At: at(1)}},
+			Remedy: "Create an address record of www.a.example.com.", At: at(1)}},
 		{Event: tasks.Event{Type: tasks.AppRecovered, AppID: testApp, Reason: "its domain list can be read and written again", At: at(2)}},
 	}
 	got := outbox(t, l, 10)

@@ -196,7 +196,7 @@ func TestTheRemedyIsThatOfAllProblems(t *testing.T) {
 	t.Parallel()
 	www := tasks.Cause{Code: tasks.CauseDNSMissing, Params: tasks.Params{Name: "www.a.com"}}
 	apex := tasks.Cause{Code: tasks.CauseDNSMissing, Params: tasks.Params{Name: "a.com"}}
-	const createWWW = "Create a DNS record of www.a.com."
+	const createWWW = "Create an address record of www.a.com."
 	for _, c := range []struct {
 		name     string
 		state    tasks.State
@@ -205,7 +205,7 @@ func TestTheRemedyIsThatOfAllProblems(t *testing.T) {
 		want     string
 	}{
 		{"a www form without a record", tasks.Done, tasks.Cause{Code: tasks.CauseWorks}, []tasks.Cause{www}, createWWW},
-		{"both names", tasks.Failed, apex, []tasks.Cause{www}, "Create a DNS record of a.com. " + createWWW},
+		{"both names", tasks.Failed, apex, []tasks.Cause{www}, "Create an address record of a.com. " + createWWW},
 		{"the same remedy twice", tasks.Failed, www, []tasks.Cause{www}, createWWW},
 		{"works", tasks.Done, tasks.Cause{Code: tasks.CauseWorks}, nil, ""},
 		{"being checked", tasks.CheckingDNS, tasks.Cause{Code: tasks.CauseListed}, nil, "Nothing: the first check starts by itself."},

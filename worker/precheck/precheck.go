@@ -175,7 +175,7 @@ func (t Target) missing(names []string) (n int) {
 // server shows for a name that isn't on its list says nothing about the name.
 func awaitsCertificate(probe certcheck.Probe, code tasks.Code) bool {
 	switch code {
-	case tasks.CauseWorks, tasks.CauseAddressNotPublic, tasks.CauseCAAForbids, tasks.CauseCAAUnknown:
+	case tasks.CauseWorks, tasks.CauseAddressNotPublic, tasks.CauseCAAForbids, tasks.CauseCAACritical, tasks.CauseCAAUnknown:
 		return false
 	}
 	return probe.DNS == certcheck.PointsHere

@@ -10,8 +10,8 @@ namespace Pilotsync;
  */
 final class Cause
 {
-    /** What a list of more than three items ends with, and one from which items were left out. */
-    public const MORE = ['{items} and {count} more', '{items} and at least {count} more'];
+    /** A list of more than three items, one from which items were left out, and networks to choose an address from. */
+    public const LISTS = ['{items} and {count} more', '{items} and at least {count} more', 'an address in {items}'];
 
     private const SHOWN = 3; // items of a list
     private const KEPT = 10; // items; others were left out
@@ -96,14 +96,14 @@ final class Cause
      * out if a parameter in it is empty.
      *
      * @param string                $template of the catalogue, or a translation
-     * @param array<string, string> $rules    the texts of the rules
-     * @param array{string, string} $more     what a long list ends with, as in MORE
+     * @param array<string, string>         $rules the texts of the rules
+     * @param array{string, string, string} $lists the texts of lists, as in LISTS
      */
-    public function fill(string $template, array $rules = Causes::RULES, array $more = self::MORE): string
+    public function fill(string $template, array $rules = Causes::RULES, array $lists = self::LISTS): string
     {
-        $texts = [];
+        $texts = $this->addressTexts($lists);
         foreach (Causes::PARAMS as $name => $kind) {
-            $texts[$name] = $this->shown($name, $kind, $rules, $more);
+            $texts[$name] = $this->shown($name, $kind, $rules, $lists);
         }
         $optional = static function (array $part) use ($texts): string {
             preg_match_all('/\{([^}]*)\}/', $part[1], $params);
@@ -121,18 +121,45 @@ final class Cause
     }
 
     /**
-     * @param array<string, string> $rules
-     * @param array{string, string} $more
+     * What remedies tell to set, by the parameter expected: the addresses, or networks to choose one
+     * from; and the IPv6 address alone.
+     *
+     * @param array{string, string, string} $lists
+     * @return array{value: string, ipv6: string}
      */
-    private function shown(string $name, string $kind, array $rules, array $more): string
+    private function addressTexts(array $lists): array
+    {
+        $records = DnsRecords::leadingTo($this->params['expected'] ?? []);
+        $networks = array_merge([], ...array_values(array_column($records, 'networks')));
+        if ($networks !== []) {
+            return ['value' => strtr($lists[2], ['{items}' => self::someOf($networks, $lists)]), 'ipv6' => ''];
+        }
+        $values = array_column($records, 'value', 'type');
+        return ['value' => implode(', ', $values), 'ipv6' => $values['AAAA'] ?? ''];
+    }
+
+    /**
+     * The first items of a list.
+     *
+     * @param list<string>                  $items
+     * @param array{string, string, string} $lists
+     */
+    private static function someOf(array $items, array $lists): string
+    {
+        $first = implode(', ', array_slice($items, 0, self::SHOWN));
+        $rest = count($items) - self::SHOWN;
+        return $rest > 0 ? strtr($lists[count($items) < self::KEPT ? 0 : 1], ['{items}' => $first, '{count}' => (string) $rest]) : $first;
+    }
+
+    /**
+     * @param array<string, string>         $rules
+     * @param array{string, string, string} $lists
+     */
+    private function shown(string $name, string $kind, array $rules, array $lists): string
     {
         switch ($kind) {
             case 'texts':
-                $items = $this->texts($name);
-                $first = implode(', ', array_slice($items, 0, self::SHOWN));
-                $rest = count($items) - self::SHOWN;
-                $template = $more[count($items) < self::KEPT ? 0 : 1];
-                return $rest > 0 ? strtr($template, ['{items}' => $first, '{count}' => (string) $rest]) : $first;
+                return self::someOf($this->texts($name), $lists);
             case 'rule':
                 $rule = is_string($this->params[$name] ?? null) ? $this->params[$name] : '';
                 return $rules[$rule] ?? $this->text($name);

@@ -51,7 +51,7 @@ final class Status
             'next_attempt_at' => self::utc($r['next_attempt_at'] ?? null),
             'updated_at' => self::utc($times['updated_at']),
             'problems' => $problems = self::problems($domain, Cause::read($r), $warnings),
-            'records' => DnsRecords::toSet($status['names'], $problems),
+            'records' => DnsRecords::toChange($status['names'], $problems),
             'next_check_at' => self::utc($times['check']),
         ];
     }

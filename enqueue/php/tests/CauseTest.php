@@ -38,7 +38,7 @@ final class CauseTest extends TestCase
     public function testFillsTranslations(): void
     {
         $cause = new Cause('DNSElsewhere', ['name' => 'example.com', 'found' => ['1', '2', '3', '4', '5']]);
-        self::assertSame('1, 2, 3 und 2 weitere: example.com', $cause->fill('{found}: {name}[ auf {expected}]', Causes::RULES, ['{items} und {count} weitere', '']));
+        self::assertSame('1, 2, 3 und 2 weitere: example.com', $cause->fill('{found}: {name}[ auf {expected}]', Causes::RULES, ['{items} und {count} weitere', '', '']));
         self::assertSame('nie', (new Cause('NameNotCertifiable', ['rule' => 'wildcard']))->fill('{rule}', ['wildcard' => 'nie']));
     }
 }

@@ -123,7 +123,7 @@ final class ClientTest extends TestCase
         self::assertFalse($got['ok']);
         self::assertSame('DNSMissing', $got['cause']);
         self::assertSame('xn--mnchen-3ya.de has no A or AAAA record in DNS', $got['reason']);
-        self::assertSame('Create a DNS record of xn--mnchen-3ya.de.', $got['remedy']);
+        self::assertSame('Create an address record of xn--mnchen-3ya.de.', $got['remedy']);
         self::assertSame('www.xn--mnchen-3ya.de', $got['problems'][0]['name']);
         self::assertSame('ALaterCode', $got['problems'][0]['reason']);
         self::assertSame([['type' => 'A', 'name' => 'a', 'value' => '198.51.100.4']], $got['records']);
@@ -467,9 +467,9 @@ change z: it takes a domain as a string', $e->getMessage());
     {
         $www = '{"cause":"DNSMissing","params":{"name":"www.example.com"}}';
         return [
-            'a www form without a record' => ['"state":"done","cause":"Works","warnings":[' . $www . ']', 'Create a DNS record of www.example.com.'],
+            'a www form without a record' => ['"state":"done","cause":"Works","warnings":[' . $www . ']', 'Create an address record of www.example.com.'],
             'the same remedy twice' => ['"state":"failed","cause":"DNSMissing","params":{"name":"www.example.com"},"warnings":[' . $www . ']',
-                'Create a DNS record of www.example.com.'],
+                'Create an address record of www.example.com.'],
             'works' => ['"state":"done","cause":"Works"', ''],
             'being checked' => ['"state":"checking-dns","cause":"Listed"', 'Nothing: the first check starts by itself.'],
             'its certificate being checked' => ['"state":"checking-ssl-cert","cause":"VerificationRequested"', 'Nothing: the first check starts by itself.'],
@@ -494,19 +494,19 @@ change z: it takes a domain as a string', $e->getMessage());
             . '"warnings":[{"cause":"DNSMissing","params":{"name":"www.example.com"}}],"attempt":2,"limit":7,"requested_at":"2026-03-01T12:00:00Z",'
             . '"updated_at":"2026-03-01T13:00:00.123456789+01:00","next_attempt_at":"2026-03-01T12:04:00Z"}');
         $reason = 'example.com has no A or AAAA record in DNS; this app is on 198.51.100.4';
-        $remedy = 'Create a DNS record of example.com with the address 198.51.100.4.';
+        $remedy = 'Create an address record of example.com: 198.51.100.4.';
         $want = ['app_id' => 'app1', 'domain' => 'example.com', 'state' => 'checking-dns', 'names' => ['example.com', 'www.example.com'],
-            'reason' => "$reason; warning: $hasNone", 'cause' => 'DNSMissing', 'params' => $missing, 'remedy' => "$remedy Create a DNS record of www.example.com.",
+            'reason' => "$reason; warning: $hasNone", 'cause' => 'DNSMissing', 'params' => $missing, 'remedy' => "$remedy Create an address record of www.example.com.",
             'seq' => 1772366400123457, 'attempt' => 2, 'attempts' => 7, 'next_attempt_at' => '2026-03-01T12:04:00Z',
             'updated_at' => '2026-03-01T12:00:00.123456789Z',
             'problems' => [
                 ['name' => 'example.com', 'cause' => 'DNSMissing', 'params' => $missing, 'reason' => $reason, 'remedy' => $remedy],
                 ['name' => 'www.example.com', 'cause' => 'DNSMissing', 'params' => ['name' => 'www.example.com'], 'reason' => $hasNone,
-                    'remedy' => 'Create a DNS record of www.example.com.'],
+                    'remedy' => 'Create an address record of www.example.com.'],
             ],
             'records' => [
-                ['type' => 'A', 'name' => 'example.com', 'value' => '198.51.100.4'],
-                ['type' => 'CNAME', 'name' => 'www.example.com', 'value' => 'example.com'],
+                ['action' => 'set', 'type' => 'A', 'name' => 'example.com', 'value' => '198.51.100.4'],
+                ['action' => 'set', 'type' => 'CNAME', 'name' => 'www.example.com', 'value' => 'example.com'],
             ],
             'next_check_at' => '2026-03-01T12:04:00Z'];
         self::assertSame($want, $this->client()->status('Example.com'));

@@ -177,28 +177,28 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} has no A or AAAA record in DNS[; this app is on {expected}]', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Create a DNS record of {name}[ with the address {expected}].', 'pilotsync' ),
+					__( 'Create an address record of {name}[: {value}].', 'pilotsync' ),
 				);
 			case 'DNSAliasDangling':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} is an alias (CNAME) of {target}, which leads to no address[; this app is on {expected}]', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Replace the CNAME record of {name} by an address record[: {expected}].', 'pilotsync' ),
+					__( 'Replace the CNAME record of {name} by an address record[: {value}].', 'pilotsync' ),
 				);
 			case 'DNSElsewhere':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} points to {found}[; this app is on {expected}]', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Make {name} point to {expected} and nowhere else. If a proxy or load balancer of yours has the address, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES.', 'pilotsync' ),
+					__( 'Make {name} point to {value} and nowhere else. If a proxy or load balancer of yours has the address, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES.', 'pilotsync' ),
 				);
 			case 'IPv6Elsewhere':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} has the IPv6 address {found}, which isn\'t this app\'s server; Let\'s Encrypt checks IPv6 first', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Delete the AAAA record {found} of {name}. If the address belongs to the app\'s server, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES.', 'pilotsync' ),
+					__( 'Delete the AAAA record {found} of {name}[, or change it to {ipv6}]. If the address belongs to the app\'s server, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES.', 'pilotsync' ),
 				);
 			case 'ServerAddressUnknown':
 				return array(
@@ -209,7 +209,7 @@ final class CauseTexts {
 			case 'DNSSECBogus':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'the DNSSEC signatures of {name} are wrong, so no certificate can be issued[ ({message})]', 'pilotsync' ),
+					__( 'the DNSSEC signatures of {name} are wrong, so many resolvers refuse its records[ ({message})]', 'pilotsync' ),
 					__( 'Repair the signatures of the zone, or delete its DS record at the registrar.', 'pilotsync' ),
 				);
 			case 'DNSUnknown':
@@ -223,21 +223,28 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} is behind {provider}, and visitors see no valid certificate there[: {message}]', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Let the proxy pass requests below /.well-known/acme-challenge/ to the app\'s server[, {expected}]. Or switch the proxy off for {name}.', 'pilotsync' ),
+					__( 'Have {provider} install a certificate for {name}. If it shows the app\'s own, let requests below /.well-known/acme-challenge/ pass to the app\'s server[, {value}]. Or switch the proxy off for {name}.', 'pilotsync' ),
 				);
 			case 'OtherSite':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} is behind {provider}, and the site that answers there isn\'t of this network', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'In the proxy\'s settings, set the origin of {name} to the app\'s server[, {expected}].', 'pilotsync' ),
+					__( 'In the proxy\'s settings, set the origin of {name} to the app\'s server[, {value}].', 'pilotsync' ),
 				);
 			case 'CAAForbids':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'the CAA record of {record} doesn\'t let Let\'s Encrypt certify {name}[; it allows only {issuers}][; {message}]', 'pilotsync' ),
+					__( 'the CAA record of {record} doesn\'t let Let\'s Encrypt certify {name}[; it allows only {issuers}]', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Add the CAA record 0 issue "letsencrypt.org" to {record}, or delete its CAA records[; in any case, delete the critical property: {message}].', 'pilotsync' ),
+					__( 'Add the CAA record 0 issue "letsencrypt.org" to {record}, or delete its CAA records.', 'pilotsync' ),
+				);
+			case 'CAACritical':
+				return array(
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( '{record} has a CAA record with the critical property {message}, which Let\'s Encrypt doesn\'t know, so it certifies nothing there', 'pilotsync' ),
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( 'Delete the CAA record with the property {message} of {record}.', 'pilotsync' ),
 				);
 			case 'CAAUnknown':
 				return array(
@@ -258,6 +265,12 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( 'Do what the message says, for app {app} in ServerPilot.', 'pilotsync' ),
 				);
+			case 'AutoSSLFailed':
+				return array(
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( '{name} points here, but AutoSSL could not be turned on yet: {message}', 'pilotsync' ),
+					__( 'Nothing: pilotsync tries again by itself.', 'pilotsync' ),
+				);
 			case 'AutoSSLStarted':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
@@ -269,7 +282,7 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} points here, but AutoSSL is off', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Turn AutoSSL on for app {app} in ServerPilot, or let pilotsync do it (PILOTSYNC_AUTOSSL).', 'pilotsync' ),
+					__( 'Turn AutoSSL on for app {app} in ServerPilot, or let pilotsync do it (PILOTSYNC_AUTOSSL). If the network has certificates of its own, install one for {name}.', 'pilotsync' ),
 				);
 			case 'AutoSSLDryRun':
 				return array(
@@ -317,7 +330,7 @@ final class CauseTexts {
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} points here, but the certificate at {address} isn\'t valid before {until}[ ({issuer})]', 'pilotsync' ),
-					__( 'Check the clock of the app\'s server.', 'pilotsync' ),
+					__( 'Check the clock of the worker\'s machine. If it is right, install a certificate that is valid already.', 'pilotsync' ),
 				);
 			case 'CertificateUntrusted':
 				return array(
@@ -329,15 +342,15 @@ final class CauseTexts {
 			case 'AddressNotPublic':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( '{name} points here, but {message}; it was not connected to', 'pilotsync' ),
+					__( '{name} was not connected to: {message}', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'If that is meant to be, set PILOTSYNC_ALLOW_PRIVATE_ADDRESSES. Otherwise give {name} a public address.', 'pilotsync' ),
+					__( 'If that is meant to be, set PILOTSYNC_ALLOW_PRIVATE_ADDRESSES=on. Otherwise give {name} a public address.', 'pilotsync' ),
 				);
 			case 'ServerUnreachable':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} points here, but {message}', 'pilotsync' ),
-					__( 'Check that the server runs and that its firewall lets HTTPS through.', 'pilotsync' ),
+					__( 'Check that the server runs, that its firewall lets HTTPS through, and that the worker\'s machine has a route to it.', 'pilotsync' ),
 				);
 			case 'NoTLS':
 				return array(

@@ -7,14 +7,13 @@
 
 namespace Pilotsync\WordPress;
 
-use Pilotsync\Cause;
 use Pilotsync\DnsRecords;
 
-/** Turns causes in DNS into the records to set and to delete. Each is: true to set it, false to delete it; type; name; value. */
+/**
+ * The DNS records to change, by the causes in DNS. Each is an array with the keys action (set, change or delete), type, name
+ * and value; networks if any address in them is right; and found, which is what DNS has in place of the value.
+ */
 final class Records {
-
-	/** The record that lets Let's Encrypt issue certificates. */
-	const CAA = '0 issue "letsencrypt.org"';
 
 	/** Codes of names whose addresses are missing or wrong. */
 	const ADDRESSES = array( 'DNSMissing', 'DNSAliasDangling', 'DNSElsewhere', 'IPv6Elsewhere' );
@@ -24,14 +23,14 @@ final class Records {
 	 *
 	 * @param string   $domain   The mapped name.
 	 * @param Standing $standing Its status.
-	 * @return array<array{bool, string, string, string}>
+	 * @return array[]
 	 */
 	public static function of( string $domain, Standing $standing ): array {
 		$records = self::all( $domain, $standing );
 		/**
-		 * The DNS records to set or delete, for networks that need other ones, such as a CNAME.
+		 * The DNS records to change, for networks that need other ones, such as a CNAME.
 		 *
-		 * @param array[]  $records  Each: true to set it, false to delete it; type; name; value.
+		 * @param array[]  $records  Each with the keys action (set, change or delete), type, name and value.
 		 * @param string   $domain   The mapped name.
 		 * @param Standing $standing The domain's status.
 		 */
@@ -39,7 +38,7 @@ final class Records {
 		return array_filter(
 			is_array( $records ) ? $records : array(),
 			static function ( $record ) {
-				return is_array( $record ) && array( 0, 1, 2, 3 ) === array_keys( $record );
+				return is_array( $record ) && isset( $record['action'], $record['type'], $record['name'], $record['value'] );
 			}
 		);
 	}
@@ -50,11 +49,11 @@ final class Records {
 	}
 
 	/**
-	 * The records to set, as `pilotsync status` has them, and those to delete.
+	 * The records as `pilotsync status` has them. The www form is known only if it has a problem of its own.
 	 *
 	 * @param string   $domain   The mapped name.
 	 * @param Standing $standing Its status.
-	 * @return array<array{bool, string, string, string}>
+	 * @return array[]
 	 */
 	private static function all( string $domain, Standing $standing ): array {
 		$problems = array();
@@ -66,42 +65,7 @@ final class Records {
 				'params' => $cause->params,
 			);
 		}
-		$names   = array_values( array_unique( array_merge( array( $domain ), array_column( $problems, 'name' ) ) ) );
-		$records = array();
-		foreach ( DnsRecords::toSet( $names, $problems ) as $record ) {
-			$records[] = array( true, $record['type'], $record['name'], $record['value'] );
-		}
-		$set = array_column( $records, 2 );
-		foreach ( $standing->problems as $i => $cause ) {
-			$name = $problems[ $i ]['name'];
-			// A record to delete is listed only if another one stays or is set, so that the name isn't left without a record.
-			if ( 'IPv6Elsewhere' === $cause->code || in_array( $name, $set, true ) ) {
-				$records = array_merge( $records, self::to_delete( $name, $cause ) );
-			} elseif ( 'CAAForbids' === $cause->code ) {
-				$records[] = array( true, 'CAA', $cause->text( 'record' ), self::CAA );
-			}
-		}
-		return $records;
-	}
-
-	/**
-	 * The records of a name to delete.
-	 *
-	 * @param string $name  The name.
-	 * @param Cause  $cause Its cause.
-	 * @return array<array{bool, string, string, string}>
-	 */
-	private static function to_delete( string $name, Cause $cause ): array {
-		if ( 'DNSAliasDangling' === $cause->code ) {
-			return array( array( false, 'CNAME', $name, $cause->text( 'target' ) ) );
-		}
-		$records = array();
-		foreach ( $cause->texts( 'found' ) as $text ) {
-			if ( false !== filter_var( $text, FILTER_VALIDATE_IP ) ) {
-				$records[] = array( false, false === strpos( $text, ':' ) ? 'A' : 'AAAA', $name, $text );
-			}
-		}
-		return $records;
+		return DnsRecords::toChange( array_values( array_unique( array_merge( array( $domain ), array_column( $problems, 'name' ) ) ) ), $problems );
 	}
 
 	/**
@@ -111,8 +75,17 @@ final class Records {
 	 * @return array{string, string} Plain text, not escaped.
 	 */
 	public static function shown( array $record ): array {
-		list( $set, $type, $name, $value ) = $record;
-		return array( $set ? __( 'Set:', 'pilotsync' ) : __( 'Delete:', 'pilotsync' ), "$type  $name  $value" );
+		$does     = array(
+			'change' => __( 'Change:', 'pilotsync' ),
+			'delete' => __( 'Delete:', 'pilotsync' ),
+		);
+		$networks = isset( $record['networks'] ) ? $record['networks'] : array();
+		$value    = $networks ? strtr( Words::address_in(), array( '{items}' => implode( ', ', $networks ) ) ) : $record['value'];
+		$found    = isset( $record['found'] ) ? implode( ', ', $record['found'] ) . ' → ' : '';
+		return array(
+			isset( $does[ $record['action'] ] ) ? $does[ $record['action'] ] : __( 'Set:', 'pilotsync' ),
+			"{$record['type']}  {$record['name']}  $found$value",
+		);
 	}
 
 	/**

@@ -19,7 +19,7 @@ final class Words {
 	const NO_CERTIFICATE = array( 'AutoSSLRefused', 'AutoSSLOff', 'AutoSSLDryRun', 'CertificateDoesNotCover', 'CustomDoesNotCover', 'CustomNotAccepted', 'CertificateWrongName', 'CertificateExpired', 'CertificateNotYetValid', 'CertificateUntrusted', 'ServerUnreachable', 'NoTLS', 'HandshakeFailed' );
 
 	/** Codes of names that pilotsync is still working on. */
-	const SETTING_UP = array( 'CouldNotCheck', 'NotOnList' );
+	const SETTING_UP = array( 'CouldNotCheck', 'NotOnList', 'AutoSSLFailed' );
 
 	/**
 	 * The sentences for a customer about a domain.
@@ -116,13 +116,20 @@ final class Words {
 			: sprintf( __( '%s does not work yet. Please contact the support of this network.', 'pilotsync' ), $name );
 	}
 
+	/** What to set where any address in one of some networks is right. */
+	public static function address_in(): string {
+		/* translators: keep {items}: networks, such as 203.0.113.0/24 */
+		return __( 'an address in {items}', 'pilotsync' );
+	}
+
 	private static function fill( Cause $cause, string $template ): string {
-		$more = array(
+		$lists = array(
 			/* translators: keep what is in {braces}: the first items of a list, and how many others there are */
 			__( '{items} and {count} more', 'pilotsync' ),
 			/* translators: keep what is in {braces}: the first items of a list, and how many others there are at least */
 			__( '{items} and at least {count} more', 'pilotsync' ),
+			self::address_in(),
 		);
-		return $cause->fill( $template, CauseTexts::rules(), $more );
+		return $cause->fill( $template, CauseTexts::rules(), $lists );
 	}
 }

@@ -70,18 +70,20 @@ func customerList(f *fixture) {
 		"missing": {tasks.CheckingDNS, cause(tasks.CauseDNSMissing, tasks.Params{Expected: here}), nil,
 			[]string{"c.example.com has no A or AAAA record in DNS", "Set: <code>A  c.example.com  198.51.100.4</code>", "Set: <code>AAAA  c.example.com  2001:db8::4</code>"}, "Delete"},
 		"elsewhere": {tasks.Failed, cause(tasks.CauseDNSElsewhere, tasks.Params{Found: found, Expected: here[:1]}), nil,
-			[]string{"c.example.com points to 203.0.113.9; this app is on 198.51.100.4. Make c.example.com point to 198.51.100.4", "Set: <code>A  c.example.com  198.51.100.4</code>", "Delete: <code>A  c.example.com  203.0.113.9</code>"}, "verify"},
+			[]string{"c.example.com points to 203.0.113.9; this app is on 198.51.100.4. Make c.example.com point to 198.51.100.4", "Change: <code>A  c.example.com  203.0.113.9 → 198.51.100.4</code>"}, "verify"},
 		"only www": {tasks.Done, cause(tasks.CauseWorks, tasks.Params{}), []tasks.Cause{cause(tasks.CauseDNSMissing, tasks.Params{Name: "www.c.example.com", Expected: here[:1]})},
 			[]string{"www.c.example.com has no A or AAAA record", "Set: <code>A  www.c.example.com  198.51.100.4</code>"}, "valid"},
 		"IPv6": {tasks.Failed, cause(tasks.CauseIPv6Elsewhere, tasks.Params{Found: []string{"2001:db8::9"}, Expected: here}), nil,
-			[]string{"Set: <code>A  c.example.com  198.51.100.4</code>", "Delete: <code>AAAA  c.example.com  2001:db8::9</code>"}, "Delete: <code>A "},
+			[]string{"Change: <code>AAAA  c.example.com  2001:db8::9 → 2001:db8::4</code>"}, "<code>A "},
+		"no IPv6": {tasks.Failed, cause(tasks.CauseIPv6Elsewhere, tasks.Params{Found: []string{"2001:db8::9"}, Expected: here[:1]}), nil,
+			[]string{"Delete: <code>AAAA  c.example.com  2001:db8::9</code>"}, "Set:"},
 		"dangling": {tasks.Failed, cause(tasks.CauseDNSAliasDangling, tasks.Params{Target: "gone.example.net", Expected: here[:1]}), nil,
 			[]string{"Set: <code>A  c.example.com  198.51.100.4</code>", "Delete: <code>CNAME  c.example.com  gone.example.net</code>"}, ""},
 		"CAA": {tasks.CheckingSSL, cause(tasks.CauseCAAForbids, tasks.Params{Record: "example.com", Issuers: []string{"ca.example"}}), nil,
 			[]string{"Set: <code>CAA  example.com  0 issue &quot;letsencrypt.org&quot;</code>"}, "Delete:"},
 		"DNSSEC": {tasks.CheckingDNS, cause(tasks.CauseDNSSECBogus, tasks.Params{}), nil, []string{"The DNSSEC signatures of c.example.com are wrong", "Repair the signatures"}, "Set:"},
 		"expected is a network": {tasks.CheckingDNS, cause(tasks.CauseDNSElsewhere, tasks.Params{Found: found, Expected: []string{"192.0.2.0/24"}}), nil,
-			[]string{"points to 203.0.113.9", "instructions under &quot;Add Domain&quot;"}, "Delete"},
+			[]string{"point to an address in 192.0.2.0/24", "Change: <code>A  c.example.com  203.0.113.9 → an address in 192.0.2.0/24</code>"}, "Delete"},
 		"nothing checked yet": {tasks.CheckingDNS, cause(tasks.CauseListed, tasks.Params{}), nil, []string{"are being checked"}, "put on the list"},
 		"certificate":         {tasks.CheckingSSL, cause(tasks.CauseCertificateNotReady, tasks.Params{}), nil, []string{"5 to 15 minutes"}, "ServerPilot"},
 		"fault of the server": {tasks.DoneWithoutSSL, cause(tasks.CauseCertificateUntrusted, tasks.Params{App: "app1"}), nil, []string{"DNS records of c.example.com are right", "contact the support"}, "app1"},
@@ -191,7 +193,7 @@ func dailyDigest(f *fixture) {
 	}
 	f.wantMail(m, "admin@example.net", m[0].Subject,
 		"\ndns.digest.example.com (failed)\nCause: dns.digest.example.com points to 203.0.113.9; this app is on 198.51.100.4\nRemedy: Make dns.digest.example.com point to 198.51.100.4",
-		"\n  Set: A  dns.digest.example.com  198.51.100.4\n  Delete: A  dns.digest.example.com  203.0.113.9\n",
+		"\n  Change: A  dns.digest.example.com  203.0.113.9 → 198.51.100.4\n",
 		"\nserver.digest.example.com (done-without-ssl)\nCause: server.digest.example.com points here, but it refuses connections\nRemedy: Check that the server runs")
 	if strings.Contains(m[0].Message, "fine.digest") || !strings.Contains(m[0].Subject, "[Tom's & Jo's] ") || !strings.HasSuffix(m[0].Subject, " need attention") {
 		f.t.Errorf("the e-mail is %q:\n%s", m[0].Subject, m[0].Message)
