@@ -224,7 +224,7 @@ var (
 			"ServerPilot names no address for the server, and the setting is empty.", ByOperator, true},
 		{CauseDNSSECBogus, "the DNSSEC signatures of {name} are wrong, so many resolvers refuse its records[ ({message})]",
 			"Repair the signatures of the zone, or delete its DS record at the registrar.",
-			"The resolver answers SERVFAIL, and with the CD bit (RFC 4035) it answers for a zone with a DS record; or it says so by an extended error (RFC 8914).", ByOwner, true},
+			"The resolver answers SERVFAIL, and with the CD bit (RFC 4035) it answers for a zone with a DS record. Or it says so by an extended error (RFC 8914).", ByOwner, true},
 		{CauseDNSUnknown, "the DNS lookup of {name} failed[ ({message})], which doesn't mean that its records are wrong",
 			"If it lasts, check that the domain's name servers answer.", "The resolver gave no usable answer.", ByOwner, true},
 		{CauseBehindProxy, "{name} is behind {provider}, and visitors see no valid certificate there[: {message}]",

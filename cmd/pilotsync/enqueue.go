@@ -42,7 +42,7 @@ Examples:
 
     pilotsync enqueue %[1]s --app=app1 --file=domains.txt --wait
 
-    wp site list --field=domain | pilotsync enqueue %[1]s --app=app1 --file=-
+    sort -u domains.txt | pilotsync enqueue %[1]s --app=app1 --file=- --yes
 
     pilotsync enqueue %[1]s example.com --app=app1 --by=ada     # who asked
 

@@ -21,7 +21,7 @@ type statusCmd struct {
 
 	App     []string `predictor:"app" help:"App to show; give it again for more. Default: all."`
 	State   []string `predictor:"state" help:"State to show; give it again for more. Default: all."`
-	Watch   bool     `help:"Show it until Ctrl-C, updated every 2 seconds, with trouble first. In a pipe: a line for each domain, and one whenever a domain changes."`
+	Watch   bool     `help:"Show the states until Ctrl-C, updated every 2 seconds, with trouble first. In a pipe: a line for each domain, and one whenever a domain changes."`
 	JSON    bool     `name:"json" help:"Print one JSON array; with --watch, an object a line."`
 	Domains []string `arg:"" optional:"" name:"domain" help:"Domains to show. Default: all."`
 }
