@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"bufio"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/redis/go-redis/v9"
 
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
@@ -169,7 +171,6 @@ func TestEachMetricCountsItsEvents(t *testing.T) {
 		`pilotsync_app_oldest_change_timestamp_seconds{app="vague"}`:           float64(began.Add(-time.Minute).Unix()),
 		`pilotsync_app_list_seen_timestamp_seconds{app="app1"}`:                float64(began.Add(-time.Minute).Unix()),
 		`pilotsync_certificate_earliest_expiry_timestamp_seconds{app="app1"}`:  float64(time.Now().Unix()),
-		`pilotsync_certificates_expiring{app="app1"}`:                          1,
 		`pilotsync_redis_up`:                                                   1,
 		`pilotsync_ledger_up`:                                                  1,
 		`pilotsync_workers`:                                                    1,
@@ -219,6 +220,29 @@ func TestEachMetricCountsItsEvents(t *testing.T) {
 	}
 }
 
+func TestExpiringCertificatesAreCounted(t *testing.T) {
+	t.Parallel()
+	f := setup(t, simulator.Options{})
+	cfg := f.config("app1")
+	reg := f.withMetrics(&cfg)
+	stop := f.start(cfg)
+	f.add("app1", "www.shop.example.com", "www.new.example.com")
+	f.awaitState("app1", "www.shop.example.com", tasks.Done)
+	f.awaitState("app1", "www.new.example.com", tasks.Done)
+	stop()
+	expiring := func(want float64) {
+		t.Helper()
+		f.await(fmt.Sprintf("%v certificates are expiring", want), func() bool {
+			got, found := f.scrape(reg)[`pilotsync_certificates_expiring{app="app1"}`]
+			return found && got == want
+		})
+	}
+	expiring(0)
+	// Three quarters of the certificate's lifetime are over.
+	f.rdb.ZAdd(t.Context(), "pilotsync:{app1}:renew_by", redis.Z{Score: float64(time.Now().Add(-time.Minute).Unix()), Member: "www.shop.example.com"})
+	expiring(1)
+}
+
 func TestMetricsHaveNamesInPrometheusStyle(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})
@@ -240,7 +264,7 @@ func TestMetricsHaveNamesInPrometheusStyle(t *testing.T) {
 	// On a busy machine Redis may be too slow for a scrape, which then lacks the queues.
 	f.await("all of the registry's collectors have their series", func() bool {
 		n, err := testutil.GatherAndCount(reg, "pilotsync_build_info", "pilotsync_domains", "asynq_queue_size", "go_goroutines", "process_open_fds")
-		return err == nil && n == 1+len(tasks.States())+4+1+1
+		return err == nil && n == 1+len(tasks.States())+len(tasks.Queues())+1+1
 	})
 }
 
