@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -38,11 +39,11 @@ type checkedDomain struct {
 // Sentence is the cause as a sentence.
 func (d checkedDomain) Sentence() string { return sentence(d.Cause.Sentence()) }
 
-// Others are the problems of the domain's other names.
+// Others are the problems besides the cause.
 func (d checkedDomain) Others() []tasks.Cause {
 	var others []tasks.Cause
 	for _, c := range d.Problems {
-		if c.Params.Name != "" && c.Params.Name != d.Domain {
+		if name := cmp.Or(c.Params.Name, d.Domain); name != d.Domain || c.Code != d.Code {
 			others = append(others, c)
 		}
 	}

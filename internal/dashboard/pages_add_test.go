@@ -37,7 +37,7 @@ func TestTheFormShowsWhatTheWorkersSayOfEachLine(t *testing.T) {
 	t.Parallel()
 	www := tasks.Cause{Code: tasks.CauseDNSMissing, Params: tasks.Params{Name: "www.good.example.com"}}
 	good := result("good.example.com", true, tasks.CauseWouldWork, tasks.Params{})
-	good.Problems = []tasks.Cause{www}
+	good.Problems = []tasks.Cause{www, {Code: tasks.CauseServerDisconnected}}
 	s := &fakeLedger{apps: []ledger.App{{ID: "app1"}}, checkErr: enqueue.ErrNoResult, results: []tasks.CheckResult{good,
 		result("<b>.example.com", false, tasks.CauseDNSElsewhere, tasks.Params{Found: []string{"203.0.113.9"}, Expected: []string{"198.51.100.4"}}), {}}}
 	rec := sendRequest(newPages(t, s, fakeQueues{}, User{"ada", Act}), "POST", "/apps/app1/check",
@@ -46,7 +46,7 @@ func TestTheFormShowsWhatTheWorkersSayOfEachLine(t *testing.T) {
 		t.Errorf("checked (-want +got):\n%s", diff)
 	}
 	for _, want := range []string{
-		`a/b`, "good.example.com would work: it points here", "www.good.example.com has no A or AAAA record",
+		`a/b`, "good.example.com would work: it points here", "www.good.example.com has no A or AAAA record", "the app&#39;s server has not been connected to ServerPilot",
 		"bad.example.com", "Make &lt;b&gt;.example.com point to 198.51.100.4", "No worker answered in time", "late.example.com",
 		`value="good.example.com"`, "Add 1 domain that would work", "value=\"good.example.com\nbad.example.com\nlate.example.com\"", "Add all 3 domains",
 	} {

@@ -87,6 +87,7 @@ final class DomainList {
 		} elseif ( Records::are_wrong( $standing ) ) {
 			$html .= ' ' . esc_html__( 'Set its DNS records as the instructions under "Add Domain" say.', 'pilotsync' );
 		}
-		return "<span>$html</span>";
+		$link = CheckPage::link( $domain );
+		return "<span>$html" . ( '' === $link ? '' : "<br>$link" ) . '</span>';
 	}
 }

@@ -118,7 +118,7 @@ final class Notices {
 			++$n;
 			if ( $n <= self::NAMED ) {
 				$standing = Domains::standing( $row );
-				$items   .= '<li>' . esc_html( $mapping->get_domain() . ' (' . $row->state . '): ' . Words::line( $standing ) ) . Records::html( Records::of( $mapping->get_domain(), $standing ) ) . '</li>';
+				$items   .= '<li>' . esc_html( $mapping->get_domain() . ' (' . $row->state . '): ' . Words::line( $standing ) ) . Records::html( Records::of( $mapping->get_domain(), $standing ) ) . '<br>' . CheckPage::link( $mapping->get_domain() ) . '</li>';
 			}
 		}
 		if ( 0 === $n ) {

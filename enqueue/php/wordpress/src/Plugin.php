@@ -100,6 +100,9 @@ final class Plugin {
 		add_action( Retry::HOURLY, array( $this, 'flush' ) );
 		$standings = new Standings( $this->settings, $this->domains );
 		( new DomainList( $standings ) )->listen();
+		if ( method_exists( 'Pilotsync\Client', 'check' ) ) { // A library that Composer has loaded may be older.
+			( new CheckPage( $this->settings ) )->listen();
+		}
 		add_action( Retry::HOURLY, array( new Digest( $this->settings, $standings, $this->mails ), 'hourly' ) );
 		add_action( Retry::HOURLY, array( $this->mail, 'send' ) );
 		add_action( Retry::ACTION, array( $this->mail, 'send' ) );

@@ -724,6 +724,7 @@ func endToEnd(f *fixture) {
 	if s := f.do(step{"health"}); !strings.HasPrefix(s.Output, "good ") {
 		f.t.Errorf("Site Health shows %q", s.Output)
 	}
+	f.checkPage()
 	f.do(step{"rename", "good.example.com", "better.example.com"})
 	// The mapping starts with the stage of its old name.
 	harness.AwaitTrue(f.t, "better.example.com to be done", func() bool {
@@ -737,6 +738,55 @@ func endToEnd(f *fixture) {
 		f.t.Errorf("wp pilotsync status prints %q (%v)", out, err)
 	}
 	f.sent()
+}
+
+// checkPage: a worker says whether a domain would work, and nothing changes.
+func (f *fixture) checkPage() {
+	f.t.Helper()
+	f.sent()
+	page := func(domain string, sent any) string { return f.do(step{"check_page", 1, domain, sent}).Output }
+	if got := page("new.example.com", nil); !strings.Contains(got, `value="new.example.com"`) || strings.Contains(got, "notice-") {
+		f.t.Errorf("a link to the page checks already: %s", got)
+	}
+	if status, _ := f.post("/?test", []byte(`[["check_page", 1, "new.example.com", false]]`), nil); status != http.StatusForbidden {
+		f.t.Errorf("without a nonce the page answers %d", status)
+	}
+	if got := f.do(step{"check_page", 0, "new.example.com", true}).Output; got != "" {
+		f.t.Errorf("a user without the capability sees %s", got)
+	}
+	for _, c := range []struct {
+		domain, locale string
+		want           []string
+	}{
+		{"new.example.com", "", []string{"notice-success", "new.example.com would work: it points here"}},
+		{"good.example.com", "", []string{"notice-success", "certificate valid until"}},
+		{"nodns-new.example.com", "", []string{"notice-error", "nodns-new.example.com has no A or AAAA record", "Create a DNS record", "Set: <code>A  nodns-new.example.com  127.0.0.1</code>", "Set: <code>CNAME  www.nodns-new.example.com  nodns-new.example.com</code>"}},
+		{"nodns-new.network.example.net", "", []string{"notice-error", "Set: <code>A  nodns-new.network.example.net  127.0.0.1</code></p>"}},
+		{"nodns-neu.example.com", "de_DE", []string{"notice-error", "keinen A- oder AAAA-Eintrag"}},
+		{script + ".example.com", "", []string{"notice-error", "The check failed: domain &quot;&lt;script&gt;", `value="&lt;script&gt;`}},
+	} {
+		f.do(step{"option", "fake_locale", c.locale})
+		var got string
+		harness.AwaitTrue(f.t, "the workers to check "+c.domain, func() bool { // a busy one may answer too late
+			got = page(c.domain, true)
+			return !strings.Contains(got, "No worker answered")
+		})
+		for _, want := range c.want {
+			if !strings.Contains(got, want) {
+				f.t.Errorf("the page about %s lacks %q: %s", c.domain, want, got)
+			}
+		}
+		if strings.Contains(got, script) {
+			f.t.Errorf("the page about %s isn't escaped: %s", c.domain, got)
+		}
+	}
+	f.do(step{"option", "fake_locale", ""})
+	f.wantSent()
+	f.redis.Stop()
+	if got := page("new.example.com", true); !strings.Contains(got, "notice-error") || !strings.Contains(got, "is unavailable") {
+		f.t.Errorf("while Redis is away the page is %s", got)
+	}
+	f.redis.Start()
 }
 
 // checkWorkerLog: the task's id from the domain's log in WordPress is in the worker's log

@@ -105,7 +105,7 @@ func noticeSaysWhatToDo(f *fixture) {
 	f.deliver(e)
 	notices := f.do(step{"notices"}).Output
 	for _, want := range []string{domain + " (failed): " + domain + " points to 203.0.113.9, &lt;script&gt;", ". Make " + domain + " point to 198.51.100.4",
-		"<br>Change: <code>A  elsewhere-notice.example.com  203.0.113.9 → 198.51.100.4</code></li>"} {
+		"<br>Change: <code>A  elsewhere-notice.example.com  203.0.113.9 → 198.51.100.4</code><br><a href=", "/wp-admin/network/settings.php?page=pilotsync-check&#038;domain=" + domain + "\">Check now</a></li>"} {
 		if !strings.Contains(notices, want) {
 			f.t.Errorf("the notices lack %q: %s", want, notices)
 		}

@@ -164,6 +164,20 @@ function test_step( string $do, array $step ) {
 				update_site_option( 'pilotsync_digest', $digest );
 			}
 			break;
+		case 'check_page': // A user, a domain, and whether the form is sent with a valid nonce; null opens the page.
+			require_once ABSPATH . 'wp-admin/includes/plugin.php';
+			wp_set_current_user( $step[0] );
+			$GLOBALS['submenu'] = $GLOBALS['menu'] = array();
+			do_action( 'network_admin_menu' );
+			$_GET = $_POST = $_REQUEST = array();
+			if ( null === $step[2] ) {
+				$_GET['domain'] = $step[1];
+			} else {
+				$_POST['domain']      = $step[1];
+				$_REQUEST['_wpnonce'] = $step[2] ? wp_create_nonce( 'pilotsync-check' ) : 'none';
+			}
+			do_action( get_plugin_page_hookname( 'pilotsync-check', 'settings.php' ) );
+			break;
 		case 'customer_list':
 			fake_customer_list( $step[0] );
 			break;
