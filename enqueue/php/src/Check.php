@@ -64,7 +64,7 @@ final class Check
      * @return array{domain: string, names: list<string>, ok: bool, cause?: string, params?: array<string, mixed>,
      *               reason: string, remedy: string,
      *               problems: list<array{name: string, cause?: string, params?: array<string, mixed>, reason: string, remedy: string}>,
-     *               records: list<array{type: string, name: string, value: string}>}
+     *               records: list<array{type: string, name: string, value: string, networks?: list<string>}>}
      * @throws RedisRefused
      */
     public static function result(string $json): array
@@ -100,14 +100,15 @@ final class Check
 
     /**
      * @param mixed $list
-     * @return list<array{type: string, name: string, value: string}>
+     * @return list<array{type: string, name: string, value: string, networks?: list<string>}>
      */
     private static function records($list): array
     {
         $records = [];
         foreach (is_array($list) ? $list : [] as $record) {
             if (is_string($record['type'] ?? null) && is_string($record['name'] ?? null) && is_string($record['value'] ?? null)) {
-                $records[] = ['type' => $record['type'], 'name' => $record['name'], 'value' => $record['value']];
+                $networks = self::texts($record['networks'] ?? []);
+                $records[] = ['type' => $record['type'], 'name' => $record['name'], 'value' => $record['value']] + ($networks === [] ? [] : ['networks' => $networks]);
             }
         }
         return $records;

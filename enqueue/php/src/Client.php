@@ -171,7 +171,7 @@ final class Client
      * @return array{domain: string, names: list<string>, ok: bool, cause?: string, params?: array<string, mixed>,
      *               reason: string, remedy: string,
      *               problems: list<array{name: string, cause?: string, params?: array<string, mixed>, reason: string, remedy: string}>,
-     *               records: list<array{type: string, name: string, value: string}>}
+     *               records: list<array{type: string, name: string, value: string, networks?: list<string>}>}
      *         records are those that the names need in DNS; none if the server's address isn't known
      * @throws InvalidInput     if the input is invalid; {@see Exception\InvalidDomain} for the domain
      * @throws NoResult         if no worker answers in time
