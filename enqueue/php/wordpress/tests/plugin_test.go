@@ -745,22 +745,22 @@ func (f *fixture) checkPage() {
 	f.t.Helper()
 	f.sent()
 	page := func(domain string, sent any) string { return f.do(step{"check_page", 1, domain, sent}).Output }
-	if got := page("new.example.com", nil); !strings.Contains(got, `value="new.example.com"`) || strings.Contains(got, "notice-") {
+	if got := page("fresh.example.com", nil); !strings.Contains(got, `value="fresh.example.com"`) || strings.Contains(got, "notice-") {
 		f.t.Errorf("a link to the page checks already: %s", got)
 	}
-	if status, _ := f.post("/?test", []byte(`[["check_page", 1, "new.example.com", false]]`), nil); status != http.StatusForbidden {
+	if status, _ := f.post("/?test", []byte(`[["check_page", 1, "fresh.example.com", false]]`), nil); status != http.StatusForbidden {
 		f.t.Errorf("without a nonce the page answers %d", status)
 	}
-	if got := f.do(step{"check_page", 0, "new.example.com", true}).Output; got != "" {
+	if got := f.do(step{"check_page", 0, "fresh.example.com", true}).Output; got != "" {
 		f.t.Errorf("a user without the capability sees %s", got)
 	}
 	for _, c := range []struct {
 		domain, locale string
 		want           []string
 	}{
-		{"new.example.com", "", []string{"notice-success", "new.example.com would work: it points here"}},
+		{"fresh.example.com", "", []string{"notice-success", "fresh.example.com would work: it points here"}},
 		{"good.example.com", "", []string{"notice-success", "certificate valid until"}},
-		{"nodns-new.example.com", "", []string{"notice-error", "nodns-new.example.com has no A or AAAA record", "Create a DNS record", "Set: <code>A  nodns-new.example.com  127.0.0.1</code>", "Set: <code>CNAME  www.nodns-new.example.com  nodns-new.example.com</code>"}},
+		{"nodns-new.example.com", "", []string{"notice-error", "nodns-new.example.com has no A or AAAA record", "Create an address record of nodns-new.example.com: 127.0.0.1", "Set: <code>A  nodns-new.example.com  127.0.0.1</code>", "Set: <code>CNAME  www.nodns-new.example.com  nodns-new.example.com</code>"}},
 		{"nodns-new.network.example.net", "", []string{"notice-error", "Set: <code>A  nodns-new.network.example.net  127.0.0.1</code></p>"}},
 		{"nodns-neu.example.com", "de_DE", []string{"notice-error", "keinen A- oder AAAA-Eintrag"}},
 		{script + ".example.com", "", []string{"notice-error", "The check failed: domain &quot;&lt;script&gt;", `value="&lt;script&gt;`}},
@@ -783,7 +783,7 @@ func (f *fixture) checkPage() {
 	f.do(step{"option", "fake_locale", ""})
 	f.wantSent()
 	f.redis.Stop()
-	if got := page("new.example.com", true); !strings.Contains(got, "notice-error") || !strings.Contains(got, "is unavailable") {
+	if got := page("fresh.example.com", true); !strings.Contains(got, "notice-error") || !strings.Contains(got, "is unavailable") {
 		f.t.Errorf("while Redis is away the page is %s", got)
 	}
 	f.redis.Start()
