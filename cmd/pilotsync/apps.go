@@ -41,7 +41,7 @@ type appsShowCmd struct {
 
 // Help is shown under the command's own --help.
 func (*appsShowCmd) Help() string {
-	return fmt.Sprintf(`Shows each app's domains by state, how many of the %d names that a list can have are used, its waiting changes with the oldest one's age, and its list's last write. It also shows the app's trouble, and the operator who paused it. The command reads Redis only, so it works without a worker and needs no key.
+	return fmt.Sprintf(`Shows each app's domains by state, and how many of the %d names that a list can have are used. It also shows the waiting changes with the oldest one's age, the list's last write, the app's trouble, and the operator who paused it. The command reads Redis only, so it works without a worker and needs no key.
 
 Examples:
 
