@@ -34,6 +34,14 @@ const (
 	slowPoll = 600 * time.Millisecond // a stopping worker waits for the end of one, at most 900 ms
 )
 
+// Forward intervals: how often asynq moves due retries and scheduled tasks to their queue, by
+// two commands. Syncs and verifications are scheduled. The other tasks are only retried: events
+// and changes after an outage, checks if another worker serves the app.
+const (
+	fastForward = time.Second
+	slowForward = 2 * time.Second
+)
+
 // queueServer is the asynq server of one queue.
 type queueServer struct {
 	*asynq.Server
@@ -61,12 +69,12 @@ type serverConfig struct {
 	log     *logrus.Entry
 }
 
-func (c serverConfig) newServer(queue string, slots int, poll time.Duration, h handlers) queueServer {
+func (c serverConfig) newServer(queue string, slots int, poll, forward time.Duration, h handlers) queueServer {
 	return queueServer{handlers: h, Server: asynq.NewServerFromRedisClient(c.redis, asynq.Config{
 		Concurrency:              slots,
 		Queues:                   map[string]int{queue: 1},
 		TaskCheckInterval:        poll,
-		DelayedTaskCheckInterval: time.Second,
+		DelayedTaskCheckInterval: forward,
 		RetryDelayFunc:           taskerr.RetryDelay,
 		IsFailure:                taskerr.IsFailure,
 		ErrorHandler:             asynq.ErrorHandlerFunc(c.logError),

@@ -131,11 +131,11 @@ func New(cfg Config) (*Worker, error) {
 
 	servers := serverConfig{redis: redismonitor.Throttled{UniversalClient: cfg.Redis, Stopping: w.stopping}, base: base, monitor: w.monitor, log: log}
 	w.queues = []queueServer{
-		servers.newServer(tasks.QueueDomains, changeSlots, fastPoll, handlers{tasks.TypeDomainAdd: changes.handle, tasks.TypeDomainRemove: changes.handle}),
-		servers.newServer(tasks.QueueLists, cfg.Concurrency, fastPoll, handlers{tasks.TypeAppSync: syncs.handle}),
-		servers.newServer(tasks.QueueSSL, verifySlots, slowPoll, handlers{tasks.TypeSSLVerify: verifications.handle}),
-		servers.newServer(tasks.QueueEvents, eventSlots, slowPoll, handlers{tasks.TypeEventDeliver: events.handle}),
-		servers.newServer(tasks.QueueChecks, checkSlots, slowPoll, handlers{tasks.TypeDomainCheck: checks.handle}),
+		servers.newServer(tasks.QueueDomains, changeSlots, fastPoll, slowForward, handlers{tasks.TypeDomainAdd: changes.handle, tasks.TypeDomainRemove: changes.handle}),
+		servers.newServer(tasks.QueueLists, cfg.Concurrency, fastPoll, fastForward, handlers{tasks.TypeAppSync: syncs.handle}),
+		servers.newServer(tasks.QueueSSL, verifySlots, slowPoll, fastForward, handlers{tasks.TypeSSLVerify: verifications.handle}),
+		servers.newServer(tasks.QueueEvents, eventSlots, slowPoll, slowForward, handlers{tasks.TypeEventDeliver: events.handle}),
+		servers.newServer(tasks.QueueChecks, checkSlots, slowPoll, slowForward, handlers{tasks.TypeDomainCheck: checks.handle}),
 	}
 	return w, nil
 }
