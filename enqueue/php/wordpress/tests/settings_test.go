@@ -80,6 +80,13 @@ func invalidSettings(f *fixture) {
 			if calls := in.do(step{"poll", "checked.example.com"}).Calls[before:]; (len(calls) == 1) != c.polls {
 				t.Errorf("Ultimate Multisite did %q", calls)
 			}
+			answer := http.StatusOK
+			if c.polls { // without a secret the site can't sign
+				answer = http.StatusServiceUnavailable
+			}
+			if status, _ := in.here("network.example.net", challenge("network.example.net", nonce)); status != answer {
+				t.Errorf("the challenge is answered with %d, want %d", status, answer)
+			}
 			in.toggleFile("no-constants", false)
 			in.toggleFile("no-app-id", false)
 		})
