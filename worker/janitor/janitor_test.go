@@ -433,3 +433,42 @@ func TestTheLogShowsTheBeginningOfAMessageOnly(t *testing.T) {
 	}
 	f.checkRepairs(map[Repair]int{{unreadable, quarantined}: 1, {mislabelled, relabelled}: 1})
 }
+
+func TestTheFirstTaskOfANewQueueIsNoSignOfALoss(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	rdb := redis.NewClient(&redis.Options{Addr: f.rdb.Options().Addr})
+	t.Cleanup(func() { _ = rdb.Close() })
+	// The producer's first task comes between the janitor's two commands.
+	rdb.AddHook(&afterFirstCommand{do: func() { f.enqueue("first") }})
+	f.janitor.Redis = rdb
+	if err := f.janitor.Register(t.Context(), testQueue); err != nil {
+		t.Fatal(err)
+	}
+	if !f.contains("pending", "first") {
+		t.Fatal("the task wasn't enqueued meanwhile: the test tested nothing")
+	}
+	f.checkRepairs(nil)
+}
+
+// afterFirstCommand does something once, between a client's first command and the next.
+type afterFirstCommand struct {
+	once sync.Once
+	do   func()
+}
+
+func (*afterFirstCommand) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (h *afterFirstCommand) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if cmd.Name() == "exists" || cmd.Name() == "sadd" { // not what sets up the connection
+			h.once.Do(h.do)
+		}
+		return err
+	}
+}
+
+func (*afterFirstCommand) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
