@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"os/exec"
 	"slices"
 	"sync"
@@ -56,6 +57,25 @@ func (b *bench) atLeastYet(got, limit, reached float64) bool {
 		limit = reached
 	}
 	return b.atLeast(got, limit)
+}
+
+// limited is a row whose figure has a limit, both in the unit.
+func (b *bench) limited(what string, got, limit float64, unit, note string) row {
+	return row{What: what, Goal: "≤ " + figure(limit) + unit, Got: figure(got) + unit, Ratio: got / limit, Met: b.atMost(got, limit), Note: note}
+}
+
+// open marks a goal that isn't reached yet. The change that reaches it removes the mark.
+func (r row) open() row {
+	r.Open = true
+	return r
+}
+
+// figure formats a number for a table: three digits, or all before the point.
+func figure(x float64) string {
+	if math.Abs(x) >= 1000 {
+		return fmt.Sprintf("%.0f", x)
+	}
+	return fmt.Sprintf("%.3g", x)
 }
 
 // size is the number of things that a measure works on.

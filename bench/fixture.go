@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -33,6 +34,7 @@ type fixture struct {
 	env     []string // of each process of the program
 	binary  string
 	workers []*process
+	between *proxy // between the processes and Redis; nil unless the measure asked for it
 }
 
 // newFixture starts a Redis that keeps nothing, with redisArgs, and a simulator. The
@@ -75,9 +77,22 @@ func (b *bench) newFixture(opt simulator.Options, redisArgs ...string) (_ *fixtu
 	return f, nil
 }
 
+// behind has the processes that start from now on reach Redis through a proxy, which counts what
+// they send, and to which a round trip takes away.
+func (f *fixture) behind(away time.Duration) (err error) {
+	f.between, err = newProxy(proxyOptions{target: f.redis.Addr, away: away, redis: true})
+	if err == nil {
+		f.env = append(f.env, "REDIS_URL=redis://"+f.between.addr+"/0")
+	}
+	return err
+}
+
 // close ends all that the fixture runs.
 func (f *fixture) close() error {
 	err := f.stop()
+	if f.between != nil {
+		f.between.close()
+	}
 	if f.rdb != nil {
 		err = errors.Join(err, f.rdb.Close())
 	}
@@ -96,6 +111,30 @@ type process struct {
 	ready chan struct{} // closed once it takes tasks
 	ended chan struct{} // closed once it has ended
 	last  string        // its last line, valid once it has ended
+
+	mu       sync.Mutex
+	expected map[string]chan time.Time // by a text that a line has
+}
+
+// expect returns a channel that gets the time of the next line with a text.
+func (p *process) expect(text string) <-chan time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := make(chan time.Time, 1)
+	p.expected[text] = at
+	return at
+}
+
+// notify tells of a line to those that expect it.
+func (p *process) notify(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for text, at := range p.expected {
+		if strings.Contains(line, text) {
+			at <- time.Now()
+			delete(p.expected, text)
+		}
+	}
 }
 
 // start starts n workers, with the fixture's environment and env, and returns once
@@ -103,7 +142,7 @@ type process struct {
 func (f *fixture) start(ctx context.Context, n int, env ...string) error {
 	var started []*process
 	for range n {
-		p, err := f.launch(env...)
+		p, err := f.launch("worker", env...)
 		if err != nil {
 			return err
 		}
@@ -124,16 +163,17 @@ func (f *fixture) start(ctx context.Context, n int, env ...string) error {
 	return nil
 }
 
-// launch starts one worker without waiting until it is ready; stop ends it.
-func (f *fixture) launch(env ...string) (*process, error) {
-	p := &process{cmd: tether.Command(exec.Command(f.binary, "worker")), ready: make(chan struct{}), ended: make(chan struct{})}
+// launch starts a worker, or another command that runs until SIGTERM, without waiting until it is
+// ready; stop ends it.
+func (f *fixture) launch(command string, env ...string) (*process, error) {
+	p := &process{cmd: tether.Command(exec.Command(f.binary, command)), ready: make(chan struct{}), ended: make(chan struct{}), expected: map[string]chan time.Time{}}
 	p.cmd.Env = append(append(os.Environ(), f.env...), env...)
 	out, err := p.cmd.StderrPipe()
 	if err != nil {
-		return nil, fmt.Errorf("start a worker: %w", err)
+		return nil, fmt.Errorf("start pilotsync %s: %w", command, err)
 	}
 	if err := p.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start a worker: %w", err)
+		return nil, fmt.Errorf("start pilotsync %s: %w", command, err)
 	}
 	f.workers = append(f.workers, p)
 	go func() {
@@ -151,11 +191,19 @@ func (p *process) follow(out io.Reader) {
 	isReady := false
 	for lines.Scan() {
 		p.last = lines.Text()
+		p.notify(p.last)
 		if !isReady && strings.Contains(p.last, " is ready") {
 			isReady = true
 			close(p.ready)
 		}
 	}
+}
+
+// run runs a command to its end, and returns its output, even if it exits with an error.
+func (f *fixture) run(ctx context.Context, env []string, args ...string) ([]byte, error) {
+	cmd := tether.Command(exec.CommandContext(ctx, f.binary, args...))
+	cmd.Env = append(append(os.Environ(), f.env...), env...)
+	return cmd.CombinedOutput()
 }
 
 // stop ends all workers with SIGTERM and waits for them.

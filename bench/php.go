@@ -50,7 +50,7 @@ func measurePHP(ctx context.Context, b *bench) (rows []row, err error) {
 
 // phpEnqueue has PHP enqueue changes in one call, once counted and once timed.
 func (f *fixture) phpEnqueue(ctx context.Context, changes int) (trips int, took time.Duration, err error) {
-	between, err := newProxy(f.redis.Addr, phpQuiet, 0)
+	between, err := newProxy(proxyOptions{target: f.redis.Addr, quiet: phpQuiet})
 	if err != nil {
 		return 0, 0, err
 	}

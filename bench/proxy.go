@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,14 +10,12 @@ import (
 	"time"
 )
 
-// proxy forwards TCP connections and counts them.
+// proxy forwards TCP connections and counts them. Before Redis, it also counts commands.
 type proxy struct {
+	proxyOptions
 	addr string
 
 	listener net.Listener
-	target   string
-	quiet    time.Duration // silence of a caller that ends a turn; 0 for no turns
-	latency  time.Duration // before each connection to the target
 	running  sync.WaitGroup
 
 	mu      sync.Mutex
@@ -25,19 +24,51 @@ type proxy struct {
 	most    int               // that waited at once
 	arrived []time.Time
 	turns   int
+	seen    traffic
 }
 
-// newProxy starts a proxy for target. If quiet isn't 0, a caller's bytes are held until none has
-// come for that long, and then forwarded as one turn. A caller that waits for an answer is quiet,
-// so turns are round trips. latency delays each connection, as to a target on another machine.
-func newProxy(target string, quiet, latency time.Duration) (*proxy, error) {
+// proxyOptions are what a proxy does besides forwarding.
+type proxyOptions struct {
+	target string
+	// If quiet isn't 0, a caller's bytes are held until none has come for that long, and then
+	// forwarded as one turn. A caller that waits for an answer is quiet, so turns are round trips.
+	quiet time.Duration
+	// far delays each connection, as to a target on another machine.
+	far time.Duration
+	// away is how long each answer takes to come back: the time of a round trip.
+	away time.Duration
+	// redis: the target is a Redis, whose commands are counted.
+	redis bool
+}
+
+// traffic is what went through a proxy before Redis.
+type traffic struct {
+	commands int   // that callers sent; those that scripts call aren't seen
+	trips    int   // commands sent while no other command of their connection waited for an answer
+	read     int64 // bytes of the answers
+}
+
+// since is the traffic after an earlier one.
+func (t traffic) since(before traffic) traffic {
+	return traffic{t.commands - before.commands, t.trips - before.trips, t.read - before.read}
+}
+
+// newProxy starts a proxy.
+func newProxy(opt proxyOptions) (*proxy, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start a proxy: %w", err)
 	}
-	p := &proxy{addr: l.Addr().String(), listener: l, target: target, quiet: quiet, latency: latency, open: map[net.Conn]bool{}}
+	p := &proxy{proxyOptions: opt, addr: l.Addr().String(), listener: l, open: map[net.Conn]bool{}}
 	p.running.Go(p.accept)
 	return p, nil
+}
+
+// traffic is what went through so far.
+func (p *proxy) traffic() traffic {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen
 }
 
 // roundTrips is the number of round trips so far.
@@ -88,19 +119,20 @@ func (p *proxy) forward(conn net.Conn) {
 		delete(p.open, conn)
 		p.mu.Unlock()
 	}()
-	p.delay()
+	p.reach()
 	server, err := net.Dial("tcp", p.target)
 	if err != nil {
 		return // the caller sees its connection end
 	}
 	defer server.Close()
+	sent, answers := p.counters()
 	var back sync.WaitGroup
 	back.Go(func() {
-		_, _ = io.Copy(conn, server) // either side may end
+		p.answer(conn, io.TeeReader(server, answers))
 		_ = conn.Close()
 	})
 	if p.quiet == 0 {
-		_, _ = io.Copy(server, conn)
+		_, _ = io.Copy(server, io.TeeReader(conn, sent)) // either side may end
 	} else {
 		p.inTurns(conn, server)
 	}
@@ -108,8 +140,61 @@ func (p *proxy) forward(conn net.Conn) {
 	back.Wait()
 }
 
-// delay waits for the latency, and counts the connections that wait at once.
-func (p *proxy) delay() {
+// counters count what the two sides of a connection to Redis send.
+func (p *proxy) counters() (sent, answers io.Writer) {
+	if !p.redis {
+		return io.Discard, io.Discard
+	}
+	unanswered := 0
+	return &respCounter{whole: func(bool) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.seen.commands++
+			if unanswered == 0 {
+				p.seen.trips++
+			}
+			unanswered++
+		}}, &respCounter{whole: func(pushed bool) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			if !pushed {
+				unanswered--
+			}
+		}}
+}
+
+// answer forwards the target's bytes, each after the way back.
+func (p *proxy) answer(conn io.Writer, server io.Reader) {
+	type part struct {
+		due   time.Time
+		bytes []byte
+	}
+	under := make(chan part, 1000)
+	var way sync.WaitGroup
+	way.Go(func() {
+		for a := range under {
+			time.Sleep(time.Until(a.due))
+			_, _ = conn.Write(a.bytes) // the caller may have gone
+		}
+	})
+	for buffer := make([]byte, 64<<10); ; {
+		n, err := server.Read(buffer)
+		p.mu.Lock()
+		p.seen.read += int64(n)
+		p.mu.Unlock()
+		if n > 0 {
+			under <- part{time.Now().Add(p.away), bytes.Clone(buffer[:n])}
+		}
+		if err != nil {
+			break
+		}
+	}
+	close(under)
+	way.Wait()
+}
+
+// reach connects to the target after the delay.
+func (p *proxy) reach() {
 	add := func(n int) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -118,7 +203,7 @@ func (p *proxy) delay() {
 	}
 	add(1)
 	defer add(-1)
-	time.Sleep(p.latency)
+	time.Sleep(p.far)
 }
 
 // inTurns forwards the caller's bytes turn by turn.

@@ -82,6 +82,8 @@ func (r result) printed(quick bool) string {
 		case !quick:
 			fmt.Fprintf(&b, "  %-8s %s: %s%s\n", row.Verdict(), row.What, row.Got, row.aside())
 		case row.Goal == "":
+		case row.Open:
+			fmt.Fprintf(&b, "open    %s: %s: %s%s\n", r.Name, row.What, row.Got, row.aside())
 		case row.Met:
 			fmt.Fprintf(&b, "holds   %s: %s: %s (%s)\n", r.Name, row.What, row.Got, row.guard())
 		default:

@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -134,6 +135,50 @@ func TestQuickRunFailsWithWhatIsBroken(t *testing.T) {
 	err := verdict([]result{{Name: "burst", Rows: append(rows, row{What: "time", Goal: "≤ 3 ×", Got: "2 s"})}}, time.Second)
 	if !errors.Is(err, errBroken) || !strings.Contains(err.Error(), "burst: time is 2 s, and should be ≤ 3 ×") {
 		t.Error(err)
+	}
+}
+
+func TestAnOpenGoalIsPrintedAndFailsNoQuickRun(t *testing.T) {
+	t.Parallel()
+	missed := result{Name: "readers", Rows: []row{(&bench{quick: true}).limited("scrape", 3009, 20, " commands", "").open()}}
+	if err := verdict([]result{missed}, time.Second); err != nil {
+		t.Error(err)
+	}
+	if got, want := missed.printed(true), "open    readers: scrape: 3009 commands (goal: ≤ 20 commands)\n"; got != want {
+		t.Errorf("printed is %q, want %q", got, want)
+	}
+}
+
+func TestCountOfRedisValuesNeedsNoWholeParts(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		stream         string
+		values, pushed int
+	}{
+		"commands":         {"*1\r\n$4\r\nPING\r\n*2\r\n$3\r\nGET\r\n$2\r\n\r\n\r\n", 2, 0},
+		"simple answers":   {"+OK\r\n:7\r\n-ERR no\r\n_\r\n$-1\r\n*-1\r\n*0\r\n$0\r\n\r\n", 8, 0},
+		"nested answers":   {"*2\r\n%1\r\n+a\r\n*2\r\n:1\r\n$3\r\n*9\n\r\n~0\r\n+OK\r\n", 2, 0},
+		"pushed and asked": {">2\r\n+message\r\n$1\r\nx\r\n+OK\r\n", 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for size := 1; size <= len(test.stream); size++ {
+				values, pushed := 0, 0
+				c := respCounter{whole: func(push bool) {
+					if push {
+						pushed++
+					} else {
+						values++
+					}
+				}}
+				for part := range slices.Chunk([]byte(test.stream), size) {
+					_, _ = c.Write(part) // never fails
+				}
+				if values != test.values || pushed != test.pushed {
+					t.Fatalf("in parts of %d bytes: %d values and %d pushes, want %d and %d", size, values, pushed, test.values, test.pushed)
+				}
+			}
+		})
 	}
 }
 

@@ -26,7 +26,7 @@ func measureStartStop(ctx context.Context, b *bench) (rows []row, err error) {
 			return nil, err
 		}
 		began := time.Now()
-		p, err := f.launch()
+		p, err := f.launch("worker")
 		if err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -41,7 +42,7 @@ func measureVerification(ctx context.Context, b *bench) (rows []row, err error) 
 		return nil, err
 	}
 	defer closing(f.close, &err)
-	tlsProxy, err := newProxy(net.JoinHostPort("127.0.0.1", strconv.Itoa(f.sim.TLSPort())), 0, certificateLatency)
+	tlsProxy, err := newProxy(proxyOptions{target: net.JoinHostPort("127.0.0.1", strconv.Itoa(f.sim.TLSPort())), far: certificateLatency})
 	if err != nil {
 		return nil, err
 	}
@@ -109,44 +110,34 @@ func mostWithin(times []time.Time, span time.Duration) int {
 	return most
 }
 
-// fillDue records the simulator's domains as listed, and enqueues a first verification of each that
-// is due now.
+// fillDue records the simulator's domains of the first apps as listed, and enqueues a first
+// verification of each that is due now.
 func (f *fixture) fillDue(ctx context.Context, apps, each int) error {
+	now := time.Now().UTC()
+	var mu sync.Mutex
+	var due []tasks.Verify
+	err := f.fill(ctx, apps, each, func(app string, o *listsync.Outcome) {
+		r := &o.Record
+		r.NextAttemptAt = &now
+		mu.Lock()
+		defer mu.Unlock()
+		due = append(due, tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: 1, DueAt: now})
+	})
+	if err != nil {
+		return err
+	}
+	return f.enqueueDue(ctx, due...)
+}
+
+// enqueueDue enqueues verifications, each to be made at once.
+func (f *fixture) enqueueDue(ctx context.Context, due ...tasks.Verify) error {
 	queue := asynq.NewClientFromRedisClient(f.rdb)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(clientGoroutines)
-	now := time.Now().UTC()
-	for a := range apps {
+	for _, v := range due {
 		group.Go(func() error {
-			app := appID(a)
-			for i := range each {
-				change := listsync.Pending{Change: tasks.Change{AppID: app, Domain: domainOf(a, i), Seq: now.UnixMicro() + int64(i), RequestedAt: now}, RecordedAt: now}
-				if _, err := f.ledger.Record(ctx, change, listsync.HistoryEntry{At: now, State: tasks.Pending, Reason: "asked to be put on the list", Actor: "request"}); err != nil {
-					return err
-				}
-			}
-			lease, err := f.ledger.Acquire(ctx, app)
-			if err != nil {
-				return err
-			}
-			snapshot, err := f.ledger.Snapshot(ctx, app)
-			if err != nil {
-				return fmt.Errorf("read the ledger of %s: %w", app, err)
-			}
-			plan := listsync.Plan(listsync.Input{Remote: f.sim.List(app), Ledger: snapshot, Rules: listsync.Rules{WWW: tasks.WWWNever}, Now: now})
-			for i := range plan.Outcomes {
-				r := &plan.Outcomes[i].Record
-				r.NextAttemptAt = &now
-				v := tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: 1, DueAt: now}
-				if _, err := queue.EnqueueContext(ctx, asynq.NewTask(tasks.TypeSSLVerify, tasks.Encode(v)), asynq.Queue(tasks.QueueSSL), asynq.TaskID(v.ID())); err != nil {
-					return fmt.Errorf("enqueue %s: %w", v.ID(), err)
-				}
-			}
-			if _, err := f.ledger.Commit(ctx, lease, listsync.Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), WorkerID: "bench"}); err != nil {
-				return fmt.Errorf("commit to the ledger of %s: %w", app, err)
-			}
-			if _, err := f.ledger.Release(ctx, lease); err != nil {
-				return fmt.Errorf("release the lease of %s: %w", app, err)
+			if _, err := queue.EnqueueContext(ctx, asynq.NewTask(tasks.TypeSSLVerify, tasks.Encode(v)), asynq.Queue(tasks.QueueSSL), asynq.TaskID(v.ID())); err != nil {
+				return fmt.Errorf("enqueue %s: %w", v.ID(), err)
 			}
 			return nil
 		})

@@ -1,0 +1,12 @@
+package main
+
+// scaleMeasures are the measures of what must follow the work, not the number of apps.
+func scaleMeasures() []measure {
+	return []measure{
+		{"background", "Idle workers, against the number of apps", background, counts},
+		{"checks", "The hourly and the daily check of what works", checks, counts},
+		{"readers", "What readers cost: scrapes, dashboard, command line", readers, counts},
+		{"firststart", "A worker's first start with many apps", firstStart, counts},
+		{"doctor", "Calls of pilotsync doctor to ServerPilot", doctor, counts},
+	}
+}
