@@ -12,7 +12,7 @@ func measureApps(ctx context.Context, b *bench) ([]row, error) {
 	if b.quick {
 		return nil, nil // it has no goal
 	}
-	steps := []int{10, 30, 100, 300, 1000}
+	steps := []int{10, 100, 1000}
 	const defaultSlots = 64
 	cpu, commands, calls := line{Name: "worker's CPU, ms"}, line{Name: "Redis commands"}, line{Name: "API calls"}
 	var rows []row

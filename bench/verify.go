@@ -30,7 +30,7 @@ const certificateLatency = 50 * time.Millisecond
 // measureVerification makes the domains of many apps due at once, as after an outage, for one
 // worker. The simulator counts the reads, and a proxy in front of its TLS the certificate checks.
 func measureVerification(ctx context.Context, b *bench) (rows []row, err error) {
-	apps, each := b.size(40, 8), b.size(250, 50)
+	apps, each := b.size(40, 8), b.size(150, 50)
 	listed := emptyApps(apps)
 	for a := range listed {
 		for i := range each {
