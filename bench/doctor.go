@@ -27,5 +27,5 @@ func doctor(ctx context.Context, b *bench) (rows []row, err error) {
 		return nil, fmt.Errorf("pilotsync doctor asked ServerPilot for nothing: %w\n%.2000s", err, out)
 	}
 	return []row{b.limited(fmt.Sprintf("pilotsync doctor, %d apps of one account", doctorApps), float64(calls), 12, " calls",
-		fmt.Sprintf("at the default rate of 5 a second they take at least %d s", calls/5)).open()}, nil
+		fmt.Sprintf("at the default rate of 5 a second they take at least %d s", calls/5))}, nil
 }

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -314,6 +315,43 @@ func TestACustomCertificateIsFound(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"app1 warning", "app2 ok"}, got); diff != "" {
 		t.Errorf("certificates (-want +got):\n%s", diff)
+	}
+}
+
+func TestManyAppsOfAnAccountAreReadByOneCall(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, miniredis.RunT(t).Addr())
+	var apps []simulator.App
+	ids := []string{"nowhere"}
+	for i := range 20 {
+		apps = append(apps, simulator.App{ID: fmt.Sprintf("many%d", i), Domains: []string{"a.example.com"}, CustomCertificate: i == 7})
+		ids = append(ids, apps[i].ID)
+	}
+	sim, err := simulator.Start(simulator.Options{Apps: apps})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	f.cfg.APIURL, f.cfg.Accounts[0].APIKey, f.cfg.Accounts[0].Apps = sim.APIURL(), "sim-key", ids
+	notOK := func() (found []string) {
+		for _, r := range f.run() {
+			if r.Status != OK && slices.Contains([]string{CheckCredentials, CheckApp, CheckRoom, CheckCertificate, CheckAddress}, r.Check) {
+				found = append(found, r.Check+" "+r.App)
+			}
+		}
+		return found
+	}
+	if diff := cmp.Diff([]string{CheckApp + " nowhere", CheckCertificate + " many7"}, notOK()); diff != "" {
+		t.Errorf("not ok (-want +got):\n%s", diff)
+	}
+	if lists, reads, servers := sim.Calls("", simulator.ListApps), sim.Calls("", simulator.ReadApp), sim.Calls("", simulator.ReadServer); lists != 2 || reads != 0 || servers != 1 {
+		t.Errorf("%d calls for all apps, %d for one, %d for servers; want 2 (one without the key), 0 and 1", lists, reads, servers)
+	}
+	for range 2 {
+		sim.FailNext("", simulator.ListApps, simulator.Fault{Kind: simulator.HTML})
+	}
+	if diff := cmp.Diff([]string{CheckCredentials + " "}, notOK()); diff != "" {
+		t.Errorf("not ok while ServerPilot fails (-want +got):\n%s", diff)
 	}
 }
 

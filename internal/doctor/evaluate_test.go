@@ -134,7 +134,7 @@ func TestServerPilotIsEvaluatedByItsAnswers(t *testing.T) {
 		"a full list":                     {evaluateRoom(300), want{Failure, "no domain can be added"}},
 		"a custom certificate":            {evaluateCertificate(serverpilot.App{SSL: serverpilot.SSL{Custom: true}}, false), want{Warning, "a custom certificate"}},
 		"AutoSSL":                         {evaluateCertificate(serverpilot.App{SSL: serverpilot.SSL{Auto: true}}, false), want{OK, "AutoSSL is on"}},
-		"AutoSSL could be on":             {evaluateCertificate(serverpilot.App{AutoSSL: serverpilot.AutoSSL{Available: true}}, false), want{OK, "is turned on by the next"}},
+		"AutoSSL could be on":             {evaluateCertificate(serverpilot.App{AutoSSL: serverpilot.AutoSSL{Available: true}}, false), want{OK, "a verification of a name"}},
 		"AutoSSL stays off":               {evaluateCertificate(serverpilot.App{AutoSSL: serverpilot.AutoSSL{Available: true}}, true), want{OK, "stays off (PILOTSYNC_AUTOSSL)"}},
 		"a server's address":              {evaluateAddress(known, nil, certcheck.Expected{}), want{OK, "198.51.100.4"}},
 		"a server without an address":     {evaluateAddress(serverpilot.Server{}, nil, certcheck.Expected{}), want{Failure, "no address"}},

@@ -18,7 +18,14 @@ import (
 // roomWarning is the number of names from which a list counts as nearly full.
 const roomWarning = listsync.Limit - 20
 
-// checkAccounts reads every app of every account. answers says once whether Redis answers,
+// readSingly is the number of apps of an account up to which each is read by itself, which says
+// more of it. The apps of a larger account are read by one call, whatever their number.
+const readSingly = 4
+
+// accountLimit is how long the apps of an account are read.
+const accountLimit = 30 * time.Second
+
+// checkAccounts reads the apps of every account. answers says once whether Redis answers,
 // which the rate limit needs.
 func checkAccounts(ctx context.Context, cfg config.Worker, answers <-chan bool) []Result {
 	if cfg.APIURL == "" {
@@ -47,11 +54,7 @@ func checkAccounts(ctx context.Context, cfg config.Worker, answers <-chan bool) 
 		}
 		defer api.Close()
 		r := reader{api: api, limiter: serverpilot.NewLimiter(cfg.Redis.Client, a.ClientID, rate)}
-		limit := 30 * time.Second
-		if rate > 0 { // of which verifications, whose share this takes, get half
-			limit += time.Duration(4*len(a.Apps)) * time.Second / time.Duration(rate)
-		}
-		limited, cancel := context.WithTimeout(ctx, limit)
+		limited, cancel := context.WithTimeout(ctx, accountLimit)
 		defer cancel()
 		o.results, o.addresses = r.account(limited, a, cfg)
 		return o
@@ -84,16 +87,37 @@ func readByID[T any](ctx context.Context, r reader, id string, get func(context.
 	return readResult[T]{value, err}
 }
 
+// apps reads the apps of one account. err is that of the first call, see [evaluateAccount].
+func (r reader) apps(ctx context.Context, ids []string) (apps []readResult[serverpilot.App], err error) {
+	if len(ids) <= readSingly {
+		apps = each(ids, readSingly, func(id string) readResult[serverpilot.App] { return readByID(ctx, r, id, r.api.App) })
+		return apps, apps[0].err
+	}
+	all := readByID(ctx, r, "", func(ctx context.Context, _ string) ([]serverpilot.App, error) { return r.api.Apps(ctx) })
+	if all.err != nil {
+		return nil, all.err
+	}
+	found := map[string]serverpilot.App{}
+	for _, app := range all.value {
+		found[app.ID] = app
+	}
+	apps = make([]readResult[serverpilot.App], len(ids))
+	for i, id := range ids {
+		apps[i].value = found[id]
+		if found[id].ID == "" {
+			apps[i].err = &serverpilot.Error{Kind: serverpilot.Blocked, Op: serverpilot.OpApp, App: id, Status: http.StatusNotFound}
+		}
+	}
+	return apps, nil
+}
+
 // account checks one account, and returns the addresses where its sites are, too.
 func (r reader) account(ctx context.Context, a config.Account, cfg config.Worker) ([]Result, []netip.Addr) {
-	// If the first can't be read because of the account, no other can.
-	first := readByID(ctx, r, a.Apps[0], r.api.App)
-	results, usable := evaluateAccount(a.ClientID, first.err)
+	apps, err := r.apps(ctx, a.Apps)
+	results, usable := evaluateAccount(a.ClientID, err)
 	if !usable {
 		return results, nil
 	}
-	apps := append([]readResult[serverpilot.App]{first}, each(a.Apps[1:], 4, func(id string) readResult[serverpilot.App] { return readByID(ctx, r, id, r.api.App) })...)
-
 	var ids []string
 	for _, app := range apps {
 		if app.err == nil && !slices.Contains(ids, app.value.ServerID) {
@@ -128,7 +152,7 @@ func (r reader) account(ctx context.Context, a config.Account, cfg config.Worker
 func evaluateAccount(clientID string, err error) (results []Result, usable bool) {
 	e := serverpilot.AsError(err)
 	switch {
-	case err == nil, e != nil && (e.Status == http.StatusNotFound || e.Status == http.StatusForbidden):
+	case err == nil, e != nil && e.Op != serverpilot.OpApps && (e.Status == http.StatusNotFound || e.Status == http.StatusForbidden):
 	case e != nil && e.Status == http.StatusUnauthorized:
 		return []Result{failure(CheckCredentials, fmt.Sprintf("ServerPilot doesn't accept the credentials of %s (401)", clientID),
 			"Check the client id and the API key (an account has one active key; see Account → API in ServerPilot), then restart the worker.")}, false
@@ -185,10 +209,8 @@ func evaluateCertificate(app serverpilot.App, keepOff bool) Result {
 		return ok(CheckCertificate, "AutoSSL is on")
 	case keepOff:
 		return ok(CheckCertificate, "AutoSSL is off, and stays off (PILOTSYNC_AUTOSSL)")
-	case app.AutoSSL.Available:
-		return ok(CheckCertificate, "AutoSSL is off, and is turned on by the next verification that finds a name without a certificate")
 	}
-	return ok(CheckCertificate, "AutoSSL has no certificate yet")
+	return ok(CheckCertificate, "AutoSSL is off; a verification of a name without a certificate turns it on, once ServerPilot has a certificate")
 }
 
 func evaluateAddress(server serverpilot.Server, err error, expected certcheck.Expected) Result {

@@ -117,31 +117,24 @@ func data[T any](body []byte) (T, error) {
 	return *a.Data, nil
 }
 
-// decodeApp reads the answer to a call about the app with the given id.
-func decodeApp(id string, body []byte) (App, error) {
-	type ssl struct {
+// decodedApp is an app as ServerPilot sends it.
+type decodedApp struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	ServerID string `json:"serverid"`
+	Domains  *names `json:"domains"`
+	SSL      struct {
 		Auto  bool     `json:"auto"`
 		Force bool     `json:"force"`
 		Cert  presence `json:"cert"`
-	}
-	type autoSSL struct {
+	} `json:"ssl"`
+	AutoSSL struct {
 		Available bool   `json:"available"`
 		Domains   *names `json:"domains"` // missing or null while none is available
-	}
-	d, err := data[struct {
-		ID       string  `json:"id"`
-		Name     string  `json:"name"`
-		ServerID string  `json:"serverid"`
-		Domains  *names  `json:"domains"`
-		SSL      ssl     `json:"ssl"`
-		AutoSSL  autoSSL `json:"autossl"`
-	}](body)
-	if err != nil {
-		return App{}, err
-	}
-	if d.ID != id {
-		return App{}, fmt.Errorf("the answer is about app %q", d.ID)
-	}
+	} `json:"autossl"`
+}
+
+func (d decodedApp) app() (App, error) {
 	if d.Domains == nil { // missing or null; never an empty list
 		return App{}, errors.New("the answer holds no domains array")
 	}
@@ -155,6 +148,33 @@ func decodeApp(id string, body []byte) (App, error) {
 		app.AutoSSL.Domains = *d.AutoSSL.Domains
 	}
 	return app, nil
+}
+
+// decodeApp reads the answer to a call about the app with the given id.
+func decodeApp(id string, body []byte) (App, error) {
+	d, err := data[decodedApp](body)
+	if err != nil {
+		return App{}, err
+	}
+	if d.ID != id {
+		return App{}, fmt.Errorf("the answer is about app %q", d.ID)
+	}
+	return d.app()
+}
+
+// decodeApps reads the answer to the call about all apps.
+func decodeApps(_ string, body []byte) ([]App, error) {
+	all, err := data[[]decodedApp](body)
+	if err != nil {
+		return nil, err
+	}
+	apps := make([]App, len(all))
+	for i, d := range all {
+		if apps[i], err = d.app(); err != nil {
+			return nil, fmt.Errorf("app %q: %w", d.ID, err)
+		}
+	}
+	return apps, nil
 }
 
 // decodeServer reads the answer to a call about the server with the given id.

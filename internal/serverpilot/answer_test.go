@@ -105,6 +105,32 @@ func TestDecodeServer(t *testing.T) {
 	}
 }
 
+func TestAnswersAboutAllApps(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		body string
+		want []App
+		err  string
+	}{
+		"two apps": {body: `{"data":[{"id":"app1","serverid":"srv1","domains":["a.example.com"],"ssl":{"key":"k","cert":"c","auto":true}},{"id":"app2","domains":[],"ssl":null}]}`,
+			want: []App{{ID: "app1", ServerID: "srv1", Domains: []string{"a.example.com"}, SSL: SSL{Auto: true}}, {ID: "app2", Domains: []string{}}}},
+		"no apps":               {body: `{"data":[]}`, want: []App{}},
+		"an app without a list": {body: `{"data":[{"id":"app1","domains":[]},{"id":"app2"}]}`, err: `app "app2": the answer holds no domains array`},
+		"one app":               {body: goodApp, err: "isn't the expected JSON"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := decodeApps("", []byte(tc.body))
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("apps (-want +got):\n%s", diff)
+			}
+			if (err == nil) != (tc.err == "") || err != nil && !strings.Contains(err.Error(), tc.err) {
+				t.Errorf("error %v, want %q", err, tc.err)
+			}
+		})
+	}
+}
+
 // FuzzAnswer: whatever comes back, nothing panics, a success always has a list,
 // and an error never shows the key.
 func FuzzAnswer(f *testing.F) {

@@ -24,6 +24,16 @@ func (c *Client) App(ctx context.Context, id string) (App, error) {
 	return resultOf(c, OpApp, id, a, decodeApp)
 }
 
+// Apps reads every app of the account, without what AutoSSL has available. An answer with an
+// app that lacks a domains array is a [Retry] error. Every error is an [*Error].
+func (c *Client) Apps(ctx context.Context) ([]App, error) {
+	a, err := c.read(ctx, OpApps, "", "/apps")
+	if err != nil {
+		return nil, err
+	}
+	return resultOf(c, OpApps, "", a, decodeApps)
+}
+
 // Server reads one server. Every error is an [*Error].
 func (c *Client) Server(ctx context.Context, id string) (Server, error) {
 	if err := c.checkID(OpServer, id); err != nil {

@@ -47,6 +47,7 @@ var ErrTooLate = errors.New("too late: the write's time was over before it was s
 // The calls, as Error.Op names them.
 const (
 	OpApp           = "read app"
+	OpApps          = "read apps"
 	OpServer        = "read server"
 	OpSetDomains    = "set domains"
 	OpEnableAutoSSL = "enable AutoSSL"
@@ -58,7 +59,7 @@ type Error struct {
 	Kind Kind
 	// Op is one of the Op constants.
 	Op string
-	// App is the id of the app, or of the server if Op is [OpServer].
+	// App is the id of the app, or of the server if Op is [OpServer]; empty for [OpApps].
 	App string
 	// Status is the answer's HTTP status; 0 if no answer came.
 	Status int
@@ -75,7 +76,7 @@ type Error struct {
 // Error names the call, the app, the status, the message and the cause. Operators
 // read it on the dashboard and in reasons.
 func (e *Error) Error() string {
-	what := e.Op + " " + e.App // "read app ID", "read server ID"
+	what := strings.TrimSpace(e.Op + " " + e.App) // "read app ID", "read server ID", "read apps"
 	if e.Op == OpSetDomains || e.Op == OpEnableAutoSSL {
 		what = e.Op + " of app " + e.App
 	}

@@ -17,8 +17,12 @@ import (
 // CallTimeout is the time limit of every call, connecting and reading included.
 const CallTimeout = 20 * time.Second
 
-// maxBody is how much of an answer is read, in bytes.
-const maxBody = 4 << 20
+// maxBody is how much of an answer is read, in bytes; maxAppsBody is the same for all apps of an
+// account, each with its certificates.
+const (
+	maxBody     = 4 << 20
+	maxAppsBody = 64 << 20
+)
 
 // answer is ServerPilot's answer. problem says why body is missing; nil if it is complete.
 type answer struct {
@@ -52,7 +56,11 @@ func (c *Client) read(ctx context.Context, op, id, path string) (a answer, err e
 	if err != nil {
 		return answer{}, c.failure(Retry, op, id, err)
 	}
-	if a, err = roundTrip(c.reads, req); err != nil {
+	most := maxBody
+	if op == OpApps {
+		most = maxAppsBody
+	}
+	if a, err = roundTrip(c.reads, req, most); err != nil {
 		return answer{}, c.failure(Retry, op, id, cause(ctx, callCtx, err))
 	}
 	a.problem = cause(ctx, callCtx, a.problem)
@@ -87,7 +95,7 @@ func (c *Client) write(ctx context.Context, op, id, path string, body []byte, no
 	if err != nil {
 		return answer{}, c.failure(Retry, op, id, err)
 	}
-	a, err = roundTrip(transport, req)
+	a, err = roundTrip(transport, req, maxBody)
 	maybeSent := guard.seal()
 	switch {
 	case err == nil:
@@ -152,8 +160,9 @@ func (c *Client) request(ctx context.Context, method, path string, body []byte) 
 	return req, nil
 }
 
-// roundTrip sends once and follows no redirect: RoundTrip, unlike http.Client, never does.
-func roundTrip(t *http.Transport, req *http.Request) (answer, error) {
+// roundTrip sends once and reads most bytes of the answer. It follows no redirect: RoundTrip,
+// unlike http.Client, never does.
+func roundTrip(t *http.Transport, req *http.Request, most int) (answer, error) {
 	resp, err := t.RoundTrip(req)
 	if err != nil {
 		return answer{}, err
@@ -163,9 +172,9 @@ func roundTrip(t *http.Transport, req *http.Request) (answer, error) {
 	if a.status == http.StatusSwitchingProtocols {
 		return a, nil // its "body" is the connection, which has no end
 	}
-	a.body, a.problem = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
-	if len(a.body) > maxBody {
-		a.problem = fmt.Errorf("the answer is longer than %d MiB", maxBody>>20)
+	a.body, a.problem = io.ReadAll(io.LimitReader(resp.Body, int64(most)+1))
+	if len(a.body) > most {
+		a.problem = fmt.Errorf("the answer is longer than %d MiB", most>>20)
 	}
 	if a.problem != nil {
 		a.body = nil // an incomplete answer is useless
