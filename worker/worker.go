@@ -254,5 +254,9 @@ func within(limit time.Duration, wait func()) bool {
 
 // difference returns what is in a and not in b, in its order.
 func difference(a, b []string) []string {
-	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
+	in := make(map[string]bool, len(b))
+	for _, s := range b {
+		in[s] = true
+	}
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return in[s] })
 }

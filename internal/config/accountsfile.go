@@ -84,7 +84,7 @@ func (read ReadFile) accounts(path string, keys keyFolders) (accountsFile, error
 	if len(parsed.Accounts) == 0 {
 		return accountsFile{}, errors.New("the file has no accounts; it takes accounts: [{client_id, api_key or api_key_file, apps: [id, …]}]")
 	}
-	b := fileBuilder{read: read, keys: keys, file: accountsFile{webhooks: map[string]Webhook{}, expected: map[string]certcheck.Expected{}, autoSSL: map[string]bool{}}}
+	b := fileBuilder{read: read, keys: keys, apps: map[string]bool{}, file: accountsFile{webhooks: map[string]Webhook{}, expected: map[string]certcheck.Expected{}, autoSSL: map[string]bool{}}}
 	for i, entry := range parsed.Accounts {
 		b.addAccount(i+1, entry)
 	}
@@ -121,7 +121,8 @@ type fileBuilder struct {
 	read     ReadFile
 	keys     keyFolders
 	file     accountsFile
-	inline   bool // the YAML file itself holds a key or secret
+	apps     map[string]bool // of all accounts
+	inline   bool            // the YAML file itself holds a key or secret
 	problems []string
 }
 
@@ -139,6 +140,7 @@ func (b *fileBuilder) addAccount(number int, entry accountEntry) {
 		check("apps", errors.New("is not set; it takes the ids of one or more apps"))
 	}
 	for _, app := range entry.Apps {
+		b.apps[app] = true
 		if err := tasks.CheckAppID(app); err != nil {
 			check("apps", fmt.Errorf("is wrong: %w", err))
 		}
@@ -166,7 +168,7 @@ func (b *fileBuilder) apiKey(entry accountEntry) (key, field string, err error) 
 
 func (b *fileBuilder) addWebhook(app string, entry webhookEntry) {
 	hook, err := b.webhook(entry)
-	if !b.hasApp(app) {
+	if !b.apps[app] {
 		err = errUnknownApp
 	}
 	if err != nil {
@@ -181,15 +183,11 @@ func (b *fileBuilder) addWebhook(app string, entry webhookEntry) {
 
 var errUnknownApp = errors.New("is for no app of these accounts; it takes one of their apps")
 
-func (b *fileBuilder) hasApp(app string) bool {
-	return slices.ContainsFunc(b.file.accounts, func(a Account) bool { return slices.Contains(a.Apps, app) })
-}
-
 // appSetting reads one app's value of a setting that is given by app.
 func appSetting[T any](b *fileBuilder, field, app, value string, parse func(string) (T, error)) T {
 	parsed, err := parse(value)
 	switch {
-	case !b.hasApp(app):
+	case !b.apps[app]:
 		err = errUnknownApp
 	case err != nil:
 		err = fmt.Errorf("is %q; %w", value, err)

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -48,8 +47,6 @@ type Config struct {
 type Client struct {
 	*serverpilot.Client
 	Limiter *serverpilot.Limiter
-
-	account Account
 }
 
 // Served is what a worker serves. It is immutable; [Registry.Replace] replaces it. Load it
@@ -62,7 +59,12 @@ type Served struct {
 	Keys        map[string][][]byte
 	Proxies     []certcheck.Proxy
 	AppSettings map[string]certcheck.AppSettings
+
+	clients map[credentials]*Client
 }
+
+// credentials tell accounts apart: one with a new key gets a new client.
+type credentials struct{ clientID, apiKey string }
 
 // Registry has the current [Served].
 type Registry struct {
@@ -93,8 +95,8 @@ func (r *Registry) Replace(cfg Config) (now, before *Served, err error) {
 		return before, before, err
 	}
 	r.current.Store(now)
-	for _, c := range before.Clients {
-		if !slices.Contains(slices.Collect(maps.Values(now.Clients)), c) {
+	for account, c := range before.clients {
+		if now.clients[account] != c {
 			c.Close()
 		}
 	}
@@ -102,12 +104,18 @@ func (r *Registry) Replace(cfg Config) (now, before *Served, err error) {
 }
 
 func (r *Registry) serve(cfg Config, before *Served) (*Served, error) {
-	s := &Served{Clients: map[string]*Client{}, Keys: map[string][][]byte{}, Proxies: cfg.Proxies, AppSettings: map[string]certcheck.AppSettings{}}
+	s := &Served{Clients: map[string]*Client{}, Keys: map[string][][]byte{}, Proxies: cfg.Proxies, AppSettings: map[string]certcheck.AppSettings{},
+		clients: map[credentials]*Client{}}
 	for _, a := range cfg.Accounts {
-		client, err := r.client(cfg, a, before)
-		if err != nil {
-			return nil, err
+		account := credentials{a.ClientID, a.APIKey}
+		client := cmp.Or(s.clients[account], before.clients[account])
+		if client == nil {
+			var err error
+			if client, err = r.client(cfg, a); err != nil {
+				return nil, err
+			}
 		}
+		s.clients[account] = client
 		for _, app := range a.Apps {
 			s.Clients[app] = client
 			s.Keys[app] = cfg.Webhook.Keys
@@ -127,23 +135,18 @@ func (r *Registry) serve(cfg Config, before *Served) (*Served, error) {
 	return s, err
 }
 
-// client returns the client of an account, the previous one if the key is the same.
-func (r *Registry) client(cfg Config, a Account, before *Served) (*Client, error) {
-	for _, c := range before.Clients {
-		if c.account.ClientID == a.ClientID && c.account.APIKey == a.APIKey {
-			return c, nil
-		}
-	}
+// client returns a new client of an account.
+func (r *Registry) client(cfg Config, a Account) (*Client, error) {
 	client, err := serverpilot.New(serverpilot.Config{BaseURL: cfg.APIURL, ClientID: a.ClientID, APIKey: a.APIKey, Observe: r.observe})
 	if err != nil {
 		return nil, err
 	}
-	return &Client{Client: client, Limiter: serverpilot.NewLimiter(r.rdb, a.ClientID, cfg.APIRate), account: a}, nil
+	return &Client{Client: client, Limiter: serverpilot.NewLimiter(r.rdb, a.ClientID, cfg.APIRate)}, nil
 }
 
 // Close closes the connections of all accounts.
 func (r *Registry) Close() {
-	for _, c := range r.Load().Clients {
+	for _, c := range r.Load().clients {
 		c.Close()
 	}
 }
