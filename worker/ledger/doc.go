@@ -51,7 +51,12 @@
 //	                                 identities that it replaced, and when (ms); seen:
 //	                                 when a worker last identified it (ms)
 //	pilotsync:apps           set     every app that has a ledger
-//	pilotsync:sweep          string  when a recoverer last began (ms)
+//	pilotsync:{agenda}:visits
+//	                         zset    app, by the time of the recoverer's next visit (ms)
+//	pilotsync:{agenda}:marks hash    app → when it was last marked, before work of it was
+//	                                 recorded (ms)
+//	pilotsync:recoverer      string  when the recoverer last began (ms)
+//	pilotsync:sweep          string  the same of workers that don't know the agenda
 //	pilotsync:workers        hash    id of a worker → "ms {name, apps, dry_run}": when it last
 //	                                 announced itself, and what it serves
 package ledger

@@ -62,6 +62,7 @@ func (l *Ledger) Forget(ctx context.Context, app string) error {
 	if err := l.rdb.Del(ctx, appKeys(app)...).Err(); err != nil {
 		return fmt.Errorf("remove app %s: %w", app, err)
 	}
+	// A mark on the agenda does no harm: the next visit finds no work, and removes it.
 	if err := l.rdb.SRem(ctx, appsKey, app).Err(); err != nil {
 		return fmt.Errorf("remove app %s from the list of apps: %w", app, err)
 	}

@@ -88,6 +88,9 @@ func parseMillis(text string) (time.Time, error) {
 func (l *Ledger) NotifyLoss(ctx context.Context, app string, current Identity) error {
 	event := encode(tasks.Event{Type: tasks.LedgerLost, AppID: app, Ledger: current.ID,
 		Reason: "Redis lost the ledger, has an older copy of it, or another Redis took its place; all domains have to be handed over again"})
+	if err := l.agenda.mark(ctx, app, time.Time{}); err != nil {
+		return fmt.Errorf("notify app %s of the lost ledger: %w", app, err)
+	}
 	if err := l.lost.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "told"), key(app, "outbox")}, current.ID, event).Err(); err != nil {
 		return fmt.Errorf("notify app %s of the lost ledger: %w", app, err)
 	}

@@ -23,15 +23,21 @@ const HistoryKept = 10
 type Ledger struct {
 	rdb redis.UniversalClient
 	scripts
+	agenda *marker
 }
 
 var _ listsync.Ledger = (*Ledger)(nil)
 
 // New returns the ledger in rdb, which the caller must close.
-func New(rdb redis.UniversalClient) *Ledger { return &Ledger{rdb: rdb, scripts: newScripts()} }
+func New(rdb redis.UniversalClient) *Ledger {
+	l := &Ledger{rdb: rdb, scripts: newScripts()}
+	l.agenda = &marker{rdb: rdb, script: l.mark, marks: map[string]ownMark{}}
+	return l
+}
 
 const (
 	appsKey  = "pilotsync:apps"
+	lockKey  = "pilotsync:recoverer"
 	sweepKey = "pilotsync:sweep"
 )
 
@@ -68,6 +74,9 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, entry list
 	}
 	keys := []string{key(app, "seqs"), key(app, "pending"), key(app, "since"), key(app, "sync"), logKey(app, change.Domain),
 		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "shown")}
+	if err := l.agenda.mark(ctx, app, time.Time{}); err != nil {
+		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
+	}
 	reply, err := l.record.Run(ctx, l.rdb, keys, change.Domain, kind, change.Seq, encode(change), newLineCodec(app, change.Domain).encode(entry), HistoryKept).StringSlice()
 	if err != nil {
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
@@ -109,12 +118,33 @@ func (l *Ledger) Verified(ctx context.Context, app string, before, after listsyn
 	}
 	keys := []string{key(app, "domains"), key(app, "due"), logKey(app, before.Domain), key(app, "told"), key(app, "outbox"),
 		key(app, "pending"), key(app, "index"), key(app, "latest"), key(app, "expiry"), key(app, "shown"), key(app, "watch"), key(app, "renew_by")}
+	if at, any := nextWork(after, event); any {
+		if err := l.agenda.mark(ctx, app, at); err != nil {
+			return false, fmt.Errorf("record the verification of %s on app %s: %w", before.Domain, app, err)
+		}
+	}
 	n, err := l.verified.Run(ctx, l.rdb, keys, before.Domain, before.Version, encode(after), string(after.State),
 		due(after), recheckAt(after), expiry(after), renewBy(after), line, HistoryKept, event).Int()
 	if err != nil {
 		return false, fmt.Errorf("record the verification of %s on app %s: %w", before.Domain, app, err)
 	}
 	return n == 1, nil
+}
+
+// nextWork returns when the recoverer next has work with a verified domain, zero for now; any is
+// false if it has none.
+func nextWork(r listsync.Record, event string) (at time.Time, any bool) {
+	if r.NextAttemptAt != nil {
+		at = r.NextAttemptAt.Add(OverdueAfter)
+	}
+	if r.RecheckAt != nil && (at.IsZero() || r.RecheckAt.Before(at)) {
+		at = *r.RecheckAt
+	}
+	any = event != "" || !at.IsZero()
+	if event != "" {
+		at = time.Time{}
+	}
+	return at, any
 }
 
 // due returns when the record's next verification is due, in ms; empty for never.

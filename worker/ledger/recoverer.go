@@ -9,14 +9,28 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// OverdueAfter is how long after its due time a verification counts as lost. It is more than
+// asynq needs to hand out a task that is due, and one attempt to be made.
+const OverdueAfter = time.Minute
+
 // TryLock lets one caller in each interval be the recoverer, and reports whether it is this
 // one.
 func (l *Ledger) TryLock(ctx context.Context, interval time.Duration) (bool, error) {
-	n, err := l.tryLock.Run(ctx, l.rdb, []string{sweepKey}, interval.Milliseconds()).Int()
+	n, err := l.tryLock.Run(ctx, l.rdb, []string{lockKey}, interval.Milliseconds()).Int()
 	if err != nil {
 		return false, fmt.Errorf("acquire the recoverer's lock: %w", err)
 	}
 	return n == 1, nil
+}
+
+// LastSweep returns when a recoverer of an earlier release last began; zero for never. Its
+// worker records work without a mark on the agenda.
+func (l *Ledger) LastSweep(ctx context.Context) (time.Time, error) {
+	ms, err := l.rdb.Get(ctx, sweepKey).Result()
+	if err != nil && !missing(err) {
+		return time.Time{}, fmt.Errorf("find workers of an earlier release: %w", err)
+	}
+	return parseTime(ms), nil
 }
 
 // Wake wakes an app for one more sync, whether a change is pending or not, and returns the
@@ -24,6 +38,9 @@ func (l *Ledger) TryLock(ctx context.Context, interval time.Duration) (bool, err
 func (l *Ledger) Wake(ctx context.Context, app string) (wake int64, err error) {
 	if err := l.rdb.SAdd(ctx, appsKey, app).Err(); err != nil {
 		return 0, fmt.Errorf("add app %s to the list of apps: %w", app, err)
+	}
+	if err := l.agenda.mark(ctx, app, time.Time{}); err != nil {
+		return 0, fmt.Errorf("wake app %s: %w", app, err)
 	}
 	if wake, err = l.wake.Run(ctx, l.rdb, []string{key(app, "sync")}).Int64(); err != nil {
 		return 0, fmt.Errorf("wake app %s: %w", app, err)
@@ -34,6 +51,9 @@ func (l *Ledger) Wake(ctx context.Context, app string) (wake int64, err error) {
 // SetWakeAt makes the recoverer wake an app at the given time, by Redis's clock, when a
 // write in flight can't take effect any more.
 func (l *Ledger) SetWakeAt(ctx context.Context, app string, at time.Time) error {
+	if err := l.agenda.mark(ctx, app, at); err != nil {
+		return fmt.Errorf("set when to wake app %s: %w", app, err)
+	}
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.SAdd(ctx, appsKey, app)
 		p.HSet(ctx, key(app, "sync"), "look_at", at.UnixMilli())
@@ -48,6 +68,9 @@ func (l *Ledger) SetWakeAt(ctx context.Context, app string, at time.Time) error 
 // RenewWake gives an app a new wake, for a sync task with a new id; ok is false if that
 // isn't needed any more. wake is the one without a live task.
 func (l *Ledger) RenewWake(ctx context.Context, app string, wake int64) (next int64, ok bool, err error) {
+	if err := l.agenda.mark(ctx, app, time.Time{}); err != nil {
+		return 0, false, fmt.Errorf("wake app %s: %w", app, err)
+	}
 	next, err = l.renewWake.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "pending")}, wake).Int64()
 	if err != nil {
 		return 0, false, fmt.Errorf("wake app %s: %w", app, err)

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const sweepInterval = 15 * time.Second
+const turnInterval = 15 * time.Second
 
 // frozen returns a ledger in a Redis whose clock the test sets.
 func frozen(t *testing.T) (*Ledger, *miniredis.Miniredis) {
@@ -49,21 +49,21 @@ func TestRenewWakeMakesANewWakeForAnAbandonedApp(t *testing.T) {
 func TestTryLockSucceedsOnceInEachInterval(t *testing.T) {
 	t.Parallel()
 	turn := func(ctx context.Context, l *Ledger) string {
-		mine, err := l.TryLock(ctx, sweepInterval)
+		mine, err := l.TryLock(ctx, turnInterval)
 		return outcome(fmt.Sprint(mine), err)
 	}
 	runScripts(t, []script{
-		{name: "the first", before: state{}, do: turn, want: "true", after: state{sweepKey: str("+0s")}},
-		{name: "one too early", before: state{sweepKey: str("-10s")}, do: turn, want: "false"},
-		{name: "one in time", before: state{sweepKey: str("-20s")}, do: turn, want: "true", after: state{sweepKey: str("+0s")}},
-		{name: "one after the clock was set back", before: state{sweepKey: str("+3600s")}, do: turn, want: "true", after: state{sweepKey: str("+0s")}},
-		{name: "AutoSSL has a separate lock for each app", before: state{sweepKey: str("-10s"), "pilotsync:{app2}:autossl": str("-5s")},
+		{name: "the first", before: state{}, do: turn, want: "true", after: state{lockKey: str("+0s")}},
+		{name: "one too early", before: state{lockKey: str("-10s")}, do: turn, want: "false"},
+		{name: "one in time", before: state{lockKey: str("-20s")}, do: turn, want: "true", after: state{lockKey: str("+0s")}},
+		{name: "one after the clock was set back", before: state{lockKey: str("+3600s")}, do: turn, want: "true", after: state{lockKey: str("+0s")}},
+		{name: "AutoSSL has a separate lock for each app", before: state{lockKey: str("-10s"), "pilotsync:{app2}:autossl": str("-5s")},
 			do: func(ctx context.Context, l *Ledger) string {
 				got, err := l.TryLockAutoSSL(ctx, testApp)
 				again, _ := l.TryLockAutoSSL(ctx, testApp)
 				return outcome(fmt.Sprint(got, " ", again), err)
 			}, want: "true false",
-			after: state{sweepKey: str("-10s"), "pilotsync:{app2}:autossl": str("-5s"), "autossl": str("+0s")}},
+			after: state{lockKey: str("-10s"), "pilotsync:{app2}:autossl": str("-5s"), "autossl": str("+0s")}},
 	})
 }
 

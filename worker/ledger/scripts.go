@@ -13,7 +13,8 @@ var luaFiles embed.FS
 // scripts are the changes of the ledger, each of which is atomic.
 type scripts struct {
 	record, acquire, renew, beginWrite, endWrite, commit, release, preview, fail,
-	verified, wake, renewWake, tryLock, announce, identify, lost *redis.Script
+	verified, wake, renewWake, tryLock, announce, identify, lost,
+	mark, dueVisits, planVisits, work, takeRechecks *redis.Script
 }
 
 func newScripts() scripts {
@@ -25,6 +26,8 @@ func newScripts() scripts {
 		release: script("release"), preview: script("preview"), fail: script("fail"),
 		verified: script("verified"), wake: script("wake"), renewWake: script("renew_wake"),
 		tryLock: script("try_lock"), announce: script("announce"), identify: script("identify"), lost: script("lost"),
+		mark: script("mark"), dueVisits: script("due_visits"), planVisits: script("plan_visits"),
+		work: script("work"), takeRechecks: script("take_rechecks"),
 	}
 }
 

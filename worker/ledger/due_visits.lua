@@ -1,0 +1,10 @@
+-- Finds the apps whose visit is due.
+-- Returns {now in ms, number of apps on the agenda, app, ms of its visit, app, …}, the longest
+-- overdue first.
+local visits = KEYS[1]
+
+local now = integer(now_ms())
+local found = redis.call('ZRANGEBYSCORE', visits, '-inf', now, 'WITHSCORES')
+table.insert(found, 1, integer(redis.call('ZCARD', visits)))
+table.insert(found, 1, now)
+return found
