@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	"pilotsync/tasks"
 	"pilotsync/worker/followup"
 	"pilotsync/worker/ledger"
-	"pilotsync/worker/registry"
 )
 
 // preview replaces a sync in a dry run: it records and logs what a sync would do.
@@ -48,53 +46,33 @@ func (h *syncHandler) preview(ctx context.Context, s tasks.Sync) error {
 type dryRunEnder struct {
 	enabled  bool
 	ledger   *ledger.Ledger
-	registry *registry.Registry
 	enqueuer followup.Enqueuer
 	log      *logrus.Entry
 }
 
-// endAll wakes each app of this worker whose last plan was a dry run. There are such apps
-// after a dry run, and while a worker in a dry run runs beside this one. A paused app waits
-// until it is resumed; an awake app has its task.
-func (e *dryRunEnder) endAll(ctx context.Context) error {
-	if !e.enabled {
-		return nil
-	}
-	found, err := e.ledger.DryRuns(ctx, e.registry.Load().Apps...)
-	if err != nil {
+// end wakes an app of this worker whose last plan was a dry run, which is neither awake nor
+// paused. There are such apps after a dry run, and while a worker in a dry run runs beside
+// this one. A paused app waits until it is resumed; an awake app has its task.
+func (e *dryRunEnder) end(ctx context.Context, app string) error {
+	if err := e.enqueuer.Wake(ctx, app); err != nil {
 		return err
 	}
-	var errs []error
-	for _, id := range found {
-		app, err := e.ledger.App(ctx, id)
-		if err != nil || app.DryRun == nil || app.Awake || app.Paused != "" {
-			errs = append(errs, err)
-			continue
-		}
-		err = e.enqueuer.Wake(ctx, id)
-		if err == nil {
-			e.log.WithField("app", id).Info("the dry run is over: the list is synced now")
-		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
+	e.log.WithField("app", app).Info("the dry run is over: the list is synced now")
+	return nil
 }
 
-// endOld does the same for apps after a dry run of release 0.1.0.
-func (e *dryRunEnder) endOld(ctx context.Context, apps []string) error {
+// endOld does the same for an app after a dry run of release 0.1.0.
+func (e *dryRunEnder) endOld(ctx context.Context, app string) error {
 	if !e.enabled {
 		return nil
 	}
-	var errs []error
-	for _, id := range apps {
-		wake, ok, err := e.ledger.EndOldDryRun(ctx, id)
-		if err == nil && ok {
-			err = e.enqueuer.Sync(ctx, tasks.Sync{AppID: id, Wake: wake})
-		}
-		if err == nil && ok {
-			e.log.WithField("app", id).Warn("the ledger differs from the list since a dry run of release 0.1.0; the list is synced now")
-		}
-		errs = append(errs, err)
+	wake, ok, err := e.ledger.EndOldDryRun(ctx, app)
+	if err != nil || !ok {
+		return err
 	}
-	return errors.Join(errs...)
+	if err := e.enqueuer.Sync(ctx, tasks.Sync{AppID: app, Wake: wake}); err != nil {
+		return err
+	}
+	e.log.WithField("app", app).Warn("the ledger differs from the list since a dry run of release 0.1.0; the list is synced now")
+	return nil
 }

@@ -115,7 +115,7 @@ func TestTheRecovererDoesNotRepeatADryRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.recordOnly("app2", "b.example.com")
-	f.rdb.Del(t.Context(), "pilotsync:sweep") // so the next worker runs its recoverer without delay
+	f.rdb.Del(t.Context(), "pilotsync:recoverer") // so the next worker runs its recoverer without delay
 	f.start(cfg)
 	// The recoverer processes one app after the other.
 	f.awaitReason("app2", "b.example.com", "dry run: would be put on the list, with www.b.example.com")

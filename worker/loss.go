@@ -49,6 +49,13 @@ func (d *lossDetector) identify(ctx context.Context) (ledger.Identity, error) {
 	return current, nil
 }
 
+// known returns the id of the ledger that this worker knows; empty if it has not seen it yet.
+func (d *lossDetector) known() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.identity.ID
+}
+
 // notify puts an event of the loss into the outboxes of apps that have none yet.
 func (d *lossDetector) notify(ctx context.Context, current ledger.Identity, apps []string) error {
 	d.mu.Lock()

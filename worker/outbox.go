@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 
 	"github.com/sirupsen/logrus"
 
@@ -23,8 +22,9 @@ type outbox struct {
 	log      *logrus.Entry
 }
 
-// flush enqueues the events in an app's outbox. If the worker dies meanwhile, the next flush
-// continues; asynq refuses an event that is enqueued twice, since it has the same id. The
+// flush enqueues the events in the outbox of an app of this worker. A worker doesn't know the
+// webhooks of other apps. If the worker dies
+// meanwhile, the next flush continues; asynq refuses an event that is enqueued twice, since it has the same id. The
 // events of an app without a webhook are dropped.
 func (o *outbox) flush(ctx context.Context, app string) error {
 	for {
@@ -54,14 +54,4 @@ func (o *outbox) flushNow(ctx context.Context, app string) {
 	if err := o.flush(ctx, app); err != nil {
 		taskLog(ctx, o.log, app).WithError(err).Warn("events could not be enqueued yet")
 	}
-}
-
-// flushAll flushes the outboxes of this worker's apps, after a crash or during a long sync.
-// A worker doesn't flush those of other apps, since it doesn't know their webhooks.
-func (o *outbox) flushAll(ctx context.Context) error {
-	var errs []error
-	for _, app := range o.registry.Load().Apps {
-		errs = append(errs, o.flush(ctx, app))
-	}
-	return errors.Join(errs...)
 }

@@ -45,10 +45,18 @@ type reconciler struct {
 
 // appHour returns an app's current hour, counted from 1970. Each app's hours begin at
 // different minutes and seconds, so a thousand apps don't reconcile at the same time.
-func appHour(app string, now time.Time) int64 {
+func appHour(app string, now time.Time) int64 { return hourOffset(app, now) / 3600 }
+
+func hourOffset(app string, now time.Time) int64 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(app)) // never fails
-	return (now.Unix() + int64(h.Sum32()%3600)) / 3600
+	return now.Unix() + int64(h.Sum32()%3600)
+}
+
+// nextHour returns when an app's next hour begins.
+func nextHour(app string, now time.Time) time.Time {
+	begin := now.Truncate(time.Second)
+	return begin.Add(time.Hour - time.Duration(hourOffset(app, now)%3600)*time.Second)
 }
 
 // schedule enqueues the reconciliation of each app of this worker whose hour has begun. All

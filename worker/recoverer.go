@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -13,61 +14,86 @@ import (
 	"pilotsync/worker/followup"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/metrics"
+	"pilotsync/worker/registry"
 )
 
 const (
-	// overdueAfter is how long after its due time a verification counts as lost. It is more
-	// than asynq needs to hand out a task that is due, and one attempt to be made.
-	overdueAfter = time.Minute
 	// recheckPage is how many rechecks a turn enqueues for an app. The next turn enqueues
 	// more, so the overdue rechecks of a whole network are spread over time.
 	recheckPage = 100
 	// recheckLostAfter is how long after it was enqueued a recheck is enqueued again, in case
 	// its task was lost.
 	recheckLostAfter = 30 * time.Minute
+	// unmarkedFor is how long after the last sweep of an earlier release each turn reads all
+	// apps: its worker may have died after that, with a lease of 30 s.
+	unmarkedFor = 90 * time.Second
 )
 
 // recoverer finds what a dead worker left: active changes, apps with pending changes but
 // without a sync, and overdue verifications. asynq also hands out a dead worker's tasks again,
 // but only after one to two minutes, and only tasks that were enqueued before the crash. The
 // recoverer also enqueues the rechecks that are due.
+//
+// It finds apps by the agenda. One worker at a time is the recoverer of all apps. What needs an
+// app's configuration, each worker does for the apps that it serves.
 type recoverer struct {
 	ledger    *ledger.Ledger
+	registry  *registry.Registry
 	enqueuer  followup.Enqueuer
+	outbox    *outbox
+	dryRuns   *dryRunEnder
+	loss      *lossDetector
 	changes   *changeHandler
 	inspector *asynq.Inspector
 	states    taskStates
 	metrics   *metrics.Worker
 	log       *logrus.Entry
+
+	served   *registry.Served // whose apps this worker has visited
+	complete string           // identity of the ledger whose apps this worker has read as the recoverer
 }
 
-// turn recovers unless another worker did so recently.
+// turn visits the apps that are due.
 func (r *recoverer) turn(ctx context.Context) error {
 	// A little less than the interval: otherwise a worker would miss its next turn.
-	locked, err := r.ledger.TryLock(ctx, maintenanceInterval-time.Second)
-	if err != nil || !locked {
-		return err
-	}
-	return r.recoverAll(ctx)
-}
-
-func (r *recoverer) recoverAll(ctx context.Context) error {
-	apps, err := r.ledger.Apps(ctx)
+	all, err := r.ledger.TryLock(ctx, maintenanceInterval-time.Second)
 	if err != nil {
 		return err
 	}
-	now, err := r.ledger.Now(ctx)
+	agenda, err := r.ledger.DueVisits(ctx)
 	if err != nil {
 		return err
 	}
-	errs := []error{r.recoverChanges(ctx)}
-	for _, app := range apps {
-		if err := ctx.Err(); err != nil {
+	t := turn{recoverer: r, all: all, served: r.registry.Load(), now: agenda.Now, seen: map[string]time.Time{}}
+	for _, visit := range agenda.Due {
+		t.seen[visit.App] = visit.At
+	}
+	identity := r.loss.known()
+	unmarked := false
+	if all {
+		sweep, err := r.ledger.LastSweep(ctx)
+		if err != nil {
 			return err
 		}
-		errs = append(errs, r.recoverSync(ctx, app, now), r.recoverVerifications(ctx, app, now), r.enqueueRechecks(ctx, app, now))
+		unmarked = agenda.Now.Sub(sweep) < unmarkedFor
 	}
-	return errors.Join(errs...)
+	complete := all && (unmarked || identity == "" || r.complete != identity)
+	apps, err := t.apps(ctx, agenda.Due, complete, r.served != t.served)
+	if err != nil {
+		return err
+	}
+	errs := []error{t.visitAll(ctx, apps)}
+	if all {
+		errs = append(errs, r.recoverChanges(ctx))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	r.served = t.served
+	if complete {
+		r.complete = identity
+	}
+	return nil
 }
 
 // recoverChanges records the active changes of dead workers. asynq hands their tasks out
@@ -98,41 +124,35 @@ func (r *recoverer) recoverChanges(ctx context.Context) error {
 	return nil
 }
 
-// recoverSync wakes an app whose wake time has come, and one that has pending changes but
-// neither a lease nor a task that will acquire it.
-func (r *recoverer) recoverSync(ctx context.Context, id string, now time.Time) error {
-	app, err := r.ledger.App(ctx, id)
-	if err != nil {
-		return err
+// recoverSync wakes an app whose wake time has come, and one that needs a sync but has neither
+// a lease nor a task that will acquire it. It reports whether the app is awake now.
+func (r *recoverer) recoverSync(ctx context.Context, w ledger.Work, state taskState, now time.Time) (awake bool, err error) {
+	if !w.WakeAt.IsZero() && !now.Before(w.WakeAt) {
+		return true, r.enqueuer.Wake(ctx, w.App)
 	}
-	if app.Paused != "" {
-		return nil // resuming it enqueues a sync
-	}
-	if !app.WakeAt.IsZero() && !now.Before(app.WakeAt) {
-		return r.enqueuer.Wake(ctx, id)
-	}
-	// After a dry run, pending changes have no task until dryRunEnder wakes the app.
-	if app.Leased || !app.Awake && (app.Pending == 0 || app.DryRun != nil) {
-		return nil
-	}
-	state, err := r.states.get(tasks.QueueLists, tasks.Sync{AppID: id, Wake: app.Wake}.ID())
-	if err != nil || state.waiting() {
-		return err
+	if !needsSync(w) || state.waiting() {
+		return w.Awake, nil
 	}
 	// The worker of an active task without a lease has died, or is about to acquire the
 	// lease: then the new task finds the app busy and ends.
-	ok, err := r.enqueuer.RenewWake(ctx, id, app.Wake)
+	ok, err := r.enqueuer.RenewWake(ctx, w.App, w.Wake)
 	if err != nil || !ok {
-		return err
+		return w.Awake, err
 	}
 	r.metrics.Recovered(metrics.LostSync)
-	r.log.WithField("app", id).WithField("pending", app.Pending).Warnf("app woken: its sync was lost (task %s)", state)
-	return nil
+	r.log.WithField("app", w.App).WithField("pending", w.Pending).Warnf("app woken: its sync was lost (task %s)", state)
+	return true, nil
+}
+
+// needsSync reports whether an app without a lease needs a sync, which a task should do. A
+// paused app gets its sync when it is resumed, and one after a dry run when that ends.
+func needsSync(w ledger.Work) bool {
+	return !w.Paused && !w.Leased && (w.Awake || w.Pending > 0 && !w.DryRun)
 }
 
 // recoverVerifications enqueues overdue verifications again.
 func (r *recoverer) recoverVerifications(ctx context.Context, app string, now time.Time) error {
-	domains, err := r.ledger.Overdue(ctx, app, now.Add(-overdueAfter))
+	domains, err := r.ledger.Overdue(ctx, app, now.Add(-ledger.OverdueAfter))
 	if err != nil || len(domains) == 0 {
 		return err
 	}
@@ -145,7 +165,7 @@ func (r *recoverer) recoverVerifications(ctx context.Context, app string, now ti
 			continue
 		}
 		next := followup.NextAttempt(app, view.Record)
-		state, err := r.states.get(tasks.QueueSSL, next.ID())
+		state, err := r.states.get(ctx, tasks.QueueSSL, next.ID())
 		if err != nil {
 			return err
 		}
@@ -164,26 +184,44 @@ func (r *recoverer) recoverVerifications(ctx context.Context, app string, now ti
 	return nil
 }
 
-// enqueueRechecks enqueues an app's rechecks that are due.
-func (r *recoverer) enqueueRechecks(ctx context.Context, app string, now time.Time) error {
-	domains, err := r.ledger.DueRechecks(ctx, app, now, recheckPage)
-	if err != nil || len(domains) == 0 {
-		return err
-	}
-	views, err := r.ledger.Domains(ctx, app, domains...)
+// enqueueRechecks enqueues an app's rechecks that are due, and returns when the next one is.
+func (r *recoverer) enqueueRechecks(ctx context.Context, app string) (next time.Time, err error) {
+	taken, err := r.ledger.TakeRechecks(ctx, app, recheckPage, recheckLostAfter)
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
-	for _, view := range views {
-		if record := view.Record; record.RecheckAt != nil {
-			v := tasks.Verify{AppID: app, Domain: record.Domain, Seq: record.CheckSeq, Attempt: 1, DueAt: *record.RecheckAt, Recheck: true}
-			if err := r.enqueuer.Recheck(ctx, v); err != nil {
-				return err
-			}
-		}
-		if err := r.ledger.PostponeRecheck(ctx, app, view.Domain, now.Add(recheckLostAfter)); err != nil {
-			return err
+	for _, record := range taken.Records {
+		v := tasks.Verify{AppID: app, Domain: record.Domain, Seq: record.CheckSeq, Attempt: 1, DueAt: *record.RecheckAt, Recheck: true}
+		if err := r.enqueuer.Recheck(ctx, v); err != nil {
+			return time.Time{}, err
 		}
 	}
-	return nil
+	return taken.Next, nil
+}
+
+// apps returns the apps that a turn reads: those that are due, all of this worker if it serves
+// others than before, and all if the agenda may lack some. A worker that isn't the recoverer
+// reads only its own.
+func (t *turn) apps(ctx context.Context, due []ledger.Visit, complete, changed bool) ([]string, error) {
+	var apps []string
+	for _, visit := range due {
+		if t.all || t.served.Clients[visit.App] != nil {
+			apps = append(apps, visit.App)
+		}
+	}
+	if changed {
+		apps = append(apps, t.served.Apps...)
+	}
+	if complete {
+		known, err := t.ledger.Apps(ctx)
+		if err != nil {
+			return nil, err
+		}
+		apps = append(apps, known...)
+	}
+	if changed || complete {
+		slices.Sort(apps)
+		apps = slices.Compact(apps)
+	}
+	return apps, nil
 }

@@ -44,7 +44,7 @@ func TestTheRecovererIgnoresAnAppWithAWaitingSync(t *testing.T) {
 	}
 	f.start(f.config("app2"))
 	// The lock is taken when the recoverer begins, and it takes no time.
-	f.await("a sweep has begun", func() bool { return f.rdb.Exists(t.Context(), "pilotsync:sweep").Val() == 1 })
+	f.await("a sweep has begun", func() bool { return f.rdb.Exists(t.Context(), "pilotsync:recoverer").Val() == 1 })
 	f.add("app2", "other.example.com")
 	f.awaitState("app2", "other.example.com", tasks.Pending)
 	if app, err := f.ledger.App(t.Context(), "app1"); err != nil || app.Wake != 1 {
@@ -71,7 +71,7 @@ func TestTheRecovererEnqueuesALostVerificationAgain(t *testing.T) {
 	if ok, err := f.ledger.Verified(t.Context(), "app1", was, is, listsync.HistoryEntry{}); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
-	f.rdb.Del(t.Context(), "pilotsync:sweep")
+	f.rdb.Del(t.Context(), "pilotsync:recoverer")
 	f.start(f.config("app1"))
 	f.awaitState("app1", "nodns.example.com", tasks.Failed)
 }

@@ -67,54 +67,57 @@ func (r *retrier) retryPending(ctx context.Context) error {
 	if len(r.pending) == 0 {
 		return nil
 	}
-	apps := slices.Sorted(maps.Keys(r.pending))
 	var switchErr error
 	if r.webhooks {
 		switchErr = r.sender.SwitchOn(ctx, r.registry.Load().Endpoints)
 		r.webhooks = switchErr != nil
 	}
-	if err := errors.Join(switchErr, r.retryFailing(ctx), r.dryRuns.endOld(ctx, apps)); err != nil {
+	if err := errors.Join(switchErr, r.retryWaiting(ctx)); err != nil {
 		return err
 	}
 	clear(r.pending)
 	return nil
 }
 
-// retryFailing retries each pending app that is failing, unless another worker has done so
-// since the start or reload.
-func (r *retrier) retryFailing(ctx context.Context) error {
+// retryWaiting retries each pending app that is failing, unless another worker has done so
+// since the start or reload, and ends dry runs of release 0.1.0.
+func (r *retrier) retryWaiting(ctx context.Context) error {
+	works, err := r.ledger.Work(ctx, slices.Sorted(maps.Keys(r.pending))...)
+	if err != nil {
+		return err
+	}
 	var errs []error
-	for id, since := range r.pending {
-		app, err := r.ledger.App(ctx, id)
-		if err != nil || app.Failure == nil || app.Paused != "" {
+	for _, w := range works {
+		if w.Failing && !w.Paused {
+			locked, err := r.ledger.TryLockRetry(ctx, w.App, time.Since(r.pending[w.App]))
+			if err == nil && locked {
+				err = r.syncNow(ctx, w)
+			}
 			errs = append(errs, err)
-			continue
 		}
-		locked, err := r.ledger.TryLockRetry(ctx, id, time.Since(since))
-		if err == nil && locked {
-			err = r.syncNow(ctx, app)
+		if w.OldDryRun {
+			errs = append(errs, r.dryRuns.endOld(ctx, w.App))
 		}
-		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
 // syncNow runs an app's sync task without its delay, or enqueues one if there is none.
-func (r *retrier) syncNow(ctx context.Context, app ledger.App) error {
-	id := tasks.Sync{AppID: app.ID, Wake: app.Wake}.ID()
-	state, err := r.states.get(tasks.QueueLists, id)
+func (r *retrier) syncNow(ctx context.Context, app ledger.Work) error {
+	id := tasks.Sync{AppID: app.App, Wake: app.Wake}.ID()
+	state, err := r.states.get(ctx, tasks.QueueLists, id)
 	switch {
 	case err != nil:
 		return err
 	case state.delayed():
 		err = r.inspector.RunTask(tasks.QueueLists, id)
-		if again, stateErr := r.states.get(tasks.QueueLists, id); err != nil && stateErr == nil && !again.delayed() {
+		if again, stateErr := r.states.get(ctx, tasks.QueueLists, id); err != nil && stateErr == nil && !again.delayed() {
 			return nil // asynq has just handed it out
 		}
 		return err
 	case state.waiting(), state.active():
 		return nil
 	}
-	_, err = r.enqueuer.RenewWake(ctx, app.ID, app.Wake)
+	_, err = r.enqueuer.RenewWake(ctx, app.App, app.Wake)
 	return err
 }

@@ -83,7 +83,7 @@ func (h *syncHandler) unfinished(ctx context.Context, s tasks.Sync, err error) e
 	if appErr != nil {
 		return fmt.Errorf("%w (and then: %w)", err, appErr)
 	}
-	if h.superseded(s, app.Wake) {
+	if h.superseded(ctx, s, app.Wake) {
 		log.Debug("left to the sync of a later wake: " + err.Error())
 		return nil
 	}
@@ -112,11 +112,11 @@ func (h *syncHandler) syncAgain(ctx context.Context, app string, syncErr error) 
 // superseded reports whether the task of a later wake is waiting. That task retries the sync,
 // and this one ends: two tasks would count each failure twice, so the backoff would grow too
 // fast.
-func (h *syncHandler) superseded(s tasks.Sync, wake int64) bool {
+func (h *syncHandler) superseded(ctx context.Context, s tasks.Sync, wake int64) bool {
 	if s.Wake >= wake {
 		return false
 	}
-	later, err := h.states.get(tasks.QueueLists, tasks.Sync{AppID: s.AppID, Wake: wake}.ID())
+	later, err := h.states.get(ctx, tasks.QueueLists, tasks.Sync{AppID: s.AppID, Wake: wake}.ID())
 	return err == nil && later.waiting()
 }
 
@@ -131,7 +131,7 @@ func (h *syncHandler) unserved(ctx context.Context, s tasks.Sync, err error) err
 	switch {
 	case stateErr != nil:
 		return fmt.Errorf("%w (and then: %w)", err, stateErr)
-	case s.Hour != 0, h.superseded(s, state.Wake):
+	case s.Hour != 0, h.superseded(ctx, s, state.Wake):
 		return nil // there is nothing to reconcile
 	}
 	if !state.Leased {

@@ -16,7 +16,7 @@ func TestALostLeaseLeadsToAnotherSync(t *testing.T) {
 	f.sim.FailNext("app1", simulator.WriteList, simulator.Fault{Kind: simulator.Slow, Until: answer})
 	// Before the start: the recoverer's first turn may still run when the lease is lost, and
 	// would wake the app itself.
-	noSweep := func() { f.rdb.Set(t.Context(), "pilotsync:sweep", time.Now().UnixMilli(), 0) }
+	noSweep := func() { f.rdb.Set(t.Context(), "pilotsync:recoverer", time.Now().UnixMilli(), 0) }
 	noSweep()
 	f.start(f.config("app1"))
 	f.add("app1", "www.shop.example.com")
@@ -60,7 +60,7 @@ func TestALostLeaseWithAnUnknownWriteRereadsTheListLater(t *testing.T) {
 	stop()
 	// The wake time has come.
 	f.rdb.HSet(t.Context(), "pilotsync:{app1}:sync", "look_at", 1)
-	f.rdb.Del(t.Context(), "pilotsync:sweep")
+	f.rdb.Del(t.Context(), "pilotsync:recoverer")
 	f.start(f.config("app1"))
 	f.awaitState("app1", "www.shop.example.com", tasks.Done)
 	if app, err := f.ledger.App(t.Context(), "app1"); err != nil || !app.WakeAt.IsZero() {

@@ -92,7 +92,7 @@ func New(cfg Config) (*Worker, error) {
 	w.sender = webhook.NewSender(cfg.Redis, eventSlots, m.EventSent, log)
 	l, enqueuer := ledger.New(cfg.Redis), followup.New(cfg.Redis)
 	inspector := asynq.NewInspectorFromRedisClient(cfg.Redis)
-	states := taskStates{inspector}
+	states := taskStates{cfg.Redis}
 	outbox := &outbox{ledger: l, registry: w.registry, enqueuer: enqueuer, log: log}
 	loss := newLossDetector(l, w.registry, w.janitor, log)
 	settled := settlementObserver{metrics: m, log: log}
@@ -120,12 +120,12 @@ func New(cfg Config) (*Worker, error) {
 	events := &eventHandler{registry: w.registry, sender: w.sender, log: log}
 	checks := &checkHandler{apps: apps, registry: w.registry, ledger: l, checker: checker, www: rules.WWW, log: log}
 
-	dryRuns := &dryRunEnder{enabled: !cfg.DryRun, ledger: l, registry: w.registry, enqueuer: enqueuer, log: log}
-	recoverer := &recoverer{ledger: l, enqueuer: enqueuer, changes: changes, inspector: inspector, states: states, metrics: m, log: log}
+	dryRuns := &dryRunEnder{enabled: !cfg.DryRun, ledger: l, enqueuer: enqueuer, log: log}
+	recoverer := &recoverer{ledger: l, registry: w.registry, enqueuer: enqueuer, outbox: outbox, dryRuns: dryRuns, loss: loss, changes: changes, inspector: inspector, states: states, metrics: m, log: log}
 	w.retrier = &retrier{ledger: l, registry: w.registry, sender: w.sender, dryRuns: dryRuns, enqueuer: enqueuer,
 		inspector: inspector, states: states, pending: map[string]time.Time{}}
 	w.maintenance = &maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{
-		loss.check, w.retrier.retryPending, dryRuns.endAll, recoverer.turn, outbox.flushAll, w.reconciler.schedule,
+		loss.check, w.retrier.retryPending, recoverer.turn, w.reconciler.schedule,
 	}}
 	w.announcer = newAnnouncer(l, w.registry, w.monitor, ledger.Worker{Name: w.id, DryRun: cfg.DryRun}, log)
 

@@ -78,26 +78,6 @@ func decodeDryRun(s string) *DryRun {
 	return &d
 }
 
-// DryRuns returns those of the named apps whose last plan was a dry run.
-func (l *Ledger) DryRuns(ctx context.Context, apps ...string) ([]string, error) {
-	marks := make([]*redis.StringCmd, len(apps))
-	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, app := range apps {
-			marks[i] = p.HGet(ctx, key(app, "sync"), "dry_run")
-		}
-		return nil
-	}); err != nil && !missing(err) {
-		return nil, fmt.Errorf("find dry runs: %w", err)
-	}
-	var found []string
-	for i, app := range apps {
-		if marks[i].Val() != "" {
-			found = append(found, app)
-		}
-	}
-	return found, nil
-}
-
 // InDryRun returns the workers that are in a dry run.
 func InDryRun(workers []Worker) []Worker {
 	return slices.DeleteFunc(slices.Clone(workers), func(w Worker) bool { return !w.DryRun })

@@ -106,9 +106,14 @@ func TestAPreviewIsThePendingReasonUntilTheNextCommit(t *testing.T) {
 		return v.Reason
 	}
 	dry := func() (apps []string) {
-		apps, err := l.DryRuns(ctx, testApp, "app2")
+		works, err := l.Work(ctx, testApp, "app2")
 		if err != nil {
 			t.Fatal(err)
+		}
+		for _, w := range works {
+			if w.DryRun {
+				apps = append(apps, w.App)
+			}
 		}
 		return apps
 	}

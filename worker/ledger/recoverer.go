@@ -99,27 +99,6 @@ func (l *Ledger) Postpone(ctx context.Context, app, domain string, until time.Ti
 	return nil
 }
 
-// DueRechecks returns the domains of an app, at most n, whose next recheck is due by the
-// given time, the longest overdue first.
-func (l *Ledger) DueRechecks(ctx context.Context, app string, by time.Time, n int) ([]string, error) {
-	domains, err := l.rdb.ZRangeByScore(ctx, key(app, "watch"), &redis.ZRangeBy{
-		Min: "-inf", Max: strconv.FormatInt(by.UnixMilli(), 10), Count: int64(n),
-	}).Result()
-	if err != nil {
-		return nil, fmt.Errorf("find domains of app %s to be rechecked: %w", app, err)
-	}
-	return domains, nil
-}
-
-// PostponeRecheck makes [Ledger.DueRechecks] leave a domain out until the given time.
-func (l *Ledger) PostponeRecheck(ctx context.Context, app, domain string, until time.Time) error {
-	err := l.rdb.ZAddXX(ctx, key(app, "watch"), redis.Z{Score: float64(until.UnixMilli()), Member: domain}).Err()
-	if err != nil {
-		return fmt.Errorf("postpone the recheck of %s on app %s: %w", domain, app, err)
-	}
-	return nil
-}
-
 // TryLockRetry lets one caller retry an app's sync; others get false within the given time.
 func (l *Ledger) TryLockRetry(ctx context.Context, app string, within time.Duration) (bool, error) {
 	n, err := l.tryLock.Run(ctx, l.rdb, []string{key(app, "retried")}, within.Milliseconds()).Int()

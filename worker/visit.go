@@ -1,0 +1,178 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/ledger"
+	"pilotsync/worker/registry"
+)
+
+const (
+	// busyInterval is the time between visits of an app with work. It is less than the time
+	// between two turns, so each turn visits it.
+	busyInterval = 10 * time.Second
+	// visitsAtOnce is how many apps a turn works for at the same time.
+	visitsAtOnce = 16
+)
+
+// turn is one turn of the recoverer, or of a worker that only works for its own apps.
+type turn struct {
+	*recoverer
+	all    bool // it is the recoverer's
+	served *registry.Served
+	now    time.Time            // before any work was read
+	seen   map[string]time.Time // when the visits that are due were planned for
+	live   []ledger.Worker      // loaded when needed
+}
+
+// visitAll reads the work of apps, does what is due, and plans their next visits. The visit of
+// an app that failed stays due.
+func (t *turn) visitAll(ctx context.Context, apps []string) error {
+	works, err := t.ledger.Work(ctx, apps...)
+	if err != nil {
+		return err
+	}
+	states, err := t.syncStates(ctx, works)
+	if err != nil {
+		return err
+	}
+	if t.live, err = t.others(ctx, works); err != nil {
+		return err
+	}
+	plans, errs := make([]*ledger.PlannedVisit, len(works)), make([]error, len(works))
+	var group errgroup.Group
+	group.SetLimit(visitsAtOnce)
+	for i, w := range works {
+		if at := w.DueAt(t.now); at.IsZero() || at.After(t.now) {
+			plans[i] = t.plan(w) // most apps; this takes no command
+			continue
+		}
+		group.Go(func() error {
+			if errs[i] = ctx.Err(); errs[i] == nil {
+				plans[i], errs[i] = t.visit(ctx, w, states[w.App])
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // errs has the errors
+	if !t.all {
+		return errors.Join(errs...)
+	}
+	var planned []ledger.PlannedVisit
+	for _, p := range plans {
+		if p != nil {
+			planned = append(planned, *p)
+		}
+	}
+	return errors.Join(append(errs, t.ledger.PlanVisits(ctx, t.now, planned))...)
+}
+
+// visit does what is due for an app, and plans its next visit. It plans none, and the app stays
+// due, if another worker has to do something.
+func (t *turn) visit(ctx context.Context, w ledger.Work, state taskState) (*ledger.PlannedVisit, error) {
+	left := false
+	if w.Outbox > 0 {
+		if t.serves(w.App) {
+			if err := t.outbox.flush(ctx, w.App); err != nil {
+				return nil, err
+			}
+		} else {
+			left = t.leftTo(w.App, func(ledger.Worker) bool { return true })
+		}
+		w.Outbox = 0
+	}
+	if afterDryRun(w) {
+		if t.serves(w.App) && t.dryRuns.enabled {
+			if err := t.dryRuns.end(ctx, w.App); err != nil {
+				return nil, err
+			}
+			w.Awake = true
+		} else {
+			left = left || t.leftTo(w.App, func(other ledger.Worker) bool { return !other.DryRun })
+			w.Pending = 0 // waits for the end of the dry run
+		}
+		w.DryRun = false
+	}
+	if !t.all {
+		return nil, nil
+	}
+	var err error
+	if !w.Paused {
+		if w.Awake, err = t.recoverSync(ctx, w, state, t.now); err != nil {
+			return nil, err
+		}
+	}
+	if !w.FirstDue.IsZero() && w.FirstDue.Add(ledger.OverdueAfter).Before(t.now) {
+		if err := t.recoverVerifications(ctx, w.App, t.now); err != nil {
+			return nil, err
+		}
+		w.FirstDue = t.now // there may be others that are due since, but none is overdue
+	}
+	if !w.FirstRecheck.IsZero() && !w.FirstRecheck.After(t.now) {
+		if w.FirstRecheck, err = t.enqueueRechecks(ctx, w.App); err != nil {
+			return nil, err
+		}
+	}
+	if left {
+		return nil, nil
+	}
+	return t.plan(w), nil
+}
+
+// plan plans the next visit of an app by what is left of its work. An app that had a sync is
+// visited at least once an hour, in case its marks were lost.
+func (t *turn) plan(w ledger.Work) *ledger.PlannedVisit {
+	at := w.DueAt(t.now)
+	if !at.IsZero() && at.Before(t.now.Add(busyInterval)) {
+		at = t.now.Add(busyInterval)
+	}
+	if hour := nextHour(w.App, t.now); w.Wake != 0 && (at.IsZero() || hour.Before(at)) {
+		at = hour
+	}
+	return &ledger.PlannedVisit{Visit: ledger.Visit{App: w.App, At: at}, Seen: t.seen[w.App]}
+}
+
+func (t *turn) serves(app string) bool { return t.served.Clients[app] != nil }
+
+// leftTo reports whether another live worker that serves an app is one that can do it.
+func (t *turn) leftTo(app string, can func(ledger.Worker) bool) bool {
+	return slices.ContainsFunc(t.live, func(other ledger.Worker) bool { return can(other) && slices.Contains(other.Apps, app) })
+}
+
+// afterDryRun reports whether an app's changes wait for the end of a dry run.
+func afterDryRun(w ledger.Work) bool { return w.DryRun && !w.Awake && !w.Paused }
+
+// others returns the live workers, if work of an app may have to be left to one of them.
+func (t *turn) others(ctx context.Context, works []ledger.Work) ([]ledger.Worker, error) {
+	if !t.all || !slices.ContainsFunc(works, func(w ledger.Work) bool {
+		return w.Outbox > 0 && !t.serves(w.App) || afterDryRun(w) && !(t.serves(w.App) && t.dryRuns.enabled)
+	}) {
+		return nil, nil
+	}
+	return t.ledger.Workers(ctx)
+}
+
+// syncStates returns the states of the sync tasks of the apps that need one, by app.
+func (t *turn) syncStates(ctx context.Context, works []ledger.Work) (map[string]taskState, error) {
+	var apps, ids []string
+	for _, w := range works {
+		if t.all && needsSync(w) {
+			apps, ids = append(apps, w.App), append(ids, tasks.Sync{AppID: w.App, Wake: w.Wake}.ID())
+		}
+	}
+	all, err := t.states.all(ctx, tasks.QueueLists, ids)
+	if err != nil {
+		return nil, err
+	}
+	states := make(map[string]taskState, len(apps))
+	for i, app := range apps {
+		states[app] = all[i]
+	}
+	return states, nil
+}
