@@ -6,12 +6,10 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
-	"pilotsync/tasks"
 	"pilotsync/worker/followup"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
@@ -29,7 +27,8 @@ const (
 	ReconcileOff Reconcile = "off"
 )
 
-// reconciler detects drift in each app's list every hour.
+// reconciler detects drift in each app's list every hour. The recoverer enqueues its tasks, and
+// asynq accepts one for each hour: the id is made from app and hour.
 type reconciler struct {
 	mode     Reconcile
 	ledger   *ledger.Ledger
@@ -38,9 +37,6 @@ type reconciler struct {
 	enqueuer followup.Enqueuer
 	metrics  *metrics.Worker
 	log      *logrus.Entry
-
-	mu    sync.Mutex
-	hours map[string]int64 // by app: the hour of the last enqueued task
 }
 
 // appHour returns an app's current hour, counted from 1970. Each app's hours begin at
@@ -59,45 +55,40 @@ func nextHour(app string, now time.Time) time.Time {
 	return begin.Add(time.Hour - time.Duration(hourOffset(app, now)%3600)*time.Second)
 }
 
-// schedule enqueues the reconciliation of each app of this worker whose hour has begun. All
-// workers of an app do that, and asynq accepts the first: the task's id is made from app and
-// hour.
-func (r *reconciler) schedule(ctx context.Context) error {
-	if r.mode == ReconcileOff {
-		return nil
-	}
-	now, err := r.ledger.Now(ctx)
-	if err != nil {
-		return err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var errs []error
-	for _, app := range r.registry.Load().Apps {
-		hour := appHour(app, now)
-		if r.hours[app] == hour {
-			continue
-		}
-		if err := r.enqueuer.Reconcile(ctx, tasks.Sync{AppID: app, Hour: hour}); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		r.hours[app] = hour
-	}
-	return errors.Join(errs...)
+// due reports whether an app's reconciliation of this hour is due. planned is when its visit was
+// planned for: a visit at or before the hour's begin is the first one since then.
+func (r *reconciler) due(w ledger.Work, planned, now time.Time) bool {
+	hour := nextHour(w.App, now).Add(-time.Hour)
+	return r.mode != ReconcileOff && needsReconciliation(w) && !planned.IsZero() && !planned.After(hour)
 }
 
-// reconcile wakes an app; its sync repairs drift, usually with nothing pending. An app that
-// is awake, paused or unknown to the ledger needs no reconciliation.
+// needsReconciliation reports whether no sync reads an app's list anyway. An app that is paused or
+// unknown to the ledger has none.
+func needsReconciliation(w ledger.Work) bool { return w.Wake != 0 && !w.Awake && !w.Paused }
+
+// reconcile compares an app's list with the ledger. If they differ, or the list can't be read, it
+// wakes the app: its sync repairs that, or records the failure. It needs no lease, since it
+// writes nothing. A sync at the same time can make it wake the app for nothing.
 func (r *reconciler) reconcile(ctx context.Context, app string) error {
-	state, err := r.ledger.App(ctx, app)
-	if err != nil || state.Awake || state.Paused != "" || state.Wake == 0 {
+	works, err := r.ledger.Work(ctx, app)
+	if err != nil || !needsReconciliation(works[0]) {
 		return err
 	}
-	if r.mode != Report {
-		return r.enqueuer.Wake(ctx, app)
-	}
 	plan, err := r.drift(ctx, app)
+	if r.mode == Report || errors.Is(err, listsync.ErrYield) {
+		return r.report(ctx, app, plan, err)
+	}
+	switch {
+	case err != nil:
+		taskLog(ctx, r.log, app).WithError(err).Debug("the list couldn't be compared with the ledger; a sync tries it")
+	case plan.InStep():
+		return r.ledger.Compared(ctx, app, len(plan.List))
+	}
+	return r.enqueuer.Wake(ctx, app)
+}
+
+// report logs and counts drift, and repairs none.
+func (r *reconciler) report(ctx context.Context, app string, plan listsync.Result, err error) error {
 	if err != nil {
 		return taskerr.RetryAfter(taskerr.SyncBackoff(err, 1, rand.Float64()), err)
 	}

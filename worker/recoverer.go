@@ -24,6 +24,10 @@ const (
 	// recheckLostAfter is how long after it was enqueued a recheck is enqueued again, in case
 	// its task was lost.
 	recheckLostAfter = 30 * time.Minute
+	// leastReconciliations is how many reconciliations a turn may enqueue with few apps. With many
+	// it is twice their share of an hour. After an outage the others wait for their next hour:
+	// otherwise all lists would be read at once.
+	leastReconciliations = 10
 	// unmarkedFor is how long after the last sweep of an earlier release each turn reads all
 	// apps: its worker may have died after that, with a lease of 30 s.
 	unmarkedFor = 90 * time.Second
@@ -32,22 +36,23 @@ const (
 // recoverer finds what a dead worker left: active changes, apps with pending changes but
 // without a sync, and overdue verifications. asynq also hands out a dead worker's tasks again,
 // but only after one to two minutes, and only tasks that were enqueued before the crash. The
-// recoverer also enqueues the rechecks that are due.
+// recoverer also enqueues the rechecks and reconciliations that are due.
 //
 // It finds apps by the agenda. One worker at a time is the recoverer of all apps. What needs an
 // app's configuration, each worker does for the apps that it serves.
 type recoverer struct {
-	ledger    *ledger.Ledger
-	registry  *registry.Registry
-	enqueuer  followup.Enqueuer
-	outbox    *outbox
-	dryRuns   *dryRunEnder
-	loss      *lossDetector
-	changes   *changeHandler
-	inspector *asynq.Inspector
-	states    taskStates
-	metrics   *metrics.Worker
-	log       *logrus.Entry
+	ledger     *ledger.Ledger
+	registry   *registry.Registry
+	enqueuer   followup.Enqueuer
+	outbox     *outbox
+	dryRuns    *dryRunEnder
+	reconciler *reconciler
+	loss       *lossDetector
+	changes    *changeHandler
+	inspector  *asynq.Inspector
+	states     taskStates
+	metrics    *metrics.Worker
+	log        *logrus.Entry
 
 	served   *registry.Served // whose apps this worker has visited
 	complete string           // identity of the ledger whose apps this worker has read as the recoverer
@@ -64,7 +69,8 @@ func (r *recoverer) turn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t := turn{recoverer: r, all: all, served: r.registry.Load(), now: agenda.Now, seen: map[string]time.Time{}}
+	t := turn{recoverer: r, all: all, served: r.registry.Load(), now: agenda.Now, seen: map[string]time.Time{},
+		reconciliations: leastReconciliations + 2*agenda.Apps*int(maintenanceInterval/time.Second)/int(time.Hour/time.Second)}
 	for _, visit := range agenda.Due {
 		t.seen[visit.App] = visit.At
 	}

@@ -29,6 +29,8 @@ type turn struct {
 	now    time.Time            // before any work was read
 	seen   map[string]time.Time // when the visits that are due were planned for
 	live   []ledger.Worker      // loaded when needed
+
+	reconciliations int // how many may still be enqueued
 }
 
 // visitAll reads the work of apps, does what is due, and plans their next visits. The visit of
@@ -49,12 +51,18 @@ func (t *turn) visitAll(ctx context.Context, apps []string) error {
 	var group errgroup.Group
 	group.SetLimit(visitsAtOnce)
 	for i, w := range works {
-		if at := w.DueAt(t.now); at.IsZero() || at.After(t.now) {
+		at := w.DueAt(t.now)
+		reconcile := t.reconciles(w)
+		if !reconcile && (at.IsZero() || at.After(t.now)) {
 			plans[i] = t.plan(w) // most apps; this takes no command
 			continue
 		}
 		group.Go(func() error {
-			if errs[i] = ctx.Err(); errs[i] == nil {
+			errs[i] = ctx.Err()
+			if errs[i] == nil && reconcile {
+				errs[i] = t.enqueuer.Reconcile(ctx, tasks.Sync{AppID: w.App, Hour: appHour(w.App, t.now)})
+			}
+			if errs[i] == nil {
 				plans[i], errs[i] = t.visit(ctx, w, states[w.App])
 			}
 			return nil
@@ -71,6 +79,15 @@ func (t *turn) visitAll(ctx context.Context, apps []string) error {
 		}
 	}
 	return errors.Join(append(errs, t.ledger.PlanVisits(ctx, t.now, planned))...)
+}
+
+// reconciles reports whether this turn enqueues an app's reconciliation.
+func (t *turn) reconciles(w ledger.Work) bool {
+	if !t.all || t.reconciliations == 0 || !t.reconciler.due(w, t.seen[w.App], t.now) {
+		return false
+	}
+	t.reconciliations--
+	return true
 }
 
 // visit does what is due for an app, and plans its next visit. It plans none, and the app stays

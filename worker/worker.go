@@ -105,7 +105,7 @@ func New(cfg Config) (*Worker, error) {
 		Stopping: w.stopping, WorkerID: w.id, OnCommit: settled.observe,
 	}
 	w.reconciler = &reconciler{mode: cmp.Or(cfg.Reconcile, Repair), ledger: l, registry: w.registry, syncer: syncer,
-		enqueuer: enqueuer, metrics: m, log: log, hours: map[string]int64{}}
+		enqueuer: enqueuer, metrics: m, log: log}
 	changes := &changeHandler{ledger: l, enqueuer: enqueuer, metrics: m, log: log}
 	syncs := &syncHandler{registry: w.registry, ledger: l, syncer: syncer, reconciler: w.reconciler, enqueuer: enqueuer,
 		outbox: outbox, states: states, metrics: m, dryRun: cfg.DryRun, log: log}
@@ -121,11 +121,11 @@ func New(cfg Config) (*Worker, error) {
 	checks := &checkHandler{apps: apps, registry: w.registry, ledger: l, checker: checker, www: rules.WWW, log: log}
 
 	dryRuns := &dryRunEnder{enabled: !cfg.DryRun, ledger: l, enqueuer: enqueuer, log: log}
-	recoverer := &recoverer{ledger: l, registry: w.registry, enqueuer: enqueuer, outbox: outbox, dryRuns: dryRuns, loss: loss, changes: changes, inspector: inspector, states: states, metrics: m, log: log}
+	recoverer := &recoverer{ledger: l, registry: w.registry, enqueuer: enqueuer, outbox: outbox, dryRuns: dryRuns, reconciler: w.reconciler, loss: loss, changes: changes, inspector: inspector, states: states, metrics: m, log: log}
 	w.retrier = &retrier{ledger: l, registry: w.registry, sender: w.sender, dryRuns: dryRuns, enqueuer: enqueuer,
 		inspector: inspector, states: states, pending: map[string]time.Time{}}
 	w.maintenance = &maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{
-		loss.check, w.retrier.retryPending, recoverer.turn, w.reconciler.schedule,
+		loss.check, w.retrier.retryPending, recoverer.turn,
 	}}
 	w.announcer = newAnnouncer(l, w.registry, w.monitor, ledger.Worker{Name: w.id, DryRun: cfg.DryRun}, log)
 

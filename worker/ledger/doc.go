@@ -36,8 +36,9 @@
 //	pilotsync:{APP}:outbox   list    events to be enqueued, oldest first: "µs EVENT"
 //	pilotsync:{APP}:told     string  time of the last event (µs)
 //	pilotsync:{APP}:writes   list    the last writes, newest first: "NUMBER µs OUTCOME CHANGES"
-//	pilotsync:{APP}:shown    hash    for readers only: listed, listed_at (names on the list,
-//	                                 and when that was read); write (what the write in flight
+//	pilotsync:{APP}:shown    hash    for readers only: listed, listed_at, compared_at (names on
+//	                                 the list, when a sync last read it, and when a
+//	                                 reconciliation did); write (what the write in flight
 //	                                 changes), writes (how many there were); revision (grows
 //	                                 with every change that readers see)
 //	pilotsync:{APP}:index    zset    "STATE DOMAIN" and " DOMAIN" of each domain, all of score 0

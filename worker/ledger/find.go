@@ -232,6 +232,9 @@ func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
 		app.Counts = map[tasks.State]int{}
 		app.Listed, _ = strconv.Atoi(a.shown.Val()["listed"])
 		app.ListedAt = parseTime(a.shown.Val()["listed_at"])
+		if compared := parseTime(a.shown.Val()["compared_at"]); compared.After(app.ListedAt) {
+			app.ListedAt = compared
+		}
 		for j, state := range tasks.States() {
 			if n := a.counts[j].Val(); n > 0 {
 				app.Counts[state] = int(n)

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"pilotsync/worker/listsync"
 )
 
@@ -172,53 +170,63 @@ func list(names []string) string {
 	return encode(names)
 }
 
-// Snapshot implements [listsync.Ledger], in one transaction.
+// Compared records for readers that an app's list, which has so many names, was compared with the
+// ledger, and that they don't differ.
+func (l *Ledger) Compared(ctx context.Context, app string, listed int) error {
+	if err := l.compared.Run(ctx, l.rdb, []string{key(app, "shown")}, listed).Err(); err != nil {
+		return fmt.Errorf("record that the list of app %s was compared with the ledger: %w", app, err)
+	}
+	return nil
+}
+
+// Snapshot implements [listsync.Ledger], in one script.
 func (l *Ledger) Snapshot(ctx context.Context, app string) (listsync.Snapshot, error) {
-	var domains, pending, since *redis.MapStringStringCmd
-	var owned *redis.StringSliceCmd
-	var tombstones *redis.ZSliceCmd
-	var clock *redis.TimeCmd
-	var claim *redis.StringCmd
-	_, err := l.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		domains = p.HGetAll(ctx, key(app, "domains"))
-		pending = p.HGetAll(ctx, key(app, "pending"))
-		since = p.HGetAll(ctx, key(app, "since"))
-		owned = p.SMembers(ctx, key(app, "ours"))
-		tombstones = p.ZRangeWithScores(ctx, key(app, "gone"), 0, -1)
-		clock = p.Time(ctx)
-		claim = p.HGet(ctx, key(app, "sync"), "claim")
-		return nil
-	})
-	if err != nil && !missing(err) {
+	keys := []string{key(app, "domains"), key(app, "pending"), key(app, "since"), key(app, "ours"), key(app, "gone"), key(app, "sync")}
+	reply, err := l.snapshot.Run(ctx, l.rdb, keys).Slice()
+	if err != nil {
 		return listsync.Snapshot{}, err
 	}
-	s := listsync.Snapshot{Owned: members(owned), Tombstones: map[string]bool{}, At: clock.Val().UTC()}
-	for _, z := range tombstones.Val() {
-		if clock.Val().UnixMilli()-int64(z.Score) < listsync.TombstoneTTL.Milliseconds() {
-			s.Tombstones[z.Member.(string)] = true
+	domains, pending, since, tombstones := pairs(reply[0]), pairs(reply[1]), pairs(reply[2]), pairs(reply[4])
+	claim, now := fmt.Sprint(reply[5]), parseTime(fmt.Sprint(reply[6]))
+	s := listsync.Snapshot{Owned: members(reply[3]), Tombstones: map[string]bool{}, At: now}
+	for name, at := range tombstones {
+		if now.Sub(parseTime(at)) < listsync.TombstoneTTL {
+			s.Tombstones[name] = true
 		}
 	}
-	if s.Records, err = decodeAll(app, "the record", domains.Val(), decodeRecord); err != nil {
+	if s.Records, err = decodeAll(app, "the record", domains, decodeRecord); err != nil {
 		return listsync.Snapshot{}, err
 	}
-	if s.Pending, err = decodeAll(app, "the pending change", pending.Val(), decodePending); err != nil {
+	if s.Pending, err = decodeAll(app, "the pending change", pending, decodePending); err != nil {
 		return listsync.Snapshot{}, err
 	}
-	if s.WantedSince, err = decodeAll(app, "the first addition", since.Val(), decodeNumber); err != nil {
+	if s.WantedSince, err = decodeAll(app, "the first addition", since, decodeNumber); err != nil {
 		return listsync.Snapshot{}, err
 	}
-	if raw := claim.Val(); raw != "" {
-		if s.InFlight, err = decodeJSON[[]string](raw); err != nil {
+	if claim != "" {
+		if s.InFlight, err = decodeJSON[[]string](claim); err != nil {
 			return listsync.Snapshot{}, fmt.Errorf("the write in flight of app %s in the ledger: %w", app, err)
 		}
 	}
 	return s, nil
 }
 
-func members(set *redis.StringSliceCmd) map[string]bool {
-	m := map[string]bool{}
-	for _, member := range set.Val() {
-		m[member] = true
+// pairs is a part of a script's reply in which each name is followed by its value.
+func pairs(part any) map[string]string {
+	all, _ := part.([]any)
+	m := make(map[string]string, len(all)/2)
+	for i := 0; i+1 < len(all); i += 2 {
+		m[fmt.Sprint(all[i])] = fmt.Sprint(all[i+1])
+	}
+	return m
+}
+
+// members is a part of a script's reply that is a set.
+func members(part any) map[string]bool {
+	all, _ := part.([]any)
+	m := make(map[string]bool, len(all))
+	for _, member := range all {
+		m[fmt.Sprint(member)] = true
 	}
 	return m
 }

@@ -74,8 +74,8 @@ type App struct {
 
 	// The fields below are set by [Ledger.AppStates] only.
 
-	// Listed is the number of names on the list that the last sync read at ListedAt; zero
-	// if there was no sync yet.
+	// Listed is the number of names on the list that the last sync or reconciliation
+	// read at ListedAt; zero if there was no sync yet.
 	Listed       int
 	ListedAt     time.Time
 	Counts       map[tasks.State]int // domains by state, as [View] has it

@@ -14,7 +14,7 @@ var luaFiles embed.FS
 type scripts struct {
 	record, acquire, renew, beginWrite, endWrite, commit, release, preview, fail,
 	verified, wake, renewWake, tryLock, announce, identify, lost,
-	mark, dueVisits, planVisits, work, takeRechecks *redis.Script
+	mark, dueVisits, planVisits, work, takeRechecks, compared, snapshot *redis.Script
 }
 
 func newScripts() scripts {
@@ -27,7 +27,7 @@ func newScripts() scripts {
 		verified: script("verified"), wake: script("wake"), renewWake: script("renew_wake"),
 		tryLock: script("try_lock"), announce: script("announce"), identify: script("identify"), lost: script("lost"),
 		mark: script("mark"), dueVisits: script("due_visits"), planVisits: script("plan_visits"),
-		work: script("work"), takeRechecks: script("take_rechecks"),
+		work: script("work"), takeRechecks: script("take_rechecks"), compared: script("compared"), snapshot: script("snapshot"),
 	}
 }
 

@@ -66,6 +66,11 @@ type Result struct {
 	Tombstones, ClearTombstones []string
 }
 
+// InStep reports whether neither the list nor the ledger needs a change.
+func (r Result) InStep() bool {
+	return !r.Write && len(r.Outcomes)+len(r.Own)+len(r.Disown)+len(r.Tombstones)+len(r.ClearTombstones) == 0
+}
+
 // Plan decides an app's desired list and the outcome of each domain. It is a pure function
 // of in:
 //
