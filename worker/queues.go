@@ -7,11 +7,11 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
-	"github.com/redis/go-redis/v9"
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/tasks"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/queuepoll"
 	"pilotsync/worker/redismonitor"
 	"pilotsync/worker/registry"
 	"pilotsync/worker/taskerr"
@@ -27,19 +27,15 @@ const (
 	checkSlots  = 8
 )
 
-// Poll intervals of an idle queue; asynq varies them by half. Users wait for changes and
-// lists; the other queues can be slower.
+// Intervals of asynq's loops. [queuepoll.Client] has the first two wait, so these are only the
+// delays between two of its answers.
 const (
-	fastPoll = 100 * time.Millisecond
-	slowPoll = 600 * time.Millisecond // a stopping worker waits for the end of one, at most 900 ms
-)
-
-// Forward intervals: how often asynq moves due retries and scheduled tasks to their queue, by
-// two commands. Syncs and verifications are scheduled. The other tasks are only retried: events
-// and changes after an outage, checks if another worker serves the app.
-const (
-	fastForward = time.Second
-	slowForward = 2 * time.Second
+	pollInterval = time.Millisecond
+	// forwardInterval limits how often a task runs that is delayed by less than the second in
+	// which asynq counts.
+	forwardInterval = 200 * time.Millisecond
+	// completedInterval is how often finished tasks are deleted whose retention is over.
+	completedInterval = time.Minute
 )
 
 // queueServer is the asynq server of one queue.
@@ -63,18 +59,19 @@ func (h handlers) ProcessTask(ctx context.Context, t *asynq.Task) error {
 
 // serverConfig is what the servers of all queues have in common.
 type serverConfig struct {
-	redis   redis.UniversalClient
+	redis   queuepoll.Client
 	base    context.Context // of all tasks
 	monitor *redismonitor.Monitor
 	log     *logrus.Entry
 }
 
-func (c serverConfig) newServer(queue string, slots int, poll, forward time.Duration, h handlers) queueServer {
+func (c serverConfig) newServer(queue string, slots int, h handlers) queueServer {
 	return queueServer{handlers: h, Server: asynq.NewServerFromRedisClient(c.redis, asynq.Config{
 		Concurrency:              slots,
 		Queues:                   map[string]int{queue: 1},
-		TaskCheckInterval:        poll,
-		DelayedTaskCheckInterval: forward,
+		TaskCheckInterval:        pollInterval,
+		DelayedTaskCheckInterval: forwardInterval,
+		JanitorInterval:          completedInterval,
 		RetryDelayFunc:           taskerr.RetryDelay,
 		IsFailure:                taskerr.IsFailure,
 		ErrorHandler:             asynq.ErrorHandlerFunc(c.logError),

@@ -23,6 +23,7 @@ import (
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
 	"pilotsync/worker/metrics"
+	"pilotsync/worker/queuepoll"
 	"pilotsync/worker/redismonitor"
 	"pilotsync/worker/registry"
 	"pilotsync/worker/webhook"
@@ -63,6 +64,7 @@ type Worker struct {
 	maintenance *maintenance
 	janitor     *janitor.Janitor
 	announcer   *announcer
+	poller      *queuepoll.Poller
 	queues      []queueServer
 	stopping    chan struct{}
 	end         context.CancelFunc // of the context of all tasks
@@ -90,7 +92,8 @@ func New(cfg Config) (*Worker, error) {
 		return nil, err
 	}
 	w.sender = webhook.NewSender(cfg.Redis, eventSlots, m.EventSent, log)
-	l, enqueuer := ledger.New(cfg.Redis), followup.New(cfg.Redis)
+	w.poller = queuepoll.New(cfg.Redis, w.stopping, log)
+	l, enqueuer := ledger.New(cfg.Redis), followup.New(w.poller.Client())
 	inspector := asynq.NewInspectorFromRedisClient(cfg.Redis)
 	states := taskStates{cfg.Redis}
 	outbox := &outbox{ledger: l, registry: w.registry, enqueuer: enqueuer, log: log}
@@ -129,13 +132,13 @@ func New(cfg Config) (*Worker, error) {
 	}}
 	w.announcer = newAnnouncer(l, w.registry, w.monitor, ledger.Worker{Name: w.id, DryRun: cfg.DryRun}, log)
 
-	servers := serverConfig{redis: redismonitor.Throttled{UniversalClient: cfg.Redis, Stopping: w.stopping}, base: base, monitor: w.monitor, log: log}
+	servers := serverConfig{redis: w.poller.Client(), base: base, monitor: w.monitor, log: log}
 	w.queues = []queueServer{
-		servers.newServer(tasks.QueueDomains, changeSlots, fastPoll, slowForward, handlers{tasks.TypeDomainAdd: changes.handle, tasks.TypeDomainRemove: changes.handle}),
-		servers.newServer(tasks.QueueLists, cfg.Concurrency, fastPoll, fastForward, handlers{tasks.TypeAppSync: syncs.handle}),
-		servers.newServer(tasks.QueueSSL, verifySlots, slowPoll, fastForward, handlers{tasks.TypeSSLVerify: verifications.handle}),
-		servers.newServer(tasks.QueueEvents, eventSlots, slowPoll, slowForward, handlers{tasks.TypeEventDeliver: events.handle}),
-		servers.newServer(tasks.QueueChecks, checkSlots, slowPoll, slowForward, handlers{tasks.TypeDomainCheck: checks.handle}),
+		servers.newServer(tasks.QueueDomains, changeSlots, handlers{tasks.TypeDomainAdd: changes.handle, tasks.TypeDomainRemove: changes.handle}),
+		servers.newServer(tasks.QueueLists, cfg.Concurrency, handlers{tasks.TypeAppSync: syncs.handle}),
+		servers.newServer(tasks.QueueSSL, verifySlots, handlers{tasks.TypeSSLVerify: verifications.handle}),
+		servers.newServer(tasks.QueueEvents, eventSlots, handlers{tasks.TypeEventDeliver: events.handle}),
+		servers.newServer(tasks.QueueChecks, checkSlots, handlers{tasks.TypeDomainCheck: checks.handle}),
 	}
 	return w, nil
 }
@@ -156,6 +159,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	for i, q := range w.queues {
 		if err := q.Start(q.handlers); err != nil {
+			close(w.stopping) // ends the waits of the servers that were started
 			for _, started := range w.queues[:i] {
 				started.Shutdown()
 			}
@@ -166,7 +170,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.log.WithField("apps", apps).Infof("worker %s is ready", w.id)
 	w.ready()
 	var running sync.WaitGroup
-	for _, loop := range []func(context.Context){w.monitor.Run, w.maintenance.run, w.janitor.Run, w.announcer.run} {
+	for _, loop := range []func(context.Context){w.monitor.Run, w.poller.Run, w.maintenance.run, w.janitor.Run, w.announcer.run} {
 		running.Go(func() { loop(ctx) })
 	}
 	running.Go(func() {

@@ -15,6 +15,7 @@ import (
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/queuepoll"
 )
 
 // Limits of the follow-up tasks. Only bad payloads and panics count against maxRetry (see
@@ -46,9 +47,9 @@ type Enqueuer struct {
 
 var _ listsync.Enqueuer = Enqueuer{}
 
-// New returns an Enqueuer on rdb, which the caller must close.
+// New returns an Enqueuer on rdb, which the caller must close. It notifies the workers of each task.
 func New(rdb redis.UniversalClient) Enqueuer {
-	return Enqueuer{client: asynq.NewClientFromRedisClient(rdb), ledger: ledger.New(rdb)}
+	return Enqueuer{client: asynq.NewClientFromRedisClient(queuepoll.For(rdb)), ledger: ledger.New(rdb)}
 }
 
 // Wake marks an app as awake in the ledger and enqueues its sync.

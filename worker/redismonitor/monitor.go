@@ -1,6 +1,5 @@
 // Package redismonitor monitors a worker's connection to Redis. It waits for Redis at the
-// start, logs once when Redis is away and when it is back, and throttles asynq while Redis
-// refuses commands.
+// start, and logs once when Redis is away and when it is back.
 package redismonitor
 
 import (

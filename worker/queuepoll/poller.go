@@ -1,0 +1,196 @@
+// Package queuepoll has asynq's servers ask Redis for tasks only when there are some. asynq
+// polls each queue all the time; here a server waits for a notification that its queue has
+// tasks, and one command every two seconds finds what no notification reported.
+package queuepoll
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/tasks"
+)
+
+const (
+	// lookInterval is the longest time that a task waits without a notification: one of another
+	// producer, of a worker that died, or one whose notification was lost.
+	lookInterval = 2 * time.Second
+	// pingInterval is how often a subscription without messages is checked.
+	pingInterval = 10 * time.Second
+	// subscribeDelay is the delay after Redis refused the subscription.
+	subscribeDelay = 5 * time.Second
+)
+
+// forAnyone follows the queue's name in a notification of retried tasks: each worker asks for one
+// after a random delay.
+const forAnyone = " retry"
+
+//go:embed look.lua
+var lookSource string
+
+// Poller knows which queues of a worker may have tasks. It looks at Redis, never changes it, and
+// a wrong guess costs time only.
+type Poller struct {
+	rdb      redis.UniversalClient
+	log      *logrus.Entry
+	queues   map[string]*queue
+	look     *redis.Script
+	stopping <-chan struct{}
+	interval time.Duration // of looks
+}
+
+// New returns a Poller of all queues. Servers stop waiting when stopping is closed, and take no
+// further task.
+func New(rdb redis.UniversalClient, stopping <-chan struct{}, log *logrus.Entry) *Poller {
+	p := &Poller{rdb: rdb, log: log, queues: map[string]*queue{}, look: redis.NewScript(lookSource), stopping: stopping, interval: lookInterval}
+	for _, name := range tasks.Queues() {
+		p.queues[name] = newQueue(name)
+	}
+	return p
+}
+
+// Run looks at the queues and listens to notifications until ctx ends.
+func (p *Poller) Run(ctx context.Context) {
+	looks := make(chan struct{}, 1)
+	listening := make(chan struct{})
+	go func() {
+		defer close(listening)
+		p.listen(ctx, func() { notify(looks) })
+	}()
+	ticker := time.NewTicker(p.interval)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		p.lookAtAll(ctx)
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+		case <-looks:
+		}
+	}
+	<-listening
+}
+
+// lookAtAll looks at all queues in one round trip. If that fails, the next look finds what this
+// one would have found, and the worker's monitor has logged it.
+func (p *Poller) lookAtAll(ctx context.Context) {
+	replies := map[string]*redis.Cmd{}
+	_, _ = p.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for name := range p.queues {
+			replies[name] = p.look.EvalSha(ctx, pipe, lookKeys(name))
+		}
+		return nil
+	})
+	for name, reply := range replies {
+		if redis.HasErrorPrefix(reply.Err(), "NOSCRIPT") {
+			reply = p.look.Eval(ctx, p.rdb, lookKeys(name))
+		}
+		if seen, err := reply.Slice(); err == nil && len(seen) == 3 {
+			p.queues[name].seen(seen, time.Now())
+		}
+	}
+}
+
+func lookKeys(queue string) []string {
+	prefix := "asynq:{" + queue + "}:"
+	return []string{prefix + kindPending, prefix + kindScheduled, prefix + kindRetry}
+}
+
+// seen records what a look saw.
+func (q *queue) seen(answer []any, now time.Time) {
+	if n, _ := answer[0].(int64); n > 0 {
+		q.signal()
+	}
+	for i, set := range []string{kindScheduled, kindRetry} {
+		text, _ := answer[i+1].(string)
+		if due, err := strconv.ParseFloat(text, 64); err == nil && int64(due) <= now.Unix() {
+			q.found(set)
+		}
+	}
+}
+
+// listen hands on notifications until ctx ends. It calls look whenever Redis begins to send them,
+// since it may have missed some before.
+func (p *Poller) listen(ctx context.Context, look func()) {
+	warned := false
+	for ctx.Err() == nil {
+		subscription := p.rdb.Subscribe(ctx, tasks.QueuedChannel)
+		_, err := subscription.Receive(ctx)
+		if err == nil {
+			look()
+			p.handOn(ctx, subscription, look)
+		}
+		_ = subscription.Close()
+		var reply redis.Error
+		if errors.As(err, &reply) && !warned {
+			warned = true
+			p.log.WithError(err).Warnf("Redis refuses the subscription to %s: changes are found within %s in place of at once", tasks.QueuedChannel, p.interval)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(subscribeDelay):
+		}
+	}
+}
+
+// handOn hands on a subscription's notifications. go-redis makes a broken one again.
+func (p *Poller) handOn(ctx context.Context, subscription *redis.PubSub, look func()) {
+	messages := subscription.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(pingInterval))
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m, open := <-messages:
+			switch m := m.(type) {
+			case *redis.Subscription:
+				look()
+			case *redis.Message:
+				p.notified(m.Payload)
+			}
+			if !open {
+				return
+			}
+		}
+	}
+}
+
+// notified handles a notification: the name of a queue, which may end in [forAnyone].
+func (p *Poller) notified(message string) {
+	name, chance := strings.CutSuffix(message, forAnyone)
+	switch q := p.queues[name]; {
+	case q == nil: // of a later release
+	case chance:
+		q.signalSoon()
+	default:
+		q.signal()
+	}
+}
+
+// wait waits for a signal, which may be nil, at most for a time. It reports whether one came.
+func (p *Poller) wait(ctx context.Context, limit time.Duration, signal <-chan struct{}) bool {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-signal:
+		return true
+	case <-timer.C:
+	case <-p.stopping:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// isStopping reports whether the worker stops.
+func (p *Poller) isStopping() bool {
+	select {
+	case <-p.stopping:
+		return true
+	default:
+		return false
+	}
+}
