@@ -99,6 +99,7 @@ func (c *Client) askChecks(ctx context.Context, checks []tasks.Check) error {
 			return fmt.Errorf("%s of %s on app %s: %w", tasks.TypeDomainCheck, checks[i].Domain, checks[i].AppID, err)
 		}
 	}
+	c.notify(ctx, tasks.QueueChecks)
 	return nil
 }
 

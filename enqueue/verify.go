@@ -62,6 +62,7 @@ func (c *Client) Verify(ctx context.Context, by string, targets ...Target) ([]Re
 			return receipts, fmt.Errorf("enqueued %d of %d verifications: %w", i, len(receipts), err)
 		}
 	}
+	c.notify(ctx, tasks.QueueSSL)
 	return receipts, nil
 }
 

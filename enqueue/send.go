@@ -1,0 +1,115 @@
+package enqueue
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"pilotsync/tasks"
+)
+
+//go:embed changes.lua
+var changesSource string
+
+// send enqueues the changes, those of an app in their order, and completes their receipts. After
+// the first failure it starts nothing further.
+func (c *Client) send(ctx context.Context, changes []changeTask, receipts []Receipt) error {
+	byApp := map[string][]int{}
+	for i, ch := range changes {
+		byApp[ch.payload.AppID] = append(byApp[ch.payload.AppID], i)
+	}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(maxParallel)
+	for app, all := range byApp {
+		send := func() error {
+			for some := range slices.Chunk(all, chunk) {
+				if err := groupCtx.Err(); err != nil {
+					return err
+				}
+				// Not groupCtx: the failure of another app must not cancel this one's script.
+				if err := c.sendChunk(ctx, app, some, changes, receipts); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		if len(byApp) == 1 {
+			return send() // the most frequent case; a goroutine only costs time
+		}
+		group.Go(send)
+	}
+	return group.Wait()
+}
+
+// sendChunk enqueues the changes of an app at some indexes by one script, and completes their
+// receipts.
+func (c *Client) sendChunk(ctx context.Context, app string, some []int, changes []changeTask, receipts []Receipt) error {
+	templates := make([]template, len(some))
+	args := make([]any, 5, 5+5*len(some))
+	args[0], args[1], args[2], args[3], args[4] = tasks.QueueDomains, tasks.QueuedChannel, "", "", ""
+	for n, i := range some {
+		templates[n] = newTemplate(changes[i].taskType, changes[i].payload)
+		for _, part := range templates[n] {
+			args = append(args, part)
+		}
+	}
+	first, err := c.run(ctx, app, len(some), args)
+	if err != nil {
+		what := fmt.Sprintf("%s of %s", changes[some[0]].taskType, changes[some[0]].payload.Domain)
+		if more := len(some) - 1; more > 0 {
+			what += fmt.Sprintf(" and %d more", more)
+		}
+		return fmt.Errorf("%s to app %s: %w", what, app, err)
+	}
+	for n, i := range some {
+		receipts[i].Seq = first + int64(n)
+		receipts[i].TaskID = templates[n].id(receipts[i].Seq)
+	}
+	return nil
+}
+
+// run runs changes.lua for n changes of an app and returns their first number. go-redis may send
+// the script twice if an answer is lost. Then each change has two tasks, the later of which counts.
+func (c *Client) run(ctx context.Context, app string, n int, args []any) (first int64, err error) {
+	const pending = "asynq:{" + tasks.QueueDomains + "}:pending"
+	keys := []string{pending, seqKey(app)}
+	if !c.apart.Load() {
+		reply, err := c.changes.Run(ctx, c.rdb, keys, args...).StringSlice()
+		if err == nil {
+			return strconv.ParseInt(reply[0], 10, 64)
+		}
+		if !crossesSlots(err) {
+			return 0, classify(ctx, err)
+		}
+		c.apart.Store(true)
+	}
+	blocks, err := reserveNumbers(ctx, c.rdb, tasks.QueueDomains, map[string]int{app: n})
+	if err != nil {
+		return 0, err
+	}
+	b := blocks[app]
+	args[2], args[3], args[4] = b.next, b.at.Unix(), b.at.Nanosecond()/1000
+	if err := c.changes.Run(ctx, c.rdb, keys[:1], args...).Err(); err != nil {
+		return 0, classify(ctx, err)
+	}
+	return b.next, nil
+}
+
+// crossesSlots reports whether Redis refuses a script because of keys in different slots: a
+// Cluster, also one behind a single address.
+func crossesSlots(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply) && strings.Contains(strings.ToLower(reply.Error()), "slot")
+}
+
+// notify notifies the workers of tasks on a queue. If that fails, they find them later.
+func (c *Client) notify(ctx context.Context, queue string) {
+	_ = c.rdb.Publish(ctx, tasks.QueuedChannel, queue).Err()
+}
