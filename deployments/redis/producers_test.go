@@ -198,6 +198,7 @@ func TestWhatPHPMayNotDo(t *testing.T) {
 		"FLUSHALL", "FLUSHDB", "KEYS *", "SCAN 0", "RANDOMKEY", "DBSIZE", "CONFIG GET *", "CONFIG SET dir /tmp", "INFO", "ACL LIST", "ACL SETUSER x on",
 		"CLIENT LIST", "CLIENT KILL TYPE normal", "CLIENT TRACKING ON BCAST", "CLIENT PAUSE 1", "MONITOR", "SAVE", "BGSAVE", "SHUTDOWN", "SCRIPT FLUSH", "SCRIPT LOAD return", "FUNCTION FLUSH",
 		"REPLICAOF 127.0.0.1 1", "SWAPDB 0 1", "MIGRATE 127.0.0.1 1 other 0 5", "SUBSCRIBE asynq:cancel", "PUBLISH asynq:cancel x",
+		"SUBSCRIBE pilotsync:queued", "PUBLISH pilotsync:other x",
 		// Existing tasks: neither their contents nor their ids.
 		"HGET " + task + " msg", "HGETALL " + task, "DEL " + task, "LRANGE asynq:{domains}:pending 0 -1", "DEL asynq:{domains}:pending", "RPOP asynq:{domains}:pending",
 		"LRANGE asynq:{checks}:pending 0 -1", "DEL asynq:{checks}:pending", "DEL asynq:{checks}:t:check:x", "HGET asynq:{checks}:t:other msg", "LPUSH asynq:{checks}:active x",

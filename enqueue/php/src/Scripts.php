@@ -20,14 +20,14 @@ final class Scripts
 --
 -- A number is Redis's time in microseconds, or the last one plus 1 where that
 -- is more: so numbers run on when the clock is set back, and also when Redis
--- lost this key. They are about 1.8e15. Lua's doubles hold that exactly, up to
--- 2^53, but its own formatting, %.14g, would round it: hence string.format for
--- each number that leaves the script.
+-- lost this key. All have 16 digits; they are about 1.8e15. Lua's doubles hold
+-- that exactly, up to 2^53, but its own formatting, %.14g, would round it:
+-- hence string.format for each number that leaves the script.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local last = tonumber(redis.call('GET', KEYS[1]) or '0')
 
-local first = math.max(last + 1, now)
+local first = math.max(last + 1, now, 1e15)
 local newest = first + (tonumber(ARGV[1]) - 1)
 if newest >= 2 ^ 53 then
   return redis.error_reply('ERR order numbers of ' .. KEYS[1] .. ' have reached 2^53; was the clock wrong by centuries?')

@@ -11,10 +11,10 @@ final class Task
     public const CHECKS = 'checks';
 
     // The same as in the Go client: a change must survive a worker that crashes in a loop, recording it takes
-    // milliseconds, and asynqmon shows yesterday's tasks.
+    // milliseconds.
     private const MAX_RETRY = 100;
     private const TIMEOUT = 30; // seconds
-    private const RETENTION = 86400; // seconds
+    private const RETENTION = 3600; // seconds
 
     // Of a check: its caller waits for 20 s at most (Client::CHECK_WAIT).
     private const CHECK_RETRY = 3;
