@@ -34,16 +34,16 @@ type verifier struct {
 }
 
 // attempt makes one numbered attempt to verify a listed domain.
-func (r *verifier) attempt(ctx context.Context, v tasks.Verify, current listsync.Record) error {
+func (r *verifier) attempt(ctx context.Context, v tasks.Verify, current listsync.Record, clock func() time.Time) error {
 	before := restarted(current, v)
 	if !isDue(before, v) {
 		return nil // removed, requested again, or verified already
 	}
 	facts, err := r.collector.collect(ctx, v, before)
 	if err != nil {
-		return r.postpone(ctx, v, current, err)
+		return r.postpone(ctx, v, current, err, clock())
 	}
-	return r.record(ctx, v, before, facts)
+	return r.record(ctx, v, before, facts, clock())
 }
 
 // isDue reports whether an attempt is the record's next one.
@@ -95,11 +95,7 @@ func setCertificate(r *listsync.Record, facts certcheck.Facts) {
 }
 
 // record evaluates an attempt, enqueues the next and records the result.
-func (r *verifier) record(ctx context.Context, v tasks.Verify, before listsync.Record, facts certcheck.Facts) error {
-	now, err := r.ledger.Now(ctx)
-	if err != nil {
-		return err
-	}
+func (r *verifier) record(ctx context.Context, v tasks.Verify, before listsync.Record, facts certcheck.Facts, now time.Time) error {
 	after, entry := evaluateAttempt(v, before, facts, now, r.delays)
 	if entry.Actor == "" {
 		entry.Actor = r.workerID
@@ -152,11 +148,7 @@ func explainPostponed(r *listsync.Record, collectErr error) {
 
 // postpone delays an attempt, since ServerPilot could not be asked. The delay grows with the
 // time that the attempt is overdue.
-func (r *verifier) postpone(ctx context.Context, v tasks.Verify, before listsync.Record, collectErr error) error {
-	now, err := r.ledger.Now(ctx)
-	if err != nil {
-		return errors.Join(collectErr, err)
-	}
+func (r *verifier) postpone(ctx context.Context, v tasks.Verify, before listsync.Record, collectErr error, now time.Time) error {
 	r.metrics.VerificationPostponed()
 	delay := min(max(now.Sub(v.DueAt)/2, 5*time.Second), taskerr.MaxBackoff)
 	if failed := serverpilot.AsError(collectErr); failed != nil {

@@ -1,6 +1,19 @@
 package worker
 
-import "time"
+import (
+	"context"
+	"errors"
+	"time"
+)
 
 // SetMaintenanceInterval is for tests that wait for maintenance. Call it before Run.
 func (w *Worker) SetMaintenanceInterval(d time.Duration) { w.maintenance.interval = d }
+
+// Maintain makes one maintenance of a worker that doesn't run.
+func (w *Worker) Maintain(ctx context.Context) error {
+	var errs []error
+	for _, step := range w.maintenance.steps {
+		errs = append(errs, step(ctx))
+	}
+	return errors.Join(errs...)
+}

@@ -12,7 +12,7 @@ import (
 )
 
 // recheck checks a domain whose verification has ended.
-func (r *verifier) recheck(ctx context.Context, v tasks.Verify, before listsync.Record) error {
+func (r *verifier) recheck(ctx context.Context, v tasks.Verify, before listsync.Record, clock func() time.Time) error {
 	if !before.Wanted || before.CheckSeq != v.Seq || before.RecheckAt == nil || !before.RecheckAt.Equal(v.DueAt) {
 		return nil // removed, verified again, or rechecked already
 	}
@@ -20,10 +20,7 @@ func (r *verifier) recheck(ctx context.Context, v tasks.Verify, before listsync.
 	if err != nil { // rechecks aren't urgent
 		return taskerr.RetryAfter(taskerr.MaxBackoff+rand.N(taskerr.MaxBackoff), err)
 	}
-	now, err := r.ledger.Now(ctx)
-	if err != nil {
-		return err
-	}
+	now := clock()
 	after, entry := evaluateRecheck(before, facts, now)
 	if after.State.Checking() {
 		next := now.Add(verifyDelay(r.delays, after.Attempt+1, after))

@@ -41,22 +41,26 @@ func (h *verifyHandler) handle(ctx context.Context, t *asynq.Task) error {
 		return taskerr.RetryAfter(0, listsync.ErrYield)
 	default:
 	}
-	now, err := h.ledger.Now(ctx)
+	view, _, now, err := h.ledger.DomainAt(ctx, v.AppID, v.Domain)
 	if err != nil {
 		return err
 	}
+	clock := ledgerClock(now)
 	if now.Before(v.DueAt) {
 		// The clock of this worker is fast. asynq adds the delay to that same clock, so the
 		// delay must be measured by it.
 		return taskerr.RetryAfter(time.Until(v.DueAt), fmt.Errorf("attempt %d for %s is due at %s; Redis has %s",
 			v.Attempt, v.Domain, v.DueAt.Format(time.RFC3339), now.Format(time.RFC3339)))
 	}
-	view, _, err := h.ledger.Domain(ctx, v.AppID, v.Domain)
-	if err != nil {
-		return err
-	}
 	if v.Recheck {
-		return h.verifier.recheck(ctx, v, view.Record)
+		return h.verifier.recheck(ctx, v, view.Record, clock)
 	}
-	return h.verifier.attempt(ctx, v, view.Record)
+	return h.verifier.attempt(ctx, v, view.Record, clock)
+}
+
+// ledgerClock returns a clock that shows the ledger's time, which was read just now. This
+// worker's own clock, which may be wrong, only measures the time since then.
+func ledgerClock(now time.Time) func() time.Time {
+	read := time.Now()
+	return func() time.Time { return now.Add(time.Since(read)) }
 }

@@ -132,6 +132,32 @@ func (l *Ledger) Domain(ctx context.Context, app, domain string) (v View, ok boo
 	return views[0], true, nil
 }
 
+// DomainAt is [Ledger.Domain] in one command, with the time by Redis's clock.
+func (l *Ledger) DomainAt(ctx context.Context, app, domain string) (v View, ok bool, now time.Time, err error) {
+	keys, args := []string{key(app, "domains"), key(app, "pending"), key(app, "sync")}, []any{domain}
+	for _, field := range syncFields() {
+		args = append(args, field)
+	}
+	reply, err := l.domain.Run(ctx, l.rdb, keys, args...).StringSlice()
+	if err != nil {
+		return View{}, false, now, fmt.Errorf("read %s of app %s: %w", domain, app, err)
+	}
+	named := func(fields []string, values []string) map[string]string {
+		m := map[string]string{}
+		for i, value := range values {
+			if value != "" {
+				m[fields[i]] = value
+			}
+		}
+		return m
+	}
+	views, err := decodeViews(app, named([]string{domain}, reply[1:2]), named([]string{domain}, reply[2:3]), named(syncFields(), reply[3:]))
+	if err != nil || len(views) == 0 {
+		return View{}, false, parseTime(reply[0]), err
+	}
+	return views[0], true, parseTime(reply[0]), nil
+}
+
 // Domains returns the named domains, or all of the app if none is named, sorted by name.
 // Unknown ones are left out.
 func (l *Ledger) Domains(ctx context.Context, app string, names ...string) ([]View, error) {

@@ -49,6 +49,16 @@ func TestPendingChangesTakePrecedenceInViews(t *testing.T) {
 	for _, v := range views {
 		got = append(got, short{v.Domain, string(v.State), strings.Join(v.Names, " "), v.Reason, v.Seq, v.Record.Domain != "", v.Pending != nil})
 	}
+	for _, v := range views {
+		if one, ok, now, err := l.DomainAt(t.Context(), testApp, v.Domain); err != nil || !ok || !now.Equal(start) {
+			t.Errorf("%s alone: %v, at %s, %v", v.Domain, ok, now, err)
+		} else if diff := cmp.Diff(v, one); diff != "" {
+			t.Errorf("%s alone (-want +got):\n%s", v.Domain, diff)
+		}
+	}
+	if _, ok, _, err := l.DomainAt(t.Context(), testApp, "unknown.example.com"); ok || err != nil {
+		t.Errorf("an unknown domain: %v, %v", ok, err)
+	}
 	if diff := cmp.Diff([]short{
 		{"gone.example.com", "removed", "gone.example.com", "", first, true, false},
 		{"leaving.example.com", "pending", "leaving.example.com www.leaving.example.com", "waits to be taken off the list", first + 1, true, true},

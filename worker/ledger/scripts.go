@@ -14,7 +14,7 @@ var luaFiles embed.FS
 type scripts struct {
 	record, acquire, renew, beginWrite, endWrite, commit, release, preview, fail,
 	verified, wake, renewWake, tryLock, announce, identify, lost,
-	mark, dueVisits, planVisits, work, takeRechecks, compared, snapshot *redis.Script
+	mark, dueVisits, planVisits, work, takeRechecks, compared, snapshot, domain *redis.Script
 }
 
 func newScripts() scripts {
@@ -28,6 +28,7 @@ func newScripts() scripts {
 		tryLock: script("try_lock"), announce: script("announce"), identify: script("identify"), lost: script("lost"),
 		mark: script("mark"), dueVisits: script("due_visits"), planVisits: script("plan_visits"),
 		work: script("work"), takeRechecks: script("take_rechecks"), compared: script("compared"), snapshot: script("snapshot"),
+		domain: script("domain"),
 	}
 }
 
