@@ -6,7 +6,8 @@
 --          in seconds and microseconds, or three empty strings. Then five values for each change:
 --          its id without the number; and its message in four parts, which the number, the time
 --          and again the number go between
--- Returns  the first number, and Redis's time: seconds, microseconds
+-- Returns  the first number, and Redis's time: seconds, microseconds; then the index, from 0, of
+--          each change whose task exists already
 --
 -- On a Cluster the two keys lie in different slots: there the number is given, from seq.lua.
 --
@@ -47,16 +48,19 @@ local at = string.format('%04d-%02d-%02dT%02d:%02d:%02d.%06dZ', year, month, day
   math.floor(second / 3600), math.floor(second / 60) % 60, second % 60, micros)
 local since = string.format('%d%06d000', seconds, micros)
 
+local reply = { string.format('%.0f', first), seconds, micros }
 for i = 0, count - 1 do
   local change = 6 + 5 * i
   local number = string.format('%.0f', first + i)
   local id = ARGV[change] .. number
   local message = ARGV[change + 1] .. number .. ARGV[change + 2] .. at .. ARGV[change + 3] .. number .. ARGV[change + 4]
   local key = 'asynq:{' .. ARGV[1] .. '}:t:' .. id
-  if redis.call('EXISTS', key) == 0 then -- as asynq does; a number is used once, though
+  if redis.call('EXISTS', key) == 1 then -- only if numbers were lost while tasks were not
+    table.insert(reply, i)
+  else
     redis.call('HSET', key, 'msg', message, 'state', 'pending', 'pending_since', since)
     redis.call('LPUSH', KEYS[1], id)
   end
 end
 redis.pcall('PUBLISH', ARGV[2], ARGV[1])
-return { string.format('%.0f', first), seconds, micros }
+return reply

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -22,6 +23,10 @@ func classify(ctx context.Context, err error) error {
 		return err // the caller canceled, so nothing is known about Redis
 	}
 	var reply redis.Error
+	// Before a login Redis refuses commands of more than ten words in this way.
+	if errors.As(err, &reply) && strings.Contains(reply.Error(), "unauthenticated multibulk length") {
+		return fmt.Errorf("NOAUTH Redis needs a user and a password: %w", err)
+	}
 	switch {
 	case !errors.As(err, &reply), // not an answer of Redis: the connection failed
 		redis.IsLoadingError(err), redis.IsMasterDownError(err), redis.IsClusterDownError(err),

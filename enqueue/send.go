@@ -81,9 +81,10 @@ func (c *Client) run(ctx context.Context, app string, n int, args []any) (first 
 	const pending = "asynq:{" + tasks.QueueDomains + "}:pending"
 	keys := []string{pending, seqKey(app)}
 	if !c.apart.Load() {
-		reply, err := c.changes.Run(ctx, c.rdb, keys, args...).StringSlice()
+		reply, err := c.changes.Run(ctx, c.rdb, keys, args...).Slice()
 		if err == nil {
-			return strconv.ParseInt(reply[0], 10, 64)
+			first, _ := reply[0].(string)
+			return strconv.ParseInt(first, 10, 64)
 		}
 		if !crossesSlots(err) {
 			return 0, classify(ctx, err)

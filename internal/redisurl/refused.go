@@ -38,7 +38,7 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 
 // refusals are prefixes of errors about a missing login or right, from Redis or from go-redis
 // for a Sentinel. Servers without users, or with the user default only, use those with ERR.
-var refusals = [...]string{"WRONGPASS ", "NOAUTH ", "NOPERM ", "ERR AUTH ", "ERR invalid password", "ERR Client sent AUTH", noDatabase}
+var refusals = [...]string{"WRONGPASS ", "NOAUTH ", "NOPERM ", "ERR AUTH ", "ERR Protocol error: unauthenticated", "ERR invalid password", "ERR Client sent AUTH", noDatabase}
 
 // noDatabase is what SELECT answers to a number beyond Redis's setting "databases".
 const noDatabase = "DB index is out of range"

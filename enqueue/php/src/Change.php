@@ -12,6 +12,9 @@ final class Change
     private const OPTIONS = ['www', 'site_id', 'adopt', 'attempts', 'verify'];
     /** The highest limit of verification attempts. */
     public const MAX_ATTEMPTS = 20;
+    /** Scripts::CHANGES writes the order number and the time in place of these, which are as long. */
+    public const NUMBER = '1000000000000000';
+    public const TIME = '2001-09-09T01:46:40.000001Z';
     private const WWW = ['always', 'main_only', 'never'];
 
     /** @var string */
@@ -30,10 +33,6 @@ final class Change
     private $verify = false;
     /** @var int limit of the domain's verification attempts; 0 leaves it to the worker's setting */
     private $attempts = 0;
-    /** @var int order number within the app; 0 until it has one */
-    private $seq = 0;
-    /** @var string */
-    private $requestedAt = '';
 
     /**
      * @param array<string, mixed> $options www: always, main_only or never; site_id: a whole number from 0. For
@@ -45,7 +44,8 @@ final class Change
     public function __construct(string $appId, string $domain, bool $remove, array $options)
     {
         $this->appId = $appId;
-        $this->domain = Hostname::parse($domain);
+        $parsed = Hostname::parse($domain);
+        $this->domain = $parsed === $domain ? $domain : $parsed; // PHP then keeps one string
         $this->remove = $remove;
         $unknown = array_diff(array_map('strval', array_keys($options)), self::OPTIONS);
         if ($unknown !== []) {
@@ -93,18 +93,10 @@ final class Change
         }
     }
 
-    /** @param string $micros microseconds of the time, unpadded, as Redis returns them */
-    public function number(int $seq, string $seconds, string $micros): Receipt
-    {
-        $this->seq = $seq;
-        $fraction = rtrim(str_pad($micros, 6, '0', STR_PAD_LEFT), '0');
-        $this->requestedAt = gmdate('Y-m-d\TH:i:s', (int) $seconds) . ($fraction === '' ? '' : '.' . $fraction) . 'Z';
-        return new Receipt($this->appId, $this->domain, $seq);
-    }
-
+    /** The task's id, with NUMBER. */
     public function id(): string
     {
-        return 'change:' . $this->appId . ':' . $this->domain . ':' . $this->seq;
+        return Receipt::id($this->appId, $this->domain, (int) self::NUMBER);
     }
 
     public function type(): string
@@ -112,17 +104,17 @@ final class Change
         return $this->remove ? 'domain:remove' : 'domain:add';
     }
 
-    /** The payload, with the same bytes as the Go program's. */
+    /** The payload, with the same bytes as the Go client's, and with NUMBER and TIME. */
     public function payload(): string
     {
-        $fields = ['app_id' => $this->appId, 'domain' => $this->domain, 'seq' => $this->seq];
+        $fields = ['app_id' => $this->appId, 'domain' => $this->domain, 'seq' => (int) self::NUMBER];
         if ($this->www !== '') {
             $fields['www'] = $this->www;
         }
         if ($this->siteId !== 0) {
             $fields['site_id'] = $this->siteId;
         }
-        $fields['requested_at'] = $this->requestedAt;
+        $fields['requested_at'] = self::TIME;
         if ($this->adopt) {
             $fields['adopt'] = true;
         }

@@ -17,7 +17,7 @@ use Pilotsync\Exception\TaskExists;
  */
 final class Client
 {
-    /** Tasks in one pipeline: 1,000 take ten round trips, each far below the time limit. */
+    /** Changes of one script: 1,000 take ten round trips, each far below the time limit. */
     private const CHUNK = 100;
     /** Seconds for a result. A check takes 15 if the domain's name servers don't answer. */
     public const CHECK_WAIT = 20.0;
@@ -27,10 +27,14 @@ final class Client
     private $appId;
     /** @var callable(): Connection */
     private $open;
-    /** @var Connection|null */
+    /** @var Connection|null unless it is shared */
     private $connection;
-    /** @var bool whether Redis lacked the first script, so that the second one is sent immediately, too */
-    private $sendScript = false;
+    /** @var string the URL of a shared connection; empty if the connection isn't shared */
+    private $shared;
+    /** @var array<string, Connection> shared by all clients of a process, by process and URL */
+    private static $connections = [];
+    /** @var bool whether Redis keeps the queue and the app's number in different slots; then the number takes a round trip of its own */
+    private $apart = false;
 
     /**
      * @param string $redisUrl redis://[user:password@]host[:port][/db], redis-socket:///path[?db=1], unix:///path[?db=1] or
@@ -46,6 +50,7 @@ final class Client
         }
         Change::checkAppId($appId);
         $url = new RedisUrl($redisUrl);
+        $this->shared = $connect === null ? $redisUrl : '';
         $connect = $connect ?? static function (RedisUrl $url): Connection {
             return self::connect($url);
         };
@@ -72,13 +77,13 @@ final class Client
      */
     public function add(string $domain, array $options = []): Receipt
     {
-        return $this->send([new Change($this->appId, $domain, false, $options)])[0];
+        return $this->send([new Change($this->appId, $domain, false, $options)], [self::class, 'same'])[0];
     }
 
     /** Requests the removal of a domain from the app's list. As {@see add}. */
     public function remove(string $domain, array $options = []): Receipt
     {
-        return $this->send([new Change($this->appId, $domain, true, $options)])[0];
+        return $this->send([new Change($this->appId, $domain, true, $options)], [self::class, 'same'])[0];
     }
 
     /**
@@ -91,13 +96,13 @@ final class Client
      */
     public function addMany(array $domains, array $options = []): array
     {
-        return $this->enqueue(self::requests($domains, $options, false));
+        return $this->enqueueMany($domains, $options, false);
     }
 
     /** Requests the removal of domains from the app's list. As {@see addMany}. */
     public function removeMany(array $domains, array $options = []): array
     {
-        return $this->enqueue(self::requests($domains, $options, true));
+        return $this->enqueueMany($domains, $options, true);
     }
 
     /**
@@ -112,18 +117,46 @@ final class Client
      */
     public function enqueue(array $requests): array
     {
-        $changes = $errors = [];
-        foreach ($requests as $key => $request) {
+        return $this->enqueueAll($requests, function ($request): Change {
+            return $this->change($request);
+        });
+    }
+
+    /**
+     * @param array<int|string, string|array<string, mixed>> $domains
+     * @param array<string, mixed> $options
+     * @return array<int|string, Receipt>
+     */
+    private function enqueueMany(array $domains, array $options, bool $remove): array
+    {
+        return $this->enqueueAll($domains, function ($domain) use ($options, $remove): Change {
+            $own = is_array($domain) ? $domain : ['domain' => $domain];
+            return $this->change(['remove' => $remove] + $own + $options);
+        });
+    }
+
+    /**
+     * Checks all items, and then enqueues them. The changes are made twice, because a hundred thousand don't fit into the
+     * memory that a site usually has.
+     *
+     * @param array<int|string, mixed> $items
+     * @param callable(mixed): Change  $change
+     * @return array<int|string, Receipt>
+     */
+    private function enqueueAll(array $items, callable $change): array
+    {
+        $errors = [];
+        foreach ($items as $key => $item) {
             try {
-                $changes[$key] = $this->change($request);
+                $change($item);
             } catch (InvalidInput $e) {
                 $errors[$key] = $e;
             }
         }
         if ($errors !== []) {
-            throw InvalidInput::batch($errors, count($requests));
+            throw InvalidInput::batch($errors, count($items));
         }
-        return $changes === [] ? [] : $this->send($changes);
+        return $this->send($items, $change);
     }
 
     /**
@@ -190,7 +223,8 @@ final class Client
         }
         $check = $check->at((int) $replies[0][0]);
         $task = Task::check($check, $replies[0][0] . str_pad((string) $replies[0][1], 6, '0', STR_PAD_LEFT) . '000');
-        self::throwFirstError($this->retryWithScript([$task], $this->pipelineWithRetry(self::calls([$task], false))), $tried);
+        self::throwFirstError([$this->script(Scripts::ENQUEUE, $task)], $tried);
+        $this->pipelineWithRetry([['PUBLISH', Task::QUEUED, Task::CHECKS]]); // if Redis refuses it, workers find the task later
         do {
             $replies = $this->pipelineWithRetry([['HGET', Task::key(Task::CHECKS, $check->id()), 'result']]);
             self::throwFirstError($replies, $tried);
@@ -249,127 +283,124 @@ final class Client
     }
 
     /**
-     * @param array<int|string, Change> $changes
+     * @param array<int|string, mixed> $items
+     * @param callable(mixed): Change  $change
      * @return array<int|string, Receipt>
      */
-    private function send(array $changes): array
+    private function send(array $items, callable $change): array
     {
-        $receipts = [];
+        $receipts = $existing = $chunk = [];
         try {
-            $this->enqueueTasks($changes, $this->assignNumbers($changes, $receipts), $receipts);
+            foreach ($items as $key => $item) {
+                $chunk[$key] = $change($item);
+                if (count($chunk) === self::CHUNK) {
+                    $this->sendChunk($chunk, $receipts, $existing);
+                    $chunk = [];
+                }
+            }
+            if ($chunk !== []) {
+                $this->sendChunk($chunk, $receipts, $existing);
+            }
+            if ($existing !== []) {
+                throw new TaskExists('there is a task already with the id ' . implode(', ', $existing));
+            }
         } catch (NotEnqueued $e) {
             $sent = count(array_filter($receipts, static function (Receipt $r): bool {
                 return $r->taskId !== '';
             }));
+            foreach ($receipts === [] ? [] : array_diff_key($items, $receipts) as $key => $item) {
+                $receipts[$key] = new Receipt($this->appId, $change($item)->domain, 0);
+            }
             $class = get_class($e);
-            throw new $class('enqueued ' . $sent . ' of ' . count($changes) . ' changes: ' . $e->getMessage(), $e, $receipts);
+            throw new $class('enqueued ' . $sent . ' of ' . count($items) . ' changes: ' . $e->getMessage(), $e, $receipts);
         }
         return $receipts;
     }
 
+    private static function same(Change $change): Change
+    {
+        return $change;
+    }
+
     /**
-     * Sets each change's order number and time, from one block.
+     * Enqueues changes by one script.
      *
      * @param array<int|string, Change>  $changes
-     * @param array<int|string, Receipt> $receipts filled in
-     * @return string Redis's time in nanoseconds
+     * @param array<int|string, Receipt> $receipts those of the changes are added
+     * @param list<string>               $existing ids of tasks that existed already
      */
-    private function assignNumbers(array $changes, array &$receipts): string
+    private function sendChunk(array $changes, array &$receipts, array &$existing): void
     {
-        $arguments = ['1', 'pilotsync:{' . $this->appId . '}:seq', (string) count($changes)];
-        $reply = $this->pipelineWithRetry([['EVALSHA', sha1(Scripts::SEQ), ...$arguments]])[0];
-        $this->sendScript = $reply instanceof ErrorReply && $reply->isUnknownScript();
-        if ($this->sendScript) {
-            $reply = $this->pipeline([['EVAL', Scripts::SEQ, ...$arguments]])[0];
+        $parts = [];
+        foreach ($changes as $change) {
+            array_push($parts, ...Task::change($change));
         }
-        $tried = 'taking ' . count($changes) . ' order numbers for app ' . $this->appId;
+        $first = reset($changes);
+        $tried = $first->type() . ' of ' . $first->domain . (count($changes) > 1 ? ' and ' . (count($changes) - 1) . ' more' : '') . ' to app ' . $this->appId;
+        $reply = $this->runChanges($parts, count($changes), $tried);
+        $seq = (int) $reply[0];
+        $taken = array_flip(array_slice($reply, 3));
+        $i = 0;
+        foreach ($changes as $key => $change) {
+            $receipts[$key] = $receipt = new Receipt($this->appId, $change->domain, $seq);
+            $id = Receipt::id($this->appId, $change->domain, $seq++);
+            if (isset($taken[$i++])) {
+                $existing[] = $id;
+            } else {
+                $receipt->taskId = $id;
+            }
+        }
+    }
+
+    /**
+     * @param list<string> $parts of the messages
+     * @return list<mixed> the answer of Scripts::CHANGES
+     */
+    private function runChanges(array $parts, int $count, string $tried): array
+    {
+        $pending = Task::pending(Task::QUEUE);
+        $number = 'pilotsync:{' . $this->appId . '}:seq';
+        if (!$this->apart) {
+            $reply = $this->script(Scripts::CHANGES, array_merge(['2', $pending, $number, Task::QUEUE, Task::QUEUED, '', '', ''], $parts));
+            $this->apart = $reply instanceof ErrorReply && $reply->crossesSlots();
+            if (!$this->apart) {
+                return self::list($reply, $tried);
+            }
+        }
+        self::throwFirstError($this->pipelineWithRetry([Task::register()]), 'registering the queue ' . Task::QUEUE);
+        $block = self::list($this->script(Scripts::SEQ, ['1', $number, (string) $count]), 'taking ' . $count . ' order numbers for app ' . $this->appId);
+        $arguments = ['1', $pending, Task::QUEUE, Task::QUEUED, (string) $block[0], (string) $block[1], (string) $block[2]];
+        return self::list($this->script(Scripts::CHANGES, array_merge($arguments, $parts)), $tried);
+    }
+
+    /**
+     * @param mixed $reply
+     * @return list<mixed>
+     */
+    private static function list($reply, string $tried): array
+    {
         if ($reply instanceof ErrorReply) {
             throw $reply->exception($tried);
         }
-        if (!is_array($reply) || count($reply) !== 3) {
+        if (!is_array($reply) || count($reply) < 3) {
             throw new RedisRefused($tried . ': Redis answered something else than three values');
         }
-        $seq = (int) $reply[0];
-        foreach ($changes as $key => $change) {
-            $receipts[$key] = $change->number($seq++, (string) $reply[1], (string) $reply[2]);
-        }
-        return $reply[1] . str_pad((string) $reply[2], 6, '0', STR_PAD_LEFT) . '000';
+        return $reply;
     }
 
     /**
-     * Puts the tasks on the queue and sets their ids in the receipts.
+     * Runs a script, which Redis may not have yet.
      *
-     * @param array<int|string, Change>  $changes
-     * @param array<int|string, Receipt> $receipts
+     * @param list<string> $arguments number of keys, keys and arguments
+     * @return mixed
      */
-    private function enqueueTasks(array $changes, string $since, array $receipts): void
+    private function script(string $script, array $arguments)
     {
-        $existing = [];
-        foreach (array_chunk($changes, self::CHUNK, true) as $i => $chunk) {
-            $tasks = [];
-            foreach ($chunk as $change) {
-                $tasks[] = Task::arguments($change, $since);
-            }
-            $before = $i === 0 ? [Task::register()] : [];
-            $replies = $this->pipeline(array_merge($before, self::calls($tasks, $i === 0 && $this->sendScript)));
-            if ($before !== []) {
-                $registered = array_shift($replies);
-                if ($registered instanceof ErrorReply) {
-                    throw $registered->exception('registering the queue ' . Task::QUEUE);
-                }
-            }
-            $replies = $this->retryWithScript($tasks, $replies);
-            foreach (array_keys($chunk) as $n => $key) {
-                if ($replies[$n] instanceof ErrorReply) {
-                    throw $replies[$n]->exception($chunk[$key]->type() . ' of ' . $chunk[$key]->domain . ' to app ' . $this->appId);
-                }
-                if ($replies[$n] === 1) {
-                    $receipts[$key]->taskId = $chunk[$key]->id();
-                } else {
-                    $existing[] = $chunk[$key]->id();
-                }
-            }
+        $reply = $this->pipelineWithRetry([array_merge(['EVALSHA', sha1($script)], $arguments)])[0];
+        if ($reply instanceof ErrorReply && $reply->isUnknownScript()) {
+            $reply = $this->pipeline([array_merge(['EVAL', $script], $arguments)])[0];
         }
-        if ($existing !== []) {
-            throw new TaskExists('there is a task already with the id ' . implode(', ', $existing));
-        }
-    }
-
-    /**
-     * Sends the tasks again for which Redis lacked the script, in one pipeline.
-     *
-     * @param list<list<string>> $tasks
-     * @param list<mixed>        $replies
-     * @return list<mixed>
-     */
-    private function retryWithScript(array $tasks, array $replies): array
-    {
-        $missing = array_filter($replies, static function ($reply): bool {
-            return $reply instanceof ErrorReply && $reply->isUnknownScript();
-        });
-        if ($missing !== []) {
-            $again = $this->pipeline(self::calls(array_values(array_intersect_key($tasks, $missing)), true));
-            foreach (array_keys($missing) as $n => $i) {
-                $replies[$i] = $again[$n];
-            }
-        }
-        return $replies;
-    }
-
-    /**
-     * @param list<list<string>> $tasks
-     * @param bool               $sendScript whether the first call sends the script, which the others then use
-     * @return list<list<string>>
-     */
-    private static function calls(array $tasks, bool $sendScript): array
-    {
-        $calls = [];
-        foreach ($tasks as $i => $arguments) {
-            $calls[] = $sendScript && $i === 0
-                ? array_merge(['EVAL', Scripts::ENQUEUE], $arguments)
-                : array_merge(['EVALSHA', sha1(Scripts::ENQUEUE)], $arguments);
-        }
-        return $calls;
+        return $reply;
     }
 
     /**
@@ -380,7 +411,7 @@ final class Client
      */
     private function pipelineWithRetry(array $commands): array
     {
-        $used = $this->connection !== null;
+        $used = $this->connection() !== null;
         try {
             return $this->pipeline($commands);
         } catch (RedisUnavailable $e) {
@@ -397,15 +428,39 @@ final class Client
      */
     private function pipeline(array $commands): array
     {
-        if ($this->connection === null) {
-            $this->connection = ($this->open)();
+        $connection = $this->connection();
+        if ($connection === null) {
+            $connection = ($this->open)();
+            $this->keep($connection);
         }
         try {
-            return $this->connection->pipeline($commands);
+            return $connection->pipeline($commands);
         } catch (NotEnqueued $e) {
-            $this->connection = null;
+            $this->keep(null);
             throw $e;
         }
+    }
+
+    private function connection(): ?Connection
+    {
+        return $this->shared === '' ? $this->connection : self::$connections[$this->shared()] ?? null;
+    }
+
+    private function keep(?Connection $connection): void
+    {
+        if ($this->shared === '') {
+            $this->connection = $connection;
+        } elseif ($connection === null) {
+            unset(self::$connections[$this->shared()]);
+        } else {
+            self::$connections[$this->shared()] = $connection;
+        }
+    }
+
+    /** The shared connection's key. A process that was forked takes one of its own. */
+    private function shared(): string
+    {
+        return getmypid() . ' ' . $this->shared;
     }
 
     /** @param mixed $request */
@@ -421,19 +476,6 @@ final class Client
         $domain = $request['domain'];
         unset($request['domain'], $request['remove']);
         return new Change($this->appId, $domain, $remove, $request);
-    }
-
-    /**
-     * @param array<int|string, string|array<string, mixed>> $domains
-     * @param array<string, mixed> $options
-     * @return array<int|string, array<string, mixed>>
-     */
-    private static function requests(array $domains, array $options, bool $remove): array
-    {
-        return array_map(static function ($domain) use ($options, $remove): array {
-            $own = is_array($domain) ? $domain : ['domain' => $domain];
-            return ['remove' => $remove] + $own + $options;
-        }, $domains);
     }
 
     private static function connect(RedisUrl $url): Connection

@@ -16,13 +16,21 @@ final class ErrorReply
 
     public function __construct(string $message)
     {
-        $this->message = $message;
+        // Before a login Redis refuses commands of more than ten words in this way.
+        $unauthenticated = strpos($message, 'unauthenticated multibulk length') !== false;
+        $this->message = $unauthenticated ? 'NOAUTH Redis needs a user and a password, or others than these' : $message;
     }
 
     /** Redis lacks the script of an EVALSHA: it was never loaded, or Redis was restarted. */
     public function isUnknownScript(): bool
     {
         return strncmp($this->message, 'NOSCRIPT', 8) === 0;
+    }
+
+    /** Redis refuses a script because of keys in different slots: a Cluster, also one behind a single address. */
+    public function crossesSlots(): bool
+    {
+        return stripos($this->message, 'slot') !== false;
     }
 
     /**

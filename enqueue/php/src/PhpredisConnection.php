@@ -79,7 +79,7 @@ final class PhpredisConnection implements Connection
             throw new \RedisException('no connection');
         }
         if (defined('Redis::OPT_MAX_RETRIES')) {
-            $redis->setOption(\Redis::OPT_MAX_RETRIES, 1); // the default of ten would take ten time limits
+            $redis->setOption(\Redis::OPT_MAX_RETRIES, 0); // phpredis would send a pipeline again, and then lose its replies
         }
         return $redis;
     }

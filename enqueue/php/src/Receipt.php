@@ -11,7 +11,7 @@ final class Receipt
     public $appId;
     /** @var string in canonical form */
     public $domain;
-    /** @var int order number within the app */
+    /** @var int order number within the app; 0 if none was taken */
     public $seq;
     /** @var string asynq's id of the task; empty if it may not be on the queue */
     public $taskId = '';
@@ -21,5 +21,11 @@ final class Receipt
         $this->appId = $appId;
         $this->domain = $domain;
         $this->seq = $seq;
+    }
+
+    /** asynq's id of a change's task. */
+    public static function id(string $appId, string $domain, int $seq): string
+    {
+        return 'change:' . $appId . ':' . $domain . ':' . $seq;
     }
 }

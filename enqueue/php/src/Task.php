@@ -9,6 +9,8 @@ final class Task
 {
     public const QUEUE = 'domains';
     public const CHECKS = 'checks';
+    /** On this channel a queue's name notifies the workers of tasks. */
+    public const QUEUED = 'pilotsync:queued';
 
     // The same as in the Go client: a change must survive a worker that crashes in a loop, recording it takes
     // milliseconds.
@@ -32,25 +34,38 @@ final class Task
     }
 
     /**
-     * The keys and arguments of {@see Scripts::ENQUEUE}, after the script.
+     * A change's arguments of {@see Scripts::CHANGES}: its id without the number; and its message in four parts, which
+     * the number, the time and again the number go between.
      *
-     * @param string $pendingSince nanoseconds since 1970
      * @return list<string>
      */
-    public static function arguments(Change $change, string $pendingSince): array
+    public static function change(Change $change): array
     {
-        return self::enqueue(self::QUEUE, $change->id(), $change->type(), $change->payload(), [self::MAX_RETRY, self::TIMEOUT, self::RETENTION], $pendingSince);
+        $id = $change->id();
+        [$head, $tail] = self::message(self::QUEUE, $id, $change->type(), $change->payload(), [self::MAX_RETRY, self::TIMEOUT, self::RETENTION]);
+        $number = strlen(Change::NUMBER);
+        $seq = strpos($head, '"seq":') + strlen('"seq":'); // no value before it has a quotation mark
+        $at = strpos($head, '"requested_at":"') + strlen('"requested_at":"');
+        return [
+            substr($id, 0, -$number),
+            substr($head, 0, $seq),
+            substr($head, $seq + $number, $at - $seq - $number),
+            substr($head, $at + strlen(Change::TIME), -$number),
+            $tail,
+        ];
     }
 
     /**
-     * The same for a check.
+     * The keys and arguments of {@see Scripts::ENQUEUE} for a check, after the script.
      *
+     * @param string $pendingSince nanoseconds since 1970
      * @return list<string>
      */
     public static function check(Check $check, string $pendingSince): array
     {
         $options = [self::CHECK_RETRY, self::CHECK_TIMEOUT, self::CHECK_RETENTION];
-        return self::enqueue(self::CHECKS, $check->id(), 'domain:check', $check->payload(), $options, $pendingSince);
+        $message = implode('', self::message(self::CHECKS, $check->id(), 'domain:check', $check->payload(), $options));
+        return ['2', self::key(self::CHECKS, $check->id()), self::pending(self::CHECKS), $message, $check->id(), $pendingSince];
     }
 
     /** The key of a task, which also has its result. */
@@ -59,19 +74,23 @@ final class Task
         return 'asynq:{' . $queue . '}:t:' . $id;
     }
 
-    /**
-     * @param array{int, int, int} $options retries, and seconds of the timeout and the retention
-     * @return list<string>
-     */
-    private static function enqueue(string $queue, string $id, string $type, string $payload, array $options, string $pendingSince): array
+    /** The list of a queue's pending tasks. */
+    public static function pending(string $queue): string
     {
-        $message = Protobuf::bytes(1, $type)
-            . Protobuf::bytes(2, $payload)
-            . Protobuf::bytes(3, $id)
-            . Protobuf::bytes(4, $queue)
-            . Protobuf::int(5, $options[0])
-            . Protobuf::int(8, $options[1])
-            . Protobuf::int(12, $options[2]);
-        return ['2', self::key($queue, $id), 'asynq:{' . $queue . '}:pending', $message, $id, $pendingSince];
+        return 'asynq:{' . $queue . '}:pending';
+    }
+
+    /**
+     * A task's message up to its id, and what follows.
+     *
+     * @param array{int, int, int} $options retries, and seconds of the timeout and the retention
+     * @return array{string, string}
+     */
+    private static function message(string $queue, string $id, string $type, string $payload, array $options): array
+    {
+        return [
+            Protobuf::bytes(1, $type) . Protobuf::bytes(2, $payload) . Protobuf::bytes(3, $id),
+            Protobuf::bytes(4, $queue) . Protobuf::int(5, $options[0]) . Protobuf::int(8, $options[1]) . Protobuf::int(12, $options[2]),
+        ];
     }
 }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Pilotsync\Tests;
 
 use PHPUnit\Framework\TestCase;
+use Pilotsync\Change;
 use Pilotsync\Client;
 use Pilotsync\Connection;
 use Pilotsync\Exception\RedisRefused;
@@ -12,6 +13,7 @@ use Pilotsync\Exception\RedisUnavailable;
 use Pilotsync\PredisConnection;
 use Pilotsync\RedisUrl;
 use Pilotsync\Scripts;
+use Pilotsync\Task;
 use Predis\Client as Predis;
 
 /** The client over a Predis that records its commands. */
@@ -46,9 +48,7 @@ final class PredisConnectionTest extends TestCase
     public function testSendsExactlyTheseCommands(): void
     {
         $redis = $this->server->redis();
-        foreach ([Scripts::SEQ, Scripts::ENQUEUE] as $script) {
-            $redis->script('load', $script);
-        }
+        $redis->script('load', Scripts::CHANGES);
         $redis->config('SET', 'requirepass', 'secret');
         $client = $this->client('redis://default:secret@127.0.0.1:' . $this->server->port . '/3');
         $receipt = $client->add('example.com', ['site_id' => 7]);
@@ -59,17 +59,16 @@ final class PredisConnectionTest extends TestCase
 
         $redis->auth('secret');
         $redis->select(3);
-        $task = $redis->hGetAll('asynq:{domains}:t:' . $receipt->taskId);
-        self::assertSame([
-            [['AUTH', 'default', 'secret'], ['SELECT', '3'], ['EVALSHA', sha1(Scripts::SEQ), '1', 'pilotsync:{app1}:seq', '1']],
-            [['SADD', 'asynq:queues', 'domains'], ['EVALSHA', sha1(Scripts::ENQUEUE), '2', 'asynq:{domains}:t:' . $receipt->taskId,
-                'asynq:{domains}:pending', $task['msg'], $receipt->taskId, $task['pending_since']]],
-        ], Predis::$trips);
+        $parts = Task::change(new Change('app1', 'example.com', false, ['site_id' => 7]));
+        self::assertSame([[
+            ['AUTH', 'default', 'secret'], ['SELECT', '3'],
+            array_merge(['EVALSHA', sha1(Scripts::CHANGES), '2', 'asynq:{domains}:pending', 'pilotsync:{app1}:seq', 'domains', 'pilotsync:queued', '', '', ''], $parts),
+        ]], Predis::$trips);
         self::assertSame([$receipt->taskId], $redis->lRange('asynq:{domains}:pending', 0, -1));
 
         $client->remove('example.com');
-        self::assertCount(4, Predis::$trips);
-        self::assertSame('EVALSHA', Predis::$trips[2][0][0], 'the greeting is said once');
+        self::assertCount(2, Predis::$trips);
+        self::assertSame('EVALSHA', Predis::$trips[1][0][0], 'the greeting is said once');
     }
 
     public function testAThousandChangesTakeAtMostFifteenRoundTrips(): void

@@ -6,4 +6,4 @@ declare(strict_types=1);
 
 require __DIR__ . '/../../autoload.php';
 
-echo json_encode(['seq' => Pilotsync\Scripts::SEQ, 'enqueue' => Pilotsync\Scripts::ENQUEUE]);
+echo json_encode(['seq' => Pilotsync\Scripts::SEQ, 'changes' => Pilotsync\Scripts::CHANGES, 'enqueue' => Pilotsync\Scripts::ENQUEUE]);
