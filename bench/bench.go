@@ -59,15 +59,6 @@ func (b *bench) atLeastYet(got, limit, reached float64) bool {
 	return b.atLeast(got, limit)
 }
 
-// atMostYet is atMost for a goal known to be missed: -quick guards the figure reached so far, without
-// a margin.
-func (b *bench) atMostYet(got, limit, reached float64) bool {
-	if b.quick {
-		limit = reached
-	}
-	return got <= limit
-}
-
 // limited is a row whose figure has a limit, both in the unit.
 func (b *bench) limited(what string, got, limit float64, unit, note string) row {
 	return row{What: what, Goal: "≤ " + figure(limit) + unit, Got: figure(got) + unit, Ratio: got / limit, Met: b.atMost(got, limit), Note: note}

@@ -120,9 +120,8 @@ func TestQuickGivesAMarginAndAFullRunNone(t *testing.T) {
 func TestAGoalKnownToBeMissedIsGuardedAtWhatIsReached(t *testing.T) {
 	t.Parallel()
 	full, quick := &bench{}, &bench{quick: true}
-	got := []bool{full.atLeastYet(0.1, 0.4, 0.1), quick.atLeastYet(0.06, 0.4, 0.1), quick.atLeastYet(0.04, 0.4, 0.1),
-		full.atMostYet(38, 10, 40), quick.atMostYet(38, 10, 40), quick.atMostYet(41, 10, 40)}
-	if diff := cmp.Diff([]bool{false, true, false, false, true, false}, got); diff != "" {
+	got := []bool{full.atLeastYet(0.1, 0.4, 0.1), quick.atLeastYet(0.06, 0.4, 0.1), quick.atLeastYet(0.04, 0.4, 0.1)}
+	if diff := cmp.Diff([]bool{false, true, false}, got); diff != "" {
 		t.Error(diff)
 	}
 }

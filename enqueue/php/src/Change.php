@@ -39,12 +39,13 @@ final class Change
      *                                      additions only: adopt: true or false; attempts: limit of the domain's
      *                                      verification attempts, 1 to 20; verify: true restarts the verification of
      *                                      a domain that is already listed. Null is the same as a missing option.
+     * @param string|null $parsed the domain in canonical form, if it was parsed before
      * @throws InvalidInput
      */
-    public function __construct(string $appId, string $domain, bool $remove, array $options)
+    public function __construct(string $appId, string $domain, bool $remove, array $options, ?string $parsed = null)
     {
         $this->appId = $appId;
-        $parsed = Hostname::parse($domain);
+        $parsed = $parsed ?? Hostname::parse($domain);
         $this->domain = $parsed === $domain ? $domain : $parsed; // PHP then keeps one string
         $this->remove = $remove;
         $unknown = array_diff(array_map('strval', array_keys($options)), self::OPTIONS);

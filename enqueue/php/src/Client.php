@@ -77,13 +77,13 @@ final class Client
      */
     public function add(string $domain, array $options = []): Receipt
     {
-        return $this->send([new Change($this->appId, $domain, false, $options)], [self::class, 'same'])[0];
+        return $this->sendOne(new Change($this->appId, $domain, false, $options));
     }
 
     /** Requests the removal of a domain from the app's list. As {@see add}. */
     public function remove(string $domain, array $options = []): Receipt
     {
-        return $this->send([new Change($this->appId, $domain, true, $options)], [self::class, 'same'])[0];
+        return $this->sendOne(new Change($this->appId, $domain, true, $options));
     }
 
     /**
@@ -117,8 +117,8 @@ final class Client
      */
     public function enqueue(array $requests): array
     {
-        return $this->enqueueAll($requests, function ($request): Change {
-            return $this->change($request);
+        return $this->enqueueAll($requests, function ($request, ?string $parsed): Change {
+            return $this->change($request, $parsed);
         });
     }
 
@@ -129,26 +129,26 @@ final class Client
      */
     private function enqueueMany(array $domains, array $options, bool $remove): array
     {
-        return $this->enqueueAll($domains, function ($domain) use ($options, $remove): Change {
+        return $this->enqueueAll($domains, function ($domain, ?string $parsed) use ($options, $remove): Change {
             $own = is_array($domain) ? $domain : ['domain' => $domain];
-            return $this->change(['remove' => $remove] + $own + $options);
+            return $this->change(['remove' => $remove] + $own + $options, $parsed);
         });
     }
 
     /**
-     * Checks all items, and then enqueues them. The changes are made twice, because a hundred thousand don't fit into the
+     * Checks all items, and then enqueues them. The changes are made twice, since a hundred thousand don't fit into the
      * memory that a site usually has.
      *
-     * @param array<int|string, mixed> $items
-     * @param callable(mixed): Change  $change
+     * @param array<int|string, mixed>         $items
+     * @param callable(mixed, ?string): Change $change of an item, and its domain in canonical form if that is known
      * @return array<int|string, Receipt>
      */
     private function enqueueAll(array $items, callable $change): array
     {
-        $errors = [];
+        $errors = $parsed = [];
         foreach ($items as $key => $item) {
             try {
-                $change($item);
+                $parsed[$key] = $change($item, null)->domain;
             } catch (InvalidInput $e) {
                 $errors[$key] = $e;
             }
@@ -156,7 +156,7 @@ final class Client
         if ($errors !== []) {
             throw InvalidInput::batch($errors, count($items));
         }
-        return $this->send($items, $change);
+        return $this->send($items, $change, $parsed);
     }
 
     /**
@@ -283,16 +283,17 @@ final class Client
     }
 
     /**
-     * @param array<int|string, mixed> $items
-     * @param callable(mixed): Change  $change
+     * @param array<int|string, mixed>         $items
+     * @param callable(mixed, ?string): Change $change
+     * @param array<int|string, string>        $parsed their domains
      * @return array<int|string, Receipt>
      */
-    private function send(array $items, callable $change): array
+    private function send(array $items, callable $change, array $parsed): array
     {
         $receipts = $existing = $chunk = [];
         try {
             foreach ($items as $key => $item) {
-                $chunk[$key] = $change($item);
+                $chunk[$key] = $change($item, $parsed[$key]);
                 if (count($chunk) === self::CHUNK) {
                     $this->sendChunk($chunk, $receipts, $existing);
                     $chunk = [];
@@ -308,8 +309,8 @@ final class Client
             $sent = count(array_filter($receipts, static function (Receipt $r): bool {
                 return $r->taskId !== '';
             }));
-            foreach ($receipts === [] ? [] : array_diff_key($items, $receipts) as $key => $item) {
-                $receipts[$key] = new Receipt($this->appId, $change($item)->domain, 0);
+            foreach ($receipts === [] ? [] : array_diff_key($parsed, $receipts) as $key => $domain) {
+                $receipts[$key] = new Receipt($this->appId, $domain, 0, false);
             }
             $class = get_class($e);
             throw new $class('enqueued ' . $sent . ' of ' . count($items) . ' changes: ' . $e->getMessage(), $e, $receipts);
@@ -317,9 +318,11 @@ final class Client
         return $receipts;
     }
 
-    private static function same(Change $change): Change
+    private function sendOne(Change $change): Receipt
     {
-        return $change;
+        return $this->send([$change], static function (Change $change): Change {
+            return $change;
+        }, [$change->domain])[0];
     }
 
     /**
@@ -342,13 +345,11 @@ final class Client
         $taken = array_flip(array_slice($reply, 3));
         $i = 0;
         foreach ($changes as $key => $change) {
-            $receipts[$key] = $receipt = new Receipt($this->appId, $change->domain, $seq);
-            $id = Receipt::id($this->appId, $change->domain, $seq++);
-            if (isset($taken[$i++])) {
-                $existing[] = $id;
-            } else {
-                $receipt->taskId = $id;
+            $exists = isset($taken[$i++]);
+            if ($exists) {
+                $existing[] = Receipt::id($this->appId, $change->domain, $seq);
             }
+            $receipts[$key] = new Receipt($this->appId, $change->domain, $seq++, !$exists);
         }
     }
 
@@ -464,7 +465,7 @@ final class Client
     }
 
     /** @param mixed $request */
-    private function change($request): Change
+    private function change($request, ?string $parsed): Change
     {
         if (!is_array($request) || !is_string($request['domain'] ?? null)) {
             throw new InvalidInput('it takes a domain as a string');
@@ -475,7 +476,7 @@ final class Client
         }
         $domain = $request['domain'];
         unset($request['domain'], $request['remove']);
-        return new Change($this->appId, $domain, $remove, $request);
+        return new Change($this->appId, $domain, $remove, $request, $parsed);
     }
 
     private static function connect(RedisUrl $url): Connection
