@@ -110,9 +110,14 @@ func (j *Janitor) scanAll(ctx context.Context) error {
 	var errs []error
 	for _, queue := range tasks.Queues() {
 		errs = append(errs, j.Register(ctx, queue))
-		for _, list := range taskLists() {
+		for _, list := range scannedLists() {
 			errs = append(errs, j.scanList(ctx, queue, list, at[asynqKey(queue, list)]))
 		}
+		hollow, err := j.hollowSample(ctx, queue)
+		if hollow {
+			err = j.scanList(ctx, queue, listCompleted, at[asynqKey(queue, listCompleted)])
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

@@ -69,16 +69,16 @@ func TestAnUndecodableMessageNoLongerStopsRecovery(t *testing.T) {
 func TestAnUndecodableMessageIsFoundInEveryList(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	for _, list := range taskLists() { // one that has but a lease stops the recovery, too
+	for _, list := range scannedLists() { // one that has but a lease stops the recovery, too
 		f.plant(list, "bad-"+list, "\xff"+list)
 	}
 	f.scan()
-	f.checkRepairs(map[Repair]int{{unreadable, quarantined}: len(taskLists())})
+	f.checkRepairs(map[Repair]int{{unreadable, quarantined}: len(scannedLists())})
 	kept := map[string]string{}
 	for _, q := range f.quarantine() {
 		kept[q.List] = string(q.Raw)
 	}
-	for _, list := range taskLists() {
+	for _, list := range scannedLists() {
 		if kept[list] != "\xff"+list || !f.gone("bad-"+list) {
 			t.Errorf("%s: %q is kept, gone from the queue: %v", list, kept[list], f.gone("bad-"+list))
 		}

@@ -14,14 +14,22 @@ func asynqKey(queue, name string) string { return "asynq:{" + queue + "}:" + nam
 
 // Lists of ids that asynq has of a queue.
 const (
-	listActive = "active"
-	listLease  = "lease" // zset, by when the lease ends
+	listActive    = "active"
+	listLease     = "lease" // zset, by when the lease ends
+	listCompleted = "completed"
 )
 
-// taskLists returns the lists that can contain an id. Those whose defects stop the recovery of
-// dead workers' tasks come first: that reads all tasks with a lease.
-func taskLists() []string {
-	return []string{listActive, listLease, "pending", "retry", "scheduled", "archived", "completed"}
+// sampleSize is the number of tasks of a list whose size asynq's inspector measures.
+const sampleSize = 20
+
+// taskLists returns the lists that can contain an id.
+func taskLists() []string { return append(scannedLists(), listCompleted) }
+
+// scannedLists returns the lists that the janitor scans. Those whose defects stop the recovery of
+// dead workers' tasks come first: that reads all tasks with a lease. Completed tasks are many,
+// and asynq only deletes them, by their ids; see hollowSample.
+func scannedLists() []string {
+	return []string{listActive, listLease, "pending", "retry", "scheduled", "archived"}
 }
 
 // isList reports whether it is a list of Redis, not a sorted set.
@@ -62,6 +70,21 @@ func (j *Janitor) ids(ctx context.Context, key string, list bool, from uint64) (
 		}
 	}
 	return ids, next, nil
+}
+
+// hollowSample reports whether one of the completed tasks that asynq deletes next is missing.
+// Then the inspector fails for the whole queue, since it measures these.
+func (j *Janitor) hollowSample(ctx context.Context, queue string) (bool, error) {
+	ids, err := j.Redis.ZRange(ctx, asynqKey(queue, listCompleted), 0, sampleSize-1).Result()
+	if err != nil || len(ids) == 0 {
+		return false, wrap("read the completed tasks of queue "+queue, err)
+	}
+	var keys []string
+	for _, id := range ids {
+		keys = append(keys, asynqKey(queue, "t:"+id))
+	}
+	found, err := j.Redis.Exists(ctx, keys...).Result()
+	return err == nil && int(found) < len(ids), wrap("find the completed tasks of queue "+queue, err)
 }
 
 // load reads the entries of ids in a list.
