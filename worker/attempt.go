@@ -40,7 +40,11 @@ func (r *verifier) attempt(ctx context.Context, v tasks.Verify, current listsync
 		return nil // removed, requested again, or verified already
 	}
 	facts, err := r.collector.collect(ctx, v, before)
-	if err != nil {
+	var notReady *taskerr.NotReadyError
+	switch {
+	case errors.As(err, &notReady):
+		return err
+	case err != nil:
 		return r.postpone(ctx, v, current, err, clock())
 	}
 	return r.record(ctx, v, before, facts, clock())

@@ -9,6 +9,7 @@ import (
 	"pilotsync/internal/serverpilot"
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/registry"
 )
 
 const (
@@ -30,7 +31,7 @@ func statusOfAutoSSL(app serverpilot.App, settings certcheck.AppSettings) certch
 // whole app run together, in all workers: one of them makes the call, and the others learn
 // the answer. After a refusal it is made again a minute later, and half a minute after a
 // failure.
-func (c *collector) enableAutoSSL(ctx context.Context, app string, a certcheck.AutoSSL) (certcheck.AutoSSL, error) {
+func (c *collector) enableAutoSSL(ctx context.Context, app string, a certcheck.AutoSSL, urgent bool) (certcheck.AutoSSL, error) {
 	if c.dryRun {
 		a.DryRun = true
 		return a, nil
@@ -40,12 +41,19 @@ func (c *collector) enableAutoSSL(ctx context.Context, app string, a certcheck.A
 		return a, err
 	}
 	if !known {
+		client, err := c.registry.Client(app)
+		if err == nil {
+			err = client.VerifyReady(ctx, app, urgent)
+		}
+		if err != nil {
+			return a, err
+		}
 		locked, err := c.ledger.TryLockAutoSSL(ctx, app)
 		if err != nil {
 			return a, err
 		}
 		if locked {
-			answer, err = c.callAutoSSL(ctx, app)
+			answer, err = c.callAutoSSL(ctx, client, app)
 		} else {
 			answer, err = c.awaitAutoSSL(ctx, app)
 		}
@@ -58,14 +66,7 @@ func (c *collector) enableAutoSSL(ctx context.Context, app string, a certcheck.A
 }
 
 // callAutoSSL asks ServerPilot to turn AutoSSL on, and records its answer.
-func (c *collector) callAutoSSL(ctx context.Context, app string) (answer ledger.AutoSSLAnswer, err error) {
-	client, err := c.registry.Client(app)
-	if err != nil {
-		return answer, err
-	}
-	if err := client.Limiter.WaitVerify(ctx, 1); err != nil {
-		return answer, err
-	}
+func (c *collector) callAutoSSL(ctx context.Context, client *registry.Client, app string) (answer ledger.AutoSSLAnswer, err error) {
 	err = client.EnableAutoSSL(ctx, app)
 	log := taskLog(ctx, c.log, app)
 	switch failed := serverpilot.AsError(err); {

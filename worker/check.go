@@ -8,6 +8,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/sirupsen/logrus"
 
+	"pilotsync/internal/serverpilot"
 	"pilotsync/internal/text"
 	"pilotsync/tasks"
 	"pilotsync/worker/appcache"
@@ -85,7 +86,7 @@ func (h *checkHandler) target(ctx context.Context, c tasks.Check) (t precheck.Ta
 		return t, fmt.Errorf("%w for app %s", registry.ErrUnserved, c.AppID) // without the other apps' ids
 	}
 	settings := served.AppSettings[c.AppID]
-	app, err := h.apps.App(ctx, c.AppID)
+	app, err := appcache.Await(ctx, func() (serverpilot.App, error) { return h.apps.App(ctx, c.AppID, true) })
 	if err != nil {
 		return t, err
 	}
@@ -97,7 +98,7 @@ func (h *checkHandler) target(ctx context.Context, c tasks.Check) (t precheck.Ta
 	if c.WWW != "" {
 		t.WWW = c.WWW
 	}
-	server, err := h.apps.Server(ctx, c.AppID, app.ServerID)
+	server, err := appcache.Await(ctx, func() (serverpilot.Server, error) { return h.apps.Server(ctx, c.AppID, app.ServerID, true) })
 	if err != nil {
 		return t, err
 	}

@@ -3,6 +3,7 @@ package worker
 import (
 	"cmp"
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/sirupsen/logrus"
@@ -14,6 +15,7 @@ import (
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
 	"pilotsync/worker/registry"
+	"pilotsync/worker/taskerr"
 )
 
 // collector collects the facts of a verification.
@@ -29,27 +31,38 @@ type collector struct {
 }
 
 // collect collects the facts about a record's names. It fails only if ServerPilot can't be
-// asked for needed facts; that uses up no attempt.
+// asked for needed facts; that uses up no attempt. If the rate limit is the reason, the error is
+// a [taskerr.NotReadyError].
 func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Record) (certcheck.Facts, error) {
+	facts, err := c.facts(ctx, v, r)
+	var notReady *taskerr.NotReadyError
+	if errors.As(err, &notReady) {
+		c.apps.Keep(v.AppID, notReady.Wait)
+	}
+	return facts, err
+}
+
+func (c *collector) facts(ctx context.Context, v tasks.Verify, r listsync.Record) (certcheck.Facts, error) {
+	var notReady *taskerr.NotReadyError
 	settings := c.registry.Load().AppSettings[v.AppID]
 	facts := certcheck.Facts{
 		Domain: r.Domain, Names: r.Names, Probes: map[string]certcheck.Probe{}, Expected: settings.Expected.Networks,
 		Attempt: v.Attempt, Limit: cmp.Or(r.Attempts, c.attempts), SeenPointing: r.SeenPointing, App: v.AppID,
 		AutoSSL: certcheck.AutoSSL{KeepOff: settings.AutoSSLOff},
 	}
-	app, err := c.apps.App(ctx, v.AppID)
+	app, err := c.apps.App(ctx, v.AppID, !v.Recheck)
 	switch {
 	case err == nil:
-		if facts.OffList, facts.Repair, err = c.offList(ctx, app, r); err != nil {
+		if facts.OffList, facts.Repair, err = c.offList(ctx, app, r, !v.Recheck); err != nil {
 			return facts, err
 		}
 		facts.AutoSSL = statusOfAutoSSL(app, settings)
-	case !settings.Expected.Only || ctx.Err() != nil:
+	case !settings.Expected.Only || ctx.Err() != nil || errors.As(err, &notReady):
 		return facts, err
 	}
 	if app.ServerID != "" || !settings.Expected.Only {
-		server, err := c.apps.Server(ctx, v.AppID, app.ServerID)
-		if err != nil && (!settings.Expected.Only || ctx.Err() != nil) {
+		server, err := c.apps.Server(ctx, v.AppID, app.ServerID, !v.Recheck)
+		if err != nil && (!settings.Expected.Only || ctx.Err() != nil || errors.As(err, &notReady)) {
 			return facts, err
 		}
 		facts.Expected, facts.DisconnectedSince = settings.Expected.With(server.LastAddress), server.DisconnectedSince()
@@ -57,7 +70,7 @@ func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Reco
 	c.probe(ctx, facts)
 	// A disconnected server would not learn of it.
 	if facts.DisconnectedSince.IsZero() && facts.AutoSSL.CanEnable() && facts.NeedsCertificate() && ctx.Err() == nil {
-		if facts.AutoSSL, err = c.enableAutoSSL(ctx, v.AppID, facts.AutoSSL); err != nil {
+		if facts.AutoSSL, err = c.enableAutoSSL(ctx, v.AppID, facts.AutoSSL, !v.Recheck); err != nil {
 			return facts, err
 		}
 		if facts.AutoSSL.TurnedOn { // what was seen before it says little now

@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -21,27 +20,14 @@ type listAPI struct {
 
 var _ listsync.API = listAPI{}
 
-// readyTimeout is how long a sync may wait for its account's rate limit while it occupies
-// a slot and the app's lease.
-const readyTimeout = 10 * time.Second
-
-// Ready implements [listsync.API]. It waits for the read and the write together, so no write
-// waits after its read.
+// Ready implements [listsync.API], for the read and the write together: no write waits after its
+// read. An app that has its turn has it whatever it is for, see [syncHandler].
 func (a listAPI) Ready(ctx context.Context, app string) error {
 	client, err := a.client(app)
 	if err != nil {
 		return err
 	}
-	limited, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
-	err = client.Limiter.WaitSync(limited)
-	switch {
-	case err == nil:
-		return nil
-	case limited.Err() != nil && ctx.Err() == nil:
-		return fmt.Errorf("app %s's account is at its rate limit (PILOTSYNC_API_RATE): %w", app, listsync.ErrYield)
-	}
-	return fmt.Errorf("wait for the rate limit of app %s's account: %w", app, err)
+	return client.SyncReady(ctx, app, true)
 }
 
 // client returns the client of the app's account. There is none if the configuration was

@@ -88,7 +88,10 @@ func (c serverConfig) logError(ctx context.Context, t *asynq.Task, err error) {
 	log := c.log.WithFields(taskFields(t)).WithField("task_id", id).WithField("type", fmt.Sprintf("%.80s", t.Type()))
 	var call *listsync.CallError
 	var retry *taskerr.RetryAfterError
+	var notReady *taskerr.NotReadyError
 	switch {
+	case errors.As(err, &notReady): // as usual as an empty queue
+		log.Debug(err)
 	case errors.Is(err, listsync.ErrYield):
 		log.Info(err)
 	case errors.Is(err, registry.ErrElsewhere): // each second, until the other worker takes it

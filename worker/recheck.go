@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -17,7 +18,11 @@ func (r *verifier) recheck(ctx context.Context, v tasks.Verify, before listsync.
 		return nil // removed, verified again, or rechecked already
 	}
 	facts, err := r.collector.collect(ctx, v, before)
-	if err != nil { // rechecks aren't urgent
+	var notReady *taskerr.NotReadyError
+	switch {
+	case errors.As(err, &notReady):
+		return err
+	case err != nil: // rechecks aren't urgent
 		return taskerr.RetryAfter(taskerr.MaxBackoff+rand.N(taskerr.MaxBackoff), err)
 	}
 	now := clock()

@@ -39,9 +39,15 @@ func (h *syncHandler) handle(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return taskerr.Undecodable(err)
 	}
-	if _, err := h.registry.Client(s.AppID); err != nil {
+	client, err := h.registry.Client(s.AppID)
+	if err != nil {
 		h.metrics.Unserved()
 		return h.unserved(ctx, s, err)
+	}
+	// The task leaves its slot to other apps while those of its account are first. Users wait
+	// for changes, and not for reconciliations.
+	if err := client.SyncTurn(s.AppID, s.Hour == 0); err != nil {
+		return err
 	}
 	if s.Hour != 0 {
 		return h.reconciler.reconcile(ctx, s.AppID)

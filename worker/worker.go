@@ -46,6 +46,9 @@ const minSyncInterval = 500 * time.Millisecond
 // conflictDelay is the delay before a write is tried again that ServerPilot answered by 409.
 const conflictDelay = time.Second
 
+// driftTimeout is how long [Worker.Drift] takes at most, with its wait for the rate limit.
+const driftTimeout = 10*time.Second + serverpilot.CallTimeout
+
 // ErrRedisSilent: the worker stopped while Redis didn't answer. Goroutines of asynq still
 // wait for Redis. So the process must exit without closing [Config.Redis]: a closed client makes
 // asynq panic.
@@ -225,7 +228,9 @@ func (w *Worker) retryApps(ctx context.Context, apps []string, webhooks bool, wa
 // Drift returns the plan that a sync of an app would carry out now, and changes nothing.
 // The worker needn't run.
 func (w *Worker) Drift(ctx context.Context, app string) (listsync.Result, error) {
-	return w.reconciler.drift(ctx, app)
+	ctx, cancel := context.WithTimeout(ctx, driftTimeout)
+	defer cancel()
+	return appcache.Await(ctx, func() (listsync.Result, error) { return w.reconciler.drift(ctx, app) })
 }
 
 // Alive returns an error if the worker hangs, see [redismonitor.Monitor.Alive].

@@ -16,13 +16,14 @@ import (
 // Redis. A full bucket holds the calls of one second, at least 2. So in t seconds there are at
 // most that many calls plus t times the rate.
 //
-// Within a process callers queue, and only the first asks Redis.
+// Within a process callers that wait queue, and only the first asks Redis. Tasks don't wait: they
+// try, and learn when the turn of their app comes.
 type Limiter struct {
 	tokens *redis_rate.Limiter // nil: no limit
 
-	account, verify bucket
-	// One slot each, for the first caller in the queue.
-	syncTurn, verifyTurn chan struct{}
+	account, verify      bucket
+	verifyTurn           chan struct{} // one slot, for the first caller that waits
+	syncs, verifications line
 }
 
 type bucket struct {
@@ -45,21 +46,57 @@ func NewLimiter(rdb redis.UniversalClient, clientID string, perSecond int) *Limi
 		account: bucket{key, redis_rate.Limit{Rate: perSecond, Period: time.Second, Burst: max(perSecond, 2)}},
 		// Half the rate, exact for odd rates, too.
 		verify:     bucket{key + ":verify", redis_rate.Limit{Rate: perSecond, Period: 2 * time.Second, Burst: max(perSecond/2, 1)}},
-		syncTurn:   make(chan struct{}, 1),
 		verifyTurn: make(chan struct{}, 1),
+		// A sync makes two calls; verifications get half the rate.
+		syncs:         line{step: 2 * time.Second / time.Duration(perSecond)},
+		verifications: line{step: 2 * time.Second / time.Duration(perSecond)},
 	}
 }
 
-// WaitSync waits for a sync's read and write together, since a sync must not wait between
-// them. It returns ctx's error, or Redis's.
-func (l *Limiter) WaitSync(ctx context.Context) error {
+// SyncTurn returns how long an app has to wait for its turn to sync; 0 if it may try. It doesn't
+// ask Redis. What users wait for is urgent, and comes before the rest.
+func (l *Limiter) SyncTurn(app string, urgent bool) time.Duration {
 	if l.tokens == nil {
-		return nil
+		return 0
 	}
-	return inTurn(ctx, l.syncTurn, func() error { return l.take(ctx, l.account, 2) })
+	return l.syncs.wait(app, urgent, time.Now())
 }
 
-// WaitVerify waits for n calls of verifications, which get at most half the rate.
+// TrySync takes the tokens for a sync's read and write together, since a sync must not wait
+// between them. If it isn't the app's turn, or the rate doesn't allow them now, it returns how
+// long to wait before the next try. Its error is Redis's.
+func (l *Limiter) TrySync(ctx context.Context, app string, urgent bool) (wait time.Duration, err error) {
+	return l.try(ctx, &l.syncs, app, urgent, 2, l.account)
+}
+
+// TryVerify does the same for one call of a verification; all of them get at most half the rate.
+func (l *Limiter) TryVerify(ctx context.Context, app string, urgent bool) (wait time.Duration, err error) {
+	return l.try(ctx, &l.verifications, app, urgent, 1, l.verify, l.account)
+}
+
+func (l *Limiter) try(ctx context.Context, line *line, app string, urgent bool, n int, buckets ...bucket) (time.Duration, error) {
+	if l.tokens == nil {
+		return 0, nil
+	}
+	if wait := line.wait(app, urgent, time.Now()); wait > 0 {
+		return wait, nil
+	}
+	for _, b := range buckets {
+		res, err := l.tokens.AllowN(ctx, b.key, b.limit, n)
+		if err != nil {
+			return 0, fmt.Errorf("serverpilot: ask Redis for the rate limit: %w", err)
+		}
+		if res.Allowed < n {
+			wait := max(res.RetryAfter, time.Millisecond)
+			line.refused(app, urgent, wait, time.Now())
+			return wait, nil
+		}
+	}
+	return 0, nil
+}
+
+// WaitVerify waits for n calls that are no more urgent than verifications, such as those of a
+// command: they get at most half the rate.
 // It returns ctx's error, or Redis's.
 func (l *Limiter) WaitVerify(ctx context.Context, n int) error {
 	if l.tokens == nil || n <= 0 {

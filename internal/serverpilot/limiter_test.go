@@ -3,6 +3,7 @@ package serverpilot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,21 @@ func startRedis(t *testing.T) (*miniredis.Miniredis, func() redis.UniversalClien
 		rdb := redis.NewClient(&redis.Options{Addr: m.Addr()})
 		t.Cleanup(func() { _ = rdb.Close() })
 		return rdb
+	}
+}
+
+// awaitSync waits until an app may sync, as a task that comes back does.
+func awaitSync(ctx context.Context, l *Limiter, app string) error {
+	for {
+		wait, err := l.TrySync(ctx, app, true)
+		if err != nil || wait == 0 {
+			return err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 
@@ -41,9 +57,10 @@ func TestTheRateHoldsOverAllWorkers(t *testing.T) {
 	var all sync.WaitGroup
 	for range workers {
 		l := NewLimiter(connect(), testClient, rate)
-		for range goroutines {
+		for g := range goroutines {
+			app := fmt.Sprintf("app%d", g)
 			all.Go(func() {
-				for l.WaitSync(ctx) == nil {
+				for awaitSync(ctx, l, app) == nil {
 					syncs.Add(1)
 					enough()
 				}
@@ -93,10 +110,10 @@ func TestASyncGetsItsTwoTokensAtOneCallASecond(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	began := time.Now()
-	if err := l.WaitSync(ctx); err != nil {
+	if err := awaitSync(ctx, l, "app1"); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.WaitSync(ctx); err != nil {
+	if err := awaitSync(ctx, l, "app1"); err != nil {
 		t.Fatal(err)
 	}
 	if took := time.Since(began); took < 1900*time.Millisecond {
@@ -109,7 +126,7 @@ func TestAccountsHaveSeparateBuckets(t *testing.T) {
 	m, connect := startRedis(t)
 	rdb := connect()
 	for _, id := range []string{"cid_one", "cid_two"} {
-		if err := NewLimiter(rdb, id, 2).WaitSync(t.Context()); err != nil {
+		if err := awaitSync(t.Context(), NewLimiter(rdb, id, 2), "app1"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -131,18 +148,13 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	_, connect := startRedis(t)
 	l := NewLimiter(connect(), testClient, 1)
-	if err := l.WaitSync(t.Context()); err != nil {
+	if err := awaitSync(t.Context(), l, "app1"); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	var all sync.WaitGroup
 	for range 3 { // the first in the queue and those behind it
-		all.Go(func() {
-			if err := l.WaitSync(ctx); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("WaitSync: %v, want the context's error", err)
-			}
-		})
 		all.Go(func() {
 			if err := l.WaitVerify(ctx, 5); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("WaitVerify: %v, want the context's error", err)
@@ -157,7 +169,7 @@ func TestRedisFailingIsAnError(t *testing.T) {
 	m, connect := startRedis(t)
 	l := NewLimiter(connect(), testClient, 5)
 	m.SetError("LOADING")
-	for _, err := range []error{l.WaitSync(t.Context()), l.WaitVerify(t.Context(), 1)} {
+	for _, err := range []error{awaitSync(t.Context(), l, "app1"), l.WaitVerify(t.Context(), 1)} {
 		if err == nil || !strings.Contains(err.Error(), "LOADING") {
 			t.Errorf("error %v, want Redis's", err)
 		}
@@ -168,7 +180,7 @@ func TestNoLimit(t *testing.T) {
 	t.Parallel()
 	l := NewLimiter(nil, testClient, 0) // it doesn't touch Redis
 	for range 1000 {
-		if err := errors.Join(l.WaitSync(t.Context()), l.WaitVerify(t.Context(), 10)); err != nil {
+		if err := errors.Join(awaitSync(t.Context(), l, "app1"), l.WaitVerify(t.Context(), 10)); err != nil {
 			t.Fatal(err)
 		}
 	}

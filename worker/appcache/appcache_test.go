@@ -47,18 +47,18 @@ func TestVerificationsShareWhatServerPilotSaid(t *testing.T) {
 	t.Parallel()
 	c, answers := newCache(t)
 	for range 3 {
-		app, err := c.App(t.Context(), "app1")
+		app, err := c.App(t.Context(), "app1", true)
 		if err != nil || len(app.Domains) != 1 {
 			t.Fatalf("%+v, %v", app, err)
 		}
-		if server, err := c.Server(t.Context(), app.ID, app.ServerID); err != nil || server.LastAddress.String() != "192.0.2.7" {
+		if server, err := c.Server(t.Context(), app.ID, app.ServerID, true); err != nil || server.LastAddress.String() != "192.0.2.7" {
 			t.Errorf("the server is %+v, %v", server, err)
 		}
 	}
 	if n := answers.Load(); n != 2 {
 		t.Errorf("ServerPilot was asked %d times, want once for the app and once for its server", n)
 	}
-	if _, err := c.FreshApp(t.Context(), "app1"); err != nil || answers.Load() != 3 {
+	if _, err := c.FreshApp(t.Context(), "app1", true); err != nil || answers.Load() != 3 {
 		t.Errorf("a fresh app isn't fetched (%v)", err)
 	}
 }
@@ -66,10 +66,10 @@ func TestVerificationsShareWhatServerPilotSaid(t *testing.T) {
 func TestAnAppThatIsNotServedIsNotFetched(t *testing.T) {
 	t.Parallel()
 	c, answers := newCache(t)
-	if _, err := c.App(t.Context(), "app2"); !errors.Is(err, registry.ErrUnserved) {
+	if _, err := c.App(t.Context(), "app2", true); !errors.Is(err, registry.ErrUnserved) {
 		t.Errorf("the app: %v", err)
 	}
-	if _, err := c.Server(t.Context(), "app2", "srv1"); !errors.Is(err, registry.ErrUnserved) {
+	if _, err := c.Server(t.Context(), "app2", "srv1", true); !errors.Is(err, registry.ErrUnserved) {
 		t.Errorf("its server: %v", err)
 	}
 	if n := answers.Load(); n != 0 {

@@ -14,8 +14,8 @@ import (
 // Every error is, or wraps, a [*CallError]; any other counts as [Transient] for List and
 // as [Unknown] for Replace.
 type API interface {
-	// Ready waits until the account's rate limit allows one read and one write. If that
-	// would take long, it returns [ErrYield].
+	// Ready returns nil if the account's rate limit allows one read and one write now. It
+	// doesn't wait: otherwise its error wraps [ErrYield].
 	Ready(ctx context.Context, app string) error
 	// List returns the app's domain names in ServerPilot's order. An answer without a list
 	// is an error, never an empty list.

@@ -17,6 +17,7 @@ import (
 	"pilotsync/internal/serverpilot"
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 	"pilotsync/worker/taskerr"
 	"pilotsync/worker/webhook"
 )
@@ -179,4 +180,29 @@ func (r *Registry) LeaveToAnother(ctx context.Context, app string) error {
 		return nil
 	}
 	return taskerr.RetryAfter(taskerr.Soon, fmt.Errorf("app %s: %w", app, ErrElsewhere))
+}
+
+// SyncReady returns a [taskerr.NotReadyError] while the account's rate limit doesn't allow an
+// app's sync, which reads and writes. What users wait for is urgent, and comes before the rest.
+func (c *Client) SyncReady(ctx context.Context, app string, urgent bool) error {
+	wait, err := c.Limiter.TrySync(ctx, app, urgent)
+	return notReady(app, wait, err)
+}
+
+// SyncTurn does the same without asking Redis: another app of the account may be first.
+func (c *Client) SyncTurn(app string, urgent bool) error {
+	return notReady(app, c.Limiter.SyncTurn(app, urgent), nil)
+}
+
+// VerifyReady does the same for one call of an app's verification.
+func (c *Client) VerifyReady(ctx context.Context, app string, urgent bool) error {
+	wait, err := c.Limiter.TryVerify(ctx, app, urgent)
+	return notReady(app, wait, err)
+}
+
+func notReady(app string, wait time.Duration, err error) error {
+	if err != nil || wait <= 0 {
+		return err
+	}
+	return taskerr.NotReady(wait, fmt.Errorf("app %s's account is at its rate limit (PILOTSYNC_API_RATE): %w", app, listsync.ErrYield))
 }

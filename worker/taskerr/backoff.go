@@ -27,7 +27,11 @@ const (
 // the task is retried soon.
 func RetryDelay(retried int, err error, _ *asynq.Task) time.Duration {
 	var retry *RetryAfterError
-	if errors.As(err, &retry) {
+	var notReady *NotReadyError
+	switch {
+	case errors.As(err, &notReady):
+		return wholeSecond(notReady.Wait, time.Now())
+	case errors.As(err, &retry):
 		return retry.After
 	}
 	return exponential(min(retried, 8)) + rand.N(time.Second)
@@ -56,6 +60,16 @@ func SyncBackoff(err error, fails int, jitter float64) time.Duration {
 		delay = exponential(max(fails, 1) - 1)
 	}
 	return delay + time.Duration(jitter*float64(delay)/10)
+}
+
+// wholeSecond makes a delay end with a second of the clock, and not earlier: asynq rounds down,
+// and a task that comes too early would be handed out again at once.
+func wholeSecond(delay time.Duration, now time.Time) time.Duration {
+	end := now.Add(delay)
+	if whole := end.Truncate(time.Second); whole.Before(end) {
+		end = whole.Add(time.Second)
+	}
+	return end.Sub(now)
 }
 
 // exponential is 1 s, doubled n times, [MaxBackoff] at most.

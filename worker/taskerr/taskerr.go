@@ -27,6 +27,21 @@ func RetryAfter(after time.Duration, err error) error {
 func (e *RetryAfterError) Error() string { return e.Err.Error() }
 func (e *RetryAfterError) Unwrap() error { return e.Err }
 
+// NotReadyError is the error of a task whose turn hasn't come: asynq hands it out again then,
+// without counting a failure. It is no trouble, and thousands of tasks may wait so.
+type NotReadyError struct {
+	Wait time.Duration
+	Err  error // what the task waits for
+}
+
+// NotReady returns a [NotReadyError].
+func NotReady(wait time.Duration, err error) error { return &NotReadyError{Wait: wait, Err: err} }
+
+func (e *NotReadyError) Error() string {
+	return fmt.Sprintf("%v; its turn comes in %s", e.Err, e.Wait.Round(time.Millisecond))
+}
+func (e *NotReadyError) Unwrap() error { return e.Err }
+
 // Permanent returns an error after which asynq archives the task without a retry.
 func Permanent(err error) error { return fmt.Errorf("%w: %w", err, asynq.SkipRetry) }
 
