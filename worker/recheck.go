@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -18,11 +17,7 @@ func (r *verifier) recheck(ctx context.Context, v tasks.Verify, before listsync.
 		return nil // removed, verified again, or rechecked already
 	}
 	facts, err := r.collector.collect(ctx, v, before)
-	var notReady *taskerr.NotReadyError
-	switch {
-	case errors.As(err, &notReady):
-		return err
-	case err != nil: // rechecks aren't urgent
+	if err != nil { // rechecks aren't urgent
 		return taskerr.RetryAfter(taskerr.MaxBackoff+rand.N(taskerr.MaxBackoff), err)
 	}
 	now := clock()

@@ -23,8 +23,9 @@ const (
 	newerDelay = 5 * time.Second // of a task in a format that only newer workers know
 )
 
-// RetryDelay is asynq's RetryDelayFunc. An error without a delay is usually one of Redis, so
-// the task is retried soon.
+// RetryDelay is asynq's RetryDelayFunc. A [NotReadyError] takes precedence over the delay of an
+// error that wraps it. An error without a delay is usually one of Redis, so the task is retried
+// soon.
 func RetryDelay(retried int, err error, _ *asynq.Task) time.Duration {
 	var retry *RetryAfterError
 	var notReady *NotReadyError

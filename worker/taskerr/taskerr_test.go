@@ -43,6 +43,22 @@ func TestSyncBackoff(t *testing.T) {
 	}
 }
 
+func TestATaskThatIsNotReadyComesBackAtItsTurn(t *testing.T) {
+	t.Parallel()
+	err := NotReady(90*time.Minute, errors.New("the rate limit"))
+	before := time.Now()
+	for _, err := range []error{err, fmt.Errorf("sync: %w", err), RetryAfter(time.Second, err)} {
+		if got := RetryDelay(3, err, nil); got < 90*time.Minute || IsFailure(err) {
+			t.Errorf("%v: back after %s, failure %v; want at least 90 min, and no failure", err, got, IsFailure(err))
+		}
+	}
+	for nanos, want := range map[time.Duration]time.Duration{0: 2 * time.Second, 1: 3*time.Second - 1, 999_999_999: 2*time.Second + 1} {
+		if got := wholeSecond(2*time.Second, before.Truncate(time.Second).Add(nanos)); got != want {
+			t.Errorf("%d ns after the second: back after %s, want %s", nanos, got, want)
+		}
+	}
+}
+
 func TestOnlyFaultsOfTheTaskOrItsHandlerCount(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
