@@ -39,7 +39,7 @@ const (
 // and changes after an outage, checks if another worker serves the app.
 const (
 	fastForward = time.Second
-	slowForward = 2 * time.Second
+	slowForward = 3 * time.Second
 )
 
 // queueServer is the asynq server of one queue.
