@@ -61,6 +61,7 @@ const (
 	CauseServerDisconnected Code = "ServerDisconnected"
 	CauseCouldNotCheck      Code = "CouldNotCheck"
 	CauseNotOnList          Code = "NotOnList"
+	CauseOnTwoApps          Code = "OnTwoApps" // only among the warnings
 
 	CauseDNSMissing           Code = "DNSMissing"
 	CauseDNSAliasDangling     Code = "DNSAliasDangling"
@@ -206,6 +207,9 @@ var (
 		{CauseNotOnList, "{name} is not on ServerPilot's list of app {app} right now[; {message}]",
 			"If it lasts, see what holds up the syncs of app {app}: pilotsync apps.",
 			"The list was read, and lacks a name that was written.", ByNobody, true},
+		{CauseOnTwoApps, "{name} is on the list of app {app}, too; ServerPilot serves it from app {served}",
+			"Remove {name} from the app that it doesn't belong to. Of two apps on a server, ServerPilot serves the one whose name comes first in the alphabet.",
+			"Two apps of the account, on one server, have the name on their lists.", ByOperator, true},
 
 		{CauseDNSMissing, "{name} has no A or AAAA record in DNS[; this app is on {expected}]",
 			"Create an address record of {name}[: {value}].",

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"pilotsync/internal/serverpilot"
 	"pilotsync/tasks"
 	"pilotsync/worker/appcache"
 	"pilotsync/worker/certcheck"
@@ -19,6 +20,7 @@ import (
 // collector collects the facts of a verification.
 type collector struct {
 	apps     *appcache.Cache
+	shared   *sharedNames
 	registry *registry.Registry
 	ledger   *ledger.Ledger
 	enqueuer followup.Enqueuer
@@ -44,6 +46,14 @@ func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Reco
 			return facts, err
 		}
 		facts.AutoSSL = statusOfAutoSSL(app, settings)
+		if facts.Shared, err = c.shared.warnings(ctx, app, r.Names); err != nil {
+			return facts, err
+		}
+		if covered := serverpilot.CoverageOf(app); covered != nil { // certificates come after the sync
+			if err := c.ledger.NoteApp(ctx, app.ID, app.ServerID, covered); err != nil {
+				return facts, err
+			}
+		}
 	case !settings.Expected.Only || ctx.Err() != nil:
 		return facts, err
 	}

@@ -176,8 +176,7 @@ func (r *recoverer) enqueueRechecks(ctx context.Context, app string, now time.Ti
 	}
 	for _, view := range views {
 		if record := view.Record; record.RecheckAt != nil {
-			v := tasks.Verify{AppID: app, Domain: record.Domain, Seq: record.CheckSeq, Attempt: 1, DueAt: *record.RecheckAt, Recheck: true}
-			if err := r.enqueuer.Recheck(ctx, v); err != nil {
+			if err := r.enqueuer.Recheck(ctx, followup.NextRecheck(app, record)); err != nil {
 				return err
 			}
 		}

@@ -63,6 +63,7 @@ type Worker struct {
 	maintenance *maintenance
 	janitor     *janitor.Janitor
 	announcer   *announcer
+	connections *connections
 	queues      []queueServer
 	stopping    chan struct{}
 	end         context.CancelFunc // of the context of all tasks
@@ -95,24 +96,28 @@ func New(cfg Config) (*Worker, error) {
 	states := taskStates{inspector}
 	outbox := &outbox{ledger: l, registry: w.registry, enqueuer: enqueuer, log: log}
 	loss := newLossDetector(l, w.registry, w.janitor, log)
+	apps, checker := appcache.New(base, w.registry, slices.Min(cfg.SSLDelays)), certcheck.New(cfg.Check)
+	shared := &sharedNames{apps: apps, registry: w.registry, ledger: l, enqueuer: enqueuer, log: log}
 	settled := settlementObserver{metrics: m, log: log}
 	rules := cfg.Rules
 	rules.Attempts = len(cfg.SSLDelays)
 	syncer := &listsync.Syncer{
-		API: listAPI{registry: w.registry, ambiguousWrite: m.AmbiguousWrite}, Ledger: loss, Enqueuer: enqueuer, Rules: rules,
+		API: listAPI{registry: w.registry, ambiguousWrite: m.AmbiguousWrite, read: noteApp(l, log)}, Ledger: loss, Enqueuer: enqueuer, Rules: rules,
 		FirstDelay: func(r listsync.Record) time.Duration { return verifyDelay(cfg.SSLDelays, 1, r) },
 		Now:        time.Now, MinInterval: minSyncInterval, ConflictDelay: conflictDelay, CommitRetryTimeout: listsync.LeaseTTL,
-		Stopping: w.stopping, WorkerID: w.id, OnCommit: settled.observe,
+		Stopping: w.stopping, WorkerID: w.id, OnCommit: func(ctx context.Context, s listsync.Settlement) {
+			settled.observe(ctx, s)
+			shared.committed(ctx, s)
+		},
 	}
 	w.reconciler = &reconciler{mode: cmp.Or(cfg.Reconcile, Repair), ledger: l, registry: w.registry, syncer: syncer,
 		enqueuer: enqueuer, metrics: m, log: log, hours: map[string]int64{}}
 	changes := &changeHandler{ledger: l, enqueuer: enqueuer, metrics: m, log: log}
 	syncs := &syncHandler{registry: w.registry, ledger: l, syncer: syncer, reconciler: w.reconciler, enqueuer: enqueuer,
 		outbox: outbox, states: states, metrics: m, dryRun: cfg.DryRun, log: log}
-	apps, checker := appcache.New(base, w.registry, slices.Min(cfg.SSLDelays)), certcheck.New(cfg.Check)
 	verifications := &verifyHandler{registry: w.registry, ledger: l, stopping: w.stopping, verifier: &verifier{
 		collector: &collector{
-			apps: apps, registry: w.registry, ledger: l, enqueuer: enqueuer,
+			apps: apps, shared: shared, registry: w.registry, ledger: l, enqueuer: enqueuer,
 			checker: checker, attempts: len(cfg.SSLDelays), dryRun: cfg.DryRun, log: log,
 		},
 		ledger: l, enqueuer: enqueuer, outbox: outbox, metrics: m, delays: cfg.SSLDelays, workerID: w.id, log: log,
@@ -127,6 +132,8 @@ func New(cfg Config) (*Worker, error) {
 	w.maintenance = &maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{
 		loss.check, w.retrier.retryPending, dryRuns.endAll, recoverer.turn, outbox.flushAll, w.reconciler.schedule,
 	}}
+	w.connections = &connections{interval: maintenanceInterval, connected: connectedInterval, disconnected: disconnectedInterval,
+		apps: apps, registry: w.registry, ledger: l, monitor: w.monitor, log: log}
 	w.announcer = newAnnouncer(l, w.registry, w.monitor, ledger.Worker{Name: w.id, DryRun: cfg.DryRun}, log)
 
 	servers := serverConfig{redis: redismonitor.Throttled{UniversalClient: cfg.Redis, Stopping: w.stopping}, base: base, monitor: w.monitor, log: log}
@@ -166,7 +173,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.log.WithField("apps", apps).Infof("worker %s is ready", w.id)
 	w.ready()
 	var running sync.WaitGroup
-	for _, loop := range []func(context.Context){w.monitor.Run, w.maintenance.run, w.janitor.Run, w.announcer.run} {
+	for _, loop := range []func(context.Context){w.monitor.Run, w.maintenance.run, w.janitor.Run, w.announcer.run, w.connections.run} {
 		running.Go(func() { loop(ctx) })
 	}
 	running.Go(func() {

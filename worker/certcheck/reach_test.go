@@ -254,7 +254,7 @@ func TestEveryCauseIsFoundByResolverAndServer(t *testing.T) {
 	t.Parallel()
 	// What isn't about DNS, TLS or AutoSSL is decided by package worker, and what is about a
 	// domain that isn't added yet by package precheck.
-	found := []tasks.Code{tasks.CauseCouldNotCheck, tasks.CauseCertificateExpiring,
+	found := []tasks.Code{tasks.CauseOnTwoApps, tasks.CauseCouldNotCheck, tasks.CauseCertificateExpiring,
 		tasks.CauseOnAnotherApp, tasks.CauseCustomCertificate, tasks.CauseWouldWork, tasks.CauseCheckFailed}
 	for name, way := range waysToCauses() {
 		found = append(found, way.want)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"pilotsync/internal/serverpilot"
 	"pilotsync/tasks"
 )
 
@@ -232,6 +233,10 @@ func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
 		app.Counts = map[tasks.State]int{}
 		app.Listed, _ = strconv.Atoi(a.shown.Val()["listed"])
 		app.ListedAt = parseTime(a.shown.Val()["listed_at"])
+		app.DisconnectedSince = decodeConnection(app.ID, a.shown.Val()).DisconnectedSince
+		if c, err := decodeJSON[serverpilot.Coverage](a.shown.Val()["coverage"]); err == nil {
+			app.Coverage = &c
+		}
 		for j, state := range tasks.States() {
 			if n := a.counts[j].Val(); n > 0 {
 				app.Counts[state] = int(n)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"pilotsync/internal/serverpilot"
 	"pilotsync/tasks"
 	"pilotsync/worker/listsync"
 )
@@ -76,8 +77,13 @@ type App struct {
 
 	// Listed is the number of names on the list that the last sync read at ListedAt; zero
 	// if there was no sync yet.
-	Listed       int
-	ListedAt     time.Time
+	Listed   int
+	ListedAt time.Time
+	// DisconnectedSince is when the app's server was last connected to ServerPilot; zero if
+	// it is connected, or if that isn't known.
+	DisconnectedSince time.Time
+	// Coverage is nil for a list that fits on one certificate, and if it isn't known.
+	Coverage     *serverpilot.Coverage
 	Counts       map[tasks.State]int // domains by state, as [View] has it
 	Oldest       time.Time           // when the oldest pending change was recorded; zero for none
 	Expiry       time.Time           // the earliest end of a certificate of the domains that are done; zero for none

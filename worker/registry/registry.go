@@ -64,6 +64,12 @@ type Served struct {
 	AppSettings map[string]certcheck.AppSettings
 }
 
+// Siblings returns the other apps of an app's account, sorted.
+func (s *Served) Siblings(app string) []string {
+	client := s.Clients[app]
+	return slices.DeleteFunc(slices.Clone(s.Apps), func(other string) bool { return other == app || client == nil || s.Clients[other] != client })
+}
+
 // Registry has the current [Served].
 type Registry struct {
 	rdb     redis.UniversalClient

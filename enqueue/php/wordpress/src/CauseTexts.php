@@ -172,6 +172,13 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( 'If it lasts, see what holds up the syncs of app {app}: pilotsync apps.', 'pilotsync' ),
 				);
+			case 'OnTwoApps':
+				return array(
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( '{name} is on the list of app {app}, too; ServerPilot serves it from app {served}', 'pilotsync' ),
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( 'Remove {name} from the app that it doesn\'t belong to. Of two apps on a server, ServerPilot serves the one whose name comes first in the alphabet.', 'pilotsync' ),
+				);
 			case 'DNSMissing':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */

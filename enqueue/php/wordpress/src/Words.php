@@ -18,6 +18,9 @@ final class Words {
 	/** Codes of names whose DNS is right, and whose certificate or server needs the operator. */
 	const NO_CERTIFICATE = array( 'AutoSSLRefused', 'AutoSSLOff', 'AutoSSLDryRun', 'CertificateDoesNotCover', 'CustomDoesNotCover', 'CustomNotAccepted', 'CertificateWrongName', 'CertificateExpired', 'CertificateNotYetValid', 'CertificateUntrusted', 'ServerUnreachable', 'NoTLS', 'HandshakeFailed' );
 
+	/** Codes of names that work, and need the operator all the same. */
+	const FOR_OPERATORS = array( 'CertificateExpiring', 'OnTwoApps' );
+
 	/** Codes of names that pilotsync is still working on. */
 	const SETTING_UP = array( 'CouldNotCheck', 'NotOnList', 'AutoSSLFailed' );
 
@@ -96,7 +99,7 @@ final class Words {
 			case 'owner' === $cause->actor():
 				list( $sentence, $remedy ) = CauseTexts::of( $cause->code );
 				return self::fill( $cause, ucfirst( $sentence ) ) . '. ' . self::fill( $cause, $remedy );
-			case 'CertificateExpiring' === $cause->code:
+			case in_array( $cause->code, self::FOR_OPERATORS, true ):
 				return '';
 			case in_array( $cause->code, self::SETTING_UP, true ):
 				return __( 'This domain is being set up.', 'pilotsync' );

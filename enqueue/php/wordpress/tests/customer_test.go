@@ -95,6 +95,7 @@ func customerList(f *fixture) {
 		"of a later release": {tasks.Failed, cause("ANewThing", tasks.Params{}), nil, []string{"This domain does not work yet."}, "ANewThing"},
 		"of an older worker": {tasks.Failed, tasks.Cause{}, nil, []string{"This domain does not work yet."}, "pilotsync verify"},
 		"fine":               {tasks.Done, cause(tasks.CauseWorks, tasks.Params{}), nil, nil, "pilotsync"},
+		"on two apps":        {tasks.Done, cause(tasks.CauseWorks, tasks.Params{}), []tasks.Cause{cause(tasks.CauseOnTwoApps, tasks.Params{App: "app2", Served: "app1"})}, nil, "pilotsync"},
 		"expires soon":       {tasks.Done, cause(tasks.CauseCertificateExpiring, tasks.Params{}), nil, nil, "pilotsync"},
 	} {
 		domain := strings.ToLower(strings.ReplaceAll(name, " ", "-")) + ".customer.example.com"
