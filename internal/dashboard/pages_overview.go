@@ -166,8 +166,8 @@ func tiles(apps []ledger.App) []tile {
 	return all
 }
 
-// byUrgency orders blocked apps and those of a disconnected server first, then failing, then paused ones, then by the size of
-// their list.
+// byUrgency orders blocked apps and those of a disconnected server first, then failing, then
+// paused ones, then by the size of their list.
 func byUrgency(a, b ledger.App) int {
 	return cmp.Or(urgency(a)-urgency(b), b.Listed-a.Listed, cmp.Compare(a.ID, b.ID))
 }
