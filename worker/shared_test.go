@@ -60,10 +60,11 @@ func TestReadersLearnOfDisconnectedServersAndLongLists(t *testing.T) {
 	for i := range 110 {
 		list = append(list, fmt.Sprintf("nocert%d.example.com", i))
 	}
-	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: list}}, LastConn: time.Now().Add(-time.Hour)})
+	w := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", Domains: list}, {ID: "short"}}, LastConn: time.Now().Add(-time.Hour)})
 	w.maintenance = 100 * time.Millisecond
-	w.start(w.config("app1"))
+	w.start(w.config("app1", "short"))
 	w.add("app1", "www.shop.example.com")
+	w.add("short", "one.example.com")
 	app := func() (connected bool, covered, names int) {
 		apps, err := w.ledger.AppStates(t.Context(), "app1")
 		if err != nil {
@@ -75,6 +76,10 @@ func TestReadersLearnOfDisconnectedServersAndLongLists(t *testing.T) {
 		return !apps[0].Disconnected(), covered, names
 	}
 	w.await("the disconnected server", func() bool { connected, _, _ := app(); return !connected })
+	w.await("the disconnected server of a short list", func() bool {
+		apps, err := w.ledger.AppStates(t.Context(), "short")
+		return err == nil && apps[0].Disconnected() && apps[0].Coverage == nil
+	})
 	w.await("the coverage", func() bool { _, covered, names := app(); return covered == 2 && names == 112 })
 	w.sim.Disconnect(time.Time{})
 	w.await("the connected server", func() bool { connected, _, _ := app(); return connected })
