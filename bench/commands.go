@@ -133,9 +133,9 @@ func serves(pattern, words string) purpose {
 // idlePurposes are the purposes of commands that an idle worker sends, too. The first match counts.
 func idlePurposes() []purpose {
 	return []purpose{
-		serves(`script asynq:\{(domains|lists)\}:pending`, "asynq polls changes and lists, for which users wait: 10 times a second each"),
-		serves(`script asynq:\{(ssl|events|checks)\}:pending`, "asynq polls verifications, events and checks: once a second each"),
-		serves(`script asynq:\{\w+\}:(scheduled|retry) asynq`, "asynq moves due tasks to their queue: two sets a queue, each second or more rarely"),
+		serves(`script asynq:\{(domains|lists)\}:pending`, "asynq polls changes and lists, for which users wait: 9 times a second each"),
+		serves(`script asynq:\{(ssl|events|checks)\}:pending`, "asynq polls verifications, events and checks: 1.7 times a second each"),
+		serves(`script asynq:\{\w+\}:(scheduled|retry) asynq`, "asynq moves due tasks to their queue: two sets a queue, each second or each five"),
 		serves(`script asynq:servers:|zadd asynq:(servers|workers)`, "asynq's heartbeat, 3 a queue each 5 s: dashboard and asynqmon list workers by it"),
 		serves(`ping`, "a ping a queue each 3 s: it detects a broken connection for asynq's cancellations"),
 		serves(`script asynq:\{\w+\}:completed`, "asynq deletes completed tasks after their retention: 1 a queue each 8 s"),

@@ -44,7 +44,7 @@ func (h *checkHandler) handle(ctx context.Context, t *asynq.Task) error {
 	}
 	if _, err := h.registry.Client(c.AppID); err != nil {
 		if elsewhere := h.registry.LeaveToAnother(ctx, c.AppID); elsewhere != nil {
-			return elsewhere
+			return taskerr.RetryAfter(0, elsewhere) // a user waits, and each worker may take it in turn
 		}
 	}
 	limited, cancel := context.WithTimeout(ctx, left)

@@ -30,16 +30,16 @@ const (
 // Poll intervals of an idle queue; asynq varies them by half. Users wait for changes and
 // lists; the other queues can be slower.
 const (
-	fastPoll = 100 * time.Millisecond
+	fastPoll = 110 * time.Millisecond
 	slowPoll = 600 * time.Millisecond // a stopping worker waits for the end of one, at most 900 ms
 )
 
 // Forward intervals: how often asynq moves due retries and scheduled tasks to their queue, by
-// two commands. Syncs and verifications are scheduled. The other tasks are only retried: events
-// and changes after an outage, checks if another worker serves the app.
+// two commands. Syncs and verifications are scheduled, and a check returns to its queue if
+// another worker serves the app. Changes and events are only retried after an outage.
 const (
 	fastForward = time.Second
-	slowForward = 3 * time.Second
+	slowForward = 5 * time.Second
 )
 
 // queueServer is the asynq server of one queue.

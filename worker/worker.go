@@ -142,7 +142,7 @@ func New(cfg Config) (*Worker, error) {
 		servers.newServer(tasks.QueueLists, cfg.Concurrency, fastPoll, fastForward, handlers{tasks.TypeAppSync: syncs.handle}),
 		servers.newServer(tasks.QueueSSL, verifySlots, slowPoll, fastForward, handlers{tasks.TypeSSLVerify: verifications.handle}),
 		servers.newServer(tasks.QueueEvents, eventSlots, slowPoll, slowForward, handlers{tasks.TypeEventDeliver: events.handle}),
-		servers.newServer(tasks.QueueChecks, checkSlots, slowPoll, slowForward, handlers{tasks.TypeDomainCheck: checks.handle}),
+		servers.newServer(tasks.QueueChecks, checkSlots, slowPoll, fastForward, handlers{tasks.TypeDomainCheck: checks.handle}),
 	}
 	return w, nil
 }
