@@ -94,8 +94,10 @@ const (
 	CauseNoTLS                   Code = "NoTLS"
 	CauseHandshakeFailed         Code = "HandshakeFailed"
 
-	CauseCertificateExpiring Code = "CertificateExpiring"
-	CauseWorks               Code = "Works"
+	CauseCertificateExpiring       Code = "CertificateExpiring"
+	CauseCustomCertificateExpiring Code = "CustomCertificateExpiring"
+	CauseProxyCertificateExpiring  Code = "ProxyCertificateExpiring"
+	CauseWorks                     Code = "Works"
 )
 
 // Codes of a check before a domain is added. The others are those of a verification.
@@ -289,6 +291,12 @@ var (
 		{CauseCertificateExpiring, "the certificate of {name} ends on {until} and was not renewed yet",
 			"Check the SSL settings of app {app} in ServerPilot.",
 			"Less than a quarter of the certificate's lifetime is left; renewal is due at a third.", ByOperator, true},
+		{CauseCustomCertificateExpiring, "the certificate of {name} ends on {until}, and AutoSSL doesn't renew it",
+			"Install a newer certificate on app {app} in ServerPilot, or let AutoSSL take over: remove the custom certificate and turn AutoSSL on.",
+			"Less than a quarter of the certificate's lifetime is left, and the app has a custom certificate, or PILOTSYNC_AUTOSSL keeps AutoSSL off.", ByOperator, true},
+		{CauseProxyCertificateExpiring, "the certificate that {provider} shows for {name} ends on {until} and was not renewed yet",
+			"Check the certificate of {name} in the settings of {provider}, which should renew it. If it was uploaded there, upload a newer one.",
+			"Less than a quarter of the certificate's lifetime is left, and all addresses of the name are a proxy's.", ByOwner, true},
 		{CauseWorks, "certificate valid[ until {until}][ ({issuer})][, seen behind {provider}]", "Nothing.", "A TLS handshake as a browser makes it.", ByNobody, false},
 	}
 

@@ -75,6 +75,22 @@ func (f Facts) elsewhere(p tasks.Params, probe Probe) tasks.Cause {
 	return tasks.Cause{Code: tasks.CauseDNSElsewhere, Params: p}
 }
 
+// Expiring is the cause of a name that works, but whose certificate was not renewed in time. It
+// depends on what should have renewed the certificate.
+func (f Facts) Expiring(name string) tasks.Cause {
+	probe := f.Probes[name]
+	p := tasks.Params{Name: sanitize(name, maxName), Until: probe.NotAfter, Issuer: sanitize(probe.Issuer, maxName)}
+	if probe.DNS == Proxied {
+		p.Provider = probe.Provider
+		return tasks.Cause{Code: tasks.CauseProxyCertificateExpiring, Params: p}
+	}
+	p.App = f.App
+	if f.AutoSSL.Known && f.AutoSSL.ownCertificates() {
+		return tasks.Cause{Code: tasks.CauseCustomCertificateExpiring, Params: p}
+	}
+	return tasks.Cause{Code: tasks.CauseCertificateExpiring, Params: p}
+}
+
 // expected are the addresses and networks that DNS should have.
 func (f Facts) expected() (shown []string) {
 	for _, e := range f.Expected[:min(len(f.Expected), tasks.MaxParamItems)] {

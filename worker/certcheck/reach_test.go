@@ -255,6 +255,7 @@ func TestEveryCauseIsFoundByResolverAndServer(t *testing.T) {
 	// What isn't about DNS, TLS or AutoSSL is decided by package worker, and what is about a
 	// domain that isn't added yet by package precheck.
 	found := []tasks.Code{tasks.CauseOnTwoApps, tasks.CauseCouldNotCheck, tasks.CauseCertificateExpiring,
+		tasks.CauseCustomCertificateExpiring, tasks.CauseProxyCertificateExpiring,
 		tasks.CauseOnAnotherApp, tasks.CauseCustomCertificate, tasks.CauseWouldWork, tasks.CauseCheckFailed}
 	for name, way := range waysToCauses() {
 		found = append(found, way.want)

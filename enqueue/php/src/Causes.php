@@ -67,6 +67,8 @@ final class Causes
         'NoTLS' => ['{name} points here, but {message}', 'Check the web server\'s configuration of app {app}.', 'operator', true],
         'HandshakeFailed' => ['{name} points here, but {message}', 'Check the SSL settings of app {app} in ServerPilot.', 'operator', true],
         'CertificateExpiring' => ['the certificate of {name} ends on {until} and was not renewed yet', 'Check the SSL settings of app {app} in ServerPilot.', 'operator', true],
+        'CustomCertificateExpiring' => ['the certificate of {name} ends on {until}, and AutoSSL doesn\'t renew it', 'Install a newer certificate on app {app} in ServerPilot, or let AutoSSL take over: remove the custom certificate and turn AutoSSL on.', 'operator', true],
+        'ProxyCertificateExpiring' => ['the certificate that {provider} shows for {name} ends on {until} and was not renewed yet', 'Check the certificate of {name} in the settings of {provider}, which should renew it. If it was uploaded there, upload a newer one.', 'owner', true],
         'Works' => ['certificate valid[ until {until}][ ({issuer})][, seen behind {provider}]', 'Nothing.', 'nobody', false],
         'OnAnotherApp' => ['{name} is on the list of app {app} already', 'Remove it from app {app} first: of two apps on a server, ServerPilot serves the one whose name comes first in the alphabet.', 'operator', true],
         'CustomCertificate' => ['{name} points here, and works only if the custom certificate of app {app} covers it', 'Check that the certificate covers {name}. Or remove it from app {app} in ServerPilot, so that AutoSSL can take over.', 'operator', true],

@@ -380,6 +380,20 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( 'Check the SSL settings of app {app} in ServerPilot.', 'pilotsync' ),
 				);
+			case 'CustomCertificateExpiring':
+				return array(
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( 'the certificate of {name} ends on {until}, and AutoSSL doesn\'t renew it', 'pilotsync' ),
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( 'Install a newer certificate on app {app} in ServerPilot, or let AutoSSL take over: remove the custom certificate and turn AutoSSL on.', 'pilotsync' ),
+				);
+			case 'ProxyCertificateExpiring':
+				return array(
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( 'the certificate that {provider} shows for {name} ends on {until} and was not renewed yet', 'pilotsync' ),
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( 'Check the certificate of {name} in the settings of {provider}, which should renew it. If it was uploaded there, upload a newer one.', 'pilotsync' ),
+				);
 			case 'Works':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */

@@ -18,6 +18,9 @@ final class Digest {
 	/** How many domains an e-mail lists. */
 	const NAMED = 50;
 
+	/** Codes of certificates that were not renewed in time. */
+	const EXPIRING = array( 'CertificateExpiring', 'CustomCertificateExpiring', 'ProxyCertificateExpiring' );
+
 	/**
 	 * The time between two checks, in seconds: an hour less than a day, since it runs hourly and
 	 * never to the minute.
@@ -107,7 +110,8 @@ final class Digest {
 		if ( 'done-without-ssl' === $standing->state && 0 === strpos( $domain, '*.' ) ) {
 			return false; // A wildcard can't get a certificate.
 		}
-		return in_array( $standing->state, array( 'failed', 'rejected', 'removed', 'done-without-ssl' ), true ) || $standing->has( 'CertificateExpiring' );
+		return in_array( $standing->state, array( 'failed', 'rejected', 'removed', 'done-without-ssl' ), true )
+			|| array() !== array_intersect( self::EXPIRING, array_column( $standing->problems, 'code' ) );
 	}
 
 	private static function fingerprint( string $domain, Standing $standing ): string {

@@ -55,9 +55,4 @@ final class Standing {
 	public static function of_event( string $state, string $reason, Cause $cause, array $warnings ): self {
 		return new self( $state, $reason, $cause, array_merge( $cause->isProblem() ? array( $cause ) : array(), $warnings ) );
 	}
-
-	/** Whether the domain's last verification found a problem with this code. */
-	public function has( string $code ): bool {
-		return in_array( $code, array_column( $this->problems, 'code' ), true );
-	}
 }

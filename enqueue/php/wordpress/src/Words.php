@@ -19,7 +19,7 @@ final class Words {
 	const NO_CERTIFICATE = array( 'AutoSSLRefused', 'AutoSSLOff', 'AutoSSLDryRun', 'CertificateDoesNotCover', 'CustomDoesNotCover', 'CustomNotAccepted', 'CertificateWrongName', 'CertificateExpired', 'CertificateNotYetValid', 'CertificateUntrusted', 'ServerUnreachable', 'NoTLS', 'HandshakeFailed' );
 
 	/** Codes of names that work, and need the operator all the same. */
-	const FOR_OPERATORS = array( 'CertificateExpiring', 'OnTwoApps' );
+	const FOR_OPERATORS = array( 'CertificateExpiring', 'CustomCertificateExpiring', 'OnTwoApps' );
 
 	/** Codes of names that pilotsync is still working on. */
 	const SETTING_UP = array( 'CouldNotCheck', 'NotOnList', 'AutoSSLFailed' );

@@ -97,6 +97,9 @@ func customerList(f *fixture) {
 		"fine":               {tasks.Done, cause(tasks.CauseWorks, tasks.Params{}), nil, nil, "pilotsync"},
 		"on two apps":        {tasks.Done, cause(tasks.CauseWorks, tasks.Params{}), []tasks.Cause{cause(tasks.CauseOnTwoApps, tasks.Params{App: "app2", Served: "app1"})}, nil, "pilotsync"},
 		"expires soon":       {tasks.Done, cause(tasks.CauseCertificateExpiring, tasks.Params{}), nil, nil, "pilotsync"},
+		"custom one expires": {tasks.Done, cause(tasks.CauseCustomCertificateExpiring, tasks.Params{}), nil, nil, "pilotsync"},
+		"expires at a proxy": {tasks.Done, cause(tasks.CauseProxyCertificateExpiring, tasks.Params{Provider: "Cloudflare"}), nil,
+			[]string{"The certificate that Cloudflare shows for c.example.com ends on", "in the settings of Cloudflare"}, "does not work"},
 	} {
 		domain := strings.ToLower(strings.ReplaceAll(name, " ", "-")) + ".customer.example.com"
 		f.do(step{"map", domain})
