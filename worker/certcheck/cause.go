@@ -3,7 +3,6 @@ package certcheck
 import (
 	"net/netip"
 	"slices"
-	"strings"
 
 	"pilotsync/tasks"
 )
@@ -214,26 +213,6 @@ func customCause(seen tasks.Cause, probe Probe) tasks.Cause {
 	return seen
 }
 
-// tlsProblem describes a failed handshake, as a clause.
-func (p Probe) tlsProblem() string {
-	cert, by := "the certificate", ""
-	if p.TLSAddress.IsValid() {
-		cert += " at " + p.TLSAddress.String()
-	}
-	if p.Issuer != "" {
-		by = " (" + p.Issuer + ")"
-	}
-	switch p.TLS {
-	case WrongName:
-		return cert + " is for other names"
-	case Expired:
-		return cert + " expired on " + date(p.NotAfter) + by
-	case NotYetValid:
-		return cert + " isn't valid before " + date(p.NotBefore) + by
-	}
-	return sanitize(p.TLSDetail, maxDetail)
-}
-
 // autoSSLCause is that of an app which gets its certificates by AutoSSL.
 func (f Facts) autoSSLCause(seen tasks.Cause, name string) tasks.Cause {
 	ssl := f.AutoSSL
@@ -262,23 +241,6 @@ func (f Facts) autoSSLCause(seen tasks.Cause, name string) tasks.Cause {
 	return seen
 }
 
-// ownCertificates reports whether the app has certificates of its own: nothing requests one
-// of Let's Encrypt.
-func (a AutoSSL) ownCertificates() bool {
-	return a.Custom || a.KeepOff && !a.On
-}
-
-// showsOwn reports whether the server showed a certificate that was made for the name, though
-// browsers refuse it.
-func (p Probe) showsOwn() bool {
-	return p.TLS == Expired || p.TLS == NotYetValid || p.TLS == Untrusted
-}
-
-// CanEnable reports whether ServerPilot is likely to let AutoSSL be turned on.
-func (a AutoSSL) CanEnable() bool {
-	return a.Known && !a.On && !a.Custom && a.Available && !a.KeepOff
-}
-
 // NeedsCertificate reports whether a name was probed that doesn't work.
 func (f Facts) NeedsCertificate() bool {
 	for _, p := range f.Probes {
@@ -287,31 +249,4 @@ func (f Facts) NeedsCertificate() bool {
 		}
 	}
 	return false
-}
-
-// covers reports whether the certificate that is ready is for the name.
-func (a AutoSSL) covers(name string) bool {
-	return slices.ContainsFunc(a.Covered, func(c string) bool { return strings.EqualFold(c, name) })
-}
-
-// Status says in a few words how AutoSSL stands, for a domain's history; empty if it is on, or
-// waits for its certificate.
-func (a AutoSSL) Status() string {
-	switch {
-	case !a.Known:
-		return "unknown"
-	case a.Custom:
-		return "custom certificate"
-	case a.Refused != "":
-		return "refused"
-	case a.Failed != "":
-		return "not turned on yet"
-	case a.TurnedOn:
-		return "turned on"
-	case a.On, !a.Available:
-		return ""
-	case a.DryRun:
-		return "off, and a dry run leaves it off"
-	}
-	return "off"
 }

@@ -7,26 +7,6 @@ import (
 	"pilotsync/tasks"
 )
 
-// AutoSSL is what ServerPilot's API says about an app's certificate.
-type AutoSSL struct {
-	// Known: the API answered. Otherwise the other fields mean nothing.
-	Known bool
-	// On: AutoSSL is on. Available: a certificate is ready (autossl.available).
-	// Custom: a custom certificate is installed, which pilotsync must not replace.
-	On, Available, Custom bool
-	// Covered are the names on the certificate that is ready (autossl.domains).
-	Covered []string
-	// TurnedOn: this verification turned AutoSSL on. Refused is ServerPilot's message
-	// if it didn't allow that, and Failed says why there was no answer, or none that decides.
-	TurnedOn        bool
-	Refused, Failed string
-	// KeepOff: AutoSSL stays off unless somebody else turns it on (PILOTSYNC_AUTOSSL). It is
-	// also set if the API didn't answer.
-	KeepOff bool
-	// DryRun: AutoSSL stays off, since the worker is in a dry run.
-	DryRun bool
-}
-
 // Facts is what a verification collected about a domain.
 type Facts struct {
 	Domain string
