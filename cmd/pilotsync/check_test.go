@@ -94,6 +94,30 @@ func TestCheckWithoutAnAccountComparesWithTheSetting(t *testing.T) {
 	}
 }
 
+func TestCheckSaysWhatToDoAboutEachRecord(t *testing.T) {
+	t.Parallel()
+	env, _ := simulated(t)
+	o := command(t, env, "", "check", "--json", "shop.example.com", "elsewhere-shop.example.com", "nodns-shop.example.com")
+	var all []domainCheck
+	if err := json.Unmarshal([]byte(o.out), &all); err != nil {
+		t.Fatalf("%v: %+v", err, o)
+	}
+	var got []string
+	for _, d := range all {
+		for _, r := range d.Records {
+			got = append(got, strings.Join(append([]string{string(r.Action), r.Type, r.Name}, r.Found...), " "))
+		}
+	}
+	want := []string{
+		"keep A shop.example.com", "keep CNAME www.shop.example.com",
+		"change A elsewhere-shop.example.com 203.0.113.9", "change CNAME www.elsewhere-shop.example.com 203.0.113.9",
+		"set A nodns-shop.example.com", "set CNAME www.nodns-shop.example.com",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestDNSShowsRecordsAndWhatDNSHas(t *testing.T) {
 	t.Parallel()
 	env, _ := simulated(t)

@@ -110,7 +110,7 @@ func Check(ctx context.Context, prober Prober, t Target, domain string) (tasks.C
 // is only among the problems, as in a verification. If the server is disconnected, that is the
 // first problem, and the cause of a domain that doesn't work already.
 func Evaluate(t Target, facts certcheck.Facts) tasks.CheckResult {
-	r := tasks.CheckResult{Domain: facts.Domain, Names: facts.Names, Records: tasks.DNSRecords(facts.Names, t.Expected), Problems: []tasks.Cause{}}
+	r := tasks.CheckResult{Domain: facts.Domain, Names: facts.Names, Records: records(facts, t.Expected), Problems: []tasks.Cause{}}
 	for _, name := range facts.Names {
 		cause := t.cause(facts, name)
 		if name == facts.Domain {
