@@ -132,7 +132,7 @@ func (r *verifier) record(ctx context.Context, v tasks.Verify, before listsync.R
 func checksOf(facts certcheck.Facts) (checks []listsync.Check) {
 	for _, name := range facts.Names {
 		if _, probed := facts.Probes[name]; probed || slices.Contains(facts.OffList, name) {
-			checks = append(checks, listsync.Check{Name: name, Cause: facts.Seen(name)})
+			checks = append(checks, listsync.Check{Name: name, Cause: facts.CauseIfConnected(name)})
 		}
 	}
 	return checks

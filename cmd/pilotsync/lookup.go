@@ -72,7 +72,7 @@ func (f *lookupFlags) lookup(ctx context.Context, s *terminal.Streams, readOther
 		if readOthers {
 			others = slices.DeleteFunc(slices.Clone(account.Apps), func(id string) bool { return id == app })
 		}
-		if target, err = loadTarget(ctx, set, account, app, others); err != nil && !errors.Is(err, precheck.ErrOther) {
+		if target, err = loadTarget(ctx, set, account, app, others); err != nil && !errors.Is(err, precheck.ErrOtherApp) {
 			return err
 		} else if err != nil {
 			s.Noticef("%s", text.Printable(err.Error()))

@@ -18,15 +18,15 @@ type AutoSSL struct {
 	// if it didn't allow that, and Failed says why there was no answer, or none that decides.
 	TurnedOn        bool
 	Refused, Failed string
-	// KeepOff: AutoSSL stays off unless somebody else turns it on (PILOTSYNC_AUTOSSL). It is
-	// also set if the API didn't answer.
+	// KeepOff: pilotsync never turns AutoSSL on (PILOTSYNC_AUTOSSL=off). The setting is known
+	// even if the API didn't answer.
 	KeepOff bool
 	// DryRun: AutoSSL stays off, since the worker is in a dry run.
 	DryRun bool
 }
 
-// ownCertificates reports whether the app has certificates of its own: nothing requests one
-// of Let's Encrypt.
+// ownCertificates reports whether the app has certificates of its own, so that Let's Encrypt's
+// rules don't matter.
 func (a AutoSSL) ownCertificates() bool {
 	return a.Custom || a.KeepOff && !a.On
 }

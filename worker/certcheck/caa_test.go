@@ -147,7 +147,7 @@ func TestALongAnswerIsReadOverTCP(t *testing.T) {
 	}
 }
 
-func TestAWWWFormThatNobodyMayCertifyIsAWarning(t *testing.T) {
+func TestAWWWFormThatCAAForbidsIsAWarning(t *testing.T) {
 	t.Parallel()
 	allowed := Probe{DNS: PointsHere, TLS: WrongName}
 	forbidden := Probe{DNS: PointsHere, TLS: WrongName, CAA: CAA{Status: CAAForbids, Record: "www.example.com"}}

@@ -13,11 +13,11 @@ func (f Facts) Cause(name string) tasks.Cause {
 	if !f.DisconnectedSince.IsZero() && !f.Probes[name].Good() {
 		return tasks.Cause{Code: tasks.CauseServerDisconnected, Params: tasks.Params{Since: f.DisconnectedSince}}
 	}
-	return f.Seen(name)
+	return f.CauseIfConnected(name)
 }
 
-// Seen is [Facts.Cause] without regard to whether the server is connected.
-func (f Facts) Seen(name string) tasks.Cause {
+// CauseIfConnected is [Facts.Cause] without regard to whether the server is connected.
+func (f Facts) CauseIfConnected(name string) tasks.Cause {
 	probe := f.Probes[name]
 	p := tasks.Params{Name: sanitize(name, maxName)}
 	if slices.Contains(f.OffList, name) {
@@ -131,8 +131,8 @@ func (f Facts) tlsCause(p tasks.Params, name string, probe Probe) tasks.Cause {
 	return f.autoSSLCause(seen, name)
 }
 
-// caaDecides tells whether CAA records keep the name from its certificate. They don't
-// matter to certificates of the app's own, or to one that is ready and lasts.
+// caaDecides reports whether CAA records keep the name from its certificate. They don't
+// matter if the app has certificates of its own, or if one is ready and hasn't expired.
 func (f Facts) caaDecides(name string, probe Probe) bool {
 	ready := f.AutoSSL.Known && f.AutoSSL.Available && f.AutoSSL.covers(name) && probe.TLS != Expired
 	return probe.CAA.Status != CAAAllows && !f.AutoSSL.ownCertificates() && !ready

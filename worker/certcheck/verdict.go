@@ -62,8 +62,8 @@ func Evaluate(f Facts) Verdict {
 		return v
 	}
 	if here || !f.DisconnectedSince.IsZero() {
-		// A www form that DNS sends elsewhere, or that nobody may certify, can hold up a
-		// certificate for both. While the domain's own DNS is wrong, that is enough to tell.
+		// A www form whose DNS is wrong, or that Let's Encrypt may not certify, can hold up a
+		// certificate for both. While the domain's own DNS is wrong, that is warning enough.
 		v.Warnings = f.warnings(true)
 	}
 	v.Warnings = append(v.Warnings, f.Shared...)
@@ -116,8 +116,8 @@ func (f Facts) warningsOffline() (all []tasks.Cause) {
 		if f.Probes[f.Domain].Good() && len(all) == 0 {
 			all = append(all, f.Cause(name))
 		}
-		seen := f.Seen(name)
-		if entry, _ := tasks.Lookup(seen.Code); entry.Actor == tasks.ByOwner {
+		seen := f.CauseIfConnected(name)
+		if entry, _ := tasks.Lookup(seen.Code); entry.Actor == tasks.ActorOwner {
 			all = append(all, seen)
 		}
 	}

@@ -189,8 +189,8 @@ func (l *Ledger) Owned(ctx context.Context, app string) ([]string, error) {
 	return names, nil
 }
 
-// OwnedElsewhere returns those of the names that other apps own, each with the first such app.
-func (l *Ledger) OwnedElsewhere(ctx context.Context, app string, names []string) (map[string]string, error) {
+// OwnedByOtherApps returns those of the names that other apps own, each with the first such app.
+func (l *Ledger) OwnedByOtherApps(ctx context.Context, app string, names []string) (map[string]string, error) {
 	apps, err := l.Apps(ctx)
 	if err != nil {
 		return nil, err

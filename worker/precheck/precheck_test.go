@@ -80,11 +80,11 @@ func TestWhetherADomainWouldWork(t *testing.T) {
 		{"no DNS", Target{App: "app1"}, probes{"example.com": nowhere}, "DNSMissing DNSMissing", false},
 		{"no DNS of www", Target{App: "app1"}, probes{"www.example.com": nowhere}, "WouldWork DNSMissing:www", true},
 		{"CAA", Target{App: "app1"}, probes{"example.com": forbidden}, "CAAForbids CAAForbids", false},
-		{"another app", Target{App: "app1", Elsewhere: map[string]string{"example.com": "app2"}}, nil, "OnAnotherApp OnAnotherApp", false},
+		{"another app", Target{App: "app1", OtherApps: map[string]string{"example.com": "app2"}}, nil, "OnAnotherApp OnAnotherApp", false},
 		{"a disconnected server", Target{App: "app1", DisconnectedSince: time.Unix(1, 0)}, nil, "ServerDisconnected ServerDisconnected", false},
 		{"a disconnected server, no DNS", Target{App: "app1", DisconnectedSince: time.Unix(1, 0)}, probes{"example.com": nowhere}, "ServerDisconnected ServerDisconnected DNSMissing", false},
 		{"a disconnected server of a site that works", Target{App: "app1", Listed: both, DisconnectedSince: time.Unix(1, 0)}, probes{"example.com": valid, "www.example.com": valid}, "Works ServerDisconnected", true},
-		{"both apps, of which one is meant", Target{App: "app1", Listed: both, Elsewhere: map[string]string{"example.com": "app2"}}, probes{"example.com": valid, "www.example.com": valid}, "Works", true},
+		{"both apps, of which one is meant", Target{App: "app1", Listed: both, OtherApps: map[string]string{"example.com": "app2"}}, probes{"example.com": valid, "www.example.com": valid}, "Works", true},
 		{"a full list", Target{App: "app1", Listed: full(listsync.Limit - 1)}, nil, "ListFull ListFull", false},
 		{"an old list that is too long", Target{App: "app1", Listed: full(listsync.Limit + 9)}, nil, "ListFull ListFull", false},
 		{"the last room", Target{App: "app1", Listed: full(listsync.Limit - 2)}, nil, "WouldWork", true},
@@ -138,14 +138,14 @@ func TestAnAppIsReadWithTheListsOfOthers(t *testing.T) {
 	t.Parallel()
 	s := source{"app1": {"A.example.com"}, "app2": {"b.example.com"}, "app3": {"b.example.com", "c.example.com"}}
 	target, got, err := Load(t.Context(), s, "app1", []string{"app2", "gone", "app3"})
-	if !errors.Is(err, ErrOther) || !strings.Contains(err.Error(), "gone: no such app") || got != address {
+	if !errors.Is(err, ErrOtherApp) || !strings.Contains(err.Error(), "gone: no such app") || got != address {
 		t.Errorf("address %s, %v", got, err)
 	}
 	want := map[string]string{"b.example.com": "app2", "c.example.com": "app3"}
-	if diff := cmp.Diff(want, target.Elsewhere); diff != "" || !target.Listed["a.example.com"] {
+	if diff := cmp.Diff(want, target.OtherApps); diff != "" || !target.Listed["a.example.com"] {
 		t.Errorf("listed %v, elsewhere (-want +got):\n%s", target.Listed, diff)
 	}
-	if _, _, err = Load(t.Context(), s, "gone", nil); err == nil || errors.Is(err, ErrOther) {
+	if _, _, err = Load(t.Context(), s, "gone", nil); err == nil || errors.Is(err, ErrOtherApp) {
 		t.Errorf("an app that is gone: %v", err)
 	}
 }
