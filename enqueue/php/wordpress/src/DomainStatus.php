@@ -10,7 +10,7 @@ namespace Pilotsync\WordPress;
 use Pilotsync\Cause;
 
 /** pilotsync's status of one domain. */
-final class Standing {
+final class DomainStatus {
 
 	/** @var string pilotsync's state. */
 	public $state;
