@@ -149,7 +149,7 @@ func New(cfg Config) (*Worker, error) {
 
 // Run processes tasks until ctx ends. Then it takes no new task, finishes the current calls,
 // puts the other tasks back and returns; that takes at most half a minute. It waits for Redis
-// if that is away, at the start as well as later. It returns an error only if Redis
+// if that is unavailable, at the start as well as later. It returns an error only if Redis
 // refuses the worker ([redismonitor.ErrRefused]), or doesn't answer while the worker
 // stops ([ErrRedisSilent]).
 func (w *Worker) Run(ctx context.Context) error {
@@ -201,7 +201,7 @@ func (w *Worker) Run(ctx context.Context) error {
 // fields. Pending changes of new apps and blocked apps are retried without delay, since a key
 // may just have been corrected. A current call for an app that is no longer served is
 // finished; then the app waits for a worker that serves it, and its reason says so. If Redis
-// is away, all of that happens once it is back.
+// is unavailable, all of that happens once it is back.
 //
 // If cfg can't be served, the error says why, and nothing changes.
 func (w *Worker) Reload(ctx context.Context, cfg Config) error {

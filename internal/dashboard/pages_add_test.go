@@ -91,7 +91,7 @@ func TestAFormThatIsRefusedSaysWhy(t *testing.T) {
 		{"too many to check", "/apps/app1/check", User{"ada", Act}, many, nil, 422, "pilotsync enqueue add --file"},
 		{"too many to add", "/apps/app1/add", User{"ada", Act}, many, nil, 422, "the form takes 50"},
 		{"too large", "/apps/app1/check", User{"ada", Act}, []string{strings.Repeat("a", formLimit)}, nil, 422, "Read the form failed"},
-		{"Redis is away", "/apps/app1/check", User{"ada", Act}, []string{"a.example.com"}, errors.New("EOF"), 503, "Check domains failed: EOF."},
+		{"Redis is unavailable", "/apps/app1/check", User{"ada", Act}, []string{"a.example.com"}, errors.New("EOF"), 503, "Check domains failed: EOF."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -271,7 +271,7 @@ func TestAFailedActionNamesTheActionAndTheCause(t *testing.T) {
 		status       int
 		want         string
 	}{
-		{"Redis is away", "remove", tasks.Done, errors.New("EOF"), User{"ada", Act}, 503, "Remove shop.example.com failed: EOF."},
+		{"Redis is unavailable", "remove", tasks.Done, errors.New("EOF"), User{"ada", Act}, 503, "Remove shop.example.com failed: EOF."},
 		{"refused", "add", tasks.Done, enqueue.ErrInvalid, User{"ada", Act}, 422, "because the request itself is refused"},
 		{"not listed", "verify", tasks.Removed, nil, User{"ada", Act}, 422, "only a domain that is on the list can be verified"},
 		{"unknown", "explode", tasks.Done, nil, User{"ada", Act}, 404, "The action &#34;explode&#34; doesn"},
@@ -310,7 +310,7 @@ func TestOnlyActorsPauseAndResumeAnApp(t *testing.T) {
 		{"not allowed", "/apps/app1/pause", User{"viola", View}, nil, 403, "", "read-only access", nil},
 		{"unknown app", "/apps/app9/pause", User{"ada", Act}, nil, 404, "", "No worker knows an app", nil},
 		{"unknown action", "/apps/app1/explode", User{"ada", Act}, nil, 404, "", "The action &#34;explode&#34; doesn", nil},
-		{"Redis is away", "/apps/app1/resume", User{"ada", Act}, errors.New("EOF"), 503, "", "Resume app app1 failed: EOF.", []string{"app1 resumed"}},
+		{"Redis is unavailable", "/apps/app1/resume", User{"ada", Act}, errors.New("EOF"), 503, "", "Resume app app1 failed: EOF.", []string{"app1 resumed"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -40,7 +40,7 @@ final class Digest {
 		$this->mails    = $mails;
 	}
 
-	/** Runs the check if it is due. While Redis is away it waits for the next hour. */
+	/** Runs the check if it is due. While Redis is unavailable it waits for the next hour. */
 	public function hourly(): void {
 		if ( ! $this->settings->mail_to() ) {
 			return;
