@@ -77,7 +77,8 @@ func TestAutoSSLStaysOffWhereTheSettingSaysSo(t *testing.T) {
 	}
 }
 
-// Only ServerPilot's refusal is one. What passes by itself is told as such, to every domain.
+// Only ServerPilot's refusal needs the operator. An error that ends by itself has a cause of its
+// own, for every domain.
 func TestAFailedCallOfAutoSSLIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[simulator.FaultKind]tasks.Code{

@@ -112,7 +112,7 @@ func TestOnlyWrongLinesGiveTheFormBack(t *testing.T) {
 		wrong[i] = fmt.Sprint("a/", i)
 	}
 	rec := sendRequest(newPages(t, s, fakeQueues{}, User{"ada", Act}), "POST", "/apps/app1/check", withForm(wrong...))
-	for _, want := range []string{"These lines are no domain names", "a/19", "and 3 more", "<textarea"} {
+	for _, want := range []string{"These lines aren't domain names", "a/19", "and 3 more", "<textarea"} {
 		checkAnswer(t, rec, 200, want)
 	}
 	if strings.Contains(rec.Body.String(), "/apps/app1/add") {
