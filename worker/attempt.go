@@ -138,8 +138,8 @@ func checksOf(facts certcheck.Facts) (checks []listsync.Check) {
 	return checks
 }
 
-// explainPostponed records why an attempt could not be made. A problem that the last attempt
-// found stays the cause: it is what the domain's owner has to repair.
+// explainPostponed records why an attempt could not be made. A problem that an earlier attempt
+// found stays the cause, since it still has to be repaired; the failure is then a warning.
 func explainPostponed(r *listsync.Record, collectErr error) {
 	c := tasks.Cause{Code: tasks.CauseCouldNotCheck, Params: tasks.Params{Message: text.Limit(collectErr.Error(), tasks.MaxParamText)}}
 	if !r.IsProblem() || r.Code == c.Code {

@@ -12,7 +12,7 @@ use Pilotsync\Exception\NoResult;
 use Pilotsync\Exception\PilotsyncException;
 
 /**
- * Network Admin → Settings → Domain check: would a domain work, whether it is mapped or not? A worker answers. Nothing changes.
+ * Network Admin → Settings → Domain check: a worker finds out whether a domain would work, mapped or not. Nothing changes.
  */
 final class CheckPage {
 

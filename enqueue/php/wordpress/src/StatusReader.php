@@ -16,8 +16,8 @@ use Pilotsync\Exception\PilotsyncException;
  */
 final class StatusReader {
 
-	/** For how long no page queries Redis after it didn't answer, in seconds. */
-	const AWAY = 30;
+	/** Seconds in which no page queries Redis after it did not answer. */
+	const SKIP_REDIS = 30;
 
 	/** @var Settings */
 	private $settings;
@@ -41,7 +41,7 @@ final class StatusReader {
 			try {
 				return $this->from_redis( $domain );
 			} catch ( PilotsyncException $e ) {
-				Installation::set( Schema::AWAY, time() + self::AWAY );
+				Installation::set( Schema::AWAY, time() + self::SKIP_REDIS );
 			}
 		}
 		$row = $this->domains->find( self::ascii( $domain ) );
