@@ -105,6 +105,7 @@ const (
 	CauseOnAnotherApp      Code = "OnAnotherApp"
 	CauseCustomCertificate Code = "CustomCertificate"
 	CauseWouldWork         Code = "WouldWork"
+	CauseOriginUnknown     Code = "OriginUnknown"
 	CauseCheckFailed       Code = "CheckFailed"
 )
 
@@ -310,6 +311,9 @@ var (
 		{CauseWouldWork, "{name} would work: it points here, and nothing forbids a certificate",
 			"Add the domain if it isn't mapped yet. ServerPilot then requests the certificate by itself.",
 			"pilotsync check found DNS right, no CAA record that forbids a certificate, and room on the list.", ActorNone, false},
+		{CauseOriginUnknown, "{name} is behind {provider}, where visitors see a valid certificate; whether the site there is this app's shows only once the domain is added",
+			"In the proxy's settings, see that the origin of {name} is the app's server[, {value}]. Then add the domain if it isn't mapped yet.",
+			"pilotsync check found a proxy before a name that isn't on the list. Only the site of a listed name is asked who it is.", ActorNone, false},
 		{CauseCheckFailed, "{name} could not be checked: {message}",
 			"Check it again in a minute. If it lasts, do what the message says.",
 			"A worker was asked to check the name, and ServerPilot or Redis did not answer what it needs to know.", ActorOperator, true},

@@ -42,7 +42,7 @@ func TestCheckAnswersWithTheCodesOfVerification(t *testing.T) {
 	want := map[string]string{
 		"shop.example.com": "WouldWork", "nodns-shop.example.com": "DNSMissing", "elsewhere-shop.example.com": "DNSElsewhere", "ipv6-shop.example.com": "IPv6Elsewhere",
 		"caa-shop.example.com": "CAAForbids", "bogus-shop.example.com": "DNSSECBogus", "ab--cd.example.com": "NameNotCertifiable", "*.example.com": "NameNotCertifiable",
-		"taken.example.com": "OnAnotherApp", "proxied-shop.example.com": "Works",
+		"taken.example.com": "OnAnotherApp", "proxied-shop.example.com": "OriginUnknown",
 	}
 	var domains []string
 	for domain := range want {

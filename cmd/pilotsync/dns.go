@@ -20,7 +20,7 @@ type dnsCmd struct {
 
 // Help is shown under the command's own --help.
 func (*dnsCmd) Help() string {
-	return `Shows the DNS records that a domain and its www form need, and what DNS has now: right, missing, wrong, proxied, or unknown if there is no answer. A CNAME is right if the name has the server's addresses, whatever record they come from. It changes nothing. It takes the same settings as 'pilotsync worker', and reads the server's address from ServerPilot. Without an account the addresses are those of PILOTSYNC_EXPECTED_ADDRESSES. If only networks are known, any address in them is right. Exits with 1 if nothing is known.
+	return `Shows the DNS records that a domain and its www form need, and what DNS has now: right, missing, wrong, proxied, optional, or unknown if there is no answer. A missing record is optional if the name leads to the server without it. A CNAME is right if the name has the server's addresses, whatever record they come from. It changes nothing. It takes the same settings as 'pilotsync worker', and reads the server's address from ServerPilot. Without an account the addresses are those of PILOTSYNC_EXPECTED_ADDRESSES. If only networks are known, any address in them is right. Exits with 1 if nothing is known.
 
 Examples:
 
@@ -111,6 +111,8 @@ func describeFound(s precheck.RecordStatus, probe certcheck.Probe) string {
 		return found + " (" + probe.Provider + ")"
 	case "unknown":
 		return "no answer: " + probe.DNSDetail
+	case "optional":
+		return "nothing; not needed"
 	case "missing":
 		if probe.Alias != "" {
 			return "an alias of " + probe.Alias + ", which has no address"
@@ -128,6 +130,8 @@ func mark(status string) string {
 		return "✓"
 	case "missing", "wrong":
 		return "✗"
+	case "optional":
+		return "–"
 	}
 	return "?"
 }

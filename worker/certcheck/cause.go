@@ -39,7 +39,7 @@ func (f Facts) CauseIfConnected(name string) tasks.Cause {
 	case Elsewhere:
 		return f.elsewhere(p, probe)
 	case NoAddress:
-		p.Expected = f.expected()
+		p.Expected = f.ExpectedTexts()
 		if probe.Alias != "" {
 			p.Target = sanitize(probe.Alias, maxName)
 			return tasks.Cause{Code: tasks.CauseDNSAliasDangling, Params: p}
@@ -63,7 +63,7 @@ func (f Facts) elsewhere(p tasks.Params, probe Probe) tasks.Cause {
 			p.Found = append(p.Found, a.String())
 		}
 	}
-	p.Expected = f.expected()
+	p.Expected = f.ExpectedTexts()
 	right := slices.ContainsFunc(probe.Addresses, func(a netip.Addr) bool { return within(a, f.Expected) })
 	switch {
 	case len(f.Expected) == 0:
@@ -90,8 +90,8 @@ func (f Facts) Expiring(name string) tasks.Cause {
 	return tasks.Cause{Code: tasks.CauseCertificateExpiring, Params: p}
 }
 
-// expected are the addresses and networks that DNS should have.
-func (f Facts) expected() (shown []string) {
+// ExpectedTexts are the addresses and networks that DNS should have.
+func (f Facts) ExpectedTexts() (shown []string) {
 	for _, e := range f.Expected[:min(len(f.Expected), tasks.MaxParamItems)] {
 		shown = append(shown, shownPrefix(e))
 	}
@@ -154,7 +154,7 @@ func caaCause(p tasks.Params, caa CAA) tasks.Cause {
 // proxiedCause is for a name whose visitors see a proxy. The proxy's certificate says
 // nothing of the app's.
 func (f Facts) proxiedCause(p tasks.Params, probe Probe) tasks.Cause {
-	p.Provider, p.Expected = probe.Provider, f.expected()
+	p.Provider, p.Expected = probe.Provider, f.ExpectedTexts()
 	switch {
 	case probe.Good():
 		p.Expected, p.Until, p.Issuer = nil, probe.NotAfter, sanitize(probe.Issuer, maxName)

@@ -256,7 +256,7 @@ func TestEveryCauseIsFoundByResolverAndServer(t *testing.T) {
 	// domain that isn't added yet by package precheck.
 	found := []tasks.Code{tasks.CauseOnTwoApps, tasks.CauseCouldNotCheck, tasks.CauseCertificateExpiring,
 		tasks.CauseCustomCertificateExpiring, tasks.CauseProxyCertificateExpiring,
-		tasks.CauseOnAnotherApp, tasks.CauseCustomCertificate, tasks.CauseWouldWork, tasks.CauseCheckFailed}
+		tasks.CauseOnAnotherApp, tasks.CauseCustomCertificate, tasks.CauseWouldWork, tasks.CauseOriginUnknown, tasks.CauseCheckFailed}
 	for name, way := range waysToCauses() {
 		found = append(found, way.want)
 		t.Run(name, func(t *testing.T) {

@@ -133,7 +133,7 @@ func Evaluate(t Target, facts certcheck.Facts) tasks.CheckResult {
 // works reports whether a cause needs no action.
 func works(code tasks.Code) bool {
 	switch code {
-	case tasks.CauseWorks, tasks.CauseWouldWork, tasks.CauseCertificateNotReady:
+	case tasks.CauseWorks, tasks.CauseWouldWork, tasks.CauseOriginUnknown, tasks.CauseCertificateNotReady:
 		return true
 	}
 	return false
@@ -149,6 +149,8 @@ func (t Target) cause(facts certcheck.Facts, name string) tasks.Cause {
 		return tasks.Cause{Code: tasks.CauseOnAnotherApp, Params: tasks.Params{Name: name, App: t.OtherApps[name]}}
 	case name == facts.Domain && !t.Listed[name] && t.missing(facts.Names) > listsync.Limit-len(t.Listed):
 		return tasks.Cause{Code: tasks.CauseListFull, Params: tasks.Params{Name: facts.Domain, Count: len(t.Listed), Limit: listsync.Limit, Need: t.missing(facts.Names)}}
+	case seen.Code == tasks.CauseWorks && facts.Probes[name].DNS == certcheck.Proxied && !t.Listed[name]:
+		return tasks.Cause{Code: tasks.CauseOriginUnknown, Params: tasks.Params{Name: name, Provider: facts.Probes[name].Provider, Expected: facts.ExpectedTexts()}}
 	case seen.Code == tasks.CauseAutoSSLStarted:
 		return tasks.Cause{Code: tasks.CauseWouldWork, Params: tasks.Params{Name: name}}
 	case t.Listed[name] || !awaitsCertificate(facts.Probes[name], seen.Code):

@@ -89,7 +89,8 @@ func TestWhetherADomainWouldWork(t *testing.T) {
 		{"an old list that is too long", Target{App: "app1", Listed: full(listsync.Limit + 9)}, nil, "ListFull ListFull", false},
 		{"the last room", Target{App: "app1", Listed: full(listsync.Limit - 2)}, nil, "WouldWork", true},
 		{"a custom certificate", Target{App: "app1", AutoSSL: certcheck.AutoSSL{Known: true, Custom: true}}, probes{"www.example.com": valid}, "CustomCertificate CustomCertificate", false},
-		{"a site behind a proxy that isn't added yet", Target{App: "app1", Keys: [][]byte{{1}}}, probes{"example.com": proxied}, "Works", true},
+		{"a site behind a proxy that isn't added yet", Target{App: "app1", Keys: [][]byte{{1}}}, probes{"example.com": proxied}, "OriginUnknown", true},
+		{"a site behind a proxy that can't be asked", Target{App: "app1", Listed: both, AutoSSL: certcheck.AutoSSL{Known: true}}, probes{"example.com": proxied, "www.example.com": valid}, "Works", true},
 		{"another network's site behind a proxy", Target{App: "app1", Keys: [][]byte{{1}}, Listed: both, AutoSSL: certcheck.AutoSSL{Known: true}}, probes{"example.com": proxied}, "OtherSite OtherSite", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {

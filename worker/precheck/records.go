@@ -11,7 +11,7 @@ import (
 // RecordStatus is a record to set, and what DNS has in its place. Its JSON is a contract.
 type RecordStatus struct {
 	tasks.DNSRecord
-	Status string   `json:"status"` // right, missing, wrong, proxied or unknown
+	Status string   `json:"status"` // right, missing, optional, wrong, proxied or unknown
 	Found  []string `json:"found"`  // addresses
 }
 
@@ -25,14 +25,15 @@ func StatusOf(r tasks.DNSRecord, probe certcheck.Probe, expected []netip.Prefix)
 		}
 		s.Found = append(s.Found, a.String())
 		isExpected := slices.ContainsFunc(expected, func(p netip.Prefix) bool { return p.Contains(a) })
-		right = right || a.String() == r.Value || isExpected && (r.Type == "CNAME" || len(r.Networks) > 0)
-		wrong = wrong || !isExpected
+		right, wrong = right || isExpected, wrong || !isExpected
 	}
 	switch {
 	case probe.DNS == certcheck.Proxied:
 		s.Status = "proxied"
 	case probe.DNS == certcheck.Unknown || probe.DNS == certcheck.Bogus:
 		s.Status = "unknown"
+	case len(s.Found) == 0 && probe.DNS == certcheck.PointsHere: // by the other family's record
+		s.Status = "optional"
 	case len(s.Found) == 0:
 		s.Status, s.Action = "missing", tasks.RecordSet
 	case right && !wrong:
@@ -43,15 +44,18 @@ func StatusOf(r tasks.DNSRecord, probe certcheck.Probe, expected []netip.Prefix)
 	return s
 }
 
-// records returns the records that the names need, with what to do about each. A record has no
-// action if the name is behind a proxy, or if DNS gave no answer.
+// records returns the records that the names need, without optional ones, and what to do about
+// each. A record has no action if the name is behind a proxy, or if DNS gave no answer.
 func records(facts certcheck.Facts, expected []netip.Prefix) []tasks.DNSRecord {
-	all := tasks.DNSRecords(facts.Names, expected)
-	for i, r := range all {
+	needed := []tasks.DNSRecord{} // [] in JSON, not null
+	for _, r := range tasks.DNSRecords(facts.Names, expected) {
 		s := StatusOf(r, facts.Probes[r.Name], expected)
-		if all[i].Action = s.Action; s.Action == tasks.RecordChange {
-			all[i].Found = s.Found
+		if r.Action = s.Action; s.Action == tasks.RecordChange {
+			r.Found = s.Found
+		}
+		if s.Status != "optional" {
+			needed = append(needed, r)
 		}
 	}
-	return all
+	return needed
 }

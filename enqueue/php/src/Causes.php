@@ -73,6 +73,7 @@ final class Causes
         'OnAnotherApp' => ['{name} is on the list of app {app} already', 'Remove it from app {app} first: of two apps on a server, ServerPilot serves the one whose name comes first in the alphabet.', 'operator', true],
         'CustomCertificate' => ['{name} points here, and works only if the custom certificate of app {app} covers it', 'Check that the certificate covers {name}. Or remove it from app {app} in ServerPilot, so that AutoSSL can take over.', 'operator', true],
         'WouldWork' => ['{name} would work: it points here, and nothing forbids a certificate', 'Add the domain if it isn\'t mapped yet. ServerPilot then requests the certificate by itself.', 'nobody', false],
+        'OriginUnknown' => ['{name} is behind {provider}, where visitors see a valid certificate; whether the site there is this app\'s shows only once the domain is added', 'In the proxy\'s settings, see that the origin of {name} is the app\'s server[, {value}]. Then add the domain if it isn\'t mapped yet.', 'nobody', false],
         'CheckFailed' => ['{name} could not be checked: {message}', 'Check it again in a minute. If it lasts, do what the message says.', 'operator', true],
     ];
 

@@ -420,6 +420,13 @@ final class CauseTexts {
 					__( '{name} would work: it points here, and nothing forbids a certificate', 'pilotsync' ),
 					__( 'Add the domain if it isn\'t mapped yet. ServerPilot then requests the certificate by itself.', 'pilotsync' ),
 				);
+			case 'OriginUnknown':
+				return array(
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( '{name} is behind {provider}, where visitors see a valid certificate; whether the site there is this app\'s shows only once the domain is added', 'pilotsync' ),
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( 'In the proxy\'s settings, see that the origin of {name} is the app\'s server[, {value}]. Then add the domain if it isn\'t mapped yet.', 'pilotsync' ),
+				);
 			case 'CheckFailed':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
