@@ -19,8 +19,8 @@ import (
 
 var (
 	address = netip.MustParseAddr("198.51.100.4")
-	here    = certcheck.Probe{DNS: certcheck.PointsHere, TLS: certcheck.WrongName, TLSAddress: address, CertNames: []string{"first-app.example"}}
-	valid   = certcheck.Probe{DNS: certcheck.PointsHere, TLS: certcheck.Valid, TLSAddress: address}
+	here    = certcheck.Probe{DNS: certcheck.PointsHere, Addresses: []netip.Addr{address}, TLS: certcheck.WrongName, TLSAddress: address, CertNames: []string{"first-app.example"}}
+	valid   = certcheck.Probe{DNS: certcheck.PointsHere, Addresses: []netip.Addr{address}, TLS: certcheck.Valid, TLSAddress: address}
 	nowhere = certcheck.Probe{DNS: certcheck.NoAddress}
 )
 
