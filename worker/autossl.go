@@ -82,10 +82,10 @@ func (c *collector) callAutoSSL(ctx context.Context, app string) (answer ledger.
 }
 
 // refusesAutoSSL reports whether ServerPilot refused the call, so that a person has to act.
-// Anything else passes: an outage, a gateway's answer, a rate limit.
+// Anything else passes: an outage, a gateway's answer, a rate limit, another action under way (409).
 func refusesAutoSSL(e *serverpilot.Error) bool {
 	switch e.Status {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
 		return false
 	}
 	return e.Kind == serverpilot.Refused || e.Kind == serverpilot.Blocked || e.Status >= 400 && e.Status < 500 && e.Message != ""

@@ -198,20 +198,20 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} points to {found}[; this app is on {expected}]', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Make {name} point to {value} and nowhere else. If a proxy or load balancer of yours has the address, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES.', 'pilotsync' ),
+					__( 'Make {name} point to {value} and nowhere else. If a proxy or load balancer of yours has the address, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES, or to the app\'s own expected_addresses.', 'pilotsync' ),
 				);
 			case 'IPv6Elsewhere':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} has the IPv6 address {found}, which isn\'t this app\'s server; Let\'s Encrypt checks IPv6 first', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Delete the AAAA record {found} of {name}[, or change it to {ipv6}]. If the address belongs to the app\'s server, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES.', 'pilotsync' ),
+					__( 'Delete the AAAA record {found} of {name}[, or change it to {ipv6}]. If the address belongs to the app\'s server, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES, or to the app\'s own expected_addresses.', 'pilotsync' ),
 				);
 			case 'ServerAddressUnknown':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} points to {found}; the address of this app\'s server isn\'t known', 'pilotsync' ),
-					__( 'Add the address of the app\'s server to PILOTSYNC_EXPECTED_ADDRESSES.', 'pilotsync' ),
+					__( 'Add the address of the app\'s server to PILOTSYNC_EXPECTED_ADDRESSES, or to the app\'s own expected_addresses.', 'pilotsync' ),
 				);
 			case 'DNSSECBogus':
 				return array(
@@ -289,7 +289,7 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} points here, but AutoSSL is off', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Turn AutoSSL on for app {app} in ServerPilot, or let pilotsync do it (PILOTSYNC_AUTOSSL). If the network has certificates of its own, install one for {name}.', 'pilotsync' ),
+					__( 'Turn AutoSSL on for app {app} in ServerPilot, or let pilotsync do it (PILOTSYNC_AUTOSSL, or the app\'s own autossl). If the network has certificates of its own, install one for {name}.', 'pilotsync' ),
 				);
 			case 'AutoSSLDryRun':
 				return array(
