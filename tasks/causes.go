@@ -255,7 +255,7 @@ var (
 		{CauseAutoSSLRefused, "{name} points here, but ServerPilot refused to turn AutoSSL on: {message}",
 			"Do what the message says, for app {app} in ServerPilot.", "ServerPilot refused the call that enables AutoSSL.", ActorOperator, true},
 		{CauseAutoSSLFailed, "{name} points here, but AutoSSL could not be turned on yet: {message}",
-			"Nothing: pilotsync tries again by itself.", "The call that enables AutoSSL got no answer, 409, 429 or an error of ServerPilot's own (5xx).", ActorNone, true},
+			"Nothing: pilotsync tries again by itself.", "The call that enables AutoSSL got no answer, 429 or an error of ServerPilot's own (5xx).", ActorNone, true},
 		{CauseAutoSSLStarted, "{name} points here, but AutoSSL was turned on only just now",
 			"Nothing: the certificate is installed within minutes.", "pilotsync enabled AutoSSL during this verification.", ActorNone, true},
 		{CauseAutoSSLOff, "{name} points here, but AutoSSL is off",

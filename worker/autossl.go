@@ -82,17 +82,17 @@ func (c *collector) callAutoSSL(ctx context.Context, app string) (answer ledger.
 }
 
 // refusesAutoSSL reports whether ServerPilot refused the call, so that a person has to act.
-// Anything else passes: an outage, a gateway's answer, a rate limit, another action under way (409).
+// Anything else passes: an outage, a gateway's answer, a rate limit.
 func refusesAutoSSL(e *serverpilot.Error) bool {
 	switch e.Status {
-	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		return false
 	}
 	return e.Kind == serverpilot.Refused || e.Kind == serverpilot.Blocked || e.Status >= 400 && e.Status < 500 && e.Message != ""
 }
 
-// awaitAutoSSL waits for the answer that another verification gets. If none comes, that
-// one's worker is of an earlier release, or died: the next attempt finds out more.
+// awaitAutoSSL waits for the answer that another verification gets. If none comes, ServerPilot
+// is slow, or that one's worker died: the next attempt finds out more.
 func (c *collector) awaitAutoSSL(ctx context.Context, app string) (answer ledger.AutoSSLAnswer, err error) {
 	wait, cancel := context.WithTimeout(ctx, autoSSLAnswerWait)
 	defer cancel()
@@ -105,7 +105,7 @@ func (c *collector) awaitAutoSSL(ctx context.Context, app string) (answer ledger
 		}
 		select {
 		case <-wait.Done():
-			return answer, ctx.Err()
+			return ledger.AutoSSLAnswer{Failed: "ServerPilot hasn't answered yet"}, ctx.Err()
 		case <-poll.C:
 		}
 	}

@@ -51,6 +51,9 @@ func (c *checkCmd) Run(ctx context.Context, s *terminal.Streams) error {
 				return fmt.Errorf("check %s: %w", domain, err)
 			}
 			ok = ok && result.OK
+			if result.OK {
+				target.Reserve(result.Names)
+			}
 			d := describeCheck(result)
 			all = append(all, d)
 			t.Add(d.Domain, yes(d.OK), string(d.Code), d.Reason+". "+d.Remedy)

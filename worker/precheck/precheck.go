@@ -37,6 +37,7 @@ type Target struct {
 	// another app's list; both in the form of [tasks.Canonical].
 	Listed    map[string]bool
 	OtherApps map[string]string
+	reserved  int // places on the list
 	AutoSSL   certcheck.AutoSSL
 	// Expected is where DNS should point; empty if that isn't known.
 	Expected []netip.Prefix
@@ -147,8 +148,8 @@ func (t Target) cause(facts certcheck.Facts, name string) tasks.Cause {
 		return seen
 	case t.OtherApps[name] != "" && !t.Listed[name]:
 		return tasks.Cause{Code: tasks.CauseOnAnotherApp, Params: tasks.Params{Name: name, App: t.OtherApps[name]}}
-	case name == facts.Domain && !t.Listed[name] && t.missing(facts.Names) > listsync.Limit-len(t.Listed):
-		return tasks.Cause{Code: tasks.CauseListFull, Params: tasks.Params{Name: facts.Domain, Count: len(t.Listed), Limit: listsync.Limit, Need: t.missing(facts.Names)}}
+	case name == facts.Domain && !t.Listed[name] && t.missing(facts.Names) > listsync.Limit-len(t.Listed)-t.reserved:
+		return tasks.Cause{Code: tasks.CauseListFull, Params: tasks.Params{Name: facts.Domain, Count: len(t.Listed) + t.reserved, Limit: listsync.Limit, Need: t.missing(facts.Names)}}
 	case seen.Code == tasks.CauseWorks && facts.Probes[name].DNS == certcheck.Proxied && !t.Listed[name]:
 		return tasks.Cause{Code: tasks.CauseOriginUnknown, Params: tasks.Params{Name: name, Provider: facts.Probes[name].Provider, Expected: facts.ExpectedTexts()}}
 	case seen.Code == tasks.CauseAutoSSLStarted:
@@ -162,6 +163,10 @@ func (t Target) cause(facts certcheck.Facts, name string) tasks.Cause {
 	}
 	return tasks.Cause{Code: tasks.CauseWouldWork, Params: tasks.Params{Name: name}}
 }
+
+// Reserve takes the places that a domain's names would need on the list. Domains that are
+// checked later don't fit there.
+func (t *Target) Reserve(names []string) { t.reserved += t.missing(names) }
 
 // missing is the number of names that the app's list would need besides those on it.
 func (t Target) missing(names []string) (n int) {

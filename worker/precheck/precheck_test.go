@@ -112,6 +112,23 @@ func TestWhetherADomainWouldWork(t *testing.T) {
 	}
 }
 
+func TestDomainsThatAreCheckedTogetherShareTheRoom(t *testing.T) {
+	t.Parallel()
+	target := Target{App: "app1", Listed: full(listsync.Limit - 3), WWW: tasks.WWWAlways, Expected: []netip.Prefix{netip.PrefixFrom(address, 32)}}
+	var got []tasks.Code
+	for _, domain := range []string{"a.example.com", "b.example.com"} {
+		r, err := Check(t.Context(), probes{}, target, domain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		target.Reserve(r.Names)
+		got = append(got, r.Code)
+	}
+	if diff := cmp.Diff([]tasks.Code{tasks.CauseWouldWork, tasks.CauseListFull}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 func TestANameThatIsNeverCertifiedIsRefusedFirst(t *testing.T) {
 	t.Parallel()
 	got, err := Check(t.Context(), probes{}, Target{App: "app1", Listed: full(listsync.Limit)}, "*.example.com")
