@@ -185,6 +185,7 @@ func TestEachFaultIsFoundByItsCheck(t *testing.T) {
 				f.t.Fatal(err)
 			}
 		}, CheckCoverage, Warning, "112 names are on its list, and a certificate of Let's Encrypt holds 100; ServerPilot's certificate covers 1. Not covered: nocert0.example.com, "},
+		{"a covered list of more than one certificate", func(f *fixture) { f.fill(112) }, CheckCoverage, OK, "cover all 112 names"},
 		{"a name of two apps", func(f *fixture) {
 			if err := f.sim.EditByHand("app2", func([]string) []string { return []string{"A.example.com"} }); err != nil {
 				f.t.Fatal(err)
