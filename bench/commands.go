@@ -29,7 +29,7 @@ func measureCommands(ctx context.Context, b *bench) (rows []row, err error) {
 	if _, err := f.changes(ctx, 0, 1, true); err != nil {
 		return nil, err
 	}
-	period := time.Duration(b.size(30, 8)) * time.Second
+	period := time.Duration(b.size(30, 15)) * time.Second // whole maintenances
 	stop, err := f.monitor(ctx)
 	if err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ var ErrNoResult = errors.New("no worker answered in time")
 
 // Check asks the workers whether domains would work, and returns the results in the same
 // order. It changes nothing. by is the operator's name for the worker's log; it may be empty.
-// At most [tasks.MaxChecks] domains are taken. Equal checks at the same time are one task.
+// It takes at most [tasks.MaxChecks] domains. Equal checks within ten seconds are one task.
 //
 // It waits until ctx ends, and at most [CheckWait]. If results are missing then, the error
 // wraps [ErrNoResult]; the missing ones have no Code. Other errors are those of
@@ -39,7 +39,7 @@ func (c *Client) Check(ctx context.Context, by string, targets ...Target) ([]tas
 	if err != nil || len(checks) == 0 {
 		return nil, err
 	}
-	if err := c.askChecks(ctx, checks); err != nil {
+	if err := c.enqueueChecks(ctx, checks); err != nil {
 		return nil, err
 	}
 	results := make([]tasks.CheckResult, len(checks))
@@ -82,8 +82,8 @@ func validateChecks(by string, targets []Target) ([]tasks.Check, error) {
 	return checks, nil
 }
 
-// askChecks enqueues the checks, and sets when they were asked.
-func (c *Client) askChecks(ctx context.Context, checks []tasks.Check) error {
+// enqueueChecks enqueues the checks, and sets when they were requested.
+func (c *Client) enqueueChecks(ctx context.Context, checks []tasks.Check) error {
 	now, err := c.rdb.Time(ctx).Result()
 	if err == nil {
 		err = c.rdb.SAdd(ctx, "asynq:queues", tasks.QueueChecks).Err() // as in reserveNumbers
@@ -132,7 +132,7 @@ func (c *Client) readResults(ctx context.Context, checks []tasks.Check, results 
 	return missing, nil
 }
 
-// someOf names the first few domains.
+// someOf names the first three domains, and how many others there are.
 func someOf(domains []string) string {
 	const shown = 3
 	named := strings.Join(domains[:min(len(domains), shown)], ", ")

@@ -65,7 +65,7 @@ func TestEqualChecksAreOneTask(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := client.askChecks(t.Context(), checks); err != nil {
+		if err := client.enqueueChecks(t.Context(), checks); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -29,6 +29,7 @@ type Params struct {
 	Names    []string  `json:"names,omitempty"`    // other host names
 	Found    []string  `json:"found,omitempty"`    // addresses in DNS that are wrong, at most [MaxParamItems]
 	Expected []string  `json:"expected,omitempty"` // addresses and networks that are right, at most [MaxParamItems]
+	Served   string    `json:"served,omitempty"`   // the id of the app that ServerPilot serves
 	Target   string    `json:"target,omitempty"`   // of an alias in DNS
 	Provider string    `json:"provider,omitempty"` // of a proxy
 	Record   string    `json:"record,omitempty"`   // the domain whose DNS record decides

@@ -12,7 +12,7 @@ import (
 const maxRendered = 16 * MaxParamText
 
 // What is stored as a cause renders to one printable line of bounded length, whatever it is:
-// DNS records and certificates come from strangers, and records from other releases.
+// DNS records and certificates may hold any text, and records come from other releases.
 func FuzzCause(f *testing.F) {
 	full := Params{
 		Name: "example.com", App: "app1", Names: []string{"a.example", "b.example", "c.example", "d.example"}, Found: []string{"203.0.113.9"},

@@ -44,7 +44,7 @@ func TestEveryCodeHasTextsAnActorAndDocumentation(t *testing.T) {
 					t.Errorf("%q has a bracket or brace without its other half", text)
 				}
 			}
-			if e.Actor != ByOwner && e.Actor != ByOperator && e.Actor != ByNobody {
+			if e.Actor != ActorOwner && e.Actor != ActorOperator && e.Actor != ActorNone {
 				t.Errorf("the actor is %q", e.Actor)
 			}
 			if !strings.Contains(string(states), "\n| `"+string(e.Code)+"` | ") {

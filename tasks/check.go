@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Limits of checks. Whoever asks polls for the result, so a late one is of no use.
+// Limits of checks. The client waits for the result, so a late one is of no use.
 const (
-	// CheckTimeout is how long after it was asked a check may take. A worker drops an older one.
+	// CheckTimeout is how long after AskedAt a check may end. A worker drops an older one.
 	CheckTimeout = 25 * time.Second
 	// CheckRetention is how long a result can be read.
 	CheckRetention = 2 * time.Minute
@@ -24,7 +24,7 @@ type Check struct {
 	Domain string `json:"domain"`
 	// WWW overrides the worker's setting; empty leaves it to the setting.
 	WWW WWW `json:"www,omitempty"`
-	// AskedAt is when it was asked, by Redis's clock.
+	// AskedAt is when the client requested the check, by Redis's clock.
 	AskedAt time.Time `json:"asked_at"`
 	// By is the operator's name for the log; empty for WordPress.
 	By string `json:"by,omitempty"`
@@ -32,8 +32,8 @@ type Check struct {
 	V Version `json:"v"`
 }
 
-// ID returns the id of the check's task: equal checks within ten seconds are one task. It
-// isn't the same for longer, so a later one sees corrected DNS records.
+// ID returns the id of the check's task: equal checks within ten seconds are one task. A later
+// check is a task of its own, so it sees corrected DNS records.
 func (c Check) ID() string {
 	return fmt.Sprintf("check:%s:%s:%s:%d", c.AppID, c.Domain, c.WWW, c.AskedAt.Unix()/int64(checkInterval/time.Second))
 }

@@ -132,14 +132,14 @@ func (r *verifier) record(ctx context.Context, v tasks.Verify, before listsync.R
 func checksOf(facts certcheck.Facts) (checks []listsync.Check) {
 	for _, name := range facts.Names {
 		if _, probed := facts.Probes[name]; probed || slices.Contains(facts.OffList, name) {
-			checks = append(checks, listsync.Check{Name: name, Cause: facts.Seen(name)})
+			checks = append(checks, listsync.Check{Name: name, Cause: facts.CauseIfConnected(name)})
 		}
 	}
 	return checks
 }
 
-// explainPostponed records why an attempt could not be made. A problem that the last attempt
-// found stays the cause: it is what the domain's owner has to repair.
+// explainPostponed records why an attempt could not be made. A problem that an earlier attempt
+// found stays the cause, since it still has to be repaired; the failure is then a warning.
 func explainPostponed(r *listsync.Record, collectErr error) {
 	c := tasks.Cause{Code: tasks.CauseCouldNotCheck, Params: tasks.Params{Message: text.Limit(collectErr.Error(), tasks.MaxParamText)}}
 	if !r.IsProblem() || r.Code == c.Code {

@@ -92,8 +92,8 @@ func refusesAutoSSL(e *serverpilot.Error) bool {
 	return e.Kind == serverpilot.Refused || e.Kind == serverpilot.Blocked || e.Status >= 400 && e.Status < 500 && e.Message != ""
 }
 
-// awaitAutoSSL waits for the answer that another verification gets. If none comes, that
-// one's worker is of an earlier release, or died: the next attempt finds out more.
+// awaitAutoSSL waits for the answer that another verification gets. If none comes, ServerPilot
+// is slow, or that one's worker died: the next attempt finds out more.
 func (c *collector) awaitAutoSSL(ctx context.Context, app string) (answer ledger.AutoSSLAnswer, err error) {
 	wait, cancel := context.WithTimeout(ctx, autoSSLAnswerWait)
 	defer cancel()
@@ -106,7 +106,7 @@ func (c *collector) awaitAutoSSL(ctx context.Context, app string) (answer ledger
 		}
 		select {
 		case <-wait.Done():
-			return answer, ctx.Err()
+			return ledger.AutoSSLAnswer{Failed: "ServerPilot hasn't answered yet"}, ctx.Err()
 		case <-poll.C:
 		}
 	}

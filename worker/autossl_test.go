@@ -77,7 +77,20 @@ func TestAutoSSLStaysOffWhereTheSettingSaysSo(t *testing.T) {
 	}
 }
 
-// Only ServerPilot's refusal is one. What passes by itself is told as such, to every domain.
+// Another verification makes the call, and ServerPilot is slow to answer it.
+func TestAutoSSLWithoutAnAnswerIsNotTurnedOn(t *testing.T) {
+	t.Parallel()
+	f := setup(t, simulator.Options{})
+	if locked, err := f.ledger.TryLockAutoSSL(t.Context(), "app1"); err != nil || !locked {
+		t.Fatalf("locked: %v, %v", locked, err)
+	}
+	f.start(f.config("app1"))
+	f.add("app1", "shop.example.com")
+	f.awaitCause("app1", "shop.example.com", tasks.CauseAutoSSLFailed)
+}
+
+// Only ServerPilot's refusal needs the operator. An error that ends by itself has a cause of its
+// own, for every domain.
 func TestAFailedCallOfAutoSSLIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[simulator.FaultKind]tasks.Code{

@@ -19,8 +19,8 @@ import (
 	"pilotsync/worker/taskerr"
 )
 
-// checkHandler handles domain:check: whether a domain would work on an app becomes the task's
-// result. It changes nothing.
+// checkHandler handles domain:check: it finds out whether a domain would work on an app, and
+// writes that as the task's result. It changes nothing.
 type checkHandler struct {
 	apps     *appcache.Cache
 	registry *registry.Registry
@@ -40,12 +40,12 @@ func (h *checkHandler) handle(ctx context.Context, t *asynq.Task) error {
 		return err
 	}
 	left := min(tasks.CheckTimeout-now.Sub(c.AskedAt), tasks.CheckTimeout)
-	if left <= 0 { // no worker was there when it was asked, and nobody waits for the result now
+	if left <= 0 { // it waited for a worker for longer than the client waits
 		return nil
 	}
 	if _, err := h.registry.Client(c.AppID); err != nil {
-		if elsewhere := h.registry.LeaveToAnother(ctx, c.AppID); elsewhere != nil {
-			return elsewhere
+		if err := h.registry.LeaveToAnother(ctx, c.AppID); err != nil {
+			return taskerr.RetryAfter(0, err) // a user waits, so another worker should take it at once
 		}
 	}
 	limited, cancel := context.WithTimeout(ctx, left)
@@ -69,7 +69,7 @@ func (h *checkHandler) handle(ctx context.Context, t *asynq.Task) error {
 	return nil
 }
 
-// check fails if the app or the ledger can't be read.
+// check returns an error if the app, its server or the ledger can't be read.
 func (h *checkHandler) check(ctx context.Context, c tasks.Check) (tasks.CheckResult, error) {
 	target, err := h.target(ctx, c)
 	if err != nil {
@@ -83,7 +83,7 @@ func (h *checkHandler) check(ctx context.Context, c tasks.Check) (tasks.CheckRes
 func (h *checkHandler) target(ctx context.Context, c tasks.Check) (t precheck.Target, err error) {
 	served := h.registry.Load()
 	if served.Clients[c.AppID] == nil {
-		return t, fmt.Errorf("%w for app %s", registry.ErrUnserved, c.AppID) // without the other apps' ids
+		return t, fmt.Errorf("%w for app %s", registry.ErrUnserved, c.AppID) // the registry's own error lists the ids of other apps
 	}
 	settings := served.AppSettings[c.AppID]
 	app, err := appcache.Await(ctx, func() (serverpilot.App, error) { return h.apps.App(ctx, c.AppID, true) })
@@ -103,7 +103,7 @@ func (h *checkHandler) target(ctx context.Context, c tasks.Check) (t precheck.Ta
 		return t, err
 	}
 	t.Expected, t.DisconnectedSince = settings.Expected.With(server.LastAddress), server.DisconnectedSince()
-	t.Elsewhere, err = h.ledger.OwnedElsewhere(ctx, c.AppID, tasks.Names(c.Domain, t.WWW))
+	t.OtherApps, err = h.ledger.OwnedByOtherApps(ctx, c.AppID, tasks.Names(c.Domain, t.WWW))
 	return t, err
 }
 

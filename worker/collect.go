@@ -8,6 +8,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"pilotsync/internal/serverpilot"
 	"pilotsync/tasks"
 	"pilotsync/worker/appcache"
 	"pilotsync/worker/certcheck"
@@ -21,6 +22,7 @@ import (
 // collector collects the facts of a verification.
 type collector struct {
 	apps     *appcache.Cache
+	shared   *sharedNames
 	registry *registry.Registry
 	ledger   *ledger.Ledger
 	enqueuer followup.Enqueuer
@@ -57,6 +59,14 @@ func (c *collector) facts(ctx context.Context, v tasks.Verify, r listsync.Record
 			return facts, err
 		}
 		facts.AutoSSL = statusOfAutoSSL(app, settings)
+		if facts.Shared, err = c.shared.warnings(ctx, app, r.Names); err != nil {
+			return facts, err
+		}
+		if covered := serverpilot.CoverageOf(app); covered != nil { // certificates come after the sync
+			if err := c.ledger.NoteApp(ctx, app.ID, app.ServerID, covered); err != nil {
+				return facts, err
+			}
+		}
 	case !settings.Expected.Only || ctx.Err() != nil || errors.As(err, &notReady):
 		return facts, err
 	}

@@ -373,7 +373,7 @@ func TestABlockedAppAndItsRecoveryHaveOneEventEach(t *testing.T) {
 	stop()
 	f.start(cfg)
 	f.add("app1", "shop.example.com") // a repeated addition: one more sync, without an app event
-	f.await("it is dealt with", func() bool {
+	f.await("it is handled", func() bool {
 		app, err := f.ledger.App(t.Context(), "app1")
 		return err == nil && app.Pending == 0 && !app.Awake
 	})

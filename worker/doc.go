@@ -6,7 +6,7 @@
 //	verify.go    ssl:verify: collect (collect.go), evaluate and record an attempt (attempt.go) or a recheck (recheck.go)
 //	event.go     event:deliver: send an event to the webhook (worker/webhook); each commit and
 //	             verification fills the app's outbox, and outbox.go makes tasks of it
-//	check.go     domain:check: whether a domain would work (worker/precheck), for whoever asks before adding it
+//	check.go     domain:check: whether a domain would work, before it is added (worker/precheck)
 //
 // maintenance.go runs what isn't a task: recoverer.go finds what a dead worker left, loss.go
 // detects a lost ledger, retry.go retries blocked apps after a start or a reload, and

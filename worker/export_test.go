@@ -7,7 +7,10 @@ import (
 )
 
 // SetMaintenanceInterval is for tests that wait for maintenance. Call it before Run.
-func (w *Worker) SetMaintenanceInterval(d time.Duration) { w.maintenance.interval = d }
+func (w *Worker) SetMaintenanceInterval(d time.Duration) {
+	w.maintenance.interval = d
+	w.connections.interval, w.connections.connected, w.connections.disconnected = d, d, d
+}
 
 // Maintain makes one maintenance of a worker that doesn't run.
 func (w *Worker) Maintain(ctx context.Context) error {

@@ -16,6 +16,8 @@ import (
 type listAPI struct {
 	registry       *registry.Registry
 	ambiguousWrite func() // called for each write of unknown outcome
+	// read is called for each app that was read.
+	read func(context.Context, serverpilot.App)
 }
 
 var _ listsync.API = listAPI{}
@@ -50,6 +52,7 @@ func (a listAPI) List(ctx context.Context, app string) ([]string, error) {
 	if err != nil {
 		return nil, callError(err)
 	}
+	a.read(ctx, got)
 	return got.Domains, nil
 }
 

@@ -44,7 +44,7 @@ func TestMetricsOfAWorkerAreServedWhileRedisIsAway(t *testing.T) {
 	}
 	for series := range got {
 		if strings.HasPrefix(series, "asynq_") || strings.HasPrefix(series, "pilotsync_domains") {
-			t.Errorf("%s is told, and nobody can know it", series)
+			t.Errorf("%s is reported, though its value is unknown", series)
 		}
 	}
 	if err := redis.Restart(); err != nil {

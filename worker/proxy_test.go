@@ -41,7 +41,7 @@ func TestAReloadBringsProxies(t *testing.T) {
 	w.add("app1", "proxied.example.com")
 	w.awaitState("app1", "proxied.example.com", tasks.Failed)
 	if got := w.view("app1", "proxied.example.com").Cause.Code; got != tasks.CauseDNSElsewhere {
-		t.Errorf("an address that is nobody's: %s", got)
+		t.Errorf("an address of no known proxy: %s", got)
 	}
 	cfg.Check.Proxies = []certcheck.Proxy{w.sim.Proxy()}
 	if err := wk.Reload(t.Context(), cfg); err != nil {

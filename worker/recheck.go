@@ -55,7 +55,7 @@ func evaluateRecheck(before listsync.Record, facts certcheck.Facts, now time.Tim
 	notify := true
 	switch {
 	case verdict.State == tasks.Done:
-		entry.Cause, notify = keepDone(&after, before, verdict, facts.App, now)
+		entry.Cause, notify = keepDone(&after, before, verdict, facts.Expiring(before.Domain), now)
 	case before.State == tasks.Done && before.FailedRechecks+1 < listsync.MaxFailedRechecks:
 		after.FailedRechecks++
 		entry.Action, entry.Attempt = listsync.ActionFailedRecheck, after.FailedRechecks
@@ -81,8 +81,8 @@ func evaluateRecheck(before listsync.Record, facts certcheck.Facts, now time.Tim
 }
 
 // keepDone records that a domain works. It is to be notified if it didn't work before,
-// and once for a certificate that ends soon.
-func keepDone(after *listsync.Record, before listsync.Record, verdict certcheck.Verdict, app string, now time.Time) (cause tasks.Cause, notify bool) {
+// and once for a certificate that ends soon, of which expiring is the cause.
+func keepDone(after *listsync.Record, before listsync.Record, verdict certcheck.Verdict, expiring tasks.Cause, now time.Time) (cause tasks.Cause, notify bool) {
 	apply(after, verdict)
 	after.SeenPointing, after.FailedRechecks = true, 0
 	notify = before.State != tasks.Done || before.FailedRechecks > 0
@@ -90,11 +90,10 @@ func keepDone(after *listsync.Record, before listsync.Record, verdict certcheck.
 	if now.Before(after.Certificate.AlarmAt()) {
 		return verdict.Cause, notify
 	}
-	cause = tasks.Cause{Code: tasks.CauseCertificateExpiring, Params: tasks.Params{Name: before.Domain, App: app, Until: end, Issuer: after.Certificate.Issuer}}
-	after.Explain(cause, verdict.Warnings...)
+	after.Explain(expiring, verdict.Warnings...)
 	if before.ExpiryNotified == nil || !before.ExpiryNotified.Equal(end) {
 		after.ExpiryNotified = &end
-		return cause, true
+		return expiring, true
 	}
 	return verdict.Cause, notify
 }

@@ -100,6 +100,43 @@ func TestEvaluateRecheck(t *testing.T) {
 	}
 }
 
+// What should have renewed a certificate decides what to do about it.
+func TestTheRemedyOfAnEndingCertificateNamesWhoRenewsIt(t *testing.T) {
+	t.Parallel()
+	here := certcheck.Probe{DNS: certcheck.PointsHere, TLS: certcheck.Valid, Issuer: "CA", NotAfter: ending}
+	proxied := here
+	proxied.DNS, proxied.Provider = certcheck.Proxied, "Cloudflare"
+	for _, c := range []struct {
+		name   string
+		probe  certcheck.Probe
+		ssl    certcheck.AutoSSL
+		want   tasks.Code
+		remedy string // a part of it
+	}{
+		{"AutoSSL", here, certcheck.AutoSSL{Known: true, On: true}, tasks.CauseCertificateExpiring, "SSL settings of app app1"},
+		{"ServerPilot did not answer", here, certcheck.AutoSSL{KeepOff: true}, tasks.CauseCertificateExpiring, "SSL settings of app app1"},
+		{"AutoSSL, though the setting is off", here, certcheck.AutoSSL{Known: true, On: true, KeepOff: true}, tasks.CauseCertificateExpiring, "SSL settings"},
+		{"a custom certificate", here, certcheck.AutoSSL{Known: true, Custom: true}, tasks.CauseCustomCertificateExpiring, "Install a newer certificate on app app1"},
+		{"AutoSSL kept off", here, certcheck.AutoSSL{Known: true, KeepOff: true}, tasks.CauseCustomCertificateExpiring, "Install a newer certificate on app app1"},
+		{"a proxy", proxied, certcheck.AutoSSL{Known: true, On: true}, tasks.CauseProxyCertificateExpiring, "in the settings of Cloudflare"},
+		{"a proxy before a custom certificate", proxied, certcheck.AutoSSL{Known: true, Custom: true}, tasks.CauseProxyCertificateExpiring, "in the settings of Cloudflare"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			before := endedAs(tasks.Done, 0, 0)
+			facts := certcheck.Facts{Domain: before.Domain, Names: before.Names, Probes: map[string]certcheck.Probe{before.Domain: c.probe},
+				AutoSSL: c.ssl, Limit: 5, App: "app1"}
+			after, entry := evaluateRecheck(before, facts, checkedAt)
+			if after.State != tasks.Done || after.Code != c.want || entry.Cause.Code != c.want || !strings.Contains(after.Remedy(), c.remedy) {
+				t.Errorf("%s, %s, in the history %s: %s", after.State, after.Code, entry.Cause.Code, after.Remedy())
+			}
+			if !strings.Contains(after.Reason(), "ends on 2026-03-14") {
+				t.Errorf("the reason is %q", after.Reason())
+			}
+		})
+	}
+}
+
 // A domain with one attempt gets that one when its verification restarts.
 func TestARestartedVerificationHasItsAttempts(t *testing.T) {
 	t.Parallel()

@@ -68,6 +68,7 @@ type Worker struct {
 	janitor     *janitor.Janitor
 	announcer   *announcer
 	poller      *queuepoll.Poller
+	connections *connections
 	queues      []queueServer
 	stopping    chan struct{}
 	end         context.CancelFunc // of the context of all tasks
@@ -101,24 +102,28 @@ func New(cfg Config) (*Worker, error) {
 	states := taskStates{cfg.Redis}
 	outbox := &outbox{ledger: l, registry: w.registry, enqueuer: enqueuer, log: log}
 	loss := newLossDetector(l, w.registry, w.janitor, log)
+	apps, checker := appcache.New(base, w.registry, slices.Min(cfg.SSLDelays)), certcheck.New(cfg.Check)
+	shared := &sharedNames{apps: apps, registry: w.registry, ledger: l, enqueuer: enqueuer, log: log}
 	settled := settlementObserver{metrics: m, log: log}
 	rules := cfg.Rules
 	rules.Attempts = len(cfg.SSLDelays)
 	syncer := &listsync.Syncer{
-		API: listAPI{registry: w.registry, ambiguousWrite: m.AmbiguousWrite}, Ledger: loss, Enqueuer: enqueuer, Rules: rules,
+		API: listAPI{registry: w.registry, ambiguousWrite: m.AmbiguousWrite, read: noteApp(l, log)}, Ledger: loss, Enqueuer: enqueuer, Rules: rules,
 		FirstDelay: func(r listsync.Record) time.Duration { return verifyDelay(cfg.SSLDelays, 1, r) },
 		Now:        time.Now, MinInterval: minSyncInterval, ConflictDelay: conflictDelay, CommitRetryTimeout: listsync.LeaseTTL,
-		Stopping: w.stopping, WorkerID: w.id, OnCommit: settled.observe,
+		Stopping: w.stopping, WorkerID: w.id, OnCommit: func(ctx context.Context, s listsync.Settlement) {
+			settled.observe(ctx, s)
+			shared.committed(ctx, s)
+		},
 	}
 	w.reconciler = &reconciler{mode: cmp.Or(cfg.Reconcile, Repair), ledger: l, registry: w.registry, syncer: syncer,
 		enqueuer: enqueuer, metrics: m, log: log}
 	changes := &changeHandler{ledger: l, enqueuer: enqueuer, metrics: m, log: log}
 	syncs := &syncHandler{registry: w.registry, ledger: l, syncer: syncer, reconciler: w.reconciler, enqueuer: enqueuer,
 		outbox: outbox, states: states, metrics: m, dryRun: cfg.DryRun, log: log}
-	apps, checker := appcache.New(base, w.registry, slices.Min(cfg.SSLDelays)), certcheck.New(cfg.Check)
 	verifications := &verifyHandler{registry: w.registry, ledger: l, stopping: w.stopping, verifier: &verifier{
 		collector: &collector{
-			apps: apps, registry: w.registry, ledger: l, enqueuer: enqueuer,
+			apps: apps, shared: shared, registry: w.registry, ledger: l, enqueuer: enqueuer,
 			checker: checker, attempts: len(cfg.SSLDelays), dryRun: cfg.DryRun, log: log,
 		},
 		ledger: l, enqueuer: enqueuer, outbox: outbox, metrics: m, delays: cfg.SSLDelays, workerID: w.id, log: log,
@@ -133,6 +138,8 @@ func New(cfg Config) (*Worker, error) {
 	w.maintenance = &maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{
 		loss.check, w.retrier.retryPending, recoverer.turn,
 	}}
+	w.connections = &connections{interval: maintenanceInterval, connected: connectedInterval, disconnected: disconnectedInterval,
+		apps: apps, registry: w.registry, ledger: l, monitor: w.monitor, log: log}
 	w.announcer = newAnnouncer(l, w.registry, w.monitor, ledger.Worker{Name: w.id, DryRun: cfg.DryRun}, log)
 
 	servers := serverConfig{redis: w.poller.Client(), base: base, monitor: w.monitor, log: log}
@@ -148,7 +155,7 @@ func New(cfg Config) (*Worker, error) {
 
 // Run processes tasks until ctx ends. Then it takes no new task, finishes the current calls,
 // puts the other tasks back and returns; that takes at most half a minute. It waits for Redis
-// if that is away, at the start as well as later. It returns an error only if Redis
+// if that is unavailable, at the start as well as later. It returns an error only if Redis
 // refuses the worker ([redismonitor.ErrRefused]), or doesn't answer while the worker
 // stops ([ErrRedisSilent]).
 func (w *Worker) Run(ctx context.Context) error {
@@ -173,7 +180,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.log.WithField("apps", apps).Infof("worker %s is ready", w.id)
 	w.ready()
 	var running sync.WaitGroup
-	for _, loop := range []func(context.Context){w.monitor.Run, w.poller.Run, w.maintenance.run, w.janitor.Run, w.announcer.run} {
+	for _, loop := range []func(context.Context){w.monitor.Run, w.poller.Run, w.maintenance.run, w.janitor.Run, w.announcer.run, w.connections.run} {
 		running.Go(func() { loop(ctx) })
 	}
 	running.Go(func() {
@@ -201,7 +208,7 @@ func (w *Worker) Run(ctx context.Context) error {
 // fields. Pending changes of new apps and blocked apps are retried without delay, since a key
 // may just have been corrected. A current call for an app that is no longer served is
 // finished; then the app waits for a worker that serves it, and its reason says so. If Redis
-// is away, all of that happens once it is back.
+// is unavailable, all of that happens once it is back.
 //
 // If cfg can't be served, the error says why, and nothing changes.
 func (w *Worker) Reload(ctx context.Context, cfg Config) error {

@@ -146,7 +146,7 @@ func TestARepeatedAdditionChangesNothing(t *testing.T) {
 	f.awaitState("app1", "shop.example.com", tasks.Done)
 	before, writes := f.view("app1", "shop.example.com"), f.sim.Calls("app1", simulator.WriteList)
 	f.add("app1", "shop.example.com")
-	f.await("the second request is dealt with", func() bool {
+	f.await("the second request is handled", func() bool {
 		v := f.view("app1", "shop.example.com")
 		return v.Pending == nil && v.Seq > before.Seq
 	})

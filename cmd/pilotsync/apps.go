@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"pilotsync/internal/serverpilot"
 	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
@@ -41,13 +42,13 @@ type appsShowCmd struct {
 
 // Help is shown under the command's own --help.
 func (*appsShowCmd) Help() string {
-	return fmt.Sprintf(`Shows each app's domains by state, and how many of the %d names that a list can have are used. It also shows the waiting changes with the oldest one's age, the list's last write, the app's trouble, and the operator who paused it. The command reads Redis only, so it works without a worker and needs no key.
+	return fmt.Sprintf(`Shows each app's domains by state, and how many of the %d names that a list can have are used. It also shows the waiting changes with the oldest one's age, the list's last write, the app's trouble, and the operator who paused it. A disconnected server and names without a certificate on a list of more than %d are trouble, too. The command reads Redis only, so it works without a worker and needs no key.
 
 Examples:
 
     pilotsync apps
 
-    pilotsync apps --json | jq '.[] | select(.trouble)'`, listsync.Limit)
+    pilotsync apps --json | jq '.[] | select(.trouble)'`, listsync.Limit, serverpilot.MaxCertificateNames)
 }
 
 // Validate is called by kong after parsing.
@@ -68,7 +69,11 @@ type appStatus struct {
 	Expiring int                 `json:"certificates_that_end_soon"` // of domains that are done: a quarter of the lifetime is left, or less
 	Trouble  *appTrouble         `json:"trouble"`
 	PausedBy string              `json:"paused_by"` // empty if it isn't
-	Write    *writeSummary       `json:"last_write"`
+	// Disconnected is since when the app's server isn't connected to ServerPilot; null if it is.
+	Disconnected *time.Time `json:"server_disconnected_since"`
+	// Coverage is null for a list that fits on one certificate.
+	Coverage *serverpilot.Coverage `json:"certificate_coverage"`
+	Write    *writeSummary         `json:"last_write"`
 	// DryRun is what a dry run would have written; absent if a sync wrote since.
 	DryRun *appDryRun `json:"dry_run,omitempty"`
 }
@@ -85,7 +90,10 @@ type appDryRun struct {
 	Removed int       `json:"removed"`
 }
 
-const blockedMark = "blocked until a person acts"
+const (
+	blockedMark      = "blocked until a person acts"
+	disconnectedMark = "its server is not connected to ServerPilot since "
+)
 
 // Run prints the apps.
 func (c *appsShowCmd) Run(ctx context.Context, s *terminal.Streams) error {
@@ -146,6 +154,7 @@ func (c *appsShowCmd) read(ctx context.Context, l *ledger.Ledger, known []string
 
 func appStatusOf(app ledger.App, writes []ledger.Write) appStatus {
 	a := appStatus{ID: app.ID, Domains: map[tasks.State]int{}, Listed: app.Listed, Limit: listsync.Limit, Waiting: app.Pending, Expiring: app.Expiring.Count, PausedBy: app.Paused,
+		Disconnected: utc(nonZero(app.DisconnectedSince)), Coverage: app.Coverage,
 		ListedAt: utc(nonZero(app.ListedAt)), Oldest: utc(nonZero(app.Oldest)), Expiry: utc(nonZero(app.Expiry))}
 	for state, n := range app.Counts {
 		if n > 0 {
@@ -184,9 +193,13 @@ func appTable(apps []appStatus, now time.Time) *terminal.Table {
 	return t
 }
 
-// describeTrouble says what keeps the app's changes waiting, empty for nothing.
+// describeTrouble says what keeps the app's changes from taking effect, and which names have no
+// certificate; empty for nothing.
 func (a appStatus) describeTrouble() string {
 	var all []string
+	if a.Disconnected != nil {
+		all = append(all, disconnectedMark+a.Disconnected.Format(time.RFC3339))
+	}
 	if a.PausedBy != "" {
 		all = append(all, "paused by "+a.PausedBy)
 	}
@@ -200,6 +213,9 @@ func (a appStatus) describeTrouble() string {
 	default:
 		all = append(all, "tried again: "+a.Trouble.Reason)
 	}
+	if c := a.Coverage; c != nil && c.Covered < c.Names {
+		all = append(all, fmt.Sprintf("the certificate covers %d of %d names", c.Covered, c.Names))
+	}
 	return strings.Join(all, "; ")
 }
 
@@ -208,7 +224,7 @@ func troubleColor(trouble string) terminal.Color {
 	switch {
 	case trouble == "-":
 		return ""
-	case strings.Contains(trouble, blockedMark):
+	case strings.Contains(trouble, blockedMark), strings.Contains(trouble, disconnectedMark):
 		return terminal.Red
 	}
 	return terminal.Yellow

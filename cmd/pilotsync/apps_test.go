@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pilotsync/internal/serverpilot"
 	"pilotsync/tasks"
 	"pilotsync/worker/listsync"
 )
@@ -30,13 +31,19 @@ func (s *ledgerFixture) written(app string, size int, added ...string) {
 	}
 }
 
-// stockedApps is a ledger with a healthy app and a failing one.
+// stockedApps is a ledger with an app on a disconnected server and a failing one.
 func stockedApps(t *testing.T) vars {
 	t.Helper()
 	env, mini := onRedis(t)
 	s := newLedgerFixture(t, mini.Addr())
 	s.settle("app1", listsync.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
 	s.written("app1", 173, "written.example.com")
+	if err := s.ledger.NoteApp(t.Context(), "app1", "server1", &serverpilot.Coverage{Names: 173, Covered: 172, Missing: []string{"last.example.com"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ledger.SetConnection(t.Context(), "app1", at, at); err != nil {
+		t.Fatal(err)
+	}
 	s.record("app2", "new.example.com")
 	if err := s.ledger.Fail(t.Context(), s.take("app2"), &listsync.Failure{Reason: "no card\x1b[1m", Blocked: true, Since: at}); err != nil {
 		t.Fatal(err)
@@ -57,7 +64,7 @@ func TestAppsShowsEachAppsState(t *testing.T) {
 	}
 	for i, want := range [][]string{
 		{"APP ", " DOMAINS ", " NAMES ", " WAITING ", " OLDEST ", " LAST WRITE ", " TROUBLE"},
-		{"app1 ", " 1 checking-ssl-cert, 1 done ", " 173 of 300 ", " 0 ", ": +1 -0 "},
+		{"app1 ", " 1 checking-ssl-cert, 1 done ", " 173 of 300 ", " 0 ", ": +1 -0 ", " its server is not connected to ServerPilot since " + at.UTC().Format(time.RFC3339) + "; the certificate covers 172 of 173 names"},
 		{"app2 ", " 1 pending ", " - ", " 1 ", " paused by ada; blocked until a person acts: no card [1m"},
 	} {
 		for _, piece := range want {
@@ -91,9 +98,11 @@ func TestAppsInJSONHasExactlyItsKeys(t *testing.T) {
 	delete(raw[1], "oldest_waiting_since")
 	want := []map[string]any{
 		{"app_id": "app1", "domains": map[string]any{"done": 1.0, "checking-ssl-cert": 1.0}, "listed": 173.0, "limit": 300.0, "waiting": 0.0,
-			"oldest_waiting_since": nil, "first_certificate_ends_at": nil, "certificates_that_end_soon": 0.0, "trouble": nil, "paused_by": ""},
+			"oldest_waiting_since": nil, "first_certificate_ends_at": nil, "certificates_that_end_soon": 0.0, "trouble": nil, "paused_by": "",
+			"server_disconnected_since": at.UTC().Format(time.RFC3339), "certificate_coverage": map[string]any{"names": 173.0, "covered": 172.0, "missing": []any{"last.example.com"}}},
 		{"app_id": "app2", "domains": map[string]any{"pending": 1.0}, "listed": 0.0, "limit": 300.0, "listed_at": nil, "waiting": 1.0,
-			"first_certificate_ends_at": nil, "certificates_that_end_soon": 0.0, "paused_by": "ada", "trouble": map[string]any{"reason": "no card\x1b[1m", "blocked": true}, "last_write": nil},
+			"first_certificate_ends_at": nil, "certificates_that_end_soon": 0.0, "paused_by": "ada", "trouble": map[string]any{"reason": "no card\x1b[1m", "blocked": true}, "last_write": nil,
+			"server_disconnected_since": nil, "certificate_coverage": nil},
 	}
 	if diff := cmp.Diff(want, raw); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)

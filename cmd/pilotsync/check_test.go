@@ -42,7 +42,7 @@ func TestCheckAnswersWithTheCodesOfVerification(t *testing.T) {
 	want := map[string]string{
 		"shop.example.com": "WouldWork", "nodns-shop.example.com": "DNSMissing", "elsewhere-shop.example.com": "DNSElsewhere", "ipv6-shop.example.com": "IPv6Elsewhere",
 		"caa-shop.example.com": "CAAForbids", "bogus-shop.example.com": "DNSSECBogus", "ab--cd.example.com": "NameNotCertifiable", "*.example.com": "NameNotCertifiable",
-		"taken.example.com": "OnAnotherApp", "proxied-shop.example.com": "Works",
+		"taken.example.com": "OnAnotherApp", "proxied-shop.example.com": "OriginUnknown",
 	}
 	var domains []string
 	for domain := range want {
@@ -91,6 +91,30 @@ func TestCheckWithoutAnAccountComparesWithTheSetting(t *testing.T) {
 	}
 	if calls := sim.Calls("", simulator.ReadApp); calls != 0 {
 		t.Errorf("ServerPilot was asked %d times", calls)
+	}
+}
+
+func TestCheckSaysWhatToDoAboutEachRecord(t *testing.T) {
+	t.Parallel()
+	env, _ := simulated(t)
+	o := command(t, env, "", "check", "--json", "shop.example.com", "elsewhere-shop.example.com", "nodns-shop.example.com")
+	var all []domainCheck
+	if err := json.Unmarshal([]byte(o.out), &all); err != nil {
+		t.Fatalf("%v: %+v", err, o)
+	}
+	var got []string
+	for _, d := range all {
+		for _, r := range d.Records {
+			got = append(got, strings.Join(append([]string{string(r.Action), r.Type, r.Name}, r.Found...), " "))
+		}
+	}
+	want := []string{
+		"keep A shop.example.com", "keep CNAME www.shop.example.com",
+		"change A elsewhere-shop.example.com 203.0.113.9", "change CNAME www.elsewhere-shop.example.com 203.0.113.9",
+		"set A nodns-shop.example.com", "set CNAME www.nodns-shop.example.com",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -20,7 +20,7 @@ type dnsCmd struct {
 
 // Help is shown under the command's own --help.
 func (*dnsCmd) Help() string {
-	return `Shows the DNS records that a domain and its www form need, and what DNS has now: right, missing, wrong, proxied, or unknown if there is no answer. A CNAME is right if the name has the server's addresses, whatever record they come from. It changes nothing. It takes the same settings as 'pilotsync worker', and reads the server's address from ServerPilot. Without an account the addresses are those of PILOTSYNC_EXPECTED_ADDRESSES. If only networks are known, any address in them is right. Exits with 1 if nothing is known.
+	return `Shows the DNS records that a domain and its www form need, and what DNS has now: right, missing, wrong, proxied, optional, or unknown if there is no answer. A missing record is optional if the name leads to the server without it. A CNAME is right if the name has the server's addresses, whatever record they come from. It changes nothing. It takes the same settings as 'pilotsync worker', and reads the server's address from ServerPilot. Without an account the addresses are those of PILOTSYNC_EXPECTED_ADDRESSES. If only networks are known, any address in them is right. Exits with 1 if nothing is known.
 
 Examples:
 
@@ -33,17 +33,10 @@ Examples:
 type domainRecords struct {
 	Domain string `json:"domain"`
 	// Known: it is known where DNS should point. Otherwise there are no records.
-	Known   bool           `json:"address_known"`
-	Records []recordStatus `json:"records"`
+	Known   bool                    `json:"address_known"`
+	Records []precheck.RecordStatus `json:"records"`
 	// Delete are the records that DNS has and must not have, of a type that isn't set.
 	Delete []tasks.DNSRecord `json:"delete"`
-}
-
-// recordStatus is a record to set, and what DNS has in its place.
-type recordStatus struct {
-	tasks.DNSRecord
-	Status string   `json:"status"` // right, missing, wrong, proxied or unknown
-	Found  []string `json:"found"`  // addresses
 }
 
 // Run prints the records.
@@ -53,7 +46,7 @@ func (c *dnsCmd) Run(ctx context.Context, s *terminal.Streams) error {
 		var all []domainRecords
 		t := terminal.Table{Columns: []terminal.Column{{Title: "", Color: markColor}, {Title: "TYPE"}, {Title: "NAME", Min: 16}, {Title: "VALUE", Min: 15}, {Title: "DNS HAS NOW", Min: 15}}}
 		for _, domain := range c.Domains {
-			d := domainRecords{Domain: domain, Records: []recordStatus{}, Delete: []tasks.DNSRecord{}}
+			d := domainRecords{Domain: domain, Records: []precheck.RecordStatus{}, Delete: []tasks.DNSRecord{}}
 			probes := map[string]certcheck.Probe{}
 			for _, r := range tasks.DNSRecords(tasks.Names(domain, target.WWW), target.Expected) {
 				probe, probed := probes[r.Name]
@@ -61,7 +54,7 @@ func (c *dnsCmd) Run(ctx context.Context, s *terminal.Streams) error {
 					probe = checker.Resolve(ctx, r.Name, target.Expected)
 					probes[r.Name] = probe
 				}
-				status := statusOfRecord(r, probe, target.Expected)
+				status := precheck.StatusOf(r, probe, target.Expected)
 				d.Records, d.Known = append(d.Records, status), true
 				t.Add(mark(status.Status), r.Type, r.Name, r.ValueText(), describeFound(status, probe))
 			}
@@ -92,37 +85,9 @@ func (c *dnsCmd) Run(ctx context.Context, s *terminal.Streams) error {
 	})
 }
 
-// statusOfRecord compares a record with what DNS has for its name.
-func statusOfRecord(r tasks.DNSRecord, probe certcheck.Probe, expected []netip.Prefix) recordStatus {
-	s := recordStatus{DNSRecord: r, Found: []string{}}
-	right, wrong := false, false
-	for _, a := range probe.Addresses {
-		if r.Type == "A" && !a.Is4() || r.Type == "AAAA" && a.Is4() {
-			continue
-		}
-		s.Found = append(s.Found, a.String())
-		isExpected := slices.ContainsFunc(expected, func(p netip.Prefix) bool { return p.Contains(a) })
-		right = right || a.String() == r.Value || isExpected && (r.Type == "CNAME" || len(r.Networks) > 0)
-		wrong = wrong || !isExpected
-	}
-	switch {
-	case probe.DNS == certcheck.Proxied:
-		s.Status = "proxied"
-	case probe.DNS == certcheck.Unknown || probe.DNS == certcheck.Bogus:
-		s.Status = "unknown"
-	case len(s.Found) == 0:
-		s.Status, s.Action = "missing", tasks.RecordSet
-	case right && !wrong:
-		s.Status, s.Action = "right", tasks.RecordKeep
-	default:
-		s.Status, s.Action = "wrong", tasks.RecordChange
-	}
-	return s
-}
-
 // strayRecords are the addresses of a name that aren't the server's, of a type that none of
 // its records to set has: a forgotten AAAA record, for example.
-func strayRecords(name string, set []recordStatus, probe certcheck.Probe, expected []netip.Prefix) (stray []tasks.DNSRecord) {
+func strayRecords(name string, set []precheck.RecordStatus, probe certcheck.Probe, expected []netip.Prefix) (stray []tasks.DNSRecord) {
 	if probe.DNS != certcheck.Elsewhere {
 		return nil
 	}
@@ -131,7 +96,7 @@ func strayRecords(name string, set []recordStatus, probe certcheck.Probe, expect
 		if !a.Is4() {
 			kind = "AAAA"
 		}
-		isSet := slices.ContainsFunc(set, func(r recordStatus) bool { return r.Name == name && (r.Type == kind || r.Type == "CNAME") })
+		isSet := slices.ContainsFunc(set, func(r precheck.RecordStatus) bool { return r.Name == name && (r.Type == kind || r.Type == "CNAME") })
 		if !isSet && !slices.ContainsFunc(expected, func(p netip.Prefix) bool { return p.Contains(a) }) {
 			stray = append(stray, tasks.DNSRecord{Action: tasks.RecordDelete, Type: kind, Name: name, Value: a.String()})
 		}
@@ -140,12 +105,14 @@ func strayRecords(name string, set []recordStatus, probe certcheck.Probe, expect
 }
 
 // describeFound says what DNS has in a record's place.
-func describeFound(s recordStatus, probe certcheck.Probe) string {
+func describeFound(s precheck.RecordStatus, probe certcheck.Probe) string {
 	switch found := strings.Join(s.Found, ", "); s.Status {
 	case "proxied":
 		return found + " (" + probe.Provider + ")"
 	case "unknown":
 		return "no answer: " + probe.DNSDetail
+	case "optional":
+		return "nothing; not needed"
 	case "missing":
 		if probe.Alias != "" {
 			return "an alias of " + probe.Alias + ", which has no address"
@@ -163,6 +130,8 @@ func mark(status string) string {
 		return "✓"
 	case "missing", "wrong":
 		return "✗"
+	case "optional":
+		return "–"
 	}
 	return "?"
 }

@@ -108,7 +108,7 @@ func (f *changeFlags) enqueue(ctx context.Context, s *terminal.Streams, template
 			}
 		}
 		streams := *s
-		streams.Interactive = s.Interactive && f.File != "-" // an answer would be taken from the names
+		streams.Interactive = s.Interactive && f.File != "-" // standard input has the names, so it has no answers
 		if err := f.confirmRemovals(ctx, &streams, db.ledger, reqs); err != nil {
 			return err
 		}

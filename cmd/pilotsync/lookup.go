@@ -35,12 +35,16 @@ func (f *lookupFlags) Validate() error {
 	if f.App != "" {
 		errs = append(errs, checkApps("--app: ", []string{f.App}))
 	}
-	for i, raw := range f.Domains {
+	var domains []string
+	for _, raw := range f.Domains {
 		domain, err := tasks.ParseDomain(raw)
 		errs = append(errs, err)
 		f.notes.add(raw, domain)
-		f.Domains[i] = domain
+		if !slices.Contains(domains, domain) {
+			domains = append(domains, domain)
+		}
 	}
+	f.Domains = domains
 	return errors.Join(errs...)
 }
 
@@ -61,6 +65,9 @@ func (f *lookupFlags) lookup(ctx context.Context, s *terminal.Streams, readOther
 		return err
 	}
 	target := precheck.Target{Expected: expectedAt(set, app, netip.Addr{})}
+	if app == "" && len(target.Expected) == 0 && len(set.Accounts) > 0 {
+		return usageError{fmt.Errorf("--app is missing; it takes one of the apps that the settings name: several are configured, and PILOTSYNC_EXPECTED_ADDRESSES is empty")}
+	}
 	if app == "" {
 		why := "No account is set"
 		if len(set.Accounts) > 0 {
@@ -72,7 +79,7 @@ func (f *lookupFlags) lookup(ctx context.Context, s *terminal.Streams, readOther
 		if readOthers {
 			others = slices.DeleteFunc(slices.Clone(account.Apps), func(id string) bool { return id == app })
 		}
-		if target, err = loadTarget(ctx, set, account, app, others); err != nil && !errors.Is(err, precheck.ErrOther) {
+		if target, err = loadTarget(ctx, set, account, app, others); err != nil && !errors.Is(err, precheck.ErrOtherApp) {
 			return err
 		} else if err != nil {
 			s.Noticef("%s", text.Printable(err.Error()))

@@ -274,8 +274,8 @@ func TestAWorkerWaitsForRedisAndOutlivesItsRestart(t *testing.T) {
 	}
 	f.redis.Kill()
 	w := f.start("worker")
-	poll(t, "the worker says that Redis is away", func() (bool, error) {
-		return strings.Contains(w.Written(), "Redis is away"), nil
+	poll(t, "the worker says that Redis is unavailable", func() (bool, error) {
+		return strings.Contains(w.Written(), "Redis is unavailable"), nil
 	})
 	f.redis.Start()
 	enqueueOne("www.one.example.com")

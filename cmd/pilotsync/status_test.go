@@ -230,6 +230,6 @@ func TestCommandsSayWhichRedisDoesNotAnswer(t *testing.T) {
 	mini.Close()
 	got = command(t, env, "", "enqueue", "add", "example.com", "--app=app1", "--redis-url="+url)
 	if got.code != exitFailed || !strings.Contains(got.err, "no answer from Redis at redis://u:[redacted]@"+addr+", which REDIS_URL (--redis-url) names: ") {
-		t.Errorf("with a Redis that is away: %+v", got)
+		t.Errorf("with a Redis that is unavailable: %+v", got)
 	}
 }

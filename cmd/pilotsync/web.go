@@ -104,7 +104,7 @@ func watchRedis(ctx context.Context, rdb redis.UniversalClient, log *logrus.Logg
 			if isRefused {
 				log.WithError(refused).Error("Redis answers, but refuses this dashboard; trying again")
 			} else {
-				log.WithError(err).Error("Redis is away; waiting for it")
+				log.WithError(err).Error("Redis is unavailable; waiting for it")
 			}
 		}
 		select {

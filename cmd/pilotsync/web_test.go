@@ -96,7 +96,7 @@ func TestThePageAloneShowsDomainsToItsUsers(t *testing.T) {
 	}
 
 	mini.Close()
-	w.logged(`(Redis is away; waiting for it)`)
+	w.logged(`(Redis is unavailable; waiting for it)`)
 	if status, body := visit(t, health+"readyz", "", ""); status != 503 {
 		t.Errorf("without Redis: %d %s", status, body)
 	}

@@ -174,7 +174,7 @@ func TestTheWorkerWaitsForRedisAndSaysSoOnThePage(t *testing.T) {
 	mini.Close()
 	w := startWorker(t, account.With(env).With(vars{"PILOTSYNC_LISTEN": "127.0.0.1:0"}))
 	poll(t, "a word about Redis", func() (bool, error) {
-		return strings.Contains(w.log.String(), "Redis is away; waiting for it"), nil
+		return strings.Contains(w.log.String(), "Redis is unavailable; waiting for it"), nil
 	})
 	page := regexp.MustCompile(`http://127\.0\.0\.1:\d+/`).FindString(w.log.String())
 	if body, err := fetch(t, page+"readyz"); err != nil || !strings.Contains(body, "not ready: Redis doesn't answer") {

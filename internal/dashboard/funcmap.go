@@ -23,6 +23,7 @@ func funcMap() template.FuncMap {
 		"pathOf":     pathOf,
 		"appPath":    appPath,
 		"stateLabel": stateLabel,
+		"sentence":   sentence,
 		"unicode":    unicodeName,
 		"plural":     plural,
 		"room":       listUsage,

@@ -14,22 +14,22 @@ import (
 const (
 	// formLimit is how large a posted form may be, in bytes: 50 names are at most 13 KiB.
 	formLimit = 64 << 10
-	// maxProblemsShown limits the lines that break a rule and are shown.
+	// maxProblemsShown is how many lines that aren't domain names are shown.
 	maxProblemsShown = 20
 )
 
-// addPage is the body of the page between the form and the addition.
+// addPage is what the page shows after domains were checked, and before they are added.
 type addPage struct {
 	App     string
 	Text    string // of the form
 	Checked []checkedDomain
-	// Invalid says for lines which rule they break.
+	// Invalid has an error for each line that isn't a domain name, at most maxProblemsShown.
 	Invalid []string
-	// More is how many other lines break a rule.
+	// More counts the other such lines.
 	More int
 }
 
-// checkedDomain is a domain with a worker's result. Without a Code there is none.
+// checkedDomain is a domain with a worker's result. Its Code is empty if no worker answered.
 type checkedDomain struct {
 	tasks.CheckResult
 	// Changes are the DNS records to change, if DNS is wrong.
@@ -39,7 +39,7 @@ type checkedDomain struct {
 // Sentence is the cause as a sentence.
 func (d checkedDomain) Sentence() string { return sentence(d.Cause.Sentence()) }
 
-// Others are the problems besides the cause.
+// Others are the problems other than the domain's cause.
 func (d checkedDomain) Others() []tasks.Cause {
 	var others []tasks.Cause
 	for _, c := range d.Problems {
@@ -54,18 +54,18 @@ func (d checkedDomain) Others() []tasks.Cause {
 func (a addPage) Ready() []string { return a.domains(func(d checkedDomain) bool { return d.OK }) }
 func (a addPage) All() []string   { return a.domains(func(checkedDomain) bool { return true }) }
 
-func (a addPage) domains(has func(checkedDomain) bool) []string {
+func (a addPage) domains(include func(checkedDomain) bool) []string {
 	var all []string
 	for _, d := range a.Checked {
-		if has(d) {
+		if include(d) {
 			all = append(all, d.Domain)
 		}
 	}
 	return all
 }
 
-// checkDomains has the workers check the domains of the form "Add domains", and shows what
-// they say. It adds nothing.
+// checkDomains asks the workers whether the domains of the form "Add domains" would work, and
+// shows the results. It adds nothing.
 func (p *pageServer) checkDomains(w http.ResponseWriter, r *http.Request) error {
 	app, text, err := p.addForm(w, r)
 	if err != nil {

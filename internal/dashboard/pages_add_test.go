@@ -91,7 +91,7 @@ func TestAFormThatIsRefusedSaysWhy(t *testing.T) {
 		{"too many to check", "/apps/app1/check", User{"ada", Act}, many, nil, 422, "pilotsync enqueue add --file"},
 		{"too many to add", "/apps/app1/add", User{"ada", Act}, many, nil, 422, "the form takes 50"},
 		{"too large", "/apps/app1/check", User{"ada", Act}, []string{strings.Repeat("a", formLimit)}, nil, 422, "Read the form failed"},
-		{"Redis is away", "/apps/app1/check", User{"ada", Act}, []string{"a.example.com"}, errors.New("EOF"), 503, "Check domains failed: EOF."},
+		{"Redis is unavailable", "/apps/app1/check", User{"ada", Act}, []string{"a.example.com"}, errors.New("EOF"), 503, "Check domains failed: EOF."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -112,7 +112,7 @@ func TestOnlyWrongLinesGiveTheFormBack(t *testing.T) {
 		wrong[i] = fmt.Sprint("a/", i)
 	}
 	rec := sendRequest(newPages(t, s, fakeQueues{}, User{"ada", Act}), "POST", "/apps/app1/check", withForm(wrong...))
-	for _, want := range []string{"These lines are no domain names", "a/19", "and 3 more", "<textarea"} {
+	for _, want := range []string{"These lines aren't domain names", "a/19", "and 3 more", "<textarea"} {
 		checkAnswer(t, rec, 200, want)
 	}
 	if strings.Contains(rec.Body.String(), "/apps/app1/add") {

@@ -19,7 +19,8 @@ const (
 // overview is the body of the page /.
 type overview struct {
 	Tiles                []tile
-	Domains              int // without the removed ones
+	Domains              int          // without the removed ones
+	Disconnected         []ledger.App // apps whose server isn't connected to ServerPilot
 	Failing              []ledger.App
 	Paused               []ledger.App
 	Expiring             []ledger.App // apps with certificates that weren't renewed in time, the earliest end first
@@ -125,6 +126,9 @@ func summarize(apps []ledger.App) overview {
 		}
 	}
 	for _, a := range apps {
+		if a.Disconnected() {
+			o.Disconnected = append(o.Disconnected, a)
+		}
 		if a.Failure != nil {
 			o.Failing = append(o.Failing, a)
 		}
@@ -162,15 +166,15 @@ func tiles(apps []ledger.App) []tile {
 	return all
 }
 
-// byUrgency orders blocked apps first, then failing, then paused ones, then by the size of
-// their list.
+// byUrgency orders blocked apps and those of a disconnected server first, then failing, then
+// paused ones, then by the size of their list.
 func byUrgency(a, b ledger.App) int {
 	return cmp.Or(urgency(a)-urgency(b), b.Listed-a.Listed, cmp.Compare(a.ID, b.ID))
 }
 
 func urgency(a ledger.App) int {
 	switch {
-	case a.Failure != nil && a.Failure.Blocked:
+	case a.Failure != nil && a.Failure.Blocked, a.Disconnected():
 		return 0
 	case a.Failure != nil:
 		return 1

@@ -159,6 +159,7 @@ func TestTheOverviewShowsFailuresFirst(t *testing.T) {
 	s := &fakeLedger{views: []ledger.View{failedShop("app1")}, apps: []ledger.App{
 		{ID: "calm", Listed: 290, ListedAt: noon, Counts: map[tasks.State]int{tasks.Done: 1200}},
 		{ID: "cooling", Failure: &listsync.Failure{Reason: "503 <b>", Since: noon.Add(-time.Hour)}, Pending: 1, Oldest: noon.Add(-3 * time.Minute)},
+		{ID: "cut", DisconnectedSince: noon.Add(-time.Hour)},
 		{ID: "held", Paused: "ada <b>", Pending: 4},
 		{ID: "later", Expiring: ledger.Expiring{Count: 1, First: noon.Add(9 * 24 * time.Hour), Domain: "later.example.com"}},
 		{ID: "soon", Expiring: ledger.Expiring{Count: 2, First: noon.Add(3 * 24 * time.Hour), Domain: "soon.example.com"}},
@@ -167,7 +168,7 @@ func TestTheOverviewShowsFailuresFirst(t *testing.T) {
 	q := fakeQueues{disabled: 1, quarantined: 3, queues: []queue{{Name: "lists", Ready: 1234}, {Name: "events", Archived: 2}}, workers: []process{{Host: "h1", PID: 5, Started: noon, Missing: []string{"ssl"}}}}
 	page := sendRequest(newPages(t, s, q, User{Role: View}), "GET", "/", nil).Body.String()
 	last := 0
-	for _, want := range []string{"stuck</a> is blocked until an operator acts", "no card", "cooling</a> is failing", "503 &lt;b&gt;", "1 change waits",
+	for _, want := range []string{"The server of an app is not connected", "Check that the server runs", "cut</a>, since", "stuck</a> is blocked until an operator acts", "no card", "cooling</a> is failing", "503 &lt;b&gt;", "1 change waits",
 		"held</a> is paused by ada &lt;b&gt;", "4 changes wait", "3 certificates were not renewed in time", "soon.example.com", "later.example.com",
 		"3 messages are in quarantine", "pilotsync quarantine", "1 webhook is switched off", "2 webhook events could not be delivered", `tile failed alarm"`, "1,200", "shop.example.com",
 		"1,234", "3 min ago", `href="/apps/cooling"`, "h1</b>", "serve ssl", `"/apps/stuck"`, `"/apps/cooling"`, `"/apps/held"`, ">paused<", `"/apps/calm"`, "290 of 300"} {
@@ -270,7 +271,7 @@ func TestAFailedActionNamesTheActionAndTheCause(t *testing.T) {
 		status       int
 		want         string
 	}{
-		{"Redis is away", "remove", tasks.Done, errors.New("EOF"), User{"ada", Act}, 503, "Remove shop.example.com failed: EOF."},
+		{"Redis is unavailable", "remove", tasks.Done, errors.New("EOF"), User{"ada", Act}, 503, "Remove shop.example.com failed: EOF."},
 		{"refused", "add", tasks.Done, enqueue.ErrInvalid, User{"ada", Act}, 422, "because the request itself is refused"},
 		{"not listed", "verify", tasks.Removed, nil, User{"ada", Act}, 422, "only a domain that is on the list can be verified"},
 		{"unknown", "explode", tasks.Done, nil, User{"ada", Act}, 404, "The action &#34;explode&#34; doesn"},
@@ -309,7 +310,7 @@ func TestOnlyActorsPauseAndResumeAnApp(t *testing.T) {
 		{"not allowed", "/apps/app1/pause", User{"viola", View}, nil, 403, "", "read-only access", nil},
 		{"unknown app", "/apps/app9/pause", User{"ada", Act}, nil, 404, "", "No worker knows an app", nil},
 		{"unknown action", "/apps/app1/explode", User{"ada", Act}, nil, 404, "", "The action &#34;explode&#34; doesn", nil},
-		{"Redis is away", "/apps/app1/resume", User{"ada", Act}, errors.New("EOF"), 503, "", "Resume app app1 failed: EOF.", []string{"app1 resumed"}},
+		{"Redis is unavailable", "/apps/app1/resume", User{"ada", Act}, errors.New("EOF"), 503, "", "Resume app app1 failed: EOF.", []string{"app1 resumed"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

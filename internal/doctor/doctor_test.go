@@ -174,6 +174,23 @@ func TestEachFaultIsFoundByItsCheck(t *testing.T) {
 		{"a failing app", func(f *fixture) { f.sim.SetAppStatus("app2", 500) }, CheckApp, Warning, "could not be read"},
 		{"a list that is nearly full", func(f *fixture) { f.fill(280) }, CheckRoom, Warning, "280 of 300"},
 		{"a full list", func(f *fixture) { f.fill(300) }, CheckRoom, Failure, "300 of 300"},
+		{"a disconnected server", func(f *fixture) { f.sim.Disconnect(time.Now().Add(-time.Hour)) }, CheckServer, Failure, "has not been connected to ServerPilot since"},
+		{"a list of more than one certificate", func(f *fixture) {
+			if err := f.sim.EditByHand("app1", func(list []string) []string {
+				for i := range 111 {
+					list = append(list, fmt.Sprintf("nocert%d.example.com", i))
+				}
+				return list
+			}); err != nil {
+				f.t.Fatal(err)
+			}
+		}, CheckCoverage, Warning, "112 names are on its list, and a certificate of Let's Encrypt holds 100; ServerPilot's certificate covers 1. Not covered: nocert0.example.com, "},
+		{"a covered list of more than one certificate", func(f *fixture) { f.fill(112) }, CheckCoverage, OK, "cover all 112 names"},
+		{"a name of two apps", func(f *fixture) {
+			if err := f.sim.EditByHand("app2", func([]string) []string { return []string{"A.example.com"} }); err != nil {
+				f.t.Fatal(err)
+			}
+		}, CheckShared, Warning, "a.example.com is on the list of app app2, too; ServerPilot serves it from app app1"},
 		{"a server inside", func(f *fixture) { f.cfg.Check.AllowPrivate = false }, CheckOutbound, Warning, "127.0.0.1 isn't a public address (loopback)"},
 		{"no listener on the port", func(f *fixture) { f.cfg.Check.Port = port(f.t, closed(f.t)) }, CheckOutbound, Warning, "refuses connections"},
 		{"no worker", func(*fixture) {}, CheckWorkers, Failure, "no worker is alive"},

@@ -128,6 +128,13 @@ func (r reader) account(ctx context.Context, a config.Account, cfg config.Worker
 	for i, server := range each(ids, 4, func(id string) readResult[serverpilot.Server] { return readByID(ctx, r, id, r.api.Server) }) {
 		servers[ids[i]] = server
 	}
+	var known []serverpilot.App
+	for _, app := range apps {
+		if app.err == nil {
+			known = append(known, app.value)
+		}
+	}
+	shared := serverpilot.SharedNames(known)
 	var addresses []netip.Addr
 	for i, id := range a.Apps {
 		app := apps[i]
@@ -142,8 +149,11 @@ func (r reader) account(ctx context.Context, a config.Account, cfg config.Worker
 				addresses = append(addresses, p.Addr())
 			}
 		}
+		results = append(results, about(id, evaluateConnection(server.value)...)...)
 		results = append(results, about(id, evaluateApp(app.value), evaluateRoom(len(app.value.Domains)),
 			evaluateCertificate(app.value, cfg.SettingsOf(id).AutoSSLOff), evaluateAddress(server.value, server.err, expected))...)
+		results = append(results, about(id, evaluateCoverage(app.value)...)...)
+		results = append(results, about(id, evaluateShared(shared[id])...)...)
 	}
 	return results, addresses
 }

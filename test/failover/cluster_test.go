@@ -62,7 +62,7 @@ func TestAPlannedFailoverOfAClustersMasterLosesNothing(t *testing.T) {
 
 // While a slot moves, its keys are on two masters. A script that needs several of them, or one that
 // has moved, fails with TRYAGAIN before it does anything. The program treats that as a Redis that
-// is away.
+// is unavailable.
 func TestSlotsThatMoveUnderLoadLoseNothing(t *testing.T) {
 	harness.Long(t)
 	t.Parallel()

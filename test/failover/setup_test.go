@@ -24,7 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	redislog.Disable() // it logs each time that Redis is away
+	redislog.Disable() // it logs each time that Redis is unavailable
 	os.Exit(m.Run())
 }
 

@@ -22,7 +22,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	redis.SetLogger(quiet{}) // it logs each time that Redis is away
+	redis.SetLogger(quiet{}) // it logs each time that Redis is unavailable
 	goleak.VerifyTestMain(m)
 }
 

@@ -132,7 +132,7 @@ func (f *fixture) reads(want *workload) {
 	// docs/operations/upgrading.md says this of histories that the present release has added to.
 	f.same("logs of before.example.com", f.must(built.previous, "logs", "before.example.com"), f.must(built.present, "logs", "before.example.com"))
 	_, says, code := f.run(built.previous, "logs", "through.example.com")
-	if want := "invalid character '\\x01' looking for beginning of value"; code != 1 || !strings.Contains(says, want) {
+	if want := "invalid character '\\x02' looking for beginning of value"; code != 1 || !strings.Contains(says, want) {
 		f.t.Errorf("the previous release's logs of through.example.com: exit code %d, %q; want %q", code, says, want)
 	}
 }

@@ -156,6 +156,9 @@ func (f *fixture) sameFields(what, previous, present string) {
 		return
 	}
 	for i := range min(len(one), len(other)) {
+		if other[i]["cause"] != nil {
+			delete(one[i], "reason") // the previous release shows none for a record with a cause
+		}
 		maps.DeleteFunc(other[i], func(field string, _ any) bool { _, known := one[i][field]; return !known })
 	}
 	if diff := cmp.Diff(one, other); diff != "" {

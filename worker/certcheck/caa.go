@@ -69,7 +69,7 @@ func (c *Checker) lookUpCAA(ctx context.Context, name string) CAA {
 }
 
 // evaluateCAA decides by a set of records as Let's Encrypt does for a name that isn't a
-// wildcard. Without a record for issuing, everybody may.
+// wildcard. Without an issue record every authority may issue.
 func evaluateCAA(records []*dns.CAA) CAA {
 	result := CAA{Status: CAAAllows, Record: sanitize(strings.TrimSuffix(records[0].Hdr.Name, "."), maxName)}
 	var restricted, allowed bool
@@ -100,7 +100,7 @@ func evaluateCAA(records []*dns.CAA) CAA {
 	return result
 }
 
-// allowsLetsEncrypt tells whether the value of an issue property names Let's Encrypt, and
+// allowsLetsEncrypt reports whether the value of an issue property names Let's Encrypt and
 // allows the method that ServerPilot uses (RFC 8657).
 func allowsLetsEncrypt(value string) bool {
 	issuer, parameters, _ := strings.Cut(value, ";")

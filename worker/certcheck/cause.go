@@ -3,7 +3,6 @@ package certcheck
 import (
 	"net/netip"
 	"slices"
-	"strings"
 
 	"pilotsync/tasks"
 )
@@ -14,11 +13,11 @@ func (f Facts) Cause(name string) tasks.Cause {
 	if !f.DisconnectedSince.IsZero() && !f.Probes[name].Good() {
 		return tasks.Cause{Code: tasks.CauseServerDisconnected, Params: tasks.Params{Since: f.DisconnectedSince}}
 	}
-	return f.Seen(name)
+	return f.CauseIfConnected(name)
 }
 
-// Seen is [Facts.Cause] without regard to whether the server is connected.
-func (f Facts) Seen(name string) tasks.Cause {
+// CauseIfConnected is [Facts.Cause] without regard to whether the server is connected.
+func (f Facts) CauseIfConnected(name string) tasks.Cause {
 	probe := f.Probes[name]
 	p := tasks.Params{Name: sanitize(name, maxName)}
 	if slices.Contains(f.OffList, name) {
@@ -40,7 +39,7 @@ func (f Facts) Seen(name string) tasks.Cause {
 	case Elsewhere:
 		return f.elsewhere(p, probe)
 	case NoAddress:
-		p.Expected = f.expected()
+		p.Expected = f.ExpectedTexts()
 		if probe.Alias != "" {
 			p.Target = sanitize(probe.Alias, maxName)
 			return tasks.Cause{Code: tasks.CauseDNSAliasDangling, Params: p}
@@ -64,7 +63,7 @@ func (f Facts) elsewhere(p tasks.Params, probe Probe) tasks.Cause {
 			p.Found = append(p.Found, a.String())
 		}
 	}
-	p.Expected = f.expected()
+	p.Expected = f.ExpectedTexts()
 	right := slices.ContainsFunc(probe.Addresses, func(a netip.Addr) bool { return within(a, f.Expected) })
 	switch {
 	case len(f.Expected) == 0:
@@ -75,8 +74,24 @@ func (f Facts) elsewhere(p tasks.Params, probe Probe) tasks.Cause {
 	return tasks.Cause{Code: tasks.CauseDNSElsewhere, Params: p}
 }
 
-// expected are the addresses and networks that DNS should have.
-func (f Facts) expected() (shown []string) {
+// Expiring is the cause of a name that works, but whose certificate was not renewed in time. It
+// depends on what should have renewed the certificate.
+func (f Facts) Expiring(name string) tasks.Cause {
+	probe := f.Probes[name]
+	p := tasks.Params{Name: sanitize(name, maxName), Until: probe.NotAfter, Issuer: sanitize(probe.Issuer, maxName)}
+	if probe.DNS == Proxied {
+		p.Provider = probe.Provider
+		return tasks.Cause{Code: tasks.CauseProxyCertificateExpiring, Params: p}
+	}
+	p.App = f.App
+	if f.AutoSSL.Known && f.AutoSSL.ownCertificates() {
+		return tasks.Cause{Code: tasks.CauseCustomCertificateExpiring, Params: p}
+	}
+	return tasks.Cause{Code: tasks.CauseCertificateExpiring, Params: p}
+}
+
+// ExpectedTexts are the addresses and networks that DNS should have.
+func (f Facts) ExpectedTexts() (shown []string) {
 	for _, e := range f.Expected[:min(len(f.Expected), tasks.MaxParamItems)] {
 		shown = append(shown, shownPrefix(e))
 	}
@@ -116,8 +131,8 @@ func (f Facts) tlsCause(p tasks.Params, name string, probe Probe) tasks.Cause {
 	return f.autoSSLCause(seen, name)
 }
 
-// caaDecides tells whether CAA records keep the name from its certificate. They don't
-// matter to certificates of the app's own, or to one that is ready and lasts.
+// caaDecides reports whether CAA records keep the name from its certificate. They don't
+// matter if the app has certificates of its own, or if one is ready and hasn't expired.
 func (f Facts) caaDecides(name string, probe Probe) bool {
 	ready := f.AutoSSL.Known && f.AutoSSL.Available && f.AutoSSL.covers(name) && probe.TLS != Expired
 	return probe.CAA.Status != CAAAllows && !f.AutoSSL.ownCertificates() && !ready
@@ -139,7 +154,7 @@ func caaCause(p tasks.Params, caa CAA) tasks.Cause {
 // proxiedCause is for a name whose visitors see a proxy. The proxy's certificate says
 // nothing of the app's.
 func (f Facts) proxiedCause(p tasks.Params, probe Probe) tasks.Cause {
-	p.Provider, p.Expected = probe.Provider, f.expected()
+	p.Provider, p.Expected = probe.Provider, f.ExpectedTexts()
 	switch {
 	case probe.Good():
 		p.Expected, p.Until, p.Issuer = nil, probe.NotAfter, sanitize(probe.Issuer, maxName)
@@ -198,26 +213,6 @@ func customCause(seen tasks.Cause, probe Probe) tasks.Cause {
 	return seen
 }
 
-// tlsProblem describes a failed handshake, as a clause.
-func (p Probe) tlsProblem() string {
-	cert, by := "the certificate", ""
-	if p.TLSAddress.IsValid() {
-		cert += " at " + p.TLSAddress.String()
-	}
-	if p.Issuer != "" {
-		by = " (" + p.Issuer + ")"
-	}
-	switch p.TLS {
-	case WrongName:
-		return cert + " is for other names"
-	case Expired:
-		return cert + " expired on " + date(p.NotAfter) + by
-	case NotYetValid:
-		return cert + " isn't valid before " + date(p.NotBefore) + by
-	}
-	return sanitize(p.TLSDetail, maxDetail)
-}
-
 // autoSSLCause is that of an app which gets its certificates by AutoSSL.
 func (f Facts) autoSSLCause(seen tasks.Cause, name string) tasks.Cause {
 	ssl := f.AutoSSL
@@ -246,23 +241,6 @@ func (f Facts) autoSSLCause(seen tasks.Cause, name string) tasks.Cause {
 	return seen
 }
 
-// ownCertificates reports whether the app has certificates of its own: nothing requests one
-// of Let's Encrypt.
-func (a AutoSSL) ownCertificates() bool {
-	return a.Custom || a.KeepOff && !a.On
-}
-
-// showsOwn reports whether the server showed a certificate that was made for the name, though
-// browsers refuse it.
-func (p Probe) showsOwn() bool {
-	return p.TLS == Expired || p.TLS == NotYetValid || p.TLS == Untrusted
-}
-
-// CanEnable reports whether ServerPilot is likely to let AutoSSL be turned on.
-func (a AutoSSL) CanEnable() bool {
-	return a.Known && !a.On && !a.Custom && a.Available && !a.KeepOff
-}
-
 // NeedsCertificate reports whether a name was probed that doesn't work.
 func (f Facts) NeedsCertificate() bool {
 	for _, p := range f.Probes {
@@ -271,31 +249,4 @@ func (f Facts) NeedsCertificate() bool {
 		}
 	}
 	return false
-}
-
-// covers reports whether the certificate that is ready is for the name.
-func (a AutoSSL) covers(name string) bool {
-	return slices.ContainsFunc(a.Covered, func(c string) bool { return strings.EqualFold(c, name) })
-}
-
-// Status says in a few words how AutoSSL stands, for a domain's history; empty if it is on, or
-// waits for its certificate.
-func (a AutoSSL) Status() string {
-	switch {
-	case !a.Known:
-		return "unknown"
-	case a.Custom:
-		return "custom certificate"
-	case a.Refused != "":
-		return "refused"
-	case a.Failed != "":
-		return "not turned on yet"
-	case a.TurnedOn:
-		return "turned on"
-	case a.On, !a.Available:
-		return ""
-	case a.DryRun:
-		return "off, and a dry run leaves it off"
-	}
-	return "off"
 }

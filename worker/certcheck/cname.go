@@ -11,10 +11,10 @@ import (
 // maxAliases is how many CNAME records are followed; resolvers have a similar limit.
 const maxAliases = 16
 
-// cnameLoop tells whether a name that can't be resolved is an alias that leads back
-// to itself, or to one that does, and returns the names on its way; empty if not. A
-// resolver reports that as it reports its own failures (SERVFAIL), but here the records are
-// what is wrong.
+// cnameLoop follows the CNAME records of a name that can't be resolved. If they lead back to
+// a name on the way, it returns the way, such as "b.example → a.example"; otherwise an empty
+// string. Resolvers answer SERVFAIL to a loop and to failures of their own alike, but here
+// the records are wrong.
 func (c *Checker) cnameLoop(ctx context.Context, name string) string {
 	chain := []string{dns.CanonicalName(name)}
 	for range maxAliases {

@@ -7,10 +7,10 @@ import (
 	"github.com/miekg/dns"
 )
 
-// bogus tells whether a resolver that fails for a name (SERVFAIL) does so because DNSSEC's
-// signatures are wrong. It says so by an extended error (RFC 8914), which is the text. Or it
-// answers as soon as it is asked not to check them, and the zone is signed: without that,
-// the resolver may only have recovered.
+// bogus reports whether a resolver answers SERVFAIL for a name because DNSSEC's signatures are
+// wrong. Some resolvers say so in an extended error (RFC 8914), which text then quotes. For
+// others, there are two signs: without the check of signatures they answer, and the zone is
+// signed. The first sign alone may mean that the resolver has recovered.
 func (c *Checker) bogus(ctx context.Context, name string) (text string, yes bool) {
 	checked, err := c.query(ctx, name, dns.TypeA, false)
 	if err != nil || checked.Rcode != dns.RcodeServerFailure {
@@ -38,7 +38,7 @@ func (c *Checker) bogus(ctx context.Context, name string) (text string, yes bool
 	return "", false
 }
 
-// signed tells whether the zone of a name is signed: its parent has a DS record for it.
+// signed reports whether the zone of a name is signed: its parent has a DS record for it.
 func (c *Checker) signed(ctx context.Context, name string) bool {
 	for owner := strings.TrimSuffix(name, "."); strings.Contains(owner, "."); _, owner, _ = strings.Cut(owner, ".") {
 		for _, kind := range []uint16{dns.TypeDS, dns.TypeSOA} {

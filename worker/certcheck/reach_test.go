@@ -254,8 +254,9 @@ func TestEveryCauseIsFoundByResolverAndServer(t *testing.T) {
 	t.Parallel()
 	// What isn't about DNS, TLS or AutoSSL is decided by package worker, and what is about a
 	// domain that isn't added yet by package precheck.
-	found := []tasks.Code{tasks.CauseCouldNotCheck, tasks.CauseCertificateExpiring,
-		tasks.CauseOnAnotherApp, tasks.CauseCustomCertificate, tasks.CauseWouldWork, tasks.CauseCheckFailed}
+	found := []tasks.Code{tasks.CauseOnTwoApps, tasks.CauseCouldNotCheck, tasks.CauseCertificateExpiring,
+		tasks.CauseCustomCertificateExpiring, tasks.CauseProxyCertificateExpiring,
+		tasks.CauseOnAnotherApp, tasks.CauseCustomCertificate, tasks.CauseWouldWork, tasks.CauseOriginUnknown, tasks.CauseCheckFailed}
 	for name, way := range waysToCauses() {
 		found = append(found, way.want)
 		t.Run(name, func(t *testing.T) {

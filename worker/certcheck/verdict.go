@@ -7,26 +7,6 @@ import (
 	"pilotsync/tasks"
 )
 
-// AutoSSL is what ServerPilot's API says about an app's certificate.
-type AutoSSL struct {
-	// Known: the API answered. Otherwise the other fields mean nothing.
-	Known bool
-	// On: AutoSSL is on. Available: a certificate is ready (autossl.available).
-	// Custom: a custom certificate is installed, which pilotsync must not replace.
-	On, Available, Custom bool
-	// Covered are the names on the certificate that is ready (autossl.domains).
-	Covered []string
-	// TurnedOn: this verification turned AutoSSL on. Refused is ServerPilot's message
-	// if it didn't allow that, and Failed says why there was no answer, or none that decides.
-	TurnedOn        bool
-	Refused, Failed string
-	// KeepOff: AutoSSL stays off unless somebody else turns it on (PILOTSYNC_AUTOSSL). It is
-	// also set if the API didn't answer.
-	KeepOff bool
-	// DryRun: AutoSSL stays off, since the worker is in a dry run.
-	DryRun bool
-}
-
 // Facts is what a verification collected about a domain.
 type Facts struct {
 	Domain string
@@ -82,8 +62,8 @@ func Evaluate(f Facts) Verdict {
 		return v
 	}
 	if here || !f.DisconnectedSince.IsZero() {
-		// A www form that DNS sends elsewhere, or that nobody may certify, can hold up a
-		// certificate for both. While the domain's own DNS is wrong, that is enough to tell.
+		// A www form whose DNS is wrong, or that Let's Encrypt may not certify, can hold up a
+		// certificate for both. While the domain's own DNS is wrong, that is warning enough.
 		v.Warnings = f.warnings(true)
 	}
 	v.Warnings = append(v.Warnings, f.Shared...)
@@ -136,8 +116,8 @@ func (f Facts) warningsOffline() (all []tasks.Cause) {
 		if f.Probes[f.Domain].Good() && len(all) == 0 {
 			all = append(all, f.Cause(name))
 		}
-		seen := f.Seen(name)
-		if entry, _ := tasks.Lookup(seen.Code); entry.Actor == tasks.ByOwner {
+		seen := f.CauseIfConnected(name)
+		if entry, _ := tasks.Lookup(seen.Code); entry.Actor == tasks.ActorOwner {
 			all = append(all, seen)
 		}
 	}

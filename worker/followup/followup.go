@@ -132,6 +132,11 @@ func (e Enqueuer) enqueue(ctx context.Context, kind, id string, payload []byte, 
 	return nil
 }
 
+// NextRecheck is the recheck of a record with a RecheckAt.
+func NextRecheck(app string, r listsync.Record) tasks.Verify {
+	return tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: 1, DueAt: *r.RecheckAt, Recheck: true}
+}
+
 // NextAttempt is the verification that follows a record with a NextAttemptAt.
 func NextAttempt(app string, r listsync.Record) tasks.Verify {
 	return tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: r.Attempt + 1, DueAt: *r.NextAttemptAt}

@@ -54,7 +54,7 @@ type Config struct {
 	Log   *logrus.Entry
 	// Count is called for each repair.
 	Count func(Repair)
-	// Down reports whether Redis is away. Then the janitor's errors aren't logged.
+	// Down reports whether Redis is unavailable. Then the janitor's errors aren't logged.
 	Down func(context.Context) bool
 }
 

@@ -195,7 +195,7 @@ func TestAnIDWithoutAMessageNoLongerBreaksTheInspector(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	for _, list := range taskLists() {
-		if list == listLease { // asynq passes over it there
+		if list == listLease { // asynq skips it there
 			continue
 		}
 		f.plant(list, "good-"+list, f.message("good-"+list, testQueue))

@@ -40,7 +40,10 @@
 //	                                 the list, when a sync last read it, and when a
 //	                                 reconciliation did); write (what the write in flight
 //	                                 changes), writes (how many there were); revision (grows
-//	                                 with every change that readers see)
+//	                                 with every change that readers see); server, server_asked,
+//	                                 disconnected (id of the app's server, when a worker last
+//	                                 asked for it (ms), and since when it is disconnected (s));
+//	                                 coverage (JSON: which names of a long list have a certificate)
 //	pilotsync:{APP}:index    zset    "STATE DOMAIN" and " DOMAIN" of each domain, all of score 0
 //	pilotsync:{APP}:latest   zset    the last changed domains, by when (ms)
 //	pilotsync:{APP}:waiting  zset    domains with a pending change, by since when (ms)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -56,60 +57,6 @@ func (v View) NextCheck() *time.Time {
 		return v.Record.NextAttemptAt
 	}
 	return v.Record.RecheckAt
-}
-
-// App is where one app stands.
-type App struct {
-	ID      string
-	Wake    int64
-	Awake   bool // a sync is needed
-	Leased  bool // a sync runs
-	Pending int  // domains with a pending change
-	// Fails counts the syncs in a row that failed.
-	Fails   int
-	Failure *listsync.Failure // of the last sync, nil if it succeeded
-	Paused  string            // by whom it was paused; empty if it isn't
-	WakeAt  time.Time         // when the recoverer wakes it; zero for never
-	DryRun  *DryRun           // nil unless the last plan was a dry run
-
-	// The fields below are set by [Ledger.AppStates] only.
-
-	// Listed is the number of names on the list that the last sync or reconciliation
-	// read at ListedAt; zero if there was no sync yet.
-	Listed       int
-	ListedAt     time.Time
-	Counts       map[tasks.State]int // domains by state, as [View] has it
-	Oldest       time.Time           // when the oldest pending change was recorded; zero for none
-	Expiry       time.Time           // the earliest end of a certificate of the domains that are done; zero for none
-	ExpiryDomain string
-	Expiring     Expiring
-}
-
-// Apps returns the id of every app that has a ledger, sorted.
-func (l *Ledger) Apps(ctx context.Context) ([]string, error) {
-	apps, err := l.rdb.SMembers(ctx, appsKey).Result()
-	if err != nil {
-		return nil, fmt.Errorf("list the apps: %w", err)
-	}
-	slices.Sort(apps)
-	return apps, nil
-}
-
-// App returns the state of one app; an unknown app has an empty one.
-func (l *Ledger) App(ctx context.Context, id string) (App, error) {
-	var fields *redis.MapStringStringCmd
-	var pending *redis.IntCmd
-	var clock *redis.TimeCmd
-	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		fields = p.HGetAll(ctx, key(id, "sync"))
-		pending = p.HLen(ctx, key(id, "pending"))
-		clock = p.Time(ctx)
-		return nil
-	})
-	if err != nil {
-		return App{}, fmt.Errorf("look up app %s: %w", id, err)
-	}
-	return decodeApp(id, fields.Val(), int(pending.Val()), clock.Val()), nil
 }
 
 // syncFields are the fields of an app's sync hash that the reason of a pending domain needs.
@@ -257,4 +204,26 @@ func (l *Ledger) History(ctx context.Context, app, domain string) ([]listsync.Hi
 		entries = append(entries, e)
 	}
 	return entries, nil
+}
+
+// decodeViews decodes some domains of an app.
+func decodeViews(app string, domains, pending, sync map[string]string) ([]View, error) {
+	records, err := decodeAll(app, "the record", domains, decodeRecord)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := decodeAll(app, "the pending change", pending, decodePending)
+	if err != nil {
+		return nil, err
+	}
+	return merge(app, records, changes, failureOf(sync), sync["paused"]), nil
+}
+
+// parseTime decodes a time in ms; the zero time if there is none.
+func parseTime(s string) time.Time {
+	ms, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
 }

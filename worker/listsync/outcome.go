@@ -134,7 +134,7 @@ func (p *planner) listed(c *candidate, r Record) Outcome {
 	r.State = tasks.CheckingDNS
 	r.Explain(happened)
 	if rule, never := tasks.NotCertifiable(c.domain); never {
-		// The one attempt tells whether a certificate of the app's own covers the name.
+		// The only attempt finds out whether a certificate of the app's own covers the name.
 		r.Explain(tasks.Cause{Code: tasks.CauseNameNotCertifiable, Params: tasks.Params{Name: c.domain, Rule: rule}})
 	}
 	return Outcome{Record: r, Cause: happened, Verify: true, Immediate: !isNew, Notify: true, AlreadyListed: !isNew}

@@ -11,7 +11,7 @@ import (
 
 // queueCollector has the queues' figures under the names of asynq's exporter
 // (asynq/x/metrics), which asynqmon and other dashboards expect. That exporter itself logs a
-// line at each scrape while Redis is away, waits without a limit, and shows no queue at all
+// line at each scrape while Redis is unavailable, waits without a limit, and shows no queue at all
 // if one can't be read.
 type queueCollector struct {
 	state *scraped[queueState]
@@ -80,7 +80,7 @@ func (c *queueCollector) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements [prometheus.Collector]. It reports nothing while Redis is away;
+// Collect implements [prometheus.Collector]. It reports nothing while Redis is unavailable;
 // pilotsync_redis_up says that.
 func (c *queueCollector) Collect(ch chan<- prometheus.Metric) {
 	s, err := c.state.get()

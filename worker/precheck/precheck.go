@@ -33,10 +33,11 @@ type Target struct {
 	// App is the app that the domain would be on. Without one only names, DNS and the
 	// certificate are checked.
 	App string
-	// Listed are the names on the app's list, and Elsewhere has the app of each name on
+	// Listed are the names on the app's list, and OtherApps has the app of each name on
 	// another app's list; both in the form of [tasks.Canonical].
 	Listed    map[string]bool
-	Elsewhere map[string]string
+	OtherApps map[string]string
+	reserved  int // places on the list
 	AutoSSL   certcheck.AutoSSL
 	// Expected is where DNS should point; empty if that isn't known.
 	Expected []netip.Prefix
@@ -51,7 +52,7 @@ type Target struct {
 // ServerPilot knows none. Names on the lists of others are those of other apps. If one of
 // those can't be read, the error says so, and the Target is complete otherwise.
 func Load(ctx context.Context, source Source, id string, others []string) (Target, netip.Addr, error) {
-	t := Target{App: id, Listed: map[string]bool{}, Elsewhere: map[string]string{}}
+	t := Target{App: id, Listed: map[string]bool{}, OtherApps: map[string]string{}}
 	app, err := source.App(ctx, id)
 	if err != nil {
 		return Target{}, netip.Addr{}, fmt.Errorf("read app %s: %w", id, err)
@@ -69,18 +70,18 @@ func Load(ctx context.Context, source Source, id string, others []string) (Targe
 	for _, other := range others {
 		app, err := source.App(ctx, other)
 		if err != nil {
-			unread = append(unread, fmt.Errorf("%w: %s: %w", ErrOther, other, err))
+			unread = append(unread, fmt.Errorf("%w: %s: %w", ErrOtherApp, other, err))
 		}
 		for _, name := range app.Domains {
 			name = tasks.Canonical(name)
-			t.Elsewhere[name] = cmp.Or(t.Elsewhere[name], other)
+			t.OtherApps[name] = cmp.Or(t.OtherApps[name], other)
 		}
 	}
 	return t, server.LastAddress, errors.Join(unread...)
 }
 
-// ErrOther is wrapped by the error about an app that the domain wouldn't be on.
-var ErrOther = errors.New("another app could not be read")
+// ErrOtherApp is wrapped by the error about an app that the domain wouldn't be on.
+var ErrOtherApp = errors.New("another app could not be read")
 
 // Check probes a canonical domain and its www form, and evaluates what it found. Its
 // error is that of ctx.
@@ -110,7 +111,7 @@ func Check(ctx context.Context, prober Prober, t Target, domain string) (tasks.C
 // is only among the problems, as in a verification. If the server is disconnected, that is the
 // first problem, and the cause of a domain that doesn't work already.
 func Evaluate(t Target, facts certcheck.Facts) tasks.CheckResult {
-	r := tasks.CheckResult{Domain: facts.Domain, Names: facts.Names, Records: tasks.DNSRecords(facts.Names, t.Expected), Problems: []tasks.Cause{}}
+	r := tasks.CheckResult{Domain: facts.Domain, Names: facts.Names, Records: records(facts, t.Expected), Problems: []tasks.Cause{}}
 	for _, name := range facts.Names {
 		cause := t.cause(facts, name)
 		if name == facts.Domain {
@@ -133,7 +134,7 @@ func Evaluate(t Target, facts certcheck.Facts) tasks.CheckResult {
 // works reports whether a cause needs no action.
 func works(code tasks.Code) bool {
 	switch code {
-	case tasks.CauseWorks, tasks.CauseWouldWork, tasks.CauseCertificateNotReady:
+	case tasks.CauseWorks, tasks.CauseWouldWork, tasks.CauseOriginUnknown, tasks.CauseCertificateNotReady:
 		return true
 	}
 	return false
@@ -145,10 +146,12 @@ func (t Target) cause(facts certcheck.Facts, name string) tasks.Cause {
 	switch {
 	case seen.Code == tasks.CauseNameNotCertifiable:
 		return seen
-	case t.Elsewhere[name] != "" && !t.Listed[name]:
-		return tasks.Cause{Code: tasks.CauseOnAnotherApp, Params: tasks.Params{Name: name, App: t.Elsewhere[name]}}
-	case name == facts.Domain && !t.Listed[name] && t.missing(facts.Names) > listsync.Limit-len(t.Listed):
-		return tasks.Cause{Code: tasks.CauseListFull, Params: tasks.Params{Name: facts.Domain, Count: len(t.Listed), Limit: listsync.Limit, Need: t.missing(facts.Names)}}
+	case t.OtherApps[name] != "" && !t.Listed[name]:
+		return tasks.Cause{Code: tasks.CauseOnAnotherApp, Params: tasks.Params{Name: name, App: t.OtherApps[name]}}
+	case name == facts.Domain && !t.Listed[name] && t.missing(facts.Names) > listsync.Limit-len(t.Listed)-t.reserved:
+		return tasks.Cause{Code: tasks.CauseListFull, Params: tasks.Params{Name: facts.Domain, Count: len(t.Listed) + t.reserved, Limit: listsync.Limit, Need: t.missing(facts.Names)}}
+	case seen.Code == tasks.CauseWorks && facts.Probes[name].DNS == certcheck.Proxied && !t.Listed[name]:
+		return tasks.Cause{Code: tasks.CauseOriginUnknown, Params: tasks.Params{Name: name, Provider: facts.Probes[name].Provider, Expected: facts.ExpectedTexts()}}
 	case seen.Code == tasks.CauseAutoSSLStarted:
 		return tasks.Cause{Code: tasks.CauseWouldWork, Params: tasks.Params{Name: name}}
 	case t.Listed[name] || !awaitsCertificate(facts.Probes[name], seen.Code):
@@ -160,6 +163,10 @@ func (t Target) cause(facts certcheck.Facts, name string) tasks.Cause {
 	}
 	return tasks.Cause{Code: tasks.CauseWouldWork, Params: tasks.Params{Name: name}}
 }
+
+// Reserve takes the places that a domain's names would need on the list. Domains that are
+// checked later don't fit there.
+func (t *Target) Reserve(names []string) { t.reserved += t.missing(names) }
 
 // missing is the number of names that the app's list would need besides those on it.
 func (t Target) missing(names []string) (n int) {

@@ -19,8 +19,8 @@ import (
 
 var (
 	address = netip.MustParseAddr("198.51.100.4")
-	here    = certcheck.Probe{DNS: certcheck.PointsHere, TLS: certcheck.WrongName, TLSAddress: address, CertNames: []string{"first-app.example"}}
-	valid   = certcheck.Probe{DNS: certcheck.PointsHere, TLS: certcheck.Valid, TLSAddress: address}
+	here    = certcheck.Probe{DNS: certcheck.PointsHere, Addresses: []netip.Addr{address}, TLS: certcheck.WrongName, TLSAddress: address, CertNames: []string{"first-app.example"}}
+	valid   = certcheck.Probe{DNS: certcheck.PointsHere, Addresses: []netip.Addr{address}, TLS: certcheck.Valid, TLSAddress: address}
 	nowhere = certcheck.Probe{DNS: certcheck.NoAddress}
 )
 
@@ -80,16 +80,17 @@ func TestWhetherADomainWouldWork(t *testing.T) {
 		{"no DNS", Target{App: "app1"}, probes{"example.com": nowhere}, "DNSMissing DNSMissing", false},
 		{"no DNS of www", Target{App: "app1"}, probes{"www.example.com": nowhere}, "WouldWork DNSMissing:www", true},
 		{"CAA", Target{App: "app1"}, probes{"example.com": forbidden}, "CAAForbids CAAForbids", false},
-		{"another app", Target{App: "app1", Elsewhere: map[string]string{"example.com": "app2"}}, nil, "OnAnotherApp OnAnotherApp", false},
+		{"another app", Target{App: "app1", OtherApps: map[string]string{"example.com": "app2"}}, nil, "OnAnotherApp OnAnotherApp", false},
 		{"a disconnected server", Target{App: "app1", DisconnectedSince: time.Unix(1, 0)}, nil, "ServerDisconnected ServerDisconnected", false},
 		{"a disconnected server, no DNS", Target{App: "app1", DisconnectedSince: time.Unix(1, 0)}, probes{"example.com": nowhere}, "ServerDisconnected ServerDisconnected DNSMissing", false},
 		{"a disconnected server of a site that works", Target{App: "app1", Listed: both, DisconnectedSince: time.Unix(1, 0)}, probes{"example.com": valid, "www.example.com": valid}, "Works ServerDisconnected", true},
-		{"both apps, of which one is meant", Target{App: "app1", Listed: both, Elsewhere: map[string]string{"example.com": "app2"}}, probes{"example.com": valid, "www.example.com": valid}, "Works", true},
+		{"both apps, of which one is meant", Target{App: "app1", Listed: both, OtherApps: map[string]string{"example.com": "app2"}}, probes{"example.com": valid, "www.example.com": valid}, "Works", true},
 		{"a full list", Target{App: "app1", Listed: full(listsync.Limit - 1)}, nil, "ListFull ListFull", false},
 		{"an old list that is too long", Target{App: "app1", Listed: full(listsync.Limit + 9)}, nil, "ListFull ListFull", false},
 		{"the last room", Target{App: "app1", Listed: full(listsync.Limit - 2)}, nil, "WouldWork", true},
 		{"a custom certificate", Target{App: "app1", AutoSSL: certcheck.AutoSSL{Known: true, Custom: true}}, probes{"www.example.com": valid}, "CustomCertificate CustomCertificate", false},
-		{"a site behind a proxy that isn't added yet", Target{App: "app1", Keys: [][]byte{{1}}}, probes{"example.com": proxied}, "Works", true},
+		{"a site behind a proxy that isn't added yet", Target{App: "app1", Keys: [][]byte{{1}}}, probes{"example.com": proxied}, "OriginUnknown", true},
+		{"a site behind a proxy that can't be asked", Target{App: "app1", Listed: both, AutoSSL: certcheck.AutoSSL{Known: true}}, probes{"example.com": proxied, "www.example.com": valid}, "Works", true},
 		{"another network's site behind a proxy", Target{App: "app1", Keys: [][]byte{{1}}, Listed: both, AutoSSL: certcheck.AutoSSL{Known: true}}, probes{"example.com": proxied}, "OtherSite OtherSite", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -108,6 +109,23 @@ func TestWhetherADomainWouldWork(t *testing.T) {
 				t.Errorf("ok is %v, %v, records %v (-want +got):\n%s", got.OK, err, got.Records, diff)
 			}
 		})
+	}
+}
+
+func TestDomainsThatAreCheckedTogetherShareTheRoom(t *testing.T) {
+	t.Parallel()
+	target := Target{App: "app1", Listed: full(listsync.Limit - 3), WWW: tasks.WWWAlways, Expected: []netip.Prefix{netip.PrefixFrom(address, 32)}}
+	var got []tasks.Code
+	for _, domain := range []string{"a.example.com", "b.example.com"} {
+		r, err := Check(t.Context(), probes{}, target, domain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		target.Reserve(r.Names)
+		got = append(got, r.Code)
+	}
+	if diff := cmp.Diff([]tasks.Code{tasks.CauseWouldWork, tasks.CauseListFull}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
@@ -138,14 +156,14 @@ func TestAnAppIsReadWithTheListsOfOthers(t *testing.T) {
 	t.Parallel()
 	s := source{"app1": {"A.example.com"}, "app2": {"b.example.com"}, "app3": {"b.example.com", "c.example.com"}}
 	target, got, err := Load(t.Context(), s, "app1", []string{"app2", "gone", "app3"})
-	if !errors.Is(err, ErrOther) || !strings.Contains(err.Error(), "gone: no such app") || got != address {
+	if !errors.Is(err, ErrOtherApp) || !strings.Contains(err.Error(), "gone: no such app") || got != address {
 		t.Errorf("address %s, %v", got, err)
 	}
 	want := map[string]string{"b.example.com": "app2", "c.example.com": "app3"}
-	if diff := cmp.Diff(want, target.Elsewhere); diff != "" || !target.Listed["a.example.com"] {
+	if diff := cmp.Diff(want, target.OtherApps); diff != "" || !target.Listed["a.example.com"] {
 		t.Errorf("listed %v, elsewhere (-want +got):\n%s", target.Listed, diff)
 	}
-	if _, _, err = Load(t.Context(), s, "gone", nil); err == nil || errors.Is(err, ErrOther) {
+	if _, _, err = Load(t.Context(), s, "gone", nil); err == nil || errors.Is(err, ErrOtherApp) {
 		t.Errorf("an app that is gone: %v", err)
 	}
 }

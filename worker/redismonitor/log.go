@@ -6,7 +6,7 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// QueueLog is asynq's log of one queue. While Redis is away, asynq logs errors all the time;
+// QueueLog is asynq's log of one queue. While Redis is unavailable, asynq logs errors all the time;
 // then the monitor's lines are enough.
 type QueueLog struct {
 	*logrus.Entry

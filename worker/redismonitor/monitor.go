@@ -1,5 +1,5 @@
 // Package redismonitor monitors a worker's connection to Redis. It waits for Redis at the
-// start, and logs once when Redis is away and when it is back.
+// start, and logs once when Redis is unavailable and when it is back.
 package redismonitor
 
 import (
@@ -28,11 +28,11 @@ const (
 	checkTimeout = 5 * time.Second
 	logInterval  = 15 * time.Second
 	// hangLimit is the longest time between two turns of the monitor's loop. A turn takes a
-	// second, and about six while Redis is away, so a longer time is a hang.
+	// second, and about six while Redis is unavailable, so a longer time is a hang.
 	hangLimit = 30 * time.Second
 )
 
-// Monitor logs when Redis is away and when it is back: once for the whole worker. Each of
+// Monitor logs when Redis is unavailable and when it is back: once for the whole worker. Each of
 // asynq's loops would log it every second.
 type Monitor struct {
 	rdb      redis.UniversalClient
@@ -137,7 +137,7 @@ func (m *Monitor) logChange(err error, now time.Time) {
 		if isRefused {
 			m.log.WithError(refused).Error("Redis answers, but refuses this worker; it keeps trying")
 		} else {
-			m.log.WithError(err).Error("Redis is away; waiting for it")
+			m.log.WithError(err).Error("Redis is unavailable; waiting for it")
 		}
 		m.loggedAt = now
 	}
@@ -149,7 +149,7 @@ func (m *Monitor) Down(ctx context.Context) bool { return m.Check(ctx) != nil }
 
 // Alive returns an error if the monitor's loop doesn't turn any more. All loops of the worker
 // call the monitor after a failure, so then the worker hangs. It isn't a hang if Redis is
-// away, or if ServerPilot is slow: asynq ends each task at its time limit.
+// unavailable, or if ServerPilot is slow: asynq ends each task at its time limit.
 func (m *Monitor) Alive() error {
 	at := m.lastTurn.Load()
 	if at == nil { // the loop hasn't started yet

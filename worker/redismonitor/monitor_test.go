@@ -49,7 +49,7 @@ func TestThatRedisIsAwayIsLoggedOnce(t *testing.T) {
 	if !m.Down(t.Context()) {
 		t.Error("Redis isn't said to be down")
 	}
-	if n := strings.Count(log.String(), "Redis is away"); n != 1 {
+	if n := strings.Count(log.String(), "Redis is unavailable"); n != 1 {
 		t.Errorf("it was logged %d times:\n%s", n, log.String())
 	}
 	mini.SetError("")
@@ -58,7 +58,7 @@ func TestThatRedisIsAwayIsLoggedOnce(t *testing.T) {
 	}
 }
 
-// Its own end must not make a worker say that Redis is away.
+// Its own end must not make a worker say that Redis is unavailable.
 func TestACheckThatIsCanceledSaysNothingOfRedis(t *testing.T) {
 	t.Parallel()
 	var log harness.Log

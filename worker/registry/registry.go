@@ -64,6 +64,12 @@ type Served struct {
 	clients map[credentials]*Client
 }
 
+// Siblings returns the other apps of an app's account, sorted.
+func (s *Served) Siblings(app string) []string {
+	client := s.Clients[app]
+	return slices.DeleteFunc(slices.Clone(s.Apps), func(other string) bool { return other == app || client == nil || s.Clients[other] != client })
+}
+
 // credentials tell accounts apart: one with a new key gets a new client.
 type credentials struct{ clientID, apiKey string }
 

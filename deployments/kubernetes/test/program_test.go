@@ -440,10 +440,10 @@ func aWorkerRuns(t *testing.T, program string) {
 
 	// Redis ends: the worker isn't ready, but continues.
 	redis.stop()
-	await(t, "the worker isn't ready while Redis is away", func() bool { return p.probed(ready) == http.StatusServiceUnavailable })
+	await(t, "the worker isn't ready while Redis is unavailable", func() bool { return p.probed(ready) == http.StatusServiceUnavailable })
 	for range live.FailureThreshold {
 		if status := p.probed(live); status != http.StatusOK {
-			t.Errorf("while Redis is away the liveness probe gets %d: the worker would be killed", status)
+			t.Errorf("while Redis is unavailable the liveness probe gets %d: the worker would be killed", status)
 		}
 	}
 	redis.start()
@@ -505,9 +505,9 @@ func aPageRuns(t *testing.T, program string) {
 		}
 	}
 	redis.stop()
-	await(t, "the dashboard isn't ready while Redis is away", func() bool { return p.probed(c.ReadinessProbe) == http.StatusServiceUnavailable })
+	await(t, "the dashboard isn't ready while Redis is unavailable", func() bool { return p.probed(c.ReadinessProbe) == http.StatusServiceUnavailable })
 	if status := p.probed(c.LivenessProbe); status != http.StatusOK {
-		t.Errorf("while Redis is away the dashboard's liveness probe gets %d", status)
+		t.Errorf("while Redis is unavailable the dashboard's liveness probe gets %d", status)
 	}
 	p.stop()
 }

@@ -7,7 +7,7 @@ namespace Pilotsync;
 use Pilotsync\Exception\InvalidInput;
 use Pilotsync\Exception\RedisRefused;
 
-/** The question whether a domain would work: tasks.Check of the Go program. */
+/** A check on request, whether a domain would work: tasks.Check of the Go program. */
 final class Check
 {
     /** Seconds in which equal checks are one task. */
@@ -19,7 +19,7 @@ final class Check
     public $domain;
     /** @var string */
     private $www = '';
-    /** @var int seconds since 1970, by Redis's clock */
+    /** @var int when the check was requested: seconds since 1970, by Redis's clock */
     private $askedAt = 0;
 
     /**
@@ -28,7 +28,7 @@ final class Check
      */
     public function __construct(string $appId, string $domain, array $options)
     {
-        $change = new Change($appId, $domain, false, $options); // has the rules of both
+        $change = new Change($appId, $domain, false, $options); // its rules for app, domain and www hold for checks, too
         if (array_diff(array_keys($options), ['www']) !== []) {
             throw new InvalidInput('a check has no other option than www');
         }
@@ -37,7 +37,7 @@ final class Check
         $this->www = $options['www'] ?? '';
     }
 
-    /** A copy with the time of the question, in seconds since 1970 by Redis's clock. */
+    /** A copy with the time of the request, in seconds since 1970 by Redis's clock. */
     public function at(int $askedAt): self
     {
         $check = clone $this;
@@ -50,7 +50,7 @@ final class Check
         return 'check:' . $this->appId . ':' . $this->domain . ':' . $this->www . ':' . intdiv($this->askedAt, self::INTERVAL);
     }
 
-    /** The payload, as tasks.Decode reads it. */
+    /** The payload in JSON, as tasks.Decode reads it. */
     public function payload(): string
     {
         $www = $this->www === '' ? [] : ['www' => $this->www];

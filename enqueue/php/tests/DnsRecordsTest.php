@@ -16,7 +16,7 @@ namespace Pilotsync\Tests {
     use Pilotsync\Cause;
     use Pilotsync\DnsRecords;
     use Pilotsync\WordPress\Records;
-    use Pilotsync\WordPress\Standing;
+    use Pilotsync\WordPress\DomainStatus;
 
     final class DnsRecordsTest extends TestCase
     {
@@ -39,15 +39,15 @@ namespace Pilotsync\Tests {
 
         public function testThePluginsRecordsAreThoseOfGo(): void
         {
-            require_once __DIR__ . '/../wordpress/src/Standing.php';
+            require_once __DIR__ . '/../wordpress/src/DomainStatus.php';
             require_once __DIR__ . '/../wordpress/src/Records.php';
             $compared = 0;
             foreach (self::cases() as $case) {
                 // The plugin knows the domain, and other names by their causes.
                 $names = array_unique(array_merge([$case['names'][0]], array_column(array_column($case['problems'], 'params'), 'name')));
                 if (array_values($names) === $case['names']) {
-                    $standing = new Standing('failed', '', null, array_map([Cause::class, 'read'], $case['problems']));
-                    self::assertSame($case['records'], Records::of($case['names'][0], $standing), $case['case']);
+                    $status = new DomainStatus('failed', '', null, array_map([Cause::class, 'read'], $case['problems']));
+                    self::assertSame($case['records'], Records::of($case['names'][0], $status), $case['case']);
                     $compared++;
                 }
             }

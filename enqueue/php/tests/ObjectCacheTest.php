@@ -103,7 +103,7 @@ final class ObjectCacheTest extends TestCase
         $cache = new class {
             public function redis_instance()
             {
-                return null; // Redis is away
+                return null; // Redis is unavailable
             }
         };
         self::assertNotSame('', ObjectCache::shared(new RedisUrl('redis://127.0.0.1'), [], $cache));

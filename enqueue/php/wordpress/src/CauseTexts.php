@@ -172,6 +172,13 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( 'If it lasts, see what holds up the syncs of app {app}: pilotsync apps.', 'pilotsync' ),
 				);
+			case 'OnTwoApps':
+				return array(
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( '{name} is on the list of app {app}, too; ServerPilot serves it from app {served}', 'pilotsync' ),
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( 'Remove {name} from the app that it doesn\'t belong to. Of two apps on a server, ServerPilot serves the one whose name comes first in the alphabet.', 'pilotsync' ),
+				);
 			case 'DNSMissing':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
@@ -191,20 +198,20 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} points to {found}[; this app is on {expected}]', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Make {name} point to {value} and nowhere else. If a proxy or load balancer of yours has the address, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES.', 'pilotsync' ),
+					__( 'Make {name} point to {value} and nowhere else. If a proxy or load balancer of yours has the address, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES, or to the app\'s own expected_addresses.', 'pilotsync' ),
 				);
 			case 'IPv6Elsewhere':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} has the IPv6 address {found}, which isn\'t this app\'s server; Let\'s Encrypt checks IPv6 first', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Delete the AAAA record {found} of {name}[, or change it to {ipv6}]. If the address belongs to the app\'s server, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES.', 'pilotsync' ),
+					__( 'Delete the AAAA record {found} of {name}[, or change it to {ipv6}]. If the address belongs to the app\'s server, the operator adds {found} to PILOTSYNC_EXPECTED_ADDRESSES, or to the app\'s own expected_addresses.', 'pilotsync' ),
 				);
 			case 'ServerAddressUnknown':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} points to {found}; the address of this app\'s server isn\'t known', 'pilotsync' ),
-					__( 'Add the address of the app\'s server to PILOTSYNC_EXPECTED_ADDRESSES.', 'pilotsync' ),
+					__( 'Add the address of the app\'s server to PILOTSYNC_EXPECTED_ADDRESSES, or to the app\'s own expected_addresses.', 'pilotsync' ),
 				);
 			case 'DNSSECBogus':
 				return array(
@@ -282,7 +289,7 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} points here, but AutoSSL is off', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Turn AutoSSL on for app {app} in ServerPilot, or let pilotsync do it (PILOTSYNC_AUTOSSL). If the network has certificates of its own, install one for {name}.', 'pilotsync' ),
+					__( 'Turn AutoSSL on for app {app} in ServerPilot, or let pilotsync do it (PILOTSYNC_AUTOSSL, or the app\'s own autossl). If the network has certificates of its own, install one for {name}.', 'pilotsync' ),
 				);
 			case 'AutoSSLDryRun':
 				return array(
@@ -373,6 +380,20 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( 'Check the SSL settings of app {app} in ServerPilot.', 'pilotsync' ),
 				);
+			case 'CustomCertificateExpiring':
+				return array(
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( 'the certificate of {name} ends on {until}, and AutoSSL doesn\'t renew it', 'pilotsync' ),
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( 'Install a newer certificate on app {app} in ServerPilot, or let AutoSSL take over: remove the custom certificate and turn AutoSSL on.', 'pilotsync' ),
+				);
+			case 'ProxyCertificateExpiring':
+				return array(
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( 'the certificate that {provider} shows for {name} ends on {until} and was not renewed yet', 'pilotsync' ),
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( 'Check the certificate of {name} in the settings of {provider}, which should renew it. If it was uploaded there, upload a newer one.', 'pilotsync' ),
+				);
 			case 'Works':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
@@ -398,6 +419,13 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} would work: it points here, and nothing forbids a certificate', 'pilotsync' ),
 					__( 'Add the domain if it isn\'t mapped yet. ServerPilot then requests the certificate by itself.', 'pilotsync' ),
+				);
+			case 'OriginUnknown':
+				return array(
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( '{name} is behind {provider}, where visitors see a valid certificate; whether the site there is this app\'s shows only once the domain is added', 'pilotsync' ),
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( 'In the proxy\'s settings, see that the origin of {name} is the app\'s server[, {value}]. Then add the domain if it isn\'t mapped yet.', 'pilotsync' ),
 				);
 			case 'CheckFailed':
 				return array(

@@ -12,7 +12,7 @@ use Pilotsync\Exception\NoResult;
 use Pilotsync\Exception\PilotsyncException;
 
 /**
- * Network Admin → Settings → Domain check: would a domain work, whether it is mapped or not? A worker answers. Nothing changes.
+ * Network Admin → Settings → Domain check: a worker finds out whether a domain would work, mapped or not. Nothing changes.
  */
 final class CheckPage {
 
@@ -95,8 +95,8 @@ final class CheckPage {
 			$is_cause = $problem['name'] === $result['domain'] && ( $problem['cause'] ?? '' ) === ( $result['cause'] ?? '' );
 			$html    .= $is_cause ? '' : self::paragraph( Cause::read( $problem ), $problem['reason'] );
 		}
-		$standing = new Standing( '', $result['reason'], Cause::read( $result ), array_map( array( Cause::class, 'read' ), $result['problems'] ) );
-		$records  = Records::of( $result['domain'], $standing );
+		$status  = new DomainStatus( '', $result['reason'], Cause::read( $result ), array_map( array( Cause::class, 'read' ), $result['problems'] ) );
+		$records = Records::of( $result['domain'], $status );
 		if ( $records ) {
 			$html .= '</p><p>' . esc_html__( 'Change these DNS records at the DNS provider of the domain:', 'pilotsync' ) . Records::html( $records );
 		}
@@ -105,7 +105,7 @@ final class CheckPage {
 
 	/** A cause with its remedy, as HTML. */
 	private static function paragraph( Cause $cause, string $reason ): string {
-		list( $sentence, $remedy ) = Words::texts( $cause, $reason );
+		list( $sentence, $remedy ) = Sentences::texts( $cause, $reason );
 		return esc_html( trim( "$sentence. " . ( 'Works' === $cause->code ? '' : $remedy ) ) ) . '<br>';
 	}
 

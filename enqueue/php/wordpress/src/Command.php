@@ -258,7 +258,7 @@ final class Command {
 		if ( null === $status ) {
 			return array( 'reason' => __( 'No worker knows it yet.', 'pilotsync' ) ) + $row;
 		}
-		list( $reason, $remedy ) = Words::for_operator( Standing::of_status( $status ) );
+		list( $reason, $remedy ) = Sentences::for_operator( DomainStatus::of_status( $status ) );
 		return array(
 			'state'         => $status['state'],
 			'names'         => implode( ' ', $status['names'] ),

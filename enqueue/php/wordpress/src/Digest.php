@@ -18,6 +18,9 @@ final class Digest {
 	/** How many domains an e-mail lists. */
 	const NAMED = 50;
 
+	/** Codes of certificates that were not renewed in time. */
+	const EXPIRING = array( 'CertificateExpiring', 'CustomCertificateExpiring', 'ProxyCertificateExpiring' );
+
 	/**
 	 * The time between two checks, in seconds: an hour less than a day, since it runs hourly and
 	 * never to the minute.
@@ -26,18 +29,18 @@ final class Digest {
 
 	/** @var Settings */
 	private $settings;
-	/** @var Standings */
-	private $standings;
+	/** @var StatusReader */
+	private $statuses;
 	/** @var Mails */
 	private $mails;
 
-	public function __construct( Settings $settings, Standings $standings, Mails $mails ) {
-		$this->settings  = $settings;
-		$this->standings = $standings;
-		$this->mails     = $mails;
+	public function __construct( Settings $settings, StatusReader $statuses, Mails $mails ) {
+		$this->settings = $settings;
+		$this->statuses = $statuses;
+		$this->mails    = $mails;
 	}
 
-	/** Runs the check if it is due. While Redis is away it waits for the next hour. */
+	/** Runs the check if it is due. While Redis is unavailable it waits for the next hour. */
 	public function hourly(): void {
 		if ( ! $this->settings->mail_to() ) {
 			return;
@@ -87,37 +90,38 @@ final class Digest {
 	/**
 	 * The domains that need attention, in the order of their names.
 	 *
-	 * @return array<string, Standing>
+	 * @return array<string, DomainStatus>
 	 * @throws PilotsyncException If Redis doesn't answer.
 	 */
 	private function collect(): array {
 		$entries = array();
 		foreach ( Mapping::all() as list( $domain ) ) {
-			/** This filter is documented in Polling.php. */
-			$standing = apply_filters( 'pilotsync_verifies_domain', true, $domain ) ? $this->standings->from_redis( $domain ) : null;
-			if ( $standing && self::needs_attention( $domain, $standing ) ) {
-				$entries[ $domain ] = $standing;
+			/** This filter is documented in NativeChecks.php. */
+			$status = apply_filters( 'pilotsync_verifies_domain', true, $domain ) ? $this->statuses->from_redis( $domain ) : null;
+			if ( $status && self::needs_attention( $domain, $status ) ) {
+				$entries[ $domain ] = $status;
 			}
 		}
 		ksort( $entries );
 		return $entries;
 	}
 
-	private static function needs_attention( string $domain, Standing $standing ): bool {
-		if ( 'done-without-ssl' === $standing->state && 0 === strpos( $domain, '*.' ) ) {
+	private static function needs_attention( string $domain, DomainStatus $status ): bool {
+		if ( 'done-without-ssl' === $status->state && 0 === strpos( $domain, '*.' ) ) {
 			return false; // A wildcard can't get a certificate.
 		}
-		return in_array( $standing->state, array( 'failed', 'rejected', 'removed', 'done-without-ssl' ), true ) || $standing->has( 'CertificateExpiring' );
+		return in_array( $status->state, array( 'failed', 'rejected', 'removed', 'done-without-ssl' ), true )
+			|| array() !== array_intersect( self::EXPIRING, array_column( $status->problems, 'code' ) );
 	}
 
-	private static function fingerprint( string $domain, Standing $standing ): string {
-		return substr( md5( $domain . ' ' . $standing->state ), 0, 12 );
+	private static function fingerprint( string $domain, DomainStatus $status ): string {
+		return substr( md5( $domain . ' ' . $status->state ), 0, 12 );
 	}
 
 	/**
 	 * Queues the e-mail.
 	 *
-	 * @param array<string, Standing> $entries By name.
+	 * @param array<string, DomainStatus> $entries By name.
 	 * @param int                     $number  The e-mail's number, from 1; a day can have two.
 	 */
 	private function write( array $entries, int $number ): void {
@@ -125,10 +129,10 @@ final class Digest {
 		/* translators: %d: number of domains */
 		$subject    = sprintf( _n( '%d domain needs attention', '%d domains need attention', $n, 'pilotsync' ), $n );
 		$paragraphs = array( __( 'These mapped domains do not work, or will soon stop working:', 'pilotsync' ) );
-		foreach ( array_slice( $entries, 0, self::NAMED, true ) as $domain => $standing ) {
-			list( $cause, $remedy ) = Words::for_operator( $standing );
-			$remedy                 = self::remedy( $standing->state, $remedy ) . self::records( $domain, $standing );
-			$paragraphs[]           = $domain . ' (' . $standing->state . ")\n" . Mails::cause( $cause ) . ( '' === $remedy ? '' : "\n" . Mails::remedy( $remedy ) );
+		foreach ( array_slice( $entries, 0, self::NAMED, true ) as $domain => $status ) {
+			list( $cause, $remedy ) = Sentences::for_operator( $status );
+			$remedy                 = self::remedy( $status->state, $remedy ) . self::records( $domain, $status );
+			$paragraphs[]           = $domain . ' (' . $status->state . ")\n" . Mails::cause( $cause ) . ( '' === $remedy ? '' : "\n" . Mails::remedy( $remedy ) );
 		}
 		if ( $n > self::NAMED ) {
 			$more = $n - self::NAMED;
@@ -146,9 +150,9 @@ final class Digest {
 	}
 
 	/** The DNS records to change, each on a line of its own. */
-	private static function records( string $domain, Standing $standing ): string {
+	private static function records( string $domain, DomainStatus $status ): string {
 		$lines = '';
-		foreach ( Records::of( $domain, $standing ) as $record ) {
+		foreach ( Records::of( $domain, $status ) as $record ) {
 			$lines .= "\n  " . implode( ' ', Records::shown( $record ) );
 		}
 		return '' === $lines ? '' : "\n" . __( 'The domain\'s owner has to change these DNS records. Then it is checked again automatically.', 'pilotsync' ) . $lines;

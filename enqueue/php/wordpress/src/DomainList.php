@@ -22,11 +22,11 @@ final class DomainList {
 	 */
 	const STYLE = '<style>div:has(> .pilotsync-cause), div:has(> div > .pilotsync-cause) { flex-wrap: wrap } .pilotsync-cause { flex-basis: 100%; margin-left: 0 !important }</style>';
 
-	/** @var Standings */
-	private $standings;
+	/** @var StatusReader */
+	private $statuses;
 
-	public function __construct( Standings $standings ) {
-		$this->standings = $standings;
+	public function __construct( StatusReader $statuses ) {
+		$this->statuses = $statuses;
 	}
 
 	/** Attaches the filter. */
@@ -73,18 +73,18 @@ final class DomainList {
 	 */
 	private function html( $mapping ): string {
 		$domain = $mapping->get_domain();
-		/** This filter is documented in Polling.php. */
-		$standing  = apply_filters( 'pilotsync_verifies_domain', true, $domain ) ? $this->standings->of( $domain ) : null;
-		$sentences = $standing ? Words::for_customer( $standing, Mapping::is_active( $mapping ) ) : array();
+		/** This filter is documented in NativeChecks.php. */
+		$status    = apply_filters( 'pilotsync_verifies_domain', true, $domain ) ? $this->statuses->of( $domain ) : null;
+		$sentences = $status ? Sentences::for_customer( $status, Mapping::is_active( $mapping ) ) : array();
 		if ( ! $sentences ) {
 			return '';
 		}
 		$html    = esc_html( implode( ' ', $sentences ) );
-		$records = Records::of( $domain, $standing );
+		$records = Records::of( $domain, $status );
 		if ( $records ) {
 			$html .= '<br>' . esc_html__( 'Change these DNS records at the DNS provider of the domain:', 'pilotsync' ) . Records::html( $records )
 				. '<br>' . esc_html__( 'A change can take some hours to be visible everywhere. The domain is checked again automatically.', 'pilotsync' );
-		} elseif ( Records::are_wrong( $standing ) ) {
+		} elseif ( Records::are_wrong( $status ) ) {
 			$html .= ' ' . esc_html__( 'Set its DNS records as the instructions under "Add Domain" say.', 'pilotsync' );
 		}
 		$link = CheckPage::link( $domain );

@@ -20,10 +20,10 @@ final class Domains {
 	 *
 	 * @param object $row The domain's record.
 	 */
-	public static function standing( $row ): Standing {
+	public static function status( $row ): DomainStatus {
 		$causes = json_decode( (string) ( $row->causes ?? '' ), true );
 		$causes = array_map( array( Cause::class, 'read' ), is_array( $causes ) ? $causes : array() );
-		return Standing::of_event( $row->state, (string) $row->reason, $causes ? array_shift( $causes ) : new Cause( '' ), $causes );
+		return DomainStatus::of_event( $row->state, (string) $row->reason, $causes ? array_shift( $causes ) : new Cause( '' ), $causes );
 	}
 
 	/**

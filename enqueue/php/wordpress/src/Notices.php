@@ -117,8 +117,8 @@ final class Notices {
 			}
 			++$n;
 			if ( $n <= self::NAMED ) {
-				$standing = Domains::standing( $row );
-				$items   .= '<li>' . esc_html( $mapping->get_domain() . ' (' . $row->state . '): ' . Words::line( $standing ) ) . Records::html( Records::of( $mapping->get_domain(), $standing ) ) . '<br>' . CheckPage::link( $mapping->get_domain() ) . '</li>';
+				$status = Domains::status( $row );
+				$items .= '<li>' . esc_html( $mapping->get_domain() . ' (' . $row->state . '): ' . Sentences::line( $status ) ) . Records::html( Records::of( $mapping->get_domain(), $status ) ) . '<br>' . CheckPage::link( $mapping->get_domain() ) . '</li>';
 			}
 		}
 		if ( 0 === $n ) {

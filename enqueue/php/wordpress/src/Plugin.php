@@ -24,8 +24,8 @@ final class Plugin {
 	private $takeover;
 	/** @var Changes */
 	private $changes;
-	/** @var Polling */
-	private $polling;
+	/** @var NativeChecks */
+	private $native_checks;
 	/** @var MailQueue */
 	private $mail;
 	/** @var Mails */
@@ -41,11 +41,11 @@ final class Plugin {
 		$this->outbox   = new Outbox( $this->settings, $this->retry, $this->domains );
 		$this->handover = new Handover( $this->outbox, $this->retry );
 		$this->outbox->watch( array( $this->handover, 'seen' ) );
-		$this->changes  = new Changes( $this->outbox, $this->takeover, $this->domains );
-		$this->polling  = new Polling( $this->changes );
-		$this->mail     = new MailQueue( $this->settings );
-		$this->mails    = new Mails( $this->mail );
-		$this->webhook  = new Webhook( $this->settings, new Events( $this->settings, $this->domains, $this->mails, $this->handover ), $this->mail );
+		$this->changes       = new Changes( $this->outbox, $this->takeover, $this->domains );
+		$this->native_checks = new NativeChecks( $this->changes );
+		$this->mail          = new MailQueue( $this->settings );
+		$this->mails         = new Mails( $this->mail );
+		$this->webhook       = new Webhook( $this->settings, new Events( $this->settings, $this->domains, $this->mails, $this->handover ), $this->mail );
 	}
 
 	/**
@@ -92,18 +92,18 @@ final class Plugin {
 		$this->changes->listen();
 		if ( $this->settings->webhook_secrets() ) {
 			// Without webhooks only this check sets the stage.
-			$this->polling->listen();
+			$this->native_checks->listen();
 		}
 		add_action( 'rest_api_init', array( $this->webhook, 'register' ) );
 		add_action( 'rest_api_init', array( new Challenge( $this->settings ), 'register' ) );
 		add_action( Retry::ACTION, array( $this, 'flush' ) );
 		add_action( Retry::HOURLY, array( $this, 'flush' ) );
-		$standings = new Standings( $this->settings, $this->domains );
-		( new DomainList( $standings ) )->listen();
+		$statuses = new StatusReader( $this->settings, $this->domains );
+		( new DomainList( $statuses ) )->listen();
 		if ( method_exists( 'Pilotsync\Client', 'check' ) ) { // A library that Composer has loaded may be older.
 			( new CheckPage( $this->settings ) )->listen();
 		}
-		add_action( Retry::HOURLY, array( new Digest( $this->settings, $standings, $this->mails ), 'hourly' ) );
+		add_action( Retry::HOURLY, array( new Digest( $this->settings, $statuses, $this->mails ), 'hourly' ) );
 		add_action( Retry::HOURLY, array( $this->mail, 'send' ) );
 		add_action( Retry::ACTION, array( $this->mail, 'send' ) );
 		add_action( 'pilotsync_ledger_lost', array( $this->mails, 'ledger_lost' ) );
@@ -165,14 +165,14 @@ final class Plugin {
 			$this->outbox->flush( true );
 			try {
 				if ( $this->settings->webhook_secrets() ) {
-					Polling::resume(); // Without webhooks its check was never disabled.
+					NativeChecks::resume(); // Without webhooks its check was never disabled.
 				}
 			} catch ( DatabaseError $e ) {
 				Log::general( $e->getMessage(), 'error' ); // The deactivation must continue.
 			}
 		}
 		$this->changes->stop();
-		$this->polling->stop();
+		$this->native_checks->stop();
 		$this->takeover->give_back();
 		$this->retry->stop();
 		self::record_idle();

@@ -22,19 +22,19 @@ final class Records {
 	 * The records of a domain, after the filter for networks that need other ones.
 	 *
 	 * @param string   $domain   The mapped name.
-	 * @param Standing $standing Its status.
+	 * @param DomainStatus $status Its status.
 	 * @return array[]
 	 */
-	public static function of( string $domain, Standing $standing ): array {
-		$records = self::all( $domain, $standing );
+	public static function of( string $domain, DomainStatus $status ): array {
+		$records = self::all( $domain, $status );
 		/**
 		 * The DNS records to change, for networks that need other ones, such as a CNAME.
 		 *
 		 * @param array[]  $records  Each with the keys action (set, change or delete), type, name and value.
 		 * @param string   $domain   The mapped name.
-		 * @param Standing $standing The domain's status.
+		 * @param DomainStatus $status The domain's status.
 		 */
-		$records = apply_filters( 'pilotsync_dns_records', $records, $domain, $standing );
+		$records = apply_filters( 'pilotsync_dns_records', $records, $domain, $status );
 		return array_filter(
 			is_array( $records ) ? $records : array(),
 			static function ( $record ) {
@@ -44,20 +44,20 @@ final class Records {
 	}
 
 	/** Whether a name's addresses are missing or wrong. */
-	public static function are_wrong( Standing $standing ): bool {
-		return array() !== array_intersect( self::ADDRESSES, array_column( $standing->problems, 'code' ) );
+	public static function are_wrong( DomainStatus $status ): bool {
+		return array() !== array_intersect( self::ADDRESSES, array_column( $status->problems, 'code' ) );
 	}
 
 	/**
 	 * The records as `pilotsync status` has them. The www form is known only if it has a problem of its own.
 	 *
 	 * @param string   $domain   The mapped name.
-	 * @param Standing $standing Its status.
+	 * @param DomainStatus $status Its status.
 	 * @return array[]
 	 */
-	private static function all( string $domain, Standing $standing ): array {
+	private static function all( string $domain, DomainStatus $status ): array {
 		$problems = array();
-		foreach ( $standing->problems as $cause ) {
+		foreach ( $status->problems as $cause ) {
 			$name       = $cause->text( 'name' );
 			$problems[] = array(
 				'name'   => '' === $name ? $domain : $name,
@@ -80,7 +80,7 @@ final class Records {
 			'delete' => __( 'Delete:', 'pilotsync' ),
 		);
 		$networks = isset( $record['networks'] ) ? $record['networks'] : array();
-		$value    = $networks ? strtr( Words::address_in(), array( '{items}' => implode( ', ', $networks ) ) ) : $record['value'];
+		$value    = $networks ? strtr( Sentences::address_in(), array( '{items}' => implode( ', ', $networks ) ) ) : $record['value'];
 		$found    = isset( $record['found'] ) ? implode( ', ', $record['found'] ) . ' → ' : '';
 		return array(
 			isset( $does[ $record['action'] ] ) ? $does[ $record['action'] ] : __( 'Set:', 'pilotsync' ),

@@ -95,7 +95,11 @@ func customerList(f *fixture) {
 		"of a later release": {tasks.Failed, cause("ANewThing", tasks.Params{}), nil, []string{"This domain does not work yet."}, "ANewThing"},
 		"of an older worker": {tasks.Failed, tasks.Cause{}, nil, []string{"This domain does not work yet."}, "pilotsync verify"},
 		"fine":               {tasks.Done, cause(tasks.CauseWorks, tasks.Params{}), nil, nil, "pilotsync"},
+		"on two apps":        {tasks.Done, cause(tasks.CauseWorks, tasks.Params{}), []tasks.Cause{cause(tasks.CauseOnTwoApps, tasks.Params{App: "app2", Served: "app1"})}, nil, "pilotsync"},
 		"expires soon":       {tasks.Done, cause(tasks.CauseCertificateExpiring, tasks.Params{}), nil, nil, "pilotsync"},
+		"custom one expires": {tasks.Done, cause(tasks.CauseCustomCertificateExpiring, tasks.Params{}), nil, nil, "pilotsync"},
+		"expires at a proxy": {tasks.Done, cause(tasks.CauseProxyCertificateExpiring, tasks.Params{Provider: "Cloudflare"}), nil,
+			[]string{"The certificate that Cloudflare shows for c.example.com ends on", "in the settings of Cloudflare"}, "does not work"},
 	} {
 		domain := strings.ToLower(strings.ReplaceAll(name, " ", "-")) + ".customer.example.com"
 		f.do(step{"map", domain})
@@ -137,13 +141,13 @@ func customerList(f *fixture) {
 	}
 	f.do(step{"option", "fake_locale", ""})
 
-	// While Redis is away, the list uses the last event.
+	// While Redis is unavailable, the list uses the last event.
 	f.redis.Stop()
 	e := domainEvent(names["missing"], tasks.Rejected, time.Now().Add(4*time.Hour))
 	e.Reason = "no " + script
 	f.postEvent("c1", time.Now(), e)
 	if got := customerRow(f.t, f.do(step{"customer_list", 2}).Output, names["missing"]); !strings.Contains(got, "no &lt;script&gt;alert(1)&lt;/script&gt;") {
-		f.t.Errorf("while Redis is away: %s", got)
+		f.t.Errorf("while Redis is unavailable: %s", got)
 	}
 	e = domainEvent(names["missing"], tasks.Failed, time.Now().Add(5*time.Hour))
 	e.Cause = cause(tasks.CauseDNSMissing, tasks.Params{Expected: here[:1]})
@@ -152,7 +156,7 @@ func customerList(f *fixture) {
 	got := customerRow(f.t, f.do(step{"customer_list", 2}).Output, names["missing"])
 	for _, want := range []string{"www.c.example.com has no A or AAAA record", "Set: <code>A  c.example.com  198.51.100.4</code>", "Set: <code>CNAME  www.c.example.com  c.example.com</code>"} {
 		if !strings.Contains(got, want) {
-			f.t.Errorf("while Redis is away the row lacks %q: %s", want, got)
+			f.t.Errorf("while Redis is unavailable the row lacks %q: %s", want, got)
 		}
 	}
 	f.redis.Start()
@@ -182,7 +186,7 @@ func dailyDigest(f *fixture) {
 	f.redis.Stop()
 	f.do(hour)
 	if m := f.mails(); len(m) != 0 {
-		f.t.Errorf("while Redis is away %q were sent", m)
+		f.t.Errorf("while Redis is unavailable %q were sent", m)
 	}
 	f.redis.Start()
 	f.do(hour)

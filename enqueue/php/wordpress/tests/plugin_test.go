@@ -784,7 +784,7 @@ func (f *fixture) checkPage() {
 	f.wantSent()
 	f.redis.Stop()
 	if got := page("fresh.example.com", true); !strings.Contains(got, "notice-error") || !strings.Contains(got, "is unavailable") {
-		f.t.Errorf("while Redis is away the page is %s", got)
+		f.t.Errorf("while Redis is unavailable the page is %s", got)
 	}
 	f.redis.Start()
 }

@@ -169,7 +169,7 @@ func TestTheTemplateHasTheCatalogueOfCauses(t *testing.T) {
 // The plugin treats some codes in its own way.
 func TestThePluginNamesOnlyKnownCodes(t *testing.T) {
 	found := 0
-	for _, file := range []string{"Words.php", "Records.php", "Digest.php"} {
+	for _, file := range []string{"Sentences.php", "Records.php", "Digest.php"} {
 		source, err := os.ReadFile("../src/" + file)
 		if err != nil {
 			t.Fatal(err)

@@ -10,7 +10,7 @@ namespace Pilotsync\WordPress;
 use Pilotsync\Cause;
 
 /** Turns pilotsync's results into sentences in the user's language. It returns plain text, not escaped. */
-final class Words {
+final class Sentences {
 
 	/** Codes of names whose DNS is right, and whose certificate is on its way. */
 	const ISSUING = array( 'CertificateNotReady', 'AutoSSLStarted' );
@@ -18,31 +18,34 @@ final class Words {
 	/** Codes of names whose DNS is right, and whose certificate or server needs the operator. */
 	const NO_CERTIFICATE = array( 'AutoSSLRefused', 'AutoSSLOff', 'AutoSSLDryRun', 'CertificateDoesNotCover', 'CustomDoesNotCover', 'CustomNotAccepted', 'CertificateWrongName', 'CertificateExpired', 'CertificateNotYetValid', 'CertificateUntrusted', 'ServerUnreachable', 'NoTLS', 'HandshakeFailed' );
 
+	/** Codes of names that work, and need the operator all the same. */
+	const FOR_OPERATORS = array( 'CertificateExpiring', 'CustomCertificateExpiring', 'OnTwoApps' );
+
 	/** Codes of names that pilotsync is still working on. */
 	const SETTING_UP = array( 'CouldNotCheck', 'NotOnList', 'AutoSSLFailed' );
 
 	/**
 	 * The sentences for a customer about a domain.
 	 *
-	 * @param Standing $standing Its status.
+	 * @param DomainStatus $status Its status.
 	 * @param bool     $served   Whether its site is served.
 	 * @return string[] Sentences; none if the domain works.
 	 */
-	public static function for_customer( Standing $standing, bool $served ): array {
-		switch ( $standing->state ) {
+	public static function for_customer( DomainStatus $status, bool $served ): array {
+		switch ( $status->state ) {
 			case 'pending': // The reason is about the app and isn't for customers.
 				return $served ? array() : array( __( 'This domain is being set up.', 'pilotsync' ) );
 			case 'rejected':
 				/* translators: %s: why */
-				return array( sprintf( __( 'This domain could not be set up: %s', 'pilotsync' ), self::texts( $standing->cause, $standing->reason )[0] ) );
+				return array( sprintf( __( 'This domain could not be set up: %s', 'pilotsync' ), self::texts( $status->cause, $status->reason )[0] ) );
 			case 'removed':
 				return array( __( 'This domain was removed from the server. Please contact the support of this network.', 'pilotsync' ) );
 		}
-		$sentences = array_values( array_unique( array_filter( array_map( array( self::class, 'problem' ), $standing->problems ) ) ) );
-		if ( $sentences || 'done' === $standing->state ) {
+		$sentences = array_values( array_unique( array_filter( array_map( array( self::class, 'problem' ), $status->problems ) ) ) );
+		if ( $sentences || 'done' === $status->state ) {
 			return $sentences;
 		}
-		if ( in_array( $standing->state, array( 'checking-dns', 'checking-ssl-cert' ), true ) ) {
+		if ( in_array( $status->state, array( 'checking-dns', 'checking-ssl-cert' ), true ) ) {
 			return array( __( 'The DNS records of this domain are being checked.', 'pilotsync' ) );
 		}
 		return array( self::unknown( '' ) );
@@ -51,26 +54,26 @@ final class Words {
 	/**
 	 * The cause and the remedy for an administrator. The remedy is empty if there is nothing to do.
 	 *
-	 * @param Standing $standing The domain's status.
+	 * @param DomainStatus $status The domain's status.
 	 * @return array{string, string} Clauses without a full stop, and full sentences.
 	 */
-	public static function for_operator( Standing $standing ): array {
+	public static function for_operator( DomainStatus $status ): array {
 		// While a change waits, the problems are those before it.
-		if ( ! $standing->problems || in_array( $standing->state, array( 'pending', 'rejected' ), true ) ) {
-			list( $sentence, $remedy ) = self::texts( $standing->cause, $standing->reason );
-			return array( $sentence, 'nobody' === $standing->cause->actor() && ! $standing->cause->isProblem() ? '' : $remedy );
+		if ( ! $status->problems || in_array( $status->state, array( 'pending', 'rejected' ), true ) ) {
+			list( $sentence, $remedy ) = self::texts( $status->cause, $status->reason );
+			return array( $sentence, 'nobody' === $status->cause->actor() && ! $status->cause->isProblem() ? '' : $remedy );
 		}
 		$sentences = array();
 		$remedies  = array();
-		foreach ( $standing->problems as $cause ) {
-			list( $sentences[], $remedies[] ) = self::texts( $cause, $standing->reason );
+		foreach ( $status->problems as $cause ) {
+			list( $sentences[], $remedies[] ) = self::texts( $cause, $status->reason );
 		}
 		return array( implode( '; ', array_unique( $sentences ) ), implode( ' ', array_unique( array_filter( $remedies ) ) ) );
 	}
 
 	/** The cause and the remedy for an administrator, in one line. */
-	public static function line( Standing $standing ): string {
-		return implode( '. ', array_filter( self::for_operator( $standing ) ) );
+	public static function line( DomainStatus $status ): string {
+		return implode( '. ', array_filter( self::for_operator( $status ) ) );
 	}
 
 	/**
@@ -96,7 +99,7 @@ final class Words {
 			case 'owner' === $cause->actor():
 				list( $sentence, $remedy ) = CauseTexts::of( $cause->code );
 				return self::fill( $cause, ucfirst( $sentence ) ) . '. ' . self::fill( $cause, $remedy );
-			case 'CertificateExpiring' === $cause->code:
+			case in_array( $cause->code, self::FOR_OPERATORS, true ):
 				return '';
 			case in_array( $cause->code, self::SETTING_UP, true ):
 				return __( 'This domain is being set up.', 'pilotsync' );

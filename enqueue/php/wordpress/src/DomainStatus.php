@@ -10,7 +10,7 @@ namespace Pilotsync\WordPress;
 use Pilotsync\Cause;
 
 /** pilotsync's status of one domain. */
-final class Standing {
+final class DomainStatus {
 
 	/** @var string pilotsync's state. */
 	public $state;
@@ -54,10 +54,5 @@ final class Standing {
 	 */
 	public static function of_event( string $state, string $reason, Cause $cause, array $warnings ): self {
 		return new self( $state, $reason, $cause, array_merge( $cause->isProblem() ? array( $cause ) : array(), $warnings ) );
-	}
-
-	/** Whether the domain's last verification found a problem with this code. */
-	public function has( string $code ): bool {
-		return in_array( $code, array_column( $this->problems, 'code' ), true );
 	}
 }

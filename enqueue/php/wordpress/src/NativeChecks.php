@@ -11,7 +11,7 @@ namespace Pilotsync\WordPress;
  * Disables those checks for domains that pilotsync verifies, since two programs that set the
  * stage would conflict.
  */
-final class Polling {
+final class NativeChecks {
 
 	const ACTION = 'wu_async_process_domain_stage';
 

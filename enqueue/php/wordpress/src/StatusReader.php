@@ -14,10 +14,10 @@ use Pilotsync\Exception\PilotsyncException;
  * Redis has the current status: events contain only states, and the reason changes more often. While Redis doesn't answer,
  * the last event is used.
  */
-final class Standings {
+final class StatusReader {
 
-	/** For how long no page queries Redis after it didn't answer, in seconds. */
-	const AWAY = 30;
+	/** Seconds in which no page queries Redis after it did not answer. */
+	const SKIP_REDIS = 30;
 
 	/** @var Settings */
 	private $settings;
@@ -36,16 +36,16 @@ final class Standings {
 	 *
 	 * @param string $domain The name.
 	 */
-	public function of( string $domain ): ?Standing {
+	public function of( string $domain ): ?DomainStatus {
 		if ( (int) Installation::get( Schema::AWAY ) < time() ) {
 			try {
 				return $this->from_redis( $domain );
 			} catch ( PilotsyncException $e ) {
-				Installation::set( Schema::AWAY, time() + self::AWAY );
+				Installation::set( Schema::AWAY, time() + self::SKIP_REDIS );
 			}
 		}
 		$row = $this->domains->find( self::ascii( $domain ) );
-		return $row && '' !== (string) $row->state ? Domains::standing( $row ) : null;
+		return $row && '' !== (string) $row->state ? Domains::status( $row ) : null;
 	}
 
 	/**
@@ -54,14 +54,14 @@ final class Standings {
 	 * @param string $domain The name.
 	 * @throws PilotsyncException If Redis doesn't answer.
 	 */
-	public function from_redis( string $domain ): ?Standing {
+	public function from_redis( string $domain ): ?DomainStatus {
 		$this->client = $this->client ? $this->client : new \Pilotsync\Client( $this->settings->redis_url(), $this->settings->app_id() );
 		try {
 			$status = $this->client->status( $domain );
 		} catch ( InvalidInput $e ) {
-			return new Standing( 'rejected', $e->getMessage() ); // It was never enqueued.
+			return new DomainStatus( 'rejected', $e->getMessage() ); // It was never enqueued.
 		}
-		return $status ? Standing::of_status( $status ) : null;
+		return $status ? DomainStatus::of_status( $status ) : null;
 	}
 
 	/** The name in the form that events have. */

@@ -6,7 +6,7 @@ import (
 	"pilotsync/internal/text"
 )
 
-// Limits on text, in characters. DNS records and certificates come from strangers.
+// Limits on text, in characters. DNS records and certificates may hold any text, and of any length.
 const (
 	maxDetail = 240
 	maxName   = 253

@@ -1,0 +1,116 @@
+package certcheck
+
+import (
+	"net/netip"
+	"time"
+)
+
+// DNSStatus says where a name's addresses are.
+type DNSStatus string
+
+const (
+	// PointsHere: the name has addresses, and all of them are expected.
+	PointsHere DNSStatus = "points-here"
+	// Elsewhere: at least one address isn't expected.
+	Elsewhere DNSStatus = "elsewhere"
+	// Proxied: none is expected of the app's server, and all are those of one proxy.
+	Proxied DNSStatus = "proxied"
+	// NoAddress: DNS answered, and there is no A and no AAAA record.
+	NoAddress DNSStatus = "no-address"
+	// Bogus: the resolver refuses the records, since their DNSSEC signatures are wrong.
+	Bogus DNSStatus = "dnssec-bogus"
+	// Unknown: DNS gave no usable answer (a timeout, SERVFAIL). The records may be right.
+	Unknown DNSStatus = "unknown"
+)
+
+// TLSStatus says how the TLS handshake went.
+type TLSStatus string
+
+const (
+	// NotChecked: no address was dialled, since DNS points neither here nor to a proxy.
+	NotChecked TLSStatus = "not-checked"
+	// Valid: a browser would accept the certificate.
+	Valid TLSStatus = "valid"
+	// Refused: the worker didn't dial, since the address isn't public.
+	Refused TLSStatus = "refused"
+	// Unreachable: no TCP connection.
+	Unreachable TLSStatus = "unreachable"
+	// NotTLS: the server speaks something else on the port, such as plain HTTP.
+	NotTLS TLSStatus = "not-tls"
+	// WrongName: the certificate is for other names.
+	WrongName TLSStatus = "wrong-name"
+	// Expired: the certificate's validity has ended.
+	Expired TLSStatus = "expired"
+	// NotYetValid: the certificate's validity has not begun.
+	NotYetValid TLSStatus = "not-yet-valid"
+	// Untrusted: self-signed, or from an authority that isn't known.
+	Untrusted TLSStatus = "untrusted"
+	// HandshakeFailed: any other failure after the connection was made.
+	HandshakeFailed TLSStatus = "handshake-failed"
+)
+
+// Probe is the result of one check of one name. Its texts hold no control characters
+// and are at most 240 characters long, whatever DNS or a certificate contains.
+type Probe struct {
+	Name string
+	DNS  DNSStatus
+	// Addresses are the name's addresses, at most 32, sorted. If DNS is Elsewhere, the
+	// unexpected ones come first.
+	Addresses []netip.Addr
+	// Alias is, of NoAddress, the name that a CNAME record leads to; empty if there is none.
+	Alias string
+	// DNSDetail says more about Unknown ("no answer in time") and Bogus; empty otherwise.
+	DNSDetail string
+	// Provider is the name of the proxy, of Proxied.
+	Provider string
+
+	TLS TLSStatus
+	// TLSDetail is a clause about the failure, such as "198.51.100.4 refuses
+	// connections on port 443"; empty if there was none.
+	TLSDetail string
+	// Issuer (its organisation, or else its common name) and NotAfter are those
+	// of the certificate that was seen, valid or not; zero where none was.
+	Issuer              string
+	NotBefore, NotAfter time.Time
+	CertNames           []string // at most 10
+	// TLSAddress is the address that decided TLS; the zero Addr where none was
+	// looked at.
+	TLSAddress netip.Addr
+
+	// CAA is read only if DNS points here, and no server shows a valid certificate.
+	CAA CAA
+	// Site is asked only behind a proxy that shows a valid certificate.
+	Site SiteStatus
+}
+
+// Good reports whether the name works: DNS points here, or to a proxy that isn't another
+// site's, and a browser would accept the certificate.
+func (p Probe) Good() bool {
+	return p.TLS == Valid && (p.DNS == PointsHere || p.DNS == Proxied && p.Site != OtherSite)
+}
+
+// tlsProblem describes a failed handshake, as a clause.
+func (p Probe) tlsProblem() string {
+	cert, by := "the certificate", ""
+	if p.TLSAddress.IsValid() {
+		cert += " at " + p.TLSAddress.String()
+	}
+	if p.Issuer != "" {
+		by = " (" + p.Issuer + ")"
+	}
+	switch p.TLS {
+	case WrongName:
+		return cert + " is for other names"
+	case Expired:
+		return cert + " expired on " + date(p.NotAfter) + by
+	case NotYetValid:
+		return cert + " isn't valid before " + date(p.NotBefore) + by
+	}
+	return sanitize(p.TLSDetail, maxDetail)
+}
+
+// showsOwn reports whether the server showed a certificate that was made for the name, though
+// browsers refuse it.
+func (p Probe) showsOwn() bool {
+	return p.TLS == Expired || p.TLS == NotYetValid || p.TLS == Untrusted
+}

@@ -1,0 +1,61 @@
+package precheck
+
+import (
+	"net/netip"
+	"slices"
+
+	"pilotsync/tasks"
+	"pilotsync/worker/certcheck"
+)
+
+// RecordStatus is a record to set, and what DNS has in its place. Its JSON is a contract.
+type RecordStatus struct {
+	tasks.DNSRecord
+	Status string   `json:"status"` // right, missing, optional, wrong, proxied or unknown
+	Found  []string `json:"found"`  // addresses
+}
+
+// StatusOf compares a record with what DNS has for its name.
+func StatusOf(r tasks.DNSRecord, probe certcheck.Probe, expected []netip.Prefix) RecordStatus {
+	s := RecordStatus{DNSRecord: r, Found: []string{}}
+	right, wrong := false, false
+	for _, a := range probe.Addresses {
+		if r.Type == "A" && !a.Is4() || r.Type == "AAAA" && a.Is4() {
+			continue
+		}
+		s.Found = append(s.Found, a.String())
+		isExpected := slices.ContainsFunc(expected, func(p netip.Prefix) bool { return p.Contains(a) })
+		right, wrong = right || isExpected, wrong || !isExpected
+	}
+	switch {
+	case probe.DNS == certcheck.Proxied:
+		s.Status = "proxied"
+	case probe.DNS == certcheck.Unknown || probe.DNS == certcheck.Bogus:
+		s.Status = "unknown"
+	case len(s.Found) == 0 && probe.DNS == certcheck.PointsHere: // by the other family's record
+		s.Status = "optional"
+	case len(s.Found) == 0:
+		s.Status, s.Action = "missing", tasks.RecordSet
+	case right && !wrong:
+		s.Status, s.Action = "right", tasks.RecordKeep
+	default:
+		s.Status, s.Action = "wrong", tasks.RecordChange
+	}
+	return s
+}
+
+// records returns the records that the names need, without optional ones, and what to do about
+// each. A record has no action if the name is behind a proxy, or if DNS gave no answer.
+func records(facts certcheck.Facts, expected []netip.Prefix) []tasks.DNSRecord {
+	needed := []tasks.DNSRecord{} // [] in JSON, not null
+	for _, r := range tasks.DNSRecords(facts.Names, expected) {
+		s := StatusOf(r, facts.Probes[r.Name], expected)
+		if r.Action = s.Action; s.Action == tasks.RecordChange {
+			r.Found = s.Found
+		}
+		if s.Status != "optional" {
+			needed = append(needed, r)
+		}
+	}
+	return needed
+}

@@ -1,0 +1,99 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"pilotsync/internal/serverpilot"
+	"pilotsync/tasks"
+	"pilotsync/worker/appcache"
+	"pilotsync/worker/followup"
+	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
+	"pilotsync/worker/registry"
+)
+
+// sharedNames finds names that two apps of an account have on their lists. ServerPilot allows
+// that, and of one server's apps it serves the one whose name comes first in the alphabet. A
+// domain that moves from one app to another passes through this state.
+type sharedNames struct {
+	apps     *appcache.Cache
+	registry *registry.Registry
+	ledger   *ledger.Ledger
+	enqueuer followup.Enqueuer
+	log      *logrus.Entry
+}
+
+// warnings are about the other apps that have names of a listed domain, one for each app. An
+// app that ServerPilot doesn't answer for is left out: that must not hold up a verification.
+func (s *sharedNames) warnings(ctx context.Context, app serverpilot.App, names []string) ([]tasks.Cause, error) {
+	found, err := s.ledger.Wanted(ctx, s.registry.Load().Siblings(app.ID), domainsWith(names))
+	if err != nil {
+		return nil, err
+	}
+	app.Domains = names // what was read of it may be older than the domain's sync
+	apps := []serverpilot.App{app}
+	for _, id := range slices.Sorted(maps.Keys(found)) {
+		if other, err := s.apps.FreshApp(ctx, id, true); err == nil {
+			apps = append(apps, other)
+		}
+	}
+	return serverpilot.SharedNames(apps)[app.ID], ctx.Err()
+}
+
+// domainsWith are the domains whose names may be among the given ones.
+func domainsWith(names []string) (domains []string) {
+	for _, name := range names {
+		domains = append(domains, name)
+		if base, isWWW := strings.CutPrefix(name, "www."); isWWW {
+			domains = append(domains, base)
+		}
+	}
+	slices.Sort(domains)
+	return slices.Compact(domains)
+}
+
+// committed rechecks domains of other apps that share a name with one that a commit listed or
+// removed: their warnings come or go.
+func (s *sharedNames) committed(ctx context.Context, done listsync.Settlement) {
+	others := s.registry.Load().Siblings(done.App)
+	var names []string
+	for _, d := range done.Domains {
+		switch d.Resolution {
+		case listsync.ResolutionListed, listsync.ResolutionUnchanged, listsync.ResolutionRemoved:
+			names = append(names, d.Record.Names...)
+		}
+	}
+	found, err := s.ledger.Wanted(ctx, others, domainsWith(names))
+	errs := []error{err}
+	for app, records := range found {
+		for _, r := range records {
+			if slices.ContainsFunc(r.Names, func(n string) bool { return slices.Contains(names, n) }) {
+				errs = append(errs, s.recheckNow(ctx, app, r, done.At))
+			}
+		}
+	}
+	if err := errors.Join(errs...); err != nil && ctx.Err() == nil {
+		taskLog(ctx, s.log, done.App).WithError(err).Warn("other apps have the same domains, and can't be rechecked now; a daily recheck does it")
+	}
+}
+
+// recheckNow brings the recheck of a domain forward; a verification under way needs none.
+func (s *sharedNames) recheckNow(ctx context.Context, app string, r listsync.Record, now time.Time) error {
+	if r.RecheckAt == nil || !now.Before(*r.RecheckAt) {
+		return nil
+	}
+	after := r
+	after.RecheckAt = &now
+	ok, err := s.ledger.Verified(ctx, app, r, after, listsync.HistoryEntry{})
+	if err != nil || !ok { // it was changed meanwhile
+		return err
+	}
+	return s.enqueuer.Recheck(ctx, followup.NextRecheck(app, after))
+}
