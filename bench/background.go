@@ -38,12 +38,12 @@ func background(ctx context.Context, b *bench) ([]row, error) {
 	turn := time.Duration(max(0, trips) * tenThousand * float64(redisAway))
 	note := fmt.Sprintf("within %s; commands in scripts aren't counted, the hourly and daily checks aren't due", oneOfMany.took.Round(time.Second))
 	return []row{
-		b.limited(fmt.Sprintf("1 idle worker, %d apps", many), oneOfMany.rate(), 25, " commands a second", note).open(),
-		b.limited(fmt.Sprintf("%d idle workers, %d apps", workers, many), several.rate(), 100, " commands a second", note).open(),
+		b.limited(fmt.Sprintf("1 idle worker, %d apps", many), oneOfMany.rate(), 25, " commands a second", note),
+		b.limited(fmt.Sprintf("%d idle workers, %d apps", workers, many), several.rate(), 100, " commands a second", note),
 		b.limited(fmt.Sprintf("1 idle worker, %d apps against %d", many, few), oneOfMany.rate()/one.rate(), 1.2, " ×",
-			fmt.Sprintf("%s commands a second with %d apps", figure(one.rate()), few)).open(),
+			fmt.Sprintf("%s commands a second with %d apps", figure(one.rate()), few)),
 		b.limited("one maintenance of 10,000 apps: its round trips, one after the other", turn.Seconds(), 1, " s",
-			fmt.Sprintf("each takes %s; %s trips for each app, from the difference between %d and %d apps", redisAway, figure(trips), few, many)).open(),
+			fmt.Sprintf("each takes %s; %s trips for each app, from the difference between %d and %d apps", redisAway, figure(trips), few, many)),
 	}, nil
 }
 

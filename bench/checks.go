@@ -91,7 +91,7 @@ func (b *bench) reconciliations(ctx context.Context, apps int) (r row, err error
 	work = work.beyond(idling)
 	return b.limited("one hourly reconciliation without drift", work.each(apps), checkLimit, " commands",
 		fmt.Sprintf("the mean of %d, enqueueing included; %s KiB read and %s ms CPU each", apps,
-			figure(float64(work.read)/float64(apps)/1024), figure(work.cpu.Seconds()*1000/float64(apps)))).open(), nil
+			figure(float64(work.read)/float64(apps)/1024), figure(work.cpu.Seconds()*1000/float64(apps)))), nil
 }
 
 // reads are the numbers of reads of the first apps at ServerPilot.
@@ -160,5 +160,5 @@ func (b *bench) rechecks(ctx context.Context, apps int) (r row, err error) {
 	work = work.beyond(idling)
 	return b.limited("one daily recheck of a domain that works", work.each(apps), checkLimit, " commands",
 		fmt.Sprintf("the mean of %d, one of each app, from coming due to the task's end; %s KiB read and %s ms CPU each", apps,
-			figure(float64(work.read)/float64(apps)/1024), figure(work.cpu.Seconds()*1000/float64(apps)))).open(), nil
+			figure(float64(work.read)/float64(apps)/1024), figure(work.cpu.Seconds()*1000/float64(apps)))), nil
 }

@@ -23,9 +23,9 @@ func firstStart(ctx context.Context, b *bench) ([]row, error) {
 	each := float64(large.commands-small.commands) / float64(many-few)
 	within := fmt.Sprintf("within %s of the start", period)
 	return []row{
-		b.limited("commands for each app", each, 3, "", fmt.Sprintf("%s; from the difference between %d and %d apps", within, few, many)).open(),
+		b.limited("commands for each app", each, 3, "", fmt.Sprintf("%s; from the difference between %d and %d apps", within, few, many)),
 		b.limited("lists read at ServerPilot, of those of all apps", 100*float64(reads)/float64(many), 4, " %",
-			fmt.Sprintf("%s; %d of %d; spread over an hour it would be %s %%", within, reads, many, figure(100*period.Hours()))).open(),
+			fmt.Sprintf("%s; %d of %d; spread over an hour it would be %s %%", within, reads, many, figure(100*period.Hours()))),
 	}, nil
 }
 

@@ -164,8 +164,8 @@ func (b *bench) finishedTasks(ctx context.Context) (rows []row, err error) {
 	}
 	return []row{
 		b.limited("a finished change's task is kept", kept.Hours(), 1, " h",
-			fmt.Sprintf("the longest of %d; its Redis memory is %s KiB", len(finished), figure(float64(bytes)/float64(len(finished))/1024))).open(),
+			fmt.Sprintf("the longest of %d; its Redis memory is %s KiB", len(finished), figure(float64(bytes)/float64(len(finished))/1024))),
 		b.limited("commands of the janitor for each finished task", float64(scanned)/float64(len(finished)), 0.02, "",
-			fmt.Sprintf("%d commands for %d tasks in one of its turns, each %s", scanned, len(finished), janitorTurn)).open(),
+			fmt.Sprintf("%d commands for %d tasks in one of its turns, each %s", scanned, len(finished), janitorTurn)),
 	}, nil
 }

@@ -25,8 +25,8 @@ const (
 	// Timeout is how long one run may take. Recording a change is one script in Redis,
 	// which takes milliseconds.
 	Timeout = 30 * time.Second
-	// Retention is how long asynqmon shows the completed task. A worker's setting may shorten it.
-	// The domain's history stays longer.
+	// Retention is how long asynqmon shows the completed task, unless the worker's setting
+	// PILOTSYNC_KEEP_FINISHED says otherwise. The domain's history stays longer.
 	Retention = time.Hour
 )
 

@@ -38,6 +38,8 @@ type Config struct {
 	Reconcile Reconcile
 	// Concurrency is the number of apps that are synced in parallel.
 	Concurrency int
+	// KeepFinished is how long asynqmon shows a finished change; 0 leaves it to the producer.
+	KeepFinished time.Duration
 	// Webhook receives the events of all apps but those in Webhooks, which have their own.
 	Webhook  webhook.Target
 	Webhooks map[string]webhook.Target

@@ -96,7 +96,7 @@ func New(cfg Config) (*Worker, error) {
 		return nil, err
 	}
 	w.sender = webhook.NewSender(cfg.Redis, eventSlots, m.EventSent, log)
-	w.poller = queuepoll.New(cfg.Redis, w.stopping, log)
+	w.poller = queuepoll.New(cfg.Redis, w.stopping, map[string]time.Duration{tasks.QueueDomains: cfg.KeepFinished}, log)
 	l, enqueuer := ledger.New(cfg.Redis), followup.New(w.poller.Client())
 	inspector := asynq.NewInspectorFromRedisClient(cfg.Redis)
 	states := taskStates{cfg.Redis}

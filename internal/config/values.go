@@ -95,6 +95,16 @@ func parseDelays(value string) ([]time.Duration, error) {
 	return delays, nil
 }
 
+// parseKeep parses how long finished tasks are kept.
+func parseKeep(value string) (time.Duration, error) {
+	const least, most = time.Minute, 720 * time.Hour
+	d, err := time.ParseDuration(value)
+	if err != nil || d < least || d > most {
+		return 0, errors.New("it takes a duration from 1m to 720h")
+	}
+	return d, nil
+}
+
 func parseNetworks(value string) ([]netip.Prefix, error) {
 	var networks []netip.Prefix
 	for _, f := range Fields(value) {

@@ -25,11 +25,13 @@ type Worker struct {
 	DryRun      bool
 	Reconcile   string // repair, report or off
 	Concurrency int
-	Webhook     Webhook            // of all apps but those in Webhooks
-	Webhooks    map[string]Webhook // by app
-	Dashboard   Dashboard
-	Log         Log
-	KeyFiles    []string // that keys, passwords and secrets were read from
+	// KeepFinished is how long asynqmon shows a finished change.
+	KeepFinished time.Duration
+	Webhook      Webhook            // of all apps but those in Webhooks
+	Webhooks     map[string]Webhook // by app
+	Dashboard    Dashboard
+	Log          Log
+	KeyFiles     []string // that keys, passwords and secrets were read from
 }
 
 // Webhook is an endpoint for events; none if its URL is empty.
@@ -71,14 +73,15 @@ func (s WorkerSettings) ParseAll(read ReadFile) (Worker, *Parser) {
 			AllowPrivate: parseSetting(p, "PILOTSYNC_ALLOW_PRIVATE_ADDRESSES", string(s.AllowPrivateAddresses), parseToggle),
 			Proxies:      append(parseSetting(p, "PILOTSYNC_PROXIES", s.Proxies, parseProxies), file.proxies...),
 		},
-		Reconcile:   parseSetting(p, "PILOTSYNC_RECONCILE", s.Reconcile, oneOf("repair", "report", "off")),
-		DryRun:      parseSetting(p, "PILOTSYNC_DRY_RUN", string(s.DryRun), parseToggle),
-		Concurrency: parseSetting(p, "PILOTSYNC_CONCURRENCY", s.Concurrency, wholeNumber(1, 1000)),
-		Webhook:     s.webhook(p),
-		Webhooks:    file.webhooks,
-		Dashboard:   s.DashboardSettings.Parse(p),
-		Log:         s.LogSettings.Parse(p),
-		Redis:       s.RedisSettings.Parse(p),
+		Reconcile:    parseSetting(p, "PILOTSYNC_RECONCILE", s.Reconcile, oneOf("repair", "report", "off")),
+		DryRun:       parseSetting(p, "PILOTSYNC_DRY_RUN", string(s.DryRun), parseToggle),
+		Concurrency:  parseSetting(p, "PILOTSYNC_CONCURRENCY", s.Concurrency, wholeNumber(1, 1000)),
+		KeepFinished: parseSetting(p, "PILOTSYNC_KEEP_FINISHED", s.KeepFinished, parseKeep),
+		Webhook:      s.webhook(p),
+		Webhooks:     file.webhooks,
+		Dashboard:    s.DashboardSettings.Parse(p),
+		Log:          s.LogSettings.Parse(p),
+		Redis:        s.RedisSettings.Parse(p),
 	}
 	set.AppSettings = file.settings(set.AppDefaults)
 	set.KeyFiles = p.keyFiles

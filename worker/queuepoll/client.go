@@ -83,6 +83,11 @@ func (c Client) script(ctx context.Context, keys []string, args []any, send func
 		cmd := send()
 		c.publish(ctx, name)
 		return cmd
+	case has(0, kindActive) && has(2, kindCompleted):
+		if keep := c.poller.keep[name]; keep > 0 && len(args) > 2 {
+			args[2] = time.Now().Add(keep).Unix() // asynq made args for this call
+		}
+		return send()
 	case has(0, kindTask) && has(1, kindScheduled):
 		return delaying(q, kindScheduled, args, 1, send)
 	case has(0, kindTask) && has(3, kindRetry):

@@ -42,13 +42,15 @@ type Poller struct {
 	queues   map[string]*queue
 	look     *redis.Script
 	stopping <-chan struct{}
+	keep     map[string]time.Duration
 	interval time.Duration // of looks
 }
 
 // New returns a Poller of all queues. Servers stop waiting when stopping is closed, and take no
-// further task.
-func New(rdb redis.UniversalClient, stopping <-chan struct{}, log *logrus.Entry) *Poller {
-	p := &Poller{rdb: rdb, log: log, queues: map[string]*queue{}, look: redis.NewScript(lookSource), stopping: stopping, interval: lookInterval}
+// further task. keep is how long the finished tasks of a queue are kept, whatever the producer
+// wrote into them; a queue without it leaves that to the producer.
+func New(rdb redis.UniversalClient, stopping <-chan struct{}, keep map[string]time.Duration, log *logrus.Entry) *Poller {
+	p := &Poller{rdb: rdb, log: log, keep: keep, queues: map[string]*queue{}, look: redis.NewScript(lookSource), stopping: stopping, interval: lookInterval}
 	for _, name := range tasks.Queues() {
 		p.queues[name] = newQueue(name)
 	}

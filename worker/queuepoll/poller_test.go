@@ -43,7 +43,7 @@ func setup(t *testing.T, interval time.Duration, open func() redis.UniversalClie
 	log := logrus.New()
 	log.SetOutput(f.log)
 	stopping := make(chan struct{})
-	poller := New(rdb, stopping, logrus.NewEntry(log))
+	poller := New(rdb, stopping, map[string]time.Duration{tasks.QueueLists: time.Hour}, logrus.NewEntry(log))
 	poller.interval = interval
 	server := asynq.NewServerFromRedisClient(poller.Client(), asynq.Config{Queues: map[string]int{tasks.QueueLists: 1}, Concurrency: 4,
 		TaskCheckInterval: time.Millisecond, DelayedTaskCheckInterval: 10 * time.Millisecond, LogLevel: asynq.FatalLevel,
@@ -234,6 +234,25 @@ func TestWhatAnotherProcessDelayedIsFoundByLooking(t *testing.T) {
 	f := setup(t, 20*time.Millisecond, onServer(redistest.New(t).Addr), nil)
 	f.enqueue(f.rdb, "t", asynq.ProcessIn(time.Second))
 	f.await("t", 1)
+}
+
+// A producer of an earlier release asks for a day.
+func TestFinishedTasksAreKeptAsLongAsTheWorkerSays(t *testing.T) {
+	t.Parallel()
+	f := setup(t, never, onServer(redistest.New(t).Addr), nil)
+	f.awaitWait()
+	for _, asked := range []time.Duration{24 * time.Hour, time.Minute} {
+		began := time.Now()
+		f.enqueue(For(f.rdb), "t", asynq.Retention(asked), asynq.TaskID(asked.String()))
+		harness.AwaitTrue(t, "the task is finished", func() bool {
+			score, err := f.rdb.ZScore(t.Context(), "asynq:{lists}:completed", asked.String()).Result()
+			until := time.Unix(int64(score), 0)
+			if err == nil && (until.Before(began.Add(time.Hour-time.Second)) || until.After(time.Now().Add(time.Hour))) {
+				t.Errorf("a task that asked for %s is kept until %s", asked, until)
+			}
+			return err == nil
+		})
+	}
 }
 
 // With looks an hour apart a server that didn't end its waits would hang.

@@ -147,6 +147,7 @@ const (
 	kindScheduled = "scheduled"
 	kindRetry     = "retry"
 	kindActive    = "active"
+	kindCompleted = "completed"
 	kindTask      = "t:"
 )
 
