@@ -71,7 +71,8 @@ func TestAResultHasTheRecordsToSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := results[0]
-	want := []tasks.DNSRecord{{Type: "A", Name: "nodns.example.com", Value: "127.0.0.1"}, {Type: "CNAME", Name: "www.nodns.example.com", Value: "nodns.example.com"}}
+	want := []tasks.DNSRecord{{Action: tasks.RecordSet, Type: "A", Name: "nodns.example.com", Value: "127.0.0.1"},
+		{Action: tasks.RecordSet, Type: "CNAME", Name: "www.nodns.example.com", Value: "nodns.example.com"}}
 	if diff := cmp.Diff(want, r.Records); diff != "" || r.OK || len(r.Names) != 2 || len(r.Problems) != 2 {
 		t.Errorf("%+v; records (-want +got):\n%s", r, diff)
 	}
