@@ -25,27 +25,31 @@ func (c *Client) send(ctx context.Context, changes []changeTask, receipts []Rece
 	for i, ch := range changes {
 		byApp[ch.payload.AppID] = append(byApp[ch.payload.AppID], i)
 	}
+	if len(byApp) == 1 { // the most frequent case; a goroutine only costs time
+		for app, all := range byApp {
+			return c.sendApp(ctx, ctx, app, all, changes, receipts)
+		}
+	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(maxParallel)
 	for app, all := range byApp {
-		send := func() error {
-			for some := range slices.Chunk(all, chunk) {
-				if err := groupCtx.Err(); err != nil {
-					return err
-				}
-				// Not groupCtx: the failure of another app must not cancel this one's script.
-				if err := c.sendChunk(ctx, app, some, changes, receipts); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
-		if len(byApp) == 1 {
-			return send() // the most frequent case; a goroutine only costs time
-		}
-		group.Go(send)
+		group.Go(func() error { return c.sendApp(ctx, groupCtx, app, all, changes, receipts) })
 	}
 	return group.Wait()
+}
+
+// sendApp enqueues the changes of an app at some indexes, until goOn has ended. The failure of
+// another app ends goOn, but must not cancel this one's script, for which ctx is.
+func (c *Client) sendApp(ctx, goOn context.Context, app string, all []int, changes []changeTask, receipts []Receipt) error {
+	for some := range slices.Chunk(all, chunk) {
+		if err := goOn.Err(); err != nil {
+			return err
+		}
+		if err := c.sendChunk(ctx, app, some, changes, receipts); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sendChunk enqueues the changes of an app at some indexes by one script, and completes their
