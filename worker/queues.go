@@ -15,6 +15,7 @@ import (
 	"pilotsync/worker/redismonitor"
 	"pilotsync/worker/registry"
 	"pilotsync/worker/taskerr"
+	"pilotsync/worker/webhook"
 )
 
 // Slots of each queue except lists, whose number is a setting. A change is one Redis call;
@@ -23,7 +24,7 @@ import (
 const (
 	changeSlots = 32
 	verifySlots = 32
-	eventSlots  = 16
+	eventSlots  = 2 * webhook.Parallel // one endpoint leaves half of them to the others
 	checkSlots  = 8
 )
 

@@ -95,7 +95,7 @@ func New(cfg Config) (*Worker, error) {
 	if w.janitor, err = janitor.New(janitor.Config{Redis: cfg.Redis, Log: log, Count: m.Repaired, Down: w.monitor.Down}); err != nil {
 		return nil, err
 	}
-	w.sender = webhook.NewSender(cfg.Redis, eventSlots, m.EventSent, log)
+	w.sender = webhook.NewSender(cfg.Redis, m.EventSent, log)
 	w.poller = queuepoll.New(cfg.Redis, w.stopping, map[string]time.Duration{tasks.QueueDomains: cfg.KeepFinished}, log)
 	l, enqueuer := ledger.New(cfg.Redis), followup.New(w.poller.Client())
 	inspector := asynq.NewInspectorFromRedisClient(cfg.Redis)

@@ -7,8 +7,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"pilotsync/worker/share"
 )
 
 // Target is where an app's events are sent; the zero value sends none.
@@ -27,15 +30,23 @@ type Endpoint struct {
 	Target
 	host     string // for errors and logs: the rest of a URL may hold a key
 	urlHash  string // the URL's field in switchedOffKey
-	*breaker        // of the URL
+	*breaker        // of the URL, as the share
+	share    *share.Share
 }
 
+const (
+	// Parallel is how many events are sent to one URL at once.
+	Parallel = 16
+	// patience is short: a user waits for no event, but for those of other endpoints one might.
+	patience = 100 * time.Millisecond
+)
+
 // Endpoints returns the endpoint of each app that has one: that in own, otherwise common.
-// Endpoints with the same URL share its circuit breaker, also with those in before.
+// Endpoints with the same URL share its circuit breaker and its slots, also with those in before.
 func Endpoints(apps []string, common Target, own map[string]Target, before map[string]*Endpoint) (map[string]*Endpoint, error) {
-	breakers, byApp := map[string]*breaker{}, map[string]*Endpoint{}
+	byURL, byApp := map[string]*Endpoint{}, map[string]*Endpoint{}
 	for _, e := range before {
-		breakers[e.URL] = e.breaker
+		byURL[e.URL] = e
 	}
 	for _, app := range apps {
 		target, isOwn := own[app]
@@ -49,11 +60,13 @@ func Endpoints(apps []string, common Target, own map[string]Target, before map[s
 		if err != nil {
 			return nil, fmt.Errorf("the webhook's URL of app %s can't be read", app) // not err, which quotes it
 		}
-		if breakers[target.URL] == nil {
-			breakers[target.URL] = &breaker{}
+		same := byURL[target.URL]
+		if same == nil {
+			same = &Endpoint{breaker: &breaker{}, share: share.New("the webhook at "+u.Host, Parallel, patience)}
+			byURL[target.URL] = same
 		}
 		sum := sha256.Sum256([]byte(target.URL))
-		byApp[app] = &Endpoint{Target: target, host: u.Host, urlHash: hex.EncodeToString(sum[:]), breaker: breakers[target.URL]}
+		byApp[app] = &Endpoint{Target: target, host: u.Host, urlHash: hex.EncodeToString(sum[:]), breaker: same.breaker, share: same.share}
 	}
 	return byApp, nil
 }

@@ -32,17 +32,17 @@ type Sender struct {
 	log     *logrus.Entry
 }
 
-// NewSender returns a Sender for at most parallel concurrent events. observe is called after
-// each request, with one of [Results]. The caller must close rdb.
-func NewSender(rdb redis.UniversalClient, parallel int, observe func(result string, took time.Duration), log *logrus.Entry) *Sender {
-	return &Sender{rdb: rdb, client: newClient(parallel), observe: observe, log: log}
+// NewSender returns a Sender. observe is called after each request, with one of [Results]. The
+// caller must close rdb.
+func NewSender(rdb redis.UniversalClient, observe func(result string, took time.Duration), log *logrus.Entry) *Sender {
+	return &Sender{rdb: rdb, client: newClient(), observe: observe, log: log}
 }
 
 // newClient returns a client that follows no redirects: a signed event is only for the
 // configured address.
-func newClient(parallel int) *http.Client {
+func newClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = parallel
+	transport.MaxIdleConnsPerHost = Parallel
 	return &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -53,12 +53,17 @@ func newClient(parallel int) *http.Client {
 func (s *Sender) Close() { s.client.CloseIdleConnections() }
 
 // Deliver posts an event to its app's webhook. Only a 2xx answer is success. Otherwise it is
-// retried for two days and then archived, by an error of package taskerr. log is that of the
-// event.
+// retried for two days and then archived, by an error of package taskerr. An event of an endpoint
+// that has its share of the slots comes back later. log is that of the event.
 func (s *Sender) Deliver(ctx context.Context, to *Endpoint, e tasks.Event, payload []byte, log *logrus.Entry) error {
 	if to == nil {
 		return taskerr.Permanent(fmt.Errorf("no webhook is configured for app %s (PILOTSYNC_WEBHOOK_URL)", e.AppID))
 	}
+	leave, err := to.share.Enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	since, err := s.switchedOff(ctx, to)
 	if err != nil {
 		return err

@@ -1,0 +1,91 @@
+// Package share bounds how many slots of a queue one app, account or endpoint has, so that its
+// backlog leaves slots to the others. While its tasks are quick they wait for their share, which
+// keeps its throughput. Once they aren't, they give their slots back and are handed out later.
+package share
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"pilotsync/worker/listsync"
+	"pilotsync/worker/taskerr"
+)
+
+// Share is the share of one app, account or endpoint within a process.
+type Share struct {
+	what     string
+	slots    chan struct{}
+	patience time.Duration
+
+	mu   sync.Mutex
+	slow bool          // a task waited in vain, and none has ended quickly since
+	took time.Duration // how long the last task had its slot
+	end  time.Time     // from then on no task was told to come back
+}
+
+// New returns a share of most slots; a task waits at most patience for one of them. what has the
+// share, for errors.
+func New(what string, most int, patience time.Duration) *Share {
+	return &Share{what: what, slots: make(chan struct{}, most), patience: patience}
+}
+
+// Enter returns nil if a task may run; then leave must be called. Otherwise the error is a
+// [taskerr.NotReadyError] or that of ctx.
+func (s *Share) Enter(ctx context.Context) (leave func(), err error) {
+	select {
+	case s.slots <- struct{}{}:
+		return s.leaveAfter(time.Now()), nil
+	default:
+	}
+	if s.isSlow() {
+		return nil, s.later(time.Now())
+	}
+	timer := time.NewTimer(s.patience)
+	defer timer.Stop()
+	select {
+	case s.slots <- struct{}{}:
+		return s.leaveAfter(time.Now()), nil
+	case <-timer.C:
+		s.setSlow()
+		return nil, s.later(time.Now())
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for a slot of %s: %w", s.what, ctx.Err())
+	}
+}
+
+func (s *Share) isSlow() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.slow
+}
+
+func (s *Share) setSlow() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.slow = true
+}
+
+func (s *Share) leaveAfter(began time.Time) func() {
+	return func() {
+		s.mu.Lock()
+		s.took = time.Since(began)
+		s.slow = s.slow && s.took > s.patience
+		s.mu.Unlock()
+		<-s.slots
+	}
+}
+
+// later returns the error of a task that finds no slot. Tasks come back one by one, a little
+// faster than slots are left, so that none stays free; but none before the next second.
+func (s *Share) later(now time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := now.Add(time.Second)
+	if s.end.After(at) {
+		at = s.end
+	}
+	s.end = at.Add(max(s.took, time.Second) * 4 / 5 / time.Duration(cap(s.slots)))
+	return taskerr.NotReady(at.Sub(now), fmt.Errorf("%s has its share of the slots: %w", s.what, listsync.ErrYield))
+}

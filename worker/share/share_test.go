@@ -1,0 +1,96 @@
+package share
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pilotsync/worker/taskerr"
+)
+
+func wait(t *testing.T, err error) time.Duration {
+	t.Helper()
+	var notReady *taskerr.NotReadyError
+	if !errors.As(err, &notReady) {
+		t.Fatalf("%v, want a NotReadyError", err)
+	}
+	return notReady.Wait
+}
+
+func TestQuickTasksWaitForTheirShare(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := New("app a", 2, time.Second)
+		var running sync.WaitGroup
+		for range 20 { // each waits for one of those before it
+			leave, err := s.Enter(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			running.Go(func() {
+				time.Sleep(900 * time.Millisecond)
+				leave()
+			})
+		}
+		running.Wait()
+	})
+}
+
+func TestTasksBehindSlowOnesComeBackLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := New("app a", 2, time.Second)
+		first, err1 := s.Enter(t.Context())
+		second, err2 := s.Enter(t.Context())
+		if err := errors.Join(err1, err2); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		_, err := s.Enter(t.Context())
+		if time.Since(began) != time.Second || wait(t, err) != time.Second {
+			t.Errorf("the first one gave up after %s, and comes back after %s; want its patience and a second", time.Since(began), wait(t, err))
+		}
+		began = time.Now()
+		for i := range 1000 { // 2 slots, a second each, a fifth more
+			_, err := s.Enter(t.Context())
+			if want := time.Second + time.Duration(i+1)*400*time.Millisecond; wait(t, err) != want || !time.Now().Equal(began) {
+				t.Fatalf("task %d waited %s, and comes back after %s; want at once, %s", i, time.Since(began), wait(t, err), want)
+			}
+		}
+		time.Sleep(10 * time.Second)
+		first()
+		third, err := s.Enter(t.Context())
+		if err != nil {
+			t.Fatalf("there is a free slot: %v", err)
+		}
+		second()
+		third() // quick
+		leave, err := s.Enter(t.Context())
+		_, err2 = s.Enter(t.Context())
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+		var running sync.WaitGroup
+		running.Go(func() { time.Sleep(time.Millisecond); leave() })
+		if _, err := s.Enter(t.Context()); err != nil {
+			t.Errorf("after a quick task the next ones don't wait for their share: %v", err)
+		}
+		running.Wait()
+	})
+}
+
+func TestWaitingForAShareEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	s := New("app a", 1, time.Hour)
+	if _, err := s.Enter(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Enter(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want the context's error", err)
+	}
+}
