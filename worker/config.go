@@ -36,7 +36,8 @@ type Config struct {
 	DryRun bool
 	// Reconcile is what the hourly reconciliation does; empty means Repair.
 	Reconcile Reconcile
-	// Concurrency is the number of apps that are synced in parallel.
+	// Concurrency is the number of apps of an account that are synced in parallel; all accounts
+	// together have twice as many.
 	Concurrency int
 	// KeepFinished is how long asynqmon shows a finished change; 0 leaves it to the producer.
 	KeepFinished time.Duration

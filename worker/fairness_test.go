@@ -2,14 +2,20 @@ package worker_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/test/redistest"
 	"pilotsync/worker"
+	"pilotsync/worker/followup"
 	"pilotsync/worker/registry"
+	"pilotsync/worker/webhook"
 )
 
 // twoAccounts has account A with many apps, and account B with one, whose id it returns. A worker
@@ -94,5 +100,47 @@ func TestAnAccountsVerificationsDelayNoOtherAccount(t *testing.T) {
 	}
 	if n == len(many) {
 		t.Error("account B's domain was verified after all of account A's")
+	}
+}
+
+func TestASlowEndpointsEventsDelayNoOtherEndpoint(t *testing.T) {
+	t.Parallel()
+	sim, err := simulator.Start(simulator.Options{Apps: []simulator.App{{ID: "a"}, {ID: "b"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	f := setupOn(t, sim, redistest.New(t).Addr)
+	arrived := make(chan struct{}) // at app b's endpoint
+	var ended atomic.Int32         // requests to app a's endpoint
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-arrived:
+		case <-r.Context().Done():
+			ended.Add(1)
+		}
+	}))
+	t.Cleanup(slow.Close)
+	fast := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(arrived) }))
+	t.Cleanup(fast.Close)
+	enqueuer, now := followup.New(f.rdb), time.Now().UTC().Truncate(time.Microsecond)
+	event := func(app string, i int) {
+		at := now.Add(time.Duration(i) * time.Microsecond)
+		err := enqueuer.Event(t.Context(), tasks.Event{Type: tasks.DomainState, AppID: app, Domain: "a.example.com", Seq: at.UnixMicro(), State: tasks.Done,
+			Names: []string{"a.example.com"}, Cause: tasks.Cause{Code: tasks.CauseWorks}, Reason: "it works", At: at})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 100 {
+		event("a", i)
+	}
+	event("b", 0)
+	cfg := f.config("a", "b")
+	cfg.Webhooks = map[string]webhook.Target{"a": target(t, slow.URL, oldSecret), "b": target(t, fast.URL, oldSecret)}
+	f.start(cfg)
+	<-arrived
+	if n := ended.Load(); n > 0 {
+		t.Errorf("app b's event arrived after %d requests to the endpoint of app a had ended", n)
 	}
 }

@@ -18,15 +18,25 @@ import (
 	"pilotsync/worker/webhook"
 )
 
-// Slots of each queue except lists, whose number is a setting. A change is one Redis call;
-// verifications, events and checks wait for other servers. Checks have few slots, since any
+// Slots of each queue except lists, whose number follows from a setting. A change is one Redis
+// call; verifications, events and checks wait for other servers. Checks have few slots, since any
 // user may ask for them.
 const (
 	changeSlots = 32
-	verifySlots = 32
+	verifySlots = 2 * accountVerifySlots
 	eventSlots  = 2 * webhook.Parallel // one endpoint leaves half of them to the others
 	checkSlots  = 8
 )
+
+// Shares of the slots for verifications; an account leaves half of them to the others.
+const (
+	accountVerifySlots = 32
+	appVerifySlots     = 24
+)
+
+// sharePatience is how long a sync or a verification waits in its slot for its account's or app's
+// share: longer than they take unless a server hangs.
+const sharePatience = time.Second
 
 // Intervals of asynq's loops. [queuepoll.Client] has the first two wait, so these are only the
 // delays between two of its answers.

@@ -16,12 +16,14 @@ import (
 	"pilotsync/worker/listsync"
 	"pilotsync/worker/metrics"
 	"pilotsync/worker/registry"
+	"pilotsync/worker/share"
 	"pilotsync/worker/taskerr"
 )
 
 // syncHandler handles app:sync. It succeeds only if nothing is pending, or if another sync of
 // the app runs. Otherwise asynq hands the task out again later, without a limit.
 type syncHandler struct {
+	shares     share.Group // by client id
 	registry   *registry.Registry
 	ledger     *ledger.Ledger
 	syncer     *listsync.Syncer
@@ -49,6 +51,11 @@ func (h *syncHandler) handle(ctx context.Context, t *asynq.Task) error {
 	if err := client.SyncTurn(s.AppID, s.Hour == 0); err != nil {
 		return err
 	}
+	leave, err := h.shares.Enter(ctx, client.ID)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	if s.Hour != 0 {
 		return h.reconciler.reconcile(ctx, s.AppID)
 	}

@@ -11,6 +11,7 @@ import (
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
 	"pilotsync/worker/registry"
+	"pilotsync/worker/share"
 	"pilotsync/worker/taskerr"
 )
 
@@ -19,6 +20,8 @@ const unservedVerifyDelay = time.Minute
 
 // verifyHandler handles ssl:verify: an attempt, or a recheck, of one domain.
 type verifyHandler struct {
+	accounts share.Group // by client id
+	apps     share.Group
 	registry *registry.Registry
 	ledger   *ledger.Ledger
 	verifier *verifier
@@ -30,11 +33,22 @@ func (h *verifyHandler) handle(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return taskerr.Undecodable(err)
 	}
-	if _, err := h.registry.Client(v.AppID); err != nil {
+	client, err := h.registry.Client(v.AppID)
+	if err != nil {
 		if elsewhere := h.registry.LeaveToAnother(ctx, v.AppID); elsewhere != nil {
 			return elsewhere
 		}
 		return taskerr.RetryAfter(unservedVerifyDelay, fmt.Errorf("verify %s: %w", v.Domain, err))
+	}
+	for _, enter := range []func() (func(), error){
+		func() (func(), error) { return h.apps.Enter(ctx, v.AppID) },
+		func() (func(), error) { return h.accounts.Enter(ctx, client.ID) },
+	} {
+		leave, err := enter()
+		if err != nil {
+			return err
+		}
+		defer leave()
 	}
 	select {
 	case <-h.stopping:

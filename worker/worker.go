@@ -26,6 +26,7 @@ import (
 	"pilotsync/worker/queuepoll"
 	"pilotsync/worker/redismonitor"
 	"pilotsync/worker/registry"
+	"pilotsync/worker/share"
 	"pilotsync/worker/webhook"
 )
 
@@ -119,15 +120,18 @@ func New(cfg Config) (*Worker, error) {
 	w.reconciler = &reconciler{mode: cmp.Or(cfg.Reconcile, Repair), ledger: l, registry: w.registry, syncer: syncer,
 		enqueuer: enqueuer, metrics: m, log: log}
 	changes := &changeHandler{ledger: l, enqueuer: enqueuer, metrics: m, log: log}
-	syncs := &syncHandler{registry: w.registry, ledger: l, syncer: syncer, reconciler: w.reconciler, enqueuer: enqueuer,
+	syncs := &syncHandler{shares: share.Group{What: "account", Most: cfg.Concurrency, Patience: sharePatience}, registry: w.registry, ledger: l, syncer: syncer, reconciler: w.reconciler, enqueuer: enqueuer,
 		outbox: outbox, states: states, metrics: m, dryRun: cfg.DryRun, log: log}
-	verifications := &verifyHandler{registry: w.registry, ledger: l, stopping: w.stopping, verifier: &verifier{
-		collector: &collector{
-			apps: apps, shared: shared, registry: w.registry, ledger: l, enqueuer: enqueuer,
-			checker: checker, attempts: len(cfg.SSLDelays), dryRun: cfg.DryRun, log: log,
-		},
-		ledger: l, enqueuer: enqueuer, outbox: outbox, metrics: m, delays: cfg.SSLDelays, workerID: w.id, log: log,
-	}}
+	verifications := &verifyHandler{
+		accounts: share.Group{What: "account", Most: accountVerifySlots, Patience: sharePatience},
+		apps:     share.Group{What: "app", Most: appVerifySlots, Patience: sharePatience},
+		registry: w.registry, ledger: l, stopping: w.stopping, verifier: &verifier{
+			collector: &collector{
+				apps: apps, shared: shared, registry: w.registry, ledger: l, enqueuer: enqueuer,
+				checker: checker, attempts: len(cfg.SSLDelays), dryRun: cfg.DryRun, log: log,
+			},
+			ledger: l, enqueuer: enqueuer, outbox: outbox, metrics: m, delays: cfg.SSLDelays, workerID: w.id, log: log,
+		}}
 	events := &eventHandler{registry: w.registry, sender: w.sender, log: log}
 	checks := &checkHandler{apps: apps, registry: w.registry, ledger: l, checker: checker, www: rules.WWW, log: log}
 
@@ -145,7 +149,7 @@ func New(cfg Config) (*Worker, error) {
 	servers := serverConfig{redis: w.poller.Client(), base: base, monitor: w.monitor, log: log}
 	w.queues = []queueServer{
 		servers.newServer(tasks.QueueDomains, changeSlots, handlers{tasks.TypeDomainAdd: changes.handle, tasks.TypeDomainRemove: changes.handle}),
-		servers.newServer(tasks.QueueLists, cfg.Concurrency, handlers{tasks.TypeAppSync: syncs.handle}),
+		servers.newServer(tasks.QueueLists, 2*cfg.Concurrency, handlers{tasks.TypeAppSync: syncs.handle}),
 		servers.newServer(tasks.QueueSSL, verifySlots, handlers{tasks.TypeSSLVerify: verifications.handle}),
 		servers.newServer(tasks.QueueEvents, eventSlots, handlers{tasks.TypeEventDeliver: events.handle}),
 		servers.newServer(tasks.QueueChecks, checkSlots, handlers{tasks.TypeDomainCheck: checks.handle}),

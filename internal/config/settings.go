@@ -83,7 +83,7 @@ type WorkerSettings struct {
 	WebhookSecretFile string `name:"webhook-secret-file" env:"PILOTSYNC_WEBHOOK_SECRET_FILE" group:"Webhook" placeholder:"FILE" help:"File to read the secret from. Default: none."`
 
 	KeepFinished string `name:"keep-finished" env:"PILOTSYNC_KEEP_FINISHED" group:"Worker" default:"1h" help:"How long asynqmon shows a finished change, which takes 1.5 KiB of Redis. 1m to 720h. A domain's history stays."`
-	Concurrency  string `name:"concurrency" env:"PILOTSYNC_CONCURRENCY" group:"Worker" default:"64" help:"Apps that are synced at once, 1 to 1000."`
+	Concurrency  string `name:"concurrency" env:"PILOTSYNC_CONCURRENCY" group:"Worker" default:"64" help:"Apps of an account that are synced at once, 1 to 1000."`
 }
 
 // WebSettings are all settings of a dashboard without a worker.

@@ -48,6 +48,7 @@ type Config struct {
 type Client struct {
 	*serverpilot.Client
 	Limiter *serverpilot.Limiter
+	ID      string // the account's client id
 }
 
 // Served is what a worker serves. It is immutable; [Registry.Replace] replaces it. Load it
@@ -148,7 +149,7 @@ func (r *Registry) client(cfg Config, a Account) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{Client: client, Limiter: serverpilot.NewLimiter(r.rdb, a.ClientID, cfg.APIRate)}, nil
+	return &Client{Client: client, Limiter: serverpilot.NewLimiter(r.rdb, a.ClientID, cfg.APIRate), ID: a.ClientID}, nil
 }
 
 // Close closes the connections of all accounts.

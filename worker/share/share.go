@@ -89,3 +89,29 @@ func (s *Share) later(now time.Time) error {
 	s.end = at.Add(max(s.took, time.Second) * 4 / 5 / time.Duration(cap(s.slots)))
 	return taskerr.NotReady(at.Sub(now), fmt.Errorf("%s has its share of the slots: %w", s.what, listsync.ErrYield))
 }
+
+// Group has a share for each key, such as an app's id. Its fields must not change after the first
+// call.
+type Group struct {
+	What     string // before the key, for errors
+	Most     int
+	Patience time.Duration
+
+	mu     sync.Mutex
+	shares map[string]*Share
+}
+
+// Enter is [Share.Enter] of the key's share.
+func (g *Group) Enter(ctx context.Context, key string) (leave func(), err error) {
+	g.mu.Lock()
+	s := g.shares[key]
+	if s == nil {
+		if g.shares == nil {
+			g.shares = map[string]*Share{}
+		}
+		s = New(g.What+" "+key, g.Most, g.Patience)
+		g.shares[key] = s
+	}
+	g.mu.Unlock()
+	return s.Enter(ctx)
+}

@@ -82,6 +82,21 @@ func TestTasksBehindSlowOnesComeBackLater(t *testing.T) {
 	})
 }
 
+func TestEachKeyOfAGroupHasAShare(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := Group{What: "app", Most: 1, Patience: time.Second}
+		for _, app := range []string{"a", "b"} {
+			if _, err := g.Enter(t.Context(), app); err != nil {
+				t.Errorf("app %s: %v", app, err)
+			}
+		}
+		if _, err := g.Enter(t.Context(), "a"); wait(t, err) == 0 {
+			t.Error("app a has more than its share")
+		}
+	})
+}
+
 func TestWaitingForAShareEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	s := New("app a", 1, time.Hour)
