@@ -80,7 +80,7 @@ func (c *connections) due(k ledger.Connection, now time.Time) bool {
 
 func (c *connections) ask(ctx context.Context, k ledger.Connection, now time.Time) error {
 	// First of all the time, so that no other worker asks, too.
-	if err := c.ledger.SetConnection(ctx, k.App, now, k.DisconnectedSince); err != nil {
+	if err := c.ledger.AskConnection(ctx, k.App, now); err != nil {
 		return err
 	}
 	server, err := c.apps.Server(ctx, k.App, k.Server, false)
@@ -89,6 +89,9 @@ func (c *connections) ask(ctx context.Context, k ledger.Connection, now time.Tim
 		return nil
 	}
 	since := server.DisconnectedSince()
+	if since.Equal(k.DisconnectedSince) {
+		return nil
+	}
 	if since.IsZero() != k.DisconnectedSince.IsZero() {
 		log := c.log.WithField("app", k.App)
 		if since.IsZero() {

@@ -28,9 +28,6 @@ const (
 	// it is twice their share of an hour. After an outage the others wait for their next hour:
 	// otherwise all lists would be read at once.
 	leastReconciliations = 10
-	// unmarkedFor is how long after the last sweep of an earlier release each turn reads all
-	// apps: its worker may have died after that, with a lease of 30 s.
-	unmarkedFor = 90 * time.Second
 )
 
 // recoverer finds what a dead worker left: active changes, apps with pending changes but
@@ -81,7 +78,7 @@ func (r *recoverer) turn(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		unmarked = agenda.Now.Sub(sweep) < unmarkedFor
+		unmarked = agenda.Now.Sub(sweep) < ledger.UnmarkedFor
 	}
 	complete := all && (unmarked || identity == "" || r.complete != identity)
 	apps, err := t.apps(ctx, agenda.Due, complete, r.served != t.served)

@@ -36,11 +36,12 @@ const planPage = 500
 
 // marker marks apps, not more often than needed.
 type marker struct {
-	rdb    redis.UniversalClient
-	script *redis.Script
+	rdb                 redis.UniversalClient
+	script, touchScript *redis.Script
 
-	mu    sync.Mutex
-	marks map[string]ownMark // of this process, by app
+	mu      sync.Mutex
+	marks   map[string]ownMark   // of this process, by app
+	touches map[string]time.Time // when this process last marked an app as changed
 }
 
 // ownMark is a mark of this process: by when the app is visited, zero for within the grace.
@@ -57,7 +58,7 @@ func (m *marker) mark(ctx context.Context, app string, at time.Time) error {
 	if !at.IsZero() {
 		due = strconv.FormatInt(at.UnixMilli(), 10)
 	}
-	if err := m.script.Run(ctx, m.rdb, []string{visitsKey, marksKey}, app, due, markGrace.Milliseconds()).Err(); err != nil {
+	if err := m.script.Run(ctx, m.rdb, []string{visitsKey, marksKey, changedKey}, app, due, markGrace.Milliseconds()).Err(); err != nil {
 		return fmt.Errorf("put app %s on the agenda: %w", app, err)
 	}
 	m.mu.Lock()
@@ -66,7 +67,34 @@ func (m *marker) mark(ctx context.Context, app string, at time.Time) error {
 		clear(m.marks)
 	}
 	m.marks[app] = ownMark{at: at, sent: sent}
+	m.touched(app, sent)
 	return nil
+}
+
+// touch makes readers read an app again. It is called before a change that needs no mark.
+func (m *marker) touch(ctx context.Context, app string) error {
+	sent := time.Now()
+	m.mu.Lock()
+	recent := sent.Sub(m.touches[app]) < markReused
+	m.mu.Unlock()
+	if recent {
+		return nil
+	}
+	if err := m.touchScript.Run(ctx, m.rdb, []string{changedKey}, app).Err(); err != nil {
+		return fmt.Errorf("make readers read app %s again: %w", app, err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.touched(app, sent)
+	return nil
+}
+
+// touched notes that an app was marked as changed. The caller holds mu.
+func (m *marker) touched(app string, sent time.Time) {
+	if len(m.touches) >= 10*planPage {
+		clear(m.touches)
+	}
+	m.touches[app] = sent
 }
 
 // marked reports whether an earlier mark of this process covers another.

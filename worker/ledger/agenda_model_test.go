@@ -28,7 +28,8 @@ type agendaModel struct {
 	leases map[string]listsync.Lease
 	seq    int64
 	passed time.Duration
-	turns  []int // seconds that pass before the next commands; below zero without a turn
+	turns  []int  // seconds that pass before the next commands; below zero without a turn
+	amid   func() // called before each turn that comes between commands; nil for nothing
 }
 
 // DialHook, ProcessHook and ProcessPipelineHook implement [redis.Hook].
@@ -55,6 +56,9 @@ func (m *agendaModel) between(ctx context.Context) {
 	seconds := m.turns[0]
 	if m.turns = m.turns[1:]; seconds >= 0 {
 		m.pass(ctx, time.Duration(seconds)*time.Second)
+		if m.amid != nil {
+			m.amid()
+		}
 		m.turn(ctx, nil)
 	}
 }
@@ -63,7 +67,7 @@ func (m *agendaModel) between(ctx context.Context) {
 func (m *agendaModel) pass(ctx context.Context, d time.Duration) {
 	m.passed += d
 	move := -d.Milliseconds()
-	zsets, fields := []string{visitsKey}, map[string][]string{marksKey: m.apps}
+	zsets, fields := []string{visitsKey, changedKey}, map[string][]string{marksKey: m.apps}
 	for _, app := range m.apps {
 		zsets = append(zsets, key(app, "due"), key(app, "watch"))
 		fields[key(app, "sync")] = []string{"until", "look_at"}
@@ -83,6 +87,12 @@ func (m *agendaModel) pass(ctx context.Context, d time.Duration) {
 	for app, mark := range m.ledger.agenda.marks {
 		mark.sent = mark.sent.Add(-d)
 		m.ledger.agenda.marks[app] = mark
+	}
+	for app, sent := range m.ledger.agenda.touches {
+		m.ledger.agenda.touches[app] = sent.Add(-d)
+	}
+	for app, kept := range m.rdb.HGetAll(ctx, summariesKey).Val() {
+		m.rdb.HSet(ctx, summariesKey, app, m.earlier(kept, d))
 	}
 }
 

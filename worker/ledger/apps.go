@@ -18,34 +18,34 @@ import (
 
 // App is where one app stands.
 type App struct {
-	ID      string
-	Wake    int64
-	Awake   bool // a sync is needed
-	Leased  bool // a sync runs
-	Pending int  // domains with a pending change
+	ID      string `json:"-"`
+	Wake    int64  `json:",omitzero"`
+	Awake   bool   `json:",omitzero"` // a sync is needed
+	Leased  bool   `json:"-"`         // a sync runs
+	Pending int    `json:",omitzero"` // domains with a pending change
 	// Fails counts the syncs in a row that failed.
-	Fails   int
-	Failure *listsync.Failure // of the last sync, nil if it succeeded
-	Paused  string            // by whom it was paused; empty if it isn't
-	WakeAt  time.Time         // when the recoverer wakes it; zero for never
-	DryRun  *DryRun           // nil unless the last plan was a dry run
+	Fails   int               `json:",omitzero"`
+	Failure *listsync.Failure `json:",omitzero"` // of the last sync, nil if it succeeded
+	Paused  string            `json:",omitzero"` // by whom it was paused; empty if it isn't
+	WakeAt  time.Time         `json:",omitzero"` // when the recoverer wakes it; zero for never
+	DryRun  *DryRun           `json:",omitzero"` // nil unless the last plan was a dry run
 
 	// The fields below are set by [Ledger.AppStates] only.
 
 	// Listed is the number of names on the list that the last sync or reconciliation
 	// read at ListedAt; zero if there was no sync yet.
-	Listed   int
-	ListedAt time.Time
+	Listed   int       `json:",omitzero"`
+	ListedAt time.Time `json:",omitzero"`
 	// DisconnectedSince is when the app's server was last connected to ServerPilot; zero if
 	// it is connected, or if that isn't known.
-	DisconnectedSince time.Time
+	DisconnectedSince time.Time `json:",omitzero"`
 	// Coverage is nil for a list that fits on one certificate, and if it isn't known.
-	Coverage     *serverpilot.Coverage
-	Counts       map[tasks.State]int // domains by state, as [View] has it
-	Oldest       time.Time           // when the oldest pending change was recorded; zero for none
-	Expiry       time.Time           // the earliest end of a certificate of the domains that are done; zero for none
-	ExpiryDomain string
-	Expiring     Expiring
+	Coverage     *serverpilot.Coverage `json:",omitzero"`
+	Counts       map[tasks.State]int   `json:",omitzero"` // domains by state, as [View] has it
+	Oldest       time.Time             `json:",omitzero"` // when the oldest pending change was recorded; zero for none
+	Expiry       time.Time             `json:",omitzero"` // the earliest end of a certificate of the domains that are done; zero for none
+	ExpiryDomain string                `json:",omitzero"`
+	Expiring     Expiring              `json:",omitzero"`
 }
 
 // Apps returns the id of every app that has a ledger, sorted.
@@ -76,19 +76,35 @@ func (l *Ledger) App(ctx context.Context, id string) (App, error) {
 }
 
 // AppStates returns the states of the named apps, or of all apps if none is named, sorted
-// by id. An unknown app has the zero App with its id.
+// by id. An unknown app has the zero App with its id. Those of all apps are read from their
+// summaries, which are as new as the apps themselves.
 func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
+	var all []summary
+	var err error
 	if len(ids) == 0 {
-		var err error
-		if ids, err = l.Apps(ctx); err != nil {
-			return nil, err
-		}
+		all, err = l.current(ctx)
+	} else {
+		all, err = l.summarize(ctx, ids)
 	}
+	if err != nil {
+		return nil, err
+	}
+	apps := make([]App, len(all))
+	for i, s := range all {
+		apps[i] = s.App
+	}
+	slices.SortFunc(apps, func(a, b App) int { return strings.Compare(a.ID, b.ID) })
+	return apps, nil
+}
+
+// summarize reads apps, and returns their summaries without ReadAt, in their order.
+func (l *Ledger) summarize(ctx context.Context, ids []string) ([]summary, error) {
 	type answer struct {
 		sync, shown     *redis.MapStringStringCmd
 		pending         *redis.IntCmd
 		counts          []*redis.IntCmd // in the order of tasks.States
 		waiting, expiry *redis.ZSliceCmd
+		latest          *redis.ZSliceCmd
 		renewals        renewals
 		clock           *redis.TimeCmd // from the node that has the app
 	}
@@ -97,8 +113,8 @@ func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range ids {
 			a := answer{sync: p.HGetAll(ctx, key(id, "sync")), shown: p.HGetAll(ctx, key(id, "shown")), pending: p.HLen(ctx, key(id, "pending")),
-				waiting: p.ZRangeWithScores(ctx, key(id, "waiting"), 0, 0),
-				expiry:  p.ZRangeWithScores(ctx, key(id, "expiry"), 0, 0), clock: p.Time(ctx)}
+				waiting: p.ZRangeWithScores(ctx, key(id, "waiting"), 0, 0), latest: p.ZRangeWithScores(ctx, key(id, "latest"), -1, -1),
+				expiry: p.ZRangeWithScores(ctx, key(id, "expiry"), 0, 0), clock: p.Time(ctx)}
 			a.renewals = readRenewals(ctx, p, id, now)
 			for _, state := range tasks.States() {
 				a.counts = append(a.counts, p.ZLexCount(ctx, key(id, "index"), "["+string(state)+" ", "["+string(state)+" \xff"))
@@ -110,7 +126,7 @@ func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look up %d apps: %w", len(ids), err)
 	}
-	apps := make([]App, len(ids))
+	apps := make([]summary, len(ids))
 	all := make([]renewals, len(ids))
 	for i, a := range answers {
 		app := decodeApp(ids[i], a.sync.Val(), int(a.pending.Val()), a.clock.Val())
@@ -135,7 +151,14 @@ func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
 		if z := a.expiry.Val(); len(z) > 0 {
 			app.Expiry, app.ExpiryDomain = time.Unix(int64(z[0].Score), 0).UTC(), z[0].Member.(string)
 		}
-		apps[i], all[i] = app, a.renewals
+		apps[i] = summary{App: app, Revision: a.shown.Val()["revision"], Until: a.renewals.nextLate()}
+		if a.sync.Val()["token"] != "" {
+			apps[i].LeaseEnds = parseTime(a.sync.Val()["until"])
+		}
+		if z := a.latest.Val(); len(z) > 0 {
+			apps[i].Changed = time.UnixMilli(int64(z[0].Score)).UTC()
+		}
+		all[i] = a.renewals
 	}
 	expiring, err := l.expiring(ctx, ids, all, now)
 	if err != nil {
@@ -144,31 +167,7 @@ func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
 	for i := range apps {
 		apps[i].Expiring = expiring[i]
 	}
-	slices.SortFunc(apps, func(a, b App) int { return strings.Compare(a.ID, b.ID) })
 	return apps, nil
-}
-
-// Revisions returns a text for each app, which changes whenever readers would see a
-// difference.
-func (l *Ledger) Revisions(ctx context.Context) (map[string]string, error) {
-	apps, err := l.Apps(ctx)
-	if err != nil {
-		return nil, err
-	}
-	fields := make([]*redis.StringCmd, len(apps))
-	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, app := range apps {
-			fields[i] = p.HGet(ctx, key(app, "shown"), "revision")
-		}
-		return nil
-	}); err != nil && !missing(err) {
-		return nil, fmt.Errorf("read the revisions of the apps: %w", err)
-	}
-	revisions := map[string]string{}
-	for i, app := range apps {
-		revisions[app] = fields[i].Val()
-	}
-	return revisions, nil
 }
 
 // decodeApp decodes an app's sync hash.

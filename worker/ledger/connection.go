@@ -34,6 +34,9 @@ func (l *Ledger) NoteApp(ctx context.Context, app, server string, c *serverpilot
 	if wake.Val() == "" || known["server"] == server && known["coverage"] == coverage {
 		return nil
 	}
+	if err := l.agenda.touch(ctx, app); err != nil {
+		return err
+	}
 	if err := l.rdb.HSet(ctx, key(app, "shown"), "server", server, "coverage", coverage).Err(); err != nil {
 		return fmt.Errorf("note what ServerPilot has of app %s: %w", app, err)
 	}
@@ -78,6 +81,15 @@ func decodeConnection(app string, f map[string]string) Connection {
 	return c
 }
 
+// AskConnection records that a worker is about to ask ServerPilot whether an app's server is
+// connected.
+func (l *Ledger) AskConnection(ctx context.Context, app string, at time.Time) error {
+	if err := l.rdb.HSet(ctx, key(app, "shown"), "server_asked", at.UnixMilli()).Err(); err != nil {
+		return fmt.Errorf("record a question for the server of app %s: %w", app, err)
+	}
+	return nil
+}
+
 // SetConnection records whether an app's server is connected, and when ServerPilot was asked.
 // Dashboards load the app's page again only if the former has changed.
 func (l *Ledger) SetConnection(ctx context.Context, app string, askedAt, disconnectedSince time.Time) error {
@@ -86,6 +98,9 @@ func (l *Ledger) SetConnection(ctx context.Context, app string, askedAt, disconn
 		since = strconv.FormatInt(disconnectedSince.Unix(), 10)
 	}
 	before, err := l.rdb.HGet(ctx, key(app, "shown"), "disconnected").Result()
+	if (err == nil || missing(err)) && before != since {
+		err = l.agenda.touch(ctx, app)
+	}
 	if err == nil || missing(err) {
 		err = l.rdb.HSet(ctx, key(app, "shown"), "server_asked", askedAt.UnixMilli(), "disconnected", since).Err()
 	}

@@ -59,6 +59,11 @@
 //	                         zset    app, by the time of the recoverer's next visit (ms)
 //	pilotsync:{agenda}:marks hash    app → when it was last marked, before work of it was
 //	                                 recorded (ms)
+//	pilotsync:{agenda}:changed
+//	                         zset    app, by when it was last marked, before a change that readers
+//	                                 see (ms); until a reader has kept its summary
+//	pilotsync:{agenda}:summaries
+//	                         hash    app → its summary for readers of all apps (JSON)
 //	pilotsync:recoverer      string  when the recoverer last began (ms)
 //	pilotsync:sweep          string  the same of workers that don't know the agenda
 //	pilotsync:workers        hash    id of a worker → "ms {name, apps, dry_run}": when it last

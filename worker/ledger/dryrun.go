@@ -21,6 +21,9 @@ type DryRun struct {
 
 // Preview implements [listsync.Ledger].
 func (l *Ledger) Preview(ctx context.Context, lease listsync.Lease, p listsync.Preview) (bool, error) {
+	if err := l.agenda.touch(ctx, lease.App); err != nil {
+		return false, err
+	}
 	keys := []string{key(lease.App, "sync"), key(lease.App, "pending"), key(lease.App, "shown"), key(lease.App, "told"), key(lease.App, "outbox")}
 	changes := []previewedChange{}
 	for _, change := range p.Changes {

@@ -34,6 +34,9 @@ func (e *Expiring) add(domain string, end float64) {
 type renewals struct {
 	late         *redis.StringSliceCmd // domains whose certificate should have been renewed
 	timed, ended *redis.IntCmd         // how many have that time; how many have an end
+	// The first certificates that are to be renewed later, and that end later than would be late
+	// if they last 90 days.
+	next, nextAssumed *redis.ZSliceCmd
 }
 
 func readRenewals(ctx context.Context, p redis.Pipeliner, app string, now time.Time) renewals {
@@ -41,7 +44,26 @@ func readRenewals(ctx context.Context, p redis.Pipeliner, app string, now time.T
 		late:  p.ZRangeByScore(ctx, key(app, "renew_by"), until(now)),
 		timed: p.ZCard(ctx, key(app, "renew_by")),
 		ended: p.ZCard(ctx, key(app, "expiry")),
+		next:  p.ZRangeByScoreWithScores(ctx, key(app, "renew_by"), firstAfter(now)), nextAssumed: p.ZRangeByScoreWithScores(ctx, key(app, "expiry"), firstAfter(now.Add(listsync.AssumedAlarm))),
 	}
+}
+
+// nextLate returns when the next certificate may become late; zero for never.
+func (r renewals) nextLate() (at time.Time) {
+	for _, first := range r.next.Val() {
+		at = time.Unix(int64(first.Score), 0).UTC()
+	}
+	for _, first := range r.nextAssumed.Val() {
+		if end := time.Unix(int64(first.Score), 0).UTC().Add(-listsync.AssumedAlarm); r.incomplete() && (at.IsZero() || end.Before(at)) {
+			at = end
+		}
+	}
+	return at
+}
+
+// firstAfter is the first of all times after t.
+func firstAfter(t time.Time) *redis.ZRangeBy {
+	return &redis.ZRangeBy{Min: "(" + strconv.FormatInt(t.Unix(), 10), Max: "+inf", Count: 1}
 }
 
 // incomplete reports whether domains lack the time by which their certificate should have

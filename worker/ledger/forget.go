@@ -36,6 +36,9 @@ func (l *Ledger) Known(ctx context.Context, app string) (bool, error) {
 // Forget removes everything that the ledger keeps of an app. If it fails, it can be
 // called again. No worker may work for the app meanwhile.
 func (l *Ledger) Forget(ctx context.Context, app string) error {
+	if err := l.agenda.touch(ctx, app); err != nil {
+		return err
+	}
 	var logs []string
 	for _, hash := range []string{"domains", "seqs", "pending"} {
 		domains, err := l.rdb.HKeys(ctx, key(app, hash)).Result()

@@ -12,6 +12,9 @@ import (
 
 // Acquire implements [listsync.Ledger].
 func (l *Ledger) Acquire(ctx context.Context, app string) (listsync.Lease, error) {
+	if err := l.agenda.touch(ctx, app); err != nil {
+		return listsync.Lease{}, err
+	}
 	lease := listsync.Lease{App: app, Token: rand.Text()}
 	reply, err := l.acquire.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "shown")}, lease.Token, listsync.LeaseTTL.Milliseconds()).StringSlice()
 	if err != nil {
@@ -38,6 +41,9 @@ func (l *Ledger) Acquire(ctx context.Context, app string) (listsync.Lease, error
 
 // Renew implements [listsync.Ledger].
 func (l *Ledger) Renew(ctx context.Context, lease listsync.Lease) error {
+	if err := l.agenda.touch(ctx, lease.App); err != nil {
+		return err
+	}
 	n, err := l.renew.Run(ctx, l.rdb, []string{key(lease.App, "sync")}, lease.Token, listsync.LeaseTTL.Milliseconds()).Int()
 	if n == 2 {
 		return &listsync.NotAcquired{Paused: true}
@@ -47,6 +53,9 @@ func (l *Ledger) Renew(ctx context.Context, lease listsync.Lease) error {
 
 // BeginWrite implements [listsync.Ledger].
 func (l *Ledger) BeginWrite(ctx context.Context, lease listsync.Lease, w listsync.WriteIntent) error {
+	if err := l.agenda.touch(ctx, lease.App); err != nil {
+		return err
+	}
 	changes := ""
 	if len(w.Added)+len(w.Removed) > 0 {
 		changes = encode(writeChanges{Added: w.Added, Removed: w.Removed, Size: w.Size, WorkerID: w.WorkerID})
@@ -63,6 +72,9 @@ func (l *Ledger) EndWrite(ctx context.Context, lease listsync.Lease) error {
 
 // Release implements [listsync.Ledger].
 func (l *Ledger) Release(ctx context.Context, lease listsync.Lease) (bool, error) {
+	if err := l.agenda.touch(ctx, lease.App); err != nil {
+		return false, err
+	}
 	keys := []string{key(lease.App, "sync"), key(lease.App, "pending")}
 	switch reply, err := l.release.Run(ctx, l.rdb, keys, lease.Token).Text(); {
 	case err != nil:
@@ -95,6 +107,9 @@ func (l *Ledger) RecordFailure(ctx context.Context, app string, failure listsync
 }
 
 func runFail(ctx context.Context, l *Ledger, app, token string, failure *listsync.Failure, event string) (int, error) {
+	if err := l.agenda.touch(ctx, app); err != nil {
+		return 0, err
+	}
 	var f listsync.Failure
 	blocked := ""
 	if failure != nil {
@@ -109,6 +124,9 @@ func runFail(ctx context.Context, l *Ledger, app, token string, failure *listsyn
 
 // Commit implements [listsync.Ledger].
 func (l *Ledger) Commit(ctx context.Context, lease listsync.Lease, c listsync.Commit) ([]string, error) {
+	if err := l.agenda.touch(ctx, lease.App); err != nil {
+		return nil, err
+	}
 	app := lease.App
 	keys := []string{key(app, "sync"), key(app, "domains"), key(app, "pending"), key(app, "seqs"),
 		key(app, "since"), key(app, "ours"), key(app, "due"), key(app, "strangers"), key(app, "told"), key(app, "outbox"),
@@ -173,6 +191,9 @@ func list(names []string) string {
 // Compared records for readers that an app's list, which has so many names, was compared with the
 // ledger, and that they don't differ.
 func (l *Ledger) Compared(ctx context.Context, app string, listed int) error {
+	if err := l.agenda.touch(ctx, app); err != nil {
+		return err
+	}
 	if err := l.compared.Run(ctx, l.rdb, []string{key(app, "shown")}, listed).Err(); err != nil {
 		return fmt.Errorf("record that the list of app %s was compared with the ledger: %w", app, err)
 	}

@@ -31,7 +31,7 @@ var _ listsync.Ledger = (*Ledger)(nil)
 // New returns the ledger in rdb, which the caller must close.
 func New(rdb redis.UniversalClient) *Ledger {
 	l := &Ledger{rdb: rdb, scripts: newScripts()}
-	l.agenda = &marker{rdb: rdb, script: l.mark, marks: map[string]ownMark{}}
+	l.agenda = &marker{rdb: rdb, script: l.mark, touchScript: l.scripts.touch, marks: map[string]ownMark{}, touches: map[string]time.Time{}}
 	return l
 }
 
@@ -122,6 +122,8 @@ func (l *Ledger) Verified(ctx context.Context, app string, before, after listsyn
 		if err := l.agenda.mark(ctx, app, at); err != nil {
 			return false, fmt.Errorf("record the verification of %s on app %s: %w", before.Domain, app, err)
 		}
+	} else if err := l.agenda.touch(ctx, app); err != nil {
+		return false, fmt.Errorf("record the verification of %s on app %s: %w", before.Domain, app, err)
 	}
 	n, err := l.verified.Run(ctx, l.rdb, keys, before.Domain, before.Version, encode(after), string(after.State),
 		due(after), recheckAt(after), expiry(after), renewBy(after), line, HistoryKept, event).Int()

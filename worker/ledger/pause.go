@@ -8,6 +8,9 @@ import (
 // Pause stops the app's syncs before their next step: its changes stay pending, and its list
 // is neither read nor written. by is the operator's name. Pausing a paused app changes nothing.
 func (l *Ledger) Pause(ctx context.Context, app, by string) error {
+	if err := l.agenda.touch(ctx, app); err != nil {
+		return err
+	}
 	if err := l.rdb.SAdd(ctx, appsKey, app).Err(); err != nil {
 		return fmt.Errorf("add app %s to the list of apps: %w", app, err)
 	}
@@ -20,6 +23,9 @@ func (l *Ledger) Pause(ctx context.Context, app, by string) error {
 // Resume ends an app's pause; paused is false if it wasn't paused. The caller must enqueue
 // a sync task for wake. If that fails, the recoverer does it.
 func (l *Ledger) Resume(ctx context.Context, app string) (wake int64, paused bool, err error) {
+	if err := l.agenda.touch(ctx, app); err != nil {
+		return 0, false, err
+	}
 	n, err := l.rdb.HDel(ctx, key(app, "sync"), "paused").Result()
 	if err != nil {
 		return 0, false, fmt.Errorf("resume app %s: %w", app, err)

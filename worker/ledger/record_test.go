@@ -246,7 +246,7 @@ func TestAllKeysOfAnAppCarryItsHashTag(t *testing.T) {
 	if _, err := l.TryLock(ctx, turnInterval); err != nil {
 		t.Fatal(err)
 	}
-	tag, shared := "pilotsync:{"+testApp+"}:", []string{appsKey, lockKey, visitsKey, marksKey}
+	tag, shared := "pilotsync:{"+testApp+"}:", []string{appsKey, lockKey, visitsKey, marksKey, changedKey, summariesKey}
 	keys := server.Keys()
 	for _, k := range keys {
 		if len(k) < len(tag) || k[:len(tag)] != tag {

@@ -14,7 +14,8 @@ var luaFiles embed.FS
 type scripts struct {
 	record, acquire, renew, beginWrite, endWrite, commit, release, preview, fail,
 	verified, wake, renewWake, tryLock, announce, identify, lost,
-	mark, dueVisits, planVisits, work, takeRechecks, compared, snapshot, domain *redis.Script
+	mark, dueVisits, planVisits, work, takeRechecks, compared, snapshot, domain,
+	touch, summaries, keepSummaries *redis.Script
 }
 
 func newScripts() scripts {
@@ -29,6 +30,7 @@ func newScripts() scripts {
 		mark: script("mark"), dueVisits: script("due_visits"), planVisits: script("plan_visits"),
 		work: script("work"), takeRechecks: script("take_rechecks"), compared: script("compared"), snapshot: script("snapshot"),
 		domain: script("domain"),
+		touch:  script("touch"), summaries: script("summaries"), keepSummaries: script("keep_summaries"),
 	}
 }
 

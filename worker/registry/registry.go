@@ -162,14 +162,21 @@ func (r *Registry) Close() {
 // ErrUnserved: the app has no account on this worker.
 var ErrUnserved = errors.New("no account is configured")
 
-// Client returns the client of an app's account, or an [ErrUnserved] that names the served
-// apps.
+// appsNamed is how many served apps an [ErrUnserved] names.
+const appsNamed = 5
+
+// Client returns the client of an app's account, or an [ErrUnserved] that names some of the
+// served apps.
 func (r *Registry) Client(app string) (*Client, error) {
 	s := r.Load()
 	if c := s.Clients[app]; c != nil {
 		return c, nil
 	}
-	return nil, fmt.Errorf("%w for app %s; the apps served are %s", ErrUnserved, app, cmp.Or(strings.Join(s.Apps, ", "), "none"))
+	served := cmp.Or(strings.Join(s.Apps[:min(len(s.Apps), appsNamed)], ", "), "none")
+	if more := len(s.Apps) - appsNamed; more > 0 {
+		served += fmt.Sprintf(" and %d more", more)
+	}
+	return nil, fmt.Errorf("%w for app %s; the apps served are %s", ErrUnserved, app, served)
 }
 
 // ErrElsewhere: another live worker serves the app and will process the task.

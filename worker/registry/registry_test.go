@@ -92,3 +92,11 @@ func TestAnAppThatIsNotServedIsLeftToItsWorker(t *testing.T) {
 		t.Errorf("another worker serves it: %v", err)
 	}
 }
+
+func TestAnErrorNamesOnlySomeOfManyApps(t *testing.T) {
+	t.Parallel()
+	r, _ := newRegistry(t, config(Account{"one", "key1", []string{"a", "b", "c", "d", "e", "f", "g"}}))
+	if _, err := r.Client("app2"); err == nil || !strings.HasSuffix(err.Error(), "the apps served are a, b, c, d, e and 2 more") {
+		t.Errorf("got %v", err)
+	}
+}

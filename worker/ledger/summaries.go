@@ -1,0 +1,194 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Readers of all apps share summaries, so that reading costs a few commands and what has changed.
+// The keys are in the slot of the agenda. An app is marked as changed before each change that a
+// reader of it sees. For [markGrace] after its last mark readers read the app itself. The first
+// reader after that keeps what it read as the app's summary, unless another mark came meanwhile.
+const (
+	changedKey   = "pilotsync:{agenda}:changed"
+	summariesKey = "pilotsync:{agenda}:summaries"
+)
+
+const (
+	// UnmarkedFor is how long after the last sweep of an earlier release apps may change without a
+	// mark: its worker may have died after that, with a lease of 30 s.
+	UnmarkedFor = 90 * time.Second
+	// summaryAge is the least time after which a summary is read again, even if no change was
+	// marked. Each app has its own up to twice of that, so that not all are read at once.
+	summaryAge = time.Hour
+)
+
+// summary is an app as it was read at one time.
+type summary struct {
+	App
+	Revision  string    `json:",omitzero"`
+	LeaseEnds time.Time `json:",omitzero"` // by Redis's clock
+	Changed   time.Time `json:",omitzero"` // when one of its domains last did, by Redis's clock
+	// Until is when a certificate becomes late, which changes the summary; zero for never.
+	Until  time.Time `json:",omitzero"`
+	ReadAt time.Time // or later; by Redis's clock
+}
+
+// isGood reports whether a summary whose app has no mark is still right. now is by Redis's clock,
+// and local by this machine's.
+func (s summary) isGood(now, local, lastSweep time.Time) bool {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(s.ID)) // it never fails
+	most := summaryAge + time.Duration(h.Sum32()%uint32(summaryAge/time.Second))*time.Second
+	return (s.Until.IsZero() || local.Before(s.Until)) && now.Sub(s.ReadAt) < most && s.ReadAt.Sub(lastSweep) >= UnmarkedFor
+}
+
+// summaries is one reading of all summaries.
+type summaries struct {
+	apps      []string // that the ledger knows, sorted
+	now       time.Time
+	lastSweep time.Time
+	marks     map[string]string // app → ms of its mark
+	kept      map[string]string // app → its encoded summary
+}
+
+// readSummaries reads what is kept, in two round trips.
+func (l *Ledger) readSummaries(ctx context.Context) (s summaries, err error) {
+	var apps *redis.StringSliceCmd
+	var sweep *redis.StringCmd
+	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		sweep, apps = p.Get(ctx, sweepKey), p.SMembers(ctx, appsKey)
+		return nil
+	}); err != nil && !missing(err) {
+		return s, fmt.Errorf("list the apps: %w", err)
+	}
+	s.apps, s.lastSweep = apps.Val(), parseTime(sweep.Val())
+	slices.Sort(s.apps)
+	reply, err := l.summaries.Run(ctx, l.rdb, []string{changedKey, summariesKey}).Slice()
+	if redis.HasErrorPrefix(err, "NOPERM") {
+		return s, nil // the ACL of an earlier release; all apps are read
+	}
+	if err != nil {
+		return s, fmt.Errorf("read the summaries of the apps: %w", err)
+	}
+	s.now, s.marks, s.kept = parseTime(fmt.Sprint(reply[0])), pairs(reply[1]), pairs(reply[2])
+	return s, nil
+}
+
+// of returns the summary of an app, if it is right.
+func (s summaries) of(app string, local time.Time) (summary, bool) {
+	if s.marks[app] != "" || s.kept[app] == "" {
+		return summary{}, false
+	}
+	kept, err := decodeJSON[summary](s.kept[app])
+	if err != nil || !kept.isGood(s.now, local, s.lastSweep) {
+		return summary{}, false // another release may have written it
+	}
+	kept.ID = app
+	kept.Leased = kept.LeaseEnds.After(s.now)
+	return kept, true
+}
+
+// current returns the summaries of all apps that the ledger knows, sorted by id. It reads those
+// apps whose summary isn't right, and keeps theirs.
+func (l *Ledger) current(ctx context.Context) ([]summary, error) {
+	s, err := l.readSummaries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]summary, len(s.apps))
+	local := time.Now()
+	var missing []string
+	var at []int
+	for i, app := range s.apps {
+		var ok bool
+		if all[i], ok = s.of(app, local); !ok {
+			missing, at = append(missing, app), append(at, i)
+		}
+	}
+	read := 0
+	for some := range slices.Chunk(missing, planPage) {
+		fresh, err := l.summarize(ctx, some)
+		if err != nil {
+			return nil, err
+		}
+		for i := range fresh {
+			fresh[i].ReadAt = s.now
+			all[at[read]] = fresh[i]
+			read++
+		}
+		l.keep(ctx, s, fresh)
+	}
+	l.keep(ctx, s, s.forgotten())
+	return all, nil
+}
+
+// forgotten returns empty summaries for apps that the ledger doesn't know any more.
+func (s summaries) forgotten() (gone []summary) {
+	for _, apps := range []map[string]string{s.marks, s.kept} {
+		for app := range apps {
+			if _, known := slices.BinarySearch(s.apps, app); !known {
+				gone = append(gone, summary{App: App{ID: app}})
+			}
+		}
+	}
+	return gone
+}
+
+// keep keeps summaries that were read after s. An error doesn't matter: the next reader reads the
+// apps again. So a user of Redis that may not write can read.
+func (l *Ledger) keep(ctx context.Context, s summaries, fresh []summary) {
+	if s.now.Sub(s.lastSweep) < UnmarkedFor {
+		return
+	}
+	var args []any
+	for _, f := range fresh {
+		mark := s.marks[f.ID]
+		if mark != "" && s.now.Sub(parseTime(mark)) < markGrace {
+			continue // the marked change may not be recorded yet
+		}
+		kept := ""
+		if !f.ReadAt.IsZero() {
+			kept = encode(f)
+		}
+		args = append(args, f.ID, mark, s.kept[f.ID], kept)
+	}
+	for some := range slices.Chunk(args, 4*planPage) {
+		if ctx.Err() != nil {
+			return
+		}
+		_ = l.keepSummaries.Run(ctx, l.rdb, []string{changedKey, summariesKey}, some...).Err()
+	}
+}
+
+// Revisions returns a text for each app, which changes whenever readers would see a
+// difference. It reads those apps that have changed lately.
+func (l *Ledger) Revisions(ctx context.Context) (map[string]string, error) {
+	s, err := l.readSummaries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	revisions, read := map[string]string{}, map[string]*redis.StringCmd{}
+	local := time.Now()
+	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, app := range s.apps {
+			if kept, ok := s.of(app, local); ok {
+				revisions[app] = kept.Revision
+			} else {
+				read[app] = p.HGet(ctx, key(app, "shown"), "revision")
+			}
+		}
+		return nil
+	}); err != nil && !missing(err) {
+		return nil, fmt.Errorf("read the revisions of the apps: %w", err)
+	}
+	for app, revision := range read {
+		revisions[app] = revision.Val()
+	}
+	return revisions, nil
+}
