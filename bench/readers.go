@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
 	"pilotsync/tasks"
@@ -89,6 +90,9 @@ func (b *bench) readersOf(ctx context.Context, apps int) (r reading, err error) 
 	if err := f.fill(ctx, apps, domainsEach, idle); err != nil {
 		return r, err
 	}
+	if err := f.rest(ctx); err != nil {
+		return r, err
+	}
 	if err := f.behind(0); err != nil {
 		return r, err
 	}
@@ -134,6 +138,26 @@ func (b *bench) readersOf(ctx context.Context, apps int) (r reading, err error) 
 		}
 	}
 	return r, nil
+}
+
+// rest makes the ledger's changes older than readers look at, as an earlier scrape found them.
+func (f *fixture) rest(ctx context.Context) error {
+	const changed = "pilotsync:{agenda}:changed"
+	marks, err := f.rdb.ZRange(ctx, changed, 0, -1).Result()
+	if err != nil {
+		return fmt.Errorf("read which apps have changed: %w", err)
+	}
+	_, err = f.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, app := range marks {
+			p.ZIncrBy(ctx, changed, float64(-time.Hour.Milliseconds()), app)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("make the changes older: %w", err)
+	}
+	_, err = f.ledger.AppStates(ctx)
+	return err
 }
 
 // command runs a command of the program to its end, and returns what it used.

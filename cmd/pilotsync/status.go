@@ -94,30 +94,26 @@ type appInTrouble struct {
 }
 
 func (c *statusCmd) read(ctx context.Context, l *ledger.Ledger) (found foundDomains, err error) {
-	apps := c.App
-	if len(apps) == 0 {
-		if apps, err = l.Apps(ctx); err != nil {
-			return found, err
+	states, err := l.AppStates(ctx, c.App...)
+	if err != nil {
+		return found, err
+	}
+	var apps []string
+	for _, app := range states {
+		apps = append(apps, app.ID)
+		if app.Failure != nil {
+			found.troubles = append(found.troubles, appInTrouble{app.ID, *app.Failure})
 		}
 	}
+	views, err := c.views(ctx, l, states)
+	if err != nil {
+		return found, err
+	}
 	known := map[string]bool{}
-	for _, app := range apps {
-		state, err := l.App(ctx, app)
-		if err != nil {
-			return found, err
-		}
-		if state.Failure != nil {
-			found.troubles = append(found.troubles, appInTrouble{app, *state.Failure})
-		}
-		views, err := l.Domains(ctx, app, c.Domains...)
-		if err != nil {
-			return found, err
-		}
-		for _, v := range views {
-			known[v.Domain] = true
-			if len(c.State) == 0 || slices.Contains(c.State, string(v.State)) {
-				found.domains = append(found.domains, statusOf(v))
-			}
+	for _, v := range views {
+		known[v.Domain] = true
+		if len(c.State) == 0 || slices.Contains(c.State, string(v.State)) {
+			found.domains = append(found.domains, statusOf(v))
 		}
 	}
 	if found.dryRuns, err = dryRunNotices(ctx, l, apps); err != nil {
@@ -125,6 +121,25 @@ func (c *statusCmd) read(ctx context.Context, l *ledger.Ledger) (found foundDoma
 	}
 	found.unknown = slices.DeleteFunc(slices.Clone(c.Domains), func(d string) bool { return known[d] })
 	return found, nil
+}
+
+// views returns the domains asked for, and others of the same apps. It doesn't read apps that have
+// none in the states asked for.
+func (c *statusCmd) views(ctx context.Context, l *ledger.Ledger, apps []ledger.App) (all []ledger.View, err error) {
+	if len(c.Domains) > 0 {
+		return l.Lookup(ctx, apps, c.Domains)
+	}
+	for _, app := range apps {
+		if len(c.State) > 0 && !slices.ContainsFunc(c.State, func(state string) bool { return app.Counts[tasks.State(state)] > 0 }) {
+			continue
+		}
+		views, err := l.Domains(ctx, app.ID)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, views...)
+	}
+	return all, nil
 }
 
 func (c *statusCmd) print(s *terminal.Streams, found foundDomains, now time.Time) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -36,31 +37,57 @@ type Page struct {
 	Next  *Position // After of the next page; nil if there is none
 }
 
-// Find returns the domains that match a query, sorted by name and app. It takes three
-// round trips and reads at most one page of each app.
+// Find returns the domains that match a query, sorted by name and app. It takes three or four
+// round trips and reads at most one page of each app. It doesn't read apps whose summary has no
+// domain in the states.
 func (l *Ledger) Find(ctx context.Context, q Query) (Page, error) {
-	apps := q.Apps
+	apps, total, counted := q.Apps, 0, map[string]bool{}
+	var quiet map[string]bool
 	if len(apps) == 0 {
-		var err error
-		if apps, err = l.Apps(ctx); err != nil {
+		s, err := l.readSummaries(ctx)
+		if err != nil {
 			return Page{}, err
 		}
+		quiet = map[string]bool{}
+		local := time.Now()
+		for _, app := range s.apps {
+			kept, ok := s.of(app, local)
+			n := kept.count(q.States)
+			if ok && n == 0 {
+				continue
+			}
+			apps = append(apps, app)
+			quiet[app] = ok && kept.Pending == 0
+			if ok && q.Prefix == "" {
+				total, counted[app] = total+n, true
+			}
+		}
 	}
-	found, total, err := l.search(ctx, apps, q)
+	found, others, err := l.search(ctx, apps, counted, q)
 	if err != nil {
 		return Page{}, err
 	}
-	page := Page{Total: total}
+	page := Page{Total: total + others}
 	if len(found) > q.Limit {
 		found = found[:q.Limit]
 		page.Next = &found[q.Limit-1]
 	}
-	page.Views, err = l.views(ctx, found)
+	page.Views, err = l.views(ctx, found, quiet)
 	return page, err
 }
 
-// search returns the positions of one page and one more, and counts all.
-func (l *Ledger) search(ctx context.Context, apps []string, q Query) (found []Position, total int, err error) {
+// count is the number of domains in some states, or of all if there are none.
+func (a App) count(states []tasks.State) (n int) {
+	for state, domains := range a.Counts {
+		if len(states) == 0 || slices.Contains(states, state) {
+			n += domains
+		}
+	}
+	return n
+}
+
+// search returns the positions of one page and one more, and counts all but those of counted apps.
+func (l *Ledger) search(ctx context.Context, apps []string, counted map[string]bool, q Query) (found []Position, total int, err error) {
 	groups := []string{""} // the first words of members
 	if len(q.States) > 0 {
 		groups = groups[:0]
@@ -80,7 +107,9 @@ func (l *Ledger) search(ctx context.Context, apps []string, q Query) (found []Po
 			for _, group := range groups {
 				begin := group + " " + q.Prefix
 				from, to := "["+begin, "["+begin+"\xff"
-				counts = append(counts, p.ZLexCount(ctx, key(app, "index"), from, to))
+				if !counted[app] {
+					counts = append(counts, p.ZLexCount(ctx, key(app, "index"), from, to))
+				}
 				if q.After != nil && q.After.Domain >= q.Prefix {
 					from = "[" + group + " " + q.After.Domain
 					if app <= q.After.App {
@@ -110,11 +139,28 @@ func (l *Ledger) search(ctx context.Context, apps []string, q Query) (found []Po
 }
 
 // Latest returns the last changed domains, at most n and at most 50 of each app, newest
-// first.
+// first. It reads the n apps that changed last according to their summaries, and those whose
+// summary isn't right.
 func (l *Ledger) Latest(ctx context.Context, n int) ([]View, error) {
-	apps, err := l.Apps(ctx)
+	s, err := l.readSummaries(ctx)
 	if err != nil {
 		return nil, err
+	}
+	var apps []string
+	var kept []summary
+	local := time.Now()
+	for _, app := range s.apps {
+		if a, ok := s.of(app, local); !ok {
+			apps = append(apps, app)
+		} else if !a.Changed.IsZero() {
+			kept = append(kept, a)
+		}
+	}
+	slices.SortFunc(kept, func(a, b summary) int { return cmp.Or(b.Changed.Compare(a.Changed), strings.Compare(a.ID, b.ID)) })
+	quiet := map[string]bool{}
+	for _, a := range kept[:min(n, len(kept))] {
+		apps = append(apps, a.ID)
+		quiet[a.ID] = a.Pending == 0
 	}
 	lists := make([]*redis.ZSliceCmd, len(apps))
 	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -142,19 +188,19 @@ func (l *Ledger) Latest(ctx context.Context, n int) ([]View, error) {
 	for _, c := range all[:min(n, len(all))] {
 		positions = append(positions, c.Position)
 	}
-	return l.views(ctx, positions)
+	return l.views(ctx, positions, quiet)
 }
 
 // views reads the domains at the given positions, in their order, without those that the
-// ledger doesn't have any more.
-func (l *Ledger) views(ctx context.Context, positions []Position) ([]View, error) {
+// ledger doesn't have any more. Quiet apps have no pending change.
+func (l *Ledger) views(ctx context.Context, positions []Position, quiet map[string]bool) ([]View, error) {
 	names := map[string][]string{}
 	for _, p := range positions {
 		names[p.App] = append(names[p.App], p.Domain)
 	}
 	type answer struct {
-		domains, pending *redis.SliceCmd
-		sync             *redis.MapStringStringCmd
+		domains       *redis.SliceCmd
+		pending, sync *redis.SliceCmd // nil for a quiet app
 	}
 	answers := map[string]answer{}
 	if len(names) == 0 {
@@ -162,8 +208,11 @@ func (l *Ledger) views(ctx context.Context, positions []Position) ([]View, error
 	}
 	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for app, domains := range names {
-			answers[app] = answer{p.HMGet(ctx, key(app, "domains"), domains...), p.HMGet(ctx, key(app, "pending"), domains...),
-				p.HGetAll(ctx, key(app, "sync"))}
+			a := answer{domains: p.HMGet(ctx, key(app, "domains"), domains...)}
+			if !quiet[app] {
+				a.pending, a.sync = p.HMGet(ctx, key(app, "pending"), domains...), p.HMGet(ctx, key(app, "sync"), syncFields()...)
+			}
+			answers[app] = a
 		}
 		return nil
 	}); err != nil {
@@ -171,7 +220,11 @@ func (l *Ledger) views(ctx context.Context, positions []Position) ([]View, error
 	}
 	at := map[Position]View{}
 	for app, a := range answers {
-		views, err := decodeViews(app, foundFields(names[app], a.domains.Val()), foundFields(names[app], a.pending.Val()), a.sync.Val())
+		var pending, sync map[string]string
+		if a.pending != nil {
+			pending, sync = foundFields(names[app], a.pending.Val()), foundFields(syncFields(), a.sync.Val())
+		}
+		views, err := decodeViews(app, foundFields(names[app], a.domains.Val()), pending, sync)
 		if err != nil {
 			return nil, err
 		}
@@ -186,4 +239,23 @@ func (l *Ledger) views(ctx context.Context, positions []Position) ([]View, error
 		}
 	}
 	return views, nil
+}
+
+// Lookup returns the named domains of some apps, sorted by app and name, in one round trip. Unknown
+// ones are left out.
+func (l *Ledger) Lookup(ctx context.Context, apps []App, domains []string) ([]View, error) {
+	var positions []Position
+	quiet := map[string]bool{}
+	domains = slices.Compact(slices.Sorted(slices.Values(domains)))
+	for _, app := range apps {
+		quiet[app.ID] = app.Pending == 0
+		for _, domain := range domains {
+			positions = append(positions, Position{Domain: domain, App: app.ID})
+		}
+	}
+	views, err := l.views(ctx, positions, quiet)
+	slices.SortFunc(views, func(a, b View) int {
+		return cmp.Or(strings.Compare(a.AppID, b.AppID), strings.Compare(a.Domain, b.Domain))
+	})
+	return views, err
 }

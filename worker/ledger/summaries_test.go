@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
+	"pilotsync/tasks"
 	"pilotsync/test/redistest"
 	"pilotsync/worker/listsync"
 )
@@ -39,6 +41,18 @@ func (m *agendaModel) read() {
 	}
 	if diff := cmp.Diff(want, got); len(want)+len(got) > 0 && diff != "" {
 		m.Fatalf("readers of all apps see something else than the apps (-app +summary):\n%s", diff)
+	}
+	for _, q := range []Query{{Limit: 1}, {Limit: 9, States: []tasks.State{tasks.Done, tasks.Failed}}, {Limit: 9, Prefix: "b"}} {
+		got, err := m.other.Find(m.ctx, q)
+		m.must(err)
+		if q.Apps = known; len(known) == 0 {
+			continue
+		}
+		want, err := m.other.Find(m.ctx, q)
+		m.must(err)
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			m.Fatalf("the search %+v of all apps finds something else than that of the named ones (-named +all):\n%s", q, diff)
+		}
 	}
 	revisions, err := m.other.Revisions(m.ctx)
 	m.must(err)
