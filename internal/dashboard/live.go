@@ -72,6 +72,7 @@ func (r snapshotReader) take(ctx context.Context) (snapshot, error) {
 // for all of them.
 type hub struct {
 	ctx      context.Context
+	fresh    *freshness
 	snapshot func(context.Context) (snapshot, error)
 
 	mu          sync.Mutex
@@ -81,8 +82,8 @@ type hub struct {
 }
 
 // newHub returns a hub that takes snapshots with take, and whose streams end with ctx.
-func newHub(ctx context.Context, take func(context.Context) (snapshot, error)) *hub {
-	return &hub{ctx: ctx, snapshot: take, subscribers: map[*subscriber]struct{}{}}
+func newHub(ctx context.Context, fresh *freshness, take func(context.Context) (snapshot, error)) *hub {
+	return &hub{ctx: ctx, fresh: fresh, snapshot: take, subscribers: map[*subscriber]struct{}{}}
 }
 
 // subscriber collects changed topics until its stream sends them; a slow stream sends them
@@ -113,6 +114,7 @@ func (h *hub) subscribe() (s *subscriber, unsubscribe func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.subscribers[s] = struct{}{}
+	h.fresh.stream(1)
 	if h.stop == nil {
 		ctx, stop := context.WithCancel(h.ctx)
 		h.stop, h.ended = stop, make(chan struct{})
@@ -124,6 +126,7 @@ func (h *hub) subscribe() (s *subscriber, unsubscribe func()) {
 func (h *hub) unsubscribe(s *subscriber) {
 	h.mu.Lock()
 	delete(h.subscribers, s)
+	h.fresh.stream(-1)
 	if len(h.subscribers) > 0 || h.stop == nil {
 		h.mu.Unlock()
 		return
@@ -142,19 +145,26 @@ func (h *hub) poll(ctx context.Context, ended chan<- struct{}) {
 	var last snapshot
 	for {
 		limited, cancel := context.WithTimeout(ctx, readLimit)
+		began := time.Now()
 		now, err := h.snapshot(limited)
 		cancel()
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
+			h.fresh.change(time.Now(), began)
 			h.publish(nil, err)
 		case last == nil:
 			// Pages that were rendered before this snapshot may lack later changes.
 			last = now
+			h.fresh.change(time.Now(), began)
 			h.publish(slices.Collect(maps.Keys(now)), nil)
 		default:
-			h.publish(changed(last, now), nil)
+			topics := changed(last, now)
+			if len(topics) > 0 {
+				h.fresh.change(time.Now(), began)
+			}
+			h.publish(topics, nil)
 			last = now
 		}
 		select {

@@ -62,7 +62,7 @@ func (s *fakeSnapshots) set(now snapshot, err error) {
 func TestSubscribersAreNotifiedOfChanges(t *testing.T) {
 	t.Parallel()
 	s := &fakeSnapshots{now: snapshot{"app1": "1", "app2": "1", queuesTopic: "0"}}
-	h := newHub(t.Context(), s.take)
+	h := newHub(t.Context(), &freshness{}, s.take)
 	first, unsubscribe := h.subscribe()
 	second, unsubscribeSecond := h.subscribe()
 	want := func(w *subscriber, m message) {
@@ -111,7 +111,7 @@ func TestTheStreamEndsWithItsReaderOrItsDashboard(t *testing.T) {
 			t.Parallel()
 			ctx, closeDashboard := context.WithCancel(context.Background())
 			defer closeDashboard()
-			p := &pageServer{hub: newHub(ctx, (&fakeSnapshots{now: snapshot{"app1": "1"}}).take)}
+			p := &pageServer{hub: newHub(ctx, &freshness{}, (&fakeSnapshots{now: snapshot{"app1": "1"}}).take)}
 			server := httptest.NewServer(http.HandlerFunc(p.live))
 			defer server.Close()
 			readerCtx, cancelReader := context.WithCancel(context.Background())

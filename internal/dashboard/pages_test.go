@@ -139,9 +139,9 @@ func newPages(t *testing.T, s *fakeLedger, q fakeQueues, user User) http.Handler
 	p := &pageServer{
 		reader: s, enqueuer: s, operator: s, queues: q, listCache: newListCache(nil), files: files, templates: newPageTemplates(), version: "test",
 		now: func() time.Time { return noon }, log: testLog(t.Output()).WithField("test", t.Name()),
-		requireAct: (&Dashboard{}).requireAct,
+		requireAct: (&Dashboard{}).requireAct, fresh: &freshness{},
 	}
-	p.hub = newHub(t.Context(), snapshotReader{s, q}.take)
+	p.hub = newHub(t.Context(), &freshness{}, snapshotReader{s, q}.take)
 	mux := http.NewServeMux()
 	p.register(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

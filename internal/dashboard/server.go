@@ -64,6 +64,7 @@ type pageServer struct {
 	queues     queueReader
 	listCache  *listCache
 	hub        *hub
+	fresh      *freshness
 	requireAct func(http.HandlerFunc) http.HandlerFunc
 	now        func() time.Time
 	version    string
@@ -74,10 +75,11 @@ type pageServer struct {
 
 // registerPages registers the pages. [New] calls it once.
 func (s *Dashboard) registerPages(mux *http.ServeMux) {
-	queues := queueInspector{s.queues, s.cfg.Redis}
+	fresh := &freshness{}
+	queues := newSharedQueues(s.ctx, queueInspector{s.queues, s.cfg.Redis}, fresh)
 	p := &pageServer{
-		reader: s.ledger, enqueuer: s.enqueuer, operator: operator.New(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
-		hub: newHub(s.ctx, snapshotReader{s.ledger, queues}.take), requireAct: s.requireAct, now: time.Now,
+		reader: newSharedLedger(s.ctx, s.ledger, fresh), fresh: fresh, enqueuer: s.enqueuer, operator: operator.New(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
+		hub: newHub(s.ctx, fresh, snapshotReader{s.ledger, queues}.take), requireAct: s.requireAct, now: time.Now,
 		version: s.cfg.Version, log: s.log, templates: newPageTemplates(),
 	}
 	p.register(mux)
@@ -93,7 +95,12 @@ func (p *pageServer) register(mux *http.ServeMux) {
 	page("GET /domains", p.domains)
 	page("GET /domains/{app}/{domain}", p.domain)
 	act := func(pattern string, limit time.Duration, h func(http.ResponseWriter, *http.Request) error) {
-		mux.HandleFunc(pattern, p.requireAct(p.handle(limit, h)))
+		mux.HandleFunc(pattern, p.requireAct(p.handle(limit, func(w http.ResponseWriter, r *http.Request) error {
+			err := h(w, r)
+			now := time.Now()
+			p.fresh.change(now, now) // the next page shows what was done
+			return err
+		})))
 	}
 	act("POST /apps/{app}/check", checkLimit, p.checkDomains)
 	act("POST /apps/{app}/add", readLimit, p.addDomains)
