@@ -15,6 +15,7 @@ import (
 
 	"pilotsync/tasks"
 	"pilotsync/test/freeport"
+	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
 )
 
@@ -74,8 +75,10 @@ func readers(ctx context.Context, b *bench) ([]row, error) {
 		b.limited("pilotsync status --state failed, none"+apps, float64(large.state.commands), 10, " commands", few1(float64(small.state.commands), "")),
 		b.limited("pilotsync status --state failed, none"+apps+": read from Redis", float64(large.state.read)/1024, 4, " KiB",
 			few1(float64(small.state.read)/1024, " KiB")))
-	for i := range rows {
-		rows[i] = rows[i].open()
+	for i, r := range rows {
+		if !strings.HasPrefix(r.What, "one Prometheus scrape") && !strings.HasPrefix(r.What, "page /,") && !strings.HasPrefix(r.What, "page /apps/APP") {
+			rows[i] = r.open()
+		}
 	}
 	return rows, nil
 }
@@ -156,6 +159,7 @@ func (f *fixture) rest(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make the changes older: %w", err)
 	}
+	f.ledger = ledger.New(f.rdb) // one that doesn't rely on its earlier marks
 	_, err = f.ledger.AppStates(ctx)
 	return err
 }
