@@ -91,7 +91,8 @@ func (r Record) Reason() string {
 	return reason
 }
 
-// Problems returns the causes of the names that don't work, or won't soon, the domain's first.
+// Problems returns the causes of the names that don't work, or soon stop working. The domain's
+// own comes first.
 func (r Record) Problems() (all []tasks.Cause) {
 	if r.IsProblem() {
 		all = append(all, r.Cause)
