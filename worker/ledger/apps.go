@@ -16,13 +16,13 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// App is where one app stands.
+// App is the state of one app's syncs.
 type App struct {
 	ID      string
-	Wake    int64
-	Awake   bool // a sync is needed
-	Leased  bool // a sync runs
-	Pending int  // domains with a pending change
+	Wake    int64 // number of its last wake, as in [tasks.Sync]; 0 if it was never woken
+	Awake   bool  // a sync is needed
+	Leased  bool  // a sync runs
+	Pending int   // domains with a pending change
 	// Fails counts the syncs in a row that failed.
 	Fails   int
 	Failure *listsync.Failure // of the last sync, nil if it succeeded
@@ -32,14 +32,15 @@ type App struct {
 
 	// The fields below are set by [Ledger.AppStates] only.
 
-	// Listed is the number of names on the list that the last sync read at ListedAt; zero
-	// if there was no sync yet.
+	// Listed is the number of names on the list after the last sync or dry run, which ended at
+	// ListedAt; zero if there was none yet.
 	Listed   int
 	ListedAt time.Time
 	// DisconnectedSince is when the app's server was last connected to ServerPilot; zero if
 	// it is connected, or if that isn't known.
 	DisconnectedSince time.Time
-	// Coverage is nil for a list that fits on one certificate, and if it isn't known.
+	// Coverage is nil for a list that fits on one certificate, for an app with a custom one,
+	// and if it isn't known.
 	Coverage     *serverpilot.Coverage
 	Counts       map[tasks.State]int // domains by state, as [View] has it
 	Oldest       time.Time           // when the oldest pending change was recorded; zero for none
@@ -145,8 +146,8 @@ func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
 	return apps, nil
 }
 
-// Revisions returns a text for each app, which changes whenever readers would see a
-// difference.
+// Revisions returns a text for each app, by its id. The text changes whenever readers would see
+// a difference; it is empty before the first one.
 func (l *Ledger) Revisions(ctx context.Context) (map[string]string, error) {
 	apps, err := l.Apps(ctx)
 	if err != nil {

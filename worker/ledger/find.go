@@ -32,12 +32,12 @@ func (p Position) compare(other Position) int {
 // Page is a part of a [Query]'s results.
 type Page struct {
 	Views []View
-	Total int       // of all pages
+	Total int       // number of domains on all pages
 	Next  *Position // After of the next page; nil if there is none
 }
 
-// Find returns the domains that match a query, sorted by name and app. It takes three
-// round trips and reads at most one page of each app.
+// Find returns the domains that match a query, sorted by name and app. It takes at most three
+// round trips, and reads at most one page of each app and requested state.
 func (l *Ledger) Find(ctx context.Context, q Query) (Page, error) {
 	apps := q.Apps
 	if len(apps) == 0 {

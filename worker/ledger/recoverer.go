@@ -9,8 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// TryLock lets one caller in each interval be the recoverer, and reports whether it is this
-// one.
+// TryLock reports whether this caller is the recoverer of the current interval. Only one is.
 func (l *Ledger) TryLock(ctx context.Context, interval time.Duration) (bool, error) {
 	n, err := l.tryLock.Run(ctx, l.rdb, []string{sweepKey}, interval.Milliseconds()).Int()
 	if err != nil {
@@ -31,7 +30,7 @@ func (l *Ledger) Wake(ctx context.Context, app string) (wake int64, err error) {
 	return wake, nil
 }
 
-// SetWakeAt makes the recoverer wake an app at the given time, by Redis's clock, when a
+// SetWakeAt makes the recoverer wake an app at the given time, by Redis's clock. That is when a
 // write in flight can't take effect any more.
 func (l *Ledger) SetWakeAt(ctx context.Context, app string, at time.Time) error {
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -45,8 +44,8 @@ func (l *Ledger) SetWakeAt(ctx context.Context, app string, at time.Time) error 
 	return nil
 }
 
-// RenewWake gives an app a new wake, for a sync task with a new id; ok is false if that
-// isn't needed any more. wake is the one without a live task.
+// RenewWake gives an app a new wake, next, for a sync task with a new id, which the caller must
+// enqueue. wake is the one whose task was lost. ok is false if the app needs none any more.
 func (l *Ledger) RenewWake(ctx context.Context, app string, wake int64) (next int64, ok bool, err error) {
 	next, err = l.renewWake.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "pending")}, wake).Int64()
 	if err != nil {
@@ -97,7 +96,8 @@ func (l *Ledger) PostponeRecheck(ctx context.Context, app, domain string, until 
 	return nil
 }
 
-// TryLockRetry lets one caller retry an app's sync; others get false within the given time.
+// TryLockRetry reports whether this caller may retry an app's sync. Only one may, if several
+// ask within the given time.
 func (l *Ledger) TryLockRetry(ctx context.Context, app string, within time.Duration) (bool, error) {
 	n, err := l.tryLock.Run(ctx, l.rdb, []string{key(app, "retried")}, within.Milliseconds()).Int()
 	if err != nil {
