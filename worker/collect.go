@@ -30,8 +30,8 @@ type collector struct {
 	log      *logrus.Entry
 }
 
-// collect collects the facts about a record's names. It fails only if ServerPilot can't be
-// asked for needed facts; that uses up no attempt.
+// collect collects the facts about a record's names. It fails only if ServerPilot or Redis
+// doesn't answer what it needs, or if ctx ends; that uses up no attempt.
 func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Record) (certcheck.Facts, error) {
 	settings := c.registry.Load().AppSettings[v.AppID]
 	facts := certcheck.Facts{
@@ -65,7 +65,7 @@ func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Reco
 		facts.Expected, facts.DisconnectedSince = settings.Expected.With(server.LastAddress), server.DisconnectedSince()
 	}
 	c.probe(ctx, facts)
-	// A disconnected server would not learn of it.
+	// A disconnected server would not get the setting.
 	if facts.DisconnectedSince.IsZero() && facts.AutoSSL.CanEnable() && facts.NeedsCertificate() && ctx.Err() == nil {
 		if facts.AutoSSL, err = c.enableAutoSSL(ctx, v.AppID, facts.AutoSSL); err != nil {
 			return facts, err

@@ -24,11 +24,12 @@ type Config struct {
 	// workers; 0 for no limit.
 	APIRate int
 	Rules   listsync.Rules
-	// SSLDelays are the delays before each verification attempt; their number is the
-	// limit of attempts.
+	// SSLDelays are the delays before each verification attempt, at least one; their number
+	// is the limit of attempts.
 	SSLDelays []time.Duration
 	Check     certcheck.Config
-	// AppDefaults are the settings of all apps but those in AppSettings.
+	// AppDefaults are the settings of all apps but those in AppSettings, which has them by
+	// the app's id.
 	AppDefaults certcheck.AppSettings
 	AppSettings map[string]certcheck.AppSettings
 	// DryRun writes nothing to ServerPilot: changes stay pending, with a preview. Domains
@@ -38,7 +39,8 @@ type Config struct {
 	Reconcile Reconcile
 	// Concurrency is the number of apps that are synced in parallel.
 	Concurrency int
-	// Webhook receives the events of all apps but those in Webhooks, which have their own.
+	// Webhook receives the events of all apps but those in Webhooks, which has the app's own by
+	// its id.
 	Webhook  webhook.Target
 	Webhooks map[string]webhook.Target
 	// Metrics count what the worker does; nil for a registry that is never scraped.
