@@ -110,8 +110,8 @@ func (p Params) texts() map[string]string {
 	return texts
 }
 
-// addressTexts returns what remedies tell to set, by the parameter expected: the addresses, or
-// "an address in" its networks; and the IPv6 address alone.
+// addressTexts returns the texts of {value} and {ipv6}, see [Entry]. Both come from the
+// parameter expected.
 func (p Params) addressTexts() (value, ipv6 string) {
 	var values, networks []string
 	for _, r := range addressRecords(parseExpected(p.Expected)) {

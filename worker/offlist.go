@@ -11,9 +11,9 @@ import (
 )
 
 // offList returns those of a record's names that aren't on ServerPilot's list. If there are
-// any, repair says how they get back, and an app that isn't paused is woken for it. app may be
-// some seconds old, so a missing name counts only if a new read confirms it. It doesn't count
-// while another change of the domain is pending.
+// any, repair says how they get back, and an app that isn't paused is woken for it. The given
+// app may be some seconds old, so a missing name counts only if a new read confirms it. It
+// doesn't count while another change of the domain is pending.
 func (c *collector) offList(ctx context.Context, app serverpilot.App, r listsync.Record) (names []string, repair string, err error) {
 	if len(missing(r.Names, app.Domains)) == 0 {
 		return nil, "", nil

@@ -26,7 +26,7 @@ type Reconcile string
 const (
 	Repair       Reconcile = "repair" // a sync repairs it
 	Report       Reconcile = "report" // the log and a metric say what a sync would change
-	ReconcileOff Reconcile = "off"    // drift isn't looked for
+	ReconcileOff Reconcile = "off"    // drift isn't detected
 )
 
 // reconciler detects drift in each app's list every hour.

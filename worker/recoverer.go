@@ -19,8 +19,8 @@ const (
 	// overdueAfter is how long after its due time a verification counts as lost. It is more
 	// than asynq needs to hand out a task that is due, and one attempt to be made.
 	overdueAfter = time.Minute
-	// recheckPage is how many rechecks a turn enqueues for an app. The next turn enqueues
-	// more, so the overdue rechecks of a whole network are spread over time.
+	// recheckPage is how many rechecks one run of the recoverer enqueues for an app. The next
+	// run enqueues more, so the overdue rechecks of a whole network are spread over time.
 	recheckPage = 100
 	// recheckLostAfter is how long after it was enqueued a recheck is enqueued again, in case
 	// its task was lost.
@@ -41,7 +41,7 @@ type recoverer struct {
 	log       *logrus.Entry
 }
 
-// turn recovers unless another worker did so recently.
+// turn recovers unless another worker did so in the last 14 s.
 func (r *recoverer) turn(ctx context.Context) error {
 	// A little less than the interval: otherwise a worker would miss its next turn.
 	locked, err := r.ledger.TryLock(ctx, maintenanceInterval-time.Second)

@@ -44,8 +44,8 @@ func (l *Ledger) SetWakeAt(ctx context.Context, app string, at time.Time) error 
 	return nil
 }
 
-// RenewWake gives an app a new wake, next, for a sync task with a new id, which the caller must
-// enqueue. wake is the one whose task was lost. ok is false if the app needs none any more.
+// RenewWake gives an app a new wake, so that the caller can enqueue a sync task with a new id.
+// The parameter wake is the one whose task was lost. ok is false if the app needs no new one.
 func (l *Ledger) RenewWake(ctx context.Context, app string, wake int64) (next int64, ok bool, err error) {
 	next, err = l.renewWake.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "pending")}, wake).Int64()
 	if err != nil {
