@@ -193,7 +193,7 @@ var (
 			"The plan would exceed ServerPilot's limit.", ActorOperator, true},
 		{CauseRefusedByServerPilot, "ServerPilot refused it: {message}", "Do what the message says, then add the domain again.",
 			"ServerPilot refused a write in which only this domain changed, and accepted the list without it.", ActorOperator, true},
-		{CauseNoLongerListed, "{name} is not on the list any more, so it was not adopted", "To put it on the list, run: pilotsync enqueue add {name}.",
+		{CauseNoLongerListed, "{name} is not on the list any more, so it was not imported", "To put it on the list, run: pilotsync enqueue add {name}.",
 			"An import with if_listed found no such name.", ActorOperator, true},
 		{CauseNameProtected, "{name} is protected (PILOTSYNC_PROTECTED): it is never taken off the list",
 			"If it is to leave the list, take it out of PILOTSYNC_PROTECTED and remove the domain again.", "The setting names it.", ActorOperator, false},
