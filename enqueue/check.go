@@ -16,9 +16,10 @@ import (
 
 const (
 	// CheckWait is how long [Client.Check] waits for results. A check takes a second or two,
-	// and 15 s if the domain's name servers don't answer.
+	// and up to 15 s if name servers or a web server don't answer.
 	CheckWait = 20 * time.Second
-	// CheckMaxRetry is how often asynq retries a check whose worker died.
+	// CheckMaxRetry is how often asynq retries a check after its handler panicked, as for
+	// [MaxRetry]. A check that is too late for its client ends.
 	CheckMaxRetry = 3
 
 	checkPoll = 100 * time.Millisecond

@@ -1,5 +1,6 @@
-// Package enqueue puts requests for domains on the queue. A request gets its order number
-// from Redis and becomes one task, which a worker then processes.
+// Package enqueue puts requests for domains on the queues: to add, remove, verify or check
+// them. Each becomes one task, which a worker then processes. All but checks get an order
+// number from Redis.
 package enqueue
 
 import (
@@ -18,9 +19,9 @@ import (
 // Options of a change's task. asynq's defaults, 25 retries, 30 minutes and no retention,
 // don't suit it.
 const (
-	// MaxRetry is how often asynq retries the task after its handler panicked. Workers count
-	// nothing else against it (taskerr.IsFailure): neither a failure of Redis nor a killed
-	// worker.
+	// MaxRetry is how often asynq retries the task after its handler panicked. Neither a
+	// failure of Redis nor a killed worker counts (taskerr.IsFailure), and an invalid payload
+	// is archived at once.
 	MaxRetry = 100
 	// Timeout is how long one run may take. Recording a change is one script in Redis,
 	// which takes milliseconds.
@@ -49,20 +50,22 @@ type Request struct {
 	// [tasks.Change]. Not for removals.
 	Import bool
 	// IfListed rejects an import of a domain that isn't on the list, rather than adding it.
+	// It has no effect without Import.
 	IfListed bool
 	// Attempts is the limit of the domain's verification attempts, 1 to
 	// [tasks.MaxAttempts]; 0 leaves it to the worker's setting, even if the domain had a
 	// limit before. See [tasks.Change]. Not for removals.
 	Attempts int
-	// By is the operator's name for the domain's history; see [tasks.CheckBy].
+	// By is the operator's name for the domain's history, at most [tasks.MaxBy] characters;
+	// empty for none.
 	By string
 }
 
-// Receipt is the result of a request.
+// Receipt is the result of a request to add, remove or verify a domain.
 type Receipt struct {
 	AppID  string
 	Domain string // in canonical form
-	Seq    int64  // order number within the app; 0 if none was taken
+	Seq    int64  // order number within the app, from 1; 0 if none was taken
 	TaskID string // asynq's id of the task; empty if it wasn't enqueued
 }
 

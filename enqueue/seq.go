@@ -38,8 +38,8 @@ func (b *seqBlock) take() int64 {
 // once: after a FLUSHALL, Inspector and asynqmon wouldn't see the queue of a client that
 // was created before.
 //
-// Numbers only rise, and each is given out once. The exception is a Redis that loses its
-// memory while its clock is set back.
+// Numbers only rise, and each is given out once. The exception is a Redis that loses its data
+// while its clock is set back.
 func reserveNumbers(ctx context.Context, rdb redis.UniversalClient, queue string, counts map[string]int) (map[string]*seqBlock, error) {
 	var registered *redis.IntCmd
 	replies := make(map[string]*redis.Cmd, len(counts))

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// VerifyTimeout is how long one verification may take: concurrent probes of the names,
-	// at most 20 s each, and some calls to ServerPilot.
+	// VerifyTimeout is how long one attempt or recheck may take: concurrent probes of the
+	// names, at most 20 s each, and some calls to ServerPilot.
 	VerifyTimeout = 2 * time.Minute
 	// VerifyMaxRetry is how often asynq retries a verification after its handler panicked;
 	// nothing else counts, as for [MaxRetry].

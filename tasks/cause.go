@@ -51,7 +51,7 @@ type Params struct {
 // DNS records and certificates.
 const (
 	MaxParamItems = 10  // of each list
-	MaxParamText  = 240 // characters of each text
+	MaxParamText  = 240 // characters of each text except a host name, which may have 253
 )
 
 // Sentence describes the cause, as a clause without a full stop. A code that this release
@@ -66,8 +66,8 @@ func (c Cause) Remedy() string {
 	return c.render(func(e Entry) string { return e.Remedy })
 }
 
-// IsProblem reports whether a name doesn't work yet, or won't soon; see [Entry.Problem]. The
-// zero Cause and codes that this release doesn't know are no problems.
+// IsProblem reports whether the cause's name doesn't work yet, or will soon stop working; see
+// [Entry]. The zero Cause and codes that this release doesn't know are no problems.
 func (c Cause) IsProblem() bool {
 	e, known := Lookup(c.Code)
 	return known && e.Problem
@@ -110,8 +110,8 @@ func (p Params) texts() map[string]string {
 	return texts
 }
 
-// addressTexts returns what remedies tell to set, by the parameter expected: the addresses, or
-// "an address in" its networks; and the IPv6 address alone.
+// addressTexts returns the texts of {value} and {ipv6}, see [Entry]. Both come from the
+// parameter expected.
 func (p Params) addressTexts() (value, ipv6 string) {
 	var values, networks []string
 	for _, r := range addressRecords(parseExpected(p.Expected)) {

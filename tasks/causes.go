@@ -8,7 +8,7 @@ type Actor string
 const (
 	ActorOwner    Actor = "owner"    // the domain's owner, in DNS
 	ActorOperator Actor = "operator" // the operator of pilotsync or of the ServerPilot app
-	ActorNone     Actor = "nobody"   // no one has to act: pilotsync removes it, or it ends by itself, or nothing is wrong
+	ActorNone     Actor = "nobody"   // the cause needs no action: pilotsync removes it, it ends by itself, or nothing is wrong
 )
 
 // Entry is one code of the catalogue.
@@ -16,13 +16,14 @@ type Entry struct {
 	Code Code
 	// Sentence is a clause without a full stop, Remedy full sentences. {name} stands for a
 	// parameter, by its name in JSON. A part in [brackets] is shown only if its parameters
-	// aren't empty. {value} is what to set by the parameter expected: its first address of each
-	// family, or an address in its networks; {ipv6} is that of IPv6 alone.
+	// aren't empty. Two more come from the parameter expected. {value} is what DNS should have:
+	// the first address of each family, or an address in its networks. {ipv6} is the first IPv6
+	// address.
 	Sentence, Remedy string
 	// Detected says how pilotsync finds the cause out, for the documentation.
 	Detected string
 	Actor    Actor
-	// Problem: the name doesn't work yet, or won't soon.
+	// Problem: the name doesn't work yet, or will soon stop working.
 	Problem bool
 }
 
@@ -192,7 +193,7 @@ var (
 			"The plan would exceed ServerPilot's limit.", ActorOperator, true},
 		{CauseRefusedByServerPilot, "ServerPilot refused it: {message}", "Do what the message says, then add the domain again.",
 			"ServerPilot refused a write in which only this domain changed, and accepted the list without it.", ActorOperator, true},
-		{CauseNoLongerListed, "{name} is not on the list any more, so it was not adopted", "To put it on the list, run: pilotsync enqueue add {name}.",
+		{CauseNoLongerListed, "{name} is not on the list any more, so it was not imported", "To put it on the list, run: pilotsync enqueue add {name}.",
 			"An import with if_listed found no such name.", ActorOperator, true},
 		{CauseNameProtected, "{name} is protected (PILOTSYNC_PROTECTED): it is never taken off the list",
 			"If it is to leave the list, take it out of PILOTSYNC_PROTECTED and remove the domain again.", "The setting names it.", ActorOperator, false},

@@ -44,10 +44,10 @@ func addressIn(networks []string) string { return "an address in " + someOf(netw
 // caaForLetsEncrypt is the record that lets Let's Encrypt issue certificates (RFC 8659).
 const caaForLetsEncrypt = `0 issue "letsencrypt.org"`
 
-// DNSRecords returns the records that point names to a server: an A and an AAAA record of
-// each name, or a CNAME where a name is the www form of another. Their values are the first
-// single address of each family in expected: the others are alternatives. Networks count
-// only if no single address is known. There are no records if nothing is expected.
+// DNSRecords returns the records that point names to a server. Each name has an A and an AAAA
+// record, or a CNAME record if it is the www form of another. Their values are the first single
+// address of each family in expected; the others are alternatives. Networks count only if no
+// single address is known. There are no records if nothing is expected.
 func DNSRecords(names []string, expected []netip.Prefix) []DNSRecord {
 	records, right := []DNSRecord{}, addressRecords(expected) // [] in JSON, not null
 	for _, name := range names {

@@ -59,8 +59,10 @@ type Change struct {
 	// with the higher number is the later one.
 	Seq int64 `json:"seq"`
 	// WWW overrides the worker's setting for this domain; empty leaves it to the setting.
-	WWW         WWW       `json:"www,omitempty"`
-	SiteID      int64     `json:"site_id,omitempty"`
+	WWW WWW `json:"www,omitempty"`
+	// SiteID is WordPress's id of the domain's site, for events; 0 where there is none.
+	SiteID int64 `json:"site_id,omitempty"`
+	// RequestedAt is when the order number was taken, by Redis's clock.
 	RequestedAt time.Time `json:"requested_at"`
 	// Import takes names that are already on the list into the ledger, unchanged. The
 	// domain gets a www form only if the list has it. From then on pilotsync owns both
@@ -87,26 +89,28 @@ type Change struct {
 // Sync is the payload of app:sync: reconcile one app's list with the ledger.
 type Sync struct {
 	AppID string `json:"app_id"`
-	// Wake is the number of the wake mark that this task belongs to; 0 if Hour is set.
+	// Wake is the number of the wake that this task belongs to, from 1; 0 if Hour is set. An
+	// app is woken when it needs a sync, and its ledger counts its wakes.
 	Wake int64 `json:"wake"`
-	// Hour is set in the hourly sync that detects drift even if nothing is pending: hours
-	// since 1970.
+	// Hour is set in the hourly reconciliation, which detects drift even if nothing is pending:
+	// hours since 1970, by an offset of the app's own.
 	Hour int64 `json:"hour,omitempty"`
 
 	V Version `json:"v"`
 }
 
-// Verify is the payload of ssl:verify: one verification of one domain.
+// Verify is the payload of ssl:verify: one attempt to verify a domain, or one recheck of it.
 type Verify struct {
 	AppID  string `json:"app_id"`
 	Domain string `json:"domain"`
 	// Seq is the order number of the change that started this verification, or of the
-	// request that restarted it.
+	// request that restarted it. If rechecks failed, the worker restarts it by a number that
+	// it makes from the time.
 	Seq int64 `json:"seq"`
 	// Attempt counts from 1 up to the domain's limit: [Change.Attempts], or the number of
-	// configured delays.
+	// configured delays. It is 1 in a recheck, which isn't counted.
 	Attempt int `json:"attempt"`
-	// DueAt is the earliest moment of the attempt, by Redis's clock.
+	// DueAt is the earliest moment of the attempt or recheck, by Redis's clock.
 	DueAt time.Time `json:"due_at"`
 	// By is the operator who restarted the verification; empty in every other attempt.
 	By string `json:"by,omitempty"`
@@ -156,7 +160,7 @@ type Event struct {
 	Reason string `json:"reason"`
 	Cause
 	Remedy string `json:"remedy,omitempty"`
-	// Warnings are the causes of the domain's other names that don't work, or won't soon.
+	// Warnings are the causes of the domain's other names that don't work, or soon stop working.
 	Warnings []Cause `json:"warnings,omitempty"`
 	// At is when it happened, by Redis's clock in whole microseconds. No two events of an
 	// app have the same time, and their times are in the order of the events.

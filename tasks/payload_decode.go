@@ -61,7 +61,8 @@ func fieldError(payload []byte, err error) error {
 	return fmt.Errorf("not the JSON it should be: %w", err)
 }
 
-// Encode writes a payload. The types of this package always encode.
+// Encode returns a payload as JSON. It panics on a time after the year 9999, which no decoded
+// payload has.
 func Encode[T Change | Sync | Verify | Event | Check](p T) []byte {
 	b, err := json.Marshal(p)
 	if err != nil {

@@ -28,7 +28,7 @@ func checkSeq(seq int64) error {
 	return nil
 }
 
-// checkDomain also replaces the name by its canonical form.
+// checkDomain refuses what isn't a host name, and replaces a valid name by its canonical form.
 func checkDomain(name *string) error {
 	parsed, err := ParseDomain(*name)
 	if err != nil {

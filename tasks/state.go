@@ -1,19 +1,21 @@
 package tasks
 
-// State is the state of a domain. Ultimate Multisite's domain stages have the same names,
-// so a webhook needs no translation.
+// State is the state of a domain. Those from checking-dns to failed have the names of
+// Ultimate Multisite's domain stages; docs/wordpress.md has the stage of each state.
 type State string
 
 const (
 	// Pending: a requested change hasn't reached ServerPilot's list yet.
 	Pending State = "pending"
-	// CheckingDNS: listed; no attempt saw DNS point to the app's server yet.
+	// CheckingDNS: listed; the domain doesn't point to the app's server yet, or no more.
 	CheckingDNS State = "checking-dns"
 	// CheckingSSL: listed, DNS points to the server; no valid certificate was seen yet.
 	CheckingSSL State = "checking-ssl-cert"
-	// Done: listed, DNS points to the server and the certificate is valid.
+	// Done: listed, DNS points to the server or to a proxy before it, and the certificate
+	// that visitors see is valid.
 	Done State = "done"
-	// DoneWithoutSSL: listed, but all attempts ended without a valid certificate.
+	// DoneWithoutSSL: listed, but all attempts ended without a valid certificate. A listed
+	// wildcard has this state at once: it can't be checked.
 	DoneWithoutSSL State = "done-without-ssl"
 	// Failed: listed, but DNS didn't point to the server in any attempt.
 	Failed State = "failed"
@@ -50,5 +52,6 @@ func (s State) Listed() bool {
 // Checking reports whether the domain is listed and its verification isn't finished.
 func (s State) Checking() bool { return s == CheckingDNS || s == CheckingSSL }
 
-// Final reports whether nothing more happens to the domain without a new request.
+// Final reports whether the domain's last request or verification has ended. Later rechecks
+// of a listed domain may still change its state.
 func (s State) Final() bool { return s.Valid() && s != Pending && !s.Checking() }

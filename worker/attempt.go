@@ -150,8 +150,8 @@ func explainPostponed(r *listsync.Record, collectErr error) {
 	r.Explain(r.Cause, append(warnings, c)...)
 }
 
-// postpone delays an attempt, since ServerPilot could not be asked. The delay grows with the
-// time that the attempt is overdue.
+// postpone delays an attempt whose facts could not be collected. The delay grows with the time
+// that the attempt is overdue.
 func (r *verifier) postpone(ctx context.Context, v tasks.Verify, before listsync.Record, collectErr error, now time.Time) error {
 	r.metrics.VerificationPostponed()
 	delay := min(max(now.Sub(v.DueAt)/2, 5*time.Second), taskerr.MaxBackoff)

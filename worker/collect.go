@@ -32,8 +32,8 @@ type collector struct {
 	log      *logrus.Entry
 }
 
-// collect collects the facts about a record's names. It fails only if ServerPilot can't be
-// asked for needed facts; that uses up no attempt. If the rate limit is the reason, the error is
+// collect collects the facts about a record's names. It fails only if ServerPilot or
+// Redis doesn't answer what it needs, or if ctx ends; that uses up no attempt. If the rate limit is the reason, the error is
 // a [taskerr.NotReadyError].
 func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Record) (certcheck.Facts, error) {
 	facts, err := c.facts(ctx, v, r)
@@ -78,7 +78,7 @@ func (c *collector) facts(ctx context.Context, v tasks.Verify, r listsync.Record
 		facts.Expected, facts.DisconnectedSince = settings.Expected.With(server.LastAddress), server.DisconnectedSince()
 	}
 	c.probe(ctx, facts)
-	// A disconnected server would not learn of it.
+	// A disconnected server would not get the setting.
 	if facts.DisconnectedSince.IsZero() && facts.AutoSSL.CanEnable() && facts.NeedsCertificate() && ctx.Err() == nil {
 		if facts.AutoSSL, err = c.enableAutoSSL(ctx, v.AppID, facts.AutoSSL, !v.Recheck); err != nil {
 			return facts, err

@@ -24,11 +24,12 @@ type Config struct {
 	// workers; 0 for no limit.
 	APIRate int
 	Rules   listsync.Rules
-	// SSLDelays are the delays before each verification attempt; their number is the
-	// limit of attempts.
+	// SSLDelays are the delays before each verification attempt, at least one; their number
+	// is the limit of attempts.
 	SSLDelays []time.Duration
 	Check     certcheck.Config
-	// AppDefaults are the settings of all apps but those in AppSettings.
+	// AppDefaults are the settings of all apps but those in AppSettings, which has them by
+	// the app's id.
 	AppDefaults certcheck.AppSettings
 	AppSettings map[string]certcheck.AppSettings
 	// DryRun writes nothing to ServerPilot: changes stay pending, with a preview. Domains

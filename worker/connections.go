@@ -14,18 +14,18 @@ import (
 	"pilotsync/worker/registry"
 )
 
-// How often the servers of an app are looked at, by one worker for all.
+// How often ServerPilot is asked whether an app's server is connected, by one worker for all.
 const (
 	connectedInterval    = 5 * time.Minute
 	disconnectedInterval = time.Minute
 )
 
 // connections records whether the apps' servers are connected to ServerPilot, for readers
-// without a key. It runs beside the maintenance, which a ServerPilot that doesn't answer must
-// not hold up.
+// without a key. It runs beside the maintenance: if ServerPilot doesn't answer, that must not
+// wait.
 type connections struct {
-	interval time.Duration // of looking for what is due
-	// connected and disconnected are how old the record of such a server becomes.
+	interval time.Duration // between two searches for records that are due
+	// connected and disconnected are how old the record of such a server may become.
 	connected, disconnected time.Duration
 	apps                    *appcache.Cache
 	registry                *registry.Registry
@@ -79,7 +79,7 @@ func (c *connections) due(k ledger.Connection, now time.Time) bool {
 }
 
 func (c *connections) ask(ctx context.Context, k ledger.Connection, now time.Time) error {
-	// First of all the time, so that no other worker asks, too.
+	// The time is recorded before the call, so no other worker asks as well.
 	if err := c.ledger.AskConnection(ctx, k.App, now); err != nil {
 		return err
 	}
@@ -103,8 +103,8 @@ func (c *connections) ask(ctx context.Context, k ledger.Connection, now time.Tim
 	return c.ledger.SetConnection(ctx, k.App, now, since)
 }
 
-// noteApp returns a function that records what readers see of an app that a sync read. That it
-// can't doesn't matter to the sync.
+// noteApp returns a function that records what readers see of an app that a sync read. If that
+// fails, the sync continues.
 func noteApp(l *ledger.Ledger, log *logrus.Entry) func(context.Context, serverpilot.App) {
 	return func(ctx context.Context, app serverpilot.App) {
 		if err := l.NoteApp(ctx, app.ID, app.ServerID, serverpilot.CoverageOf(app)); err != nil && ctx.Err() == nil {

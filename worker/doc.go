@@ -9,8 +9,10 @@
 //	check.go     domain:check: whether a domain would work, before it is added (worker/precheck)
 //
 // maintenance.go runs what isn't a task: recoverer.go finds what a dead worker left, loss.go
-// detects a lost ledger, retry.go retries blocked apps after a start or a reload, and
-// reconcile.go schedules the hourly reconciliation.
+// detects a lost ledger, retry.go retries failing apps after a start or a reload, dryrun.go
+// ends a dry run, and reconcile.go schedules the hourly reconciliation. Beside it, announce.go
+// says that the worker is alive, and connections.go records whether servers are connected to
+// ServerPilot.
 //
 // worker.go wires everything up. Each queue has a separate asynq server with separate slots,
 // so a slow queue never delays another.

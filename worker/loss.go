@@ -112,7 +112,8 @@ func (d *lossDetector) check(ctx context.Context) error {
 	}
 	var errs []error
 	if now.Sub(current.Lost) < time.Minute {
-		// Otherwise asynq's inspector finds no task, and the recoverer takes all for lost.
+		// Otherwise asynq's inspector doesn't know the queues, and the recoverer takes all
+		// tasks for lost.
 		for _, queue := range tasks.Queues() {
 			errs = append(errs, d.janitor.Register(ctx, queue))
 		}

@@ -80,8 +80,8 @@ func evaluateRecheck(before listsync.Record, facts certcheck.Facts, now time.Tim
 	return after, entry
 }
 
-// keepDone records that a domain works. It is to be notified if it didn't work before,
-// and once for a certificate that ends soon, of which expiring is the cause.
+// keepDone records that a domain works. notify is true if it didn't work before, and once for
+// a certificate that ends soon; expiring is the cause of that.
 func keepDone(after *listsync.Record, before listsync.Record, verdict certcheck.Verdict, expiring tasks.Cause, now time.Time) (cause tasks.Cause, notify bool) {
 	apply(after, verdict)
 	after.SeenPointing, after.FailedRechecks = true, 0

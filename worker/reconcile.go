@@ -24,7 +24,7 @@ type Reconcile string
 const (
 	Repair       Reconcile = "repair" // a sync repairs it
 	Report       Reconcile = "report" // the log and a metric say what a sync would change
-	ReconcileOff Reconcile = "off"
+	ReconcileOff Reconcile = "off"    // drift isn't detected
 )
 
 // reconciler detects drift in each app's list every hour. The recoverer enqueues its tasks, and

@@ -75,7 +75,8 @@ type Worker struct {
 	end         context.CancelFunc // of the context of all tasks
 }
 
-// New wires up a worker; [Worker.Run] starts it.
+// New wires up a worker; [Worker.Run] starts it. Its error says which account, app or webhook of
+// cfg can't be used.
 func New(cfg Config) (*Worker, error) {
 	log := logrus.NewEntry(cfg.Log)
 	w := &Worker{log: log, id: workerID(), ready: cfg.Ready, stopping: make(chan struct{}), monitor: redismonitor.New(cfg.Redis, log)}
@@ -160,8 +161,8 @@ func New(cfg Config) (*Worker, error) {
 // Run processes tasks until ctx ends. Then it takes no new task, finishes the current calls,
 // puts the other tasks back and returns; that takes at most half a minute. It waits for Redis
 // if that is unavailable, at the start as well as later. It returns an error only if Redis
-// refuses the worker ([redismonitor.ErrRefused]), or doesn't answer while the worker
-// stops ([ErrRedisSilent]).
+// refuses the worker ([redismonitor.ErrRefused]), if a queue's server can't be started, or if
+// Redis doesn't answer while the worker stops ([ErrRedisSilent]).
 func (w *Worker) Run(ctx context.Context) error {
 	defer w.end()
 	if err := w.monitor.Await(ctx); err != nil || ctx.Err() != nil {
@@ -228,8 +229,8 @@ func (w *Worker) Reload(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-// retryApps retries the apps, also switches webhooks on if asked, and logs a warning if that
-// fails.
+// retryApps retries the apps and, if webhooks is set, switches webhooks on again. It logs
+// warning if that fails.
 func (w *Worker) retryApps(ctx context.Context, apps []string, webhooks bool, warning string) {
 	if err := w.retrier.retryApps(ctx, apps, webhooks); err != nil && ctx.Err() == nil {
 		w.log.WithError(err).Warn(warning)
@@ -237,7 +238,9 @@ func (w *Worker) retryApps(ctx context.Context, apps []string, webhooks bool, wa
 }
 
 // Drift returns the plan that a sync of an app would carry out now, and changes nothing.
-// The worker needn't run.
+// The worker needn't run. The error wraps [registry.ErrUnserved] if cfg has no account for the
+// app, and [listsync.ErrYield] if the account is at its rate limit; others are those of
+// [listsync.Syncer.Drift].
 func (w *Worker) Drift(ctx context.Context, app string) (listsync.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, driftTimeout)
 	defer cancel()

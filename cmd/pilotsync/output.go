@@ -45,7 +45,7 @@ type domainStatus struct {
 	AttemptAt *time.Time `json:"-"`
 }
 
-// problem is why a name doesn't work, or won't soon. The keys are a contract.
+// problem is why a name doesn't work, or soon stops working. The keys are a contract.
 type problem struct {
 	Name string `json:"name"`
 	tasks.Cause

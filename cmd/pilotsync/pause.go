@@ -18,7 +18,7 @@ type pauseCmd struct {
 
 // Help is shown under the command's own --help.
 func (*pauseCmd) Help() string {
-	return `Changes of a paused app wait, without loss and without retries, and no sync reads or writes its list. Daily checks of certificates continue. A running sync ends before its next step. The command needs Redis only. An app that a running worker serves can be paused before its first change; other apps that the ledger doesn't know are refused.
+	return `Changes of a paused app wait, without loss and without retries, and no sync reads or writes its list. Rechecks of certificates continue. A running sync ends before its next step. The command needs Redis only. An app that a running worker serves can be paused before its first change; other apps that the ledger doesn't know are refused.
 
 Examples:
 

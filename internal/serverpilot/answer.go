@@ -33,7 +33,7 @@ type SSL struct {
 // AutoSSL is the certificate that AutoSSL has available.
 type AutoSSL struct {
 	Available bool
-	// Domains are the names on the certificate that is ready; it can be fewer than the app's.
+	// Domains are the names on the certificate that is ready; they can be fewer than the app's.
 	Domains []string
 }
 

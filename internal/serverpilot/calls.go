@@ -77,7 +77,8 @@ func (c *Client) SetDomains(ctx context.Context, id string, domains []string, no
 }
 
 // EnableAutoSSL turns AutoSSL on. ServerPilot refuses it while no certificate is
-// available and while a custom one is installed. Every error is an [*Error].
+// available and while a custom one is installed. Every error is an [*Error]; its kind is
+// [Unknown] if AutoSSL may have been turned on.
 func (c *Client) EnableAutoSSL(ctx context.Context, id string) error {
 	if err := c.checkID(OpEnableAutoSSL, id); err != nil {
 		return err

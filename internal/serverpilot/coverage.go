@@ -9,8 +9,8 @@ import (
 
 // Coverage compares an app's list with the certificate that ServerPilot has ready for it.
 type Coverage struct {
-	Names   int `json:"names"` // on the list
-	Covered int `json:"covered"`
+	Names   int `json:"names"`   // number of names on the list
+	Covered int `json:"covered"` // number of those that the certificate is for
 	// Missing are names that the certificate isn't for, at most [tasks.MaxParamItems].
 	Missing []string `json:"missing,omitempty"`
 }
@@ -19,8 +19,9 @@ type Coverage struct {
 // (letsencrypt.org/docs/rate-limits).
 const MaxCertificateNames = 100
 
-// CoverageOf returns nil for a list that fits on one certificate of Let's Encrypt, and for an
-// app with a custom certificate, whose names ServerPilot's API doesn't tell.
+// CoverageOf compares the list of an app with its certificate. It returns nil if the list fits
+// on one certificate of Let's Encrypt, and if the app has a custom certificate, whose names
+// ServerPilot's API doesn't have.
 func CoverageOf(app App) *Coverage {
 	if len(app.Domains) <= MaxCertificateNames || app.SSL.Custom {
 		return nil

@@ -9,14 +9,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Account is a ServerPilot account with its served apps.
+// Account is a ServerPilot account with the ids of its served apps.
 type Account struct {
 	ClientID, APIKey string
 	Apps             []string
 }
 
-// Lists reads apps' domain lists for users, with several accounts. It shares the workers' rate
-// limit, and has only as much of it as verifications.
+// Lists reads apps' domain lists for users, with several accounts. It shares the rate limit of
+// verifications with the workers. It is safe for concurrent use.
 type Lists struct {
 	mu       sync.RWMutex
 	accounts map[string]listAccount // by app
@@ -30,8 +30,8 @@ type listAccount struct {
 // listTimeout is how long a user waits for a list.
 const listTimeout = 8 * time.Second
 
-// NewLists returns nil for no accounts. url and rate are those of [Config] and
-// [NewLimiter].
+// NewLists returns nil for no accounts. url is [Config.BaseURL], and rate the calls a second of
+// [NewLimiter]. Its errors are those of [New].
 func NewLists(rdb redis.UniversalClient, url string, rate int, accounts []Account) (*Lists, error) {
 	if len(accounts) == 0 {
 		return nil, nil
@@ -51,7 +51,9 @@ func NewLists(rdb redis.UniversalClient, url string, rate int, accounts []Accoun
 	return l, nil
 }
 
-// List returns the names on an app's list.
+// List returns the names on an app's list, in ServerPilot's order. It takes at most 8 s. An error
+// of the call is an [*Error]; others are that no account has the app, or that the rate limit
+// took too long.
 func (l *Lists) List(ctx context.Context, app string) ([]string, error) {
 	l.mu.RLock()
 	account, ok := l.accounts[app]

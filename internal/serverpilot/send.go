@@ -83,7 +83,8 @@ func (c *Client) write(ctx context.Context, op, id, path string, body []byte, no
 		return c.dialGuarded(callCtx, guard, network, addr)
 	})
 	transport.DisableKeepAlives = true
-	// The whole request fits, so it is sent in one write, or in as few as TLS allows.
+	// The buffer holds the whole request, so it is sent in one write, or in as few as TLS
+	// allows.
 	transport.WriteBufferSize = len(body) + 16<<10
 	transport.TLSClientConfig.DynamicRecordSizingDisabled = true
 	defer transport.CloseIdleConnections()

@@ -31,7 +31,8 @@ func (a AutoSSL) ownCertificates() bool {
 	return a.Custom || a.KeepOff && !a.On
 }
 
-// CanEnable reports whether ServerPilot is likely to let AutoSSL be turned on.
+// CanEnable reports whether a verification should turn AutoSSL on: the settings let it, and
+// ServerPilot is likely to accept it.
 func (a AutoSSL) CanEnable() bool {
 	return a.Known && !a.On && !a.Custom && a.Available && !a.KeepOff
 }

@@ -31,8 +31,9 @@ const (
 // CAA is what the CAA records (RFC 8659) say that apply to a name.
 type CAA struct {
 	Status CAAStatus
-	// Record is the domain whose records forbid, and Issuers what they allow instead. Detail
-	// is the critical property, or a clause about the resolver's failure.
+	// Record is the domain whose records decide, and Issuers are the authorities that they
+	// allow, at most [tasks.MaxParamItems]. Detail is the critical property in quotes, or a
+	// clause about the resolver's failure. All are empty if Status is CAAAllows.
 	Record  string
 	Issuers []string
 	Detail  string

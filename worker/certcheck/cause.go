@@ -90,7 +90,8 @@ func (f Facts) Expiring(name string) tasks.Cause {
 	return tasks.Cause{Code: tasks.CauseCertificateExpiring, Params: p}
 }
 
-// ExpectedTexts are the addresses and networks that DNS should have.
+// ExpectedTexts returns the addresses and networks that DNS should have, at most
+// [tasks.MaxParamItems].
 func (f Facts) ExpectedTexts() (shown []string) {
 	for _, e := range f.Expected[:min(len(f.Expected), tasks.MaxParamItems)] {
 		shown = append(shown, shownPrefix(e))
@@ -241,7 +242,7 @@ func (f Facts) autoSSLCause(seen tasks.Cause, name string) tasks.Cause {
 	return seen
 }
 
-// NeedsCertificate reports whether a name was probed that doesn't work.
+// NeedsCertificate reports whether one of the probed names doesn't work.
 func (f Facts) NeedsCertificate() bool {
 	for _, p := range f.Probes {
 		if !p.Good() {

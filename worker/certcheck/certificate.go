@@ -11,8 +11,8 @@ import (
 	"pilotsync/tasks"
 )
 
-// certFailure tells why a certificate was not accepted. crypto/x509 looks at
-// the leaf's time first, then at its names, then at the chain.
+// certFailure says why a certificate was not accepted. crypto/x509 checks the leaf's time
+// first, then its names, then the chain.
 func certFailure(err *tls.CertificateVerificationError, now time.Time) (TLSStatus, string) {
 	leaf := err.UnverifiedCertificates[0] // crypto/tls never reports a failure without one
 	by := ""

@@ -30,10 +30,10 @@ type Config struct {
 	// AllowPrivate permits addresses that aren't public. With it, every user who can
 	// map a domain can make the worker connect into its own network.
 	AllowPrivate bool
-	// Proxies are known besides Cloudflare, and looked for before it.
+	// Proxies are known besides Cloudflare, and are tried before it.
 	Proxies []Proxy
 	// Timeout limits the whole probe of one name; DNS gets half of it at most.
-	// 0 means 15 s; more than 20 s counts as 20 s.
+	// 0 or less means 15 s; more than 20 s counts as 20 s.
 	Timeout time.Duration
 	// Now is the clock for certificates' validity; nil means time.Now.
 	Now func() time.Time
@@ -73,7 +73,7 @@ func (c *Checker) WithProxies(proxies []Proxy) *Checker {
 	return &other
 }
 
-// Resolve is the DNS part of [Checker.Check] alone.
+// Resolve is the DNS part of [Checker.Check] alone, with the same limits; TLS is NotChecked.
 func (c *Checker) Resolve(ctx context.Context, name string, expected []netip.Prefix) Probe {
 	probe := Probe{Name: name, TLS: NotChecked}
 	c.resolve(ctx, &probe, expected)
@@ -82,8 +82,9 @@ func (c *Checker) Resolve(ctx context.Context, name string, expected []netip.Pre
 
 // Check resolves name, which is in ASCII form without a trailing dot. If all its
 // addresses are in expected, or are one proxy's, it does a TLS handshake with up to three
-// of them. Where that fails it reads the CAA records. Behind a proxy it sends the site a
-// challenge that one of secrets answers; without secrets the certificate alone decides.
+// of them. If that fails at the app's server, it reads the CAA records. A site behind a proxy
+// that shows a valid certificate gets a challenge, which it signs by one of secrets. Without
+// secrets the certificate alone decides.
 //
 // It returns no error: the Probe says what failed. It returns within Config.Timeout, and
 // soon after ctx ends. A Probe that ctx cut short says nothing about the domain

@@ -11,9 +11,9 @@ type DNSStatus string
 const (
 	// PointsHere: the name has addresses, and all of them are expected.
 	PointsHere DNSStatus = "points-here"
-	// Elsewhere: at least one address isn't expected.
+	// Elsewhere: at least one address isn't expected, and no known proxy has them all.
 	Elsewhere DNSStatus = "elsewhere"
-	// Proxied: none is expected of the app's server, and all are those of one proxy.
+	// Proxied: at least one address isn't expected, and all are those of one proxy.
 	Proxied DNSStatus = "proxied"
 	// NoAddress: DNS answered, and there is no A and no AAAA record.
 	NoAddress DNSStatus = "no-address"
@@ -49,35 +49,38 @@ const (
 	HandshakeFailed TLSStatus = "handshake-failed"
 )
 
-// Probe is the result of one check of one name. Its texts hold no control characters
-// and are at most 240 characters long, whatever DNS or a certificate contains.
+// Probe is the result of one check of one name. Its texts hold no control characters,
+// whatever DNS or a certificate contains. Names and issuers have at most 253 characters, those
+// in lists 40, and other texts 240.
 type Probe struct {
 	Name string
 	DNS  DNSStatus
-	// Addresses are the name's addresses, at most 32, sorted. If DNS is Elsewhere, the
-	// unexpected ones come first.
+	// Addresses are the name's addresses, at most 32: the unexpected ones first, and each
+	// kind sorted.
 	Addresses []netip.Addr
-	// Alias is, of NoAddress, the name that a CNAME record leads to; empty if there is none.
+	// Alias is set only in NoAddress: the name that a CNAME record leads to, or the names of a
+	// loop, "b.example → a.example"; empty if there is no CNAME record.
 	Alias string
 	// DNSDetail says more about Unknown ("no answer in time") and Bogus; empty otherwise.
 	DNSDetail string
-	// Provider is the name of the proxy, of Proxied.
+	// Provider is the name of the proxy; empty unless DNS is Proxied.
 	Provider string
 
 	TLS TLSStatus
 	// TLSDetail is a clause about the failure, such as "198.51.100.4 refuses
-	// connections on port 443"; empty if there was none.
+	// connections on port 443". It is empty if TLS is Valid, and if the certificate's fields
+	// explain the failure: WrongName, Expired and NotYetValid.
 	TLSDetail string
-	// Issuer (its organisation, or else its common name) and NotAfter are those
-	// of the certificate that was seen, valid or not; zero where none was.
+	// The certificate that was seen, valid or not; zero if none was. Issuer is the issuer's
+	// organisation, or else its common name.
 	Issuer              string
 	NotBefore, NotAfter time.Time
 	CertNames           []string // at most 10
-	// TLSAddress is the address that decided TLS; the zero Addr where none was
-	// looked at.
+	// TLSAddress is the address that decided TLS; the zero Addr if TLS is NotChecked.
 	TLSAddress netip.Addr
 
-	// CAA is read only if DNS points here, and no server shows a valid certificate.
+	// CAA is read only if DNS points here and a server that was dialled shows no valid
+	// certificate.
 	CAA CAA
 	// Site is asked only behind a proxy that shows a valid certificate.
 	Site SiteStatus

@@ -10,7 +10,7 @@ import (
 // control is the type of net.Dialer.Control.
 type control = func(network, address string, c syscall.RawConn) error
 
-// errNotPublic is wrapped by the error of a dial that the guard refused.
+// errNotPublic is wrapped by the error of a dial that refuseNonPublic refused.
 var errNotPublic = errors.New("not a public address")
 
 // refuseNonPublic is a [control]. It is the second line of defence: addresses are

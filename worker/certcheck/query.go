@@ -62,8 +62,8 @@ func (c *Checker) resolvers() (servers []string, err error) {
 	return servers, nil
 }
 
-// exchange sends a question and reads its answer. Its connection ends with ctx, which
-// package dns doesn't see to.
+// exchange sends a question and reads its answer. It closes the connection when ctx ends, which
+// package dns doesn't do.
 func exchange(ctx context.Context, network, server string, question *dns.Msg) (*dns.Msg, error) {
 	client := &dns.Client{Net: network, Timeout: queryTimeout}
 	conn, err := client.DialContext(ctx, server)

@@ -10,7 +10,7 @@ import (
 const (
 	maxDetail = 240
 	maxName   = 253
-	// maxShownName is shorter, as several of them stand in a row.
+	// maxShownName is shorter, since a text may hold several of them.
 	maxShownName = 40
 )
 

@@ -19,8 +19,8 @@ type Expected struct {
 	Only bool
 }
 
-// With returns all expected networks, with the address of the app's server; the zero Addr
-// if that isn't known.
+// With returns all expected networks, with the address of the app's server unless Only is set.
+// The zero Addr means that the address isn't known.
 func (e Expected) With(server netip.Addr) []netip.Prefix {
 	if e.Only || !server.IsValid() {
 		return e.Networks

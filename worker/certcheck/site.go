@@ -29,7 +29,7 @@ const (
 type SiteStatus string
 
 const (
-	// NotAsked: there is no secret to prove it with, or no answer that proves anything: a
+	// NotAsked: there is no secret to prove it with, or the answer proves nothing. It may be a
 	// redirect, an outage, or a page of the proxy or of a firewall.
 	NotAsked SiteStatus = ""
 	// Proven: the site signed the challenge.

@@ -18,19 +18,21 @@ type Facts struct {
 	// DisconnectedSince is when the app's server was last connected to ServerPilot; zero if
 	// it is connected, or if that isn't known.
 	DisconnectedSince time.Time
-	// Shared are warnings of other apps that have names of the domain, too.
+	// Shared are warnings about other apps that have names of the domain, too.
 	Shared []tasks.Cause
 	// OffList are those of Names that aren't on ServerPilot's list, and Repair is a clause
 	// about how they get back on it. They aren't probed. If Domain is one of them, no
 	// name is.
-	OffList  []string
-	Repair   string
+	OffList []string
+	Repair  string
+	// Expected is where DNS should point; empty if that isn't known.
 	Expected []netip.Prefix
 	// Attempt counts from 1; the attempt numbered Limit is the last.
 	Attempt, Limit int
-	// SeenPointing: an earlier attempt saw DNS pointing here.
+	// SeenPointing is that of the last attempt's [Verdict].
 	SeenPointing bool
-	App          string
+	// App is the id of the app that has the domain.
+	App string
 }
 
 // Verdict is the result of an evaluation.
@@ -42,7 +44,8 @@ type Verdict struct {
 	Warnings []tasks.Cause
 	// Final: the verification ends here.
 	Final bool
-	// SeenPointing: DNS pointed here in this attempt or before.
+	// SeenPointing: in this attempt or before, DNS pointed here, or the domain worked behind a
+	// proxy.
 	SeenPointing bool
 }
 

@@ -16,7 +16,7 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// App is where one app stands.
+// App is the state of one app's syncs.
 type App struct {
 	ID      string `json:"-"`
 	Wake    int64  `json:",omitzero"`

@@ -22,7 +22,8 @@ type AutoSSLAnswer struct {
 	Failed  string `json:"failed,omitempty"`  // why there was no answer, or none that decides
 }
 
-// TryLockAutoSSL lets one caller in half a minute turn AutoSSL on for an app.
+// TryLockAutoSSL reports whether this caller may turn AutoSSL on for an app. Only one may in
+// half a minute.
 func (l *Ledger) TryLockAutoSSL(ctx context.Context, app string) (bool, error) {
 	n, err := l.tryLock.Run(ctx, l.rdb, []string{key(app, "autossl")}, autoSSLInterval.Milliseconds()).Int()
 	if err != nil {

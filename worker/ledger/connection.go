@@ -91,7 +91,7 @@ func (l *Ledger) AskConnection(ctx context.Context, app string, at time.Time) er
 }
 
 // SetConnection records whether an app's server is connected, and when ServerPilot was asked.
-// Dashboards load the app's page again only if the former has changed.
+// Dashboards load the app's page again only if disconnectedSince has changed.
 func (l *Ledger) SetConnection(ctx context.Context, app string, askedAt, disconnectedSince time.Time) error {
 	since := ""
 	if !disconnectedSince.IsZero() {

@@ -1,5 +1,6 @@
 // Package ledger keeps the record of every domain in Redis: its request, state, order numbers
-// and history. For each app it also keeps the lease, the wake and the write in flight.
+// and history. For each app it also keeps the lease, the write in flight and the wake: an app
+// is woken when it needs a sync, and awake until a sync has left nothing to do.
 //
 // Each change of the ledger is one Lua script in a file of this directory, preceded by
 // prelude.lua. The scripts compare, count and move; Go decides the content of a record, which
@@ -13,7 +14,8 @@
 //	pilotsync:{APP}:seqs     hash    domain → order number of its last recorded change
 //	pilotsync:{APP}:pending  hash    domain → that change, until a sync has processed it; a
 //	                                 dry run puts its preview there
-//	pilotsync:{APP}:since    hash    domain → first addition after its last removal
+//	pilotsync:{APP}:since    hash    domain → order number of its first addition after its
+//	                                 last removal
 //	pilotsync:{APP}:domains  hash    domain → its record
 //	pilotsync:{APP}:ours     set     names on the list that are owned
 //	pilotsync:{APP}:gone     zset    tombstones: names that were removed lately, by when (ms)
@@ -22,7 +24,8 @@
 //	                                 recheck (ms)
 //	pilotsync:{APP}:autossl  string  when a verification last tried to turn AutoSSL on (ms)
 //	pilotsync:{APP}:autossl_answer
-//	                         string  ServerPilot's answer to that: empty, or why it refused; expires
+//	                         string  JSON: refused or failed, ServerPilot's answer to that; {}
+//	                                 for success; expires
 //	pilotsync:{APP}:retried  string  when a start or a reload of a worker last retried the sync (ms)
 //	pilotsync:{APP}:log:NAME list    the history of domain NAME, newest first; line.go has the
 //	                                 format (`pilotsync logs` shows it)

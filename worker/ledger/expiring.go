@@ -29,8 +29,8 @@ func (e *Expiring) add(domain string, end float64) {
 
 // renewals is what the ledger has of the certificates of an app's domains that are done.
 // Workers of 0.1.0 write a certificate's end, but not by when it should have been renewed.
-// So a domain may lack that time until its next recheck, and one that they removed has it
-// still.
+// So a domain may lack that time until its next recheck. A domain that such a worker removed
+// may still have it.
 type renewals struct {
 	late         *redis.StringSliceCmd // domains whose certificate should have been renewed
 	timed, ended *redis.IntCmd         // how many have that time; how many have an end

@@ -33,7 +33,7 @@ func (p Position) compare(other Position) int {
 // Page is a part of a [Query]'s results.
 type Page struct {
 	Views []View
-	Total int       // of all pages
+	Total int       // number of domains on all pages
 	Next  *Position // After of the next page; nil if there is none
 }
 

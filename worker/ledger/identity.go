@@ -17,7 +17,7 @@ import (
 const ledgerKey = "pilotsync:ledger"
 
 const (
-	// LossKept is how long after it a loss is reported.
+	// LossKept is how long a loss is reported.
 	LossKept = 7 * 24 * time.Hour
 	// setbackAllowed is how much older a ledger may become without being lost. A crash of
 	// Redis or a failover loses a second or two; a restored copy is older than a minute.

@@ -60,13 +60,13 @@ type Recorded struct {
 	Superseded bool
 	// Repeated: the same change was recorded before.
 	Repeated bool
-	// Start: the caller must enqueue the sync task for Wake.
+	// Start: the caller must enqueue the sync task for Wake, the number of the app's wake.
 	Start bool
 	Wake  int64
 }
 
-// Record records a change, adds entry to its domain's history, and sets the app's wake, in
-// one step. A change that is older than the last recorded one of its domain has no effect.
+// Record records a change, adds entry to its domain's history, and wakes the app, in one step.
+// A change that isn't later than the last recorded one of its domain isn't recorded.
 func (l *Ledger) Record(ctx context.Context, change listsync.Pending, entry listsync.HistoryEntry) (Recorded, error) {
 	app, kind := change.AppID, "add"
 	if change.Remove {

@@ -20,9 +20,8 @@ type OutboxEvent struct {
 }
 
 // Outbox returns the oldest events of an app, at most n. Each was put there in the same step
-// as the change that it reports, and stays until
-// [Ledger.RemoveFromOutbox]. So none is lost, and each
-// has the same time for every reader.
+// as the change that it reports, and stays until [Ledger.RemoveFromOutbox]. So none is lost, and
+// each has the same time for every reader.
 func (l *Ledger) Outbox(ctx context.Context, app string, n int) ([]OutboxEvent, error) {
 	lines, err := l.rdb.LRange(ctx, key(app, "outbox"), 0, int64(n)-1).Result()
 	if err != nil {

@@ -48,7 +48,7 @@ func (l *Ledger) Wake(ctx context.Context, app string) (wake int64, err error) {
 	return wake, nil
 }
 
-// SetWakeAt makes the recoverer wake an app at the given time, by Redis's clock, when a
+// SetWakeAt makes the recoverer wake an app at the given time, by Redis's clock. That is when a
 // write in flight can't take effect any more.
 func (l *Ledger) SetWakeAt(ctx context.Context, app string, at time.Time) error {
 	if err := l.agenda.mark(ctx, app, at); err != nil {
@@ -65,8 +65,8 @@ func (l *Ledger) SetWakeAt(ctx context.Context, app string, at time.Time) error 
 	return nil
 }
 
-// RenewWake gives an app a new wake, for a sync task with a new id; ok is false if that
-// isn't needed any more. wake is the one without a live task.
+// RenewWake gives an app a new wake, so that the caller can enqueue a sync task with a new id.
+// The parameter wake is the one whose task was lost. ok is false if the app needs no new one.
 func (l *Ledger) RenewWake(ctx context.Context, app string, wake int64) (next int64, ok bool, err error) {
 	if err := l.agenda.mark(ctx, app, time.Time{}); err != nil {
 		return 0, false, fmt.Errorf("wake app %s: %w", app, err)

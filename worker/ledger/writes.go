@@ -21,7 +21,7 @@ const (
 
 // Write is one write of an app's list.
 type Write struct {
-	N              int64     `json:"write"` // counts the app's writes; 0 for one in flight
+	N              int64     `json:"write"` // number among the app's writes, from 1; 0 for one in flight
 	At             time.Time `json:"at"`    // when it began
 	Outcome        string    `json:"outcome"`
 	Added, Removed []string  `json:"-"`

@@ -18,7 +18,7 @@ type candidate struct {
 	added       int64 // the order number of its last addition
 	www         tasks.WWW
 	names       []string
-	adds        []string    // names that the plan appends
+	adds        []string    // names that the plan appends for it
 	refusal     tasks.Cause // why its change is refused; zero if it isn't
 	deferred    bool        // no outcome: a later plan, with all domains, decides
 }
@@ -108,8 +108,8 @@ func (p *planner) importedWWW(c candidate) tasks.WWW {
 	return c.www
 }
 
-// rejectUnlisted rejects an import that may add no name, if the name has left the list
-// since the operator saw it. A domain that is already wanted is put back as usual.
+// rejectUnlisted rejects an import with IfListed whose name isn't on the list. A
+// domain that is already wanted is put back as usual.
 func (c *candidate) rejectUnlisted(p *planner) {
 	if !c.record.Wanted && p.importsNothing(*c.pending) {
 		c.wanted, c.refusal = false, tasks.Cause{Code: tasks.CauseNoLongerListed, Params: tasks.Params{Name: c.domain}}

@@ -11,8 +11,8 @@ import (
 // any time, without a condition. So an implementation must neither retry a write by itself
 // nor send one after its deadline.
 //
-// Every error is, or wraps, a [*CallError]; any other counts as [Transient] for List and
-// as [Unknown] for Replace.
+// An error of List or Replace is, or wraps, a [*CallError]. Any other error counts as
+// [Transient] for List and as [Unknown] for Replace.
 type API interface {
 	// Ready returns nil if the account's rate limit allows one read and one write now. It
 	// doesn't wait: otherwise its error wraps [ErrYield].
@@ -99,6 +99,7 @@ type Ledger interface {
 	// Renew extends the lease to LeaseTTL from now; the error is a [*NotAcquired] if the
 	// app was paused meanwhile.
 	Renew(ctx context.Context, lease Lease) error
+	// Snapshot returns the app's whole ledger at one moment; an unknown app has an empty one.
 	Snapshot(ctx context.Context, app string) (Snapshot, error)
 	// BeginWrite renews the lease and records that a write is in flight for LandingLimit,
 	// with the names that it claims. These stay recorded, with those of earlier writes,
@@ -112,14 +113,15 @@ type Ledger interface {
 	// domains; their changes stay pending. The events of the outcomes get into the outbox
 	// in the same step.
 	Commit(ctx context.Context, lease Lease, c Commit) (stale []string, err error)
-	// Release releases the lease if nothing is pending and the app wasn't woken
-	// meanwhile, and reports whether it did.
+	// Release releases the lease if nothing is pending and the app wasn't woken since the
+	// lease was acquired, and reports whether it did. If not, the caller must plan again.
 	Release(ctx context.Context, lease Lease) (released bool, err error)
 	// Preview records the previews of those changes that are still pending as planned, and
 	// releases the lease. If a change came meanwhile, or the app was woken, it keeps the
 	// lease and returns false. Records, owned names and writes stay as they are.
 	Preview(ctx context.Context, lease Lease, p Preview) (released bool, err error)
-	// Fail releases the lease although changes are pending.
+	// Fail releases the lease although changes are pending. failure is nil for a sync that
+	// stopped early without a failure.
 	Fail(ctx context.Context, lease Lease, failure *Failure) error
 }
 
@@ -157,7 +159,7 @@ type Commit struct {
 type Failure struct {
 	Reason  string
 	Blocked bool      // see the verdict Blocked
-	Since   time.Time // of the first failure in a row
+	Since   time.Time // by the worker's clock; the ledger keeps that of the first failure in a row
 }
 
 // Enqueuer enqueues the tasks that follow from a sync. It is called before the commit. So

@@ -10,7 +10,8 @@ import (
 // HistoryEntry is one line of a domain's history.
 type HistoryEntry struct {
 	At time.Time `json:"at"`
-	// State is empty if a later release wrote the line: then only At can be read.
+	// State is empty if a later release wrote the line: then only At can be read, and Reason
+	// says so.
 	State  tasks.State `json:"state"`
 	Action Action      `json:"action,omitempty"` // empty in entries of earlier releases
 	// Attempt is the number of a verification's attempt, or of the failed recheck in a row.

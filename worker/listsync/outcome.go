@@ -19,7 +19,7 @@ func (c *candidate) requested() Record {
 	if c.pending.SiteID != 0 {
 		r.SiteID = c.pending.SiteID
 	}
-	// An import of a wanted domain keeps its limit of attempts.
+	// An import of a wanted domain without a limit of attempts keeps the domain's limit.
 	keeps := c.pending.Import && c.record.Wanted && c.pending.Attempts == 0
 	if !c.pending.Remove && !keeps {
 		r.Attempts = c.pending.Attempts

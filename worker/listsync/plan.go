@@ -40,7 +40,7 @@ type Outcome struct {
 	Record Record // as it is to be committed; Record.Version is the one planned on
 	// Cause is what happened, for the domain's history. Record.Cause explains its state.
 	Cause tasks.Cause
-	// Verify: a new verification starts; Immediate: its first attempt waits for nothing.
+	// Verify: a new verification starts; Immediate: its first attempt has no delay.
 	Verify, Immediate bool
 	// Notify: the state changed, or a request ended, so there is an event.
 	Notify bool
@@ -75,11 +75,12 @@ func (r Result) InStep() bool {
 // of in:
 //
 //   - Names are compared by [tasks.Canonical]. A name on the list keeps its spelling.
-//   - A name leaves only if no wanted domain claims it, and if it is owned or a removal
-//     names it. All other names stay, in their order.
+//   - A name leaves only if no wanted domain claims it, and if it is owned, has a tombstone,
+//     or a removal names it. All other names stay, in their order, and protected names always.
 //   - Missing names of wanted domains are appended, beginning with the domains that have
 //     been wanted longest.
-//   - The list never grows beyond [Limit]: a domain gets all of its names or is rejected.
+//   - The list never grows beyond [Limit]: a new domain gets all of its names or is rejected.
+//     The missing www form of a listed domain waits for room.
 //   - A write also drops duplicates; they alone are no reason to write.
 func Plan(in Input) Result {
 	noRoom, remote, onRemote := map[string]tasks.Cause{}, make([]string, len(in.Remote)), map[string]bool{}
@@ -110,7 +111,7 @@ type planner struct {
 	protected     map[string]bool
 	noRoom        map[string]tasks.Cause // domain → why it doesn't fit, though it holds names
 	candidates    []candidate            // every domain of the ledger that takes part, longest wanted first
-	frozen        map[string]bool        // names of domains outside Only: they stay as they are
+	frozen        map[string]bool        // names that stay as they are: of domains outside Only, or refused
 	claimed       map[string]string      // name → the wanted domain that claims it
 	toRemove      map[string]bool        // names of pending removals
 	owned         map[string]bool        // names on the list that are owned

@@ -26,8 +26,8 @@ type Record struct {
 	WWW    tasks.WWW   `json:"www,omitempty"`
 	SiteID int64       `json:"site_id,omitempty"`
 	State  tasks.State `json:"state"`
-	// Names are those of its names that are on the list, the domain first; for a removed
-	// or rejected domain, those that it had.
+	// Names are those of its names that are on the list, the domain first. A removed domain
+	// has those that it had, and a rejected one those that it would have.
 	Names []string `json:"names"`
 	// Cause explains State, and Warnings say what the last verification found wrong with
 	// its other names.
@@ -36,7 +36,7 @@ type Record struct {
 	// OldReason explains State in a record of an earlier release, which has no Cause.
 	OldReason string `json:"reason,omitempty"`
 
-	// CheckSeq is the order number of the change that started the verification.
+	// CheckSeq identifies the verification: [tasks.Verify.Seq] of its attempts and rechecks.
 	CheckSeq int64 `json:"check_seq,omitempty"`
 	// Attempt is the number of attempts made so far.
 	Attempt int `json:"attempt"`
@@ -46,7 +46,8 @@ type Record struct {
 	// Limit is the verification's limit of attempts, for readers; 0 if a worker of an
 	// earlier release wrote the record.
 	Limit int `json:"limit,omitempty"`
-	// SeenPointing: in some attempt DNS pointed at the app's server.
+	// SeenPointing: in an attempt of this verification, DNS pointed to the app's server, or the
+	// domain worked behind a proxy.
 	SeenPointing  bool       `json:"pointed_here,omitempty"`
 	Certificate   *Cert      `json:"certificate,omitempty"`
 	RequestedAt   time.Time  `json:"requested_at"`
@@ -91,7 +92,8 @@ func (r Record) Reason() string {
 	return reason
 }
 
-// Problems returns the causes of the names that don't work, or won't soon, the domain's first.
+// Problems returns the causes of the names that don't work, or soon stop working. The domain's
+// own comes first.
 func (r Record) Problems() (all []tasks.Cause) {
 	if r.IsProblem() {
 		all = append(all, r.Cause)

@@ -12,7 +12,8 @@ import (
 type Settlement struct {
 	App   string
 	Wrote bool // the plan wrote ServerPilot's list
-	// TakenAt is the time of the snapshot that has the changes, At that of the commit.
+	// TakenAt is the time of the snapshot that has the changes, At that of the commit; both
+	// by the ledger's clock.
 	TakenAt, At time.Time
 	Domains     []Settled // sorted by domain
 }

@@ -22,17 +22,20 @@ type Syncer struct {
 	Ledger   Ledger
 	Enqueuer Enqueuer
 	Rules    Rules
-	// FirstDelay returns the delay between the commit and the first verification.
+	// FirstDelay returns the delay between the commit and the first attempt to verify a domain.
 	FirstDelay func(Record) time.Duration
-	Now        func() time.Time
+	// Now is the worker's clock, which may be wrong. So it measures durations; the only time
+	// taken from it is that of a [Failure].
+	Now func() time.Time
 	// MinInterval is the least time from an app's last commit to the next plan. In it the
 	// changes of a burst combine, since each plan costs a read and a write of the whole
 	// list. The first change of an app doesn't wait. 0 means no interval; it must be well
 	// below [LeaseTTL].
 	MinInterval time.Duration
-	// CommitRetryTimeout is how long a commit and the release of the lease are retried if
-	// the ledger fails. So after a failover of Redis the app needn't wait for the end of
-	// [LandingLimit] or of the lease. 0 means one try each; more than [LeaseTTL] is useless.
+	// CommitRetryTimeout is how long the steps after a write are retried if Redis fails: to
+	// enqueue verifications, to commit, and to release the lease of a sync that failed. So
+	// after a failover the app needn't wait for the end of [LandingLimit] or of the lease. 0
+	// means one try each; more than [LeaseTTL] is useless.
 	CommitRetryTimeout time.Duration
 	// ConflictDelay is the delay before a write that conflicted is tried again; it must be
 	// well below [LeaseTTL].
@@ -53,9 +56,10 @@ type Report struct {
 }
 
 // Sync brings the app's list in step with the ledger and returns once nothing is pending.
-// After an error it must be retried later. The error can be [ErrLeaseLost], [ErrYield], a
-// [*CallError], or one of the ledger or the enqueuer. It is a [*NotAcquired] if the sync
-// couldn't begin, or if the app was paused meanwhile. Wherever a Sync stops, even by a
+// After an error it must be retried later, unless the error says that nothing is pending, or
+// that another sync holds the lease. The error can wrap [ErrLeaseLost], [ErrYield], a
+// [*CallError], or an error of the ledger or the enqueuer. It wraps a [*NotAcquired] if the
+// sync couldn't begin, or if the app was paused meanwhile. Wherever a Sync stops, even by a
 // crash, the next one continues from what the list and the ledger say.
 func (s *Syncer) Sync(ctx context.Context, app string) (report Report, err error) {
 	err = s.leased(ctx, app, func(r *run) error {
@@ -90,8 +94,8 @@ func (s *Syncer) fail(ctx context.Context, lease Lease, failure *Failure) error 
 	})
 }
 
-// retryLedger calls do, which must be idempotent, until the ledger works. A stopping worker
-// tries once.
+// retryLedger calls do, which must be idempotent, until it succeeds, the lease is lost or
+// CommitRetryTimeout is over. A stopping worker tries once.
 func (s *Syncer) retryLedger(ctx context.Context, do func() error) error {
 	const between = 500 * time.Millisecond
 	for left := s.CommitRetryTimeout; ; left -= between {
@@ -262,8 +266,8 @@ func (r *run) read(ctx context.Context) ([]string, error) {
 	return remote, nil
 }
 
-// snapshot returns the ledger. It must be read after the list, so changes that came during
-// that call are included.
+// snapshot returns the ledger. It must be read after the list, so that it includes the changes
+// that came during that call.
 func (r *run) snapshot(ctx context.Context) (Snapshot, error) {
 	snapshot, err := r.Ledger.Snapshot(ctx, r.lease.App)
 	if err != nil {

@@ -44,13 +44,18 @@ type Target struct {
 	// DisconnectedSince is when the app's server was last connected to ServerPilot; zero if
 	// it is connected, or if that isn't known.
 	DisconnectedSince time.Time
-	Keys              [][]byte // of the webhook's secrets, for sites behind a proxy
-	WWW               tasks.WWW
+	// Keys are those of the webhook's secrets. With them a site behind a proxy proves that it
+	// is this network's; without them the proxy's certificate decides.
+	Keys [][]byte
+	// WWW is the rule that decides whether the domain has a www form.
+	WWW tasks.WWW
 }
 
 // Load reads an app, and the address of its server. The address is the zero Addr if
-// ServerPilot knows none. Names on the lists of others are those of other apps. If one of
-// those can't be read, the error says so, and the Target is complete otherwise.
+// ServerPilot knows none. others are the ids of the apps whose lists become OtherApps. If one
+// of these can't be read, the error wraps [ErrOtherApp], and the Target is complete otherwise.
+//
+// The caller sets Expected, Keys, WWW and AutoSSL.KeepOff, which are settings.
 func Load(ctx context.Context, source Source, id string, others []string) (Target, netip.Addr, error) {
 	t := Target{App: id, Listed: map[string]bool{}, OtherApps: map[string]string{}}
 	app, err := source.App(ctx, id)

@@ -11,11 +11,14 @@ import (
 // RecordStatus is a record to set, and what DNS has in its place. Its JSON is a contract.
 type RecordStatus struct {
 	tasks.DNSRecord
-	Status string   `json:"status"` // right, missing, optional, wrong, proxied or unknown
-	Found  []string `json:"found"`  // addresses
+	// Status is right, missing, wrong, proxied (visitors see a proxy), unknown (DNS gave no
+	// answer) or optional (the name works by the other family's address).
+	Status string   `json:"status"`
+	Found  []string `json:"found"` // the name's addresses of the record's family; of both for a CNAME
 }
 
-// StatusOf compares a record with what DNS has for its name.
+// StatusOf compares a record with what the probe found of its name. It sets Action if Status
+// is right, missing or wrong.
 func StatusOf(r tasks.DNSRecord, probe certcheck.Probe, expected []netip.Prefix) RecordStatus {
 	s := RecordStatus{DNSRecord: r, Found: []string{}}
 	right, wrong := false, false

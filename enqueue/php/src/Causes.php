@@ -30,7 +30,7 @@ final class Causes
         'WasNotListed' => ['was not on the list', 'Nothing.', 'nobody', false],
         'ListFull' => ['the app\'s list holds {count} names of at most {limit}; {name} would need {need} more', 'Remove domains from the app, or map {name} on another app. Then add it again.', 'operator', true],
         'RefusedByServerPilot' => ['ServerPilot refused it: {message}', 'Do what the message says, then add the domain again.', 'operator', true],
-        'NoLongerListed' => ['{name} is not on the list any more, so it was not adopted', 'To put it on the list, run: pilotsync enqueue add {name}.', 'operator', true],
+        'NoLongerListed' => ['{name} is not on the list any more, so it was not imported', 'To put it on the list, run: pilotsync enqueue add {name}.', 'operator', true],
         'NameProtected' => ['{name} is protected (PILOTSYNC_PROTECTED): it is never taken off the list', 'If it is to leave the list, take it out of PILOTSYNC_PROTECTED and remove the domain again.', 'operator', false],
         'NameNotCertifiable' => ['Let\'s Encrypt never certifies {name}: {rule}', 'Map another name. Or install a certificate of your own on the app in ServerPilot.', 'operator', true],
         'ServerDisconnected' => ['the app\'s server has not been connected to ServerPilot since {since}', 'Check that the server runs and that its ServerPilot agent reaches ServerPilot. Until then no change takes effect.', 'operator', true],

@@ -137,7 +137,7 @@ final class CauseTexts {
 			case 'NoLongerListed':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( '{name} is not on the list any more, so it was not adopted', 'pilotsync' ),
+					__( '{name} is not on the list any more, so it was not imported', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( 'To put it on the list, run: pilotsync enqueue add {name}.', 'pilotsync' ),
 				);
