@@ -133,8 +133,8 @@ func New(cfg Config) (*Worker, error) {
 	w.maintenance = &maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{
 		loss.check, w.retrier.retryPending, dryRuns.endAll, recoverer.turn, outbox.flushAll, w.reconciler.schedule,
 	}}
-	w.connections = &connections{interval: maintenanceInterval, connected: connectedInterval, disconnected: disconnectedInterval,
-		apps: apps, registry: w.registry, ledger: l, monitor: w.monitor, log: log}
+	w.connections = &connections{connected: connectedInterval, disconnected: disconnectedInterval, apps: apps, registry: w.registry, ledger: l}
+	w.connections.maintenance = maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{w.connections.refresh}}
 	w.announcer = newAnnouncer(l, w.registry, w.monitor, ledger.Worker{Name: w.id, DryRun: cfg.DryRun}, log)
 
 	servers := serverConfig{redis: redismonitor.Throttled{UniversalClient: cfg.Redis, Stopping: w.stopping}, base: base, monitor: w.monitor, log: log}
