@@ -10,7 +10,6 @@ import (
 	"pilotsync/internal/serverpilot"
 	"pilotsync/worker/appcache"
 	"pilotsync/worker/ledger"
-	"pilotsync/worker/redismonitor"
 	"pilotsync/worker/registry"
 )
 
@@ -21,35 +20,18 @@ const (
 )
 
 // connections records whether the apps' servers are connected to ServerPilot, for readers
-// without a key. It runs beside the maintenance: if ServerPilot doesn't answer, that must not
-// wait.
+// without a key. It has a maintenance of its own: if ServerPilot doesn't answer, the other one
+// must not wait.
 type connections struct {
-	interval time.Duration // between two searches for records that are due
+	maintenance
 	// connected and disconnected are how old the record of such a server may become.
 	connected, disconnected time.Duration
 	apps                    *appcache.Cache
 	registry                *registry.Registry
 	ledger                  *ledger.Ledger
-	monitor                 *redismonitor.Monitor
-	log                     *logrus.Entry
 }
 
-// run keeps the records current until ctx ends.
-func (c *connections) run(ctx context.Context) {
-	ticker := time.NewTicker(c.interval)
-	defer ticker.Stop()
-	for {
-		if err := c.refresh(ctx); err != nil && !c.monitor.Down(ctx) && ctx.Err() == nil {
-			c.log.WithError(err).Warn("the servers' connections could not be recorded; the next turn continues")
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
-}
-
+// refresh renews the records that are due.
 func (c *connections) refresh(ctx context.Context) error {
 	known, err := c.ledger.Connections(ctx, c.registry.Load().Apps...)
 	if err != nil {

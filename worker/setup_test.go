@@ -47,7 +47,11 @@ func setupOn(t *testing.T, sim *simulator.Simulator, addr string) *fixture {
 	t.Helper()
 	rdb := redis.NewClient(&redis.Options{Addr: addr, PoolSize: 200,
 		ReadTimeout: time.Minute, WriteTimeout: time.Minute, DialTimeout: time.Minute}) // the usual 3 s are too short for a busy machine
-	t.Cleanup(func() { rdb.Close() })
+	t.Cleanup(func() {
+		if !t.Failed() { // a worker that didn't stop still uses it, and asynq panics if it is closed
+			rdb.Close()
+		}
+	})
 	return &fixture{t: t, sim: sim, rdb: rdb, ledger: ledger.New(rdb), client: enqueue.New(rdb)}
 }
 

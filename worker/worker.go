@@ -143,8 +143,8 @@ func New(cfg Config) (*Worker, error) {
 	w.maintenance = &maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{
 		loss.check, w.retrier.retryPending, recoverer.turn,
 	}}
-	w.connections = &connections{interval: maintenanceInterval, connected: connectedInterval, disconnected: disconnectedInterval,
-		apps: apps, registry: w.registry, ledger: l, monitor: w.monitor, log: log}
+	w.connections = &connections{connected: connectedInterval, disconnected: disconnectedInterval, apps: apps, registry: w.registry, ledger: l}
+	w.connections.maintenance = maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{w.connections.refresh}}
 	w.announcer = newAnnouncer(l, w.registry, w.monitor, ledger.Worker{Name: w.id, DryRun: cfg.DryRun}, log)
 
 	servers := serverConfig{redis: w.poller.Client(), base: base, monitor: w.monitor, log: log}
