@@ -61,7 +61,7 @@ func (c *collector) enableAutoSSL(ctx context.Context, app string, a certcheck.A
 			return a, err
 		}
 	}
-	a.Refused, a.Failed, a.TurnedOn = answer.Refused, answer.Failed, answer == ledger.AutoSSLAnswer{}
+	a.Refusal, a.Failure, a.TurnedOn = answer.Refusal, answer.Failure, answer == ledger.AutoSSLAnswer{}
 	return a, nil
 }
 
@@ -74,10 +74,10 @@ func (c *collector) callAutoSSL(ctx context.Context, client *registry.Client, ap
 		log.Info("AutoSSL turned on")
 	case refusesAutoSSL(failed):
 		log.WithError(err).Warn("AutoSSL could not be turned on: ServerPilot refuses it")
-		answer.Refused = cmp.Or(failed.Message, failed.Error())
+		answer.Refusal = cmp.Or(failed.Message, failed.Error())
 	default:
 		log.WithError(err).Warn("AutoSSL could not be turned on yet")
-		answer.Failed = failed.Error()
+		answer.Failure = failed.Error()
 	}
 	return answer, c.ledger.SetAutoSSLAnswer(ctx, app, answer)
 }
@@ -89,7 +89,7 @@ func refusesAutoSSL(e *serverpilot.Error) bool {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		return false
 	}
-	return e.Kind == serverpilot.Refused || e.Kind == serverpilot.Blocked || e.Status >= 400 && e.Status < 500 && e.Message != ""
+	return e.Kind == serverpilot.RequestRefused || e.Kind == serverpilot.Blocked || e.Status >= 400 && e.Status < 500 && e.Message != ""
 }
 
 // awaitAutoSSL waits for the answer that another verification gets. If none comes, ServerPilot
@@ -106,7 +106,7 @@ func (c *collector) awaitAutoSSL(ctx context.Context, app string) (answer ledger
 		}
 		select {
 		case <-wait.Done():
-			return ledger.AutoSSLAnswer{Failed: "ServerPilot hasn't answered yet"}, ctx.Err()
+			return ledger.AutoSSLAnswer{Failure: "ServerPilot hasn't answered yet"}, ctx.Err()
 		case <-poll.C:
 		}
 	}

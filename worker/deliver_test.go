@@ -345,7 +345,7 @@ func TestNoEventIsSentToAnotherAddress(t *testing.T) {
 	if _, calls := away.delivered(); calls != 1 {
 		t.Errorf("the redirect was followed: %d calls", calls)
 	}
-	if failed := f.events(true); len(failed) != 1 || failed[0].Event.AppID != "app3" || failed[0].Delivery != webhook.Failed {
+	if failed := f.events(true); len(failed) != 1 || failed[0].Event.AppID != "app3" || failed[0].Delivery != webhook.DeliveryFailed {
 		t.Errorf("failed are %+v", failed)
 	}
 }

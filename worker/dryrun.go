@@ -12,29 +12,29 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// preview replaces a sync in a dry run: it records and logs what a sync would do.
-func (h *syncHandler) preview(ctx context.Context, s tasks.Sync) error {
+// handleDryRun replaces a sync in a dry run: it records and logs what a sync would do.
+func (h *syncHandler) handleDryRun(ctx context.Context, s tasks.Sync) error {
 	app := s.AppID
 	began := time.Now()
-	p, err := h.syncer.DryRun(ctx, app)
+	result, err := h.syncer.DryRun(ctx, app)
 	h.metrics.DryRun(time.Since(began), err)
 	h.outbox.flushNow(ctx, app)
 	if err != nil {
 		return h.unfinished(ctx, s, err)
 	}
 	log := taskLog(ctx, h.log, app)
-	for _, change := range p.Changes {
+	for _, change := range result.Changes {
 		log.WithFields(changeFields(app, change.Domain, change.Seq)).Info("dry run: " + change.Domain + " " + change.Preview)
 	}
-	if len(p.Added)+len(p.Removed) == 0 {
-		log.Infof("dry run: the list stays as it is, with %d names", p.Listed)
+	if len(result.Added)+len(result.Removed) == 0 {
+		log.Infof("dry run: the list stays as it is, with %d names", result.Listed)
 		return nil
 	}
 	var words []string
-	for _, name := range p.Added {
+	for _, name := range result.Added {
 		words = append(words, "+"+name)
 	}
-	for _, name := range p.Removed {
+	for _, name := range result.Removed {
 		words = append(words, "-"+name)
 	}
 	log.Infof("dry run: a sync would write the list: %s", strings.Join(words, " "))

@@ -64,7 +64,7 @@ func (a listAPI) Replace(ctx context.Context, app string, names []string, notAft
 	}
 	answer, err := client.SetDomains(ctx, app, names, notAfter)
 	if err != nil {
-		if failed := serverpilot.AsError(err); failed != nil && failed.Kind == serverpilot.Unknown {
+		if failed := serverpilot.AsError(err); failed != nil && failed.Kind == serverpilot.WriteUnknown {
 			a.ambiguousWrite()
 		}
 		return nil, callError(err)
@@ -80,12 +80,12 @@ func callError(err error) error {
 	}
 	verdict := listsync.Transient
 	switch failed.Kind {
-	case serverpilot.Unknown:
-		verdict = listsync.Unknown
+	case serverpilot.WriteUnknown:
+		verdict = listsync.WriteUnknown
 	case serverpilot.Blocked:
 		verdict = listsync.Blocked
-	case serverpilot.Refused:
-		verdict = listsync.Refused
+	case serverpilot.RequestRefused:
+		verdict = listsync.ListRefused
 	}
 	// A gateway's 409 has no message of ServerPilot's, and says nothing of a name.
 	conflict := failed.Status == http.StatusConflict && failed.Message != ""

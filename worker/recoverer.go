@@ -58,7 +58,7 @@ type recoverer struct {
 // turn visits the apps that are due.
 func (r *recoverer) turn(ctx context.Context) error {
 	// A little less than the interval: otherwise a worker would miss its next turn.
-	all, err := r.ledger.TryLock(ctx, maintenanceInterval-time.Second)
+	all, err := r.ledger.TryLockRecoverer(ctx, maintenanceInterval-time.Second)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func (h *syncHandler) handle(ctx context.Context, t *asynq.Task) error {
 	}
 	// The task leaves its slot to other apps while those of its account are first. Users wait
 	// for changes, and not for reconciliations.
-	if err := client.SyncTurn(s.AppID, s.Hour == 0); err != nil {
+	if err := client.MayTrySync(s.AppID, s.Hour == 0); err != nil {
 		return err
 	}
 	leave, err := h.shares.Enter(ctx, client.ID)
@@ -61,7 +61,7 @@ func (h *syncHandler) handle(ctx context.Context, t *asynq.Task) error {
 		return h.reconciler.reconcile(ctx, s.AppID)
 	}
 	if h.dryRun {
-		return h.preview(ctx, s)
+		return h.handleDryRun(ctx, s)
 	}
 	began := time.Now()
 	report, err := h.syncer.Sync(ctx, s.AppID)
@@ -109,7 +109,7 @@ func (h *syncHandler) unfinished(ctx context.Context, s tasks.Sync, err error) e
 func (h *syncHandler) syncAgain(ctx context.Context, app string, syncErr error) error {
 	var call *listsync.CallError
 	var err error
-	if errors.As(syncErr, &call) && call.Verdict == listsync.Unknown {
+	if errors.As(syncErr, &call) && call.Verdict == listsync.WriteUnknown {
 		var now time.Time
 		if now, err = h.ledger.Now(ctx); err == nil {
 			err = h.ledger.SetWakeAt(ctx, app, now.Add(listsync.LandingLimit))

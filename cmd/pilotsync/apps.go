@@ -184,8 +184,8 @@ func appTable(apps []appStatus, now time.Time) *terminal.Table {
 		}
 		if w := a.Write; w != nil {
 			write = fmt.Sprintf("%s: +%d -%d", relative(&w.At, now), len(w.Added), len(w.Removed))
-			if w.Outcome != "written" {
-				write += " (" + w.Outcome + ")"
+			if w.Outcome != ledger.WriteSucceeded {
+				write += " (" + string(w.Outcome) + ")"
 			}
 		}
 		t.Add(a.ID, terminal.StateCounts(a.Domains), names, strconv.Itoa(a.Waiting), relative(a.Oldest, now), write, a.describeTrouble())

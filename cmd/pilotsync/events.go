@@ -108,7 +108,7 @@ func eventTable(events []eventStatus, now time.Time) *terminal.Table {
 
 func deliveryColor(delivery string) terminal.Color {
 	switch webhook.Delivery(delivery) {
-	case webhook.Failed:
+	case webhook.DeliveryFailed:
 		return terminal.Red
 	case webhook.Delivered:
 		return terminal.Green

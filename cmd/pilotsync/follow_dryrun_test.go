@@ -36,7 +36,7 @@ func TestWaitingEndsWithWhatADryRunHasPlanned(t *testing.T) {
 	}
 	planned := s.Pending["a.example.com"]
 	planned.Preview = "would be put on the list"
-	if _, err := l.Preview(ctx, lease, listsync.Preview{Changes: []listsync.Pending{planned}}); err != nil {
+	if _, err := l.RecordDryRun(ctx, lease, listsync.DryRunResult{Changes: []listsync.Pending{planned}}); err != nil {
 		t.Fatal(err)
 	}
 	ended, err := f.read(ctx, l)

@@ -48,12 +48,12 @@ type writeStatus struct {
 
 // writeSummary is a write without its app and number. The keys are a contract.
 type writeSummary struct {
-	At       time.Time `json:"at"`
-	Outcome  string    `json:"outcome"`
-	Added    []string  `json:"added"`
-	Removed  []string  `json:"removed"`
-	Size     int       `json:"size"`
-	WorkerID string    `json:"who"`
+	At       time.Time           `json:"at"`
+	Outcome  ledger.WriteOutcome `json:"outcome"`
+	Added    []string            `json:"added"`
+	Removed  []string            `json:"removed"`
+	Size     int                 `json:"size"`
+	WorkerID string              `json:"who"`
 }
 
 func summaryOf(w ledger.Write) writeSummary {
@@ -104,7 +104,7 @@ func printWrites(s *terminal.Streams, app string, writes []ledger.Write) error {
 		if w.N == 0 {
 			number = "in flight"
 		}
-		outcome := s.Palette().Paint(outcomeColor(w.Outcome), text.Printable(w.Outcome))
+		outcome := s.Palette().Paint(outcomeColor(w.Outcome), text.Printable(string(w.Outcome)))
 		fmt.Fprintf(&b, "%s  %s  %s  a list of %d names  (%s)\n", number, w.At.UTC().Format(restore.TimeFormat), outcome, w.Size, text.Printable(w.WorkerID))
 		if err := printDiff(&b, w.Added, w.Removed); err != nil {
 			return err
@@ -113,11 +113,11 @@ func printWrites(s *terminal.Streams, app string, writes []ledger.Write) error {
 	return s.Printf("%s", b.String())
 }
 
-func outcomeColor(outcome string) terminal.Color {
+func outcomeColor(outcome ledger.WriteOutcome) terminal.Color {
 	switch outcome {
-	case "written":
+	case ledger.WriteSucceeded:
 		return ""
-	case "failed":
+	case ledger.WriteFailed:
 		return terminal.Red
 	}
 	return terminal.Yellow

@@ -190,14 +190,14 @@ func namesFromLedger(views []ledger.View) []listedName {
 // writeLabel is a write's outcome as people read it.
 func writeLabel(w ledger.Write) string {
 	switch w.Outcome {
-	case ledger.Written:
+	case ledger.WriteSucceeded:
 		return "written"
-	case ledger.Failed:
+	case ledger.WriteFailed:
 		return "refused"
-	case ledger.Unknown:
+	case ledger.WriteUnknown:
 		return "no answer"
-	case ledger.Writing:
+	case ledger.WriteInFlight:
 		return "in flight"
 	}
-	return w.Outcome
+	return string(w.Outcome)
 }

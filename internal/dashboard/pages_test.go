@@ -341,7 +341,7 @@ func TestWithoutKeysTheAppsPageShowsTheLedgersNames(t *testing.T) {
 	view := failedShop("app1")
 	view.Record.Wanted, view.Record.Names = true, view.Names
 	s := &fakeLedger{apps: []ledger.App{{ID: "app1"}}, views: []ledger.View{view},
-		writes: []ledger.Write{{N: 3, At: noon, Outcome: ledger.Unknown, Added: []string{"new.example.com"}, Removed: []string{"old.example.com"}, Size: 12, WorkerID: "w/1"}}}
+		writes: []ledger.Write{{N: 3, At: noon, Outcome: ledger.WriteUnknown, Added: []string{"new.example.com"}, Removed: []string{"old.example.com"}, Size: 12, WorkerID: "w/1"}}}
 	rec := sendRequest(newPages(t, s, fakeQueues{}, User{Role: View}), "GET", "/apps/app1", nil)
 	for _, want := range []string{"without ServerPilot&#39;s keys", "not seen", "shop.example.com", "+ new.example.com", "− old.example.com", "no answer", "12 names, by w/1"} {
 		checkAnswer(t, rec, 200, want)

@@ -162,7 +162,7 @@ func FuzzAnswer(f *testing.F) {
 			t.Fatalf("an error with a list: %+v", app)
 		}
 		e := AsError(err)
-		if e == nil || e.Kind < Retry || e.Kind > Refused || !write && e.Kind == Unknown {
+		if e == nil || e.Kind < Retry || e.Kind > RequestRefused || !write && e.Kind == WriteUnknown {
 			t.Fatalf("status %d: error %#v", status, e)
 		}
 		if e.RetryAfter < 0 || e.RetryAfter > retryafter.Max {

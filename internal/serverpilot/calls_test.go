@@ -30,21 +30,21 @@ func TestKindOfEveryAnswer(t *testing.T) {
 	}{
 		{"200 with the app", 200, goodApp, ok, ok},
 		{"201 with the app", 201, goodApp, ok, ok},
-		{"202 with the app", 202, goodApp, Retry, Unknown},
-		{"204", 204, "", Retry, Unknown},
-		{"200 with HTML", 200, htmlPage, Retry, Unknown},
-		{"200 with nothing", 200, "", Retry, Unknown},
-		{"200 cut off", 200, goodApp[:40], Retry, Unknown},
-		{"200 without domains", 200, `{"data":{"id":"app1"}}`, Retry, Unknown},
-		{"200 with null for domains", 200, `{"data":{"id":"app1","domains":null}}`, Retry, Unknown},
-		{"200 with an object for domains", 200, `{"data":{"id":"app1","domains":{"1":"a.example.com"}}}`, Retry, Unknown},
-		{"200 about another app", 200, `{"data":{"id":"app2","domains":[]}}`, Retry, Unknown},
-		{"200 with an error in it", 200, jsonError, Retry, Unknown},
-		{"200 longer than is read", 200, goodApp + strings.Repeat(" ", maxBody), Retry, Unknown},
-		{"301", 301, "", Retry, Unknown},
-		{"302 with the app", 302, goodApp, Retry, Unknown},
-		{"307", 307, "", Retry, Unknown},
-		{"400 with a reason", 400, jsonError, Refused, Refused},
+		{"202 with the app", 202, goodApp, Retry, WriteUnknown},
+		{"204", 204, "", Retry, WriteUnknown},
+		{"200 with HTML", 200, htmlPage, Retry, WriteUnknown},
+		{"200 with nothing", 200, "", Retry, WriteUnknown},
+		{"200 cut off", 200, goodApp[:40], Retry, WriteUnknown},
+		{"200 without domains", 200, `{"data":{"id":"app1"}}`, Retry, WriteUnknown},
+		{"200 with null for domains", 200, `{"data":{"id":"app1","domains":null}}`, Retry, WriteUnknown},
+		{"200 with an object for domains", 200, `{"data":{"id":"app1","domains":{"1":"a.example.com"}}}`, Retry, WriteUnknown},
+		{"200 about another app", 200, `{"data":{"id":"app2","domains":[]}}`, Retry, WriteUnknown},
+		{"200 with an error in it", 200, jsonError, Retry, WriteUnknown},
+		{"200 longer than is read", 200, goodApp + strings.Repeat(" ", maxBody), Retry, WriteUnknown},
+		{"301", 301, "", Retry, WriteUnknown},
+		{"302 with the app", 302, goodApp, Retry, WriteUnknown},
+		{"307", 307, "", Retry, WriteUnknown},
+		{"400 with a reason", 400, jsonError, RequestRefused, RequestRefused},
 		{"400 with HTML", 400, htmlPage, Retry, Retry},
 		{"400 with nothing", 400, "", Retry, Retry},
 		{"401", 401, jsonError, Blocked, Blocked},
@@ -60,13 +60,13 @@ func TestKindOfEveryAnswer(t *testing.T) {
 		{"422 with a reason", 422, jsonError, Retry, Retry},
 		{"429", 429, htmlPage, Retry, Retry},
 		{"500 with a reason", 500, jsonError, Retry, Retry},
-		{"500 with HTML", 500, htmlPage, Retry, Unknown},
-		{"500 with an empty error", 500, `{"error":{}}`, Retry, Unknown},
-		{"500 with a reason cut off", 500, jsonError[:30], Retry, Unknown},
-		{"502", 502, htmlPage, Retry, Unknown},
+		{"500 with HTML", 500, htmlPage, Retry, WriteUnknown},
+		{"500 with an empty error", 500, `{"error":{}}`, Retry, WriteUnknown},
+		{"500 with a reason cut off", 500, jsonError[:30], Retry, WriteUnknown},
+		{"502", 502, htmlPage, Retry, WriteUnknown},
 		{"503 with a reason", 503, jsonError, Retry, Retry},
-		{"504", 504, "", Retry, Unknown},
-		{"599", 599, "", Retry, Unknown},
+		{"504", 504, "", Retry, WriteUnknown},
+		{"599", 599, "", Retry, WriteUnknown},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -217,7 +217,7 @@ func TestEnableAutoSSLNeedsADataObject(t *testing.T) {
 	for body, ok := range map[string]bool{`{"data":{"auto":true},"actionid":"x"}`: true, `{"data":{}}`: true, `{}`: false, htmlPage: false} {
 		s := startAPI(t, answers(200, body))
 		err := s.client(t).EnableAutoSSL(t.Context(), "app1")
-		if e := AsError(err); (err == nil) != ok || e != nil && e.Kind != Unknown {
+		if e := AsError(err); (err == nil) != ok || e != nil && e.Kind != WriteUnknown {
 			t.Errorf("%s: %v, want ok %v", body, err, ok)
 		}
 	}
@@ -312,7 +312,7 @@ func TestACanceledContextIsRecognized(t *testing.T) {
 	})
 	c := s.client(t)
 	_, err := c.SetDomains(ctx, "app1", nil, soon())
-	if e := AsError(err); e == nil || e.Kind != Unknown || !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "by the caller") {
+	if e := AsError(err); e == nil || e.Kind != WriteUnknown || !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "by the caller") {
 		t.Errorf("canceled once sent: %v, want Unknown and context.Canceled", err)
 	}
 	_, err = c.SetDomains(ctx, "app1", nil, soon())

@@ -15,14 +15,14 @@ type Kind int
 const (
 	// Retry: try again, after RetryAfter if that is set. A write didn't take effect.
 	Retry Kind = iota + 1
-	// Unknown: the request was or may have been sent, and it isn't known whether it took
+	// WriteUnknown: the request was or may have been sent, and it isn't known whether it took
 	// effect. Only writes fail so. Before anything else, wait until the write can't take
 	// effect any more, and read again.
-	Unknown
+	WriteUnknown
 	// Blocked: the call fails until a person has done what Message says.
 	Blocked
-	// Refused: ServerPilot refuses this request; Message is its reason.
-	Refused
+	// RequestRefused: ServerPilot refuses this request; Message is its reason.
+	RequestRefused
 )
 
 // String is the kind in lower case, for a log or a metric's label.
@@ -30,11 +30,11 @@ func (k Kind) String() string {
 	switch k {
 	case Retry:
 		return "retry"
-	case Unknown:
+	case WriteUnknown:
 		return "unknown"
 	case Blocked:
 		return "blocked"
-	case Refused:
+	case RequestRefused:
 		return "refused"
 	}
 	return fmt.Sprintf("kind %d", int(k))
@@ -90,7 +90,7 @@ func (e *Error) Error() string {
 	if e.Err != nil {
 		parts = append(parts, describe(e.Err))
 	}
-	if e.Kind == Unknown {
+	if e.Kind == WriteUnknown {
 		parts = append(parts, "it is not known whether it took effect")
 	}
 	return strings.Join(parts, ": ")
@@ -125,13 +125,13 @@ func kindOf(write bool, status int, hasMessage bool) Kind {
 	case status == 401 || status == 402 || status == 403 || status == 404:
 		return Blocked
 	case status == 400 && hasMessage:
-		return Refused
+		return RequestRefused
 	case status >= 400 && status < 500: // had no effect; also 408, 409, 429
 		return Retry
 	case status >= 500 && hasMessage:
 		return Retry
 	case write: // the backend may still be running, or its answer is unreadable
-		return Unknown
+		return WriteUnknown
 	}
 	return Retry
 }

@@ -22,7 +22,7 @@ type Limiter struct {
 	tokens *redis_rate.Limiter // nil: no limit
 
 	account, verify      bucket
-	verifyTurn           chan struct{} // one slot, for the first caller that waits
+	verifySlot           chan struct{} // one slot, for the first caller that waits
 	syncs, verifications line
 }
 
@@ -46,16 +46,16 @@ func NewLimiter(rdb redis.UniversalClient, clientID string, perSecond int) *Limi
 		account: bucket{key, redis_rate.Limit{Rate: perSecond, Period: time.Second, Burst: max(perSecond, 2)}},
 		// Half the rate, exact for odd rates, too.
 		verify:     bucket{key + ":verify", redis_rate.Limit{Rate: perSecond, Period: 2 * time.Second, Burst: max(perSecond/2, 1)}},
-		verifyTurn: make(chan struct{}, 1),
+		verifySlot: make(chan struct{}, 1),
 		// A sync makes two calls; verifications get half the rate.
 		syncs:         line{step: 2 * time.Second / time.Duration(perSecond)},
 		verifications: line{step: 2 * time.Second / time.Duration(perSecond)},
 	}
 }
 
-// SyncTurn returns how long an app has to wait for its turn to sync; 0 if it may try. It doesn't
+// SyncDelay returns how long an app has to wait for its turn to sync; 0 if it may try. It doesn't
 // ask Redis. What users wait for is urgent, and comes before the rest.
-func (l *Limiter) SyncTurn(app string, urgent bool) time.Duration {
+func (l *Limiter) SyncDelay(app string, urgent bool) time.Duration {
 	if l.tokens == nil {
 		return 0
 	}
@@ -102,7 +102,7 @@ func (l *Limiter) WaitVerify(ctx context.Context, n int) error {
 	if l.tokens == nil || n <= 0 {
 		return nil
 	}
-	return inTurn(ctx, l.verifyTurn, func() error {
+	return withSlot(ctx, l.verifySlot, func() error {
 		for range n { // one by one: n can be more than a bucket holds
 			if err := l.take(ctx, l.verify, 1); err != nil {
 				return err
@@ -115,10 +115,10 @@ func (l *Limiter) WaitVerify(ctx context.Context, n int) error {
 	})
 }
 
-func inTurn(ctx context.Context, turn chan struct{}, f func() error) error {
+func withSlot(ctx context.Context, slot chan struct{}, f func() error) error {
 	select {
-	case turn <- struct{}{}:
-		defer func() { <-turn }()
+	case slot <- struct{}{}:
+		defer func() { <-slot }()
 		return f()
 	case <-ctx.Done():
 		return fmt.Errorf("serverpilot: wait for the rate limit: %w", ctx.Err())

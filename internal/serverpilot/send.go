@@ -103,7 +103,7 @@ func (c *Client) write(ctx context.Context, op, id, path string, body []byte, no
 		a.problem = cause(ctx, callCtx, a.problem)
 		return a, nil
 	case maybeSent:
-		return answer{}, c.failure(Unknown, op, id, unlessTooLate(cause(ctx, callCtx, err)))
+		return answer{}, c.failure(WriteUnknown, op, id, unlessTooLate(cause(ctx, callCtx, err)))
 	case ctx.Err() == nil && guard.late():
 		return answer{}, c.failure(Retry, op, id, ErrTooLate)
 	default:

@@ -179,7 +179,7 @@ func TestAWriteStalledHalfwayIsUnknown(t *testing.T) {
 		WroteRequest: func(httptrace.WroteRequestInfo) { started.Store(true) },
 	})
 	_, err := c.SetDomains(ctx, "app1", longList(), soon())
-	if e := AsError(err); e == nil || e.Kind != Unknown || errors.Is(err, ErrTooLate) {
+	if e := AsError(err); e == nil || e.Kind != WriteUnknown || errors.Is(err, ErrTooLate) {
 		t.Errorf("error %v, want Unknown and not ErrTooLate: a part was sent", err)
 	}
 }
@@ -244,16 +244,16 @@ func TestDroppedConnections(t *testing.T) {
 		}, Retry, ErrTooLate},
 		"dropped once the request is there": {func(t *testing.T) *Client {
 			return startAPI(t, raw("")).client(t)
-		}, Unknown, nil},
+		}, WriteUnknown, nil},
 		"dropped once the request is there, over TLS": {func(t *testing.T) *Client {
 			return startTLSAPI(t, raw("")).client(t)
-		}, Unknown, nil},
+		}, WriteUnknown, nil},
 		"dropped within the answer": {func(t *testing.T) *Client {
 			return startAPI(t, cutOff).client(t)
-		}, Unknown, nil},
+		}, WriteUnknown, nil},
 		"no answer": {func(t *testing.T) *Client {
 			return startAPI(t, hang).client(t)
-		}, Unknown, context.DeadlineExceeded},
+		}, WriteUnknown, context.DeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

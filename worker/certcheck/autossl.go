@@ -15,9 +15,9 @@ type AutoSSL struct {
 	// Covered are the names on the certificate that is ready (autossl.domains).
 	Covered []string
 	// TurnedOn: this verification turned AutoSSL on. Refused is ServerPilot's message
-	// if it didn't allow that, and Failed says why there was no answer, or none that decides.
-	TurnedOn        bool
-	Refused, Failed string
+	// if it didn't allow that, and Failure says why there was no answer, or none that decides.
+	TurnedOn         bool
+	Refusal, Failure string
 	// KeepOff: pilotsync never turns AutoSSL on (PILOTSYNC_AUTOSSL=off). The setting is known
 	// even if the API didn't answer.
 	KeepOff bool
@@ -50,9 +50,9 @@ func (a AutoSSL) Status() string {
 		return "unknown"
 	case a.Custom:
 		return "custom certificate"
-	case a.Refused != "":
+	case a.Refusal != "":
 		return "refused"
-	case a.Failed != "":
+	case a.Failure != "":
 		return "not turned on yet"
 	case a.TurnedOn:
 		return "turned on"

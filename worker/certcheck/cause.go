@@ -114,7 +114,7 @@ func (f Facts) tlsCause(p tasks.Params, name string, probe Probe) tasks.Cause {
 	case Valid:
 		p.App, p.Until, p.Issuer = "", probe.NotAfter, sanitize(probe.Issuer, maxName)
 		return tasks.Cause{Code: tasks.CauseWorks, Params: p}
-	case Refused:
+	case NotDialed:
 		return refusedCause(p, probe)
 	}
 	if f.caaDecides(name, probe) {
@@ -162,7 +162,7 @@ func (f Facts) proxiedCause(p tasks.Params, probe Probe) tasks.Cause {
 		return tasks.Cause{Code: tasks.CauseWorks, Params: p}
 	case probe.TLS == Valid:
 		return tasks.Cause{Code: tasks.CauseOtherSite, Params: p}
-	case probe.TLS == Refused:
+	case probe.TLS == NotDialed:
 		return refusedCause(p, probe)
 	}
 	p.Message = probe.tlsProblem()
@@ -223,11 +223,11 @@ func (f Facts) autoSSLCause(seen tasks.Cause, name string) tasks.Cause {
 		return tasks.Cause{Code: tasks.CauseAutoSSLOff, Params: p}
 	case !ssl.Available:
 		return tasks.Cause{Code: tasks.CauseCertificateNotReady, Params: p}
-	case ssl.Refused != "":
-		p.Message = sanitize(ssl.Refused, maxDetail)
+	case ssl.Refusal != "":
+		p.Message = sanitize(ssl.Refusal, maxDetail)
 		return tasks.Cause{Code: tasks.CauseAutoSSLRefused, Params: p}
-	case ssl.Failed != "":
-		p.Message = sanitize(ssl.Failed, maxDetail)
+	case ssl.Failure != "":
+		p.Message = sanitize(ssl.Failure, maxDetail)
 		return tasks.Cause{Code: tasks.CauseAutoSSLFailed, Params: p}
 	case !ssl.covers(name):
 		for _, n := range ssl.Covered[:min(len(ssl.Covered), tasks.MaxParamItems)] {

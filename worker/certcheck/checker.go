@@ -105,11 +105,11 @@ func (c *Checker) Check(ctx context.Context, name string, expected []netip.Prefi
 	switch {
 	case probe.DNS == Proxied && probe.TLS == Valid && len(secrets) > 0:
 		probe.Site = c.askSite(limited, name, probe.TLSAddress, secrets)
-	case probe.DNS == PointsHere && probe.TLS != Valid && probe.TLS != Refused:
+	case probe.DNS == PointsHere && probe.TLS != Valid && probe.TLS != NotDialed:
 		probe.CAA = c.lookUpCAA(limited, name)
 	}
 	if ctx.Err() != nil {
-		return Probe{Name: name, DNS: Unknown, DNSDetail: "the check was interrupted", TLS: NotChecked}
+		return Probe{Name: name, DNS: DNSUnknown, DNSDetail: "the check was interrupted", TLS: NotChecked}
 	}
 	return probe
 }

@@ -39,7 +39,7 @@ func (c *Checker) resolve(ctx context.Context, probe *Probe, expected []netip.Pr
 	}
 	for _, err := range []error{err4, err6} {
 		if err != nil && !isNotFound(err) {
-			probe.DNS, probe.DNSDetail = Unknown, failureText(err)
+			probe.DNS, probe.DNSDetail = DNSUnknown, failureText(err)
 			if !isTimeout(err) {
 				if loop := c.cnameLoop(ctx, probe.Name); loop != "" {
 					probe.DNS, probe.DNSDetail, probe.Alias = NoAddress, "", loop

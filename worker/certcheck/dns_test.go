@@ -79,7 +79,7 @@ func TestWhereDNSPoints(t *testing.T) {
 		},
 		"SERVFAIL isn't wrong DNS": {
 			name: "servfail.test",
-			want: dnsPart{Status: Unknown, Detail: "server misbehaving"},
+			want: dnsPart{Status: DNSUnknown, Detail: "server misbehaving"},
 		},
 		"A works and AAAA fails: the A record counts": {
 			zone: "aaaa.servfail.test. 60 A 127.0.0.1",
@@ -89,7 +89,7 @@ func TestWhereDNSPoints(t *testing.T) {
 		"no A record, and AAAA fails: the result is unknown": {
 			zone: "aaaa.servfail.test. 60 TXT x",
 			name: "aaaa.servfail.test",
-			want: dnsPart{Status: Unknown, Detail: "server misbehaving"},
+			want: dnsPart{Status: DNSUnknown, Detail: "server misbehaving"},
 		},
 	}
 	for name, tt := range tests {
@@ -118,7 +118,7 @@ func TestDNSIsUnknownWithoutAWorkingResolver(t *testing.T) {
 		for range 3 { // a busy machine may make one of them late
 			start := time.Now()
 			got := check(t, "", "silent.test", nil, short)
-			if diff := gocmp.Diff(dnsPart{Status: Unknown, Detail: "no answer in time"}, dnsOf(got)); diff != "" {
+			if diff := gocmp.Diff(dnsPart{Status: DNSUnknown, Detail: "no answer in time"}, dnsOf(got)); diff != "" {
 				t.Errorf("DNS part (-want +got):\n%s", diff)
 			}
 			if time.Since(start) < defaultTimeout/2 { // DNS has half of it
@@ -139,7 +139,7 @@ func TestDNSIsUnknownWithoutAWorkingResolver(t *testing.T) {
 	t.Run("nothing listens", func(t *testing.T) {
 		t.Parallel()
 		c := New(Config{DNS: fmt.Sprintf("127.0.0.1:%d", closedPort(t)), Timeout: maxTimeout})
-		if got := c.Check(t.Context(), "example.com", loopback); got.DNS != Unknown || got.DNSDetail == "" {
+		if got := c.Check(t.Context(), "example.com", loopback); got.DNS != DNSUnknown || got.DNSDetail == "" {
 			t.Errorf("got %+v; want Unknown with a detail", got)
 		}
 	})
@@ -203,7 +203,7 @@ func TestTheTimeoutIsBounded(t *testing.T) {
 
 func TestACancelledCheckReturnsEarlyAndSaysNothing(t *testing.T) {
 	t.Parallel()
-	want := Probe{DNS: Unknown, DNSDetail: "the check was interrupted", TLS: NotChecked}
+	want := Probe{DNS: DNSUnknown, DNSDetail: "the check was interrupted", TLS: NotChecked}
 
 	run := func(t *testing.T, ctx context.Context, cfg Config, name string) {
 		t.Helper()

@@ -58,7 +58,7 @@ func (c *Checker) refused(addresses []netip.Addr) outcome {
 	}
 	for _, a := range addresses {
 		if why := NotPublic(a); why != "" {
-			return outcome{address: a, status: Refused, detail: fmt.Sprintf("%s isn't a public address (%s)", a, why)}
+			return outcome{address: a, status: NotDialed, detail: fmt.Sprintf("%s isn't a public address (%s)", a, why)}
 		}
 	}
 	return outcome{}
@@ -113,7 +113,7 @@ func (c *Checker) handshake(ctx context.Context, name string, address netip.Addr
 func (c *Checker) dialFailure(address netip.Addr, err error, noRoute bool) (TLSStatus, string) {
 	switch {
 	case errors.Is(err, errNotPublic):
-		return Refused, fmt.Sprintf("%s isn't a public address", address)
+		return NotDialed, fmt.Sprintf("%s isn't a public address", address)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return Unreachable, fmt.Sprintf("%s refuses connections on port %d", address, c.cfg.Port)
 	case noRoute:

@@ -19,8 +19,8 @@ const (
 	NoAddress DNSStatus = "no-address"
 	// Bogus: the resolver refuses the records, since their DNSSEC signatures are wrong.
 	Bogus DNSStatus = "dnssec-bogus"
-	// Unknown: DNS gave no usable answer (a timeout, SERVFAIL). The records may be right.
-	Unknown DNSStatus = "unknown"
+	// DNSUnknown: DNS gave no usable answer (a timeout, SERVFAIL). The records may be right.
+	DNSUnknown DNSStatus = "unknown"
 )
 
 // TLSStatus says how the TLS handshake went.
@@ -31,8 +31,8 @@ const (
 	NotChecked TLSStatus = "not-checked"
 	// Valid: a browser would accept the certificate.
 	Valid TLSStatus = "valid"
-	// Refused: the worker didn't dial, since the address isn't public.
-	Refused TLSStatus = "refused"
+	// NotDialed: the worker didn't dial, since the address isn't public.
+	NotDialed TLSStatus = "refused"
 	// Unreachable: no TCP connection.
 	Unreachable TLSStatus = "unreachable"
 	// NotTLS: the server speaks something else on the port, such as plain HTTP.
@@ -61,7 +61,7 @@ type Probe struct {
 	// Alias is set only in NoAddress: the name that a CNAME record leads to, or the names of a
 	// loop, "b.example → a.example"; empty if there is no CNAME record.
 	Alias string
-	// DNSDetail says more about Unknown ("no answer in time") and Bogus; empty otherwise.
+	// DNSDetail says more about DNSUnknown ("no answer in time") and Bogus; empty otherwise.
 	DNSDetail string
 	// Provider is the name of the proxy; empty unless DNS is Proxied.
 	Provider string

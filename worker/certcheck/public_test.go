@@ -40,7 +40,7 @@ func TestAnExpectedNonPublicAddressIsNotDialled(t *testing.T) {
 	ca := newAuthority(t)
 	s := startTLSServer(t, ca.roots, withTLS(ca.issue(t, nil, "example.com")))
 	got := check(t, hereZone, "example.com", s, func(c *Config) { c.AllowPrivate = false })
-	if got.DNS != PointsHere || got.TLS != Refused || got.TLSDetail != "127.0.0.1 isn't a public address (loopback)" {
+	if got.DNS != PointsHere || got.TLS != NotDialed || got.TLSDetail != "127.0.0.1 isn't a public address (loopback)" {
 		t.Errorf("got %+v", got)
 	}
 	if len(s.accepted) > 0 {
@@ -55,8 +55,8 @@ func TestTheSocketItselfRefusesNonPublicAddresses(t *testing.T) {
 	cfg := s.config("")
 	cfg.AllowPrivate = false
 	got := New(cfg).handshake(t.Context(), "example.com", netip.MustParseAddr("127.0.0.1"))
-	if got.status != Refused || len(s.accepted) > 0 {
-		t.Errorf("got %+v after %d connections; want %s after none", got, len(s.accepted), Refused)
+	if got.status != NotDialed || len(s.accepted) > 0 {
+		t.Errorf("got %+v after %d connections; want %s after none", got, len(s.accepted), NotDialed)
 	}
 	for _, address := range []string{"10.0.0.1:443", "[::ffff:10.0.0.1]:443", "[fe80::1%lo]:443", "nonsense"} {
 		if err := refuseNonPublic("tcp", address, nil); !errors.Is(err, errNotPublic) {

@@ -12,7 +12,7 @@ type Facts struct {
 	Domain string
 	// Names are the domain itself and its www form where it has one.
 	Names []string
-	// Probes holds a probe of each name. A name without one counts as Unknown.
+	// Probes holds a probe of each name. A name without one counts as DNSUnknown.
 	Probes  map[string]Probe
 	AutoSSL AutoSSL
 	// DisconnectedSince is when the app's server was last connected to ServerPilot; zero if
@@ -86,7 +86,7 @@ func Evaluate(f Facts) Verdict {
 
 // noAnswer reports whether DNS gave no usable answer, or the name wasn't probed.
 func noAnswer(p Probe) bool {
-	return p.DNS == Unknown || p.DNS == ""
+	return p.DNS == DNSUnknown || p.DNS == ""
 }
 
 // warnings explains what is wrong with the names besides the domain; with dnsOnly

@@ -46,7 +46,7 @@ func TestVerdicts(t *testing.T) {
 		NotAfter: time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC)}
 	away := Probe{DNS: Elsewhere, Addresses: addresses("203.0.113.9"), TLS: NotChecked}
 	none := Probe{DNS: NoAddress, TLS: NotChecked}
-	silent := Probe{DNS: Unknown, DNSDetail: "no answer in time", TLS: NotChecked}
+	silent := Probe{DNS: DNSUnknown, DNSDetail: "no answer in time", TLS: NotChecked}
 	here := func(status TLSStatus, detail string) Probe {
 		return Probe{DNS: PointsHere, Addresses: addresses("198.51.100.4"), TLS: status, TLSDetail: detail}
 	}
@@ -167,7 +167,7 @@ func TestVerdicts(t *testing.T) {
 				Reason: "example.com points here, but browsers refuse the app's custom certificate: the certificate at 198.51.100.4 expired on 2026-01-02"},
 		},
 		"ServerPilot refused to turn AutoSSL on": {
-			facts: facts(refused, refused), change: func(f *Facts) { f.AutoSSL.On, f.AutoSSL.Refused = false, "no\x1b[31m way\n" },
+			facts: facts(refused, refused), change: func(f *Facts) { f.AutoSSL.On, f.AutoSSL.Refusal = false, "no\x1b[31m way\n" },
 			want: verdict{State: tasks.CheckingSSL, SeenPointing: true,
 				Reason: "example.com points here, but ServerPilot refused to turn AutoSSL on: no [31m way"},
 		},
@@ -190,7 +190,7 @@ func TestVerdicts(t *testing.T) {
 			want: verdict{State: tasks.CheckingSSL, SeenPointing: true, Reason: "example.com points here, but 198.51.100.4 refuses connections on port 443"},
 		},
 		"an address that isn't public": {
-			facts: facts(here(Refused, "10.0.0.1 isn't a public address (private network)"), good), change: func(f *Facts) { f.AutoSSL = AutoSSL{Known: true} },
+			facts: facts(here(NotDialed, "10.0.0.1 isn't a public address (private network)"), good), change: func(f *Facts) { f.AutoSSL = AutoSSL{Known: true} },
 			want: verdict{State: tasks.CheckingSSL, SeenPointing: true,
 				Reason: "example.com was not connected to: 10.0.0.1 isn't a public address (private network)"},
 		},
@@ -267,14 +267,14 @@ func drawFacts(t *rapid.T) Facts {
 	address := rapid.Map(rapid.SampledFrom([]string{"198.51.100.4", "203.0.113.9", "2001:db8::1", "2001:db8:1111:2222:3333:4444:5555:6666", "10.0.0.1"}), netip.MustParseAddr)
 	probe := rapid.Custom(func(t *rapid.T) Probe {
 		return Probe{
-			DNS:      rapid.SampledFrom([]DNSStatus{"", PointsHere, Elsewhere, Proxied, NoAddress, Bogus, Unknown}).Draw(t, "dns"),
+			DNS:      rapid.SampledFrom([]DNSStatus{"", PointsHere, Elsewhere, Proxied, NoAddress, Bogus, DNSUnknown}).Draw(t, "dns"),
 			Provider: text.Draw(t, "provider"),
 			Site:     rapid.SampledFrom([]SiteStatus{NotAsked, Proven, OtherSite}).Draw(t, "site"),
 			CAA: CAA{Status: rapid.SampledFrom([]CAAStatus{CAAAllows, CAAForbids, CAACritical, CAAUnknown}).Draw(t, "caa"), Record: text.Draw(t, "record"),
 				Issuers: rapid.SliceOfN(text, 0, 10).Draw(t, "issuers"), Detail: text.Draw(t, "caa detail")},
 			Addresses: rapid.SliceOfN(address, 0, 40).Draw(t, "addresses"),
 			DNSDetail: text.Draw(t, "dns detail"),
-			TLS:       rapid.SampledFrom([]TLSStatus{"", NotChecked, Valid, Refused, Unreachable, NotTLS, WrongName, Expired, NotYetValid, Untrusted, HandshakeFailed}).Draw(t, "tls"),
+			TLS:       rapid.SampledFrom([]TLSStatus{"", NotChecked, Valid, NotDialed, Unreachable, NotTLS, WrongName, Expired, NotYetValid, Untrusted, HandshakeFailed}).Draw(t, "tls"),
 			TLSDetail: text.Draw(t, "tls detail"),
 			Issuer:    text.Draw(t, "issuer"),
 			NotAfter:  rapid.SampledFrom([]time.Time{{}, now}).Draw(t, "not after"),
@@ -285,7 +285,7 @@ func drawFacts(t *rapid.T) Facts {
 		AutoSSL: AutoSSL{
 			Known: rapid.Bool().Draw(t, "known"), On: rapid.Bool().Draw(t, "on"), Available: rapid.Bool().Draw(t, "available"),
 			Custom: rapid.Bool().Draw(t, "custom"), Covered: rapid.SliceOfN(text, 0, 5).Draw(t, "covered"),
-			TurnedOn: rapid.Bool().Draw(t, "turned on"), Refused: text.Draw(t, "refused"), Failed: text.Draw(t, "failed"), KeepOff: rapid.Bool().Draw(t, "keep off"),
+			TurnedOn: rapid.Bool().Draw(t, "turned on"), Refusal: text.Draw(t, "refused"), Failure: text.Draw(t, "failed"), KeepOff: rapid.Bool().Draw(t, "keep off"),
 		},
 		Expected:     rapid.SliceOfN(rapid.SampledFrom(prefixes("198.51.100.4/32", "203.0.113.0/24", "2001:db8::/32")), 0, 5).Draw(t, "expected"),
 		Limit:        rapid.IntRange(1, 6).Draw(t, "limit"),
@@ -306,7 +306,7 @@ func drawFacts(t *rapid.T) Facts {
 func TestANameNeverCertifiedEndsOnlyIfAllAnswered(t *testing.T) {
 	t.Parallel()
 	for _, known := range []bool{true, false} {
-		for status, answered := range map[DNSStatus]bool{PointsHere: true, Elsewhere: true, NoAddress: true, Unknown: false, "": false} {
+		for status, answered := range map[DNSStatus]bool{PointsHere: true, Elsewhere: true, NoAddress: true, DNSUnknown: false, "": false} {
 			f := Facts{Domain: "shop.local", Names: []string{"shop.local"}, Attempt: 1, Limit: 5, AutoSSL: AutoSSL{Known: known},
 				Probes: map[string]Probe{"shop.local": {DNS: status, TLS: NotChecked}}}
 			if got := Evaluate(f); got.Cause.Code != tasks.CauseNameNotCertifiable || got.Final != (known && answered) {

@@ -220,7 +220,7 @@ func (m *agendaModel) actions() map[string]func(*rapid.T) {
 			release(app)
 		},
 		"preview": func(t *rapid.T) {
-			_, err := m.ledger.Preview(ctx, m.leases[m.app(t)], listsync.Preview{})
+			_, err := m.ledger.RecordDryRun(ctx, m.leases[m.app(t)], listsync.DryRunResult{})
 			m.must(err)
 		},
 		"fail": func(t *rapid.T) {

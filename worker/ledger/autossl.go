@@ -18,8 +18,8 @@ const (
 
 // AutoSSLAnswer is what came of the call that turns AutoSSL on; zero for success.
 type AutoSSLAnswer struct {
-	Refused string `json:"refused,omitempty"` // ServerPilot's message
-	Failed  string `json:"failed,omitempty"`  // why there was no answer, or none that decides
+	Refusal string `json:"refused,omitempty"` // ServerPilot's message
+	Failure string `json:"failed,omitempty"`  // why there was no answer, or none that decides
 }
 
 // TryLockAutoSSL reports whether this caller may turn AutoSSL on for an app. Only one may in
@@ -36,7 +36,7 @@ func (l *Ledger) TryLockAutoSSL(ctx context.Context, app string) (bool, error) {
 // minute at most.
 func (l *Ledger) SetAutoSSLAnswer(ctx context.Context, app string, a AutoSSLAnswer) error {
 	age := autoSSLAnswerAge
-	if a.Failed != "" {
+	if a.Failure != "" {
 		age = autoSSLInterval
 	}
 	if err := l.rdb.Set(ctx, key(app, "autossl_answer"), encode(a), age).Err(); err != nil {

@@ -19,22 +19,22 @@ type DryRun struct {
 	Added, Removed int // names that a sync would have changed on the list
 }
 
-// Preview implements [listsync.Ledger].
-func (l *Ledger) Preview(ctx context.Context, lease listsync.Lease, p listsync.Preview) (bool, error) {
+// RecordDryRun implements [listsync.Ledger].
+func (l *Ledger) RecordDryRun(ctx context.Context, lease listsync.Lease, result listsync.DryRunResult) (bool, error) {
 	if err := l.agenda.touch(ctx, lease.App); err != nil {
 		return false, err
 	}
 	keys := []string{key(lease.App, "sync"), key(lease.App, "pending"), key(lease.App, "shown"), key(lease.App, "told"), key(lease.App, "outbox")}
 	changes := []previewedChange{}
-	for _, change := range p.Changes {
+	for _, change := range result.Changes {
 		with, err := withPreview(change)
 		if err != nil {
 			return false, err
 		}
 		changes = append(changes, previewedChange{Domain: change.Domain, Old: change.Version, New: with})
 	}
-	differences := fmt.Sprintf("%d %d", len(p.Added), len(p.Removed))
-	switch reply, err := l.preview.Run(ctx, l.rdb, keys, lease.Token, p.Listed, readableEvent(lease.App), differences, encode(changes)).Text(); {
+	differences := fmt.Sprintf("%d %d", len(result.Added), len(result.Removed))
+	switch reply, err := l.recordDryRun.Run(ctx, l.rdb, keys, lease.Token, result.Listed, readableEvent(lease.App), differences, encode(changes)).Text(); {
 	case err != nil:
 		return false, err
 	case reply == "lost":
@@ -44,7 +44,7 @@ func (l *Ledger) Preview(ctx context.Context, lease listsync.Lease, p listsync.P
 	}
 }
 
-// previewedChange is a change for preview.lua: the planned one, and the same with its preview.
+// previewedChange is a change for record_dry_run.lua: as it was planned, and with its preview.
 type previewedChange struct {
 	Domain string `json:"domain"`
 	Old    string `json:"old"`

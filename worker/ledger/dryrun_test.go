@@ -20,7 +20,7 @@ func previewed(changes ...listsync.Pending) func(context.Context, *Ledger) strin
 		for i := range changes {
 			changes[i].Version, changes[i].Preview = encode(changes[i]), "would be put on the list"
 		}
-		released, err := l.Preview(ctx, mine, listsync.Preview{Listed: 4, Added: []string{"a.example.com"}, Changes: changes})
+		released, err := l.RecordDryRun(ctx, mine, listsync.DryRunResult{Listed: 4, Added: []string{"a.example.com"}, Changes: changes})
 		said := outcome(fmt.Sprintf("released %t", released), err)
 		app, err := l.App(ctx, testApp)
 		if err != nil {
@@ -73,7 +73,7 @@ func TestADryRunRecordsPreviewsAndReleasesTheLease(t *testing.T) {
 				}
 				read := s.Pending[a.Domain]
 				read.Preview = "would be put on the list"
-				_, err = l.Preview(ctx, mine, listsync.Preview{Changes: []listsync.Pending{read}})
+				_, err = l.RecordDryRun(ctx, mine, listsync.DryRunResult{Changes: []listsync.Pending{read}})
 				l.rdb.HDel(ctx, key(testApp, "sync"), "dry_run")
 				return outcome("done", err)
 			}, want: "done",
@@ -90,12 +90,12 @@ func TestAPreviewIsThePendingReasonUntilTheNextCommit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := listsync.Preview{}
+	p := listsync.DryRunResult{}
 	for _, c := range s.Pending {
 		c.Preview = "would be " + c.Domain
 		p.Changes = append(p.Changes, c)
 	}
-	if _, err := l.Preview(ctx, mine, p); err != nil {
+	if _, err := l.RecordDryRun(ctx, mine, p); err != nil {
 		t.Fatal(err)
 	}
 	reason := func() string {

@@ -150,7 +150,7 @@ func foundFields(fields []string, values []any) map[string]string {
 }
 
 // merge combines records and pending changes, which take precedence.
-func merge(app string, records map[string]listsync.Record, changes map[string]listsync.Pending, t *listsync.Failure, paused string) []View {
+func merge(app string, records map[string]listsync.Record, changes map[string]listsync.Pending, failure *listsync.Failure, paused string) []View {
 	views := make([]View, 0, len(records)+len(changes))
 	for domain, r := range records {
 		if _, waits := changes[domain]; !waits {
@@ -159,7 +159,7 @@ func merge(app string, records map[string]listsync.Record, changes map[string]li
 		}
 	}
 	for domain, change := range changes {
-		v := View{AppID: app, Domain: domain, State: tasks.Pending, Names: []string{domain}, Cause: pendingCause(app, change, t, paused),
+		v := View{AppID: app, Domain: domain, State: tasks.Pending, Names: []string{domain}, Cause: pendingCause(app, change, failure, paused),
 			Seq: change.Seq, UpdatedAt: change.RecordedAt, Record: records[domain], Pending: &change}
 		v.Reason = v.Cause.Sentence()
 		if len(v.Record.Names) > 0 {
@@ -172,14 +172,14 @@ func merge(app string, records map[string]listsync.Record, changes map[string]li
 }
 
 // pendingCause is what a pending change waits for.
-func pendingCause(app string, change listsync.Pending, t *listsync.Failure, paused string) tasks.Cause {
+func pendingCause(app string, change listsync.Pending, failure *listsync.Failure, paused string) tasks.Cause {
 	switch {
 	case paused != "":
 		return tasks.Cause{Code: tasks.CauseAppPaused, Params: tasks.Params{App: app, By: paused}}
-	case t != nil && t.Blocked:
-		return tasks.Cause{Code: tasks.CauseAppBlocked, Params: tasks.Params{App: app, Message: t.Reason}}
-	case t != nil:
-		return tasks.Cause{Code: tasks.CauseAppFailing, Params: tasks.Params{App: app, Message: t.Reason}}
+	case failure != nil && failure.Blocked:
+		return tasks.Cause{Code: tasks.CauseAppBlocked, Params: tasks.Params{App: app, Message: failure.Reason}}
+	case failure != nil:
+		return tasks.Cause{Code: tasks.CauseAppFailing, Params: tasks.Params{App: app, Message: failure.Reason}}
 	case change.Preview != "":
 		return tasks.Cause{Code: tasks.CauseDryRun, Params: tasks.Params{Would: change.Preview}}
 	case change.Remove:

@@ -13,9 +13,9 @@ import (
 // asynq needs to hand out a task that is due, and one attempt to be made.
 const OverdueAfter = time.Minute
 
-// TryLock lets one caller in each interval be the recoverer, and reports whether it is this
-// one.
-func (l *Ledger) TryLock(ctx context.Context, interval time.Duration) (bool, error) {
+// TryLockRecoverer lets one caller in each interval be the recoverer. It reports whether it is
+// this one.
+func (l *Ledger) TryLockRecoverer(ctx context.Context, interval time.Duration) (bool, error) {
 	n, err := l.tryLock.Run(ctx, l.rdb, []string{lockKey}, interval.Milliseconds()).Int()
 	if err != nil {
 		return false, fmt.Errorf("acquire the recoverer's lock: %w", err)

@@ -49,7 +49,7 @@ func TestRenewWakeMakesANewWakeForAnAbandonedApp(t *testing.T) {
 func TestTryLockSucceedsOnceInEachInterval(t *testing.T) {
 	t.Parallel()
 	turn := func(ctx context.Context, l *Ledger) string {
-		mine, err := l.TryLock(ctx, turnInterval)
+		mine, err := l.TryLockRecoverer(ctx, turnInterval)
 		return outcome(fmt.Sprint(mine), err)
 	}
 	runScripts(t, []script{

@@ -12,7 +12,7 @@ var luaFiles embed.FS
 
 // scripts are the changes of the ledger, each of which is atomic.
 type scripts struct {
-	record, acquire, renew, beginWrite, endWrite, commit, release, preview, fail,
+	record, acquire, renew, beginWrite, endWrite, commit, release, recordDryRun, fail,
 	verified, wake, renewWake, tryLock, announce, identify, lost,
 	mark, dueVisits, planVisits, work, takeRechecks, compared, snapshot, domain,
 	touch, summaries, keepSummaries *redis.Script
@@ -24,7 +24,7 @@ func newScripts() scripts {
 	return scripts{
 		record: script("record"), acquire: script("acquire"), renew: script("renew"),
 		beginWrite: script("begin_write"), endWrite: script("end_write"), commit: script("commit"),
-		release: script("release"), preview: script("preview"), fail: script("fail"),
+		release: script("release"), recordDryRun: script("record_dry_run"), fail: script("fail"),
 		verified: script("verified"), wake: script("wake"), renewWake: script("renew_wake"),
 		tryLock: script("try_lock"), announce: script("announce"), identify: script("identify"), lost: script("lost"),
 		mark: script("mark"), dueVisits: script("due_visits"), planVisits: script("plan_visits"),

@@ -11,22 +11,25 @@ import (
 // WritesKept is how many writes of an app are kept.
 const WritesKept = 50
 
-// How a write ended.
+// WriteOutcome is how a write ended.
+type WriteOutcome string
+
 const (
-	Written = "written" // ServerPilot has the list
-	Unknown = "unknown" // its worker died, or the answer never came; the next sync reads the list again
-	Failed  = "failed"  // it had no effect
-	Writing = "writing" // it is in flight
+	WriteSucceeded WriteOutcome = "written" // ServerPilot has the list
+	// WriteUnknown: the worker died, or the answer never came. The next sync reads the list.
+	WriteUnknown  WriteOutcome = "unknown"
+	WriteFailed   WriteOutcome = "failed" // it had no effect
+	WriteInFlight WriteOutcome = "writing"
 )
 
 // Write is one write of an app's list.
 type Write struct {
-	N              int64     `json:"write"` // number among the app's writes, from 1; 0 for one in flight
-	At             time.Time `json:"at"`    // when it began
-	Outcome        string    `json:"outcome"`
-	Added, Removed []string  `json:"-"`
-	Size           int       `json:"size"` // names on the list after it
-	WorkerID       string    `json:"who"`  // the worker that wrote it
+	N              int64        `json:"write"` // number among the app's writes, from 1; 0 for one in flight
+	At             time.Time    `json:"at"`    // when it began
+	Outcome        WriteOutcome `json:"outcome"`
+	Added, Removed []string     `json:"-"`
+	Size           int          `json:"size"` // names on the list after it
+	WorkerID       string       `json:"who"`  // the worker that wrote it
 }
 
 // writeChanges is the JSON of a write's changes.
@@ -48,7 +51,7 @@ func (l *Ledger) Writes(ctx context.Context, app string, n int) ([]Write, error)
 	all := lines.Val()
 	if _, note, ok := strings.Cut(inFlight.Val(), " "); ok { // the lease's token comes first
 		at, changes, _ := strings.Cut(note, " ")
-		all = append([]string{"0 " + at + " " + Writing + " " + changes}, all...)
+		all = append([]string{"0 " + at + " " + string(WriteInFlight) + " " + changes}, all...)
 	}
 	writes := make([]Write, 0, len(all))
 	for _, line := range all[:min(n, len(all))] {
@@ -78,5 +81,5 @@ func decodeWrite(line string) (Write, error) {
 	if err != nil {
 		return Write{}, err
 	}
-	return Write{N: n, At: time.UnixMicro(us).UTC(), Outcome: parts[2], Added: w.Added, Removed: w.Removed, Size: w.Size, WorkerID: w.WorkerID}, nil
+	return Write{N: n, At: time.UnixMicro(us).UTC(), Outcome: WriteOutcome(parts[2]), Added: w.Added, Removed: w.Removed, Size: w.Size, WorkerID: w.WorkerID}, nil
 }

@@ -33,7 +33,7 @@ func (p *planner) resolveClaims() {
 	for d := range p.Ledger.Pending {
 		domains[d] = true
 	}
-	for d := range p.Refused {
+	for d := range p.Refusals {
 		domains[d] = true // its name may be owned although its record is lost
 	}
 	for d := range domains {
@@ -85,7 +85,7 @@ func (p *planner) candidate(domain string) (c candidate, ok bool) {
 			c.rejectUnlisted(p)
 		}
 	}
-	if message, refused := p.Refused[domain]; refused {
+	if message, refused := p.Refusals[domain]; refused {
 		c.refusal, c.wanted = tasks.Cause{Code: tasks.CauseRefusedByServerPilot, Params: tasks.Params{Message: message}}, false
 		p.freeze(domain)
 	} else if cause, full := p.noRoom[domain]; full {
@@ -121,7 +121,7 @@ func (c *candidate) rejectUnlisted(p *planner) {
 func (p *planner) freeze(domain string) {
 	for _, name := range tasks.Names(domain, tasks.WWWAlways) {
 		_, waits := p.Ledger.Pending[name]
-		if name == domain || !waits || p.Only != nil && !p.Only[name] || p.Refused[name] != "" {
+		if name == domain || !waits || p.Only != nil && !p.Only[name] || p.Refusals[name] != "" {
 			p.frozen[name] = true
 		}
 	}
@@ -133,7 +133,7 @@ func (p *planner) freeze(domain string) {
 func (p *planner) reclaimed(form string, removal Pending) bool {
 	base, isForm := strings.CutPrefix(form, "www.")
 	addition, waits := p.Ledger.Pending[base]
-	if !isForm || !waits || !removal.Remove || addition.Remove || addition.Seq < removal.Seq || p.Only[base] || p.Refused[form] != "" {
+	if !isForm || !waits || !removal.Remove || addition.Remove || addition.Seq < removal.Seq || p.Only[base] || p.Refusals[form] != "" {
 		return false
 	}
 	return addition.Import || slices.Contains(tasks.Names(base, cmp.Or(addition.WWW, p.Rules.WWW)), form)

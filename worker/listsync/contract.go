@@ -31,18 +31,18 @@ type Verdict int
 const (
 	// Transient: the call had no effect; a later one may succeed.
 	Transient Verdict = iota
-	// Unknown: the write may have taken effect, or may still do so.
-	Unknown
+	// WriteUnknown: the write may have taken effect, or may still do so.
+	WriteUnknown
 	// Blocked: no call for this app can succeed before an operator acts.
 	Blocked
-	// Refused: ServerPilot doesn't accept this list. The write had no effect.
-	Refused
+	// ListRefused: ServerPilot doesn't accept this list. The write had no effect.
+	ListRefused
 )
 
 // CallError is a failed call.
 type CallError struct {
 	Verdict Verdict
-	Message string // ServerPilot's own words, for Refused; otherwise may be empty
+	Message string // ServerPilot's own words, for ListRefused; otherwise may be empty
 	// Conflict: ServerPilot answered 409 to a write, of verdict Transient. The conflict may
 	// pass, or be one of the list's names for as long as that is on it.
 	Conflict   bool
@@ -116,10 +116,10 @@ type Ledger interface {
 	// Release releases the lease if nothing is pending and the app wasn't woken since the
 	// lease was acquired, and reports whether it did. If not, the caller must plan again.
 	Release(ctx context.Context, lease Lease) (released bool, err error)
-	// Preview records the previews of those changes that are still pending as planned, and
+	// RecordDryRun records the previews of those changes that are still pending as planned, and
 	// releases the lease. If a change came meanwhile, or the app was woken, it keeps the
 	// lease and returns false. Records, owned names and writes stay as they are.
-	Preview(ctx context.Context, lease Lease, p Preview) (released bool, err error)
+	RecordDryRun(ctx context.Context, lease Lease, result DryRunResult) (released bool, err error)
 	// Fail releases the lease although changes are pending. failure is nil for a sync that
 	// stopped early without a failure.
 	Fail(ctx context.Context, lease Lease, failure *Failure) error

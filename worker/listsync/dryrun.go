@@ -10,8 +10,8 @@ import (
 	"pilotsync/tasks"
 )
 
-// Preview is what a sync of an app would do now.
-type Preview struct {
+// DryRunResult is what a sync of an app would do now.
+type DryRunResult struct {
 	Listed         int      // number of names on the current list
 	Added, Removed []string // names that the sync's write would change; none if it wouldn't write
 	// Changes are the pending changes, each with its Preview, sorted by domain.
@@ -22,52 +22,52 @@ type Preview struct {
 // to. It writes nothing to ServerPilot and changes no domain. The changes stay pending,
 // and a later Sync does what it would have done without the dry run. Its errors are those
 // of Sync.
-func (s *Syncer) DryRun(ctx context.Context, app string) (preview Preview, err error) {
+func (s *Syncer) DryRun(ctx context.Context, app string) (result DryRunResult, err error) {
 	err = s.leased(ctx, app, func(r *run) (err error) {
-		preview, err = r.preview(ctx)
+		result, err = r.dryRun(ctx)
 		return err
 	})
-	return preview, err
+	return result, err
 }
 
-// preview plans, again and again if a change comes meanwhile.
-func (r *run) preview(ctx context.Context) (Preview, error) {
+// dryRun plans, again and again if a change comes meanwhile.
+func (r *run) dryRun(ctx context.Context) (DryRunResult, error) {
 	r.waitInterval(ctx, r.MinInterval-r.lease.SinceLastCommit)
 	for {
 		remote, err := r.read(ctx)
 		if err != nil {
-			return Preview{}, err
+			return DryRunResult{}, err
 		}
 		snapshot, err := r.snapshot(ctx)
 		if err != nil {
-			return Preview{}, err
+			return DryRunResult{}, err
 		}
-		p := previewOf(Input{Remote: remote, Ledger: snapshot, Rules: r.Rules, Now: snapshot.At})
-		released, err := r.Ledger.Preview(ctx, r.lease, p)
+		result := evaluateDryRun(Input{Remote: remote, Ledger: snapshot, Rules: r.Rules, Now: snapshot.At})
+		released, err := r.Ledger.RecordDryRun(ctx, r.lease, result)
 		if err != nil {
-			return p, fmt.Errorf("record the dry run of app %s: %w", r.lease.App, err)
+			return result, fmt.Errorf("record the dry run of app %s: %w", r.lease.App, err)
 		}
 		if released {
-			return p, nil
+			return result, nil
 		}
 		r.waitInterval(ctx, r.MinInterval)
 	}
 }
 
-// previewOf makes a plan and describes it.
-func previewOf(in Input) Preview {
+// evaluateDryRun makes a plan and describes it.
+func evaluateDryRun(in Input) DryRunResult {
 	plan := Plan(in)
 	outcomes := map[string]Outcome{}
 	for _, o := range plan.Outcomes {
 		outcomes[o.Record.Domain] = o
 	}
-	p := Preview{Listed: len(in.Remote), Added: plan.Added, Removed: plan.Removed}
+	result := DryRunResult{Listed: len(in.Remote), Added: plan.Added, Removed: plan.Removed}
 	for domain, change := range in.Ledger.Pending {
 		change.Preview = previewText(change, outcomes[domain], plan)
-		p.Changes = append(p.Changes, change)
+		result.Changes = append(result.Changes, change)
 	}
-	slices.SortFunc(p.Changes, func(a, b Pending) int { return cmp.Compare(a.Domain, b.Domain) })
-	return p
+	slices.SortFunc(result.Changes, func(a, b Pending) int { return cmp.Compare(a.Domain, b.Domain) })
+	return result
 }
 
 // previewText says what the plan does with a change, in a clause without its subject. o is

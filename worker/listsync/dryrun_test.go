@@ -53,7 +53,7 @@ func TestADryRunSaysWhatASyncWouldDo(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.tell(c.on)
-			p := previewOf(c.on.input())
+			p := evaluateDryRun(c.on.input())
 			got := map[string]string{}
 			for _, change := range p.Changes {
 				got[change.Domain] = change.Preview
@@ -99,7 +99,7 @@ func TestAChangeDuringADryRunIsPlannedToo(t *testing.T) {
 	t.Parallel()
 	r := setup()
 	r.fixture.add("a.com", "")
-	r.fixture.before = once("Preview", func() { r.fixture.add("b.com", "") })
+	r.fixture.before = once("RecordDryRun", func() { r.fixture.add("b.com", "") })
 	if _, err := r.syncer.DryRun(context.Background(), app); err != nil {
 		t.Fatal(err)
 	}

@@ -268,8 +268,8 @@ func (m *memory) Release(ctx context.Context, l Lease) (bool, error) {
 	return true, nil
 }
 
-func (m *memory) Preview(ctx context.Context, l Lease, p Preview) (bool, error) {
-	if err := m.enter(ctx, "Preview"); err != nil {
+func (m *memory) RecordDryRun(ctx context.Context, l Lease, p DryRunResult) (bool, error) {
+	if err := m.enter(ctx, "RecordDryRun"); err != nil {
 		return false, err
 	}
 	m.mu.Lock()

@@ -30,9 +30,9 @@ type Input struct {
 	// Only limits the plan to these domains: the names of other domains stay as they are,
 	// and their changes stay pending. Nil means all.
 	Only map[string]bool
-	// Refused has, by domain, ServerPilot's message for domains that it is known to refuse.
+	// Refusals has, by domain, ServerPilot's message for domains that it is known to refuse.
 	// Such a domain is rejected.
-	Refused map[string]string
+	Refusals map[string]string
 }
 
 // Outcome is what a plan means for one domain, once the plan is carried out.
@@ -267,7 +267,7 @@ func (p *planner) ownedAfter() map[string]bool {
 			}
 		}
 	}
-	for domain := range p.Refused {
+	for domain := range p.Refusals {
 		// A name that ServerPilot refuses to change isn't owned any more.
 		for _, name := range tasks.Names(domain, tasks.WWWAlways) {
 			delete(owned, name)
@@ -285,7 +285,7 @@ func (p *planner) setTombstones() {
 		}
 	}
 	for name := range p.Ledger.Tombstones {
-		if p.reappeared[name] || p.onList[name] && p.claimed[name] != "" || p.frozen[name] && p.Refused[p.owner(name)] != "" {
+		if p.reappeared[name] || p.onList[name] && p.claimed[name] != "" || p.frozen[name] && p.Refusals[p.owner(name)] != "" {
 			p.result.ClearTombstones = append(p.result.ClearTombstones, name)
 		}
 	}

@@ -209,7 +209,7 @@ func explain(t *rapid.T, in Input, p Result, format string, args ...any) {
 		t.Logf("remote: %v\nlist:   %v", in.Remote, p.List)
 	}
 	t.Logf("added: %v removed: %v own: %v disown: %v changed: %v\nowned: %v in flight: %v since: %v rules: %+v only: %v refused: %v",
-		p.Added, p.Removed, p.Own, p.Disown, p.Changed, in.Ledger.Owned, in.Ledger.InFlight, in.Ledger.WantedSince, in.Rules, in.Only, in.Refused)
+		p.Added, p.Removed, p.Own, p.Disown, p.Changed, in.Ledger.Owned, in.Ledger.InFlight, in.Ledger.WantedSince, in.Rules, in.Only, in.Refusals)
 	for _, r := range in.Ledger.Records {
 		t.Logf("record:  %s seq %d since %d www %q %s %v", r.Domain, r.Seq, r.Since, r.WWW, r.State, r.Names)
 	}
@@ -269,7 +269,7 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 			in.Only = keys(rapid.SliceOf(rapid.SampledFrom(alphabet)).Draw(t, "only"))
 		}
 		if refused := rapid.SampledFrom(alphabet).Draw(t, "refused"); in.Only[refused] {
-			in.Refused = map[string]string{refused: "no"}
+			in.Refusals = map[string]string{refused: "no"}
 		}
 		before := in.Ledger.clone()
 		p := Plan(in)
@@ -316,7 +316,7 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 				explain(t, in, p, "%s is not owned and left the list without a request", name)
 			}
 			for _, d := range m.claimants(name) {
-				if _, refused := in.Refused[d]; !refused && (in.Only == nil || in.Only[d]) {
+				if _, refused := in.Refusals[d]; !refused && (in.Only == nil || in.Only[d]) {
 					explain(t, in, p, "%s left the list though %s claims it", name, d)
 				}
 			}
@@ -331,7 +331,7 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 			if in.Only != nil && !in.Only[d] {
 				explain(t, in, p, "%s changes names although it is not in the batch", d)
 			}
-			if _, refused := in.Refused[d]; refused {
+			if _, refused := in.Refusals[d]; refused {
 				explain(t, in, p, "%s changes names although it is refused", d)
 			}
 		}
@@ -340,7 +340,7 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 		}
 
 		// A refused domain is rejected; its names stay as they are, and none of them is owned.
-		for d := range in.Refused {
+		for d := range in.Refusals {
 			if keys(p.List)[d] != keys(in.Remote)[d] {
 				explain(t, in, p, "%s is refused and its name was changed", d)
 			}
@@ -369,7 +369,7 @@ func TestNoPlanHarmsTheList(t *testing.T) {
 				explain(t, in, p, "%s is %s with names %v, and on the list: %v", d, r.State, r.Names, keys(f.list)[d])
 			}
 			for _, name := range r.Names {
-				if in.Only == nil && in.Refused == nil && !keys(f.list)[name] {
+				if in.Only == nil && in.Refusals == nil && !keys(f.list)[name] {
 					explain(t, in, p, "%s of %s is not on the list", name, d)
 				}
 			}
@@ -712,7 +712,7 @@ func TestARefusedDomainStaysUnchangedAfterwards(t *testing.T) {
 			t.Skip("no name changes")
 		}
 		d := rapid.SampledFrom(p.Changed).Draw(t, "refused")
-		in.Only, in.Refused = map[string]bool{d: true}, map[string]string{d: "no such thing"}
+		in.Only, in.Refusals = map[string]bool{d: true}, map[string]string{d: "no such thing"}
 		refused := Plan(in)
 		if len(refused.Added)+len(refused.Removed) > 0 {
 			explain(t, in, refused, "the refused domain is the only one planned, and names change")
@@ -752,7 +752,7 @@ func TestBisectingEndsWhateverTheLedgerContains(t *testing.T) {
 				return
 			}
 			d := p.Changed[rng.IntN(len(p.Changed))]
-			in.Only, in.Refused = map[string]bool{d: true}, map[string]string{d: "no"}
+			in.Only, in.Refusals = map[string]bool{d: true}, map[string]string{d: "no"}
 			q := Plan(in)
 			if len(q.Added)+len(q.Removed) > 0 {
 				explain(t, in, q, "%s is refused, and planned again", d)

@@ -448,7 +448,7 @@ func TestOnlyARefusedDomainIsRejected(t *testing.T) {
 	f.add("a.com", tasks.WWWNever)
 	f.remove("old.com")
 	in := f.input()
-	in.Refused = map[string]string{"bad.com": "Domain is in use.", "old.com": "Not now."}
+	in.Refusals = map[string]string{"bad.com": "Domain is in use.", "old.com": "Not now."}
 	p := Plan(in)
 	f.apply(p)
 	if diff := cmp.Diff([]string{"old.com", "www.bad.com", "a.com"}, f.list); diff != "" {

@@ -82,7 +82,7 @@ func isConflict(err error) bool {
 
 func isRefusal(err error) (message string, refused bool) {
 	var call *CallError
-	if errors.As(err, &call) && call.Verdict == Refused {
+	if errors.As(err, &call) && call.Verdict == ListRefused {
 		return call.Message, true
 	}
 	return "", false

@@ -221,7 +221,7 @@ func (r *run) step(ctx context.Context, b batch) error {
 		if snapshot.lastSeq(b.refused.domain) != b.refused.seq {
 			return nil // there is a newer change, for a later plan
 		}
-		in.Refused = map[string]string{b.refused.domain: b.refused.message}
+		in.Refusals = map[string]string{b.refused.domain: b.refused.message}
 	}
 	plan := Plan(in)
 	if plan.Write {
@@ -310,7 +310,7 @@ func (r *run) replace(ctx context.Context, list []string, w WriteIntent) error {
 		}
 	}
 	var call *CallError
-	if err == nil || !errors.As(err, &call) || call.Verdict == Unknown {
+	if err == nil || !errors.As(err, &call) || call.Verdict == WriteUnknown {
 		return err // the write stays in flight until the commit, or for LandingLimit
 	}
 	if endErr := r.Ledger.EndWrite(ctx, r.lease); endErr != nil {

@@ -62,7 +62,7 @@ func (s *server) Replace(ctx context.Context, _ string, names []string, notAfter
 	}
 	if s.refuses != nil {
 		if message := s.refuses(names); message != "" {
-			return nil, &CallError{Verdict: Refused, Message: message, Err: errors.New("400 " + message)}
+			return nil, &CallError{Verdict: ListRefused, Message: message, Err: errors.New("400 " + message)}
 		}
 	}
 	s.mu.Lock()
@@ -492,10 +492,10 @@ func TestAWriteOfUnknownOutcomeIsAwaitedAndItsNamesAreOwned(t *testing.T) {
 				if !landed {
 					r.api.list = []string{"www.b.com"}
 				}
-				return nil, &CallError{Verdict: Unknown, Err: errors.New("no answer")}
+				return nil, &CallError{Verdict: WriteUnknown, Err: errors.New("no answer")}
 			}
 			var call *CallError
-			if err := r.fail(t); !errors.As(err, &call) || call.Verdict != Unknown {
+			if err := r.fail(t); !errors.As(err, &call) || call.Verdict != WriteUnknown {
 				t.Fatalf("got %v", err)
 			}
 			r.is(t, map[string]tasks.State{"a.com": tasks.Pending})
@@ -525,7 +525,7 @@ func TestARefusalAfterALostAnswerForgetsNoOwnedName(t *testing.T) {
 	r := setup()
 	r.fixture.add("a.com", tasks.WWWAlways)
 	r.api.answer = func([]string) ([]string, error) {
-		return nil, &CallError{Verdict: Unknown, Err: errors.New("no answer")}
+		return nil, &CallError{Verdict: WriteUnknown, Err: errors.New("no answer")}
 	}
 	r.fail(t)
 	r.api.answer = nil

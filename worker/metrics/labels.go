@@ -71,7 +71,7 @@ func backoffCause(err error) string {
 	switch call.Verdict {
 	case listsync.Blocked:
 		return causeBlocked
-	case listsync.Unknown:
+	case listsync.WriteUnknown:
 		return causeUnknownWrite
 	}
 	if failed := serverpilot.AsError(err); failed != nil && failed.Status == http.StatusTooManyRequests {

@@ -25,7 +25,7 @@ func TestBackoffCause(t *testing.T) {
 		{listsync.ErrYield, causeYield},
 		{fmt.Errorf("sync: %w", context.Canceled), causeYield},
 		{call(listsync.Blocked, 402), causeBlocked},
-		{call(listsync.Unknown, 0), causeUnknownWrite},
+		{call(listsync.WriteUnknown, 0), causeUnknownWrite},
 		{call(listsync.Transient, 429), causeRateLimited},
 		{call(listsync.Transient, 500), causeUnavailable},
 		{call(listsync.Transient, 0), causeUnavailable},

@@ -33,7 +33,7 @@ func StatusOf(r tasks.DNSRecord, probe certcheck.Probe, expected []netip.Prefix)
 	switch {
 	case probe.DNS == certcheck.Proxied:
 		s.Status = "proxied"
-	case probe.DNS == certcheck.Unknown || probe.DNS == certcheck.Bogus:
+	case probe.DNS == certcheck.DNSUnknown || probe.DNS == certcheck.Bogus:
 		s.Status = "unknown"
 	case len(s.Found) == 0 && probe.DNS == certcheck.PointsHere: // by the other family's record
 		s.Status = "optional"

@@ -27,7 +27,7 @@ func TestARecordIsJudgedLikeAVerificationDoes(t *testing.T) {
 		{"no IPv6 of a name that leads elsewhere", "AAAA", "2001:db8::4", certcheck.Elsewhere, "192.0.2.1", "missing", tasks.RecordSet},
 		{"no address", "A", "198.51.100.4", certcheck.NoAddress, "", "missing", tasks.RecordSet},
 		{"a proxy", "A", "198.51.100.4", certcheck.Proxied, "192.0.2.1", "proxied", ""},
-		{"no answer", "A", "198.51.100.4", certcheck.Unknown, "", "unknown", ""},
+		{"no answer", "A", "198.51.100.4", certcheck.DNSUnknown, "", "unknown", ""},
 	} {
 		probe := certcheck.Probe{DNS: test.dns}
 		for _, a := range strings.Fields(test.addresses) {

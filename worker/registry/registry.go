@@ -203,9 +203,9 @@ func (c *Client) SyncReady(ctx context.Context, app string, urgent bool) error {
 	return notReady(app, wait, err)
 }
 
-// SyncTurn does the same without asking Redis: another app of the account may be first.
-func (c *Client) SyncTurn(app string, urgent bool) error {
-	return notReady(app, c.Limiter.SyncTurn(app, urgent), nil)
+// MayTrySync does the same without asking Redis: another app of the account may be first.
+func (c *Client) MayTrySync(app string, urgent bool) error {
+	return notReady(app, c.Limiter.SyncDelay(app, urgent), nil)
 }
 
 // VerifyReady does the same for one call of an app's verification.

@@ -71,7 +71,7 @@ func later(w ledger.Write, t time.Time) bool { return w.At.Truncate(time.Millise
 func Names(writes []ledger.Write, onList func(name string) bool) (add, remove []string) {
 	wasOnList := map[string]bool{}
 	for _, w := range writes {
-		if w.Outcome == ledger.Failed {
+		if w.Outcome == ledger.WriteFailed {
 			continue
 		}
 		for _, name := range w.Added {

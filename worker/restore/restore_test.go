@@ -25,8 +25,8 @@ var began = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 func randomWrites(random *rand.Rand, list map[string]bool, n int) (writes []ledger.Write, before []map[string]bool) {
 	for i := range n {
 		was := maps.Clone(list)
-		w := ledger.Write{N: int64(i + 1), At: began.Add(time.Duration(i) * time.Minute), Outcome: []string{ledger.Written, ledger.Written, ledger.Written, ledger.Failed, ledger.Unknown}[random.IntN(5)]}
-		landed := w.Outcome == ledger.Written || w.Outcome == ledger.Unknown && random.IntN(2) == 0
+		w := ledger.Write{N: int64(i + 1), At: began.Add(time.Duration(i) * time.Minute), Outcome: []ledger.WriteOutcome{ledger.WriteSucceeded, ledger.WriteSucceeded, ledger.WriteSucceeded, ledger.WriteFailed, ledger.WriteUnknown}[random.IntN(5)]}
+		landed := w.Outcome == ledger.WriteSucceeded || w.Outcome == ledger.WriteUnknown && random.IntN(2) == 0
 		for range 1 + random.IntN(4) {
 			name := fmt.Sprintf("%c.example.com", 'a'+random.IntN(8))
 			if slices.Contains(w.Added, name) || slices.Contains(w.Removed, name) {
@@ -77,8 +77,8 @@ func TestRestoreReversesTheListToAnyOfItsWrites(t *testing.T) {
 func TestAFailedWriteIsNotReversed(t *testing.T) {
 	t.Parallel()
 	writes := []ledger.Write{
-		{N: 2, Outcome: ledger.Failed, Added: []string{"hand.example.com"}},
-		{N: 1, Outcome: ledger.Unknown, Added: []string{"came.example.com", "lost.example.com"}, Removed: []string{"stays.example.com", "went.example.com"}},
+		{N: 2, Outcome: ledger.WriteFailed, Added: []string{"hand.example.com"}},
+		{N: 1, Outcome: ledger.WriteUnknown, Added: []string{"came.example.com", "lost.example.com"}, Removed: []string{"stays.example.com", "went.example.com"}},
 	}
 	on := map[string]bool{"hand.example.com": true, "came.example.com": true, "stays.example.com": true}
 	add, remove := restore.Names(writes, func(name string) bool { return on[name] })
@@ -90,7 +90,7 @@ func TestAFailedWriteIsNotReversed(t *testing.T) {
 func TestThePointIsBetweenTwoKeptWrites(t *testing.T) {
 	t.Parallel()
 	kept := []ledger.Write{
-		{Outcome: ledger.Writing, At: began.Add(4 * time.Minute)},
+		{Outcome: ledger.WriteInFlight, At: began.Add(4 * time.Minute)},
 		{N: 9, At: began.Add(2 * time.Minute)}, {N: 8, At: began.Add(time.Minute)}, {N: 7, At: began},
 	}
 	first := []ledger.Write{{N: 1, At: began}}

@@ -29,11 +29,11 @@ func NewEvents(rdb redis.UniversalClient) Events {
 type Delivery string
 
 const (
-	Waiting   Delivery = "waiting"   // not sent yet, or being replayed
-	Sending   Delivery = "sending"   // a worker sends it
-	Retrying  Delivery = "retrying"  // it failed and is sent again later
-	Delivered Delivery = "delivered" // within the last 24 hours
-	Failed    Delivery = "failed"    // it is not sent any more
+	Waiting        Delivery = "waiting"   // not sent yet, or being replayed
+	Sending        Delivery = "sending"   // a worker sends it
+	Retrying       Delivery = "retrying"  // it failed and is sent again later
+	Delivered      Delivery = "delivered" // within the last 24 hours
+	DeliveryFailed Delivery = "failed"    // it is not sent any more
 )
 
 // Info is one event of [Events.List].
@@ -90,7 +90,7 @@ func infoOf(t *asynq.TaskInfo) Info {
 	case asynq.TaskStateCompleted:
 		info.Delivery, info.Delivered, info.Error = Delivered, t.CompletedAt.UTC(), ""
 	case asynq.TaskStateArchived:
-		info.Delivery = Failed
+		info.Delivery = DeliveryFailed
 	default:
 		info.Delivery = Waiting
 	}

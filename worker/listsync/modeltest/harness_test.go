@@ -211,7 +211,7 @@ func (h *harness) end(p *process) {
 	isNotAcquired, isCall := errors.As(p.err, &notAcquired), errors.As(p.err, &call)
 	lost := errors.Is(p.err, listsync.ErrLeaseLost) && !p.dead
 	if lost {
-		if isCall && call.Verdict == listsync.Unknown {
+		if isCall && call.Verdict == listsync.WriteUnknown {
 			h.must(h.ledger.SetWakeAt(context.Background(), app, h.now.Add(listsync.LandingLimit)))
 			h.logf("a wake-up is planned for when the write has landed")
 			h.needsRecoverer = true

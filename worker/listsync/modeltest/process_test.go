@@ -70,7 +70,7 @@ var (
 	errRedis = errors.New("no connection to Redis")
 
 	errAgain   = &listsync.CallError{Verdict: listsync.Transient, Err: errors.New("503")}
-	errUnknown = &listsync.CallError{Verdict: listsync.Unknown, Err: errors.New("no answer")}
+	errUnknown = &listsync.CallError{Verdict: listsync.WriteUnknown, Err: errors.New("no answer")}
 )
 
 // start begins a sync for a task.
@@ -255,10 +255,10 @@ func (p *process) Release(ctx context.Context, lease listsync.Lease) (released b
 	return released, err
 }
 
-func (p *process) Preview(ctx context.Context, lease listsync.Lease, preview listsync.Preview) (released bool, err error) {
-	err = p.leased(fmt.Sprint("Preview +", preview.Added, " -", preview.Removed), lease, func() (err error) {
+func (p *process) RecordDryRun(ctx context.Context, lease listsync.Lease, result listsync.DryRunResult) (released bool, err error) {
+	err = p.leased(fmt.Sprint("RecordDryRun +", result.Added, " -", result.Removed), lease, func() (err error) {
 		before := p.stateForDryRun()
-		released, err = p.ledger.Preview(ctx, lease, preview)
+		released, err = p.ledger.RecordDryRun(ctx, lease, result)
 		if diff := cmp.Diff(before, p.stateForDryRun()); diff != "" {
 			p.fail("w%d, in a dry run, changes the ledger (-before +after): %s", p.id, diff)
 		}

@@ -46,7 +46,7 @@ func (h *harness) send(p *process, names []string, notAfter time.Time) error {
 		h.logf("  not sent: its deadline is over")
 		verdict := listsync.Transient
 		if h.faults && rapid.Bool().Draw(h.t, "seems sent") {
-			verdict = listsync.Unknown
+			verdict = listsync.WriteUnknown
 		}
 		return &listsync.CallError{Verdict: verdict, Err: errors.New("past its time")}
 	}
@@ -65,7 +65,7 @@ func (h *harness) send(p *process, names []string, notAfter time.Time) error {
 	}
 	if has(names, broken) || has(names, poison) && !has(h.list, poison) {
 		wr.inFlight, wr.answered = false, true
-		return &listsync.CallError{Verdict: listsync.Refused, Message: "no such name", Err: errors.New("400")}
+		return &listsync.CallError{Verdict: listsync.ListRefused, Message: "no such name", Err: errors.New("400")}
 	}
 	f := lands
 	if h.faults {
@@ -85,13 +85,13 @@ func (h *harness) send(p *process, names []string, notAfter time.Time) error {
 		h.land(wr)
 	case dropped:
 		wr.inFlight = false
-		return &listsync.CallError{Verdict: listsync.Unknown, Err: errors.New("EOF")}
+		return &listsync.CallError{Verdict: listsync.WriteUnknown, Err: errors.New("EOF")}
 	case droppedAfterEffect:
 		h.land(wr)
-		return &listsync.CallError{Verdict: listsync.Unknown, Err: errors.New("EOF")}
+		return &listsync.CallError{Verdict: listsync.WriteUnknown, Err: errors.New("EOF")}
 	case landsLate:
 		wr.lost = rapid.Bool().Draw(h.t, "lost")
-		return &listsync.CallError{Verdict: listsync.Unknown, Err: errors.New("EOF")}
+		return &listsync.CallError{Verdict: listsync.WriteUnknown, Err: errors.New("EOF")}
 	}
 	return nil
 }
