@@ -107,27 +107,28 @@ func (c *Client) enqueueChecks(ctx context.Context, checks []tasks.Check) error 
 // readResults reads the results that results lacks, and returns the domains that still have none.
 func (c *Client) readResults(ctx context.Context, checks []tasks.Check, results []tasks.CheckResult) (missing []string, err error) {
 	replies := make([]*redis.StringCmd, len(checks))
-	if _, err := c.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+	_, _ = c.rdb.Pipelined(ctx, func(p redis.Pipeliner) error { // each reply has its error
 		for i, check := range checks {
 			if results[i].Code == "" {
 				replies[i] = p.HGet(ctx, "asynq:{"+tasks.QueueChecks+"}:t:"+check.ID(), "result")
 			}
 		}
 		return nil
-	}); err != nil && !errors.Is(err, redis.Nil) && ctx.Err() == nil {
-		return nil, fmt.Errorf("read the results: %w", classify(ctx, err))
-	}
+	})
 	for i, reply := range replies {
 		if reply == nil {
 			continue
 		}
 		encoded, err := reply.Bytes()
-		if err != nil {
+		switch {
+		case errors.Is(err, redis.Nil), ctx.Err() != nil:
 			missing = append(missing, checks[i].Domain)
-			continue
-		}
-		if err := json.Unmarshal(encoded, &results[i]); err != nil {
-			return nil, fmt.Errorf("read the result for %s: %w", checks[i].Domain, err)
+		case err != nil:
+			return nil, fmt.Errorf("read the result for %s: %w", checks[i].Domain, classify(ctx, err))
+		default:
+			if err := json.Unmarshal(encoded, &results[i]); err != nil {
+				return nil, fmt.Errorf("read the result for %s: %w", checks[i].Domain, err)
+			}
 		}
 	}
 	return missing, nil

@@ -19,11 +19,9 @@ import (
 func (l *Ledger) NoteApp(ctx context.Context, app, server string, c *serverpilot.Coverage) error {
 	var before *redis.SliceCmd
 	var wake *redis.StringCmd
-	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+	if err := l.pipelined(ctx, func(p redis.Pipeliner) {
 		before, wake = p.HMGet(ctx, key(app, "shown"), "server", "coverage"), p.HGet(ctx, key(app, "sync"), "wake")
-		return nil
-	})
-	if err != nil && !missing(err) {
+	}); err != nil {
 		return fmt.Errorf("note what ServerPilot has of app %s: %w", app, err)
 	}
 	coverage := ""

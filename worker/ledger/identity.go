@@ -138,12 +138,11 @@ func (l *Ledger) Loss(ctx context.Context) (Loss, error) {
 	slices.Sort(apps)
 	apps = slices.Compact(apps)
 	handed := make([]*redis.StringCmd, len(apps))
-	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+	if err := l.pipelined(ctx, func(p redis.Pipeliner) {
 		for i, app := range apps {
 			handed[i] = p.Get(ctx, key(app, "handover"))
 		}
-		return nil
-	}); err != nil && !missing(err) {
+	}); err != nil {
 		return Loss{}, fmt.Errorf("read which apps were handed over: %w", err)
 	}
 	loss := Loss{At: current.Lost}

@@ -228,5 +228,23 @@ func leaseHeld(n int, err error) error {
 	return nil
 }
 
+// pipelined sends the commands that fill adds, in one round trip, and returns the first error. An
+// absent key or field is none, and doesn't hide another command's error.
+func (l *Ledger) pipelined(ctx context.Context, fill func(redis.Pipeliner)) error {
+	cmds, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		fill(p)
+		return nil
+	})
+	if !missing(err) {
+		return err
+	}
+	for _, cmd := range cmds {
+		if err := cmd.Err(); err != nil && !missing(err) {
+			return err
+		}
+	}
+	return nil
+}
+
 // missing reports whether err is redis.Nil, which means an absent key or field.
 func missing(err error) bool { return errors.Is(err, redis.Nil) }

@@ -61,10 +61,9 @@ type summaries struct {
 func (l *Ledger) readSummaries(ctx context.Context) (s summaries, err error) {
 	var apps *redis.StringSliceCmd
 	var sweep *redis.StringCmd
-	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+	if err := l.pipelined(ctx, func(p redis.Pipeliner) {
 		sweep, apps = p.Get(ctx, sweepKey), p.SMembers(ctx, appsKey)
-		return nil
-	}); err != nil && !missing(err) {
+	}); err != nil {
 		return s, fmt.Errorf("list the apps: %w", err)
 	}
 	s.apps, s.lastSweep = apps.Val(), parseTime(sweep.Val())
@@ -175,7 +174,7 @@ func (l *Ledger) Revisions(ctx context.Context) (map[string]string, error) {
 	}
 	revisions, read := map[string]string{}, map[string]*redis.StringCmd{}
 	local := time.Now()
-	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+	if err := l.pipelined(ctx, func(p redis.Pipeliner) {
 		for _, app := range s.apps {
 			if kept, ok := s.of(app, local); ok {
 				revisions[app] = kept.Revision
@@ -183,8 +182,7 @@ func (l *Ledger) Revisions(ctx context.Context) (map[string]string, error) {
 				read[app] = p.HGet(ctx, key(app, "shown"), "revision")
 			}
 		}
-		return nil
-	}); err != nil && !missing(err) {
+	}); err != nil {
 		return nil, fmt.Errorf("read the revisions of the apps: %w", err)
 	}
 	for app, revision := range read {

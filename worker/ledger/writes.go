@@ -44,12 +44,12 @@ type writeChanges struct {
 // aren't recorded.
 func (l *Ledger) Writes(ctx context.Context, app string, n int) ([]Write, error) {
 	p := l.rdb.TxPipeline()
-	inFlight, lines := p.HGet(ctx, key(app, "shown"), "write"), p.LRange(ctx, key(app, "writes"), 0, int64(n)-1)
-	if _, err := p.Exec(ctx); err != nil && !missing(err) {
+	inFlight, lines := p.HMGet(ctx, key(app, "shown"), "write"), p.LRange(ctx, key(app, "writes"), 0, int64(n)-1)
+	if _, err := p.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("read the writes of app %s: %w", app, err)
 	}
 	all := lines.Val()
-	if _, note, ok := strings.Cut(inFlight.Val(), " "); ok { // the lease's token comes first
+	if _, note, ok := strings.Cut(foundFields([]string{"write"}, inFlight.Val())["write"], " "); ok { // the lease's token comes first
 		at, changes, _ := strings.Cut(note, " ")
 		all = append([]string{"0 " + at + " " + string(WriteInFlight) + " " + changes}, all...)
 	}
