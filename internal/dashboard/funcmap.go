@@ -29,6 +29,7 @@ func funcMap() template.FuncMap {
 		"room":       listUsage,
 		"tilesOf":    func(a ledger.App) []tile { return nonEmptyTiles(tiles([]ledger.App{a})) },
 		"appRows":    func(now time.Time, apps []ledger.App) appRows { return appRows{now, apps} },
+		"firstApps":  func(apps []string) firstOf[string] { return newFirstOf(maxNotices, apps) },
 		"writeLabel": writeLabel,
 		"addForm":    func(app string) addPage { return addPage{App: app} },
 		"join":       func(lines []string) string { return strings.Join(lines, "\n") },

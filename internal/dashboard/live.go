@@ -22,6 +22,8 @@ const (
 	heartbeatInterval = 20 * time.Second
 	// sendLimit ends a stream whose client no longer reads.
 	sendLimit = 10 * time.Second
+	// maxNamed is how many apps a message names.
+	maxNamed = 100
 )
 
 // snapshot has a text for each topic. The text changes when the topic does.
@@ -100,6 +102,8 @@ type subscriber struct {
 type message struct {
 	// Apps that changed, sorted.
 	Apps []string `json:"apps,omitempty"`
+	// All: too many apps changed to name them.
+	All bool `json:"all,omitempty"`
 	// Queues: the queues' figures or the workers changed.
 	Queues bool `json:"queues,omitempty"`
 	// Away: Redis doesn't answer, or refuses this dashboard.
@@ -227,7 +231,9 @@ func (s *subscriber) next() message {
 	defer s.mu.Unlock()
 	m := message{Away: s.away, Refused: s.refused, Queues: s.topics[queuesTopic]}
 	delete(s.topics, queuesTopic)
-	m.Apps = slices.Sorted(maps.Keys(s.topics))
+	if m.All = len(s.topics) > maxNamed; !m.All {
+		m.Apps = slices.Sorted(maps.Keys(s.topics))
+	}
 	clear(s.topics)
 	return m
 }

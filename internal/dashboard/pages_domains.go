@@ -15,8 +15,12 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// pageSize is the number of domains on a page.
-const pageSize = 50
+const (
+	// pageSize is the number of domains or apps on a page.
+	pageSize = 50
+	// maxAppFilters is how many apps the filter lists. If there are more, their ids are typed.
+	maxAppFilters = 50
+)
 
 // errBadQuery is wrapped by errors about an invalid query in a page's URL.
 var errBadQuery = errors.New("the address is invalid")
@@ -34,7 +38,7 @@ type search struct {
 func parseSearch(q url.Values) (search, error) {
 	s := search{Text: strings.TrimSpace(q.Get("q")), Page: 1}
 	for _, app := range q["app"] {
-		if app == "" {
+		if app = strings.TrimSpace(app); app == "" {
 			continue
 		}
 		if err := tasks.CheckAppID(app); err != nil {
@@ -123,7 +127,8 @@ func (s search) url(after *ledger.Position) string {
 type domainsPage struct {
 	search
 	Filters    []filterOption // states
-	AppFilters []filterOption
+	AppFilters []filterOption // all apps, or only the selected ones
+	MoreApps   bool           // there are more apps than AppFilters has
 	ledger.Page
 }
 
@@ -136,9 +141,16 @@ type filterOption struct {
 // State is the option's value as a state.
 func (f filterOption) State() tasks.State { return tasks.State(f.Value) }
 
-// First is the URL of the first page, and Following that of the next page.
-func (d domainsPage) First() string     { return d.url(nil) }
-func (d domainsPage) Following() string { return d.url(d.Page.Next) }
+// First is the URL of the first page.
+func (d domainsPage) First() string { return d.url(nil) }
+
+// Following is the URL of the next page; empty on the last one.
+func (d domainsPage) Following() string {
+	if d.Next == nil {
+		return ""
+	}
+	return d.url(d.Next)
+}
 
 // Filtered reports whether the search limits the result.
 func (d domainsPage) Filtered() bool { return d.Text != "" || len(d.Apps) > 0 || len(d.States) > 0 }
@@ -165,8 +177,11 @@ func (p *pageServer) domains(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	body.MoreApps = len(revisions) > maxAppFilters
 	for app := range revisions {
-		body.AppFilters = append(body.AppFilters, filterOption{app, slices.Contains(s.Apps, app)})
+		if selected := slices.Contains(s.Apps, app); selected || !body.MoreApps {
+			body.AppFilters = append(body.AppFilters, filterOption{app, selected})
+		}
 	}
 	slices.SortFunc(body.AppFilters, func(a, b filterOption) int { return strings.Compare(a.Value, b.Value) })
 	watch := ""

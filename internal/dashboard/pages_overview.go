@@ -12,19 +12,20 @@ import (
 )
 
 const (
-	maxLatest = 12
-	maxApps   = 8 // on the overview; all of them are at /apps
+	maxLatest  = 12
+	maxApps    = 8 // on the overview; all of them are at /apps
+	maxNotices = 5 // of one kind; then a number follows
 )
 
 // overview is the body of the page /.
 type overview struct {
 	Tiles                []tile
-	Domains              int          // without the removed ones
-	Disconnected         []ledger.App // apps whose server isn't connected to ServerPilot
-	Failing              []ledger.App
-	Paused               []ledger.App
-	Expiring             []ledger.App // apps with certificates that weren't renewed in time, the earliest end first
-	ExpiringCertificates int          // in these apps
+	Domains              int                 // without the removed ones
+	Disconnected         firstOf[ledger.App] // apps whose server isn't connected to ServerPilot
+	Failing              firstOf[ledger.App]
+	Paused               firstOf[ledger.App]
+	Expiring             firstOf[ledger.App] // apps with certificates that weren't renewed in time, the earliest end first
+	ExpiringCertificates int                 // in these apps
 	Latest               []ledger.View
 	Apps                 []ledger.App // the most urgent first
 	AllApps              int
@@ -49,6 +50,19 @@ type tile struct {
 func nonEmptyTiles(all []tile) []tile {
 	return slices.DeleteFunc(all, func(t tile) bool { return t.Count == 0 })
 }
+
+// firstOf is the first part of a list, and how many follow.
+type firstOf[E any] struct {
+	First []E
+	More  int
+}
+
+func newFirstOf[E any](n int, all []E) firstOf[E] {
+	return firstOf[E]{all[:min(n, len(all))], max(0, len(all)-n)}
+}
+
+// Count is the length of the whole list.
+func (f firstOf[E]) Count() int { return len(f.First) + f.More }
 
 // appRows is a table of apps.
 type appRows struct {
@@ -120,6 +134,7 @@ func (p *pageServer) overview(w http.ResponseWriter, r *http.Request) error {
 // summarize returns the part of the overview that follows from the apps' states.
 func summarize(apps []ledger.App) overview {
 	o := overview{AllApps: len(apps), Tiles: tiles(apps)}
+	var disconnected, failing, paused, expiring []ledger.App
 	for _, t := range o.Tiles {
 		if t.State != tasks.Removed {
 			o.Domains += t.Count
@@ -127,25 +142,27 @@ func summarize(apps []ledger.App) overview {
 	}
 	for _, a := range apps {
 		if a.Disconnected() {
-			o.Disconnected = append(o.Disconnected, a)
+			disconnected = append(disconnected, a)
 		}
 		if a.Failure != nil {
-			o.Failing = append(o.Failing, a)
+			failing = append(failing, a)
 		}
 		if a.Paused != "" {
-			o.Paused = append(o.Paused, a)
+			paused = append(paused, a)
 		}
 		if n := a.Expiring.Count; n > 0 {
-			o.Expiring, o.ExpiringCertificates = append(o.Expiring, a), o.ExpiringCertificates+n
+			expiring, o.ExpiringCertificates = append(expiring, a), o.ExpiringCertificates+n
 		}
 		if !a.Oldest.IsZero() && (o.Oldest.IsZero() || a.Oldest.Before(o.Oldest)) {
 			o.Oldest, o.OldestApp = a.Oldest, a.ID
 		}
 	}
-	slices.SortStableFunc(o.Failing, func(a, b ledger.App) int {
+	slices.SortStableFunc(failing, func(a, b ledger.App) int {
 		return cmp.Or(urgency(a)-urgency(b), a.Failure.Since.Compare(b.Failure.Since))
 	})
-	slices.SortStableFunc(o.Expiring, func(a, b ledger.App) int { return a.Expiring.First.Compare(b.Expiring.First) })
+	slices.SortStableFunc(expiring, func(a, b ledger.App) int { return a.Expiring.First.Compare(b.Expiring.First) })
+	o.Disconnected, o.Failing = newFirstOf(maxNotices, disconnected), newFirstOf(maxNotices, failing)
+	o.Paused, o.Expiring = newFirstOf(maxNotices, paused), newFirstOf(maxNotices, expiring)
 	slices.SortStableFunc(apps, byUrgency)
 	o.Apps = apps[:min(len(apps), maxApps)]
 	return o
@@ -164,32 +181,4 @@ func tiles(apps []ledger.App) []tile {
 		all = append(all, tile{state, sums[state]})
 	}
 	return all
-}
-
-// byUrgency orders blocked apps and those of a disconnected server first, then failing, then
-// paused ones, then by the size of their list.
-func byUrgency(a, b ledger.App) int {
-	return cmp.Or(urgency(a)-urgency(b), b.Listed-a.Listed, cmp.Compare(a.ID, b.ID))
-}
-
-func urgency(a ledger.App) int {
-	switch {
-	case a.Failure != nil && a.Failure.Blocked, a.Disconnected():
-		return 0
-	case a.Failure != nil:
-		return 1
-	case a.Paused != "":
-		return 2
-	}
-	return 3
-}
-
-// apps is the page of all apps.
-func (p *pageServer) apps(w http.ResponseWriter, r *http.Request) error {
-	apps, err := p.reader.AppStates(r.Context())
-	if err != nil {
-		return err
-	}
-	slices.SortStableFunc(apps, byUrgency)
-	return p.render(w, r, http.StatusOK, "apps", layoutData{Title: "Apps", Section: "/apps", Reload: 10, Body: apps})
 }

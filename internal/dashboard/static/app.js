@@ -78,9 +78,9 @@
     stream.onopen = () => scheduleLoad();
     stream.onerror = () => showStatus("Connecting…", true);
     stream.onmessage = ({ data }) => {
-      const { apps = [], queues = false, away = false, refused = false } = JSON.parse(data);
+      const { all = false, apps = [], queues = false, away = false, refused = false } = JSON.parse(data);
       if (away) return showStatus(refused ? "Redis refuses this dashboard" : "Redis doesn't answer", true);
-      if (watch ? apps.includes(watch) : apps.length || queues) scheduleLoad();
+      if (all || (watch ? apps.includes(watch) : apps.length || queues)) scheduleLoad();
       else showStatus("Live", false);
     };
   }
@@ -98,16 +98,17 @@
     let typing = 0;
     const search = () => {
       clearTimeout(typing);
-      const fields = new URLSearchParams(new FormData(form));
-      if (!fields.get("q")) fields.delete("q");
-      const text = fields.toString();
-      history.replaceState(null, "", text ? "/domains?" + text : "/domains");
+      const fields = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+      const text = fields.toString(), path = form.getAttribute("action");
+      history.replaceState(null, "", text ? path + "?" + text : path);
       const apps = fields.getAll("app").length;
       const summary = form.querySelector("summary");
       if (summary) summary.textContent = apps ? `${apps} app${apps > 1 ? "s" : ""}` : "All apps";
       load(location.href);
     };
+    form.addEventListener("change", ({ target }) => target.type === "text" && search());
     form.addEventListener("input", (e) => {
+      if (e.target.type === "text") return; // the id of an app is no id before it is complete
       clearTimeout(typing);
       typing = setTimeout(search, e.target.type === "search" ? 150 : 0);
     });

@@ -1,0 +1,108 @@
+package dashboard
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"pilotsync/worker/ledger"
+)
+
+// appsPage is the body of the page /apps.
+type appsPage struct {
+	Text   string // as typed: a part of an app's id
+	Number int    // of this page, from 1
+	Total  int    // apps on all pages
+	Apps   []ledger.App
+}
+
+// Filtered reports whether the search limits the result.
+func (a appsPage) Filtered() bool { return a.Text != "" }
+
+// Pages is the number of pages.
+func (a appsPage) Pages() int { return max(1, (a.Total+pageSize-1)/pageSize) }
+
+// First is the URL of the first page.
+func (a appsPage) First() string { return a.url(1) }
+
+// Following is the URL of the next page; empty on the last one.
+func (a appsPage) Following() string {
+	if a.Number == a.Pages() {
+		return ""
+	}
+	return a.url(a.Number + 1)
+}
+
+func (a appsPage) url(number int) string {
+	q := url.Values{}
+	if a.Text != "" {
+		q.Set("q", a.Text)
+	}
+	if number > 1 {
+		q.Set("page", strconv.Itoa(number))
+	}
+	if len(q) == 0 {
+		return "/apps"
+	}
+	return "/apps?" + q.Encode()
+}
+
+// parseAppsQuery reads the query of a URL. Beyond the last page is the last page.
+func parseAppsQuery(q url.Values) (appsPage, error) {
+	a := appsPage{Text: strings.TrimSpace(q.Get("q")), Number: 1}
+	if page := q.Get("page"); page != "" {
+		n, err := strconv.Atoi(page)
+		if err != nil || n < 1 {
+			return a, fmt.Errorf("%w: page is %q; it takes a number from 1", errBadQuery, page)
+		}
+		a.Number = n
+	}
+	return a, nil
+}
+
+// fill puts its part of all apps onto the page, the most urgent first.
+func (a *appsPage) fill(apps []ledger.App) {
+	part := strings.ToLower(a.Text)
+	apps = slices.DeleteFunc(apps, func(app ledger.App) bool { return !strings.Contains(strings.ToLower(app.ID), part) })
+	slices.SortStableFunc(apps, byUrgency)
+	a.Total = len(apps)
+	a.Number = min(a.Number, a.Pages())
+	from := (a.Number - 1) * pageSize
+	a.Apps = apps[from:min(from+pageSize, len(apps))]
+}
+
+// apps is the page of all apps.
+func (p *pageServer) apps(w http.ResponseWriter, r *http.Request) error {
+	body, err := parseAppsQuery(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	apps, err := p.reader.AppStates(r.Context())
+	if err != nil {
+		return err
+	}
+	body.fill(apps)
+	return p.render(w, r, http.StatusOK, "apps", layoutData{Title: "Apps", Section: "/apps", Reload: 10, Body: body})
+}
+
+// byUrgency orders blocked apps and those of a disconnected server first, then failing, then
+// paused ones, then by the size of their list.
+func byUrgency(a, b ledger.App) int {
+	return cmp.Or(urgency(a)-urgency(b), b.Listed-a.Listed, cmp.Compare(a.ID, b.ID))
+}
+
+func urgency(a ledger.App) int {
+	switch {
+	case a.Failure != nil && a.Failure.Blocked, a.Disconnected():
+		return 0
+	case a.Failure != nil:
+		return 1
+	case a.Paused != "":
+		return 2
+	}
+	return 3
+}

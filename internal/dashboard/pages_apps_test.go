@@ -1,0 +1,150 @@
+package dashboard
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/google/go-cmp/cmp"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/test/browsertest"
+	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
+)
+
+// manyApps are n apps, each with all that a page may show of it.
+func manyApps(n int) (apps []ledger.App, ids []string) {
+	for i := range n {
+		counts := map[tasks.State]int{}
+		for _, state := range tasks.States() {
+			counts[state] = 12345
+		}
+		id := fmt.Sprintf("agency-with-a-long-name-%05d", i)
+		ids = append(ids, id)
+		apps = append(apps, ledger.App{ID: id, Counts: counts, Listed: 300, ListedAt: noon, Pending: 1234, Oldest: noon, Expiry: noon, ExpiryDomain: "a-long-name.shop.example.com",
+			Paused: "ada", DisconnectedSince: noon, Failure: &listsync.Failure{Reason: strings.Repeat("no card ", 20), Blocked: true, Since: noon.Add(time.Duration(i))},
+			Expiring: ledger.Expiring{Count: 12, First: noon, Domain: "a-long-name.shop.example.com"}})
+	}
+	return apps, ids
+}
+
+func TestPagesStaySmallWithTenThousandApps(t *testing.T) {
+	t.Parallel()
+	apps, ids := manyApps(10_000)
+	s := &fakeLedger{apps: apps, workers: []ledger.Worker{{Name: "h1/1", Apps: ids, DryRun: true}}, loss: ledger.Loss{At: noon, Waiting: ids}}
+	for range pageSize {
+		s.views = append(s.views, failedShop(ids[0]))
+	}
+	h := newPages(t, s, fakeQueues{}, User{Role: Act})
+	for path, want := range map[string]string{
+		"/": "9,995 more apps</a> are blocked or failing", "/apps": "Page 1 of 200", "/apps?page=200": "agency-with-a-long-name-09999", "/apps/" + ids[7]: "and 9,995 more",
+		"/domains": "Another app", "/domains?app=" + ids[7]: `value="` + ids[7] + `" checked`, "/domains/" + ids[0] + "/shop.example.com": "and 9,995 more", "/nowhere": "and 9,995 more",
+	} {
+		page := sendRequest(h, "GET", path, nil).Body.String()
+		if !strings.Contains(page, want) {
+			t.Errorf("%s lacks %q:\n%.3000s", path, want, page)
+		}
+		if len(page) > 200<<10 {
+			t.Errorf("%s has %d KiB", path, len(page)>>10)
+		}
+	}
+}
+
+func TestAppsArePagedTheMostUrgentFirst(t *testing.T) {
+	t.Parallel()
+	var apps []ledger.App
+	for i := range 120 {
+		apps = append(apps, ledger.App{ID: fmt.Sprintf("app%03d", i)})
+	}
+	apps[119].Failure = &listsync.Failure{Reason: "no card", Blocked: true}
+	apps[60].Paused = "ada"
+	for _, test := range []struct {
+		query, first, last string
+		number, pages      int
+		following          string
+	}{
+		{"", "app119", "app047", 1, 3, "/apps?page=2"},
+		{"page=2", "app048", "app098", 2, 3, "/apps?page=3"},
+		{"page=3", "app099", "app118", 3, 3, ""},
+		{"page=99", "app099", "app118", 3, 3, ""},
+		{"q=+APP0", "app060", "app048", 1, 2, "/apps?page=2&q=APP0"},
+		{"q=09", "app009", "app109", 1, 1, ""},
+		{"q=none&page=2", "", "", 1, 1, ""},
+	} {
+		q, err := url.ParseQuery(test.query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := parseAppsQuery(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page.fill(append([]ledger.App{}, apps...))
+		var shown []string
+		for _, a := range page.Apps {
+			shown = append(shown, a.ID)
+		}
+		if shown == nil {
+			shown = []string{""}
+		}
+		want := []any{test.first, test.last, test.number, test.pages, test.following}
+		got := []any{shown[0], shown[len(shown)-1], page.Number, page.Pages(), page.Following()}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", test.query, diff)
+		}
+	}
+}
+
+func TestAPageThatIsNoNumberIsRefused(t *testing.T) {
+	t.Parallel()
+	h := newPages(t, &fakeLedger{}, fakeQueues{}, User{Role: View})
+	for _, page := range []string{"0", "-1", "x"} {
+		checkAnswer(t, sendRequest(h, "GET", "/apps?page="+page, nil), 400, "it takes a number from 1")
+	}
+}
+
+func TestAppsAreFoundByPagingAndTyping(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t, simulator.Options{}, nil)
+	for i := range 120 {
+		if err := w.rdb.SAdd(t.Context(), "pilotsync:apps", fmt.Sprintf("app%03d", i)).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.ledger.Pause(t.Context(), "app077", "ada"); err != nil {
+		t.Fatal(err)
+	}
+	b := tab{t, browsertest.New(t)}
+	b.open(w.url + "/apps")
+	rows := func(first string, n int) {
+		t.Helper()
+		b.awaitTrue(fmt.Sprintf(`document.querySelectorAll("#apps tbody tr").length === %d && document.querySelector("#apps tbody a").textContent === %q`, n, first))
+	}
+	rows("app077", 50)
+	b.do(click(`a[rel="next"]`))
+	rows("app049", 50)
+	b.awaitTrue(`document.querySelector(".pager").innerText.includes("Page 2 of 3") && document.querySelector(".pager a").textContent === "First"`)
+	b.awaitTrue(`document.getElementById("live").textContent === "Live"`)
+	rows("app049", 50) // the live page is the same one
+	b.do(click(`a[rel="next"]`))
+	rows("app100", 20)
+	b.awaitTrue(`!document.querySelector('a[rel="next"]')`)
+	b.do(press("/"))
+	b.awaitTrue(`document.activeElement.id === "q"`)
+	b.do(chromedp.KeyEvent("7"))
+	rows("app077", 21)
+	b.awaitTrue(`document.getElementById("total").textContent === "21 apps found" && location.pathname + location.search === "/apps?q=7"`)
+
+	// With so many apps the filter of the domains takes an id.
+	b.open(w.url + "/domains")
+	b.awaitTrue(`document.querySelector("#pick") && !document.querySelector('#pick input[type="checkbox"]')`)
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#pick").open = true; undefined`), chromedp.Focus(chromedp.CSS(`#pick input`)), chromedp.KeyEvent("app077\r"))
+	b.awaitTrue(`location.search === "?app=app077" && document.querySelector("#pick summary").textContent === "1 app"`)
+	b.do(chromedp.Reload())
+	b.awaitTrue(`document.querySelector('#pick input[type="checkbox"]')?.checked && document.querySelector("#pick input").value === "app077"`)
+}
