@@ -56,11 +56,12 @@ func (f *fixture) record(ctx context.Context, app string, remove bool, domains [
 	if err != nil {
 		return err
 	}
-	snapshot, err := f.ledger.Snapshot(ctx, app)
+	list := f.sim.List(app)
+	snapshot, err := f.ledger.Snapshot(ctx, app, list...)
 	if err != nil {
 		return fmt.Errorf("read the ledger of %s: %w", app, err)
 	}
-	plan := listsync.Plan(listsync.Input{Remote: f.sim.List(app), Ledger: snapshot, Rules: listsync.Rules{WWW: tasks.WWWNever}, Now: at})
+	plan := listsync.Plan(listsync.Input{Remote: list, Ledger: snapshot, Rules: listsync.Rules{WWW: tasks.WWWNever}, Now: at})
 	for i := range plan.Outcomes {
 		if edit != nil {
 			edit(app, &plan.Outcomes[i])

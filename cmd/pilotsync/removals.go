@@ -33,7 +33,7 @@ func removals(ctx context.Context, l *ledger.Ledger, reqs []enqueue.Request) ([]
 	}
 	found := all[:0]
 	for _, r := range all {
-		snapshot, err := l.Snapshot(ctx, r.app)
+		snapshot, err := l.Snapshot(ctx, r.app, domainsOf(changes[r.app])...)
 		// A producer's user may not read the ledger, and a newer release's records can't be
 		// read. The names that the requests remove still count, on a list of unknown size.
 		unreadable := mayNotRead(err) || errors.Is(err, tasks.ErrNewer)
@@ -53,6 +53,14 @@ func removals(ctx context.Context, l *ledger.Ledger, reqs []enqueue.Request) ([]
 		found = append(found, r)
 	}
 	return found, nil
+}
+
+func domainsOf(changes []listsync.Pending) []string {
+	domains := make([]string, len(changes))
+	for i, c := range changes {
+		domains[i] = c.Domain
+	}
+	return domains
 }
 
 // listed is the number of names on an app's list at the last sync.

@@ -29,7 +29,7 @@ func benchLedger(b *testing.B, n int) *Ledger {
 	return l
 }
 
-func benchRecord(b *testing.B, l *Ledger, from, n int) {
+func benchRecord(b testing.TB, l *Ledger, from, n int) {
 	b.Helper()
 	for i := from; i < from+n; i++ {
 		change := listsync.Pending{Change: tasks.Change{AppID: testApp, Domain: fmt.Sprintf("shop%d.example.com", i), Seq: first + int64(i), RequestedAt: start}, RecordedAt: start}
@@ -40,7 +40,7 @@ func benchRecord(b *testing.B, l *Ledger, from, n int) {
 }
 
 // benchSync takes the lease, plans, commits and gives the lease back.
-func benchSync(b *testing.B, l *Ledger) {
+func benchSync(b testing.TB, l *Ledger) {
 	b.Helper()
 	ctx := b.Context()
 	lease, err := l.Acquire(ctx, testApp)

@@ -50,7 +50,7 @@ local function emit(last_event, outbox, event)
   redis.call('RPUSH', outbox, at .. ' ' .. event)
 end
 
--- Updates the index by which readers find domains. It has each domain twice, as "STATE
+-- Updates the index by which readers and snapshots find domains. It has each domain twice, as "STATE
 -- DOMAIN" and as " DOMAIN", in byte order. So domains with the same state or prefix are
 -- side by side.
 local states = {'pending', 'checking-dns', 'checking-ssl-cert', 'done', 'done-without-ssl', 'failed', 'rejected', 'removed'}

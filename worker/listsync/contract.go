@@ -99,8 +99,10 @@ type Ledger interface {
 	// Renew extends the lease to LeaseTTL from now; the error is a [*NotAcquired] if the
 	// app was paused meanwhile.
 	Renew(ctx context.Context, lease Lease) error
-	// Snapshot returns the app's whole ledger at one moment; an unknown app has an empty one.
-	Snapshot(ctx context.Context, app string) (Snapshot, error)
+	// Snapshot returns what plans need of the app's ledger, at one moment; an unknown app has
+	// an empty one. The names are those of the list, and further domains of the plan, in
+	// canonical form.
+	Snapshot(ctx context.Context, app string, names ...string) (Snapshot, error)
 	// BeginWrite renews the lease and records that a write is in flight for LandingLimit,
 	// with the names that it claims. These stay recorded, with those of earlier writes,
 	// until a commit.

@@ -13,7 +13,7 @@ func (s *Syncer) Drift(ctx context.Context, app string) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	snapshot, err := s.Ledger.Snapshot(ctx, app)
+	snapshot, err := s.Ledger.Snapshot(ctx, app, canonicalNames(remote)...)
 	if err != nil {
 		return Result{}, fmt.Errorf("read the ledger of app %s: %w", app, err)
 	}

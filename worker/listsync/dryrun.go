@@ -38,7 +38,7 @@ func (r *run) dryRun(ctx context.Context) (DryRunResult, error) {
 		if err != nil {
 			return DryRunResult{}, err
 		}
-		snapshot, err := r.snapshot(ctx)
+		snapshot, err := r.snapshot(ctx, canonicalNames(remote))
 		if err != nil {
 			return DryRunResult{}, err
 		}

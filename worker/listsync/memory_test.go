@@ -161,13 +161,13 @@ func (m *memory) Renew(ctx context.Context, l Lease) error {
 	return nil
 }
 
-func (m *memory) Snapshot(ctx context.Context, _ string) (Snapshot, error) {
+func (m *memory) Snapshot(ctx context.Context, _ string, names ...string) (Snapshot, error) {
 	if err := m.enter(ctx, "Snapshot"); err != nil {
 		return Snapshot{}, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.snapshot(), nil
+	return m.snapshot().needed(names), nil
 }
 
 func (m *memory) snapshot() Snapshot {

@@ -83,10 +83,9 @@ func (r Result) InStep() bool {
 //     The missing www form of a listed domain waits for room.
 //   - A write also drops duplicates; they alone are no reason to write.
 func Plan(in Input) Result {
-	noRoom, remote, onRemote := map[string]tasks.Cause{}, make([]string, len(in.Remote)), map[string]bool{}
-	for i, name := range in.Remote {
-		remote[i] = tasks.Canonical(name)
-		onRemote[remote[i]] = true
+	noRoom, remote, onRemote := map[string]tasks.Cause{}, canonicalNames(in.Remote), map[string]bool{}
+	for _, name := range remote {
+		onRemote[name] = true
 	}
 	protected := keys(in.Rules.Protected)
 	for {
@@ -301,6 +300,15 @@ func difference(a, b map[string]bool) (names []string) {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// canonicalNames returns the names in the form in which they are compared.
+func canonicalNames(names []string) []string {
+	canonical := make([]string, len(names))
+	for i, name := range names {
+		canonical[i] = tasks.Canonical(name)
+	}
+	return canonical
 }
 
 // keys returns the set of names in canonical form.

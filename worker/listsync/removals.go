@@ -10,7 +10,7 @@ import (
 // WouldRemove returns, sorted, the names that these changes, in this order, would remove
 // from the list now. It doesn't know the list. It assumes that all owned names, the names
 // of wanted domains and the domains that the changes remove are on it. An addition without
-// a www rule keeps its domain's rule.
+// a www rule keeps its domain's rule. The snapshot must have the changes' domains.
 func WouldRemove(s Snapshot, changes []Pending) []string {
 	on := maps.Clone(s.Owned)
 	if on == nil {

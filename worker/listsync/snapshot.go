@@ -18,7 +18,9 @@ type Pending struct {
 	Version string `json:"-"`
 }
 
-// Snapshot is the whole ledger of one app at one moment.
+// Snapshot is the ledger of one app at one moment. It may lack the records and tombstones of
+// domains that aren't wanted and have no pending change. But it has those of the names that are
+// on the list, owned or in flight, and of the www form or the base of each name.
 type Snapshot struct {
 	Records map[string]Record
 	Pending map[string]Pending // the last pending change of each domain

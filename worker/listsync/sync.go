@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -157,6 +159,9 @@ type batch struct {
 	conflicts int
 }
 
+// domains are those that the batch is limited to.
+func (b batch) domains() []string { return slices.Collect(maps.Keys(b.only)) }
+
 // settle plans, writes and commits until nothing is pending.
 func (r *run) settle(ctx context.Context) error {
 	r.waitInterval(ctx, r.MinInterval-r.lease.SinceLastCommit)
@@ -212,7 +217,7 @@ func (r *run) step(ctx context.Context, b batch) error {
 	if b.control {
 		return r.control(ctx, remote)
 	}
-	snapshot, err := r.snapshot(ctx)
+	snapshot, err := r.snapshot(ctx, append(canonicalNames(remote), b.domains()...))
 	if err != nil {
 		return err
 	}
@@ -266,10 +271,10 @@ func (r *run) read(ctx context.Context) ([]string, error) {
 	return remote, nil
 }
 
-// snapshot returns the ledger. It must be read after the list, so that it includes the changes
-// that came during that call.
-func (r *run) snapshot(ctx context.Context) (Snapshot, error) {
-	snapshot, err := r.Ledger.Snapshot(ctx, r.lease.App)
+// snapshot returns what a plan with these names needs of the ledger. It must be read after the
+// list, so that it includes the changes that came during that call.
+func (r *run) snapshot(ctx context.Context, names []string) (Snapshot, error) {
+	snapshot, err := r.Ledger.Snapshot(ctx, r.lease.App, names...)
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("read the ledger of app %s: %w", r.lease.App, err)
 	}

@@ -690,7 +690,7 @@ type unreachableLedger struct {
 	tries int
 }
 
-func (a *unreachableLedger) Snapshot(context.Context, string) (Snapshot, error) {
+func (a *unreachableLedger) Snapshot(context.Context, string, ...string) (Snapshot, error) {
 	return Snapshot{}, errors.New("no connection")
 }
 

@@ -210,9 +210,9 @@ func (p *process) Renew(ctx context.Context, lease listsync.Lease) error {
 	return p.leased("Renew", lease, func() error { return p.ledger.Renew(ctx, lease) })
 }
 
-func (p *process) Snapshot(ctx context.Context, app string) (s listsync.Snapshot, err error) {
+func (p *process) Snapshot(ctx context.Context, app string, names ...string) (s listsync.Snapshot, err error) {
 	err = p.call(&call{name: "Snapshot", redis: true, effect: func() (err error) {
-		s, err = p.ledger.Snapshot(ctx, app)
+		s, err = p.ledger.Snapshot(ctx, app, names...)
 		p.known = p.model.clone()
 		return err
 	}})
