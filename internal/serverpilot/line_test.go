@@ -55,7 +55,7 @@ func TestATaskComesBackOnlyAFewTimes(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 16))
 		apps, each := 1+random.IntN(100), 1+random.IntN(40)
-		real := time.Duration(1+random.IntN(4)) * time.Second // between two calls that the rate allows
+		rate := time.Duration(1+random.IntN(4)) * time.Second // between two calls that the rate allows
 		l, now := line{step: time.Second}, time.Unix(1000, 0)
 		free := now // when the rate allows the next call
 		type task struct {
@@ -95,7 +95,7 @@ func TestATaskComesBackOnlyAFewTimes(t *testing.T) {
 					l.refused(w.app, true, wait, now)
 				}
 				if wait == 0 {
-					free, read[w.app] = now.Add(real), true
+					free, read[w.app] = now.Add(rate), true
 					continue
 				}
 				w.due = now.Add(wait)

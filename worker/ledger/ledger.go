@@ -118,7 +118,7 @@ func (l *Ledger) Verified(ctx context.Context, app string, before, after listsyn
 	}
 	keys := []string{key(app, "domains"), key(app, "due"), logKey(app, before.Domain), key(app, "told"), key(app, "outbox"),
 		key(app, "pending"), key(app, "index"), key(app, "latest"), key(app, "expiry"), key(app, "shown"), key(app, "watch"), key(app, "renew_by")}
-	if at, any := nextWork(after, event); any {
+	if at, found := nextWork(after, event); found {
 		if err := l.agenda.mark(ctx, app, at); err != nil {
 			return false, fmt.Errorf("record the verification of %s on app %s: %w", before.Domain, app, err)
 		}
@@ -133,20 +133,20 @@ func (l *Ledger) Verified(ctx context.Context, app string, before, after listsyn
 	return n == 1, nil
 }
 
-// nextWork returns when the recoverer next has work with a verified domain, zero for now; any is
+// nextWork returns when the recoverer next has work with a verified domain, zero for now; found is
 // false if it has none.
-func nextWork(r listsync.Record, event string) (at time.Time, any bool) {
+func nextWork(r listsync.Record, event string) (at time.Time, found bool) {
 	if r.NextAttemptAt != nil {
 		at = r.NextAttemptAt.Add(OverdueAfter)
 	}
 	if r.RecheckAt != nil && (at.IsZero() || r.RecheckAt.Before(at)) {
 		at = *r.RecheckAt
 	}
-	any = event != "" || !at.IsZero()
+	found = event != "" || !at.IsZero()
 	if event != "" {
 		at = time.Time{}
 	}
-	return at, any
+	return at, found
 }
 
 // due returns when the record's next verification is due, in ms; empty for never.
