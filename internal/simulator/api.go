@@ -1,13 +1,10 @@
 package simulator
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"slices"
-	"strconv"
 	"time"
 )
 
@@ -16,14 +13,19 @@ const maxBody = 1 << 20
 
 // exchange is one API call, from its request to its response.
 type exchange struct {
-	call       Call
-	id         string // of the app, server or action in the path
+	route
+	id         string // of the resource in the path; empty for calls without one
 	request    *http.Request
 	body       []byte
 	received   time.Time
-	callerGone bool   // the connection ended before the call took effect
-	write      *Write // its entry in the history, if it wrote a list
-	read       *Read  // its entry in the history, if it read an app
+	callerGone bool // the connection ended before the call took effect
+
+	// Set when the call takes effect.
+	account *Account
+	app     *app      // of the calls for an app
+	given   arguments // of the body
+	write   *Write    // its entry in the history, if it wrote a list
+	read    *Read     // its entry in the history, if it read an app
 }
 
 func (x *exchange) target() target {
@@ -33,19 +35,6 @@ func (x *exchange) target() target {
 	return target{call: x.call}
 }
 
-// response is the API's response. A status other than 200 comes with a message.
-type response struct {
-	status     int
-	message    string
-	data       any
-	actionID   string
-	retryAfter time.Duration
-}
-
-func errorResponse(status int, format string, args ...any) response {
-	return response{status: status, message: fmt.Sprintf(format, args...)}
-}
-
 func (s *Simulator) startAPI(address string) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -53,16 +42,7 @@ func (s *Simulator) startAPI(address string) error {
 	}
 	s.apiAddr = listener.Addr()
 	mux := http.NewServeMux()
-	mux.Handle("GET /v1/apps", s.endpoint(ListApps, s.listApps))
-	mux.Handle("GET /v1/apps/{id}", s.endpoint(ReadApp, s.readApp))
-	mux.Handle("POST /v1/apps/{id}", s.endpoint(WriteList, s.writeList))
-	mux.Handle("POST /v1/apps/{id}/ssl", s.endpoint(WriteSSL, s.writeSSL))
-	mux.Handle("DELETE /v1/apps/{id}/ssl", s.endpoint(DeleteSSL, s.deleteSSL))
-	mux.Handle("GET /v1/servers/{id}", s.endpoint(ReadServer, s.readServer))
-	mux.Handle("GET /v1/actions/{id}", s.endpoint(ReadAction, s.readAction))
-	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
-		errorResponse(http.StatusNotFound, "There is no %s %s.", r.Method, r.URL.Path).send(w)
-	})
+	s.handleAPI(mux)
 	s.handleControl(mux)
 	s.api = &http.Server{Handler: mux}
 	s.serveHTTP(s.api, listener)
@@ -80,21 +60,20 @@ func (s *Simulator) waitOrAbort(d time.Duration) {
 }
 
 // endpoint handles every call: it receives, delays, applies and answers it, with its fault.
-// respond is called with the lock held.
-func (s *Simulator) endpoint(call Call, respond func(*exchange, *app) response) http.HandlerFunc {
+func (s *Simulator) endpoint(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err != nil {
 			abort() // an incomplete request has no effect
 		}
-		x := &exchange{call: call, id: r.PathValue("id"), request: r, body: body, received: time.Now()}
+		x := &exchange{route: rt, id: r.PathValue("id"), request: r, body: body, received: time.Now()}
 		fault := s.nextFault(x.target())
 		if fault.Kind == ApplyLate {
-			s.applyLate(x, fault, respond)
+			s.applyLate(x, fault)
 			abort()
 		}
 		before, after := s.opt.Latency/2, s.opt.Latency-s.opt.Latency/2
-		if call.writes() {
+		if rt.call.writes() {
 			before, after = s.opt.Latency, 0
 		}
 		if fault.Kind == Slow {
@@ -104,7 +83,7 @@ func (s *Simulator) endpoint(call Call, respond func(*exchange, *app) response) 
 			abort()
 		}
 		s.waitOrAbort(before)
-		a := s.applyUnlessFailed(x, fault, respond)
+		a := s.applyUnlessFailed(x, fault)
 		s.waitOrAbort(after)
 		s.recordAnswered(x, time.Now()) // before the client can see the response
 		a.sendWithFault(w, fault)
@@ -112,21 +91,21 @@ func (s *Simulator) endpoint(call Call, respond func(*exchange, *app) response) 
 }
 
 // applyLate applies a write in the background, after its connection has ended.
-func (s *Simulator) applyLate(x *exchange, fault Fault, respond func(*exchange, *app) response) {
+func (s *Simulator) applyLate(x *exchange, fault Fault) {
 	if !x.call.writes() {
 		return
 	}
 	s.running.Go(func() {
 		if s.waitUntil(fault.Until) && s.wait(fault.For) {
 			x.callerGone = true
-			s.apply(x, respond)
+			s.apply(x)
 			s.recordAnswered(x, x.received)
 		}
 	})
 }
 
 // applyUnlessFailed applies a call, or fails with those faults that prevent its effect.
-func (s *Simulator) applyUnlessFailed(x *exchange, fault Fault, respond func(*exchange, *app) response) response {
+func (s *Simulator) applyUnlessFailed(x *exchange, fault Fault) response {
 	switch fault.Kind {
 	case Error5xx:
 		return errorResponse(http.StatusInternalServerError, "Something unexpected happened.")
@@ -141,72 +120,40 @@ func (s *Simulator) applyUnlessFailed(x *exchange, fault Fault, respond func(*ex
 	case DropBefore:
 		abort()
 	}
-	return s.apply(x, respond)
-}
-
-// sendWithFault sends the response, with those faults that come after the effect.
-func (a response) sendWithFault(w http.ResponseWriter, fault Fault) {
-	switch fault.Kind {
-	case DropAfter:
-		abort()
-	case HTML:
-		w.Header().Set("Content-Type", "text/html")
-		w.WriteHeader(http.StatusBadGateway)
-		_, _ = io.WriteString(w, "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n")
-	case TruncatedJSON:
-		a.sendTruncated(w)
-	case NoDomains:
-		a.withoutDomains().send(w)
-	default:
-		a.send(w)
-	}
+	return s.apply(x)
 }
 
 // apply lets a call take effect. It checks access only now, because the state at the time of
 // the effect counts.
-func (s *Simulator) apply(x *exchange, respond func(*exchange, *app) response) response {
+func (s *Simulator) apply(x *exchange) response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.accountStatus != 0 {
 		return errorResponse(s.accountStatus, "%s.", http.StatusText(s.accountStatus))
 	}
-	account := s.accountOf(x.request)
-	if account == nil {
+	if x.account = s.accountOf(x.request); x.account == nil {
 		return errorResponse(http.StatusUnauthorized, "Invalid client ID or API key.")
 	}
-	var a *app
 	if x.call.isForApp() {
-		a = s.apps[x.id]
-		if a == nil || !account.has(a.id) {
-			return errorResponse(http.StatusNotFound, "App %q does not exist.", x.id)
+		if x.app = s.apps.get(x.id); x.app == nil || !x.account.hasApp(x.app) {
+			return notFound("App", x.id)
 		}
-		if a.status != 0 {
-			return errorResponse(a.status, "App %q: %s.", x.id, http.StatusText(a.status))
+		if x.app.status != 0 {
+			return errorResponse(x.app.status, "App %q: %s.", x.id, http.StatusText(x.app.status))
 		}
 	}
 	if x.request.Method == http.MethodPost {
-		if err := checkContentType(x.request.Header); err != nil {
-			return errorResponse(http.StatusBadRequest, "%v.", err)
+		var err error
+		if x.given, err = s.readArguments(x); err != nil {
+			return s.badRequest(err)
 		}
 	}
-	result := respond(x, a)
+	result := x.respond(s, x)
 	if x.write != nil {
 		x.write.Late = x.callerGone || x.request.Context().Err() != nil
 	}
 	return result
 }
-
-func (s *Simulator) accountOf(r *http.Request) *Account {
-	id, key, _ := r.BasicAuth()
-	for i, account := range s.opt.Accounts {
-		if account.ClientID == id && account.APIKey == key {
-			return &s.opt.Accounts[i]
-		}
-	}
-	return nil
-}
-
-func (a *Account) has(app string) bool { return a.Apps == nil || slices.Contains(a.Apps, app) }
 
 func (s *Simulator) recordAnswered(x *exchange, at time.Time) {
 	s.mu.Lock()
@@ -217,59 +164,4 @@ func (s *Simulator) recordAnswered(x *exchange, at time.Time) {
 	if x.read != nil {
 		x.read.AnsweredAt = at
 	}
-}
-
-func (a response) encode() []byte {
-	content := map[string]any{"data": a.data}
-	if a.status != 0 {
-		content = map[string]any{"error": map[string]string{"message": a.message}}
-	} else if a.actionID != "" {
-		content["actionid"] = a.actionID
-	}
-	encoded, err := json.Marshal(content)
-	if err != nil {
-		panic(err) // can't happen: it has only maps, strings and numbers
-	}
-	return append(encoded, '\n')
-}
-
-func (a response) writeHeader(w http.ResponseWriter, length int) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(length))
-	if a.retryAfter > 0 {
-		seconds := int64((a.retryAfter + time.Second - 1) / time.Second)
-		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
-	}
-	status := a.status
-	if status == 0 {
-		status = http.StatusOK
-	}
-	w.WriteHeader(status)
-}
-
-func (a response) send(w http.ResponseWriter) {
-	body := a.encode()
-	a.writeHeader(w, len(body))
-	_, _ = w.Write(body) // fails only if the client is gone
-}
-
-// sendTruncated announces the whole response, sends half of it, and aborts.
-func (a response) sendTruncated(w http.ResponseWriter) {
-	body := a.encode()
-	a.writeHeader(w, len(body))
-	_, _ = w.Write(body[:len(body)/2])
-	_ = http.NewResponseController(w).Flush()
-	abort()
-}
-
-func (a response) withoutDomains() response {
-	switch data := a.data.(type) {
-	case map[string]any:
-		delete(data, "domains")
-	case []map[string]any:
-		for _, app := range data {
-			delete(app, "domains")
-		}
-	}
-	return a
 }

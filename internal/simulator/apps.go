@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,12 +10,15 @@ import (
 
 // app is the state of an app, guarded by the simulator's lock.
 type app struct {
-	id, serverID string
-	created      time.Time
-	list         []string
-	auto, custom bool // AutoSSL is on; a custom certificate is installed
-	force        bool // HTTP is redirected to HTTPS
-	status       int  // set by SetAppStatus; 0 means none
+	id, name, runtime   string
+	serverID, sysUserID string
+	owner               string // the client id that created it; empty if it was there from the start
+	created             time.Time
+	list                []string
+	auto                bool    // AutoSSL is on
+	custom              *custom // nil if no custom certificate is installed
+	force               bool    // HTTP is redirected to HTTPS
+	status              int     // set by SetAppStatus; 0 means none
 	// pointing is since when each listed name has pointed to the server, by canonical name.
 	pointing map[string]time.Time
 	writes   []*Write
@@ -23,19 +27,21 @@ type app struct {
 
 func (s *Simulator) addApps(apps []App) error {
 	for _, given := range apps {
-		if given.ID == "" || s.apps[given.ID] != nil {
+		if given.ID == "" || s.apps.get(given.ID) != nil {
 			return fmt.Errorf("simulator: app id %q is empty or given twice", given.ID)
 		}
 		if given.AutoSSL && given.CustomCertificate {
 			return fmt.Errorf("simulator: app %s has both AutoSSL and a custom certificate", given.ID)
 		}
+		srv := s.ensureServer(cmp.Or(given.ServerID, "server1"))
 		a := &app{
-			id: given.ID, serverID: given.ServerID, created: time.Now(),
-			list: slices.Clone(given.Domains), auto: given.AutoSSL, custom: given.CustomCertificate,
+			id: given.ID, name: nameOf(given.ID), runtime: s.opt.Runtimes[len(s.opt.Runtimes)-1],
+			serverID: srv.id, sysUserID: srv.sysUserID, created: time.Now(),
+			list: slices.Clone(given.Domains), auto: given.AutoSSL, status: given.Status,
 			pointing: map[string]time.Time{},
 		}
-		if a.serverID == "" {
-			a.serverID = "server1"
+		if given.CustomCertificate {
+			a.custom = &custom{key: markedKey, cert: string(s.authority.pem)}
 		}
 		s.updatePointing(a)
 		if a.auto {
@@ -43,17 +49,27 @@ func (s *Simulator) addApps(apps []App) error {
 				a.pointing[name] = time.Time{} // long ago
 			}
 		}
-		s.apps[a.id] = a
-		s.order = append(s.order, a.id)
+		s.apps.add(a.id, a)
 	}
 	return nil
+}
+
+// nameOf is the name of an app with an id: 3 to 30 lower case letters and digits.
+func nameOf(id string) string {
+	name := "app" + strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(id))
+	return name[:min(len(name), 30)]
 }
 
 // List returns an app's current list, or nil for an unknown app.
 func (s *Simulator) List(app string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if a := s.apps[app]; a != nil {
+	if a := s.apps.get(app); a != nil {
 		return slices.Clone(a.list)
 	}
 	return nil
@@ -66,7 +82,7 @@ func (s *Simulator) EditByHand(app string, edit func(list []string) []string) er
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := s.apps[app]
+	a := s.apps.get(app)
 	if a == nil {
 		return fmt.Errorf("simulator: there is no app %q", app)
 	}
@@ -74,46 +90,6 @@ func (s *Simulator) EditByHand(app string, edit func(list []string) []string) er
 	w.ByHand = true
 	w.AnsweredAt = w.AppliedAt
 	return nil
-}
-
-// SetAppStatus makes the API answer every call for an app with this error status, such as 404
-// for a deleted app or 500 for a failing one. 0 ends it.
-func (s *Simulator) SetAppStatus(app string, status int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if a := s.apps[app]; a != nil {
-		a.status = status
-	}
-}
-
-// SetAPIKey replaces an account's key. The API then refuses the old key with 401. The error
-// is about an unknown client id.
-func (s *Simulator) SetAPIKey(clientID, key string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range s.opt.Accounts {
-		if s.opt.Accounts[i].ClientID == clientID {
-			s.opt.Accounts[i].APIKey = key
-			return nil
-		}
-	}
-	return fmt.Errorf("simulator: there is no account %q", clientID)
-}
-
-// SetAccountStatus makes the API answer every call with this error status, such as 401 for a
-// revoked key or 402 for an unpaid account. 0 ends it.
-func (s *Simulator) SetAccountStatus(status int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.accountStatus = status
-}
-
-// Disconnect makes all servers appear not connected to ServerPilot since a time. The zero
-// time connects them.
-func (s *Simulator) Disconnect(since time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.lastConn = since
 }
 
 // setList replaces an app's list and records it. It is called with the lock held.
@@ -146,9 +122,9 @@ func (s *Simulator) updatePointing(a *app) {
 	a.pointing = listed
 }
 
-// certified returns the listed names, in order, for which AutoSSL has a
+// covered returns the listed names, in order, for which AutoSSL has a
 // certificate. It is called with the lock held.
-func (s *Simulator) certified(a *app) []string {
+func (s *Simulator) covered(a *app) []string {
 	var names []string
 	for _, name := range a.list {
 		name = canonical(name)
@@ -170,8 +146,8 @@ func (s *Simulator) hasCertificate(a *app, name string) bool {
 func (s *Simulator) hasValidCertificate(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, a := range s.apps {
-		if a.custom && slices.ContainsFunc(a.list, func(l string) bool { return canonical(l) == name }) {
+	for a := range s.apps.all() {
+		if a.custom != nil && slices.ContainsFunc(a.list, func(l string) bool { return canonical(l) == name }) {
 			return true
 		}
 		if a.auto && s.hasCertificate(a, name) {

@@ -109,7 +109,7 @@ func (s *Simulator) SetBehaviour(name string, b Behaviour) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.behaviours[canonical(name)] = b
-	for _, a := range s.apps { // other names may be aliases of this one
+	for a := range s.apps.all() { // other names may be aliases of this one
 		s.updatePointing(a)
 	}
 }

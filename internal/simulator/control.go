@@ -25,6 +25,11 @@ type listCommand struct {
 	Domains []string `json:"domains"`
 }
 
+type statusCommand struct {
+	App    string `json:"app,omitempty"` // empty for the account
+	Status int    `json:"status"`
+}
+
 type disconnectCommand struct {
 	Since time.Time `json:"since"`
 }
@@ -58,6 +63,20 @@ func (s *Simulator) handleControl(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_simulator/lists", commandHandler(func(o listCommand) error {
 		return s.EditByHand(o.App, func([]string) []string { return o.Domains })
 	}))
+	mux.HandleFunc("POST /_simulator/status", commandHandler(func(o statusCommand) error {
+		if err := checkStatus(o.Status); err != nil {
+			return err
+		}
+		if o.App == "" {
+			s.SetAccountStatus(o.Status)
+			return nil
+		}
+		if _, known := s.lists()[o.App]; !known {
+			return fmt.Errorf("simulator: there is no app %q", o.App)
+		}
+		s.SetAppStatus(o.App, o.Status)
+		return nil
+	}))
 	mux.HandleFunc("POST /_simulator/disconnect", commandHandler(func(o disconnectCommand) error {
 		s.Disconnect(o.Since)
 		return nil
@@ -68,8 +87,8 @@ func (s *Simulator) lists() map[string][]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	lists := map[string][]string{}
-	for id, a := range s.apps {
-		lists[id] = append([]string{}, a.list...)
+	for a := range s.apps.all() {
+		lists[a.id] = append([]string{}, a.list...)
 	}
 	return lists
 }

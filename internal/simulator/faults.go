@@ -5,23 +5,6 @@ import (
 	"time"
 )
 
-// Call is a kind of API call.
-type Call string
-
-// The API's calls.
-const (
-	ListApps   Call = "list-apps"   // GET /apps
-	ReadApp    Call = "read-app"    // GET /apps/:id
-	WriteList  Call = "write-list"  // POST /apps/:id
-	WriteSSL   Call = "write-ssl"   // POST /apps/:id/ssl
-	DeleteSSL  Call = "delete-ssl"  // DELETE /apps/:id/ssl
-	ReadServer Call = "read-server" // GET /servers/:id
-	ReadAction Call = "read-action" // GET /actions/:id
-)
-
-func (c Call) writes() bool   { return c == WriteList || c == WriteSSL || c == DeleteSSL }
-func (c Call) isForApp() bool { return c == ReadApp || c.writes() }
-
 // FaultKind is a kind of failure of a call.
 type FaultKind string
 
@@ -62,6 +45,10 @@ type Faults struct {
 	DropAfter     float64 `json:"drop_after,omitempty"`
 	TruncatedJSON float64 `json:"truncated_json,omitempty"`
 	NoDomains     float64 `json:"no_domains,omitempty"`
+	// ActionError and SSLActionError are the probabilities that an action ends in an error, any
+	// or one of a certificate. Its write took effect all the same.
+	ActionError    float64 `json:"action_error,omitempty"`
+	SSLActionError float64 `json:"ssl_action_error,omitempty"`
 	// RetryAfter is the Retry-After of a 429, in whole seconds rounded up; 0 for none.
 	RetryAfter time.Duration `json:"retry_after_ns,omitempty"`
 	// SlowFor is the additional duration of a slow call.
@@ -90,7 +77,7 @@ func (f Faults) chances() []chance {
 
 // Check returns an error that names the first value out of its range.
 func (f Faults) Check() error {
-	for _, c := range f.chances() {
+	for _, c := range append(f.chances(), chance{Fault{Kind: "action-error"}, f.ActionError}, chance{Fault{Kind: "ssl-action-error"}, f.SSLActionError}) {
 		if !(c.probability >= 0 && c.probability <= 1) { // also true for NaN
 			return fmt.Errorf("the probability of %s is %v; it takes 0 to 1", c.fault.Kind, c.probability)
 		}

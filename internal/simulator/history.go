@@ -49,11 +49,11 @@ func (s *Simulator) History(app string) []Write {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var writes []Write
-	for _, id := range s.order {
-		if app != "" && app != id {
+	for a := range s.apps.all() {
+		if app != "" && app != a.id {
 			continue
 		}
-		for _, w := range s.apps[id].writes {
+		for _, w := range a.writes {
 			c := *w
 			c.Before, c.After = slices.Clone(w.Before), slices.Clone(w.After)
 			writes = append(writes, c)
@@ -66,7 +66,7 @@ func (s *Simulator) History(app string) []Write {
 func (s *Simulator) Reads(app string) []Read {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := s.apps[app]
+	a := s.apps.get(app)
 	if a == nil {
 		return nil
 	}
@@ -102,8 +102,7 @@ func overlaps(history []Write) []Overlap {
 }
 
 // Calls counts the API's calls of a kind for an app, including refused and failed ones. If
-// app is empty, it counts those of all apps. ListApps, ReadServer and ReadAction belong to no
-// app.
+// app is empty, it counts those of all apps, and those that belong to no app.
 func (s *Simulator) Calls(app string, call Call) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

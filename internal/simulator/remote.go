@@ -66,6 +66,16 @@ func (r *Remote) SetListByHand(ctx context.Context, app string, domains []string
 	return r.do(ctx, http.MethodPost, "/lists", listCommand{App: app, Domains: domains}, nil)
 }
 
+// SetAppStatus is [Simulator.SetAppStatus]. An unknown app is an error.
+func (r *Remote) SetAppStatus(ctx context.Context, app string, status int) error {
+	return r.do(ctx, http.MethodPost, "/status", statusCommand{App: app, Status: status}, nil)
+}
+
+// SetAccountStatus is [Simulator.SetAccountStatus].
+func (r *Remote) SetAccountStatus(ctx context.Context, status int) error {
+	return r.do(ctx, http.MethodPost, "/status", statusCommand{Status: status}, nil)
+}
+
 // Disconnect is [Simulator.Disconnect].
 func (r *Remote) Disconnect(ctx context.Context, since time.Time) error {
 	return r.do(ctx, http.MethodPost, "/disconnect", disconnectCommand{Since: since}, nil)

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	stdcmp "cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -69,6 +70,24 @@ func TestRemoteMatchesTheMethods(t *testing.T) {
 			t.Errorf("disconnected since %s: %v", since, old)
 		}
 	}
+	for _, status := range []int{402, 403, 404, 409, 0} {
+		want := stdcmp.Or(status, 200)
+		if err := remote.SetAppStatus(ctx, "app1", status); err != nil {
+			t.Fatal(err)
+		}
+		if got := call(t, s, "GET", "/apps/app1", ""); got.status != want {
+			t.Errorf("the app answers %d, want %d", got.status, want)
+		}
+		if err := remote.SetAccountStatus(ctx, status); err != nil {
+			t.Fatal(err)
+		}
+		if got := call(t, s, "GET", "/apps", ""); got.status != want {
+			t.Errorf("the account gets %d, want %d", got.status, want)
+		}
+		if err := remote.SetAccountStatus(ctx, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := remote.SetFaults(ctx, Faults{Error5xx: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -83,6 +102,8 @@ func TestRemoteReturnsClearErrors(t *testing.T) {
 	remote := NewRemote(s.APIURL())
 	for want, err := range map[string]error{
 		`no app "other"`:                 remote.SetListByHand(t.Context(), "other", nil),
+		`no app "another"`:               remote.SetAppStatus(t.Context(), "another", 403),
+		"the status is 200":              remote.SetAccountStatus(t.Context(), 200),
 		"probability of html is 2":       remote.SetFaults(t.Context(), Faults{HTML: 2}),
 		"name is missing":                remote.SetBehaviour(t.Context(), "", Behaviour{}),
 		"connection refused":             NewRemote("http://127.0.0.1:1/v1").SetFaults(t.Context(), Faults{}),

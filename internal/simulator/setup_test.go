@@ -3,6 +3,7 @@ package simulator
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -132,4 +133,12 @@ func await(t *testing.T, what string, holds func() bool) {
 		case <-time.After(time.Millisecond):
 		}
 	}
+}
+
+// unmarshal decodes the data of a call that succeeded.
+func unmarshal(r result, into any) error {
+	if r.status != http.StatusOK || r.err != nil {
+		return fmt.Errorf("status %d: %s (%w)", r.status, r.raw, r.err)
+	}
+	return json.Unmarshal(r.Data, into)
 }

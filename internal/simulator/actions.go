@@ -1,0 +1,43 @@
+package simulator
+
+import "time"
+
+// action is the work of a server after a write.
+type action struct {
+	serverID string
+	started  time.Time
+	fails    bool
+}
+
+// started is the answer to a write that a server has work with.
+func (s *Simulator) started(serverID string, data any) response {
+	return s.startedWith(serverID, data, s.faults.ActionError)
+}
+
+// startedWith is started with the probability that the action ends in an error.
+func (s *Simulator) startedWith(serverID string, data any, failing float64) response {
+	id := newID()
+	fails := failing > 0 && s.random.Float64() < failing
+	s.actions[id] = action{serverID: serverID, started: s.opt.Now(), fails: fails}
+	return response{data: data, actionID: id}
+}
+
+// readAction: an action is open until its delay is over, and as long as its server isn't
+// connected.
+func (s *Simulator) readAction(x *exchange) response {
+	act, known := s.actions[x.id]
+	if !known {
+		return notFound("Action", x.id)
+	}
+	status := "success"
+	srv := s.servers.get(act.serverID)
+	switch {
+	case srv != nil && !s.isConnected(srv), s.opt.Now().Sub(act.started) < s.opt.ActionDelay:
+		status = "open"
+	case act.fails:
+		status = "error"
+	}
+	return response{data: map[string]any{
+		"id": x.id, "serverid": act.serverID, "status": status, "datecreated": act.started.Unix(),
+	}}
+}
