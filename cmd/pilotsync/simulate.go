@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +28,6 @@ type simulateCmd struct {
 	APIKey       string        `name:"api-key" help:"The account's API key." default:"sim-key"`
 	Account      []string      `sep:"none" placeholder:"CLIENT_ID:KEY=APP,…" help:"One more account, with apps of its own; give it again for more."`
 	Latency      time.Duration `help:"How long each API call takes." default:"200ms"`
-	CertDelay    time.Duration `name:"cert-delay" help:"How long a name waits for its certificate, once it is listed and DNS points here." default:"10s"`
 	CAFile       string        `name:"ca-file" help:"File of the certificate authority, PEM, with its key in FILE.key. Made if it doesn't exist. Default: a temporary file, removed at the end." type:"path"`
 	Disconnected time.Duration `name:"disconnected-for" placeholder:"DURATION" help:"How long the servers have not been connected to ServerPilot. Default: they are connected."`
 	Secret       string        `name:"webhook-secret" placeholder:"SECRET" help:"Webhook secret of the network, whsec_…. Sites behind the proxy prove with it that they belong to the network. Default: none; a worker then judges them by the certificate alone."`
@@ -41,11 +42,18 @@ type simulateCmd struct {
 	FaultDropBefore float64       `name:"fault-drop-before" help:"Probability that the connection is dropped and the call has no effect." default:"0"`
 	FaultDropAfter  float64       `name:"fault-drop-after" help:"Probability that the connection is dropped after the call took effect." default:"0"`
 	Seed            uint64        `help:"Seed of the faults' randomness." default:"1"`
+
+	certificateFlags  `embed:""`
+	actionFlags       `embed:""`
+	statusFlags       `embed:""`
+	undocumentedFlags `embed:""`
 }
 
 // Help is shown under the command's own --help.
 func (*simulateCmd) Help() string {
 	return `Prints the settings with which a worker talks to the simulator, and runs until SIGTERM or SIGINT. A word in a domain's name decides how the domain behaves; the output lists the words.
+
+The simulator has every call of ServerPilot's API, as documented: servers, system users, databases, SSH keys, apps, SSL and actions. Options choose what the documentation leaves open. Other clients can use it, too.
 
 Examples:
 
@@ -53,7 +61,9 @@ Examples:
 
     pilotsync simulate --app=app1 --account=two:key-two=app2,app3 > sim.env
 
-    pilotsync simulate --fault-5xx=0.1 --fault-429=0.05 --retry-after=2s`
+    pilotsync simulate --fault-5xx=0.1 --fault-429=0.05 --retry-after=2s
+
+    pilotsync simulate --app=app1,app2 --app-status=app2=403 --cert-days=45 --shuffled-lists`
 }
 
 // Validate is called by kong after parsing; its error is one of usage.
@@ -61,6 +71,7 @@ func (c *simulateCmd) Validate() error {
 	for flag, probability := range map[string]float64{
 		"fault-5xx": c.Fault5xx, "fault-429": c.Fault429, "fault-slow": c.FaultSlow, "fault-html": c.FaultHTML,
 		"fault-drop-before": c.FaultDropBefore, "fault-drop-after": c.FaultDropAfter,
+		"fault-action": c.FaultAction, "fault-ssl-action": c.FaultSSLAction,
 	} {
 		if !(probability >= 0 && probability <= 1) { // so written for NaN
 			return fmt.Errorf("--%s is %v; it takes a probability from 0 to 1", flag, probability)
@@ -68,6 +79,7 @@ func (c *simulateCmd) Validate() error {
 	}
 	for flag, duration := range map[string]time.Duration{
 		"latency": c.Latency, "cert-delay": c.CertDelay, "retry-after": c.RetryAfter, "slow-for": c.SlowFor, "disconnected-for": c.Disconnected,
+		"action-delay": c.ActionDelay, "stale-reads": c.StaleReads,
 	} {
 		if duration < 0 {
 			return fmt.Errorf("--%s is %s; it takes 0s or more", flag, duration)
@@ -75,6 +87,9 @@ func (c *simulateCmd) Validate() error {
 	}
 	if _, err := c.siteSecret(); err != nil {
 		return err
+	}
+	if c.CertDays < 2 {
+		return fmt.Errorf("--cert-days is %d; it takes 2 or more", c.CertDays)
 	}
 	if c.Config != "" && len(c.Account) == 0 {
 		return errors.New("--config-file is for several accounts; it takes --account with it")
@@ -95,7 +110,8 @@ func (c *simulateCmd) Validate() error {
 			seen[id] = true
 		}
 	}
-	return nil
+	_, err = c.statuses(slices.Collect(maps.Keys(seen)))
+	return err
 }
 
 // siteSecret is the key of the webhook secret; its error doesn't show the secret.
@@ -137,7 +153,10 @@ func (c *simulateCmd) Run(ctx context.Context, s *terminal.Streams) (err error) 
 	if err != nil {
 		return err
 	}
-	opt := c.options(accounts)
+	opt, err := c.options(accounts)
+	if err != nil {
+		return err
+	}
 	if opt.CACertificate, opt.CAKey, err = c.authority(); err != nil {
 		return err
 	}
@@ -197,27 +216,35 @@ func (c *simulateCmd) authority() (certificate, key []byte, err error) {
 	return certificate, key, nil
 }
 
-func (c *simulateCmd) options(accounts []simulator.Account) simulator.Options {
+func (c *simulateCmd) options(accounts []simulator.Account) (simulator.Options, error) {
 	opt := simulator.Options{
 		Accounts: accounts,
 		Latency:  c.Latency, CertDelay: c.CertDelay,
+		CertLifetime: time.Duration(c.CertDays) * 24 * time.Hour, RateLimits: c.RateLimits,
+		ActionDelay: c.ActionDelay, AccountStatus: c.AccountStatus,
 		Listen: c.Listen, DNSListen: c.DNSListen, TLSListen: c.TLSListen,
 		Seed: c.Seed,
 		Faults: simulator.Faults{
 			Error5xx: c.Fault5xx, Error429: c.Fault429, RetryAfter: c.RetryAfter,
 			Slow: c.FaultSlow, SlowFor: c.SlowFor, HTML: c.FaultHTML,
 			DropBefore: c.FaultDropBefore, DropAfter: c.FaultDropAfter,
+			ActionError: c.FaultAction, SSLActionError: c.FaultSSLAction,
 		},
+		Undocumented: c.choices(),
 	}
+	opt.Undocumented.OneCertificate = c.OneCertificate
 	if c.Disconnected > 0 {
 		opt.LastConn = time.Now().Add(-c.Disconnected)
 	}
+	var ids []string
 	for _, a := range accounts {
-		for _, id := range a.Apps {
-			opt.Apps = append(opt.Apps, simulator.App{ID: id})
-		}
+		ids = append(ids, a.Apps...)
 	}
-	return opt
+	statuses, err := c.statuses(ids)
+	for _, id := range ids {
+		opt.Apps = append(opt.Apps, simulator.App{ID: id, Status: statuses[id]})
+	}
+	return opt, err
 }
 
 // accountsYAML is what PILOTSYNC_CONFIG takes.

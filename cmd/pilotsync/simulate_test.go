@@ -5,12 +5,14 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
@@ -217,6 +219,16 @@ func TestSimulateRefusesSettingsOutOfRange(t *testing.T) {
 		{"--account=sim:key=b", "--account sim is given twice, or is --client-id"},
 		{"--account=two:key=b,app1", "app app1 is given twice"},
 		{"--account=two:key=a/b", `app_id is "a/b"`},
+		{"--fault-action=2", "--fault-action is 2"},
+		{"--fault-ssl-action=-1", "--fault-ssl-action is -1"},
+		{"--action-delay=-1s", "--action-delay is -1s"},
+		{"--stale-reads=-1s", "--stale-reads is -1s"},
+		{"--cert-days=1", "--cert-days is 1; it takes 2 or more"},
+		{"--account-status=200", "--account-status is 200; it takes 400 to 599"},
+		{"--app-status=app1", `--app-status is "app1"; it takes APP=STATUS`},
+		{"--app-status=app1=600", `--app-status is "app1=600"`},
+		{"--app-status=app2=403", `--app-status is for app "app2", which is neither in --app nor in --account`},
+		{"--upper-case=lower", `--upper-case must be one of "keep","correct","refuse" but got "lower"`},
 		{"--config-file=a.yml", "--config-file is for several accounts; it takes --account with it"},
 	} {
 		t.Run(test.arg, func(t *testing.T) {
@@ -228,18 +240,44 @@ func TestSimulateRefusesSettingsOutOfRange(t *testing.T) {
 	}
 }
 
-func TestSimulateTakesItsFaults(t *testing.T) {
+func TestSimulateTakesItsOptions(t *testing.T) {
 	t.Parallel()
 	c, err := parseSimulate("--fault-5xx=.1", "--fault-429=.2", "--fault-slow=.3", "--fault-html=.4",
-		"--fault-drop-before=.5", "--fault-drop-after=.6", "--retry-after=2s", "--slow-for=3s")
+		"--fault-drop-before=.5", "--fault-drop-after=.6", "--retry-after=2s", "--slow-for=3s", "--fault-action=.7", "--fault-ssl-action=.8",
+		"--app=a,b", "--app-status=b=403", "--account-status=402", "--action-delay=4s", "--cert-delay=5s", "--cert-days=45", "--rate-limits",
+		"--one-certificate", "--strict", "--terse-errors", "--stale-reads=6s", "--shuffled-lists", "--upper-case=correct", "--duplicates=refuse")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := simulator.Faults{
-		Error5xx: .1, Error429: .2, Slow: .3, HTML: .4, DropBefore: .5, DropAfter: .6,
-		RetryAfter: 2e9, SlowFor: 3e9,
+	got, err := c.options([]simulator.Account{{Apps: []string{"a", "b"}}})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, c.options(nil).Faults); diff != "" {
-		t.Errorf("faults (-want +got):\n%s", diff)
+	want := simulator.Options{
+		Accounts: []simulator.Account{{Apps: []string{"a", "b"}}}, Apps: []simulator.App{{ID: "a"}, {ID: "b", Status: 403}},
+		Latency: 200 * time.Millisecond, ActionDelay: 4e9, CertDelay: 5e9, CertLifetime: 45 * 24 * time.Hour, RateLimits: true, AccountStatus: 402,
+		Listen: "127.0.0.1:0", DNSListen: "127.0.0.1:0", TLSListen: "127.0.0.1:0", Seed: 1,
+		Faults: simulator.Faults{
+			Error5xx: .1, Error429: .2, Slow: .3, HTML: .4, DropBefore: .5, DropAfter: .6,
+			RetryAfter: 2e9, SlowFor: 3e9, ActionError: .7, SSLActionError: .8,
+		},
+		Undocumented: simulator.Undocumented{
+			Strict: true, TerseErrors: true, StaleReads: 6e9, ShuffledLists: true, OneCertificate: true, UpperCase: "correct", Duplicates: "refuse",
+		},
+	}
+	sameAddress := cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
+	if diff := cmp.Diff(want, got, sameAddress); diff != "" {
+		t.Errorf("options (-want +got):\n%s", diff)
+	}
+}
+
+func TestSimulateKeepsOddNamesByDefault(t *testing.T) {
+	t.Parallel()
+	c, err := parseSimulate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.choices(); got != (simulator.Undocumented{}) {
+		t.Errorf("the choices are %+v", got)
 	}
 }

@@ -62,7 +62,7 @@ func checkWordPress(a arguments) error {
 }
 
 func (s *Simulator) createApp(x *exchange) response {
-	a := &app{id: newID(), owner: x.account.ClientID, created: time.Now(), pointing: map[string]time.Time{}}
+	a := &app{id: newID(), owner: x.account.ClientID, created: time.Now()}
 	list, err := s.domains(x.given)
 	if err := cmp.Or(
 		requiredText(x.given, "name", &a.name, appName),

@@ -15,14 +15,16 @@ type app struct {
 	owner               string // the client id that created it; empty if it was there from the start
 	created             time.Time
 	list                []string
-	auto                bool    // AutoSSL is on
-	custom              *custom // nil if no custom certificate is installed
-	force               bool    // HTTP is redirected to HTTPS
-	status              int     // set by SetAppStatus; 0 means none
+	auto                bool            // AutoSSL is on
+	custom              *custom         // nil if no custom certificate is installed
+	force               bool            // HTTP is redirected to HTTPS
+	status              int             // set by SetAppStatus; 0 means none
+	listed              map[string]bool // the list's names, canonical
 	// pointing is since when each listed name has pointed to the server, by canonical name.
-	pointing map[string]time.Time
-	writes   []*Write
-	reads    []*Read
+	pointing     map[string]time.Time
+	certificates []*issued // that AutoSSL has
+	writes       []*Write
+	reads        []*Read
 }
 
 func (s *Simulator) addApps(apps []App) error {
@@ -38,7 +40,6 @@ func (s *Simulator) addApps(apps []App) error {
 			id: given.ID, name: nameOf(given.ID), runtime: s.opt.Runtimes[len(s.opt.Runtimes)-1],
 			serverID: srv.id, sysUserID: srv.sysUserID, created: time.Now(),
 			list: slices.Clone(given.Domains), auto: given.AutoSSL, status: given.Status,
-			pointing: map[string]time.Time{},
 		}
 		if given.CustomCertificate {
 			a.custom = &custom{key: markedKey, cert: string(s.authority.pem)}
@@ -102,57 +103,4 @@ func (s *Simulator) setList(a *app, list []string, received time.Time) *Write {
 	a.writes = append(a.writes, w)
 	s.updatePointing(a)
 	return w
-}
-
-// updatePointing updates since when the listed names point to the server. It is called with
-// the lock held, after each change of the list or of a behaviour.
-func (s *Simulator) updatePointing(a *app) {
-	listed := make(map[string]time.Time, len(a.list))
-	for _, name := range a.list {
-		name = canonical(name)
-		if !slices.Contains(s.resolve(name).addresses, s.opt.ServerAddress) {
-			continue
-		}
-		since, known := a.pointing[name]
-		if !known {
-			since = s.opt.Now()
-		}
-		listed[name] = since
-	}
-	a.pointing = listed
-}
-
-// covered returns the listed names, in order, for which AutoSSL has a
-// certificate. It is called with the lock held.
-func (s *Simulator) covered(a *app) []string {
-	var names []string
-	for _, name := range a.list {
-		name = canonical(name)
-		if s.hasCertificate(a, name) && !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-func (s *Simulator) hasCertificate(a *app, name string) bool {
-	since, pointing := a.pointing[name]
-	b := s.behaviour(name)
-	// Let's Encrypt can't certify wildcards over HTTP.
-	return pointing && !b.NoCert && !strings.HasPrefix(name, "*.") && s.opt.Now().Sub(since) >= s.certDelay(b)
-}
-
-// hasValidCertificate reports whether the web servers have a valid certificate for a name.
-func (s *Simulator) hasValidCertificate(name string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for a := range s.apps.all() {
-		if a.custom != nil && slices.ContainsFunc(a.list, func(l string) bool { return canonical(l) == name }) {
-			return true
-		}
-		if a.auto && s.hasCertificate(a, name) {
-			return true
-		}
-	}
-	return false
 }

@@ -14,15 +14,15 @@ import (
 	"time"
 )
 
-// authority is the simulator's certificate authority. It creates certificates on demand and
-// caches them.
+// authority is the simulator's certificate authority. It creates certificates on demand.
 type authority struct {
 	pem         []byte
 	cert        *x509.Certificate
 	key         *ecdsa.PrivateKey
 	defaultCert *tls.Certificate // self-signed, for another name; shown if there is no other
+	lifetime    time.Duration    // of certificates
 
-	mu     sync.Mutex
+	mu     sync.Mutex // guards leaves
 	leaves map[string]*tls.Certificate
 }
 
@@ -33,8 +33,8 @@ func MakeCA() (certificatePEM, keyPEM []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	template := certificate("pilotsync simulator CA")
-	template.NotAfter = time.Now().AddDate(10, 0, 0)
+	now := time.Now()
+	template := certificate("pilotsync simulator CA", now.AddDate(-1, 0, 0), now.AddDate(10, 0, 0))
 	template.IsCA, template.BasicConstraintsValid = true, true
 	template.KeyUsage = x509.KeyUsageCertSign
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
@@ -49,7 +49,7 @@ func MakeCA() (certificatePEM, keyPEM []byte, err error) {
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), nil
 }
 
-func newAuthority(certificatePEM, keyPEM []byte) (*authority, error) {
+func newAuthority(certificatePEM, keyPEM []byte, lifetime time.Duration) (*authority, error) {
 	pair, err := tls.X509KeyPair(certificatePEM, keyPEM)
 	if err != nil {
 		return nil, fmt.Errorf("the certificate authority: %w", err)
@@ -58,17 +58,25 @@ func newAuthority(certificatePEM, keyPEM []byte) (*authority, error) {
 	if !ok {
 		return nil, fmt.Errorf("the certificate authority has a key of type %T; it takes ECDSA", pair.PrivateKey)
 	}
-	ca := &authority{pem: certificatePEM, cert: pair.Leaf, key: key, leaves: map[string]*tls.Certificate{}}
-	fallback := certificate("default.invalid")
+	ca := &authority{pem: certificatePEM, cert: pair.Leaf, key: key, lifetime: lifetime, leaves: map[string]*tls.Certificate{}}
+	fallback := ca.template("default.invalid")
 	fallback.DNSNames = []string{"default.invalid"}
 	ca.defaultCert, err = sign(fallback, fallback, key)
 	return ca, err
 }
 
-// certificate returns what all certificates have in common. They are valid since yesterday,
-// for clocks that are slow, and for 90 days, as Let's Encrypt's.
-func certificate(commonName string) *x509.Certificate {
-	now := time.Now()
+// backdated is how long before its issue a certificate is valid, for clocks that are slow. It is
+// more than at Let's Encrypt, whose certificates are valid an hour before.
+const backdated = 24 * time.Hour
+
+// template is that of a certificate that was issued now.
+func (ca *authority) template(commonName string) *x509.Certificate {
+	notBefore := time.Now().Add(-backdated)
+	return certificate(commonName, notBefore, notBefore.Add(ca.lifetime))
+}
+
+// certificate returns what all certificates have in common.
+func certificate(commonName string, notBefore, notAfter time.Time) *x509.Certificate {
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	if err != nil {
 		panic(err) // crypto/rand doesn't fail
@@ -76,8 +84,8 @@ func certificate(commonName string) *x509.Certificate {
 	return &x509.Certificate{
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: commonName},
-		NotBefore:    now.Add(-24 * time.Hour),
-		NotAfter:     now.Add(90 * 24 * time.Hour),
+		NotBefore:    notBefore,
+		NotAfter:     notAfter,
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
@@ -93,15 +101,22 @@ func sign(template, parent *x509.Certificate, key *ecdsa.PrivateKey) (*tls.Certi
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }
 
+// certify creates a certificate for names.
+func (ca *authority) certify(names []string, notBefore, notAfter time.Time) (*tls.Certificate, error) {
+	template := certificate("", notBefore, notAfter) // a common name has at most 64 bytes
+	template.DNSNames = names
+	return sign(template, ca.cert, ca.key)
+}
+
+// leaf returns the certificate for one name alone, which is of no app's AutoSSL.
 func (ca *authority) leaf(name string) (*tls.Certificate, error) {
 	ca.mu.Lock()
 	defer ca.mu.Unlock()
 	if leaf := ca.leaves[name]; leaf != nil {
 		return leaf, nil
 	}
-	template := certificate("") // a common name has at most 64 bytes
-	template.DNSNames = []string{name}
-	leaf, err := sign(template, ca.cert, ca.key)
+	notBefore := time.Now().Add(-backdated)
+	leaf, err := ca.certify([]string{name}, notBefore, notBefore.Add(ca.lifetime))
 	if err != nil {
 		return nil, err
 	}

@@ -27,8 +27,7 @@ const hangLimit = time.Minute
 
 var errIntended = errors.New("simulator: intended failure of a handshake")
 
-// certificateFor returns the web servers' certificate for a name: a valid one if there is
-// one, otherwise one that clients must refuse.
+// certificateFor returns the certificate for a name, of the web servers or the proxy.
 func (s *Simulator) certificateFor(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	name := canonical(hello.ServerName)
 	s.mu.Lock()
@@ -37,16 +36,16 @@ func (s *Simulator) certificateFor(hello *tls.ClientHelloInfo) (*tls.Certificate
 	ca := s.authority
 	switch b.TLS {
 	case NoTLSFault:
-		if !b.Proxied && !s.hasValidCertificate(name) {
-			return ca.defaultCert, nil
+		if b.Proxied {
+			return ca.leaf(name)
 		}
-		return ca.leaf(name)
+		return s.served(name)
 	case SelfSigned:
-		own := certificate("self-signed")
+		own := ca.template("self-signed")
 		own.DNSNames = []string{name}
 		return sign(own, own, ca.key)
 	case Expired:
-		old := certificate("")
+		old := ca.template("")
 		old.DNSNames = []string{name}
 		old.NotBefore, old.NotAfter = old.NotBefore.AddDate(0, -3, 0), time.Now().Add(-time.Hour)
 		return sign(old, ca.cert, ca.key)

@@ -24,6 +24,13 @@ type Options struct {
 	// CertDelay is how long a name must be listed and point to the server until AutoSSL has a
 	// certificate for it.
 	CertDelay time.Duration
+	// CertLifetime is the lifetime of certificates. AutoSSL replaces them with a third of it left.
+	// Let's Encrypt's have 90 days, 64 from February 2027, and 45 from February 2028.
+	// Default: 90 days.
+	CertLifetime time.Duration
+	// RateLimits: AutoSSL keeps to Let's Encrypt's rate limits. It gets no certificate beyond
+	// them, and the earlier ones stay in use.
+	RateLimits bool
 	// Behaviour returns the behaviour of names without SetBehaviour. It isn't called for www
 	// forms, which behave as their domain. Default: ByName.
 	Behaviour func(name string) Behaviour
@@ -106,6 +113,9 @@ func (o Options) withDefaults() Options {
 	if o.ActionDelay == 0 {
 		o.ActionDelay = 2 * o.Latency
 	}
+	if o.CertLifetime == 0 {
+		o.CertLifetime = 90 * 24 * time.Hour
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -116,6 +126,9 @@ func (o Options) withDefaults() Options {
 func (o Options) check() error {
 	if o.ActionDelay < 0 {
 		return fmt.Errorf("the delay of actions is %s; it takes 0 or more", o.ActionDelay)
+	}
+	if o.CertLifetime <= backdated {
+		return fmt.Errorf("the lifetime of certificates is %s; it takes more than %s", o.CertLifetime, backdated)
 	}
 	statuses := []error{checkStatus(o.AccountStatus)}
 	for _, a := range o.Apps {

@@ -47,6 +47,7 @@ type Simulator struct {
 	databases     collection[database]
 	sshKeys       collection[sshKey]
 	actions       map[string]action
+	orders        orders
 	accountStatus int
 	behaviours    map[string]Behaviour
 	faults        Faults
@@ -86,7 +87,7 @@ func Start(opt Options) (_ *Simulator, err error) {
 			return nil, fmt.Errorf("making the simulator's certificate authority: %w", err)
 		}
 	}
-	if s.authority, err = newAuthority(opt.CACertificate, opt.CAKey); err != nil {
+	if s.authority, err = newAuthority(opt.CACertificate, opt.CAKey, opt.CertLifetime); err != nil {
 		return nil, err
 	}
 	if err := s.addApps(opt.Apps); err != nil {

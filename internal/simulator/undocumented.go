@@ -22,6 +22,9 @@ type Undocumented struct {
 	StaleReads time.Duration
 	// ShuffledLists: each answer has a list's names in another order.
 	ShuffledLists bool
+	// OneCertificate: an app has one certificate, for the first hundred names of its list.
+	// Otherwise each hundred names have one.
+	OneCertificate bool
 	// UpperCase says what becomes of capitals in a written list, and Duplicates of names that
 	// are on it twice.
 	UpperCase, Duplicates Oddity
