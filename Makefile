@@ -23,7 +23,7 @@ more: setup lint fuzz race faults wordpress bench-quick kubernetes compose packa
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
-setup: ## installs Debian's packages that are missing
+setup: ## installs what is missing of Debian's packages, and npm's client of ServerPilot
 	@scripts/setup.sh
 
 check: ## format, vet, staticcheck, shellcheck, names of tests

@@ -1,7 +1,8 @@
 #!/bin/sh
-# setup.sh installs what the tests need and this machine lacks, from Debian's packages, and
-# names it. Without apt-get, tests that need it skip, and make test fails because of it.
+# setup.sh installs what the tests need and this machine lacks, from Debian's packages and npm,
+# and names it. Without apt-get, tests that need it skip, and make test fails because of it.
 set -eu
+cd "$(dirname "$0")/.."
 
 missing=
 need() { # PACKAGE CHECK...: the package is missing if the check fails
@@ -34,11 +35,23 @@ need zip has zip
 need docker.io has dockerd
 need busybox-static has busybox
 need shellcheck has shellcheck
+need nodejs has node
+need npm has npm
 
-[ -n "$missing" ] || exit 0
-echo "setup: installs what is missing:$missing"
-sudo=
-[ "$(id -u)" = 0 ] || sudo=sudo
-$sudo apt-get update -qq
-# shellcheck disable=SC2086 # several packages
-$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+if [ -n "$missing" ]; then
+	echo "setup: installs what is missing:$missing"
+	sudo=
+	[ "$(id -u)" = 0 ] || sudo=sudo
+	$sudo apt-get update -qq
+	# shellcheck disable=SC2086 # several packages
+	$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+# package-lock.json has the versions and checksums.
+client=test/npmclient
+installed=$client/node_modules/installed-lock.json
+if ! cmp -s "$client/package-lock.json" "$installed"; then
+	echo "setup: installs npm's client of ServerPilot in $client"
+	npm ci --prefix "$client" --ignore-scripts --no-audit --no-fund --loglevel error
+	cp "$client/package-lock.json" "$installed"
+fi

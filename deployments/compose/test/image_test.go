@@ -67,11 +67,11 @@ func sent(t *testing.T) []string {
 	})
 }
 
-// sources are all files below root except git's and built ones.
+// sources are all files below root except git's, built ones and npm's.
 func sources(t *testing.T) (names []string) {
 	t.Helper()
 	err := fs.WalkDir(os.DirFS(root), ".", func(name string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.IsDir() && (name == ".git" || name == "bin") {
+		if err == nil && entry.IsDir() && (name == ".git" || name == "bin" || entry.Name() == "node_modules") {
 			return fs.SkipDir
 		}
 		if err == nil && !entry.IsDir() {
