@@ -72,6 +72,12 @@ func parseDomain(raw string) (string, error) {
 		return "", &HostnameError{Input: raw, Code: v.code, Rule: v.rule}
 	}
 
+	if isPlain(raw) {
+		if v := checkLabels(raw); v != nil {
+			return refuse(v)
+		}
+		return raw, nil
+	}
 	name := strings.TrimSuffix(separators.Replace(strings.TrimSpace(raw)), ".")
 	if v := checkTyped(name); v != nil {
 		return refuse(v)
@@ -92,6 +98,20 @@ func parseDomain(raw string) (string, error) {
 		return refuse(v)
 	}
 	return prefix + ascii, nil
+}
+
+// isPlain reports whether a name has only characters that IDNA leaves as they are, as most names
+// do. Then only its labels and its length can be wrong.
+func isPlain(name string) bool {
+	if len(name) == 0 || len(name) > maxName || name[len(name)-1] == '.' || strings.Contains(name, "xn--") {
+		return false
+	}
+	for i := range len(name) {
+		if c := name[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return true
 }
 
 // violation is the rule that a value breaks, as in [HostnameError].
@@ -148,12 +168,13 @@ func checkLabels(ascii string) *violation {
 		}
 	}
 	tld := labels[len(labels)-1]
+	number := strings.Trim(tld, "0123456789") == ""
 	switch {
-	case isIP(ascii): // written with digits that IDNA maps to ASCII
+	case number && isIP(ascii): // also if written with digits that IDNA maps to ASCII
 		return violates("ip", "it is an IP address; give the name that points to it")
 	case len(labels) < 2:
 		return violates("labels", "it has one label only; give the full name, such as %s.example.com", ascii)
-	case strings.Trim(tld, "0123456789") == "":
+	case number:
 		return violates("tld", "its last label, %q, is a number; no top-level domain is one", tld)
 	}
 	// The list treats an unknown top-level domain as a suffix of one label. So a name of
