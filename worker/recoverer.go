@@ -66,7 +66,7 @@ func (r *recoverer) turn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t := turn{recoverer: r, all: all, served: r.registry.Load(), now: agenda.Now, seen: map[string]time.Time{},
+	t := turn{recoverer: r, all: all, served: r.registry.Load(), now: agenda.Now, seen: map[string]time.Time{}, names: namesCounted,
 		reconciliations: leastReconciliations + 2*agenda.Apps*int(maintenanceInterval/time.Second)/int(time.Hour/time.Second)}
 	for _, visit := range agenda.Due {
 		t.seen[visit.App] = visit.At
@@ -78,13 +78,18 @@ func (r *recoverer) turn(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		unmarked = agenda.Now.Sub(sweep) < ledger.UnmarkedFor
+		if unmarked = agenda.Now.Sub(sweep) < ledger.UnmarkedFor; unmarked {
+			t.names = namesUseless
+		} else if agenda.NamesIncomplete(sweep) {
+			t.names = namesLacking
+		}
 	}
-	complete := all && (unmarked || identity == "" || r.complete != identity)
+	complete := all && (unmarked || t.names == namesLacking || identity == "" || r.complete != identity)
 	apps, err := t.apps(ctx, agenda.Due, complete, r.served != t.served)
 	if err != nil {
 		return err
 	}
+	t.complete = complete
 	errs := []error{t.visitAll(ctx, apps)}
 	if all {
 		errs = append(errs, r.recoverChanges(ctx))

@@ -30,6 +30,9 @@ type turn struct {
 	seen   map[string]time.Time // when the visits that are due were planned for
 	live   []ledger.Worker      // loaded when needed
 
+	complete bool // it reads all apps
+	names    names
+
 	reconciliations int // how many may still be enqueued
 }
 
@@ -40,6 +43,7 @@ func (t *turn) visitAll(ctx context.Context, apps []string) error {
 	if err != nil {
 		return err
 	}
+	nameErr := t.addNames(ctx, works)
 	states, err := t.syncStates(ctx, works)
 	if err != nil {
 		return err
@@ -69,6 +73,7 @@ func (t *turn) visitAll(ctx context.Context, apps []string) error {
 		})
 	}
 	_ = group.Wait() // errs has the errors
+	errs = append(errs, nameErr)
 	if !t.all {
 		return errors.Join(errs...)
 	}
@@ -79,6 +84,28 @@ func (t *turn) visitAll(ctx context.Context, apps []string) error {
 		}
 	}
 	return errors.Join(append(errs, t.ledger.PlanVisits(ctx, t.now, planned))...)
+}
+
+// names says what a turn does for the index of names.
+type names int
+
+const (
+	namesUseless names = iota // workers live that don't add to it, so readers don't use it
+	namesLacking              // such workers have lived since it was complete
+	namesCounted              // an app's number of names is compared with that of its domains
+)
+
+// addNames adds to the index of names what it lacks: of all apps, or of those whose hour has begun.
+func (t *turn) addNames(ctx context.Context, works []ledger.Work) error {
+	switch {
+	case !t.all || t.names == namesUseless:
+		return nil
+	case t.names == namesLacking:
+		return t.ledger.CompleteNames(ctx, works, t.now)
+	case !t.complete:
+		works = slices.DeleteFunc(slices.Clone(works), func(w ledger.Work) bool { return !firstOfHour(w.App, t.seen[w.App], t.now) })
+	}
+	return t.ledger.AddMissingNames(ctx, works)
 }
 
 // reconciles reports whether this turn enqueues an app's reconciliation.

@@ -84,6 +84,11 @@ func (m *agendaModel) pass(ctx context.Context, d time.Duration) {
 			}
 		}
 	}
+	for _, at := range []string{sweepKey, completeKey} {
+		if m.rdb.Exists(ctx, at).Val() == 1 {
+			m.rdb.IncrBy(ctx, at, move)
+		}
+	}
 	for app, mark := range m.ledger.agenda.marks {
 		mark.sent = mark.sent.Add(-d)
 		m.ledger.agenda.marks[app] = mark

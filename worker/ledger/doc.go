@@ -67,6 +67,12 @@
 //	                                 see (ms); until a reader has kept its summary
 //	pilotsync:{agenda}:summaries
 //	                         hash    app → its summary for readers of all apps (JSON)
+//	pilotsync:{agenda}:domains
+//	                         zset    "DOMAIN APP" of each domain, all of score 0: a hint where it is
+//	pilotsync:{agenda}:named hash    app → how many members the former has of it
+//	pilotsync:{agenda}:domains_complete
+//	                         string  when the former had all domains (ms); workers that don't know
+//	                                 the agenda may have added others since
 //	pilotsync:recoverer      string  when the recoverer last began (ms)
 //	pilotsync:sweep          string  the same of workers that don't know the agenda
 //	pilotsync:workers        hash    id of a worker → "ms {name, apps, dry_run}": when it last

@@ -77,7 +77,11 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, entry list
 	if err := l.agenda.mark(ctx, app, time.Time{}); err != nil {
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
 	}
-	reply, err := l.record.Run(ctx, l.rdb, keys, change.Domain, kind, change.Seq, encode(change), newLineCodec(app, change.Domain).encode(entry), HistoryKept).StringSlice()
+	recorded, err := l.recordNamed(ctx, app, change.Domain, keys, change.Domain, kind, change.Seq, encode(change), newLineCodec(app, change.Domain).encode(entry), HistoryKept)
+	if err != nil {
+		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
+	}
+	reply, err := recorded.StringSlice()
 	if err != nil {
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
 	}
