@@ -58,7 +58,7 @@ func (b *bench) reconciliations(ctx context.Context, apps int) (r row, err error
 	if err := sleep(ctx, 8*time.Second); err != nil { // some apps may be reconciled now
 		return r, err
 	}
-	idling, err := f.idling(ctx, maintenanceTurn)
+	idling, err := f.idling(ctx, maintenanceInterval)
 	if err != nil {
 		return r, err
 	}
@@ -122,7 +122,7 @@ func (b *bench) rechecks(ctx context.Context, apps int) (r row, err error) {
 	if err := sleep(ctx, 5*time.Second); err != nil {
 		return r, err
 	}
-	idling, err := f.idling(ctx, maintenanceTurn)
+	idling, err := f.idling(ctx, maintenanceInterval)
 	if err != nil {
 		return r, err
 	}

@@ -63,7 +63,7 @@ func (c *collector) facts(ctx context.Context, v tasks.Verify, r listsync.Record
 			return facts, err
 		}
 		if covered := serverpilot.CoverageOf(app); covered != nil { // certificates come after the sync
-			if err := c.ledger.NoteApp(ctx, app.ID, app.ServerID, covered); err != nil {
+			if err := c.ledger.RecordAppDetails(ctx, app.ID, app.ServerID, covered); err != nil {
 				return facts, err
 			}
 		}

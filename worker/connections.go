@@ -62,7 +62,7 @@ func (c *connections) due(k ledger.Connection, now time.Time) bool {
 
 func (c *connections) ask(ctx context.Context, k ledger.Connection, now time.Time) error {
 	// The time is recorded before the call, so no other worker asks as well.
-	if err := c.ledger.AskConnection(ctx, k.App, now); err != nil {
+	if err := c.ledger.RecordConnectionAsked(ctx, k.App, now); err != nil {
 		return err
 	}
 	server, err := c.apps.Server(ctx, k.App, k.Server, false)
@@ -89,7 +89,7 @@ func (c *connections) ask(ctx context.Context, k ledger.Connection, now time.Tim
 // fails, the sync continues.
 func noteApp(l *ledger.Ledger, log *logrus.Entry) func(context.Context, serverpilot.App) {
 	return func(ctx context.Context, app serverpilot.App) {
-		if err := l.NoteApp(ctx, app.ID, app.ServerID, serverpilot.CoverageOf(app)); err != nil && ctx.Err() == nil {
+		if err := l.RecordAppDetails(ctx, app.ID, app.ServerID, serverpilot.CoverageOf(app)); err != nil && ctx.Err() == nil {
 			taskLog(ctx, log, app.ID).WithError(err).Debug("what ServerPilot has of the app isn't recorded")
 		}
 	}

@@ -87,7 +87,7 @@ func (r *reconciler) reconcile(ctx context.Context, app string) error {
 	case err != nil:
 		taskLog(ctx, r.log, app).WithError(err).Debug("the list couldn't be compared with the ledger; a sync tries it")
 	case plan.InStep():
-		return r.ledger.Compared(ctx, app, len(plan.List))
+		return r.ledger.RecordComparison(ctx, app, len(plan.List))
 	}
 	return r.enqueuer.Wake(ctx, app)
 }

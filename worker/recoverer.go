@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	// recheckPage is how many rechecks a turn enqueues for an app. The next turn enqueues
+	// recheckPage is how many rechecks a pass enqueues for an app. The next pass enqueues
 	// more, so the overdue rechecks of a whole network are spread over time.
 	recheckPage = 100
 	// recheckLostAfter is how long after it was enqueued a recheck is enqueued again, in case
 	// its task was lost.
 	recheckLostAfter = 30 * time.Minute
-	// leastReconciliations is how many reconciliations a turn may enqueue with few apps. With many
+	// leastReconciliations is how many reconciliations a pass may enqueue with few apps. With many
 	// it is twice their share of an hour. After an outage the others wait for their next hour:
 	// otherwise all lists would be read at once.
 	leastReconciliations = 10
@@ -55,9 +55,9 @@ type recoverer struct {
 	complete string           // identity of the ledger whose apps this worker has read as the recoverer
 }
 
-// turn visits the apps that are due.
-func (r *recoverer) turn(ctx context.Context) error {
-	// A little less than the interval: otherwise a worker would miss its next turn.
+// visitDue visits the apps that are due.
+func (r *recoverer) visitDue(ctx context.Context) error {
+	// A little less than the interval: otherwise a worker would miss its next pass.
 	all, err := r.ledger.TryLockRecoverer(ctx, maintenanceInterval-time.Second)
 	if err != nil {
 		return err
@@ -66,10 +66,10 @@ func (r *recoverer) turn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t := turn{recoverer: r, all: all, served: r.registry.Load(), now: agenda.Now, seen: map[string]time.Time{}, names: namesCounted,
+	p := pass{recoverer: r, all: all, served: r.registry.Load(), now: agenda.Now, seen: map[string]time.Time{}, names: namesCounted,
 		reconciliations: leastReconciliations + 2*agenda.Apps*int(maintenanceInterval/time.Second)/int(time.Hour/time.Second)}
 	for _, visit := range agenda.Due {
-		t.seen[visit.App] = visit.At
+		p.seen[visit.App] = visit.At
 	}
 	identity := r.loss.known()
 	unmarked := false
@@ -79,25 +79,25 @@ func (r *recoverer) turn(ctx context.Context) error {
 			return err
 		}
 		if unmarked = agenda.Now.Sub(sweep) < ledger.UnmarkedFor; unmarked {
-			t.names = namesUseless
+			p.names = namesUseless
 		} else if agenda.NamesIncomplete(sweep) {
-			t.names = namesLacking
+			p.names = namesLacking
 		}
 	}
-	complete := all && (unmarked || t.names == namesLacking || identity == "" || r.complete != identity)
-	apps, err := t.apps(ctx, agenda.Due, complete, r.served != t.served)
+	complete := all && (unmarked || p.names == namesLacking || identity == "" || r.complete != identity)
+	apps, err := p.apps(ctx, agenda.Due, complete, r.served != p.served)
 	if err != nil {
 		return err
 	}
-	t.complete = complete
-	errs := []error{t.visitAll(ctx, apps)}
+	p.complete = complete
+	errs := []error{p.visitAll(ctx, apps)}
 	if all {
 		errs = append(errs, r.recoverChanges(ctx))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	r.served = t.served
+	r.served = p.served
 	if complete {
 		r.complete = identity
 	}
@@ -207,21 +207,21 @@ func (r *recoverer) enqueueRechecks(ctx context.Context, app string) (next time.
 	return taken.Next, nil
 }
 
-// apps returns the apps that a turn reads: those that are due, all of this worker if it serves
+// apps returns the apps that a pass reads: those that are due, all of this worker if it serves
 // others than before, and all if the agenda may lack some. A worker that isn't the recoverer
 // reads only its own.
-func (t *turn) apps(ctx context.Context, due []ledger.Visit, complete, changed bool) ([]string, error) {
+func (p *pass) apps(ctx context.Context, due []ledger.Visit, complete, changed bool) ([]string, error) {
 	var apps []string
 	for _, visit := range due {
-		if t.all || t.served.Clients[visit.App] != nil {
+		if p.all || p.served.Clients[visit.App] != nil {
 			apps = append(apps, visit.App)
 		}
 	}
 	if changed {
-		apps = append(apps, t.served.Apps...)
+		apps = append(apps, p.served.Apps...)
 	}
 	if complete {
-		known, err := t.ledger.Apps(ctx)
+		known, err := p.ledger.Apps(ctx)
 		if err != nil {
 			return nil, err
 		}

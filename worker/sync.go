@@ -109,7 +109,7 @@ func (h *syncHandler) unfinished(ctx context.Context, s tasks.Sync, err error) e
 func (h *syncHandler) syncAgain(ctx context.Context, app string, syncErr error) error {
 	var call *listsync.CallError
 	var err error
-	if errors.As(syncErr, &call) && call.Verdict == listsync.WriteUnknown {
+	if errors.As(syncErr, &call) && call.Kind == listsync.WriteUnknown {
 		var now time.Time
 		if now, err = h.ledger.Now(ctx); err == nil {
 			err = h.ledger.SetWakeAt(ctx, app, now.Add(listsync.LandingLimit))

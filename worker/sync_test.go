@@ -14,7 +14,7 @@ func TestALostLeaseLeadsToAnotherSync(t *testing.T) {
 	f := setup(t, simulator.Options{})
 	answer := make(chan struct{})
 	f.sim.FailNext("app1", simulator.WriteList, simulator.Fault{Kind: simulator.Slow, Until: answer})
-	// Before the start: the recoverer's first turn may still run when the lease is lost, and
+	// Before the start: the recoverer's first pass may still run when the lease is lost, and
 	// would wake the app itself.
 	noSweep := func() { f.rdb.Set(t.Context(), "pilotsync:recoverer", time.Now().UnixMilli(), 0) }
 	noSweep()

@@ -121,11 +121,11 @@ func New(cfg Config) (*Worker, error) {
 	w.reconciler = &reconciler{mode: cmp.Or(cfg.Reconcile, Repair), ledger: l, registry: w.registry, syncer: syncer,
 		enqueuer: enqueuer, metrics: m, log: log}
 	changes := &changeHandler{ledger: l, enqueuer: enqueuer, metrics: m, log: log}
-	syncs := &syncHandler{shares: share.Group{What: "account", Most: cfg.Concurrency, Patience: sharePatience}, registry: w.registry, ledger: l, syncer: syncer, reconciler: w.reconciler, enqueuer: enqueuer,
+	syncs := &syncHandler{shares: share.Group{Kind: "account", Size: cfg.Concurrency, MaxWait: shareMaxWait}, registry: w.registry, ledger: l, syncer: syncer, reconciler: w.reconciler, enqueuer: enqueuer,
 		outbox: outbox, states: states, metrics: m, dryRun: cfg.DryRun, log: log}
 	verifications := &verifyHandler{
-		accounts: share.Group{What: "account", Most: accountVerifySlots, Patience: sharePatience},
-		apps:     share.Group{What: "app", Most: appVerifySlots, Patience: sharePatience},
+		accounts: share.Group{Kind: "account", Size: accountVerifySlots, MaxWait: shareMaxWait},
+		apps:     share.Group{Kind: "app", Size: appVerifySlots, MaxWait: shareMaxWait},
 		registry: w.registry, ledger: l, stopping: w.stopping, verifier: &verifier{
 			collector: &collector{
 				apps: apps, shared: shared, registry: w.registry, ledger: l, enqueuer: enqueuer,
@@ -141,7 +141,7 @@ func New(cfg Config) (*Worker, error) {
 	w.retrier = &retrier{ledger: l, registry: w.registry, sender: w.sender, dryRuns: dryRuns, enqueuer: enqueuer,
 		inspector: inspector, states: states, pending: map[string]time.Time{}}
 	w.maintenance = &maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{
-		loss.check, w.retrier.retryPending, recoverer.turn,
+		loss.check, w.retrier.retryPending, recoverer.visitDue,
 	}}
 	w.connections = &connections{connected: connectedInterval, disconnected: disconnectedInterval, apps: apps, registry: w.registry, ledger: l}
 	w.connections.maintenance = maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{w.connections.refresh}}

@@ -100,11 +100,11 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, entry list
 	return r, nil
 }
 
-// Verified replaces the record of a domain after a verification, if the ledger still has
+// CommitVerification replaces the record of a domain after a verification, if the ledger still has
 // before.Version; otherwise it returns false and does nothing. An entry without a state isn't
 // added to the history. A state that changed gets an event, and so does a certificate that
 // ends soon.
-func (l *Ledger) Verified(ctx context.Context, app string, before, after listsync.Record, entry listsync.HistoryEntry) (bool, error) {
+func (l *Ledger) CommitVerification(ctx context.Context, app string, before, after listsync.Record, entry listsync.HistoryEntry) (bool, error) {
 	var line string
 	if entry.State != "" {
 		line = newLineCodec(app, before.Domain).encode(entry)
@@ -201,12 +201,12 @@ func decodeRecord(raw string) (listsync.Record, error) {
 }
 
 // decodeAll decodes the values of a hash; an undecodable one is named.
-func decodeAll[T any](app, what string, hash map[string]string, decode func(string) (T, error)) (map[string]T, error) {
+func decodeAll[T any](app, kind string, hash map[string]string, decode func(string) (T, error)) (map[string]T, error) {
 	all := make(map[string]T, len(hash))
 	for field, raw := range hash {
 		v, err := decode(raw)
 		if err != nil {
-			return nil, fmt.Errorf("%s of %s on app %s in the ledger: %w", what, field, app, err)
+			return nil, fmt.Errorf("%s of %s on app %s in the ledger: %w", kind, field, app, err)
 		}
 		all[field] = v
 	}

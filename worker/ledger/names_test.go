@@ -52,7 +52,7 @@ func (m *namesModel) check() {
 	}
 }
 
-// tidy is a turn of the recoverer.
+// tidy is a pass of the recoverer.
 func (m *namesModel) tidy() {
 	sweep, err := m.ledger.LastSweep(m.ctx)
 	m.must(err)
@@ -166,10 +166,10 @@ func TestTheIndexOfNamesHasWhatTheAppsHave(t *testing.T) {
 		}
 		crossed := func(act func(*rapid.T)) func(*rapid.T) {
 			return func(t *rapid.T) {
-				m.turns = rapid.SliceOfN(rapid.SampledFrom([]int{-1, 0, 1, 6}), 3, 3).Draw(t, "turns")
+				m.gaps = rapid.SliceOfN(rapid.SampledFrom([]int{-1, 0, 1, 6}), 3, 3).Draw(t, "gaps")
 				m.amidst = []func(){other(t), other(t)}
 				act(t)
-				m.turns, m.amidst = nil, nil
+				m.gaps, m.amidst = nil, nil
 			}
 		}
 		actions["record, crossed"] = crossed(func(t *rapid.T) {

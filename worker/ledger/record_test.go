@@ -243,7 +243,7 @@ func TestAllKeysOfAnAppCarryItsHashTag(t *testing.T) {
 	if _, err := l.TryLockAutoSSL(ctx, testApp); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.TryLockRecoverer(ctx, turnInterval); err != nil {
+	if _, err := l.TryLockRecoverer(ctx, lockInterval); err != nil {
 		t.Fatal(err)
 	}
 	tag, shared := "pilotsync:{"+testApp+"}:", []string{appsKey, lockKey, visitsKey, marksKey, changedKey, summariesKey, namesKey, namedKey}

@@ -125,7 +125,7 @@ func (s *Syncer) failureOf(err error) *Failure {
 	var call *CallError
 	return &Failure{
 		Reason:  err.Error(),
-		Blocked: errors.As(err, &call) && call.Verdict == Blocked,
+		Blocked: errors.As(err, &call) && call.Kind == Blocked,
 		Since:   s.Now(),
 	}
 }
@@ -310,12 +310,12 @@ func (r *run) replace(ctx context.Context, list []string, w WriteIntent) error {
 	if err == nil {
 		r.report.Writes++
 		if !sameNames(answer, list) {
-			err = &CallError{Verdict: Transient, Err: fmt.Errorf(
+			err = &CallError{Kind: Transient, Err: fmt.Errorf(
 				"ServerPilot's answer to a write of %d names to app %s holds other names (%d)", len(list), app, len(answer))}
 		}
 	}
 	var call *CallError
-	if err == nil || !errors.As(err, &call) || call.Verdict == WriteUnknown {
+	if err == nil || !errors.As(err, &call) || call.Kind == WriteUnknown {
 		return err // the write stays in flight until the commit, or for LandingLimit
 	}
 	if endErr := r.Ledger.EndWrite(ctx, r.lease); endErr != nil {

@@ -53,7 +53,7 @@ func SyncBackoff(err error, fails int, jitter float64) time.Duration {
 		return 0
 	case errors.As(err, &call) && call.RetryAfter > 0:
 		delay = call.RetryAfter + Rounding
-	case errors.As(err, &call) && call.Verdict == listsync.Blocked:
+	case errors.As(err, &call) && call.Kind == listsync.Blocked:
 		delay = MaxBackoff
 	case errors.Is(err, tasks.ErrNewer): // the next worker may know the format
 		delay = newerDelay
