@@ -21,7 +21,7 @@ const (
 // background measures what idle workers send to a Redis on another machine, with few and many apps
 // whose domains all work.
 func background(ctx context.Context, b *bench) ([]row, error) {
-	few, many, workers := b.size(50, 20), b.size(500, 200), b.size(8, 4)
+	few, many, workers := b.size(50, 20), b.size(2000, 200), b.size(8, 4)
 	var one, oneOfMany, several spent
 	group, going := errgroup.WithContext(ctx)
 	for _, of := range []struct {
@@ -57,10 +57,16 @@ func (b *bench) idleOf(ctx context.Context, apps, workers int) (s spent, err err
 	if err := f.fill(ctx, apps, 2, idle); err != nil {
 		return s, err
 	}
+	if err := f.forgetAgenda(ctx); err != nil {
+		return s, err
+	}
 	if err := f.behind(redisAway); err != nil {
 		return s, err
 	}
 	if err := f.start(ctx, workers); err != nil {
+		return s, err
+	}
+	if err := f.firstMaintenance(ctx, apps); err != nil {
 		return s, err
 	}
 	if err := sleep(ctx, 8*time.Second); err != nil {

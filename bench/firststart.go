@@ -40,9 +40,8 @@ func (b *bench) firstStartOf(ctx context.Context, apps int, period time.Duration
 	if err := f.fill(ctx, apps, 2, idle); err != nil {
 		return used, 0, err
 	}
-	// A ledger of an earlier release has no agenda.
-	if err := f.rdb.Del(ctx, "pilotsync:{agenda}:visits", "pilotsync:{agenda}:marks").Err(); err != nil {
-		return used, 0, fmt.Errorf("remove the agenda: %w", err)
+	if err := f.forgetAgenda(ctx); err != nil {
+		return used, 0, err
 	}
 	if err := f.behind(0); err != nil {
 		return used, 0, err
