@@ -71,6 +71,9 @@ func (f *fixture) record(ctx context.Context, app string, remove bool, domains [
 	if _, err := f.ledger.Commit(ctx, lease, commit); err != nil {
 		return fmt.Errorf("commit to the ledger of %s: %w", app, err)
 	}
+	if err := f.ledger.RecordAppDetails(ctx, app, "server1", nil); err != nil { // the simulator's default
+		return err
+	}
 	if _, err := f.ledger.Release(ctx, lease); err != nil {
 		return fmt.Errorf("release the lease of %s: %w", app, err)
 	}

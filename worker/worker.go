@@ -105,12 +105,14 @@ func New(cfg Config) (*Worker, error) {
 	outbox := &outbox{ledger: l, registry: w.registry, enqueuer: enqueuer, log: log}
 	loss := newLossDetector(l, w.registry, w.janitor, log)
 	apps, checker := appcache.New(base, w.registry, slices.Min(cfg.SSLDelays)), certcheck.New(cfg.Check)
+	w.connections = &connections{connected: connectedInterval, disconnected: disconnectedInterval, apps: apps, registry: w.registry, ledger: l, read: map[string]string{}}
+	w.connections.maintenance = maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{w.connections.refresh}}
 	shared := &sharedNames{apps: apps, registry: w.registry, ledger: l, enqueuer: enqueuer, log: log}
 	settled := settlementObserver{metrics: m, log: log}
 	rules := cfg.Rules
 	rules.Attempts = len(cfg.SSLDelays)
 	syncer := &listsync.Syncer{
-		API: listAPI{registry: w.registry, ambiguousWrite: m.AmbiguousWrite, read: noteApp(l, log)}, Ledger: loss, Enqueuer: enqueuer, Rules: rules,
+		API: listAPI{registry: w.registry, ambiguousWrite: m.AmbiguousWrite, read: w.connections.note}, Ledger: loss, Enqueuer: enqueuer, Rules: rules,
 		FirstDelay: func(r listsync.Record) time.Duration { return verifyDelay(cfg.SSLDelays, 1, r) },
 		Now:        time.Now, MinInterval: minSyncInterval, ConflictDelay: conflictDelay, CommitRetryTimeout: listsync.LeaseTTL,
 		Stopping: w.stopping, WorkerID: w.id, OnCommit: func(ctx context.Context, s listsync.Settlement) {
@@ -143,8 +145,6 @@ func New(cfg Config) (*Worker, error) {
 	w.maintenance = &maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{
 		loss.check, w.retrier.retryPending, recoverer.visitDue,
 	}}
-	w.connections = &connections{connected: connectedInterval, disconnected: disconnectedInterval, apps: apps, registry: w.registry, ledger: l}
-	w.connections.maintenance = maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{w.connections.refresh}}
 	w.announcer = newAnnouncer(l, w.registry, w.monitor, ledger.Worker{Name: w.id, DryRun: cfg.DryRun}, log)
 
 	servers := serverConfig{redis: w.poller.Client(), base: base, monitor: w.monitor, log: log}

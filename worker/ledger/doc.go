@@ -45,7 +45,8 @@
 //	                                 changes), writes (how many there were); revision (grows
 //	                                 with every change that readers see); server, server_asked,
 //	                                 disconnected (id of the app's server, when a worker last
-//	                                 asked for it (ms), and since when it is disconnected (s));
+//	                                 asked for it (ms), of one app for all of the server, and
+//	                                 since when it is disconnected (s));
 //	                                 coverage (JSON: which names of a long list have a certificate)
 //	pilotsync:{APP}:index    zset    "STATE DOMAIN" and " DOMAIN" of each domain, all of score 0
 //	pilotsync:{APP}:latest   zset    the last changed domains, by when (ms)
