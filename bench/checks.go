@@ -13,8 +13,8 @@ import (
 	"pilotsync/worker/followup"
 )
 
-// checks measures what a worker sends to Redis for one hourly reconciliation that finds no drift,
-// and for one daily recheck of a domain that works.
+// checks measures what a worker sends to Redis for two checks: an hourly reconciliation without
+// drift, and a daily recheck of a domain that works.
 func checks(ctx context.Context, b *bench) ([]row, error) {
 	apps := b.size(40, 15)
 	var reconciliation, recheck row

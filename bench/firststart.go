@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// firstStart measures a worker's first time with apps whose lists it has never compared: the
-// commands that each app adds, and how many lists are read at once.
+// firstStart measures a worker's first time with apps whose lists it has never compared. It
+// counts the commands that each app adds, and how many lists are read at once.
 func firstStart(ctx context.Context, b *bench) ([]row, error) {
 	few, many, period := b.size(50, 20), b.size(500, 200), time.Duration(b.size(60, 30))*time.Second
 	var small, large spent

@@ -25,8 +25,8 @@ func leftovers(ctx context.Context, b *bench) ([]row, error) {
 	return append(removed, finished...), err
 }
 
-// removedDomains compares single changes of an app that had many domains with those of a new app,
-// and measures the memory of domains that were removed 31 days ago.
+// removedDomains compares single changes of an app that had many domains with those of a new
+// app. It also measures the memory of domains that were removed 31 days ago.
 func (b *bench) removedDomains(ctx context.Context) (rows []row, err error) {
 	f, err := b.newFixture(simulator.Options{Apps: emptyApps(3)})
 	if err != nil {

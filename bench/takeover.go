@@ -12,7 +12,7 @@ import (
 )
 
 // takeover kills one of two workers amid a sync, in a ledger of many apps with Redis on another
-// machine, and times the other until it has listed the change.
+// machine. It times the other until that has listed the change.
 func takeover(ctx context.Context, b *bench) (rows []row, err error) {
 	apps := b.size(tenThousand, 1000)
 	f, err := b.newFixture(simulator.Options{Apps: listedApps(apps, 1), Latency: time.Second})

@@ -32,9 +32,9 @@ type collector struct {
 	log      *logrus.Entry
 }
 
-// collect collects the facts about a record's names. It fails only if ServerPilot or
-// Redis doesn't answer what it needs, or if ctx ends; that uses up no attempt. If the rate limit is the reason, the error is
-// a [taskerr.NotReadyError].
+// collect collects the facts about a record's names. It fails only if ServerPilot or Redis
+// doesn't answer what it needs, or if ctx ends; that uses up no attempt. If the rate limit is
+// the reason, the error is a [taskerr.NotReadyError].
 func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Record) (certcheck.Facts, error) {
 	facts, err := c.facts(ctx, v, r)
 	var notReady *taskerr.NotReadyError

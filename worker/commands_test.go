@@ -17,8 +17,8 @@ import (
 	"pilotsync/worker"
 )
 
-// sentCommands counts the commands that a worker sends for an app: those with one of its keys,
-// or with keys of its tasks, of its account's rate or of the agenda.
+// sentCommands counts the commands that a worker sends for an app. They have one of its keys,
+// or keys of its tasks, of its account's rate or of the agenda.
 type sentCommands struct {
 	every bool // all others, too
 

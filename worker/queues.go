@@ -34,8 +34,8 @@ const (
 	appVerifySlots     = 24
 )
 
-// shareMaxWait is how long a sync or a verification waits in its slot for its account's or app's
-// share: longer than they take unless a server hangs.
+// shareMaxWait is how long a sync or a verification waits in its slot for its account's or
+// app's share. They end earlier unless a server hangs.
 const shareMaxWait = time.Second
 
 // Intervals of asynq's loops. [queuepoll.Client] has the first two wait, so these are only the

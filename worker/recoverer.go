@@ -132,8 +132,8 @@ func (r *recoverer) recoverChanges(ctx context.Context) error {
 	return nil
 }
 
-// recoverSync wakes an app whose wake time has come, and one that needs a sync but has neither
-// a lease nor a task that will acquire it. It reports whether the app is awake now.
+// recoverSync wakes an app whose wake time has come. It also wakes one that needs a sync but
+// has neither a lease nor a task that will acquire it. It reports whether the app is awake now.
 func (r *recoverer) recoverSync(ctx context.Context, w ledger.Work, state taskState, now time.Time) (awake bool, err error) {
 	if !w.WakeAt.IsZero() && !now.Before(w.WakeAt) {
 		return true, r.enqueuer.Wake(ctx, w.App)
@@ -141,8 +141,8 @@ func (r *recoverer) recoverSync(ctx context.Context, w ledger.Work, state taskSt
 	if !needsSync(w) || state.waiting() {
 		return w.Awake, nil
 	}
-	// The worker of an active task without a lease has died, or is about to acquire the
-	// lease: then the new task finds the app busy and ends.
+	// The worker of an active task without a lease has died, or is about to acquire the lease.
+	// If it acquires it, the new task finds the app busy and ends.
 	ok, err := r.enqueuer.RenewWake(ctx, w.App, w.Wake)
 	if err != nil || !ok {
 		return w.Awake, err
@@ -207,9 +207,9 @@ func (r *recoverer) enqueueRechecks(ctx context.Context, app string) (next time.
 	return taken.Next, nil
 }
 
-// apps returns the apps that a pass reads: those that are due, all of this worker if it serves
-// others than before, and all if the agenda may lack some. A worker that isn't the recoverer
-// reads only its own.
+// apps returns the apps that a pass reads: those that are due. It adds all of this worker if it
+// serves others than before, and all if the agenda may lack some. A worker that isn't the
+// recoverer reads only its own.
 func (p *pass) apps(ctx context.Context, due []ledger.Visit, complete, changed bool) ([]string, error) {
 	var apps []string
 	for _, visit := range due {

@@ -20,9 +20,9 @@ import (
 	"pilotsync/worker/taskerr"
 )
 
-// syncHandler handles app:sync. It succeeds if nothing is left to do for the task: nothing is
-// pending, the app is paused, or another task or sync does the rest. Otherwise asynq hands the
-// task out again later, without a limit.
+// syncHandler handles app:sync. It succeeds if nothing is left to do for the task. Then nothing
+// is pending, the app is paused, or another task or sync does the rest. Otherwise asynq hands
+// the task out again later, without a limit.
 type syncHandler struct {
 	shares     share.Group // by client id
 	registry   *registry.Registry

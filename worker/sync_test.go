@@ -24,8 +24,8 @@ func TestALostLeaseLeadsToAnotherSync(t *testing.T) {
 		noSweep()
 		return f.sim.Calls("app1", simulator.WriteList) == 1
 	})
-	// As after a stall, or a Redis that lost its memory: the lease is another's, and
-	// that one ends without a look at what our write did.
+	// As after a stall, or after Redis lost its data. The lease is another's, and that one ends
+	// without a look at what our write did.
 	f.rdb.HSet(t.Context(), "pilotsync:{app1}:sync", "token", "another", "until", "0")
 	f.rdb.HDel(t.Context(), "pilotsync:{app1}:sync", "landing")
 	close(answer)

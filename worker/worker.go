@@ -160,9 +160,9 @@ func New(cfg Config) (*Worker, error) {
 
 // Run processes tasks until ctx ends. Then it takes no new task, finishes the current calls,
 // puts the other tasks back and returns; that takes at most half a minute. It waits for Redis
-// if that is unavailable, at the start as well as later. It returns an error only if Redis
-// refuses the worker ([redismonitor.ErrRefused]), if a queue's server can't be started, or if
-// Redis doesn't answer while the worker stops ([ErrRedisSilent]).
+// if that is unavailable, at the start as well as later. It returns an error only in three
+// cases. Redis refuses the worker ([redismonitor.ErrRefused]), a queue's server can't be
+// started, or Redis doesn't answer while the worker stops ([ErrRedisSilent]).
 func (w *Worker) Run(ctx context.Context) error {
 	defer w.end()
 	if err := w.monitor.Await(ctx); err != nil || ctx.Err() != nil {
@@ -211,9 +211,9 @@ func (w *Worker) Run(ctx context.Context) error {
 
 // Reload replaces the accounts, apps and webhooks by those of cfg, and ignores its other
 // fields. Pending changes of new apps and blocked apps are retried without delay, since a key
-// may just have been corrected. A current call for an app that is no longer served is
-// finished; then the app waits for a worker that serves it, and its reason says so. If Redis
-// is unavailable, all of that happens once it is back.
+// may just have been corrected. A current call for an app that is no longer served is finished.
+// Then the app waits for a worker that serves it, and its reason says so. If Redis is
+// unavailable, all of that happens once it is back.
 //
 // If cfg can't be served, the error says why, and nothing changes.
 func (w *Worker) Reload(ctx context.Context, cfg Config) error {
@@ -237,9 +237,9 @@ func (w *Worker) retryApps(ctx context.Context, apps []string, webhooks bool, wa
 	}
 }
 
-// Drift returns the plan that a sync of an app would carry out now, and changes nothing.
-// The worker needn't run. The error wraps [registry.ErrUnserved] if cfg has no account for the
-// app, and [listsync.ErrYield] if the account is at its rate limit; others are those of
+// Drift returns the plan that a sync of an app would carry out now, and changes nothing. The
+// worker needn't run. The error wraps [registry.ErrUnserved] if cfg has no account for the app,
+// and [listsync.ErrYield] if the account is at its rate limit. Others are those of
 // [listsync.Syncer.Drift].
 func (w *Worker) Drift(ctx context.Context, app string) (listsync.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, driftTimeout)

@@ -76,8 +76,8 @@ func (s *Simulator) EditByHand(app string, edit func(list []string) []string) er
 	return nil
 }
 
-// SetAppStatus makes the API answer every call for an app with this error status, such as 404
-// for a deleted app or 500 for a failing one. 0 ends it.
+// SetAppStatus makes the API answer every call for an app with this error status: 404 for a
+// deleted app, 500 for a failing one. 0 ends it.
 func (s *Simulator) SetAppStatus(app string, status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,6 +1,6 @@
-// Package janitor finds what asynq would leave in pilotsync's queues for ever: messages that
-// it can't decode or finish, ids without a message, active tasks without a lease. It repairs
-// what it can and moves the rest to the quarantine.
+// Package janitor finds what asynq would leave in pilotsync's queues for ever. That is messages
+// that it can't decode or finish, ids without a message, and active tasks without a lease. It
+// repairs what it can and moves the rest to the quarantine.
 package janitor
 
 import (
@@ -76,7 +76,7 @@ func (j *Janitor) Run(ctx context.Context) {
 	defer ticker.Stop()
 	for {
 		if err := j.scanUnlessRecent(ctx); err != nil && !j.Down(ctx) && ctx.Err() == nil {
-			j.Log.WithError(err).Warn("the janitor's scan of the queues is not finished; the next one continues")
+			j.Log.WithError(err).Warn("the janitor's scan of the queues failed; the next scan does the rest")
 		}
 		select {
 		case <-ctx.Done():

@@ -47,7 +47,7 @@ type marker struct {
 // ownMark is a mark of this process: by when the app is visited, zero for within the grace.
 type ownMark struct{ at, sent time.Time }
 
-// mark makes the recoverer visit an app when work is due that the caller is about to record; at
+// mark makes the recoverer visit an app when work is due that the caller is about to record. at
 // is zero for work that is due now.
 func (m *marker) mark(ctx context.Context, app string, at time.Time) error {
 	sent := time.Now()

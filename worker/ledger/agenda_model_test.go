@@ -101,8 +101,8 @@ func (m *agendaModel) pass(ctx context.Context, d time.Duration) {
 	}
 }
 
-// recoverDue is a pass of the recoverer, which finds the work and leaves it. amid is called between its
-// read and its plan.
+// recoverDue is a pass of the recoverer, which finds the work and leaves it. amid is called
+// between its read and its plan.
 func (m *agendaModel) recoverDue(ctx context.Context, amid func()) {
 	before := m.passed
 	agenda, err := m.other.DueVisits(ctx)

@@ -1,5 +1,5 @@
 // Package ledger keeps the record of every domain in Redis: its request, state, order numbers
-// and history. For each app it also keeps the lease, the write in flight and the wake: an app
+// and history. For each app it also keeps the lease, the write in flight and the wake. An app
 // is woken when it needs a sync, and awake until a sync has left nothing to do.
 //
 // Each change of the ledger is one Lua script in a file of this directory, preceded by

@@ -1,6 +1,6 @@
--- Finds the apps whose visit is due.
--- Returns {now in ms, number of apps on the agenda, ms of when the index of names was complete or
--- '', app, ms of its visit, app, …}, the longest overdue first.
+-- Finds the apps whose visit is due. Returns {now in ms, number of apps on the agenda, ms of
+-- when the index of names was complete or ''}. Then come each app and the ms of its visit, the
+-- longest overdue first.
 local visits, complete = KEYS[1], KEYS[2]
 
 local now = integer(now_ms())

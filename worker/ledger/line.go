@@ -23,8 +23,8 @@ import (
 //	      reason of an entry without a code. Empty values at its end are left out
 //
 // A cause is an array: code, parameters, and the names whose check has this cause, with [self]
-// for the domain. Parameters that the reader knows are left out: the name and the app that the
-// line is about, and the addresses that DNS should have, which the record has.
+// for the domain. Parameters that the reader knows are left out. These are the name and the app
+// that the line is about, and the addresses that DNS should have, which the record has.
 //
 // Every form begins with its number and At, for programs that don't know it. A line that
 // begins with "{" is the whole entry as JSON, as release 0.1.0 wrote it.

@@ -77,9 +77,9 @@ func decodeWork(app string, f []string) (w Work, err error) {
 	return w, err
 }
 
-// DueAt returns when the first of the work is due, zero if there is none. Work that is due now is
-// due at the given time at the latest. A paused app's changes are no work: resuming it wakes it. But a sync that still has the lease
-// may commit, which makes more work.
+// DueAt returns when the first of the work is due, zero if there is none. Work that is due now
+// is due at the given time at the latest. A paused app's changes are no work: resuming it wakes
+// it. But a sync that still has the lease may commit, which makes more work.
 func (w Work) DueAt(now time.Time) (at time.Time) {
 	first := func(due time.Time) {
 		if !due.IsZero() && (at.IsZero() || due.Before(at)) {

@@ -1,7 +1,7 @@
--- Reads what of an app waits for somebody, and changes nothing.
--- Returns its wake; '1' or '' for awake, leased, token (of a lease that may have run out), paused,
--- after a dry run, after one of release 0.1.0, failing; when to wake it, and when its first
--- verification and its first recheck are due (ms or ''); the numbers of pending changes, of
+-- Reads what of an app waits for a worker, and changes nothing. Returns its wake. Then comes
+-- '1' or '' for awake, leased, token (of a lease that may have run out), paused, after a dry
+-- run, after one of release 0.1.0, failing. Then (ms or '') when to wake it, and when its first
+-- verification and its first recheck are due. Last are the numbers of pending changes, of
 -- events in its outbox, and of its domains.
 local sync, pending, due, rechecks, outbox, old_dry_run, index = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 

@@ -130,8 +130,8 @@ type Ledger interface {
 // Lease is the right to sync one app.
 type Lease struct {
 	App, Token string
-	// SinceLastCommit is the time from the app's last commit until the lease was acquired,
-	// by the ledger's clock, to 1 ms; decades if there was no commit.
+	// SinceLastCommit is the time from the app's last commit until the lease was acquired, by
+	// the ledger's clock, to 1 ms. It is decades if there was no commit.
 	SinceLastCommit time.Duration
 }
 

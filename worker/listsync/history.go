@@ -63,5 +63,5 @@ const (
 )
 
 // MaxFailedRechecks is how many rechecks in a row must fail until a domain that is done is
-// verified from scratch: a server that restarts isn't a lost certificate.
+// verified from scratch. A server that restarts isn't a lost certificate.
 const MaxFailedRechecks = 3

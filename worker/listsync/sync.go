@@ -34,10 +34,10 @@ type Syncer struct {
 	// list. The first change of an app doesn't wait. 0 means no interval; it must be well
 	// below [LeaseTTL].
 	MinInterval time.Duration
-	// CommitRetryTimeout is how long the steps after a write are retried if Redis fails: to
-	// enqueue verifications, to commit, and to release the lease of a sync that failed. So
-	// after a failover the app needn't wait for the end of [LandingLimit] or of the lease. 0
-	// means one try each; more than [LeaseTTL] is useless.
+	// CommitRetryTimeout is how long the steps after a write are retried if Redis fails. They
+	// enqueue verifications, commit, and release the lease of a sync that failed. So after a
+	// failover the app needn't wait for the end of [LandingLimit] or of the lease. 0 means one
+	// try each; more than [LeaseTTL] is useless.
 	CommitRetryTimeout time.Duration
 	// ConflictDelay is the delay before a write that conflicted is tried again; it must be
 	// well below [LeaseTTL].

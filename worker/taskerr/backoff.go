@@ -63,7 +63,7 @@ func SyncBackoff(err error, fails int, jitter float64) time.Duration {
 	return delay + time.Duration(jitter*float64(delay)/10)
 }
 
-// wholeSecond makes a delay end with a second of the clock, and not earlier: asynq rounds down,
+// wholeSecond makes a delay end with a second of the clock, and not earlier. asynq rounds down,
 // and a task that comes too early would be handed out again at once.
 func wholeSecond(delay time.Duration, now time.Time) time.Duration {
 	end := now.Add(delay)
