@@ -13,8 +13,8 @@ import (
 	"pilotsync/worker/followup"
 )
 
-// checks measures what a worker sends to Redis for one hourly reconciliation that finds no drift,
-// and for one daily recheck of a domain that works.
+// checks measures what a worker sends to Redis for two checks: an hourly reconciliation without
+// drift, and a daily recheck of a domain that works.
 func checks(ctx context.Context, b *bench) ([]row, error) {
 	apps := b.size(40, 15)
 	var reconciliation, recheck row
@@ -58,7 +58,7 @@ func (b *bench) reconciliations(ctx context.Context, apps int) (r row, err error
 	if err := sleep(ctx, 8*time.Second); err != nil { // some apps may be reconciled now
 		return r, err
 	}
-	idling, err := f.idling(ctx, maintenanceTurn)
+	idling, err := f.idling(ctx, maintenanceInterval)
 	if err != nil {
 		return r, err
 	}
@@ -122,7 +122,7 @@ func (b *bench) rechecks(ctx context.Context, apps int) (r row, err error) {
 	if err := sleep(ctx, 5*time.Second); err != nil {
 		return r, err
 	}
-	idling, err := f.idling(ctx, maintenanceTurn)
+	idling, err := f.idling(ctx, maintenanceInterval)
 	if err != nil {
 		return r, err
 	}

@@ -71,10 +71,32 @@ func (f *fixture) record(ctx context.Context, app string, remove bool, domains [
 	if _, err := f.ledger.Commit(ctx, lease, commit); err != nil {
 		return fmt.Errorf("commit to the ledger of %s: %w", app, err)
 	}
+	if err := f.ledger.RecordAppDetails(ctx, app, "server1", nil); err != nil { // the simulator's default
+		return err
+	}
 	if _, err := f.ledger.Release(ctx, lease); err != nil {
 		return fmt.Errorf("release the lease of %s: %w", app, err)
 	}
 	return nil
+}
+
+const agendaVisits, agendaMarks = "pilotsync:{agenda}:visits", "pilotsync:{agenda}:marks"
+
+// forgetAgenda makes the ledger one of an earlier release, which has no agenda. Otherwise the
+// workers would visit each app half a minute after fill.
+func (f *fixture) forgetAgenda(ctx context.Context) error {
+	if err := f.rdb.Del(ctx, agendaVisits, agendaMarks).Err(); err != nil {
+		return fmt.Errorf("remove the agenda: %w", err)
+	}
+	return nil
+}
+
+// firstMaintenance waits until a worker has read that many apps, and planned their visits.
+func (f *fixture) firstMaintenance(ctx context.Context, apps int) error {
+	return until(ctx, "all apps are on the agenda", 2*time.Minute, func() (bool, error) {
+		n, err := f.rdb.ZCard(ctx, agendaVisits).Result()
+		return n >= int64(apps), err
+	})
 }
 
 // done makes an outcome that of a domain that works, whose next recheck is due at a time.

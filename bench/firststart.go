@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// firstStart measures a worker's first time with apps whose lists it has never compared: the
-// commands that each app adds, and how many lists are read at once.
+// firstStart measures a worker's first time with apps whose lists it has never compared. It
+// counts the commands that each app adds, and how many lists are read at once.
 func firstStart(ctx context.Context, b *bench) ([]row, error) {
 	few, many, period := b.size(50, 20), b.size(500, 200), time.Duration(b.size(60, 30))*time.Second
 	var small, large spent
@@ -40,9 +40,8 @@ func (b *bench) firstStartOf(ctx context.Context, apps int, period time.Duration
 	if err := f.fill(ctx, apps, 2, idle); err != nil {
 		return used, 0, err
 	}
-	// A ledger of an earlier release has no agenda.
-	if err := f.rdb.Del(ctx, "pilotsync:{agenda}:visits", "pilotsync:{agenda}:marks").Err(); err != nil {
-		return used, 0, fmt.Errorf("remove the agenda: %w", err)
+	if err := f.forgetAgenda(ctx); err != nil {
+		return used, 0, err
 	}
 	if err := f.behind(0); err != nil {
 		return used, 0, err

@@ -77,8 +77,8 @@ func (b *bench) newFixture(opt simulator.Options, redisArgs ...string) (_ *fixtu
 	return f, nil
 }
 
-// behind has the processes that start from now on reach Redis through a proxy, which counts what
-// they send, and to which a round trip takes away.
+// behind has the processes that start from now on reach Redis through a proxy. It counts what
+// they send, and a round trip to it takes away.
 func (f *fixture) behind(away time.Duration) (err error) {
 	f.between, err = newProxy(proxyOptions{target: f.redis.Addr, away: away, redis: true})
 	if err == nil {

@@ -25,8 +25,8 @@ func leftovers(ctx context.Context, b *bench) ([]row, error) {
 	return append(removed, finished...), err
 }
 
-// removedDomains compares single changes of an app that had many domains with those of a new app,
-// and measures the memory of domains that were removed 31 days ago.
+// removedDomains compares single changes of an app that had many domains with those of a new
+// app. It also measures the memory of domains that were removed 31 days ago.
 func (b *bench) removedDomains(ctx context.Context) (rows []row, err error) {
 	f, err := b.newFixture(simulator.Options{Apps: emptyApps(3)})
 	if err != nil {
@@ -57,7 +57,7 @@ func (b *bench) removedDomains(ctx context.Context) (rows []row, err error) {
 			return nil, err
 		}
 	}
-	idling, err := f.idling(ctx, maintenanceTurn)
+	idling, err := f.idling(ctx, maintenanceInterval)
 	if err != nil {
 		return nil, err
 	}
@@ -108,8 +108,8 @@ func (f *fixture) singles(ctx context.Context, app, prefix string, n int) (spent
 	})
 }
 
-// janitorTurn is the interval of the janitor's scans.
-const janitorTurn = 30 * time.Second
+// janitorInterval is the interval of the janitor's scans.
+const janitorInterval = 30 * time.Second
 
 // finishedTasks has a worker make changes, and measures what their tasks cost afterwards.
 func (b *bench) finishedTasks(ctx context.Context) (rows []row, err error) {
@@ -149,7 +149,7 @@ func (b *bench) finishedTasks(ctx context.Context) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := sleep(ctx, janitorTurn+time.Second); err != nil {
+	if err := sleep(ctx, janitorInterval+time.Second); err != nil {
 		return nil, err
 	}
 	seen, err := stop()
@@ -166,6 +166,6 @@ func (b *bench) finishedTasks(ctx context.Context) (rows []row, err error) {
 		b.limited("a finished change's task is kept", kept.Hours(), 1, " h",
 			fmt.Sprintf("the longest of %d; its Redis memory is %s KiB", len(finished), figure(float64(bytes)/float64(len(finished))/1024))),
 		b.limited("commands of the janitor for each finished task", float64(scanned)/float64(len(finished)), 0.02, "",
-			fmt.Sprintf("%d commands for %d tasks in one of its turns, each %s", scanned, len(finished), janitorTurn)),
+			fmt.Sprintf("%d commands for %d tasks in one of its passes, each %s", scanned, len(finished), janitorInterval)),
 	}, nil
 }

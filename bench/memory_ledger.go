@@ -203,9 +203,9 @@ func verifyRepeatedly(ctx context.Context, l *ledger.Ledger, app, domain, worker
 		}
 		entry := listsync.HistoryEntry{At: now, State: after.State, Action: listsync.ActionVerify, Cause: after.Cause, Attempt: facts.Attempt, Actor: workerID, AutoSSL: facts.AutoSSL.Status()}
 		for _, name := range facts.Names {
-			entry.Checks = append(entry.Checks, listsync.Check{Name: name, Cause: facts.Cause(name)})
+			entry.Checks = append(entry.Checks, listsync.NameResult{Name: name, Cause: facts.Cause(name)})
 		}
-		if done, err := l.Verified(ctx, app, before, after, entry); err != nil || !done {
+		if done, err := l.CommitVerification(ctx, app, before, after, entry); err != nil || !done {
 			return errors.Join(err, fmt.Errorf("verification of %s recorded: %v", domain, done))
 		}
 		if view, _, err = l.Domain(ctx, app, domain); err != nil {

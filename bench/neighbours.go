@@ -18,9 +18,9 @@ const (
 	neighboursPeriod = 2 * time.Second
 )
 
-// measureNeighbours compares the times of single changes of other apps: without trouble, while an
-// app has a burst of 300, and while one fails with 300 changes waiting. The three take turns, so
-// that a slow moment of the machine affects all of them.
+// measureNeighbours compares the times of single changes of other apps. They come without
+// trouble, while an app has a burst of 300, and while one fails with 300 changes waiting. The
+// three take turns, so that a slow moment of the machine affects all of them.
 func measureNeighbours(ctx context.Context, b *bench) (rows []row, err error) {
 	rounds := b.size(4, 1)
 	f, err := b.newFixture(simulator.Options{Apps: slices.Concat(apps("app", 3*rounds*neighbours), apps("busy", rounds), apps("failing", rounds)), Latency: apiLatency})

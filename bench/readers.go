@@ -202,8 +202,8 @@ func open(ctx context.Context, url string) (*http.Response, error) {
 	return resp, nil
 }
 
-// view has viewers look at the overview while a domain changes each second, and returns what the
-// dashboard uses, from the moment when all streams are open.
+// view has viewers look at the overview while a domain changes each second, and returns what
+// the dashboard uses. It measures from the moment when all streams are open.
 func (f *fixture) view(ctx context.Context, url string, viewers int, period time.Duration) (used spent, err error) {
 	viewing, end := context.WithCancel(ctx)
 	var running sync.WaitGroup

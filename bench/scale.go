@@ -7,6 +7,7 @@ func scaleMeasures() []measure {
 		{"checks", "The hourly and the daily check of what works", checks, counts},
 		{"readers", "What readers cost: scrapes, dashboard, command line", readers, counts},
 		{"firststart", "A worker's first start with many apps", firstStart, counts},
+		{"takeover", "Work of a killed worker, with many apps", takeover, waits},
 		{"leftovers", "What removed domains and finished tasks cost", leftovers, counts},
 		{"fairness", "One app's work beside another's backlog", fairness, waits},
 		{"reload", "Reloading the configuration, against the number of apps", reload, alone},

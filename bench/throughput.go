@@ -14,9 +14,9 @@ import (
 	"pilotsync/tasks"
 )
 
-// measureThroughput gives one worker a queue full of changes, with an API without latency, and then
-// asynq with an empty handler as many tasks of the same size. Both start with a full, paused queue,
-// and are timed from its resumption.
+// measureThroughput gives one worker a queue full of changes, with an API without latency. Then
+// it gives asynq with an empty handler as many tasks of the same size. Both start with a full,
+// paused queue, and are timed from its resumption.
 func measureThroughput(ctx context.Context, b *bench) ([]row, error) {
 	apps, each := b.size(40, 10), b.size(250, 100)
 	changes := apps * each

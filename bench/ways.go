@@ -34,9 +34,9 @@ func mergeOne(ctx context.Context, api *serverpilot.Client, app, name string) er
 	return err
 }
 
-// plugin puts names on a list as the built-in integration does: one after
-// another, each with a read, a write, and a request for AutoSSL, whose refusal
-// it ignores (there is no certificate yet). It returns how long it took.
+// plugin puts names on a list as the built-in integration does: one after another, each with a
+// read, a write and a request for AutoSSL. It ignores the refusal of that: there is no
+// certificate yet. It returns how long it took.
 func (f *fixture) plugin(ctx context.Context, app string, names []string) (time.Duration, error) {
 	api, err := f.api()
 	if err != nil {

@@ -15,9 +15,9 @@ import (
 // changesPerApp is the number of changes of each app in measures with many apps.
 const changesPerApp = 3
 
-// slots is the number of apps that a worker of this measure syncs at once. It is below the default
-// of 64, so that the API's latency stays the limit with 8 workers, which share the machine with
-// Redis and the simulator.
+// slots is the number of apps that a worker of this measure syncs at once. It is below the
+// default of 64, so that the API's latency stays the limit with 8 workers. These share the
+// machine with Redis and the simulator.
 const slots = 8
 
 // measureWorkers gives the same work to a growing number of workers.

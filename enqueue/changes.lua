@@ -17,49 +17,52 @@
 -- number, so it can't be among the keys. asynq:queues isn't, either: an ACL file of an earlier
 -- release doesn't let scripts declare it. The same goes for the notification: without the right
 -- to publish, workers find the tasks later.
+local call, format, floor = redis.call, string.format, math.floor
 local first, seconds, micros = tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local count = (#ARGV - 5) / 5
 if KEYS[2] then
-  local time = redis.call('TIME')
+  local time = call('TIME')
   seconds, micros = time[1], time[2]
-  local last = tonumber(redis.call('GET', KEYS[2]) or '0')
-  first = math.max(last + 1, tonumber(seconds) * 1000000 + tonumber(micros), 1e15)
+  local last = tonumber(call('GET', KEYS[2]) or '0')
+  first = math.max(last + 1, seconds * 1000000 + micros, 1e15)
   if first + count - 1 >= 2 ^ 53 then
     return redis.error_reply('ERR order numbers of ' .. KEYS[2] .. ' have reached 2^53; was the clock wrong by centuries?')
   end
   if last == 0 then -- a new app, or a Redis that lost its data
-    redis.call('SADD', 'asynq:queues', ARGV[1])
+    call('SADD', 'asynq:queues', ARGV[1])
   end
-  redis.call('SET', KEYS[2], string.format('%.0f', first + count - 1))
+  call('SET', KEYS[2], format('%.0f', first + count - 1))
 end
 
 -- RFC 3339, by the algorithm of days from civil dates: each era has 146,097 days.
-local days = math.floor(seconds / 86400) + 719468
-local era = math.floor(days / 146097)
+local second = seconds % 86400
+local days = floor(seconds / 86400) + 719468
+local era = floor(days / 146097)
 local day = days - era * 146097
-local year = math.floor((day - math.floor(day / 1460) + math.floor(day / 36524) - math.floor(day / 146096)) / 365)
-day = day - (365 * year + math.floor(year / 4) - math.floor(year / 100))
-local month = math.floor((5 * day + 2) / 153)
-day = day - math.floor((153 * month + 2) / 5) + 1
+local year = floor((day - floor(day / 1460) + floor(day / 36524) - floor(day / 146096)) / 365)
+day = day - (365 * year + floor(year / 4) - floor(year / 100))
+local month = floor((5 * day + 2) / 153)
+day = day - floor((153 * month + 2) / 5) + 1
 month = month < 10 and month + 3 or month - 9
 year = year + era * 400 + (month <= 2 and 1 or 0)
-local second = seconds % 86400
-local at = string.format('%04d-%02d-%02dT%02d:%02d:%02d.%06dZ', year, month, day,
-  math.floor(second / 3600), math.floor(second / 60) % 60, second % 60, micros)
-local since = string.format('%d%06d000', seconds, micros)
+local fraction = format('%06d', micros)
+local at = format('%04d-%02d-%02dT%02d:%02d:%02d.', year, month, day,
+  floor(second / 3600), floor(second / 60) % 60, second % 60) .. fraction .. 'Z'
+local since = seconds .. fraction .. '000'
 
-local reply = { string.format('%.0f', first), seconds, micros }
+local reply = { format('%.0f', first), seconds, micros }
+local prefix = 'asynq:{' .. ARGV[1] .. '}:t:'
 for i = 0, count - 1 do
   local change = 6 + 5 * i
-  local number = string.format('%.0f', first + i)
+  local number = format('%.0f', first + i)
   local id = ARGV[change] .. number
-  local message = ARGV[change + 1] .. number .. ARGV[change + 2] .. at .. ARGV[change + 3] .. number .. ARGV[change + 4]
-  local key = 'asynq:{' .. ARGV[1] .. '}:t:' .. id
-  if redis.call('EXISTS', key) == 1 then -- only if numbers were lost while tasks were not
+  local key = prefix .. id
+  if call('EXISTS', key) == 1 then -- only if numbers were lost while tasks were not
     table.insert(reply, i)
   else
-    redis.call('HSET', key, 'msg', message, 'state', 'pending', 'pending_since', since)
-    redis.call('LPUSH', KEYS[1], id)
+    local message = ARGV[change + 1] .. number .. ARGV[change + 2] .. at .. ARGV[change + 3] .. number .. ARGV[change + 4]
+    call('HSET', key, 'msg', message, 'state', 'pending', 'pending_since', since)
+    call('LPUSH', KEYS[1], id)
   end
 end
 redis.pcall('PUBLISH', ARGV[2], ARGV[1])

@@ -52,9 +52,9 @@ type Request struct {
 	// IfListed rejects an import of a domain that isn't on the list, rather than adding it.
 	// It has no effect without Import.
 	IfListed bool
-	// Attempts is the limit of the domain's verification attempts, 1 to
-	// [tasks.MaxAttempts]; 0 leaves it to the worker's setting, even if the domain had a
-	// limit before. See [tasks.Change]. Not for removals.
+	// Attempts is the limit of the domain's verification attempts, 1 to [tasks.MaxAttempts]; 0
+	// leaves it to the worker's setting, whatever limit the domain had. See [tasks.Change]. Not
+	// for removals.
 	Attempts int
 	// By is the operator's name for the domain's history, at most [tasks.MaxBy] characters;
 	// empty for none.

@@ -18,8 +18,8 @@ const (
 	timeText   = "2001-09-09T01:46:40.000001Z"
 )
 
-// template is a change as changes.lua takes it: its id without the number, and its message in four
-// parts, between which there are the number, the time and the number again.
+// template is a change as changes.lua takes it: its id without the number, and its message in
+// four parts. Between these there are the number, the time and the number again.
 type template [5]string
 
 // newTemplate makes the template of a change without a number and a time.

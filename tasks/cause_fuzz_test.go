@@ -11,7 +11,7 @@ import (
 // parameters of three items each.
 const maxRendered = 16 * MaxParamText
 
-// What is stored as a cause renders to one printable line of bounded length, whatever it is:
+// What is stored as a cause renders to one printable line of bounded length, whatever it is.
 // DNS records and certificates may hold any text, and records come from other releases.
 func FuzzCause(f *testing.F) {
 	full := Params{

@@ -23,8 +23,8 @@ const wildcard = "*."
 // HostnameError says why a value isn't a host name that can be mapped.
 type HostnameError struct {
 	Input string // the value as given
-	// Code names the broken rule for programs and stays the same across versions:
-	// empty, space, scheme, path, user, ip, port, underscore, wildcard, length, idna,
+	// Code names the broken rule for programs, and stays the same across versions. The codes
+	// are empty, space, scheme, path, user, ip, port, underscore, wildcard, length, idna,
 	// empty-label, label-length, hyphen, labels, tld or suffix.
 	Code string
 	Rule string // the broken rule and its remedy, for people
@@ -45,12 +45,11 @@ func (e *HostnameError) Error() string {
 	return text
 }
 
-// ParseDomain returns the canonical form of a host name: trimmed, lower case,
-// without the root's dot, and in ASCII (IDNA as in UTS #46, non-transitional:
-// ß stays ß, as in browsers). A canonical name is returned unchanged. The name
-// must have at least two labels and must not be a public suffix, because the names
-// below a suffix have many owners. The first label may be a wildcard, as on
-// ServerPilot's list.
+// ParseDomain returns the canonical form of a host name: trimmed, lower case, without the
+// root's dot, and in ASCII. IDNA is that of UTS #46, non-transitional: ß stays ß, as in
+// browsers. A canonical name is returned unchanged. The name must have at least two labels and
+// must not be a public suffix, because the names below a suffix have many owners. The first
+// label may be a wildcard, as on ServerPilot's list.
 //
 // ParseDomain refuses dashes, quotes, bullets, invisible characters and other
 // characters that IDNA2008 forbids, except emoji. UTS #46 allows many of them, but they
@@ -72,6 +71,12 @@ func parseDomain(raw string) (string, error) {
 		return "", &HostnameError{Input: raw, Code: v.code, Rule: v.rule}
 	}
 
+	if isPlain(raw) {
+		if v := checkLabels(raw); v != nil {
+			return refuse(v)
+		}
+		return raw, nil
+	}
 	name := strings.TrimSuffix(separators.Replace(strings.TrimSpace(raw)), ".")
 	if v := checkTyped(name); v != nil {
 		return refuse(v)
@@ -92,6 +97,20 @@ func parseDomain(raw string) (string, error) {
 		return refuse(v)
 	}
 	return prefix + ascii, nil
+}
+
+// isPlain reports whether a name has only characters that IDNA leaves as they are, as most names
+// do. Then only its labels and its length can be wrong.
+func isPlain(name string) bool {
+	if len(name) == 0 || len(name) > maxName || name[len(name)-1] == '.' || strings.Contains(name, "xn--") {
+		return false
+	}
+	for i := range len(name) {
+		if c := name[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return true
 }
 
 // violation is the rule that a value breaks, as in [HostnameError].
@@ -148,12 +167,13 @@ func checkLabels(ascii string) *violation {
 		}
 	}
 	tld := labels[len(labels)-1]
+	number := strings.Trim(tld, "0123456789") == ""
 	switch {
-	case isIP(ascii): // written with digits that IDNA maps to ASCII
+	case number && isIP(ascii): // also if written with digits that IDNA maps to ASCII
 		return violates("ip", "it is an IP address; give the name that points to it")
 	case len(labels) < 2:
 		return violates("labels", "it has one label only; give the full name, such as %s.example.com", ascii)
-	case strings.Trim(tld, "0123456789") == "":
+	case number:
 		return violates("tld", "its last label, %q, is a number; no top-level domain is one", tld)
 	}
 	// The list treats an unknown top-level domain as a suffix of one label. So a name of
@@ -168,10 +188,9 @@ func checkLabels(ascii string) *violation {
 // another, such as *.example.com.
 func IsWildcard(domain string) bool { return strings.HasPrefix(domain, wildcard) }
 
-// Names returns the names that a canonical domain has on the list: the domain itself,
-// then its www form if the rule www gives it one. Wildcards, names that start with
-// www., and names that www. would make too long have no www form. A rule that isn't one
-// of the three values gives none.
+// Names returns the names that a canonical domain has on the list: the domain itself, then its
+// www form if the rule www has one. Wildcards, names that start with www., and names that www.
+// would make too long have no www form. A rule that isn't one of the three values gives none.
 func Names(domain string, www WWW) []string {
 	form := "www." + domain
 	if IsWildcard(domain) || strings.HasPrefix(domain, "www.") || len(form) > maxName {

@@ -7,11 +7,11 @@ import (
 	"unicode"
 )
 
-// The characters of a host name as people type it: those that IDNA2008 allows (RFC
-// 5892), letters and digits that IDNA maps to allowed ones, and emoji, since domains
-// with emoji exist. UTS #46 alone also allows dashes, bullets and other symbols, which
-// usually enter a list by mistake. A name in its xn-- form isn't checked by these rules.
-// The PHP library's HostnameCharacters has the same rules.
+// The characters of a host name as people type it. IDNA2008 allows some (RFC 5892), and IDNA
+// maps other letters and digits to these. Emoji are among them, since domains with emoji exist.
+// UTS #46 alone also allows dashes, bullets and other symbols, which usually enter a list by
+// mistake. A name in its xn-- form isn't checked by these rules. The PHP library's
+// HostnameCharacters has the same rules.
 
 // invalidChar is a character that a host name must not contain.
 type invalidChar struct {

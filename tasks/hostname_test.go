@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 // The tables are JSON because the tests of the PHP library read them, too.
@@ -138,6 +139,29 @@ func TestOnlyANameWithALeadingStarIsAWildcard(t *testing.T) {
 			t.Errorf("IsWildcard(%q) = %v, want %v", domain, got, want)
 		}
 	}
+}
+
+// A space before a name makes it one that may need IDNA.
+func TestPlainNamesNeedNoIDNA(t *testing.T) {
+	t.Parallel()
+	check := func(name string) {
+		t.Helper()
+		domain, err := ParseDomain(name)
+		other, otherErr := ParseDomain(" " + name)
+		var refused, otherRefused *HostnameError
+		if domain != other || errors.As(err, &refused) != errors.As(otherErr, &otherRefused) {
+			t.Fatalf("%q is %q, %v; with a space it is %q, %v", name, domain, err, other, otherErr)
+		}
+		if refused != nil && (refused.Code != otherRefused.Code || refused.Rule != otherRefused.Rule) {
+			t.Fatalf("%q is refused by %v; with a space by %v", name, err, otherErr)
+		}
+	}
+	for _, name := range []string{"co.uk", "1.2.3.4", "1.2.3.4.5", "a..com", "xn--a.com", "xn--bcher-kva.com", strings.Repeat("a", 64) + ".com", strings.Repeat("a.", 127) + "com"} {
+		check(name)
+	}
+	rapid.Check(t, func(r *rapid.T) {
+		check(rapid.StringMatching(`[a-z0-9.-]{0,12}(\.(com|co\.uk|7|x--y))?`).Draw(r, "name"))
+	})
 }
 
 func FuzzParseDomain(f *testing.F) {

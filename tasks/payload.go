@@ -54,9 +54,9 @@ func ParseWWW(s string) (WWW, error) {
 type Change struct {
 	AppID  string `json:"app_id"`
 	Domain string `json:"domain"`
-	// Seq is the change's order number within the app, taken from Redis when the change
-	// was enqueued: microseconds since 1970, raised where two would be equal. The change
-	// with the higher number is the later one.
+	// Seq is the change's order number within the app, taken from Redis when the change was
+	// enqueued. It is microseconds since 1970, raised where two would be equal. The change with
+	// the higher number is the later one.
 	Seq int64 `json:"seq"`
 	// WWW overrides the worker's setting for this domain; empty leaves it to the setting.
 	WWW WWW `json:"www,omitempty"`

@@ -109,7 +109,7 @@ func (r *verifier) record(ctx context.Context, v tasks.Verify, before listsync.R
 			return err
 		}
 	}
-	ok, err := r.ledger.Verified(ctx, v.AppID, before, after, entry)
+	ok, err := r.ledger.CommitVerification(ctx, v.AppID, before, after, entry)
 	if err != nil {
 		return err
 	}
@@ -129,10 +129,10 @@ func (r *verifier) record(ctx context.Context, v tasks.Verify, before listsync.R
 }
 
 // checksOf returns what a verification found of each name, for the history.
-func checksOf(facts certcheck.Facts) (checks []listsync.Check) {
+func checksOf(facts certcheck.Facts) (checks []listsync.NameResult) {
 	for _, name := range facts.Names {
 		if _, probed := facts.Probes[name]; probed || slices.Contains(facts.OffList, name) {
-			checks = append(checks, listsync.Check{Name: name, Cause: facts.CauseIfConnected(name)})
+			checks = append(checks, listsync.NameResult{Name: name, Cause: facts.CauseIfConnected(name)})
 		}
 	}
 	return checks
@@ -161,7 +161,7 @@ func (r *verifier) postpone(ctx context.Context, v tasks.Verify, before listsync
 		explainPostponed(&after, collectErr)
 		after.UpdatedAt = now
 		if after.Reason() != before.Reason() {
-			if _, err := r.ledger.Verified(ctx, v.AppID, before, after, listsync.HistoryEntry{}); err != nil {
+			if _, err := r.ledger.CommitVerification(ctx, v.AppID, before, after, listsync.HistoryEntry{}); err != nil {
 				return errors.Join(collectErr, err)
 			}
 		}

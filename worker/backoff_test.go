@@ -41,7 +41,7 @@ func (f *fixture) app(id string) ledger.App {
 }
 
 // In an earlier version each start added a sync task, and all of them counted the same
-// failures: with five workers the backoff was at its limit within seconds.
+// failures. With five workers the backoff was at its limit within seconds.
 func TestWorkersThatStartTogetherMoveARetryForwardOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{})

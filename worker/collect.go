@@ -32,9 +32,9 @@ type collector struct {
 	log      *logrus.Entry
 }
 
-// collect collects the facts about a record's names. It fails only if ServerPilot or
-// Redis doesn't answer what it needs, or if ctx ends; that uses up no attempt. If the rate limit is the reason, the error is
-// a [taskerr.NotReadyError].
+// collect collects the facts about a record's names. It fails only if ServerPilot or Redis
+// doesn't answer what it needs, or if ctx ends; that uses up no attempt. If the rate limit is
+// the reason, the error is a [taskerr.NotReadyError].
 func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Record) (certcheck.Facts, error) {
 	facts, err := c.facts(ctx, v, r)
 	var notReady *taskerr.NotReadyError
@@ -63,7 +63,7 @@ func (c *collector) facts(ctx context.Context, v tasks.Verify, r listsync.Record
 			return facts, err
 		}
 		if covered := serverpilot.CoverageOf(app); covered != nil { // certificates come after the sync
-			if err := c.ledger.NoteApp(ctx, app.ID, app.ServerID, covered); err != nil {
+			if err := c.ledger.RecordAppDetails(ctx, app.ID, app.ServerID, covered); err != nil {
 				return facts, err
 			}
 		}

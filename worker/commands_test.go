@@ -17,8 +17,8 @@ import (
 	"pilotsync/worker"
 )
 
-// sentCommands counts the commands that a worker sends for an app: those with one of its keys,
-// or with keys of its tasks, of its account's rate or of the agenda.
+// sentCommands counts the commands that a worker sends for an app. They have one of its keys,
+// or keys of its tasks, of its account's rate or of the agenda.
 type sentCommands struct {
 	every bool // all others, too
 
@@ -101,7 +101,7 @@ func TestARecheckTakesFewCommands(t *testing.T) {
 	}
 }
 
-// The first turn reads each app by one command. One without work reads none.
+// The first pass reads each app by one command. One without work reads none.
 func TestATurnWithoutWorkIsTheSameForManyApps(t *testing.T) {
 	t.Parallel()
 	first, idle := map[int]int{}, map[int]int{}
@@ -138,9 +138,9 @@ func TestATurnWithoutWorkIsTheSameForManyApps(t *testing.T) {
 		idle[apps] = maintain()
 	}
 	if idle[many] != idle[few] || idle[few] == 0 {
-		t.Errorf("a turn without work sends %d commands with %d apps, %d with %d", idle[many], many, idle[few], few)
+		t.Errorf("a pass without work sends %d commands with %d apps, %d with %d", idle[many], many, idle[few], few)
 	}
 	if each := float64(first[many]-first[few]) / (many - few); each > 1.1 {
-		t.Errorf("the first turn sends %.2f commands an app", each)
+		t.Errorf("the first pass sends %.2f commands an app", each)
 	}
 }

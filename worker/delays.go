@@ -23,11 +23,11 @@ func verifyDelay(delays []time.Duration, attempt int, r listsync.Record) time.Du
 	return delay + jitter(r, delay)
 }
 
-// recheckDelay is the delay before the next recheck of a domain whose verification has
-// ended. A domain that is done is rechecked daily, and hourly while it seems not to work.
-// Another is rechecked hourly for a day, daily for 30 days, then weekly: customers point
-// their DNS late, and then get their certificate without another request. A name that Let's
-// Encrypt never certifies is rechecked weekly: a custom certificate may come to cover it.
+// recheckDelay is the delay before the next recheck of a domain whose verification has ended. A
+// domain that is done is rechecked daily, and hourly while it seems not to work. Another is
+// rechecked hourly for a day, daily for 30 days, then weekly. Customers point their DNS late,
+// and then get their certificate without another request. A name that Let's Encrypt never
+// certifies is rechecked weekly: a custom certificate may come to cover it.
 func recheckDelay(r listsync.Record, now time.Time) time.Duration {
 	delay := weekly
 	age := now.Sub(*r.EndedAt)

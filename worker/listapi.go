@@ -37,7 +37,7 @@ func (a listAPI) Ready(ctx context.Context, app string) error {
 func (a listAPI) client(app string) (*registry.Client, error) {
 	client, err := a.registry.Client(app)
 	if err != nil {
-		return nil, &listsync.CallError{Verdict: listsync.Transient, Err: err}
+		return nil, &listsync.CallError{Kind: listsync.Transient, Err: err}
 	}
 	return client, nil
 }
@@ -78,16 +78,16 @@ func callError(err error) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
-	verdict := listsync.Transient
+	kind := listsync.Transient
 	switch failed.Kind {
 	case serverpilot.WriteUnknown:
-		verdict = listsync.WriteUnknown
+		kind = listsync.WriteUnknown
 	case serverpilot.Blocked:
-		verdict = listsync.Blocked
+		kind = listsync.Blocked
 	case serverpilot.RequestRefused:
-		verdict = listsync.ListRefused
+		kind = listsync.ListRefused
 	}
 	// A gateway's 409 has no message of ServerPilot's, and says nothing of a name.
 	conflict := failed.Status == http.StatusConflict && failed.Message != ""
-	return &listsync.CallError{Verdict: verdict, Conflict: conflict, Message: failed.Message, RetryAfter: failed.RetryAfter, Err: err}
+	return &listsync.CallError{Kind: kind, Conflict: conflict, Message: failed.Message, RetryAfter: failed.RetryAfter, Err: err}
 }

@@ -43,7 +43,7 @@ func (d *lossDetector) identify(ctx context.Context) (ledger.Identity, error) {
 	if d.identity.ID != "" && current.ID != d.identity.ID {
 		d.log.Error("the ledger was lost: Redis lost its data, has an older copy of it, or another Redis took its place. " +
 			"An empty ledger changes no list; an older copy puts back names that were removed since. " +
-			"WordPress's plugin hands its domains over again; for other producers see 'pilotsync doctor'")
+			"The WordPress plugin hands its domains over again; for other producers see 'pilotsync doctor'")
 	}
 	d.identity = current
 	return current, nil

@@ -33,7 +33,7 @@ func (m *maintenance) run(ctx context.Context) {
 			errs = append(errs, step(ctx))
 		}
 		if err := errors.Join(errs...); err != nil && !m.monitor.Down(ctx) && ctx.Err() == nil {
-			m.log.WithError(err).Warn("maintenance is not finished; the next one continues")
+			m.log.WithError(err).Warn("maintenance failed; it is repeated after its interval")
 		}
 		select {
 		case <-ctx.Done():

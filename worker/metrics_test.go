@@ -32,7 +32,8 @@ func (f *fixture) withMetrics(cfg *worker.Config) *prometheus.Registry {
 	return reg
 }
 
-// scrape returns the values that Prometheus would get, by series, such as `pilotsync_syncs_total{result="settled"}`.
+// scrape returns the values that Prometheus would get, by series, such as
+// `pilotsync_syncs_total{result="settled"}`.
 func (f *fixture) scrape(reg *prometheus.Registry) map[string]float64 {
 	f.t.Helper()
 	answer := httptest.NewRecorder()

@@ -39,8 +39,8 @@ func (f *fixture) verify(app, domain string) (event listsync.HistoryEntry) {
 	return event
 }
 
-// configWithoutAppCache is the configuration of a worker that doesn't take an app's details for
-// granted: they may be half as old as the shortest pause before a verification.
+// configWithoutAppCache is the configuration of a worker that keeps an app's details only
+// briefly. They may be half as old as the shortest delay before a verification.
 func (f *fixture) configWithoutAppCache(app string) worker.Config {
 	cfg := f.config(app)
 	cfg.SSLDelays = []time.Duration{time.Millisecond, time.Second, time.Second}

@@ -23,9 +23,9 @@ type outbox struct {
 }
 
 // flush enqueues the events in the outbox of an app of this worker. A worker doesn't know the
-// webhooks of other apps. If the worker dies
-// meanwhile, the next flush continues; asynq refuses an event that is enqueued twice, since it has the same id. The
-// events of an app without a webhook are dropped.
+// webhooks of other apps. If the worker dies meanwhile, the next flush continues; asynq refuses
+// an event that is enqueued twice, since it has the same id. The events of an app without a
+// webhook are dropped.
 func (o *outbox) flush(ctx context.Context, app string) error {
 	for {
 		events, err := o.ledger.Outbox(ctx, app, outboxPage)

@@ -34,9 +34,9 @@ const (
 	appVerifySlots     = 24
 )
 
-// sharePatience is how long a sync or a verification waits in its slot for its account's or app's
-// share: longer than they take unless a server hangs.
-const sharePatience = time.Second
+// shareMaxWait is how long a sync or a verification waits in its slot for its account's or
+// app's share. They end earlier unless a server hangs.
+const shareMaxWait = time.Second
 
 // Intervals of asynq's loops. [queuepoll.Client] has the first two wait, so these are only the
 // delays between two of its answers.
@@ -107,7 +107,7 @@ func (c serverConfig) logError(ctx context.Context, t *asynq.Task, err error) {
 		log.Info(err)
 	case errors.Is(err, registry.ErrElsewhere): // each second, until the other worker takes it
 		log.Debug(err)
-	case errors.As(err, &call) && call.Verdict == listsync.Blocked:
+	case errors.As(err, &call) && call.Kind == listsync.Blocked:
 		log.Error("blocked until a person acts: " + err.Error())
 	case errors.Is(err, asynq.SkipRetry):
 		log.Error("archived: " + err.Error())

@@ -30,7 +30,7 @@ func (r *verifier) recheck(ctx context.Context, v tasks.Verify, before listsync.
 		}
 	}
 	entry.Actor = r.workerID
-	ok, err := r.ledger.Verified(ctx, v.AppID, before, after, entry)
+	ok, err := r.ledger.CommitVerification(ctx, v.AppID, before, after, entry)
 	if err != nil || !ok { // after a change another task rechecks the domain
 		return err
 	}

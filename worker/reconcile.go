@@ -55,11 +55,16 @@ func nextHour(app string, now time.Time) time.Time {
 	return begin.Add(time.Hour - time.Duration(hourOffset(app, now)%3600)*time.Second)
 }
 
+// firstOfHour reports whether a visit is the first one since an app's hour began: it was planned for
+// then, or earlier.
+func firstOfHour(app string, planned, now time.Time) bool {
+	return !planned.IsZero() && !planned.After(nextHour(app, now).Add(-time.Hour))
+}
+
 // due reports whether an app's reconciliation of this hour is due. planned is when its visit was
-// planned for: a visit at or before the hour's begin is the first one since then.
+// planned for.
 func (r *reconciler) due(w ledger.Work, planned, now time.Time) bool {
-	hour := nextHour(w.App, now).Add(-time.Hour)
-	return r.mode != ReconcileOff && needsReconciliation(w) && !planned.IsZero() && !planned.After(hour)
+	return r.mode != ReconcileOff && needsReconciliation(w) && firstOfHour(w.App, planned, now)
 }
 
 // needsReconciliation reports whether no sync reads an app's list anyway. An app that is paused or
@@ -82,7 +87,7 @@ func (r *reconciler) reconcile(ctx context.Context, app string) error {
 	case err != nil:
 		taskLog(ctx, r.log, app).WithError(err).Debug("the list couldn't be compared with the ledger; a sync tries it")
 	case plan.InStep():
-		return r.ledger.Compared(ctx, app, len(plan.List))
+		return r.ledger.RecordComparison(ctx, app, len(plan.List))
 	}
 	return r.enqueuer.Wake(ctx, app)
 }

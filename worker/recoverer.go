@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	// recheckPage is how many rechecks a turn enqueues for an app. The next turn enqueues
+	// recheckPage is how many rechecks a pass enqueues for an app. The next pass enqueues
 	// more, so the overdue rechecks of a whole network are spread over time.
 	recheckPage = 100
 	// recheckLostAfter is how long after it was enqueued a recheck is enqueued again, in case
 	// its task was lost.
 	recheckLostAfter = 30 * time.Minute
-	// leastReconciliations is how many reconciliations a turn may enqueue with few apps. With many
+	// leastReconciliations is how many reconciliations a pass may enqueue with few apps. With many
 	// it is twice their share of an hour. After an outage the others wait for their next hour:
 	// otherwise all lists would be read at once.
 	leastReconciliations = 10
@@ -55,9 +55,9 @@ type recoverer struct {
 	complete string           // identity of the ledger whose apps this worker has read as the recoverer
 }
 
-// turn visits the apps that are due.
-func (r *recoverer) turn(ctx context.Context) error {
-	// A little less than the interval: otherwise a worker would miss its next turn.
+// visitDue visits the apps that are due.
+func (r *recoverer) visitDue(ctx context.Context) error {
+	// A little less than the interval: otherwise a worker would miss its next pass.
 	all, err := r.ledger.TryLockRecoverer(ctx, maintenanceInterval-time.Second)
 	if err != nil {
 		return err
@@ -66,10 +66,10 @@ func (r *recoverer) turn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t := turn{recoverer: r, all: all, served: r.registry.Load(), now: agenda.Now, seen: map[string]time.Time{},
+	p := pass{recoverer: r, all: all, served: r.registry.Load(), now: agenda.Now, seen: map[string]time.Time{}, names: namesCounted,
 		reconciliations: leastReconciliations + 2*agenda.Apps*int(maintenanceInterval/time.Second)/int(time.Hour/time.Second)}
 	for _, visit := range agenda.Due {
-		t.seen[visit.App] = visit.At
+		p.seen[visit.App] = visit.At
 	}
 	identity := r.loss.known()
 	unmarked := false
@@ -78,21 +78,26 @@ func (r *recoverer) turn(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		unmarked = agenda.Now.Sub(sweep) < ledger.UnmarkedFor
+		if unmarked = agenda.Now.Sub(sweep) < ledger.UnmarkedFor; unmarked {
+			p.names = namesUseless
+		} else if agenda.NamesIncomplete(sweep) {
+			p.names = namesLacking
+		}
 	}
-	complete := all && (unmarked || identity == "" || r.complete != identity)
-	apps, err := t.apps(ctx, agenda.Due, complete, r.served != t.served)
+	complete := all && (unmarked || p.names == namesLacking || identity == "" || r.complete != identity)
+	apps, err := p.apps(ctx, agenda.Due, complete, r.served != p.served)
 	if err != nil {
 		return err
 	}
-	errs := []error{t.visitAll(ctx, apps)}
+	p.complete = complete
+	errs := []error{p.visitAll(ctx, apps)}
 	if all {
 		errs = append(errs, r.recoverChanges(ctx))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	r.served = t.served
+	r.served = p.served
 	if complete {
 		r.complete = identity
 	}
@@ -127,8 +132,8 @@ func (r *recoverer) recoverChanges(ctx context.Context) error {
 	return nil
 }
 
-// recoverSync wakes an app whose wake time has come, and one that needs a sync but has neither
-// a lease nor a task that will acquire it. It reports whether the app is awake now.
+// recoverSync wakes an app whose wake time has come. It also wakes one that needs a sync but
+// has neither a lease nor a task that will acquire it. It reports whether the app is awake now.
 func (r *recoverer) recoverSync(ctx context.Context, w ledger.Work, state taskState, now time.Time) (awake bool, err error) {
 	if !w.WakeAt.IsZero() && !now.Before(w.WakeAt) {
 		return true, r.enqueuer.Wake(ctx, w.App)
@@ -136,8 +141,8 @@ func (r *recoverer) recoverSync(ctx context.Context, w ledger.Work, state taskSt
 	if !needsSync(w) || state.waiting() {
 		return w.Awake, nil
 	}
-	// The worker of an active task without a lease has died, or is about to acquire the
-	// lease: then the new task finds the app busy and ends.
+	// The worker of an active task without a lease has died, or is about to acquire the lease.
+	// If it acquires it, the new task finds the app busy and ends.
 	ok, err := r.enqueuer.RenewWake(ctx, w.App, w.Wake)
 	if err != nil || !ok {
 		return w.Awake, err
@@ -202,21 +207,21 @@ func (r *recoverer) enqueueRechecks(ctx context.Context, app string) (next time.
 	return taken.Next, nil
 }
 
-// apps returns the apps that a turn reads: those that are due, all of this worker if it serves
-// others than before, and all if the agenda may lack some. A worker that isn't the recoverer
-// reads only its own.
-func (t *turn) apps(ctx context.Context, due []ledger.Visit, complete, changed bool) ([]string, error) {
+// apps returns the apps that a pass reads: those that are due. It adds all of this worker if it
+// serves others than before, and all if the agenda may lack some. A worker that isn't the
+// recoverer reads only its own.
+func (p *pass) apps(ctx context.Context, due []ledger.Visit, complete, changed bool) ([]string, error) {
 	var apps []string
 	for _, visit := range due {
-		if t.all || t.served.Clients[visit.App] != nil {
+		if p.all || p.served.Clients[visit.App] != nil {
 			apps = append(apps, visit.App)
 		}
 	}
 	if changed {
-		apps = append(apps, t.served.Apps...)
+		apps = append(apps, p.served.Apps...)
 	}
 	if complete {
-		known, err := t.ledger.Apps(ctx)
+		known, err := p.ledger.Apps(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -68,7 +68,7 @@ func TestTheRecovererEnqueuesALostVerificationAgain(t *testing.T) {
 	}
 	is, long := was, time.Now().Add(-time.Hour)
 	is.NextAttemptAt = &long
-	if ok, err := f.ledger.Verified(t.Context(), "app1", was, is, listsync.HistoryEntry{}); err != nil || !ok {
+	if ok, err := f.ledger.CommitVerification(t.Context(), "app1", was, is, listsync.HistoryEntry{}); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
 	f.rdb.Del(t.Context(), "pilotsync:recoverer")

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// missingOf returns what is missing for the releases in a changelog: recordings, and commits
-// of all but the newest, whose commit isn't known before it is made.
+// missingOf returns what is missing for the releases in a changelog: recordings, and commits.
+// The newest needs no commit, which isn't known before it is made.
 func missingOf(changelog, commits string, recordings []string) (missing []string) {
 	named := map[string]bool{}
 	for line := range strings.Lines(commits) {

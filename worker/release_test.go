@@ -28,7 +28,7 @@ type recorded struct {
 	ZSet   []redis.Z         `json:"zset,omitempty"`
 }
 
-// What each release left in Redis in the midst of its work: domains in every state
+// What each release left in Redis in the midst of its work. There are domains in every state
 // that lasts, changes on the queue, and verifications that are due.
 const releases = "testdata/releases"
 

@@ -21,8 +21,8 @@ import (
 // start or reload together, the first one retries an app for all.
 const retryDelay = 2 * time.Second
 
-// retrier retries, after a start or a reload, what an operator may just have fixed: webhooks
-// that were gone, and apps that are failing or blocked.
+// retrier retries, after a start or a reload, what an operator may just have fixed. That is
+// webhooks that were gone, and apps that are failing or blocked.
 type retrier struct {
 	ledger    *ledger.Ledger
 	registry  *registry.Registry
@@ -80,7 +80,7 @@ func (r *retrier) retryPending(ctx context.Context) error {
 }
 
 // retryWaiting retries each pending app that is failing, unless another worker has done so
-// since the start or reload, and ends dry runs of release 0.1.0.
+// since the start or reload. It also ends dry runs of release 0.1.0.
 func (r *retrier) retryWaiting(ctx context.Context) error {
 	works, err := r.ledger.Work(ctx, slices.Sorted(maps.Keys(r.pending))...)
 	if err != nil {

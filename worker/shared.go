@@ -91,7 +91,7 @@ func (s *sharedNames) recheckNow(ctx context.Context, app string, r listsync.Rec
 	}
 	after := r
 	after.RecheckAt = &now
-	ok, err := s.ledger.Verified(ctx, app, r, after, listsync.HistoryEntry{})
+	ok, err := s.ledger.CommitVerification(ctx, app, r, after, listsync.HistoryEntry{})
 	if err != nil || !ok { // it was changed meanwhile
 		return err
 	}

@@ -82,5 +82,8 @@ func TestReadersLearnOfDisconnectedServersAndLongLists(t *testing.T) {
 	})
 	w.await("the coverage", func() bool { _, covered, names := app(); return covered == 2 && names == 112 })
 	w.sim.Disconnect(time.Time{})
-	w.await("the connected server", func() bool { connected, _, _ := app(); return connected })
+	w.await("the connected server", func() bool {
+		apps, err := w.ledger.AppStates(t.Context(), "app1", "short")
+		return err == nil && !apps[0].Disconnected() && !apps[1].Disconnected()
+	})
 }

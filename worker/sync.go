@@ -20,9 +20,9 @@ import (
 	"pilotsync/worker/taskerr"
 )
 
-// syncHandler handles app:sync. It succeeds if nothing is left to do for the task: nothing is
-// pending, the app is paused, or another task or sync does the rest. Otherwise asynq hands the
-// task out again later, without a limit.
+// syncHandler handles app:sync. It succeeds if nothing is left to do for the task. Then nothing
+// is pending, the app is paused, or another task or sync does the rest. Otherwise asynq hands
+// the task out again later, without a limit.
 type syncHandler struct {
 	shares     share.Group // by client id
 	registry   *registry.Registry
@@ -109,7 +109,7 @@ func (h *syncHandler) unfinished(ctx context.Context, s tasks.Sync, err error) e
 func (h *syncHandler) syncAgain(ctx context.Context, app string, syncErr error) error {
 	var call *listsync.CallError
 	var err error
-	if errors.As(syncErr, &call) && call.Verdict == listsync.WriteUnknown {
+	if errors.As(syncErr, &call) && call.Kind == listsync.WriteUnknown {
 		var now time.Time
 		if now, err = h.ledger.Now(ctx); err == nil {
 			err = h.ledger.SetWakeAt(ctx, app, now.Add(listsync.LandingLimit))

@@ -14,7 +14,7 @@ func TestALostLeaseLeadsToAnotherSync(t *testing.T) {
 	f := setup(t, simulator.Options{})
 	answer := make(chan struct{})
 	f.sim.FailNext("app1", simulator.WriteList, simulator.Fault{Kind: simulator.Slow, Until: answer})
-	// Before the start: the recoverer's first turn may still run when the lease is lost, and
+	// Before the start: the recoverer's first pass may still run when the lease is lost, and
 	// would wake the app itself.
 	noSweep := func() { f.rdb.Set(t.Context(), "pilotsync:recoverer", time.Now().UnixMilli(), 0) }
 	noSweep()
@@ -24,8 +24,8 @@ func TestALostLeaseLeadsToAnotherSync(t *testing.T) {
 		noSweep()
 		return f.sim.Calls("app1", simulator.WriteList) == 1
 	})
-	// As after a stall, or a Redis that lost its memory: the lease is another's, and
-	// that one ends without a look at what our write did.
+	// As after a stall, or after Redis lost its data. The lease is another's, and that one ends
+	// without a look at what our write did.
 	f.rdb.HSet(t.Context(), "pilotsync:{app1}:sync", "token", "another", "until", "0")
 	f.rdb.HDel(t.Context(), "pilotsync:{app1}:sync", "landing")
 	close(answer)

@@ -15,14 +15,14 @@ import (
 
 const (
 	// busyInterval is the time between visits of an app with work. It is less than the time
-	// between two turns, so each turn visits it.
+	// between two passes, so each pass visits it.
 	busyInterval = 10 * time.Second
-	// visitsAtOnce is how many apps a turn works for at the same time.
+	// visitsAtOnce is how many apps a pass works for at the same time.
 	visitsAtOnce = 16
 )
 
-// turn is one turn of the recoverer, or of a worker that only works for its own apps.
-type turn struct {
+// pass is one pass of the recoverer, or of a worker that only works for its own apps.
+type pass struct {
 	*recoverer
 	all    bool // it is the recoverer's
 	served *registry.Served
@@ -30,46 +30,51 @@ type turn struct {
 	seen   map[string]time.Time // when the visits that are due were planned for
 	live   []ledger.Worker      // loaded when needed
 
+	complete bool // it reads all apps
+	names    names
+
 	reconciliations int // how many may still be enqueued
 }
 
 // visitAll reads the work of apps, does what is due, and plans their next visits. The visit of
 // an app that failed stays due.
-func (t *turn) visitAll(ctx context.Context, apps []string) error {
-	works, err := t.ledger.Work(ctx, apps...)
+func (p *pass) visitAll(ctx context.Context, apps []string) error {
+	works, err := p.ledger.Work(ctx, apps...)
 	if err != nil {
 		return err
 	}
-	states, err := t.syncStates(ctx, works)
+	nameErr := p.addNames(ctx, works)
+	states, err := p.syncStates(ctx, works)
 	if err != nil {
 		return err
 	}
-	if t.live, err = t.others(ctx, works); err != nil {
+	if p.live, err = p.others(ctx, works); err != nil {
 		return err
 	}
 	plans, errs := make([]*ledger.PlannedVisit, len(works)), make([]error, len(works))
 	var group errgroup.Group
 	group.SetLimit(visitsAtOnce)
 	for i, w := range works {
-		at := w.DueAt(t.now)
-		reconcile := t.reconciles(w)
-		if !reconcile && (at.IsZero() || at.After(t.now)) {
-			plans[i] = t.plan(w) // most apps; this takes no command
+		at := w.DueAt(p.now)
+		reconcile := p.reconciles(w)
+		if !reconcile && (at.IsZero() || at.After(p.now)) {
+			plans[i] = p.plan(w) // most apps; this takes no command
 			continue
 		}
 		group.Go(func() error {
 			errs[i] = ctx.Err()
 			if errs[i] == nil && reconcile {
-				errs[i] = t.enqueuer.Reconcile(ctx, tasks.Sync{AppID: w.App, Hour: appHour(w.App, t.now)})
+				errs[i] = p.enqueuer.Reconcile(ctx, tasks.Sync{AppID: w.App, Hour: appHour(w.App, p.now)})
 			}
 			if errs[i] == nil {
-				plans[i], errs[i] = t.visit(ctx, w, states[w.App])
+				plans[i], errs[i] = p.visit(ctx, w, states[w.App])
 			}
 			return nil
 		})
 	}
 	_ = group.Wait() // errs has the errors
-	if !t.all {
+	errs = append(errs, nameErr)
+	if !p.all {
 		return errors.Join(errs...)
 	}
 	var planned []ledger.PlannedVisit
@@ -78,112 +83,134 @@ func (t *turn) visitAll(ctx context.Context, apps []string) error {
 			planned = append(planned, *p)
 		}
 	}
-	return errors.Join(append(errs, t.ledger.PlanVisits(ctx, t.now, planned))...)
+	return errors.Join(append(errs, p.ledger.PlanVisits(ctx, p.now, planned))...)
 }
 
-// reconciles reports whether this turn enqueues an app's reconciliation.
-func (t *turn) reconciles(w ledger.Work) bool {
-	if !t.all || t.reconciliations == 0 || !t.reconciler.due(w, t.seen[w.App], t.now) {
+// names says what a pass does for the index of names.
+type names int
+
+const (
+	namesUseless names = iota // workers live that don't add to it, so readers don't use it
+	namesLacking              // such workers have lived since it was complete
+	namesCounted              // an app's number of names is compared with that of its domains
+)
+
+// addNames adds to the index of names what it lacks: of all apps, or of those whose hour has begun.
+func (p *pass) addNames(ctx context.Context, works []ledger.Work) error {
+	switch {
+	case !p.all || p.names == namesUseless:
+		return nil
+	case p.names == namesLacking:
+		return p.ledger.CompleteNames(ctx, works, p.now)
+	case !p.complete:
+		works = slices.DeleteFunc(slices.Clone(works), func(w ledger.Work) bool { return !firstOfHour(w.App, p.seen[w.App], p.now) })
+	}
+	return p.ledger.AddMissingNames(ctx, works)
+}
+
+// reconciles reports whether this pass enqueues an app's reconciliation.
+func (p *pass) reconciles(w ledger.Work) bool {
+	if !p.all || p.reconciliations == 0 || !p.reconciler.due(w, p.seen[w.App], p.now) {
 		return false
 	}
-	t.reconciliations--
+	p.reconciliations--
 	return true
 }
 
 // visit does what is due for an app, and plans its next visit. It plans none, and the app stays
 // due, if another worker has to do something.
-func (t *turn) visit(ctx context.Context, w ledger.Work, state taskState) (*ledger.PlannedVisit, error) {
+func (p *pass) visit(ctx context.Context, w ledger.Work, state taskState) (*ledger.PlannedVisit, error) {
 	left := false
 	if w.Outbox > 0 {
-		if t.serves(w.App) {
-			if err := t.outbox.flush(ctx, w.App); err != nil {
+		if p.serves(w.App) {
+			if err := p.outbox.flush(ctx, w.App); err != nil {
 				return nil, err
 			}
 		} else {
-			left = t.leftTo(w.App, func(ledger.Worker) bool { return true })
+			left = p.leftTo(w.App, func(ledger.Worker) bool { return true })
 		}
 		w.Outbox = 0
 	}
 	if afterDryRun(w) {
-		if t.serves(w.App) && t.dryRuns.enabled {
-			if err := t.dryRuns.end(ctx, w.App); err != nil {
+		if p.serves(w.App) && p.dryRuns.enabled {
+			if err := p.dryRuns.end(ctx, w.App); err != nil {
 				return nil, err
 			}
 			w.Awake = true
 		} else {
-			left = left || t.leftTo(w.App, func(other ledger.Worker) bool { return !other.DryRun })
+			left = left || p.leftTo(w.App, func(other ledger.Worker) bool { return !other.DryRun })
 			w.Pending = 0 // waits for the end of the dry run
 		}
 		w.DryRun = false
 	}
-	if !t.all {
+	if !p.all {
 		return nil, nil
 	}
 	var err error
 	if !w.Paused {
-		if w.Awake, err = t.recoverSync(ctx, w, state, t.now); err != nil {
+		if w.Awake, err = p.recoverSync(ctx, w, state, p.now); err != nil {
 			return nil, err
 		}
 	}
-	if !w.FirstDue.IsZero() && w.FirstDue.Add(ledger.OverdueAfter).Before(t.now) {
-		if err := t.recoverVerifications(ctx, w.App, t.now); err != nil {
+	if !w.FirstDue.IsZero() && w.FirstDue.Add(ledger.OverdueAfter).Before(p.now) {
+		if err := p.recoverVerifications(ctx, w.App, p.now); err != nil {
 			return nil, err
 		}
-		w.FirstDue = t.now // there may be others that are due since, but none is overdue
+		w.FirstDue = p.now // there may be others that are due since, but none is overdue
 	}
-	if !w.FirstRecheck.IsZero() && !w.FirstRecheck.After(t.now) {
-		if w.FirstRecheck, err = t.enqueueRechecks(ctx, w.App); err != nil {
+	if !w.FirstRecheck.IsZero() && !w.FirstRecheck.After(p.now) {
+		if w.FirstRecheck, err = p.enqueueRechecks(ctx, w.App); err != nil {
 			return nil, err
 		}
 	}
 	if left {
 		return nil, nil
 	}
-	return t.plan(w), nil
+	return p.plan(w), nil
 }
 
 // plan plans the next visit of an app by what is left of its work. An app that had a sync is
 // visited at least once an hour, in case its marks were lost.
-func (t *turn) plan(w ledger.Work) *ledger.PlannedVisit {
-	at := w.DueAt(t.now)
-	if !at.IsZero() && at.Before(t.now.Add(busyInterval)) {
-		at = t.now.Add(busyInterval)
+func (p *pass) plan(w ledger.Work) *ledger.PlannedVisit {
+	at := w.DueAt(p.now)
+	if !at.IsZero() && at.Before(p.now.Add(busyInterval)) {
+		at = p.now.Add(busyInterval)
 	}
-	if hour := nextHour(w.App, t.now); w.Wake != 0 && (at.IsZero() || hour.Before(at)) {
+	if hour := nextHour(w.App, p.now); w.Wake != 0 && (at.IsZero() || hour.Before(at)) {
 		at = hour
 	}
-	return &ledger.PlannedVisit{Visit: ledger.Visit{App: w.App, At: at}, Seen: t.seen[w.App]}
+	return &ledger.PlannedVisit{Visit: ledger.Visit{App: w.App, At: at}, Seen: p.seen[w.App]}
 }
 
-func (t *turn) serves(app string) bool { return t.served.Clients[app] != nil }
+func (p *pass) serves(app string) bool { return p.served.Clients[app] != nil }
 
 // leftTo reports whether another live worker that serves an app is one that can do it.
-func (t *turn) leftTo(app string, can func(ledger.Worker) bool) bool {
-	return slices.ContainsFunc(t.live, func(other ledger.Worker) bool { return can(other) && slices.Contains(other.Apps, app) })
+func (p *pass) leftTo(app string, can func(ledger.Worker) bool) bool {
+	return slices.ContainsFunc(p.live, func(other ledger.Worker) bool { return can(other) && slices.Contains(other.Apps, app) })
 }
 
 // afterDryRun reports whether an app's changes wait for the end of a dry run.
 func afterDryRun(w ledger.Work) bool { return w.DryRun && !w.Awake && !w.Paused }
 
 // others returns the live workers, if work of an app may have to be left to one of them.
-func (t *turn) others(ctx context.Context, works []ledger.Work) ([]ledger.Worker, error) {
-	if !t.all || !slices.ContainsFunc(works, func(w ledger.Work) bool {
-		return w.Outbox > 0 && !t.serves(w.App) || afterDryRun(w) && !(t.serves(w.App) && t.dryRuns.enabled)
+func (p *pass) others(ctx context.Context, works []ledger.Work) ([]ledger.Worker, error) {
+	if !p.all || !slices.ContainsFunc(works, func(w ledger.Work) bool {
+		return w.Outbox > 0 && !p.serves(w.App) || afterDryRun(w) && !(p.serves(w.App) && p.dryRuns.enabled)
 	}) {
 		return nil, nil
 	}
-	return t.ledger.Workers(ctx)
+	return p.ledger.Workers(ctx)
 }
 
 // syncStates returns the states of the sync tasks of the apps that need one, by app.
-func (t *turn) syncStates(ctx context.Context, works []ledger.Work) (map[string]taskState, error) {
+func (p *pass) syncStates(ctx context.Context, works []ledger.Work) (map[string]taskState, error) {
 	var apps, ids []string
 	for _, w := range works {
-		if t.all && needsSync(w) {
+		if p.all && needsSync(w) {
 			apps, ids = append(apps, w.App), append(ids, tasks.Sync{AppID: w.App, Wake: w.Wake}.ID())
 		}
 	}
-	all, err := t.states.all(ctx, tasks.QueueLists, ids)
+	all, err := p.states.all(ctx, tasks.QueueLists, ids)
 	if err != nil {
 		return nil, err
 	}

@@ -47,16 +47,16 @@ func TestEachVisitPlansOneInTheNextHour(t *testing.T) {
 	t.Parallel()
 	r := &reconciler{mode: Repair}
 	work := ledger.Work{App: "app1", Wake: 1}
-	turn := turn{seen: map[string]time.Time{}, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	pass := pass{seen: map[string]time.Time{}, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	due := 0
 	for range 24 {
-		turn.seen["app1"] = turn.plan(work).At
-		turn.now = turn.seen["app1"].Add(10 * time.Second) // a turn is somewhat late
-		if r.due(work, turn.seen["app1"], turn.now) {
+		pass.seen["app1"] = pass.plan(work).At
+		pass.now = pass.seen["app1"].Add(10 * time.Second) // a pass is somewhat late
+		if r.due(work, pass.seen["app1"], pass.now) {
 			due++
 		}
 	}
-	if day := turn.now.Sub(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)); due != 24 || day > 24*time.Hour+time.Minute {
+	if day := pass.now.Sub(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)); due != 24 || day > 24*time.Hour+time.Minute {
 		t.Errorf("%d reconciliations in %s", due, day)
 	}
 }
@@ -64,11 +64,11 @@ func TestEachVisitPlansOneInTheNextHour(t *testing.T) {
 func TestFirstReconciliationsAreSpreadOverTheHour(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	turn := turn{now: now}
+	pass := pass{now: now}
 	minutes := map[int]int{}
 	const apps = 6000
 	for i := range apps {
-		at := turn.plan(ledger.Work{App: fmt.Sprintf("app%d", i), Wake: 1}).At
+		at := pass.plan(ledger.Work{App: fmt.Sprintf("app%d", i), Wake: 1}).At
 		minutes[int(at.Sub(now)/time.Minute)]++
 	}
 	for minute, n := range minutes {

@@ -105,12 +105,14 @@ func New(cfg Config) (*Worker, error) {
 	outbox := &outbox{ledger: l, registry: w.registry, enqueuer: enqueuer, log: log}
 	loss := newLossDetector(l, w.registry, w.janitor, log)
 	apps, checker := appcache.New(base, w.registry, slices.Min(cfg.SSLDelays)), certcheck.New(cfg.Check)
+	w.connections = &connections{connected: connectedInterval, disconnected: disconnectedInterval, apps: apps, registry: w.registry, ledger: l, read: map[string]string{}}
+	w.connections.maintenance = maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{w.connections.refresh}}
 	shared := &sharedNames{apps: apps, registry: w.registry, ledger: l, enqueuer: enqueuer, log: log}
 	settled := settlementObserver{metrics: m, log: log}
 	rules := cfg.Rules
 	rules.Attempts = len(cfg.SSLDelays)
 	syncer := &listsync.Syncer{
-		API: listAPI{registry: w.registry, ambiguousWrite: m.AmbiguousWrite, read: noteApp(l, log)}, Ledger: loss, Enqueuer: enqueuer, Rules: rules,
+		API: listAPI{registry: w.registry, ambiguousWrite: m.AmbiguousWrite, read: w.connections.note}, Ledger: loss, Enqueuer: enqueuer, Rules: rules,
 		FirstDelay: func(r listsync.Record) time.Duration { return verifyDelay(cfg.SSLDelays, 1, r) },
 		Now:        time.Now, MinInterval: minSyncInterval, ConflictDelay: conflictDelay, CommitRetryTimeout: listsync.LeaseTTL,
 		Stopping: w.stopping, WorkerID: w.id, OnCommit: func(ctx context.Context, s listsync.Settlement) {
@@ -121,11 +123,11 @@ func New(cfg Config) (*Worker, error) {
 	w.reconciler = &reconciler{mode: cmp.Or(cfg.Reconcile, Repair), ledger: l, registry: w.registry, syncer: syncer,
 		enqueuer: enqueuer, metrics: m, log: log}
 	changes := &changeHandler{ledger: l, enqueuer: enqueuer, metrics: m, log: log}
-	syncs := &syncHandler{shares: share.Group{What: "account", Most: cfg.Concurrency, Patience: sharePatience}, registry: w.registry, ledger: l, syncer: syncer, reconciler: w.reconciler, enqueuer: enqueuer,
+	syncs := &syncHandler{shares: share.Group{Kind: "account", Size: cfg.Concurrency, MaxWait: shareMaxWait}, registry: w.registry, ledger: l, syncer: syncer, reconciler: w.reconciler, enqueuer: enqueuer,
 		outbox: outbox, states: states, metrics: m, dryRun: cfg.DryRun, log: log}
 	verifications := &verifyHandler{
-		accounts: share.Group{What: "account", Most: accountVerifySlots, Patience: sharePatience},
-		apps:     share.Group{What: "app", Most: appVerifySlots, Patience: sharePatience},
+		accounts: share.Group{Kind: "account", Size: accountVerifySlots, MaxWait: shareMaxWait},
+		apps:     share.Group{Kind: "app", Size: appVerifySlots, MaxWait: shareMaxWait},
 		registry: w.registry, ledger: l, stopping: w.stopping, verifier: &verifier{
 			collector: &collector{
 				apps: apps, shared: shared, registry: w.registry, ledger: l, enqueuer: enqueuer,
@@ -141,10 +143,8 @@ func New(cfg Config) (*Worker, error) {
 	w.retrier = &retrier{ledger: l, registry: w.registry, sender: w.sender, dryRuns: dryRuns, enqueuer: enqueuer,
 		inspector: inspector, states: states, pending: map[string]time.Time{}}
 	w.maintenance = &maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{
-		loss.check, w.retrier.retryPending, recoverer.turn,
+		loss.check, w.retrier.retryPending, recoverer.visitDue,
 	}}
-	w.connections = &connections{connected: connectedInterval, disconnected: disconnectedInterval, apps: apps, registry: w.registry, ledger: l}
-	w.connections.maintenance = maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{w.connections.refresh}}
 	w.announcer = newAnnouncer(l, w.registry, w.monitor, ledger.Worker{Name: w.id, DryRun: cfg.DryRun}, log)
 
 	servers := serverConfig{redis: w.poller.Client(), base: base, monitor: w.monitor, log: log}
@@ -160,9 +160,9 @@ func New(cfg Config) (*Worker, error) {
 
 // Run processes tasks until ctx ends. Then it takes no new task, finishes the current calls,
 // puts the other tasks back and returns; that takes at most half a minute. It waits for Redis
-// if that is unavailable, at the start as well as later. It returns an error only if Redis
-// refuses the worker ([redismonitor.ErrRefused]), if a queue's server can't be started, or if
-// Redis doesn't answer while the worker stops ([ErrRedisSilent]).
+// if that is unavailable, at the start as well as later. It returns an error only in three
+// cases. Redis refuses the worker ([redismonitor.ErrRefused]), a queue's server can't be
+// started, or Redis doesn't answer while the worker stops ([ErrRedisSilent]).
 func (w *Worker) Run(ctx context.Context) error {
 	defer w.end()
 	if err := w.monitor.Await(ctx); err != nil || ctx.Err() != nil {
@@ -211,9 +211,9 @@ func (w *Worker) Run(ctx context.Context) error {
 
 // Reload replaces the accounts, apps and webhooks by those of cfg, and ignores its other
 // fields. Pending changes of new apps and blocked apps are retried without delay, since a key
-// may just have been corrected. A current call for an app that is no longer served is
-// finished; then the app waits for a worker that serves it, and its reason says so. If Redis
-// is unavailable, all of that happens once it is back.
+// may just have been corrected. A current call for an app that is no longer served is finished.
+// Then the app waits for a worker that serves it, and its reason says so. If Redis is
+// unavailable, all of that happens once it is back.
 //
 // If cfg can't be served, the error says why, and nothing changes.
 func (w *Worker) Reload(ctx context.Context, cfg Config) error {
@@ -237,9 +237,9 @@ func (w *Worker) retryApps(ctx context.Context, apps []string, webhooks bool, wa
 	}
 }
 
-// Drift returns the plan that a sync of an app would carry out now, and changes nothing.
-// The worker needn't run. The error wraps [registry.ErrUnserved] if cfg has no account for the
-// app, and [listsync.ErrYield] if the account is at its rate limit; others are those of
+// Drift returns the plan that a sync of an app would carry out now, and changes nothing. The
+// worker needn't run. The error wraps [registry.ErrUnserved] if cfg has no account for the app,
+// and [listsync.ErrYield] if the account is at its rate limit. Others are those of
 // [listsync.Syncer.Drift].
 func (w *Worker) Drift(ctx context.Context, app string) (listsync.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, driftTimeout)

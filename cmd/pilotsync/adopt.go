@@ -118,7 +118,7 @@ func (c *adoptCmd) endLoss(ctx context.Context, l *ledger.Ledger, app string) er
 	if err != nil || !c.All || identity.ID == "" {
 		return err
 	}
-	return l.HandedOver(ctx, app, identity.ID)
+	return l.RecordHandover(ctx, app, identity.ID)
 }
 
 // asked are the names given, in canonical form; nil for all.

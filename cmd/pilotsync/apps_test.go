@@ -38,7 +38,7 @@ func stockedApps(t *testing.T) vars {
 	s := newLedgerFixture(t, mini.Addr())
 	s.settle("app1", listsync.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
 	s.written("app1", 173, "written.example.com")
-	if err := s.ledger.NoteApp(t.Context(), "app1", "server1", &serverpilot.Coverage{Names: 173, Covered: 172, Missing: []string{"last.example.com"}}); err != nil {
+	if err := s.ledger.RecordAppDetails(t.Context(), "app1", "server1", &serverpilot.Coverage{Names: 173, Covered: 172, Missing: []string{"last.example.com"}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.ledger.SetConnection(t.Context(), "app1", at, at); err != nil {

@@ -18,7 +18,7 @@ type checkCmd struct {
 
 // Help is shown under the command's own --help.
 func (*checkCmd) Help() string {
-	return `Checks what a verification checks, before a domain is added: the name's rules, room on the app's list, lists of the account's other apps, DNS, proxies, CAA records and the certificate. It changes nothing. It takes the same settings as 'pilotsync worker', and reads the app from ServerPilot. Without an account it compares DNS with PILOTSYNC_EXPECTED_ADDRESSES only. Exits with 0 if all domains would work, 1 if one wouldn't, and 2 if a text is no domain name. docs/states.md lists the causes.
+	return `Checks what a verification checks, before a domain is added. It checks the name's rules, room on the app's list, and lists of the account's other apps. It also checks DNS, proxies, CAA records and the certificate. It changes nothing. It takes the same settings as 'pilotsync worker', and reads the app from ServerPilot. Without an account it compares DNS with PILOTSYNC_EXPECTED_ADDRESSES only. Exits with 0 if all domains would work, 1 if one wouldn't, and 2 if a text is no domain name. docs/states.md lists the causes.
 
 Examples:
 

@@ -10,9 +10,9 @@ import (
 	"pilotsync/internal/terminal"
 )
 
-// needsConfirmation reports whether a command that takes so many names off a list
-// has to be confirmed: more than ten names, or more than a tenth of the list.
-// A list of unknown size counts as empty.
+// needsConfirmation reports whether a command that takes so many names off a list has to be
+// confirmed. The limits are ten names and a tenth of the list. A list of unknown size counts as
+// empty.
 func needsConfirmation(removed, listed int) bool {
 	return removed > 10 || 10*removed > listed
 }

@@ -20,7 +20,7 @@ type dnsCmd struct {
 
 // Help is shown under the command's own --help.
 func (*dnsCmd) Help() string {
-	return `Shows the DNS records that a domain and its www form need, and what DNS has now: right, missing, wrong, proxied, optional, or unknown if there is no answer. A missing record is optional if the name leads to the server without it. A CNAME is right if the name has the server's addresses, whatever record they come from. It changes nothing. It takes the same settings as 'pilotsync worker', and reads the server's address from ServerPilot. Without an account the addresses are those of PILOTSYNC_EXPECTED_ADDRESSES. If only networks are known, any address in them is right. Exits with 1 if nothing is known.
+	return `Shows the DNS records that a domain and its www form need, and what DNS has now. A record is right, missing, wrong, proxied or optional, or unknown if there is no answer. A missing record is optional if the name leads to the server without it. A CNAME is right if the name has the server's addresses, whatever record they come from. It changes nothing. It takes the same settings as 'pilotsync worker', and reads the server's address from ServerPilot. Without an account the addresses are those of PILOTSYNC_EXPECTED_ADDRESSES. If only networks are known, any address in them is right. Exits with 1 if nothing is known.
 
 Examples:
 
@@ -85,8 +85,8 @@ func (c *dnsCmd) Run(ctx context.Context, s *terminal.Streams) error {
 	})
 }
 
-// strayRecords are the addresses of a name that aren't the server's, of a type that none of
-// its records to set has: a forgotten AAAA record, for example.
+// strayRecords are the addresses of a name that aren't the server's, of a type that none of its
+// records to set has. A forgotten AAAA record is one.
 func strayRecords(name string, set []precheck.RecordStatus, probe certcheck.Probe, expected []netip.Prefix) (stray []tasks.DNSRecord) {
 	if probe.DNS != certcheck.Elsewhere {
 		return nil

@@ -76,8 +76,8 @@ var (
 	shellWord   = regexp.MustCompile(`'[^']*'|"[^"]*"|[^\s'"]+`)
 )
 
-// shownCommands returns the arguments of each call of the program in a Markdown text: in
-// blocks of code, and in code amid text if it is more than a command's name.
+// shownCommands returns the arguments of each call of the program in a Markdown text. It looks
+// in blocks of code, and in code amid text that is more than a command's name.
 func shownCommands(text string) (commands [][]string) {
 	text = strings.ReplaceAll(text, "\\\n", " ")
 	for _, line := range codeLine.FindAllString(text, -1) {

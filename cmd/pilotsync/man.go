@@ -142,8 +142,8 @@ func (p *manPage) item(term, text string) {
 	p.line(escape(text))
 }
 
-// text is paragraphs as a command's help has them: a blank line ends one, and lines
-// that begin with four spaces are shown as they are.
+// text is paragraphs as a command's help has them. A blank line ends one, and lines that begin
+// with four spaces are shown as they are.
 func (p *manPage) text(text string) {
 	for paragraph := range strings.SplitSeq(text, "\n\n") {
 		if paragraph = strings.Trim(paragraph, "\n"); paragraph == "" {

@@ -128,7 +128,7 @@ func TestLogsFollowADomainUntilCtrlC(t *testing.T) {
 func TestNewEntriesAreThoseAfterTheLastOneSeen(t *testing.T) {
 	t.Parallel()
 	entry := func(n int) listsync.HistoryEntry {
-		return listsync.HistoryEntry{At: at.Add(time.Duration(n)), Checks: []listsync.Check{{Name: "a"}}}
+		return listsync.HistoryEntry{At: at.Add(time.Duration(n)), Checks: []listsync.NameResult{{Name: "a"}}}
 	}
 	entries := func(from, to int) (all []listsync.HistoryEntry) {
 		for n := from; n < to; n++ {

@@ -39,9 +39,9 @@ func (s *supervisor) ready() {
 	s.logError(s.Ready())
 }
 
-// watch resets systemd's watchdog while alive returns no error, until the returned function
-// is called: a stop takes a bounded time, and must not be taken for a hang. As soon as ctx
-// ends, it reports that the worker stops.
+// watch resets systemd's watchdog while alive returns no error, until the returned function is
+// called. A stop takes a bounded time, and must not count as a hang. As soon as ctx ends, it
+// reports that the worker stops.
 func (s *supervisor) watch(ctx context.Context, alive func() error) (end func()) {
 	s.logError(s.Waiting("Redis"))
 	cancelReport := context.AfterFunc(ctx, func() { s.logError(s.Stopping()) })

@@ -27,10 +27,10 @@ const (
 	leftToVerify  = "for a worker to verify"
 )
 
-// waitAll calls check until no domain is left, and shows on a terminal those that are.
-// Check returns the domains that are left even if it fails: a Redis that doesn't answer
-// only delays the end. An error says why the wait ended early, what happens to the
-// domains that are left, and with which command a person can check them again.
+// waitAll calls check until no domain is left, and shows on a terminal those that are. Check
+// returns the domains that are left even if it fails: a Redis that doesn't answer only delays
+// the end. An error says why the wait ended early, and what happens to the domains that are
+// left. It names the command that checks them again.
 func waitAll(ctx context.Context, s *terminal.Streams, all int, limit time.Duration, nextCommand func([]waiting) string, check func(context.Context) ([]waiting, error)) error {
 	late := time.NewTimer(limit)
 	defer late.Stop()

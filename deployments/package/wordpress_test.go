@@ -104,9 +104,9 @@ func pasted(t *testing.T, file, section string) (commands []string) {
 	return commands
 }
 
-// wordPress makes a network with a database and a web server on port 7008, with the
-// given lines in its wp-config.php, and installs the plugin from the package's zip as
-// an upload in the network admin does.
+// wordPress makes a network with a database and a web server on port 7008, with the given lines
+// in its wp-config.php. It installs the plugin from the package's zip, as an upload in the
+// network admin does.
 func (m *machine) wordPress(lines string) {
 	m.t.Helper()
 	run(m.t, "cp", "-rL", "/usr/share/wordpress", filepath.Join(m.root, "srv/site"))

@@ -29,8 +29,8 @@ func ExposedKeyFiles(keyFiles []string, lookupEnv func(string) (string, bool)) [
 // ExposedRemedy is the remedy for an exposed key file.
 const ExposedRemedy = "Make it readable for pilotsync's user only: chmod 600, and chown to that user. Renew the key if others have accounts here."
 
-// isExposed reports whether a user who is neither the owner nor in the group can read a
-// file, by its mode and those of the directories above it.
+// isExposed reports whether a user who is neither the owner nor in the group can read a file.
+// The modes of the file and of the directories above it decide.
 func isExposed(path string) (mode os.FileMode, exposed bool) {
 	path, err := filepath.Abs(path)
 	if err == nil {
@@ -54,7 +54,7 @@ func isExposed(path string) (mode os.FileMode, exposed bool) {
 	}
 }
 
-// isOnlyUser reports whether there is no other user: pilotsync is process 1 of a
+// isOnlyUser reports whether there is no other user. Then pilotsync is process 1 of a
 // container, Kubernetes started it, or the image has no users at all.
 func isOnlyUser(lookupEnv func(string) (string, bool)) bool {
 	if lookupEnv != nil {

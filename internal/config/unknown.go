@@ -42,8 +42,8 @@ func looksLikeSetting(name string) bool {
 }
 
 // isServiceLink reports whether Kubernetes made the variable for a Service, such as
-// PILOTSYNC_PAGE_PORT for one named pilotsync-page: it does so in each pod of the
-// namespace (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
+// PILOTSYNC_PAGE_PORT for one named pilotsync-page. It does so in each pod of the namespace
+// (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
 func isServiceLink(name string, environ []string) bool {
 	for _, variable := range environ {
 		other, _, _ := strings.Cut(variable, "=")

@@ -1,7 +1,7 @@
-// Package credentials makes the passwords of an installation once, keeps them, and writes
-// the files of each service: Redis's users, the URLs of the worker and the dashboard, the
-// dashboard's login. Services that are started together for the first time find what they
-// need, without a person and without a default password.
+// Package credentials makes the passwords of an installation once, and keeps them. It writes
+// the files of each service: Redis's users, the URLs of the worker and the dashboard, and the
+// dashboard's login. Services that are started together for the first time find what they need,
+// without a person and without a default password.
 //
 // The passwords are kept in one file; all others are made from it and from the options.
 // So a new release's list of users takes effect with the existing passwords.

@@ -91,8 +91,8 @@ func challenge(w http.ResponseWriter, cause string) {
 	writeText(w, http.StatusUnauthorized, cause)
 }
 
-// clientAddress identifies a sender for the rate limit: an IPv4 address, or the /64 of an
-// IPv6 address, since one customer has at least a /64.
+// clientAddress identifies a sender for the rate limit: an IPv4 address, or the /64 of an IPv6
+// address. One customer has at least a /64.
 func clientAddress(remote string) string {
 	host, _, err := net.SplitHostPort(remote)
 	if err != nil {

@@ -190,7 +190,7 @@ func tasksOf(v ledger.View) []taskRef {
 	}
 	if r := v.Record; r.CheckSeq != 0 {
 		for attempt := r.Attempt + 1; attempt >= max(1, r.Attempt-1); attempt-- {
-			add(fmt.Sprintf("Check %d", attempt), tasks.QueueSSL,
+			add(fmt.Sprintf("Attempt %d", attempt), tasks.QueueSSL,
 				tasks.Verify{AppID: v.AppID, Domain: v.Domain, Seq: r.CheckSeq, Attempt: attempt}.ID())
 		}
 	}

@@ -44,9 +44,9 @@ func sameOrigin(next http.Handler) http.Handler {
 	return protection.Handler(next)
 }
 
-// loopbackHost reports whether a Host header names this machine. Without a login, other
-// hosts are refused: a foreign site can make its own name point to 127.0.0.1, and its
-// scripts could then read the dashboard (DNS rebinding).
+// loopbackHost reports whether a Host header names this machine. Without a login, other hosts
+// are refused. A foreign site can make its own name point to 127.0.0.1; its scripts could then
+// read the dashboard (DNS rebinding).
 func loopbackHost(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 )
 
 // readLimit is how long one page may read from Redis, and checkLimit how long one may wait for
-// workers: longer than [enqueue.Client.Check] does, and shorter than a response may take.
+// workers. That is longer than [enqueue.Client.Check] does, and shorter than a response may
+// take.
 const (
 	readLimit  = 5 * time.Second
 	checkLimit = enqueue.CheckWait + readLimit

@@ -1,5 +1,5 @@
-// Package demo shows the whole path of a change on a machine that has nothing but this
-// program: an embedded Redis, a simulated ServerPilot and a real worker in one process.
+// Package demo shows the whole path of a change on a machine that has nothing but this program.
+// An embedded Redis, a simulated ServerPilot and a real worker run in one process.
 package demo
 
 import (

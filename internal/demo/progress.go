@@ -53,8 +53,9 @@ func (svc *services) read(ctx context.Context, apps []appCase, sent []enqueue.Re
 // progressBar returns functions that show progress on a terminal, and clear it.
 func progressBar(s *terminal.Streams, changes int) (show func(progress), hide func()) {
 	const bar = 15
-	// The description gets the rest of the line beside the percentage, the bar, the
-	// count, the time and the terminal's echo of Ctrl-C: a broken line can't be cleared.
+	// The description gets the rest of the line, since a broken line can't be cleared. The
+	// others are the percentage, the bar, the count, the time and the terminal's echo of
+	// Ctrl-C.
 	room := s.ErrWidth() - bar - len(" 100% [] (99/99) [99s]  ^C")
 	b := progressbar.NewOptions(changes,
 		progressbar.OptionSetWriter(s.Err),

@@ -24,7 +24,8 @@ const (
 // [config.WorkerSettings.ParseAll] does: a nil Redis client, an empty APIURL, accounts
 // without a key.
 //
-// It takes at most half a minute for each four accounts. When ctx ends, the checks that aren't done are warnings.
+// It takes at most half a minute for each four accounts. When ctx ends, the checks that aren't
+// done are warnings.
 func Run(ctx context.Context, cfg config.Worker) []Result {
 	var redis, dns, api, accounts, queues, hooks, events []Result
 	answers := make(chan bool, 1) // whether Redis answers

@@ -36,7 +36,7 @@ func evaluateLedger(is ledger.Identity, loss ledger.Loss, now time.Time) Result 
 		switch {
 		case len(loss.Waiting) > 0:
 			return failure(CheckLedger, detail+", and not all domains were handed over again, of "+strings.Join(loss.Waiting, ", "),
-				"WordPress's plugin does it by itself within the hour, or at once by 'wp pilotsync resync --adopt'. For other producers: 'pilotsync adopt --app ID --all'. "+findOut)
+				"The WordPress plugin does it by itself within the hour, or at once by 'wp pilotsync resync --adopt'. For other producers: 'pilotsync adopt --app ID --all'. "+findOut)
 		case ago < lossReportTime:
 			return warning(CheckLedger, detail+"; all apps were handed over again since", findOut)
 		}

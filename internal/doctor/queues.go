@@ -121,8 +121,8 @@ func evaluateDryRun(live []ledger.Worker, err error) Result {
 	return warning(CheckDryRun, detail, "Restart the worker without PILOTSYNC_DRY_RUN once you have seen enough; it syncs the lists at once.")
 }
 
-// backlogAge is how long a change may wait without a warning: a sync takes
-// seconds, and a failing one is tried again after five minutes at most.
+// backlogAge is how long a change may wait without a warning. A sync takes seconds, and a
+// failing one is tried again after five minutes at most.
 const backlogAge = 5 * time.Minute
 
 func evaluateBacklog(queues map[string]*asynq.QueueInfo, apps []ledger.App, now time.Time) Result {

@@ -1,6 +1,6 @@
-// Package doctor finds out whether everything a worker needs is in order. Its one
-// idea: each check has a part that reads, which does the I/O and can't fail, and a pure
-// evaluation of what was read, which says what a person must do.
+// Package doctor finds out whether everything a worker needs is in order. Its one idea: each
+// check has two parts. One reads; it does the I/O and can't fail. The other is pure; it
+// evaluates what was read, and says what a person must do.
 //
 // It changes nothing: it only reads Redis and ServerPilot (the calls count towards the account's
 // rate, though), and the webhook gets no event. If something can't be read, there is a warning.

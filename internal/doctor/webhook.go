@@ -14,8 +14,8 @@ import (
 	"pilotsync/internal/config"
 )
 
-// signatureAge is how old a signature may be for a receiver, and how far its clock may
-// be ahead or behind: the tolerance of Standard Webhooks, and of the WordPress plugin.
+// signatureAge is how old a signature may be for a receiver, and how far its clock may be ahead
+// or behind. It is the tolerance of Standard Webhooks, and of the WordPress plugin.
 const signatureAge = 5 * time.Minute
 
 // clockWarning is the difference of clocks that leaves little of signatureAge.
@@ -90,8 +90,8 @@ func evaluateWebhook(name string, wordpress bool, a answer) Result {
 }
 
 // routeProblem says what is wrong with WordPress's answer about the plugin's route. WordPress
-// says nothing about a route that isn't in its index, as the plugin's, and answers with an
-// empty array for one that it doesn't know; the status is 200 for both.
+// says nothing about a route that isn't in its index, such as the plugin's. It answers with an
+// empty array for one that it doesn't know. The status is 200 for both.
 func (a answer) routeProblem() string {
 	const other = "not as WordPress's REST API does; something else is in its place"
 	var data any

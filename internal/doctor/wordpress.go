@@ -119,7 +119,7 @@ func (w *wordpress) check(c constant) {
 func (w *wordpress) refused(c constant, reason error, missing bool) {
 	var late *wpconfig.LateError
 	switch {
-	case errors.As(reason, &late): // WordPress's plugins don't have it, whatever the worker has
+	case errors.As(reason, &late): // the WordPress plugins don't have it, whatever the worker has
 		w.fail(reason.Error(), "Move it above that line.")
 	case !missing:
 		w.warn(reason.Error(), "What is set for the worker was checked instead; whether WordPress has the same is not known.")

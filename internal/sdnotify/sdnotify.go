@@ -1,5 +1,5 @@
-// Package sdnotify reports the state of a service to the service manager, by the protocol
-// of sd_notify(3): one datagram per message, to the socket in NOTIFY_SOCKET. Without that
+// Package sdnotify reports the state of a service to the service manager, by the protocol of
+// sd_notify(3). Each message is one datagram to the socket in NOTIFY_SOCKET. Without that
 // variable it sends nothing. It doesn't use coreos/go-systemd: that reads the process's
 // environment, which parallel tests share, and sends without a time limit.
 package sdnotify

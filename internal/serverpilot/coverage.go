@@ -20,8 +20,8 @@ type Coverage struct {
 const MaxCertificateNames = 100
 
 // CoverageOf compares the list of an app with its certificate. It returns nil if the list fits
-// on one certificate of Let's Encrypt, and if the app has a custom certificate, whose names
-// ServerPilot's API doesn't have.
+// on one certificate of Let's Encrypt. It also does so if the app has a custom certificate,
+// whose names ServerPilot's API doesn't have.
 func CoverageOf(app App) *Coverage {
 	if len(app.Domains) <= MaxCertificateNames || app.SSL.Custom {
 		return nil

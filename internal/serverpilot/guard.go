@@ -7,14 +7,14 @@ import (
 )
 
 // guard checks what one write call sends, on the raw connection below TLS. A process can be
-// stopped at any point between a check of the clock and the send without noticing, so the last
-// check is right before the send.
+// stopped between a check of the clock and the send, and doesn't notice it. So the last check
+// is right before the send.
 //
-// It makes late writes rare, not impossible. A stop in the instant between the
-// check and the system call gets through: measured with SIGSTOP at random moments,
-// 1 in 2,106 stops, and with the race detector on a busy machine 5 in 2,104. A
-// check inside the system call's retry loop was not measurably better. The guard can't stop
-// bytes that the kernel already has and sends while the process is stopped, either.
+// It makes late writes rare, not impossible. A stop in the instant between the check and the
+// system call gets through. Measured with SIGSTOP at random moments, that was 1 in 2,106 stops,
+// and 5 in 2,104 with the race detector on a busy machine. A check inside the system call's
+// retry loop was not measurably better. The guard can't stop bytes that the kernel already has
+// and sends while the process is stopped, either.
 type guard struct {
 	now func() time.Time
 	// Two limits: the monotonic clock stands still while the machine is suspended,

@@ -32,8 +32,8 @@ type bucket struct {
 }
 
 // NewLimiter makes the limiter of one account: perSecond calls a second, 0 or less for no
-// limit. Keys (redis_rate puts "rate:" before each) carry a hash of the client id, not the id,
-// and a hash tag, so that both buckets are in one slot of a cluster.
+// limit. Keys (redis_rate puts "rate:" before each) carry a hash of the client id, not the id.
+// A hash tag puts both buckets in one slot of a cluster.
 func NewLimiter(rdb redis.UniversalClient, clientID string, perSecond int) *Limiter {
 	if perSecond <= 0 {
 		return &Limiter{}

@@ -56,7 +56,7 @@ func (l *line) wait(app string, urgent bool, now time.Time) time.Duration {
 	return at.Sub(now)
 }
 
-// refused records that the rate limit let an app's call wait although its turn had come: all
+// refused records that the rate limit let an app's call wait although its turn had come. All
 // turns that are still to come are later by as much.
 func (l *line) refused(app string, urgent bool, wait time.Duration, now time.Time) {
 	l.mu.Lock()

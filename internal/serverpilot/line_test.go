@@ -48,8 +48,8 @@ func TestTurnsOfALine(t *testing.T) {
 	}
 }
 
-// Whatever the number of tasks and the calls that they share the rate with, each task of a line
-// that comes back when it is told to is let through after few tries.
+// Each task of a line that comes back when it is told to is let through after few tries.
+// Neither the number of tasks matters, nor the calls that they share the rate with.
 func TestATaskComesBackOnlyAFewTimes(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(200) {

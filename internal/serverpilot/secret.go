@@ -14,8 +14,8 @@ import (
 
 const redacted = "[redacted]"
 
-// secret holds the API key in a closure, not in a string: fmt prints an unexported
-// field by reflection, without asking its methods, but can't look into a closure.
+// secret holds the API key in a closure, not in a string. fmt prints an unexported field by
+// reflection, without its methods, but can't look into a closure.
 type secret struct{ reveal func() string }
 
 func newSecret(s string) secret { return secret{reveal: func() string { return s }} }
@@ -29,9 +29,9 @@ func (secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`
 // maxText is how many characters of a foreign text an error shows.
 const maxText = 300
 
-// looksSecret matches text that must not be shown, even if it isn't the API key: Basic
-// credentials (also cut off ones), PEM blocks (also without their end), and long
-// runs of base64. A DNS label has at most 63 characters, so no host name is one.
+// looksSecret matches text that must not be shown, even if it isn't the API key. It finds Basic
+// credentials (also cut off ones), PEM blocks (also without their end), and long runs of
+// base64. A DNS label has at most 63 characters, so no host name is one.
 var looksSecret = regexp.MustCompile(`(?s)(?i:\bBasic)\s+[A-Za-z0-9+/=_-]{4,}` +
 	`|-----\s*BEGIN.*?(-----\s*END.*?-----|\z)` +
 	`|[A-Za-z0-9+/=]{64,}`)

@@ -8,10 +8,10 @@ import (
 	"pilotsync/tasks"
 )
 
-// SharedNames returns warnings of names that are on the lists of several apps of a server, by
-// the id of the app that they are about. An app has one for each other app, about the first
-// shared name of its list. ServerPilot serves such a name from the app whose own name comes
-// first in the alphabet (serverpilot.io/docs/apps/domains).
+// SharedNames returns, by app id, warnings of names that are on the lists of several apps of a
+// server. An app has one for each other app, about the first shared name of its list.
+// ServerPilot serves such a name from the app whose own name comes first in the alphabet
+// (serverpilot.io/docs/apps/domains).
 func SharedNames(apps []App) map[string][]tasks.Cause {
 	type place struct{ server, name string }
 	having := map[place][]App{} // in the order in which ServerPilot serves them

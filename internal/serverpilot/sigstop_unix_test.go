@@ -25,9 +25,9 @@ import (
 
 const writerEnv = "PILOTSYNC_TEST_WRITER"
 
-// writeUntilStdinCloses is the child of the test below: it writes to the server
-// at url, each write with a time limit of a few milliseconds that it also sends as
-// the domain's name. It prints a line when it begins, and in the end how many were too late.
+// writeUntilStdinCloses is the child of the test below. It writes to the server at url. Each
+// write has a time limit of a few milliseconds, which it also sends as the domain's name. It
+// prints a line when it begins, and in the end how many were too late.
 func writeUntilStdinCloses(url string) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
@@ -60,11 +60,11 @@ func writeUntilStdinCloses(url string) int {
 // A process that is stopped between its first check of the clock and its send must
 // not send when it continues. Only real processes show that.
 //
-// The test can't require zero late writes: a stop right between the guard's check and the
-// system call gets through, about 1 in 1,000 of these stops (see guard). Of some 50
-// stops, 13 to 17 got through without the guard and the connection's deadline, and
-// 1 to 3 with the deadline alone. So the limit detects that both are missing; the
-// tests with stalls detect a missing guard.
+// The test can't require zero late writes. A stop right between the guard's check and the
+// system call gets through: about 1 in 1,000 of these stops (see guard). Of some 50 stops, 13
+// to 17 got through without the guard and the connection's deadline, and 1 to 3 with the
+// deadline alone. So the limit detects that both are missing; the tests with stalls detect a
+// missing guard.
 func TestAStoppedProcessSendsNothingLate(t *testing.T) {
 	t.Parallel()
 	const (

@@ -11,9 +11,9 @@ import (
 	"pilotsync/internal/text"
 )
 
-// Table is rows in columns. In a pipe each row is one line with all columns. On a
-// terminal no line is wider than the terminal: texts wrap inside their column, then
-// columns are left out, and at last each row becomes a block of lines.
+// Table is rows in columns. In a pipe each row is one line with all columns. On a terminal no
+// line is wider than the terminal. Texts wrap inside their column; then columns are left out;
+// at last each row becomes a block of lines.
 type Table struct {
 	Columns []Column
 	rows    [][]string

@@ -6,9 +6,9 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// WrapText breaks a text into lines of at most width columns of a terminal: at
-// spaces; a word that is wider, such as a long name, also after "." and "-". The
-// library's own Wrap breaks words that have room, and miscounts wide characters.
+// WrapText breaks a text into lines of at most width columns of a terminal, at spaces. A wider
+// word, such as a long name, also breaks after "." and "-". The library's own Wrap breaks words
+// that have room, and miscounts wide characters.
 func WrapText(text string, width int) []string {
 	if ansi.StringWidth(text) <= width {
 		return []string{text}

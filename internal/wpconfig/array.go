@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Keys of [CacheConfig] that say where the cache's Redis is: those of one server, and those
-// that name it in a way that needs more than a comparison of texts.
+// Keys of [CacheConfig] that say where the cache's Redis is. The first are those of one server.
+// The others name it in a way that needs more than a comparison of texts.
 var (
 	placeKeys   = []string{"scheme", "host", "port", "database"}
 	severalKeys = []string{"url", "servers", "shards", "cluster", "sentinels"}

@@ -18,9 +18,9 @@ const (
 // Names lists the constants that WordPress and the worker must agree on.
 func Names() []string { return []string{ClientID, APIKey, AppID, RedisURL, WebhookSecret} }
 
-// Constants that only WordPress's plugin reads: Disabled switches it off, MailTo is the
-// recipient of e-mail about trouble, SharedRedis lets it use the database of WordPress's
-// object cache.
+// Constants that only the WordPress plugin reads. Disabled switches it off, and MailTo is the
+// recipient of e-mail about trouble. SharedRedis lets it use the database of WordPress's object
+// cache.
 const (
 	Disabled    = "PILOTSYNC_DISABLED"
 	MailTo      = "PILOTSYNC_MAIL_TO"
@@ -53,10 +53,10 @@ func Constants() []string { return append(Names(), Disabled, MailTo, SharedRedis
 // thousand.
 const MaxSize = 1 << 20
 
-// Config has the constants of [Names] and [CacheNames], and [SharedRedis]. Of the latter
-// two a number is a value as it is written, and true and false are these words. The value
-// of [CacheConfig] is a query string of its entries scheme, host, port and database, and
-// of url, servers, shards, cluster and sentinels without their values.
+// Config has the constants of [Names] and [CacheNames], and [SharedRedis]. Of the latter two a
+// number is a value as it is written, and true and false are these words. The value of
+// [CacheConfig] is a query string of its entries. scheme, host, port and database have their
+// values; url, servers, shards, cluster and sentinels have none.
 type Config struct {
 	// Values has the certain ones. A constant that the file doesn't define is neither
 	// here nor in Refused.

@@ -158,8 +158,8 @@ func TestOnlyWhatIsCertainIsTaken(t *testing.T) {
 }
 
 // What is taken must be what PHP has when WordPress loads its plugins. A form that isn't
-// understood must be one that PHP defines the constant with, and one that comes too late
-// or into a namespace must not be there.
+// understood must be one that PHP defines the constant with. One that comes too late or into a
+// namespace must not be there.
 func TestPHPComesToTheSameValues(t *testing.T) {
 	t.Parallel()
 	php, err := exec.LookPath("php")

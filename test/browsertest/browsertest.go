@@ -31,9 +31,9 @@ const (
 // New starts a browser and returns the context that chromedp's actions run in. It
 // ends after ten minutes at the latest.
 //
-// The test fails for each error in the browser's console that holds none of the
-// allowed texts: scripts that throw, answers of 400 and above, what a content
-// security policy blocked.
+// The test fails for each error in the browser's console that holds none of the allowed texts.
+// Such are scripts that throw, answers of 400 and above, and what a content security policy
+// blocked.
 func New(t testing.TB, allowed ...string) context.Context {
 	t.Helper()
 	ctx, seen := open(t)

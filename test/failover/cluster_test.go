@@ -82,8 +82,8 @@ func TestSlotsThatMoveUnderLoadLoseNothing(t *testing.T) {
 	f.slowest(began)
 }
 
-// move moves a slot from one master to another as redis-cli --cluster reshard does, but waits for a
-// while with half of the keys on each.
+// move moves a slot from one master to another as redis-cli --cluster reshard does. But it
+// waits for a while with half of the keys on each.
 func move(t *testing.T, c *redistest.Cluster, slot int, from, to *redistest.Server) {
 	t.Helper()
 	source, target := client(t, from.Addr), client(t, to.Addr)

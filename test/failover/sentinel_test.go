@@ -32,10 +32,10 @@ func TestACrashOfSentinelsMasterLosesAtMostItsLastMoment(t *testing.T) {
 	staysMaster(t, s, heir)
 }
 
-// SENTINEL FAILOVER alone doesn't stop clients. The old master still takes writes, which are lost:
-// for a second, until our clients have moved, and for ten from a client that doesn't use the
-// Sentinels. So the test pauses the old master's writes first. That also pauses the Sentinels' own
-// MULTI that makes it a replica, so the test sends REPLICAOF itself.
+// SENTINEL FAILOVER alone doesn't stop clients. The old master still takes writes, which are
+// lost. Our clients move within a second; one that doesn't use the Sentinels takes ten. So the
+// test pauses the old master's writes first. That also pauses the Sentinels' own MULTI that
+// makes it a replica, so the test sends REPLICAOF itself.
 func TestAPlannedSentinelFailoverWithPausedWritesLosesNothing(t *testing.T) {
 	harness.Long(t)
 	t.Parallel()
@@ -80,9 +80,9 @@ func do(t *testing.T, rdb *redis.Client, command ...any) string {
 	return fmt.Sprint(answer)
 }
 
-// promoted waits until a replica is the master, and returns its address. From then on the Sentinels
-// wait for a minute before they replace a master: a busy machine can stop it for the second that
-// they wait otherwise, and one more crash loses one more second.
+// promoted waits until a replica is the master, and returns its address. From then on the
+// Sentinels wait for a minute before they replace a master. A busy machine can stop it for the
+// second that they wait otherwise, and one more crash loses one more second.
 func promoted(t *testing.T, s *redistest.Sentinel) string {
 	t.Helper()
 	harness.Await(t, "a replica is the master", func() error { return masterChanged(t, s, s.Master.Addr) })

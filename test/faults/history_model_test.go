@@ -16,9 +16,9 @@ import (
 	"pilotsync/internal/simulator"
 )
 
-// Three models of an app or a domain, each with its operations. A history is refused if no order of
-// its operations explains it, where each operation takes effect at one moment between its start and
-// its end.
+// Three models of an app or a domain, each with its operations. A history is refused if no
+// order of its operations explains it. Each operation takes effect at one moment between its
+// start and its end.
 
 // access is a read or a write of a list, as ServerPilot sees it. listModel is a register: a write
 // replaces the list, and a read returns the last one written. It holds for every correct API, so it

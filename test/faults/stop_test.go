@@ -40,7 +40,7 @@ func TestAWorkerStoppedInAWriteWritesNothingAfterItsLease(t *testing.T) {
 			stopped := f.worker(redisURL, apiURL)
 			f.add("app1", "one.example.com", "two.example.com")
 			trap.await(t)
-			stopped.Signal(syscall.SIGSTOP)
+			stopped.Suspend()
 			began := time.Now()
 			trap.release() // the answer it waits for has come before it continues
 			other := f.worker()

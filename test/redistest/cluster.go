@@ -15,8 +15,8 @@ import (
 // slots is how many hash slots a Cluster has.
 const slots = 16384
 
-// Cluster is a Redis Cluster on loopback: the first half of its nodes are masters, and each is
-// followed by its replica at the same index of the second half.
+// Cluster is a Redis Cluster on loopback. The first half of its nodes are masters; the replica
+// of each is at the same index of the second half.
 type Cluster struct {
 	Nodes []*Server
 	URL   string // redis-cluster://…, or rediss-cluster:// with TLS

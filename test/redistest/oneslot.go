@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// Slot is the slot of a Redis Cluster that a key is in: CRC16 (XMODEM) of what is between the first
-// { and the next }, or of the whole key if there is no such part.
+// Slot is the slot of a Redis Cluster that a key is in. It is the CRC16 (XMODEM) of what is
+// between the first { and the next }, or else of the whole key.
 func Slot(key string) int {
 	if i := strings.IndexByte(key, '{'); i >= 0 {
 		if n := strings.IndexByte(key[i+1:], '}'); n > 0 {

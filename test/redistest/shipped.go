@@ -12,9 +12,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Shipped runs a server with the files of deployments/redis and returns once it
-// answers: redis.conf and users.acl are as shipped, except for the address, the
-// folders and the passwords. [Server.As] is the URL of each user.
+// Shipped runs a server with the files of deployments/redis and returns once it answers.
+// redis.conf and users.acl are as shipped, except for the address, the folders and the
+// passwords. [Server.As] is the URL of each user.
 func Shipped(t testing.TB, args ...string) *Server {
 	t.Helper()
 	return NewSecure(t, Security{}.Shipped(t), args...)

@@ -17,7 +17,7 @@ import (
 type producer func(ctx context.Context, app string, remove bool, domains []string) ([]receipt, error)
 
 // producers are all that may enqueue changes during an upgrade: command line and PHP library of
-// both releases, and a program with the present Go client.
+// both releases, and a Go program.
 func (f *fixture) producers() map[string]producer {
 	present, err := filepath.Abs("../..")
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 	"pilotsync/test/harness"
 )
 
-// A release promises that its workers and the previous release's work side by side on one Redis, in
-// an upgrade and on the way back, with producers of both.
+// A release promises that its workers and the previous release's work side by side on one
+// Redis. That holds in an upgrade and on the way back, with producers of both.
 func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 	harness.Long(t)
 	t.Parallel()

@@ -20,8 +20,8 @@ type Workload struct {
 	last   map[string]map[string]request // app → domain → the last acknowledged request
 	unsure map[string]map[string]int64   // app → domain → highest number of a request that Redis may have lost
 	byHand map[string][]string           // app → names set by hand, in their order
-	// byHandNow are names that count as set by hand, since Redis has lost that they are owned: the
-	// www form of a domain stays when the domain is removed.
+	// byHandNow are names that count as set by hand, since Redis has lost that they are owned.
+	// The www form of a domain stays when the domain is removed.
 	byHandNow map[string]bool // "app name"
 	acked     []request       // in the order of their answers
 	loads     uint64          // loads started so far

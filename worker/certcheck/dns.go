@@ -12,8 +12,8 @@ import (
 
 // resolve fills in the DNS part of the probe.
 func (c *Checker) resolve(ctx context.Context, probe *Probe, expected []netip.Prefix) {
-	// A hanging name server must leave time for the handshake: if only one of the A and
-	// AAAA lookups answers, the probe continues with its addresses.
+	// A hanging name server must leave time for the handshake. If only one of the A and AAAA
+	// lookups answers, the probe continues with its addresses.
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout/2)
 	defer cancel()
 	r := c.resolver(ctx)

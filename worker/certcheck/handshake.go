@@ -64,8 +64,8 @@ func (c *Checker) refused(addresses []netip.Addr) outcome {
 	return outcome{}
 }
 
-// dialled picks the addresses to dial from an ordered list: the first ones, and
-// at least one of each family, since browsers and Let's Encrypt prefer IPv6.
+// dialled picks the addresses to dial from an ordered list: the first ones, and at least one of
+// each family. Browsers and Let's Encrypt prefer IPv6.
 func dialled(addresses []netip.Addr) []netip.Addr {
 	if len(addresses) <= maxDialled {
 		return addresses

@@ -58,8 +58,8 @@ type Probe struct {
 	// Addresses are the name's addresses, at most 32: the unexpected ones first, and each
 	// kind sorted.
 	Addresses []netip.Addr
-	// Alias is set only in NoAddress: the name that a CNAME record leads to, or the names of a
-	// loop, "b.example → a.example"; empty if there is no CNAME record.
+	// Alias is set only in NoAddress. It is the name that a CNAME record leads to, or the names
+	// of a loop, "b.example → a.example". It is empty if there is no CNAME record.
 	Alias string
 	// DNSDetail says more about DNSUnknown ("no answer in time") and Bogus; empty otherwise.
 	DNSDetail string

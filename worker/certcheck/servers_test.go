@@ -29,8 +29,8 @@ var now = time.Date(2026, 11, 3, 12, 0, 0, 0, time.UTC)
 // loopback is the expected network: the test servers listen there.
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
-// check probes name with a DNS server of the given zone, and the roots and port of s,
-// which is nil if the test needs no TLS server.
+// check probes name with a DNS server of the given zone, and the roots and port of s. That is
+// nil if the test needs no TLS server.
 func check(t *testing.T, zone, name string, s *tlsServer, change ...func(*Config)) Probe {
 	t.Helper()
 	cfg := s.config(startDNS(t, zone, nil))

@@ -54,7 +54,7 @@ type Verdict struct {
 // decides; a www form that fails is only a warning. The handshake is the truth: a good domain
 // is done whatever AutoSSL says, and with a disconnected server, too. Attempts continue until
 // the domain is done or the limit is reached. They end at once if Let's Encrypt never certifies
-// it, and both DNS and ServerPilot's API answered: otherwise a certificate of the app's own may
+// it, and both DNS and ServerPilot's API answered. Otherwise a certificate of the app's own may
 // cover it.
 func Evaluate(f Facts) Verdict {
 	probe := f.Probes[f.Domain]

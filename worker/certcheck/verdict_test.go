@@ -29,7 +29,7 @@ func addresses(s ...string) (as []netip.Addr) {
 }
 
 // facts are those of example.com in its second attempt of five, with AutoSSL on and a
-// certificate ready; domain is the probe of it, and www that of its www form.
+// certificate ready. domain is the probe of it, and www that of its www form.
 func facts(domain, www Probe) Facts {
 	return Facts{
 		Domain: "example.com", Names: []string{"example.com", "www.example.com"},

@@ -19,7 +19,7 @@ import (
 )
 
 // Limits of the follow-up tasks. Only bad payloads and panics count against maxRetry (see
-// taskerr.IsFailure): a task that makes a handler panic ends in the archive, where a person
+// taskerr.IsFailure). A task that makes a handler panic ends in the archive, where a person
 // sees it. Timeouts are a last resort beyond the handlers' own limits.
 const (
 	maxRetry         = 10

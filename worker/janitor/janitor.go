@@ -1,6 +1,6 @@
-// Package janitor finds what asynq would leave in pilotsync's queues for ever: messages that
-// it can't decode or finish, ids without a message, active tasks without a lease. It repairs
-// what it can and moves the rest to the quarantine.
+// Package janitor finds what asynq would leave in pilotsync's queues for ever. That is messages
+// that it can't decode or finish, ids without a message, and active tasks without a lease. It
+// repairs what it can and moves the rest to the quarantine.
 package janitor
 
 import (
@@ -18,8 +18,8 @@ import (
 const (
 	// interval is how often one of the workers scans asynq's queues.
 	interval = 30 * time.Second
-	// scanLimit is how many ids of a list a turn scans, and pageSize how many it reads
-	// together. A hundred thousand waiting tasks take ten minutes, and no turn takes a second.
+	// scanLimit is how many ids of a list a pass scans, and pageSize how many it reads
+	// together. A hundred thousand waiting tasks take ten minutes, and no pass takes a second.
 	scanLimit = 5000
 	pageSize  = 200
 	// taskLease is asynq's lease of a task, which its worker renews.
@@ -27,7 +27,7 @@ const (
 )
 
 const (
-	turnKey      = "pilotsync:strays"
+	lockKey      = "pilotsync:strays"
 	positionsKey = "pilotsync:strays:at" // hash: asynq's key → position in it
 )
 
@@ -75,8 +75,8 @@ func (j *Janitor) Run(ctx context.Context) {
 	ticker := time.NewTicker(j.interval)
 	defer ticker.Stop()
 	for {
-		if err := j.turn(ctx); err != nil && !j.Down(ctx) && ctx.Err() == nil {
-			j.Log.WithError(err).Warn("the janitor's scan of the queues is not finished; the next one continues")
+		if err := j.scanUnlessRecent(ctx); err != nil && !j.Down(ctx) && ctx.Err() == nil {
+			j.Log.WithError(err).Warn("the janitor's scan of the queues failed; the next scan does the rest")
 		}
 		select {
 		case <-ctx.Done():
@@ -86,10 +86,10 @@ func (j *Janitor) Run(ctx context.Context) {
 	}
 }
 
-// turn scans unless another worker did so recently.
-func (j *Janitor) turn(ctx context.Context) error {
-	// A little less than the interval: otherwise a worker would miss its next turn.
-	err := j.Redis.SetArgs(ctx, turnKey, 1, redis.SetArgs{Mode: "NX", TTL: j.interval * 9 / 10}).Err()
+// scanUnlessRecent scans unless another worker did so recently.
+func (j *Janitor) scanUnlessRecent(ctx context.Context) error {
+	// A little less than the interval: otherwise a worker would miss its next pass.
+	err := j.Redis.SetArgs(ctx, lockKey, 1, redis.SetArgs{Mode: "NX", TTL: j.interval * 9 / 10}).Err()
 	if errors.Is(err, redis.Nil) {
 		return nil
 	}

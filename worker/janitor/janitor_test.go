@@ -373,16 +373,16 @@ func TestATurnIsBoundedAndTheNextContinuesFromThere(t *testing.T) {
 			ids, next, err := f.janitor.ids(t.Context(), asynqKey(testQueue, list), isList(list), 0)
 			// A scan of a sorted set returns a whole bucket.
 			if err != nil || next == 0 || len(ids) < 300 || len(ids) > 400 {
-				t.Fatalf("one turn has %d ids and continues at %d, %v", len(ids), next, err)
+				t.Fatalf("one pass has %d ids and continues at %d, %v", len(ids), next, err)
 			}
-			turns := 0
-			for ; !f.gone("hollow") && turns < 5; turns++ {
-				f.janitor = f.another() // the turns are different workers'
+			passes := 0
+			for ; !f.gone("hollow") && passes < 5; passes++ {
+				f.janitor = f.another() // the passes are different workers'
 				f.janitor.scanLimit, f.janitor.pageSize = 300, 50
 				f.scan()
 			}
-			if !f.gone("hollow") || list == "pending" && turns != 4 {
-				t.Errorf("found after %d turns: %v", turns, f.gone("hollow"))
+			if !f.gone("hollow") || list == "pending" && passes != 4 {
+				t.Errorf("found after %d passes: %v", passes, f.gone("hollow"))
 			}
 		})
 	}
@@ -394,15 +394,15 @@ func TestOneWorkerScansInEachInterval(t *testing.T) {
 	other := f.another()
 	for i, j := range []*Janitor{f.janitor, other, f.janitor} {
 		f.put("pending", "hollow")
-		if err := j.turn(t.Context()); err != nil {
+		if err := j.scanUnlessRecent(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if scanned := f.gone("hollow"); scanned != (i == 0) {
-			t.Errorf("turn %d scanned: %v", i, scanned)
+			t.Errorf("pass %d scanned: %v", i, scanned)
 		}
 	}
-	if ttl := f.rdb.PTTL(t.Context(), turnKey).Val(); ttl <= 0 || ttl >= interval {
-		t.Errorf("the turn ends in %s", ttl)
+	if ttl := f.rdb.PTTL(t.Context(), lockKey).Val(); ttl <= 0 || ttl >= interval {
+		t.Errorf("the lock ends in %s", ttl)
 	}
 }
 

@@ -1,8 +1,7 @@
--- Removes an id from one of asynq's lists, with its lease and its hash, if its value is
--- still the one that was found. It also removes the id from the active list. asynq may
--- have handed it out between the scans of that list and of the leases, and an id without
--- a hash makes asynq's inspector fail for the whole queue.
--- Returns 1 if the id was removed, otherwise 0.
+-- Removes an id from one of asynq's lists, with its lease and its hash, if its value is still
+-- the one that was found. It also removes the id from the active list. asynq may have handed it
+-- out between the scans of that list and of the leases. An id without a hash makes asynq's
+-- inspector fail for the whole queue. Returns 1 if the id was removed, otherwise 0.
 local list, task, leases, active = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local id = ARGV[1]
 local found = ARGV[2]   -- 'message', 'none' (no message) or 'other' (no hash)

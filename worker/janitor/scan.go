@@ -134,7 +134,7 @@ func answered(err error) bool {
 	return errors.Is(err, redis.Nil) || redis.HasErrorPrefix(err, "WRONGTYPE")
 }
 
-// positions returns where the last turn of any worker stopped, by key.
+// positions returns where the last pass of any worker stopped, by key.
 func (j *Janitor) positions(ctx context.Context) (map[string]uint64, error) {
 	kept, err := j.Redis.HGetAll(ctx, positionsKey).Result()
 	if err != nil {

@@ -47,7 +47,7 @@ type marker struct {
 // ownMark is a mark of this process: by when the app is visited, zero for within the grace.
 type ownMark struct{ at, sent time.Time }
 
-// mark makes the recoverer visit an app when work is due that the caller is about to record; at
+// mark makes the recoverer visit an app when work is due that the caller is about to record. at
 // is zero for work that is due now.
 func (m *marker) mark(ctx context.Context, app string, at time.Time) error {
 	sent := time.Now()
@@ -116,19 +116,21 @@ type Agenda struct {
 	Now  time.Time // by Redis's clock
 	Apps int       // on the agenda
 	Due  []Visit   // the longest overdue first
+
+	complete time.Time // when the index of names was complete; zero for never
 }
 
 // DueVisits returns the visits that are due.
 func (l *Ledger) DueVisits(ctx context.Context) (Agenda, error) {
-	reply, err := l.dueVisits.Run(ctx, l.rdb, []string{visitsKey}).StringSlice()
+	reply, err := l.dueVisits.Run(ctx, l.rdb, []string{visitsKey, completeKey}).StringSlice()
 	if err != nil {
 		return Agenda{}, fmt.Errorf("read the agenda: %w", err)
 	}
-	a := Agenda{Now: parseTime(reply[0])}
+	a := Agenda{Now: parseTime(reply[0]), complete: parseTime(reply[2])}
 	if a.Apps, err = strconv.Atoi(reply[1]); err != nil {
 		return Agenda{}, fmt.Errorf("read the agenda: %w", err)
 	}
-	for i := 2; i+1 < len(reply); i += 2 {
+	for i := 3; i+1 < len(reply); i += 2 {
 		a.Due = append(a.Due, Visit{App: reply[i], At: parseTime(reply[i+1])})
 	}
 	return a, nil

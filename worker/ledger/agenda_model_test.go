@@ -21,15 +21,15 @@ import (
 type agendaModel struct {
 	*rapid.T
 	ctx    context.Context
-	ledger *Ledger // of the workers; its client runs turns
+	ledger *Ledger // of the workers; its client runs passes
 	other  *Ledger // of the recoverer and the test
 	rdb    *redis.Client
 	apps   []string
 	leases map[string]listsync.Lease
 	seq    int64
 	passed time.Duration
-	turns  []int  // seconds that pass before the next commands; below zero without a turn
-	amid   func() // called before each turn that comes between commands; nil for nothing
+	gaps   []int  // seconds that pass before the next commands; below zero without a pass
+	amid   func() // called before each pass that comes between commands; nil for nothing
 }
 
 // DialHook, ProcessHook and ProcessPipelineHook implement [redis.Hook].
@@ -50,16 +50,16 @@ func (m *agendaModel) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.
 }
 
 func (m *agendaModel) between(ctx context.Context) {
-	if len(m.turns) == 0 {
+	if len(m.gaps) == 0 {
 		return
 	}
-	seconds := m.turns[0]
-	if m.turns = m.turns[1:]; seconds >= 0 {
+	seconds := m.gaps[0]
+	if m.gaps = m.gaps[1:]; seconds >= 0 {
 		m.pass(ctx, time.Duration(seconds)*time.Second)
 		if m.amid != nil {
 			m.amid()
 		}
-		m.turn(ctx, nil)
+		m.recoverDue(ctx, nil)
 	}
 }
 
@@ -84,6 +84,11 @@ func (m *agendaModel) pass(ctx context.Context, d time.Duration) {
 			}
 		}
 	}
+	for _, at := range []string{sweepKey, completeKey} {
+		if m.rdb.Exists(ctx, at).Val() == 1 {
+			m.rdb.IncrBy(ctx, at, move)
+		}
+	}
 	for app, mark := range m.ledger.agenda.marks {
 		mark.sent = mark.sent.Add(-d)
 		m.ledger.agenda.marks[app] = mark
@@ -96,9 +101,9 @@ func (m *agendaModel) pass(ctx context.Context, d time.Duration) {
 	}
 }
 
-// turn is one of the recoverer, which finds the work and leaves it. amid is called between its
-// read and its plan.
-func (m *agendaModel) turn(ctx context.Context, amid func()) {
+// recoverDue is a pass of the recoverer, which finds the work and leaves it. amid is called
+// between its read and its plan.
+func (m *agendaModel) recoverDue(ctx context.Context, amid func()) {
 	before := m.passed
 	agenda, err := m.other.DueVisits(ctx)
 	m.must(err)
@@ -235,7 +240,7 @@ func (m *agendaModel) actions() map[string]func(*rapid.T) {
 			}
 			after := m.ended(t, view.Record)
 			after.State = rapid.SampledFrom([]tasks.State{tasks.CheckingDNS, tasks.Done, tasks.Failed}).Draw(t, "state")
-			_, err = m.ledger.Verified(ctx, app, view.Record, after, listsync.HistoryEntry{})
+			_, err = m.ledger.CommitVerification(ctx, app, view.Record, after, listsync.HistoryEntry{})
 			m.must(err)
 		},
 		"wake": func(t *rapid.T) {
@@ -269,22 +274,22 @@ func (m *agendaModel) actions() map[string]func(*rapid.T) {
 	for name, act := range all {
 		all[name] = func(t *rapid.T) {
 			// Less than the grace passes between a mark and its script: 15 s of a reused mark, and these.
-			m.turns = rapid.SliceOfN(rapid.SampledFrom([]int{-1, 0, 1, 6}), 2, 2).Draw(t, "turns")
+			m.gaps = rapid.SliceOfN(rapid.SampledFrom([]int{-1, 0, 1, 6}), 2, 2).Draw(t, "gaps")
 			act(t)
-			m.turns = nil
+			m.gaps = nil
 		}
 	}
 	all["time passes"] = func(t *rapid.T) {
 		m.pass(ctx, time.Duration(rapid.SampledFrom([]int{1, 9, 14, 29, 31, 300, 3600}).Draw(t, "s"))*time.Second)
 	}
-	all["turn"] = func(t *rapid.T) { m.turn(ctx, nil) }
-	all["turn amid which work comes"] = func(t *rapid.T) {
+	all["pass"] = func(t *rapid.T) { m.recoverDue(ctx, nil) }
+	all["pass amid which work comes"] = func(t *rapid.T) {
 		app := m.app(t)
-		m.turn(ctx, func() {
+		m.recoverDue(ctx, func() {
 			m.must(m.ledger.SetWakeAt(ctx, app, *m.at(t)))
-			if rapid.Bool().Draw(t, "the turn stalls") {
+			if rapid.Bool().Draw(t, "the pass stalls") {
 				m.pass(ctx, markGrace+time.Second)
-				m.turn(ctx, nil) // of another worker
+				m.recoverDue(ctx, nil) // of another worker
 			}
 		})
 	}
@@ -292,7 +297,7 @@ func (m *agendaModel) actions() map[string]func(*rapid.T) {
 	return all
 }
 
-// A turn may come between any two commands of another worker.
+// A pass may come between any two commands of another worker.
 func TestWhateverWorkExistsTheAgendaHasItsAppInTime(t *testing.T) {
 	t.Parallel()
 	server := redistest.New(t)
@@ -313,9 +318,9 @@ func TestWhateverWorkExistsTheAgendaHasItsAppInTime(t *testing.T) {
 
 		// Where no work is left, the agenda forgets the app.
 		m.pass(ctx, 48*time.Hour)
-		m.turn(ctx, nil)
+		m.recoverDue(ctx, nil)
 		m.pass(ctx, markGrace)
-		m.turn(ctx, nil)
+		m.recoverDue(ctx, nil)
 		now, err := m.other.Now(ctx)
 		m.must(err)
 		works, err := m.other.Work(ctx, m.apps...)

@@ -186,7 +186,7 @@ func TestAVerificationReplacesOnlyTheRecordItChecked(t *testing.T) {
 	fact := listsync.HistoryEntry{At: start, State: tasks.Done, Reason: "works", Attempt: 1, Actor: "worker"}
 	verify := func(is listsync.Record, e listsync.HistoryEntry) func(context.Context, *Ledger) string {
 		return func(ctx context.Context, l *Ledger) string {
-			ok, err := l.Verified(ctx, testApp, was, is, e)
+			ok, err := l.CommitVerification(ctx, testApp, was, is, e)
 			return outcome(fmt.Sprint(ok), err)
 		}
 	}

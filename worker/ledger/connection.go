@@ -14,9 +14,9 @@ import (
 
 // What ServerPilot said of an app besides its list, for readers without a key.
 
-// NoteApp records the id of an app's server, and the coverage of a long list. It does nothing
-// for an app that the ledger doesn't have.
-func (l *Ledger) NoteApp(ctx context.Context, app, server string, c *serverpilot.Coverage) error {
+// RecordAppDetails records the id of an app's server, and the coverage of a long list. It does
+// nothing for an app that the ledger doesn't have.
+func (l *Ledger) RecordAppDetails(ctx context.Context, app, server string, c *serverpilot.Coverage) error {
 	var before *redis.SliceCmd
 	var wake *redis.StringCmd
 	if err := l.pipelined(ctx, func(p redis.Pipeliner) {
@@ -79,9 +79,9 @@ func decodeConnection(app string, f map[string]string) Connection {
 	return c
 }
 
-// AskConnection records that a worker is about to ask ServerPilot whether an app's server is
-// connected.
-func (l *Ledger) AskConnection(ctx context.Context, app string, at time.Time) error {
+// RecordConnectionAsked records that a worker is about to ask ServerPilot whether an app's
+// server is connected.
+func (l *Ledger) RecordConnectionAsked(ctx context.Context, app string, at time.Time) error {
 	if err := l.rdb.HSet(ctx, key(app, "shown"), "server_asked", at.UnixMilli()).Err(); err != nil {
 		return fmt.Errorf("record a question for the server of app %s: %w", app, err)
 	}

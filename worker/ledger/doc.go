@@ -1,5 +1,5 @@
 // Package ledger keeps the record of every domain in Redis: its request, state, order numbers
-// and history. For each app it also keeps the lease, the write in flight and the wake: an app
+// and history. For each app it also keeps the lease, the write in flight and the wake. An app
 // is woken when it needs a sync, and awake until a sync has left nothing to do.
 //
 // Each change of the ledger is one Lua script in a file of this directory, preceded by
@@ -45,7 +45,8 @@
 //	                                 changes), writes (how many there were); revision (grows
 //	                                 with every change that readers see); server, server_asked,
 //	                                 disconnected (id of the app's server, when a worker last
-//	                                 asked for it (ms), and since when it is disconnected (s));
+//	                                 asked for it (ms), of one app for all of the server, and
+//	                                 since when it is disconnected (s));
 //	                                 coverage (JSON: which names of a long list have a certificate)
 //	pilotsync:{APP}:index    zset    "STATE DOMAIN" and " DOMAIN" of each domain, all of score 0
 //	pilotsync:{APP}:latest   zset    the last changed domains, by when (ms)
@@ -67,6 +68,12 @@
 //	                                 see (ms); until a reader has kept its summary
 //	pilotsync:{agenda}:summaries
 //	                         hash    app → its summary for readers of all apps (JSON)
+//	pilotsync:{agenda}:domains
+//	                         zset    "DOMAIN APP" of each domain, all of score 0: a hint where it is
+//	pilotsync:{agenda}:named hash    app → how many members the former has of it
+//	pilotsync:{agenda}:domains_complete
+//	                         string  when the former had all domains (ms); workers that don't know
+//	                                 the agenda may have added others since
 //	pilotsync:recoverer      string  when the recoverer last began (ms)
 //	pilotsync:sweep          string  the same of workers that don't know the agenda
 //	pilotsync:workers        hash    id of a worker → "ms {name, apps, dry_run}": when it last

@@ -56,7 +56,7 @@ func verified(t *testing.T, l *Ledger, domain string, state tasks.State, cert *l
 	before := view(t, l, domain).Record
 	after := before
 	after.State, after.Certificate = state, cert
-	if ok, err := l.Verified(t.Context(), testApp, before, after, listsync.HistoryEntry{}); err != nil || !ok {
+	if ok, err := l.CommitVerification(t.Context(), testApp, before, after, listsync.HistoryEntry{}); err != nil || !ok {
 		t.Fatalf("%s is not recorded: %v", domain, err)
 	}
 }

@@ -90,7 +90,7 @@ func (s step) take(r *rapid.T, l *Ledger, seq int64) {
 		}
 		is := v.Record
 		is.State, is.Certificate = s.state, certificate(s.lifetime, s.left)
-		_, err = l.Verified(ctx, s.app, v.Record, is, listsync.HistoryEntry{At: start, State: is.State})
+		_, err = l.CommitVerification(ctx, s.app, v.Record, is, listsync.HistoryEntry{At: start, State: is.State})
 		fail(err)
 	}
 }

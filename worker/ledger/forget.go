@@ -39,12 +39,13 @@ func (l *Ledger) Forget(ctx context.Context, app string) error {
 	if err := l.agenda.touch(ctx, app); err != nil {
 		return err
 	}
-	var logs []string
+	var logs, names []string
 	for _, hash := range []string{"domains", "seqs", "pending"} {
 		domains, err := l.rdb.HKeys(ctx, key(app, hash)).Result()
 		if err != nil {
 			return fmt.Errorf("find the domains of app %s: %w", app, err)
 		}
+		names = append(names, domains...)
 		for _, domain := range domains {
 			logs = append(logs, logKey(app, domain))
 		}
@@ -64,6 +65,10 @@ func (l *Ledger) Forget(ctx context.Context, app string) error {
 	}
 	if err := l.rdb.Del(ctx, appKeys(app)...).Err(); err != nil {
 		return fmt.Errorf("remove app %s: %w", app, err)
+	}
+	// A name that is left there does no harm, either: readers ask the app.
+	if err := l.dropNames(ctx, app, "", names); err != nil {
+		return err
 	}
 	// A mark on the agenda does no harm: the next visit finds no work, and removes it.
 	if err := l.rdb.SRem(ctx, appsKey, app).Err(); err != nil {

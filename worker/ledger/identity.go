@@ -97,9 +97,9 @@ func (l *Ledger) NotifyLoss(ctx context.Context, app string, current Identity) e
 	return nil
 }
 
-// HandedOver records that a producer handed over all domains of an app to the ledger of
-// this identity. WordPress's plugin does the same; see docs/wire-format.md.
-func (l *Ledger) HandedOver(ctx context.Context, app, id string) error {
+// RecordHandover records that a producer handed over all domains of an app to the ledger of
+// this identity. The WordPress plugin does the same; see docs/wire-format.md.
+func (l *Ledger) RecordHandover(ctx context.Context, app, id string) error {
 	if err := l.rdb.Set(ctx, key(app, "handover"), id, 0).Err(); err != nil {
 		return fmt.Errorf("record that app %s was handed over: %w", app, err)
 	}

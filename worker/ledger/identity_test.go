@@ -116,10 +116,10 @@ func TestALossHasOneEventForEachAppAndEndsWithTheHandover(t *testing.T) {
 	if loss, err := l.Loss(ctx); err != nil || loss.At != is.Lost || len(loss.Waiting) != 2 {
 		t.Errorf("the loss is %+v, %v", loss, err)
 	}
-	if err := l.HandedOver(ctx, "app1", is.ID); err != nil {
+	if err := l.RecordHandover(ctx, "app1", is.ID); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.HandedOver(ctx, "app2", "of before"); err != nil {
+	if err := l.RecordHandover(ctx, "app2", "of before"); err != nil {
 		t.Fatal(err)
 	}
 	if loss, err := l.Loss(ctx); err != nil || len(loss.Waiting) != 1 || loss.Waiting[0] != "app2" {

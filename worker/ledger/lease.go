@@ -188,9 +188,9 @@ func list(names []string) string {
 	return encode(names)
 }
 
-// Compared records for readers that an app's list, which has so many names, was compared with the
-// ledger, and that they don't differ.
-func (l *Ledger) Compared(ctx context.Context, app string, listed int) error {
+// RecordComparison records for readers that an app's list, which has so many names, was
+// compared with the ledger, and that they don't differ.
+func (l *Ledger) RecordComparison(ctx context.Context, app string, listed int) error {
 	if err := l.agenda.touch(ctx, app); err != nil {
 		return err
 	}

@@ -77,7 +77,11 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, entry list
 	if err := l.agenda.mark(ctx, app, time.Time{}); err != nil {
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
 	}
-	reply, err := l.record.Run(ctx, l.rdb, keys, change.Domain, kind, change.Seq, encode(change), newLineCodec(app, change.Domain).encode(entry), HistoryKept).StringSlice()
+	recorded, err := l.recordNamed(ctx, app, change.Domain, keys, change.Domain, kind, change.Seq, encode(change), newLineCodec(app, change.Domain).encode(entry), HistoryKept)
+	if err != nil {
+		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
+	}
+	reply, err := recorded.StringSlice()
 	if err != nil {
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
 	}
@@ -96,11 +100,11 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, entry list
 	return r, nil
 }
 
-// Verified replaces the record of a domain after a verification, if the ledger still has
+// CommitVerification replaces the record of a domain after a verification, if the ledger still has
 // before.Version; otherwise it returns false and does nothing. An entry without a state isn't
 // added to the history. A state that changed gets an event, and so does a certificate that
 // ends soon.
-func (l *Ledger) Verified(ctx context.Context, app string, before, after listsync.Record, entry listsync.HistoryEntry) (bool, error) {
+func (l *Ledger) CommitVerification(ctx context.Context, app string, before, after listsync.Record, entry listsync.HistoryEntry) (bool, error) {
 	var line string
 	if entry.State != "" {
 		line = newLineCodec(app, before.Domain).encode(entry)
@@ -197,12 +201,12 @@ func decodeRecord(raw string) (listsync.Record, error) {
 }
 
 // decodeAll decodes the values of a hash; an undecodable one is named.
-func decodeAll[T any](app, what string, hash map[string]string, decode func(string) (T, error)) (map[string]T, error) {
+func decodeAll[T any](app, kind string, hash map[string]string, decode func(string) (T, error)) (map[string]T, error) {
 	all := make(map[string]T, len(hash))
 	for field, raw := range hash {
 		v, err := decode(raw)
 		if err != nil {
-			return nil, fmt.Errorf("%s of %s on app %s in the ledger: %w", what, field, app, err)
+			return nil, fmt.Errorf("%s of %s on app %s in the ledger: %w", kind, field, app, err)
 		}
 		all[field] = v
 	}

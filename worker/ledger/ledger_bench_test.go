@@ -111,8 +111,8 @@ func BenchmarkVerified(b *testing.B) {
 		is := was
 		is.UpdatedAt, is.AttemptAt = now, &now
 		event := listsync.HistoryEntry{At: now, State: is.State, Cause: tasks.Cause{Code: tasks.CauseCertificateNotReady}, Actor: "bench",
-			Checks: []listsync.Check{{Name: is.Domain, Cause: tasks.Cause{Code: tasks.CauseCertificateNotReady}}}}
-		if done, err := l.Verified(b.Context(), testApp, was, is, event); err != nil || !done {
+			Checks: []listsync.NameResult{{Name: is.Domain, Cause: tasks.Cause{Code: tasks.CauseCertificateNotReady}}}}
+		if done, err := l.CommitVerification(b.Context(), testApp, was, is, event); err != nil || !done {
 			b.Fatal(done, err)
 		}
 		is.Version = encode(is)

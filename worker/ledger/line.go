@@ -23,8 +23,8 @@ import (
 //	      reason of an entry without a code. Empty values at its end are left out
 //
 // A cause is an array: code, parameters, and the names whose check has this cause, with [self]
-// for the domain. Parameters that the reader knows are left out: the name and the app that the
-// line is about, and the addresses that DNS should have, which the record has.
+// for the domain. Parameters that the reader knows are left out. These are the name and the app
+// that the line is about, and the addresses that DNS should have, which the record has.
 //
 // Every form begins with its number and At, for programs that don't know it. A line that
 // begins with "{" is the whole entry as JSON, as release 0.1.0 wrote it.
@@ -83,7 +83,7 @@ func encodeCauses(causes []lineCause) [][]any {
 	return all
 }
 
-func (l *lineCodec) addCheck(causes []lineCause, check listsync.Check) []lineCause {
+func (l *lineCodec) addCheck(causes []lineCause, check listsync.NameResult) []lineCause {
 	name := check.Name
 	if base, ok := strings.CutSuffix(name, l.domain); ok {
 		name = base + self
@@ -174,11 +174,11 @@ func (l *lineCodec) decodeBody(e *listsync.HistoryEntry, r io.Reader) error {
 				name = base + l.domain
 			}
 			found := l.restore(c, name)
-			e.Checks = append(e.Checks, listsync.Check{Name: name, Cause: found, Result: found.Sentence()})
+			e.Checks = append(e.Checks, listsync.NameResult{Name: name, Cause: found, Result: found.Sentence()})
 		}
 	}
 	// Names that share the entry's cause come first in a line.
-	slices.SortStableFunc(e.Checks, func(a, b listsync.Check) int { return cmp.Compare(len(a.Name), len(b.Name)) })
+	slices.SortStableFunc(e.Checks, func(a, b listsync.NameResult) int { return cmp.Compare(len(a.Name), len(b.Name)) })
 	if e.Code != "" {
 		e.Reason = e.Describe()
 	}

@@ -97,8 +97,8 @@ func (r *oldLineReader) decode(line string) (listsync.HistoryEntry, error) {
 }
 
 // oldCheck returns a check as earlier releases stored it: what DNS and TLS showed, in words.
-func oldCheck(name, dns, tls string) listsync.Check {
-	return listsync.Check{Name: name, Result: strings.TrimSuffix(dns+"; "+tls, "; ")}
+func oldCheck(name, dns, tls string) listsync.NameResult {
+	return listsync.NameResult{Name: name, Result: strings.TrimSuffix(dns+"; "+tls, "; ")}
 }
 
 func (r *oldLineReader) inflate(packed io.Reader) (string, error) {

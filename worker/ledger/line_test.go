@@ -27,7 +27,7 @@ func seenOld() listsync.HistoryEntry {
 	return listsync.HistoryEntry{At: start.Add(123456789), State: tasks.CheckingSSL, Attempt: 3, Actor: "worker-7d9f8b6c5-x2x9q/1",
 		Reason:  lineDomain + " points here, but ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here",
 		AutoSSL: "no certificate ready yet",
-		Checks:  []listsync.Check{{Name: lineDomain, Result: result}, {Name: "www." + lineDomain, Result: result}}}
+		Checks:  []listsync.NameResult{{Name: lineDomain, Result: result}, {Name: "www." + lineDomain, Result: result}}}
 }
 
 // seenLine is the line that was written of it when form 1 was new.
@@ -42,7 +42,7 @@ func seen() listsync.HistoryEntry {
 		Actor: "worker-7d9f8b6c5-x2x9q/1", AutoSSL: "no certificate ready", Cause: elsewhere(lineDomain)}
 	for _, name := range []string{lineDomain, "www." + lineDomain} {
 		c := elsewhere(name)
-		e.Checks = append(e.Checks, listsync.Check{Name: name, Cause: c, Result: c.Sentence()})
+		e.Checks = append(e.Checks, listsync.NameResult{Name: name, Cause: c, Result: c.Sentence()})
 	}
 	e.Reason = e.Describe()
 	return e
@@ -89,12 +89,12 @@ func TestALineHoldsAnyEntry(t *testing.T) {
 	for _, entry := range tasks.Causes() {
 		codes = append(codes, entry.Code)
 	}
-	checks := func(t *rapid.T, domain string) (all []listsync.Check) {
+	checks := func(t *rapid.T, domain string) (all []listsync.NameResult) {
 		for _, name := range []string{domain, "www." + domain}[:rapid.IntRange(0, 2).Draw(t, "names")] {
 			c := entries.Draw(t, "check").Cause
 			c.Code = rapid.SampledFrom(codes[1:]).Draw(t, "code of the check")
 			c = expanded(c, name)
-			all = append(all, listsync.Check{Name: name, Cause: c, Result: c.Sentence()})
+			all = append(all, listsync.NameResult{Name: name, Cause: c, Result: c.Sentence()})
 		}
 		return all
 	}
@@ -187,7 +187,7 @@ func TestALineOfALaterFormHidesNoOther(t *testing.T) {
 		}
 	}
 	first := listsync.HistoryEntry{At: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), State: tasks.Done, Reason: "certificate valid", Actor: "w", AutoSSL: "on",
-		Checks: []listsync.Check{{Name: "a.example.com", Result: "points here; certificate valid"}}}
+		Checks: []listsync.NameResult{{Name: "a.example.com", Result: "points here; certificate valid"}}}
 	later := listsync.HistoryEntry{At: seen().At, Actor: "a newer pilotsync", Reason: "this line is of form 3, which only a newer pilotsync can read"}
 	entries, err := l.History(t.Context(), testApp, lineDomain)
 	if diff := cmp.Diff([]listsync.HistoryEntry{seen(), later, first}, entries); diff != "" || err != nil {

@@ -29,7 +29,7 @@ func TestAnAbsentKeyHidesNoOtherKeysError(t *testing.T) {
 			return err
 		}},
 		"an app's server": {key(testApp, "sync"), func(ctx context.Context, l *Ledger) error {
-			return l.NoteApp(ctx, testApp, "server", nil)
+			return l.RecordAppDetails(ctx, testApp, "server", nil)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,6 @@
 -- Plans the next visit of apps whose work was read. A visit that others planned meanwhile is
 -- only moved to an earlier time. An app that was marked less than the grace before its work was
--- read is visited again at the end of the grace: that work may not have been recorded yet.
+-- read is visited again at the end of the grace. That work may not have been recorded yet.
 -- Returns 1.
 local visits, marks = KEYS[1], KEYS[2]
 local read_at, grace = tonumber(ARGV[1]), tonumber(ARGV[2]) -- ms: when the first app was read

@@ -243,10 +243,10 @@ func TestAllKeysOfAnAppCarryItsHashTag(t *testing.T) {
 	if _, err := l.TryLockAutoSSL(ctx, testApp); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.TryLockRecoverer(ctx, turnInterval); err != nil {
+	if _, err := l.TryLockRecoverer(ctx, lockInterval); err != nil {
 		t.Fatal(err)
 	}
-	tag, shared := "pilotsync:{"+testApp+"}:", []string{appsKey, lockKey, visitsKey, marksKey, changedKey, summariesKey}
+	tag, shared := "pilotsync:{"+testApp+"}:", []string{appsKey, lockKey, visitsKey, marksKey, changedKey, summariesKey, namesKey, namedKey}
 	keys := server.Keys()
 	for _, k := range keys {
 		if len(k) < len(tag) || k[:len(tag)] != tag {

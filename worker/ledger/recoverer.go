@@ -33,8 +33,8 @@ func (l *Ledger) LastSweep(ctx context.Context) (time.Time, error) {
 	return parseTime(ms), nil
 }
 
-// Wake wakes an app for one more sync, whether a change is pending or not, and returns the
-// wake of its sync task, which the caller must enqueue.
+// Wake wakes an app for one more sync, whether a change is pending or not. It returns the wake
+// of the sync task, which the caller must enqueue.
 func (l *Ledger) Wake(ctx context.Context, app string) (wake int64, err error) {
 	if err := l.rdb.SAdd(ctx, appsKey, app).Err(); err != nil {
 		return 0, fmt.Errorf("add app %s to the list of apps: %w", app, err)

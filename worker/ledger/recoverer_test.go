@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const turnInterval = 15 * time.Second
+const lockInterval = 15 * time.Second
 
 // frozen returns a ledger in a Redis whose clock the test sets.
 func frozen(t *testing.T) (*Ledger, *miniredis.Miniredis) {
@@ -48,15 +48,15 @@ func TestRenewWakeMakesANewWakeForAnAbandonedApp(t *testing.T) {
 
 func TestTryLockSucceedsOnceInEachInterval(t *testing.T) {
 	t.Parallel()
-	turn := func(ctx context.Context, l *Ledger) string {
-		mine, err := l.TryLockRecoverer(ctx, turnInterval)
+	try := func(ctx context.Context, l *Ledger) string {
+		mine, err := l.TryLockRecoverer(ctx, lockInterval)
 		return outcome(fmt.Sprint(mine), err)
 	}
 	runScripts(t, []script{
-		{name: "the first", before: state{}, do: turn, want: "true", after: state{lockKey: str("+0s")}},
-		{name: "one too early", before: state{lockKey: str("-10s")}, do: turn, want: "false"},
-		{name: "one in time", before: state{lockKey: str("-20s")}, do: turn, want: "true", after: state{lockKey: str("+0s")}},
-		{name: "one after the clock was set back", before: state{lockKey: str("+3600s")}, do: turn, want: "true", after: state{lockKey: str("+0s")}},
+		{name: "the first", before: state{}, do: try, want: "true", after: state{lockKey: str("+0s")}},
+		{name: "one too early", before: state{lockKey: str("-10s")}, do: try, want: "false"},
+		{name: "one in time", before: state{lockKey: str("-20s")}, do: try, want: "true", after: state{lockKey: str("+0s")}},
+		{name: "one after the clock was set back", before: state{lockKey: str("+3600s")}, do: try, want: "true", after: state{lockKey: str("+0s")}},
 		{name: "AutoSSL has a separate lock for each app", before: state{lockKey: str("-10s"), "pilotsync:{app2}:autossl": str("-5s")},
 			do: func(ctx context.Context, l *Ledger) string {
 				got, err := l.TryLockAutoSSL(ctx, testApp)

@@ -1,7 +1,6 @@
--- Makes a new wake for an app whose sync task was lost, so that a task with a new id can
--- be enqueued.
--- Returns the new wake, or 0 if there is nothing to do: a lease is held, the app was
--- woken meanwhile, it is paused, or nothing is pending.
+-- Makes a new wake for an app whose sync task was lost, so that a task with a new id can be
+-- enqueued. Returns the new wake, or 0 if there is nothing to do. Then a lease is held, the app
+-- was woken meanwhile, it is paused, or nothing is pending.
 local sync, pending = KEYS[1], KEYS[2]
 local found = ARGV[1] -- the wake without a live task
 

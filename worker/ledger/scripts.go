@@ -15,7 +15,8 @@ type scripts struct {
 	record, acquire, renew, beginWrite, endWrite, commit, release, recordDryRun, fail,
 	verified, wake, renewWake, tryLock, announce, identify, lost,
 	mark, dueVisits, planVisits, work, takeRechecks, compared, snapshot, domain,
-	touch, summaries, keepSummaries *redis.Script
+	touch, summaries, keepSummaries,
+	addNames, removeNames, findNames *redis.Script
 }
 
 func newScripts() scripts {
@@ -31,6 +32,7 @@ func newScripts() scripts {
 		work: script("work"), takeRechecks: script("take_rechecks"), compared: script("compared"), snapshot: script("snapshot"),
 		domain: script("domain"),
 		touch:  script("touch"), summaries: script("summaries"), keepSummaries: script("keep_summaries"),
+		addNames: script("add_names"), removeNames: script("remove_names"), findNames: script("find_names"),
 	}
 }
 

@@ -1,9 +1,9 @@
--- Reads what a plan of an app needs, at one moment, and changes nothing. Of the domains it reads
--- those that are wanted or pending, and those of names that are owned, in flight or passed; each
--- with its www form, or with the domain whose www form it is. All others have ended. If the index
--- doesn't have each domain once, it reads all.
--- Returns the records, the pending changes, the first additions, the owned names, the tombstones
--- with their times (ms), the names claimed by a write in flight ('' for none), and now (ms).
+-- Reads what a plan of an app needs, at one moment, and changes nothing. Of the domains it
+-- reads those that are wanted or pending, and those of names that are owned, in flight or
+-- passed. Each comes with its www form, or with the domain whose www form it is. All others
+-- have ended. If the index doesn't have each domain once, it reads all. Returns the records,
+-- the pending changes, the first additions, the owned names, and the tombstones with their
+-- times (ms). Then come the names claimed by a write in flight ('' for none), and now (ms).
 local domains, pending, since, owned, tombstones = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local sync, index = KEYS[6], KEYS[7]
 local page = 1000 -- Lua passes some thousand arguments at most

@@ -19,10 +19,10 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// state is the content of Redis, by key. Keys of app1 have their short names.
-// Times of Redis's clock are written as their distance from now ("+30s"), in
-// steps of five seconds, since the clock of a real Redis can't be stopped. Those of
-// told and outbox are in microseconds, the others in milliseconds.
+// state is the content of Redis, by key. Keys of app1 have their short names. Times of Redis's
+// clock are written as their distance from now ("+30s"), in steps of five seconds. The clock of
+// a real Redis can't be stopped. Those of told and outbox are in microseconds, the others in
+// milliseconds.
 type state map[string]any
 
 type (
@@ -99,7 +99,7 @@ func client(t *testing.T, addr string) *redis.Client {
 var forReaders = []string{"index", "latest", "waiting", "expiry", "renew_by", "shown", "writes"}
 
 // agendaKeys have a test of their own.
-var agendaKeys = []string{visitsKey, marksKey, changedKey}
+var agendaKeys = []string{visitsKey, marksKey, changedKey, namesKey, namedKey}
 
 // timed are the fields with times of Redis's clock.
 var timed = []string{"until", "landing"}

@@ -20,8 +20,8 @@ const (
 )
 
 const (
-	// UnmarkedFor is how long after the last sweep of an earlier release apps may change without a
-	// mark: its worker may have died after that, with a lease of 30 s.
+	// UnmarkedFor is how long after the last sweep of an earlier release apps may change
+	// without a mark. Its worker may have died after that, with a lease of 30 s.
 	UnmarkedFor = 90 * time.Second
 	// summaryAge is the least time after which a summary is read again, even if no change was
 	// marked. Each app has its own up to twice of that, so that not all are read at once.

@@ -109,9 +109,11 @@ func TestAReadersSummariesAreTheAppsThemselves(t *testing.T) {
 		m.amid = m.read
 		hooked.AddHook(m)
 		actions := m.actions()
-		actions["compared"] = func(t *rapid.T) { m.must(m.ledger.Compared(ctx, m.app(t), rapid.IntRange(1, 9).Draw(t, "listed"))) }
+		actions["compared"] = func(t *rapid.T) {
+			m.must(m.ledger.RecordComparison(ctx, m.app(t), rapid.IntRange(1, 9).Draw(t, "listed")))
+		}
 		actions["server"] = func(t *rapid.T) {
-			m.must(m.ledger.NoteApp(ctx, m.app(t), rapid.SampledFrom([]string{"one", "two"}).Draw(t, "server"), nil))
+			m.must(m.ledger.RecordAppDetails(ctx, m.app(t), rapid.SampledFrom([]string{"one", "two"}).Draw(t, "server"), nil))
 		}
 		actions["connection"] = func(t *rapid.T) {
 			m.must(m.ledger.SetConnection(ctx, m.app(t), start, time.Unix(rapid.Int64Range(0, 1).Draw(t, "since"), 0)))

@@ -24,6 +24,7 @@ type Work struct {
 	FirstDue              time.Time // the earliest time at which a verification is due; zero for none
 	FirstRecheck          time.Time // the same of rechecks
 	Pending, Outbox       int       // changes, and events
+	Domains               int       // of any state
 }
 
 // Work reads the work of apps, by one command an app and a round trip for some hundred.
@@ -42,7 +43,7 @@ func (l *Ledger) Work(ctx context.Context, apps ...string) ([]Work, error) {
 
 func (l *Ledger) workOf(ctx context.Context, apps []string) ([]Work, error) {
 	replies, err := l.runEach(ctx, l.work, apps, func(app string) []string {
-		return []string{key(app, "sync"), key(app, "pending"), key(app, "due"), key(app, "watch"), key(app, "outbox"), key(app, "dry")}
+		return []string{key(app, "sync"), key(app, "pending"), key(app, "due"), key(app, "watch"), key(app, "outbox"), key(app, "dry"), key(app, "index")}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the work of %d apps: %w", len(apps), err)
@@ -69,13 +70,16 @@ func decodeWork(app string, f []string) (w Work, err error) {
 	if w.Pending, err = strconv.Atoi(f[11]); err != nil {
 		return w, err
 	}
-	w.Outbox, err = strconv.Atoi(f[12])
+	if w.Outbox, err = strconv.Atoi(f[12]); err != nil {
+		return w, err
+	}
+	w.Domains, err = strconv.Atoi(f[13])
 	return w, err
 }
 
-// DueAt returns when the first of the work is due, zero if there is none. Work that is due now is
-// due at the given time at the latest. A paused app's changes are no work: resuming it wakes it. But a sync that still has the lease
-// may commit, which makes more work.
+// DueAt returns when the first of the work is due, zero if there is none. Work that is due now
+// is due at the given time at the latest. A paused app's changes are no work: resuming it wakes
+// it. But a sync that still has the lease may commit, which makes more work.
 func (w Work) DueAt(now time.Time) (at time.Time) {
 	first := func(due time.Time) {
 		if !due.IsZero() && (at.IsZero() || due.Before(at)) {

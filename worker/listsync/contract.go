@@ -25,12 +25,12 @@ type API interface {
 	Replace(ctx context.Context, app string, names []string, notAfter time.Time) ([]string, error)
 }
 
-// Verdict is what a failed call means for the sync.
-type Verdict int
+// CallErrorKind is what a failed call means for the sync.
+type CallErrorKind int
 
 const (
 	// Transient: the call had no effect; a later one may succeed.
-	Transient Verdict = iota
+	Transient CallErrorKind = iota
 	// WriteUnknown: the write may have taken effect, or may still do so.
 	WriteUnknown
 	// Blocked: no call for this app can succeed before an operator acts.
@@ -41,9 +41,9 @@ const (
 
 // CallError is a failed call.
 type CallError struct {
-	Verdict Verdict
+	Kind    CallErrorKind
 	Message string // ServerPilot's own words, for ListRefused; otherwise may be empty
-	// Conflict: ServerPilot answered 409 to a write, of verdict Transient. The conflict may
+	// Conflict: ServerPilot answered 409 to a write, of kind Transient. The conflict may
 	// pass, or be one of the list's names for as long as that is on it.
 	Conflict   bool
 	RetryAfter time.Duration // the delay that ServerPilot asked for; 0 for none
@@ -130,8 +130,8 @@ type Ledger interface {
 // Lease is the right to sync one app.
 type Lease struct {
 	App, Token string
-	// SinceLastCommit is the time from the app's last commit until the lease was acquired,
-	// by the ledger's clock, to 1 ms; decades if there was no commit.
+	// SinceLastCommit is the time from the app's last commit until the lease was acquired, by
+	// the ledger's clock, to 1 ms. It is decades if there was no commit.
 	SinceLastCommit time.Duration
 }
 
@@ -160,7 +160,7 @@ type Commit struct {
 // Failure is why an app's sync fails.
 type Failure struct {
 	Reason  string
-	Blocked bool      // see the verdict Blocked
+	Blocked bool      // see [Blocked]
 	Since   time.Time // by the worker's clock; the ledger keeps that of the first failure in a row
 }
 

@@ -25,8 +25,8 @@ type HistoryEntry struct {
 	Reason string `json:"reason"`
 	// Checks are what a verification found of each name, and AutoSSL says in a few words how
 	// the app's AutoSSL stood.
-	Checks  []Check `json:"checks,omitempty"`
-	AutoSSL string  `json:"autossl,omitempty"`
+	Checks  []NameResult `json:"checks,omitempty"`
+	AutoSSL string       `json:"autossl,omitempty"`
 }
 
 // Describe returns the entry's cause in words, a clause without a full stop.
@@ -37,8 +37,8 @@ func (e HistoryEntry) Describe() string {
 	return e.Sentence()
 }
 
-// Check is what a verification found of one name.
-type Check struct {
+// NameResult is what a verification found of one name.
+type NameResult struct {
 	Name string `json:"name"`
 	tasks.Cause
 	// Result is the cause in words. It is set when an entry is read, and stored only in
@@ -63,5 +63,5 @@ const (
 )
 
 // MaxFailedRechecks is how many rechecks in a row must fail until a domain that is done is
-// verified from scratch: a server that restarts isn't a lost certificate.
+// verified from scratch. A server that restarts isn't a lost certificate.
 const MaxFailedRechecks = 3

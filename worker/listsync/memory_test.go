@@ -36,9 +36,9 @@ func (c *clock) advance(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// memory is a fake [Ledger] of one app that keeps the whole contract: a lease with a token
-// and a time limit, a write in flight that delays the next Acquire, and a commit that
-// compares before it replaces.
+// memory is a fake [Ledger] of one app that keeps the whole contract. Its lease has a token and
+// a time limit, a write in flight delays the next Acquire, and a commit compares before it
+// replaces.
 type memory struct {
 	*clock
 	mu              sync.Mutex

@@ -100,9 +100,9 @@ func Plan(in Input) Result {
 	}
 }
 
-// planner is the working state of one call of Plan. Its methods are in the file of their
-// step: candidate.go decides which domains are wanted, this file the list, and outcome.go what
-// it means for each domain.
+// planner is the working state of one call of Plan. Its methods are in the file of their step.
+// candidate.go decides which domains are wanted, this file the list, and outcome.go what it
+// means for each domain.
 type planner struct {
 	Input
 	remote        []string        // the names of Remote in canonical form
@@ -157,8 +157,8 @@ func (p *planner) removalCause(name string) string {
 	if !p.owned[name] && !p.Ledger.Tombstones[name] {
 		return ""
 	}
-	// It is owned and no longer claimed: the www form of a domain that left or lost the
-	// form, or the remains of an interrupted write. Or it has a tombstone and is back.
+	// It is owned and no longer claimed. It is the www form of a domain that left or lost the
+	// form, or remains from an interrupted write. Or it has a tombstone and is back.
 	owner := p.owner(name)
 	if p.Only != nil && !p.Only[owner] {
 		return ""

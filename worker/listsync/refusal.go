@@ -31,7 +31,7 @@ func (r *run) control(ctx context.Context, remote []string) error {
 }
 
 func faultyList(app, message string, err error) error {
-	return &CallError{Verdict: Blocked, Message: message, Err: fmt.Errorf(
+	return &CallError{Kind: Blocked, Message: message, Err: fmt.Errorf(
 		"ServerPilot refuses app %s's current list, even unchanged; correct the list in ServerPilot's dashboard: %w", app, err)}
 }
 
@@ -82,7 +82,7 @@ func isConflict(err error) bool {
 
 func isRefusal(err error) (message string, refused bool) {
 	var call *CallError
-	if errors.As(err, &call) && call.Verdict == ListRefused {
+	if errors.As(err, &call) && call.Kind == ListRefused {
 		return call.Message, true
 	}
 	return "", false

@@ -20,7 +20,7 @@ type Pending struct {
 
 // Snapshot is the ledger of one app at one moment. It may lack the records and tombstones of
 // domains that aren't wanted and have no pending change. But it has those of the names that are
-// on the list, owned or in flight, and of the www form or the base of each name.
+// on the list, owned or in flight. It also has those of the www form or the base of each name.
 type Snapshot struct {
 	Records map[string]Record
 	Pending map[string]Pending // the last pending change of each domain

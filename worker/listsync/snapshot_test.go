@@ -42,7 +42,7 @@ func TestAPlanNeedsOnlyItsPartOfTheLedger(t *testing.T) {
 			only := rapid.SliceOf(rapid.SampledFrom(alphabet)).Draw(t, "only")
 			in.Only = keys(only)
 			if len(only) == 1 && rapid.Bool().Draw(t, "refused") {
-				in.Refused = map[string]string{only[0]: "not this one"}
+				in.Refusals = map[string]string{only[0]: "not this one"}
 			}
 			names = append(names, batch{only: in.Only}.domains()...)
 		}

@@ -34,10 +34,10 @@ type Syncer struct {
 	// list. The first change of an app doesn't wait. 0 means no interval; it must be well
 	// below [LeaseTTL].
 	MinInterval time.Duration
-	// CommitRetryTimeout is how long the steps after a write are retried if Redis fails: to
-	// enqueue verifications, to commit, and to release the lease of a sync that failed. So
-	// after a failover the app needn't wait for the end of [LandingLimit] or of the lease. 0
-	// means one try each; more than [LeaseTTL] is useless.
+	// CommitRetryTimeout is how long the steps after a write are retried if Redis fails. They
+	// enqueue verifications, commit, and release the lease of a sync that failed. So after a
+	// failover the app needn't wait for the end of [LandingLimit] or of the lease. 0 means one
+	// try each; more than [LeaseTTL] is useless.
 	CommitRetryTimeout time.Duration
 	// ConflictDelay is the delay before a write that conflicted is tried again; it must be
 	// well below [LeaseTTL].
@@ -125,7 +125,7 @@ func (s *Syncer) failureOf(err error) *Failure {
 	var call *CallError
 	return &Failure{
 		Reason:  err.Error(),
-		Blocked: errors.As(err, &call) && call.Verdict == Blocked,
+		Blocked: errors.As(err, &call) && call.Kind == Blocked,
 		Since:   s.Now(),
 	}
 }
@@ -310,12 +310,12 @@ func (r *run) replace(ctx context.Context, list []string, w WriteIntent) error {
 	if err == nil {
 		r.report.Writes++
 		if !sameNames(answer, list) {
-			err = &CallError{Verdict: Transient, Err: fmt.Errorf(
+			err = &CallError{Kind: Transient, Err: fmt.Errorf(
 				"ServerPilot's answer to a write of %d names to app %s holds other names (%d)", len(list), app, len(answer))}
 		}
 	}
 	var call *CallError
-	if err == nil || !errors.As(err, &call) || call.Verdict == WriteUnknown {
+	if err == nil || !errors.As(err, &call) || call.Kind == WriteUnknown {
 		return err // the write stays in flight until the commit, or for LandingLimit
 	}
 	if endErr := r.Ledger.EndWrite(ctx, r.lease); endErr != nil {

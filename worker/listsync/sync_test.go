@@ -58,11 +58,11 @@ func (s *server) Replace(ctx context.Context, _ string, names []string, notAfter
 		return nil, err
 	}
 	if s.now().After(notAfter) {
-		return nil, &CallError{Verdict: Transient, Err: errors.New("too late to write")}
+		return nil, &CallError{Kind: Transient, Err: errors.New("too late to write")}
 	}
 	if s.refuses != nil {
 		if message := s.refuses(names); message != "" {
-			return nil, &CallError{Verdict: ListRefused, Message: message, Err: errors.New("400 " + message)}
+			return nil, &CallError{Kind: ListRefused, Message: message, Err: errors.New("400 " + message)}
 		}
 	}
 	s.mu.Lock()
@@ -436,7 +436,7 @@ func TestAnAppWithAFaultyListIsBlockedAndNoDomainRejected(t *testing.T) {
 	r.api.refuses = func([]string) string { return "under_score.net is no domain." }
 	err := r.fail(t)
 	var call *CallError
-	if !errors.As(err, &call) || call.Verdict != Blocked || call.Message != "under_score.net is no domain." {
+	if !errors.As(err, &call) || call.Kind != Blocked || call.Message != "under_score.net is no domain." {
 		t.Errorf("got %#v", err)
 	}
 	r.made(t, "ready read write ready read write")
@@ -459,7 +459,7 @@ func TestAnAnswerThatLacksANameIsAnErrorAndTheNextSyncRepairs(t *testing.T) {
 		return r.api.list, nil
 	}
 	var call *CallError
-	if err := r.fail(t); !errors.As(err, &call) || call.Verdict != Transient {
+	if err := r.fail(t); !errors.As(err, &call) || call.Kind != Transient {
 		t.Fatalf("got %v", err)
 	}
 	r.is(t, map[string]tasks.State{"a.com": tasks.Pending, "b.com": tasks.Pending})
@@ -492,10 +492,10 @@ func TestAWriteOfUnknownOutcomeIsAwaitedAndItsNamesAreOwned(t *testing.T) {
 				if !landed {
 					r.api.list = []string{"www.b.com"}
 				}
-				return nil, &CallError{Verdict: WriteUnknown, Err: errors.New("no answer")}
+				return nil, &CallError{Kind: WriteUnknown, Err: errors.New("no answer")}
 			}
 			var call *CallError
-			if err := r.fail(t); !errors.As(err, &call) || call.Verdict != WriteUnknown {
+			if err := r.fail(t); !errors.As(err, &call) || call.Kind != WriteUnknown {
 				t.Fatalf("got %v", err)
 			}
 			r.is(t, map[string]tasks.State{"a.com": tasks.Pending})
@@ -525,7 +525,7 @@ func TestARefusalAfterALostAnswerForgetsNoOwnedName(t *testing.T) {
 	r := setup()
 	r.fixture.add("a.com", tasks.WWWAlways)
 	r.api.answer = func([]string) ([]string, error) {
-		return nil, &CallError{Verdict: WriteUnknown, Err: errors.New("no answer")}
+		return nil, &CallError{Kind: WriteUnknown, Err: errors.New("no answer")}
 	}
 	r.fail(t)
 	r.api.answer = nil
@@ -832,21 +832,21 @@ func TestNothingIsWrittenAfterTheContextEnds(t *testing.T) {
 
 func TestAFailureIsRecordedAndTheLeaseReleased(t *testing.T) {
 	t.Parallel()
-	for _, verdict := range []Verdict{Transient, Blocked} {
-		t.Run(fmt.Sprint(verdict), func(t *testing.T) {
+	for _, kind := range []CallErrorKind{Transient, Blocked} {
+		t.Run(fmt.Sprint(kind), func(t *testing.T) {
 			t.Parallel()
 			r := setup()
 			r.fixture.add("a.com", "")
 			r.api.answer = func([]string) ([]string, error) {
 				r.api.list = nil
-				return nil, &CallError{Verdict: verdict, Err: errors.New("502 from ServerPilot"), RetryAfter: time.Minute}
+				return nil, &CallError{Kind: kind, Err: errors.New("502 from ServerPilot"), RetryAfter: time.Minute}
 			}
 			err := r.fail(t)
 			var call *CallError
 			if !errors.As(err, &call) || call.RetryAfter != time.Minute {
 				t.Errorf("got %v", err)
 			}
-			want := &Failure{Reason: err.Error(), Blocked: verdict == Blocked, Since: start}
+			want := &Failure{Reason: err.Error(), Blocked: kind == Blocked, Since: start}
 			if diff := cmp.Diff(want, r.fixture.failure); diff != "" {
 				t.Errorf("failure (-want +got):\n%s", diff)
 			}

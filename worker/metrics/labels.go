@@ -68,7 +68,7 @@ func backoffCause(err error) string {
 	case !errors.As(err, &call):
 		return causeOther
 	}
-	switch call.Verdict {
+	switch call.Kind {
 	case listsync.Blocked:
 		return causeBlocked
 	case listsync.WriteUnknown:

@@ -14,8 +14,8 @@ import (
 
 func TestBackoffCause(t *testing.T) {
 	t.Parallel()
-	call := func(verdict listsync.Verdict, status int) error {
-		return fmt.Errorf("sync: %w", &listsync.CallError{Verdict: verdict, Err: &serverpilot.Error{Status: status}})
+	call := func(kind listsync.CallErrorKind, status int) error {
+		return fmt.Errorf("sync: %w", &listsync.CallError{Kind: kind, Err: &serverpilot.Error{Status: status}})
 	}
 	for _, tt := range []struct {
 		err  error

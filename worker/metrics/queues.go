@@ -9,10 +9,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// queueCollector has the queues' figures under the names of asynq's exporter
-// (asynq/x/metrics), which asynqmon and other dashboards expect. That exporter itself logs a
-// line at each scrape while Redis is unavailable, waits without a limit, and shows no queue at all
-// if one can't be read.
+// queueCollector has the queues' figures under the names of asynq's exporter (asynq/x/metrics),
+// which asynqmon and other dashboards expect. That exporter itself logs a line at each scrape
+// while Redis is unavailable, and waits without a limit. It shows no queue at all if one can't
+// be read.
 type queueCollector struct {
 	state *scraped[queueState]
 

@@ -81,8 +81,8 @@ func (m *Worker) Unserved() { m.backoffs.WithLabelValues(causeUnserved).Inc() }
 // Drift says how many names a sync would change on an app's list.
 func (m *Worker) Drift(app string, names int) { m.drift.WithLabelValues(app).Set(float64(names)) }
 
-// Verified counts an attempt. The time of its request is the order number that started it,
-// which comes from Redis's clock, like now, and stays the same after a repeated request.
+// Verified counts an attempt. The time of its request is the order number that started it. That
+// comes from Redis's clock, like now, and stays the same after a repeated request.
 func (m *Worker) Verified(before, after listsync.Record, now time.Time) {
 	m.verifications.WithLabelValues(string(after.State)).Inc()
 	// A verification that an operator started doesn't belong to a request.

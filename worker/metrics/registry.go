@@ -11,9 +11,9 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// NewRegistry returns a registry of what every pilotsync process can report: the apps' states
-// from the ledger in rdb, the queues, the build and the process. A worker adds its own figures
-// with [NewWorker].
+// NewRegistry returns a registry of what every pilotsync process can report. That is the apps'
+// states from the ledger in rdb, the queues, the build and the process. A worker adds its own
+// figures with [NewWorker].
 func NewRegistry(rdb redis.UniversalClient, version string) *prometheus.Registry {
 	reg := prometheus.NewRegistry()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "pilotsync_build_info", Help: "The build; its value is always 1.",

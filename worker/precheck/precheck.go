@@ -33,8 +33,8 @@ type Target struct {
 	// App is the app that the domain would be on. Without one only names, DNS and the
 	// certificate are checked.
 	App string
-	// Listed are the names on the app's list, and OtherApps has the app of each name on
-	// another app's list; both in the form of [tasks.Canonical].
+	// Listed are the names on the app's list, and OtherApps has the app of each name on another
+	// app's list. Both are in the form of [tasks.Canonical].
 	Listed    map[string]bool
 	OtherApps map[string]string
 	reserved  int // places on the list

@@ -1,6 +1,6 @@
 // Package queuepoll has asynq's servers ask Redis for tasks only when there are some. asynq
-// polls each queue all the time; here a server waits for a notification that its queue has
-// tasks, and one command every two seconds finds what no notification reported.
+// polls each queue all the time. Here a server waits for a notification that its queue has
+// tasks. One command every two seconds finds what no notification reported.
 package queuepoll
 
 import (
@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// lookInterval is the longest time that a task waits without a notification: one of another
-	// producer, of a worker that died, or one whose notification was lost.
+	// lookInterval is the longest time that a task waits without a notification. Other
+	// producers send none, a worker dies before it sends one, and one can be lost.
 	lookInterval = 2 * time.Second
 	// pingInterval is how often a subscription without messages is checked.
 	pingInterval = 10 * time.Second
@@ -48,7 +48,7 @@ type Poller struct {
 
 // New returns a Poller of all queues. Servers stop waiting when stopping is closed, and take no
 // further task. keep is how long the finished tasks of a queue are kept, whatever the producer
-// wrote into them; a queue without it leaves that to the producer.
+// wrote into them. A queue without it leaves that to the producer.
 func New(rdb redis.UniversalClient, stopping <-chan struct{}, keep map[string]time.Duration, log *logrus.Entry) *Poller {
 	p := &Poller{rdb: rdb, log: log, keep: keep, queues: map[string]*queue{}, look: redis.NewScript(lookSource), stopping: stopping, interval: lookInterval}
 	for _, name := range tasks.Queues() {

@@ -108,8 +108,8 @@ func (q *queue) isDue(set string, now time.Time) bool {
 	return d.overdue || len(d.own) > 0 && d.own[0] <= now.Unix()
 }
 
-// untilDue returns the time until the next task of any set may be due, at most limit; zero or
-// less if one may be due now.
+// untilDue returns the time until the next task of any set may be due, at most limit. It is
+// zero or less if one may be due now.
 func (q *queue) untilDue(now time.Time, limit time.Duration) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -27,7 +27,7 @@ const (
 	// say what is wrong, such as "connection refused".
 	checkTimeout = 5 * time.Second
 	logInterval  = 15 * time.Second
-	// hangLimit is the longest time between two turns of the monitor's loop. A turn takes a
+	// hangLimit is the longest time between two passes of the monitor's loop. A pass takes a
 	// second, and about six while Redis is unavailable, so a longer time is a hang.
 	hangLimit = 30 * time.Second
 )
@@ -38,7 +38,7 @@ type Monitor struct {
 	rdb      redis.UniversalClient
 	ledger   *ledger.Ledger
 	log      *logrus.Entry
-	lastTurn atomic.Pointer[time.Time] // of the loop; nil before the first
+	lastPass atomic.Pointer[time.Time] // of the loop; nil before the first
 
 	mu        sync.Mutex
 	checkedAt time.Time
@@ -58,7 +58,7 @@ func (m *Monitor) Run(ctx context.Context) {
 	ticker := time.NewTicker(checkInterval)
 	defer ticker.Stop()
 	for {
-		m.recordTurn()
+		m.recordPass()
 		select {
 		case <-ctx.Done():
 			return
@@ -73,7 +73,7 @@ func (m *Monitor) Await(ctx context.Context) error {
 	ticker := time.NewTicker(checkInterval / 2)
 	defer ticker.Stop()
 	for {
-		m.recordTurn()
+		m.recordPass()
 		err := m.Check(ctx)
 		if err == nil {
 			err = m.checkWriteAccess(ctx)
@@ -147,11 +147,11 @@ func (m *Monitor) logChange(err error, now time.Time) {
 // needn't.
 func (m *Monitor) Down(ctx context.Context) bool { return m.Check(ctx) != nil }
 
-// Alive returns an error if the monitor's loop doesn't turn any more. All loops of the worker
+// Alive returns an error if the monitor's loop doesn't run any more. All loops of the worker
 // call the monitor after a failure, so then the worker hangs. It isn't a hang if Redis is
 // unavailable, or if ServerPilot is slow: asynq ends each task at its time limit.
 func (m *Monitor) Alive() error {
-	at := m.lastTurn.Load()
+	at := m.lastPass.Load()
 	if at == nil { // the loop hasn't started yet
 		return nil
 	}
@@ -161,8 +161,8 @@ func (m *Monitor) Alive() error {
 	return nil
 }
 
-// recordTurn records the time of a turn of the loop.
-func (m *Monitor) recordTurn() {
+// recordPass records the time of a pass of the loop.
+func (m *Monitor) recordPass() {
 	now := time.Now()
-	m.lastTurn.Store(&now)
+	m.lastPass.Store(&now)
 }

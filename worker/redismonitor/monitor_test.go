@@ -90,13 +90,13 @@ func TestAMonitorThatNoLongerTurnsHangs(t *testing.T) {
 	if err := m.Alive(); err != nil {
 		t.Errorf("before its start: %v", err)
 	}
-	m.recordTurn()
+	m.recordPass()
 	if err := m.Alive(); err != nil {
-		t.Errorf("after a turn: %v", err)
+		t.Errorf("after a pass: %v", err)
 	}
 	long := time.Now().Add(-hangLimit - time.Second)
-	m.lastTurn.Store(&long)
+	m.lastPass.Store(&long)
 	if err := m.Alive(); err == nil || !strings.Contains(err.Error(), "the worker hangs") {
-		t.Errorf("more than %s after its last turn: %v", hangLimit, err)
+		t.Errorf("more than %s after its last pass: %v", hangLimit, err)
 	}
 }

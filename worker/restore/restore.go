@@ -61,9 +61,9 @@ const TimeFormat = "2006-01-02T15:04:05.000Z"
 // shown, so a copied time means the state after the write.
 func later(w ledger.Write, t time.Time) bool { return w.At.Truncate(time.Millisecond).After(t) }
 
-// Names returns, sorted, the names to add and to remove, so that the names that the writes
-// changed are as they were before the oldest write. The writes are sorted newest first.
-// onList reports whether a name is on the list now, by the ledger.
+// Names returns, sorted, the names to add and to remove. Then the names that the writes changed
+// are as they were before the oldest write. The writes are sorted newest first. onList reports
+// whether a name is on the list now, by the ledger.
 //
 // A failed write changed nothing. A write in flight or of unknown outcome counts: it says what
 // the list was before it. If it had no effect, its names are already so, and nothing is

@@ -15,9 +15,9 @@ import (
 
 // Share is the share of one app, account or endpoint within a process.
 type Share struct {
-	what     string
-	slots    chan struct{}
-	patience time.Duration
+	owner   string
+	slots   chan struct{}
+	maxWait time.Duration
 
 	mu   sync.Mutex
 	slow bool          // a task waited in vain, and none has ended quickly since
@@ -27,8 +27,8 @@ type Share struct {
 
 // New returns a share of most slots; a task waits at most patience for one of them. what has the
 // share, for errors.
-func New(what string, most int, patience time.Duration) *Share {
-	return &Share{what: what, slots: make(chan struct{}, most), patience: patience}
+func New(owner string, size int, maxWait time.Duration) *Share {
+	return &Share{owner: owner, slots: make(chan struct{}, size), maxWait: maxWait}
 }
 
 // Enter returns nil if a task may run; then leave must be called. Otherwise the error is a
@@ -42,7 +42,7 @@ func (s *Share) Enter(ctx context.Context) (leave func(), err error) {
 	if s.isSlow() {
 		return nil, s.later(time.Now())
 	}
-	timer := time.NewTimer(s.patience)
+	timer := time.NewTimer(s.maxWait)
 	defer timer.Stop()
 	select {
 	case s.slots <- struct{}{}:
@@ -51,7 +51,7 @@ func (s *Share) Enter(ctx context.Context) (leave func(), err error) {
 		s.setSlow()
 		return nil, s.later(time.Now())
 	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for a slot of %s: %w", s.what, ctx.Err())
+		return nil, fmt.Errorf("wait for a slot of %s: %w", s.owner, ctx.Err())
 	}
 }
 
@@ -71,7 +71,7 @@ func (s *Share) leaveAfter(began time.Time) func() {
 	return func() {
 		s.mu.Lock()
 		s.took = time.Since(began)
-		s.slow = s.slow && s.took > s.patience
+		s.slow = s.slow && s.took > s.maxWait
 		s.mu.Unlock()
 		<-s.slots
 	}
@@ -87,15 +87,15 @@ func (s *Share) later(now time.Time) error {
 		at = s.end
 	}
 	s.end = at.Add(max(s.took, time.Second) * 4 / 5 / time.Duration(cap(s.slots)))
-	return taskerr.NotReady(at.Sub(now), fmt.Errorf("%s has its share of the slots: %w", s.what, listsync.ErrYield))
+	return taskerr.NotReady(at.Sub(now), fmt.Errorf("%s has its share of the slots: %w", s.owner, listsync.ErrYield))
 }
 
 // Group has a share for each key, such as an app's id. Its fields must not change after the first
 // call.
 type Group struct {
-	What     string // before the key, for errors
-	Most     int
-	Patience time.Duration
+	Kind    string // before the key, for errors
+	Size    int
+	MaxWait time.Duration
 
 	mu     sync.Mutex
 	shares map[string]*Share
@@ -109,7 +109,7 @@ func (g *Group) Enter(ctx context.Context, key string) (leave func(), err error)
 		if g.shares == nil {
 			g.shares = map[string]*Share{}
 		}
-		s = New(g.What+" "+key, g.Most, g.Patience)
+		s = New(g.Kind+" "+key, g.Size, g.MaxWait)
 		g.shares[key] = s
 	}
 	g.mu.Unlock()

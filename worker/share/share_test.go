@@ -85,7 +85,7 @@ func TestTasksBehindSlowOnesComeBackLater(t *testing.T) {
 func TestEachKeyOfAGroupHasAShare(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := Group{What: "app", Most: 1, Patience: time.Second}
+		g := Group{Kind: "app", Size: 1, MaxWait: time.Second}
 		for _, app := range []string{"a", "b"} {
 			if _, err := g.Enter(t.Context(), app); err != nil {
 				t.Errorf("app %s: %v", app, err)

@@ -53,7 +53,7 @@ func SyncBackoff(err error, fails int, jitter float64) time.Duration {
 		return 0
 	case errors.As(err, &call) && call.RetryAfter > 0:
 		delay = call.RetryAfter + Rounding
-	case errors.As(err, &call) && call.Verdict == listsync.Blocked:
+	case errors.As(err, &call) && call.Kind == listsync.Blocked:
 		delay = MaxBackoff
 	case errors.Is(err, tasks.ErrNewer): // the next worker may know the format
 		delay = newerDelay
@@ -63,7 +63,7 @@ func SyncBackoff(err error, fails int, jitter float64) time.Duration {
 	return delay + time.Duration(jitter*float64(delay)/10)
 }
 
-// wholeSecond makes a delay end with a second of the clock, and not earlier: asynq rounds down,
+// wholeSecond makes a delay end with a second of the clock, and not earlier. asynq rounds down,
 // and a task that comes too early would be handed out again at once.
 func wholeSecond(delay time.Duration, now time.Time) time.Duration {
 	end := now.Add(delay)

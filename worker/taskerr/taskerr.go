@@ -1,5 +1,5 @@
-// Package taskerr has the errors by which a task's handler tells asynq what to do with
-// the task: hand it out again after a delay, or archive it.
+// Package taskerr has the errors by which a task's handler tells asynq what to do with the
+// task. asynq hands it out again after a delay, or archives it.
 package taskerr
 
 import (

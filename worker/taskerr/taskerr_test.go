@@ -14,7 +14,7 @@ import (
 
 func TestSyncBackoff(t *testing.T) {
 	t.Parallel()
-	again := &listsync.CallError{Verdict: listsync.Transient, Err: errors.New("500")}
+	again := &listsync.CallError{Kind: listsync.Transient, Err: errors.New("500")}
 	for _, tt := range []struct {
 		name   string
 		err    error
@@ -28,7 +28,7 @@ func TestSyncBackoff(t *testing.T) {
 		{"after any number of failures", again, 1 << 30, 0, 5 * time.Minute},
 		{"a tenth more at most", again, 1, 1, 1100 * time.Millisecond},
 		{"a delay that ServerPilot asked for takes precedence, whatever asynq rounds off", &listsync.CallError{RetryAfter: 42 * time.Second, Err: errors.New("429")}, 1, 0, 43 * time.Second},
-		{"a blocked app is retried every five minutes", &listsync.CallError{Verdict: listsync.Blocked, Err: errors.New("402")}, 1, 0, 5 * time.Minute},
+		{"a blocked app is retried every five minutes", &listsync.CallError{Kind: listsync.Blocked, Err: errors.New("402")}, 1, 0, 5 * time.Minute},
 		{"a write in flight is awaited exactly", &listsync.NotAcquired{Wait: 17 * time.Second}, 3, 1, 17 * time.Second},
 		{"a sync that yielded continues without delay", fmt.Errorf("stop: %w", listsync.ErrYield), 3, 0, 0},
 		{"a failure of Redis is like any other", errors.New("i/o timeout"), 2, 0, 2 * time.Second},

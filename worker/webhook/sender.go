@@ -109,9 +109,10 @@ func RetryLater(e tasks.Event, atLeast time.Duration, err error) error {
 	return taskerr.RetryAfter(delay(age, atLeast, rand.Float64()), err)
 }
 
-// delay returns the delay before an event is sent again: half its age, between 5 s and an
-// hour, and at least as long as the webhook asked for. Up to a tenth is added as jitter, which
-// is in [0, 1). The last delay ends at maxAge, so each event is retried for the whole time.
+// delay returns the delay before an event is sent again. It is half the event's age, between 5
+// s and an hour, and at least as long as the webhook asked for. Up to a tenth is added as
+// jitter, which is in [0, 1). The last delay ends at maxAge, so each event is retried for the
+// whole time.
 func delay(age, atLeast time.Duration, jitter float64) time.Duration {
 	d := max(min(max(age/2, 5*time.Second), maxDelay), atLeast)
 	d += time.Duration(jitter * float64(d) / 10)

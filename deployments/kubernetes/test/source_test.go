@@ -45,8 +45,8 @@ func source(t *testing.T, path string) []*ast.File {
 	return files
 }
 
-// duration is the value of a constant in a package of the program, read from its source: it isn't
-// exported, and a copied number would become outdated.
+// duration is the value of a constant in a package of the program, read from its source. It
+// isn't exported, and a copied number would become outdated.
 func duration(t *testing.T, folder, name string) time.Duration {
 	t.Helper()
 	for _, file := range source(t, folder) {

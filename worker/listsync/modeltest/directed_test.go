@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// Random schedules hardly ever reach this case: a www form is removed by name, and a
-// verification of the domain is recorded between that plan and its commit. Afterwards the
-// domain's record must not list the removed name.
+// Random schedules hardly ever reach this case. A www form is removed by name. A verification
+// of the domain is recorded between that plan and its commit. Afterwards the domain's record
+// must not list the removed name.
 func TestAVerificationBetweenPlanAndCommitKeepsNoRemovedName(t *testing.T) {
 	t.Parallel()
 	h := newHarness(setup(t))

@@ -14,7 +14,7 @@ import (
 	"pilotsync/tasks"
 )
 
-// stateForDryRun is the state that a dry run must not change: ServerPilot's list, and the
+// stateForDryRun is the state that a dry run must not change. It is ServerPilot's list, and the
 // ledger except the lease, the failure, what readers see, and the previews. The event
 // app.recovered is an exception: a dry run sends it if a blocked app can be read again.
 func (h *harness) stateForDryRun() map[string]any {

@@ -211,7 +211,7 @@ func (h *harness) end(p *process) {
 	isNotAcquired, isCall := errors.As(p.err, &notAcquired), errors.As(p.err, &call)
 	lost := errors.Is(p.err, listsync.ErrLeaseLost) && !p.dead
 	if lost {
-		if isCall && call.Verdict == listsync.WriteUnknown {
+		if isCall && call.Kind == listsync.WriteUnknown {
 			h.must(h.ledger.SetWakeAt(context.Background(), app, h.now.Add(listsync.LandingLimit)))
 			h.logf("a wake-up is planned for when the write has landed")
 			h.needsRecoverer = true
@@ -300,7 +300,7 @@ func (h *harness) finishVerification(i int, final bool) {
 		is.State, is.NextAttemptAt = tasks.Done, nil
 	}
 	current := h.redis.HGet(ledgerKey("domains"), was.Domain)
-	ok, err := h.ledger.Verified(context.Background(), app, was, is, listsync.HistoryEntry{At: h.now, State: is.State, Actor: "verification"})
+	ok, err := h.ledger.CommitVerification(context.Background(), app, was, is, listsync.HistoryEntry{At: h.now, State: is.State, Actor: "verification"})
 	h.must(err)
 	if h.logf("verified: %s is %s (recorded %t)", was.Domain, is.State, ok); ok != (current == was.Version) {
 		h.fail("a verification of %s was recorded: %t, on %s", was.Domain, ok, current)

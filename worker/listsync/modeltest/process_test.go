@@ -69,8 +69,8 @@ var (
 	errDead  = errors.New("the process is dead")
 	errRedis = errors.New("no connection to Redis")
 
-	errAgain   = &listsync.CallError{Verdict: listsync.Transient, Err: errors.New("503")}
-	errUnknown = &listsync.CallError{Verdict: listsync.WriteUnknown, Err: errors.New("no answer")}
+	errAgain   = &listsync.CallError{Kind: listsync.Transient, Err: errors.New("503")}
+	errUnknown = &listsync.CallError{Kind: listsync.WriteUnknown, Err: errors.New("no answer")}
 )
 
 // start begins a sync for a task.

@@ -44,11 +44,11 @@ var writeResults = []writeResult{lands, lands, lands, lands, lands, retryable, r
 func (h *harness) send(p *process, names []string, notAfter time.Time) error {
 	if h.now.After(notAfter) {
 		h.logf("  not sent: its deadline is over")
-		verdict := listsync.Transient
+		kind := listsync.Transient
 		if h.faults && rapid.Bool().Draw(h.t, "seems sent") {
-			verdict = listsync.WriteUnknown
+			kind = listsync.WriteUnknown
 		}
-		return &listsync.CallError{Verdict: verdict, Err: errors.New("past its time")}
+		return &listsync.CallError{Kind: kind, Err: errors.New("past its time")}
 	}
 	wr := &write{by: p, epoch: p.epoch, read: p.read, landedAtRead: p.landedAtRead, names: names,
 		until: p.writeBegan.Add(listsync.LandingLimit), inFlight: true}
@@ -65,7 +65,7 @@ func (h *harness) send(p *process, names []string, notAfter time.Time) error {
 	}
 	if has(names, broken) || has(names, poison) && !has(h.list, poison) {
 		wr.inFlight, wr.answered = false, true
-		return &listsync.CallError{Verdict: listsync.ListRefused, Message: "no such name", Err: errors.New("400")}
+		return &listsync.CallError{Kind: listsync.ListRefused, Message: "no such name", Err: errors.New("400")}
 	}
 	f := lands
 	if h.faults {
@@ -75,23 +75,23 @@ func (h *harness) send(p *process, names []string, notAfter time.Time) error {
 	switch f {
 	case retryable:
 		wr.inFlight, wr.answered = false, true
-		return &listsync.CallError{Verdict: listsync.Transient, RetryAfter: time.Second, Err: errors.New("429")}
+		return &listsync.CallError{Kind: listsync.Transient, RetryAfter: time.Second, Err: errors.New("429")}
 	case retryableAfterEffect:
 		wr.answered = true
 		h.land(wr)
-		return &listsync.CallError{Verdict: listsync.Transient, Err: errors.New("502")}
+		return &listsync.CallError{Kind: listsync.Transient, Err: errors.New("502")}
 	case otherAnswer:
 		wr.answered = true
 		h.land(wr)
 	case dropped:
 		wr.inFlight = false
-		return &listsync.CallError{Verdict: listsync.WriteUnknown, Err: errors.New("EOF")}
+		return &listsync.CallError{Kind: listsync.WriteUnknown, Err: errors.New("EOF")}
 	case droppedAfterEffect:
 		h.land(wr)
-		return &listsync.CallError{Verdict: listsync.WriteUnknown, Err: errors.New("EOF")}
+		return &listsync.CallError{Kind: listsync.WriteUnknown, Err: errors.New("EOF")}
 	case landsLate:
 		wr.lost = rapid.Bool().Draw(h.t, "lost")
-		return &listsync.CallError{Verdict: listsync.WriteUnknown, Err: errors.New("EOF")}
+		return &listsync.CallError{Kind: listsync.WriteUnknown, Err: errors.New("EOF")}
 	}
 	return nil
 }

@@ -1,0 +1,275 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// The index of names has each domain of each app, so that a domain is found without a look-up in
+// each app. Its keys are in the slot of the agenda. A name is added before its change is recorded.
+// A name of the index is a hint: the app's own keys say whether it has the domain. The recoverer
+// compares an app's number of names with that of its domains every hour, and adds what is missing.
+const (
+	namesKey    = "pilotsync:{agenda}:domains"
+	namedKey    = "pilotsync:{agenda}:named"
+	completeKey = "pilotsync:{agenda}:domains_complete"
+)
+
+// namesAtOnce is how many names one command adds or removes.
+const namesAtOnce = 500
+
+// namesComplete reports whether the index of names has all domains. It was complete at a time, and
+// workers of an earlier release, which don't know it, may have recorded some since then.
+func namesComplete(at, lastSweep time.Time) bool {
+	return !at.IsZero() && at.Sub(lastSweep) >= UnmarkedFor
+}
+
+// NamesIncomplete reports whether the recoverer has to add the names of all apps. complete is when
+// it last did that, and lastSweep when a recoverer of an earlier release last began.
+func (a Agenda) NamesIncomplete(lastSweep time.Time) bool {
+	return !namesComplete(a.complete, lastSweep)
+}
+
+// recordNamed runs the script record, after it added the name of its domain. On one node that
+// takes one round trip.
+func (l *Ledger) recordNamed(ctx context.Context, app, domain string, keys []string, args ...any) (*redis.Cmd, error) {
+	add := func(r redis.Scripter) *redis.Cmd {
+		return l.addNames.EvalSha(ctx, r, []string{namesKey, namedKey}, domain, app)
+	}
+	var added, recorded *redis.Cmd
+	if _, oneNode := l.rdb.(*redis.Client); oneNode {
+		_, _ = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			added, recorded = add(p), l.record.EvalSha(ctx, p, keys, args...)
+			return nil
+		})
+	} else {
+		added = add(l.rdb)
+	}
+	if redis.HasErrorPrefix(added.Err(), "NOSCRIPT") {
+		added = l.addNames.Eval(ctx, l.rdb, []string{namesKey, namedKey}, domain, app)
+	}
+	if err := added.Err(); err != nil {
+		return nil, fmt.Errorf("add it to the index of names: %w", err) // a retry records it again
+	}
+	if recorded == nil || redis.HasErrorPrefix(recorded.Err(), "NOSCRIPT") {
+		recorded = l.record.Run(ctx, l.rdb, keys, args...)
+	}
+	return recorded, nil
+}
+
+// AddMissingNames adds the domains of those apps that have more or fewer names in the index than
+// domains. A name that its app doesn't have is removed.
+func (l *Ledger) AddMissingNames(ctx context.Context, works []Work) error {
+	var differ []string
+	for some := range slices.Chunk(works, planPage) {
+		apps := make([]string, len(some))
+		for i, w := range some {
+			apps[i] = w.App
+		}
+		named, err := l.named(ctx, apps)
+		if err != nil {
+			return err
+		}
+		for _, w := range some {
+			if named[w.App] != w.Domains {
+				differ = append(differ, w.App)
+			}
+		}
+	}
+	return l.addNamesOf(ctx, differ)
+}
+
+// CompleteNames adds the domains of all apps that the ledger knew at a time, whose work was read
+// since. From then on readers rely on the index.
+func (l *Ledger) CompleteNames(ctx context.Context, works []Work, at time.Time) error {
+	var apps []string
+	for _, w := range works {
+		if w.Domains > 0 {
+			apps = append(apps, w.App)
+		}
+	}
+	if err := l.addNamesOf(ctx, apps); err != nil {
+		return err
+	}
+	if err := l.rdb.Set(ctx, completeKey, at.UnixMilli(), 0).Err(); err != nil {
+		return fmt.Errorf("record that the index of names is complete: %w", err)
+	}
+	return nil
+}
+
+// addNamesOf adds the domains of apps to the index, and removes names that they don't have.
+func (l *Ledger) addNamesOf(ctx context.Context, apps []string) error {
+	for some := range slices.Chunk(apps, planPage/5) {
+		if err := l.addNamesOfSome(ctx, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// named returns how many names the index has of apps.
+func (l *Ledger) named(ctx context.Context, apps []string) (map[string]int, error) {
+	counts, err := l.rdb.HMGet(ctx, namedKey, apps...).Result()
+	if err != nil {
+		return nil, fmt.Errorf("count the names of %d apps: %w", len(apps), err)
+	}
+	named := map[string]int{}
+	for app, count := range foundFields(apps, counts) {
+		if named[app], err = strconv.Atoi(count); err != nil {
+			return nil, fmt.Errorf("count the names of app %s: %w", app, err)
+		}
+	}
+	return named, nil
+}
+
+func (l *Ledger) addNamesOfSome(ctx context.Context, apps []string) error {
+	readAt, err := l.Now(ctx)
+	if err != nil {
+		return err
+	}
+	indexes := make([]*redis.StringSliceCmd, len(apps))
+	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, app := range apps {
+			indexes[i] = p.ZRangeByLex(ctx, key(app, "index"), &redis.ZRangeBy{Min: "[ ", Max: "(!"})
+		}
+		return nil
+	}); err != nil {
+		return fmt.Errorf("list the domains of %d apps: %w", len(apps), err)
+	}
+	var args []any
+	for i, app := range apps {
+		for _, member := range indexes[i].Val() {
+			args = append(args, member[1:], app)
+		}
+	}
+	for some := range slices.Chunk(args, 2*namesAtOnce) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := l.addNames.Run(ctx, l.rdb, []string{namesKey, namedKey}, some...).Err(); err != nil {
+			return fmt.Errorf("add %d domains to the index of names: %w", len(some)/2, err)
+		}
+	}
+	named, err := l.named(ctx, apps)
+	if err != nil {
+		return err
+	}
+	has := map[string]map[string]bool{} // by app, of those that have too many names
+	for i, app := range apps {
+		if named[app] > len(indexes[i].Val()) {
+			has[app] = map[string]bool{}
+			for _, member := range indexes[i].Val() {
+				has[app][member[1:]] = true
+			}
+		}
+	}
+	if len(has) == 0 {
+		return nil
+	}
+	return l.removeStale(ctx, readAt, has)
+}
+
+// removeStale removes the names of some apps that they didn't have at a time. It reads the whole
+// index.
+func (l *Ledger) removeStale(ctx context.Context, readAt time.Time, has map[string]map[string]bool) error {
+	stale := map[string][]string{}
+	for from := "-"; ; {
+		page, err := l.rdb.ZRangeByLex(ctx, namesKey, &redis.ZRangeBy{Min: from, Max: "+", Count: 2 * namesAtOnce}).Result()
+		if err != nil {
+			return fmt.Errorf("read the index of names: %w", err)
+		}
+		for _, name := range page {
+			domain, app, _ := strings.Cut(name, " ")
+			if has[app] != nil && !has[app][domain] {
+				stale[app] = append(stale[app], domain)
+			}
+		}
+		if len(page) < 2*namesAtOnce {
+			break
+		}
+		from = "(" + page[len(page)-1]
+	}
+	for app, domains := range stale {
+		if err := l.dropNames(ctx, app, timeArg(readAt), domains); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropNames removes domains of an app from the index. It removes none if readAt is a time and the
+// app was marked less than the grace before it, or after it.
+func (l *Ledger) dropNames(ctx context.Context, app, readAt string, domains []string) error {
+	for some := range slices.Chunk(domains, namesAtOnce) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		args := []any{app, readAt, markGrace.Milliseconds()}
+		for _, domain := range some {
+			args = append(args, domain)
+		}
+		if err := l.scripts.removeNames.Run(ctx, l.rdb, []string{namesKey, namedKey, marksKey}, args...).Err(); err != nil {
+			return fmt.Errorf("remove %d domains of app %s from the index of names: %w", len(some), app, err)
+		}
+	}
+	return nil
+}
+
+// RemoveNames removes those of an app's domains from the index of names that the app doesn't have
+// any more. If a change of the app may be under way it removes none: the recoverer does it later.
+func (l *Ledger) RemoveNames(ctx context.Context, app string, domains ...string) error {
+	if len(domains) == 0 {
+		return nil
+	}
+	readAt, err := l.Now(ctx)
+	if err != nil {
+		return err
+	}
+	var records, pending *redis.SliceCmd
+	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		records, pending = p.HMGet(ctx, key(app, "domains"), domains...), p.HMGet(ctx, key(app, "pending"), domains...)
+		return nil
+	}); err != nil {
+		return fmt.Errorf("look up %d domains of app %s: %w", len(domains), app, err)
+	}
+	recorded, waiting := foundFields(domains, records.Val()), foundFields(domains, pending.Val())
+	gone := slices.DeleteFunc(slices.Clone(domains), func(domain string) bool { return recorded[domain] != "" || waiting[domain] != "" })
+	return l.dropNames(ctx, app, timeArg(readAt), gone)
+}
+
+// appsWith returns the apps that may have some of the domains, with these. ok is false if only the
+// apps themselves know it.
+func (l *Ledger) appsWith(ctx context.Context, domains []string) (with map[string][]string, ok bool, err error) {
+	sweep, err := l.LastSweep(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	with = map[string][]string{}
+	for some := range slices.Chunk(domains, namesAtOnce) {
+		args := make([]any, len(some))
+		for i, domain := range some {
+			args[i] = domain
+		}
+		reply, err := l.findNames.Run(ctx, l.rdb, []string{namesKey, completeKey}, args...).StringSlice()
+		if redis.HasErrorPrefix(err, "NOPERM") {
+			return nil, false, nil // the ACL of an earlier release
+		}
+		if err != nil {
+			return nil, false, fmt.Errorf("look up %d domains in the index of names: %w", len(some), err)
+		}
+		if !namesComplete(parseTime(reply[0]), sweep) {
+			return nil, false, nil
+		}
+		for _, name := range reply[1:] {
+			domain, app, _ := strings.Cut(name, " ")
+			with[app] = append(with[app], domain)
+		}
+	}
+	return with, true, nil
+}

@@ -1,0 +1,260 @@
+package ledger
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+	"pgregory.net/rapid"
+
+	"pilotsync/test/redistest"
+	"pilotsync/worker/listsync"
+)
+
+// manyNodes is a client whose pipelines may not run in their order, as those of a Cluster.
+type manyNodes struct{ redis.UniversalClient }
+
+// namesModel is a ledger whose recoverer looks after the index of names between any two commands
+// of other workers.
+type namesModel struct {
+	*agendaModel
+	amidst []func() // what happens before the next commands
+}
+
+// has are the names that the apps have.
+func (m *namesModel) has() (names []string) {
+	for _, app := range m.apps {
+		for _, member := range m.rdb.ZRangeByLex(m.ctx, key(app, "index"), &redis.ZRangeBy{Min: "[ ", Max: "(!"}).Val() {
+			names = append(names, member[1:]+" "+app)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// check checks that the index, where readers rely on it, has each name.
+func (m *namesModel) check() {
+	with, ok, err := m.other.appsWith(m.ctx, []string{"a.example.com", "b.example.com"})
+	m.must(err)
+	if !ok {
+		return
+	}
+	for _, name := range m.has() {
+		var domain, app string
+		_, err := fmt.Sscan(name, &domain, &app)
+		m.must(err)
+		if !slices.Contains(with[app], domain) {
+			m.Fatalf("the index lacks %s of %s; it has %v", domain, app, with)
+		}
+	}
+}
+
+// tidy is a pass of the recoverer.
+func (m *namesModel) tidy() {
+	sweep, err := m.ledger.LastSweep(m.ctx)
+	m.must(err)
+	agenda, err := m.ledger.DueVisits(m.ctx)
+	m.must(err)
+	before := m.passed
+	works, err := m.ledger.Work(m.ctx, m.apps...)
+	m.must(err)
+	switch {
+	case agenda.Now.Sub(sweep) < UnmarkedFor:
+	case agenda.NamesIncomplete(sweep):
+		m.must(m.ledger.CompleteNames(m.ctx, works, agenda.Now.Add(before-m.passed)))
+	default:
+		m.must(m.ledger.AddMissingNames(m.ctx, works))
+	}
+}
+
+// prune removes what an app has of a domain without a pending change.
+func (m *namesModel) prune(app, domain string) {
+	if m.rdb.HExists(m.ctx, key(app, "pending"), domain).Val() {
+		return
+	}
+	_, err := m.rdb.TxPipelined(m.ctx, func(p redis.Pipeliner) error {
+		p.HDel(m.ctx, key(app, "domains"), domain)
+		p.HDel(m.ctx, key(app, "seqs"), domain)
+		for _, member := range m.rdb.ZRange(m.ctx, key(app, "index"), 0, -1).Val() {
+			if _, of, _ := cutState(member); of == domain {
+				p.ZRem(m.ctx, key(app, "index"), member)
+			}
+		}
+		return nil
+	})
+	m.must(err)
+}
+
+func cutState(member string) (state, domain string, ok bool) {
+	i := slices.Index([]byte(member), ' ')
+	return member[:max(i, 0)], member[i+1:], i >= 0
+}
+
+// unnamed records a change as a worker of an earlier release does.
+func (m *namesModel) unnamed(c listsync.Pending) {
+	now, err := m.other.Now(m.ctx)
+	m.must(err)
+	m.must(m.rdb.Set(m.ctx, sweepKey, now.UnixMilli(), 0).Err())
+	app := c.AppID
+	keys := []string{key(app, "seqs"), key(app, "pending"), key(app, "since"), key(app, "sync"), logKey(app, c.Domain),
+		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "shown")}
+	m.must(m.other.record.Run(m.ctx, m.rdb, keys, c.Domain, "add", c.Seq, encode(c), "", HistoryKept).Err())
+}
+
+// A reader, a recoverer or another worker may come between any two commands of a worker.
+func TestTheIndexOfNamesHasWhatTheAppsHave(t *testing.T) {
+	t.Parallel()
+	server := redistest.New(t)
+	rdb := client(t, server.Addr)
+	rapid.Check(t, func(rt *rapid.T) {
+		ctx := t.Context()
+		if err := rdb.FlushAll(ctx).Err(); err != nil {
+			rt.Fatal(err)
+		}
+		hooked := redis.NewClient(&redis.Options{Addr: server.Addr})
+		defer hooked.Close()
+		var through redis.UniversalClient = hooked
+		if rapid.Bool().Draw(rt, "cluster") {
+			through = manyNodes{hooked}
+		}
+		m := &namesModel{agendaModel: &agendaModel{T: rt, ctx: ctx, ledger: New(through), other: New(rdb), rdb: rdb, apps: []string{"app1", "app2"}, leases: map[string]listsync.Lease{}, seq: first}}
+		for _, app := range m.apps {
+			m.leases[app] = listsync.Lease{App: app, Token: "none"}
+		}
+		m.amid = func() {
+			m.check()
+			if len(m.amidst) > 0 {
+				next := m.amidst[0]
+				m.amidst = m.amidst[1:]
+				next()
+			}
+		}
+		hooked.AddHook(m.agendaModel)
+		domain := func(t *rapid.T) string {
+			return rapid.SampledFrom([]string{"a.example.com", "b.example.com"}).Draw(t, "domain")
+		}
+		change := func(t *rapid.T) listsync.Pending {
+			m.seq++
+			c := change(domain(t), m.seq)
+			c.AppID = m.app(t)
+			return c
+		}
+		other := func(t *rapid.T) func() {
+			switch rapid.SampledFrom([]string{"record", "prune", "nothing"}).Draw(t, "meanwhile") {
+			case "record":
+				c := change(t)
+				return func() {
+					_, err := New(rdb).Record(ctx, c, event("asked"))
+					m.must(err)
+				}
+			case "prune":
+				app, domain := m.app(t), domain(t)
+				return func() {
+					m.prune(app, domain)
+					m.must(m.other.RemoveNames(ctx, app, domain))
+				}
+			}
+			return func() {}
+		}
+		all := m.actions()
+		actions := map[string]func(*rapid.T){"": func(*rapid.T) { m.check() }}
+		for _, name := range []string{"record", "sync", "verified", "time passes"} {
+			actions[name] = all[name]
+		}
+		crossed := func(act func(*rapid.T)) func(*rapid.T) {
+			return func(t *rapid.T) {
+				m.gaps = rapid.SliceOfN(rapid.SampledFrom([]int{-1, 0, 1, 6}), 3, 3).Draw(t, "gaps")
+				m.amidst = []func(){other(t), other(t)}
+				act(t)
+				m.gaps, m.amidst = nil, nil
+			}
+		}
+		actions["record, crossed"] = crossed(func(t *rapid.T) {
+			_, err := m.ledger.Record(ctx, change(t), event("asked"))
+			m.must(err)
+		})
+		actions["recoverer"] = crossed(func(*rapid.T) { m.tidy() })
+		actions["prune"] = crossed(func(t *rapid.T) {
+			app, domain := m.app(t), domain(t)
+			m.prune(app, domain)
+			m.must(m.ledger.RemoveNames(ctx, app, domain))
+		})
+		actions["prune and crash"] = func(t *rapid.T) { m.prune(m.app(t), domain(t)) }
+		actions["record and crash"] = func(t *rapid.T) {
+			app := m.app(t)
+			m.must(m.ledger.agenda.mark(ctx, app, time.Time{}))
+			m.must(m.other.addNames.Run(ctx, rdb, []string{namesKey, namedKey}, domain(t), app).Err())
+		}
+		actions["record by an earlier release"] = func(t *rapid.T) { m.unnamed(change(t)) }
+		actions["forget"] = func(t *rapid.T) { m.must(m.ledger.Forget(ctx, m.app(t))) }
+		actions["forget and crash"] = func(t *rapid.T) { rdb.Del(ctx, appKeys(m.app(t))...) }
+		actions["lose the agenda's node"] = func(*rapid.T) { rdb.Del(ctx, namesKey, namedKey, completeKey, marksKey, visitsKey) }
+		rt.Repeat(actions)
+
+		// Whatever happened, a recoverer later makes the index what the apps have.
+		m.pass(ctx, UnmarkedFor+time.Second)
+		m.tidy() // it may be the first since then
+		m.tidy()
+		if diff := cmp.Diff(m.has(), rdb.ZRange(ctx, namesKey, 0, -1).Val()); len(m.has()) > 0 && diff != "" {
+			rt.Fatalf("the index of names differs from the apps (-apps +index):\n%s", diff)
+		}
+		counts := map[string]string{}
+		for _, name := range m.has() {
+			_, app, _ := cutState(name)
+			counts[app] = number(parseNumber(counts[app]) + 1)
+		}
+		if diff := cmp.Diff(counts, rdb.HGetAll(ctx, namedKey).Val()); diff != "" {
+			rt.Fatalf("the numbers of names differ (-apps +counts):\n%s", diff)
+		}
+		if _, ok, err := m.other.appsWith(ctx, []string{"a.example.com"}); err != nil || !ok {
+			rt.Fatalf("readers can't rely on it: %v, %v", ok, err)
+		}
+	})
+}
+
+func parseNumber(s string) int64 {
+	n, _ := decodeNumber(s)
+	return n
+}
+
+// Names that are there aren't added again.
+func TestNamesThatAreThereCostNothing(t *testing.T) {
+	t.Parallel()
+	rdb := client(t, redistest.New(t).Addr)
+	ctx, l := t.Context(), New(rdb)
+	var apps []string
+	for i := range 30 {
+		app := fmt.Sprintf("app%d", i)
+		apps = append(apps, app)
+		for _, domain := range []string{"a.example.com", "b.example.com"} {
+			rdb.ZAdd(ctx, key(app, "index"), redis.Z{Member: " " + domain}, redis.Z{Member: "done " + domain})
+		}
+	}
+	counted := func() int {
+		calls := 0
+		hooked := redis.NewClient(rdb.Options())
+		defer hooked.Close()
+		hooked.AddHook(counter{&calls})
+		works, err := l.Work(ctx, apps...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := New(hooked).AddMissingNames(ctx, works); err != nil {
+			t.Fatal(err)
+		}
+		return calls
+	}
+	if n := counted(); n > 30+6 || rdb.ZCard(ctx, namesKey).Val() != 60 {
+		t.Errorf("adding 60 names of 30 apps takes %d commands", n)
+	}
+	if n := counted(); n != 1 {
+		t.Errorf("names that are there take %d commands", n)
+	}
+	rdb.ZAdd(ctx, key("app7", "index"), redis.Z{Member: " c.example.com"}, redis.Z{Member: "done c.example.com"})
+	if n := counted(); n > 6 || rdb.ZScore(ctx, namesKey, "c.example.com app7").Err() != nil {
+		t.Errorf("one more name takes %d commands", n)
+	}
+}
