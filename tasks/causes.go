@@ -78,6 +78,7 @@ const (
 	CauseCAAUnknown           Code = "CAAUnknown"
 
 	CauseCertificateNotReady     Code = "CertificateNotReady"
+	CauseCertificateUnknown      Code = "CertificateUnknown"
 	CauseAutoSSLRefused          Code = "AutoSSLRefused"
 	CauseAutoSSLFailed           Code = "AutoSSLFailed"
 	CauseAutoSSLStarted          Code = "AutoSSLStarted"
@@ -253,6 +254,9 @@ var (
 
 		{CauseCertificateNotReady, "{name} points here, but ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here",
 			"Nothing: ServerPilot requests the certificate by itself.", "autossl.available of ServerPilot's API is false.", ActorNone, true},
+		{CauseCertificateUnknown, "{name} points here, but ServerPilot doesn't say whether it gets a certificate for it",
+			"Check the SSL settings of app {app} in ServerPilot. If they don't offer AutoSSL, install a custom certificate that covers {name}.",
+			"The answer of ServerPilot's API has no autossl.", ActorOperator, true},
 		{CauseAutoSSLRefused, "{name} points here, but ServerPilot refused to turn AutoSSL on: {message}",
 			"Do what the message says, for app {app} in ServerPilot.", "ServerPilot refused the call that enables AutoSSL.", ActorOperator, true},
 		{CauseAutoSSLFailed, "{name} points here, but AutoSSL could not be turned on yet: {message}",
@@ -269,7 +273,7 @@ var (
 			"ServerPilot issues a new certificate by itself after the list changed. If it lasts, check the SSL settings of app {app} in ServerPilot.",
 			"autossl.domains of ServerPilot's API lacks the name.", ActorOperator, true},
 		{CauseCustomDoesNotCover, "{name} points here, but the app's custom certificate doesn't cover it[ (it covers {names})]",
-			"Install a certificate that covers {name} on app {app} in ServerPilot, or remove the custom one so that AutoSSL can take over.",
+			"As long as app {app} has a custom certificate, AutoSSL covers none of its domains. Replace it in ServerPilot by one that covers {name}, too. Or remove it: then no domain of the app has a certificate until AutoSSL is on.",
 			"The app has a custom certificate, and the TLS handshake shows other names.", ActorOperator, true},
 		{CauseCustomNotAccepted, "{name} points here, but browsers refuse the app's custom certificate: {message}",
 			"Replace the custom certificate of app {app} in ServerPilot, or remove it so that AutoSSL can take over.",
@@ -307,7 +311,7 @@ var (
 			"Remove it from app {app} first: of two apps on a server, ServerPilot serves the one whose name comes first in the alphabet.",
 			"pilotsync check found the name on the list of another app of these settings.", ActorOperator, true},
 		{CauseCustomCertificate, "{name} points here, and works only if the custom certificate of app {app} covers it",
-			"Check that the certificate covers {name}. Or remove it from app {app} in ServerPilot, so that AutoSSL can take over.",
+			"Check that the certificate covers {name}: as long as it is there, AutoSSL covers none of the app's domains. Or remove it in ServerPilot: then no domain of the app has a certificate until AutoSSL is on.",
 			"pilotsync check found a custom certificate on the app, and the name isn't on its list yet.", ActorOperator, true},
 		{CauseWouldWork, "{name} would work: it points here, and nothing forbids a certificate",
 			"Add the domain if it isn't mapped yet. ServerPilot then requests the certificate by itself.",

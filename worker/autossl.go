@@ -23,7 +23,7 @@ const (
 func statusOfAutoSSL(app serverpilot.App, settings certcheck.AppSettings) certcheck.AutoSSL {
 	return certcheck.AutoSSL{
 		Known: true, On: app.SSL.Auto, Custom: app.SSL.Custom,
-		Available: app.AutoSSL.Available, Covered: app.AutoSSL.Domains, KeepOff: settings.AutoSSLOff,
+		NotReported: !app.AutoSSL.Reported, Available: app.AutoSSL.Available, Covered: app.AutoSSL.Domains, KeepOff: settings.AutoSSLOff,
 	}
 }
 

@@ -55,12 +55,13 @@ func isErrorStatus(status int) bool { return status >= 400 && status <= 599 }
 
 // undocumentedFlags choose what ServerPilot's documentation leaves open.
 type undocumentedFlags struct {
-	Strict        bool          `help:"Refuse bodies that aren't sent as application/json, and arguments that the documentation doesn't have."`
-	TerseErrors   bool          `name:"terse-errors" help:"Error messages name only the argument that is wrong, neither the domain nor the rule."`
-	StaleReads    time.Duration `name:"stale-reads" help:"How long reads still show the list from before a write." default:"0s"`
-	ShuffledLists bool          `name:"shuffled-lists" help:"Each answer has a list's names in another order."`
-	UpperCase     string        `name:"upper-case" enum:"keep,correct,refuse" help:"What becomes of capitals in a written list: keep, correct or refuse." default:"keep"`
-	Duplicates    string        `enum:"keep,correct,refuse" help:"What becomes of names that a written list has twice: keep, correct or refuse." default:"keep"`
+	Strict         bool          `help:"Refuse bodies that aren't sent as application/json, and arguments that the documentation doesn't have."`
+	TerseErrors    bool          `name:"terse-errors" help:"Error messages name only the argument that is wrong, neither the domain nor the rule."`
+	StaleReads     time.Duration `name:"stale-reads" help:"How long reads still show the list from before a write." default:"0s"`
+	ShuffledLists  bool          `name:"shuffled-lists" help:"Each answer has a list's names in another order."`
+	WithoutAutoSSL bool          `name:"without-autossl" help:"The answer about one app lacks autossl, which says whether a certificate is ready."`
+	UpperCase      string        `name:"upper-case" enum:"keep,correct,refuse" help:"What becomes of capitals in a written list: keep, correct or refuse." default:"keep"`
+	Duplicates     string        `enum:"keep,correct,refuse" help:"What becomes of names that a written list has twice: keep, correct or refuse." default:"keep"`
 }
 
 func (c undocumentedFlags) choices() simulator.Undocumented {
@@ -71,7 +72,7 @@ func (c undocumentedFlags) choices() simulator.Undocumented {
 		return simulator.Oddity(chosen)
 	}
 	return simulator.Undocumented{
-		Strict: c.Strict, TerseErrors: c.TerseErrors, StaleReads: c.StaleReads, ShuffledLists: c.ShuffledLists,
+		Strict: c.Strict, TerseErrors: c.TerseErrors, StaleReads: c.StaleReads, ShuffledLists: c.ShuffledLists, WithoutAutoSSL: c.WithoutAutoSSL,
 		UpperCase: oddity(c.UpperCase), Duplicates: oddity(c.Duplicates),
 	}
 }

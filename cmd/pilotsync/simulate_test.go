@@ -245,7 +245,7 @@ func TestSimulateTakesItsOptions(t *testing.T) {
 	c, err := parseSimulate("--fault-5xx=.1", "--fault-429=.2", "--fault-slow=.3", "--fault-html=.4",
 		"--fault-drop-before=.5", "--fault-drop-after=.6", "--retry-after=2s", "--slow-for=3s", "--fault-action=.7", "--fault-ssl-action=.8",
 		"--app=a,b", "--app-status=b=403", "--account-status=402", "--action-delay=4s", "--cert-delay=5s", "--cert-days=45", "--rate-limits",
-		"--one-certificate", "--strict", "--terse-errors", "--stale-reads=6s", "--shuffled-lists", "--upper-case=correct", "--duplicates=refuse")
+		"--one-certificate", "--strict", "--terse-errors", "--stale-reads=6s", "--shuffled-lists", "--without-autossl", "--upper-case=correct", "--duplicates=refuse")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +262,7 @@ func TestSimulateTakesItsOptions(t *testing.T) {
 			RetryAfter: 2e9, SlowFor: 3e9, ActionError: .7, SSLActionError: .8,
 		},
 		Undocumented: simulator.Undocumented{
-			Strict: true, TerseErrors: true, StaleReads: 6e9, ShuffledLists: true, OneCertificate: true, UpperCase: "correct", Duplicates: "refuse",
+			Strict: true, TerseErrors: true, StaleReads: 6e9, ShuffledLists: true, WithoutAutoSSL: true, OneCertificate: true, UpperCase: "correct", Duplicates: "refuse",
 		},
 	}
 	sameAddress := cmp.Comparer(func(a, b netip.Addr) bool { return a == b })

@@ -169,7 +169,7 @@ func evaluateAccount(clientID string, err error) (results []Result, usable bool)
 	case e != nil && e.Status == http.StatusPaymentRequired:
 		return []Result{
 			ok(CheckCredentials, "ServerPilot accepts the credentials of "+clientID),
-			failure(CheckCard, fmt.Sprintf("ServerPilot asks for payment by %s (402): nothing can be read or changed", clientID), "Check the card and the plan of the account, in ServerPilot under Account → Billing."),
+			failure(CheckCard, fmt.Sprintf("ServerPilot asks for payment by %s (402): the account has no valid card, or its plan is too small; nothing can be read or changed", clientID), "Check the card and the plan of the account, in ServerPilot under Account → Billing."),
 		}, false
 	default:
 		return []Result{warning(CheckCredentials, fmt.Sprintf("the credentials of %s could not be checked: %v", clientID, err), "Try again later; workers do so by themselves.")}, false
@@ -213,8 +213,8 @@ func evaluateRoom(names int) Result {
 func evaluateCertificate(app serverpilot.App, keepOff bool) Result {
 	switch {
 	case app.SSL.Custom:
-		return warning(CheckCertificate, "a custom certificate is installed: AutoSSL stays off, and new domains get no certificate",
-			"Remove the custom certificate in ServerPilot's dashboard, and AutoSSL is turned on by itself; or see to it that the certificate covers each domain.")
+		return warning(CheckCertificate, "a custom certificate is installed: AutoSSL covers none of the app's domains, and a new domain works only if the custom certificate covers it",
+			"See to it that the certificate covers each domain. Or remove it in ServerPilot's dashboard: then no domain of the app has a certificate until a verification has turned AutoSSL on.")
 	case app.SSL.Auto:
 		return ok(CheckCertificate, "AutoSSL is on")
 	case keepOff:

@@ -32,6 +32,8 @@ type SSL struct {
 
 // AutoSSL is the certificate that AutoSSL has available.
 type AutoSSL struct {
+	// Reported: the answer says whether there is one. That about all apps never does.
+	Reported  bool
 	Available bool
 	// Domains are the names on the certificate that is ready; they can be fewer than the app's.
 	Domains []string
@@ -128,7 +130,7 @@ type decodedApp struct {
 		Force bool     `json:"force"`
 		Cert  presence `json:"cert"`
 	} `json:"ssl"`
-	AutoSSL struct {
+	AutoSSL *struct {
 		Available bool   `json:"available"`
 		Domains   *names `json:"domains"` // missing or null while none is available
 	} `json:"autossl"`
@@ -142,8 +144,11 @@ func (d decodedApp) app() (App, error) {
 		ID: d.ID, Name: d.Name, ServerID: d.ServerID,
 		Domains: *d.Domains,
 		SSL:     SSL{Auto: d.SSL.Auto, Custom: !d.SSL.Auto && bool(d.SSL.Cert), Force: d.SSL.Force},
-		AutoSSL: AutoSSL{Available: d.AutoSSL.Available},
 	}
+	if d.AutoSSL == nil { // missing or null
+		return app, nil
+	}
+	app.AutoSSL = AutoSSL{Reported: true, Available: d.AutoSSL.Available}
 	if d.AutoSSL.Domains != nil {
 		app.AutoSSL.Domains = *d.AutoSSL.Domains
 	}

@@ -119,7 +119,7 @@ func TestKindOfEveryAnswer(t *testing.T) {
 
 func TestABlockedErrorSaysWhatToDo(t *testing.T) {
 	t.Parallel()
-	for status, want := range map[int]string{401: "API key", 402: "card and the plan", 403: "over the API", 404: "app id"} {
+	for status, want := range map[int]string{401: "API key", 402: "no valid card, or its plan is too small", 403: "over the API", 404: "app id"} {
 		s := startAPI(t, answers(status, jsonError))
 		_, err := s.client(t).App(t.Context(), "app1")
 		if e := AsError(err); e == nil || !strings.Contains(e.Message, want) || !strings.Contains(e.Message, "(ServerPilot: Domain a") {

@@ -142,7 +142,7 @@ func advice(op string, status int) string {
 	case http.StatusUnauthorized:
 		return "ServerPilot doesn't accept these credentials; check the client id and the API key (an account has one active key)"
 	case http.StatusPaymentRequired:
-		return "ServerPilot asks for payment; check the card and the plan of the account"
+		return "ServerPilot asks for payment: the account has no valid card, or its plan is too small; check the card and the plan in ServerPilot"
 	case http.StatusForbidden:
 		return "ServerPilot doesn't allow changing this over the API; check it in its dashboard"
 	case http.StatusNotFound:

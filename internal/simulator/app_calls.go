@@ -30,6 +30,9 @@ func (s *Simulator) readApp(x *exchange) response {
 	x.read = &Read{App: x.app.id, List: list, By: x.account.ClientID, ReceivedAt: x.received}
 	x.app.reads = append(x.app.reads, x.read)
 	view := s.view(x.app, list)
+	if s.opt.Undocumented.WithoutAutoSSL {
+		return response{data: view}
+	}
 	view["autossl"] = map[string]any{"available": false}
 	if names := s.covered(x.app); len(names) > 0 {
 		view["autossl"] = map[string]any{"available": true, "domains": names}

@@ -25,6 +25,8 @@ type Undocumented struct {
 	// OneCertificate: an app has one certificate, for the first hundred names of its list.
 	// Otherwise each hundred names have one.
 	OneCertificate bool
+	// WithoutAutoSSL: the answer about one app lacks autossl.
+	WithoutAutoSSL bool
 	// UpperCase says what becomes of capitals in a written list, and Duplicates of names that
 	// are on it twice.
 	UpperCase, Duplicates Oddity

@@ -12,6 +12,9 @@ type AutoSSL struct {
 	// On: AutoSSL is on. Available: a certificate is ready (autossl.available).
 	// Custom: a custom certificate is installed, which pilotsync must not replace.
 	On, Available, Custom bool
+	// NotReported: the answer has nothing about the certificate that is ready, so neither
+	// Available nor Covered is known.
+	NotReported bool
 	// Covered are the names on the certificate that is ready (autossl.domains).
 	Covered []string
 	// TurnedOn: this verification turned AutoSSL on. Refused is ServerPilot's message
@@ -56,7 +59,11 @@ func (a AutoSSL) Status() string {
 		return "not turned on yet"
 	case a.TurnedOn:
 		return "turned on"
-	case a.On, !a.Available:
+	case a.On:
+		return ""
+	case a.NotReported:
+		return "off, and nothing is known of a certificate"
+	case !a.Available:
 		return ""
 	case a.DryRun:
 		return "off, and a dry run leaves it off"

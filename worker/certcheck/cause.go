@@ -221,6 +221,10 @@ func (f Facts) autoSSLCause(seen tasks.Cause, name string) tasks.Cause {
 	switch {
 	case !ssl.On && ssl.KeepOff:
 		return tasks.Cause{Code: tasks.CauseAutoSSLOff, Params: p}
+	case ssl.NotReported && ssl.On:
+		return seen
+	case ssl.NotReported:
+		return tasks.Cause{Code: tasks.CauseCertificateUnknown, Params: p}
 	case !ssl.Available:
 		return tasks.Cause{Code: tasks.CauseCertificateNotReady, Params: p}
 	case ssl.Refusal != "":

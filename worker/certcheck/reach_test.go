@@ -184,6 +184,8 @@ func waysToCauses() map[string]reached {
 		"CAA and a certificate is ready":  {zone: pointsHere + `example.com. 60 CAA 0 issue ";"`, serve: other, facts: with(func(a *AutoSSL) { a.KeepOff = true }), want: tasks.CauseAutoSSLOff},
 		"CAA and an expired certificate":  {zone: pointsHere + `example.com. 60 CAA 0 issue ";"`, serve: cert(expired, "example.com"), facts: with(func(a *AutoSSL) { a.On = true }), want: tasks.CauseCAAForbids},
 		"no certificate is ready":         {serve: other, facts: autoSSL(AutoSSL{}), want: tasks.CauseCertificateNotReady},
+		"nothing is known of one":         {serve: other, facts: autoSSL(AutoSSL{NotReported: true}), want: tasks.CauseCertificateUnknown},
+		"nor of one, and AutoSSL is on":   {serve: other, facts: autoSSL(AutoSSL{NotReported: true, On: true}), want: tasks.CauseCertificateWrongName},
 		"AutoSSL is refused":              {serve: other, facts: with(func(a *AutoSSL) { a.Refusal = "no" }), want: tasks.CauseAutoSSLRefused},
 		"AutoSSL can't be turned on yet":  {serve: other, facts: with(func(a *AutoSSL) { a.Failure = "status 503" }), want: tasks.CauseAutoSSLFailed, sentence: "yet: status 503"},
 		"AutoSSL was just turned on":      {serve: other, facts: with(func(a *AutoSSL) { a.TurnedOn = true }), want: tasks.CauseAutoSSLStarted},

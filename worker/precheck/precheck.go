@@ -65,7 +65,7 @@ func Load(ctx context.Context, source Source, id string, others []string) (Targe
 	for _, name := range app.Domains {
 		t.Listed[tasks.Canonical(name)] = true
 	}
-	t.AutoSSL = certcheck.AutoSSL{Known: true, On: app.SSL.Auto, Custom: app.SSL.Custom, Available: app.AutoSSL.Available, Covered: app.AutoSSL.Domains}
+	t.AutoSSL = certcheck.AutoSSL{Known: true, On: app.SSL.Auto, Custom: app.SSL.Custom, NotReported: !app.AutoSSL.Reported, Available: app.AutoSSL.Available, Covered: app.AutoSSL.Domains}
 	server, err := source.Server(ctx, app.ServerID)
 	if err != nil {
 		return Target{}, netip.Addr{}, fmt.Errorf("read the server of app %s: %w", id, err)

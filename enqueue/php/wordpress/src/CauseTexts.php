@@ -265,6 +265,13 @@ final class CauseTexts {
 					__( '{name} points here, but ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here', 'pilotsync' ),
 					__( 'Nothing: ServerPilot requests the certificate by itself.', 'pilotsync' ),
 				);
+			case 'CertificateUnknown':
+				return array(
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( '{name} points here, but ServerPilot doesn\'t say whether it gets a certificate for it', 'pilotsync' ),
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( 'Check the SSL settings of app {app} in ServerPilot. If they don\'t offer AutoSSL, install a custom certificate that covers {name}.', 'pilotsync' ),
+				);
 			case 'AutoSSLRefused':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
@@ -310,7 +317,7 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} points here, but the app\'s custom certificate doesn\'t cover it[ (it covers {names})]', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Install a certificate that covers {name} on app {app} in ServerPilot, or remove the custom one so that AutoSSL can take over.', 'pilotsync' ),
+					__( 'As long as app {app} has a custom certificate, AutoSSL covers none of its domains. Replace it in ServerPilot by one that covers {name}, too. Or remove it: then no domain of the app has a certificate until AutoSSL is on.', 'pilotsync' ),
 				);
 			case 'CustomNotAccepted':
 				return array(
@@ -412,7 +419,7 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( '{name} points here, and works only if the custom certificate of app {app} covers it', 'pilotsync' ),
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'Check that the certificate covers {name}. Or remove it from app {app} in ServerPilot, so that AutoSSL can take over.', 'pilotsync' ),
+					__( 'Check that the certificate covers {name}: as long as it is there, AutoSSL covers none of the app\'s domains. Or remove it in ServerPilot: then no domain of the app has a certificate until AutoSSL is on.', 'pilotsync' ),
 				);
 			case 'WouldWork':
 				return array(

@@ -34,7 +34,7 @@ final class Mails {
 				/* translators: 1: time, 2: id of an app */
 				sprintf( __( 'Since %1$s, no domain changes reach ServerPilot for the app %2$s. They wait, and none is lost. Working sites keep working.', 'pilotsync' ), self::time( $event ), $event->app_id ),
 				self::cause( $event->reason ),
-				self::remedy( __( 'Check the API key, the account\'s payment and the app in ServerPilot. The command "pilotsync doctor" on the worker\'s machine shows what is wrong. Once it is fixed, the changes continue automatically.', 'pilotsync' ) ),
+				self::remedy( __( 'Check the API key, the account\'s card and plan, and the app in ServerPilot. The command "pilotsync doctor" on the worker\'s machine shows what is wrong. Once it is fixed, the changes continue automatically.', 'pilotsync' ) ),
 			)
 		);
 	}

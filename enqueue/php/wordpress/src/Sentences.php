@@ -16,7 +16,7 @@ final class Sentences {
 	const ISSUING = array( 'CertificateNotReady', 'AutoSSLStarted' );
 
 	/** Codes of names whose DNS is right, and whose certificate or server needs the operator. */
-	const NO_CERTIFICATE = array( 'AutoSSLRefused', 'AutoSSLOff', 'AutoSSLDryRun', 'CertificateDoesNotCover', 'CustomDoesNotCover', 'CustomNotAccepted', 'CertificateWrongName', 'CertificateExpired', 'CertificateNotYetValid', 'CertificateUntrusted', 'ServerUnreachable', 'NoTLS', 'HandshakeFailed' );
+	const NO_CERTIFICATE = array( 'CertificateUnknown', 'AutoSSLRefused', 'AutoSSLOff', 'AutoSSLDryRun', 'CertificateDoesNotCover', 'CustomDoesNotCover', 'CustomNotAccepted', 'CertificateWrongName', 'CertificateExpired', 'CertificateNotYetValid', 'CertificateUntrusted', 'ServerUnreachable', 'NoTLS', 'HandshakeFailed' );
 
 	/** Codes of names that work, and need the operator all the same. */
 	const FOR_OPERATORS = array( 'CertificateExpiring', 'CustomCertificateExpiring', 'OnTwoApps' );
