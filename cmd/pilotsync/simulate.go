@@ -55,6 +55,8 @@ func (*simulateCmd) Help() string {
 
 The simulator has every call of ServerPilot's API, as documented: servers, system users, databases, SSH keys, apps, SSL and actions. Options choose what the documentation leaves open. Other clients can use it, too.
 
+While it runs, POST /_simulator/status takes {"app":"app1","status":403}, and has the API answer so for the app, or without "app" for the account. The status 0 ends it.
+
 Examples:
 
     pilotsync simulate --app=app1 --cert-delay=10s > sim.env

@@ -50,9 +50,11 @@ type fixture struct {
 	apps     []string
 }
 
-// newFixture starts a simulator, and a Redis with the shipped files and redisArgs.
+// newFixture starts a simulator that takes only what is documented, and a Redis with the shipped
+// files and redisArgs.
 func newFixture(t *testing.T, opt simulator.Options, redisArgs ...string) *fixture {
 	t.Helper()
+	opt.Undocumented.Strict = true
 	sim, err := simulator.Start(opt)
 	if err != nil {
 		t.Fatal(err)
