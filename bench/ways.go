@@ -48,7 +48,7 @@ func (f *fixture) plugin(ctx context.Context, app string, names []string) (time.
 		if err := mergeOne(ctx, api, app, name); err != nil {
 			return 0, fmt.Errorf("the plugin's way: %w", err)
 		}
-		if err := api.EnableAutoSSL(ctx, app); err != nil && ctx.Err() != nil {
+		if _, err := api.EnableAutoSSL(ctx, app); err != nil && ctx.Err() != nil {
 			return 0, err
 		}
 	}

@@ -67,8 +67,11 @@ func (c *collector) enableAutoSSL(ctx context.Context, app string, a certcheck.A
 
 // callAutoSSL asks ServerPilot to turn AutoSSL on, and records its answer.
 func (c *collector) callAutoSSL(ctx context.Context, client *registry.Client, app string) (answer ledger.AutoSSLAnswer, err error) {
-	err = client.EnableAutoSSL(ctx, app)
+	action, err := client.EnableAutoSSL(ctx, app)
 	log := taskLog(ctx, c.log, app)
+	if action != "" {
+		log = log.WithField("actionid", action)
+	}
 	switch failed := serverpilot.AsError(err); {
 	case failed == nil:
 		log.Info("AutoSSL turned on")

@@ -57,19 +57,19 @@ func (a listAPI) List(ctx context.Context, app string) ([]string, error) {
 }
 
 // Replace implements [listsync.API].
-func (a listAPI) Replace(ctx context.Context, app string, names []string, notAfter time.Time) ([]string, error) {
+func (a listAPI) Replace(ctx context.Context, app string, names []string, notAfter time.Time) (listsync.Written, error) {
 	client, err := a.client(app)
 	if err != nil {
-		return nil, err
+		return listsync.Written{}, err
 	}
 	answer, err := client.SetDomains(ctx, app, names, notAfter)
 	if err != nil {
 		if failed := serverpilot.AsError(err); failed != nil && failed.Kind == serverpilot.WriteUnknown {
 			a.ambiguousWrite()
 		}
-		return nil, callError(err)
+		return listsync.Written{}, callError(err)
 	}
-	return answer, nil
+	return listsync.Written{Names: answer.Domains, ActionID: answer.ActionID}, nil
 }
 
 // callError converts an error of the client for the sync.

@@ -77,7 +77,11 @@ type settlementObserver struct {
 func (o settlementObserver) observe(ctx context.Context, s listsync.Settlement) {
 	o.metrics.Settled(s)
 	for _, d := range s.Domains {
-		taskLog(ctx, o.log, s.App).WithFields(changeFields(s.App, d.Record.Domain, d.Record.Seq)).
-			WithField("state", d.Record.State).WithField("outcome", d.Resolution).Info("change settled: " + d.Cause.Sentence())
+		log := taskLog(ctx, o.log, s.App).WithFields(changeFields(s.App, d.Record.Domain, d.Record.Seq)).
+			WithField("state", d.Record.State).WithField("outcome", d.Resolution)
+		if d.ActionID != "" {
+			log = log.WithField("actionid", d.ActionID)
+		}
+		log.Info("change settled: " + d.Cause.Sentence())
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"pilotsync/tasks"
 )
 
 // App is what the program needs of an app. The private key in the answer's ssl object
@@ -61,6 +63,30 @@ func (s Server) DisconnectedSince() time.Time {
 		return time.Time{}
 	}
 	return s.LastConn
+}
+
+// Written is the answer to a write of an app's list.
+type Written struct {
+	Domains []string // the new list, in ServerPilot's order; never nil
+	// ActionID is the id of the server's work that the write causes; empty if ServerPilot
+	// named none, which means that nothing changed.
+	ActionID string
+}
+
+// ActionStatus is how far the server's work for a write is.
+type ActionStatus string
+
+// The documented ones; a later API may have others.
+const (
+	ActionOpen    ActionStatus = "open"
+	ActionSuccess ActionStatus = "success"
+	ActionError   ActionStatus = "error" // it has ended, with errors
+)
+
+// Action is the server's work for a write.
+type Action struct {
+	ID     string
+	Status ActionStatus
 }
 
 // presence records that a value isn't empty, without keeping it.
@@ -207,6 +233,33 @@ func decodeServer(id string, body []byte) (Server, error) {
 		return Server{}, fmt.Errorf("the answer's lastaddress is no address: %w", err)
 	}
 	return s, nil
+}
+
+// actionID returns the id of an answer's action, or "" if it names none. Something else than an id
+// counts as none: the write took effect without it, too.
+func actionID(body []byte) string {
+	var a struct {
+		ID string `json:"actionid"`
+	}
+	if json.Unmarshal(body, &a) != nil || tasks.CheckAppID(a.ID) != nil {
+		return ""
+	}
+	return a.ID
+}
+
+// decodeAction reads the answer to the call about the action with the given id.
+func decodeAction(id string, body []byte) (Action, error) {
+	d, err := data[struct {
+		ID     string       `json:"id"`
+		Status ActionStatus `json:"status"`
+	}](body)
+	if err != nil {
+		return Action{}, err
+	}
+	if d.ID != id || d.Status == "" {
+		return Action{}, fmt.Errorf("the answer is about action %q, with the status %q", d.ID, d.Status)
+	}
+	return Action{ID: d.ID, Status: d.Status}, nil
 }
 
 // errorMessage returns the message of ServerPilot's JSON error, or "" if the body isn't one.

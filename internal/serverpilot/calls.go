@@ -53,47 +53,63 @@ func (c *Client) Server(ctx context.Context, id string) (Server, error) {
 	return server, nil
 }
 
-// SetDomains replaces the app's whole list and returns the list of ServerPilot's answer,
+// Action reads one action. Every error is an [*Error].
+func (c *Client) Action(ctx context.Context, id string) (Action, error) {
+	if err := c.checkID(OpAction, id); err != nil {
+		return Action{}, err
+	}
+	a, err := c.read(ctx, OpAction, id, "/actions/"+id)
+	if err != nil {
+		return Action{}, err
+	}
+	return resultOf(c, OpAction, id, a, decodeAction)
+}
+
+// SetDomains replaces the app's whole list. It returns the list of ServerPilot's answer,
 // for the caller to compare. Nothing is sent after notAfter, and the call ends by then.
 // Every error is an [*Error]. It wraps [ErrTooLate] if the deadline was over before a byte was
 // sent; its kind is [Unknown] if the list may have been replaced.
-func (c *Client) SetDomains(ctx context.Context, id string, domains []string, notAfter time.Time) ([]string, error) {
+func (c *Client) SetDomains(ctx context.Context, id string, domains []string, notAfter time.Time) (Written, error) {
 	if err := c.checkID(OpSetDomains, id); err != nil {
-		return nil, err
+		return Written{}, err
 	}
 	if domains == nil {
 		domains = []string{} // null is not an array
 	}
 	body, err := json.Marshal(map[string][]string{"domains": domains})
 	if err != nil {
-		return nil, c.failure(Retry, OpSetDomains, id, err)
+		return Written{}, c.failure(Retry, OpSetDomains, id, err)
 	}
 	a, err := c.write(ctx, OpSetDomains, id, "/apps/"+id, body, notAfter)
 	if err != nil {
-		return nil, err
+		return Written{}, err
 	}
 	app, err := resultOf(c, OpSetDomains, id, a, decodeApp)
-	return app.Domains, err
+	if err != nil {
+		return Written{}, err
+	}
+	return Written{Domains: app.Domains, ActionID: actionID(a.body)}, nil
 }
 
-// EnableAutoSSL turns AutoSSL on. ServerPilot refuses it while no certificate is
+// EnableAutoSSL turns AutoSSL on, and returns the id of the action, if there is one. ServerPilot refuses it while no certificate is
 // available and while a custom one is installed. Every error is an [*Error]; its kind is
 // [Unknown] if AutoSSL may have been turned on.
-func (c *Client) EnableAutoSSL(ctx context.Context, id string) error {
+func (c *Client) EnableAutoSSL(ctx context.Context, id string) (action string, err error) {
 	if err := c.checkID(OpEnableAutoSSL, id); err != nil {
-		return err
+		return "", err
 	}
 	a, err := c.write(ctx, OpEnableAutoSSL, id, "/apps/"+id+"/ssl", []byte(`{"auto":true}`), c.now().Add(CallTimeout))
 	if err != nil {
-		return err
+		return "", err
 	}
-	_, err = resultOf(c, OpEnableAutoSSL, id, a, func(_ string, body []byte) (struct{}, error) {
-		return data[struct{}](body) // its content isn't documented
+	return resultOf(c, OpEnableAutoSSL, id, a, func(_ string, body []byte) (string, error) {
+		_, err := data[struct{}](body) // its content isn't documented
+		return actionID(body), err
 	})
-	return err
 }
 
-// checkID refuses an invalid id, which could change the URL. Servers' ids are like apps'.
+// checkID refuses an invalid id, which could change the URL. Ids of servers and actions are like
+// apps'.
 func (c *Client) checkID(op, id string) error {
 	if tasks.CheckAppID(id) == nil {
 		return nil

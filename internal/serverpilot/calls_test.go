@@ -111,7 +111,8 @@ func TestKindOfEveryAnswer(t *testing.T) {
 			_, err = c.SetDomains(t.Context(), "app1", []string{"a.example.com"}, soon())
 			check(OpSetDomains, err, tc.write)
 			if tc.status >= 300 { // what it answers on success is another matter
-				check(OpEnableAutoSSL, c.EnableAutoSSL(t.Context(), "app1"), tc.write)
+				_, err = c.EnableAutoSSL(t.Context(), "app1")
+			check(OpEnableAutoSSL, err, tc.write)
 			}
 		})
 	}
@@ -168,6 +169,10 @@ func TestRequestsAreAsTheAPIWantsThem(t *testing.T) {
 			answers(200, `{"data":{"id":"srv1","name":"web","lastaddress":"198.51.100.4","lastconn":1835523000}}`)(w, r)
 			return
 		}
+		if strings.HasPrefix(r.URL.Path, "/v1/actions") {
+			answers(200, `{"data":{"id":"act1","serverid":"srv1","status":"error","datecreated":1835523000}}`)(w, r)
+			return
+		}
 		answers(200, goodApp)(w, r)
 	})
 	c, err := New(Config{BaseURL: s.URL + "/v1/", ClientID: testClient, APIKey: testKey, UserAgent: "pilotsync/1"})
@@ -188,8 +193,8 @@ func TestRequestsAreAsTheAPIWantsThem(t *testing.T) {
 	if at := server.DisconnectedSince(); !at.Equal(time.Date(2028, 3, 1, 11, 30, 0, 0, time.UTC)) {
 		t.Errorf("by ServerPilot's own clock it is disconnected since %s", at)
 	}
-	list, err := c.SetDomains(ctx, "app1", []string{"x.example.com", "y.example.com"}, soon())
-	if diff := cmp.Diff([]string{"a.example.com", "b.example.com"}, list); err != nil || diff != "" {
+	written, err := c.SetDomains(ctx, "app1", []string{"x.example.com", "y.example.com"}, soon())
+	if diff := cmp.Diff(Written{Domains: []string{"a.example.com", "b.example.com"}}, written); err != nil || diff != "" {
 		t.Fatalf("SetDomains returns what was answered: %v\n%s", err, diff)
 	}
 	for _, empty := range [][]string{nil, {}} {
@@ -197,18 +202,53 @@ func TestRequestsAreAsTheAPIWantsThem(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := c.EnableAutoSSL(ctx, "app1"); err != nil {
+	if _, err := c.EnableAutoSSL(ctx, "app1"); err != nil {
 		t.Fatal(err)
+	}
+
+	action, err := c.Action(ctx, "act1")
+	if err != nil || action != (Action{ID: "act1", Status: ActionError}) {
+		t.Fatalf("Action: %+v, %v", action, err)
 	}
 
 	read := request{"GET", "/v1/apps/app1", "", "", "pilotsync/1", testClient, testKey}
 	write := request{"POST", "/v1/apps/app1", `{"domains":[]}`, "application/json", "pilotsync/1", testClient, testKey}
-	readServer, full, ssl := read, write, write
+	readServer, readAction, full, ssl := read, read, write, write
+	readAction.Path = "/v1/actions/act1"
 	readServer.Path = "/v1/servers/srv1"
 	full.Body = `{"domains":["x.example.com","y.example.com"]}`
 	ssl.Path, ssl.Body = "/v1/apps/app1/ssl", `{"auto":true}`
-	if diff := cmp.Diff([]request{read, readServer, full, write, write, ssl}, got); diff != "" {
+	if diff := cmp.Diff([]request{read, readServer, full, write, write, ssl, readAction}, got); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheActionOfAWriteIsReturned(t *testing.T) {
+	t.Parallel()
+	app := strings.TrimSuffix(goodApp, "}")
+	for added, want := range map[string]string{
+		`}`: "", `,"actionid":"tkXl5y1dnGn"}`: "tkXl5y1dnGn", `,"actionid":null}`: "",
+		`,"actionid":7}`: "", `,"actionid":"../apps"}`: "", // no ids
+	} {
+		c := startAPI(t, answers(200, app+added)).client(t)
+		written, err := c.SetDomains(t.Context(), "app1", []string{"a.example.com"}, soon())
+		if err != nil || written.ActionID != want {
+			t.Errorf("SetDomains, %s: %q, %v", added, written.ActionID, err)
+		}
+		if action, err := c.EnableAutoSSL(t.Context(), "app1"); err != nil || action != want {
+			t.Errorf("EnableAutoSSL, %s: %q, %v", added, action, err)
+		}
+	}
+}
+
+func TestAnAnswerAboutAnotherActionIsAnError(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]Kind{
+		`{"data":{"id":"act2","status":"success"}}`: Retry, `{"data":{"id":"act1"}}`: Retry, `{"data":{"id":"act1","status":7}}`: Retry, htmlPage: Retry,
+	} {
+		if _, err := startAPI(t, answers(200, body)).client(t).Action(t.Context(), "act1"); AsError(err) == nil || AsError(err).Kind != want {
+			t.Errorf("%s: %v", body, err)
+		}
 	}
 }
 
@@ -216,7 +256,7 @@ func TestEnableAutoSSLNeedsADataObject(t *testing.T) {
 	t.Parallel()
 	for body, ok := range map[string]bool{`{"data":{"auto":true},"actionid":"x"}`: true, `{"data":{}}`: true, `{}`: false, htmlPage: false} {
 		s := startAPI(t, answers(200, body))
-		err := s.client(t).EnableAutoSSL(t.Context(), "app1")
+		_, err := s.client(t).EnableAutoSSL(t.Context(), "app1")
 		if e := AsError(err); (err == nil) != ok || e != nil && e.Kind != WriteUnknown {
 			t.Errorf("%s: %v, want ok %v", body, err, ok)
 		}
@@ -231,7 +271,7 @@ func TestAnIDThatCannotBeOneIsNotSent(t *testing.T) {
 		_, err1 := c.App(t.Context(), id)
 		_, err2 := c.Server(t.Context(), id)
 		_, err3 := c.SetDomains(t.Context(), id, nil, soon())
-		err4 := c.EnableAutoSSL(t.Context(), id)
+		_, err4 := c.EnableAutoSSL(t.Context(), id)
 		for _, err := range []error{err1, err2, err3, err4} {
 			if e := AsError(err); e == nil || e.Kind != Blocked {
 				t.Errorf("%q: %v, want Blocked", id, err)

@@ -49,6 +49,7 @@ const (
 	OpApp           = "read app"
 	OpApps          = "read apps"
 	OpServer        = "read server"
+	OpAction        = "read action"
 	OpSetDomains    = "set domains"
 	OpEnableAutoSSL = "enable AutoSSL"
 )
@@ -59,7 +60,8 @@ type Error struct {
 	Kind Kind
 	// Op is one of the Op constants.
 	Op string
-	// App is the id of the app, or of the server if Op is [OpServer]; empty for [OpApps].
+	// App is the id of the app, or of the server or the action if Op is [OpServer] or
+	// [OpAction]; empty for [OpApps].
 	App string
 	// Status is the answer's HTTP status; 0 if no answer came.
 	Status int
@@ -148,6 +150,9 @@ func advice(op string, status int) string {
 	case http.StatusNotFound:
 		if op == OpServer {
 			return "the account has no such server; check in ServerPilot's dashboard whether it was removed"
+		}
+		if op == OpAction {
+			return "the account has no such action; ServerPilot may have deleted it"
 		}
 		return "the account has no such app; check the app id, and that the client id is of the account that has the app"
 	}

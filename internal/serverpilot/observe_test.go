@@ -41,7 +41,7 @@ func TestEachCallIsObservedOnceWithItsStatus(t *testing.T) {
 	if _, err := c.SetDomains(t.Context(), "app1", nil, soon()); err == nil {
 		t.Error("a write that failed was taken for done")
 	}
-	if err := c.EnableAutoSSL(t.Context(), "app1"); err == nil {
+	if _, err := c.EnableAutoSSL(t.Context(), "app1"); err == nil {
 		t.Error("a write that failed was taken for done")
 	}
 	if _, err := c.Server(t.Context(), "srv1"); err == nil {

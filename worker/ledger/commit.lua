@@ -11,7 +11,8 @@ local new_tombstones, cleared, tombstone_ttl = cjson.decode(ARGV[7]), cjson.deco
 -- Each has domain, seq, old and new record, since, due and recheck (ms), expiry and
 -- renew_by (s), state and event; '' for none. History lines are binary, so they are arguments.
 local outcomes = cjson.decode(ARGV[10])
-local first_line = 11
+local action = ARGV[11] -- of the write, at ServerPilot; '' for none
+local first_line = 12
 
 if not holds_lease(sync, token) then
   return {'lost'}
@@ -58,7 +59,7 @@ for _, name in ipairs(cleared) do
   redis.call('ZREM', tombstones, name)
 end
 redis.call('ZREMRANGEBYSCORE', tombstones, '-inf', integer(now - tombstone_ttl))
-log_write(shown, writes, token, 'written')
+log_write(shown, writes, token, 'written', action)
 redis.call('HSET', shown, 'listed', listed, 'listed_at', integer(now))
 redis.call('HINCRBY', shown, 'revision', 1)
 redis.call('HDEL', sync, 'landing', 'claim', 'fails', 'trouble', 'blocked', 'trouble_since', 'dry_run')

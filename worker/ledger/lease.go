@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -136,10 +137,13 @@ func (l *Ledger) Commit(ctx context.Context, lease listsync.Lease, c listsync.Co
 		outcomes = append(outcomes, newCommitOutcome(app, o))
 		keys = append(keys, logKey(app, o.Record.Domain))
 		entry := listsync.HistoryEntry{At: o.Record.UpdatedAt, State: o.Record.State, Action: listsync.ActionSync, Cause: o.Cause, Actor: c.WorkerID}
+		if slices.Contains(c.Changed, o.Record.Domain) {
+			entry.ActionID = c.ActionID
+		}
 		lines = append(lines, newLineCodec(app, o.Record.Domain).encode(entry))
 	}
 	args := append([]any{lease.Token, HistoryKept, recoveredEvent(app), c.Listed, list(c.Own), list(c.Disown),
-		list(c.Tombstones), list(c.ClearTombstones), listsync.TombstoneTTL.Milliseconds(), encode(outcomes)}, lines...)
+		list(c.Tombstones), list(c.ClearTombstones), listsync.TombstoneTTL.Milliseconds(), encode(outcomes), c.ActionID}, lines...)
 	reply, err := l.commit.Run(ctx, l.rdb, keys, args...).StringSlice()
 	if err != nil {
 		return nil, err

@@ -20,7 +20,8 @@ import (
 //	form  one byte, [lineForm]
 //	At    a varint (that of encoding/binary): ns since 1970
 //	rest  JSON, an array: actor, state, action, attempt, causes (the entry's own first), AutoSSL,
-//	      reason of an entry without a code. Empty values at its end are left out
+//	      reason of an entry without a code, id of ServerPilot's action. Empty values at its
+//	      end are left out
 //
 // A cause is an array: code, parameters, and the names whose check has this cause, with [self]
 // for the domain. Parameters that the reader knows are left out. These are the name and the app
@@ -64,7 +65,7 @@ func (l *lineCodec) encode(e listsync.HistoryEntry) string {
 	if e.Code == "" {
 		reason = e.Reason
 	}
-	body := []any{e.Actor, e.State, e.Action, e.Attempt, encodeCauses(causes), e.AutoSSL, reason}
+	body := []any{e.Actor, e.State, e.Action, e.Attempt, encodeCauses(causes), e.AutoSSL, reason, e.ActionID}
 	for len(body) > 5 && body[len(body)-1] == "" {
 		body = body[:len(body)-1]
 	}
@@ -158,7 +159,7 @@ func (l *lineCodec) decodeBody(e *listsync.HistoryEntry, r io.Reader) error {
 		return err
 	}
 	var causes []json.RawMessage
-	if err := decodeArray(parts, &e.Actor, &e.State, &e.Action, &e.Attempt, &causes, &e.AutoSSL, &e.Reason); err != nil {
+	if err := decodeArray(parts, &e.Actor, &e.State, &e.Action, &e.Attempt, &causes, &e.AutoSSL, &e.Reason, &e.ActionID); err != nil {
 		return err
 	}
 	for i, raw := range causes {

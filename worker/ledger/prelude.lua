@@ -69,13 +69,17 @@ local function set_state(index, latest, shown, domain, state)
 end
 
 -- Ends a write: moves its changes to the app's last writes, as "NUMBER µs OUTCOME CHANGES".
--- The outcome of a write that began under another token is unknown: its worker died.
-local function log_write(shown, writes, token, outcome)
+-- The outcome of a write that began under another token is unknown: its worker died. The action is
+-- ServerPilot's for this write, if there is one.
+local function log_write(shown, writes, token, outcome, action)
   local write = redis.call('HGET', shown, 'write')
   if not write then
     return
   end
   local by, at, changes = string.match(write, '^(%S+) (%d+) (.*)$')
+  if action and action ~= '' then
+    changes = string.gsub(changes, '}$', ',"actionid":' .. cjson.encode(action) .. '}')
+  end
   local number = redis.call('HINCRBY', shown, 'writes', 1)
   redis.call('LPUSH', writes, string.format('%.0f %s %s %s', number, at, by == token and outcome or 'unknown', changes))
   redis.call('LTRIM', writes, 0, 49)

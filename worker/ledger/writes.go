@@ -30,6 +30,8 @@ type Write struct {
 	Added, Removed []string     `json:"-"`
 	Size           int          `json:"size"` // names on the list after it
 	WorkerID       string       `json:"who"`  // the worker that wrote it
+	// ActionID is the id of ServerPilot's action for it, see [listsync.Written].
+	ActionID string `json:"actionid,omitempty"`
 }
 
 // writeChanges is the JSON of a write's changes.
@@ -38,6 +40,7 @@ type writeChanges struct {
 	Removed  []string `json:"removed,omitempty"`
 	Size     int      `json:"size"`
 	WorkerID string   `json:"who"`
+	ActionID string   `json:"actionid,omitempty"`
 }
 
 // Writes returns an app's last writes, at most n, newest first. Writes that change no name
@@ -81,5 +84,5 @@ func decodeWrite(line string) (Write, error) {
 	if err != nil {
 		return Write{}, err
 	}
-	return Write{N: n, At: time.UnixMicro(us).UTC(), Outcome: WriteOutcome(parts[2]), Added: w.Added, Removed: w.Removed, Size: w.Size, WorkerID: w.WorkerID}, nil
+	return Write{N: n, At: time.UnixMicro(us).UTC(), Outcome: WriteOutcome(parts[2]), Added: w.Added, Removed: w.Removed, Size: w.Size, WorkerID: w.WorkerID, ActionID: w.ActionID}, nil
 }

@@ -20,9 +20,17 @@ type API interface {
 	// List returns the app's domain names in ServerPilot's order. An answer without a list
 	// is an error, never an empty list.
 	List(ctx context.Context, app string) ([]string, error)
-	// Replace replaces the whole list by names and returns the list that ServerPilot
-	// answered. No byte of the request may be sent after notAfter.
-	Replace(ctx context.Context, app string, names []string, notAfter time.Time) ([]string, error)
+	// Replace replaces the whole list by names and returns ServerPilot's answer. No byte of the
+	// request may be sent after notAfter.
+	Replace(ctx context.Context, app string, names []string, notAfter time.Time) (Written, error)
+}
+
+// Written is ServerPilot's answer to a write.
+type Written struct {
+	Names []string // the list
+	// ActionID is the id of ServerPilot's action: the work of the app's server that makes the
+	// write take effect. It is empty if ServerPilot named none.
+	ActionID string
 }
 
 // CallErrorKind is what a failed call means for the sync.
@@ -154,6 +162,8 @@ type Commit struct {
 	Disown          []string // names that aren't owned from now on
 	Tombstones      []string // names that the write removed, see [Snapshot]
 	ClearTombstones []string // names that lose their tombstone
+	ActionID        string   // see [Written]; empty also if the plan wrote nothing
+	Changed         []string // the domains whose names the write changed
 	WorkerID        string
 }
 

@@ -27,6 +27,9 @@ type HistoryEntry struct {
 	// the app's AutoSSL stood.
 	Checks  []NameResult `json:"checks,omitempty"`
 	AutoSSL string       `json:"autossl,omitempty"`
+	// ActionID is the id of ServerPilot's action for the write that changed the domain's names;
+	// empty if there is none. See [Written].
+	ActionID string `json:"actionid,omitempty"`
 }
 
 // Describe returns the entry's cause in words, a clause without a full stop.

@@ -16,7 +16,7 @@ type refusal struct {
 // control writes the list unchanged. If ServerPilot refuses even that, the current list is
 // at fault, not a change.
 func (r *run) control(ctx context.Context, remote []string) error {
-	err := r.replace(ctx, remote, WriteIntent{})
+	_, err := r.replace(ctx, remote, WriteIntent{})
 	if message, refused := isRefusal(err); refused {
 		return faultyList(r.lease.App, message, err)
 	}

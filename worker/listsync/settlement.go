@@ -12,6 +12,8 @@ import (
 type Settlement struct {
 	App   string
 	Wrote bool // the plan wrote ServerPilot's list
+	// ActionID is the id of the write's action, see [Written].
+	ActionID string
 	// TakenAt is the time of the snapshot that has the changes, At that of the commit; both
 	// by the ledger's clock.
 	TakenAt, At time.Time
@@ -24,6 +26,8 @@ type Settled struct {
 	Resolution Resolution
 	// Change is the change that ended with it; nil if none was pending.
 	Change *Pending
+	// ActionID is the id of the action, if the write changed the domain's names. See [Written].
+	ActionID string
 }
 
 // Resolution is how a change ended, in a word.
@@ -60,11 +64,11 @@ func resolutionOf(o Outcome, change *Pending) Resolution {
 }
 
 // settled calls OnCommit after a commit, which skipped the stale domains.
-func (r *run) settled(ctx context.Context, in Input, plan Result, stale []string) {
+func (r *run) settled(ctx context.Context, in Input, plan Result, action string, stale []string) {
 	if r.OnCommit == nil {
 		return
 	}
-	s := Settlement{App: r.lease.App, Wrote: plan.Write, TakenAt: in.Now, At: r.ledgerTime(in)}
+	s := Settlement{App: r.lease.App, Wrote: plan.Write, ActionID: action, TakenAt: in.Now, At: r.ledgerTime(in)}
 	for _, o := range plan.Outcomes {
 		if slices.Contains(stale, o.Record.Domain) {
 			continue
@@ -73,7 +77,11 @@ func (r *run) settled(ctx context.Context, in Input, plan Result, stale []string
 		if c, waited := in.Ledger.Pending[o.Record.Domain]; waited {
 			change = &c
 		}
-		s.Domains = append(s.Domains, Settled{Outcome: o, Resolution: resolutionOf(o, change), Change: change})
+		settled := Settled{Outcome: o, Resolution: resolutionOf(o, change), Change: change}
+		if slices.Contains(plan.Changed, o.Record.Domain) {
+			settled.ActionID = action
+		}
+		s.Domains = append(s.Domains, settled)
 	}
 	r.OnCommit(ctx, s)
 }

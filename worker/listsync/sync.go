@@ -54,7 +54,8 @@ type Syncer struct {
 type Report struct {
 	Reads, Writes  int
 	Added, Removed []string
-	Settled        int // number of committed outcomes
+	ActionIDs      []string // of ServerPilot's actions, see [Written]
+	Settled        int      // number of committed outcomes
 }
 
 // Sync brings the app's list in step with the ledger and returns once nothing is pending.
@@ -228,12 +229,12 @@ func (r *run) step(ctx context.Context, b batch) error {
 		}
 		in.Refusals = map[string]string{b.refused.domain: b.refused.message}
 	}
-	plan := Plan(in)
+	plan, action := Plan(in), ""
 	if plan.Write {
 		if err := r.checkStop(ctx); err != nil {
 			return err
 		}
-		err := r.replace(ctx, plan.List, WriteIntent{Claim: plan.Claim, Added: plan.Added, Removed: plan.Removed, Size: len(plan.List), WorkerID: r.WorkerID})
+		action, err = r.replace(ctx, plan.List, WriteIntent{Claim: plan.Claim, Added: plan.Added, Removed: plan.Removed, Size: len(plan.List), WorkerID: r.WorkerID})
 		if isConflict(err) {
 			r.conflict(ctx, b, plan, snapshot, err)
 			return nil
@@ -247,8 +248,11 @@ func (r *run) step(ctx context.Context, b batch) error {
 		}
 		r.report.Added = append(r.report.Added, plan.Added...)
 		r.report.Removed = append(r.report.Removed, plan.Removed...)
+		if action != "" {
+			r.report.ActionIDs = append(r.report.ActionIDs, action)
+		}
 	}
-	return r.commit(ctx, plan, in)
+	return r.commit(ctx, plan, in, action)
 }
 
 // read renews the lease and returns ServerPilot's list.
@@ -297,35 +301,35 @@ func (r *run) checkStop(ctx context.Context) error {
 	return nil
 }
 
-// replace writes the list and checks ServerPilot's answer.
-func (r *run) replace(ctx context.Context, list []string, w WriteIntent) error {
+// replace writes the list, checks ServerPilot's answer and returns the id of its action.
+func (r *run) replace(ctx context.Context, list []string, w WriteIntent) (action string, err error) {
 	app := r.lease.App
 	// The limit counts from before the renewal of the lease. So the write ends before the
 	// lease does, however long the renewal takes.
 	notAfter := r.Now().Add(CallLimit)
 	if err := r.Ledger.BeginWrite(ctx, r.lease, w); err != nil {
-		return fmt.Errorf("begin a write to app %s: %w", app, err)
+		return "", fmt.Errorf("begin a write to app %s: %w", app, err)
 	}
 	answer, err := r.API.Replace(ctx, app, list, notAfter)
 	if err == nil {
 		r.report.Writes++
-		if !sameNames(answer, list) {
+		if !sameNames(answer.Names, list) {
 			err = &CallError{Kind: Transient, Err: fmt.Errorf(
-				"ServerPilot's answer to a write of %d names to app %s holds other names (%d)", len(list), app, len(answer))}
+				"ServerPilot's answer to a write of %d names to app %s holds other names (%d)", len(list), app, len(answer.Names))}
 		}
 	}
 	var call *CallError
 	if err == nil || !errors.As(err, &call) || call.Kind == WriteUnknown {
-		return err // the write stays in flight until the commit, or for LandingLimit
+		return answer.ActionID, err // the write stays in flight until the commit, or for LandingLimit
 	}
 	if endErr := r.Ledger.EndWrite(ctx, r.lease); endErr != nil {
-		return fmt.Errorf("%w (and the ledger could not record that it ended: %w)", err, endErr)
+		return "", fmt.Errorf("%w (and the ledger could not record that it ended: %w)", err, endErr)
 	}
-	return err
+	return "", err
 }
 
 // commit enqueues the verifications and then commits the outcomes to the ledger.
-func (r *run) commit(ctx context.Context, plan Result, in Input) error {
+func (r *run) commit(ctx context.Context, plan Result, in Input, action string) error {
 	app := r.lease.App
 	var listed []Record
 	for i := range plan.Outcomes {
@@ -347,14 +351,15 @@ func (r *run) commit(ctx context.Context, plan Result, in Input) error {
 	var stale []string
 	err := r.retryLedger(ctx, func() (err error) {
 		stale, err = r.Ledger.Commit(ctx, r.lease, Commit{Outcomes: plan.Outcomes, Listed: len(plan.List), Own: plan.Own, Disown: plan.Disown,
-			Tombstones: plan.Tombstones, ClearTombstones: plan.ClearTombstones, WorkerID: r.WorkerID})
+			Tombstones: plan.Tombstones, ClearTombstones: plan.ClearTombstones,
+			ActionID: action, Changed: plan.Changed, WorkerID: r.WorkerID})
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("commit to the ledger of app %s: %w", app, err)
 	}
 	r.stale = r.stale || len(stale) > 0
-	r.settled(ctx, in, plan, stale)
+	r.settled(ctx, in, plan, action, stale)
 	settled := len(plan.Outcomes) - len(stale)
 	r.report.Settled += settled
 	if r.idle++; settled > 0 {

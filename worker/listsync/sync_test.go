@@ -53,25 +53,26 @@ func (s *server) List(ctx context.Context, _ string) ([]string, error) {
 	return slices.Clone(s.list), nil
 }
 
-func (s *server) Replace(ctx context.Context, _ string, names []string, notAfter time.Time) ([]string, error) {
+func (s *server) Replace(ctx context.Context, _ string, names []string, notAfter time.Time) (Written, error) {
 	if err := s.enter(ctx, "write"); err != nil {
-		return nil, err
+		return Written{}, err
 	}
 	if s.now().After(notAfter) {
-		return nil, &CallError{Kind: Transient, Err: errors.New("too late to write")}
+		return Written{}, &CallError{Kind: Transient, Err: errors.New("too late to write")}
 	}
 	if s.refuses != nil {
 		if message := s.refuses(names); message != "" {
-			return nil, &CallError{Kind: ListRefused, Message: message, Err: errors.New("400 " + message)}
+			return Written{}, &CallError{Kind: ListRefused, Message: message, Err: errors.New("400 " + message)}
 		}
 	}
 	s.mu.Lock()
 	s.list = slices.Clone(names)
 	s.mu.Unlock()
 	if s.answer != nil {
-		return s.answer(names)
+		answer, err := s.answer(names)
+		return Written{Names: answer}, err
 	}
-	return slices.Clone(names), nil
+	return Written{Names: slices.Clone(names), ActionID: fmt.Sprint("action", s.count("write"))}, nil
 }
 
 func (s *server) count(call string) (n int) {
@@ -194,7 +195,7 @@ func TestASyncReadsOnceAndWritesOnce(t *testing.T) {
 	report := r.sync(t)
 	r.made(t, "ready read write")
 	r.holds(t, "hand.net a.com www.a.com b.com")
-	want := Report{Reads: 1, Writes: 1, Added: []string{"a.com", "www.a.com", "b.com"}, Removed: []string{"old.com"}, Settled: 3}
+	want := Report{Reads: 1, Writes: 1, Added: []string{"a.com", "www.a.com", "b.com"}, Removed: []string{"old.com"}, ActionIDs: []string{"action1"}, Settled: 3}
 	if diff := cmp.Diff(want, report); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}

@@ -86,6 +86,8 @@ func endpointLabel(op string) string {
 		return "read_app"
 	case serverpilot.OpServer:
 		return "read_server"
+	case serverpilot.OpAction:
+		return "read_action"
 	case serverpilot.OpSetDomains:
 		return "write_list"
 	case serverpilot.OpEnableAutoSSL:

@@ -109,7 +109,7 @@ func (m *Worker) showZeros() {
 	for _, r := range janitor.Repairs() {
 		m.repairs.WithLabelValues(r.Kind, r.Action)
 	}
-	for _, op := range []string{serverpilot.OpApp, serverpilot.OpServer, serverpilot.OpSetDomains, serverpilot.OpEnableAutoSSL} {
+	for _, op := range []string{serverpilot.OpApp, serverpilot.OpServer, serverpilot.OpAction, serverpilot.OpSetDomains, serverpilot.OpEnableAutoSSL} {
 		m.apiCalls.WithLabelValues(endpointLabel(op), "200")
 		m.apiSeconds.WithLabelValues(endpointLabel(op))
 	}

@@ -301,15 +301,15 @@ func (p *process) List(context.Context, string) (names []string, err error) {
 }
 
 // Replace is two calls: one sends the write, the other receives the answer.
-func (p *process) Replace(_ context.Context, _ string, names []string, notAfter time.Time) (answer []string, err error) {
+func (p *process) Replace(_ context.Context, _ string, names []string, notAfter time.Time) (answer listsync.Written, err error) {
 	err = p.call(&call{name: fmt.Sprint("Replace ", names), failure: errAgain, effect: func() error {
 		return p.send(p, names, notAfter)
 	}})
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
 	err = p.call(&call{name: "answer", failure: errUnknown, effect: func() error {
-		answer, err = p.answer(p, notAfter)
+		answer.Names, err = p.answer(p, notAfter)
 		return err
 	}})
 	return answer, err
