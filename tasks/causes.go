@@ -60,6 +60,7 @@ const (
 const (
 	CauseNameNotCertifiable Code = "NameNotCertifiable"
 	CauseServerDisconnected Code = "ServerDisconnected"
+	CauseActionFailed       Code = "ActionFailed" // of an app
 	CauseCouldNotCheck      Code = "CouldNotCheck"
 	CauseNotOnList          Code = "NotOnList"
 	CauseOnTwoApps          Code = "OnTwoApps" // only among the warnings
@@ -207,6 +208,9 @@ var (
 		{CauseServerDisconnected, "the app's server has not been connected to ServerPilot since {since}",
 			"Check that the server runs and that its ServerPilot agent reaches ServerPilot. Until then no change takes effect.",
 			"The server's lastconn is older than ten minutes.", ActorOperator, true},
+		{CauseActionFailed, "ServerPilot's action {message} for the last change of app {app}'s list ended with errors",
+			"See whether the app's domains work. If one doesn't, save the app's domains in ServerPilot once more. pilotsync doesn't write them again because of this.",
+			"The action's status is error.", ActorOperator, true},
 		{CauseCouldNotCheck, "could not be checked yet: {message}", "Nothing: pilotsync tries again by itself.",
 			"ServerPilot did not answer what the verification needs to know.", ActorNone, true},
 		{CauseNotOnList, "{name} is not on ServerPilot's list of app {app} right now[; {message}]",

@@ -106,9 +106,10 @@ func New(cfg Config) (*Worker, error) {
 	loss := newLossDetector(l, w.registry, w.janitor, log)
 	apps, checker := appcache.New(base, w.registry, slices.Min(cfg.SSLDelays)), certcheck.New(cfg.Check)
 	w.connections = &connections{connected: connectedInterval, disconnected: disconnectedInterval, apps: apps, registry: w.registry, ledger: l, read: map[string]string{}}
-	w.connections.maintenance = maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{w.connections.refresh}}
 	shared := &sharedNames{apps: apps, registry: w.registry, ledger: l, enqueuer: enqueuer, log: log}
 	settled := settlementObserver{metrics: m, log: log}
+	actions := &actions{ledger: l, registry: w.registry, metrics: m, log: log}
+	w.connections.maintenance = maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{w.connections.refresh, actions.read}}
 	rules := cfg.Rules
 	rules.Attempts = len(cfg.SSLDelays)
 	syncer := &listsync.Syncer{
@@ -118,6 +119,7 @@ func New(cfg Config) (*Worker, error) {
 		Stopping: w.stopping, WorkerID: w.id, OnCommit: func(ctx context.Context, s listsync.Settlement) {
 			settled.observe(ctx, s)
 			shared.committed(ctx, s)
+			actions.committed(ctx, s)
 		},
 	}
 	w.reconciler = &reconciler{mode: cmp.Or(cfg.Reconcile, Repair), ledger: l, registry: w.registry, syncer: syncer,

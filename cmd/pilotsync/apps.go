@@ -74,6 +74,8 @@ type appStatus struct {
 	// Coverage is null for a list that fits on one certificate.
 	Coverage *serverpilot.Coverage `json:"certificate_coverage"`
 	Write    *writeSummary         `json:"last_write"`
+	// Action is ServerPilot's last action for a write that was read; null for none.
+	Action *ledger.Action `json:"last_action"`
 	// DryRun is what a dry run would have written; absent if a sync wrote since.
 	DryRun *appDryRun `json:"dry_run,omitempty"`
 }
@@ -154,7 +156,7 @@ func (c *appsShowCmd) read(ctx context.Context, l *ledger.Ledger, known []string
 
 func appStatusOf(app ledger.App, writes []ledger.Write) appStatus {
 	a := appStatus{ID: app.ID, Domains: map[tasks.State]int{}, Listed: app.Listed, Limit: listsync.Limit, Waiting: app.Pending, Expiring: app.Expiring.Count, PausedBy: app.Paused,
-		Disconnected: utc(nonZero(app.DisconnectedSince)), Coverage: app.Coverage,
+		Disconnected: utc(nonZero(app.DisconnectedSince)), Coverage: app.Coverage, Action: app.Action,
 		ListedAt: utc(nonZero(app.ListedAt)), Oldest: utc(nonZero(app.Oldest)), Expiry: utc(nonZero(app.Expiry))}
 	for state, n := range app.Counts {
 		if n > 0 {
@@ -215,6 +217,9 @@ func (a appStatus) describeTrouble() string {
 	}
 	if c := a.Coverage; c != nil && c.Covered < c.Names {
 		all = append(all, fmt.Sprintf("the certificate covers %d of %d names", c.Covered, c.Names))
+	}
+	if a.Action != nil && a.Action.Status == serverpilot.ActionError {
+		all = append(all, fmt.Sprintf("ServerPilot's action %s ended with errors", a.Action.ID))
 	}
 	return strings.Join(all, "; ")
 }

@@ -40,12 +40,14 @@ type App struct {
 	// it is connected, or if that isn't known.
 	DisconnectedSince time.Time `json:",omitzero"`
 	// Coverage is nil for a list that fits on one certificate, and if it isn't known.
-	Coverage     *serverpilot.Coverage `json:",omitzero"`
-	Counts       map[tasks.State]int   `json:",omitzero"` // domains by state, as [View] has it
-	Oldest       time.Time             `json:",omitzero"` // when the oldest pending change was recorded; zero for none
-	Expiry       time.Time             `json:",omitzero"` // the earliest end of a certificate of the domains that are done; zero for none
-	ExpiryDomain string                `json:",omitzero"`
-	Expiring     Expiring              `json:",omitzero"`
+	Coverage *serverpilot.Coverage `json:",omitzero"`
+	// Action is ServerPilot's last action that was read; nil for none.
+	Action       *Action             `json:",omitzero"`
+	Counts       map[tasks.State]int `json:",omitzero"` // domains by state, as [View] has it
+	Oldest       time.Time           `json:",omitzero"` // when the oldest pending change was recorded; zero for none
+	Expiry       time.Time           `json:",omitzero"` // the earliest end of a certificate of the domains that are done; zero for none
+	ExpiryDomain string              `json:",omitzero"`
+	Expiring     Expiring            `json:",omitzero"`
 }
 
 // Apps returns the id of every app that has a ledger, sorted.
@@ -140,6 +142,7 @@ func (l *Ledger) summarize(ctx context.Context, ids []string) ([]summary, error)
 		if c, err := decodeJSON[serverpilot.Coverage](a.shown.Val()["coverage"]); err == nil {
 			app.Coverage = &c
 		}
+		app.Action = decodeAction(a.shown.Val()["action"])
 		for j, state := range tasks.States() {
 			if n := a.counts[j].Val(); n > 0 {
 				app.Counts[state] = int(n)

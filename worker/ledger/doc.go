@@ -47,7 +47,9 @@
 //	                                 disconnected (id of the app's server, when a worker last
 //	                                 asked for it (ms), of one app for all of the server, and
 //	                                 since when it is disconnected (s));
-//	                                 coverage (JSON: which names of a long list have a certificate)
+//	                                 coverage (JSON: which names of a long list have a certificate);
+//	                                 action ("ms JSON", ServerPilot's last action that was read,
+//	                                 by when its write was committed)
 //	pilotsync:{APP}:index    zset    "STATE DOMAIN" and " DOMAIN" of each domain, all of score 0
 //	pilotsync:{APP}:latest   zset    the last changed domains, by when (ms)
 //	pilotsync:{APP}:waiting  zset    domains with a pending change, by since when (ms)
@@ -74,6 +76,8 @@
 //	pilotsync:{agenda}:domains_complete
 //	                         string  when the former had all domains (ms); workers that don't know
 //	                                 the agenda may have added others since
+//	pilotsync:{agenda}:actions
+//	                         zset    ServerPilot's actions that a worker is to read (JSON), by when (ms)
 //	pilotsync:recoverer      string  when the recoverer last began (ms)
 //	pilotsync:sweep          string  the same of workers that don't know the agenda
 //	pilotsync:workers        hash    id of a worker → "ms {name, apps, dry_run}": when it last

@@ -15,7 +15,7 @@ type scripts struct {
 	record, acquire, renew, beginWrite, endWrite, commit, release, recordDryRun, fail,
 	verified, wake, renewWake, tryLock, announce, identify, lost,
 	mark, dueVisits, planVisits, work, takeRechecks, compared, snapshot, domain,
-	touch, summaries, keepSummaries,
+	touch, summaries, keepSummaries, setAction,
 	addNames, removeNames, findNames *redis.Script
 }
 
@@ -31,7 +31,7 @@ func newScripts() scripts {
 		mark: script("mark"), dueVisits: script("due_visits"), planVisits: script("plan_visits"),
 		work: script("work"), takeRechecks: script("take_rechecks"), compared: script("compared"), snapshot: script("snapshot"),
 		domain: script("domain"),
-		touch:  script("touch"), summaries: script("summaries"), keepSummaries: script("keep_summaries"),
+		touch:  script("touch"), summaries: script("summaries"), keepSummaries: script("keep_summaries"), setAction: script("set_action"),
 		addNames: script("add_names"), removeNames: script("remove_names"), findNames: script("find_names"),
 	}
 }

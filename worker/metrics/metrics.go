@@ -27,7 +27,7 @@ type Worker struct {
 	verifications, rechecks     *prometheus.CounterVec
 	webhooks                    *prometheus.CounterVec
 	webhookSeconds              prometheus.Histogram
-	recovered, repairs          *prometheus.CounterVec
+	recovered, repairs, actions *prometheus.CounterVec
 	drift                       *prometheus.GaugeVec
 	dryRun                      prometheus.Gauge
 }
@@ -77,6 +77,8 @@ func NewWorker(reg prometheus.Registerer) *Worker {
 		Help: "Names that a sync would add to the app's list or remove from it, at the last hourly reconciliation; only with PILOTSYNC_RECONCILE=report."}, []string{"app"})
 	m.rechecks = create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_looks_total",
 		Help: "Rechecks of domains whose verification had ended, by the state that the domain has after it."}, []string{"result"})
+	m.actions = create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_serverpilot_actions_total",
+		Help: "ServerPilot's actions for writes of lists, each read once after a minute, by status: open, success, error (it ended with errors), other."}, []string{"status"})
 	m.repairs = create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_strays_total",
 		Help: "What asynq would have left for ever, by kind: unreadable (message), mislabelled (it lacks its id or queue), hollow (an id without a task), unleased (active without a lease), unregistered (queue); and by what was done: quarantined, relabelled, removed, leased, registered."}, []string{"kind", "action"})
 	m.showZeros()
@@ -105,6 +107,7 @@ func (m *Worker) showZeros() {
 	show(m.verifications, postponed)
 	show(m.rechecks, string(tasks.Done), string(tasks.DoneWithoutSSL), string(tasks.Failed), string(tasks.CheckingSSL), string(tasks.CheckingDNS))
 	show(m.webhooks, webhook.Results()...)
+	show(m.actions, string(serverpilot.ActionOpen), string(serverpilot.ActionSuccess), string(serverpilot.ActionError), "other")
 	show(m.recovered, string(LostChange), string(LostSync), string(LostVerification))
 	for _, r := range janitor.Repairs() {
 		m.repairs.WithLabelValues(r.Kind, r.Action)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"pilotsync/internal/serverpilot"
 	"pilotsync/tasks"
 	"pilotsync/worker/janitor"
 	"pilotsync/worker/listsync"
@@ -38,6 +39,16 @@ func (m *Worker) Settled(s listsync.Settlement) {
 func (m *Worker) APICalled(op string, status int, took time.Duration) {
 	m.apiCalls.WithLabelValues(endpointLabel(op), statusLabel(status)).Inc()
 	m.apiSeconds.WithLabelValues(endpointLabel(op)).Observe(took.Seconds())
+}
+
+// ActionRead counts an action of ServerPilot that was read.
+func (m *Worker) ActionRead(status serverpilot.ActionStatus) {
+	switch status {
+	case serverpilot.ActionOpen, serverpilot.ActionSuccess, serverpilot.ActionError:
+	default:
+		status = "other"
+	}
+	m.actions.WithLabelValues(string(status)).Inc()
 }
 
 // AmbiguousWrite counts a write of a list whose outcome isn't known.

@@ -34,6 +34,7 @@ final class Causes
         'NameProtected' => ['{name} is protected (PILOTSYNC_PROTECTED): it is never taken off the list', 'If it is to leave the list, take it out of PILOTSYNC_PROTECTED and remove the domain again.', 'operator', false],
         'NameNotCertifiable' => ['Let\'s Encrypt never certifies {name}: {rule}', 'Map another name. Or install a certificate of your own on the app in ServerPilot.', 'operator', true],
         'ServerDisconnected' => ['the app\'s server has not been connected to ServerPilot since {since}', 'Check that the server runs and that its ServerPilot agent reaches ServerPilot. Until then no change takes effect.', 'operator', true],
+        'ActionFailed' => ['ServerPilot\'s action {message} for the last change of app {app}\'s list ended with errors', 'See whether the app\'s domains work. If one doesn\'t, save the app\'s domains in ServerPilot once more. pilotsync doesn\'t write them again because of this.', 'operator', true],
         'CouldNotCheck' => ['could not be checked yet: {message}', 'Nothing: pilotsync tries again by itself.', 'nobody', true],
         'NotOnList' => ['{name} is not on ServerPilot\'s list of app {app} right now[; {message}]', 'If it lasts, see what holds up the syncs of app {app}: pilotsync apps.', 'nobody', true],
         'OnTwoApps' => ['{name} is on the list of app {app}, too; ServerPilot serves it from app {served}', 'Remove {name} from the app that it doesn\'t belong to. Of two apps on a server, ServerPilot serves the one whose name comes first in the alphabet.', 'operator', true],
