@@ -20,3 +20,12 @@ func (w *Worker) Maintain(ctx context.Context) error {
 	}
 	return errors.Join(errs...)
 }
+
+// AskServerPilot makes one maintenance of what only ServerPilot knows.
+func (w *Worker) AskServerPilot(ctx context.Context) error {
+	var errs []error
+	for _, step := range w.connections.steps {
+		errs = append(errs, step(ctx))
+	}
+	return errors.Join(errs...)
+}
