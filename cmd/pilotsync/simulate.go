@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"pilotsync/internal/embeddedredis"
 	"pilotsync/internal/simulator"
 	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
@@ -23,6 +24,8 @@ type simulateCmd struct {
 	Listen       string        `help:"Address of the API and of the control endpoints under /_simulator/." default:"127.0.0.1:0"`
 	DNSListen    string        `name:"dns-listen" help:"Address of the DNS server, UDP and TCP." default:"127.0.0.1:0"`
 	TLSListen    string        `name:"tls-listen" help:"Address of the web servers' TLS." default:"127.0.0.1:0"`
+	Redis        bool          `help:"Also start a Redis in memory, for workers and producers. It keeps nothing."`
+	RedisListen  string        `name:"redis-listen" help:"Address of this Redis." default:"127.0.0.1:0"`
 	App          []string      `help:"Id of an app; give it again for more." default:"app1"`
 	ClientID     string        `name:"client-id" help:"The account's client id." default:"sim"`
 	APIKey       string        `name:"api-key" help:"The account's API key." default:"sim-key"`
@@ -51,13 +54,15 @@ type simulateCmd struct {
 
 // Help is shown under the command's own --help.
 func (*simulateCmd) Help() string {
-	return `Prints the settings with which a worker talks to the simulator, and runs until SIGTERM or SIGINT. A word in a domain's name decides how the domain behaves; the output lists the words.
+	return `Prints the settings with which a worker talks to the simulator, and runs until SIGTERM or SIGINT. With --redis they are all that workers, producers and the dashboard need. A word in a domain's name decides how the domain behaves; the output lists the words.
 
 The simulator has every call of ServerPilot's API, as documented: servers, system users, databases, SSH keys, apps, SSL and actions. Options choose what the documentation leaves open. Other clients can use it, too.
 
 While it runs, POST /_simulator/status takes {"app":"app1","status":403}, and has the API answer so for the app, or without "app" for the account. The status 0 ends it.
 
 Examples:
+
+    pilotsync simulate --redis > sim.env
 
     pilotsync simulate --app=app1 --cert-delay=10s > sim.env
 
@@ -185,6 +190,14 @@ func (c *simulateCmd) Run(ctx context.Context, s *terminal.Streams) (err error) 
 		}
 		defer func() { err = errors.Join(err, remove()) }()
 		worker = [][2]string{{"PILOTSYNC_CONFIG", file}}
+	}
+	if c.Redis {
+		redis, startErr := embeddedredis.Start(c.RedisListen)
+		if startErr != nil {
+			return startErr
+		}
+		defer redis.Close()
+		worker = append(worker, [2]string{"REDIS_URL", redis.URL()})
 	}
 	if err := c.printSettings(s.Out, sim, worker, caFile); err != nil {
 		return fmt.Errorf("print the simulator's addresses: %w", err)

@@ -281,3 +281,25 @@ func TestSimulateKeepsOddNamesByDefault(t *testing.T) {
 		t.Errorf("the choices are %+v", got)
 	}
 }
+
+func TestSimulateWithItsRedisNeedsNoServer(t *testing.T) {
+	t.Parallel()
+	lines, stop := startSimulate(t, "--redis", "--latency=0s", "--cert-delay=0s")
+	env := vars{"PILOTSYNC_SSL_DELAYS": "1s,1s,1s", "PILOTSYNC_LISTEN": "127.0.0.1:0"}
+	for _, line := range lines {
+		if name, value, ok := strings.Cut(strings.TrimPrefix(line, "export "), "="); ok && strings.HasPrefix(line, "export ") {
+			env[name] = strings.Trim(value, "'")
+		}
+	}
+	w := startWorker(t, env)
+	if got := command(t, env, "", "enqueue", "add", "--wait", "--timeout=2m", "shop.example.com"); got.code != exitDone {
+		t.Errorf("enqueue: %+v\n%s", got, w.log)
+	}
+	w.stop()
+	if err := stop(); err != nil {
+		t.Errorf("at the end: %v", err)
+	}
+	if got := command(t, env, "", "status"); got.code == exitDone {
+		t.Errorf("Redis runs on: %+v", got)
+	}
+}

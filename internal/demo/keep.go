@@ -47,7 +47,7 @@ func (svc *services) printSuggestions(out io.Writer, program, ca string, apps []
 	for _, app := range apps {
 		ids = append(ids, app.id)
 	}
-	fmt.Fprintf(&b, "  export REDIS_URL=%s\n", svc.redisURL())
+	fmt.Fprintf(&b, "  export REDIS_URL=%s\n", svc.redis.URL())
 	for _, setting := range svc.sim.WorkerSettings([][2]string{{"WU_SERVER_PILOT_CLIENT_ID", clientID},
 		{"WU_SERVER_PILOT_API_KEY", apiKey}, {"WU_SERVER_PILOT_APP_ID", strings.Join(ids, ",")}}, ca) {
 		fmt.Fprintf(&b, "  export %s=%s\n", setting[0], simulator.ShellQuote(setting[1]))

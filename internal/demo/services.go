@@ -9,13 +9,13 @@ import (
 	"net"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
 	"pilotsync/enqueue"
 	"pilotsync/internal/dashboard"
+	"pilotsync/internal/embeddedredis"
 	"pilotsync/internal/serverpilot"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
@@ -45,7 +45,7 @@ func sslDelays() []time.Duration {
 // services are everything the demo needs, on loopback and in this process: a Redis, a
 // simulated ServerPilot, and a real worker with its dashboard.
 type services struct {
-	redis  *miniredis.Miniredis
+	redis  *embeddedredis.Redis
 	sim    *simulator.Simulator
 	rdb    *redis.Client
 	ledger *ledger.Ledger
@@ -63,14 +63,14 @@ type services struct {
 
 // start starts the services; the caller must close them.
 func start(apps []appCase, version string, log io.Writer) (_ *services, err error) {
-	svc := &services{redis: miniredis.NewMiniRedis(), log: newLogger(log), stop: func() {}, running: &errgroup.Group{}}
+	svc := &services{log: newLogger(log), stop: func() {}, running: &errgroup.Group{}}
 	defer func() {
 		if err != nil {
 			_ = svc.close()
 		}
 	}()
-	if err := svc.redis.Start(); err != nil {
-		return nil, fmt.Errorf("start the embedded Redis: %w", err)
+	if svc.redis, err = embeddedredis.Start("127.0.0.1:0"); err != nil {
+		return nil, err
 	}
 	options := simulator.Options{Latency: latency, CertDelay: certDelay, SiteSecret: []byte(siteSecret)}
 	var ids []string
@@ -92,7 +92,7 @@ func start(apps []appCase, version string, log io.Writer) (_ *services, err erro
 	return svc, svc.run(ids, version)
 }
 
-// run starts the worker, the dashboard and the clock.
+// run starts the worker and the dashboard.
 func (svc *services) run(apps []string, version string) error {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(svc.sim.CAPEM())
@@ -134,27 +134,8 @@ func (svc *services) run(apps []string, version string) error {
 		defer func() { _ = site.Close() }()
 		return dashboard.Serve(ctx, listener, site.Handler(), stdlog.New(svc.log.Out, "dashboard: ", stdlog.LstdFlags))
 	})
-	running.Go(func() error { svc.moveClock(ctx); return nil })
 	return nil
 }
-
-// moveClock moves the clock of miniredis, which doesn't move by itself.
-func (svc *services) moveClock(ctx context.Context) {
-	ticker := time.NewTicker(500 * time.Millisecond)
-	defer ticker.Stop()
-	last := time.Now()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-ticker.C:
-			svc.redis.FastForward(now.Sub(last))
-			last = now
-		}
-	}
-}
-
-func (svc *services) redisURL() string { return "redis://" + svc.redis.Addr() + "/0" }
 
 // close stops the worker first, since it needs everything else, and returns the error
 // of the worker or the dashboard.
@@ -170,7 +151,9 @@ func (svc *services) close() error {
 	if svc.sim != nil {
 		svc.sim.Close()
 	}
-	svc.redis.Close()
+	if svc.redis != nil {
+		svc.redis.Close()
+	}
 	return err
 }
 
