@@ -71,8 +71,7 @@ func (s *shell) run(line string) (output string, code int) {
 func TestTheTrialAndDailyWorkRunAsShown(t *testing.T) {
 	harness.Long(t)
 	t.Parallel()
-	server := redistest.New(t)
-	s := newShell(t, "REDIS_URL=redis://"+server.Addr+"/0", "PILOTSYNC_LISTEN=off", "PILOTSYNC_API_RATE=0")
+	s := newShell(t, "PILOTSYNC_LISTEN=off", "PILOTSYNC_API_RATE=0")
 	var trial []string
 	for _, line := range section(t, "docs/getting-started.md", "Try it without ServerPilot") {
 		if strings.Contains(line, "simulate ") || strings.Contains(line, "sim.env") {
