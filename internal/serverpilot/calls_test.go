@@ -112,7 +112,7 @@ func TestKindOfEveryAnswer(t *testing.T) {
 			check(OpSetDomains, err, tc.write)
 			if tc.status >= 300 { // what it answers on success is another matter
 				_, err = c.EnableAutoSSL(t.Context(), "app1")
-			check(OpEnableAutoSSL, err, tc.write)
+				check(OpEnableAutoSSL, err, tc.write)
 			}
 		})
 	}
