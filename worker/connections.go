@@ -146,8 +146,11 @@ func (c *connections) renew(ctx context.Context, id string, s *appServer) error 
 func (c *connections) record(ctx context.Context, id string, s *appServer) (ledger.Connection, error) {
 	for len(s.apps) > 0 {
 		known, err := c.ledger.Connections(ctx, s.apps[0])
-		if err != nil || known[0].Server == id {
-			return known[0], err
+		if err != nil {
+			return ledger.Connection{}, err
+		}
+		if known[0].Server == id {
+			return known[0], nil
 		}
 		s.apps = s.apps[1:]
 	}
