@@ -133,7 +133,7 @@ func serves(pattern, words string) purpose {
 // idlePurposes are the purposes of commands that an idle worker sends, too. The first match counts.
 func idlePurposes() []purpose {
 	return []purpose{
-		serves(`script asynq:\{\w+\}:pending asynq:\{\w+\}:scheduled`, "a look at each queue each 2 s: it finds tasks of which no notification came"),
+		serves(`script asynq:\{\w+\}:pending asynq:\{\w+\}:scheduled`, "a poll of each queue each 2 s: it finds tasks of which no notification came"),
 		serves(`script asynq:\{\w+\}:pending`, "asynq asks for a task; when a worker starts, and after a notification"),
 		serves(`script asynq:\{\w+\}:(scheduled|retry) asynq`, "asynq moves due tasks to their queue, when some are due"),
 		serves(`script asynq:servers:|zadd asynq:(servers|workers)`, "asynq's heartbeat, 3 a queue each 5 s: dashboard and asynqmon list workers by it"),

@@ -45,7 +45,6 @@ func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Reco
 }
 
 func (c *collector) facts(ctx context.Context, v tasks.Verify, r listsync.Record) (certcheck.Facts, error) {
-	var notReady *taskerr.NotReadyError
 	settings := c.registry.Load().AppSettings[v.AppID]
 	facts := certcheck.Facts{
 		Domain: r.Domain, Names: r.Names, Probes: map[string]certcheck.Probe{}, Expected: settings.Expected.Networks,
@@ -53,26 +52,17 @@ func (c *collector) facts(ctx context.Context, v tasks.Verify, r listsync.Record
 		AutoSSL: certcheck.AutoSSL{KeepOff: settings.AutoSSLOff},
 	}
 	app, err := c.apps.App(ctx, v.AppID, !v.Recheck)
-	switch {
-	case err == nil:
-		if facts.OffList, facts.Repair, err = c.offList(ctx, app, r, !v.Recheck); err != nil {
-			return facts, err
-		}
-		facts.AutoSSL = statusOfAutoSSL(app, settings)
-		if facts.Shared, err = c.shared.warnings(ctx, app, r.Names); err != nil {
-			return facts, err
-		}
-		if covered := serverpilot.CoverageOf(app); covered != nil { // certificates come after the sync
-			if err := c.ledger.RecordAppDetails(ctx, app.ID, app.ServerID, covered); err != nil {
-				return facts, err
-			}
-		}
-	case !settings.Expected.Only || ctx.Err() != nil || errors.As(err, &notReady):
+	if err != nil && isNeeded(ctx, settings, err) {
 		return facts, err
+	}
+	if err == nil {
+		if err := c.addApp(ctx, &facts, app, settings, v, r); err != nil {
+			return facts, err
+		}
 	}
 	if app.ServerID != "" || !settings.Expected.Only {
 		server, err := c.apps.Server(ctx, v.AppID, app.ServerID, !v.Recheck)
-		if err != nil && (!settings.Expected.Only || ctx.Err() != nil || errors.As(err, &notReady)) {
+		if err != nil && isNeeded(ctx, settings, err) {
 			return facts, err
 		}
 		facts.Expected, facts.DisconnectedSince = settings.Expected.With(server.LastAddress), server.DisconnectedSince()
@@ -88,6 +78,28 @@ func (c *collector) facts(ctx context.Context, v tasks.Verify, r listsync.Record
 		}
 	}
 	return facts, ctx.Err() // a canceled probe says nothing
+}
+
+// isNeeded reports whether a verification can't go on after ServerPilot failed with err. It can if
+// the settings have the only expected addresses.
+func isNeeded(ctx context.Context, settings certcheck.AppSettings, err error) bool {
+	var notReady *taskerr.NotReadyError
+	return !settings.Expected.Only || ctx.Err() != nil || errors.As(err, &notReady)
+}
+
+// addApp adds what an app in ServerPilot says about a record's names, and records its certificates.
+func (c *collector) addApp(ctx context.Context, facts *certcheck.Facts, app serverpilot.App, settings certcheck.AppSettings, v tasks.Verify, r listsync.Record) (err error) {
+	if facts.OffList, facts.Repair, err = c.offList(ctx, app, r, !v.Recheck); err != nil {
+		return err
+	}
+	facts.AutoSSL = statusOfAutoSSL(app, settings)
+	if facts.Shared, err = c.shared.warnings(ctx, app, r.Names); err != nil {
+		return err
+	}
+	if covered := serverpilot.CoverageOf(app); covered != nil { // certificates come after the sync
+		return c.ledger.RecordAppDetails(ctx, app.ID, app.ServerID, covered)
+	}
+	return nil
 }
 
 // probe probes the names on the list, in parallel.

@@ -120,33 +120,14 @@ func (p *pass) reconciles(w ledger.Work) bool {
 // visit does what is due for an app, and plans its next visit. It plans none, and the app stays
 // due, if another worker has to do something.
 func (p *pass) visit(ctx context.Context, w ledger.Work, state taskState) (*ledger.PlannedVisit, error) {
-	left := false
-	if w.Outbox > 0 {
-		if p.serves(w.App) {
-			if err := p.outbox.flush(ctx, w.App); err != nil {
-				return nil, err
-			}
-		} else {
-			left = p.leftTo(w.App, func(ledger.Worker) bool { return true })
-		}
-		w.Outbox = 0
+	eventsLeft, err := p.flushOutbox(ctx, &w)
+	if err != nil {
+		return nil, err
 	}
-	if afterDryRun(w) {
-		if p.serves(w.App) && p.dryRuns.enabled {
-			if err := p.dryRuns.end(ctx, w.App); err != nil {
-				return nil, err
-			}
-			w.Awake = true
-		} else {
-			left = left || p.leftTo(w.App, func(other ledger.Worker) bool { return !other.DryRun })
-			w.Pending = 0 // waits for the end of the dry run
-		}
-		w.DryRun = false
+	dryRunLeft, err := p.endDryRun(ctx, &w)
+	if err != nil || !p.all {
+		return nil, err
 	}
-	if !p.all {
-		return nil, nil
-	}
-	var err error
 	if !w.Paused {
 		if w.Awake, err = p.recoverSync(ctx, w, state, p.now); err != nil {
 			return nil, err
@@ -163,10 +144,38 @@ func (p *pass) visit(ctx context.Context, w ledger.Work, state taskState) (*ledg
 			return nil, err
 		}
 	}
-	if left {
+	if eventsLeft || dryRunLeft {
 		return nil, nil
 	}
 	return p.plan(w), nil
+}
+
+// flushOutbox flushes an app's outbox, and notes in w that it is empty. It reports whether that is
+// left to another worker.
+func (p *pass) flushOutbox(ctx context.Context, w *ledger.Work) (left bool, err error) {
+	if w.Outbox == 0 {
+		return false, nil
+	}
+	w.Outbox = 0
+	if p.serves(w.App) {
+		return false, p.outbox.flush(ctx, w.App)
+	}
+	return p.leftTo(w.App, func(ledger.Worker) bool { return true }), nil
+}
+
+// endDryRun wakes an app whose changes wait for the end of a dry run, and notes that in w. It
+// reports whether that is left to another worker.
+func (p *pass) endDryRun(ctx context.Context, w *ledger.Work) (left bool, err error) {
+	if !afterDryRun(*w) {
+		return false, nil
+	}
+	w.DryRun = false
+	if p.serves(w.App) && p.dryRuns.enabled {
+		w.Awake = true
+		return false, p.dryRuns.end(ctx, w.App)
+	}
+	w.Pending = 0 // waits for the end of the dry run
+	return p.leftTo(w.App, func(other ledger.Worker) bool { return !other.DryRun }), nil
 }
 
 // plan plans the next visit of an app by what is left of its work. An app that had a sync is

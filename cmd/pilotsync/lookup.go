@@ -64,26 +64,14 @@ func (f *lookupFlags) lookup(ctx context.Context, s *terminal.Streams, readOther
 	if err != nil {
 		return err
 	}
-	target := precheck.Target{Expected: expectedAt(set, app, netip.Addr{})}
-	if app == "" && len(target.Expected) == 0 && len(set.Accounts) > 0 {
-		return usageError{fmt.Errorf("--app is missing; it takes one of the apps that the settings name: several are configured, and PILOTSYNC_EXPECTED_ADDRESSES is empty")}
-	}
+	var target precheck.Target
 	if app == "" {
-		why := "No account is set"
-		if len(set.Accounts) > 0 {
-			why = "Several apps are configured, and --app names none"
-		}
-		s.Noticef("%s: no list is read, and DNS is compared with PILOTSYNC_EXPECTED_ADDRESSES only.", why)
+		target, err = targetWithoutApp(s, set)
 	} else {
-		var others []string
-		if readOthers {
-			others = slices.DeleteFunc(slices.Clone(account.Apps), func(id string) bool { return id == app })
-		}
-		if target, err = loadTarget(ctx, set, account, app, others); err != nil && !errors.Is(err, precheck.ErrOtherApp) {
-			return err
-		} else if err != nil {
-			s.Noticef("%s", text.Printable(err.Error()))
-		}
+		target, err = readTarget(ctx, s, set, account, app, readOthers)
+	}
+	if err != nil {
+		return err
 	}
 	if len(target.Expected) == 0 {
 		s.Noticef("Where DNS should point isn't known: set PILOTSYNC_EXPECTED_ADDRESSES to the address of the app's server.")
@@ -94,6 +82,35 @@ func (f *lookupFlags) lookup(ctx context.Context, s *terminal.Streams, readOther
 		target.Keys = own.Keys
 	}
 	return do(set, target)
+}
+
+// targetWithoutApp returns what the settings alone say.
+func targetWithoutApp(s *terminal.Streams, set config.Worker) (precheck.Target, error) {
+	target := precheck.Target{Expected: expectedAt(set, "", netip.Addr{})}
+	reason := "No account is set"
+	if len(set.Accounts) > 0 {
+		if len(target.Expected) == 0 {
+			return target, usageError{fmt.Errorf("--app is missing; it takes one of the apps that the settings name: several are configured, and PILOTSYNC_EXPECTED_ADDRESSES is empty")}
+		}
+		reason = "Several apps are configured, and --app names none"
+	}
+	s.Noticef("%s: no list is read, and DNS is compared with PILOTSYNC_EXPECTED_ADDRESSES only.", reason)
+	return target, nil
+}
+
+// readTarget reads an app, and the other apps of its account if readOthers is true. A notice says
+// which of these can't be read.
+func readTarget(ctx context.Context, s *terminal.Streams, set config.Worker, account config.Account, app string, readOthers bool) (precheck.Target, error) {
+	var others []string
+	if readOthers {
+		others = slices.DeleteFunc(slices.Clone(account.Apps), func(id string) bool { return id == app })
+	}
+	target, err := loadTarget(ctx, set, account, app, others)
+	if errors.Is(err, precheck.ErrOtherApp) {
+		s.Noticef("%s", text.Printable(err.Error()))
+		return target, nil
+	}
+	return target, err
 }
 
 // account is the account and the app that are meant; the app is empty if there is none.

@@ -147,19 +147,23 @@ func works(code tasks.Code) bool {
 
 // cause explains what was found of one name. What has to be repaired first comes first.
 func (t Target) cause(facts certcheck.Facts, name string) tasks.Cause {
-	seen := facts.Cause(name)
-	switch {
-	case seen.Code == tasks.CauseNameNotCertifiable:
+	seen, probe := facts.Cause(name), facts.Probes[name]
+	if seen.Code == tasks.CauseNameNotCertifiable {
 		return seen
-	case t.OtherApps[name] != "" && !t.Listed[name]:
-		return tasks.Cause{Code: tasks.CauseOnAnotherApp, Params: tasks.Params{Name: name, App: t.OtherApps[name]}}
-	case name == facts.Domain && !t.Listed[name] && t.missing(facts.Names) > listsync.Limit-len(t.Listed)-t.reserved:
-		return tasks.Cause{Code: tasks.CauseListFull, Params: tasks.Params{Name: facts.Domain, Count: len(t.Listed) + t.reserved, Limit: listsync.Limit, Need: t.missing(facts.Names)}}
-	case seen.Code == tasks.CauseWorks && facts.Probes[name].DNS == certcheck.Proxied && !t.Listed[name]:
-		return tasks.Cause{Code: tasks.CauseOriginUnknown, Params: tasks.Params{Name: name, Provider: facts.Probes[name].Provider, Expected: facts.ExpectedTexts()}}
+	}
+	if !t.Listed[name] {
+		if c := t.cantBeListed(facts, name); c.Code != "" {
+			return c
+		}
+	}
+	switch {
 	case seen.Code == tasks.CauseAutoSSLStarted:
 		return tasks.Cause{Code: tasks.CauseWouldWork, Params: tasks.Params{Name: name}}
-	case t.Listed[name] || !awaitsCertificate(facts.Probes[name], seen.Code):
+	case t.Listed[name]:
+		return seen
+	case seen.Code == tasks.CauseWorks && probe.DNS == certcheck.Proxied:
+		return tasks.Cause{Code: tasks.CauseOriginUnknown, Params: tasks.Params{Name: name, Provider: probe.Provider, Expected: facts.ExpectedTexts()}}
+	case !awaitsCertificate(probe, seen.Code):
 		return seen
 	case t.AutoSSL.Custom:
 		return tasks.Cause{Code: tasks.CauseCustomCertificate, Params: tasks.Params{Name: name, App: t.App}}
@@ -167,6 +171,19 @@ func (t Target) cause(facts certcheck.Facts, name string) tasks.Cause {
 		return tasks.Cause{Code: tasks.CauseAutoSSLOff, Params: tasks.Params{Name: name, App: t.App}}
 	}
 	return tasks.Cause{Code: tasks.CauseWouldWork, Params: tasks.Params{Name: name}}
+}
+
+// cantBeListed returns why a name that isn't on the app's list can't be put there; a zero Cause if
+// it can.
+func (t Target) cantBeListed(facts certcheck.Facts, name string) tasks.Cause {
+	if other := t.OtherApps[name]; other != "" {
+		return tasks.Cause{Code: tasks.CauseOnAnotherApp, Params: tasks.Params{Name: name, App: other}}
+	}
+	taken, need := len(t.Listed)+t.reserved, t.missing(facts.Names)
+	if name == facts.Domain && need > listsync.Limit-taken {
+		return tasks.Cause{Code: tasks.CauseListFull, Params: tasks.Params{Name: name, Count: taken, Limit: listsync.Limit, Need: need}}
+	}
+	return tasks.Cause{}
 }
 
 // Reserve takes the places that a domain's names would need on the list. Domains that are

@@ -20,26 +20,25 @@ type RecordStatus struct {
 // StatusOf compares a record with what the probe found of its name. It sets Action if Status
 // is right, missing or wrong.
 func StatusOf(r tasks.DNSRecord, probe certcheck.Probe, expected []netip.Prefix) RecordStatus {
-	s := RecordStatus{DNSRecord: r, Found: []string{}}
-	right, wrong := false, false
-	for _, a := range probe.Addresses {
-		if r.Type == "A" && !a.Is4() || r.Type == "AAAA" && a.Is4() {
-			continue
-		}
+	s := RecordStatus{DNSRecord: r, Found: []string{}} // [] in JSON, not null
+	found := slices.DeleteFunc(slices.Clone(probe.Addresses), func(a netip.Addr) bool { return r.Type == "A" && !a.Is4() || r.Type == "AAAA" && a.Is4() })
+	unexpected := 0
+	for _, a := range found {
 		s.Found = append(s.Found, a.String())
-		isExpected := slices.ContainsFunc(expected, func(p netip.Prefix) bool { return p.Contains(a) })
-		right, wrong = right || isExpected, wrong || !isExpected
+		if !slices.ContainsFunc(expected, func(p netip.Prefix) bool { return p.Contains(a) }) {
+			unexpected++
+		}
 	}
 	switch {
 	case probe.DNS == certcheck.Proxied:
 		s.Status = "proxied"
 	case probe.DNS == certcheck.DNSUnknown || probe.DNS == certcheck.Bogus:
 		s.Status = "unknown"
-	case len(s.Found) == 0 && probe.DNS == certcheck.PointsHere: // by the other family's record
+	case len(found) == 0 && probe.DNS == certcheck.PointsHere: // by the other family's record
 		s.Status = "optional"
-	case len(s.Found) == 0:
+	case len(found) == 0:
 		s.Status, s.Action = "missing", tasks.RecordSet
-	case right && !wrong:
+	case unexpected == 0:
 		s.Status, s.Action = "right", tasks.RecordKeep
 	default:
 		s.Status, s.Action = "wrong", tasks.RecordChange

@@ -60,37 +60,36 @@ func (c Client) Eval(ctx context.Context, script string, keys []string, args ...
 	return c.script(ctx, keys, args, func() *redis.Cmd { return c.UniversalClient.Eval(ctx, script, keys, args...) })
 }
 
-// script runs a script of asynq by send, or as this package has it.
+// script runs a script of asynq by send, or does what this package does in its place.
 func (c Client) script(ctx context.Context, keys []string, args []any, send func() *redis.Cmd) *redis.Cmd {
 	name, kinds := parseKeys(keys)
-	has := func(i int, kind string) bool { return i < len(kinds) && kinds[i] == kind }
+	op := operationOf(kinds, len(args))
 	var q *queue // of this process's server; nil if it has none
 	if c.poller != nil {
 		q = c.poller.queues[name]
 	}
-	switch {
-	case name == "":
-		return send()
-	case has(0, kindTask) && has(1, kindPending) && len(args) == 3:
+	if op == opEnqueue {
 		return c.enqueue(ctx, q, name, keys, args)
-	case q == nil:
+	}
+	if q == nil {
 		return send()
-	case has(0, kindPending):
+	}
+	switch op {
+	case opDequeue:
 		return c.dequeue(ctx, q, send)
-	case has(1, kindPending): // from the set of scheduled tasks, or of retries
+	case opForward:
 		return c.forward(ctx, q, kinds[0], args, send)
-	case has(0, kindActive) && has(2, kindPending): // put back by a worker that stops
+	case opRequeue:
 		cmd := send()
 		c.publish(ctx, name)
 		return cmd
-	case has(0, kindActive) && has(2, kindCompleted):
+	case opComplete:
 		if keep := c.poller.keep[name]; keep > 0 && len(args) > 2 {
 			args[2] = time.Now().Add(keep).Unix() // asynq made args for this call
 		}
-		return send()
-	case has(0, kindTask) && has(1, kindScheduled):
+	case opSchedule:
 		return delaying(q, kindScheduled, args, 1, send)
-	case has(0, kindTask) && has(3, kindRetry):
+	case opRetry:
 		return delaying(q, kindRetry, args, 2, send)
 	}
 	return send()
@@ -110,7 +109,7 @@ func (c Client) enqueue(ctx context.Context, q *queue, name string, keys []strin
 	return cmd
 }
 
-// publish notifies the workers. If that fails, they find the tasks by looking.
+// publish notifies the workers. If that fails, they find the tasks by polling.
 func (c Client) publish(ctx context.Context, queue string) {
 	_ = c.Publish(ctx, tasks.QueuedChannel, queue).Err()
 }

@@ -4,7 +4,7 @@
 -- ARGV     message, id, time in ns; the channel, or an empty string for none, and the queue's name
 -- Returns  1, or 0 if the id is taken
 --
--- A user that may not publish still enqueues: workers then find the task by looking.
+-- A user that may not publish still enqueues: workers then find the task by polling.
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return 0
 end

@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	// lookInterval is the longest time that a task waits without a notification. Other
+	// pollInterval is the longest time that a task waits without a notification. Other
 	// producers send none, a worker dies before it sends one, and one can be lost.
-	lookInterval = 2 * time.Second
+	pollInterval = 2 * time.Second
 	// pingInterval is how often a subscription without messages is checked.
 	pingInterval = 10 * time.Second
 	// subscribeDelay is the delay after Redis refused the subscription.
@@ -31,107 +31,107 @@ const (
 // after a random delay.
 const forAnyone = " retry"
 
-//go:embed look.lua
-var lookSource string
+//go:embed poll.lua
+var pollSource string
 
-// Poller knows which queues of a worker may have tasks. It looks at Redis, never changes it, and
-// a wrong guess costs time only.
+// Poller knows which queues of a worker may have tasks. It only reads from Redis, and a wrong
+// guess costs time only.
 type Poller struct {
 	rdb      redis.UniversalClient
 	log      *logrus.Entry
 	queues   map[string]*queue
-	look     *redis.Script
+	script   *redis.Script
 	stopping <-chan struct{}
 	keep     map[string]time.Duration
-	interval time.Duration // of looks
+	interval time.Duration // between two polls
 }
 
 // New returns a Poller of all queues. Servers stop waiting when stopping is closed, and take no
 // further task. keep is how long the finished tasks of a queue are kept, whatever the producer
 // wrote into them. A queue without it leaves that to the producer.
 func New(rdb redis.UniversalClient, stopping <-chan struct{}, keep map[string]time.Duration, log *logrus.Entry) *Poller {
-	p := &Poller{rdb: rdb, log: log, keep: keep, queues: map[string]*queue{}, look: redis.NewScript(lookSource), stopping: stopping, interval: lookInterval}
+	p := &Poller{rdb: rdb, log: log, keep: keep, queues: map[string]*queue{}, script: redis.NewScript(pollSource), stopping: stopping, interval: pollInterval}
 	for _, name := range tasks.Queues() {
 		p.queues[name] = newQueue(name)
 	}
 	return p
 }
 
-// Run looks at the queues and listens to notifications until ctx ends.
+// Run polls the queues and listens to notifications until ctx ends.
 func (p *Poller) Run(ctx context.Context) {
-	looks := make(chan struct{}, 1)
+	polls := make(chan struct{}, 1)
 	listening := make(chan struct{})
 	go func() {
 		defer close(listening)
-		p.listen(ctx, func() { notify(looks) })
+		p.listen(ctx, func() { notify(polls) })
 	}()
 	ticker := time.NewTicker(p.interval)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
-		p.lookAtAll(ctx)
+		p.pollAll(ctx)
 		select {
 		case <-ctx.Done():
 		case <-ticker.C:
-		case <-looks:
+		case <-polls:
 		}
 	}
 	<-listening
 }
 
-// lookAtAll looks at all queues in one round trip. If that fails, the next look finds what this
-// one would have found, and the worker's monitor has logged it.
-func (p *Poller) lookAtAll(ctx context.Context) {
+// pollAll polls all queues in one round trip. If that fails, the next poll finds what this one
+// would have found, and the worker's monitor has logged it.
+func (p *Poller) pollAll(ctx context.Context) {
 	replies := map[string]*redis.Cmd{}
 	_, _ = p.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for name := range p.queues {
-			replies[name] = p.look.EvalSha(ctx, pipe, lookKeys(name))
+			replies[name] = p.script.EvalSha(ctx, pipe, pollKeys(name))
 		}
 		return nil
 	})
 	for name, reply := range replies {
 		if redis.HasErrorPrefix(reply.Err(), "NOSCRIPT") {
-			reply = p.look.Eval(ctx, p.rdb, lookKeys(name))
+			reply = p.script.Eval(ctx, p.rdb, pollKeys(name))
 		}
-		if seen, err := reply.Slice(); err == nil && len(seen) == 3 {
-			p.queues[name].seen(seen, time.Now())
+		if found, err := reply.Slice(); err == nil && len(found) == 3 {
+			p.queues[name].seen(found, time.Now())
 		}
 	}
 }
 
-func lookKeys(queue string) []string {
+func pollKeys(queue string) []string {
 	prefix := "asynq:{" + queue + "}:"
 	return []string{prefix + kindPending, prefix + kindScheduled, prefix + kindRetry}
 }
 
-// seen records what a look saw.
-func (q *queue) seen(answer []any, now time.Time) {
-	if n, _ := answer[0].(int64); n > 0 {
+// seen records the reply to a poll.
+func (q *queue) seen(reply []any, now time.Time) {
+	if n, _ := reply[0].(int64); n > 0 {
 		q.signal()
 	}
 	for i, set := range []string{kindScheduled, kindRetry} {
-		text, _ := answer[i+1].(string)
+		text, _ := reply[i+1].(string)
 		if due, err := strconv.ParseFloat(text, 64); err == nil && int64(due) <= now.Unix() {
 			q.found(set)
 		}
 	}
 }
 
-// listen hands on notifications until ctx ends. It calls look whenever Redis begins to send them,
+// listen passes on notifications until ctx ends. It calls poll whenever Redis begins to send them,
 // since it may have missed some before.
-func (p *Poller) listen(ctx context.Context, look func()) {
+func (p *Poller) listen(ctx context.Context, poll func()) {
 	warned := false
 	for ctx.Err() == nil {
 		subscription := p.rdb.Subscribe(ctx, tasks.QueuedChannel)
 		_, err := subscription.Receive(ctx)
 		if err == nil {
-			look()
-			p.handOn(ctx, subscription, look)
+			poll()
+			p.passOn(ctx, subscription, poll)
 		}
 		_ = subscription.Close()
 		var reply redis.Error
 		if errors.As(err, &reply) && !warned {
 			warned = true
-			p.log.WithError(err).Warnf("Redis refuses the subscription to %s: changes are found within %s in place of at once", tasks.QueuedChannel, p.interval)
+			p.log.WithError(err).Warnf("Redis refuses the subscription to %s: changes are found within %s instead of at once", tasks.QueuedChannel, p.interval)
 		}
 		select {
 		case <-ctx.Done():
@@ -140,8 +140,8 @@ func (p *Poller) listen(ctx context.Context, look func()) {
 	}
 }
 
-// handOn hands on a subscription's notifications. go-redis makes a broken one again.
-func (p *Poller) handOn(ctx context.Context, subscription *redis.PubSub, look func()) {
+// passOn passes on a subscription's notifications. go-redis makes a broken one again.
+func (p *Poller) passOn(ctx context.Context, subscription *redis.PubSub, poll func()) {
 	messages := subscription.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(pingInterval))
 	for {
 		select {
@@ -150,7 +150,7 @@ func (p *Poller) handOn(ctx context.Context, subscription *redis.PubSub, look fu
 		case m, open := <-messages:
 			switch m := m.(type) {
 			case *redis.Subscription:
-				look()
+				poll()
 			case *redis.Message:
 				p.notified(m.Payload)
 			}

@@ -17,7 +17,7 @@ import (
 	"pilotsync/test/redistest"
 )
 
-// never is an interval of looks in which no test ends.
+// never is an interval between polls that is longer than any test.
 const never = time.Hour
 
 // fixture is a worker with one queue on a real Redis. Its handler records each task's type.
@@ -92,7 +92,7 @@ func (f *fixture) await(kind string, n int) {
 func (f *fixture) awaitWait() {
 	f.t.Helper()
 	harness.AwaitTrue(f.t, "the worker listens", func() bool {
-		return f.sent.count("dequeue") > 0 && f.sent.count("look") > 1 // the second is that of the subscription
+		return f.sent.count("dequeue") > 0 && f.sent.count("poll") > 1 // the second is that of the subscription
 	})
 }
 
@@ -110,10 +110,10 @@ type recorder struct {
 	counts map[string]int
 }
 
-func (r *recorder) count(what string) int {
+func (r *recorder) count(script string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.counts[what]
+	return r.counts[script]
 }
 
 func (r *recorder) record(cmds ...redis.Cmder) {
@@ -132,7 +132,7 @@ func (r *recorder) record(cmds ...redis.Cmder) {
 		case first == kindPending && keys == 4:
 			r.counts["dequeue"]++
 		case first == kindPending && keys == 3:
-			r.counts["look"]++
+			r.counts["poll"]++
 		case first == kindScheduled, first == kindRetry:
 			r.counts["forward"]++
 		}
@@ -160,10 +160,10 @@ func onServer(addr string) func() redis.UniversalClient {
 	return func() redis.UniversalClient { return redis.NewClient(&redis.Options{Addr: addr}) }
 }
 
-func TestAnIdleQueueCostsOneLookPerInterval(t *testing.T) {
+func TestAnIdleQueueCostsOnePollPerInterval(t *testing.T) {
 	t.Parallel()
 	f := setup(t, 5*time.Millisecond, onServer(redistest.New(t).Addr), nil)
-	harness.AwaitTrue(t, "there were 50 looks", func() bool { return f.sent.count("look") >= 50 })
+	harness.AwaitTrue(t, "there were 50 polls", func() bool { return f.sent.count("poll") >= 50 })
 	if got := f.sent.count("dequeue"); got > 2 { // the first without the script
 		t.Errorf("it asked %d times for a task", got)
 	}
@@ -172,7 +172,7 @@ func TestAnIdleQueueCostsOneLookPerInterval(t *testing.T) {
 	}
 }
 
-func TestANotifiedTaskIsTakenWithoutALook(t *testing.T) {
+func TestANotifiedTaskIsTakenWithoutAPoll(t *testing.T) {
 	t.Parallel()
 	f := setup(t, never, onServer(redistest.New(t).Addr), nil)
 	f.awaitWait()
@@ -180,13 +180,13 @@ func TestANotifiedTaskIsTakenWithoutALook(t *testing.T) {
 		f.enqueue(For(f.rdb), "t")
 		f.await("t", n+1)
 	}
-	if got := f.sent.count("look"); got > 4 { // two at the start, each perhaps twice
-		t.Errorf("it looked %d times", got)
+	if got := f.sent.count("poll"); got > 4 { // two at the start, each perhaps twice
+		t.Errorf("it polled %d times", got)
 	}
 }
 
 // Another program's client doesn't notify; and a notification may be lost.
-func TestATaskWithoutANotificationIsFoundByLooking(t *testing.T) {
+func TestATaskWithoutANotificationIsFoundByPolling(t *testing.T) {
 	t.Parallel()
 	f := setup(t, 20*time.Millisecond, onServer(redistest.New(t).Addr), nil)
 	f.awaitWait()
@@ -196,7 +196,7 @@ func TestATaskWithoutANotificationIsFoundByLooking(t *testing.T) {
 	}
 }
 
-func TestABrokenSubscriptionIsMadeAgainAndWhatItMissedFound(t *testing.T) {
+func TestABrokenSubscriptionIsRenewedAndMissedTasksAreFound(t *testing.T) {
 	t.Parallel()
 	f := setup(t, never, onServer(redistest.New(t).Addr), nil)
 	f.awaitWait()
@@ -211,7 +211,7 @@ func TestABrokenSubscriptionIsMadeAgainAndWhatItMissedFound(t *testing.T) {
 	}
 }
 
-func TestAWorkerForwardsWhatItDelayedWithoutALook(t *testing.T) {
+func TestAWorkerForwardsWhatItDelayedWithoutAPoll(t *testing.T) {
 	t.Parallel()
 	failed := false
 	f := setup(t, never, onServer(redistest.New(t).Addr), func(*asynq.Task) error {
@@ -229,7 +229,7 @@ func TestAWorkerForwardsWhatItDelayedWithoutALook(t *testing.T) {
 	}
 }
 
-func TestWhatAnotherProcessDelayedIsFoundByLooking(t *testing.T) {
+func TestWhatAnotherProcessDelayedIsFoundByPolling(t *testing.T) {
 	t.Parallel()
 	f := setup(t, 20*time.Millisecond, onServer(redistest.New(t).Addr), nil)
 	f.enqueue(f.rdb, "t", asynq.ProcessIn(time.Second))
@@ -255,7 +255,7 @@ func TestFinishedTasksAreKeptAsLongAsTheWorkerSays(t *testing.T) {
 	}
 }
 
-// With looks an hour apart a server that didn't end its waits would hang.
+// With polls an hour apart a server that didn't end its waits would hang.
 func TestAWaitingServerStops(t *testing.T) {
 	t.Parallel()
 	f := setup(t, never, onServer(redistest.New(t).Addr), nil)
@@ -283,7 +283,7 @@ func TestNotificationsReachAWorkerOnACluster(t *testing.T) {
 }
 
 // An ACL file of an earlier release lacks the channel.
-func TestWithoutTheChannelTasksAreFoundByLooking(t *testing.T) {
+func TestWithoutTheChannelTasksAreFoundByPolling(t *testing.T) {
 	t.Parallel()
 	server := redistest.New(t)
 	admin := redis.NewClient(&redis.Options{Addr: server.Addr})

@@ -27,7 +27,7 @@ type queue struct {
 // delayed is what is known about one set of delayed tasks.
 type delayed struct {
 	own     []int64 // when tasks that this process delayed are due: seconds since 1970, ascending
-	overdue bool    // a look found a task that is due
+	overdue bool    // a poll found a task that is due
 }
 
 func newQueue(name string) *queue {
@@ -92,7 +92,7 @@ func (q *queue) delay(set string, until int64) {
 	notify(q.dueChanged)
 }
 
-// found records that a look found a task of a set that is due.
+// found records that a poll found a task of a set that is due.
 func (q *queue) found(set string) {
 	q.mu.Lock()
 	q.delayed[set].overdue = true
@@ -176,4 +176,56 @@ func parseKey(key string) (queue, kind string) {
 		kind = kindTask
 	}
 	return queue, kind
+}
+
+// operation is what a script of asynq does to a queue.
+type operation int
+
+const (
+	opOther operation = iota
+	opEnqueue
+	opDequeue
+	opForward // from the scheduled tasks or the retries to the pending ones
+	opRequeue // by a worker that stops
+	opComplete
+	opSchedule
+	opRetry
+)
+
+// operations has the first keys of each script, by their kinds; empty for any.
+var operations = []struct {
+	op    operation
+	kinds []string
+	args  int // number; 0 for any
+}{
+	{opEnqueue, []string{kindTask, kindPending}, 3},
+	{opDequeue, []string{kindPending}, 0},
+	{opForward, []string{kindScheduled, kindPending}, 0},
+	{opForward, []string{kindRetry, kindPending}, 0},
+	{opRequeue, []string{kindActive, "", kindPending}, 0},
+	{opComplete, []string{kindActive, "", kindCompleted}, 0},
+	{opSchedule, []string{kindTask, kindScheduled}, 0},
+	{opRetry, []string{kindTask, "", "", kindRetry}, 0},
+}
+
+// operationOf returns what a script does, by the kinds of its keys and its number of arguments.
+func operationOf(kinds []string, args int) operation {
+	for _, o := range operations {
+		if (o.args == 0 || o.args == args) && startsWith(kinds, o.kinds) {
+			return o.op
+		}
+	}
+	return opOther
+}
+
+func startsWith(kinds, first []string) bool {
+	if len(kinds) < len(first) {
+		return false
+	}
+	for i, kind := range first {
+		if kind != "" && kinds[i] != kind {
+			return false
+		}
+	}
+	return true
 }

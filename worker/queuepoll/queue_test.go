@@ -59,7 +59,7 @@ func TestTheEarliestOwnTaskIsForwardedFirst(t *testing.T) {
 	}
 	q.found(kindRetry)
 	if !q.isDue(kindRetry, now) || q.isDue(kindScheduled, now) || q.untilDue(now, time.Minute) > 0 {
-		t.Error("what a look found isn't due")
+		t.Error("what a poll found isn't due")
 	}
 }
 
@@ -67,7 +67,7 @@ func TestOneWaitIsClaimedOnce(t *testing.T) {
 	t.Parallel()
 	q := newQueue(tasks.QueueLists)
 	if q.mustWait() || q.claim() {
-		t.Error("a server waits before its first question")
+		t.Error("a server waits before its first request")
 	}
 	q.setIdle(true)
 	if !q.mustWait() || !q.claim() || q.claim() {

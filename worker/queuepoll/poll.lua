@@ -1,4 +1,4 @@
--- Looks at one of asynq's queues.
+-- Reads whether one of asynq's queues has tasks.
 --
 -- KEYS     the queue's list of pending tasks, and its sets of scheduled tasks and of retries
 -- Returns  how many tasks are pending; then, for each set, when its first task is due, in seconds
