@@ -49,7 +49,8 @@ final class StatusReader {
 	}
 
 	/**
-	 * The status of a domain from Redis only.
+	 * The status of a domain from Redis. Redis forgets a domain some time after it was rejected or removed. Then it is that of
+	 * the last event.
 	 *
 	 * @param string $domain The name.
 	 * @throws PilotsyncException If Redis doesn't answer.
@@ -61,7 +62,11 @@ final class StatusReader {
 		} catch ( InvalidInput $e ) {
 			return new DomainStatus( 'rejected', $e->getMessage() ); // It was never enqueued.
 		}
-		return $status ? DomainStatus::of_status( $status ) : null;
+		if ( $status ) {
+			return DomainStatus::of_status( $status );
+		}
+		$row = $this->domains->find( self::ascii( $domain ) );
+		return $row && in_array( (string) $row->state, array( 'rejected', 'removed' ), true ) ? Domains::status( $row ) : null;
 	}
 
 	/** The name in the form that events have. */

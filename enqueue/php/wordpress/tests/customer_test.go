@@ -5,6 +5,7 @@ package wordpress
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -161,6 +162,22 @@ func customerList(f *fixture) {
 	}
 	f.redis.Start()
 	f.do(step{"forget_redis_away"})
+
+	// Redis forgets a rejected domain in time; its mapping stays.
+	const forgotten = "forgotten.example.com"
+	f.do(step{"map", forgotten})
+	for i, c := range []struct {
+		state tasks.State
+		shown bool
+	}{{tasks.Rejected, true}, {tasks.Failed, false}} {
+		e := domainEvent(forgotten, c.state, time.Now().Add(time.Duration(6+i)*time.Hour))
+		e.Reason = "no room"
+		f.postEvent(fmt.Sprint("forgotten", i), time.Now(), e)
+		if got := customerRow(f.t, f.do(step{"customer_list", 2}).Output, forgotten); strings.Contains(got, "no room") != c.shown {
+			f.t.Errorf("a domain that Redis doesn't know, after an event with the state %s: %s", c.state, got)
+		}
+	}
+	f.do(step{"unmap", forgotten})
 	for _, domain := range names {
 		f.do(step{"unmap", domain})
 	}
