@@ -12,8 +12,8 @@ const (
 	// maintenanceInterval is the interval of a worker's maintenance. Periods of idling are whole
 	// numbers of it, so that each has the same number of passes.
 	maintenanceInterval = 15 * time.Second
-	// redisAway is the time of a round trip to a managed Redis nearby.
-	redisAway = 2500 * time.Microsecond
+	// redisLatency is the time of a round trip to a managed Redis nearby.
+	redisLatency = 2500 * time.Microsecond
 	// tenThousand is the number of apps to which figures of few apps are carried on.
 	tenThousand = 10_000
 )
@@ -35,7 +35,7 @@ func background(ctx context.Context, b *bench) ([]row, error) {
 	}
 	passes := float64(oneOfMany.took) / float64(maintenanceInterval)
 	trips := float64(oneOfMany.trips-one.trips) / float64(many-few) / passes
-	pass := time.Duration(max(0, trips) * tenThousand * float64(redisAway))
+	pass := time.Duration(max(0, trips) * tenThousand * float64(redisLatency))
 	note := fmt.Sprintf("within %s; commands in scripts aren't counted, the hourly and daily checks aren't due", oneOfMany.took.Round(time.Second))
 	return []row{
 		b.limited(fmt.Sprintf("1 idle worker, %d apps", many), oneOfMany.rate(), 25, " commands a second", note),
@@ -43,7 +43,7 @@ func background(ctx context.Context, b *bench) ([]row, error) {
 		b.limited(fmt.Sprintf("1 idle worker, %d apps against %d", many, few), oneOfMany.rate()/one.rate(), 1.2, " ×",
 			fmt.Sprintf("%s commands a second with %d apps", figure(one.rate()), few)),
 		b.limited("one maintenance of 10,000 apps: its round trips, one after the other", pass.Seconds(), 1, " s",
-			fmt.Sprintf("each takes %s; %s trips for each app, from the difference between %d and %d apps", redisAway, figure(trips), few, many)),
+			fmt.Sprintf("each takes %s; %s trips for each app, from the difference between %d and %d apps", redisLatency, figure(trips), few, many)),
 	}, nil
 }
 
@@ -60,7 +60,7 @@ func (b *bench) idleOf(ctx context.Context, apps, workers int) (s spent, err err
 	if err := f.forgetAgenda(ctx); err != nil {
 		return s, err
 	}
-	if err := f.behind(redisAway); err != nil {
+	if err := f.useProxy(redisLatency); err != nil {
 		return s, err
 	}
 	if err := f.start(ctx, workers); err != nil {

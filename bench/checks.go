@@ -49,7 +49,7 @@ func (b *bench) reconciliations(ctx context.Context, apps int) (r row, err error
 	if err := f.fill(ctx, apps, domainsEach, idle); err != nil {
 		return r, err
 	}
-	if err := f.behind(0); err != nil {
+	if err := f.useProxy(0); err != nil {
 		return r, err
 	}
 	if err := f.start(ctx, 1, "PILOTSYNC_RECONCILE=repair", limited); err != nil {
@@ -64,7 +64,7 @@ func (b *bench) reconciliations(ctx context.Context, apps int) (r row, err error
 	}
 	work, err := f.during(func() error {
 		// Through the proxy, as the worker enqueues them.
-		rdb := redis.NewClient(&redis.Options{Addr: f.between.addr})
+		rdb := redis.NewClient(&redis.Options{Addr: f.redisProxy.addr})
 		defer rdb.Close()
 		enqueuer, hour, before := followup.New(rdb), time.Now().Unix()/3600+2, f.reads(apps)
 		for a := range apps {
@@ -113,7 +113,7 @@ func (b *bench) rechecks(ctx context.Context, apps int) (r row, err error) {
 	if err := f.fill(ctx, apps, domainsEach, idle); err != nil {
 		return r, err
 	}
-	if err := f.behind(0); err != nil {
+	if err := f.useProxy(0); err != nil {
 		return r, err
 	}
 	if err := f.start(ctx, 1, limited); err != nil {

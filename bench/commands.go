@@ -121,47 +121,47 @@ func ofWork(all []command) []command {
 
 // purpose is what commands of a shape are sent for.
 type purpose struct {
-	pattern *regexp.Regexp
-	words   string
+	pattern     *regexp.Regexp
+	description string
 }
 
-// serves makes a purpose; pattern matches the beginning of the commands' shape.
-func serves(pattern, words string) purpose {
+// newPurpose makes a purpose; pattern matches the beginning of the commands' shape.
+func newPurpose(pattern, words string) purpose {
 	return purpose{regexp.MustCompile("^(?:" + pattern + ")"), words}
 }
 
 // idlePurposes are the purposes of commands that an idle worker sends, too. The first match counts.
 func idlePurposes() []purpose {
 	return []purpose{
-		serves(`script asynq:\{\w+\}:pending asynq:\{\w+\}:scheduled`, "a poll of each queue each 2 s: it finds tasks of which no notification came"),
-		serves(`script asynq:\{\w+\}:pending`, "asynq asks for a task; when a worker starts, and after a notification"),
-		serves(`script asynq:\{\w+\}:(scheduled|retry) asynq`, "asynq moves due tasks to their queue, when some are due"),
-		serves(`script asynq:servers:|zadd asynq:(servers|workers)`, "asynq's heartbeat, 3 a queue each 5 s: dashboard and asynqmon list workers by it"),
-		serves(`ping`, "a ping a queue each 3 s, and one each 10 s: they detect broken connections for asynq's cancellations and for notifications"),
-		serves(`script asynq:\{\w+\}:completed`, "asynq deletes completed tasks after their retention: 1 a queue each minute"),
-		serves(`(script|zrangebyscore) asynq:\{\w+\}:(lease|aggregation_sets)`, "asynq recovers tasks of dead workers: 2 a queue each minute"),
-		serves(`time`, "Redis's clock, once a second: a check that Redis answers"),
-		serves(`(lrange|zscan|hget|dump) asynq:|sadd asynq:queues|(set|hset|hgetall) pilotsync:strays`, "the janitor, each 30 s by one worker: messages that would stop asynq, tasks without a lease"),
-		serves(`(script|sismember|smembers|hlen|hgetall|hget|hmget|lrange|zrange|zrangebyscore|zcard|exists|set|multi|exec) ?(pilotsync:|asynq:queues|asynq:\{\w+\}:(active|t:)|$)`,
+		newPurpose(`script asynq:\{\w+\}:pending asynq:\{\w+\}:scheduled`, "a poll of each queue each 2 s: it finds tasks of which no notification came"),
+		newPurpose(`script asynq:\{\w+\}:pending`, "asynq asks for a task; when a worker starts, and after a notification"),
+		newPurpose(`script asynq:\{\w+\}:(scheduled|retry) asynq`, "asynq moves due tasks to their queue, when some are due"),
+		newPurpose(`script asynq:servers:|zadd asynq:(servers|workers)`, "asynq's heartbeat, 3 a queue each 5 s: dashboard and asynqmon list workers by it"),
+		newPurpose(`ping`, "a ping a queue each 3 s, and one each 10 s: they detect broken connections for asynq's cancellations and for notifications"),
+		newPurpose(`script asynq:\{\w+\}:completed`, "asynq deletes completed tasks after their retention: 1 a queue each minute"),
+		newPurpose(`(script|zrangebyscore) asynq:\{\w+\}:(lease|aggregation_sets)`, "asynq recovers tasks of dead workers: 2 a queue each minute"),
+		newPurpose(`time`, "Redis's clock, once a second: a check that Redis answers"),
+		newPurpose(`(lrange|zscan|hget|dump) asynq:|sadd asynq:queues|(set|hset|hgetall) pilotsync:strays`, "the janitor, each 30 s by one worker: messages that would stop asynq, tasks without a lease"),
+		newPurpose(`(script|sismember|smembers|hlen|hgetall|hget|hmget|lrange|zrange|zrangebyscore|zcard|exists|set|multi|exec) ?(pilotsync:|asynq:queues|asynq:\{\w+\}:(active|t:)|$)`,
 			"the recoverer, each 15 s by one worker: work of dead workers"),
-		serves(`hello|client|auth|select`, "a new connection"),
+		newPurpose(`hello|client|auth|select`, "a new connection"),
 	}
 }
 
 // workPurposes are the purposes of commands sent for changes.
 func workPurposes() []purpose {
 	return []purpose{
-		serves(`script asynq:\{domains\}:pending pilotsync:`, "the client: the order number and the change's task"),
-		serves(`script asynq:\{\w+\}:pending .*→.* zadd`, "asynq takes a task"),
-		serves(`script pilotsync:\{\w+\}:seqs`, "the change is recorded, in one step"),
-		serves(`sadd pilotsync:apps`, "registers the app: once for each start of a sync"),
-		serves(`hset asynq:\{\w+\}:t:`, "the change's outcome, for asynqmon"),
-		serves(`script asynq:\{\w+\}:active asynq`, "asynq moves a finished task"),
-		serves(`script asynq:\{lists\}:t:`, "the sync's task"),
-		serves(`script pilotsync:\{\w+\}:sync`, "the sync's steps: acquire the lease, renew it, begin the write, commit, release"),
-		serves(`multi|exec|hget pilotsync:\{\w+\}:sync|hgetall pilotsync:\{|smembers pilotsync:\{|zrange pilotsync:\{\w+\}:gone`, "the snapshot of the app's ledger, in one round trip"),
-		serves(`script asynq:\{(ssl|events)\}:t:`, "the follow-up task, which must exist before the commit"),
-		serves(`(lrange|lrem|ltrim) pilotsync:\{\w+\}:outbox`, "the app's events leave its outbox"),
+		newPurpose(`script asynq:\{domains\}:pending pilotsync:`, "the client: the order number and the change's task"),
+		newPurpose(`script asynq:\{\w+\}:pending .*→.* zadd`, "asynq takes a task"),
+		newPurpose(`script pilotsync:\{\w+\}:seqs`, "the change is recorded, in one step"),
+		newPurpose(`sadd pilotsync:apps`, "registers the app: once for each start of a sync"),
+		newPurpose(`hset asynq:\{\w+\}:t:`, "the change's outcome, for asynqmon"),
+		newPurpose(`script asynq:\{\w+\}:active asynq`, "asynq moves a finished task"),
+		newPurpose(`script asynq:\{lists\}:t:`, "the sync's task"),
+		newPurpose(`script pilotsync:\{\w+\}:sync`, "the sync's steps: acquire the lease, renew it, begin the write, commit, release"),
+		newPurpose(`multi|exec|hget pilotsync:\{\w+\}:sync|hgetall pilotsync:\{|smembers pilotsync:\{|zrange pilotsync:\{\w+\}:gone`, "the snapshot of the app's ledger, in one round trip"),
+		newPurpose(`script asynq:\{(ssl|events)\}:t:`, "the follow-up task, which must exist before the commit"),
+		newPurpose(`(lrange|lrem|ltrim) pilotsync:\{\w+\}:outbox`, "the app's events leave its outbox"),
 	}
 }
 
@@ -169,7 +169,7 @@ func workPurposes() []purpose {
 func (c command) purpose(known []purpose) string {
 	shape := c.shape()
 	if i := slices.IndexFunc(known, func(p purpose) bool { return p.pattern.MatchString(shape) }); i >= 0 {
-		return known[i].words
+		return known[i].description
 	}
 	return ""
 }

@@ -43,7 +43,7 @@ func (b *bench) firstStartOf(ctx context.Context, apps int, period time.Duration
 	if err := f.forgetAgenda(ctx); err != nil {
 		return used, 0, err
 	}
-	if err := f.behind(0); err != nil {
+	if err := f.useProxy(0); err != nil {
 		return used, 0, err
 	}
 	if _, err := f.launch("worker", "PILOTSYNC_RECONCILE=repair", limited); err != nil {

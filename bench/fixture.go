@@ -26,15 +26,15 @@ import (
 // fixture is a real Redis, a simulator in this process, the clients of a measure, and workers as
 // processes.
 type fixture struct {
-	sim     *simulator.Simulator
-	redis   *redistest.Server
-	rdb     *redis.Client
-	ledger  *ledger.Ledger
-	client  *enqueue.Client
-	env     []string // of each process of the program
-	binary  string
-	workers []*process
-	between *proxy // between the processes and Redis; nil unless the measure asked for it
+	sim        *simulator.Simulator
+	redis      *redistest.Server
+	rdb        *redis.Client
+	ledger     *ledger.Ledger
+	client     *enqueue.Client
+	env        []string // of each process of the program
+	binary     string
+	workers    []*process
+	redisProxy *proxy // between the processes and Redis; nil unless the measure asked for it
 }
 
 // newFixture starts a Redis that keeps nothing, with redisArgs, and a simulator. The
@@ -77,12 +77,12 @@ func (b *bench) newFixture(opt simulator.Options, redisArgs ...string) (_ *fixtu
 	return f, nil
 }
 
-// behind has the processes that start from now on reach Redis through a proxy. It counts what
-// they send, and a round trip to it takes away.
-func (f *fixture) behind(away time.Duration) (err error) {
-	f.between, err = newProxy(proxyOptions{target: f.redis.Addr, away: away, redis: true})
+// useProxy has the processes that start from now on reach Redis through a proxy. It counts what
+// they send, and a round trip to it takes the latency.
+func (f *fixture) useProxy(latency time.Duration) (err error) {
+	f.redisProxy, err = newProxy(proxyOptions{target: f.redis.Addr, latency: latency, redis: true})
 	if err == nil {
-		f.env = append(f.env, "REDIS_URL=redis://"+f.between.addr+"/0")
+		f.env = append(f.env, "REDIS_URL=redis://"+f.redisProxy.addr+"/0")
 	}
 	return err
 }
@@ -90,8 +90,8 @@ func (f *fixture) behind(away time.Duration) (err error) {
 // close ends all that the fixture runs.
 func (f *fixture) close() error {
 	err := f.stop()
-	if f.between != nil {
-		f.between.close()
+	if f.redisProxy != nil {
+		f.redisProxy.close()
 	}
 	if f.rdb != nil {
 		err = errors.Join(err, f.rdb.Close())

@@ -46,14 +46,14 @@ func (b *bench) removedDomains(ctx context.Context) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.behind(0); err != nil {
+	if err := f.useProxy(0); err != nil {
 		return nil, err
 	}
 	if err := f.start(ctx, 1); err != nil {
 		return nil, err
 	}
 	for _, app := range []string{used, fresh} { // the first changes load the scripts
-		if _, err := f.singles(ctx, app, "first", 1); err != nil {
+		if _, err := f.addOneByOne(ctx, app, "first", 1); err != nil {
 			return nil, err
 		}
 	}
@@ -63,7 +63,7 @@ func (b *bench) removedDomains(ctx context.Context) (rows []row, err error) {
 	}
 	of := map[string]spent{}
 	for _, app := range []string{used, fresh} {
-		s, err := f.singles(ctx, app, "single", changes)
+		s, err := f.addOneByOne(ctx, app, "single", changes)
 		if err != nil {
 			return nil, err
 		}
@@ -87,9 +87,9 @@ func (b *bench) removedDomains(ctx context.Context) (rows []row, err error) {
 	}, nil
 }
 
-// singles adds n domains to an app, each after the previous one is listed, and returns what the
+// addOneByOne adds n domains to an app, each after the previous one is listed, and returns what the
 // worker uses.
-func (f *fixture) singles(ctx context.Context, app, prefix string, n int) (spent, error) {
+func (f *fixture) addOneByOne(ctx context.Context, app, prefix string, n int) (spent, error) {
 	return f.during(func() error {
 		for i := range n {
 			domain := fmt.Sprintf("%s%d.example.com", prefix, i)

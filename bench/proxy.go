@@ -33,10 +33,10 @@ type proxyOptions struct {
 	// If quiet isn't 0, a caller's bytes are held until none has come for that long, and then
 	// forwarded as one turn. A caller that waits for an answer is quiet, so turns are round trips.
 	quiet time.Duration
-	// far delays each connection, as to a target on another machine.
-	far time.Duration
-	// away is how long each answer takes to come back: the time of a round trip.
-	away time.Duration
+	// connectDelay delays each connection, as to a target on another machine.
+	connectDelay time.Duration
+	// latency is how long each answer takes to come back: the time of a round trip.
+	latency time.Duration
 	// redis: the target is a Redis, whose commands are counted.
 	redis bool
 }
@@ -119,7 +119,7 @@ func (p *proxy) forward(conn net.Conn) {
 		delete(p.open, conn)
 		p.mu.Unlock()
 	}()
-	p.reach()
+	p.delayConnection()
 	server, err := net.Dial("tcp", p.target)
 	if err != nil {
 		return // the caller sees its connection end
@@ -134,7 +134,7 @@ func (p *proxy) forward(conn net.Conn) {
 	if p.quiet == 0 {
 		_, _ = io.Copy(server, io.TeeReader(conn, sent)) // either side may end
 	} else {
-		p.inTurns(conn, server)
+		p.forwardTurns(conn, server)
 	}
 	_ = server.Close()
 	back.Wait()
@@ -165,16 +165,16 @@ func (p *proxy) counters() (sent, answers io.Writer) {
 
 // answer forwards the target's bytes, each after the way back.
 func (p *proxy) answer(conn io.Writer, server io.Reader) {
-	type part struct {
+	type chunk struct {
 		due   time.Time
 		bytes []byte
 	}
-	under := make(chan part, 1000)
-	var way sync.WaitGroup
-	way.Go(func() {
-		for a := range under {
-			time.Sleep(time.Until(a.due))
-			_, _ = conn.Write(a.bytes) // the caller may have gone
+	onTheWay := make(chan chunk, 1000)
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for c := range onTheWay {
+			time.Sleep(time.Until(c.due))
+			_, _ = conn.Write(c.bytes) // the caller may have gone
 		}
 	})
 	for buffer := make([]byte, 64<<10); ; {
@@ -183,18 +183,18 @@ func (p *proxy) answer(conn io.Writer, server io.Reader) {
 		p.seen.read += int64(n)
 		p.mu.Unlock()
 		if n > 0 {
-			under <- part{time.Now().Add(p.away), bytes.Clone(buffer[:n])}
+			onTheWay <- chunk{time.Now().Add(p.latency), bytes.Clone(buffer[:n])}
 		}
 		if err != nil {
 			break
 		}
 	}
-	close(under)
-	way.Wait()
+	close(onTheWay)
+	writing.Wait()
 }
 
-// reach connects to the target after the delay.
-func (p *proxy) reach() {
+// delayConnection waits as long as a connection to the target takes.
+func (p *proxy) delayConnection() {
 	add := func(n int) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -203,11 +203,11 @@ func (p *proxy) reach() {
 	}
 	add(1)
 	defer add(-1)
-	time.Sleep(p.far)
+	time.Sleep(p.connectDelay)
 }
 
-// inTurns forwards the caller's bytes turn by turn.
-func (p *proxy) inTurns(conn, server net.Conn) {
+// forwardTurns forwards the caller's bytes turn by turn.
+func (p *proxy) forwardTurns(conn, server net.Conn) {
 	var held []byte
 	buffer := make([]byte, 64<<10)
 	for {

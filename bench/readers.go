@@ -22,7 +22,7 @@ import (
 const (
 	// pageLimit is how many commands a page may cost, and one second of any number of viewers.
 	pageLimit = 50
-	// viewersAtOnce look at the same dashboard.
+	// viewersAtOnce view the same dashboard.
 	viewersAtOnce = 20
 	// htmlLimit is the size of a page with ten thousand apps, in KiB.
 	htmlLimit = 200
@@ -57,24 +57,24 @@ func readers(ctx context.Context, b *bench) ([]row, error) {
 		return nil, err
 	}
 	apps := fmt.Sprintf(", %d apps", many)
-	few1 := func(n float64, unit string) string { return fmt.Sprintf("%s%s with %d apps", figure(n), unit, few) }
-	rows := []row{b.limited("one Prometheus scrape"+apps, float64(large.scrape.commands), 20, " commands", few1(float64(small.scrape.commands), ""))}
+	withFew := func(n float64, unit string) string { return fmt.Sprintf("%s%s with %d apps", figure(n), unit, few) }
+	rows := []row{b.limited("one Prometheus scrape"+apps, float64(large.scrape.commands), 20, " commands", withFew(float64(small.scrape.commands), ""))}
 	for _, path := range readPaths() {
 		s, l := small.pages[path], large.pages[path]
 		html := (float64(l.bytes) + float64(l.bytes-s.bytes)/float64(many-few)*float64(tenThousand-many)) / 1024
 		what := "page " + strings.Replace(path, appID(0), "APP", 1)
-		rows = append(rows, b.limited(what+apps, float64(l.commands), pageLimit, " commands", few1(float64(s.commands), "")),
+		rows = append(rows, b.limited(what+apps, float64(l.commands), pageLimit, " commands", withFew(float64(s.commands), "")),
 			b.limited(what+", 10,000 apps: its HTML", html, htmlLimit, " KiB", fmt.Sprintf("from %s KiB with %d apps and %s KiB with %d",
 				figure(float64(s.bytes)/1024), few, figure(float64(l.bytes)/1024), many)))
 	}
 	changing := "each has the stream open and loads the page at each message, as its script does; one domain changes each second; "
 	rows = append(rows,
-		b.limited("one viewer of /"+apps, large.alone.rate(), pageLimit, " commands a second", changing+few1(small.alone.rate(), "")),
-		b.limited(fmt.Sprintf("%d viewers of /%s", viewersAtOnce, apps), large.crowd.rate(), pageLimit, " commands a second", few1(small.crowd.rate(), "")),
-		b.limited("pilotsync status DOMAIN"+apps, float64(large.status.commands), 10, " commands", few1(float64(small.status.commands), "")),
-		b.limited("pilotsync status --state failed, none"+apps, float64(large.state.commands), 10, " commands", few1(float64(small.state.commands), "")),
+		b.limited("one viewer of /"+apps, large.alone.rate(), pageLimit, " commands a second", changing+withFew(small.alone.rate(), "")),
+		b.limited(fmt.Sprintf("%d viewers of /%s", viewersAtOnce, apps), large.crowd.rate(), pageLimit, " commands a second", withFew(small.crowd.rate(), "")),
+		b.limited("pilotsync status DOMAIN"+apps, float64(large.status.commands), 10, " commands", withFew(float64(small.status.commands), "")),
+		b.limited("pilotsync status --state failed, none"+apps, float64(large.state.commands), 10, " commands", withFew(float64(small.state.commands), "")),
 		b.limited("pilotsync status --state failed, none"+apps+": read from Redis", float64(large.state.read)/1024, 4, " KiB",
-			few1(float64(small.state.read)/1024, " KiB")))
+			withFew(float64(small.state.read)/1024, " KiB")))
 	for i, r := range rows {
 		if !strings.HasPrefix(r.What, "one Prometheus scrape") && !strings.HasPrefix(r.What, "page /,") && !strings.HasPrefix(r.What, "page /apps/APP") {
 			rows[i] = r.open()
@@ -93,10 +93,10 @@ func (b *bench) readersOf(ctx context.Context, apps int) (r reading, err error) 
 	if err := f.fill(ctx, apps, domainsEach, idle); err != nil {
 		return r, err
 	}
-	if err := f.rest(ctx); err != nil {
+	if err := f.ageChanges(ctx); err != nil {
 		return r, err
 	}
-	if err := f.behind(0); err != nil {
+	if err := f.useProxy(0); err != nil {
 		return r, err
 	}
 	if r.status, err = f.command(ctx, "status", domainOf(0, 0)); err != nil {
@@ -143,8 +143,9 @@ func (b *bench) readersOf(ctx context.Context, apps int) (r reading, err error) 
 	return r, nil
 }
 
-// rest makes the ledger's changes older than readers look at, as an earlier scrape found them.
-func (f *fixture) rest(ctx context.Context) error {
+// ageChanges makes the ledger's changes so old that readers rely on summaries, and keeps these, as
+// an earlier scrape does.
+func (f *fixture) ageChanges(ctx context.Context) error {
 	const changed = "pilotsync:{agenda}:changed"
 	marks, err := f.rdb.ZRange(ctx, changed, 0, -1).Result()
 	if err != nil {
@@ -202,7 +203,7 @@ func open(ctx context.Context, url string) (*http.Response, error) {
 	return resp, nil
 }
 
-// view has viewers look at the overview while a domain changes each second, and returns what
+// view has viewers keep the overview open while a domain changes each second, and returns what
 // the dashboard uses. It measures from the moment when all streams are open.
 func (f *fixture) view(ctx context.Context, url string, viewers int, period time.Duration) (used spent, err error) {
 	viewing, end := context.WithCancel(ctx)

@@ -59,8 +59,8 @@ func (r row) Times() string {
 	return fmt.Sprintf("%.3g", r.Ratio)
 }
 
-// aside is the rest of a row on a terminal: ratio, goal and note.
-func (r row) aside() string {
+// details is the rest of a row on a terminal: ratio, goal and note.
+func (r row) details() string {
 	s := ""
 	if r.Goal != "" {
 		s += " (goal: " + r.Goal + ")"
@@ -80,14 +80,14 @@ func (r result) printed(quick bool) string {
 	for _, row := range r.Rows {
 		switch {
 		case !quick:
-			fmt.Fprintf(&b, "  %-8s %s: %s%s\n", row.Verdict(), row.What, row.Got, row.aside())
+			fmt.Fprintf(&b, "  %-8s %s: %s%s\n", row.Verdict(), row.What, row.Got, row.details())
 		case row.Goal == "":
 		case row.Open:
-			fmt.Fprintf(&b, "open    %s: %s: %s%s\n", r.Name, row.What, row.Got, row.aside())
+			fmt.Fprintf(&b, "open    %s: %s: %s%s\n", r.Name, row.What, row.Got, row.details())
 		case row.Met:
 			fmt.Fprintf(&b, "holds   %s: %s: %s (%s)\n", r.Name, row.What, row.Got, row.guard())
 		default:
-			fmt.Fprintf(&b, "BROKEN  %s: %s: %s%s\n", r.Name, row.What, row.Got, row.aside())
+			fmt.Fprintf(&b, "BROKEN  %s: %s: %s%s\n", r.Name, row.What, row.Got, row.details())
 		}
 	}
 	return b.String()

@@ -15,7 +15,7 @@ type spent struct {
 
 // during runs work, and returns what the processes used meanwhile.
 func (f *fixture) during(work func() error) (s spent, err error) {
-	before, began := f.between.traffic(), time.Now()
+	before, began := f.redisProxy.traffic(), time.Now()
 	cpu, err := f.cpu()
 	if err != nil {
 		return s, err
@@ -23,7 +23,7 @@ func (f *fixture) during(work func() error) (s spent, err error) {
 	if err := work(); err != nil {
 		return s, err
 	}
-	s.traffic, s.took = f.between.traffic().since(before), time.Since(began)
+	s.traffic, s.took = f.redisProxy.traffic().since(before), time.Since(began)
 	after, err := f.cpu()
 	s.cpu = after - cpu
 	return s, err

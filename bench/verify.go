@@ -42,7 +42,7 @@ func measureVerification(ctx context.Context, b *bench) (rows []row, err error) 
 		return nil, err
 	}
 	defer closing(f.close, &err)
-	tlsProxy, err := newProxy(proxyOptions{target: net.JoinHostPort("127.0.0.1", strconv.Itoa(f.sim.TLSPort())), far: certificateLatency})
+	tlsProxy, err := newProxy(proxyOptions{target: net.JoinHostPort("127.0.0.1", strconv.Itoa(f.sim.TLSPort())), connectDelay: certificateLatency})
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func TestMessagesEqualThoseOfAsynqsClient(t *testing.T) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(rdb.HGet(t.Context(), "asynq:{domains}:t:"+want.ID(), "msg").Val(), got); diff != "" {
-			t.Fatalf("at %s (-asynq +ours):\n%s", at, diff)
+			t.Fatalf("at %s (-asynq +pilotsync):\n%s", at, diff)
 		}
 	}
 }

@@ -143,22 +143,22 @@ var charNames = map[rune]string{
 
 // rule describes the character, its position and the remedy.
 func (c invalidChar) rule() string {
-	what, remedy := charNames[c.r], "remove it"
+	description, remedy := charNames[c.r], "remove it"
 	switch {
 	case isDash(c.r):
 		remedy = "use a plain hyphen (-)"
-		if what == "" {
-			what = "a dash"
+		if description == "" {
+			description = "a dash"
 		}
-	case what != "":
+	case description != "":
 	case isQuote(c.r):
-		what = "a quotation mark"
+		description = "a quotation mark"
 	case isInvisible(c.r):
-		what = "an invisible character"
+		description = "an invisible character"
 	case unicode.IsPrint(c.r):
-		what = `the character "` + string(c.r) + `"`
+		description = `the character "` + string(c.r) + `"`
 	default:
-		what = "a character"
+		description = "a character"
 	}
-	return fmt.Sprintf("it has %s (U+%04X) at position %d, which host names don't allow; %s", what, c.r, c.position, remedy)
+	return fmt.Sprintf("it has %s (U+%04X) at position %d, which host names don't allow; %s", description, c.r, c.position, remedy)
 }

@@ -17,14 +17,14 @@ import (
 const (
 	// actionDelay is how long after a write its action is read. Servers usually need seconds.
 	actionDelay = time.Minute
-	// actionAge is how long after a write it is still tried to read its action.
+	// actionAge is how long after a write a worker still tries to read its action.
 	actionAge = time.Hour
 )
 
-// actions reads what became of ServerPilot's actions, once for each write: whether the app's server
-// has taken over the list. An action that ended with errors is a warning, and no reason to write
+// actionReader reads ServerPilot's action once for each write: it says whether the app's server has
+// taken over the list. An action that ended with errors is a warning, and no reason to write
 // again: SSL actions were seen to end so although the certificate worked.
-type actions struct {
+type actionReader struct {
 	ledger   *ledger.Ledger
 	registry *registry.Registry
 	metrics  *metrics.Worker
@@ -32,7 +32,7 @@ type actions struct {
 }
 
 // committed plans the reading of a write's action. If that fails, the action isn't read.
-func (a *actions) committed(ctx context.Context, s listsync.Settlement) {
+func (a *actionReader) committed(ctx context.Context, s listsync.Settlement) {
 	if s.ActionID == "" {
 		return
 	}
@@ -43,7 +43,7 @@ func (a *actions) committed(ctx context.Context, s listsync.Settlement) {
 }
 
 // read reads the actions that are due, of the apps that this worker serves.
-func (a *actions) read(ctx context.Context) error {
+func (a *actionReader) read(ctx context.Context) error {
 	due, now, err := a.ledger.DueActions(ctx)
 	if err != nil {
 		return err
@@ -65,10 +65,10 @@ func (a *actions) read(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (a *actions) readOne(ctx context.Context, client *registry.Client, action ledger.PendingAction, now time.Time) error {
+func (a *actionReader) readOne(ctx context.Context, client *registry.Client, action ledger.PendingAction, now time.Time) error {
 	if err := client.VerifyReady(ctx, action.App, false); err != nil {
 		if errors.Is(err, listsync.ErrYield) {
-			return nil // at a later maintenance
+			return nil // a later maintenance reads it
 		}
 		return err
 	}

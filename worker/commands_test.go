@@ -105,7 +105,7 @@ func TestARecheckTakesFewCommands(t *testing.T) {
 }
 
 // The first pass reads each app by one command. One without work reads none.
-func TestATurnWithoutWorkIsTheSameForManyApps(t *testing.T) {
+func TestAPassWithoutWorkIsTheSameForManyApps(t *testing.T) {
 	t.Parallel()
 	first, idle := map[int]int{}, map[int]int{}
 	const few, many = 1, 300

@@ -64,12 +64,12 @@ func TestADryRunLeavesChangesPendingWithAPreview(t *testing.T) {
 	if events, err := f.ledger.Outbox(t.Context(), "app1", 10); err != nil || len(events) != 0 {
 		t.Errorf("there are events: %+v, %v", events, err)
 	}
-	for what, look := range map[string]func() (int, error){
-		"writes": func() (int, error) { all, err := f.ledger.Writes(t.Context(), "app1", 10); return len(all), err },
-		"ours":   func() (int, error) { all, err := f.ledger.Owned(t.Context(), "app1"); return len(all), err },
+	for name, count := range map[string]func() (int, error){
+		"writes":      func() (int, error) { all, err := f.ledger.Writes(t.Context(), "app1", 10); return len(all), err },
+		"owned names": func() (int, error) { all, err := f.ledger.Owned(t.Context(), "app1"); return len(all), err },
 	} {
-		if n, err := look(); n != 0 || err != nil {
-			t.Errorf("%s: %d, %v", what, n, err)
+		if n, err := count(); n != 0 || err != nil {
+			t.Errorf("%s: %d, %v", name, n, err)
 		}
 	}
 	if !slices.ContainsFunc(heard.AllEntries(), func(e *logrus.Entry) bool {
@@ -120,7 +120,7 @@ func TestTheRecovererDoesNotRepeatADryRun(t *testing.T) {
 	// The recoverer processes one app after the other.
 	f.awaitReason("app2", "b.example.com", "dry run: would be put on the list, with www.b.example.com")
 	if app, err := f.ledger.App(t.Context(), "app1"); err != nil || app.Wake != before.Wake {
-		t.Errorf("the sweep made wake %d of %d, %v", app.Wake, before.Wake, err)
+		t.Errorf("the recoverer made wake %d of %d, %v", app.Wake, before.Wake, err)
 	}
 }
 
@@ -147,7 +147,7 @@ func TestADryRunRecordsAFailureAndItsEnd(t *testing.T) {
 	cfg.DryRun = true
 	f.start(cfg)
 	f.add("app1", "a.example.com")
-	f.await("the trouble is shown", func() bool {
+	f.await("the failure is shown", func() bool {
 		return strings.HasPrefix(f.view("app1", "a.example.com").Reason, "waits: ")
 	})
 	f.awaitReason("app1", "a.example.com", "dry run: would be put on the list, with www.a.example.com")
@@ -180,7 +180,7 @@ func TestADryRunOfAnOldReleaseIsRepaired(t *testing.T) {
 	cfg.DryRun = false
 	f.start(cfg)
 	want := []string{"hand.example.net", "www.on.example.com"}
-	f.await("the list is put right", func() bool { return slices.Equal(f.sim.List("app1"), want) })
+	f.await("the list is repaired", func() bool { return slices.Equal(f.sim.List("app1"), want) })
 	if n := f.rdb.Exists(t.Context(), "pilotsync:{app1}:dry").Val(); n != 0 {
 		t.Error("the old dry run isn't forgotten")
 	}

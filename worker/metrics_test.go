@@ -88,7 +88,7 @@ func TestEachMetricCountsItsEvents(t *testing.T) {
 	f.add("vague", "www.vague.example.com")
 	f.add("blocked", "www.blocked.example.com")
 	f.add("limited", "www.limited.example.com")
-	f.add("stranger", "www.stranger.example.com")
+	f.add("unserved", "www.unserved.example.com")
 	before := f.scrape(reg)
 	f.start(cfg)
 
@@ -166,7 +166,7 @@ func TestEachMetricCountsItsEvents(t *testing.T) {
 		`pilotsync_app_list_names{app="app1"}`:                                 4,
 		`pilotsync_app_list_room{app="app1"}`:                                  296,
 		`pilotsync_app_blocked{app="blocked"}`:                                 1,
-		`pilotsync_app_blocked{app="stranger"}`:                                1,
+		`pilotsync_app_blocked{app="unserved"}`:                                1,
 		`pilotsync_app_pending_changes{app="blocked"}`:                         1,
 		`pilotsync_app_failing_syncs{app="blocked"}`:                           1,
 		`pilotsync_app_oldest_change_timestamp_seconds{app="vague"}`:           float64(began.Add(-time.Minute).Unix()),

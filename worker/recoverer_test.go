@@ -44,7 +44,7 @@ func TestTheRecovererIgnoresAnAppWithAWaitingSync(t *testing.T) {
 	}
 	f.start(f.config("app2"))
 	// The lock is taken when the recoverer begins, and it takes no time.
-	f.await("a sweep has begun", func() bool { return f.rdb.Exists(t.Context(), "pilotsync:recoverer").Val() == 1 })
+	f.await("the recoverer has begun", func() bool { return f.rdb.Exists(t.Context(), "pilotsync:recoverer").Val() == 1 })
 	f.add("app2", "other.example.com")
 	f.awaitState("app2", "other.example.com", tasks.Pending)
 	if app, err := f.ledger.App(t.Context(), "app1"); err != nil || app.Wake != 1 {

@@ -56,7 +56,7 @@ func TestARequestedVerificationKeepsDoneAndUnlistedDomains(t *testing.T) {
 	f.awaitState("app1", "refused.example.com", tasks.Rejected)
 	before := f.view("app1", "shop.example.com").Record.CheckSeq
 	f.requestVerification("refused.example.com", "unknown.example.com", "shop.example.com")
-	f.await("it was looked at again", func() bool {
+	f.await("it was verified again", func() bool {
 		v := f.view("app1", "shop.example.com")
 		return v.Record.CheckSeq > before && v.State == tasks.Done && v.Record.Attempt == 1
 	})
@@ -75,8 +75,8 @@ func TestADoneDomainStaysDoneWhileServerPilotIsAway(t *testing.T) {
 	f.add("app1", "shop.example.com")
 	f.awaitState("app1", "shop.example.com", tasks.Done)
 	f.sim.SetAccountStatus(401)
-	// What was read for the first verification is still fresh enough to be used; it
-	// isn't any more once a look at the app fails.
+	// What was read for the first verification is still fresh enough to be used, until a read of
+	// the app fails.
 	f.await("ServerPilot couldn't be asked", func() bool {
 		f.requestVerification("shop.example.com")
 		return strings.HasPrefix(f.view("app1", "shop.example.com").Reason, "could not be checked yet")

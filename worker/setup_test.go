@@ -107,12 +107,12 @@ func (f *fixture) add(app string, domains ...string) {
 const awaitTimeout = 3 * time.Minute
 
 // await polls until ok is true.
-func (f *fixture) await(what string, ok func() bool) {
+func (f *fixture) await(condition string, ok func() bool) {
 	f.t.Helper()
 	deadline := time.Now().Add(awaitTimeout)
 	for !ok() {
 		if time.Now().After(deadline) {
-			f.t.Fatalf("%s: not within %s", what, awaitTimeout)
+			f.t.Fatalf("%s: not within %s", condition, awaitTimeout)
 		}
 		select {
 		case <-f.t.Context().Done():

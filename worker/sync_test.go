@@ -16,21 +16,21 @@ func TestALostLeaseLeadsToAnotherSync(t *testing.T) {
 	f.sim.FailNext("app1", simulator.WriteList, simulator.Fault{Kind: simulator.Slow, Until: answer})
 	// Before the start: the recoverer's first pass may still run when the lease is lost, and
 	// would wake the app itself.
-	noSweep := func() { f.rdb.Set(t.Context(), "pilotsync:recoverer", time.Now().UnixMilli(), 0) }
-	noSweep()
+	noRecoverer := func() { f.rdb.Set(t.Context(), "pilotsync:recoverer", time.Now().UnixMilli(), 0) }
+	noRecoverer()
 	f.start(f.config("app1"))
 	f.add("app1", "www.shop.example.com")
 	f.await("a write is under way", func() bool {
-		noSweep()
+		noRecoverer()
 		return f.sim.Calls("app1", simulator.WriteList) == 1
 	})
-	// As after a stall, or after Redis lost its data. The lease is another's, and that one ends
-	// without a look at what our write did.
+	// As after a stall, or after Redis lost its data: another sync has the lease, and ends without
+	// reading what this write did.
 	f.rdb.HSet(t.Context(), "pilotsync:{app1}:sync", "token", "another", "until", "0")
 	f.rdb.HDel(t.Context(), "pilotsync:{app1}:sync", "landing")
 	close(answer)
 	f.await("it is done, and the recoverer didn't wake the app first", func() bool {
-		noSweep()
+		noRecoverer()
 		return f.view("app1", "www.shop.example.com").State == tasks.Done
 	})
 	if reads := f.sim.Calls("app1", simulator.ReadApp); reads < 2 {
@@ -53,7 +53,7 @@ func TestALostLeaseWithAnUnknownWriteRereadsTheListLater(t *testing.T) {
 	f.rdb.HDel(t.Context(), "pilotsync:{app1}:sync", "landing")
 	began := time.Now()
 	close(answer)
-	f.await("a look is planned", func() bool {
+	f.await("another sync is planned", func() bool {
 		app, err := f.ledger.App(t.Context(), "app1")
 		return err == nil && app.WakeAt.After(began.Add(listsync.LandingLimit-5*time.Second))
 	})

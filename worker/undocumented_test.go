@@ -10,7 +10,7 @@ import (
 	"pilotsync/tasks"
 )
 
-// Whatever ServerPilot does where its documentation is silent, each domain ends up as requested,
+// ServerPilot's documentation leaves much open. With each choice, each domain ends up as requested,
 // names of others stay, and no list is written again and again.
 func TestWhatIsNotDocumentedLosesNoDomain(t *testing.T) {
 	t.Parallel()
@@ -26,17 +26,17 @@ func TestWhatIsNotDocumentedLosesNoDomain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			theirs := []string{"intranet.example.org", "Mail.example.org", "192.0.2.7", "*.example.org"}
-			f := setup(t, simulator.Options{Undocumented: choice, Apps: []simulator.App{{ID: "app1", Domains: theirs}}})
+			others := []string{"intranet.example.org", "Mail.example.org", "192.0.2.7", "*.example.org"}
+			f := setup(t, simulator.Options{Undocumented: choice, Apps: []simulator.App{{ID: "app1", Domains: others}}})
 			f.start(f.config("app1"))
-			ours := append(names(10), "refused.example.com")
-			f.add("app1", ours...)
-			for _, domain := range ours[:10] {
+			added := append(names(10), "refused.example.com")
+			f.add("app1", added...)
+			for _, domain := range added[:10] {
 				f.awaitState("app1", domain, tasks.Done)
 			}
 			f.awaitState("app1", "refused.example.com", tasks.Rejected)
-			f.remove("app1", ours[0])
-			f.awaitState("app1", ours[0], tasks.Removed)
+			f.remove("app1", added[0])
+			f.awaitState("app1", added[0], tasks.Removed)
 
 			writes := len(f.sim.History("app1"))
 			f.add("app1", "last.example.com")
@@ -48,12 +48,12 @@ func TestWhatIsNotDocumentedLosesNoDomain(t *testing.T) {
 			for i, name := range list {
 				list[i] = strings.ToLower(name)
 			}
-			for _, want := range slices.Concat(theirs, ours[1:10], []string{"last.example.com"}) {
+			for _, want := range slices.Concat(others, added[1:10], []string{"last.example.com"}) {
 				if !slices.Contains(list, strings.ToLower(want)) {
 					t.Errorf("%s is missing from %v", want, list)
 				}
 			}
-			if slices.Contains(list, ours[0]) || len(slices.Compact(slices.Sorted(slices.Values(list)))) != len(list) {
+			if slices.Contains(list, added[0]) || len(slices.Compact(slices.Sorted(slices.Values(list)))) != len(list) {
 				t.Errorf("a removed name is on the list, or one twice: %v", list)
 			}
 		})

@@ -108,7 +108,7 @@ func New(cfg Config) (*Worker, error) {
 	w.connections = &connections{connected: connectedInterval, disconnected: disconnectedInterval, apps: apps, registry: w.registry, ledger: l, read: map[string]string{}}
 	shared := &sharedNames{apps: apps, registry: w.registry, ledger: l, enqueuer: enqueuer, log: log}
 	settled := settlementObserver{metrics: m, log: log}
-	actions := &actions{ledger: l, registry: w.registry, metrics: m, log: log}
+	actions := &actionReader{ledger: l, registry: w.registry, metrics: m, log: log}
 	w.connections.maintenance = maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{w.connections.refresh, actions.read}}
 	rules := cfg.Rules
 	rules.Attempts = len(cfg.SSLDelays)

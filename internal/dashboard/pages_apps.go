@@ -51,7 +51,7 @@ func (a appsPage) url(number int) string {
 	return "/apps?" + q.Encode()
 }
 
-// parseAppsQuery reads the query of a URL. Beyond the last page is the last page.
+// parseAppsQuery reads the query of a URL. [appsPage.fill] limits the number of the page.
 func parseAppsQuery(q url.Values) (appsPage, error) {
 	a := appsPage{Text: strings.TrimSpace(q.Get("q")), Number: 1}
 	if page := q.Get("page"); page != "" {

@@ -29,7 +29,7 @@ func Start(address string) (*Redis, error) {
 	return r, nil
 }
 
-// expireKeys moves the time of expiring keys, which doesn't move by itself.
+// expireKeys moves the time by which miniredis expires keys, which doesn't move by itself.
 func (r *Redis) expireKeys(ctx context.Context) {
 	defer close(r.done)
 	ticker := time.NewTicker(500 * time.Millisecond)

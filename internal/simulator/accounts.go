@@ -38,8 +38,8 @@ func (s *Simulator) hasServer(a *Account, srv *server) bool {
 	return false
 }
 
-// SetAppStatus makes the API answer every call for an app with this error status, such as 404
-// for a deleted app or 500 for a failing one. 0 ends it.
+// SetAppStatus makes the API answer every call for an app with this error status. It is 404 for a
+// deleted app, and 500 for a failing one; 0 ends it.
 func (s *Simulator) SetAppStatus(app string, status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,8 +62,8 @@ func (s *Simulator) SetAPIKey(clientID, key string) error {
 	return fmt.Errorf("simulator: there is no account %q", clientID)
 }
 
-// SetAccountStatus makes the API answer every call with this error status, such as 401 for a
-// revoked key or 402 for an unpaid account. 0 ends it.
+// SetAccountStatus makes the API answer every call with this error status. It is 401 for a revoked
+// key, and 402 for an unpaid account; 0 ends it.
 func (s *Simulator) SetAccountStatus(status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

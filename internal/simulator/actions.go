@@ -9,15 +9,15 @@ type action struct {
 	fails    bool
 }
 
-// started is the answer to a write that a server has work with.
-func (s *Simulator) started(serverID string, data any) response {
-	return s.startedWith(serverID, data, s.faults.ActionError)
+// answerWithAction is the answer to a write after which a server has work to do.
+func (s *Simulator) answerWithAction(serverID string, data any) response {
+	return s.answerWithFailingAction(serverID, data, s.faults.ActionError)
 }
 
-// startedWith is started with the probability that the action ends in an error.
-func (s *Simulator) startedWith(serverID string, data any, failing float64) response {
+// answerWithFailingAction is the same with the probability that the action ends in an error.
+func (s *Simulator) answerWithFailingAction(serverID string, data any, probability float64) response {
 	id := newID()
-	fails := failing > 0 && s.random.Float64() < failing
+	fails := probability > 0 && s.random.Float64() < probability
 	s.actions[id] = action{serverID: serverID, started: s.opt.Now(), fails: fails}
 	return response{data: data, actionID: id}
 }

@@ -99,7 +99,7 @@ func (s *Simulator) createApp(x *exchange) response {
 	a.list = list
 	s.updatePointing(a)
 	s.apps.add(a.id, a)
-	return s.started(a.serverID, s.view(a, s.inAnswer(a.list)))
+	return s.answerWithAction(a.serverID, s.view(a, s.inAnswer(a.list)))
 }
 
 // updateApp replaces the whole list, because the API has no other way to change it; or the
@@ -128,11 +128,11 @@ func (s *Simulator) updateApp(x *exchange) response {
 	if !changed {
 		return response{data: answer}
 	}
-	return s.started(a.serverID, answer)
+	return s.answerWithAction(a.serverID, answer)
 }
 
-// refuse is the answer to a list with a name that is refused, if its behaviour is to be refused
-// and an app doesn't have it yet. Its status is 0 if there is none.
+// refuse is the answer to a list with a name whose behaviour is to be refused, if the app doesn't
+// have the name yet. Its status is 0 if there is none.
 func (s *Simulator) refuse(a *app, list []string) response {
 	for _, name := range list {
 		if slices.ContainsFunc(a.list, func(l string) bool { return canonical(l) == canonical(name) }) {
@@ -161,5 +161,5 @@ func (s *Simulator) removeApp(a *app) {
 
 func (s *Simulator) deleteApp(x *exchange) response {
 	s.removeApp(x.app)
-	return s.started(x.app.serverID, map[string]any{})
+	return s.answerWithAction(x.app.serverID, map[string]any{})
 }

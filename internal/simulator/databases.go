@@ -69,7 +69,7 @@ func (s *Simulator) createDatabase(x *exchange) response {
 		return s.tooMany(maxAppDatabases, "databases of an app")
 	}
 	s.databases.add(d.id, d)
-	return s.started(d.serverID, viewDatabase(d))
+	return s.answerWithAction(d.serverID, viewDatabase(d))
 }
 
 // ofDatabase answers a call for a database of the account.
@@ -98,13 +98,13 @@ func (s *Simulator) updateDatabase(x *exchange) response {
 		if id != d.userID {
 			return notFound("Database user", id)
 		}
-		return s.started(d.serverID, viewDatabase(d))
+		return s.answerWithAction(d.serverID, viewDatabase(d))
 	})
 }
 
 func (s *Simulator) deleteDatabase(x *exchange) response {
 	return s.ofDatabase(x, func(d *database) response {
 		s.databases.remove(d.id)
-		return s.started(d.serverID, map[string]any{})
+		return s.answerWithAction(d.serverID, map[string]any{})
 	})
 }

@@ -113,7 +113,7 @@ func (s *Simulator) createServer(x *exchange) response {
 	s.addServer(srv)
 	view := s.viewServer(srv)
 	view["apikey"] = rand.Text() // with which the server connects; in this answer only
-	return s.started(srv.id, view)
+	return s.answerWithAction(srv.id, view)
 }
 
 func (s *Simulator) readServer(x *exchange) response {
@@ -142,7 +142,7 @@ func (s *Simulator) updateServer(x *exchange) response {
 		return response{data: s.viewServer(srv)}
 	}
 	*srv = changed
-	return s.started(srv.id, s.viewServer(srv))
+	return s.answerWithAction(srv.id, s.viewServer(srv))
 }
 
 // deleteServer removes a server from ServerPilot, with all that ServerPilot has on it. The

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// siteOf returns the app that gets a name's requests, or nil: the one that has the name on its
-// list, the domain of which it is the www form, or the nearest wildcard. Of several apps it is
-// the one whose name comes first in the alphabet. It is called with the lock held.
+// siteOf returns the app that gets a name's requests, or nil. Its list has the name, or the domain
+// of which the name is the www form; otherwise the nearest wildcard. Of several apps it is the one
+// whose name comes first in the alphabet. It is called with the lock held.
 func (s *Simulator) siteOf(name string) *app {
 	rest := name
 	for level := 0; ; level++ {

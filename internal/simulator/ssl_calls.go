@@ -34,7 +34,7 @@ func (s *Simulator) viewSSL(a *app) any {
 const markedKey = "-----BEGIN PRIVATE KEY-----\n" + PrivateKeyMark + "\n-----END PRIVATE KEY-----\n"
 
 // writeSSL turns AutoSSL on, turns the redirect to HTTPS on or off, or installs a custom
-// certificate: three things, each with a call of its own.
+// certificate. Each takes a call of its own.
 func (s *Simulator) writeSSL(x *exchange) response {
 	upload := x.given.has("key") || x.given.has("cert") || x.given.has("cacerts")
 	auto, force := x.given.has("auto"), x.given.has("force")
@@ -117,5 +117,5 @@ func (s *Simulator) answerSSL(a *app, data any, changed bool) response {
 	if !changed {
 		return response{data: data}
 	}
-	return s.startedWith(a.serverID, data, max(s.faults.ActionError, s.faults.SSLActionError))
+	return s.answerWithFailingAction(a.serverID, data, max(s.faults.ActionError, s.faults.SSLActionError))
 }

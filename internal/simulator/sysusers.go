@@ -101,7 +101,7 @@ func (s *Simulator) createSysUser(x *exchange) response {
 		return s.tooMany(maxSysUsers, "system users on a server")
 	}
 	s.sysUsers.add(u.id, u)
-	return s.started(u.serverID, viewSysUser(u))
+	return s.answerWithAction(u.serverID, viewSysUser(u))
 }
 
 // ofSysUser answers a call for a system user of the account.
@@ -122,7 +122,7 @@ func (s *Simulator) updateSysUser(x *exchange) response {
 		if err := requiredPassword(x.given, "password"); err != nil {
 			return s.badRequest(err)
 		}
-		return s.started(u.serverID, viewSysUser(u))
+		return s.answerWithAction(u.serverID, viewSysUser(u))
 	})
 }
 
@@ -132,7 +132,7 @@ func (s *Simulator) deleteSysUser(x *exchange) response {
 			return errorResponse(http.StatusForbidden, "The system user %s is protected.", defaultSysUser)
 		}
 		s.removeSysUser(u)
-		return s.started(u.serverID, map[string]any{})
+		return s.answerWithAction(u.serverID, map[string]any{})
 	})
 }
 
@@ -162,7 +162,7 @@ func (s *Simulator) addKeyToUser(x *exchange) response {
 			return s.tooMany(maxKeysOfUser, "SSH keys of a system user")
 		}
 		u.keys = append(u.keys, key)
-		return s.started(u.serverID, map[string]any{})
+		return s.answerWithAction(u.serverID, map[string]any{})
 	})
 }
 
@@ -174,6 +174,6 @@ func (s *Simulator) removeKeyFromUser(x *exchange) response {
 			return notFound("SSH key", key)
 		}
 		u.keys = slices.Delete(u.keys, i, i+1)
-		return s.started(u.serverID, map[string]any{})
+		return s.answerWithAction(u.serverID, map[string]any{})
 	})
 }

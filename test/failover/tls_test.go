@@ -16,7 +16,7 @@ func TestTLSWithClientCertificates(t *testing.T) {
 	ca := redistest.NewAuthority(t)
 	server := redistest.NewSecure(t, ca.TLS().Shipped(t))
 	good, old, other := ca.Issue("client", time.Now().Add(time.Hour)), ca.Issue("old", time.Now().Add(-time.Hour)), redistest.NewAuthority(t)
-	foreign := other.Issue("foreign", time.Now().Add(time.Hour))
+	otherCert := other.Issue("other", time.Now().Add(time.Hour))
 	as := func(user string, ca *redistest.Authority, id redistest.Identity) string {
 		u := server.As(user) + "?ca_file=" + ca.File
 		if id.Cert != "" {
@@ -38,7 +38,7 @@ func TestTLSWithClientCertificates(t *testing.T) {
 	}{
 		{"another authority", url(other, good), "certificate signed by unknown authority", 1},
 		{"no certificate", url(ca, redistest.Identity{}), "certificate required", 1},
-		{"a certificate of another authority", url(ca, foreign), "unknown certificate authority", 1},
+		{"a certificate of another authority", url(ca, otherCert), "unknown certificate authority", 1},
 		{"an old certificate", url(ca, old), "it takes a certificate that is valid, and this one ended on ", 2},
 		{"no TLS", strings.Replace(server.As("worker"), "rediss", "redis", 1), "no answer from Redis", 1},
 	} {

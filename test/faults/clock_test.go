@@ -82,8 +82,8 @@ func wrongClock(t *testing.T) (program string) {
 	return program
 }
 
-// hasClock fails the test unless the worker's log is off by the given time.
-func (f *fixture) hasClock(p *harness.Process, by string) {
+// checkClock fails the test unless the worker's log is off by the given time.
+func (f *fixture) checkClock(p *harness.Process, by string) {
 	f.t.Helper()
 	p.AwaitWritten("is ready")
 	off, err := time.ParseDuration(by)
@@ -109,7 +109,7 @@ func TestAWallClockThatIsAnHourWrongDoesNoHarm(t *testing.T) {
 			f := newFixture(t, simulator.Options{Apps: apps(3), Latency: 100 * time.Millisecond, CertDelay: 3 * time.Second})
 			delays, clock := "PILOTSYNC_SSL_DELAYS=8s,1h", "FAULTS_CLOCK="+by
 			wrong := f.program(program, []string{delays, clock}, "worker")
-			f.hasClock(wrong, by)
+			f.checkClock(wrong, by)
 
 			// It is the only worker, so it lists the domains and schedules their verifications.
 			f.add("app1", "one.example.com", "two.example.com")
@@ -122,7 +122,7 @@ func TestAWallClockThatIsAnHourWrongDoesNoHarm(t *testing.T) {
 						err = fmt.Errorf("it is %s after %d attempts: %s", v.State, v.Record.Attempt, v.Reason)
 					}
 					if v.Record.Attempt > 1 || v.State == tasks.CheckingSSL {
-						t.Fatalf("an attempt at %s was burnt: %+v", domain, v.Record)
+						t.Fatalf("an attempt at %s was used up: %+v", domain, v.Record)
 					}
 					return err
 				})
@@ -136,7 +136,7 @@ func TestAWallClockThatIsAnHourWrongDoesNoHarm(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			// With both at work, leases keep their writes apart.
+			// While both run, leases keep their writes apart.
 			end := f.load(2, 200*time.Millisecond)
 			pass(t, 12*time.Second)
 			end()

@@ -162,9 +162,9 @@ func (c clients) number(id string) int {
 // checkLimit is how long the check of one history may take; these take milliseconds.
 const checkLimit = 2 * time.Minute
 
-// explains fails the test unless the model explains the history. go test's -artifacts keeps a
+// checkModel fails the test unless the model explains the history. go test's -artifacts keeps a
 // picture of an unexplained one.
-func explains(t *testing.T, what string, model porcupine.Model, ops []porcupine.Operation) {
+func checkModel(t *testing.T, what string, model porcupine.Model, ops []porcupine.Operation) {
 	t.Helper()
 	result, info := porcupine.CheckOperationsVerbose(model, ops, checkLimit)
 	if result == porcupine.Ok {

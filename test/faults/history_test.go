@@ -98,11 +98,11 @@ func TestAllUpdatesOfAListAreAsIfMadeOneAfterTheOther(t *testing.T) {
 	for i, app := range f.apps {
 		r, all := f.sim.Reads(app), f.sim.History(app)
 		reads, writes = reads+len(r), writes+len(all)
-		explains(t, "reads and writes of "+app, listModel(opt.Apps[i].Domains), accesses(r, all, zero))
-		explains(t, "updates of "+app, updateModel(opt.Apps[i].Domains), updates(t, r, all, zero))
+		checkModel(t, "reads and writes of "+app, listModel(opt.Apps[i].Domains), accesses(r, all, zero))
+		checkModel(t, "updates of "+app, updateModel(opt.Apps[i].Domains), updates(t, r, all, zero))
 	}
 	for domain, of := range ops {
-		explains(t, "requests for "+domain, enqueueModel(), of)
+		checkModel(t, "requests for "+domain, enqueueModel(), of)
 	}
 	t.Logf("%d reads, %d writes and %d requests for %d domains by %d workers, of which %d were killed and %d stopped for 4 s",
 		reads, writes, requests.n, len(ops), started, kills, stops)
@@ -189,7 +189,7 @@ func TestTheCheckerSeesTheUpdateThatNaiveWritersLose(t *testing.T) {
 	}
 	both.Wait()
 	reads, writes := sim.Reads("app1"), sim.History("app1")
-	explains(t, "what the API did", listModel(nil), accesses(reads, writes, zero))
+	checkModel(t, "what the API did", listModel(nil), accesses(reads, writes, zero))
 	if got := porcupine.CheckOperationsTimeout(updateModel(nil), updates(t, reads, writes, zero), checkLimit); got != porcupine.Illegal {
 		t.Errorf("the checker says %s, though the list is %v", got, sim.List("app1"))
 	}

@@ -13,7 +13,7 @@ import (
 
 var errStill = errors.New("not yet")
 
-func TestAWriteWhoseAnswerNeverComesLosesNoChangeAndDoublesNoName(t *testing.T) {
+func TestAWriteWithoutAnAnswerLosesNoChange(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]simulator.Fault{
 		"the connection ends":              {Kind: simulator.DropAfter},
@@ -42,7 +42,7 @@ func TestAWriteWhoseAnswerNeverComesLosesNoChangeAndDoublesNoName(t *testing.T) 
 	}
 }
 
-func TestAWriteWhoseAnswerHangsLosesNoChangeAndDoublesNoName(t *testing.T) {
+func TestAWriteWhoseAnswerHangsLosesNoChange(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1")}, Latency: 200 * time.Millisecond})
 	onAPI, apiURL := f.tapAPI()
@@ -59,7 +59,7 @@ func TestAWriteWhoseAnswerHangsLosesNoChangeAndDoublesNoName(t *testing.T) {
 
 // ServerPilot may apply a write long after its connection has ended. No worker writes while it
 // still can be applied; then its names count as owned.
-func TestAWriteThatLands20SecondsLateLosesNoChangeAndDoublesNoName(t *testing.T) {
+func TestAWriteThatLands20SecondsLateLosesNoChange(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1")}, Latency: 200 * time.Millisecond})
 	f.sim.FailNext("app1", simulator.WriteList, simulator.Fault{Kind: simulator.ApplyLate, For: 20 * time.Second})

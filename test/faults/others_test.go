@@ -172,14 +172,14 @@ func TestAnotherWriterNeitherLosesNamesNorStopsConvergence(t *testing.T) {
 	// A removed name is there only if another writer brought it back more than once.
 	for _, name := range f.workload.Names("app1", false) {
 		if n := readded(beside, name); slices.Contains(list, name) && n < 2 {
-			t.Errorf("%s was taken off, somebody else brought it back %d times, and it is there", name, n)
+			t.Errorf("%s was taken off, another writer brought it back %d times, and it is there", name, n)
 		}
 	}
 	own, crossed := f.checkOthersNamesKept("app1")
 	t.Logf("%d writes of the worker among %d of others; %d names of theirs were lost between its read and its write, and added again",
 		own, len(beside)-own, crossed)
 	f.checkOwnWritesDoNotOverlap("app1")
-	explains(t, "reads and writes of all", listModel(appWithDomains("app1").Domains), accesses(f.sim.Reads("app1"), f.sim.History("app1"), zero))
+	checkModel(t, "reads and writes of all", listModel(appWithDomains("app1").Domains), accesses(f.sim.Reads("app1"), f.sim.History("app1"), zero))
 }
 
 // otherNames are the names that another program wants on a list.
@@ -217,13 +217,13 @@ func (f *fixture) checkOthersNamesKept(app string) (own, crossed int) {
 				base = r.List
 			}
 		}
-		foreign := func(list []string) []string {
+		others := func(list []string) []string {
 			return slices.DeleteFunc(slices.Clone(list), func(name string) bool { return strings.HasSuffix(name, ".example.com") })
 		}
-		if want, got := foreign(base), foreign(write.After); !slices.Equal(want, got) {
+		if want, got := others(base), others(write.After); !slices.Equal(want, got) {
 			f.t.Errorf("write %d of app %s: others' names (-as we read them +as we wrote them):\n%s", write.Index, app, cmp.Diff(want, got))
 		}
-		crossed += len(without(foreign(write.Before), write.After))
+		crossed += len(without(others(write.Before), write.After))
 	}
 	return own, crossed
 }

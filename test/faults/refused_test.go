@@ -17,9 +17,9 @@ import (
 	"pilotsync/test/redistest"
 )
 
-// Redis answers, but refuses writes. A producer gets an error that says so, nothing is half-done,
-// and everything continues once writes are allowed.
-func TestARedisThatRefusesWritesSaysSoToProducersAndNothingIsHalfDone(t *testing.T) {
+// Redis answers, but refuses writes. A producer gets an error that says so, no change is half made,
+// and work continues once writes are allowed.
+func TestARedisThatRefusesWritesLeavesNothingHalfDone(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string

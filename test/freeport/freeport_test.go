@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestAnAddressCanBeListenedOnAndIsNotGivenToOutgoingConnections(t *testing.T) {
+func TestAFreeAddressIsNoneOfOutgoingConnections(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for range 50 {

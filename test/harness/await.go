@@ -12,7 +12,7 @@ const Limit = 5 * time.Minute
 
 // Await calls ok every few milliseconds until it returns nil. After Limit it fails the
 // test with ok's last error.
-func Await(t testing.TB, what string, ok func() error) {
+func Await(t testing.TB, condition string, ok func() error) {
 	t.Helper()
 	deadline := time.Now().Add(Limit)
 	for {
@@ -21,20 +21,20 @@ func Await(t testing.TB, what string, ok func() error) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("waited %s until %s: %v", Limit, what, err)
+			t.Fatalf("waited %s until %s: %v", Limit, condition, err)
 		}
 		select {
 		case <-t.Context().Done():
-			t.Fatalf("the test ended before %s: %v", what, err)
+			t.Fatalf("the test ended before %s: %v", condition, err)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
 // AwaitTrue is Await for a condition without an error.
-func AwaitTrue(t testing.TB, what string, ok func() bool) {
+func AwaitTrue(t testing.TB, condition string, ok func() bool) {
 	t.Helper()
-	Await(t, what, func() error {
+	Await(t, condition, func() error {
 		if !ok() {
 			return errors.New("it is not so")
 		}

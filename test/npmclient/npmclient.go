@@ -11,7 +11,7 @@ import (
 	"pilotsync/internal/simulator"
 )
 
-// folder is this one, from every package of test.
+// folder is this package's, as seen from the folder of each package in test.
 const folder = "../npmclient"
 
 // Command runs Node in this folder, with a client that calls a simulator with an account's

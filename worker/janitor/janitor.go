@@ -113,8 +113,8 @@ func (j *Janitor) scanAll(ctx context.Context) error {
 		for _, list := range scannedLists() {
 			errs = append(errs, j.scanList(ctx, queue, list, at[asynqKey(queue, list)]))
 		}
-		hollow, err := j.hollowSample(ctx, queue)
-		if hollow {
+		missing, err := j.missingMessageSample(ctx, queue)
+		if missing {
 			err = j.scanList(ctx, queue, listCompleted, at[asynqKey(queue, listCompleted)])
 		}
 		errs = append(errs, err)

@@ -149,7 +149,7 @@ func TestAnActiveTaskWithoutALeaseIsHandedOutAgain(t *testing.T) {
 		t.Fatal("plain asynq recovered it")
 	}
 
-	f.janitor.lease = -time.Minute // as when the lease that it gets, and asynq's patience, are over
+	f.janitor.lease = -time.Minute // as when the lease that it gets, and the time that asynq waits after it, are over
 	f.scan()
 	f.checkRepairs(map[Repair]int{{unleased, leased}: 1})
 	handled, _ = f.serve(nil)
@@ -202,7 +202,7 @@ func TestAnIDWithoutAMessageNoLongerBreaksTheInspector(t *testing.T) {
 		if list == listActive {
 			f.leaseEnds("good-active", time.Now().Add(time.Minute))
 		}
-		f.put(list, "hollow-"+list)
+		f.put(list, "missing-"+list)
 		if _, err := f.inspector.GetQueueInfo(testQueue); err == nil {
 			t.Errorf("%s: the inspector gets along with it", list)
 		}
@@ -211,7 +211,7 @@ func TestAnIDWithoutAMessageNoLongerBreaksTheInspector(t *testing.T) {
 		if _, err := f.inspector.GetQueueInfo(testQueue); err != nil {
 			t.Errorf("%s: %v", list, err)
 		}
-		if !f.gone("hollow-"+list) || !f.contains(list, "good-"+list) {
+		if !f.gone("missing-"+list) || !f.contains(list, "good-"+list) {
 			t.Errorf("%s: the id is there still, or the good one gone", list)
 		}
 	}
@@ -223,9 +223,9 @@ func TestAnIDWithoutAMessageNoLongerBreaksTheInspector(t *testing.T) {
 	if !f.gone("handed-out") {
 		t.Error("something is left of the one that was handed out")
 	}
-	f.checkRepairs(map[Repair]int{{hollow, removed}: 7})
+	f.checkRepairs(map[Repair]int{{missingMessage, removed}: 7})
 	if len(f.quarantine()) != 0 {
-		t.Error("there were no bytes to be kept")
+		t.Error("there were no bytes to keep")
 	}
 }
 
@@ -233,7 +233,7 @@ func TestAQueueThatRedisForgotIsRegisteredAgain(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	f.scan()
-	f.checkRepairs(nil) // a new Redis is no find
+	f.checkRepairs(nil) // a new Redis needs no repair
 	f.enqueue("before")
 	f.rdb.FlushAll(t.Context())
 	f.enqueue("after")
@@ -342,7 +342,7 @@ func TestATaskThatChangedSinceTheScanIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestATurnIsBoundedAndTheNextContinuesFromThere(t *testing.T) {
+func TestAScanIsBoundedAndTheNextContinuesFromThere(t *testing.T) {
 	t.Parallel()
 	for _, list := range []string{"pending", "scheduled"} {
 		t.Run(list, func(t *testing.T) {
@@ -364,10 +364,10 @@ func TestATurnIsBoundedAndTheNextContinuesFromThere(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f.put(list, "hollow")
+			f.put(list, "missing")
 			if list == "pending" { // at the far end
-				f.rdb.LRem(t.Context(), asynqKey(testQueue, list), 0, "hollow")
-				f.rdb.RPush(t.Context(), asynqKey(testQueue, list), "hollow")
+				f.rdb.LRem(t.Context(), asynqKey(testQueue, list), 0, "missing")
+				f.rdb.RPush(t.Context(), asynqKey(testQueue, list), "missing")
 			}
 			f.janitor.scanLimit, f.janitor.pageSize = 300, 50
 			ids, next, err := f.janitor.ids(t.Context(), asynqKey(testQueue, list), isList(list), 0)
@@ -376,13 +376,13 @@ func TestATurnIsBoundedAndTheNextContinuesFromThere(t *testing.T) {
 				t.Fatalf("one pass has %d ids and continues at %d, %v", len(ids), next, err)
 			}
 			passes := 0
-			for ; !f.gone("hollow") && passes < 5; passes++ {
+			for ; !f.gone("missing") && passes < 5; passes++ {
 				f.janitor = f.another() // the passes are different workers'
 				f.janitor.scanLimit, f.janitor.pageSize = 300, 50
 				f.scan()
 			}
-			if !f.gone("hollow") || list == "pending" && passes != 4 {
-				t.Errorf("found after %d passes: %v", passes, f.gone("hollow"))
+			if !f.gone("missing") || list == "pending" && passes != 4 {
+				t.Errorf("found after %d passes: %v", passes, f.gone("missing"))
 			}
 		})
 	}
@@ -393,11 +393,11 @@ func TestOneWorkerScansInEachInterval(t *testing.T) {
 	f := setup(t)
 	other := f.another()
 	for i, j := range []*Janitor{f.janitor, other, f.janitor} {
-		f.put("pending", "hollow")
+		f.put("pending", "missing")
 		if err := j.scanUnlessRecent(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if scanned := f.gone("hollow"); scanned != (i == 0) {
+		if scanned := f.gone("missing"); scanned != (i == 0) {
 			t.Errorf("pass %d scanned: %v", i, scanned)
 		}
 	}
@@ -414,8 +414,8 @@ func TestTheJanitorScansUntilItIsStopped(t *testing.T) {
 	var running sync.WaitGroup
 	running.Go(func() { f.janitor.Run(ctx) })
 	for range 3 {
-		f.put("pending", "hollow")
-		f.await("it is gone", func() bool { return f.gone("hollow") })
+		f.put("pending", "missing")
+		f.await("it is gone", func() bool { return f.gone("missing") })
 	}
 	stop()
 	running.Wait()

@@ -17,11 +17,11 @@ const shownBytes = 200
 type Repair struct{ Kind, Action string }
 
 const (
-	unreadable   = "unreadable"   // a message that asynq can't decode
-	mislabelled  = "mislabelled"  // a message that lacks its id or queue
-	hollow       = "hollow"       // an id without a message
-	unleased     = "unleased"     // an active task without a lease
-	unregistered = "unregistered" // a queue that asynq's inspector doesn't know
+	unreadable     = "unreadable"   // a message that asynq can't decode
+	mislabelled    = "mislabelled"  // a message that lacks its id or queue
+	missingMessage = "hollow"       // an id without a message
+	unleased       = "unleased"     // an active task without a lease
+	unregistered   = "unregistered" // a queue that asynq's inspector doesn't know
 
 	quarantined = "quarantined"
 	relabelled  = "relabelled"
@@ -33,7 +33,7 @@ const (
 // Repairs returns all repairs.
 func Repairs() []Repair {
 	return []Repair{{unreadable, quarantined}, {mislabelled, relabelled}, {mislabelled, quarantined},
-		{hollow, removed}, {unleased, leased}, {unregistered, registered}}
+		{missingMessage, removed}, {unleased, leased}, {unregistered, registered}}
 }
 
 // repair repairs an entry of a list, or moves it to the quarantine.
@@ -42,7 +42,7 @@ func (j *Janitor) repair(ctx context.Context, queue, list string, e entry) error
 	case e.missingMessage:
 		ok, err := j.remove(ctx, queue, list, e, "none")
 		if err == nil && ok {
-			j.report(queue, list, e, Repair{hollow, removed}, "the list has an id without a task; it was removed")
+			j.report(queue, list, e, Repair{missingMessage, removed}, "the list has an id without a task; it was removed")
 		}
 		return err
 	case e.wrongType:

@@ -27,7 +27,7 @@ func taskLists() []string { return append(scannedLists(), listCompleted) }
 
 // scannedLists returns the lists that the janitor scans. Those whose defects stop the recovery of
 // dead workers' tasks come first: that reads all tasks with a lease. Completed tasks are many,
-// and asynq only deletes them, by their ids; see hollowSample.
+// and asynq only deletes them, by their ids; see missingMessageSample.
 func scannedLists() []string {
 	return []string{listActive, listLease, "pending", "retry", "scheduled", "archived"}
 }
@@ -72,9 +72,9 @@ func (j *Janitor) ids(ctx context.Context, key string, list bool, from uint64) (
 	return ids, next, nil
 }
 
-// hollowSample reports whether one of the completed tasks that asynq deletes next is missing.
+// missingMessageSample reports whether one of the completed tasks that asynq deletes next is missing.
 // Then the inspector fails for the whole queue, since it measures these.
-func (j *Janitor) hollowSample(ctx context.Context, queue string) (bool, error) {
+func (j *Janitor) missingMessageSample(ctx context.Context, queue string) (bool, error) {
 	ids, err := j.Redis.ZRange(ctx, asynqKey(queue, listCompleted), 0, sampleSize-1).Result()
 	if err != nil || len(ids) == 0 {
 		return false, wrap("read the completed tasks of queue "+queue, err)

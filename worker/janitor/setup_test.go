@@ -203,7 +203,7 @@ func (f *fixture) awaitTask(handled chan string, want string) {
 	}
 }
 
-func (f *fixture) await(what string, ok func() bool) {
+func (f *fixture) await(condition string, ok func() bool) {
 	f.t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -211,7 +211,7 @@ func (f *fixture) await(what string, ok func() bool) {
 	for !ok() {
 		select {
 		case <-late:
-			f.t.Fatalf("%s: not within a minute", what)
+			f.t.Fatalf("%s: not within a minute", condition)
 		case <-tick.C:
 		}
 	}

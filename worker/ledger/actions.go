@@ -35,7 +35,7 @@ type Action struct {
 	WrittenAt time.Time                `json:"written_at"` // see [PendingAction]
 }
 
-// ReadActionAt makes a worker read an action at a time by Redis's clock.
+// ReadActionAt has a worker read an action at a time by Redis's clock.
 func (l *Ledger) ReadActionAt(ctx context.Context, a PendingAction, at time.Time) error {
 	if err := l.rdb.ZAdd(ctx, actionsKey, redis.Z{Score: float64(at.UnixMilli()), Member: encode(a)}).Err(); err != nil {
 		return fmt.Errorf("plan to read action %s of app %s: %w", a.ID, a.App, err)
@@ -66,8 +66,8 @@ func (l *Ledger) DueActions(ctx context.Context) (due []PendingAction, now time.
 	return due, now, nil
 }
 
-// TakeAction takes an action off the plan, and reports whether the caller is the one that did. Only
-// that one reads it.
+// TakeAction removes an action from those that are to be read. It reports whether the caller removed
+// it: several workers may find an action due, and only one reads it.
 func (l *Ledger) TakeAction(ctx context.Context, a PendingAction) (bool, error) {
 	n, err := l.rdb.ZRem(ctx, actionsKey, encode(a)).Result()
 	if err != nil {
@@ -76,7 +76,7 @@ func (l *Ledger) TakeAction(ctx context.Context, a PendingAction) (bool, error) 
 	return n == 1, nil
 }
 
-// SetAction records what ServerPilot said of an action, unless it has that of a later write.
+// SetAction records what ServerPilot said of an action, unless one of a later write is recorded.
 func (l *Ledger) SetAction(ctx context.Context, a PendingAction, status serverpilot.ActionStatus) error {
 	if err := l.agenda.touch(ctx, a.App); err != nil {
 		return err

@@ -20,16 +20,16 @@ import (
 // commands of other workers.
 type agendaModel struct {
 	*rapid.T
-	ctx    context.Context
-	ledger *Ledger // of the workers; its client runs passes
-	other  *Ledger // of the recoverer and the test
-	rdb    *redis.Client
-	apps   []string
-	leases map[string]listsync.Lease
-	seq    int64
-	passed time.Duration
-	gaps   []int  // seconds that pass before the next commands; below zero without a pass
-	amid   func() // called before each pass that comes between commands; nil for nothing
+	ctx        context.Context
+	ledger     *Ledger // of the workers; its client runs passes
+	other      *Ledger // of the recoverer and the test
+	rdb        *redis.Client
+	apps       []string
+	leases     map[string]listsync.Lease
+	seq        int64
+	advanced   time.Duration
+	gaps       []int  // seconds that pass before the next commands; below zero without a pass
+	beforePass func() // called before each pass that comes between commands; nil for nothing
 }
 
 // DialHook, ProcessHook and ProcessPipelineHook implement [redis.Hook].
@@ -55,17 +55,17 @@ func (m *agendaModel) between(ctx context.Context) {
 	}
 	seconds := m.gaps[0]
 	if m.gaps = m.gaps[1:]; seconds >= 0 {
-		m.pass(ctx, time.Duration(seconds)*time.Second)
-		if m.amid != nil {
-			m.amid()
+		m.advance(ctx, time.Duration(seconds)*time.Second)
+		if m.beforePass != nil {
+			m.beforePass()
 		}
 		m.recoverDue(ctx, nil)
 	}
 }
 
-// pass lets time pass: all times in Redis become earlier.
-func (m *agendaModel) pass(ctx context.Context, d time.Duration) {
-	m.passed += d
+// advance lets time pass: all times in Redis become earlier.
+func (m *agendaModel) advance(ctx context.Context, d time.Duration) {
+	m.advanced += d
 	move := -d.Milliseconds()
 	zsets, fields := []string{visitsKey, changedKey}, map[string][]string{marksKey: m.apps}
 	for _, app := range m.apps {
@@ -101,10 +101,10 @@ func (m *agendaModel) pass(ctx context.Context, d time.Duration) {
 	}
 }
 
-// recoverDue is a pass of the recoverer, which finds the work and leaves it. amid is called
-// between its read and its plan.
-func (m *agendaModel) recoverDue(ctx context.Context, amid func()) {
-	before := m.passed
+// recoverDue is a pass of the recoverer, which finds the work and leaves it. meanwhile is
+// called between its read and its plan.
+func (m *agendaModel) recoverDue(ctx context.Context, meanwhile func()) {
+	before := m.advanced
 	agenda, err := m.other.DueVisits(ctx)
 	m.must(err)
 	var apps []string
@@ -113,10 +113,10 @@ func (m *agendaModel) recoverDue(ctx context.Context, amid func()) {
 	}
 	works, err := m.other.Work(ctx, apps...)
 	m.must(err)
-	if amid != nil {
-		amid()
+	if meanwhile != nil {
+		meanwhile()
 	}
-	ago := before - m.passed
+	ago := before - m.advanced
 	var planned []PlannedVisit
 	for i, w := range works {
 		p := PlannedVisit{Visit: Visit{App: w.App, At: w.DueAt(agenda.Now)}, Seen: agenda.Due[i].At.Add(ago)}
@@ -280,15 +280,15 @@ func (m *agendaModel) actions() map[string]func(*rapid.T) {
 		}
 	}
 	all["time passes"] = func(t *rapid.T) {
-		m.pass(ctx, time.Duration(rapid.SampledFrom([]int{1, 9, 14, 29, 31, 300, 3600}).Draw(t, "s"))*time.Second)
+		m.advance(ctx, time.Duration(rapid.SampledFrom([]int{1, 9, 14, 29, 31, 300, 3600}).Draw(t, "s"))*time.Second)
 	}
 	all["pass"] = func(t *rapid.T) { m.recoverDue(ctx, nil) }
-	all["pass amid which work comes"] = func(t *rapid.T) {
+	all["pass during which work comes"] = func(t *rapid.T) {
 		app := m.app(t)
 		m.recoverDue(ctx, func() {
 			m.must(m.ledger.SetWakeAt(ctx, app, *m.at(t)))
 			if rapid.Bool().Draw(t, "the pass stalls") {
-				m.pass(ctx, markGrace+time.Second)
+				m.advance(ctx, markGrace+time.Second)
 				m.recoverDue(ctx, nil) // of another worker
 			}
 		})
@@ -317,9 +317,9 @@ func TestWhateverWorkExistsTheAgendaHasItsAppInTime(t *testing.T) {
 		rt.Repeat(m.actions())
 
 		// Where no work is left, the agenda forgets the app.
-		m.pass(ctx, 48*time.Hour)
+		m.advance(ctx, 48*time.Hour)
 		m.recoverDue(ctx, nil)
-		m.pass(ctx, markGrace)
+		m.advance(ctx, markGrace)
 		m.recoverDue(ctx, nil)
 		now, err := m.other.Now(ctx)
 		m.must(err)

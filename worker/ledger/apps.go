@@ -84,7 +84,7 @@ func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
 	var all []summary
 	var err error
 	if len(ids) == 0 {
-		all, err = l.current(ctx)
+		all, err = l.allSummaries(ctx)
 	} else {
 		all, err = l.summarize(ctx, ids)
 	}

@@ -16,22 +16,22 @@ import (
 // A name of the index is a hint: the app's own keys say whether it has the domain. The recoverer
 // compares an app's number of names with that of its domains every hour, and adds what is missing.
 const (
-	namesKey    = "pilotsync:{agenda}:domains"
-	namedKey    = "pilotsync:{agenda}:named"
-	completeKey = "pilotsync:{agenda}:domains_complete"
+	namesKey    = "pilotsync:{agenda}:domains"          // "DOMAIN APP" of each name
+	namedKey    = "pilotsync:{agenda}:named"            // the number of names of each app
+	completeKey = "pilotsync:{agenda}:domains_complete" // when the index last had all domains
 )
 
 // namesAtOnce is how many names one command adds or removes.
 const namesAtOnce = 500
 
-// namesComplete reports whether the index of names has all domains. It was complete at a time, and
-// workers of an earlier release, which don't know it, may have recorded some since then.
+// namesComplete reports whether the index of names still has all domains that it had at a time.
+// Workers of an earlier release, which don't know the index, may have recorded others since.
 func namesComplete(at, lastSweep time.Time) bool {
 	return !at.IsZero() && at.Sub(lastSweep) >= UnmarkedFor
 }
 
-// NamesIncomplete reports whether the recoverer has to add the names of all apps. complete is when
-// it last did that, and lastSweep when a recoverer of an earlier release last began.
+// NamesIncomplete reports whether the recoverer has to add the names of all apps. lastSweep is when
+// a recoverer of an earlier release last began.
 func (a Agenda) NamesIncomplete(lastSweep time.Time) bool {
 	return !namesComplete(a.complete, lastSweep)
 }
@@ -239,8 +239,8 @@ func (l *Ledger) RemoveNames(ctx context.Context, app string, domains ...string)
 		return fmt.Errorf("look up %d domains of app %s: %w", len(domains), app, err)
 	}
 	recorded, waiting := foundFields(domains, records.Val()), foundFields(domains, pending.Val())
-	gone := slices.DeleteFunc(slices.Clone(domains), func(domain string) bool { return recorded[domain] != "" || waiting[domain] != "" })
-	return l.dropNames(ctx, app, timeArg(readAt), gone)
+	unknown := slices.DeleteFunc(slices.Clone(domains), func(domain string) bool { return recorded[domain] != "" || waiting[domain] != "" })
+	return l.dropNames(ctx, app, timeArg(readAt), unknown)
 }
 
 // appsWith returns the apps that may have some of the domains, with these. ok is false if only the

@@ -14,18 +14,18 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// manyNodes is a client whose pipelines may not run in their order, as those of a Cluster.
-type manyNodes struct{ redis.UniversalClient }
+// clusterClient is a client whose pipelines may not run in their order, as those of a Cluster.
+type clusterClient struct{ redis.UniversalClient }
 
-// namesModel is a ledger whose recoverer looks after the index of names between any two commands
-// of other workers.
+// namesModel is a ledger whose recoverer maintains the index of names between any two commands of
+// other workers.
 type namesModel struct {
 	*agendaModel
-	amidst []func() // what happens before the next commands
+	meanwhile []func() // what happens before the next commands
 }
 
-// has are the names that the apps have.
-func (m *namesModel) has() (names []string) {
+// appNames are the names that the apps have.
+func (m *namesModel) appNames() (names []string) {
 	for _, app := range m.apps {
 		for _, member := range m.rdb.ZRangeByLex(m.ctx, key(app, "index"), &redis.ZRangeBy{Min: "[ ", Max: "(!"}).Val() {
 			names = append(names, member[1:]+" "+app)
@@ -42,7 +42,7 @@ func (m *namesModel) check() {
 	if !ok {
 		return
 	}
-	for _, name := range m.has() {
+	for _, name := range m.appNames() {
 		var domain, app string
 		_, err := fmt.Sscan(name, &domain, &app)
 		m.must(err)
@@ -52,26 +52,26 @@ func (m *namesModel) check() {
 	}
 }
 
-// tidy is a pass of the recoverer.
-func (m *namesModel) tidy() {
+// runRecoverer is the part of a recoverer's pass that maintains the index.
+func (m *namesModel) runRecoverer() {
 	sweep, err := m.ledger.LastSweep(m.ctx)
 	m.must(err)
 	agenda, err := m.ledger.DueVisits(m.ctx)
 	m.must(err)
-	before := m.passed
+	before := m.advanced
 	works, err := m.ledger.Work(m.ctx, m.apps...)
 	m.must(err)
 	switch {
 	case agenda.Now.Sub(sweep) < UnmarkedFor:
 	case agenda.NamesIncomplete(sweep):
-		m.must(m.ledger.CompleteNames(m.ctx, works, agenda.Now.Add(before-m.passed)))
+		m.must(m.ledger.CompleteNames(m.ctx, works, agenda.Now.Add(before-m.advanced)))
 	default:
 		m.must(m.ledger.AddMissingNames(m.ctx, works))
 	}
 }
 
-// prune removes what an app has of a domain without a pending change.
-func (m *namesModel) prune(app, domain string) {
+// removeDomain removes all that an app has of a domain without a pending change.
+func (m *namesModel) removeDomain(app, domain string) {
 	if m.rdb.HExists(m.ctx, key(app, "pending"), domain).Val() {
 		return
 	}
@@ -93,8 +93,8 @@ func cutState(member string) (state, domain string, ok bool) {
 	return member[:max(i, 0)], member[i+1:], i >= 0
 }
 
-// unnamed records a change as a worker of an earlier release does.
-func (m *namesModel) unnamed(c listsync.Pending) {
+// recordUnnamed records a change as a worker of an earlier release does.
+func (m *namesModel) recordUnnamed(c listsync.Pending) {
 	now, err := m.other.Now(m.ctx)
 	m.must(err)
 	m.must(m.rdb.Set(m.ctx, sweepKey, now.UnixMilli(), 0).Err())
@@ -118,17 +118,17 @@ func TestTheIndexOfNamesHasWhatTheAppsHave(t *testing.T) {
 		defer hooked.Close()
 		var through redis.UniversalClient = hooked
 		if rapid.Bool().Draw(rt, "cluster") {
-			through = manyNodes{hooked}
+			through = clusterClient{hooked}
 		}
 		m := &namesModel{agendaModel: &agendaModel{T: rt, ctx: ctx, ledger: New(through), other: New(rdb), rdb: rdb, apps: []string{"app1", "app2"}, leases: map[string]listsync.Lease{}, seq: first}}
 		for _, app := range m.apps {
 			m.leases[app] = listsync.Lease{App: app, Token: "none"}
 		}
-		m.amid = func() {
+		m.beforePass = func() {
 			m.check()
-			if len(m.amidst) > 0 {
-				next := m.amidst[0]
-				m.amidst = m.amidst[1:]
+			if len(m.meanwhile) > 0 {
+				next := m.meanwhile[0]
+				m.meanwhile = m.meanwhile[1:]
 				next()
 			}
 		}
@@ -153,7 +153,7 @@ func TestTheIndexOfNamesHasWhatTheAppsHave(t *testing.T) {
 			case "prune":
 				app, domain := m.app(t), domain(t)
 				return func() {
-					m.prune(app, domain)
+					m.removeDomain(app, domain)
 					m.must(m.other.RemoveNames(ctx, app, domain))
 				}
 			}
@@ -167,42 +167,42 @@ func TestTheIndexOfNamesHasWhatTheAppsHave(t *testing.T) {
 		crossed := func(act func(*rapid.T)) func(*rapid.T) {
 			return func(t *rapid.T) {
 				m.gaps = rapid.SliceOfN(rapid.SampledFrom([]int{-1, 0, 1, 6}), 3, 3).Draw(t, "gaps")
-				m.amidst = []func(){other(t), other(t)}
+				m.meanwhile = []func(){other(t), other(t)}
 				act(t)
-				m.gaps, m.amidst = nil, nil
+				m.gaps, m.meanwhile = nil, nil
 			}
 		}
 		actions["record, crossed"] = crossed(func(t *rapid.T) {
 			_, err := m.ledger.Record(ctx, change(t), event("asked"))
 			m.must(err)
 		})
-		actions["recoverer"] = crossed(func(*rapid.T) { m.tidy() })
+		actions["recoverer"] = crossed(func(*rapid.T) { m.runRecoverer() })
 		actions["prune"] = crossed(func(t *rapid.T) {
 			app, domain := m.app(t), domain(t)
-			m.prune(app, domain)
+			m.removeDomain(app, domain)
 			m.must(m.ledger.RemoveNames(ctx, app, domain))
 		})
-		actions["prune and crash"] = func(t *rapid.T) { m.prune(m.app(t), domain(t)) }
+		actions["prune and crash"] = func(t *rapid.T) { m.removeDomain(m.app(t), domain(t)) }
 		actions["record and crash"] = func(t *rapid.T) {
 			app := m.app(t)
 			m.must(m.ledger.agenda.mark(ctx, app, time.Time{}))
 			m.must(m.other.addNames.Run(ctx, rdb, []string{namesKey, namedKey}, domain(t), app).Err())
 		}
-		actions["record by an earlier release"] = func(t *rapid.T) { m.unnamed(change(t)) }
+		actions["record by an earlier release"] = func(t *rapid.T) { m.recordUnnamed(change(t)) }
 		actions["forget"] = func(t *rapid.T) { m.must(m.ledger.Forget(ctx, m.app(t))) }
 		actions["forget and crash"] = func(t *rapid.T) { rdb.Del(ctx, appKeys(m.app(t))...) }
 		actions["lose the agenda's node"] = func(*rapid.T) { rdb.Del(ctx, namesKey, namedKey, completeKey, marksKey, visitsKey) }
 		rt.Repeat(actions)
 
 		// Whatever happened, a recoverer later makes the index what the apps have.
-		m.pass(ctx, UnmarkedFor+time.Second)
-		m.tidy() // it may be the first since then
-		m.tidy()
-		if diff := cmp.Diff(m.has(), rdb.ZRange(ctx, namesKey, 0, -1).Val()); len(m.has()) > 0 && diff != "" {
+		m.advance(ctx, UnmarkedFor+time.Second)
+		m.runRecoverer() // it may be the first since then
+		m.runRecoverer()
+		if diff := cmp.Diff(m.appNames(), rdb.ZRange(ctx, namesKey, 0, -1).Val()); len(m.appNames()) > 0 && diff != "" {
 			rt.Fatalf("the index of names differs from the apps (-apps +index):\n%s", diff)
 		}
 		counts := map[string]string{}
-		for _, name := range m.has() {
+		for _, name := range m.appNames() {
 			_, app, _ := cutState(name)
 			counts[app] = number(parseNumber(counts[app]) + 1)
 		}
@@ -220,8 +220,7 @@ func parseNumber(s string) int64 {
 	return n
 }
 
-// Names that are there aren't added again.
-func TestNamesThatAreThereCostNothing(t *testing.T) {
+func TestNamesInTheIndexAreNotAddedAgain(t *testing.T) {
 	t.Parallel()
 	rdb := client(t, redistest.New(t).Addr)
 	ctx, l := t.Context(), New(rdb)
@@ -251,7 +250,7 @@ func TestNamesThatAreThereCostNothing(t *testing.T) {
 		t.Errorf("adding 60 names of 30 apps takes %d commands", n)
 	}
 	if n := counted(); n != 1 {
-		t.Errorf("names that are there take %d commands", n)
+		t.Errorf("names in the index take %d commands", n)
 	}
 	rdb.ZAdd(ctx, key("app7", "index"), redis.Z{Member: " c.example.com"}, redis.Z{Member: "done c.example.com"})
 	if n := counted(); n > 6 || rdb.ZScore(ctx, namesKey, "c.example.com app7").Err() != nil {

@@ -28,8 +28,8 @@ func (m *snapshotModel) must(err error) {
 	}
 }
 
-// whole reads the whole ledger, without the index.
-func (m *snapshotModel) whole() (s listsync.Snapshot) {
+// readAll reads the whole ledger, without the index.
+func (m *snapshotModel) readAll() (s listsync.Snapshot) {
 	ctx := m.Context()
 	var err error
 	s.At, err = m.Now(ctx)
@@ -63,7 +63,7 @@ func (m *snapshotModel) compare(only []string) listsync.Result {
 			in.Only[domain] = true
 		}
 	}
-	in.Ledger = m.whole()
+	in.Ledger = m.readAll()
 	in.Now = in.Ledger.At
 	want := listsync.Plan(in)
 	var err error

@@ -39,9 +39,9 @@ type summary struct {
 	ReadAt time.Time // or later; by Redis's clock
 }
 
-// isGood reports whether a summary whose app has no mark is still right. now is by Redis's clock,
-// and local by this machine's.
-func (s summary) isGood(now, local, lastSweep time.Time) bool {
+// isValid reports whether a summary whose app has no mark is still that of the app. now is by
+// Redis's clock, and local by this machine's.
+func (s summary) isValid(now, local, lastSweep time.Time) bool {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(s.ID)) // it never fails
 	most := summaryAge + time.Duration(h.Sum32()%uint32(summaryAge/time.Second))*time.Second
@@ -79,13 +79,13 @@ func (l *Ledger) readSummaries(ctx context.Context) (s summaries, err error) {
 	return s, nil
 }
 
-// of returns the summary of an app, if it is right.
+// of returns the summary of an app, if it is valid.
 func (s summaries) of(app string, local time.Time) (summary, bool) {
 	if s.marks[app] != "" || s.kept[app] == "" {
 		return summary{}, false
 	}
 	kept, err := decodeJSON[summary](s.kept[app])
-	if err != nil || !kept.isGood(s.now, local, s.lastSweep) {
+	if err != nil || !kept.isValid(s.now, local, s.lastSweep) {
 		return summary{}, false // another release may have written it
 	}
 	kept.ID = app
@@ -93,9 +93,9 @@ func (s summaries) of(app string, local time.Time) (summary, bool) {
 	return kept, true
 }
 
-// current returns the summaries of all apps that the ledger knows, sorted by id. It reads those
-// apps whose summary isn't right, and keeps theirs.
-func (l *Ledger) current(ctx context.Context) ([]summary, error) {
+// allSummaries returns the summaries of all apps that the ledger knows, sorted by id. It reads those
+// apps whose summary isn't valid, and keeps theirs.
+func (l *Ledger) allSummaries(ctx context.Context) ([]summary, error) {
 	s, err := l.readSummaries(ctx)
 	if err != nil {
 		return nil, err
@@ -128,15 +128,15 @@ func (l *Ledger) current(ctx context.Context) ([]summary, error) {
 }
 
 // forgotten returns empty summaries for apps that the ledger doesn't know any more.
-func (s summaries) forgotten() (gone []summary) {
+func (s summaries) forgotten() (empty []summary) {
 	for _, apps := range []map[string]string{s.marks, s.kept} {
 		for app := range apps {
 			if _, known := slices.BinarySearch(s.apps, app); !known {
-				gone = append(gone, summary{App: App{ID: app}})
+				empty = append(empty, summary{App: App{ID: app}})
 			}
 		}
 	}
-	return gone
+	return empty
 }
 
 // keep keeps summaries that were read after s. An error doesn't matter: the next reader reads the

@@ -28,8 +28,8 @@ func (m *agendaModel) earlier(kept string, d time.Duration) string {
 	return encode(s)
 }
 
-// read compares what readers of all apps see with the apps themselves.
-func (m *agendaModel) read() {
+// checkReaders compares what readers of all apps see with the apps themselves.
+func (m *agendaModel) checkReaders() {
 	got, err := m.other.AppStates(m.ctx)
 	m.must(err)
 	var want []App
@@ -63,15 +63,15 @@ func (m *agendaModel) read() {
 	}
 }
 
-// slowly keeps summaries that were read before other things happened.
-func (m *agendaModel) slowly(act func()) {
-	before := m.passed
+// keepLate keeps summaries that were read before act.
+func (m *agendaModel) keepLate(act func()) {
+	before := m.advanced
 	s, err := m.other.readSummaries(m.ctx)
 	m.must(err)
 	fresh, err := m.other.summarize(m.ctx, s.apps)
 	m.must(err)
 	act()
-	ago := m.passed - before
+	ago := m.advanced - before
 	for app, mark := range s.marks {
 		ms, err := strconv.ParseInt(mark, 10, 64)
 		m.must(err)
@@ -106,7 +106,7 @@ func TestAReadersSummariesAreTheAppsThemselves(t *testing.T) {
 		for _, app := range m.apps {
 			m.leases[app] = listsync.Lease{App: app, Token: "none"}
 		}
-		m.amid = m.read
+		m.beforePass = m.checkReaders
 		hooked.AddHook(m)
 		actions := m.actions()
 		actions["compared"] = func(t *rapid.T) {
@@ -125,22 +125,22 @@ func TestAReadersSummariesAreTheAppsThemselves(t *testing.T) {
 		}
 		actions["forget"] = func(t *rapid.T) { m.must(m.ledger.Forget(ctx, m.app(t))) }
 		actions["slow reader"] = func(t *rapid.T) {
-			m.slowly(func() {
+			m.keepLate(func() {
 				for _, name := range rapid.SliceOfN(rapid.SampledFrom([]string{"record", "sync", "pause", "compared", "time passes", "fail"}), 0, 3).Draw(t, "meanwhile") {
 					actions[name](t)
 				}
 				if rapid.Bool().Draw(t, "another reader") {
-					m.read()
+					m.checkReaders()
 				}
 			})
 		}
-		actions["keep a lot"] = func(*rapid.T) { m.pass(ctx, markGrace+time.Second); m.read() }
-		actions[""] = func(*rapid.T) { m.read() }
+		actions["keep a lot"] = func(*rapid.T) { m.advance(ctx, markGrace+time.Second); m.checkReaders() }
+		actions[""] = func(*rapid.T) { m.checkReaders() }
 		rt.Repeat(actions)
 
-		// What has rested costs a few commands.
-		m.pass(ctx, markGrace+time.Second)
-		m.read()
+		// Apps that no longer change cost a few commands.
+		m.advance(ctx, markGrace+time.Second)
+		m.checkReaders()
 		calls := 0
 		counted := redis.NewClient(&redis.Options{Addr: server.Addr})
 		defer counted.Close()
@@ -149,7 +149,7 @@ func TestAReadersSummariesAreTheAppsThemselves(t *testing.T) {
 			rt.Fatal(err)
 		}
 		if marks := rdb.ZCard(ctx, changedKey).Val(); calls != 3 || marks != 0 {
-			rt.Fatalf("reading what has rested takes %d commands, and leaves %d marks", calls, marks)
+			rt.Fatalf("reading unchanged apps takes %d commands, and leaves %d marks", calls, marks)
 		}
 	})
 }

@@ -75,12 +75,12 @@ func TestADryRunReadsOnceAndChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.made(t, "ready read")
+	r.checkCalls(t, "ready read")
 	if p.Listed != 2 || !slices.Equal(p.Added, []string{"a.com"}) || !slices.Equal(p.Removed, []string{"old.com"}) {
 		t.Errorf("the preview is %+v", p)
 	}
-	r.holds(t, "hand.net old.com")
-	r.is(t, map[string]tasks.State{"a.com": tasks.Pending, "old.com": tasks.Pending})
+	r.checkList(t, "hand.net old.com")
+	r.checkStates(t, map[string]tasks.State{"a.com": tasks.Pending, "old.com": tasks.Pending})
 	after := r.fixture.snapshot()
 	for domain, change := range after.Pending {
 		change.Preview = ""
@@ -103,7 +103,7 @@ func TestAChangeDuringADryRunIsPlannedToo(t *testing.T) {
 	if _, err := r.syncer.DryRun(context.Background(), app); err != nil {
 		t.Fatal(err)
 	}
-	r.made(t, "ready read ready read")
+	r.checkCalls(t, "ready read ready read")
 	for domain, change := range r.fixture.pending {
 		if change.Preview != "would be put on the list" {
 			t.Errorf("%s: %q", domain, change.Preview)

@@ -239,8 +239,8 @@ func TestARemovedDomainHasNoVerificationAndNoRecheck(t *testing.T) {
 // The last addition decides, as it does for the www form.
 func TestTheLimitOfAttempts(t *testing.T) {
 	t.Parallel()
-	add := func(f *fixture, attempts int, adopt bool) {
-		f.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: f.next(), Attempts: attempts, Import: adopt, RequestedAt: start}})
+	add := func(f *fixture, attempts int, imported bool) {
+		f.record(Pending{Change: tasks.Change{AppID: app, Domain: "a.com", Seq: f.next(), Attempts: attempts, Import: imported, RequestedAt: start}})
 	}
 	attempted := func(f *fixture, n int) {
 		f.verified("a.com", func(r *Record) { r.Attempt = n })

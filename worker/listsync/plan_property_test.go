@@ -51,11 +51,11 @@ func (f *fixture) add(domain string, www tasks.WWW) {
 	f.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: f.next(), WWW: www, RequestedAt: start}})
 }
 
-func (f *fixture) adopt(domain string) {
+func (f *fixture) addImported(domain string) {
 	f.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: f.next(), Import: true, RequestedAt: start}})
 }
 
-func (f *fixture) adoptIfListed(domain string) {
+func (f *fixture) importIfListed(domain string) {
 	f.record(Pending{Change: tasks.Change{AppID: app, Domain: domain, Seq: f.next(), Import: true, IfListed: true, RequestedAt: start}})
 }
 
@@ -72,7 +72,7 @@ type step struct {
 	Remove bool
 	WWW    tasks.WWW
 	Site   int64
-	Adopt  bool
+	Import bool
 	Only   []string
 	At     int
 	State  tasks.State
@@ -92,7 +92,7 @@ var (
 var anyChange = rapid.Custom(func(t *rapid.T) step {
 	return step{
 		Kind: "change", Domain: rapid.SampledFrom(alphabet).Draw(t, "domain"), Remove: rapid.Bool().Draw(t, "remove"),
-		WWW: rapid.SampledFrom(rulesOfWWW).Draw(t, "www"), Site: rapid.Int64Range(0, 2).Draw(t, "site"), Adopt: rapid.IntRange(0, 3).Draw(t, "adopt") == 3,
+		WWW: rapid.SampledFrom(rulesOfWWW).Draw(t, "www"), Site: rapid.Int64Range(0, 2).Draw(t, "site"), Import: rapid.IntRange(0, 3).Draw(t, "import") == 3,
 	}
 })
 
@@ -123,7 +123,7 @@ var anyStep = rapid.Custom(func(t *rapid.T) step {
 })
 
 func (f *fixture) change(s step) Pending {
-	return Pending{Remove: s.Remove, Change: tasks.Change{AppID: app, Domain: s.Domain, Seq: f.next(), WWW: s.WWW, SiteID: s.Site, Import: s.Adopt && !s.Remove, RequestedAt: start}}
+	return Pending{Remove: s.Remove, Change: tasks.Change{AppID: app, Domain: s.Domain, Seq: f.next(), WWW: s.WWW, SiteID: s.Site, Import: s.Import && !s.Remove, RequestedAt: start}}
 }
 
 // perform carries out the step.
@@ -244,7 +244,7 @@ func TestPlanDoesWhatTheModelSays(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			explain(t, in, p, "records (-model +plan):\n%s", diff)
 		}
-		m.noRoom = rejected // what is rejected adopts nothing
+		m.noRoom = rejected // what is rejected imports nothing
 		if diff := cmp.Diff(m.own(list), f.owned); diff != "" {
 			explain(t, in, p, "owned names (-model +plan):\n%s", diff)
 		}
@@ -420,7 +420,7 @@ func TestTheLastRequestWinsInAnyOrderOfArrival(t *testing.T) {
 		var changes []Pending
 		for range rapid.IntRange(1, 8).Draw(t, "changes") {
 			s := anyChange.Draw(t, "change")
-			s.Adopt = false // the www rule of an import depends on the current list
+			s.Import = false // the www rule of an import depends on the current list
 			changes = append(changes, f.change(s))
 		}
 		arrivals := rapid.Permutation(append(slices.Clone(changes),
@@ -554,7 +554,7 @@ func TestAWWWFormSetByHandStaysUnlessItIsRemovedByName(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		f := newFixture("www.a.com")
 		for _, s := range rapid.SliceOfN(anyStep, 0, 40).Draw(t, "history") {
-			s.Adopt = false // an imported name is owned
+			s.Import = false // an imported name is owned
 			if strings.HasSuffix(s.Kind, "by hand") || s.Domain == "www.a.com" && s.Remove {
 				continue
 			}
@@ -584,9 +584,9 @@ func TestImportingListedNamesNeverWrites(t *testing.T) {
 				continue
 			}
 			if imported[domain] = slices.ContainsFunc(f.list, func(n string) bool { return sameName(n, domain) }); imported[domain] && rapid.Bool().Draw(t, "as WordPress does") {
-				f.adopt(domain)
+				f.addImported(domain)
 			} else {
-				f.adoptIfListed(domain)
+				f.importIfListed(domain)
 			}
 		}
 		in := f.input()

@@ -136,7 +136,7 @@ func TestEachChangeLeadsToTheRightList(t *testing.T) {
 				f.record(Pending{Change: tasks.Change{AppID: app, Domain: "www.a.com", Seq: late, RequestedAt: start}, Remove: true})
 			}, list: "a.com www.a.com"},
 		{name: "importing a domain doesn't bring back its www form that was removed by name",
-			events: func(f *fixture) { f.add("a.com", ""); f.remove("www.a.com"); f.sync(); f.adopt("a.com") }, list: "a.com"},
+			events: func(f *fixture) { f.add("a.com", ""); f.remove("www.a.com"); f.sync(); f.addImported("a.com") }, list: "a.com"},
 		{name: "a refused removal of a protected domain doesn't bring back its www form that was removed by name",
 			events: func(f *fixture) {
 				f.rules.Protected = []string{"a.com"}
@@ -236,25 +236,25 @@ func TestEachChangeLeadsToTheRightList(t *testing.T) {
 			}, list: "a.com", states: map[string]tasks.State{"a.com": tasks.CheckingDNS}},
 
 		{name: "an imported domain keeps its www form only if that is listed", from: newFixture("b.com", "www.a.com", "a.com", "hand.net"),
-			events: func(f *fixture) { f.adopt("a.com"); f.adopt("b.com") }, list: "b.com www.a.com a.com hand.net",
+			events: func(f *fixture) { f.addImported("a.com"); f.addImported("b.com") }, list: "b.com www.a.com a.com hand.net",
 			states: map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.CheckingDNS}},
 		{name: "an imported domain that isn't listed is added by the rule", from: newFixture("hand.net"),
-			events: func(f *fixture) { f.adopt("a.com") }, list: "hand.net a.com www.a.com"},
+			events: func(f *fixture) { f.addImported("a.com") }, list: "hand.net a.com www.a.com"},
 		{name: "an imported domain that left the list meanwhile is not added", from: newFixture("hand.net"),
-			events: func(f *fixture) { f.adoptIfListed("a.com") }, list: "hand.net", states: map[string]tasks.State{"a.com": tasks.Rejected}},
+			events: func(f *fixture) { f.importIfListed("a.com") }, list: "hand.net", states: map[string]tasks.State{"a.com": tasks.Rejected}},
 		{name: "an imported domain that left the list meanwhile comes back if it is wanted already", from: newFixture("hand.net"),
 			events: func(f *fixture) {
 				f.add("a.com", "")
 				f.sync()
 				f.list = []string{"hand.net"}
-				f.adoptIfListed("a.com")
+				f.importIfListed("a.com")
 			}, list: "hand.net a.com www.a.com"},
 		{name: "an imported domain that is listed in another spelling is imported", from: newFixture("A.com.", "WWW.a.com"),
-			events: func(f *fixture) { f.adoptIfListed("a.com") }, list: "A.com. WWW.a.com", states: map[string]tasks.State{"a.com": tasks.CheckingDNS}},
+			events: func(f *fixture) { f.importIfListed("a.com") }, list: "A.com. WWW.a.com", states: map[string]tasks.State{"a.com": tasks.CheckingDNS}},
 		{name: "an imported domain that is removed takes its www form with it", from: newFixture("www.a.com", "a.com", "hand.net"),
-			events: func(f *fixture) { f.adopt("a.com"); f.sync(); f.remove("a.com") }, list: "hand.net"},
+			events: func(f *fixture) { f.addImported("a.com"); f.sync(); f.remove("a.com") }, list: "hand.net"},
 		{name: "importing a wanted domain changes nothing",
-			events: func(f *fixture) { f.add("a.com", ""); f.sync(); f.list = []string{"a.com"}; f.adopt("a.com") }, list: "a.com www.a.com"},
+			events: func(f *fixture) { f.add("a.com", ""); f.sync(); f.list = []string{"a.com"}; f.addImported("a.com") }, list: "a.com www.a.com"},
 		{name: "a name removed and added again by hand is not owned",
 			events: func(f *fixture) {
 				f.add("a.com", "")

@@ -60,7 +60,7 @@ func TestEachRemovedNameWasPredicted(t *testing.T) {
 		var changes []Pending
 		for range rapid.IntRange(1, 5).Draw(t, "changes") {
 			s := anyChange.Draw(t, "change")
-			if s.Adopt = false; !s.Remove && s.WWW == "" {
+			if s.Import = false; !s.Remove && s.WWW == "" {
 				s.WWW = tasks.WWWAlways // the prediction doesn't know this setting
 			}
 			changes = append(changes, f.change(s))

@@ -87,7 +87,7 @@ func (s *Syncer) leased(ctx context.Context, app string, do func(*run) error) er
 	return err
 }
 
-// fail releases the lease. Its context must outlive the sync's: otherwise the app would
+// syncFails releases the lease. Its context must outlive the sync's: otherwise the app would
 // wait half a minute for the lease to run out.
 func (s *Syncer) fail(ctx context.Context, lease Lease, failure *Failure) error {
 	return s.retryLedger(ctx, func() error {

@@ -86,21 +86,21 @@ func (s *server) count(call string) (n int) {
 
 // fakeEnqueuer records what was enqueued, and whether its outcome was committed by then.
 type fakeEnqueuer struct {
-	rig      *rig
+	harness  *harness
 	enqueued []string
 	err      error
 }
 
-func (f *fakeEnqueuer) note(what string, r Record) error {
+func (f *fakeEnqueuer) note(name string, r Record) error {
 	if f.err == nil {
-		f.enqueued = append(f.enqueued, fmt.Sprintf("%s %s %s, committed: %v", what, r.Domain, r.State, f.rig.fixture.state(r.Domain) == r.State))
+		f.enqueued = append(f.enqueued, fmt.Sprintf("%s %s %s, committed: %v", name, r.Domain, r.State, f.harness.fixture.state(r.Domain) == r.State))
 	}
 	return f.err
 }
 
 func (f *fakeEnqueuer) Verify(_ context.Context, _ string, records ...Record) error {
 	for _, r := range records {
-		if r.NextAttemptAt == nil || !r.NextAttemptAt.Equal(f.rig.now().Add(time.Minute)) {
+		if r.NextAttemptAt == nil || !r.NextAttemptAt.Equal(f.harness.now().Add(time.Minute)) {
 			return fmt.Errorf("%s is to be verified at %v", r.Domain, r.NextAttemptAt)
 		}
 		if err := f.note("verify", r); err != nil {
@@ -110,8 +110,8 @@ func (f *fakeEnqueuer) Verify(_ context.Context, _ string, records ...Record) er
 	return nil
 }
 
-// rig is a Syncer with its fakes. The fixture records changes in the ledger.
-type rig struct {
+// harness is a Syncer with its fakes. The fixture records changes in the ledger.
+type harness struct {
 	*clock
 	fixture  *fixture
 	api      *server
@@ -120,11 +120,11 @@ type rig struct {
 	syncer   *Syncer
 }
 
-func setup(list ...string) *rig {
+func setup(list ...string) *harness {
 	c := &clock{t: start}
-	r := &rig{clock: c, api: &server{clock: c, list: list}, stopping: make(chan struct{})}
+	r := &harness{clock: c, api: &server{clock: c, list: list}, stopping: make(chan struct{})}
 	r.fixture = &fixture{memory: newMemory(c)}
-	r.enqueuer = &fakeEnqueuer{rig: r}
+	r.enqueuer = &fakeEnqueuer{harness: r}
 	r.syncer = &Syncer{
 		API: r.api, Ledger: r.fixture.memory, Enqueuer: r.enqueuer, Rules: Rules{WWW: tasks.WWWNever},
 		FirstDelay: func(Record) time.Duration { return time.Minute }, Now: c.now, Stopping: r.stopping, WorkerID: "test",
@@ -132,7 +132,7 @@ func setup(list ...string) *rig {
 	return r
 }
 
-func (r *rig) sync(t *testing.T) Report {
+func (r *harness) sync(t *testing.T) Report {
 	t.Helper()
 	report, err := r.syncer.Sync(context.Background(), app)
 	if err != nil {
@@ -141,7 +141,7 @@ func (r *rig) sync(t *testing.T) Report {
 	return report
 }
 
-func (r *rig) fail(t *testing.T) error {
+func (r *harness) syncFails(t *testing.T) error {
 	t.Helper()
 	_, err := r.syncer.Sync(context.Background(), app)
 	if err == nil {
@@ -150,21 +150,21 @@ func (r *rig) fail(t *testing.T) error {
 	return err
 }
 
-func (r *rig) holds(t *testing.T, names string) {
+func (r *harness) checkList(t *testing.T, names string) {
 	t.Helper()
 	if diff := cmp.Diff(strings.Fields(names), r.api.list, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("list (-want +got):\n%s", diff)
 	}
 }
 
-func (r *rig) made(t *testing.T, calls string) {
+func (r *harness) checkCalls(t *testing.T, calls string) {
 	t.Helper()
 	if diff := cmp.Diff(strings.Fields(calls), r.api.calls, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 }
 
-func (r *rig) is(t *testing.T, states map[string]tasks.State) {
+func (r *harness) checkStates(t *testing.T, states map[string]tasks.State) {
 	t.Helper()
 	got := map[string]tasks.State{}
 	for d := range states {
@@ -175,10 +175,10 @@ func (r *rig) is(t *testing.T, states map[string]tasks.State) {
 	}
 }
 
-// once returns a hook that calls act the first time it is called with what.
-func once(what string, act func()) func(string) {
+// once returns a hook that calls act the first time it is called with name.
+func once(name string, act func()) func(string) {
 	return func(call string) {
-		if call == what && act != nil {
+		if call == name && act != nil {
 			a := act
 			act = nil
 			a()
@@ -193,15 +193,15 @@ func TestASyncReadsOnceAndWritesOnce(t *testing.T) {
 	r.fixture.add("b.com", "")
 	r.fixture.remove("old.com")
 	report := r.sync(t)
-	r.made(t, "ready read write")
-	r.holds(t, "hand.net a.com www.a.com b.com")
+	r.checkCalls(t, "ready read write")
+	r.checkList(t, "hand.net a.com www.a.com b.com")
 	want := Report{Reads: 1, Writes: 1, Added: []string{"a.com", "www.a.com", "b.com"}, Removed: []string{"old.com"}, ActionIDs: []string{"action1"}, Settled: 3}
 	if diff := cmp.Diff(want, report); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}
-	r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.CheckingDNS, "old.com": tasks.Removed})
+	r.checkStates(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.CheckingDNS, "old.com": tasks.Removed})
 	var idle *NotAcquired
-	if err := r.fail(t); !errors.As(err, &idle) || !idle.Idle {
+	if err := r.syncFails(t); !errors.As(err, &idle) || !idle.Idle {
 		t.Errorf("the sync didn't leave the app idle: %v", err)
 	}
 }
@@ -212,8 +212,8 @@ func TestASyncWritesNothingWhereNothingChanges(t *testing.T) {
 	r.fixture.add("a.com", "")
 	r.fixture.remove("b.com")
 	r.sync(t)
-	r.made(t, "ready read")
-	r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.Removed})
+	r.checkCalls(t, "ready read")
+	r.checkStates(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.Removed})
 }
 
 func TestVerificationsAreEnqueuedBeforeTheCommit(t *testing.T) {
@@ -257,14 +257,14 @@ func TestNothingIsCommittedIfTheEnqueuerFails(t *testing.T) {
 	r := setup()
 	r.fixture.add("a.com", "")
 	r.enqueuer.err = errors.New("no Redis")
-	if err := r.fail(t); !errors.Is(err, r.enqueuer.err) {
+	if err := r.syncFails(t); !errors.Is(err, r.enqueuer.err) {
 		t.Errorf("got %v", err)
 	}
-	r.is(t, map[string]tasks.State{"a.com": tasks.Pending})
+	r.checkStates(t, map[string]tasks.State{"a.com": tasks.Pending})
 	r.enqueuer.err = nil
 	r.advance(LandingLimit) // the write is in flight until then
 	r.sync(t)
-	r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS})
+	r.checkStates(t, map[string]tasks.State{"a.com": tasks.CheckingDNS})
 	if !r.fixture.owned["a.com"] {
 		t.Error("a.com isn't owned")
 	}
@@ -280,7 +280,7 @@ func TestChangesThatComeDuringTheReadArePlanned(t *testing.T) {
 		}
 	})
 	r.sync(t)
-	r.made(t, "ready read write")
+	r.checkCalls(t, "ready read write")
 	if len(r.api.list) != 51 {
 		t.Errorf("%d names", len(r.api.list))
 	}
@@ -295,9 +295,9 @@ func TestTheSameSyncProcessesChangesThatComeDuringTheWrite(t *testing.T) {
 		r.fixture.remove("a.com") // stale: the current plan adds it
 	})
 	r.sync(t)
-	r.made(t, "ready read write ready read write")
-	r.holds(t, "b.com")
-	r.is(t, map[string]tasks.State{"a.com": tasks.Removed, "b.com": tasks.CheckingDNS})
+	r.checkCalls(t, "ready read write ready read write")
+	r.checkList(t, "b.com")
+	r.checkStates(t, map[string]tasks.State{"a.com": tasks.Removed, "b.com": tasks.CheckingDNS})
 }
 
 func TestASyncFailsIfItNeverSettlesAnything(t *testing.T) {
@@ -309,13 +309,13 @@ func TestASyncFailsIfItNeverSettlesAnything(t *testing.T) {
 			r.fixture.add("a.com", "") // stale, each time
 		}
 	}
-	if err := r.fail(t); !strings.Contains(err.Error(), "settled nothing") {
+	if err := r.syncFails(t); !strings.Contains(err.Error(), "settled nothing") {
 		t.Errorf("got %v", err)
 	}
 }
 
 // refusing makes ServerPilot refuse lists that add or remove one of these domains.
-func (r *rig) refusing(culprits ...string) {
+func (r *harness) refusing(culprits ...string) {
 	r.api.refuses = func(list []string) string {
 		for _, c := range culprits {
 			if slices.Contains(list, c) != slices.Contains(r.api.list, c) {
@@ -355,7 +355,7 @@ func TestOnlyTheCulpritOfARefusedPlanIsRejected(t *testing.T) {
 				states[domain(culprit)] = tasks.Rejected
 				r.refusing(domain(culprit))
 				report := r.sync(t)
-				r.is(t, states)
+				r.checkStates(t, states)
 				slices.Sort(list)
 				got := slices.Sorted(slices.Values(r.api.list))
 				if diff := cmp.Diff(list, got); diff != "" {
@@ -371,13 +371,13 @@ func TestOnlyTheCulpritOfARefusedPlanIsRejected(t *testing.T) {
 				if report.Settled != n {
 					t.Errorf("culprit %d: %d settled of %d", culprit, report.Settled, n)
 				}
-				r.readsBeforeEachWrite(t)
+				r.checkReadBeforeWrites(t)
 			}
 		})
 	}
 }
 
-func (r *rig) readsBeforeEachWrite(t *testing.T) {
+func (r *harness) checkReadBeforeWrites(t *testing.T) {
 	t.Helper()
 	for i, call := range r.api.calls {
 		if call == "write" && r.api.calls[i-1] != "read" {
@@ -403,7 +403,7 @@ func TestTwoCulpritsAreBothFound(t *testing.T) {
 			}
 			r.refusing(fmt.Sprintf("d%d.com", one), fmt.Sprintf("d%d.com", two))
 			r.sync(t)
-			r.is(t, states)
+			r.checkStates(t, states)
 			if len(r.api.list) != n-2 {
 				t.Errorf("culprits %d and %d: %d names", one, two, len(r.api.list))
 			}
@@ -425,8 +425,8 @@ func TestARefusedMissingNameIsFoundAmongChanges(t *testing.T) {
 	}
 	r.refusing("gone.com")
 	r.sync(t)
-	r.holds(t, "d0.com d1.com d2.com d3.com d4.com")
-	r.is(t, map[string]tasks.State{"gone.com": tasks.Rejected, "d0.com": tasks.CheckingDNS, "d4.com": tasks.CheckingDNS})
+	r.checkList(t, "d0.com d1.com d2.com d3.com d4.com")
+	r.checkStates(t, map[string]tasks.State{"gone.com": tasks.Rejected, "d0.com": tasks.CheckingDNS, "d4.com": tasks.CheckingDNS})
 }
 
 func TestAnAppWithAFaultyListIsBlockedAndNoDomainRejected(t *testing.T) {
@@ -435,19 +435,19 @@ func TestAnAppWithAFaultyListIsBlockedAndNoDomainRejected(t *testing.T) {
 	r.fixture.add("a.com", "")
 	r.fixture.add("b.com", "")
 	r.api.refuses = func([]string) string { return "under_score.net is no domain." }
-	err := r.fail(t)
+	err := r.syncFails(t)
 	var call *CallError
 	if !errors.As(err, &call) || call.Kind != Blocked || call.Message != "under_score.net is no domain." {
 		t.Errorf("got %#v", err)
 	}
-	r.made(t, "ready read write ready read write")
-	r.is(t, map[string]tasks.State{"a.com": tasks.Pending, "b.com": tasks.Pending})
+	r.checkCalls(t, "ready read write ready read write")
+	r.checkStates(t, map[string]tasks.State{"a.com": tasks.Pending, "b.com": tasks.Pending})
 	if r.fixture.failure == nil || !r.fixture.failure.Blocked || !strings.Contains(r.fixture.failure.Reason, "under_score.net") {
 		t.Errorf("the failure is %+v", r.fixture.failure)
 	}
 	r.api.refuses = nil // a person corrects the list
 	r.sync(t)
-	r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.CheckingDNS})
+	r.checkStates(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.CheckingDNS})
 }
 
 func TestAnAnswerThatLacksANameIsAnErrorAndTheNextSyncRepairs(t *testing.T) {
@@ -460,13 +460,13 @@ func TestAnAnswerThatLacksANameIsAnErrorAndTheNextSyncRepairs(t *testing.T) {
 		return r.api.list, nil
 	}
 	var call *CallError
-	if err := r.fail(t); !errors.As(err, &call) || call.Kind != Transient {
+	if err := r.syncFails(t); !errors.As(err, &call) || call.Kind != Transient {
 		t.Fatalf("got %v", err)
 	}
-	r.is(t, map[string]tasks.State{"a.com": tasks.Pending, "b.com": tasks.Pending})
+	r.checkStates(t, map[string]tasks.State{"a.com": tasks.Pending, "b.com": tasks.Pending})
 	r.api.answer = nil
 	r.sync(t)
-	r.holds(t, "hand.net b.com a.com")
+	r.checkList(t, "hand.net b.com a.com")
 	if !r.fixture.owned["a.com"] || !r.fixture.owned["b.com"] {
 		t.Errorf("the owned names are %v", r.fixture.owned)
 	}
@@ -478,7 +478,7 @@ func TestAnAnswerInAnotherOrderAndSpellingIsAccepted(t *testing.T) {
 	r.fixture.add("a.com", "")
 	r.api.answer = func([]string) ([]string, error) { return []string{"A.com", "hand.net"}, nil }
 	r.sync(t)
-	r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS})
+	r.checkStates(t, map[string]tasks.State{"a.com": tasks.CheckingDNS})
 }
 
 func TestAWriteOfUnknownOutcomeIsAwaitedAndItsNamesAreOwned(t *testing.T) {
@@ -496,27 +496,27 @@ func TestAWriteOfUnknownOutcomeIsAwaitedAndItsNamesAreOwned(t *testing.T) {
 				return nil, &CallError{Kind: WriteUnknown, Err: errors.New("no answer")}
 			}
 			var call *CallError
-			if err := r.fail(t); !errors.As(err, &call) || call.Kind != WriteUnknown {
+			if err := r.syncFails(t); !errors.As(err, &call) || call.Kind != WriteUnknown {
 				t.Fatalf("got %v", err)
 			}
-			r.is(t, map[string]tasks.State{"a.com": tasks.Pending})
+			r.checkStates(t, map[string]tasks.State{"a.com": tasks.Pending})
 			if r.fixture.token != "" {
 				t.Error("the lease wasn't released")
 			}
 			r.api.answer = nil
 			r.advance(LandingLimit - time.Second)
 			var wait *NotAcquired
-			if err := r.fail(t); !errors.As(err, &wait) || wait.Idle || wait.Busy || wait.Wait != time.Second {
+			if err := r.syncFails(t); !errors.As(err, &wait) || wait.Idle || wait.Busy || wait.Wait != time.Second {
 				t.Fatalf("got %v; want a second to wait", err)
 			}
 			r.advance(time.Second)
 			r.sync(t)
-			r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.CheckingDNS})
+			r.checkStates(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.CheckingDNS})
 			// They are owned: they leave with their domain.
 			r.fixture.remove("a.com")
 			r.fixture.remove("b.com")
 			r.sync(t)
-			r.holds(t, "www.b.com")
+			r.checkList(t, "www.b.com")
 		})
 	}
 }
@@ -528,7 +528,7 @@ func TestARefusalAfterALostAnswerForgetsNoOwnedName(t *testing.T) {
 	r.api.answer = func([]string) ([]string, error) {
 		return nil, &CallError{Kind: WriteUnknown, Err: errors.New("no answer")}
 	}
-	r.fail(t)
+	r.syncFails(t)
 	r.api.answer = nil
 	r.advance(LandingLimit)
 	r.fixture.add("bad.com", "")
@@ -536,7 +536,7 @@ func TestARefusalAfterALostAnswerForgetsNoOwnedName(t *testing.T) {
 	r.sync(t)
 	r.fixture.remove("a.com")
 	r.sync(t)
-	r.holds(t, "")
+	r.checkList(t, "")
 }
 
 func TestAChangeAfterARefusedOneIsTriedSeparately(t *testing.T) {
@@ -554,8 +554,8 @@ func TestAChangeAfterARefusedOneIsTriedSeparately(t *testing.T) {
 	}
 	r.refusing("bad.com")
 	r.sync(t)
-	r.holds(t, "bad.com")
-	r.is(t, map[string]tasks.State{"bad.com": tasks.CheckingDNS})
+	r.checkList(t, "bad.com")
+	r.checkStates(t, map[string]tasks.State{"bad.com": tasks.CheckingDNS})
 }
 
 func TestASyncThatLostItsLeaseChangesNothing(t *testing.T) {
@@ -577,7 +577,7 @@ func TestASyncThatLostItsLeaseChangesNothing(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			if err := r.fail(t); !errors.Is(err, ErrLeaseLost) {
+			if err := r.syncFails(t); !errors.Is(err, ErrLeaseLost) {
 				t.Errorf("got %v", err)
 			}
 			if n := r.api.count("write"); n != c.writes {
@@ -587,7 +587,7 @@ func TestASyncThatLostItsLeaseChangesNothing(t *testing.T) {
 			if c.method == "Release" {
 				want = tasks.CheckingDNS
 			}
-			r.is(t, map[string]tasks.State{"a.com": want})
+			r.checkStates(t, map[string]tasks.State{"a.com": want})
 			if err := r.fixture.Renew(context.Background(), other); err != nil {
 				t.Errorf("the new holder's lease was disturbed: %v", err)
 			}
@@ -600,10 +600,10 @@ func TestAWriteThatWouldEndAfterTheLeaseIsNotMade(t *testing.T) {
 	r := setup()
 	r.fixture.add("a.com", "")
 	r.fixture.before = once("BeginWrite", func() { r.advance(CallLimit + time.Millisecond) })
-	if err := r.fail(t); !strings.Contains(err.Error(), "too late to write") {
+	if err := r.syncFails(t); !strings.Contains(err.Error(), "too late to write") {
 		t.Errorf("got %v", err)
 	}
-	r.holds(t, "")
+	r.checkList(t, "")
 }
 
 func TestAStoppingWorkerFinishesItsCallAndYields(t *testing.T) {
@@ -613,10 +613,10 @@ func TestAStoppingWorkerFinishesItsCallAndYields(t *testing.T) {
 		r := setup()
 		r.fixture.add("a.com", "")
 		close(r.stopping)
-		if err := r.fail(t); !errors.Is(err, ErrYield) {
+		if err := r.syncFails(t); !errors.Is(err, ErrYield) {
 			t.Errorf("got %v", err)
 		}
-		r.made(t, "")
+		r.checkCalls(t, "")
 		if r.fixture.failure != nil || r.fixture.token != "" {
 			t.Errorf("failure %v, lease %q", r.fixture.failure, r.fixture.token)
 		}
@@ -626,12 +626,12 @@ func TestAStoppingWorkerFinishesItsCallAndYields(t *testing.T) {
 		r := setup()
 		r.fixture.add("a.com", "")
 		r.api.during = once("write", func() { r.fixture.add("b.com", ""); close(r.stopping) })
-		if err := r.fail(t); !errors.Is(err, ErrYield) {
+		if err := r.syncFails(t); !errors.Is(err, ErrYield) {
 			t.Errorf("got %v", err)
 		}
-		r.made(t, "ready read write")
-		r.holds(t, "a.com")
-		r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.Pending})
+		r.checkCalls(t, "ready read write")
+		r.checkList(t, "a.com")
+		r.checkStates(t, map[string]tasks.State{"a.com": tasks.CheckingDNS, "b.com": tasks.Pending})
 	})
 }
 
@@ -781,8 +781,8 @@ func TestACommitIsRetriedWithoutASecondWrite(t *testing.T) {
 				if n := r.api.count("write"); n != 1 {
 					t.Errorf("%d writes, want one", n)
 				}
-				r.holds(t, "a.com")
-				r.is(t, map[string]tasks.State{"a.com": tasks.CheckingDNS})
+				r.checkList(t, "a.com")
+				r.checkStates(t, map[string]tasks.State{"a.com": tasks.CheckingDNS})
 			})
 		})
 	}
@@ -798,7 +798,7 @@ func TestASyncWithNewChangesAllTheTimeEndsWithItsBudget(t *testing.T) {
 			r.advance(time.Second)
 		}
 	}
-	if err := r.fail(t); !errors.Is(err, ErrYield) {
+	if err := r.syncFails(t); !errors.Is(err, ErrYield) {
 		t.Errorf("got %v", err)
 	}
 	if n, most := r.api.count("write"), int(Budget/time.Second); n < 2 || n > most {
@@ -822,8 +822,8 @@ func TestNothingIsWrittenAfterTheContextEnds(t *testing.T) {
 			if _, err := r.syncer.Sync(ctx, app); !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v", err)
 			}
-			r.holds(t, "")
-			r.is(t, map[string]tasks.State{"a.com": tasks.Pending})
+			r.checkList(t, "")
+			r.checkStates(t, map[string]tasks.State{"a.com": tasks.Pending})
 			if r.fixture.token != "" || r.fixture.failure != nil {
 				t.Errorf("lease %q, failure %v", r.fixture.token, r.fixture.failure)
 			}
@@ -842,7 +842,7 @@ func TestAFailureIsRecordedAndTheLeaseReleased(t *testing.T) {
 				r.api.list = nil
 				return nil, &CallError{Kind: kind, Err: errors.New("502 from ServerPilot"), RetryAfter: time.Minute}
 			}
-			err := r.fail(t)
+			err := r.syncFails(t)
 			var call *CallError
 			if !errors.As(err, &call) || call.RetryAfter != time.Minute {
 				t.Errorf("got %v", err)
@@ -853,7 +853,7 @@ func TestAFailureIsRecordedAndTheLeaseReleased(t *testing.T) {
 			}
 			r.api.answer = nil
 			r.sync(t) // without a wait: no write is in flight
-			r.holds(t, "a.com")
+			r.checkList(t, "a.com")
 		})
 	}
 }
