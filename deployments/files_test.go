@@ -85,7 +85,7 @@ func TestEachAlertSaysWhatToDoAndIsTestedBothWays(t *testing.T) {
 			t.Errorf("%s: a summary, and a description with the remedy, are needed", a.Alert)
 		}
 		if !threshold.MatchString(a.Expr) {
-			t.Errorf("%s: %q doesn't end with a comparison with a number, so its other side can't be looked at", a.Alert, a.Expr)
+			t.Errorf("%s: %q doesn't end with a comparison with a number, so its other side can't be checked", a.Alert, a.Expr)
 		}
 	}
 }

@@ -196,7 +196,7 @@ func (s *server) checkVariables() {
 		}
 		parts := form.FindStringSubmatch(v.Definition)
 		if parts == nil {
-			s.t.Errorf("variable %s: can't be looked at: %q", v.Name, v.Definition)
+			s.t.Errorf("variable %s: can't be checked: %q", v.Name, v.Definition)
 			continue
 		}
 		var values []string

@@ -117,14 +117,14 @@ func (s *receiver) delivered() (got []delivery, calls int) {
 }
 
 // states returns the delivered states of a domain, in the order of the events' times.
-func (s *receiver) states(domain string) (way []tasks.State) {
+func (s *receiver) states(domain string) (states []tasks.State) {
 	got, _ := s.delivered()
 	for _, d := range got {
 		if d.event.Domain == domain {
-			way = append(way, d.event.State)
+			states = append(states, d.event.State)
 		}
 	}
-	return way
+	return states
 }
 
 // enqueueEvents enqueues events as a worker does.
@@ -183,8 +183,8 @@ func TestEveryStateOfADomainIsDeliveredOnce(t *testing.T) {
 		}
 	}
 	f.await("all events are delivered", func() bool { got, _ := s.delivered(); return len(got) >= total })
-	for domain, way := range want {
-		if diff := cmp.Diff(way, s.states(domain)); diff != "" {
+	for domain, states := range want {
+		if diff := cmp.Diff(states, s.states(domain)); diff != "" {
 			t.Errorf("the delivered states of %s (-want +got):\n%s", domain, diff)
 		}
 	}
@@ -244,7 +244,7 @@ func TestAWebhookThatIsDownLosesNoEvent(t *testing.T) {
 	if got, calls := s.delivered(); calls == 0 || len(got) != 0 {
 		t.Fatalf("%d calls, of which %d went well: the test tests nothing", calls, len(got))
 	}
-	stop() // and another worker knows no more of its health than Redis does
+	stop() // the next worker knows only what Redis has
 	s.answer(0)
 	f.start(cfg)
 	f.await("all events are delivered", func() bool { got, _ := s.delivered(); return len(got) == len(ids)+2 })
@@ -280,7 +280,7 @@ func TestAWebhookThatIsGoneIsSwitchedOffUntilAWorkerIsStarted(t *testing.T) {
 		t.Errorf("it was called %d times", calls)
 	}
 	if n := strings.Count(log.String(), "level=error"); n != 1 {
-		t.Errorf("it was said %d times:\n%s", n, &log)
+		t.Errorf("it was logged %d times:\n%s", n, &log)
 	}
 	stop()
 	// They are due in hours, so only a worker's start can send them sooner.
@@ -321,16 +321,16 @@ func TestADelayThatAWebhookAsksForIsKept(t *testing.T) {
 
 func TestNoEventIsSentToAnotherAddress(t *testing.T) {
 	t.Parallel()
-	f, away := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}, {ID: "app3"}, {ID: "app4"}}}), newReceiver(t)
-	away.answer(http.StatusPermanentRedirect)
-	strange := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+	f, redirecting := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}, {ID: "app3"}, {ID: "app4"}}}), newReceiver(t)
+	redirecting.answer(http.StatusPermanentRedirect)
+	untrusted := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		t.Error("an event was sent to a server with an untrusted certificate")
 	}))
-	strange.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of the handshake, as it should
-	strange.StartTLS()
-	t.Cleanup(strange.Close)
+	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0) // it logs the failed handshake
+	untrusted.StartTLS()
+	t.Cleanup(untrusted.Close)
 	cfg := f.config("app1", "app2", "app3")
-	cfg.Webhooks = map[string]webhook.Target{"app1": target(t, away.URL, oldSecret, newSecret), "app2": target(t, strange.URL, oldSecret)}
+	cfg.Webhooks = map[string]webhook.Target{"app1": target(t, redirecting.URL, oldSecret, newSecret), "app2": target(t, untrusted.URL, oldSecret)}
 	f.start(cfg)
 	want := map[string]string{"app1": "a redirect", "app2": "certificate", "app3": "no webhook is configured", "app4": "no account is configured"}
 	for app := range want {
@@ -342,7 +342,7 @@ func TestNoEventIsSentToAnotherAddress(t *testing.T) {
 			return !strings.Contains(e.Error, want[e.Event.AppID])
 		})
 	})
-	if _, calls := away.delivered(); calls != 1 {
+	if _, calls := redirecting.delivered(); calls != 1 {
 		t.Errorf("the redirect was followed: %d calls", calls)
 	}
 	if failed := f.events(true); len(failed) != 1 || failed[0].Event.AppID != "app3" || failed[0].Delivery != webhook.DeliveryFailed {

@@ -53,23 +53,23 @@ func TestNothingIsLeftOfAForgottenApp(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.awaitState("app1", "old.example.com", tasks.Removed)
-	byHand := operator.New(f.rdb)
-	if err := byHand.Forget(t.Context(), "app1"); !errors.Is(err, operator.ErrServed) || len(f.keysOf("app1")) == 0 {
+	operators := operator.New(f.rdb)
+	if err := operators.Forget(t.Context(), "app1"); !errors.Is(err, operator.ErrServed) || len(f.keysOf("app1")) == 0 {
 		t.Fatalf("an app that is served: %v, and there is %q", err, f.keysOf("app1"))
 	}
 	stop()
 	f.add("app1", "waiting.example.com") // stays on the queue
-	if err := byHand.Pause(t.Context(), "app1", "ada"); err != nil {
+	if err := operators.Pause(t.Context(), "app1", "ada"); err != nil {
 		t.Fatal(err)
 	}
 	before := len(f.keysOf("app2"))
-	if err := byHand.Forget(t.Context(), "app1"); err != nil {
+	if err := operators.Forget(t.Context(), "app1"); err != nil {
 		t.Fatal(err)
 	}
 	if left := f.keysOf("app1"); len(left) > 0 {
 		t.Errorf("left are %q", left)
 	}
-	if found, err := byHand.Tasks(t.Context(), "app1"); err != nil || len(found) > 0 {
+	if found, err := operators.Tasks(t.Context(), "app1"); err != nil || len(found) > 0 {
 		t.Errorf("on the queues are %+v, %v", found, err)
 	}
 	if after := len(f.keysOf("app2")); after != before {
@@ -84,8 +84,8 @@ func TestAMistypedAppDoesNotComeBackAfterItIsForgotten(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}})
 	f.add("nosuchapp", "queued.example.com")
-	byHand := operator.New(f.rdb)
-	if err := byHand.Forget(t.Context(), "nosuchapp"); err != nil {
+	operators := operator.New(f.rdb)
+	if err := operators.Forget(t.Context(), "nosuchapp"); err != nil {
 		t.Fatal(err)
 	}
 	if left := f.keysOf("nosuchapp"); len(left) > 0 {
@@ -97,7 +97,7 @@ func TestAMistypedAppDoesNotComeBackAfterItIsForgotten(t *testing.T) {
 		retries, err := asynq.NewInspectorFromRedisClient(f.rdb).ListRetryTasks(tasks.QueueLists)
 		return err == nil && len(retries) > 0
 	})
-	if err := byHand.Forget(t.Context(), "nosuchapp"); err != nil {
+	if err := operators.Forget(t.Context(), "nosuchapp"); err != nil {
 		t.Fatal(err)
 	}
 	f.add("app1", "right.example.com") // the worker continues

@@ -14,8 +14,8 @@ func TestChangesOfAPausedAppWaitWithoutLossAndWithoutRetries(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
 	f.start(f.config("app1", "app2"))
-	byHand := operator.New(f.rdb)
-	if err := byHand.Pause(t.Context(), "app1", "anna"); err != nil {
+	operators := operator.New(f.rdb)
+	if err := operators.Pause(t.Context(), "app1", "anna"); err != nil {
 		t.Fatal(err)
 	}
 	f.add("app1", "a.example.com", "b.example.com")
@@ -30,12 +30,12 @@ func TestChangesOfAPausedAppWaitWithoutLossAndWithoutRetries(t *testing.T) {
 	if n := f.sim.Calls("app1", simulator.ReadApp) + f.sim.Calls("app1", simulator.WriteList); n != 0 {
 		t.Errorf("%d calls were made for a paused app", n)
 	}
-	if resumed, err := byHand.Resume(t.Context(), "app1"); err != nil || !resumed {
+	if resumed, err := operators.Resume(t.Context(), "app1"); err != nil || !resumed {
 		t.Fatalf("resumed: %v, %v", resumed, err)
 	}
 	f.awaitState("app1", "a.example.com", tasks.Done)
 	f.awaitState("app1", "b.example.com", tasks.Done)
-	if resumed, err := byHand.Resume(t.Context(), "app1"); err != nil || resumed {
+	if resumed, err := operators.Resume(t.Context(), "app1"); err != nil || resumed {
 		t.Errorf("resumed twice: %v, %v", resumed, err)
 	}
 }

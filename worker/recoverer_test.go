@@ -48,7 +48,7 @@ func TestTheRecovererIgnoresAnAppWithAWaitingSync(t *testing.T) {
 	f.add("app2", "other.example.com")
 	f.awaitState("app2", "other.example.com", tasks.Pending)
 	if app, err := f.ledger.App(t.Context(), "app1"); err != nil || app.Wake != 1 {
-		t.Errorf("the sweep made wake %d (%v); the task of wake 1 waits", app.Wake, err)
+		t.Errorf("the recoverer made wake %d (%v); the task of wake 1 waits", app.Wake, err)
 	}
 }
 
@@ -60,15 +60,15 @@ func TestTheRecovererEnqueuesALostVerificationAgain(t *testing.T) {
 	f.await("one attempt was made", func() bool { return f.view("app1", "nodns.example.com").Record.Attempt == 1 })
 	stop()
 	// The next attempt's task is lost, and the attempt long overdue.
-	was := f.view("app1", "nodns.example.com").Record
+	before := f.view("app1", "nodns.example.com").Record
 	inspector := asynq.NewInspectorFromRedisClient(f.rdb)
-	id := fmt.Sprintf("verify:app1:nodns.example.com:%d:%d", was.CheckSeq, was.Attempt+1)
+	id := fmt.Sprintf("verify:app1:nodns.example.com:%d:%d", before.CheckSeq, before.Attempt+1)
 	if err := inspector.DeleteTask(tasks.QueueSSL, id); err != nil {
 		t.Fatal(err)
 	}
-	is, long := was, time.Now().Add(-time.Hour)
-	is.NextAttemptAt = &long
-	if ok, err := f.ledger.CommitVerification(t.Context(), "app1", was, is, listsync.HistoryEntry{}); err != nil || !ok {
+	overdue, long := before, time.Now().Add(-time.Hour)
+	overdue.NextAttemptAt = &long
+	if ok, err := f.ledger.CommitVerification(t.Context(), "app1", before, overdue, listsync.HistoryEntry{}); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
 	f.rdb.Del(t.Context(), "pilotsync:recoverer")
@@ -97,7 +97,7 @@ func TestAChangeOfALaterFormatStopsNoRecovery(t *testing.T) {
 	}
 	f.dieWithChange()
 	f.add("app1", "shop.example.com")
-	id := f.dieWithChange() // the sweep sees what was taken first before the other
+	id := f.dieWithChange() // the recoverer finds the change that was taken first before this one
 	f.start(f.config("app1"))
 	f.awaitRecovered("shop.example.com", id)
 	if info, err := asynq.NewInspectorFromRedisClient(f.rdb).GetTaskInfo(tasks.QueueDomains, later.ID); err != nil || info.State == asynq.TaskStateArchived {
@@ -111,7 +111,7 @@ func (f *fixture) awaitRecovered(domain, id string) {
 	f.t.Helper()
 	f.await("the change of "+domain+" is in the ledger", func() bool { return f.view("app1", domain).Seq != 0 })
 	if active := f.rdb.LRange(f.t.Context(), "asynq:{domains}:active", 0, -1).Val(); !slices.Contains(active, id) {
-		f.t.Errorf("asynq handed the task of %s out again before the sweep recorded the change; active are %q", domain, active)
+		f.t.Errorf("asynq handed the task of %s out again before the recoverer recorded the change; active are %q", domain, active)
 	}
 }
 

@@ -37,8 +37,8 @@ func TestARunningWorkerReloadsItsApps(t *testing.T) {
 		})
 	}
 
-	// One more app of the same account, and another account. Their pauses have grown
-	// to seconds; they don't wait for those.
+	// One more app of the same account, and another account. The backoff of their tasks has grown
+	// to seconds, but they are retried at once.
 	cfg.Accounts = []registry.Account{{ClientID: "sim", APIKey: "sim-key", Apps: []string{"app1", "app2"}}, {ClientID: "two", APIKey: "key2", Apps: []string{"app3"}}}
 	if err := wk.Reload(t.Context(), cfg); err != nil {
 		t.Fatal(err)
@@ -68,8 +68,8 @@ func TestARunningWorkerReloadsItsApps(t *testing.T) {
 	f.awaitState("app2", "www.six.example.com", tasks.Done)
 }
 
-// blocked starts a worker with an app whose account's key is wrong, so it is retried in five
-// minutes. two is its configuration with another key.
+// blocked starts a worker with an app whose account's key is wrong. The app is retried only after
+// five minutes. two returns the worker's configuration with another key.
 func blocked(t *testing.T, domain string) (f *fixture, mini *miniredis.Miniredis, wk *worker.Worker, two func(key string) worker.Config) {
 	t.Helper()
 	sim, err := simulator.Start(simulator.Options{
@@ -113,10 +113,10 @@ func TestChangesOfARemovedAccountSaySoWithoutDelay(t *testing.T) {
 func TestAKeyCorrectedWhileRedisIsAwayIsUsedLater(t *testing.T) {
 	t.Parallel()
 	f, mini, wk, two := blocked(t, "www.two.example.com")
-	f.await("its task is put away", func() bool { return f.rdb.ZCard(t.Context(), "asynq:{lists}:retry").Val() == 1 })
+	f.await("its task waits for a retry", func() bool { return f.rdb.ZCard(t.Context(), "asynq:{lists}:retry").Val() == 1 })
 	mini.SetError("ERR away for a moment")
 	if err := wk.Reload(t.Context(), two("right")); err != nil {
-		t.Errorf("a configuration that can be served isn't Redis's to refuse: %v", err)
+		t.Errorf("without Redis, a valid configuration is refused: %v", err)
 	}
 	mini.SetError("")
 	f.awaitState("app2", "www.two.example.com", tasks.Done)

@@ -36,7 +36,7 @@ func TestAVerificationHandedOutTooEarlyUsesNoAttempt(t *testing.T) {
 		return err == nil && info.State == asynq.TaskStateRetry && time.Until(info.NextProcessAt) > 50*time.Minute
 	})
 	if v := f.view("app1", "nodns.example.com"); v.Record.Attempt != 0 || v.State != tasks.CheckingDNS {
-		t.Errorf("an attempt was burnt: %+v", v)
+		t.Errorf("an attempt was used up: %+v", v)
 	}
 }
 

@@ -42,7 +42,8 @@ func TestAReconciliationIsDueAtTheFirstVisitOfAnHour(t *testing.T) {
 	}
 }
 
-// A visit plans the next one after the begin of the hour, or none of the hours would have one.
+// A visit plans the next one after the begin of the app's next hour. Otherwise that hour would have
+// no reconciliation.
 func TestEachVisitPlansOneInTheNextHour(t *testing.T) {
 	t.Parallel()
 	r := &reconciler{mode: Repair}

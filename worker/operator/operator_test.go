@@ -23,7 +23,7 @@ func setup(t *testing.T) (Operator, redis.UniversalClient, *miniredis.Miniredis)
 	return New(rdb), rdb, mini
 }
 
-// knownApp is an app with a pending change, whose sync a worker has in hand.
+// knownApp is an app with a pending change, whose sync task a worker runs.
 func knownApp(t *testing.T, o Operator, rdb redis.UniversalClient) (id string) {
 	t.Helper()
 	ctx := t.Context()
@@ -44,7 +44,7 @@ func knownApp(t *testing.T, o Operator, rdb redis.UniversalClient) (id string) {
 	return id
 }
 
-func TestForgetAwaitsTheTaskThatAWorkerHasInHand(t *testing.T) {
+func TestForgetAwaitsTheTaskThatAWorkerRuns(t *testing.T) {
 	t.Parallel()
 	o, rdb, mini := setup(t)
 	id := knownApp(t, o, rdb)
@@ -53,12 +53,12 @@ func TestForgetAwaitsTheTaskThatAWorkerHasInHand(t *testing.T) {
 	for mini.Exists("pilotsync:{app1}:pending") { // the ledger goes first
 		select {
 		case err := <-forgotten:
-			t.Fatalf("it ended with the task in hand: %v", err)
+			t.Fatalf("it ended although the task runs: %v", err)
 		case <-time.After(time.Millisecond):
 		}
 	}
 	if active, err := mini.List("asynq:{lists}:active"); err != nil || len(active) != 1 {
-		t.Errorf("in hand are %v, %v", active, err)
+		t.Errorf("active are %v, %v", active, err)
 	}
 	rdb.TxPipelined(t.Context(), func(p redis.Pipeliner) error { // its worker ends it
 		p.LRem(t.Context(), "asynq:{lists}:active", 1, id)
@@ -85,7 +85,7 @@ func TestForgetEndsWithItsContext(t *testing.T) {
 	for mini.Exists("pilotsync:{app1}:pending") {
 		select {
 		case err := <-forgotten:
-			t.Fatalf("it ended with the task in hand: %v", err)
+			t.Fatalf("it ended although the task runs: %v", err)
 		case <-time.After(time.Millisecond):
 		}
 	}

@@ -25,8 +25,8 @@ type Share struct {
 	end  time.Time     // from then on no task was told to come back
 }
 
-// New returns a share of most slots; a task waits at most patience for one of them. what has the
-// share, for errors.
+// New returns a share of size slots. A task waits at most maxWait for one of them. Errors name the
+// owner, such as "app app1".
 func New(owner string, size int, maxWait time.Duration) *Share {
 	return &Share{owner: owner, slots: make(chan struct{}, size), maxWait: maxWait}
 }

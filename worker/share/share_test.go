@@ -25,7 +25,7 @@ func TestQuickTasksWaitForTheirShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New("app a", 2, time.Second)
 		var running sync.WaitGroup
-		for range 20 { // each waits for one of those before it
+		for range 20 { // each waits for an earlier one
 			leave, err := s.Enter(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -51,7 +51,7 @@ func TestTasksBehindSlowOnesComeBackLater(t *testing.T) {
 		began := time.Now()
 		_, err := s.Enter(t.Context())
 		if time.Since(began) != time.Second || wait(t, err) != time.Second {
-			t.Errorf("the first one gave up after %s, and comes back after %s; want its patience and a second", time.Since(began), wait(t, err))
+			t.Errorf("the first one gave up after %s, and comes back after %s; want a second for both", time.Since(began), wait(t, err))
 		}
 		began = time.Now()
 		for i := range 1000 { // 2 slots, a second each, a fifth more

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestDelay(t *testing.T) {
+func TestTheDelayBeforeTheNextDelivery(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name         string
@@ -48,7 +48,7 @@ func TestAnEventIsRetriedForTwoDaysWithGrowingDelays(t *testing.T) {
 	}
 }
 
-func TestResultOf(t *testing.T) {
+func TestTheResultOfAStatus(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]result{
 		200: delivered, 202: delivered, 204: delivered, 299: delivered, 410: gone, 301: declined, 304: declined, 400: declined, 401: declined,
@@ -71,7 +71,7 @@ func TestTheBreakerOpensAndThenLetsOneEventThrough(t *testing.T) {
 			t.Errorf("at %s the wait is %s because of %v, want %s", now.Format(time.TimeOnly), got, cause, want)
 		}
 	}
-	for range 16 { // all slots at once, for it was well
+	for range 16 { // all slots at once: the breaker is closed
 		allows(0)
 	}
 	for range 16 { // together they count as one failure
@@ -89,7 +89,7 @@ func TestTheBreakerOpensAndThenLetsOneEventThrough(t *testing.T) {
 	allows(0)
 	b.record(now, outcome{result: canceled, err: down}) // cut short by a shutdown: another may try
 	allows(0)
-	b.record(now, outcome{result: failing, retryAfter: 40 * time.Minute, err: down}) // it asked for a pause
+	b.record(now, outcome{result: failing, retryAfter: 40 * time.Minute, err: down}) // it asked for a delay
 	allows(40 * time.Minute)
 	for range 20 {
 		now = now.Add(time.Hour)
@@ -99,7 +99,7 @@ func TestTheBreakerOpensAndThenLetsOneEventThrough(t *testing.T) {
 	allows(5 * time.Minute)
 	now = now.Add(5 * time.Minute)
 	allows(0)
-	b.record(now, outcome{result: declined, err: down}) // it answers, if not as one would like
+	b.record(now, outcome{result: declined, err: down}) // any answer closes the breaker
 	for range 3 {
 		allows(0)
 	}

@@ -105,7 +105,7 @@ func TestPrometheusLooksWhereTheMetricsAre(t *testing.T) {
 		}
 		i := slices.IndexFunc(names, func(n string) bool { return slices.Contains(job.DNS[0].Names, n) })
 		if _, meets := s.Networks["metrics"]; !meets || i < 0 || *listen != ":"+job.DNS[0].Port {
-			t.Errorf("%s tells its metrics at %s under the names %q, and they are looked for at %s of %q", name, *listen, names, job.DNS[0].Port, job.DNS[0].Names)
+			t.Errorf("%s tells its metrics at %s under the names %q, and Prometheus looks for them at %s of %q", name, *listen, names, job.DNS[0].Port, job.DNS[0].Names)
 			continue
 		}
 		found[names[i]] = true

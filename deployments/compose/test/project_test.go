@@ -159,11 +159,11 @@ func TestEachFileAndVolumeThatIsNamedExists(t *testing.T) {
 			case types.VolumeTypeVolume:
 				used[v.Source] = true
 			default:
-				t.Errorf("%s: there is a mount of type %s, which no test looks at", name, v.Type)
+				t.Errorf("%s: there is a mount of type %s, which no test checks", name, v.Type)
 			}
 		}
 		if len(s.Configs) > 0 || len(s.EnvFiles) > 0 {
-			t.Errorf("%s has configs %v or files of variables %v, which no test looks at", name, s.Configs, s.EnvFiles)
+			t.Errorf("%s has configs %v or files of variables %v, which no test checks", name, s.Configs, s.EnvFiles)
 		}
 	}
 	if declared := slices.Sorted(maps.Keys(project.Volumes)); !slices.Equal(declared, slices.Sorted(maps.Keys(used))) {

@@ -46,7 +46,7 @@ func TestEachVariableIsASettingOfItsCommand(t *testing.T) {
 		for variable := range s.Environment {
 			// Grafana has no list of its settings; this is its rule for names.
 			if name != "grafana" || !regexp.MustCompile(`^GF_[A-Z]+_[A-Z_]+$`).MatchString(variable) {
-				t.Errorf("%s sets %s, which no test looks at", name, variable)
+				t.Errorf("%s sets %s, which no test checks", name, variable)
 			}
 		}
 	}

@@ -99,7 +99,7 @@ func (m *manifests) add(t *testing.T, object runtime.Object) {
 	case *monitoringv1.PodMonitor:
 		m.monitors = append(m.monitors, o)
 	default:
-		t.Errorf("there is a %T, which no test looks at", o)
+		t.Errorf("there is a %T, which no test checks", o)
 	}
 }
 
@@ -156,7 +156,7 @@ func TestEachFileIsDecodedStrictly(t *testing.T) {
 		}
 	}
 	if files < 8 {
-		t.Errorf("%d files were looked at; there are 8 or more", files)
+		t.Errorf("%d files were checked; there are 8 or more", files)
 	}
 }
 
