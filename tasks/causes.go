@@ -36,6 +36,7 @@ const (
 	CauseAppPaused         Code = "AppPaused"
 	CauseAppFailing        Code = "AppFailing"
 	CauseAppBlocked        Code = "AppBlocked"
+	CauseActionFailed      Code = "ActionFailed" // only of an app
 	CauseDryRun            Code = "DryRun"
 
 	CauseListed                Code = "Listed"
@@ -60,7 +61,6 @@ const (
 const (
 	CauseNameNotCertifiable Code = "NameNotCertifiable"
 	CauseServerDisconnected Code = "ServerDisconnected"
-	CauseActionFailed       Code = "ActionFailed" // of an app
 	CauseCouldNotCheck      Code = "CouldNotCheck"
 	CauseNotOnList          Code = "NotOnList"
 	CauseOnTwoApps          Code = "OnTwoApps" // only among the warnings
@@ -173,6 +173,9 @@ var (
 			"The last sync of the app failed.", ActorNone, false},
 		{CauseAppBlocked, "waits: {message}", "Remove this cause, which blocks the app. Its changes then continue by themselves; none is lost.",
 			"ServerPilot refuses the app's calls, and no retry can help.", ActorOperator, false},
+		{CauseActionFailed, "ServerPilot's action {message} for the last change of app {app}'s list ended with errors",
+			"See whether the app's domains work. If one doesn't, save the app's domains in ServerPilot once more. pilotsync doesn't write them again because of this.",
+			"The action's status is error.", ActorOperator, true},
 		{CauseDryRun, "dry run: {would}", "A dry run writes nothing. A worker without PILOTSYNC_DRY_RUN makes the change.", "A worker in a dry run planned the change.", ActorOperator, false},
 
 		{CauseListed, "put on the list; DNS and the certificate are checked next", "Nothing: the first check starts by itself.", "A sync wrote the list.", ActorNone, false},
@@ -208,9 +211,6 @@ var (
 		{CauseServerDisconnected, "the app's server has not been connected to ServerPilot since {since}",
 			"Check that the server runs and that its ServerPilot agent reaches ServerPilot. Until then no change takes effect.",
 			"The server's lastconn is older than ten minutes.", ActorOperator, true},
-		{CauseActionFailed, "ServerPilot's action {message} for the last change of app {app}'s list ended with errors",
-			"See whether the app's domains work. If one doesn't, save the app's domains in ServerPilot once more. pilotsync doesn't write them again because of this.",
-			"The action's status is error.", ActorOperator, true},
 		{CauseCouldNotCheck, "could not be checked yet: {message}", "Nothing: pilotsync tries again by itself.",
 			"ServerPilot did not answer what the verification needs to know.", ActorNone, true},
 		{CauseNotOnList, "{name} is not on ServerPilot's list of app {app} right now[; {message}]",

@@ -70,7 +70,7 @@ Examples:
 
     pilotsync simulate --fault-5xx=0.1 --fault-429=0.05 --retry-after=2s
 
-    pilotsync simulate --app=app1,app2 --app-status=app2=403 --cert-days=45 --shuffled-lists`
+    pilotsync simulate --app=app1,app2 --app-status=app2=403 --shuffled-lists`
 }
 
 // Validate is called by kong after parsing; its error is one of usage.

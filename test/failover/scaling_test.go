@@ -125,7 +125,7 @@ func TestFromOneWorkerToEightAndBackUnderLoadLosesNothing(t *testing.T) {
 	for _, stage := range []struct {
 		pace    time.Duration
 		workers int // enough for the load
-	}{{100 * time.Millisecond, most}, {300 * time.Millisecond, 6}, {500 * time.Millisecond, 4}} {
+	}{{30 * time.Millisecond, most}, {300 * time.Millisecond, 6}, {500 * time.Millisecond, 4}} {
 		end := f.workload.Load(t, 1, stage.pace, f.enqueue)
 		s.until(stage.workers, 2*time.Minute)
 		end()

@@ -111,8 +111,8 @@ func both(a, b func(dns.ResponseWriter, *dns.Msg) bool) func(dns.ResponseWriter,
 
 func autoSSL(a AutoSSL) func(*Facts) {
 	return func(f *Facts) {
-		a.Known = true
 		f.AutoSSL = a
+		f.AutoSSL.Known = true
 	}
 }
 

@@ -56,6 +56,12 @@ final class CauseTexts {
 					__( 'waits: {message}', 'pilotsync' ),
 					__( 'Remove this cause, which blocks the app. Its changes then continue by themselves; none is lost.', 'pilotsync' ),
 				);
+			case 'ActionFailed':
+				return array(
+					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
+					__( 'ServerPilot\'s action {message} for the last change of app {app}\'s list ended with errors', 'pilotsync' ),
+					__( 'See whether the app\'s domains work. If one doesn\'t, save the app\'s domains in ServerPilot once more. pilotsync doesn\'t write them again because of this.', 'pilotsync' ),
+				);
 			case 'DryRun':
 				return array(
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
@@ -158,12 +164,6 @@ final class CauseTexts {
 					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
 					__( 'the app\'s server has not been connected to ServerPilot since {since}', 'pilotsync' ),
 					__( 'Check that the server runs and that its ServerPilot agent reaches ServerPilot. Until then no change takes effect.', 'pilotsync' ),
-				);
-			case 'ActionFailed':
-				return array(
-					/* translators: keep what is in {braces}; a part in [brackets] is left out if it isn't known */
-					__( 'ServerPilot\'s action {message} for the last change of app {app}\'s list ended with errors', 'pilotsync' ),
-					__( 'See whether the app\'s domains work. If one doesn\'t, save the app\'s domains in ServerPilot once more. pilotsync doesn\'t write them again because of this.', 'pilotsync' ),
 				);
 			case 'CouldNotCheck':
 				return array(
