@@ -72,19 +72,12 @@ func (r *recoverer) visitDue(ctx context.Context) error {
 		p.seen[visit.App] = visit.At
 	}
 	identity := r.loss.known()
-	unmarked := false
 	if all {
-		sweep, err := r.ledger.LastSweep(ctx)
-		if err != nil {
+		if p.names, err = r.namesOf(ctx, agenda); err != nil {
 			return err
 		}
-		if unmarked = agenda.Now.Sub(sweep) < ledger.UnmarkedFor; unmarked {
-			p.names = namesUseless
-		} else if agenda.NamesIncomplete(sweep) {
-			p.names = namesLacking
-		}
 	}
-	complete := all && (unmarked || p.names == namesLacking || identity == "" || r.complete != identity)
+	complete := all && (p.names != namesCounted || identity == "" || r.complete != identity)
 	apps, err := p.apps(ctx, agenda.Due, complete, r.served != p.served)
 	if err != nil {
 		return err
@@ -102,6 +95,20 @@ func (r *recoverer) visitDue(ctx context.Context) error {
 		r.complete = identity
 	}
 	return nil
+}
+
+// namesOf returns what a pass does for the index of names.
+func (r *recoverer) namesOf(ctx context.Context, agenda ledger.Agenda) (names, error) {
+	oldRecoverer, err := r.ledger.OldRecovererAt(ctx)
+	switch {
+	case err != nil:
+		return namesUseless, err
+	case agenda.Now.Sub(oldRecoverer) < ledger.UnmarkedFor:
+		return namesUseless, nil
+	case agenda.NamesIncomplete(oldRecoverer):
+		return namesLacking, nil
+	}
+	return namesCounted, nil
 }
 
 // recoverChanges records the active changes of dead workers. asynq hands their tasks out

@@ -36,9 +36,9 @@ func New(rdb redis.UniversalClient) *Ledger {
 }
 
 const (
-	appsKey  = "pilotsync:apps"
-	lockKey  = "pilotsync:recoverer"
-	sweepKey = "pilotsync:sweep"
+	appsKey         = "pilotsync:apps"
+	lockKey         = "pilotsync:recoverer"
+	oldRecovererKey = "pilotsync:sweep"
 )
 
 func key(app, name string) string { return "pilotsync:{" + app + "}:" + name }

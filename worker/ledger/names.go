@@ -26,14 +26,14 @@ const namesAtOnce = 500
 
 // namesComplete reports whether the index of names still has all domains that it had at a time.
 // Workers of an earlier release, which don't know the index, may have recorded others since.
-func namesComplete(at, lastSweep time.Time) bool {
-	return !at.IsZero() && at.Sub(lastSweep) >= UnmarkedFor
+func namesComplete(at, oldRecoverer time.Time) bool {
+	return !at.IsZero() && at.Sub(oldRecoverer) >= UnmarkedFor
 }
 
-// NamesIncomplete reports whether the recoverer has to add the names of all apps. lastSweep is when
-// a recoverer of an earlier release last began.
-func (a Agenda) NamesIncomplete(lastSweep time.Time) bool {
-	return !namesComplete(a.complete, lastSweep)
+// NamesIncomplete reports whether the recoverer has to add the names of all apps. oldRecoverer is
+// when a recoverer of an earlier release last began.
+func (a Agenda) NamesIncomplete(oldRecoverer time.Time) bool {
+	return !namesComplete(a.complete, oldRecoverer)
 }
 
 // recordNamed runs the script record, after it added the name of its domain. On one node that
@@ -106,7 +106,7 @@ func (l *Ledger) CompleteNames(ctx context.Context, works []Work, at time.Time) 
 // addNamesOf adds the domains of apps to the index, and removes names that they don't have.
 func (l *Ledger) addNamesOf(ctx context.Context, apps []string) error {
 	for some := range slices.Chunk(apps, planPage/5) {
-		if err := l.addNamesOfSome(ctx, some); err != nil {
+		if err := l.addNamesOfPage(ctx, some); err != nil {
 			return err
 		}
 	}
@@ -128,7 +128,8 @@ func (l *Ledger) named(ctx context.Context, apps []string) (map[string]int, erro
 	return named, nil
 }
 
-func (l *Ledger) addNamesOfSome(ctx context.Context, apps []string) error {
+// addNamesOfPage does so for some apps. It reads their domains by one round trip.
+func (l *Ledger) addNamesOfPage(ctx context.Context, apps []string) error {
 	readAt, err := l.Now(ctx)
 	if err != nil {
 		return err
@@ -160,7 +161,7 @@ func (l *Ledger) addNamesOfSome(ctx context.Context, apps []string) error {
 	if err != nil {
 		return err
 	}
-	has := map[string]map[string]bool{} // by app, of those that have too many names
+	has := map[string]map[string]bool{} // the domains of apps with too many names, by app
 	for i, app := range apps {
 		if named[app] > len(indexes[i].Val()) {
 			has[app] = map[string]bool{}
@@ -175,8 +176,8 @@ func (l *Ledger) addNamesOfSome(ctx context.Context, apps []string) error {
 	return l.removeStale(ctx, readAt, has)
 }
 
-// removeStale removes the names of some apps that they didn't have at a time. It reads the whole
-// index.
+// removeStale removes the names that apps didn't have at a time. has has the domains of each app at
+// that time. It reads the whole index, since that isn't sorted by app.
 func (l *Ledger) removeStale(ctx context.Context, readAt time.Time, has map[string]map[string]bool) error {
 	stale := map[string][]string{}
 	for from := "-"; ; {
@@ -246,7 +247,7 @@ func (l *Ledger) RemoveNames(ctx context.Context, app string, domains ...string)
 // appsWith returns the apps that may have some of the domains, with these. ok is false if only the
 // apps themselves know it.
 func (l *Ledger) appsWith(ctx context.Context, domains []string) (with map[string][]string, ok bool, err error) {
-	sweep, err := l.LastSweep(ctx)
+	oldRecoverer, err := l.OldRecovererAt(ctx)
 	if err != nil {
 		return nil, false, err
 	}
@@ -263,7 +264,7 @@ func (l *Ledger) appsWith(ctx context.Context, domains []string) (with map[strin
 		if err != nil {
 			return nil, false, fmt.Errorf("look up %d domains in the index of names: %w", len(some), err)
 		}
-		if !namesComplete(parseTime(reply[0]), sweep) {
+		if !namesComplete(parseTime(reply[0]), oldRecoverer) {
 			return nil, false, nil
 		}
 		for _, name := range reply[1:] {

@@ -54,7 +54,7 @@ func (m *namesModel) check() {
 
 // runRecoverer is the part of a recoverer's pass that maintains the index.
 func (m *namesModel) runRecoverer() {
-	sweep, err := m.ledger.LastSweep(m.ctx)
+	oldRecoverer, err := m.ledger.OldRecovererAt(m.ctx)
 	m.must(err)
 	agenda, err := m.ledger.DueVisits(m.ctx)
 	m.must(err)
@@ -62,8 +62,8 @@ func (m *namesModel) runRecoverer() {
 	works, err := m.ledger.Work(m.ctx, m.apps...)
 	m.must(err)
 	switch {
-	case agenda.Now.Sub(sweep) < UnmarkedFor:
-	case agenda.NamesIncomplete(sweep):
+	case agenda.Now.Sub(oldRecoverer) < UnmarkedFor:
+	case agenda.NamesIncomplete(oldRecoverer):
 		m.must(m.ledger.CompleteNames(m.ctx, works, agenda.Now.Add(before-m.advanced)))
 	default:
 		m.must(m.ledger.AddMissingNames(m.ctx, works))
@@ -97,7 +97,7 @@ func cutState(member string) (state, domain string, ok bool) {
 func (m *namesModel) recordUnnamed(c listsync.Pending) {
 	now, err := m.other.Now(m.ctx)
 	m.must(err)
-	m.must(m.rdb.Set(m.ctx, sweepKey, now.UnixMilli(), 0).Err())
+	m.must(m.rdb.Set(m.ctx, oldRecovererKey, now.UnixMilli(), 0).Err())
 	app := c.AppID
 	keys := []string{key(app, "seqs"), key(app, "pending"), key(app, "since"), key(app, "sync"), logKey(app, c.Domain),
 		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "shown")}

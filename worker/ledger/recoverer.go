@@ -23,10 +23,10 @@ func (l *Ledger) TryLockRecoverer(ctx context.Context, interval time.Duration) (
 	return n == 1, nil
 }
 
-// LastSweep returns when a recoverer of an earlier release last began; zero for never. Its
+// OldRecovererAt returns when a recoverer of an earlier release last began; zero for never. Its
 // worker records work without a mark on the agenda.
-func (l *Ledger) LastSweep(ctx context.Context) (time.Time, error) {
-	ms, err := l.rdb.Get(ctx, sweepKey).Result()
+func (l *Ledger) OldRecovererAt(ctx context.Context) (time.Time, error) {
+	ms, err := l.rdb.Get(ctx, oldRecovererKey).Result()
 	if err != nil && !missing(err) {
 		return time.Time{}, fmt.Errorf("find workers of an earlier release: %w", err)
 	}

@@ -20,7 +20,7 @@ const (
 )
 
 const (
-	// UnmarkedFor is how long after the last sweep of an earlier release apps may change
+	// UnmarkedFor is how long after a recoverer of an earlier release last began apps may change
 	// without a mark. Its worker may have died after that, with a lease of 30 s.
 	UnmarkedFor = 90 * time.Second
 	// summaryAge is the least time after which a summary is read again, even if no change was
@@ -41,32 +41,32 @@ type summary struct {
 
 // isValid reports whether a summary whose app has no mark is still that of the app. now is by
 // Redis's clock, and local by this machine's.
-func (s summary) isValid(now, local, lastSweep time.Time) bool {
+func (s summary) isValid(now, local, oldRecoverer time.Time) bool {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(s.ID)) // it never fails
 	most := summaryAge + time.Duration(h.Sum32()%uint32(summaryAge/time.Second))*time.Second
-	return (s.Until.IsZero() || local.Before(s.Until)) && now.Sub(s.ReadAt) < most && s.ReadAt.Sub(lastSweep) >= UnmarkedFor
+	return (s.Until.IsZero() || local.Before(s.Until)) && now.Sub(s.ReadAt) < most && s.ReadAt.Sub(oldRecoverer) >= UnmarkedFor
 }
 
 // summaries is one reading of all summaries.
 type summaries struct {
-	apps      []string // that the ledger knows, sorted
-	now       time.Time
-	lastSweep time.Time
-	marks     map[string]string // app → ms of its mark
-	kept      map[string]string // app → its encoded summary
+	apps         []string // that the ledger knows, sorted
+	now          time.Time
+	oldRecoverer time.Time
+	marks        map[string]string // app → ms of its mark
+	kept         map[string]string // app → its encoded summary
 }
 
 // readSummaries reads what is kept, in two round trips.
 func (l *Ledger) readSummaries(ctx context.Context) (s summaries, err error) {
 	var apps *redis.StringSliceCmd
-	var sweep *redis.StringCmd
+	var oldRecoverer *redis.StringCmd
 	if err := l.pipelined(ctx, func(p redis.Pipeliner) {
-		sweep, apps = p.Get(ctx, sweepKey), p.SMembers(ctx, appsKey)
+		oldRecoverer, apps = p.Get(ctx, oldRecovererKey), p.SMembers(ctx, appsKey)
 	}); err != nil {
 		return s, fmt.Errorf("list the apps: %w", err)
 	}
-	s.apps, s.lastSweep = apps.Val(), parseTime(sweep.Val())
+	s.apps, s.oldRecoverer = apps.Val(), parseTime(oldRecoverer.Val())
 	slices.Sort(s.apps)
 	reply, err := l.summaries.Run(ctx, l.rdb, []string{changedKey, summariesKey}).Slice()
 	if redis.HasErrorPrefix(err, "NOPERM") {
@@ -85,7 +85,7 @@ func (s summaries) of(app string, local time.Time) (summary, bool) {
 		return summary{}, false
 	}
 	kept, err := decodeJSON[summary](s.kept[app])
-	if err != nil || !kept.isValid(s.now, local, s.lastSweep) {
+	if err != nil || !kept.isValid(s.now, local, s.oldRecoverer) {
 		return summary{}, false // another release may have written it
 	}
 	kept.ID = app
@@ -142,7 +142,7 @@ func (s summaries) forgotten() (empty []summary) {
 // keep keeps summaries that were read after s. An error doesn't matter: the next reader reads the
 // apps again. So a user of Redis that may not write can read.
 func (l *Ledger) keep(ctx context.Context, s summaries, fresh []summary) {
-	if s.now.Sub(s.lastSweep) < UnmarkedFor {
+	if s.now.Sub(s.oldRecoverer) < UnmarkedFor {
 		return
 	}
 	var args []any
