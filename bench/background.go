@@ -14,7 +14,7 @@ const (
 	maintenanceInterval = 15 * time.Second
 	// redisLatency is the time of a round trip to a managed Redis nearby.
 	redisLatency = 2500 * time.Microsecond
-	// tenThousand is the number of apps to which figures of few apps are carried on.
+	// tenThousand is the number of apps for which figures of fewer apps are extrapolated.
 	tenThousand = 10_000
 )
 

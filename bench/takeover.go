@@ -11,7 +11,7 @@ import (
 	"pilotsync/test/harness"
 )
 
-// takeover kills one of two workers amid a sync, in a ledger of many apps with Redis on another
+// takeover kills one of two workers during a sync, in a ledger of many apps with Redis on another
 // machine. It times the other until that has listed the change.
 func takeover(ctx context.Context, b *bench) (rows []row, err error) {
 	apps := b.size(tenThousand, 1000)

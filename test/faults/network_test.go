@@ -83,7 +83,7 @@ func TestAWorkerWithoutRedisStopsWritingBeforeItsLeaseEnds(t *testing.T) {
 	halfOpen := func(l *link) { l.toxic("timeout", map[string]any{"timeout": 0}) }
 	for _, c := range []struct {
 		name    string
-		side    side // when Redis is lost
+		stage   stage // when Redis is lost
 		when    func([]byte) bool
 		lose    func(*link)
 		recover func(*link)
@@ -108,10 +108,10 @@ func TestAWorkerWithoutRedisStopsWritingBeforeItsLeaseEnds(t *testing.T) {
 				return nil
 			})
 			at := onAPI
-			if c.side == unsent {
+			if c.stage == unsent {
 				at = onRedis
 			}
-			trap := at.hold(c.side, c.when)
+			trap := at.hold(c.stage, c.when)
 			trap.await(t)
 			c.lose(l)
 			lost := time.Now()

@@ -11,7 +11,7 @@ import (
 )
 
 // A worker is killed at each step of a write, and another one has to detect that and finish. The
-// step's request may have taken effect or not when the worker dies: hence the two sides of each.
+// step's request may have taken effect or not when the worker dies: hence the two stages of each.
 func TestAWorkerKilledAtAnyStepOfAWriteLosesNothing(t *testing.T) {
 	t.Parallel()
 	redis := func(name string) func(*testing.T) func([]byte) bool {
@@ -22,23 +22,23 @@ func TestAWorkerKilledAtAnyStepOfAWriteLosesNothing(t *testing.T) {
 	}
 	const api = true
 	for _, step := range []struct {
-		name  string
-		api   bool // a request to the API, else to Redis
-		match func(*testing.T) func([]byte) bool
-		sides []side
+		name   string
+		api    bool // a request to the API, else to Redis
+		match  func(*testing.T) func([]byte) bool
+		stages []stage
 	}{
-		{"recording the change", !api, redis("record"), []side{unsent, answered}},
-		{"enqueueing the sync", !api, is(putsSync), []side{unsent}},
-		{"taking the lease", !api, redis("acquire"), []side{answered}},
-		{"reading the list", api, is(listRead), []side{answered}},
-		{"noting the write", !api, redis("begin_write"), []side{unsent, answered}},
-		{"writing the list", api, is(listWrite), []side{unsent, received, answered}},
-		{"enqueueing the verification", !api, is(putsVerification), []side{unsent, answered}},
-		{"committing", !api, redis("commit"), []side{unsent, answered}},
-		{"releasing the lease", !api, redis("release"), []side{unsent, answered}},
+		{"recording the change", !api, redis("record"), []stage{unsent, answered}},
+		{"enqueueing the sync", !api, is(putsSync), []stage{unsent}},
+		{"acquiring the lease", !api, redis("acquire"), []stage{answered}},
+		{"reading the list", api, is(listRead), []stage{answered}},
+		{"recording the write", !api, redis("begin_write"), []stage{unsent, answered}},
+		{"writing the list", api, is(listWrite), []stage{unsent, received, answered}},
+		{"enqueueing the verification", !api, is(putsVerification), []stage{unsent, answered}},
+		{"committing", !api, redis("commit"), []stage{unsent, answered}},
+		{"releasing the lease", !api, redis("release"), []stage{unsent, answered}},
 	} {
-		for _, side := range step.sides {
-			t.Run(fmt.Sprintf("%s, %s", step.name, side), func(t *testing.T) {
+		for _, stage := range step.stages {
+			t.Run(fmt.Sprintf("%s, %s", step.name, stage), func(t *testing.T) {
 				t.Parallel()
 				f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1")}, Latency: 500 * time.Millisecond})
 				onRedis, redisURL := f.tapRedis()
@@ -47,7 +47,7 @@ func TestAWorkerKilledAtAnyStepOfAWriteLosesNothing(t *testing.T) {
 				if step.api {
 					at = onAPI
 				}
-				trap := at.hold(side, step.match(t))
+				trap := at.hold(stage, step.match(t))
 				victim := f.worker(redisURL, apiURL)
 				f.add("app1", "one.example.com", "two.example.com", "three.example.com")
 				trap.await(t)

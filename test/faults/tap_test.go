@@ -37,19 +37,19 @@ type sighting struct{ at time.Time }
 // trap is the request at which the tap holds the connection.
 type trap struct {
 	match func(request []byte) bool
-	side  side
+	stage stage
 	hit   chan struct{} // closed when the request has come
 	free  chan struct{} // closed when what is held may be forwarded
 	once  sync.Once
 }
 
-// side is the stage of a request at which it is held.
-type side string
+// stage is how far a held request has come.
+type stage string
 
 const (
-	unsent   side = "before it is sent"          // before the server gets it
-	received side = "when it is received"        // the server has it; its answer is held
-	answered side = "before its answer is heard" // the server has answered; the answer is held
+	unsent   stage = "before it is sent"          // before the server gets it
+	received stage = "when it is received"        // the server has it; its answer is held
+	answered stage = "before its answer is heard" // the server has answered; the answer is held
 )
 
 func newTap(t *testing.T, upstream string) *tap {
@@ -83,8 +83,8 @@ func (f *fixture) tapAPI() (*tap, string) {
 }
 
 // hold sets a trap; there is one at a time.
-func (p *tap) hold(s side, match func([]byte) bool) *trap {
-	trap := &trap{match: match, side: s, hit: make(chan struct{}), free: make(chan struct{})}
+func (p *tap) hold(s stage, match func([]byte) bool) *trap {
+	trap := &trap{match: match, stage: s, hit: make(chan struct{}), free: make(chan struct{})}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.trap = trap
@@ -156,7 +156,7 @@ func (p *tap) requests(down, up net.Conn, held chan *trap) {
 		n, err := down.Read(buffer)
 		if n > 0 {
 			if x := p.caught(buffer[:n]); x != nil {
-				if x.side == unsent {
+				if x.stage == unsent {
 					close(x.hit)
 					if !p.wait(x) {
 						return
@@ -183,7 +183,7 @@ func (p *tap) answers(down, up net.Conn, held chan *trap) {
 		n, err := up.Read(buffer)
 		select {
 		case x := <-held:
-			if x.side == answered {
+			if x.stage == answered {
 				close(x.hit)
 			}
 			if !p.wait(x) {
@@ -223,7 +223,7 @@ func (p *tap) caught(request []byte) *trap {
 		return nil
 	}
 	p.trap = nil
-	if x.side == received {
+	if x.stage == received {
 		close(x.hit)
 	}
 	return x

@@ -114,11 +114,11 @@ func (h *harness) checkWrite(p *process, wr *write) {
 	if slices.Equal(wr.names, wr.read) {
 		return // a control write
 	}
-	was, is := distinct(wr.read), wr.names
+	before, after := distinct(wr.read), wr.names
 	var kept []string
-	for _, name := range was {
+	for _, name := range before {
 		switch {
-		case has(is, name):
+		case has(after, name):
 			kept = append(kept, name)
 		case p.known.claimed(name):
 			h.fail("w%d removes %s, which is wanted", p.id, name)
@@ -126,17 +126,17 @@ func (h *harness) checkWrite(p *process, wr *write) {
 			h.fail("w%d removes %s, which isn't owned, and whose removal wasn't requested", p.id, name)
 		}
 	}
-	if len(is) < len(kept) || !slices.Equal(distinct(is[:len(kept)]), kept) {
-		h.fail("w%d read %v and writes %v: the kept names changed their order", p.id, wr.read, is)
+	if len(after) < len(kept) || !slices.Equal(distinct(after[:len(kept)]), kept) {
+		h.fail("w%d read %v and writes %v: the kept names changed their order", p.id, wr.read, after)
 	}
-	for _, name := range is[len(kept):] {
+	for _, name := range after[len(kept):] {
 		base := strings.TrimPrefix(name, "www.")
 		if !p.known.claimed(name) && base != poison {
 			h.fail("w%d adds %s, which isn't wanted", p.id, name)
 		}
 	}
-	if len(distinct(is)) != len(is) {
-		h.fail("w%d writes a name twice: %v", p.id, is)
+	if len(distinct(after)) != len(after) {
+		h.fail("w%d writes a name twice: %v", p.id, after)
 	}
 }
 
