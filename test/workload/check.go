@@ -21,23 +21,6 @@ func (w *Workload) Check(t testing.TB, sim *simulator.Simulator, l *ledger.Ledge
 		t.Error("no change was acknowledged: the test tested nothing")
 	}
 	for _, app := range w.apps {
-		list := sim.List(app)
-		count := map[string]int{}
-		for _, name := range list {
-			count[strings.ToLower(name)]++
-		}
-		for name, n := range count {
-			if n > 1 {
-				t.Errorf("app %s: %s is on the list %d times", app, name, n)
-			}
-		}
-		hand := w.byHand[app]
-		if len(list) < len(hand) || !slices.Equal(list[:len(hand)], hand) {
-			t.Errorf("app %s: the names set by hand, %v, are not where they were: %v", app, hand, list)
-		}
-		for _, name := range hand {
-			delete(count, strings.ToLower(name))
-		}
 		views, err := l.Domains(t.Context(), app)
 		if err != nil {
 			t.Fatal(err)
@@ -46,26 +29,48 @@ func (w *Workload) Check(t testing.TB, sim *simulator.Simulator, l *ledger.Ledge
 		for _, v := range views {
 			states[v.Domain] = v.State
 		}
-		for domain, r := range w.last[app] {
-			sure := w.unsure[app][domain] < r.seq
-			for _, name := range names(domain, r.www) {
-				if on := count[name] > 0; sure && on != r.on && !(on && w.byHandNow[app+" "+name]) {
-					t.Errorf("app %s: %s is on the list: %v, want %v", app, name, on, r.on)
-				}
-				delete(count, name)
-			}
-			if state := states[domain]; sure && (state.Listed() != r.on || state == tasks.Pending) {
-				t.Errorf("app %s: %s is %q; on the list: %v", app, domain, state, r.on)
-			}
+		w.checkApp(t, app, sim.List(app), states)
+	}
+}
+
+// checkApp compares an app's list and the states of its domains with the requests.
+func (w *Workload) checkApp(t testing.TB, app string, list []string, states map[string]tasks.State) {
+	t.Helper()
+	hand := w.byHand[app]
+	if len(list) < len(hand) || !slices.Equal(list[:len(hand)], hand) {
+		t.Errorf("app %s: the names set by hand, %v, are not where they were: %v", app, hand, list)
+	}
+	count := map[string]int{}
+	for _, name := range list {
+		count[strings.ToLower(name)]++
+	}
+	for name, n := range count {
+		if n > 1 {
+			t.Errorf("app %s: %s is on the list %d times", app, name, n)
 		}
-		for domain := range w.unsure[app] {
-			for _, name := range names(domain, "") {
-				delete(count, name)
+	}
+	for _, name := range hand {
+		delete(count, strings.ToLower(name))
+	}
+	for domain, r := range w.last[app] {
+		sure := w.unsure[app][domain] < r.seq
+		for _, name := range names(domain, r.www) {
+			if on := count[name] > 0; sure && on != r.on && !(on && w.byHandNow[app+" "+name]) {
+				t.Errorf("app %s: %s is on the list: %v, want %v", app, name, on, r.on)
 			}
+			delete(count, name)
 		}
-		if len(count) > 0 {
-			t.Errorf("app %s: %v were never requested", app, slices.Sorted(maps.Keys(count)))
+		if state := states[domain]; sure && (state.Listed() != r.on || state == tasks.Pending) {
+			t.Errorf("app %s: %s is %q; on the list: %v", app, domain, state, r.on)
 		}
+	}
+	for domain := range w.unsure[app] {
+		for _, name := range names(domain, "") {
+			delete(count, name)
+		}
+	}
+	if len(count) > 0 {
+		t.Errorf("app %s: %v were never requested", app, slices.Sorted(maps.Keys(count)))
 	}
 }
 
