@@ -52,7 +52,7 @@ func (h *syncHandler) handle(ctx context.Context, t *asynq.Task) error {
 	if err := client.MayTrySync(s.AppID, s.Hour == 0); err != nil {
 		return err
 	}
-	leave, err := h.shares.Enter(ctx, client.ID)
+	leave, err := h.shares.Enter(ctx, client.ID, h.registry.Load().OneAccount())
 	if err != nil {
 		return err
 	}

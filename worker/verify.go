@@ -40,9 +40,10 @@ func (h *verifyHandler) handle(ctx context.Context, t *asynq.Task) error {
 		}
 		return taskerr.RetryAfter(unservedVerifyDelay, fmt.Errorf("verify %s: %w", v.Domain, err))
 	}
+	served := h.registry.Load()
 	for _, enter := range []func() (func(), error){
-		func() (func(), error) { return h.apps.Enter(ctx, v.AppID) },
-		func() (func(), error) { return h.accounts.Enter(ctx, client.ID) },
+		func() (func(), error) { return h.apps.Enter(ctx, v.AppID, len(served.Apps) == 1) },
+		func() (func(), error) { return h.accounts.Enter(ctx, client.ID, served.OneAccount()) },
 	} {
 		leave, err := enter()
 		if err != nil {

@@ -125,11 +125,11 @@ func New(cfg Config) (*Worker, error) {
 	w.reconciler = &reconciler{mode: cmp.Or(cfg.Reconcile, Repair), ledger: l, registry: w.registry, syncer: syncer,
 		enqueuer: enqueuer, metrics: m, log: log}
 	changes := &changeHandler{ledger: l, enqueuer: enqueuer, metrics: m, log: log}
-	syncs := &syncHandler{shares: share.Group{Kind: "account", Size: cfg.Concurrency, MaxWait: shareMaxWait}, registry: w.registry, ledger: l, syncer: syncer, reconciler: w.reconciler, enqueuer: enqueuer,
+	syncs := &syncHandler{shares: share.Group{Kind: "account", Size: cfg.Concurrency, MaxWait: shareMaxWait, Stopping: w.stopping}, registry: w.registry, ledger: l, syncer: syncer, reconciler: w.reconciler, enqueuer: enqueuer,
 		outbox: outbox, states: states, metrics: m, dryRun: cfg.DryRun, log: log}
 	verifications := &verifyHandler{
-		accounts: share.Group{Kind: "account", Size: accountVerifySlots, MaxWait: shareMaxWait},
-		apps:     share.Group{Kind: "app", Size: appVerifySlots, MaxWait: shareMaxWait},
+		accounts: share.Group{Kind: "account", Size: accountVerifySlots, MaxWait: shareMaxWait, Stopping: w.stopping},
+		apps:     share.Group{Kind: "app", Size: appVerifySlots, MaxWait: shareMaxWait, Stopping: w.stopping},
 		registry: w.registry, ledger: l, stopping: w.stopping, verifier: &verifier{
 			collector: &collector{
 				apps: apps, shared: shared, registry: w.registry, ledger: l, enqueuer: enqueuer,

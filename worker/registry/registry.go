@@ -71,6 +71,9 @@ func (s *Served) Siblings(app string) []string {
 	return slices.DeleteFunc(slices.Clone(s.Apps), func(other string) bool { return other == app || client == nil || s.Clients[other] != client })
 }
 
+// OneAccount reports whether all apps are of one account.
+func (s *Served) OneAccount() bool { return len(s.clients) == 1 }
+
 // credentials tell accounts apart: one with a new key gets a new client.
 type credentials struct{ clientID, apiKey string }
 

@@ -1,6 +1,8 @@
 // Package share bounds how many slots of a queue one app, account or endpoint has, so that its
 // backlog leaves slots to the others. While its tasks are quick they wait for their share, which
-// keeps its throughput. Once they aren't, they give their slots back and are handed out later.
+// keeps its throughput. Once they aren't, they give their slots back and are handed out later. An
+// owner that is alone keeps its slots: its other tasks then stay on the queue, whose latency says
+// that more workers are needed.
 package share
 
 import (
@@ -55,6 +57,19 @@ func (s *Share) Enter(ctx context.Context) (leave func(), err error) {
 	}
 }
 
+// Await waits for a slot as long as it takes. It returns the error of ctx, or after stopping was
+// closed a [taskerr.RetryAfterError].
+func (s *Share) Await(ctx context.Context, stopping <-chan struct{}) (leave func(), err error) {
+	select {
+	case s.slots <- struct{}{}:
+		return s.leaveAfter(time.Now()), nil
+	case <-stopping:
+		return nil, taskerr.RetryAfter(0, listsync.ErrYield)
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for a slot of %s: %w", s.owner, ctx.Err())
+	}
+}
+
 func (s *Share) isSlow() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,13 +111,15 @@ type Group struct {
 	Kind    string // before the key, for errors
 	Size    int
 	MaxWait time.Duration
+	// Stopping is closed to stop: no task waits then.
+	Stopping <-chan struct{}
 
 	mu     sync.Mutex
 	shares map[string]*Share
 }
 
-// Enter is [Share.Enter] of the key's share.
-func (g *Group) Enter(ctx context.Context, key string) (leave func(), err error) {
+// Enter is [Share.Enter] of the key's share, or [Share.Await] if there is no other key.
+func (g *Group) Enter(ctx context.Context, key string, alone bool) (leave func(), err error) {
 	g.mu.Lock()
 	s := g.shares[key]
 	if s == nil {
@@ -113,5 +130,8 @@ func (g *Group) Enter(ctx context.Context, key string) (leave func(), err error)
 		g.shares[key] = s
 	}
 	g.mu.Unlock()
+	if alone {
+		return s.Await(ctx, g.Stopping)
+	}
 	return s.Enter(ctx)
 }

@@ -87,11 +87,11 @@ func TestEachKeyOfAGroupHasAShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := Group{Kind: "app", Size: 1, MaxWait: time.Second}
 		for _, app := range []string{"a", "b"} {
-			if _, err := g.Enter(t.Context(), app); err != nil {
+			if _, err := g.Enter(t.Context(), app, false); err != nil {
 				t.Errorf("app %s: %v", app, err)
 			}
 		}
-		if _, err := g.Enter(t.Context(), "a"); wait(t, err) == 0 {
+		if _, err := g.Enter(t.Context(), "a", false); wait(t, err) == 0 {
 			t.Error("app a has more than its share")
 		}
 	})
@@ -108,4 +108,31 @@ func TestWaitingForAShareEndsWithTheContext(t *testing.T) {
 	if _, err := s.Enter(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want the context's error", err)
 	}
+}
+
+func TestAnOwnerThatIsAloneWaitsForItsSlots(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		stopping := make(chan struct{})
+		g := &Group{Kind: "account", Size: 1, MaxWait: time.Second, Stopping: stopping}
+		leave, err := g.Enter(t.Context(), "a", true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var running sync.WaitGroup
+		running.Go(func() { time.Sleep(time.Minute); leave() })
+		second, err := g.Enter(t.Context(), "a", true)
+		if err != nil {
+			t.Fatalf("it gave up: %v", err)
+		}
+		running.Wait()
+		running.Go(func() { time.Sleep(time.Minute); close(stopping) })
+		_, err = g.Enter(t.Context(), "a", true)
+		var retry *taskerr.RetryAfterError
+		if !errors.As(err, &retry) || retry.After != 0 {
+			t.Errorf("while the worker stops: %v, want to be handed out again at once", err)
+		}
+		second()
+		running.Wait()
+	})
 }
