@@ -40,7 +40,7 @@ func TestAWorkerContinuesWithDefectiveQueues(t *testing.T) {
 	cfg := f.config("app1")
 	reg := f.withMetrics(&cfg)
 	f.start(cfg)
-	f.await("the queues are free of strays", func() bool {
+	f.await("the janitor repaired the queues", func() bool {
 		got := f.scrape(reg)
 		return got[`pilotsync_strays_total{action="quarantined",kind="unreadable"}`] == float64(queues) && got[`pilotsync_strays_total{action="removed",kind="hollow"}`] == float64(queues) &&
 			got[`pilotsync_strays_total{action="leased",kind="unleased"}`] == 1 && got[`pilotsync_quarantined`] == float64(queues)

@@ -18,7 +18,7 @@ import (
 func (s *ledgerFixture) written(app string, size int, added ...string) {
 	s.t.Helper()
 	s.record(app, "written.example.com")
-	ctx, lease := context.Background(), s.take(app)
+	ctx, lease := context.Background(), s.acquire(app)
 	if err := s.ledger.BeginWrite(ctx, lease, listsync.WriteIntent{Added: added, Size: size, WorkerID: "w/1"}); err != nil {
 		s.t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func stockedApps(t *testing.T) vars {
 		t.Fatal(err)
 	}
 	s.record("app2", "new.example.com")
-	if err := s.ledger.Fail(t.Context(), s.take("app2"), &listsync.Failure{Reason: "no card\x1b[1m", Blocked: true, Since: at}); err != nil {
+	if err := s.ledger.Fail(t.Context(), s.acquire("app2"), &listsync.Failure{Reason: "no card\x1b[1m", Blocked: true, Since: at}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.ledger.Pause(t.Context(), "app2", "ada"); err != nil {

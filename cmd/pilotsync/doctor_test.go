@@ -68,7 +68,7 @@ func TestTheDoctorFindsEverythingInOrder(t *testing.T) {
 	}
 }
 
-func TestWrongSettingsAreFailedChecksAndTheRestIsCheckedNevertheless(t *testing.T) {
+func TestWrongSettingsAreFailedChecksAndTheRestIsChecked(t *testing.T) {
 	t.Parallel()
 	env, _ := simulated(t)
 	results, got := examined(t, env.With(vars{"PILOTSYNC_WWW": "sometimes", "PILOTSYNC_API_RATE": "many"}))

@@ -32,7 +32,7 @@ func tableOf(rows ...[]string) *Table {
 
 const pointsElsewhere = "shop.example.com points to 203.0.113.9; this app is on 198.51.100.4. Next: make shop.example.com point to 198.51.100.4 and nowhere else."
 
-func TestANarrowTerminalWrapsTextsThenLeavesColumnsOutThenMakesBlocks(t *testing.T) {
+func TestANarrowTerminalWrapsThenLeavesColumnsOutThenMakesBlocks(t *testing.T) {
 	t.Parallel()
 	rows := func() *Table {
 		return tableOf(

@@ -138,7 +138,7 @@ func ownerOf(t *testing.T, node *redistest.Server, slot int) (string, error) {
 			return net.JoinHostPort(shard.Nodes[i].IP, strconv.FormatInt(shard.Nodes[i].Port, 10)), nil
 		}
 	}
-	return "", fmt.Errorf("nobody has slot %d: %w", slot, err)
+	return "", fmt.Errorf("no node has slot %d: %w", slot, err)
 }
 
 func isOwnerOtherThan(t *testing.T, node *redistest.Server, slot int, old *redistest.Server) error {

@@ -136,7 +136,7 @@ func TestAWallClockThatIsAnHourWrongDoesNoHarm(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			// With both at work, leases keep their writes apart.
+			// With both running, leases keep their writes apart.
 			end := f.load(2, 200*time.Millisecond)
 			pass(t, 12*time.Second)
 			end()

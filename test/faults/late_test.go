@@ -59,7 +59,7 @@ func TestAWriteWhoseAnswerHangsLosesNoChangeAndDoublesNoName(t *testing.T) {
 
 // ServerPilot may apply a write long after its connection has ended. No worker writes while it
 // still can be applied; then its names count as owned.
-func TestAWriteThatLands20SecondsLateLosesNoChangeAndDoublesNoName(t *testing.T) {
+func TestAWriteThatLandsLateLosesNoChangeAndDoublesNoName(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, simulator.Options{Apps: []simulator.App{appWithDomains("app1")}, Latency: 200 * time.Millisecond})
 	f.sim.FailNext("app1", simulator.WriteList, simulator.Fault{Kind: simulator.ApplyLate, For: 20 * time.Second})

@@ -172,7 +172,7 @@ func TestAnotherWriterNeitherLosesNamesNorStopsConvergence(t *testing.T) {
 	// A removed name is there only if another writer brought it back more than once.
 	for _, name := range f.workload.Names("app1", false) {
 		if n := readded(beside, name); slices.Contains(list, name) && n < 2 {
-			t.Errorf("%s was taken off, somebody else brought it back %d times, and it is there", name, n)
+			t.Errorf("%s was taken off, another program brought it back %d times, and it is there", name, n)
 		}
 	}
 	own, crossed := f.checkOthersNamesKept("app1")

@@ -71,7 +71,7 @@ func pass(t *testing.T, d time.Duration) {
 
 // A power cut loses what isn't on the disk yet: with everysec, the last second, or two if the disk
 // is slow. The test truncates the file to its length two seconds before.
-func TestAPowerCutWithAppendfsyncEverysecLosesAtMostTheLastSeconds(t *testing.T) {
+func TestAPowerCutWithEverysecLosesAtMostTheLastSeconds(t *testing.T) {
 	t.Parallel()
 	const lost = 2 * time.Second
 	f := newFixture(t, simulator.Options{Apps: apps(2), Latency: 100 * time.Millisecond})

@@ -19,7 +19,7 @@ import (
 
 // Redis answers, but refuses writes. A producer gets an error that says so, nothing is half-done,
 // and everything continues once writes are allowed.
-func TestARedisThatRefusesWritesSaysSoToProducersAndNothingIsHalfDone(t *testing.T) {
+func TestARefusingRedisTellsProducersAndNothingIsHalfDone(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestAnAddressCanBeListenedOnAndIsNotGivenToOutgoingConnections(t *testing.T) {
+func TestAnAddressIsFreeAndNotGivenToOutgoingConnections(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for range 50 {
