@@ -173,17 +173,16 @@ func (p *pageServer) domains(w http.ResponseWriter, r *http.Request) error {
 	for _, state := range statesByUrgency() {
 		body.Filters = append(body.Filters, filterOption{string(state), slices.Contains(s.States, state)})
 	}
-	revisions, err := p.reader.Revisions(r.Context())
+	apps, err := p.reader.AppStates(r.Context()) // sorted
 	if err != nil {
 		return err
 	}
-	body.MoreApps = len(revisions) > maxAppFilters
-	for app := range revisions {
-		if selected := slices.Contains(s.Apps, app); selected || !body.MoreApps {
-			body.AppFilters = append(body.AppFilters, filterOption{app, selected})
+	body.MoreApps = len(apps) > maxAppFilters
+	for _, app := range apps {
+		if selected := slices.Contains(s.Apps, app.ID); selected || !body.MoreApps {
+			body.AppFilters = append(body.AppFilters, filterOption{app.ID, selected})
 		}
 	}
-	slices.SortFunc(body.AppFilters, func(a, b filterOption) int { return strings.Compare(a.Value, b.Value) })
 	watch := ""
 	if len(s.Apps) == 1 {
 		watch = s.Apps[0]

@@ -138,59 +138,6 @@ func (l *Ledger) search(ctx context.Context, apps []string, counted map[string]b
 	return found[:min(len(found), q.Limit+1)], total, nil
 }
 
-// Latest returns the last changed domains, at most n and at most 50 of each app, newest
-// first. It reads the n apps that changed last according to their summaries, and those whose
-// summary isn't right.
-func (l *Ledger) Latest(ctx context.Context, n int) ([]View, error) {
-	s, err := l.readSummaries(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var apps []string
-	var kept []summary
-	local := time.Now()
-	for _, app := range s.apps {
-		if a, ok := s.of(app, local); !ok {
-			apps = append(apps, app)
-		} else if !a.Changed.IsZero() {
-			kept = append(kept, a)
-		}
-	}
-	slices.SortFunc(kept, func(a, b summary) int { return cmp.Or(b.Changed.Compare(a.Changed), strings.Compare(a.ID, b.ID)) })
-	quiet := map[string]bool{}
-	for _, a := range kept[:min(n, len(kept))] {
-		apps = append(apps, a.ID)
-		quiet[a.ID] = a.Pending == 0
-	}
-	lists := make([]*redis.ZSliceCmd, len(apps))
-	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, app := range apps {
-			lists[i] = p.ZRevRangeWithScores(ctx, key(app, "latest"), 0, int64(n)-1)
-		}
-		return nil
-	}); err != nil {
-		return nil, fmt.Errorf("read the latest changes: %w", err)
-	}
-	type change struct {
-		Position
-		at float64
-	}
-	var all []change
-	for i, list := range lists {
-		for _, z := range list.Val() {
-			all = append(all, change{Position{Domain: z.Member.(string), App: apps[i]}, z.Score})
-		}
-	}
-	slices.SortFunc(all, func(a, b change) int {
-		return cmp.Or(cmp.Compare(b.at, a.at), a.compare(b.Position))
-	})
-	positions := make([]Position, 0, n)
-	for _, c := range all[:min(n, len(all))] {
-		positions = append(positions, c.Position)
-	}
-	return l.views(ctx, positions, quiet)
-}
-
 // views reads the domains at the given positions, in their order, without those that the
 // ledger doesn't have any more. Quiet apps have no pending change.
 func (l *Ledger) views(ctx context.Context, positions []Position, quiet map[string]bool) ([]View, error) {

@@ -141,7 +141,11 @@ func compare(r *rapid.T, l *Ledger, apps []string) {
 		}
 	}
 	compareApps(r, l, all)
-	latest, err := l.Latest(ctx, 100)
+	states, err := l.AppStates(ctx)
+	if err != nil {
+		r.Fatal(err)
+	}
+	latest, err := l.Latest(ctx, states, 100)
 	if err != nil {
 		r.Fatal(err)
 	}

@@ -23,7 +23,8 @@ const HistoryKept = 10
 type Ledger struct {
 	rdb redis.UniversalClient
 	scripts
-	agenda *marker
+	agenda  *marker
+	changes latestChanges
 }
 
 var _ listsync.Ledger = (*Ledger)(nil)

@@ -101,11 +101,11 @@ func (w Work) DueAt(now time.Time) (at time.Time) {
 
 // runEach runs a script that changes nothing for each app, in one round trip. If Redis doesn't
 // know the script yet, it takes a second one.
-func (l *Ledger) runEach(ctx context.Context, script *redis.Script, apps []string, keys func(app string) []string) ([]*redis.Cmd, error) {
+func (l *Ledger) runEach(ctx context.Context, script *redis.Script, apps []string, keys func(app string) []string, args ...any) ([]*redis.Cmd, error) {
 	replies := make([]*redis.Cmd, len(apps))
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, app := range apps {
-			replies[i] = script.EvalSha(ctx, p, keys(app))
+			replies[i] = script.EvalSha(ctx, p, keys(app), args...)
 		}
 		return nil
 	})
@@ -115,7 +115,7 @@ func (l *Ledger) runEach(ctx context.Context, script *redis.Script, apps []strin
 	_, err = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, app := range apps {
 			if replies[i].Err() != nil {
-				replies[i] = script.Eval(ctx, p, keys(app))
+				replies[i] = script.Eval(ctx, p, keys(app), args...)
 			}
 		}
 		return nil

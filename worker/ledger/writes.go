@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -32,6 +33,13 @@ type Write struct {
 	WorkerID       string       `json:"who"`  // the worker that wrote it
 }
 
+// LastWrite is an app's last write without its names.
+type LastWrite struct {
+	At             time.Time
+	Outcome        WriteOutcome
+	Added, Removed int // names
+}
+
 // writeChanges is the JSON of a write's changes.
 type writeChanges struct {
 	Added    []string `json:"added,omitempty"`
@@ -49,9 +57,8 @@ func (l *Ledger) Writes(ctx context.Context, app string, n int) ([]Write, error)
 		return nil, fmt.Errorf("read the writes of app %s: %w", app, err)
 	}
 	all := lines.Val()
-	if _, note, ok := strings.Cut(foundFields([]string{"write"}, inFlight.Val())["write"], " "); ok { // the lease's token comes first
-		at, changes, _ := strings.Cut(note, " ")
-		all = append([]string{"0 " + at + " " + string(WriteInFlight) + " " + changes}, all...)
+	if line := inFlightLine(foundFields([]string{"write"}, inFlight.Val())["write"]); line != "" {
+		all = append([]string{line}, all...)
 	}
 	writes := make([]Write, 0, len(all))
 	for _, line := range all[:min(n, len(all))] {
@@ -62,6 +69,29 @@ func (l *Ledger) Writes(ctx context.Context, app string, n int) ([]Write, error)
 		writes = append(writes, w)
 	}
 	return writes, nil
+}
+
+// inFlightLine turns an app's write in flight into the line of a write; empty if there is none.
+func inFlightLine(write string) string {
+	_, note, ok := strings.Cut(write, " ") // the lease's token comes first
+	if !ok {
+		return ""
+	}
+	at, changes, _ := strings.Cut(note, " ")
+	return "0 " + at + " " + string(WriteInFlight) + " " + changes
+}
+
+// decodeLastWrite decodes an app's write in flight, or else the line of its last write.
+func decodeLastWrite(inFlight, line string) (*LastWrite, error) {
+	line = cmp.Or(inFlightLine(inFlight), line)
+	if line == "" {
+		return nil, nil
+	}
+	w, err := decodeWrite(line)
+	if err != nil {
+		return nil, fmt.Errorf("its last write in the ledger: %w", err)
+	}
+	return &LastWrite{At: w.At, Outcome: w.Outcome, Added: len(w.Added), Removed: len(w.Removed)}, nil
 }
 
 func decodeWrite(line string) (Write, error) {
