@@ -33,7 +33,8 @@ const (
 // recoverer finds what a dead worker left: active changes, apps with pending changes but
 // without a sync, and overdue verifications. asynq also hands out a dead worker's tasks again,
 // but only after one to two minutes, and only tasks that were enqueued before the crash. The
-// recoverer also enqueues the rechecks and reconciliations that are due.
+// recoverer also enqueues the rechecks and reconciliations that are due, and prunes domains that
+// ended long ago.
 //
 // It finds apps by the agenda. One worker at a time is the recoverer of all apps. What needs an
 // app's configuration, each worker does for the apps that it serves.
@@ -50,6 +51,8 @@ type recoverer struct {
 	states     taskStates
 	metrics    *metrics.Worker
 	log        *logrus.Entry
+	// keepRemoved is how long domains are kept that were removed or rejected; 0 for ever.
+	keepRemoved time.Duration
 
 	served   *registry.Served // whose apps this worker has visited
 	complete string           // identity of the ledger whose apps this worker has read as the recoverer
@@ -78,10 +81,14 @@ func (r *recoverer) visitDue(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if unmarked = agenda.Now.Sub(sweep) < ledger.UnmarkedFor; unmarked {
+		switch unmarked = agenda.Now.Sub(sweep) < ledger.UnmarkedFor; {
+		case unmarked:
 			p.names = namesUseless
-		} else if agenda.NamesIncomplete(sweep) {
+		case agenda.NamesIncomplete(sweep):
 			p.names = namesLacking
+		}
+		if !unmarked && r.keepRemoved > 0 { // a worker of an earlier release doesn't know the floor
+			p.prunes = prunesAtOnce
 		}
 	}
 	complete := all && (unmarked || p.names == namesLacking || identity == "" || r.complete != identity)
@@ -205,6 +212,15 @@ func (r *recoverer) enqueueRechecks(ctx context.Context, app string) (next time.
 		}
 	}
 	return taken.Next, nil
+}
+
+// prune prunes a page of an app's domains, and reports whether there are more.
+func (r *recoverer) prune(ctx context.Context, app string) (more bool, err error) {
+	pruned, more, err := r.ledger.Prune(ctx, app, r.keepRemoved)
+	if len(pruned) > 0 {
+		r.log.WithField("app", app).Infof("%d domains pruned: they were removed or rejected more than %s ago", len(pruned), r.keepRemoved)
+	}
+	return more, err
 }
 
 // apps returns the apps that a pass reads: those that are due. It adds all of this worker if it

@@ -19,6 +19,8 @@ const (
 	busyInterval = 10 * time.Second
 	// visitsAtOnce is how many apps a pass works for at the same time.
 	visitsAtOnce = 16
+	// prunesAtOnce is how many apps a pass prunes: each a page of its domains, once a day.
+	prunesAtOnce = 20
 )
 
 // pass is one pass of the recoverer, or of a worker that only works for its own apps.
@@ -34,6 +36,7 @@ type pass struct {
 	names    names
 
 	reconciliations int // how many may still be enqueued
+	prunes          int // how many apps may still be pruned
 }
 
 // visitAll reads the work of apps, does what is due, and plans their next visits. The visit of
@@ -57,7 +60,8 @@ func (p *pass) visitAll(ctx context.Context, apps []string) error {
 	for i, w := range works {
 		at := w.DueAt(p.now)
 		reconcile := p.reconciles(w)
-		if !reconcile && (at.IsZero() || at.After(p.now)) {
+		w.Prune = p.takesPrune(w)
+		if !reconcile && !w.Prune && (at.IsZero() || at.After(p.now)) {
 			plans[i] = p.plan(w) // most apps; this takes no command
 			continue
 		}
@@ -117,6 +121,15 @@ func (p *pass) reconciles(w ledger.Work) bool {
 	return true
 }
 
+// takesPrune reports whether this pass prunes an app.
+func (p *pass) takesPrune(w ledger.Work) bool {
+	if !p.all || !w.Prune || p.prunes == 0 {
+		return false
+	}
+	p.prunes--
+	return true
+}
+
 // visit does what is due for an app, and plans its next visit. It plans none, and the app stays
 // due, if another worker has to do something.
 func (p *pass) visit(ctx context.Context, w ledger.Work, state taskState) (*ledger.PlannedVisit, error) {
@@ -163,6 +176,11 @@ func (p *pass) visit(ctx context.Context, w ledger.Work, state taskState) (*ledg
 			return nil, err
 		}
 	}
+	if w.Prune {
+		if w.Prune, err = p.prune(ctx, w.App); err != nil {
+			return nil, err
+		}
+	}
 	if left {
 		return nil, nil
 	}
@@ -173,6 +191,9 @@ func (p *pass) visit(ctx context.Context, w ledger.Work, state taskState) (*ledg
 // visited at least once an hour, in case its marks were lost.
 func (p *pass) plan(w ledger.Work) *ledger.PlannedVisit {
 	at := w.DueAt(p.now)
+	if w.Prune {
+		at = p.now // there are more pages
+	}
 	if !at.IsZero() && at.Before(p.now.Add(busyInterval)) {
 		at = p.now.Add(busyInterval)
 	}

@@ -15,7 +15,7 @@ type scripts struct {
 	record, acquire, renew, beginWrite, endWrite, commit, release, recordDryRun, fail,
 	verified, wake, renewWake, tryLock, announce, identify, lost,
 	mark, dueVisits, planVisits, work, takeRechecks, compared, snapshot, domain,
-	touch, summaries, keepSummaries, app, latest,
+	touch, summaries, keepSummaries, app, latest, ended, prune,
 	addNames, removeNames, findNames *redis.Script
 }
 
@@ -34,6 +34,7 @@ func newScripts() scripts {
 		touch:  script("touch"), summaries: script("summaries"), keepSummaries: script("keep_summaries"),
 		addNames: script("add_names"), removeNames: script("remove_names"), findNames: script("find_names"),
 		app: script("app"), latest: script("latest"),
+		ended: script("ended"), prune: script("prune"),
 	}
 }
 
