@@ -69,7 +69,7 @@ func (r *recoverer) visitDue(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p := pass{recoverer: r, all: all, served: r.registry.Load(), now: agenda.Now, seen: map[string]time.Time{}, names: namesCounted,
+	p := pass{recoverer: r, all: all, served: r.registry.Load(), now: agenda.Now, seen: map[string]time.Time{}, names: namesCounted, agenda: agenda,
 		reconciliations: leastReconciliations + 2*agenda.Apps*int(maintenanceInterval/time.Second)/int(time.Hour/time.Second)}
 	for _, visit := range agenda.Due {
 		p.seen[visit.App] = visit.At

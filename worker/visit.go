@@ -34,6 +34,7 @@ type pass struct {
 
 	complete bool // it reads all apps
 	names    names
+	agenda   ledger.Agenda
 
 	reconciliations int // how many may still be enqueued
 	prunes          int // how many apps may still be pruned
@@ -106,10 +107,12 @@ func (p *pass) addNames(ctx context.Context, works []ledger.Work) error {
 		return nil
 	case p.names == namesLacking:
 		return p.ledger.CompleteNames(ctx, works, p.now)
-	case !p.complete:
-		works = slices.DeleteFunc(slices.Clone(works), func(w ledger.Work) bool { return !firstOfHour(w.App, p.seen[w.App], p.now) })
+	case p.complete:
+		return p.ledger.AddMissingNames(ctx, ledger.Agenda{}, works)
 	}
-	return p.ledger.AddMissingNames(ctx, works)
+	return p.ledger.AddMissingNames(ctx, p.agenda, slices.DeleteFunc(slices.Clone(works), func(w ledger.Work) bool {
+		return !firstOfHour(w.App, p.seen[w.App], p.now)
+	}))
 }
 
 // reconciles reports whether this pass enqueues an app's reconciliation.

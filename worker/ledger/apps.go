@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -193,33 +192,4 @@ func (l *Ledger) Owned(ctx context.Context, app string) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
-}
-
-// OwnedByOtherApps returns those of the names that other apps own, each with the first such app.
-func (l *Ledger) OwnedByOtherApps(ctx context.Context, app string, names []string) (map[string]string, error) {
-	apps, err := l.Apps(ctx)
-	if err != nil {
-		return nil, err
-	}
-	others := slices.DeleteFunc(apps, func(id string) bool { return id == app })
-	owned := make([][]*redis.BoolCmd, len(others))
-	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, other := range others {
-			for _, name := range names {
-				owned[i] = append(owned[i], p.SIsMember(ctx, key(other, "ours"), name))
-			}
-		}
-		return nil
-	}); err != nil {
-		return nil, fmt.Errorf("find the names that other apps own: %w", err)
-	}
-	elsewhere := map[string]string{}
-	for i, other := range others {
-		for j, name := range names {
-			if owned[i][j].Val() {
-				elsewhere[name] = cmp.Or(elsewhere[name], other)
-			}
-		}
-	}
-	return elsewhere, nil
 }

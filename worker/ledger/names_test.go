@@ -66,7 +66,7 @@ func (m *namesModel) tidy() {
 	case agenda.NamesIncomplete(sweep):
 		m.must(m.ledger.CompleteNames(m.ctx, works, agenda.Now.Add(before-m.passed)))
 	default:
-		m.must(m.ledger.AddMissingNames(m.ctx, works))
+		m.must(m.ledger.AddMissingNames(m.ctx, Agenda{}, works))
 	}
 }
 
@@ -242,7 +242,7 @@ func TestNamesThatAreThereCostNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := New(hooked).AddMissingNames(ctx, works); err != nil {
+		if err := New(hooked).AddMissingNames(ctx, Agenda{}, works); err != nil {
 			t.Fatal(err)
 		}
 		return calls
