@@ -25,6 +25,8 @@ type Ledger struct {
 	scripts
 	agenda  *marker
 	changes latestChanges
+
+	handovers handovers
 }
 
 var _ listsync.Ledger = (*Ledger)(nil)

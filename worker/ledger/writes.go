@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // WritesKept is how many writes of an app are kept.
@@ -69,6 +72,33 @@ func (l *Ledger) Writes(ctx context.Context, app string, n int) ([]Write, error)
 		writes = append(writes, w)
 	}
 	return writes, nil
+}
+
+// LastWrites returns the last write of each app that has one, by two commands an app.
+func (l *Ledger) LastWrites(ctx context.Context, apps ...string) (map[string]Write, error) {
+	last := make(map[string]Write, len(apps))
+	for some := range slices.Chunk(apps, planPage) {
+		inFlight, lines := make([]*redis.StringCmd, len(some)), make([]*redis.StringCmd, len(some))
+		if err := l.pipelined(ctx, func(p redis.Pipeliner) {
+			for i, app := range some {
+				inFlight[i], lines[i] = p.HGet(ctx, key(app, "shown"), "write"), p.LIndex(ctx, key(app, "writes"), 0)
+			}
+		}); err != nil {
+			return nil, fmt.Errorf("read the last writes of %d apps: %w", len(some), err)
+		}
+		for i, app := range some {
+			line := cmp.Or(inFlightLine(inFlight[i].Val()), lines[i].Val())
+			if line == "" {
+				continue
+			}
+			w, err := decodeWrite(line)
+			if err != nil {
+				return nil, fmt.Errorf("the last write of app %s in the ledger: %w", app, err)
+			}
+			last[app] = w
+		}
+	}
+	return last, nil
 }
 
 // inFlightLine turns an app's write in flight into the line of a write; empty if there is none.
