@@ -214,11 +214,16 @@ func (r *recoverer) enqueueRechecks(ctx context.Context, app string) (next time.
 	return taken.Next, nil
 }
 
-// prune prunes a page of an app's domains, and reports whether there are more.
+// prune prunes some pages of an app's domains, and reports whether there are more.
 func (r *recoverer) prune(ctx context.Context, app string) (more bool, err error) {
-	pruned, more, err := r.ledger.Prune(ctx, app, r.keepRemoved)
-	if len(pruned) > 0 {
-		r.log.WithField("app", app).Infof("%d domains pruned: they were removed or rejected more than %s ago", len(pruned), r.keepRemoved)
+	n := 0
+	for page := 0; page == 0 || more && err == nil && page < prunedPages; page++ {
+		var pruned []string
+		pruned, more, err = r.ledger.Prune(ctx, app, r.keepRemoved)
+		n += len(pruned)
+	}
+	if n > 0 {
+		r.log.WithField("app", app).Infof("%d domains pruned: they were removed or rejected more than %s ago", n, r.keepRemoved)
 	}
 	return more, err
 }

@@ -19,8 +19,8 @@ const (
 	busyInterval = 10 * time.Second
 	// visitsAtOnce is how many apps a pass works for at the same time.
 	visitsAtOnce = 16
-	// prunesAtOnce is how many apps a pass prunes: each a page of its domains, once a day.
-	prunesAtOnce = 20
+	// prunesAtOnce is how many apps a pass prunes, and prunedPages how many pages of each.
+	prunesAtOnce, prunedPages = 20, 5
 )
 
 // pass is one pass of the recoverer, or of a worker that only works for its own apps.
