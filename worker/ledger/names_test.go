@@ -27,7 +27,7 @@ type namesModel struct {
 // has are the names that the apps have.
 func (m *namesModel) has() (names []string) {
 	for _, app := range m.apps {
-		for _, member := range m.rdb.ZRangeByLex(m.ctx, key(app, "index"), &redis.ZRangeBy{Min: "[ ", Max: "(!"}).Val() {
+		for _, member := range m.rdb.ZRangeArgs(m.ctx, redis.ZRangeArgs{Key: key(app, "index"), ByLex: true, Start: "[ ", Stop: "(!"}).Val() {
 			names = append(names, member[1:]+" "+app)
 		}
 	}
